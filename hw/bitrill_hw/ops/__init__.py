@@ -1,0 +1,1 @@
+"""Components, one file an operator, named as in ``bitrill.ops``."""

@@ -1,0 +1,1 @@
+"""Simulation: Amaranth, cocotb and Verilator against the golden model."""

@@ -1,0 +1,91 @@
+"""Errors that Bitrill raises on purpose; anything else is a bug and shows its trace.
+
+    BitrillError
+    ├── SpecError (ValueError)   a bad parameter, argument or input array           exit 2
+    ├── UnsupportedError         a model that is refused: every reason, at once     exit 1
+    ├── StageError               a graph that is not what its stage promises        exit 1
+    ├── MismatchError            two sides that must agree bit for bit do not       exit 1
+    ├── StorageError             a file or folder that cannot be read or written    exit 4
+    ├── ToolError                a tool is missing (exit 3) or failed (exit 4)
+    ├── FitError                 a target or a part that cannot be met              exit 6
+    └── SimulationTimeout        a stream that stalled past its bound of cycles     exit 4
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+
+class BitrillError(Exception):
+    """Base of all; ``str()`` is one line, ``details`` holds what scripts may want."""
+
+    exit_code: ClassVar[int] = 4
+
+    def __init__(self, message: str, **details: Any):
+        super().__init__(" ".join(str(message).split()))
+        self.details: dict[str, Any] = details
+
+    @property
+    def kind(self) -> str:
+        return type(self).__name__
+
+
+class SpecError(BitrillError, ValueError):
+    """A parameter is bad: ``"X must be ..., not ..."``."""
+
+    exit_code = 2
+
+
+class UnsupportedError(BitrillError):
+    """A model is refused; ``reasons`` lists every cause, each naming the node and what would do."""
+
+    exit_code = 1
+
+    def __init__(self, reasons: str | Iterable[str], **details: Any):
+        self.reasons = (reasons,) if isinstance(reasons, str) else tuple(reasons)
+        count = len(self.reasons)
+        prefix = "" if count == 1 else f"{count} reasons: "
+        super().__init__(prefix + "; ".join(self.reasons), reasons=list(self.reasons), **details)
+
+
+class StageError(BitrillError):
+    """A graph breaks a promise of its stage, or is handed to a step that wants another stage."""
+
+    exit_code = 1
+
+
+class MismatchError(BitrillError):
+    """Two sides that must agree bit for bit do not: first wrong sample, layer, channel."""
+
+    exit_code = 1
+
+
+class StorageError(BitrillError):
+    """A file or folder cannot be read or written; nothing half-written is left."""
+
+    exit_code = 4
+
+
+class ToolError(BitrillError):
+    """A tool is missing or failed: the command, its log, and how to get or mend it."""
+
+    def __init__(self, message: str, *, missing: bool = False, **details: Any):
+        super().__init__(message, **details)
+        self.missing = missing
+
+    @property
+    def exit_code(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return 3 if self.missing else 4
+
+
+class FitError(BitrillError):
+    """A rate, a clock or a part cannot be met: how far off, and what would fit."""
+
+    exit_code = 6
+
+
+class SimulationTimeout(BitrillError):
+    """A simulated stream made no progress within its bound of cycles; names the stream."""
+
+    exit_code = 4

@@ -1,0 +1,196 @@
+"""Exact real numbers: rationals, and sums of square roots of rationals, with decidable order.
+
+Batch norm divides by a square root; thresholds must not round it. A `Surd` is
+``sum(q_i * sqrt(d_i))`` with rational ``q_i`` and positive integers ``d_i`` no two of which differ
+by a square factor. Such roots are linearly independent over the rationals (Besicovitch 1940), so a
+`Surd` is zero only if it has no terms; its sign is decided by signs and squares up to two terms,
+and beyond that by intervals that are refined until they exclude zero, which they then must.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import isqrt, lcm
+from typing import Any, TypeAlias
+
+from .errors import UnsupportedError
+
+
+class Surd:
+    """An irrational number; arithmetic with int, Fraction and Surd gives Fraction where it is one."""
+
+    __slots__ = ("terms",)
+
+    def __init__(self, terms: tuple[tuple[int, Fraction], ...]):
+        self.terms = terms  # ((radicand, coefficient), ...), ascending; made by `_make`
+
+    def __add__(self, other: Real | int) -> Real:
+        return _make([*self.terms, *_terms(other)])
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Surd:
+        return Surd(tuple((d, -q) for d, q in self.terms))
+
+    def __sub__(self, other: Real | int) -> Real:
+        return self + -other
+
+    def __rsub__(self, other: Real | int) -> Real:
+        return -self + other
+
+    def __mul__(self, other: Real | int) -> Real:
+        return _make([(d * e, q * r) for d, q in self.terms for e, r in _terms(other)])
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Real | int) -> Real:
+        return self * reciprocal(other)
+
+    def __rtruediv__(self, other: Real | int) -> Real:
+        return reciprocal(self) * other
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Surd) and sign(self - other) == 0
+
+    def __hash__(self) -> int:
+        return hash(float(self))
+
+    def __lt__(self, other: Real | int) -> bool:
+        return sign(self - other) < 0
+
+    def __le__(self, other: Real | int) -> bool:
+        return sign(self - other) <= 0
+
+    def __gt__(self, other: Real | int) -> bool:
+        return sign(self - other) > 0
+
+    def __ge__(self, other: Real | int) -> bool:
+        return sign(self - other) >= 0
+
+    def __float__(self) -> float:
+        """The nearest float64 up to one unit in the last place."""
+        return float(_bracket(self, 128)[0])
+
+    def __repr__(self) -> str:
+        return " + ".join(str(q) if d == 1 else f"{q}*sqrt({d})" for d, q in self.terms)
+
+
+Real: TypeAlias = Fraction | Surd
+
+
+def _terms(x: Real | int) -> tuple[tuple[int, Fraction], ...]:
+    return x.terms if isinstance(x, Surd) else ((1, Fraction(x)),)
+
+
+def _make(terms: list[tuple[int, Fraction]]) -> Real:
+    """Sum of ``q * sqrt(d)``: terms of one square class merged, zeros dropped."""
+    merged: list[tuple[int, Fraction]] = []
+    for d, q in terms:
+        root = isqrt(d)
+        if root * root == d:
+            d, q = 1, q * root
+        for i, (e, r) in enumerate(merged):
+            product = d * e
+            root = isqrt(product)
+            if root * root == product:  # sqrt(d) = root / e * sqrt(e)
+                merged[i] = (e, r + q * root / e)
+                break
+        else:
+            merged.append((d, q))
+    kept = sorted((d, q) for d, q in merged if q)
+    if not kept:
+        return Fraction(0)
+    return kept[0][1] if len(kept) == 1 and kept[0][0] == 1 else Surd(tuple(kept))
+
+
+def real(x: int | float | Fraction | Surd) -> Real:
+    """The number that ``x`` is, exactly; x must be finite."""
+    return x if isinstance(x, Surd) else Fraction(x)
+
+
+def sqrt(x: Real) -> Real:
+    """Square root of a rational, ``>= 0``; of an irrational it is not kept, and refused."""
+    if isinstance(x, Surd):
+        raise UnsupportedError("a square root of a square root must not occur between quantizers")
+    if x < 0:
+        raise UnsupportedError(f"a square root must be of a number >= 0, not {float(x)}")
+    n, d = x.numerator, x.denominator
+    radicand = n * d
+    twos = ((radicand & -radicand).bit_length() - 1) // 2 if radicand else 0
+    return _make([(radicand >> (2 * twos), Fraction(1 << twos, d))])
+
+
+def reciprocal(x: Real | int) -> Real:
+    """``1 / x`` of a number of at most two terms, by its conjugate."""
+    if not isinstance(x, Surd):
+        return 1 / Fraction(x)
+    if len(x.terms) == 1:
+        ((d, q),) = x.terms
+        return _make([(d, 1 / (q * d))])
+    if len(x.terms) == 2:
+        (d, p), (e, q) = x.terms
+        return _make([(d, p), (e, -q)]) * (1 / (p * p * d - q * q * e))
+    raise UnsupportedError("division by a sum of three or more roots must not occur")
+
+
+def sign(x: Real | int) -> int:
+    """-1, 0 or 1, decided exactly."""
+    if not isinstance(x, Surd):
+        return (x > 0) - (x < 0)
+    signs = {1 if q > 0 else -1 for _, q in x.terms}
+    if len(signs) == 1:
+        return signs.pop()
+    if len(x.terms) == 2:
+        (d, p), (e, q) = x.terms
+        first = p * p * d > q * q * e
+        return (1 if p > 0 else -1) if first else (1 if q > 0 else -1)
+    bits = 64
+    while True:
+        lo, hi = _bracket(x, bits)
+        if lo > 0 or hi < 0:
+            return 1 if lo > 0 else -1
+        bits *= 2
+
+
+def _bracket(x: Surd, bits: int) -> tuple[Fraction, Fraction]:
+    """``lo <= x <= hi``, each root known to ``bits`` binary places."""
+    lo = hi = Fraction(0)
+    for d, q in x.terms:
+        root = isqrt(d << (2 * bits))
+        below, above = Fraction(root, 1 << bits), Fraction(root + (d != 1), 1 << bits)
+        lo, hi = (lo + q * below, hi + q * above) if q > 0 else (lo + q * above, hi + q * below)
+    return lo, hi
+
+
+def floor(x: Real) -> int:
+    """The largest integer not above ``x``."""
+    if not isinstance(x, Surd):
+        return x.numerator // x.denominator
+    bits = 64
+    while True:  # an irrational is no integer, so the ends agree in the end
+        lo, hi = (b.numerator // b.denominator for b in _bracket(x, bits))
+        if lo == hi:
+            return lo
+        bits *= 2
+
+
+def ceil(x: Real) -> int:
+    """The smallest integer not below ``x``."""
+    return -floor(-x)
+
+
+def common_denominator(values: list[Fraction]) -> int:
+    """Smallest ``k > 0`` that makes each ``k * v`` an integer."""
+    return lcm(*(v.denominator for v in values))
+
+
+def to_json(x: Real) -> Any:
+    """``"p/q"``, or ``[[d, "p/q"], ...]`` for roots."""
+    return [[d, str(q)] for d, q in x.terms] if isinstance(x, Surd) else str(x)
+
+
+def from_json(value: Any) -> Real:
+    """Inverse of `to_json`."""
+    if isinstance(value, str):
+        return Fraction(value)
+    return _make([(int(d), Fraction(q)) for d, q in value])

@@ -1,0 +1,1 @@
+"""Import of QONNX; ONNX exists only here."""

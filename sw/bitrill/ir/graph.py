@@ -1,0 +1,164 @@
+"""The network as data: frozen, executable, checkable, printable."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..errors import SpecError, StageError
+from .interface import Sink, Source
+from .operator import Operator
+from .types import Tensor
+
+CHUNK_ELEMENTS = 1 << 22
+"""`Graph.run` holds about this many elements of its widest edge at once."""
+
+INPUT = "input"
+"""Name of the input edge."""
+
+
+class Stage(Enum):
+    """What a graph promises; hardware takes FOLDED only."""
+
+    IMPORTED = "imported"
+    INTEGER = "integer"
+    FOLDED = "folded"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Graph:
+    """Nodes in topological order; each node's result is the edge of its name.
+
+    ``source`` and ``sink`` say what the first and last edge's integers mean to the model's user.
+    ``depths``: FIFO slots of each edge (stage FOLDED), by the name of the edge, ``input`` and the
+    output's included.
+    """
+
+    name: str
+    stage: Stage
+    source: Source
+    nodes: tuple[Operator, ...]
+    sink: Sink
+    depths: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "depths", dict(sorted(self.depths.items())))
+
+    @property
+    def output(self) -> str:
+        """Name of the output edge."""
+        return self.sink.edge
+
+    @cached_property
+    def edges(self) -> dict[str, Tensor]:
+        """Every edge's type by name, in topological order."""
+        return {INPUT: self.source.tensor} | {n.name: n.y for n in self.nodes}
+
+    def __getitem__(self, name: str) -> Operator:
+        """The node of that name."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise SpecError(f"node must be one of {', '.join(n.name for n in self.nodes)}, not {name!r}")
+
+    def __iter__(self) -> Iterator[Operator]:
+        return iter(self.nodes)
+
+    def replace(self, **changes: Any) -> Graph:
+        """A copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    def run(self, x: np.ndarray) -> np.ndarray:
+        """The golden model: integers ``[N, *source.shape]`` to int64 ``[N, *sink.shape]``, exact.
+
+        Memory is bounded for any N. Raises `SpecError` for a wrong shape, type or range.
+        """
+        flat = self.source.flatten(x)
+        size = max(t.size for t in self.edges.values())
+        rows = max(1, CHUNK_ELEMENTS // size)
+        out = np.empty((len(flat), *self.sink.shape), np.int64)
+        for start in range(0, len(flat), rows):
+            chunk = self._evaluate(flat[start : start + rows], keep=False)[self.output]
+            out[start : start + rows] = chunk.reshape(-1, *self.sink.shape)
+        return out
+
+    def trace(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        """Every edge's int64 integers ``[N, *shape]`` for the inputs ``x`` of `run`."""
+        values = self._evaluate(self.source.flatten(x), keep=True)
+        return {name: v.astype(np.int64) for name, v in values.items()}
+
+    def _evaluate(self, flat: np.ndarray, *, keep: bool) -> dict[str, np.ndarray]:
+        values = {INPUT: flat}
+        for node in self.nodes:
+            values[node.name] = node.eval(*(values[e] for e in node.inputs))
+            if not keep:
+                for edge in node.inputs:
+                    if self._last_reader[edge] is node:
+                        del values[edge]
+        return values
+
+    @cached_property
+    def _last_reader(self) -> dict[str, Operator]:
+        return {edge: node for node in self.nodes for edge in node.inputs}
+
+    def __str__(self) -> str:
+        lines = [f"{self.name} ({self.stage.value}): {self.source}"]
+        for n in self.nodes:
+            fold = ""
+            if n.impl is not None:
+                fold = f"  PE {n.impl.pe} SIMD {n.impl.simd} {n.impl.style} {n.impl.memory}"
+            lines.append(f"  {n.name:<16} {n.kind:<10} {', '.join(n.inputs):<16} -> {n.y}{fold}")
+        return "\n".join([*lines, f"  {self.sink}"])
+
+
+def verify(graph: Graph, stage: Stage) -> None:
+    """Raise `StageError` unless the graph keeps every promise of ``stage``."""
+    from ..real import Activation
+
+    faults: list[str] = []
+    if graph.stage is not stage:
+        faults.append(f"the graph is {graph.stage.value}, not {stage.value}")
+    known = {INPUT: graph.source.tensor}
+    for node in graph.nodes:
+        for edge, operand in zip(node.inputs, node.operands, strict=True):
+            if edge not in known:
+                faults.append(f"{node.name} reads {edge}, which no earlier node gives")
+            elif known[edge] != operand:
+                faults.append(f"{node.name} takes {operand} from {edge}, which is {known[edge]}")
+        if node.name in known:
+            faults.append(f"two nodes are named {node.name}")
+        known[node.name] = node.y
+        if stage is not Stage.IMPORTED and isinstance(node, Activation):
+            faults.append(f"{node.name} is a real function, which stage {stage.value} must not hold")
+        if (node.impl is None) is (stage is Stage.FOLDED):
+            faults.append(f"{node.name} must {'' if node.impl is None else 'not '}be folded")
+    if graph.output not in known:
+        faults.append(f"the output edge {graph.output} does not exist")
+    elif known[graph.output] != graph.sink.tensor:
+        faults.append(f"the output edge is {known[graph.output]}, the sink {graph.sink.tensor}")
+    if stage is Stage.FOLDED:
+        faults += _stream_faults(graph, set(known))
+    if faults:
+        raise StageError(f"{graph.name}: " + "; ".join(faults), faults=faults)
+
+
+def _stream_faults(graph: Graph, edges: set[str]) -> list[str]:
+    """Every edge has one reader, a FIFO of two slots or more, and equal beats at both ends."""
+    faults: list[str] = []
+    readers = [e for n in graph.nodes for e in n.inputs] + [graph.output]
+    faults += [f"edge {e} must have one reader, not {readers.count(e)}" for e in sorted(edges) if readers.count(e) != 1]
+    if set(graph.depths) != edges:
+        faults.append(f"FIFO depths must be given for {sorted(edges)}, not {sorted(graph.depths)}")
+    faults += [f"the FIFO of {e} must have two slots or more, not {d}" for e, d in graph.depths.items() if d < 2]
+    lanes = {n.name: n.lanes_out for n in graph.nodes if n.impl is not None}
+    for n in graph.nodes:
+        for e in n.inputs:
+            if n.impl is not None and e in lanes and lanes[e] != n.lanes_in:
+                faults.append(f"{n.name} takes {n.lanes_in} elements a beat from {e}, which gives {lanes[e]}")
+    return faults

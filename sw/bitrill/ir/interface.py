@@ -1,0 +1,115 @@
+"""The two edges of a design: what its first and last integers mean to the model's user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..errors import SpecError
+from .types import IntType, Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class InputQuantizer:
+    """From floats to the first edge's integers, exact for every finite float64.
+
+    ``n = #{k : x >= levels[c, k]}`` (``N - n`` where ``inverted[c]``), decoded as in `Threshold`.
+    ``levels``: float64 ``[C, N]``; a level is the smallest float64 at which the model's first
+    quantizer takes its next value, so comparing floats decides as the reals do. C is 1, or the
+    edge's channels.
+    """
+
+    levels: np.ndarray
+    inverted: np.ndarray
+    type: IntType
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """x: finite floats ``[N, *shape]``, channel innermost; int64 of the same shape."""
+        x = np.asarray(x, np.float64)
+        n_levels = self.levels.shape[1]
+        if len(self.levels) == 1:
+            n = np.searchsorted(self.levels[0], x, side="right")
+        else:
+            n = np.zeros(x.shape, np.int64)
+            for k in range(n_levels):
+                n += x >= self.levels[:, k]
+        n = np.where(self.inverted, n_levels - n, n)
+        return 2 * n - 1 if self.type.coding == "bipolar" else n + self.type.lo
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Source:
+    """The model's input: ``shape`` (no batch axis) as in the model, ``tensor`` as on the edge.
+
+    ``quantizer`` turns the user's floats into the edge's integers; without one the design takes
+    raw integers, which stand for ``raw_scale * integer`` (the grid that was declared, a string of
+    the exact rational).
+    """
+
+    shape: tuple[int, ...]
+    tensor: Tensor
+    quantizer: InputQuantizer | None = None
+    raw_scale: str | None = None
+
+    def flatten(self, x: np.ndarray) -> np.ndarray:
+        """Checked integers ``[N, *shape]`` as ``[N, *tensor.shape]``."""
+        x = np.asarray(x)
+        self._check_shape(x)
+        if x.dtype.kind not in "iu":
+            raise SpecError(f"input must hold integers (quantize floats first), not {x.dtype}")
+        if not self.tensor.type.holds(x):
+            raise SpecError(
+                f"input must hold values of {self.tensor.type}, not {int(x.min())}..{int(x.max())}"
+            )
+        return x.reshape(-1, *self.tensor.shape)
+
+    def quantize(self, x: np.ndarray) -> np.ndarray:
+        """Finite floats ``[N, *shape]`` to the integers that `flatten` takes."""
+        x = np.asarray(x)
+        self._check_shape(x)
+        if self.quantizer is None:
+            raise SpecError(f"input must hold integers of {self.tensor.type}: the design takes raw integers")
+        if not np.isfinite(x).all():
+            raise SpecError("input must be finite, and holds NaN or infinity")
+        return self.quantizer(x.reshape(-1, *self.tensor.shape)).reshape(x.shape)
+
+    def _check_shape(self, x: np.ndarray) -> None:
+        if x.shape[1:] != self.shape or x.ndim == 0:
+            want = ", ".join(["N", *map(str, self.shape)])
+            raise SpecError(f"input must have shape [{want}], not {list(x.shape)}")
+
+    def __str__(self) -> str:
+        how = "quantized from floats" if self.quantizer else f"raw, times {self.raw_scale}"
+        return f"input {'x'.join(map(str, self.shape))} as {self.tensor}, {how}"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Sink:
+    """The model's output: ``shape`` as in the model, the edge it comes from, and what it stands for.
+
+    The real output is ``scale * integer + offset``, per channel (innermost axis) or single;
+    exact numbers (see `bitrill.exact`). Decisions (indices) have neither.
+    """
+
+    shape: tuple[int, ...]
+    edge: str
+    tensor: Tensor
+    scale: tuple = ()
+    offset: tuple = ()
+
+    @cached_property
+    def _floats(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.array([float(s) for s in self.scale]), np.array([float(o) for o in self.offset])
+
+    def dequantize(self, y: np.ndarray) -> np.ndarray:
+        """Integers ``[N, *shape]`` to the model's float64 outputs."""
+        if not self.scale:
+            return y.astype(np.float64)
+        scale, offset = self._floats
+        return (y.reshape(len(y), -1, self.tensor.channels) * scale + offset).reshape(y.shape)
+
+    def __str__(self) -> str:
+        meaning = "scaled" if self.scale else "decisions"
+        return f"output {'x'.join(map(str, self.shape))} from {self.edge}, {meaning}"

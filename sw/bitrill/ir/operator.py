@@ -1,0 +1,169 @@
+"""Base of all operators: one frozen object that the golden model, the costs and the hardware share."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from ..errors import SpecError
+from .schedule import Schedule
+from .types import Tensor
+
+Style = Literal["folded", "parallel", "search"]
+Memory = Literal["distributed", "block"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Impl:
+    """How an operator is built, set from stage FOLDED on.
+
+    ``pe``: output lanes (elements per output beat); ``simd``: input lanes (elements per input
+    beat); ``style``: the structure; ``memory``: where its constants live.
+    """
+
+    pe: int = 1
+    simd: int = 1
+    style: Style = "folded"
+    memory: Memory = "distributed"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an operator stores and computes for one frame; exact counts, not estimates.
+
+    ``weight_bits``: bits of constants; ``state_bits``: bits of buffers it needs at its folding
+    (0 before); ``macs``: multiply-accumulates a frame (dense counting); ``cycles``: firings a
+    frame at its folding (0 before).
+    """
+
+    weight_bits: int = 0
+    state_bits: int = 0
+    macs: int = 0
+    cycles: int = 0
+
+
+def frozen_array(value: Any, *, name: str, ndim: int, dtype: Any = np.int64) -> np.ndarray:
+    """``value`` as a read-only C-ordered array; integers only, unless ``dtype`` is bool."""
+    given = np.asarray(value)
+    if given.dtype.kind not in "iub":
+        raise SpecError(f"{name} must hold integers, not {given.dtype}")
+    if given.ndim != ndim or 0 in given.shape:
+        raise SpecError(f"{name} must be a non-empty array of {ndim} axes, not {given.shape}")
+    out = np.array(given, dtype=dtype, order="C")
+    out.setflags(write=False)
+    return out
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Operator(ABC):
+    """One node of a graph.
+
+    ``name`` is unique in its graph and names the output edge; ``inputs`` names the edges read,
+    ``operands`` their types. Subclasses add parameters, check them in ``__post_init__`` and are
+    the only argument of ``bitrill_hw``'s component of the same file name.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    operands: tuple[Tensor, ...]
+    impl: Impl | None = None
+
+    kind: ClassVar[str]
+    """The op's name in graphs, messages and file names."""
+
+    def __post_init__(self) -> None:
+        if len(self.inputs) != len(self.operands):
+            raise SpecError(
+                f"{self.name}: inputs and operands must be equally many,"
+                f" not {len(self.inputs)} and {len(self.operands)}"
+            )
+        self.validate()
+        if self.impl is not None:
+            self.validate_impl(self.impl)
+
+    @property
+    def x(self) -> Tensor:
+        """The first (for most, the only) operand."""
+        return self.operands[0]
+
+    @property
+    def y(self) -> Tensor:
+        """The result."""
+        return self.infer()
+
+    @property
+    def folded(self) -> Impl:
+        """``impl``, which must be there: stage FOLDED."""
+        if self.impl is None:
+            raise SpecError(f"{self.name} must be folded (impl set) for this, and is not")
+        return self.impl
+
+    def replace(self, **changes: Any) -> Any:
+        """A copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    @abstractmethod
+    def validate(self) -> None:
+        """Raise `SpecError` for parameters that do not fit together."""
+
+    @abstractmethod
+    def validate_impl(self, impl: Impl) -> None:
+        """Raise `SpecError` for an ``impl`` that this operator cannot have."""
+
+    @abstractmethod
+    def infer(self) -> Tensor:
+        """Shape and narrowest type of the result, from the operands and constants."""
+
+    @abstractmethod
+    def eval(self, *xs: np.ndarray) -> np.ndarray:
+        """The golden model: exact integers ``[N, *shape]`` in, ``[N, *shape]`` out.
+
+        Arrays hold integer values in any dtype that is exact for them (float32 below 2**24, say);
+        `Graph.run` gives int64.
+        """
+
+    @abstractmethod
+    def cost(self) -> Cost:
+        """Exact counts of storage and work."""
+
+    @abstractmethod
+    def schedule(self) -> Schedule:
+        """The rules of one frame at this folding; hardware keeps them to the cycle."""
+
+    @property
+    @abstractmethod
+    def lanes_in(self) -> int:
+        """Elements per input beat (stage FOLDED)."""
+
+    @property
+    @abstractmethod
+    def lanes_out(self) -> int:
+        """Elements per output beat (stage FOLDED)."""
+
+    @property
+    def beats_in(self) -> int:
+        """Input beats a frame."""
+        return self.x.size // self.lanes_in
+
+    @property
+    def beats_out(self) -> int:
+        """Output beats a frame."""
+        return self.y.size // self.lanes_out
+
+
+def must_divide(*, name: str, what: str, value: int, of: str, total: int) -> None:
+    """Raise unless ``value`` is a divisor of ``total``; the message offers the nearest ones."""
+    if value >= 1 and total % value == 0:
+        return
+    legal = [d for d in range(1, total + 1) if total % d == 0]
+    below = max((d for d in legal if d < value), default=legal[0])
+    above = min((d for d in legal if d > value), default=legal[-1])
+    near = f"{below} or {above}" if below != above else f"{below}"
+    raise SpecError(f"{name}: {what} must divide {total} {of}, not {value} (nearest: {near})")
+
+
+__all__ = ["Cost", "Impl", "Memory", "Operator", "Style", "frozen_array", "must_divide"]

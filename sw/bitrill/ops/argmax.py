@@ -1,0 +1,88 @@
+"""Decisions: the channels with the highest scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import SpecError
+from ..ir.operator import Cost, Impl, Operator, frozen_array
+from ..ir.schedule import Rule, Schedule
+from ..ir.types import IntType, Tensor
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ArgMax(Operator):
+    """Indices of the ``k`` highest scores, best first; among equals the lowest index first.
+
+    Score of channel c: ``gain[c] * x[c] + offset[c]``, int64 ``[C]`` each: integers that keep the
+    order and the ties of the real scores (see `bitrill.passes.head`).
+    x: ``[C]``; y: ``[k]``. One element a beat in, one index a beat out: an insertion register
+    of k places; the next vector is accepted while the present one's indices leave.
+    """
+
+    kind: ClassVar[str] = "argmax"
+
+    gain: np.ndarray
+    offset: np.ndarray
+    k: int = 1
+
+    def validate(self) -> None:
+        for what in ("gain", "offset"):
+            array = frozen_array(getattr(self, what), name=f"{self.name}: {what}", ndim=1)
+            if array.shape != (self.x.channels,):
+                raise SpecError(
+                    f"{self.name}: {what} must have {self.x.channels} entries, not {array.shape[0]}"
+                )
+            object.__setattr__(self, what, array)
+        if len(self.x.shape) != 1:
+            raise SpecError(f"{self.name}: argmax must stand on a vector, not on shape {self.x.shape}")
+        if not 1 <= self.k <= self.x.channels:
+            raise SpecError(f"{self.name}: top must be in 1..{self.x.channels}, not {self.k}")
+
+    def validate_impl(self, impl: Impl) -> None:
+        if (impl.pe, impl.simd) != (1, 1):
+            raise SpecError(f"{self.name}: PE and SIMD of argmax must be 1, not {impl.pe} and {impl.simd}")
+
+    def infer(self) -> Tensor:
+        return Tensor((self.k,), IntType.for_range(lo=0, hi=self.x.channels - 1))
+
+    @property
+    def score_type(self) -> IntType:
+        """Range of the scores."""
+        t = self.x.type
+        values = np.stack([self.gain * e + self.offset for e in (t.lo, t.hi)])
+        return IntType.for_range(lo=int(values.min()), hi=int(values.max()))
+
+    def eval(self, *xs: np.ndarray) -> np.ndarray:
+        scores = xs[0].astype(np.int64) * self.gain + self.offset
+        if self.k == 1:
+            return scores.argmax(-1)[..., None]
+        return np.argsort(-scores, axis=-1, kind="stable")[..., : self.k]
+
+    def cost(self) -> Cost:
+        word = self.score_type.bits + self.y.type.bits
+        return Cost(
+            weight_bits=0, state_bits=2 * self.k * word, cycles=0 if self.impl is None else self.x.size
+        )
+
+    @property
+    def latency(self) -> int:
+        """From a beat to the insertion register: the score, the comparison."""
+        return 2
+
+    def schedule(self) -> Schedule:
+        c, k = self.x.size, self.k
+        raise NotImplementedError
+        i = np.arange(c)
+        return Schedule(c, 0, k, (Rule("out", "in", np.full(k, c - 1), self.latency),))
+
+    @property
+    def lanes_in(self) -> int:
+        return 1
+
+    @property
+    def lanes_out(self) -> int:
+        return 1

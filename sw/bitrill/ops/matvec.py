@@ -1,0 +1,165 @@
+"""Matrix times vector: dense layers, and convolutions behind a sliding window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import SpecError
+from ..ir.operator import Cost, Impl, Operator, frozen_array, must_divide
+from ..ir.schedule import Rule, Schedule
+from ..ir.types import IntType, Tensor
+from ..plan.sums import sum_stages
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MatVec(Operator):
+    """``y = gain * (w @ x) + offset`` over the innermost axis: what the adders really count.
+
+    - integer x:                 ``y = w @ x``
+    - bipolar x, integer w:      ``y = w @ b`` with bits ``b = (x + 1) / 2``
+    - bipolar x, bipolar w:      ``y = (w @ x + cols) / 2``, the places where w and x agree
+      (XNOR-popcount; Courbariaux et al. 2016, Umuroglu et al. 2017)
+
+    ``weights``: int64 ``[rows, cols]``, values of ``weight_type`` (+-1 when bipolar).
+    x: ``[.., cols]``; y: ``[.., rows]``, of the range that these weights can reach.
+
+    Folded: ``simd`` columns a step, ``pe`` rows at once; a vector takes
+    ``(rows/pe)*(cols/simd)`` steps, one a cycle. Beat ``k`` of the output holds rows
+    ``k*pe .. k*pe+pe-1``; it is taken ``latency`` cycles after its last step at the earliest.
+    With more than one pass over the input, beats wait in a replay buffer of two vectors, so the
+    next vector is taken in while the present one is replayed.
+    """
+
+    kind: ClassVar[str] = "matvec"
+
+    weights: np.ndarray
+    weight_type: IntType
+
+    def validate(self) -> None:
+        object.__setattr__(
+            self, "weights", frozen_array(self.weights, name=f"{self.name}: weights", ndim=2)
+        )
+        if self.cols != self.x.channels:
+            raise SpecError(
+                f"{self.name}: weights must have {self.x.channels} columns, not {self.cols}"
+            )
+        if not self.weight_type.holds(self.weights):
+            raise SpecError(f"{self.name}: weights must be values of {self.weight_type}")
+        if max(abs(self._range.lo), abs(self._range.hi)) >= 1 << 31:
+            raise SpecError(f"{self.name}: the accumulator must fit 32 bits, not {self._range}")
+
+    def validate_impl(self, impl: Impl) -> None:
+        must_divide(name=self.name, what="PE", value=impl.pe, of="rows", total=self.rows)
+        must_divide(name=self.name, what="SIMD", value=impl.simd, of="columns", total=self.cols)
+        if impl.style != "folded":
+            raise SpecError(f"{self.name}: the style of a matvec must be 'folded', not {impl.style!r}")
+
+    @property
+    def rows(self) -> int:
+        return self.weights.shape[0]
+
+    @property
+    def cols(self) -> int:
+        return self.weights.shape[1]
+
+    @property
+    def popcount(self) -> bool:
+        """Whether this is XNOR-popcount: bipolar on both sides."""
+        return self.x.type.coding == "bipolar" and self.weight_type.coding == "bipolar"
+
+    @cached_property
+    def dot_gain(self) -> int:
+        """``w @ x = dot_gain * y + dot_offset``."""
+        return 2 if self.x.type.coding == "bipolar" else 1
+
+    @cached_property
+    def dot_offset(self) -> np.ndarray:
+        """Per row, int64: see `dot_gain`."""
+        if self.popcount:
+            return np.full(self.rows, -self.cols)
+        return -self.weights.sum(1) if self.x.type.coding == "bipolar" else np.zeros(self.rows, int)
+
+    @cached_property
+    def _range(self) -> IntType:
+        if self.popcount:
+            return IntType.for_range(lo=0, hi=self.cols)
+        t = self.x.type
+        lo, hi = (0, 1) if t.coding == "bipolar" else (t.lo, t.hi)
+        pos = np.where(self.weights > 0, self.weights, 0).sum(1)
+        neg = np.where(self.weights < 0, self.weights, 0).sum(1)
+        return IntType.for_range(
+            lo=int((pos * lo + neg * hi).min()), hi=int((pos * hi + neg * lo).max())
+        )
+
+    def infer(self) -> Tensor:
+        return Tensor((*self.x.shape[:-1], self.rows), self._range)
+
+    @cached_property
+    def _dense(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """``(w.T * 1/gain, offset)`` in the narrowest dtype that makes BLAS exact, else int64."""
+        x_max = max(abs(self.x.type.lo), abs(self.x.type.hi))
+        bound = int(np.abs(self.weights).sum(1).max()) * x_max * 4
+        bias = -self.dot_offset
+        for dtype, limit in ((np.float32, 1 << 24), (np.float64, 1 << 53)):
+            if bound < limit:
+                w = np.ascontiguousarray(self.weights.T.astype(dtype) / dtype(self.dot_gain))
+                return w, (bias / self.dot_gain).astype(dtype) if bias.any() else None
+        return np.ascontiguousarray(self.weights.T), bias if bias.any() else None
+
+    def eval(self, *xs: np.ndarray) -> np.ndarray:
+        w, bias = self._dense
+        y = xs[0].astype(w.dtype, copy=False) @ w
+        if bias is not None:
+            y += bias
+        return y if w.dtype.kind == "f" or self.dot_gain == 1 else y // self.dot_gain
+
+    def cost(self) -> Cost:
+        vectors = self.x.size // self.cols
+        impl = self.impl
+        return Cost(
+            weight_bits=self.rows * self.cols * self.weight_type.bits,
+            state_bits=0 if impl is None or self._passes(impl) == 1
+            else 2 * self.cols * self.x.type.bits,
+            macs=vectors * self.rows * self.cols,
+            cycles=0 if impl is None else vectors * self._passes(impl) * (self.cols // impl.simd),
+        )
+
+    def _passes(self, impl: Impl) -> int:
+        return self.rows // impl.pe
+
+    @property
+    def latency(self) -> int:
+        """Pipeline stages from a step to the accumulator, which is the output register.
+
+        One for the memory word, one behind it, those inside the sum, and the accumulator.
+        """
+        return 3 + sum_stages(self)
+
+    def schedule(self) -> Schedule:
+        passes, beats = self._passes(self.folded), self.cols // self.folded.simd
+        vectors, steps = self.x.size // self.cols, passes * beats
+        n = vectors * steps
+        s = np.arange(n)
+        k = np.arange(vectors * passes)
+        done = Rule("out", "step", (k + 1) * beats - 1, self.latency)
+        room = Rule("step", "out", (s - self.latency + 1) // beats - 1, 0)
+        if passes == 1:  # a beat is a step
+            both = (Rule("step", "in", s, 0), Rule("in", "step", s, 0))
+            return Schedule(n, n, len(k), (*both, done, room))
+        i = np.arange(vectors * beats)
+        arrived = Rule("step", "in", s // steps * beats + s % beats, 1)
+        overwrites = (i // beats - 2) * steps + (passes - 1) * beats + i % beats
+        freed = Rule("in", "step", overwrites, 1)
+        return Schedule(len(i), n, len(k), (arrived, freed, done, room))
+
+    @property
+    def lanes_in(self) -> int:
+        return self.folded.simd
+
+    @property
+    def lanes_out(self) -> int:
+        return self.folded.pe

@@ -1,0 +1,1 @@
+"""Plans that hardware only renders: sums, timing, folding, FIFO depths."""

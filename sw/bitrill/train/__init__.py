@@ -1,0 +1,1 @@
+"""Training with Brevitas, and export to QONNX; torch exists only here."""
