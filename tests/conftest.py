@@ -1,0 +1,36 @@
+"""Settings of every test: one thread a worker, shared data found, no tool skipped unseen in CI."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+# before numpy is imported: two workers share the cores already
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import pytest
+from support import ROOT, TOOL_MISSING
+
+_DATA = ROOT.parent / "shared" / "data"
+if _DATA.is_dir():
+    os.environ.setdefault("BITRILL_DATA", str(_DATA))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where CI is set, a test that was skipped for a missing tool has failed."""
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple) and is_ci():
+        reason = report.longrepr[2]
+        if reason.removeprefix("Skipped: ").startswith(TOOL_MISSING):
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid}: {reason}; in CI every tool must be there"
+    return report
+
+
+def is_ci() -> bool:
+    """Whether this is a run of continuous integration."""
+    return os.environ.get("CI", "").lower() in ("1", "true", "yes")
