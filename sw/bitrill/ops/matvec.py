@@ -145,11 +145,11 @@ class MatVec(Operator):
         n = vectors * steps
         s = np.arange(n)
         k = np.arange(vectors * passes)
-        done = Rule("out", "step", (k + 1) * beats - 1, self.latency)
-        room = Rule("step", "out", (s - self.latency + 1) // beats - 1, 0)
-        if passes == 1:  # a beat is a step
-            both = (Rule("step", "in", s, 0), Rule("in", "step", s, 0))
-            return Schedule(n, n, len(k), (*both, done, room))
+        fires = "in" if passes == 1 else "step"  # one pass: a beat is a step
+        done = Rule("out", fires, (k + 1) * beats - 1, self.latency)
+        room = Rule(fires, "out", (s - self.latency + 1) // beats - 1, 0)
+        if passes == 1:
+            return Schedule(n, 0, len(k), (done, room))
         i = np.arange(vectors * beats)
         arrived = Rule("step", "in", s // steps * beats + s % beats, 1)
         overwrites = (i // beats - 2) * steps + (passes - 1) * beats + i % beats

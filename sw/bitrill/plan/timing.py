@@ -1,0 +1,197 @@
+"""Exact time: when every beat of a folded network moves, from the operators' schedules alone.
+
+All streams of events (see `bitrill.ir.schedule`) and the FIFOs between operators form one max-plus
+system. Each frame repeats the same dependencies, so they are put in order once, and a frame is one
+walk over that order. Nothing is simulated: no data, no cycles, only events.
+
+A FIFO of D slots between streams p (written) and q (read): ``q[k] >= p[k] + 1`` and
+``p[k] >= q[k - D] + 1``. The source offers a beat no sooner than told; the sink takes one at the
+first ready cycle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from ..errors import StageError
+from ..ir.graph import INPUT, Graph, Stage
+
+_NEVER = -(1 << 40)
+_MAX_PERIOD = 16
+_MAX_FRAMES = 1000
+
+
+@dataclass(frozen=True)
+class Timing:
+    """``ii``: cycles a frame in the periodic regime, frames back to back, no stalls; ``latency``:
+    cycles from the edge that accepts the first input beat to the one that takes the last output
+    beat, the network idle before."""
+
+    ii: Fraction
+    latency: int
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """Cycle of each input beat's acceptance and of each output beat's transfer, int64."""
+
+    accepted: np.ndarray
+    taken: np.ndarray
+
+
+def predict(graph: Graph) -> Timing:
+    """Initiation interval and latency of a FOLDED graph, exactly."""
+    network = _Network(graph)
+    first = network.frame([0] * network.n_in)
+    latency = int(first[1][-1] - first[0][0])
+    states = [network.state()]
+    for _ in range(_MAX_FRAMES):
+        network.frame([0] * network.n_in)
+        states.append(network.state())
+        if states[-1].min() > _NEVER // 2:
+            for period in range(1, len(states)):
+                shift = states[-1] - states[-1 - period]
+                if (shift == shift[0]).all():
+                    return Timing(Fraction(int(shift[0]), period), latency)
+        states = states[-_MAX_PERIOD:]
+    raise StageError(f"{graph.name}: no periodic regime within {_MAX_FRAMES} frames")
+
+
+def replay(graph: Graph, offered: np.ndarray, ready: np.ndarray) -> Replay:
+    """The beats' cycles under stalls.
+
+    ``offered[k]``: the first cycle at which the source shows input beat ``k`` as valid;
+    ``ready[t]``: whether the sink is ready in cycle ``t`` (after the trace it always is).
+    Whole frames only: ``len(offered)`` is a multiple of the frame's beats.
+    """
+    network = _Network(graph, ready)
+    frames = np.asarray(offered, np.int64).reshape(-1, network.n_in).tolist()
+    accepted, taken = [], []
+    for beats in frames:
+        a, t = network.frame(beats)
+        accepted += a
+        taken += t
+    return Replay(np.array(accepted, np.int64), np.array(taken, np.int64))
+
+
+@dataclass(frozen=True)
+class _Edge:
+    """``dst[k] >= src[index[k]] + delay``, indices within the frame."""
+
+    dst: int
+    src: int
+    index: list[int]
+    delay: int
+
+
+class _Network:
+    """The events of one frame in an order that respects all rules, and the times so far."""
+
+    def __init__(self, graph: Graph, ready: np.ndarray | None = None):
+        if graph.stage is not Stage.FOLDED:
+            raise StageError(f"{graph.name}: time is known for folded graphs, not {graph.stage.value} ones")
+        self._sizes: list[int] = []
+        self._edges: list[_Edge] = []
+        self._build(graph)
+        self._next_ready = None if ready is None else _next_ready(np.asarray(ready, bool))
+        pads = [1] * len(self._sizes)
+        for e in self._edges:
+            pads[e.src] = max(pads[e.src], -min(e.index))
+        self._times = [[_NEVER] * p for p in pads]
+        self._pads = pads
+        self._offered: list[int] = [0] * self.n_in
+        self._program = self._link(self._order(graph.name))
+
+    @property
+    def n_in(self) -> int:
+        """Input beats a frame."""
+        return self._sizes[0]
+
+    def _stream(self, size: int) -> int:
+        self._sizes.append(size)
+        return len(self._sizes) - 1
+
+    def _build(self, graph: Graph) -> None:
+        """Streams: 0 is the source, 1 the sink, then in/step/out of each operator."""
+        nodes = {n.name: n.schedule() for n in graph.nodes}
+        self._stream(nodes[graph.nodes[0].name].n_in)
+        self._stream(nodes[graph.output].n_out)
+        written = {INPUT: 0}
+        for node in graph.nodes:
+            s = nodes[node.name]
+            ids = {k: self._stream(n) for k, n in (("in", s.n_in), ("step", s.n_step), ("out", s.n_out))}
+            self._edges += [_Edge(ids[r.dst], ids[r.src], r.index.tolist(), r.delay) for r in s.rules]
+            for edge in node.inputs:
+                self._fifo(written[edge], ids["in"], graph.depths[edge])
+            written[node.name] = ids["out"]
+        self._fifo(written[graph.output], 1, graph.depths[graph.output])
+
+    def _fifo(self, p: int, q: int, depth: int) -> None:
+        beats = np.arange(self._sizes[p])
+        self._edges += [
+            _Edge(q, p, beats.tolist(), 1),
+            _Edge(p, q, (beats - depth).tolist(), 1),
+        ]
+
+    def _order(self, name: str) -> list[tuple[int, int]]:
+        """Events ``(stream, k)`` such that each comes after all it waits for."""
+        rules: list[list[_Edge]] = [[] for _ in self._sizes]
+        for e in self._edges:
+            rules[e.dst].append(e)
+        done = [0] * len(self._sizes)
+        order: list[tuple[int, int]] = []
+        moved = True
+        while moved:
+            moved = False
+            for s, size in enumerate(self._sizes):
+                k = done[s]
+                while k < size and all(e.index[k] < done[e.src] for e in rules[s]):
+                    order.append((s, k))
+                    done[s] = k = k + 1
+                    moved = True
+        if len(order) != sum(self._sizes):
+            raise StageError(f"{name}: deadlock: a FIFO is too short for the paths around it")
+        return order
+
+    def _link(self, order: list[tuple[int, int]]) -> list[tuple]:
+        """The order with its look-ups resolved: ``(times, ((times, position, delay), ...), ready)``."""
+        waits: dict[tuple[int, int], list[tuple]] = {event: [] for event in order}
+        for e in self._edges:
+            for k, j in enumerate(e.index):
+                waits[e.dst, k].append((self._times[e.src], self._pads[e.src] + j, e.delay))
+        for k in range(self.n_in):
+            waits[0, k].append((self._offered, k, 0))
+        return [
+            (self._times[s], tuple(waits[s, k]), self._next_ready if s == 1 else None)
+            for s, k in order
+        ]
+
+    def frame(self, offered: list[int]) -> tuple[list[int], list[int]]:
+        """One more frame; cycles of its beats at the source and at the sink."""
+        self._offered[:] = offered
+        for times, waits, ready in self._program:
+            t = times[-1] + 1
+            for source, position, delay in waits:
+                v = source[position] + delay
+                if v > t:
+                    t = v
+            if ready is not None and t < len(ready):
+                t = ready[t]
+            times.append(t)
+        beats = tuple(self._times[s][self._pads[s] :] for s in (0, 1))
+        for times, size in zip(self._times, self._sizes, strict=True):
+            del times[:size]
+        return beats
+
+    def state(self) -> np.ndarray:
+        """All that the next frame depends on."""
+        return np.concatenate([t for t, n in zip(self._times, self._sizes, strict=True) if n])
+
+
+def _next_ready(ready: np.ndarray) -> list[int]:
+    """For each cycle, the first cycle from it on at which the sink is ready."""
+    cycles = np.where(ready, np.arange(len(ready)), len(ready))
+    return np.minimum.accumulate(cycles[::-1])[::-1].tolist()
