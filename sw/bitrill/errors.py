@@ -1,14 +1,14 @@
 """Errors that Bitrill raises on purpose; anything else is a bug and shows its trace.
 
-    BitrillError
-    ├── SpecError (ValueError)   a bad parameter, argument or input array           exit 2
-    ├── UnsupportedError         a model that is refused: every reason, at once     exit 1
-    ├── StageError               a graph that is not what its stage promises        exit 1
-    ├── MismatchError            two sides that must agree bit for bit do not       exit 1
-    ├── StorageError             a file or folder that cannot be read or written    exit 4
-    ├── ToolError                a tool is missing (exit 3) or failed (exit 4)
-    ├── FitError                 a target or a part that cannot be met              exit 6
-    └── SimulationTimeout        a stream that stalled past its bound of cycles     exit 4
+BitrillError
+├── SpecError (ValueError)   a bad parameter, argument or input array           exit 2
+├── UnsupportedError         a model that is refused: every reason, at once     exit 1
+├── StageError               a graph that is not what its stage promises        exit 1
+├── MismatchError            two sides that must agree bit for bit do not       exit 1
+├── StorageError             a file or folder that cannot be read or written    exit 4
+├── ToolError                a tool is missing (exit 3) or failed (exit 4)
+├── FitError                 a target or a part that cannot be met              exit 6
+└── SimulationTimeout        a stream that stalled past its bound of cycles     exit 4
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class FitError(BitrillError):
     exit_code = 6
 
 
-class SimulationTimeout(BitrillError):
+class SimulationTimeout(BitrillError):  # noqa: N818
     """A simulated stream made no progress within its bound of cycles; names the stream."""
 
     exit_code = 4

@@ -7,6 +7,20 @@ from .schedule import Rule, Schedule, pipeline
 from .types import BIPOLAR, IntType, Tensor
 
 __all__ = [
-    "BIPOLAR", "INPUT", "Cost", "Graph", "Impl", "InputQuantizer", "IntType", "Operator", "Rule",
-    "Schedule", "Sink", "Source", "Stage", "Tensor", "pipeline", "verify",
+    "BIPOLAR",
+    "INPUT",
+    "Cost",
+    "Graph",
+    "Impl",
+    "InputQuantizer",
+    "IntType",
+    "Operator",
+    "Rule",
+    "Schedule",
+    "Sink",
+    "Source",
+    "Stage",
+    "Tensor",
+    "pipeline",
+    "verify",
 ]

@@ -65,7 +65,8 @@ class Graph:
         for node in self.nodes:
             if node.name == name:
                 return node
-        raise SpecError(f"node must be one of {', '.join(n.name for n in self.nodes)}, not {name!r}")
+        names = ", ".join(n.name for n in self.nodes)
+        raise SpecError(f"node must be one of {names}, not {name!r}")
 
     def __iter__(self) -> Iterator[Operator]:
         return iter(self.nodes)
@@ -135,7 +136,7 @@ def verify(graph: Graph, stage: Stage) -> None:
             faults.append(f"two nodes are named {node.name}")
         known[node.name] = node.y
         if stage is not Stage.IMPORTED and isinstance(node, Activation):
-            faults.append(f"{node.name} is a real function, which stage {stage.value} must not hold")
+            faults.append(f"{node.name} is a real function, which stage {stage.value} cannot hold")
         if (node.impl is None) is (stage is Stage.FOLDED):
             faults.append(f"{node.name} must {'' if node.impl is None else 'not '}be folded")
     if graph.output not in known:
@@ -152,13 +153,24 @@ def _stream_faults(graph: Graph, edges: set[str]) -> list[str]:
     """Every edge has one reader, a FIFO of two slots or more, and equal beats at both ends."""
     faults: list[str] = []
     readers = [e for n in graph.nodes for e in n.inputs] + [graph.output]
-    faults += [f"edge {e} must have one reader, not {readers.count(e)}" for e in sorted(edges) if readers.count(e) != 1]
+    faults += [
+        f"edge {e} must have one reader, not {readers.count(e)}"
+        for e in sorted(edges)
+        if readers.count(e) != 1
+    ]
     if set(graph.depths) != edges:
-        faults.append(f"FIFO depths must be given for {sorted(edges)}, not {sorted(graph.depths)}")
-    faults += [f"the FIFO of {e} must have two slots or more, not {d}" for e, d in graph.depths.items() if d < 2]
+        given = sorted(graph.depths)
+        faults.append(f"FIFO depths must be given for {sorted(edges)}, not {given}")
+    faults += [
+        f"the FIFO of {e} must have two slots or more, not {d}"
+        for e, d in graph.depths.items()
+        if d < 2
+    ]
     lanes = {n.name: n.lanes_out for n in graph.nodes if n.impl is not None}
     for n in graph.nodes:
         for e in n.inputs:
             if n.impl is not None and e in lanes and lanes[e] != n.lanes_in:
-                faults.append(f"{n.name} takes {n.lanes_in} elements a beat from {e}, which gives {lanes[e]}")
+                faults.append(
+                    f"{n.name} takes {n.lanes_in} elements a beat from {e}, which gives {lanes[e]}"
+                )
     return faults

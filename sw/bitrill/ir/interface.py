@@ -70,7 +70,9 @@ class Source:
         x = np.asarray(x)
         self._check_shape(x)
         if self.quantizer is None:
-            raise SpecError(f"input must hold integers of {self.tensor.type}: the design takes raw integers")
+            raise SpecError(
+                f"input must hold integers of {self.tensor.type}: the design takes raw integers"
+            )
         if not np.isfinite(x).all():
             raise SpecError("input must be finite, and holds NaN or infinity")
         return self.quantizer(x.reshape(-1, *self.tensor.shape)).reshape(x.shape)
@@ -87,7 +89,7 @@ class Source:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Sink:
-    """The model's output: ``shape`` as in the model, the edge it comes from, and what it stands for.
+    """The model's output: ``shape`` as in the model, its edge, and what its integers stand for.
 
     The real output is ``scale * integer + offset``, per channel (innermost axis) or single;
     exact numbers (see `bitrill.exact`). Decisions (indices) have neither.

@@ -1,4 +1,4 @@
-"""Base of all operators: one frozen object that the golden model, the costs and the hardware share."""
+"""Base of all operators: one frozen object for golden model, costs and hardware alike."""
 
 from __future__ import annotations
 

@@ -46,6 +46,4 @@ def pipeline(*, n: int, latency: int) -> Schedule:
     sooner than the edge at which beat ``k - latency`` leaves.
     """
     k = np.arange(n)
-    return Schedule(
-        n, 0, n, (Rule("out", "in", k, latency), Rule("in", "out", k - latency, 0))
-    )
+    return Schedule(n, 0, n, (Rule("out", "in", k, latency), Rule("in", "out", k - latency, 0)))

@@ -116,7 +116,8 @@ def _narrowest(a: np.ndarray) -> np.ndarray:
     """Integers in the smallest dtype that holds them: files stay small."""
     if a.dtype.kind not in "iu" or a.size == 0:
         return np.ascontiguousarray(a)
-    return np.ascontiguousarray(a.astype(np.result_type(np.min_scalar_type(a.min()), np.min_scalar_type(a.max()))))
+    ends = np.min_scalar_type(a.min()), np.min_scalar_type(a.max())
+    return np.ascontiguousarray(a.astype(np.result_type(*ends)))
 
 
 def _decode(value: Any, arrays: dict[str, np.ndarray]) -> Any:

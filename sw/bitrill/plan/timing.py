@@ -20,6 +20,7 @@ from ..errors import StageError
 from ..ir.graph import INPUT, Graph, Stage
 
 _NEVER = -(1 << 40)
+# a network settles within a few frames; what does not is a bug of a schedule
 _MAX_PERIOD = 16
 _MAX_FRAMES = 1000
 
@@ -92,7 +93,9 @@ class _Network:
 
     def __init__(self, graph: Graph, ready: np.ndarray | None = None):
         if graph.stage is not Stage.FOLDED:
-            raise StageError(f"{graph.name}: time is known for folded graphs, not {graph.stage.value} ones")
+            raise StageError(
+                f"{graph.name}: time is known for folded graphs, not {graph.stage.value} ones"
+            )
         self._sizes: list[int] = []
         self._edges: list[_Edge] = []
         self._build(graph)
@@ -122,8 +125,13 @@ class _Network:
         written = {INPUT: 0}
         for node in graph.nodes:
             s = nodes[node.name]
-            ids = {k: self._stream(n) for k, n in (("in", s.n_in), ("step", s.n_step), ("out", s.n_out))}
-            self._edges += [_Edge(ids[r.dst], ids[r.src], r.index.tolist(), r.delay) for r in s.rules]
+            ids = {
+                k: self._stream(n)
+                for k, n in (("in", s.n_in), ("step", s.n_step), ("out", s.n_out))
+            }
+            self._edges += [
+                _Edge(ids[r.dst], ids[r.src], r.index.tolist(), r.delay) for r in s.rules
+            ]
             for edge in node.inputs:
                 self._fifo(written[edge], ids["in"], graph.depths[edge])
             written[node.name] = ids["out"]
@@ -157,7 +165,7 @@ class _Network:
         return order
 
     def _link(self, order: list[tuple[int, int]]) -> list[tuple]:
-        """The order with its look-ups resolved: ``(times, ((times, position, delay), ...), ready)``."""
+        """The order, look-ups resolved: ``(times, ((times, position, delay), ...), ready)``."""
         waits: dict[tuple[int, int], list[tuple]] = {event: [] for event in order}
         for e in self._edges:
             for k, j in enumerate(e.index):
@@ -181,10 +189,10 @@ class _Network:
             if ready is not None and t < len(ready):
                 t = ready[t]
             times.append(t)
-        beats = tuple(self._times[s][self._pads[s] :] for s in (0, 1))
+        accepted, taken = (self._times[s][self._pads[s] :] for s in (0, 1))
         for times, size in zip(self._times, self._sizes, strict=True):
             del times[:size]
-        return beats
+        return accepted, taken
 
     def state(self) -> np.ndarray:
         """All that the next frame depends on."""
