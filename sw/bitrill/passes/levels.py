@@ -1,0 +1,188 @@
+"""Where a real function takes its next value: exact, by a float guess and proof beside it.
+
+Between two quantizers a channel's chain of affine steps and clips is one clamped line,
+``v = min(max(slope * x + offset, lo), hi)``, in units of the next quantizer's steps. It is
+monotone, so the integers it gives are told by the places where the next one begins. Each place is
+guessed in float64, then proven by exact decisions on both sides; a wrong guess costs steps of a
+bisection, never a wrong answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from ..errors import UnsupportedError
+from ..exact import Real, real, sign
+from ..real import Affine, Function, Quantizer, Rounding, at
+
+MAX_BITS = 16
+"""Widest quantizer that is told by its levels."""
+
+MAX_LEVELS = 1 << 22
+"""Most levels, channels told apart times levels, that one function may have."""
+
+
+def check_size(function: Function, name: str) -> None:
+    """Refuse a quantizer whose levels would be too many, before any is computed."""
+    out, n = function.quantizer.type, function.n_channels
+    if out.bits > MAX_BITS:
+        raise UnsupportedError(
+            f"{name}: a quantizer must have at most {MAX_BITS} bits, not {out.bits}"
+        )
+    if n * (out.n_values - 1) > MAX_LEVELS:
+        raise UnsupportedError(
+            f"{name}: a quantizer must have at most {MAX_LEVELS} levels over all channels,"
+            f" not {n * (out.n_values - 1)}"
+        )
+
+
+@dataclass(frozen=True)
+class Line:
+    """``v = min(max(slope * x + offset, lo), hi)``; None is no bound."""
+
+    slope: Real
+    offset: Real
+    lo: Real | None = None
+    hi: Real | None = None
+
+    def __call__(self, x: int | Fraction) -> Real:
+        """Exact."""
+        return self.clamp(self.slope * x + self.offset)
+
+    def clamp(self, v: Real) -> Real:
+        """``v`` within ``lo .. hi``."""
+        if self.lo is not None and sign(v - self.lo) < 0:
+            v = self.lo
+        if self.hi is not None and sign(v - self.hi) > 0:
+            v = self.hi
+        return v
+
+    def then_affine(self, scale: Real, offset: Real) -> Line:
+        """``scale * self(x) + offset``."""
+        ends = [None if e is None else scale * e + offset for e in (self.lo, self.hi)]
+        if sign(scale) < 0:
+            ends.reverse()
+        return Line(scale * self.slope, scale * self.offset + offset, *ends)
+
+    def then_clip(self, lo: Real | None, hi: Real | None) -> Line:
+        """``min(max(self(x), lo), hi)``."""
+        bounds = Line(real(1), real(0), lo, hi)
+        return Line(
+            self.slope,
+            self.offset,
+            lo if self.lo is None else bounds.clamp(self.lo),
+            hi if self.hi is None else bounds.clamp(self.hi),
+        )
+
+
+def line_of(function: Function, channel: int) -> Line:
+    """``function``'s channel up to the rounding: what the quantizer rounds or compares with 0."""
+    line = Line(real(1), real(0))
+    for step in function.steps:
+        if isinstance(step, Affine):
+            line = line.then_affine(at(step.scale, channel), at(step.offset, channel))
+        else:
+            line = line.then_clip(step.lo, step.hi)
+    q = function.quantizer
+    return line.then_affine(1 / at(q.scale, channel), at(q.zero, channel))
+
+
+class Counter:
+    """``n(x)`` of one channel: how many of the quantizer's N levels lie at or below ``x``.
+
+    ``n`` counts from the other end where the function falls, so it rises always; ``inverted``
+    tells which. Decisions are exact; ``places`` are float64 guesses of where n becomes 1, 2, .. N.
+    """
+
+    def __init__(self, line: Line, quantizer: Quantizer):
+        self._line = line
+        self._type = quantizer.type
+        self._round = Quantizer(quantizer.type, rounding=quantizer.rounding)
+        self._seen: dict[int, int] = {}
+        self.n_levels = quantizer.type.n_values - 1
+        self.inverted = sign(line.slope) < 0
+        self.constant = sign(line.slope) == 0
+        self.places = self._guess(quantizer.rounding)
+
+    def decide(self, x: int | Fraction) -> int:
+        """``n(x)``, exactly."""
+        q = self._round(self._line(x), 0)
+        n = (q + 1) // 2 if self._type.coding == "bipolar" else q - self._type.lo
+        return self.n_levels - n if self.inverted else n
+
+    def at_integer(self, x: int) -> int:
+        """`decide`, remembered: thresholds that lie close ask for the same places."""
+        n = self._seen.get(x)
+        if n is None:
+            n = self._seen[x] = self.decide(x)
+        return n
+
+    def _guess(self, rounding: Rounding) -> np.ndarray:
+        if self.constant:
+            return np.where(np.arange(self.n_levels) < self.decide(0), -np.inf, np.inf)
+        line = self._line
+        v = boundaries(self._type.lo, self.n_levels, rounding)
+        if self._type.coding == "bipolar":
+            v = np.zeros(1)
+        slope, offset = to_float(line.slope), to_float(line.offset)
+        with np.errstate(all="ignore"):
+            x = (v - offset) / slope
+        if line.lo is not None:
+            x = np.where(v < to_float(line.lo), np.copysign(np.inf, -slope), x)
+        if line.hi is not None:
+            x = np.where(v > to_float(line.hi), np.copysign(np.inf, slope), x)
+        return x[::-1] if self.inverted else x
+
+
+def boundaries(lo: int, n: int, rounding: Rounding) -> np.ndarray:
+    """Reals at which rounding gives ``lo + 1 .. lo + n`` next, float64 ``[n]``."""
+    j = lo + 1.0 + np.arange(n)
+    if rounding == "FLOOR":
+        return j
+    if rounding == "CEIL":
+        return j - 1
+    if rounding == "UP":
+        return np.where(j > 0, j - 1, j)
+    if rounding == "DOWN":
+        return np.where(j > 0, j, j - 1)
+    return j - 0.5
+
+
+def to_float(x: Real) -> float:
+    """``float(x)``, infinite where float64 ends."""
+    try:
+        return float(x)
+    except OverflowError:
+        return float("inf") * sign(x)
+
+
+def smallest(reached: Callable[[int], bool], *, lo: int, hi: int, guess: int) -> int:
+    """The smallest ``t`` in ``lo .. hi - 1`` with ``reached(t)``, or ``hi``; ``reached`` rises.
+
+    Asks on both sides of ``guess`` first, then doubles its steps, then bisects.
+    """
+    t = min(max(guess, lo), hi)
+    step = 1
+    if t == hi or reached(t):
+        above, below = t, t - 1
+        while below >= lo and reached(below):
+            above, below = below, below - step
+            step *= 2
+        below = max(below, lo - 1)
+    else:
+        below, above = t, t + 1
+        while above < hi and not reached(above):
+            below, above = above, above + step
+            step *= 2
+        above = min(above, hi)
+    while above - below > 1:  # below is not reached (or lo - 1), above is (or hi)
+        middle = (below + above) // 2
+        if reached(middle):
+            above = middle
+        else:
+            below = middle
+    return above
