@@ -1,0 +1,57 @@
+"""Real functions between integers become integer thresholds: exact, so nothing real is left."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..ir.graph import Graph, Stage
+from ..ir.types import IntType
+from ..ops.threshold import Threshold
+from ..real import Activation
+from .levels import Counter, check_size, line_of, smallest
+
+
+def to_thresholds(graph: Graph) -> Graph:
+    """Every `Activation` as a `Threshold` that gives the same integer for every integer.
+
+    Raises `UnsupportedError` for a quantizer of too many levels.
+    """
+    nodes = tuple(threshold_of(n) if isinstance(n, Activation) else n for n in graph.nodes)
+    return graph.replace(nodes=nodes, stage=Stage.INTEGER)
+
+
+def threshold_of(node: Activation) -> Threshold:
+    """The thresholds of one activation; falling channels are inverted."""
+    function, channels = node.function, node.x.channels
+    check_size(function, node.name)
+    known: dict[object, tuple[np.ndarray, bool]] = {}
+    rows = []
+    for channel in range(function.n_channels):
+        line = line_of(function, channel)
+        if line not in known:
+            known[line] = _thresholds(Counter(line, function.quantizer), node.x.type)
+        rows.append(known[line])
+    rows *= channels // len(rows)
+    return Threshold(
+        name=node.name,
+        inputs=node.inputs,
+        operands=node.operands,
+        thresholds=np.array([t for t, _ in rows]),
+        inverted=np.array([inverted for _, inverted in rows]),
+        out=function.quantizer.type,
+    )
+
+
+def _thresholds(counter: Counter, x: IntType) -> tuple[np.ndarray, bool]:
+    """int64 ``[N]``: the smallest integers of ``x`` at which the counter counts 1, 2, .. N."""
+    places = np.nan_to_num(counter.places, nan=x.lo, posinf=np.inf, neginf=-np.inf)
+    guesses = np.ceil(np.clip(places, x.lo, x.hi + 1)).astype(np.int64)
+    if counter.constant:
+        return guesses, False
+    found = [
+        smallest(
+            lambda t, n=n: counter.at_integer(t) > n, lo=x.lo, hi=x.hi + 1, guess=int(guess)
+        )
+        for n, guess in enumerate(guesses)
+    ]
+    return np.array(found, np.int64), counter.inverted
