@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import tempfile
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .errors import StorageError
 
@@ -55,3 +58,18 @@ def read_json(path: Path) -> Any:
         return json.loads(read_bytes(path))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StorageError(f"{path} must be JSON: {error}") from error
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot remove {path}: {error.strerror or error}") from error
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """`write_bytes` of a ``.npy`` file."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    write_bytes(path, buffer.getvalue())

@@ -1,0 +1,18 @@
+"""The facade: one function for each verb of the command line, for scripts and notebooks.
+
+    from bitrill import flow
+    flow.compile("model.onnx", out="build")
+    flow.verify("build", data="digits")["mismatches"]
+
+Every function returns a frozen dataclass or the JSON value that the verb prints, raises a
+`BitrillError` and nothing else on purpose, and imports what it needs when it is called.
+"""
+
+from .build import Build, Compiled, compile, load_build
+from .inspection import Inspection, Layer, inspect
+from .verbs import Outputs, doctor, run, synth, train, verify
+
+__all__ = [
+    "Build", "Compiled", "Inspection", "Layer", "Outputs", "compile", "doctor", "inspect",
+    "load_build", "run", "synth", "train", "verify",
+]  # fmt: skip

@@ -1,0 +1,243 @@
+"""`compile`, and reading what it leaves.
+
+A build folder is whole exactly if it has ``graph.json``: compiling removes that file first and
+writes it last, so nothing that was interrupted is taken for a build. ``top.v`` names the digest of
+the graph that it was written from; a reader refuses a pair that does not belong together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ..errors import SpecError, StorageError
+from ..ir import Graph, IntType, Stage, verify
+from ..ir import serial
+from ..plan import timing
+from ..storage import read_json, remove, write_json, write_text
+from .extras import Progress, extra, silent
+
+FILES = ("graph.json", "weights.npz", "top.v", "timing.json", "folding.json")
+"""What `compile` leaves; ``graph.json`` is the mark of a whole build."""
+
+RESULTS = ("verify.json", "synth.json")
+"""What other verbs leave about a build; void once it is compiled anew."""
+
+ASSUMED_MHZ = 100.0
+"""Clock of the rates shown before anything is routed."""
+
+_HEADER = "// Bitrill, graph sha256 "
+_RAW_INPUT = re.compile(r"(u?)int([1-9]|1[0-6])")
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build folder that has been read and checked."""
+
+    folder: Path
+    graph: Graph
+    predicted: timing.Timing
+
+    @property
+    def verilog(self) -> Path:
+        return self.folder / "top.v"
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What `compile` did. ``ii`` and ``latency`` in cycles; ``fps`` at ``clock_mhz``."""
+
+    build: Build
+    clock_mhz: float
+    assumed: bool
+
+    @property
+    def fps(self) -> float:
+        return float(Fraction(self.clock_mhz) * 1_000_000 / self.build.predicted.ii)
+
+    def json(self) -> dict[str, Any]:
+        """The object that ``compile --json`` prints."""
+        return {
+            "nodes": len(self.build.graph.nodes),
+            "ii": exact_number(self.build.predicted.ii),
+            "latency": self.build.predicted.latency,
+            "fps": self.fps,
+            "clock_mhz": self.clock_mhz,
+            "assumed": self.assumed,
+            "files": [str(self.build.folder / name) for name in FILES],
+        }
+
+
+def compile(
+    model: str | Path,
+    *,
+    out: str | Path,
+    folding: str | Path | Mapping[str, Any] | None = None,
+    raw_input: str | None = None,
+    input_scale: str | Fraction | None = None,
+    top: int | None = None,
+    clock_mhz: float | None = None,
+    style: str = "folded",
+    checkpoints: bool = False,
+    progress: Progress = silent,
+) -> Compiled:
+    """A model file to a build folder: import, integer passes, folding, Verilog, timing.
+
+    ``folding``: a mapping in the form of ``folding.json``, or a file of it. ``raw_input`` (such as
+    ``"uint8"``) with ``input_scale`` (such as ``"1/255"``): the hardware takes raw integers that
+    stand for scale * integer. ``top``: decisions instead of logits. ``checkpoints``: the graph
+    after each pass, below ``out/checkpoints``.
+    """
+    if style != "folded":
+        raise SpecError(f"style must be 'folded', not {style!r}")
+    if clock_mhz is not None and not 0 < clock_mhz <= 2000:
+        raise SpecError(f"the clock must be above 0 and at most 2000 MHz, not {clock_mhz}")
+    folder = Path(out)
+    graph = fold(
+        integer(
+            load(model, raw_input, input_scale), top=top, folder=folder if checkpoints else None
+        ),
+        folding,
+        folder=folder if checkpoints else None,
+        progress=progress,
+    )
+    progress("writing Verilog", 0, 0)
+    with extra("hw", "compile"):
+        from bitrill_hw.verilog import verilog
+    text = f"{_HEADER}{serial.digest(graph)}\n{verilog(graph)}"
+    progress("predicting cycles", 0, 0)
+    predicted = timing.predict(graph)
+    _write(folder, graph, text, predicted)
+    mhz = ASSUMED_MHZ if clock_mhz is None else float(clock_mhz)
+    return Compiled(Build(folder, graph, predicted), mhz, True)
+
+
+def load(
+    model: str | Path, raw_input: str | None = None, input_scale: str | Fraction | None = None
+) -> Graph:
+    """The graph of a model file, stage IMPORTED."""
+    if (raw_input is None) is not (input_scale is None):
+        raise SpecError("a raw input must have both a type and a scale (uint8 and 1/255, say)")
+    raw = None if raw_input is None else parse_raw_input(raw_input)
+    scale = None if input_scale is None else parse_scale(input_scale)
+    path = Path(model)
+    if path.is_dir():
+        raise StorageError(f"cannot read {path}: it is a folder, not a model file")
+    with extra("onnx", "reading a model"):
+        from ..frontend import load_model
+    return load_model(path, raw_input=raw, raw_scale=scale)
+
+
+def integer(graph: Graph, *, top: int | None = None, folder: Path | None = None) -> Graph:
+    """Stage IMPORTED to INTEGER; checkpoints below ``folder``, if given."""
+    from ..pipeline import to_integer
+
+    return to_integer(graph, top=top, checkpoints=_checkpoints(folder))
+
+
+def fold(
+    graph: Graph,
+    folding: str | Path | Mapping[str, Any] | None = None,
+    *,
+    folder: Path | None = None,
+    progress: Progress = silent,
+) -> Graph:
+    """Stage INTEGER to FOLDED, checked."""
+    from ..pipeline import to_folded
+
+    progress("folding", 0, 0)
+    if isinstance(folding, str | Path):
+        folding = read_folding(Path(folding))
+    folded = to_folded(graph, folding=folding, checkpoints=_checkpoints(folder))
+    verify(folded, Stage.FOLDED)
+    return folded
+
+
+def load_build(folder: str | Path) -> Build:
+    """Read and check a build folder."""
+    folder = Path(folder)
+    marker = folder / "graph.json"
+    if not folder.is_dir():
+        raise StorageError(f"{folder} must be a folder that `bitrill compile` left, and is none")
+    if not marker.is_file():
+        raise StorageError(
+            f"{folder} holds no finished build: {marker.name} is missing; compile again"
+        )
+    graph = serial.load(folder)
+    verify(graph, Stage.FOLDED)
+    _check_verilog(folder / "top.v", serial.digest(graph))
+    value = read_json(folder / "timing.json")
+    try:
+        predicted = timing.Timing(Fraction(value["ii"]), int(value["latency"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(
+            f"{folder / 'timing.json'} must hold ii and latency; compile again"
+        ) from error
+    return Build(folder, graph, predicted)
+
+
+def read_folding(path: Path) -> dict[str, Any]:
+    """The mapping of a folding file."""
+    value = read_json(path)
+    if not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
+        raise SpecError(f"{path} must map node names to {{pe, simd, style, memory}}")
+    return value
+
+
+def parse_raw_input(name: str) -> IntType:
+    """``uint8`` and the like, 1 to 16 bits, to a type."""
+    match = _RAW_INPUT.fullmatch(name)
+    if match is None:
+        raise SpecError(f"the raw input must be uint1..uint16 or int1..int16, not {name!r}")
+    bits = int(match[2])
+    return (
+        IntType(0, (1 << bits) - 1) if match[1] else IntType(-(1 << bits - 1), (1 << bits - 1) - 1)
+    )
+
+
+def parse_scale(scale: str | Fraction) -> Fraction:
+    """``1/255`` or ``0.5`` to a positive rational."""
+    try:
+        value = Fraction(scale)
+    except (ValueError, ZeroDivisionError, OverflowError) as error:
+        raise SpecError(f"the input scale must be a number such as 1/255, not {scale!r}") from error
+    if value <= 0:
+        raise SpecError(f"the input scale must be above zero, not {scale}")
+    return value
+
+
+def exact_number(value: Fraction) -> int | str:
+    """An exact fraction for JSON: a whole number, or ``"p/q"``."""
+    return value.numerator if value.denominator == 1 else str(value)
+
+
+def _write(folder: Path, graph: Graph, text: str, predicted: timing.Timing) -> None:
+    from ..passes.fold import folding_of
+
+    for name in ("graph.json", *RESULTS):
+        remove(folder / name)
+    write_text(folder / "top.v", text)
+    write_json(folder / "folding.json", folding_of(graph))
+    write_json(
+        folder / "timing.json",
+        {"ii": str(predicted.ii), "latency": predicted.latency, "depths": dict(graph.depths)},
+    )
+    serial.save(graph, folder)  # graph.json last
+
+
+def _check_verilog(path: Path, digest: str) -> None:
+    from ..storage import read_bytes
+
+    text = read_bytes(path)
+    if not text.startswith(f"{_HEADER}{digest}\n".encode()):
+        raise StorageError(f"{path} was not written from the graph beside it; compile again")
+    if not text.rstrip().endswith(b"endmodule"):
+        raise StorageError(f"{path} is cut short; compile again")
+
+
+def _checkpoints(folder: Path | None) -> Path | None:
+    return None if folder is None else folder / "checkpoints"

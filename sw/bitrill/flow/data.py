@@ -1,0 +1,118 @@
+"""Arrays and named data sets on their way into a design."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import SpecError, StorageError
+from ..ir import Graph
+from .extras import Progress, extra, silent
+
+DATASETS = ("digits", "mnist", "fashion")
+"""Named data sets; ``random`` beside them is inputs drawn from the whole range of the design."""
+
+CHUNK_BYTES = 1 << 25
+"""Floats are quantized about this many bytes at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """``x``: integers ``[N, *shape of the model's input]``; ``labels``: ``[N]``, if known."""
+
+    x: np.ndarray
+    labels: np.ndarray | None = None
+
+
+def read_array(path: Path) -> np.ndarray:
+    """The array of a ``.npy`` file, mapped, not read: integers or floats, never pickled objects."""
+    try:
+        array = np.lib.format.open_memmap(path, mode="r")
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, TypeError, SyntaxError, OverflowError, MemoryError, EOFError) as error:
+        raise StorageError(f"{path} must be a whole .npy array of numbers: {error}") from error
+    if array.dtype.kind not in "iuf":
+        raise SpecError(f"{path} must hold integers or floats, not {array.dtype}")
+    return array
+
+
+def to_integers(graph: Graph, x: np.ndarray) -> np.ndarray:
+    """Floats quantized, integers checked: int64 ``[N, *graph.source.shape]``."""
+    source = graph.source
+    if x.dtype.kind != "f":
+        return source.flatten(x).astype(np.int64).reshape(x.shape)
+    if x.shape[1:] != source.shape or x.ndim == 0 or len(x) == 0:
+        return source.quantize(x)  # says what is wrong, or has nothing to do
+    return np.concatenate([source.quantize(chunk) for chunk in chunks(x)])
+
+
+def chunks(x: np.ndarray) -> Iterator[np.ndarray]:
+    """Runs of frames of about `CHUNK_BYTES` as float64."""
+    rows = max(1, CHUNK_BYTES // (8 * max(1, x[0].size)))
+    for start in range(0, len(x), rows):
+        yield x[start : start + rows]
+
+
+def samples(
+    graph: Graph, data: str, count: int | None, seed: int, progress: Progress = silent
+) -> Samples:
+    """``count`` frames (all, when None) of a data set, of a file, or ``random``."""
+    if count is not None and count < 1:
+        raise SpecError(f"samples must be at least 1, not {count}")
+    if data == "random":
+        return Samples(random_inputs(graph, 100 if count is None else count, seed))
+    if data not in DATASETS:
+        if not data.endswith(".npy"):
+            known = ", ".join((*DATASETS, "random"))
+            raise SpecError(f"data must be one of {known} or a .npy file, not {data!r}")
+        x = read_array(Path(data))
+        x = x if x.ndim == 0 else x[:count]
+        return Samples(_some(to_integers(graph, x)))
+    with extra("train", f"the data set {data}"):
+        from ..train.datasets import load
+    x, labels = load(data, "test", progress=progress)
+    x = fit(np.asarray(x), graph, data)[:count]
+    return Samples(_some(on_grid(graph, x)), np.asarray(labels)[:count])
+
+
+def fit(x: np.ndarray, graph: Graph, what: str) -> np.ndarray:
+    """Frames of a data set in the shape of the model's input."""
+    shape = graph.source.shape
+    if x[0].size != graph.source.tensor.size:
+        raise SpecError(
+            f"{what} has {x[0].size} values a sample, and the model takes {graph.source.tensor.size}"
+        )
+    return x.reshape(-1, *shape)
+
+
+def on_grid(graph: Graph, x: np.ndarray) -> np.ndarray:
+    """Floats of a data set as the design's integers; a raw design's grid must hold them."""
+    source = graph.source
+    if source.quantizer is not None or source.raw_scale is None:
+        return to_integers(graph, x)
+    scale = Fraction(source.raw_scale)
+    values, where = np.unique(x, return_inverse=True)
+    raw = [round(Fraction(float(v)) / scale) for v in values]
+    if any(np.float32(float(r * scale)) != v for r, v in zip(raw, values, strict=True)):
+        raise SpecError(f"the data must be multiples of the input scale {scale}, and are not")
+    return to_integers(graph, np.array(raw, np.int64)[where].reshape(x.shape))
+
+
+def random_inputs(graph: Graph, count: int, seed: int) -> np.ndarray:
+    """The lowest and the highest frame, then random ones: integers of the design's input."""
+    type_, shape = graph.source.tensor.type, graph.source.shape
+    codes = np.random.default_rng(seed).integers(0, type_.n_values, (count, *shape))
+    codes[0] = 0
+    codes[1:2] = type_.n_values - 1
+    return 2 * codes - 1 if type_.coding == "bipolar" else codes + type_.lo
+
+
+def _some(x: np.ndarray) -> np.ndarray:
+    if len(x) == 0:
+        raise SpecError("the data must hold at least one sample, not 0")
+    return x

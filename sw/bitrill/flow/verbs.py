@@ -1,0 +1,176 @@
+"""The verbs that work on a build or need a tool: run, verify, synth, train, doctor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import SpecError
+from ..storage import write_array, write_json
+from .build import Build, load_build
+from .data import Samples, chunks, read_array, samples, to_integers
+from .extras import Progress, extra, silent
+
+ENGINES = ("verilator", "cocotb", "amaranth")
+SLOW_SAMPLES = 100
+"""Frames that a slow engine takes of a data set unless told otherwise."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """``integers``: int64 ``[N, *shape]`` as the hardware gives them; ``floats``: what they stand
+    for, float64."""
+
+    integers: np.ndarray
+    floats: np.ndarray
+
+
+def run(
+    build: str | Path | Build, x: str | Path | np.ndarray, *, out: str | Path | None = None
+) -> Outputs:
+    """The golden model on floats or integers ``[N, *shape of the model's input]``, or a .npy file.
+
+    ``out``, which must end in ``.npy``, takes the floats; the integers go beside it, with
+    ``.int.npy`` for ``.npy``. Memory beyond the outputs is bounded for a file of any length.
+    """
+    built = _built(build)
+    target = None if out is None else Path(out)
+    if target is not None and target.suffix != ".npy":
+        raise SpecError(f"the output file must end in .npy, not {target.name!r}")
+    array = read_array(Path(x)) if isinstance(x, str | Path) else np.asarray(x)
+    graph = built.graph
+    if array.ndim == 0 or len(array) == 0:
+        integers = graph.run(to_integers(graph, array))
+    else:
+        integers = np.concatenate([graph.run(to_integers(graph, c)) for c in chunks(array)])
+    outputs = Outputs(integers, graph.sink.dequantize(integers))
+    if target is not None:
+        write_array(target, outputs.floats)
+        write_array(integers_beside(target), outputs.integers)
+    return outputs
+
+
+def integers_beside(path: Path) -> Path:
+    """``Y.int.npy`` for ``Y.npy``."""
+    return path.with_suffix(".int.npy")
+
+
+def verify(
+    build: str | Path | Build,
+    *,
+    engine: str = "verilator",
+    data: str | np.ndarray = "random",
+    samples: int | None = None,
+    stall: float = 0.0,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """RTL against the golden model, bit for bit, and cycles against the prediction.
+
+    ``data``: a named data set's test images, a .npy file, ``random``, or an array. ``samples``:
+    how many (all of a data set by default under verilator, else `SLOW_SAMPLES`). ``stall``: the
+    probability that source and sink pause on a cycle. Leaves ``verify.json`` in the build and
+    returns its value: ``samples``, ``mismatches``, ``measured``, ``predicted``, ``engine``,
+    ``seconds``, and ``accuracy`` where the labels are known.
+    """
+    if engine not in ENGINES:
+        raise SpecError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
+    if not 0 <= stall < 1:
+        raise SpecError(f"stall must be at least 0 and below 1, not {stall}")
+    built = _built(build)
+    if samples is None and engine != "verilator":
+        samples = SLOW_SAMPLES
+    chosen = _samples(built, data, samples, seed, progress)
+    with extra("sim", "verify"):
+        from bitrill_sim import verify as simulate
+    report = simulate(
+        built.graph, built.folder, chosen.x, engine=engine, stall=stall, seed=seed
+    )  # fmt: skip
+    value: dict[str, Any] = report.to_json()
+    if chosen.labels is not None:
+        value["accuracy"] = accuracy(built, chosen)
+    write_json(built.folder / "verify.json", value)
+    return value
+
+
+def accuracy(build: Build, chosen: Samples) -> float:
+    """Share of labelled samples that the golden model decides rightly."""
+    if chosen.labels is None:
+        raise SpecError("accuracy must have labels, and the data has none")
+    graph = build.graph
+    y = graph.run(chosen.x)
+    if graph.sink.scale:
+        decided = graph.sink.dequantize(y).reshape(len(y), -1).argmax(1)
+    else:
+        decided = y.reshape(len(y), -1)[:, 0]
+    return float(Fraction(int((decided == chosen.labels).sum()), len(y)))
+
+
+def synth(
+    build: str | Path | Build,
+    *,
+    part: str = "xc7z020",
+    check: int = 0,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Resources by Yosys, per layer and in all; ``check`` samples through the netlist.
+
+    Leaves ``synth.json`` in the build and returns its value.
+    """
+    if check < 0:
+        raise SpecError(f"check must be a number of samples, not {check}")
+    built = _built(build)
+    progress("synthesis", 0, 0)
+    with extra("synth", "synth"):
+        from bitrill_hw.synth import synth as synthesise
+    value: dict[str, Any] = synthesise(built.graph, built.folder, part=part, check=check, seed=seed)
+    write_json(built.folder / "synth.json", value)
+    return value
+
+
+def train(
+    recipe: str,
+    *,
+    out: str | Path,
+    weights: str = "binary",
+    acts: int = 1,
+    dataset: str = "digits",
+    epochs: int | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Train a recipe with Brevitas, export it and check the export.
+
+    Leaves ``model.onnx`` and ``metrics.json`` in ``out``, and returns the metrics.
+    """
+    with extra("train", "training"):
+        from ..train import train as fit_
+    return fit_(
+        recipe, out=Path(out), weights=weights, acts=acts, dataset=dataset, epochs=epochs,
+        seed=seed, resume=resume, progress=progress,
+    )  # fmt: skip
+
+
+def doctor() -> dict[str, Any]:
+    """Which tools are there, which are missing or known to be wrong, and how to get each."""
+    from ..doctor import report
+
+    return report()
+
+
+def _built(build: str | Path | Build) -> Build:
+    return build if isinstance(build, Build) else load_build(build)
+
+
+def _samples(
+    build: Build, data: str | np.ndarray, count: int | None, seed: int, progress: Progress
+) -> Samples:
+    if isinstance(data, np.ndarray):
+        return Samples(to_integers(build.graph, data[:count]))
+    return samples(build.graph, data, count, seed, progress)
