@@ -1,1 +1,82 @@
-"""Training with Brevitas, and export to QONNX; torch exists only here."""
+"""Training with Brevitas, and export to QONNX; torch exists only here, and only once it is used."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ToolError
+from .recipes import ACTS, WEIGHTS, WIDTHS, Options
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from .loop import Progress, Result
+    from .oracle import Report
+
+__all__ = ["ACTS", "WEIGHTS", "WIDTHS", "Options", "export", "train"]
+
+
+def train(
+    recipe: str,
+    *,
+    weights: str = "binary",
+    acts: int = 1,
+    dataset: str = "digits",
+    epochs: int | None = None,
+    seed: int = 0,
+    out: Path | str | None = None,
+    resume: bool = False,
+    mean: float | None = None,
+    std: float | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Train a recipe with Brevitas and leave ``model.onnx``, ``metrics.json``, ``checkpoint.pt``.
+
+    Recipes ``tfc``, ``sfc``, ``lfc``: ``in-H-H-H-10``, H = 64, 256, 1024, with batch norm and
+    quantized activations as in FINN's examples (Umuroglu et al. 2017); ``weights`` binary, ternary
+    or int4, activations and input of ``acts`` (1, 2, 4) bits. The network takes x in 0..1 in the
+    data set's shape and computes ``(x - mean) / std`` itself, ``2x - 1`` unless told otherwise.
+    Adam at 0.02 with a cosine schedule, squared hinge, weights clamped to -1..1. The last epoch is
+    kept: test images choose nothing, they only measure.
+
+    With ``out`` a checkpoint is written after each epoch, whole or not at all; ``resume`` goes on
+    from it where there is one, with the same result as a run without a break, and a finished run
+    is not trained again. The export is compared with torch (see `export`). Without ``out`` nothing
+    is written. ``progress(epoch, epochs, batch, batches, loss, accuracy)`` is called after every
+    batch, counted from 1; accuracy is the last one measured, or None.
+
+    Raises `SpecError` (options, all reasons at once; a checkpoint of another run), `StorageError`
+    (a damaged checkpoint, a folder that cannot be written), `ToolError` (a package is missing,
+    the loss diverged), `MismatchError` (an export that differs from torch).
+    """
+    options = Options(
+        recipe=recipe, weights=weights, acts=acts, dataset=dataset, epochs=epochs, seed=seed,
+        mean=mean, std=std,
+    )  # fmt: skip
+    loop = _submodule("loop")
+    return loop.run(options, None if out is None else Path(out), resume, progress)
+
+
+def export(
+    module: nn.Module, example_input: Tensor, path: Path | str, *, dynamo: bool = False
+) -> Report:
+    """Export a Brevitas module to QONNX and compare it with torch: `qonnx_export.export`."""
+    return _submodule("qonnx_export").export(module, example_input, path, dynamo=dynamo)
+
+
+def _submodule(name: str) -> Any:
+    """Import what needs torch, or say how to get it."""
+    from importlib import import_module
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Brevitas tells of optional kernels
+            return import_module(f"{__name__}.{name}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("bitrill"):
+            raise
+        raise ToolError(
+            f"training needs {error.name}: pip install 'bitrill[train]'", missing=True
+        ) from error

@@ -1,0 +1,251 @@
+"""The training loop: seeds, checkpoints, resume; see `bitrill.train.train`."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import pickle
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..errors import SpecError, StorageError, ToolError
+from ..storage import read_bytes, read_json, write_bytes, write_json
+from . import datasets, models, qonnx_export, quantizers
+from .recipes import Options
+
+Progress: TypeAlias = Callable[[int, int, int, int, float, float | None], None]
+"""``(epoch, epochs, batch, batches, loss, accuracy)``, counted from 1; after every batch.
+
+``loss`` is the mean over the epoch so far, ``accuracy`` the last one measured (None before).
+"""
+
+FORMAT = 1
+"""Version of the form of ``checkpoint.pt``; a reader refuses any other."""
+
+LEARNING_RATE = 0.02
+EXPORT_SAMPLES = 32
+"""Test images on which the export is compared with torch."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run; ``out`` and ``model`` are None where nothing was to be written."""
+
+    options: Options
+    metrics: dict[str, Any]
+    module: nn.Module
+    out: Path | None
+    model: Path | None
+
+    @property
+    def accuracy(self) -> float:
+        """Of the last epoch, over the whole test split, 0..1."""
+        return self.metrics["accuracy"]
+
+
+@dataclass
+class _Run:
+    """Everything that a checkpoint holds."""
+
+    options: Options
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    @staticmethod
+    def start(options: Options, n_images: int) -> _Run:
+        torch.manual_seed(options.seed)
+        network = models.build(options)
+        optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
+        steps = options.n_epochs * (n_images // options.batch)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        return _Run(options, network, optimizer, schedule)
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint, whole or not at all."""
+        buffer = io.BytesIO()
+        state = {
+            "format": FORMAT,
+            "options": self.options.to_json(),
+            "history": self.history,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "rng": torch.get_rng_state(),
+        }
+        torch.save(state, buffer)
+        write_bytes(path, buffer.getvalue())
+
+    def restore(self, path: Path) -> None:
+        """Take the checkpoint's state; `SpecError` if it is another run's, or it is damaged."""
+        data = read_bytes(path)
+        try:
+            state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            found = state["format"], state["options"]
+        except (pickle.UnpicklingError, RuntimeError, EOFError, *_DAMAGE) as error:
+            raise StorageError(f"{path} must be a whole checkpoint: {_first(error)}") from error
+        if found[0] != FORMAT:
+            raise StorageError(f"{path} must have format {FORMAT}, not {found[0]!r}")
+        self._same_options(path, found[1])
+        try:
+            self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+            torch.set_rng_state(state["rng"])
+            self.history = [dict(epoch) for epoch in state["history"]]
+        except (RuntimeError, *_DAMAGE) as error:
+            raise StorageError(f"{path} must be a whole checkpoint: {_first(error)}") from error
+
+    def _same_options(self, path: Path, found: dict[str, Any]) -> None:
+        faults = [
+            f"{key} is {found.get(key)!r}, not {value!r}"
+            for key, value in self.options.to_json().items()
+            if found.get(key) != value
+        ]
+        if faults:
+            raise SpecError(f"{path} is another run's and cannot be resumed: {'; '.join(faults)}")
+
+    def epoch(self, x: Tensor, labels: Tensor, report: Callable[[int, int, float], None]) -> float:
+        """One pass over the training images; the mean loss."""
+        self.network.train()
+        batches = len(x) // self.options.batch
+        order = torch.randperm(len(x))[: batches * self.options.batch].view(batches, -1)
+        total = 0.0
+        for i, chosen in enumerate(order, 1):
+            loss = squared_hinge(self.network(x[chosen]), labels[chosen])
+            total += loss.item()
+            if not math.isfinite(total):
+                raise ToolError(
+                    f"training diverged: the loss is {loss.item()} in epoch"
+                    f" {len(self.history) + 1}, batch {i} of {batches};"
+                    " try another seed, or check mean and std"
+                )
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            self.schedule.step()
+            quantizers.clamp_weights(self.network)
+            report(i, batches, total / i)
+        return total / batches
+
+
+_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+
+
+def _first(error: Exception) -> str:
+    """First sentence of an error: torch's go on for pages."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0][:200]
+
+
+def squared_hinge(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean of ``max(0, 1 - t*y)**2`` with targets t of -1 and +1."""
+    targets = functional.one_hot(labels, logits.shape[1]) * 2 - 1
+    return functional.relu(1 - logits * targets).square().mean()
+
+
+def decisions(module: nn.Module, x: Tensor, batch: int = 1000) -> Tensor:
+    """Index of the largest output (the lowest among equals), evaluated without training."""
+    was_training = module.training
+    module.eval()
+    with torch.no_grad():
+        out = torch.cat([module(part).argmax(1) for part in x.split(batch)])
+    module.train(was_training)
+    return out
+
+
+@contextmanager
+def _quiet_torch() -> Iterator[None]:
+    """One thread (two are slower on small shared machines); the caller's RNG stays as it was."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def run(options: Options, out: Path | None, resume: bool, progress: Progress | None) -> Result:
+    """See `bitrill.train.train`."""
+    x, labels = map(torch.from_numpy, datasets.load(options.dataset, "train"))
+    x_test, labels_test = map(torch.from_numpy, datasets.load(options.dataset, "test"))
+    with _quiet_torch():
+        state = _Run.start(options, len(x))
+        checkpoint = out / "checkpoint.pt" if out else None
+        if checkpoint and resume and checkpoint.exists():
+            state.restore(checkpoint)
+            if out and (done := _finished(out, state)):
+                return done
+        elif checkpoint:
+            state.save(checkpoint)
+        if out:
+            for stale in ("model.onnx", "metrics.json"):
+                (out / stale).unlink(missing_ok=True)
+        while len(state.history) < options.n_epochs:
+            _epoch(state, (x, labels, x_test, labels_test), progress)
+            if checkpoint:
+                state.save(checkpoint)
+        return _finish(state, x_test, out)
+
+
+def _epoch(state: _Run, data: tuple[Tensor, ...], progress: Progress | None) -> None:
+    x, labels, x_test, labels_test = data
+    number, epochs = len(state.history) + 1, state.options.n_epochs
+    last = state.history[-1]["accuracy"] if state.history else None
+
+    def report(batch: int, batches: int, loss: float) -> None:
+        if progress is not None:
+            progress(number, epochs, batch, batches, loss, last)
+
+    loss = state.epoch(x, labels, report)
+    correct = int((decisions(state.network, x_test) == labels_test).sum())
+    state.history.append({"loss": loss, "accuracy": correct / len(labels_test)})
+    if progress is not None:
+        batches = len(x) // state.options.batch
+        progress(number, epochs, batches, batches, loss, state.history[-1]["accuracy"])
+
+
+def _finished(out: Path, state: _Run) -> Result | None:
+    """The result of a run whose files are whole and of this very checkpoint, or None."""
+    if len(state.history) < state.options.n_epochs:
+        return None
+    try:
+        metrics = read_json(out / "metrics.json")
+        digest = hashlib.sha256(read_bytes(out / "model.onnx")).hexdigest()
+    except StorageError:
+        return None
+    if metrics.get("model_sha256") != digest or metrics.get("epochs") != state.history:
+        return None
+    state.network.eval()
+    return Result(state.options, metrics, state.network, out, out / "model.onnx")
+
+
+def _finish(state: _Run, x_test: Tensor, out: Path | None) -> Result:
+    network = state.network.eval()
+    metrics: dict[str, Any] = {
+        "name": state.options.name,
+        "options": state.options.to_json(),
+        "epochs": state.history,
+        "accuracy": state.history[-1]["accuracy"],
+        "test_images": len(x_test),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "versions": {name: version(name) for name in ("torch", "brevitas")},
+    }
+    if out is None:
+        return Result(state.options, metrics, network, None, None)
+    model = out / "model.onnx"
+    report = qonnx_export.export(network, x_test[:EXPORT_SAMPLES], model)
+    metrics["export"] = report.to_json()
+    metrics["model_sha256"] = hashlib.sha256(read_bytes(model)).hexdigest()
+    write_json(out / "metrics.json", metrics)
+    return Result(state.options, metrics, network, out, model)

@@ -1,0 +1,82 @@
+"""The networks of the recipes, as torch modules."""
+
+from __future__ import annotations
+
+import brevitas.nn as qnn
+import torch
+from torch import Tensor, nn
+
+from . import datasets, quantizers
+from .recipes import Options
+
+DROPOUT = 0.2
+
+
+class Normalize(nn.Module):
+    """``(x - mean) / std``, computed as ``scale * x - offset``; ``2x - 1`` for 0.5 and 0.5."""
+
+    def __init__(self, mean: float, std: float):
+        super().__init__()
+        self.scale, self.offset = 1.0 / std, mean / std
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.scale * x - self.offset
+
+
+class TensorNorm(nn.Module):
+    """Batch norm with one mean and variance for the whole tensor: the order of logits stays.
+
+    ``y = (x - mean) / sqrt(var + eps) * weight + bias``, all scalars (FINN's last layer).
+    """
+
+    def __init__(self, eps: float = 1e-4, momentum: float = 0.1):
+        super().__init__()
+        self.eps, self.momentum = eps, momentum
+        self.weight = nn.Parameter(torch.ones(1))
+        self.bias = nn.Parameter(torch.zeros(1))
+        self.register_buffer("running_mean", torch.zeros(1))
+        self.register_buffer("running_var", torch.ones(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean, var = self.running_mean, self.running_var
+        if self.training:
+            mean, var = x.mean(), x.var(unbiased=False)
+            with torch.no_grad():
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_var.lerp_(x.var(unbiased=True), self.momentum)
+        return (x - mean) / (var + self.eps).pow(0.5) * self.weight + self.bias
+
+
+def weight_arguments(weights: str) -> dict[str, type]:
+    """Keyword arguments of a quantized layer for an option ``weights``."""
+    quant = {
+        "binary": quantizers.BinaryWeight,
+        "ternary": quantizers.TernaryWeight,
+        "int4": quantizers.IntWeight,
+    }[weights]
+    return {"weight_quant": quant}
+
+
+def build(options: Options) -> nn.Sequential:
+    """``in-H-H-H-10`` with batch norm and quantized activations; weights drawn by torch's RNG.
+
+    Input ``[N, 1, H, W]`` in 0..1, output ``[N, 10]`` logits.
+    """
+
+    def activation() -> nn.Module:
+        return qnn.QuantIdentity(act_quant=quantizers.Activation, bit_width=options.acts)
+
+    def linear(n_in: int, n_out: int) -> nn.Module:
+        return qnn.QuantLinear(n_in, n_out, bias=False, **weight_arguments(options.weights))
+
+    channels, height, width = datasets.shape(options.dataset)
+    n = channels * height * width
+    layers: list[nn.Module] = [nn.Flatten(), Normalize(options.mean, options.std), activation()]
+    for _ in range(3):
+        layers += [linear(n, options.hidden), nn.BatchNorm1d(options.hidden), activation()]
+        layers += [nn.Dropout(DROPOUT)]
+        n = options.hidden
+    layers += [linear(n, datasets.CLASSES), TensorNorm()]
+    network = nn.Sequential(*layers)
+    quantizers.init_weights(network)
+    return network

@@ -1,0 +1,91 @@
+"""Quantizers for Brevitas modules, as FINN's examples use them (Umuroglu et al. 2017).
+
+Weights are quantized on a fixed scale, so they should be kept in -1..1 (`clamp_weights` after
+each step of the optimizer, `init_weights` before the first):
+
+=============  ==============================================  ===========
+class          values                                          use
+=============  ==============================================  ===========
+BinaryWeight   -1, +1 (0 gives +1)                             ``QuantLinear(.., weight_quant=BinaryWeight)``
+TernaryWeight  -1, 0, +1                                       the same
+IntWeight      ``k / (2**(n-1) - 1)``, narrow; n is            ``weight_quant=IntWeight,``
+               ``weight_bit_width``, 4 unless given            ``weight_bit_width=n``
+Activation     1 bit: -1, +1; n bits: n-bit signed narrow      ``QuantIdentity(act_quant=Activation,``
+               on -1..1, ``k / (2**(n-1) - 1)``                ``bit_width=n)``
+=============  ==============================================  ===========
+"""
+
+from __future__ import annotations
+
+import torch
+from brevitas.core.bit_width import BitWidthImplType
+from brevitas.core.quant import QuantType
+from brevitas.core.restrict_val import FloatToIntImplType, RestrictValueType
+from brevitas.core.scaling import ScalingImplType
+from brevitas.core.zero_point import ZeroZeroPoint
+from brevitas.inject import ExtendedInjector, value
+from brevitas.nn.mixin.parameter import QuantWeightMixin
+from brevitas.quant.solver import ActQuantSolver, WeightQuantSolver
+
+
+class _Fixed(ExtendedInjector):
+    """Signed, narrow, symmetric, on a constant scale; one bit is binary."""
+
+    bit_width_impl_type = BitWidthImplType.CONST
+    scaling_impl_type = ScalingImplType.CONST
+    restrict_scaling_type = RestrictValueType.FP
+    zero_point_impl = ZeroZeroPoint
+    float_to_int_impl_type = FloatToIntImplType.ROUND
+    scaling_per_output_channel = False
+    narrow_range = True
+    signed = True
+
+    @value
+    def quant_type(bit_width):  # noqa: N805 - an injected value, not a method
+        return QuantType.BINARY if bit_width == 1 else QuantType.INT
+
+
+class BinaryWeight(_Fixed, WeightQuantSolver):
+    """-1 and +1; a weight of 0 gives +1."""
+
+    scaling_const = 1.0
+    bit_width = 1
+
+
+class TernaryWeight(_Fixed, WeightQuantSolver):
+    """-1, 0, +1, rounded half to even; zeroed weights keep their gradient."""
+
+    scaling_const = 1.0
+    bit_width = 2
+
+
+class IntWeight(_Fixed, WeightQuantSolver):
+    """Signed narrow integers on -1..1; ``weight_bit_width`` sets how many bits."""
+
+    scaling_const = 1.0
+    bit_width = 4
+
+
+class Activation(_Fixed, ActQuantSolver):
+    """Signed narrow integers on -1..1, binary for ``bit_width=1``."""
+
+    min_val = -1.0
+    max_val = 1.0
+
+
+def quantized_layers(module: torch.nn.Module) -> list[tuple[str, QuantWeightMixin]]:
+    """``(name, layer)`` of each layer whose weights are quantized, in the module's order."""
+    return [(n, m) for n, m in module.named_modules() if isinstance(m, QuantWeightMixin)]
+
+
+def init_weights(module: torch.nn.Module, generator: torch.Generator | None = None) -> None:
+    """Draw the weights of all quantized layers uniformly from -1..1."""
+    for _, layer in quantized_layers(module):
+        torch.nn.init.uniform_(layer.weight.data, -1, 1, generator=generator)
+
+
+def clamp_weights(module: torch.nn.Module) -> None:
+    """Clamp the weights of all quantized layers to -1..1: beyond, they would get no gradient."""
+    with torch.no_grad():
+        for _, layer in quantized_layers(module):
+            layer.weight.clamp_(-1, 1)

@@ -1,0 +1,97 @@
+"""Recipes: which networks `bitrill.train.train` knows, and their options; no torch here."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import SpecError
+from . import datasets
+
+WIDTHS = {"tfc": 64, "sfc": 256, "lfc": 1024}
+"""Neurons of each of the three hidden layers, by recipe (FINN's TFC, SFC, LFC)."""
+
+WEIGHTS = ("binary", "ternary", "int4")
+ACTS = (1, 2, 4)
+
+_EPOCHS = {"digits": 60, "mnist": 15, "fashion": 15}
+_BATCH = {"digits": 32, "mnist": 100, "fashion": 100}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a run is, entirely: equal options give equal networks (same machine and versions).
+
+    The input is normalised inside the network, ``(x - mean) / std``, and then quantized to
+    ``acts`` bits; ``2x - 1`` by default. Raises `SpecError`, all reasons at once.
+    """
+
+    recipe: str
+    weights: str = "binary"
+    acts: int = 1
+    dataset: str = "digits"
+    epochs: int | None = None
+    seed: int = 0
+    mean: float | None = None
+    std: float | None = None
+
+    def __post_init__(self) -> None:
+        faults = [
+            f"{name} must be one of {', '.join(map(str, known))}, not {value!r}"
+            for name, value, known in (
+                ("recipe", self.recipe, tuple(WIDTHS)),
+                ("weights", self.weights, WEIGHTS),
+                ("acts", self.acts, ACTS),
+                ("dataset", self.dataset, datasets.NAMES),
+            )
+            if value not in known or isinstance(value, bool)
+        ]
+        if self.epochs is not None and not (_is_int(self.epochs) and self.epochs >= 1):
+            faults.append(f"epochs must be an integer of 1 or more, not {self.epochs!r}")
+        if not (_is_int(self.seed) and 0 <= self.seed < 1 << 63):
+            faults.append(f"seed must be an integer from 0 to 2**63 - 1, not {self.seed!r}")
+        if self.mean is not None and not _is_finite(self.mean):
+            faults.append(f"mean must be a finite number, not {self.mean!r}")
+        if self.std is not None and not (_is_finite(self.std) and self.std >= 1e-6):
+            faults.append(f"std must be a finite number of 1e-6 or more, not {self.std!r}")
+        if faults:
+            raise SpecError("; ".join(faults), faults=faults)
+        set_ = object.__setattr__
+        set_(self, "epochs", self.epochs or _EPOCHS[self.dataset])
+        set_(self, "mean", 0.5 if self.mean is None else float(self.mean))
+        set_(self, "std", 0.5 if self.std is None else float(self.std))
+
+    @property
+    def hidden(self) -> int:
+        """Neurons of a hidden layer."""
+        return WIDTHS[self.recipe]
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs, the data set's default where none were given."""
+        return self.epochs or _EPOCHS[self.dataset]
+
+    @property
+    def batch(self) -> int:
+        """Images a step of the optimizer."""
+        return _BATCH[self.dataset]
+
+    @property
+    def name(self) -> str:
+        """``tfc_w1a1_digits``, say."""
+        bits = {"binary": 1, "ternary": 2, "int4": 4}[self.weights]
+        return f"{self.recipe}_w{bits}a{self.acts}_{self.dataset}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as plain values."""
+        return dataclasses.asdict(self)
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
