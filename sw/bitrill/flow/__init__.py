@@ -10,9 +10,9 @@ Every function returns a frozen dataclass or the JSON value that the verb prints
 
 from .build import Build, Compiled, compile, load_build
 from .inspection import Inspection, Layer, inspect
-from .verbs import Outputs, doctor, run, synth, train, verify
+from .verbs import Outputs, doctor, integers_beside, run, synth, train, verified, verify
 
 __all__ = [
     "Build", "Compiled", "Inspection", "Layer", "Outputs", "compile", "doctor", "inspect",
-    "load_build", "run", "synth", "train", "verify",
+    "integers_beside", "load_build", "run", "synth", "train", "verified", "verify",
 ]  # fmt: skip

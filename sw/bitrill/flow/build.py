@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SpecError, StorageError
-from ..ir import Graph, IntType, Stage, verify
-from ..ir import serial
+from ..ir import Graph, IntType, Stage, serial, verify
 from ..plan import timing
 from ..storage import read_json, remove, write_json, write_text
 from .extras import Progress, extra, silent

@@ -83,10 +83,9 @@ def samples(
 def fit(x: np.ndarray, graph: Graph, what: str) -> np.ndarray:
     """Frames of a data set in the shape of the model's input."""
     shape = graph.source.shape
-    if x[0].size != graph.source.tensor.size:
-        raise SpecError(
-            f"{what} has {x[0].size} values a sample, and the model takes {graph.source.tensor.size}"
-        )
+    takes = graph.source.tensor.size
+    if x[0].size != takes:
+        raise SpecError(f"{what} has {x[0].size} values a sample, and the model takes {takes}")
     return x.reshape(-1, *shape)
 
 

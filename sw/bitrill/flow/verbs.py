@@ -54,9 +54,9 @@ def run(
     return outputs
 
 
-def integers_beside(path: Path) -> Path:
+def integers_beside(path: str | Path) -> Path:
     """``Y.int.npy`` for ``Y.npy``."""
-    return path.with_suffix(".int.npy")
+    return Path(path).with_suffix(".int.npy")
 
 
 def verify(
@@ -67,14 +67,15 @@ def verify(
     samples: int | None = None,
     stall: float = 0.0,
     seed: int = 0,
+    out: str | Path | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """RTL against the golden model, bit for bit, and cycles against the prediction.
 
     ``data``: a named data set's test images, a .npy file, ``random``, or an array. ``samples``:
     how many (all of a data set by default under verilator, else `SLOW_SAMPLES`). ``stall``: the
-    probability that source and sink pause on a cycle. Leaves ``verify.json`` in the build and
-    returns its value: ``samples``, ``mismatches``, ``measured``, ``predicted``, ``engine``,
+    probability that source and sink pause on a cycle. Leaves ``verify.json`` in ``out`` (the build,
+    when None) and returns its value: ``samples``, ``mismatches``, ``measured``, ``predicted``, ``engine``,
     ``seconds``, and ``accuracy`` where the labels are known.
     """
     if engine not in ENGINES:
@@ -93,8 +94,15 @@ def verify(
     value: dict[str, Any] = report.to_json()
     if chosen.labels is not None:
         value["accuracy"] = accuracy(built, chosen)
-    write_json(built.folder / "verify.json", value)
+    write_json(_folder(out, built) / "verify.json", value)
     return value
+
+
+def verified(value: dict[str, Any]) -> bool:
+    """Whether a `verify` found no mismatch, and every cycle as predicted."""
+    measured, predicted = value["measured"], value["predicted"]
+    same = all(measured[k] is None or measured[k] == predicted[k] for k in ("ii", "latency"))
+    return value["mismatches"] == 0 and same
 
 
 def accuracy(build: Build, chosen: Samples) -> float:
@@ -116,11 +124,12 @@ def synth(
     part: str = "xc7z020",
     check: int = 0,
     seed: int = 0,
+    out: str | Path | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Resources by Yosys, per layer and in all; ``check`` samples through the netlist.
 
-    Leaves ``synth.json`` in the build and returns its value.
+    Leaves ``synth.json`` in ``out`` (the build, when None) and returns its value.
     """
     if check < 0:
         raise SpecError(f"check must be a number of samples, not {check}")
@@ -129,7 +138,7 @@ def synth(
     with extra("synth", "synth"):
         from bitrill_hw.synth import synth as synthesise
     value: dict[str, Any] = synthesise(built.graph, built.folder, part=part, check=check, seed=seed)
-    write_json(built.folder / "synth.json", value)
+    write_json(_folder(out, built) / "synth.json", value)
     return value
 
 
@@ -166,6 +175,10 @@ def doctor() -> dict[str, Any]:
 
 def _built(build: str | Path | Build) -> Build:
     return build if isinstance(build, Build) else load_build(build)
+
+
+def _folder(out: str | Path | None, build: Build) -> Path:
+    return build.folder if out is None else Path(out)
 
 
 def _samples(

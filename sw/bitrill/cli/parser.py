@@ -1,0 +1,180 @@
+"""Arguments of every verb; a wrong one is named together with the nearest right one."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from .. import __version__
+from ..errors import SpecError
+
+
+class Parser(argparse.ArgumentParser):
+    """An `argparse` parser that raises `SpecError` and says what was probably meant."""
+
+    def __init__(self, **options: Any):
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        raise SpecError(f"{message} (see {self.prog} --help)")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        choices = [] if action.choices is None else list(map(str, action.choices))
+        if choices and str(value) not in choices:
+            name = "/".join(action.option_strings) or str(action.metavar)
+            raise SpecError(
+                f"{name} must be one of {', '.join(choices)}, not {value!r}{meant(value, choices)}"
+            )
+
+
+def meant(value: Any, known: Sequence[str]) -> str:
+    """``"; did you mean 'x'?"``, or nothing where no name is near."""
+    near = difflib.get_close_matches(str(value), known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def whole(text: str) -> int:
+    """An integer argument."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}") from None
+
+
+def number(text: str) -> float:
+    """A finite number as an argument."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, not {text!r}") from None
+    if value - value != 0:
+        raise argparse.ArgumentTypeError(f"must be finite, not {text!r}")
+    return value
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options of one command; raises `SpecError` for wrong usage."""
+    parser, verbs = _parser()
+    options, unknown = parser.parse_known_args(arguments)
+    if options.verb is None:
+        parser.error(f"a verb must be given: one of {', '.join(verbs)}")
+    if unknown:
+        known = list(verbs[options.verb]._option_string_actions)
+        what = "option" if unknown[0].startswith("-") else "argument"
+        raise SpecError(
+            f"unknown {what} {unknown[0]!r}{meant(unknown[0].partition('=')[0], known)}"
+            f" (see bitrill {options.verb} --help)"
+        )
+    return options
+
+
+def _parser() -> tuple[Parser, dict[str, Parser]]:
+    parser = Parser(
+        prog="bitrill",
+        description="Few-bit neural networks to streaming FPGA hardware, bit-exact.",
+        epilog="Exit codes: 0 done, 1 a mismatch or a refused model, 2 wrong usage, 3 a tool is"
+        " missing, 4 a step failed, 5 timing not met, 6 does not fit, 130 interrupted.",
+    )
+    parser.add_argument("--version", action="version", version=f"bitrill {__version__}")
+    sub = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
+    verbs: dict[str, Parser] = {}
+    for add in (_train, _inspect, _compile, _run, _verify, _synth, _doctor):
+        verb: Parser = add(sub)
+        verb.add_argument("--json", action="store_true", help="print one JSON object")
+        verbs[verb.prog.rpartition(" ")[2]] = verb
+    return parser, verbs
+
+
+def _train(sub: Any) -> Parser:
+    p = sub.add_parser("train", help="train a network with Brevitas and export it")
+    p.add_argument(
+        "recipe",
+        metavar="RECIPE",
+        choices=("tfc", "sfc", "lfc"),
+        help="tfc, sfc or lfc: three hidden layers of 64, 256 or 1024",
+    )
+    p.add_argument("--out", required=True, metavar="DIR", help="for model.onnx and metrics.json")
+    p.add_argument("--weights", default="binary", choices=("binary", "ternary", "int4"))
+    p.add_argument("--acts", default=1, type=whole, choices=(1, 2, 4), help="bits of activations")
+    p.add_argument("--dataset", default="digits", choices=("digits", "mnist", "fashion"))
+    p.add_argument("--epochs", type=whole, metavar="N")
+    p.add_argument("--seed", default=0, type=whole, metavar="S")
+    p.add_argument("--resume", action="store_true", help="go on from the checkpoint in DIR")
+    return p  # fmt: skip
+
+
+def _model(p: Parser) -> None:
+    p.add_argument("model", metavar="MODEL", help="a QONNX file")
+    p.add_argument("--folding", metavar="FILE", help="JSON: {node: {pe, simd, style, memory}}")
+    p.add_argument("--raw-input", metavar="TYPE", help="take raw integers, uint8 say")
+    p.add_argument("--input-scale", metavar="S", help="what a raw 1 stands for, 1/255 say")
+    p.add_argument("--top", type=whole, metavar="K", help="give the K best classes, not scores")
+
+
+def _inspect(sub: Any) -> Parser:
+    p = sub.add_parser("inspect", help="print a model at each stage, or why it is refused")
+    _model(p)
+    return p
+
+
+def _compile(sub: Any) -> Parser:
+    p = sub.add_parser("compile", help="a model to Verilog")
+    _model(p)
+    p.add_argument("--out", required=True, metavar="B", help="the build folder")
+    p.add_argument("--clock-mhz", type=number, metavar="C", help="for the rate; 100 if not given")
+    p.add_argument("--style", default="folded", choices=("folded",))
+    p.add_argument("--checkpoints", action="store_true", help="keep the graph after each pass")
+    return p
+
+
+def _build(p: Parser) -> None:
+    p.add_argument("build", metavar="BUILD", help="the folder that compile left")
+
+
+def _run(sub: Any) -> Parser:
+    p = sub.add_parser("run", help="the golden model on an array")
+    _build(p)
+    p.add_argument("--input", required=True, metavar="X.npy", help="floats or integers, [N, ..]")
+    p.add_argument("--out", metavar="Y.npy", help="floats; the integers go to Y.int.npy")
+    return p
+
+
+def _verify(sub: Any) -> Parser:
+    p = sub.add_parser("verify", help="simulate the Verilog against the golden model, bit for bit")
+    _build(p)
+    p.add_argument("--engine", default="verilator", choices=("verilator", "cocotb", "amaranth"))
+    p.add_argument(
+        "--data",
+        default="random",
+        metavar="DATA",
+        help="digits, mnist, fashion, random, or a .npy file",
+    )
+    p.add_argument("--samples", type=whole, metavar="N", help="all of the data, if not given")
+    p.add_argument(
+        "--stall",
+        default=0.0,
+        type=number,
+        metavar="P",
+        help="probability that source and sink pause on a cycle",
+    )
+    p.add_argument("--seed", default=0, type=whole, metavar="S")
+    p.add_argument("--out", metavar="DIR", help="for verify.json; BUILD, if not given")
+    return p  # fmt: skip
+
+
+def _synth(sub: Any) -> Parser:
+    p = sub.add_parser("synth", help="resources by Yosys")
+    _build(p)
+    p.add_argument("--part", default="xc7z020", metavar="P")
+    p.add_argument(
+        "--check", default=0, type=whole, metavar="N", help="simulate the netlist on N samples"
+    )
+    p.add_argument("--seed", default=0, type=whole, metavar="S")
+    p.add_argument("--out", metavar="DIR", help="for synth.json; BUILD, if not given")
+    return p  # fmt: skip
+
+
+def _doctor(sub: Any) -> Parser:
+    return sub.add_parser("doctor", help="which tools are there, and how to get the others")

@@ -1,0 +1,124 @@
+"""What verbs print for people: plain text, aligned, no colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .. import flow
+
+ROWS_SHOWN = 10
+"""Frames that ``run`` prints."""
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Columns aligned: the first to the left, the others to the right."""
+    lines = [list(map(str, row)) for row in (head, *rows)]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(head))]
+
+    def text(line: list[str]) -> str:
+        cells = [line[0].ljust(widths[0])]
+        cells += [c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True)]
+        return "  ".join(cells).rstrip()
+
+    rule = "  ".join("-" * w for w in widths)
+    return "\n".join([text(lines[0]), rule, *map(text, lines[1:])])
+
+
+def trained(value: dict[str, Any], out: str) -> str:
+    lines = [f"{key}: {_scalar(value[key])}" for key in sorted(value) if _is_scalar(value[key])]
+    return "\n".join([f"trained: {out}/model.onnx, {out}/metrics.json", *lines])
+
+
+def refused(model: str, reasons: Sequence[str]) -> str:
+    return "\n".join([f"{model} is refused:", *(f"  {' '.join(r.split())}" for r in reasons)])
+
+
+def inspected(found: flow.Inspection) -> str:
+    rows = [
+        (
+            x.name, x.kind, f"{x.parameters:,}", f"{x.operations:,}", f"{x.weight_bits:,}",
+            f"{x.state_bits:,}", x.cycles, x.pe, x.simd, x.weights, x.input, x.output,
+        )
+        for x in found.layers
+    ]  # fmt: skip
+    head = (
+        "layer", "kind", "parameters", "operations", "weight bits", "buffer bits", "cycles",
+        "PE", "SIMD", "weights", "input", "output",
+    )  # fmt: skip
+    total = found.json()["total"]
+    return "\n\n".join(
+        [
+            *map(str, found.stages),
+            table(head, rows),
+            f"in all: {total['parameters']:,} parameters, {total['operations']:,} operations a"
+            f" frame, {total['weight_bits']:,} bits of constants, {total['state_bits']:,} bits of"
+            f" buffers\npredicted: a frame every {found.ii} cycles, latency {found.latency} cycles",
+        ]
+    )
+
+
+def compiled(done: flow.Compiled) -> str:
+    build = done.build
+    return "\n".join(
+        [
+            str(build.graph),
+            "",
+            f"predicted: a frame every {build.predicted.ii} cycles,"
+            f" latency {build.predicted.latency} cycles",
+            f"{done.fps:,.0f} frames/s at {done.clock_mhz:g} MHz (assumed)",
+            f"Verilog: {build.verilog}",
+        ]
+    )
+
+
+def ran(outputs: flow.Outputs, value: dict[str, Any]) -> str:
+    if "files" in value:
+        return (
+            f"{value['samples']} frames: floats {value['files'][0]}, integers {value['files'][1]}"
+        )
+    lines = []
+    for k, (i, f) in enumerate(zip(outputs.integers, outputs.floats, strict=True)):
+        if k == ROWS_SHOWN:
+            lines.append(f"... {len(outputs.integers) - k} more (give --out or --json)")
+            break
+        lines.append(f"{k}: integers {i.tolist()}, floats {f.tolist()}")
+    return "\n".join(lines) or "no frames"
+
+
+def verified(value: dict[str, Any]) -> str:
+    predicted, measured = value["predicted"], value["measured"]
+    rows = [
+        (name, predicted[key], "not measured" if measured[key] is None else measured[key])
+        for name, key in (("cycles a frame", "ii"), ("latency", "latency"))
+    ]
+    lines = [
+        table(("", "predicted", "measured"), rows),
+        f"mismatches: {value['mismatches']} of {value['samples']} samples"
+        f" ({value['engine']}, {value['seconds']:.1f} s)",
+    ]
+    if "accuracy" in value:
+        lines.append(f"accuracy of the golden model: {100 * value['accuracy']:.2f} %")
+    return "\n".join([*lines, *value.get("failures", [])])
+
+
+def synthesised(value: dict[str, Any]) -> str:
+    keys = list(value["total"])
+    rows = [(name, *(layer[k] for k in keys)) for name, layer in value["layers"].items()]
+    total = ("total", *(value["total"][k] for k in keys))
+    lines = [table(("layer", *keys), [*rows, total])]
+    lines += [f"{k}: {_scalar(v)}" for k, v in value.items() if _is_scalar(v)]
+    return "\n".join(lines)
+
+
+def examined(value: dict[str, Any]) -> str:
+    rows = value["tools"]
+    return "\n".join(" ".join(f"{cell}" for cell in row.values() if cell) for row in rows)
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, str | int | float | bool)
+
+
+def _scalar(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
