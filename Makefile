@@ -1,0 +1,36 @@
+# Every target sets up .venv first, from pyproject.toml and constraints.txt; later calls are quick.
+#
+#   make demo      train, compile, verify every test image in RTL, synthesise; one table
+#   make test      lint and the test suite
+#   make nightly   the tests that are too long for every run
+#   make bench     speed and size of the golden model and the compiler
+#   make lint      ruff and pyright alone
+
+BIN := .venv/bin
+
+.PHONY: demo test nightly bench lint setup clean
+
+demo: setup
+	@$(BIN)/python examples/demo.py --out build/demo
+
+test: lint
+	$(BIN)/python -m pytest -n 2
+
+nightly: setup
+	$(BIN)/python -m pytest -n 2 -m nightly
+
+bench: setup
+	$(BIN)/python benchmarks/golden.py
+	$(BIN)/python benchmarks/compile.py
+	$(BIN)/python benchmarks/oracle.py
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+setup:
+	@sh scripts/setup.sh
+
+clean:
+	rm -rf build dist .venv
