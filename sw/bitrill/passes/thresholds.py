@@ -49,9 +49,7 @@ def _thresholds(counter: Counter, x: IntType) -> tuple[np.ndarray, bool]:
     if counter.constant:
         return guesses, False
     found = [
-        smallest(
-            lambda t, n=n: counter.at_integer(t) > n, lo=x.lo, hi=x.hi + 1, guess=int(guess)
-        )
+        smallest(lambda t, n=n: counter.at_integer(t) > n, lo=x.lo, hi=x.hi + 1, guess=int(guess))
         for n, guess in enumerate(guesses)
     ]
     return np.array(found, np.int64), counter.inverted

@@ -1,0 +1,39 @@
+"""Width converters, wherever two ends of an edge differ in lanes."""
+
+from __future__ import annotations
+
+from ..errors import SpecError
+from ..ir.graph import Graph
+from ..ir.operator import Impl, Operator
+from ..ops.convert import Convert
+
+
+def insert_converts(graph: Graph) -> Graph:
+    """``graph`` (impl set) with a `Convert` named ``EDGE_to_READER`` on each edge that needs one.
+
+    The input edge has the lanes of its first reader, so it needs none.
+    """
+    given = {n.name: n.lanes_out for n in graph.nodes}
+    taken = {*given, *graph.edges}
+    nodes: list[Operator] = []
+    for node in graph.nodes:
+        inputs = list(node.inputs)
+        for i, edge in enumerate(node.inputs):
+            lanes = given.get(edge, node.lanes_in)
+            if lanes == node.lanes_in:
+                continue
+            name = f"{edge}_to_{node.name}"
+            if name in taken:
+                raise SpecError(f"a node must not be named {name}: a converter takes that name")
+            taken.add(name)
+            nodes.append(
+                Convert(
+                    name=name,
+                    inputs=(edge,),
+                    operands=(node.operands[i],),
+                    impl=Impl(pe=node.lanes_in, simd=lanes),
+                )
+            )
+            inputs[i] = name
+        nodes.append(node.replace(inputs=tuple(inputs)))
+    return graph.replace(nodes=tuple(nodes))

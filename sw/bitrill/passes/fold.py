@@ -1,0 +1,183 @@
+"""Folding: how many lanes each node gets, in which style and memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from math import log2
+from typing import Any, get_args
+
+from ..errors import SpecError
+from ..ir.graph import Graph, Stage
+from ..ir.operator import Impl, Memory, Operator, Style
+from ..ops.argmax import ArgMax
+from ..ops.convert import Convert
+from ..ops.matvec import MatVec
+from ..ops.threshold import Threshold
+from ..plan.depths import FLOOR
+from .convert import insert_converts
+
+INTERVAL = 64
+"""Cycles a vector that the default aims at."""
+
+STRAIGHT_ROWS = 16
+"""A layer of so few rows takes its vector as it comes: all rows at once need no replay."""
+
+WASTE = 8
+"""So many times the lanes that the interval needs may be spent where divisors are scarce."""
+
+PARALLEL_LEVELS = 3
+"""Up to so many thresholds are compared at once: a search would take as many registers."""
+
+BLOCK_BITS = 8192
+"""Weights from here on go to block memory: half a RAMB18; as logic they cost some hundred LUTs."""
+
+BLOCK_DEPTH = 256
+"""So do deep ones of `BLOCK_DEPTH_BITS`: each bit of their words would need four LUTs or more."""
+
+BLOCK_DEPTH_BITS = 2048
+
+_CHOICES: dict[str, tuple[str, ...]] = {"style": get_args(Style), "memory": get_args(Memory)}
+KEYS = ("pe", "simd", "style", "memory")
+"""What a folding may say of a node."""
+
+
+def fold(graph: Graph, folding: Mapping[str, Mapping[str, Any]]) -> Graph:
+    """``graph`` with ``impl`` set, converters between, and all FIFOs at their floor.
+
+    ``folding`` is ``{node: {"pe", "simd", "style", "memory"}}``, each key optional, over the
+    default (see `choose`). Raises `SpecError` with all that is wrong in it.
+    """
+    problems = _unknown(graph, folding)
+    nodes: list[Operator] = []
+    for node in graph.nodes:
+        told = folding.get(node.name, {})
+        told = {k: v for k, v in told.items() if k in KEYS} if isinstance(told, Mapping) else {}
+        found = _wrong_values(node.name, told)
+        default = choose(node, nodes, graph)
+        if not found:
+            if isinstance(node, Threshold) and "pe" in told:
+                told = {"simd": told["pe"], **told}
+            found = _wrong_impls(node, default, told)
+        problems += found
+        nodes.append(node.replace(impl=default if found else dataclasses.replace(default, **told)))
+    if problems:
+        count = f"{len(problems)} problems: " if len(problems) > 1 else ""
+        raise SpecError(f"folding: {count}{'; '.join(problems)}", problems=problems)
+    graph = insert_converts(graph.replace(nodes=tuple(nodes)))
+    return graph.replace(stage=Stage.FOLDED, depths=dict.fromkeys(graph.edges, FLOOR))
+
+
+def folding_of(graph: Graph) -> dict[str, dict[str, Any]]:
+    """The folding of a FOLDED graph, as `fold` takes it; converters follow from the rest."""
+    return {
+        n.name: {key: getattr(n.folded, key) for key in KEYS}
+        for n in graph.nodes
+        if not isinstance(n, Convert)
+    }
+
+
+def choose(node: Operator, before: list[Operator], graph: Graph) -> Impl:
+    """The default of one node; ``before``: the nodes in front of it, folded."""
+    producer = next((n for n in before if n.name == node.inputs[0]), None)
+    lanes = None if producer is None else producer.lanes_out
+    if isinstance(node, MatVec):
+        pe, simd = _matvec_lanes(node, lanes, last=graph.output == node.name)
+        return Impl(pe=pe, simd=simd, memory=_memory(node, pe, simd))
+    if isinstance(node, Threshold):
+        style: Style = "parallel" if node.levels <= PARALLEL_LEVELS else "search"
+        pe = lanes if lanes and node.x.channels % lanes == 0 else _threshold_lanes(node)
+        return Impl(pe=pe, simd=pe, style=style)
+    if isinstance(node, ArgMax):
+        return Impl()
+    raise SpecError(f"{node.name}: a {node.kind} has no default folding")
+
+
+def _matvec_lanes(node: MatVec, lanes: int | None, *, last: bool) -> tuple[int, int]:
+    """``(pe, simd)``: the fewest lanes whose interval is at most 64, the nearest to square.
+
+    784-64-64-64-10 gives (16, 49), (8, 8), (8, 8), (10, 8). Where divisors are so scarce that
+    this would waste lanes (two primes: all or hardly any), the interval nearest to 64 by ratio.
+    """
+    rows, cols = node.rows, node.cols
+    if rows <= STRAIGHT_ROWS and lanes and cols % lanes == 0 and cols // lanes <= INTERVAL:
+        return rows, lanes
+    options = [(pe, simd) for pe in divisors(rows) for simd in divisors(cols)]
+
+    def interval(o: tuple[int, int]) -> int:
+        return (rows // o[0]) * (cols // o[1])
+
+    def cost(o: tuple[int, int]) -> tuple[float, ...]:
+        return (o[0] * o[1], abs(log2(o[0] / o[1])), o[0])
+
+    fast = min((o for o in options if interval(o) <= INTERVAL), key=cost)
+    if fast[0] * fast[1] <= WASTE * max(1, -(-rows * cols // INTERVAL)):
+        return fast
+    return min(options, key=lambda o: (abs(log2(interval(o) / INTERVAL)), *cost(o)))
+
+
+def _threshold_lanes(node: Threshold) -> int:
+    """The fewest lanes that take a frame in 64 cycles."""
+    others = node.x.size // node.x.channels
+    return next(
+        (d for d in divisors(node.x.channels) if node.x.channels // d * others <= INTERVAL),
+        node.x.channels,
+    )
+
+
+def _memory(node: MatVec, pe: int, simd: int) -> Memory:
+    bits = node.cost().weight_bits
+    depth = (node.rows // pe) * (node.cols // simd)
+    deep = depth >= BLOCK_DEPTH and bits >= BLOCK_DEPTH_BITS
+    return "block" if depth > 1 and (bits >= BLOCK_BITS or deep) else "distributed"
+
+
+def divisors(n: int) -> list[int]:
+    """Divisors of n, ascending."""
+    small = [d for d in range(1, int(n**0.5) + 1) if n % d == 0]
+    return sorted({*small, *(n // d for d in small)})
+
+
+def _unknown(graph: Graph, folding: Mapping[str, Any]) -> list[str]:
+    """Names and keys that do not exist."""
+    names = [n.name for n in graph.nodes]
+    problems = []
+    for name, told in folding.items():
+        if name not in names:
+            near = difflib.get_close_matches(str(name), names, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"nodes: {', '.join(names)}"
+            problems.append(f"node {name!r} does not exist ({hint})")
+        elif not isinstance(told, Mapping):
+            problems.append(f"{name} must be given an object, not {told!r}")
+        else:
+            problems += [
+                f"{name}: key must be one of {', '.join(KEYS)}, not {key!r}"
+                for key in told
+                if key not in KEYS
+            ]
+    return problems
+
+
+def _wrong_values(name: str, told: Mapping[str, Any]) -> list[str]:
+    problems = []
+    for key, value in told.items():
+        if key in _CHOICES:
+            if value not in _CHOICES[key]:
+                choices = " or ".join(map(repr, _CHOICES[key]))
+                problems.append(f"{name}: {key} must be {choices}, not {value!r}")
+        elif isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            problems.append(f"{name}: {key} must be an integer of at least 1, not {value!r}")
+    return problems
+
+
+def _wrong_impls(node: Operator, default: Impl, told: Mapping[str, Any]) -> list[str]:
+    """What the operator refuses: key by key, so that all of it is told, then together."""
+    problems: list[str] = []
+    keys = [] if isinstance(node, Threshold) else [{k: v} for k, v in told.items()]
+    for part in (*keys, told):
+        try:
+            node.validate_impl(dataclasses.replace(default, **part))
+        except SpecError as error:
+            problems.append(str(error))
+    return list(dict.fromkeys(problems))

@@ -1,0 +1,128 @@
+"""Decisions in hardware: integer scores that rank exactly as the real ones do."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from ..errors import SpecError, UnsupportedError
+from ..exact import Real, common_denominator, sign
+from ..ir.graph import Graph
+from ..ir.interface import Sink
+from ..ir.types import IntType
+from ..ops.argmax import ArgMax
+from ..real import at
+from .levels import to_float
+from .ranking import Ranking, magnitude
+
+MAX_PAIRS = 1 << 23
+"""Most pairs of channel and value that are ranked."""
+
+LINEAR = 1 << 14
+"""Multipliers up to here are tried one by one, beyond it a fifth larger each time."""
+
+SCORE_LIMIT = 1 << 31
+"""Bound of the scores that a search offers."""
+
+EXACT_LIMIT = 1 << 61
+"""Bound of scores over the common denominator, taken where the search finds none."""
+
+
+def add_argmax(graph: Graph, k: int) -> Graph:
+    """``graph`` with an `ArgMax` behind it: the output becomes ``k`` decisions, best first.
+
+    Raises `SpecError` for a graph that gives no scores, or a ``k`` out of range;
+    `UnsupportedError` where no integers of 62 bits keep the order of the scores.
+    """
+    sink = graph.sink
+    if not sink.scale:
+        raise SpecError(f"top must be asked of a network that gives scores; {graph.name} does not")
+    channels = range(sink.tensor.channels)
+    names = {n.name for n in graph.nodes}
+    name = next(
+        n for n in ("argmax", *(f"argmax_{i}" for i in range(len(names)))) if n not in names
+    )
+    gain, offset = integer_scores(
+        [at(sink.scale, c) for c in channels],
+        [at(sink.offset, c) for c in channels],
+        sink.tensor.type,
+        name,
+    )
+    node = ArgMax(
+        name=name, inputs=(sink.edge,), operands=(sink.tensor,), gain=gain, offset=offset, k=k
+    )
+    return graph.replace(
+        nodes=(*graph.nodes, node), sink=Sink(shape=(k,), edge=name, tensor=node.y)
+    )
+
+
+def integer_scores(
+    scale: list[Real], offset: list[Real], x: IntType, name: str = "argmax"
+) -> tuple[np.ndarray, np.ndarray]:
+    """int64 ``(gain, offset)`` with the order and ties of ``scale[c] * v + offset[c]``, all v of x.
+
+    The smallest multiples of the reals, rounded, that do, by search up to 2**14 and in steps of a
+    fifth beyond; then the reals over their common denominator. Each candidate is judged by the
+    whole ranking of all channels and values.
+    """
+    pairs = list(dict.fromkeys(zip(scale, offset, strict=True)))
+    which = [pairs.index(p) for p in zip(scale, offset, strict=True)]  # equal ones tie always
+    gains, offsets = [s for s, _ in pairs], [o for _, o in pairs]
+    if len(pairs) == 1:
+        found = np.array([sign(gains[0])]), np.array([0])
+    else:
+        found = _search(gains, offsets, x) or _exact(gains, offsets, x)
+    if found is None:
+        raise UnsupportedError(
+            f"{name}: the scores of {len(pairs)} different channels over {x} must be ranked by"
+            f" integers below 2**61, and none were found (scales"
+            f" {min(map(to_float, gains))} to {max(map(to_float, gains))}, offsets"
+            f" {min(map(to_float, offsets))} to {max(map(to_float, offsets))})"
+        )
+    return found[0][which].astype(np.int64), found[1][which].astype(np.int64)
+
+
+def _largest(values: list[Real]) -> Real:
+    return max(map(magnitude, values))
+
+
+def _search(
+    scale: list[Real], offset: list[Real], x: IntType
+) -> tuple[np.ndarray, np.ndarray] | None:
+    if len(scale) * x.n_values > MAX_PAIRS:
+        return None
+    ranking = Ranking(scale, offset, x.values())
+    unit = _largest(scale)
+    unit = unit if sign(unit) else _largest(offset)
+    s = np.array([to_float(v / unit) for v in scale])
+    o = np.array([to_float(v / unit) for v in offset])
+    reach = max(abs(x.lo), abs(x.hi))
+    multiplier = 1
+    while True:
+        with np.errstate(all="ignore"):
+            gain, bias = np.rint(s * multiplier), np.rint(o * multiplier)
+            if not (np.abs(gain) * reach + np.abs(bias) < SCORE_LIMIT).all():
+                return None
+        found = gain.astype(np.int64), bias.astype(np.int64)
+        if ranking.holds(*found):
+            return found
+        multiplier += 1 if multiplier < LINEAR else multiplier // 5
+
+
+def _exact(
+    scale: list[Real], offset: list[Real], x: IntType
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The reals themselves, times a positive number that makes all of them integers."""
+    unit = _largest(scale)
+    ratios = [v / (unit if sign(unit) else _largest(offset)) for v in (*scale, *offset)]
+    rationals = [r for r in ratios if isinstance(r, Fraction)]
+    if len(rationals) < len(ratios):
+        return None
+    d = common_denominator(rationals)
+    integers = [int(r * d) for r in rationals]
+    gain, bias = integers[: len(scale)], integers[len(scale) :]
+    reach = max(abs(x.lo), abs(x.hi))
+    if any(abs(g) * reach + abs(b) >= EXACT_LIMIT for g, b in zip(gain, bias, strict=True)):
+        return None
+    return np.array(gain, np.int64), np.array(bias, np.int64)

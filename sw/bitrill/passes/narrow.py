@@ -1,0 +1,62 @@
+"""Every width as narrow as the values that can occur."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..ir.graph import Graph
+from ..ir.types import BIPOLAR, IntType
+from ..ops.matvec import MatVec
+from ..ops.threshold import Threshold
+from .rebuild import can_remap, rebuild, remap
+
+
+def narrow_widths(graph: Graph) -> Graph:
+    """Weight types as their weights need, activations without levels that are never reached.
+
+    One walk from input to output: what a layer can give depends on what stands before it.
+    Accumulators follow by themselves: a `MatVec` derives its range from weights and operand.
+    """
+    for name in [n.name for n in graph.nodes]:
+        node = graph[name]
+        if isinstance(node, MatVec):
+            graph = _narrow_weights(graph, node)
+        elif isinstance(node, Threshold) and node.out.coding == "integer":
+            graph = _drop_levels(graph, node)
+    return graph
+
+
+def _narrow_weights(graph: Graph, node: MatVec) -> Graph:
+    if node.weight_type.coding == "bipolar":
+        return graph
+    w = node.weights
+    if np.all(np.abs(w) == 1):
+        if node.x.type.coding == "integer":
+            return rebuild(graph, node.replace(weight_type=BIPOLAR))
+        if can_remap(graph, node.name):
+            # w @ bits becomes a popcount: (w @ x + cols) / 2 = w @ bits + (cols - sum(w)) / 2
+            popcount = node.replace(weight_type=BIPOLAR)
+            shift = (node.cols - w.sum(1)) // 2
+            return remap(graph, popcount, np.ones(node.rows, np.int64), shift)
+    narrow = IntType.for_range(lo=int(w.min()), hi=int(w.max()))
+    return graph if narrow == node.weight_type else rebuild(graph, node.replace(weight_type=narrow))
+
+
+def _drop_levels(graph: Graph, node: Threshold) -> Graph:
+    levels, x = node.levels, node.x.type
+    first = (node.thresholds <= x.values()[0]).sum(1)
+    last = (node.thresholds <= x.values()[-1]).sum(1)
+    lo = int(np.where(node.inverted, levels - last, first).min())
+    hi = int(np.where(node.inverted, levels - first, last).max())
+    if lo == hi:  # a constant keeps one level, which is always or never reached
+        lo, hi = (lo, hi + 1) if hi < levels else (lo - 1, hi)
+    if (lo, hi) == (0, levels):
+        return graph
+    rising, falling = node.thresholds[:, lo:hi], node.thresholds[:, levels - hi : levels - lo]
+    return rebuild(
+        graph,
+        node.replace(
+            thresholds=np.where(node.inverted[:, None], falling, rising),
+            out=IntType.for_range(lo=node.out.lo + lo, hi=node.out.lo + hi),
+        ),
+    )

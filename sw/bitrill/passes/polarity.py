@@ -1,0 +1,36 @@
+"""Falling activations become rising ones: the rows in front of them are negated."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..ir.graph import Graph
+from ..ops.matvec import MatVec
+from ..ops.threshold import Threshold
+from .rebuild import can_remap, readers, remap
+
+
+def turn_polarity(graph: Graph) -> Graph:
+    """Negate each row that feeds a falling threshold alone, where its weights' type allows it.
+
+    Comparators then need no inversion. With row r negated a popcount gives ``cols - y``, any
+    other sum ``-y``. A layer stays as it is if its accumulator would grow by a bit.
+    """
+    for name in [n.name for n in graph.nodes]:
+        node = graph[name]
+        if isinstance(node, MatVec) and can_remap(graph, name):
+            (reader,) = readers(graph, name)
+            if isinstance(reader, Threshold) and reader.inverted.any():
+                graph = _turn(graph, node, reader.inverted)
+    return graph
+
+
+def _turn(graph: Graph, node: MatVec, falling: np.ndarray) -> Graph:
+    t = node.weight_type
+    fits = (node.weights.min(1) >= -t.hi) & (node.weights.max(1) <= -t.lo)
+    sign = np.where(falling & fits, -1, 1)
+    shift = np.where((sign < 0) & node.popcount, node.cols, 0)
+    turned = node.replace(weights=node.weights * sign[:, None])
+    if turned.y.type.bits > node.y.type.bits:
+        return graph
+    return remap(graph, turned, sign, shift)

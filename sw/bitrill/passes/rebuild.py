@@ -1,0 +1,103 @@
+"""Changing one node of a graph: readers take the new operand type, or the new meaning."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import StageError
+from ..exact import Real, real
+from ..ir.graph import INPUT, Graph
+from ..ir.interface import Sink
+from ..ir.operator import Operator
+from ..ir.types import Tensor
+from ..ops.threshold import Threshold
+from ..real import at
+
+
+def readers(graph: Graph, edge: str) -> list[Operator | Sink]:
+    """All that read an edge; the sink is one of them."""
+    found: list[Operator | Sink] = [n for n in graph.nodes if edge in n.inputs]
+    return [*found, graph.sink] if graph.output == edge else found
+
+
+def rebuild(graph: Graph, changed: Operator | Sink, *others: Operator | Sink) -> Graph:
+    """``graph`` with nodes replaced by those of the same name, and every operand type renewed.
+
+    Thresholds that the new ranges do not reach are moved to their ends.
+    """
+    new = {n.name: n for n in (changed, *others) if isinstance(n, Operator)}
+    sinks = [n for n in (changed, *others) if isinstance(n, Sink)]
+    edges = {INPUT: graph.source.tensor}
+    nodes = []
+    for old in graph.nodes:
+        node = with_operands(new.get(old.name, old), tuple(edges[e] for e in old.inputs))
+        nodes.append(node)
+        edges[node.name] = node.y
+    sink = sinks[0] if sinks else graph.sink
+    sink = Sink(
+        shape=sink.shape,
+        edge=sink.edge,
+        tensor=edges[sink.edge],
+        scale=sink.scale,
+        offset=sink.offset,
+    )
+    return graph.replace(nodes=tuple(nodes), sink=sink)
+
+
+def with_operands(node: Operator, operands: tuple[Tensor, ...]) -> Operator:
+    """``node`` on operands of other types that hold the same values."""
+    if operands == node.operands:
+        return node
+    if isinstance(node, Threshold):
+        x = operands[0].type
+        return node.replace(operands=operands, thresholds=np.clip(node.thresholds, x.lo, x.hi + 1))
+    return node.replace(operands=operands)
+
+
+def can_remap(graph: Graph, edge: str) -> bool:
+    """Whether `remap` can do it: one reader, a threshold or a scaled sink."""
+    found = readers(graph, edge)
+    return len(found) == 1 and (
+        isinstance(found[0], Threshold) or (isinstance(found[0], Sink) and bool(found[0].scale))
+    )
+
+
+def remap(graph: Graph, node: Operator, sign: np.ndarray, shift: np.ndarray) -> Graph:
+    """``node`` in place of its namesake, whose result x it gives as ``sign * x + shift``.
+
+    ``sign``: int64 +-1 per channel; ``shift``: int64 per channel. The one reader of the edge
+    takes the change in, so that the graph's function stays: thresholds turn and move
+    (``x >= t`` is ``x' >= t + shift``, or for sign -1 ``not x' >= shift - t + 1``), a sink's
+    scale and offset change.
+    """
+    (reader,) = readers(graph, node.name)
+    if isinstance(reader, Threshold):
+        t = reader.thresholds
+        turned = (1 - t)[:, ::-1]
+        t = np.where(sign[:, None] < 0, turned, t) + shift[:, None]
+        x = node.y.type
+        reader = reader.replace(
+            operands=(node.y,),
+            thresholds=np.clip(t, x.lo, x.hi + 1),
+            inverted=reader.inverted ^ (sign < 0),
+        )
+        return rebuild(graph, node, reader)
+    if not isinstance(reader, Sink):
+        raise StageError(
+            f"{node.name}: its reader must be a threshold or the sink, not {reader.kind}"
+        )
+    scale: list[Real] = [real(int(s)) * at(reader.scale, c) for c, s in enumerate(sign)]
+    offset = [at(reader.offset, c) - s * int(shift[c]) for c, s in enumerate(scale)]
+    sink = Sink(
+        shape=reader.shape,
+        edge=reader.edge,
+        tensor=node.y,
+        scale=_shortest(scale),
+        offset=_shortest(offset),
+    )
+    return rebuild(graph, node, sink)
+
+
+def _shortest(values: list[Real]) -> tuple[Real, ...]:
+    """One number for all channels where they agree."""
+    return (values[0],) if all(v == values[0] for v in values) else tuple(values)

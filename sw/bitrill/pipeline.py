@@ -1,0 +1,160 @@
+"""From an imported graph to hardware's: passes in order, each checked by the runner.
+
+Whatever a pass does, the graph must keep its stage's promises and its function: after each one
+the runner compares outputs on a seeded probe, exactly, reals included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from functools import cmp_to_key, partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .errors import StageError
+from .exact import Real, sign
+from .ir import serial
+from .ir.graph import Graph, Stage, verify
+from .passes.depths import set_depths
+from .passes.fold import fold
+from .passes.head import add_argmax
+from .passes.narrow import narrow_widths
+from .passes.polarity import turn_polarity
+from .passes.thresholds import to_thresholds
+from .real import Affine
+from .storage import write_text
+
+Pass: TypeAlias = Callable[[Graph], Graph]
+
+INTEGER: tuple[Pass, ...] = (
+    to_thresholds,  # first: all others move integers only
+    turn_polarity,  # before narrowing: a row may need its type's other end
+    narrow_widths,  # last: it judges by the values that are left
+)
+"""From IMPORTED to INTEGER."""
+
+HEAD = len(INTEGER) + 1
+"""Number of the pass that adds decisions: behind narrowing, since it ranks every value left."""
+
+PROBES = 16
+"""Random inputs that each pass is tried on, beside the corners."""
+
+
+def to_integer(graph: Graph, *, top: int | None = None, checkpoints: Path | None = None) -> Graph:
+    """The integer graph of an imported one; ``top`` asks for that many decisions.
+
+    ``checkpoints``: a folder for the graph after each pass, ``NN_pass/``. Raises `StageError`
+    for a graph that is not IMPORTED, `UnsupportedError` for a function that integers cannot give.
+    """
+    verify(graph, Stage.IMPORTED)
+    _checkpoint(graph, checkpoints, 0, "imported")
+    graph = run_passes(graph, INTEGER, checkpoints=checkpoints, first=1)
+    if top is not None:
+        head = partial(add_argmax, k=top)
+        graph = run_passes(graph, (head,), checkpoints=checkpoints, first=HEAD)
+    return graph
+
+
+def to_folded(
+    graph: Graph,
+    *,
+    folding: Mapping[str, Mapping[str, Any]] | None = None,
+    checkpoints: Path | None = None,
+) -> Graph:
+    """The folded graph of an integer one; ``folding`` overrides the default, key by key.
+
+    Raises `StageError` for a graph that is not INTEGER, `SpecError` that lists all that is wrong
+    with ``folding``.
+    """
+    verify(graph, Stage.INTEGER)
+    folded = (
+        partial(fold, folding=folding or {}),  # converters stand where its lanes differ
+        set_depths,  # last: the timing of every node is known
+    )
+    return run_passes(graph, folded, checkpoints=checkpoints, first=HEAD + 1)
+
+
+def run_passes(
+    graph: Graph, passes: tuple[Pass, ...], *, checkpoints: Path | None = None, first: int = 1
+) -> Graph:
+    """``graph`` through ``passes``; `StageError` names the pass that breaks it."""
+    x = probe(graph)
+    y = graph.run(x)
+    for number, step in enumerate(passes, first):
+        name = getattr(step, "func", step).__name__
+        after = step(graph)
+        verify(after, after.stage)
+        y_after = after.run(x)
+        fault = difference(graph, y, after, y_after)
+        if fault:
+            raise StageError(f"{graph.name}: pass {name} changed the function: {fault}")
+        graph, y = after, y_after
+        _checkpoint(graph, checkpoints, number, name)
+    return graph
+
+
+def probe(graph: Graph) -> np.ndarray:
+    """Inputs to try a graph on: all lowest, all highest, and random ones; always the same."""
+    t = graph.source.tensor.type
+    rng = np.random.default_rng(0)
+    shape = (PROBES, *graph.source.shape)
+    drawn = (
+        t.decode(rng.integers(0, 2, shape))
+        if t.coding == "bipolar"
+        else rng.integers(t.lo, t.hi, shape, endpoint=True)
+    )
+    corners = [np.full((1, *graph.source.shape), v) for v in (t.lo, t.hi)]
+    return np.concatenate([*corners, drawn])
+
+
+def difference(before: Graph, y: np.ndarray, after: Graph, y_after: np.ndarray) -> str:
+    """How the outputs of two graphs differ in what they mean; empty if they do not."""
+    a, b = before.sink, after.sink
+    if a.scale and not b.scale:
+        k = b.shape[0]
+        rows = [decisions(row, Affine(a.scale, a.offset), k) for row in y]
+        return _first(np.array(rows), y_after)
+    if (a.scale, a.offset) == (b.scale, b.offset):
+        return _first(y, y_after)
+    if y.shape != y_after.shape or bool(a.scale) != bool(b.scale):
+        return f"the output is {b}, not {a}"
+    return _first(_meaning(y, before), _meaning(y_after, after))
+
+
+def decisions(scores: np.ndarray, meaning: Affine, k: int) -> list[int]:
+    """Indices of the ``k`` highest real scores of one vector, exactly; lowest index first."""
+    reals = [meaning(Fraction(int(v)), c) for c, v in enumerate(scores.ravel())]
+    best = cmp_to_key(lambda i, j: sign(reals[j] - reals[i]))
+    return sorted(range(len(reals)), key=best)[:k]
+
+
+def _meaning(y: np.ndarray, graph: Graph) -> np.ndarray:
+    """The exact reals of outputs ``[N, *shape]``, channel innermost, as an array of objects."""
+    sink = graph.sink
+    meaning = Affine(sink.scale, sink.offset)
+    rows = y.reshape(-1, sink.tensor.channels)
+    reals: list[Real] = [meaning(Fraction(int(v)), c) for row in rows for c, v in enumerate(row)]
+    out = np.empty(len(reals), object)
+    out[:] = reals
+    return out.reshape(y.shape)
+
+
+def _first(expected: np.ndarray, seen: np.ndarray) -> str:
+    if expected.shape != seen.shape:
+        return f"outputs have shape {list(seen.shape)}, not {list(expected.shape)}"
+    wrong = np.argwhere(expected != seen)
+    if not len(wrong):
+        return ""
+    sample, *place = (int(i) for i in wrong[0])
+    where = (sample, *place)
+    return f"output {place} of probe {sample} is {seen[where]}, not {expected[where]}"
+
+
+def _checkpoint(graph: Graph, folder: Path | None, number: int, name: str) -> None:
+    if folder is not None:
+        here = folder / f"{number:02}_{name}"
+        serial.save(graph, here)
+        write_text(here / "graph.txt", f"{graph}\n")
