@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from functools import cmp_to_key, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from .errors import StageError
-from .exact import Real, sign
+from .exact import Real
 from .ir import serial
 from .ir.graph import Graph, Stage, verify
 from .passes.depths import set_depths
@@ -23,6 +23,7 @@ from .passes.fold import fold
 from .passes.head import add_argmax
 from .passes.narrow import narrow_widths
 from .passes.polarity import turn_polarity
+from .passes.ranking import ascending
 from .passes.thresholds import to_thresholds
 from .real import Affine
 from .storage import write_text
@@ -126,9 +127,7 @@ def difference(before: Graph, y: np.ndarray, after: Graph, y_after: np.ndarray) 
 
 def decisions(scores: np.ndarray, meaning: Affine, k: int) -> list[int]:
     """Indices of the ``k`` highest real scores of one vector, exactly; lowest index first."""
-    reals = [meaning(Fraction(int(v)), c) for c, v in enumerate(scores.ravel())]
-    best = cmp_to_key(lambda i, j: sign(reals[j] - reals[i]))
-    return sorted(range(len(reals)), key=best)[:k]
+    return ascending([-meaning(Fraction(int(v)), c) for c, v in enumerate(scores.ravel())])[:k]
 
 
 def _meaning(y: np.ndarray, graph: Graph) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import cmp_to_key
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,6 +20,15 @@ FINEST = 2200
 def magnitude(x: Real) -> Real:
     """``|x|``."""
     return x if sign(x) >= 0 else -x
+
+
+def ascending(reals: list[Real]) -> list[int]:
+    """Places of ``reals`` from the smallest on, exactly; among equals the first place first."""
+
+    def compare(i: int, j: int) -> int:
+        return sign(reals[i] - reals[j])
+
+    return sorted(range(len(reals)), key=cmp_to_key(compare))
 
 
 class Ranking:
@@ -70,13 +80,10 @@ class Ranking:
                 zip(self._channel[start : stop + 1], self._value[start : stop + 1], strict=True)
             )
             reals = [self._scale[c] * int(v) + self._offset[c] for c, v in run]
-            by_real = cmp_to_key(lambda i, j, reals=reals: sign(reals[i] - reals[j]))
-            order = sorted(range(len(run)), key=by_real)
+            order = ascending(reals)
             self._channel[start : stop + 1] = [run[i][0] for i in order]
             self._value[start : stop + 1] = [run[i][1] for i in order]
-            self._rises[start:stop] = [
-                sign(reals[j] - reals[i]) > 0 for i, j in zip(order, order[1:], strict=False)
-            ]
+            self._rises[start:stop] = [sign(reals[j] - reals[i]) > 0 for i, j in pairwise(order)]
 
     def holds(self, gain: np.ndarray, offset: np.ndarray) -> bool:
         """Whether ``gain[c] * v + offset[c]`` (int64) has this order and these ties."""
