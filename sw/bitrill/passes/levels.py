@@ -9,6 +9,7 @@ bisection, never a wrong answer.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,7 +17,7 @@ from fractions import Fraction
 import numpy as np
 
 from ..errors import UnsupportedError
-from ..exact import Real, real, sign
+from ..exact import Real, floor, real, sign
 from ..real import Affine, Function, Quantizer, Rounding, at
 
 MAX_BITS = 16
@@ -24,6 +25,9 @@ MAX_BITS = 16
 
 MAX_LEVELS = 1 << 22
 """Most levels, channels told apart times levels, that one function may have."""
+
+PLACES = 128
+"""Binary places of the intervals that decide most integers."""
 
 
 def check_size(function: Function, name: str) -> None:
@@ -102,32 +106,42 @@ class Counter:
         self._line = line
         self._type = quantizer.type
         self._round = Quantizer(quantizer.type, rounding=quantizer.rounding)
-        self._seen: dict[int, int] = {}
         self.n_levels = quantizer.type.n_values - 1
         self.inverted = sign(line.slope) < 0
         self.constant = sign(line.slope) == 0
-        self.places = self._guess(quantizer.rounding)
+        v = np.zeros(1)
+        if self._type.coding == "integer":
+            v = boundaries(self._type.lo, self.n_levels, quantizer.rounding)
+        self.places = self._guess(v)
+        self._halves = [int(h) for h in 2 * v]
+        self._near = [floor(c * (1 << PLACES)) for c in (line.slope, line.offset)]
+        self._least = 0 if line.lo is None else self._level(line.lo)
+        self._most = self.n_levels if line.hi is None else self._level(line.hi)
+
+    def _level(self, v: Real) -> int:
+        q = self._round(v, 0)
+        return (q + 1) // 2 if self._type.coding == "bipolar" else q - self._type.lo
 
     def decide(self, x: int | Fraction) -> int:
-        """``n(x)``, exactly."""
-        q = self._round(self._line(x), 0)
-        n = (q + 1) // 2 if self._type.coding == "bipolar" else q - self._type.lo
+        """``n(x)``, exactly, over the reals."""
+        n = self._level(self._line(x))
         return self.n_levels - n if self.inverted else n
 
     def at_integer(self, x: int) -> int:
-        """`decide`, remembered: thresholds that lie close ask for the same places."""
-        n = self._seen.get(x)
-        if n is None:
-            n = self._seen[x] = self.decide(x)
-        return n
+        """`decide`, by integers: where an interval round v meets no boundary, n is its n."""
+        slope, offset = self._near
+        v, error = slope * x + offset, abs(x) + 1
+        half = (2 * (v - error)) >> PLACES  # boundaries stand at halves of an integer
+        if half != (2 * (v + error)) >> PLACES:
+            return self.decide(x)
+        n = min(max(bisect_right(self._halves, half), self._least), self._most)
+        return self.n_levels - n if self.inverted else n
 
-    def _guess(self, rounding: Rounding) -> np.ndarray:
+    def _guess(self, v: np.ndarray) -> np.ndarray:
+        """``v``: the line's values at the boundaries, ascending."""
         if self.constant:
             return np.where(np.arange(self.n_levels) < self.decide(0), -np.inf, np.inf)
         line = self._line
-        v = boundaries(self._type.lo, self.n_levels, rounding)
-        if self._type.coding == "bipolar":
-            v = np.zeros(1)
         slope, offset = to_float(line.slope), to_float(line.offset)
         with np.errstate(all="ignore"):
             x = (v - offset) / slope
