@@ -68,8 +68,13 @@ class Surd:
         return sign(self - other) >= 0
 
     def __float__(self) -> float:
-        """The nearest float64 up to one unit in the last place."""
-        return float(_bracket(self, 128)[0])
+        """The nearest float64."""
+        bits = 128
+        while True:  # an irrational is no tie between floats, so the ends agree in the end
+            lo, hi = map(float, _bracket(self, bits))
+            if lo == hi:
+                return lo
+            bits *= 2
 
     def __repr__(self) -> str:
         return " + ".join(str(q) if d == 1 else f"{q}*sqrt({d})" for d, q in self.terms)

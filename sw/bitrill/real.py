@@ -63,6 +63,10 @@ class Clip:
     lo: Fraction | None
     hi: Fraction | None
 
+    def __post_init__(self) -> None:
+        if self.lo is not None and self.hi is not None and self.lo > self.hi:
+            raise SpecError(f"a clip must have lo <= hi, not {self.lo}..{self.hi}")
+
     def __call__(self, x: Real, channel: int) -> Real:
         if self.lo is not None and sign(x - self.lo) < 0:
             return self.lo
@@ -114,7 +118,9 @@ class Quantizer:
 
     def __post_init__(self) -> None:
         if self.rounding not in ROUNDINGS:
-            raise SpecError(f"rounding must be one of {', '.join(ROUNDINGS)}, not {self.rounding!r}")
+            raise SpecError(
+                f"rounding must be one of {', '.join(ROUNDINGS)}, not {self.rounding!r}"
+            )
         if any(sign(s) == 0 for s in self.scale):
             raise SpecError("a quantizer's scale must not be zero")
 
@@ -146,7 +152,9 @@ class Function:
         """Channels it tells apart; 1 when all are alike."""
         q = self.quantizer
         sizes = [len(q.scale), len(q.zero)]
-        sizes += [n for s in self.steps if isinstance(s, Affine) for n in (len(s.scale), len(s.offset))]
+        sizes += [
+            n for s in self.steps if isinstance(s, Affine) for n in (len(s.scale), len(s.offset))
+        ]
         return max(sizes)
 
     def __call__(self, x: Real | int, channel: int) -> int:
@@ -197,7 +205,9 @@ class Activation(Operator):
         return Cost()
 
     def schedule(self) -> Schedule:
-        raise StageError(f"{self.name}: an activation must become thresholds before it has a schedule")
+        raise StageError(
+            f"{self.name}: an activation must become thresholds before it has a schedule"
+        )
 
     @property
     def lanes_in(self) -> int:
