@@ -1,12 +1,28 @@
-"""What tests share: the repository's root, data that lies outside it, tools that may be missing."""
+"""What tests share: the root, data outside the repository, tools, a small network."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
+from bitrill.ir import (
+    BIPOLAR,
+    INPUT,
+    Graph,
+    InputQuantizer,
+    IntType,
+    Operator,
+    Sink,
+    Source,
+    Stage,
+    Tensor,
+)
+from bitrill.ops import MatVec, Threshold
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -48,3 +64,34 @@ def _shared(variable: str, folder: str) -> Path:
     if not path.is_dir():
         pytest.skip(f"no folder {folder} beside the repository (set {variable})")
     return path
+
+
+def integer_mlp(*sizes: int, levels: int = 1, seed: int = 0) -> Graph:
+    """A binary network ``sizes[0]-..-sizes[-1]``, stage INTEGER, quantizing floats at its input.
+
+    Activations have ``levels`` thresholds: bipolar for one, else unsigned.
+    """
+    rng = np.random.default_rng(seed)
+    out = BIPOLAR if levels == 1 else IntType(0, levels)
+    x = Tensor((sizes[0],), BIPOLAR)
+    quantizer = InputQuantizer(np.array([[0.5]]), np.array([False]), BIPOLAR)
+    source = Source(shape=(1, sizes[0]), tensor=x, quantizer=quantizer)
+    nodes: list[Operator] = []
+    edge = INPUT
+    for k, (cols, rows) in enumerate(pairwise(sizes)):
+        weights = rng.choice([-1, 1], (rows, cols))
+        fc = MatVec(name=f"fc{k}", inputs=(edge,), operands=(x,), weights=weights,
+                    weight_type=BIPOLAR)  # fmt: skip
+        nodes.append(fc)
+        edge, x = fc.name, fc.y
+        if k == len(sizes) - 2:
+            break
+        lo, hi = x.type.lo, x.type.hi
+        act = Threshold(name=f"act{k}", inputs=(edge,), operands=(x,), out=out,
+                        thresholds=np.sort(rng.integers(lo, hi + 2, (rows, levels)), axis=1),
+                        inverted=rng.random(rows) < 0.2)  # fmt: skip
+        nodes.append(act)
+        edge, x = act.name, act.y
+    scale = tuple(Fraction(k + 1, 7) for k in range(sizes[-1]))
+    sink = Sink(shape=(sizes[-1],), edge=edge, tensor=x, scale=scale, offset=(Fraction(-1),))
+    return Graph(name="mlp", stage=Stage.INTEGER, source=source, nodes=tuple(nodes), sink=sink)
