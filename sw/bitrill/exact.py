@@ -17,7 +17,7 @@ from .errors import UnsupportedError
 
 
 class Surd:
-    """An irrational number; arithmetic with int, Fraction and Surd gives Fraction where it is one."""
+    """An irrational number; arithmetic with int, Fraction, Surd gives Fraction where it is one."""
 
     __slots__ = ("terms",)
 

@@ -106,9 +106,9 @@ def round_real(x: Real, mode: Rounding) -> int:
 
 @dataclass(frozen=True)
 class Quantizer:
-    """``q = round(clamp(x / scale + zero, lo, hi))``, or for a bipolar type ``x/scale + zero >= 0``.
+    """``q = round(clamp(v, lo, hi))`` of ``v = x / scale + zero``; if bipolar, the sign of v.
 
-    ``q`` is a value of ``type`` (+-1 when bipolar); it stands for ``(q - zero) * scale``.
+    ``q`` is a value of ``type`` (when bipolar +1 for v >= 0, else -1); it stands for ``(q - zero) * scale``.
     """
 
     type: IntType
