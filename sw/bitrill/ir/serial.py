@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
@@ -27,6 +28,12 @@ from .graph import Graph, Stage
 
 SCHEMA = 1
 """Version of the form of ``graph.json``; a reader refuses any other."""
+
+# what reading a file of any content may raise
+_DAMAGE = (
+    ArithmeticError, AttributeError, EOFError, LookupError, NotImplementedError, RecursionError,
+    TypeError, ValueError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 _CLASSES: dict[str, type] = {
     c.__name__: c
@@ -69,12 +76,14 @@ def load(folder: Path) -> Graph:
     try:
         with np.load(io.BytesIO(read_bytes(folder / "weights.npz")), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        graph = _decode(value["graph"], arrays)
         same = value.pop("digest", None) == _digest(value, arrays)
-    except (KeyError, TypeError, ValueError, IndexError, EOFError, zipfile.BadZipFile) as error:
-        raise StorageError(f"{folder} holds a damaged graph: {error}") from error
-    if not isinstance(graph, Graph) or not same:
+        graph = _decode(value["graph"], arrays) if same else None
+    except _DAMAGE as error:
+        raise StorageError(f"{folder} holds a damaged graph: {error!r}") from error
+    if not same:
         raise StorageError(f"{folder} holds a damaged graph: its digest does not match its content")
+    if not isinstance(graph, Graph):
+        raise StorageError(f"{folder} holds a damaged graph: it is none")
     return graph
 
 
