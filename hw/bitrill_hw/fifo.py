@@ -1,0 +1,154 @@
+"""The FIFO on every edge of a graph: cuts the ready path; one exact schedule in every form."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from amaranth import *
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+from bitrill.errors import SpecError
+
+from .stream import beats
+
+BLOCK_ABOVE_DEPTH = 64
+"""Deepest FIFO that is always distributed memory: one LUT primitive deep on xc7 (RAM64M)."""
+
+BLOCK_ABOVE_BITS = 4096
+"""Deeper ones take block memory when they hold more bits than this, a quarter of a RAMB18."""
+
+
+Form = Literal["registers", "distributed", "block"]
+
+
+def fifo_form(width: int, depth: int) -> Form:
+    """What `Fifo` makes the slots of, unless told."""
+    if depth == 2:
+        return "registers"
+    if depth > BLOCK_ABOVE_DEPTH and depth * width > BLOCK_ABOVE_BITS:
+        return "block"
+    return "distributed"
+
+
+class Fifo(wiring.Component):
+    """``depth`` slots of ``width`` bits, first in first out, of one schedule whatever its form.
+
+    With ``in[k]`` and ``out[k]`` the edges at which beat k is accepted and taken::
+
+        out[k] >= in[k] + 1                 a beat is offered in the cycle after its acceptance
+        in[k]  >= out[k - depth] + 1        a slot freed at an edge is refilled at the next
+
+    so ``i.ready`` and ``o.valid`` are registers, and two slots or more run at one beat a cycle.
+
+    Forms (``form``; `fifo_form` unless told): ``registers`` for two slots; ``distributed`` memory,
+    read asynchronously; ``block`` memory past `BLOCK_ABOVE_DEPTH` slots and `BLOCK_ABOVE_BITS`
+    bits. There the head
+    stands outside the memory (in the register behind its read port, or in a register filled
+    straight from the input where the memory would answer a cycle late), so that ``depth - 1``
+    words of memory make ``depth`` slots. Reset empties it.
+
+    Members
+    -------
+    i : In(stream of ``width`` bits)
+    o : Out(stream of ``width`` bits)
+
+    Raises `SpecError` for a width below 1, a depth below 2, or two registers for another depth.
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+
+    def __init__(self, width: int, depth: int, *, form: Form | None = None):
+        if width < 1:
+            raise SpecError(f"the width of a FIFO must be at least 1 bit, not {width!r}")
+        if depth < 2:
+            raise SpecError(f"the depth of a FIFO must be at least 2 slots, not {depth!r}")
+        self.width, self.depth, self.form = width, depth, form or fifo_form(width, depth)
+        if self.form == "registers" and depth != 2:
+            raise SpecError(f"a FIFO of registers must have 2 slots, not {depth!r}")
+        super().__init__({"i": In(beats(width)), "o": Out(beats(width))})
+        self.ready = Signal(init=1)
+        if self.form != "registers":  # what proofs speak of
+            self.words = depth - 1 if self.form == "block" else depth
+            style = {"ram_style": "block"} if self.form == "block" else {}
+            self.memory = memory.Memory(
+                shape=unsigned(width), depth=self.words, init=[], attrs=style
+            )
+            self.level = Signal(range(depth + 1))
+            self.write_at = Signal(range(self.words))
+            self.read_at = Signal(range(self.words))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        push, pop = Signal(), Signal()
+        m.d.comb += [
+            self.i.ready.eq(self.ready),
+            push.eq(self.i.valid & self.ready),
+            pop.eq(self.o.valid & self.o.ready),
+        ]
+        one, room = Signal(), Signal()  # a single beat is held; a single slot is free
+        if self.form == "registers":
+            m.d.comb += [one.eq(self.o.valid & self.ready), room.eq(one)]
+        else:
+            m.d.comb += [one.eq(self.level == 1), room.eq(self.level == self.depth - 1)]
+            with m.If(push != pop):
+                m.d.sync += self.level.eq(Mux(push, self.level + 1, self.level - 1))
+        with m.If(push & ~pop):
+            m.d.sync += [self.o.valid.eq(1), self.ready.eq(~room)]
+        with m.Elif(pop & ~push):
+            m.d.sync += [self.o.valid.eq(~one), self.ready.eq(1)]
+        store = {
+            "registers": self._registers,
+            "distributed": self._distributed,
+            "block": self._block,
+        }
+        # a beat accepted now is the next head: nothing is held, or the only beat leaves
+        store[self.form](m, push, pop, ~self.o.valid | (one & pop))
+        return m
+
+    def _registers(self, m: Module, push: Value, pop: Value, becomes_head: Value) -> None:
+        head, tail = Signal(self.width, reset_less=True), Signal(self.width, reset_less=True)
+        m.d.comb += self.o.payload.eq(head)
+        with m.If(push & becomes_head):
+            m.d.sync += head.eq(self.i.payload)
+        with m.Elif(pop):
+            m.d.sync += head.eq(tail)
+        with m.If(push):
+            m.d.sync += tail.eq(self.i.payload)
+
+    def _distributed(self, m: Module, push: Value, pop: Value, becomes_head: Value) -> None:
+        read = self.memory.read_port(domain="comb")
+        self._write(m, push)
+        m.d.comb += [read.addr.eq(self.read_at), self.o.payload.eq(read.data)]
+        with m.If(pop):
+            m.d.sync += self.read_at.eq(self._after(self.read_at))
+
+    def _block(self, m: Module, push: Value, pop: Value, becomes_head: Value) -> None:
+        direct, bypassed = Signal(self.width, reset_less=True), Signal()
+        read = self.memory.read_port()
+        self._write(m, push & ~becomes_head)
+        m.d.comb += [
+            read.addr.eq(self.read_at),
+            read.en.eq(pop),
+            self.o.payload.eq(Mux(bypassed, direct, read.data)),
+        ]
+        with m.If(push & becomes_head):
+            m.d.sync += [direct.eq(self.i.payload), bypassed.eq(1)]
+        with m.Elif(pop):
+            m.d.sync += bypassed.eq(0)
+        with m.If(pop & (self.level != 1)):
+            m.d.sync += self.read_at.eq(self._after(self.read_at))
+
+    def _write(self, m: Module, enable: Value) -> None:
+        write = self.memory.write_port()
+        m.submodules.memory = self.memory
+        m.d.comb += [
+            write.addr.eq(self.write_at),
+            write.data.eq(self.i.payload),
+            write.en.eq(enable),
+        ]
+        with m.If(enable):
+            m.d.sync += self.write_at.eq(self._after(self.write_at))
+
+    def _after(self, pointer: Signal) -> Value:
+        return Mux(pointer == self.words - 1, 0, pointer + 1)

@@ -1,0 +1,153 @@
+"""The design: one operator a node, one FIFO an edge, AXI4-Stream at both ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from bitrill.errors import StageError
+from bitrill.ir.graph import INPUT, Graph, Stage, verify
+from bitrill.plan.frames import frames_inside, whole_frame_first
+
+from .build import component
+from .fifo import Fifo
+from .frames import FrameCheck, FrameGate
+from .stream import connect
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+class Top(wiring.Component):
+    """The hardware of a FOLDED graph; `verilog` writes it.
+
+    Submodules bear the nodes' names; ``fifo_E`` is the FIFO of edge E, ``frame_check``,
+    ``frame_gate`` and ``frame_verdicts`` see to frames of a wrong length (see `frames`). Where the
+    first output beat leaves before the last input beat is in (no dense layer in the graph), a bad
+    frame cannot be dropped any more: it is made whole with zeros, and ``error`` alone tells.
+
+    An input frame is ``source.tensor.size`` elements, an output frame ``sink.tensor.size``, as
+    many a beat as the first and last nodes take and give; each beat is padded to whole bytes:
+    ignored on input, zero on output.
+
+    Members
+    -------
+    aclk, aresetn : In(1)
+        Clock; synchronous reset, active low, during which no beat is accepted.
+    s_axis_tdata, s_axis_tvalid, s_axis_tlast : In, s_axis_tready : Out(1)
+        Input frames.
+    m_axis_tdata, m_axis_tvalid, m_axis_tlast : Out, m_axis_tready : In(1)
+        Output frames.
+    error : Out(1)
+        A frame had the wrong length; sticky until reset.
+
+    Raises `StageError` for a graph of another stage, and for names that are no identifiers.
+    """
+
+    aclk: Signal
+    aresetn: Signal
+    s_axis_tdata: Signal
+    s_axis_tvalid: Signal
+    s_axis_tready: Signal
+    s_axis_tlast: Signal
+    m_axis_tdata: Signal
+    m_axis_tvalid: Signal
+    m_axis_tready: Signal
+    m_axis_tlast: Signal
+    error: Signal
+
+    def __init__(self, graph: Graph):
+        verify(graph, Stage.FOLDED)
+        bad = [n.name for n in graph.nodes if not _NAME.fullmatch(n.name)]
+        if bad or not graph.nodes:
+            what = ", ".join(map(repr, bad)) or "none at all"
+            raise StageError(f"{graph.name}: node names must be identifiers, not {what}")
+        self.graph = graph
+        first, last = graph.nodes[0], graph[graph.output]
+        self.input_bits = first.lanes_in * first.x.type.bits
+        self.output_bits = last.lanes_out * last.y.type.bits
+        super().__init__(
+            {
+                "aclk": In(1),
+                "aresetn": In(1, init=1),
+                "s_axis_tdata": In(_padded(self.input_bits)),
+                "s_axis_tvalid": In(1),
+                "s_axis_tready": Out(1),
+                "s_axis_tlast": In(1),
+                "m_axis_tdata": Out(_padded(self.output_bits)),
+                "m_axis_tvalid": Out(1),
+                "m_axis_tready": In(1),
+                "m_axis_tlast": Out(1),
+                "error": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.domains.sync = sync = ClockDomain("sync")
+        sync.clk = self.aclk
+        m.d.comb += sync.rst.eq(~self.aresetn)
+
+        check = FrameCheck(self.input_bits, self.graph.nodes[0].beats_in)
+        gate = FrameGate(self.output_bits, self.graph[self.graph.output].beats_out)
+        add = self._adder(m)
+        first, last = self._network(m, add)
+        add("frame_check", check)
+        add("frame_gate", gate)
+        connect(m, check.o, first.i)
+        connect(m, last.o, gate.i)
+        if whole_frame_first(self.graph):
+            # as many slots as frames can be inside, so that a good frame never waits for one
+            verdicts = Fifo(1, max(2, frames_inside(self.graph)))
+            add("frame_verdicts", verdicts)
+            connect(m, check.verdict, verdicts.i)
+            connect(m, verdicts.o, gate.verdict)
+        else:
+            m.d.comb += [check.verdict.ready.eq(1), gate.verdict.valid.eq(1)]
+        m.d.comb += [
+            check.i.payload.eq(self.s_axis_tdata),
+            check.i.valid.eq(self.s_axis_tvalid),
+            check.last.eq(self.s_axis_tlast),
+            # a beat taken during reset would be lost
+            self.s_axis_tready.eq(check.i.ready & self.aresetn),
+            self.m_axis_tdata.eq(gate.o.payload),
+            self.m_axis_tvalid.eq(gate.o.valid),
+            self.m_axis_tlast.eq(gate.last),
+            gate.o.ready.eq(self.m_axis_tready),
+            self.error.eq(check.error),
+        ]
+        return m
+
+    def _network(self, m: Module, add: Callable[[str, Fifo], None]) -> tuple[Fifo, Fifo]:
+        """All operators and FIFOs, joined; the first and the last FIFO."""
+        fifos = {INPUT: Fifo(self.input_bits, self.graph.depths[INPUT])}
+        add(f"fifo_{INPUT}", fifos[INPUT])
+        for node in self.graph.nodes:
+            core = component(node)
+            m.submodules[node.name] = core
+            for edge in node.inputs:
+                connect(m, fifos[edge].o, core.i)
+            fifo = Fifo(node.lanes_out * node.y.type.bits, self.graph.depths[node.name])
+            fifos[node.name] = fifo
+            add(f"fifo_{node.name}", fifo)
+            connect(m, core.o, fifo.i)
+        return fifos[INPUT], fifos[self.graph.output]
+
+    def _adder(self, m: Module) -> Callable[[str, wiring.Component], None]:
+        """Adds a submodule under its name, with ``_`` behind it where a node has that name."""
+        taken = {n.name for n in self.graph.nodes}
+
+        def add(name: str, core: wiring.Component) -> None:
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            m.submodules[name] = core
+
+        return add
+
+
+def _padded(bits: int) -> int:
+    """Whole bytes of a beat."""
+    return -(-bits // 8) * 8
