@@ -108,7 +108,8 @@ def round_real(x: Real, mode: Rounding) -> int:
 class Quantizer:
     """``q = round(clamp(v, lo, hi))`` of ``v = x / scale + zero``; if bipolar, the sign of v.
 
-    ``q`` is a value of ``type`` (when bipolar +1 for v >= 0, else -1); it stands for ``(q - zero) * scale``.
+    ``q`` is a value of ``type`` (when bipolar +1 for v >= 0, else -1); it stands for
+    ``(q - zero) * scale``.
     """
 
     type: IntType
