@@ -78,6 +78,8 @@ def load(folder: Path) -> Graph:
             arrays = {name: file[name] for name in file.files}
         same = value.pop("digest", None) == _digest(value, arrays)
         graph = _decode(value["graph"], arrays) if same else None
+        if isinstance(graph, Graph):
+            graph_module.verify(graph, graph.stage)
     except _DAMAGE as error:
         raise StorageError(f"{folder} holds a damaged graph: {error!r}") from error
     if not same:
