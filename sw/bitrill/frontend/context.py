@@ -1,0 +1,128 @@
+"""One node with its operands, and the graph as far as it is built: what each rule works on."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ..exact import Real
+from ..ir.graph import INPUT
+from ..ir.interface import InputQuantizer
+from ..ir.operator import Operator
+from ..ir.types import IntType, Tensor
+from ..real import Activation, Affine, Clip, Function, Quantizer
+from .model import Node
+from .names import Names
+from .values import Const, Data, Quantized, Refused, Unknown, Value, Work, exact_array
+
+RAW_HINT = (
+    "quantize the model's input first, or declare the grid of raw integers that it takes"
+    " (--raw-input uint8 --input-scale 1/255)"
+)
+
+
+class Builder:
+    """The graph as far as it is built."""
+
+    def __init__(self, batch: int | None) -> None:
+        self.batch = 1 if batch is None else batch
+        self.batch_is_free = batch is None
+        self.nodes: list[Operator] = []
+        self.edges: dict[str, Tensor] = {}
+        self.labels: dict[str, str] = {INPUT: "the model's input"}
+        self.input_function: Function | None = None
+        self.input_quantizer: InputQuantizer | None = None
+        self.names = Names()
+        self.names.legal(INPUT)
+        self.work = Work()
+
+    def add(self, node: Operator, label: str) -> None:
+        """A new node; its edge has its name."""
+        self.nodes.append(node)
+        self.edges[node.name] = node.y
+        self.labels[node.name] = label
+
+    def quantize(self, data: Data, quantizer: Quantizer, node: Node) -> tuple[str, IntType]:
+        """The edge and type of ``quantizer(data)``: a new node, or the input's own quantizer."""
+        function = Function(data.steps, quantizer)
+        if data.type is None:
+            self._quantize_input(function, data)
+            return INPUT, quantizer.type
+        name = self.names.legal(node.name or f"{node.op}_{node.index}")
+        x = self.edges[data.edge]
+        self.add(Activation(name=name, inputs=(data.edge,), operands=(x,), function=function), str(node))
+        return name, quantizer.type
+
+    def _quantize_input(self, function: Function, data: Data) -> None:
+        from ..passes.quantizer import input_quantizer
+
+        if self.input_function is not None and self.input_function != function:
+            raise Refused("the model's float input must go through one quantizer, not two different")
+        if self.input_function is None:
+            self.input_quantizer = input_quantizer(function)
+            self.input_function = function
+            self.edges[INPUT] = Tensor((data.size,), function.quantizer.type)
+
+
+class Call:
+    """One node and the values of its inputs."""
+
+    def __init__(self, builder: Builder, node: Node, values: list[Value | None]):
+        self.builder, self.node, self.values = builder, node, values
+        self.attributes = node.attributes
+
+    def value(self, i: int) -> Value:
+        """Input ``i``, which must be given."""
+        v = self.values[i] if i < len(self.values) else None
+        if v is None:
+            raise Refused(f"input {i} must be given")
+        return v
+
+    def has(self, i: int) -> bool:
+        """Whether the optional input ``i`` is given."""
+        return i < len(self.values) and self.values[i] is not None
+
+    def data(self, i: int) -> Data:
+        """Input ``i``, which must depend on the model's input."""
+        v = self.value(i)
+        if not isinstance(v, Data):
+            raise Refused(f"input {i} must depend on the model's input, not be a constant")
+        return v
+
+    def exact(self, i: int, what: str) -> np.ndarray:
+        """Constant input ``i``, as exact numbers."""
+        v = self.value(i)
+        if not isinstance(v, Const | Quantized):
+            raise Refused(f"{what} must be a constant, not depend on the model's input")
+        array = exact_array(v, self.builder.work)
+        if array.size == 0:
+            raise Refused(f"{what} must not be empty")
+        return array
+
+    def number(self, i: int, what: str) -> Real:
+        """Constant input ``i``, a single exact number."""
+        array = self.exact(i, what)
+        if array.size != 1:
+            raise Refused(f"{what} must be a single number, not of shape {list(array.shape)}")
+        return array.reshape(-1)[0]
+
+    def integers(self, i: int, what: str) -> np.ndarray:
+        """Constant input ``i``, int64, none of it the batch's size."""
+        v = self.value(i)
+        if not isinstance(v, Const) or v.array.dtype != np.int64:
+            raise Refused(f"{what} must be constant integers")
+        if v.batch is not None and v.batch.any():
+            raise Refused(f"{what} must not depend on the size of the batch")
+        return v.array
+
+    def fraction(self, name: str, default: float) -> Fraction:
+        """A float attribute as the rational it is."""
+        value: Any = self.attributes.get(name, default)
+        if not np.isfinite(value):
+            raise Refused(f"attribute {name} must be finite, not {value}")
+        return Fraction(value)
+
+
+__all__ = ["RAW_HINT", "Affine", "Builder", "Call", "Clip", "Const", "Data", "Quantized", "Refused", "Unknown", "Value"]

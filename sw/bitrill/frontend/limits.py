@@ -1,0 +1,51 @@
+"""Sizes of a model file that are accepted; each is checked before anything of that size is made."""
+
+from __future__ import annotations
+
+FILE_BYTES = 1 << 29
+"""Bytes of the model file (512 MiB), and of all external data together."""
+
+MESSAGES = 1 << 20
+"""Parts (nodes, attributes, tensors, names, ...) of the file, counted before it is parsed."""
+
+NODES = 10_000
+"""Nodes of the graph."""
+
+NODE_ITEMS = 64
+"""Inputs, outputs or attributes of one node."""
+
+ATTRIBUTE_ITEMS = 1 << 16
+"""Elements of one list attribute."""
+
+RANK = 8
+"""Axes of a tensor."""
+
+ELEMENTS = 1 << 26
+"""Elements of one tensor."""
+
+TOTAL_ELEMENTS = 1 << 27
+"""Elements of all constants together."""
+
+INPUT_ELEMENTS = 1 << 20
+"""Elements of one input frame."""
+
+EXACT_ELEMENTS = 1 << 18
+"""Elements of a constant on which exact arithmetic is done (scales, biases, batch norm)."""
+
+EXACT_WORK = 1 << 21
+"""Elements over which exact arithmetic is done in one model."""
+
+EXACT_BITS = 1 << 13
+"""Bits of the numerator or denominator of an exact parameter."""
+
+EXACT_TERMS = 8
+"""Different square roots in an exact parameter."""
+
+STEPS = 32
+"""Clips and affine maps in a row between two quantizers."""
+
+ACTIVATION_BITS = 16
+"""Bits of an activation; constants may have 32."""
+
+REASONS = 50
+"""Reasons listed for one refused model; of more, the number is told."""

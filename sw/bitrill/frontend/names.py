@@ -1,0 +1,77 @@
+"""Names from a file: legal and unique in Verilog, VHDL, JSON, paths; and shown in one line."""
+
+from __future__ import annotations
+
+import re
+
+LENGTH = 48
+"""Characters of a legal name at most."""
+
+_RESERVED = frozenset(
+    """
+    abs access accept_on after alias all always always_comb always_ff always_latch and architecture
+    array assert assign assume attribute automatic aux before begin bind bins binsof bit block body
+    break buf buffer bufif0 bufif1 bus byte case casex casez cell chandle checker class clk clock
+    clocking cmos com1 com2 com3 com4 component con config configuration const constant constraint
+    context continue cover covergroup coverpoint cross deassign default defparam design disable
+    disconnect dist do downto edge else elsif end endcase endchecker endclass endclocking endconfig
+    endfunction endgenerate endgroup endinterface endmodule endpackage endprimitive endprogram
+    endproperty endsequence endspecify endtable endtask entity enum error event eventually exit
+    expect export extends extern file final first_match fold for force foreach forever fork forkjoin
+    function generate generic genvar global group guarded highz0 highz1 if iff ifnone ignore_bins
+    illegal_bins impure in implements implies import incdir include inertial initial inout input
+    inside instance int integer interconnect interface intersect is join join_any join_none label
+    large let liblist library linkage literal local localparam logic longint loop lpt1 lpt2 lpt3
+    macromodule map matches medium mod modport module nand negedge nettype new next nexttime nmos nor
+    noshowcancelled not notif0 notif1 nul null of on open or others out output package packed
+    parameter pmos port posedge postponed primitive priority prn procedure process program property
+    protected pull0 pull1 pulldown pullup pulsestyle_ondetect pulsestyle_onevent pure rand randc
+    randcase randsequence range rcmos real realtime record ref reg register reject reject_on release
+    rem repeat report restrict return rnmos rol ror rpmos rst rtran rtranif0 rtranif1 s_always
+    s_eventually s_nexttime s_until s_until_with scalared select sequence severity shared shortint
+    shortreal showcancelled sig signal signed sla sll small soft solve specify specparam sra srl
+    static string strong strong0 strong1 struct subtype super supply0 supply1 sync
+    sync_accept_on sync_reject_on table tagged task then this throughout time timeprecision timeunit
+    to top tran tranif0 tranif1 transport tri tri0 tri1 triand trior trireg type typedef unaffected
+    union unique unique0 units unsigned until until_with untyped use uwire var variable vectored
+    virtual void wait wait_order wand weak weak0 weak1 when while wildcard wire with within wor xnor
+    xor
+    """.split()
+)
+"""Keywords of Verilog, SystemVerilog and VHDL, names of devices, and the names a design uses."""
+
+
+class Names:
+    """Gives out names: lower case, ``[a-z][a-z0-9_]*``, at most `LENGTH`, each once."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._next: dict[str, int] = {}
+
+    def legal(self, wanted: str, *, fallback: str = "node") -> str:
+        """A legal name like ``wanted``; the same calls in the same order give the same names."""
+        base = legal(wanted, fallback=fallback)
+        name = base
+        while name in self._taken:
+            count = self._next.get(base, 1) + 1
+            self._next[base] = count
+            name = f"{base[: LENGTH - len(str(count)) - 1].rstrip('_')}_{count}"
+        self._taken.add(name)
+        return name
+
+
+def legal(wanted: str, *, fallback: str = "node") -> str:
+    """``wanted`` as a legal name: not a keyword, no double or outer underscores."""
+    name = re.sub(r"[^a-z0-9]+", "_", wanted[: 4 * LENGTH].lower()).strip("_")
+    if not name:
+        name = fallback
+    if not name[0].isalpha():
+        name = f"n{name}"
+    name = name[:LENGTH].rstrip("_")
+    return f"{name}_0" if name in _RESERVED else name
+
+
+def shown(name: str) -> str:
+    """A name from a file as messages show it: quoted, printable, at most 60 characters."""
+    text = name if len(name) <= 60 else f"{name[:57]}..."
+    return ascii(text)

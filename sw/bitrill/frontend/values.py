@@ -1,0 +1,187 @@
+"""What a tensor of the model stands for while the importer walks the graph.
+
+- `Data`: an integer edge of the new graph (or the model's float input) and the exact real
+  functions that were applied to it since.
+- `Const`: known numbers: floats as they are in the file, int64, or exact reals (object arrays).
+- `Quantized`: a constant behind a quantizer: integers times an exact scale.
+- `Unknown`: the result of something refused; whatever reads it says nothing more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
+from typing import TypeAlias
+
+import numpy as np
+
+from ..errors import BitrillError
+from ..exact import Real, Surd
+from ..ir.types import IntType
+from ..real import Affine, Channels, Clip, Step, append_step
+from . import limits
+
+
+class Refused(BitrillError):
+    """Why one node is refused; the importer adds its name and goes on."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """``steps(edge's real meaning)``; ``shape`` as in the model, without the batch axis.
+
+    ``type``: of the edge, None for the model's float input. The edge is flat: channels of the
+    steps are the elements of ``shape`` in order. ``quantized``: whether a quantizer gives it.
+    """
+
+    edge: str
+    type: IntType | None
+    shape: tuple[int, ...]
+    steps: tuple[Step, ...] = ()
+    quantized: bool = False
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+    def then(self, step: Step) -> Data:
+        """With one more step; too many, or numbers too long, are refused."""
+        steps = append_step(self.steps, step)
+        if len(steps) > limits.STEPS:
+            raise Refused(f"clips and maps between two quantizers must be at most {limits.STEPS}")
+        if isinstance(last := steps[-1], Affine):
+            check_exact([*last.scale, *last.offset])
+        return self.with_(steps=steps)
+
+    def with_(self, *, shape: tuple[int, ...] | None = None, steps: tuple[Step, ...] | None = None) -> Data:
+        """A copy with another shape or other steps."""
+        return Data(
+            self.edge, self.type, self.shape if shape is None else shape,
+            self.steps if steps is None else steps, self.quantized,
+        )  # fmt: skip
+
+    @property
+    def affine(self) -> Affine | None:
+        """The steps as one affine map, or None if they hold a clip."""
+        if not self.steps:
+            return Affine()
+        if len(self.steps) > 1 or isinstance(self.steps[0], Clip):
+            return None
+        return self.steps[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Const:
+    """Known numbers. ``batch`` marks those that are the (free) size of the batch."""
+
+    array: np.ndarray
+    batch: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Quantized:
+    """``integers * scale``: int64, and exact reals (an object array) that broadcast to them."""
+
+    integers: np.ndarray
+    scale: np.ndarray
+    type: IntType
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Nothing is known, and the reason was told."""
+
+
+Value: TypeAlias = Data | Const | Quantized | Unknown
+
+
+class Work:
+    """Counts the exact arithmetic done for one model, so that no file asks for hours of it."""
+
+    def __init__(self) -> None:
+        self.done = 0
+
+    def spend(self, n: int) -> None:
+        """Count ``n`` numbers, refuse above the limits."""
+        self.done += n
+        if n > limits.EXACT_ELEMENTS:
+            raise Refused(
+                f"parameters computed in the graph must have at most {limits.EXACT_ELEMENTS}"
+                f" elements, not {n}"
+            )
+        if self.done > limits.EXACT_WORK:
+            raise Refused(
+                f"parameters computed in the graph must have at most {limits.EXACT_WORK}"
+                " elements together"
+            )
+
+
+def check_exact(values: list[Real]) -> None:
+    """Refuse numbers that have grown too long."""
+    for v in values:
+        terms = v.terms if isinstance(v, Surd) else ((1, v),)
+        bits = max(
+            max(d.bit_length(), q.numerator.bit_length(), q.denominator.bit_length())
+            for d, q in terms
+        )
+        if bits > limits.EXACT_BITS or len(terms) > limits.EXACT_TERMS:
+            raise Refused(
+                f"parameters computed in the graph must have at most {limits.EXACT_BITS} bits"
+                f" and {limits.EXACT_TERMS} square roots"
+            )
+
+
+def exact_array(value: Const | Quantized, work: Work) -> np.ndarray:
+    """The exact numbers of a constant, an object array of its shape."""
+    if isinstance(value, Quantized):
+        work.spend(value.integers.size)
+        return as_objects(to_fractions(value.integers) * value.scale, value.integers.shape)
+    if value.batch is not None and value.batch.any():
+        raise Refused("numbers must not depend on the size of the batch")
+    work.spend(value.array.size)
+    return to_fractions(value.array)
+
+
+def to_fractions(array: np.ndarray) -> np.ndarray:
+    """Floats and integers as the rationals they are, in an object array."""
+    if array.dtype == object:
+        return array
+    out = np.empty(array.shape, object)
+    flat = out.reshape(-1)
+    flat[:] = [Fraction(v) for v in array.reshape(-1).tolist()]
+    return out
+
+
+def as_objects(value: object, shape: tuple[int, ...]) -> np.ndarray:
+    """A result of object arithmetic as an array (numpy unwraps those without axes)."""
+    if isinstance(value, np.ndarray):
+        return value
+    out = np.empty(shape, object)
+    out[()] = value
+    return out
+
+
+def compact(values: list[Real]) -> Channels:
+    """One number a channel, or a single one where all are equal."""
+    first = values[0]
+    if all(v is first or v == first for v in values):
+        return (first,)
+    return tuple(values)
+
+
+def per_channel(values: np.ndarray, data: Data, *, what: str) -> Channels:
+    """Exact ``values``, broadcast as ONNX does to ``[batch, *data.shape]``, one for each element."""
+    rank = len(data.shape) + 1
+    if values.size == 1 and values.ndim <= rank:
+        return (values.reshape(-1)[0],)
+    shape = (1,) * (rank - values.ndim) + values.shape
+    fits = len(shape) == rank and shape[0] == 1
+    if not fits or any(s not in (1, d) for s, d in zip(shape[1:], data.shape, strict=False)):
+        raise Refused(
+            f"{what} must be a single number or one for each channel of"
+            f" {['batch', *data.shape]}, not of shape {list(values.shape)}"
+        )
+    return compact(np.broadcast_to(values.reshape(shape[1:]), data.shape).reshape(-1).tolist())
