@@ -1,8 +1,9 @@
 """`compile`, and reading what it leaves.
 
 A build folder is whole exactly if it has ``graph.json``: compiling removes that file first and
-writes it last, so nothing that was interrupted is taken for a build. ``top.v`` names the digest of
-the graph that it was written from; a reader refuses a pair that does not belong together.
+writes it last, so nothing that was interrupted is taken for a build. The first line of ``top.v``
+names the digest of the graph that it was written from; a reader refuses a pair that does not
+belong together.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 from ..errors import SpecError, StorageError
 from ..ir import Graph, IntType, Stage, serial, verify
 from ..plan import timing
-from ..storage import read_json, remove, write_json, write_text
+from ..storage import read_bytes, read_json, remove, write_json, write_text
 from .extras import Progress, extra, silent
 
 FILES = ("graph.json", "weights.npz", "top.v", "timing.json", "folding.json")
@@ -29,7 +30,6 @@ RESULTS = ("verify.json", "synth.json")
 ASSUMED_MHZ = 100.0
 """Clock of the rates shown before anything is routed."""
 
-_HEADER = "// Bitrill, graph sha256 "
 _RAW_INPUT = re.compile(r"(u?)int([1-9]|1[0-6])")
 
 
@@ -107,7 +107,7 @@ def compile(
     progress("writing Verilog", 0, 0)
     with extra("hw", "compile"):
         from bitrill_hw.verilog import verilog
-    text = f"{_HEADER}{serial.digest(graph)}\n{verilog(graph)}"
+    text = verilog(graph)
     progress("predicting cycles", 0, 0)
     predicted = timing.predict(graph)
     _write(folder, graph, text, predicted)
@@ -229,10 +229,8 @@ def _write(folder: Path, graph: Graph, text: str, predicted: timing.Timing) -> N
 
 
 def _check_verilog(path: Path, digest: str) -> None:
-    from ..storage import read_bytes
-
     text = read_bytes(path)
-    if not text.startswith(f"{_HEADER}{digest}\n".encode()):
+    if not text.partition(b"\n")[0].endswith(f"graph {digest}".encode()):
         raise StorageError(f"{path} was not written from the graph beside it; compile again")
     if not text.rstrip().endswith(b"endmodule"):
         raise StorageError(f"{path} is cut short; compile again")

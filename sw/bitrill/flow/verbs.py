@@ -75,8 +75,8 @@ def verify(
     ``data``: a named data set's test images, a .npy file, ``random``, or an array. ``samples``:
     how many (all of a data set by default under verilator, else `SLOW_SAMPLES`). ``stall``: the
     probability that source and sink pause on a cycle. Leaves ``verify.json`` in ``out`` (the build,
-    when None) and returns its value: ``samples``, ``mismatches``, ``measured``, ``predicted``, ``engine``,
-    ``seconds``, and ``accuracy`` where the labels are known.
+    when None) and returns its value: ``samples``, ``mismatches``, ``measured``, ``predicted``,
+    ``engine``, ``seconds``, and ``accuracy`` where the labels are known.
     """
     if engine not in ENGINES:
         raise SpecError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")

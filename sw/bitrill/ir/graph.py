@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -16,8 +16,8 @@ from .interface import Sink, Source
 from .operator import Operator
 from .types import Tensor
 
-CHUNK_ELEMENTS = 1 << 22
-"""`Graph.run` holds about this many elements of its widest edge at once."""
+CHUNK_ELEMENTS = 1 << 20
+"""`Graph.run` holds about this many elements of its widest edge at once: what caches hold."""
 
 INPUT = "input"
 """Name of the input edge."""
@@ -80,14 +80,28 @@ class Graph:
 
         Memory is bounded for any N. Raises `SpecError` for a wrong shape, type or range.
         """
-        flat = self.source.flatten(x)
-        size = max(t.size for t in self.edges.values())
-        rows = max(1, CHUNK_ELEMENTS // size)
-        out = np.empty((len(flat), *self.sink.shape), np.int64)
-        for start in range(0, len(flat), rows):
-            chunk = self._evaluate(flat[start : start + rows], keep=False)[self.output]
+        return self._run(x, self.source.flatten)
+
+    def run_floats(self, x: np.ndarray) -> np.ndarray:
+        """`run` of the integers that finite floats ``[N, *source.shape]`` are quantized to."""
+        source = self.source
+        return self._run(x, lambda x: source.quantize(x).reshape(-1, *source.tensor.shape))
+
+    def _run(self, x: np.ndarray, prepare: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        x = np.asarray(x)
+        self.source.check_shape(x)
+        rows = max(1, CHUNK_ELEMENTS // self._widest)
+        out = np.empty((len(x), *self.sink.shape), np.int64)
+        for start in range(0, len(x), rows):
+            chunk = self._evaluate(prepare(x[start : start + rows]), keep=False)[self.output]
             out[start : start + rows] = chunk.reshape(-1, *self.sink.shape)
+        if len(x) == 0:
+            prepare(x)  # its type may still be wrong
         return out
+
+    @cached_property
+    def _widest(self) -> int:
+        return max(t.size for t in self.edges.values())
 
     def trace(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """Every edge's int64 integers ``[N, *shape]`` for the inputs ``x`` of `run`."""

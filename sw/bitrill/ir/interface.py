@@ -26,17 +26,47 @@ class InputQuantizer:
     type: IntType
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """x: finite floats ``[N, *shape]``, channel innermost; int64 of the same shape."""
-        x = np.asarray(x, np.float64)
-        n_levels = self.levels.shape[1]
-        if len(self.levels) == 1:
-            n = np.searchsorted(self.levels[0], x, side="right")
+        """x: finite floats ``[N, *shape]``, channel innermost; integers of the same shape.
+
+        They come in a narrow signed dtype.
+        """
+        x = np.asarray(x)
+        if x.dtype.kind != "f":
+            x = x.astype(np.float64)
+        levels = _levels_as(self.levels, x.dtype)
+        n_levels = levels.shape[1]
+        ends = min(self.type.lo, -1), max(self.type.hi, n_levels)
+        dtype = np.promote_types(*map(np.min_scalar_type, ends))
+        if len(levels) == 1 and n_levels > _COMPARED:
+            n = np.searchsorted(levels[0], x, side="right").astype(dtype)
         else:
-            n = np.zeros(x.shape, np.int64)
-            for k in range(n_levels):
-                n += x >= self.levels[:, k]
-        n = np.where(self.inverted, n_levels - n, n)
-        return 2 * n - 1 if self.type.coding == "bipolar" else n + self.type.lo
+            n = (x >= levels[:, 0]).astype(dtype)
+            for k in range(1, n_levels):
+                n += x >= levels[:, k]
+        if self.inverted.any():
+            n = np.where(self.inverted, n_levels - n, n).astype(dtype)
+        if self.type.coding == "bipolar":
+            n += n
+            n -= 1
+            return n
+        n += dtype.type(self.type.lo)
+        return n
+
+
+_COMPARED = 16
+"""Up to so many levels, comparing with each is quicker than a search."""
+
+
+def _levels_as(levels: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The smallest numbers of a narrower float ``dtype`` that are not below ``levels``.
+
+    A narrow x is then compared in its own type, and exactly: nothing lies between.
+    """
+    if dtype.itemsize >= levels.dtype.itemsize:
+        return levels
+    with np.errstate(over="ignore"):
+        near = levels.astype(dtype)
+    return np.where(near < levels, np.nextafter(near, dtype.type(np.inf)), near)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -56,7 +86,7 @@ class Source:
     def flatten(self, x: np.ndarray) -> np.ndarray:
         """Checked integers ``[N, *shape]`` as ``[N, *tensor.shape]``."""
         x = np.asarray(x)
-        self._check_shape(x)
+        self.check_shape(x)
         if x.dtype.kind not in "iu":
             raise SpecError(f"input must hold integers (quantize floats first), not {x.dtype}")
         if not self.tensor.type.holds(x):
@@ -68,7 +98,7 @@ class Source:
     def quantize(self, x: np.ndarray) -> np.ndarray:
         """Finite floats ``[N, *shape]`` to the integers that `flatten` takes."""
         x = np.asarray(x)
-        self._check_shape(x)
+        self.check_shape(x)
         if self.quantizer is None:
             raise SpecError(
                 f"input must hold integers of {self.tensor.type}: the design takes raw integers"
@@ -77,7 +107,8 @@ class Source:
             raise SpecError("input must be finite, and holds NaN or infinity")
         return self.quantizer(x.reshape(-1, *self.tensor.shape)).reshape(x.shape)
 
-    def _check_shape(self, x: np.ndarray) -> None:
+    def check_shape(self, x: np.ndarray) -> None:
+        """Raise `SpecError` unless x is ``[N, *shape]``."""
         if x.shape[1:] != self.shape or x.ndim == 0:
             want = ", ".join(["N", *map(str, self.shape)])
             raise SpecError(f"input must have shape [{want}], not {list(x.shape)}")
