@@ -1,0 +1,106 @@
+"""The xc7 parts: what each offers, and whether a design fits."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+from bitrill.errors import FitError, SpecError
+
+from .cells import Resources
+
+DEFAULT_PART = "xc7z020clg400-1"
+
+_TABLE = """
+xc7z007s  14400  28800   50   66
+xc7z010   17600  35200   60   80
+xc7z012s  34400  68800   72  120
+xc7z014s  40600  81200  107  170
+xc7z015   46200  92400   95  160
+xc7z020   53200 106400  140  220
+xc7z030   78600 157200  265  400
+xc7z035  171900 343800  500  900
+xc7z045  218600 437200  545  900
+xc7z100  277400 554800  755 2020
+xc7a12t    8000  16000   20   40
+xc7a15t   10400  20800   25   45
+xc7a25t   14600  29200   45   80
+xc7a35t   20800  41600   50   90
+xc7a50t   32600  65200   75  120
+xc7a75t   47200  94400  105  180
+xc7a100t  63400 126800  135  240
+xc7a200t 134600 269200  365  740
+xc7s6      3750   7500    5   10
+xc7s15     8000  16000   10   20
+xc7s25    14600  29200   45   80
+xc7s50    32600  65200   75  120
+xc7s75    48000  96000   90  140
+xc7s100   64000 128000  120  160
+"""
+"""Device, LUTs, flip-flops, RAMB36 and DSP48E1 slices (Xilinx DS180 and DS190)."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """``name`` as given; what the device offers: physical LUTs, flip-flops, 36 kbit RAMs, DSPs."""
+
+    name: str
+    device: str
+    lcs: int
+    ff: int
+    bram36: int
+    dsp: int
+
+    def utilisation(self, used: Resources) -> dict[str, tuple[float, int]]:
+        """``{resource: (used, available)}``; two RAMB18 share the place of one RAMB36."""
+        return {
+            "lcs": (used.lcs, self.lcs),
+            "ff": (used.ff, self.ff),
+            "bram36": (used.ramb36 + used.ramb18 / 2, self.bram36),
+            "dsp": (used.dsp, self.dsp),
+        }
+
+    def excess(self, used: Resources) -> list[str]:
+        """What the part has too little of, in words; empty where the design fits."""
+        return [
+            f"{k} {n:g} of {have} ({100 * n / have:.0f} %)"
+            for k, (n, have) in self.utilisation(used).items()
+            if n > have
+        ]
+
+    def require_fit(self, used: Resources) -> None:
+        """Raise `FitError` unless the design fits; names each resource, and a part that is enough."""
+        over = self.excess(used)
+        if not over:
+            return
+        larger = [p.name for p in (_DEVICES[d] for d in sorted(_DEVICES)) if not p.excess(used)]
+        fits = min(larger, key=lambda n: (_DEVICES[n].lcs, n), default=None)
+        hint = f"{fits} is the smallest that is enough" if fits else "no xc7 part here is enough"
+        raise FitError(f"the design does not fit {self.name}: {'; '.join(over)}; {hint}", over=over)
+
+
+_DEVICES = {
+    row[0]: Part(row[0], row[0], *map(int, row[1:]))
+    for row in map(str.split, _TABLE.split("\n"))
+    if row
+}
+
+
+def part_of(name: str) -> Part:
+    """The part of a full name (``xc7z020clg400-1``) or a device (``xc7z020``), in any case."""
+    found = re.fullmatch(r"(xc7(?:z|a|s|k)\d+[st]?)([a-z]{2,4}\d+)?(-\d?[a-z0-9]*)?", name.lower())
+    device = found[1] if found else ""
+    if device not in _DEVICES:
+        near = difflib.get_close_matches((device or name.lower())[:9], _DEVICES, n=3, cutoff=0.5)
+        raise SpecError(
+            f"part must be one of the xc7 parts known here, not {name!r}"
+            f" (nearest: {', '.join(near or sorted(_DEVICES)[:3])})"
+        )
+    p = _DEVICES[device]
+    return Part(name.lower(), device, p.lcs, p.ff, p.bram36, p.dsp)
+
+
+def devices() -> list[str]:
+    """Names of all devices, ascending."""
+    return sorted(_DEVICES)

