@@ -59,7 +59,7 @@ def test_rounding_beside_halves_and_integers_by_less_than_a_float(mode, n):
 def test_modes_are_qonnxs():
     assert set(ROUNDINGS) == set(DEFINITIONS)
     with pytest.raises(
-        SpecError, match="rounding must be one of ROUND, HALF_EVEN, .*not 'NEAREST'"
+        SpecError, match=r"rounding must be one of ROUND, HALF_EVEN, .*not .NEAREST"
     ):
         Quantizer(BIPOLAR, rounding="NEAREST")  # pyright: ignore[reportArgumentType]
 
