@@ -126,3 +126,20 @@ def folded():
 
     folding = {"fc0": {"pe": 2, "simd": 3}, "act0": {"pe": 2}}
     return to_folded(integer_mlp(12, 6, 4), folding=folding)
+
+
+def test_bits_packed_for_few_vectors_count_what_the_product_counts() -> None:
+    wide = integer_mlp(800, 700, 5, seed=4)  # above what is packed; 800 is no multiple of 64
+    x = np.random.default_rng(1).choice([-1, 1], (20, 1, 800))
+    x[0], x[1] = 1, -1
+    few = np.concatenate([wide.trace(row[None])["fc0"] for row in x])
+    assert np.array_equal(few, wide.trace(x)["fc0"])
+    assert np.array_equal(few, (x[:, 0] @ wide["fc0"].weights.T + 800) // 2)
+
+
+def test_floats_are_quantized_chunk_by_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(2).random((23, 1, 12))
+    whole = NET.run(NET.source.quantize(x))
+    assert np.array_equal(NET.run_floats(x), whole)
+    monkeypatch.setattr(graph, "CHUNK_ELEMENTS", 60)
+    assert np.array_equal(NET.run_floats(x), whole)

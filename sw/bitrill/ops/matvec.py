@@ -15,6 +15,19 @@ from ..ir.types import IntType, Tensor
 from ..plan.sums import sum_stages
 
 
+_PACKED_WEIGHTS = 1 << 19
+_PACKED_VECTORS = 8
+"""A binary matrix that caches do not hold is read faster as bits, while few vectors share it."""
+
+
+def _pack(values: np.ndarray) -> np.ndarray:
+    """+-1 along the innermost axis to uint64 words; the last one is filled with zero bits."""
+    bits = np.packbits(values > 0, axis=-1)
+    words = np.zeros((*bits.shape[:-1], -(-bits.shape[-1] // 8) * 8), np.uint8)
+    words[..., : bits.shape[-1]] = bits
+    return words.view(np.uint64)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MatVec(Operator):
     """``y = gain * (w @ x) + offset`` over the innermost axis: what the adders really count.
@@ -56,7 +69,9 @@ class MatVec(Operator):
         must_divide(name=self.name, what="PE", value=impl.pe, of="rows", total=self.rows)
         must_divide(name=self.name, what="SIMD", value=impl.simd, of="columns", total=self.cols)
         if impl.style != "folded":
-            raise SpecError(f"{self.name}: the style of a matvec must be 'folded', not {impl.style!r}")
+            raise SpecError(
+                f"{self.name}: the style of a matvec must be 'folded', not {impl.style!r}"
+            )
 
     @property
     def rows(self) -> int:
@@ -110,7 +125,15 @@ class MatVec(Operator):
                 return w, (bias / self.dot_gain).astype(dtype) if bias.any() else None
         return np.ascontiguousarray(self.weights.T), bias if bias.any() else None
 
+    @cached_property
+    def _packed(self) -> np.ndarray:
+        return _pack(self.weights)
+
     def eval(self, *xs: np.ndarray) -> np.ndarray:
+        vectors = xs[0].size // self.cols
+        if self.popcount and self.weights.size >= _PACKED_WEIGHTS and vectors <= _PACKED_VECTORS:
+            differ = np.bitwise_count(_pack(xs[0])[..., None, :] ^ self._packed)
+            return self.cols - differ.sum(-1, dtype=np.int64)
         w, bias = self._dense
         y = xs[0].astype(w.dtype, copy=False) @ w
         if bias is not None:
@@ -119,42 +142,57 @@ class MatVec(Operator):
 
     def cost(self) -> Cost:
         vectors = self.x.size // self.cols
-        impl = self.impl
+        replays = self.impl is not None and self.passes > 1
         return Cost(
             weight_bits=self.rows * self.cols * self.weight_type.bits,
-            state_bits=0 if impl is None or self._passes(impl) == 1
-            else 2 * self.cols * self.x.type.bits,
+            state_bits=2 * self.cols * self.x.type.bits if replays else 0,
             macs=vectors * self.rows * self.cols,
-            cycles=0 if impl is None else vectors * self._passes(impl) * (self.cols // impl.simd),
+            cycles=0 if self.impl is None else vectors * self.steps,
         )
 
-    def _passes(self, impl: Impl) -> int:
-        return self.rows // impl.pe
+    @property
+    def passes(self) -> int:
+        """Passes over a vector, ``pe`` rows each."""
+        return self.rows // self.folded.pe
+
+    @property
+    def beats(self) -> int:
+        """Beats of a vector: steps of a pass."""
+        return self.cols // self.folded.simd
+
+    @property
+    def steps(self) -> int:
+        """Steps of a vector: words of the weight memory."""
+        return self.passes * self.beats
+
+    @property
+    def read_stages(self) -> int:
+        """Registers of a weight word: block memory has one more behind it."""
+        return 2 if self.folded.memory == "block" else 1
 
     @property
     def latency(self) -> int:
-        """Pipeline stages from a step to the accumulator, which is the output register.
-
-        One for the memory word, one behind it, those inside the sum, and the accumulator.
-        """
-        return 3 + sum_stages(self)
+        """Pipeline stages from a step to the accumulator, which is the output register."""
+        return self.read_stages + sum_stages(self) + 1
 
     def schedule(self) -> Schedule:
-        passes, beats = self._passes(self.folded), self.cols // self.folded.simd
-        vectors, steps = self.x.size // self.cols, passes * beats
+        passes, beats, steps = self.passes, self.beats, self.steps
+        vectors = self.x.size // self.cols
         n = vectors * steps
         s = np.arange(n)
         k = np.arange(vectors * passes)
         fires = "in" if passes == 1 else "step"  # one pass: a beat is a step
         done = Rule("out", fires, (k + 1) * beats - 1, self.latency)
         room = Rule(fires, "out", (s - self.latency + 1) // beats - 1, 0)
+        # steps that waited behind a whole result enter the accumulator one by one
+        merged = Rule("out", "out", k - 1, beats)
         if passes == 1:
-            return Schedule(n, 0, len(k), (done, room))
+            return Schedule(n, 0, len(k), (done, room, merged))
         i = np.arange(vectors * beats)
         arrived = Rule("step", "in", s // steps * beats + s % beats, 1)
         overwrites = (i // beats - 2) * steps + (passes - 1) * beats + i % beats
         freed = Rule("in", "step", overwrites, 1)
-        return Schedule(len(i), n, len(k), (arrived, freed, done, room))
+        return Schedule(len(i), n, len(k), (arrived, freed, done, room, merged))
 
     @property
     def lanes_in(self) -> int:
