@@ -21,7 +21,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -82,7 +82,7 @@ def shape(name: str) -> tuple[int, int, int]:
 def load(
     name: str, split: Split = "test", *, progress: FetchProgress | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """``(x, labels)`` of one split; x: float32 ``[N, 1, H, W]``, exactly ``uint8 / 255`` in float32.
+    """``(x, labels)`` of one split; x: float32 ``[N, 1, H, W]``, ``uint8 / 255`` in float32.
 
     Raises `SpecError` for an unknown name or split, `ToolError` where scikit-learn is missing or a
     file cannot be fetched, `StorageError` for a file that is damaged or cannot be read.
@@ -116,7 +116,7 @@ def _digits(split: Split) -> tuple[np.ndarray, np.ndarray]:
         raise ToolError(
             "the data set digits needs scikit-learn: pip install 'bitrill[train]'", missing=True
         ) from error
-    bundle = load_digits()
+    bundle: Any = load_digits()
     images, labels = bundle["images"], bundle["target"].astype(np.int64)
     order = np.argsort(labels, kind="stable")
     is_test = np.arange(len(order)) % 5 == 0

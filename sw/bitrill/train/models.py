@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import brevitas.nn as qnn
 import torch
 from torch import Tensor, nn
@@ -29,6 +31,9 @@ class TensorNorm(nn.Module):
     ``y = (x - mean) / sqrt(var + eps) * weight + bias``, all scalars (FINN's last layer).
     """
 
+    running_mean: Tensor
+    running_var: Tensor
+
     def __init__(self, eps: float = 1e-4, momentum: float = 0.1):
         super().__init__()
         self.eps, self.momentum = eps, momentum
@@ -47,7 +52,7 @@ class TensorNorm(nn.Module):
         return (x - mean) / (var + self.eps).pow(0.5) * self.weight + self.bias
 
 
-def weight_arguments(weights: str) -> dict[str, type]:
+def weight_arguments(weights: str) -> dict[str, Any]:
     """Keyword arguments of a quantized layer for an option ``weights``."""
     quant = {
         "binary": quantizers.BinaryWeight,
@@ -71,7 +76,7 @@ def build(options: Options) -> nn.Sequential:
 
     channels, height, width = datasets.shape(options.dataset)
     n = channels * height * width
-    layers: list[nn.Module] = [nn.Flatten(), Normalize(options.mean, options.std), activation()]
+    layers: list[nn.Module] = [nn.Flatten(), Normalize(*options.normalization), activation()]
     for _ in range(3):
         layers += [linear(n, options.hidden), nn.BatchNorm1d(options.hidden), activation()]
         layers += [nn.Dropout(DROPOUT)]

@@ -3,19 +3,20 @@
 Weights are quantized on a fixed scale, so they should be kept in -1..1 (`clamp_weights` after
 each step of the optimizer, `init_weights` before the first):
 
-=============  ==============================================  ===========
-class          values                                          use
-=============  ==============================================  ===========
-BinaryWeight   -1, +1 (0 gives +1)                             ``QuantLinear(.., weight_quant=BinaryWeight)``
-TernaryWeight  -1, 0, +1                                       the same
-IntWeight      ``k / (2**(n-1) - 1)``, narrow; n is            ``weight_quant=IntWeight,``
-               ``weight_bit_width``, 4 unless given            ``weight_bit_width=n``
-Activation     1 bit: -1, +1; n bits: n-bit signed narrow      ``QuantIdentity(act_quant=Activation,``
-               on -1..1, ``k / (2**(n-1) - 1)``                ``bit_width=n)``
-=============  ==============================================  ===========
+=============  =============================================  ==============================
+class          values                                         with
+=============  =============================================  ==============================
+BinaryWeight   -1, +1 (0 gives +1)                            ``weight_quant=``
+TernaryWeight  -1, 0, +1                                      ``weight_quant=``
+IntWeight      ``k / (2**(n-1) - 1)``, signed narrow n bits   ``weight_quant=``,
+                                                              ``weight_bit_width=n`` (or 4)
+Activation     1 bit: -1, +1; n bits: the same as IntWeight   ``act_quant=``, ``bit_width=n``
+=============  =============================================  ==============================
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from brevitas.core.bit_width import BitWidthImplType
@@ -69,11 +70,11 @@ class IntWeight(_Fixed, WeightQuantSolver):
 class Activation(_Fixed, ActQuantSolver):
     """Signed narrow integers on -1..1, binary for ``bit_width=1``."""
 
-    min_val = -1.0
+    min_val = -1.0  # pyright: ignore[reportAssignmentType] - Brevitas names a value so, too
     max_val = 1.0
 
 
-def quantized_layers(module: torch.nn.Module) -> list[tuple[str, QuantWeightMixin]]:
+def quantized_layers(module: torch.nn.Module) -> list[tuple[str, Any]]:
     """``(name, layer)`` of each layer whose weights are quantized, in the module's order."""
     return [(n, m) for n, m in module.named_modules() if isinstance(m, QuantWeightMixin)]
 

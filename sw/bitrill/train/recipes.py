@@ -60,8 +60,8 @@ class Options:
             raise SpecError("; ".join(faults), faults=faults)
         set_ = object.__setattr__
         set_(self, "epochs", self.epochs or _EPOCHS[self.dataset])
-        set_(self, "mean", 0.5 if self.mean is None else float(self.mean))
-        set_(self, "std", 0.5 if self.std is None else float(self.std))
+        for name, value in zip(("mean", "std"), self.normalization, strict=True):
+            set_(self, name, value)
 
     @property
     def hidden(self) -> int:
@@ -72,6 +72,12 @@ class Options:
     def n_epochs(self) -> int:
         """Epochs, the data set's default where none were given."""
         return self.epochs or _EPOCHS[self.dataset]
+
+    @property
+    def normalization(self) -> tuple[float, float]:
+        """``(mean, std)``."""
+        mean, std = (0.5 if v is None else float(v) for v in (self.mean, self.std))
+        return mean, std
 
     @property
     def batch(self) -> int:

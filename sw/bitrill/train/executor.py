@@ -1,0 +1,269 @@
+"""A QONNX network run node by node: qonnx for quantizers, onnxruntime for the rest.
+
+That is what qonnx's own executor does; this one keeps every tensor, takes any batch, and can put
+given integers in the place of each quantizer's output, so that two sides meet on equal inputs.
+qonnx trusts what it reads (see ``facts`` of safety in the docs): run files of one's own, or of
+someone trusted, never a stranger's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import numpy_helper
+
+from ..errors import MismatchError, SpecError, UnsupportedError
+from ..real import ROUNDINGS, Rounding, round_real
+from ..storage import read_bytes
+from .bounds import Value
+from .scalars import Index, Scalars, attributes
+
+_QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant")
+_DOMAINS = ("onnx.brevitas", "qonnx.custom_op.general", "finn.custom_op.general")
+_NEWEST_IR = 10
+
+
+@dataclass(frozen=True)
+class QuantNode:
+    """A quantizer: integers ``lo..hi`` that stand for ``(q - zero) * scale``."""
+
+    name: str
+    input: str
+    output: str
+    scale: np.ndarray
+    zero: np.ndarray
+    lo: int
+    hi: int
+    rounding: Rounding | None
+    """None for a bipolar one, whose integers are -1 and +1."""
+
+    def decode(self, y: np.ndarray) -> np.ndarray:
+        """The integers that the floats stand for, int64; `MismatchError` if they stand for none."""
+        scale = self.scale.astype(np.float64)
+        q = np.rint(y / scale + self.zero)
+        # a float is off the grid if it is not the nearest to its integer's product, or next to it
+        off = np.abs(y - (q - self.zero) * scale) > 2.0**-22 * np.abs(y)
+        wild = (q < self.lo) | (q > self.hi) | ((q == 0) & (self.rounding is None))
+        if np.any(off | wild | ~np.isfinite(y)):
+            first = tuple(int(i) for i in np.argwhere(off | wild | ~np.isfinite(y))[0])
+            raise MismatchError(
+                f"{self.name}: {float(y[first])!r} at {list(first)} is none of the values"
+                f" {self.lo}..{self.hi} times {float(np.ravel(scale)[0])!r}"
+            )
+        return q.astype(np.int64)
+
+    def encode(self, q: np.ndarray) -> np.ndarray:
+        """The float32 numbers that qonnx gives for integers."""
+        return (q.astype(np.float32) - self.zero) * self.scale
+
+    def exact(self, q: int, index: Index) -> Fraction:
+        """The real number that an integer stands for."""
+        return (q - self._at(self.zero, index)) * self._at(self.scale, index)
+
+    def decide(self, x: Value, index: Index, *, exact: bool = False) -> tuple[int, int]:
+        """Least and largest integer for the number x: in float32, or of the exact reals."""
+        v = x
+        if self.rounding is not None:
+            v = x / Value.of(self._at(self.scale, index)) + Value.of(self._at(self.zero, index))
+        ends = (v.lo, v.hi) if exact else (v.low, v.high)
+        if self._at(self.scale, index) < 0 and self.rounding is None:
+            raise UnsupportedError(f"{self.name}: a bipolar scale must be positive")
+        return self._decide(ends[0]), self._decide(ends[1])
+
+    def _decide(self, v: Fraction) -> int:
+        if self.rounding is None:
+            return 1 if v >= 0 else -1
+        return round_real(min(max(v, Fraction(self.lo)), Fraction(self.hi)), self.rounding)
+
+    @staticmethod
+    def _at(values: np.ndarray, index: Index) -> Fraction:
+        own = index[len(index) - values.ndim :]
+        place = tuple(i if n > 1 else 0 for i, n in zip(own, values.shape, strict=True))
+        return Fraction(float(values[place]))
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One evaluation: every tensor, and what each quantizer gave before it was replaced."""
+
+    arrays: dict[str, np.ndarray]
+    given: tuple[np.ndarray, ...]
+    output: np.ndarray
+
+
+class Network:
+    """A QONNX model made ready to run; one input, one output.
+
+    ``quantizers``: those of activations, ``weights``: those of constants; in the graph's order.
+    """
+
+    def __init__(self, model: onnx.ModelProto):
+        self.model = model
+        graph = model.graph
+        self._opsets = {o.domain: o.version for o in model.opset_import}
+        self._constants = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
+        inputs = [i.name for i in graph.input if i.name not in self._constants]
+        if len(inputs) != 1 or len(graph.output) != 1:
+            raise UnsupportedError(
+                "the network must have one input and one output,"
+                f" not {len(inputs)} and {len(graph.output)}"
+            )
+        self.input, self.output = inputs[0], graph.output[0].name
+        self.nodes = [self._any_batch(n) for n in graph.node]
+        self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+        found: dict[bool, list[QuantNode]] = {True: [], False: []}
+        for node in self.nodes:
+            constant = all(name in self._constants or not name for name in node.input)
+            if constant:
+                self._execute(node, self._constants)
+            if node.op_type in _QUANTIZERS:
+                found[constant].append(self._quantizer(node))
+        self.weights, self.quantizers = tuple(found[True]), tuple(found[False])
+
+    @staticmethod
+    def load(path: Path | str) -> Network:
+        """Read a model file that is trusted."""
+        try:
+            return Network(onnx.load_model_from_string(read_bytes(Path(path))))
+        except ValueError as error:  # protobuf's DecodeError is one
+            raise SpecError(f"{path} must be an ONNX model: {error}") from error
+
+    def constant(self, tensor: str) -> np.ndarray:
+        """A tensor that depends on no input."""
+        return self._constants[tensor]
+
+    def run(self, x: np.ndarray, replace: Sequence[np.ndarray] | None = None) -> Trace:
+        """Evaluate floats ``[N, ...]``; ``replace``: floats for each quantizer's output."""
+        if replace is not None and len(replace) != len(self.quantizers):
+            raise SpecError(f"replace must hold {len(self.quantizers)} arrays, not {len(replace)}")
+        places = {q.output: i for i, q in enumerate(self.quantizers)}
+        arrays = dict(self._constants)
+        arrays[self.input] = np.asarray(x, np.float32)
+        given: list[np.ndarray] = []
+        for node in self.nodes:
+            if node.output[0] in self._constants:
+                continue
+            self._execute(node, arrays)
+            if node.output[0] in places:
+                given.append(arrays[node.output[0]])
+                if replace is not None:
+                    stand_in = replace[places[node.output[0]]]
+                    arrays[node.output[0]] = stand_in.reshape(given[-1].shape).astype(np.float32)
+        return Trace(arrays, tuple(given), arrays[self.output])
+
+    def scalars(self, trace: Trace) -> Scalars:
+        """Exact elements of one evaluation; a quantizer's are ``(q - zero) * scale``."""
+        known = {q.output: q for q in (*self.weights, *self.quantizers)}
+        codes: dict[str, np.ndarray] = {}
+
+        def leaf(tensor: str, index: Index) -> Value:
+            y = Fraction(float(trace.arrays[tensor][index]))
+            if tensor not in known:
+                return Value.of(y)
+            if tensor not in codes:
+                codes[tensor] = known[tensor].decode(trace.arrays[tensor])
+            exact = known[tensor].exact(int(codes[tensor][index]), index)
+            return Value(exact, exact, abs(y - exact))
+
+        return Scalars(self.nodes, trace.arrays, leaf, set(known))
+
+    def _execute(self, node: onnx.NodeProto, arrays: dict[str, np.ndarray]) -> None:
+        if node.op_type == "Constant":
+            arrays[node.output[0]] = numpy_helper.to_array(attributes(node)["value"])
+        elif node.domain in ("", "ai.onnx"):
+            feeds = {name: arrays[name] for name in node.input if name}
+            for name, y in zip(
+                node.output, self._session(node, feeds).run(None, feeds), strict=True
+            ):
+                arrays[name] = cast(np.ndarray, y)
+        else:
+            self._execute_custom(node, arrays)
+
+    def _execute_custom(self, node: onnx.NodeProto, arrays: dict[str, np.ndarray]) -> None:
+        """By qonnx; its registry imports what a domain names, so only known ones get there."""
+        from qonnx.core.execute_custom_node import execute_custom_node
+        from qonnx.util.basic import get_preferred_qonnx_opset
+
+        if node.op_type not in (*_QUANTIZERS, "Trunc") or node.domain not in _DOMAINS:
+            raise UnsupportedError(
+                f"{node.name}: {node.op_type} of the domain {node.domain!r} cannot be run;"
+                " Quant, BipolarQuant and Trunc can"
+            )
+        opset = self._opsets.get(node.domain, get_preferred_qonnx_opset())
+        execute_custom_node(node, arrays, self.model.graph, opset)
+        arrays[node.output[0]] = np.asarray(arrays[node.output[0]], np.float32)
+
+    def _session(
+        self, node: onnx.NodeProto, feeds: dict[str, np.ndarray]
+    ) -> onnxruntime.InferenceSession:
+        """A model of one node, made once; shapes are left open, so it takes any batch."""
+        if node.output[0] not in self._sessions:
+            info = onnx.helper.make_tensor_value_info
+            inputs = [
+                info(name, onnx.helper.np_dtype_to_tensor_dtype(a.dtype), None)
+                for name, a in feeds.items()
+            ]
+            outputs = [onnx.ValueInfoProto(name=name) for name in node.output]
+            model = onnx.helper.make_model(
+                onnx.helper.make_graph([node], "node", inputs, outputs),
+                opset_imports=[onnx.helper.make_opsetid("", self._opsets.get("", 1))],
+            )
+            model.ir_version = min(model.ir_version, _NEWEST_IR)
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = 1
+            options.log_severity_level = 3
+            self._sessions[node.output[0]] = onnxruntime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+        return self._sessions[node.output[0]]
+
+    def _any_batch(self, node: onnx.NodeProto) -> onnx.NodeProto:
+        """A Reshape to a fixed batch of one, as some exporters write, made to take any batch."""
+        if node.op_type != "Reshape" or node.input[1] not in self._constants:
+            return node
+        target = self._constants[node.input[1]]
+        if target.ndim != 1 or not len(target) or target[0] != 1:
+            return node
+        open_axis = 0 if -1 in target else -1
+        name = f"{node.output[0]}__any_batch"
+        self._constants[name] = np.concatenate([[open_axis], target[1:]]).astype(target.dtype)
+        copy = onnx.NodeProto()
+        copy.CopyFrom(node)
+        copy.input[1] = name
+        if open_axis == 0:  # which here must mean "as the input", not "no element"
+            del copy.attribute[:]
+        return copy
+
+    def _quantizer(self, node: onnx.NodeProto) -> QuantNode:
+        def constant(i: int) -> np.ndarray:
+            if node.input[i] not in self._constants:
+                raise UnsupportedError(f"{node.name}: scale, zero point and bits must be constants")
+            return self._constants[node.input[i]]
+
+        scale = constant(1)
+        name = node.name or node.output[0]
+        if node.op_type == "BipolarQuant":
+            zero = np.zeros((), np.float32)
+            return QuantNode(name, node.input[0], node.output[0], scale, zero, -1, 1, None)
+        given = attributes(node)
+        bits = int(np.ravel(constant(3))[0])
+        narrow, signed = int(given.get("narrow", 0)), int(given.get("signed", 1))
+        if bits == 1 and signed:  # qonnx makes these bipolar, on v = x / scale + zero
+            return QuantNode(name, *_ends(node), scale, constant(2), -1, 1, None)
+        lo = -(1 << (bits - 1)) + narrow if signed else 0
+        hi = (1 << (bits - 1)) - 1 if signed else (1 << bits) - 1 - narrow
+        mode = bytes(given.get("rounding_mode", b"ROUND")).decode().upper()
+        if mode not in ROUNDINGS:
+            raise UnsupportedError(f"{name}: rounding {mode} is none of {', '.join(ROUNDINGS)}")
+        return QuantNode(name, *_ends(node), scale, constant(2), lo, hi, cast("Any", mode))
+
+
+def _ends(node: onnx.NodeProto) -> tuple[str, str]:
+    return node.input[0], node.output[0]
