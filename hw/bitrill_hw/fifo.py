@@ -67,8 +67,11 @@ class Fifo(wiring.Component):
         if self.form == "registers" and depth != 2:
             raise SpecError(f"a FIFO of registers must have 2 slots, not {depth!r}")
         super().__init__({"i": In(beats(width)), "o": Out(beats(width))})
+        # state that proofs speak of
         self.ready = Signal(init=1)
-        if self.form != "registers":  # what proofs speak of
+        if self.form == "registers":
+            self.tail = Signal(width, reset_less=True)
+        else:
             self.words = depth - 1 if self.form == "block" else depth
             style = {"ram_style": "block"} if self.form == "block" else {}
             self.memory = memory.Memory(
@@ -107,14 +110,14 @@ class Fifo(wiring.Component):
         return m
 
     def _registers(self, m: Module, push: Value, pop: Value, becomes_head: Value) -> None:
-        head, tail = Signal(self.width, reset_less=True), Signal(self.width, reset_less=True)
+        head = Signal(self.width, reset_less=True)
         m.d.comb += self.o.payload.eq(head)
         with m.If(push & becomes_head):
             m.d.sync += head.eq(self.i.payload)
         with m.Elif(pop):
-            m.d.sync += head.eq(tail)
+            m.d.sync += head.eq(self.tail)
         with m.If(push):
-            m.d.sync += tail.eq(self.i.payload)
+            m.d.sync += self.tail.eq(self.i.payload)
 
     def _distributed(self, m: Module, push: Value, pop: Value, becomes_head: Value) -> None:
         read = self.memory.read_port(domain="comb")
