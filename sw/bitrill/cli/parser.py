@@ -101,6 +101,8 @@ def _train(sub: Any) -> Parser:
     p.add_argument("--dataset", default="digits", choices=("digits", "mnist", "fashion"))
     p.add_argument("--epochs", type=whole, metavar="N")
     p.add_argument("--seed", default=0, type=whole, metavar="S")
+    p.add_argument("--mean", type=number, metavar="M", help="taken from x; 0.5 if not given")
+    p.add_argument("--std", type=number, metavar="D", help="x is divided by it; 0.5 if not given")
     p.add_argument("--resume", action="store_true", help="go on from the checkpoint in DIR")
     return p  # fmt: skip
 
@@ -144,7 +146,9 @@ def _run(sub: Any) -> Parser:
 def _verify(sub: Any) -> Parser:
     p = sub.add_parser("verify", help="simulate the Verilog against the golden model, bit for bit")
     _build(p)
-    p.add_argument("--engine", default="verilator", choices=("verilator", "cocotb", "amaranth"))
+    p.add_argument(
+        "--engine", default="verilator", choices=("verilator", "cocotb", "icarus", "amaranth")
+    )
     p.add_argument(
         "--data",
         default="random",
@@ -167,7 +171,7 @@ def _verify(sub: Any) -> Parser:
 def _synth(sub: Any) -> Parser:
     p = sub.add_parser("synth", help="resources by Yosys")
     _build(p)
-    p.add_argument("--part", default="xc7z020", metavar="P")
+    p.add_argument("--part", metavar="P", help="an xc7 part; xc7z020clg400-1 if not given")
     p.add_argument(
         "--check", default=0, type=whole, metavar="N", help="simulate the netlist on N samples"
     )

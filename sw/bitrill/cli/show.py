@@ -87,33 +87,57 @@ def ran(outputs: flow.Outputs, value: dict[str, Any]) -> str:
 
 
 def verified(value: dict[str, Any]) -> str:
-    predicted, measured = value["predicted"], value["measured"]
+    predicted, measured = value["predicted"] or {}, value["measured"] or {}
     rows = [
-        (name, predicted[key], "not measured" if measured[key] is None else measured[key])
+        (name, _known(predicted.get(key)), _known(measured.get(key)))
         for name, key in (("cycles a frame", "ii"), ("latency", "latency"))
     ]
     lines = [
         table(("", "predicted", "measured"), rows),
         f"mismatches: {value['mismatches']} of {value['samples']} samples"
-        f" ({value['engine']}, {value['seconds']:.1f} s)",
+        f" ({value['engine']}, stall {value['stall']:g}, {value['seconds']:.1f} s)",
     ]
+    if value["cycles_exact"] is not None:
+        lines.append(
+            f"every beat in its predicted cycle: {'yes' if value['cycles_exact'] else 'NO'}"
+        )
     if "accuracy" in value:
         lines.append(f"accuracy of the golden model: {100 * value['accuracy']:.2f} %")
-    return "\n".join([*lines, *value.get("failures", [])])
+    if first := value["first_mismatch"]:
+        lines.append(
+            f"first: sample {first['sample']}, layer {first['layer']}, channel {first['channel']}:"
+            f" expected {first['expected']}, seen {first['seen']}"
+        )
+        lines += [f"  see {file}" for file in first["files"]]
+    return "\n".join([*lines, *value["violations"]])
 
 
 def synthesised(value: dict[str, Any]) -> str:
     keys = list(value["total"])
     rows = [(name, *(layer[k] for k in keys)) for name, layer in value["layers"].items()]
-    total = ("total", *(value["total"][k] for k in keys))
-    lines = [table(("layer", *keys), [*rows, total])]
-    lines += [f"{k}: {_scalar(v)}" for k, v in value.items() if _is_scalar(v)]
+    rows += [(name, *(value[name][k] for k in keys)) for name in ("difference", "total")]
+    shares = ", ".join(f"{k} {u['percent']:g} %" for k, u in value["utilisation"].items())
+    fits = "" if value["fits"] else "; it does not fit"
+    lines = [table(("layer", *keys), rows), f"{value['part']}: {shares}{fits} ({value['tool']})"]
+    if path := value["path"]:
+        lines.append(f"worst path: {path['ns']:.3f} ns of cells, wires not counted")
+    if check := value.get("check"):
+        wrong, n = check["mismatches"], check["samples"]
+        lines.append(f"netlist against the golden model: {wrong} mismatches of {n} samples")
     return "\n".join(lines)
 
 
 def examined(value: dict[str, Any]) -> str:
-    rows = value["tools"]
-    return "\n".join(" ".join(f"{cell}" for cell in row.values() if cell) for row in rows)
+    rows = [(t["tool"], t["version"] or "-", t["status"]) for t in value["tools"]]
+    lines = table(("tool", "version", "status"), rows).splitlines()
+    whys = ["why; how to get it", "-" * 18]
+    whys += [t["why"] + ("" if t["status"] == "ok" else f"; {t['get']}") for t in value["tools"]]
+    width = max(map(len, lines))
+    return "\n".join(f"{a.ljust(width)}  {b}" for a, b in zip(lines, whys, strict=True))
+
+
+def _known(value: Any) -> Any:
+    return "not measured" if value is None else value
 
 
 def _is_scalar(value: Any) -> bool:

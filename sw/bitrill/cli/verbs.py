@@ -25,7 +25,7 @@ def train(options: argparse.Namespace, progress: Progress) -> Done:
     value = flow.train(
         options.recipe, out=options.out, weights=options.weights, acts=options.acts,
         dataset=options.dataset, epochs=options.epochs, seed=options.seed,
-        resume=options.resume, progress=progress,
+        resume=options.resume, mean=options.mean, std=options.std, progress=progress,
     )  # fmt: skip
     return Done(value, show.trained(value, options.out))
 
@@ -68,7 +68,7 @@ def verify(options: argparse.Namespace, progress: Progress) -> Done:
         options.build, engine=options.engine, data=options.data, samples=options.samples,
         stall=options.stall, seed=options.seed, out=options.out, progress=progress,
     )  # fmt: skip
-    return Done(value, show.verified(value), 0 if flow.verified(value) else 1)
+    return Done(value, show.verified(value), 0 if value["ok"] else 1)
 
 
 def synth(options: argparse.Namespace, progress: Progress) -> Done:
@@ -76,7 +76,8 @@ def synth(options: argparse.Namespace, progress: Progress) -> Done:
         options.build, part=options.part, check=options.check, seed=options.seed,
         out=options.out, progress=progress,
     )  # fmt: skip
-    return Done(value, show.synthesised(value))
+    check = value.get("check")
+    return Done(value, show.synthesised(value), 0 if check is None or check["ok"] else 1)
 
 
 def doctor(options: argparse.Namespace, progress: Progress) -> Done:

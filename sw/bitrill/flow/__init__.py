@@ -10,9 +10,9 @@ Every function returns a frozen dataclass or the JSON value that the verb prints
 
 from .build import Build, Compiled, compile, load_build
 from .inspection import Inspection, Layer, inspect
-from .verbs import Outputs, doctor, integers_beside, run, synth, train, verified, verify
+from .verbs import Outputs, doctor, integers_beside, run, synth, train, verify
 
 __all__ = [
     "Build", "Compiled", "Inspection", "Layer", "Outputs", "compile", "doctor", "inspect",
-    "integers_beside", "load_build", "run", "synth", "train", "verified", "verify",
+    "integers_beside", "load_build", "run", "synth", "train", "verify",
 ]  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,9 +14,6 @@ from .extras import Progress, extra, silent
 
 DATASETS = ("digits", "mnist", "fashion")
 """Named data sets; ``random`` beside them is inputs drawn from the whole range of the design."""
-
-CHUNK_BYTES = 1 << 25
-"""Floats are quantized about this many bytes at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,20 +38,10 @@ def read_array(path: Path) -> np.ndarray:
 
 
 def to_integers(graph: Graph, x: np.ndarray) -> np.ndarray:
-    """Floats quantized, integers checked: int64 ``[N, *graph.source.shape]``."""
-    source = graph.source
-    if x.dtype.kind != "f":
-        return source.flatten(x).astype(np.int64).reshape(x.shape)
-    if x.shape[1:] != source.shape or x.ndim == 0 or len(x) == 0:
-        return source.quantize(x)  # says what is wrong, or has nothing to do
-    return np.concatenate([source.quantize(chunk) for chunk in chunks(x)])
-
-
-def chunks(x: np.ndarray) -> Iterator[np.ndarray]:
-    """Runs of frames of about `CHUNK_BYTES` as float64."""
-    rows = max(1, CHUNK_BYTES // (8 * max(1, x[0].size)))
-    for start in range(0, len(x), rows):
-        yield x[start : start + rows]
+    """Floats quantized, integers checked: ``[N, *graph.source.shape]``."""
+    if x.dtype.kind == "f":
+        return graph.source.quantize(x)
+    return graph.source.flatten(x).reshape(x.shape)
 
 
 def samples(

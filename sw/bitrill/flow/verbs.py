@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import SpecError
-from ..storage import write_array, write_json
+from ..storage import read_bytes, write_array, write_json
 from .build import Build, load_build
-from .data import Samples, chunks, read_array, samples, to_integers
+from .data import Samples, read_array, samples, to_integers
 from .extras import Progress, extra, silent
 
-ENGINES = ("verilator", "cocotb", "amaranth")
+ENGINES = ("verilator", "cocotb", "icarus", "amaranth")
 SLOW_SAMPLES = 100
 """Frames that a slow engine takes of a data set unless told otherwise."""
 
@@ -43,10 +43,7 @@ def run(
         raise SpecError(f"the output file must end in .npy, not {target.name!r}")
     array = read_array(Path(x)) if isinstance(x, str | Path) else np.asarray(x)
     graph = built.graph
-    if array.ndim == 0 or len(array) == 0:
-        integers = graph.run(to_integers(graph, array))
-    else:
-        integers = np.concatenate([graph.run(to_integers(graph, c)) for c in chunks(array)])
+    integers = graph.run_floats(array) if array.dtype.kind == "f" else graph.run(array)
     outputs = Outputs(integers, graph.sink.dequantize(integers))
     if target is not None:
         write_array(target, outputs.floats)
@@ -89,20 +86,14 @@ def verify(
     with extra("sim", "verify"):
         from bitrill_sim import verify as simulate
     report = simulate(
-        built.graph, built.folder, chosen.x, engine=engine, stall=stall, seed=seed
+        built.graph, built.folder, chosen.x, engine=engine, stall=stall, seed=seed,
+        progress=progress,
     )  # fmt: skip
     value: dict[str, Any] = report.to_json()
     if chosen.labels is not None:
         value["accuracy"] = accuracy(built, chosen)
     write_json(_folder(out, built) / "verify.json", value)
     return value
-
-
-def verified(value: dict[str, Any]) -> bool:
-    """Whether a `verify` found no mismatch, and every cycle as predicted."""
-    measured, predicted = value["measured"], value["predicted"]
-    same = all(measured[k] is None or measured[k] == predicted[k] for k in ("ii", "latency"))
-    return value["mismatches"] == 0 and same
 
 
 def accuracy(build: Build, chosen: Samples) -> float:
@@ -121,7 +112,7 @@ def accuracy(build: Build, chosen: Samples) -> float:
 def synth(
     build: str | Path | Build,
     *,
-    part: str = "xc7z020",
+    part: str | None = None,
     check: int = 0,
     seed: int = 0,
     out: str | Path | None = None,
@@ -129,15 +120,21 @@ def synth(
 ) -> dict[str, Any]:
     """Resources by Yosys, per layer and in all; ``check`` samples through the netlist.
 
-    Leaves ``synth.json`` in ``out`` (the build, when None) and returns its value.
+    Leaves ``synth.json`` in ``out`` (the build, when None) and returns its value; with ``check``
+    its key of that name holds what `verify` would say of the netlist.
     """
     if check < 0:
         raise SpecError(f"check must be a number of samples, not {check}")
     built = _built(build)
-    progress("synthesis", 0, 0)
     with extra("synth", "synth"):
-        from bitrill_hw.synth import synth as synthesise
-    value: dict[str, Any] = synthesise(built.graph, built.folder, part=part, check=check, seed=seed)
+        from bitrill_hw.synth import DEFAULT_PART, synthesise
+    report = synthesise(
+        built.graph, part=part or DEFAULT_PART, work=built.folder / "synth",
+        verilog=read_bytes(built.verilog).decode(), progress=progress,
+    )  # fmt: skip
+    value = report.to_json()
+    if check:
+        value["check"] = _check_netlist(built, report.netlist, check, seed)
     write_json(_folder(out, built) / "synth.json", value)
     return value
 
@@ -152,18 +149,25 @@ def train(
     epochs: int | None = None,
     seed: int = 0,
     resume: bool = False,
+    mean: float | None = None,
+    std: float | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Train a recipe with Brevitas, export it and check the export.
+    """Train a recipe with Brevitas, export it and check the export: `bitrill.train.train`.
 
     Leaves ``model.onnx`` and ``metrics.json`` in ``out``, and returns the metrics.
     """
-    with extra("train", "training"):
-        from ..train import train as fit_
-    return fit_(
-        recipe, out=Path(out), weights=weights, acts=acts, dataset=dataset, epochs=epochs,
-        seed=seed, resume=resume, progress=progress,
+    from .. import train as training
+
+    def batch(epoch: int, n_epochs: int, k: int, n: int, loss: float, seen: float | None) -> None:
+        said = "" if seen is None else f", accuracy {100 * seen:.2f} %"
+        progress(f"epoch {epoch}/{n_epochs}{said}", (epoch - 1) * n + k, n_epochs * n)
+
+    result = training.train(
+        recipe, out=out, weights=weights, acts=acts, dataset=dataset, epochs=epochs,
+        seed=seed, resume=resume, mean=mean, std=std, progress=batch,
     )  # fmt: skip
+    return result.metrics
 
 
 def doctor() -> dict[str, Any]:
@@ -187,3 +191,8 @@ def _samples(
     if isinstance(data, np.ndarray):
         return Samples(to_integers(build.graph, data[:count]))
     return samples(build.graph, data, count, seed, progress)
+
+
+def _check_netlist(build: Build, netlist: Path, count: int, seed: int) -> dict[str, Any]:
+    """Random samples through the netlist that Yosys wrote, with Yosys' own cell models."""
+    raise NotImplementedError
