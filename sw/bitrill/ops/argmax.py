@@ -38,16 +38,28 @@ class ArgMax(Operator):
                 )
             object.__setattr__(self, what, array)
         if len(self.x.shape) != 1:
-            raise SpecError(f"{self.name}: argmax must stand on a vector, not on shape {self.x.shape}")
+            raise SpecError(
+                f"{self.name}: argmax must stand on a vector, not on shape {self.x.shape}"
+            )
+        if self._bound >= 1 << 48:
+            raise SpecError(f"{self.name}: scores must fit 48 bits, not {self._bound.bit_length()}")
         if not 1 <= self.k <= self.x.channels:
             raise SpecError(f"{self.name}: top must be in 1..{self.x.channels}, not {self.k}")
 
     def validate_impl(self, impl: Impl) -> None:
         if (impl.pe, impl.simd) != (1, 1):
-            raise SpecError(f"{self.name}: PE and SIMD of argmax must be 1, not {impl.pe} and {impl.simd}")
+            raise SpecError(
+                f"{self.name}: PE and SIMD of argmax must be 1, not {impl.pe} and {impl.simd}"
+            )
 
     def infer(self) -> Tensor:
         return Tensor((self.k,), IntType.for_range(lo=0, hi=self.x.channels - 1))
+
+    @property
+    def _bound(self) -> int:
+        x = max(abs(self.x.type.lo), abs(self.x.type.hi))
+        gain, offset = (max(map(abs, a.tolist())) for a in (self.gain, self.offset))
+        return 2 * (gain * x + offset)
 
     @property
     def score_type(self) -> IntType:
@@ -65,19 +77,29 @@ class ArgMax(Operator):
     def cost(self) -> Cost:
         word = self.score_type.bits + self.y.type.bits
         return Cost(
-            weight_bits=0, state_bits=2 * self.k * word, cycles=0 if self.impl is None else self.x.size
+            weight_bits=0,
+            state_bits=2 * self.k * word,
+            cycles=0 if self.impl is None else self.x.size,
         )
 
     @property
+    def plain(self) -> bool:
+        """Whether a score is its element."""
+        return bool((self.gain == 1).all() and not self.offset.any())
+
+    @property
     def latency(self) -> int:
-        """From a beat to the insertion register: the score, the comparison."""
-        return 2
+        """Stages of an element: with its gain and offset; its score (not if plain); insertion."""
+        return 2 if self.plain else 3
 
     def schedule(self) -> Schedule:
         c, k = self.x.size, self.k
-        raise NotImplementedError
-        i = np.arange(c)
-        return Schedule(c, 0, k, (Rule("out", "in", np.full(k, c - 1), self.latency),))
+        before = self.latency - 1
+        # the element that is to leave the last of the stages before ends a vector at times; then
+        # it waits for the indices of the vector before that one
+        ended = (np.arange(c) - before + 1) // c
+        decided = Rule("out", "in", np.full(k, c - 1), self.latency)
+        return Schedule(c, 0, k, (decided, Rule("in", "out", (ended - 1) * k - 1, 0)))
 
     @property
     def lanes_in(self) -> int:

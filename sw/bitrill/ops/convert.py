@@ -46,7 +46,9 @@ class Convert(Operator):
     def cost(self) -> Cost:
         if self.impl is None:
             return Cost()
-        return Cost(state_bits=self.capacity * self.x.type.bits, cycles=max(self.beats_in, self.beats_out))
+        return Cost(
+            state_bits=self.capacity * self.x.type.bits, cycles=max(self.beats_in, self.beats_out)
+        )
 
     def schedule(self) -> Schedule:
         a, b = self.lanes_in, self.lanes_out

@@ -14,7 +14,6 @@ from ..ir.schedule import Rule, Schedule
 from ..ir.types import IntType, Tensor
 from ..plan.sums import sum_stages
 
-
 _PACKED_WEIGHTS = 1 << 19
 _PACKED_VECTORS = 8
 """A binary matrix that caches do not hold is read faster as bits, while few vectors share it."""

@@ -35,8 +35,16 @@ class Threshold(Operator):
 
     def validate(self) -> None:
         set_ = object.__setattr__
-        set_(self, "thresholds", frozen_array(self.thresholds, name=f"{self.name}: thresholds", ndim=2))
-        set_(self, "inverted", frozen_array(self.inverted, name=f"{self.name}: inverted", ndim=1, dtype=bool))
+        set_(
+            self,
+            "thresholds",
+            frozen_array(self.thresholds, name=f"{self.name}: thresholds", ndim=2),
+        )
+        set_(
+            self,
+            "inverted",
+            frozen_array(self.inverted, name=f"{self.name}: inverted", ndim=1, dtype=bool),
+        )
         c, n = self.thresholds.shape
         if c != self.x.channels or self.inverted.shape != (c,):
             raise SpecError(
@@ -44,7 +52,9 @@ class Threshold(Operator):
                 f" not {c} and {self.inverted.shape[0]}"
             )
         if n != self.out.n_values - 1:
-            raise SpecError(f"{self.name}: {self.out} must have {self.out.n_values - 1} thresholds, not {n}")
+            raise SpecError(
+                f"{self.name}: {self.out} must have {self.out.n_values - 1} thresholds, not {n}"
+            )
         if np.any(np.diff(self.thresholds, axis=1) < 0):
             raise SpecError(f"{self.name}: thresholds must ascend")
         if self.thresholds.min() < self.x.type.lo or self.thresholds.max() > self.x.type.hi + 1:
@@ -58,7 +68,8 @@ class Threshold(Operator):
             raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
         if impl.style not in ("parallel", "search"):
             raise SpecError(
-                f"{self.name}: the style of a threshold must be 'parallel' or 'search', not {impl.style!r}"
+                f"{self.name}: the style of a threshold must be 'parallel' or 'search',"
+                f" not {impl.style!r}"
             )
 
     @property

@@ -1,0 +1,103 @@
+"""Sums of products, as `bitrill.plan.sums` plans them: logic on words of one bit per row.
+
+All rows of a step are summed alike, so each bit of the plan becomes a word of ``pe`` bits, and a
+counter a few logic operations on such words: small to write, quick to simulate, and out of reach
+of synthesis passes that turn ``+`` into adders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from amaranth import *
+from bitrill.plan.sums import Product, SumPlan
+
+from ..elastic import Elastic
+
+
+def lane_sums(
+    m: Module, pipe: Elastic, plan: SumPlan, *, stage: int, weights: Value, x: Value, pe: int
+) -> list[Value]:
+    """Each row's sum of one step, in the plan's last stage; stages are counted on from ``stage``.
+
+    ``weights``: a word of ``[lane][plane][pe]`` bits, ``x``: of ``[lane][plane]``, low first.
+    """
+    planes = _planes(plan, weights, x, pe)
+    bits: dict[int, Value] = {}
+    for b, p in enumerate(plan.products):
+        bits[b] = Signal(pe, name=f"product{b}")
+        m.d.comb += bits[b].eq(gate(p, *planes(p)))
+    for s, levels in enumerate(plan.stages):
+        for level in levels:
+            for counter in level:
+                counts = count(
+                    m, [bits[b] for b in counter.inputs], name=f"bit{counter.outputs[0]}"
+                )
+                for b in counter.inputs:
+                    del bits[b]
+                bits |= dict(zip(counter.outputs, counts, strict=False))
+        if plan.adds and s == len(plan.stages) - 1:
+            break
+        bits = {b: pipe.register(stage + s, v, f"stage{stage + s}_bit{b}") for b, v in bits.items()}
+    rows = [row_sum(plan, bits, p) for p in range(pe)]
+    if not plan.adds:
+        return rows
+    last = stage + len(plan.stages) - 1
+    return [pipe.register(last, row, f"sum{p}") for p, row in enumerate(rows)]
+
+
+def _planes(plan: SumPlan, weights: Value, x: Value, pe: int):
+    """A look-up of a product's operands: its weight's planes, and its plane of x for all rows."""
+    lanes = 1 + max(p.lane for p in plan.products)
+    w_bits, x_bits = len(weights) // (lanes * pe), len(x) // lanes
+
+    def planes(p: Product) -> tuple[list[Value], Value]:
+        w = weights[p.lane * w_bits * pe : (p.lane + 1) * w_bits * pe]
+        return [w[i * pe : (i + 1) * pe] for i in range(w_bits)], x[
+            p.lane * x_bits + p.x
+        ].replicate(pe)
+
+    return planes
+
+
+def gate(p: Product, w: list[Value], x: Value) -> Value:
+    """A product bit, in all rows."""
+    if p.gate == "and":
+        return ~(w[p.w] & x) if p.inverted else w[p.w] & x
+    x = ~x if p.inverted else x
+    return ~(w[0] ^ x) if p.gate == "xnor" else w[0] & (w[1] ^ x)
+
+
+def count(m: Module, bits: list[Value], *, name: str) -> list[Value]:
+    """How many of ``bits`` are 1, in all rows: words of weight 1, 2, 4."""
+    out: list[Value] = []
+    while bits:
+        carries: list[Value] = []
+        while len(bits) > 1:
+            s, c = add(*bits[:3])
+            bits = bits[3:]
+            where = f"{name}_{len(out)}_{len(carries)}"
+            for value, kind, into in ((s, "s", bits), (c, "c", carries)):
+                into.append(Signal(len(value), name=f"{where}{kind}"))
+                m.d.comb += into[-1].eq(value)
+        out += bits
+        bits = carries
+    return out
+
+
+def add(a: Value, b: Value, c: Value | None = None) -> tuple[Value, Value]:
+    """Full or half adder: sum and carry."""
+    if c is None:
+        return a ^ b, a & b
+    return a ^ b ^ c, (a & b) | (c & (a ^ b))
+
+
+def row_sum(plan: SumPlan, bits: Mapping[int, Value], row: int) -> Value:
+    """The columns of one row as a number: the single ones below pass, one carry chain above."""
+    pairs = [
+        [bits[b][row] for b in column] + [C(0, 1)] * (2 - len(column)) for column in plan.columns
+    ]
+    low = next((k for k, c in enumerate(plan.columns) if len(c) > 1), plan.width)
+    below = [pair[0] for pair in pairs[:low]]
+    above = Cat(p[0] for p in pairs[low:]) + Cat(p[1] for p in pairs[low:])
+    return Cat(*below, above)[: plan.width]

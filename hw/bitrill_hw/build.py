@@ -1,0 +1,53 @@
+"""From operator instances to hardware: one component per operator class."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import Any
+
+from amaranth.lib import wiring
+from bitrill.errors import StageError
+from bitrill.ir import Operator
+from bitrill.ops import ArgMax, Convert, MatVec, Threshold
+
+from .ops.argmax import ArgMaxCore
+from .ops.convert import ConvertCore
+from .ops.matvec import MatVecCore
+from .ops.threshold import ThresholdCore
+
+
+def component(op: Operator) -> wiring.Component:
+    """The hardware of ``op``: streams ``i`` and ``o``, clock domain ``sync``.
+
+    Payloads are ``lanes`` elements, element 0 in the low bits. Raises `StageError` for an
+    operator that is not folded, or that has no hardware.
+    """
+    if op.impl is None:
+        raise StageError(f"{op.name} must be folded (impl set) to become hardware, and is not")
+    return register(op)
+
+
+@singledispatch
+def register(op: Any) -> wiring.Component:
+    """``@build.register`` adds the component of an operator class."""
+    raise StageError(f"{op.name}: no hardware for operator {op.kind}")
+
+
+@register.register
+def _(op: MatVec) -> wiring.Component:
+    return MatVecCore(op)
+
+
+@register.register
+def _(op: Threshold) -> wiring.Component:
+    return ThresholdCore(op)
+
+
+@register.register
+def _(op: Convert) -> wiring.Component:
+    return ConvertCore(op)
+
+
+@register.register
+def _(op: ArgMax) -> wiring.Component:
+    return ArgMaxCore(op)

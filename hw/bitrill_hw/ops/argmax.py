@@ -1,0 +1,108 @@
+"""Decisions: an insertion register of the best channels."""
+
+from __future__ import annotations
+
+import numpy as np
+from amaranth import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from bitrill.ops import ArgMax
+
+from ..elastic import Elastic
+from ..tables import table
+
+
+class ArgMaxCore(wiring.Component):
+    """``op.k`` places, best first; a vector's last element hands them on to the output register.
+
+    The stages: the element with its gain and offset; its score (both in one where every score is
+    its element); the insertion. The next vector fills the places while indices leave.
+
+    Members
+    -------
+    i : one element of ``op.x.type``
+    o : one index
+    """
+
+    def __init__(self, op: ArgMax):
+        self.op = op
+        super().__init__(
+            {
+                "i": In(stream.Signature(unsigned(op.x.type.bits))),
+                "o": Out(stream.Signature(unsigned(op.y.type.bits))),
+            }
+        )
+
+    def elaborate(self, _) -> Module:
+        m = Module()
+        op, bits = self.op, self.op.y.type.bits
+        before = op.latency - 1
+        free, last = Signal(), Signal()
+        # only a vector's last element may have to wait, for the output register
+        pipe = Elastic(m, stages=before, valid=self.i.valid, ready=free | ~last)
+        m.d.comb += self.i.ready.eq(pipe.load[1])
+        channel = Signal(bits)
+        with m.If(pipe.enters(1)):
+            m.d.sync += channel.eq(Mux(channel == op.x.channels - 1, 0, channel + 1))
+        score = self._score(m, pipe, channel)
+        index = pipe.delay(channel, "index", first=1, last=before)
+        m.d.comb += last.eq(index == op.x.channels - 1)
+        inserts = pipe.valid[before] & (free | ~last)
+        best = self._places(m, score, index, inserts=inserts, ends=last)
+        left, out = Signal(range(op.k + 1)), Signal(bits * op.k)
+        gives = self.o.valid & self.o.ready
+        m.d.comb += [
+            free.eq((left == 0) | ((left == 1) & self.o.ready)),
+            self.o.valid.eq(left != 0),
+            self.o.payload.eq(out),
+        ]
+        with m.If(gives):
+            m.d.sync += [left.eq(left - 1), out.eq(out >> bits)]
+        with m.If(inserts & last):
+            m.d.sync += [left.eq(op.k), out.eq(Cat(best))]
+        return m
+
+    def _score(self, m: Module, pipe: Elastic, channel: Value) -> Value:
+        """``gain * x + offset`` of the element in the last stage of ``pipe``."""
+        op, t = self.op, self.op.x.type
+        x: Value = pipe.register(1, self.i.payload, "x1")
+        x = x.as_signed() if t.signed else x
+        if t.coding == "bipolar":
+            x = Cat(C(1, 1), ~x).as_signed()
+        if op.plain:
+            return x
+        bits = op.score_type.bits  # modulo 2**bits all the way: scores fit
+        fields = np.stack([op.gain, op.offset], 1)[..., None] >> np.arange(bits) & 1
+        words = fields.reshape(op.x.channels, -1)
+        word = table(m, pipe, 1, "scores", words, channel, op.folded.memory)
+        gain, offset = word[:bits].as_signed(), word[bits:].as_signed()
+        score = (gain * x + offset)[:bits]
+        held = pipe.register(2, score, "score")
+        return held.as_signed() if op.score_type.signed else held
+
+    def _places(
+        self, m: Module, score: Value, index: Value, *, inserts: Value, ends: Value
+    ) -> list[Value]:
+        """The places' indices with the coming element put in: behind those as good as itself."""
+        scores = [Signal(score.shape(), name=f"score{j}") for j in range(self.op.k)]
+        indices = [Signal(len(index), name=f"place{j}") for j in range(self.op.k)]
+        taken = Signal(self.op.k)
+        above = [~taken[j] | beats(score, scores[j]) for j in range(self.op.k)]
+        best: list[Value] = []
+        for j in range(self.op.k):
+            new_score: Value = Mux(above[j], score, scores[j])
+            new_index: Value = Mux(above[j], index, indices[j])
+            if j > 0:
+                new_score = Mux(above[j - 1], scores[j - 1], new_score)
+                new_index = Mux(above[j - 1], indices[j - 1], new_index)
+            best.append(new_index)
+            with m.If(inserts):
+                m.d.sync += [scores[j].eq(new_score), indices[j].eq(new_index)]
+        with m.If(inserts):
+            m.d.sync += taken.eq(Mux(ends, 0, Cat(C(1, 1), taken)))
+        return best
+
+
+def beats(score: Value, other: Value) -> Value:
+    """The comparison: whether ``score`` goes before one of a lower index."""
+    return score > other

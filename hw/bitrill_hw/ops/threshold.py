@@ -1,0 +1,161 @@
+"""Multi-threshold activations."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import xor
+
+import numpy as np
+from amaranth import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from bitrill.ir import IntType
+from bitrill.ops import Threshold
+
+from ..elastic import Elastic
+from ..tables import table
+
+
+class ThresholdCore(wiring.Component):
+    """``op.pe`` channels a beat, a beat a cycle, ``op.latency`` stages.
+
+    ``parallel``: the thresholds' word; all comparisons; for more than one, their count.
+    ``search``: for each bit of the count, high bit first, the lane's next threshold out of a
+    memory of its own, and the comparison.
+
+    Members
+    -------
+    i : ``op.lanes_in`` elements of ``op.x.type``
+    o : ``op.lanes_out`` elements of ``op.y.type``
+    """
+
+    def __init__(self, op: Threshold):
+        self.op = op
+        self.limit = IntType.for_range(lo=op.x.type.lo, hi=op.x.type.hi + 1)
+        self.flips = bool(op.inverted.any())
+        super().__init__(
+            {
+                "i": In(stream.Signature(unsigned(op.lanes_in * op.x.type.bits))),
+                "o": Out(stream.Signature(unsigned(op.lanes_out * op.y.type.bits))),
+            }
+        )
+
+    def elaborate(self, _) -> Module:
+        m = Module()
+        op = self.op
+        pipe = Elastic(m, stages=op.latency, valid=self.i.valid, ready=self.o.ready)
+        m.d.comb += [self.i.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[op.latency])]
+        turns = op.x.channels // op.folded.pe
+        turn = Signal(range(max(2, turns)))
+        with m.If(pipe.enters(1)):
+            m.d.sync += turn.eq(Mux(turn == turns - 1, 0, turn + 1))
+        x = pipe.register(1, self.i.payload, "x1")
+        render = self._parallel if op.folded.style == "parallel" else self._search
+        m.d.comb += self.o.payload.eq(Cat(render(m, pipe, turn, x)))
+        return m
+
+    def _elements(self, x: Value) -> list[Value]:
+        """A beat's elements, signed where their type is; a bipolar one as -1 or +1."""
+        t = self.op.x.type
+        lanes = [x[p * t.bits : (p + 1) * t.bits] for p in range(self.op.folded.pe)]
+        if t.coding == "bipolar":
+            return [Cat(C(1, 1), ~lane).as_signed() for lane in lanes]
+        return [lane.as_signed() if t.signed else lane for lane in lanes]
+
+    def _limits(self, word: Value, n: int) -> list[Value]:
+        """``n`` thresholds of a word, low first."""
+        b = self.limit.bits
+        fields = [word[k * b : (k + 1) * b] for k in range(n)]
+        return [f.as_signed() if self.limit.signed else f for f in fields]
+
+    def _parallel(self, m: Module, pipe: Elastic, turn: Value, x: Value) -> list[Value]:
+        op, n = self.op, self.op.levels
+        pe, b = op.folded.pe, self.limit.bits
+        fields = _bits(self.limit.encode(op.thresholds), b).reshape(-1, pe * n * b)
+        if self.flips:
+            fields = np.concatenate([fields, op.inverted.reshape(-1, pe)], 1)
+        word = table(m, pipe, 1, "thresholds", fields, turn, op.folded.memory)
+        out = []
+        for p, element in enumerate(self._elements(x)):
+            flip = word[pe * n * b + p] if self.flips else C(0, 1)
+            passed = [reached(element, t) for t in self._limits(word[p * n * b :], n)]
+            if n > 1:
+                passed = list(pipe.register(2, Cat(passed), f"passed{p}"))
+                flip = pipe.register(2, flip, f"flip{p}") if self.flips else flip
+            value = self._value(thermometer(passed), flip)
+            out.append(pipe.register(op.latency, value, f"y{p}"))
+        return out
+
+    def _search(self, m: Module, pipe: Elastic, turn: Value, x: Value) -> list[Value]:
+        depth = self.op.levels.bit_length()
+        tables = self._search_tables(depth)
+        found: list[list[Value]] = [[] for _ in self._elements(x)]
+        for step in range(depth):
+            read, compare = 2 * step + 1, 2 * step + 2
+            flips = []
+            for p, element in enumerate(self._elements(x)):
+                address = Cat(*reversed(found[p]), turn)
+                name, style = f"thresholds{step}_{p}", self.op.folded.memory
+                word = table(m, pipe, read, name, tables[step][:, p], address, style)
+                found[p] = [
+                    pipe.register(read, f, f"bit{i}_{p}_{read}") for i, f in enumerate(found[p])
+                ]
+                found[p].append(reached(element, *self._limits(word, 1)))
+                flips.append(word[self.limit.bits :])
+            if step < depth - 1:
+                turn = pipe.delay(turn, "turn", first=read, last=compare)
+                x = pipe.delay(x, "x", first=compare, last=compare + 1)
+                found = [
+                    [pipe.register(compare, f, f"bit{i}_{p}_{compare}") for i, f in enumerate(bits)]
+                    for p, bits in enumerate(found)
+                ]
+        values = [self._value(Cat(*reversed(bits)), flips[p]) for p, bits in enumerate(found)]
+        return [pipe.register(2 * depth, v, f"y{p}") for p, v in enumerate(values)]
+
+    def _search_tables(self, depth: int) -> list[np.ndarray]:
+        """For each step, bits ``[turn and the count's bits so far, pe, threshold (and flip)]``.
+
+        Step ``s`` compares with the threshold that admits its candidate: the count whose bits so
+        far are as found, whose next is 1, and the rest 0. Missing ones are never reached.
+        """
+        op, pe = self.op, self.op.folded.pe
+        padded = np.full((op.x.channels, (1 << depth) - 1), op.x.type.hi + 1)
+        padded[:, : op.levels] = op.thresholds
+        out = []
+        for step in range(depth):
+            limits = padded[:, (1 << (depth - 1 - step)) - 1 :: 1 << (depth - step)]
+            fields = _bits(self.limit.encode(limits), self.limit.bits)
+            if self.flips and step == depth - 1:
+                flips = np.broadcast_to(op.inverted[:, None, None], (*limits.shape, 1))
+                fields = np.concatenate([fields, flips], 2)
+            split = fields.reshape(-1, pe, *fields.shape[1:]).swapaxes(1, 2)
+            out.append(split.reshape(-1, pe, fields.shape[2]))
+        return out
+
+    def _value(self, n: Value, flip: Value) -> Value:
+        """The code of a count: ``decode`` of `Threshold`."""
+        op = self.op
+        if op.out.coding == "bipolar":
+            return (n ^ flip)[0]
+        up = op.out.lo + n
+        value = Mux(flip, op.out.lo + op.levels - n, up) if self.flips else up
+        return value[: op.out.bits]
+
+
+def reached(x: Value, limit: Value) -> Value:
+    """The comparison: whether ``x >= limit``."""
+    return x >= limit
+
+
+def thermometer(passed: list[Value]) -> Value:
+    """How many of ``passed`` are 1, where none is 1 behind one that is 0.
+
+    Bit ``j`` of the count is the parity of the thresholds number ``2**j, 2 * 2**j, ..`` passed.
+    """
+    n = len(passed)
+    return Cat(reduce(xor, passed[(1 << j) - 1 :: 1 << j]) for j in range(n.bit_length()))
+
+
+def _bits(codes: np.ndarray, width: int) -> np.ndarray:
+    """Codes as bits, low first, in a new last axis."""
+    return (codes[..., None] >> np.arange(width)) & 1

@@ -1,0 +1,34 @@
+"""Tables of constants, read into a stage of a pipeline."""
+
+from __future__ import annotations
+
+import numpy as np
+from amaranth import *
+from amaranth.lib import memory
+
+from .elastic import Elastic
+
+
+def words(bits: np.ndarray) -> list[int]:
+    """Rows of ``bits [n, width]`` (0 or 1, low bit first) as ``n`` integers."""
+    packed = np.packbits(bits.astype(np.uint8), axis=1, bitorder="little")
+    return [int.from_bytes(row.tobytes(), "little") for row in packed]
+
+
+def table(
+    m: Module, pipe: Elastic, stage: int, name: str, bits: np.ndarray, address: Value, style: str
+) -> Value:
+    """Word ``address`` of ``bits [n, width]``, registered in stage ``stage``.
+
+    A submodule ``name`` in memory of ``style``; where all words are equal, a constant instead.
+    """
+    width = bits.shape[1]
+    if (bits == bits[0]).all():
+        return C(words(bits[:1])[0], width)
+    rom = memory.Memory(
+        shape=unsigned(width), depth=len(bits), init=words(bits), attrs={"ram_style": style}
+    )
+    m.submodules[name] = rom
+    port = rom.read_port()
+    m.d.comb += [port.addr.eq(address), port.en.eq(pipe.load[stage])]
+    return port.data
