@@ -1,0 +1,82 @@
+"""A job in Amaranth's own simulator: no Verilog, no compiler, a few thousand cycles a second."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from functools import reduce
+from typing import Any
+
+from amaranth.lib.wiring import Component
+from amaranth.sim import Simulator
+
+from .bench import RESET_CYCLES, Bench, Outputs
+from .job import Capture, Job, Progress, Violation, silent
+from .ports import Ports
+
+_REPORT = 512
+
+
+def simulate(
+    component: Component, job: Job, *, ports: Ports, progress: Progress = silent
+) -> Capture:
+    """Run a job, whose input files are written, on a component of domain ``sync``.
+
+    Where reset is no port of the component, it starts from its initial state, which is the same.
+    """
+    signals = {
+        k: reduce(getattr, v.split("__"), component)
+        for k, v in ports.names.items()
+        if _has(component, v)
+    }
+    with Bench(job.folder, job.numbers, has_last="m_last" in signals) as bench:
+        simulator = Simulator(component)
+        simulator.add_clock(1e-8)
+        simulator.add_testbench(_testbench(bench, signals, ports.reset_level, job, progress))
+        waves = simulator.write_vcd(str(job.wave)) if job.wave is not None else nullcontext()
+        with waves:
+            simulator.run()
+    found = tuple(Violation(k, *v) for k, v in bench.violations.items())
+    return Capture(job, bench.status, bench.cycle, found)
+
+
+def _testbench(
+    bench: Bench, signals: dict[str, Any], level: int, job: Job, progress: Progress
+) -> Any:
+    """Drives inputs that changed (each costs a settling), samples the outputs before each edge."""
+    watched = [signals[k] for k in ("s_ready", "m_valid")]
+    extras = [k for k in ("m_last", "error") if k in signals]
+    watched += [_raw(signals["m_data"]), *(signals[k] for k in extras)]
+    driven = {k: v for k, v in signals.items() if k in ("s_valid", "s_last", "m_ready")}
+    data = _raw(signals["s_data"])
+
+    async def run(ctx: Any) -> None:
+        if "reset" in signals:
+            ctx.set(signals["reset"], level)
+            for _ in range(RESET_CYCLES):
+                await ctx.tick()
+            ctx.set(signals["reset"], 1 - level)
+        shown: dict[str, object] = {}
+        more = True
+        while more:
+            i = bench.drive()
+            now = {"s_valid": i.valid, "s_last": i.last, "m_ready": i.ready}
+            for k, signal in driven.items():
+                if shown.get(k) != now[k]:
+                    ctx.set(signal, now[k])
+            if shown.get("data") != i.data:
+                ctx.set(data, i.data)
+            shown = {**now, "data": i.data}
+            _, _, ready, valid, payload, *more_values = await ctx.tick().sample(*watched)
+            rest = dict(zip(extras, more_values, strict=True))
+            last = bool(rest["m_last"]) if "m_last" in rest else None
+            error = bool(rest.get("error", 0))
+            more = bench.observe(Outputs(bool(ready), bool(valid), payload, last, error))
+            if bench.cycle % _REPORT == 0:
+                progress("simulating", bench.taken // job.o.beats, job.frames)
+
+    return run
+
+
+def _raw(signal: Any) -> Any:
+    """A payload as the plain bits that its wires carry."""
+    return signal.as_value() if hasattr(signal, "as_value") else signal

@@ -1,0 +1,148 @@
+"""The bench in Python: source, sink and rules, one call before and one after each cycle settles.
+
+Whoever holds the simulator asks `drive` what to put on the inputs, lets them settle, and hands
+`observe` what the outputs are; then the clock rises. ``harness.cpp`` is the same, beat for beat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+RESET_CYCLES = 4
+"""Cycles in reset before cycle 0."""
+
+
+@dataclass
+class Inputs:
+    """What the design sees in a cycle."""
+
+    valid: bool
+    last: bool
+    data: int
+    ready: bool
+
+
+@dataclass
+class Outputs:
+    """What the design shows in a cycle, settled; None where a bit is unknown.
+
+    ``data`` and ``last`` matter while ``valid``; ``last`` is None too where there is no such port.
+    """
+
+    s_ready: bool | None
+    valid: bool | None
+    data: int | None = 0
+    last: bool | None = None
+    error: bool | None = False
+
+
+class Bench:
+    """One run over the files of a job (see `bitrill_sim.job`)."""
+
+    def __init__(self, folder: Path, numbers: Mapping[str, int], *, has_last: bool):
+        self.n = numbers
+        self.has_last = has_last
+        self.cycle = self.accepted = self.taken = self.moved = 0
+        self.violations: dict[str, tuple[int, int]] = {}
+        self._source = np.fromfile(folder / "source.bin", np.uint8).tolist()
+        self._sink = np.fromfile(folder / "sink.bin", np.uint8).tolist()
+        self._x = (folder / "x.bin").open("rb")
+        self._y, self._in, self._out = (
+            (folder / f"{name}.bin").open("wb") for name in ("y", "in", "out")
+        )
+        self._n_in = numbers["frames"] * numbers["in_beats"]
+        self._n_out = numbers["frames"] * numbers["out_beats"]
+        self._offered = 0
+        self._mask = (1 << numbers["in_bits"]) - 1
+        self._waiting: tuple[int | None, bool | None] | None = None
+        self.inputs = Inputs(False, True, 0, False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for file in (self._x, self._y, self._in, self._out):
+            file.close()
+
+    @property
+    def status(self) -> str:
+        """``done`` when everything went in and came out."""
+        done = self.accepted == self._n_in and self.taken == self._n_out
+        return "done" if done else "stalled"
+
+    def drive(self) -> Inputs:
+        """The inputs of the present cycle."""
+        i, beats = self.inputs, self.n["in_beats"]
+        if (
+            not i.valid
+            and self.accepted < self._n_in
+            and self._source[self.cycle % len(self._source)]
+        ):
+            i.data = int.from_bytes(self._x.read(self.n["in_bytes"]), "little")
+            i.valid = True
+            self._offered = self.cycle
+        i.last = not i.valid or self.accepted % beats == beats - 1
+        i.ready = bool(self._sink[self.cycle % len(self._sink)])
+        return i
+
+    def observe(self, o: Outputs) -> bool:
+        """Record the cycle and go on to the next; whether there is one."""
+        i = self.inputs
+        if None in (o.s_ready, o.valid, o.error) or (o.valid and o.data is None):
+            self._violation("unknown")
+        if o.error:
+            self._violation("error")
+        if o.valid and self.taken == self._n_out:
+            self._violation("extra")
+            return False
+        take = bool(o.valid) and i.ready
+        self._rules(o)
+        self._waiting = (o.data, o.last) if o.valid and not i.ready else None
+        if i.valid and o.s_ready:
+            self._in.write(np.array([self._offered, self.cycle], "<i8").tobytes())
+            self.accepted += 1
+            i.valid = False
+            i.data ^= self._mask  # what stands there between beats must not matter
+            self.moved = self.cycle
+        if take:
+            self._y.write((o.data or 0).to_bytes(self.n["out_bytes"], "little"))
+            self._out.write(np.array(self.cycle, "<i8").tobytes())
+            self.taken += 1
+            self.moved = self.cycle
+        self.cycle += 1
+        return self.cycle - self.moved <= self.n["patience"]
+
+    def _rules(self, o: Outputs) -> None:
+        if not o.valid:
+            if self._waiting is not None:
+                self._violation("dropped")
+            return
+        beats = self.n["out_beats"]
+        if self.has_last and o.last is not (self.taken % beats == beats - 1):
+            self._violation("last")
+        if o.data is not None and o.data >> self.n["out_bits"]:
+            self._violation("padding")
+        if self._waiting is not None and self._waiting != (o.data, o.last):
+            self._violation("unstable")
+
+    def _violation(self, kind: str) -> None:
+        self.violations.setdefault(kind, (self.cycle, self.taken))
+
+    def result(self) -> dict[str, object]:
+        """How it ended, as JSON."""
+        return {
+            "status": self.status,
+            "cycles": self.cycle,
+            "violations": [[k, *v] for k, v in self.violations.items()],
+        }

@@ -1,0 +1,92 @@
+"""Runs inside the simulator: the Python bench as a cocotb test, on the job that the environment
+names. Started by `bitrill_sim.cocotb_sim`.
+
+The clock is driven by hand, low then high, so that every value is read when it has settled: the
+same in every simulator, whatever its order of events.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import cocotb
+from bitrill.storage import write_json
+from cocotb.triggers import Timer
+
+from .bench import RESET_CYCLES, Bench, Outputs
+
+SPEC = "BITRILL_JOB"
+"""Environment variable: path of the job's ``job.json``."""
+
+_REPORT_SECONDS = 0.2
+
+
+@cocotb.test()
+async def frames(dut: Any) -> None:
+    """Every frame goes in, whatever comes out is recorded; a broken rule fails the test."""
+    folder = Path(os.environ[SPEC]).parent
+    spec = json.loads(Path(os.environ[SPEC]).read_text())
+    names = spec["names"]
+    pins = {k: getattr(dut, v) for k, v in names.items()}
+    half = Timer(5, unit="ns")
+    with Bench(folder, spec["numbers"], has_last="m_last" in pins) as bench:
+        await _reset(pins, spec["reset_level"], half)
+        told, more = time.monotonic(), True
+        while more:
+            await _low(pins, bench, half)
+            more = bench.observe(_outputs(pins))
+            pins["clock"].value = 1
+            await half
+            if bench.cycle % 256 == 0 and time.monotonic() - told > _REPORT_SECONDS:
+                told = time.monotonic()
+                done = bench.taken // spec["numbers"]["out_beats"]
+                (folder / "progress").write_text(str(done))
+        write_json(folder / "result.json", bench.result())
+    if bench.status != "done" or bench.violations:
+        raise AssertionError(f"{bench.status}; rules broken: {bench.violations}")
+
+
+async def _reset(pins: dict[str, Any], level: int, half: Timer) -> None:
+    pins["reset"].value = level
+    for name in ("s_valid", "s_data", "m_ready"):
+        pins[name].value = 0
+    for _ in range(RESET_CYCLES):
+        pins["clock"].value = 0
+        await half
+        pins["clock"].value = 1
+        await half
+    pins["reset"].value = 1 - level
+
+
+async def _low(pins: dict[str, Any], bench: Bench, half: Timer) -> None:
+    """The clock falls, the cycle's inputs change, and all settles."""
+    i = bench.drive()
+    pins["clock"].value = 0
+    pins["s_valid"].value = int(i.valid)
+    pins["s_data"].value = i.data
+    pins["m_ready"].value = int(i.ready)
+    if "s_last" in pins:
+        pins["s_last"].value = int(i.last)
+    await half
+
+
+def _outputs(pins: dict[str, Any]) -> Outputs:
+    valid = _bit(pins["m_valid"])
+    out = Outputs(_bit(pins["s_ready"]), valid)
+    if "error" in pins:
+        out.error = _bit(pins["error"])
+    if valid:
+        value = pins["m_data"].value
+        out.data = int(value) if value.is_resolvable else None
+        if "m_last" in pins:
+            out.last = _bit(pins["m_last"])
+    return out
+
+
+def _bit(pin: Any) -> bool | None:
+    value = pin.value
+    return bool(value) if value.is_resolvable else None

@@ -1,0 +1,174 @@
+"""A job under cocotb, on Verilator or Icarus Verilog.
+
+A process of its own runs cocotb's runner; the bench inside the simulator is `cocotb_bench`. The
+Verilator model is the one that `verilator` builds, with cocotb's main, so that neither make nor
+perl is needed; it serves every job.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+from bitrill.errors import StorageError, ToolError
+from bitrill.storage import read_bytes, read_json, write_json, write_text
+
+from .job import Capture, Job, Progress, Violation, silent
+from .ports import Dut
+from .tools import Command, digest, has_cocotb, icarus, run_all
+from .verilator import model
+
+Simulator = Literal["verilator", "icarus"]
+
+BENCH = "bitrill_sim.cocotb_bench"
+_LOOK = 4  # polls between two looks at the progress
+
+
+def simulate(
+    dut: Dut,
+    job: Job,
+    work: Path,
+    *,
+    simulator: Simulator = "verilator",
+    progress: Progress = silent,
+) -> Capture:
+    """Run a job, whose input files are written, under cocotb; waves with Icarus only."""
+    has_cocotb()
+    build = _verilator_model if simulator == "verilator" else _icarus_model
+    folder = build(dut, work, job, progress)
+    spec = {
+        "simulator": simulator,
+        "top": dut.top,
+        "build": str(folder.resolve()),
+        "plusargs": list(dut.plusargs),
+        "names": dut.ports.names,
+        "reset_level": dut.ports.reset_level,
+        "numbers": job.numbers,
+        "wave": None if job.wave is None else str(job.wave.resolve()),
+    }
+    for name in ("result.json", "results.xml", "progress"):
+        (job.folder / name).unlink(missing_ok=True)
+    write_json(job.folder / "job.json", spec)
+    log = job.folder / "cocotb.log"
+    log.unlink(missing_ok=True)
+    command = [
+        sys.executable,
+        "-m",
+        "bitrill_sim.cocotb_sim",
+        str((job.folder / "job.json").resolve()),
+    ]
+    run_all(
+        [Command(command, "cocotb")],
+        log,
+        cwd=job.folder,
+        env=_environment(),
+        poll=lambda: _tell(job, progress),
+    )
+    return _capture(job, log)
+
+
+def _capture(job: Job, log: Path) -> Capture:
+    """The results, if the simulator came to its end and cocotb agrees with the bench."""
+    from cocotb_tools.check_results import get_results
+
+    try:
+        tests, failed = get_results(job.folder / "results.xml")
+        result = read_json(job.folder / "result.json")
+    except (RuntimeError, StorageError) as error:
+        raise ToolError(f"the simulation under cocotb failed; see {log}", log=str(log)) from error
+    good = result["status"] == "done" and not result["violations"]
+    if tests != 1 or (failed == 0) is not good:
+        raise ToolError(f"the simulation under cocotb failed; see {log}", log=str(log))
+    found = tuple(Violation(*v) for v in result["violations"])
+    return Capture(job, result["status"], result["cycles"], found)
+
+
+def _tell(job: Job, progress: Progress) -> None:
+    try:
+        done = int((job.folder / "progress").read_text() or 0)
+    except (OSError, ValueError):
+        return
+    progress("simulating", done, job.frames)
+
+
+def _environment() -> dict[str, str]:
+    """Ours, less what would make cocotb's runner think that it runs under pytest or wants waves."""
+    drop = ("PYTEST_", "COCOTB_", "WAVES", "GUI", "SIM_CMD_")
+    return {k: v for k, v in os.environ.items() if not k.startswith(drop)}
+
+
+def _verilator_model(dut: Dut, work: Path, job: Job, progress: Progress) -> Path:
+    import cocotb_tools.config
+
+    if job.wave is not None:
+        raise ToolError("waves of a Verilator model must come from engine verilator, not cocotb")
+    main = Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp"
+    libs = str(cocotb_tools.config.libs_dir)
+    flags = (f"-Wl,-rpath,{libs}", f"-L{libs}", "-lcocotbvpi_verilator")
+    built = model(dut, work, progress=progress)
+    also = ("verilated_vpi", "verilated_dpi")
+    return built.program(f"cocotb/{dut.top}", main, flags=flags, also=also).parent
+
+
+def _icarus_model(dut: Dut, work: Path, job: Job, progress: Progress) -> Path:
+    """``sim.vvp`` where cocotb's runner looks for it."""
+    compiler = icarus()
+    sources = [read_bytes(s) for s in dut.sources]
+    wave = None if job.wave is None else str(job.wave.resolve())
+    key = digest(compiler, dut.top, *dut.flags, wave or "", *sources)
+    folder = work / f"icarus-{key}"
+    if (folder / "sim.vvp").is_file():
+        return folder
+    progress("building the simulator", 0, 0)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".icarus.", dir=work))
+    except OSError as error:
+        raise StorageError(f"cannot write {work}: {error.strerror or error}") from error
+    try:
+        files = [str(s.resolve()) for s in dut.sources]
+        tops = ["-s", dut.top]
+        if wave is not None:
+            dump = f"initial begin $dumpfile({json.dumps(wave)}); $dumpvars(0, {dut.top}); end"
+            write_text(scratch / "dump.v", f"module bitrill_dump();\n{dump}\nendmodule\n")
+            files, tops = [*files, "dump.v"], [*tops, "-s", "bitrill_dump"]
+        write_text(scratch / "scale.f", "+timescale+1ns/1ps\n")
+        log = work / f"{folder.name}.log"
+        command = [compiler, "-g2012", "-o", "sim.vvp", *tops, "-f", "scale.f", *dut.flags, *files]
+        run_all([Command(command, "iverilog")], log, cwd=scratch)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(scratch, folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return folder
+
+
+def main(path: str) -> None:
+    """The process that holds the runner: one job, whose model is built."""
+    from cocotb_tools.runner import get_runner
+
+    from .cocotb_bench import SPEC
+
+    spec: dict[str, Any] = json.loads(Path(path).read_text())
+    if spec["wave"] is not None:
+        os.environ["SIM_CMD_SUFFIX"] = "-vcd"  # else the runner chooses a format of its own
+    runner = get_runner(spec["simulator"])
+    runner.test(
+        test_module=BENCH,
+        hdl_toplevel=spec["top"],
+        hdl_toplevel_lang="verilog",
+        build_dir=spec["build"],
+        test_dir=str(Path(path).parent),
+        results_xml=str(Path(path).parent / "results.xml"),
+        plusargs=spec["plusargs"],
+        extra_env={SPEC: path},
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

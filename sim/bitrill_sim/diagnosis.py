@@ -1,0 +1,190 @@
+"""Where a frame went wrong: its integers in every layer, golden and seen, and its waves.
+
+The frame, with the one before it, runs again alone while the waves are written; the FIFOs on the
+graph's edges (``fifo_E`` in the Verilog) show what each layer gave. If it comes out right alone,
+all frames up to it run again, with the waves of that frame only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from bitrill.errors import StorageError
+from bitrill.ir.graph import INPUT, Graph
+from bitrill.storage import write_json
+
+from . import vcd
+from .job import Capture, Stream
+from .report import Difference
+from .rig import Engine, Rig
+
+_WAVES_BY: dict[Engine, Engine] = {"cocotb": "verilator"}
+"""Engines that leave their waves to another; the others write their own."""
+
+
+@dataclass(frozen=True)
+class _Tap:
+    """A place where the beats of an edge are seen: a FIFO's input or output."""
+
+    edge: str
+    side: str
+    stream: Stream
+
+    @property
+    def label(self) -> str:
+        return self.edge if self.side == "i" else f"fifo_{self.edge}"
+
+
+def diagnose(
+    rig: Rig,
+    graph: Graph,
+    flat: np.ndarray,
+    sample: int,
+    failed: tuple[Capture, tuple[np.ndarray, np.ndarray], int],
+    keep: Path,
+) -> Difference:
+    """The first difference of frame ``sample`` of ``flat``; leaves the files in ``keep``.
+
+    ``failed``: the run that went wrong, its schedules and its seed.
+    """
+    capture, schedules, seed = failed
+    golden = _golden(graph, flat[sample : sample + 1])
+    difference = _at_output(graph, golden, capture.values(sample, sample + 1)[0], sample)
+    _make(keep)
+    wave, rig = keep / "wave.vcd", rig.on(_WAVES_BY.get(rig.engine, rig.engine))
+    wave.unlink(missing_ok=True)
+    start = max(0, sample - 1)
+    seen: dict[str, np.ndarray] = {}
+    with rig.run(flat[start : sample + 1], schedules, seed=seed, wave=wave) as again:
+        frame = sample - start
+        same = again.whole <= frame or not np.array_equal(
+            again.values(frame, frame + 1)[0], golden[graph.output].ravel()
+        )
+    if same:
+        seen = _seen(graph, rig, wave, sample - start)
+        difference = _located(graph, golden, seen, sample) or difference
+    elif rig.engine == "verilator":
+        cycles = _cycles(capture, sample)
+        with rig.run(flat[: sample + 1], schedules, seed=seed, wave=wave, wave_cycles=cycles):
+            pass
+    return _leave(keep, golden, seen, wave, difference)
+
+
+def _golden(graph: Graph, frame: np.ndarray) -> dict[str, np.ndarray]:
+    values = graph.trace(frame.reshape(-1, *graph.source.shape))
+    return {edge: v[0] for edge, v in values.items()}
+
+
+def _cycles(capture: Capture, sample: int) -> tuple[int, int]:
+    """From the frame's first input beat to its last output beat."""
+    first = capture.offered[sample * capture.job.i.beats]
+    return int(first), int(capture.taken[(sample + 1) * capture.job.o.beats - 1])
+
+
+def _at_output(
+    graph: Graph, golden: dict[str, np.ndarray], seen: np.ndarray, sample: int
+) -> Difference:
+    expected = golden[graph.output]
+    return _first(graph.output, expected, seen, sample, located=False) or Difference(
+        sample, graph.output, (0,), int(expected.flat[0]), int(seen[0]), False
+    )
+
+
+def _first(
+    layer: str, expected: np.ndarray, seen: np.ndarray, sample: int, *, located: bool
+) -> Difference | None:
+    """The first place where a layer's frame is not as expected; None where a value is missing."""
+    flat = expected.ravel()
+    wrong = np.flatnonzero(flat[: len(seen)] != seen)
+    if len(wrong):
+        k = int(wrong[0])
+        value: int | None = int(seen[k])
+    elif len(seen) < len(flat):
+        k, value = len(seen), None
+    else:
+        return None
+    index = tuple(int(j) for j in np.unravel_index(k, expected.shape))
+    return Difference(sample, layer, index, int(flat[k]), value, located)
+
+
+def _located(
+    graph: Graph, golden: dict[str, np.ndarray], seen: dict[str, np.ndarray], sample: int
+) -> Difference | None:
+    """The first layer, along the graph, whose values differ."""
+    for tap in _taps(graph):
+        if tap.label in seen:
+            found = _first(tap.label, golden[tap.edge], seen[tap.label], sample, located=True)
+            if found is not None:
+                return found
+    return None
+
+
+def _taps(graph: Graph) -> Iterator[_Tap]:
+    lanes = {INPUT: graph.nodes[0].lanes_in} | {n.name: n.lanes_out for n in graph.nodes}
+    for edge, tensor in graph.edges.items():
+        for side in ("i", "o"):
+            yield _Tap(edge, side, Stream(tensor, lanes[edge], padded=False))
+
+
+def _seen(graph: Graph, rig: Rig, wave: Path, frame: int) -> dict[str, np.ndarray]:
+    """What frame ``frame`` of the wave file had at each tap that is there; flat integers."""
+    lines = vcd.open_lines(wave)
+    header = vcd.read_header(lines)
+    clock, reset = (vcd.find(header, getattr(rig.ports, k)) for k in ("clock", "reset"))
+    taps: dict[_Tap, tuple[str, str, str]] = {}
+    for tap in _taps(graph):
+        names = [f"{tap.side}__{k}" for k in ("valid", "ready", "payload")]
+        codes = [vcd.find(header, f"fifo_{tap.edge}", n) for n in names]
+        if all(c is not None for c in codes):
+            taps[tap] = (codes[0] or "", codes[1] or "", codes[2] or "")
+    if clock is None or reset is None or not taps:
+        return {}
+    beats: dict[_Tap, list[int]] = {tap: [] for tap in taps}
+    wanted = {reset, *(c for codes in taps.values() for c in codes)}
+    for values in vcd.edges(lines, clock, wanted):
+        if values[reset] == rig.ports.reset_level:
+            continue
+        for tap, (valid, ready, payload) in taps.items():
+            if values[valid] and values[ready]:
+                beats[tap].append(values[payload] or 0)
+    return {tap.label: _frame(tap.stream, found, frame) for tap, found in beats.items()}
+
+
+def _frame(stream: Stream, beats: list[int], frame: int) -> np.ndarray:
+    """A frame's integers, as many as there are."""
+    found = beats[frame * stream.beats : (frame + 1) * stream.beats]
+    data = b"".join(b.to_bytes(stream.bytes, "little") for b in found)
+    packed = np.frombuffer(data, np.uint8).reshape(-1, stream.bytes)
+    return stream.unpack_beats(packed).ravel()
+
+
+def _make(keep: Path) -> None:
+    try:
+        keep.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot write {keep}: {error.strerror or error}") from error
+
+
+def _leave(
+    keep: Path,
+    golden: dict[str, np.ndarray],
+    seen: dict[str, np.ndarray],
+    wave: Path,
+    difference: Difference,
+) -> Difference:
+    """Write what was found; the difference with the names of the files."""
+    files = [keep / "golden.npz", *([keep / "seen.npz"] if seen else [])]
+    np.savez_compressed(files[0], allow_pickle=False, **golden)
+    if seen:
+        np.savez_compressed(files[1], allow_pickle=False, **seen)
+    else:
+        (keep / "seen.npz").unlink(missing_ok=True)
+    if wave.is_file():
+        files.append(wave)
+    summary = keep / "mismatch.json"
+    difference = difference.with_files((*files, summary))
+    write_json(summary, difference.to_json())
+    return difference

@@ -1,0 +1,249 @@
+"""One run of a simulator: what goes in, and what is recorded; the same files for every engine.
+
+In the job's folder: ``x.bin`` (input beats), ``source.bin`` and ``sink.bin`` (schedules, a byte a
+cycle, repeated), then ``y.bin`` (output beats), ``in.bin`` (offered and accepted cycle of each
+input beat, int64) and ``out.bin`` (cycle at which each output beat is taken, int64). Cycle 0 is
+the first after reset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from bitrill.errors import SimulationTimeout, StorageError
+from bitrill.ir.graph import Graph
+from bitrill.ir.types import Tensor
+from bitrill.packing import beat_bytes, pack_beats, unpack_beats
+
+from . import stalls
+from .ports import Ports
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Called with ``(what, done, total)``; total 0 where it is unknown."""
+
+CHUNK_BYTES = 1 << 24
+"""Frames are packed and compared in pieces of about this size."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """The `Progress` that shows nothing."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One side of a design: ``lanes`` elements of ``tensor`` a beat."""
+
+    tensor: Tensor
+    lanes: int
+    padded: bool
+
+    @property
+    def beats(self) -> int:
+        """Beats a frame."""
+        return self.tensor.size // self.lanes
+
+    @property
+    def bits(self) -> int:
+        """Bits of a beat, without padding."""
+        return self.lanes * self.tensor.type.bits
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of a beat."""
+        return beat_bytes(self.tensor.type, self.lanes)
+
+    def pack(self, values: np.ndarray) -> np.ndarray:
+        """Frames to uint8 ``[beats, bytes]``; padding, which a design ignores, is set in every
+        second beat."""
+        beats = pack_beats(values, self.tensor.type, self.lanes)
+        if self.padded and self.bits % 8:
+            beats[1::2, -1] |= 0xFF & (0xFF << self.bits % 8)
+        return beats
+
+    def unpack(self, beats: np.ndarray) -> np.ndarray:
+        """uint8 ``[N * beats, bytes]`` to int64 ``[N, size]``."""
+        return self.unpack_beats(beats).reshape(-1, self.tensor.size)
+
+    def unpack_beats(self, beats: np.ndarray) -> np.ndarray:
+        """uint8 ``[n, bytes]`` to int64 ``[n, lanes]``."""
+        return unpack_beats(beats, self.tensor.type, self.lanes)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Job:
+    """``frames`` frames from ``source`` to ``sink``, each beginning or taking a beat in those
+    cycles only that its schedule allows. Ends after ``patience`` cycles without a beat."""
+
+    folder: Path
+    i: Stream
+    o: Stream
+    frames: int
+    source: np.ndarray
+    sink: np.ndarray
+    patience: int
+    seed: int = 0
+    wave: Path | None = None
+    wave_cycles: tuple[int, int] = (-(1 << 62), 1 << 62)
+
+    def write(self, frames: Iterable[np.ndarray]) -> None:
+        """Leave the input files; ``frames``: arrays ``[n, *shape]``, ``self.frames`` in all."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / "x.bin").open("wb") as file:
+                for piece in frames:
+                    file.write(self.i.pack(piece).tobytes())
+            for name, cycles in (("source", self.source), ("sink", self.sink)):
+                (self.folder / f"{name}.bin").write_bytes(cycles.astype(np.uint8).tobytes())
+        except OSError as error:
+            raise StorageError(f"cannot write {self.folder}: {error.strerror or error}") from error
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """What a bench needs to know, for those that run in another process."""
+        return {
+            "frames": self.frames,
+            "in_beats": self.i.beats,
+            "out_beats": self.o.beats,
+            "in_bytes": self.i.bytes,
+            "out_bytes": self.o.bytes,
+            "in_bits": 8 * self.i.bytes if self.i.padded else self.i.bits,
+            "out_bits": self.o.bits,
+            "patience": self.patience,
+        }
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A rule of the stream that the design broke, the first time it did so.
+
+    ``kind``: ``last`` (tlast elsewhere than at a frame's end), ``padding`` (not zero),
+    ``unstable`` (payload changed while it waited), ``dropped`` (valid withdrawn), ``extra`` (a
+    beat too many), ``error`` (the error flag rose), ``unknown`` (an X or Z where a value must be).
+    """
+
+    kind: str
+    cycle: int
+    beat: int
+
+    def __str__(self) -> str:
+        what = {
+            "last": "tlast is not where the frame ends",
+            "padding": "padding bits are not zero",
+            "unstable": "the payload changes while valid waits for ready",
+            "dropped": "valid is withdrawn before ready",
+            "extra": "a beat follows the last frame",
+            "error": "the error flag is set on good frames",
+            "unknown": "a bit is unknown (X or Z)",
+        }[self.kind]
+        return f"{what} (output beat {self.beat}, cycle {self.cycle})"
+
+
+@dataclass(frozen=True, eq=False)
+class Capture:
+    """What a run recorded. Arrays are mapped from the job's files."""
+
+    job: Job
+    status: str
+    cycles: int
+    violations: tuple[Violation, ...]
+
+    @cached_property
+    def _in(self) -> np.ndarray:
+        return _mapped(self.job.folder / "in.bin", np.dtype("<i8")).reshape(-1, 2)
+
+    @property
+    def offered(self) -> np.ndarray:
+        """First cycle at which the source showed each accepted beat as valid."""
+        return self._in[:, 0]
+
+    @property
+    def accepted(self) -> np.ndarray:
+        """Cycle at which each input beat moved."""
+        return self._in[:, 1]
+
+    @cached_property
+    def taken(self) -> np.ndarray:
+        """Cycle at which each output beat moved."""
+        return _mapped(self.job.folder / "out.bin", np.dtype("<i8"))
+
+    @cached_property
+    def beats(self) -> np.ndarray:
+        """Output beats, uint8 ``[n, bytes]``."""
+        return _mapped(self.job.folder / "y.bin", np.dtype("u1")).reshape(-1, self.job.o.bytes)
+
+    @property
+    def ready(self) -> np.ndarray:
+        """Whether the sink was ready, cycle by cycle."""
+        return np.resize(self.job.sink, max(self.cycles, 1))
+
+    def values(self, start: int, stop: int) -> np.ndarray:
+        """Output integers of whole frames ``start .. stop - 1``, int64 ``[n, size]``."""
+        beats = self.job.o.beats
+        return self.job.o.unpack(self.beats[start * beats : stop * beats])
+
+    @property
+    def whole(self) -> int:
+        """Whole frames that came out."""
+        return len(self.taken) // self.job.o.beats
+
+    def check_finished(self) -> None:
+        """Raise `SimulationTimeout`, which names the stream, if the run hung."""
+        if self.status == "done" or any(v.kind == "extra" for v in self.violations):
+            return
+        n_in, n_out = len(self.accepted), len(self.taken)
+        beats_in, beats_out = self.job.i.beats, self.job.o.beats
+        name = "m_axis" if self.job.o.padded else "o"
+        gave = f"{name} gave beat {n_out % beats_out} of frame {n_out // beats_out} never"
+        if n_in < beats_in * self.job.frames:
+            name = "s_axis" if self.job.i.padded else "i"
+            gave = (
+                f"{name} took beat {n_in % beats_in} of frame {n_in // beats_in} never"
+                f" ({n_out} output beats came out)"
+            )
+        raise SimulationTimeout(
+            f"stream {gave}, within {self.job.patience} cycles of the last beat, in cycle"
+            f" {self.cycles}",
+            stream=name,
+            accepted=n_in,
+            taken=n_out,
+            cycles=self.cycles,
+        )
+
+
+def streams(graph: Graph, ports: Ports) -> tuple[Stream, Stream]:
+    """The two sides of a FOLDED graph's hardware."""
+    first, last = graph.nodes[0], graph[graph.output]
+    return (
+        Stream(graph.source.tensor, first.lanes_in, ports.padded),
+        Stream(graph.sink.tensor, last.lanes_out, ports.padded),
+    )
+
+
+def patience(cycles: int, source: np.ndarray, sink: np.ndarray) -> int:
+    """How long without a beat is too long, where ``cycles`` (latency plus interval) are due."""
+    slowest = min(source.mean(), sink.mean())
+    pause = max(stalls.longest_pause(source), stalls.longest_pause(sink))
+    return int(4 * (cycles + 64) / slowest) + 2 * pause
+
+
+def pieces(frames: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """``frames`` in runs of about `CHUNK_BYTES`, for ``size`` elements a frame."""
+    step = max(1, CHUNK_BYTES // (8 * size))
+    for start in range(0, len(frames), step):
+        yield frames[start : start + step]
+
+
+def _mapped(path: Path, dtype: np.dtype) -> np.ndarray:
+    """A file's numbers, not read before they are looked at."""
+    n = path.stat().st_size // dtype.itemsize
+    return np.memmap(path, dtype, "r", shape=(n,)) if n else np.empty(0, dtype)
+
+
+__all__ = [
+    "Capture", "Job", "Progress", "Stream", "Violation", "patience", "pieces", "silent", "streams",
+]  # fmt: skip

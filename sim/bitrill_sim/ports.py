@@ -1,0 +1,90 @@
+"""What is simulated: Verilog sources, and the names of the ports that the bench drives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """Names of a design's clock, reset and two streams; None where it has no such port.
+
+    ``padded``: whether a beat is padded to whole bytes (an edge of a design), or bare (between
+    operators).
+    """
+
+    clock: str
+    reset: str
+    reset_level: int
+    s_valid: str
+    s_ready: str
+    s_data: str
+    s_last: str | None = None
+    m_valid: str
+    m_ready: str
+    m_data: str
+    m_last: str | None = None
+    error: str | None = None
+    padded: bool
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The ports that exist, by field."""
+        skip = ("reset_level", "padded")
+        found = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in skip}
+        return {k: v for k, v in found.items() if v is not None}
+
+    def header(self) -> str:
+        """``ports.h`` for the C++ bench."""
+        lines = [f"#define PORT_{k.upper()} {cpp_name(v)}" for k, v in self.names.items()]
+        return "\n".join([*lines, f"#define RESET_LEVEL {self.reset_level}", ""])
+
+
+AXIS = Ports(
+    clock="aclk",
+    reset="aresetn",
+    reset_level=0,
+    s_valid="s_axis_tvalid",
+    s_ready="s_axis_tready",
+    s_data="s_axis_tdata",
+    s_last="s_axis_tlast",
+    m_valid="m_axis_tvalid",
+    m_ready="m_axis_tready",
+    m_data="m_axis_tdata",
+    m_last="m_axis_tlast",
+    error="error",
+    padded=True,
+)
+"""The edges of a whole design."""
+
+STREAM = Ports(
+    clock="clk",
+    reset="rst",
+    reset_level=1,
+    s_valid="i__valid",
+    s_ready="i__ready",
+    s_data="i__payload",
+    m_valid="o__valid",
+    m_ready="o__ready",
+    m_data="o__payload",
+    padded=False,
+)
+"""One operator with its streams ``i`` and ``o``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dut:
+    """Verilog to simulate: ``top`` is the module; ``flags`` go to the simulator's compiler,
+    ``plusargs`` to the running model."""
+
+    sources: tuple[Path, ...]
+    top: str = "top"
+    ports: Ports = AXIS
+    flags: tuple[str, ...] = ()
+    plusargs: tuple[str, ...] = ()
+
+
+def cpp_name(port: str) -> str:
+    """A port's name as Verilator writes it in C++, where two underscores are its own."""
+    return port.replace("__", "___05F")

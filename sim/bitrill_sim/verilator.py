@@ -1,0 +1,212 @@
+"""Whole data sets through a Verilator model, with a bench in C++ (``harness.cpp``).
+
+The model is translated and compiled without Verilator's makefiles, so that a C++ compiler is all
+it needs, and kept by the digest of everything that went into it: a second run is immediate.
+Verilator's own runtime, which no design changes, is compiled once for all designs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bitrill.errors import StorageError, ToolError
+from bitrill.storage import read_bytes, write_text
+
+from .job import Capture, Job, Progress, Violation, silent
+from .ports import Dut
+from .tools import Command, Verilator, cache_folder, compiler, digest, run_all, stop, verilator
+
+_HARNESS = Path(__file__).with_name("harness.cpp")
+_RUNTIME = ("verilated", "verilated_threads")
+_TRANSLATE = (
+    "--cc", "--prefix", "Vtop", "--vpi", "-Wno-fatal", "-Wno-lint", "--no-timing", "-O3",
+    "--x-assign", "unique", "--x-initial", "unique",
+)  # fmt: skip
+_TRACE = (
+    "--trace-vcd",
+    "--trace-underscore",
+    "--trace-max-width",
+    "1048576",
+    "--trace-max-array",
+    "0",
+)
+_CXX = ("-std=gnu++17", "-pipe", "-DVERILATOR=1", "-DVM_SC=0", "-DVM_COVERAGE=0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A compiled design: ``folder`` holds its objects and its generated C++."""
+
+    folder: Path
+    dut: Dut
+    trace: bool
+    tool: Verilator
+    cxx: str
+    runtime: Path
+
+    @property
+    def log(self) -> Path:
+        return self.folder.parent / f"{self.folder.name}.log"
+
+    @property
+    def defines(self) -> tuple[str, ...]:
+        """Compiler's flags that every part must share."""
+        t, root = int(self.trace), self.tool.root
+        return (
+            *_CXX, f"-DVM_TRACE={t}", f"-DVM_TRACE_VCD={t}", "-DVM_TRACE_FST=0",
+            "-DVM_TRACE_SAIF=0", f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}",
+            "-Igen",
+        )  # fmt: skip
+
+    def compile(self, source: Path, obj: Path, level: str) -> Command:
+        """One C++ file to one object."""
+        arguments = [self.cxx, level, *self.defines, "-c", str(source), "-o", str(obj)]
+        return Command(arguments, f"compiling {source.name}")
+
+    def program(
+        self, name: str, main: Path, *, flags: Iterable[str] = (), also: Iterable[str] = ()
+    ) -> Path:
+        """The executable ``name`` of that main, linked when first asked for.
+
+        ``also``: more parts of the runtime; ``flags`` for the linker.
+        """
+        out = self.folder / name
+        if out.is_file():
+            return out
+        also = (*also, *(("verilated_vcd_c",) if self.trace else ()))
+        objects = [str(o) for o in sorted(self.folder.glob("*.o"))]
+        objects += [str(self.part(p)) for p in (*_RUNTIME, *also)]
+        with tempfile.TemporaryDirectory(prefix=".link.", dir=self.folder) as scratch:
+            obj, linked = Path(scratch) / "main.o", Path(scratch) / out.name
+            run_all([self.compile(main, obj, "-O2")], self.log, cwd=self.folder)
+            link = [self.cxx, "-o", str(linked), str(obj), *objects, *flags, "-lpthread"]
+            run_all([Command(link, f"linking {name}")], self.log, cwd=self.folder)
+            out.parent.mkdir(exist_ok=True)
+            linked.replace(out)
+        return out
+
+    def part(self, name: str) -> Path:
+        """A part of Verilator's runtime, compiled once for all designs."""
+        out = self.runtime / f"{name}{'-trace' if self.trace else ''}.o"
+        if not out.is_file():
+            self.runtime.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=self.runtime) as scratch:
+                obj = Path(scratch) / "part.o"
+                source = self.tool.root / "include" / f"{name}.cpp"
+                run_all([self.compile(source, obj, "-O1")], self.log, cwd=self.folder)
+                obj.replace(out)
+        return out
+
+
+def model(dut: Dut, work: Path, *, trace: bool = False, progress: Progress = silent) -> Model:
+    """The compiled model of a design, from ``work`` if it is there already."""
+    tool, cxx = verilator(), compiler()
+    flags = (*_TRANSLATE, *(_TRACE if trace else ()), *dut.flags)
+    sources = [read_bytes(s) for s in dut.sources]
+    names = sorted(dut.ports.names.values())
+    key = digest(tool.version, str(tool.program), cxx, dut.top, *flags, *names, *_CXX, *sources)
+    runtime = (
+        cache_folder(work) / f"verilated-{digest(tool.version, str(tool.program), cxx, *_CXX)}"
+    )
+    built = Model(
+        folder=work / f"model-{key}",
+        dut=dut,
+        trace=trace,
+        tool=tool,
+        cxx=cxx,
+        runtime=cache_folder(work) / f"verilated-{runtime}",
+    )
+    if not built.folder.is_dir():
+        progress("building the simulator", 0, 0)
+        try:
+            work.mkdir(parents=True, exist_ok=True)
+            _build(built, flags, names)
+        except OSError as error:
+            raise StorageError(f"cannot write {work}: {error.strerror or error}") from error
+    return built
+
+
+def _build(built: Model, flags: Iterable[str], names: list[str]) -> None:
+    """Translate and compile beside, then rename: a folder that is there is whole."""
+    dut, scratch = built.dut, Path(tempfile.mkdtemp(prefix=".model.", dir=built.folder.parent))
+    try:
+        built.log.unlink(missing_ok=True)
+        gen = scratch / "gen"
+        config = "".join(f'public_flat_rw -module "{dut.top}" -var "{n}"\n' for n in names)
+        write_text(scratch / "ports.vlt", f"`verilator_config\n{config}")
+        sources = [str(s.resolve()) for s in dut.sources]
+        arguments = [str(built.tool.program), *flags, "--Mdir", str(gen), "--top-module", dut.top]
+        run_all(
+            [Command([*arguments, "ports.vlt", *sources], "verilator")],
+            built.log,
+            cwd=scratch,
+            env=os.environ | {"VERILATOR_ROOT": str(built.tool.root)},
+        )
+        write_text(gen / "ports.h", dut.ports.header())
+        files = sorted(gen.glob("*.cpp"), key=lambda f: (-f.stat().st_size, f.name))
+        run_all(
+            [
+                # what runs once is not worth the compiler's time
+                built.compile(f, scratch / f"{f.stem}.o", "-O0" if "Slow" in f.stem else "-O2")
+                for f in files
+            ],
+            built.log,
+            cwd=scratch,
+        )
+        os.replace(scratch, built.folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def simulate(dut: Dut, job: Job, work: Path, *, progress: Progress = silent) -> Capture:
+    """Run a job, whose input files are written, through the C++ bench."""
+    built = model(dut, work, trace=job.wave is not None, progress=progress)
+    program = built.program("harness", _HARNESS)
+    files = {n: job.folder / f"{n}.bin" for n in ("x", "source", "sink", "y", "in", "out")}
+    options: dict[str, object] = {**job.numbers, **files}
+    if job.wave is not None:
+        first, last = job.wave_cycles
+        options |= {"wave": job.wave, "wave_from": first, "wave_to": last}
+    arguments = [
+        str(program.resolve()),
+        *(f"--{k}={v.resolve() if isinstance(v, Path) else v}" for k, v in options.items()),
+        # what has no initial value starts as anything
+        "+verilator+rand+reset+2", f"+verilator+seed+{job.seed % 0x7FFFFFFE + 1}", *dut.plusargs,
+    ]  # fmt: skip
+    return _watch(arguments, job, progress)
+
+
+def _watch(arguments: list[str], job: Job, progress: Progress) -> Capture:
+    violations: list[Violation] = []
+    result: list[str] = []
+    log = job.folder / "harness.log"
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+        try:
+            for line in process.stdout or ():
+                match line.split():
+                    case ["P", frames, _]:
+                        progress("simulating", int(frames), job.frames)
+                    case ["V", kind, cycle, beat]:
+                        violations.append(Violation(kind, int(cycle), int(beat)))
+                    case ["R", *result]:
+                        pass
+            code = process.wait()
+        finally:
+            stop(process)
+    if code or not result:
+        raise ToolError(
+            f"the simulation failed with exit code {code}; see {log}",
+            command=arguments,
+            log=str(log),
+        )
+    progress("simulating", job.frames, job.frames)
+    return Capture(job, result[0], int(result[1]), tuple(violations))
