@@ -124,11 +124,13 @@ class Graph:
 
     def __str__(self) -> str:
         lines = [f"{self.name} ({self.stage.value}): {self.source}"]
+        width = max((len(edge) for edge in self.edges), default=0)
         for n in self.nodes:
             fold = ""
             if n.impl is not None:
                 fold = f"  PE {n.impl.pe} SIMD {n.impl.simd} {n.impl.style} {n.impl.memory}"
-            lines.append(f"  {n.name:<16} {n.kind:<10} {', '.join(n.inputs):<16} -> {n.y}{fold}")
+            reads = f"{', '.join(n.inputs):<{width}}"
+            lines.append(f"  {n.name:<{width}}  {n.kind:<10}  {reads}  -> {n.y}{fold}")
         return "\n".join([*lines, f"  {self.sink}"])
 
 
