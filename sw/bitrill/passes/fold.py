@@ -59,6 +59,9 @@ def fold(graph: Graph, folding: Mapping[str, Mapping[str, Any]]) -> Graph:
         if not found:
             if isinstance(node, Threshold) and "pe" in told:
                 told = {"simd": told["pe"], **told}
+            elif isinstance(node, MatVec):
+                lanes = (told.get("pe", default.pe), told.get("simd", default.simd))
+                told = {"memory": _memory(node, *lanes), **told}
             found = _wrong_impls(node, default, told)
         problems += found
         nodes.append(node.replace(impl=default if found else dataclasses.replace(default, **told)))

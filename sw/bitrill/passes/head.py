@@ -22,16 +22,19 @@ MAX_PAIRS = 1 << 23
 LINEAR = 1 << 14
 """Multipliers up to here are tried one by one, beyond it a fifth larger each time."""
 
-SCORE_LIMIT = 1 << 61
-"""Bound of the scores. Twenty thousand unrelated reals lie so close that their order takes some
-30 bits, ten times as many some seven more; scales that agree take hardly any."""
+EFFORT = 1 << 27
+"""Fewer are tried one by one where this many steps would not do."""
+
+SCORE_LIMIT = 1 << 47
+"""Bound of the scores: `ArgMax` takes 48 bits. Twenty thousand unrelated reals lie so close that
+their order takes some 30, ten times as many some seven more; scales that agree take hardly any."""
 
 
 def add_argmax(graph: Graph, k: int) -> Graph:
     """``graph`` with an `ArgMax` behind it: the output becomes ``k`` decisions, best first.
 
     Raises `SpecError` for a graph that gives no scores, or a ``k`` out of range;
-    `UnsupportedError` where no integers of 62 bits keep the order of the scores.
+    `UnsupportedError` where no integers of 48 bits keep the order of the scores.
     """
     sink = graph.sink
     if not sink.scale:
@@ -60,9 +63,9 @@ def integer_scores(
 ) -> tuple[np.ndarray, np.ndarray]:
     """int64 ``(gain, offset)`` with the order and ties of ``scale[c] * v + offset[c]``, all v of x.
 
-    The smallest multiples of the reals, rounded, that do, by search up to 2**14 and in steps of a
-    fifth beyond; each candidate is judged by the whole ranking of all channels and values. Where
-    none does (ties between unlike scales), the reals over their common denominator.
+    Gains are the smallest multiples of the scales, rounded, for which offsets exist, by search up
+    to 2**14 and in steps of a fifth beyond; judged by the whole ranking of all channels and
+    values. Where none do (ties between unlike scales), the reals over their common denominator.
     """
     pairs = list(dict.fromkeys(zip(scale, offset, strict=True)))
     which = [pairs.index(p) for p in zip(scale, offset, strict=True)]  # equal ones tie always
@@ -74,7 +77,7 @@ def integer_scores(
     if found is None:
         raise UnsupportedError(
             f"{name}: the scores of {len(pairs)} different channels over {x} must be ranked by"
-            f" integers below 2**61, and none were found (scales"
+            f" integers below 2**47, and none were found (scales"
             f" {min(map(to_float, gains))} to {max(map(to_float, gains))}, offsets"
             f" {min(map(to_float, offsets))} to {max(map(to_float, offsets))})"
         )
@@ -92,20 +95,21 @@ def _search(
         return None
     ranking = Ranking(scale, offset, x.values())
     unit = _largest(scale)
-    unit = unit if sign(unit) else _largest(offset)
-    s = np.array([to_float(v / unit) for v in scale])
-    o = np.array([to_float(v / unit) for v in offset])
-    reach = max(abs(x.lo), abs(x.hi))
+    ratio = np.array([to_float(v / unit) if sign(unit) else 0.0 for v in scale])
+    linear = min(LINEAR, EFFORT // max(len(scale) * x.n_values, len(scale) ** 2))
     multiplier = 1
-    while True:
-        with np.errstate(all="ignore"):
-            gain, bias = np.rint(s * multiplier), np.rint(o * multiplier)
-            if not (np.abs(gain) * reach + np.abs(bias) < SCORE_LIMIT).all():
-                return None
-        found = gain.astype(np.int64), bias.astype(np.int64)
-        if ranking.holds(*found):
-            return found
-        multiplier += 1 if multiplier < LINEAR else multiplier // 5
+    while multiplier * max(abs(x.lo), abs(x.hi)) < SCORE_LIMIT:
+        gain = np.rint(ratio * multiplier).astype(np.int64)
+        bias = ranking.offsets(gain)
+        if bias is not None:
+            return (gain, bias) if _fits(gain.tolist(), bias.tolist(), x) else None
+        multiplier += 1 if multiplier < linear else max(1, multiplier // 5)
+    return None
+
+
+def _fits(gain: list[int], offset: list[int], x: IntType) -> bool:
+    reach = max(abs(x.lo), abs(x.hi))
+    return max(map(abs, gain)) * reach + max(map(abs, offset)) < SCORE_LIMIT
 
 
 def _exact(
@@ -120,7 +124,6 @@ def _exact(
     d = common_denominator(rationals)
     integers = [int(r * d) for r in rationals]
     gain, bias = integers[: len(scale)], integers[len(scale) :]
-    reach = max(abs(x.lo), abs(x.hi))
-    if any(abs(g) * reach + abs(b) >= SCORE_LIMIT for g, b in zip(gain, bias, strict=True)):
+    if not _fits(gain, bias, x):
         return None
     return np.array(gain, np.int64), np.array(bias, np.int64)

@@ -1,4 +1,9 @@
-"""The exact order of real scores over all channels and values, and whether integers keep it."""
+"""The exact order of real scores over all channels and values, and integers that keep it.
+
+For given integer gains, neighbours in that order say how far the offsets of two channels must lie
+apart at least: a system of difference constraints, solved by longest paths (Bellman 1958), or
+shown to have no solution.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +15,11 @@ import numpy as np
 
 from ..exact import Real, floor, sign
 
-KEPT = 64
-"""Places at which candidates failed that are asked first."""
+KEPT = 4096
+"""Constraints that candidates failed at, which are asked first."""
+
+NONE = -(1 << 62)
+"""No constraint between two channels."""
 
 FINEST = 2200
 """Binary places at which scores that are not zero are seen: float64 ends at 1074."""
@@ -46,9 +54,9 @@ class Ranking:
         order = np.argsort(near, kind="stable")
         self._channel, self._value = channel[order], value[order]
         error = 2 * (int(np.abs(values).max()) + 2)
-        self._rises = np.ones(max(len(order) - 1, 0), bool)
+        self._rises = np.ones(max(len(order) - 1, 0), np.int64)
         self._settle(np.diff(near[order]) <= error)
-        self._failed = np.zeros(0, np.int64)
+        self._constrain()
 
     def _approximate(self, channel: np.ndarray, value: np.ndarray) -> np.ndarray:
         """int64: each score in units so small that all fit 62 bits, within ``|v| + 1`` units."""
@@ -85,18 +93,62 @@ class Ranking:
             self._value[start : stop + 1] = [run[i][1] for i in order]
             self._rises[start:stop] = [sign(reals[j] - reals[i]) > 0 for i, j in pairwise(order)]
 
-    def holds(self, gain: np.ndarray, offset: np.ndarray) -> bool:
-        """Whether ``gain[c] * v + offset[c]`` (int64) has this order and these ties."""
-        if self._wrong(gain, offset, self._failed).size:
-            return False
-        wrong = self._wrong(gain, offset, np.arange(len(self._rises)))
-        if wrong.size:
-            self._failed = np.concatenate((wrong[:8], self._failed))[:KEPT]
-        return not wrong.size
-
-    def _wrong(self, gain: np.ndarray, offset: np.ndarray, where: np.ndarray) -> np.ndarray:
-        lower, upper = (
-            gain[self._channel[i]] * self._value[i] + offset[self._channel[i]]
-            for i in (where, where + 1)
+    def _constrain(self) -> None:
+        """``score[to] >= score[base] + rise`` for neighbours, and the other way where they tie."""
+        low, high = np.arange(len(self._rises)), np.arange(len(self._rises)) + 1
+        tie = self._rises == 0
+        base = np.concatenate((low, high[tie]))
+        to = np.concatenate((high, low[tie]))
+        rise = np.concatenate((self._rises, self._rises[tie]))
+        group = self._channel[base] * len(self._scale) + self._channel[to]
+        order = np.argsort(group, kind="stable")
+        base, to = base[order], to[order]
+        self._edges = np.stack(
+            (
+                self._channel[base],
+                self._value[base],
+                self._channel[to],
+                self._value[to],
+                rise[order],
+            )
         )
-        return where[(upper < lower) | ((upper > lower) != self._rises[where])]
+        self._starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+        self._asked = self._edges[:, :0]
+
+    def offsets(self, gain: np.ndarray) -> np.ndarray | None:
+        """The smallest offsets ``>= 0`` with which ``gain[c] * v + offset[c]`` ranks so, or None.
+
+        gain, offsets: int64 per channel; None if there are no such offsets.
+        """
+        if self._longest(*_distances(self._asked, gain)) is None:
+            return None
+        base, to, distance = _distances(self._edges, gain)
+        first = np.maximum.reduceat(distance, self._starts)
+        found = self._longest(base[self._starts], to[self._starts], first)
+        if found is None:
+            widths = np.diff(self._starts, append=len(distance))
+            tight = np.flatnonzero(distance == np.repeat(first, widths))
+            tight = tight[np.searchsorted(tight, self._starts)]
+            self._asked = np.concatenate((self._edges[:, tight], self._asked), axis=1)[:, :KEPT]
+        return found
+
+    def _longest(self, base: np.ndarray, to: np.ndarray, distance: np.ndarray) -> np.ndarray | None:
+        """Longest paths to each channel over ``to >= base + distance``; None if they never end."""
+        n = len(self._scale)
+        apart = np.full((n, n), NONE)
+        np.maximum.at(apart, (base, to), distance)
+        if (apart + apart.T > 0).any():
+            return None  # most often two channels disagree already
+        reached = np.zeros(n, np.int64)
+        for _ in range(n + 1):
+            further = np.maximum(reached, (reached[:, None] + apart).max(0))
+            if np.array_equal(further, reached):
+                return reached
+            reached = further
+        return None
+
+
+def _distances(edges: np.ndarray, gain: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``(base, to, d)``: the offset of ``to`` must be that of ``base`` plus d at least."""
+    base, low, to, high, rise = edges
+    return base, to, gain[base] * low - gain[to] * high + rise
