@@ -11,11 +11,20 @@ from ..exact import Real
 from ..ir.graph import INPUT
 from ..ir.interface import InputQuantizer
 from ..ir.operator import Operator
-from ..ir.types import IntType, Tensor
-from ..real import Activation, Affine, Clip, Function, Quantizer
+from ..ir.types import Tensor
+from ..real import Activation, Function, Quantizer, Step
 from .model import Node
 from .names import Names
-from .values import Const, Data, Quantized, Refused, Unknown, Value, Work, exact_array
+from .values import (
+    Const,
+    Data,
+    Known,
+    Quantized,
+    RefusedError,
+    Work,
+    check_exact,
+    exact_array,
+)  # fmt: skip
 
 RAW_HINT = (
     "quantize the model's input first, or declare the grid of raw integers that it takes"
@@ -44,22 +53,25 @@ class Builder:
         self.edges[node.name] = node.y
         self.labels[node.name] = label
 
-    def quantize(self, data: Data, quantizer: Quantizer, node: Node) -> tuple[str, IntType]:
-        """The edge and type of ``quantizer(data)``: a new node, or the input's own quantizer."""
+    def quantize(self, data: Data, quantizer: Quantizer, node: Node) -> str:
+        """The edge of ``quantizer(data)``: of a new node, or of the input's own quantizer."""
         function = Function(data.steps, quantizer)
         if data.type is None:
             self._quantize_input(function, data)
-            return INPUT, quantizer.type
+            return INPUT
         name = self.names.legal(node.name or f"{node.op}_{node.index}")
         x = self.edges[data.edge]
-        self.add(Activation(name=name, inputs=(data.edge,), operands=(x,), function=function), str(node))
-        return name, quantizer.type
+        activation = Activation(name=name, inputs=(data.edge,), operands=(x,), function=function)
+        self.add(activation, str(node))
+        return name
 
     def _quantize_input(self, function: Function, data: Data) -> None:
         from ..passes.quantizer import input_quantizer
 
         if self.input_function is not None and self.input_function != function:
-            raise Refused("the model's float input must go through one quantizer, not two different")
+            raise RefusedError(
+                "the model's float input must go through one quantizer, not two different ones"
+            )
         if self.input_function is None:
             self.input_quantizer = input_quantizer(function)
             self.input_function = function
@@ -69,15 +81,15 @@ class Builder:
 class Call:
     """One node and the values of its inputs."""
 
-    def __init__(self, builder: Builder, node: Node, values: list[Value | None]):
+    def __init__(self, builder: Builder, node: Node, values: list[Known | None]):
         self.builder, self.node, self.values = builder, node, values
         self.attributes = node.attributes
 
-    def value(self, i: int) -> Value:
+    def value(self, i: int) -> Known:
         """Input ``i``, which must be given."""
         v = self.values[i] if i < len(self.values) else None
         if v is None:
-            raise Refused(f"input {i} must be given")
+            raise RefusedError(f"input {i} must be given")
         return v
 
     def has(self, i: int) -> bool:
@@ -88,41 +100,47 @@ class Call:
         """Input ``i``, which must depend on the model's input."""
         v = self.value(i)
         if not isinstance(v, Data):
-            raise Refused(f"input {i} must depend on the model's input, not be a constant")
+            raise RefusedError(f"input {i} must depend on the model's input, not be a constant")
         return v
 
     def exact(self, i: int, what: str) -> np.ndarray:
         """Constant input ``i``, as exact numbers."""
         v = self.value(i)
         if not isinstance(v, Const | Quantized):
-            raise Refused(f"{what} must be a constant, not depend on the model's input")
+            raise RefusedError(f"{what} must be a constant, not depend on the model's input")
         array = exact_array(v, self.builder.work)
         if array.size == 0:
-            raise Refused(f"{what} must not be empty")
+            raise RefusedError(f"{what} must not be empty")
+        check_exact(array.reshape(-1).tolist())
         return array
+
+    def then(self, data: Data, step: Step) -> Data:
+        """``data`` with one more step."""
+        return data.then(step, self.builder.work)
+
+    def name(self) -> str:
+        """A legal name for what this node becomes."""
+        return self.builder.names.legal(self.node.name or f"{self.node.op}_{self.node.index}")
 
     def number(self, i: int, what: str) -> Real:
         """Constant input ``i``, a single exact number."""
         array = self.exact(i, what)
         if array.size != 1:
-            raise Refused(f"{what} must be a single number, not of shape {list(array.shape)}")
+            raise RefusedError(f"{what} must be a single number, not of shape {list(array.shape)}")
         return array.reshape(-1)[0]
 
     def integers(self, i: int, what: str) -> np.ndarray:
         """Constant input ``i``, int64, none of it the batch's size."""
         v = self.value(i)
         if not isinstance(v, Const) or v.array.dtype != np.int64:
-            raise Refused(f"{what} must be constant integers")
+            raise RefusedError(f"{what} must be constant integers")
         if v.batch is not None and v.batch.any():
-            raise Refused(f"{what} must not depend on the size of the batch")
+            raise RefusedError(f"{what} must not depend on the size of the batch")
         return v.array
 
     def fraction(self, name: str, default: float) -> Fraction:
         """A float attribute as the rational it is."""
         value: Any = self.attributes.get(name, default)
         if not np.isfinite(value):
-            raise Refused(f"attribute {name} must be finite, not {value}")
+            raise RefusedError(f"attribute {name} must be finite, not {value}")
         return Fraction(value)
-
-
-__all__ = ["RAW_HINT", "Affine", "Builder", "Call", "Clip", "Const", "Data", "Quantized", "Refused", "Unknown", "Value"]

@@ -9,6 +9,9 @@ from pathlib import Path, PurePosixPath
 from ..errors import StorageError, UnsupportedError
 from .names import shown
 
+_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""A link at the last moment is refused, and a pipe does not hold the reader up."""
+
 
 def read_external(folder: Path, entries: dict[str, str], *, tensor: str, n_bytes: int) -> bytes:
     """The ``n_bytes`` of ``tensor`` that ``entries`` (location, offset, length) point to.
@@ -37,7 +40,7 @@ def read_external(folder: Path, entries: dict[str, str], *, tensor: str, n_bytes
         if path.is_symlink():
             raise UnsupportedError(f"{what} must not lie behind a link, as {shown(location)} does")
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        handle = os.open(path, _FLAGS)
     except OSError as error:
         raise StorageError(f"cannot read {what} {path}: {error.strerror or error}") from error
     with os.fdopen(handle, "rb") as file:

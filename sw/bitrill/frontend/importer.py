@@ -1,4 +1,4 @@
-"""Import: a walk over a model's nodes in order, each tensor a symbolic value, every refusal kept."""
+"""Import: a walk over a model's nodes, each tensor a symbolic value, every refusal kept."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+
+import numpy as np
 
 from ..errors import SpecError, UnsupportedError
 from ..ir.graph import INPUT, Graph, Stage, verify
@@ -18,20 +20,22 @@ from .context import RAW_HINT, Builder, Call
 from .model import Model, Node
 from .names import legal, shown
 from .proto import QUANT_DOMAINS, STANDARD_DOMAINS, read_model
-from .values import Const, Data, Refused, Unknown, Value
+from .values import Const, Data, Known, RefusedError, Unknown, Value
 
 
 @dataclass(frozen=True)
 class Rule:
     """How an operator is imported: the function, how many inputs, which attributes of what type."""
 
-    apply: Callable[[Call], Value]
+    apply: Callable[[Call], Known]
     least: int
     most: int
-    attributes: dict[str, type | tuple[type, ...]]
+    attributes: dict[str, type]
 
 
-def _rule(apply: Callable[[Call], Value], least: int, most: int | None = None, **attributes: type) -> Rule:
+def _rule(
+    apply: Callable[[Call], Known], least: int, most: int | None = None, **attributes: type
+) -> Rule:
     return Rule(apply, least, least if most is None else most, attributes)
 
 
@@ -39,13 +43,15 @@ _FLAGS = {"signed": int, "narrow": int, "rounding_mode": str}
 
 STANDARD: dict[str, Rule] = {
     "Add": _rule(layers.arithmetic, 2),
-    "BatchNormalization": _rule(layers.batch_norm, 5, epsilon=float, momentum=float, training_mode=int),
+    "BatchNormalization": _rule(
+        layers.batch_norm, 5, epsilon=float, momentum=float, training_mode=int
+    ),
     "Cast": _rule(shapes.cast, 1, to=int, saturate=int),
     "Clip": _rule(layers.clip, 1, 3, min=float, max=float),
     "Concat": _rule(shapes.concat, 1, limits.NODE_ITEMS, axis=int),
-    "Constant": Rule(
-        shapes.constant, 0, 0,
-        {"value": object, "value_float": float, "value_int": int, "value_floats": tuple, "value_ints": tuple},
+    "Constant": _rule(
+        shapes.constant, 0, value=np.ndarray, value_float=float, value_int=int,
+        value_floats=tuple, value_ints=tuple,
     ),
     "Div": _rule(layers.arithmetic, 2),
     "Dropout": _rule(shapes.identity, 1, 3, ratio=float, seed=int),
@@ -78,6 +84,10 @@ QUANT: dict[str, Rule] = {
 """Operators of QONNX that are accepted, in any of its domains."""
 
 
+def _rules(node: Node) -> dict[str, Rule]:
+    return STANDARD if node.domain in STANDARD_DOMAINS else QUANT
+
+
 def load_model(
     path: Path | str, *, raw_input: IntType | None = None, raw_scale: Fraction | None = None
 ) -> Graph:
@@ -96,7 +106,8 @@ def load_model(
         raw_input.coding != "integer" or raw_input.bits > limits.ACTIVATION_BITS
     ):
         raise SpecError(
-            f"raw_input must be an integer type of at most {limits.ACTIVATION_BITS} bits, not {raw_input}"
+            f"raw_input must be an integer type of at most {limits.ACTIVATION_BITS} bits,"
+            f" not {raw_input}"
         )
     if raw_scale is not None and raw_scale <= 0:
         raise SpecError(f"raw_scale must be above 0, not {raw_scale}")
@@ -110,14 +121,21 @@ class _Walk:
         self.model, self.raw_scale = model, raw_scale
         self.builder = Builder(model.batch)
         self.reasons = list(model.reasons)
+        self.told = False  # whether the list of operators was given
+        self.read = {t for n in model.nodes for t in n.inputs} | {model.output}
         self.values: dict[str, Value] = {n: Const(a) for n, a in model.constants.items()}
         data = Data(INPUT, raw_input, model.shape, quantized=raw_input is not None)
         if raw_input is not None and raw_scale is not None:
             self.builder.edges[INPUT] = Tensor((data.size,), raw_input)
-            data = data.then(Affine((raw_scale,)))
+            data = data.then(Affine((raw_scale,)), self.builder.work)
         self.values[model.input] = data
 
     def graph(self) -> Graph:
+        if not any(n.domain in QUANT_DOMAINS for n in self.model.nodes):
+            self.reasons.append(
+                f"{self.model.path.name} holds no quantizer: a network must be quantized"
+                f" ({', '.join(QUANT)}), as Brevitas exports it to QONNX"
+            )
         for node in self.model.nodes:
             result = self._visit(node)
             for i, tensor in enumerate(node.outputs):
@@ -145,51 +163,49 @@ class _Walk:
         return graph
 
     def _visit(self, node: Node) -> Value:
-        rule, reason = self._rule(node)
-        values = [self.values[t] if t else None for t in node.inputs]
-        if rule is None:
-            self.reasons.append(f"{node}: {reason}")
+        fault = self._fault(node)
+        if fault:
+            self.reasons.append(f"{node}: {fault}")
             return Unknown()
-        if any(isinstance(v, Unknown) for v in values):
-            return Unknown()
+        values: list[Known | None] = []
+        for tensor in node.inputs:
+            value = self.values[tensor] if tensor else None
+            if isinstance(value, Unknown):
+                return Unknown()
+            values.append(value)
         try:
-            return rule.apply(Call(self.builder, node, values))
-        except (Refused, SpecError, UnsupportedError) as error:
+            return _rules(node)[node.op].apply(Call(self.builder, node, values))
+        except (RefusedError, SpecError, UnsupportedError) as error:
             self.reasons.append(f"{node}: {error}")
             return Unknown()
 
-    def _rule(self, node: Node) -> tuple[Rule | None, str]:
-        """The rule for ``node``, or why there is none."""
-        if node.domain in STANDARD_DOMAINS:
-            rule = STANDARD.get(node.op)
-            # Quant was exported without a domain, too
-        elif node.domain in QUANT_DOMAINS:
-            rule = QUANT.get(node.op)
-        else:
+    def _fault(self, node: Node) -> str:
+        """Why ``node`` is refused before its operands are looked at; empty if it is not."""
+        if node.domain not in (*STANDARD_DOMAINS, *QUANT_DOMAINS):
             known = ", ".join(QUANT_DOMAINS)
-            return None, f"its domain must be ONNX's own or one of {known}, not {shown(node.domain)}"
+            return f"its domain must be ONNX's own or {known}, not {shown(node.domain)}"
+        rule = _rules(node).get(node.op)
         if rule is None:
-            accepted = ", ".join(sorted({*STANDARD, *QUANT}))
-            if any(f": this operator is not supported; accepted are {accepted}" in r for r in self.reasons):
-                return None, "this operator is not supported"
-            return None, f"this operator is not supported; accepted are {accepted}"
+            told, self.told = self.told, True
+            accepted = "" if told else f"; accepted are {', '.join(sorted({*STANDARD, *QUANT}))}"
+            return f"this operator is not supported{accepted}"
         if not rule.least <= len(node.inputs) <= rule.most:
             count = str(rule.least) if rule.least == rule.most else f"{rule.least} to {rule.most}"
-            return None, f"it must have {count} inputs, not {len(node.inputs)}"
-        if not node.outputs[0]:
-            return None, "its first output must have a name"
+            return f"it must have {count} inputs, not {len(node.inputs)}"
+        extra = [t for t in node.outputs[1:] if t and (node.op != "Dropout" or t in self.read)]
+        if not node.outputs[0] or extra:
+            return "it must give one tensor, its first"
         for name, value in node.attributes.items():
             kind = rule.attributes.get(name)
             if kind is None:
                 known = ", ".join(rule.attributes) or "none"
-                return None, f"its attributes must be among {known}, not {shown(name)}"
-            if value is None or not isinstance(value, kind):
-                return None, f"attribute {name} has the wrong type"
-            if isinstance(value, tuple) and name not in ("value_floats",) and not all(
-                isinstance(v, int) for v in value
+                return f"its attributes must be among {known}, not {shown(name)}"
+            whole = isinstance(value, tuple) and name != "value_floats"
+            if not isinstance(value, kind) or (
+                whole and not all(isinstance(v, int) for v in value)
             ):
-                return None, f"attribute {name} has the wrong type"
-        return rule, ""
+                return f"attribute {name} has the wrong type"
+        return ""
 
     def _sink(self) -> Sink | None:
         value = self.values[self.model.output]

@@ -20,10 +20,10 @@ ATTRIBUTE_ITEMS = 1 << 16
 RANK = 8
 """Axes of a tensor."""
 
-ELEMENTS = 1 << 26
+ELEMENTS = 1 << 24
 """Elements of one tensor."""
 
-TOTAL_ELEMENTS = 1 << 27
+TOTAL_ELEMENTS = 1 << 26
 """Elements of all constants together."""
 
 INPUT_ELEMENTS = 1 << 20
@@ -32,11 +32,14 @@ INPUT_ELEMENTS = 1 << 20
 EXACT_ELEMENTS = 1 << 18
 """Elements of a constant on which exact arithmetic is done (scales, biases, batch norm)."""
 
-EXACT_WORK = 1 << 21
+EXACT_WORK = 1 << 20
 """Elements over which exact arithmetic is done in one model."""
 
-EXACT_BITS = 1 << 13
+EXACT_BITS = 1 << 12
 """Bits of the numerator or denominator of an exact parameter."""
+
+EXACT_EXPONENT = 1000
+"""Exact parameters are 0, or between 2**-1000 and 2**1000, so that float64 comes near them."""
 
 EXACT_TERMS = 8
 """Different square roots in an exact parameter."""

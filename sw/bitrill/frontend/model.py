@@ -27,7 +27,8 @@ class Node:
     def __str__(self) -> str:
         if self.name:
             return f"{shown(self.op)[1:-1]} node {shown(self.name)}"
-        return f"{shown(self.op)[1:-1]} node {self.index} (gives {shown(next(iter(self.outputs), ''))})"
+        gives = shown(self.outputs[0]) if self.outputs else "nothing"
+        return f"{shown(self.op)[1:-1]} node {self.index} (gives {gives})"
 
 
 @dataclass(frozen=True, eq=False)

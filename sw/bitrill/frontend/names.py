@@ -7,8 +7,7 @@ import re
 LENGTH = 48
 """Characters of a legal name at most."""
 
-_RESERVED = frozenset(
-    """
+_RESERVED_WORDS = """
     abs access accept_on after alias all always always_comb always_ff always_latch and architecture
     array assert assign assume attribute automatic aux before begin bind bins binsof bit block body
     break buf buffer bufif0 bufif1 bus byte case casex casez cell chandle checker class clk clock
@@ -22,8 +21,8 @@ _RESERVED = frozenset(
     illegal_bins impure in implements implies import incdir include inertial initial inout input
     inside instance int integer interconnect interface intersect is join join_any join_none label
     large let liblist library linkage literal local localparam logic longint loop lpt1 lpt2 lpt3
-    macromodule map matches medium mod modport module nand negedge nettype new next nexttime nmos nor
-    noshowcancelled not notif0 notif1 nul null of on open or others out output package packed
+    macromodule map matches medium mod modport module nand negedge nettype new next nexttime nmos
+    nor noshowcancelled not notif0 notif1 nul null of on open or others out output package packed
     parameter pmos port posedge postponed primitive priority prn procedure process program property
     protected pull0 pull1 pulldown pullup pulsestyle_ondetect pulsestyle_onevent pure rand randc
     randcase randsequence range rcmos real realtime record ref reg register reject reject_on release
@@ -36,9 +35,10 @@ _RESERVED = frozenset(
     union unique unique0 units unsigned until until_with untyped use uwire var variable vectored
     virtual void wait wait_order wand weak weak0 weak1 when while wildcard wire with within wor xnor
     xor
-    """.split()
-)
+"""
 """Keywords of Verilog, SystemVerilog and VHDL, names of devices, and the names a design uses."""
+
+_RESERVED = frozenset(_RESERVED_WORDS.split())
 
 
 class Names:

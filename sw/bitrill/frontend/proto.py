@@ -6,6 +6,7 @@ all, a domain is only compared with those that are known.
 
 from __future__ import annotations
 
+import math
 import stat
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def read_model(path: Path) -> Model:
     """
     path = Path(path)
     data = _read(path)
-    onnx = _onnx()
+    onnx, damaged = _onnx()
     count_messages(data, name=path.name)
     proto = onnx.ModelProto()
     try:
@@ -45,11 +46,10 @@ def read_model(path: Path) -> Model:
         return _Parser(onnx, path, proto).model()
     except UnicodeDecodeError as error:
         raise UnsupportedError(f"{path.name}: every name must be UTF-8") from error
-    except Exception as error:
-        # the protobuf package has no public name for its error that all its versions share
-        if type(error).__name__ != "DecodeError":
-            raise
-        raise UnsupportedError(f"{path.name} must be an ONNX model; it is cut short or damaged") from error
+    except damaged as error:
+        raise UnsupportedError(
+            f"{path.name} must be an ONNX model; it is cut short or damaged"
+        ) from error
 
 
 def _read(path: Path) -> bytes:
@@ -69,14 +69,16 @@ def _read(path: Path) -> bytes:
     return read_bytes(path)
 
 
-def _onnx() -> Any:
+def _onnx() -> tuple[Any, type[Exception]]:
+    """The package, and the error that its protobuf raises."""
     try:
         import onnx
+        from google.protobuf.message import DecodeError
     except ImportError as error:
         raise ToolError(
             "reading a model needs the package onnx: pip install 'bitrill[onnx]'", missing=True
         ) from error
-    return onnx
+    return onnx, DecodeError
 
 
 class _Parser:
@@ -100,7 +102,10 @@ class _Parser:
         faults = check_structure(nodes, [i.name for i in inputs], set(constants), outputs)
         if len(inputs) != 1:
             given = ", ".join(shown(i.name) for i in inputs[:8]) or "none"
-            faults.insert(0, f"the model must have one input that is not a constant, not {len(inputs)}: {given}")
+            faults.insert(
+                0,
+                f"the model must have one input that is no initializer, not {len(inputs)}: {given}",
+            )
         if len(outputs) != 1:
             faults.insert(0, f"the model must have one output, not {len(outputs)}")
         if faults:
@@ -162,22 +167,24 @@ class _Parser:
         if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
             raise self.fail(f"{what} must be a tensor of known shape")
         if kind.elem_type not in (types.FLOAT, types.DOUBLE, types.FLOAT16):
-            raise self.fail(f"{what} must hold floats, not {self.tensors.type_name(kind.elem_type)}")
+            given = self.tensors.type_name(kind.elem_type)
+            raise self.fail(f"{what} must hold floats, not {given}")
         dims = kind.shape.dim
         if not 2 <= len(dims) <= limits.RANK:
             raise self.fail(
-                f"{what} must have 2 to {limits.RANK} axes, the first for the batch, not {len(dims)}"
+                f"{what} must have 2 to {limits.RANK} axes, the first for the batch,"
+                f" not {len(dims)}"
             )
         sizes = [d.dim_value if d.HasField("dim_value") else None for d in dims]
         if any(s is None or s < 1 for s in sizes[1:]) or (sizes[0] is not None and sizes[0] < 1):
             raise self.fail(
                 f"{what} must have fixed sizes of at least 1 behind the batch axis, not {sizes}"
             )
-        total = 1
-        for s in sizes[1:]:
-            total *= s or 1
-        if max(total, sizes[0] or 1) > limits.INPUT_ELEMENTS:
-            raise self.fail(f"{what} must have at most {limits.INPUT_ELEMENTS} elements, not {total}")
+        total = math.prod(s or 1 for s in sizes)
+        if total > limits.INPUT_ELEMENTS:
+            raise self.fail(
+                f"{what} must have at most {limits.INPUT_ELEMENTS} elements, not {total}"
+            )
         return sizes[0], tuple(s for s in sizes[1:] if s is not None)
 
     def _node(self, index: int, proto: Any) -> Node:

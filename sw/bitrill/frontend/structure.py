@@ -10,11 +10,14 @@ from .names import shown
 
 
 def check_structure(
-    nodes: Sequence[Node], inputs: Sequence[str], constants: AbstractSet[str], outputs: Sequence[str]
+    nodes: Sequence[Node],
+    inputs: Sequence[str],
+    constants: AbstractSet[str],
+    outputs: Sequence[str],
 ) -> list[str]:
     """What is wrong with the wiring, one line each; linear in the size of the graph."""
     faults: list[str] = []
-    writer: dict[str, Node | None] = {name: None for name in (*inputs, *constants)}
+    writer: dict[str, Node | None] = dict.fromkeys((*inputs, *constants))
     if len(set(inputs)) != len(inputs):
         faults.append("two inputs have one name")
     for node in nodes:
@@ -27,18 +30,16 @@ def check_structure(
                 faults.append(f"tensor {shown(tensor)} has two writers: {by} and {node}")
             elif tensor:
                 writer[tensor] = node
-    undefined = False
     for node in nodes:
         for tensor in node.inputs:
             if tensor and tensor not in writer:
-                undefined = True
                 faults.append(
                     f"{node} reads {shown(tensor)}, which no node, input or initializer gives"
                 )
     faults += [
         f"the output {shown(t)} is given by no node" for t in outputs if writer.get(t) is None
     ]
-    return faults if faults or undefined else _order_faults(nodes, writer)
+    return faults or _order_faults(nodes, writer)
 
 
 def _order_faults(nodes: Sequence[Node], writer: dict[str, Node | None]) -> list[str]:
@@ -51,7 +52,9 @@ def _order_faults(nodes: Sequence[Node], writer: dict[str, Node | None]) -> list
     ]
     if not late:
         return []
-    waiting = {n.index: {w.index for t in n.inputs if t and (w := writer[t]) is not None} for n in nodes}
+    waiting = {
+        n.index: {w.index for t in n.inputs if t and (w := writer[t]) is not None} for n in nodes
+    }
     readers: dict[int, list[int]] = {}
     for index, sources in waiting.items():
         for s in sources:

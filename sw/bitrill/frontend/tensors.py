@@ -1,4 +1,4 @@
-"""Tensors of a model file to arrays: type, rank, sizes and length are checked before any is made."""
+"""Tensors of a model file to arrays: type, rank, sizes, length are checked before any is made."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FIELDS = {
 }  # fmt: skip
 """Accepted element types, and the field that holds them where ``raw_data`` does not."""
 
-_ALL_FIELDS = ("float_data", "double_data", "int32_data", "int64_data", "uint64_data", "string_data")
+_ALL_FIELDS = (*sorted(set(_FIELDS.values())), "string_data")
 
 
 class TensorReader:
@@ -40,7 +40,9 @@ class TensorReader:
         what = f"tensor {shown(name)}"
         kind = self.type_name(tensor.data_type)
         if kind not in _FIELDS:
-            raise UnsupportedError(f"{what} must hold floats of 16, 32 or 64 bits or integers, not {kind}")
+            raise UnsupportedError(
+                f"{what} must hold floats of 16, 32 or 64 bits or integers, not {kind}"
+            )
         dims = tuple(tensor.dims)
         if len(dims) > limits.RANK:
             raise UnsupportedError(f"{what} must have at most {limits.RANK} axes, not {len(dims)}")
@@ -65,9 +67,12 @@ class TensorReader:
         dtype = np.dtype(self.onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type))
         filled = [f for f in _ALL_FIELDS if len(getattr(tensor, f))]
         external = tensor.data_location == self.onnx.TensorProto.EXTERNAL
-        sources = [*filled, *["raw_data"] * tensor.HasField("raw_data"), *["external data"] * external]
+        sources = [*filled, *["raw_data"] * tensor.HasField("raw_data"), *["a file"] * external]
         if len(sources) > 1 or tensor.HasField("segment"):
-            raise UnsupportedError(f"{what} must hold its values once, not in {', '.join(sources)}")
+            raise UnsupportedError(
+                f"{what} must hold its values once and whole, not in"
+                f" {', '.join(sources) or 'parts'}"
+            )
         if external:
             self.external += n * dtype.itemsize
             if self.external > limits.FILE_BYTES:
@@ -84,14 +89,18 @@ class TensorReader:
                 )
             return np.frombuffer(tensor.raw_data, dtype.newbyteorder("<"))
         if filled and filled != [_FIELDS[kind]]:
-            raise UnsupportedError(f"{what} must hold its values in {_FIELDS[kind]}, not {filled[0]}")
+            raise UnsupportedError(
+                f"{what} must hold its values in {_FIELDS[kind]}, not {filled[0]}"
+            )
         values = np.array(getattr(tensor, _FIELDS[kind]))
         if len(values) != n:
             raise UnsupportedError(f"{what} must have {n} values, not {len(values)}")
-        if kind == "FLOAT16":
-            if n and (values.min() < 0 or values.max() >= 1 << 16):
-                raise UnsupportedError(f"{what} must hold codes of 16 bits")
-            return values.astype(np.uint16).view(np.float16)
-        if n and dtype.kind in "iu" and (values.min() < np.iinfo(dtype).min or values.max() > np.iinfo(dtype).max):
-            raise UnsupportedError(f"{what} must hold values of {kind}, not {values.min()}..{values.max()}")
-        return values.astype(dtype)
+        stored = np.dtype(np.uint16) if kind == "FLOAT16" else dtype
+        if n and stored.kind in "iu":
+            info = np.iinfo(stored)
+            if values.min() < info.min or values.max() > info.max:
+                raise UnsupportedError(
+                    f"{what} must hold values of {kind}, not {values.min()}..{values.max()}"
+                )
+        values = values.astype(stored)
+        return values.view(dtype) if kind == "FLOAT16" else values

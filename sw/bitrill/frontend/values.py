@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
 from typing import TypeAlias
@@ -23,7 +23,7 @@ from ..real import Affine, Channels, Clip, Step, append_step
 from . import limits
 
 
-class Refused(BitrillError):
+class RefusedError(BitrillError):
     """Why one node is refused; the importer adds its name and goes on."""
 
     exit_code = 1
@@ -47,30 +47,25 @@ class Data:
     def size(self) -> int:
         return prod(self.shape)
 
-    def then(self, step: Step) -> Data:
+    def then(self, step: Step, work: Work) -> Data:
         """With one more step; too many, or numbers too long, are refused."""
         steps = append_step(self.steps, step)
         if len(steps) > limits.STEPS:
-            raise Refused(f"clips and maps between two quantizers must be at most {limits.STEPS}")
+            raise RefusedError(
+                f"clips and maps between two quantizers must be at most {limits.STEPS}"
+            )
         if isinstance(last := steps[-1], Affine):
             check_exact([*last.scale, *last.offset])
-        return self.with_(steps=steps)
-
-    def with_(self, *, shape: tuple[int, ...] | None = None, steps: tuple[Step, ...] | None = None) -> Data:
-        """A copy with another shape or other steps."""
-        return Data(
-            self.edge, self.type, self.shape if shape is None else shape,
-            self.steps if steps is None else steps, self.quantized,
-        )  # fmt: skip
+            work.spend(max(len(last.scale), len(last.offset)))
+        return replace(self, steps=steps)
 
     @property
     def affine(self) -> Affine | None:
         """The steps as one affine map, or None if they hold a clip."""
         if not self.steps:
             return Affine()
-        if len(self.steps) > 1 or isinstance(self.steps[0], Clip):
-            return None
-        return self.steps[0]
+        (first, *rest) = self.steps
+        return None if rest or isinstance(first, Clip) else first
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +90,8 @@ class Unknown:
     """Nothing is known, and the reason was told."""
 
 
-Value: TypeAlias = Data | Const | Quantized | Unknown
+Known: TypeAlias = Data | Const | Quantized
+Value: TypeAlias = Known | Unknown
 
 
 class Work:
@@ -108,12 +104,12 @@ class Work:
         """Count ``n`` numbers, refuse above the limits."""
         self.done += n
         if n > limits.EXACT_ELEMENTS:
-            raise Refused(
+            raise RefusedError(
                 f"parameters computed in the graph must have at most {limits.EXACT_ELEMENTS}"
                 f" elements, not {n}"
             )
         if self.done > limits.EXACT_WORK:
-            raise Refused(
+            raise RefusedError(
                 f"parameters computed in the graph must have at most {limits.EXACT_WORK}"
                 " elements together"
             )
@@ -128,10 +124,28 @@ def check_exact(values: list[Real]) -> None:
             for d, q in terms
         )
         if bits > limits.EXACT_BITS or len(terms) > limits.EXACT_TERMS:
-            raise Refused(
+            raise RefusedError(
                 f"parameters computed in the graph must have at most {limits.EXACT_BITS} bits"
                 f" and {limits.EXACT_TERMS} square roots"
             )
+        if any(q and abs(exponent(d, q)) > limits.EXACT_EXPONENT for d, q in terms):
+            raise RefusedError(
+                f"parameters must be 0 or between 2**-{limits.EXACT_EXPONENT} and"
+                f" 2**{limits.EXACT_EXPONENT} in size"
+            )
+
+
+def exponent(d: int, q: Fraction) -> int:
+    """About the binary logarithm of ``q * sqrt(d)``."""
+    return q.numerator.bit_length() - q.denominator.bit_length() + d.bit_length() // 2
+
+
+def brief(x: Real) -> str:
+    """A number for a message."""
+    try:
+        return f"{float(x):g}"
+    except OverflowError:
+        return "a huge number"
 
 
 def exact_array(value: Const | Quantized, work: Work) -> np.ndarray:
@@ -140,7 +154,7 @@ def exact_array(value: Const | Quantized, work: Work) -> np.ndarray:
         work.spend(value.integers.size)
         return as_objects(to_fractions(value.integers) * value.scale, value.integers.shape)
     if value.batch is not None and value.batch.any():
-        raise Refused("numbers must not depend on the size of the batch")
+        raise RefusedError("numbers must not depend on the size of the batch")
     work.spend(value.array.size)
     return to_fractions(value.array)
 
@@ -173,14 +187,14 @@ def compact(values: list[Real]) -> Channels:
 
 
 def per_channel(values: np.ndarray, data: Data, *, what: str) -> Channels:
-    """Exact ``values``, broadcast as ONNX does to ``[batch, *data.shape]``, one for each element."""
+    """Exact ``values``, broadcast as ONNX does to ``[batch, *data.shape]``, one an element."""
     rank = len(data.shape) + 1
     if values.size == 1 and values.ndim <= rank:
         return (values.reshape(-1)[0],)
     shape = (1,) * (rank - values.ndim) + values.shape
     fits = len(shape) == rank and shape[0] == 1
     if not fits or any(s not in (1, d) for s, d in zip(shape[1:], data.shape, strict=False)):
-        raise Refused(
+        raise RefusedError(
             f"{what} must be a single number or one for each channel of"
             f" {['batch', *data.shape]}, not of shape {list(values.shape)}"
         )

@@ -20,14 +20,14 @@ _MESSAGES: dict[str, dict[int, str]] = {
     "Tensor": {6: "Text", 13: "Leaf", 16: "Leaf"},
     "Value": {2: "Type", 4: "Leaf"},
     "Type": {1: "Type", 2: "Leaf", 4: "Type", 5: "Type", 8: "Type", 9: "Type"},
-    "Leaf": {n: "Leaf" for n in range(1, 16)},
+    "Leaf": dict.fromkeys(range(1, 16), "Leaf"),
 }  # fmt: skip
 
 _DEPTH = 32
 
 
 def count_messages(data: bytes, *, name: str) -> int:
-    """Parts of the file; raises `UnsupportedError` above `limits.MESSAGES` or if it is cut short."""
+    """Parts of the file; `UnsupportedError` above `limits.MESSAGES`, or if it is cut short."""
     counter = _Counter(data, name)
     counter.walk(0, len(data), "Model", 0)
     return counter.count
@@ -64,7 +64,9 @@ class _Counter:
                     f"{self.name} must have at most {limits.MESSAGES} parts; it has more"
                 )
             kind = inner.get(number, "Text") if wire == 2 else "Text"
-            if kind != "Text" and kind != "Leaf" and depth < _DEPTH:
+            if kind != "Text" and depth >= _DEPTH:
+                raise self.damaged()
+            if kind not in ("Text", "Leaf"):
                 self.walk(pos, pos + size, kind, depth + 1)
             elif kind == "Leaf":
                 self.count += size // 16  # short strings and numbers: cheap to bound by length
