@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from amaranth.sim import Simulator
 from bitrill.errors import SimulationTimeout
+
+Bench = Callable[[Any], Coroutine[Any, Any, None]]
 
 
 @dataclass
@@ -57,7 +59,7 @@ def drive(
     stall: Stall,
     *,
     ready: Any,
-    beside: Callable[[Any], Any] | None = None,
+    beside: Bench | None = None,
     limit: int | None = None,
     linger: int = 0,
 ) -> Moves:
@@ -98,10 +100,15 @@ def drive(
             f" {len(moves.taken)} of {n_out} out after {last} cycles"
         )
 
+    simulate(dut, bench, beside)
+    return moves
+
+
+def simulate(dut: Any, bench: Bench, beside: Bench | None = None) -> None:
+    """Run ``bench`` to its end, ``beside`` along with it."""
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     if beside:
         simulator.add_testbench(beside, background=True)
     simulator.run()
-    return moves

@@ -9,11 +9,10 @@ import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.sim import Simulator
 from bitrill_hw.fifo import Fifo
 from bitrill_hw.frames import FrameCheck, FrameGate
 from bitrill_hw.stream import beats, connect
-from hw.driving import Moves, Stall, drive, stalls
+from hw.driving import Moves, Stall, drive, simulate, stalls
 
 BITS = 8
 
@@ -189,10 +188,7 @@ def watch(script: list[tuple[int, int, int]], n: int = 3) -> list[tuple[int, int
             _, _, ready, error = await ctx.tick().sample(dut.i.ready, dut.error)
             seen.append((ready, error))
 
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
+    simulate(dut, bench)
     return seen
 
 
