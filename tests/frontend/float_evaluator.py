@@ -1,0 +1,217 @@
+"""An evaluator of ONNX graphs in float64 that knows how far it may be off; shares no code.
+
+Each float tensor is a pair of values and bounds on their error (running error analysis: Higham,
+"Accuracy and Stability of Numerical Algorithms", 3.3). Where a quantizer's input is nearer to one
+of its boundaries than its bound, the float evaluation cannot know; it says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+U = 2.0**-52
+
+
+class Undecided(Exception):  # noqa: N818
+    """A quantizer's input lies too close to a boundary for float64."""
+
+
+@dataclass
+class Num:
+    """``|true - v| <= e``."""
+
+    v: np.ndarray
+    e: np.ndarray
+
+    @staticmethod
+    def of(a: Any) -> Num:
+        v = np.asarray(a)
+        return (
+            Num(v, np.zeros(v.shape))
+            if v.dtype.kind in "iub"
+            else Num(v.astype(np.float64), np.zeros(v.shape))
+        )
+
+    def map(self, f: Any) -> Num:
+        return Num(np.asarray(f(self.v)), np.asarray(f(self.e)))
+
+    @property
+    def ints(self) -> list[int]:
+        return [int(i) for i in self.v.reshape(-1)]
+
+
+def rounded(v: np.ndarray, e: np.ndarray) -> Num:
+    v = np.asarray(v)
+    if v.dtype.kind in "iu":
+        return Num(v, np.zeros(v.shape))
+    return Num(v, np.asarray(e + np.abs(v) * U + 1e-300))
+
+
+def add(a: Num, b: Num) -> Num:
+    return rounded(a.v + b.v, a.e + b.e)
+
+
+def sub(a: Num, b: Num) -> Num:
+    return rounded(a.v - b.v, a.e + b.e)
+
+
+def mul(a: Num, b: Num) -> Num:
+    return rounded(a.v * b.v, np.abs(a.v) * b.e + np.abs(b.v) * a.e + a.e * b.e)
+
+
+def div(a: Num, b: Num) -> Num:
+    if a.v.dtype.kind in "iu" and b.v.dtype.kind in "iu":
+        return Num(np.trunc(a.v / b.v).astype(np.int64), np.zeros(()))
+    low = np.abs(b.v) - b.e
+    if (low <= 0).any():
+        raise Undecided
+    return rounded(a.v / b.v, (a.e + np.abs(a.v / b.v) * b.e) / low)
+
+
+def root(a: Num) -> Num:
+    if (a.v - a.e < 0).any():
+        raise Undecided
+    return rounded(np.sqrt(a.v), np.sqrt(a.v + a.e) - np.sqrt(a.v - a.e))
+
+
+def matmul(a: Num, b: Num) -> Num:
+    x, y = np.abs(a.v), np.abs(b.v)
+    n = a.v.shape[-1]
+    return rounded(a.v @ b.v, (x + a.e) @ b.e + a.e @ y + n * U * (x @ y))
+
+
+ROUND = {
+    "ROUND": np.round, "HALF_EVEN": np.round, "CEIL": np.ceil, "FLOOR": np.floor, "DOWN": np.trunc,
+    "UP": lambda v: np.sign(v) * np.ceil(np.abs(v)),
+    "HALF_UP": lambda v: np.sign(v) * np.floor(np.abs(v) + 0.5),
+    "HALF_DOWN": lambda v: np.sign(v) * np.ceil(np.abs(v) - 0.5),
+}  # fmt: skip
+
+
+def sure(f: Any, a: Num) -> np.ndarray:
+    """``f`` of a monotone step function, if both ends of the interval agree."""
+    lo, hi = f(a.v - a.e), f(a.v + a.e)
+    if (lo != hi).any():
+        raise Undecided
+    return f(a.v)
+
+
+def quant(x: Num, scale: Num, zero: Num, bits: Num, attrs: dict[str, Any]) -> Num:
+    n, signed, narrow = int(bits.v.reshape(-1)[0]), attrs["signed"], attrs["narrow"]
+    v = add(div(x, scale), zero)
+    if n == 1 and signed:
+        q = sure(lambda t: np.where(t >= 0, 1.0, -1.0), v)
+    else:
+        lo = -(2.0 ** (n - 1)) + narrow if signed else 0.0
+        hi = 2.0 ** (n - 1) - 1 if signed else 2.0**n - 1 - narrow
+        mode = ROUND[attrs.get("rounding_mode", b"ROUND").decode().upper()]
+        q = sure(lambda t: mode(np.clip(t, lo, hi)), v)
+    return mul(sub(Num.of(q), zero), scale)
+
+
+def bipolar(x: Num, scale: Num) -> Num:
+    return mul(Num.of(sure(lambda t: np.where(t >= 0, 1.0, -1.0), x)), scale)
+
+
+def evaluate(proto: onnx.ModelProto, x: np.ndarray, error: float = 0.0) -> Num:
+    """The model's output for the float input ``x`` (with the batch axis)."""
+    env = {t.name: Num.of(numpy_helper.to_array(t)) for t in proto.graph.initializer}
+    (name,) = [i.name for i in proto.graph.input if i.name not in env]
+    env[name] = Num(x.astype(np.float64), np.abs(x) * error)
+    needed, nodes = {proto.graph.output[0].name}, []
+    for node in reversed(proto.graph.node):
+        if needed.intersection(node.output):
+            nodes.insert(0, node)
+            needed.update(node.input)
+    for node in nodes:
+        args = [env.get(i) if i else None for i in node.input]
+        attrs = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        env[node.output[0]] = step(node.op_type, args, attrs)
+    return env[proto.graph.output[0].name]
+
+
+def step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
+    simple = {"Add": add, "Sub": sub, "Mul": mul, "Div": div, "MatMul": matmul, "Sqrt": root}
+    if op in simple:
+        return simple[op](*a)
+    if op in ("Quant", "IntQuant"):
+        return quant(*a, attrs)
+    if op == "BipolarQuant":
+        return bipolar(*a)
+    if op in ("Identity", "Dropout"):
+        return a[0]
+    if op == "Neg":
+        return Num(-a[0].v, a[0].e)
+    if op == "Reciprocal":
+        return div(Num.of(1.0), a[0])
+    if op == "Pow":
+        e = float(a[1].v.reshape(-1)[0])
+        base = root(a[0]) if abs(e) == 0.5 else mul(a[0], a[0]) if e == 2 else a[0]
+        return div(Num.of(1.0), base) if e < 0 else base
+    if op == "Relu":
+        return Num(np.maximum(a[0].v, 0), a[0].e)
+    if op == "Clip":
+        lo = attrs.get("min", a[1].v if len(a) > 1 and a[1] else -np.inf)
+        hi = attrs.get("max", a[2].v if len(a) > 2 and a[2] else np.inf)
+        return Num(np.clip(a[0].v, lo, hi), a[0].e)
+    if op == "BatchNormalization":
+        x, *parts = a
+        shape = (-1, *[1] * (x.v.ndim - 2))
+        gamma, beta, mean, var = (p.map(lambda t: t.reshape(shape)) for p in parts)
+        bottom = root(add(var, Num.of(np.float64(attrs.get("epsilon", float(np.float32(1e-5)))))))
+        return add(mul(div(sub(x, mean), bottom), gamma), beta)
+    if op == "Gemm":
+        w = a[1].map(lambda t: t.T) if attrs.get("transB") else a[1]
+        out = mul(matmul(a[0], w), Num.of(np.float64(attrs.get("alpha", 1.0))))
+        return (
+            add(out, mul(a[2], Num.of(np.float64(attrs.get("beta", 1.0))))) if len(a) > 2 else out
+        )
+    if op == "Constant":
+        (value,) = attrs.values()
+        if not isinstance(value, onnx.TensorProto):
+            return Num.of(
+                np.array(value, np.float32 if "value_f" in str(list(attrs)) else np.int64)
+            )
+        return Num.of(numpy_helper.to_array(value))
+    return shape_step(op, a, attrs)
+
+
+def shape_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
+    x = a[0]
+    axes = a[1].ints if len(a) > 1 and a[1] else list(attrs.get("axes", ()))
+    if op == "Shape":
+        return Num.of(np.array(x.v.shape, np.int64)[attrs.get("start", 0) : attrs.get("end")])
+    if op == "Cast":
+        return Num(x.v.astype(helper.tensor_dtype_to_np_dtype(attrs["to"])), x.e)
+    if op == "Concat":
+        return Num.of(np.concatenate([t.v for t in a], attrs["axis"]))
+    if op == "Gather":
+        return x.map(lambda t: np.take(t, a[1].v, attrs.get("axis", 0)))
+    if op == "Slice":
+        given = [t.ints for t in a[1:]] or [list(attrs[k]) for k in ("starts", "ends")]
+        starts, ends = given[:2]
+        along = given[2] if len(given) > 2 else list(attrs.get("axes", range(len(starts))))
+        steps = given[3] if len(given) > 3 else [1] * len(starts)
+        parts = [slice(None)] * x.v.ndim
+        for s, t, k, d in zip(starts, ends, along, steps, strict=True):
+            parts[k] = slice(s, t, d)
+        return x.map(lambda t: t[tuple(parts)])
+    if op == "Transpose":
+        return x.map(lambda t: t.transpose(attrs.get("perm")))
+    if op == "Flatten":
+        k = attrs.get("axis", 1)
+        return x.map(lambda t: t.reshape(int(np.prod(t.shape[:k])), -1))
+    if op == "Reshape":
+        keep = attrs.get("allowzero", 0)
+        shape = [x.v.shape[i] if s == 0 and not keep else s for i, s in enumerate(a[1].ints)]
+        return x.map(lambda t: t.reshape(shape))
+    if op == "Squeeze":
+        return x.map(lambda t: t.squeeze(tuple(axes) or None))
+    if op == "Unsqueeze":
+        return x.map(lambda t: np.expand_dims(t, tuple(axes)))
+    raise NotImplementedError(op)

@@ -1,0 +1,101 @@
+"""Small ONNX models built by hand, saved and imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from bitrill.frontend import load_model
+from bitrill.ir import Graph
+from onnx import TensorProto, helper, numpy_helper
+
+QONNX = "qonnx.custom_op.general"
+
+
+class Net:
+    """Builds one model; each method gives the name of the tensor it makes."""
+
+    def __init__(self, *shape: int | str, opset: int = 11, ir: int = 8, declare: bool = True):
+        self.shape, self.opset, self.ir, self.declare = shape or (1, 6), opset, ir, declare
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def const(self, value: Any, dtype: Any = np.float32, name: str | None = None) -> str:
+        name = name or f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
+        return name
+
+    def shape_const(self, *value: int) -> str:
+        return self.const(value, np.int64)
+
+    def node(
+        self, op: str, *inputs: str, domain: str = "", name: str | None = None, **attributes: Any
+    ) -> str:
+        out = f"t{len(self.nodes)}"
+        name = f"{op.lower()}{len(self.nodes)}" if name is None else name
+        self.nodes.append(
+            helper.make_node(op, inputs, [out], name=name, domain=domain, **attributes)
+        )
+        return out
+
+    def quant(
+        self, x: str, scale: Any = 1.0, zero: Any = 0.0, bits: Any = 4.0, *, signed: int = 1,
+        narrow: int = 0, rounding: str = "ROUND", domain: str = QONNX, op: str = "Quant",
+    ) -> str:  # fmt: skip
+        parts = [self.const(v) for v in (scale, zero, bits)]
+        return self.node(
+            op, x, *parts, domain=domain, signed=signed, narrow=narrow, rounding_mode=rounding
+        )
+
+    def bipolar(self, x: str, scale: Any = 1.0, domain: str = QONNX) -> str:
+        return self.node("BipolarQuant", x, self.const(scale), domain=domain)
+
+    def weights(self, rows: int, cols: int, *, seed: int = 0, **quant: Any) -> str:
+        """Quantized weights ``[rows, cols]``."""
+        w = np.random.default_rng(seed).normal(0, 2, (rows, cols))
+        return self.quant(self.const(w), **quant)
+
+    def dense(self, x: str, cols: int, rows: int, *, seed: int = 0, **quant: Any) -> str:
+        """``x @ w.T`` as exported by TorchScript."""
+        w = self.node("Transpose", self.weights(rows, cols, seed=seed, **quant), perm=[1, 0])
+        return self.node("MatMul", x, w)
+
+    def proto(self, output: str) -> onnx.ModelProto:
+        graph = helper.make_graph(
+            self.nodes,
+            "net",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
+            self.constants,
+        )
+        imports = [helper.make_opsetid("", self.opset)]
+        if self.declare:
+            imports.append(helper.make_opsetid(QONNX, 1))
+        return helper.make_model(graph, ir_version=self.ir, opset_imports=imports)
+
+
+def small(**options: Any) -> tuple[Net, str]:
+    """A network of two layers of 4-bit integers, with batch norm, ReLU and bias."""
+    net = Net(1, 1, 2, 3, **options)
+    rng = np.random.default_rng(7)
+    x = net.node("Reshape", "x", net.shape_const(1, -1))
+    x = net.dense(net.quant(x, 0.25), 6, 5, seed=1, scale=0.3, narrow=1)
+    gamma, mean, var = rng.normal(0, 1, 5), rng.normal(0, 1, 5), rng.uniform(0.5, 3, 5)
+    parts = [net.const(v) for v in (gamma, rng.normal(0, 1, 5), mean, var)]
+    x = net.node("Relu", net.node("BatchNormalization", x, *parts, epsilon=1e-3))
+    x = net.quant(x, 0.4, bits=2.0, signed=0)
+    x = net.dense(x, 5, 3, seed=2, scale=[[0.2], [0.3], [0.5]], bits=3.0)
+    x = net.node("Add", x, net.const([0.5, -0.25, 3.0]))
+    return net, x
+
+
+def save(proto: onnx.ModelProto, folder: Path, name: str = "net.onnx") -> Path:
+    path = folder / name
+    path.write_bytes(proto.SerializeToString())
+    return path
+
+
+def imported(proto: onnx.ModelProto, folder: Path, **options: Any) -> Graph:
+    return load_model(save(proto, folder), **options)
