@@ -5,50 +5,60 @@ from __future__ import annotations
 import numpy as np
 from bitrill.errors import SpecError
 
-SOURCE_CYCLES, SINK_CYCLES = 16383, 16381
-"""Cycles after which a schedule repeats; coprime, so that the pair repeats late."""
-
-_SEGMENT = 256
-_BURST = 16
+CYCLES = 16384
+"""Cycles after which a schedule repeats, at least."""
 
 ALWAYS = np.array([True])
 """The schedule without pauses."""
 
+_BURST = 12
+_SEGMENT = 256
 
-def random(stall: float, n: int, rng: np.random.Generator) -> np.ndarray:
+
+def single(stall: float, n: int, rng: np.random.Generator) -> np.ndarray:
     """``n`` cycles, each paused (False) with probability ``stall``, one by one."""
     return rng.random(n) >= stall
 
 
-def bursty(stall: float, n: int, rng: np.random.Generator) -> np.ndarray:
-    """``n`` cycles in runs: pauses of 16 cycles on average, ``stall`` of the time."""
+def bursts(stall: float, n: int, mean: int, rng: np.random.Generator) -> np.ndarray:
+    """``n`` cycles, ``stall`` of them paused, in runs: pauses of ``mean`` cycles on average."""
     out = np.empty(n, bool)
     start, go = 0, bool(rng.random() >= stall)
     while start < n:
-        mean = _BURST * (1 - stall) / stall if go else _BURST
-        length = int(rng.geometric(1 / max(mean, 1.0)))
+        length = int(rng.geometric(1 / max(mean * (1 - stall) / stall if go else mean, 1.0)))
         out[start : start + length] = go
         start, go = start + length, not go
     return out
 
 
-def schedule(stall: float, n: int, rng: np.random.Generator) -> np.ndarray:
-    """``n`` cycles, paused ``stall`` of the time: stretches of `random` and of `bursty` in turn."""
+def schedule(stall: float, n: int, long: int, rng: np.random.Generator) -> np.ndarray:
+    """``n`` cycles, about ``stall`` of them paused: one by one, in bursts, in bursts of ``long``
+    cycles, in turn."""
     if not 0 <= stall < 1:
         raise SpecError(f"stall must be at least 0 and below 1, not {stall}")
     if stall == 0:
         return ALWAYS
-    kinds = (random, bursty)
-    parts = [kinds[k % 2](stall, _SEGMENT, rng) for k in range(-(-n // _SEGMENT))]
+    parts: list[np.ndarray] = []
+    while sum(map(len, parts)) < n:
+        parts += [
+            single(stall, _SEGMENT, rng),
+            bursts(stall, _SEGMENT, _BURST, rng),
+            bursts(stall, 4 * long, long, rng),
+        ]
     out = np.concatenate(parts)[:n]
-    out[-1] = True  # however short, it lets something through
+    out[-1] = True  # however much it pauses, it lets something through
     return out
 
 
-def pair(stall: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """``(source, sink)``: the schedules of both ends, independent of each other."""
+def pair(stall: float, seed: int, *, long: int) -> tuple[np.ndarray, np.ndarray]:
+    """``(source, sink)``: the schedules of both ends, independent of each other.
+
+    ``long``: cycles in which a frame passes the design, so that a pause of them empties or fills
+    it. The two repeat after different numbers of cycles, so together very late.
+    """
     rng = np.random.default_rng([seed, 0x5EED])
-    return schedule(stall, SOURCE_CYCLES, rng), schedule(stall, SINK_CYCLES, rng)
+    n = max(CYCLES, 32 * long)
+    return schedule(stall, n - 1, long, rng), schedule(stall, n + 1, long, rng)
 
 
 def longest_pause(cycles: np.ndarray) -> int:

@@ -11,9 +11,6 @@ from bitrill.plan.timing import Timing, replay
 
 from .job import Capture
 
-EXACT_FRAMES = 64
-"""Frames of a free run that are replayed; from there on the run must be periodic."""
-
 
 @dataclass(frozen=True)
 class Measured:
@@ -30,7 +27,8 @@ def free_frames(predicted: Timing) -> int:
 
 def measure(capture: Capture) -> Measured:
     """Latency of the first frame, interval of the last ones, of a run without stalls."""
-    done = _frames(capture.taken, capture.job.o.beats)[:, -1]
+    beats = capture.job.o.beats
+    done = np.array(capture.taken[beats - 1 :: beats])
     latency = int(done[0] - capture.accepted[0])
     steps = np.diff(done)
     tail = steps[len(steps) // 2 :]
@@ -40,43 +38,16 @@ def measure(capture: Capture) -> Measured:
     return Measured(None, latency)
 
 
-def follows_model(graph: Graph, capture: Capture, *, free: bool) -> bool:
+def follows_model(graph: Graph, capture: Capture) -> bool:
     """Whether every beat, in and out, moved in the very cycle that the model gives.
 
-    The recorded trace is replayed through the model. Of a long free run the first frames are,
-    and if the rest repeats them with the model's interval, that is the model's own future: its
-    state repeats. Otherwise all frames are replayed.
+    The recorded trace, when each input beat was offered and when the sink was ready, is replayed
+    through the model; only frames that came out whole are.
     """
-    i, o = capture.job.i.beats, capture.job.o.beats
-    frames = capture.whole
-    if free and frames > EXACT_FRAMES:
-        first = _replayed(graph, capture, EXACT_FRAMES)
-        return first and (_repeats(capture) or _replayed(graph, capture, frames))
-    if len(capture.accepted) < frames * i or len(capture.taken) < frames * o:
+    n_in, n_out = (capture.whole * s.beats for s in (capture.job.i, capture.job.o))
+    if len(capture.accepted) < n_in:
         return False
-    return _replayed(graph, capture, frames)
-
-
-def _replayed(graph: Graph, capture: Capture, frames: int) -> bool:
-    n_in, n_out = frames * capture.job.i.beats, frames * capture.job.o.beats
     model = replay(graph, np.array(capture.offered[:n_in]), capture.ready)
     return np.array_equal(model.accepted, capture.accepted[:n_in]) and np.array_equal(
         model.taken, capture.taken[:n_out]
     )
-
-
-def _repeats(capture: Capture) -> bool:
-    """Whether all frames past the middle of the replayed ones repeat with one period and step."""
-    accepted = _frames(capture.accepted, capture.job.i.beats)
-    taken = _frames(capture.taken, capture.job.o.beats)
-    both = np.concatenate([accepted, taken], axis=1)[EXACT_FRAMES // 2 :]
-    for period in range(1, EXACT_FRAMES // 4 + 1):
-        steps = both[period:] - both[:-period]
-        if (steps == steps[0, 0]).all():
-            return True
-    return False
-
-
-def _frames(cycles: np.ndarray, beats: int) -> np.ndarray:
-    whole = len(cycles) // beats
-    return np.array(cycles[: whole * beats]).reshape(whole, beats)

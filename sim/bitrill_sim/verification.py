@@ -61,7 +61,6 @@ def verify(
     if engine not in ENGINES:
         raise SpecError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
     ir_graph.verify(graph, Stage.FOLDED)
-    schedules = stalls.pair(stall, seed)
     flat = graph.source.flatten(x)
     if len(flat) == 0:
         raise SpecError("input must hold at least one sample, and holds none")
@@ -69,12 +68,12 @@ def verify(
     with _folder(rtl, work) as chosen:
         rig = _rig(graph, rtl, engine, chosen, predicted, progress)
         run = _Run(rig, graph, predicted, seed, keep or chosen / "mismatch")
-        main = run(flat, schedules, cycles=cycles, free=stall == 0)
+        main = run(flat, stalls.pair(stall, seed, long=rig.cycles), cycles=cycles, free=stall == 0)
         measured, exact, wrong = main.measured, main.exact, main.wrong
         violations, first = main.violations, main.first
         if cycles and measured is None:  # too few frames, or stalls: a free run tells the time
             order = np.arange(free_frames(predicted)) % len(flat)
-            extra = run(flat[order], stalls.pair(0, seed), cycles=True, free=True)
+            extra = run(flat[order], (stalls.ALWAYS, stalls.ALWAYS), cycles=True, free=True)
             measured, exact = extra.measured, exact and extra.exact
             wrong[order[extra.wrong]] = True
             violations, first = violations or extra.violations, first or extra.first
@@ -124,7 +123,7 @@ class _Run:
                 first = diagnose(self.rig, self.graph, flat, sample, failed, self.keep)
             if cycles:
                 self.rig.progress("comparing cycles", 0, 0)
-                exact = follows_model(self.graph, capture, free=free)
+                exact = follows_model(self.graph, capture)
                 if free and len(flat) >= free_frames(self.predicted):
                     measured = measure(capture)
             return _Found(wrong, first, capture.violations, exact, measured, capture.cycles)

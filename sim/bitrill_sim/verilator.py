@@ -111,9 +111,7 @@ def model(dut: Dut, work: Path, *, trace: bool = False, progress: Progress = sil
     sources = [read_bytes(s) for s in dut.sources]
     names = sorted(dut.ports.names.values())
     key = digest(tool.version, str(tool.program), cxx, dut.top, *flags, *names, *_CXX, *sources)
-    runtime = (
-        cache_folder(work) / f"verilated-{digest(tool.version, str(tool.program), cxx, *_CXX)}"
-    )
+    runtime = digest(tool.version, str(tool.program), cxx, *_CXX)
     built = Model(
         folder=work / f"model-{key}",
         dut=dut,
