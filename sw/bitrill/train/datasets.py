@@ -44,7 +44,7 @@ _TIMEOUT_SECONDS = 30
 
 
 @dataclass(frozen=True)
-class _Mirror:
+class Mirror:
     """Where a set's four files lie in public, and the MD5 sums of their uncompressed bytes."""
 
     url: str
@@ -52,7 +52,7 @@ class _Mirror:
 
 
 MIRRORS = {
-    "mnist": _Mirror(
+    "mnist": Mirror(
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         {
             "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -61,7 +61,7 @@ MIRRORS = {
             "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
         },
     ),
-    "fashion": _Mirror(
+    "fashion": Mirror(
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         {
             "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from . import datasets, quantizers
 from .recipes import Options
 
-DROPOUT = 0.2
+DROPOUT = {"tfc": 0.0, "sfc": 0.2, "lfc": 0.2}
+"""After each hidden layer, as FINN trains; 64 binary neurons have nothing to spare, and gain from
+none: 94.6 % instead of 94.0 % on MNIST in 15 epochs."""
 
 
 class Normalize(nn.Module):
@@ -79,7 +81,7 @@ def build(options: Options) -> nn.Sequential:
     layers: list[nn.Module] = [nn.Flatten(), Normalize(*options.normalization), activation()]
     for _ in range(3):
         layers += [linear(n, options.hidden), nn.BatchNorm1d(options.hidden), activation()]
-        layers += [nn.Dropout(DROPOUT)]
+        layers += [nn.Dropout(DROPOUT[options.recipe])] if DROPOUT[options.recipe] else []
         n = options.hidden
     layers += [linear(n, datasets.CLASSES), TensorNorm()]
     network = nn.Sequential(*layers)

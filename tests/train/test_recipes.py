@@ -1,0 +1,68 @@
+"""Options of a run: every bad one is named, all at once, before anything heavy is imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from bitrill.errors import SpecError
+from bitrill.train import Options, train
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"recipe": "cnv"}, "recipe must be one of tfc, sfc, lfc, not 'cnv'"),
+    ({"weights": "int3"}, "weights must be one of binary, ternary, int4, not 'int3'"),
+    ({"acts": 3}, "acts must be one of 1, 2, 4, not 3"),
+    ({"acts": True}, "acts must be one of 1, 2, 4, not True"),
+    ({"dataset": "cifar"}, "dataset must be one of digits, mnist, fashion, not 'cifar'"),
+    ({"epochs": 0}, "epochs must be an integer of 1 or more, not 0"),
+    ({"epochs": 1.5}, "epochs must be an integer of 1 or more, not 1.5"),
+    ({"seed": -1}, r"seed must be an integer from 0 to 2\*\*63 - 1, not -1"),
+    ({"mean": float("nan")}, "mean must be a finite number, not nan"),
+    ({"std": 0.0}, "std must be a finite number of 1e-6 or more, not 0.0"),
+    ({"std": float("inf")}, "std must be a finite number of 1e-6 or more, not inf"),
+]
+
+
+@pytest.mark.parametrize(("given", "want"), BAD, ids=lambda v: str(v)[:30])
+def test_bad_options_are_refused(given: dict[str, Any], want: str):
+    with pytest.raises(SpecError, match=f"^{want}$"):
+        train(**({"recipe": "tfc"} | given))
+
+
+def test_all_reasons_come_at_once():
+    with pytest.raises(SpecError, match=r"recipe must .*; weights must .*; acts must ") as caught:
+        train("x", weights="y", acts=0)
+    assert len(caught.value.details["faults"]) == 3
+
+
+def test_defaults_follow_the_data_set():
+    assert Options(recipe="tfc").to_json() == {
+        "recipe": "tfc", "weights": "binary", "acts": 1, "dataset": "digits", "epochs": 60,
+        "seed": 0, "mean": 0.5, "std": 0.5,
+    }  # fmt: skip
+    assert Options(recipe="lfc", dataset="mnist").n_epochs <= 15
+    assert Options(recipe="sfc", weights="int4", acts=4).name == "sfc_w4a4_digits"
+    assert [Options(recipe=r).hidden for r in ("tfc", "sfc", "lfc")] == [64, 256, 1024]
+
+
+def test_importing_the_package_is_cheap():
+    code = (
+        "import sys, bitrill.train, bitrill.train.datasets;"
+        "print(sorted({'torch', 'brevitas', 'onnx', 'qonnx', 'sklearn'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_missing_package_is_named():
+    code = (
+        "import sys; sys.modules['brevitas'] = None\n"
+        "from bitrill.train import train\n"
+        "try: train('tfc')\n"
+        "except Exception as e: print(type(e).__name__, e.exit_code, e)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "ToolError 3 training needs brevitas" in done.stdout
+    assert "pip install 'bitrill[train]'" in done.stdout
