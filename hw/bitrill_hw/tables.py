@@ -25,9 +25,12 @@ def table(
     width = bits.shape[1]
     if (bits == bits[0]).all():
         return C(words(bits[:1])[0], width)
-    rom = memory.Memory(
-        shape=unsigned(width), depth=len(bits), init=words(bits), attrs={"ram_style": style}
-    )
+    attrs = {"ram_style": style}
+    if style == "distributed":
+        # Yosys maps no table without a write port to distributed RAM, and stops at being told to;
+        # it heeds `rom_block` first, which makes it logic. Vivado heeds `ram_style` alone.
+        attrs["rom_block"] = "logic"
+    rom = memory.Memory(shape=unsigned(width), depth=len(bits), init=words(bits), attrs=attrs)
     m.submodules[name] = rom
     port = rom.read_port()
     m.d.comb += [port.addr.eq(address), port.en.eq(pipe.load[stage])]
