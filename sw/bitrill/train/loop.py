@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import SpecError, StorageError, ToolError
-from ..storage import read_bytes, read_json, write_bytes, write_json
+from ..storage import read_bytes, read_json, remove, write_bytes, write_json
 from . import datasets, models, qonnx_export, quantizers
 from .recipes import Options
 
@@ -190,7 +190,7 @@ def run(options: Options, out: Path | None, resume: bool, progress: Progress | N
             state.save(checkpoint)
         if out:
             for stale in ("model.onnx", "metrics.json"):
-                (out / stale).unlink(missing_ok=True)
+                remove(out / stale)
         while len(state.history) < options.n_epochs:
             _epoch(state, (x, labels, x_test, labels_test), progress)
             if checkpoint:
