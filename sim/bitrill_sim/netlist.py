@@ -29,6 +29,7 @@ STALL = 0.5
 
 _INSTANCE = re.compile(r"^  ([A-Z]\w*) (?=#\(|[\w\\])", re.MULTILINE)
 _MODULE = re.compile(r"^module\s+(\w+)\s*\(.*?^endmodule", re.MULTILINE | re.DOTALL)
+_UNKNOWN = re.compile(r"\b(\d+'[bh])([0-9a-f]*x[0-9a-fx]*)\b")
 _SPECIFY = re.compile(r"^\s*specify\b.*?^\s*endspecify\b", re.MULTILINE | re.DOTALL)
 
 
@@ -47,10 +48,27 @@ def check(
     ``x``: integers as `Graph.run` takes; ``work``: folder for models and simulators. A difference
     is in the report. Raises `ToolError` where a tool is missing, or a cell has no model.
     """
-    models = work / "cells.v"
-    write_text(models, cell_models(read_bytes(netlist).decode()))
-    dut = Dut(sources=(netlist, models))
+    text = read_bytes(netlist).decode()
+    cells, models = work / "netlist.v", work / "cells.v"
+    write_text(cells, without_unknowns(text, seed=seed))
+    write_text(models, cell_models(text))
+    dut = Dut(sources=(cells, models))
     return verify(graph, dut, x, stall=stall, seed=seed, work=work, progress=progress)
+
+
+def without_unknowns(netlist: str, *, seed: int) -> str:
+    """The netlist with every digit x of its constants, which may be anything, made something.
+
+    Verilator would take any value for all of a constant that holds a single x.
+    """
+    random = np.random.default_rng(seed)
+
+    def known(constant: re.Match[str]) -> str:
+        digits = random.integers(0, 16 if constant[1].endswith("h") else 2, len(constant[2]))
+        pairs = zip(constant[2], digits.tolist(), strict=True)
+        return constant[1] + "".join(f"{d:x}" if c == "x" else c for c, d in pairs)
+
+    return _UNKNOWN.sub(known, netlist)
 
 
 def cell_models(netlist: str) -> str:

@@ -77,7 +77,7 @@ def count(module: Mapping[str, Any], *, ignore: Iterable[str] = ()) -> Resources
     if unknown:
         raise ToolError(f"the netlist holds cells that have no count: {', '.join(unknown)}")
     small = [_inputs(c) for c in module["cells"].values() if LUTS.get(c["type"], 6) < 6]
-    blocks = Counter({field: 0 for field in _BLOCKS.values()})
+    blocks = Counter(dict.fromkeys(_BLOCKS.values(), 0))
     for cell, field in _BLOCKS.items():
         blocks[field] += types[cell]
     return Resources(

@@ -106,7 +106,7 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
 def _finish(job: Job, status: int) -> None:
     lost = [r for r in job.results if not (job.folder / r).is_file()]
     if status != 0 or lost:
-        why = _message(job) or f"it left no {', '.join(lost)}" if lost else f"exit status {status}"
+        why = _message(job) or (f"it left no {', '.join(lost)}" if lost else f"status {status}")
         raise ToolError(f"Yosys failed: {why} (log: {job.log})", log=str(job.log), command="yosys")
     write_text(job.folder / "key", job.key)
 
