@@ -8,8 +8,10 @@ belong together.
 
 from __future__ import annotations
 
+import gc
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -107,7 +109,8 @@ def compile(
     progress("writing Verilog", 0, 0)
     with extra("hw", "compile"):
         from bitrill_hw.verilog import verilog
-    text = verilog(graph)
+    with _rare_collection():
+        text = verilog(graph)
     progress("predicting cycles", 0, 0)
     predicted = timing.predict(graph)
     _write(folder, graph, text, predicted)
@@ -226,6 +229,17 @@ def _write(folder: Path, graph: Graph, text: str, predicted: timing.Timing) -> N
         {"ii": str(predicted.ii), "latency": predicted.latency, "depths": dict(graph.depths)},
     )
     serial.save(graph, folder)  # graph.json last
+
+
+@contextmanager
+def _rare_collection() -> Iterator[None]:
+    """Amaranth makes millions of objects that all live: looking for garbage took a third."""
+    usual = gc.get_threshold()
+    gc.set_threshold(500_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _check_verilog(path: Path, digest: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import SpecError
 from ..storage import read_bytes, write_array, write_json
 from .build import Build, load_build
-from .data import Samples, read_array, samples, to_integers
+from .data import Samples, random_inputs, read_array, samples, to_integers
 from .extras import Progress, extra, silent
 
 ENGINES = ("verilator", "cocotb", "icarus", "amaranth")
@@ -85,14 +85,15 @@ def verify(
     chosen = _samples(built, data, samples, seed, progress)
     with extra("sim", "verify"):
         from bitrill_sim import verify as simulate
+    folder = _folder(out, built)
     report = simulate(
-        built.graph, built.folder, chosen.x, engine=engine, stall=stall, seed=seed,
-        progress=progress,
+        built.graph, built.verilog, chosen.x, engine=engine, stall=stall, seed=seed,
+        work=folder / "sim", progress=progress,
     )  # fmt: skip
     value: dict[str, Any] = report.to_json()
     if chosen.labels is not None:
         value["accuracy"] = accuracy(built, chosen)
-    write_json(_folder(out, built) / "verify.json", value)
+    write_json(folder / "verify.json", value)
     return value
 
 
@@ -128,14 +129,17 @@ def synth(
     built = _built(build)
     with extra("synth", "synth"):
         from bitrill_hw.synth import DEFAULT_PART, synthesise
+    folder = _folder(out, built)
     report = synthesise(
-        built.graph, part=part or DEFAULT_PART, work=built.folder / "synth",
+        built.graph, part=part or DEFAULT_PART, work=folder / "synth",
         verilog=read_bytes(built.verilog).decode(), progress=progress,
     )  # fmt: skip
     value = report.to_json()
     if check:
-        value["check"] = _check_netlist(built, report.netlist, check, seed)
-    write_json(_folder(out, built) / "synth.json", value)
+        value["check"] = _check_netlist(
+            built, report.netlist, folder / "check", check, seed, progress
+        )  # fmt: skip
+    write_json(folder / "synth.json", value)
     return value
 
 
@@ -193,6 +197,11 @@ def _samples(
     return samples(build.graph, data, count, seed, progress)
 
 
-def _check_netlist(build: Build, netlist: Path, count: int, seed: int) -> dict[str, Any]:
-    """Random samples through the netlist that Yosys wrote, with Yosys' own cell models."""
-    raise NotImplementedError
+def _check_netlist(
+    build: Build, netlist: Path, work: Path, count: int, seed: int, progress: Progress
+) -> dict[str, Any]:
+    """``count`` random samples through the netlist, with stalls on both sides."""
+    with extra("sim", "synth --check"):
+        from bitrill_sim.netlist import check
+    x = random_inputs(build.graph, count, seed)
+    return check(build.graph, netlist, x, work=work, seed=seed, progress=progress).to_json()

@@ -1,0 +1,66 @@
+"""Seconds and peak memory of `bitrill compile`, each model in a process of its own.
+
+    python benchmarks/compile.py [MODEL.onnx ...]
+
+Without arguments: TFC_1W1A, if at hand, and networks of the sizes of SFC and LFC, 784-256-256-256-10
+and 784-1024-1024-1024-10, with the weights that they have before training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bitrill.cli.show import table
+from common import ROOT, default_model
+
+RECIPES = ("sfc", "lfc")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="*", type=Path)
+    models = parser.parse_args().models or [default_model("TFC_1W1A.onnx"), *map(untrained, RECIPES)]
+    rows = []
+    for model in models:
+        with tempfile.TemporaryDirectory() as folder:
+            seconds, mib, value = measured(model, folder)
+        rows.append((model.parent.name + "/" + model.name, value["nodes"], value["ii"],
+                     f"{seconds:.1f}", f"{mib:.0f}"))  # fmt: skip
+    print(table(("model", "nodes", "cycles a frame", "seconds", "peak MiB"), rows))
+    return 0
+
+
+def measured(model: Path, out: str) -> tuple[float, float, dict]:
+    """Wall seconds, peak MiB and result of one compilation."""
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "bitrill", "compile", str(model), "--out", out, "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    text = process.communicate()[0]
+    seconds = time.perf_counter() - start
+    if process.returncode:
+        sys.exit(f"{model}: {text}")
+    # the largest child so far: models come in ascending size
+    mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10
+    return seconds, mib, json.loads(text)
+
+
+def untrained(recipe: str) -> Path:
+    """A network of the recipe's size for 28x28 images, after one epoch on whatever is at hand."""
+    from bitrill import flow
+
+    out = ROOT / "build" / "bench" / recipe
+    flow.train(recipe, out=out, dataset="mnist", epochs=1, resume=True)
+    return out / "model.onnx"
+
+
+if __name__ == "__main__":
+    os.environ["OMP_NUM_THREADS"] = "1"
+    sys.exit(main())
