@@ -1,0 +1,220 @@
+"""Matrix times vector."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from bitrill.errors import SpecError
+from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
+from bitrill.ops import MatVec
+from bitrill.plan.sums import starts, sum_plan
+from ops.suite import OperatorSuite
+
+TERNARY = IntType(-1, 1)
+
+
+def matvec(
+    rows: int,
+    cols: int,
+    pe: int,
+    simd: int,
+    weight_type: IntType = BIPOLAR,
+    x: IntType = BIPOLAR,
+    *,
+    memory: str = "distributed",
+    vectors: tuple[int, ...] = (),
+    seed: int = 3,
+) -> MatVec:
+    rng = np.random.default_rng(seed)
+    return MatVec(
+        name="fc",
+        inputs=("input",),
+        operands=(Tensor((*vectors, cols), x),),
+        weights=rng.choice(weight_type.values(), (rows, cols)),
+        weight_type=weight_type,
+        impl=Impl(pe=pe, simd=simd, memory=memory),
+    )
+
+
+class TestMatVec(OperatorSuite):
+    def instances(self) -> dict[str, Operator]:
+        return {
+            # the structure, on the smallest arithmetic
+            "folded both ways": matvec(6, 8, 2, 4),
+            "block memory": matvec(6, 8, 2, 4, memory="block"),
+            "one pass": matvec(4, 8, 4, 2),
+            "one pass, block memory": matvec(4, 8, 4, 2, memory="block"),
+            "one beat": matvec(6, 7, 3, 7),
+            "one step": matvec(3, 7, 3, 7),
+            "one step, block memory": matvec(3, 7, 3, 7, memory="block"),
+            "one lane": matvec(3, 5, 1, 1),
+            "one by one": matvec(1, 1, 1, 1),
+            "short passes": matvec(12, 4, 1, 2),
+            "many vectors": matvec(4, 6, 2, 3, vectors=(3, 2)),
+            "deep sum": matvec(2, 98, 1, 49),
+            # the arithmetic
+            "bipolar, unsigned x": matvec(4, 6, 2, 3, BIPOLAR, IntType(0, 3)),
+            "bipolar, signed x": matvec(4, 6, 2, 2, BIPOLAR, IntType(-4, 3)),
+            "bipolar, one bit x": matvec(4, 6, 4, 3, BIPOLAR, IntType(0, 1)),
+            "bipolar, signed one bit x": matvec(4, 6, 2, 3, BIPOLAR, IntType(-1, 0)),
+            "ternary, bipolar x": matvec(4, 8, 2, 4, TERNARY),
+            "ternary, unsigned x": matvec(4, 8, 2, 4, TERNARY, IntType(0, 3)),
+            "ternary, signed x": matvec(4, 6, 4, 3, TERNARY, IntType(-8, 7)),
+            "int2, bipolar x": matvec(4, 6, 2, 3, IntType(-2, 1)),
+            "int4, unsigned x": matvec(4, 4, 2, 2, IntType(-7, 7), IntType(0, 15)),
+            "int4, signed x": matvec(4, 4, 2, 2, IntType(-8, 7), IntType(-8, 7)),
+            "int8, signed x": matvec(2, 4, 1, 2, IntType(-128, 127), IntType(-128, 127)),
+            "unsigned weights": matvec(4, 4, 2, 2, IntType(0, 5), IntType(-3, 2)),
+            "one weight": matvec(4, 4, 2, 2, IntType(-3, -3), IntType(-3, 2)),
+        }
+
+    def corners(self, op: Operator) -> np.ndarray:
+        """All at one end; each row's highest and lowest sum; single places."""
+        assert isinstance(op, MatVec)
+        t, n = op.x.type, op.cols
+        ends = np.array([[t.lo] * n, [t.hi] * n])
+        highest = np.where(op.weights > 0, t.hi, t.lo)[:3]
+        lowest = np.where(op.weights > 0, t.lo, t.hi)[:3]
+        single = np.where(np.eye(n, dtype=bool), t.hi, t.lo)[[0, -1]]
+        vectors = np.concatenate([ends, highest, lowest, single])
+        return np.resize(vectors, (len(vectors), *op.x.shape))
+
+    def oracle(self, op: Operator, x: list) -> list:
+        assert isinstance(op, MatVec)
+        if isinstance(x[0], list):
+            return [self.oracle(op, inner) for inner in x]
+        out = []
+        for row in op.weights.tolist():
+            if op.popcount:
+                out.append(sum(a == b for a, b in zip(row, x, strict=True)))
+            elif op.x.type.coding == "bipolar":
+                out.append(sum(w for w, b in zip(row, x, strict=True) if b == 1))
+            else:
+                out.append(sum(w * v for w, v in zip(row, x, strict=True)))
+        return out
+
+    def test_dot_products_follow_from_the_result(self, op: Operator) -> None:
+        assert isinstance(op, MatVec)
+        x = self.frames(op)
+        assert (op.dot_gain * op.eval(x) + op.dot_offset == x @ op.weights.T).all()
+
+    def test_the_range_is_reached_at_both_ends(self, op: Operator) -> None:
+        """No wider than needed (agreements in 0..cols are declared whatever the weights)."""
+        assert isinstance(op, MatVec)
+        if not op.popcount:
+            t = op.x.type
+            lo, hi = (0, 1) if t.coding == "bipolar" else (t.lo, t.hi)
+            sums = [
+                [sum(pick(w * lo, w * hi) for w in row) for row in op.weights.tolist()]
+                for pick in (min, max)
+            ]
+            assert (op.y.type.lo, op.y.type.hi) == (min(sums[0]), max(sums[1]))
+
+
+@pytest.mark.parametrize(
+    ("weight", "x"),
+    list(
+        product(
+            (BIPOLAR, TERNARY, IntType(-2, 1), IntType(0, 3), IntType(-1, 0)),
+            (BIPOLAR, IntType(0, 1), IntType(0, 5), IntType(-2, 1), IntType(-1, 0)),
+        )
+    ),
+    ids=str,
+)
+def test_planned_bits_and_starts_make_the_product(weight: IntType, x: IntType) -> None:
+    """For every weight and value of one lane, before any hardware."""
+    values = weight.values().tolist()
+    op = MatVec(
+        name="fc",
+        inputs=("input",),
+        operands=(Tensor((1,), x),),
+        weights=np.array(values)[:, None],
+        weight_type=weight,
+        impl=Impl(pe=1, simd=1),
+    )
+    results = op.eval(x.values()[:, None]).astype(int).tolist()
+    plan, start = sum_plan(op), starts(op).tolist()
+    for w, row in zip(values, range(op.rows), strict=True):
+        for v, y in zip(x.values().tolist(), results, strict=True):
+            total = start[row]
+            for p in plan.products:
+                wb = [int(weight.encode(np.array(w))) >> k & 1 for k in range(weight.bits)]
+                xb = int(x.encode(np.array(v))) >> p.x & 1
+                gates = {"xnor": 1 ^ wb[0] ^ xb, "and": wb[p.w] & xb}
+                bit = gates.get(p.gate, wb[0] & (wb[-1] ^ xb)) ^ p.inverted
+                if p.gate == "select":
+                    bit &= wb[0]
+                total += bit << p.column
+            assert (total - y[row]) % (1 << op.y.type.bits) == 0
+
+
+@pytest.mark.parametrize("simd", [*range(1, 40), 49, 64, 128, 784])
+def test_counters_keep_the_sum_and_end_in_two_rows(simd: int) -> None:
+    """Every bit is used once; weights in and out of each counter and of the whole agree."""
+    op = matvec(2, simd, 1, simd)
+    plan = sum_plan(op)
+    weight = {b: p.column for b, p in enumerate(plan.products)}
+    value = dict.fromkeys(weight, 1)  # all products 1: the greatest sum, counted symbolically
+    for counter in (c for stage in plan.stages for level in stage for c in level):
+        assert {weight[b] for b in counter.inputs} == {counter.column}
+        ones = sum(value.pop(b) for b in counter.inputs)
+        for place, b in enumerate(counter.outputs):
+            weight[b], value[b] = counter.column + place, ones >> place & 1
+    assert sorted(value) == sorted(b for c in plan.columns for b in c)
+    assert all(weight[b] == k for k, column in enumerate(plan.columns) for b in column)
+    assert max(map(len, plan.columns)) <= 2
+    assert sum(value[b] << weight[b] for b in value) == simd
+    assert plan.width == simd.bit_length()
+
+
+def test_cost_counts_the_replay_buffer_only_where_there_is_one() -> None:
+    assert matvec(4, 8, 2, 4).cost().state_bits == 16
+    assert matvec(4, 8, 4, 4).cost().state_bits == 0
+    assert matvec(4, 8, 4, 4).replace(impl=None).cost().cycles == 0
+    assert matvec(4, 8, 2, 4, TERNARY, vectors=(5,)).cost().weight_bits == 64
+    assert matvec(4, 8, 2, 4, vectors=(5,)).cost().macs == 160
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"weights": np.ones((2, 3))}, "fc: weights must hold integers, not float64"),
+        ({"weights": np.ones(4, int)}, r"weights must be a non-empty array of 2 axes, not \(4,\)"),
+        ({"weights": np.ones((0, 4), int)}, r"must be a non-empty array of 2 axes, not \(0, 4\)"),
+        ({"weights": np.ones((2, 3), int)}, "fc: weights must have 4 columns, not 3"),
+        ({"weights": np.zeros((2, 4), int)}, "fc: weights must be values of bipolar"),
+        (
+            {"weights": np.full((2, 4), 7), "weight_type": TERNARY},
+            r"fc: weights must be values of int2\[-1\.\.1\]",
+        ),
+        (
+            {
+                "weights": np.full((2, 4), 2000),
+                "weight_type": IntType(0, 2000),
+                "operands": (Tensor((4,), IntType(0, 1 << 20)),),
+            },
+            "fc: the accumulator must fit 32 bits, not ",
+        ),
+        ({"impl": Impl(pe=3, simd=1)}, r"fc: PE must divide 2 rows, not 3 \(nearest: 2\)"),
+        ({"impl": Impl(pe=0, simd=1)}, r"fc: PE must divide 2 rows, not 0 \(nearest: 1\)"),
+        (
+            {"impl": Impl(pe=1, simd=3)},
+            r"fc: SIMD must divide 4 columns, not 3 \(nearest: 2 or 4\)",
+        ),
+        (
+            {"impl": Impl(pe=1, simd=1, style="search")},
+            "fc: the style of a matvec must be 'folded', not 'search'",
+        ),
+        ({"inputs": ()}, "fc: inputs and operands must be equally many, not 0 and 1"),
+    ],
+)
+def test_refusals(changes: dict, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        matvec(2, 4, 1, 1).replace(**changes)
+
+
+def test_time_needs_a_folding() -> None:
+    with pytest.raises(SpecError, match=r"fc must be folded \(impl set\) for this, and is not"):
+        matvec(2, 4, 1, 1).replace(impl=None).schedule()
