@@ -96,7 +96,7 @@ def _search(
     ranking = Ranking(scale, offset, x.values())
     unit = _largest(scale)
     ratio = np.array([to_float(v / unit) if sign(unit) else 0.0 for v in scale])
-    linear = min(LINEAR, EFFORT // max(len(scale) * x.n_values, len(scale) ** 2))
+    linear = min(LINEAR, EFFORT // max(len(scale) * x.n_values, len(scale) ** 3))
     multiplier = 1
     while multiplier * max(abs(x.lo), abs(x.hi)) < SCORE_LIMIT:
         gain = np.rint(ratio * multiplier).astype(np.int64)
