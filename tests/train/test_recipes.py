@@ -39,7 +39,7 @@ def test_all_reasons_come_at_once():
 
 def test_defaults_follow_the_data_set():
     assert Options(recipe="tfc").to_json() == {
-        "recipe": "tfc", "weights": "binary", "acts": 1, "dataset": "digits", "epochs": 60,
+        "recipe": "tfc", "weights": "binary", "acts": 1, "dataset": "digits", "epochs": 40,
         "seed": 0, "mean": 0.5, "std": 0.5,
     }  # fmt: skip
     assert Options(recipe="lfc", dataset="mnist").n_epochs <= 15

@@ -125,23 +125,61 @@ def _root(x: Fraction) -> Fraction:
     return Fraction(isqrt((x.numerator << (2 * _ROOT_BITS)) // x.denominator), 1 << _ROOT_BITS)
 
 
+class _Sum:
+    """Adds products of Fractions as integers, one sum a denominator: gcd only at the end."""
+
+    def __init__(self) -> None:
+        self._parts: dict[int, int] = {}
+
+    def add(self, a: Fraction, b: Fraction) -> None:
+        d = a.denominator * b.denominator
+        self._parts[d] = self._parts.get(d, 0) + a.numerator * b.numerator
+
+    def add_size(self, a: Fraction, b: Fraction) -> None:
+        d = a.denominator * b.denominator
+        self._parts[d] = self._parts.get(d, 0) + abs(a.numerator * b.numerator)
+
+    @property
+    def total(self) -> Fraction:
+        """The sum."""
+        return sum((Fraction(n, d) for d, n in self._parts.items()), Fraction(0))
+
+    def is_grid(self, size: Fraction) -> bool:
+        """Whether all terms are multiples of a power of two, and ``size`` below 2**24 of it."""
+        finest = max(self._parts, default=1)
+        return all(d & (d - 1) == 0 for d in self._parts) and size * finest < 1 << 24
+
+
 def dot(terms: Iterable[tuple[Value, Value]], *, more: Iterable[Value] = ()) -> Value:
     """``sum(a * b) + sum(more)`` in any order: n terms round at most n times each.
 
     Where all terms are multiples of one power of two, and their sizes sum to less than 2**24 of
     it, no order of additions rounds at all: integers, in short.
     """
-    lo = hi = err = size = Fraction(0)
+    lo, hi, err, size = _Sum(), _Sum(), _Sum(), _Sum()
     n = 0
-    grid = 1
-    for low, high, e in (*(_product(a, b) for a, b in terms), *((m.lo, m.hi, m.err) for m in more)):
-        lo, hi, err = lo + low, hi + high, err + e
-        size += max(abs(low), abs(high)) + e
-        grid = max(grid, low.denominator)
+    for a, b in (*terms, *((m, _ONE) for m in more)):
         n += 1
-    if err == 0 and lo == hi and grid & (grid - 1) == 0 and size * grid < 1 << 24:
-        return Value(lo, hi)
-    return Value(lo, hi, err + gamma(n) * size + n * TINY)
+        if a.lo is a.hi and b.lo is b.hi:
+            lo.add(a.lo, b.lo)
+            hi.add(a.lo, b.lo)
+            size.add_size(a.lo, b.lo)
+        else:
+            low, high, _ = _product(a, b)
+            lo.add(low, _ONE.lo)
+            hi.add(high, _ONE.lo)
+            size.add(max(abs(low), abs(high)), _ONE.lo)
+        if a.err or b.err:
+            err.add(a.size, b.err)
+            err.add(b.size, a.err)
+            err.add(a.err, b.err)
+    low, high, carried = lo.total, hi.total, err.total
+    if carried == 0 and low == high and lo.is_grid(size.total):
+        return Value(low, low)
+    return Value(low, high, carried + gamma(n) * (size.total + carried) + n * TINY)
+
+
+_ONE = Value.of(1)
 
 
 def maximum(values: Iterable[Value]) -> Value:

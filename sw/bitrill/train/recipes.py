@@ -16,8 +16,8 @@ WIDTHS = {"tfc": 64, "sfc": 256, "lfc": 1024}
 WEIGHTS = ("binary", "ternary", "int4")
 ACTS = (1, 2, 4)
 
-_EPOCHS = {"digits": 60, "mnist": 15, "fashion": 15}
-_BATCH = {"digits": 32, "mnist": 100, "fashion": 100}
+_EPOCHS = {"digits": 40, "mnist": 15, "fashion": 15}
+_BATCH = {"digits": 64, "mnist": 100, "fashion": 100}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,8 +37,15 @@ class Scalars:
     ):
         self._makers = {o: n for n in nodes for o in n.output if o not in cuts}
         self._arrays, self._leaf = arrays, leaf
+        self._known: dict[tuple[str, Index], Value] = {}
 
     def __call__(self, tensor: str, index: Index) -> Value:
+        value = self._known.get((tensor, index))
+        if value is None:
+            value = self._known[tensor, index] = self._find(tensor, index)
+        return value
+
+    def _find(self, tensor: str, index: Index) -> Value:
         node = self._makers.get(tensor)
         if node is None:
             return self._leaf(tensor, index)
