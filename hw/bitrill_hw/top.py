@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from amaranth import *
 from amaranth.lib import wiring
@@ -87,8 +88,9 @@ class Top(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.domains.sync = sync = ClockDomain("sync")
-        sync.clk = self.aclk
-        m.d.comb += sync.rst.eq(~self.aresetn)
+        reset = Signal()
+        sync.clk, sync.rst = self.aclk, reset
+        m.d.comb += reset.eq(~self.aresetn)
 
         check = FrameCheck(self.input_bits, self.graph.nodes[0].beats_in)
         gate = FrameGate(self.output_bits, self.graph[self.graph.output].beats_out)
@@ -125,7 +127,7 @@ class Top(wiring.Component):
         fifos = {INPUT: Fifo(self.input_bits, self.graph.depths[INPUT])}
         add(f"fifo_{INPUT}", fifos[INPUT])
         for node in self.graph.nodes:
-            core = component(node)
+            core: Any = component(node)
             m.submodules[node.name] = core
             for edge in node.inputs:
                 connect(m, fifos[edge].o, core.i)
