@@ -40,18 +40,16 @@ class Builder:
         self.batch_is_free = batch is None
         self.nodes: list[Operator] = []
         self.edges: dict[str, Tensor] = {}
-        self.labels: dict[str, str] = {INPUT: "the model's input"}
         self.input_function: Function | None = None
         self.input_quantizer: InputQuantizer | None = None
         self.names = Names()
         self.names.legal(INPUT)
         self.work = Work()
 
-    def add(self, node: Operator, label: str) -> None:
+    def add(self, node: Operator) -> None:
         """A new node; its edge has its name."""
         self.nodes.append(node)
         self.edges[node.name] = node.y
-        self.labels[node.name] = label
 
     def quantize(self, data: Data, quantizer: Quantizer, node: Node) -> str:
         """The edge of ``quantizer(data)``: of a new node, or of the input's own quantizer."""
@@ -62,7 +60,7 @@ class Builder:
         name = self.names.legal(node.name or f"{node.op}_{node.index}")
         x = self.edges[data.edge]
         activation = Activation(name=name, inputs=(data.edge,), operands=(x,), function=function)
-        self.add(activation, str(node))
+        self.add(activation)
         return name
 
     def _quantize_input(self, function: Function, data: Data) -> None:

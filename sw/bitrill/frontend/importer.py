@@ -143,8 +143,6 @@ class _Walk:
                     self.values[tensor] = result if i == 0 else Unknown()
         sink = None if self.reasons else self._sink()
         nodes = self._reachable(sink) if sink else []
-        if sink:
-            self._check_readers(nodes, sink)
         if self.reasons or sink is None:
             more = len(self.reasons) - limits.REASONS
             tail = [f"and {more} more"] if more > 0 else []
@@ -236,18 +234,3 @@ class _Walk:
                 kept.append(node)
                 wanted.update(node.inputs)
         return kept[::-1]
-
-    def _check_readers(self, nodes: list[Operator], sink: Sink) -> None:
-        readers: dict[str, list[str]] = {}
-        for node in nodes:
-            for edge in node.inputs:
-                readers.setdefault(edge, []).append(self.builder.labels[node.name])
-        readers.setdefault(sink.edge, []).append("the model's output")
-        if INPUT not in readers:
-            self.reasons.append("the output must depend on the model's input")
-        for edge, who in readers.items():
-            if len(who) > 1:
-                self.reasons.append(
-                    f"what {self.builder.labels[edge]} gives must be read once; branches are not"
-                    f" accepted, and it is read by {' and '.join(who[:4])}"
-                )

@@ -81,7 +81,7 @@ def _dense(call: Call, weights: Known, *, transposed: bool) -> Data:
         name=call.name(), inputs=(x.edge,), operands=(call.builder.edges[x.edge],),
         weights=w, weight_type=weights.type,
     )  # fmt: skip
-    call.builder.add(node, str(call.node))
+    call.builder.add(node)
     dot = Affine((Fraction(node.dot_gain),), compact([Fraction(int(o)) for o in node.dot_offset]))
     out = Data(node.name, node.y.type, (len(w),))
     for step in (dot, Affine(real_x.scale, _offset_sums(w, real_x.offset, call)), Affine(rows)):
@@ -159,8 +159,11 @@ def arithmetic(call: Call) -> Known:
 
 def _fold(call: Call, a: Const | Quantized, b: Const | Quantized) -> Known:
     """Two constants: int64 as ONNX computes them, all else exactly."""
-    if isinstance(a, Quantized) and isinstance(b, Const) and b.array.size == 1:
-        return _rescaled(call, a)
+    for one, other, index in ((a, b, 1), (b, a, 0)):
+        single = isinstance(other, Const) and other.array.size == 1
+        scales = call.node.op == "Mul" or (call.node.op == "Div" and index == 1)
+        if isinstance(one, Quantized) and single and scales:
+            return _rescaled(call, one, index)
     whole = all(isinstance(v, Const) and v.array.dtype == np.int64 for v in (a, b))
     left, right = call.exact(0, "its operand"), call.exact(1, "its operand")
     try:
@@ -185,12 +188,10 @@ def _fold(call: Call, a: Const | Quantized, b: Const | Quantized) -> Known:
     return Const(out)
 
 
-def _rescaled(call: Call, weights: Quantized) -> Quantized:
-    """A quantized constant times or over a single number: its integers stay."""
-    op, factor = call.node.op, call.number(1, "its constant")
-    if op not in ("Mul", "Div"):
-        raise RefusedError("a quantized constant must only be multiplied or divided")
-    scale = weights.scale * (_reciprocal(factor) if op == "Div" else factor)
+def _rescaled(call: Call, weights: Quantized, index: int) -> Quantized:
+    """A quantized constant times or over a single number, input ``index``: its integers stay."""
+    factor = call.number(index, "its constant")
+    scale = weights.scale * (_reciprocal(factor) if call.node.op == "Div" else factor)
     check_exact(scale.reshape(-1).tolist())
     return Quantized(weights.integers, scale, weights.type)
 
@@ -202,6 +203,8 @@ def negate(call: Call) -> Known:
     if isinstance(value, Quantized):
         return Quantized(value.integers, as_objects(-value.scale, value.scale.shape), value.type)
     if value.array.dtype == np.int64:
+        if (value.array == np.iinfo(np.int64).min).any():
+            raise RefusedError("integers must fit 64 bits")
         return Const(-call.integers(0, "its operand"))
     array = call.exact(0, "its operand")
     return Const(as_objects(-array, array.shape))

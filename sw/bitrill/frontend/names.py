@@ -71,6 +71,11 @@ def legal(wanted: str, *, fallback: str = "node") -> str:
     return f"{name}_0" if name in _RESERVED else name
 
 
+def text(value: str | bytes) -> str:
+    """A string field: protobuf gives bytes where they are no UTF-8 (`UnicodeDecodeError` then)."""
+    return value.decode() if isinstance(value, bytes) else value
+
+
 def shown(name: str) -> str:
     """A name from a file as messages show it: quoted, printable, at most 60 characters."""
     text = name if len(name) <= 60 else f"{name[:57]}..."

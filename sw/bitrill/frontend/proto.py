@@ -15,7 +15,7 @@ from ..errors import StorageError, ToolError, UnsupportedError
 from ..storage import read_bytes
 from . import limits
 from .model import Model, Node
-from .names import shown
+from .names import shown, text
 from .structure import check_structure, needed_nodes
 from .tensors import TensorReader
 from .wire import count_messages
@@ -97,8 +97,8 @@ class _Parser:
         opset, reasons = self._versions()
         constants = self._constants()
         nodes = tuple(self._node(i, n) for i, n in enumerate(self.graph.node))
-        inputs = [i for i in self.graph.input if i.name not in constants]
-        outputs = [o.name for o in self.graph.output]
+        inputs = [i for i in self.graph.input if text(i.name) not in constants]
+        outputs = [text(o.name) for o in self.graph.output]
         faults = check_structure(nodes, [i.name for i in inputs], set(constants), outputs)
         if len(inputs) != 1:
             given = ", ".join(shown(i.name) for i in inputs[:8]) or "none"
@@ -154,7 +154,7 @@ class _Parser:
     def _constants(self) -> dict[str, Any]:
         constants: dict[str, Any] = {}
         for tensor in self.graph.initializer:
-            if not tensor.name:
+            if not text(tensor.name):
                 raise self.fail("an initializer has no name")
             if tensor.name in constants:
                 raise self.fail(f"two initializers are named {shown(tensor.name)}")
@@ -189,14 +189,14 @@ class _Parser:
 
     def _node(self, index: int, proto: Any) -> Node:
         attributes: dict[str, Any] = {}
-        label = f"node {index} ({shown(proto.op_type)})"
+        label = f"node {index} ({shown(text(proto.op_type))})"
         for a in proto.attribute:
-            if a.name in attributes:
+            if text(a.name) in attributes:
                 raise self.fail(f"{label}: attribute {shown(a.name)} is given twice")
             attributes[a.name] = self._attribute(a, f"{label}: attribute {shown(a.name)}")
         return Node(
-            index, proto.name, proto.op_type, proto.domain, tuple(proto.input),
-            tuple(proto.output), attributes,
+            index, text(proto.name), text(proto.op_type), text(proto.domain),
+            tuple(map(text, proto.input)), tuple(map(text, proto.output)), attributes,
         )  # fmt: skip
 
     def _attribute(self, a: Any, what: str) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import UnsupportedError
 from . import limits
 from .external import read_external
-from .names import shown
+from .names import shown, text
 
 _FIELDS = {
     "FLOAT": "float_data", "DOUBLE": "double_data", "FLOAT16": "int32_data", "INT8": "int32_data",
@@ -79,7 +79,7 @@ class TensorReader:
                 raise UnsupportedError(
                     f"{what}: external data must have at most {limits.FILE_BYTES} bytes together"
                 )
-            entries = {e.key: e.value for e in tensor.external_data}
+            entries = {text(e.key): text(e.value) for e in tensor.external_data}
             raw = read_external(self.folder, entries, tensor=name, n_bytes=n * dtype.itemsize)
             return np.frombuffer(raw, dtype.newbyteorder("<"))
         if tensor.HasField("raw_data"):

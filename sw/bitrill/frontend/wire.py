@@ -11,9 +11,12 @@ from . import limits
 
 # number of the field -> message it holds, as in onnx.proto (Apache-2.0), for those entered
 _MESSAGES: dict[str, dict[int, str]] = {
-    "Model": {7: "Graph", 8: "Leaf", 14: "Leaf", 20: "Leaf", 25: "Graph", 26: "Leaf"},
+    "Model": {7: "Graph", 8: "Leaf", 14: "Leaf", 20: "Training", 25: "Function",
+              26: "Leaf"},
     "Graph": {1: "Node", 2: "Leaf", 5: "Tensor", 11: "Value", 12: "Value", 13: "Value",
               14: "Leaf", 15: "Leaf", 16: "Leaf"},
+    "Function": {4: "Text", 5: "Text", 7: "Node", 9: "Leaf", 11: "Attribute", 12: "Value"},
+    "Training": {1: "Graph", 2: "Graph", 3: "Leaf", 4: "Leaf"},
     "Node": {1: "Text", 2: "Text", 5: "Attribute", 9: "Leaf"},
     "Attribute": {5: "Tensor", 6: "Graph", 9: "Text", 10: "Tensor", 11: "Graph", 14: "Type",
                   15: "Type", 22: "Leaf", 23: "Leaf"},
