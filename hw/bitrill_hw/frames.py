@@ -66,7 +66,7 @@ class FrameCheck(wiring.Component):
         ]
         short, long = Signal(), Signal()
         m.d.comb += [
-            short.eq(moves & ~filling & self.last & ~final),
+            short.eq(moves & self.last & ~final),
             long.eq(moves & ~filling & ~self.last & final),
         ]
         with m.If(short | long):

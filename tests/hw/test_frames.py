@@ -233,3 +233,33 @@ def test_a_full_verdict_queue_stalls_the_last_beat_only():
     moves = drive(dut, give, see, 6, 6, stall, ready=dut.o.ready, beside=late)
     assert moves.accepted == moves.taken == [0, 1, 9, 10, 11, 12]
     assert moves.values == list(range(6))
+
+
+def gated(bad: int, known_at: int, stall: Stall) -> Moves:
+    """Three beats offered from cycle 0 on; their verdict from ``known_at`` on."""
+    gate = FrameGate(BITS, 3)
+
+    def give(ctx, k):
+        ctx.set(gate.i.valid, k is not None)
+        ctx.set(gate.i.payload, k or 0)
+
+    async def judge(ctx):
+        ctx.set(gate.verdict.payload, 1 - bad)  # not valid yet: nothing may depend on it
+        await ctx.tick().repeat(known_at)
+        ctx.set(gate.verdict.payload, bad)
+        ctx.set(gate.verdict.valid, 1)
+
+    see = (gate.i.ready, gate.o.valid, gate.o.payload, gate.last)
+    n_out = 0 if bad else 3
+    return drive(gate, give, see, 3, n_out, stall, ready=gate.o.ready, beside=judge, linger=5)
+
+
+def test_a_beat_waits_for_its_verdict():
+    moves = gated(0, 4, Stall("free", [0] * 3, []))
+    assert moves.accepted == moves.taken == [4, 5, 6]
+    assert moves.values == [(0, 0), (1, 0), (2, 1)]
+    assert gated(1, 4, Stall("free", [0] * 3, [])).taken == []
+
+
+def test_a_bad_frame_does_not_wait_for_the_sink():
+    assert gated(1, 1, Stall("no sink", [0] * 3, [False] * 50)).accepted == [1, 2, 3]
