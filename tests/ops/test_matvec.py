@@ -55,12 +55,13 @@ class TestMatVec(OperatorSuite):
             "many vectors": matvec(4, 6, 2, 3, vectors=(3, 2)),
             "deep sum": matvec(2, 98, 1, 49),
             # the arithmetic
-            "bipolar, unsigned x": matvec(4, 6, 2, 3, BIPOLAR, IntType(0, 3)),
-            "bipolar, signed x": matvec(4, 6, 2, 2, BIPOLAR, IntType(-4, 3)),
+            "bipolar, unsigned x": matvec(6, 6, 1, 3, BIPOLAR, IntType(0, 3)),
+            "bipolar, signed x": matvec(6, 6, 2, 2, BIPOLAR, IntType(-4, 3)),
+            "bipolar, one beat": matvec(6, 3, 1, 3, BIPOLAR, IntType(0, 3)),
             "bipolar, one bit x": matvec(4, 6, 4, 3, BIPOLAR, IntType(0, 1)),
             "bipolar, signed one bit x": matvec(4, 6, 2, 3, BIPOLAR, IntType(-1, 0)),
             "ternary, bipolar x": matvec(4, 8, 2, 4, TERNARY),
-            "ternary, unsigned x": matvec(4, 8, 2, 4, TERNARY, IntType(0, 3)),
+            "ternary, unsigned x": matvec(8, 8, 2, 4, TERNARY, IntType(0, 3)),
             "ternary, signed x": matvec(4, 6, 4, 3, TERNARY, IntType(-8, 7)),
             "int2, bipolar x": matvec(4, 6, 2, 3, IntType(-2, 1)),
             "int4, unsigned x": matvec(4, 4, 2, 2, IntType(-7, 7), IntType(0, 15)),
@@ -99,6 +100,12 @@ class TestMatVec(OperatorSuite):
         assert isinstance(op, MatVec)
         x = self.frames(op)
         assert (op.dot_gain * op.eval(x) + op.dot_offset == x @ op.weights.T).all()
+
+    def test_rows_start_differently_somewhere(self) -> None:
+        """Else a table of starts would be a constant, and its address untested."""
+        ops = [op for op in self.instances().values() if isinstance(op, MatVec)]
+        tables = [starts(op).reshape(op.passes, -1) for op in ops]
+        assert sum(bool((t != t[0]).any()) for t in tables) >= 3
 
     def test_the_range_is_reached_at_both_ends(self, op: Operator) -> None:
         """No wider than needed (agreements in 0..cols are declared whatever the weights)."""

@@ -1,0 +1,208 @@
+"""Faults planted in the hardware, one at a time: the suite's check must kill each of them.
+
+A mutant is a copy of the package with one piece of its source replaced; it must still build, and
+give wrong bits or wrong cycles on the frames of the operator's own tests.
+"""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from bitrill.ir import BIPOLAR, IntType, Operator, Schedule
+from ops.suite import OperatorSuite, check
+from ops.test_argmax import TestArgMax as ArgMaxSuite
+from ops.test_argmax import argmax
+from ops.test_convert import TestConvert as ConvertSuite
+from ops.test_convert import convert
+from ops.test_matvec import TERNARY, matvec
+from ops.test_matvec import TestMatVec as MatVecSuite
+from ops.test_threshold import TestThreshold as ThresholdSuite
+from ops.test_threshold import threshold
+from support import ROOT
+
+SUITES = {
+    "argmax": ArgMaxSuite,
+    "convert": ConvertSuite,
+    "matvec": MatVecSuite,
+    "threshold": ThresholdSuite,
+}
+
+U = IntType(0, 12)
+FOLDED = matvec(6, 8, 2, 4)
+MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
+    # name: operator, file, piece of source, what stands there instead
+    "flipped comparison": (
+        threshold(U, BIPOLAR, 2), "ops/threshold.py", "return x >= limit", "return x > limit",
+    ),
+    "polarity of a bit lost": (
+        threshold(U, BIPOLAR, 2, inverted=(1,)), "ops/threshold.py", "(n ^ flip)[0]", "n[0]",
+    ),
+    "polarity of a count lost": (
+        threshold(U, IntType(0, 3), 2, inverted=(1,)), "ops/threshold.py",
+        "Mux(flip, op.out.lo + op.levels - n, up)", "up",
+    ),
+    "a comparison left out of the count": (
+        threshold(U, IntType(0, 3), 2), "ops/threshold.py",
+        "passed[(1 << j) - 1 :: 1 << j]", "passed[(1 << j) - 1 :: 2 << j]",
+    ),
+    "search bits in the wrong order": (
+        threshold(U, IntType(0, 7), 2, "search"), "ops/threshold.py",
+        "Cat(*reversed(found[p]), turn)", "Cat(*found[p], turn)",
+    ),
+    "index off by one": (
+        threshold(U, BIPOLAR, 2), "ops/threshold.py", "turn == turns - 1", "turn == turns - 2",
+    ),
+    "lost carry of an adder": (
+        FOLDED, "arith/sums.py", "(a & b) | (c & (a ^ b))", "a & b",
+    ),
+    "lost carry of the last chain": (
+        FOLDED, "arith/sums.py", "Cat(*below, above)", "Cat(*below, above[:-2])",
+    ),
+    "zero weights counted": (
+        matvec(4, 6, 2, 3, TERNARY, IntType(0, 3)), "arith/sums.py",
+        "else w[0] & (w[1] ^ x)", "else w[1] ^ x",
+    ),
+    "missing register": (
+        matvec(6, 8, 2, 4, memory="block"), "ops/matvec.py",
+        'pipe.delay(steps.x, "x", first=2, last=op.read_stages)', "steps.x",
+    ),
+    "missing register of a flag": (
+        FOLDED, "ops/matvec.py",
+        'pipe.delay(steps.first, "first", first=1', 'pipe.delay(steps.first, "first", first=2',
+    ),
+    "accumulator never restarted": (
+        FOLDED, "ops/matvec.py", "Mux(first, start, total)", "total",
+    ),
+    "accumulator takes bubbles": (
+        FOLDED, "ops/matvec.py", "pipe.enters(end)", "pipe.load[end]",
+    ),
+    "start of another row": (
+        matvec(6, 3, 1, 3, BIPOLAR, IntType(0, 3)), "ops/matvec.py",
+        'pipe.delay(turn, "turn", first=1', 'pipe.delay(turn, "turn", first=at',
+    ),
+    "stall ignored by one stage": (
+        FOLDED, "elastic.py",
+        "with self.m.If(self.load[stage]):", "with self.m.If(self.load[stage] | (stage == 2)):",
+    ),
+    "bubbles kept": (
+        FOLDED, "elastic.py", "~self.valid[s] | self.load[s + 1]", "self.load[s + 1]",
+    ),
+    "memory read on while stalled": (
+        FOLDED, "tables.py", "port.en.eq(pipe.load[stage])", "port.en.eq(1)",
+    ),
+    "replay buffer read on while stalled": (
+        FOLDED, "steps.py", "read.en.eq(self.ready)", "read.en.eq(1)",
+    ),
+    "replay buffer overwritten early": (
+        FOLDED, "steps.py", "fires & last_turn, fires", "fires & (self.turn == 0), fires",
+    ),
+    "replay buffer of one beat less": (
+        FOLDED, "steps.py", "held != 2 * self.beats", "held != 2 * self.beats - 1",
+    ),
+    "step before its beat": (
+        FOLDED, "steps.py", "(self.turn != 0) | (unread != 0)", "C(1)",
+    ),
+    "tie broken wrong": (
+        argmax(U, 4), "ops/argmax.py", "score > other", "score >= other",
+    ),
+    "indices overwritten": (
+        argmax(U, 4, 4), "ops/argmax.py",
+        "inserts = pipe.valid[before] & (free | ~last)", "inserts = pipe.valid[before]",
+    ),
+    "places not cleared": (
+        argmax(U, 4, 2), "ops/argmax.py", "Mux(ends, 0, Cat(C(1, 1), taken))", "C(-1, 4)",
+    ),
+    "lanes in the wrong order": (
+        convert(24, 4, 6), "ops/convert.py", "self.o.payload.eq(shift)",
+        "self.o.payload.eq(Cat(*reversed(shift[: self.op.lanes_out])))",
+    ),
+    "converter accepts too little": (
+        convert(24, 4, 6), "ops/convert.py", "kept <= capacity - units_in", "kept < 1",
+    ),
+    "converter gives too early": (
+        convert(24, 4, 6), "ops/convert.py", "held >= units_out", "held >= units_out - 1",
+    ),
+}  # fmt: skip
+
+
+@contextmanager
+def copied(folder: Path, file: str = "", piece: str = "", instead: str = "") -> Iterator:
+    """``bitrill_hw.build`` of a copy of the package with one piece replaced."""
+    shutil.copytree(
+        ROOT / "hw/bitrill_hw", folder / "bitrill_hw", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    if file:
+        path = folder / "bitrill_hw" / file
+        source = path.read_text()
+        assert source.count(piece) == 1, f"{file} must hold {piece!r} once"
+        path.write_text(source.replace(piece, instead))
+    kept = {n: m for n, m in sys.modules.items() if n.split(".")[0] == "bitrill_hw"}
+    for name in kept:
+        del sys.modules[name]
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        build = importlib.import_module("bitrill_hw.build")
+        assert Path(build.__file__ or "").is_relative_to(folder)
+        yield build
+    finally:
+        sys.path.remove(str(folder))
+        for name in [n for n in sys.modules if n.split(".")[0] == "bitrill_hw"]:
+            del sys.modules[name]
+        sys.modules.update(kept)
+
+
+def is_killed(op: Operator, build) -> bool:
+    suite: OperatorSuite = SUITES[op.kind]()
+    try:
+        for stall in ("blocked", "random", "free", "starved", "bursty"):
+            check(op, build.component(op), suite.frames(op), stall)
+    except AssertionError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_planted_fault_is_found(name: str, tmp_path: Path) -> None:
+    op, *change = MUTANTS[name]
+    with copied(tmp_path, *change) as build:
+        assert is_killed(op, build)
+
+
+@pytest.mark.parametrize("op", {id(m[0]): m[0] for m in MUTANTS.values()}.values(), ids=str)
+def test_no_fault_no_finding(op: Operator, tmp_path: Path) -> None:
+    with copied(tmp_path) as build:
+        assert not is_killed(op, build)
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        FOLDED,
+        matvec(4, 8, 4, 4),
+        matvec(12, 4, 1, 2),
+        threshold(U, BIPOLAR, 2),
+        convert(24, 4, 6),
+        argmax(U, 4, 4),
+    ],
+    ids=lambda op: f"{op.kind} {op.impl.pe} {op.impl.simd}",
+)
+def test_every_rule_of_a_schedule_is_needed(
+    op: Operator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without any one of them the least times are not those of the hardware, under some stall."""
+    schedule = op.schedule()
+    needed = []
+    with copied(tmp_path) as build:
+        for left_out in schedule.rules:
+            rules = tuple(r for r in schedule.rules if r is not left_out)
+            less = Schedule(schedule.n_in, schedule.n_step, schedule.n_out, rules)
+            monkeypatch.setattr(type(op), "schedule", lambda _, less=less: less)
+            needed.append(is_killed(op, build))
+    assert all(needed), needed
