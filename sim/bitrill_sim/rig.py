@@ -53,7 +53,7 @@ class Rig:
         *,
         seed: int = 0,
         wave: Path | None = None,
-        wave_cycles: tuple[int, int] | None = None,
+        wave_from: int = -(1 << 40),
     ) -> Iterator[Capture]:
         """``frames`` ``[N, *shape]`` through the design; what was recorded lasts for the block.
 
@@ -68,9 +68,8 @@ class Rig:
         job = Job(
             folder=folder, i=self.i, o=self.o, frames=len(frames), source=source, sink=sink,
             patience=patience(self.cycles, source, sink), seed=seed, wave=wave,
+            wave_from=wave_from,
         )  # fmt: skip
-        if wave_cycles is not None:
-            job = replace(job, wave_cycles=wave_cycles)
         try:
             job.write(pieces(frames, self.i.tensor.size))
             capture = self._simulate(job)
