@@ -141,7 +141,7 @@ class Sink:
         if not self.scale:
             return y.astype(np.float64)
         scale, offset = self._floats
-        return (y.reshape(len(y), -1, self.tensor.channels) * scale + offset).reshape(y.shape)
+        return (y.reshape(-1, self.tensor.channels) * scale + offset).reshape(y.shape)
 
     def __str__(self) -> str:
         meaning = "scaled" if self.scale else "decisions"
