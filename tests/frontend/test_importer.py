@@ -338,11 +338,11 @@ def test_an_output_that_nothing_reads_is_no_matter(tmp_path: Path) -> None:
     check(net, net.nodes[-1].output[0], tmp_path)
     net.node("Add", "mask", out)
     with pytest.raises(
-        UnsupportedError, match="Dropout node .* it must give one tensor, its first"
+        UnsupportedError, match=r"Dropout node .* it must give one tensor, its first"
     ):
         imported(net.proto(net.nodes[-1].output[0]), tmp_path)
     net, out = small()
     (norm,) = [n for n in net.nodes if n.op_type == "BatchNormalization"]
     norm.output.append("running_mean")
-    with pytest.raises(UnsupportedError, match="BatchN.* node .* it must give one tensor"):
+    with pytest.raises(UnsupportedError, match=r"BatchN.* node .* it must give one tensor"):
         imported(net.proto(out), tmp_path)
