@@ -18,7 +18,12 @@ N = 40
 
 
 def run(
-    graph: Graph, dut: Dut, work: Path, *faults: str, engine: Engine = "verilator", **options: object
+    graph: Graph,
+    dut: Dut,
+    work: Path,
+    *faults: str,
+    engine: Engine = "verilator",
+    **options: object,
 ) -> Report:
     dut = dataclasses.replace(dut, plusargs=tuple(f"+{f}" for f in faults))
     given = {"stall": 0.5, "cycles": False, **options}
