@@ -13,6 +13,7 @@ from amaranth import *
 from bitrill.plan.sums import Product, SumPlan
 
 from ..elastic import Elastic
+from ..tables import split
 
 
 def lane_sums(
@@ -23,8 +24,8 @@ def lane_sums(
     ``weights``: a word of ``[lane][plane][pe]`` bits, ``x``: of ``[lane][plane]``, low first.
     """
     lanes = 1 + max(p.lane for p in plan.products)
-    w_planes = _split(m, weights, pe, "weight")
-    x_planes = _split(m, x, 1, "x")
+    w_planes = split(m, weights, pe, "weight")
+    x_planes = split(m, x, 1, "x")
     w_bits, x_bits = len(w_planes) // lanes, len(x_planes) // lanes
     bits: dict[int, Value] = {}
     for b, p in enumerate(plan.products):
@@ -48,13 +49,6 @@ def lane_sums(
         return rows
     last = stage + len(plan.stages) - 1
     return [pipe.register(last, row, f"sum{p}") for p, row in enumerate(rows)]
-
-
-def _split(m: Module, word: Value, width: int, name: str) -> list[Signal]:
-    """The parts of ``word``, low first; signals, since slices of wide words take Amaranth long."""
-    parts = [Signal(width, name=f"{name}{k}") for k in range(len(word) // width)]
-    m.d.comb += Cat(parts).eq(word)
-    return parts
 
 
 def gate(p: Product, w: list[Value], x: Value) -> Value:
