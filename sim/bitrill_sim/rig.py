@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from bitrill.errors import SpecError, StorageError
+from bitrill.errors import SpecError, StorageError, ToolError
 
 from . import cocotb_sim, verilator
 from .job import Capture, Job, Progress, Stream, patience, pieces, silent
@@ -57,7 +57,7 @@ class Rig:
     ) -> Iterator[Capture]:
         """``frames`` ``[N, *shape]`` through the design; what was recorded lasts for the block.
 
-        A run that fails leaves its folder, with its logs.
+        A tool that fails leaves its log in the run's folder.
         """
         source, sink = schedules
         try:
@@ -73,8 +73,9 @@ class Rig:
         try:
             job.write(pieces(frames, self.i.tensor.size))
             capture = self._simulate(job)
-        except KeyboardInterrupt:
-            shutil.rmtree(folder, ignore_errors=True)
+        except BaseException as error:
+            if not (isinstance(error, ToolError) and "log" in error.details):
+                shutil.rmtree(folder, ignore_errors=True)
             raise
         try:
             yield capture
