@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from bitrill.ir import BIPOLAR, IntType, Operator
 from bitrill_hw.build import component
-
 from ops.suite import STALLS, check
 from ops.test_argmax import argmax
 from ops.test_convert import convert
