@@ -102,6 +102,10 @@ def test_an_error_that_is_there_is_carried():
     for value in (shaky + Value.of(1), -shaky, shaky * Value.of(1), shaky / Value.of(1)):
         assert value.err >= Fraction(1, 100)
     assert (Value.of(1) / shaky).err >= Fraction(1, 100)
+    for pair in ((shaky, Value.of(3)), (Value.of(3), shaky)):
+        assert dot([pair]).err >= (pair[0] * pair[1]).err >= Fraction(3, 100)
+    assert dot([], more=[shaky]).err >= Fraction(1, 100)
+    assert (Value.of(3) / shaky).err >= Fraction(3, 100)
     assert maximum([shaky, Value.of(0)]).err == Fraction(1, 100)
     assert shaky.clip(Fraction(0), None).err == Fraction(1, 100)
     assert shaky.sqrt().err >= Fraction(1, 200)

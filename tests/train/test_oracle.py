@@ -15,7 +15,9 @@ from bitrill.errors import MismatchError, SpecError, UnsupportedError
 from bitrill.frontend import load_model
 from bitrill.ops import Threshold
 from bitrill.pipeline import to_integer
+from bitrill.real import ROUNDINGS
 from bitrill.train import datasets
+from bitrill.train.bounds import Value
 from bitrill.train.executor import Network
 from bitrill.train.oracle import Side, compare, golden_side
 from onnx import TensorProto, helper, numpy_helper
@@ -158,6 +160,30 @@ def test_what_cannot_be_judged_is_no_proof():
 
     with pytest.raises(MismatchError, match=r"it cannot be judged through Erf \(erf\)"):
         compare(n, X, side(n, up))
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+@pytest.mark.parametrize(
+    ("signed", "narrow", "span"),
+    [(1, 0, (-8, 7)), (1, 1, (-7, 7)), (0, 0, (0, 15)), (0, 1, (0, 14))],
+)
+def test_quantizers_decide_as_qonnx_does(
+    rounding: str, signed: int, narrow: int, span: tuple[int, int]
+):
+    """On quarters, where nothing rounds but the quantizer itself."""
+    nodes = [
+        quant("x", "q", scale="half", signed=signed, narrow=narrow, rounding_mode=rounding),
+        helper.make_node("Neg", ["q"], ["y"]),
+    ]
+    n = network(nodes, {"half": 0.5, "zero": 0, "four": 4}, (161,))
+    x = np.arange(-80, 81, dtype=np.float32)[None] / 8
+    trace = n.run(x)
+    (q,) = n.quantizers
+    codes = q.decode(trace.given[0])
+    assert (codes.min(), codes.max()) == (q.lo, q.hi) == span
+    for i, v in enumerate(x[0]):
+        decided = q.decide(Value.of(float(v)), (0, i), exact=True)
+        assert decided == (codes[0, i], codes[0, i])
 
 
 def every_element(n: Network, x: np.ndarray) -> int:

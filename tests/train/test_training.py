@@ -37,7 +37,7 @@ def test_a_run_leaves_its_files_and_learns(finished: Path):
     assert metrics["options"]["epochs"] == EPOCHS
     assert len(metrics["epochs"]) == EPOCHS
     assert metrics["epochs"][-1]["loss"] < metrics["epochs"][0]["loss"]
-    assert metrics["accuracy"] == metrics["epochs"][-1]["accuracy"] > 0.7
+    assert metrics["accuracy"] == metrics["epochs"][-1]["accuracy"] > 0.5
     assert metrics["test_images"] == 360
     assert metrics["parameters"] == 64 * 64 * 3 + 64 * 10 + 3 * 2 * 64 + 2
     assert set(metrics["versions"]) == {"torch", "brevitas"}
