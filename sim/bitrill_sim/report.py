@@ -114,7 +114,7 @@ class Report:
             "violations": [str(v) for v in self.violations],
             "first_mismatch": None if self.first is None else self.first.to_json(),
             "engine": self.engine,
-            "stall": self.stall,
+            "stall": float(self.stall),
             "seed": self.seed,
             "cycles": self.cycles,
             "seconds": round(self.seconds, 2),
