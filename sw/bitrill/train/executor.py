@@ -2,8 +2,7 @@
 
 That is what qonnx's own executor does; this one keeps every tensor, takes any batch, and can put
 given integers in the place of each quantizer's output, so that two sides meet on equal inputs.
-qonnx trusts what it reads (see ``facts`` of safety in the docs): run files of one's own, or of
-someone trusted, never a stranger's.
+qonnx trusts what it reads: run files of one's own, or of someone trusted, never a stranger's.
 """
 
 from __future__ import annotations
