@@ -2,8 +2,8 @@
 
     python benchmarks/compile.py [MODEL.onnx ...]
 
-Without arguments: TFC_1W1A, if at hand, and networks of the sizes of SFC and LFC, 784-256-256-256-10
-and 784-1024-1024-1024-10, with the weights that they have before training.
+Without arguments: TFC_1W1A, if at hand, and SFC and LFC (784-H-H-H-10, H = 256 and 1024) after one
+epoch on MNIST.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ RECIPES = ("sfc", "lfc")
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="*", type=Path)
-    models = parser.parse_args().models or [default_model("TFC_1W1A.onnx"), *map(untrained, RECIPES)]
+    models = parser.parse_args().models
+    if not models:
+        models = [default_model("TFC_1W1A.onnx"), *map(barely_trained, RECIPES)]
     rows = []
     for model in models:
         with tempfile.TemporaryDirectory() as folder:
@@ -52,8 +54,8 @@ def measured(model: Path, out: str) -> tuple[float, float, dict]:
     return seconds, mib, json.loads(text)
 
 
-def untrained(recipe: str) -> Path:
-    """A network of the recipe's size for 28x28 images, after one epoch on whatever is at hand."""
+def barely_trained(recipe: str) -> Path:
+    """A network of the recipe, after one epoch on MNIST."""
     from bitrill import flow
 
     out = ROOT / "build" / "bench" / recipe

