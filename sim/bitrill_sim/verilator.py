@@ -36,6 +36,9 @@ _TRACE = (
     "--trace-max-array",
     "0",
 )
+_LARGE = 1 << 20
+"""Bytes of a C++ file above which the compiler's better code costs more time than it saves."""
+
 _CXX = ("-std=gnu++17", "-pipe", "-DVERILATOR=1", "-DVM_SC=0", "-DVM_COVERAGE=0")
 
 
@@ -68,7 +71,7 @@ class Model:
         """Optimisation: what runs once, or for a frame or two, is not worth the compiler's time."""
         if "Slow" in source.stem or "Trace" in source.stem:
             return "-O0"
-        return "-O1" if self.trace else "-O2"
+        return "-O1" if self.trace or source.stat().st_size > _LARGE else "-O2"
 
     def compile(self, source: Path, obj: Path, level: str) -> Command:
         """One C++ file to one object."""
@@ -153,15 +156,31 @@ def _build(built: Model, flags: Iterable[str], names: list[str]) -> None:
             env=os.environ | {"VERILATOR_ROOT": str(built.tool.root)},
         )
         write_text(gen / "ports.h", dut.ports.header())
-        files = sorted(gen.glob("*.cpp"), key=lambda f: (-f.stat().st_size, f.name))
-        run_all(
-            [built.compile(f, scratch / f"{f.stem}.o", built.level(f)) for f in files],
-            built.log,
-            cwd=scratch,
-        )
+        commands = []
+        for k, (level, files) in enumerate(_units(built, sorted(gen.glob("*.cpp")))):
+            unit = gen / f"unit{k}.cpp"
+            write_text(unit, "".join(f'#include "{f.name}"\n' for f in files))
+            commands.append(built.compile(unit, scratch / f"unit{k}.o", level))
+        run_all(commands, built.log, cwd=scratch)
         os.replace(scratch, built.folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _units(built: Model, files: list[Path]) -> list[tuple[str, list[Path]]]:
+    """Files to compile as one, with their level, the largest first: small ones share the headers,
+    which take longer than they do."""
+    units: list[tuple[int, str, list[Path]]] = []
+    for level in ("-O2", "-O1", "-O0"):
+        size, unit = 0, []
+        for f in (f for f in files if built.level(f) == level):
+            if size + f.stat().st_size > _LARGE and unit:
+                units.append((size, level, unit))
+                size, unit = 0, []
+            size, unit = size + f.stat().st_size, [*unit, f]
+        if unit:
+            units.append((size, level, unit))
+    return [(level, unit) for _, level, unit in sorted(units, key=lambda u: -u[0])]
 
 
 def simulate(dut: Dut, job: Job, work: Path, *, progress: Progress = silent) -> Capture:

@@ -54,7 +54,7 @@ def test_good_design_passes(relay_graph: Graph, relay: Dut, work: Path, stall: f
 def test_broken_rule_is_named(
     relay_graph: Graph, relay: Dut, work: Path, fault: str, text: str, wrong: int, engine: Engine
 ) -> None:
-    # the fault waits for a sink that is not ready: with 0.9 it has to
+    # two faults wait for a sink that is not ready: with 0.9 they have to
     report = run(relay_graph, relay, work, fault, engine=engine, stall=0.9)
     assert not report.ok
     assert report.mismatches == wrong
