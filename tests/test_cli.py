@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rich.progress
 from bitrill import cli, flow
-from bitrill.cli import parser, show
+from bitrill.cli import parser, progress, show
 from bitrill.errors import (
     BitrillError,
     FitError,
@@ -25,6 +28,7 @@ from bitrill.errors import (
     ToolError,
     UnsupportedError,
 )
+from bitrill.flow.extras import silent
 from frontend.onnx_models import Net, save, small
 from support import ROOT
 
@@ -360,3 +364,43 @@ def test_setup_names_a_missing_python(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 3
     assert done.stderr.startswith("bitrill: missing: Python 3.11 or newer. ")
+
+
+# progress
+
+
+class Terminal(io.StringIO):
+    """A stderr that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_drawn_on_a_terminal_once_patience_ends(monkeypatch) -> None:
+    monkeypatch.setattr(progress, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    started = threading.Event()
+    start = rich.progress.Progress.start
+    monkeypatch.setattr(rich.progress.Progress, "start", lambda self: (start(self), started.set()))
+    with progress.shown("verify") as step:
+        assert started.wait(30)
+        step("simulation", 3, 7)
+    assert "simulation" in terminal.getvalue()
+    assert "3/7" in terminal.getvalue()
+
+
+def test_progress_of_what_is_quick_is_not_drawn(monkeypatch) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    with progress.shown("verify") as step:
+        step("simulation", 3, 7)
+    assert terminal.getvalue() == ""
+
+
+@pytest.mark.parametrize("why", ["no terminal", "no rich"])
+def test_progress_is_silent_elsewhere(why: str, monkeypatch) -> None:
+    if why == "no rich":
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        monkeypatch.setitem(sys.modules, "rich.console", None)
+    with progress.shown("verify") as step:
+        assert step is silent
