@@ -21,7 +21,7 @@ from bitrill.storage import read_bytes, read_json, write_json, write_text
 from .bench import CYCLE_NS, RESET_CYCLES
 from .job import Capture, Job, Progress, Violation, silent
 from .ports import Dut
-from .tools import Command, digest, has_cocotb, icarus, run_all
+from .tools import Command, digest, has_cocotb, icarus, install, run_all
 from .verilator import model
 
 Simulator = Literal["verilator", "icarus"]
@@ -141,8 +141,7 @@ def _icarus_model(dut: Dut, work: Path, job: Job, progress: Progress) -> Path:
         log = work / f"{folder.name}.log"
         command = [compiler, "-g2012", "-o", "sim.vvp", *tops, "-f", "scale.f", *dut.flags, *files]
         run_all([Command(command, "iverilog")], log, cwd=scratch)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(scratch, folder)
+        install(scratch, folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return folder

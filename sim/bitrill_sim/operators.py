@@ -49,7 +49,7 @@ def verify_operator(
     found = run(graph.source.flatten(x), stalls.pair(stall, seed, long=rig.cycles))
     return Report(
         samples=len(x), mismatches=int(found.wrong.sum()), measured=None, predicted=None,
-        cycles_exact=None, violations=found.violations, first=found.first, engine=engine,
+        late=None, violations=found.violations, first=found.first, engine=engine,
         stall=stall, seed=seed, cycles=found.cycles, seconds=time.monotonic() - began,
     )  # fmt: skip
 

@@ -38,16 +38,24 @@ def measure(capture: Capture) -> Measured:
     return Measured(None, latency)
 
 
-def follows_model(graph: Graph, capture: Capture) -> bool:
-    """Whether every beat, in and out, moved in the very cycle that the model gives.
+def late_beat(graph: Graph, capture: Capture) -> str | None:
+    """The first beat, in or out, that moved in another cycle than the model gives; None if none.
 
     The recorded trace, when each input beat was offered and when the sink was ready, is replayed
     through the model; only frames that came out whole are.
     """
-    n_in, n_out = (capture.whole * s.beats for s in (capture.job.i, capture.job.o))
-    if len(capture.accepted) < n_in:
-        return False
+    job = capture.job
+    n_in, n_out = capture.whole * job.i.beats, capture.whole * job.o.beats
     model = replay(graph, np.array(capture.offered[:n_in]), capture.ready)
-    return np.array_equal(model.accepted, capture.accepted[:n_in]) and np.array_equal(
-        model.taken, capture.taken[:n_out]
-    )
+    for what, beats, seen, due in (
+        ("input", job.i.beats, capture.accepted[:n_in], model.accepted),
+        ("output", job.o.beats, capture.taken[:n_out], model.taken),
+    ):
+        wrong = np.flatnonzero(seen != due)
+        if len(wrong):
+            k = int(wrong[0])
+            return (
+                f"{what} beat {k % beats} of frame {k // beats} must move in cycle {due[k]},"
+                f" not {seen[k]}"
+            )
+    return None

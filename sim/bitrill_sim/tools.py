@@ -147,6 +147,15 @@ def run_all(
         raise StorageError(f"cannot write {log}: {error.strerror or error}") from error
 
 
+def install(scratch: Path, folder: Path) -> None:
+    """Give a finished build its name; if another process was first, its build is the same."""
+    try:
+        os.replace(scratch, folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+
+
 def stop(process: subprocess.Popen) -> None:
     """End a program that still runs."""
     if process.poll() is None:

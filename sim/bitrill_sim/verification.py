@@ -25,7 +25,7 @@ from .job import Capture, Progress, Violation, pieces, silent, streams
 from .ports import AXIS, Dut
 from .report import Difference, Report
 from .rig import ENGINES, Engine, Rig
-from .timing import Measured, follows_model, free_frames, measure
+from .timing import Measured, free_frames, late_beat, measure
 
 Schedules: TypeAlias = tuple[np.ndarray, np.ndarray]
 
@@ -69,19 +69,17 @@ def verify(
         rig = _rig(graph, rtl, engine, chosen, predicted, progress)
         run = Run(rig, graph, predicted if cycles else None, seed, keep or chosen / "mismatch")
         main = run(flat, stalls.pair(stall, seed, long=rig.cycles))
-        measured, exact, wrong = main.measured, main.exact, main.wrong
+        measured, late, wrong = main.measured, main.late, main.wrong
         violations, first = main.violations, main.first
         if cycles and measured is None:  # too few frames, or stalls: a free run tells the time
             order = np.arange(free_frames(predicted)) % len(flat)
-            extra = run(flat[order], (stalls.ALWAYS, stalls.ALWAYS))
-            measured, exact = extra.measured, exact and extra.exact
+            extra = run(flat[order], (stalls.ALWAYS, stalls.ALWAYS), look=first is None)
+            measured, late = extra.measured, late or extra.late
             wrong[order[extra.wrong]] = True
             violations, first = violations or extra.violations, first or extra.first
-        if cycles and measured is not None:
-            exact &= (measured.ii, measured.latency) == (predicted.ii, predicted.latency)
         return Report(
             samples=len(flat), mismatches=int(wrong.sum()), measured=measured,
-            predicted=predicted, cycles_exact=exact if cycles else None, violations=violations,
+            predicted=predicted, late=late, violations=violations,
             first=first, engine=engine, stall=stall, seed=seed, cycles=main.cycles,
             seconds=time.monotonic() - began,
         )  # fmt: skip
@@ -94,7 +92,7 @@ class Found:
     wrong: np.ndarray
     first: Difference | None
     violations: tuple[Violation, ...]
-    exact: bool
+    late: str | None
     measured: Measured | None
     cycles: int
 
@@ -110,23 +108,24 @@ class Run:
     seed: int
     keep: Path
 
-    def __call__(self, flat: np.ndarray, schedules: Schedules) -> Found:
+    def __call__(self, flat: np.ndarray, schedules: Schedules, *, look: bool = True) -> Found:
+        """One run; ``look`` into the first mismatch, if there is one, and leave its files."""
         with self.rig.run(flat, schedules, seed=self.seed) as capture:
             capture.check_finished()
             wrong = self._compare(capture, flat)
-            first, exact, measured = None, True, None
-            if wrong.any():
+            first, late, measured = None, None, None
+            if wrong.any() and look:
                 self.rig.progress("looking into the mismatch", 0, 0)
                 failed = (capture, schedules, self.seed)
                 sample = int(wrong.argmax())
                 first = diagnose(self.rig, self.graph, flat, sample, failed, self.keep)
             if self.predicted is not None:
                 self.rig.progress("comparing cycles", 0, 0)
-                exact = follows_model(self.graph, capture)
+                late = late_beat(self.graph, capture)
                 free = schedules[0].all() and schedules[1].all()
                 if free and len(flat) >= free_frames(self.predicted):
                     measured = measure(capture)
-            return Found(wrong, first, capture.violations, exact, measured, capture.cycles)
+            return Found(wrong, first, capture.violations, late, measured, capture.cycles)
 
     def _compare(self, capture: Capture, flat: np.ndarray) -> np.ndarray:
         """Which frames came out wrong."""

@@ -20,7 +20,17 @@ from bitrill.storage import read_bytes, write_text
 
 from .job import Capture, Job, Progress, Violation, silent
 from .ports import Dut
-from .tools import Command, Verilator, cache_folder, compiler, digest, run_all, stop, verilator
+from .tools import (
+    Command,
+    Verilator,
+    cache_folder,
+    compiler,
+    digest,
+    install,
+    run_all,
+    stop,
+    verilator,
+)
 
 _HARNESS = Path(__file__).with_name("harness.cpp")
 _RUNTIME = ("verilated", "verilated_threads")
@@ -162,7 +172,7 @@ def _build(built: Model, flags: Iterable[str], names: list[str]) -> None:
             write_text(unit, "".join(f'#include "{f.name}"\n' for f in files))
             commands.append(built.compile(unit, scratch / f"unit{k}.o", level))
         run_all(commands, built.log, cwd=scratch)
-        os.replace(scratch, built.folder)
+        install(scratch, built.folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

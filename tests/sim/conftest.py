@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from bitrill.ir import BIPOLAR, Graph, Impl, IntType, Sink, Source, Stage, Tensor
 from bitrill.ops import Convert, MatVec, Threshold
 from bitrill.pipeline import to_folded
+from bitrill.storage import write_text
 from bitrill_sim import Dut
 
 UINT3 = IntType(0, 7)
@@ -16,8 +18,11 @@ UINT3 = IntType(0, 7)
 
 @pytest.fixture(scope="session")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where all tests of a session find each other's compiled simulators."""
-    return tmp_path_factory.mktemp("sim")
+    """Where all tests of a session, in all its workers, find each other's compiled simulators."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "simulators"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -75,5 +80,5 @@ def verilog(network: Graph, work: Path) -> Path:
     from bitrill_hw.verilog import verilog as write
 
     path = work / "network.v"
-    path.write_text(write(network))
+    write_text(path, write(network))
     return path

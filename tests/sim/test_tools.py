@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from bitrill.errors import StorageError, ToolError
 from bitrill.ir import Graph
+from bitrill.storage import write_text
 from bitrill_sim import Dut, tools, verify
 from bitrill_sim.tools import Command, cache_folder, run_all
 from sim.data import frames
@@ -88,11 +89,9 @@ def test_crash_of_the_model_is_told(relay_graph: Graph, relay: Dut, work: Path) 
     """A design that ends the simulation by itself has not passed."""
     crash = work / "crash.v"
     text = relay.sources[0].read_text()
-    crash.write_text(
-        text.replace("endmodule\n\nmodule top(", "endmodule\nmodule top(", 1).replace(
-            "always @(posedge aclk)\n", "always @(posedge aclk) if (n_out == 9) $fatal; else\n", 1
-        )
-    )
+    at = "always @(posedge aclk)\n"
+    assert text.count(at) == 1
+    write_text(crash, text.replace(at, f"{at} if (n_out == 9) $fatal; else\n"))
     dut = dataclasses.replace(relay, sources=(crash,))
     with pytest.raises(ToolError, match=r"the simulation failed with exit code -?\d+; see .*\.log"):
         verify(relay_graph, dut, frames(relay_graph, 9), work=work, cycles=False)
@@ -128,6 +127,18 @@ def test_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert cache_folder(tmp_path / "other") == tmp_path / "other"
+
+
+def test_build_that_another_process_finished_first(tmp_path: Path) -> None:
+    for name in ("mine", "theirs"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "whose").write_text(name)
+    tools.install(tmp_path / "mine", tmp_path / "theirs")
+    assert (tmp_path / "theirs" / "whose").read_text() == "theirs"
+    tools.install(tmp_path / "mine", tmp_path / "new")
+    assert (tmp_path / "new" / "whose").read_text() == "mine"
+    with pytest.raises(OSError, match="No such file"):
+        tools.install(tmp_path / "mine", tmp_path / "other")
 
 
 def test_digest_keeps_parts_apart() -> None:

@@ -70,8 +70,8 @@ def test_report_holds_what_scripts_rely_on(network: Graph, verilog: Path, work: 
     assert isinstance(seconds, float)
     assert value == {
         "ok": True, "samples": 3, "mismatches": 0, "measured": cycles, "predicted": cycles,
-        "cycles_exact": True, "violations": [], "first_mismatch": None, "engine": "verilator",
-        "stall": 0.0, "seed": 7, "cycles": value["cycles"],
+        "cycles_exact": True, "late": None, "violations": [], "first_mismatch": None,
+        "engine": "verilator", "stall": 0.0, "seed": 7, "cycles": value["cycles"],
     }  # fmt: skip
     assert json.loads(json.dumps(value)) == value
 
@@ -150,7 +150,11 @@ def test_slower_design_is_told_by_its_cycles(network: Graph, verilog: Path, work
     report = verify(graph, verilog, frames(network, 20), work=work, stall=0.5)
     assert report.mismatches == 0
     assert report.cycles_exact is False
-    with pytest.raises(MismatchError, match=r"^cycles must be interval \d+, latency \d+ and each"):
+    text = (
+        r"^time must be interval \d+ and latency \d+, not interval \d+ and latency \d+;"
+        r" (in|out)put beat \d+ of frame \d+ must move in cycle \d+, not \d+$"
+    )
+    with pytest.raises(MismatchError, match=text):
         report.check()
     assert not report.ok
 
