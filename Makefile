@@ -8,6 +8,12 @@
 
 BIN := .venv/bin
 
+# data and models that lie beside the repository, where there are any
+ifneq ($(wildcard ../shared/data),)
+export BITRILL_DATA ?= $(abspath ../shared/data)
+endif
+BENCH_MODEL ?= $(wildcard ../shared/models/TFC_1W1A.onnx)
+
 .PHONY: demo test nightly bench lint setup clean
 
 demo: setup
@@ -22,7 +28,7 @@ nightly: setup
 bench: setup
 	$(BIN)/python benchmarks/golden.py
 	$(BIN)/python benchmarks/compile.py
-	$(BIN)/python benchmarks/oracle.py
+	$(if $(BENCH_MODEL),$(BIN)/python benchmarks/oracle.py $(BENCH_MODEL) --dataset mnist)
 
 lint: setup
 	$(BIN)/ruff check .
