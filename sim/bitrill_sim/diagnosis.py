@@ -123,7 +123,8 @@ def _located(
 
 
 def _taps(graph: Graph) -> Iterator[_Tap]:
-    lanes = {INPUT: graph.nodes[0].lanes_in} | {n.name: n.lanes_out for n in graph.nodes}
+    lanes = {INPUT: graph.reader(INPUT).lanes_in}
+    lanes |= {e: n.lanes_out for n in graph.nodes for e in n.outputs}
     for edge, tensor in graph.edges.items():
         for side in ("i", "o"):
             yield _Tap(edge, side, Stream(tensor, lanes[edge], padded=False))

@@ -217,7 +217,7 @@ class Capture:
 
 def streams(graph: Graph, ports: Ports) -> tuple[Stream, Stream]:
     """The two sides of a FOLDED graph's hardware."""
-    first, last = graph.nodes[0], graph[graph.output]
+    first, last = graph.reader(INPUT), graph.producer(graph.output)
     return (
         Stream(graph.source.tensor, first.lanes_in, ports.padded),
         Stream(graph.sink.tensor, last.lanes_out, ports.padded),

@@ -15,6 +15,14 @@ from .errors import (
 __version__ = "0.1.0"
 
 __all__ = [
-    "BitrillError", "FitError", "MismatchError", "SimulationTimeout", "SpecError", "StageError",
-    "StorageError", "ToolError", "UnsupportedError", "__version__",
+    "BitrillError",
+    "FitError",
+    "MismatchError",
+    "SimulationTimeout",
+    "SpecError",
+    "StageError",
+    "StorageError",
+    "ToolError",
+    "UnsupportedError",
+    "__version__",
 ]

@@ -32,7 +32,7 @@ def rebuild(graph: Graph, changed: Operator | Sink, *others: Operator | Sink) ->
     for old in graph.nodes:
         node = with_operands(new.get(old.name, old), tuple(edges[e] for e in old.inputs))
         nodes.append(node)
-        edges[node.name] = node.y
+        edges |= zip(node.outputs, node.results, strict=True)
     sink = sinks[0] if sinks else graph.sink
     sink = Sink(
         shape=sink.shape,

@@ -15,7 +15,7 @@ def fifo_depths(graph: Graph) -> dict[str, int]:
     No FIFO above the floor can lose one slot alone without lowering the rate: depths are lowered
     one edge at a time, widest edges first, and the rate is monotone in all of them.
     """
-    lanes = {n.name: n.lanes_out for n in graph.nodes} | {
+    lanes = {e: n.lanes_out for n in graph.nodes for e in n.outputs} | {
         e: n.lanes_in for n in reversed(graph.nodes) for e in n.inputs
     }
     edges = list(graph.edges)
