@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 import numpy as np
 from bitrill.errors import SimulationTimeout, StorageError
-from bitrill.ir.graph import Graph
+from bitrill.ir.graph import INPUT, Graph
 from bitrill.ir.types import Tensor
 from bitrill.packing import beat_bytes, pack_beats, unpack_beats
 
