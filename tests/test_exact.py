@@ -51,6 +51,17 @@ def test_sign_floor_and_float_agree_with_two_hundred_digits(parts):
         assert float(value) == float(F(str(want)))
 
 
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.tuples(rationals, rationals), st.sampled_from([2, 3, 1 << 30]), st.integers(0, 5))
+def test_coarse_brackets_hold_the_number(coefficients, radicand, bits):
+    p, q = coefficients
+    value = p + (q or 1) * sqrt(F(radicand) + 1)
+    if isinstance(value, Surd):
+        lo, hi = exact._bracket(value, bits)
+        assert sign(value * (1 << bits) - lo) >= 0  # two terms: decided without brackets
+        assert sign(hi - value * (1 << bits)) >= 0
+
+
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(terms, terms)
 def test_arithmetic_agrees_with_two_hundred_digits(left, right):

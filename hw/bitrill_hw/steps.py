@@ -27,6 +27,15 @@ class Steps(wiring.Component):
     first, last : whether it is the first or last of its pass
     """
 
+    i: stream.Interface
+    valid: Signal
+    ready: Signal
+    x: Signal
+    address: Signal
+    turn: Signal
+    first: Signal
+    last: Signal
+
     def __init__(self, *, width: int, beats: int, passes: int):
         self.beats = beats
         self.passes = passes

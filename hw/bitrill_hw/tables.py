@@ -35,3 +35,10 @@ def table(
     port = rom.read_port()
     m.d.comb += [port.addr.eq(address), port.en.eq(pipe.load[stage])]
     return port.data
+
+
+def split(m: Module, word: Value, width: int, name: str) -> list[Value]:
+    """The parts of ``word``, low first; signals, since slices of wide words take Amaranth long."""
+    parts: list[Value] = [Signal(width, name=f"{name}{k}") for k in range(len(word) // width)]
+    m.d.comb += Cat(parts).eq(word)
+    return parts

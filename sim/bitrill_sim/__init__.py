@@ -1,5 +1,6 @@
 """Simulation: Amaranth, cocotb and Verilator against the golden model."""
 
+from .operators import verify_operator
 from .ports import AXIS, STREAM, Dut, Ports
 from .report import Difference, Report
 from .rig import ENGINES, Engine
@@ -7,4 +8,5 @@ from .verification import Rtl, verify
 
 __all__ = [
     "AXIS", "ENGINES", "STREAM", "Difference", "Dut", "Engine", "Ports", "Report", "Rtl", "verify",
+    "verify_operator",
 ]  # fmt: skip

@@ -17,6 +17,9 @@ import numpy as np
 RESET_CYCLES = 4
 """Cycles in reset before cycle 0."""
 
+CYCLE_NS = 10
+"""A cycle's length under cocotb."""
+
 
 @dataclass
 class Inputs:

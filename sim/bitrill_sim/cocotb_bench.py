@@ -17,7 +17,7 @@ import cocotb
 from bitrill.storage import write_json
 from cocotb.triggers import Timer
 
-from .bench import RESET_CYCLES, Bench, Outputs
+from .bench import CYCLE_NS, RESET_CYCLES, Bench, Outputs
 
 SPEC = "BITRILL_JOB"
 """Environment variable: path of the job's ``job.json``."""
@@ -32,7 +32,7 @@ async def frames(dut: Any) -> None:
     spec = json.loads(Path(os.environ[SPEC]).read_text())
     names = spec["names"]
     pins = {k: getattr(dut, v) for k, v in names.items()}
-    half = Timer(5, unit="ns")
+    half = Timer(CYCLE_NS // 2, unit="ns")
     with Bench(folder, spec["numbers"], has_last="m_last" in pins) as bench:
         await _reset(pins, spec["reset_level"], half)
         told, more = time.monotonic(), True

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from bitrill.errors import StorageError, ToolError
 from bitrill.storage import read_bytes, read_json, write_json, write_text
 
+from .bench import CYCLE_NS, RESET_CYCLES
 from .job import Capture, Job, Progress, Violation, silent
 from .ports import Dut
 from .tools import Command, digest, has_cocotb, icarus, run_all
@@ -112,7 +113,7 @@ def _verilator_model(dut: Dut, work: Path, job: Job, progress: Progress) -> Path
     flags = (f"-Wl,-rpath,{libs}", f"-L{libs}", "-lcocotbvpi_verilator")
     built = model(dut, work, progress=progress)
     also = ("verilated_vpi", "verilated_dpi")
-    return built.program(f"cocotb/{dut.top}", main, flags=flags, also=also).parent
+    return built.program(dut.top, main, flags=flags, also=also).parent
 
 
 def _icarus_model(dut: Dut, work: Path, job: Job, progress: Progress) -> Path:
@@ -120,7 +121,7 @@ def _icarus_model(dut: Dut, work: Path, job: Job, progress: Progress) -> Path:
     compiler = icarus()
     sources = [read_bytes(s) for s in dut.sources]
     wave = None if job.wave is None else str(job.wave.resolve())
-    key = digest(compiler, dut.top, *dut.flags, wave or "", *sources)
+    key = digest(compiler, dut.top, *dut.flags, wave or "", str(job.wave_from), *sources)
     folder = work / f"icarus-{key}"
     if (folder / "sim.vvp").is_file():
         return folder
@@ -134,8 +135,7 @@ def _icarus_model(dut: Dut, work: Path, job: Job, progress: Progress) -> Path:
         files = [str(s.resolve()) for s in dut.sources]
         tops = ["-s", dut.top]
         if wave is not None:
-            dump = f"initial begin $dumpfile({json.dumps(wave)}); $dumpvars(0, {dut.top}); end"
-            write_text(scratch / "dump.v", f"module bitrill_dump();\n{dump}\nendmodule\n")
+            write_text(scratch / "dump.v", _dump(wave, dut.top, job.wave_from))
             files, tops = [*files, "dump.v"], [*tops, "-s", "bitrill_dump"]
         write_text(scratch / "scale.f", "+timescale+1ns/1ps\n")
         log = work / f"{folder.name}.log"
@@ -146,6 +146,14 @@ def _icarus_model(dut: Dut, work: Path, job: Job, progress: Progress) -> Path:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return folder
+
+
+def _dump(wave: str, top: str, first: int) -> str:
+    """A module that writes the waves from cycle ``first`` on."""
+    begin = f"$dumpfile({json.dumps(wave)}); $dumpvars(0, {top});"
+    if first > 0:
+        begin += f" $dumpoff; #{(first + RESET_CYCLES) * CYCLE_NS} $dumpon;"
+    return f"module bitrill_dump();\n  initial begin {begin} end\nendmodule\n"
 
 
 def main(path: str) -> None:

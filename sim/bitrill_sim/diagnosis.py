@@ -56,20 +56,15 @@ def diagnose(
     _make(keep)
     wave, rig = keep / "wave.vcd", rig.on(_WAVES_BY.get(rig.engine, rig.engine))
     wave.unlink(missing_ok=True)
-    start = max(0, sample - 1)
     seen: dict[str, np.ndarray] = {}
-    with rig.run(flat[start : sample + 1], schedules, seed=seed, wave=wave) as again:
-        frame = sample - start
-        same = again.whole <= frame or not np.array_equal(
-            again.values(frame, frame + 1)[0], golden[graph.output].ravel()
-        )
-    if same:
-        seen = _seen(graph, rig, wave, sample - start)
-        difference = _located(graph, golden, seen, sample) or difference
-    elif rig.engine == "verilator":
-        cycles = _cycles(capture, sample)
-        with rig.run(flat[: sample + 1], schedules, seed=seed, wave=wave, wave_cycles=cycles):
-            pass
+    # alone with the frame before it, else after all frames before it
+    for start, first in ((max(0, sample - 1), None), (0, _began(capture, sample))):
+        last = {} if first is None else {"wave_from": first}
+        with rig.run(flat[start : sample + 1], schedules, seed=seed, wave=wave, **last) as again:
+            if _goes_wrong(again, golden[graph.output]):
+                seen = _seen(graph, rig, wave)
+                difference = _located(graph, golden, seen, sample) or difference
+                break
     return _leave(keep, golden, seen, wave, difference)
 
 
@@ -78,10 +73,15 @@ def _golden(graph: Graph, frame: np.ndarray) -> dict[str, np.ndarray]:
     return {edge: v[0] for edge, v in values.items()}
 
 
-def _cycles(capture: Capture, sample: int) -> tuple[int, int]:
-    """From the frame's first input beat to its last output beat."""
-    first = capture.offered[sample * capture.job.i.beats]
-    return int(first), int(capture.taken[(sample + 1) * capture.job.o.beats - 1])
+def _began(capture: Capture, sample: int) -> int:
+    """The cycle in which the source offered the frame's first beat."""
+    return int(capture.offered[sample * capture.job.i.beats])
+
+
+def _goes_wrong(again: Capture, expected: np.ndarray) -> bool:
+    """Whether the last frame of a run differs, or did not come out."""
+    n = again.job.frames
+    return again.whole < n or not np.array_equal(again.values(n - 1, n)[0], expected.ravel())
 
 
 def _at_output(
@@ -130,8 +130,8 @@ def _taps(graph: Graph) -> Iterator[_Tap]:
             yield _Tap(edge, side, Stream(tensor, lanes[edge], padded=False))
 
 
-def _seen(graph: Graph, rig: Rig, wave: Path, frame: int) -> dict[str, np.ndarray]:
-    """What frame ``frame`` of the wave file had at each tap that is there; flat integers."""
+def _seen(graph: Graph, rig: Rig, wave: Path) -> dict[str, np.ndarray]:
+    """What the wave file's last frame had at each tap that is there; flat integers."""
     lines = vcd.open_lines(wave)
     header = vcd.read_header(lines)
     clock, reset = (vcd.find(header, getattr(rig.ports, k)) for k in ("clock", "reset"))
@@ -151,13 +151,12 @@ def _seen(graph: Graph, rig: Rig, wave: Path, frame: int) -> dict[str, np.ndarra
         for tap, (valid, ready, payload) in taps.items():
             if values[valid] and values[ready]:
                 beats[tap].append(values[payload] or 0)
-    return {tap.label: _frame(tap.stream, found, frame) for tap, found in beats.items()}
+    return {tap.label: _last_frame(tap.stream, found) for tap, found in beats.items()}
 
 
-def _frame(stream: Stream, beats: list[int], frame: int) -> np.ndarray:
-    """A frame's integers, as many as there are."""
-    found = beats[frame * stream.beats : (frame + 1) * stream.beats]
-    data = b"".join(b.to_bytes(stream.bytes, "little") for b in found)
+def _last_frame(stream: Stream, beats: list[int]) -> np.ndarray:
+    """A frame's integers, as many as there are: the design is empty when the waves end."""
+    data = b"".join(b.to_bytes(stream.bytes, "little") for b in beats[-stream.beats :])
     packed = np.frombuffer(data, np.uint8).reshape(-1, stream.bytes)
     return stream.unpack_beats(packed).ravel()
 

@@ -90,7 +90,7 @@ class Bench {
     std::unique_ptr<Vtop> top;
 #if VM_TRACE
     VerilatedVcdC wave;
-    int64_t wave_from = number("wave_from"), wave_to = number("wave_to");
+    int64_t wave_from = number("wave_from");
     bool tracing = *text("wave") != 0;
 #endif
     std::map<std::string, bool> broken;
@@ -100,7 +100,7 @@ class Bench {
         top->PORT_CLOCK = level;
         top->eval();
 #if VM_TRACE
-        if (tracing && cycle >= wave_from && cycle <= wave_to)
+        if (tracing && cycle >= wave_from)
             wave.dump(static_cast<uint64_t>(2 * (cycle + RESET_CYCLES) + level));
 #endif
     }

@@ -77,7 +77,10 @@ class Stream:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
     """``frames`` frames from ``source`` to ``sink``, each beginning or taking a beat in those
-    cycles only that its schedule allows. Ends after ``patience`` cycles without a beat."""
+    cycles only that its schedule allows. Ends after ``patience`` cycles without a beat.
+
+    ``wave``: a file for the waves, from cycle ``wave_from`` on where the engine can choose.
+    """
 
     folder: Path
     i: Stream
@@ -88,7 +91,7 @@ class Job:
     patience: int
     seed: int = 0
     wave: Path | None = None
-    wave_cycles: tuple[int, int] = (-(1 << 62), 1 << 62)
+    wave_from: int = -(1 << 40)
 
     def write(self, frames: Iterable[np.ndarray]) -> None:
         """Leave the input files; ``frames``: arrays ``[n, *shape]``, ``self.frames`` in all."""
@@ -206,8 +209,8 @@ class Capture:
                 f" ({n_out} output beats came out)"
             )
         raise SimulationTimeout(
-            f"stream {gave}, within {self.job.patience} cycles of the last beat, in cycle"
-            f" {self.cycles}",
+            f"stream {gave}, waited for {self.job.patience} cycles after the last beat that moved"
+            + "".join(f"; before that, {v}" for v in self.violations),
             stream=name,
             accepted=n_in,
             taken=n_out,

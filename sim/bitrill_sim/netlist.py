@@ -108,7 +108,7 @@ def block_ram_model(name: str, interface: str) -> str:
     n = 64 if name == "RAMB18E1" else 128
     data = ", ".join(f"INIT_{i:02X}" for i in reversed(range(n)))
     parity = ", ".join(f"INITP_{i:02X}" for i in reversed(range(n // 8)))
-    body = (files(__package__) / "primitives.v").read_text()
+    body = Path(__file__).with_name("primitives.v").read_text()
     body = body.replace("`DATA", f"{{{data}}}").replace("`PARITY", f"{{{parity}}}")
     width = f"  localparam W = {16 if n == 64 else 32};\n"
     return interface.replace("endmodule", f"{width}{body}endmodule\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from bitrill.errors import SpecError, StorageError
+from bitrill.errors import SpecError, StorageError, ToolError
 
 from . import cocotb_sim, verilator
 from .job import Capture, Job, Progress, Stream, patience, pieces, silent
@@ -53,11 +53,11 @@ class Rig:
         *,
         seed: int = 0,
         wave: Path | None = None,
-        wave_cycles: tuple[int, int] | None = None,
+        wave_from: int = -(1 << 40),
     ) -> Iterator[Capture]:
         """``frames`` ``[N, *shape]`` through the design; what was recorded lasts for the block.
 
-        A run that fails leaves its folder, with its logs.
+        A tool that fails leaves its log in the run's folder.
         """
         source, sink = schedules
         try:
@@ -68,14 +68,14 @@ class Rig:
         job = Job(
             folder=folder, i=self.i, o=self.o, frames=len(frames), source=source, sink=sink,
             patience=patience(self.cycles, source, sink), seed=seed, wave=wave,
+            wave_from=wave_from,
         )  # fmt: skip
-        if wave_cycles is not None:
-            job = replace(job, wave_cycles=wave_cycles)
         try:
             job.write(pieces(frames, self.i.tensor.size))
             capture = self._simulate(job)
-        except KeyboardInterrupt:
-            shutil.rmtree(folder, ignore_errors=True)
+        except BaseException as error:
+            if not (isinstance(error, ToolError) and "log" in error.details):
+                shutil.rmtree(folder, ignore_errors=True)
             raise
         try:
             yield capture

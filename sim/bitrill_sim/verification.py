@@ -67,13 +67,13 @@ def verify(
     predicted = predict(graph)
     with _folder(rtl, work) as chosen:
         rig = _rig(graph, rtl, engine, chosen, predicted, progress)
-        run = _Run(rig, graph, predicted, seed, keep or chosen / "mismatch")
-        main = run(flat, stalls.pair(stall, seed, long=rig.cycles), cycles=cycles, free=stall == 0)
+        run = Run(rig, graph, predicted if cycles else None, seed, keep or chosen / "mismatch")
+        main = run(flat, stalls.pair(stall, seed, long=rig.cycles))
         measured, exact, wrong = main.measured, main.exact, main.wrong
         violations, first = main.violations, main.first
         if cycles and measured is None:  # too few frames, or stalls: a free run tells the time
             order = np.arange(free_frames(predicted)) % len(flat)
-            extra = run(flat[order], (stalls.ALWAYS, stalls.ALWAYS), cycles=True, free=True)
+            extra = run(flat[order], (stalls.ALWAYS, stalls.ALWAYS))
             measured, exact = extra.measured, exact and extra.exact
             wrong[order[extra.wrong]] = True
             violations, first = violations or extra.violations, first or extra.first
@@ -88,7 +88,7 @@ def verify(
 
 
 @dataclass(frozen=True, eq=False)
-class _Found:
+class Found:
     """What one run showed; ``wrong``: bool per frame."""
 
     wrong: np.ndarray
@@ -100,18 +100,17 @@ class _Found:
 
 
 @dataclass(frozen=True)
-class _Run:
-    """Frames through the rig, compared with the golden model and with the model of time."""
+class Run:
+    """Frames through the rig, compared with the golden model, and with the model of time where
+    there is a prediction."""
 
     rig: Rig
     graph: Graph
-    predicted: Timing
+    predicted: Timing | None
     seed: int
     keep: Path
 
-    def __call__(
-        self, flat: np.ndarray, schedules: Schedules, *, cycles: bool, free: bool
-    ) -> _Found:
+    def __call__(self, flat: np.ndarray, schedules: Schedules) -> Found:
         with self.rig.run(flat, schedules, seed=self.seed) as capture:
             capture.check_finished()
             wrong = self._compare(capture, flat)
@@ -121,12 +120,13 @@ class _Run:
                 failed = (capture, schedules, self.seed)
                 sample = int(wrong.argmax())
                 first = diagnose(self.rig, self.graph, flat, sample, failed, self.keep)
-            if cycles:
+            if self.predicted is not None:
                 self.rig.progress("comparing cycles", 0, 0)
                 exact = follows_model(self.graph, capture)
+                free = schedules[0].all() and schedules[1].all()
                 if free and len(flat) >= free_frames(self.predicted):
                     measured = measure(capture)
-            return _Found(wrong, first, capture.violations, exact, measured, capture.cycles)
+            return Found(wrong, first, capture.violations, exact, measured, capture.cycles)
 
     def _compare(self, capture: Capture, flat: np.ndarray) -> np.ndarray:
         """Which frames came out wrong."""

@@ -64,6 +64,12 @@ class Model:
             "-Igen",
         )  # fmt: skip
 
+    def level(self, source: Path) -> str:
+        """Optimisation: what runs once, or for a frame or two, is not worth the compiler's time."""
+        if "Slow" in source.stem or "Trace" in source.stem:
+            return "-O0"
+        return "-O1" if self.trace else "-O2"
+
     def compile(self, source: Path, obj: Path, level: str) -> Command:
         """One C++ file to one object."""
         arguments = [self.cxx, level, *self.defines, "-c", str(source), "-o", str(obj)]
@@ -76,7 +82,7 @@ class Model:
 
         ``also``: more parts of the runtime; ``flags`` for the linker.
         """
-        out = self.folder / name
+        out = self.folder / f"main-{digest(read_bytes(main), *flags, *also)}" / name
         if out.is_file():
             return out
         also = (*also, *(("verilated_vcd_c",) if self.trace else ()))
@@ -149,11 +155,7 @@ def _build(built: Model, flags: Iterable[str], names: list[str]) -> None:
         write_text(gen / "ports.h", dut.ports.header())
         files = sorted(gen.glob("*.cpp"), key=lambda f: (-f.stat().st_size, f.name))
         run_all(
-            [
-                # what runs once is not worth the compiler's time
-                built.compile(f, scratch / f"{f.stem}.o", "-O0" if "Slow" in f.stem else "-O2")
-                for f in files
-            ],
+            [built.compile(f, scratch / f"{f.stem}.o", built.level(f)) for f in files],
             built.log,
             cwd=scratch,
         )
@@ -169,8 +171,7 @@ def simulate(dut: Dut, job: Job, work: Path, *, progress: Progress = silent) -> 
     files = {n: job.folder / f"{n}.bin" for n in ("x", "source", "sink", "y", "in", "out")}
     options: dict[str, object] = {**job.numbers, **files}
     if job.wave is not None:
-        first, last = job.wave_cycles
-        options |= {"wave": job.wave, "wave_from": first, "wave_to": last}
+        options |= {"wave": job.wave, "wave_from": job.wave_from}
     arguments = [
         str(program.resolve()),
         *(f"--{k}={v.resolve() if isinstance(v, Path) else v}" for k, v in options.items()),

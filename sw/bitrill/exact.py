@@ -53,7 +53,7 @@ class Surd:
         return isinstance(other, Surd) and sign(self - other) == 0
 
     def __hash__(self) -> int:
-        return hash(float(self))
+        return hash(frozenset((q > 0, q * q * d) for d, q in self.terms))  # however d is written
 
     def __lt__(self, other: Real | int) -> bool:
         return sign(self - other) < 0
@@ -71,7 +71,7 @@ class Surd:
         """The nearest float64."""
         bits = 128
         while True:  # an irrational is no tie between floats, so the ends agree in the end
-            lo, hi = map(float, _bracket(self, bits))
+            lo, hi = (float(Fraction(b, 1 << bits)) for b in _bracket(self, bits))
             if lo == hi:
                 return lo
             bits *= 2
@@ -157,13 +157,17 @@ def sign(x: Real | int) -> int:
         bits *= 2
 
 
-def _bracket(x: Surd, bits: int) -> tuple[Fraction, Fraction]:
-    """``lo <= x <= hi``, each root known to ``bits`` binary places."""
-    lo = hi = Fraction(0)
+def _bracket(x: Surd, bits: int) -> tuple[int, int]:
+    """``lo <= x * 2**bits <= hi``, each root known to ``bits`` binary places."""
+    lo = hi = 0
     for d, q in x.terms:
-        root = isqrt(d << (2 * bits))
-        below, above = Fraction(root, 1 << bits), Fraction(root + (d != 1), 1 << bits)
-        lo, hi = (lo + q * below, hi + q * above) if q > 0 else (lo + q * above, hi + q * below)
+        n, m = q.numerator, q.denominator
+        below = isqrt(d << (2 * bits))
+        above = below if d == 1 else below + 1
+        if n < 0:
+            below, above = above, below
+        lo += n * below // m
+        hi -= -n * above // m
     return lo, hi
 
 
@@ -173,7 +177,7 @@ def floor(x: Real) -> int:
         return x.numerator // x.denominator
     bits = 64
     while True:  # an irrational is no integer, so the ends agree in the end
-        lo, hi = (b.numerator // b.denominator for b in _bracket(x, bits))
+        lo, hi = (b >> bits for b in _bracket(x, bits))
         if lo == hi:
             return lo
         bits *= 2

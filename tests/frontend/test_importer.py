@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bitrill.errors import UnsupportedError
 from bitrill.frontend import load_model
 from bitrill.ir import BIPOLAR, Graph, IntType, Stage, verify
 from bitrill.ops import MatVec
@@ -327,3 +328,21 @@ def test_models_made_elsewhere_keep_their_accuracy(name: str, accuracy: int) -> 
     x = np.frombuffer(raw[0], np.uint8, offset=16).reshape(-1, 1, 28, 28) / np.float32(255)
     y = graph.run(graph.source.quantize(x))
     assert int((y.argmax(1) == np.frombuffer(raw[1], np.uint8, offset=8)).sum()) == accuracy
+
+
+def test_an_output_that_nothing_reads_is_no_matter(tmp_path: Path) -> None:
+    """A Dropout may name its mask; batch norm that names more outputs is in training mode."""
+    net, out = small()
+    net.node("Dropout", out)
+    net.nodes[-1].output.append("mask")
+    check(net, net.nodes[-1].output[0], tmp_path)
+    net.node("Add", "mask", out)
+    with pytest.raises(
+        UnsupportedError, match=r"Dropout node .* it must give one tensor, its first"
+    ):
+        imported(net.proto(net.nodes[-1].output[0]), tmp_path)
+    net, out = small()
+    (norm,) = [n for n in net.nodes if n.op_type == "BatchNormalization"]
+    norm.output.append("running_mean")
+    with pytest.raises(UnsupportedError, match=r"BatchN.* node .* it must give one tensor"):
+        imported(net.proto(out), tmp_path)

@@ -108,6 +108,27 @@ def test_levels_at_both_ends_go_and_readers_narrow():
     assert after["n1"].y.type == IntType(-4, 2)
 
 
+def test_thresholds_beyond_a_narrowed_operand_stay_never():
+    g = graph(
+        IntType(0, 1),
+        1,
+        ([[0, 1, 2]], [False], IntType(0, 3)),  # 1 or 2
+        ([[1]], IntType(-1, 1)),
+        ([[0, 2, 3]], [False], IntType(0, 3)),
+    )
+    after = narrowed(g)
+    assert after["n2"].x.type == IntType(1, 2)
+    assert after["n2"].thresholds.tolist() == [[2]]
+    never = graph(
+        IntType(0, 1),
+        1,
+        ([[0, 1, 2]], [False], IntType(0, 3)),
+        ([[1]], IntType(-1, 1)),
+        ([[3]], [True], BIPOLAR),
+    )
+    assert narrowed(never)["n2"].thresholds.tolist() == [[3]]
+
+
 def test_levels_of_falling_channels_count_from_the_other_end():
     x = IntType(0, 3)
     g = graph(x, 2, ([[0, 1, 2, 4], [0, 0, 1, 4]], [True, False], IntType(0, 4)))

@@ -13,6 +13,7 @@ from amaranth import *
 from bitrill.plan.sums import Product, SumPlan
 
 from ..elastic import Elastic
+from ..tables import split
 
 
 def lane_sums(
@@ -22,11 +23,15 @@ def lane_sums(
 
     ``weights``: a word of ``[lane][plane][pe]`` bits, ``x``: of ``[lane][plane]``, low first.
     """
-    planes = _planes(plan, weights, x, pe)
+    lanes = 1 + max(p.lane for p in plan.products)
+    w_planes = split(m, weights, pe, "weight")
+    x_planes = split(m, x, 1, "x")
+    w_bits, x_bits = len(w_planes) // lanes, len(x_planes) // lanes
     bits: dict[int, Value] = {}
     for b, p in enumerate(plan.products):
+        w = w_planes[p.lane * w_bits : (p.lane + 1) * w_bits]
         bits[b] = Signal(pe, name=f"product{b}")
-        m.d.comb += bits[b].eq(gate(p, *planes(p)))
+        m.d.comb += bits[b].eq(gate(p, w, x_planes[p.lane * x_bits + p.x].replicate(pe)))
     for s, levels in enumerate(plan.stages):
         for level in levels:
             for counter in level:
@@ -44,20 +49,6 @@ def lane_sums(
         return rows
     last = stage + len(plan.stages) - 1
     return [pipe.register(last, row, f"sum{p}") for p, row in enumerate(rows)]
-
-
-def _planes(plan: SumPlan, weights: Value, x: Value, pe: int):
-    """A look-up of a product's operands: its weight's planes, and its plane of x for all rows."""
-    lanes = 1 + max(p.lane for p in plan.products)
-    w_bits, x_bits = len(weights) // (lanes * pe), len(x) // lanes
-
-    def planes(p: Product) -> tuple[list[Value], Value]:
-        w = weights[p.lane * w_bits * pe : (p.lane + 1) * w_bits * pe]
-        return [w[i * pe : (i + 1) * pe] for i in range(w_bits)], x[
-            p.lane * x_bits + p.x
-        ].replicate(pe)
-
-    return planes
 
 
 def gate(p: Product, w: list[Value], x: Value) -> Value:

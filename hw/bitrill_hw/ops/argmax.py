@@ -24,6 +24,9 @@ class ArgMaxCore(wiring.Component):
     o : one index
     """
 
+    i: stream.Interface
+    o: stream.Interface
+
     def __init__(self, op: ArgMax):
         self.op = op
         super().__init__(

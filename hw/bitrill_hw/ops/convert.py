@@ -22,6 +22,9 @@ class ConvertCore(wiring.Component):
     o : ``op.lanes_out`` elements of ``op.y.type``
     """
 
+    i: stream.Interface
+    o: stream.Interface
+
     def __init__(self, op: Convert):
         self.op = op
         super().__init__(

@@ -27,6 +27,9 @@ class MatVecCore(wiring.Component):
     o : ``op.lanes_out`` elements of ``op.y.type``
     """
 
+    i: stream.Interface
+    o: stream.Interface
+
     def __init__(self, op: MatVec):
         self.op = op
         super().__init__(

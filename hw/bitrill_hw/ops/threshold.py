@@ -13,7 +13,7 @@ from bitrill.ir import IntType
 from bitrill.ops import Threshold
 
 from ..elastic import Elastic
-from ..tables import table
+from ..tables import split, table
 
 
 class ThresholdCore(wiring.Component):
@@ -28,6 +28,9 @@ class ThresholdCore(wiring.Component):
     i : ``op.lanes_in`` elements of ``op.x.type``
     o : ``op.lanes_out`` elements of ``op.y.type``
     """
+
+    i: stream.Interface
+    o: stream.Interface
 
     def __init__(self, op: Threshold):
         self.op = op
@@ -70,17 +73,19 @@ class ThresholdCore(wiring.Component):
 
     def _parallel(self, m: Module, pipe: Elastic, turn: Value, x: Value) -> list[Value]:
         op, n = self.op, self.op.levels
-        pe, b = op.folded.pe, self.limit.bits
-        fields = _bits(self.limit.encode(op.thresholds), b).reshape(-1, pe * n * b)
+        fields = _bits(self.limit.encode(op.thresholds), self.limit.bits)
+        fields = fields.reshape(op.x.channels, -1)
         if self.flips:
-            fields = np.concatenate([fields, op.inverted.reshape(-1, pe)], 1)
-        word = table(m, pipe, 1, "thresholds", fields, turn, op.folded.memory)
+            fields = np.concatenate([fields, op.inverted[:, None]], 1)
+        words = fields.reshape(-1, op.folded.pe * fields.shape[1])
+        word = table(m, pipe, 1, "thresholds", words, turn, op.folded.memory)
+        lanes = split(m, word, fields.shape[1], "limits")
         out = []
         for p, element in enumerate(self._elements(x)):
-            flip = word[pe * n * b + p] if self.flips else C(0, 1)
-            passed = [reached(element, t) for t in self._limits(word[p * n * b :], n)]
+            flip = lanes[p][-1] if self.flips else C(0, 1)
+            passed = [reached(element, t) for t in self._limits(lanes[p], n)]
             if n > 1:
-                passed = list(pipe.register(2, Cat(passed), f"passed{p}"))
+                passed = [*pipe.register(2, Cat(passed), f"passed{p}")]
                 flip = pipe.register(2, flip, f"flip{p}") if self.flips else flip
             value = self._value(thermometer(passed), flip)
             out.append(pipe.register(op.latency, value, f"y{p}"))
@@ -90,9 +95,9 @@ class ThresholdCore(wiring.Component):
         depth = self.op.levels.bit_length()
         tables = self._search_tables(depth)
         found: list[list[Value]] = [[] for _ in self._elements(x)]
+        flips: list[Value] = []  # behind the last step's thresholds
         for step in range(depth):
             read, compare = 2 * step + 1, 2 * step + 2
-            flips = []
             for p, element in enumerate(self._elements(x)):
                 address = Cat(*reversed(found[p]), turn)
                 name, style = f"thresholds{step}_{p}", self.op.folded.memory
@@ -101,7 +106,8 @@ class ThresholdCore(wiring.Component):
                     pipe.register(read, f, f"bit{i}_{p}_{read}") for i, f in enumerate(found[p])
                 ]
                 found[p].append(reached(element, *self._limits(word, 1)))
-                flips.append(word[self.limit.bits :])
+                if step == depth - 1:
+                    flips.append(word[self.limit.bits :])
             if step < depth - 1:
                 turn = pipe.delay(turn, "turn", first=read, last=compare)
                 x = pipe.delay(x, "x", first=compare, last=compare + 1)

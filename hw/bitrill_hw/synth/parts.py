@@ -70,13 +70,14 @@ class Part:
         ]
 
     def require_fit(self, used: Resources) -> None:
-        """Raise `FitError` unless the design fits; names each resource, and a part that is enough."""
+        """Raise `FitError` unless the design fits: what lacks, and a part that is enough."""
         over = self.excess(used)
         if not over:
             return
-        larger = [p.name for p in (_DEVICES[d] for d in sorted(_DEVICES)) if not p.excess(used)]
-        fits = min(larger, key=lambda n: (_DEVICES[n].lcs, n), default=None)
-        hint = f"{fits} is the smallest that is enough" if fits else "no xc7 part here is enough"
+        family = self.device[:4]
+        enough = [p for p in _DEVICES.values() if p.device[:4] == family and not p.excess(used)]
+        best = min(enough, key=lambda p: p.lcs, default=None)
+        hint = f"no {family} part is enough" if best is None else f"{best.name} is enough"
         raise FitError(f"the design does not fit {self.name}: {'; '.join(over)}; {hint}", over=over)
 
 

@@ -44,7 +44,7 @@ class CellPath:
 
 
 def worst_path(report: str, module: Mapping[str, Any]) -> CellPath | None:
-    """The path that ``sta`` printed for ``module`` of the JSON netlist; None where there is none."""
+    """The path that ``sta`` printed for ``module`` of the netlist; None where there is none."""
     lines = iter(report.splitlines())
     picoseconds = next((int(m[1]) for m in map(_TOTAL.match, lines) if m), None)
     if picoseconds is None:

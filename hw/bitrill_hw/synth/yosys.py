@@ -1,4 +1,4 @@
-"""Running Yosys: each run in a folder of its own, its log kept, its result reused while it holds."""
+"""Running Yosys: a folder for each run, its log kept, its result reused while it holds."""
 
 from __future__ import annotations
 

@@ -26,8 +26,13 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def trained(value: dict[str, Any], out: str) -> str:
-    lines = [f"{key}: {_scalar(value[key])}" for key in sorted(value) if _is_scalar(value[key])]
-    return "\n".join([f"trained: {out}/model.onnx, {out}/metrics.json", *lines])
+    return "\n".join(
+        [
+            f"{value['name']}: {value['parameters']:,} parameters",
+            f"accuracy: {100 * value['accuracy']:.2f} % of {value['test_images']:,} test images",
+            f"model: {out}/model.onnx, checked against torch",
+        ]
+    )
 
 
 def refused(model: str, reasons: Sequence[str]) -> str:
@@ -138,11 +143,3 @@ def examined(value: dict[str, Any]) -> str:
 
 def _known(value: Any) -> Any:
     return "not measured" if value is None else value
-
-
-def _is_scalar(value: Any) -> bool:
-    return isinstance(value, str | int | float | bool)
-
-
-def _scalar(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)

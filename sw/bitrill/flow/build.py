@@ -129,8 +129,8 @@ def load(
     path = Path(model)
     if path.is_dir():
         raise StorageError(f"cannot read {path}: it is a folder, not a model file")
-    with extra("onnx", "reading a model"):
-        from ..frontend import load_model
+    from ..frontend import load_model
+
     return load_model(path, raw_input=raw, raw_scale=scale)
 
 
@@ -175,7 +175,7 @@ def load_build(folder: str | Path) -> Build:
     value = read_json(folder / "timing.json")
     try:
         predicted = timing.Timing(Fraction(value["ii"]), int(value["latency"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
         raise StorageError(
             f"{folder / 'timing.json'} must hold ii and latency; compile again"
         ) from error

@@ -87,8 +87,8 @@ def verify(
         from bitrill_sim import verify as simulate
     folder = _folder(out, built)
     report = simulate(
-        built.graph, built.verilog, chosen.x, engine=engine, stall=stall, seed=seed,
-        work=folder / "sim", progress=progress,
+        built.graph, built.verilog.absolute(), chosen.x, engine=engine, stall=stall, seed=seed,
+        work=(folder / "sim").absolute(), progress=progress,
     )  # fmt: skip
     value: dict[str, Any] = report.to_json()
     if chosen.labels is not None:
@@ -137,7 +137,7 @@ def synth(
     value = report.to_json()
     if check:
         value["check"] = _check_netlist(
-            built, report.netlist, folder / "check", check, seed, progress
+            built, report.netlist.absolute(), (folder / "check").absolute(), check, seed, progress
         )  # fmt: skip
     write_json(folder / "synth.json", value)
     return value

@@ -220,7 +220,7 @@ def _reshaped(call: Call, value: Known, new: tuple[int, ...]) -> Known:
             raise RefusedError("a constant with one scale for each channel must keep its shape")
         scale = value.scale if value.scale.size != 1 else value.scale.reshape((1,) * len(new))
         return Quantized(value.integers.reshape(new), scale, value.type)
-    if not new or new[0] != call.builder.batch or prod(new[1:]) != value.size:
+    if not new or new[0] != call.builder.batch:
         raise RefusedError(
             f"the batch axis must stay the first, not {[call.builder.batch, *value.shape]}"
             f" become {list(new)}"

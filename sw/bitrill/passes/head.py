@@ -67,10 +67,10 @@ def integer_scores(
     to 2**14 and in steps of a fifth beyond; judged by the whole ranking of all channels and
     values. Where none do (ties between unlike scales), the reals over their common denominator.
     """
-    pairs = list(dict.fromkeys(zip(scale, offset, strict=True)))
-    which = [pairs.index(p) for p in zip(scale, offset, strict=True)]  # equal ones tie always
+    pairs: dict[tuple[Real, Real], int] = {}
+    which = [pairs.setdefault(p, len(pairs)) for p in zip(scale, offset, strict=True)]
     gains, offsets = [s for s, _ in pairs], [o for _, o in pairs]
-    if len(pairs) == 1:
+    if len(pairs) == 1:  # equal channels tie always
         found = np.array([sign(gains[0])]), np.array([0])
     else:
         found = _search(gains, offsets, x) or _exact(gains, offsets, x)

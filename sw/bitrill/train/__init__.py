@@ -12,6 +12,7 @@ from .recipes import ACTS, WEIGHTS, WIDTHS, Options
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from .datasets import FetchProgress
     from .loop import Progress, Result
     from .oracle import Report
 
@@ -31,6 +32,7 @@ def train(
     mean: float | None = None,
     std: float | None = None,
     progress: Progress | None = None,
+    fetching: FetchProgress | None = None,
 ) -> Result:
     """Train a recipe with Brevitas and leave ``model.onnx``, ``metrics.json``, ``checkpoint.pt``.
 
@@ -45,7 +47,8 @@ def train(
     from it where there is one, with the same result as a run without a break, and a finished run
     is not trained again. The export is compared with torch (see `export`). Without ``out`` nothing
     is written. ``progress(epoch, epochs, batch, batches, loss, accuracy)`` is called after every
-    batch, counted from 1; accuracy is the last one measured, or None.
+    batch, counted from 1; accuracy is the last one measured, or None. ``fetching(file, received,
+    total)`` is called while a data set that is missing is fetched (see `datasets`).
 
     Raises `SpecError` (options, all reasons at once; a checkpoint of another run), `StorageError`
     (a damaged checkpoint, a folder that cannot be written), `ToolError` (a package is missing,
@@ -56,7 +59,7 @@ def train(
         mean=mean, std=std,
     )  # fmt: skip
     loop = _submodule("loop")
-    return loop.run(options, None if out is None else Path(out), resume, progress)
+    return loop.run(options, None if out is None else Path(out), resume, progress, fetching)
 
 
 def export(

@@ -19,7 +19,7 @@ import onnx
 import onnxruntime
 from onnx import numpy_helper
 
-from ..errors import MismatchError, SpecError, UnsupportedError
+from ..errors import BitrillError, MismatchError, SpecError, UnsupportedError
 from ..real import ROUNDINGS, Rounding, round_real
 from ..storage import read_bytes
 from .bounds import Value
@@ -120,6 +120,7 @@ class Network:
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
         found: dict[bool, list[QuantNode]] = {True: [], False: []}
         for node in self.nodes:
+            _check_known(node)
             constant = all(name in self._constants or not name for name in node.input)
             if constant:
                 self._execute(node, self._constants)
@@ -132,7 +133,9 @@ class Network:
         """Read a model file that is trusted."""
         try:
             return Network(onnx.load_model_from_string(read_bytes(Path(path))))
-        except ValueError as error:  # protobuf's DecodeError is one
+        except Exception as error:  # protobuf's errors share no base that onnx names
+            if isinstance(error, BitrillError):
+                raise
             raise SpecError(f"{path} must be an ONNX model: {error}") from error
 
     def constant(self, tensor: str) -> np.ndarray:
@@ -187,15 +190,10 @@ class Network:
             self._execute_custom(node, arrays)
 
     def _execute_custom(self, node: onnx.NodeProto, arrays: dict[str, np.ndarray]) -> None:
-        """By qonnx; its registry imports what a domain names, so only known ones get there."""
+        """By qonnx."""
         from qonnx.core.execute_custom_node import execute_custom_node
         from qonnx.util.basic import get_preferred_qonnx_opset
 
-        if node.op_type not in (*_QUANTIZERS, "Trunc") or node.domain not in _DOMAINS:
-            raise UnsupportedError(
-                f"{node.name}: {node.op_type} of the domain {node.domain!r} cannot be run;"
-                " Quant, BipolarQuant and Trunc can"
-            )
         opset = self._opsets.get(node.domain, get_preferred_qonnx_opset())
         execute_custom_node(node, arrays, self.model.graph, opset)
         arrays[node.output[0]] = np.asarray(arrays[node.output[0]], np.float32)
@@ -263,6 +261,23 @@ class Network:
         if mode not in ROUNDINGS:
             raise UnsupportedError(f"{name}: rounding {mode} is none of {', '.join(ROUNDINGS)}")
         return QuantNode(name, *_ends(node), scale, constant(2), lo, hi, cast("Any", mode))
+
+
+def _check_known(node: onnx.NodeProto) -> None:
+    """qonnx imports what a node's domain names: only domains known for quantizers get there."""
+    inputs = {"Quant": 4, "IntQuant": 4, "BipolarQuant": 2, "Trunc": None}
+    if node.domain in ("", "ai.onnx"):
+        return
+    if node.op_type not in inputs or node.domain not in _DOMAINS:
+        raise UnsupportedError(
+            f"{node.name}: {node.op_type} of the domain {node.domain!r} cannot be run;"
+            " Quant, BipolarQuant and Trunc can"
+        )
+    wanted = inputs[node.op_type]
+    if wanted is not None and len(node.input) != wanted:
+        raise UnsupportedError(
+            f"{node.name}: {node.op_type} must have {wanted} inputs, not {len(node.input)}"
+        )
 
 
 def _ends(node: onnx.NodeProto) -> tuple[str, str]:

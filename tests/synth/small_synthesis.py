@@ -1,0 +1,34 @@
+"""The network that the tests of this folder synthesise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bitrill.ir import Graph
+from bitrill.passes.fold import folding_of
+from bitrill.pipeline import to_folded, to_integer
+from bitrill_hw.synth import SynthReport
+from networks import mlp
+
+BLOCK_FIFO = 4200
+"""Slots of a FIFO of one bit that goes into block memory."""
+
+
+@dataclass(frozen=True)
+class Synthesised:
+    graph: Graph
+    verilog: str
+    work: Path
+    report: SynthReport
+
+
+def small_graph() -> Graph:
+    """Two layers; weights of the first, and one FIFO, in block memory."""
+    integer = to_integer(mlp((12, 6, 3), seed=3))
+    folding = folding_of(to_folded(integer))
+    folding["fc0"] = {"pe": 1, "simd": 4, "style": "folded", "memory": "block"}
+    folding["act0"] |= {"pe": 1}
+    folding["fc1"] |= {"simd": 1}
+    graph = to_folded(integer, folding=folding)
+    return graph.replace(depths=dict(graph.depths) | {"act0": BLOCK_FIFO})

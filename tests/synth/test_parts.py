@@ -1,0 +1,73 @@
+"""Parts are found by their names, and say what does not fit."""
+
+from __future__ import annotations
+
+import pytest
+from bitrill.errors import FitError, SpecError
+from bitrill_hw.synth import DEFAULT_PART, Resources, devices, part_of
+
+
+@pytest.mark.parametrize(
+    "name", ["xc7z020", "xc7z020clg400-1", "XC7Z020CLG484-1", "xc7z020clg400", "xc7z020-1"]
+)
+def test_a_part_by_device_or_full_name(name: str) -> None:
+    part = part_of(name)
+    assert (part.lcs, part.ff, part.bram36, part.dsp) == (53200, 106400, 140, 220)
+    assert (part.device, part.name) == ("xc7z020", name.lower())
+
+
+def test_the_default_is_known() -> None:
+    assert part_of(DEFAULT_PART).device == "xc7z020"
+
+
+def test_devices_with_a_letter_behind_the_number() -> None:
+    assert part_of("xc7z007sclg400-1").lcs == 14400
+    assert part_of("xc7a35tcsg324-1").lcs == 20800
+
+
+def test_every_device_has_two_flip_flops_a_lut() -> None:
+    assert all(part_of(d).ff == 2 * part_of(d).lcs for d in devices())
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("xc7z02", "xc7z020"),
+        ("xc7z021clg400-1", "xc7z020"),
+        ("xc7a34t", "xc7a35t"),
+        ("", "xc7a100t"),
+    ],
+)
+def test_an_unknown_part_names_its_neighbours(name: str, nearest: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        part_of(name)
+    said = str(caught.value)
+    assert said.startswith(f"part must be one of the xc7 parts known here, not {name!r} (nearest: ")
+    assert nearest in said
+
+
+def test_two_half_block_rams_make_one() -> None:
+    used = part_of("xc7z010").utilisation(Resources(ramb18=3, ramb36=2))
+    assert used["bram36"] == (3.5, 60)
+
+
+def test_exactly_full_fits() -> None:
+    part = part_of("xc7z010")
+    full = Resources(lut=10**6, lcs=17600, ff=35200, ramb36=59, ramb18=2, dsp=80)
+    assert part.excess(full) == []
+    part.require_fit(full)
+
+
+def test_what_is_too_much_is_named_with_a_part_that_is_enough() -> None:
+    with pytest.raises(FitError) as caught:
+        part_of("xc7z010clg400-1").require_fit(Resources(lcs=17601, ff=2, ramb18=121))
+    assert str(caught.value) == (
+        "the design does not fit xc7z010clg400-1: lcs 17601 of 17600 (100 %);"
+        " bram36 60.5 of 60 (101 %); xc7z012s is enough"
+    )
+    assert caught.value.exit_code == 6
+
+
+def test_what_fits_nowhere() -> None:
+    with pytest.raises(FitError, match=r"dsp 9999 of 80 \(.*\); no xc7z part is enough$"):
+        part_of("xc7z010").require_fit(Resources(dsp=9999))
