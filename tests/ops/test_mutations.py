@@ -6,6 +6,7 @@ give wrong bits or wrong cycles on the frames of the operator's own tests.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import shutil
 import sys
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from bitrill.ir import BIPOLAR, IntType, Operator, Schedule
+from bitrill.ir import BIPOLAR, IntType, Operator
 from ops.suite import OperatorSuite, check
 from ops.test_argmax import TestArgMax as ArgMaxSuite
 from ops.test_argmax import argmax
@@ -202,7 +203,7 @@ def test_every_rule_of_a_schedule_is_needed(
     with copied(tmp_path) as build:
         for left_out in schedule.rules:
             rules = tuple(r for r in schedule.rules if r is not left_out)
-            less = Schedule(schedule.n_in, schedule.n_step, schedule.n_out, rules)
+            less = dataclasses.replace(schedule, rules=rules)
             monkeypatch.setattr(type(op), "schedule", lambda _, less=less: less)
             needed.append(is_killed(op, build))
     assert all(needed), needed
