@@ -8,10 +8,12 @@ from typing import Any
 from amaranth.lib import wiring
 from bitrill.errors import StageError
 from bitrill.ir import Operator
-from bitrill.ops import ArgMax, Convert, MatVec, Threshold
+from bitrill.ops import Add, ArgMax, Convert, Fork, MatVec, Threshold
 
+from .ops.add import AddCore
 from .ops.argmax import ArgMaxCore
 from .ops.convert import ConvertCore
+from .ops.fork import ForkCore
 from .ops.matvec import MatVecCore
 from .ops.threshold import ThresholdCore
 
@@ -51,3 +53,13 @@ def _(op: Convert) -> wiring.Component:
 @register.register
 def _(op: ArgMax) -> wiring.Component:
     return ArgMaxCore(op)
+
+
+@register.register
+def _(op: Fork) -> wiring.Component:
+    return ForkCore(op)
+
+
+@register.register
+def _(op: Add) -> wiring.Component:
+    return AddCore(op)
