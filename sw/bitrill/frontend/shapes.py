@@ -238,9 +238,8 @@ def transpose(call: Call) -> Known:
         return _both(value, lambda a: a.transpose(perm))
     if isinstance(value, Quantized):
         return Quantized(value.integers.transpose(perm), value.scale.transpose(perm), value.type)
-    moved = [p for p in perm if old[p] != 1 or p == 0]
-    if perm[0] != 0 or moved != sorted(moved):
-        raise RefusedError(
-            "data must keep its order; only axes of size 1 behind the batch may move"
-        )
-    return replace(value, shape=tuple(old[p] for p in perm[1:]))
+    if perm[0] != 0:
+        raise RefusedError("the batch axis must stay the first")
+    places = np.arange(value.size).reshape(value.shape)
+    moved = places.transpose([p - 1 for p in perm[1:]])
+    return value.reordered(moved.reshape(-1), moved.shape)
