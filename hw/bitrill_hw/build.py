@@ -8,13 +8,15 @@ from typing import Any
 from amaranth.lib import wiring
 from bitrill.errors import StageError
 from bitrill.ir import Operator
-from bitrill.ops import Add, ArgMax, Convert, Fork, MatVec, Threshold
+from bitrill.ops import Add, ArgMax, Concat, Convert, Fork, MatVec, Split, Threshold
 
 from .ops.add import AddCore
 from .ops.argmax import ArgMaxCore
+from .ops.concat import ConcatCore
 from .ops.convert import ConvertCore
 from .ops.fork import ForkCore
 from .ops.matvec import MatVecCore
+from .ops.split import SplitCore
 from .ops.threshold import ThresholdCore
 
 
@@ -63,3 +65,13 @@ def _(op: Fork) -> wiring.Component:
 @register.register
 def _(op: Add) -> wiring.Component:
     return AddCore(op)
+
+
+@register.register
+def _(op: Concat) -> wiring.Component:
+    return ConcatCore(op)
+
+
+@register.register
+def _(op: Split) -> wiring.Component:
+    return SplitCore(op)

@@ -9,7 +9,6 @@ from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
 from bitrill.ops import Fork
 from ops.suite import OperatorSuite
 
-
 S = IntType(-4, 3)
 
 
