@@ -8,16 +8,37 @@ from typing import Any
 from amaranth.lib import wiring
 from bitrill.errors import StageError
 from bitrill.ir import Operator
-from bitrill.ops import Add, ArgMax, Concat, Convert, Fork, MatVec, Split, Threshold
+from bitrill.ops import (
+    Add,
+    ArgMax,
+    Concat,
+    Convert,
+    Depthwise,
+    Fork,
+    MatVec,
+    MaxPool,
+    Pad,
+    Split,
+    SumPool,
+    Threshold,
+    Upsample,
+    Window,
+)
 
 from .ops.add import AddCore
 from .ops.argmax import ArgMaxCore
+from .ops.avgpool import SumPoolCore
 from .ops.concat import ConcatCore
 from .ops.convert import ConvertCore
+from .ops.depthwise import DepthwiseCore
 from .ops.fork import ForkCore
 from .ops.matvec import MatVecCore
+from .ops.maxpool import MaxPoolCore
+from .ops.pad import PadCore
 from .ops.split import SplitCore
 from .ops.threshold import ThresholdCore
+from .ops.upsample import UpsampleCore
+from .ops.window import WindowCore
 
 
 def component(op: Operator) -> wiring.Component:
@@ -75,3 +96,33 @@ def _(op: Concat) -> wiring.Component:
 @register.register
 def _(op: Split) -> wiring.Component:
     return SplitCore(op)
+
+
+@register.register
+def _(op: Upsample) -> wiring.Component:
+    return UpsampleCore(op)
+
+
+@register.register
+def _(op: Pad) -> wiring.Component:
+    return PadCore(op)
+
+
+@register.register
+def _(op: Window) -> wiring.Component:
+    return WindowCore(op)
+
+
+@register.register
+def _(op: MaxPool) -> wiring.Component:
+    return MaxPoolCore(op)
+
+
+@register.register
+def _(op: SumPool) -> wiring.Component:
+    return SumPoolCore(op)
+
+
+@register.register
+def _(op: Depthwise) -> wiring.Component:
+    return DepthwiseCore(op)

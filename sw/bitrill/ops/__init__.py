@@ -2,14 +2,35 @@
 
 from .add import Add
 from .argmax import ArgMax
+from .avgpool import SumPool
 from .concat import Concat
 from .convert import Convert
+from .depthwise import Depthwise
 from .fork import Fork
 from .matvec import MatVec
+from .maxpool import MaxPool
+from .pad import Pad
 from .split import Split
 from .threshold import Threshold
+from .upsample import Upsample
+from .window import Window
 
-OPERATORS = (MatVec, Threshold, Convert, ArgMax, Fork, Add, Concat, Split)
+OPERATORS = (
+    MatVec,
+    Threshold,
+    Convert,
+    ArgMax,
+    Fork,
+    Add,
+    Concat,
+    Split,
+    Upsample,
+    Pad,
+    Window,
+    MaxPool,
+    SumPool,
+    Depthwise,
+)
 
 __all__ = [
     "OPERATORS",
@@ -17,8 +38,14 @@ __all__ = [
     "ArgMax",
     "Concat",
     "Convert",
+    "Depthwise",
     "Fork",
     "MatVec",
+    "MaxPool",
+    "Pad",
     "Split",
+    "SumPool",
     "Threshold",
+    "Upsample",
+    "Window",
 ]
