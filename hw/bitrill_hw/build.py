@@ -18,6 +18,8 @@ from bitrill.ops import (
     MatVec,
     MaxPool,
     Pad,
+    Rearrange,
+    Shuffle,
     Split,
     SumPool,
     Threshold,
@@ -35,6 +37,8 @@ from .ops.fork import ForkCore
 from .ops.matvec import MatVecCore
 from .ops.maxpool import MaxPoolCore
 from .ops.pad import PadCore
+from .ops.rearrange import RearrangeCore
+from .ops.shuffle import ShuffleCore
 from .ops.split import SplitCore
 from .ops.threshold import ThresholdCore
 from .ops.upsample import UpsampleCore
@@ -126,3 +130,13 @@ def _(op: SumPool) -> wiring.Component:
 @register.register
 def _(op: Depthwise) -> wiring.Component:
     return DepthwiseCore(op)
+
+
+@register.register
+def _(op: Shuffle) -> wiring.Component:
+    return ShuffleCore(op)
+
+
+@register.register
+def _(op: Rearrange) -> wiring.Component:
+    return RearrangeCore(op)

@@ -10,6 +10,8 @@ from .fork import Fork
 from .matvec import MatVec
 from .maxpool import MaxPool
 from .pad import Pad
+from .rearrange import Rearrange
+from .shuffle import Shuffle
 from .split import Split
 from .threshold import Threshold
 from .upsample import Upsample
@@ -30,6 +32,8 @@ OPERATORS = (
     MaxPool,
     SumPool,
     Depthwise,
+    Shuffle,
+    Rearrange,
 )
 
 __all__ = [
@@ -43,6 +47,8 @@ __all__ = [
     "MatVec",
     "MaxPool",
     "Pad",
+    "Rearrange",
+    "Shuffle",
     "Split",
     "SumPool",
     "Threshold",
