@@ -178,7 +178,10 @@ def step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
                 np.array(value, np.float32 if "value_f" in str(list(attrs)) else np.int64)
             )
         return Num.of(numpy_helper.to_array(value))
-    return shape_step(op, a, attrs)
+    from frontend.float_places import place_step
+
+    found = place_step(op, a, attrs)
+    return shape_step(op, a, attrs) if found is None else found
 
 
 def shape_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:

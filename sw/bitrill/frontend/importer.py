@@ -17,13 +17,12 @@ from ..ir.interface import Sink, Source
 from ..ir.operator import Operator
 from ..ir.types import IntType, Tensor
 from ..real import Affine
-from . import layers, limits, products, quantizers, shapes
+from . import convs, layers, limits, pools, products, quantizers, shapes
 from .context import RAW_HINT, Builder, Call
 from .model import Model, Node
 from .names import legal, shown
 from .proto import QUANT_DOMAINS, STANDARD_DOMAINS, read_model
 from .values import Const, Data, Known, RefusedError, Unknown, Value
-
 
 Result: TypeAlias = Known | tuple[Known, ...]
 """What a rule gives: one value, or one for each of the node's outputs."""
@@ -33,7 +32,7 @@ _MANY_OUTPUTS = ("Split", "TopK")
 
 _SPATIAL = (
     "AveragePool", "Conv", "ConvTranspose", "DepthToSpace", "GlobalAveragePool", "GlobalMaxPool",
-    "MaxPool", "Resize", "SpaceToDepth", "Upsample",
+    "MaxPool", "ReduceMean", "Resize", "SpaceToDepth", "Upsample",
 )  # fmt: skip
 """Operators that see places and channels: with one of them the input's edge has both, too."""
 
@@ -54,10 +53,13 @@ def _rule(
     return Rule(apply, least, least if most is None else most, attributes)
 
 
+_WINDOW = {"auto_pad": str, "dilations": tuple, "kernel_shape": tuple, "pads": tuple,
+           "strides": tuple}  # fmt: skip
 _FLAGS = {"signed": int, "narrow": int, "rounding_mode": str}
 
 STANDARD: dict[str, Rule] = {
     "Add": _rule(layers.arithmetic, 2),
+    "AveragePool": _rule(pools.average_pool, 1, ceil_mode=int, count_include_pad=int, **_WINDOW),
     "BatchNormalization": _rule(
         layers.batch_norm, 5, epsilon=float, momentum=float, training_mode=int
     ),
@@ -68,17 +70,24 @@ STANDARD: dict[str, Rule] = {
         shapes.constant, 0, value=np.ndarray, value_float=float, value_int=int,
         value_floats=tuple, value_ints=tuple,
     ),
+    "Conv": _rule(convs.conv, 2, 3, group=int, **_WINDOW),
     "Div": _rule(layers.arithmetic, 2),
     "Dropout": _rule(shapes.identity, 1, 3, ratio=float, seed=int),
     "Flatten": _rule(shapes.flatten, 1, axis=int),
     "Gather": _rule(shapes.gather, 2, axis=int),
     "Gemm": _rule(products.gemm, 2, 3, alpha=float, beta=float, transA=int, transB=int),
+    "GlobalAveragePool": _rule(pools.global_average_pool, 1),
+    "GlobalMaxPool": _rule(pools.global_max_pool, 1),
     "Identity": _rule(shapes.identity, 1),
     "MatMul": _rule(products.matmul, 2),
+    "MaxPool": _rule(pools.max_pool, 1, ceil_mode=int, storage_order=int, **_WINDOW),
     "Mul": _rule(layers.arithmetic, 2),
     "Neg": _rule(layers.negate, 1),
     "Pow": _rule(layers.power, 2),
     "Reciprocal": _rule(layers.power, 1),
+    "ReduceMean": _rule(
+        pools.reduce_mean, 1, 2, axes=tuple, keepdims=int, noop_with_empty_axes=int
+    ),
     "Relu": _rule(layers.relu, 1),
     "Reshape": _rule(shapes.reshape, 2, allowzero=int),
     "Shape": _rule(shapes.shape, 1, start=int, end=int),

@@ -95,7 +95,7 @@ def _apply(
     quantizer = Quantizer(type_, (Fraction(1),) if unit else scales, zeros, rounding)
     edge = call.builder.quantize(value, quantizer, call.node)
     meaning = Affine(scales) if unit else quantizer.meaning
-    return replace(value, edge=edge, type=type_, steps=(meaning,), quantized=True)
+    return replace(value, edge=edge, type=type_, steps=(meaning,), quantized=True, deferred=None)
 
 
 def _constant(
