@@ -13,8 +13,10 @@ from bitrill.ops import (
     ArgMax,
     Concat,
     Convert,
+    Deconv,
     Depthwise,
     Fork,
+    Lookup,
     MatVec,
     MaxPool,
     Pad,
@@ -32,8 +34,10 @@ from .ops.argmax import ArgMaxCore
 from .ops.avgpool import SumPoolCore
 from .ops.concat import ConcatCore
 from .ops.convert import ConvertCore
+from .ops.deconv import DeconvCore
 from .ops.depthwise import DepthwiseCore
 from .ops.fork import ForkCore
+from .ops.lookup import LookupCore
 from .ops.matvec import MatVecCore
 from .ops.maxpool import MaxPoolCore
 from .ops.pad import PadCore
@@ -140,3 +144,13 @@ def _(op: Shuffle) -> wiring.Component:
 @register.register
 def _(op: Rearrange) -> wiring.Component:
     return RearrangeCore(op)
+
+
+@register.register
+def _(op: Lookup) -> wiring.Component:
+    return LookupCore(op)
+
+
+@register.register
+def _(op: Deconv) -> wiring.Component:
+    return DeconvCore(op)

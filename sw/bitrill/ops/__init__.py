@@ -5,8 +5,10 @@ from .argmax import ArgMax
 from .avgpool import SumPool
 from .concat import Concat
 from .convert import Convert
+from .deconv import Deconv
 from .depthwise import Depthwise
 from .fork import Fork
+from .lookup import Lookup
 from .matvec import MatVec
 from .maxpool import MaxPool
 from .pad import Pad
@@ -34,6 +36,8 @@ OPERATORS = (
     Depthwise,
     Shuffle,
     Rearrange,
+    Lookup,
+    Deconv,
 )
 
 __all__ = [
@@ -42,8 +46,10 @@ __all__ = [
     "ArgMax",
     "Concat",
     "Convert",
+    "Deconv",
     "Depthwise",
     "Fork",
+    "Lookup",
     "MatVec",
     "MaxPool",
     "Pad",
