@@ -137,12 +137,14 @@ class Call:
         """A new node of the graph, named after this one."""
         return self.builder.emit(kind, self.node, *edges, **parameters)
 
-    def integers_of(self, i: int) -> tuple[Data, Affine]:
+    def integers_of(self, i: int, *, image: bool = False) -> tuple[Data, Affine]:
         """Input ``i`` as an edge of integers, and what these mean; nothing else may be in between.
 
         Any integers that are not too wide will do, whether a quantizer gives them or, say, a sum.
         """
         data = self.builder.settle(self.data(i))
+        if image and data.type is not None:
+            data = self.arranged(data)
         if data.type is None:
             raise RefusedError(f"it takes unquantized floats; {RAW_HINT}")
         real = data.affine
@@ -154,7 +156,21 @@ class Call:
 
     def image(self, i: int) -> Data:
         """Input ``i``, which must be ``[batch, channels, places]`` with one or two such axes."""
-        return image(self.data(i))
+        data = self.data(i)
+        return data if data.is_image else self.arranged(self.builder.settle(data))
+
+    def arranged(self, data: Data) -> Data:
+        """``data`` as an image, its channels and places moved where the model moved them."""
+        from .arrange import arrange
+
+        data = arrange(self.builder, data, self.node)
+        if not data.is_image:
+            axes = "[batch, channels, rows, columns] or [batch, channels, length]"
+            raise RefusedError(
+                f"its data must be {axes}, in the order that a layer gives them or with channels"
+                f" shuffled, not {['batch', *data.shape]} made of {['batch', *data.image]}"
+            )
+        return data
 
     def result(
         self, node: Operator, meaning: Affine, *, k: int = 0, quantized: bool = True
@@ -187,14 +203,3 @@ class Call:
         if not np.isfinite(value):
             raise RefusedError(f"attribute {name} must be finite, not {value}")
         return Fraction(value)
-
-
-def image(data: Data) -> Data:
-    """``data``, which must be ``[batch, channels, places]`` with one or two axes of places."""
-    if not data.is_image:
-        axes = "[batch, channels, rows, columns] or [batch, channels, length]"
-        raise RefusedError(
-            f"its data must be {axes}, in the order that a layer gives them,"
-            f" not {['batch', *data.shape]} made of {['batch', *data.image]}"
-        )
-    return data

@@ -17,7 +17,7 @@ from ..ir.interface import Sink, Source
 from ..ir.operator import Operator
 from ..ir.types import IntType, Tensor
 from ..real import Affine
-from . import convs, layers, limits, pools, products, quantizers, shapes
+from . import arrange, convs, layers, limits, pools, products, quantizers, resample, shapes
 from .context import RAW_HINT, Builder, Call
 from .model import Model, Node
 from .names import legal, shown
@@ -71,6 +71,8 @@ STANDARD: dict[str, Rule] = {
         value_floats=tuple, value_ints=tuple,
     ),
     "Conv": _rule(convs.conv, 2, 3, group=int, **_WINDOW),
+    "ConvTranspose": _rule(convs.conv_transpose, 2, 3, group=int, output_padding=tuple, **_WINDOW),
+    "DepthToSpace": _rule(arrange.depth_to_space, 1, blocksize=int, mode=str),
     "Div": _rule(layers.arithmetic, 2),
     "Dropout": _rule(shapes.identity, 1, 3, ratio=float, seed=int),
     "Flatten": _rule(shapes.flatten, 1, axis=int),
@@ -90,13 +92,20 @@ STANDARD: dict[str, Rule] = {
     ),
     "Relu": _rule(layers.relu, 1),
     "Reshape": _rule(shapes.reshape, 2, allowzero=int),
+    "Resize": _rule(
+        resample.resize, 2, 4, mode=str, coordinate_transformation_mode=str, nearest_mode=str,
+        cubic_coeff_a=float, exclude_outside=int, extrapolation_value=float, antialias=int,
+        axes=tuple, keep_aspect_ratio_policy=str,
+    ),
     "Shape": _rule(shapes.shape, 1, start=int, end=int),
     "Slice": _rule(shapes.slice_, 1, 5, starts=tuple, ends=tuple, axes=tuple),
+    "SpaceToDepth": _rule(arrange.space_to_depth, 1, blocksize=int),
     "Sqrt": _rule(layers.power, 1),
     "Squeeze": _rule(shapes.squeeze, 1, 2, axes=tuple),
     "Sub": _rule(layers.arithmetic, 2),
     "Transpose": _rule(shapes.transpose, 1, perm=tuple),
     "Unsqueeze": _rule(shapes.squeeze, 1, 2, axes=tuple),
+    "Upsample": _rule(resample.upsample, 1, 2, mode=str, scales=tuple),
 }  # fmt: skip
 """Operators of ONNX that are accepted."""
 
@@ -225,7 +234,7 @@ class _Walk:
             if kind is None:
                 known = ", ".join(rule.attributes) or "none"
                 return f"its attributes must be among {known}, not {shown(name)}"
-            whole = isinstance(value, tuple) and name != "value_floats"
+            whole = isinstance(value, tuple) and name not in ("value_floats", "scales")
             if not isinstance(value, kind) or (
                 whole and not all(isinstance(v, int) for v in value)
             ):

@@ -106,11 +106,9 @@ def _pads(call: Call, size: Sizes, span: Sizes, stride: Sizes) -> tuple[Sizes, S
     return (less, more) if auto == "SAME_UPPER" else (more, less)
 
 
-def padded(call: Call, x: Data, pads: Sizes, value: int) -> str:
-    """The edge of ``x`` with ``pads`` places of ``value`` around it."""
-    if not any(pads):
-        return x.edge
-    return call.emit(Pad, x.edge, pads=pads, value=value).name
+def padded(call: Call, edge: str, pads: Sizes, value: int) -> str:
+    """``edge`` with ``pads`` places of ``value`` around it."""
+    return call.emit(Pad, edge, pads=pads, value=value).name if any(pads) else edge
 
 
 def zero_of(meaning: Affine) -> int:

@@ -14,10 +14,10 @@ from ..ops.avgpool import SumPool
 from ..ops.maxpool import MaxPool
 from ..ops.pad import Pad
 from ..real import Affine, Quantizer
-from .context import RAW_HINT, Builder, Call, image
+from .context import RAW_HINT, Builder, Call
 from .deferred import Deferred, chain, rises
 from .model import Node
-from .places import Placing, placing, sizes, zero_of
+from .places import Placing, padded, placing, sizes, zero_of
 from .values import Data, Known, RefusedError
 
 
@@ -161,7 +161,7 @@ def _divisor(call: Call, x: Data, place: Placing) -> int:
 
 def _average(call: Call, x: Data, place: Placing, divisor: int) -> Known:
     """A sum over windows, whose scale is the data's over the number of places."""
-    x = image(call.builder.settle(x))
+    x = call.builder.settle(x)
     if x.type is None:
         raise RefusedError(f"it takes unquantized floats; {RAW_HINT}")
     meaning = x.affine
@@ -170,9 +170,7 @@ def _average(call: Call, x: Data, place: Placing, divisor: int) -> Known:
             "its data must be a scale times integers plus an offset, not what a Relu or Clip"
             " gives of them; quantize in front of it"
         )
-    edge = x.edge
-    if any(place.pads):
-        edge = call.emit(Pad, edge, pads=place.pads, value=zero_of(meaning)).name
+    edge = padded(call, x.edge, place.pads, zero_of(meaning) if any(place.pads) else 0)
     node = call.emit(SumPool, edge, kernel=place.kernel, stride=place.stride)
     n = Fraction(prod(place.kernel))
     total = Affine(meaning.scale, tuple(n * o for o in meaning.offset))
