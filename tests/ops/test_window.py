@@ -29,7 +29,7 @@ def window(
     return op.replace(impl=Impl(simd=simd, pe=simd, style=style))
 
 
-SHAPES: dict[str, Window] = {
+SHAPES = {
     "square": window((4, 5, 2), (3, 3)),
     "neither square": window((5, 3, 1), (2, 3), type=S),
     "kernel as large as the frame": window((3, 4, 2), (3, 4)),
@@ -50,18 +50,18 @@ SHAPES: dict[str, Window] = {
 
 class TestWindow(OperatorSuite):
     def instances(self) -> dict[str, Operator]:
-        wide = {
+        wide: dict[str, Operator] = {
             "two of four channels": window((4, 4, 4), (3, 3), simd=2),
             "lanes of a pixel": window((4, 4, 3), (3, 2), simd=3),
         }
-        parallel = {
+        parallel: dict[str, Operator] = {
             f"parallel, {name}": window(
                 op.x.shape, op.kernel, op.stride, style="parallel", dilation=op.dilation,
                 type=op.x.type,
             )
             for name, op in SHAPES.items()
         }  # fmt: skip
-        return SHAPES | wide | parallel
+        return wide | SHAPES | parallel
 
     def corners(self, op: Operator) -> np.ndarray:
         return spread(op, 2)

@@ -92,10 +92,8 @@ def sliding(name: str, x: Tensor, *, kernel: Sizes, stride: Sizes, dilation: Siz
         if len(sizes) != axes or not all(isinstance(s, int) and s >= 1 for s in sizes)
     ]
     if not faults:
-        full = {what: (*(1,) * (2 - axes), *sizes) for what, sizes in given.items()}
-        windows = Sliding(
-            height, width, full["kernel"][-2:], full["stride"][-2:], full["dilation"][-2:]
-        )
+        kernel_, stride_, dilation_ = map(_of_plane, given.values())
+        windows = Sliding(height, width, kernel_, stride_, dilation_)
         size = x.shape[:-1]
         if windows.span[0] > height or windows.span[1] > width:
             span = windows.span[2 - axes :]
@@ -105,3 +103,8 @@ def sliding(name: str, x: Tensor, *, kernel: Sizes, stride: Sizes, dilation: Siz
         if not faults:
             return windows
     raise SpecError(f"{name}: " + "; ".join(faults))
+
+
+def _of_plane(sizes: Sizes) -> tuple[int, int]:
+    """Sizes of one or two axes; that of rows is 1 where there are none."""
+    return (1, sizes[0]) if len(sizes) == 1 else (sizes[0], sizes[1])
