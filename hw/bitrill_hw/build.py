@@ -21,6 +21,7 @@ from bitrill.ops import (
     MaxPool,
     Pad,
     Rearrange,
+    Requantize,
     Shuffle,
     Split,
     SumPool,
@@ -42,6 +43,7 @@ from .ops.matvec import MatVecCore
 from .ops.maxpool import MaxPoolCore
 from .ops.pad import PadCore
 from .ops.rearrange import RearrangeCore
+from .ops.requantize import RequantizeCore
 from .ops.shuffle import ShuffleCore
 from .ops.split import SplitCore
 from .ops.threshold import ThresholdCore
@@ -154,3 +156,8 @@ def _(op: Lookup) -> wiring.Component:
 @register.register
 def _(op: Deconv) -> wiring.Component:
     return DeconvCore(op)
+
+
+@register.register
+def _(op: Requantize) -> wiring.Component:
+    return RequantizeCore(op)

@@ -13,6 +13,7 @@ from .matvec import MatVec
 from .maxpool import MaxPool
 from .pad import Pad
 from .rearrange import Rearrange
+from .requantize import Requantize
 from .shuffle import Shuffle
 from .split import Split
 from .threshold import Threshold
@@ -38,6 +39,7 @@ OPERATORS = (
     Rearrange,
     Lookup,
     Deconv,
+    Requantize,
 )
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "MaxPool",
     "Pad",
     "Rearrange",
+    "Requantize",
     "Shuffle",
     "Split",
     "SumPool",
