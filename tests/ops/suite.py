@@ -8,6 +8,7 @@ operand; of several results, the oracle gives a tuple. Every stream stalls on it
 
 from __future__ import annotations
 
+import importlib
 import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -129,6 +130,16 @@ class OperatorSuite(ABC):
         ):
             for k, t in enumerate(tensors):
                 assert s.sizes[port(kind, k)] * lanes == t.size
+
+
+def suite_of(kind: str) -> type[OperatorSuite]:
+    """The tests of the operator of that name."""
+    module = importlib.import_module(f"ops.test_{kind}")
+    (suite,) = (
+        c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__
+        and issubclass(c, OperatorSuite)
+    )  # fmt: skip
+    return suite
 
 
 def several(x: Any) -> tuple:

@@ -16,23 +16,12 @@ from pathlib import Path
 
 import pytest
 from bitrill.ir import BIPOLAR, IntType, Operator
-from ops.suite import OperatorSuite, check
-from ops.test_argmax import TestArgMax as ArgMaxSuite
+from ops.suite import check, suite_of
 from ops.test_argmax import argmax
-from ops.test_convert import TestConvert as ConvertSuite
 from ops.test_convert import convert
 from ops.test_matvec import TERNARY, matvec
-from ops.test_matvec import TestMatVec as MatVecSuite
-from ops.test_threshold import TestThreshold as ThresholdSuite
 from ops.test_threshold import threshold
 from support import ROOT
-
-SUITES = {
-    "argmax": ArgMaxSuite,
-    "convert": ConvertSuite,
-    "matvec": MatVecSuite,
-    "threshold": ThresholdSuite,
-}
 
 U = IntType(0, 12)
 FOLDED = matvec(6, 8, 2, 4)
@@ -160,7 +149,7 @@ def copied(folder: Path, file: str = "", piece: str = "", instead: str = "") -> 
 
 
 def is_killed(op: Operator, build) -> bool:
-    suite: OperatorSuite = SUITES[op.kind]()
+    suite = suite_of(op.kind)()
     try:
         for stall in ("blocked", "random", "free", "starved", "bursty"):
             check(op, build.component(op), suite.frames(op), stall)
