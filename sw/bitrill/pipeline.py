@@ -20,6 +20,7 @@ from .ir import serial
 from .ir.graph import Graph, Stage, verify
 from .passes.depths import set_depths
 from .passes.fold import fold
+from .passes.forks import insert_forks
 from .passes.head import add_argmax
 from .passes.narrow import narrow_widths
 from .passes.polarity import turn_polarity
@@ -42,6 +43,9 @@ HEAD = len(INTEGER) + 1
 
 PROBES = 16
 """Random inputs that each pass is tried on, beside the corners."""
+
+PROBE_ELEMENTS = 1 << 22
+"""Of a large graph fewer are tried, one at least: so many elements over all edges."""
 
 
 def to_integer(graph: Graph, *, top: int | None = None, checkpoints: Path | None = None) -> Graph:
@@ -72,6 +76,7 @@ def to_folded(
     """
     verify(graph, Stage.INTEGER)
     folded = (
+        insert_forks,  # before folding: it chooses a fork's lanes as any node's
         partial(fold, folding=folding or {}),  # converters stand where its lanes differ
         set_depths,  # last: the timing of every node is known
     )
@@ -101,7 +106,8 @@ def probe(graph: Graph) -> np.ndarray:
     """Inputs to try a graph on: all lowest, all highest, and random ones; always the same."""
     t = graph.source.tensor.type
     rng = np.random.default_rng(0)
-    shape = (PROBES, *graph.source.shape)
+    n = PROBE_ELEMENTS // sum(t.size for t in graph.edges.values())
+    shape = (max(1, min(PROBES, n)), *graph.source.shape)
     drawn = (
         t.decode(rng.integers(0, 2, shape))
         if t.coding == "bipolar"
