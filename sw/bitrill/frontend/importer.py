@@ -17,7 +17,7 @@ from ..ir.interface import Sink, Source
 from ..ir.operator import Operator
 from ..ir.types import IntType, Tensor
 from ..real import Affine
-from . import arrange, convs, layers, limits, pools, products, quantizers, resample, shapes
+from . import arrange, convs, joins, layers, limits, pools, products, quantizers, resample, shapes
 from .context import RAW_HINT, Builder, Call
 from .model import Model, Node
 from .names import legal, shown
@@ -100,6 +100,7 @@ STANDARD: dict[str, Rule] = {
     "Shape": _rule(shapes.shape, 1, start=int, end=int),
     "Slice": _rule(shapes.slice_, 1, 5, starts=tuple, ends=tuple, axes=tuple),
     "SpaceToDepth": _rule(arrange.space_to_depth, 1, blocksize=int),
+    "Split": _rule(joins.split, 1, 2, axis=int, split=tuple, num_outputs=int),
     "Sqrt": _rule(layers.power, 1),
     "Squeeze": _rule(shapes.squeeze, 1, 2, axes=tuple),
     "Sub": _rule(layers.arithmetic, 2),

@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from . import limits
+from . import joins, limits
 from .context import Call
 from .values import Const, Data, Known, Quantized, RefusedError
 
@@ -105,10 +105,13 @@ def _axis(axis: int, rank: int) -> int:
 
 
 def concat(call: Call) -> Known:
-    values = [_const(call, i) for i in range(len(call.values))]
-    arrays = [v.array for v in values]
+    """Concat of constants, or of branches of the network."""
     if "axis" not in call.attributes:
         raise RefusedError("attribute axis must be given")
+    if any(isinstance(v, Data) for v in call.values):
+        return joins.concat(call)
+    values = [_const(call, i) for i in range(len(call.values))]
+    arrays = [v.array for v in values]
     axis = _axis(call.attributes["axis"], arrays[0].ndim)
     rests = {a.shape[:axis] + a.shape[axis + 1 :] if a.ndim > axis else None for a in arrays}
     if len({a.ndim for a in arrays}) != 1 or len(rests) != 1:
