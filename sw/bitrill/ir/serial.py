@@ -38,7 +38,7 @@ _DAMAGE = (
 _CLASSES: dict[str, type] = {
     c.__name__: c
     for c in (
-        *ops.OPERATORS, real.Activation, real.Affine, real.Clip, real.Quantizer, real.Function,
+        *ops.OPERATORS, real.Activation, real.Affine, real.Clip, real.Leaky, real.Quantizer, real.Function,
         types.IntType, types.Tensor, operator.Impl, interface.Source, interface.Sink,
         interface.InputQuantizer, graph_module.Graph,
     )

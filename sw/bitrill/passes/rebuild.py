@@ -11,6 +11,7 @@ from ..ir.interface import Sink
 from ..ir.operator import Operator
 from ..ir.types import Tensor
 from ..ops.lookup import Lookup
+from ..ops.lookup import Lookup
 from ..ops.threshold import Threshold
 from ..real import at
 
