@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bitrill.ir import Graph, IntType, Stage, verify
-from bitrill.ops import Depthwise, MatVec, MaxPool, Pad, SumPool, Window
+from bitrill.ops import Depthwise, Lookup, MatVec, MaxPool, Pad, SumPool, Window
 from bitrill.pipeline import to_integer
 from bitrill.real import Activation
 from frontend.agreement import agrees
@@ -228,3 +228,26 @@ def test_raw_input(tmp_path: Path) -> None:
     proto = net.proto(net.conv("x", 3, 2, 3, 3, pads=[1] * 4))
     graph = imported(proto, tmp_path, raw_input=IntType(0, 15), raw_scale=Fraction(1, 4))
     assert agrees(graph, proto, n=10) >= 8
+
+
+@pytest.mark.parametrize("slope", [0.01, 0.25, 1.5, 0.0, -0.3])
+@pytest.mark.parametrize("rounding", ["ROUND", "FLOOR", "UP"])
+def test_leaky_slopes(tmp_path: Path, slope: float, rounding: str) -> None:
+    net = Net(1, 2, 3, 3)
+    x = net.norm(net.conv(net.quant("x", 0.5), 4, 2, 2, 2, quant={"scale": 0.37}), 4)
+    x = net.node("Clip", x, net.const(-6.0), net.const(7.0))
+    x = net.node("LeakyRelu", x, alpha=slope)
+    x = net.node("Add", net.node("Mul", x, net.const(-0.7)), net.const(0.3))
+    x = net.node("LeakyRelu", x, alpha=0.5)
+    x = net.quant(x, 0.23, bits=5.0, rounding=rounding)
+    integer = to_integer(check(net, net.conv(x, 2, 4, 1, 1), tmp_path))
+    assert any(isinstance(n, Lookup) for n in integer) is (slope < 0)
+
+
+def test_a_slope_for_each_channel_and_a_maximum_behind_it(tmp_path: Path) -> None:
+    net = Net(1, 2, 4, 4)
+    x = net.conv(net.quant("x", 0.5), 3, 2, 1, 1)
+    x = net.node("PRelu", x, net.const(np.array([0.1, 0.2, 0.9]).reshape(3, 1, 1)))
+    x = net.quant(net.node("MaxPool", x, kernel_shape=[2, 2]), 0.77, bits=5.0)
+    graph = check(net, net.conv(x, 2, 3, 1, 1), tmp_path)
+    assert kinds(graph)[:3] == [MatVec, Activation, MaxPool]

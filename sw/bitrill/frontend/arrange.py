@@ -12,7 +12,7 @@ import numpy as np
 
 from ..ops.rearrange import Rearrange
 from ..ops.shuffle import Shuffle
-from ..real import Affine, Channels, Step, at
+from ..real import Affine, Channels, Leaky, Step, at
 from .context import Builder, Call
 from .model import Node
 from .values import Data, Known, RefusedError, compact
@@ -138,10 +138,13 @@ def _gathered(builder: Builder, data: Data, block: int, node: Node) -> Data:
 
 def picked(steps: tuple[Step, ...], channels: np.ndarray) -> tuple[Step, ...]:
     """``steps`` on the channels given, in that order."""
-    return tuple(
-        Affine(pick(s.scale, channels), pick(s.offset, channels)) if isinstance(s, Affine) else s
-        for s in steps
-    )
+    return tuple(_picked(s, channels) for s in steps)
+
+
+def _picked(step: Step, channels: np.ndarray) -> Step:
+    if isinstance(step, Affine):
+        return Affine(pick(step.scale, channels), pick(step.offset, channels))
+    return Leaky(pick(step.slope, channels)) if isinstance(step, Leaky) else step
 
 
 def pick(values: Channels, channels: np.ndarray) -> Channels:

@@ -7,7 +7,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from ..exact import sign
-from ..real import Affine, Quantizer, Step, append_step
+from ..real import Affine, Leaky, Quantizer, Step, append_step
 
 if TYPE_CHECKING:
     from .context import Builder
@@ -34,4 +34,6 @@ def chain(steps: tuple[Step, ...], more: tuple[Step, ...]) -> tuple[Step, ...]:
 
 def rises(steps: tuple[Step, ...]) -> bool:
     """Whether ``steps`` keep the order of numbers on every channel."""
-    return all(sign(s) > 0 for step in steps if isinstance(step, Affine) for s in step.scale)
+    slopes = [v for s in steps if isinstance(s, Affine) for v in s.scale]
+    leaks = [v for s in steps if isinstance(s, Leaky) for v in s.slope]
+    return all(sign(v) > 0 for v in slopes) and all(sign(v) >= 0 for v in leaks)

@@ -81,10 +81,12 @@ STANDARD: dict[str, Rule] = {
     "GlobalAveragePool": _rule(pools.global_average_pool, 1),
     "GlobalMaxPool": _rule(pools.global_max_pool, 1),
     "Identity": _rule(shapes.identity, 1),
+    "LeakyRelu": _rule(layers.leaky, 1, alpha=float),
     "MatMul": _rule(products.matmul, 2),
     "MaxPool": _rule(pools.max_pool, 1, ceil_mode=int, storage_order=int, **_WINDOW),
     "Mul": _rule(layers.arithmetic, 2),
     "Neg": _rule(layers.negate, 1),
+    "PRelu": _rule(layers.leaky, 2),
     "Pow": _rule(layers.power, 2),
     "Reciprocal": _rule(layers.power, 1),
     "ReduceMean": _rule(

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import exact
 from ..exact import Real, Surd
-from ..real import Affine, Clip
+from ..real import Affine, Clip, Leaky
 from . import joins, limits
 from .context import Call
 from .values import (
@@ -189,3 +189,17 @@ def clip(call: Call) -> Known:
         raise RefusedError(f"its min must not be above its max, not {brief(lo)} and {brief(hi)}")
     x = call.data(0)
     return x if lo is None and hi is None else call.then(x, Clip(lo, hi))
+
+
+def leaky(call: Call) -> Known:
+    """LeakyRelu, and PRelu with one slope or one for each channel."""
+    x = call.data(0)
+    if call.node.op == "LeakyRelu":
+        return call.then(x, Leaky((call.fraction("alpha", float(np.float32(0.01))),)))
+    slope = call.exact(1, "its slope")
+    if slope.ndim < len(x.shape) and slope.size > 1:
+        raise RefusedError(
+            f"its slope must be a single number or of shape [{x.shape[0]}, 1, ..],"
+            f" not {list(slope.shape)}"
+        )
+    return call.then(x, Leaky(per_channel(slope, x, what="its slope")))

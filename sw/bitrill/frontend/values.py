@@ -20,7 +20,7 @@ import numpy as np
 from ..errors import BitrillError
 from ..exact import Real, Surd
 from ..ir.types import IntType
-from ..real import Affine, Channels, Clip, Step, append_step
+from ..real import Affine, Channels, Leaky, Step, append_step
 from . import limits
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ class Data:
         if isinstance(last := steps[-1], Affine):
             check_exact([*last.scale, *last.offset])
             work.spend(max(len(last.scale), len(last.offset)))
+        elif isinstance(last, Leaky):
+            check_exact(list(last.slope))
         return replace(self, steps=steps)
 
     @property
@@ -103,7 +105,7 @@ class Data:
         if not self.steps:
             return Affine()
         (first, *rest) = self.steps
-        return None if rest or isinstance(first, Clip) else first
+        return first if not rest and isinstance(first, Affine) else None
 
 
 @dataclass(frozen=True, eq=False)
