@@ -69,7 +69,7 @@ def diagnose(
 
 
 def _golden(graph: Graph, frame: np.ndarray) -> dict[str, np.ndarray]:
-    values = graph.trace(frame.reshape(-1, *graph.source.shape))
+    values = graph.trace(graph.source.restore(frame))
     return {edge: v[0] for edge, v in values.items()}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import bitrill_sim
 import numpy as np
 import pytest
 from bitrill.ir import BIPOLAR, Graph, Impl, IntType, Sink, Source, Stage, Tensor, verify
@@ -119,6 +120,13 @@ def test_interval_and_latency_as_predicted(make) -> None:
     timing, n = predict(graph), len(want) // 7
     assert moves.taken[n - 1] - moves.accepted[0] == timing.latency
     assert moves.taken[-1] - moves.taken[-1 - 2 * n] == 2 * timing.ii
+
+
+@pytest.mark.parametrize("make", [conv_net, separable_net])
+def test_the_simulation_takes_arrays_channel_first(make) -> None:
+    graph = make(2)
+    report = bitrill_sim.verify(graph, None, frames(graph, 3), engine="amaranth", cycles=False)
+    assert (report.samples, report.mismatches) == (3, 0)
 
 
 def test_latency_does_not_depend_on_how_long_the_network_was_idle() -> None:

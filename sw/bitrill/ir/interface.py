@@ -110,6 +110,10 @@ class Source:
             )
         return to_edge(x, self.tensor)
 
+    def restore(self, flat: np.ndarray) -> np.ndarray:
+        """Inverse of `flatten`: the edge's integers as ``[N, *shape]``."""
+        return from_edge(flat.reshape(-1, *self.tensor.shape), self.shape)
+
     def quantize(self, x: np.ndarray) -> np.ndarray:
         """Finite floats ``[N, *shape]`` to the integers that `flatten` takes."""
         x = np.asarray(x)
