@@ -23,6 +23,9 @@ WASTE = 8
 """So many times the fewest lanes that a layer needs are looked at: past that no converter that
 they save is worth them."""
 
+FEW = 128
+"""So many lanes are looked at whatever is needed."""
+
 _BY_MEMORY = ("depthwise", "lookup", "upsample")
 """Kinds beside `MatVec` that have their tables where ``memory`` says."""
 
@@ -66,18 +69,19 @@ class Choices:
     def within(self, interval: int) -> list[Option]:
         """Those that take a frame in ``interval`` cycles, wasteful ones left out (`WASTE`)."""
         found = [o for o in self.options if o.cycles <= interval]
-        least = min((_lanes(o) for o in found), default=0)
-        return [o for o in found if _lanes(o) <= WASTE * least]
+        most = max(FEW, WASTE * min((self._lanes(o) for o in found), default=0))
+        return [o for o in found if self._lanes(o) <= most]
+
+    def _lanes(self, option: Option) -> int:
+        """Units that work side by side."""
+        rows = option.impl.pe if isinstance(self.node, MatVec) else 1
+        return rows * option.lanes_in
 
     def resources(self, option: Option) -> Resources:
         """What an option takes."""
         if option.impl not in self._resources:
             self._resources[option.impl] = resources(placed(self.node, option.impl))
         return self._resources[option.impl]
-
-
-def _lanes(option: Option) -> int:
-    return option.impl.pe * option.impl.simd
 
 
 def placed(node: Operator, impl: Impl) -> Any:

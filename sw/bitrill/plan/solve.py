@@ -11,7 +11,7 @@ not suffice, they are given a price in LUTs, which is raised until they do (Ever
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -45,9 +45,21 @@ class Solution:
     limits: tuple[str, ...]
     faster: tuple[int, Resources] | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """What ``compile --json`` says of it; resources are predicted."""
+        faster = self.faster
+        return {
+            "interval": self.interval,
+            "resources": asdict(self.resources),
+            "limits": list(self.limits),
+            "faster": None
+            if faster is None
+            else {"interval": faster[0], "resources": asdict(faster[1])},
+        }
+
     def __str__(self) -> str:
-        many = f" and {len(self.limits) - 1} more" if len(self.limits) > 1 else ""
-        line = f"{self.limits[0]}{many} limits: {self.interval:,} cycles a frame ({self.resources})"
+        who = _listed(self.limits)
+        line = f"{who}: {self.interval:,} cycles a frame ({self.resources})"
         if self.faster is None:
             return f"{line}; nothing faster fits"
         interval, more = self.faster
@@ -335,6 +347,15 @@ def _reached(found: _Found) -> int:
         cycles = max(cycles, 0 if at.option is None else at.option.cycles)
         at = at.before
     return cycles
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """Who limits, in words."""
+    if len(names) == 1:
+        return f"{names[0]} limits"
+    if len(names) > 3:
+        names = (*names[:2], f"{len(names) - 2} more")
+    return f"{', '.join(names[:-1])} and {names[-1]} limit"
 
 
 def _number(value: Fraction) -> str:
