@@ -1,4 +1,4 @@
-"""The evaluator's operators over space: each output place computed by itself, as ONNX defines it."""
+"""The evaluator's operators over space: each output place by itself, as ONNX defines it."""
 
 from __future__ import annotations
 
@@ -55,6 +55,12 @@ class Windows:
             yield place, inside, taps
 
 
+def taken(x: Num, rows: slice, columns: slice, places: list[tuple[int, ...]]) -> Num:
+    """``[N, C * places]``: those places of ``x[rows, columns]``."""
+    parts = (np.stack([t[(rows, columns, *p)] for p in places], 2) for t in (x.v, x.e))
+    return Num(*(t.reshape(len(t), -1) for t in parts))
+
+
 def conv(a: list[Any], attrs: dict[str, Any]) -> Num:
     x, w = a[0], a[1]
     groups = attrs.get("group", 1)
@@ -68,11 +74,9 @@ def conv(a: list[Any], attrs: dict[str, Any]) -> Num:
                 slice(g * rows, g * rows + rows),
                 slice(g * per_group, (g + 1) * per_group),
             )
-            xs = x.map(lambda t, c=cols_g: np.stack([t[(slice(None), c, *i)] for i in inside], 2))
-            ws = w.map(lambda t, r=rows_g: np.stack([t[(r, slice(None), *i)] for i in taps], 2))
-            y = matmul(
-                xs.map(lambda t: t.reshape(len(t), -1)), ws.map(lambda t: t.reshape(len(t), -1).T)
-            )
+            xs = taken(x, slice(None), cols_g, inside)
+            ws = taken(w, rows_g, slice(None), taps)
+            y = matmul(xs, ws.map(np.transpose))
             v[(slice(None), rows_g, *place)] = y.v
             e[(slice(None), rows_g, *place)] = y.e
     return biased(Num(v, e), a)
@@ -91,7 +95,7 @@ def pool(op: str, x: Num, attrs: dict[str, Any]) -> Num:
     windows = Windows(x.v.shape[2:], list(attrs["kernel_shape"]), attrs)
     v, e = np.zeros((*x.v.shape[:2], *windows.out)), np.zeros((*x.v.shape[:2], *windows.out))
     for place, inside, _ in windows:
-        xs = x.map(lambda t: np.stack([t[(..., *i)] for i in inside], -1))
+        xs = Num(*(np.stack([t[(..., *i)] for i in inside], -1) for t in (x.v, x.e)))
         here = (slice(None), slice(None), *place)
         if op == "MaxPool":
             v[here], e[here] = xs.v.max(-1), xs.e.max(-1)
@@ -127,8 +131,10 @@ def conv_transpose(a: list[Any], attrs: dict[str, Any]) -> Num:
             at = [p * s + t * d for p, s, t, d in zip(place, stride, tap, dilation, strict=True)]
             for g in range(groups):
                 part = slice(g * cols, (g + 1) * cols)
-                y = matmul(x.map(lambda t, c=part: t[(slice(None), c, *place)]),
-                           w.map(lambda t, c=part: t[(c, slice(None), *tap)]))  # fmt: skip
+                y = matmul(
+                    taken(x, slice(None), part, [place]),
+                    taken(w, part, slice(None), [tap]),
+                )
                 here = (slice(None), slice(g * rows, (g + 1) * rows), *at)
                 v[here] += y.v
                 e[here] += y.e + np.abs(v[here]) * U

@@ -17,12 +17,25 @@ from ..ir.interface import Sink, Source
 from ..ir.operator import Operator
 from ..ir.types import IntType, Tensor
 from ..real import Affine
-from . import arrange, convs, joins, layers, limits, pools, products, quantizers, resample, shapes
+from . import (
+    arrange,
+    convs,
+    heads,
+    joins,
+    layers,
+    limits,
+    pools,
+    products,
+    quantizers,
+    resample,
+    shapes,
+    truncs,
+)
 from .context import RAW_HINT, Builder, Call
 from .model import Model, Node
 from .names import legal, shown
 from .proto import QUANT_DOMAINS, STANDARD_DOMAINS, read_model
-from .values import Const, Data, Known, RefusedError, Unknown, Value
+from .values import Const, Data, Head, Known, RefusedError, Unknown, Value
 
 Result: TypeAlias = Known | tuple[Known, ...]
 """What a rule gives: one value, or one for each of the node's outputs."""
@@ -32,7 +45,8 @@ _MANY_OUTPUTS = ("Split", "TopK")
 
 _SPATIAL = (
     "AveragePool", "Conv", "ConvTranspose", "DepthToSpace", "GlobalAveragePool", "GlobalMaxPool",
-    "MaxPool", "ReduceMean", "Resize", "SpaceToDepth", "Upsample",
+    "MaxPool", "ReduceMean", "Resize", "SpaceToDepth", "Split",
+    "Upsample",
 )  # fmt: skip
 """Operators that see places and channels: with one of them the input's edge has both, too."""
 
@@ -59,6 +73,7 @@ _FLAGS = {"signed": int, "narrow": int, "rounding_mode": str}
 
 STANDARD: dict[str, Rule] = {
     "Add": _rule(layers.arithmetic, 2),
+    "ArgMax": _rule(heads.arg_max, 1, axis=int, keepdims=int, select_last_index=int),
     "AveragePool": _rule(pools.average_pool, 1, ceil_mode=int, count_include_pad=int, **_WINDOW),
     "BatchNormalization": _rule(
         layers.batch_norm, 5, epsilon=float, momentum=float, training_mode=int
@@ -101,11 +116,13 @@ STANDARD: dict[str, Rule] = {
     ),
     "Shape": _rule(shapes.shape, 1, start=int, end=int),
     "Slice": _rule(shapes.slice_, 1, 5, starts=tuple, ends=tuple, axes=tuple),
+    "Softmax": _rule(heads.softmax, 1, axis=int),
     "SpaceToDepth": _rule(arrange.space_to_depth, 1, blocksize=int),
     "Split": _rule(joins.split, 1, 2, axis=int, split=tuple, num_outputs=int),
     "Sqrt": _rule(layers.power, 1),
     "Squeeze": _rule(shapes.squeeze, 1, 2, axes=tuple),
     "Sub": _rule(layers.arithmetic, 2),
+    "TopK": _rule(heads.top_k, 1, 2, axis=int, k=int, largest=int, sorted=int),
     "Transpose": _rule(shapes.transpose, 1, perm=tuple),
     "Unsqueeze": _rule(shapes.squeeze, 1, 2, axes=tuple),
     "Upsample": _rule(resample.upsample, 1, 2, mode=str, scales=tuple),
@@ -116,6 +133,7 @@ QUANT: dict[str, Rule] = {
     "BipolarQuant": _rule(quantizers.bipolar_quant, 2),
     "IntQuant": _rule(quantizers.quant, 4, **_FLAGS),
     "Quant": _rule(quantizers.quant, 4, **_FLAGS),
+    "Trunc": _rule(truncs.trunc, 5, 6, **_FLAGS),
 }
 """Operators of QONNX that are accepted, in any of its domains."""
 
@@ -209,6 +227,14 @@ class _Walk:
             if isinstance(value, Unknown):
                 return ()
             values.append(value)
+        if values and isinstance(values[0], Head):
+            if node.op in heads.PASSED:
+                return (values[0],)
+            if values[0].decided or node.op not in heads.READERS:
+                self.reasons.append(
+                    f"{node}: what a Softmax, ArgMax or TopK gives must be the model's output"
+                )
+                return ()
         try:
             result = _rules(node)[node.op].apply(Call(self.builder, node, values))
         except (RefusedError, SpecError, UnsupportedError) as error:
@@ -247,6 +273,12 @@ class _Walk:
     def _sink(self) -> Sink | None:
         value = self.values[self.model.output]
         name = f"the output {shown(self.model.output)}"
+        if isinstance(value, Head):
+            if value.decided:
+                edge = value.data.edge
+                tensor = self.builder.edges[edge]
+                return Sink(shape=tensor.shape, edge=edge, tensor=tensor)
+            value = value.data
         if isinstance(value, Data):
             try:
                 value = self.builder.settle(value)

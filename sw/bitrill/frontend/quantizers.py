@@ -61,11 +61,12 @@ def quant(call: Call) -> Known:
     if isinstance(bits, Surd) or bits.denominator != 1 or not 1 <= bits <= 32:
         raise RefusedError(f"its bit width must be an integer from 1 to 32, not {brief(bits)}")
     flags = {name: call.attributes[name] == 1 for name in ("signed", "narrow")}
-    type_ = _type(int(bits), **flags)
+    type_ = integer_type(int(bits), **flags)
     return _apply(call, type_, rounding, scale, None if not zero.any() else zero)
 
 
-def _type(bits: int, *, signed: bool, narrow: bool) -> IntType:
+def integer_type(bits: int, *, signed: bool, narrow: bool) -> IntType:
+    """The integers of a Quant node of so many bits."""
     if signed and bits == 1:
         return BIPOLAR
     if signed:

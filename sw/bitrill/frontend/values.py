@@ -4,6 +4,7 @@
   functions that were applied to it since.
 - `Const`: known numbers: floats as they are in the file, int64, or exact reals (object arrays).
 - `Quantized`: a constant behind a quantizer: integers times an exact scale.
+- `Head`: the end of the network: decisions, or scores of which only the order counts.
 - `Unknown`: the result of something refused; whatever reads it says nothing more.
 """
 
@@ -125,12 +126,20 @@ class Quantized:
     type: IntType
 
 
+@dataclass(frozen=True, eq=False)
+class Head:
+    """What may stand at the end only: scores that a Softmax was dropped behind, or decisions."""
+
+    data: Data
+    decided: bool = False
+
+
 @dataclass(frozen=True)
 class Unknown:
     """Nothing is known, and the reason was told."""
 
 
-Known: TypeAlias = Data | Const | Quantized
+Known: TypeAlias = Data | Const | Quantized | Head
 Value: TypeAlias = Known | Unknown
 
 
