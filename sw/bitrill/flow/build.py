@@ -109,7 +109,7 @@ def compile(
         raise SpecError(f"the clock must be above 0 and at most 2000 MHz, not {clock_mhz}")
     folder = Path(out)
     if fps is not None and not 0 < fps <= 1e12:
-        raise SpecError(f"the rate must be above 0 and at most 1e12 frames a second, not {fps}")
+        raise SpecError(f"the rate must be above 0 and at most 1e12 frames a second, not {fps:g}")
     mhz = ASSUMED_MHZ if clock_mhz is None else float(clock_mhz)
     known = None if part is None else part_of(part)
     start = integer(
