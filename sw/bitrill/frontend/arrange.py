@@ -108,7 +108,9 @@ def _spread(builder: Builder, data: Data, block: int, node: Node) -> Data:
     """Channels to blocks of places, behind a shuffle if they stand in another order."""
     plain = to_space(data.image, block).reshape(-1)
     order = np.empty(data.size, np.int64)
-    order[plain] = data.order  # of each element of the present image, which one is wanted there
+    order[plain] = np.asarray(
+        data.order
+    )  # of each element of the present image, which one is wanted there
     channels = _permuted(order, np.arange(data.size), data.channels)
     if channels is None:
         return data

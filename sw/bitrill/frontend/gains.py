@@ -8,9 +8,12 @@ integer sum before it is smaller than every one behind it; the threshold lies be
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from fractions import Fraction
+
 import numpy as np
 
-from ..exact import Real, common_denominator, sign
+from ..exact import Real, sign
 from ..ir.types import IntType
 from ..real import Function
 from .values import RefusedError
@@ -20,6 +23,9 @@ PAIRS = 1 << 20
 
 LARGEST = 1 << 15
 """Multipliers are smaller than that, as `bitrill.ops.Add` wants."""
+
+EFFORT = 1 << 28
+"""Most sums that are looked at in one search: a few seconds."""
 
 Found = tuple[tuple[int, int], np.ndarray, np.ndarray]
 
@@ -53,10 +59,7 @@ def thresholds_of_sum(
 def _units(sa: Real, sb: Real) -> tuple[int, int] | None:
     """Integers in the ratio of the scales, the first above 0."""
     ratio = sb / sa
-    if not hasattr(ratio, "denominator"):
-        return None
-    d = common_denominator([ratio])  # type: ignore[list-item]
-    return d, int(ratio * d)  # type: ignore[arg-type]
+    return (ratio.denominator, ratio.numerator) if isinstance(ratio, Fraction) else None
 
 
 def _places(
@@ -78,7 +81,7 @@ def _places(
     return places, flip
 
 
-def _bisect(count, first: int, last: int, places: np.ndarray) -> None:
+def _bisect(count: Callable[[int], int], first: int, last: int, places: np.ndarray) -> None:
     """Fill in the smallest place of each count from 1 on, which never falls."""
     known = {first: count(first), last: count(last)}
     places[: known[first]] = first
@@ -102,7 +105,7 @@ def _smallest(
     large, small = max(map(abs, units)), min(map(abs, units))
     turned = abs(units[1]) > abs(units[0])
     down = sign(units[1])
-    for p in range(1, LARGEST):
+    for p in range(1, min(LARGEST, EFFORT // (2 * len(a)))):
         near = p * small // large
         for q in {max(near, 1), near + 1}:
             pair = (q, p * down) if turned else (p, q * down)

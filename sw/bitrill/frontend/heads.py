@@ -11,7 +11,7 @@ from ..ops.argmax import ArgMax
 from ..passes.head import integer_scores
 from ..real import Affine, at
 from .context import RAW_HINT, Call
-from .values import Data, Head, Known, RefusedError
+from .values import Data, Head, RefusedError
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def arg_max(call: Call) -> Head:
     return _decided(call, 1, axis=0)
 
 
-def top_k(call: Call) -> tuple[Head | Known, ...]:
+def top_k(call: Call) -> tuple[Head, ...]:
     """The indices; nothing may read the values."""
     if not call.attributes.get("largest", 1) or not call.attributes.get("sorted", 1):
         raise RefusedError("largest and sorted must be 1")
@@ -49,10 +49,8 @@ def top_k(call: Call) -> tuple[Head | Known, ...]:
 
 
 def _decided(call: Call, k: int, *, axis: int) -> Head:
-    value = call.value(0)
-    x = value.data if isinstance(value, Head) else call.data(0)
     _check_axis(call, axis)
-    x, meaning = _scores(call, x)
+    x, meaning = _scores(call, call.data(0))
     edge = call.builder.edges[x.edge]
     channels = range(x.channels)
     gain, offset = integer_scores(
@@ -85,6 +83,6 @@ def _scores(call: Call, x: Data) -> tuple[Data, Affine]:
 
 def _check_axis(call: Call, default: int) -> None:
     axis = call.attributes.get("axis", default)
-    rank = len(call.values[0].shape) + 1 if isinstance(call.values[0], Data) else 2
+    rank = len(call.data(0).shape) + 1
     if axis not in (1, 1 - rank):
         raise RefusedError(f"its axis must be 1, the classes, not {axis}")

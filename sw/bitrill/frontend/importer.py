@@ -37,7 +37,7 @@ from .names import legal, shown
 from .proto import QUANT_DOMAINS, STANDARD_DOMAINS, read_model
 from .values import Const, Data, Head, Known, RefusedError, Unknown, Value
 
-Result: TypeAlias = Known | tuple[Known, ...]
+Result: TypeAlias = Known | Head | tuple[Known, ...] | tuple[Head, ...]
 """What a rule gives: one value, or one for each of the node's outputs."""
 
 _MANY_OUTPUTS = ("Split", "TopK")
@@ -226,15 +226,16 @@ class _Walk:
             value = self.values[tensor] if tensor else None
             if isinstance(value, Unknown):
                 return ()
+            if isinstance(value, Head):
+                if node.op in heads.PASSED:
+                    return (value,)
+                if value.decided or node.op not in heads.READERS:
+                    self.reasons.append(
+                        f"{node}: what a Softmax, ArgMax or TopK gives must be the model's output"
+                    )
+                    return ()
+                value = value.data
             values.append(value)
-        if values and isinstance(values[0], Head):
-            if node.op in heads.PASSED:
-                return (values[0],)
-            if values[0].decided or node.op not in heads.READERS:
-                self.reasons.append(
-                    f"{node}: what a Softmax, ArgMax or TopK gives must be the model's output"
-                )
-                return ()
         try:
             result = _rules(node)[node.op].apply(Call(self.builder, node, values))
         except (RefusedError, SpecError, UnsupportedError) as error:

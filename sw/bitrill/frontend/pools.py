@@ -159,7 +159,7 @@ def _divisor(call: Call, x: Data, place: Placing) -> int:
     return int(table.max())
 
 
-def _average(call: Call, x: Data, place: Placing, divisor: int) -> Known:
+def _average(call: Call, x: Data, place: Placing, divisor: int) -> Data:
     """A sum over windows, whose scale is the data's over the number of places."""
     x = call.builder.settle(x)
     if x.type is None:

@@ -139,8 +139,8 @@ class Unknown:
     """Nothing is known, and the reason was told."""
 
 
-Known: TypeAlias = Data | Const | Quantized | Head
-Value: TypeAlias = Known | Unknown
+Known: TypeAlias = Data | Const | Quantized
+Value: TypeAlias = Known | Head | Unknown
 
 
 class Work:

@@ -157,7 +157,8 @@ def line_of(function: Function, channel: int) -> Line | Curve:
     q = function.quantizer
     scale, zero = 1 / at(q.scale, channel), at(q.zero, channel)
     curve = curve.each(lambda line: line.then_affine(scale, zero))
-    return curve if len(curve.parts) > 1 else curve.parts[0][1]
+    ((_, first), *rest) = curve.parts
+    return curve if rest else first
 
 
 class Counter:
