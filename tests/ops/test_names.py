@@ -17,7 +17,15 @@ def test_each_operator_has_the_same_file_in_three_folders() -> None:
     software = names("sw/bitrill/ops")
     assert software == names("hw/bitrill_hw/ops")
     # tests of the whole lie beside those of each operator
-    whole = {"build", "mutations", "mutations_spatial", "names", "sweep", "sweep_spatial"}
+    whole = {
+        "build",
+        "mutations",
+        "mutations_moving",
+        "mutations_spatial",
+        "names",
+        "sweep",
+        "sweep_spatial",
+    }
     assert software == names("tests/ops", "test_") - whole
 
 
