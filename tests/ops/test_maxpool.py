@@ -49,7 +49,6 @@ def instances(of: type[Pooling]) -> dict[str, Operator]:
         "one place": make((1, 1, 2), (1, 1), (1, 1), 2),
         "along the row": make((2, 6, 1), (1, 3), (1, 2)),
         "down the column": make((7, 2, 1), (3, 1), (2, 1)),
-        "a column": make((7, 1, 1), (3, 1), (2, 1)),
         "the rest swallowed": make((5, 5, 1), (2, 2), (2, 2), 1, BIPOLAR),
         "one axis": make((9, 2), (3,), (2,), 2),
     }

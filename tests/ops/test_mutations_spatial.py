@@ -149,11 +149,7 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
     ),
 }  # fmt: skip
 
-CLEAN = {
-    name: op
-    for name, op in globals().items()
-    if name in ("RING", "DILATED", "LINES", "HALVES", "OVERLAP", "BORDER", "SHORT")
-}
+CLEAN = {"RING": RING, "LINES": LINES, "OVERLAP": OVERLAP, "BORDER": BORDER, "SHORT": SHORT}
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -60,6 +60,7 @@ class TestWindow(OperatorSuite):
                 type=op.x.type,
             )
             for name, op in SHAPES.items()
+            if name not in ("square", "one tap", "a row", "stride 2")
         }  # fmt: skip
         return wide | SHAPES | parallel
 
