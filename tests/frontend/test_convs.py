@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bitrill.ir import Graph, IntType, Stage, verify
+from bitrill.ir import BIPOLAR, Graph, IntType, Stage, verify
 from bitrill.ops import Depthwise, Lookup, MatVec, MaxPool, Pad, SumPool, Window
 from bitrill.pipeline import to_integer
 from bitrill.real import Activation
@@ -251,3 +251,21 @@ def test_a_slope_for_each_channel_and_a_maximum_behind_it(tmp_path: Path) -> Non
     x = net.quant(net.node("MaxPool", x, kernel_shape=[2, 2]), 0.77, bits=5.0)
     graph = check(net, net.conv(x, 2, 3, 1, 1), tmp_path)
     assert kinds(graph)[:3] == [MatVec, Activation, MaxPool]
+
+
+def test_names_say_what_a_node_is_part_of(tmp_path: Path) -> None:
+    net = Net(1, 2, 4, 4)
+    graph = check(net, net.conv(net.quant("x", 0.5), 3, 2, 3, 3, pads=[1] * 4, name="c"), tmp_path)
+    assert [n.name for n in graph] == ["c_pad", "c_window", "c"]
+
+
+def test_passes_narrow_taps_and_borders(tmp_path: Path) -> None:
+    net = Net(1, 2, 4, 4)
+    x = net.node("Relu", net.conv(net.quant("x", 0.5), 3, 2, 1, 1))
+    x = net.node("MaxPool", net.quant(x, 3.7), kernel_shape=[2, 2], pads=[1, 0, 0, 0])
+    w = net.quant(net.const(np.ones((3, 1, 2, 2)) * [[[[1.0]]], [[[-1.0]]], [[[1.0]]]]), 1.0)
+    graph = to_integer(check(net, net.node("Conv", x, w, group=3), tmp_path))
+    (pad,) = [n for n in graph if isinstance(n, Pad)]
+    assert pad.value == pad.x.type.lo == 0
+    (taps,) = [n for n in graph if isinstance(n, Depthwise)]
+    assert taps.weight_type == BIPOLAR

@@ -16,7 +16,7 @@ from ..ir.types import Tensor
 from ..real import Activation, Affine, Function, Quantizer, Step
 from . import limits
 from .model import Node
-from .names import Names
+from .names import LENGTH, Names, legal
 from .values import (
     Const,
     Data,
@@ -32,6 +32,10 @@ RAW_HINT = (
     "quantize the model's input first, or declare the grid of raw integers that it takes"
     " (--raw-input uint8 --input-scale 1/255)"
 )
+
+
+PARTS = ("deconv", "pad", "rearrange", "shuffle", "window")
+"""Kinds that stand in front of what a node of the model becomes, and are named after both."""
 
 
 class Builder:
@@ -53,15 +57,16 @@ class Builder:
         self.nodes.append(node)
         self.edges |= zip(node.outputs, node.results, strict=True)
 
-    def name(self, node: Node) -> str:
-        """A legal name for what a node of the model becomes."""
-        return self.names.legal(node.name or f"{node.op}_{node.index}")
+    def name(self, node: Node, part: str = "") -> str:
+        """A legal name for what a node of the model becomes, or for a ``part`` of it."""
+        name = node.name or f"{node.op}_{node.index}"
+        return self.names.legal(f"{legal(name)[: LENGTH - len(part) - 1]}_{part}" if part else name)
 
     def emit(self, kind: type[Operator], node: Node, *edges: str, **parameters: Any) -> Any:
         """A new node of class ``kind`` on ``edges``, named after the model's ``node``."""
         made = kind(
-            name=self.name(node), inputs=edges, operands=tuple(self.edges[e] for e in edges),
-            **parameters,
+            name=self.name(node, kind.kind if kind.kind in PARTS else ""), inputs=edges,
+            operands=tuple(self.edges[e] for e in edges), **parameters,
         )  # fmt: skip
         self.add(made)
         return made

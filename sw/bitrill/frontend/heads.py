@@ -55,7 +55,7 @@ def _decided(call: Call, k: int, *, axis: int) -> Head:
     channels = range(x.channels)
     gain, offset = integer_scores(
         [at(meaning.scale, c) for c in channels], [at(meaning.offset, c) for c in channels],
-        edge.type, call.builder.name(call.node),
+        edge.type,
     )  # fmt: skip
     node = call.emit(ArgMax, x.edge, gain=gain, offset=offset, k=k)
     made = replace(

@@ -1,10 +1,10 @@
 """Where a real function takes its next value: exact, by a float guess and proof beside it.
 
 Between two quantizers a channel's chain of affine steps and clips is one clamped line,
-``v = min(max(slope * x + offset, lo), hi)``, in units of the next quantizer's steps; with a leaky
-slope in it, a few of them end to end. It is monotone, so the integers it gives are told by the places where the next one begins. Each place is
-guessed in float64, then proven by exact decisions on both sides; a wrong guess costs steps of a
-bisection, never a wrong answer.
+``v = min(max(slope * x + offset, lo), hi)``, in units of the next quantizer's steps; with leaky
+slopes in it, a few such lines end to end. It is monotone, so the integers it gives are told by the
+places where the next one begins. Each place is guessed in float64, then proven by exact decisions
+on both sides; a wrong guess costs steps of a bisection, never a wrong answer.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from ..ir.interface import Sink
 from ..ir.operator import Operator
 from ..ir.types import Tensor
 from ..ops.lookup import Lookup
-from ..ops.lookup import Lookup
 from ..ops.threshold import Threshold
 from ..real import at
 

@@ -13,7 +13,6 @@ from ..ops.threshold import Threshold
 from ..real import Activation
 from .levels import Counter, check_size, line_of, smallest
 
-
 MAX_ENTRIES = 1 << 20
 """Most entries of a table, channels told apart times values."""
 
