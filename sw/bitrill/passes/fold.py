@@ -17,7 +17,7 @@ from ..ops.matvec import MatVec
 from ..ops.threshold import Threshold
 from ..plan.depths import FLOOR
 from .convert import insert_converts
-from .lanes import EQUAL, MOVING, moving
+from .lanes import EQUAL, MOVING, SLIDING, moving
 
 INTERVAL = 64
 """Cycles a vector that the default aims at."""
@@ -96,7 +96,7 @@ def choose(node: Operator, before: list[Operator], graph: Graph) -> Impl:
         return Impl(pe=pe, simd=pe, style=style)
     if isinstance(node, ArgMax):
         return Impl()
-    if isinstance(node, MOVING):
+    if isinstance(node, (*MOVING, *SLIDING)):
         return moving(node, given, interval=INTERVAL, block_bits=BLOCK_BITS)
     raise SpecError(f"{node.name}: a {node.kind} has no default folding")
 
