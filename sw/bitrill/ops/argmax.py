@@ -20,8 +20,8 @@ class ArgMax(Operator):
     Score of channel c: ``gain[c] * x[c] + offset[c]``, int64 ``[C]`` each: integers that keep the
     order and the ties of the real scores (see `bitrill.passes.head`).
     x: ``[C]``, or with axes of size 1 before; y: ``[k]``. One element a beat in, one index a beat
-    out: an insertion register
-    of k places; the next vector is accepted while the present one's indices leave.
+    out: an insertion register of k places; the next vector is accepted while the present one's
+    indices leave.
     """
 
     kind: ClassVar[str] = "argmax"
