@@ -65,9 +65,7 @@ _THRESHOLDS_OUT = [
 
 
 def _convert(cases: list[tuple]) -> Rows:
-    return [
-        {"kind": "convert", "x": x, "shape": [240], "simd": a, "pe": b} for x, a, b in cases
-    ]
+    return [{"kind": "convert", "x": x, "shape": [240], "simd": a, "pe": b} for x, a, b in cases]
 
 
 _CONVERTS = [
@@ -189,7 +187,8 @@ _OTHERS_OUT: Rows = [
 ]  # fmt: skip
 
 GRID: Rows = [
-    *_matvec(_LIGHT, _HEAVY, share=2), *_threshold(_THRESHOLDS), *_convert(_CONVERTS), *_fifo(_FIFOS),
+    *_matvec(_LIGHT, _HEAVY, share=2), *_threshold(_THRESHOLDS), *_convert(_CONVERTS),
+    *_fifo(_FIFOS),
     *_OTHERS,
 ]  # fmt: skip
 HELD_OUT: Rows = [

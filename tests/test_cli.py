@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -236,7 +236,16 @@ def test_compile_prints_what_it_made(model: Path, tmp_path: Path, capfd) -> None
 
 
 def test_compile_for_a_rate(model: Path, tmp_path: Path, capfd) -> None:
-    arguments = ("compile", model, "--out", tmp_path / "b", "--clock-mhz", "50", "--part", "xc7z020")
+    arguments = (
+        "compile",
+        model,
+        "--out",
+        tmp_path / "b",
+        "--clock-mhz",
+        "50",
+        "--part",
+        "xc7z020",
+    )
     code, out, _ = run(capfd, *arguments, "--fps", "1e7")
     assert code == 0
     assert re.search(r"folding: .* limits?: \d cycles a frame \(.* LUTs, .*\); ", out)

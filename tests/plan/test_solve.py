@@ -61,7 +61,9 @@ def every_folding(graph: Graph) -> Iterator[tuple[int, Resources]]:
         yield max(o.cycles for o in options), used
 
 
-@pytest.mark.parametrize("graph", [chain(4, 3, 2), chain(2, 4, 1), branches()], ids=["chain", "narrow", "branches"])
+@pytest.mark.parametrize(
+    "graph", [chain(4, 3, 2), chain(2, 4, 1), branches()], ids=["chain", "narrow", "branches"]
+)
 def test_the_cheapest_of_all(graph: Graph) -> None:
     every = list(every_folding(graph))
     for interval in sorted({i for i, _ in every}):

@@ -75,7 +75,9 @@ def fifo_resources(width: int, depth: int) -> Resources:
 def network_resources(graph: Graph) -> dict[str, Resources]:
     """Of each node, and of all FIFOs together as ``fifos``, of a FOLDED graph."""
     if graph.stage is not Stage.FOLDED:
-        raise StageError(f"{graph.name} must be folded to have resources, and is {graph.stage.value}")
+        raise StageError(
+            f"{graph.name} must be folded to have resources, and is {graph.stage.value}"
+        )
     found = {n.name: resources(n) for n in graph.nodes}
     lanes = {INPUT: graph.reader(INPUT).lanes_in}
     lanes |= {e: n.lanes_out for n in graph.nodes for e in n.outputs}

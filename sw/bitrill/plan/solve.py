@@ -150,7 +150,7 @@ class Search:
         shortest = self.shortest
         if shortest <= interval:
             return
-        slow = [name for name, c in self.choices.items() if c.fastest == shortest][0]
+        slow = next(name for name, c in self.choices.items() if c.fastest == shortest)
         rate = clock / shortest
         raise FitError(
             f"{self.graph.name}: the rate needs a frame every {interval:,} cycles, and {slow} takes"
@@ -263,9 +263,7 @@ class Search:
         return total
 
 
-def _keep(
-    entries: dict[Any, _Found], key: Any, found: _Found, price: float, r: Resources
-) -> None:
+def _keep(entries: dict[Any, _Found], key: Any, found: _Found, price: float, r: Resources) -> None:
     known = entries.get(key)
     if known is None or price < known.price:
         entries[key] = _Found(price, found.resources + r, found)

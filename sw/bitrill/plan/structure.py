@@ -19,6 +19,13 @@ Counts = dict[str, float]
 DEEP_BITS, DEEP = 4096, 64
 """A memory that is written lies in block memory past both, as `bitrill_hw.fifo` has it."""
 
+WIDE = 16
+"""Bits of a table's word past which deep tables as logic take more LUTs a bit: ABC shares what
+the bits have in common, and then sees the one LUT that would have been enough no longer."""
+
+DEEP_LOAD = 8
+"""Beats out of one from which on a converter's counter no longer fits the LUT of each bit."""
+
 REPLAY_BLOCK = 512
 """Words from which on a replay buffer does, as `bitrill_hw.steps` has it."""
 
@@ -51,7 +58,9 @@ class Structure:
             self.bram18 += block_halves(depth, width)
             return
         different = distinct(depth, width)
-        self.luts(rom=different * rom_luts(depth))
+        address = min(9, max(3, bits_for(depth)))
+        wide = "wide" if address > 5 and width > WIDE else ""
+        self.luts(**{f"rom{address}{wide}": different * rom_luts(depth)})
         self.flops(held=different)
 
     def ram(self, depth: int, width: int, *, block: bool) -> None:
@@ -134,7 +143,8 @@ def _matvec(op: Any) -> Structure:
     if not op.popcount and passes > 1 and len(set(starts(op).tolist())) > 1:
         s.rom(passes, pe * y_bits)
         s.flops(held=bits_for(passes) * max(0, op.latency - 2))
-    s.luts(**{"total" if beats > 1 else "total1": pe * y_bits})
+    from_zero = op.popcount or beats == 1
+    s.luts(**{"total" if from_zero else "based": pe * y_bits})
     s.flops(held=pe * y_bits)
     _pipe(s, op.latency, 1 if beats == 1 else 3)
     return s
@@ -143,7 +153,7 @@ def _matvec(op: Any) -> Structure:
 def _sums(s: Structure, op: Any, pe: int, *, fixed: bool = False) -> None:
     """The sums of ``pe`` rows; ``fixed``: weights are constants, a product is a wire."""
     counts, kept = plan_counts(sum_plan(op))
-    gates = {"merge6": 0.5, "gate": 0.0} if fixed else {}
+    gates = {"merge6": 0.5, "gate": 0.0, "select": 0.0} if fixed else {}
     s.luts(**{name: pe * n * gates.get(name, 1.0) for name, n in counts.items()})
     s.flops(held=pe * kept)
 
@@ -172,7 +182,8 @@ def _plan_counts(plan: SumPlan) -> tuple[Counts, int]:
                 alive += len(c.outputs) - len(c.inputs)
                 left -= sum(b < products for b in c.inputs) if merges else 0
         kept += plan.width if plan.adds and k == len(plan.stages) - 1 else alive
-    counts["gate"] = left
+    gate = plan.products[0].gate
+    counts["select" if gate == "select" else "gate"] = left
     if plan.adds:
         low = next(k for k, c in enumerate(plan.columns) if len(c) > 1)
         counts["chain"] = plan.width - low
@@ -190,14 +201,15 @@ def _threshold(op: Any) -> Structure:
     s.flops(held=pe * (op.x.type.bits + op.y.type.bits))
     if impl.style == "parallel":
         s.rom(turns, pe * (n * bits + flip), memory=impl.memory)
-        s.luts(compare=pe * n * bits, out=pe * op.y.type.bits * n)
+        s.luts(**{("settled", "chosen")[turns - 1] if turns < 3 else "compare": pe * n * bits})
+        s.luts(out=pe * (n > 1) * op.y.type.bits, flip=pe * flip * op.y.type.bits)
         s.flops(held=pe * (n + flip) if n > 1 else 0)
         return s
     depth = n.bit_length()
     for step in range(depth):
         for _ in range(pe):
             s.rom(turns << step, bits + flip * (step == depth - 1), memory=impl.memory)
-    s.luts(compare=pe * depth * bits, out=pe * op.y.type.bits)
+    s.luts(compare=pe * depth * bits, flip=pe * flip * op.y.type.bits)
     s.flops(held=pe * (op.x.type.bits * 2 * (depth - 1) + depth * depth))
     s.flops(held=2 * (depth - 1) * bits_for(turns))
     return s
@@ -211,9 +223,8 @@ def _convert(op: Any) -> Structure:
     places = capacity - u + 1
     for j in range(capacity):
         sources = sum(p <= j < p + u for p in range(places))
-        name = "1" if sources == 1 else "2" if sources == 2 else "more"
-        s.luts(**{f"from{name}": unit * (sources if sources > 2 else 1)})
-        s.luts(shifted=unit if j + v < capacity else 0)
+        s.luts(**{f"from{min(5, sources)}": unit * max(1.0, sources / 5)})
+    s.luts(deep=unit * capacity if v == 1 and u >= DEEP_LOAD else 0)
     s.counters(capacity + 1)
     s.luts(places=places)
     s.flops(held=capacity * unit)
@@ -391,7 +402,7 @@ def _upsample(op: Any) -> Structure:
 def _shuffle(op: Any) -> Structure:
     s, bits = Structure(), op.x.type.bits
     s.counters(op.pixel, op.pixel)
-    s.luts(held=op.x.channels * bits if op.pixel > 1 else 0)
+    s.luts(held=op.x.channels * bits)
     s.flops(held=(2 * op.x.channels - op.lanes_in) * bits)
     return s
 
@@ -425,7 +436,8 @@ def _requantize(op: Any) -> Structure:
     s.counters(turns)
     s.rom(turns, pe * (gain + offset))
     s.flops(held=pe * (op.x.type.bits + op.sum_type.bits + op.out.bits) + 3)
-    s.luts(times=pe * gain * op.x.type.bits, clamp=pe * (op.sum_type.bits - op.shift))
+    s.luts(**{"times" if turns > 2 else "chosen": pe * gain * op.x.type.bits})
+    s.luts(sum=pe * op.sum_type.bits, clamp=pe * op.out.bits)
     return s
 
 
