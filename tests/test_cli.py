@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -235,6 +236,26 @@ def test_compile_prints_what_it_made(model: Path, tmp_path: Path, capfd) -> None
     value = json.loads(out)
     assert set(value) == {"nodes", "ii", "latency", "fps", "clock_mhz", "assumed", "files"}
     assert all(Path(f).is_file() for f in value["files"])
+
+
+def test_compile_for_a_rate(model: Path, tmp_path: Path, capfd) -> None:
+    arguments = (
+        "compile",
+        model,
+        "--out",
+        tmp_path / "b",
+        "--clock-mhz",
+        "50",
+        "--part",
+        "xc7z020",
+    )
+    code, out, _ = run(capfd, *arguments, "--fps", "1e7")
+    assert code == 0
+    assert re.search(r"folding: .* limits?: \d cycles a frame \(.* LUTs, .*\); ", out)
+    code, out, _ = run(capfd, *arguments, "--fps", "1e7", "--json")
+    assert set(json.loads(out)["solution"]) == {"interval", "resources", "limits", "faster"}
+    code, out, _ = run(capfd, *arguments, "--fps", "1e9", "--json")
+    assert (code, json.loads(out)["kind"]) == (6, "FitError")
 
 
 def test_run_prints_or_writes(build: Path, tmp_path: Path, capfd) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bitrill import flow, storage
-from bitrill.errors import SpecError, StorageError, ToolError, UnsupportedError
+from bitrill.errors import FitError, SpecError, StorageError, ToolError, UnsupportedError
 from bitrill.flow import build as build_module
 from bitrill.flow import data
 from bitrill.ir import IntType, Stage, serial
@@ -198,6 +198,9 @@ def test_a_graph_that_is_not_folded_is_no_build(build: Path) -> None:
         ({"style": "unrolled"}, "style must be 'folded', not 'unrolled'"),
         ({"clock_mhz": 0}, "the clock must be above 0 and at most 2000 MHz, not 0"),
         ({"clock_mhz": -1.0}, "the clock must be above 0 and at most 2000 MHz, not -1.0"),
+        ({"fps": 0}, "the rate must be above 0 and at most 1e12 frames a second, not 0"),
+        ({"fps": 1e13}, "the rate must be above 0 and at most 1e12 frames a second, not 1e+13"),
+        ({"part": "xc7z021"}, r"part must be one of the xc7 parts known here, not 'xc7z021'"),
         ({"raw_input": "uint8"}, "a raw input must have both a type and a scale"),
         ({"input_scale": "1/255"}, "a raw input must have both a type and a scale"),
         ({"raw_input": "uint17", "input_scale": "1"},
@@ -523,3 +526,39 @@ def test_a_broken_import_of_our_own_is_a_bug_and_shows() -> None:
 
     with pytest.raises(ModuleNotFoundError), extra("hw", "compile"):
         import bitrill.nowhere  # noqa: F401  # pyright: ignore
+
+
+@pytest.mark.parametrize("interval", [2, 6])
+def test_a_rate_is_kept_and_the_folding_can_be_given_back(
+    model: Path, tmp_path: Path, interval: int
+) -> None:
+    done = flow.compile(
+        model, out=tmp_path / "b", fps=50e6 / interval, clock_mhz=50, part="xc7z020"
+    )
+    assert done.solution is not None
+    value = done.json()
+    assert value["fps"] >= 50e6 / interval
+    assert value["solution"]["interval"] == value["ii"] <= interval
+    assert value["solution"]["limits"]
+    again = flow.compile(model, out=tmp_path / "c", folding=tmp_path / "b" / "folding.json")
+    assert (tmp_path / "b" / "top.v").read_text() == (tmp_path / "c" / "top.v").read_text()
+    assert again.solution is None
+
+
+def test_a_part_alone_gives_the_fastest(model: Path, tmp_path: Path) -> None:
+    done = flow.compile(model, out=tmp_path / "b", part="xc7z100")
+    assert done.build.predicted.ii == 1
+
+
+def test_what_the_folding_says_stands_beside_a_rate(model: Path, tmp_path: Path) -> None:
+    first = next(n for n in flow.compile(model, out=tmp_path / "a").build.graph if n.y.channels > 1)
+    told = {first.name: {"pe": 1}}
+    done = flow.compile(model, out=tmp_path / "b", fps=1000, folding=told)
+    assert done.build.graph[first.name].folded.pe == 1
+
+
+def test_a_rate_out_of_reach(model: Path, tmp_path: Path) -> None:
+    words = r"the rate needs a frame every 0 cycles, and .* takes 1 with all its lanes: 100,000,000"
+    with pytest.raises(FitError, match=words):
+        flow.compile(model, out=tmp_path / "b", fps=3e8)
+    assert not (tmp_path / "b").exists()

@@ -80,7 +80,7 @@ def test_checkpoints_are_readable_and_in_order(tmp_path):
     names = sorted(p.name for p in tmp_path.iterdir())
     assert names == [
         "00_imported", "01_to_thresholds", "02_turn_polarity", "03_narrow_widths",
-        "04_add_argmax", "05_fold", "06_set_depths",
+        "04_add_argmax", "05_insert_forks", "06_fold", "07_set_depths",
     ]  # fmt: skip
     last = tmp_path / names[-1]
     assert serial.digest(serial.load(last)) == serial.digest(graph)
@@ -92,7 +92,15 @@ def test_checkpoints_are_readable_and_in_order(tmp_path):
 
 def test_without_decisions_their_number_stays_free(tmp_path):
     to_folded(to_integer(mlp((8, 4, 3)), checkpoints=tmp_path), checkpoints=tmp_path)
-    assert [p.name[:2] for p in sorted(tmp_path.iterdir())] == ["00", "01", "02", "03", "05", "06"]
+    assert [p.name[:2] for p in sorted(tmp_path.iterdir())] == [
+        "00",
+        "01",
+        "02",
+        "03",
+        "05",
+        "06",
+        "07",
+    ]
 
 
 def test_stages_are_not_skipped_or_repeated():

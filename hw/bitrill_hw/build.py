@@ -8,12 +8,47 @@ from typing import Any
 from amaranth.lib import wiring
 from bitrill.errors import StageError
 from bitrill.ir import Operator
-from bitrill.ops import ArgMax, Convert, MatVec, Threshold
+from bitrill.ops import (
+    Add,
+    ArgMax,
+    Concat,
+    Convert,
+    Deconv,
+    Depthwise,
+    Fork,
+    Lookup,
+    MatVec,
+    MaxPool,
+    Pad,
+    Rearrange,
+    Requantize,
+    Shuffle,
+    Split,
+    SumPool,
+    Threshold,
+    Upsample,
+    Window,
+)
 
+from .ops.add import AddCore
 from .ops.argmax import ArgMaxCore
+from .ops.avgpool import SumPoolCore
+from .ops.concat import ConcatCore
 from .ops.convert import ConvertCore
+from .ops.deconv import DeconvCore
+from .ops.depthwise import DepthwiseCore
+from .ops.fork import ForkCore
+from .ops.lookup import LookupCore
 from .ops.matvec import MatVecCore
+from .ops.maxpool import MaxPoolCore
+from .ops.pad import PadCore
+from .ops.rearrange import RearrangeCore
+from .ops.requantize import RequantizeCore
+from .ops.shuffle import ShuffleCore
+from .ops.split import SplitCore
 from .ops.threshold import ThresholdCore
+from .ops.upsample import UpsampleCore
+from .ops.window import WindowCore
 
 
 def component(op: Operator) -> wiring.Component:
@@ -51,3 +86,78 @@ def _(op: Convert) -> wiring.Component:
 @register.register
 def _(op: ArgMax) -> wiring.Component:
     return ArgMaxCore(op)
+
+
+@register.register
+def _(op: Fork) -> wiring.Component:
+    return ForkCore(op)
+
+
+@register.register
+def _(op: Add) -> wiring.Component:
+    return AddCore(op)
+
+
+@register.register
+def _(op: Concat) -> wiring.Component:
+    return ConcatCore(op)
+
+
+@register.register
+def _(op: Split) -> wiring.Component:
+    return SplitCore(op)
+
+
+@register.register
+def _(op: Upsample) -> wiring.Component:
+    return UpsampleCore(op)
+
+
+@register.register
+def _(op: Pad) -> wiring.Component:
+    return PadCore(op)
+
+
+@register.register
+def _(op: Window) -> wiring.Component:
+    return WindowCore(op)
+
+
+@register.register
+def _(op: MaxPool) -> wiring.Component:
+    return MaxPoolCore(op)
+
+
+@register.register
+def _(op: SumPool) -> wiring.Component:
+    return SumPoolCore(op)
+
+
+@register.register
+def _(op: Depthwise) -> wiring.Component:
+    return DepthwiseCore(op)
+
+
+@register.register
+def _(op: Shuffle) -> wiring.Component:
+    return ShuffleCore(op)
+
+
+@register.register
+def _(op: Rearrange) -> wiring.Component:
+    return RearrangeCore(op)
+
+
+@register.register
+def _(op: Lookup) -> wiring.Component:
+    return LookupCore(op)
+
+
+@register.register
+def _(op: Deconv) -> wiring.Component:
+    return DeconvCore(op)
+
+
+@register.register
+def _(op: Requantize) -> wiring.Component:
+    return RequantizeCore(op)

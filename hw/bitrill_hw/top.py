@@ -11,6 +11,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from bitrill.errors import StageError
 from bitrill.ir.graph import INPUT, Graph, Stage, verify
+from bitrill.ir.schedule import port
 from bitrill.plan.frames import frames_inside, whole_frame_first
 
 from .build import component
@@ -66,7 +67,7 @@ class Top(wiring.Component):
             what = ", ".join(map(repr, bad)) or "none at all"
             raise StageError(f"{graph.name}: node names must be identifiers, not {what}")
         self.graph = graph
-        first, last = graph.nodes[0], graph[graph.output]
+        first, last = graph.reader(INPUT), graph.producer(graph.output)
         self.input_bits = first.lanes_in * first.x.type.bits
         self.output_bits = last.lanes_out * last.y.type.bits
         super().__init__(
@@ -92,8 +93,8 @@ class Top(wiring.Component):
         sync.clk, sync.rst = self.aclk, reset
         m.d.comb += reset.eq(~self.aresetn)
 
-        check = FrameCheck(self.input_bits, self.graph.nodes[0].beats_in)
-        gate = FrameGate(self.output_bits, self.graph[self.graph.output].beats_out)
+        check = FrameCheck(self.input_bits, self.graph.reader(INPUT).beats_in)
+        gate = FrameGate(self.output_bits, self.graph.producer(self.graph.output).beats_out)
         add = self._adder(m)
         first, last = self._network(m, add)
         add("frame_check", check)
@@ -129,12 +130,12 @@ class Top(wiring.Component):
         for node in self.graph.nodes:
             core: Any = component(node)
             m.submodules[node.name] = core
-            for edge in node.inputs:
-                connect(m, fifos[edge].o, core.i)
-            fifo = Fifo(node.lanes_out * node.y.type.bits, self.graph.depths[node.name])
-            fifos[node.name] = fifo
-            add(f"fifo_{node.name}", fifo)
-            connect(m, core.o, fifo.i)
+            for k, edge in enumerate(node.inputs):
+                connect(m, fifos[edge].o, getattr(core, port("i", k)))
+            for k, (edge, y) in enumerate(zip(node.outputs, node.results, strict=True)):
+                fifos[edge] = Fifo(node.lanes_out * y.type.bits, self.graph.depths[edge])
+                add(f"fifo_{edge}", fifos[edge])
+                connect(m, getattr(core, port("o", k)), fifos[edge].i)
         return fifos[INPUT], fifos[self.graph.output]
 
     def _adder(self, m: Module) -> Callable[[str, wiring.Component], None]:

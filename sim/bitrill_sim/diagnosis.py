@@ -69,7 +69,7 @@ def diagnose(
 
 
 def _golden(graph: Graph, frame: np.ndarray) -> dict[str, np.ndarray]:
-    values = graph.trace(frame.reshape(-1, *graph.source.shape))
+    values = graph.trace(graph.source.restore(frame))
     return {edge: v[0] for edge, v in values.items()}
 
 
@@ -123,7 +123,8 @@ def _located(
 
 
 def _taps(graph: Graph) -> Iterator[_Tap]:
-    lanes = {INPUT: graph.nodes[0].lanes_in} | {n.name: n.lanes_out for n in graph.nodes}
+    lanes = {INPUT: graph.reader(INPUT).lanes_in}
+    lanes |= {e: n.lanes_out for n in graph.nodes for e in n.outputs}
     for edge, tensor in graph.edges.items():
         for side in ("i", "o"):
             yield _Tap(edge, side, Stream(tensor, lanes[edge], padded=False))

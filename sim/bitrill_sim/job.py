@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 import numpy as np
 from bitrill.errors import SimulationTimeout, StorageError
-from bitrill.ir.graph import Graph
+from bitrill.ir.graph import INPUT, Graph
 from bitrill.ir.types import Tensor
 from bitrill.packing import beat_bytes, pack_beats, unpack_beats
 
@@ -220,7 +220,7 @@ class Capture:
 
 def streams(graph: Graph, ports: Ports) -> tuple[Stream, Stream]:
     """The two sides of a FOLDED graph's hardware."""
-    first, last = graph.nodes[0], graph[graph.output]
+    first, last = graph.reader(INPUT), graph.producer(graph.output)
     return (
         Stream(graph.source.tensor, first.lanes_in, ports.padded),
         Stream(graph.sink.tensor, last.lanes_out, ports.padded),

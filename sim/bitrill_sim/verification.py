@@ -16,6 +16,7 @@ import numpy as np
 from bitrill.errors import SpecError
 from bitrill.ir import graph as ir_graph
 from bitrill.ir.graph import Graph, Stage
+from bitrill.ir.interface import to_edge
 from bitrill.plan.timing import Timing, predict
 from bitrill.storage import write_text
 
@@ -132,8 +133,8 @@ class Run:
         wrong = np.zeros(len(flat), bool)
         done = 0
         for piece in pieces(flat, self.rig.i.tensor.size):
-            golden = self.graph.run(piece.reshape(-1, *self.graph.source.shape))
-            golden = golden.reshape(len(piece), -1)
+            golden = self.graph.run(self.graph.source.restore(piece))
+            golden = to_edge(golden, self.graph.sink.tensor).reshape(len(piece), -1)
             seen = capture.values(done, done + len(piece))
             wrong[done : done + len(piece)] = (seen != golden).any(1)
             done += len(piece)

@@ -14,17 +14,22 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .errors import StageError
+from .errors import FitError, StageError
 from .exact import Real
 from .ir import serial
 from .ir.graph import Graph, Stage, verify
 from .passes.depths import set_depths
 from .passes.fold import fold
+from .passes.forks import insert_forks
 from .passes.head import add_argmax
 from .passes.narrow import narrow_widths
 from .passes.polarity import turn_polarity
 from .passes.ranking import ascending
 from .passes.thresholds import to_thresholds
+from .plan.parts import Part
+from .plan.resources import Resources, network_resources
+from .plan.solve import Solution, solve
+from .plan.timing import predict
 from .real import Affine
 from .storage import write_text
 
@@ -40,8 +45,14 @@ INTEGER: tuple[Pass, ...] = (
 HEAD = len(INTEGER) + 1
 """Number of the pass that adds decisions: behind narrowing, since it ranks every value left."""
 
+ROUNDS = 6
+"""Foldings that `to_target` tries."""
+
 PROBES = 16
 """Random inputs that each pass is tried on, beside the corners."""
+
+PROBE_ELEMENTS = 1 << 22
+"""Of a large graph fewer are tried, one at least: so many elements over all edges."""
 
 
 def to_integer(graph: Graph, *, top: int | None = None, checkpoints: Path | None = None) -> Graph:
@@ -72,10 +83,55 @@ def to_folded(
     """
     verify(graph, Stage.INTEGER)
     folded = (
+        insert_forks,  # before folding: it chooses a fork's lanes as any node's
         partial(fold, folding=folding or {}),  # converters stand where its lanes differ
         set_depths,  # last: the timing of every node is known
     )
     return run_passes(graph, folded, checkpoints=checkpoints, first=HEAD + 1)
+
+
+def to_target(
+    graph: Graph,
+    *,
+    clock_hz: Fraction | int,
+    fps: Fraction | int | float | None = None,
+    part: Part | None = None,
+    folding: Mapping[str, Mapping[str, Any]] | None = None,
+    checkpoints: Path | None = None,
+) -> tuple[Graph, Solution]:
+    """The folded graph of fewest LUTs for a rate, or the fastest that a part holds.
+
+    See `bitrill.plan.solve`, whose intervals are those of single nodes. Here the whole network's
+    exact interval counts, and its FIFOs at their real depths: where they fall short, a shorter
+    interval (without a rate: a longer one) is solved for, `ROUNDS` times at most. Raises as
+    `solve` does.
+    """
+    wanted = None if fps is None else Fraction(clock_hz) / Fraction(fps)
+    interval = None
+    for _ in range(ROUNDS):
+        solution = solve(
+            graph, clock_hz=clock_hz, fps=fps, part=part, folding=folding, interval=interval
+        )
+        folded = to_folded(graph, folding=solution.folding, checkpoints=checkpoints)
+        ii = predict(folded).ii
+        used = sum(network_resources(folded).values(), Resources())
+        if wanted is not None and ii > wanted:
+            interval = min(solution.interval - 1, int(solution.interval * wanted / ii))
+            continue
+        if part is None or not part.excess(used):
+            return folded, solution
+        if wanted is not None:
+            part.require_fit(used)
+        interval = solution.interval + max(1, solution.interval // 8)
+    raise FitError(
+        f"{graph.name}: no folding was found that keeps rate and part with the whole network's"
+        f" timing and FIFOs counted: the last takes a frame every {_cycles(ii)} cycles, {used}",
+        ii=str(ii),
+    )
+
+
+def _cycles(ii: Fraction) -> str:
+    return f"{float(ii):,.1f}".removesuffix(".0")
 
 
 def run_passes(
@@ -101,7 +157,8 @@ def probe(graph: Graph) -> np.ndarray:
     """Inputs to try a graph on: all lowest, all highest, and random ones; always the same."""
     t = graph.source.tensor.type
     rng = np.random.default_rng(0)
-    shape = (PROBES, *graph.source.shape)
+    n = PROBE_ELEMENTS // sum(t.size for t in graph.edges.values())
+    shape = (max(1, min(PROBES, n)), *graph.source.shape)
     drawn = (
         t.decode(rng.integers(0, 2, shape))
         if t.coding == "bipolar"

@@ -75,7 +75,22 @@ class Clip:
         return x
 
 
-Step: TypeAlias = Affine | Clip
+@dataclass(frozen=True)
+class Leaky:
+    """``y = x`` where ``x >= 0``, else ``slope * x``: LeakyRelu and PRelu."""
+
+    slope: Channels
+
+    def __call__(self, x: Real, channel: int) -> Real:
+        return x if sign(x) >= 0 else at(self.slope, channel) * x
+
+    @property
+    def is_monotone(self) -> bool:
+        """Whether no slope is below 0, so that ``y`` never falls."""
+        return all(sign(s) >= 0 for s in self.slope)
+
+
+Step: TypeAlias = Affine | Clip | Leaky
 
 Rounding = Literal["ROUND", "HALF_EVEN", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN"]
 """QONNX's rounding modes; UP and DOWN are away from and towards zero, halves go by magnitude."""
@@ -156,7 +171,13 @@ class Function:
         sizes += [
             n for s in self.steps if isinstance(s, Affine) for n in (len(s.scale), len(s.offset))
         ]
+        sizes += [len(s.slope) for s in self.steps if isinstance(s, Leaky)]
         return max(sizes)
+
+    @property
+    def is_monotone(self) -> bool:
+        """Whether every channel rises or falls, never both."""
+        return all(s.is_monotone for s in self.steps if isinstance(s, Leaky))
 
     def __call__(self, x: Real | int, channel: int) -> int:
         """Exact."""
@@ -199,8 +220,24 @@ class Activation(Operator):
         y = np.empty_like(x)
         for c in range(self.x.channels):
             seen, where = np.unique(x[:, c], return_inverse=True)
-            y[:, c] = np.array([self.function(int(v), c) for v in seen])[where]
+            y[:, c] = self._values(seen, c)[where]
         return y.reshape(xs[0].shape)
+
+    def _values(self, seen: np.ndarray, channel: int) -> np.ndarray:
+        """The function of ascending ``seen``; where both ends of a part agree, so does it all."""
+        y = np.empty(len(seen), np.int64)
+        for end in {0, len(seen) - 1}:
+            y[end] = self.function(int(seen[end]), channel)
+        parts = [(0, len(seen) - 1)]
+        while parts:
+            first, last = parts.pop()
+            if self.function.is_monotone and y[first] == y[last]:
+                y[first:last] = y[first]
+            elif last - first > 1:
+                middle = (first + last) // 2
+                y[middle] = self.function(int(seen[middle]), channel)
+                parts += [(first, middle), (middle, last)]
+        return y
 
     def cost(self) -> Cost:
         return Cost()

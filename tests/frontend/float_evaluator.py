@@ -131,6 +131,15 @@ def evaluate(proto: onnx.ModelProto, x: np.ndarray, error: float = 0.0) -> Num:
     for node in nodes:
         args = [env.get(i) if i else None for i in node.input]
         attrs = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        if node.op_type == "Split":
+            n = len(node.output)
+            sizes = args[1].ints if len(args) > 1 else list(attrs.get("split", ()))
+            ends = np.cumsum(sizes)[:-1] if sizes else n
+            parts = zip(
+                *(np.split(t, ends, attrs["axis"]) for t in (args[0].v, args[0].e)), strict=True
+            )
+            env |= {o: Num(*p) for o, p in zip(node.output, parts, strict=True)}
+            continue
         env[node.output[0]] = step(node.op_type, args, attrs)
     return env[proto.graph.output[0].name]
 
@@ -178,7 +187,10 @@ def step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
                 np.array(value, np.float32 if "value_f" in str(list(attrs)) else np.int64)
             )
         return Num.of(numpy_helper.to_array(value))
-    return shape_step(op, a, attrs)
+    from frontend.float_places import place_step
+
+    found = place_step(op, a, attrs)
+    return shape_step(op, a, attrs) if found is None else found
 
 
 def shape_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
@@ -189,7 +201,9 @@ def shape_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
     if op == "Cast":
         return Num(x.v.astype(helper.tensor_dtype_to_np_dtype(attrs["to"])), x.e)
     if op == "Concat":
-        return Num.of(np.concatenate([t.v for t in a], attrs["axis"]))
+        return Num(
+            *(np.concatenate(t, attrs["axis"]) for t in zip(*((n.v, n.e) for n in a), strict=True))
+        )
     if op == "Gather":
         return x.map(lambda t: np.take(t, a[1].v, attrs.get("axis", 0)))
     if op == "Slice":

@@ -62,6 +62,30 @@ class Net:
         w = self.node("Transpose", self.weights(rows, cols, seed=seed, **quant), perm=[1, 0])
         return self.node("MatMul", x, w)
 
+    def kernel(self, *shape: int, seed: int = 0, **quant: Any) -> str:
+        """Quantized weights of that shape, as a Conv takes them."""
+        w = np.random.default_rng(seed).normal(0, 2, shape)
+        return self.quant(self.const(w), **quant)
+
+    def conv(
+        self, x: str, *shape: int, seed: int = 0, bias: bool = False,
+        quant: dict[str, Any] | None = None, **attributes: Any,
+    ) -> str:  # fmt: skip
+        """A Conv with weights ``[O, C/g, ...]``."""
+        operands = [x, self.kernel(*shape, seed=seed, **(quant or {}))]
+        if bias:
+            operands.append(self.const(np.random.default_rng(seed).normal(0, 2, shape[0])))
+        return self.node("Conv", *operands, **attributes)
+
+    def norm(self, x: str, channels: int, *, seed: int = 0) -> str:
+        """Batch norm with slopes of both signs."""
+        rng = np.random.default_rng(seed)
+        parts = rng.normal(0, 1, channels), rng.normal(0, 1, channels), rng.normal(0, 1, channels)
+        return self.node(
+            "BatchNormalization", x, *map(self.const, parts),
+            self.const(rng.uniform(0.5, 3, channels)), epsilon=1e-3,
+        )  # fmt: skip
+
     def proto(self, output: str) -> onnx.ModelProto:
         graph = helper.make_graph(
             self.nodes,

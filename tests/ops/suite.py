@@ -2,14 +2,18 @@
 
 A test file subclasses `OperatorSuite` and gives instances, corner inputs and an oracle in plain
 Python. Time is checked against `least_times`, an evaluator of schedules that shares nothing with
-`bitrill.plan.timing`.
+`bitrill.plan.timing`. Of an operator of several operands, frames are a tuple of arrays, one an
+operand; of several results, the oracle gives a tuple. Every stream stalls on its own.
 """
 
 from __future__ import annotations
 
+import importlib
+import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -19,10 +23,14 @@ from amaranth.lib import wiring
 from amaranth.sim import Simulator
 from bitrill.errors import StageError
 from bitrill.ir import Graph, Operator, Schedule, Sink, Source, Stage, serial, verify
+from bitrill.ir.schedule import port
 from bitrill_hw.build import component
 
 NOISE_FRAMES = 8
 """Random frames behind the corners."""
+
+Frames: TypeAlias = np.ndarray | tuple[np.ndarray, ...]
+"""``[n, *shape]``, or one such array for each operand or result."""
 
 STALLS = ("free", "random", "bursty", "starved", "blocked")
 """Free running; both sides stall at random; in bursts; the source alone; the sink alone."""
@@ -36,11 +44,11 @@ class OperatorSuite(ABC):
         """Folded operators by the name of what they are there for."""
 
     @abstractmethod
-    def corners(self, op: Operator) -> np.ndarray:
+    def corners(self, op: Operator) -> Frames:
         """Frames ``[n, *op.x.shape]`` at which an operator is wrong first."""
 
     @abstractmethod
-    def oracle(self, op: Operator, x: list) -> list:
+    def oracle(self, op: Operator, *x: Any) -> Any:
         """``op`` of one frame (nested lists of Python integers), told independently."""
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -50,25 +58,35 @@ class OperatorSuite(ABC):
         if "stall" in metafunc.fixturenames:
             metafunc.parametrize("stall", STALLS)
 
-    def frames(self, op: Operator) -> np.ndarray:
+    def frames(self, op: Operator) -> Frames:
         """Corners, then noise."""
         rng = np.random.default_rng(7)
-        noise = rng.choice(op.x.type.values(), (NOISE_FRAMES, *op.x.shape))
-        return np.concatenate([self.corners(op), noise]).astype(np.int64)
+        out = tuple(
+            np.concatenate([corners, rng.choice(t.type.values(), (NOISE_FRAMES, *t.shape))]).astype(
+                np.int64
+            )
+            for corners, t in zip(several(self.corners(op)), op.operands, strict=True)
+        )
+        return out if len(out) > 1 else out[0]
 
     def test_corners_are_inputs(self, op: Operator) -> None:
-        assert op.x.type.holds(self.frames(op))
+        for x, t in zip(several(self.frames(op)), op.operands, strict=True):
+            assert t.type.holds(x)
 
     def test_golden_equals_the_oracle(self, op: Operator) -> None:
-        x = self.frames(op)
-        y = op.eval(x)
-        assert y.shape == (len(x), *op.y.shape)
-        assert y.astype(np.int64).tolist() == [self.oracle(op, frame) for frame in x.tolist()]
-        assert op.y.type.holds(y)
+        xs = several(self.frames(op))
+        ys = several(op.eval(*xs))
+        told = [several(self.oracle(op, *x)) for x in zip(*(x.tolist() for x in xs), strict=True)]
+        for k, (y, t) in enumerate(zip(ys, op.results, strict=True)):
+            assert y.shape == (len(xs[0]), *t.shape)
+            assert y.astype(np.int64).tolist() == [frame[k] for frame in told]
+            assert t.type.holds(y)
 
     def test_golden_does_not_depend_on_the_dtype(self, op: Operator) -> None:
-        x = self.frames(op)
-        assert (op.eval(x.astype(np.float32)) == op.eval(x)).all()
+        xs = several(self.frames(op))
+        floats = op.eval(*(x.astype(np.float32) for x in xs))
+        for y, other in zip(several(op.eval(*xs)), several(floats), strict=True):
+            assert (y == other).all()
 
     @pytest.mark.filterwarnings("error")
     def test_hardware_equals_golden_to_the_cycle(self, op: Operator, stall: str) -> None:
@@ -76,9 +94,14 @@ class OperatorSuite(ABC):
 
     @pytest.mark.filterwarnings("error")
     def test_reset_forgets_everything(self, op: Operator) -> None:
-        check(op, component(op), self.frames(op)[-4:], "random", reset_at=3 + op.beats_in // 2)
+        frames = tuple(x[-4:] for x in several(self.frames(op)))
+        check(op, component(op), frames, "random", reset_at=3 + op.beats_in // 2)
 
     def test_load_gives_the_same_operator_and_hardware(self, op: Operator, tmp_path: Path) -> None:
+        if len(op.operands) + len(op.results) > 2:
+            loaded = reloaded(op)
+            assert text(component(loaded)) == text(component(op))
+            return
         graph = alone(op)
         serial.save(graph, tmp_path)
         loaded = serial.load(tmp_path)
@@ -101,7 +124,34 @@ class OperatorSuite(ABC):
         """Cycles as counted by the schedule; a frame is whole beats."""
         s = op.schedule()
         assert op.cost().cycles == max(s.n_in, s.n_step, s.n_out)
-        assert (s.n_in * op.lanes_in, s.n_out * op.lanes_out) == (op.x.size, op.y.size)
+        for kind, lanes, tensors in (
+            ("in", op.lanes_in, op.operands),
+            ("out", op.lanes_out, op.results),
+        ):
+            for k, t in enumerate(tensors):
+                assert s.sizes[port(kind, k)] * lanes == t.size
+
+
+def suite_of(kind: str) -> type[OperatorSuite]:
+    """The tests of the operator of that name."""
+    module = importlib.import_module(f"ops.test_{kind}")
+    (suite,) = (
+        c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__
+        and issubclass(c, OperatorSuite)
+    )  # fmt: skip
+    return suite
+
+
+def several(x: Any) -> tuple:
+    """One value or a tuple of them, as a tuple."""
+    return x if isinstance(x, tuple) else (x,)
+
+
+def reloaded(op: Operator) -> Any:
+    """An operator that cannot stand alone in a graph, to JSON and back."""
+    arrays: dict[str, np.ndarray] = {}
+    value = json.loads(json.dumps(serial._encode(op, "", arrays)))
+    return serial._decode(value, arrays)
 
 
 def alone(op: Operator) -> Graph:
@@ -123,23 +173,32 @@ def text(core: wiring.Component) -> str:
     return rtlil.convert(core, name="top", emit_src=False)
 
 
-def check(
-    op: Operator, core: wiring.Component, x: np.ndarray, stall: str, *, reset_at: int | None = None
-) -> None:
+def check(op: Operator, core: Any, x: Frames, stall: str, *, reset_at: int | None = None) -> None:
     """``core`` must give golden's beats at the cycles that the schedule tells.
 
     ``reset_at``: a reset in that cycle comes before it all.
     """
-    beats = pack(op.x.type.encode(x), op.lanes_in, op.x.type.bits)
-    expected = pack(op.y.type.encode(op.eval(x)), op.lanes_out, op.y.type.bits)
+    xs = several(x)
+    ys = several(op.eval(*xs))
+    sent = {
+        port("in", k): pack(t.type.encode(x), op.lanes_in, t.type.bits)
+        for k, (x, t) in enumerate(zip(xs, op.operands, strict=True))
+    }
+    expected = {
+        port("out", k): pack(t.type.encode(y), op.lanes_out, t.type.bits)
+        for k, (y, t) in enumerate(zip(ys, op.results, strict=True))
+    }
     schedule = op.schedule()
-    limit = 200 + 40 * len(x) * (schedule.n_in + schedule.n_step + schedule.n_out)
-    gaps, ready = pattern(stall, len(beats), limit)
-    trace = simulate(core, beats, len(expected), gaps, ready, limit, reset_at)
-    assert trace.outputs == expected
-    accepted, taken = least_times(schedule, len(x), trace.offered, ready)
-    assert trace.accepted == accepted
-    assert trace.taken == taken
+    frame = sum(schedule.sizes.values())
+    limit = 200 + 40 * len(xs[0]) * frame
+    gaps: dict[str, list[int]] = {}
+    ready: dict[str, list[bool]] = {}
+    for k, (name, beats) in enumerate(sent.items()):
+        gaps[name], _ = pattern(stall, len(beats), limit, seed=11 + k)
+    for k, name in enumerate(expected):
+        _, ready[name] = pattern(stall, len(next(iter(sent.values()))), limit, seed=11 + k)
+    trace = simulate(core, sent, expected, gaps, ready, 200 + 4 * frame, reset_at)
+    assert trace.moved == least_times(schedule, len(xs[0]), trace.offered, ready)
 
 
 def pack(codes: np.ndarray, lanes: int, bits: int) -> list[int]:
@@ -147,9 +206,9 @@ def pack(codes: np.ndarray, lanes: int, bits: int) -> list[int]:
     return [sum(c << i * bits for i, c in enumerate(b)) for b in codes.reshape(-1, lanes).tolist()]
 
 
-def pattern(stall: str, n_beats: int, n_cycles: int) -> tuple[list[int], list[bool]]:
+def pattern(stall: str, n_beats: int, n_cycles: int, *, seed: int) -> tuple[list[int], list[bool]]:
     """Cycles that the source waits before each beat, and the cycles in which the sink is ready."""
-    rng = np.random.default_rng(11)
+    rng = np.random.default_rng(seed)
     gaps, ready = np.zeros(n_beats, int), np.ones(n_cycles, bool)
     if stall in ("random", "starved"):
         gaps = rng.geometric(0.5, n_beats) - 1
@@ -165,71 +224,129 @@ def pattern(stall: str, n_beats: int, n_cycles: int) -> tuple[list[int], list[bo
 
 @dataclass
 class Trace:
-    """What moved when: cycles are counted from the release of reset."""
+    """What moved when, by stream: cycles are counted from the release of reset."""
 
-    offered: list[int] = field(default_factory=list)
-    accepted: list[int] = field(default_factory=list)
-    taken: list[int] = field(default_factory=list)
-    outputs: list[int] = field(default_factory=list)
+    offered: dict[str, list[int]] = field(default_factory=dict)
+    moved: dict[str, list[int]] = field(default_factory=dict)
+    outputs: dict[str, list[int]] = field(default_factory=dict)
+
+
+def interface(core: Any, stream: str) -> Any:
+    """The member of a component that is ``stream`` of its schedule: ``i1`` of ``in1``."""
+    return getattr(core, stream.replace("in", "i").replace("out", "o"))
+
+
+class _Source:
+    """Shows beats on one stream, each after its gap."""
+
+    def __init__(self, name: str, i: Any, beats: list[int], gaps: list[int], trace: Trace):
+        self.name, self.i, self.beats, self.gaps = name, i, beats, gaps
+        self.wanted = len(beats)
+        self.offered = trace.offered.setdefault(name, [])
+        self.moved = trace.moved.setdefault(name, [])
+        self.waits, self.offers = gaps[0], False
+
+    def show(self, ctx: Any, t: int) -> None:
+        k = len(self.moved)
+        self.offers = k < len(self.beats) and self.waits == 0
+        ctx.set(self.i.valid, self.offers)
+        ctx.set(self.i.payload, self.beats[k] if self.offers else 0)
+        if self.offers and len(self.offered) == k:
+            self.offered.append(t)
+
+    def see(self, ctx: Any, t: int) -> None:
+        if self.offers and ctx.get(self.i.ready):
+            self.moved.append(t)
+            k = len(self.moved)
+            self.waits = self.gaps[k] if k < len(self.beats) else 0
+        elif self.waits:
+            self.waits -= 1
+
+
+class _Sink:
+    """Takes beats of one stream and watches that it keeps the rules."""
+
+    def __init__(self, name: str, o: Any, beats: list[int], ready: list[bool], trace: Trace):
+        self.name, self.o, self.beats, self.ready = name, o, beats, ready
+        self.wanted = len(beats)
+        self.moved = trace.moved.setdefault(name, [])
+        self.outputs = trace.outputs.setdefault(name, [])
+        self.promised: int | None = None
+        self.other: tuple[int, int] = (0, 0)
+
+    def look(self, ctx: Any) -> tuple[int, int]:
+        return ctx.get(self.o.valid), ctx.get(self.o.payload)
+
+    def see(self, ctx: Any, t: int) -> None:
+        valid, payload = self.look(ctx)
+        assert not valid or (valid, payload) == self.other, f"{self.name} depends on ready"
+        kept = self.promised is None or (valid, payload) == (1, self.promised)
+        assert kept, f"{self.name} was taken back"
+        self.promised = payload if valid and not self.ready[t] else None
+        if valid and self.ready[t]:
+            self.moved.append(t)
+            self.outputs.append(payload)
+            k = len(self.outputs)
+            assert self.outputs[-1:] == self.beats[k - 1 : k], f"beat {k - 1} of {self.name}"
 
 
 def simulate(
-    core: wiring.Component,
-    beats: list[int],
-    n_out: int,
-    gaps: list[int],
-    ready: list[bool],
-    limit: int,
+    core: Any,
+    sent: dict[str, list[int]],
+    wanted: dict[str, list[int]],
+    gaps: dict[str, list[int]],
+    ready: dict[str, list[bool]],
+    patience: int,
     reset_at: int | None = None,
 ) -> Trace:
-    """Drive ``core`` from reset until ``n_out`` beats were taken; at most ``limit`` cycles.
+    """Drive ``core`` from reset until all beats moved, as long as ``ready`` tells.
+
+    Some are accepted after the last output: windows leave places out. Where nothing moves for
+    ``patience`` cycles, it stalls; a wrong beat ends it at once.
 
     The rules of a stream are checked as it runs: valid and payload do not depend on ready within
     a cycle, and stay until the beat is taken.
     """
-    i, o = core.i, core.o
     trace = Trace()
     reset = Signal()
+    sources = [_Source(s, interface(core, s), b, gaps[s], trace) for s, b in sent.items()]
+    sinks = [_Sink(s, interface(core, s), b, ready[s], trace) for s, b in wanted.items()]
 
-    async def before_reset(ctx) -> None:
-        ctx.set(i.valid, 1)
+    async def before_reset(ctx: Any) -> None:
         for t in range(reset_at or 0):
-            ctx.set(i.payload, beats[t % len(beats)])
+            for source in sources:
+                ctx.set(source.i.valid, 1)
+                ctx.set(source.i.payload, source.beats[t % len(source.beats)])
             await ctx.tick()
         ctx.set(reset, 1)
         await ctx.tick()
         ctx.set(reset, 0)
 
-    async def bench(ctx) -> None:
+    async def bench(ctx: Any) -> None:
         if reset_at is not None:
             await before_reset(ctx)
-        waits, promised = gaps[0], None
-        for t in range(limit):
-            k = len(trace.accepted)
-            offers = k < len(beats) and waits == 0
-            ctx.set(i.valid, offers)
-            ctx.set(i.payload, beats[k] if offers else 0)
-            ctx.set(o.ready, not ready[t])
-            other = ctx.get(o.valid), ctx.get(o.payload)
-            ctx.set(o.ready, ready[t])
-            valid, payload = ctx.get(o.valid), ctx.get(o.payload)
-            assert not valid or (valid, payload) == other, "output depends on ready"
-            assert promised is None or (valid, payload) == (1, promised), "output was taken back"
-            promised = payload if valid and not ready[t] else None
-            if offers and len(trace.offered) == k:
-                trace.offered.append(t)
-            if offers and ctx.get(i.ready):
-                trace.accepted.append(t)
-                waits = gaps[k + 1] if k + 1 < len(beats) else 0
-            elif waits:
-                waits -= 1
-            if valid and ready[t]:
-                trace.taken.append(t)
-                trace.outputs.append(payload)
-            if len(trace.taken) == n_out:
+        moved, since = 0, 0
+        for t in range(min(map(len, ready.values()))):
+            for source in sources:
+                source.show(ctx, t)
+            for sink in sinks:
+                ctx.set(sink.o.ready, not sink.ready[t])
+            for sink in sinks:
+                sink.other = sink.look(ctx)
+            for sink in sinks:
+                ctx.set(sink.o.ready, sink.ready[t])
+            for side in (*sources, *sinks):
+                side.see(ctx, t)
+            if all(len(side.moved) == side.wanted for side in (*sources, *sinks)):
                 return
+            count = sum(len(side.moved) for side in (*sources, *sinks))
+            moved, since = count, t if count > moved else since
+            if t - since > patience:
+                break
             await ctx.tick()
-        raise AssertionError(f"output stalled after {len(trace.taken)} of {n_out} beats")
+        sides = (*sources, *sinks)
+        counts = ", ".join(f"{len(k.moved)} of {k.wanted} beats of {k.name}" for k in sides)
+        raise AssertionError(f"stalled after {counts}")
 
     simulator = Simulator(ResetInserter(reset)(core))
     simulator.add_clock(1e-6)
@@ -239,10 +356,10 @@ def simulate(
 
 
 def least_times(
-    schedule: Schedule, frames: int, offered: list[int], ready: list[bool]
-) -> tuple[list[int], list[int]]:
-    """The earliest cycles of all events that keep every rule: of ``in`` and of ``out``."""
-    sizes = {"in": schedule.n_in, "step": schedule.n_step, "out": schedule.n_out}
+    schedule: Schedule, frames: int, offered: dict[str, list[int]], ready: dict[str, list[bool]]
+) -> dict[str, list[int]]:
+    """The earliest cycles of all events that keep every rule: of the inputs and the outputs."""
+    sizes = schedule.sizes
     times: dict[str, list[int]] = {stream: [] for stream in sizes}
 
     def earliest(stream: str) -> int | None:
@@ -257,9 +374,9 @@ def least_times(
                     return None
                 if cause >= 0:
                     t = max(t, times[rule.src][cause] + rule.delay)
-        if stream == "in":
-            t = max(t, offered[k])
-        while stream == "out" and not ready[t]:
+        if stream in offered:
+            t = max(t, offered[stream][k])
+        while stream in ready and not ready[stream][t]:
             t += 1
         return t
 
@@ -271,4 +388,4 @@ def least_times(
                 times[stream].append(t)
                 moved = True
     assert all(len(times[s]) == frames * n for s, n in sizes.items()), "the schedule deadlocks"
-    return times["in"], times["out"]
+    return {s: times[s] for s in (*offered, *ready)}

@@ -11,12 +11,9 @@ from bitrill.errors import StageError
 from bitrill.ir import Operator
 from bitrill.ops import OPERATORS, Convert
 from bitrill_hw import build
-from ops.test_argmax import TestArgMax as ArgMaxSuite
-from ops.test_convert import TestConvert as ConvertSuite
-from ops.test_matvec import TestMatVec as MatVecSuite
-from ops.test_threshold import TestThreshold as ThresholdSuite
+from ops.suite import suite_of
 
-SUITES = (MatVecSuite, ThresholdSuite, ConvertSuite, ArgMaxSuite)
+SUITES = [suite_of(op.kind) for op in OPERATORS]
 
 
 def made(op: Operator) -> wiring.Component:
@@ -49,7 +46,7 @@ def test_an_operator_without_hardware_is_refused() -> None:
     class Other(Convert):
         kind: ClassVar[str] = "other"
 
-    op = next(iter(ConvertSuite().instances().values()))
+    op = next(iter(suite_of("convert")().instances().values()))
     other = Other(name="odd", inputs=op.inputs, operands=op.operands, impl=op.impl)
     build_of_other = build.register.dispatch(object)
     with pytest.raises(StageError, match="odd: no hardware for operator other"):

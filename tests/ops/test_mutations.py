@@ -6,6 +6,7 @@ give wrong bits or wrong cycles on the frames of the operator's own tests.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import shutil
 import sys
@@ -14,24 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from bitrill.ir import BIPOLAR, IntType, Operator, Schedule
-from ops.suite import OperatorSuite, check
-from ops.test_argmax import TestArgMax as ArgMaxSuite
+from bitrill.ir import BIPOLAR, IntType, Operator
+from ops.suite import check, suite_of
 from ops.test_argmax import argmax
-from ops.test_convert import TestConvert as ConvertSuite
 from ops.test_convert import convert
 from ops.test_matvec import TERNARY, matvec
-from ops.test_matvec import TestMatVec as MatVecSuite
-from ops.test_threshold import TestThreshold as ThresholdSuite
 from ops.test_threshold import threshold
 from support import ROOT
-
-SUITES = {
-    "argmax": ArgMaxSuite,
-    "convert": ConvertSuite,
-    "matvec": MatVecSuite,
-    "threshold": ThresholdSuite,
-}
 
 U = IntType(0, 12)
 FOLDED = matvec(6, 8, 2, 4)
@@ -159,7 +149,7 @@ def copied(folder: Path, file: str = "", piece: str = "", instead: str = "") -> 
 
 
 def is_killed(op: Operator, build) -> bool:
-    suite: OperatorSuite = SUITES[op.kind]()
+    suite = suite_of(op.kind)()
     try:
         for stall in ("blocked", "random", "free", "starved", "bursty"):
             check(op, build.component(op), suite.frames(op), stall)
@@ -202,7 +192,7 @@ def test_every_rule_of_a_schedule_is_needed(
     with copied(tmp_path) as build:
         for left_out in schedule.rules:
             rules = tuple(r for r in schedule.rules if r is not left_out)
-            less = Schedule(schedule.n_in, schedule.n_step, schedule.n_out, rules)
+            less = dataclasses.replace(schedule, rules=rules)
             monkeypatch.setattr(type(op), "schedule", lambda _, less=less: less)
             needed.append(is_killed(op, build))
     assert all(needed), needed

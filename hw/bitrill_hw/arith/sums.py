@@ -17,21 +17,24 @@ from ..tables import split
 
 
 def lane_sums(
-    m: Module, pipe: Elastic, plan: SumPlan, *, stage: int, weights: Value, x: Value, pe: int
-) -> list[Value]:
+    m: Module, pipe: Elastic, plan: SumPlan, *, stage: int, weights: Value, x: Value, pe: int,
+    own: bool = False,
+) -> list[Value]:  # fmt: skip
     """Each row's sum of one step, in the plan's last stage; stages are counted on from ``stage``.
 
-    ``weights``: a word of ``[lane][plane][pe]`` bits, ``x``: of ``[lane][plane]``, low first.
+    ``weights``: a word of ``[lane][plane][pe]`` bits, ``x``: of ``[lane][plane]``, low first;
+    where each row has its ``own``, of ``[lane][plane][pe]``.
     """
     lanes = 1 + max(p.lane for p in plan.products)
     w_planes = split(m, weights, pe, "weight")
-    x_planes = split(m, x, 1, "x")
+    x_planes = split(m, x, pe if own else 1, "x")
     w_bits, x_bits = len(w_planes) // lanes, len(x_planes) // lanes
     bits: dict[int, Value] = {}
     for b, p in enumerate(plan.products):
         w = w_planes[p.lane * w_bits : (p.lane + 1) * w_bits]
         bits[b] = Signal(pe, name=f"product{b}")
-        m.d.comb += bits[b].eq(gate(p, w, x_planes[p.lane * x_bits + p.x].replicate(pe)))
+        plane = x_planes[p.lane * x_bits + p.x]
+        m.d.comb += bits[b].eq(gate(p, w, plane if own else plane.replicate(pe)))
     for s, levels in enumerate(plan.stages):
         for level in levels:
             for counter in level:

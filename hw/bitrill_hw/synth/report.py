@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bitrill.plan.parts import Part
+
 from .cells import KEYS, Resources
-from .parts import Part
 from .path import NOTE, CellPath
 
 

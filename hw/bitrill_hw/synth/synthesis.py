@@ -9,10 +9,10 @@ from typing import Any
 
 from bitrill.errors import SpecError, ToolError
 from bitrill.ir import Graph
+from bitrill.plan.parts import DEFAULT_PART, part_of
 from bitrill.storage import read_bytes, read_json
 
 from .cells import Resources, cell_types, count
-from .parts import DEFAULT_PART, part_of
 from .path import worst_path
 from .report import SynthReport
 from .yosys import Job, Progress, run, tool_version
@@ -94,6 +94,14 @@ def synthesise_verilog(
     )
 
 
+def synthesise_layers(verilog: str, *, work: Path) -> dict[str, Resources]:
+    """Each submodule of ``top`` by itself, out of one run: what many small units take."""
+    apart = _CHILD.sub("(* keep_hierarchy *)\nmodule ", verilog)
+    layers = Job(work, _PREPARE, {"design.v": apart}, ("netlist.json",))
+    run([layers])
+    return _layers(_netlist(layers))
+
+
 def _layers(modules: dict[str, Any]) -> dict[str, Resources]:
     """Each instance in ``top`` by its name, in the order of the Verilog."""
     top = modules[TOP]
@@ -135,4 +143,4 @@ def _netlist(job: Job) -> dict[str, Any]:
     return modules
 
 
-__all__ = ["TOP", "synthesise", "synthesise_verilog"]
+__all__ = ["TOP", "synthesise", "synthesise_layers", "synthesise_verilog"]

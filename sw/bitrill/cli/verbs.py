@@ -46,7 +46,8 @@ def inspect(options: argparse.Namespace, progress: Progress) -> Done:
 def compile(options: argparse.Namespace, progress: Progress) -> Done:
     done = flow.compile(
         options.model, out=options.out, folding=options.folding, raw_input=options.raw_input,
-        input_scale=options.input_scale, top=options.top, clock_mhz=options.clock_mhz,
+        input_scale=options.input_scale, top=options.top, fps=options.fps,
+        clock_mhz=options.clock_mhz, part=options.part,
         style=options.style, checkpoints=options.checkpoints, progress=progress,
     )  # fmt: skip
     return Done(done.json(), show.compiled(done))

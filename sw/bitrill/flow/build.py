@@ -20,6 +20,8 @@ from typing import Any
 from ..errors import SpecError, StorageError
 from ..ir import Graph, IntType, Stage, serial, verify
 from ..plan import timing
+from ..plan.parts import Part, part_of
+from ..plan.solve import Solution
 from ..storage import read_bytes, read_json, remove, write_json, write_text
 from .extras import Progress, extra, silent
 
@@ -50,11 +52,15 @@ class Build:
 
 @dataclass(frozen=True)
 class Compiled:
-    """What `compile` did. ``ii`` and ``latency`` in cycles; ``fps`` at ``clock_mhz``."""
+    """What `compile` did. ``ii`` and ``latency`` in cycles; ``fps`` at ``clock_mhz``.
+
+    ``solution``: the folding that was found for a rate or a part, None where none was asked for.
+    """
 
     build: Build
     clock_mhz: float
     assumed: bool
+    solution: Solution | None = None
 
     @property
     def fps(self) -> float:
@@ -70,7 +76,7 @@ class Compiled:
             "clock_mhz": self.clock_mhz,
             "assumed": self.assumed,
             "files": [str(self.build.folder / name) for name in FILES],
-        }
+        } | ({} if self.solution is None else {"solution": self.solution.to_json()})
 
 
 def compile(
@@ -81,7 +87,9 @@ def compile(
     raw_input: str | None = None,
     input_scale: str | Fraction | None = None,
     top: int | None = None,
+    fps: float | None = None,
     clock_mhz: float | None = None,
+    part: str | None = None,
     style: str = "folded",
     checkpoints: bool = False,
     progress: Progress = silent,
@@ -90,22 +98,31 @@ def compile(
 
     ``folding``: a mapping in the form of ``folding.json``, or a file of it. ``raw_input`` (such as
     ``"uint8"``) with ``input_scale`` (such as ``"1/255"``): the hardware takes raw integers that
-    stand for scale * integer. ``top``: decisions instead of logits. ``checkpoints``: the graph
-    after each pass, below ``out/checkpoints``.
+    stand for scale * integer. ``top``: decisions instead of logits. ``fps``: frames a second to
+    reach at ``clock_mhz`` (100, if not given) with the fewest LUTs, within ``part`` if given;
+    ``part`` alone: the fastest that it holds; what ``folding`` says stands. ``checkpoints``: the
+    graph after each pass, below ``out/checkpoints``.
     """
     if style != "folded":
         raise SpecError(f"style must be 'folded', not {style!r}")
     if clock_mhz is not None and not 0 < clock_mhz <= 2000:
         raise SpecError(f"the clock must be above 0 and at most 2000 MHz, not {clock_mhz}")
     folder = Path(out)
-    graph = fold(
-        integer(
-            load(model, raw_input, input_scale), top=top, folder=folder if checkpoints else None
-        ),
-        folding,
-        folder=folder if checkpoints else None,
-        progress=progress,
+    if fps is not None and not 0 < fps <= 1e12:
+        raise SpecError(f"the rate must be above 0 and at most 1e12 frames a second, not {fps:g}")
+    mhz = ASSUMED_MHZ if clock_mhz is None else float(clock_mhz)
+    known = None if part is None else part_of(part)
+    start = integer(
+        load(model, raw_input, input_scale), top=top, folder=folder if checkpoints else None
     )
+    solution = None
+    if fps is None and known is None:
+        graph = fold(start, folding, folder=folder if checkpoints else None, progress=progress)
+    else:
+        graph, solution = fold_for(
+            start, mhz, fps, known, folding, folder=folder if checkpoints else None,
+            progress=progress,
+        )  # fmt: skip
     progress("writing Verilog", 0, 0)
     with extra("hw", "compile"):
         from bitrill_hw.verilog import verilog
@@ -114,8 +131,7 @@ def compile(
     progress("predicting cycles", 0, 0)
     predicted = timing.predict(graph)
     _write(folder, graph, text, predicted)
-    mhz = ASSUMED_MHZ if clock_mhz is None else float(clock_mhz)
-    return Compiled(Build(folder, graph, predicted), mhz, True)
+    return Compiled(Build(folder, graph, predicted), mhz, True, solution)
 
 
 def load(
@@ -157,6 +173,34 @@ def fold(
     folded = to_folded(graph, folding=folding, checkpoints=_checkpoints(folder))
     verify(folded, Stage.FOLDED)
     return folded
+
+
+def fold_for(
+    graph: Graph,
+    clock_mhz: float,
+    fps: float | None,
+    part: Part | None,
+    folding: str | Path | Mapping[str, Any] | None = None,
+    *,
+    folder: Path | None = None,
+    progress: Progress = silent,
+) -> tuple[Graph, Solution]:
+    """Stage INTEGER to FOLDED for a rate, a part or both, checked."""
+    from ..pipeline import to_target
+
+    progress("solving for a folding", 0, 0)
+    if isinstance(folding, str | Path):
+        folding = read_folding(Path(folding))
+    folded, solution = to_target(
+        graph,
+        clock_hz=Fraction(clock_mhz) * 1_000_000,
+        fps=fps,
+        part=part,
+        folding=folding,
+        checkpoints=_checkpoints(folder),
+    )
+    verify(folded, Stage.FOLDED)
+    return folded, solution
 
 
 def load_build(folder: str | Path) -> Build:

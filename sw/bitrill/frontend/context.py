@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,9 +13,10 @@ from ..ir.graph import INPUT
 from ..ir.interface import InputQuantizer
 from ..ir.operator import Operator
 from ..ir.types import Tensor
-from ..real import Activation, Function, Quantizer, Step
+from ..real import Activation, Affine, Function, Quantizer, Step
+from . import limits
 from .model import Node
-from .names import Names
+from .names import LENGTH, Names, legal
 from .values import (
     Const,
     Data,
@@ -32,6 +34,10 @@ RAW_HINT = (
 )
 
 
+PARTS = ("deconv", "pad", "rearrange", "shuffle", "window")
+"""Kinds that stand in front of what a node of the model becomes, and are named after both."""
+
+
 class Builder:
     """The graph as far as it is built."""
 
@@ -47,21 +53,37 @@ class Builder:
         self.work = Work()
 
     def add(self, node: Operator) -> None:
-        """A new node; its edge has its name."""
+        """A new node, and its edges."""
         self.nodes.append(node)
-        self.edges[node.name] = node.y
+        self.edges |= zip(node.outputs, node.results, strict=True)
+
+    def name(self, node: Node, part: str = "") -> str:
+        """A legal name for what a node of the model becomes, or for a ``part`` of it."""
+        name = node.name or f"{node.op}_{node.index}"
+        return self.names.legal(f"{legal(name)[: LENGTH - len(part) - 1]}_{part}" if part else name)
+
+    def emit(self, kind: type[Operator], node: Node, *edges: str, **parameters: Any) -> Any:
+        """A new node of class ``kind`` on ``edges``, named after the model's ``node``."""
+        made = kind(
+            name=self.name(node, kind.kind if kind.kind in PARTS else ""), inputs=edges,
+            operands=tuple(self.edges[e] for e in edges), **parameters,
+        )  # fmt: skip
+        self.add(made)
+        return made
 
     def quantize(self, data: Data, quantizer: Quantizer, node: Node) -> str:
         """The edge of ``quantizer(data)``: of a new node, or of the input's own quantizer."""
+        if data.deferred is not None:
+            return data.deferred.quantize(self, data, quantizer, node)
         function = Function(data.steps, quantizer)
         if data.type is None:
             self._quantize_input(function, data)
             return INPUT
-        name = self.names.legal(node.name or f"{node.op}_{node.index}")
-        x = self.edges[data.edge]
-        activation = Activation(name=name, inputs=(data.edge,), operands=(x,), function=function)
-        self.add(activation)
-        return name
+        return self.emit(Activation, node, data.edge, function=function).name
+
+    def settle(self, data: Data) -> Data:
+        """``data`` with nothing deferred: an edge of the graph as it stands."""
+        return data if data.deferred is None else data.deferred.settle(self, data)
 
     def _quantize_input(self, function: Function, data: Data) -> None:
         from ..passes.quantizer import input_quantizer
@@ -73,7 +95,7 @@ class Builder:
         if self.input_function is None:
             self.input_quantizer = input_quantizer(function)
             self.input_function = function
-            self.edges[INPUT] = Tensor((data.size,), function.quantizer.type)
+            self.edges[INPUT] = Tensor(data.frame, function.quantizer.type)
 
 
 class Call:
@@ -116,9 +138,53 @@ class Call:
         """``data`` with one more step."""
         return data.then(step, self.builder.work)
 
-    def name(self) -> str:
-        """A legal name for what this node becomes."""
-        return self.builder.names.legal(self.node.name or f"{self.node.op}_{self.node.index}")
+    def emit(self, kind: type[Operator], *edges: str, **parameters: Any) -> Any:
+        """A new node of the graph, named after this one."""
+        return self.builder.emit(kind, self.node, *edges, **parameters)
+
+    def integers_of(self, i: int, *, image: bool = False) -> tuple[Data, Affine]:
+        """Input ``i`` as an edge of integers, and what these mean; nothing else may be in between.
+
+        Any integers that are not too wide will do, whether a quantizer gives them or, say, a sum.
+        """
+        data = self.builder.settle(self.data(i))
+        if image and data.type is not None:
+            data = self.arranged(data)
+        if data.type is None:
+            raise RefusedError(f"it takes unquantized floats; {RAW_HINT}")
+        real = data.affine
+        if not data.quantized or real is None or data.type.bits > limits.ACTIVATION_BITS:
+            raise RefusedError(
+                "its data are not quantized; put Quant or BipolarQuant right before it"
+            )
+        return data, real
+
+    def image(self, i: int) -> Data:
+        """Input ``i``, which must be ``[batch, channels, places]`` with one or two such axes."""
+        data = self.data(i)
+        return data if data.is_image else self.arranged(self.builder.settle(data))
+
+    def arranged(self, data: Data) -> Data:
+        """``data`` as an image, its channels and places moved where the model moved them."""
+        from .arrange import arrange
+
+        data = arrange(self.builder, data, self.node)
+        if not data.is_image:
+            axes = "[batch, channels, rows, columns] or [batch, channels, length]"
+            raise RefusedError(
+                f"its data must be {axes}, in the order that a layer gives them or with channels"
+                f" shuffled, not {['batch', *data.shape]} made of {['batch', *data.image]}"
+            )
+        return data
+
+    def result(
+        self, node: Operator, meaning: Affine, *, k: int = 0, quantized: bool = True
+    ) -> Data:
+        """Result ``k`` of ``node``, an image of that meaning."""
+        y = node.results[k]
+        data = Data(node.outputs[k], y.type, (y.channels, *y.shape[:-1]), y.shape)
+        data = self.then(data, meaning)
+        return replace(data, quantized=quantized)
 
     def number(self, i: int, what: str) -> Real:
         """Constant input ``i``, a single exact number."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -15,34 +17,64 @@ from ..ir.interface import Sink, Source
 from ..ir.operator import Operator
 from ..ir.types import IntType, Tensor
 from ..real import Affine
-from . import layers, limits, quantizers, shapes
+from . import (
+    arrange,
+    convs,
+    heads,
+    joins,
+    layers,
+    limits,
+    pools,
+    products,
+    quantizers,
+    resample,
+    shapes,
+    truncs,
+)
 from .context import RAW_HINT, Builder, Call
 from .model import Model, Node
 from .names import legal, shown
 from .proto import QUANT_DOMAINS, STANDARD_DOMAINS, read_model
-from .values import Const, Data, Known, RefusedError, Unknown, Value
+from .values import Const, Data, Head, Known, RefusedError, Unknown, Value
+
+Result: TypeAlias = Known | Head | tuple[Known, ...] | tuple[Head, ...]
+"""What a rule gives: one value, or one for each of the node's outputs."""
+
+_MANY_OUTPUTS = ("Split", "TopK")
+"""Operators of which more than the first output may be read."""
+
+_SPATIAL = (
+    "AveragePool", "Conv", "ConvTranspose", "DepthToSpace", "GlobalAveragePool", "GlobalMaxPool",
+    "MaxPool", "ReduceMean", "Resize", "SpaceToDepth", "Split",
+    "Upsample",
+)  # fmt: skip
+"""Operators that see places and channels: with one of them the input's edge has both, too."""
 
 
 @dataclass(frozen=True)
 class Rule:
     """How an operator is imported: the function, how many inputs, which attributes of what type."""
 
-    apply: Callable[[Call], Known]
+    apply: Callable[[Call], Result]
     least: int
     most: int
     attributes: dict[str, type]
 
 
 def _rule(
-    apply: Callable[[Call], Known], least: int, most: int | None = None, **attributes: type
+    apply: Callable[[Call], Result], least: int, most: int | None = None, **attributes: type
 ) -> Rule:
     return Rule(apply, least, least if most is None else most, attributes)
 
 
+_WINDOW = {"auto_pad": str, "dilations": tuple, "kernel_shape": tuple, "pads": tuple,
+           "strides": tuple}  # fmt: skip
 _FLAGS = {"signed": int, "narrow": int, "rounding_mode": str}
 
 STANDARD: dict[str, Rule] = {
     "Add": _rule(layers.arithmetic, 2),
+    "ArgMax": _rule(heads.arg_max, 1, axis=int, keepdims=int, select_last_index=int),
+    "AveragePool": _rule(pools.average_pool, 1, ceil_mode=int, count_include_pad=int, **_WINDOW),
     "BatchNormalization": _rule(
         layers.batch_norm, 5, epsilon=float, momentum=float, training_mode=int
     ),
@@ -53,26 +85,47 @@ STANDARD: dict[str, Rule] = {
         shapes.constant, 0, value=np.ndarray, value_float=float, value_int=int,
         value_floats=tuple, value_ints=tuple,
     ),
+    "Conv": _rule(convs.conv, 2, 3, group=int, **_WINDOW),
+    "ConvTranspose": _rule(convs.conv_transpose, 2, 3, group=int, output_padding=tuple, **_WINDOW),
+    "DepthToSpace": _rule(arrange.depth_to_space, 1, blocksize=int, mode=str),
     "Div": _rule(layers.arithmetic, 2),
     "Dropout": _rule(shapes.identity, 1, 3, ratio=float, seed=int),
     "Flatten": _rule(shapes.flatten, 1, axis=int),
     "Gather": _rule(shapes.gather, 2, axis=int),
-    "Gemm": _rule(layers.gemm, 2, 3, alpha=float, beta=float, transA=int, transB=int),
+    "Gemm": _rule(products.gemm, 2, 3, alpha=float, beta=float, transA=int, transB=int),
+    "GlobalAveragePool": _rule(pools.global_average_pool, 1),
+    "GlobalMaxPool": _rule(pools.global_max_pool, 1),
     "Identity": _rule(shapes.identity, 1),
-    "MatMul": _rule(layers.matmul, 2),
+    "LeakyRelu": _rule(layers.leaky, 1, alpha=float),
+    "MatMul": _rule(products.matmul, 2),
+    "MaxPool": _rule(pools.max_pool, 1, ceil_mode=int, storage_order=int, **_WINDOW),
     "Mul": _rule(layers.arithmetic, 2),
     "Neg": _rule(layers.negate, 1),
+    "PRelu": _rule(layers.leaky, 2),
     "Pow": _rule(layers.power, 2),
     "Reciprocal": _rule(layers.power, 1),
+    "ReduceMean": _rule(
+        pools.reduce_mean, 1, 2, axes=tuple, keepdims=int, noop_with_empty_axes=int
+    ),
     "Relu": _rule(layers.relu, 1),
     "Reshape": _rule(shapes.reshape, 2, allowzero=int),
+    "Resize": _rule(
+        resample.resize, 2, 4, mode=str, coordinate_transformation_mode=str, nearest_mode=str,
+        cubic_coeff_a=float, exclude_outside=int, extrapolation_value=float, antialias=int,
+        axes=tuple, keep_aspect_ratio_policy=str,
+    ),
     "Shape": _rule(shapes.shape, 1, start=int, end=int),
     "Slice": _rule(shapes.slice_, 1, 5, starts=tuple, ends=tuple, axes=tuple),
+    "Softmax": _rule(heads.softmax, 1, axis=int),
+    "SpaceToDepth": _rule(arrange.space_to_depth, 1, blocksize=int),
+    "Split": _rule(joins.split, 1, 2, axis=int, split=tuple, num_outputs=int),
     "Sqrt": _rule(layers.power, 1),
     "Squeeze": _rule(shapes.squeeze, 1, 2, axes=tuple),
     "Sub": _rule(layers.arithmetic, 2),
+    "TopK": _rule(heads.top_k, 1, 2, axis=int, k=int, largest=int, sorted=int),
     "Transpose": _rule(shapes.transpose, 1, perm=tuple),
     "Unsqueeze": _rule(shapes.squeeze, 1, 2, axes=tuple),
+    "Upsample": _rule(resample.upsample, 1, 2, mode=str, scales=tuple),
 }  # fmt: skip
 """Operators of ONNX that are accepted."""
 
@@ -80,6 +133,7 @@ QUANT: dict[str, Rule] = {
     "BipolarQuant": _rule(quantizers.bipolar_quant, 2),
     "IntQuant": _rule(quantizers.quant, 4, **_FLAGS),
     "Quant": _rule(quantizers.quant, 4, **_FLAGS),
+    "Trunc": _rule(truncs.trunc, 5, 6, **_FLAGS),
 }
 """Operators of QONNX that are accepted, in any of its domains."""
 
@@ -124,9 +178,10 @@ class _Walk:
         self.told = False  # whether the list of operators was given
         self.read = {t for n in model.nodes for t in n.inputs} | {model.output}
         self.values: dict[str, Value] = {n: Const(a) for n, a in model.constants.items()}
-        data = Data(INPUT, raw_input, model.shape, quantized=raw_input is not None)
+        frame = _input_frame(model)
+        data = Data(INPUT, raw_input, model.shape, frame, quantized=raw_input is not None)
         if raw_input is not None and raw_scale is not None:
-            self.builder.edges[INPUT] = Tensor((data.size,), raw_input)
+            self.builder.edges[INPUT] = Tensor(frame, raw_input)
             data = data.then(Affine((raw_scale,)), self.builder.work)
         self.values[model.input] = data
 
@@ -137,10 +192,10 @@ class _Walk:
                 f" ({', '.join(QUANT)}), as Brevitas exports it to QONNX"
             )
         for node in self.model.nodes:
-            result = self._visit(node)
+            results = self._visit(node)
             for i, tensor in enumerate(node.outputs):
                 if tensor:
-                    self.values[tensor] = result if i == 0 else Unknown()
+                    self.values[tensor] = results[i] if i < len(results) else Unknown()
         sink = None if self.reasons else self._sink()
         nodes = self._reachable(sink) if sink else []
         if self.reasons or sink is None:
@@ -160,22 +215,33 @@ class _Walk:
         verify(graph, Stage.IMPORTED)
         return graph
 
-    def _visit(self, node: Node) -> Value:
+    def _visit(self, node: Node) -> tuple[Value, ...]:
+        """What a node gives; nothing where it is refused, or reads what was."""
         fault = self._fault(node)
         if fault:
             self.reasons.append(f"{node}: {fault}")
-            return Unknown()
+            return ()
         values: list[Known | None] = []
         for tensor in node.inputs:
             value = self.values[tensor] if tensor else None
             if isinstance(value, Unknown):
-                return Unknown()
+                return ()
+            if isinstance(value, Head):
+                if node.op in heads.PASSED:
+                    return (value,)
+                if value.decided or node.op not in heads.READERS:
+                    self.reasons.append(
+                        f"{node}: what a Softmax, ArgMax or TopK gives must be the model's output"
+                    )
+                    return ()
+                value = value.data
             values.append(value)
         try:
-            return _rules(node)[node.op].apply(Call(self.builder, node, values))
+            result = _rules(node)[node.op].apply(Call(self.builder, node, values))
         except (RefusedError, SpecError, UnsupportedError) as error:
             self.reasons.append(f"{node}: {error}")
-            return Unknown()
+            return ()
+        return result if isinstance(result, tuple) else (result,)
 
     def _fault(self, node: Node) -> str:
         """Why ``node`` is refused before its operands are looked at; empty if it is not."""
@@ -191,14 +257,14 @@ class _Walk:
             count = str(rule.least) if rule.least == rule.most else f"{rule.least} to {rule.most}"
             return f"it must have {count} inputs, not {len(node.inputs)}"
         extra = [t for t in node.outputs[1:] if t and (node.op != "Dropout" or t in self.read)]
-        if not node.outputs[0] or extra:
+        if node.op not in _MANY_OUTPUTS and (not node.outputs[0] or extra):
             return "it must give one tensor, its first"
         for name, value in node.attributes.items():
             kind = rule.attributes.get(name)
             if kind is None:
                 known = ", ".join(rule.attributes) or "none"
                 return f"its attributes must be among {known}, not {shown(name)}"
-            whole = isinstance(value, tuple) and name != "value_floats"
+            whole = isinstance(value, tuple) and name not in ("value_floats", "scales")
             if not isinstance(value, kind) or (
                 whole and not all(isinstance(v, int) for v in value)
             ):
@@ -208,6 +274,18 @@ class _Walk:
     def _sink(self) -> Sink | None:
         value = self.values[self.model.output]
         name = f"the output {shown(self.model.output)}"
+        if isinstance(value, Head):
+            if value.decided:
+                edge = value.data.edge
+                tensor = self.builder.edges[edge]
+                return Sink(shape=tensor.shape, edge=edge, tensor=tensor)
+            value = value.data
+        if isinstance(value, Data):
+            try:
+                value = self.builder.settle(value)
+            except (RefusedError, SpecError) as error:
+                self.reasons.append(f"{name}: {error}")
+                return None
         if not isinstance(value, Data):
             self.reasons.append(f"{name} must depend on the model's input")
         elif value.type is None:
@@ -219,6 +297,10 @@ class _Walk:
             )
         elif value.edge == INPUT:
             self.reasons.append(f"{name} must come from at least one layer; there is none")
+        elif value.order is not None:
+            self.reasons.append(
+                f"{name}: data must keep its order; a Transpose must be followed by a layer"
+            )
         else:
             real = value.affine
             return Sink(
@@ -230,7 +312,15 @@ class _Walk:
     def _reachable(self, sink: Sink) -> list[Operator]:
         wanted, kept = {sink.edge}, []
         for node in reversed(self.builder.nodes):
-            if node.name in wanted:
+            if wanted.intersection(node.outputs):
                 kept.append(node)
                 wanted.update(node.inputs)
         return kept[::-1]
+
+
+def _input_frame(model: Model) -> tuple[int, ...]:
+    """The shape of the first edge: channel last where layers of the model see places."""
+    shape = model.shape
+    if len(shape) in (2, 3) and any(n.op in _SPATIAL for n in model.nodes):
+        return (*shape[1:], shape[0])
+    return (prod(shape),)

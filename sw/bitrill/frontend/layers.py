@@ -1,4 +1,4 @@
-"""Rules for dense layers and for what stands between them: batch norm, arithmetic, ReLU, clip."""
+"""Rules for what stands between layers: batch norm, arithmetic, ReLU, clip; and constants."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import numpy as np
 
 from .. import exact
 from ..exact import Real, Surd
-from ..ops.matvec import MatVec
-from ..real import Affine, Clip
-from . import limits
-from .context import RAW_HINT, Call
+from ..real import Affine, Clip, Leaky
+from . import joins, limits
+from .context import Call
 from .values import (
     Const,
     Data,
@@ -22,88 +21,10 @@ from .values import (
     as_objects,
     brief,
     check_exact,
-    compact,
     per_channel,
 )  # fmt: skip
 
 _ARITHMETIC = {"Add": add, "Sub": sub, "Mul": mul, "Div": truediv}
-
-
-def matmul(call: Call) -> Known:
-    return _dense(call, call.value(1), transposed=False)
-
-
-def gemm(call: Call) -> Known:
-    """``alpha * x @ w + beta * c``."""
-    if call.attributes.get("transA", 0):
-        raise RefusedError("transA must be 0")
-    out = _dense(call, call.value(1), transposed=bool(call.attributes.get("transB", 0)))
-    out = call.then(out, Affine((call.fraction("alpha", 1.0),)))
-    if not call.has(2):
-        return out
-    beta = call.fraction("beta", 1.0)
-    bias = per_channel(call.exact(2, "its bias"), out, what="its bias")
-    return call.then(out, Affine(offset=tuple(beta * b for b in bias)))
-
-
-def _dense(call: Call, weights: Known, *, transposed: bool) -> Data:
-    """``x @ w``: a `MatVec` over the integers, and the real meaning of what it counts."""
-    x = call.value(0)
-    if not isinstance(x, Data) or isinstance(weights, Data):
-        raise RefusedError("its first operand must be data, its second constant weights")
-    if not isinstance(weights, Quantized):
-        raise RefusedError("its weights are not quantized; pass them through Quant or BipolarQuant")
-    if x.type is None:
-        raise RefusedError(f"it takes unquantized floats; {RAW_HINT}")
-    real_x = x.affine
-    if not x.quantized or real_x is None:
-        raise RefusedError("its data are not quantized; put Quant or BipolarQuant right before it")
-    if len(real_x.scale) != 1:
-        raise RefusedError("its data must have one scale for all channels, not one for each")
-    if weights.integers.ndim != 2 or len(x.shape) != 1:
-        raise RefusedError(
-            "data must be [batch, features] and weights a matrix; flatten them first"
-        )
-    w, scale = weights.integers, weights.scale
-    if not transposed:
-        w, scale = w.T, scale.T
-    if w.shape[1] != x.size:
-        raise RefusedError(f"its weights must take {x.size} features, not {w.shape[1]}")
-    if scale.shape[1] != 1:
-        columns = [compact(row) for row in scale.tolist()]
-        if any(len(c) != 1 for c in columns):
-            raise RefusedError(
-                "its weights must have one scale, or one for each output, not for each input"
-            )
-        scale = np.array(columns, object)
-    rows = compact(scale[:, 0].tolist())
-    node = MatVec(
-        name=call.name(), inputs=(x.edge,), operands=(call.builder.edges[x.edge],),
-        weights=w, weight_type=weights.type,
-    )  # fmt: skip
-    call.builder.add(node)
-    dot = Affine((Fraction(node.dot_gain),), compact([Fraction(int(o)) for o in node.dot_offset]))
-    out = Data(node.name, node.y.type, (len(w),))
-    for step in (dot, Affine(real_x.scale, _offset_sums(w, real_x.offset, call)), Affine(rows)):
-        out = call.then(out, step)
-    return out
-
-
-def _offset_sums(w: np.ndarray, offset: tuple[Real, ...], call: Call) -> tuple[Real, ...]:
-    """``w @ offset`` of the data's offsets, exact, one a row."""
-    if len(offset) == 1:
-        if not offset[0]:
-            return (Fraction(0),)
-        return compact([offset[0] * int(s) for s in w.sum(1)])
-    rationals = [o for o in offset if not isinstance(o, Surd)]
-    if len(rationals) < len(offset):
-        call.builder.work.spend(w.size)
-        return compact((w.astype(object) @ np.array(offset, object)).tolist())
-    common = exact.common_denominator(rationals)
-    if common.bit_length() > limits.EXACT_BITS:
-        raise RefusedError("its data's offsets must have a shorter common denominator")
-    whole = np.array([int(o * common) for o in rationals], object)
-    return compact([Fraction(int(row.astype(object) @ whole), common) for row in w])
 
 
 def batch_norm(call: Call) -> Known:
@@ -137,6 +58,8 @@ def arithmetic(call: Call) -> Known:
     a, b, op = call.value(0), call.value(1), call.node.op
     if isinstance(a, Data):
         if isinstance(b, Data):
+            if op in ("Add", "Sub"):
+                return joins.add(call)
             raise RefusedError("one operand must be a constant, not both depend on the input")
         data, constant = a, 1
     elif isinstance(b, Data):
@@ -266,3 +189,17 @@ def clip(call: Call) -> Known:
         raise RefusedError(f"its min must not be above its max, not {brief(lo)} and {brief(hi)}")
     x = call.data(0)
     return x if lo is None and hi is None else call.then(x, Clip(lo, hi))
+
+
+def leaky(call: Call) -> Known:
+    """LeakyRelu, and PRelu with one slope or one for each channel."""
+    x = call.data(0)
+    if call.node.op == "LeakyRelu":
+        return call.then(x, Leaky((call.fraction("alpha", float(np.float32(0.01))),)))
+    slope = call.exact(1, "its slope")
+    if slope.ndim < len(x.shape) and slope.size > 1:
+        raise RefusedError(
+            f"its slope must be a single number or of shape [{x.shape[0]}, 1, ..],"
+            f" not {list(slope.shape)}"
+        )
+    return call.then(x, Leaky(per_channel(slope, x, what="its slope")))

@@ -61,11 +61,12 @@ def quant(call: Call) -> Known:
     if isinstance(bits, Surd) or bits.denominator != 1 or not 1 <= bits <= 32:
         raise RefusedError(f"its bit width must be an integer from 1 to 32, not {brief(bits)}")
     flags = {name: call.attributes[name] == 1 for name in ("signed", "narrow")}
-    type_ = _type(int(bits), **flags)
+    type_ = integer_type(int(bits), **flags)
     return _apply(call, type_, rounding, scale, None if not zero.any() else zero)
 
 
-def _type(bits: int, *, signed: bool, narrow: bool) -> IntType:
+def integer_type(bits: int, *, signed: bool, narrow: bool) -> IntType:
+    """The integers of a Quant node of so many bits."""
     if signed and bits == 1:
         return BIPOLAR
     if signed:
@@ -95,7 +96,7 @@ def _apply(
     quantizer = Quantizer(type_, (Fraction(1),) if unit else scales, zeros, rounding)
     edge = call.builder.quantize(value, quantizer, call.node)
     meaning = Affine(scales) if unit else quantizer.meaning
-    return replace(value, edge=edge, type=type_, steps=(meaning,), quantized=True)
+    return replace(value, edge=edge, type=type_, steps=(meaning,), quantized=True, deferred=None)
 
 
 def _constant(

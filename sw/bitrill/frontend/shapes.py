@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from . import limits
+from . import joins, limits
 from .context import Call
 from .values import Const, Data, Known, Quantized, RefusedError
 
@@ -105,10 +105,13 @@ def _axis(axis: int, rank: int) -> int:
 
 
 def concat(call: Call) -> Known:
-    values = [_const(call, i) for i in range(len(call.values))]
-    arrays = [v.array for v in values]
+    """Concat of constants, or of branches of the network."""
     if "axis" not in call.attributes:
         raise RefusedError("attribute axis must be given")
+    if any(isinstance(v, Data) for v in call.values):
+        return joins.concat(call)
+    values = [_const(call, i) for i in range(len(call.values))]
+    arrays = [v.array for v in values]
     axis = _axis(call.attributes["axis"], arrays[0].ndim)
     rests = {a.shape[:axis] + a.shape[axis + 1 :] if a.ndim > axis else None for a in arrays}
     if len({a.ndim for a in arrays}) != 1 or len(rests) != 1:
@@ -238,9 +241,8 @@ def transpose(call: Call) -> Known:
         return _both(value, lambda a: a.transpose(perm))
     if isinstance(value, Quantized):
         return Quantized(value.integers.transpose(perm), value.scale.transpose(perm), value.type)
-    moved = [p for p in perm if old[p] != 1 or p == 0]
-    if perm[0] != 0 or moved != sorted(moved):
-        raise RefusedError(
-            "data must keep its order; only axes of size 1 behind the batch may move"
-        )
-    return replace(value, shape=tuple(old[p] for p in perm[1:]))
+    if perm[0] != 0:
+        raise RefusedError("the batch axis must stay the first")
+    places = np.arange(value.size).reshape(value.shape)
+    moved = places.transpose([p - 1 for p in perm[1:]])
+    return value.reordered(moved.reshape(-1), moved.shape)

@@ -4,6 +4,7 @@
   functions that were applied to it since.
 - `Const`: known numbers: floats as they are in the file, int64, or exact reals (object arrays).
 - `Quantized`: a constant behind a quantizer: integers times an exact scale.
+- `Head`: the end of the network: decisions, or scores of which only the order counts.
 - `Unknown`: the result of something refused; whatever reads it says nothing more.
 """
 
@@ -11,16 +12,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from math import prod
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from ..errors import BitrillError
 from ..exact import Real, Surd
 from ..ir.types import IntType
-from ..real import Affine, Channels, Clip, Step, append_step
+from ..real import Affine, Channels, Leaky, Step, append_step
 from . import limits
+
+if TYPE_CHECKING:
+    from .deferred import Deferred
 
 
 class RefusedError(BitrillError):
@@ -33,19 +38,53 @@ class RefusedError(BitrillError):
 class Data:
     """``steps(edge's real meaning)``; ``shape`` as in the model, without the batch axis.
 
-    ``type``: of the edge, None for the model's float input. The edge is flat: channels of the
-    steps are the elements of ``shape`` in order. ``quantized``: whether a quantizer gives it.
+    ``type``: of the edge, None for the model's float input. ``frame``: the edge's shape, channel
+    last; the steps' channels are its innermost axis. ``order``: for each element of ``shape``, row
+    by row, its place in the edge read channel first; None where that is the same order.
+    ``quantized``: whether a quantizer gives it. ``deferred``: a layer that is put behind the next
+    quantizer; ``type`` and ``frame`` are then those of its result.
     """
 
     edge: str
     type: IntType | None
     shape: tuple[int, ...]
+    frame: tuple[int, ...]
     steps: tuple[Step, ...] = ()
     quantized: bool = False
+    order: np.ndarray | None = None
+    deferred: Deferred | None = None
 
     @property
     def size(self) -> int:
         return prod(self.shape)
+
+    @property
+    def channels(self) -> int:
+        """Size of the edge's innermost axis."""
+        return self.frame[-1]
+
+    @property
+    def image(self) -> tuple[int, ...]:
+        """``(channels, *places)``: the shape that the model gives to such an edge."""
+        return (self.channels, *self.frame[:-1])
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the model sees the edge as it is: channels, then one or two axes."""
+        return len(self.frame) > 1 and self.shape == self.image and self.order is None
+
+    @cached_property
+    def stream(self) -> np.ndarray:
+        """For each element of ``shape``, row by row, its place in the edge as it stands."""
+        places = np.moveaxis(np.arange(self.size).reshape(self.frame), -1, 0).reshape(-1)
+        return places if self.order is None else places[self.order]
+
+    def reordered(self, order: np.ndarray, shape: tuple[int, ...]) -> Data:
+        """With element ``i`` of the new ``shape`` being element ``order[i]`` of the present."""
+        if self.order is not None:
+            order = self.order[order]
+        same = np.array_equal(order, np.arange(order.size))
+        return replace(self, shape=shape, order=None if same else order)
 
     def then(self, step: Step, work: Work) -> Data:
         """With one more step; too many, or numbers too long, are refused."""
@@ -57,6 +96,8 @@ class Data:
         if isinstance(last := steps[-1], Affine):
             check_exact([*last.scale, *last.offset])
             work.spend(max(len(last.scale), len(last.offset)))
+        elif isinstance(last, Leaky):
+            check_exact(list(last.slope))
         return replace(self, steps=steps)
 
     @property
@@ -65,7 +106,7 @@ class Data:
         if not self.steps:
             return Affine()
         (first, *rest) = self.steps
-        return None if rest or isinstance(first, Clip) else first
+        return first if not rest and isinstance(first, Affine) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,13 +126,21 @@ class Quantized:
     type: IntType
 
 
+@dataclass(frozen=True, eq=False)
+class Head:
+    """What may stand at the end only: scores that a Softmax was dropped behind, or decisions."""
+
+    data: Data
+    decided: bool = False
+
+
 @dataclass(frozen=True)
 class Unknown:
     """Nothing is known, and the reason was told."""
 
 
 Known: TypeAlias = Data | Const | Quantized
-Value: TypeAlias = Known | Unknown
+Value: TypeAlias = Known | Head | Unknown
 
 
 class Work:
@@ -187,7 +236,7 @@ def compact(values: list[Real]) -> Channels:
 
 
 def per_channel(values: np.ndarray, data: Data, *, what: str) -> Channels:
-    """Exact ``values``, broadcast as ONNX does to ``[batch, *data.shape]``, one an element."""
+    """Exact ``values``, broadcast as ONNX does to ``[batch, *data.shape]``, one a channel."""
     rank = len(data.shape) + 1
     if values.size == 1 and values.ndim <= rank:
         return (values.reshape(-1)[0],)
@@ -198,4 +247,14 @@ def per_channel(values: np.ndarray, data: Data, *, what: str) -> Channels:
             f"{what} must be a single number or one for each channel of"
             f" {['batch', *data.shape]}, not of shape {list(values.shape)}"
         )
-    return compact(np.broadcast_to(values.reshape(shape[1:]), data.shape).reshape(-1).tolist())
+    if data.is_image and shape[1] == values.size:
+        return compact(values.reshape(-1).tolist())
+    every = np.broadcast_to(values.reshape(shape[1:]), data.shape).reshape(-1)
+    placed = np.empty(data.size, object)
+    placed[data.stream] = every
+    rows = [compact(row) for row in placed.reshape(-1, data.channels).T.tolist()]
+    if any(len(row) != 1 for row in rows):
+        raise RefusedError(
+            f"{what} must be one for each of {data.channels} channels, not one for each place"
+        )
+    return compact([row[0] for row in rows])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SpecError, StageError
-from .interface import Sink, Source
+from .interface import Sink, Source, from_edge, to_edge
 from .operator import Operator
 from .types import Tensor
 
@@ -58,7 +58,23 @@ class Graph:
     @cached_property
     def edges(self) -> dict[str, Tensor]:
         """Every edge's type by name, in topological order."""
-        return {INPUT: self.source.tensor} | {n.name: n.y for n in self.nodes}
+        return {INPUT: self.source.tensor} | {
+            e: t for n in self.nodes for e, t in zip(n.outputs, n.results, strict=True)
+        }
+
+    def producer(self, edge: str) -> Operator:
+        """The node that writes an edge; the input edge has none."""
+        for node in self.nodes:
+            if edge in node.outputs:
+                return node
+        raise SpecError(f"edge must be one of {', '.join(self.edges)}, not {edge!r}")
+
+    def reader(self, edge: str) -> Operator:
+        """The first node that reads an edge."""
+        for node in self.nodes:
+            if edge in node.inputs:
+                return node
+        raise SpecError(f"edge must be one that a node reads, not {edge!r}")
 
     def __getitem__(self, name: str) -> Operator:
         """The node of that name."""
@@ -85,7 +101,7 @@ class Graph:
     def run_floats(self, x: np.ndarray) -> np.ndarray:
         """`run` of the integers that finite floats ``[N, *source.shape]`` are quantized to."""
         source = self.source
-        return self._run(x, lambda x: source.quantize(x).reshape(-1, *source.tensor.shape))
+        return self._run(x, lambda x: to_edge(source.quantize(x), source.tensor))
 
     def _run(self, x: np.ndarray, prepare: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         x = np.asarray(x)
@@ -94,7 +110,7 @@ class Graph:
         out = np.empty((len(x), *self.sink.shape), np.int64)
         for start in range(0, len(x), rows):
             chunk = self._evaluate(prepare(x[start : start + rows]), keep=False)[self.output]
-            out[start : start + rows] = chunk.reshape(-1, *self.sink.shape)
+            out[start : start + rows] = from_edge(chunk, self.sink.shape)
         if len(x) == 0:
             prepare(x)  # its type may still be wrong
         return out
@@ -111,11 +127,12 @@ class Graph:
     def _evaluate(self, flat: np.ndarray, *, keep: bool) -> dict[str, np.ndarray]:
         values = {INPUT: flat}
         for node in self.nodes:
-            values[node.name] = node.eval(*(values[e] for e in node.inputs))
+            y = node.eval(*(values[e] for e in node.inputs))
+            values |= zip(node.outputs, y if isinstance(y, tuple) else (y,), strict=True)
             if not keep:
                 for edge in node.inputs:
                     if self._last_reader[edge] is node:
-                        del values[edge]
+                        values.pop(edge, None)
         return values
 
     @cached_property
@@ -130,7 +147,8 @@ class Graph:
             if n.impl is not None:
                 fold = f"  PE {n.impl.pe} SIMD {n.impl.simd} {n.impl.style} {n.impl.memory}"
             reads = f"{', '.join(n.inputs):<{width}}"
-            lines.append(f"  {n.name:<{width}}  {n.kind:<10}  {reads}  -> {n.y}{fold}")
+            gives = ", ".join(map(str, n.results))
+            lines.append(f"  {n.name:<{width}}  {n.kind:<10}  {reads}  -> {gives}{fold}")
         return "\n".join([*lines, f"  {self.sink}"])
 
 
@@ -148,9 +166,10 @@ def verify(graph: Graph, stage: Stage) -> None:
                 faults.append(f"{node.name} reads {edge}, which no earlier node gives")
             elif known[edge] != operand:
                 faults.append(f"{node.name} takes {operand} from {edge}, which is {known[edge]}")
-        if node.name in known:
-            faults.append(f"two nodes are named {node.name}")
-        known[node.name] = node.y
+        for edge, result in zip(node.outputs, node.results, strict=True):
+            if edge in known:
+                faults.append(f"two nodes are named {edge}")
+            known[edge] = result
         if stage is not Stage.IMPORTED and isinstance(node, Activation):
             faults.append(f"{node.name} is a real function, which stage {stage.value} cannot hold")
         if (node.impl is None) is (stage is Stage.FOLDED):
@@ -182,7 +201,7 @@ def _stream_faults(graph: Graph, edges: set[str]) -> list[str]:
         for e, d in graph.depths.items()
         if d < 2
     ]
-    lanes = {n.name: n.lanes_out for n in graph.nodes if n.impl is not None}
+    lanes = {e: n.lanes_out for n in graph.nodes if n.impl is not None for e in n.outputs}
     for n in graph.nodes:
         for e in n.inputs:
             if n.impl is not None and e in lanes and lanes[e] != n.lanes_in:

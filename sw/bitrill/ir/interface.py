@@ -69,13 +69,28 @@ def _levels_as(levels: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return np.where(near < levels, np.nextafter(near, dtype.type(np.inf)), near)
 
 
+def to_edge(x: np.ndarray, tensor: Tensor) -> np.ndarray:
+    """A model's array ``[N, *shape]``, channel first, as ``[N, *tensor.shape]``, channel last."""
+    if len(tensor.shape) > 1:
+        return np.moveaxis(x, 1, -1)
+    return x.reshape(-1, *tensor.shape)
+
+
+def from_edge(y: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Inverse of `to_edge`: ``[N, *shape]``, channel first."""
+    if y.ndim > 2:
+        y = np.moveaxis(y, -1, 1)
+    return y.reshape(-1, *shape)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Source:
     """The model's input: ``shape`` (no batch axis) as in the model, ``tensor`` as on the edge.
 
     ``quantizer`` turns the user's floats into the edge's integers; without one the design takes
     raw integers, which stand for ``raw_scale * integer`` (the grid that was declared, a string of
-    the exact rational).
+    the exact rational). The model's arrays are channel first (NCHW), an edge of several axes is
+    channel last; an edge of one axis is the model's array in its own order.
     """
 
     shape: tuple[int, ...]
@@ -93,7 +108,11 @@ class Source:
             raise SpecError(
                 f"input must hold values of {self.tensor.type}, not {int(x.min())}..{int(x.max())}"
             )
-        return x.reshape(-1, *self.tensor.shape)
+        return to_edge(x, self.tensor)
+
+    def restore(self, flat: np.ndarray) -> np.ndarray:
+        """Inverse of `flatten`: the edge's integers as ``[N, *shape]``."""
+        return from_edge(flat.reshape(-1, *self.tensor.shape), self.shape)
 
     def quantize(self, x: np.ndarray) -> np.ndarray:
         """Finite floats ``[N, *shape]`` to the integers that `flatten` takes."""
@@ -105,7 +124,7 @@ class Source:
             )
         if not np.isfinite(x).all():
             raise SpecError("input must be finite, and holds NaN or infinity")
-        return self.quantizer(x.reshape(-1, *self.tensor.shape)).reshape(x.shape)
+        return from_edge(self.quantizer(to_edge(x, self.tensor)), self.shape)
 
     def check_shape(self, x: np.ndarray) -> None:
         """Raise `SpecError` unless x is ``[N, *shape]``."""
@@ -141,7 +160,7 @@ class Sink:
         if not self.scale:
             return y.astype(np.float64)
         scale, offset = self._floats
-        return (y.reshape(-1, self.tensor.channels) * scale + offset).reshape(y.shape)
+        return from_edge(to_edge(y, self.tensor) * scale + offset, self.shape)
 
     def __str__(self) -> str:
         meaning = "scaled" if self.scale else "decisions"

@@ -96,6 +96,16 @@ class Operator(ABC):
         return self.infer()
 
     @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the edges written: the node's name, and for further results ``name_1``, .."""
+        return (self.name, *(f"{self.name}_{k}" for k in range(1, len(self.results))))
+
+    @property
+    def results(self) -> tuple[Tensor, ...]:
+        """All results; most operators have one."""
+        return (self.infer(),)
+
+    @property
     def folded(self) -> Impl:
         """``impl``, which must be there: stage FOLDED."""
         if self.impl is None:
@@ -116,11 +126,13 @@ class Operator(ABC):
 
     @abstractmethod
     def infer(self) -> Tensor:
-        """Shape and narrowest type of the result, from the operands and constants."""
+        """Shape and narrowest type of the (first) result, from the operands and constants."""
 
     @abstractmethod
-    def eval(self, *xs: np.ndarray) -> np.ndarray:
+    def eval(self, *xs: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
         """The golden model: exact integers ``[N, *shape]`` in, ``[N, *shape]`` out.
+
+        One array an operand; one array, or with several results a tuple of them.
 
         Arrays hold integer values in any dtype that is exact for them (float32 below 2**24, say);
         `Graph.run` gives int64.
@@ -137,21 +149,21 @@ class Operator(ABC):
     @property
     @abstractmethod
     def lanes_in(self) -> int:
-        """Elements per input beat (stage FOLDED)."""
+        """Elements per input beat (stage FOLDED), the same for all operands."""
 
     @property
     @abstractmethod
     def lanes_out(self) -> int:
-        """Elements per output beat (stage FOLDED)."""
+        """Elements per output beat (stage FOLDED), the same for all results."""
 
     @property
     def beats_in(self) -> int:
-        """Input beats a frame."""
+        """Input beats a frame, of the first operand."""
         return self.x.size // self.lanes_in
 
     @property
     def beats_out(self) -> int:
-        """Output beats a frame."""
+        """Output beats a frame, of the first result."""
         return self.y.size // self.lanes_out
 
 

@@ -1,7 +1,8 @@
 """When an operator's events may happen: the max-plus rules that timing is computed from.
 
-An operator has up to three streams of events, each numbered through all frames, each at most one
-a cycle: ``in`` (a beat is accepted), ``step`` (an internal firing) and ``out`` (a beat is taken).
+An operator has streams of events, each numbered through all frames, each at most one a cycle:
+``in`` (a beat of its first operand is accepted), ``in1``, ``in2``, .. (of its others), ``step`` (an
+internal firing), ``out`` (a beat of its first result is taken) and ``out1``, ``out2``, ...
 A `Rule` says ``t[dst][k] >= t[src][index[k]] + delay``; every event happens at the earliest cycle
 that all rules allow (hardware is eager). Indices are relative to the same frame; a negative one,
 or one past the frame, means an earlier or later frame (event ``-1`` is the previous frame's last).
@@ -11,12 +12,19 @@ Cf. Baccelli, Cohen, Olsder, Quadrat: Synchronization and Linearity (1992), time
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
-Stream = Literal["in", "step", "out"]
+Stream: TypeAlias = str
+"""``in``, ``in1``, .., ``step``, ``out``, ``out1``, .."""
+
+
+def port(kind: Stream, number: int) -> Stream:
+    """Name of the stream of operand (``in``) or result (``out``) ``number``."""
+    return f"{kind}{number}" if number else kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +39,21 @@ class Rule:
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """Events of one frame (``n_in`` input beats, ``n_step`` firings, ``n_out`` output beats)."""
+    """Events of one frame (``n_in`` input beats, ``n_step`` firings, ``n_out`` output beats).
+
+    ``more``: events of further streams by name, ``in1``, .. and ``out1``, ...
+    """
 
     n_in: int
     n_step: int
     n_out: int
     rules: tuple[Rule, ...]
+    more: Mapping[Stream, int] = field(default_factory=dict)
+
+    @property
+    def sizes(self) -> dict[Stream, int]:
+        """Events of every stream."""
+        return {"in": self.n_in, "step": self.n_step, "out": self.n_out, **self.more}
 
 
 def pipeline(*, n: int, latency: int) -> Schedule:

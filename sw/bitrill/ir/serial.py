@@ -38,8 +38,8 @@ _DAMAGE = (
 _CLASSES: dict[str, type] = {
     c.__name__: c
     for c in (
-        *ops.OPERATORS, real.Activation, real.Affine, real.Clip, real.Quantizer, real.Function,
-        types.IntType, types.Tensor, operator.Impl, interface.Source, interface.Sink,
+        *ops.OPERATORS, real.Activation, real.Affine, real.Clip, real.Leaky, real.Quantizer,
+        real.Function, types.IntType, types.Tensor, operator.Impl, interface.Source, interface.Sink,
         interface.InputQuantizer, graph_module.Graph,
     )
 }  # fmt: skip

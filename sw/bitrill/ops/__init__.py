@@ -1,10 +1,66 @@
 """The operators, one file each; ``hw/bitrill_hw/ops`` and ``tests/ops`` mirror the names."""
 
+from .add import Add
 from .argmax import ArgMax
+from .avgpool import SumPool
+from .concat import Concat
 from .convert import Convert
+from .deconv import Deconv
+from .depthwise import Depthwise
+from .fork import Fork
+from .lookup import Lookup
 from .matvec import MatVec
+from .maxpool import MaxPool
+from .pad import Pad
+from .rearrange import Rearrange
+from .requantize import Requantize
+from .shuffle import Shuffle
+from .split import Split
 from .threshold import Threshold
+from .upsample import Upsample
+from .window import Window
 
-OPERATORS = (MatVec, Threshold, Convert, ArgMax)
+OPERATORS = (
+    MatVec,
+    Threshold,
+    Convert,
+    ArgMax,
+    Fork,
+    Add,
+    Concat,
+    Split,
+    Upsample,
+    Pad,
+    Window,
+    MaxPool,
+    SumPool,
+    Depthwise,
+    Shuffle,
+    Rearrange,
+    Lookup,
+    Deconv,
+    Requantize,
+)
 
-__all__ = ["OPERATORS", "ArgMax", "Convert", "MatVec", "Threshold"]
+__all__ = [
+    "OPERATORS",
+    "Add",
+    "ArgMax",
+    "Concat",
+    "Convert",
+    "Deconv",
+    "Depthwise",
+    "Fork",
+    "Lookup",
+    "MatVec",
+    "MaxPool",
+    "Pad",
+    "Rearrange",
+    "Requantize",
+    "Shuffle",
+    "Split",
+    "SumPool",
+    "Threshold",
+    "Upsample",
+    "Window",
+]

@@ -19,8 +19,9 @@ class ArgMax(Operator):
 
     Score of channel c: ``gain[c] * x[c] + offset[c]``, int64 ``[C]`` each: integers that keep the
     order and the ties of the real scores (see `bitrill.passes.head`).
-    x: ``[C]``; y: ``[k]``. One element a beat in, one index a beat out: an insertion register
-    of k places; the next vector is accepted while the present one's indices leave.
+    x: ``[C]``, or with axes of size 1 before; y: ``[k]``. One element a beat in, one index a beat
+    out: an insertion register of k places; the next vector is accepted while the present one's
+    indices leave.
     """
 
     kind: ClassVar[str] = "argmax"
@@ -37,7 +38,7 @@ class ArgMax(Operator):
                     f"{self.name}: {what} must have {self.x.channels} entries, not {array.shape[0]}"
                 )
             object.__setattr__(self, what, array)
-        if len(self.x.shape) != 1:
+        if self.x.size != self.x.channels:
             raise SpecError(
                 f"{self.name}: argmax must stand on a vector, not on shape {self.x.shape}"
             )
@@ -69,7 +70,7 @@ class ArgMax(Operator):
         return IntType.for_range(lo=int(values.min()), hi=int(values.max()))
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
-        scores = xs[0].astype(np.int64) * self.gain + self.offset
+        scores = xs[0].reshape(len(xs[0]), -1).astype(np.int64) * self.gain + self.offset
         if self.k == 1:
             return scores.argmax(-1)[..., None]
         return np.argsort(-scores, axis=-1, kind="stable")[..., : self.k]

@@ -37,7 +37,9 @@ class MatVec(Operator):
       (XNOR-popcount; Courbariaux et al. 2016, Umuroglu et al. 2017)
 
     ``weights``: int64 ``[rows, cols]``, values of ``weight_type`` (+-1 when bipolar).
-    x: ``[.., cols]``; y: ``[.., rows]``, of the range that these weights can reach.
+    x: ``[.., cols]``; y: ``[.., rows]``, of the range that these weights can reach. A matrix with
+    a column for each element of an x of several axes takes all of it, in the order of the stream,
+    as one vector, and gives ``[rows]``.
 
     Folded: ``simd`` columns a step, ``pe`` rows at once; a vector takes
     ``(rows/pe)*(cols/simd)`` steps, one a cycle. Beat ``k`` of the output holds rows
@@ -55,7 +57,7 @@ class MatVec(Operator):
         object.__setattr__(
             self, "weights", frozen_array(self.weights, name=f"{self.name}: weights", ndim=2)
         )
-        if self.cols != self.x.channels:
+        if self.cols not in (self.x.channels, self.x.size):
             raise SpecError(
                 f"{self.name}: weights must have {self.x.channels} columns, not {self.cols}"
             )
@@ -110,7 +112,8 @@ class MatVec(Operator):
         )
 
     def infer(self) -> Tensor:
-        return Tensor((*self.x.shape[:-1], self.rows), self._range)
+        places = self.x.shape[:-1] if self.cols == self.x.channels else ()
+        return Tensor((*places, self.rows), self._range)
 
     @cached_property
     def _dense(self) -> tuple[np.ndarray, np.ndarray | None]:
@@ -129,12 +132,13 @@ class MatVec(Operator):
         return _pack(self.weights)
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
-        vectors = xs[0].size // self.cols
+        x = xs[0].reshape(len(xs[0]), *self.y.shape[:-1], self.cols)
+        vectors = x.size // self.cols
         if self.popcount and self.weights.size >= _PACKED_WEIGHTS and vectors <= _PACKED_VECTORS:
-            differ = np.bitwise_count(_pack(xs[0])[..., None, :] ^ self._packed)
+            differ = np.bitwise_count(_pack(x)[..., None, :] ^ self._packed)
             return self.cols - differ.sum(-1, dtype=np.int64)
         w, bias = self._dense
-        y = xs[0].astype(w.dtype, copy=False) @ w
+        y = x.astype(w.dtype, copy=False) @ w
         if bias is not None:
             y += bias
         return y if w.dtype.kind == "f" or self.dot_gain == 1 else y // self.dot_gain

@@ -13,7 +13,7 @@ def insert_converts(graph: Graph) -> Graph:
 
     The input edge has the lanes of its first reader, so it needs none.
     """
-    given = {n.name: n.lanes_out for n in graph.nodes}
+    given = {e: n.lanes_out for n in graph.nodes for e in n.outputs}
     taken = {*given, *graph.edges}
     nodes: list[Operator] = []
     for node in graph.nodes:

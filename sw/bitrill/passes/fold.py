@@ -17,6 +17,7 @@ from ..ops.matvec import MatVec
 from ..ops.threshold import Threshold
 from ..plan.depths import FLOOR
 from .convert import insert_converts
+from .lanes import EQUAL, MOVING, SLIDING, moving
 
 INTERVAL = 64
 """Cycles a vector that the default aims at."""
@@ -57,7 +58,7 @@ def fold(graph: Graph, folding: Mapping[str, Mapping[str, Any]]) -> Graph:
         found = _wrong_values(node.name, told)
         default = choose(node, nodes, graph)
         if not found:
-            if isinstance(node, Threshold) and "pe" in told:
+            if isinstance(node, EQUAL) and "pe" in told:
                 told = {"simd": told["pe"], **told}
             elif isinstance(node, MatVec):
                 lanes = (told.get("pe", default.pe), told.get("simd", default.simd))
@@ -83,8 +84,9 @@ def folding_of(graph: Graph) -> dict[str, dict[str, Any]]:
 
 def choose(node: Operator, before: list[Operator], graph: Graph) -> Impl:
     """The default of one node; ``before``: the nodes in front of it, folded."""
-    producer = next((n for n in before if n.name == node.inputs[0]), None)
-    lanes = None if producer is None else producer.lanes_out
+    by_edge = {edge: n.lanes_out for n in before for edge in n.outputs}
+    given = [by_edge[edge] for edge in node.inputs if edge in by_edge]
+    lanes = by_edge.get(node.inputs[0])
     if isinstance(node, MatVec):
         pe, simd = _matvec_lanes(node, lanes, last=graph.output == node.name)
         return Impl(pe=pe, simd=simd, memory=_memory(node, pe, simd))
@@ -94,6 +96,8 @@ def choose(node: Operator, before: list[Operator], graph: Graph) -> Impl:
         return Impl(pe=pe, simd=pe, style=style)
     if isinstance(node, ArgMax):
         return Impl()
+    if isinstance(node, (*MOVING, *SLIDING)):
+        return moving(node, given, interval=INTERVAL, block_bits=BLOCK_BITS)
     raise SpecError(f"{node.name}: a {node.kind} has no default folding")
 
 
@@ -177,7 +181,7 @@ def _wrong_values(name: str, told: Mapping[str, Any]) -> list[str]:
 def _wrong_impls(node: Operator, default: Impl, told: Mapping[str, Any]) -> list[str]:
     """What the operator refuses: key by key, so that all of it is told, then together."""
     problems: list[str] = []
-    keys = [] if isinstance(node, Threshold) else [{k: v} for k, v in told.items()]
+    keys = [] if isinstance(node, EQUAL) else [{k: v} for k, v in told.items()]
     for part in (*keys, told):
         try:
             node.validate_impl(dataclasses.replace(default, **part))

@@ -1,10 +1,10 @@
 """Where a real function takes its next value: exact, by a float guess and proof beside it.
 
 Between two quantizers a channel's chain of affine steps and clips is one clamped line,
-``v = min(max(slope * x + offset, lo), hi)``, in units of the next quantizer's steps. It is
-monotone, so the integers it gives are told by the places where the next one begins. Each place is
-guessed in float64, then proven by exact decisions on both sides; a wrong guess costs steps of a
-bisection, never a wrong answer.
+``v = min(max(slope * x + offset, lo), hi)``, in units of the next quantizer's steps; with leaky
+slopes in it, a few such lines end to end. It is monotone, so the integers it gives are told by the
+places where the next one begins. Each place is guessed in float64, then proven by exact decisions
+on both sides; a wrong guess costs steps of a bisection, never a wrong answer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from ..exact import Real, floor, real, sign
-from ..real import Affine, Function, Quantizer, Rounding, at
+from ..real import Affine, Clip, Function, Quantizer, Rounding, at
 
 MAX_BITS = 16
 """Widest quantizer that is told by its levels."""
@@ -32,6 +32,8 @@ PLACES = 128
 
 def check_size(function: Function, name: str) -> None:
     """Refuse a quantizer whose levels would be too many, before any is computed."""
+    if not function.is_monotone:
+        raise UnsupportedError(f"{name}: a slope below 0 must not stand before this quantizer")
     out, n = function.quantizer.type, function.n_channels
     if out.bits > MAX_BITS:
         raise UnsupportedError(
@@ -82,17 +84,81 @@ class Line:
             hi if self.hi is None else bounds.clamp(self.hi),
         )
 
+    def then_leaky(self, slope: Real) -> tuple[tuple[Real | None, Line], ...]:
+        """``self(x)`` where it is 0 or more, else ``slope * self(x)``: parts as of `Curve`."""
+        if self.lo is not None and sign(self.lo) >= 0:
+            return ((None, self),)
+        low = self.then_affine(slope, real(0))
+        if self.hi is not None and sign(self.hi) < 0:
+            return ((None, low),)
+        if sign(self.slope) == 0:
+            return ((None, self if sign(self.offset) >= 0 else low),)
+        low = Line(low.slope, low.offset, None if self.lo is None else slope * self.lo, real(0))
+        high = Line(self.slope, self.offset, real(0), self.hi)
+        joint = -self.offset / self.slope
+        left, right = (low, high) if sign(self.slope) > 0 else (high, low)
+        return ((None, left), (joint, right))
 
-def line_of(function: Function, channel: int) -> Line:
+
+@dataclass(frozen=True)
+class Curve:
+    """Lines end to end: ``parts`` are ``(start, line)``, starts ascending, the first one None."""
+
+    parts: tuple[tuple[Real | None, Line], ...]
+
+    def __call__(self, x: int | Fraction) -> Real:
+        """Exact."""
+        found = self.parts[0][1]
+        for start, line in self.parts[1:]:
+            if start is not None and sign(x - start) >= 0:
+                found = line
+        return found(x)
+
+    @property
+    def slope(self) -> Real:
+        """One of the lines' slopes: they agree in sign, but for those that are 0."""
+        slopes = [line.slope for _, line in self.parts]
+        return next((s for s in slopes if sign(s)), slopes[0])
+
+    def each(self, f: Callable[[Line], Line]) -> Curve:
+        """``f`` of every line."""
+        return Curve(tuple((start, f(line)) for start, line in self.parts))
+
+    def then_leaky(self, slope: Real) -> Curve:
+        """As of `Line`, part by part."""
+        parts: list[tuple[Real | None, Line]] = []
+        for k, (start, line) in enumerate(self.parts):
+            end = self.parts[k + 1][0] if k + 1 < len(self.parts) else None
+            for joint, part in line.then_leaky(slope):
+                if joint is None or (start is not None and sign(joint - start) <= 0):
+                    if parts and _same(parts[-1][0], start):
+                        parts.pop()  # which ends before it begins
+                    parts.append((start, part))
+                elif end is None or sign(joint - end) < 0:
+                    parts.append((joint, part))
+        return Curve(tuple(parts))
+
+
+def _same(a: Real | None, b: Real | None) -> bool:
+    return (a is None) is (b is None) and (a is None or b is None or sign(a - b) == 0)
+
+
+def line_of(function: Function, channel: int) -> Line | Curve:
     """``function``'s channel up to the rounding: what the quantizer rounds or compares with 0."""
-    line = Line(real(1), real(0))
+    curve = Curve(((None, Line(real(1), real(0))),))
     for step in function.steps:
         if isinstance(step, Affine):
-            line = line.then_affine(at(step.scale, channel), at(step.offset, channel))
+            scale, offset = at(step.scale, channel), at(step.offset, channel)
+            curve = curve.each(lambda line, s=scale, o=offset: line.then_affine(s, o))
+        elif isinstance(step, Clip):
+            curve = curve.each(lambda line, c=step: line.then_clip(c.lo, c.hi))
         else:
-            line = line.then_clip(step.lo, step.hi)
+            curve = curve.then_leaky(at(step.slope, channel))
     q = function.quantizer
-    return line.then_affine(1 / at(q.scale, channel), at(q.zero, channel))
+    scale, zero = 1 / at(q.scale, channel), at(q.zero, channel)
+    curve = curve.each(lambda line: line.then_affine(scale, zero))
+    ((_, first), *rest) = curve.parts
+    return curve if rest else first
 
 
 class Counter:
@@ -102,7 +168,7 @@ class Counter:
     tells which. Decisions are exact; ``places`` are float64 guesses of where n becomes 1, 2, .. N.
     """
 
-    def __init__(self, line: Line, quantizer: Quantizer):
+    def __init__(self, line: Line | Curve, quantizer: Quantizer):
         self._line = line
         self._type = quantizer.type
         self._round = Quantizer(quantizer.type, rounding=quantizer.rounding)
@@ -114,9 +180,10 @@ class Counter:
             v = boundaries(self._type.lo, self.n_levels, quantizer.rounding)
         self.places = self._guess(v)
         self._halves = [int(h) for h in 2 * v]
-        self._near = [floor(c * (1 << PLACES)) for c in (line.slope, line.offset)]
-        self._least = 0 if line.lo is None else self._level(line.lo)
-        self._most = self.n_levels if line.hi is None else self._level(line.hi)
+        if isinstance(line, Line):
+            self._near = [floor(c * (1 << PLACES)) for c in (line.slope, line.offset)]
+            self._least = 0 if line.lo is None else self._level(line.lo)
+            self._most = self.n_levels if line.hi is None else self._level(line.hi)
 
     def _level(self, v: Real) -> int:
         q = self._round(v, 0)
@@ -129,6 +196,8 @@ class Counter:
 
     def at_integer(self, x: int) -> int:
         """`decide`, by integers: where an interval round v meets no boundary, n is its n."""
+        if isinstance(self._line, Curve):
+            return self.decide(x)
         slope, offset = self._near
         v, error = slope * x + offset, abs(x) + 1
         half = (2 * (v - error)) >> PLACES  # boundaries stand at halves of an integer
@@ -141,15 +210,28 @@ class Counter:
         """``v``: the line's values at the boundaries, ascending."""
         if self.constant:
             return np.where(np.arange(self.n_levels) < self.decide(0), -np.inf, np.inf)
-        line = self._line
-        slope, offset = to_float(line.slope), to_float(line.offset)
-        with np.errstate(all="ignore"):
-            x = (v - offset) / slope
-        if line.lo is not None:
-            x = np.where(v < to_float(line.lo), np.copysign(np.inf, -slope), x)
-        if line.hi is not None:
-            x = np.where(v > to_float(line.hi), np.copysign(np.inf, slope), x)
+        if isinstance(self._line, Line):
+            x = _places(self._line, v)
+        else:
+            ((_, first), *rest) = self._line.parts
+            x = _places(first, v)
+            for start, line in rest:
+                joint = to_float(start) if start is not None else -np.inf
+                here = _places(line, v)
+                x = np.where(here >= joint, here, np.fmin(x, joint))
         return x[::-1] if self.inverted else x
+
+
+def _places(line: Line, v: np.ndarray) -> np.ndarray:
+    """Where ``line`` takes the values ``v``, about; infinite where its ends keep it from them."""
+    slope, offset = to_float(line.slope), to_float(line.offset)
+    with np.errstate(all="ignore"):
+        x = (v - offset) / slope
+    if line.lo is not None:
+        x = np.where(v < to_float(line.lo), np.copysign(np.inf, -slope), x)
+    if line.hi is not None:
+        x = np.where(v > to_float(line.hi), np.copysign(np.inf, slope), x)
+    return x
 
 
 def boundaries(lo: int, n: int, rounding: Rounding) -> np.ndarray:

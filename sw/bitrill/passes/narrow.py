@@ -6,9 +6,12 @@ import numpy as np
 
 from ..ir.graph import Graph
 from ..ir.types import BIPOLAR, IntType
+from ..ops.depthwise import Depthwise
 from ..ops.matvec import MatVec
+from ..ops.maxpool import MaxPool
+from ..ops.pad import Pad
 from ..ops.threshold import Threshold
-from .rebuild import can_remap, rebuild, remap
+from .rebuild import can_remap, readers, rebuild, remap
 
 
 def narrow_widths(graph: Graph) -> Graph:
@@ -21,8 +24,27 @@ def narrow_widths(graph: Graph) -> Graph:
         node = graph[name]
         if isinstance(node, MatVec):
             graph = _narrow_weights(graph, node)
+        elif isinstance(node, Depthwise) and node.weight_type.coding == "integer":
+            graph = _narrow_taps(graph, node)
         elif isinstance(node, Threshold) and node.out.coding == "integer":
             graph = _drop_levels(graph, node)
+        elif isinstance(node, Pad) and node.value < node.x.type.lo:
+            graph = _raise_border(graph, node)
+    return graph
+
+
+def _narrow_taps(graph: Graph, node: Depthwise) -> Graph:
+    w = node.weights
+    narrow = IntType.for_range(lo=int(w.min()), hi=int(w.max()))
+    if node.x.type.coding == "integer" and np.all(np.abs(w) == 1):
+        narrow = BIPOLAR
+    return graph if narrow == node.weight_type else rebuild(graph, node.replace(weight_type=narrow))
+
+
+def _raise_border(graph: Graph, node: Pad) -> Graph:
+    """A border that never wins a maximum need be no lower than the lowest value inside."""
+    if all(isinstance(r, MaxPool) for r in readers(graph, node.name)):
+        return rebuild(graph, node.replace(value=node.x.type.lo))
     return graph
 
 

@@ -10,6 +10,7 @@ from ..ir.graph import INPUT, Graph
 from ..ir.interface import Sink
 from ..ir.operator import Operator
 from ..ir.types import Tensor
+from ..ops.lookup import Lookup
 from ..ops.threshold import Threshold
 from ..real import at
 
@@ -32,7 +33,7 @@ def rebuild(graph: Graph, changed: Operator | Sink, *others: Operator | Sink) ->
     for old in graph.nodes:
         node = with_operands(new.get(old.name, old), tuple(edges[e] for e in old.inputs))
         nodes.append(node)
-        edges[node.name] = node.y
+        edges |= zip(node.outputs, node.results, strict=True)
     sink = sinks[0] if sinks else graph.sink
     sink = Sink(
         shape=sink.shape,
@@ -51,6 +52,9 @@ def with_operands(node: Operator, operands: tuple[Tensor, ...]) -> Operator:
     if isinstance(node, Threshold):
         x = operands[0].type
         return node.replace(operands=operands, thresholds=np.clip(node.thresholds, x.lo, x.hi + 1))
+    if isinstance(node, Lookup):
+        kept = np.isin(node.x.type.values(), operands[0].type.values())
+        return node.replace(operands=operands, table=node.table[:, kept])
     return node.replace(operands=operands)
 
 

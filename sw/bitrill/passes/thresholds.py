@@ -4,20 +4,49 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import UnsupportedError
 from ..ir.graph import Graph, Stage
+from ..ir.operator import Operator
 from ..ir.types import IntType
+from ..ops.lookup import ADDRESS_BITS, Lookup
 from ..ops.threshold import Threshold
 from ..real import Activation
 from .levels import Counter, check_size, line_of, smallest
+
+MAX_ENTRIES = 1 << 20
+"""Most entries of a table, channels told apart times values."""
 
 
 def to_thresholds(graph: Graph) -> Graph:
     """Every `Activation` as a `Threshold` that gives the same integer for every integer.
 
-    Raises `UnsupportedError` for a quantizer of too many levels.
+    One that is not monotone (a leaky slope below 0) becomes a `Lookup`. Raises `UnsupportedError`
+    for a quantizer of too many levels, or a table of too many entries.
     """
-    nodes = tuple(threshold_of(n) if isinstance(n, Activation) else n for n in graph.nodes)
+    nodes = tuple(integer_form(n) if isinstance(n, Activation) else n for n in graph.nodes)
     return graph.replace(nodes=nodes, stage=Stage.INTEGER)
+
+
+def integer_form(node: Activation) -> Operator:
+    """Thresholds of a monotone function, a table of any other."""
+    return threshold_of(node) if node.function.is_monotone else lookup_of(node)
+
+
+def lookup_of(node: Activation) -> Lookup:
+    """The table of one activation over all values of its operand."""
+    function, x = node.function, node.x.type
+    entries = function.n_channels * x.n_values
+    if x.bits > ADDRESS_BITS or entries > MAX_ENTRIES:
+        raise UnsupportedError(
+            f"{node.name}: a function that rises and falls (a slope below 0) must be of at most"
+            f" {ADDRESS_BITS} bits and {MAX_ENTRIES} values over all channels, not {x.bits} and"
+            f" {entries}"
+        )
+    table = [[function(int(v), c) for v in x.values()] for c in range(function.n_channels)]
+    return Lookup(
+        name=node.name, inputs=node.inputs, operands=node.operands, table=np.array(table),
+        out=function.quantizer.type,
+    )  # fmt: skip
 
 
 def threshold_of(node: Activation) -> Threshold:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..errors import StageError
 from ..ir.graph import INPUT, Graph, Stage
 from ..ir.operator import Operator
-from ..ir.schedule import Stream
+from ..ir.schedule import Stream, port
 
 
 def frames_inside(graph: Graph) -> int:
@@ -20,12 +20,13 @@ def frames_inside(graph: Graph) -> int:
     some output beat was taken before; only frames that end after that beat can still be inside.
     """
     _must_be_folded(graph)
-    happened = {INPUT: graph.nodes[0].beats_in - 1}  # beats written into the FIFO of an edge
+    happened = {INPUT: graph.reader(INPUT).beats_in - 1}  # beats written into the FIFO of an edge
     for node in graph.nodes:
-        accepted = max(happened[e] - graph.depths[e] for e in node.inputs)
-        happened[node.name] = _waited_for(node, "in", accepted, "out")
+        accepted = {port("in", k): happened[e] - graph.depths[e] for k, e in enumerate(node.inputs)}
+        for k, edge in enumerate(node.outputs):  # what follows along any path is true
+            happened[edge] = max(_implied(node, accepted, port("out", k)))
     taken = happened[graph.output] - graph.depths[graph.output]
-    return 1 - (taken + 1) // graph[graph.output].beats_out
+    return 1 - (taken + 1) // graph.producer(graph.output).beats_out
 
 
 def whole_frame_first(graph: Graph) -> bool:
@@ -33,18 +34,28 @@ def whole_frame_first(graph: Graph) -> bool:
     _must_be_folded(graph)
     needed = {graph.output: 0}
     for node in reversed(graph.nodes):
-        accepted = _waited_for(node, "out", needed[node.name], "in")
-        needed |= {e: max(accepted, needed.get(e, accepted)) for e in node.inputs}
-    return needed[INPUT] >= graph.nodes[0].beats_in - 1
+        taken = {port("out", k): needed[e] for k, e in enumerate(node.outputs) if e in needed}
+        for k, edge in enumerate(node.inputs):
+            needed[edge] = max(_implied(node, taken, port("in", k)))
+    return needed[INPUT] >= graph.reader(INPUT).beats_in - 1
 
 
-def _waited_for(node: Operator, event: Stream, number: int, goal: Stream) -> int:
-    """The last ``goal`` event that must have happened when ``event`` of that number has.
+def _implied(node: Operator, events: dict[Stream, int], goal: Stream) -> list[int]:
+    """For each of ``events`` that is tied to ``goal``: the last ``goal`` event before it."""
+    found = [_waited_for(node, event, number, goal) for event, number in events.items()]
+    known = [f for f in found if f is not None]
+    if not known:
+        raise StageError(f"{node.name}: no rule of its schedule ties {min(events)!r} to {goal!r}")
+    return known
+
+
+def _waited_for(node: Operator, event: Stream, number: int, goal: Stream) -> int | None:
+    """The last ``goal`` event that must have happened when ``event`` of that number has, if any.
 
     Numbers count from the first event of one frame on; earlier frames' events are negative.
     """
     schedule = node.schedule()
-    sizes = {"in": schedule.n_in, "step": schedule.n_step, "out": schedule.n_out}
+    sizes = schedule.sizes
 
     def direct(dst: Stream, k: int, src: Stream) -> int | None:
         rules = [r for r in schedule.rules if (r.dst, r.src) == (dst, src)]
@@ -59,10 +70,7 @@ def _waited_for(node: Operator, event: Stream, number: int, goal: Stream) -> int
     step = direct(event, number, "step")
     if step is not None:
         found.append(direct("step", step, goal))
-    known = [f for f in found if f is not None]
-    if not known:
-        raise StageError(f"{node.name}: no rule of its schedule ties {event!r} to {goal!r}")
-    return max(known)
+    return max((f for f in found if f is not None), default=None)
 
 
 def _must_be_folded(graph: Graph) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import StageError
 from ..ir.graph import INPUT, Graph, Stage
+from ..ir.schedule import port
 
 _NEVER = -(1 << 40)
 # a network settles within a few frames; what does not is a bug of a schedule
@@ -120,21 +121,18 @@ class _Network:
     def _build(self, graph: Graph) -> None:
         """Streams: 0 is the source, 1 the sink, then in/step/out of each operator."""
         nodes = {n.name: n.schedule() for n in graph.nodes}
-        self._stream(nodes[graph.nodes[0].name].n_in)
-        self._stream(nodes[graph.output].n_out)
+        self._stream(nodes[graph.reader(INPUT).name].n_in)
+        self._stream(graph.producer(graph.output).beats_out)
         written = {INPUT: 0}
         for node in graph.nodes:
             s = nodes[node.name]
-            ids = {
-                k: self._stream(n)
-                for k, n in (("in", s.n_in), ("step", s.n_step), ("out", s.n_out))
-            }
+            ids = {name: self._stream(n) for name, n in s.sizes.items()}
             self._edges += [
                 _Edge(ids[r.dst], ids[r.src], r.index.tolist(), r.delay) for r in s.rules
             ]
-            for edge in node.inputs:
-                self._fifo(written[edge], ids["in"], graph.depths[edge])
-            written[node.name] = ids["out"]
+            for k, edge in enumerate(node.inputs):
+                self._fifo(written[edge], ids[port("in", k)], graph.depths[edge])
+            written |= {edge: ids[port("out", k)] for k, edge in enumerate(node.outputs)}
         self._fifo(written[graph.output], 1, graph.depths[graph.output])
 
     def _fifo(self, p: int, q: int, depth: int) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
+from typing import Protocol
 
-from bitrill.errors import FitError, SpecError
-
-from .cells import Resources
+from ..errors import FitError, SpecError
 
 DEFAULT_PART = "xc7z020clg400-1"
 
@@ -41,6 +40,21 @@ xc7s100   64000 128000  120  160
 """Device, LUTs, flip-flops, RAMB36 and DSP48E1 slices (Xilinx DS180 and DS190)."""
 
 
+class Used(Protocol):
+    """What of a part is taken: measured by synthesis, or predicted by `bitrill.plan.resources`."""
+
+    @property
+    def lcs(self) -> int: ...
+    @property
+    def ff(self) -> int: ...
+    @property
+    def ramb18(self) -> int: ...
+    @property
+    def ramb36(self) -> int: ...
+    @property
+    def dsp(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class Part:
     """``name`` as given; what the device offers: physical LUTs, flip-flops, 36 kbit RAMs, DSPs."""
@@ -52,7 +66,7 @@ class Part:
     bram36: int
     dsp: int
 
-    def utilisation(self, used: Resources) -> dict[str, tuple[float, int]]:
+    def utilisation(self, used: Used) -> dict[str, tuple[float, int]]:
         """``{resource: (used, available)}``; two RAMB18 share the place of one RAMB36."""
         return {
             "lcs": (used.lcs, self.lcs),
@@ -61,7 +75,7 @@ class Part:
             "dsp": (used.dsp, self.dsp),
         }
 
-    def excess(self, used: Resources) -> list[str]:
+    def excess(self, used: Used) -> list[str]:
         """What the part has too little of, in words; empty where the design fits."""
         return [
             f"{k} {n:g} of {have} ({100 * n / have:.0f} %)"
@@ -69,16 +83,20 @@ class Part:
             if n > have
         ]
 
-    def require_fit(self, used: Resources) -> None:
+    def require_fit(self, used: Used) -> None:
         """Raise `FitError` unless the design fits: what lacks, and a part that is enough."""
         over = self.excess(used)
         if not over:
             return
+        hint = self.enough(used)
+        raise FitError(f"the design does not fit {self.name}: {'; '.join(over)}; {hint}", over=over)
+
+    def enough(self, used: Used) -> str:
+        """The smallest part of the family that is enough, in words."""
         family = self.device[:4]
         enough = [p for p in _DEVICES.values() if p.device[:4] == family and not p.excess(used)]
         best = min(enough, key=lambda p: p.lcs, default=None)
-        hint = f"no {family} part is enough" if best is None else f"{best.name} is enough"
-        raise FitError(f"the design does not fit {self.name}: {'; '.join(over)}; {hint}", over=over)
+        return f"no {family} part is enough" if best is None else f"{best.name} is enough"
 
 
 _DEVICES = {

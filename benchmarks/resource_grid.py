@@ -1,0 +1,197 @@
+"""The grid that the resource model is fitted on, and the points that it is judged by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Rows = list[dict[str, Any]]
+
+_LIGHT = [  # rows, columns, PE, SIMD, memory
+    (16, 48, 4, 6, "distributed"), (64, 64, 8, 8, "distributed"), (64, 144, 4, 9, "distributed"),
+    (32, 128, 16, 16, "distributed"), (64, 64, 2, 32, "block"), (128, 96, 8, 3, "block"),
+    (10, 64, 10, 8, "distributed"), (48, 24, 1, 24, "distributed"), (32, 32, 1, 1, "distributed"),
+    (16, 784, 4, 49, "block"), (8, 18, 8, 18, "distributed"), (32, 16, 8, 16, "distributed"),
+]  # fmt: skip
+_HEAVY = [
+    (16, 48, 4, 6, "distributed"), (64, 64, 2, 8, "block"), (48, 24, 1, 12, "distributed"),
+    (10, 64, 5, 4, "distributed"), (32, 32, 1, 1, "distributed"), (4, 36, 2, 18, "distributed"),
+]  # fmt: skip
+_LIGHT_OUT = [
+    (24, 64, 6, 4, "distributed"), (64, 256, 4, 64, "block"), (32, 48, 8, 12, "distributed"),
+    (10, 128, 10, 16, "distributed"),
+]  # fmt: skip
+_HEAVY_OUT = [(24, 64, 3, 8, "distributed"), (32, 36, 4, 9, "block")]
+
+_CODINGS = [
+    ("bipolar", "bipolar", True), ("ternary", "bipolar", True), ("bipolar", "uint2", True),
+    ("bipolar", "int4", False), ("ternary", "uint2", False), ("ternary", "ternary", False),
+    ("int2", "uint2", False), ("int4", "bipolar", False), ("int4", "uint4", False),
+    ("bipolar", "uint8", False), ("int4", "int4", False),
+]  # fmt: skip
+
+
+def _matvec(light: list[tuple], heavy: list[tuple], *, share: int = 1) -> Rows:
+    """Every coding, each with every ``share``-th of its cases, a different part of them each."""
+    return [
+        {"kind": "matvec", "w": w, "x": x, "rows": rows, "shape": [cols], "pe": pe, "simd": simd,
+         "memory": memory}
+        for k, (w, x, is_light) in enumerate(_CODINGS)
+        for rows, cols, pe, simd, memory in (light if is_light else heavy)[k % share :: share]
+    ]  # fmt: skip
+
+
+def _threshold(cases: list[tuple]) -> Rows:
+    return [
+        {"kind": "threshold", "x": x, "out": out, "shape": [c], "pe": pe, "style": style,
+         "inverted": inverted}
+        for x, out, c, pe, style, inverted in cases
+    ]  # fmt: skip
+
+
+_P, _S = "parallel", "search"
+_THRESHOLDS = [
+    ("uint7", "bipolar", 64, 8, _P, True), ("uint10", "bipolar", 64, 4, _P, False),
+    ("uint7", "bipolar", 64, 1, _P, True), ("uint9", "bipolar", 32, 32, _P, False),
+    ("int8", "uint2", 32, 4, _P, False), ("int8", "uint2", 64, 8, _S, True),
+    ("int12", "uint4", 32, 4, _S, False), ("int14", "uint4", 64, 2, _S, True),
+    ("int10", "uint4", 16, 8, _S, False), ("int10", "uint2", 128, 2, _P, True),
+    ("uint6", "uint2", 16, 8, _P, False),
+]  # fmt: skip
+_THRESHOLDS_OUT = [
+    ("uint8", "bipolar", 64, 16, _P, True), ("uint10", "bipolar", 256, 4, _P, False),
+    ("int9", "uint2", 64, 4, _P, False), ("int11", "uint4", 64, 4, _S, True),
+    ("int13", "uint4", 32, 8, _S, False),
+]  # fmt: skip
+
+
+def _convert(cases: list[tuple]) -> Rows:
+    return [{"kind": "convert", "x": x, "shape": [240], "simd": a, "pe": b} for x, a, b in cases]
+
+
+_CONVERTS = [
+    ("bipolar", 8, 1), ("bipolar", 1, 8), ("bipolar", 16, 48), ("bipolar", 60, 4),
+    ("uint4", 4, 8), ("uint4", 16, 2), ("uint4", 6, 4), ("uint2", 10, 16), ("uint2", 15, 12),
+    ("uint8", 3, 1), ("uint8", 1, 5), ("bipolar", 20, 16), ("uint4", 12, 10), ("int6", 5, 8),
+]  # fmt: skip
+_CONVERTS_OUT = [
+    ("bipolar", 16, 4), ("bipolar", 5, 40), ("uint4", 8, 2), ("uint4", 10, 8), ("uint2", 4, 6),
+    ("uint8", 4, 16),
+]  # fmt: skip
+
+_FIFOS = [
+    (1, 2), (8, 2), (40, 2), (8, 3), (8, 16), (12, 32), (30, 40), (9, 64), (5, 100), (8, 200),
+    (16, 300), (36, 512), (24, 1000), (72, 600), (4, 1500), (10, 128),
+]  # fmt: skip
+_FIFOS_OUT = [(16, 2), (6, 8), (20, 30), (12, 50), (4, 90), (18, 700), (32, 400), (64, 2)]
+
+
+def _fifo(cases: list[tuple[int, int]]) -> Rows:
+    return [{"kind": "fifo", "width": w, "depth": d} for w, d in cases]
+
+
+def _depthwise(cases: list[tuple]) -> Rows:
+    return [
+        {"kind": "depthwise", "w": w, "x": x, "shape": [4, 4, 9 * c], "taps": 9, "pe": pe,
+         "memory": m}
+        for w, x, c, pe, m in cases
+    ]  # fmt: skip
+
+
+_D = "distributed"
+_OTHERS: Rows = [
+    *_depthwise([
+        ("int4", "uint4", 16, 4, _D), ("int4", "uint4", 32, 1, _D), ("bipolar", "uint2", 16, 4, _D),
+        ("int4", "uint4", 32, 8, "block"), ("ternary", "uint4", 8, 8, _D),
+        ("bipolar", "bipolar", 32, 8, _D), ("int8", "uint8", 16, 2, _D),
+    ]),
+    *({"kind": "window", "x": x, "shape": s, "kernel": k, "stride": st, "simd": n, "pe": n}
+      for x, s, k, st, n in [
+          ("bipolar", [8, 8, 16], [3, 3], [1, 1], 4), ("uint4", [16, 16, 8], [3, 3], [1, 1], 8),
+          ("uint4", [16, 16, 16], [3, 3], [2, 2], 2), ("uint8", [28, 28, 1], [5, 5], [1, 1], 1),
+          ("uint2", [32, 32, 32], [3, 3], [1, 1], 16), ("uint4", [8, 8, 8], [2, 2], [2, 2], 8),
+          ("bipolar", [30, 30, 64], [3, 3], [1, 1], 64)]),
+    *({"kind": "window", "x": x, "shape": s, "kernel": [3, 3], "stride": [1, 1], "simd": s[2],
+       "pe": 9 * s[2], "style": _P}
+      for x, s in [("uint4", [16, 16, 4]), ("bipolar", [8, 8, 16]), ("uint2", [40, 40, 8])]),
+    *({"kind": k, "x": x, "shape": s, "kernel": [n, n], "stride": [st, st], "simd": p, "pe": p}
+      for k in ("maxpool", "avgpool")
+      for x, s, n, st, p in [
+          ("bipolar", [8, 8, 16], 2, 2, 4), ("uint4", [8, 8, 8], 2, 2, 8),
+          ("uint4", [9, 9, 16], 3, 2, 2), ("uint2", [16, 16, 32], 2, 2, 4),
+          ("uint8", [6, 6, 4], 3, 1, 1), ("uint4", [4, 4, 16], 4, 4, 4)]),
+    *({"kind": "pad", "x": x, "shape": s, "pads": p, "simd": n, "pe": n}
+      for x, s, p, n in [
+          ("bipolar", [8, 8, 16], [1, 1, 1, 1], 4), ("uint4", [16, 16, 8], [1, 1, 1, 1], 8),
+          ("uint4", [28, 28, 4], [2, 2, 2, 2], 1), ("bipolar", [8, 8, 64], [1, 1, 1, 1], 64)]),
+    *({"kind": "add", "x": x, "shape": [4, 4, 16], "gains": g, "pe": n}
+      for x, g, n in [
+          ("uint4", [1, 1], 4), ("int4", [1, 3], 8), ("uint4", [1, 2], 1), ("int8", [1, 1, 1], 4),
+          ("uint2", [1, 1], 16), ("uint4", [5, 3], 4)]),
+    *({"kind": "concat", "x": x, "shape": [4, 4, 16], "n": k, "pe": n}
+      for x, k, n in [("uint4", 2, 4), ("bipolar", 2, 16), ("uint2", 4, 8), ("uint4", 3, 1)]),
+    *({"kind": "split", "x": x, "shape": [4, 4, 16], "sizes": k, "pe": n}
+      for x, k, n in [("uint4", [8, 8], 4), ("bipolar", [8, 8], 8), ("uint4", [4, 4, 8], 2)]),
+    *({"kind": "fork", "x": x, "shape": [4, 4, 16], "n": k, "pe": n}
+      for x, k, n in [("uint4", 2, 4), ("bipolar", 2, 16), ("uint4", 3, 1)]),
+    *({"kind": "upsample", "x": x, "shape": s, "factors": [2, 2], "pe": n}
+      for x, s, n in [("uint4", [4, 4, 16], 4), ("bipolar", [8, 8, 16], 16),
+                      ("uint4", [8, 8, 8], 1), ("uint2", [16, 16, 8], 8)]),
+    *({"kind": "shuffle", "x": x, "shape": [4, 4, c], "pe": n}
+      for x, c, n in [("uint4", 16, 4), ("bipolar", 32, 8), ("uint4", 8, 8), ("uint2", 24, 2)]),
+    *({"kind": "rearrange", "x": x, "shape": s, "block": 2, "direction": d, "pe": n}
+      for x, s, d, n in [
+          ("uint4", [4, 4, 16], "to_space", 4), ("uint2", [8, 8, 4], "to_depth", 2),
+          ("uint4", [8, 8, 4], "to_depth", 1), ("uint4", [4, 4, 16], "to_space", 8)]),
+    *({"kind": "deconv", "x": x, "shape": s, "strides": [2, 2], "pe": n}
+      for x, s, n in [("uint4", [4, 4, 16], 4), ("bipolar", [8, 8, 16], 16),
+                      ("uint4", [8, 8, 8], 1)]),
+    *({"kind": "lookup", "x": x, "out": o, "shape": [2, 2, c], "pe": n, "own": own}
+      for x, o, c, n, own in [
+          ("int4", "uint4", 16, 4, True), ("int6", "uint4", 16, 4, False),
+          ("int8", "uint8", 8, 2, False), ("uint4", "int6", 32, 2, True)]),
+    *({"kind": "requantize", "x": x, "out": o, "shape": [2, 2, 16], "pe": n, "gain_bits": g,
+       "shift": g}
+      for x, o, n, g in [("int10", "uint4", 4, 6), ("int12", "uint4", 1, 8),
+                         ("int8", "uint8", 2, 4), ("int14", "int4", 8, 5)]),
+    *({"kind": "argmax", "x": x, "shape": [c], "k": k, "plain": plain}
+      for x, c, k, plain in [
+          ("uint7", 10, 1, True), ("int10", 10, 1, False), ("int8", 100, 1, True),
+          ("int12", 10, 3, True), ("uint8", 10, 5, False), ("int16", 1000, 1, True)]),
+]  # fmt: skip
+_OTHERS_OUT: Rows = [
+    *_depthwise([("int4", "uint4", 16, 2, _D), ("bipolar", "uint2", 32, 8, _D)]),
+    {"kind": "window", "x": "uint4", "shape": [12, 12, 8], "kernel": [3, 3], "stride": [1, 1],
+     "simd": 4, "pe": 4},
+    {"kind": "window", "x": "bipolar", "shape": [16, 16, 32], "kernel": [3, 3], "stride": [1, 1],
+     "simd": 32, "pe": 32},
+    {"kind": "window", "x": "uint4", "shape": [12, 12, 4], "kernel": [3, 3], "stride": [1, 1],
+     "simd": 4, "pe": 36, "style": _P},
+    {"kind": "maxpool", "x": "uint4", "shape": [8, 8, 16], "kernel": [2, 2], "stride": [2, 2],
+     "simd": 4, "pe": 4},
+    {"kind": "avgpool", "x": "uint4", "shape": [4, 4, 32], "kernel": [4, 4], "stride": [4, 4],
+     "simd": 8, "pe": 8},
+    {"kind": "pad", "x": "uint4", "shape": [12, 12, 8], "pads": [1, 1, 1, 1], "simd": 4, "pe": 4},
+    {"kind": "add", "x": "uint4", "shape": [4, 4, 16], "gains": [1, 1], "pe": 8},
+    {"kind": "concat", "x": "uint4", "shape": [4, 4, 16], "n": 2, "pe": 8},
+    {"kind": "split", "x": "uint4", "shape": [4, 4, 16], "sizes": [8, 8], "pe": 8},
+    {"kind": "fork", "x": "uint4", "shape": [4, 4, 16], "n": 2, "pe": 8},
+    {"kind": "upsample", "x": "uint4", "shape": [8, 8, 16], "factors": [2, 2], "pe": 8},
+    {"kind": "shuffle", "x": "uint4", "shape": [4, 4, 16], "pe": 2},
+    {"kind": "rearrange", "x": "uint4", "shape": [8, 8, 8], "block": 2, "direction": "to_depth",
+     "pe": 4},
+    {"kind": "deconv", "x": "uint4", "shape": [8, 8, 16], "strides": [2, 2], "pe": 8},
+    {"kind": "lookup", "x": "int5", "out": "uint4", "shape": [2, 2, 16], "pe": 4, "own": False},
+    {"kind": "requantize", "x": "int11", "out": "uint4", "shape": [2, 2, 16], "pe": 4,
+     "gain_bits": 6, "shift": 6},
+    {"kind": "argmax", "x": "int9", "shape": [10], "k": 1, "plain": True},
+]  # fmt: skip
+
+GRID: Rows = [
+    *_matvec(_LIGHT, _HEAVY, share=2), *_threshold(_THRESHOLDS), *_convert(_CONVERTS),
+    *_fifo(_FIFOS),
+    *_OTHERS,
+]  # fmt: skip
+HELD_OUT: Rows = [
+    *_matvec(_LIGHT_OUT, _HEAVY_OUT), *_threshold(_THRESHOLDS_OUT), *_convert(_CONVERTS_OUT),
+    *_fifo(_FIFOS_OUT), *_OTHERS_OUT,
+]  # fmt: skip

@@ -1,0 +1,15 @@
+"""Sums over windows."""
+
+from __future__ import annotations
+
+from amaranth import *
+from bitrill.ir import IntType
+
+from ..pooling import PoolingCore
+
+
+class SumPoolCore(PoolingCore):
+    """`PoolingCore` that adds: modulo the width of a type that holds every sum."""
+
+    def merge(self, a: Value, b: Value, t: IntType) -> Value:
+        return (a + b)[: t.bits]

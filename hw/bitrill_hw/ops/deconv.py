@@ -1,0 +1,73 @@
+"""Zeros between pixels."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import and_
+
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from bitrill.ops import Deconv
+
+from ..elastic import Elastic
+from ..elements import code, elements
+from ..stream import beats
+
+
+class DeconvCore(wiring.Component):
+    """One register, filled from the input or with zeros.
+
+    Members
+    -------
+    i : ``op.lanes_in`` elements of ``op.x.type``
+    o : ``op.lanes_out`` elements of ``op.y.type``
+    """
+
+    def __init__(self, op: Deconv):
+        self.op = op
+        super().__init__(
+            {
+                "i": In(beats(op.lanes_in * op.x.type.bits)),
+                "o": Out(beats(op.lanes_out * op.y.type.bits)),
+            }
+        )
+
+    def elaborate(self, _) -> Module:
+        m = Module()
+        op = self.op
+        real, valid = Signal(), Signal()
+        pipe = Elastic(m, stages=1, valid=valid, ready=self.o.ready)
+        values = [code(x, op.y.type) for x in elements(self.i.payload, op.x.type)]
+        m.d.comb += [
+            real.eq(self._walk(m, pipe.enters(1))),
+            valid.eq(self.i.valid | ~real),
+            self.i.ready.eq(pipe.load[1] & real),
+            self.o.valid.eq(pipe.valid[1]),
+            self.o.payload.eq(pipe.register(1, Mux(real, Cat(values), 0), "held")),
+        ]
+        return m
+
+    def _walk(self, m: Module, moves: Value) -> Value:
+        """Steps through y; whether its next beat is one of x."""
+        op = self.op
+        on_grid = []
+        ends = moves
+        beat = Signal(range(max(2, op.pixel)), name="beat")
+        counters = [(beat, op.pixel, None)]
+        for axis in reversed(range(len(op.strides))):
+            size, stride = op.y.shape[axis], op.strides[axis]
+            place = Signal(range(max(2, size)), name=f"place{axis}")
+            phase = Signal(range(max(2, stride)), name=f"phase{axis}")
+            counters.append((place, size, (phase, stride)))
+        for count, size, grid in counters:
+            end = count == size - 1
+            with m.If(ends):
+                m.d.sync += count.eq(Mux(end, 0, count + 1))
+                if grid is not None:
+                    phase, stride = grid
+                    m.d.sync += phase.eq(Mux(end | (phase == stride - 1), 0, phase + 1))
+            if grid is not None:
+                on_grid.append(grid[0] == 0)
+            ends = ends & end
+        return reduce(and_, on_grid)

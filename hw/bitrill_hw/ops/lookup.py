@@ -1,0 +1,60 @@
+"""Tables."""
+
+from __future__ import annotations
+
+import numpy as np
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from bitrill.ops import Lookup
+
+from ..elastic import Elastic
+from ..stream import beats
+from ..tables import table
+
+
+class LookupCore(wiring.Component):
+    """For each lane a memory, addressed by the element's code and the turn of its channel.
+
+    Members
+    -------
+    i : ``op.lanes_in`` elements of ``op.x.type``
+    o : ``op.lanes_out`` elements of ``op.y.type``
+    """
+
+    def __init__(self, op: Lookup):
+        self.op = op
+        super().__init__(
+            {
+                "i": In(beats(op.lanes_in * op.x.type.bits)),
+                "o": Out(beats(op.lanes_out * op.y.type.bits)),
+            }
+        )
+
+    def elaborate(self, _) -> Module:
+        m = Module()
+        op, bits = self.op, self.op.x.type.bits
+        pipe = Elastic(m, stages=1, valid=self.i.valid, ready=self.o.ready)
+        m.d.comb += [self.i.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[1])]
+        turns = op.x.channels // op.folded.pe if len(op.table) > 1 else 1
+        turn = Signal(range(max(2, turns)))
+        with m.If(pipe.enters(1)):
+            m.d.sync += turn.eq(Mux(turn == turns - 1, 0, turn + 1))
+        words = self._words(turns)
+        out = []
+        for p in range(op.folded.pe):
+            code = self.i.payload[p * bits : (p + 1) * bits]
+            address = Cat(code, turn) if turns > 1 else code
+            content = words[:, p % words.shape[1]]
+            out.append(table(m, pipe, 1, f"table{p}", content, address, op.folded.memory))
+        m.d.comb += self.o.payload.eq(Cat(out))
+        return m
+
+    def _words(self, turns: int) -> np.ndarray:
+        """Bits ``[turn and code, lane, bit]``; codes of no value give 0."""
+        op = self.op
+        by_code = np.zeros((len(op.table), 1 << op.x.type.bits), np.int64)
+        by_code[:, op.x.type.encode(op.x.type.values())] = op.out.encode(op.table)
+        lanes = by_code.reshape(turns, -1, by_code.shape[1]).swapaxes(1, 2)
+        codes = lanes.reshape(-1, lanes.shape[2])
+        return codes[..., None] >> np.arange(op.out.bits) & 1

@@ -1,0 +1,18 @@
+"""Maximum over windows."""
+
+from __future__ import annotations
+
+from amaranth import *
+from bitrill.ir import IntType
+
+from ..elements import elements
+from ..pooling import PoolingCore
+
+
+class MaxPoolCore(PoolingCore):
+    """`PoolingCore` that keeps the greater; on one bit an OR."""
+
+    def merge(self, a: Value, b: Value, t: IntType) -> Value:
+        if t.bits == 1 and not t.signed:
+            return a | b
+        return Mux(elements(a, t)[0] > elements(b, t)[0], a, b)

@@ -1,0 +1,64 @@
+"""A border of a constant around each frame."""
+
+from __future__ import annotations
+
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from bitrill.ops import Pad
+
+from ..counting import count_up
+from ..elements import code, elements
+from ..stream import beats
+
+
+class PadCore(wiring.Component):
+    """One beat of x in a register; a constant where the output beat lies on the border.
+
+    Members
+    -------
+    i : ``op.lanes_in`` elements of ``op.x.type``
+    o : ``op.lanes_out`` elements of ``op.y.type``
+    """
+
+    def __init__(self, op: Pad):
+        self.op = op
+        super().__init__(
+            {
+                "i": In(beats(op.lanes_in * op.x.type.bits)),
+                "o": Out(beats(op.lanes_out * op.y.type.bits)),
+            }
+        )
+
+    def elaborate(self, _) -> Module:
+        m = Module()
+        op, (height, width), (top, left, bottom, right) = self.op, self.op.plane, self.op.sides
+        gives = Signal()
+        _, column, row = count_up(
+            m, gives, piece=op.x.channels // op.lanes_in, column=left + width + right,
+            row=top + height + bottom,
+        )  # fmt: skip
+        inside, begun, full = Signal(), Signal(), Signal()
+        held = Signal(len(self.i.payload), reset_less=True)
+        m.d.comb += [
+            inside.eq(
+                within(row.value, top, top + height) & within(column.value, left, left + width)
+            ),
+            gives.eq(self.o.valid & self.o.ready),
+            self.o.valid.eq(full | (begun & ~inside)),
+            self.i.ready.eq(~full | (gives & inside)),
+        ]
+        with m.If(self.i.ready):
+            m.d.sync += [held.eq(self.i.payload), full.eq(self.i.valid)]
+        with m.If(gives):
+            m.d.sync += begun.eq((begun | inside) & ~row.ends)
+        t = op.y.type
+        border = Cat([C(int(t.encode(op.value)), t.bits)] * op.lanes_out)
+        data = Cat(code(x, t) for x in elements(held, op.x.type))
+        m.d.comb += self.o.payload.eq(Mux(inside, data, border))
+        return m
+
+
+def within(place: Value, first: int, end: int) -> Value:
+    """Whether ``first <= place < end``."""
+    return (place >= first) & (place < end)

@@ -1,0 +1,68 @@
+"""Multiply, add, shift."""
+
+from __future__ import annotations
+
+import numpy as np
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from bitrill.ir import IntType
+from bitrill.ops import Requantize
+from bitrill.ops.requantize import LATENCY
+
+from ..elastic import Elastic
+from ..elements import code, elements
+from ..stream import beats
+from ..tables import table
+
+
+class RequantizeCore(wiring.Component):
+    """The stages: element, gain and offset; their sum of products; what is left, in range.
+
+    Members
+    -------
+    i : ``op.lanes_in`` elements of ``op.x.type``
+    o : ``op.lanes_out`` elements of ``op.y.type``
+    """
+
+    def __init__(self, op: Requantize):
+        self.op = op
+        super().__init__(
+            {
+                "i": In(beats(op.lanes_in * op.x.type.bits)),
+                "o": Out(beats(op.lanes_out * op.y.type.bits)),
+            }
+        )
+
+    def elaborate(self, _) -> Module:
+        m = Module()
+        op, pe = self.op, self.op.folded.pe
+        pipe = Elastic(m, stages=LATENCY, valid=self.i.valid, ready=self.o.ready)
+        m.d.comb += [self.i.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[LATENCY])]
+        turns = op.x.channels // pe
+        turn = Signal(range(max(2, turns)))
+        with m.If(pipe.enters(1)):
+            m.d.sync += turn.eq(Mux(turn == turns - 1, 0, turn + 1))
+        gains = self._constants(m, pipe, "gains", op.gain, turn)
+        offsets = self._constants(m, pipe, "offsets", op.offset, turn)
+        x = elements(pipe.register(1, self.i.payload, "x"), op.x.type)
+        out = []
+        for p in range(pe):
+            total = code(gains[p] * x[p] + offsets[p], op.sum_type)
+            held = pipe.register(2, total.as_signed() if op.sum_type.signed else total, f"sum{p}")
+            y = held >> op.shift
+            clamped = Mux(y < op.out.lo, op.out.lo, Mux(y > op.out.hi, op.out.hi, y))
+            out.append(pipe.register(3, code(clamped, op.out), f"y{p}"))
+        m.d.comb += self.o.payload.eq(Cat(out))
+        return m
+
+    def _constants(
+        self, m: Module, pipe: Elastic, name: str, values: np.ndarray, turn: Value
+    ) -> list[Value]:
+        """Each lane's constant of its channel, in stage 1."""
+        t = IntType.for_range(lo=int(values.min()), hi=int(values.max()))
+        words = (t.encode(values)[:, None] >> np.arange(t.bits) & 1).reshape(
+            -1, self.op.lanes_in, t.bits
+        )
+        words = words.reshape(len(words), -1)
+        return elements(table(m, pipe, 1, name, words, turn, self.op.folded.memory), t)

@@ -1,0 +1,191 @@
+"""Sliding windows."""
+
+from __future__ import annotations
+
+from amaranth import *
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+from bitrill.ops import Window
+
+from ..counting import Ends, count_up
+from ..elastic import Elastic
+from ..fifo import fifo_form
+from ..stream import beats
+
+
+class WindowCore(wiring.Component):
+    """A ring of beats that is read tap by tap (folded), or a delay line with taps (parallel).
+
+    Members
+    -------
+    i : ``op.lanes_in`` elements of ``op.x.type``
+    o : ``op.lanes_out`` elements of ``op.y.type``
+    """
+
+    def __init__(self, op: Window):
+        self.op = op
+        super().__init__(
+            {
+                "i": In(beats(op.lanes_in * op.x.type.bits)),
+                "o": Out(beats(op.lanes_out * op.y.type.bits)),
+            }
+        )
+
+    def elaborate(self, _) -> Module:
+        m = Module()
+        if self.op.folded.style == "parallel":
+            self._parallel(m)
+        else:
+            self._folded(m)
+        return m
+
+    def _folded(self, m: Module) -> None:
+        """Steps read the ring; one stage, the register behind the memory.
+
+        Positions count from the window's first beat: ``offset`` is the beat to be read, ``come``
+        how many have come, ``freed`` how many of them are never read again. ``room``: how many
+        may still come.
+        """
+        op, capacity, most = self.op, self.op.capacity, max(self.op.advances)
+        fires, takes = Signal(), Signal()
+        window, step, skip, around = self._walk(m, fires)
+        offset = Signal(range(max(2, op.span * op.pieces)))
+        freed = Signal(range(most + 1))
+        come = Signal(range(-most, capacity + most + 1))
+        room = Signal(range(capacity + most + 1), init=capacity)
+        read, free, gained = Signal.like(offset), Signal.like(freed), Signal.like(freed)
+        m.d.comb += [
+            read.eq(offset + step),
+            free.eq(Mux(window | (read > skip), skip, read)),
+            gained.eq(Mux(fires, free - freed, 0)),
+        ]
+        m.d.sync += [
+            come.eq(come + takes - Mux(fires & window, skip, 0)),
+            room.eq(room + gained - takes),
+        ]
+        with m.If(fires):
+            m.d.sync += [offset.eq(Mux(window, 0, read)), freed.eq(Mux(window, 0, free))]
+        pipe = Elastic(m, stages=1, valid=offset < come, ready=self.o.ready)
+        m.d.comb += [
+            fires.eq(pipe.enters(1)),
+            self.i.ready.eq(room != 0),
+            takes.eq(self.i.valid & self.i.ready),
+            self.o.valid.eq(pipe.valid[1]),
+        ]
+        self._ring(m, pipe, takes=takes, fires=fires, window=window, step=step, around=around)
+
+    def _walk(self, m: Module, fires: Value) -> tuple[Value, Value, Value, Value]:
+        """Whether this step is its window's last; beats from it to the window's next one; beats
+        from this window to the next one, and the same around the ring."""
+        op, w = self.op, self.op.windows
+        (kh, kw), (dh, dw), (ho, wo) = w.kernel, w.dilation, w.out
+        piece, x, y, right, bottom = count_up(
+            m, fires, piece=op.pieces, tap_x=kw, tap_y=kh, window_x=wo, window_y=ho
+        )
+        to_pixel = (dw - 1) * op.pieces + 1
+        to_row = (dh * w.width - (kw - 1) * dw - 1) * op.pieces + 1 if kh > 1 else 1
+        step, skip = Signal(range(max(to_pixel, to_row) + 1)), Signal(range(max(op.advances) + 1))
+        around = Signal(range(op.capacity))
+
+        def jump(in_row: int, to_line: int, to_frame: int) -> Value:
+            return Mux(right.top, Mux(bottom.top, to_frame, to_line), in_row)
+
+        m.d.comb += [
+            step.eq(Mux(x.ends, to_row, Mux(piece.ends, to_pixel, 1))),
+            skip.eq(jump(*op.advances)),
+            around.eq(jump(*(a % op.capacity for a in op.advances))),
+        ]
+        return y.ends, step, skip, around
+
+    def _ring(
+        self, m: Module, pipe: Elastic, *, takes: Value, fires: Value, window: Value, step: Value,
+        around: Value,
+    ) -> None:  # fmt: skip
+        """The memory and its addresses; ``origin`` is that of the window's first beat."""
+        capacity = self.op.capacity
+        form = "block" if fifo_form(len(self.i.payload), capacity) == "block" else "distributed"
+        ring = memory.Memory(
+            shape=unsigned(len(self.i.payload)), depth=capacity, init=[], attrs={"ram_style": form}
+        )
+        m.submodules.ring = ring
+        write, read = ring.write_port(), ring.read_port()
+        into, source, origin = (Signal(range(capacity), name=n) for n in ("into", "from", "origin"))
+        m.d.comb += [
+            write.addr.eq(into),
+            write.data.eq(self.i.payload),
+            write.en.eq(takes),
+            read.addr.eq(source),
+            read.en.eq(pipe.load[1]),
+            self.o.payload.eq(read.data),
+        ]
+        following = Signal(range(capacity))
+        m.d.comb += following.eq(wrapped(origin + around, capacity))
+        with m.If(takes):
+            m.d.sync += into.eq(wrapped(into + 1, capacity))
+        with m.If(fires):
+            m.d.sync += source.eq(Mux(window, following, wrapped(source + step, capacity)))
+            with m.If(window):
+                m.d.sync += origin.eq(following)
+
+    def _parallel(self, m: Module) -> None:
+        """``lines[ky]`` holds the last pixels of a row of taps, the newest first."""
+        w = self.op.windows
+        (kh, kw), (_, columns), (dh, dw) = w.kernel, w.span, w.dilation
+        takes = Signal()
+        column, row = count_up(m, takes, column=w.width, row=w.height)
+        sh, sw = w.stride
+        across = Ends(m, takes, column.top, span=columns, stride=sw, name="across")
+        down = Ends(m, takes & column.top, row.top, span=w.span[0], stride=sh, name="down")
+        m.d.comb += [
+            self.i.ready.eq(~self.o.valid | self.o.ready),
+            takes.eq(self.i.valid & self.i.ready),
+        ]
+        with m.If(self.i.ready):
+            m.d.sync += self.o.valid.eq(self.i.valid & across.here & down.here)
+        lines: list[list[Value]] = []
+        first: Value = Signal(len(self.i.payload), name="first", reset_less=True)
+        with m.If(takes):
+            m.d.sync += first.eq(self.i.payload)
+        for y in range(kh):
+            line = [first]
+            for x in range(1, columns):
+                line.append(delayed(m, takes, line[-1], 1, f"line{y}_{x}"))
+            lines.append(line)
+            if y < kh - 1:
+                first = delayed(m, takes, line[-1], dh * w.width - columns + 1, f"row{y}")
+        m.d.comb += self.o.payload.eq(
+            Cat(line[x * dw] for line in reversed(lines) for x in reversed(range(kw)))
+        )
+
+
+def wrapped(address: Value, depth: int) -> Value:
+    """``address`` around a ring of ``depth``, of which it is less than one turn too far."""
+    return Mux(address >= depth, address - depth, address)
+
+
+def delayed(m: Module, moves: Value, value: Value, n: int, name: str) -> Value:
+    """``value`` of ``n`` moves ago: up to two registers, else a memory and the one behind it."""
+    if n <= 2:
+        for k in range(n):
+            held = Signal(len(value), name=f"{name}_{k}", reset_less=True)
+            with m.If(moves):
+                m.d.sync += held.eq(value)
+            value = held
+        return value
+    form = "block" if fifo_form(len(value), n - 1) == "block" else "distributed"
+    rows = memory.Memory(
+        shape=unsigned(len(value)), depth=n - 1, init=[], attrs={"ram_style": form}
+    )
+    m.submodules[name] = rows
+    write, read = rows.write_port(), rows.read_port()  # reads what is overwritten at that edge
+    at = Signal(range(n - 1), name=f"{name}_at")
+    with m.If(moves):
+        m.d.sync += at.eq(wrapped(at + 1, n - 1))
+    m.d.comb += [
+        write.addr.eq(at),
+        write.data.eq(value),
+        write.en.eq(moves),
+        read.addr.eq(at),
+        read.en.eq(moves),
+    ]
+    return read.data

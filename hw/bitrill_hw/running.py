@@ -1,0 +1,51 @@
+"""Running results: words that are updated in turn, as a beat passes a stage of a pipeline."""
+
+from __future__ import annotations
+
+from amaranth import *
+from amaranth.lib import memory
+
+from .elastic import Elastic
+from .fifo import fifo_form
+
+
+class Running:
+    """``depth`` words of ``width`` bits, beat after beat its own one in turn.
+
+    ``word`` is that of the beat in ``stage``, `update` what it becomes as the beat leaves. A word
+    is read at the edge at which its beat enters; the beat before writes another one at that edge
+    at the latest, so nothing has to be forwarded. One word is a register.
+    """
+
+    def __init__(
+        self, m: Module, pipe: Elastic, stage: int, *, depth: int, width: int, name: str
+    ) -> None:
+        self.m = m
+        self._port: memory.WritePort | None = None
+        self.word: Value
+        if depth == 1:
+            self.word = self._held = Signal(width, name=name, reset_less=True)
+            return
+        form = "block" if fifo_form(width, depth) == "block" else "distributed"
+        words = memory.Memory(
+            shape=unsigned(width), depth=depth, init=[], attrs={"ram_style": form}
+        )
+        m.submodules[name] = words
+        self._port, read = words.write_port(), words.read_port()
+        address = Signal(range(depth), name=f"{name}_next")
+        with m.If(pipe.enters(stage)):
+            m.d.sync += address.eq(Mux(address == depth - 1, 0, address + 1))
+        m.d.comb += [
+            read.addr.eq(address),
+            read.en.eq(pipe.load[stage]),
+            self._port.addr.eq(pipe.register(stage, address, f"{name}_at")),
+        ]
+        self.word = read.data
+
+    def update(self, leaves: Value, value: Value) -> None:
+        """The word becomes ``value`` at an edge at which its beat leaves."""
+        if self._port is None:
+            with self.m.If(leaves):
+                self.m.d.sync += self._held.eq(value)
+        else:
+            self.m.d.comb += [self._port.en.eq(leaves), self._port.data.eq(value)]

@@ -1,0 +1,111 @@
+"""Sums of streams: residual connections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import SpecError
+from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.schedule import Rule, Schedule, port
+from ..ir.types import IntType, Tensor
+
+GAIN_BITS = 16
+"""The widest gain: passes choose the smallest that are right, which have far fewer bits."""
+
+
+def check_gains(name: str, gains: tuple[int, ...], operands: tuple[Tensor, ...]) -> None:
+    """Raise `SpecError` unless there are two operands or more, each with a legal gain."""
+    if len(operands) < 2:
+        raise SpecError(f"{name}: operands must be at least 2, not {len(operands)}")
+    if len(gains) != len(operands):
+        raise SpecError(f"{name}: gains must be {len(operands)}, one an operand, not {len(gains)}")
+    for gain in gains:
+        if gain == 0 or abs(gain) >= 1 << GAIN_BITS:
+            raise SpecError(
+                f"{name}: gains must be integers of at most {GAIN_BITS} bits and not 0, not {gain}"
+            )
+
+
+def scaled(t: IntType, gain: int) -> tuple[int, int]:
+    """Ends of the range of ``gain * x``."""
+    a, b = gain * t.lo, gain * t.hi
+    return min(a, b), max(a, b)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Add(Operator):
+    """``y = sum(gains[j] * x_j)``, element by element; operands of one shape, any types.
+
+    ``gains``: an integer for each operand, not 0; they bring operands of different scales to one
+    grid. y has exactly the range that sum can reach. (He et al. 2016, residual connections.)
+
+    ``pe`` elements a beat, one beat a cycle, ``latency`` stages: a register for each operand,
+    which waits for the others; the products, where a gain is not plus or minus a power of two;
+    then the operands are added two by two, a level of the tree a stage. The input registers are
+    filled one by one, as beats come: ``in_j[k] >= step[k - 1]``, ``step[k] >= in_j[k] + 1``.
+    """
+
+    kind: ClassVar[str] = "add"
+
+    gains: tuple[int, ...] = (1, 1)
+
+    def validate(self) -> None:
+        check_gains(self.name, self.gains, self.operands)
+        shapes = [t.shape for t in self.operands]
+        if any(s != shapes[0] for s in shapes):
+            raise SpecError(
+                f"{self.name}: operands must have equal shapes,"
+                f" not {' and '.join('x'.join(map(str, s)) for s in shapes)}"
+            )
+        if max(abs(self.y.type.lo), abs(self.y.type.hi)) >= 1 << 31:
+            raise SpecError(f"{self.name}: the sum must fit 32 bits, not {self.y.type}")
+
+    def validate_impl(self, impl: Impl) -> None:
+        must_divide(name=self.name, what="PE", value=impl.pe, of="elements", total=self.x.size)
+        if impl.simd != impl.pe:
+            raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
+
+    def infer(self) -> Tensor:
+        ends = [scaled(t.type, g) for t, g in zip(self.operands, self.gains, strict=True)]
+        lo, hi = (sum(e) for e in zip(*ends, strict=True))
+        return Tensor(self.x.shape, IntType.for_range(lo=lo, hi=hi))
+
+    def eval(self, *xs: np.ndarray) -> np.ndarray:
+        return sum(g * x.astype(np.int64) for g, x in zip(self.gains, xs, strict=True))
+
+    def cost(self) -> Cost:
+        bits = sum(t.type.bits for t in self.operands)
+        if self.impl is None:
+            return Cost()
+        return Cost(state_bits=bits * self.impl.pe, cycles=self.x.size // self.impl.pe)
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether products take a stage: some gain is more than a shift."""
+        return any(abs(g) & (abs(g) - 1) for g in self.gains)
+
+    @property
+    def latency(self) -> int:
+        """Stages from an operand to the result."""
+        return 1 + self.multiplies + (len(self.operands) - 1).bit_length()
+
+    def schedule(self) -> Schedule:
+        n = self.beats_in
+        k = np.arange(n)
+        ins = [port("in", j) for j in range(len(self.operands))]
+        behind = self.latency - 1
+        rules = [Rule("step", i, k, 1) for i in ins]
+        rules += [Rule(i, "step", k - 1, 0) for i in ins]
+        rules += [Rule("out", "step", k, behind), Rule("step", "out", k - behind, 0)]
+        return Schedule(n, n, n, tuple(rules), dict.fromkeys(ins[1:], n))
+
+    @property
+    def lanes_in(self) -> int:
+        return self.folded.pe
+
+    @property
+    def lanes_out(self) -> int:
+        return self.folded.pe

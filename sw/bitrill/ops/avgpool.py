@@ -1,0 +1,32 @@
+"""Sums over windows: average pooling, the division left to the scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import ClassVar
+
+import numpy as np
+
+from ..ir.types import IntType
+from ..plan.pooling import Pooling
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SumPool(Pooling):
+    """``y`` is the sum of each window's x (see `Pooling`), an exact integer.
+
+    An average is this sum with a scale divided by the number of places.
+    """
+
+    kind: ClassVar[str] = "avgpool"
+
+    def merged(self, n: int) -> IntType:
+        return IntType.for_range(lo=n * self.x.type.lo, hi=n * self.x.type.hi)
+
+    def eval(self, *xs: np.ndarray) -> np.ndarray:
+        t = self.y.type
+        exact = np.float32 if max(abs(t.lo), abs(t.hi)) <= 1 << 24 else np.int64
+        taps = self.windows.taps(xs[0].astype(exact, copy=False))
+        return reduce(add, taps).reshape(len(xs[0]), *self.y.shape)

@@ -1,0 +1,98 @@
+"""Channels of several streams side by side: dense and inception blocks, skip connections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import SpecError
+from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.schedule import Rule, Schedule, port
+from ..ir.types import BIPOLAR, IntType, Tensor
+from .add import check_gains, scaled
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Concat(Operator):
+    """``y = [gains[0] * x_0, gains[1] * x_1, ..]`` along the channels, pixel by pixel.
+
+    Operands agree in all axes but the innermost, and may differ in type; y is bipolar where all
+    of them are and no gain is other than 1, else the integers from the lowest value to the
+    highest. ``gains`` as in `bitrill.ops.Add`. (Huang et al. 2017, Szegedy et al. 2015.)
+
+    ``pe`` elements a beat, a divisor of every operand's channels: of each pixel first the beats
+    of ``x_0``, then those of ``x_1``, .. One register: ``out[k] >= in_j[its beat] + 1``, and a
+    beat is accepted when its turn has come, at the edge at which the one before it leaves.
+    """
+
+    kind: ClassVar[str] = "concat"
+
+    gains: tuple[int, ...] = (1, 1)
+
+    def validate(self) -> None:
+        check_gains(self.name, self.gains, self.operands)
+        fronts = [t.shape[:-1] for t in self.operands]
+        if any(f != fronts[0] for f in fronts):
+            shapes = " and ".join("x".join(map(str, t.shape)) for t in self.operands)
+            raise SpecError(f"{self.name}: operands must agree in all but channels, not {shapes}")
+        if max(abs(self.y.type.lo), abs(self.y.type.hi)) >= 1 << 31:
+            raise SpecError(f"{self.name}: the result must fit 32 bits, not {self.y.type}")
+
+    def validate_impl(self, impl: Impl) -> None:
+        common = gcd(*(t.channels for t in self.operands))
+        must_divide(name=self.name, what="PE", value=impl.pe, of="common channels", total=common)
+        if impl.simd != impl.pe:
+            raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
+
+    def infer(self) -> Tensor:
+        types = [t.type for t in self.operands]
+        shape = (*self.x.shape[:-1], sum(t.channels for t in self.operands))
+        if all(t.coding == "bipolar" for t in types) and set(self.gains) == {1}:
+            return Tensor(shape, BIPOLAR)
+        lows, highs = zip(*map(scaled, types, self.gains), strict=True)
+        return Tensor(shape, IntType.for_range(lo=min(lows), hi=max(highs)))
+
+    def eval(self, *xs: np.ndarray) -> np.ndarray:
+        return np.concatenate([g * x for g, x in zip(self.gains, xs, strict=True)], axis=-1)
+
+    def cost(self) -> Cost:
+        if self.impl is None:
+            return Cost()
+        return Cost(state_bits=self.impl.pe * self.y.type.bits, cycles=self.y.size // self.impl.pe)
+
+    @property
+    def turns(self) -> tuple[int, ...]:
+        """Beats of a pixel that each operand gives."""
+        return tuple(t.channels // self.folded.pe for t in self.operands)
+
+    def schedule(self) -> Schedule:
+        rules, ins = [], {}
+        for j, (i, given) in enumerate(zip(*turns(self.turns, self.beats_out), strict=True)):
+            name = port("in", j)
+            ins[name] = len(i)
+            # a beat of another operand stands behind its own last one; it may tell that again
+            rules += [Rule("out", name, given, 1), Rule(name, "out", i - 1, 0)]
+        return Schedule(ins.pop("in"), 0, self.beats_out, tuple(rules), ins)
+
+    @property
+    def lanes_in(self) -> int:
+        return self.folded.pe
+
+    @property
+    def lanes_out(self) -> int:
+        return self.folded.pe
+
+
+def turns(beats: tuple[int, ...], n: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Of a stream of ``n`` beats, in which part ``j`` has ``beats[j]`` beats of each pixel:
+
+    for each part the numbers of its beats; and for each beat of the whole the part's last one at
+    or before it, -1 in front of the first.
+    """
+    owner = np.resize(np.repeat(np.arange(len(beats)), beats), n)
+    places = [np.flatnonzero(owner == j) for j in range(len(beats))]
+    last = [np.cumsum(owner == j) - 1 for j in range(len(beats))]
+    return places, last

@@ -1,0 +1,89 @@
+"""Zeros between pixels: with a convolution behind it, a transposed convolution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import SpecError
+from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.schedule import Rule, Schedule
+from ..ir.types import IntType, Tensor
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Deconv(Operator):
+    """``y[i * s0, j * s1, c] = x[i, j, c]`` with ``strides`` (s0, s1), and 0 elsewhere.
+
+    x: ``[H, W, C]`` or ``[L, C]``; y: ``[(H - 1) * s0 + 1, (W - 1) * s1 + 1, C]``, of x's range
+    with 0 in it (bipolar becomes the integers -1..1). A transposed convolution of stride s is a
+    convolution of stride 1, its kernel turned, over this and its padding (Dumoulin and Visin
+    2016).
+
+    ``pe`` elements a beat, a divisor of the channels; one output beat a cycle, one stage: zeros
+    come without waiting for the next pixel. ``out[k] >= in[its beat] + 1``; a beat is accepted at
+    the edge at which the one in front of it leaves.
+    """
+
+    kind: ClassVar[str] = "deconv"
+
+    strides: tuple[int, ...]
+
+    def validate(self) -> None:
+        if len(self.x.shape) not in (2, 3):
+            raise SpecError(
+                f"{self.name}: deconv must stand on [L, C] or [H, W, C], not {self.x.shape}"
+            )
+        axes = len(self.x.shape) - 1
+        if len(self.strides) != axes or min(self.strides) < 1:
+            raise SpecError(
+                f"{self.name}: strides must be {axes} of at least 1, not {list(self.strides)}"
+            )
+        if prod(self.strides) == 1:
+            raise SpecError(f"{self.name}: some stride must be above 1")
+
+    def validate_impl(self, impl: Impl) -> None:
+        must_divide(name=self.name, what="PE", value=impl.pe, of="channels", total=self.x.channels)
+        if impl.simd != impl.pe:
+            raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
+
+    def infer(self) -> Tensor:
+        sizes = ((n - 1) * s + 1 for n, s in zip(self.x.shape, self.strides, strict=False))
+        t = self.x.type
+        range_ = IntType.for_range(lo=min(t.lo, 0), hi=max(t.hi, 0))
+        return Tensor((*sizes, self.x.channels), range_)
+
+    def eval(self, *xs: np.ndarray) -> np.ndarray:
+        y = np.zeros((len(xs[0]), *self.y.shape), xs[0].dtype)
+        y[(slice(None), *(slice(None, None, s) for s in self.strides))] = xs[0]
+        return y
+
+    def cost(self) -> Cost:
+        if self.impl is None:
+            return Cost()
+        return Cost(state_bits=self.impl.pe * self.y.type.bits, cycles=self.y.size // self.impl.pe)
+
+    @property
+    def pixel(self) -> int:
+        """Beats of a pixel."""
+        return self.x.channels // self.folded.pe
+
+    def schedule(self) -> Schedule:
+        shape = (*self.y.shape[:-1], self.pixel)
+        real = np.zeros(shape, bool)
+        real[tuple(slice(None, None, s) for s in self.strides)] = True
+        places = np.flatnonzero(real)
+        last = np.cumsum(real.ravel()) - 1  # the last real beat at or before each
+        rules = (Rule("out", "in", last, 1), Rule("in", "out", places - 1, 0))
+        return Schedule(len(places), 0, len(last), rules)
+
+    @property
+    def lanes_in(self) -> int:
+        return self.folded.pe
+
+    @property
+    def lanes_out(self) -> int:
+        return self.folded.pe

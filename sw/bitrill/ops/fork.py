@@ -1,0 +1,67 @@
+"""A stream that several nodes read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import SpecError
+from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.schedule import Rule, Schedule, port
+from ..ir.types import Tensor
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fork(Operator):
+    """``y_j = x`` for ``copies`` results; ``pe`` elements a beat.
+
+    One register holds a beat; each copy is offered in the next cycle and taken once, when its own
+    reader is ready, whatever the others do. The next beat is accepted at the edge at which the
+    last copy leaves, at the earliest: ``out_j[k] >= in[k] + 1``, ``in[k] >= out_j[k - 1]``.
+    """
+
+    kind: ClassVar[str] = "fork"
+
+    copies: int = 2
+
+    def validate(self) -> None:
+        if self.copies < 2:
+            raise SpecError(f"{self.name}: copies must be at least 2, not {self.copies!r}")
+
+    def validate_impl(self, impl: Impl) -> None:
+        must_divide(name=self.name, what="PE", value=impl.pe, of="elements", total=self.x.size)
+        if impl.simd != impl.pe:
+            raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
+
+    def infer(self) -> Tensor:
+        return self.x
+
+    @property
+    def results(self) -> tuple[Tensor, ...]:
+        return (self.x,) * self.copies
+
+    def eval(self, *xs: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (xs[0],) * self.copies
+
+    def cost(self) -> Cost:
+        if self.impl is None:
+            return Cost()
+        return Cost(state_bits=self.impl.pe * self.x.type.bits, cycles=self.x.size // self.impl.pe)
+
+    def schedule(self) -> Schedule:
+        n = self.beats_in
+        k = np.arange(n)
+        outs = [port("out", j) for j in range(self.copies)]
+        given = tuple(Rule(out, "in", k, 1) for out in outs)
+        taken = tuple(Rule("in", out, k - 1, 0) for out in outs)
+        return Schedule(n, 0, n, given + taken, dict.fromkeys(outs[1:], n))
+
+    @property
+    def lanes_in(self) -> int:
+        return self.folded.pe
+
+    @property
+    def lanes_out(self) -> int:
+        return self.folded.pe

@@ -1,0 +1,107 @@
+"""A border of a constant around each frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import SpecError
+from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.schedule import Rule, Schedule
+from ..ir.types import IntType, Tensor
+from ..plan.sliding import plane
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pad(Operator):
+    """``y`` is ``x`` with ``pads`` rows and columns of ``value`` around it.
+
+    ``pads``: ``(top, left, bottom, right)`` for x of shape ``(H, W, C)``, ``(left, right)`` for
+    ``(L, C)``: the order of ONNX. The result's type is that of x where it holds ``value``, else
+    the integers that hold both.
+
+    So bipolar x with a border of 0 becomes the integers -1..1 in two bits, and a tap on the border
+    adds nothing in the matrix-vector unit behind: exact, with neither a mask beside the stream nor
+    constants that depend on the place. The second bit is the tap's valid bit. What it costs is the
+    sum: bits of weight times two-bit activations instead of XNOR-popcount.
+
+    ``simd`` elements a beat on both sides, one a cycle. A register holds one beat of x. The border
+    in front of a frame's first element is given once that has come (an idle network stays
+    empty), all other border as soon as it is due.
+    """
+
+    kind: ClassVar[str] = "pad"
+
+    pads: tuple[int, ...]
+    value: int
+
+    def validate(self) -> None:
+        plane(self.name, self.x)
+        sides = 2 * (len(self.x.shape) - 1)
+        if len(self.pads) != sides or not all(isinstance(p, int) and p >= 0 for p in self.pads):
+            raise SpecError(
+                f"{self.name}: pads must have {sides} sizes of at least 0, not {self.pads}"
+            )
+        if not isinstance(self.value, int):
+            raise SpecError(f"{self.name}: the value must be an integer, not {self.value!r}")
+
+    def validate_impl(self, impl: Impl) -> None:
+        must_divide(
+            name=self.name, what="SIMD", value=impl.simd, of="channels", total=self.x.channels
+        )
+        if impl.pe != impl.simd:
+            raise SpecError(f"{self.name}: PE must equal SIMD ({impl.simd}), not {impl.pe}")
+
+    @property
+    def sides(self) -> tuple[int, int, int, int]:
+        """``(top, left, bottom, right)``."""
+        if len(self.pads) == 4:
+            return self.pads[0], self.pads[1], self.pads[2], self.pads[3]
+        return 0, self.pads[0], 0, self.pads[1]
+
+    @property
+    def plane(self) -> tuple[int, int]:
+        """Rows and columns of x."""
+        return plane(self.name, self.x)
+
+    def infer(self) -> Tensor:
+        axes, t = len(self.x.shape) - 1, self.x.type
+        sizes = [n + self.pads[a] + self.pads[a + axes] for a, n in enumerate(self.x.shape[:-1])]
+        if not t.holds(np.array([self.value])):
+            t = IntType.for_range(lo=min(t.lo, self.value), hi=max(t.hi, self.value))
+        return Tensor((*sizes, self.x.channels), t)
+
+    def eval(self, *xs: np.ndarray) -> np.ndarray:
+        axes, value = len(self.x.shape) - 1, self.value
+        dtype = np.result_type(xs[0].dtype, np.min_scalar_type(value))
+        sides = [(self.pads[a], self.pads[a + axes]) for a in range(axes)]
+        return np.pad(
+            xs[0].astype(dtype, copy=False), [(0, 0), *sides, (0, 0)], constant_values=value
+        )
+
+    def cost(self) -> Cost:
+        if self.impl is None:
+            return Cost()
+        return Cost(state_bits=self.lanes_in * self.x.type.bits, cycles=self.beats_out)
+
+    def schedule(self) -> Schedule:
+        (height, width), (top, left, bottom, right) = self.plane, self.sides
+        inside = np.zeros((height + top + bottom, width + left + right), bool)
+        inside[top : top + height, left : left + width] = True
+        inside = inside.reshape(-1).repeat(self.x.channels // self.lanes_in)
+        places = np.flatnonzero(inside)
+        arrived = Rule("out", "in", np.maximum(inside.cumsum() - 1, 0), 1)
+        left_register = np.roll(places, 1)
+        left_register[0] -= len(inside)
+        moved = Rule("in", "out", left_register, 0)
+        return Schedule(len(places), 0, len(inside), (arrived, moved))
+
+    @property
+    def lanes_in(self) -> int:
+        return self.folded.simd
+
+    @property
+    def lanes_out(self) -> int:
+        return self.folded.simd

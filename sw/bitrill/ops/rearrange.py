@@ -1,0 +1,121 @@
+"""Blocks of pixels to channels and back: depth-to-space (sub-pixel convolution) and its inverse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
+
+import numpy as np
+
+from ..errors import SpecError
+from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.schedule import Rule, Schedule
+from ..ir.types import Tensor
+
+Direction = Literal["to_space", "to_depth"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rearrange(Operator):
+    """With blocks of ``b * b`` pixels of n channels each, ``(d * b + e) * n + c`` the channel of
+    pixel ``[d, e]`` of a block in the deep form:
+
+    - ``to_space``: ``y[i*b + d, j*b + e, c] = x[i, j, (d*b + e)*n + c]``
+    - ``to_depth``: ``y[i, j, (d*b + e)*n + c] = x[i*b + d, j*b + e, c]``
+
+    x: ``[H, W, C]``. (ONNX DepthToSpace in mode DCR, and SpaceToDepth; mode CRD is this behind a
+    `bitrill.ops.Shuffle`. Shi et al. 2016.)
+
+    ``pe`` elements a beat, a divisor of ``b * n``: of what is consecutive in both forms. A band
+    is a row of the deep form; beats wait in a buffer of two bands. ``step[k] >= in[its beat] + 1``;
+    ``out[k] >= step[k] + 1``; a band is written from the cycle after the last reading of the band
+    before the last one on.
+    """
+
+    kind: ClassVar[str] = "rearrange"
+
+    block: int
+    direction: Direction
+
+    def validate(self) -> None:
+        if self.direction not in get_args(Direction):
+            raise SpecError(
+                f"{self.name}: direction must be 'to_space' or 'to_depth', not {self.direction!r}"
+            )
+        if len(self.x.shape) != 3:
+            raise SpecError(f"{self.name}: x must be [H, W, C], not {list(self.x.shape)}")
+        if self.block < 2:
+            raise SpecError(f"{self.name}: block must be at least 2, not {self.block!r}")
+        h, w, c = self.x.shape
+        if self.direction == "to_space" and c % self.block**2:
+            raise SpecError(f"{self.name}: channels must be a multiple of {self.block**2}, not {c}")
+        if self.direction == "to_depth" and (h % self.block or w % self.block):
+            raise SpecError(
+                f"{self.name}: height and width must be multiples of {self.block}, not {h}x{w}"
+            )
+
+    def validate_impl(self, impl: Impl) -> None:
+        run = self.block * self.small
+        must_divide(name=self.name, what="PE", value=impl.pe, of="elements of a run", total=run)
+        if impl.simd != impl.pe:
+            raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
+
+    @property
+    def small(self) -> int:
+        """Channels of a pixel of the spatial form."""
+        return self.x.channels // (self.block**2 if self.direction == "to_space" else 1)
+
+    def infer(self) -> Tensor:
+        (h, w, c), b = self.x.shape, self.block
+        if self.direction == "to_space":
+            return Tensor((h * b, w * b, c // b**2), self.x.type)
+        return Tensor((h // b, w // b, c * b**2), self.x.type)
+
+    def eval(self, *xs: np.ndarray) -> np.ndarray:
+        outer, inner, run = self.runs
+        x = xs[0].reshape(len(xs[0]), -1, outer, inner, run)
+        return x.swapaxes(2, 3).reshape(-1, *self.y.shape)
+
+    @property
+    def runs(self) -> tuple[int, int, int]:
+        """A band of x is ``[outer, inner]`` runs of elements; in y it is ``[inner, outer]``."""
+        b = self.block
+        if self.direction == "to_space":
+            return self.x.shape[1], b, b * self.small
+        return b, self.x.shape[1] // b, b * self.small
+
+    @property
+    def beats(self) -> tuple[int, int, int]:
+        """`runs` in beats."""
+        outer, inner, run = self.runs
+        return outer, inner, run // self.folded.pe
+
+    def cost(self) -> Cost:
+        if self.impl is None:
+            return Cost()
+        outer, inner, run = self.runs
+        return Cost(
+            state_bits=2 * outer * inner * run * self.x.type.bits,
+            cycles=self.x.size // self.impl.pe,
+        )
+
+    def schedule(self) -> Schedule:
+        n, (outer, inner, run) = self.beats_in, self.beats
+        k = np.arange(n)
+        read = k.reshape(-1, outer, inner, run).swapaxes(1, 2).ravel()
+        band = outer * inner * run
+        rules = (
+            Rule("step", "in", read, 1),
+            Rule("in", "step", (k // band - 1) * band - 1, 1),
+            Rule("out", "step", k, 1),
+            Rule("step", "out", k - 1, 0),
+        )
+        return Schedule(n, n, n, rules)
+
+    @property
+    def lanes_in(self) -> int:
+        return self.folded.pe
+
+    @property
+    def lanes_out(self) -> int:
+        return self.folded.pe

@@ -1,0 +1,79 @@
+"""Channels apart: each of several streams gets its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import SpecError
+from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.schedule import Rule, Schedule, port
+from ..ir.types import Tensor
+from .concat import turns
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Split(Operator):
+    """``y_j = x[.., start_j : start_j + sizes[j]]``: consecutive channels, as many as ``sizes``.
+
+    ``pe`` elements a beat, a divisor of every size. One register: ``out_j[its beat] >= in + 1``,
+    and a beat is accepted at the edge at which the one before it leaves, whichever result that
+    belongs to: a result that is not read holds up the others.
+    """
+
+    kind: ClassVar[str] = "split"
+
+    sizes: tuple[int, ...]
+
+    def validate(self) -> None:
+        if len(self.sizes) < 2 or min(self.sizes) < 1 or sum(self.sizes) != self.x.channels:
+            raise SpecError(
+                f"{self.name}: sizes must be at least 2 that add up to {self.x.channels}"
+                f" channels, not {list(self.sizes)}"
+            )
+
+    def validate_impl(self, impl: Impl) -> None:
+        common = gcd(*self.sizes)
+        must_divide(name=self.name, what="PE", value=impl.pe, of="common channels", total=common)
+        if impl.simd != impl.pe:
+            raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
+
+    def infer(self) -> Tensor:
+        return self.results[0]
+
+    @property
+    def results(self) -> tuple[Tensor, ...]:
+        return tuple(Tensor((*self.x.shape[:-1], c), self.x.type) for c in self.sizes)
+
+    def eval(self, *xs: np.ndarray) -> tuple[np.ndarray, ...]:
+        return tuple(np.split(xs[0], np.cumsum(self.sizes)[:-1], axis=-1))
+
+    def cost(self) -> Cost:
+        if self.impl is None:
+            return Cost()
+        return Cost(state_bits=self.impl.pe * self.x.type.bits, cycles=self.x.size // self.impl.pe)
+
+    @property
+    def turns(self) -> tuple[int, ...]:
+        """Beats of a pixel that each result gets."""
+        return tuple(c // self.folded.pe for c in self.sizes)
+
+    def schedule(self) -> Schedule:
+        rules, outs = [], {}
+        for j, (i, last) in enumerate(zip(*turns(self.turns, self.beats_in), strict=True)):
+            name = port("out", j)
+            outs[name] = len(i)
+            before = np.concatenate([[-1], last[:-1]])  # its last beat in front of each
+            rules += [Rule(name, "in", i, 1), Rule("in", name, before, 0)]
+        return Schedule(self.beats_in, 0, outs.pop("out"), tuple(rules), outs)
+
+    @property
+    def lanes_in(self) -> int:
+        return self.folded.pe
+
+    @property
+    def lanes_out(self) -> int:
+        return self.folded.pe

@@ -1,0 +1,113 @@
+"""Nearest-neighbour upsampling: decoders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import SpecError
+from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.schedule import Rule, Schedule
+from ..ir.types import Tensor
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Upsample(Operator):
+    """``y[i, j, c] = x[i // factors[0], j // factors[1], c]``; one axis: ``y[i, c]``.
+
+    x: ``[H, W, C]`` or ``[L, C]``; ``factors``: one a spatial axis. (ONNX Resize, mode nearest,
+    asymmetric and floor, of integer scales.)
+
+    ``pe`` elements a beat, a divisor of the channels; one output beat a cycle. Beats wait in a
+    buffer of ``capacity``: a row where rows are repeated, else a pixel, and two at least. A beat
+    is read again for each copy, and its slot is free for another in the cycle after its last
+    reading: ``step[k] >= in[its beat] + 1``, ``out[k] >= step[k] + 1``.
+    """
+
+    kind: ClassVar[str] = "upsample"
+
+    factors: tuple[int, ...]
+
+    def validate(self) -> None:
+        if len(self.x.shape) not in (2, 3):
+            raise SpecError(
+                f"{self.name}: upsample must stand on [L, C] or [H, W, C], not {self.x.shape}"
+            )
+        axes = len(self.x.shape) - 1
+        if len(self.factors) != axes or min(self.factors) < 1:
+            raise SpecError(
+                f"{self.name}: factors must be {axes} of at least 1, not {list(self.factors)}"
+            )
+        if prod(self.factors) == 1:
+            raise SpecError(f"{self.name}: some factor must be above 1")
+
+    def validate_impl(self, impl: Impl) -> None:
+        must_divide(name=self.name, what="PE", value=impl.pe, of="channels", total=self.x.channels)
+        if impl.simd != impl.pe:
+            raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
+
+    def infer(self) -> Tensor:
+        sizes = (n * f for n, f in zip(self.x.shape, self.factors, strict=False))
+        return Tensor((*sizes, self.x.channels), self.x.type)
+
+    def eval(self, *xs: np.ndarray) -> np.ndarray:
+        y = xs[0]
+        for axis, factor in enumerate(self.factors, 1):
+            y = y.repeat(factor, axis)
+        return y
+
+    def cost(self) -> Cost:
+        if self.impl is None:
+            return Cost()
+        word = self.impl.pe * self.x.type.bits
+        return Cost(state_bits=self.capacity * word, cycles=self.y.size // self.impl.pe)
+
+    @property
+    def copies(self) -> tuple[int, int]:
+        """How often a row and a pixel is repeated; one row where the axis is but one."""
+        return (1, *self.factors) if len(self.factors) == 1 else self.factors  # type: ignore[return-value]
+
+    @property
+    def pixel(self) -> int:
+        """Beats of a pixel."""
+        return self.x.channels // self.folded.pe
+
+    @property
+    def row(self) -> int:
+        """Pixels of a row of x."""
+        return self.x.shape[-2]
+
+    @property
+    def capacity(self) -> int:
+        """Slots of the buffer: beats that are read again, and two at least, for full rate."""
+        return max(2, self.pixel * (self.row if self.copies[0] > 1 else 1))
+
+    def schedule(self) -> Schedule:
+        down, across = self.copies
+        n = self.beats_in
+        beats = np.arange(n).reshape(-1, 1, self.row, 1, self.pixel)
+        rows, _, row, _, pixel = beats.shape
+        read = np.broadcast_to(beats, (rows, down, row, across, pixel)).ravel()
+        steps = np.arange(len(read))
+        last = np.zeros(n, np.int64)
+        last[read] = steps  # ascending: the last reading stays
+        frame, beat = np.divmod(np.arange(n) - self.capacity, n)
+        freed = last[beat] + frame * len(read)
+        rules = (
+            Rule("step", "in", read, 1),
+            Rule("in", "step", freed, 1),
+            Rule("out", "step", steps, 1),
+            Rule("step", "out", steps - 1, 0),
+        )
+        return Schedule(n, len(read), len(read), rules)
+
+    @property
+    def lanes_in(self) -> int:
+        return self.folded.pe
+
+    @property
+    def lanes_out(self) -> int:
+        return self.folded.pe

@@ -1,0 +1,147 @@
+"""Sliding windows: what convolutions, depthwise ones included, read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import SpecError
+from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.schedule import Rule, Schedule
+from ..ir.types import Tensor
+from ..plan.sliding import Sizes, Sliding, sliding
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Window(Operator):
+    """``y[i, j, (ky, kx, c)] = x[i * sh + ky * dh, j * sw + kx * dw, c]``: one vector a window.
+
+    ``kernel``, ``stride`` and ``dilation`` (1 where empty) hold one size an axis of space. x:
+    ``(H, W, C)``; y: ``(Ho, Wo, kh * kw * C)``, taps row by row, the channel innermost: the columns
+    of a matrix behind it come in this order. ``(L, C)`` likewise gives ``(Lo, k * C)``.
+
+    Style ``folded``: ``simd`` elements a beat on both sides (a piece of one tap), ``kh * kw * C /
+    simd`` beats a window, one a cycle, out of a ring that holds ``span`` places: ``(kh - 1) * dh``
+    rows and ``(kw - 1) * dw + 1`` pixels (two beats at least). A beat of a window waits for itself
+    alone, not for the whole window; a beat of x is accepted once what it overwrites has been read
+    for the last time. So the next pixels come in while a window is read; between two frames, and
+    between two rows when their stride is above 1, windows wait for pixels that found no room.
+
+    Style ``parallel``: C elements in, a whole window out, one a cycle: the same places as shift
+    registers and row memories. Pixels behind the last window are swallowed in both.
+    """
+
+    kind: ClassVar[str] = "window"
+
+    kernel: Sizes
+    stride: Sizes
+    dilation: Sizes = ()
+
+    def validate(self) -> None:
+        _ = self.windows
+
+    def validate_impl(self, impl: Impl) -> None:
+        channels, whole = self.x.channels, self.y.channels
+        if impl.style == "parallel":
+            if (impl.simd, impl.pe) != (channels, whole):
+                raise SpecError(
+                    f"{self.name}: SIMD and PE of a parallel window must be {channels} and {whole},"
+                    f" not {impl.simd} and {impl.pe}"
+                )
+            return
+        if impl.style != "folded":
+            raise SpecError(
+                f"{self.name}: the style of a window must be 'folded' or 'parallel',"
+                f" not {impl.style!r}"
+            )
+        must_divide(name=self.name, what="SIMD", value=impl.simd, of="channels", total=channels)
+        if impl.pe != impl.simd:
+            raise SpecError(f"{self.name}: PE must equal SIMD ({impl.simd}), not {impl.pe}")
+
+    @cached_property
+    def windows(self) -> Sliding:
+        """Where the windows lie."""
+        return sliding(
+            self.name, self.x, kernel=self.kernel, stride=self.stride, dilation=self.dilation
+        )
+
+    def infer(self) -> Tensor:
+        w = self.windows
+        return Tensor(w.shape(self.x, w.n_taps * self.x.channels), self.x.type)
+
+    def eval(self, *xs: np.ndarray) -> np.ndarray:
+        return np.stack(self.windows.taps(xs[0]), axis=-2).reshape(len(xs[0]), *self.y.shape)
+
+    @property
+    def pieces(self) -> int:
+        """Input beats of a pixel."""
+        return self.x.channels // self.folded.simd
+
+    @property
+    def span(self) -> int:
+        """Places from a window's first tap to its last, both included."""
+        return int(self.windows.offsets[-1]) + 1
+
+    @property
+    def capacity(self) -> int:
+        """Beats that are held: two at least, that one may come while another is read."""
+        return max(2, self.span * self.pieces) if self.folded.style == "folded" else self.span
+
+    @property
+    def advances(self) -> tuple[int, int, int]:
+        """Beats from a window to the next: in its row, to the next row, to the next frame."""
+        w = self.windows
+        (sh, sw), (ho, wo) = w.stride, w.out
+        row = sh * w.width - (wo - 1) * sw
+        frame = w.width * w.height - (ho - 1) * sh * w.width - (wo - 1) * sw
+        return sw * self.pieces, row * self.pieces, frame * self.pieces
+
+    def cost(self) -> Cost:
+        if self.impl is None:
+            return Cost()
+        return Cost(
+            state_bits=self.capacity * self.lanes_in * self.x.type.bits,
+            cycles=max(self.beats_in, self.beats_out),
+        )
+
+    def schedule(self) -> Schedule:
+        if self.folded.style == "parallel":
+            return self._parallel()
+        n_in, n = self.beats_in, self.beats_out
+        k = np.arange(n)
+        origin = self.windows.origins * self.pieces
+        rel = (self.windows.offsets[:, None] * self.pieces + np.arange(self.pieces)).reshape(-1)
+        needs = (origin[:, None] + rel).reshape(-1)
+        # all beats of x before it are never read again, once a step has fired
+        following = np.append(origin[1:], n_in)
+        after = np.minimum(origin[:, None] + np.append(rel[1:], n_in), following[:, None])
+        freed = after.reshape(-1)
+        needed = np.arange(n_in) - self.capacity + 1
+        frame = (needed - 1) // n_in  # 0: this frame's beats are overwritten, below: earlier ones'
+        frees = np.searchsorted(freed, needed - frame * n_in) + frame * n
+        rules = (
+            Rule("step", "in", needs, 1),
+            Rule("in", "step", frees, 1),
+            Rule("out", "step", k, 1),
+            Rule("step", "out", k - 1, 0),
+        )
+        return Schedule(n_in, n, n, rules)
+
+    def _parallel(self) -> Schedule:
+        """A window is given once its last pixel is in; the next pixel waits for it to be taken."""
+        n_in, n = self.beats_in, self.beats_out
+        last = self.windows.origins + self.span - 1
+        # of the windows that end before pixel i the last, maybe an earlier frame's
+        given = np.searchsorted(last, np.arange(n_in)) - 1
+        return Schedule(n_in, 0, n, (Rule("out", "in", last, 1), Rule("in", "out", given, 0)))
+
+    @property
+    def lanes_in(self) -> int:
+        return self.folded.simd
+
+    @property
+    def lanes_out(self) -> int:
+        return self.folded.pe

@@ -1,0 +1,49 @@
+"""Forks, wherever an edge has several readers: hardware's edges have one each."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator
+
+from ..errors import SpecError
+from ..ir.graph import INPUT, Graph
+from ..ir.operator import Operator
+from ..ir.types import Tensor
+from ..ops.fork import Fork
+
+
+def insert_forks(graph: Graph) -> Graph:
+    """``graph`` with a `Fork` named ``EDGE_fork`` behind each edge that has several readers.
+
+    The sink counts as one; a node that reads an edge twice as two. The copies go to the readers
+    in the order of the nodes, the sink's last. Raises `SpecError` where a name is taken.
+    """
+    reads = Counter(edge for node in graph.nodes for edge in node.inputs)
+    reads[graph.output] += 1
+    taken = set(graph.edges)
+    copies: dict[str, Iterator[str]] = {}
+    nodes: list[Operator] = []
+
+    def follow(edge: str, tensor: Tensor) -> None:
+        """Put the fork of an edge behind it, if it needs one."""
+        if reads[edge] < 2:
+            return
+        fork = Fork(name=f"{edge}_fork", inputs=(edge,), operands=(tensor,), copies=reads[edge])
+        clash = [name for name in fork.outputs if name in taken]
+        if clash:
+            raise SpecError(f"a node must not be named {clash[0]}: a fork takes that name")
+        taken.update(fork.outputs)
+        nodes.append(fork)
+        copies[edge] = iter(fork.outputs)
+
+    def copy(edge: str) -> str:
+        return next(copies[edge]) if edge in copies else edge
+
+    follow(INPUT, graph.source.tensor)
+    for node in graph.nodes:
+        nodes.append(node.replace(inputs=tuple(copy(edge) for edge in node.inputs)))
+        for edge, tensor in zip(node.outputs, node.results, strict=True):
+            follow(edge, tensor)
+    sink = dataclasses.replace(graph.sink, edge=copy(graph.output))
+    return graph.replace(nodes=tuple(nodes), sink=sink)

@@ -1,0 +1,110 @@
+"""Where windows lie in a frame: the geometry that all operators over space share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import SpecError
+from ..ir.types import Tensor
+
+Sizes = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Sliding:
+    """Windows over ``height x width`` places: ``kernel`` taps an axis, ``dilation`` places apart.
+
+    Windows stand ``stride`` places apart; only whole ones count:
+    ``out = (size - span) // stride + 1`` with ``span = (kernel - 1) * dilation + 1``. Frames of one
+    axis have height 1. Places, windows and taps are counted row by row.
+    """
+
+    height: int
+    width: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Rows and columns from a window's first tap to its last, both included."""
+        (kh, kw), (dh, dw) = self.kernel, self.dilation
+        return (kh - 1) * dh + 1, (kw - 1) * dw + 1
+
+    @property
+    def out(self) -> tuple[int, int]:
+        """Rows and columns of windows."""
+        (rows, columns), (sh, sw) = self.span, self.stride
+        return (self.height - rows) // sh + 1, (self.width - columns) // sw + 1
+
+    @property
+    def n_taps(self) -> int:
+        """Taps of a window."""
+        return self.kernel[0] * self.kernel[1]
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """The taps' places after a window's first, in order."""
+        (kh, kw), (dh, dw) = self.kernel, self.dilation
+        return (np.arange(kh)[:, None] * dh * self.width + np.arange(kw) * dw).reshape(-1)
+
+    @property
+    def origins(self) -> np.ndarray:
+        """Place of each window's first tap, in order."""
+        (ho, wo), (sh, sw) = self.out, self.stride
+        return (np.arange(ho)[:, None] * sh * self.width + np.arange(wo) * sw).reshape(-1)
+
+    def taps(self, x: np.ndarray) -> list[np.ndarray]:
+        """Each tap of all windows, ``[N, Ho, Wo, C]``, of frames ``[N, *shape]``."""
+        frames = x.reshape(len(x), self.height, self.width, x.shape[-1])
+        (kh, kw), (dh, dw), (sh, sw), (ho, wo) = self.kernel, self.dilation, self.stride, self.out
+        return [
+            frames[:, y : y + (ho - 1) * sh + 1 : sh, x : x + (wo - 1) * sw + 1 : sw]
+            for y in range(0, kh * dh, dh)
+            for x in range(0, kw * dw, dw)
+        ]
+
+    def shape(self, x: Tensor, channels: int) -> Sizes:
+        """Shape of a result of so many channels a window."""
+        return (*self.out[3 - len(x.shape) :], channels)
+
+
+def plane(name: str, x: Tensor) -> tuple[int, int]:
+    """Height and width of ``(H, W, C)`` or, height 1, of ``(L, C)``."""
+    if len(x.shape) not in (2, 3):
+        raise SpecError(f"{name}: x must have shape (H, W, C) or (L, C), not {x.shape}")
+    return (1, x.shape[0]) if len(x.shape) == 2 else (x.shape[0], x.shape[1])
+
+
+def sliding(name: str, x: Tensor, *, kernel: Sizes, stride: Sizes, dilation: Sizes = ()) -> Sliding:
+    """The windows over ``x``; sizes are given for each of its one or two axes of space.
+
+    ``dilation`` is 1 where not given. Raises `SpecError` that lists all that does not fit.
+    """
+    height, width = plane(name, x)
+    axes = len(x.shape) - 1
+    given = {"kernel": kernel, "stride": stride, "dilation": dilation or (1,) * axes}
+    faults = [
+        f"{what} must have {axes} sizes of at least 1, not {sizes}"
+        for what, sizes in given.items()
+        if len(sizes) != axes or not all(isinstance(s, int) and s >= 1 for s in sizes)
+    ]
+    if not faults:
+        kernel_, stride_, dilation_ = map(_of_plane, given.values())
+        windows = Sliding(height, width, kernel_, stride_, dilation_)
+        size = x.shape[:-1]
+        if windows.span[0] > height or windows.span[1] > width:
+            span = windows.span[2 - axes :]
+            faults.append(f"kernel must span at most the input's {size}, not {span}")
+        if any(s > n for s, n in zip(stride, size, strict=True)):
+            faults.append(f"stride must be at most the input's {size}, not {stride}")
+        if not faults:
+            return windows
+    raise SpecError(f"{name}: " + "; ".join(faults))
+
+
+def _of_plane(sizes: Sizes) -> tuple[int, int]:
+    """Sizes of one or two axes; that of rows is 1 where there are none."""
+    return (1, sizes[0]) if len(sizes) == 1 else (sizes[0], sizes[1])

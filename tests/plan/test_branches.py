@@ -1,0 +1,74 @@
+"""FIFO depths where paths of unequal length meet: enough, minimal, found without simulation."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import pytest
+from bitrill.errors import StageError
+from bitrill.ir import INPUT, Graph
+from bitrill.plan.depths import FLOOR, fifo_depths
+from bitrill.plan.timing import predict
+from branching import NETWORKS, collected
+
+AMPLE = 400
+
+
+def interval(graph: Graph, depths: dict[str, int]):
+    """None for a deadlock."""
+    try:
+        return predict(graph.replace(depths=depths)).ii
+    except StageError:
+        return None
+
+
+def test_depths_are_minimal_by_brute_force() -> None:
+    graph = collected()
+    edges = list(graph.edges)
+    rate = {d: interval(graph, dict(zip(edges, d, strict=True)))
+            for d in product(range(2, 6), repeat=len(edges))}  # fmt: skip
+    best = min(r for r in rate.values() if r is not None)
+    assert best == interval(graph, dict.fromkeys(edges, AMPLE))
+    assert rate[(FLOOR,) * len(edges)] != best, "a case where the floor is too little"
+    chosen = tuple(fifo_depths(graph)[e] for e in edges)
+    assert rate[chosen] == best
+    fewest = min(sum(d) for d, r in rate.items() if r == best)
+    assert sum(chosen) == fewest
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_slot_can_be_spared(name: str) -> None:
+    graph = NETWORKS[name]()
+    best = interval(graph, dict.fromkeys(graph.edges, AMPLE))
+    depths = fifo_depths(graph)
+    assert interval(graph, depths) == best
+    for edge, slots in depths.items():
+        if slots > FLOOR:
+            assert interval(graph, depths | {edge: slots - 1}) != best, edge
+
+
+def test_a_bypass_of_more_than_a_frame() -> None:
+    """Two dense layers in a row: one frame in each, and one on its way."""
+    graph = NETWORKS["around dense layers"]()
+    held = {
+        e: Fraction(d, graph.producer(e).beats_out)
+        for e, d in fifo_depths(graph).items()
+        if e != INPUT
+    }
+    assert max(held.values()) > 1
+
+
+def test_at_the_floor_some_stand_still() -> None:
+    graph = NETWORKS["around dense layers"]()
+    with pytest.raises(StageError, match="deadlock: a FIFO is too short for the paths around it"):
+        predict(graph.replace(depths=dict.fromkeys(graph.edges, FLOOR)))
+
+
+def test_depths_do_not_depend_on_those_that_were_there() -> None:
+    graph = collected()
+    ample = graph.replace(depths=dict.fromkeys(graph.edges, 9))
+    assert fifo_depths(ample) == fifo_depths(graph)
+    assert list(fifo_depths(graph)) == list(graph.edges)
+    assert np.all([d >= FLOOR for d in fifo_depths(graph).values()])

@@ -1,0 +1,204 @@
+"""The solver finds the cheapest legal folding: by brute force over all of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from bitrill.errors import FitError, SpecError
+from bitrill.ir import BIPOLAR, Graph, IntType, Sink, Source, Stage, Tensor
+from bitrill.ops import Add, Fork, MatVec
+from bitrill.passes.fold import fold, folding_of
+from bitrill.pipeline import to_integer, to_target
+from bitrill.plan.options import Choices
+from bitrill.plan.parts import Part, part_of
+from bitrill.plan.resources import Resources, network_resources
+from bitrill.plan.solve import Search, solve
+from bitrill.plan.timing import predict
+from networks import UINT4, mlp, random_weights
+
+CLOCK = 100_000_000
+
+
+def chain(*sizes: int) -> Graph:
+    return to_integer(mlp(sizes, seed=1))
+
+
+def branches() -> Graph:
+    """A fork, two layers, and their sum."""
+    rng = np.random.default_rng(0)
+    x = Tensor((2,), BIPOLAR)
+    fork = Fork(name="fork", inputs=("input",), operands=(x,))
+    layers = [
+        MatVec(
+            name=f"fc{k}", inputs=(edge,), operands=(x,), weight_type=t,
+            weights=random_weights(rng, t, (4, 2)),
+        )
+        for k, (edge, t) in enumerate(zip(fork.outputs, (BIPOLAR, IntType(-2, 1)), strict=True))
+    ]  # fmt: skip
+    add = Add(name="add", inputs=("fc0", "fc1"), operands=tuple(n.y for n in layers))
+    return Graph(
+        name="branches",
+        stage=Stage.INTEGER,
+        source=Source(shape=x.shape, tensor=x, quantizer=None),
+        nodes=(fork, *layers, add),
+        sink=Sink(shape=add.y.shape, edge="add", tensor=add.y),
+    )
+
+
+def every_folding(graph: Graph) -> Iterator[tuple[int, Resources]]:
+    """Interval and resources of all legal foldings, by folding the graph."""
+    choices = [Choices(n).options for n in graph.nodes]
+    for options in itertools.product(*choices):
+        told = {
+            n.name: {k: getattr(o.impl, k) for k in ("pe", "simd", "style", "memory")}
+            for n, o in zip(graph.nodes, options, strict=True)
+        }
+        used = sum(network_resources(fold(graph, told)).values(), Resources())
+        yield max(o.cycles for o in options), used
+
+
+@pytest.mark.parametrize(
+    "graph", [chain(4, 3, 2), chain(2, 4, 1), branches()], ids=["chain", "narrow", "branches"]
+)
+def test_the_cheapest_of_all(graph: Graph) -> None:
+    every = list(every_folding(graph))
+    for interval in sorted({i for i, _ in every}):
+        least = min(r.lcs for i, r in every if i <= interval)
+        found = solve(graph, clock_hz=CLOCK, interval=interval)
+        assert found.resources.lcs == least
+        assert found.interval <= interval
+        folded = fold(graph, found.folding)
+        assert sum(network_resources(folded).values(), Resources()) == found.resources
+
+
+def test_the_fastest_that_fits_of_all() -> None:
+    graph = chain(4, 3, 2)
+    every = list(every_folding(graph))
+    for lcs in range(min(r.lcs for _, r in every), max(r.lcs for _, r in every), 7):
+        part = Part("some", "some", lcs, 10**6, 10**6, 0)
+        assert solve(graph, clock_hz=CLOCK, part=part).interval == min(
+            i for i, r in every if r.lcs <= lcs
+        )
+
+
+def test_more_time_never_costs_more() -> None:
+    search = Search(chain(60, 48, 36, 10), None, {})
+    costs = [search.least(i).lcs for i in search.intervals()]
+    assert costs == sorted(costs, reverse=True)
+    assert len(set(costs)) > 20
+
+
+def test_neighbours_have_matching_widths_where_that_is_cheap() -> None:
+    graph = chain(64, 64, 64, 64)
+    folded = fold(graph, solve(graph, clock_hz=CLOCK, interval=64).folding)
+    assert [n.name for n in folded.nodes if n.kind == "convert"] == []
+
+
+@pytest.mark.parametrize("interval", [16, 60, 64, 500])
+def test_the_network_runs_as_fast_as_its_slowest_node(interval: int) -> None:
+    folded, found = to_target(chain(24, 48, 36, 10), clock_hz=CLOCK, fps=CLOCK / interval)
+    assert predict(folded).ii == found.interval <= interval
+    assert folding_of(folded) == found.folding
+    assert found.interval in {n.cost().cycles for n in map(folded.__getitem__, found.limits)}
+
+
+def test_a_prime_layer_takes_what_is_legal() -> None:
+    graph = chain(17, 13, 7)
+    found = solve(graph, clock_hz=CLOCK, interval=20)
+    assert found.interval == 17
+    assert found.folding["fc0"]["pe"] in (1, 13)
+    assert found.folding["fc0"]["simd"] in (1, 17)
+    with pytest.raises(SpecError, match=r"PE must divide 13 rows, not 2 \(nearest: 1 or 13\)"):
+        fold(graph, {"fc0": {"pe": 2}})
+
+
+def test_what_is_told_stands() -> None:
+    graph = chain(24, 48, 36, 10)
+    told = {"fc1": {"pe": 9, "simd": 16, "memory": "distributed"}}
+    found = solve(graph, clock_hz=CLOCK, interval=100, folding=told)
+    assert found.folding["fc1"] == {"style": "folded", **told["fc1"]}
+    with pytest.raises(SpecError, match=r"fc1: no legal folding has \{'pe': 5\}"):
+        solve(graph, clock_hz=CLOCK, interval=100, folding={"fc1": {"pe": 5}})
+
+
+def test_scarce_block_memory_is_spared() -> None:
+    graph = chain(60, 48, 36, 10)
+    free = solve(graph, clock_hz=CLOCK, interval=100)
+    assert free.resources.bram18 > 2
+    part = Part("some", "some", 10**6, 10**6, 1, 0)
+    found = solve(graph, clock_hz=CLOCK, interval=100, part=part)
+    assert found.resources.bram18 <= 2
+    assert found.resources.lcs > free.resources.lcs
+
+
+def test_scarce_flip_flops_are_spared() -> None:
+    graph = chain(60, 48, 36, 10)
+    free = solve(graph, clock_hz=CLOCK, interval=100)
+    part = Part("some", "some", 10**6, free.resources.ff - 1, 10**6, 0)
+    assert solve(graph, clock_hz=CLOCK, interval=100, part=part).resources.ff < free.resources.ff
+
+
+def test_a_rate_out_of_reach() -> None:
+    graph = to_integer(mlp((4, 10, 10), seed=1), top=1)
+    words = (
+        "mlp: the rate needs a frame every 5 cycles, and argmax takes 10 with all its lanes:"
+        " 10,000,000 frames/s at 100 MHz at the most"
+    )
+    with pytest.raises(FitError, match=words) as caught:
+        solve(graph, clock_hz=CLOCK, fps=20_000_000)
+    assert caught.value.exit_code == 6
+
+
+def test_a_part_too_small() -> None:
+    graph, part = chain(784, 64, 64, 10), part_of("xc7s6")
+    words = (
+        r"mlp: a frame every 7 cycles does not fit xc7s6: lcs \d+ of 3750 \(\d+ %\).*;"
+        r" it holds [\d,]+ cycles \([\d,.]+ frames/s\); xc7s\d+ is enough"
+    )
+    with pytest.raises(FitError, match=words):
+        solve(graph, clock_hz=CLOCK, fps=Fraction(CLOCK, 7), part=part)
+    fastest = solve(graph, clock_hz=CLOCK, part=part)
+    assert not part.excess(fastest.resources)
+    with pytest.raises(FitError):
+        solve(graph, clock_hz=CLOCK, interval=fastest.interval - 1, part=part)
+
+
+def test_a_part_that_holds_nothing() -> None:
+    part = Part("none", "xc7a", 1, 10**6, 10**6, 0)
+    with pytest.raises(FitError, match="it holds no folding of this network"):
+        solve(chain(4, 3, 2), clock_hz=CLOCK, part=part)
+
+
+def test_what_limits_and_what_is_next() -> None:
+    graph = chain(24, 48, 36, 10)
+    found = solve(graph, clock_hz=CLOCK, interval=100)
+    assert found.faster is not None
+    interval, used = found.faster
+    assert str(found) == (
+        f"{found.limits[0]} limits: {found.interval} cycles a frame ({found.resources});"
+        f" {interval} cycles would take +{used.lcs - found.resources.lcs} LUTs"
+    )
+    assert solve(graph, clock_hz=CLOCK, interval=interval).resources == used
+    assert "nothing faster fits" in str(solve(graph, clock_hz=CLOCK, interval=1))
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({}, "a rate or a part must be given"),
+        ({"fps": 0}, "the rate must be above 0 frames a second, not 0"),
+    ],
+)
+def test_wrong_use(told: dict, words: str) -> None:
+    with pytest.raises(SpecError, match=words):
+        solve(chain(4, 3, 2), clock_hz=CLOCK, **told)
+
+
+def test_four_bit_layers_too() -> None:
+    graph = to_integer(mlp((16, 16, 8), weights=IntType(-8, 7), x=UINT4, seed=2))
+    folded, found = to_target(graph, clock_hz=CLOCK, fps=CLOCK / 40)
+    assert predict(folded).ii == found.interval <= 40
