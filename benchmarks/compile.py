@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -45,12 +44,13 @@ def measured(model: Path, out: str) -> tuple[float, float, dict]:
     start = time.perf_counter()
     command = [sys.executable, "-m", "bitrill", "compile", str(model), "--out", out, "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    text = process.communicate()[0]
+    text = process.stdout.read() if process.stdout else ""
+    # waited for by hand: this child's own memory, not that of the largest so far
+    _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
-    if process.returncode:
+    if status:
         sys.exit(f"{model}: {text}")
-    # the largest child so far: models come in ascending size
-    mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10
+    mib = usage.ru_maxrss / 2**10
     return seconds, mib, json.loads(text)
 
 
