@@ -21,7 +21,8 @@ from amaranth import Module
 from amaranth.back import verilog
 from amaranth.lib import wiring
 from bitrill.plan import resources as model
-from bitrill.plan.structure import Structure, fifo_structure, structure
+from bitrill.plan.structure import Structure
+from bitrill.plan.structures import fifo_structure, structure
 from bitrill.storage import read_json, write_text
 from bitrill_hw.synth.synthesis import synthesise_layers
 from resource_grid import GRID, HELD_OUT

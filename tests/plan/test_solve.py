@@ -17,7 +17,7 @@ from bitrill.plan.options import Choices
 from bitrill.plan.parts import Part, part_of
 from bitrill.plan.resources import Resources, network_resources
 from bitrill.plan.solve import Search, solve
-from bitrill.plan.timing import predict
+from bitrill.plan.timing import Timing, predict
 from networks import UINT4, mlp, random_weights
 
 CLOCK = 100_000_000
@@ -223,3 +223,47 @@ def test_four_bit_layers_too() -> None:
     graph = to_integer(mlp((16, 16, 8), weights=IntType(-8, 7), x=UINT4, seed=2))
     folded, found = to_target(graph, clock_hz=CLOCK, fps=CLOCK / 40)
     assert predict(folded).ii == found.interval <= 40
+
+
+def test_the_real_fifos_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that holds the folding with FIFOs of two slots, but not with deep ones."""
+    graph = chain(24, 48, 36, 10)
+    free = solve(graph, clock_hz=CLOCK, interval=100)
+    part = Part("some", "xc7z", free.resources.lcs, 10**6, 10**6, 0)
+    monkeypatch.setattr("bitrill.pipeline.set_depths", deep)
+    with pytest.raises(FitError, match=r"the design does not fit some: lcs \d+ of \d+"):
+        to_target(graph, clock_hz=CLOCK, fps=CLOCK / 100, part=part)
+    enough = Part("some", "xc7z", free.resources.lcs + 400, 10**6, 10**6, 0)
+    folded, slower = to_target(graph, clock_hz=CLOCK, part=enough)
+    assert sum(network_resources(folded).values(), Resources()).lcs <= free.resources.lcs + 400
+    assert slower.interval > solve(graph, clock_hz=CLOCK, part=enough).interval
+
+
+def deep(graph: Graph) -> Graph:
+    return graph.replace(depths=dict.fromkeys(graph.depths, 40))
+
+
+def test_a_network_slower_than_its_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the whole network loses is made up for by a shorter interval."""
+    graph = chain(24, 48, 36, 10)
+
+    def slow(folded: Graph) -> Timing:
+        exact = predict(folded)
+        return Timing(exact.ii * 5 / 4, exact.latency)
+
+    monkeypatch.setattr("bitrill.pipeline.predict", slow)
+    folded, found = to_target(graph, clock_hz=CLOCK, fps=CLOCK / 100)
+    assert found.interval <= 80
+    assert predict(folded).ii * 5 / 4 <= 100
+    with pytest.raises(FitError, match="the rate needs a frame every"):
+        to_target(graph, clock_hz=CLOCK, fps=CLOCK)
+
+
+def test_no_folding_keeps_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bitrill.pipeline.ROUNDS", 1)
+    monkeypatch.setattr("bitrill.pipeline.predict", lambda _: Timing(Fraction(401, 4), 1))
+    words = (
+        "the whole network's timing and FIFOs counted: the last takes a frame every 100.2 cycles"
+    )
+    with pytest.raises(FitError, match=words):
+        to_target(chain(24, 48, 36, 10), clock_hz=CLOCK, fps=CLOCK / 100)

@@ -1,7 +1,7 @@
 """What an operator takes of an xc7 part at its folding, without synthesis.
 
 ``figure = sum(coefficient[kind][count] * structure(op)[count])``, rounded, for physical LUTs and
-flip-flops (see `bitrill.plan.structure` for the counts); block memory is counted exactly. The
+flip-flops (see `bitrill.plan.structures` for the counts); block memory is counted exactly. The
 coefficients, none of them negative, are least squares of relative error over points measured with
 Yosys by ``benchmarks/resources.py``, which writes them, the points, and how far the model is off
 on points that it was not fitted to, to ``resources.json`` beside this file.
@@ -19,7 +19,8 @@ from ..errors import StageError
 from ..ir.graph import INPUT, Graph, Stage
 from ..ir.operator import Operator
 from ..storage import read_json
-from .structure import Structure, fifo_structure, structure
+from .structure import Structure
+from .structures import fifo_structure, structure
 
 TABLE = Path(__file__).with_name("resources.json")
 
