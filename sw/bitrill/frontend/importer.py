@@ -202,6 +202,7 @@ class _Walk:
             more = len(self.reasons) - limits.REASONS
             tail = [f"and {more} more"] if more > 0 else []
             raise UnsupportedError([*self.reasons[: limits.REASONS], *tail])
+        self._check_read(nodes, sink)
         source = Source(
             shape=self.model.shape,
             tensor=self.builder.edges[INPUT],
@@ -214,6 +215,16 @@ class _Walk:
         )  # fmt: skip
         verify(graph, Stage.IMPORTED)
         return graph
+
+    def _check_read(self, nodes: list[Operator], sink: Sink) -> None:
+        """Refuse parts of a split that nothing reads: they would hold up all others."""
+        read = {sink.edge, *(e for n in nodes for e in n.inputs)}
+        unread = [e for n in nodes for e in n.outputs if e not in read]
+        if unread:
+            raise UnsupportedError(
+                f"every part of a Split or Slice must be read, and {', '.join(unread)} is not;"
+                " leave its channels out of the layer in front of it"
+            )
 
     def _visit(self, node: Node) -> tuple[Value, ...]:
         """What a node gives; nothing where it is refused, or reads what was."""
