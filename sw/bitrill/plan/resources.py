@@ -9,7 +9,7 @@ on points that it was not fitted to, to ``resources.json`` beside this file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -104,7 +104,7 @@ def coefficients() -> dict[str, dict[str, dict[str, float]]]:
     return read_json(TABLE)["coefficients"]
 
 
-def errors(rows: list[Mapping[str, Any]], predicted: list[Resources]) -> dict[str, Any]:
+def errors(rows: Sequence[Mapping[str, Any]], predicted: Sequence[Resources]) -> dict[str, Any]:
     """How far predictions are off the measured ``rows``: greatest and mean relative error of each
     figure (of units of more than a few: `ABSOLUTE` / `RELATIVE`), and rows outside the bounds."""
     found: dict[str, Any] = {}

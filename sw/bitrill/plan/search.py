@@ -104,7 +104,9 @@ class Search:
             if part.excess(found.resources):
                 low = middle
             else:
-                best, high = min((best, found), key=lambda f: f.resources.lcs), middle
+                high = middle
+                if best is None or found.resources.lcs < best.resources.lcs:
+                    best = found
         return best
 
     def least(self, interval: int) -> Resources:
