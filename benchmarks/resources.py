@@ -9,6 +9,7 @@ one run, as modules whose borders are kept. The same points and tools give the s
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,8 @@ from amaranth import Module
 from amaranth.back import verilog
 from amaranth.lib import wiring
 from bitrill.plan import resources as model
-from bitrill.plan.structure import Structure, fifo_structure, structure
+from bitrill.plan.structure import Structure
+from bitrill.plan.structures import fifo_structure, structure
 from bitrill.storage import read_json, write_text
 from bitrill_hw.synth.synthesis import synthesise_layers
 from resource_grid import GRID, HELD_OUT
@@ -32,15 +34,16 @@ _SMALL = 25
 
 
 _PULL = 0.1
-"""How strongly coefficients are drawn to what they are thought to be (`_THOUGHT`): so far that
-one that the points hardly tell does not stray, and one that they tell does not notice."""
+"""How strongly coefficients are drawn to what they are thought to be (`_THOUGHT`): a coefficient
+that the points hardly tell does not stray, one that they tell well hardly notices."""
 
 _THOUGHT = {
-    "one": 3.0, "held": 1.0, "count": 1.0, "counters": 1.0, "stages": 1.0,
-    "gate": 0.5, "count2": 0.5, "count3": 0.5, "count5": 0.6, "compare": 0.5, "settled": 0.2, "chosen": 0.3,
-    "from2": 1.2, "from3": 2.0, "from4": 2.5, "from5": 3.0, "places": 1.0, "total": 0.5, "chain": 0.5, "select": 0.7,
+    "one": 3.0, "held": 1.0, "count": 1.0, "counters": 1.0, "stages": 1.0, "turns": 1.0,
+    "gate": 0.5, "select": 0.7, "count2": 0.5, "count3": 0.5, "count5": 0.6, "chain": 0.5,
+    "total": 0.5, "compare": 0.5, "settled": 0.2, "chosen": 0.3, "times": 1.0,
     "rom6wide": 2.5, "rom7wide": 2.5, "rom8wide": 3.0, "rom9wide": 3.0,
-    "head": 0.5, "bypass": 0.5, "width": 0.5, "turns": 1.0, "lanes": 0.2, "times": 1.0,
+    "from2": 1.2, "from3": 2.0, "from4": 2.5, "from5": 3.0, "places": 1.0,
+    "head": 0.5, "bypass": 0.5, "width": 0.5, "lanes": 0.2,
 }  # fmt: skip
 """LUTs of one of each; 1 of what is not named."""
 
@@ -157,8 +160,6 @@ def predict(row: Row, found: Mapping[str, Any]) -> model.Resources:
 
 
 def _json(value: Any) -> str:
-    import json
-
     return json.dumps(value)
 
 

@@ -557,6 +557,11 @@ def test_what_the_folding_says_stands_beside_a_rate(model: Path, tmp_path: Path)
     assert done.build.graph[first.name].folded.pe == 1
 
 
+def test_a_wrong_folding_is_told_beside_a_rate(model: Path, tmp_path: Path) -> None:
+    with refused(SpecError, "folding: node 'nothing' does not exist"):
+        flow.compile(model, out=tmp_path / "b", fps=1000, folding={"nothing": {"pe": 1}})
+
+
 def test_a_rate_out_of_reach(model: Path, tmp_path: Path) -> None:
     words = r"the rate needs a frame every 0 cycles, and .* takes 1 with all its lanes: 100,000,000"
     with pytest.raises(FitError, match=words):

@@ -6,6 +6,7 @@ the runner compares outputs on a seeded probe, exactly, reals included.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import partial
@@ -103,18 +104,21 @@ def to_target(
 
     See `bitrill.plan.solve`, whose intervals are those of single nodes. Here the whole network's
     exact interval counts, and its FIFOs at their real depths: where they fall short, a shorter
-    interval (without a rate: a longer one) is solved for, `ROUNDS` times at most. Raises as
+    interval (without a rate: a smaller part) is solved for, `ROUNDS` times at most. Raises as
     `solve` does.
     """
     wanted = None if fps is None else Fraction(clock_hz) / Fraction(fps)
-    interval = None
+    if folding:
+        fold(graph, folding)  # whatever is wrong in it is told at once
+    interval, left, last = None, part, ""
     for _ in range(ROUNDS):
         solution = solve(
-            graph, clock_hz=clock_hz, fps=fps, part=part, folding=folding, interval=interval
+            graph, clock_hz=clock_hz, fps=fps, part=left, folding=folding, interval=interval
         )
         folded = to_folded(graph, folding=solution.folding, checkpoints=checkpoints)
         ii = predict(folded).ii
         used = sum(network_resources(folded).values(), Resources())
+        last = f"a frame every {_cycles(ii)} cycles, {used}"
         if wanted is not None and ii > wanted:
             interval = min(solution.interval - 1, int(solution.interval * wanted / ii))
             continue
@@ -122,11 +126,20 @@ def to_target(
             return folded, solution
         if wanted is not None:
             part.require_fit(used)
-        interval = solution.interval + max(1, solution.interval // 8)
+        left = _without(part, used, solution.resources)
     raise FitError(
         f"{graph.name}: no folding was found that keeps rate and part with the whole network's"
-        f" timing and FIFOs counted: the last takes a frame every {_cycles(ii)} cycles, {used}",
-        ii=str(ii),
+        f" timing and FIFOs counted: the last takes {last}"
+    )
+
+
+def _without(part: Part, used: Resources, counted: Resources) -> Part:
+    """What a part leaves beside the FIFOs' slots that a solution did not count."""
+    return dataclasses.replace(
+        part,
+        lcs=part.lcs - max(0, used.lcs - counted.lcs),
+        ff=part.ff - max(0, used.ff - counted.ff),
+        bram36=part.bram36 - max(0, used.bram18 - counted.bram18 + 1) // 2,
     )
 
 

@@ -114,6 +114,21 @@ def quant(x: Num, scale: Num, zero: Num, bits: Num, attrs: dict[str, Any]) -> Nu
     return mul(sub(Num.of(q), zero), scale)
 
 
+def trunc(a: list[Num], attrs: dict[str, Any]) -> Num:
+    x, scale, zero, bits_in = a[:4]
+    v = sure(np.round, add(div(x, scale), zero))
+    bits = int(a[-1].v.reshape(-1)[0])
+    step = 2.0 ** (float(bits_in.v.reshape(-1)[0]) - bits)
+    if len(a) == 6:
+        step = 2.0 ** np.round(np.log2(a[4].v / scale.v))
+        lo = -(2.0 ** (bits - 1)) + attrs["narrow"] if attrs["signed"] else 0.0
+        hi = 2.0 ** (bits - attrs["signed"]) - 1 - (0 if attrs["signed"] else attrs["narrow"])
+        v = np.clip(v / step, lo, hi) * step
+    q = ROUND[attrs["rounding_mode"].decode().upper()](v / step)
+    shift = div(zero, Num.of(step)) if len(a) == 6 else zero
+    return mul(sub(Num.of(q), shift), a[4] if len(a) == 6 else scale)
+
+
 def bipolar(x: Num, scale: Num) -> Num:
     return mul(Num.of(sure(lambda t: np.where(t >= 0, 1.0, -1.0), x)), scale)
 
@@ -150,6 +165,8 @@ def step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
         return simple[op](*a)
     if op in ("Quant", "IntQuant"):
         return quant(*a, attrs)
+    if op == "Trunc":
+        return trunc(a, attrs)
     if op == "BipolarQuant":
         return bipolar(*a)
     if op in ("Identity", "Dropout"):

@@ -110,3 +110,14 @@ def test_a_shuffle_that_is_undone_costs_nothing(tmp_path: Path) -> None:
     graph = check(net, net.conv(x, 2, 6, 2, 2), tmp_path)
     assert kinds(graph)[-2:] == [Window, MatVec]
     assert Shuffle not in kinds(graph)
+
+
+def test_slopes_move_with_their_channels(tmp_path: Path) -> None:
+    net = Net(1, 2, 4, 4)
+    x = net.conv(net.quant("x", 0.37), 6, 2, 1, 1)
+    x = net.node("PRelu", x, net.const(np.linspace(0.1, 0.9, 6).reshape(6, 1, 1)))
+    x = net.node("Reshape", x, net.shape_const(1, 2, 3, 4, 4))
+    x = net.node("Transpose", x, perm=[0, 2, 1, 3, 4])
+    x = net.node("Reshape", x, net.shape_const(1, 6, 4, 4))
+    x = net.quant(net.node("MaxPool", x, kernel_shape=[2, 2]), 0.77, bits=5.0)
+    assert Shuffle in kinds(check(net, net.conv(x, 2, 6, 1, 1), tmp_path))

@@ -269,3 +269,16 @@ def test_passes_narrow_taps_and_borders(tmp_path: Path) -> None:
     assert pad.value == pad.x.type.lo == 0
     (taps,) = [n for n in graph if isinstance(n, Depthwise)]
     assert taps.weight_type == BIPOLAR
+
+
+def test_zero_points_for_each_channel_of_one_scale(tmp_path: Path) -> None:
+    net = Net(1, 3, 4, 4)
+    x = net.quant("x", 0.37, np.array([1.0, -2.0, 0.5]).reshape(3, 1, 1))
+    check(net, net.conv(x, 4, 3, 2, 2), tmp_path)
+
+
+def test_orders_made_one_after_the_other(tmp_path: Path) -> None:
+    net = Net(1, 2, 3, 4)
+    x = net.quant(net.conv(net.quant("x", 0.5), 3, 2, 1, 1), 1.3)
+    x = net.node("Transpose", net.node("Transpose", x, perm=[0, 2, 3, 1]), perm=[0, 1, 3, 2])
+    check(net, net.dense(net.node("Flatten", x), 36, 5), tmp_path)

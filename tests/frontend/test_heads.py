@@ -14,7 +14,7 @@ from bitrill.pipeline import to_integer
 from bitrill.real import ROUNDINGS, Activation
 from frontend.float_evaluator import evaluate
 from frontend.onnx_models import QONNX, Net, imported
-from frontend.test_convs import kinds
+from frontend.test_convs import check, kinds
 
 
 def scores(net: Net) -> str:
@@ -151,3 +151,9 @@ def test_trunc_off_its_grid(tmp_path: Path) -> None:
     x = net.node("Trunc", x, *parts, domain=QONNX, rounding_mode="FLOOR")
     with pytest.raises(UnsupportedError, match=r"must lie on the grid of its scale, 0\.3"):
         imported(net.proto(x), tmp_path)
+
+
+@pytest.mark.parametrize("six", [False, True])
+def test_trunc_of_a_zero_point(tmp_path: Path, six: bool) -> None:
+    net = Net(1, 2, 4, 4)
+    check(net, averaged(net, "FLOOR", six=six, zero=2.0), tmp_path)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bitrill.errors import UnsupportedError
 from bitrill.ops import Add, Concat, MatVec, Split, Threshold
 from bitrill.real import Activation
-from frontend.onnx_models import Net
+from frontend.onnx_models import Net, imported
 from frontend.test_convs import check, kinds
 
 
@@ -116,3 +117,41 @@ def test_split(tmp_path: Path, form: str) -> None:
     x = net.node("Add", net.conv(a, 2, sizes[0], 1, 1), net.conv(b, 2, sizes[1], 1, 1))
     graph = check(net, x, tmp_path)
     assert kinds(graph) == [Split, Activation, Activation, MatVec, MatVec, Add]
+
+
+def test_slices_that_fit_together_are_one_split(tmp_path: Path) -> None:
+    net = Net(1, 4, 3, 3)
+    x = net.conv(net.quant("x", 0.37), 6, 4, 1, 1)
+    x = net.quant(x, 0.7)
+    parts = [
+        net.node("Slice", x, *map(net.shape_const, (start, end, 1, 1)))
+        for start, end in ((0, 3), (3, 1 << 60))
+    ]
+    x = net.node("Add", net.conv(parts[1], 2, 3, 1, 1), net.conv(parts[0], 2, 3, 1, 1))
+    assert kinds(check(net, x, tmp_path)).count(Split) == 1
+
+
+@pytest.mark.parametrize(
+    ("ranges", "message"),
+    [
+        (((0, 2), (1, 4)), r"slices of one tensor must fit together: channels 1 to 4 cross"),
+        (((0, 2), (0, 2)), r"every part of a Split or Slice must be read, and slice\d+_1 is not"),
+        (((2, 2), (0, 2)), "it must take at least one channel, not 2 to 2"),
+    ],
+)
+def test_slices_that_do_not_fit(
+    tmp_path: Path, ranges: tuple[tuple[int, int], ...], message: str
+) -> None:
+    net = Net(1, 4, 3, 3)
+    x = net.quant(net.conv(net.quant("x", 0.37), 4, 4, 1, 1), 0.7)
+    parts = [net.node("Slice", x, *map(net.shape_const, (*r, 1, 1))) for r in ranges]
+    layers = [net.conv(p, 2, r[1] - r[0] or 1, 1, 1) for p, r in zip(parts, ranges, strict=True)]
+    with pytest.raises(UnsupportedError, match=message):
+        imported(net.proto(net.node("Add", *layers)), tmp_path)
+
+
+def test_rows_are_not_sliced(tmp_path: Path) -> None:
+    net = Net(1, 4, 3, 3)
+    x = net.node("Slice", net.quant("x", 0.37), *map(net.shape_const, (0, 2, 2, 1)))
+    with pytest.raises(UnsupportedError, match="data must be sliced along axis 1, the channels"):
+        imported(net.proto(net.conv(x, 2, 4, 1, 1)), tmp_path)

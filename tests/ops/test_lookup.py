@@ -9,6 +9,7 @@ import pytest
 from bitrill.errors import SpecError
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
 from bitrill.ops import Lookup
+from bitrill.passes.rebuild import with_operands
 from ops.suite import OperatorSuite
 
 U, S = IntType(0, 5), IntType(-3, 4)
@@ -55,6 +56,13 @@ class TestLookup(OperatorSuite):
         tables = op.table.tolist() * (len(x[0]) // len(op.table))
         values = op.x.type.values().tolist()
         return [t[values.index(v)] for t, v in zip(tables, x[0], strict=True)]
+
+
+def test_on_a_narrower_operand_the_table_keeps_the_values_that_are_left() -> None:
+    op = lookup(S, U, 2).replace(impl=None)
+    narrow = with_operands(op, (Tensor((4,), IntType(-1, 2)),))
+    x = np.repeat(np.arange(-1, 3)[:, None], 4, 1)
+    assert (narrow.eval(x) == op.eval(x)).all()
 
 
 @pytest.mark.parametrize(

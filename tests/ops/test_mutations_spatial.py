@@ -25,16 +25,18 @@ COUNTS = depthwise(4, 4, 1, IntType(-1, 1), IntType(0, 3))
 MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
     # name: operator, file, piece of source, what stands there instead
     "a beat overwritten before it was read": (
-        RING, "ops/window.py", "init=capacity)", "init=capacity + 1)",
+        RING, "ops/window.py", "limit.eq(capacity)", "limit.eq(capacity + 1)",
     ),
     "a ring of one beat less": (
-        RING, "ops/window.py", "init=capacity)", "init=capacity - 1)",
+        RING, "ops/window.py", "limit.eq(capacity)", "limit.eq(capacity - 1)",
     ),
     "room for a window that is still read": (
-        RING, "ops/window.py", "Mux(window | (read > skip), skip, read)", "skip",
+        RING, "ops/window.py", "Mux(read > at.skip, at.skip_limit, offset + at.step_limit)",
+        "at.skip_limit",
     ),
     "room at a window's end only": (
-        RING, "ops/window.py", "Mux(window | (read > skip), skip, read)", "Mux(window, skip, 0)",
+        RING, "ops/window.py", "Mux(read > at.skip, at.skip_limit, offset + at.step_limit)",
+        "capacity",
     ),
     "a step before its beat": (
         RING, "ops/window.py", "valid=offset < come", "valid=offset <= come",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from amaranth import *
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
@@ -11,6 +13,19 @@ from ..counting import Ends, count_up
 from ..elastic import Elastic
 from ..fifo import fifo_form
 from ..stream import beats
+
+
+class _At(NamedTuple):
+    """Of a step: ``ends``: it is its window's last; ``step``: beats to the window's next one;
+    ``skip``: beats from this window to the next, ``around`` the ring; ``_limit``: with the ring's
+    capacity added."""
+
+    ends: Value
+    step: Value
+    step_limit: Value
+    skip: Value
+    skip_limit: Value
+    around: Value
 
 
 class WindowCore(wiring.Component):
@@ -43,64 +58,66 @@ class WindowCore(wiring.Component):
         """Steps read the ring; one stage, the register behind the memory.
 
         Positions count from the window's first beat: ``offset`` is the beat to be read, ``come``
-        how many have come, ``freed`` how many of them are never read again. ``room``: how many
-        may still come.
+        how many have come, ``limit`` how many may: as many as the ring holds, from the first that
+        will be read again (itself the beat to be read, or the first of the next window).
         """
         op, capacity, most = self.op, self.op.capacity, max(self.op.advances)
         fires, takes = Signal(), Signal()
-        window, step, skip, around = self._walk(m, fires)
+        at = self._walk(m, fires)
         offset = Signal(range(max(2, op.span * op.pieces)))
-        freed = Signal(range(most + 1))
         come = Signal(range(-most, capacity + most + 1))
-        room = Signal(range(capacity + most + 1), init=capacity)
-        read, free, gained = Signal.like(offset), Signal.like(freed), Signal.like(freed)
-        m.d.comb += [
-            read.eq(offset + step),
-            free.eq(Mux(window | (read > skip), skip, read)),
-            gained.eq(Mux(fires, free - freed, 0)),
-        ]
-        m.d.sync += [
-            come.eq(come + takes - Mux(fires & window, skip, 0)),
-            room.eq(room + gained - takes),
-        ]
+        limit = Signal(range(capacity + most + 1), init=capacity)
+        read = Signal.like(offset)
+        m.d.comb += read.eq(offset + at.step)
+        m.d.sync += come.eq(come + takes - Mux(fires & at.ends, at.skip, 0))
         with m.If(fires):
-            m.d.sync += [offset.eq(Mux(window, 0, read)), freed.eq(Mux(window, 0, free))]
+            # the capacity is added to the constants, not to the least of the two: a short path
+            m.d.sync += [
+                offset.eq(Mux(at.ends, 0, read)),
+                limit.eq(Mux(read > at.skip, at.skip_limit, offset + at.step_limit)),
+            ]
+            with m.If(at.ends):
+                m.d.sync += limit.eq(capacity)
         pipe = Elastic(m, stages=1, valid=offset < come, ready=self.o.ready)
         m.d.comb += [
             fires.eq(pipe.enters(1)),
-            self.i.ready.eq(room != 0),
+            self.i.ready.eq(come != limit),
             takes.eq(self.i.valid & self.i.ready),
             self.o.valid.eq(pipe.valid[1]),
         ]
-        self._ring(m, pipe, takes=takes, fires=fires, window=window, step=step, around=around)
+        self._ring(m, pipe, at, takes=takes, fires=fires)
 
-    def _walk(self, m: Module, fires: Value) -> tuple[Value, Value, Value, Value]:
-        """Whether this step is its window's last; beats from it to the window's next one; beats
-        from this window to the next one, and the same around the ring."""
-        op, w = self.op, self.op.windows
+    def _walk(self, m: Module, fires: Value) -> _At:
+        """Where the steps are: taps of a window, windows of a frame."""
+        op, w, capacity = self.op, self.op.windows, self.op.capacity
         (kh, kw), (dh, dw), (ho, wo) = w.kernel, w.dilation, w.out
         piece, x, y, right, bottom = count_up(
             m, fires, piece=op.pieces, tap_x=kw, tap_y=kh, window_x=wo, window_y=ho
         )
         to_pixel = (dw - 1) * op.pieces + 1
         to_row = (dh * w.width - (kw - 1) * dw - 1) * op.pieces + 1 if kh > 1 else 1
-        step, skip = Signal(range(max(to_pixel, to_row) + 1)), Signal(range(max(op.advances) + 1))
-        around = Signal(range(op.capacity))
+
+        def held(name: str, value: Value) -> Signal:
+            signal = Signal(value.shape(), name=name)
+            m.d.comb += signal.eq(value)
+            return signal
+
+        def step(more: int) -> Value:
+            return Mux(x.ends, to_row + more, Mux(piece.ends, to_pixel + more, 1 + more))
 
         def jump(in_row: int, to_line: int, to_frame: int) -> Value:
             return Mux(right.top, Mux(bottom.top, to_frame, to_line), in_row)
 
-        m.d.comb += [
-            step.eq(Mux(x.ends, to_row, Mux(piece.ends, to_pixel, 1))),
-            skip.eq(jump(*op.advances)),
-            around.eq(jump(*(a % op.capacity for a in op.advances))),
-        ]
-        return y.ends, step, skip, around
+        return _At(
+            ends=y.ends,
+            step=held("step", step(0)),
+            step_limit=held("step_limit", step(capacity)),
+            skip=held("skip", jump(*op.advances)),
+            skip_limit=held("skip_limit", jump(*(a + capacity for a in op.advances))),
+            around=held("around", jump(*(a % capacity for a in op.advances))),
+        )
 
-    def _ring(
-        self, m: Module, pipe: Elastic, *, takes: Value, fires: Value, window: Value, step: Value,
-        around: Value,
-    ) -> None:  # fmt: skip
+    def _ring(self, m: Module, pipe: Elastic, at: _At, *, takes: Value, fires: Value) -> None:
         """The memory and its addresses; ``origin`` is that of the window's first beat."""
         capacity = self.op.capacity
         form = "block" if fifo_form(len(self.i.payload), capacity) == "block" else "distributed"
@@ -119,12 +136,12 @@ class WindowCore(wiring.Component):
             self.o.payload.eq(read.data),
         ]
         following = Signal(range(capacity))
-        m.d.comb += following.eq(wrapped(origin + around, capacity))
+        m.d.comb += following.eq(wrapped(origin + at.around, capacity))
         with m.If(takes):
             m.d.sync += into.eq(wrapped(into + 1, capacity))
         with m.If(fires):
-            m.d.sync += source.eq(Mux(window, following, wrapped(source + step, capacity)))
-            with m.If(window):
+            m.d.sync += source.eq(Mux(at.ends, following, wrapped(source + at.step, capacity)))
+            with m.If(at.ends):
                 m.d.sync += origin.eq(following)
 
     def _parallel(self, m: Module) -> None:

@@ -13,6 +13,7 @@ from ..ir.graph import INPUT
 from ..ir.interface import InputQuantizer
 from ..ir.operator import Operator
 from ..ir.types import Tensor
+from ..ops.split import Split
 from ..real import Activation, Affine, Function, Quantizer, Step
 from . import limits
 from .model import Node
@@ -51,6 +52,7 @@ class Builder:
         self.names = Names()
         self.names.legal(INPUT)
         self.work = Work()
+        self.splits: dict[str, Split] = {}
 
     def add(self, node: Operator) -> None:
         """A new node, and its edges."""

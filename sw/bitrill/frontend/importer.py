@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 from pathlib import Path
-from typing import TypeAlias
-
-import numpy as np
 
 from ..errors import SpecError, UnsupportedError
 from ..ir.graph import INPUT, Graph, Stage, verify
@@ -17,125 +12,22 @@ from ..ir.interface import Sink, Source
 from ..ir.operator import Operator
 from ..ir.types import IntType, Tensor
 from ..real import Affine
-from . import (
-    arrange,
-    convs,
-    heads,
-    joins,
-    layers,
-    limits,
-    pools,
-    products,
-    quantizers,
-    resample,
-    shapes,
-    truncs,
-)
+from . import heads, limits
 from .context import RAW_HINT, Builder, Call
 from .model import Model, Node
 from .names import legal, shown
 from .proto import QUANT_DOMAINS, STANDARD_DOMAINS, read_model
+from .table import QUANT, STANDARD, Rule
 from .values import Const, Data, Head, Known, RefusedError, Unknown, Value
-
-Result: TypeAlias = Known | Head | tuple[Known, ...] | tuple[Head, ...]
-"""What a rule gives: one value, or one for each of the node's outputs."""
 
 _MANY_OUTPUTS = ("Split", "TopK")
 """Operators of which more than the first output may be read."""
 
 _SPATIAL = (
     "AveragePool", "Conv", "ConvTranspose", "DepthToSpace", "GlobalAveragePool", "GlobalMaxPool",
-    "MaxPool", "ReduceMean", "Resize", "SpaceToDepth", "Split",
-    "Upsample",
+    "MaxPool", "ReduceMean", "Resize", "SpaceToDepth", "Split", "Upsample",
 )  # fmt: skip
 """Operators that see places and channels: with one of them the input's edge has both, too."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """How an operator is imported: the function, how many inputs, which attributes of what type."""
-
-    apply: Callable[[Call], Result]
-    least: int
-    most: int
-    attributes: dict[str, type]
-
-
-def _rule(
-    apply: Callable[[Call], Result], least: int, most: int | None = None, **attributes: type
-) -> Rule:
-    return Rule(apply, least, least if most is None else most, attributes)
-
-
-_WINDOW = {"auto_pad": str, "dilations": tuple, "kernel_shape": tuple, "pads": tuple,
-           "strides": tuple}  # fmt: skip
-_FLAGS = {"signed": int, "narrow": int, "rounding_mode": str}
-
-STANDARD: dict[str, Rule] = {
-    "Add": _rule(layers.arithmetic, 2),
-    "ArgMax": _rule(heads.arg_max, 1, axis=int, keepdims=int, select_last_index=int),
-    "AveragePool": _rule(pools.average_pool, 1, ceil_mode=int, count_include_pad=int, **_WINDOW),
-    "BatchNormalization": _rule(
-        layers.batch_norm, 5, epsilon=float, momentum=float, training_mode=int
-    ),
-    "Cast": _rule(shapes.cast, 1, to=int, saturate=int),
-    "Clip": _rule(layers.clip, 1, 3, min=float, max=float),
-    "Concat": _rule(shapes.concat, 1, limits.NODE_ITEMS, axis=int),
-    "Constant": _rule(
-        shapes.constant, 0, value=np.ndarray, value_float=float, value_int=int,
-        value_floats=tuple, value_ints=tuple,
-    ),
-    "Conv": _rule(convs.conv, 2, 3, group=int, **_WINDOW),
-    "ConvTranspose": _rule(convs.conv_transpose, 2, 3, group=int, output_padding=tuple, **_WINDOW),
-    "DepthToSpace": _rule(arrange.depth_to_space, 1, blocksize=int, mode=str),
-    "Div": _rule(layers.arithmetic, 2),
-    "Dropout": _rule(shapes.identity, 1, 3, ratio=float, seed=int),
-    "Flatten": _rule(shapes.flatten, 1, axis=int),
-    "Gather": _rule(shapes.gather, 2, axis=int),
-    "Gemm": _rule(products.gemm, 2, 3, alpha=float, beta=float, transA=int, transB=int),
-    "GlobalAveragePool": _rule(pools.global_average_pool, 1),
-    "GlobalMaxPool": _rule(pools.global_max_pool, 1),
-    "Identity": _rule(shapes.identity, 1),
-    "LeakyRelu": _rule(layers.leaky, 1, alpha=float),
-    "MatMul": _rule(products.matmul, 2),
-    "MaxPool": _rule(pools.max_pool, 1, ceil_mode=int, storage_order=int, **_WINDOW),
-    "Mul": _rule(layers.arithmetic, 2),
-    "Neg": _rule(layers.negate, 1),
-    "PRelu": _rule(layers.leaky, 2),
-    "Pow": _rule(layers.power, 2),
-    "Reciprocal": _rule(layers.power, 1),
-    "ReduceMean": _rule(
-        pools.reduce_mean, 1, 2, axes=tuple, keepdims=int, noop_with_empty_axes=int
-    ),
-    "Relu": _rule(layers.relu, 1),
-    "Reshape": _rule(shapes.reshape, 2, allowzero=int),
-    "Resize": _rule(
-        resample.resize, 2, 4, mode=str, coordinate_transformation_mode=str, nearest_mode=str,
-        cubic_coeff_a=float, exclude_outside=int, extrapolation_value=float, antialias=int,
-        axes=tuple, keep_aspect_ratio_policy=str,
-    ),
-    "Shape": _rule(shapes.shape, 1, start=int, end=int),
-    "Slice": _rule(shapes.slice_, 1, 5, starts=tuple, ends=tuple, axes=tuple),
-    "Softmax": _rule(heads.softmax, 1, axis=int),
-    "SpaceToDepth": _rule(arrange.space_to_depth, 1, blocksize=int),
-    "Split": _rule(joins.split, 1, 2, axis=int, split=tuple, num_outputs=int),
-    "Sqrt": _rule(layers.power, 1),
-    "Squeeze": _rule(shapes.squeeze, 1, 2, axes=tuple),
-    "Sub": _rule(layers.arithmetic, 2),
-    "TopK": _rule(heads.top_k, 1, 2, axis=int, k=int, largest=int, sorted=int),
-    "Transpose": _rule(shapes.transpose, 1, perm=tuple),
-    "Unsqueeze": _rule(shapes.squeeze, 1, 2, axes=tuple),
-    "Upsample": _rule(resample.upsample, 1, 2, mode=str, scales=tuple),
-}  # fmt: skip
-"""Operators of ONNX that are accepted."""
-
-QUANT: dict[str, Rule] = {
-    "BipolarQuant": _rule(quantizers.bipolar_quant, 2),
-    "IntQuant": _rule(quantizers.quant, 4, **_FLAGS),
-    "Quant": _rule(quantizers.quant, 4, **_FLAGS),
-    "Trunc": _rule(truncs.trunc, 5, 6, **_FLAGS),
-}
-"""Operators of QONNX that are accepted, in any of its domains."""
 
 
 def _rules(node: Node) -> dict[str, Rule]:
@@ -202,6 +94,7 @@ class _Walk:
             more = len(self.reasons) - limits.REASONS
             tail = [f"and {more} more"] if more > 0 else []
             raise UnsupportedError([*self.reasons[: limits.REASONS], *tail])
+        self._check_read(nodes, sink)
         source = Source(
             shape=self.model.shape,
             tensor=self.builder.edges[INPUT],
@@ -214,6 +107,16 @@ class _Walk:
         )  # fmt: skip
         verify(graph, Stage.IMPORTED)
         return graph
+
+    def _check_read(self, nodes: list[Operator], sink: Sink) -> None:
+        """Refuse parts of a split that nothing reads: they would hold up all others."""
+        read = {sink.edge, *(e for n in nodes for e in n.inputs)}
+        unread = [e for n in nodes for e in n.outputs if e not in read]
+        if unread:
+            raise UnsupportedError(
+                f"every part of a Split or Slice must be read, and {', '.join(unread)} is not;"
+                " leave its channels out of the layer in front of it"
+            )
 
     def _visit(self, node: Node) -> tuple[Value, ...]:
         """What a node gives; nothing where it is refused, or reads what was."""

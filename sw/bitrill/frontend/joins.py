@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -226,11 +227,35 @@ def split(call: Call) -> tuple[Known, ...]:
     if n == 1:
         return (x,)
     node = call.emit(Split, x.edge, sizes=tuple(sizes))
-    ends = np.cumsum(sizes)
-    parts = []
-    for k, (end, size) in enumerate(zip(ends, sizes, strict=True)):
-        channels = np.arange(end - size, end)
-        part = Affine(pick(meaning.scale, channels), pick(meaning.offset, channels))
-        out = call.result(node, part, k=k, quantized=x.quantized)
-        parts.append(replace(out, shape=(size, *x.shape[1:])))
-    return tuple(parts)
+    return tuple(_part(call, x, meaning, node, k) for k in range(n))
+
+
+def slice_of(call: Call, first: int, end: int) -> Known:
+    """Channels ``first .. end - 1``: a part of a Split, which other slices of the edge share."""
+    x, meaning = _branch(call, 0)
+    if x.shape[0] != x.channels:
+        raise RefusedError("data must be sliced along their channels; flatten them afterwards")
+    if first >= end:
+        raise RefusedError(f"it must take at least one channel, not {first} to {end}")
+    if (first, end) == (0, x.channels):
+        return x
+    node = call.builder.splits.get(x.edge)
+    if node is None:
+        cuts = sorted({0, first, end, x.channels})
+        sizes = tuple(b - a for a, b in pairwise(cuts))
+        node = call.builder.splits[x.edge] = call.emit(Split, x.edge, sizes=sizes)
+    starts = [0, *accumulate(node.sizes)]
+    if first not in starts or starts[(k := starts.index(first)) + 1] != end:
+        raise RefusedError(
+            f"slices of one tensor must fit together: channels {first} to {end} cross those at"
+            f" {starts}; use Split"
+        )
+    return _part(call, x, meaning, node, k)
+
+
+def _part(call: Call, x: Data, meaning: Affine, node: Split, k: int) -> Data:
+    first = sum(node.sizes[:k])
+    channels = np.arange(first, first + node.sizes[k])
+    part = Affine(pick(meaning.scale, channels), pick(meaning.offset, channels))
+    out = call.result(node, part, k=k, quantized=x.quantized)
+    return replace(out, shape=(node.sizes[k], *x.shape[1:]))

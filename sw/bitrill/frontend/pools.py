@@ -46,17 +46,23 @@ def global_average_pool(call: Call) -> Known:
 
 def reduce_mean(call: Call) -> Known:
     """ReduceMean over all places, axes as attribute or (from opset 18 on) as input."""
-    x = call.image(0)
+    x = call.builder.settle(call.data(0))
     axes = call.attributes.get("axes", ())
     if call.has(1):
         axes = tuple(call.integers(1, "axes").reshape(-1).tolist())
     rank = len(x.shape) + 1
-    if sorted(a % rank for a in axes) != list(range(2, rank)):
+    over = {a % rank for a in axes}
+    places = {a for a, n in enumerate(x.shape, 1) if a > 1 and n > 1}
+    if x.order is not None or x.shape[0] != x.channels or len(x.frame) < 2:
+        x = call.arranged(x)
+    if over & {0, 1} or not places <= over:
         raise RefusedError(
             f"its axes must be all places, {list(range(2, rank))}, not {list(axes)[:8]}"
         )
-    out = _average(call, x, whole(x), prod(x.frame[:-1]))
-    return out if call.attributes.get("keepdims", 1) else replace(out, shape=out.shape[:1])
+    out = _average(call, replace(x, shape=x.image), whole(x), prod(x.frame[:-1]))
+    keep = call.attributes.get("keepdims", 1)
+    kept = [1 if a in over else n for a, n in enumerate(x.shape, 1) if keep or a not in over]
+    return replace(out, shape=tuple(kept))
 
 
 def _kernel(call: Call, x: Data) -> tuple[int, ...]:

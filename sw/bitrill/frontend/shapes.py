@@ -125,7 +125,25 @@ def concat(call: Call) -> Known:
 
 
 def slice_(call: Call) -> Known:
+    """Slice of constants, or of the channels of data."""
+    value = call.value(0)
+    starts, ends, axes, steps = _slices(call)
+    if isinstance(value, Data):
+        if axes not in ([1], [-len(value.shape)]) or steps != [1]:
+            raise RefusedError("data must be sliced along axis 1, the channels, in steps of 1")
+        first, end, _ = slice(starts[0], ends[0]).indices(value.shape[0])
+        return joins.slice_of(call, first, end)
     value = _const(call, 0)
+    parts = [slice(None)] * value.array.ndim
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        # an end of the most negative integer means "to the front" when going backwards
+        stop = None if step < 0 and end < -(1 << 30) else end
+        parts[_axis(axis, value.array.ndim)] = slice(start, stop, step)
+    return _both(value, lambda a: a[tuple(parts)])
+
+
+def _slices(call: Call) -> tuple[list[int], ...]:
+    """``(starts, ends, axes, steps)``, as inputs or (before opset 10) as attributes."""
     if call.has(1):
         starts, ends = call.integers(1, "starts").tolist(), call.integers(2, "ends").tolist()
         axes = call.integers(3, "axes").tolist() if call.has(3) else list(range(len(starts)))
@@ -135,12 +153,7 @@ def slice_(call: Call) -> Known:
         axes, steps = list(call.attributes.get("axes", range(len(starts)))), [1] * len(starts)
     if not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps:
         raise RefusedError("starts, ends, axes and steps must be equally many, and no step zero")
-    parts = [slice(None)] * value.array.ndim
-    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        # an end of the most negative integer means "to the front" when going backwards
-        stop = None if step < 0 and end < -(1 << 30) else end
-        parts[_axis(axis, value.array.ndim)] = slice(start, stop, step)
-    return _both(value, lambda a: a[tuple(parts)])
+    return starts, ends, axes, steps
 
 
 def squeeze(call: Call) -> Known:

@@ -74,7 +74,8 @@ class Add(Operator):
         return Tensor(self.x.shape, IntType.for_range(lo=lo, hi=hi))
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
-        return sum(g * x.astype(np.int64) for g, x in zip(self.gains, xs, strict=True))
+        scaled_xs = [g * x.astype(np.int64) for g, x in zip(self.gains, xs, strict=True)]
+        return np.sum(scaled_xs, axis=0)
 
     def cost(self) -> Cost:
         bits = sum(t.type.bits for t in self.operands)

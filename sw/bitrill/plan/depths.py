@@ -54,7 +54,8 @@ def fifo_depths(graph: Graph) -> dict[str, int]:
             _set(system, f, trial)
             found = system.schedule(interval, times)
             if isinstance(found, list):
-                high, times = trial, found
+                times = found
+                high = max(low, min(trial, _held(f, system, interval, times)))
             else:  # it would be slower, or stand still
                 low = trial + 1
             trial = (low + high) // 2

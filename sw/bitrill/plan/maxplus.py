@@ -21,7 +21,7 @@ _CHAIN = -1
 """Instead of a rule's number: the event before it in its own stream."""
 
 _ROUNDS = 12
-"""Rounds of relaxation between two looks for a cycle; doubled each time."""
+"""Rounds of relaxation before the first look for a cycle; each next one half as many later."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ class System:
         while relaxation.round():
             rounds += 1
             if rounds == next_look:
-                next_look *= 2
+                next_look += next_look // 2
                 cycle = relaxation.cycle()
                 if cycle is not None:
                     delay, frames = cycle
@@ -104,6 +104,7 @@ class _Relaxation:
         sizes = system.sizes
         given = start or [np.arange(n) * self.unit for n in sizes]
         self.times = [u.copy() for u in given]
+        self.steps = np.arange(max(sizes)) * self.unit
         self.first = np.concatenate([[0], np.cumsum(sizes)])  # number of a stream's first event
         total = int(self.first[-1])
         self.parent = np.full(total, total)  # the event that raised each last; none: `total`
@@ -111,14 +112,21 @@ class _Relaxation:
         self.into: list[list[int]] = [[] for _ in sizes]
         for number, rule in enumerate(system.rules):
             self.into[rule.dst].append(number)
+        self.order = list(range(len(sizes)))[::-1]
+        self.lags: dict[int, np.ndarray] = {}
         self.clock = 0
         self.changed = [0] * len(sizes)  # when a stream was changed last, and when it was looked at
         self.looked = [-1] * len(sizes)
 
     def round(self) -> bool:
-        """Each stream whose causes have changed once; whether anything moved."""
+        """Each stream whose causes have changed once; whether anything moved.
+
+        To and fro in turn: what is late goes on downstream, and what stands holds up all that is
+        upstream, in one round each (Yen 1970).
+        """
         moved = False
-        for s in range(len(self.times)):
+        self.order.reverse()
+        for s in self.order:
             since = self.looked[s]
             self.clock += 1
             self.looked[s] = self.clock
@@ -136,11 +144,14 @@ class _Relaxation:
 
     def _apply(self, s: int, number: int) -> bool:
         rule, u = self.system.rules[number], self.times[s]
-        wanted = self.times[rule.src][rule.place] + rule.frames * self.period
-        wanted += rule.delay * self.unit
-        late = np.flatnonzero(wanted > u)
-        if not len(late):
+        if number not in self.lags:
+            self.lags[number] = rule.frames * self.period + rule.delay * self.unit
+        wanted = self.times[rule.src].take(rule.place)
+        wanted += self.lags[number]
+        later = wanted > u
+        if not later.any():
             return False
+        late = later.nonzero()[0]
         u[late] = wanted[late]
         self.parent[self.first[s] + late] = self.first[rule.src] + rule.place[late]
         self.via[self.first[s] + late] = number
@@ -149,14 +160,16 @@ class _Relaxation:
     def _chain(self, s: int) -> bool:
         """One event of a stream a cycle, through the end of the frame."""
         u, first = self.times[s], int(self.first[s])
-        steps = np.arange(len(u)) * self.unit
+        steps = self.steps[: len(u)]
         raised = False
         while True:
             spaced = np.maximum.accumulate(u - steps) + steps
-            late = np.flatnonzero(spaced > u)
-            u[late] = spaced[late]
-            self.parent[first + late], self.via[first + late] = first + late - 1, _CHAIN
-            raised |= len(late) > 0
+            later = spaced > u
+            if later.any():
+                late = later.nonzero()[0]
+                u[late] = spaced[late]
+                self.parent[first + late], self.via[first + late] = first + late - 1, _CHAIN
+                raised = True
             wrapped = u[-1] + self.unit - self.period
             if wrapped <= u[0]:
                 return raised

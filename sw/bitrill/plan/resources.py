@@ -1,7 +1,7 @@
 """What an operator takes of an xc7 part at its folding, without synthesis.
 
 ``figure = sum(coefficient[kind][count] * structure(op)[count])``, rounded, for physical LUTs and
-flip-flops (see `bitrill.plan.structure` for the counts); block memory is counted exactly. The
+flip-flops (see `bitrill.plan.structures` for the counts); block memory is counted exactly. The
 coefficients, none of them negative, are least squares of relative error over points measured with
 Yosys by ``benchmarks/resources.py``, which writes them, the points, and how far the model is off
 on points that it was not fitted to, to ``resources.json`` beside this file.
@@ -9,7 +9,7 @@ on points that it was not fitted to, to ``resources.json`` beside this file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,8 @@ from ..errors import StageError
 from ..ir.graph import INPUT, Graph, Stage
 from ..ir.operator import Operator
 from ..storage import read_json
-from .structure import Structure, fifo_structure, structure
+from .structure import Structure
+from .structures import fifo_structure, structure
 
 TABLE = Path(__file__).with_name("resources.json")
 
@@ -103,7 +104,7 @@ def coefficients() -> dict[str, dict[str, dict[str, float]]]:
     return read_json(TABLE)["coefficients"]
 
 
-def errors(rows: list[Mapping[str, Any]], predicted: list[Resources]) -> dict[str, Any]:
+def errors(rows: Sequence[Mapping[str, Any]], predicted: Sequence[Resources]) -> dict[str, Any]:
     """How far predictions are off the measured ``rows``: greatest and mean relative error of each
     figure (of units of more than a few: `ABSOLUTE` / `RELATIVE`), and rows outside the bounds."""
     found: dict[str, Any] = {}

@@ -1,11 +1,6 @@
 """The folding that reaches a rate with the fewest LUTs, or the fastest that a part holds.
 
-Nodes are gone through in order. What lies behind a node depends on the nodes before it through the
-lanes of the open edges alone (those still to be read), so of all foldings so far with the same
-lanes the cheapest is kept: dynamic programming, exact in chains and wherever no more than `STATES`
-combinations are open. A place where two lanes meet that differ takes a converter and its FIFO,
-which count like everything else; FIFOs count with two slots. Where block memory or flip-flops do
-not suffice, they are given a price in LUTs, which is raised until they do (Everett 1963).
+The search itself is in `bitrill.plan.search`; here are what is asked, and what is said.
 """
 
 from __future__ import annotations
@@ -16,19 +11,11 @@ from fractions import Fraction
 from typing import Any
 
 from ..errors import FitError, SpecError
-from ..ir.graph import INPUT, Graph, Stage, verify
-from .options import Choices, Option, convert_resources
+from ..ir.graph import Graph, Stage, verify
+from .options import Option
 from .parts import Part
-from .resources import Resources, fifo_resources
-
-STATES = 4000
-"""Combinations of open lanes that are kept, the cheapest first."""
-
-SLOTS = 2
-"""Of every FIFO: what it has at least (see `bitrill.plan.depths`)."""
-
-_TIE_FF, _TIE_BRAM = 2.0**-20, 2.0**-10
-_PRICE_STEPS = 40
+from .resources import Resources
+from .search import Found, Search
 
 
 @dataclass(frozen=True)
@@ -66,28 +53,6 @@ class Solution:
         return f"{line}; {interval:,} cycles would take {more.lcs - self.resources.lcs:+,} LUTs"
 
 
-@dataclass(frozen=True)
-class _Prices:
-    """LUTs that half a RAMB36 and a flip-flop are worth."""
-
-    bram18: float = _TIE_BRAM
-    ff: float = _TIE_FF
-
-    def of(self, r: Resources) -> float:
-        return r.lcs + self.bram18 * r.bram18 + self.ff * r.ff
-
-
-@dataclass(frozen=True)
-class _Found:
-    """The cheapest way so far, as a chain back to the first node."""
-
-    price: float
-    resources: Resources
-    before: _Found | None = None
-    name: str = ""
-    option: Option | None = None
-
-
 def solve(
     graph: Graph,
     *,
@@ -116,170 +81,34 @@ def solve(
     if interval is None:
         found = _fastest(search, clock)
     else:
-        search.require_reachable(interval, clock)
+        _require_reachable(search, interval, clock)
         found = search.cheapest(interval)
         if found is None:
             raise _too_large(search, interval, clock)
     return _solution(search, found)
 
 
-class Search:
-    """The choices of every node of a graph, and the cheapest of them together."""
-
-    def __init__(self, graph: Graph, part: Part | None, folding: Mapping[str, Any]):
-        self.graph, self.part = graph, part
-        self.choices = {n.name: Choices(n, folding.get(n.name)) for n in graph.nodes}
-        last = {e: n.name for n in graph.nodes for e in n.inputs}
-        self._closes = {
-            n.name: [e for e in last if last[e] == n.name and e != INPUT] for n in graph.nodes
-        }
-        self._found: dict[int, _Found | None] = {}
-
-    @property
-    def shortest(self) -> int:
-        """The interval that the slowest node allows at most lanes."""
-        return max(c.fastest for c in self.choices.values())
-
-    def intervals(self) -> list[int]:
-        """Every interval that a folding may have, ascending."""
-        every = {o.cycles for c in self.choices.values() for o in c.options}
-        return sorted(i for i in every if i >= self.shortest)
-
-    def require_reachable(self, interval: int, clock: Fraction) -> None:
-        """Raise unless each node can take a frame in so many cycles."""
-        shortest = self.shortest
-        if shortest <= interval:
-            return
-        slow = next(name for name, c in self.choices.items() if c.fastest == shortest)
-        rate = clock / shortest
-        raise FitError(
-            f"{self.graph.name}: the rate needs a frame every {interval:,} cycles, and {slow} takes"
-            f" {shortest:,} with all its lanes: {_number(rate)} frames/s at"
-            f" {_number(clock / 10**6)} MHz at the most",
-            needed=interval,
-            reached=shortest,
-            node=slow,
-        )
-
-    def cheapest(self, interval: int) -> _Found | None:
-        """The folding of fewest LUTs within the interval that the part holds; None: none does."""
-        if interval not in self._found:
-            self._found[interval] = self._cheapest(interval)
-        return self._found[interval]
-
-    def _cheapest(self, interval: int) -> _Found | None:
-        part, prices = self.part, _Prices()
-        found = self.run(interval, prices)
-        if part is None or not part.excess(found.resources):
-            return found
-        best: _Found | None = None
-        low, high = 0.0, 0.0
-        for _ in range(_PRICE_STEPS):
-            r = found.resources
-            if r.lcs > part.lcs:
-                break
-            if not part.excess(r):
-                best, high = found, prices.bram18
-                break
-            more = prices.bram18 if r.bram18 <= 2 * part.bram36 else max(1.0, 2 * prices.bram18)
-            low = prices.bram18 if more > prices.bram18 else low
-            prices = _Prices(more, prices.ff if r.ff <= part.ff else max(1 / 16, 2 * prices.ff))
-            found = self.run(interval, prices)
-        for _ in range(6 if best and high > 1 else 0):  # the lowest price that does
-            middle = (low + high) / 2
-            found = self.run(interval, _Prices(middle, prices.ff))
-            if part.excess(found.resources):
-                low = middle
-            else:
-                best, high = min((best, found), key=lambda f: f.resources.lcs), middle
-        return best
-
-    def least(self, interval: int) -> Resources:
-        """Of the folding of fewest LUTs, whatever the part holds."""
-        return self.run(interval, _Prices()).resources
-
-    def run(self, interval: int, prices: _Prices) -> _Found:
-        """Dynamic programming over the nodes: states are the lanes of the open edges."""
-        states: dict[tuple[tuple[str, int], ...], _Found] = {(): _Found(0.0, Resources())}
-        for node in self.graph.nodes:
-            options = self._best_options(node.name, interval, prices)
-            entries: dict[tuple[Any, int], _Found] = {}
-            for state, found in states.items():
-                rest = tuple(e for e in state if e[0] not in self._closes[node.name])
-                lanes = dict(state)
-                for lanes_in in options:
-                    r = self._arrival(node, lanes, lanes_in)
-                    _keep(entries, (rest, lanes_in), found, found.price + prices.of(r), r)
-            states = self._leave(node, options, entries, prices)
-        return min(states.values(), key=lambda f: f.price)
-
-    def _leave(
-        self, node: Any, options: Any, entries: dict[tuple[Any, int], _Found], prices: _Prices
-    ) -> dict[Any, _Found]:
-        """The states behind a node."""
-        open_edges = [e for e in node.outputs if e in self._readers()]
-        states: dict[Any, _Found] = {}
-        for (rest, lanes_in), found in entries.items():
-            for option, own in options[lanes_in]:
-                r = own + _fifos(node, option.lanes_out)
-                price = found.price + prices.of(r)
-                state = (*rest, *((e, option.lanes_out) for e in open_edges))
-                known = states.get(state)
-                if known is None or price < known.price:
-                    states[state] = _Found(price, found.resources + r, found, node.name, option)
-        if len(states) > STATES:
-            kept = sorted(states.items(), key=lambda item: item[1].price)[:STATES]
-            states = dict(kept)
-        return states
-
-    def _readers(self) -> set[str]:
-        return {e for closed in self._closes.values() for e in closed}
-
-    def _best_options(
-        self, name: str, interval: int, prices: _Prices
-    ) -> dict[int, list[tuple[Option, Resources]]]:
-        """By input lanes: for each number of output lanes the cheapest option."""
-        choices = self.choices[name]
-        best: dict[tuple[int, int], tuple[float, Option, Resources]] = {}
-        for o in choices.within(interval):
-            r = choices.resources(o)
-            key, price = (o.lanes_in, o.lanes_out), prices.of(r)
-            if key not in best or price < best[key][0]:
-                best[key] = (price, o, r)
-        out: dict[int, list[tuple[Option, Resources]]] = {}
-        for (lanes_in, _), (_, o, r) in sorted(best.items(), key=lambda item: item[0]):
-            out.setdefault(lanes_in, []).append((o, r))
-        return out
-
-    def _arrival(self, node: Any, lanes: Mapping[str, int], lanes_in: int) -> Resources:
-        """Converters in front of a node, with their FIFOs; the input edge has the node's lanes."""
-        total = Resources()
-        for edge, operand in zip(node.inputs, node.operands, strict=True):
-            fifo = fifo_resources(lanes_in * operand.type.bits, SLOTS)
-            if edge == INPUT:
-                total += fifo
-            elif lanes[edge] != lanes_in:
-                total += convert_resources(lanes[edge], lanes_in, operand.type) + fifo
-        return total
+def _require_reachable(search: Search, interval: int, clock: Fraction) -> None:
+    """Raise unless each node can take a frame in so many cycles."""
+    shortest = search.shortest
+    if shortest <= interval:
+        return
+    slow = next(name for name, c in search.choices.items() if c.fastest == shortest)
+    rate = clock / shortest
+    raise FitError(
+        f"{search.graph.name}: the rate needs a frame every {interval:,} cycles, and {slow} takes"
+        f" {shortest:,} with all its lanes: {_number(rate)} frames/s at"
+        f" {_number(clock / 10**6)} MHz at the most",
+        needed=interval,
+        reached=shortest,
+        node=slow,
+    )
 
 
-def _keep(entries: dict[Any, _Found], key: Any, found: _Found, price: float, r: Resources) -> None:
-    known = entries.get(key)
-    if known is None or price < known.price:
-        entries[key] = _Found(price, found.resources + r, found)
-
-
-def _fifos(node: Any, lanes: int) -> Resources:
-    total = Resources()
-    for t in node.results:
-        total += fifo_resources(lanes * t.type.bits, SLOTS)
-    return total
-
-
-def _solution(search: Search, found: _Found) -> Solution:
+def _solution(search: Search, found: Found) -> Solution:
     """Read back, with who limits and what is next."""
     chosen: dict[str, Option] = {}
-    at: _Found | None = found
+    at: Found | None = found
     while at is not None:
         if at.option is not None:
             chosen[at.name] = at.option
@@ -300,7 +129,7 @@ def _solution(search: Search, found: _Found) -> Solution:
     )
 
 
-def _fastest(search: Search, clock: Fraction) -> _Found:
+def _fastest(search: Search, clock: Fraction) -> Found:
     """Bisection: what fits at an interval fits at a longer one."""
     intervals = search.intervals()
     found = search.cheapest(intervals[-1])
@@ -338,8 +167,8 @@ def _too_large(search: Search, interval: int, clock: Fraction) -> FitError:
     )
 
 
-def _reached(found: _Found) -> int:
-    at: _Found | None = found
+def _reached(found: Found) -> int:
+    at: Found | None = found
     cycles = 1
     while at is not None:
         cycles = max(cycles, 0 if at.option is None else at.option.cycles)
@@ -351,9 +180,8 @@ def _listed(names: tuple[str, ...]) -> str:
     """Who limits, in words."""
     if len(names) == 1:
         return f"{names[0]} limits"
-    if len(names) > 3:
-        names = (*names[:2], f"{len(names) - 2} more")
-    return f"{', '.join(names[:-1])} and {names[-1]} limit"
+    shown = list(names) if len(names) <= 3 else [*names[:2], f"{len(names) - 2} more"]
+    return f"{', '.join(shown[:-1])} and {shown[-1]} limit"
 
 
 def _number(value: Fraction) -> str:

@@ -1,0 +1,116 @@
+"""The operators that are accepted, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from . import (
+    arrange,
+    convs,
+    heads,
+    joins,
+    layers,
+    limits,
+    pools,
+    products,
+    quantizers,
+    resample,
+    shapes,
+    truncs,
+)  # fmt: skip
+from .context import Call
+from .values import Head, Known
+
+Result: TypeAlias = Known | Head | tuple[Known, ...] | tuple[Head, ...]
+"""What a rule gives: one value, or one for each of the node's outputs."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How an operator is imported: the function, how many inputs, which attributes of what type."""
+
+    apply: Callable[[Call], Result]
+    least: int
+    most: int
+    attributes: dict[str, type]
+
+
+def rule(
+    apply: Callable[[Call], Result], least: int, most: int | None = None, **attributes: type
+) -> Rule:
+    return Rule(apply, least, least if most is None else most, attributes)
+
+
+_WINDOW = {"auto_pad": str, "dilations": tuple, "kernel_shape": tuple, "pads": tuple,
+           "strides": tuple}  # fmt: skip
+_FLAGS = {"signed": int, "narrow": int, "rounding_mode": str}
+
+STANDARD: dict[str, Rule] = {
+    "Add": rule(layers.arithmetic, 2),
+    "ArgMax": rule(heads.arg_max, 1, axis=int, keepdims=int, select_last_index=int),
+    "AveragePool": rule(pools.average_pool, 1, ceil_mode=int, count_include_pad=int, **_WINDOW),
+    "BatchNormalization": rule(
+        layers.batch_norm, 5, epsilon=float, momentum=float, training_mode=int
+    ),
+    "Cast": rule(shapes.cast, 1, to=int, saturate=int),
+    "Clip": rule(layers.clip, 1, 3, min=float, max=float),
+    "Concat": rule(shapes.concat, 1, limits.NODE_ITEMS, axis=int),
+    "Constant": rule(
+        shapes.constant, 0, value=np.ndarray, value_float=float, value_int=int,
+        value_floats=tuple, value_ints=tuple,
+    ),
+    "Conv": rule(convs.conv, 2, 3, group=int, **_WINDOW),
+    "ConvTranspose": rule(convs.conv_transpose, 2, 3, group=int, output_padding=tuple, **_WINDOW),
+    "DepthToSpace": rule(arrange.depth_to_space, 1, blocksize=int, mode=str),
+    "Div": rule(layers.arithmetic, 2),
+    "Dropout": rule(shapes.identity, 1, 3, ratio=float, seed=int),
+    "Flatten": rule(shapes.flatten, 1, axis=int),
+    "Gather": rule(shapes.gather, 2, axis=int),
+    "Gemm": rule(products.gemm, 2, 3, alpha=float, beta=float, transA=int, transB=int),
+    "GlobalAveragePool": rule(pools.global_average_pool, 1),
+    "GlobalMaxPool": rule(pools.global_max_pool, 1),
+    "Identity": rule(shapes.identity, 1),
+    "LeakyRelu": rule(layers.leaky, 1, alpha=float),
+    "MatMul": rule(products.matmul, 2),
+    "MaxPool": rule(pools.max_pool, 1, ceil_mode=int, storage_order=int, **_WINDOW),
+    "Mul": rule(layers.arithmetic, 2),
+    "Neg": rule(layers.negate, 1),
+    "PRelu": rule(layers.leaky, 2),
+    "Pow": rule(layers.power, 2),
+    "Reciprocal": rule(layers.power, 1),
+    "ReduceMean": rule(
+        pools.reduce_mean, 1, 2, axes=tuple, keepdims=int, noop_with_empty_axes=int
+    ),
+    "Relu": rule(layers.relu, 1),
+    "Reshape": rule(shapes.reshape, 2, allowzero=int),
+    "Resize": rule(
+        resample.resize, 2, 4, mode=str, coordinate_transformation_mode=str, nearest_mode=str,
+        cubic_coeff_a=float, exclude_outside=int, extrapolation_value=float, antialias=int,
+        axes=tuple, keep_aspect_ratio_policy=str,
+    ),
+    "Shape": rule(shapes.shape, 1, start=int, end=int),
+    "Slice": rule(shapes.slice_, 1, 5, starts=tuple, ends=tuple, axes=tuple),
+    "Softmax": rule(heads.softmax, 1, axis=int),
+    "SpaceToDepth": rule(arrange.space_to_depth, 1, blocksize=int),
+    "Split": rule(joins.split, 1, 2, axis=int, split=tuple, num_outputs=int),
+    "Sqrt": rule(layers.power, 1),
+    "Squeeze": rule(shapes.squeeze, 1, 2, axes=tuple),
+    "Sub": rule(layers.arithmetic, 2),
+    "TopK": rule(heads.top_k, 1, 2, axis=int, k=int, largest=int, sorted=int),
+    "Transpose": rule(shapes.transpose, 1, perm=tuple),
+    "Unsqueeze": rule(shapes.squeeze, 1, 2, axes=tuple),
+    "Upsample": rule(resample.upsample, 1, 2, mode=str, scales=tuple),
+}  # fmt: skip
+"""Operators of ONNX that are accepted."""
+
+QUANT: dict[str, Rule] = {
+    "BipolarQuant": rule(quantizers.bipolar_quant, 2),
+    "IntQuant": rule(quantizers.quant, 4, **_FLAGS),
+    "Quant": rule(quantizers.quant, 4, **_FLAGS),
+    "Trunc": rule(truncs.trunc, 5, 6, **_FLAGS),
+}
+"""Operators of QONNX that are accepted, in any of its domains."""
