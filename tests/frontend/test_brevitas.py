@@ -9,7 +9,20 @@ from typing import Any
 import onnx
 import pytest
 from bitrill.frontend import load_model
-from bitrill.ops import Add, Depthwise, MatVec, MaxPool, Pad, SumPool, Upsample, Window
+from bitrill.ops import (
+    Add,
+    Concat,
+    Depthwise,
+    MatVec,
+    MaxPool,
+    Pad,
+    Shuffle,
+    Split,
+    SumPool,
+    Threshold,
+    Upsample,
+    Window,
+)  # fmt: skip
 from bitrill.pipeline import to_integer
 from bitrill.real import Activation
 from frontend.agreement import agrees
@@ -87,6 +100,46 @@ def test_a_model_with_upsampling_made_elsewhere() -> None:
 
 
 @pytest.mark.nightly
-def test_its_integers_are_those_of_the_model() -> None:
+def test_every_pass_keeps_its_function() -> None:
+    """The runner compares each pass's outputs with those before it."""
     path = shared_model("qonnx_bsd300x3-espcn_nn_resize_quant_model.onnx")
-    to_integer(load_model(path))
+    assert Threshold in kinds(to_integer(load_model(path)))
+
+
+@pytest.mark.parametrize("dynamo", [False, True])
+def test_shuffled_halves_and_a_truncated_average(tmp_path: Path, dynamo: bool) -> None:
+    torch = pytest.importorskip("torch")
+    qnn = pytest.importorskip("brevitas.nn")
+    from brevitas.export import export_qonnx
+
+    class Network(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inputs = qnn.QuantIdentity(bit_width=4)
+            self.stem = qnn.QuantConv2d(2, 8, 1, weight_bit_width=4)
+            self.relu = qnn.QuantReLU(bit_width=4)
+            self.branch = qnn.QuantConv2d(4, 4, 3, padding=1, weight_bit_width=4)
+            self.other = qnn.QuantReLU(bit_width=4)
+            self.joined = qnn.QuantIdentity(bit_width=4, return_quant_tensor=True)
+            self.average = qnn.TruncAvgPool2d(2, 2, bit_width=4)
+            self.last = qnn.QuantConv2d(8, 4, 3, groups=2, weight_bit_width=4)
+
+        def forward(self, x: Any) -> Any:
+            left, right = self.relu(self.stem(self.inputs(x))).chunk(2, 1)
+            x = torch.cat([left, self.other(self.branch(right))], 1)
+            x = self.average(self.joined(x))
+            n, c, h, w = x.shape
+            x = x.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)
+            return self.last(x)
+
+    torch.manual_seed(0)
+    network = Network()
+    with torch.no_grad():
+        network(torch.randn(8, 2, 6, 6))
+    path = tmp_path / "net.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        export_qonnx(network.eval(), torch.randn(1, 2, 6, 6), str(path), dynamo=dynamo)
+    graph = load_model(path)
+    assert {Split, Concat, SumPool, Shuffle} <= set(kinds(graph))
+    assert agrees(to_integer(graph), onnx.load(path), n=12, spread=1.0) >= 10

@@ -91,3 +91,11 @@ def test_cost_counts_both_registers() -> None:
 def test_refusals(changes: dict, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         argmax(IntType(0, 3), 4).replace(**changes)
+
+
+def test_axes_of_size_one_in_front_change_nothing() -> None:
+    op = argmax(IntType(-8, 7), 5, 2, scaled=True)
+    long = op.replace(operands=(Tensor((1, 1, 5), op.x.type),))
+    x = np.random.default_rng(0).integers(-8, 8, (50, 5))
+    assert np.array_equal(op.eval(x), long.eval(x.reshape(50, 1, 1, 5)))
+    assert (long.y, long.lanes_in) == (op.y, op.lanes_in)

@@ -53,6 +53,7 @@ class TestMatVec(OperatorSuite):
             "one by one": matvec(1, 1, 1, 1),
             "short passes": matvec(12, 4, 1, 2),
             "many vectors": matvec(4, 6, 2, 3, vectors=(3, 2)),
+            "a whole frame": matvec(4, 12, 2, 3).replace(operands=(Tensor((2, 3, 2), BIPOLAR),)),
             "deep sum": matvec(2, 98, 1, 49),
             # the arithmetic
             "bipolar, unsigned x": matvec(6, 6, 1, 3, BIPOLAR, IntType(0, 3)),
@@ -84,6 +85,8 @@ class TestMatVec(OperatorSuite):
 
     def oracle(self, op: Operator, x: list) -> list:
         assert isinstance(op, MatVec)
+        if isinstance(x[0], list) and len(op.y.shape) < len(op.x.shape):
+            return self.oracle(op, np.array(x).ravel().tolist())  # the frame is one vector
         if isinstance(x[0], list):
             return [self.oracle(op, inner) for inner in x]
         out = []
@@ -99,7 +102,8 @@ class TestMatVec(OperatorSuite):
     def test_dot_products_follow_from_the_result(self, op: Operator) -> None:
         assert isinstance(op, MatVec)
         x = self.frames(op)
-        assert (op.dot_gain * op.eval(x) + op.dot_offset == x @ op.weights.T).all()
+        vectors = x.reshape(len(x), *op.y.shape[:-1], op.cols)
+        assert (op.dot_gain * op.eval(x) + op.dot_offset == vectors @ op.weights.T).all()
 
     def test_rows_start_differently_somewhere(self) -> None:
         """Else a table of starts would be a constant, and its address untested."""

@@ -85,6 +85,27 @@ def test_the_fastest_that_fits_of_all() -> None:
         )
 
 
+@pytest.mark.parametrize("lcs", [260, 300, 400, 500, 700, 1000, 1500, 2500])
+def test_the_fastest_that_fits_by_trying_all_intervals(lcs: int) -> None:
+    graph = chain(24, 48, 36, 10)
+    part = Part("some", "some", lcs, 10**6, 10**6, 0)
+    search = Search(graph, part, {})
+    first = next(i for i in search.intervals() if search.cheapest(i) is not None)
+    assert solve(graph, clock_hz=CLOCK, part=part).interval == first
+
+
+def test_too_many_states_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found then is legal, and no cheaper."""
+    graph = branches()
+    best = solve(graph, clock_hz=CLOCK, interval=4)
+    monkeypatch.setattr("bitrill.plan.search.STATES", 1)
+    found = solve(graph, clock_hz=CLOCK, interval=4)
+    assert found.interval <= 4
+    assert found.resources.lcs >= best.resources.lcs
+    used = network_resources(fold(graph, found.folding)).values()
+    assert sum(used, Resources()) == found.resources
+
+
 def test_more_time_never_costs_more() -> None:
     search = Search(chain(60, 48, 36, 10), None, {})
     costs = [search.least(i).lcs for i in search.intervals()]

@@ -32,7 +32,7 @@ _BY_MEMORY = ("depthwise", "lookup", "upsample")
 
 @dataclass(frozen=True)
 class Option:
-    """One folding of one node; ``cycles`` a frame, of its own steps and its widest stream."""
+    """One folding of one node, and the cycles that a frame takes it."""
 
     impl: Impl
     lanes_in: int
@@ -95,9 +95,7 @@ def placed(node: Operator, impl: Impl) -> Any:
 
 def _option(node: Operator, impl: Impl) -> Option:
     op = placed(node, impl)
-    beats = [t.size // op.lanes_in for t in op.operands]
-    beats += [t.size // op.lanes_out for t in op.results]
-    return Option(impl, op.lanes_in, op.lanes_out, max(op.cost().cycles, *beats))
+    return Option(impl, op.lanes_in, op.lanes_out, op.cost().cycles)
 
 
 def _impls(node: Operator) -> Iterator[Impl]:

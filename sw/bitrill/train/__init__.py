@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ToolError
-from .recipes import ACTS, WEIGHTS, WIDTHS, Options
+from .recipes import ACTS, RECIPES, WEIGHTS, WIDTHS, Options
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from .loop import Progress, Result
     from .oracle import Report
 
-__all__ = ["ACTS", "WEIGHTS", "WIDTHS", "Options", "export", "train"]
+__all__ = ["ACTS", "RECIPES", "WEIGHTS", "WIDTHS", "Options", "export", "train"]
 
 
 def train(
     recipe: str,
     *,
-    weights: str = "binary",
-    acts: int = 1,
+    weights: str | None = None,
+    acts: int | None = None,
     dataset: str = "digits",
     epochs: int | None = None,
     seed: int = 0,
@@ -31,14 +31,19 @@ def train(
     resume: bool = False,
     mean: float | None = None,
     std: float | None = None,
+    width: int | None = None,
     progress: Progress | None = None,
     fetching: FetchProgress | None = None,
 ) -> Result:
     """Train a recipe with Brevitas and leave ``model.onnx``, ``metrics.json``, ``checkpoint.pt``.
 
     Recipes ``tfc``, ``sfc``, ``lfc``: ``in-H-H-H-10``, H = 64, 256, 1024, with batch norm and
-    quantized activations as in FINN's examples (Umuroglu et al. 2017); ``weights`` binary, ternary
-    or int4, activations and input of ``acts`` (1, 2, 4) bits. The network takes x in 0..1 in the
+    quantized activations as in FINN's examples (Umuroglu et al. 2017). Convolutional recipes
+    ``cnv``, ``resnet8``, ``mobilenet``, ``unet-tiny``, ``dilated1d``: see `convolutional`;
+    ``width`` channels in the first layer; ``unet-tiny`` tells ink from paper in noisy images, and
+    its accuracy counts pixels. ``weights`` binary, ternary or int4, activations of ``acts``
+    (1, 2, 4) bits, and so the input of dense recipes (else 8 bits); by default binary and 1, int4
+    and 4 for the last four. The network takes x in 0..1 in the
     data set's shape and computes ``(x - mean) / std`` itself, ``2x - 1`` unless told otherwise.
     Adam at 0.02 with a cosine schedule, squared hinge, weights clamped to -1..1. The last epoch is
     kept: test images choose nothing, they only measure.
@@ -56,7 +61,7 @@ def train(
     """
     options = Options(
         recipe=recipe, weights=weights, acts=acts, dataset=dataset, epochs=epochs, seed=seed,
-        mean=mean, std=std,
+        mean=mean, std=std, width=width,
     )  # fmt: skip
     loop = _submodule("loop")
     return loop.run(options, None if out is None else Path(out), resume, progress, fetching)

@@ -32,6 +32,9 @@ FORMAT = 1
 """Version of the form of ``checkpoint.pt``; a reader refuses any other."""
 
 LEARNING_RATE = 0.02
+NOISE = 0.2
+"""Standard deviation of the noise on images to segment, whose pixels are 0..1."""
+
 EXPORT_SAMPLES = 32
 """Test images on which the export is compared with torch."""
 
@@ -148,17 +151,34 @@ def _first(error: Exception) -> str:
 
 
 def squared_hinge(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean of ``max(0, 1 - t*y)**2`` with targets t of -1 and +1."""
-    targets = functional.one_hot(labels, logits.shape[1]) * 2 - 1
+    """Mean of ``max(0, 1 - t*y)**2`` with targets t of -1 and +1.
+
+    labels: classes ``[N]``, or 0 and 1 of the logits' shape.
+    """
+    each = labels.shape == logits.shape
+    targets = (labels if each else functional.one_hot(labels, logits.shape[1])) * 2 - 1
     return functional.relu(1 - logits * targets).square().mean()
 
 
+def noisy(x: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Images with noise (normal, `NOISE`, cut to 0..1), and which pixels are ink: above 1/2."""
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))
+    return (x + NOISE * noise).clamp(0, 1), (x > 0.5).long()
+
+
 def decisions(module: nn.Module, x: Tensor, batch: int = 1000) -> Tensor:
-    """Index of the largest output (the lowest among equals), evaluated without training."""
+    """Index of the largest output (the lowest among equals), evaluated without training.
+
+    Of a network that gives an image: 1 where a pixel is above 0, else 0.
+    """
+
+    def decide(y: Tensor) -> Tensor:
+        return y.argmax(1) if y.ndim == 2 else (y > 0).long()
+
     was_training = module.training
     module.eval()
     with torch.no_grad():
-        out = torch.cat([module(part).argmax(1) for part in x.split(batch)])
+        out = torch.cat([decide(module(part)) for part in x.split(batch)])
     module.train(was_training)
     return out
 
@@ -189,6 +209,10 @@ def run(
 
     x, labels = load("train")
     x_test, labels_test = load("test")
+    if options.segments:
+        (x, labels), (x_test, labels_test) = noisy(x, 1), noisy(x_test, 2)
+    if options.sequential:
+        x, x_test = x.flatten(2), x_test.flatten(2)
     with _quiet_torch():
         state = _Run.start(options, len(x))
         checkpoint = out / "checkpoint.pt" if out else None
@@ -218,8 +242,8 @@ def _epoch(state: _Run, data: tuple[Tensor, ...], progress: Progress | None) -> 
             progress(number, epochs, batch, batches, loss, last)
 
     loss = state.epoch(x, labels, report)
-    correct = int((decisions(state.network, x_test) == labels_test).sum())
-    state.history.append({"loss": loss, "accuracy": correct / len(labels_test)})
+    right = decisions(state.network, x_test) == labels_test
+    state.history.append({"loss": loss, "accuracy": int(right.sum()) / right.numel()})
     if progress is not None:
         batches = len(x) // state.options.batch
         progress(number, epochs, batches, batches, loss, state.history[-1]["accuracy"])

@@ -8,8 +8,8 @@ import brevitas.nn as qnn
 import torch
 from torch import Tensor, nn
 
-from . import datasets, quantizers
-from .recipes import Options
+from . import convolutional, datasets, quantizers
+from .recipes import CHANNELS, Options
 
 DROPOUT = {"tfc": 0.0, "sfc": 0.2, "lfc": 0.2}
 """After each hidden layer, as FINN trains; 64 binary neurons have nothing to spare, and gain from
@@ -65,20 +65,27 @@ def weight_arguments(weights: str) -> dict[str, Any]:
 
 
 def build(options: Options) -> nn.Sequential:
-    """``in-H-H-H-10`` with batch norm and quantized activations; weights drawn by torch's RNG.
+    """The recipe's network, weights drawn by torch's RNG.
 
-    Input ``[N, 1, H, W]`` in 0..1, output ``[N, 10]`` logits.
+    Input ``[N, 1, H, W]`` in 0..1, output ``[N, 10]`` logits, ``[N, 1, H, W]`` of one that segments
+    (above 0: ink). Dense ones are ``in-H-H-H-10`` with batch norm and quantized activations.
     """
+    arguments = weight_arguments(options.weights or "binary")
+    if options.recipe in CHANNELS:
+        layers = convolutional.layers(options, arguments, TensorNorm())
+        network = nn.Sequential(Normalize(*options.normalization), *layers)
+        quantizers.init_weights(network)
+        return network
 
     def activation() -> nn.Module:
-        return qnn.QuantIdentity(act_quant=quantizers.Activation, bit_width=options.acts)
+        return qnn.QuantIdentity(act_quant=quantizers.Activation, bit_width=options.n_acts)
 
     def linear(n_in: int, n_out: int) -> nn.Module:
-        return qnn.QuantLinear(n_in, n_out, bias=False, **weight_arguments(options.weights))
+        return qnn.QuantLinear(n_in, n_out, bias=False, **arguments)
 
     channels, height, width = datasets.shape(options.dataset)
     n = channels * height * width
-    layers: list[nn.Module] = [nn.Flatten(), Normalize(*options.normalization), activation()]
+    layers = [nn.Flatten(), Normalize(*options.normalization), activation()]
     for _ in range(3):
         layers += [linear(n, options.hidden), nn.BatchNorm1d(options.hidden), activation()]
         layers += [nn.Dropout(DROPOUT[options.recipe])] if DROPOUT[options.recipe] else []

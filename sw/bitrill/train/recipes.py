@@ -13,9 +13,24 @@ from . import datasets
 WIDTHS = {"tfc": 64, "sfc": 256, "lfc": 1024}
 """Neurons of each of the three hidden layers, by recipe (FINN's TFC, SFC, LFC)."""
 
+CHANNELS = {"cnv": 64, "resnet8": 16, "mobilenet": 8, "unet-tiny": 8, "dilated1d": 16}
+"""Channels of the first layer, by convolutional recipe; see `convolutional` for the rest."""
+
+RECIPES = (*WIDTHS, *CHANNELS)
+SEGMENTING = ("unet-tiny",)
+"""Recipes that tell which pixels of a noisy image are ink, not which digit it is."""
+
+SEQUENTIAL = ("dilated1d",)
+"""Recipes that take an image's pixels one after another, ``[N, 1, H * W]``."""
+
 WEIGHTS = ("binary", "ternary", "int4")
 ACTS = (1, 2, 4)
 
+_SMALL = {"cnv": 16, "resnet8": 8}
+"""Channels where an image is 8x8."""
+
+_MOST_CHANNELS = 1024
+_CONVOLUTIONAL_EPOCHS = 10
 _EPOCHS = {"digits": 40, "mnist": 15, "fashion": 15}
 _BATCH = {"digits": 64, "mnist": 100, "fashion": 100}
 
@@ -25,23 +40,32 @@ class Options:
     """What a run is, entirely: equal options give equal networks (same machine and versions).
 
     The input is normalised inside the network, ``(x - mean) / std``, and then quantized to
-    ``acts`` bits; ``2x - 1`` by default. Raises `SpecError`, all reasons at once.
+    ``acts`` bits (convolutional recipes: to 8); ``2x - 1`` by default. Weights and activations are
+    binary where not given, of 4 bits for convolutional recipes but ``cnv``. ``width``: channels of
+    the first layer of a convolutional recipe, by default as published, less for digits. Raises `SpecError`, all reasons at once.
     """
 
     recipe: str
-    weights: str = "binary"
-    acts: int = 1
+    weights: str | None = None
+    acts: int | None = None
     dataset: str = "digits"
     epochs: int | None = None
     seed: int = 0
     mean: float | None = None
     std: float | None = None
+    width: int | None = None
 
     def __post_init__(self) -> None:
+        set_ = object.__setattr__
+        deep = self.recipe in CHANNELS and self.recipe != "cnv"
+        if self.weights is None:
+            set_(self, "weights", "int4" if deep else "binary")
+        if self.acts is None:
+            set_(self, "acts", 4 if deep else 1)
         faults = [
             f"{name} must be one of {', '.join(map(str, known))}, not {value!r}"
             for name, value, known in (
-                ("recipe", self.recipe, tuple(WIDTHS)),
+                ("recipe", self.recipe, RECIPES),
                 ("weights", self.weights, WEIGHTS),
                 ("acts", self.acts, ACTS),
                 ("dataset", self.dataset, datasets.NAMES),
@@ -56,12 +80,44 @@ class Options:
             faults.append(f"mean must be a finite number, not {self.mean!r}")
         if self.std is not None and not (_is_finite(self.std) and self.std >= 1e-6):
             faults.append(f"std must be a finite number of 1e-6 or more, not {self.std!r}")
+        faults += self._width_faults()
         if faults:
             raise SpecError("; ".join(faults), faults=faults)
-        set_ = object.__setattr__
-        set_(self, "epochs", self.epochs or _EPOCHS[self.dataset])
+        set_(self, "epochs", self.n_epochs)
+        if self.recipe in CHANNELS:
+            set_(self, "width", self.channels)
         for name, value in zip(("mean", "std"), self.normalization, strict=True):
             set_(self, name, value)
+
+    def _width_faults(self) -> list[str]:
+        if self.width is None:
+            return []
+        if self.recipe in WIDTHS:
+            return [f"width must not be given for {self.recipe}, whose layers are of fixed size"]
+        if _is_int(self.width) and 1 <= self.width <= _MOST_CHANNELS:
+            return []
+        return [f"width must be an integer from 1 to {_MOST_CHANNELS}, not {self.width!r}"]
+
+    @property
+    def channels(self) -> int:
+        """Channels of the first layer of a convolutional recipe."""
+        small = _SMALL if self.dataset == "digits" else {}
+        return self.width or small.get(self.recipe, CHANNELS[self.recipe])
+
+    @property
+    def n_acts(self) -> int:
+        """Bits of an activation."""
+        return self.acts or 1
+
+    @property
+    def segments(self) -> bool:
+        """Whether the network decides on pixels."""
+        return self.recipe in SEGMENTING
+
+    @property
+    def sequential(self) -> bool:
+        """Whether the network takes a sequence."""
+        return self.recipe in SEQUENTIAL
 
     @property
     def hidden(self) -> int:
@@ -71,7 +127,8 @@ class Options:
     @property
     def n_epochs(self) -> int:
         """Epochs, the data set's default where none were given."""
-        return self.epochs or _EPOCHS[self.dataset]
+        default = _CONVOLUTIONAL_EPOCHS if self.recipe in CHANNELS else _EPOCHS[self.dataset]
+        return self.epochs or default
 
     @property
     def normalization(self) -> tuple[float, float]:
@@ -87,7 +144,7 @@ class Options:
     @property
     def name(self) -> str:
         """``tfc_w1a1_digits``, say."""
-        bits = {"binary": 1, "ternary": 2, "int4": 4}[self.weights]
+        bits = {"binary": 1, "ternary": 2, "int4": 4}[self.weights or "binary"]
         return f"{self.recipe}_w{bits}a{self.acts}_{self.dataset}"
 
     def to_json(self) -> dict[str, Any]:

@@ -177,6 +177,19 @@ def _max_pool(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
     return maximum(s(x, (*index[:2], *position)) for _, position in taps)
 
 
+def _resize(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
+    """Nearest pixels, repeated whole times; any form of that takes these."""
+    sizes, out = s.shape(node.input[0]), s.shape(node.output[0])
+    if attributes(node).get("mode", b"nearest") != b"nearest" or any(
+        m % n for n, m in zip(sizes, out, strict=True)
+    ):
+        raise NotImplementedError(f"Resize but by repetition ({node.name})")
+    return s(
+        node.input[0],
+        tuple(i * n // m for i, n, m in zip(index, sizes, out, strict=True)),
+    )
+
+
 def _average_pool(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
     given = attributes(node)
     x, kernel = node.input[0], tuple(given["kernel_shape"])
@@ -248,6 +261,6 @@ _RULES: dict[str, Callable[[Scalars, onnx.NodeProto, Index], Value]] = {
     "Flatten": _same_order, "Squeeze": _same_order, "Unsqueeze": _same_order,
     "Transpose": _transpose, "Concat": _concat, "MatMul": _matmul, "Gemm": _gemm, "Conv": _conv,
     "MaxPool": _max_pool, "AveragePool": _average_pool, "GlobalAveragePool": _global_average,
-    "ReduceMean": _reduce_mean,
+    "ReduceMean": _reduce_mean, "Resize": _resize, "Upsample": _resize,
 }  # fmt: skip
 """How an element comes from its inputs' elements, by operator."""

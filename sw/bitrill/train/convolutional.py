@@ -1,0 +1,168 @@
+"""The convolutional recipes' networks, as torch modules; which layers there are follows the map.
+
+All take ``[N, 1, H, W]`` (``dilated1d``: ``[N, 1, H * W]``) in 0..1, quantized to 8 bits in front, and have batch norm and signed
+narrow activations on -1..1 behind each layer. ``width`` is the number of channels of the first.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import brevitas.nn as qnn
+import torch
+from torch import Tensor, nn
+
+from . import datasets, quantizers
+from .recipes import Options
+
+INPUT_BITS = 8
+
+
+class Blocks:
+    """Layers with the options' quantizers."""
+
+    def __init__(self, options: Options, arguments: dict[str, Any]):
+        self.options, self.arguments = options, arguments
+
+    def act(self, bits: int | None = None) -> nn.Module:
+        """A quantizer of activations; all are on one scale, so that branches can be added."""
+        bits = bits or self.options.n_acts
+        return qnn.QuantIdentity(act_quant=quantizers.Activation, bit_width=bits)
+
+    def conv(
+        self, n_in: int, n_out: int, kernel: int = 3, *, rank: int = 2, **given: Any
+    ) -> list[nn.Module]:
+        """Convolution, batch norm, quantizer."""
+        layer, norm = (
+            (qnn.QuantConv1d, nn.BatchNorm1d) if rank == 1 else (qnn.QuantConv2d, nn.BatchNorm2d)
+        )
+        convolution: Any = layer(n_in, n_out, kernel, bias=False, **given, **self.arguments)
+        return [convolution, norm(n_out), self.act()]
+
+    def linear(self, n_in: int, n_out: int) -> nn.Module:
+        return qnn.QuantLinear(n_in, n_out, bias=False, **self.arguments)
+
+    def dense(self, n_in: int, n_out: int) -> list[nn.Module]:
+        return [self.linear(n_in, n_out), nn.BatchNorm1d(n_out), self.act()]
+
+    def head(self, channels: int, tail: nn.Module, rank: int = 2) -> list[nn.Module]:
+        """Mean over all places of ``[N, C, H, W]`` or ``[N, C, L]``, quantized, and the classes.
+
+        The batch norm takes the means off the middle between two levels, where many would lie.
+        """
+        pool = nn.AdaptiveAvgPool1d(1) if rank == 1 else nn.AdaptiveAvgPool2d(1)
+        mean = [pool, nn.Flatten(), nn.BatchNorm1d(channels), self.act()]
+        return [*mean, self.linear(channels, datasets.CLASSES), tail]
+
+
+class Residual(nn.Module):
+    """Two convolutions beside a shortcut, both on one grid, added and quantized."""
+
+    def __init__(self, blocks: Blocks, n_in: int, n_out: int, stride: int):
+        super().__init__()
+        first = blocks.conv(n_in, n_out, stride=stride, padding=1)
+        self.body = nn.Sequential(*first, *blocks.conv(n_out, n_out, padding=1))
+        same = stride == 1 and n_in == n_out
+        shortcut = [] if same else blocks.conv(n_in, n_out, 1, stride=stride)
+        self.shortcut, self.act = nn.Sequential(*shortcut), blocks.act()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.body(x) + self.shortcut(x))
+
+
+class Level(nn.Module):
+    """A level of a U-net: encode, what lies below at half the size, joined, decode."""
+
+    def __init__(self, encode: nn.Module, below: nn.Module, decode: nn.Module):
+        super().__init__()
+        self.encode, self.below, self.decode = encode, below, decode
+        self.pool, self.up = nn.MaxPool2d(2), nn.Upsample(scale_factor=2, mode="nearest")
+
+    def forward(self, x: Tensor) -> Tensor:
+        skip = self.encode(x)
+        return self.decode(torch.cat([skip, self.up(self.below(self.pool(skip)))], 1))
+
+
+def cnv(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn.Module]:
+    """FINN's CNV: two convolutions of 3x3, unpadded, and a pool, thrice (the last without).
+
+    A convolution on a map of less than 3, and a pool of less than 2, are left out.
+    """
+    layers: list[nn.Module] = []
+    n = 1
+    for stage in range(3):
+        fits = side >= 3
+        for _ in range(2):
+            if side >= 3:
+                layers += blocks.conv(n, width << stage)
+                n, side = width << stage, side - 2
+        if stage < 2 and fits and side >= 2:
+            layers.append(nn.MaxPool2d(2))
+            side //= 2
+    layers += [nn.Flatten(), *blocks.dense(n * side * side, 8 * width)]
+    layers += blocks.dense(8 * width, 8 * width)
+    return [*layers, blocks.linear(8 * width, datasets.CLASSES), tail]
+
+
+def resnet8(blocks: Blocks, _: int, width: int, tail: nn.Module) -> list[nn.Module]:
+    """A stem and three residual blocks, the second and third at half the size of the one before."""
+    layers = blocks.conv(1, width, padding=1)
+    layers.append(Residual(blocks, width, width, 1))
+    layers.append(Residual(blocks, width, 2 * width, 2))
+    layers.append(Residual(blocks, 2 * width, 4 * width, 2))
+    return [*layers, *blocks.head(4 * width, tail)]
+
+
+_MOBILENET = ((2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (16, 2), *((16, 1),) * 5, (32, 2), (32, 1))
+"""``(channels over width, stride)`` of MobileNet-v1's separable blocks."""
+
+
+def mobilenet(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn.Module]:
+    """MobileNet-v1 (``width`` 8 is its 0.25); from where a map of one place is halved, no more."""
+    layers = blocks.conv(1, width, stride=2, padding=1)
+    n, side = width, (side + 1) // 2
+    for factor, stride in _MOBILENET:
+        if stride == 2 and side == 1:
+            break
+        layers += blocks.conv(n, n, stride=stride, padding=1, groups=n)
+        layers += blocks.conv(n, factor * width, 1)
+        n, side = factor * width, -(-side // stride)
+    return [*layers, *blocks.head(n, tail)]
+
+
+def unet(blocks: Blocks, _: int, width: int, tail: nn.Module) -> list[nn.Module]:
+    """Two levels above a bottom, ``[N, 1, H, W]`` again: a number a pixel; H and W fours."""
+    conv = partial(blocks.conv, padding=1)
+    inner = Level(
+        nn.Sequential(*conv(width, 2 * width)),
+        nn.Sequential(*conv(2 * width, 4 * width)),
+        nn.Sequential(*conv(6 * width, 2 * width)),
+    )
+    outer = Level(
+        nn.Sequential(*conv(1, width)), inner, nn.Sequential(*conv(3 * width, width))
+    )  # fmt: skip
+    return [outer, qnn.QuantConv2d(width, 1, 1, bias=False, **blocks.arguments), tail]
+
+
+def dilated(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn.Module]:
+    """Pixels as a sequence ``[N, 1, H * W]``; 1-D convolutions of 3, dilated 1, 2, 4, .. while taps lie inside."""
+    layers: list[nn.Module] = []
+    n, step = 1, 1
+    while 2 * step < side * side:
+        layers += blocks.conv(n, width, rank=1, dilation=step, padding=step)
+        n, step = width, 2 * step
+    return [*layers, *blocks.head(n, tail, rank=1)]
+
+
+_BUILDERS = {
+    "cnv": cnv, "resnet8": resnet8, "mobilenet": mobilenet, "unet-tiny": unet, "dilated1d": dilated,
+}  # fmt: skip
+
+
+def layers(options: Options, arguments: dict[str, Any], tail: nn.Module) -> list[nn.Module]:
+    """A recipe's layers behind the normalized input; ``tail`` behind the last layer."""
+    blocks = Blocks(options, arguments)
+    _, side, _ = datasets.shape(options.dataset)
+    made = _BUILDERS[options.recipe](blocks, side, options.channels, tail)
+    return [blocks.act(INPUT_BITS), *made]
