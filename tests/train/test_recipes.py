@@ -9,9 +9,19 @@ from typing import Any
 import pytest
 from bitrill.errors import SpecError
 from bitrill.train import Options, train
+from bitrill.train.recipes import CHANNELS
 
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({"recipe": "cnv"}, "recipe must be one of tfc, sfc, lfc, not 'cnv'"),
+    (
+        {"recipe": "vgg"},
+        "recipe must be one of tfc, sfc, lfc, cnv, resnet8, mobilenet, unet-tiny, dilated1d,"
+        " not 'vgg'",
+    ),
+    ({"recipe": ["cnv"]}, r"recipe must be one of .*, not \['cnv'\]"),
+    ({"width": 8}, "width must not be given for tfc, whose layers are of fixed size"),
+    ({"recipe": "cnv", "width": 0}, "width must be an integer from 1 to 1024, not 0"),
+    ({"recipe": "cnv", "width": 1025}, "width must be an integer from 1 to 1024, not 1025"),
+    ({"recipe": "cnv", "width": True}, "width must be an integer from 1 to 1024, not True"),
     ({"weights": "int3"}, "weights must be one of binary, ternary, int4, not 'int3'"),
     ({"acts": 3}, "acts must be one of 1, 2, 4, not 3"),
     ({"acts": True}, "acts must be one of 1, 2, 4, not True"),
@@ -40,11 +50,23 @@ def test_all_reasons_come_at_once():
 def test_defaults_follow_the_data_set():
     assert Options(recipe="tfc").to_json() == {
         "recipe": "tfc", "weights": "binary", "acts": 1, "dataset": "digits", "epochs": 40,
-        "seed": 0, "mean": 0.5, "std": 0.5,
+        "seed": 0, "mean": 0.5, "std": 0.5, "width": None,
     }  # fmt: skip
     assert Options(recipe="lfc", dataset="mnist").n_epochs <= 15
     assert Options(recipe="sfc", weights="int4", acts=4).name == "sfc_w4a4_digits"
     assert [Options(recipe=r).hidden for r in ("tfc", "sfc", "lfc")] == [64, 256, 1024]
+
+
+def test_defaults_follow_the_recipe():
+    cnv = Options(recipe="cnv")
+    assert (cnv.name, cnv.width, cnv.n_epochs) == ("cnv_w1a1_digits", 16, 10)
+    widths = {r: Options(recipe=r, dataset="mnist").width for r in CHANNELS}
+    assert widths == CHANNELS
+    assert widths["cnv"] == 64
+    names = [Options(recipe=r).name for r in CHANNELS if r != "cnv"]
+    assert names == [f"{r}_w4a4_digits" for r in ("resnet8", "mobilenet", "unet-tiny", "dilated1d")]
+    assert Options(recipe="resnet8", weights="ternary", acts=2).name == "resnet8_w2a2_digits"
+    assert Options(recipe="resnet8", width=5).channels == 5
 
 
 def test_importing_the_package_is_cheap():

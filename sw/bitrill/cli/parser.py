@@ -87,17 +87,25 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     return parser, verbs
 
 
+_DENSE = ("tfc", "sfc", "lfc")
+_CONVOLUTIONAL = ("cnv", "resnet8", "mobilenet", "unet-tiny", "dilated1d")
+
+
 def _train(sub: Any) -> Parser:
     p = sub.add_parser("train", help="train a network with Brevitas and export it")
     p.add_argument(
         "recipe",
         metavar="RECIPE",
-        choices=("tfc", "sfc", "lfc"),
-        help="tfc, sfc or lfc: three hidden layers of 64, 256 or 1024",
+        choices=(*_DENSE, *_CONVOLUTIONAL),
+        help="tfc, sfc, lfc: three hidden layers of 64, 256, 1024; or convolutional:"
+        f" {', '.join(_CONVOLUTIONAL)}",
     )
     p.add_argument("--out", required=True, metavar="DIR", help="for model.onnx and metrics.json")
-    p.add_argument("--weights", default="binary", choices=("binary", "ternary", "int4"))
-    p.add_argument("--acts", default=1, type=whole, choices=(1, 2, 4), help="bits of activations")
+    p.add_argument("--weights", choices=("binary", "ternary", "int4"))
+    p.add_argument("--acts", type=whole, choices=(1, 2, 4), help="bits of activations")
+    p.add_argument(
+        "--width", type=whole, metavar="C", help="channels of the first convolutional layer"
+    )
     p.add_argument("--dataset", default="digits", choices=("digits", "mnist", "fashion"))
     p.add_argument("--epochs", type=whole, metavar="N")
     p.add_argument("--seed", default=0, type=whole, metavar="S")

@@ -25,7 +25,8 @@ def train(options: argparse.Namespace, progress: Progress) -> Done:
     value = flow.train(
         options.recipe, out=options.out, weights=options.weights, acts=options.acts,
         dataset=options.dataset, epochs=options.epochs, seed=options.seed,
-        resume=options.resume, mean=options.mean, std=options.std, progress=progress,
+        resume=options.resume, mean=options.mean, std=options.std, width=options.width,
+        progress=progress,
     )  # fmt: skip
     return Done(value, show.trained(value, options.out))
 

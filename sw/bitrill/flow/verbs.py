@@ -147,14 +147,15 @@ def train(
     recipe: str,
     *,
     out: str | Path,
-    weights: str = "binary",
-    acts: int = 1,
+    weights: str | None = None,
+    acts: int | None = None,
     dataset: str = "digits",
     epochs: int | None = None,
     seed: int = 0,
     resume: bool = False,
     mean: float | None = None,
     std: float | None = None,
+    width: int | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Train a recipe with Brevitas, export it and check the export: `bitrill.train.train`.
@@ -169,7 +170,7 @@ def train(
 
     result = training.train(
         recipe, out=out, weights=weights, acts=acts, dataset=dataset, epochs=epochs,
-        seed=seed, resume=resume, mean=mean, std=std, progress=batch,
+        seed=seed, resume=resume, mean=mean, std=std, width=width, progress=batch,
     )  # fmt: skip
     return result.metrics
 

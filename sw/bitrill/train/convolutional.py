@@ -1,7 +1,8 @@
 """The convolutional recipes' networks, as torch modules; which layers there are follows the map.
 
-All take ``[N, 1, H, W]`` (``dilated1d``: ``[N, 1, H * W]``) in 0..1, quantized to 8 bits in front, and have batch norm and signed
-narrow activations on -1..1 behind each layer. ``width`` is the number of channels of the first.
+All take ``[N, 1, H, W]`` (``dilated1d``: ``[N, 1, H * W]``) in 0..1, quantized to 8 bits in
+front, and have batch norm and signed narrow activations on -1..1 behind each layer. ``width`` is
+the number of channels of the first.
 """
 
 from __future__ import annotations
@@ -146,7 +147,7 @@ def unet(blocks: Blocks, _: int, width: int, tail: nn.Module) -> list[nn.Module]
 
 
 def dilated(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn.Module]:
-    """Pixels as a sequence ``[N, 1, H * W]``; 1-D convolutions of 3, dilated 1, 2, 4, .. while taps lie inside."""
+    """Pixels as a sequence; 1-D convolutions of 3, dilated 1, 2, 4, .. while taps lie inside."""
     layers: list[nn.Module] = []
     n, step = 1, 1
     while 2 * step < side * side:

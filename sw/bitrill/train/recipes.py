@@ -42,7 +42,8 @@ class Options:
     The input is normalised inside the network, ``(x - mean) / std``, and then quantized to
     ``acts`` bits (convolutional recipes: to 8); ``2x - 1`` by default. Weights and activations are
     binary where not given, of 4 bits for convolutional recipes but ``cnv``. ``width``: channels of
-    the first layer of a convolutional recipe, by default as published, less for digits. Raises `SpecError`, all reasons at once.
+    the first layer of a convolutional recipe, by default as published, less for digits.
+    Raises `SpecError`, all reasons at once.
     """
 
     recipe: str
@@ -57,7 +58,7 @@ class Options:
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
-        deep = self.recipe in CHANNELS and self.recipe != "cnv"
+        deep = self.recipe in ("resnet8", "mobilenet", "unet-tiny", "dilated1d")
         if self.weights is None:
             set_(self, "weights", "int4" if deep else "binary")
         if self.acts is None:
@@ -92,7 +93,7 @@ class Options:
     def _width_faults(self) -> list[str]:
         if self.width is None:
             return []
-        if self.recipe in WIDTHS:
+        if self.recipe not in tuple(CHANNELS):
             return [f"width must not be given for {self.recipe}, whose layers are of fixed size"]
         if _is_int(self.width) and 1 <= self.width <= _MOST_CHANNELS:
             return []

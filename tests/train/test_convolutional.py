@@ -1,0 +1,137 @@
+"""Convolutional recipes: trained for an epoch, exported, imported, they decide as torch does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from bitrill.errors import MismatchError
+from bitrill.frontend import load_model
+from bitrill.ops import Add, Concat, Depthwise, MatVec, MaxPool, SumPool, Upsample, Window
+from bitrill.pipeline import to_folded, to_integer
+from bitrill.train import Options, loop, models, train
+from bitrill.train.executor import Network
+from bitrill.train.loop import decisions, noisy, squared_hinge
+from torch import Tensor, nn
+
+IMAGES = 50
+CNV = [("binary", 1), ("binary", 2), ("ternary", 2)]
+OTHERS = [
+    pytest.param("mobilenet", {Depthwise, SumPool}, id="mobilenet"),
+    pytest.param("resnet8", {Add, Window, SumPool}, id="resnet8"),
+    pytest.param("dilated1d", {Window, SumPool}, id="dilated1d"),
+    pytest.param("unet-tiny", {Concat, Upsample, MaxPool}, id="unet-tiny"),
+]
+
+
+def held_out(options: Options) -> Tensor:
+    """Of the test split, as the loop gives them to the network."""
+    x = torch.from_numpy(loop.datasets.load(options.dataset, "test")[0][:IMAGES])
+    if options.segments:
+        return noisy(x, 2)[0]
+    return x.flatten(2) if options.sequential else x
+
+
+def check(recipe: str, kinds: set[type], least: float, folder: Path, **given: object) -> None:
+    """Train for an epoch and compare: golden and torch decide alike on every image."""
+    result = train(recipe, epochs=1, out=folder, **given)  # pyright: ignore[reportArgumentType]
+    assert result.accuracy > least
+    assert "decisions differ" in result.metrics["export"]["notes"][0]
+    graph = to_integer(load_model(folder / "model.onnx"))
+    assert kinds <= {type(n) for n in graph}
+    x = held_out(result.options)
+    integers = graph.run_floats(x.numpy())
+    golden = graph.sink.dequantize(integers).reshape(len(x), *graph.sink.shape)
+    ours = decisions(nn.Identity(), torch.from_numpy(golden))
+    assert torch.equal(ours, decisions(result.module, x))
+    folded = to_folded(graph).run_floats(x.numpy()[:5])
+    assert np.array_equal(folded, integers[:5])
+
+
+@pytest.mark.parametrize(("weights", "acts"), CNV)
+def test_cnv_at_few_bits(weights: str, acts: int, tmp_path: Path):
+    check("cnv", {Window, MatVec, MaxPool}, 0.3, tmp_path, weights=weights, acts=acts)
+
+
+@pytest.mark.parametrize(("recipe", "kinds"), OTHERS)
+def test_other_topologies(recipe: str, kinds: set[type], tmp_path: Path):
+    check(recipe, kinds, 0.5, tmp_path)
+
+
+def shapes(recipe: str, dataset: str) -> list[tuple[int, ...]]:
+    """Of the weights, in order."""
+    network = models.build(Options(recipe=recipe, dataset=dataset))
+    return [tuple(q.weight.shape) for _, q in models.quantizers.quantized_layers(network)]
+
+
+def test_the_full_topologies():
+    cnv = shapes("cnv", "mnist")
+    assert [s[0] for s in cnv] == [64, 64, 128, 128, 256, 512, 512, 10]
+    assert cnv[5] == (512, 256 * 2 * 2)
+    assert [s[0] for s in shapes("resnet8", "mnist")] == [16, 16, 16, 32, 32, 32, 64, 64, 64, 10]
+    mobile = [s[0] for s in shapes("mobilenet", "mnist")]
+    assert mobile[0] == 8
+    assert mobile[2:-1:2] == [16, 32, 32, 64, 64, *[128] * 6, 256, 256]
+    assert len(shapes("dilated1d", "mnist")) == 9 + 1
+
+
+def test_the_small_ones_leave_out_what_does_not_fit():
+    assert [s[0] for s in shapes("cnv", "digits")] == [16, 16, 128, 128, 10]
+    assert [s[0] for s in shapes("mobilenet", "digits")][2:-1:2] == [16, 32, 32, 64, 64]
+    assert len(shapes("dilated1d", "digits")) == 5 + 1
+
+
+@pytest.mark.parametrize("recipe", ["resnet8", "unet-tiny"])
+def test_outputs_have_their_shapes(recipe: str):
+    network = models.build(Options(recipe=recipe)).eval()
+    want = (2, 1, 8, 8) if recipe == "unet-tiny" else (2, 10)
+    assert network(torch.zeros(2, 1, 8, 8)).shape == want
+
+
+def test_noise_is_the_same_each_time_and_ink_is_of_the_clean_image():
+    x = torch.tensor([[[[0.0, 0.5], [0.5625, 1.0]]]]).repeat(9, 1, 1, 1)
+    first, ink = noisy(x, 1)
+    assert torch.equal(first, noisy(x, 1)[0])
+    assert not torch.equal(first, noisy(x, 2)[0])
+    assert (first >= 0).all()
+    assert (first <= 1).all()
+    assert ink[0].flatten().tolist() == [0, 0, 1, 1]
+
+
+def test_pixels_are_decided_at_zero_and_each_has_a_target():
+    y = torch.tensor([[[[-0.5, 0.0, 0.25, 1.5]]]])
+    assert decisions(nn.Identity(), y).tolist() == [[[[0, 0, 1, 1]]]]
+    labels = torch.tensor([[[[0, 1, 1, 1]]]])
+    assert squared_hinge(y, labels).item() == (0.25 + 1 + 0.5625 + 0) / 4
+
+
+def test_a_lost_shortcut_is_caught(tmp_path: Path):
+    from bitrill.train import export
+    from bitrill.train.convolutional import Residual
+    from train.brevitas_modules import images, settled
+
+    class Lost(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return -x if torch.onnx.is_in_onnx_export() else x
+
+    network = models.build(Options(recipe="resnet8", width=2))
+    block = next(m for m in network.modules() if isinstance(m, Residual))
+    block.shortcut = nn.Sequential(Lost())
+    with pytest.raises(MismatchError, match=r"differ at .* and not for rounding"):
+        export(settled(network, (1, 8, 8)), images(4), tmp_path / "m.onnx")
+
+
+def test_elements_behind_a_repetition_are_exact():
+    network = models.build(Options(recipe="unet-tiny", width=2)).eval()
+    from bitrill.train.qonnx_export import freeze_weights, to_onnx
+
+    file = Network(to_onnx(freeze_weights(network), torch.zeros(1, 1, 8, 8), dynamo=False))
+    node = next(n for n in file.nodes if n.op_type in ("Resize", "Upsample"))
+    x = np.random.default_rng(0).random((1, 1, 8, 8), np.float32)
+    trace = file.run(x)
+    y = trace.arrays[node.output[0]]
+    scalars = file.scalars(trace)
+    for index in [(0, 0, 0, 0), (0, 1, 1, 2), (0, 0, y.shape[2] - 1, y.shape[3] - 1)]:
+        assert scalars(node.output[0], index).may_be(float(y[index]))
