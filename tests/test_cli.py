@@ -167,6 +167,8 @@ def test_an_interrupted_process_leaves_no_build(model: Path, tmp_path: Path) -> 
     # the child waits where it writes Verilog, so that the signal arrives in the middle
     code = (
         "import signal, sys, bitrill_hw.verilog as v\n"
+        # a shell that starts the tests in the background leaves the signal ignored
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def wait(graph):\n    print('now', flush=True)\n    signal.pause()\n"
         "v.verilog = wait\nfrom bitrill.cli import main\n"
         f"sys.exit(main(['compile', {str(model)!r}, '--out', 'b']))"
