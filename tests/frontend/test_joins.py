@@ -43,6 +43,16 @@ def test_sums_of_any_scales_before_a_quantizer(tmp_path: Path, scales: tuple[flo
     assert Threshold in kinds(graph)
 
 
+def test_a_sum_that_no_multipliers_decide_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bitrill.frontend.gains.LARGEST", 1)
+    net = Net(1, 2, 3, 3)
+    x = net.quant(net.node("Add", *branches(net, 0.713, 0.402)), 0.3, bits=3.0)
+    with pytest.raises(UnsupportedError, match=r"none of the multipliers tried .* decides every"):
+        imported(net.proto(net.conv(x, 2, 3, 2, 2)), tmp_path)
+
+
 def test_a_sum_decides_every_pair_as_the_reals_do(tmp_path: Path) -> None:
     from fractions import Fraction
 

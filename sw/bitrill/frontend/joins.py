@@ -117,7 +117,11 @@ class Sum(Deferred):
         types = builder.edges[self.a].type, builder.edges[self.b].type
         found = thresholds_of_sum(function, (scale[0], other[0]), types)
         if found is None:
-            raise RefusedError(self._why("no multipliers of 15 bits decide every pair of values"))
+            raise RefusedError(
+                self._why(
+                    "none of the multipliers tried (at most 15 bits) decides every pair of values"
+                )
+            )
         gains, table, inverted = found
         made = builder.emit(Add, self.node, self.a, self.b, gains=gains)
         rows = made.y.channels // len(table)
