@@ -49,6 +49,7 @@ from .ops.split import SplitCore
 from .ops.threshold import ThresholdCore
 from .ops.upsample import UpsampleCore
 from .ops.window import WindowCore
+from .unrolled import UnrolledCore
 
 
 def component(op: Operator) -> wiring.Component:
@@ -70,7 +71,7 @@ def register(op: Any) -> wiring.Component:
 
 @register.register
 def _(op: MatVec) -> wiring.Component:
-    return MatVecCore(op)
+    return UnrolledCore(op) if op.folded.style == "unrolled" else MatVecCore(op)
 
 
 @register.register

@@ -13,7 +13,7 @@ from ..errors import SpecError
 from .schedule import Schedule
 from .types import Tensor
 
-Style = Literal["folded", "parallel", "search"]
+Style = Literal["folded", "parallel", "search", "unrolled"]
 Memory = Literal["distributed", "block"]
 
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from ..errors import SpecError
 from ..ir.operator import Cost, Impl, Operator, frozen_array, must_divide
-from ..ir.schedule import Rule, Schedule
+from ..ir.schedule import Rule, Schedule, pipeline
 from ..ir.types import IntType, Tensor
 from ..plan.sums import sum_stages
+from ..plan.unrolled import unrolled_plan
 
 _PACKED_WEIGHTS = 1 << 19
 _PACKED_VECTORS = 8
@@ -46,6 +47,9 @@ class MatVec(Operator):
     ``k*pe .. k*pe+pe-1``; it is taken ``latency`` cycles after its last step at the earliest.
     With more than one pass over the input, beats wait in a replay buffer of two vectors, so the
     next vector is taken in while the present one is replayed.
+
+    Style ``unrolled``: the matrix is in the logic, a vector a beat and a beat a cycle, ``latency``
+    stages (see `bitrill.plan.unrolled`); ``pe`` and ``simd`` are all rows and all columns.
     """
 
     kind: ClassVar[str] = "matvec"
@@ -69,9 +73,15 @@ class MatVec(Operator):
     def validate_impl(self, impl: Impl) -> None:
         must_divide(name=self.name, what="PE", value=impl.pe, of="rows", total=self.rows)
         must_divide(name=self.name, what="SIMD", value=impl.simd, of="columns", total=self.cols)
-        if impl.style != "folded":
+        if impl.style not in ("folded", "unrolled"):
             raise SpecError(
-                f"{self.name}: the style of a matvec must be 'folded', not {impl.style!r}"
+                f"{self.name}: the style of a matvec must be 'folded' or 'unrolled',"
+                f" not {impl.style!r}"
+            )
+        if impl.style == "unrolled" and (impl.pe, impl.simd) != (self.rows, self.cols):
+            raise SpecError(
+                f"{self.name}: PE and SIMD of an unrolled matvec must be all {self.rows} rows and"
+                f" {self.cols} columns, not {impl.pe} and {impl.simd}"
             )
 
     @property
@@ -176,11 +186,15 @@ class MatVec(Operator):
     @property
     def latency(self) -> int:
         """Pipeline stages from a step to the accumulator, which is the output register."""
+        if self.folded.style == "unrolled":
+            return unrolled_plan(self).latency
         return self.read_stages + sum_stages(self) + 1
 
     def schedule(self) -> Schedule:
         passes, beats, steps = self.passes, self.beats, self.steps
         vectors = self.x.size // self.cols
+        if self.folded.style == "unrolled":
+            return pipeline(n=vectors, latency=self.latency)
         n = vectors * steps
         s = np.arange(n)
         k = np.arange(vectors * passes)

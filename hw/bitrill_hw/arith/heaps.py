@@ -1,0 +1,250 @@
+"""Heaps of bits added up, as `bitrill.plan.heaps` plans them.
+
+A bit may stand for its complement: LUTs take it as it is, and only a register that is read as a
+number has it in the plain form. In Verilog for the 7 series, counters, full adders and carry
+chains are modules that name LUT6_2 and CARRY4 (see `cells`, whose tricks they use); elsewhere, and
+in Amaranth's simulator, plain logic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from amaranth import *
+from bitrill.plan.heaps import ONE, HeapPlan, hands_on
+
+from ..elastic import Elastic
+from .cells import counted
+
+_HEAD = """\
+module {name} #({parameters}) (
+  {ports}
+);
+`ifdef SYNTHESIS
+"""
+
+COUNT7 = _HEAD.format(
+    name="bitrill_heap_count7", parameters="parameter [6:0] INVERT = 0",
+    ports="input [6:0] x, output [2:0] y",
+) + """\
+  function [63:0] parity(input [5:0] invert);
+    integer i;
+    for (i = 0; i < 64; i = i + 1) parity[i] = ^(i[5:0] ^ invert);
+  endfunction
+  function [63:0] pairs(input [4:0] invert);
+    integer i, n;
+    for (i = 0; i < 32; i = i + 1) begin
+      n = (i[0] ^ invert[0]) + (i[1] ^ invert[1]) + (i[2] ^ invert[2]) + (i[3] ^ invert[3])
+        + (i[4] ^ invert[4]);
+      pairs[i] = n > 3;
+      pairs[32 + i] = n == 2 || n == 3;
+    end
+  endfunction
+  wire [3:0] o, c;
+  wire [1:0] s, d;
+  LUT6_2 #(.INIT(parity(INVERT[5:0]))) place0 (.I0(x[0]), .I1(x[1]), .I2(x[2]), .I3(x[3]),
+    .I4(x[4]), .I5(x[5]), .O6(s[0]), .O5(d[0]));
+  LUT6_2 #(.INIT(pairs(INVERT[4:0]))) place1 (.I0(x[0]), .I1(x[1]), .I2(x[2]), .I3(x[3]),
+    .I4(x[4]), .I5(1'b1), .O6(s[1]), .O5(d[1]));
+  CARRY4 carry (.CI(1'b0), .CYINIT(x[6]), .DI({2'b00, d}), .S({2'b00, s}), .O(o), .CO(c));
+  assign y = {c[1], o[1:0]};
+`else
+  wire [6:0] v = x ^ INVERT;
+  wire s = v[0] ^ v[1] ^ v[2], t = v[3] ^ v[4] ^ v[5];
+  wire a = v[0] & v[1] | v[2] & (v[0] | v[1]), b = v[3] & v[4] | v[5] & (v[3] | v[4]);
+  wire c = s & t | v[6] & (s | t);
+  assign y = {a & b | c & (a | b), a ^ b ^ c, s ^ t ^ v[6]};
+`endif
+endmodule
+"""
+"""How many of seven bits are 1; those of ``INVERT``, of the first five, count where they are 0."""
+
+ADD3 = _HEAD.format(
+    name="bitrill_heap_add3", parameters="parameter [2:0] INVERT = 0",
+    ports="input [2:0] x, output [1:0] y",
+) + """\
+  function [63:0] init(input [2:0] invert);
+    integer i;
+    for (i = 0; i < 32; i = i + 1) begin
+      init[i] = (i[0] ^ invert[0]) + (i[1] ^ invert[1]) + (i[2] ^ invert[2]) > 1;
+      init[32 + i] = ^(i[2:0] ^ invert);
+    end
+  endfunction
+  LUT6_2 #(.INIT(init(INVERT))) both (.I0(x[0]), .I1(x[1]), .I2(x[2]), .I3(1'b0), .I4(1'b0),
+    .I5(1'b1), .O6(y[0]), .O5(y[1]));
+`else
+  wire [2:0] v = x ^ INVERT;
+  assign y = {v[0] & v[1] | v[2] & (v[0] | v[1]), ^v};
+`endif
+endmodule
+"""
+
+CHAIN = _HEAD.format(
+    name="bitrill_heap_chain",
+    parameters="parameter N = 1, parameter [N-1:0] HANDS = 0, A = 0, B = 0, C = 0",
+    ports="input m, input [N-1:0] a, b, c, output [N:0] y",
+) + """\
+  function [63:0] init(input hands, handed, ia, ib, ic);
+    integer i, n;
+    for (i = 0; i < 32; i = i + 1) begin
+      n = (i[0] ^ ia) + (i[1] ^ ib) + (i[2] ^ ic);
+      init[i] = hands ? n > 1 : i[1] ^ ib;
+      init[32 + i] = n[0] ^ (handed & i[3]);
+    end
+  endfunction
+  localparam Q = (N + 3) / 4;
+  wire [N:0] handed;
+  wire [4*Q-1:0] s, d, o;
+  wire [4*Q:0] carry;
+  assign handed[0] = m;
+  assign carry[0] = 1'b0;
+  genvar k;
+  generate
+    for (k = 0; k < 4 * Q; k = k + 1) begin : place
+      if (k < N) begin : used
+        localparam HANDED = k == 0 ? HANDS[0] : HANDS[k > 0 ? k - 1 : 0];
+        wire low;
+        LUT6_2 #(.INIT(init(HANDS[k], HANDED, A[k], B[k], C[k]))) bits (.I0(a[k]), .I1(b[k]),
+          .I2(c[k]), .I3(HANDED ? handed[k] : 1'b0), .I4(1'b0), .I5(1'b1), .O6(s[k]), .O5(low));
+        assign d[k] = HANDED ? handed[k] : low;
+        assign handed[k + 1] = low;
+      end else begin : unused
+        assign s[k] = 1'b0;
+        assign d[k] = 1'b0;
+      end
+    end
+    for (k = 0; k < Q; k = k + 1) begin : slice
+      CARRY4 chain (.CI(carry[4*k]), .CYINIT(k == 0 && !HANDS[0] ? m : 1'b0), .DI(d[4*k +: 4]),
+        .S(s[4*k +: 4]), .O(o[4*k +: 4]), .CO(carry[4*k+1 +: 4]));
+    end
+  endgenerate
+  assign y = {carry[N], o[N-1:0]};
+`else
+  assign y = (a ^ A) + (b ^ B) + (c ^ C) + m;
+`endif
+endmodule
+"""
+"""``(a ^ A) + (b ^ B) + (c ^ C) + m``; a place adds ``a`` and ``b``, or, where ``HANDS`` is set,
+all three, handing their majority to the next one; where it is handed one, it has ``a`` alone, or
+hands on itself."""
+
+
+class Bit(NamedTuple):
+    """A bit, or where ``inverted`` its complement."""
+
+    value: Value
+    inverted: bool = False
+
+    def plain(self) -> Value:
+        """The bit itself, by logic where it is inverted."""
+        return ~self.value if self.inverted else self.value
+
+
+ZERO, ONE_BIT = Bit(C(0, 1)), Bit(C(1, 1))
+
+
+class Cells:
+    """Counters and chains in module ``m``: modules where ``platform`` takes them, else logic."""
+
+    def __init__(self, m: Module, platform: object = None):
+        self.m = m
+        self.modules: dict[str, str] | None = getattr(platform, "modules", None)
+
+    def count(self, bits: Sequence[Bit], outputs: int) -> list[Bit]:
+        """How many of up to seven bits are 1."""
+        if self.modules is None:
+            return [Bit(self._signal(v)) for v in counted([b.plain() for b in bits])[:outputs]]
+        if len(bits) <= 3:
+            return self._cell("bitrill_heap_add3", ADD3, [*bits, *[ZERO] * 3][:3], 2)[:outputs]
+        bits = [*bits, *[ZERO] * (7 - len(bits))]
+        flip = sum(b.inverted for b in bits) > 3
+        if flip:  # seven less what is 0
+            bits = [ONE_BIT if b is ZERO else Bit(b.value, not b.inverted) for b in bits]
+        bits = sorted(bits, key=lambda b: not b.inverted)  # the last two as they are
+        out = self._cell("bitrill_heap_count7", COUNT7, bits, 3)
+        return [Bit(b.value, flip) for b in out[:outputs]]
+
+    def chain(self, columns: Sequence[Sequence[Bit]], outputs: int) -> list[Bit]:
+        """The sum of up to three bits a column, and one more in the lowest."""
+        m, rows, hands = ZERO, [], []
+        handed = False
+        for k, column in enumerate(columns):
+            column = sorted(column, key=lambda b: not b.inverted)
+            handed = hands_on(len(column), handed, lowest=k == 0)
+            if len(column) > 2 + handed:
+                m, column = column[-1], column[:-1]
+            hands.append(handed)
+            rows.append([*column, *[ZERO] * 3][:3])
+        n = len(rows)
+        words = [[row[j] for row in rows] for j in range(3)]
+        if self.modules is None:
+            total = sum((Cat(b.plain() for b in w) for w in words), m.plain())
+            sums = Signal(n + 1)
+            self.m.d.comb += sums.eq(total)
+        else:
+            self.modules["bitrill_heap_chain"] = CHAIN
+            sums = Signal(n + 1)
+            ends = {f"i_{x}": Cat(b.value for b in w) for x, w in zip("abc", words, strict=True)}
+            flags = {
+                f"p_{x}": C(_mask(b.inverted for b in w), n)
+                for x, w in zip("ABC", words, strict=True)
+            }
+            self.m.submodules += Instance(
+                "bitrill_heap_chain", p_N=n, p_HANDS=C(_mask(hands), n), **flags, i_m=m.plain(),
+                **ends, o_y=sums,
+            )  # fmt: skip
+        return [Bit(sums[k]) for k in range(min(n + 1, outputs))]
+
+    def _cell(self, name: str, text: str, bits: Sequence[Bit], outputs: int) -> list[Bit]:
+        assert self.modules is not None
+        self.modules[name] = text
+        y = Signal(outputs)
+        self.m.submodules += Instance(
+            name, p_INVERT=C(_mask(b.inverted for b in bits), len(bits)),
+            i_x=Cat(b.value for b in bits), o_y=y,
+        )  # fmt: skip
+        return [Bit(y[k]) for k in range(outputs)]
+
+    def _signal(self, value: Value) -> Signal:
+        held = Signal()
+        self.m.d.comb += held.eq(value)
+        return held
+
+
+def _mask(flags) -> int:
+    return sum(1 << k for k, f in enumerate(flags) if f)
+
+
+def heap_sum(
+    cells: Cells, pipe: Elastic, plan: HeapPlan, bits: Sequence[Bit], *, stage: int, name: str,
+    plain: bool = False,
+) -> list[Bit]:  # fmt: skip
+    """The number that ``plan`` makes of ``bits``: in the register of stage
+    ``stage + len(plan.stages) - 1``, or where the plan has no stages, without one. ``plain``: no
+    bit of it stands for its complement."""
+    alive = dict(enumerate(bits))
+    alive[ONE] = ONE_BIT
+    for s, levels in enumerate(plan.stages):
+        for level in levels:
+            for counter in level:
+                found = cells.count([alive[b] for b in counter.inputs], len(counter.outputs))
+                for b in counter.inputs:
+                    if b != ONE:
+                        del alive[b]
+                alive |= zip(counter.outputs, found, strict=True)
+        if s < len(plan.stages) - 1:
+            kept = [b for b in alive if b != ONE]
+            held = pipe.register(stage + s, Cat(alive[b].value for b in kept), f"{name}_{s}")
+            alive |= {b: Bit(held[k], alive[b].inverted) for k, b in enumerate(kept)}
+    columns = [[alive[b] for b in column] for column in plan.columns]
+    low, high = plan.chain
+    out = [c[0] if c else ZERO for c in (columns[:low] if high else columns)]
+    if high:
+        out += cells.chain(columns[low:high], plan.width - low)
+        out += [ZERO] * (plan.width - len(out))
+    out = [Bit(b.plain()) for b in out] if plain else out
+    if plan.stages:
+        held = pipe.register(stage + len(plan.stages) - 1, Cat(b.value for b in out), name)
+        out = [Bit(held[k], b.inverted) for k, b in enumerate(out)]
+    return out

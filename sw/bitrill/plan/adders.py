@@ -1,0 +1,175 @@
+"""Adder graphs: a constant matrix times a vector as sums that several rows share.
+
+Everything is a sum of unsigned numbers, shifted and complemented by wires. A negative operand of
+``n`` bits counts as its complement: ``-u = ~u - (2**n - 1)``; such constants are gathered and
+added once, to the row. So no number has a sign, and none is extended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from .heaps import HeapPlan, heap_plan
+
+
+@dataclass(frozen=True, order=True)
+class Operand:
+    """``2**shift`` times number ``number``, taken from the sum where ``negative``."""
+
+    number: int
+    shift: int = 0
+    negative: bool = False
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number that is built: of its bits' sum, ``greatest`` is the bound, 0 the least.
+
+    ``offset``: what the bits are short of the number that they stand for.
+    """
+
+    greatest: int
+    offset: int
+    operands: tuple[Operand, ...] = ()
+
+    @property
+    def bits(self) -> int:
+        return self.greatest.bit_length()
+
+
+@dataclass(frozen=True)
+class Row:
+    """A result: the sum of ``operands`` and ``constant``, modulo 2 to the graph's width."""
+
+    operands: tuple[Operand, ...]
+    constant: int
+
+
+@dataclass(frozen=True)
+class AdderGraph:
+    """``numbers``: the ``n_inputs`` inputs, then the shared sums, each of earlier ones; ``rows``:
+    the results, of ``width`` bits each."""
+
+    n_inputs: int
+    numbers: tuple[Number, ...]
+    rows: tuple[Row, ...]
+    width: int
+
+    @property
+    def luts(self) -> float:
+        """Physical LUTs of all sums, as planned."""
+        sums = sum(self.plan(n).luts for n in self.numbers[self.n_inputs :])
+        return sums + sum(self.row_plan(r).luts for r in self.rows)
+
+    def plan(self, number: Number) -> HeapPlan:
+        """How a shared sum is added up."""
+        return heap_plan(self.heights(number.operands), number.bits, 0)
+
+    def row_plan(self, row: Row) -> HeapPlan:
+        """How a result is added up."""
+        heights = self.heights(row.operands)[: self.width]
+        return heap_plan(heights, self.width, row.constant % (1 << self.width))
+
+    def heights(self, operands: Iterable[Operand]) -> tuple[int, ...]:
+        """How many bits of each weight the operands have."""
+        return heights((self.numbers[o.number].bits, o.shift) for o in operands)
+
+    def eval(self, x: np.ndarray) -> np.ndarray:
+        """Results ``[N, rows]`` of inputs' bits ``[N, inputs]``, as the hardware adds them."""
+        values = [x[:, k] for k in range(self.n_inputs)]
+        for number in self.numbers[self.n_inputs :]:
+            values.append(self._sum(values, number.operands, len(x)))
+        totals = [self._sum(values, r.operands, len(x)) + r.constant for r in self.rows]
+        return np.stack(totals, 1) % (1 << self.width)
+
+    def _sum(self, values: list[np.ndarray], operands: Iterable[Operand], n: int) -> np.ndarray:
+        total = np.zeros(n, np.int64)
+        for o in operands:
+            mask = (1 << self.numbers[o.number].bits) - 1
+            total += (mask - values[o.number] if o.negative else values[o.number]) << o.shift
+        return total
+
+
+def heights(shapes: Iterable[tuple[int, int]]) -> tuple[int, ...]:
+    """How many bits there are of each weight, in numbers of ``(bits, shift)``."""
+    out: list[int] = []
+    for bits, shift in shapes:
+        out += [0] * (bits + shift - len(out))
+        for k in range(shift, shift + bits):
+            out[k] += 1
+    return tuple(out)
+
+
+@dataclass
+class Builder:
+    """An adder graph in the making; ``luts``: of the sums so far."""
+
+    numbers: list[Number]
+    luts: float = 0.0
+    rows: list[tuple[Operand, ...]] = field(default_factory=list)
+    _known: dict[tuple[Operand, ...], Operand] = field(default_factory=dict)
+
+    def shared(self, operands: list[Operand]) -> Operand:
+        """The sum of operands as an operand: built, unless it is there already."""
+        if len(operands) == 1:
+            return operands[0]
+        operands = sorted(operands)
+        low = min(o.shift for o in operands)
+        flip = operands[0].negative
+        key = tuple(Operand(o.number, o.shift - low, o.negative != flip) for o in operands)
+        if key not in self._known:
+            greatest, offset = self._bounds(key)
+            number = Number(greatest, offset, key)
+            self.luts += self.cost(key, number.bits)
+            self._known[key] = Operand(len(self.numbers))
+            self.numbers.append(number)
+        return Operand(self._known[key].number, low, flip)
+
+    def cost(self, operands: Iterable[Operand], width: int) -> float:
+        """LUTs of a sum."""
+        shapes = ((self.numbers[o.number].bits, o.shift) for o in operands)
+        return heap_plan(heights(shapes)[:width], width, 0).luts
+
+    def _bounds(self, operands: tuple[Operand, ...]) -> tuple[int, int]:
+        """The greatest sum of the operands' bits, and what it is short of their sum."""
+        greatest = offset = 0
+        for o in operands:
+            number = self.numbers[o.number]
+            mask = (1 << number.bits) - 1
+            greatest += (mask if o.negative else number.greatest) << o.shift
+            offset += (-number.offset - mask if o.negative else number.offset) << o.shift
+        return greatest, offset
+
+    def row(self, operands: list[Operand], width: int) -> None:
+        """The next result."""
+        self.luts += self.cost(operands, width)
+        self.rows.append(tuple(sorted(operands)))
+
+    def graph(self, n_inputs: int, order: Iterable[int], base: np.ndarray, width: int) -> AdderGraph:
+        """The whole; ``order``: which row each result is, ``base``: what is added to each row."""
+        rows = dict(zip(order, self.rows, strict=True))
+        made = tuple(
+            Row(rows[r], int(base[r]) + self._bounds(rows[r])[1]) for r in range(len(rows))
+        )
+        return AdderGraph(n_inputs, tuple(self.numbers), made, width)
+
+
+@lru_cache(maxsize=None)
+def signed_digits(value: int) -> tuple[tuple[int, bool], ...]:
+    """``value`` as the fewest terms ``+-2**shift``: (shift, negative), none adjacent.
+
+    Canonical signed digits (Reitwiesner 1960).
+    """
+    out, shift = [], 0
+    while value:
+        if value & 1:
+            digit = 2 - (value & 3)
+            out.append((shift, digit < 0))
+            value -= digit
+        value >>= 1
+        shift += 1
+    return tuple(out)

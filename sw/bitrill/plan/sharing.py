@@ -1,0 +1,136 @@
+"""Which sums a constant matrix's rows share.
+
+Rows are taken in groups. Over the rows of a group, inputs whose columns are equal, up to sign and
+a power of two, always go together: their sum is built once, and stands for all of them. The group
+is then halved, the same is done for each half with what is left, and so on down to single rows.
+With ``R`` binary rows there are at most ``2**(R - 1)`` different columns, so that ``n`` inputs
+cost ``R`` rows hardly more than one (the method of four Russians, Arlazarov et al. 1970, with the
+sums' bits counted instead of operations). How many rows a group has, and in which order rows are
+grouped, is decided by the cost of the sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .adders import AdderGraph, Builder, Number, Operand, signed_digits
+
+GROUPS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16)
+"""Rows of a group that are tried."""
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """``y = weights @ x + base`` modulo ``2**width``; ``inputs``: the numbers of x."""
+
+    weights: np.ndarray
+    base: np.ndarray
+    inputs: tuple[Number, ...]
+    width: int
+
+
+Term = tuple[Operand, ...]
+
+
+def share(problem: Problem) -> AdderGraph:
+    """The cheapest adder graph of those tried."""
+    weights = problem.weights
+    order = similar_first(weights)
+    best: tuple[float, Builder, Sequence[int]] | None = None
+    digits = [False] if abs(weights).max(initial=0) <= 1 else [False, True]
+    for rows in (order, list(range(len(weights)))):
+        for split in digits:
+            for size in GROUPS:
+                if size > max(1, len(weights)):
+                    continue
+                builder = Builder(list(problem.inputs))
+                for start in range(0, len(rows), size):
+                    group = rows[start : start + size]
+                    _build(builder, problem, group, split)
+                if best is None or builder.luts < best[0]:
+                    best = builder.luts, builder, rows
+    assert best is not None
+    return best[1].graph(len(problem.inputs), best[2], problem.base, problem.width)
+
+
+def similar_first(weights: np.ndarray) -> list[int]:
+    """Rows in an order in which those that agree, or disagree, most stand together."""
+    groups = [[r] for r in range(len(weights))]
+    signs = np.sign(weights)
+    alike = np.abs(signs @ signs.T)
+    while len(groups) > 1:
+        member = np.zeros((len(groups), len(weights)))
+        for g, rows in enumerate(groups):
+            member[g, rows] = 1 / len(rows)
+        near = member @ alike @ member.T
+        i, j = np.triu_indices(len(groups), 1)
+        free, joined = set(range(len(groups))), []
+        for k in np.argsort(-near[i, j], kind="stable").tolist():
+            a, b = int(i[k]), int(j[k])
+            if a in free and b in free:
+                joined.append(groups[a] + groups[b])
+                free -= {a, b}
+        groups = joined + [groups[k] for k in sorted(free)]
+    return groups[0]
+
+
+def _build(builder: Builder, problem: Problem, rows: list[int], digits: bool) -> None:
+    terms = [Operand(k) for k in range(len(problem.inputs))]
+    weights = problem.weights[rows]
+    if digits:
+        weights, terms = _digits(weights, terms)
+    _halve(builder, weights, terms, problem.width)
+
+
+def _digits(weights: np.ndarray, terms: list[Operand]) -> tuple[np.ndarray, list[Operand]]:
+    """Each column as columns of -1, 0, 1: one for each place of its signed digits."""
+    planes = np.zeros((64, *weights.shape), np.int64)
+    for (r, c), w in np.ndenumerate(weights):
+        for shift, negative in signed_digits(int(w)):
+            planes[shift, r, c] = -1 if negative else 1
+    used = [(k, c) for c in range(len(terms)) for k in range(64) if planes[k, :, c].any()]
+    columns = [planes[k, :, c] for k, c in used]
+    shifted = [Operand(terms[c].number, terms[c].shift + k) for k, c in used]
+    return np.stack(columns, 1) if columns else weights[:, :0], shifted
+
+
+def _halve(builder: Builder, weights: np.ndarray, terms: list[Operand], width: int) -> None:
+    weights, terms = _merge(builder, weights, terms)
+    n = len(weights)
+    if n > 1:
+        _halve(builder, weights[: (n + 1) // 2], terms, width)
+        _halve(builder, weights[(n + 1) // 2 :], terms, width)
+        return
+    operands = [
+        Operand(t.number, t.shift + shift, t.negative != negative)
+        for t, w in zip(terms, weights[0].tolist(), strict=True)
+        for shift, negative in signed_digits(w)
+    ]
+    builder.row(operands, width)
+
+
+def _merge(
+    builder: Builder, weights: np.ndarray, terms: list[Operand]
+) -> tuple[np.ndarray, list[Operand]]:
+    """Terms of equal columns, up to sign and a power of two, as one: their sum."""
+    used = weights.any(0)
+    weights = weights[:, used]
+    terms = [t for t, u in zip(terms, used.tolist(), strict=True) if u]
+    if not terms:
+        return weights, terms
+    common = np.bitwise_or.reduce(weights, axis=0)
+    power = common & -common
+    first = weights[(weights != 0).argmax(0), np.arange(len(terms))]
+    sign = np.sign(first)
+    unit = weights // power * sign
+    columns, which = np.unique(unit, axis=1, return_inverse=True)
+    which = which.ravel()
+    together: list[list[Operand]] = [[] for _ in range(columns.shape[1])]
+    shifts = [int(p).bit_length() - 1 for p in power]
+    for k, t in enumerate(terms):
+        o = Operand(t.number, t.shift + shifts[k], t.negative != bool(sign[k] < 0))
+        together[which[k]].append(o)
+    return columns, [builder.shared(t) for t in together]
