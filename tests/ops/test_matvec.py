@@ -9,7 +9,7 @@ import pytest
 from bitrill.errors import SpecError
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
 from bitrill.ops import MatVec
-from bitrill.plan.sums import starts, sum_plan
+from bitrill.plan.sums import starts, stored_weights, sum_plan
 from ops.suite import OperatorSuite
 
 TERNARY = IntType(-1, 1)
@@ -24,6 +24,7 @@ def matvec(
     x: IntType = BIPOLAR,
     *,
     memory: str = "distributed",
+    primitives: str = "portable",
     vectors: tuple[int, ...] = (),
     seed: int = 3,
 ) -> MatVec:
@@ -34,7 +35,7 @@ def matvec(
         operands=(Tensor((*vectors, cols), x),),
         weights=rng.choice(weight_type.values(), (rows, cols)),
         weight_type=weight_type,
-        impl=Impl(pe=pe, simd=simd, memory=memory),
+        impl=Impl(pe=pe, simd=simd, memory=memory, primitives=primitives),  # pyright: ignore
     )
 
 
@@ -147,37 +148,81 @@ def test_planned_bits_and_starts_make_the_product(weight: IntType, x: IntType) -
     )
     results = op.eval(x.values()[:, None]).astype(int).tolist()
     plan, start = sum_plan(op), starts(op).tolist()
-    for w, row in zip(values, range(op.rows), strict=True):
+    bits = stored_weights(op)[:, 0]
+    for row, w in enumerate(values):
         for v, y in zip(x.values().tolist(), results, strict=True):
             total = start[row]
-            for p in plan.products:
-                wb = [int(weight.encode(np.array(w))) >> k & 1 for k in range(weight.bits)]
-                xb = int(x.encode(np.array(v))) >> p.x & 1
-                gates = {"xnor": 1 ^ wb[0] ^ xb, "and": wb[p.w] & xb}
-                bit = gates.get(p.gate, wb[0] & (wb[-1] ^ xb)) ^ p.inverted
-                if p.gate == "select":
-                    bit &= wb[0]
-                total += bit << p.column
-            assert (total - y[row]) % (1 << op.y.type.bits) == 0
+            for g in plan.products.gates:
+                read = [
+                    int(bits[row, p]) if kind == "w" else int(x.encode(np.array(v))) >> p & 1
+                    for kind, _, p in g.inputs
+                ]
+                total += (g.table >> sum(b << i for i, b in enumerate(read)) & 1) << g.column
+            assert (total - y[row]) % (1 << op.y.type.bits) == 0, (w, v)
+
+
+def gates(op: MatVec, x: np.ndarray) -> np.ndarray:
+    """The value of all gates of a step, ``[rows, gates]``: of a vector ``x`` of codes."""
+    plan, w = sum_plan(op).products, stored_weights(op)
+    shared: list[int] = []
+    for sources in plan.parities:
+        read = [shared[n] if kind == "p" else int(x[n]) >> p for kind, n, p in sources]
+        shared.append(sum(read) & 1)
+    found = []
+    for g in plan.gates:
+        read = [
+            w[:, n, p]
+            if kind == "w"
+            else np.full(op.rows, shared[n] if kind == "p" else x[n] >> p & 1)
+            for kind, n, p in g.inputs
+        ]
+        index = sum(b << i for i, b in enumerate(read))
+        found.append(np.array([g.table >> k & 1 for k in range(1 << len(read))])[index])
+    return np.stack(found, 1)
+
+
+@pytest.mark.parametrize("simd", [*range(1, 14), 32, 49])
+@pytest.mark.parametrize("x", [BIPOLAR, IntType(0, 5), IntType(-2, 1)], ids=str)
+@pytest.mark.parametrize(
+    "weight", [BIPOLAR, TERNARY, IntType(-2, 1), IntType(0, 1), IntType(-4, 3)], ids=str
+)
+def test_planned_bits_of_all_lanes_make_the_sum(weight: IntType, x: IntType, simd: int) -> None:
+    """Where lanes merge: as many of random weights and inputs as there may be in one step."""
+    op = matvec(16, simd, 16, simd, weight, x)
+    rng = np.random.default_rng(simd)
+    vectors = rng.choice(x.values(), (6, simd))
+    vectors[0], vectors[1] = x.lo, x.hi
+    columns = np.array([g.column for g in sum_plan(op).products.gates])
+    for v, y in zip(vectors, op.eval(vectors).astype(int), strict=True):
+        total = starts(op) + (gates(op, x.encode(v)) << columns).sum(1)
+        assert ((total - y) % (1 << op.y.type.bits) == 0).all()
 
 
 @pytest.mark.parametrize("simd", [*range(1, 40), 49, 64, 128, 784])
-def test_counters_keep_the_sum_and_end_in_two_rows(simd: int) -> None:
+@pytest.mark.parametrize("weight", [BIPOLAR, TERNARY], ids=str)
+def test_counters_keep_the_sum_and_leave_rows_for_the_chain(simd: int, weight: IntType) -> None:
     """Every bit is used once; weights in and out of each counter and of the whole agree."""
-    op = matvec(2, simd, 1, simd)
+    op = matvec(2, simd, 1, simd, weight)
     plan = sum_plan(op)
-    weight = {b: p.column for b, p in enumerate(plan.products)}
-    value = dict.fromkeys(weight, 1)  # all products 1: the greatest sum, counted symbolically
-    for counter in (c for stage in plan.stages for level in stage for c in level):
-        assert {weight[b] for b in counter.inputs} == {counter.column}
-        ones = sum(value.pop(b) for b in counter.inputs)
-        for place, b in enumerate(counter.outputs):
-            weight[b], value[b] = counter.column + place, ones >> place & 1
-    assert sorted(value) == sorted(b for c in plan.columns for b in c)
-    assert all(weight[b] == k for k, column in enumerate(plan.columns) for b in column)
-    assert max(map(len, plan.columns)) <= 2
-    assert sum(value[b] << weight[b] for b in value) == simd
-    assert plan.width == simd.bit_length()
+    rng = np.random.default_rng(simd)
+    columns = [g.column for g in plan.products.gates] + list(range(len(plan.start)))
+    weight_of = dict(enumerate(columns))
+    for ones in (1.0, 0.5):
+        value = {b: int(rng.random() < ones) for b in weight_of}
+        total = sum(v << weight_of[b] for b, v in value.items())
+        column = dict(weight_of)
+        for c in plan.counters:
+            assert {column[b] for b in c.inputs} == {c.column}
+            assert {column[b] for b in c.above} <= {c.column + 1}
+            counted = sum(value.pop(b) for b in c.inputs) + 2 * sum(value.pop(b) for b in c.above)
+            for place, b in enumerate(c.outputs):
+                column[b], value[b] = c.column + place, counted >> place & 1
+        assert sorted(value) == sorted(b for c in plan.columns for b in c)
+        assert all(column[b] == k for k, bits in enumerate(plan.columns) for b in bits)
+        assert [len(c) for c in plan.columns] <= [3 + plan.carry] + [2] * plan.width
+        assert max(map(len, plan.columns[1:]), default=0) <= 2
+        assert (sum(v << column[b] for b, v in value.items()) - total) % (1 << plan.width) == 0
+    assert plan.width == op.y.type.bits
 
 
 def test_cost_counts_the_replay_buffer_only_where_there_is_one() -> None:

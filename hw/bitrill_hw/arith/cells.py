@@ -55,6 +55,10 @@ TERNARY = table(
 """Of I0 (0 where I1 is 1), I2 and I3: O5 their majority, O6 the parity of them and I4."""
 
 
+ENTRY = table([lambda n: n, lambda n: 0], 1)
+"""O5: I0; O6: 0, so that the place's carry is O5."""
+
+
 def _module(name: str, parameters: str, ports: str, body: str, model: str) -> str:
     return (
         f"module {name} #({parameters}) (\n  {ports}\n);\n`ifdef SYNTHESIS\n{body}`else\n"
@@ -121,10 +125,10 @@ COUNT15 = _module(
 
 CHAIN3 = _module(
     "bitrill_chain3",
-    "parameter W = 1",
-    "input clear, m, input [W-1:0] c, a, b, output [W-1:0] s",
+    "parameter W = 1, parameter E = 0",
+    "input clear, m, n, input [W-1:0] c, a, b, output [W-1:0] s",
     f"""\
-  localparam Q = (W + 3) / 4;
+  localparam Q = (W + E + 3) / 4;
   wire [W:0] majority;
   wire [4*Q-1:0] parity, carried, sum;
   wire [4*Q:0] carry;
@@ -133,11 +137,14 @@ CHAIN3 = _module(
   genvar k;
   generate
     for (k = 0; k < 4 * Q; k = k + 1) begin : place
-      if (k < W) begin : used
-        LUT6_2 #(.INIT(64'h{TERNARY:016x})) bits (.I0(c[k]), .I1(clear), .I2(a[k]), .I3(b[k]),
-          .I4(majority[k]), .I5(1'b1), .O6(parity[k]), .O5(majority[k+1]));
-        assign carried[k] = majority[k];
-      end else begin : unused
+      if (k < E)
+        LUT6_2 #(.INIT(64'h{ENTRY:016x})) entry (.I0(n), .I1(1'b0), .I2(1'b0), .I3(1'b0),
+          .I4(1'b0), .I5(1'b1), .O6(parity[k]), .O5(carried[k]));
+      else if (k < W + E) begin
+        LUT6_2 #(.INIT(64'h{TERNARY:016x})) bits (.I0(c[k-E]), .I1(clear), .I2(a[k-E]),
+          .I3(b[k-E]), .I4(majority[k-E]), .I5(1'b1), .O6(parity[k]), .O5(majority[k-E+1]));
+        assign carried[k] = majority[k-E];
+      end else begin
         assign parity[k] = 1'b0;
         assign carried[k] = 1'b0;
       end
@@ -147,9 +154,9 @@ CHAIN3 = _module(
         .S(parity[4*k +: 4]), .O(sum[4*k +: 4]), .CO(carry[4*k+1 +: 4]));
     end
   endgenerate
-  assign s = sum[W-1:0];
+  assign s = sum[E +: W];
 """,
-    "  assign s = (clear ? {W{1'b0}} : c) + a + b + m;\n",
+    "  assign s = (clear ? {W{1'b0}} : c) + a + b + m + (E ? n : 1'b0);\n",
 )
 
 
@@ -233,29 +240,34 @@ class Count15(_Cell):
 
 
 class Chain3(_Cell):
-    """``s = (0 where clear, else c) + a + b + m`` modulo ``2**len(s)``; one LUT a bit.
+    """``s = (0 where clear, else c) + a + b + m + n`` modulo ``2**len(s)``; one LUT a bit.
 
     A place adds three bits without carry and hands their majority to the next place's LUT, as a
-    fourth (cf. Simkins and Young, US patent 7274211, ternary adders): two levels of LUTs.
+    fourth (cf. Simkins and Young, US patent 7274211, ternary adders): two levels of LUTs. ``n``,
+    where it is given, enters through a place of its own.
     """
 
     name, text = "bitrill_chain3", CHAIN3
 
-    def __init__(self, c: Value, a: Value, b: Value, m: Value, clear: Value, *, s: Signal):
-        self.c, self.a, self.b, self.m, self.clear, self.s = c, a, b, m, clear, s
+    def __init__(
+        self, c: Value, a: Value, b: Value, m: Value, n: Value | None, clear: Value, *, s: Signal
+    ):
+        self.c, self.a, self.b, self.m, self.n, self.clear, self.s = c, a, b, m, n, clear, s
 
     def model(self, m: Module) -> None:
-        m.d.comb += self.s.eq(Mux(self.clear, 0, self.c) + self.a + self.b + self.m)
+        n = C(0, 1) if self.n is None else self.n
+        m.d.comb += self.s.eq(Mux(self.clear, 0, self.c) + self.a + self.b + self.m + n)
 
     def instance(self) -> Instance:
-        def wide(v: Value) -> Value:
-            return (v if len(v) >= len(self.s) else Cat(v, C(0, len(self.s) - len(v))))[
+        ends = {
+            f"i_{k}": (v if len(v) >= len(self.s) else Cat(v, C(0, len(self.s) - len(v))))[
                 : len(self.s)
             ]
-
+            for k, v in (("c", self.c), ("a", self.a), ("b", self.b))
+        }
         return Instance(
-            self.name, p_W=len(self.s), i_clear=self.clear, i_m=self.m, i_c=wide(self.c),
-            i_a=wide(self.a), i_b=wide(self.b), o_s=self.s,
+            self.name, p_W=len(self.s), p_E=int(self.n is not None), i_clear=self.clear,
+            i_m=self.m, i_n=C(0, 1) if self.n is None else self.n, o_s=self.s, **ends,
         )  # fmt: skip
 
 

@@ -1,97 +1,130 @@
 """Sums of products, as `bitrill.plan.sums` plans them: logic on words of one bit per row.
 
-All rows of a step are summed alike, so each bit of the plan becomes a word of ``pe`` bits, and a
-counter a few logic operations on such words: small to write, quick to simulate, and out of reach
-of synthesis passes that turn ``+`` into adders.
+All rows of a step are summed alike, so each bit of the plan becomes a word of ``pe`` bits: small to
+write, quick to simulate, and out of reach of synthesis passes that turn ``+`` into adders. With
+``cells``, counters and the last chain are those of `cells`, for parts of the 7 series; otherwise
+they are plain logic and a plain sum.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 from amaranth import *
-from bitrill.plan.sums import Product, SumPlan
+from bitrill.plan.compress import Counter
+from bitrill.plan.products import Products, Source
+from bitrill.plan.sums import SumPlan
 
 from ..elastic import Elastic
 from ..tables import split
+from .cells import Chain3, Count7, Count15, added, counted
+from .gates import logic
+
+
+def parities(m: Module, plan: Products, x: Value, *, bits: int) -> Value:
+    """The bits that all rows share, of a step's ``x [lane][plane]`` of ``bits`` planes."""
+    found: list[Value] = []
+    for k, sources in enumerate(plan.parities):
+        value = Cat(found[n] if kind == "p" else x[n * bits + p] for kind, n, p in sources).xor()
+        found.append(Signal(name=f"parity{k}"))
+        m.d.comb += found[k].eq(value)
+    return Cat(found)
+
+
+@dataclass
+class Operands:
+    """What a step's gates read, all in one stage: ``weights [lane][plane][pe]``, the `parities`,
+    and ``x [lane][plane]``; where each row has its ``own``, ``[lane][plane][pe]``."""
+
+    m: Module
+    plan: Products
+    weights: Value
+    x: Value
+    shared: Value
+    lanes: int
+    pe: int
+    own: bool = False
+
+    def __post_init__(self) -> None:
+        m, pe = self.m, self.pe
+        self._w = split(m, self.weights, pe, "weight")
+        self._x = split(m, self.x, pe if self.own else 1, "x")
+        self._p = split(m, self.shared, 1, "shared")
+
+    def word(self, source: Source) -> Value:
+        """A source in all rows."""
+        kind, n, plane = source
+        if kind == "w":
+            return self._w[n * (len(self._w) // self.lanes) + plane]
+        if kind == "p":
+            return self._p[n].replicate(self.pe)
+        value = self._x[n * (len(self._x) // self.lanes) + plane]
+        return value if self.own else value.replicate(self.pe)
+
+    def gates(self) -> dict[int, Value]:
+        """The bits of the products."""
+        bits: dict[int, Value] = {}
+        for b, g in enumerate(self.plan.gates):
+            bits[b] = Signal(self.pe, name=f"product{b}")
+            inputs = [self.word(s) for s in g.inputs]
+            self.m.d.comb += bits[b].eq(logic(self.m, g.table, inputs, name=f"product{b}"))
+        return bits
 
 
 def lane_sums(
-    m: Module, pipe: Elastic, plan: SumPlan, *, stage: int, weights: Value, x: Value, pe: int,
-    own: bool = False,
-) -> list[Value]:  # fmt: skip
-    """Each row's sum of one step, in the plan's last stage; stages are counted on from ``stage``.
+    pipe: Elastic, plan: SumPlan, operands: Operands, start: list[Value], *, stage: int, cells: bool
+) -> list[list[Value]]:
+    """The rows of each column that are left, in the plan's last stage, words of a bit a row.
 
-    ``weights``: a word of ``[lane][plane][pe]`` bits, ``x``: of ``[lane][plane]``, low first;
-    where each row has its ``own``, of ``[lane][plane][pe]``.
+    Stages are counted on from ``stage``. ``start``: words of the bits that a result starts from,
+    registered in ``stage``; empty where the plan has none.
     """
-    lanes = 1 + max(p.lane for p in plan.products)
-    w_planes = split(m, weights, pe, "weight")
-    x_planes = split(m, x, pe if own else 1, "x")
-    w_bits, x_bits = len(w_planes) // lanes, len(x_planes) // lanes
-    bits: dict[int, Value] = {}
-    for b, p in enumerate(plan.products):
-        w = w_planes[p.lane * w_bits : (p.lane + 1) * w_bits]
-        bits[b] = Signal(pe, name=f"product{b}")
-        plane = x_planes[p.lane * x_bits + p.x]
-        m.d.comb += bits[b].eq(gate(p, w, plane if own else plane.replicate(pe)))
+    m = operands.m
+    bits = operands.gates()
     for s, levels in enumerate(plan.stages):
         for level in levels:
             for counter in level:
-                counts = count(
-                    m, [bits[b] for b in counter.inputs], name=f"bit{counter.outputs[0]}"
-                )
-                for b in counter.inputs:
-                    del bits[b]
-                bits |= dict(zip(counter.outputs, counts, strict=False))
-        if plan.adds and s == len(plan.stages) - 1:
-            break
+                bits |= _count(m, bits, counter, cells)
         bits = {b: pipe.register(stage + s, v, f"stage{stage + s}_bit{b}") for b, v in bits.items()}
-    rows = [row_sum(plan, bits, p) for p in range(pe)]
-    if not plan.adds:
-        return rows
-    last = stage + len(plan.stages) - 1
-    return [pipe.register(last, row, f"sum{p}") for p, row in enumerate(rows)]
+        if s == 0:
+            bits |= dict(zip(plan.start, start, strict=True))
+    return [[bits[b] for b in column] for column in plan.columns]
 
 
-def gate(p: Product, w: list[Value], x: Value) -> Value:
-    """A product bit, in all rows."""
-    if p.gate == "and":
-        return ~(w[p.w] & x) if p.inverted else w[p.w] & x
-    x = ~x if p.inverted else x
-    return ~(w[0] ^ x) if p.gate == "xnor" else w[0] & (w[1] ^ x)
+def _count(m: Module, bits: dict[int, Value], counter: Counter, cells: bool) -> dict[int, Value]:
+    """The counter's outputs; its inputs leave ``bits``."""
+    i = [bits.pop(b) for b in counter.inputs]
+    above = [bits.pop(b) for b in counter.above]
+    name = f"bit{counter.outputs[0]}"
+    if cells and len(i) > 3:
+        cell = Count15(i, above[0], label=name) if above else Count7(i, label=name)
+        m.submodules[f"count_{name}"] = cell
+        return dict(zip(counter.outputs, cell.o, strict=False))
+    found = counted(i)
+    if above:
+        low, carry = added(found[1], above[0])
+        found = [found[0], low, found[2] ^ carry]
+    words = [Signal(len(i[0]), name=f"{name}_{k}") for k in range(len(counter.outputs))]
+    m.d.comb += [w.eq(v) for w, v in zip(words, found, strict=False)]
+    return dict(zip(counter.outputs, words, strict=True))
 
 
-def count(m: Module, bits: list[Value], *, name: str) -> list[Value]:
-    """How many of ``bits`` are 1, in all rows: words of weight 1, 2, 4."""
-    out: list[Value] = []
-    while bits:
-        carries: list[Value] = []
-        while len(bits) > 1:
-            s, c = add(*bits[:3])
-            bits = bits[3:]
-            where = f"{name}_{len(out)}_{len(carries)}"
-            for value, kind, into in ((s, "s", bits), (c, "c", carries)):
-                into.append(Signal(len(value), name=f"{where}{kind}"))
-                m.d.comb += into[-1].eq(value)
-        out += bits
-        bits = carries
-    return out
+def accumulated(
+    m: Module, plan: SumPlan, columns: list[list[Value]], row: int, total: Value, clear: Value,
+    *, cells: bool,
+) -> Value:  # fmt: skip
+    """``total`` (0 where ``clear``) plus the sum of one row, modulo ``2**plan.width``."""
 
+    def bit(column: int, k: int) -> Value:
+        return columns[column][k][row] if k < len(columns[column]) else C(0, 1)
 
-def add(a: Value, b: Value, c: Value | None = None) -> tuple[Value, Value]:
-    """Full or half adder: sum and carry."""
-    if c is None:
-        return a ^ b, a & b
-    return a ^ b ^ c, (a & b) | (c & (a ^ b))
-
-
-def row_sum(plan: SumPlan, bits: Mapping[int, Value], row: int) -> Value:
-    """The columns of one row as a number: the single ones below pass, one carry chain above."""
-    pairs = [
-        [bits[b][row] for b in column] + [C(0, 1)] * (2 - len(column)) for column in plan.columns
-    ]
-    low = next((k for k, c in enumerate(plan.columns) if len(c) > 1), plan.width)
-    below = [pair[0] for pair in pairs[:low]]
-    above = Cat(p[0] for p in pairs[low:]) + Cat(p[1] for p in pairs[low:])
-    return Cat(*below, above)[: plan.width]
+    a, b = (Cat(bit(c, k) for c in range(plan.width)) for k in range(2))
+    s = Signal(plan.width, name=f"sum{row}")
+    entry = bit(0, 3) if plan.carry else None
+    if cells:
+        chain = Chain3(total, a, b, bit(0, 2), entry, clear, s=s)
+        m.submodules[f"chain{row}"] = chain
+    else:
+        more = C(0, 1) if entry is None else entry
+        m.d.comb += s.eq(Mux(clear, 0, total) + a + b + bit(0, 2) + more)
+    return s

@@ -7,14 +7,14 @@ from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from bitrill.ops import Depthwise
-from bitrill.plan.sums import starts, sum_plan
+from bitrill.plan.sums import starts, stored_weights, sum_plan
 
-from ..arith.sums import lane_sums
+from ..arith.sums import Operands, accumulated, lane_sums
 from ..counting import count_up
 from ..elastic import Elastic
 from ..running import Running
 from ..stream import beats
-from ..tables import table
+from ..tables import split, table
 
 
 class DepthwiseCore(wiring.Component):
@@ -50,11 +50,13 @@ class DepthwiseCore(wiring.Component):
         x = pipe.delay(x, "x", first=1, last=op.read_stages)
         weights = table(m, pipe, 1, "weights", self._weights(), address, op.folded.memory)
         weights = pipe.delay(weights, "weights", first=2, last=op.read_stages)
-        sums = lane_sums(
-            m, pipe, sum_plan(op.rows), stage=op.read_stages + 1, weights=weights, x=x, pe=pe,
-            own=True,
+        first = pipe.delay(tap.value == 0, "first", first=1, last=op.read_stages)
+        plan, cells = sum_plan(op.rows), op.folded.primitives == "xc7"
+        columns = lane_sums(
+            pipe, plan, Operands(m, plan.products, weights, x, C(0, 0), 1, pe, own=True),
+            self._starts(m, pipe, group.value, first), stage=op.read_stages + 1, cells=cells,
         )  # fmt: skip
-        first = pipe.delay(tap.value == 0, "first", first=1, last=end)
+        first = pipe.delay(first, "first", first=op.read_stages + 1, last=end)
         last = pipe.delay(tap.top, "last", first=1, last=end)
         leaves = Signal()
         m.d.comb += [
@@ -63,36 +65,36 @@ class DepthwiseCore(wiring.Component):
             leaves.eq(pipe.valid[end] & goes),
             self.o.valid.eq(pipe.valid[end] & last),
         ]
-        totals = self._totals(m, pipe, group.value, sums, first, leaves)
-        m.d.comb += self.o.payload.eq(Cat(totals))
+        bits, running = op.y.type.bits, None
+        before: Value = C(0, pe * bits)
+        if op.taps > 1:
+            running = Running(m, pipe, end, depth=op.groups, width=pe * bits, name="totals")
+            before = running.word
+        totals = Cat(
+            accumulated(m, plan, columns, p, word, first, cells=cells)
+            for p, word in enumerate(split(m, before, bits, "before"))
+        )
+        if running is not None:
+            running.update(leaves, totals)
+        m.d.comb += self.o.payload.eq(totals)
         return m
 
     def _weights(self) -> np.ndarray:
         """Words ``[tap][group]`` of bits ``[plane][pe]``."""
         op, pe, bits = self.op, self.op.folded.pe, self.op.weight_type.bits
-        codes = op.weight_type.encode(op.weights)
-        planes = (codes[..., None] >> np.arange(bits)) & 1
+        planes = stored_weights(op.rows)
         planes = planes.reshape(op.groups, pe, op.taps, bits).transpose(2, 0, 3, 1)
         return planes.reshape(op.taps * op.groups, -1)
 
-    def _totals(
-        self, m: Module, pipe: Elastic, group: Value, sums: list[Value], first: Value, leaves: Value
-    ) -> list[Value]:
-        """The sums so far of the last stage's beat, its own included; a word a group waits."""
-        op, end, pe = self.op, self.op.latency, self.op.folded.pe
-        bits = op.y.type.bits
-        codes = ((starts(op.rows)[:, None] >> np.arange(bits)) & 1).reshape(op.groups, pe * bits)
+    def _starts(self, m: Module, pipe: Elastic, group: Value, first: Value) -> list[Value]:
+        """Bits that each channel starts from, as those of `MatVecCore`."""
+        op, at, pe = self.op, self.op.read_stages, self.op.folded.pe
+        plan = sum_plan(op.rows)
+        if not plan.start:
+            return []
+        codes = (starts(op.rows)[:, None] >> np.arange(plan.width)) & 1
+        codes = codes.reshape(op.groups, pe, -1).transpose(0, 2, 1).reshape(op.groups, -1)
         if (codes != codes[0]).any():
-            group = pipe.delay(group, "group", first=1, last=end - 1)
-        word: Value = table(m, pipe, end, "starts", codes, group, "distributed")
-        running = None
-        if op.taps > 1:
-            running = Running(m, pipe, end, depth=op.groups, width=pe * bits, name="totals")
-            word = Mux(first, word, running.word)
-        totals: list[Value] = []
-        for p, value in enumerate(sums):
-            totals.append(Signal(bits, name=f"total{p}"))
-            m.d.comb += totals[p].eq(word[p * bits : (p + 1) * bits] + value)
-        if running is not None:
-            running.update(leaves, Cat(totals))
-        return totals
+            group = pipe.delay(group, "group", first=1, last=at - 1)
+        word = Mux(first, table(m, pipe, at, "starts", codes, group, "distributed"), 0)
+        return split(m, pipe.register(at + 1, word, "start"), pe, "start")

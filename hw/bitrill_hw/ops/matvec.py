@@ -7,12 +7,12 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from bitrill.ops import MatVec
-from bitrill.plan.sums import starts, sum_plan
+from bitrill.plan.sums import starts, stored_weights, sum_plan
 
-from ..arith.sums import lane_sums
+from ..arith.sums import Operands, accumulated, lane_sums, parities
 from ..elastic import Elastic
 from ..steps import Steps
-from ..tables import table
+from ..tables import split, table
 
 
 class MatVecCore(wiring.Component):
@@ -53,22 +53,29 @@ class MatVecCore(wiring.Component):
         weights = pipe.delay(
             self._weights(m, pipe, steps.address), "weights", first=2, last=op.read_stages
         )
+        shared = parities(m, plan.products, steps.x, bits=op.x.type.bits)
         x = pipe.delay(steps.x, "x", first=2, last=op.read_stages)
-        sums = lane_sums(
-            m, pipe, plan, stage=op.read_stages + 1, weights=weights, x=x, pe=op.folded.pe
-        )
-        base = self._starts(m, pipe, steps.turn)
-        first = C(1)
+        shared = pipe.delay(shared, "shared", first=2, last=op.read_stages)
+        first: Value = C(1)
         if op.beats == 1:
             m.d.comb += whole.eq(1)
         else:
-            first = pipe.delay(steps.first, "first", first=1, last=end - 1)
+            first = pipe.delay(steps.first, "first", first=1, last=op.read_stages)
             m.d.comb += whole.eq(pipe.delay(steps.last, "last", first=1, last=end - 1))
+        pe, cells = op.folded.pe, op.folded.primitives == "xc7"
+        columns = lane_sums(
+            pipe, plan, Operands(m, plan.products, weights, x, shared, op.folded.simd, pe),
+            self._starts(m, pipe, steps.turn, first), stage=op.read_stages + 1, cells=cells,
+        )  # fmt: skip
         totals = []
-        for p, (start, value) in enumerate(zip(base, sums, strict=True)):
+        if op.beats > 1:
+            first = pipe.delay(first, "first", first=op.read_stages + 1, last=end - 1)
+        for p in range(pe):
             total = Signal(op.y.type.bits, name=f"total{p}", reset_less=True)
+            before, clear = (C(0, 1), C(0, 1)) if op.beats == 1 else (total, first)
+            value = accumulated(m, plan, columns, p, before, clear, cells=cells)
             with m.If(pipe.enters(end)):
-                m.d.sync += total.eq(Mux(first, start, total) + value)
+                m.d.sync += total.eq(value)
             totals.append(total)
         m.d.comb += self.o.payload.eq(Cat(totals))
         return m
@@ -77,19 +84,24 @@ class MatVecCore(wiring.Component):
         """The word of the step in stage 1: bits ``[lane][plane][pe]``."""
         op = self.op
         pe, simd, bits = op.folded.pe, op.folded.simd, op.weight_type.bits
-        codes = op.weight_type.encode(op.weights)
-        planes = (codes[..., None] >> np.arange(bits)) & 1
+        planes = stored_weights(op)
         planes = planes.reshape(op.passes, pe, op.beats, simd, bits).transpose(0, 2, 3, 4, 1)
         bits = planes.reshape(op.steps, -1)
         return table(m, pipe, 1, "weights", bits, address, op.folded.memory)
 
-    def _starts(self, m: Module, pipe: Elastic, turn: Value) -> list[Value]:
-        """What each row's accumulator starts from, in the stage before the last."""
-        op = self.op
-        bits, pe = op.y.type.bits, op.folded.pe
-        codes = ((starts(op)[:, None] >> np.arange(bits)) & 1).reshape(op.passes, pe * bits)
-        at = op.latency - 1
+    def _starts(self, m: Module, pipe: Elastic, turn: Value, first: Value) -> list[Value]:
+        """Bits that each row starts from, words of a bit a row: 0 but for a result's first step.
+
+        In the stage behind the weights'; forced to 0 in front of a register, whose synchronous
+        reset does it.
+        """
+        op, at = self.op, self.op.read_stages
+        plan, pe = sum_plan(op), op.folded.pe
+        if not plan.start:
+            return []
+        codes = (starts(op)[:, None] >> np.arange(plan.width)) & 1
+        codes = codes.reshape(op.passes, pe, -1).transpose(0, 2, 1).reshape(op.passes, -1)
         if (codes != codes[0]).any():
             turn = pipe.delay(turn, "turn", first=1, last=at - 1)
-        word = table(m, pipe, at, "starts", codes, turn, "distributed")
-        return [word[p * bits : (p + 1) * bits] for p in range(pe)]
+        word = Mux(first, table(m, pipe, at, "starts", codes, turn, "distributed"), 0)
+        return split(m, pipe.register(at + 1, word, "start"), pe, "start")

@@ -15,6 +15,7 @@ from .types import Tensor
 
 Style = Literal["folded", "parallel", "search", "unrolled"]
 Memory = Literal["distributed", "block"]
+Primitives = Literal["portable", "xc7"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,13 +23,16 @@ class Impl:
     """How an operator is built, set from stage FOLDED on.
 
     ``pe``: output lanes (elements per output beat); ``simd``: input lanes (elements per input
-    beat); ``style``: the structure; ``memory``: where its constants live.
+    beat); ``style``: the structure; ``memory``: where its constants live; ``primitives``: plain
+    logic for any part, or counters and adders on LUTs and carry chains of the 7 series. Time does
+    not depend on these.
     """
 
     pe: int = 1
     simd: int = 1
     style: Style = "folded"
     memory: Memory = "distributed"
+    primitives: Primitives = "portable"
 
 
 @dataclass(frozen=True)
@@ -178,4 +182,13 @@ def must_divide(*, name: str, what: str, value: int, of: str, total: int) -> Non
     raise SpecError(f"{name}: {what} must divide {total} {of}, not {value} (nearest: {near})")
 
 
-__all__ = ["Cost", "Impl", "Memory", "Operator", "Style", "frozen_array", "must_divide"]
+__all__ = [
+    "Cost",
+    "Impl",
+    "Memory",
+    "Operator",
+    "Primitives",
+    "Style",
+    "frozen_array",
+    "must_divide",
+]

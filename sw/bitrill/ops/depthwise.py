@@ -61,7 +61,8 @@ class Depthwise(Operator):
     @cached_property
     def rows(self) -> MatVec:
         """The matrix-vector unit of which a channel is a row: the same sums, one tap a step."""
-        return self._as_rows(None if self.impl is None else Impl(pe=self.impl.pe))
+        impl = self.impl
+        return self._as_rows(impl and Impl(pe=impl.pe, primitives=impl.primitives))
 
     def _as_rows(self, impl: Impl | None) -> MatVec:
         return MatVec(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from math import ceil, gcd
 from typing import Any
 
-from .structure import Counts, Structure, bits_for, is_deep
+from .structure import Structure, bits_for, is_deep
 from .sums import SumPlan, starts, sum_plan
 
 DEEP_LOAD = 8
@@ -39,55 +38,35 @@ def _matvec(op: Any) -> Structure:
     s.rom(steps, words, memory=impl.memory)
     if op.read_stages == 2:
         s.flops(held=words + width)
-    _sums(s, op, pe, fixed=steps == 1)
+    _sums(s, op, pe)
     if not op.popcount and passes > 1 and len(set(starts(op).tolist())) > 1:
         s.rom(passes, pe * y_bits)
         s.flops(held=bits_for(passes) * max(0, op.latency - 2))
-    from_zero = op.popcount or beats == 1
-    s.luts(**{"total" if from_zero else "based": pe * y_bits})
     s.flops(held=pe * y_bits)
     _pipe(s, op.latency, 1 if beats == 1 else 3)
     return s
 
 
-def _sums(s: Structure, op: Any, pe: int, *, fixed: bool = False) -> None:
-    """The sums of ``pe`` rows; ``fixed``: weights are constants, a product is a wire."""
-    counts, kept = plan_counts(sum_plan(op))
-    gates = {"merge6": 0.5, "gate": 0.0, "select": 0.0} if fixed else {}
-    s.luts(**{name: pe * n * gates.get(name, 1.0) for name, n in counts.items()})
-    s.flops(held=pe * kept)
+def _sums(s: Structure, op: Any, pe: int) -> None:
+    """The sums of ``pe`` rows and their accumulators' chains."""
+    plan = sum_plan(op)
+    if op.folded.primitives == "xc7":
+        s.luts(sums=pe * plan.luts)
+    else:  # a counter of seven bits as plain logic takes about twice the LUTs, a chain of three too
+        counters = sum(2 * c.luts for c in plan.counters)
+        s.luts(sums=pe * (plan.products.luts + counters + 2 * plan.width))
+    s.flops(held=pe * _kept(plan))
 
 
-_plans: dict[int, tuple[SumPlan, tuple[Counts, int]]] = {}
-
-
-def plan_counts(plan: SumPlan) -> tuple[Counts, int]:
-    """Of one row: outputs of counters by their inputs, and bits in registers."""
-    found = _plans.get(id(plan))
-    if found is None or found[0] is not plan:
-        found = _plans[id(plan)] = (plan, _plan_counts(plan))
-    return found[1]
-
-
-def _plan_counts(plan: SumPlan) -> tuple[Counts, int]:
-    counts: Counter[str] = Counter()
-    products = len(plan.products)
-    alive, kept, left = products, 0, products
+def _kept(plan: SumPlan) -> int:
+    """Bits of a row in registers between the gates and the accumulator."""
+    alive, kept = len(plan.products.gates), 0
     for k, stage in enumerate(plan.stages):
-        for level in stage:
-            for c in level:
-                merges = k == 0 and level is stage[0] and len(c.inputs) == 3
-                name = "merge6" if merges else f"count{len(c.inputs)}"
-                counts[name] += len(c.outputs)
-                alive += len(c.outputs) - len(c.inputs)
-                left -= sum(b < products for b in c.inputs) if merges else 0
-        kept += plan.width if plan.adds and k == len(plan.stages) - 1 else alive
-    gate = plan.products[0].gate
-    counts["select" if gate == "select" else "gate"] = left
-    if plan.adds:
-        low = next(k for k, c in enumerate(plan.columns) if len(c) > 1)
-        counts["chain"] = plan.width - low
-    return dict(counts), kept
+        for counter in (c for level in stage for c in level):
+            alive += len(counter.outputs) - len(counter.inputs) - len(counter.above)
+        kept += alive
+        alive += len(plan.start) if k == 0 else 0
+    return kept
 
 
 def _threshold(op: Any) -> Structure:

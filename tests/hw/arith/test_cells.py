@@ -39,6 +39,7 @@ CELLS = [
     ("bitrill_count7", cells.COUNT7, "N", (1, 3)),
     ("bitrill_count15", cells.COUNT15, "N", (1, 3)),
     ("bitrill_chain3", cells.CHAIN3, "W", (1, 4, 6)),
+    ("bitrill_chain3", cells.CHAIN3.replace("E = 0", "E = 1"), "W", (1, 3, 4)),
 ]
 
 
@@ -108,15 +109,16 @@ def test_five_bits_and_one_of_twice_the_weight_are_counted() -> None:
         assert sum(o << k for k, o in enumerate(out)) == sum(row) + row[5]
 
 
-def test_the_chain_adds_three_numbers_and_a_bit() -> None:
+@pytest.mark.parametrize("entry", [False, True])
+def test_the_chain_adds_three_numbers_and_up_to_two_bits(entry: bool) -> None:
     a, b, c, s = (Signal(4, name=n) for n in "abcs")
-    m, clear = Signal(name="m"), Signal(name="clear")
-    cell = cells.Chain3(c, a, b, m, clear, s=s)
-    rows = [(x, y, z, u, v) for x in (0, 5, 15) for y in range(16) for z in (0, 7, 9, 15)
-            for u in (0, 1) for v in (0, 1)]  # fmt: skip
-    for row, out in zip(rows, values([s], [c, a, b, m, clear], cell, rows), strict=True):
-        x, y, z, u, v = row
-        assert out == [(x * (1 - v) + y + z + u) % 16]
+    m, n, clear = Signal(name="m"), Signal(name="n"), Signal(name="clear")
+    cell = cells.Chain3(c, a, b, m, n if entry else None, clear, s=s)
+    rows = [(x, y, z, u, v, w) for x in (0, 5, 15) for y in range(16) for z in (0, 7, 9, 15)
+            for u in (0, 1) for v in (0, 1) for w in (0, 1)]  # fmt: skip
+    for row, out in zip(rows, values([s], [c, a, b, m, n, clear], cell, rows), strict=True):
+        x, y, z, u, v, w = row
+        assert out == [(x * (1 - w) + y + z + u + v * entry) % 16]
 
 
 def test_verilog_holds_each_cell_once_and_names_no_source() -> None:
