@@ -40,7 +40,7 @@ class UnrolledCore(wiring.Component):
         graph = plan.graph
         pipe = Elastic(m, stages=op.latency, valid=self.i.valid, ready=self.o.ready)
         m.d.comb += [self.i.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[op.latency])]
-        cells = Cells(m, platform)
+        cells = Cells(m, platform, xc7=op.folded.primitives == "xc7")
         numbers = _Numbers(pipe, self._elements(m))
         for k, number in enumerate(graph.numbers[graph.n_inputs :], graph.n_inputs):
             heap = graph.plan(number)

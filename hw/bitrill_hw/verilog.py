@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import warnings
 
-from amaranth.back import verilog as backend
 from amaranth.hdl import SyntaxWarning as HdlWarning
 from bitrill import __version__
 from bitrill.ir.graph import Graph
 from bitrill.ir.serial import digest
 
+from .arith.cells import convert
 from .top import Top
 
 
@@ -25,5 +25,5 @@ def verilog(graph: Graph) -> str:
     with warnings.catch_warnings():
         # a table that does not fit its memory is only warned of, and cut
         warnings.simplefilter("error", HdlWarning)
-        text = backend.convert(Top(graph), name="top", emit_src=False, strip_internal_attrs=True)
+        text = convert(Top(graph), name="top")
     return f"// Bitrill {__version__}, graph {digest(graph)}\n{text}"

@@ -19,6 +19,7 @@ from .errors import FitError, StageError
 from .exact import Real
 from .ir import serial
 from .ir.graph import Graph, Stage, verify
+from .ir.operator import Style
 from .passes.depths import set_depths
 from .passes.fold import fold
 from .passes.forks import insert_forks
@@ -75,17 +76,21 @@ def to_folded(
     graph: Graph,
     *,
     folding: Mapping[str, Mapping[str, Any]] | None = None,
+    style: Style = "folded",
+    part: Part | None = None,
     checkpoints: Path | None = None,
 ) -> Graph:
     """The folded graph of an integer one; ``folding`` overrides the default, key by key.
 
-    Raises `StageError` for a graph that is not INTEGER, `SpecError` that lists all that is wrong
-    with ``folding``.
+    ``style``: of matrices that ``folding`` says nothing of; ``part``: what unrolled ones are to
+    fit in. Raises `StageError` for a graph that is not INTEGER, `SpecError` that lists all that is
+    wrong with ``folding``, `FitError` for a matrix too large to be unrolled.
     """
     verify(graph, Stage.INTEGER)
     folded = (
         insert_forks,  # before folding: it chooses a fork's lanes as any node's
-        partial(fold, folding=folding or {}),  # converters stand where its lanes differ
+        # converters stand where its lanes differ
+        partial(fold, folding=folding or {}, style=style, part=part),
         set_depths,  # last: the timing of every node is known
     )
     return run_passes(graph, folded, checkpoints=checkpoints, first=HEAD + 1)
@@ -115,7 +120,7 @@ def to_target(
         solution = solve(
             graph, clock_hz=clock_hz, fps=fps, part=left, folding=folding, interval=interval
         )
-        folded = to_folded(graph, folding=solution.folding, checkpoints=checkpoints)
+        folded = to_folded(graph, folding=solution.folding, part=part, checkpoints=checkpoints)
         ii = predict(folded).ii
         used = sum(network_resources(folded).values(), Resources())
         last = f"a frame every {_cycles(ii)} cycles, {used}"

@@ -17,17 +17,25 @@ from bitrill.plan.heaps import ONE, HeapPlan, hands_on
 from ..elastic import Elastic
 from .cells import counted
 
-_HEAD = """\
-module {name} #({parameters}) (
-  {ports}
-);
-`ifdef SYNTHESIS
-"""
 
-COUNT7 = _HEAD.format(
-    name="bitrill_heap_count7", parameters="parameter [6:0] INVERT = 0",
-    ports="input [6:0] x, output [2:0] y",
-) + """\
+class Cell(NamedTuple):
+    """A module's Verilog: ``model`` says what it computes, ``body`` how on LUTs and carry chains."""
+
+    name: str
+    head: str
+    body: str
+    model: str
+
+    def text(self, *, xc7: bool) -> str:
+        """The module; for the 7 series the model is for simulators alone."""
+        body = f"`ifdef SYNTHESIS\n{self.body}`else\n{self.model}`endif\n" if xc7 else self.model
+        return f"module {self.name} {self.head};\n{body}endmodule\n"
+
+
+COUNT7 = Cell(
+    "bitrill_heap_count7",
+    "#(parameter [6:0] INVERT = 0) (\n  input [6:0] x, output [2:0] y\n)",
+    """\
   function [63:0] parity(input [5:0] invert);
     integer i;
     for (i = 0; i < 64; i = i + 1) parity[i] = ^(i[5:0] ^ invert);
@@ -49,21 +57,21 @@ COUNT7 = _HEAD.format(
     .I4(x[4]), .I5(1'b1), .O6(s[1]), .O5(d[1]));
   CARRY4 carry (.CI(1'b0), .CYINIT(x[6]), .DI({2'b00, d}), .S({2'b00, s}), .O(o), .CO(c));
   assign y = {c[1], o[1:0]};
-`else
+""",
+    """\
   wire [6:0] v = x ^ INVERT;
   wire s = v[0] ^ v[1] ^ v[2], t = v[3] ^ v[4] ^ v[5];
   wire a = v[0] & v[1] | v[2] & (v[0] | v[1]), b = v[3] & v[4] | v[5] & (v[3] | v[4]);
   wire c = s & t | v[6] & (s | t);
   assign y = {a & b | c & (a | b), a ^ b ^ c, s ^ t ^ v[6]};
-`endif
-endmodule
-"""
+""",
+)
 """How many of seven bits are 1; those of ``INVERT``, of the first five, count where they are 0."""
 
-ADD3 = _HEAD.format(
-    name="bitrill_heap_add3", parameters="parameter [2:0] INVERT = 0",
-    ports="input [2:0] x, output [1:0] y",
-) + """\
+ADD3 = Cell(
+    "bitrill_heap_add3",
+    "#(parameter [2:0] INVERT = 0) (\n  input [2:0] x, output [1:0] y\n)",
+    """\
   function [63:0] init(input [2:0] invert);
     integer i;
     for (i = 0; i < 32; i = i + 1) begin
@@ -73,18 +81,18 @@ ADD3 = _HEAD.format(
   endfunction
   LUT6_2 #(.INIT(init(INVERT))) both (.I0(x[0]), .I1(x[1]), .I2(x[2]), .I3(1'b0), .I4(1'b0),
     .I5(1'b1), .O6(y[0]), .O5(y[1]));
-`else
+""",
+    """\
   wire [2:0] v = x ^ INVERT;
   assign y = {v[0] & v[1] | v[2] & (v[0] | v[1]), ^v};
-`endif
-endmodule
-"""
+""",
+)
+"""How many of three bits are 1; those of ``INVERT`` count where they are 0."""
 
-CHAIN = _HEAD.format(
-    name="bitrill_heap_chain",
-    parameters="parameter N = 1, parameter [N-1:0] HANDS = 0, A = 0, B = 0, C = 0",
-    ports="input m, input [N-1:0] a, b, c, output [N:0] y",
-) + """\
+CHAIN = Cell(
+    "bitrill_heap_chain",
+    "#(parameter N = 1, parameter [N-1:0] HANDS = 0, A = 0, B = 0, C = 0) (\n  input m, input [N-1:0] a, b, c, output [N:0] y\n)",
+    """\
   function [63:0] init(input hands, handed, ia, ib, ic);
     integer i, n;
     for (i = 0; i < 32; i = i + 1) begin
@@ -120,11 +128,11 @@ CHAIN = _HEAD.format(
     end
   endgenerate
   assign y = {carry[N], o[N-1:0]};
-`else
+""",
+    """\
   assign y = (a ^ A) + (b ^ B) + (c ^ C) + m;
-`endif
-endmodule
-"""
+""",
+)
 """``(a ^ A) + (b ^ B) + (c ^ C) + m``; a place adds ``a`` and ``b``, or, where ``HANDS`` is set,
 all three, handing their majority to the next one; where it is handed one, it has ``a`` alone, or
 hands on itself."""
@@ -145,10 +153,13 @@ ZERO, ONE_BIT = Bit(C(0, 1)), Bit(C(1, 1))
 
 
 class Cells:
-    """Counters and chains in module ``m``: modules where ``platform`` takes them, else logic."""
+    """Counters and chains in module ``m``: modules where ``platform`` takes them, else logic.
 
-    def __init__(self, m: Module, platform: object = None):
-        self.m = m
+    ``xc7``: whether those modules are written in primitives of the 7 series.
+    """
+
+    def __init__(self, m: Module, platform: object = None, *, xc7: bool = False):
+        self.m, self.xc7 = m, xc7
         self.modules: dict[str, str] | None = getattr(platform, "modules", None)
 
     def count(self, bits: Sequence[Bit], outputs: int) -> list[Bit]:
@@ -156,13 +167,13 @@ class Cells:
         if self.modules is None:
             return [Bit(self._signal(v)) for v in counted([b.plain() for b in bits])[:outputs]]
         if len(bits) <= 3:
-            return self._cell("bitrill_heap_add3", ADD3, [*bits, *[ZERO] * 3][:3], 2)[:outputs]
+            return self._cell(ADD3, [*bits, *[ZERO] * 3][:3], 2)[:outputs]
         bits = [*bits, *[ZERO] * (7 - len(bits))]
         flip = sum(b.inverted for b in bits) > 3
         if flip:  # seven less what is 0
             bits = [ONE_BIT if b is ZERO else Bit(b.value, not b.inverted) for b in bits]
         bits = sorted(bits, key=lambda b: not b.inverted)  # the last two as they are
-        out = self._cell("bitrill_heap_count7", COUNT7, bits, 3)
+        out = self._cell(COUNT7, bits, 3)
         return [Bit(b.value, flip) for b in out[:outputs]]
 
     def chain(self, columns: Sequence[Sequence[Bit]], outputs: int) -> list[Bit]:
@@ -183,7 +194,6 @@ class Cells:
             sums = Signal(n + 1)
             self.m.d.comb += sums.eq(total)
         else:
-            self.modules["bitrill_heap_chain"] = CHAIN
             sums = Signal(n + 1)
             ends = {f"i_{x}": Cat(b.value for b in w) for x, w in zip("abc", words, strict=True)}
             flags = {
@@ -191,17 +201,22 @@ class Cells:
                 for x, w in zip("ABC", words, strict=True)
             }
             self.m.submodules += Instance(
-                "bitrill_heap_chain", p_N=n, p_HANDS=C(_mask(hands), n), **flags, i_m=m.plain(),
+                self._module(CHAIN), p_N=n, p_HANDS=C(_mask(hands), n), **flags, i_m=m.plain(),
                 **ends, o_y=sums,
             )  # fmt: skip
         return [Bit(sums[k]) for k in range(min(n + 1, outputs))]
 
-    def _cell(self, name: str, text: str, bits: Sequence[Bit], outputs: int) -> list[Bit]:
-        assert self.modules is not None
-        self.modules[name] = text
+    def _module(self, cell: Cell) -> str:
+        """Its name, its text being among the platform's."""
+        name = f"{cell.name}_xc7" if self.xc7 else cell.name
+        if self.modules is not None:
+            self.modules[name] = cell._replace(name=name).text(xc7=self.xc7)
+        return name
+
+    def _cell(self, cell: Cell, bits: Sequence[Bit], outputs: int) -> list[Bit]:
         y = Signal(outputs)
         self.m.submodules += Instance(
-            name, p_INVERT=C(_mask(b.inverted for b in bits), len(bits)),
+            self._module(cell), p_INVERT=C(_mask(b.inverted for b in bits), len(bits)),
             i_x=Cat(b.value for b in bits), o_y=y,
         )  # fmt: skip
         return [Bit(y[k]) for k in range(outputs)]

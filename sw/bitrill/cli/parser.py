@@ -136,7 +136,12 @@ def _compile(sub: Any) -> Parser:
     p.add_argument("--fps", type=number, metavar="F", help="frames a second, with fewest LUTs")
     p.add_argument("--clock-mhz", type=number, metavar="C", help="for the rate; 100 if not given")
     p.add_argument("--part", metavar="P", help="what to fit in; without --fps, as fast as it holds")
-    p.add_argument("--style", default="folded", choices=("folded",))
+    p.add_argument(
+        "--style",
+        default="folded",
+        choices=("folded", "unrolled"),
+        help="unrolled: the matrices in the logic, one vector a clock",
+    )
     p.add_argument("--checkpoints", action="store_true", help="keep the graph after each pass")
     return p
 

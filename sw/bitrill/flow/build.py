@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from ..errors import SpecError, StorageError
+from ..errors import FitError, SpecError, StorageError
 from ..ir import Graph, IntType, Stage, serial, verify
 from ..plan import timing
 from ..plan.parts import Part, part_of
@@ -30,6 +30,9 @@ FILES = ("graph.json", "weights.npz", "top.v", "timing.json", "folding.json")
 
 RESULTS = ("verify.json", "synth.json")
 """What other verbs leave about a build; void once it is compiled anew."""
+
+STYLES = ("folded", "unrolled")
+"""What `compile` makes of matrices that a folding says nothing of."""
 
 ASSUMED_MHZ = 100.0
 """Clock of the rates shown before anything is routed."""
@@ -90,7 +93,7 @@ def compile(
     fps: float | None = None,
     clock_mhz: float | None = None,
     part: str | None = None,
-    style: str = "folded",
+    style: Literal["folded", "unrolled"] = "folded",
     checkpoints: bool = False,
     progress: Progress = silent,
 ) -> Compiled:
@@ -100,11 +103,12 @@ def compile(
     ``"uint8"``) with ``input_scale`` (such as ``"1/255"``): the hardware takes raw integers that
     stand for scale * integer. ``top``: decisions instead of logits. ``fps``: frames a second to
     reach at ``clock_mhz`` (100, if not given) with the fewest LUTs, within ``part`` if given;
-    ``part`` alone: the fastest that it holds; what ``folding`` says stands. ``checkpoints``: the
-    graph after each pass, below ``out/checkpoints``.
+    ``part`` alone: the fastest that it holds; what ``folding`` says stands. ``style``
+    ``unrolled``: the matrices in the logic, a vector a cycle, checked to fit ``part``; then nothing
+    is searched for. ``checkpoints``: the graph after each pass, below ``out/checkpoints``.
     """
-    if style != "folded":
-        raise SpecError(f"style must be 'folded', not {style!r}")
+    if style not in STYLES:
+        raise SpecError(f"style must be {' or '.join(map(repr, STYLES))}, not {style!r}")
     if clock_mhz is not None and not 0 < clock_mhz <= 2000:
         raise SpecError(f"the clock must be above 0 and at most 2000 MHz, not {clock_mhz}")
     folder = Path(out)
@@ -116,8 +120,11 @@ def compile(
         load(model, raw_input, input_scale), top=top, folder=folder if checkpoints else None
     )
     solution = None
-    if fps is None and known is None:
-        graph = fold(start, folding, folder=folder if checkpoints else None, progress=progress)
+    if style == "unrolled" or (fps is None and known is None):
+        graph = fold(
+            start, folding, style=style, part=known, folder=folder if checkpoints else None,
+            progress=progress,
+        )  # fmt: skip
     else:
         graph, solution = fold_for(
             start, mhz, fps, known, folding, folder=folder if checkpoints else None,
@@ -130,6 +137,11 @@ def compile(
         text = verilog(graph)
     progress("predicting cycles", 0, 0)
     predicted = timing.predict(graph)
+    if style == "unrolled" and fps is not None and predicted.ii * Fraction(fps) > mhz * 1_000_000:
+        raise FitError(
+            f"{graph.name} unrolled takes a frame every {predicted.ii} cycles, at {mhz:g} MHz"
+            f" {mhz * 1e6 / predicted.ii:,.0f} a second, not {fps:g}"
+        )
     _write(folder, graph, text, predicted)
     return Compiled(Build(folder, graph, predicted), mhz, True, solution)
 
@@ -161,16 +173,20 @@ def fold(
     graph: Graph,
     folding: str | Path | Mapping[str, Any] | None = None,
     *,
+    style: Literal["folded", "unrolled"] = "folded",
+    part: Part | None = None,
     folder: Path | None = None,
     progress: Progress = silent,
 ) -> Graph:
-    """Stage INTEGER to FOLDED, checked."""
+    """Stage INTEGER to FOLDED, checked; ``part``: what unrolled matrices are to fit in."""
     from ..pipeline import to_folded
 
     progress("folding", 0, 0)
     if isinstance(folding, str | Path):
         folding = read_folding(Path(folding))
-    folded = to_folded(graph, folding=folding, checkpoints=_checkpoints(folder))
+    folded = to_folded(
+        graph, folding=folding, style=style, part=part, checkpoints=_checkpoints(folder)
+    )
     verify(folded, Stage.FOLDED)
     return folded
 

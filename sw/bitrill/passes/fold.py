@@ -16,6 +16,8 @@ from ..ops.convert import Convert
 from ..ops.matvec import MatVec
 from ..ops.threshold import Threshold
 from ..plan.depths import FLOOR
+from ..plan.parts import Part
+from ..plan.unrolled import require_room
 from .convert import insert_converts
 from .lanes import EQUAL, MOVING, SLIDING, moving
 
@@ -44,11 +46,18 @@ KEYS = ("pe", "simd", "style", "memory")
 """What a folding may say of a node."""
 
 
-def fold(graph: Graph, folding: Mapping[str, Mapping[str, Any]]) -> Graph:
+def fold(
+    graph: Graph,
+    folding: Mapping[str, Mapping[str, Any]],
+    style: Style = "folded",
+    part: Part | None = None,
+) -> Graph:
     """``graph`` with ``impl`` set, converters between, and all FIFOs at their floor.
 
     ``folding`` is ``{node: {"pe", "simd", "style", "memory"}}``, each key optional, over the
-    default (see `choose`). Raises `SpecError` with all that is wrong in it.
+    default (see `choose`), ``style`` that of all `MatVec` of which it says nothing. For a
+    ``part``, arithmetic is of its primitives. Raises `SpecError` with all that is wrong in it,
+    `FitError` for unrolled ones that ``part`` cannot hold.
     """
     problems = _unknown(graph, folding)
     nodes: list[Operator] = []
@@ -56,11 +65,13 @@ def fold(graph: Graph, folding: Mapping[str, Mapping[str, Any]]) -> Graph:
         told = folding.get(node.name, {})
         told = {k: v for k, v in told.items() if k in KEYS} if isinstance(told, Mapping) else {}
         found = _wrong_values(node.name, told)
-        default = choose(node, nodes, graph)
+        default = choose(node, nodes, graph, told.get("style", style))
+        if part is not None:  # all parts known are of that family
+            default = dataclasses.replace(default, primitives="xc7")
         if not found:
             if isinstance(node, EQUAL) and "pe" in told:
                 told = {"simd": told["pe"], **told}
-            elif isinstance(node, MatVec):
+            elif isinstance(node, MatVec) and default.style != "unrolled":
                 lanes = (told.get("pe", default.pe), told.get("simd", default.simd))
                 told = {"memory": _memory(node, *lanes), **told}
             found = _wrong_impls(node, default, told)
@@ -69,6 +80,7 @@ def fold(graph: Graph, folding: Mapping[str, Mapping[str, Any]]) -> Graph:
     if problems:
         count = f"{len(problems)} problems: " if len(problems) > 1 else ""
         raise SpecError(f"folding: {count}{'; '.join(problems)}", problems=problems)
+    require_room(nodes, part)  # before any plan of theirs is made
     graph = insert_converts(graph.replace(nodes=tuple(nodes)))
     return graph.replace(stage=Stage.FOLDED, depths=dict.fromkeys(graph.edges, FLOOR))
 
@@ -82,18 +94,20 @@ def folding_of(graph: Graph) -> dict[str, dict[str, Any]]:
     }
 
 
-def choose(node: Operator, before: list[Operator], graph: Graph) -> Impl:
+def choose(node: Operator, before: list[Operator], graph: Graph, style: Style = "folded") -> Impl:
     """The default of one node; ``before``: the nodes in front of it, folded."""
     by_edge = {edge: n.lanes_out for n in before for edge in n.outputs}
     given = [by_edge[edge] for edge in node.inputs if edge in by_edge]
     lanes = by_edge.get(node.inputs[0])
+    if isinstance(node, MatVec) and style == "unrolled":
+        return Impl(pe=node.rows, simd=node.cols, style=style)
     if isinstance(node, MatVec):
         pe, simd = _matvec_lanes(node, lanes, last=graph.output == node.name)
         return Impl(pe=pe, simd=simd, memory=_memory(node, pe, simd))
     if isinstance(node, Threshold):
-        style: Style = "parallel" if node.levels <= PARALLEL_LEVELS else "search"
         pe = lanes if lanes and node.x.channels % lanes == 0 else _threshold_lanes(node)
-        return Impl(pe=pe, simd=pe, style=style)
+        few = node.levels <= PARALLEL_LEVELS
+        return Impl(pe=pe, simd=pe, style="parallel" if few else "search")
     if isinstance(node, ArgMax):
         return Impl()
     if isinstance(node, (*MOVING, *SLIDING)):

@@ -149,7 +149,9 @@ class Builder:
         self.luts += self.cost(operands, width)
         self.rows.append(tuple(sorted(operands)))
 
-    def graph(self, n_inputs: int, order: Iterable[int], base: np.ndarray, width: int) -> AdderGraph:
+    def graph(
+        self, n_inputs: int, order: Iterable[int], base: np.ndarray, width: int
+    ) -> AdderGraph:
         """The whole; ``order``: which row each result is, ``base``: what is added to each row."""
         rows = dict(zip(order, self.rows, strict=True))
         made = tuple(

@@ -52,7 +52,7 @@ class Choices:
         self.options = sorted(
             (
                 _option(node, impl)
-                for impl in _impls(node)
+                for impl in _impls(node, told)
                 if all(getattr(impl, key) == value for key, value in told.items())
             ),
             key=lambda o: (o.cycles, o.lanes_in, o.lanes_out, o.impl.style, o.impl.memory),
@@ -98,8 +98,10 @@ def _option(node: Operator, impl: Impl) -> Option:
     return Option(impl, op.lanes_in, op.lanes_out, op.cost().cycles)
 
 
-def _impls(node: Operator) -> Iterator[Impl]:
+def _impls(node: Operator, told: Mapping[str, Any]) -> Iterator[Impl]:
     if isinstance(node, MatVec):
+        if told.get("style") == "unrolled":  # never of itself: its plan takes seconds
+            yield Impl(pe=node.rows, simd=node.cols, style="unrolled")
         for pe in divisors(node.rows):
             for simd in divisors(node.cols):
                 yield Impl(pe=pe, simd=simd)

@@ -11,7 +11,6 @@ grouped, is decided by the cost of the sums.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +19,9 @@ from .adders import AdderGraph, Builder, Number, Operand, signed_digits
 
 GROUPS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16)
 """Rows of a group that are tried."""
+
+SAMPLE = 16
+"""Rows of which a way of sharing is judged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,28 +34,52 @@ class Problem:
     width: int
 
 
-Term = tuple[Operand, ...]
+@dataclass(frozen=True)
+class Way:
+    """``rows``: the order in which they are grouped; ``size``: of a group; ``digits``: whether
+    weights are cut in signed digits before anything is shared, or at the end."""
+
+    rows: tuple[int, ...]
+    size: int
+    digits: bool
+
+    @property
+    def groups(self) -> list[list[int]]:
+        return [list(self.rows[k : k + self.size]) for k in range(0, len(self.rows), self.size)]
 
 
 def share(problem: Problem) -> AdderGraph:
     """The cheapest adder graph of those tried."""
-    weights = problem.weights
-    order = similar_first(weights)
-    best: tuple[float, Builder, Sequence[int]] | None = None
-    digits = [False] if abs(weights).max(initial=0) <= 1 else [False, True]
-    for rows in (order, list(range(len(weights)))):
+    way, _ = cheapest(problem)
+    builder = Builder(list(problem.inputs))
+    for group in way.groups:
+        _build(builder, problem, group, way.digits)
+    return builder.graph(len(problem.inputs), way.rows, problem.base, problem.width)
+
+
+def cheapest(problem: Problem) -> tuple[Way, float]:
+    """The way that takes the fewest LUTs, and how many; from `SAMPLE` rows of larger matrices."""
+    n = len(problem.weights)
+    digits = (False,) if abs(problem.weights).max() <= 1 else (False, True)
+    found = []
+    for rows in (tuple(similar_first(problem.weights)), tuple(range(n))):
         for split in digits:
-            for size in GROUPS:
-                if size > max(1, len(weights)):
-                    continue
-                builder = Builder(list(problem.inputs))
-                for start in range(0, len(rows), size):
-                    group = rows[start : start + size]
-                    _build(builder, problem, group, split)
-                if best is None or builder.luts < best[0]:
-                    best = builder.luts, builder, rows
-    assert best is not None
-    return best[1].graph(len(problem.inputs), best[2], problem.base, problem.width)
+            for size in (g for g in GROUPS if g <= n):
+                way = Way(rows, size, split)
+                found.append((_luts(problem, way), len(found), way))
+    luts, _, way = min(found)
+    return way, luts
+
+
+def _luts(problem: Problem, way: Way) -> float:
+    """LUTs of a way, or what they come to by as many whole groups as `SAMPLE` rows make."""
+    groups = way.groups
+    step = max(1, len(groups) * way.size // SAMPLE)
+    tried = groups[step // 2 :: step]
+    builder = Builder(list(problem.inputs))
+    for group in tried:
+        _build(builder, problem, group, way.digits)
+    return builder.luts * len(way.rows) / sum(map(len, tried))
 
 
 def similar_first(weights: np.ndarray) -> list[int]:

@@ -6,13 +6,17 @@ bit, a signed one its code with the top bit complemented.
 
 from __future__ import annotations
 
-import weakref
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 
+from ..errors import FitError
 from ..ir.types import IntType
 from .adders import AdderGraph, Number
-from .sharing import Problem, share
+from .parts import DEFAULT_PART, Part, part_of
+from .sharing import Problem, cheapest, share
 
 if TYPE_CHECKING:
     from ..ops.matvec import MatVec
@@ -38,14 +42,44 @@ class UnrolledPlan:
         return self.graph.luts
 
 
-_plans: weakref.WeakKeyDictionary[MatVec, UnrolledPlan] = weakref.WeakKeyDictionary()
-
-
 def unrolled_plan(op: MatVec) -> UnrolledPlan:
-    """The plan of an ``op``, made once."""
-    if op not in _plans:
-        _plans[op] = _staged(share(problem(op)))
-    return _plans[op]
+    """The plan of an ``op``, made once for equal matrices and types."""
+    key = sha256(repr((op.weights.shape, op.weight_type, op.x.type, op.y.type)).encode())
+    key.update(op.weights.tobytes())
+    return _plan(_Key(key.hexdigest(), op))
+
+
+class _Key:
+    """An operator, equal to others of the same matrix and types."""
+
+    def __init__(self, digest: str, op: MatVec):
+        self.digest, self.op = digest, op
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and self.digest == other.digest
+
+
+@lru_cache(maxsize=64)
+def _plan(key: _Key) -> UnrolledPlan:
+    return _staged(share(problem(key.op)))
+
+
+def require_room(nodes: Iterable[Any], part: Part | None) -> None:
+    """Raise `FitError` unless ``part`` (`DEFAULT_PART`, if None) has the LUTs for the sums of all
+    unrolled ones of ``nodes``: estimated from a sample of their rows, before any is planned."""
+    part = part or part_of(DEFAULT_PART)
+    unrolled = [n for n in nodes if n.kind == "matvec" and n.folded.style == "unrolled"]
+    luts = {n.name: round(cheapest(problem(n))[1]) for n in unrolled}
+    if sum(luts.values()) > part.lcs:
+        each = ", ".join(f"{n.name} {n.cols}x{n.rows} {luts[n.name]}" for n in unrolled)
+        raise FitError(
+            f"the unrolled matrices do not fit {part.name}: their sums take about"
+            f" {sum(luts.values())} LUTs of {part.lcs} ({each}); fold some of them",
+            over=[f"lcs {sum(luts.values())} of {part.lcs}"],
+        )
 
 
 def problem(op: MatVec) -> Problem:
