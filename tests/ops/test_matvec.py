@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ def matvec(
     *,
     memory: str = "distributed",
     primitives: str = "portable",
+    style: str = "folded",
     vectors: tuple[int, ...] = (),
     seed: int = 3,
 ) -> MatVec:
@@ -35,8 +37,21 @@ def matvec(
         operands=(Tensor((*vectors, cols), x),),
         weights=rng.choice(weight_type.values(), (rows, cols)),
         weight_type=weight_type,
-        impl=Impl(pe=pe, simd=simd, memory=memory, primitives=primitives),  # pyright: ignore
+        impl=Impl(pe=pe, simd=simd, memory=memory, primitives=primitives, style=style),  # pyright: ignore
     )
+
+
+def unrolled(
+    rows: int, cols: int, weight_type: IntType = BIPOLAR, x: IntType = BIPOLAR, **more: Any
+) -> MatVec:
+    return matvec(rows, cols, rows, cols, weight_type, x, style="unrolled", **more)
+
+
+def with_zeros(op: MatVec) -> MatVec:
+    """A row and a column of zeros, and two equal rows."""
+    weights = op.weights.copy()
+    weights[1], weights[:, 2], weights[3] = 0, 0, weights[0]
+    return op.replace(weights=weights)
 
 
 class TestMatVec(OperatorSuite):
@@ -71,6 +86,17 @@ class TestMatVec(OperatorSuite):
             "int8, signed x": matvec(2, 4, 1, 2, IntType(-128, 127), IntType(-128, 127)),
             "unsigned weights": matvec(4, 4, 2, 2, IntType(0, 5), IntType(-3, 2)),
             "one weight": matvec(4, 4, 2, 2, IntType(-3, -3), IntType(-3, 2)),
+            # the matrix in the logic
+            "unrolled": unrolled(6, 20),
+            "unrolled, one by one": unrolled(1, 1),
+            "unrolled, deep": unrolled(2, 70),
+            "unrolled, many vectors": unrolled(4, 6, vectors=(3,)),
+            "unrolled, ternary, bipolar x": with_zeros(unrolled(7, 13, TERNARY)),
+            "unrolled, ternary, unsigned x": with_zeros(unrolled(5, 12, TERNARY, IntType(0, 3))),
+            "unrolled, bipolar, signed x": unrolled(3, 9, BIPOLAR, IntType(-4, 3)),
+            "unrolled, int4, signed x": with_zeros(unrolled(5, 9, IntType(-8, 7), IntType(-3, 3))),
+            "unrolled, unsigned weights": unrolled(4, 6, IntType(0, 5), IntType(-3, 2)),
+            "unrolled, all zero": unrolled(2, 3, IntType(0, 0), IntType(0, 3)),
         }
 
     def corners(self, op: Operator) -> np.ndarray:
@@ -261,7 +287,11 @@ def test_cost_counts_the_replay_buffer_only_where_there_is_one() -> None:
         ),
         (
             {"impl": Impl(pe=1, simd=1, style="search")},
-            "fc: the style of a matvec must be 'folded', not 'search'",
+            "fc: the style of a matvec must be 'folded' or 'unrolled', not 'search'",
+        ),
+        (
+            {"impl": Impl(pe=1, simd=4, style="unrolled")},
+            "fc: PE and SIMD of an unrolled matvec must be all 2 rows and 4 columns, not 1 and 4",
         ),
         ({"inputs": ()}, "fc: inputs and operands must be equally many, not 0 and 1"),
     ],
