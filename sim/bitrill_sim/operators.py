@@ -67,12 +67,11 @@ def alone(op: Operator) -> Graph:
 
 
 def _hardware(op: Operator, engine: Engine, work: Path) -> dict:
-    from amaranth.back import verilog
+    from bitrill_hw.arith.cells import convert
     from bitrill_hw.build import component
 
     core = component(op)
     if engine == "amaranth":
         return {"component": core}
-    text = verilog.convert(core, name="op", emit_src=False, strip_internal_attrs=True)
-    write_text(work / f"{op.name}.v", text)
+    write_text(work / f"{op.name}.v", convert(core, name="op"))
     return {"dut": Dut(sources=(work / f"{op.name}.v",), top="op", ports=STREAM)}

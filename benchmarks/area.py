@@ -1,0 +1,114 @@
+"""Units by themselves, synthesised for xc7: ours, the reference and the goal, side by side.
+
+    python benchmarks/area.py [NAME ..] [--primitives portable|xc7] [--json FILE]
+
+Every figure is physical LUTs (``lcs``, see `bitrill_hw.synth.cells`) of the whole operator, its
+control and stall logic with it, at one step a clock; weights in block RAM, thresholds apart.
+``levels``: the most LUTs between two registers. ``path``: Yosys' ``sta``, cells without routing.
+Finished runs are found again under ``build/bench/area``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
+from bitrill.ops import MatVec
+from bitrill_hw.arith.cells import convert
+from bitrill_hw.build import component
+from bitrill_hw.synth.synthesis import synthesise_unit
+from common import ROOT
+
+TERNARY = IntType(-1, 1)
+COLUMNS = ("unit", "ours", "goal", "reference", "lut", "ff", "carry4", "bram36", "levels",
+           "path ns", "acc bits", "latency")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Unit:
+    """``build(primitives)`` gives the operator; ``reference``: LUTs and whose; ``goal``: LUTs."""
+
+    name: str
+    build: Callable[[str], Operator]
+    reference: str
+    goal: int
+
+
+def matvec(
+    cols: int, rows: int, pe: int, simd: int, weight: IntType, x: IntType
+) -> Callable[[str], Operator]:
+    """A matrix of random weights in block RAM."""
+
+    def build(primitives: Any) -> Operator:
+        return MatVec(
+            name="unit", inputs=("x",), operands=(Tensor((cols,), x),), weight_type=weight,
+            weights=np.random.default_rng(1).choice(weight.values(), (rows, cols)),
+            impl=Impl(pe=pe, simd=simd, memory="block", primitives=primitives),
+        )  # fmt: skip
+
+    return build
+
+
+UINT2, UINT4, INT4 = IntType(0, 3), IntType(0, 15), IntType(-8, 7)
+UNITS = (
+    Unit("xnor-1024x64", matvec(1024, 64, 32, 32, BIPOLAR, BIPOLAR), "2142 FINN RTL", 1400),
+    Unit("xnor-512x32", matvec(512, 32, 16, 16, BIPOLAR, BIPOLAR), "993 FINN RTL", 520),
+    Unit("w1a4-1024x64", matvec(1024, 64, 32, 32, BIPOLAR, UINT4), "11700 FINN HLS", 4800),
+    Unit("w4a4-1024x64", matvec(1024, 64, 32, 32, INT4, UINT4), "28115 FINN RTL", 18000),
+    Unit("ternary-a2-1024x64", matvec(1024, 64, 32, 32, TERNARY, UINT2), "-", 3800),
+)
+
+
+def measure(unit: Unit, primitives: str, work: Path) -> dict[str, Any]:
+    """A row of the table."""
+    op = unit.build(primitives)
+    found = synthesise_unit(convert(component(op)), work=work / f"{unit.name}-{primitives}")
+    total = found.total
+    return dict(zip(COLUMNS, (
+        unit.name, total.lcs, unit.goal, unit.reference, total.lut, total.ff, total.carry4,
+        total.ramb36 + total.ramb18 / 2, found.levels, found.path and found.path.ns,
+        op.y.type.bits, getattr(op, "latency", None),
+    ), strict=True))  # fmt: skip
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows under their names, columns aligned."""
+    cells = [COLUMNS, *([str(row[c]) for c in COLUMNS] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(
+            c.ljust(w) if k == 0 else c.rjust(w)
+            for k, (c, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in cells
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    names = [u.name for u in UNITS]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}")
+    parser.add_argument("--primitives", choices=("portable", "xc7"), default="xc7")
+    parser.add_argument("--json", type=Path)
+    told = parser.parse_args()
+    unknown = sorted(set(told.names) - set(names))
+    if unknown:
+        parser.error(f"NAME must be one of {', '.join(names)}, not {', '.join(unknown)}")
+    rows = []
+    for unit in UNITS:
+        if not told.names or unit.name in told.names:
+            rows.append(measure(unit, told.primitives, ROOT / "build" / "bench" / "area"))
+            print(f"{unit.name}: {rows[-1]['ours']} (goal {unit.goal})", flush=True)
+    print(table(rows))
+    if told.json:
+        told.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

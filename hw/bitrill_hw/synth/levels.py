@@ -1,0 +1,69 @@
+"""How many LUTs stand one behind the other between two registers of a netlist of xc7 cells."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bitrill.errors import ToolError
+
+from .cells import LUTS
+
+Arc = tuple[tuple[int, ...], int, int]
+"""Nets that a net depends on within a cell, the net, and the LUTs in between (0 or 1)."""
+
+
+def lut_levels(module: Mapping[str, Any]) -> int:
+    """The most LUTs on any path through LUTs, carry chains and wide multiplexers.
+
+    Registers, memories and ports end paths. ``module``: of Yosys' JSON. Raises `ToolError` for a
+    loop.
+    """
+    arcs = [arc for cell in module["cells"].values() for arc in _arcs(cell)]
+    driven: dict[int, tuple[tuple[int, ...], int]] = {net: (ins, n) for ins, net, n in arcs}
+    waits = {net: sum(i in driven for i in ins) for net, (ins, _) in driven.items()}
+    readers: dict[int, list[int]] = defaultdict(list)
+    for net, (ins, _) in driven.items():
+        for i in ins:
+            readers[i].append(net)
+    level: dict[int, int] = {}
+    ready = [net for net, n in waits.items() if n == 0]
+    while ready:
+        net = ready.pop()
+        ins, luts = driven[net]
+        level[net] = luts + max((level.get(i, 0) for i in ins), default=0)
+        for reader in readers[net]:
+            waits[reader] -= 1
+            if waits[reader] == 0:
+                ready.append(reader)
+    if len(level) < len(driven):
+        raise ToolError("the netlist holds a combinational loop")
+    return max(level.values(), default=0)
+
+
+def _arcs(cell: Mapping[str, Any]) -> Iterator[Arc]:
+    kind, pins = cell["type"], cell["connections"]
+
+    def nets(*ports: str) -> tuple[int, ...]:
+        return tuple({b for p in ports for b in pins.get(p, ()) if isinstance(b, int)})
+
+    if kind in LUTS or kind == "LUT6_2":
+        inputs = tuple(p for p in pins if p.startswith("I"))
+        for out in nets("O", "O6"):
+            yield nets(*inputs), out, 1
+        for out in nets("O5"):
+            yield nets(*(p for p in inputs if p != "I5")), out, 1
+    elif kind in ("MUXF7", "MUXF8"):
+        for out in nets("O"):
+            yield nets("I0", "I1", "S"), out, 0
+    elif kind == "CARRY4":
+        below = set(nets("CI", "CYINIT"))
+        for k in range(4):
+            place = {b for p in ("S", "DI") for b in pins[p][k : k + 1] if isinstance(b, int)}
+            propagated = {b for b in pins["S"][k : k + 1] if isinstance(b, int)}
+            for port, ins in (("O", below | propagated), ("CO", below | place)):
+                for out in pins.get(port, ())[k : k + 1]:
+                    if isinstance(out, int):
+                        yield tuple(ins), out, 0
+            below |= place
