@@ -88,11 +88,12 @@ class Steps(wiring.Component):
         slot = Signal.like(beat)
         into, source = Signal(), Signal()
         held, unread = Signal(range(2 * self.beats + 1)), Signal(range(2 * self.beats + 1))
+        some = Signal()  # whether any beat is unread, in a register: many levels hang on it
         frees, reads = fires & last_turn, fires & (self.turn == 0)
         bits = ceil_log2(self.beats)
         m.d.comb += [
             self.i.ready.eq(held != 2 * self.beats),
-            self.valid.eq((self.turn != 0) | (unread != 0)),
+            self.valid.eq((self.turn != 0) | some),
             write.addr.eq(Cat(slot[:bits], into)),
             write.data.eq(self.i.payload),
             write.en.eq(takes),
@@ -100,6 +101,7 @@ class Steps(wiring.Component):
             read.en.eq(self.ready),
             self.x.eq(read.data),
         ]
+        m.d.sync += some.eq(takes | (some & ~(reads & (unread == 1))))
         m.d.sync += [held.eq(held + takes - frees), unread.eq(unread + takes - reads)]
         with m.If(takes):
             m.d.sync += slot.eq(slot + 1)

@@ -56,7 +56,8 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
         SUMS, "arith/sums.py", "a + b + bit(0, 2)", "a + b",
     ),
     "complement of a table lost": (
-        matvec(4, 24, 2, 12), "arith/gates.py", "~found[edge >> 1] if edge & 1", "found[edge >> 1] if edge & 1",
+        matvec(4, 24, 2, 12), "arith/gates.py",
+        "~found[edge >> 1] if edge & 1", "found[edge >> 1] if edge & 1",
     ),
     "parity of the wrong lanes": (
         matvec(4, 24, 2, 12), "arith/sums.py", "x[n * bits + p]", "x[(n + 1) % 12 * bits + p]",
@@ -106,7 +107,7 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
         FOLDED, "steps.py", "held != 2 * self.beats", "held != 2 * self.beats - 1",
     ),
     "step before its beat": (
-        FOLDED, "steps.py", "(self.turn != 0) | (unread != 0)", "C(1)",
+        FOLDED, "steps.py", "(self.turn != 0) | some", "C(1)",
     ),
     "tie broken wrong": (
         argmax(U, 4), "ops/argmax.py", "score > other", "score >= other",

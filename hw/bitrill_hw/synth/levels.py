@@ -42,18 +42,28 @@ def lut_levels(module: Mapping[str, Any]) -> int:
     return max(level.values(), default=0)
 
 
+def decides(init: int, size: int, i: int) -> bool:
+    """Whether input ``i`` of ``size`` has a say in the table ``init``."""
+    halves = [(init >> n & 1, init >> (n | 1 << i) & 1) for n in range(1 << size) if not n >> i & 1]
+    return any(low != high for low, high in halves)
+
+
 def _arcs(cell: Mapping[str, Any]) -> Iterator[Arc]:
     kind, pins = cell["type"], cell["connections"]
+
+    def read(size: int) -> tuple[str, ...]:
+        """Inputs that decide something."""
+        init = int(cell["parameters"]["INIT"], 2) if "parameters" in cell else -1
+        return tuple(f"I{i}" for i in range(size) if decides(init, size, i))
 
     def nets(*ports: str) -> tuple[int, ...]:
         return tuple({b for p in ports for b in pins.get(p, ()) if isinstance(b, int)})
 
     if kind in LUTS or kind == "LUT6_2":
-        inputs = tuple(p for p in pins if p.startswith("I"))
         for out in nets("O", "O6"):
-            yield nets(*inputs), out, 1
+            yield nets(*(read(LUTS.get(kind, 6)) if kind != "INV" else "I")), out, 1
         for out in nets("O5"):
-            yield nets(*(p for p in inputs if p != "I5")), out, 1
+            yield nets(*read(5)), out, 1
     elif kind in ("MUXF7", "MUXF8"):
         for out in nets("O"):
             yield nets("I0", "I1", "S"), out, 0

@@ -15,7 +15,7 @@ from bitrill.plan.parts import DEFAULT_PART, part_of
 from bitrill.storage import read_bytes, read_json
 
 from .cells import Resources, cell_types, count
-from .levels import lut_levels
+from .levels import decides, lut_levels
 from .path import CellPath, worst_path
 from .report import SynthReport
 from .yosys import Job, Progress, run, tool_version
@@ -137,7 +137,8 @@ def _layers(modules: dict[str, Any]) -> dict[str, Resources]:
 def _read_outputs_only(module: dict[str, Any]) -> str:
     """The netlist as JSON without outputs that nothing reads: to `sta` each would end a path.
 
-    LUTs of two outputs, of which Yosys knows no delays, become two LUTs.
+    LUTs of two outputs, of which Yosys knows no delays, become two LUTs, each with the inputs that
+    have a say in it.
     """
     read = {b for p in module["ports"].values() if p["direction"] == "output" for b in p["bits"]}
     for cell in module["cells"].values():
@@ -168,6 +169,7 @@ def _halves(cells: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         pins = [f"I{i}" for i in range(6)]
         init = cell["parameters"]["INIT"]
         for kind, inputs, out in (("LUT6", pins, "O6"), ("LUT5", pins[:5], "O5")):
+            table = int(init[-1 << len(inputs) :], 2)
             if cell["connections"].get(out):
                 yield (
                     f"{name}.{out}",
@@ -177,7 +179,12 @@ def _halves(cells: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                         "parameters": {"INIT": init[-1 << len(inputs) :]},
                         "port_directions": {**dict.fromkeys(inputs, "input"), "O": "output"},
                         "connections": {
-                            **{p: cell["connections"][p] for p in inputs},
+                            **{
+                                p: cell["connections"][p]
+                                if decides(table, len(inputs), i)
+                                else ["0"]
+                                for i, p in enumerate(inputs)
+                            },
                             "O": cell["connections"][out],
                         },
                     },

@@ -30,7 +30,7 @@ def matvec(cols: int, simd: int, weight: IntType, x: IntType, memory: Any = "blo
 
 def depthwise() -> Depthwise:
     return Depthwise(
-        name="dw", inputs=("input",), operands=(Tensor((2, 24), IntType(-8, 7)),),
+        name="dw", inputs=("input",), operands=(Tensor((24,), IntType(-8, 7)),),
         weights=np.random.default_rng(2).choice(IntType(-8, 7).values(), (4, 6)),
         weight_type=IntType(-8, 7), impl=Impl(pe=2, simd=2, primitives="xc7"),
     )  # fmt: skip
