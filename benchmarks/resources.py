@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 from amaranth import Module
-from amaranth.back import verilog
 from amaranth.lib import wiring
 from bitrill.plan import resources as model
 from bitrill.plan.structure import Structure
 from bitrill.plan.structures import fifo_structure, structure
 from bitrill.storage import read_json, write_text
+from bitrill_hw.roms import convert
 from bitrill_hw.synth.synthesis import synthesise_layers
 from resource_grid import GRID, HELD_OUT
 from specimens import Row, hardware, operator
@@ -71,7 +71,7 @@ class Specimens(wiring.Component):
 def measure(rows: Sequence[Row], work: Path) -> list[dict[str, Any]]:
     """The rows with what Yosys says of each."""
     top = Specimens([hardware(row) for row in rows])
-    text = verilog.convert(top, name="top", emit_src=False, strip_internal_attrs=True)
+    text = convert(top)
     found = synthesise_layers(text, work=work)
     return [
         {**row, "lcs": r.lcs, "ff": r.ff, "bram18": r.ramb18 + 2 * r.ramb36, "dsp": r.dsp}

@@ -67,12 +67,12 @@ def alone(op: Operator) -> Graph:
 
 
 def _hardware(op: Operator, engine: Engine, work: Path) -> dict:
-    from amaranth.back import verilog
     from bitrill_hw.build import component
+    from bitrill_hw.roms import convert
 
     core = component(op)
     if engine == "amaranth":
         return {"component": core}
-    text = verilog.convert(core, name="op", emit_src=False, strip_internal_attrs=True)
+    text = convert(core, name="op")
     write_text(work / f"{op.name}.v", text)
     return {"dut": Dut(sources=(work / f"{op.name}.v",), top="op", ports=STREAM)}
