@@ -72,6 +72,8 @@ def fit(x: np.ndarray, graph: Graph, what: str) -> np.ndarray:
     takes = graph.source.tensor.size
     if x[0].size != takes:
         raise SpecError(f"{what} has {x[0].size} values a sample, and the model takes {takes}")
+    if graph.source.channel_last:
+        x = np.moveaxis(x, 1, -1)
     return x.reshape(-1, *shape)
 
 
