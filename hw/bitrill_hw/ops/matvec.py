@@ -10,6 +10,7 @@ from bitrill.ops import MatVec
 from bitrill.plan.sums import starts, sum_plan
 
 from ..arith.sums import lane_sums
+from ..border import bordered_weights
 from ..elastic import Elastic
 from ..steps import Steps
 from ..tables import table
@@ -50,9 +51,7 @@ class MatVecCore(wiring.Component):
         end = op.latency
         pipe = Elastic(m, stages=end, valid=steps.valid, ready=self.o.ready, completes=whole)
         m.d.comb += [steps.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[end])]
-        weights = pipe.delay(
-            self._weights(m, pipe, steps.address), "weights", first=2, last=op.read_stages
-        )
+        weights = self._weights(m, pipe, steps)
         x = pipe.delay(steps.x, "x", first=2, last=op.read_stages)
         sums = lane_sums(
             m, pipe, plan, stage=op.read_stages + 1, weights=weights, x=x, pe=op.folded.pe
@@ -73,15 +72,18 @@ class MatVecCore(wiring.Component):
         m.d.comb += self.o.payload.eq(Cat(totals))
         return m
 
-    def _weights(self, m: Module, pipe: Elastic, address: Value) -> Value:
-        """The word of the step in stage 1: bits ``[lane][plane][pe]``."""
+    def _weights(self, m: Module, pipe: Elastic, steps: Steps) -> Value:
+        """The step's word in stage ``op.read_stages``: bits ``[lane][plane][pe]``."""
         op = self.op
         pe, simd, bits = op.folded.pe, op.folded.simd, op.weight_type.bits
         codes = op.weight_type.encode(op.weights)
         planes = (codes[..., None] >> np.arange(bits)) & 1
         planes = planes.reshape(op.passes, pe, op.beats, simd, bits).transpose(0, 2, 3, 4, 1)
-        bits = planes.reshape(op.steps, -1)
-        return table(m, pipe, 1, "weights", bits, address, op.folded.memory)
+        words = planes.reshape(op.steps, -1)
+        if op.inside is not None:
+            return bordered_weights(m, pipe, op, steps, words)
+        word = table(m, pipe, 1, "weights", words, steps.address, op.folded.memory)
+        return pipe.delay(word, "weights", first=2, last=op.read_stages)
 
     def _starts(self, m: Module, pipe: Elastic, turn: Value) -> list[Value]:
         """What each row's accumulator starts from, in the stage before the last."""
