@@ -7,6 +7,7 @@ from collections.abc import Callable
 from math import ceil, gcd
 from typing import Any
 
+from .border import border
 from .structure import Counts, Structure, bits_for, is_deep
 from .sums import SumPlan, starts, sum_plan
 
@@ -36,7 +37,12 @@ def _matvec(op: Any) -> Structure:
     else:
         s.flops(held=width)
     words = pe * simd * op.weight_type.bits
-    s.rom(steps, words, memory=impl.memory)
+    outside = op.inside is not None
+    s.rom(steps + (outside and impl.memory == "distributed"), words, memory=impl.memory)
+    if outside:
+        groups, places = border(op).groups, [len(taps) for taps in op.inside]
+        s.counters(*places)
+        s.luts(outside=groups * (2 + bits_for(steps + 1)))
     if op.read_stages == 2:
         s.flops(held=words + width)
     _sums(s, op, pe, fixed=steps == 1)
