@@ -52,12 +52,19 @@ def bordered_weights(
 
 def lanes_outside(m: Module, op: MatVec, plan: Border, steps: Steps) -> list[Value]:
     """Of each group of lanes whether they lie outside, in the step that is offered."""
-    sizes = [(f"place{axis}", len(taps)) for axis, taps in enumerate(op.inside or ())]
-    places = count_up(m, steps.ends, **dict(reversed(sizes)))[::-1]
-    here = Cat(reduce(or_, (places[axis].value == p for p in at)) for axis, at in plan.places)
+    sizes = [len(taps) for taps in op.inside or ()]
+    axes = {f"place{axis}": sizes[axis] for axis in reversed(range(len(sizes)))}
+    places = count_up(m, steps.ends, **axes)[::-1]
+    here: list[Value] = []  # registers, set as the place is reached: a short path
+    for k, (axis, at) in enumerate(plan.places):
+        here.append(Signal(name=f"here{k}", init=0 in at))
+        moves = steps.ends & (places[axis + 1].ends if axis + 1 < len(sizes) else 1)
+        before = (places[axis].value == (p - 1) % sizes[axis] for p in at)
+        with m.If(moves):
+            m.d.sync += here[k].eq(reduce(or_, before))
     word = wired(m, "taps", plan.taps.reshape(op.beats, -1), steps.beat)
     outside: list[Value] = []
     for g, taps in enumerate(split(m, word, len(here), "taps")):
         outside.append(Signal(name=f"outside{g}"))
-        m.d.comb += outside[g].eq((taps & here).any())
+        m.d.comb += outside[g].eq((taps & Cat(here)).any())
     return outside

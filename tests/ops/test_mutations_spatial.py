@@ -157,13 +157,21 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
         BLOCK, "border.py", "(held[0] ^ (k % 2))", "C(k % 2, 1)",
     ),
     "rows of places taken for columns": (
-        OUTSIDE, "border.py", "**dict(reversed(sizes)))[::-1]", "**dict(sizes))",
+        OUTSIDE, "border.py", "for axis in reversed(range(len(sizes)))",
+        "for axis in range(len(sizes))",
+    ),
+    "the first place taken for one inside": (
+        OUTSIDE, "border.py", "init=0 in at", "init=0",
+    ),
+    "every row of places begins anew": (
+        OUTSIDE, "border.py", "places[axis + 1].ends if axis + 1 < len(sizes) else 1", "1",
     ),
     "the next place before its vector ends": (
         OUTSIDE, "steps.py", "fires & self.last & last_turn", "fires & self.last",
     ),
     "the next place while nothing comes": (
-        bordered((3, 2), (2, 3), 2, 3, 3, 2), "steps.py", "fires & self.last & last_turn", "self.last & last_turn",
+        bordered((3, 2), (2, 3), 2, 3, 3, 2), "steps.py", "fires & self.last & last_turn",
+        "self.last & last_turn",
     ),
     "sums never restarted": (
         SUMS, "ops/depthwise.py", "Mux(first, word, running.word)", "running.word",
