@@ -155,7 +155,12 @@ def evaluate(proto: onnx.ModelProto, x: np.ndarray, error: float = 0.0) -> Num:
             )
             env |= {o: Num(*p) for o, p in zip(node.output, parts, strict=True)}
             continue
-        env[node.output[0]] = step(node.op_type, args, attrs)
+        last = node.domain == "qonnx.custom_op.channels_last"
+        if last:
+            for i in range(2 if node.op_type == "Conv" else 1):
+                args[i] = args[i].map(lambda t: np.moveaxis(t, -1, 1))
+        out = step(node.op_type, args, attrs)
+        env[node.output[0]] = out.map(lambda t: np.moveaxis(t, 1, -1)) if last else out
     return env[proto.graph.output[0].name]
 
 

@@ -16,6 +16,7 @@ from ..ir.types import Tensor
 from ..ops.add import Add
 from ..ops.avgpool import SumPool
 from ..ops.concat import Concat
+from ..ops.convert import Convert
 from ..ops.maxpool import MaxPool
 from ..ops.pad import Pad
 from ..ops.rearrange import Rearrange
@@ -43,10 +44,10 @@ RAW_HINT = (
 )
 
 
-PARTS = ("deconv", "pad", "rearrange", "shuffle", "window")
+PARTS = ("convert", "deconv", "pad", "rearrange", "shuffle", "window")
 """Kinds that stand in front of what a node of the model becomes, and are named after both."""
 
-SHARED = (Add, Concat, MaxPool, Pad, Rearrange, Shuffle, Split, SumPool, Upsample)
+SHARED = (Add, Concat, Convert, MaxPool, Pad, Rearrange, Shuffle, Split, SumPool, Upsample)
 """Operators that are made once for all readers of what they give; windows and what has weights or
 thresholds belong to one node of the model each."""
 
