@@ -19,6 +19,7 @@ from torch import Tensor, nn
 IMAGES = 50
 CNV = [("binary", 1), ("binary", 2), ("ternary", 2)]
 OTHERS = [
+    pytest.param("lenet", {Window, MaxPool, MatVec}, id="lenet"),
     pytest.param("mobilenet", {Depthwise, SumPool}, id="mobilenet"),
     pytest.param("resnet8", {Add, Window, SumPool}, id="resnet8"),
     pytest.param("dilated1d", {Window, SumPool}, id="dilated1d"),
@@ -67,6 +68,8 @@ def shapes(recipe: str, dataset: str) -> list[tuple[int, ...]]:
 
 
 def test_the_full_topologies():
+    lenet = [(6, 1, 5, 5), (16, 6, 5, 5), (120, 400), (84, 120), (10, 84)]
+    assert shapes("lenet", "mnist") == lenet
     cnv = shapes("cnv", "mnist")
     assert [s[0] for s in cnv] == [64, 64, 128, 128, 256, 512, 512, 10]
     assert cnv[5] == (512, 256 * 2 * 2)
@@ -77,7 +80,18 @@ def test_the_full_topologies():
     assert len(shapes("dilated1d", "mnist")) == 9 + 1
 
 
+@pytest.mark.parametrize("recipe", ["lenet", "cnv", "resnet8", "mobilenet", "dilated1d"])
+def test_colours_go_into_the_first_layer(recipe: str):
+    options = Options(recipe=recipe, dataset="cifar10")
+    assert shapes(recipe, "cifar10")[0][1] == 3
+    network = models.build(options).eval()
+    x = torch.zeros(2, 3, 1024) if options.sequential else torch.zeros(2, 3, 32, 32)
+    assert network(x).shape == (2, 10)
+
+
 def test_the_small_ones_leave_out_what_does_not_fit():
+    lenet = [(6, 1, 5, 5), (16, 6, 5, 5), (120, 64), (84, 120), (10, 84)]
+    assert shapes("lenet", "digits") == lenet
     assert [s[0] for s in shapes("cnv", "digits")] == [16, 16, 128, 128, 10]
     assert [s[0] for s in shapes("mobilenet", "digits")][2:-1:2] == [16, 32, 32, 64, 64]
     assert len(shapes("dilated1d", "digits")) == 5 + 1

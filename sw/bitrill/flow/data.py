@@ -12,7 +12,7 @@ from ..errors import SpecError, StorageError
 from ..ir import Graph
 from .extras import Progress, extra, silent
 
-DATASETS = ("digits", "mnist", "fashion")
+DATASETS = ("digits", "mnist", "fashion", "cifar10")
 """Named data sets; ``random`` beside them is inputs drawn from the whole range of the design."""
 
 
@@ -63,7 +63,13 @@ def samples(
         from ..train.datasets import load
     x, labels = load(data, "test", progress=progress)
     x = fit(np.asarray(x), graph, data)[:count]
-    return Samples(_some(on_grid(graph, x)), np.asarray(labels)[:count])
+    known = np.asarray(labels)[:count] if decides(graph) else None
+    return Samples(_some(on_grid(graph, x)), known)
+
+
+def decides(graph: Graph) -> bool:
+    """Whether the output is one vector, and so tells a class; of an image it tells a pixel each."""
+    return sum(n > 1 for n in graph.sink.shape) <= 1
 
 
 def fit(x: np.ndarray, graph: Graph, what: str) -> np.ndarray:
