@@ -206,7 +206,7 @@ CASES: dict[str, tuple[Build, str]] = {
         "its data are not quantized; put Quant or BipolarQuant right before",
     ),
     "layer on a relu": (
-        lambda n: n.dense(n.node("Relu", n.quant("x", 0.5)), 6, 3),
+        lambda n: n.dense(n.node("Relu", dense(n)), 4, 3),
         "its data are not quantized",
     ),
     "scales for each input": (

@@ -17,6 +17,7 @@ from ..ops.add import Add
 from ..ops.avgpool import SumPool
 from ..ops.concat import Concat
 from ..ops.convert import Convert
+from ..ops.lookup import Lookup
 from ..ops.maxpool import MaxPool
 from ..ops.pad import Pad
 from ..ops.rearrange import Rearrange
@@ -44,10 +45,10 @@ RAW_HINT = (
 )
 
 
-PARTS = ("convert", "deconv", "pad", "rearrange", "shuffle", "window")
+PARTS = ("convert", "deconv", "lookup", "pad", "rearrange", "shuffle", "window")
 """Kinds that stand in front of what a node of the model becomes, and are named after both."""
 
-SHARED = (Add, Concat, Convert, MaxPool, Pad, Rearrange, Shuffle, Split, SumPool, Upsample)
+SHARED = (Add, Concat, Convert, Lookup, MaxPool, Pad, Rearrange, Shuffle, Split, SumPool, Upsample)
 """Operators that are made once for all readers of what they give; windows and what has weights or
 thresholds belong to one node of the model each."""
 
@@ -182,16 +183,24 @@ class Call:
         Any integers that are not too wide will do, whether a quantizer gives them or, say, a sum.
         """
         data = self.builder.settle(self.data(i))
-        if image and data.type is not None:
-            data = self.arranged(data)
         if data.type is None:
             raise RefusedError(f"it takes unquantized floats; {RAW_HINT}")
+        data = self.clipped(data)
+        if image:
+            data = self.arranged(data)
         real = data.affine
-        if not data.quantized or real is None or data.type.bits > limits.ACTIVATION_BITS:
+        wide = data.type is None or data.type.bits > limits.ACTIVATION_BITS
+        if not data.quantized or real is None or wide:
             raise RefusedError(
                 "its data are not quantized; put Quant or BipolarQuant right before it"
             )
         return data, real
+
+    def clipped(self, data: Data) -> Data:
+        """``data`` without clips, where its integers can be clipped instead."""
+        from .grids import clipped
+
+        return clipped(self.builder, data, self.node)
 
     def image(self, i: int) -> Data:
         """Input ``i``, which must be ``[batch, channels, places]`` with one or two such axes."""

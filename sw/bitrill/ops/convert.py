@@ -16,7 +16,7 @@ from ..ir.types import Tensor
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Convert(Operator):
-    """``y = x``, with the axes ``shape`` if given; ``simd`` elements an input beat, ``pe`` a result's.
+    """``y = x``; ``simd`` elements an input beat, ``pe`` an output beat; ``shape``: axes of y.
 
     A shift register of ``capacity = simd + pe - gcd(simd, pe)`` elements: an output beat is
     offered as soon as ``pe`` elements are held; an input beat is accepted at the edge at which
