@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from bitrill import flow
-from bitrill.train import Options, train
+from bitrill.train import Options, export, train
 from support import shared_data
 from train.whole_networks import agree, compiled, drawn, fifo_bits, simulated
 
@@ -29,6 +29,7 @@ NETWORKS: dict[str, tuple[dict[str, Any], int]] = {
 def test_the_full_topology_is_exact_from_torch_to_rtl(name: str, tmp_path: Path):
     given, interval = NETWORKS[name]
     network, x = drawn(Options(**given))
+    export(network, x[:2], tmp_path / "model.onnx")
     _, found = agree(network, x, tmp_path / "model.onnx")
     print(f"\n{name}: {found}")
     hardware = compiled(tmp_path / "model.onnx", tmp_path / "build", interval)

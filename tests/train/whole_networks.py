@@ -13,7 +13,7 @@ from bitrill import flow
 from bitrill.frontend import load_model
 from bitrill.ir import INPUT, Graph
 from bitrill.pipeline import to_integer
-from bitrill.train import Options, datasets, export, models, oracle
+from bitrill.train import Options, datasets, models, oracle
 from bitrill.train.executor import Network
 from bitrill.train.loop import decisions
 from bitrill.train.qonnx_export import observe
@@ -59,13 +59,12 @@ class Agreement:
 
 
 def agree(module: nn.Module, x: Tensor, model: Path) -> tuple[Graph, Agreement]:
-    """Export to ``model`` and compare torch, qonnx and the golden model.
+    """Torch, qonnx on the module's export, and the golden model of it, compared.
 
     Node by node on equal integers (`oracle.compare` proves each difference or raises). A frame
     in which no node differs is equal from end to end, so a frame that is decided differently must
     be one in which a proven difference lies.
     """
-    export(module, x[:2], model)
     network, graph = Network.load(model), to_integer(load_model(model))
     floats = x.numpy()
     theirs = oracle.compare(network, floats, observe(module, x).side(network))
