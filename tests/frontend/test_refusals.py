@@ -194,7 +194,7 @@ CASES: dict[str, tuple[Build, str]] = {
         "its first operand must be data, its second constant weights",
     ),
     "float weights": (
-        lambda n: n.node("MatMul", n.quant("x", 0.5), n.const(np.ones((6, 4)))),
+        lambda n: n.node("MatMul", n.quant("x", 0.5), n.const(np.full((6, 4), 0.5))),
         "its weights are not quantized; pass them through Quant or BipolarQuant",
     ),
     "float input": (

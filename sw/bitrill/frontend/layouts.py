@@ -27,7 +27,7 @@ SPATIAL = (
 
 _ALIKE = (
     "Add", "BipolarQuant", "Cast", "Clip", "Div", "Dropout", "Identity", "IntQuant", "LeakyRelu",
-    "Mul", "Neg", "PRelu", "Quant", "Relu", "Sub", "Trunc",
+    "Mul", "MultiThreshold", "Neg", "PRelu", "Quant", "Relu", "Sub", "Trunc",
 )  # fmt: skip
 """Operators whose result has the axes of their operand."""
 

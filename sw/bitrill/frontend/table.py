@@ -12,6 +12,7 @@ import numpy as np
 from . import (
     arrange,
     convs,
+    counts,
     heads,
     joins,
     layers,
@@ -113,6 +114,9 @@ STANDARD: dict[str, Rule] = {
 QUANT: dict[str, Rule] = {
     "BipolarQuant": rule(quantizers.bipolar_quant, 2),
     "IntQuant": rule(quantizers.quant, 4, **_FLAGS),
+    "MultiThreshold": rule(
+        counts.multi_threshold, 2, out_scale=float, out_bias=float, out_dtype=str, data_layout=str
+    ),
     "Quant": rule(quantizers.quant, 4, **_FLAGS),
     "Trunc": rule(truncs.trunc, 5, 6, **_FLAGS),
 }
