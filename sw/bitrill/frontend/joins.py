@@ -158,10 +158,15 @@ class Sum(Deferred):
         ).name  # fmt: skip
 
     def _why(self, cause: str) -> str:
-        a, b = at(self.first.scale, 0), at(self.second.scale, 0)
+        scales = self.first.scale, self.second.scale
+        n = max(map(len, scales))
+        pairs = [(at(scales[0], c), at(scales[1], c)) for c in range(n)]
+        odd = next((c for c, (a, b) in enumerate(pairs) if small_ratio((a,), (b,)) is None), 0)
+        a, b = map(brief, pairs[odd])
+        where = "" if n == 1 else f" of channel {odd}"
         return (
-            f"the branches of {self.node} must come to one grid, and their scales {brief(a)} and"
-            f" {brief(b)} are in no ratio of at most {RATIO_BITS} bits; {cause}; give both branches"
+            f"the branches of {self.node} must come to one grid, and their scales {a} and"
+            f" {b}{where} are in no ratio of at most {RATIO_BITS} bits; {cause}; give both branches"
             " one quantizer, or scales whose ratio is a small fraction"
         )
 
