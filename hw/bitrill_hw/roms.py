@@ -2,9 +2,10 @@
 
 Amaranth carries each bit of a table through its netlist, which for large networks takes longer
 than all the rest; and Yosys, which maps a module as a whole, shares what the bits of a table have
-in common wherever a longer path elsewhere leaves it the time, for three times the LUTs. As a
-module of its own that stays one while LUTs are mapped, 64 words take one LUT a bit. Amaranth's own
-simulator keeps its memories: this is asked for through the platform, see `Roms.get_memory`.
+in common wherever a longer path elsewhere leaves it the time, for up to three times the LUTs. In a
+module of its own that stays one while LUTs are mapped, 64 words take one LUT a bit, 32 words half
+of one. Amaranth's own simulator keeps its memories: this is asked for through the platform, see
+`Roms.get_memory`.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from amaranth import *
 from amaranth.back import verilog as backend
 from amaranth.lib import memory
 
-ALONE = 32
-"""Words up to which a table of logic is left to be mapped with what is around it: a LUT of five
-inputs, two of which share one LUT, suffices a bit."""
+ALONE = 4
+"""Words up to which a table of logic is left to be mapped with what is around it: hardly more than
+wires."""
 
 PREFIX = "table_"
 """What the names of modules of tables begin with; a digest of the table follows."""

@@ -9,6 +9,9 @@ from amaranth.lib import memory
 from .elastic import Elastic
 from .roms import ALONE
 
+RUNS = 64
+"""Pieces that a word is put together from at most: slices of wide words take Amaranth long."""
+
 
 def words(bits: np.ndarray) -> list[int]:
     """Rows of ``bits [n, width]`` (0 or 1, low bit first) as ``n`` integers."""
@@ -39,13 +42,19 @@ def table(
 def _varying(
     m: Module, pipe: Elastic, stage: int, name: str, bits: np.ndarray, address: Value, attrs: dict
 ) -> Value:
-    """Bits that are the same in all words are constants: no tool looks into a module for them."""
+    """Bits that are the same in all words are constants: no tool looks into a module for them.
+
+    Where they are too many to be taken out one by one, they stay.
+    """
     varies = (bits != bits[0]).any(axis=0)
+    starts, ends = _runs(varies)
+    if len(starts) > RUNS:
+        varies, starts, ends = np.ones_like(varies), [0], [len(varies)]
     word = _read(m, pipe, stage, name, bits[:, varies], address, attrs)
     if varies.all():
         return word
     parts, used = [], 0
-    for start, end in zip(*_runs(varies), strict=True):
+    for start, end in zip(starts, ends, strict=True):
         if varies[start]:
             parts.append(word[used : used + end - start])
             used += end - start
