@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
 from bitrill.ops import MatVec
-from bitrill_hw.arith.cells import convert
 from bitrill_hw.build import component
+from bitrill_hw.roms import convert
 from bitrill_hw.synth.synthesis import synthesise_unit
 from common import ROOT
 

@@ -1,9 +1,10 @@
-"""Seconds and peak memory of `bitrill compile`, each model in a process of its own.
+"""Seconds and peak memory from a QONNX file to Verilog, each network in a process of its own.
 
     python benchmarks/compile.py [MODEL.onnx ...]
 
-Without arguments: TFC_1W1A, if at hand, and SFC and LFC (784-H-H-H-10, H = 256 and 1024) after one
-epoch on MNIST.
+Without arguments: TFC, LFC, CNV, ResNet-8 and MobileNet-v1 (width 0.25), then families of one shape
+and growing width, by which it is seen how both grow with the number of weights. The networks are
+not trained: weights, and batch norms' statistics and slopes of both signs, are random.
 """
 
 from __future__ import annotations
@@ -15,52 +16,145 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from bitrill.cli.show import table
-from common import ROOT, default_model
+from common import ROOT
 
-RECIPES = ("sfc", "lfc")
+NETWORKS = {
+    "TFC": ("dense", 64), "LFC": ("dense", 1024), "CNV": ("cnv", 64), "ResNet-8": ("resnet8", 16),
+    "MobileNet-v1": ("mobilenet", 8),
+}  # fmt: skip
+"""Recipe, and hidden neurons or channels of the first layer: those of the papers."""
+
+FAMILIES = (("dense", (64, 128, 256, 512, 1024)), ("cnv", (16, 32, 64)))
+
+_RATE = 100_000_000 // 32_768
+"""Frames a second at 100 MHz of convolutional networks; dense ones take the default folding."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="*", type=Path)
     models = parser.parse_args().models
-    if not models:
-        models = [default_model("TFC_1W1A.onnx"), *map(barely_trained, RECIPES)]
-    rows = []
-    for model in models:
-        with tempfile.TemporaryDirectory() as folder:
-            seconds, mib, value = measured(model, folder)
-        rows.append((model.parent.name + "/" + model.name, value["nodes"], value["ii"],
-                     f"{seconds:.1f}", f"{mib:.0f}"))  # fmt: skip
-    print(table(("model", "nodes", "cycles a frame", "seconds", "peak MiB"), rows))
+    if models:
+        print(table(HEAD, [row(model.name, measured(model, [])) for model in models]))
+        return 0
+    cases = NETWORKS.values()
+    done = {case: measured(random_network(*case), flags(case[0])) for case in cases}
+    print(table(HEAD, [row(name, done[case]) for name, case in NETWORKS.items()]), flush=True)
+    for recipe, widths in FAMILIES:
+        found = [
+            done.get((recipe, n)) or measured(random_network(recipe, n), flags(recipe))
+            for n in widths
+        ]
+        print(f"\n{recipe} of {', '.join(map(str, widths))}")
+        print(table(HEAD, [row(str(n), f) for n, f in zip(widths, found, strict=True)]))
+        seconds, mib = (slope(found, key) for key in ("seconds", "mib"))
+        print(f"a million weights more: {seconds:.1f} s, {mib:.0f} MiB", flush=True)
     return 0
 
 
-def measured(model: Path, out: str) -> tuple[float, float, dict]:
-    """Wall seconds, peak MiB and result of one compilation."""
-    start = time.perf_counter()
-    command = [sys.executable, "-m", "bitrill", "compile", str(model), "--out", out, "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    text = process.stdout.read() if process.stdout else ""
-    # waited for by hand: this child's own memory, not that of the largest so far
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    if status:
-        sys.exit(f"{model}: {text}")
-    mib = usage.ru_maxrss / 2**10
-    return seconds, mib, json.loads(text)
+HEAD = ("network", "weights", "nodes", "cycles a frame", "LUTs (model)", "seconds", "peak MiB")
 
 
-def barely_trained(recipe: str) -> Path:
-    """A network of the recipe, after one epoch on MNIST."""
-    from bitrill import flow
+def row(name: str, found: dict[str, Any]) -> tuple[str, ...]:
+    """A line of the table."""
+    return (name, f"{found['weights']:,}", str(found["nodes"]), str(found["ii"]), found["luts"],
+            f"{found['seconds']:.1f}", f"{found['mib']:.0f}")  # fmt: skip
 
-    out = ROOT / "build" / "bench" / recipe
-    flow.train(recipe, out=out, dataset="mnist", epochs=1, resume=True)
-    return out / "model.onnx"
+
+def flags(recipe: str) -> list[str]:
+    """What the recipe is compiled with."""
+    return [] if recipe == "dense" else ["--fps", str(_RATE), "--clock-mhz", "100"]
+
+
+def measured(model: Path, told: list[str]) -> dict[str, Any]:
+    """Wall seconds, peak MiB and figures of one compilation."""
+    with tempfile.TemporaryDirectory() as out:
+        command = [sys.executable, "-m", "bitrill", "compile", str(model), "--out", out, "--json"]
+        start = time.perf_counter()
+        process = subprocess.Popen([*command, *told], stdout=subprocess.PIPE, text=True)
+        text = process.stdout.read() if process.stdout else ""
+        # waited for by hand: this child's own memory, not that of the largest so far
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        if status:
+            sys.exit(f"{model}: {text}")
+        value, (weights, luts) = json.loads(text), sizes(Path(out))
+    return {"seconds": seconds, "mib": usage.ru_maxrss / 2**10, "nodes": value["nodes"],
+            "ii": value["ii"], "weights": weights, "luts": f"{luts:,}"}  # fmt: skip
+
+
+def sizes(build: Path) -> tuple[int, int]:
+    """Weights of a build, and its LUTs by the resource model."""
+    from bitrill.ir import serial
+    from bitrill.plan.resources import network_resources
+
+    graph = serial.load(build)
+    weights = sum(node.weights.size for node in graph.nodes if hasattr(node, "weights"))
+    return weights, sum(r.lcs for r in network_resources(graph).values())
+
+
+def slope(found: Sequence[dict[str, Any]], key: str) -> float:
+    """Least squares of ``key`` over the number of weights, a million."""
+    xs, ys = [f["weights"] / 1e6 for f in found], [f[key] for f in found]
+    x, y = sum(xs) / len(xs), sum(ys) / len(ys)
+    return sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True)) / sum(
+        (a - x) ** 2 for a in xs
+    )
+
+
+def random_network(recipe: str, width: int) -> Path:
+    """A network of a recipe as QONNX, not trained; written once, to ``build/bench``."""
+    path = ROOT / "build" / "bench" / f"{recipe}_{width}.onnx"
+    if path.is_file():
+        return path
+    import torch
+    from bitrill.storage import write_bytes
+    from bitrill.train import Options, models, qonnx_export
+
+    torch.manual_seed(0)
+    if recipe == "dense":
+        network, shape = dense(width), (1, 28, 28)
+    else:
+        network = models.build(Options(recipe=recipe, dataset="cifar10", width=width))
+        shape = (3, 32, 32)
+    for module in network.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.running_mean.normal_(0, 4)
+            module.running_var.uniform_(20, 200)
+            torch.nn.init.normal_(module.weight)
+            torch.nn.init.normal_(module.bias, 0, 0.3)
+    example = torch.rand(1, *shape)
+    network.eval()(example)
+    frozen = qonnx_export.freeze_weights(network)
+    model = qonnx_export.to_onnx(frozen, example, dynamo=False)
+    write_bytes(path, model.SerializeToString(deterministic=True))
+    return path
+
+
+def dense(width: int) -> Any:
+    """784-H-H-H-10, all of one bit, as the recipes `tfc`, `sfc` and `lfc` are."""
+    import brevitas.nn as qnn
+    from bitrill.train import models, quantizers
+    from torch import nn
+
+    def act() -> nn.Module:
+        return qnn.QuantIdentity(act_quant=quantizers.Activation, bit_width=1)
+
+    def linear(n_in: int, n_out: int) -> nn.Module:
+        told: Any = models.weight_arguments("binary")
+        return qnn.QuantLinear(n_in, n_out, bias=False, **told)
+
+    layers = [nn.Flatten(), models.Normalize(0.5, 0.5), act()]
+    for n in (784, width, width):
+        layers += [linear(n, width), nn.BatchNorm1d(width), act()]
+    network = nn.Sequential(*layers, linear(width, 10), models.TensorNorm())
+    quantizers.init_weights(network)
+    return network
 
 
 if __name__ == "__main__":

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from bitrill.plan.structures import structure
+from resource_draw import drawn
+from specimens import operator
+
 Rows = list[dict[str, Any]]
 
 _LIGHT = [  # rows, columns, PE, SIMD, memory
@@ -186,12 +190,25 @@ _OTHERS_OUT: Rows = [
     {"kind": "argmax", "x": "int9", "shape": [10], "k": 1, "plain": True},
 ]  # fmt: skip
 
-GRID: Rows = [
-    *_matvec(_LIGHT, _HEAVY, share=2), *_threshold(_THRESHOLDS), *_convert(_CONVERTS),
-    *_fifo(_FIFOS),
-    *_OTHERS,
+_SHARES = {
+    "matvec": 14, "threshold": 6, "convert": 6, "fifo": 5, "depthwise": 3, "window": 4,
+    "maxpool": 2, "avgpool": 2, "pad": 1, "add": 2, "concat": 1, "split": 1, "fork": 1,
+    "upsample": 1, "shuffle": 1, "rearrange": 1, "deconv": 1, "lookup": 2, "requantize": 2,
+    "argmax": 2,
+}  # fmt: skip
+"""How many of each kind are drawn: most of what differs most."""
+
+_CHOSEN: Rows = [
+    *_matvec(_LIGHT, _HEAVY, share=2), *_matvec(_LIGHT_OUT, _HEAVY_OUT),
+    *_threshold(_THRESHOLDS + _THRESHOLDS_OUT), *_convert(_CONVERTS + _CONVERTS_OUT),
+    *_fifo(_FIFOS + _FIFOS_OUT), *_OTHERS, *_OTHERS_OUT,
 ]  # fmt: skip
-HELD_OUT: Rows = [
-    *_matvec(_LIGHT_OUT, _HEAVY_OUT), *_threshold(_THRESHOLDS_OUT), *_convert(_CONVERTS_OUT),
-    *_fifo(_FIFOS_OUT), *_OTHERS_OUT,
-]  # fmt: skip
+
+
+def _has_table(row: dict[str, Any]) -> bool:
+    """Whether it has a table in LUTs; what those take is known, and the drawn points have them."""
+    return row["kind"] != "fifo" and "table" in structure(operator(row)).lcs
+
+
+GRID: Rows = [*(row for row in _CHOSEN if not _has_table(row)), *drawn(1, _SHARES)]
+HELD_OUT: Rows = [row for row in drawn(2, _SHARES) if row not in GRID]

@@ -1,9 +1,10 @@
 """Measures the resource model's grid with Yosys and fits the model: ``resources.json``.
 
-    python benchmarks/resources.py [--fit]
+    python benchmarks/resources.py [--fit] [--work DIR]
 
 ``--fit`` fits anew to the points of the file, without measuring. Many operators are synthesised in
-one run, as modules whose borders are kept. The same points and tools give the same file.
+one run, as modules whose borders are kept. What was stopped goes on from the runs that are whole,
+in ``DIR``. The same points and tools give the same file.
 """
 
 from __future__ import annotations
@@ -11,29 +12,33 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from amaranth import Module
-from amaranth.back import verilog
 from amaranth.lib import wiring
 from bitrill.plan import resources as model
 from bitrill.plan.structure import Structure
 from bitrill.plan.structures import fifo_structure, structure
 from bitrill.storage import read_json, write_text
+from bitrill_hw.roms import convert
 from bitrill_hw.synth.synthesis import synthesise_layers
+from common import ROOT
 from resource_grid import GRID, HELD_OUT
 from specimens import Row, hardware, operator
 
 FIGURES = ("lcs", "ff")
+
+BATCH = 20
+"""Units that one run of Yosys maps: few, so that little is lost where it is stopped."""
+
 _SMALL = 25
 """Below so many LUTs it is the absolute error that counts."""
 
 
-_PULL = 0.1
+_PULL = 0.2
 """How strongly coefficients are drawn to what they are thought to be (`_THOUGHT`): a coefficient
 that the points hardly tell does not stray, one that they tell well hardly notices."""
 
@@ -41,8 +46,7 @@ _THOUGHT = {
     "one": 3.0, "held": 1.0, "count": 1.0, "counters": 1.0, "stages": 1.0, "turns": 1.0,
     "gate": 0.5, "select": 0.7, "count2": 0.5, "count3": 0.5, "count5": 0.6, "chain": 0.5,
     "total": 0.5, "compare": 0.5, "settled": 0.2, "chosen": 0.3, "times": 1.0,
-    "rom6wide": 2.5, "rom7wide": 2.5, "rom8wide": 3.0, "rom9wide": 3.0,
-    "from2": 1.2, "from3": 2.0, "from4": 2.5, "from5": 3.0, "places": 1.0,
+    "places": 1.0, "compares": 0.5,
     "head": 0.5, "bypass": 0.5, "width": 0.5, "lanes": 0.2,
 }  # fmt: skip
 """LUTs of one of each; 1 of what is not named."""
@@ -69,10 +73,17 @@ class Specimens(wiring.Component):
 
 
 def measure(rows: Sequence[Row], work: Path) -> list[dict[str, Any]]:
-    """The rows with what Yosys says of each."""
-    top = Specimens([hardware(row) for row in rows])
-    text = verilog.convert(top, name="top", emit_src=False, strip_internal_attrs=True)
-    found = synthesise_layers(text, work=work)
+    """The rows with what Yosys says of each, `BATCH` in a run; runs found in ``work`` are kept."""
+    found: list[dict[str, Any]] = []
+    for k in range(0, len(rows), BATCH):
+        print(f"measuring {k + 1} .. of {len(rows)} in {work.name}", file=sys.stderr, flush=True)
+        found += _measured(rows[k : k + BATCH], work / f"{k:03}")
+    return found
+
+
+def _measured(rows: Sequence[Row], work: Path) -> list[dict[str, Any]]:
+    """One run."""
+    found = synthesise_layers(convert(Specimens([hardware(row) for row in rows])), work=work)
     return [
         {**row, "lcs": r.lcs, "ff": r.ff, "bram18": r.ramb18 + 2 * r.ramb36, "dsp": r.dsp}
         for row, r in ((row, found[f"p{k}"]) for k, row in enumerate(rows))
@@ -165,14 +176,16 @@ def _json(value: Any) -> str:
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--fit", action="store_true")
-    if parser.parse_args(arguments).fit:
+    parser.add_argument("--fit", action="store_true", help="measure nothing, fit anew")
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "resources",
+                        help="folder of Yosys' runs; those that are there are kept")  # fmt: skip
+    told = parser.parse_args(arguments)
+    if told.fit:
         value = read_json(model.TABLE)
         points, held_out = value["points"], value["held_out"]
     else:
-        with tempfile.TemporaryDirectory() as work:
-            points = measure(GRID, Path(work) / "points")
-            held_out = measure(HELD_OUT, Path(work) / "held_out")
+        points = measure(GRID, told.work / "points")
+        held_out = measure(HELD_OUT, told.work / "held_out")
     write_text(model.TABLE, table(points, held_out))
     print(_json(read_json(model.TABLE)["error"]))
 

@@ -23,8 +23,9 @@ class Steps(wiring.Component):
     i : beats of ``width`` bits
     valid, ready : a step fires at an edge at which both are 1
     x : the beat of the step that fired last, registered at that edge
-    address, turn : of the step that is offered: ``n`` and its pass
+    address, beat, turn : of the step that is offered: ``n``, its beat and its pass
     first, last : whether it is the first or last of its pass
+    ends : whether it fires at the coming edge, its vector's last
     """
 
     i: stream.Interface
@@ -32,9 +33,11 @@ class Steps(wiring.Component):
     ready: Signal
     x: Signal
     address: Signal
+    beat: Signal
     turn: Signal
     first: Signal
     last: Signal
+    ends: Signal
 
     def __init__(self, *, width: int, beats: int, passes: int):
         self.beats = beats
@@ -46,21 +49,24 @@ class Steps(wiring.Component):
                 "ready": In(1),
                 "x": Out(width),
                 "address": Out(range(max(2, passes * beats))),
+                "beat": Out(range(max(2, beats))),
                 "turn": Out(range(max(2, passes))),
                 "first": Out(1),
                 "last": Out(1),
+                "ends": Out(1),
             }
         )
 
     def elaborate(self, _) -> Module:
         m = Module()
         fires = self.valid & self.ready
-        beat = Signal(range(max(2, self.beats)))
+        beat = self.beat
         last_turn = Signal()
         m.d.comb += [
             self.first.eq(beat == 0),
             self.last.eq(beat == self.beats - 1),
             last_turn.eq(self.turn == self.passes - 1),
+            self.ends.eq(fires & self.last & last_turn),
         ]
         with m.If(fires):
             m.d.sync += [self.address.eq(self.address + 1), beat.eq(beat + 1)]

@@ -7,6 +7,10 @@ from amaranth import *
 from amaranth.lib import memory
 
 from .elastic import Elastic
+from .roms import ALONE
+
+RUNS = 64
+"""Pieces that a word is put together from at most: slices of wide words take Amaranth long."""
 
 
 def words(bits: np.ndarray) -> list[int]:
@@ -30,10 +34,63 @@ def table(
         # Yosys maps no table without a write port to distributed RAM, and stops at being told to;
         # it heeds `rom_block` first, which makes it logic. Vivado heeds `ram_style` alone.
         attrs["rom_block"] = "logic"
+        if len(bits) > ALONE:
+            return _varying(m, pipe, stage, name, bits, address, attrs)
+    return _read(m, pipe, stage, name, bits, address, attrs)
+
+
+def _varying(
+    m: Module, pipe: Elastic, stage: int, name: str, bits: np.ndarray, address: Value, attrs: dict
+) -> Value:
+    """Bits that are the same in all words are constants: no tool looks into a module for them.
+
+    Where they are too many to be taken out one by one, they stay.
+    """
+    varies = (bits != bits[0]).any(axis=0)
+    starts, ends = _runs(varies)
+    if len(starts) > RUNS:
+        varies, starts, ends = np.ones_like(varies), [0], [len(varies)]
+    word = _read(m, pipe, stage, name, bits[:, varies], address, attrs)
+    if varies.all():
+        return word
+    parts, used = [], 0
+    for start, end in zip(starts, ends, strict=True):
+        if varies[start]:
+            parts.append(word[used : used + end - start])
+            used += end - start
+        else:
+            parts.append(C(words(bits[:1, start:end])[0], end - start))
+    return Cat(parts)
+
+
+def _runs(flags: np.ndarray) -> tuple[list[int], list[int]]:
+    """Where runs of equal flags start and end."""
+    turns = (np.flatnonzero(flags[1:] != flags[:-1]) + 1).tolist()
+    return [0, *turns], [*turns, len(flags)]
+
+
+def _read(
+    m: Module, pipe: Elastic, stage: int, name: str, bits: np.ndarray, address: Value, attrs: dict
+) -> Value:
+    width = bits.shape[1]
     rom = memory.Memory(shape=unsigned(width), depth=len(bits), init=words(bits), attrs=attrs)
     m.submodules[name] = rom
     port = rom.read_port()
     m.d.comb += [port.addr.eq(address), port.en.eq(pipe.load[stage])]
+    return port.data
+
+
+def wired(m: Module, name: str, bits: np.ndarray, address: Value) -> Value:
+    """As `table`, in logic alone: the word of this very cycle."""
+    if (bits == bits[0]).all():
+        return C(words(bits[:1])[0], bits.shape[1])
+    rom = memory.Memory(
+        shape=unsigned(bits.shape[1]), depth=len(bits), init=words(bits),
+        attrs={"ram_style": "distributed", "rom_block": "logic"},
+    )  # fmt: skip
+    m.submodules[name] = rom
+    port = rom.read_port(domain="comb")
+    m.d.comb += port.addr.eq(address)
     return port.data
 
 

@@ -67,11 +67,12 @@ def alone(op: Operator) -> Graph:
 
 
 def _hardware(op: Operator, engine: Engine, work: Path) -> dict:
-    from bitrill_hw.arith.cells import convert
     from bitrill_hw.build import component
+    from bitrill_hw.roms import convert
 
     core = component(op)
     if engine == "amaranth":
         return {"component": core}
-    write_text(work / f"{op.name}.v", convert(core, name="op"))
+    text = convert(core, name="op")
+    write_text(work / f"{op.name}.v", text)
     return {"dut": Dut(sources=(work / f"{op.name}.v",), top="op", ports=STREAM)}

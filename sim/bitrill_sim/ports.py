@@ -76,13 +76,15 @@ STREAM = Ports(
 @dataclass(frozen=True, kw_only=True)
 class Dut:
     """Verilog to simulate: ``top`` is the module; ``flags`` go to the simulator's compiler,
-    ``plusargs`` to the running model."""
+    ``plusargs`` to the running model; ``level`` is how much the C++ compiler optimises (by the
+    size of each part, unless told: ``-O0`` where few cycles run)."""
 
     sources: tuple[Path, ...]
     top: str = "top"
     ports: Ports = AXIS
     flags: tuple[str, ...] = ()
     plusargs: tuple[str, ...] = ()
+    level: str = ""
 
 
 def cpp_name(port: str) -> str:

@@ -16,7 +16,6 @@ import numpy as np
 from bitrill.errors import SpecError
 from bitrill.ir import graph as ir_graph
 from bitrill.ir.graph import Graph, Stage
-from bitrill.ir.interface import to_edge
 from bitrill.plan.timing import Timing, predict
 from bitrill.storage import write_text
 
@@ -134,7 +133,7 @@ class Run:
         done = 0
         for piece in pieces(flat, self.rig.i.tensor.size):
             golden = self.graph.run(self.graph.source.restore(piece))
-            golden = to_edge(golden, self.graph.sink.tensor).reshape(len(piece), -1)
+            golden = self.graph.sink.flatten(golden).reshape(len(piece), -1)
             seen = capture.values(done, done + len(piece))
             wrong[done : done + len(piece)] = (seen != golden).any(1)
             done += len(piece)

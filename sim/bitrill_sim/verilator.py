@@ -79,6 +79,8 @@ class Model:
 
     def level(self, source: Path) -> str:
         """Optimisation: what runs once, or for a frame or two, is not worth the compiler's time."""
+        if self.dut.level:
+            return self.dut.level
         if "Slow" in source.stem or "Trace" in source.stem:
             return "-O0"
         return "-O1" if self.trace or source.stat().st_size > _LARGE else "-O2"
@@ -129,7 +131,9 @@ def model(dut: Dut, work: Path, *, trace: bool = False, progress: Progress = sil
     flags = (*_TRANSLATE, *(_TRACE if trace else ()), *dut.flags)
     sources = [read_bytes(s) for s in dut.sources]
     names = sorted(dut.ports.names.values())
-    key = digest(tool.version, str(tool.program), cxx, dut.top, *flags, *names, *_CXX, *sources)
+    key = digest(
+        tool.version, str(tool.program), cxx, dut.top, dut.level, *flags, *names, *_CXX, *sources
+    )
     runtime = digest(tool.version, str(tool.program), cxx, *_CXX)
     built = Model(
         folder=work / f"model-{key}",

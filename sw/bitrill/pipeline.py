@@ -206,14 +206,14 @@ def decisions(scores: np.ndarray, meaning: Affine, k: int) -> list[int]:
 
 
 def _meaning(y: np.ndarray, graph: Graph) -> np.ndarray:
-    """The exact reals of outputs ``[N, *shape]``, channel innermost, as an array of objects."""
+    """The exact reals of outputs ``[N, *shape]``, as an array of objects."""
     sink = graph.sink
     meaning = Affine(sink.scale, sink.offset)
-    rows = y.reshape(-1, sink.tensor.channels)
+    rows = sink.flatten(y).reshape(-1, sink.tensor.channels)
     reals: list[Real] = [meaning(Fraction(int(v)), c) for row in rows for c, v in enumerate(row)]
     out = np.empty(len(reals), object)
     out[:] = reals
-    return out.reshape(y.shape)
+    return sink.restore(out.reshape(-1, *sink.tensor.shape))
 
 
 def _first(expected: np.ndarray, seen: np.ndarray) -> str:

@@ -129,6 +129,17 @@ def trunc(a: list[Num], attrs: dict[str, Any]) -> Num:
     return mul(sub(Num.of(q), shift), a[4] if len(a) == 6 else scale)
 
 
+def multi_threshold(x: Num, table: Num, attrs: dict[str, Any]) -> Num:
+    last = attrs.get("data_layout", b"NCHW").endswith(b"C") and x.v.ndim > 2
+    x = x.map(lambda t: np.moveaxis(t, -1, 1)) if last else x
+    total = np.zeros(x.v.shape)
+    for column in table.v.T:
+        bound = column.reshape(-1, *[1] * (x.v.ndim - 2))
+        total += sure(lambda t, b=bound: (t >= b).astype(float), x)
+    y = total * np.float64(attrs.get("out_scale", 1.0)) + np.float64(attrs.get("out_bias", 0.0))
+    return Num.of(np.moveaxis(y, 1, -1) if last else y)
+
+
 def bipolar(x: Num, scale: Num) -> Num:
     return mul(Num.of(sure(lambda t: np.where(t >= 0, 1.0, -1.0), x)), scale)
 
@@ -155,7 +166,12 @@ def evaluate(proto: onnx.ModelProto, x: np.ndarray, error: float = 0.0) -> Num:
             )
             env |= {o: Num(*p) for o, p in zip(node.output, parts, strict=True)}
             continue
-        env[node.output[0]] = step(node.op_type, args, attrs)
+        last = node.domain == "qonnx.custom_op.channels_last"
+        if last:
+            for i in range(2 if node.op_type == "Conv" else 1):
+                args[i] = args[i].map(lambda t: np.moveaxis(t, -1, 1))
+        out = step(node.op_type, args, attrs)
+        env[node.output[0]] = out.map(lambda t: np.moveaxis(t, 1, -1)) if last else out
     return env[proto.graph.output[0].name]
 
 
@@ -167,6 +183,8 @@ def step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
         return quant(*a, attrs)
     if op == "Trunc":
         return trunc(a, attrs)
+    if op == "MultiThreshold":
+        return multi_threshold(a[0], a[1], attrs)
     if op == "BipolarQuant":
         return bipolar(*a)
     if op in ("Identity", "Dropout"):

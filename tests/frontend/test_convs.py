@@ -73,15 +73,46 @@ def test_padding_is_the_real_zero(tmp_path: Path, pads: tuple[int, ...], zero: f
     assert graph.nodes[0].value == zero
 
 
-def test_padding_before_a_bipolar_layer_makes_three_values(tmp_path: Path) -> None:
-    net = Net(1, 2, 4, 4)
-    w = net.bipolar(net.const(np.random.default_rng(1).normal(0, 1, (3, 2, 3, 3))), 0.5)
+@pytest.mark.parametrize("channels", [2, 3])
+def test_padding_before_a_bipolar_layer(tmp_path: Path, channels: int) -> None:
+    """One bit where a tap's channels have halves, else a second one for the zero."""
+    net = Net(1, channels, 4, 4)
+    rng = np.random.default_rng(1)
+    w = net.bipolar(net.const(rng.normal(0, 1, (3, channels, 3, 3))), 0.5)
     x = net.node("Conv", net.bipolar("x", 0.25), w, pads=[1, 1, 1, 1])
     x = net.bipolar(net.norm(x, 3))
     x = net.node("Conv", x, net.kernel(2, 3, 1, 1))
     graph = check(net, x, tmp_path)
-    assert graph.nodes[0].y.type == IntType(-1, 1)
-    assert graph.nodes[2].x.type == IntType(-1, 1)
+    one_bit = channels == 2
+    assert graph.nodes[0].y.type == (BIPOLAR if one_bit else IntType(-1, 1))
+    conv = graph.nodes[2]
+    assert isinstance(conv, MatVec)
+    assert (conv.inside is not None) is one_bit
+    if one_bit:
+        (axis,) = {a.tobytes() for a in conv.inside or ()}
+        assert np.frombuffer(axis, bool).reshape(4, 3).sum() == 10
+
+
+@pytest.mark.parametrize("pads", [(1, 1, 1, 1), (0, 2, 1, 0), (3, 0, 0, 1)])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_border_in_one_bit_wherever_it_lies(
+    tmp_path: Path, pads: tuple[int, ...], stride: int
+) -> None:
+    net = Net(1, 2, 5, 4)
+    w = net.bipolar(net.const(np.random.default_rng(1).normal(0, 1, (3, 2, 3, 2))), 0.5)
+    x = net.node(
+        "Conv", net.bipolar("x", 0.25), w, pads=pads, strides=[stride] * 2, dilations=[1, 2]
+    )
+    graph = check(net, net.bipolar(net.norm(x, 3)), tmp_path)
+    assert graph.nodes[0].y.type == BIPOLAR
+
+
+def test_a_border_that_no_window_reaches(tmp_path: Path) -> None:
+    net = Net(1, 2, 5, 5)
+    w = net.bipolar(net.const(np.random.default_rng(1).normal(0, 1, (3, 2, 2, 2))), 0.5)
+    x = net.node("Conv", net.bipolar("x", 0.25), w, pads=[0, 0, 1, 0], strides=[3, 3])
+    graph = check(net, net.bipolar(net.norm(x, 3)), tmp_path)
+    assert graph.nodes[2].inside is None
 
 
 def test_one_axis(tmp_path: Path) -> None:

@@ -233,7 +233,7 @@ CASES: dict[str, tuple[Build, str]] = {
         joined_scales, "its data must have one scale for all channels, not one for each"
     ),
     "sum of a relu": (
-        lambda n: n.node("Add", n.node("Relu", n.quant("x", 0.5)), n.quant("x", 0.5)),
+        lambda n: n.node("Add", n.node("Relu", conv(4, 4, 1, 1)(n)), n.quant("x", 0.5)),
         "its operand 0 must be a scale times integers .*; quantize each branch",
     ),
     "branch of floats": (lambda n: n.node("Add", "x", n.quant("x", 0.5)), "unquantized floats"),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from bitrill.ir import BIPOLAR, Graph, Impl, IntType, Sink, Source, Stage, Tensor, verify
 from bitrill.ops import Convert, Depthwise, MaxPool, Pad, SumPool, Window
+from bitrill.pipeline import to_folded, to_target
 from bitrill.plan.timing import predict, replay
 from hw.driving import Stall, stalls
 from hw.networks import convert, matvec, threshold
@@ -35,19 +36,26 @@ def after(of: Any, kind: Any, name: str, impl: Impl, **fields: Any) -> Any:
     return kind(name=name, inputs=(of.name,), operands=(of.y,), impl=impl, **fields)
 
 
-def plane(shape: tuple[int, ...], type: IntType, lanes: int, *pads: int) -> Pad:
-    """The input with a border of zeros."""
+def plane(shape: tuple[int, ...], type: IntType, lanes: int, *pads: int, value: int = 0) -> Pad:
+    """The input with a border, of zeros by default."""
     return Pad(
-        name="border", inputs=("input",), operands=(Tensor(shape, type),), pads=pads, value=0,
+        name="border", inputs=("input",), operands=(Tensor(shape, type),), pads=pads, value=value,
         impl=Impl(pe=lanes, simd=lanes),
     )  # fmt: skip
 
 
+def within(n: int) -> np.ndarray:
+    """Which of three taps lie within n places and not on the one before or behind them."""
+    place = np.arange(n)[:, None] + np.arange(3) - 1
+    return (place >= 0) & (place < n)
+
+
 def conv_net(depth: int) -> Graph:
     """Two convolutions, a border of zeros around bipolar pixels, a maximum, a dense layer."""
-    border = plane((5, 6, 2), BIPOLAR, 2, 1, 1, 1, 1)
+    border = plane((5, 6, 2), BIPOLAR, 2, 1, 1, 1, 1, value=-1)
     win0 = after(border, Window, "win0", Impl(pe=2, simd=2), kernel=(3, 3), stride=(1, 1))
     conv0 = matvec("conv0", "win0", win0.y, 4, 2, 2, seed=1)
+    conv0 = conv0.replace(inside=(within(5), within(6)))
     act0 = threshold(conv0, "act0")
     pool = after(act0, MaxPool, "pool", Impl(pe=2, simd=2), kernel=(2, 2), stride=(2, 2))
     win1 = after(pool, Window, "win1", Impl(pe=2, simd=2), kernel=(2, 2), stride=(1, 1))
@@ -77,6 +85,21 @@ def separable_net(depth: int) -> Graph:
     fc = matvec("fc", "wide", Tensor((6,), wide.y.type), 3, 1, 6, seed=6)
     fc = fc.replace(operands=(wide.y,))
     return network(border, win, narrow, deep, point, act, total, wide, fc, depth=depth)
+
+
+def prime_net() -> Graph:
+    """Seven channels, then five: foldings are all or one."""
+    border = plane((4, 5, 7), IntType(0, 3), 1, 0, 1, 1, 0)
+    win = after(border, Window, "win", Impl(), kernel=(2, 2), stride=(1, 1))
+    conv = matvec("conv", "win", win.y, 5, 1, 1, seed=1)
+    act = threshold(conv, "act", out=IntType(0, 3))
+    pool = after(act, MaxPool, "pool", Impl(), kernel=(2, 2), stride=(2, 2))
+    weights = np.random.default_rng(4).integers(-4, 4, (5, 4))
+    taps = after(pool, Window, "taps", Impl(), kernel=(2, 2), stride=(1, 1))
+    deep = after(taps, Depthwise, "deep", Impl(), weights=weights, weight_type=IntType(-4, 3))
+    graph = network(border, win, conv, act, pool, taps, deep)
+    nodes = tuple(node.replace(impl=None) for node in graph)
+    return graph.replace(nodes=nodes, stage=Stage.INTEGER, depths={})
 
 
 def frames(graph: Graph, n: int) -> np.ndarray:
@@ -126,6 +149,18 @@ def test_interval_and_latency_as_predicted(make) -> None:
 def test_the_simulation_takes_arrays_channel_first(make) -> None:
     graph = make(2)
     report = bitrill_sim.verify(graph, None, frames(graph, 3), engine="amaranth", cycles=False)
+    assert (report.samples, report.mismatches) == (3, 0)
+
+
+@pytest.mark.parametrize("fps", [None, 3_333_333])
+def test_prime_numbers_of_channels_are_folded(fps: int | None) -> None:
+    graph = prime_net()
+    if fps is None:
+        folded = to_folded(graph)
+    else:
+        folded, _ = to_target(graph, clock_hz=100_000_000, fps=fps)
+        assert predict(folded).ii * fps <= 100_000_000
+    report = bitrill_sim.verify(folded, None, frames(folded, 3), engine="amaranth")
     assert (report.samples, report.mismatches) == (3, 0)
 
 

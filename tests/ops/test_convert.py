@@ -32,6 +32,8 @@ class TestConvert(OperatorSuite):
             "no common divisor, wider": convert(30, 3, 5, signed),
             "common divisor, neither divides": convert(24, 4, 6),
             "two dimensions": convert(24, 8, 6).replace(operands=(Tensor((4, 6), signed),)),
+            "other axes": convert(24, 6, 6, signed).replace(shape=(2, 3, 4)),
+            "other axes and lanes": convert(24, 8, 3).replace(shape=(4, 2, 3)),
         }
 
     def corners(self, op: Operator) -> np.ndarray:
@@ -41,7 +43,12 @@ class TestConvert(OperatorSuite):
         return np.concatenate([one, t.lo + t.hi - one]).reshape(-1, *op.x.shape)
 
     def oracle(self, op: Operator, x: list) -> list:
-        return x
+        return np.reshape(x, op.y.shape).tolist()
+
+
+def test_other_axes_hold_as_many_elements() -> None:
+    with pytest.raises(SpecError, match=r"conv: shape must hold 24 elements, not be \[5, 5\]"):
+        convert(24, 6, 6).replace(shape=(5, 5))
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,21 @@ def with_zeros(op: MatVec) -> MatVec:
     return op.replace(weights=weights)
 
 
+def bordered(
+    places: tuple[int, ...], taps: tuple[int, ...], channels: int, rows: int, pe: int, simd: int,
+    *, memory: str = "distributed",
+) -> MatVec:  # fmt: skip
+    """First taps lie outside at the first places, the last ones at the last, and some by chance."""
+    rng = np.random.default_rng(5)
+    inside = [rng.random((n, k)) < 0.8 for n, k in zip(places, taps, strict=True)]
+    for axis in inside:
+        axis[0, 0] = axis[-1, -1] = False
+        axis[len(axis) // 2] = True
+    cols = channels * int(np.prod(taps))
+    op = matvec(rows, cols, pe, simd, vectors=places, memory=memory)
+    return op.replace(inside=tuple(inside))
+
+
 class TestMatVec(OperatorSuite):
     def instances(self) -> dict[str, Operator]:
         return {
@@ -71,6 +86,14 @@ class TestMatVec(OperatorSuite):
             "many vectors": matvec(4, 6, 2, 3, vectors=(3, 2)),
             "a whole frame": matvec(4, 12, 2, 3).replace(operands=(Tensor((2, 3, 2), BIPOLAR),)),
             "deep sum": matvec(2, 98, 1, 49),
+            # behind a border
+            "border, a tap a beat": bordered((3, 2), (2, 3), 2, 6, 3, 2),
+            "border, one lane": bordered((2, 3), (2, 2), 2, 2, 1, 1),
+            "border, odd lanes": bordered((3,), (3,), 2, 4, 2, 3),
+            "border, taps in a beat": bordered((3, 3), (2, 2), 2, 4, 2, 4),
+            "border, one step": bordered((3, 3), (3, 2), 2, 3, 3, 12),
+            "border, block memory": bordered((3, 2), (2, 2), 4, 4, 2, 2, memory="block"),
+            "border, block memory, one lane": bordered((4,), (3,), 2, 2, 2, 1, memory="block"),
             # the arithmetic
             "bipolar, unsigned x": matvec(6, 6, 1, 3, BIPOLAR, IntType(0, 3)),
             "bipolar, signed x": matvec(6, 6, 2, 2, BIPOLAR, IntType(-4, 3)),
@@ -114,6 +137,8 @@ class TestMatVec(OperatorSuite):
         assert isinstance(op, MatVec)
         if isinstance(x[0], list) and len(op.y.shape) < len(op.x.shape):
             return self.oracle(op, np.array(x).ravel().tolist())  # the frame is one vector
+        if op.inside is not None:
+            return self.behind_a_border(op, x, [])
         if isinstance(x[0], list):
             return [self.oracle(op, inner) for inner in x]
         out = []
@@ -126,8 +151,40 @@ class TestMatVec(OperatorSuite):
                 out.append(sum(w * v for w, v in zip(row, x, strict=True)))
         return out
 
+    def behind_a_border(self, op: MatVec, x: list, place: list[int]) -> list:
+        """Agreements, with -1 and +1 in turn for the weights of the taps outside."""
+        assert op.inside is not None
+        if isinstance(x[0], list):
+            return [self.behind_a_border(op, inner, [*place, k]) for k, inner in enumerate(x)]
+        taps = [axis.shape[1] for axis in op.inside]
+        out = []
+        for row in op.weights.tolist():
+            agree = 0
+            for c, v in enumerate(x):
+                tap, lies = c // (len(x) // int(np.prod(taps))), True
+                for axis, p in reversed([*zip(op.inside, place, strict=True)]):
+                    tap, t = divmod(tap, axis.shape[1])
+                    lies = lies and bool(axis[p, t])
+                agree += v == (row[c] if lies else (1 if c % 2 else -1))
+            out.append(agree)
+        return out
+
+    def test_a_border_of_one_value_counts_nothing(self) -> None:
+        """``w @ x`` as if x were 0 outside, at every place, by constants."""
+        rng = np.random.default_rng(2)
+        op = bordered((3, 4), (2, 3), 4, 5, 5, 4)
+        assert op.inside is not None
+        rows, columns = op.inside
+        mask = (rows[:, None, :, None] & columns[None, :, None, :]).reshape(3, 4, 6).repeat(4, 2)
+        x = rng.choice([-1, 1], (6, 3, 4, 24))
+        for value in (-1, 1):
+            y = op.eval(np.where(mask, x, value))
+            assert (op.dot_gain * y + op.dot_offset == (x * mask) @ op.weights.T).all()
+
     def test_dot_products_follow_from_the_result(self, op: Operator) -> None:
         assert isinstance(op, MatVec)
+        if op.inside is not None:
+            return
         x = self.frames(op)
         vectors = x.reshape(len(x), *op.y.shape[:-1], op.cols)
         assert (op.dot_gain * op.eval(x) + op.dot_offset == vectors @ op.weights.T).all()
@@ -293,12 +350,42 @@ def test_cost_counts_the_replay_buffer_only_where_there_is_one() -> None:
             {"impl": Impl(pe=1, simd=4, style="unrolled")},
             "fc: PE and SIMD of an unrolled matvec must be all 2 rows and 4 columns, not 1 and 4",
         ),
+        (
+            {"inside": (np.zeros((1, 1), bool),)},
+            r"fc: inside must have the places \(\), not \(1,\)",
+        ),
+        ({"inside": (np.zeros(2, bool),)}, "fc: inside must be a non-empty array of 2 axes"),
         ({"inputs": ()}, "fc: inputs and operands must be equally many, not 0 and 1"),
     ],
 )
 def test_refusals(changes: dict, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         matvec(2, 4, 1, 1).replace(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"inside": ()}, r"fc: inside must have the places \(3,\), not \(\)"),
+        ({"inside": (np.zeros((2, 3), bool),)}, r"inside must have the places \(3,\), not \(2,\)"),
+        (
+            {"inside": (np.zeros((3, 4), bool),)},
+            "fc: a tap must have an even number of columns, not 6 / 4 of them",
+        ),
+        (
+            {"inside": (np.zeros((3, 6), bool),)},
+            "fc: a tap must have an even number of columns, not 6 / 6 of them",
+        ),
+        (
+            {"inside": (np.ones((3, 3), bool),)},
+            "fc: some tap must lie outside, or inside be None",
+        ),
+        ({"weight_type": TERNARY}, "fc: inside must stand beside bipolar x and weights alone"),
+    ],
+)
+def test_refusals_of_a_border(changes: dict, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        bordered((3,), (3,), 2, 2, 1, 1).replace(**changes)
 
 
 def test_time_needs_a_folding() -> None:

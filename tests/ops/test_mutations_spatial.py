@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Schedule
 from ops.test_depthwise import S4, depthwise
+from ops.test_matvec import bordered
 from ops.test_maxpool import maxpool
 from ops.test_mutations import copied, is_killed
 from ops.test_pad import pad
@@ -20,6 +21,9 @@ OVERLAP = maxpool((5, 7, 2), (3, 3), (2, 2))
 BORDER = pad((2, 3, 2), (1, 1, 1, 2), 0, 1, BIPOLAR)
 SUMS = depthwise(4, 4, 2, S4, IntType(-1, 1))
 SHORT = depthwise(2, 2, 2, S4, S4, (4,), "block")  # pipeline longer than a window
+OUTSIDE = bordered((3, 2), (2, 3), 2, 6, 3, 2)
+ONE_LANE = bordered((2, 3), (2, 2), 2, 2, 1, 1)
+BLOCK = bordered((4,), (3,), 2, 2, 2, 1, memory="block")
 COUNTS = depthwise(4, 4, 1, IntType(-1, 1), IntType(0, 3))
 SHORT_COUNTS = COUNTS.replace(impl=Impl(pe=1, simd=1, memory="block"))
 
@@ -136,6 +140,39 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
     ),
     "a beat of border taken for data": (
         BORDER, "ops/pad.py", "~full | (gives & inside)", "~full | gives",
+    ),
+    "weights of a tap outside": (
+        OUTSIDE, "border.py", "Mux(out, op.steps + odd, steps.address)", "steps.address",
+    ),
+    "all of a tap outside agrees": (
+        OUTSIDE, "border.py", "(k + turn) % 2 for k in mine", "0 for k in mine",
+    ),
+    "a lane by itself always -1": (
+        ONE_LANE, "border.py", "steps.beat[0] if simd % 2 else C(0)", "C(0)",
+    ),
+    "outside one step early": (
+        BLOCK, "border.py", 'pipe.register(1, Cat(odd, *outside), "outside1")',
+        "Cat(odd, *outside)",
+    ),
+    "a forced bit of another column": (
+        BLOCK, "border.py", "(held[0] ^ (k % 2))", "C(k % 2, 1)",
+    ),
+    "rows of places taken for columns": (
+        OUTSIDE, "border.py", "for axis in reversed(range(len(sizes)))",
+        "for axis in range(len(sizes))",
+    ),
+    "the first place taken for one inside": (
+        OUTSIDE, "border.py", "init=0 in at", "init=0",
+    ),
+    "every row of places begins anew": (
+        OUTSIDE, "border.py", "places[axis + 1].ends if axis + 1 < len(sizes) else 1", "1",
+    ),
+    "the next place before its vector ends": (
+        OUTSIDE, "steps.py", "fires & self.last & last_turn", "fires & self.last",
+    ),
+    "the next place while nothing comes": (
+        bordered((3, 2), (2, 3), 2, 3, 3, 2), "steps.py", "fires & self.last & last_turn",
+        "self.last & last_turn",
     ),
     "sums never restarted": (
         SUMS, "ops/depthwise.py", "p, word, first,", "p, word, C(0),",

@@ -10,7 +10,8 @@ import pytest
 from bitrill.errors import SpecError
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
 from bitrill.ops import Window
-from ops.suite import OperatorSuite
+from bitrill.plan.timing import predict
+from ops.suite import OperatorSuite, alone
 from ops.test_pad import spread
 
 S = IntType(-4, 3)
@@ -92,6 +93,28 @@ def test_a_line_buffer_holds_rows_and_pixels_of_the_kernel_but_one_row() -> None
         assert op.cost().state_bits == (2 * 8 + 3) * 4
         op = window((9, 8, 4), (3, 3), simd=4, style=style, dilation=(2, 2))
         assert op.cost().state_bits == (4 * 8 + 5) * 4
+
+
+RATES = [
+    ((9, 12), (3, 3), (1, 1), (), 641), ((9, 12), (3, 3), (2, 2), (), 192),
+    ((12, 12), (2, 2), (2, 2), (), 192), ((12, 12), (3, 3), (3, 3), (), 188),
+    ((11, 9), (1, 1), (2, 2), (), 99), ((9, 12), (3, 2), (2, 2), (2, 1), 156),
+    ((40, 7), (3, 3), (1, 1), (), 1711), ((40, 7), (3, 3), (2, 1), (), 863),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("shape", "kernel", "stride", "dilation", "cycles"), RATES)
+def test_the_interval_counts_what_windows_wait_for(
+    shape: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...],
+    dilation: tuple[int, ...], cycles: int,
+) -> None:  # fmt: skip
+    """As the timing of whole networks has it; of two beats a pixel at most twice that."""
+    op = window((*shape, 2), kernel, stride, 2, dilation=dilation)
+    assert op.interval == predict(alone(op)).ii == cycles
+    halves = op.replace(impl=Impl(simd=1, pe=1))
+    assert predict(alone(halves)).ii <= halves.interval == 2 * cycles
+    parallel = window((*shape, 2), kernel, stride, style="parallel", dilation=dilation)
+    assert parallel.interval == predict(alone(parallel)).ii == np.prod(shape)
 
 
 @pytest.mark.parametrize(

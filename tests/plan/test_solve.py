@@ -75,6 +75,26 @@ def test_the_cheapest_of_all(graph: Graph) -> None:
         assert sum(network_resources(folded).values(), Resources()) == found.resources
 
 
+def drawn(seed: int) -> Graph:
+    """One or two layers of few channels of any kind, primes included."""
+    rng = np.random.default_rng([7, seed])
+    sizes = [int(n) for n in rng.integers(2, 6, rng.integers(2, 4))]
+    weights = (BIPOLAR, IntType(-1, 1), IntType(-8, 7))[int(rng.integers(3))]
+    x = (BIPOLAR, UINT4)[int(rng.integers(2))]
+    return to_integer(mlp(tuple(sizes), weights=weights, x=x, seed=seed))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_cheapest_of_all_of_any_graph(seed: int) -> None:
+    graph = drawn(seed)
+    every = list(every_folding(graph))
+    intervals = sorted({i for i, _ in every})
+    for interval in {intervals[0], intervals[len(intervals) // 2], intervals[-1]}:
+        least = min(r.lcs for i, r in every if i <= interval)
+        found = solve(graph, clock_hz=CLOCK, interval=interval)
+        assert (found.resources.lcs, found.interval <= interval) == (least, True)
+
+
 def test_the_fastest_that_fits_of_all() -> None:
     graph = chain(4, 3, 2)
     every = list(every_folding(graph))

@@ -185,8 +185,19 @@ def test_depths_are_minimal_by_brute_force():
 def test_deadlock_is_named():
     k = np.arange(4)
     stuck = scripted("a", "input", Rule("out", "in", k, 1), Rule("in", "out", k, 0))
-    with pytest.raises(StageError, match="deadlock: a FIFO is too short for the paths around it"):
+    with pytest.raises(StageError, match="a: deadlock: rules wait for one another"):
         predict(chain(stuck))
+    with pytest.raises(StageError, match="chain: deadlock: a FIFO is too short for the paths"):
+        replay(chain(stuck), np.zeros(4), np.ones(0, bool))
+    with pytest.raises(StageError, match="chain: deadlock: a FIFO is too short for the paths"):
+        predict(bursty().replace(depths={"input": 2, "a": 0, "b": 2}))
+
+
+def test_a_frame_that_waits_for_the_next_one_is_a_deadlock():
+    k = np.arange(4)
+    ahead = scripted("a", "input", Rule("out", "in", k + 1, 1), Rule("in", "out", k - 4, 0))
+    with pytest.raises(StageError, match="chain: deadlock: a frame waits for the next one"):
+        predict(chain(ahead))
 
 
 def test_only_folded_graphs_have_time():

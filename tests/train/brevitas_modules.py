@@ -12,8 +12,11 @@ from bitrill.train.recipes import Options
 from torch import Tensor, nn
 
 
-def settled(network: nn.Module, shape: tuple[int, ...], seed: int = 0) -> nn.Module:
-    """The module with drawn weights and norms as after training, in evaluation mode."""
+def settled(
+    network: nn.Module, shape: tuple[int, ...], seed: int = 0, batch: int = 64, steps: int = 20
+) -> nn.Module:
+    """The module with drawn weights and norms as after training, slopes of both signs, in
+    evaluation mode."""
     generator = torch.Generator().manual_seed(seed)
     init_weights(network, generator)
     with torch.no_grad():
@@ -24,8 +27,8 @@ def settled(network: nn.Module, shape: tuple[int, ...], seed: int = 0) -> nn.Mod
                 ):  # fmt: skip
                     values.uniform_(low, high, generator=generator)
         network.train()
-        for _ in range(20):
-            network(torch.rand(64, *shape, generator=generator))
+        for _ in range(steps):
+            network(torch.rand(batch, *shape, generator=generator))
     return network.eval()
 
 

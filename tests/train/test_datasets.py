@@ -16,6 +16,7 @@ from bitrill.train import datasets
 from support import shared_data
 
 FILE = "t10k-labels-idx1-ubyte"
+UNKNOWN = "dataset must be one of digits, mnist, fashion, cifar10, not 'cat'"
 
 
 def labels_file(count: int = 10_000, magic: int = 0x0801) -> bytes:
@@ -72,9 +73,9 @@ def test_images_are_x_over_255_in_float32(
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(SpecError, match="dataset must be one of digits, mnist, fashion, not 'cat'"):
+    with pytest.raises(SpecError, match=UNKNOWN):
         datasets.load("cat")
-    with pytest.raises(SpecError, match="dataset must be one of digits, mnist, fashion, not 'cat'"):
+    with pytest.raises(SpecError, match=UNKNOWN):
         datasets.shape("cat")
     with pytest.raises(SpecError, match="split must be train or test, not 'valid'"):
         datasets.load("digits", "valid")  # pyright: ignore[reportArgumentType]

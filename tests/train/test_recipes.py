@@ -14,8 +14,8 @@ from bitrill.train.recipes import CHANNELS
 BAD: list[tuple[dict[str, Any], str]] = [
     (
         {"recipe": "vgg"},
-        "recipe must be one of tfc, sfc, lfc, cnv, resnet8, mobilenet, unet-tiny, dilated1d,"
-        " not 'vgg'",
+        "recipe must be one of tfc, sfc, lfc, lenet, cnv, resnet8, mobilenet, unet-tiny,"
+        " dilated1d, not 'vgg'",
     ),
     ({"recipe": ["cnv"]}, r"recipe must be one of .*, not \['cnv'\]"),
     ({"width": 8}, "width must not be given for tfc, whose layers are of fixed size"),
@@ -25,7 +25,11 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"weights": "int3"}, "weights must be one of binary, ternary, int4, not 'int3'"),
     ({"acts": 3}, "acts must be one of 1, 2, 4, not 3"),
     ({"acts": True}, "acts must be one of 1, 2, 4, not True"),
-    ({"dataset": "cifar"}, "dataset must be one of digits, mnist, fashion, not 'cifar'"),
+    ({"dataset": "cifar"}, "dataset must be one of digits, mnist, fashion, cifar10, not 'cifar'"),
+    (
+        {"recipe": "unet-tiny", "dataset": "cifar10"},
+        "dataset must be one of grey images for unet-tiny, not cifar10",
+    ),
     ({"epochs": 0}, "epochs must be an integer of 1 or more, not 0"),
     ({"epochs": 1.5}, "epochs must be an integer of 1 or more, not 1.5"),
     ({"seed": -1}, r"seed must be an integer from 0 to 2\*\*63 - 1, not -1"),
@@ -63,8 +67,8 @@ def test_defaults_follow_the_recipe():
     widths = {r: Options(recipe=r, dataset="mnist").width for r in CHANNELS}
     assert widths == CHANNELS
     assert widths["cnv"] == 64
-    names = [Options(recipe=r).name for r in CHANNELS if r != "cnv"]
-    assert names == [f"{r}_w4a4_digits" for r in ("resnet8", "mobilenet", "unet-tiny", "dilated1d")]
+    others = [r for r in CHANNELS if r != "cnv"]
+    assert [Options(recipe=r).name for r in others] == [f"{r}_w4a4_digits" for r in others]
     assert Options(recipe="resnet8", weights="ternary", acts=2).name == "resnet8_w2a2_digits"
     assert Options(recipe="resnet8", width=5).channels == 5
 

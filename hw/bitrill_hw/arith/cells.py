@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from itertools import product
 
 from amaranth import *
-from amaranth.back import verilog as backend
 
 
 def table(outputs: Sequence[Callable[..., int]], inputs: int) -> int:
@@ -158,21 +157,6 @@ CHAIN3 = _module(
 """,
     "  assign s = (clear ? {W{1'b0}} : c) + a + b + m + (E ? n : 1'b0);\n",
 )
-
-
-class Modules:
-    """A platform for which cells become modules: ``modules`` are their texts, by name."""
-
-    def __init__(self) -> None:
-        self.modules: dict[str, str] = {}
-
-
-def convert(top: Elaboratable, *, name: str = "top") -> str:
-    """Verilog of a component, its cells behind it; the same text each time."""
-    platform = Modules()
-    text = backend.convert(top, name=name, platform=platform, emit_src=False,
-                           strip_internal_attrs=True)  # fmt: skip
-    return "\n".join([text, *platform.modules.values()])
 
 
 class _Cell(Elaboratable):

@@ -10,6 +10,7 @@ from bitrill.ops import MatVec
 from bitrill.plan.sums import starts, stored_weights, sum_plan
 
 from ..arith.sums import Operands, accumulated, lane_sums, parities
+from ..border import bordered_weights
 from ..elastic import Elastic
 from ..steps import Steps
 from ..tables import split, table
@@ -50,9 +51,7 @@ class MatVecCore(wiring.Component):
         end = op.latency
         pipe = Elastic(m, stages=end, valid=steps.valid, ready=self.o.ready, completes=whole)
         m.d.comb += [steps.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[end])]
-        weights = pipe.delay(
-            self._weights(m, pipe, steps.address), "weights", first=2, last=op.read_stages
-        )
+        weights = self._weights(m, pipe, steps)
         shared = parities(m, plan.products, steps.x, bits=op.x.type.bits)
         x = pipe.delay(steps.x, "x", first=2, last=op.read_stages)
         shared = pipe.delay(shared, "shared", first=2, last=op.read_stages)
@@ -80,14 +79,17 @@ class MatVecCore(wiring.Component):
         m.d.comb += self.o.payload.eq(Cat(totals))
         return m
 
-    def _weights(self, m: Module, pipe: Elastic, address: Value) -> Value:
-        """The word of the step in stage 1: bits ``[lane][plane][pe]``."""
+    def _weights(self, m: Module, pipe: Elastic, steps: Steps) -> Value:
+        """The step's word in stage ``op.read_stages``: bits ``[lane][plane][pe]``."""
         op = self.op
         pe, simd, bits = op.folded.pe, op.folded.simd, op.weight_type.bits
         planes = stored_weights(op)
         planes = planes.reshape(op.passes, pe, op.beats, simd, bits).transpose(0, 2, 3, 4, 1)
-        bits = planes.reshape(op.steps, -1)
-        return table(m, pipe, 1, "weights", bits, address, op.folded.memory)
+        words = planes.reshape(op.steps, -1)
+        if op.inside is not None:
+            return bordered_weights(m, pipe, op, steps, words)
+        word = table(m, pipe, 1, "weights", words, steps.address, op.folded.memory)
+        return pipe.delay(word, "weights", first=2, last=op.read_stages)
 
     def _starts(self, m: Module, pipe: Elastic, turn: Value, first: Value) -> list[Value]:
         """Bits that each row starts from, words of a bit a row: 0 but for a result's first step.

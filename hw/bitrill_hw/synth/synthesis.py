@@ -14,6 +14,7 @@ from bitrill.ir import Graph
 from bitrill.plan.parts import DEFAULT_PART, part_of
 from bitrill.storage import read_bytes, read_json
 
+from ..roms import PREFIX
 from .cells import Resources, cell_types, count
 from .levels import decides, lut_levels
 from .path import CellPath, worst_path
@@ -26,6 +27,7 @@ _SYNTH = "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -nodsp"
 """No pads and no clock buffer, for a design that goes inside another; no DSP slice for products,
 which are few bits wide and belong in LUTs (a slice that the design names itself is kept)."""
 
+# Tables stay modules of their own until LUTs are mapped: see `bitrill_hw.roms`.
 # The primitives are read once; synth_xilinx would read all of Xilinx' others too, for two seconds.
 _PREPARE = f"""\
 read_verilog -lib -specify +/xilinx/cells_sim.v
@@ -33,6 +35,9 @@ design -save primitives
 read_verilog design.v
 hierarchy -check -top {TOP}
 {_SYNTH} -run prepare:
+setattr -mod -unset keep_hierarchy {PREFIX}*
+flatten
+clean
 select *
 write_json -selected netlist.json
 """

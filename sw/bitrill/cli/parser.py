@@ -88,7 +88,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
 
 
 _DENSE = ("tfc", "sfc", "lfc")
-_CONVOLUTIONAL = ("cnv", "resnet8", "mobilenet", "unet-tiny", "dilated1d")
+_CONVOLUTIONAL = ("lenet", "cnv", "resnet8", "mobilenet", "unet-tiny", "dilated1d")
 
 
 def _train(sub: Any) -> Parser:
@@ -106,7 +106,7 @@ def _train(sub: Any) -> Parser:
     p.add_argument(
         "--width", type=whole, metavar="C", help="channels of the first convolutional layer"
     )
-    p.add_argument("--dataset", default="digits", choices=("digits", "mnist", "fashion"))
+    p.add_argument("--dataset", default="digits", choices=("digits", "mnist", "fashion", "cifar10"))
     p.add_argument("--epochs", type=whole, metavar="N")
     p.add_argument("--seed", default=0, type=whole, metavar="S")
     p.add_argument("--mean", type=number, metavar="M", help="taken from x; 0.5 if not given")
@@ -168,7 +168,7 @@ def _verify(sub: Any) -> Parser:
         "--data",
         default="random",
         metavar="DATA",
-        help="digits, mnist, fashion, random, or a .npy file",
+        help="digits, mnist, fashion, cifar10, random, or a .npy file",
     )
     p.add_argument("--samples", type=whole, metavar="N", help="all of the data, if not given")
     p.add_argument(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,7 @@ from ..errors import SpecError, StorageError
 from ..ir import Graph
 from .extras import Progress, extra, silent
 
-DATASETS = ("digits", "mnist", "fashion")
+DATASETS = ("digits", "mnist", "fashion", "cifar10")
 """Named data sets; ``random`` beside them is inputs drawn from the whole range of the design."""
 
 
@@ -60,19 +61,31 @@ def samples(
         x = x if x.ndim == 0 else x[:count]
         return Samples(_some(to_integers(graph, x)))
     with extra("train", f"the data set {data}"):
-        from ..train.datasets import load
+        from ..train.datasets import load, shape
+    _same_size(math.prod(shape(data)), graph, data)  # before anything is fetched
     x, labels = load(data, "test", progress=progress)
     x = fit(np.asarray(x), graph, data)[:count]
-    return Samples(_some(on_grid(graph, x)), np.asarray(labels)[:count])
+    known = np.asarray(labels)[:count] if decides(graph) else None
+    return Samples(_some(on_grid(graph, x)), known)
+
+
+def decides(graph: Graph) -> bool:
+    """Whether the output is one vector, and so tells a class; of an image it tells a pixel each."""
+    return sum(n > 1 for n in graph.sink.shape) <= 1
 
 
 def fit(x: np.ndarray, graph: Graph, what: str) -> np.ndarray:
     """Frames of a data set in the shape of the model's input."""
-    shape = graph.source.shape
+    _same_size(x[0].size, graph, what)
+    if graph.source.channel_last:
+        x = np.moveaxis(x, 1, -1)
+    return x.reshape(-1, *graph.source.shape)
+
+
+def _same_size(values: int, graph: Graph, what: str) -> None:
     takes = graph.source.tensor.size
-    if x[0].size != takes:
-        raise SpecError(f"{what} has {x[0].size} values a sample, and the model takes {takes}")
-    return x.reshape(-1, *shape)
+    if values != takes:
+        raise SpecError(f"{what} has {values} values a sample, and the model takes {takes}")
 
 
 def on_grid(graph: Graph, x: np.ndarray) -> np.ndarray:

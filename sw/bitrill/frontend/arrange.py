@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..ops.convert import Convert
 from ..ops.rearrange import Rearrange
 from ..ops.shuffle import Shuffle
 from ..real import Affine, Channels, Leaky, Step, at
@@ -70,7 +71,12 @@ def to_depth(image: tuple[int, ...], b: int) -> np.ndarray:
 
 def arrange(builder: Builder, data: Data, node: Node) -> Data:
     """``data`` with its order made by layers, if there are such; else as it is."""
-    if data.order is None or data.type is None or len(data.shape) != len(data.frame):
+    if data.type is None or data.is_image or len(data.shape) not in (2, 3):
+        return data
+    seen = _seen(builder, data, node)
+    if seen is not None:
+        return seen
+    if data.order is None or len(data.shape) != len(data.frame):
         return data
     if data.shape == data.image:
         channels = _permuted(data.order, np.arange(data.size), data.channels)
@@ -86,6 +92,27 @@ def arrange(builder: Builder, data: Data, node: Node) -> Data:
     if (rows * block, columns * block) == (h, w):
         return _gathered(builder, data, block, node)
     return data
+
+
+def _seen(builder: Builder, data: Data, node: Node) -> Data | None:
+    """``data`` whose edge holds its elements in order but on other axes, or as a single vector."""
+    if data.shape == data.image:
+        return None
+    channels, *places = data.shape
+    wanted = np.moveaxis(data.stream.reshape(data.shape), 0, -1).reshape(-1)
+    edge = data.edge
+    if not np.array_equal(wanted, np.arange(data.size)):
+        if data.size != data.channels:
+            return None
+        edge = builder.emit(Shuffle, node, edge, order=wanted).name
+    steps = data.steps
+    if channels != data.channels:
+        rows = wanted.reshape(-1, channels) % data.channels
+        steps = picked(data.steps, rows[0])
+        if any(picked(data.steps, row) != steps for row in rows[1:]):
+            raise RefusedError("its data must have one scale and offset for each channel")
+    made = builder.emit(Convert, node, edge, shape=(*places, channels))
+    return replace(data, edge=made.name, frame=made.y.shape, steps=steps, order=None)
 
 
 def _permuted(order: np.ndarray, plain: np.ndarray, channels: int) -> np.ndarray | None:

@@ -13,7 +13,17 @@ from ..ir.graph import INPUT
 from ..ir.interface import InputQuantizer
 from ..ir.operator import Operator
 from ..ir.types import Tensor
+from ..ops.add import Add
+from ..ops.avgpool import SumPool
+from ..ops.concat import Concat
+from ..ops.convert import Convert
+from ..ops.lookup import Lookup
+from ..ops.maxpool import MaxPool
+from ..ops.pad import Pad
+from ..ops.rearrange import Rearrange
+from ..ops.shuffle import Shuffle
 from ..ops.split import Split
+from ..ops.upsample import Upsample
 from ..real import Activation, Affine, Function, Quantizer, Step
 from . import limits
 from .model import Node
@@ -35,8 +45,12 @@ RAW_HINT = (
 )
 
 
-PARTS = ("deconv", "pad", "rearrange", "shuffle", "window")
+PARTS = ("convert", "deconv", "lookup", "pad", "rearrange", "shuffle", "window")
 """Kinds that stand in front of what a node of the model becomes, and are named after both."""
+
+SHARED = (Add, Concat, Convert, Lookup, MaxPool, Pad, Rearrange, Shuffle, Split, SumPool, Upsample)
+"""Operators that are made once for all readers of what they give; windows and what has weights or
+thresholds belong to one node of the model each."""
 
 
 class Builder:
@@ -53,6 +67,7 @@ class Builder:
         self.names.legal(INPUT)
         self.work = Work()
         self.splits: dict[str, Split] = {}
+        self.shared: dict[object, Operator] = {}
 
     def add(self, node: Operator) -> None:
         """A new node, and its edges."""
@@ -65,7 +80,20 @@ class Builder:
         return self.names.legal(f"{legal(name)[: LENGTH - len(part) - 1]}_{part}" if part else name)
 
     def emit(self, kind: type[Operator], node: Node, *edges: str, **parameters: Any) -> Any:
-        """A new node of class ``kind`` on ``edges``, named after the model's ``node``."""
+        """A new node of class ``kind`` on ``edges``, named after the model's ``node``.
+
+        Of `SHARED` ones, the same that was made before, if there is one.
+        """
+        if kind not in SHARED:
+            return self._made(kind, node, edges, parameters)
+        key = (kind, edges, tuple((k, _comparable(v)) for k, v in sorted(parameters.items())))
+        if key not in self.shared:
+            self.shared[key] = self._made(kind, node, edges, parameters)
+        return self.shared[key]
+
+    def _made(
+        self, kind: type[Operator], node: Node, edges: tuple[str, ...], parameters: dict[str, Any]
+    ) -> Operator:
         made = kind(
             name=self.name(node, kind.kind if kind.kind in PARTS else ""), inputs=edges,
             operands=tuple(self.edges[e] for e in edges), **parameters,
@@ -98,6 +126,11 @@ class Builder:
             self.input_quantizer = input_quantizer(function)
             self.input_function = function
             self.edges[INPUT] = Tensor(data.frame, function.quantizer.type)
+
+
+def _comparable(value: Any) -> object:
+    """A parameter as something that can be compared: equal ones are equal."""
+    return (value.shape, value.tobytes()) if isinstance(value, np.ndarray) else value
 
 
 class Call:
@@ -150,16 +183,24 @@ class Call:
         Any integers that are not too wide will do, whether a quantizer gives them or, say, a sum.
         """
         data = self.builder.settle(self.data(i))
-        if image and data.type is not None:
-            data = self.arranged(data)
         if data.type is None:
             raise RefusedError(f"it takes unquantized floats; {RAW_HINT}")
+        data = self.clipped(data)
+        if image:
+            data = self.arranged(data)
         real = data.affine
-        if not data.quantized or real is None or data.type.bits > limits.ACTIVATION_BITS:
+        wide = data.type is None or data.type.bits > limits.ACTIVATION_BITS
+        if not data.quantized or real is None or wide:
             raise RefusedError(
                 "its data are not quantized; put Quant or BipolarQuant right before it"
             )
         return data, real
+
+    def clipped(self, data: Data) -> Data:
+        """``data`` without clips, where its integers can be clipped instead."""
+        from .grids import clipped
+
+        return clipped(self.builder, data, self.node)
 
     def image(self, i: int) -> Data:
         """Input ``i``, which must be ``[batch, channels, places]`` with one or two such axes."""

@@ -12,7 +12,7 @@ from math import prod
 
 import numpy as np
 
-from ..ir.types import IntType
+from ..ir.types import BIPOLAR, IntType
 from ..ops.deconv import Deconv
 from ..ops.depthwise import Depthwise
 from ..ops.matvec import MatVec
@@ -38,8 +38,19 @@ def conv(call: Call) -> Known:
     place = placing(call, x, weights.integers.shape[2:])
     if not _is_depthwise(groups, weights, x):
         one_scale(meaning)
-    edge = padded(call, x.edge, place.pads, zero_of(meaning) if any(place.pads) else 0)
-    return _convolved(call, edge, place, weights, groups, meaning)
+    zero, inside = zero_of(meaning) if any(place.pads) else 0, None
+    if any(place.pads) and zero == 0 and _counts_agreements(groups, weights, x):
+        inside = place.inside(x.frame[:-1])
+    if inside is not None:
+        zero = -1  # in one bit: outside, the matrix counts it as 0
+    edge = padded(call, x.edge, place.pads, zero)
+    return _convolved(call, edge, place, weights, groups, meaning, inside)
+
+
+def _counts_agreements(groups: int, weights: Quantized, x: Data) -> bool:
+    """Whether bipolar data meet a full matrix of -1 and +1, and taps have halves."""
+    halves = groups == 1 and x.channels % 2 == 0
+    return halves and x.type == BIPOLAR and bool(np.all(np.abs(weights.integers) == 1))
 
 
 def conv_transpose(call: Call) -> Known:
@@ -101,9 +112,18 @@ def _is_depthwise(groups: int, weights: Quantized, x: Data) -> bool:
 
 
 def _convolved(
-    call: Call, edge: str, place: Placing, weights: Quantized, groups: int, meaning: Affine
+    call: Call,
+    edge: str,
+    place: Placing,
+    weights: Quantized,
+    groups: int,
+    meaning: Affine,
+    inside: tuple[np.ndarray, ...] | None = None,
 ) -> Known:
-    """The windows and products of a Conv over a padded edge, and its bias."""
+    """The windows and products of a Conv over a padded edge, and its bias.
+
+    ``inside``: of bipolar data and weights, the taps that the padding does not hold.
+    """
     channels = call.builder.edges[edge].channels
     if {*place.kernel, *place.stride} != {1}:
         edge = call.emit(
@@ -115,7 +135,9 @@ def _convolved(
         node = call.emit(Depthwise, edge, weights=w, weight_type=weights.type)
         return biased(call, _depthwise(call, node, meaning, rows))
     w, weight_type = matrix(weights, groups)
-    node = call.emit(MatVec, edge, weights=w, weight_type=weight_type)
+    if inside is not None:
+        weight_type = BIPOLAR
+    node = call.emit(MatVec, edge, weights=w, weight_type=weight_type, inside=inside)
     return biased(call, product(call, node, meaning, rows, shape=_shape(node)))
 
 

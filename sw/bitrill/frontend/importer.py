@@ -12,25 +12,21 @@ from ..ir.interface import Sink, Source
 from ..ir.operator import Operator
 from ..ir.types import IntType, Tensor
 from ..real import Affine
-from . import heads, limits
+from . import heads, layouts, limits
 from .context import RAW_HINT, Builder, Call
 from .model import Model, Node
 from .names import legal, shown
 from .proto import QUANT_DOMAINS, STANDARD_DOMAINS, read_model
-from .table import QUANT, STANDARD, Rule
+from .table import CHANNELS_LAST, QUANT, STANDARD, Rule
 from .values import Const, Data, Head, Known, RefusedError, Unknown, Value
 
 _MANY_OUTPUTS = ("Split", "TopK")
 """Operators of which more than the first output may be read."""
 
-_SPATIAL = (
-    "AveragePool", "Conv", "ConvTranspose", "DepthToSpace", "GlobalAveragePool", "GlobalMaxPool",
-    "MaxPool", "ReduceMean", "Resize", "SpaceToDepth", "Split", "Upsample",
-)  # fmt: skip
-"""Operators that see places and channels: with one of them the input's edge has both, too."""
-
 
 def _rules(node: Node) -> dict[str, Rule]:
+    if node.domain in layouts.DOMAINS:
+        return CHANNELS_LAST
     return STANDARD if node.domain in STANDARD_DOMAINS else QUANT
 
 
@@ -72,6 +68,9 @@ class _Walk:
         self.values: dict[str, Value] = {n: Const(a) for n, a in model.constants.items()}
         frame = _input_frame(model)
         data = Data(INPUT, raw_input, model.shape, frame, quantized=raw_input is not None)
+        self.last = len(frame) > 1 and layouts.input_is_last(model)
+        if self.last:
+            data = data.last()
         if raw_input is not None and raw_scale is not None:
             self.builder.edges[INPUT] = Tensor(frame, raw_input)
             data = data.then(Affine((raw_scale,)), self.builder.work)
@@ -100,6 +99,7 @@ class _Walk:
             tensor=self.builder.edges[INPUT],
             quantizer=self.builder.input_quantizer,
             raw_scale=None if self.raw_scale is None else str(self.raw_scale),
+            channel_last=self.last,
         )
         graph = Graph(
             name=legal(self.model.path.stem, fallback="model"),
@@ -148,8 +148,8 @@ class _Walk:
 
     def _fault(self, node: Node) -> str:
         """Why ``node`` is refused before its operands are looked at; empty if it is not."""
-        if node.domain not in (*STANDARD_DOMAINS, *QUANT_DOMAINS):
-            known = ", ".join(QUANT_DOMAINS)
+        if node.domain not in (*STANDARD_DOMAINS, *QUANT_DOMAINS, *layouts.DOMAINS):
+            known = ", ".join((*QUANT_DOMAINS, *layouts.DOMAINS))
             return f"its domain must be ONNX's own or {known}, not {shown(node.domain)}"
         rule = _rules(node).get(node.op)
         if rule is None:
@@ -200,7 +200,7 @@ class _Walk:
             )
         elif value.edge == INPUT:
             self.reasons.append(f"{name} must come from at least one layer; there is none")
-        elif value.order is not None:
+        elif value.order is not None and not value.is_last:
             self.reasons.append(
                 f"{name}: data must keep its order; a Transpose must be followed by a layer"
             )
@@ -208,7 +208,7 @@ class _Walk:
             real = value.affine
             return Sink(
                 shape=value.shape, edge=value.edge, tensor=self.builder.edges[value.edge],
-                scale=real.scale, offset=real.offset,
+                scale=real.scale, offset=real.offset, channel_last=value.is_last,
             )  # fmt: skip
         return None
 
@@ -224,6 +224,6 @@ class _Walk:
 def _input_frame(model: Model) -> tuple[int, ...]:
     """The shape of the first edge: channel last where layers of the model see places."""
     shape = model.shape
-    if len(shape) in (2, 3) and any(n.op in _SPATIAL for n in model.nodes):
-        return (*shape[1:], shape[0])
+    if len(shape) in (2, 3) and layouts.is_spatial(model):
+        return shape if layouts.input_is_last(model) else (*shape[1:], shape[0])
     return (prod(shape),)

@@ -26,6 +26,7 @@ from .arrange import pick
 from .context import RAW_HINT, Builder, Call
 from .deferred import Deferred, chain
 from .gains import thresholds_of_sum
+from .grids import multiplied, ratios
 from .model import Node
 from .values import Data, Known, RefusedError, brief, compact
 
@@ -38,6 +39,7 @@ def _branch(call: Call, i: int) -> tuple[Data, Affine]:
     data = call.builder.settle(call.data(i))
     if data.type is None:
         raise RefusedError(f"it takes unquantized floats; {RAW_HINT}")
+    data = call.clipped(data)
     if data.order is not None:
         data = call.arranged(data)
     meaning = data.affine
@@ -58,6 +60,8 @@ def add(call: Call) -> Known:
         )
     if call.node.op == "Sub":
         second = second.then(Affine((Fraction(-1),)))
+    if small_ratio(first.scale, second.scale) is None:
+        a, first, b, second = _levelled(call, (a, first), (b, second))
     if a.edge == b.edge:
         both = Affine(
             zip_channels(lambda s, t: s + t, first.scale, second.scale),
@@ -67,6 +71,28 @@ def add(call: Call) -> Known:
     total = Sum(a.edge, b.edge, first, second, a.quantized and b.quantized, call.node)
     waiting = replace(a, steps=(), quantized=False, deferred=total)
     return waiting if total.gains is None else call.builder.settle(waiting)
+
+
+def _levelled(
+    call: Call, one: tuple[Data, Affine], other: tuple[Data, Affine]
+) -> tuple[Data, Affine, Data, Affine]:
+    """Both branches on one grid a channel, if their scales of each channel allow it."""
+    (a, first), (b, second) = one, other
+    if len(first.scale) == len(second.scale) == 1:
+        return a, first, b, second  # for which a quantizer behind them may know better
+    found = ratios(first.scale, second.scale, RATIO_BITS)
+    if found is None:
+        return a, first, b, second
+    gains = found * (a.channels // len(found))
+    made = []
+    for k, (data, meaning) in enumerate(((a, first), (b, second))):
+        factors = [pair[k] for pair in gains]
+        scale = compact([at(meaning.scale, c) / f for c, f in enumerate(factors)])
+        edge = data.edge
+        if {*factors} != {1}:
+            edge = multiplied(call.builder, edge, factors, call.node)
+        made += [replace(data, edge=edge), Affine(scale, meaning.offset)]
+    return made[0], made[1], made[2], made[3]
 
 
 def small_ratio(a: Channels, b: Channels) -> tuple[int, int] | None:
@@ -132,10 +158,15 @@ class Sum(Deferred):
         ).name  # fmt: skip
 
     def _why(self, cause: str) -> str:
-        a, b = at(self.first.scale, 0), at(self.second.scale, 0)
+        scales = self.first.scale, self.second.scale
+        n = max(map(len, scales))
+        pairs = [(at(scales[0], c), at(scales[1], c)) for c in range(n)]
+        odd = next((c for c, (a, b) in enumerate(pairs) if small_ratio((a,), (b,)) is None), 0)
+        a, b = map(brief, pairs[odd])
+        where = "" if n == 1 else f" of channel {odd}"
         return (
-            f"the branches of {self.node} must come to one grid, and their scales {brief(a)} and"
-            f" {brief(b)} are in no ratio of at most {RATIO_BITS} bits; {cause}; give both branches"
+            f"the branches of {self.node} must come to one grid, and their scales {a} and"
+            f" {b}{where} are in no ratio of at most {RATIO_BITS} bits; {cause}; give both branches"
             " one quantizer, or scales whose ratio is a small fraction"
         )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..exact import Real, Surd
 from ..ops.pad import Pad
 from ..real import Affine, at
@@ -34,6 +36,22 @@ class Placing:
         """All that stands around, in ONNX's order."""
         ends = (a + o for a, o in zip(self.after, self.over, strict=True))
         return (*self.before, *ends)
+
+    def inside(self, size: Sizes) -> tuple[np.ndarray, ...] | None:
+        """Which taps of the windows lie on an input of that size: bool ``[windows, taps]`` an axis.
+
+        None where all do (windows need not reach the padding behind), or where that is too much.
+        """
+        most = max(size) + sum(self.pads)
+        if most * max(self.kernel) > limits.INPUT_ELEMENTS:
+            return None
+        found = []
+        for a, n in enumerate(size):
+            taps = np.arange(self.kernel[a]) * self.dilation[a] - self.before[a]
+            last = n + self.after[a] + self.over[a] - int(taps[-1]) - 1  # place of its first tap
+            at = np.arange(0, last + 1, self.stride[a])[:, None] + taps
+            found.append((at >= 0) & (at < n))
+        return None if all(axis.all() for axis in found) else tuple(found)
 
     @property
     def is_point(self) -> bool:

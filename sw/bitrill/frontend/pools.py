@@ -170,6 +170,7 @@ def _average(call: Call, x: Data, place: Placing, divisor: int) -> Data:
     x = call.builder.settle(x)
     if x.type is None:
         raise RefusedError(f"it takes unquantized floats; {RAW_HINT}")
+    x = call.clipped(x)
     meaning = x.affine
     if meaning is None:
         raise RefusedError(

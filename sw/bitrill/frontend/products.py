@@ -8,12 +8,12 @@ import numpy as np
 
 from .. import exact
 from ..exact import Real, Surd
-from ..ir.types import IntType
+from ..ir.types import BIPOLAR, IntType
 from ..ops.matvec import MatVec
 from ..real import Affine, Channels
 from . import limits
 from .context import Call
-from .values import Data, Known, Quantized, RefusedError, compact, per_channel
+from .values import Const, Data, Known, Quantized, RefusedError, compact, per_channel
 
 
 def matmul(call: Call) -> Known:
@@ -34,12 +34,24 @@ def gemm(call: Call) -> Known:
 
 
 def quantized(weights: Known) -> Quantized:
-    """``weights``, which must be a constant behind a quantizer."""
+    """``weights``, which must be a constant behind a quantizer, or hold small integers."""
     if isinstance(weights, Data):
         raise RefusedError("its first operand must be data, its second constant weights")
+    if isinstance(weights, Const) and weights.batch is None and _are_whole(weights.array):
+        w = weights.array.astype(np.int64)
+        lo, hi = int(w.min()), int(w.max())
+        bits = BIPOLAR if (np.abs(w) == 1).all() else IntType.for_range(lo=lo, hi=hi)
+        return Quantized(w, np.full((1,) * w.ndim, Fraction(1), object), bits)
     if not isinstance(weights, Quantized):
         raise RefusedError("its weights are not quantized; pass them through Quant or BipolarQuant")
     return weights
+
+
+def _are_whole(w: np.ndarray) -> bool:
+    """Whether all are integers of at most 16 bits, as some exporters leave quantized weights."""
+    if w.dtype == object or w.size == 0 or w.ndim < 2:
+        return False
+    return bool((np.abs(w) < 1 << 15).all() and (w == np.round(w)).all())
 
 
 def _dense(call: Call, weights: Known, *, transposed: bool) -> Data:

@@ -250,12 +250,17 @@ def transpose(call: Call) -> Known:
     perm = tuple(call.attributes.get("perm", reversed(range(len(old)))))
     if sorted(perm) != list(range(len(old))):
         raise RefusedError(f"perm must order the {len(old)} axes, not be {list(perm)}")
+    if isinstance(value, Data) and perm[0] != 0:
+        raise RefusedError("the batch axis must stay the first")
+    return transposed(value, perm)
+
+
+def transposed(value: Known, perm: tuple[int, ...]) -> Known:
+    """``value`` with axis ``perm[i]`` as its i-th; the batch axis of data stays."""
     if isinstance(value, Const):
         return _both(value, lambda a: a.transpose(perm))
     if isinstance(value, Quantized):
         return Quantized(value.integers.transpose(perm), value.scale.transpose(perm), value.type)
-    if perm[0] != 0:
-        raise RefusedError("the batch axis must stay the first")
     places = np.arange(value.size).reshape(value.shape)
     moved = places.transpose([p - 1 for p in perm[1:]])
     return value.reordered(moved.reshape(-1), moved.shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -11,9 +12,11 @@ import numpy as np
 from . import (
     arrange,
     convs,
+    counts,
     heads,
     joins,
     layers,
+    layouts,
     limits,
     pools,
     products,
@@ -50,7 +53,7 @@ _WINDOW = {"auto_pad": str, "dilations": tuple, "kernel_shape": tuple, "pads": t
 _FLAGS = {"signed": int, "narrow": int, "rounding_mode": str}
 
 STANDARD: dict[str, Rule] = {
-    "Add": rule(layers.arithmetic, 2),
+    "Add": rule(layouts.either(layers.arithmetic), 2),
     "ArgMax": rule(heads.arg_max, 1, axis=int, keepdims=int, select_last_index=int),
     "AveragePool": rule(pools.average_pool, 1, ceil_mode=int, count_include_pad=int, **_WINDOW),
     "BatchNormalization": rule(
@@ -58,7 +61,7 @@ STANDARD: dict[str, Rule] = {
     ),
     "Cast": rule(shapes.cast, 1, to=int, saturate=int),
     "Clip": rule(layers.clip, 1, 3, min=float, max=float),
-    "Concat": rule(shapes.concat, 1, limits.NODE_ITEMS, axis=int),
+    "Concat": rule(layouts.either(shapes.concat), 1, limits.NODE_ITEMS, axis=int),
     "Constant": rule(
         shapes.constant, 0, value=np.ndarray, value_float=float, value_int=int,
         value_floats=tuple, value_ints=tuple,
@@ -83,7 +86,8 @@ STANDARD: dict[str, Rule] = {
     "Pow": rule(layers.power, 2),
     "Reciprocal": rule(layers.power, 1),
     "ReduceMean": rule(
-        pools.reduce_mean, 1, 2, axes=tuple, keepdims=int, noop_with_empty_axes=int
+        layouts.either(pools.reduce_mean, listed=True), 1, 2, axes=tuple, keepdims=int,
+        noop_with_empty_axes=int,
     ),
     "Relu": rule(layers.relu, 1),
     "Reshape": rule(shapes.reshape, 2, allowzero=int),
@@ -96,10 +100,10 @@ STANDARD: dict[str, Rule] = {
     "Slice": rule(shapes.slice_, 1, 5, starts=tuple, ends=tuple, axes=tuple),
     "Softmax": rule(heads.softmax, 1, axis=int),
     "SpaceToDepth": rule(arrange.space_to_depth, 1, blocksize=int),
-    "Split": rule(joins.split, 1, 2, axis=int, split=tuple, num_outputs=int),
+    "Split": rule(layouts.either(joins.split), 1, 2, axis=int, split=tuple, num_outputs=int),
     "Sqrt": rule(layers.power, 1),
     "Squeeze": rule(shapes.squeeze, 1, 2, axes=tuple),
-    "Sub": rule(layers.arithmetic, 2),
+    "Sub": rule(layouts.either(layers.arithmetic), 2),
     "TopK": rule(heads.top_k, 1, 2, axis=int, k=int, largest=int, sorted=int),
     "Transpose": rule(shapes.transpose, 1, perm=tuple),
     "Unsqueeze": rule(shapes.squeeze, 1, 2, axes=tuple),
@@ -110,7 +114,18 @@ STANDARD: dict[str, Rule] = {
 QUANT: dict[str, Rule] = {
     "BipolarQuant": rule(quantizers.bipolar_quant, 2),
     "IntQuant": rule(quantizers.quant, 4, **_FLAGS),
+    "MultiThreshold": rule(
+        counts.multi_threshold, 2, out_scale=float, out_bias=float, out_dtype=str, data_layout=str
+    ),
     "Quant": rule(quantizers.quant, 4, **_FLAGS),
     "Trunc": rule(truncs.trunc, 5, 6, **_FLAGS),
 }
 """Operators of QONNX that are accepted, in any of its domains."""
+
+CHANNELS_LAST: dict[str, Rule] = {
+    name: dataclasses.replace(
+        STANDARD[name], apply=layouts.on_last(STANDARD[name].apply, weights=name == "Conv")
+    )
+    for name in ("BatchNormalization", "Conv", "MaxPool")
+}
+"""Operators of QONNX's channels-last domain that are accepted."""

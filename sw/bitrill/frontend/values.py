@@ -73,6 +73,23 @@ class Data:
         """Whether the model sees the edge as it is: channels, then one or two axes."""
         return len(self.frame) > 1 and self.shape == self.image and self.order is None
 
+    @property
+    def is_last(self) -> bool:
+        """Whether the model sees the edge as ``[*places, channels]``."""
+        return (
+            1 < len(self.frame) <= 3 and self.shape == self.frame and not self.is_image
+            and bool(np.array_equal(self.stream, np.arange(self.size)))
+        )  # fmt: skip
+
+    def first(self) -> Data:
+        """The edge as ``[channels, *places]``."""
+        return replace(self, shape=self.image, order=None)
+
+    def last(self) -> Data:
+        """The edge as ``[*places, channels]``."""
+        places = np.arange(self.size).reshape(self.image)
+        return self.first().reordered(np.moveaxis(places, 0, -1).reshape(-1), self.frame)
+
     @cached_property
     def stream(self) -> np.ndarray:
         """For each element of ``shape``, row by row, its place in the edge as it stands."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SpecError, StageError
-from .interface import Sink, Source, from_edge, to_edge
+from .interface import Sink, Source
 from .operator import Operator
 from .types import Tensor
 
@@ -100,8 +100,7 @@ class Graph:
 
     def run_floats(self, x: np.ndarray) -> np.ndarray:
         """`run` of the integers that finite floats ``[N, *source.shape]`` are quantized to."""
-        source = self.source
-        return self._run(x, lambda x: to_edge(source.quantize(x), source.tensor))
+        return self._run(x, self.source.quantize_edge)
 
     def _run(self, x: np.ndarray, prepare: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         x = np.asarray(x)
@@ -110,7 +109,7 @@ class Graph:
         out = np.empty((len(x), *self.sink.shape), np.int64)
         for start in range(0, len(x), rows):
             chunk = self._evaluate(prepare(x[start : start + rows]), keep=False)[self.output]
-            out[start : start + rows] = from_edge(chunk, self.sink.shape)
+            out[start : start + rows] = self.sink.restore(chunk)
         if len(x) == 0:
             prepare(x)  # its type may still be wrong
         return out

@@ -69,16 +69,19 @@ def _levels_as(levels: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return np.where(near < levels, np.nextafter(near, dtype.type(np.inf)), near)
 
 
-def to_edge(x: np.ndarray, tensor: Tensor) -> np.ndarray:
-    """A model's array ``[N, *shape]``, channel first, as ``[N, *tensor.shape]``, channel last."""
-    if len(tensor.shape) > 1:
-        return np.moveaxis(x, 1, -1)
-    return x.reshape(-1, *tensor.shape)
+def to_edge(x: np.ndarray, tensor: Tensor, *, channel_last: bool = False) -> np.ndarray:
+    """A model's array ``[N, *shape]`` as ``[N, *tensor.shape]``, whose channels are innermost.
+
+    The model's are the first axis behind N, or ``channel_last``; however it groups its axes.
+    """
+    if channel_last or len(tensor.shape) == 1:
+        return x.reshape(-1, *tensor.shape)
+    return np.moveaxis(x.reshape(-1, tensor.channels, *tensor.shape[:-1]), 1, -1)
 
 
-def from_edge(y: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Inverse of `to_edge`: ``[N, *shape]``, channel first."""
-    if y.ndim > 2:
+def from_edge(y: np.ndarray, shape: tuple[int, ...], *, channel_last: bool = False) -> np.ndarray:
+    """Inverse of `to_edge`: ``[N, *shape]``."""
+    if y.ndim > 2 and not channel_last:
         y = np.moveaxis(y, -1, 1)
     return y.reshape(-1, *shape)
 
@@ -89,14 +92,16 @@ class Source:
 
     ``quantizer`` turns the user's floats into the edge's integers; without one the design takes
     raw integers, which stand for ``raw_scale * integer`` (the grid that was declared, a string of
-    the exact rational). The model's arrays are channel first (NCHW), an edge of several axes is
-    channel last; an edge of one axis is the model's array in its own order.
+    the exact rational). The model's arrays are channel first (NCHW) unless ``channel_last`` says
+    otherwise, an edge of several axes is channel last; an edge of one axis is the model's array in
+    its own order.
     """
 
     shape: tuple[int, ...]
     tensor: Tensor
     quantizer: InputQuantizer | None = None
     raw_scale: str | None = None
+    channel_last: bool = False
 
     def flatten(self, x: np.ndarray) -> np.ndarray:
         """Checked integers ``[N, *shape]`` as ``[N, *tensor.shape]``."""
@@ -108,14 +113,18 @@ class Source:
             raise SpecError(
                 f"input must hold values of {self.tensor.type}, not {int(x.min())}..{int(x.max())}"
             )
-        return to_edge(x, self.tensor)
+        return self._to_edge(x)
 
     def restore(self, flat: np.ndarray) -> np.ndarray:
         """Inverse of `flatten`: the edge's integers as ``[N, *shape]``."""
-        return from_edge(flat.reshape(-1, *self.tensor.shape), self.shape)
+        return self._from_edge(flat.reshape(-1, *self.tensor.shape))
 
     def quantize(self, x: np.ndarray) -> np.ndarray:
         """Finite floats ``[N, *shape]`` to the integers that `flatten` takes."""
+        return self._from_edge(self.quantize_edge(x))
+
+    def quantize_edge(self, x: np.ndarray) -> np.ndarray:
+        """Finite floats ``[N, *shape]`` to the edge's integers, ``[N, *tensor.shape]``."""
         x = np.asarray(x)
         self.check_shape(x)
         if self.quantizer is None:
@@ -124,7 +133,13 @@ class Source:
             )
         if not np.isfinite(x).all():
             raise SpecError("input must be finite, and holds NaN or infinity")
-        return from_edge(self.quantizer(to_edge(x, self.tensor)), self.shape)
+        return self.quantizer(self._to_edge(x))
+
+    def _to_edge(self, x: np.ndarray) -> np.ndarray:
+        return to_edge(x, self.tensor, channel_last=self.channel_last)
+
+    def _from_edge(self, x: np.ndarray) -> np.ndarray:
+        return from_edge(x, self.shape, channel_last=self.channel_last)
 
     def check_shape(self, x: np.ndarray) -> None:
         """Raise `SpecError` unless x is ``[N, *shape]``."""
@@ -142,7 +157,8 @@ class Sink:
     """The model's output: ``shape`` as in the model, its edge, and what its integers stand for.
 
     The real output is ``scale * integer + offset``, per channel (innermost axis) or single;
-    exact numbers (see `bitrill.exact`). Decisions (indices) have neither.
+    exact numbers (see `bitrill.exact`). Decisions (indices) have neither. ``channel_last``: as of
+    `Source`.
     """
 
     shape: tuple[int, ...]
@@ -150,6 +166,7 @@ class Sink:
     tensor: Tensor
     scale: tuple = ()
     offset: tuple = ()
+    channel_last: bool = False
 
     @cached_property
     def _floats(self) -> tuple[np.ndarray, np.ndarray]:
@@ -160,7 +177,15 @@ class Sink:
         if not self.scale:
             return y.astype(np.float64)
         scale, offset = self._floats
-        return from_edge(to_edge(y, self.tensor) * scale + offset, self.shape)
+        return self.restore(self.flatten(y) * scale + offset)
+
+    def flatten(self, y: np.ndarray) -> np.ndarray:
+        """``[N, *shape]`` as ``[N, *tensor.shape]``."""
+        return to_edge(y, self.tensor, channel_last=self.channel_last)
+
+    def restore(self, y: np.ndarray) -> np.ndarray:
+        """Inverse of `flatten`."""
+        return from_edge(y, self.shape, channel_last=self.channel_last)
 
     def __str__(self) -> str:
         meaning = "scaled" if self.scale else "decisions"

@@ -146,6 +146,11 @@ class Operator(ABC):
     def cost(self) -> Cost:
         """Exact counts of storage and work."""
 
+    @property
+    def interval(self) -> int:
+        """Cycles a frame takes it at its folding, if its neighbours never wait."""
+        return self.cost().cycles
+
     @abstractmethod
     def schedule(self) -> Schedule:
         """The rules of one frame at this folding; hardware keeps them to the cycle."""

@@ -1,13 +1,14 @@
-"""Stream width converter: the same elements, another number of them a beat."""
+"""Stream width converter: the same elements, another number of them a beat, or other axes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import gcd
+from math import gcd, prod
 from typing import ClassVar
 
 import numpy as np
 
+from ..errors import SpecError
 from ..ir.operator import Cost, Impl, Operator, must_divide
 from ..ir.schedule import Rule, Schedule
 from ..ir.types import Tensor
@@ -15,7 +16,7 @@ from ..ir.types import Tensor
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Convert(Operator):
-    """``y = x``; ``simd`` elements an input beat, ``pe`` an output beat.
+    """``y = x``; ``simd`` elements an input beat, ``pe`` an output beat; ``shape``: axes of y.
 
     A shift register of ``capacity = simd + pe - gcd(simd, pe)`` elements: an output beat is
     offered as soon as ``pe`` elements are held; an input beat is accepted at the edge at which
@@ -24,18 +25,23 @@ class Convert(Operator):
 
     kind: ClassVar[str] = "convert"
 
+    shape: tuple[int, ...] | None = None
+
     def validate(self) -> None:
-        pass
+        if self.shape is not None and prod(self.shape) != self.x.size:
+            raise SpecError(
+                f"{self.name}: shape must hold {self.x.size} elements, not be {list(self.shape)}"
+            )
 
     def validate_impl(self, impl: Impl) -> None:
         for what, lanes in (("input lanes", impl.simd), ("output lanes", impl.pe)):
             must_divide(name=self.name, what=what, value=lanes, of="elements", total=self.x.size)
 
     def infer(self) -> Tensor:
-        return self.x
+        return self.x if self.shape is None else Tensor(self.shape, self.x.type)
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
-        return xs[0]
+        return xs[0].reshape(-1, *self.y.shape)
 
     @property
     def capacity(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import ClassVar
 
 import numpy as np
@@ -28,6 +29,11 @@ def _pack(values: np.ndarray) -> np.ndarray:
     return words.view(np.uint64)
 
 
+def alternating(n: int) -> np.ndarray:
+    """-1, +1, -1, ..: the weights of ``n`` columns outside."""
+    return np.arange(n) % 2 * 2 - 1
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MatVec(Operator):
     """``y = gain * (w @ x) + offset`` over the innermost axis: what the adders really count.
@@ -41,6 +47,12 @@ class MatVec(Operator):
     x: ``[.., cols]``; y: ``[.., rows]``, of the range that these weights can reach. A matrix with
     a column for each element of an x of several axes takes all of it, in the order of the stream,
     as one vector, and gives ``[rows]``.
+
+    ``inside`` (of XNOR-popcount behind a border): which taps of each window lie inside, bool
+    ``[places, taps]`` for each axis of space; a tap is inside where it is on all axes. Outside,
+    the weights are -1 and +1 in turn, column by column, so a tap's channels, an even number, agree
+    with half of them where they hold one value: they count 0 in ``w @ x``, for every row alike.
+    So zero padding is a border of -1 in one bit, and gain, offset and thresholds are constants.
 
     Folded: ``simd`` columns a step, ``pe`` rows at once; a vector takes
     ``(rows/pe)*(cols/simd)`` steps, one a cycle. Beat ``k`` of the output holds rows
@@ -56,6 +68,7 @@ class MatVec(Operator):
 
     weights: np.ndarray
     weight_type: IntType
+    inside: tuple[np.ndarray, ...] | None = None
 
     def validate(self) -> None:
         object.__setattr__(
@@ -69,6 +82,28 @@ class MatVec(Operator):
             raise SpecError(f"{self.name}: weights must be values of {self.weight_type}")
         if max(abs(self._range.lo), abs(self._range.hi)) >= 1 << 31:
             raise SpecError(f"{self.name}: the accumulator must fit 32 bits, not {self._range}")
+        if self.inside is not None:
+            self._validate_inside(self.inside)
+
+    def _validate_inside(self, inside: tuple[np.ndarray, ...]) -> None:
+        kept = tuple(
+            frozen_array(a, name=f"{self.name}: inside", ndim=2, dtype=bool) for a in inside
+        )
+        object.__setattr__(self, "inside", kept)
+        places, taps = tuple(len(a) for a in kept), prod(a.shape[1] for a in kept)
+        if not self.popcount:
+            raise SpecError(f"{self.name}: inside must stand beside bipolar x and weights alone")
+        if places != self.x.shape[:-1] or self.cols != self.x.channels or not kept:
+            raise SpecError(
+                f"{self.name}: inside must have the places {self.x.shape[:-1]}, not {places}"
+            )
+        if self.cols % (2 * taps):
+            raise SpecError(
+                f"{self.name}: a tap must have an even number of columns,"
+                f" not {self.cols} / {taps} of them"
+            )
+        if all(a.all() for a in kept):
+            raise SpecError(f"{self.name}: some tap must lie outside, or inside be None")
 
     def validate_impl(self, impl: Impl) -> None:
         must_divide(name=self.name, what="PE", value=impl.pe, of="rows", total=self.rows)
@@ -83,6 +118,8 @@ class MatVec(Operator):
                 f"{self.name}: PE and SIMD of an unrolled matvec must be all {self.rows} rows and"
                 f" {self.cols} columns, not {impl.pe} and {impl.simd}"
             )
+        if impl.style == "unrolled" and self.inside is not None:
+            raise SpecError(f"{self.name}: a matvec behind a border must be folded, not unrolled")
 
     @property
     def rows(self) -> int:
@@ -138,17 +175,34 @@ class MatVec(Operator):
         return np.ascontiguousarray(self.weights.T), bias if bias.any() else None
 
     @cached_property
+    def _outside(self) -> tuple[np.ndarray, np.ndarray]:
+        """``[*places, cols]``, int8: 1 inside; and the weights outside, 0 inside."""
+        first, *rest = self.inside or (np.ones((1, 1), bool),)
+        for axis in rest:
+            both = first[..., None, :, None] & axis[:, None, :]
+            first = both.reshape(*both.shape[:-2], -1)
+        mask = first.repeat(self.cols // first.shape[-1], axis=-1)
+        return mask.astype(np.int8), np.where(mask, 0, alternating(self.cols)).astype(np.int8)
+
+    @cached_property
     def _packed(self) -> np.ndarray:
         return _pack(self.weights)
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         x = xs[0].reshape(len(xs[0]), *self.y.shape[:-1], self.cols)
         vectors = x.size // self.cols
-        if self.popcount and self.weights.size >= _PACKED_WEIGHTS and vectors <= _PACKED_VECTORS:
+        few = self.weights.size >= _PACKED_WEIGHTS and vectors <= _PACKED_VECTORS
+        if self.popcount and few and self.inside is None:
             differ = np.bitwise_count(_pack(x)[..., None, :] ^ self._packed)
             return self.cols - differ.sum(-1, dtype=np.int64)
         w, bias = self._dense
-        y = x.astype(w.dtype, copy=False) @ w
+        x = x.astype(w.dtype, copy=False)
+        if self.inside is None:
+            y = x @ w
+        else:
+            mask, outside = self._outside
+            y = (x * mask) @ w
+            y += (x * outside).sum(-1, keepdims=True) / self.dot_gain
         if bias is not None:
             y += bias
         return y if w.dtype.kind == "f" or self.dot_gain == 1 else y // self.dot_gain

@@ -22,10 +22,9 @@ class Pad(Operator):
     ``(L, C)``: the order of ONNX. The result's type is that of x where it holds ``value``, else
     the integers that hold both.
 
-    So bipolar x with a border of 0 becomes the integers -1..1 in two bits, and a tap on the border
-    adds nothing in the matrix-vector unit behind: exact, with neither a mask beside the stream nor
-    constants that depend on the place. The second bit is the tap's valid bit. What it costs is the
-    sum: bits of weight times two-bit activations instead of XNOR-popcount.
+    In front of XNOR-popcount zero padding is a border of -1 in one bit, which `MatVec.inside`
+    counts as 0. Elsewhere a border of 0 makes bipolar x the integers -1..1 in two bits, of which
+    the second is the element's valid bit: exact, with nothing beside the stream.
 
     ``simd`` elements a beat on both sides, one a cycle. A register holds one beat of x. The border
     in front of a frame's first element is given once that has come (an idle network stays

@@ -12,6 +12,7 @@ from ..errors import SpecError
 from ..ir.operator import Cost, Impl, Operator, must_divide
 from ..ir.schedule import Rule, Schedule
 from ..ir.types import Tensor
+from ..plan.ring import capacity, interval, ring
 from ..plan.sliding import Sizes, Sliding, sliding
 
 
@@ -28,7 +29,8 @@ class Window(Operator):
     rows and ``(kw - 1) * dw + 1`` pixels (two beats at least). A beat of a window waits for itself
     alone, not for the whole window; a beat of x is accepted once what it overwrites has been read
     for the last time. So the next pixels come in while a window is read; between two frames, and
-    between two rows when their stride is above 1, windows wait for pixels that found no room.
+    between two rows when their stride is above 1, windows wait for pixels that found no room: see
+    `bitrill.plan.ring`, and `interval` for how long.
 
     Style ``parallel``: C elements in, a whole window out, one a cycle: the same places as shift
     registers and row memories. Pixels behind the last window are swallowed in both.
@@ -87,8 +89,9 @@ class Window(Operator):
 
     @property
     def capacity(self) -> int:
-        """Beats that are held: two at least, that one may come while another is read."""
-        return max(2, self.span * self.pieces) if self.folded.style == "folded" else self.span
+        """Beats that are held."""
+        folded = self.folded.style == "folded"
+        return capacity(self.windows, self.pieces) if folded else self.span
 
     @property
     def advances(self) -> tuple[int, int, int]:
@@ -107,21 +110,19 @@ class Window(Operator):
             cycles=max(self.beats_in, self.beats_out),
         )
 
+    @property
+    def interval(self) -> int:
+        """Cycles a frame, what windows wait for included; of several beats a pixel a bound."""
+        if self.folded.style == "parallel":
+            return self.cost().cycles
+        return interval(self.windows) * self.pieces
+
     def schedule(self) -> Schedule:
         if self.folded.style == "parallel":
             return self._parallel()
-        n_in, n = self.beats_in, self.beats_out
+        needs, frees = ring(self.windows, self.pieces)
+        n_in, n = len(frees), len(needs)
         k = np.arange(n)
-        origin = self.windows.origins * self.pieces
-        rel = (self.windows.offsets[:, None] * self.pieces + np.arange(self.pieces)).reshape(-1)
-        needs = (origin[:, None] + rel).reshape(-1)
-        # all beats of x before it are never read again, once a step has fired
-        following = np.append(origin[1:], n_in)
-        after = np.minimum(origin[:, None] + np.append(rel[1:], n_in), following[:, None])
-        freed = after.reshape(-1)
-        needed = np.arange(n_in) - self.capacity + 1
-        frame = (needed - 1) // n_in  # 0: this frame's beats are overwritten, below: earlier ones'
-        frees = np.searchsorted(freed, needed - frame * n_in) + frame * n
         rules = (
             Rule("step", "in", needs, 1),
             Rule("in", "step", frees, 1),

@@ -90,7 +90,7 @@ def folding_of(graph: Graph) -> dict[str, dict[str, Any]]:
     return {
         n.name: {key: getattr(n.folded, key) for key in KEYS}
         for n in graph.nodes
-        if not isinstance(n, Convert)
+        if not isinstance(n, Convert) or n.shape is not None
     }
 
 

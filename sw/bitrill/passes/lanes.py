@@ -7,6 +7,7 @@ from ..ir.operator import Impl, Memory, Operator
 from ..ops.add import Add
 from ..ops.avgpool import SumPool
 from ..ops.concat import Concat
+from ..ops.convert import Convert
 from ..ops.deconv import Deconv
 from ..ops.depthwise import Depthwise
 from ..ops.fork import Fork
@@ -22,7 +23,7 @@ from ..ops.upsample import Upsample
 from ..ops.window import Window
 
 MOVING = (
-    Add, Concat, Deconv, Fork, Lookup, Rearrange, Requantize, Shuffle, Split, Upsample,
+    Add, Concat, Convert, Deconv, Fork, Lookup, Rearrange, Requantize, Shuffle, Split, Upsample,
 )  # fmt: skip
 """One lane count, by default the producer's; they buffer no more than their schedule tells."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from ..errors import StageError
@@ -35,13 +37,7 @@ def rebuild(graph: Graph, changed: Operator | Sink, *others: Operator | Sink) ->
         nodes.append(node)
         edges |= zip(node.outputs, node.results, strict=True)
     sink = sinks[0] if sinks else graph.sink
-    sink = Sink(
-        shape=sink.shape,
-        edge=sink.edge,
-        tensor=edges[sink.edge],
-        scale=sink.scale,
-        offset=sink.offset,
-    )
+    sink = dataclasses.replace(sink, tensor=edges[sink.edge])
     return graph.replace(nodes=tuple(nodes), sink=sink)
 
 
@@ -92,12 +88,8 @@ def remap(graph: Graph, node: Operator, sign: np.ndarray, shift: np.ndarray) -> 
         )
     scale: list[Real] = [real(int(s)) * at(reader.scale, c) for c, s in enumerate(sign)]
     offset = [at(reader.offset, c) - s * int(shift[c]) for c, s in enumerate(scale)]
-    sink = Sink(
-        shape=reader.shape,
-        edge=reader.edge,
-        tensor=node.y,
-        scale=_shortest(scale),
-        offset=_shortest(offset),
+    sink = dataclasses.replace(
+        reader, tensor=node.y, scale=_shortest(scale), offset=_shortest(offset)
     )
     return rebuild(graph, node, sink)
 

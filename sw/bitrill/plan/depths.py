@@ -3,34 +3,33 @@
 With unlimited FIFOs no operator waits for one behind it, so the interval is that of the slowest
 operator alone. A schedule of that interval tells how many beats the FIFOs would hold: so depths
 are known that certainly keep it, wherever branches of unequal length meet. From there depths are
-lowered one edge at a time. Depths that keep the interval cannot deadlock: a deadlock is a cycle
-of rules that no interval satisfies (see `bitrill.plan.maxplus`).
+lowered, many edges to the floor at once where that holds, the others one at a time. Depths that
+keep the interval cannot deadlock: a deadlock is a cycle of rules that no interval satisfies (see
+`bitrill.plan.maxplus`).
+
+One event is the anchor: all times are the earliest that it allows, were it to happen at 0. Fewer
+slots make events later. If that comes round to the anchor, no times keep the rules: it would have
+to wait for itself. Else the later times are the earliest again, and the next step starts from them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
+from math import ceil, isqrt
 
 import numpy as np
 
-from ..ir.graph import INPUT, Graph
-from ..ir.schedule import port
-from .maxplus import System
+from ..ir.graph import Graph
+from .laps import settled
+from .maxplus import SWEEPS
+from .network import Fifo, Network
+from .relaxation import Relaxation
 
 FLOOR = 2
 """Slots that every FIFO has: fewer could not cut the ready path at full rate."""
 
-
-@dataclass(frozen=True)
-class _Fifo:
-    """Between stream ``p``, written, and ``q``, read; ``rule``: the one that its slots make."""
-
-    edge: str
-    p: int
-    q: int
-    rule: int
+_GUESSES = 6
+"""Guesses of a depth before the rest is halved."""
 
 
 def fifo_depths(graph: Graph) -> dict[str, int]:
@@ -39,69 +38,106 @@ def fifo_depths(graph: Graph) -> dict[str, int]:
     No FIFO above the floor can lose one slot alone without lowering the rate: depths are lowered
     one edge at a time, widest edges first, and the rate is monotone in all of them.
     """
-    system, fifos = _system(graph)
-    interval, times = system.least_interval()
-    # all edges together hold so many frames: let any of them hold it all, the narrowest ones will
-    frames = sum(Fraction(_held(f, system, interval, times), system.sizes[f.p]) for f in fifos)
-    depths = {f.edge: FLOOR + ceil(frames * system.sizes[f.p]) for f in fifos}
-    for f in fifos:
-        _set(system, f, depths[f.edge])
     lanes = {e: n.lanes_in for n in graph.nodes for e in n.inputs}
     lanes |= {e: n.lanes_out for n in graph.nodes for e in n.outputs}
-    for f in sorted(fifos, key=lambda f: -lanes[f.edge] * graph.edges[f.edge].type.bits):
-        low, high, trial = FLOOR, depths[f.edge], FLOOR  # most edges need no more than the floor
+    search = _Search(graph)
+    search.floor(sorted(
+        search.network.fifos, key=lambda f: -lanes[f.edge] * graph.edges[f.edge].type.bits
+    ))  # fmt: skip
+    return {edge: search.depths[edge] for edge in graph.edges}
+
+
+class _Search:
+    """Depths so far, all enough, and the earliest times at them."""
+
+    def __init__(self, graph: Graph):
+        self.network = network = Network(graph, None)
+        self.system, self.anchor = network.system, network.anchor
+        interval = network.interval
+        self.unit, self.period = interval.denominator, interval.numerator
+        sizes = self.system.sizes
+        free = Relaxation(
+            self.system, [np.arange(n) * self.unit for n in sizes],
+            unit=self.unit, period=self.period,
+        )  # fmt: skip
+        while not free.settle(SWEEPS):
+            pass
+        # all edges together hold so many frames: let any of them hold it all, the narrowest will
+        held = {f: self._held(f, free.times) for f in network.fifos}
+        frames = sum(Fraction(n, sizes[f.p]) for f, n in held.items())
+        self.depths = {f.edge: FLOOR + ceil(frames * sizes[f.p]) for f in network.fifos}
+        for f in network.fifos:
+            network.set_depth(f, self.depths[f.edge])
+        earliest = network.earliest()
+        while not earliest.settle(SWEEPS):
+            pass
+        self.times = earliest.times
+
+    def floor(self, fifos: list[Fifo]) -> None:
+        """Lower these, in this order, as far as each goes."""
+        fails, excess = self._try(dict.fromkeys(fifos, FLOOR))
+        if not fails:
+            return
+        if len(fifos) == 1:
+            self._lower(fifos[0], excess)
+            return
+        half = len(fifos) // 2
+        self.floor(fifos[:half])
+        self.floor(fifos[half:])
+
+    def _lower(self, f: Fifo, excess: int) -> None:
+        """Lower one that the floor is too little for, by so many units of time."""
+        low, high, trial, fails, step = FLOOR + 1, self.depths[f.edge], FLOOR, 0, 1
+        trial = self._guess(f, trial, excess)
         while low < high:
-            _set(system, f, trial)
-            found = system.schedule(interval, times)
-            if isinstance(found, list):
-                times = found
-                high = max(low, min(trial, _held(f, system, interval, times)))
-            else:  # it would be slower, or stand still
-                low = trial + 1
-            trial = (low + high) // 2
-        depths[f.edge] = high
-        _set(system, f, high)
-    return {edge: depths[edge] for edge in graph.edges}
+            trial = min(max(trial, low), high - 1)
+            if fails > _GUESSES:
+                trial = isqrt(low * high)
+            failed, excess = self._try({f: trial})
+            if failed:
+                low, fails, step = trial + 1, fails + 1, 1
+                trial = self._guess(f, trial, excess)
+            else:  # most guesses are the least that will do: the next one is one below
+                high, trial, step = trial, trial - step, 2 * step
 
+    def _try(self, depths: dict[Fifo, int]) -> tuple[bool, int]:
+        """Whether these depths fail, and if so, by how much the anchor would be too late."""
+        rules = {f.rule: self.system.rules[f.rule] for f in depths}
+        for f, depth in depths.items():
+            self.network.set_depth(f, depth)
+        trial = Relaxation(self.system, self.times, unit=self.unit, period=self.period, rules=rules)
+        if settled(trial, rules, self.anchor):
+            self.times = trial.times
+            self.depths |= {f.edge: depth for f, depth in depths.items()}
+            return False, 0
+        for number, rule in rules.items():
+            self.system.rules[number] = rule
+        return True, trial.excess(self.anchor)
 
-def _system(graph: Graph) -> tuple[System, list[_Fifo]]:
-    """All rules of a graph but those that FIFOs of few slots make, which are empty as yet."""
-    system = System(graph.name)
-    schedules = {n.name: n.schedule() for n in graph.nodes}
-    written = {INPUT: system.stream(schedules[graph.reader(INPUT).name].n_in)}
-    fifos: list[_Fifo] = []
+    def _guess(self, f: Fifo, failed: int, excess: int) -> int:
+        """The fewest slots with which beats would wait that much less than with those that failed.
 
-    def join(edge: str, q: int) -> None:
-        p = written[edge]
-        k = np.arange(system.sizes[p])
-        system.rule(q, p, k, 1)
-        # as many slots as beats in a million frames: for all that matters here, unlimited
-        fifos.append(_Fifo(edge, p, q, system.rule(p, q, k - _UNLIMITED * len(k), 1)))
+        A guess, since the beats that wait most need not be those that the excess comes from.
+        """
+        low, high = failed + 1, self.depths[f.edge]
+        due = self._wait(f, failed) - excess
+        while low < high:
+            middle = (low + high) // 2
+            if self._wait(f, middle) > due:
+                low = middle + 1
+            else:
+                high = middle
+        return low
 
-    for node in graph.nodes:
-        s = schedules[node.name]
-        ids = {name: system.stream(n) for name, n in s.sizes.items() if n}
-        for k, edge in enumerate(node.inputs):
-            join(edge, ids[port("in", k)])
-        for r in s.rules:
-            system.rule(ids[r.dst], ids[r.src], r.index, r.delay)
-        written |= {edge: ids[port("out", k)] for k, edge in enumerate(node.outputs)}
-    join(graph.output, system.stream(graph.producer(graph.output).beats_out))
-    return system, fifos
+    def _wait(self, f: Fifo, depth: int) -> int:
+        """The most that a beat written at the times now would have to wait for its slot."""
+        p, q = self.times[f.p], self.times[f.q]
+        frames, place = np.divmod(np.arange(len(p)) - depth, len(q))
+        return int((q[place] + frames * self.period - p).max()) + self.unit
 
-
-_UNLIMITED = 1_000_000
-"""Frames that an unlimited FIFO holds."""
-
-
-def _set(system: System, f: _Fifo, depth: int) -> None:
-    system.replace(f.rule, np.arange(system.sizes[f.p]) - depth)
-
-
-def _held(f: _Fifo, system: System, interval: Fraction, times: list[np.ndarray]) -> int:
-    """Slots with which a schedule can be kept: ``p[k] >= q[k - slots] + 1`` for every beat."""
-    unit, period = interval.denominator, interval.numerator
-    p, q = times[f.p], times[f.q]
-    frames, rest = np.divmod(p - unit - q[0], period)
-    read = frames * len(q) + np.searchsorted(q - q[0], rest, "right") - 1  # the last one in time
-    return int((np.arange(len(p)) - read).max())
+    def _held(self, f: Fifo, times: list[np.ndarray]) -> int:
+        """Slots with which a schedule can be kept: ``p[k] >= q[k - slots] + 1`` for every beat."""
+        p, q = times[f.p], times[f.q]
+        frames, rest = np.divmod(p - self.unit - q[0], self.period)
+        read = frames * len(q) + np.searchsorted(q - q[0], rest, "right") - 1  # last one in time
+        return int((np.arange(len(p)) - read).max())

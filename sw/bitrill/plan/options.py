@@ -95,7 +95,7 @@ def placed(node: Operator, impl: Impl) -> Any:
 
 def _option(node: Operator, impl: Impl) -> Option:
     op = placed(node, impl)
-    return Option(impl, op.lanes_in, op.lanes_out, op.cost().cycles)
+    return Option(impl, op.lanes_in, op.lanes_out, op.interval)
 
 
 def _impls(node: Operator, told: Mapping[str, Any]) -> Iterator[Impl]:

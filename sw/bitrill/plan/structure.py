@@ -15,9 +15,8 @@ Counts = dict[str, float]
 DEEP_BITS, DEEP = 4096, 64
 """A memory that is written lies in block memory past both, as `bitrill_hw.fifo` has it."""
 
-WIDE = 16
-"""Bits of a table's word past which deep tables as logic take more LUTs a bit: ABC shares what
-the bits have in common, and then sees the one LUT that would have been enough no longer."""
+ALONE = 4
+"""Words past which a table is a module by itself while LUTs are mapped: see `bitrill_hw.roms`."""
 
 _SHAPES = ((1, 16384, 1), (1, 8192, 2), (1, 4096, 4), (1, 2048, 9), (1, 1024, 18), (1, 512, 36),
            (2, 32768, 1), (2, 512, 72))  # fmt: skip
@@ -48,10 +47,11 @@ class Structure:
             self.bram18 += block_halves(depth, width)
             return
         different = distinct(depth, width)
-        address = min(9, max(3, bits_for(depth)))
-        wide = "wide" if address > 5 and width > WIDE else ""
-        self.luts(**{f"rom{address}{wide}": different * rom_luts(depth)})
         self.flops(held=different)
+        if depth > ALONE:
+            self.luts(table=different * table_luts(depth))
+        elif depth > 2:
+            self.luts(rom=different / 2)
 
     def ram(self, depth: int, width: int, *, block: bool) -> None:
         """A memory that is written and read every cycle; the register behind it not counted."""
@@ -90,13 +90,12 @@ def distinct(depth: int, width: int) -> float:
     return kinds * (1 - (1 - 1 / kinds) ** width)
 
 
-def rom_luts(depth: int) -> float:
-    """LUTs of one bit of a table as logic: up to 32 words two bits share one."""
-    if depth <= 2:
-        return 0.0
+def table_luts(depth: int) -> float:
+    """LUTs of one bit of a table by itself: half of one up to 32 words, one of 64 words each, up
+    to 256 of which the multiplexers behind the LUTs join; past that Yosys takes a third more."""
     if depth <= 32:
         return 0.5
-    return ceil(depth / 64) + (depth > 256) * ceil(depth / 1024)
+    return ceil(depth / 64) * (1.35 if depth > 256 else 1)
 
 
 def ram_luts(depth: int, width: int) -> float:

@@ -3,218 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil, gcd
 from typing import Any
 
-from .structure import Structure, bits_for, is_deep
-from .sums import SumPlan, starts, sum_plan
-
-DEEP_LOAD = 8
-"""Beats out of one from which on a converter's counter no longer fits the LUT of each bit."""
-
-REPLAY_BLOCK = 512
-"""Words from which on a replay buffer does, as `bitrill_hw.steps` has it."""
-
-
-def _pipe(s: Structure, stages: int, per_stage: float = 1) -> None:
-    s.luts(stages=stages)
-    s.flops(held=stages * per_stage)
-
-
-def _matvec(op: Any) -> Structure:
-    s, impl = Structure(), op.folded
-    pe, simd, passes, beats, steps = impl.pe, impl.simd, op.passes, op.beats, op.steps
-    width, y_bits = simd * op.x.type.bits, op.y.type.bits
-    s.counters(steps, beats, passes)
-    if passes > 1:
-        half = 1 << bits_for(beats)
-        block = 2 * half >= REPLAY_BLOCK
-        s.ram(2 * half, width, block=block)
-        s.counters(beats, 2, 2, 2 * beats + 1, 2 * beats + 1)
-        s.flops(held=0 if block else width)
-    else:
-        s.flops(held=width)
-    words = pe * simd * op.weight_type.bits
-    s.rom(steps, words, memory=impl.memory)
-    if op.read_stages == 2:
-        s.flops(held=words + width)
-    _sums(s, op, pe)
-    if not op.popcount and passes > 1 and len(set(starts(op).tolist())) > 1:
-        s.rom(passes, pe * y_bits)
-        s.flops(held=bits_for(passes) * max(0, op.latency - 2))
-    s.flops(held=pe * y_bits)
-    _pipe(s, op.latency, 1 if beats == 1 else 3)
-    return s
-
-
-def _sums(s: Structure, op: Any, pe: int) -> None:
-    """The sums of ``pe`` rows and their accumulators' chains."""
-    plan = sum_plan(op)
-    if op.folded.primitives == "xc7":
-        s.luts(sums=pe * plan.luts)
-    else:  # a counter of seven bits as plain logic takes about twice the LUTs, a chain of three too
-        counters = sum(2 * c.luts for c in plan.counters)
-        s.luts(sums=pe * (plan.products.luts + counters + 2 * plan.width))
-    s.flops(held=pe * _kept(plan))
-
-
-def _kept(plan: SumPlan) -> int:
-    """Bits of a row in registers between the gates and the accumulator."""
-    alive, kept = len(plan.products.gates), 0
-    for k, stage in enumerate(plan.stages):
-        for counter in (c for level in stage for c in level):
-            alive += len(counter.outputs) - len(counter.inputs) - len(counter.above)
-        kept += alive
-        alive += len(plan.start) if k == 0 else 0
-    return kept
-
-
-def _threshold(op: Any) -> Structure:
-    s, impl = Structure(), op.folded
-    pe, n, turns = impl.pe, op.levels, op.x.channels // impl.pe
-    bits = max((~op.x.type.lo).bit_length() + 1 if op.x.type.lo < 0 else 0,
-               (op.x.type.hi + 1).bit_length() + (op.x.type.lo < 0))  # fmt: skip
-    flip = int(op.inverted.any())
-    s.counters(turns)
-    _pipe(s, op.latency)
-    s.flops(held=pe * (op.x.type.bits + op.y.type.bits))
-    if impl.style == "parallel":
-        s.rom(turns, pe * (n * bits + flip), memory=impl.memory)
-        s.luts(**{("settled", "chosen")[turns - 1] if turns < 3 else "compare": pe * n * bits})
-        s.luts(out=pe * (n > 1) * op.y.type.bits, flip=pe * flip * op.y.type.bits)
-        s.flops(held=pe * (n + flip) if n > 1 else 0)
-        return s
-    depth = n.bit_length()
-    for step in range(depth):
-        for _ in range(pe):
-            s.rom(turns << step, bits + flip * (step == depth - 1), memory=impl.memory)
-    s.luts(compare=pe * depth * bits, flip=pe * flip * op.y.type.bits)
-    s.flops(held=pe * (op.x.type.bits * 2 * (depth - 1) + depth * depth))
-    s.flops(held=2 * (depth - 1) * bits_for(turns))
-    return s
-
-
-def _convert(op: Any) -> Structure:
-    s, a, b = Structure(), op.lanes_in, op.lanes_out
-    common = gcd(a, b)
-    u, v, capacity = a // common, b // common, op.capacity // common
-    unit = common * op.x.type.bits
-    places = capacity - u + 1
-    for j in range(capacity):
-        sources = sum(p <= j < p + u for p in range(places))
-        s.luts(**{f"from{min(5, sources)}": unit * max(1.0, sources / 5)})
-    s.luts(deep=unit * capacity if v == 1 and u >= DEEP_LOAD else 0)
-    s.counters(capacity + 1)
-    s.luts(places=places)
-    s.flops(held=capacity * unit)
-    return s
-
-
-def fifo_structure(width: int, depth: int) -> Structure:
-    """A FIFO of ``depth`` slots of ``width`` bits, in the form that it has of itself."""
-    s = Structure()
-    if depth == 2:
-        s.luts(head=width)
-        s.flops(held=2 * width)
-        return s
-    block = is_deep(depth, width)
-    words = depth - block
-    s.ram(words, width, block=block)
-    s.counters(depth + 1, words, words)
-    if block:
-        s.luts(bypass=width, block=1)
-        s.flops(held=width)
-    elif words > 64:
-        s.luts(choose=width * (ceil(words / 64) - 1))
-    return s
-
-
-def _running(s: Structure, depth: int, width: int) -> None:
-    """`bitrill_hw.running`: one word is a register, more are a memory and a register behind."""
-    s.flops(held=width if depth == 1 or not is_deep(depth, width) else 0)
-    if depth > 1:
-        s.ram(depth, width, block=is_deep(depth, width))
-        s.counters(depth)
-        s.flops(held=bits_for(depth))
-
-
-def _depthwise(op: Any) -> Structure:
-    s, impl, pe = Structure(), op.folded, op.folded.pe
-    words = op.groups * op.taps
-    s.counters(op.groups, op.taps, words)
-    _pipe(s, op.latency, 3)
-    s.flops(held=pe * op.x.type.bits * op.read_stages)
-    s.rom(words, pe * op.weight_type.bits, memory=impl.memory)
-    s.flops(held=pe * op.weight_type.bits * (op.read_stages - 1))
-    _sums(s, op.rows, pe)
-    bits = op.y.type.bits
-    if op.groups > 1 and len(set(starts(op.rows).tolist())) > 1:
-        s.rom(op.groups, pe * bits)
-        s.flops(held=bits_for(op.groups) * (op.latency - 1))
-    s.luts(total=pe * bits)
-    _running(s, op.groups, pe * bits)
-    return s
-
-
-def _window(op: Any) -> Structure:
-    s, w = Structure(), op.windows
-    width, (kh, kw), (dh, _) = op.lanes_in * op.x.type.bits, w.kernel, w.dilation
-    if op.folded.style == "parallel":
-        columns = w.span[1]
-        s.counters(w.width, w.height, columns, w.span[0])
-        s.flops(held=width * (1 + kh * (columns - 1)))
-        n = dh * w.width - columns + 1
-        for _ in range(kh - 1):
-            if n <= 2:
-                s.flops(held=width * n)
-                continue
-            s.ram(n - 1, width, block=is_deep(n - 1, width))
-            s.counters(n - 1)
-            s.flops(held=0 if is_deep(n - 1, width) else width)
-        return s
-    capacity, most = op.capacity, max(op.advances)
-    s.counters(op.pieces, kw, kh, w.out[1], w.out[0])
-    s.counters(op.span * op.pieces, most + 1, capacity + 2 * most + 1, capacity + most + 1)
-    addresses = 3 * bits_for(capacity)
-    s.luts(address=addresses)
-    s.flops(held=addresses)
-    block = is_deep(capacity, width)
-    s.ram(capacity, width, block=block)
-    s.flops(held=0 if block else width)
-    return s
-
-
-def _pool(op: Any) -> Structure:
-    s, w, pe = Structure(), op.windows, op.lanes_in
-    down, along = op.open_windows
-    narrow, wide = op.merged(w.kernel[1]).bits, op.y.type.bits
-    s.counters(op.pieces, w.width, op.pieces, w.out[1], w.height, w.kernel[0], w.kernel[1])
-    s.flops(held=pe * (op.x.type.bits + narrow))
-    for slots, depth, bits in (
-        (along, op.pieces, narrow), (down, op.pieces * w.out[1], wide)
-    ):  # fmt: skip
-        if slots:
-            _running(s, depth, slots * pe * bits)
-            s.luts(merge=slots * pe * bits)
-    return s
-
-
-def _add(op: Any) -> Structure:
-    s, pe = Structure(), op.folded.pe
-    widths = [
-        t.type.bits + (abs(g).bit_length() if abs(g) & (abs(g) - 1) else 0)
-        for t, g in zip(op.operands, op.gains, strict=True)
-    ]
-    s.flops(held=pe * sum(t.type.bits for t in op.operands) + len(widths) + op.latency - 1)
-    for t, g, bits in zip(op.operands, op.gains, widths, strict=True):
-        if bits > t.type.bits:
-            s.luts(times=pe * bits * (abs(g).bit_count() - 1 or 1))
-    s.flops(held=pe * sum(widths) if op.multiplies else 0)
-    while len(widths) > 1:
-        widths = [max(widths[k : k + 2]) + (k + 1 < len(widths)) for k in range(0, len(widths), 2)]
-        s.luts(sum=pe * sum(widths))
-        s.flops(held=pe * sum(widths))
-    return s
+from .structure import Structure
+from .structures_arithmetic import (
+    add,
+    argmax,
+    depthwise,
+    lookup,
+    matvec,
+    pool,
+    requantize,
+    threshold,
+)
+from .structures_moving import (
+    concat,
+    convert,
+    deconv,
+    fifo_structure,
+    fork,
+    pad,
+    rearrange,
+    shuffle,
+    split,
+    upsample,
+    window,
+)
 
 
 def _simple(op: Any) -> Structure:
@@ -226,123 +40,18 @@ def _simple(op: Any) -> Structure:
     return s
 
 
-def _concat(op: Any) -> Structure:
-    s, n = Structure(), len(op.operands)
-    width = op.lanes_out * op.y.type.bits
-    s.luts(choose=width * max(1, (n + 1) // 3), turns=n)
-    s.counters(sum(op.turns))
-    s.flops(held=width)
-    return s
-
-
-def _split(op: Any) -> Structure:
-    s = Structure()
-    s.luts(turns=len(op.sizes))
-    s.counters(sum(op.turns))
-    s.flops(held=op.lanes_out * op.x.type.bits + len(op.sizes))
-    return s
-
-
-def _fork(op: Any) -> Structure:
-    s = Structure()
-    s.luts(turns=op.copies)
-    s.flops(held=op.lanes_out * op.x.type.bits + op.copies)
-    return s
-
-
-def _pad(op: Any) -> Structure:
-    s, (height, width), (top, left, bottom, right) = Structure(), op.plane, op.sides
-    s.counters(op.x.channels // op.lanes_in, left + width + right, top + height + bottom)
-    s.luts(width=op.lanes_out * op.y.type.bits)
-    s.flops(held=op.lanes_in * op.x.type.bits + 2)
-    return s
-
-
-def _deconv(op: Any) -> Structure:
-    s = Structure()
-    sizes = [n for axis in zip(op.strides, op.x.shape[:-1], strict=True) for n in axis]
-    s.counters(op.pixel, *sizes)
-    s.luts(width=op.lanes_out * op.y.type.bits)
-    s.flops(held=op.lanes_out * op.y.type.bits + 1)
-    return s
-
-
-def _upsample(op: Any) -> Structure:
-    s, (down, across) = Structure(), op.copies
-    width, depth = op.lanes_in * op.x.type.bits, op.capacity
-    block = op.folded.memory == "block"
-    s.ram(depth, width, block=block)
-    s.counters(op.pixel, across, op.row, down, depth + 1, depth + 1)
-    s.luts(address=4 * bits_for(depth))
-    s.flops(held=4 * bits_for(depth) + (0 if block else width) + 1)
-    return s
-
-
-def _shuffle(op: Any) -> Structure:
-    s, bits = Structure(), op.x.type.bits
-    s.counters(op.pixel, op.pixel)
-    s.luts(held=op.x.channels * bits)
-    s.flops(held=(2 * op.x.channels - op.lanes_in) * bits)
-    return s
-
-
-def _rearrange(op: Any) -> Structure:
-    s, (outer, inner, run) = Structure(), op.beats
-    width, depth = op.lanes_in * op.x.type.bits, 2 * outer * inner * run
-    block = is_deep(depth, width)
-    s.ram(depth, width, block=block)
-    s.counters(outer, inner, run, depth // 2)
-    s.luts(address=2 * bits_for(depth))
-    s.flops(held=2 * bits_for(depth) + (0 if block else width))
-    return s
-
-
-def _lookup(op: Any) -> Structure:
-    s, pe = Structure(), op.folded.pe
-    turns = op.x.channels // pe if len(op.table) > 1 else 1
-    s.counters(turns)
-    copies = pe if len(op.table) > 1 else 1
-    for _ in range(pe):
-        s.rom(turns << op.x.type.bits, op.out.bits, memory=op.folded.memory)
-    s.luts(lanes=copies)
-    return s
-
-
-def _requantize(op: Any) -> Structure:
-    s, pe = Structure(), op.folded.pe
-    turns = op.x.channels // pe
-    gain, offset = int(op.gain.max()).bit_length(), int(abs(op.offset).max()).bit_length() + 1
-    s.counters(turns)
-    s.rom(turns, pe * (gain + offset))
-    s.flops(held=pe * (op.x.type.bits + op.sum_type.bits + op.out.bits) + 3)
-    s.luts(**{"times" if turns > 2 else "chosen": pe * gain * op.x.type.bits})
-    s.luts(sum=pe * op.sum_type.bits, clamp=pe * op.out.bits)
-    return s
-
-
-def _argmax(op: Any) -> Structure:
-    s, score = Structure(), op.score_type.bits
-    word = score + op.y.type.bits
-    s.counters(op.x.channels)
-    s.luts(place=op.k * word)
-    s.flops(held=(op.k * word) + op.k * op.y.type.bits)
-    if not op.plain:
-        gain = int(abs(op.gain).max()).bit_length()
-        s.rom(op.x.channels, gain + int(abs(op.offset).max()).bit_length() + 1)
-        s.luts(times=gain * op.x.type.bits)
-    s.flops(held=word + (0 if op.plain else word))
-    return s
-
-
 _KINDS: dict[str, Callable[[Any], Structure]] = {
-    "matvec": _matvec, "threshold": _threshold, "convert": _convert, "depthwise": _depthwise,
-    "window": _window, "maxpool": _pool, "avgpool": _pool, "add": _add, "concat": _concat,
-    "split": _split, "fork": _fork, "pad": _pad, "deconv": _deconv, "upsample": _upsample,
-    "shuffle": _shuffle, "rearrange": _rearrange, "lookup": _lookup, "requantize": _requantize,
-    "argmax": _argmax,
+    "matvec": matvec, "threshold": threshold, "convert": convert, "depthwise": depthwise,
+    "window": window, "maxpool": pool, "avgpool": pool, "add": add, "concat": concat,
+    "split": split, "fork": fork, "pad": pad, "deconv": deconv, "upsample": upsample,
+    "shuffle": shuffle, "rearrange": rearrange, "lookup": lookup, "requantize": requantize,
+    "argmax": argmax,
 }  # fmt: skip
 
 
 def structure(op: Any) -> Structure:
     """The counts of a folded operator; of one of no kind above, its result's register."""
     return _KINDS.get(op.kind, _simple)(op)
+
+
+__all__ = ["fifo_structure", "structure"]

@@ -64,7 +64,7 @@ def sum_plan(op: MatVec) -> SumPlan:
     """The plan of one row's sum in one step of a folded ``op``."""
     return _plan(
         op.weight_type, op.x.type, op.folded.simd, op.y.type.bits,
-        not op.popcount, op.read_stages > 1,
+        not op.popcount, op.read_stages > 1, op.inside is None,
     )  # fmt: skip
 
 
@@ -89,13 +89,14 @@ def stored_weights(op: MatVec) -> np.ndarray:
 
 @lru_cache(maxsize=256)
 def _plan(
-    weight: IntType, x: IntType, simd: int, width: int, starting: bool, early: bool
+    weight: IntType, x: IntType, simd: int, width: int, starting: bool, early: bool, triples: bool
 ) -> SumPlan:
     """The least LUTs of what is tried: with the chain's place for a fourth lowest bit, or without.
 
-    ``early``: whether parities are registered before the first stage.
+    ``early``: whether parities are registered before the first stage; ``triples``: whether lanes
+    may store parities, as they may not where a border forces weights.
     """
-    found = products(weight, x, simd, width, True)
+    found = products(weight, x, simd, width, triples)
     return min((_with(found, width, starting, early, carry) for carry in (False, True)),
                key=lambda p: (p.luts, len(p.stages)))  # fmt: skip
 

@@ -1,12 +1,10 @@
 """Exact time: when every beat of a folded network moves, from the operators' schedules alone.
 
 All streams of events (see `bitrill.ir.schedule`) and the FIFOs between operators form one max-plus
-system. Each frame repeats the same dependencies, so they are put in order once, and a frame is one
-walk over that order. Nothing is simulated: no data, no cycles, only events.
-
-A FIFO of D slots between streams p (written) and q (read): ``q[k] >= p[k] + 1`` and
-``p[k] >= q[k - D] + 1``. The source offers a beat no sooner than told; the sink takes one at the
-first ready cycle.
+system (see `bitrill.plan.network`). Nothing is simulated: no data, no cycles, only events. Interval
+and latency are found by whole streams. Stalls come as they please, so events are replayed one by
+one: each frame repeats the same dependencies, which are put in order once. The source offers a
+beat no sooner than told; the sink takes one at the first ready cycle.
 """
 
 from __future__ import annotations
@@ -19,11 +17,10 @@ import numpy as np
 from ..errors import StageError
 from ..ir.graph import INPUT, Graph, Stage
 from ..ir.schedule import port
-
-_NEVER = -(1 << 40)
-# a network settles within a few frames; what does not is a bug of a schedule
-_MAX_PERIOD = 16
-_MAX_FRAMES = 1000
+from .laps import settled
+from .maxplus import SWEEPS
+from .network import Network
+from .relaxation import NEVER, Relaxation
 
 
 @dataclass(frozen=True)
@@ -46,20 +43,34 @@ class Replay:
 
 def predict(graph: Graph) -> Timing:
     """Initiation interval and latency of a FOLDED graph, exactly."""
-    network = _Network(graph)
-    first = network.frame([0] * network.n_in)
-    latency = int(first[1][-1] - first[0][0])
-    states = [network.state()]
-    for _ in range(_MAX_FRAMES):
-        network.frame([0] * network.n_in)
-        states.append(network.state())
-        if states[-1].min() > _NEVER // 2:
-            for period in range(1, len(states)):
-                shift = states[-1] - states[-1 - period]
-                if (shift == shift[0]).all():
-                    return Timing(Fraction(int(shift[0]), period), latency)
-        states = states[-_MAX_PERIOD:]
-    raise StageError(f"{graph.name}: no periodic regime within {_MAX_FRAMES} frames")
+    network = Network(graph, graph.depths)
+    return Timing(_interval(network), _latency(network))
+
+
+def _interval(network: Network) -> Fraction:
+    """That of the slowest operator alone, or where FIFOs are too short for it, a longer one."""
+    rules = [f.rule for f in network.fifos]
+    if settled(network.earliest(), rules, network.anchor):
+        return network.interval
+    try:
+        return network.system.least_interval(network.interval)[0]
+    except StageError as error:
+        raise StageError(
+            f"{network.system.name}: deadlock: a FIFO is too short for the paths around it"
+        ) from error
+
+
+def _latency(network: Network) -> int:
+    """The least times of one frame alone: where a rule asks for earlier frames, there are none."""
+    system = network.system
+    if any(p.frames > 0 for r in system.rules for p in r.pieces):
+        raise StageError(f"{system.name}: deadlock: a frame waits for the next one")
+    times = [np.full(n, NEVER) for n in system.sizes]
+    times[network.source] = np.arange(system.sizes[network.source])
+    frame = Relaxation(system, times, period=None)
+    while not frame.settle(SWEEPS):
+        pass  # it comes to rest: no rules within a frame wait for themselves, an interval exists
+    return int(frame.times[network.sink][-1] - frame.times[network.source][0])
 
 
 def replay(graph: Graph, offered: np.ndarray, ready: np.ndarray) -> Replay:
@@ -69,7 +80,7 @@ def replay(graph: Graph, offered: np.ndarray, ready: np.ndarray) -> Replay:
     ``ready[t]``: whether the sink is ready in cycle ``t`` (after the trace it always is).
     Whole frames only: ``len(offered)`` is a multiple of the frame's beats.
     """
-    network = _Network(graph, ready)
+    network = _Walk(graph, ready)
     frames = np.asarray(offered, np.int64).reshape(-1, network.n_in).tolist()
     accepted, taken = [], []
     for beats in frames:
@@ -89,7 +100,7 @@ class _Edge:
     delay: int
 
 
-class _Network:
+class _Walk:
     """The events of one frame in an order that respects all rules, and the times so far."""
 
     def __init__(self, graph: Graph, ready: np.ndarray | None = None):
@@ -104,7 +115,7 @@ class _Network:
         pads = [1] * len(self._sizes)
         for e in self._edges:
             pads[e.src] = max(pads[e.src], -min(e.index))
-        self._times = [[_NEVER] * p for p in pads]
+        self._times = [[NEVER] * p for p in pads]
         self._pads = pads
         self._offered: list[int] = [0] * self.n_in
         self._program = self._link(self._order(graph.name))
@@ -191,10 +202,6 @@ class _Network:
         for times, size in zip(self._times, self._sizes, strict=True):
             del times[:size]
         return accepted, taken
-
-    def state(self) -> np.ndarray:
-        """All that the next frame depends on."""
-        return np.concatenate([t for t, n in zip(self._times, self._sizes, strict=True) if n])
 
 
 def _next_ready(ready: np.ndarray) -> list[int]:

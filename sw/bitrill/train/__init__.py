@@ -39,12 +39,12 @@ def train(
 
     Recipes ``tfc``, ``sfc``, ``lfc``: ``in-H-H-H-10``, H = 64, 256, 1024, with batch norm and
     quantized activations as in FINN's examples (Umuroglu et al. 2017). Convolutional recipes
-    ``cnv``, ``resnet8``, ``mobilenet``, ``unet-tiny``, ``dilated1d``: see `convolutional`;
-    ``width`` channels in the first layer; ``unet-tiny`` tells ink from paper in noisy images, and
-    its accuracy counts pixels. ``weights`` binary, ternary or int4, activations of ``acts``
-    (1, 2, 4) bits, and so the input of dense recipes (else 8 bits); by default binary and 1, int4
-    and 4 for the last four. The network takes x in 0..1 in the
-    data set's shape and computes ``(x - mean) / std`` itself, ``2x - 1`` unless told otherwise.
+    ``lenet``, ``cnv``, ``resnet8``, ``mobilenet``, ``unet-tiny``, ``dilated1d``: see
+    `convolutional`; ``width`` channels in the first layer; ``unet-tiny`` tells ink from paper in
+    noisy images, and its accuracy counts pixels. ``weights`` binary, ternary or int4, activations
+    of ``acts`` (1, 2, 4) bits, and so the input of dense recipes (else 8 bits); by default binary
+    and 1, int4 and 4 for convolutional recipes but ``cnv``. The network takes x in 0..1 in the data
+    set's shape and computes ``(x - mean) / std`` itself, ``2x - 1`` unless told otherwise.
     Adam at 0.02 with a cosine schedule, squared hinge, weights clamped to -1..1. The last epoch is
     kept: test images choose nothing, they only measure.
 

@@ -1,6 +1,6 @@
 """The convolutional recipes' networks, as torch modules; which layers there are follows the map.
 
-All take ``[N, 1, H, W]`` (``dilated1d``: ``[N, 1, H * W]``) in 0..1, quantized to 8 bits in
+All take ``[N, C, H, W]`` (``dilated1d``: ``[N, C, H * W]``) in 0..1, quantized to 8 bits in
 front, and have batch norm and signed narrow activations on -1..1 behind each layer. ``width`` is
 the number of channels of the first.
 """
@@ -25,6 +25,7 @@ class Blocks:
 
     def __init__(self, options: Options, arguments: dict[str, Any]):
         self.options, self.arguments = options, arguments
+        self.colours = datasets.shape(options.dataset)[0]
 
     def act(self, bits: int | None = None) -> nn.Module:
         """A quantizer of activations; all are on one scale, so that branches can be added."""
@@ -91,7 +92,7 @@ def cnv(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn.Modul
     A convolution on a map of less than 3, and a pool of less than 2, are left out.
     """
     layers: list[nn.Module] = []
-    n = 1
+    n = blocks.colours
     for stage in range(3):
         fits = side >= 3
         for _ in range(2):
@@ -106,9 +107,23 @@ def cnv(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn.Modul
     return [*layers, blocks.linear(8 * width, datasets.CLASSES), tail]
 
 
+def lenet(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn.Module]:
+    """LeNet-5 (LeCun et al. 1998; ``width`` 6): 5x5, pool, 5x5, pool, dense 120-84-10.
+
+    The pools take maxima; the first convolution is padded to 2 pixels around, as MNIST was for it,
+    the second only where its map is less than 5.
+    """
+    second, padding, side = 8 * width // 3, 2 * (side // 2 < 5), side // 2
+    layers = [*blocks.conv(blocks.colours, width, 5, padding=2), nn.MaxPool2d(2)]
+    layers += [*blocks.conv(width, second, 5, padding=padding), nn.MaxPool2d(2), nn.Flatten()]
+    n = second * ((side + 2 * padding - 4) // 2) ** 2
+    layers += [*blocks.dense(n, 20 * width), *blocks.dense(20 * width, 14 * width)]
+    return [*layers, blocks.linear(14 * width, datasets.CLASSES), tail]
+
+
 def resnet8(blocks: Blocks, _: int, width: int, tail: nn.Module) -> list[nn.Module]:
     """A stem and three residual blocks, the second and third at half the size of the one before."""
-    layers = blocks.conv(1, width, padding=1)
+    layers = blocks.conv(blocks.colours, width, padding=1)
     layers.append(Residual(blocks, width, width, 1))
     layers.append(Residual(blocks, width, 2 * width, 2))
     layers.append(Residual(blocks, 2 * width, 4 * width, 2))
@@ -121,7 +136,7 @@ _MOBILENET = ((2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (16, 2), *((16, 1),) * 5, 
 
 def mobilenet(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn.Module]:
     """MobileNet-v1 (``width`` 8 is its 0.25); from where a map of one place is halved, no more."""
-    layers = blocks.conv(1, width, stride=2, padding=1)
+    layers = blocks.conv(blocks.colours, width, stride=2, padding=1)
     n, side = width, (side + 1) // 2
     for factor, stride in _MOBILENET:
         if stride == 2 and side == 1:
@@ -149,7 +164,7 @@ def unet(blocks: Blocks, _: int, width: int, tail: nn.Module) -> list[nn.Module]
 def dilated(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn.Module]:
     """Pixels as a sequence; 1-D convolutions of 3, dilated 1, 2, 4, .. while taps lie inside."""
     layers: list[nn.Module] = []
-    n, step = 1, 1
+    n, step = blocks.colours, 1
     while 2 * step < side * side:
         layers += blocks.conv(n, width, rank=1, dilation=step, padding=step)
         n, step = width, 2 * step
@@ -157,7 +172,8 @@ def dilated(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn.M
 
 
 _BUILDERS = {
-    "cnv": cnv, "resnet8": resnet8, "mobilenet": mobilenet, "unet-tiny": unet, "dilated1d": dilated,
+    "lenet": lenet, "cnv": cnv, "resnet8": resnet8, "mobilenet": mobilenet, "unet-tiny": unet,
+    "dilated1d": dilated,
 }  # fmt: skip
 
 

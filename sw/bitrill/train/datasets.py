@@ -1,4 +1,4 @@
-"""Named data sets as arrays: ``x`` float32 ``[N, 1, H, W]`` in 0..1, ``labels`` int64 ``[N]``.
+"""Named data sets as arrays: ``x`` float32 ``[N, C, H, W]`` in 0..1, ``labels`` int64 ``[N]``.
 
 - ``digits``: the 1,797 handwritten 8x8 digits bundled with scikit-learn, ``x / 16``. Sorted by
   class (stable), every fifth image is for testing: 360 for the test, 1,437 for training.
@@ -6,6 +6,8 @@
   in the folder ``mnist/`` or ``fashion/`` of ``$BITRILL_DATA``, else of ``~/.cache/bitrill``. Files
   that are missing there are fetched from the set's public mirror; the uncompressed bytes of what
   was fetched must have the MD5 sums of the official files.
+- ``cifar10``: 3x32x32, ``x / 255``, 50,000 + 10,000, from the archive of the set's binary form in
+  the folder ``cifar10/``, fetched likewise; the archive must have the official MD5 sum.
 """
 
 from __future__ import annotations
@@ -27,19 +29,20 @@ import numpy as np
 
 from ..errors import SpecError, StorageError, ToolError
 from ..storage import read_bytes, write_bytes
+from . import cifar10
 
 Split: TypeAlias = Literal["train", "test"]
 FetchProgress: TypeAlias = Callable[[str, int, int], None]
 """Called with a file's name, the bytes received and the bytes in all (0 where unknown)."""
 
-NAMES = ("digits", "mnist", "fashion")
+NAMES = ("digits", "mnist", "fashion", "cifar10")
 CLASSES = 10
 
 _SIDE = 28
 _COUNT = {"train": 60_000, "test": 10_000}
 _PREFIX = {"train": "train", "test": "t10k"}
 _FETCH_BLOCK = 1 << 16
-_FETCH_LIMIT = 64 << 20
+_FETCH_LIMIT = 256 << 20
 _TIMEOUT_SECONDS = 30
 
 
@@ -74,15 +77,15 @@ MIRRORS = {
 
 
 def shape(name: str) -> tuple[int, int, int]:
-    """Shape of one image, ``(1, H, W)``."""
+    """Shape of one image, ``(C, H, W)``."""
     _check(name)
-    return (1, 8, 8) if name == "digits" else (1, _SIDE, _SIDE)
+    return {"digits": (1, 8, 8), "cifar10": cifar10.SHAPE}.get(name, (1, _SIDE, _SIDE))
 
 
 def load(
     name: str, split: Split = "test", *, progress: FetchProgress | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """``(x, labels)`` of one split; x: float32 ``[N, 1, H, W]``, ``uint8 / 255`` in float32.
+    """``(x, labels)`` of one split; x: float32 ``[N, C, H, W]``, ``uint8 / 255`` in float32.
 
     Raises `SpecError` for an unknown name or split, `ToolError` where scikit-learn is missing or a
     file cannot be fetched, `StorageError` for a file that is damaged or cannot be read.
@@ -93,9 +96,12 @@ def load(
     if name == "digits":
         return _digits(split)
     folder = data_folder() / name
-    images = _idx(folder, name, f"{_PREFIX[split]}-images-idx3-ubyte", progress)
-    labels = _idx(folder, name, f"{_PREFIX[split]}-labels-idx1-ubyte", progress)
-    return images[:, None].astype(np.float32) / np.float32(255), labels.astype(np.int64)
+    if name == "cifar10":
+        images, labels = _cifar10(folder, split, progress)
+    else:
+        images = _idx(folder, name, f"{_PREFIX[split]}-images-idx3-ubyte", progress)[:, None]
+        labels = _idx(folder, name, f"{_PREFIX[split]}-labels-idx1-ubyte", progress)
+    return images.astype(np.float32) / np.float32(255), labels.astype(np.int64)
 
 
 def data_folder() -> Path:
@@ -132,6 +138,17 @@ def _idx(folder: Path, name: str, file: str, progress: FetchProgress | None) -> 
     count = _COUNT["train" if file.startswith("train") else "test"]
     sizes = (count, _SIDE, _SIDE) if "images" in file else (count,)
     return parse_idx(unzip(read_bytes(path), _bytes(sizes), path), sizes, path)
+
+
+def _cifar10(
+    folder: Path, split: Split, progress: FetchProgress | None
+) -> tuple[np.ndarray, np.ndarray]:
+    path = folder / cifar10.FILE
+    if not path.is_file():
+        data = _received(cifar10.URL, path, "cifar10", f"put {cifar10.FILE}", progress)
+        cifar10.check(data, cifar10.URL)
+        write_bytes(path, data)
+    return cifar10.read(path, split)
 
 
 def _bytes(sizes: tuple[int, ...]) -> int:
@@ -171,14 +188,7 @@ def _fetch(path: Path, name: str, file: str, progress: FetchProgress | None) -> 
     """Fetch one file of the set into ``path``; nothing is written unless its MD5 sum is right."""
     mirror = MIRRORS[name]
     url = f"{mirror.url}{file}.gz"
-    try:
-        data = _download(url, path.name, progress)
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise ToolError(
-            f"the data set {name} is not in {path.parent} and cannot be fetched from {url}:"
-            f" {reason}; put its four .gz files there, or set BITRILL_DATA to the folder above it"
-        ) from error
+    data = _received(url, path, name, "put its four .gz files", progress)
     count = _COUNT["train" if file.startswith("train") else "test"]
     size = _bytes((count, _SIDE, _SIDE) if "images" in file else (count,))
     found = hashlib.md5(unzip(data, size, Path(path.name)), usedforsecurity=False).hexdigest()
@@ -187,6 +197,18 @@ def _fetch(path: Path, name: str, file: str, progress: FetchProgress | None) -> 
             f"{url} must have the MD5 sum {mirror.md5[file]} uncompressed, not {found}"
         )
     write_bytes(path, data)
+
+
+def _received(url: str, path: Path, name: str, how: str, progress: FetchProgress | None) -> bytes:
+    """What lies at ``url``; `ToolError` says ``how`` to do without."""
+    try:
+        return _download(url, path.name, progress)
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise ToolError(
+            f"the data set {name} is not in {path.parent} and cannot be fetched from {url}:"
+            f" {reason}; {how} there, or set BITRILL_DATA to the folder above it"
+        ) from error
 
 
 def _download(url: str, file: str, progress: FetchProgress | None) -> bytes:

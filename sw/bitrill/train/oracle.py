@@ -17,7 +17,6 @@ import numpy as np
 
 from ..errors import MismatchError
 from ..ir.graph import INPUT, Graph
-from ..ir.interface import from_edge
 from ..ops.threshold import Threshold
 from ..real import Activation
 from .executor import Network, QuantNode, Trace
@@ -203,7 +202,7 @@ def golden_side(network: Network, graph: Graph, x: np.ndarray) -> Side:
         q.encode(_channels_first(traced[edge]))
         for q, edge in zip(network.quantizers, edges, strict=True)
     ]
-    output = graph.sink.dequantize(from_edge(traced[graph.output], graph.sink.shape))
+    output = graph.sink.dequantize(graph.sink.restore(traced[graph.output]))
     return Side("the golden model", given, output, exact=True)
 
 

@@ -13,7 +13,9 @@ from . import datasets
 WIDTHS = {"tfc": 64, "sfc": 256, "lfc": 1024}
 """Neurons of each of the three hidden layers, by recipe (FINN's TFC, SFC, LFC)."""
 
-CHANNELS = {"cnv": 64, "resnet8": 16, "mobilenet": 8, "unet-tiny": 8, "dilated1d": 16}
+CHANNELS = {
+    "lenet": 6, "cnv": 64, "resnet8": 16, "mobilenet": 8, "unet-tiny": 8, "dilated1d": 16,
+}  # fmt: skip
 """Channels of the first layer, by convolutional recipe; see `convolutional` for the rest."""
 
 RECIPES = (*WIDTHS, *CHANNELS)
@@ -31,8 +33,8 @@ _SMALL = {"cnv": 16, "resnet8": 8}
 
 _MOST_CHANNELS = 1024
 _CONVOLUTIONAL_EPOCHS = 10
-_EPOCHS = {"digits": 40, "mnist": 15, "fashion": 15}
-_BATCH = {"digits": 64, "mnist": 100, "fashion": 100}
+_EPOCHS = {"digits": 40, "mnist": 15, "fashion": 15, "cifar10": 15}
+_BATCH = {"digits": 64, "mnist": 100, "fashion": 100, "cifar10": 100}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,7 @@ class Options:
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
-        deep = self.recipe in ("resnet8", "mobilenet", "unet-tiny", "dilated1d")
+        deep = self.recipe in tuple(CHANNELS) and self.recipe != "cnv"
         if self.weights is None:
             set_(self, "weights", "int4" if deep else "binary")
         if self.acts is None:
@@ -82,6 +84,8 @@ class Options:
         if self.std is not None and not (_is_finite(self.std) and self.std >= 1e-6):
             faults.append(f"std must be a finite number of 1e-6 or more, not {self.std!r}")
         faults += self._width_faults()
+        if self.recipe in SEGMENTING and self.dataset == "cifar10":
+            faults.append(f"dataset must be one of grey images for {self.recipe}, not cifar10")
         if faults:
             raise SpecError("; ".join(faults), faults=faults)
         set_(self, "epochs", self.n_epochs)

@@ -10,6 +10,7 @@ from amaranth.hdl import Elaboratable, Fragment, Module, Signal
 from amaranth.sim import Simulator
 from bitrill.errors import ToolError
 from bitrill_hw.arith import cells
+from bitrill_hw.roms import Roms
 from bitrill_hw.synth.yosys import Job, run
 
 _PROOF = """\
@@ -130,7 +131,7 @@ def test_verilog_holds_each_cell_once_and_names_no_source() -> None:
             return m
 
     top = Two()
-    platform = cells.Modules()
+    platform = Roms()
     Fragment.get(top, platform)
     assert list(platform.modules) == ["bitrill_count7"]
     assert ".py" not in cells.COUNT7

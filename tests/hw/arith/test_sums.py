@@ -10,9 +10,9 @@ import pytest
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
 from bitrill.ops import Depthwise, MatVec
 from bitrill.plan.sums import sum_plan
-from bitrill_hw.arith import cells
 from bitrill_hw.arith.gates import diagram
 from bitrill_hw.build import component
+from bitrill_hw.roms import convert
 from bitrill_sim import verify_operator
 from ops.suite import STALLS, check
 from support import optional_tool
@@ -87,7 +87,7 @@ def corners(op: Operator) -> np.ndarray:
 def test_portable_verilog_names_no_cell() -> None:
     op = OPERATORS["four by four bits"]
     plain = op.replace(impl=Impl(pe=2, simd=8, memory="block"))
-    text = cells.convert(component(plain))
+    text = convert(component(plain))
     assert "CARRY4" not in text
     assert "bitrill_" not in text
 

@@ -1,0 +1,81 @@
+"""Tables of constants as Verilog of their own, beside what Amaranth writes.
+
+Amaranth carries each bit of a table through its netlist, which for large networks takes longer
+than all the rest; and Yosys, which maps a module as a whole, shares what the bits of a table have
+in common wherever a longer path elsewhere leaves it the time, for up to three times the LUTs. In a
+module of its own that stays one while LUTs are mapped, 64 words take one LUT a bit, 32 words half
+of one. Amaranth's own simulator keeps its memories: this is asked for through the platform, see
+`Roms.get_memory`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from amaranth import *
+from amaranth.back import verilog as backend
+from amaranth.lib import memory
+
+ALONE = 4
+"""Words up to which a table of logic is left to be mapped with what is around it: hardly more than
+wires."""
+
+PREFIX = "table_"
+"""What the names of modules of tables begin with; a digest of the table follows."""
+
+
+class Roms:
+    """A platform for which memories that are read alone become modules; `modules` are their texts,
+    by name, in the order in which they came up."""
+
+    def __init__(self) -> None:
+        self.modules: dict[str, str] = {}
+
+    def get_memory(self, mem: memory.Memory) -> Any:
+        """What `amaranth.lib.memory` takes in place of ``mem``."""
+        ports = mem.read_ports
+        if mem.write_ports or len(ports) != 1:
+            return mem.elaborate(None)
+        body = _body(mem)
+        name = f"{PREFIX}{hashlib.sha256(body.encode()).hexdigest()[:12]}"
+        logic = mem.attrs.get("rom_block") == "logic"
+        kept = '(* keep_hierarchy = "yes" *)\n' if logic and mem.depth > ALONE else ""
+        self.modules[name] = f"{kept}module {name}{body}"
+        (port,) = ports
+        clocked: dict[str, Any] = {}
+        if port.domain != "comb":
+            clocked = {"i_clk": ClockSignal(port.domain), "i_en": port.en}
+        return Instance(name, i_addr=port.addr, o_data=port.data, **clocked)
+
+
+def convert(top: Any, *, name: str = "top") -> str:
+    """Verilog of a component, its tables behind it; the same text each time."""
+    roms = Roms()
+    text = backend.convert(top, name=name, platform=roms, emit_src=False, strip_internal_attrs=True)
+    return "\n".join([text, *roms.modules.values()])
+
+
+def _body(mem: memory.Memory) -> str:
+    """From the ports to the end: a word is read at an edge at which ``en`` is 1, or at once."""
+    width, depth, port = Shape.cast(mem.shape).width, mem.depth, mem.read_ports[0]
+    at_once = port.domain == "comb"
+    attributes = ", ".join(f'{key} = "{value}"' for key, value in sorted(mem.attrs.items()))
+    digits = -(-width // 4)
+    return "\n".join(
+        [
+            "(addr, data);" if at_once else "(clk, en, addr, data);",
+            *([] if at_once else ["  input clk;", "  input en;"]),
+            f"  input [{len(port.addr) - 1}:0] addr;",
+            f"  output {'' if at_once else 'reg '}[{width - 1}:0] data;",
+            f"  (* {attributes} *)",
+            f"  reg [{width - 1}:0] words [{depth - 1}:0];",
+            "  initial begin",
+            *(f"    words[{k}] = {width}'h{v:0{digits}x};" for k, v in enumerate(mem.init)),
+            "  end",
+            "  assign data = words[addr];"
+            if at_once
+            else "  always @(posedge clk) if (en) data <= words[addr];",
+            "endmodule\n",
+        ]
+    )

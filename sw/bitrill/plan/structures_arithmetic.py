@@ -1,0 +1,193 @@
+"""What operators that compute are made of at their folding: counts for `plan.structures`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .border import border
+from .structure import Structure, bits_for, is_deep
+from .sums import SumPlan, starts, sum_plan
+
+REPLAY_BLOCK = 512
+"""Words from which on a replay buffer lies in block memory, as `bitrill_hw.steps` has it."""
+
+
+def _pipe(s: Structure, stages: int, per_stage: float = 1) -> None:
+    s.luts(stages=stages)
+    s.flops(held=stages * per_stage)
+
+
+def matvec(op: Any) -> Structure:
+    s, impl = Structure(), op.folded
+    pe, simd, passes, beats, steps = impl.pe, impl.simd, op.passes, op.beats, op.steps
+    width, y_bits = simd * op.x.type.bits, op.y.type.bits
+    s.counters(steps, beats, passes)
+    if passes > 1:
+        half = 1 << bits_for(beats)
+        block = 2 * half >= REPLAY_BLOCK
+        s.ram(2 * half, width, block=block)
+        s.counters(beats, 2, 2, 2 * beats + 1, 2 * beats + 1)
+        s.flops(held=0 if block else width)
+    else:
+        s.flops(held=width)
+    words = pe * simd * op.weight_type.bits
+    outside = op.inside is not None
+    s.rom(steps + (outside and impl.memory == "distributed"), words, memory=impl.memory)
+    if outside:
+        groups, places = border(op).groups, [len(taps) for taps in op.inside]
+        s.counters(*places)
+        s.luts(outside=groups * (2 + bits_for(steps + 1)))
+    if op.read_stages == 2:
+        s.flops(held=words + width)
+    _sums(s, op, pe)
+    if not op.popcount and passes > 1 and len(set(starts(op).tolist())) > 1:
+        s.rom(passes, pe * y_bits)
+        s.flops(held=bits_for(passes) * max(0, op.latency - 2))
+    s.flops(held=pe * y_bits)
+    _pipe(s, op.latency, 1 if beats == 1 else 3)
+    return s
+
+
+def _sums(s: Structure, op: Any, pe: int) -> None:
+    """The sums of ``pe`` rows and their accumulators' chains."""
+    plan = sum_plan(op)
+    if op.folded.primitives == "xc7":
+        s.luts(sums=pe * plan.luts)
+    else:  # counters of seven bits, and chains of three rows, as plain logic: about twice the LUTs
+        counters = sum(2 * c.luts for c in plan.counters)
+        s.luts(sums=pe * (plan.products.luts + counters + 2 * plan.width))
+    s.flops(held=pe * _kept(plan))
+
+
+def _kept(plan: SumPlan) -> int:
+    """Bits of a row in registers between the gates and the accumulator."""
+    alive, kept = len(plan.products.gates), 0
+    for k, stage in enumerate(plan.stages):
+        for counter in (c for level in stage for c in level):
+            alive += len(counter.outputs) - len(counter.inputs) - len(counter.above)
+        kept += alive
+        alive += len(plan.start) if k == 0 else 0
+    return kept
+
+
+def threshold(op: Any) -> Structure:
+    s, impl = Structure(), op.folded
+    pe, n, turns = impl.pe, op.levels, op.x.channels // impl.pe
+    bits = max((~op.x.type.lo).bit_length() + 1 if op.x.type.lo < 0 else 0,
+               (op.x.type.hi + 1).bit_length() + (op.x.type.lo < 0))  # fmt: skip
+    flip = int(op.inverted.any())
+    s.counters(turns)
+    _pipe(s, op.latency)
+    s.flops(held=pe * (op.x.type.bits + op.y.type.bits))
+    if impl.style == "parallel":
+        s.rom(turns, pe * (n * bits + flip), memory=impl.memory)
+        s.luts(**{("settled", "chosen")[turns - 1] if turns < 3 else "compare": pe * n * bits})
+        s.luts(out=pe * (n > 1) * op.y.type.bits, flip=pe * flip * op.y.type.bits)
+        s.flops(held=pe * (n + flip) if n > 1 else 0)
+        return s
+    depth = n.bit_length()
+    for step in range(depth):
+        for _ in range(pe):
+            s.rom(turns << step, bits + flip * (step == depth - 1), memory=impl.memory)
+    s.luts(compare=pe * depth * bits, flip=pe * flip * op.y.type.bits)
+    s.flops(held=pe * (op.x.type.bits * 2 * (depth - 1) + depth * depth))
+    s.flops(held=2 * (depth - 1) * bits_for(turns))
+    return s
+
+
+def _running(s: Structure, depth: int, width: int) -> None:
+    """`bitrill_hw.running`: one word is a register, more are a memory and a register behind."""
+    s.flops(held=width if depth == 1 or not is_deep(depth, width) else 0)
+    if depth > 1:
+        s.ram(depth, width, block=is_deep(depth, width))
+        s.counters(depth)
+        s.flops(held=bits_for(depth))
+
+
+def depthwise(op: Any) -> Structure:
+    s, impl, pe = Structure(), op.folded, op.folded.pe
+    words = op.groups * op.taps
+    s.counters(op.groups, op.taps, words)
+    _pipe(s, op.latency, 3)
+    s.flops(held=pe * op.x.type.bits * op.read_stages)
+    s.rom(words, pe * op.weight_type.bits, memory=impl.memory)
+    s.flops(held=pe * op.weight_type.bits * (op.read_stages - 1))
+    _sums(s, op.rows, pe)
+    bits = op.y.type.bits
+    if op.groups > 1 and len(set(starts(op.rows).tolist())) > 1:
+        s.rom(op.groups, pe * bits)
+        s.flops(held=bits_for(op.groups) * (op.latency - 1))
+    s.luts(total=pe * bits)
+    _running(s, op.groups, pe * bits)
+    return s
+
+
+def pool(op: Any) -> Structure:
+    s, w, pe = Structure(), op.windows, op.lanes_in
+    down, along = op.open_windows
+    narrow, wide = op.merged(w.kernel[1]).bits, op.y.type.bits
+    s.counters(op.pieces, w.width, op.pieces, w.out[1], w.height, w.kernel[0], w.kernel[1])
+    s.flops(held=pe * (op.x.type.bits + narrow))
+    for slots, depth, bits in (
+        (along, op.pieces, narrow), (down, op.pieces * w.out[1], wide)
+    ):  # fmt: skip
+        if slots:
+            _running(s, depth, slots * pe * bits)
+            s.luts(merge=slots * pe * bits, moves=(slots > 1) * slots * pe * bits)
+    return s
+
+
+def add(op: Any) -> Structure:
+    s, pe = Structure(), op.folded.pe
+    widths = [
+        t.type.bits + (abs(g).bit_length() if abs(g) & (abs(g) - 1) else 0)
+        for t, g in zip(op.operands, op.gains, strict=True)
+    ]
+    s.flops(held=pe * sum(t.type.bits for t in op.operands) + len(widths) + op.latency - 1)
+    for t, g, bits in zip(op.operands, op.gains, widths, strict=True):
+        if bits > t.type.bits:
+            s.luts(times=pe * bits * (abs(g).bit_count() - 1 or 1))
+    s.flops(held=pe * sum(widths) if op.multiplies else 0)
+    while len(widths) > 1:
+        widths = [max(widths[k : k + 2]) + (k + 1 < len(widths)) for k in range(0, len(widths), 2)]
+        s.luts(sum=pe * sum(widths))
+        s.flops(held=pe * sum(widths))
+    return s
+
+
+def lookup(op: Any) -> Structure:
+    s, pe = Structure(), op.folded.pe
+    turns = op.x.channels // pe if len(op.table) > 1 else 1
+    s.counters(turns)
+    copies = pe if len(op.table) > 1 else 1
+    for _ in range(pe):
+        s.rom(turns << op.x.type.bits, op.out.bits, memory=op.folded.memory)
+    s.luts(lanes=copies)
+    return s
+
+
+def requantize(op: Any) -> Structure:
+    s, pe = Structure(), op.folded.pe
+    turns = op.x.channels // pe
+    gain, offset = int(op.gain.max()).bit_length(), int(abs(op.offset).max()).bit_length() + 1
+    s.counters(turns)
+    s.rom(turns, pe * (gain + offset))
+    s.flops(held=pe * (op.x.type.bits + op.sum_type.bits + op.out.bits) + 3)
+    s.luts(**{"times" if turns > 2 else "chosen": pe * gain * op.x.type.bits})
+    s.luts(sum=pe * op.sum_type.bits, clamp=pe * op.out.bits)
+    return s
+
+
+def argmax(op: Any) -> Structure:
+    s, score = Structure(), op.score_type.bits
+    word = score + op.y.type.bits
+    s.counters(op.x.channels)
+    s.luts(first=word, place=(op.k - 1) * word, compares=op.k * score)
+    s.luts(out=(op.k > 1) * op.k * op.y.type.bits)
+    s.flops(held=(op.k * word) + op.k * op.y.type.bits)
+    if not op.plain:
+        gain = int(abs(op.gain).max()).bit_length()
+        s.rom(op.x.channels, gain + int(abs(op.offset).max()).bit_length() + 1)
+        s.luts(times=gain * op.x.type.bits)
+    s.flops(held=word + (0 if op.plain else word))
+    return s

@@ -1,0 +1,280 @@
+"""What each operator may look like on a given edge: every legal shape, constants by a generator.
+
+``WAYS[kind](t)`` lists the parameters that decide shapes, none where the operator cannot stand on
+``t``; `operator` adds the constants. So a random graph is legal as it is drawn, and shrinking
+never meets one that is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import product
+from typing import Any
+
+import numpy as np
+from bitrill.errors import SpecError
+from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
+from bitrill.ops import OPERATORS
+
+MOST = 120
+"""Elements of an edge."""
+
+PEAK = 1 << 11
+"""Values of an edge stay below."""
+
+TABLE = 64
+"""Values of what a table is on."""
+
+ROWS = 6
+"""Rows of a matrix."""
+
+Ways = list[dict[str, Any]]
+
+CLASSES = {c.kind: c for c in OPERATORS}
+
+TYPES = (
+    BIPOLAR, IntType(0, 1), IntType(0, 3), IntType(-2, 1), IntType(-1, 1), IntType(0, 6),
+    IntType(-4, 3),
+)  # fmt: skip
+"""Of inputs and of what thresholds, tables and scalings give."""
+
+WEIGHTS = (BIPOLAR, IntType(-2, 1), IntType(-1, 1), IntType(0, 3), IntType(-7, 7))
+
+
+def peak(t: IntType) -> int:
+    """The greatest magnitude."""
+    return max(abs(t.lo), abs(t.hi))
+
+
+def matvec(t: Tensor) -> Ways:
+    places, whole = (t.channels, t.size // t.channels), (t.size, 1)
+    return [  # of each place, or, less often, of a whole frame
+        {"rows": rows, "cols": cols, "weight_type": w}
+        for (cols, places), rows, w in product([places] * 3 + [whole], range(1, ROWS + 1), WEIGHTS)
+        if rows * places <= MOST and cols * peak(t.type) * peak(w) < PEAK
+    ]
+
+
+def typed(t: Tensor) -> Ways:
+    return [{"out": out} for out in TYPES]
+
+
+def requantize(t: Tensor) -> Ways:
+    return [
+        {"out": out, "shift": shift}
+        for out, shift in product(TYPES, (0, 1, 3, 6))
+        if out.coding == "integer"
+    ]
+
+
+def lookup(t: Tensor) -> Ways:
+    rows = dict.fromkeys((1, t.channels))
+    if t.type.n_values > TABLE:
+        return []
+    return [{"out": out, "rows": n} for out, n in product(TYPES, rows)]
+
+
+def depthwise(t: Tensor) -> Ways:
+    return [
+        {"taps": taps, "weight_type": w}
+        for taps, w in product(divisors(t.channels), WEIGHTS)
+        if taps * peak(t.type) * peak(w) < PEAK
+    ]
+
+
+def argmax(t: Tensor) -> Ways:
+    plain = t.size == t.channels
+    return [{"k": k} for k in range(1, t.channels + 1)] if plain else []
+
+
+def shuffle(t: Tensor) -> Ways:
+    return [{}]
+
+
+def split(t: Tensor) -> Ways:
+    c = t.channels
+    two = [(a, c - a) for a in range(1, c)]
+    three = [(a, b, c - a - b) for a in range(1, c) for b in range(1, c - a)]
+    return [{"sizes": s} for s in (*two, *three)]
+
+
+def pad(t: Tensor) -> Ways:
+    return [
+        {"pads": pads, "value": value}
+        for pads in product((0, 1, 2), repeat=2 * axes(t))
+        for value in (0, 1, t.type.lo, t.type.hi, -3)
+        if pads and padded(t, pads) <= MOST
+    ]
+
+
+def padded(t: Tensor, pads: tuple[int, ...]) -> int:
+    """Elements with that border."""
+    n, size = axes(t), t.channels
+    for a in range(n):
+        size *= t.shape[a] + pads[a] + pads[a + n]
+    return size
+
+
+def window(t: Tensor) -> Ways:
+    return list(_windows(t.shape, 3, dilated=True))
+
+
+def maxpool(t: Tensor) -> Ways:
+    return list(_windows(t.shape, max(t.shape), dilated=False))
+
+
+def avgpool(t: Tensor) -> Ways:
+    ways = _windows(t.shape, max(t.shape), dilated=False)
+    return [w for w in ways if np.prod(w["kernel"]) * peak(t.type) < PEAK]
+
+
+@lru_cache(1 << 10)
+def _windows(shape: tuple[int, ...], kernel: int, *, dilated: bool) -> tuple[dict[str, Any], ...]:
+    """All windows of at most ``kernel`` taps an axis whose result is small enough."""
+    axis = [
+        [(k, s, d, (n - (k - 1) * d - 1) // s + 1) for k, s, d in product(
+            range(1, min(n, kernel) + 1), range(1, min(n, 3) + 1), (1, 2, 3) if dilated else (1,)
+        ) if (k - 1) * d < n and (k > 1 or d == 1)]
+        for n in shape[:-1]
+    ]  # fmt: skip
+    ways = []
+    for sizes in product(*axis):
+        k, s, d, out = zip(*sizes, strict=True) if sizes else ((),) * 4
+        taps = int(np.prod(k)) if dilated else 1
+        if sizes and taps * int(np.prod(out)) * shape[-1] <= MOST:
+            ways.append({"kernel": k, "stride": s} | ({"dilation": d} if dilated else {}))
+    return tuple(ways)
+
+
+def upsample(t: Tensor) -> Ways:
+    return [
+        {"factors": f}
+        for f in product((1, 2, 3), repeat=axes(t))
+        if np.prod(f) > 1 and t.size * np.prod(f) <= MOST
+    ]
+
+
+def deconv(t: Tensor) -> Ways:
+    return [
+        {"strides": strides}
+        for strides in product((1, 2, 3), repeat=axes(t))
+        if np.prod(strides) > 1
+        and t.channels * np.prod([(n - 1) * s + 1 for n, s in zip(t.shape, strides, strict=False)])
+        <= MOST
+    ]
+
+
+def rearrange(t: Tensor) -> Ways:
+    if axes(t) != 2:
+        return []
+    h, w, c = t.shape
+    deep = [{"block": b, "direction": "to_depth"} for b in (2, 3) if h % b == 0 and w % b == 0]
+    flat = [{"block": b, "direction": "to_space"} for b in (2, 3) if c % b**2 == 0]
+    return deep + flat
+
+
+def axes(t: Tensor) -> int:
+    """Axes of space."""
+    return len(t.shape) - 1
+
+
+def divisors(n: int) -> list[int]:
+    return [d for d in range(1, n + 1) if n % d == 0]
+
+
+WAYS: dict[str, Callable[[Tensor], Ways]] = {
+    "matvec": matvec, "threshold": typed, "window": window, "maxpool": maxpool,
+    "avgpool": avgpool, "pad": pad, "depthwise": depthwise, "requantize": requantize,
+    "lookup": lookup, "upsample": upsample, "deconv": deconv, "shuffle": shuffle,
+    "rearrange": rearrange, "split": split, "argmax": argmax,
+}  # fmt: skip
+"""Of operators with one operand; those of several are joins."""
+
+
+def operator(
+    kind: str, way: dict[str, Any], name: str, edge: str, x: Tensor, rng: np.random.Generator
+) -> Operator:
+    """The operator of that kind and shape on an edge; its constants are random."""
+    fields = {"name": name, "inputs": (edge,), "operands": (x,)}
+    return CLASSES[kind](**fields, **CONSTANTS.get(kind, _none)(dict(way), x, rng))  # type: ignore
+
+
+def _none(way: dict[str, Any], x: Tensor, rng: np.random.Generator) -> dict[str, Any]:
+    return way
+
+
+def _matvec(way: dict[str, Any], x: Tensor, rng: np.random.Generator) -> dict[str, Any]:
+    shape = (way.pop("rows"), way.pop("cols"))
+    return way | {"weights": rng.choice(way["weight_type"].values(), shape)}
+
+
+def _depthwise(way: dict[str, Any], x: Tensor, rng: np.random.Generator) -> dict[str, Any]:
+    taps = way.pop("taps")
+    weights = rng.choice(way["weight_type"].values(), (x.channels // taps, taps))
+    return way | {"weights": weights}
+
+
+def _threshold(way: dict[str, Any], x: Tensor, rng: np.random.Generator) -> dict[str, Any]:
+    shape = (x.channels, way["out"].n_values - 1)
+    limits = np.sort(rng.integers(x.type.lo, x.type.hi + 2, shape), axis=1)
+    return way | {"thresholds": limits, "inverted": rng.random(x.channels) < 0.3}
+
+
+def _requantize(way: dict[str, Any], x: Tensor, rng: np.random.Generator) -> dict[str, Any]:
+    gain, offset = rng.integers(-9, 10, x.channels), rng.integers(-40, 41, x.channels)
+    return way | {"gain": gain, "offset": offset}
+
+
+def _lookup(way: dict[str, Any], x: Tensor, rng: np.random.Generator) -> dict[str, Any]:
+    shape = (way.pop("rows"), x.type.n_values)
+    return way | {"table": rng.choice(way["out"].values(), shape)}
+
+
+def _argmax(way: dict[str, Any], x: Tensor, rng: np.random.Generator) -> dict[str, Any]:
+    plain = rng.random() < 0.5
+    gain = np.ones(x.channels, int) if plain else rng.integers(-3, 4, x.channels)
+    offset = np.zeros(x.channels, int) if plain else rng.integers(-9, 10, x.channels)
+    return way | {"gain": gain, "offset": offset}
+
+
+def _shuffle(way: dict[str, Any], x: Tensor, rng: np.random.Generator) -> dict[str, Any]:
+    return {"order": rng.permutation(x.channels)}
+
+
+CONSTANTS: dict[str, Callable[[dict[str, Any], Tensor, np.random.Generator], dict[str, Any]]] = {
+    "matvec": _matvec, "depthwise": _depthwise, "threshold": _threshold,
+    "requantize": _requantize, "lookup": _lookup, "argmax": _argmax, "shuffle": _shuffle,
+}  # fmt: skip
+
+STYLES = {"window": ("folded", "parallel"), "threshold": ("parallel", "search")}
+STORING = (
+    "argmax", "depthwise", "lookup", "matvec", "rearrange", "requantize", "threshold", "upsample",
+)  # fmt: skip
+"""Kinds that keep something in memory, of one form or the other."""
+
+
+def foldings(node: Operator, cycles: int) -> list[dict[str, Any]]:
+    """Every folding that takes a frame in so many cycles, the quickest first; else the quickest."""
+    n = divisors(node.x.size)
+    pe = divisors(node.y.channels) if node.kind in ("matvec", "window") else [0]
+    found = []
+    for simd, lanes, style, memory in product(
+        n,
+        pe,
+        STYLES.get(node.kind, ("folded",)),
+        ("distributed", "block") if node.kind in STORING else ("distributed",),
+    ):
+        impl = {"pe": lanes or simd, "simd": simd, "style": style, "memory": memory}
+        folded = _folded(node, impl)
+        if folded is not None:
+            found.append((folded.cost().cycles, impl))
+    found.sort(key=lambda f: f[0])
+    return [impl for spent, impl in found if spent <= max(cycles, found[0][0])]
+
+
+def _folded(node: Operator, impl: dict[str, Any]) -> Operator | None:
+    try:
+        return node.replace(impl=Impl(**impl))
+    except SpecError:
+        return None

@@ -1,0 +1,153 @@
+# amaranth: UnusedElaboratable=no
+"""Networks that nobody thought of: every bit and every cycle, free-running and paused.
+
+A network is an INTEGER graph of 2 to 8 random operators (and those that join what is left open),
+with random constants, folded at random. Of each: the golden model equals the operators' oracles
+and itself folded; FIFOs are as short as full rate allows; the RTL equals golden in every beat and
+the schedule in every cycle, frames back to back and with pauses on both sides; interval and
+latency are those predicted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bitrill.ir import Graph, serial
+from bitrill.ops import OPERATORS, MaxPool, Window
+from bitrill.plan.timing import predict
+from bitrill_hw.top import Top
+from bitrill_sim import verify
+from graphs.cases import Case
+from graphs.exploring import GENERATED, drawn, explore
+from graphs.playing import check, check_depths, check_golden, check_hardware
+from graphs.together import chosen, together
+from support import need_tool
+
+GROUPS, EACH = 8, 28
+"""Some networks come twice: 200 different ones are left."""
+
+TOGETHER = 20
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_random_networks(group: int) -> None:
+    explore(group, EACH, check)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("group", range(GROUPS, GROUPS + 20))
+def test_many_random_networks(group: int) -> None:
+    explore(group, 110, check)
+
+
+def test_networks_are_many_and_of_all_kinds() -> None:
+    cases = [case for group in range(GROUPS) for case in drawn(group, EACH)]
+    assert len({case.dump() for case in cases}) >= 200
+    graphs = [case.folded() for case in cases[::2]]
+    nodes = [node for graph in graphs for node in graph]
+    kinds = Counter(node.kind for node in nodes)
+    assert set(kinds) == {op.kind for op in OPERATORS}
+    assert min(kinds.values()) >= 3
+    assert kinds["fork"] >= 50
+    assert kinds["add"] >= 20
+    assert kinds["concat"] >= 20
+    assert {n.folded.style for n in nodes if n.kind == "window"} == {"folded", "parallel"}
+    assert {n.folded.style for n in nodes if n.kind == "threshold"} == {"search", "parallel"}
+    assert sum(max(graph.depths.values()) > 2 for graph in graphs) >= 10
+    sources = [case.graph.source.tensor for case in cases]
+    assert {len(t.shape) for t in sources} == {1, 2, 3}
+    assert {str(t.type) for t in sources} >= {"bipolar", "uint1[0..1]", "int2[-2..1]"}
+
+
+def test_networks_together_in_verilator(tmp_path: Path) -> None:
+    need_tool("c++")
+    cases = drawn(100, TOGETHER + 5)[-TOGETHER:]  # the first ones are the smallest
+    graphs = [case.folded() for case in cases]
+    source = tmp_path / "top.v"
+    source.write_text(together(graphs))
+    for k, (case, graph) in enumerate(zip(cases, graphs, strict=True)):
+        dut = replace(chosen(k, source), level="-O0")
+        for stall in (0.0, 0.5):
+            report = verify(graph, dut, case.frames(20), stall=stall, seed=k, work=tmp_path)
+            assert report.ok, f"{report}\n{case}"
+
+
+def test_a_printed_network_is_the_network() -> None:
+    for case in drawn(3, 6):
+        again = eval(repr(case)[repr(case).index("Case.load") :], {"Case": Case})
+        assert serial.digest(again.folded()) == serial.digest(case.folded())
+        assert (again.frames(5) == case.frames(5)).all()
+
+
+# planted faults: one that went unseen would make all of the above worth nothing
+
+
+def test_a_wrong_golden_model_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def least(op: MaxPool, x: np.ndarray) -> np.ndarray:
+        return np.min(op.windows.taps(x), axis=0).reshape(len(x), *op.y.shape)
+
+    monkeypatch.setattr(MaxPool, "eval", least)
+    with pytest.raises(AssertionError, match="the golden model is wrong"):
+        explore(0, 60, lambda case: check_golden(case, case.folded()), phases=GENERATED)
+
+
+def test_a_window_that_comes_a_cycle_late_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    schedule = Window.schedule
+
+    def late(op: Window):
+        right = schedule(op)
+        rules = tuple(replace(r, delay=r.delay + (r.dst == "out")) for r in right.rules)
+        return replace(right, rules=rules)
+
+    monkeypatch.setattr(Window, "schedule", late)
+    with pytest.raises(AssertionError, match="must move in cycle"):
+        explore(0, 60, check, phases=GENERATED)
+
+
+def planted(case: Case, wrong: Graph) -> None:
+    """The hardware of another graph in place of the right one."""
+    folded = case.folded()
+    check_hardware(case, folded, predict(folded), Top(wrong))
+
+
+def test_a_fifo_of_one_slot_more_is_seen() -> None:
+    def holds(case: Case) -> None:
+        folded = case.folded()
+        edge = max(folded.depths)
+        planted(case, folded.replace(depths={**folded.depths, edge: folded.depths[edge] + 1}))
+
+    with pytest.raises(AssertionError, match="must move in cycle"):
+        explore(1, 60, holds, phases=GENERATED)
+
+
+def test_a_fifo_deeper_than_needed_is_seen() -> None:
+    def holds(case: Case) -> None:
+        folded = case.folded()
+        depths = {e: max(3, d + 1) for e, d in folded.depths.items()}
+        check_depths(folded.replace(depths=depths), predict(folded), case.seed)
+
+    with pytest.raises(AssertionError, match="is deeper than needed"):
+        explore(2, 60, holds, phases=GENERATED)
+
+
+def test_a_wrong_bit_is_seen() -> None:
+    def holds(case: Case) -> None:
+        nodes = [n for n in case.folded() if n.kind == "matvec"]
+        if not nodes:
+            return
+        weights = np.array(nodes[-1].weights)
+        low, high = nodes[-1].weight_type.lo, nodes[-1].weight_type.hi
+        weights[-1, -1] = high if weights[-1, -1] == low else low
+        wrong = nodes[-1].replace(weights=weights)
+        if wrong.y != nodes[-1].y:
+            return
+        folded = case.folded()
+        put = tuple(wrong if n.name == wrong.name else n for n in folded)
+        planted(case, folded.replace(nodes=put))
+
+    with pytest.raises(AssertionError, match="is wrong"):
+        explore(3, 60, holds, phases=GENERATED)

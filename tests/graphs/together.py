@@ -1,0 +1,67 @@
+"""Several designs in one Verilog top; a plusarg chooses the one that the bench talks to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from bitrill.ir import INPUT, Graph
+from bitrill_hw.verilog import verilog
+from bitrill_sim.ports import Dut
+
+
+def together(graphs: Sequence[Graph]) -> str:
+    """Module ``top`` with an instance of every design; ``+graph=K`` joins its streams to the
+    K-th, while all others wait in reset's wake with nothing offered and nothing taken."""
+    texts = [re.sub(r"\btop\b", f"graph{k}", verilog(g)) for k, g in enumerate(graphs)]
+    widths = [_widths(g) for g in graphs]
+    i, o = (max(w) for w in zip(*widths, strict=True))
+    return "\n".join([*texts, _head(i, o), *map(_instance, range(len(graphs)), widths), _TAIL])
+
+
+def chosen(k: int, source: Path) -> Dut:
+    """The K-th design of a `together`."""
+    return Dut(sources=(source,), plusargs=(f"+graph={k}",))
+
+
+def _widths(graph: Graph) -> tuple[int, int]:
+    """Bits of tdata on both sides, whole bytes."""
+    first, last = graph.reader(INPUT), graph.producer(graph.output)
+    bits = (first.lanes_in * first.x.type.bits, last.lanes_out * last.y.type.bits)
+    return -(-bits[0] // 8) * 8, -(-bits[1] // 8) * 8
+
+
+def _head(i: int, o: int) -> str:
+    return f"""
+module top(
+  input aclk, input aresetn,
+  input [{i - 1}:0] s_axis_tdata, input s_axis_tvalid, input s_axis_tlast,
+  output reg s_axis_tready,
+  output reg [{o - 1}:0] m_axis_tdata, output reg m_axis_tvalid, output reg m_axis_tlast,
+  input m_axis_tready, output reg error
+);
+  integer chosen;
+  initial if (!$value$plusargs("graph=%d", chosen)) $fatal(1, "no graph is chosen");
+"""
+
+
+def _instance(k: int, widths: tuple[int, int]) -> str:
+    i, o = widths
+    return f"""
+  wire ready{k}, valid{k}, last{k}, error{k};
+  wire [{o - 1}:0] data{k};
+  graph{k} g{k}(
+    .aclk(aclk), .aresetn(aresetn), .s_axis_tdata(s_axis_tdata[{i - 1}:0]),
+    .s_axis_tvalid(s_axis_tvalid && chosen == {k}), .s_axis_tlast(s_axis_tlast),
+    .s_axis_tready(ready{k}), .m_axis_tdata(data{k}), .m_axis_tvalid(valid{k}),
+    .m_axis_tlast(last{k}), .m_axis_tready(m_axis_tready && chosen == {k}), .error(error{k})
+  );
+  always @* if (chosen == {k}) begin
+    s_axis_tready = ready{k}; m_axis_tdata = data{k}; m_axis_tvalid = valid{k};
+    m_axis_tlast = last{k}; error = error{k};
+  end
+"""
+
+
+_TAIL = "endmodule\n"
