@@ -19,7 +19,10 @@ from .cells import counted
 
 
 class Cell(NamedTuple):
-    """A module's Verilog: ``model`` says what it computes, ``body`` how on LUTs and carry chains."""
+    """A module's Verilog: ``model`` says what it computes, ``body`` how on LUTs and carries.
+
+    Single bits are ports of their own: Verilator makes four times as much code of vectors.
+    """
 
     name: str
     head: str
@@ -34,7 +37,7 @@ class Cell(NamedTuple):
 
 COUNT7 = Cell(
     "bitrill_heap_count7",
-    "#(parameter [6:0] INVERT = 0) (\n  input [6:0] x, output [2:0] y\n)",
+    "#(parameter [6:0] INVERT = 0) (\n  input x0, x1, x2, x3, x4, x5, x6, output y0, y1, y2\n)",
     """\
   function [63:0] parity(input [5:0] invert);
     integer i;
@@ -51,26 +54,28 @@ COUNT7 = Cell(
   endfunction
   wire [3:0] o, c;
   wire [1:0] s, d;
-  LUT6_2 #(.INIT(parity(INVERT[5:0]))) place0 (.I0(x[0]), .I1(x[1]), .I2(x[2]), .I3(x[3]),
-    .I4(x[4]), .I5(x[5]), .O6(s[0]), .O5(d[0]));
-  LUT6_2 #(.INIT(pairs(INVERT[4:0]))) place1 (.I0(x[0]), .I1(x[1]), .I2(x[2]), .I3(x[3]),
-    .I4(x[4]), .I5(1'b1), .O6(s[1]), .O5(d[1]));
-  CARRY4 carry (.CI(1'b0), .CYINIT(x[6]), .DI({2'b00, d}), .S({2'b00, s}), .O(o), .CO(c));
-  assign y = {c[1], o[1:0]};
+  LUT6_2 #(.INIT(parity(INVERT[5:0]))) place0 (.I0(x0), .I1(x1), .I2(x2), .I3(x3),
+    .I4(x4), .I5(x5), .O6(s[0]), .O5(d[0]));
+  LUT6_2 #(.INIT(pairs(INVERT[4:0]))) place1 (.I0(x0), .I1(x1), .I2(x2), .I3(x3),
+    .I4(x4), .I5(1'b1), .O6(s[1]), .O5(d[1]));
+  CARRY4 carry (.CI(1'b0), .CYINIT(x6), .DI({2'b00, d}), .S({2'b00, s}), .O(o), .CO(c));
+  assign {y2, y1, y0} = {c[1], o[1:0]};
 """,
     """\
-  wire [6:0] v = x ^ INVERT;
-  wire s = v[0] ^ v[1] ^ v[2], t = v[3] ^ v[4] ^ v[5];
-  wire a = v[0] & v[1] | v[2] & (v[0] | v[1]), b = v[3] & v[4] | v[5] & (v[3] | v[4]);
-  wire c = s & t | v[6] & (s | t);
-  assign y = {a & b | c & (a | b), a ^ b ^ c, s ^ t ^ v[6]};
+  wire v0 = x0 ^ INVERT[0], v1 = x1 ^ INVERT[1], v2 = x2 ^ INVERT[2], v3 = x3 ^ INVERT[3];
+  wire v4 = x4 ^ INVERT[4], v5 = x5 ^ INVERT[5], v6 = x6 ^ INVERT[6];
+  wire s = v0 ^ v1 ^ v2, t = v3 ^ v4 ^ v5;
+  wire a = v0 & v1 | v2 & (v0 | v1), b = v3 & v4 | v5 & (v3 | v4), c = s & t | v6 & (s | t);
+  assign y0 = s ^ t ^ v6;
+  assign y1 = a ^ b ^ c;
+  assign y2 = a & b | c & (a | b);
 """,
 )
 """How many of seven bits are 1; those of ``INVERT``, of the first five, count where they are 0."""
 
 ADD3 = Cell(
     "bitrill_heap_add3",
-    "#(parameter [2:0] INVERT = 0) (\n  input [2:0] x, output [1:0] y\n)",
+    "#(parameter [2:0] INVERT = 0) (\n  input x0, x1, x2, output y0, y1\n)",
     """\
   function [63:0] init(input [2:0] invert);
     integer i;
@@ -79,19 +84,21 @@ ADD3 = Cell(
       init[32 + i] = ^(i[2:0] ^ invert);
     end
   endfunction
-  LUT6_2 #(.INIT(init(INVERT))) both (.I0(x[0]), .I1(x[1]), .I2(x[2]), .I3(1'b0), .I4(1'b0),
-    .I5(1'b1), .O6(y[0]), .O5(y[1]));
+  LUT6_2 #(.INIT(init(INVERT))) both (.I0(x0), .I1(x1), .I2(x2), .I3(1'b0), .I4(1'b0),
+    .I5(1'b1), .O6(y0), .O5(y1));
 """,
     """\
-  wire [2:0] v = x ^ INVERT;
-  assign y = {v[0] & v[1] | v[2] & (v[0] | v[1]), ^v};
+  wire v0 = x0 ^ INVERT[0], v1 = x1 ^ INVERT[1], v2 = x2 ^ INVERT[2];
+  assign y0 = v0 ^ v1 ^ v2;
+  assign y1 = v0 & v1 | v2 & (v0 | v1);
 """,
 )
 """How many of three bits are 1; those of ``INVERT`` count where they are 0."""
 
 CHAIN = Cell(
     "bitrill_heap_chain",
-    "#(parameter N = 1, parameter [N-1:0] HANDS = 0, A = 0, B = 0, C = 0) (\n  input m, input [N-1:0] a, b, c, output [N:0] y\n)",
+    "#(parameter N = 1, parameter [N-1:0] HANDS = 0, A = 0, B = 0, C = 0) (\n"
+    "  input m, input [N-1:0] a, b, c, output [N:0] y\n)",
     """\
   function [63:0] init(input hands, handed, ia, ib, ic);
     integer i, n;
@@ -115,7 +122,7 @@ CHAIN = Cell(
         wire low;
         LUT6_2 #(.INIT(init(HANDS[k], HANDED, A[k], B[k], C[k]))) bits (.I0(a[k]), .I1(b[k]),
           .I2(c[k]), .I3(HANDED ? handed[k] : 1'b0), .I4(1'b0), .I5(1'b1), .O6(s[k]), .O5(low));
-        assign d[k] = HANDED ? handed[k] : low;
+        assign d[k] = HANDED ? handed[k] : HANDS[k] ? 1'b0 : low;
         assign handed[k + 1] = low;
       end else begin : unused
         assign s[k] = 1'b0;
@@ -214,12 +221,15 @@ class Cells:
         return name
 
     def _cell(self, cell: Cell, bits: Sequence[Bit], outputs: int) -> list[Bit]:
-        y = Signal(outputs)
+        y = [Signal(name=f"y{k}") for k in range(outputs)]
+        ends = {f"i_x{k}": b.value for k, b in enumerate(bits)}
         self.m.submodules += Instance(
-            self._module(cell), p_INVERT=C(_mask(b.inverted for b in bits), len(bits)),
-            i_x=Cat(b.value for b in bits), o_y=y,
-        )  # fmt: skip
-        return [Bit(y[k]) for k in range(outputs)]
+            self._module(cell),
+            p_INVERT=C(_mask(b.inverted for b in bits), len(bits)),
+            **ends,
+            **{f"o_y{k}": v for k, v in enumerate(y)},
+        )
+        return [Bit(v) for v in y]
 
     def _signal(self, value: Value) -> Signal:
         held = Signal()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -160,7 +160,7 @@ class Builder:
         return AdderGraph(n_inputs, tuple(self.numbers), made, width)
 
 
-@lru_cache(maxsize=None)
+@cache
 def signed_digits(value: int) -> tuple[tuple[int, bool], ...]:
     """``value`` as the fewest terms ``+-2**shift``: (shift, negative), none adjacent.
 

@@ -9,7 +9,7 @@ Young 2007). The chain's lowest column takes two more, at the places that stand 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from itertools import count
 
 ONE = -1
@@ -54,7 +54,7 @@ class HeapPlan:
         return any(len(c) > 2 + (k == low) for k, c in enumerate(self.columns[:high]))
 
 
-@lru_cache(maxsize=None)
+@cache
 def heap_plan(heights: tuple[int, ...], width: int, constant: int) -> HeapPlan:
     """The plan with the fewest LUTs, then the fewest levels, among those that are tried.
 

@@ -124,12 +124,19 @@ def _digits(weights: np.ndarray, terms: list[Operand]) -> tuple[np.ndarray, list
 
 
 def _halve(builder: Builder, weights: np.ndarray, terms: list[Operand], width: int) -> None:
-    weights, terms = _merge(builder, weights, terms)
     n = len(weights)
     if n > 1:
+        weights, terms = _merge(builder, weights, terms)
         _halve(builder, weights[: (n + 1) // 2], terms, width)
         _halve(builder, weights[(n + 1) // 2 :], terms, width)
         return
+    # what is added once as it is goes straight into the result, with its constant
+    once = abs(weights[0]) & (abs(weights[0]) - 1) == 0
+    several, merged = _merge(
+        builder, weights[:, ~once], [t for t, o in zip(terms, once.tolist(), strict=True) if not o]
+    )
+    weights = np.concatenate([weights[:, once], several], 1)
+    terms = [t for t, o in zip(terms, once.tolist(), strict=True) if o] + merged
     operands = [
         Operand(t.number, t.shift + shift, t.negative != negative)
         for t, w in zip(terms, weights[0].tolist(), strict=True)
