@@ -25,7 +25,7 @@ from bitrill_hw.roms import convert
 from bitrill_hw.synth.synthesis import synthesise_unit
 from common import ROOT
 
-TERNARY = IntType(-1, 1)
+TERNARY, POT4 = IntType(-1, 1), IntType(-4, 4, "pot")
 COLUMNS = ("unit", "ours", "goal", "reference", "lut", "ff", "carry4", "bram36", "levels",
            "path ns", "acc bits", "latency")  # fmt: skip
 
@@ -61,6 +61,7 @@ UNITS = (
     Unit("xnor-512x32", matvec(512, 32, 16, 16, BIPOLAR, BIPOLAR), "993 FINN RTL", 520),
     Unit("w1a4-1024x64", matvec(1024, 64, 32, 32, BIPOLAR, UINT4), "11700 FINN HLS", 4800),
     Unit("w4a4-1024x64", matvec(1024, 64, 32, 32, INT4, UINT4), "28115 FINN RTL", 18000),
+    Unit("pot4-a4-1024x64", matvec(1024, 64, 32, 32, POT4, UINT4), "-", 10500),
     Unit("ternary-a2-1024x64", matvec(1024, 64, 32, 32, TERNARY, UINT2), "-", 3800),
 )
 

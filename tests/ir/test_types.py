@@ -24,6 +24,22 @@ def test_the_fewest_bits_that_hold_a_range(lo: int, hi: int, bits: int, signed: 
     assert np.array_equal(t.decode(codes), t.values())
 
 
+@pytest.mark.parametrize(("most", "bits"), [(1, 2), (2, 3), (4, 3), (8, 4), (64, 4), (128, 5)])
+def test_powers_of_two_are_a_sign_and_an_exponent(most: int, bits: int) -> None:
+    t = IntType(-most, most, "pot")
+    told = [0, *(s << e for e in range(most.bit_length()) for s in (1, -1))]
+    assert sorted(told) == t.values().tolist()
+    assert (t.bits, t.n_values, t.signed) == (bits, len(told), False)
+    codes = t.encode(t.values())
+    assert len(set(codes.tolist())) == len(told)
+    assert codes.min() >= 0
+    assert codes.max() < 1 << bits
+    assert t.decode(codes).tolist() == t.values().tolist()
+    assert t.holds(t.values())
+    assert not t.holds(np.array([3]))
+    assert str(t) == f"pot[-{most}..{most}]"
+
+
 def test_bipolar_is_one_bit_where_one_is_plus_one() -> None:
     assert BIPOLAR.bits == 1
     assert BIPOLAR.n_values == 2
@@ -53,7 +69,13 @@ def test_types_and_tensors_print_what_they_are() -> None:
     [
         (lambda: IntType(1, 0), "IntType must have lo <= hi, not 1..0"),
         (lambda: IntType(0, 1, "bipolar"), "a bipolar IntType must span -1..1, not 0..1"),
-        (lambda: IntType(0, 1, "x"), "coding must be 'integer' or 'bipolar', not 'x'"),
+        (lambda: IntType(0, 1, "x"), "coding must be one of 'integer', 'bipolar', 'pot', not 'x'"),
+        (lambda: IntType(-3, 3, "pot"), "a pot IntType must span -2**n..2**n, not -3..3"),
+        (lambda: IntType(-4, 2, "pot"), "a pot IntType must span -2**n..2**n, not -4..2"),
+        (
+            lambda: Tensor((2,), IntType(-4, 4, "pot")),
+            "a tensor's type must be integer or bipolar, not pot[-4..4]",
+        ),
         (lambda: Tensor((), BIPOLAR), "shape must have sizes of at least 1, not ()"),
         (lambda: Tensor((3, 0), BIPOLAR), "shape must have sizes of at least 1, not (3, 0)"),
     ],

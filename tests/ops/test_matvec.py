@@ -14,6 +14,7 @@ from bitrill.plan.sums import starts, stored_weights, sum_plan
 from ops.suite import OperatorSuite
 
 TERNARY = IntType(-1, 1)
+POT = IntType(-4, 4, "pot")
 
 
 def matvec(
@@ -107,6 +108,8 @@ class TestMatVec(OperatorSuite):
             "int4, unsigned x": matvec(4, 4, 2, 2, IntType(-7, 7), IntType(0, 15)),
             "int4, signed x": matvec(4, 4, 2, 2, IntType(-8, 7), IntType(-8, 7)),
             "int8, signed x": matvec(2, 4, 1, 2, IntType(-128, 127), IntType(-128, 127)),
+            "pot, unsigned x": matvec(4, 12, 2, 6, POT, IntType(0, 15)),
+            "pot, signed x": matvec(4, 4, 2, 2, IntType(-8, 8, "pot"), IntType(-4, 3)),
             "unsigned weights": matvec(4, 4, 2, 2, IntType(0, 5), IntType(-3, 2)),
             "one weight": matvec(4, 4, 2, 2, IntType(-3, -3), IntType(-3, 2)),
             # the matrix in the logic
@@ -212,7 +215,16 @@ class TestMatVec(OperatorSuite):
     ("weight", "x"),
     list(
         product(
-            (BIPOLAR, TERNARY, IntType(-2, 1), IntType(0, 3), IntType(-1, 0)),
+            (
+                BIPOLAR,
+                TERNARY,
+                IntType(-2, 1),
+                IntType(0, 3),
+                IntType(-1, 0),
+                POT,
+                IntType(-1, 1, "pot"),
+                IntType(-16, 16, "pot"),
+            ),
             (BIPOLAR, IntType(0, 1), IntType(0, 5), IntType(-2, 1), IntType(-1, 0)),
         )
     ),
@@ -267,7 +279,9 @@ def gates(op: MatVec, x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("simd", [*range(1, 14), 32, 49])
 @pytest.mark.parametrize("x", [BIPOLAR, IntType(0, 5), IntType(-2, 1)], ids=str)
 @pytest.mark.parametrize(
-    "weight", [BIPOLAR, TERNARY, IntType(-2, 1), IntType(0, 1), IntType(-4, 3)], ids=str
+    "weight",
+    [BIPOLAR, TERNARY, IntType(-2, 1), IntType(0, 1), IntType(-4, 3), POT],
+    ids=str,
 )
 def test_planned_bits_of_all_lanes_make_the_sum(weight: IntType, x: IntType, simd: int) -> None:
     """Where lanes merge: as many of random weights and inputs as there may be in one step."""
@@ -327,6 +341,10 @@ def test_cost_counts_the_replay_buffer_only_where_there_is_one() -> None:
         (
             {"weights": np.full((2, 4), 7), "weight_type": TERNARY},
             r"fc: weights must be values of int2\[-1\.\.1\]",
+        ),
+        (
+            {"weights": np.full((2, 4), 3), "weight_type": POT},
+            r"fc: weights must be values of pot\[-4\.\.4\]",
         ),
         (
             {

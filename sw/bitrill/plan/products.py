@@ -11,6 +11,7 @@ ever extended. How digits are chosen:
 
 - bipolar: one digit, its product ``w xnor x'``
 - ternary: one digit of two planes
+- power of two: one digit of all planes; up to +-4, a bit is a table of six inputs
 - integers: where x has one plane, the planes of w themselves (AND); else two planes and the one
   below, -2 .. 2 (Booth 1951, MacSorley 1961)
 
@@ -83,7 +84,8 @@ class Products:
     @property
     def luts(self) -> float:
         """Physical LUTs of a row: small gates share one where their inputs are at most five."""
-        alone, shared = sum(len(g.inputs) > 5 for g in self.gates), 0
+        alone, shared = sum(1 << max(0, len(g.inputs) - 6) for g in self.gates
+                            if len(g.inputs) > 5), 0  # fmt: skip
         small = [set(g.inputs) for g in self.gates if len(g.inputs) <= 5]
         while small:
             first = small.pop(0)
@@ -146,11 +148,19 @@ def constants(weight: IntType, x: IntType, codes: np.ndarray) -> np.ndarray:
 
 
 def _codings(weight: IntType, x: IntType) -> list[tuple[Digit, ...]]:
+    if weight.coding == "pot":
+        values = weight.decode(np.arange(1 << weight.bits)).tolist()
+        return [(Digit(tuple(range(weight.bits)), 0, _reachable(values, weight.hi)),)]
     if (weight.lo, weight.hi) == (-1, 1):
         return [(Digit((0, 1), 0, (0, 1, 0, -1)),)]
     b = weight.bits
     planes = tuple(Digit((i,), i, (0, -1 if weight.signed and i == b - 1 else 1)) for i in range(b))
     return [planes] if x.bits == 1 or b == 1 else [planes, _booth(b, weight.signed)]
+
+
+def _reachable(values: list[int], most: int) -> tuple[int, ...]:
+    """``values`` of codes, 0 for those that no weight has."""
+    return tuple(m if abs(m) <= most else 0 for m in values)
 
 
 def _booth(bits: int, signed: bool) -> tuple[Digit, ...]:

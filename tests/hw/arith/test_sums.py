@@ -43,6 +43,7 @@ OPERATORS = {
     "bipolar, four bits": matvec(64, 32, BIPOLAR, IntType(0, 15)),
     "ternary, two bits": matvec(24, 12, TERNARY, IntType(0, 3)),
     "four by four bits": matvec(16, 8, IntType(-8, 7), IntType(-8, 7)),
+    "powers of two, four bits": matvec(16, 8, IntType(-4, 4, "pot"), IntType(0, 15)),
     "channels": depthwise(),
 }
 
