@@ -18,6 +18,8 @@ from itertools import product
 
 from amaranth import *
 
+from .gates import logic
+
 
 def table(outputs: Sequence[Callable[..., int]], inputs: int) -> int:
     """INIT of a LUT6_2: O5 in the lower half, O6 in the upper; one function fills both."""
@@ -159,6 +161,44 @@ CHAIN3 = _module(
 )
 
 
+LUT2 = _module(
+    "bitrill_lut2",
+    "parameter N = 1, parameter [31:0] A = 0, parameter [31:0] B = 0",
+    "input [N-1:0] i0, i1, i2, i3, i4, output [N-1:0] a, b",
+    f"""\
+  genvar k;
+  generate for (k = 0; k < N; k = k + 1) begin : row
+    LUT6_2 #(.INIT({{B, A}})) both ({_pins("i0", "i1", "i2", "i3", "i4")}, .O6(b[k]), .O5(a[k]));
+  end endgenerate
+""",
+    """\
+  wire [32*N-1:0] l0;
+  wire [16*N-1:0] l1;
+  wire [8*N-1:0] l2;
+  wire [4*N-1:0] l3;
+  genvar j;
+  generate
+    for (j = 0; j < 32; j = j + 1) begin : of0
+      localparam [63:0] T = {B, A};
+      assign l0[j*N +: N] = ({N{T[2*j]}} & ~i0) | ({N{T[2*j+1]}} & i0);
+    end
+    for (j = 0; j < 16; j = j + 1) begin : of1
+      assign l1[j*N +: N] = (l0[2*j*N +: N] & ~i1) | (l0[(2*j+1)*N +: N] & i1);
+    end
+    for (j = 0; j < 8; j = j + 1) begin : of2
+      assign l2[j*N +: N] = (l1[2*j*N +: N] & ~i2) | (l1[(2*j+1)*N +: N] & i2);
+    end
+    for (j = 0; j < 4; j = j + 1) begin : of3
+      assign l3[j*N +: N] = (l2[2*j*N +: N] & ~i3) | (l2[(2*j+1)*N +: N] & i3);
+    end
+  endgenerate
+  assign a = (l3[0 +: N] & ~i4) | (l3[N +: N] & i4);
+  assign b = (l3[2*N +: N] & ~i4) | (l3[3*N +: N] & i4);
+""",
+)
+"""Two tables over the same five inputs, whose names are those of the module's ports."""
+
+
 class _Cell(Elaboratable):
     """A module of the platform, or what it computes, where the platform takes no modules."""
 
@@ -179,6 +219,31 @@ class _Cell(Elaboratable):
 
     def instance(self) -> Instance:
         raise NotImplementedError
+
+
+class Lut2(_Cell):
+    """Two tables over the same five inputs at most, in each row: one LUT of two outputs."""
+
+    name, text = "bitrill_lut2", LUT2
+
+    def __init__(self, tables: Sequence[int], i: Sequence[Value], *, label: str):
+        self.i = i
+        self.tables = [sum(t << (k << len(i)) for k in range(32 >> len(i))) for t in tables]
+        self.narrow = tables
+        self.o = [Signal(len(i[0]), name=f"{label}_{k}") for k in range(2)]
+
+    def model(self, m: Module) -> None:
+        for k, t in enumerate(self.narrow):
+            value = logic(m, t, list(self.i), name=f"{self.o[k].name}_part")
+            m.d.comb += self.o[k].eq(value)
+
+    def instance(self) -> Instance:
+        words = [*self.i, *(C(0, len(self.i[0])) for _ in range(5 - len(self.i)))]
+        return Instance(
+            self.name, p_N=len(self.i[0]), p_A=Const(self.tables[0], 32),
+            p_B=Const(self.tables[1], 32), o_a=self.o[0], o_b=self.o[1],
+            **{f"i_i{k}": v for k, v in enumerate(words)},
+        )  # fmt: skip
 
 
 class Count7(_Cell):

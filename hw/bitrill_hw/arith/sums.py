@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from amaranth import *
 from bitrill.plan.compress import Counter
-from bitrill.plan.products import Products, Source
+from bitrill.plan.products import Products, Source, over
 from bitrill.plan.sums import SumPlan
 
 from ..elastic import Elastic
 from ..tables import split
-from .cells import Chain3, Count7, Count15, added, counted
+from .cells import Chain3, Count7, Count15, Lut2, added, counted
 from .gates import logic
 
 
@@ -61,14 +61,30 @@ class Operands:
         value = self._x[n * (len(self._x) // self.lanes) + plane]
         return value if self.own else value.replicate(self.pe)
 
-    def gates(self) -> dict[int, Value]:
-        """The bits of the products."""
+    def gates(self, cells: bool) -> dict[int, Value]:
+        """The bits of the products.
+
+        Yosys would spread two gates of one LUT over two, to put a register's enable in.
+        """
         bits: dict[int, Value] = {}
+        for pair in self.plan.pairs if cells else ():
+            bits |= dict(zip(pair, self._pair(*pair), strict=True))
         for b, g in enumerate(self.plan.gates):
+            if b in bits:
+                continue
             bits[b] = Signal(self.pe, name=f"product{b}")
             inputs = [self.word(s) for s in g.inputs]
             self.m.d.comb += bits[b].eq(logic(self.m, g.table, inputs, name=f"product{b}"))
         return bits
+
+    def _pair(self, a: int, b: int) -> list[Signal]:
+        """Two gates in one LUT."""
+        two = [self.plan.gates[a], self.plan.gates[b]]
+        sources = list(dict.fromkeys(s for g in two for s in g.inputs))
+        tables = [over(g, sources) for g in two]
+        cell = Lut2(tables, [self.word(s) for s in sources], label=f"products{a}_{b}")
+        self.m.submodules[f"products{a}_{b}"] = cell
+        return cell.o
 
 
 def lane_sums(
@@ -80,7 +96,7 @@ def lane_sums(
     registered in ``stage``; empty where the plan has none.
     """
     m = operands.m
-    bits = operands.gates()
+    bits = operands.gates(cells)
     for s, levels in enumerate(plan.stages):
         for level in levels:
             for counter in level:

@@ -26,12 +26,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 
 import numpy as np
 
 from ..ir.types import IntType
+
+_NEAR = 16
+"""Small gates among which one looks for another to share a LUT with."""
 
 Source = tuple[str, int, int]
 """``("w", lane, plane)`` or ``("x", lane, plane)``: stored weight and operand; ``("p", n, 0)``:
@@ -81,19 +84,22 @@ class Products:
     parities: tuple[tuple[Source, ...], ...] = ()
     triples: bool = False
 
-    @property
-    def luts(self) -> float:
-        """Physical LUTs of a row: small gates share one where their inputs are at most five."""
-        alone, shared = sum(1 << max(0, len(g.inputs) - 6) for g in self.gates
-                            if len(g.inputs) > 5), 0  # fmt: skip
-        small = [set(g.inputs) for g in self.gates if len(g.inputs) <= 5]
+    @cached_property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """Gates that share a LUT of two outputs: those whose inputs together are at most five."""
+        small = [(k, set(g.inputs)) for k, g in enumerate(self.gates) if len(g.inputs) <= 5]
+        found = []
         while small:
-            first = small.pop(0)
-            mate = next((k for k, s in enumerate(small[:16]) if len(first | s) <= 5), None)
-            if mate is not None:
-                small.pop(mate)
-            shared += 1
-        return alone + shared
+            k, inputs = small.pop(0)
+            sizes = [len(inputs | other) for _, other in small[:_NEAR]]
+            if sizes and min(sizes) <= 5:
+                found.append((k, small.pop(sizes.index(min(sizes)))[0]))
+        return tuple(found)
+
+    @property
+    def luts(self) -> int:
+        """Physical LUTs of a row."""
+        return sum(1 << max(0, len(g.inputs) - 6) for g in self.gates) - len(self.pairs)
 
 
 def gate(column: int, inputs: Sequence[Source], f: Callable[..., object]) -> Gate:
@@ -102,6 +108,14 @@ def gate(column: int, inputs: Sequence[Source], f: Callable[..., object]) -> Gat
     for index in range(1 << len(inputs)):
         table |= bool(f(*(index >> i & 1 for i in range(len(inputs))))) << index
     return Gate(column, tuple(inputs), table)
+
+
+def over(g: Gate, inputs: Sequence[Source]) -> int:
+    """The gate's table over more inputs than its own."""
+    at = [inputs.index(s) for s in g.inputs]
+    return gate(
+        g.column, inputs, lambda *v: g.table >> sum(v[k] << i for i, k in enumerate(at)) & 1
+    ).table
 
 
 @lru_cache(maxsize=256)
@@ -300,4 +314,4 @@ def _lower(column: int, items: Sequence[Item], flip: bool) -> Gate:
     return gate(column, inputs, lambda *v: count(*v) & 1)
 
 
-__all__ = ["Gate", "Products", "Source", "constants", "digits", "products", "stored"]
+__all__ = ["Gate", "Products", "Source", "constants", "digits", "over", "products", "stored"]
