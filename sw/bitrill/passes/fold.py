@@ -99,7 +99,7 @@ def choose(node: Operator, before: list[Operator], graph: Graph, style: Style = 
     by_edge = {edge: n.lanes_out for n in before for edge in n.outputs}
     given = [by_edge[edge] for edge in node.inputs if edge in by_edge]
     lanes = by_edge.get(node.inputs[0])
-    if isinstance(node, MatVec) and style == "unrolled":
+    if isinstance(node, MatVec) and style == "unrolled" and node.inside is None:
         return Impl(pe=node.rows, simd=node.cols, style=style)
     if isinstance(node, MatVec):
         pe, simd = _matvec_lanes(node, lanes, last=graph.output == node.name)

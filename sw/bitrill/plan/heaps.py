@@ -48,10 +48,17 @@ class HeapPlan:
         return len(self.columns)
 
     @property
-    def ternary(self) -> bool:
-        """Whether a column of the chain has more than the two bits of a plain adder."""
-        low, high = self.chain
-        return any(len(c) > 2 + (k == low) for k, c in enumerate(self.columns[:high]))
+    def flops(self) -> int:
+        """Bits in registers between its stages and behind the last one."""
+        if not self.stages:
+            return 0
+        alive = {b for column in self.columns for b in column if b != ONE}
+        kept = self.width
+        for stage in reversed(self.stages):
+            kept += len(alive) if stage is not self.stages[-1] else 0
+            for counter in (c for level in reversed(stage) for c in level):
+                alive = (alive - set(counter.outputs)) | {b for b in counter.inputs if b != ONE}
+        return kept
 
 
 @cache

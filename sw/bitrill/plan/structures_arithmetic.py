@@ -7,6 +7,7 @@ from typing import Any
 from .border import border
 from .structure import Structure, bits_for, is_deep
 from .sums import SumPlan, starts, sum_plan
+from .unrolled import unrolled_plan
 
 REPLAY_BLOCK = 512
 """Words from which on a replay buffer lies in block memory, as `bitrill_hw.steps` has it."""
@@ -19,6 +20,13 @@ def _pipe(s: Structure, stages: int, per_stage: float = 1) -> None:
 
 def matvec(op: Any) -> Structure:
     s, impl = Structure(), op.folded
+    if impl.style == "unrolled":
+        plan = unrolled_plan(op)
+        logic = 1 if impl.primitives == "xc7" else 2
+        s.luts(unrolled=logic * plan.luts)
+        s.flops(unrolled=plan.flops)
+        _pipe(s, op.latency)
+        return s
     pe, simd, passes, beats, steps = impl.pe, impl.simd, op.passes, op.beats, op.steps
     width, y_bits = simd * op.x.type.bits, op.y.type.bits
     s.counters(steps, beats, passes)

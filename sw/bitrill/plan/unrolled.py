@@ -41,6 +41,25 @@ class UnrolledPlan:
         """Physical LUTs of the sums, as planned."""
         return self.graph.luts
 
+    @property
+    def flops(self) -> int:
+        """Bits in registers: between the stages of sums, and of numbers until they are read."""
+        graph = self.graph
+        last = list(self.ready)
+        heaps = []
+        sums = zip(graph.numbers, self.ready, strict=True)
+        for n, ready in [s for s in sums if s[0].operands]:
+            heaps.append((graph.plan(n), n.operands, ready))
+        for r, ready in zip(graph.rows, self.rows_ready, strict=True):
+            heaps.append((graph.row_plan(r), r.operands, ready))
+        total = sum(heap.flops for heap, _, _ in heaps)
+        for heap, operands, ready in heaps:
+            for o in operands:
+                last[o.number] = max(last[o.number], ready - len(heap.stages))
+        waits = zip(graph.numbers, self.ready, last, strict=True)
+        total += sum(n.bits * (until - ready) for n, ready, until in waits)
+        return total + graph.width * sum(self.latency - ready for ready in self.rows_ready)
+
 
 def unrolled_plan(op: MatVec) -> UnrolledPlan:
     """The plan of an ``op``, made once for equal matrices and types."""
