@@ -5,6 +5,11 @@ from __future__ import annotations
 from amaranth import *
 from amaranth.hdl import ValueLike
 
+from .arith.cells import Enable
+
+ENABLED = 5
+"""Stages whose valid bits one enable reads."""
+
 
 class Elastic:
     """Control of a pipeline of ``stages`` registers, numbered from 1, in module ``m``.
@@ -15,7 +20,8 @@ class Elastic:
     the earliest; this is `bitrill.ir.pipeline` of as many stages.
 
     ``completes``: for an accumulating last stage, whether the item that comes makes its content
-    whole, so that it is offered; others merge into it.
+    whole, so that it is offered; others merge into it. ``cells``: the enables are LUTs of their
+    own (`arith.cells.Enable`), at most one level for five stages.
     """
 
     def __init__(
@@ -26,6 +32,7 @@ class Elastic:
         valid: Value,
         ready: Value,
         completes: Value | None = None,
+        cells: bool = False,
     ):
         self.m = m
         self.stages = stages
@@ -35,7 +42,12 @@ class Elastic:
             comes = self.valid[s - 1]
             if s == stages and completes is not None:
                 comes = comes & completes
-            m.d.comb += self.load[s].eq(~self.valid[s] | self.load[s + 1])
+            if cells:
+                far = min(s + ENABLED, stages + 1)
+                cell = Enable(self.valid[s:far], self.load[far], o=self.load[s])
+                m.submodules[f"enable{s}"] = cell
+            else:
+                m.d.comb += self.load[s].eq(~self.valid[s] | self.load[s + 1])
             with m.If(self.load[s]):
                 m.d.sync += self.valid[s].eq(comes)
 

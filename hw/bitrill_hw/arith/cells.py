@@ -199,6 +199,21 @@ LUT2 = _module(
 """Two tables over the same five inputs, whose names are those of the module's ports."""
 
 
+ANY_EMPTY = table([lambda *v: 1 ^ min(v), lambda *v: 1], 5)
+"""O6: 1 unless I0..I4 are 1 and I5 is 0."""
+
+ENABLE = _module(
+    "bitrill_enable",
+    "parameter N = 5",
+    "input [N-1:0] valid, input behind, output o",
+    f"""\
+  LUT6_2 #(.INIT(64'h{ANY_EMPTY:016x})) any_empty (.I0(valid[0]), .I1(valid[1]), .I2(valid[2]),
+    .I3(valid[3]), .I4(valid[4]), .I5(behind), .O6(o), .O5());
+""",
+    "  assign o = ~&valid | behind;\n",
+)
+
+
 class _Cell(Elaboratable):
     """A module of the platform, or what it computes, where the platform takes no modules."""
 
@@ -244,6 +259,27 @@ class Lut2(_Cell):
             p_B=Const(self.tables[1], 32), o_a=self.o[0], o_b=self.o[1],
             **{f"i_i{k}": v for k, v in enumerate(words)},
         )  # fmt: skip
+
+
+class Enable(_Cell):
+    """``o``: whether one of up to five stages is empty, or the one behind them loads.
+
+    As a LUT of its own: Yosys, which sees more time left than routing leaves, would make a ripple
+    of it, stage by stage.
+    """
+
+    name, text = "bitrill_enable", ENABLE
+
+    def __init__(self, valid: Sequence[Value], behind: Value, *, o: Signal):
+        absent = 5 - len(valid)
+        self.valid = Cat(*valid, C((1 << absent) - 1, absent))
+        self.behind, self.o = behind, o
+
+    def model(self, m: Module) -> None:
+        m.d.comb += self.o.eq(~self.valid.all() | self.behind)
+
+    def instance(self) -> Instance:
+        return Instance(self.name, i_valid=self.valid, i_behind=self.behind, o_o=self.o)
 
 
 class Count7(_Cell):

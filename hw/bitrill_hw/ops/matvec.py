@@ -49,7 +49,10 @@ class MatVecCore(wiring.Component):
         wiring.connect(m, wiring.flipped(self.i), steps.i)
         whole = Signal()
         end = op.latency
-        pipe = Elastic(m, stages=end, valid=steps.valid, ready=self.o.ready, completes=whole)
+        pe, cells = op.folded.pe, op.folded.primitives == "xc7"
+        pipe = Elastic(
+            m, stages=end, valid=steps.valid, ready=self.o.ready, completes=whole, cells=cells
+        )
         m.d.comb += [steps.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[end])]
         weights = self._weights(m, pipe, steps)
         shared = parities(m, plan.products, steps.x, bits=op.x.type.bits)
@@ -61,7 +64,6 @@ class MatVecCore(wiring.Component):
         else:
             first = pipe.delay(steps.first, "first", first=1, last=op.read_stages)
             m.d.comb += whole.eq(pipe.delay(steps.last, "last", first=1, last=end - 1))
-        pe, cells = op.folded.pe, op.folded.primitives == "xc7"
         columns = lane_sums(
             pipe, plan, Operands(m, plan.products, weights, x, shared, op.folded.simd, pe),
             self._starts(m, pipe, steps.turn, first), stage=op.read_stages + 1, cells=cells,

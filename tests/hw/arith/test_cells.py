@@ -40,6 +40,7 @@ CELLS = [
     ("bitrill_count7", cells.COUNT7, "N", (1, 3)),
     ("bitrill_count15", cells.COUNT15, "N", (1, 3)),
     ("bitrill_chain3", cells.CHAIN3, "W", (1, 4, 6)),
+    ("bitrill_enable", cells.ENABLE, "N", (5,)),
     ("bitrill_lut2", cells.LUT2.replace("A = 0", "A = 32'h1b5e7cd3"), "N", (1, 2)),
     ("bitrill_lut2", cells.LUT2.replace("B = 0", "B = 32'h9d04e6f7"), "N", (1,)),
     ("bitrill_chain3", cells.CHAIN3.replace("E = 0", "E = 1"), "W", (1, 3, 4)),
