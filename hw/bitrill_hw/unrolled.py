@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -11,6 +13,9 @@ from bitrill.plan.unrolled import unrolled_plan
 
 from .arith.heaps import Bit, Cells, heap_sum
 from .elastic import Elastic
+
+Columns: TypeAlias = list[list[Bit]]
+"""Bits by their weights."""
 
 
 class UnrolledCore(wiring.Component):
@@ -45,56 +50,58 @@ class UnrolledCore(wiring.Component):
         for k, number in enumerate(graph.numbers[graph.n_inputs :], graph.n_inputs):
             heap = graph.plan(number)
             begin = plan.ready[k] - len(heap.stages)
-            bits = numbers.columns(number.operands, begin, number.bits)
+            bits = numbers.gathered(number.operands, begin, number.bits)
             made = heap_sum(cells, pipe, heap, bits, stage=begin + 1, name=f"sum{k}")
             numbers.add(made, plan.ready[k])
         rows: list[Value] = []
         for r, row in enumerate(graph.rows):
             heap = graph.row_plan(row)
             begin = plan.rows_ready[r] - len(heap.stages)
-            bits = numbers.columns(row.operands, begin, graph.width)
+            bits = numbers.gathered(row.operands, begin, graph.width)
             made = heap_sum(cells, pipe, heap, bits, stage=begin + 1, name=f"row{r}", plain=True)
             first = plan.rows_ready[r] + 1
-            value = Cat(b.value for b in made)
+            value = Cat(c[0].plain() if c else C(0, 1) for c in made)
             rows.append(pipe.delay(value, f"row{r}_", first=first, last=op.latency))
         m.d.comb += self.o.payload.eq(Cat(rows))
         return m
 
-    def _elements(self, m: Module) -> list[list[Bit]]:
+    def _elements(self, m: Module) -> list[Columns]:
         """The input's elements; of a signed one the top bit is complemented."""
         t, out = self.op.x.type, []
         for c in range(self.op.cols):
             element = Signal(t.bits, name=f"x{c}")
             m.d.comb += element.eq(self.i.payload[c * t.bits : (c + 1) * t.bits])
-            out.append([Bit(element[k], t.signed and k == t.bits - 1) for k in range(t.bits)])
+            out.append([[Bit(element[k], t.signed and k == t.bits - 1)] for k in range(t.bits)])
         return out
 
 
 class _Numbers:
-    """The bits of all numbers, in every stage in which they are read."""
+    """The bits of all numbers by their weights, in every stage in which they are read."""
 
-    def __init__(self, pipe: Elastic, inputs: list[list[Bit]]):
+    def __init__(self, pipe: Elastic, inputs: list[Columns]):
         self.pipe = pipe
         self.held = [{0: bits} for bits in inputs]
 
-    def add(self, bits: list[Bit], stage: int) -> None:
+    def add(self, bits: Columns, stage: int) -> None:
         """The next number, which is in the register of ``stage``."""
         self.held.append({stage: bits})
 
-    def at(self, number: int, stage: int) -> list[Bit]:
+    def at(self, number: int, stage: int) -> Columns:
         """A number's bits in the register of ``stage``, delayed where it was ready before."""
         held = self.held[number]
         if stage not in held:
             before = self.at(number, stage - 1)
-            kept = self.pipe.register(stage, Cat(b.value for b in before), f"n{number}_{stage}")
-            held[stage] = [Bit(kept[k], b.inverted) for k, b in enumerate(before)]
+            bits = [b for column in before for b in column]
+            kept = self.pipe.register(stage, Cat(b.value for b in bits), f"n{number}_{stage}")
+            delayed = iter(Bit(kept[k], b.inverted) for k, b in enumerate(bits))
+            held[stage] = [[next(delayed) for _ in column] for column in before]
         return held[stage]
 
-    def columns(self, operands: tuple[Operand, ...], stage: int, width: int) -> list[Bit]:
+    def gathered(self, operands: tuple[Operand, ...], stage: int, width: int) -> list[Bit]:
         """The operands' bits, column by column, as a plan numbers them."""
         columns: list[list[Bit]] = [[] for _ in range(width)]
         for o in operands:
-            for k, bit in enumerate(self.at(o.number, stage), o.shift):
+            for k, column in enumerate(self.at(o.number, stage), o.shift):
                 if k < width:
-                    columns[k].append(Bit(bit.value, bit.inverted != o.negative))
+                    columns[k] += [Bit(b.value, b.inverted != o.negative) for b in column]
         return [bit for column in columns for bit in column]

@@ -67,6 +67,21 @@ def test_what_is_left_fits_the_chain(heap: tuple[int, ...], width: int, constant
     assert not handed or high == width
 
 
+@pytest.mark.parametrize("least", [7, 3])
+@pytest.mark.parametrize(("heap", "width", "constant"), HEAPS)
+def test_without_a_chain_full_counters_leave_short_columns(
+    heap: tuple[int, ...], width: int, constant: int, least: int
+) -> None:
+    plan = heap_plan(heap, width, constant, least)
+    bits = np.random.default_rng(1).integers(0, 2, (64, sum(heap)))
+    weights = np.array([1 << k for k, h in enumerate(heap) for _ in range(h)], np.int64)
+    assert (added(plan, bits) == (bits @ weights + constant) % (1 << width)).all()
+    assert plan.chain == (0, 0) and max(map(len, plan.columns)) < least
+    sizes = {len(c.inputs) for stage in plan.stages for level in stage for c in level}
+    assert sizes <= {7, least}
+    assert plan.result == tuple(map(len, plan.columns))
+
+
 @pytest.mark.parametrize(("bits", "luts"), [(3, 1), (6, 2), (7, 2), (14, 7), (15, 7)])
 def test_a_popcount_costs_what_its_counters_do(bits: int, luts: int) -> None:
     assert heap_plan((bits,), bits.bit_length(), 0).luts <= luts
@@ -126,6 +141,13 @@ def cost(weights: np.ndarray) -> float:
     return share(problem(weights)).luts
 
 
+def test_complements_of_full_counters_cost_no_constant() -> None:
+    """Seven inputs that agree in sign over two rows, and seven that do not."""
+    weights = np.array([[1] * 7 + [1] * 7, [1] * 7 + [-1] * 7])
+    graph = share(Problem(weights, np.array([0, 7]), (Number(1, 0),) * 14, 4))
+    assert [row.constant % 16 for row in graph.rows] == [0, 0]
+
+
 def test_zeros_cost_nothing() -> None:
     weights = signs(8, 24)
     wider = np.zeros((8, 48), np.int64)
@@ -153,7 +175,7 @@ def test_the_estimate_is_near_the_plan() -> None:
 
 
 def test_heights_are_those_of_shifted_numbers() -> None:
-    assert heights([(2, 0), (3, 1), (1, 4)]) == (1, 2, 1, 1, 1)
+    assert heights([((1, 1), 0), ((1, 3, 1), 1), ((2,), 4)]) == (1, 2, 3, 1, 2)
     assert heights([]) == ()
 
 

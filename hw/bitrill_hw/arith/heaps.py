@@ -244,8 +244,8 @@ def _mask(flags) -> int:
 def heap_sum(
     cells: Cells, pipe: Elastic, plan: HeapPlan, bits: Sequence[Bit], *, stage: int, name: str,
     plain: bool = False,
-) -> list[Bit]:  # fmt: skip
-    """The number that ``plan`` makes of ``bits``: in the register of stage
+) -> list[list[Bit]]:  # fmt: skip
+    """What ``plan`` makes of ``bits``, column by column: in the register of stage
     ``stage + len(plan.stages) - 1``, or where the plan has no stages, without one. ``plain``: no
     bit of it stands for its complement."""
     alive = dict(enumerate(bits))
@@ -264,12 +264,13 @@ def heap_sum(
             alive |= {b: Bit(held[k], alive[b].inverted) for k, b in enumerate(kept)}
     columns = [[alive[b] for b in column] for column in plan.columns]
     low, high = plan.chain
-    out = [c[0] if c else ZERO for c in (columns[:low] if high else columns)]
     if high:
-        out += cells.chain(columns[low:high], plan.width - low)
-        out += [ZERO] * (plan.width - len(out))
-    out = [Bit(b.plain()) for b in out] if plain else out
+        sums = cells.chain(columns[low:high], plan.width - low)
+        columns = [*columns[:low], *([b] for b in sums)]
     if plan.stages:
-        held = pipe.register(stage + len(plan.stages) - 1, Cat(b.value for b in out), name)
-        out = [Bit(held[k], b.inverted) for k, b in enumerate(out)]
-    return out
+        out = [b for column in columns for b in column]
+        values = Cat(b.plain() if plain else b.value for b in out)
+        held = pipe.register(stage + len(plan.stages) - 1, values, name)
+        kept = iter(Bit(held[k], b.inverted and not plain) for k, b in enumerate(out))
+        columns = [[next(kept) for _ in column] for column in columns]
+    return columns

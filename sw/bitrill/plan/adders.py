@@ -29,16 +29,30 @@ class Operand:
 class Number:
     """A number that is built: of its bits' sum, ``greatest`` is the bound, 0 the least.
 
-    ``offset``: what the bits are short of the number that they stand for.
+    ``offset``: what the bits are short of the number that they stand for. ``least``: columns of
+    fewer bits are left as they are (see `heap_plan`); None where none has two in the end.
+    ``columns``: how many bits of each weight it then has; one each, if None.
     """
 
     greatest: int
     offset: int
     operands: tuple[Operand, ...] = ()
+    least: int | None = None
+    columns: tuple[int, ...] | None = None
 
     @property
     def bits(self) -> int:
         return self.greatest.bit_length()
+
+    @property
+    def heights(self) -> tuple[int, ...]:
+        """Bits of each weight."""
+        return (1,) * self.bits if self.columns is None else self.columns
+
+    @property
+    def total(self) -> int:
+        """What its bits come to where all are 1: more than ``greatest``, maybe."""
+        return sum(n << k for k, n in enumerate(self.heights))
 
 
 @dataclass(frozen=True)
@@ -67,7 +81,7 @@ class AdderGraph:
 
     def plan(self, number: Number) -> HeapPlan:
         """How a shared sum is added up."""
-        return heap_plan(self.heights(number.operands), number.bits, 0)
+        return heap_plan(self.heights(number.operands), number.bits, 0, number.least)
 
     def row_plan(self, row: Row) -> HeapPlan:
         """How a result is added up."""
@@ -76,7 +90,7 @@ class AdderGraph:
 
     def heights(self, operands: Iterable[Operand]) -> tuple[int, ...]:
         """How many bits of each weight the operands have."""
-        return heights((self.numbers[o.number].bits, o.shift) for o in operands)
+        return heights((self.numbers[o.number].heights, o.shift) for o in operands)
 
     def eval(self, x: np.ndarray) -> np.ndarray:
         """Results ``[N, rows]`` of inputs' bits ``[N, inputs]``, as the hardware adds them."""
@@ -89,18 +103,18 @@ class AdderGraph:
     def _sum(self, values: list[np.ndarray], operands: Iterable[Operand], n: int) -> np.ndarray:
         total = np.zeros(n, np.int64)
         for o in operands:
-            mask = (1 << self.numbers[o.number].bits) - 1
-            total += (mask - values[o.number] if o.negative else values[o.number]) << o.shift
+            most = self.numbers[o.number].total
+            total += (most - values[o.number] if o.negative else values[o.number]) << o.shift
         return total
 
 
-def heights(shapes: Iterable[tuple[int, int]]) -> tuple[int, ...]:
-    """How many bits there are of each weight, in numbers of ``(bits, shift)``."""
+def heights(shapes: Iterable[tuple[tuple[int, ...], int]]) -> tuple[int, ...]:
+    """How many bits there are of each weight, in numbers of ``(heights, shift)``."""
     out: list[int] = []
-    for bits, shift in shapes:
-        out += [0] * (bits + shift - len(out))
-        for k in range(shift, shift + bits):
-            out[k] += 1
+    for columns, shift in shapes:
+        out += [0] * (len(columns) + shift - len(out))
+        for k, n in enumerate(columns, shift):
+            out[k] += n
     return tuple(out)
 
 
@@ -113,8 +127,11 @@ class Builder:
     rows: list[tuple[Operand, ...]] = field(default_factory=list)
     _known: dict[tuple[Operand, ...], Operand] = field(default_factory=dict)
 
-    def shared(self, operands: list[Operand]) -> Operand:
-        """The sum of operands as an operand: built, unless it is there already."""
+    def shared(self, operands: list[Operand], least: int | None = None) -> Operand:
+        """The sum of operands as an operand: built, unless it is there already.
+
+        ``least``: see `Number`; of a sum that is there, what was asked for first stands.
+        """
         if len(operands) == 1:
             return operands[0]
         operands = sorted(operands)
@@ -123,39 +140,39 @@ class Builder:
         key = tuple(Operand(o.number, o.shift - low, o.negative != flip) for o in operands)
         if key not in self._known:
             greatest, offset = self._bounds(key)
-            number = Number(greatest, offset, key)
-            self.luts += self.cost(key, number.bits)
+            plan = self._plan(key, greatest.bit_length(), least)
+            number = Number(greatest, offset, key, least, plan.result)
+            self.luts += plan.luts
             self._known[key] = Operand(len(self.numbers))
             self.numbers.append(number)
         return Operand(self._known[key].number, low, flip)
 
-    def cost(self, operands: Iterable[Operand], width: int) -> float:
-        """LUTs of a sum."""
-        shapes = ((self.numbers[o.number].bits, o.shift) for o in operands)
-        return heap_plan(heights(shapes)[:width], width, 0).luts
+    def _plan(self, operands: Iterable[Operand], width: int, least: int | None) -> HeapPlan:
+        shapes = ((self.numbers[o.number].heights, o.shift) for o in operands)
+        return heap_plan(heights(shapes)[:width], width, 0, least)
 
     def _bounds(self, operands: tuple[Operand, ...]) -> tuple[int, int]:
         """The greatest sum of the operands' bits, and what it is short of their sum."""
         greatest = offset = 0
         for o in operands:
             number = self.numbers[o.number]
-            mask = (1 << number.bits) - 1
-            greatest += (mask if o.negative else number.greatest) << o.shift
-            offset += (-number.offset - mask if o.negative else number.offset) << o.shift
+            most = number.total
+            greatest += (most if o.negative else number.greatest) << o.shift
+            offset += (-number.offset - most if o.negative else number.offset) << o.shift
         return greatest, offset
 
     def row(self, operands: list[Operand], width: int) -> None:
         """The next result."""
-        self.luts += self.cost(operands, width)
+        self.luts += self._plan(operands, width, None).luts
         self.rows.append(tuple(sorted(operands)))
 
     def graph(
         self, n_inputs: int, order: Iterable[int], base: np.ndarray, width: int
     ) -> AdderGraph:
         """The whole; ``order``: which row each result is, ``base``: what is added to each row."""
-        rows = dict(zip(order, self.rows, strict=True))
         made = tuple(
-            Row(rows[r], int(base[r]) + self._bounds(rows[r])[1]) for r in range(len(rows))
+            Row(row, int(base[r]) + self._bounds(row)[1])
+            for r, row in sorted(zip(order, self.rows, strict=True))
         )
         return AdderGraph(n_inputs, tuple(self.numbers), made, width)
 

@@ -48,12 +48,19 @@ class HeapPlan:
         return len(self.columns)
 
     @property
+    def result(self) -> tuple[int, ...]:
+        """How many bits of each weight the sum has; a chain gives one a column, and its carry."""
+        low, high = self.chain
+        heights = [len(c) for c in self.columns]
+        return tuple(int(k <= high) if high and k >= low else n for k, n in enumerate(heights))
+
+    @property
     def flops(self) -> int:
         """Bits in registers between its stages and behind the last one."""
         if not self.stages:
             return 0
         alive = {b for column in self.columns for b in column if b != ONE}
-        kept = self.width
+        kept = sum(self.result)
         for stage in reversed(self.stages):
             kept += len(alive) if stage is not self.stages[-1] else 0
             for counter in (c for level in reversed(stage) for c in level):
@@ -62,17 +69,32 @@ class HeapPlan:
 
 
 @cache
-def heap_plan(heights: tuple[int, ...], width: int, constant: int) -> HeapPlan:
+def heap_plan(
+    heights: tuple[int, ...], width: int, constant: int, least: int | None = None
+) -> HeapPlan:
     """The plan with the fewest LUTs, then the fewest levels, among those that are tried.
 
     ``heights``: bits of each column; the sum of them and ``constant`` is taken modulo
-    ``2**width``.
+    ``2**width``. With ``least``, 7 or 3, there is no chain: counters of seven bits, and for 3 full
+    adders, take columns of so many bits and more, and what they leave, several bits a column, is
+    the sum. Counters of fewer bits than they could take would make its complement cost a constant.
     """
+    if least is not None:
+        return _partial(heights, width, constant, least)
     tried = [_plan(heights, width, constant, limit, least) for limit in (3, 2) for least in (5, 6)]
     return min(tried, key=lambda p: (p.luts, len(p.stages)))
 
 
-def _plan(heights: tuple[int, ...], width: int, constant: int, limit: int, least: int) -> HeapPlan:
+def _partial(heights: tuple[int, ...], width: int, constant: int, least: int) -> HeapPlan:
+    columns, numbers = _columns(heights, width, constant)
+    levels: list[tuple[Counter, ...]] = []
+    while max(map(len, columns), default=0) >= least:
+        levels.append(_level(columns, numbers, least - 1, 7, smallest=least, lowest=0))
+    return HeapPlan(_staged(levels, 0), tuple(map(tuple, columns)), (0, 0), _luts(levels))
+
+
+def _columns(heights: tuple[int, ...], width: int, constant: int):
+    """The heap's bits, column by column, and the numbers of those to come."""
     numbers = count(sum(heights))
     columns: list[list[int]] = [[] for _ in range(width)]
     bit = 0
@@ -84,11 +106,20 @@ def _plan(heights: tuple[int, ...], width: int, constant: int, limit: int, least
     for k in range(width):
         if constant >> k & 1:
             columns[k].append(ONE)
+    return columns, numbers
+
+
+def _luts(levels: list[tuple[Counter, ...]]) -> int:
+    return sum(2 if len(c.inputs) > 3 else 1 for level in levels for c in level)
+
+
+def _plan(heights: tuple[int, ...], width: int, constant: int, limit: int, least: int) -> HeapPlan:
+    columns, numbers = _columns(heights, width, constant)
     levels: list[tuple[Counter, ...]] = []
     while level := _level(columns, numbers, limit, least):
         levels.append(level)
     chain, delay = _chain(columns)
-    luts = chain[1] - chain[0] + sum(2 if len(c.inputs) > 3 else 1 for v in levels for c in v)
+    luts = chain[1] - chain[0] + _luts(levels)
     return HeapPlan(_staged(levels, delay), tuple(map(tuple, columns)), chain, luts)
 
 
@@ -101,17 +132,26 @@ def _staged(levels: list, delay: int) -> tuple:
     return (*stages, tuple(levels)) if levels or delay else tuple(stages)
 
 
-def _level(columns: list[list[int]], numbers, limit: int, least: int) -> tuple[Counter, ...]:
+def _level(
+    columns: list[list[int]],
+    numbers,
+    limit: int,
+    least: int,
+    *,
+    smallest: int = 3,
+    lowest: int = 1,
+) -> tuple[Counter, ...]:
     """One level of counters where there are more bits than the chain takes; replaces the columns.
 
-    Counters of five bits and more from ``least`` on, full adders below.
+    Counters of five bits and more from ``least`` on, full adders below, of columns of
+    ``smallest`` bits and more. ``lowest``: what the lowest column of the chain takes more.
     """
     low = next((k for k, c in enumerate(columns) if len(c) > 1), 0)
     counters: list[Counter] = []
     arriving: list[list[int]] = [[] for _ in columns]
     for k, bits in enumerate(columns):
-        most = limit + (k == low)
-        while len(bits) + len(arriving[k]) > most and len(bits) >= 3:
+        most = limit + (lowest if k == low else 0)
+        while len(bits) + len(arriving[k]) > most and len(bits) >= smallest:
             size = min(7, len(bits)) if len(bits) >= least else 3
             inputs, bits = bits[:size], bits[size:]
             outputs = tuple(next(numbers) for _ in range(min(size.bit_length(), len(columns) - k)))

@@ -12,6 +12,8 @@ grouped, is decided by the cost of the sums.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
+from typing import TypeAlias
 
 import numpy as np
 
@@ -19,6 +21,8 @@ from .adders import AdderGraph, Builder, Number, Operand, signed_digits
 
 GROUPS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16)
 """Rows of a group that are tried."""
+
+LEASTS = (None, 7, 3)
 
 SAMPLE = 16
 """Rows of which a way of sharing is judged."""
@@ -34,6 +38,11 @@ class Problem:
     width: int
 
 
+Leasts: TypeAlias = tuple[int | None, int | None]
+"""Of how many bits a column must be to be counted in sums for two rows, and for more; None: sums
+are added up to numbers of one bit a column."""
+
+
 @dataclass(frozen=True)
 class Way:
     """``rows``: the order in which they are grouped; ``size``: of a group; ``digits``: whether
@@ -42,6 +51,7 @@ class Way:
     rows: tuple[int, ...]
     size: int
     digits: bool
+    least: Leasts = (None, None)
 
     @property
     def groups(self) -> list[list[int]]:
@@ -53,7 +63,7 @@ def share(problem: Problem) -> AdderGraph:
     way, _ = cheapest(problem)
     builder = Builder(list(problem.inputs))
     for group in way.groups:
-        _build(builder, problem, group, way.digits)
+        _build(builder, problem, group, way)
     return builder.graph(len(problem.inputs), way.rows, problem.base, problem.width)
 
 
@@ -61,14 +71,17 @@ def cheapest(problem: Problem) -> tuple[Way, float]:
     """The way that takes the fewest LUTs, and how many; from `SAMPLE` rows of larger matrices."""
     n = len(problem.weights)
     digits = (False,) if abs(problem.weights).max() <= 1 else (False, True)
-    found = []
-    for rows in (tuple(similar_first(problem.weights)), tuple(range(n))):
-        for split in digits:
-            for size in (g for g in GROUPS if g <= n):
-                way = Way(rows, size, split)
-                found.append((_luts(problem, way), len(found), way))
-    luts, _, way = min(found)
-    return way, luts
+    rows = tuple(similar_first(problem.weights))
+    sizes = [g for g in GROUPS if g <= n]
+    ways = [Way(rows, g, d, (k, k)) for d in digits for g in sizes for k in LEASTS]
+    best = min(ways, key=lambda way: _luts(problem, way))
+    others = [
+        Way(order, best.size, best.digits, leasts)
+        for order in (rows, tuple(range(n)))
+        for leasts in product(LEASTS, LEASTS)
+    ]
+    way = min(others, key=lambda way: _luts(problem, way))
+    return way, _luts(problem, way)
 
 
 def _luts(problem: Problem, way: Way) -> float:
@@ -78,8 +91,10 @@ def _luts(problem: Problem, way: Way) -> float:
     tried = groups[step // 2 :: step]
     builder = Builder(list(problem.inputs))
     for group in tried:
-        _build(builder, problem, group, way.digits)
-    return builder.luts * len(way.rows) / sum(map(len, tried))
+        _build(builder, problem, group, way)
+    rows = [r for group in tried for r in group]
+    luts = builder.graph(len(problem.inputs), rows, problem.base, problem.width).luts
+    return luts * len(way.rows) / len(rows)
 
 
 def similar_first(weights: np.ndarray) -> list[int]:
@@ -103,12 +118,12 @@ def similar_first(weights: np.ndarray) -> list[int]:
     return groups[0]
 
 
-def _build(builder: Builder, problem: Problem, rows: list[int], digits: bool) -> None:
+def _build(builder: Builder, problem: Problem, rows: list[int], way: Way) -> None:
     terms = [Operand(k) for k in range(len(problem.inputs))]
     weights = problem.weights[rows]
-    if digits:
+    if way.digits:
         weights, terms = _digits(weights, terms)
-    _halve(builder, weights, terms, problem.width)
+    _halve(builder, weights, terms, problem.width, way.least)
 
 
 def _digits(weights: np.ndarray, terms: list[Operand]) -> tuple[np.ndarray, list[Operand]]:
@@ -123,12 +138,14 @@ def _digits(weights: np.ndarray, terms: list[Operand]) -> tuple[np.ndarray, list
     return np.stack(columns, 1) if columns else weights[:, :0], shifted
 
 
-def _halve(builder: Builder, weights: np.ndarray, terms: list[Operand], width: int) -> None:
+def _halve(
+    builder: Builder, weights: np.ndarray, terms: list[Operand], width: int, least: Leasts
+) -> None:
     n = len(weights)
     if n > 1:
-        weights, terms = _merge(builder, weights, terms)
-        _halve(builder, weights[: (n + 1) // 2], terms, width)
-        _halve(builder, weights[(n + 1) // 2 :], terms, width)
+        weights, terms = _merge(builder, weights, terms, least[min(n, 4) // 2 - 1])
+        _halve(builder, weights[: (n + 1) // 2], terms, width, least)
+        _halve(builder, weights[(n + 1) // 2 :], terms, width, least)
         return
     # what is added once as it is goes straight into the result, with its constant
     once = abs(weights[0]) & (abs(weights[0]) - 1) == 0
@@ -146,7 +163,7 @@ def _halve(builder: Builder, weights: np.ndarray, terms: list[Operand], width: i
 
 
 def _merge(
-    builder: Builder, weights: np.ndarray, terms: list[Operand]
+    builder: Builder, weights: np.ndarray, terms: list[Operand], least: int | None = None
 ) -> tuple[np.ndarray, list[Operand]]:
     """Terms of equal columns, up to sign and a power of two, as one: their sum."""
     used = weights.any(0)
@@ -166,4 +183,4 @@ def _merge(
     for k, t in enumerate(terms):
         o = Operand(t.number, t.shift + shifts[k], t.negative != bool(sign[k] < 0))
         together[which[k]].append(o)
-    return columns, [builder.shared(t) for t in together]
+    return columns, [builder.shared(t, least) for t in together]
