@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +25,15 @@ class Synthesised:
 
 
 def small_graph() -> Graph:
-    """Two layers; weights of the first, and one FIFO, in block memory."""
+    """Two layers; the first one's weights, and a FIFO, in block memory; its arithmetic of cells."""
     integer = to_integer(mlp((12, 6, 3), seed=3))
     folding = folding_of(to_folded(integer))
     folding["fc0"] = {"pe": 1, "simd": 4, "style": "folded", "memory": "block"}
     folding["act0"] |= {"pe": 1}
     folding["fc1"] |= {"simd": 1}
     graph = to_folded(integer, folding=folding)
-    return graph.replace(depths=dict(graph.depths) | {"act0": BLOCK_FIFO})
+    nodes = tuple(
+        n.replace(impl=dataclasses.replace(n.folded, primitives="xc7")) if n.name == "fc0" else n
+        for n in graph.nodes
+    )
+    return graph.replace(nodes=nodes, depths=dict(graph.depths) | {"act0": BLOCK_FIFO})

@@ -33,7 +33,7 @@ def test_total_is_the_layers_and_the_difference(synthesised: Synthesised) -> Non
 
 def test_counts_are_those_of_the_netlist_s_text(synthesised: Synthesised) -> None:
     text, total = synthesised.report.netlist.read_text(), synthesised.report.total
-    assert len(re.findall(r"^  (?:LUT[1-6]|INV) ", text, re.MULTILINE)) == total.lut
+    assert len(re.findall(r"^  (?:LUT[1-6]|LUT6_2|INV) ", text, re.MULTILINE)) == total.lut
     assert len(re.findall(r"^  FD[RS]E ", text, re.MULTILINE)) == total.ff
     assert len(re.findall(r"^  CARRY4 ", text, re.MULTILINE)) == total.carry4
     assert (total.lut + 1) // 2 <= total.lcs
