@@ -66,7 +66,7 @@ def test_no_fault_no_finding(op: Operator, tmp_path: Path) -> None:
 def test_a_whole_network_takes_a_frame_a_cycle(part: str | None, tmp_path: Path) -> None:
     """In the plain cells and in those of the 7 series: their models, in Verilator."""
     integer = to_integer(mlp((12, 6, 3), seed=3))
-    graph = to_folded(integer, style="unrolled", part=part and part_of(part))
+    graph = to_folded(integer, style="unrolled", part=part_of(part) if part else None)
     assert predict(graph).ii == 1
     for node in graph.nodes:
         if isinstance(node, MatVec):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from bitrill.errors import FitError
@@ -76,7 +78,8 @@ def test_without_a_chain_full_counters_leave_short_columns(
     bits = np.random.default_rng(1).integers(0, 2, (64, sum(heap)))
     weights = np.array([1 << k for k, h in enumerate(heap) for _ in range(h)], np.int64)
     assert (added(plan, bits) == (bits @ weights + constant) % (1 << width)).all()
-    assert plan.chain == (0, 0) and max(map(len, plan.columns)) < least
+    assert plan.chain == (0, 0)
+    assert max(map(len, plan.columns)) < least
     sizes = {len(c.inputs) for stage in plan.stages for level in stage for c in level}
     assert sizes <= {7, least}
     assert plan.result == tuple(map(len, plan.columns))
@@ -92,7 +95,7 @@ def test_signed_digits_make_the_value_and_none_are_adjacent(value: int) -> None:
     digits = signed_digits(value)
     assert sum((-1 if negative else 1) << shift for shift, negative in digits) == value
     shifts = [shift for shift, _ in digits]
-    assert all(b - a > 1 for a, b in zip(shifts, shifts[1:], strict=False))
+    assert all(b - a > 1 for a, b in pairwise(shifts))
 
 
 def problem(weights: np.ndarray, greatest: int = 1, offset: int = 0) -> Problem:

@@ -148,7 +148,8 @@ def _halve(
         _halve(builder, weights[(n + 1) // 2 :], terms, width, least)
         return
     # what is added once as it is goes straight into the result, with its constant
-    once = abs(weights[0]) & (abs(weights[0]) - 1) == 0
+    size = np.abs(weights[0])
+    once = np.equal(size & (size - 1), 0)
     several, merged = _merge(
         builder, weights[:, ~once], [t for t, o in zip(terms, once.tolist(), strict=True) if not o]
     )
