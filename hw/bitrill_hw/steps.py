@@ -94,11 +94,12 @@ class Steps(wiring.Component):
         slot = Signal.like(beat)
         into, source = Signal(), Signal()
         held, unread = Signal(range(2 * self.beats + 1)), Signal(range(2 * self.beats + 1))
-        some = Signal()  # whether any beat is unread, in a register: many levels hang on it
+        # whether a beat has room, whether any is unread: registers, since many levels hang on them
+        room, some = Signal(init=1), Signal()
         frees, reads = fires & last_turn, fires & (self.turn == 0)
         bits = ceil_log2(self.beats)
         m.d.comb += [
-            self.i.ready.eq(held != 2 * self.beats),
+            self.i.ready.eq(room),
             self.valid.eq((self.turn != 0) | some),
             write.addr.eq(Cat(slot[:bits], into)),
             write.data.eq(self.i.payload),
@@ -107,6 +108,7 @@ class Steps(wiring.Component):
             read.en.eq(self.ready),
             self.x.eq(read.data),
         ]
+        m.d.sync += room.eq(frees | (room & ~(takes & (held == 2 * self.beats - 1))))
         m.d.sync += some.eq(takes | (some & ~(reads & (unread == 1))))
         m.d.sync += [held.eq(held + takes - frees), unread.eq(unread + takes - reads)]
         with m.If(takes):

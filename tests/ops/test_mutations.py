@@ -104,7 +104,7 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
         FOLDED, "steps.py", "fires & last_turn, fires", "fires & (self.turn == 0), fires",
     ),
     "replay buffer of one beat less": (
-        FOLDED, "steps.py", "held != 2 * self.beats", "held != 2 * self.beats - 1",
+        FOLDED, "steps.py", "held == 2 * self.beats - 1", "held == 2 * self.beats - 2",
     ),
     "step before its beat": (
         FOLDED, "steps.py", "(self.turn != 0) | some", "C(1)",
