@@ -169,11 +169,13 @@ def _chain(columns: list[list[int]]) -> tuple[tuple[int, int], int]:
     if low is None:
         return (0, 0), 0
     high = 1 + max(k for k, c in enumerate(columns) if c)
-    handed = ternary = False
+    handed = ternary = entry = False
     for k in range(low, high):
         handed = hands_on(len(columns[k]), handed, lowest=k == low)
         ternary |= handed
-    return (low, min(high + handed, len(columns))), 2 if ternary else 1
+        if k == low:  # one more bit enters at its end, maybe behind an inverter
+            entry = len(columns[k]) > 2 + handed
+    return (low, min(high + handed, len(columns))), 1 + ternary + entry
 
 
 def hands_on(bits: int, handed: bool, *, lowest: bool) -> bool:

@@ -149,7 +149,7 @@ def _halve(
         return
     # what is added once as it is goes straight into the result, with its constant
     size = np.abs(weights[0])
-    once = np.equal(size & (size - 1), 0)
+    once: np.ndarray = np.equal(size & (size - 1), 0)
     several, merged = _merge(
         builder, weights[:, ~once], [t for t, o in zip(terms, once.tolist(), strict=True) if not o]
     )
