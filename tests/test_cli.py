@@ -73,7 +73,7 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str
         (["compile", "m"], "the following arguments are required: --out"
                            " (see bitrill compile --help)"),
         (["compile", "m", "--out", "b", "--style", "x"],
-         "--style must be one of folded, not 'x'"),
+         "--style must be one of folded, unrolled, not 'x'"),
         (["compile", "m", "--out", "b", "--top", "many"],
          "argument --top: must be a whole number, not 'many' (see bitrill compile --help)"),
         (["compile", "m", "--out", "b", "--clock-mhz", "fast"],
