@@ -69,6 +69,10 @@ class Case:
         """What a failure prints: to read, and to play again."""
         return f"{self.folded_text()}\nCase.load('''{self.dump()}''')"
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """As Hypothesis prints it."""
+        printer.text(repr(self))
+
     def folded_text(self) -> str:
         """The graph with its lanes and slots, if it can be folded."""
         try:
