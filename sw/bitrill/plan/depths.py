@@ -86,16 +86,15 @@ class _Search:
         self.floor(fifos[half:])
 
     def _lower(self, f: Fifo, excess: int) -> None:
-        """Lower one that the floor is too little for, by so many units of time."""
-        low, high, trial, fails, step = FLOOR + 1, self.depths[f.edge], FLOOR, 0, 1
-        trial = self._guess(f, trial, excess)
+        """Lower one that the floor is too little for: the anchor would be too late by so much."""
+        low, high, fails, step = FLOOR + 1, self.depths[f.edge], 0, 1
+        trial = self._guess(f, FLOOR, excess)
         while low < high:
-            trial = min(max(trial, low), high - 1)
-            if fails > _GUESSES:
-                trial = isqrt(low * high)
-            failed, excess = self._try({f: trial})
+            hint = excess and fails < _GUESSES
+            trial = min(max(trial, low), high - 1) if hint else isqrt(low * high)
+            failed, late = self._try({f: trial})
             if failed:
-                low, fails, step = trial + 1, fails + 1, 1
+                low, fails, step, excess = trial + 1, fails + 1, 1, late
                 trial = self._guess(f, trial, excess)
             else:  # most guesses are the least that will do: the next one is one below
                 high, trial, step = trial, trial - step, 2 * step
