@@ -70,6 +70,7 @@ def agree(module: nn.Module, x: Tensor, model: Path) -> tuple[Graph, Agreement]:
     theirs = oracle.compare(network, floats, observe(module, x).side(network))
     side = oracle.golden_side(network, graph, floats)
     ours = oracle.compare(network, floats, side)
+    assert len(np.unique(side.output.reshape(len(x), -1), axis=0)) > len(x) // 4  # no dead network
     golden = decisions(nn.Identity(), torch.from_numpy(side.output))
     apart = (golden != decisions(module, x)).reshape(len(x), -1).any(1)
     torch_apart = tuple(np.flatnonzero(apart.numpy()).tolist())
