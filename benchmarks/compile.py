@@ -52,18 +52,19 @@ def main() -> int:
         ]
         print(f"\n{recipe} of {', '.join(map(str, widths))}")
         print(table(HEAD, [row(str(n), f) for n, f in zip(widths, found, strict=True)]))
-        seconds, mib = (slope(found, key) for key in ("seconds", "mib"))
-        print(f"a million weights more: {seconds:.1f} s, {mib:.0f} MiB", flush=True)
+        cpu, mib = (slope(found, key) for key in ("cpu", "mib"))
+        print(f"a million weights more: {cpu:.1f} s of CPU, {mib:.0f} MiB", flush=True)
     return 0
 
 
-HEAD = ("network", "weights", "nodes", "cycles a frame", "LUTs (model)", "seconds", "peak MiB")
+HEAD = ("network", "weights", "nodes", "cycles a frame", "LUTs (model)", "seconds",
+        "of CPU", "peak MiB")  # fmt: skip
 
 
 def row(name: str, found: dict[str, Any]) -> tuple[str, ...]:
     """A line of the table."""
     return (name, f"{found['weights']:,}", str(found["nodes"]), str(found["ii"]), found["luts"],
-            f"{found['seconds']:.1f}", f"{found['mib']:.0f}")  # fmt: skip
+            f"{found['seconds']:.1f}", f"{found['cpu']:.1f}", f"{found['mib']:.0f}")  # fmt: skip
 
 
 def flags(recipe: str) -> list[str]:
@@ -72,7 +73,7 @@ def flags(recipe: str) -> list[str]:
 
 
 def measured(model: Path, told: list[str]) -> dict[str, Any]:
-    """Wall seconds, peak MiB and figures of one compilation."""
+    """Wall and CPU seconds, peak MiB and figures of one compilation."""
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-m", "bitrill", "compile", str(model), "--out", out, "--json"]
         start = time.perf_counter()
@@ -84,7 +85,8 @@ def measured(model: Path, told: list[str]) -> dict[str, Any]:
         if status:
             sys.exit(f"{model}: {text}")
         value, (weights, luts) = json.loads(text), sizes(Path(out))
-    return {"seconds": seconds, "mib": usage.ru_maxrss / 2**10, "nodes": value["nodes"],
+    cpu = usage.ru_utime + usage.ru_stime
+    return {"seconds": seconds, "cpu": cpu, "mib": usage.ru_maxrss / 2**10, "nodes": value["nodes"],
             "ii": value["ii"], "weights": weights, "luts": f"{luts:,}"}  # fmt: skip
 
 
@@ -99,7 +101,7 @@ def sizes(build: Path) -> tuple[int, int]:
 
 
 def slope(found: Sequence[dict[str, Any]], key: str) -> float:
-    """Least squares of ``key`` over the number of weights, a million."""
+    """Least squares of ``key`` over the number of weights, in millions."""
     xs, ys = [f["weights"] / 1e6 for f in found], [f[key] for f in found]
     x, y = sum(xs) / len(xs), sum(ys) / len(ys)
     return sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True)) / sum(

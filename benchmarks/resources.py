@@ -166,7 +166,7 @@ def table(points: list[dict[str, Any]], held_out: list[dict[str, Any]]) -> str:
 def predict(row: Row, found: Mapping[str, Any]) -> model.Resources:
     """By coefficients that are not in the file yet."""
     s, c = structure_of(row), found[row["kind"]]
-    lcs, ff = (round(sum(c[f].get(k, 0.0) * n for k, n in getattr(s, f).items())) for f in FIGURES)
+    lcs, ff = (round(sum(c[f].get(k, 1.0) * n for k, n in getattr(s, f).items())) for f in FIGURES)
     return model.Resources(lcs, ff, s.bram18, 0)
 
 

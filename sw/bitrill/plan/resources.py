@@ -104,6 +104,16 @@ def coefficients() -> dict[str, dict[str, dict[str, float]]]:
     return read_json(TABLE)["coefficients"]
 
 
+@cache
+def accuracy() -> str:
+    """How far the model is off on points that it was not fitted to, in words."""
+    found = read_json(TABLE)["error"]["held_out"]["lcs"]
+    return (
+        f"the model's LUTs are {100 * found['mean']:.0f} % off on average,"
+        f" {100 * found['greatest']:.0f} % at most"
+    )
+
+
 def errors(rows: Sequence[Mapping[str, Any]], predicted: Sequence[Resources]) -> dict[str, Any]:
     """How far predictions are off the measured ``rows``: greatest and mean relative error of each
     figure (of units of more than a few: `ABSOLUTE` / `RELATIVE`), and rows outside the bounds."""

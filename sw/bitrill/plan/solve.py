@@ -14,7 +14,7 @@ from ..errors import FitError, SpecError
 from ..ir.graph import Graph, Stage, verify
 from .options import Option
 from .parts import Part
-from .resources import Resources
+from .resources import Resources, accuracy
 from .search import Found, Search
 
 
@@ -48,9 +48,10 @@ class Solution:
         who = _listed(self.limits)
         line = f"{who}: {self.interval:,} cycles a frame ({self.resources})"
         if self.faster is None:
-            return f"{line}; nothing faster fits"
+            return f"{line}; nothing faster fits; {accuracy()}"
         interval, more = self.faster
-        return f"{line}; {interval:,} cycles would take {more.lcs - self.resources.lcs:+,} LUTs"
+        step = f"{interval:,} cycles would take {more.lcs - self.resources.lcs:+,} LUTs"
+        return f"{line}; {step}; {accuracy()}"
 
 
 def solve(
