@@ -9,7 +9,7 @@ import pytest
 from bitrill.errors import StageError
 from bitrill.plan.cycles import Cycle
 from bitrill.plan.gather import pieces
-from bitrill.plan.laps import settled
+from bitrill.plan.laps import Laps, settled
 from bitrill.plan.maxplus import Event, System
 from bitrill.plan.relaxation import NEVER, Relaxation
 
@@ -188,3 +188,17 @@ def test_pieces_are_their_indices_and_parts_miss_none(seed: int) -> None:
         assert ((touched >= part.first) & (touched < part.last)).all()
     assert [p.first for p in found] == [0, *(p.last for p in found[:-1])]
     assert found[-1].last == len(index)
+
+
+def test_events_know_the_rule_that_those_before_them_were_raised_by() -> None:
+    system = System("s")
+    a = system.stream(5)
+    number = system.rule(a, a, np.arange(5), 1)
+    laps, rule = Laps(system, [number]), system.rules[number]
+    laps.ruled(number, rule, rule.pieces[0], np.array([1, 0, 0, 1, 0], bool))
+    laps.spaced(a, 0, np.array([0, 1, 1, 0, 1], bool))
+    known = laps._of(a)
+    assert known.tolist() == [known[0]] * 3 + [known[3]] * 2
+    assert len({0, *known.tolist()}) == 3
+    laps.chained(a, -1, 0, 1)
+    assert known[0] == known[4]
