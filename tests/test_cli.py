@@ -81,8 +81,8 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str
         (["compile", "m", "--out", "b", "--clock-mhz", "nan"],
          "argument --clock-mhz: must be finite, not 'nan' (see bitrill compile --help)"),
         (["train", "tfx", "--out", "o"],
-         "RECIPE must be one of tfc, sfc, lfc, cnv, resnet8, mobilenet, unet-tiny,"
-         " dilated1d, not 'tfx'; did you mean 'tfc'?"),
+         "RECIPE must be one of tfc, sfc, lfc, lenet, cnv, resnet8, mobilenet,"
+         " unet-tiny, dilated1d, not 'tfx'; did you mean 'tfc'?"),
         (["train", "tfc", "--out", "o", "--acts", "3"], "--acts must be one of 1, 2, 4, not 3"),
         (["verify", "b", "--engine", "verilater"],
          "--engine must be one of verilator, cocotb, icarus, amaranth, not 'verilater';"
