@@ -38,16 +38,16 @@ _SMALL = 25
 """Below so many LUTs it is the absolute error that counts."""
 
 
-_PULL = 0.2
+_PULL = 0.1
 """How strongly coefficients are drawn to what they are thought to be (`_THOUGHT`): a coefficient
 that the points hardly tell does not stray, one that they tell well hardly notices."""
 
 _THOUGHT = {
     "one": 3.0, "held": 1.0, "count": 1.0, "counters": 1.0, "stages": 1.0, "turns": 1.0,
     "gate": 0.5, "select": 0.7, "count2": 0.5, "count3": 0.5, "count5": 0.6, "chain": 0.5,
-    "total": 0.5, "compare": 0.5, "settled": 0.2, "chosen": 0.3, "times": 1.0,
-    "places": 1.0, "compares": 0.5,
-    "head": 0.5, "bypass": 0.5, "width": 0.5, "lanes": 0.2,
+    "total": 0.5, "offset": 0.8, "compare": 0.5, "chosen": 0.3, "times": 1.0, "sum": 0.5,
+    "wide": 0.3, "aside": 0.2, "several": 0.5, "down": 0.5, "late": 0.6, "deeper": 0.5,
+    "places": 1.0, "compares": 0.5, "head": 0.5, "bypass": 0.5, "width": 0.5, "lanes": 0.2,
 }  # fmt: skip
 """LUTs of one of each; 1 of what is not named."""
 

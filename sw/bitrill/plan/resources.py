@@ -27,8 +27,9 @@ TABLE = Path(__file__).with_name("resources.json")
 RELATIVE = 0.15
 """The model is to be within this of Yosys, ..."""
 
-ABSOLUTE = 12
-"""... or within so many LUTs or flip-flops, which for a small unit is more."""
+ABSOLUTE = 8
+"""... or within so many LUTs or flip-flops, which for a small unit is more: the LUTs of one CLB,
+the least that can be placed (Xilinx UG474)."""
 
 
 @dataclass(frozen=True)
