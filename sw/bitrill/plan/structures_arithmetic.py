@@ -145,7 +145,10 @@ def pool(op: Any) -> Structure:
     ):  # fmt: skip
         if slots:
             _running(s, depth, slots * pe * bits)
-            s.luts(merge=slots * pe * bits, moves=(slots > 1) * slots * pe * bits)
+            # the greatest of single bits is their OR, in the LUT that moves them
+            either = op.kind == "maxpool" and bits == 1
+            s.luts(**{"either" if either else "merge": slots * pe * bits})
+            s.luts(moves=(slots > 1 and not either) * slots * pe * bits)
     return s
 
 

@@ -6,6 +6,7 @@ product depends on their values; where it serves two, they are one bit, the turn
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -116,14 +117,25 @@ def requantize(op: Any) -> Structure:
         words = values.reshape(turns, pe)
         s.rom(turns, pe * bits, memory=op.folded.memory, different=different_bits(words, bits))
     s.flops(held=pe * (op.x.type.bits + op.sum_type.bits + op.out.bits) + 3)
-    # partial products of a constant are wires, and adding a constant takes no more adders
-    rows = _set_bits(op.gain.reshape(turns, pe))
-    added = rows + (turns > 1) * op.offset.reshape(turns, pe).any(0)
-    terms = float(np.maximum(added - 2, 0).sum() * op.x.type.bits)
-    s.luts(**{"times" if turns > 1 else "settled": terms})
-    s.luts(sum=int((rows + op.offset.reshape(turns, pe).any(0) > 1).sum()) * op.sum_type.bits)
-    s.luts(clamp=pe * op.out.bits)
+    gains, offsets = op.gain.reshape(turns, pe), op.offset.reshape(turns, pe).any(0)
+    if turns == 1:
+        s.luts(settled=float(sum(_constant_adders(int(g), op.x.type.bits) for g in gains[0])))
+        s.luts(sum=int(offsets.sum()) * op.x.type.bits)
+    else:
+        rows = _set_bits(gains) + offsets
+        s.luts(times=float(np.maximum(rows - 2, 0).sum() * op.x.type.bits))
+        s.luts(sum=int((rows > 1).sum()) * op.sum_type.bits)
+    # what lies out of range shows in the bits above the result's
+    above = max(0, op.sum_type.bits - op.shift - op.out.bits)
+    s.luts(clamp=pe * op.out.bits * (above > 0), above=pe * above)
     return s
+
+
+def _constant_adders(gain: int, bits: int) -> int:
+    """Bits of the adders of a product with a constant: a row of x for each 1, of which the places
+    below the next row's need none."""
+    places = [k for k in range(gain.bit_length()) if gain >> k & 1]
+    return sum(max(1, bits + 2 - (b - a)) for a, b in pairwise(places))
 
 
 def _set_bits(words: np.ndarray) -> np.ndarray:

@@ -51,6 +51,12 @@ def fifo_structure(width: int, depth: int) -> Structure:
     return s
 
 
+def turned_bits(depth: int) -> int:
+    """Bits of an address that going around a ring of ``depth`` changes: none below the lowest 1
+    of the depth, and none at all of a power of two."""
+    return bits_for(depth) - (depth & -depth).bit_length() + 1
+
+
 def window(op: Any) -> Structure:
     s, w = Structure(), op.windows
     width, (kh, kw), (dh, _) = op.lanes_in * op.x.type.bits, w.kernel, w.dilation
@@ -71,7 +77,7 @@ def window(op: Any) -> Structure:
     s.counters(op.pieces, kw, kh, w.out[1], w.out[0])
     s.counters(op.span * op.pieces, most + 1, capacity + 2 * most + 1, capacity + most + 1)
     addresses = 3 * bits_for(capacity)
-    s.luts(address=addresses)
+    s.luts(address=addresses, around=3 * turned_bits(capacity))
     s.flops(held=addresses)
     block = is_deep(capacity, width)
     s.ram(capacity, width, block=block)
@@ -129,7 +135,7 @@ def upsample(op: Any) -> Structure:
     block = op.folded.memory == "block"
     s.ram(depth, width, block=block)
     s.counters(op.pixel, across, op.row, down, depth + 1, depth + 1)
-    s.luts(address=4 * bits_for(depth))
+    s.luts(address=4 * bits_for(depth), around=2 * turned_bits(depth))
     s.flops(held=4 * bits_for(depth) + (0 if block else width) + 1)
     return s
 
