@@ -256,7 +256,8 @@ def test_compile_for_a_rate(model: Path, tmp_path: Path, capfd) -> None:
     assert code == 0
     assert re.search(r"folding: .* limits?: \d cycles a frame \(.* LUTs, .*\); ", out)
     code, out, _ = run(capfd, *arguments, "--fps", "1e7", "--json")
-    assert set(json.loads(out)["solution"]) == {"interval", "resources", "limits", "faster"}
+    keys = {"interval", "resources", "error", "limits", "faster"}
+    assert set(json.loads(out)["solution"]) == keys
     code, out, _ = run(capfd, *arguments, "--fps", "1e9", "--json")
     assert (code, json.loads(out)["kind"]) == (6, "FitError")
 

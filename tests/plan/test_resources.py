@@ -31,27 +31,15 @@ def describe(row: dict[str, Any]) -> str:
     return "-".join(str(v) for v in told(row).values())
 
 
-OUTSIDE = {
+OUTSIDE: dict[str, set[str]] = {
     "lcs": {
-        "matvec-bipolar-uint8-12-[16]-2-4-block",  # 118, said to be 142
-        "matvec-int4-bipolar-12-[16]-6-4-distributed",  # 153, said to be 187
-        "matvec-ternary-uint2-64-[18]-8-2-distributed",  # 161, said to be 191
-        "matvec-bipolar-uint8-12-[36]-4-6-distributed",  # 259, said to be 304
-        "matvec-bipolar-bipolar-20-[16]-10-1-distributed",  # 72, said to be 59
-        "threshold-uint6-bipolar-[16]-16-parallel-True",  # 15, said to be 41
-        "threshold-uint6-bipolar-[32]-32-parallel-True",  # 31, said to be 77
-        "threshold-int7-bipolar-[10]-10-parallel-True",  # 14, said to be 29
-        "threshold-uint6-bipolar-[10]-10-parallel-True",  # 10, said to be 27
-        "convert-int4-[240]-15-20",  # 202, said to be 139
-        "convert-int4-[240]-48-40",  # 802, said to be 573
-        "add-uint4-[12, 8, 32]-16-[1, 3]",  # 59, said to be 74
-        "requantize-int11-[4, 4, 8]-8-int4-6-6",  # 223, said to be 308
-        "requantize-int9-[4, 4, 24]-24-uint4-5-5",  # 458, said to be 746
+        "convert-bipolar-[256]-1-64",  # 77, said to be 199
+        "window-bipolar-[12, 12, 4]-[5, 5]-[1, 1]-4-100-parallel",  # 38, said to be 24
+        "maxpool-uint8-[4, 4, 8]-[4, 4]-[1, 1]-8-8",  # 856, said to be 711
+        "avgpool-uint2-[16, 16, 32]-[4, 4]-[1, 1]-4-4",  # 170, said to be 215
+        "lookup-int4-[12, 12, 24]-2-uint8-True",  # 67, said to be 52
     },
-    "ff": {
-        "threshold-uint6-bipolar-[16]-16-parallel-True",  # 92, said to be 108
-        "window-uint4-[28, 28, 16]-[2, 2]-[2, 2]-1-1",  # 67, said to be 82
-    },
+    "ff": set(),
 }
 """Points that the model gets wrong by more than it is to be. They were drawn when the formulas were
 settled, and neither formulas nor coefficients were changed for them."""

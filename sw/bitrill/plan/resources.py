@@ -106,9 +106,14 @@ def coefficients() -> dict[str, dict[str, dict[str, float]]]:
 
 
 @cache
+def held_out_errors() -> dict[str, dict[str, float]]:
+    """How far the model is off on points that it was not fitted to: see `errors`."""
+    return read_json(TABLE)["error"]["held_out"]
+
+
 def accuracy() -> str:
-    """How far the model is off on points that it was not fitted to, in words."""
-    found = read_json(TABLE)["error"]["held_out"]["lcs"]
+    """That of LUTs, in words."""
+    found = held_out_errors()["lcs"]
     return (
         f"the model's LUTs are {100 * found['mean']:.0f} % off on average,"
         f" {100 * found['greatest']:.0f} % at most"
