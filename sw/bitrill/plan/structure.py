@@ -106,9 +106,12 @@ def different_bits(codes: np.ndarray, bits: int) -> int:
 
 def table_luts(depth: int) -> float:
     """LUTs of one bit of a table by itself: half of one up to 32 words, one of 64 words each, up
-    to 256 of which the multiplexers behind the LUTs join; past that Yosys takes a third more."""
+    to 256 of which the multiplexers behind the LUTs join, three as if there were four; past that
+    Yosys takes a third more."""
     if depth <= 32:
         return 0.5
+    if 128 < depth <= 256:
+        return 4
     return ceil(depth / 64) * (1.35 if depth > 256 else 1)
 
 

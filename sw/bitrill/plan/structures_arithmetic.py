@@ -148,6 +148,8 @@ def pool(op: Any) -> Structure:
             # the greatest of single bits is their OR, in the LUT that moves them
             either = op.kind == "maxpool" and bits == 1
             s.luts(**{"either" if either else "merge": slots * pe * bits})
+            if op.kind == "maxpool":  # two bits of each are one LUT of both, more are compared
+                s.luts(greater=slots * pe * max(0, bits - 2))
             s.luts(moves=(slots > 1 and not either) * slots * pe * bits)
     return s
 

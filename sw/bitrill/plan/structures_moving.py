@@ -26,9 +26,10 @@ def convert(op: Any) -> Structure:
     # found both ways
     late = v % 2 and u > 1 and capacity >= DEEP_LOAD
     kind = "late" if v > 1 else "deep" if u < 32 else "deeper"
-    s.luts(**{kind: unit * capacity if late and (u, v) != (32, 1) else 0})
+    plain = (u, v) == (32, 1) or (kind == "deeper" and unit == 1)
+    s.luts(**{kind: unit * capacity if late and not plain else 0})
     s.counters(capacity + 1)
-    s.luts(places=max(0, v - 14) if u == 1 else 0)
+    s.luts(places=unit * max(0, v - 14) if u == 1 and unit > 1 else 0)
     s.luts(aside=unit * capacity if u == 1 and v in (4, 6) else 0)
     s.flops(held=capacity * unit)
     return s
@@ -71,6 +72,7 @@ def window(op: Any) -> Structure:
                 continue
             s.ram(n - 1, width, block=is_deep(n - 1, width))
             s.counters(n - 1)
+            s.luts(turns=bits_for(n - 1))
             s.flops(held=0 if is_deep(n - 1, width) else width)
         return s
     capacity, most = op.capacity, max(op.advances)
