@@ -38,7 +38,13 @@ _RATE = 100_000_000 // 32_768
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="*", type=Path)
-    models = parser.parse_args().models
+    parser.add_argument("--export", nargs=2, metavar=("RECIPE", "WIDTH"),
+                        help="write a random network and stop")  # fmt: skip
+    told = parser.parse_args()
+    models = told.models
+    if told.export:
+        export(told.export[0], int(told.export[1]))
+        return 0
     if models:
         print(table(HEAD, [row(model.name, measured(model, [])) for model in models]))
         return 0
@@ -110,10 +116,21 @@ def slope(found: Sequence[dict[str, Any]], key: str) -> float:
 
 
 def random_network(recipe: str, width: int) -> Path:
-    """A network of a recipe as QONNX, not trained; written once, to ``build/bench``."""
-    path = ROOT / "build" / "bench" / f"{recipe}_{width}.onnx"
-    if path.is_file():
-        return path
+    """A network of a recipe as QONNX, not trained; written once, to ``build/bench``, by a process
+    of its own: what is measured is forked from this one, and has its memory until it runs."""
+    path = network_path(recipe, width)
+    if not path.is_file():
+        subprocess.run([sys.executable, __file__, "--export", recipe, str(width)], check=True)
+    return path
+
+
+def network_path(recipe: str, width: int) -> Path:
+    """Where a random network lies."""
+    return ROOT / "build" / "bench" / f"{recipe}_{width}.onnx"
+
+
+def export(recipe: str, width: int) -> None:
+    """Write a random network."""
     import torch
     from bitrill.storage import write_bytes
     from bitrill.train import Options, models, qonnx_export
@@ -134,8 +151,7 @@ def random_network(recipe: str, width: int) -> Path:
     network.eval()(example)
     frozen = qonnx_export.freeze_weights(network)
     model = qonnx_export.to_onnx(frozen, example, dynamo=False)
-    write_bytes(path, model.SerializeToString(deterministic=True))
-    return path
+    write_bytes(network_path(recipe, width), model.SerializeToString(deterministic=True))
 
 
 def dense(width: int) -> Any:

@@ -33,13 +33,13 @@ def describe(row: dict[str, Any]) -> str:
 
 OUTSIDE: dict[str, set[str]] = {
     "lcs": {
-        "convert-bipolar-[256]-1-64",  # 77, said to be 199
-        "window-bipolar-[12, 12, 4]-[5, 5]-[1, 1]-4-100-parallel",  # 38, said to be 24
-        "maxpool-uint8-[4, 4, 8]-[4, 4]-[1, 1]-8-8",  # 856, said to be 711
-        "avgpool-uint2-[16, 16, 32]-[4, 4]-[1, 1]-4-4",  # 170, said to be 215
-        "lookup-int4-[12, 12, 24]-2-uint8-True",  # 67, said to be 52
+        "matvec-bipolar-uint8-12-[32]-12-2-distributed",  # 201, said to be 274
+        "fifo-1-902",  # 104, said to be 67
+        "rearrange-uint8-[12, 8, 32]-2-2-to_depth",  # 277, said to be 32
     },
-    "ff": set(),
+    "ff": {
+        "rearrange-uint8-[12, 8, 32]-2-2-to_depth",  # 53, said to be 37
+    },
 }
 """Points that the model gets wrong by more than it is to be. They were drawn when the formulas were
 settled, and neither formulas nor coefficients were changed for them."""
