@@ -289,13 +289,13 @@ _MORE: Rows = [
 
 
 def _all() -> Rows:
-    """Chosen ones; four drawings that formulas were judged by and then changed for; and more."""
+    """Chosen ones; five drawings that formulas were judged by and then changed for; and more."""
     rows = [row for row in _CHOSEN if not _has_table(row)]
-    for more in (*(drawn(seed, _SHARES) for seed in (1, 2, 3, 4)), _ratios(), _CONSTANTS, _MORE):
+    for more in (*(drawn(seed, _SHARES) for seed in range(1, 6)), _ratios(), _CONSTANTS, _MORE):
         rows += [row for row in more if row not in rows]
     return rows
 
 
 GRID: Rows = _all()
-HELD_OUT: Rows = [row for row in drawn(5, _SHARES) if row not in GRID]
+HELD_OUT: Rows = [row for row in drawn(6, _SHARES) if row not in GRID]
 """Drawn once the formulas were settled."""

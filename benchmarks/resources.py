@@ -47,7 +47,7 @@ _THOUGHT = {
     "gate": 0.5, "select": 0.7, "count2": 0.5, "count3": 0.5, "count5": 0.6, "chain": 0.5,
     "total": 0.5, "offset": 0.8, "compare": 0.5, "chosen": 0.3, "times": 1.0, "sum": 0.5,
     "wide": 0.3, "aside": 0.2, "several": 0.5, "down": 0.5, "late": 0.6, "deeper": 0.5,
-    "places": 0.7, "greater": 0.5, "either": 0.7, "compares": 0.5, "head": 0.5,
+    "places": 0.7, "pairs": 0.5, "greater": 0.5, "either": 0.7, "compares": 0.5, "head": 0.5,
     "bypass": 0.5, "width": 0.5, "lanes": 0.2, "clamp": 0.5, "above": 0.3,
 }  # fmt: skip
 """LUTs of one of each; 1 of what is not named."""

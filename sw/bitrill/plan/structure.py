@@ -119,5 +119,6 @@ def ram_luts(depth: int, width: int) -> float:
     """LUTs of a distributed memory of one write and one read port."""
     if depth <= 32:
         return 4 * (width // 6) + min(4, 2 * (width % 6))
-    slices = ceil(depth / 64)
-    return slices * (4 * (width // 3) + min(4, 2 * (width % 3)))
+    if depth <= 64:
+        return 4 * (width // 3) + min(4, 2 * (width % 3))
+    return ceil(depth / 64) * 4 * ceil(width / 3)

@@ -98,6 +98,9 @@ def _plan_counts(plan: SumPlan) -> tuple[Counts, int]:
                 alive += len(c.outputs) - len(c.inputs)
                 left -= sum(b < products for b in c.inputs) if merges else 0
         kept += plan.width if plan.adds and k == len(plan.stages) - 1 else alive
+    # two products that one carry chain adds at once are in the LUT of its bit
+    pairs = sum(len(c) == 2 and max(c) < products for c in plan.columns)
+    counts["pairs"], left = pairs, left - 2 * pairs
     gate = plan.products[0].gate
     counts["select" if gate == "select" else "gate"] = left
     if plan.adds:

@@ -152,8 +152,8 @@ def shuffle(op: Any) -> Structure:
 
 def rearrange(op: Any) -> Structure:
     s, (outer, inner, run) = Structure(), op.beats
-    width, depth = op.lanes_in * op.x.type.bits, 2 * outer * inner * run
-    block = is_deep(depth, width)
+    width, depth = op.lanes_in * op.x.type.bits, 2 << bits_for(outer * inner * run)
+    block = op.folded.memory == "block"
     s.ram(depth, width, block=block)
     s.counters(outer, inner, run, depth // 2)
     s.luts(address=2 * bits_for(depth))
