@@ -234,10 +234,13 @@ def test_compile_prints_what_it_made(model: Path, tmp_path: Path, capfd) -> None
     code, out, err = run(capfd, "compile", model, "--out", tmp_path / "b", "--clock-mhz", "50")
     assert (code, err) == (0, "")
     assert "frames/s at 50 MHz (assumed)" in out
+    assert "FIFOs: " in out
     assert f"Verilog: {tmp_path / 'b' / 'top.v'}" in out
     code, out, _ = run(capfd, "compile", model, "--out", tmp_path / "b", "--json")
     value = json.loads(out)
-    assert set(value) == {"nodes", "ii", "latency", "fps", "clock_mhz", "assumed", "files"}
+    assert set(value) == {
+        "nodes", "ii", "latency", "fifo_bits", "fps", "clock_mhz", "assumed", "files",
+    }  # fmt: skip
     assert all(Path(f).is_file() for f in value["files"])
 
 

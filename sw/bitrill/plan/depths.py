@@ -19,7 +19,7 @@ from math import ceil, isqrt
 
 import numpy as np
 
-from ..ir.graph import Graph
+from ..ir.graph import INPUT, Graph
 from .laps import settled
 from .maxplus import SWEEPS
 from .network import Fifo, Network
@@ -45,6 +45,13 @@ def fifo_depths(graph: Graph) -> dict[str, int]:
         search.network.fifos, key=lambda f: -lanes[f.edge] * graph.edges[f.edge].type.bits
     ))  # fmt: skip
     return {edge: search.depths[edge] for edge in graph.edges}
+
+
+def fifo_bits(graph: Graph) -> int:
+    """Bits that all FIFOs of a FOLDED graph hold."""
+    lanes = {INPUT: graph.reader(INPUT).lanes_in}
+    lanes |= {e: n.lanes_out for n in graph.nodes for e in n.outputs}
+    return sum(lanes[e] * t.type.bits * graph.depths[e] for e, t in graph.edges.items())
 
 
 class _Search:
