@@ -8,12 +8,12 @@ from itertools import product
 import numpy as np
 import pytest
 from bitrill.errors import StageError
-from bitrill.ir import INPUT, Graph
-from bitrill.plan.depths import FLOOR, fifo_depths
+from bitrill.ir import INPUT, Graph, Tensor
+from bitrill.plan.depths import FLOOR, fifo_bits, fifo_depths
 from bitrill.plan.laps import settled
 from bitrill.plan.network import Network
 from bitrill.plan.timing import predict
-from branching import NETWORKS, collected
+from branching import NETWORKS, U, collected, dense, network
 
 AMPLE = 400
 
@@ -88,3 +88,10 @@ def test_depths_do_not_depend_on_those_that_were_there() -> None:
     assert fifo_depths(ample) == fifo_depths(graph)
     assert list(fifo_depths(graph)) == list(graph.edges)
     assert np.all([d >= FLOOR for d in fifo_depths(graph).values()])
+
+
+def test_bits_of_fifos() -> None:
+    first = dense("first", "input", Tensor((4,), U), 6)
+    graph = network(first, x=first.x, folding={"first": {"pe": 3, "simd": 2}})
+    deep = graph.replace(depths={"input": 2, "first": 5})
+    assert fifo_bits(deep) == 2 * 2 * 2 + 5 * 3 * first.y.type.bits
