@@ -38,7 +38,13 @@ _RATE = 100_000_000 // 32_768
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="*", type=Path)
-    models = parser.parse_args().models
+    parser.add_argument("--export", nargs=2, metavar=("RECIPE", "WIDTH"),
+                        help="write a random network and stop")  # fmt: skip
+    told = parser.parse_args()
+    models = told.models
+    if told.export:
+        export(told.export[0], int(told.export[1]))
+        return 0
     if models:
         print(table(HEAD, [row(model.name, measured(model, [])) for model in models]))
         return 0
@@ -52,18 +58,19 @@ def main() -> int:
         ]
         print(f"\n{recipe} of {', '.join(map(str, widths))}")
         print(table(HEAD, [row(str(n), f) for n, f in zip(widths, found, strict=True)]))
-        seconds, mib = (slope(found, key) for key in ("seconds", "mib"))
-        print(f"a million weights more: {seconds:.1f} s, {mib:.0f} MiB", flush=True)
+        cpu, mib = (slope(found, key) for key in ("cpu", "mib"))
+        print(f"a million weights more: {cpu:.1f} s of CPU, {mib:.0f} MiB", flush=True)
     return 0
 
 
-HEAD = ("network", "weights", "nodes", "cycles a frame", "LUTs (model)", "seconds", "peak MiB")
+HEAD = ("network", "weights", "nodes", "cycles a frame", "LUTs (model)", "seconds",
+        "of CPU", "peak MiB")  # fmt: skip
 
 
 def row(name: str, found: dict[str, Any]) -> tuple[str, ...]:
     """A line of the table."""
     return (name, f"{found['weights']:,}", str(found["nodes"]), str(found["ii"]), found["luts"],
-            f"{found['seconds']:.1f}", f"{found['mib']:.0f}")  # fmt: skip
+            f"{found['seconds']:.1f}", f"{found['cpu']:.1f}", f"{found['mib']:.0f}")  # fmt: skip
 
 
 def flags(recipe: str) -> list[str]:
@@ -72,7 +79,7 @@ def flags(recipe: str) -> list[str]:
 
 
 def measured(model: Path, told: list[str]) -> dict[str, Any]:
-    """Wall seconds, peak MiB and figures of one compilation."""
+    """Wall and CPU seconds, peak MiB and figures of one compilation."""
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-m", "bitrill", "compile", str(model), "--out", out, "--json"]
         start = time.perf_counter()
@@ -84,7 +91,8 @@ def measured(model: Path, told: list[str]) -> dict[str, Any]:
         if status:
             sys.exit(f"{model}: {text}")
         value, (weights, luts) = json.loads(text), sizes(Path(out))
-    return {"seconds": seconds, "mib": usage.ru_maxrss / 2**10, "nodes": value["nodes"],
+    cpu = usage.ru_utime + usage.ru_stime
+    return {"seconds": seconds, "cpu": cpu, "mib": usage.ru_maxrss / 2**10, "nodes": value["nodes"],
             "ii": value["ii"], "weights": weights, "luts": f"{luts:,}"}  # fmt: skip
 
 
@@ -99,7 +107,7 @@ def sizes(build: Path) -> tuple[int, int]:
 
 
 def slope(found: Sequence[dict[str, Any]], key: str) -> float:
-    """Least squares of ``key`` over the number of weights, a million."""
+    """Least squares of ``key`` over the number of weights, in millions."""
     xs, ys = [f["weights"] / 1e6 for f in found], [f[key] for f in found]
     x, y = sum(xs) / len(xs), sum(ys) / len(ys)
     return sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True)) / sum(
@@ -108,10 +116,21 @@ def slope(found: Sequence[dict[str, Any]], key: str) -> float:
 
 
 def random_network(recipe: str, width: int) -> Path:
-    """A network of a recipe as QONNX, not trained; written once, to ``build/bench``."""
-    path = ROOT / "build" / "bench" / f"{recipe}_{width}.onnx"
-    if path.is_file():
-        return path
+    """A network of a recipe as QONNX, not trained; written once, to ``build/bench``, by a process
+    of its own: what is measured is forked from this one, and has its memory until it runs."""
+    path = network_path(recipe, width)
+    if not path.is_file():
+        subprocess.run([sys.executable, __file__, "--export", recipe, str(width)], check=True)
+    return path
+
+
+def network_path(recipe: str, width: int) -> Path:
+    """Where a random network lies."""
+    return ROOT / "build" / "bench" / f"{recipe}_{width}.onnx"
+
+
+def export(recipe: str, width: int) -> None:
+    """Write a random network."""
     import torch
     from bitrill.storage import write_bytes
     from bitrill.train import Options, models, qonnx_export
@@ -132,8 +151,7 @@ def random_network(recipe: str, width: int) -> Path:
     network.eval()(example)
     frozen = qonnx_export.freeze_weights(network)
     model = qonnx_export.to_onnx(frozen, example, dynamo=False)
-    write_bytes(path, model.SerializeToString(deterministic=True))
-    return path
+    write_bytes(network_path(recipe, width), model.SerializeToString(deterministic=True))
 
 
 def dense(width: int) -> Any:

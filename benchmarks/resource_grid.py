@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from math import lcm
 from typing import Any
 
-from bitrill.plan.structures import structure
+from bitrill.plan.structure import ALONE
+from bitrill.plan.sums import starts
 from resource_draw import drawn
 from specimens import operator
 
@@ -207,8 +209,93 @@ _CHOSEN: Rows = [
 
 def _has_table(row: dict[str, Any]) -> bool:
     """Whether it has a table in LUTs; what those take is known, and the drawn points have them."""
-    return row["kind"] != "fifo" and "table" in structure(operator(row)).lcs
+    if row["kind"] == "fifo":
+        return False
+    op: Any = operator(row)
+    logic, turns = op.folded.memory == "distributed", op.x.channels // op.folded.pe
+    match op.kind:
+        case "matvec":
+            own = op.passes > ALONE and not op.popcount and len(set(starts(op).tolist())) > 1
+            return own or (logic and op.steps > ALONE)
+        case "depthwise":
+            return logic
+        case "threshold":
+            return turns > ALONE or op.folded.style == "search"
+        case "requantize":
+            return turns > ALONE
+    return op.kind == "lookup" or (op.kind == "argmax" and not op.plain)
 
 
-GRID: Rows = [*(row for row in _CHOSEN if not _has_table(row)), *drawn(1, _SHARES)]
-HELD_OUT: Rows = [row for row in drawn(2, _SHARES) if row not in GRID]
+def _ratios() -> Rows:
+    """Converters of every sort of ratio: what they take follows no simple rule."""
+    pairs = [
+        (2, 3), (3, 2), (3, 4), (4, 3), (3, 5), (5, 3), (4, 5), (5, 2), (2, 5), (5, 6), (6, 5),
+        (7, 8), (8, 7), (3, 8), (8, 3), (9, 2), (2, 9), (7, 3), (3, 7), (7, 5), (5, 7), (5, 1),
+        (6, 1), (7, 1), (12, 1), (16, 1), (24, 1), (48, 1), (64, 1), (1, 12), (1, 24), (1, 48),
+        (10, 9), (15, 2), (20, 1), (28, 1), (32, 1), (36, 1), (40, 1), (56, 1), (1, 16), (1, 32),
+        (4, 9), (9, 4), (6, 11), (11, 6),
+    ]  # fmt: skip
+    rows = [{"kind": "convert", "x": "uint4", "shape": [lcm(a, b)], "simd": a, "pe": b}
+            for a, b in pairs]  # fmt: skip
+    return rows + [{"kind": "convert", "x": "uint8", "shape": [48], "simd": a, "pe": b}
+                   for a, b in [(2, 8), (3, 12), (4, 12), (16, 4)]]  # fmt: skip
+
+
+_CONSTANTS: Rows = [  # of one or a few words: mapped with what they go into
+    *({"kind": "requantize", "x": x, "out": o, "shape": [2, 2, c], "pe": n, "gain_bits": g,
+       "shift": g}
+      for x, o, g, c, n in [
+          ("int8", "uint4", 4, 1, 1), ("int10", "uint4", 5, 2, 1), ("int12", "int4", 6, 1, 1),
+          ("int14", "uint8", 8, 2, 1), ("int9", "int4", 9, 1, 1), ("int11", "uint4", 7, 2, 1),
+          ("int13", "uint8", 5, 1, 1), ("int8", "uint4", 8, 2, 1), ("int10", "int4", 4, 1, 1),
+          ("int12", "uint4", 9, 2, 1), ("int9", "uint4", 5, 8, 1), ("int12", "int4", 8, 8, 1),
+          ("int8", "uint8", 6, 4, 1), ("int11", "uint4", 4, 3, 1), ("int13", "uint4", 6, 12, 2),
+          ("int10", "uint4", 7, 6, 3)]),
+    *_threshold([
+        ("uint8", "bipolar", 24, 24, _P, False), ("int10", "bipolar", 24, 24, _P, True),
+        ("uint13", "bipolar", 16, 16, _P, False), ("uint7", "bipolar", 24, 12, _P, True),
+        ("int11", "bipolar", 24, 12, _P, False), ("uint7", "uint2", 8, 8, _P, False),
+        ("int9", "uint2", 8, 8, _P, True), ("int10", "uint2", 16, 8, _P, False),
+        ("int12", "bipolar", 16, 16, _P, False), ("uint14", "bipolar", 12, 12, _P, True),
+        ("int8", "bipolar", 32, 16, _P, False), ("uint12", "bipolar", 16, 8, _P, True)]),
+    *({"kind": "matvec", "w": w, "x": x, "rows": rows, "shape": [n], "pe": pe, "simd": s,
+       "memory": _D}
+      for w, x, rows, n, pe, s in [
+          ("bipolar", "bipolar", 12, 24, 12, 24), ("ternary", "bipolar", 8, 16, 8, 16),
+          ("int4", "bipolar", 6, 12, 6, 12), ("bipolar", "uint2", 12, 9, 12, 9),
+          ("ternary", "uint2", 6, 12, 6, 12), ("bipolar", "bipolar", 16, 32, 8, 32),
+          ("int4", "uint2", 8, 8, 4, 8), ("bipolar", "bipolar", 9, 32, 3, 16),
+          ("bipolar", "uint8", 6, 8, 6, 4), ("int2", "uint2", 8, 12, 8, 4),
+          ("bipolar", "bipolar", 32, 18, 32, 18)]),
+]  # fmt: skip
+_MORE: Rows = [
+    *({"kind": "shuffle", "x": x, "shape": [4, 4, c], "pe": n}
+      for x, c, n in [("uint4", 24, 3), ("uint2", 32, 4), ("bipolar", 64, 4), ("uint2", 16, 1),
+                      ("uint4", 16, 8)]),
+    *({"kind": "pad", "x": x, "shape": s, "pads": [1, 1, 1, 1], "pe": n}
+      for x, s, n in [("uint8", [4, 4, 16], 16), ("uint4", [6, 6, 12], 12),
+                      ("uint2", [8, 4, 32], 16)]),
+    *({"kind": "deconv", "x": x, "shape": s, "strides": [2, 2], "pe": n}
+      for x, s, n in [("uint4", [4, 4, 8], 8), ("uint8", [4, 6, 8], 4), ("uint2", [6, 6, 4], 4)]),
+    *({"kind": k, "x": x, "shape": s, "kernel": [n, n], "stride": [st, st], "simd": p, "pe": p}
+      for k, x, s, n, st, p in [
+          ("maxpool", "uint4", [8, 8, 8], 3, 3, 4), ("maxpool", "uint8", [8, 8, 4], 2, 2, 2),
+          ("maxpool", "int4", [8, 8, 8], 4, 4, 2), ("maxpool", "bipolar", [9, 9, 16], 3, 2, 8),
+          ("maxpool", "uint2", [6, 6, 8], 3, 1, 4), ("avgpool", "uint4", [6, 6, 8], 2, 1, 4),
+          ("window", "uint4", [14, 14, 4], 5, 1, 2), ("window", "bipolar", [8, 8, 32], 3, 2, 8),
+          ("window", "uint2", [16, 16, 4], 2, 2, 4), ("window", "int4", [9, 9, 8], 3, 2, 1),
+          ("window", "bipolar", [16, 16, 8], 5, 2, 8), ("window", "uint8", [12, 12, 2], 3, 1, 2)]),
+]  # fmt: skip
+
+
+def _all() -> Rows:
+    """Chosen ones; five drawings that formulas were judged by and then changed for; and more."""
+    rows = [row for row in _CHOSEN if not _has_table(row)]
+    for more in (*(drawn(seed, _SHARES) for seed in range(1, 6)), _ratios(), _CONSTANTS, _MORE):
+        rows += [row for row in more if row not in rows]
+    return rows
+
+
+GRID: Rows = _all()
+HELD_OUT: Rows = [row for row in drawn(6, _SHARES) if row not in GRID]
+"""Drawn once the formulas were settled."""

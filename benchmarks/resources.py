@@ -4,7 +4,8 @@
 
 ``--fit`` fits anew to the points of the file, without measuring. Many operators are synthesised in
 one run, as modules whose borders are kept. What was stopped goes on from the runs that are whole,
-in ``DIR``. The same points and tools give the same file.
+in ``DIR``. The same runs and tools give the same figures; units of a run that are joined by others
+may come out a few LUTs otherwise.
 """
 
 from __future__ import annotations
@@ -38,16 +39,17 @@ _SMALL = 25
 """Below so many LUTs it is the absolute error that counts."""
 
 
-_PULL = 0.2
+_PULL = 0.1
 """How strongly coefficients are drawn to what they are thought to be (`_THOUGHT`): a coefficient
 that the points hardly tell does not stray, one that they tell well hardly notices."""
 
 _THOUGHT = {
     "one": 3.0, "held": 1.0, "count": 1.0, "counters": 1.0, "stages": 1.0, "turns": 1.0,
     "gate": 0.5, "select": 0.7, "count2": 0.5, "count3": 0.5, "count5": 0.6, "chain": 0.5,
-    "total": 0.5, "compare": 0.5, "settled": 0.2, "chosen": 0.3, "times": 1.0,
-    "places": 1.0, "compares": 0.5,
-    "head": 0.5, "bypass": 0.5, "width": 0.5, "lanes": 0.2,
+    "total": 0.5, "offset": 0.8, "compare": 0.5, "chosen": 0.3, "times": 1.0, "sum": 0.5,
+    "wide": 0.3, "aside": 0.2, "several": 0.5, "down": 0.5, "late": 0.6, "deeper": 0.5,
+    "places": 0.7, "pairs": 0.5, "greater": 0.5, "either": 0.7, "compares": 0.5, "head": 0.5,
+    "bypass": 0.5, "width": 0.5, "lanes": 0.2, "clamp": 0.5, "above": 0.3,
 }  # fmt: skip
 """LUTs of one of each; 1 of what is not named."""
 
@@ -166,7 +168,7 @@ def table(points: list[dict[str, Any]], held_out: list[dict[str, Any]]) -> str:
 def predict(row: Row, found: Mapping[str, Any]) -> model.Resources:
     """By coefficients that are not in the file yet."""
     s, c = structure_of(row), found[row["kind"]]
-    lcs, ff = (round(sum(c[f].get(k, 0.0) * n for k, n in getattr(s, f).items())) for f in FIGURES)
+    lcs, ff = (round(sum(c[f].get(k, 1.0) * n for k, n in getattr(s, f).items())) for f in FIGURES)
     return model.Resources(lcs, ff, s.bram18, 0)
 
 

@@ -81,8 +81,8 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str
         (["compile", "m", "--out", "b", "--clock-mhz", "nan"],
          "argument --clock-mhz: must be finite, not 'nan' (see bitrill compile --help)"),
         (["train", "tfx", "--out", "o"],
-         "RECIPE must be one of tfc, sfc, lfc, cnv, resnet8, mobilenet, unet-tiny,"
-         " dilated1d, not 'tfx'; did you mean 'tfc'?"),
+         "RECIPE must be one of tfc, sfc, lfc, lenet, cnv, resnet8, mobilenet,"
+         " unet-tiny, dilated1d, not 'tfx'; did you mean 'tfc'?"),
         (["train", "tfc", "--out", "o", "--acts", "3"], "--acts must be one of 1, 2, 4, not 3"),
         (["verify", "b", "--engine", "verilater"],
          "--engine must be one of verilator, cocotb, icarus, amaranth, not 'verilater';"
@@ -234,10 +234,13 @@ def test_compile_prints_what_it_made(model: Path, tmp_path: Path, capfd) -> None
     code, out, err = run(capfd, "compile", model, "--out", tmp_path / "b", "--clock-mhz", "50")
     assert (code, err) == (0, "")
     assert "frames/s at 50 MHz (assumed)" in out
+    assert "FIFOs: " in out
     assert f"Verilog: {tmp_path / 'b' / 'top.v'}" in out
     code, out, _ = run(capfd, "compile", model, "--out", tmp_path / "b", "--json")
     value = json.loads(out)
-    assert set(value) == {"nodes", "ii", "latency", "fps", "clock_mhz", "assumed", "files"}
+    assert set(value) == {
+        "nodes", "ii", "latency", "fifo_bits", "fps", "clock_mhz", "assumed", "files",
+    }  # fmt: skip
     assert all(Path(f).is_file() for f in value["files"])
 
 
@@ -256,7 +259,8 @@ def test_compile_for_a_rate(model: Path, tmp_path: Path, capfd) -> None:
     assert code == 0
     assert re.search(r"folding: .* limits?: \d cycles a frame \(.* LUTs, .*\); ", out)
     code, out, _ = run(capfd, *arguments, "--fps", "1e7", "--json")
-    assert set(json.loads(out)["solution"]) == {"interval", "resources", "limits", "faster"}
+    keys = {"interval", "resources", "error", "limits", "faster"}
+    assert set(json.loads(out)["solution"]) == keys
     code, out, _ = run(capfd, *arguments, "--fps", "1e9", "--json")
     assert (code, json.loads(out)["kind"]) == (6, "FitError")
 

@@ -20,6 +20,7 @@ from bitrill.flow import build as build_module
 from bitrill.flow import data
 from bitrill.ir import IntType, Stage, serial
 from bitrill.plan import timing
+from bitrill.plan.depths import fifo_bits
 from frontend.onnx_models import Net, save, small
 
 FILES = ("graph.json", "weights.npz", "top.v", "timing.json", "folding.json")
@@ -62,6 +63,7 @@ def test_compile_leaves_five_files_and_says_so(whole: flow.Compiled) -> None:
         "nodes": len(whole.build.graph.nodes),
         "ii": int(predicted.ii),
         "latency": predicted.latency,
+        "fifo_bits": fifo_bits(whole.build.graph),
         "fps": 100e6 / float(predicted.ii),
         "clock_mhz": 100.0,
         "assumed": True,

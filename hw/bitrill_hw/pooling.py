@@ -5,8 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from amaranth import *
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 from bitrill.ir import IntType
 from bitrill.plan.pooling import Pooling
 
@@ -14,30 +12,18 @@ from .counting import Ends, count_up
 from .elastic import Elastic
 from .elements import code, elements
 from .running import Running
-from .stream import beats
+from .stream import OneToOne
 from .tables import split
 
 
-class PoolingCore(wiring.Component):
+class PoolingCore(OneToOne):
     """Two stages, each with running results that it updates as its beat leaves.
 
     A beat goes on from the first only where a window ends in its row, and from the second (to the
     output) only where one ends in its column.
-
-    Members
-    -------
-    i : ``op.lanes_in`` elements of ``op.x.type``
-    o : ``op.lanes_out`` elements of ``op.y.type``
     """
 
-    def __init__(self, op: Pooling):
-        self.op = op
-        super().__init__(
-            {
-                "i": In(beats(op.lanes_in * op.x.type.bits)),
-                "o": Out(beats(op.lanes_out * op.y.type.bits)),
-            }
-        )
+    op: Pooling
 
     @abstractmethod
     def merge(self, a: Value, b: Value, t: IntType) -> Value:

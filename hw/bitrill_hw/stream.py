@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth import *
-from amaranth.lib import stream
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
 from bitrill.errors import SpecError
+from bitrill.ir import Operator
 
 
 def beats(width: int) -> stream.Signature:
     """A stream of beats of ``width`` bits, elements packed low first without padding."""
     return stream.Signature(unsigned(width))
+
+
+class OneToOne(wiring.Component):
+    """Base of the components of operators of one operand and one result.
+
+    Members
+    -------
+    i : ``op.lanes_in`` elements of ``op.x.type``
+    o : ``op.lanes_out`` elements of ``op.y.type``
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+    op: Any
+
+    def __init__(self, op: Operator):
+        self.op = op
+        super().__init__(
+            {
+                "i": In(beats(op.lanes_in * op.x.type.bits)),
+                "o": Out(beats(op.lanes_out * op.y.type.bits)),
+            }
+        )
 
 
 def connect(m: Module, source: stream.Interface, sink: stream.Interface) -> None:

@@ -60,9 +60,9 @@ def alone(op: Operator) -> Graph:
     return Graph(
         name=op.name,
         stage=Stage.FOLDED,
-        source=Source(shape=op.x.shape, tensor=op.x, raw_scale="1"),
+        source=Source(shape=op.x.shape, tensor=op.x, raw_scale="1", channel_last=True),
         nodes=(op,),
-        sink=Sink(shape=op.y.shape, edge=op.name, tensor=op.y),
+        sink=Sink(shape=op.y.shape, edge=op.name, tensor=op.y, channel_last=True),
     )
 
 

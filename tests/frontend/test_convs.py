@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bitrill.frontend.places import Placing
 from bitrill.ir import BIPOLAR, Graph, IntType, Stage, verify
 from bitrill.ops import Depthwise, Lookup, MatVec, MaxPool, Pad, SumPool, Window
 from bitrill.pipeline import to_integer
@@ -113,6 +114,17 @@ def test_a_border_that_no_window_reaches(tmp_path: Path) -> None:
     x = net.node("Conv", net.bipolar("x", 0.25), w, pads=[0, 0, 1, 0], strides=[3, 3])
     graph = check(net, net.bipolar(net.norm(x, 3)), tmp_path)
     assert graph.nodes[2].inside is None
+
+
+def test_which_taps_lie_inside() -> None:
+    """Two pixels before, one behind and a place that only rounding up reaches; stride 2."""
+    place = Placing((3,), (2,), (1,), (2,), (1,), (1,))
+    (inside,) = place.inside((4,)) or ()
+    assert inside.tolist() == [[False, False, True], [True] * 3, [True, True, False]]
+    assert Placing((3,), (4,), (1,), (0,), (1,), (0,)).inside((4,)) is None
+    wide = Placing((1 << 10,), (1,), (1,), (1,), (1,), (0,))
+    assert wide.inside(((1 << 10) - 2,)) is not None
+    assert wide.inside(((1 << 10) - 1,)) is None  # a table of more places than an input may have
 
 
 def test_one_axis(tmp_path: Path) -> None:

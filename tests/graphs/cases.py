@@ -11,7 +11,7 @@ from bitrill.ir import BIPOLAR, INPUT, Graph, Operator, Sink, Source, Stage, Ten
 from bitrill.ops import Add, Concat
 from bitrill.passes.forks import insert_forks
 from bitrill.pipeline import to_folded
-from graphs.kinds import MOST, PEAK, TYPES, WAYS, axes, foldings, operator, peak
+from graphs.kinds import MOST, PEAK, TYPES, WAYS, foldings, operator, peak
 from hypothesis import strategies as st
 
 STEPS = 7
@@ -24,10 +24,13 @@ Draw = Any
 
 GAINS = (1, 2, -1, 3, -2)
 
-SUMS = ("matvec", "depthwise") * 5
+SUMS = ("matvec", "depthwise", "bordered") * 5
 """What mostly reads windows."""
 
-SPATIAL = ("window", "window", "maxpool", "avgpool", "deconv", "rearrange", "upsample", "pad")
+SPATIAL = (
+    "window", "window", "maxpool", "avgpool", "deconv", "rearrange", "upsample", "pad", "bordered",
+    "bordered", "bordered",
+)  # fmt: skip
 """What mostly reads all else, where there is space."""
 
 
@@ -68,6 +71,10 @@ class Case:
     def __repr__(self) -> str:
         """What a failure prints: to read, and to play again."""
         return f"{self.folded_text()}\nCase.load('''{self.dump()}''')"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """As Hypothesis prints it."""
+        printer.text(repr(self))
 
     def folded_text(self) -> str:
         """The graph with its lanes and slots, if it can be folded."""
@@ -157,7 +164,7 @@ class Sketch:
         """To a vector: a dense layer, which takes a frame that has more than one place."""
         t = self.edges[edge]
         if t.size == t.channels:
-            self.put("upsample", {"factors": (2,) * axes(t)}, edge)
+            self.put("convert", {"shape": (t.size,)}, edge)
             return
         rows = self.draw(st.integers(1, 4))
         self.put("matvec", {"rows": rows, "cols": t.size, "weight_type": BIPOLAR}, edge)
@@ -184,7 +191,7 @@ def _first(shape: tuple[int, ...]) -> tuple[int, ...]:
 RANKS = (1, 2, 3, 3, 3)
 """Axes of inputs: mostly images."""
 
-SIZES = {1: (16,), 2: (12, 4), 3: (6, 6, 3)}
+SIZES = {1: (16,), 2: (12, 4), 3: (6, 6, 4)}
 """The largest of each rank."""
 
 
@@ -194,7 +201,7 @@ def graphs(draw: Draw) -> Graph:
     rng = np.random.default_rng(draw(st.integers(0, 255)))
     largest = SIZES[draw(st.sampled_from(RANKS))]
     shape = draw(st.tuples(*[st.integers(1, n) for n in largest]))
-    x = Tensor(shape, draw(st.sampled_from(TYPES)))
+    x = Tensor(shape, draw(st.sampled_from((BIPOLAR, *TYPES))))
     sketch = Sketch(draw, rng, x)
     for _ in range(draw(st.integers(2, STEPS))):
         sketch.step()

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from bitrill.errors import SpecError
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
-from bitrill.ops import OPERATORS
+from bitrill.ops import OPERATORS, MatVec
 
 MOST = 120
 """Elements of an edge."""
@@ -31,7 +31,7 @@ ROWS = 6
 
 Ways = list[dict[str, Any]]
 
-CLASSES = {c.kind: c for c in OPERATORS}
+CLASSES = {c.kind: c for c in OPERATORS} | {"bordered": MatVec}
 
 TYPES = (
     BIPOLAR, IntType(0, 1), IntType(0, 3), IntType(-2, 1), IntType(-1, 1), IntType(0, 6),
@@ -48,12 +48,22 @@ def peak(t: IntType) -> int:
 
 
 def matvec(t: Tensor) -> Ways:
-    places, whole = (t.channels, t.size // t.channels), (t.size, 1)
+    one, whole = (t.channels, t.size // t.channels), (t.size, 1)
     return [  # of each place, or, less often, of a whole frame
         {"rows": rows, "cols": cols, "weight_type": w}
-        for (cols, places), rows, w in product([places] * 3 + [whole], range(1, ROWS + 1), WEIGHTS)
+        for (cols, places), rows, w in product([one] * 3 + [whole], range(1, ROWS + 1), WEIGHTS)
         if rows * places <= MOST and cols * peak(t.type) * peak(w) < PEAK
     ]
+
+
+def bordered(t: Tensor) -> Ways:
+    """Matrices with taps outside."""
+    return [
+        {"rows": rows, "cols": t.channels, "weight_type": BIPOLAR, "taps": taps}
+        for rows, taps in product(range(1, ROWS + 1), product((1, 2, 3), repeat=axes(t)))
+        if t.type == BIPOLAR and taps and t.channels % (2 * np.prod(taps)) == 0
+        and rows * t.size // t.channels <= MOST
+    ]  # fmt: skip
 
 
 def typed(t: Tensor) -> Ways:
@@ -86,6 +96,13 @@ def depthwise(t: Tensor) -> Ways:
 def argmax(t: Tensor) -> Ways:
     plain = t.size == t.channels
     return [{"k": k} for k in range(1, t.channels + 1)] if plain else []
+
+
+def convert(t: Tensor) -> Ways:
+    """Other axes."""
+    two = [(d, t.size // d) for d in divisors(t.size)]
+    three = [(a, b // a, c) for b, c in two for a in divisors(b)]
+    return [{"shape": s} for s in ((t.size,), *two, *three) if s != t.shape]
 
 
 def shuffle(t: Tensor) -> Ways:
@@ -188,6 +205,7 @@ WAYS: dict[str, Callable[[Tensor], Ways]] = {
     "avgpool": avgpool, "pad": pad, "depthwise": depthwise, "requantize": requantize,
     "lookup": lookup, "upsample": upsample, "deconv": deconv, "shuffle": shuffle,
     "rearrange": rearrange, "split": split, "argmax": argmax,
+    "convert": convert, "bordered": bordered,
 }  # fmt: skip
 """Of operators with one operand; those of several are joins."""
 
@@ -205,8 +223,13 @@ def _none(way: dict[str, Any], x: Tensor, rng: np.random.Generator) -> dict[str,
 
 
 def _matvec(way: dict[str, Any], x: Tensor, rng: np.random.Generator) -> dict[str, Any]:
-    shape = (way.pop("rows"), way.pop("cols"))
-    return way | {"weights": rng.choice(way["weight_type"].values(), shape)}
+    shape, taps = (way.pop("rows"), way.pop("cols")), way.pop("taps", ())
+    way["weights"] = rng.choice(way["weight_type"].values(), shape)
+    inside = [rng.random((n, k)) < 0.7 for n, k in zip(x.shape, taps, strict=False)]
+    if taps:
+        inside[0][0, 0] = False  # some tap lies outside
+        way["inside"] = tuple(inside)
+    return way
 
 
 def _depthwise(way: dict[str, Any], x: Tensor, rng: np.random.Generator) -> dict[str, Any]:
@@ -243,7 +266,7 @@ def _shuffle(way: dict[str, Any], x: Tensor, rng: np.random.Generator) -> dict[s
 
 
 CONSTANTS: dict[str, Callable[[dict[str, Any], Tensor, np.random.Generator], dict[str, Any]]] = {
-    "matvec": _matvec, "depthwise": _depthwise, "threshold": _threshold,
+    "matvec": _matvec, "bordered": _matvec, "depthwise": _depthwise, "threshold": _threshold,
     "requantize": _requantize, "lookup": _lookup, "argmax": _argmax, "shuffle": _shuffle,
 }  # fmt: skip
 
@@ -258,6 +281,7 @@ def foldings(node: Operator, cycles: int) -> list[dict[str, Any]]:
     """Every folding that takes a frame in so many cycles, the quickest first; else the quickest."""
     n = divisors(node.x.size)
     pe = divisors(node.y.channels) if node.kind in ("matvec", "window") else [0]
+    pe = n if node.kind == "convert" else pe
     found = []
     for simd, lanes, style, memory in product(
         n,

@@ -12,6 +12,7 @@ from amaranth.lib.wiring import Component
 from bitrill.errors import StageError
 from bitrill.ir import INPUT, Graph
 from bitrill.ir.interface import to_edge
+from bitrill.plan.frames import frames_inside
 from bitrill.plan.timing import Timing, predict, replay
 from bitrill_hw.top import Top
 from bitrill_sim import amaranth_sim, stalls
@@ -21,8 +22,11 @@ from bitrill_sim.timing import late_beat
 from graphs.cases import Case
 from ops.suite import several, suite_of
 
-STALLED = 4
-"""Frames with pauses on both sides, behind those without."""
+PAUSED, PAUSED_BEATS = 4, 24
+"""Frames with pauses on both sides, at least; and the beats that they have, at least."""
+
+FULL = 200
+"""Cycles in which the network fills up, the sink asleep, or not much more."""
 
 SETTLED = 16
 """Frames back to back within which most networks are at their interval."""
@@ -80,19 +84,21 @@ def slower(graph: Graph, than: Timing) -> bool:
 
 @dataclass(frozen=True)
 class Plan:
-    """``free`` frames back to back, then `STALLED` ones under pauses: when each side may move.
+    """``free`` frames back to back; then as many as find room while the sink sleeps; then pauses
+    on both sides. ``settled``: whether the last free frames come at the interval.
 
-    ``settled``: whether the last of the free frames come at the interval.
+    ``source``, ``sink``: the cycles in which either may move.
     """
 
     free: int
+    frames: int
     settled: bool
     source: np.ndarray
     sink: np.ndarray
 
 
 def plan(graph: Graph, timing: Timing, seed: int) -> Plan:
-    """As few free frames as show the interval, if they are few; pauses begin when all is idle."""
+    """As few free frames as show the interval, if they are few; once idle, the sink sleeps."""
     n_in = graph.source.tensor.size // graph.reader(INPUT).lanes_in
     n_out = graph.sink.tensor.size // graph.producer(graph.output).lanes_out
     due = replay(graph, np.zeros(SETTLED * n_in, int), np.ones(0, bool))
@@ -101,12 +107,19 @@ def plan(graph: Graph, timing: Timing, seed: int) -> Plan:
     # an interval by chance, of frames that still fill the network, shows nothing
     late = [f for f in at_rate if f >= 2 and set(at_rate) >= set(range(f, len(ends) - period))]
     free = int(late[0]) + period + 1 if late else 4
+    inside = min(frames_inside(graph) + 1, 2 + int(FULL / timing.ii))
+    paused = max(PAUSED, PAUSED_BEATS // max(n_in, n_out))
     begins, idle = int(due.accepted[free * n_in - 1]) + 1, int(due.taken[free * n_out - 1]) + 3
+    full = int(inside * timing.ii) + timing.latency
     rng = np.random.default_rng([seed, 2])
     source, sink = (pauses(rng) for _ in range(2))
-    first = np.arange(idle) < begins
-    always = np.ones(idle, bool)
-    return Plan(free, bool(late), np.append(first, source), np.append(always, sink))
+    return Plan(
+        free=free,
+        frames=free + inside + paused,
+        settled=bool(late),
+        source=np.concatenate([np.arange(idle) < begins, np.ones(full, bool), source]),
+        sink=np.concatenate([np.ones(idle, bool), np.zeros(full, bool), sink]),
+    )
 
 
 def pauses(rng: np.random.Generator) -> np.ndarray:
@@ -123,7 +136,7 @@ def pauses(rng: np.random.Generator) -> np.ndarray:
 def check_hardware(case: Case, folded: Graph, timing: Timing, top: Component) -> None:
     """Every beat's value and cycle, in and out, running free and paused, and the rules between."""
     told = plan(folded, timing, case.seed)
-    x = case.frames(told.free + STALLED)
+    x = case.frames(told.frames)
     i, o = streams(folded, AXIS)
     due = timing.latency + int(timing.ii)
     with tempfile.TemporaryDirectory(prefix="bitrill-graph-") as folder:

@@ -74,6 +74,10 @@ def test_networks_together_in_verilator(tmp_path: Path) -> None:
         for stall in (0.0, 0.5):
             report = verify(graph, dut, case.frames(20), stall=stall, seed=k, work=tmp_path)
             assert report.ok, f"{report}\n{case}"
+    last = graphs[-1]
+    deeper = last.replace(depths={**last.depths, last.output: 3 + last.depths[last.output]})
+    report = verify(deeper, dut, cases[-1].frames(20), stall=0.5, seed=1, work=tmp_path)
+    assert report.late, "a FIFO of other depth went unseen"
 
 
 def test_a_printed_network_is_the_network() -> None:

@@ -19,6 +19,7 @@ def test_each_operator_has_the_same_file_in_three_folders() -> None:
     # tests of the whole lie beside those of each operator
     whole = {
         "build",
+        "lanes",
         "mutations",
         "mutations_moving",
         "mutations_spatial",

@@ -148,7 +148,10 @@ def test_its_json_gives_it_again():
         ({"fc0": {"simd": 1.5}}, r"fc0: simd must be an integer of at least 1, not 1\.5"),
         ({"fc0": {"memory": "x"}}, "fc0: memory must be 'distributed' or 'block', not 'x'"),
         ({"fc0": {"style": []}}, r"fc0: style must be 'folded' or .*, not \[\]"),
-        ({"fc0": {"style": "search"}}, "the style of a matvec must be 'folded' or 'unrolled', not 'search'"),
+        (
+            {"fc0": {"style": "search"}},
+            "the style of a matvec must be 'folded' or 'unrolled', not 'search'",
+        ),
         ({"fc0": {"pe": 5}}, r"fc0: PE must divide 64 rows, not 5 \(nearest: 4 or 8\)"),
         ({"fc0": {"simd": 50}}, "fc0: SIMD must divide 784 columns, not 50"),
         ({"act0": {"pe": 5}}, "act0: PE must divide 64 channels, not 5"),

@@ -8,10 +8,12 @@ from itertools import product
 import numpy as np
 import pytest
 from bitrill.errors import StageError
-from bitrill.ir import INPUT, Graph
-from bitrill.plan.depths import FLOOR, fifo_depths
+from bitrill.ir import INPUT, Graph, Tensor
+from bitrill.plan.depths import FLOOR, fifo_bits, fifo_depths
+from bitrill.plan.laps import settled
+from bitrill.plan.network import Network
 from bitrill.plan.timing import predict
-from branching import NETWORKS, collected
+from branching import NETWORKS, U, collected, dense, network
 
 AMPLE = 400
 
@@ -27,15 +29,29 @@ def interval(graph: Graph, depths: dict[str, int]):
 def test_depths_are_minimal_by_brute_force() -> None:
     graph = collected()
     edges = list(graph.edges)
-    rate = {d: interval(graph, dict(zip(edges, d, strict=True)))
-            for d in product(range(2, 6), repeat=len(edges))}  # fmt: skip
-    best = min(r for r in rate.values() if r is not None)
-    assert best == interval(graph, dict.fromkeys(edges, AMPLE))
-    assert rate[(FLOOR,) * len(edges)] != best, "a case where the floor is too little"
+    network = Network(graph, dict.fromkeys(edges, FLOOR))
+    rules = [f.rule for f in network.fifos]
+
+    def enough(slots: tuple[int, ...]) -> bool:
+        """As `predict` begins, on one network whose FIFOs change."""
+        for f in network.fifos:
+            network.set_depth(f, slots[edges.index(f.edge)])
+        return settled(network.earliest(), rules, network.anchor)
+
+    assert enough((AMPLE,) * len(edges))
+    best = interval(graph, dict.fromkeys(edges, AMPLE))
+    kept = {d for d in product(range(2, 6), repeat=len(edges)) if enough(d)}
+    assert (FLOOR,) * len(edges) not in kept, "a case where the floor is too little"
     chosen = tuple(fifo_depths(graph)[e] for e in edges)
-    assert rate[chosen] == best
-    fewest = min(sum(d) for d, r in rate.items() if r == best)
+    assert interval(graph, dict(zip(edges, chosen, strict=True))) == best
+    assert chosen in kept
+    fewest = min(map(sum, kept))
     assert sum(chosen) == fewest
+    for d in sorted(kept)[:4]:
+        assert interval(graph, dict(zip(edges, d, strict=True))) == best
+    short = tuple(max(FLOOR, n - 1) for n in chosen)
+    assert short not in kept
+    assert interval(graph, dict(zip(edges, short, strict=True))) != best
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -72,3 +88,10 @@ def test_depths_do_not_depend_on_those_that_were_there() -> None:
     assert fifo_depths(ample) == fifo_depths(graph)
     assert list(fifo_depths(graph)) == list(graph.edges)
     assert np.all([d >= FLOOR for d in fifo_depths(graph).values()])
+
+
+def test_bits_of_fifos() -> None:
+    first = dense("first", "input", Tensor((4,), U), 6)
+    graph = network(first, x=first.x, folding={"first": {"pe": 3, "simd": 2}})
+    deep = graph.replace(depths={"input": 2, "first": 5})
+    assert fifo_bits(deep) == 2 * 2 * 2 + 5 * 3 * first.y.type.bits

@@ -7,7 +7,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from bitrill.errors import StageError
-from bitrill.plan.maxplus import System
+from bitrill.plan.cycles import Cycle
+from bitrill.plan.gather import pieces
+from bitrill.plan.laps import Laps, settled
+from bitrill.plan.maxplus import Event, System
+from bitrill.plan.relaxation import NEVER, Relaxation
 
 
 def test_a_stream_alone_takes_a_cycle_an_event() -> None:
@@ -97,7 +101,9 @@ def test_a_shorter_interval_is_answered_by_a_longer_one() -> None:
     system = System("s")
     a = system.stream(2)
     system.rule(a, a, np.arange(2) - 2, 9)
-    assert system.schedule(Fraction(5)).interval == 9
+    found = system.schedule(Fraction(5))
+    assert isinstance(found, Cycle)
+    assert found.interval == 9
 
 
 def test_deadlock() -> None:
@@ -105,6 +111,94 @@ def test_deadlock() -> None:
     a, b = system.stream(2), system.stream(2)
     system.rule(a, b, np.arange(2), 1)
     system.rule(b, a, np.arange(2), 0)
-    assert system.schedule(Fraction(100)).interval is None
+    found = system.schedule(Fraction(100))
+    assert isinstance(found, Cycle)
+    assert found.interval is None
     with pytest.raises(StageError, match="stuck: deadlock: rules wait for one another"):
         system.least_interval()
+
+
+def test_the_end_of_a_frame_holds_up_the_next_one() -> None:
+    system = System("s")
+    a, b = system.stream(4), system.stream(4)
+    system.rule(b, a, np.array([3, 3, 3, 3]), 1)  # 4, 5, 6, 7
+    system.rule(b, a, np.array([-9, -9, -9, 3]), 5)  # 8 for the last
+    found = system.schedule(Fraction(4))
+    assert isinstance(found, list)
+    assert found[b].tolist() == [5, 6, 7, 8]
+
+
+def earliest(system: System, interval: Fraction) -> Relaxation:
+    times = [np.full(n, NEVER) for n in system.sizes]
+    times[0][0] = 0
+    return Relaxation(system, times, unit=interval.denominator, period=interval.numerator)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_systems_settle_from_their_least_interval_on(seed: int) -> None:
+    system, best = longest_cycle(np.random.default_rng(seed))
+    best = max(best, Fraction(max(system.sizes)))
+    rules = range(len(system.rules))
+    for more in (Fraction(0), Fraction(1, 7), Fraction(3)):
+        assert settled(earliest(system, best + more), rules, Event(0, 0))
+    for less in (Fraction(1, 1000), Fraction(1, 7), Fraction(1)):
+        if best - less >= max(system.sizes):
+            assert not settled(earliest(system, best - less), rules, Event(0, 0))
+
+
+@pytest.mark.parametrize(("slots", "enough"), [(2, False), (5, False), (6, True)])
+def test_a_cycle_that_never_reaches_the_anchor(slots: int, enough: bool) -> None:
+    system = System("s")
+    system.stream(1)
+    a, b = system.stream(4), system.stream(4)
+    k = np.arange(4)
+    system.rule(b, a, k, 5)
+    back = system.rule(a, b, k - slots, 1)
+    assert settled(earliest(system, Fraction(4)), [back], Event(0, 0)) == enough
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_pieces_are_their_indices_and_parts_miss_none(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    index = np.zeros(1, np.int64)
+    for _ in range(int(rng.integers(1, 4))):
+        digits = np.arange(int(rng.integers(1, 9))) * int(rng.integers(-2, 12))
+        index = (index[:, None] + digits).reshape(-1)
+    index = index[int(rng.integers(0, 4)) :] if len(index) > 8 else index
+    if seed % 4 == 0:
+        index = np.sort(rng.integers(-30, 30, 40))
+    size = int(rng.integers(3, 40))
+    index -= int(rng.integers(0, 2 * size))
+    found = pieces(index, size)
+    x = rng.integers(0, 100, size)
+    for p in found:
+        out = np.empty(p.last - p.first, np.int64)
+        p.plus(x, 3, out)
+        frame, place = np.divmod(index[p.first : p.last], size)
+        assert (frame == p.frames).all()
+        assert (p.indices() == place).all()
+        assert (out == x[place] + 3).all()
+        low, high = np.sort(rng.integers(0, size, 2)).tolist()
+        touched = p.first + np.flatnonzero((place >= low) & (place <= high))
+        part = p.part(low, high)
+        if part is None:
+            assert not len(touched)
+            continue
+        assert (part.indices() == index[part.first : part.last] % size).all()
+        assert ((touched >= part.first) & (touched < part.last)).all()
+    assert [p.first for p in found] == [0, *(p.last for p in found[:-1])]
+    assert found[-1].last == len(index)
+
+
+def test_events_know_the_rule_that_those_before_them_were_raised_by() -> None:
+    system = System("s")
+    a = system.stream(5)
+    number = system.rule(a, a, np.arange(5), 1)
+    laps, rule = Laps(system, [number]), system.rules[number]
+    laps.ruled(number, rule, rule.pieces[0], np.array([1, 0, 0, 1, 0], bool))
+    laps.spaced(a, 0, np.array([0, 1, 1, 0, 1], bool))
+    known = laps._of(a)
+    assert known.tolist() == [known[0]] * 3 + [known[3]] * 2
+    assert len({0, *known.tolist()}) == 3
+    laps.chained(a, -1, 0, 1)
+    assert known[0] == known[4]

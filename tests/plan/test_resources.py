@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from bitrill.errors import StageError
 from bitrill.passes.fold import fold
 from bitrill.pipeline import to_integer
 from bitrill.plan import resources as model
-from bitrill.plan.resources import Resources, fifo_resources, network_resources, within
+from bitrill.plan.resources import Resources, accuracy, fifo_resources, network_resources, within
 from bitrill.plan.structure import block_halves
 from bitrill.storage import read_json
 from networks import mlp
@@ -30,22 +31,27 @@ def describe(row: dict[str, Any]) -> str:
     return "-".join(str(v) for v in told(row).values())
 
 
-OUTSIDE = {
-    # 158 LUTs for a table of 64 words of 24 bits, of which each bit would fit one: ABC shares what
-    # the bits have in common, more or less of it by chance
-    "matvec-bipolar-bipolar-24-[64]-6-4-distributed",
-    # half a LUT a bit for gating, which Yosys does not take for any other converter from one unit
-    "convert-uint8-[240]-4-16",
+OUTSIDE: dict[str, set[str]] = {
+    "lcs": {
+        "matvec-bipolar-uint8-48-[32]-3-8-block",  # 376, said to be 305
+        "threshold-int11-uint2-[10]-2-search-False",  # 60, said to be 50
+        "threshold-uint12-uint2-[32]-8-parallel-True",  # 158, said to be 182
+    },
+    "ff": {
+        "window-uint2-[12, 12, 16]-[2, 2]-[2, 2]-1-1",  # 58, said to be 67
+    },
 }
-"""Points whose LUTs the model gets wrong by more than it is to be: by 28 % and 23 %."""
+"""Points that the model gets wrong by more than it is to be. They were drawn when the formulas were
+settled, and neither formulas nor coefficients were changed for them."""
 
 
 @pytest.mark.parametrize("row", FILE["held_out"], ids=describe)
 def test_held_out_points(row: dict[str, Any]) -> None:
     found = predicted(row)
-    near = within(row["lcs"], found.lcs)
-    assert near is (describe(row) not in OUTSIDE), f"LUTs: {found.lcs}, measured {row['lcs']}"
-    assert within(row["ff"], found.ff), f"flip-flops: {found.ff}, measured {row['ff']}"
+    for figure in ("lcs", "ff"):
+        told, seen = getattr(found, figure), row[figure]
+        near = describe(row) not in OUTSIDE[figure]
+        assert within(seen, told) is near, f"{figure}: {told}, measured {seen}"
     assert (found.bram18, found.dsp) == (row["bram18"], row["dsp"])
 
 
@@ -63,10 +69,20 @@ def test_it_says_its_own_error() -> None:
     held_out = FILE["error"]["held_out"]
     rows = FILE["held_out"]
     assert held_out == model.errors(rows, [predicted(row) for row in rows])
-    assert held_out["lcs"]["outside"] == len(OUTSIDE)
-    assert held_out["ff"]["outside"] == 0
-    assert held_out["lcs"]["mean"] < 0.08
-    assert held_out["ff"]["greatest"] < 0.05
+    assert held_out["lcs"]["outside"] == len(OUTSIDE["lcs"])
+    assert held_out["ff"]["outside"] == len(OUTSIDE["ff"])
+    assert held_out["lcs"]["mean"] < 0.15
+    assert held_out["ff"]["mean"] < 0.05
+
+
+def test_its_error_in_words() -> None:
+    held_out = FILE["error"]["held_out"]["lcs"]
+    said = re.fullmatch(r"the model's LUTs are (\d+) % off on average, (\d+) % at most", accuracy())
+    assert said is not None
+    assert tuple(map(int, said.groups())) == (
+        round(100 * held_out["mean"]),
+        round(100 * held_out["greatest"]),
+    )
 
 
 def test_errors_of_rows() -> None:
@@ -109,5 +125,8 @@ def test_a_network_is_its_nodes_and_fifos() -> None:
 
 @pytest.mark.nightly
 def test_some_measured_again(tmp_path: Path) -> None:
-    rows = FILE["held_out"][::6]
+    """In a minute or two: the last run's points that were not fitted, in a run of the same ones;
+    among others Yosys maps some a few LUTs differently."""
+    rows = FILE["held_out"][2 * benchmark.BATCH :]
+    assert rows
     assert benchmark.measure([told(row) for row in rows], tmp_path) == rows

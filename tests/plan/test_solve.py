@@ -15,7 +15,7 @@ from bitrill.passes.fold import fold, folding_of
 from bitrill.pipeline import to_integer, to_target
 from bitrill.plan.options import Choices
 from bitrill.plan.parts import Part, part_of
-from bitrill.plan.resources import Resources, network_resources
+from bitrill.plan.resources import Resources, accuracy, network_resources
 from bitrill.plan.solve import Search, solve
 from bitrill.plan.timing import Timing, predict
 from networks import UINT4, mlp, random_weights
@@ -242,7 +242,7 @@ def test_what_limits_and_what_is_next() -> None:
     words = {1: "{} limits", 2: "{} and {} limit"}[len(found.limits)].format(*found.limits)
     assert str(found) == (
         f"{words}: {found.interval} cycles a frame ({found.resources});"
-        f" {interval} cycles would take +{used.lcs - found.resources.lcs} LUTs"
+        f" {interval} cycles would take +{used.lcs - found.resources.lcs} LUTs; {accuracy()}"
     )
     assert solve(graph, clock_hz=CLOCK, interval=interval).resources == used
     assert "nothing faster fits" in str(solve(graph, clock_hz=CLOCK, interval=1))

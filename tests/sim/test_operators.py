@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from bitrill.errors import MismatchError, SpecError
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
-from bitrill.ops import ArgMax, Convert, MatVec, Threshold
+from bitrill.ops import ArgMax, Convert, Depthwise, MatVec, Threshold
 from bitrill_sim import verify_operator
 from bitrill_sim.operators import alone
 from sim.data import frames
@@ -34,7 +34,11 @@ ARGMAX = ArgMax(
     name="argmax", inputs=("x",), operands=(Tensor((5,), INT4),), k=2,
     gain=np.array([1, 2, -1, 3, 1]), offset=np.array([0, -3, 2, 1, 0]), impl=Impl(),
 )  # fmt: skip
-OPERATORS: tuple[Operator, ...] = (MATVEC, THRESHOLD, CONVERT, ARGMAX)
+DEPTHWISE = Depthwise(
+    name="depthwise", inputs=("x",), operands=(Tensor((2, 3, 24), INT4),), weight_type=INT4,
+    weights=RNG.integers(-8, 8, (6, 4)), impl=Impl(pe=3, simd=3),
+)  # fmt: skip
+OPERATORS: tuple[Operator, ...] = (MATVEC, THRESHOLD, CONVERT, ARGMAX, DEPTHWISE)
 
 
 @pytest.mark.parametrize("op", OPERATORS, ids=lambda op: op.kind)
@@ -52,6 +56,11 @@ def test_operator_in_other_engines(op: Operator, engine: str, work: Path) -> Non
     if engine == "icarus":
         optional_tool("iverilog")
     verify_operator(op, frames(alone(op), 40), engine=engine, stall=0.3, work=work).check()  # pyright: ignore
+
+
+def test_frames_are_the_edges_own() -> None:
+    x = frames(alone(DEPTHWISE), 3)
+    assert (alone(DEPTHWISE).source.flatten(x) == x).all()
 
 
 def test_wrong_threshold_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from bitrill import flow
+from bitrill.plan.depths import fifo_bits
 from bitrill.train import Options, export, train
 from support import shared_data
-from train.whole_networks import agree, compiled, drawn, fifo_bits, simulated
+from train.whole_networks import agree, compiled, drawn, simulated
 
 CIFAR = {"dataset": "cifar10"}
 NETWORKS: dict[str, tuple[dict[str, Any], int]] = {
@@ -35,7 +36,7 @@ def test_the_full_topology_is_exact_from_torch_to_rtl(name: str, tmp_path: Path)
     hardware = compiled(tmp_path / "model.onnx", tmp_path / "build", interval)
     print(
         f"{name}: {hardware.build.predicted}, {hardware.luts:,} LUTs,"
-        f" {hardware.fifo_bits:,} bits of FIFOs, compiled in {hardware.seconds:.1f} s"
+        f" {fifo_bits(hardware.build.graph):,} bits of FIFOs, compiled in {hardware.seconds:.1f} s"
     )
     for stall in (0.0, 0.3):
         report = simulated(hardware, x, stall)

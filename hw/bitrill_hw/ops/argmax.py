@@ -4,37 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 from amaranth import *
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
 from bitrill.ops import ArgMax
 
 from ..elastic import Elastic
+from ..stream import OneToOne
 from ..tables import table
 
 
-class ArgMaxCore(wiring.Component):
+class ArgMaxCore(OneToOne):
     """``op.k`` places, best first; a vector's last element hands them on to the output register.
 
     The stages: the element with its gain and offset; its score (both in one where every score is
     its element); the insertion. The next vector fills the places while indices leave.
-
-    Members
-    -------
-    i : one element of ``op.x.type``
-    o : one index
     """
 
-    i: stream.Interface
-    o: stream.Interface
-
-    def __init__(self, op: ArgMax):
-        self.op = op
-        super().__init__(
-            {
-                "i": In(stream.Signature(unsigned(op.x.type.bits))),
-                "o": Out(stream.Signature(unsigned(op.y.type.bits))),
-            }
-        )
+    op: ArgMax
 
     def elaborate(self, _) -> Module:
         m = Module()

@@ -5,34 +5,19 @@ from __future__ import annotations
 from math import gcd
 
 from amaranth import *
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
 from bitrill.ops import Convert
 
+from ..stream import OneToOne
 
-class ConvertCore(wiring.Component):
+
+class ConvertCore(OneToOne):
     """A shift register of ``op.capacity`` elements, the oldest in the low bits.
 
     Amounts are counted in units of the greatest common divisor of the two widths; what lies
     above the held units is 0, so that a beat is put in place by OR.
-
-    Members
-    -------
-    i : ``op.lanes_in`` elements of ``op.x.type``
-    o : ``op.lanes_out`` elements of ``op.y.type``
     """
 
-    i: stream.Interface
-    o: stream.Interface
-
-    def __init__(self, op: Convert):
-        self.op = op
-        super().__init__(
-            {
-                "i": In(stream.Signature(unsigned(op.lanes_in * op.x.type.bits))),
-                "o": Out(stream.Signature(unsigned(op.lanes_out * op.y.type.bits))),
-            }
-        )
+    op: Convert
 
     def elaborate(self, _) -> Module:
         m = Module()

@@ -6,32 +6,17 @@ from functools import reduce
 from operator import and_
 
 from amaranth import *
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 from bitrill.ops import Deconv
 
 from ..elastic import Elastic
 from ..elements import code, elements
-from ..stream import beats
+from ..stream import OneToOne
 
 
-class DeconvCore(wiring.Component):
-    """One register, filled from the input or with zeros.
+class DeconvCore(OneToOne):
+    """One register, filled from the input or with zeros."""
 
-    Members
-    -------
-    i : ``op.lanes_in`` elements of ``op.x.type``
-    o : ``op.lanes_out`` elements of ``op.y.type``
-    """
-
-    def __init__(self, op: Deconv):
-        self.op = op
-        super().__init__(
-            {
-                "i": In(beats(op.lanes_in * op.x.type.bits)),
-                "o": Out(beats(op.lanes_out * op.y.type.bits)),
-            }
-        )
+    op: Deconv
 
     def elaborate(self, _) -> Module:
         m = Module()

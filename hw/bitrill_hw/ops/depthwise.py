@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from amaranth import *
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 from bitrill.ops import Depthwise
 from bitrill.plan.sums import starts, stored_weights, sum_plan
 
@@ -13,27 +11,14 @@ from ..arith.sums import Operands, accumulated, lane_sums
 from ..counting import count_up
 from ..elastic import Elastic
 from ..running import Running
-from ..stream import beats
+from ..stream import OneToOne
 from ..tables import split, table
 
 
-class DepthwiseCore(wiring.Component):
-    """``op.folded.pe`` channels a beat: product, sum of its bits, running sum of the taps.
+class DepthwiseCore(OneToOne):
+    """``op.folded.pe`` channels a beat: product, sum of its bits, running sum of the taps."""
 
-    Members
-    -------
-    i : ``op.lanes_in`` elements of ``op.x.type``
-    o : ``op.lanes_out`` elements of ``op.y.type``
-    """
-
-    def __init__(self, op: Depthwise):
-        self.op = op
-        super().__init__(
-            {
-                "i": In(beats(op.lanes_in * op.x.type.bits)),
-                "o": Out(beats(op.lanes_out * op.y.type.bits)),
-            }
-        )
+    op: Depthwise
 
     def elaborate(self, _) -> Module:
         m = Module()

@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 from amaranth import *
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 from bitrill.ops import Lookup
 
 from ..elastic import Elastic
-from ..stream import beats
+from ..stream import OneToOne
 from ..tables import table
 
 
-class LookupCore(wiring.Component):
-    """For each lane a memory, addressed by the element's code and the turn of its channel.
+class LookupCore(OneToOne):
+    """For each lane a memory, addressed by the element's code and the turn of its channel."""
 
-    Members
-    -------
-    i : ``op.lanes_in`` elements of ``op.x.type``
-    o : ``op.lanes_out`` elements of ``op.y.type``
-    """
-
-    def __init__(self, op: Lookup):
-        self.op = op
-        super().__init__(
-            {
-                "i": In(beats(op.lanes_in * op.x.type.bits)),
-                "o": Out(beats(op.lanes_out * op.y.type.bits)),
-            }
-        )
+    op: Lookup
 
     def elaborate(self, _) -> Module:
         m = Module()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from amaranth import *
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import wiring
 from bitrill.ops import MatVec
 from bitrill.plan.sums import starts, stored_weights, sum_plan
 
@@ -13,32 +12,18 @@ from ..arith.sums import Operands, accumulated, lane_sums, parities
 from ..border import bordered_weights
 from ..elastic import Elastic
 from ..steps import Steps
+from ..stream import OneToOne
 from ..tables import split, table
 
 
-class MatVecCore(wiring.Component):
+class MatVecCore(OneToOne):
     """``op`` at its folding: ``op.simd`` columns of ``op.pe`` rows a cycle, ``op.latency`` stages.
 
     The stages: the weight word and the beat, out of their memories; a second register of the
     word behind block memory; those of the sum; the accumulators, which are the output register.
-
-    Members
-    -------
-    i : ``op.lanes_in`` elements of ``op.x.type``
-    o : ``op.lanes_out`` elements of ``op.y.type``
     """
 
-    i: stream.Interface
-    o: stream.Interface
-
-    def __init__(self, op: MatVec):
-        self.op = op
-        super().__init__(
-            {
-                "i": In(stream.Signature(unsigned(op.lanes_in * op.x.type.bits))),
-                "o": Out(stream.Signature(unsigned(op.lanes_out * op.y.type.bits))),
-            }
-        )
+    op: MatVec
 
     def elaborate(self, _) -> Module:
         m = Module()

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 from amaranth import *
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 from bitrill.ops import Pad
 
 from ..counting import count_up
 from ..elements import code, elements
-from ..stream import beats
+from ..stream import OneToOne
 
 
-class PadCore(wiring.Component):
-    """One beat of x in a register; a constant where the output beat lies on the border.
+class PadCore(OneToOne):
+    """One beat of x in a register; a constant where the output beat lies on the border."""
 
-    Members
-    -------
-    i : ``op.lanes_in`` elements of ``op.x.type``
-    o : ``op.lanes_out`` elements of ``op.y.type``
-    """
-
-    def __init__(self, op: Pad):
-        self.op = op
-        super().__init__(
-            {
-                "i": In(beats(op.lanes_in * op.x.type.bits)),
-                "o": Out(beats(op.lanes_out * op.y.type.bits)),
-            }
-        )
+    op: Pad
 
     def elaborate(self, _) -> Module:
         m = Module()

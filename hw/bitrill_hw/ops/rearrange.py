@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from amaranth import *
-from amaranth.lib import memory, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import memory
 from amaranth.utils import ceil_log2
 from bitrill.ops import Rearrange
 
 from ..elastic import Elastic
-from ..stream import beats
+from ..stream import OneToOne
 
 
-class RearrangeCore(wiring.Component):
-    """Two bands of beats, each in a half of a memory: one is written, the older one read.
+class RearrangeCore(OneToOne):
+    """Two bands of beats, each in a half of a memory: one is written, the older one read."""
 
-    Members
-    -------
-    i : ``op.lanes_in`` elements of ``op.x.type``
-    o : the same
-    """
-
-    def __init__(self, op: Rearrange):
-        self.op = op
-        signature = beats(op.lanes_in * op.x.type.bits)
-        super().__init__({"i": In(signature), "o": Out(signature)})
+    op: Rearrange
 
     def elaborate(self, _) -> Module:
         m = Module()

@@ -4,35 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 from amaranth import *
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 from bitrill.ir import IntType
 from bitrill.ops import Requantize
 from bitrill.ops.requantize import LATENCY
 
 from ..elastic import Elastic
 from ..elements import code, elements
-from ..stream import beats
+from ..stream import OneToOne
 from ..tables import table
 
 
-class RequantizeCore(wiring.Component):
-    """The stages: element, gain and offset; their sum of products; what is left, in range.
+class RequantizeCore(OneToOne):
+    """The stages: element, gain and offset; their sum of products; what is left, in range."""
 
-    Members
-    -------
-    i : ``op.lanes_in`` elements of ``op.x.type``
-    o : ``op.lanes_out`` elements of ``op.y.type``
-    """
-
-    def __init__(self, op: Requantize):
-        self.op = op
-        super().__init__(
-            {
-                "i": In(beats(op.lanes_in * op.x.type.bits)),
-                "o": Out(beats(op.lanes_out * op.y.type.bits)),
-            }
-        )
+    op: Requantize
 
     def elaborate(self, _) -> Module:
         m = Module()

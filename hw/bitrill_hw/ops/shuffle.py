@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from amaranth import *
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 from bitrill.ops import Shuffle
 
-from ..stream import beats
+from ..stream import OneToOne
 
 
-class ShuffleCore(wiring.Component):
-    """Registers that collect a pixel, and a register of the whole one that is being given.
+class ShuffleCore(OneToOne):
+    """Registers that collect a pixel, and a register of the whole one that is being given."""
 
-    Members
-    -------
-    i : ``op.lanes_in`` elements of ``op.x.type``
-    o : the same
-    """
-
-    def __init__(self, op: Shuffle):
-        self.op = op
-        signature = beats(op.lanes_in * op.x.type.bits)
-        super().__init__({"i": In(signature), "o": Out(signature)})
+    op: Shuffle
 
     def elaborate(self, _) -> Module:
         m = Module()

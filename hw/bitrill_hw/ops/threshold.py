@@ -7,41 +7,28 @@ from operator import xor
 
 import numpy as np
 from amaranth import *
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
 from bitrill.ir import IntType
 from bitrill.ops import Threshold
 
 from ..elastic import Elastic
+from ..stream import OneToOne
 from ..tables import split, table
 
 
-class ThresholdCore(wiring.Component):
+class ThresholdCore(OneToOne):
     """``op.pe`` channels a beat, a beat a cycle, ``op.latency`` stages.
 
     ``parallel``: the thresholds' word; all comparisons; for more than one, their count.
     ``search``: for each bit of the count, high bit first, the lane's next threshold out of a
     memory of its own, and the comparison.
-
-    Members
-    -------
-    i : ``op.lanes_in`` elements of ``op.x.type``
-    o : ``op.lanes_out`` elements of ``op.y.type``
     """
 
-    i: stream.Interface
-    o: stream.Interface
+    op: Threshold
 
     def __init__(self, op: Threshold):
-        self.op = op
+        super().__init__(op)
         self.limit = IntType.for_range(lo=op.x.type.lo, hi=op.x.type.hi + 1)
         self.flips = bool(op.inverted.any())
-        super().__init__(
-            {
-                "i": In(stream.Signature(unsigned(op.lanes_in * op.x.type.bits))),
-                "o": Out(stream.Signature(unsigned(op.lanes_out * op.y.type.bits))),
-            }
-        )
 
     def elaborate(self, _) -> Module:
         m = Module()

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from amaranth import *
-from amaranth.lib import memory, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import memory
 from bitrill.ops import Upsample
 
 from ..elastic import Elastic
-from ..stream import beats
+from ..stream import OneToOne
 
 
-class UpsampleCore(wiring.Component):
-    """A ring of ``op.capacity`` beats, read again from a pixel's or a row's first beat on.
+class UpsampleCore(OneToOne):
+    """A ring of ``op.capacity`` beats, read again from a pixel's or a row's first beat on."""
 
-    Members
-    -------
-    i : ``op.lanes_in`` elements of ``op.x.type``
-    o : the same
-    """
-
-    def __init__(self, op: Upsample):
-        self.op = op
-        signature = beats(op.lanes_in * op.x.type.bits)
-        super().__init__({"i": In(signature), "o": Out(signature)})
+    op: Upsample
 
     def elaborate(self, _) -> Module:
         m = Module()

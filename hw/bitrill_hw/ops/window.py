@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from amaranth import *
-from amaranth.lib import memory, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import memory
 from bitrill.ops import Window
 
 from ..counting import Ends, count_up
 from ..elastic import Elastic
 from ..fifo import fifo_form
-from ..stream import beats
+from ..stream import OneToOne
 
 
 class _At(NamedTuple):
@@ -28,23 +27,10 @@ class _At(NamedTuple):
     around: Value
 
 
-class WindowCore(wiring.Component):
-    """A ring of beats that is read tap by tap (folded), or a delay line with taps (parallel).
+class WindowCore(OneToOne):
+    """A ring of beats that is read tap by tap (folded), or a delay line with taps (parallel)."""
 
-    Members
-    -------
-    i : ``op.lanes_in`` elements of ``op.x.type``
-    o : ``op.lanes_out`` elements of ``op.y.type``
-    """
-
-    def __init__(self, op: Window):
-        self.op = op
-        super().__init__(
-            {
-                "i": In(beats(op.lanes_in * op.x.type.bits)),
-                "o": Out(beats(op.lanes_out * op.y.type.bits)),
-            }
-        )
+    op: Window
 
     def elaborate(self, _) -> Module:
         m = Module()

@@ -20,6 +20,7 @@ from typing import Any, Literal
 from ..errors import FitError, SpecError, StorageError
 from ..ir import Graph, IntType, Stage, serial, verify
 from ..plan import timing
+from ..plan.depths import fifo_bits
 from ..plan.parts import Part, part_of
 from ..plan.solve import Solution
 from ..storage import read_bytes, read_json, remove, write_json, write_text
@@ -69,12 +70,18 @@ class Compiled:
     def fps(self) -> float:
         return float(Fraction(self.clock_mhz) * 1_000_000 / self.build.predicted.ii)
 
+    @property
+    def fifo_bits(self) -> int:
+        """Bits that all FIFOs hold."""
+        return fifo_bits(self.build.graph)
+
     def json(self) -> dict[str, Any]:
         """The object that ``compile --json`` prints."""
         return {
             "nodes": len(self.build.graph.nodes),
             "ii": exact_number(self.build.predicted.ii),
             "latency": self.build.predicted.latency,
+            "fifo_bits": self.fifo_bits,
             "fps": self.fps,
             "clock_mhz": self.clock_mhz,
             "assumed": self.assumed,

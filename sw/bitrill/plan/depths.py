@@ -19,7 +19,7 @@ from math import ceil, isqrt
 
 import numpy as np
 
-from ..ir.graph import Graph
+from ..ir.graph import INPUT, Graph
 from .laps import settled
 from .maxplus import SWEEPS
 from .network import Fifo, Network
@@ -45,6 +45,13 @@ def fifo_depths(graph: Graph) -> dict[str, int]:
         search.network.fifos, key=lambda f: -lanes[f.edge] * graph.edges[f.edge].type.bits
     ))  # fmt: skip
     return {edge: search.depths[edge] for edge in graph.edges}
+
+
+def fifo_bits(graph: Graph) -> int:
+    """Bits that all FIFOs of a FOLDED graph hold."""
+    lanes = {INPUT: graph.reader(INPUT).lanes_in}
+    lanes |= {e: n.lanes_out for n in graph.nodes for e in n.outputs}
+    return sum(lanes[e] * t.type.bits * graph.depths[e] for e, t in graph.edges.items())
 
 
 class _Search:
@@ -86,16 +93,15 @@ class _Search:
         self.floor(fifos[half:])
 
     def _lower(self, f: Fifo, excess: int) -> None:
-        """Lower one that the floor is too little for, by so many units of time."""
-        low, high, trial, fails, step = FLOOR + 1, self.depths[f.edge], FLOOR, 0, 1
-        trial = self._guess(f, trial, excess)
+        """Lower one that the floor is too little for: the anchor would be too late by so much."""
+        low, high, fails, step = FLOOR + 1, self.depths[f.edge], 0, 1
+        trial = self._guess(f, FLOOR, excess)
         while low < high:
-            trial = min(max(trial, low), high - 1)
-            if fails > _GUESSES:
-                trial = isqrt(low * high)
-            failed, excess = self._try({f: trial})
+            hint = excess and fails < _GUESSES
+            trial = min(max(trial, low), high - 1) if hint else isqrt(low * high)
+            failed, late = self._try({f: trial})
             if failed:
-                low, fails, step = trial + 1, fails + 1, 1
+                low, fails, step, excess = trial + 1, fails + 1, 1, late
                 trial = self._guess(f, trial, excess)
             else:  # most guesses are the least that will do: the next one is one below
                 high, trial, step = trial, trial - step, 2 * step

@@ -24,7 +24,8 @@ class Piece:
     """Events ``first .. last - 1`` of a rule, whose indices lie ``frames`` frames away.
 
     Place within that frame: ``offset`` plus the loops' digits times their steps (``loops``:
-    ``(length, step)``, outermost first), or where there are no loops, ``places``.
+    ``(length, step)``, outermost first), or where there are no loops, ``places``, ``ascending`` or
+    not.
     """
 
     first: int
@@ -33,6 +34,7 @@ class Piece:
     offset: int = 0
     loops: tuple[tuple[int, int], ...] = ()
     places: np.ndarray | None = None
+    ascending: bool = False
 
     def plus(self, x: np.ndarray, lag: int, out: np.ndarray) -> None:
         """``out = x[place] + lag``, of ``last - first`` entries."""
@@ -42,6 +44,30 @@ class Piece:
             return
         np.add(self._view(x), lag, out=out.reshape([n for n, _ in self.loops]))
 
+    def part(self, low: int, high: int) -> Piece | None:
+        """A piece of this one with all events whose places lie in ``low .. high``, if any do."""
+        if self.places is not None:
+            if not self.ascending:
+                return self
+            a = int(np.searchsorted(self.places, low))
+            b = int(np.searchsorted(self.places, high, "right"))
+            if b <= a:
+                return None
+            start, stop = self.first + a, self.first + b
+            return Piece(start, stop, self.frames, places=self.places[a:b], ascending=True)
+        (n, step), *inner = self.loops
+        if step <= 0:
+            return self
+        reach = [(m - 1) * s for m, s in inner]
+        before = self.offset + sum(r for r in reach if r < 0)
+        behind = self.offset + sum(r for r in reach if r > 0)
+        a, b = max(0, -((behind - low) // step)), min(n, (high - before) // step + 1)
+        if b <= a:
+            return None
+        size = (self.last - self.first) // n
+        start, stop = self.first + a * size, self.first + b * size
+        return Piece(start, stop, self.frames, self.offset + a * step, ((b - a, step), *inner))
+
     def indices(self) -> np.ndarray:
         """All places."""
         if self.places is not None:
@@ -49,16 +75,6 @@ class Piece:
         found = np.array([self.offset])
         for n, step in self.loops:
             found = (found[:, None] + np.arange(n) * step).reshape(-1)
-        return found
-
-    def place(self, k: int) -> int:
-        """The place of event ``first + k``."""
-        if self.places is not None:
-            return int(self.places[k])
-        found = self.offset
-        for n, step in reversed(self.loops):
-            k, digit = divmod(k, n)
-            found += digit * step
         return found
 
     def _view(self, x: np.ndarray) -> np.ndarray:
@@ -92,10 +108,16 @@ def _cut(place: np.ndarray, first: int, frames: int) -> list[Piece]:
             if found is not None:
                 parts = [(a, b) for a, b in ((0, start), (start, stop), (stop, n)) if b > a]
                 return [p for a, b in parts for p in _cut(place[a:b], first + a, frames)]
-        return [Piece(first, first + n, frames, places=place.astype(np.int32))]
+        return [_listed(place, first, frames)]
     if whole and whole[-1][0] < _SHORT < n:
-        return [Piece(first, first + n, frames, places=place.astype(np.int32))]
+        return [_listed(place, first, frames)]
     return [Piece(first, first + n, frames, int(place[0]), whole)]
+
+
+def _listed(place: np.ndarray, first: int, frames: int) -> Piece:
+    ascending = bool((place[1:] >= place[:-1]).all())
+    last, places = first + len(place), place.astype(np.int32)
+    return Piece(first, last, frames, places=places, ascending=ascending)
 
 
 def _run(place: np.ndarray) -> int:

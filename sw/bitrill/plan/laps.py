@@ -20,7 +20,7 @@ from .gather import Piece
 from .maxplus import Event, Rule, System
 from .relaxation import Relaxation
 
-_SWEEPS, _LOOK = 8, 3
+_SWEEPS, _LOOK = 4, 2
 """Sweeps until cycles are looked for, and between two looks."""
 
 
@@ -63,17 +63,17 @@ class Laps:
             last = self._numbers[:n] + np.int32(first)
         np.copyto(self._of(rule.dst)[piece.first : piece.last], last, where=later)
 
-    def wrapped(self, s: int) -> None:
-        """The first event of a stream was raised by the last one of the frame before."""
-        last = self._of(s)
-        last[0] = last[-1]
-
-    def chained(self, s: int, later: np.ndarray) -> None:
-        """Events were raised by those before them in the same stream."""
-        last = self._of(s)
+    def spaced(self, s: int, start: int, later: np.ndarray) -> None:
+        """Events from ``start`` on were raised, where ``later``, by those before them."""
+        last = self._of(s)[start : start + len(later)]
         by = np.where(later, np.int32(0), self._numbers[: len(later)])
         np.maximum.accumulate(by, out=by)
         np.copyto(last, last[by], where=later)
+
+    def chained(self, s: int, cause: int, first: int, stop: int) -> None:
+        """Events ``first .. stop - 1`` of a stream were all raised by one of it."""
+        last = self._of(s)
+        last[first:stop] = last[cause]
 
     def closed(self) -> bool:
         """Whether suspects wait for themselves."""

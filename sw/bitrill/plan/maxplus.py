@@ -52,18 +52,21 @@ class System:
         self.name = name
         self.sizes: list[int] = []
         self.rules: list[Rule] = []
-        self.into: list[list[int]] = []
+        self.into: list[list[int]] = []  # rules by the stream that they raise
+        self.out: list[list[int]] = []  # and by the one that they look at
 
     def stream(self, size: int) -> int:
         """A new stream of ``size`` events a frame; its number."""
         self.sizes.append(size)
         self.into.append([])
+        self.out.append([])
         return len(self.sizes) - 1
 
     def rule(self, dst: int, src: int, index: np.ndarray, delay: int) -> int:
         """A new rule, as `bitrill.ir.Rule` has it; its number."""
         self.rules.append(Rule(dst, src, pieces(index, self.sizes[src]), delay))
         self.into[dst].append(len(self.rules) - 1)
+        self.out[src].append(len(self.rules) - 1)
         return len(self.rules) - 1
 
     def replace(self, number: int, index: np.ndarray) -> None:

@@ -4,7 +4,8 @@ The ring holds what a window spans, ``(k - 1) * d`` rows and ``(k - 1) * d + 1``
 Beats are freed in the order in which they came, so pixels of a window's second row count as held
 until its first row is free, however often they were read. Windows one row apart lose nothing by
 that: a row comes while a row is read. With ``s`` rows between them, ``s - 1`` rows that nobody
-reads again are still held when a row of windows ends; the next windows wait for as many rows.
+reads again are still held when a row of windows ends; the next windows wait for as many rows. Why
+so, and at what price it could be otherwise: docs/adr/0005-what-windows-wait-for.md.
 """
 
 from __future__ import annotations

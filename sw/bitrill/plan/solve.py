@@ -14,7 +14,7 @@ from ..errors import FitError, SpecError
 from ..ir.graph import Graph, Stage, verify
 from .options import Option
 from .parts import Part
-from .resources import Resources
+from .resources import Resources, accuracy, held_out_errors
 from .search import Found, Search
 
 
@@ -33,11 +33,12 @@ class Solution:
     faster: tuple[int, Resources] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """What ``compile --json`` says of it; resources are predicted."""
+        """What ``compile --json`` says of it; resources are predicted, ``error``: how well."""
         faster = self.faster
         return {
             "interval": self.interval,
             "resources": asdict(self.resources),
+            "error": dict(held_out_errors()),
             "limits": list(self.limits),
             "faster": None
             if faster is None
@@ -48,9 +49,10 @@ class Solution:
         who = _listed(self.limits)
         line = f"{who}: {self.interval:,} cycles a frame ({self.resources})"
         if self.faster is None:
-            return f"{line}; nothing faster fits"
+            return f"{line}; nothing faster fits; {accuracy()}"
         interval, more = self.faster
-        return f"{line}; {interval:,} cycles would take {more.lcs - self.resources.lcs:+,} LUTs"
+        step = f"{interval:,} cycles would take {more.lcs - self.resources.lcs:+,} LUTs"
+        return f"{line}; {step}; {accuracy()}"
 
 
 def solve(

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import ceil
 
+import numpy as np
+
 Counts = dict[str, float]
 
 DEEP_BITS, DEEP = 4096, 64
@@ -39,14 +41,17 @@ class Structure:
         for name, n in counts.items():
             self.ff[name] = self.ff.get(name, 0.0) + n
 
-    def rom(self, depth: int, width: int, *, memory: str = "distributed") -> None:
-        """A table with a register behind it; distributed ones become logic."""
-        if depth <= 1:
+    def rom(
+        self, depth: int, width: int, *, memory: str = "distributed", different: float | None = None
+    ) -> None:
+        """A table with a register behind it; distributed ones become logic. ``different``: of its
+        bits, those that are not the same in all words or as another; expected where not told."""
+        if depth <= 1 or different == 0:
             return
         if memory == "block":
             self.bram18 += block_halves(depth, width)
             return
-        different = distinct(depth, width)
+        different = distinct(depth, width) if different is None else different
         self.flops(held=different)
         if depth > ALONE:
             self.luts(table=different * table_luts(depth))
@@ -58,7 +63,7 @@ class Structure:
         if block:
             self.bram18 += block_halves(depth, width)
         else:
-            self.luts(ram=ram_luts(depth, width))
+            self.luts(ram=ram_luts(depth, width), choose=width * (ceil(depth / 64) - 1))
 
     def counters(self, *sizes: int) -> None:
         """Counters of so many values each."""
@@ -90,11 +95,23 @@ def distinct(depth: int, width: int) -> float:
     return kinds * (1 - (1 - 1 / kinds) ** width)
 
 
+def different_bits(codes: np.ndarray, bits: int) -> int:
+    """Of the bits of words of ``codes [words, fields]``, ``bits`` each, how many are neither the
+    same in all words nor the same as another: what is left of a table."""
+    planes = (codes.T[:, None, :] >> np.arange(bits)[:, None] & 1).astype(bool)
+    planes = planes.reshape(-1, len(codes))
+    planes = planes[(planes != planes[:, :1]).any(1)]
+    return len({row.tobytes() for row in np.packbits(planes, axis=1)})
+
+
 def table_luts(depth: int) -> float:
     """LUTs of one bit of a table by itself: half of one up to 32 words, one of 64 words each, up
-    to 256 of which the multiplexers behind the LUTs join; past that Yosys takes a third more."""
+    to 256 of which the multiplexers behind the LUTs join, three as if there were four; past that
+    Yosys takes a third more."""
     if depth <= 32:
         return 0.5
+    if 128 < depth <= 256:
+        return 4
     return ceil(depth / 64) * (1.35 if depth > 256 else 1)
 
 
@@ -102,5 +119,6 @@ def ram_luts(depth: int, width: int) -> float:
     """LUTs of a distributed memory of one write and one read port."""
     if depth <= 32:
         return 4 * (width // 6) + min(4, 2 * (width % 6))
-    slices = ceil(depth / 64)
-    return slices * (4 * (width // 3) + min(4, 2 * (width % 3)))
+    if depth <= 64:
+        return 4 * (width // 3) + min(4, 2 * (width % 3))
+    return ceil(depth / 64) * 4 * ceil(width / 3)

@@ -10,12 +10,10 @@ from .structures_arithmetic import (
     add,
     argmax,
     depthwise,
-    lookup,
     matvec,
     pool,
-    requantize,
-    threshold,
 )
+from .structures_channels import lookup, requantize, threshold
 from .structures_moving import (
     concat,
     convert,

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .border import border
-from .structure import Structure, bits_for, is_deep
-from .sums import SumPlan, starts, sum_plan
+from .structure import Structure, bits_for, different_bits, is_deep
+from .sums import SumPlan, starts, stored_weights, sum_plan
 from .unrolled import unrolled_plan
 
 REPLAY_BLOCK = 512
 """Words from which on a replay buffer lies in block memory, as `bitrill_hw.steps` has it."""
+
+
+TRIED = 1 << 16
+"""Bits of weights up to which it is looked which of them are alike; past that, it is expected."""
 
 
 def _pipe(s: Structure, stages: int, per_stage: float = 1) -> None:
@@ -40,7 +46,13 @@ def matvec(op: Any) -> Structure:
         s.flops(held=width)
     words = pe * simd * op.weight_type.bits
     outside = op.inside is not None
-    s.rom(steps + (outside and impl.memory == "distributed"), words, memory=impl.memory)
+    different = None
+    if op.weights.size * op.weight_type.bits <= TRIED and not outside:
+        different = different_bits(weight_words(op), 1)
+    s.rom(
+        steps + (outside and impl.memory == "distributed"), words,
+        memory=impl.memory, different=different,
+    )  # fmt: skip
     if outside:
         groups, places = border(op).groups, [len(taps) for taps in op.inside]
         s.counters(*places)
@@ -49,7 +61,8 @@ def matvec(op: Any) -> Structure:
         s.flops(held=words + width)
     _sums(s, op, pe)
     if not op.popcount and passes > 1 and len(set(starts(op).tolist())) > 1:
-        s.rom(passes, pe * y_bits)
+        codes = starts(op).reshape(passes, pe)
+        s.rom(passes, pe * y_bits, different=different_bits(codes, y_bits))
         s.flops(held=bits_for(passes) * max(0, op.latency - 2))
     s.flops(held=pe * y_bits)
     _pipe(s, op.latency, 1 if beats == 1 else 3)
@@ -67,6 +80,13 @@ def _sums(s: Structure, op: Any, pe: int) -> None:
     s.flops(held=pe * _kept(plan))
 
 
+def weight_words(op: Any) -> np.ndarray:
+    """Bits of a folded `MatVec`'s table of weights, ``[steps, bits]``."""
+    pe, simd, bits = op.folded.pe, op.folded.simd, op.weight_type.bits
+    planes = stored_weights(op).reshape(op.passes, pe, op.beats, simd, bits)
+    return planes.transpose(0, 2, 3, 4, 1).reshape(op.steps, -1)
+
+
 def _kept(plan: SumPlan) -> int:
     """Bits of a row in registers between the gates and the accumulator."""
     alive, kept = len(plan.products.gates), 0
@@ -76,31 +96,6 @@ def _kept(plan: SumPlan) -> int:
         kept += alive
         alive += len(plan.start) if k == 0 else 0
     return kept
-
-
-def threshold(op: Any) -> Structure:
-    s, impl = Structure(), op.folded
-    pe, n, turns = impl.pe, op.levels, op.x.channels // impl.pe
-    bits = max((~op.x.type.lo).bit_length() + 1 if op.x.type.lo < 0 else 0,
-               (op.x.type.hi + 1).bit_length() + (op.x.type.lo < 0))  # fmt: skip
-    flip = int(op.inverted.any())
-    s.counters(turns)
-    _pipe(s, op.latency)
-    s.flops(held=pe * (op.x.type.bits + op.y.type.bits))
-    if impl.style == "parallel":
-        s.rom(turns, pe * (n * bits + flip), memory=impl.memory)
-        s.luts(**{("settled", "chosen")[turns - 1] if turns < 3 else "compare": pe * n * bits})
-        s.luts(out=pe * (n > 1) * op.y.type.bits, flip=pe * flip * op.y.type.bits)
-        s.flops(held=pe * (n + flip) if n > 1 else 0)
-        return s
-    depth = n.bit_length()
-    for step in range(depth):
-        for _ in range(pe):
-            s.rom(turns << step, bits + flip * (step == depth - 1), memory=impl.memory)
-    s.luts(compare=pe * depth * bits, flip=pe * flip * op.y.type.bits)
-    s.flops(held=pe * (op.x.type.bits * 2 * (depth - 1) + depth * depth))
-    s.flops(held=2 * (depth - 1) * bits_for(turns))
-    return s
 
 
 def _running(s: Structure, depth: int, width: int) -> None:
@@ -123,7 +118,8 @@ def depthwise(op: Any) -> Structure:
     _sums(s, op.rows, pe)
     bits = op.y.type.bits
     if op.groups > 1 and len(set(starts(op.rows).tolist())) > 1:
-        s.rom(op.groups, pe * bits)
+        codes = starts(op.rows).reshape(op.groups, pe)
+        s.rom(op.groups, pe * bits, different=different_bits(codes, bits))
         s.flops(held=bits_for(op.groups) * (op.latency - 1))
     s.luts(total=pe * bits)
     _running(s, op.groups, pe * bits)
@@ -141,7 +137,12 @@ def pool(op: Any) -> Structure:
     ):  # fmt: skip
         if slots:
             _running(s, depth, slots * pe * bits)
-            s.luts(merge=slots * pe * bits, moves=(slots > 1) * slots * pe * bits)
+            # the greatest of single bits is their OR, in the LUT that moves them
+            either = op.kind == "maxpool" and bits == 1
+            s.luts(**{"either" if either else "merge": slots * pe * bits})
+            if op.kind == "maxpool":  # two bits of each are one LUT of both, more are compared
+                s.luts(greater=slots * pe * max(0, bits - 2))
+            s.luts(moves=(slots > 1 and not either) * slots * pe * bits)
     return s
 
 
@@ -152,37 +153,18 @@ def add(op: Any) -> Structure:
         for t, g in zip(op.operands, op.gains, strict=True)
     ]
     s.flops(held=pe * sum(t.type.bits for t in op.operands) + len(widths) + op.latency - 1)
+    signed = any(t.type.lo < 0 for t in op.operands)
     for t, g, bits in zip(op.operands, op.gains, widths, strict=True):
         if bits > t.type.bits:
-            s.luts(times=pe * bits * (abs(g).bit_count() - 1 or 1))
+            overlap = t.type.bits + (1 if t.type.lo < 0 else -1)
+            s.luts(times=pe * overlap * (abs(g).bit_count() - 1 or 1))
     s.flops(held=pe * sum(widths) if op.multiplies else 0)
     while len(widths) > 1:
-        widths = [max(widths[k : k + 2]) + (k + 1 < len(widths)) for k in range(0, len(widths), 2)]
-        s.luts(sum=pe * sum(widths))
+        pairs = [widths[k : k + 2] for k in range(0, len(widths), 2)]
+        # a bit that only one of two has adds the carry alone, unless its sign goes on
+        s.luts(sum=pe * sum(max(p) if signed else min(p) for p in pairs if len(p) > 1))
+        widths = [max(p) + len(p) - 1 for p in pairs]
         s.flops(held=pe * sum(widths))
-    return s
-
-
-def lookup(op: Any) -> Structure:
-    s, pe = Structure(), op.folded.pe
-    turns = op.x.channels // pe if len(op.table) > 1 else 1
-    s.counters(turns)
-    copies = pe if len(op.table) > 1 else 1
-    for _ in range(pe):
-        s.rom(turns << op.x.type.bits, op.out.bits, memory=op.folded.memory)
-    s.luts(lanes=copies)
-    return s
-
-
-def requantize(op: Any) -> Structure:
-    s, pe = Structure(), op.folded.pe
-    turns = op.x.channels // pe
-    gain, offset = int(op.gain.max()).bit_length(), int(abs(op.offset).max()).bit_length() + 1
-    s.counters(turns)
-    s.rom(turns, pe * (gain + offset))
-    s.flops(held=pe * (op.x.type.bits + op.sum_type.bits + op.out.bits) + 3)
-    s.luts(**{"times" if turns > 2 else "chosen": pe * gain * op.x.type.bits})
-    s.luts(sum=pe * op.sum_type.bits, clamp=pe * op.out.bits)
     return s
 
 

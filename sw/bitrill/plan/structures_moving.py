@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil, gcd
+from math import gcd
 from typing import Any
 
 from .structure import Structure, bits_for, is_deep
@@ -18,12 +18,19 @@ def convert(op: Any) -> Structure:
     unit = common * op.x.type.bits
     places = capacity - u + 1
     # a bit is held, moved down or loaded in one LUT; to choose among several places to load it
-    # from takes another for each, unless there is nothing above it to move down
+    # from takes another, and so do bits that are moved down from where they may be loaded
     loads = [sum(p <= j < p + u for p in range(places)) for j in range(capacity)]
-    s.luts(held=unit * capacity, choose=unit * sum(n - 1 for n in loads[: max(0, capacity - v)]))
-    s.luts(deep=unit * capacity if v == 1 and u >= DEEP_LOAD else 0)
+    s.luts(held=unit * capacity, choose=unit * sum(n - 1 for n in loads))
+    s.luts(several=unit * sum(n > 1 for n in loads), down=unit * (u - 1) * (v > 1))
+    # how many are held arrives last: where what leaves changes all of its bits, each place is
+    # found both ways
+    late = v % 2 and u > 1 and capacity >= DEEP_LOAD
+    kind = "late" if v > 1 else "deep" if u < 32 else "deeper"
+    plain = (u, v) == (32, 1) or (kind == "deeper" and unit == 1)
+    s.luts(**{kind: unit * capacity if late and not plain else 0})
     s.counters(capacity + 1)
-    s.luts(places=places)
+    s.luts(places=unit * max(0, v - 14) if u == 1 and unit > 1 else 0)
+    s.luts(aside=unit * capacity if u == 1 and v in (4, 6) else 0)
     s.flops(held=capacity * unit)
     return s
 
@@ -42,9 +49,13 @@ def fifo_structure(width: int, depth: int) -> Structure:
     if block:
         s.luts(bypass=width, block=1)
         s.flops(held=width)
-    elif words > 64:
-        s.luts(choose=width * (ceil(words / 64) - 1))
     return s
+
+
+def turned_bits(depth: int) -> int:
+    """Bits of an address that going around a ring of ``depth`` changes: none below the lowest 1
+    of the depth, and none at all of a power of two."""
+    return bits_for(depth) - (depth & -depth).bit_length() + 1
 
 
 def window(op: Any) -> Structure:
@@ -61,13 +72,14 @@ def window(op: Any) -> Structure:
                 continue
             s.ram(n - 1, width, block=is_deep(n - 1, width))
             s.counters(n - 1)
+            s.luts(turns=bits_for(n - 1))
             s.flops(held=0 if is_deep(n - 1, width) else width)
         return s
     capacity, most = op.capacity, max(op.advances)
     s.counters(op.pieces, kw, kh, w.out[1], w.out[0])
     s.counters(op.span * op.pieces, most + 1, capacity + 2 * most + 1, capacity + most + 1)
     addresses = 3 * bits_for(capacity)
-    s.luts(address=addresses)
+    s.luts(address=addresses, around=3 * turned_bits(capacity))
     s.flops(held=addresses)
     block = is_deep(capacity, width)
     s.ram(capacity, width, block=block)
@@ -102,7 +114,7 @@ def fork(op: Any) -> Structure:
 def pad(op: Any) -> Structure:
     s, (height, width), (top, left, bottom, right) = Structure(), op.plane, op.sides
     s.counters(op.x.channels // op.lanes_in, left + width + right, top + height + bottom)
-    s.luts(width=op.lanes_out * op.y.type.bits)
+    s.luts(width=op.lanes_in * op.x.type.bits)
     s.flops(held=op.lanes_in * op.x.type.bits + 2)
     return s
 
@@ -111,8 +123,11 @@ def deconv(op: Any) -> Structure:
     s = Structure()
     sizes = [n for axis in zip(op.strides, op.x.shape[:-1], strict=True) for n in axis]
     s.counters(op.pixel, *sizes)
-    s.luts(width=op.lanes_out * op.y.type.bits)
-    s.flops(held=op.lanes_out * op.y.type.bits + 1)
+    # zeros are the registers' reset; of a bipolar element the one bit tells it from them, in all
+    # lanes alike, and the other is its complement
+    told = op.y.type.bits > op.x.type.bits
+    s.luts(width=told * op.lanes_out)
+    s.flops(held=op.lanes_out * op.x.type.bits + 1 + told)
     return s
 
 
@@ -122,7 +137,7 @@ def upsample(op: Any) -> Structure:
     block = op.folded.memory == "block"
     s.ram(depth, width, block=block)
     s.counters(op.pixel, across, op.row, down, depth + 1, depth + 1)
-    s.luts(address=4 * bits_for(depth))
+    s.luts(address=4 * bits_for(depth), around=2 * turned_bits(depth))
     s.flops(held=4 * bits_for(depth) + (0 if block else width) + 1)
     return s
 
@@ -130,15 +145,15 @@ def upsample(op: Any) -> Structure:
 def shuffle(op: Any) -> Structure:
     s, bits = Structure(), op.x.type.bits
     s.counters(op.pixel, op.pixel)
-    s.luts(held=op.x.channels * bits)
+    s.luts(held=op.x.channels * bits, deep=(op.pixel > DEEP_LOAD) * op.x.channels * bits)
     s.flops(held=(2 * op.x.channels - op.lanes_in) * bits)
     return s
 
 
 def rearrange(op: Any) -> Structure:
     s, (outer, inner, run) = Structure(), op.beats
-    width, depth = op.lanes_in * op.x.type.bits, 2 * outer * inner * run
-    block = is_deep(depth, width)
+    width, depth = op.lanes_in * op.x.type.bits, 2 << bits_for(outer * inner * run)
+    block = op.folded.memory == "block"
     s.ram(depth, width, block=block)
     s.counters(outer, inner, run, depth // 2)
     s.luts(address=2 * bits_for(depth))
