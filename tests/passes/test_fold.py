@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from bitrill.errors import SpecError
 from bitrill.ir import Impl, IntType, Stage, Tensor, verify
-from bitrill.passes.fold import divisors, fold, folding_of
+from bitrill.passes.fold import KEYS, divisors, fold, folding_of
 from bitrill.pipeline import to_integer
 from bitrill.real import Quantizer
 from networks import mlp
@@ -130,7 +130,7 @@ def test_thresholds_follow_a_layer_that_the_user_set():
 def test_its_json_gives_it_again():
     graph = fold(integer_mlp(*TFC), {"fc0": {"pe": 4}, "act0": {"pe": 2}})
     told = json.loads(json.dumps(folding_of(graph)))
-    assert set(told["fc0"]) == {"pe", "simd", "style", "memory"}
+    assert set(told["fc0"]) == set(KEYS)
     assert not any("_to_" in name for name in told)
     assert folding_of(fold(integer_mlp(*TFC), told)) == told
 
@@ -140,7 +140,7 @@ def test_its_json_gives_it_again():
     [
         ({"fc9": {}}, r"folding: node 'fc9' does not exist \(did you mean fc3\?\)"),
         ({"xyz": {}}, r"node 'xyz' does not exist \(nodes: fc0, act0, fc1,"),
-        ({"fc0": {"PE": 4}}, "fc0: key must be one of pe, simd, style, memory, not 'PE'"),
+        ({"fc0": {"PE": 4}}, "fc0: key must be one of pe, simd, style, .*, not 'PE'"),
         ({"fc0": 4}, "fc0 must be given an object, not 4"),
         ({"fc0": {"pe": "4"}}, "fc0: pe must be an integer of at least 1, not '4'"),
         ({"fc0": {"pe": True}}, "fc0: pe must be an integer of at least 1, not True"),

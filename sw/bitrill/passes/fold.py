@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from ..errors import SpecError
 from ..ir.graph import Graph, Stage
-from ..ir.operator import Impl, Memory, Operator, Style
+from ..ir.operator import Impl, Memory, Operator, Primitives, Style
 from ..ops.argmax import ArgMax
 from ..ops.convert import Convert
 from ..ops.matvec import MatVec
@@ -41,8 +41,12 @@ BLOCK_DEPTH = 256
 
 BLOCK_DEPTH_BITS = 2048
 
-_CHOICES: dict[str, tuple[str, ...]] = {"style": get_args(Style), "memory": get_args(Memory)}
-KEYS = ("pe", "simd", "style", "memory")
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "style": get_args(Style),
+    "memory": get_args(Memory),
+    "primitives": get_args(Primitives),
+}
+KEYS = ("pe", "simd", *_CHOICES)
 """What a folding may say of a node."""
 
 
@@ -54,7 +58,7 @@ def fold(
 ) -> Graph:
     """``graph`` with ``impl`` set, converters between, and all FIFOs at their floor.
 
-    ``folding`` is ``{node: {"pe", "simd", "style", "memory"}}``, each key optional, over the
+    ``folding`` is ``{node: {"pe", "simd", ..}}`` with `KEYS`, each optional, over the
     default (see `choose`), ``style`` that of all `MatVec` of which it says nothing. For a
     ``part``, arithmetic is of its primitives. Raises `SpecError` with all that is wrong in it,
     `FitError` for unrolled ones that ``part`` cannot hold.
