@@ -59,11 +59,11 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "a verb must be given: one of train, inspect, compile, run, verify, synth, doctor"
+        ([], "a verb must be given: one of train, inspect, compile, run, verify, synth, boards, doctor"
              " (see bitrill --help)"),
-        (["trian"], "VERB must be one of train, inspect, compile, run, verify, synth, doctor,"
+        (["trian"], "VERB must be one of train, inspect, compile, run, verify, synth, boards, doctor,"
                     " not 'trian'; did you mean 'train'?"),
-        (["xyzzy"], "VERB must be one of train, inspect, compile, run, verify, synth, doctor,"
+        (["xyzzy"], "VERB must be one of train, inspect, compile, run, verify, synth, boards, doctor,"
                     " not 'xyzzy'"),
         (["compile", "m", "--out", "b", "--foldin", "f"],
          "unknown option '--foldin'; did you mean '--folding'? (see bitrill compile --help)"),

@@ -1,1 +1,1 @@
-"""Boards: to come."""
+"""Boards: what each is, its shell and tools, how to load and drive it."""

@@ -80,7 +80,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     parser.add_argument("--version", action="version", version=f"bitrill {__version__}")
     sub = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     verbs: dict[str, Parser] = {}
-    for add in (_train, _inspect, _compile, _run, _verify, _synth, _doctor):
+    for add in (_train, _inspect, _compile, _run, _verify, _synth, _boards, _doctor):
         verb: Parser = add(sub)
         verb.add_argument("--json", action="store_true", help="print one JSON object")
         verbs[verb.prog.rpartition(" ")[2]] = verb
@@ -193,6 +193,13 @@ def _synth(sub: Any) -> Parser:
     p.add_argument("--seed", default=0, type=whole, metavar="S")
     p.add_argument("--out", metavar="DIR", help="for synth.json; BUILD, if not given")
     return p  # fmt: skip
+
+
+def _boards(sub: Any) -> Parser:
+    p = sub.add_parser("boards", help="list the boards, and what each can do with a network")
+    p.add_argument("build", nargs="?", metavar="BUILD", help="a build: fit and rates on each board")
+    p.add_argument("--boards", metavar="DIR", help="a folder of more boards, one TOML each")
+    return p
 
 
 def _doctor(sub: Any) -> Parser:

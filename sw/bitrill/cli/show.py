@@ -25,6 +25,16 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return "\n".join([text(lines[0]), rule, *map(text, lines[1:])])
 
 
+def columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of texts: every column to the left."""
+    lines = [list(row) for row in (head, *rows)]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(head))]
+    lines.insert(1, ["-" * w for w in widths])
+    return "\n".join(
+        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
 def trained(value: dict[str, Any], out: str) -> str:
     return "\n".join(
         [
@@ -132,6 +142,25 @@ def synthesised(value: dict[str, Any]) -> str:
         wrong, n = check["mismatches"], check["samples"]
         lines.append(f"netlist against the golden model: {wrong} mismatches of {n} samples")
     return "\n".join(lines)
+
+
+def boards(found: flow.Boards) -> str:
+    rows = [(b.name, b.part, "|".join(b.toolchains), b.status) for b in found.boards]
+    text = columns(("board", "part", "toolchains", "status"), rows)
+    if found.rooflines is None:
+        return text
+    rates = [
+        (
+            r.board,
+            {True: "yes", False: f"no: {'; '.join(r.lacks)}", None: "not known before routing"}[
+                r.fits
+            ],
+            f"{r.core:,.0f}", f"{r.system:,.0f}", r.limit, f"{r.clock_mhz:g} MHz (assumed)",
+        )
+        for r in found.rooflines
+    ]  # fmt: skip
+    head = ("board", "fits", "core frames/s", "system frames/s", "limit", "clock")
+    return f"{text}\n\n{columns(head, rates)}"
 
 
 def examined(value: dict[str, Any]) -> str:

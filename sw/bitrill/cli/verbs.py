@@ -82,6 +82,11 @@ def synth(options: argparse.Namespace, progress: Progress) -> Done:
     return Done(value, show.synthesised(value), 0 if check is None or check["ok"] else 1)
 
 
+def boards(options: argparse.Namespace, progress: Progress) -> Done:
+    found = flow.boards(options.build, folder=options.boards)
+    return Done(found.json(), show.boards(found))
+
+
 def doctor(options: argparse.Namespace, progress: Progress) -> Done:
     value = flow.doctor()
     return Done(value, show.examined(value), 0 if value["ok"] else 3)

@@ -8,11 +8,12 @@ Every function returns a frozen dataclass or the JSON value that the verb prints
 `BitrillError` and nothing else on purpose, and imports what it needs when it is called.
 """
 
+from .boards import Boards, boards
 from .build import Build, Compiled, compile, load_build
 from .inspection import Inspection, Layer, inspect
 from .verbs import Outputs, doctor, integers_beside, run, synth, train, verify
 
 __all__ = [
-    "Build", "Compiled", "Inspection", "Layer", "Outputs", "compile", "doctor", "inspect",
-    "integers_beside", "load_build", "run", "synth", "train", "verify",
+    "Boards", "Build", "Compiled", "Inspection", "Layer", "Outputs", "boards", "compile",
+    "doctor", "inspect", "integers_beside", "load_build", "run", "synth", "train", "verify",
 ]  # fmt: skip

@@ -1,0 +1,111 @@
+"""What a board can do with a network: does it fit, how fast is the core, what limits the system.
+
+    core   = clock / interval                                           frames a second, on chip
+    axi    = min(port / bytes in, port / bytes out, DDR / all bytes)    port: 8 bytes a cycle
+    uart   = (baud / 10) / (bytes + `OVERHEAD`), the longer direction
+
+Frames lie in memory as dense bits, each starting on 8 bytes. A core that takes an image a clock
+cannot be fed from DDR, so both rates stand beside each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from bitrill.ir.graph import Graph
+from bitrill.ir.types import Tensor
+from bitrill.plan.resources import Resources
+
+from .board import Board
+
+PORT_BYTES = 8
+"""The shell's ports are 64 bits wide."""
+
+PORT_SHARE = 0.97
+"""Of a port's beats, used at 100 cycles of latency."""
+
+DDR_SHARE = 0.7
+"""Of the DDR's peak: what streams reach beside refresh, turns and the processor."""
+
+OVERHEAD = 9
+"""Bytes around a frame on the UART: mark, operation, number, length (2), CRC-32."""
+
+SHELL_LUT = 900
+"""What the Zynq shell may take."""
+
+
+@dataclass(frozen=True)
+class Roofline:
+    """``needs`` and ``usable``: by resource, of what is known; rates in frames a second.
+
+    ``limit`` names what the system rate is bounded by: core, port, ddr or uart.
+    """
+
+    board: str
+    clock_mhz: float
+    needs: dict[str, int]
+    usable: dict[str, int]
+    core: float
+    system: float
+    limit: str
+
+    @property
+    def lacks(self) -> list[str]:
+        """Resources of which there are too few, in words."""
+        return [
+            f"{name} {n:,} of {self.usable[name]:,} usable"
+            for name, n in self.needs.items()
+            if n > self.usable[name]
+        ]
+
+    @property
+    def fits(self) -> bool | None:
+        """None where nothing is known before place and route."""
+        return not self.lacks if self.needs else None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "clock_mhz": self.clock_mhz, "fits": self.fits, "lacks": self.lacks,
+            "core_fps": self.core, "system_fps": self.system, "limit": self.limit,
+        }  # fmt: skip
+
+
+def frame_bytes(elements: int, bits: int) -> int:
+    """Bytes of a frame in memory: dense bits, rounded up to 8 bytes."""
+    return -(-elements * bits // 64) * 8
+
+
+def result(graph: Graph) -> Tensor:
+    """What leaves the network."""
+    return graph.edges[graph.output]
+
+
+def roofline(
+    board: Board, graph: Graph, interval: Fraction, used: Resources, clock_mhz: float | None = None
+) -> Roofline:
+    """Of a FOLDED ``graph`` that takes a frame every ``interval`` cycles.
+
+    ``used`` is what it takes of a Xilinx part, predicted or measured; on parts with LUTs of four
+    inputs nothing is known of it before place and route.
+    """
+    clock = board.clock_mhz if clock_mhz is None else clock_mhz
+    hertz = clock * 1e6
+    core = float(Fraction(hertz) / interval)
+    into, out = (frame_bytes(t.size, t.type.bits) for t in (graph.source.tensor, result(graph)))
+    bounds = {"core": core}
+    if board.memory is not None:
+        port = PORT_BYTES * hertz * PORT_SHARE
+        bounds["port"] = port / max(into, out)
+        bounds["ddr"] = board.memory.peak * DDR_SHARE / (into + out)
+    if board.baud is not None:
+        bounds["uart"] = board.baud / 10 / (max(into, out) + OVERHEAD)
+    limit = min(bounds, key=lambda k: bounds[k])
+    needs = {}
+    if board.zynq:
+        bram = -(-used.bram18 // 2)
+        needs = {"lut": used.lcs + SHELL_LUT, "ff": used.ff, "bram": bram, "dsp": used.dsp}
+    return Roofline(
+        board.name, clock, needs, {r: board.usable(r) for r in needs}, core, bounds[limit], limit
+    )

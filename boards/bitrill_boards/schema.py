@@ -1,0 +1,195 @@
+"""What a board's TOML may hold: every key, its type and its accepted values, in one table.
+
+`check` lists all that is wrong in a file at once; `bitrill_boards.board` makes a `Board` of what
+is right. A key is asked for by the families that it names, by all where it names none.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ZYNQ = ("zynq7", "zynqmp")
+SMALL = ("ecp5", "ice40", "gowin")
+FAMILIES = (*ZYNQ, *SMALL)
+TOOLCHAINS = {
+    "zynq7": ("vivado", "vivado-ps7", "openxc7"),
+    "zynqmp": ("vivado",),
+    **dict.fromkeys(SMALL, ("open",)),
+}
+LINKS = {**dict.fromkeys(ZYNQ, "axi"), **dict.fromkeys(SMALL, "uart")}
+PROVEN = ("simulated", "placed and routed", "vivado", "hardware")
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of a table: which values it takes (in words, and as a test), and who must have it."""
+
+    accepts: str
+    test: Callable[[Any], bool]
+    families: tuple[str, ...] = FAMILIES
+    required: bool = True
+
+
+def _number(lo: float, hi: float, accepts: str, **more: Any) -> Key:
+    def test(v: Any) -> bool:
+        return isinstance(v, int | float) and not isinstance(v, bool) and lo < v <= hi
+
+    return Key(accepts, test, **more)
+
+
+def _whole(lo: int, hi: int, accepts: str, **more: Any) -> Key:
+    def test(v: Any) -> bool:
+        return isinstance(v, int) and not isinstance(v, bool) and lo <= v <= hi
+
+    return Key(accepts, test, **more)
+
+
+def _choice(values: tuple[Any, ...], **more: Any) -> Key:
+    return Key("one of " + ", ".join(map(str, values)), lambda v: v in values, **more)
+
+
+def _choices(values: tuple[str, ...], **more: Any) -> Key:
+    def test(v: Any) -> bool:
+        return isinstance(v, list) and all(x in values for x in v) and len(set(v)) == len(v)
+
+    return Key("a list of " + ", ".join(values), test, **more)
+
+
+def _text(accepts: str = "a text", **more: Any) -> Key:
+    return Key(accepts, lambda v: isinstance(v, str) and bool(v.strip()), **more)
+
+
+def _texts(accepts: str, **more: Any) -> Key:
+    return Key(
+        accepts, lambda v: isinstance(v, list) and all(isinstance(x, str) and x for x in v), **more
+    )
+
+
+_SHARE = _number(0, 1, "a share above 0 and at most 1", required=False)
+_COUNT = _whole(0, 1 << 30, "a whole number")
+
+TABLES: dict[str, dict[str, Key]] = {
+    "": {
+        "title": _text(),
+        "family": _choice(FAMILIES),
+        "part": _text("the part's full name"),
+        "idcode": _whole(1, (1 << 28) - 1 | 0xF << 28, "the 32-bit JTAG IDCODE", required=False),
+        "clock_mhz": _number(0, 2000, "MHz of the network's clock, above 0 and at most 2000"),
+        "crystal_mhz": _number(0, 1000, "MHz of the oscillator, above 0 and at most 1000"),
+        "toolchains": Key(
+            "a list of toolchains of the family, the first one the default",
+            lambda v: isinstance(v, list) and bool(v) and all(isinstance(x, str) for x in v),
+        ),
+        "proven": _choices(PROVEN),
+    },
+    "resources": {
+        "lut": _COUNT,
+        "ff": _COUNT,
+        "bram": _COUNT,
+        "bram_kbit": _choice((4, 18, 36)),
+        "dsp": _COUNT,
+    },
+    "share": {"lut": _SHARE, "ff": _SHARE, "bram": _SHARE, "dsp": _SHARE},
+    "memory": {
+        "ddr_bits": _choice((8, 16, 32, 64)),
+        "ddr_mts": _whole(100, 10000, "million transfers a second, 100 to 10000"),
+        "ports": _whole(1, 8, "1 to 8 ports"),
+        "port_bits": _choice((32, 64, 128)),
+    },
+    "host": {
+        "link": _choice(tuple(dict.fromkeys(LINKS.values()))),
+        "base": _whole(0, (1 << 40) - 1, "the registers' address", families=ZYNQ),
+        "baud": _whole(9600, 12_000_000, "baud, 9600 to 12000000", families=SMALL),
+    },
+    "ps": {
+        "presets": _texts("a list of board parts, vendor:name"),
+        "in_vivado": Key("true or false", lambda v: isinstance(v, bool)),
+    },
+    "flash": {
+        "board": _text("a board of openFPGALoader", required=False),
+        "cable": _text("a cable of openFPGALoader", required=False),
+    },
+    "pins": {
+        "clk": _text("a pin", required=False),
+        "rx": _text("a pin", required=False),
+        "tx": _text("a pin", required=False),
+        "standard": _text("an I/O standard", required=False),
+        "amaranth": Key(
+            "module:class of an amaranth-boards platform",
+            lambda v: isinstance(v, str) and v.count(":") == 1,
+            required=False,
+        ),
+    },
+}
+WANTED = {
+    "memory": ZYNQ, "ps": ZYNQ, "pins": SMALL, "host": FAMILIES, "flash": FAMILIES,
+    "resources": FAMILIES, "share": FAMILIES,
+}  # fmt: skip
+"""Families that may have a table; all but ``resources`` and ``share`` must then be there."""
+
+OPTIONAL_TABLES = ("resources", "share")
+
+
+def check(raw: Mapping[str, Any]) -> list[str]:
+    """All that is wrong in a board's TOML; each names the key and what is accepted."""
+    family = raw.get("family")
+    problems = _table("", {k: v for k, v in raw.items() if k not in WANTED}, family)
+    if family not in FAMILIES:
+        return problems
+    for name, families in WANTED.items():
+        found = raw.get(name)
+        if found is None:
+            if family in families and name not in OPTIONAL_TABLES:
+                problems.append(f"table [{name}] is missing")
+        elif family not in families:
+            problems.append(f"table [{name}] is only for {', '.join(families)}, not {family}")
+        elif not isinstance(found, Mapping):
+            problems.append(f"[{name}] must be a table, not {found!r}")
+        else:
+            problems += _table(name, found, family)
+    return problems + _together(raw, str(family))
+
+
+def _table(name: str, found: Mapping[str, Any], family: Any) -> list[str]:
+    keys, problems = TABLES[name], []
+    prefix = f"{name}." if name else ""
+    for key, value in found.items():
+        if key not in keys:
+            near = difflib.get_close_matches(key, [*keys, *([] if name else WANTED)], n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(keys)}"
+            problems.append(f"{prefix}{key} is not known ({hint})")
+        elif family in FAMILIES and family not in keys[key].families:
+            only = ", ".join(keys[key].families)
+            problems.append(f"{prefix}{key} is only for {only}, not {family}")
+        elif not keys[key].test(value):
+            problems.append(f"{prefix}{key} must be {keys[key].accepts}, not {value!r}")
+    for key, k in keys.items():
+        if k.required and key not in found and (family not in FAMILIES or family in k.families):
+            problems.append(f"{prefix}{key} is missing (it must be {k.accepts})")
+    return problems
+
+
+def _together(raw: Mapping[str, Any], family: str) -> list[str]:
+    """What single keys cannot tell."""
+    problems = []
+    chains, known = raw.get("toolchains"), TOOLCHAINS[family]
+    if isinstance(chains, list) and not all(c in known for c in chains):
+        problems.append(f"toolchains of {family} must be of {', '.join(known)}, not {chains!r}")
+    host, flash, pins = (raw.get(k) for k in ("host", "flash", "pins"))
+    if isinstance(host, Mapping) and host.get("link") in LINKS.values():
+        link = LINKS[family]
+        if host["link"] != link:
+            problems.append(f"host.link of {family} must be {link!r}, not {host['link']!r}")
+    if isinstance(flash, Mapping) and not set(flash) & {"board", "cable"}:
+        problems.append("[flash] must have board or cable")
+    if family in SMALL and isinstance(pins, Mapping) and "amaranth" not in pins:
+        lacking = [p for p in ("clk", "rx", "tx") if p not in pins]
+        if lacking:
+            problems.append(f"[pins] must have clk, rx and tx, or amaranth; {', '.join(lacking)}"
+                            " is missing")  # fmt: skip
+    if family != "ice40" and "idcode" not in raw:
+        problems.append(f"idcode is missing (a {family} has one)")
+    return problems
