@@ -114,10 +114,10 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     assert refusal(folder) == f"cannot read {folder / name}: No such file or directory"
 
 
-@pytest.mark.parametrize("value", [{"schema": 2}, {}, [], 1, None])
+@pytest.mark.parametrize("value", [{"schema": 1}, {}, [], 1, None])
 def test_another_schema_is_refused(folder: Path, value) -> None:
     (folder / "graph.json").write_text(json.dumps(value))
-    assert "must have schema 1, not " in refusal(folder)
+    assert "must have schema 2, not " in refusal(folder)
 
 
 def edit(folder: Path, change, *, sign: bool = False) -> None:
@@ -208,5 +208,5 @@ def test_a_foreign_object_is_named(tmp_path: Path) -> None:
 
 def test_the_schema_is_stated(folder: Path) -> None:
     value = json.loads((folder / "graph.json").read_text())
-    assert value["schema"] == serial.SCHEMA == 1
+    assert value["schema"] == serial.SCHEMA == 2
     assert len(value["digest"]) == 64

@@ -26,7 +26,7 @@ from . import graph as graph_module
 from . import interface, operator, types
 from .graph import Graph, Stage
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the form of ``graph.json``; a reader refuses any other."""
 
 # what reading a file of any content may raise
