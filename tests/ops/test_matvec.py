@@ -362,7 +362,8 @@ def test_cost_counts_the_replay_buffer_only_where_there_is_one() -> None:
         ),
         (
             {"impl": Impl(pe=1, simd=1, style="search")},
-            "fc: the style of a matvec must be 'folded' or 'unrolled', not 'search'",
+            "fc: the style of a matvec must be 'folded' or 'unrolled' or 'runtime' or 'streamed',"
+            " not 'search'",
         ),
         (
             {"impl": Impl(pe=1, simd=4, style="unrolled")},

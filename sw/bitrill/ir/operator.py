@@ -13,7 +13,7 @@ from ..errors import SpecError
 from .schedule import Schedule
 from .types import Tensor
 
-Style = Literal["folded", "parallel", "search", "unrolled"]
+Style = Literal["folded", "parallel", "search", "unrolled", "runtime", "streamed"]
 Memory = Literal["distributed", "block"]
 Primitives = Literal["portable", "xc7"]
 

@@ -21,6 +21,15 @@ _PACKED_VECTORS = 8
 """A binary matrix that caches do not hold is read faster as bits, while few vectors share it."""
 
 
+FREE_STYLES = ("runtime", "streamed")
+"""Of weights that are not constants."""
+
+STYLES = ("folded", "unrolled", *FREE_STYLES)
+
+WORDS = 2
+"""Words of streamed weights that wait for their steps."""
+
+
 def _pack(values: np.ndarray) -> np.ndarray:
     """+-1 along the innermost axis to uint64 words; the last one is filled with zero bits."""
     bits = np.packbits(values > 0, axis=-1)
@@ -62,6 +71,11 @@ class MatVec(Operator):
 
     Style ``unrolled``: the matrix is in the logic, a vector a beat and a beat a cycle, ``latency``
     stages (see `bitrill.plan.unrolled`); ``pe`` and ``simd`` are all rows and all columns.
+
+    ``free``: the weights may be any of ``weight_type``, these are the ones it begins with; y has
+    the range that all of them can reach. Style ``runtime``, of free weights alone, is folded with a
+    memory that can be written (see `bitrill.plan.registers`). Style ``streamed`` takes the word of
+    each step from a second stream, ``in1``, through a FIFO of two words.
     """
 
     kind: ClassVar[str] = "matvec"
@@ -69,6 +83,7 @@ class MatVec(Operator):
     weights: np.ndarray
     weight_type: IntType
     inside: tuple[np.ndarray, ...] | None = None
+    free: bool = False
 
     def validate(self) -> None:
         object.__setattr__(
@@ -91,6 +106,8 @@ class MatVec(Operator):
         )
         object.__setattr__(self, "inside", kept)
         places, taps = tuple(len(a) for a in kept), prod(a.shape[1] for a in kept)
+        if self.free:
+            raise SpecError(f"{self.name}: weights behind a border must be constants, not free")
         if not self.popcount:
             raise SpecError(f"{self.name}: inside must stand beside bipolar x and weights alone")
         if places != self.x.shape[:-1] or self.cols != self.x.channels or not kept:
@@ -108,10 +125,14 @@ class MatVec(Operator):
     def validate_impl(self, impl: Impl) -> None:
         must_divide(name=self.name, what="PE", value=impl.pe, of="rows", total=self.rows)
         must_divide(name=self.name, what="SIMD", value=impl.simd, of="columns", total=self.cols)
-        if impl.style not in ("folded", "unrolled"):
+        if impl.style not in STYLES:
             raise SpecError(
-                f"{self.name}: the style of a matvec must be 'folded' or 'unrolled',"
+                f"{self.name}: the style of a matvec must be {' or '.join(map(repr, STYLES))},"
                 f" not {impl.style!r}"
+            )
+        if impl.style in FREE_STYLES and not self.free:
+            raise SpecError(
+                f"{self.name}: the weights of style {impl.style!r} must be free, not constants"
             )
         if impl.style == "unrolled" and (impl.pe, impl.simd) != (self.rows, self.cols):
             raise SpecError(
@@ -120,6 +141,8 @@ class MatVec(Operator):
             )
         if impl.style == "unrolled" and self.inside is not None:
             raise SpecError(f"{self.name}: a matvec behind a border must be folded, not unrolled")
+        if impl.style == "unrolled" and self.free:
+            raise SpecError(f"{self.name}: the weights of style 'unrolled' must be constants")
 
     @property
     def rows(self) -> int:
@@ -152,6 +175,9 @@ class MatVec(Operator):
             return IntType.for_range(lo=0, hi=self.cols)
         t = self.x.type
         lo, hi = (0, 1) if t.coding == "bipolar" else (t.lo, t.hi)
+        if self.free:
+            ends = [w * x for w in (self.weight_type.lo, self.weight_type.hi) for x in (lo, hi)]
+            return IntType.for_range(lo=self.cols * min(ends), hi=self.cols * max(ends))
         pos = np.where(self.weights > 0, self.weights, 0).sum(1)
         neg = np.where(self.weights < 0, self.weights, 0).sum(1)
         return IntType.for_range(
@@ -235,7 +261,7 @@ class MatVec(Operator):
     @property
     def read_stages(self) -> int:
         """Registers of a weight word: block memory has one more behind it."""
-        return 2 if self.folded.memory == "block" else 1
+        return 2 if self.folded.memory == "block" and self.folded.style != "streamed" else 1
 
     @property
     def latency(self) -> int:
@@ -257,13 +283,18 @@ class MatVec(Operator):
         room = Rule(fires, "out", (s - self.latency + 1) // beats - 1, 0)
         # steps that waited behind a whole result enter the accumulator one by one
         merged = Rule("out", "out", k - 1, beats)
+        more: dict[str, int] = {}
+        rules = (done, room, merged)
+        if self.folded.style == "streamed":  # a step takes a word out of a FIFO of two
+            more["in1"] = n
+            rules += (Rule(fires, "in1", s, 1), Rule("in1", fires, s - WORDS, 1))
         if passes == 1:
-            return Schedule(n, 0, len(k), (done, room, merged))
+            return Schedule(n, 0, len(k), rules, more)
         i = np.arange(vectors * beats)
         arrived = Rule("step", "in", s // steps * beats + s % beats, 1)
         overwrites = (i // beats - 2) * steps + (passes - 1) * beats + i % beats
         freed = Rule("in", "step", overwrites, 1)
-        return Schedule(len(i), n, len(k), (arrived, freed, done, room, merged))
+        return Schedule(len(i), n, len(k), (arrived, freed, *rules), more)
 
     @property
     def lanes_in(self) -> int:
