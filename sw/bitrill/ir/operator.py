@@ -15,7 +15,7 @@ from .types import Tensor
 
 Style = Literal["folded", "parallel", "search", "unrolled", "runtime", "streamed"]
 Memory = Literal["distributed", "block"]
-Primitives = Literal["portable", "xc7"]
+Primitives = Literal["portable", "xc7", "ecp5", "ice40", "gowin"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +24,9 @@ class Impl:
 
     ``pe``: output lanes (elements per output beat); ``simd``: input lanes (elements per input
     beat); ``style``: the structure; ``memory``: where its constants live; ``primitives``: plain
-    logic for any part, or counters and adders on LUTs and carry chains of the 7 series. Time does
-    not depend on these.
+    logic for any part, or the cells and trees that suit one family (the 7 series' LUTs and carry
+    chains; parts with LUTs of four inputs); ``levels``: LUTs that may stand between two registers,
+    where an operator has a choice.
     """
 
     pe: int = 1
@@ -33,6 +34,7 @@ class Impl:
     style: Style = "folded"
     memory: Memory = "distributed"
     primitives: Primitives = "portable"
+    levels: int = 2
 
 
 @dataclass(frozen=True)
