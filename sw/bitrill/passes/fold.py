@@ -46,7 +46,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "memory": get_args(Memory),
     "primitives": get_args(Primitives),
 }
-KEYS = ("pe", "simd", *_CHOICES)
+KEYS = ("pe", "simd", "levels", *_CHOICES)
 """What a folding may say of a node."""
 
 
