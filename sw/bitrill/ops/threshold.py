@@ -14,6 +14,9 @@ from ..ir.schedule import Schedule, pipeline
 from ..ir.types import IntType, Tensor
 
 
+STYLES = ("parallel", "search", "runtime")
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Threshold(Operator):
     """``n = #{k : x >= thresholds[c, k]}``; ``y = decode(N - n if inverted[c] else n)``.
@@ -24,7 +27,8 @@ class Threshold(Operator):
     channels. (FINN's MultiThreshold, Umuroglu et al. 2017.)
 
     ``pe`` channels a beat, one beat a cycle, ``latency`` cycles. Style ``parallel``: all N
-    comparisons at once, then a count; ``search``: one comparison a stage, binary search.
+    comparisons at once, then a count; ``search``: one comparison a stage, binary search;
+    ``runtime``: as ``parallel``, in a memory that can be written (`bitrill.plan.registers`).
     """
 
     kind: ClassVar[str] = "threshold"
@@ -66,9 +70,9 @@ class Threshold(Operator):
         must_divide(name=self.name, what="PE", value=impl.pe, of="channels", total=self.x.channels)
         if impl.simd != impl.pe:
             raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
-        if impl.style not in ("parallel", "search"):
+        if impl.style not in STYLES:
             raise SpecError(
-                f"{self.name}: the style of a threshold must be 'parallel' or 'search',"
+                f"{self.name}: the style of a threshold must be {' or '.join(map(repr, STYLES))},"
                 f" not {impl.style!r}"
             )
 
@@ -111,7 +115,7 @@ class Threshold(Operator):
     @property
     def latency(self) -> int:
         """``parallel``: read, compare, and for N > 1 count; ``search``: two a bit of the count."""
-        if self.folded.style == "parallel":
+        if self.folded.style != "search":
             return 2 if self.levels == 1 else 3
         return 2 * self.levels.bit_length()
 
