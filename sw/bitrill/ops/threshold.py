@@ -13,7 +13,6 @@ from ..ir.operator import Cost, Impl, Operator, frozen_array, must_divide
 from ..ir.schedule import Schedule, pipeline
 from ..ir.types import IntType, Tensor
 
-
 STYLES = ("parallel", "search", "runtime")
 
 
