@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from amaranth import *
 from amaranth.hdl import ValueLike
 
@@ -20,8 +22,10 @@ class Elastic:
     the earliest; this is `bitrill.ir.pipeline` of as many stages.
 
     ``completes``: for an accumulating last stage, whether the item that comes makes its content
-    whole, so that it is offered; others merge into it. ``cells``: the enables are LUTs of their
-    own (`arith.cells.Enable`), at most one level for five stages.
+    whole, so that it is offered; others merge into it. ``ahead``: a register holds what stage 1
+    would else ask of all stages, whether they are full (`full`), so that ``load[1]`` is a function
+    of two bits; further registers do so for as many stages behind as an enable reads.
+    ``cells``: the enables are LUTs of their own (`arith.cells.Enable`).
     """
 
     def __init__(
@@ -32,24 +36,54 @@ class Elastic:
         valid: Value,
         ready: Value,
         completes: Value | None = None,
+        ahead: bool = False,
         cells: bool = False,
     ):
         self.m = m
         self.stages = stages
         self.valid = [valid, *(Signal(name=f"valid{s + 1}") for s in range(stages))]
         self.load = [C(0), *(Signal(name=f"load{s + 1}") for s in range(stages)), ready]
+        self._completes = C(1) if completes is None else completes
+        self.full: dict[int, Signal] = {}
+        if ahead and stages > 1:
+            self._foresee([1, *range(stages - ENABLED + 1, 2, 1 - ENABLED)])
         for s in range(1, stages + 1):
             comes = self.valid[s - 1]
-            if s == stages and completes is not None:
-                comes = comes & completes
-            if cells:
-                far = min(s + ENABLED, stages + 1)
-                cell = Enable(self.valid[s:far], self.load[far], o=self.load[s])
-                m.submodules[f"enable{s}"] = cell
-            else:
-                m.d.comb += self.load[s].eq(~self.valid[s] | self.load[s + 1])
+            if s == stages:
+                comes = comes & self._completes
+            self._enable(s, cells)
             with m.If(self.load[s]):
                 m.d.sync += self.valid[s].eq(comes)
+
+    def _enable(self, s: int, cells: bool) -> None:
+        """Drive ``load[s]``."""
+        known = min((t for t in self.full if t >= s), default=0)
+        if known and known - s < ENABLED:
+            full, behind = [*self.valid[s:known], self.full[known]], self.load[-1]
+        else:
+            far = min(s + ENABLED if cells else s + 1, self.stages + 1)
+            full, behind = self.valid[s:far], self.load[far]
+        if cells and len(full) > 1:
+            self.m.submodules[f"enable{s}"] = Enable(full, behind, o=self.load[s])
+        else:
+            self.m.d.comb += self.load[s].eq(~Cat(full).all() | behind)
+
+    def _foresee(self, at: list[int]) -> None:
+        """Registers ``full[s]``: whether the stages from ``s`` on are all full.
+
+        They are full in the next cycle if all move and the last comes from a full one each, or
+        none does, or one alone is empty: the bubble closes up, and another item comes.
+        """
+        valid, ready = self.valid, self.load[-1]
+        ends = valid[-1] | self._completes
+        for s in at:
+            self.full[s] = full = Signal(name=f"full{s}")
+            moved = Cat(valid[s : self.stages]).all() & self._completes
+            closed = full | (_single(~v for v in valid[s:]) & ends)
+            with self.m.If(valid[s - 1]):
+                self.m.d.sync += full.eq(Mux(ready, moved, closed))
+            with self.m.Elif(ready):
+                self.m.d.sync += full.eq(0)
 
     def enters(self, stage: int) -> Value:
         """Whether an item enters this stage at the coming edge."""
@@ -67,3 +101,11 @@ class Elastic:
         for stage in range(first, last + 1):
             value = self.register(stage, value, f"{name}{stage}")
         return value
+
+
+def _single(bits: Iterable[Value]) -> Value:
+    """Whether one bit alone is 1."""
+    none, one = C(1, 1), C(0, 1)
+    for bit in bits:
+        none, one = none & ~bit, (one & ~bit) | (none & bit)
+    return one

@@ -5,7 +5,9 @@ from __future__ import annotations
 from amaranth import *
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import ceil_log2
+from amaranth.utils import ceil_log2, exact_log2
+
+from .laps import Lap, Stock
 
 BLOCK_DEPTH = 512
 """Words from which on a replay buffer lies in block memory."""
@@ -60,29 +62,29 @@ class Steps(wiring.Component):
     def elaborate(self, _) -> Module:
         m = Module()
         fires = self.valid & self.ready
-        beat = self.beat
-        last_turn = Signal()
+        beat = Lap(m, self.beats, fires, name="beat")
+        turn = Lap(m, self.passes, fires & beat.last, name="turn")
         m.d.comb += [
-            self.first.eq(beat == 0),
-            self.last.eq(beat == self.beats - 1),
-            last_turn.eq(self.turn == self.passes - 1),
-            self.ends.eq(fires & self.last & last_turn),
+            self.beat.eq(beat.value),
+            self.turn.eq(turn.value),
+            self.first.eq(beat.first),
+            self.last.eq(beat.last),
+            self.ends.eq(fires & beat.last & turn.last),
         ]
-        with m.If(fires):
-            m.d.sync += [self.address.eq(self.address + 1), beat.eq(beat + 1)]
-            with m.If(self.last):
-                m.d.sync += [beat.eq(0), self.turn.eq(self.turn + 1)]
-                with m.If(last_turn):
-                    m.d.sync += [self.address.eq(0), self.turn.eq(0)]
+        if self.beats & (self.beats - 1) == 0:
+            m.d.comb += self.address.eq(Cat(beat.value[: exact_log2(self.beats)], turn.value))
+        else:
+            address = Lap(m, self.passes * self.beats, fires, name="step")
+            m.d.comb += self.address.eq(address.value)
         if self.passes == 1:
             m.d.comb += [self.valid.eq(self.i.valid), self.i.ready.eq(self.ready)]
             with m.If(self.ready):
                 m.d.sync += self.x.eq(self.i.payload)
         else:
-            self._replay(m, beat, fires, last_turn)
+            self._replay(m, beat, turn)
         return m
 
-    def _replay(self, m: Module, beat: Signal, fires: Value, last_turn: Signal) -> None:
+    def _replay(self, m: Module, beat: Lap, turn: Lap) -> None:
         """Two vectors of beats; both ends see registered state only."""
         half = 1 << ceil_log2(self.beats)
         style = "block" if 2 * half >= BLOCK_DEPTH else "distributed"
@@ -90,30 +92,24 @@ class Steps(wiring.Component):
             shape=unsigned(len(self.x)), depth=2 * half, init=[], attrs={"ram_style": style}
         )
         write, read = replay.write_port(), replay.read_port()
-        takes = self.i.valid & self.i.ready
-        slot = Signal.like(beat)
+        takes, frees, reads = Signal(), Signal(), Signal()
+        slot = Lap(m, self.beats, takes, name="slot")
         into, source = Signal(), Signal()
-        held, unread = Signal(range(2 * self.beats + 1)), Signal(range(2 * self.beats + 1))
-        # whether a beat has room, whether any is unread: registers, since many levels hang on them
-        room, some = Signal(init=1), Signal()
-        frees, reads = fires & last_turn, fires & (self.turn == 0)
+        held = Stock(m, 2 * self.beats, takes, frees, name="held")
+        unread = Stock(m, 2 * self.beats, takes, reads, name="unread")
         bits = ceil_log2(self.beats)
         m.d.comb += [
-            self.i.ready.eq(room),
-            self.valid.eq((self.turn != 0) | some),
-            write.addr.eq(Cat(slot[:bits], into)),
+            takes.eq(self.i.valid & held.room),
+            self.i.ready.eq(held.room),
+            # once begun, a vector is there to be read again
+            self.valid.eq(~turn.first | unread.some),
+            reads.eq(turn.first & unread.some & self.ready),
+            frees.eq(turn.last & self.ready),
+            write.addr.eq(Cat(slot.value[:bits], into)),
             write.data.eq(self.i.payload),
             write.en.eq(takes),
-            read.addr.eq(Cat(beat[:bits], source)),
+            read.addr.eq(Cat(beat.value[:bits], source)),
             read.en.eq(self.ready),
             self.x.eq(read.data),
         ]
-        m.d.sync += room.eq(frees | (room & ~(takes & (held == 2 * self.beats - 1))))
-        m.d.sync += some.eq(takes | (some & ~(reads & (unread == 1))))
-        m.d.sync += [held.eq(held + takes - frees), unread.eq(unread + takes - reads)]
-        with m.If(takes):
-            m.d.sync += slot.eq(slot + 1)
-            with m.If(slot == self.beats - 1):
-                m.d.sync += [slot.eq(0), into.eq(~into)]
-        with m.If(frees & self.last):
-            m.d.sync += source.eq(~source)
+        m.d.sync += [into.eq(into ^ (takes & slot.last)), source.eq(source ^ (frees & beat.last))]

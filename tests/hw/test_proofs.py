@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from bitrill_hw import elastic as elastic_module
@@ -51,15 +51,18 @@ def fifo_proof(form: str, depth: int, module: Any = fifo_module) -> StreamProof:
 class Pipe(wiring.Component):
     """Two bits through an elastic pipeline of ``stages``."""
 
-    def __init__(self, stages: int, module: Any):
-        self.stages, self.module = stages, module
+    def __init__(self, stages: int, module: Any, ahead: bool):
+        self.stages, self.module, self.ahead = stages, module, ahead
         super().__init__({"i": In(beats(2)), "o": Out(beats(2))})
         self.data = [Signal(2, name=f"held{s + 1}") for s in range(stages)]
         self.valid = [Signal(name=f"full{s + 1}") for s in range(stages)]
+        self.known = [Signal(name=f"known{s + 1}") for s in range(stages)]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        flow = self.module.Elastic(m, stages=self.stages, valid=self.i.valid, ready=self.o.ready)
+        flow = self.module.Elastic(
+            m, stages=self.stages, valid=self.i.valid, ready=self.o.ready, ahead=self.ahead
+        )
         held = [self.i.payload]
         for stage in range(1, self.stages + 1):
             held.append(flow.register(stage, held[-1], f"data{stage}"))
@@ -69,13 +72,20 @@ class Pipe(wiring.Component):
             self.o.payload.eq(held[-1]),
             *(s.eq(d) for s, d in zip(self.data, held[1:], strict=True)),
             *(s.eq(v) for s, v in zip(self.valid, flow.valid[1:], strict=True)),
+            # what stage s + 1 and those behind it hold, or what a register says of it
+            *(
+                known.eq(flow.full.get(s + 1, Cat(flow.valid[s + 1 :]).all()))
+                for s, known in enumerate(self.known)
+            ),
         ]
         return m
 
 
-def elastic_proof(stages: int, module: Any = elastic_module) -> StreamProof:
+def elastic_proof(
+    stages: int, module: Any = elastic_module, *, ahead: bool = False
+) -> StreamProof:
     """Of `Elastic`: the stream rules; as many beats as stages; bubbles close up at every edge."""
-    pipe = Pipe(stages, module)
+    pipe = Pipe(stages, module, ahead)
 
     def more(p: StreamProof, m: Module) -> list[Any]:
         rules = [
@@ -85,6 +95,7 @@ def elastic_proof(stages: int, module: Any = elastic_module) -> StreamProof:
         for s in range(stages):
             here = p.marked & pipe.valid[s] & (p.ahead == sum(pipe.valid[s + 1 :]))
             rules.append(~here | (pipe.data[s] == p.value))
+            rules.append(pipe.known[s] == Cat(pipe.valid[s:]).all())
         for one, two in pairwise(pipe.valid):
             bubble = Signal()
             m.d.sync += bubble.eq(one & ~two)
@@ -132,18 +143,25 @@ FAULTS = {
     "head stored twice": ("push & ~becomes_head)", "push)", BLOCK),
 }
 STAGES = (1, 2, 4)
+AHEAD = (2, 4, 8)
 ELASTIC_FAULTS = {
-    "ready when full": ("self.load[s].eq(~self.valid[s] | self.load[s + 1])", "self.load[s].eq(1)"),
+    "ready when full": ("self.load[s].eq(~Cat(full).all() | behind)", "self.load[s].eq(1)"),
     "bubbles stay": (
-        "self.load[s].eq(~self.valid[s] | self.load[s + 1])",
-        "self.load[s].eq(self.load[s + 1])",
+        "self.load[s].eq(~Cat(full).all() | behind)",
+        "self.load[s].eq(behind)",
     ),
     "payload moves while stalled": (
         "with self.m.If(self.load[stage]):",
         "with self.m.If(self.valid[stage - 1]):",
     ),
     "beats lost": ("with m.If(self.load[s]):", "with m.If(self.load[s + 1]):"),
-    "beats overwritten": ("~self.valid[s] | self.load", "comes | self.load"),
+    "beats overwritten": ("~Cat(full).all() | behind", "self.valid[s - 1] | behind"),
+}
+AHEAD_FAULTS = {
+    "full for one item": ("moved = Cat(valid[s : self.stages]).all()", "moved = C(1)"),
+    "two bubbles close at once": ("_single(~v for v in valid[s:])", "C(1)"),
+    "full no more while stalled": ("closed = full | (", "closed = C(0) | ("),
+    "full when all have left": ("full.eq(0)", "full.eq(full)"),
 }
 
 
@@ -160,6 +178,10 @@ def outcomes():
         faulty = planted("bitrill_hw/elastic.py", old, new)
         for n in STAGES:
             proofs[f"elastic_{n}: {fault}"] = elastic_proof(n, faulty)
+    proofs |= {f"ahead_{n}": elastic_proof(n, ahead=True) for n in AHEAD}
+    for fault, (old, new) in AHEAD_FAULTS.items():
+        faulty = planted("bitrill_hw/elastic.py", old, new)
+        proofs |= {f"ahead_{n}: {fault}": elastic_proof(n, faulty, ahead=True) for n in AHEAD}
     return prove(proofs)
 
 
@@ -171,6 +193,17 @@ def test_a_fifo_holds_keeps_order_and_loses_nothing(outcomes, form, depth):
 @pytest.mark.parametrize("stages", STAGES)
 def test_an_elastic_pipeline_holds_keeps_order_and_loses_nothing(outcomes, stages):
     assert outcomes[f"elastic_{stages}"] == "proven"
+
+
+@pytest.mark.parametrize("stages", AHEAD)
+def test_a_pipeline_knows_ahead_whether_it_is_full(outcomes, stages):
+    assert outcomes[f"ahead_{stages}"] == "proven"
+
+
+@pytest.mark.parametrize("fault", AHEAD_FAULTS)
+def test_the_proof_of_what_is_known_ahead_refutes(outcomes, fault):
+    for n in AHEAD:
+        assert outcomes[f"ahead_{n}: {fault}"] == "refuted", n
 
 
 @pytest.mark.parametrize("fault", FAULTS)

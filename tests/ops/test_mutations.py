@@ -92,7 +92,7 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
         "with self.m.If(self.load[stage]):", "with self.m.If(self.load[stage] | (stage == 2)):",
     ),
     "bubbles kept": (
-        FOLDED, "elastic.py", "~self.valid[s] | self.load[s + 1]", "self.load[s + 1]",
+        FOLDED, "elastic.py", "~Cat(full).all() | behind", "behind",
     ),
     "memory read on while stalled": (
         FOLDED, "tables.py", "port.en.eq(pipe.load[stage])", "port.en.eq(1)",
@@ -101,13 +101,26 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
         FOLDED, "steps.py", "read.en.eq(self.ready)", "read.en.eq(1)",
     ),
     "replay buffer overwritten early": (
-        FOLDED, "steps.py", "fires & last_turn, fires", "fires & (self.turn == 0), fires",
+        FOLDED, "steps.py", "turn.last & self.ready", "turn.first & unread.some & self.ready",
     ),
     "replay buffer of one beat less": (
-        FOLDED, "steps.py", "held == 2 * self.beats - 1", "held == 2 * self.beats - 2",
+        FOLDED, "laps.py", "value == size - 2, ~room", "value == size - 3, ~room",
     ),
     "step before its beat": (
-        FOLDED, "steps.py", "(self.turn != 0) | some", "C(1)",
+        FOLDED, "steps.py", "~turn.first | unread.some", "C(1)",
+    ),
+    "the last unread beat overlooked": (
+        FOLDED, "laps.py", "Mux(comes, ~some, value == 2)", "Mux(comes, ~some, value == 3)",
+    ),
+    "a lap of one step less": (
+        matvec(6, 9, 2, 3), "laps.py",
+        "last.eq(value == size - 2)", "last.eq(value == size - 3)",
+    ),
+    "a result of several steps is offered early": (
+        SUMS, "elastic.py", ".all() & self._completes", ".all()",
+    ),
+    "a bubble in front of sums overlooked": (
+        SUMS, "elastic.py", "valid[-1] | self._completes", "C(1)",
     ),
     "tie broken wrong": (
         argmax(U, 4), "ops/argmax.py", "score > other", "score >= other",

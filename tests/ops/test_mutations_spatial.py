@@ -168,11 +168,11 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
         OUTSIDE, "border.py", "places[axis + 1].ends if axis + 1 < len(sizes) else 1", "1",
     ),
     "the next place before its vector ends": (
-        OUTSIDE, "steps.py", "fires & self.last & last_turn", "fires & self.last",
+        OUTSIDE, "steps.py", "fires & beat.last & turn.last", "fires & beat.last",
     ),
     "the next place while nothing comes": (
-        bordered((3, 2), (2, 3), 2, 3, 3, 2), "steps.py", "fires & self.last & last_turn",
-        "self.last & last_turn",
+        bordered((3, 2), (2, 3), 2, 3, 3, 2), "steps.py", "fires & beat.last & turn.last",
+        "beat.last & turn.last",
     ),
     "sums never restarted": (
         SUMS, "ops/depthwise.py", "p, word, first,", "p, word, C(0),",

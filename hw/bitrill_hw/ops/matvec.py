@@ -9,11 +9,13 @@ from bitrill.ops import MatVec
 from bitrill.plan.sums import starts, stored_weights, sum_plan
 
 from ..arith.sums import Operands, accumulated, lane_sums, parities
+from ..block_rom import BlockRom
 from ..border import bordered_weights
 from ..elastic import Elastic
 from ..steps import Steps
 from ..stream import OneToOne
 from ..tables import split, table
+from ..tables import words as packed
 
 
 class MatVecCore(OneToOne):
@@ -36,8 +38,9 @@ class MatVecCore(OneToOne):
         end = op.latency
         pe, cells = op.folded.pe, op.folded.primitives == "xc7"
         pipe = Elastic(
-            m, stages=end, valid=steps.valid, ready=self.o.ready, completes=whole, cells=cells
-        )
+            m, stages=end, valid=steps.valid, ready=self.o.ready, completes=whole, ahead=True,
+            cells=cells,
+        )  # fmt: skip
         m.d.comb += [steps.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[end])]
         weights = self._weights(m, pipe, steps)
         shared = parities(m, plan.products, steps.x, bits=op.x.type.bits)
@@ -75,6 +78,11 @@ class MatVecCore(OneToOne):
         words = planes.reshape(op.steps, -1)
         if op.inside is not None:
             return bordered_weights(m, pipe, op, steps, words)
+        if op.folded.memory == "block" and op.folded.primitives == "ecp5":
+            m.submodules.weights = rom = BlockRom(
+                packed(words), words.shape[1], address=steps.address, loads=pipe.load[1:3]
+            )
+            return rom.data
         word = table(m, pipe, 1, "weights", words, steps.address, op.folded.memory)
         return pipe.delay(word, "weights", first=2, last=op.read_stages)
 
