@@ -30,9 +30,7 @@ class MatVecCore(OneToOne):
     def elaborate(self, _) -> Module:
         m = Module()
         op, plan = self.op, sum_plan(self.op)
-        m.submodules.steps = steps = Steps(
-            width=len(self.i.payload), beats=op.beats, passes=op.passes
-        )
+        m.submodules.steps = steps = self._steps(m)
         wiring.connect(m, wiring.flipped(self.i), steps.i)
         whole = Signal()
         end = op.latency
@@ -68,6 +66,9 @@ class MatVecCore(OneToOne):
             totals.append(total)
         m.d.comb += self.o.payload.eq(Cat(totals))
         return m
+
+    def _steps(self, m: Module) -> Steps:
+        return Steps(width=len(self.i.payload), beats=self.op.beats, passes=self.op.passes)
 
     def _weights(self, m: Module, pipe: Elastic, steps: Steps) -> Value:
         """The step's word in stage ``op.read_stages``: bits ``[lane][plane][pe]``."""
