@@ -49,6 +49,7 @@ from .ops.split import SplitCore
 from .ops.threshold import ThresholdCore
 from .ops.upsample import UpsampleCore
 from .ops.window import WindowCore
+from .runtime import RuntimeMatVecCore, RuntimeThresholdCore, StreamedMatVecCore
 from .unrolled import UnrolledCore
 
 
@@ -71,12 +72,15 @@ def register(op: Any) -> wiring.Component:
 
 @register.register
 def _(op: MatVec) -> wiring.Component:
-    return UnrolledCore(op) if op.folded.style == "unrolled" else MatVecCore(op)
+    cores = {
+        "unrolled": UnrolledCore, "runtime": RuntimeMatVecCore, "streamed": StreamedMatVecCore,
+    }  # fmt: skip
+    return cores.get(op.folded.style, MatVecCore)(op)
 
 
 @register.register
 def _(op: Threshold) -> wiring.Component:
-    return ThresholdCore(op)
+    return (RuntimeThresholdCore if op.folded.style == "runtime" else ThresholdCore)(op)
 
 
 @register.register

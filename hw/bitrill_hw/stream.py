@@ -6,7 +6,7 @@ from typing import Any
 
 from amaranth import *
 from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 from bitrill.errors import SpecError
 from bitrill.ir import Operator
 
@@ -23,18 +23,20 @@ class OneToOne(wiring.Component):
     -------
     i : ``op.lanes_in`` elements of ``op.x.type``
     o : ``op.lanes_out`` elements of ``op.y.type``
+    and ``more``, of those that have them
     """
 
     i: stream.Interface
     o: stream.Interface
     op: Any
 
-    def __init__(self, op: Operator):
+    def __init__(self, op: Operator, **more: Member):
         self.op = op
         super().__init__(
             {
                 "i": In(beats(op.lanes_in * op.x.type.bits)),
                 "o": Out(beats(op.lanes_out * op.y.type.bits)),
+                **more,
             }
         )
 

@@ -40,7 +40,7 @@ class ThresholdCore(OneToOne):
         with m.If(pipe.enters(1)):
             m.d.sync += turn.eq(Mux(turn == turns - 1, 0, turn + 1))
         x = pipe.register(1, self.i.payload, "x1")
-        render = self._parallel if op.folded.style == "parallel" else self._search
+        render = self._search if op.folded.style == "search" else self._parallel
         m.d.comb += self.o.payload.eq(Cat(render(m, pipe, turn, x)))
         return m
 
@@ -60,13 +60,8 @@ class ThresholdCore(OneToOne):
 
     def _parallel(self, m: Module, pipe: Elastic, turn: Value, x: Value) -> list[Value]:
         op, n = self.op, self.op.levels
-        fields = _bits(self.limit.encode(op.thresholds), self.limit.bits)
-        fields = fields.reshape(op.x.channels, -1)
-        if self.flips:
-            fields = np.concatenate([fields, op.inverted[:, None]], 1)
-        words = fields.reshape(-1, op.folded.pe * fields.shape[1])
-        word = table(m, pipe, 1, "thresholds", words, turn, op.folded.memory)
-        lanes = split(m, word, fields.shape[1], "limits")
+        word = self._word(m, pipe, turn)
+        lanes = split(m, word, len(word) // op.folded.pe, "limits")
         out = []
         for p, element in enumerate(self._elements(x)):
             flip = lanes[p][-1] if self.flips else C(0, 1)
@@ -77,6 +72,16 @@ class ThresholdCore(OneToOne):
             value = self._value(thermometer(passed), flip)
             out.append(pipe.register(op.latency, value, f"y{p}"))
         return out
+
+    def _word(self, m: Module, pipe: Elastic, turn: Value) -> Value:
+        """A beat's thresholds in stage 1, ``[channel][threshold (and flip)]``."""
+        op = self.op
+        fields = _bits(self.limit.encode(op.thresholds), self.limit.bits)
+        fields = fields.reshape(op.x.channels, -1)
+        if self.flips:
+            fields = np.concatenate([fields, op.inverted[:, None]], 1)
+        words = fields.reshape(-1, op.folded.pe * fields.shape[1])
+        return table(m, pipe, 1, "thresholds", words, turn, op.folded.memory)
 
     def _search(self, m: Module, pipe: Elastic, turn: Value, x: Value) -> list[Value]:
         depth = self.op.levels.bit_length()

@@ -1,0 +1,175 @@
+"""Operators whose constants are no constants: written as registers, or streamed."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from amaranth import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from bitrill.ir import Operator
+from bitrill.ops import MatVec, Threshold
+from bitrill.ops.matvec import WORDS
+from bitrill.plan.registers import blocks_of, tables, window_size
+from bitrill.plan.sums import sum_plan
+
+from .elastic import Elastic
+from .fifo import Fifo
+from .ops.matvec import MatVecCore
+from .ops.threshold import ThresholdCore
+from .registers import Table, window_port
+from .steps import Steps
+from .stream import beats, connect
+from .tables import split
+
+
+class RuntimeMatVecCore(MatVecCore):
+    """As `MatVecCore`, its words and starts in memories with a port ``registers`` beside."""
+
+    registers: wiring.PureInterface
+
+    def __init__(self, op: MatVec):
+        super().__init__(op, registers=In(_port(op)))
+
+    def elaborate(self, _) -> Module:
+        m = super().elaborate(_)
+        _answer(m, self)
+        return m
+
+    def _weights(self, m: Module, pipe: Elastic, steps: Steps) -> Value:
+        word = _table(m, pipe, 1, self, "weights", steps.address)
+        return pipe.delay(word, "weights", first=2, last=self.op.read_stages)
+
+    def _starts(self, m: Module, pipe: Elastic, turn: Value, first: Value) -> list[Value]:
+        op, at = self.op, self.op.read_stages
+        if not sum_plan(op).start:
+            return []
+        turn = pipe.delay(turn, "turn", first=1, last=at - 1)
+        word = Mux(first, _table(m, pipe, at, self, "starts", turn), 0)
+        return split(m, pipe.register(at + 1, word, "start"), op.folded.pe, "start")
+
+
+class RuntimeThresholdCore(ThresholdCore):
+    """As `ThresholdCore` of style ``parallel``, every channel with its flip, in such a memory."""
+
+    registers: wiring.PureInterface
+
+    def __init__(self, op: Threshold):
+        super().__init__(op, registers=In(_port(op)))
+        self.flips = True
+
+    def elaborate(self, _) -> Module:
+        m = super().elaborate(_)
+        _answer(m, self)
+        return m
+
+    def _word(self, m: Module, pipe: Elastic, turn: Value) -> Value:
+        return _table(m, pipe, 1, self, "thresholds", turn)
+
+
+class StreamedMatVecCore(MatVecCore):
+    """As `MatVecCore`, the word of each step out of a stream ``i1``, through a FIFO.
+
+    A word: the weights ``[lane][plane][row]``, and above them what each row starts from,
+    ``[plane][row]``, which counts in the first step of a pass alone.
+    """
+
+    i1: stream.Interface
+
+    def __init__(self, op: MatVec):
+        super().__init__(op, i1=In(beats(word_bits(op))))
+
+    def _steps(self, m: Module) -> Any:
+        op = self.op
+        steps = StreamedSteps(super()._steps(m), word_bits(op))
+        connect(m, self.i1, steps.words)
+        return steps
+
+    def _weights(self, m: Module, pipe: Elastic, steps: Any) -> Value:
+        return steps.word[: weight_bits(self.op)]
+
+    def _starts(self, m: Module, pipe: Elastic, turn: Value, first: Value) -> list[Value]:
+        op = self.op
+        if not sum_plan(op).start:
+            return []
+        word = Mux(first, m.submodules.steps.word[weight_bits(op) :], 0)
+        return split(m, pipe.register(2, word, "start"), op.folded.pe, "start")
+
+
+class StreamedSteps(wiring.Component):
+    """`Steps` that wait for a word each.
+
+    Members
+    -------
+    those of `Steps`
+    words : a word for each step, in order, into a FIFO
+    word : that of the step that fired last, registered at that edge
+    """
+
+    words: stream.Interface
+    word: Signal
+
+    def __init__(self, steps: Steps, width: int):
+        self.steps = steps
+        self.passed = [name for name in dict(steps.signature.members) if name != "ready"]
+        super().__init__(
+            {**dict(steps.signature.members), "words": In(beats(width)), "word": Out(width)}
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        steps: Any = self.steps
+        here: Any = self
+        m.submodules.steps = steps
+        m.submodules.fifo = fifo = Fifo(len(self.word), WORDS)
+        connect(m, self.words, fifo.i)
+        connect(m, here.i, steps.i)
+        for name in self.passed:
+            if name not in ("i", "valid"):
+                m.d.comb += getattr(here, name).eq(getattr(steps, name))
+        m.d.comb += [
+            here.valid.eq(steps.valid & fifo.o.valid),
+            steps.ready.eq(here.ready & fifo.o.valid),
+            fifo.o.ready.eq(here.ready & steps.valid),
+        ]
+        with m.If(here.ready):
+            m.d.sync += self.word.eq(fifo.o.payload)
+        return m
+
+
+def weight_bits(op: MatVec) -> int:
+    """Bits of a step's weights."""
+    return op.folded.pe * op.folded.simd * op.weight_type.bits
+
+
+def word_bits(op: MatVec) -> int:
+    """Bits of a step's word in a stream: weights, and what the rows start from."""
+    return weight_bits(op) + op.folded.pe * len(sum_plan(op).start)
+
+
+def _port(op: Operator) -> wiring.Signature:
+    return window_port(window_size(blocks_of(op)))
+
+
+def _table(m: Module, pipe: Elastic, stage: int, core: Any, name: str, address: Value) -> Value:
+    """As `tables.table`, of a core with ``registers``."""
+    op = core.op
+    (block,) = (b for b in blocks_of(op) if b.table == name)
+    style = op.folded.memory if name == "weights" else "distributed"
+    table = Table(block, tables(op)[name], size=window_size(blocks_of(op)), style=style)
+    m.submodules[name] = table
+    port, outer = table.port, core.registers
+    m.d.comb += [
+        table.address.eq(address),
+        table.enable.eq(pipe.load[stage]),
+        *(getattr(port, k).eq(getattr(outer, k)) for k in ("select", "write", "address", "data")),
+    ]
+    return table.data
+
+
+def _answer(m: Module, core: Any) -> None:
+    """The values of a core's tables together."""
+    values = [getattr(m.submodules, b.table).port.value for b in blocks_of(core.op)]
+    m.d.comb += core.registers.value.eq(reduce(or_, values))
