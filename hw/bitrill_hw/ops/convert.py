@@ -14,7 +14,8 @@ class ConvertCore(OneToOne):
     """A shift register of ``op.capacity`` elements, the oldest in the low bits.
 
     Amounts are counted in units of the greatest common divisor of the two widths; what lies
-    above the held units is 0, so that a beat is put in place by OR.
+    above the held units is 0, so that a beat is put in place by OR. Where a beat goes depends on
+    registers alone: it is taken while a whole output beat is held only as that one leaves.
     """
 
     op: Convert
@@ -29,20 +30,40 @@ class ConvertCore(OneToOne):
         shift = Signal(capacity * unit)
         held = Signal(range(capacity + 1))
         gives, takes = self.o.valid & self.o.ready, self.i.valid & self.i.ready
-        kept = Signal.like(held)
+        # registers: whether a beat is held, and whether no more than it and what is too few
+        valid, fits = Signal(), Signal(init=1)
+        place = Signal.like(held)
         rest = Signal.like(shift)
         m.d.comb += [
-            kept.eq(Mux(gives, held - units_out, held)),
-            rest.eq(Mux(gives, shift >> (units_out * unit), shift)),
-            self.o.valid.eq(held >= units_out),
+            # a beat is taken while too little is held, or else at the edge at which that changes
+            self.i.ready.eq(~valid | (fits & self.o.ready)),
+            self.o.valid.eq(valid),
             self.o.payload.eq(shift),
-            self.i.ready.eq(kept <= capacity - units_in),
+            place.eq(Mux(valid, held - units_out, held)),
+            rest.eq(Mux(valid, shift >> (units_out * unit), shift)),
         ]
-        m.d.sync += [held.eq(kept), shift.eq(rest)]
         with m.If(takes):
-            m.d.sync += held.eq(kept + units_in)
-            with m.Switch(kept):
-                for place in range(capacity - units_in + 1):
-                    with m.Case(place):
-                        m.d.sync += shift.eq(rest | (self.i.payload << (place * unit)))
+            m.d.sync += [
+                held.eq(place + units_in),
+                valid.eq(Mux(valid, at_least(held, 2 * units_out - units_in),
+                             at_least(held, units_out - units_in))),
+                fits.eq(~Mux(valid, at_least(held, 3 * units_out - units_in),
+                             at_least(held, 2 * units_out - units_in))),
+            ]  # fmt: skip
+            with m.Switch(place):
+                for n in range(capacity - units_in + 1):
+                    with m.Case(n):
+                        m.d.sync += shift.eq(rest | (self.i.payload << (n * unit)))
+        with m.Elif(gives):
+            m.d.sync += [
+                held.eq(place), valid.eq(~fits), fits.eq(~at_least(held, 3 * units_out)),
+                shift.eq(rest),
+            ]  # fmt: skip
         return m
+
+
+def at_least(held: Value, n: int) -> Value:
+    """The comparison ``held >= n``, where it can go both ways."""
+    if n <= 0:
+        return C(1, 1)
+    return held >= n if n < 1 << len(held) else C(0, 1)
