@@ -1,0 +1,145 @@
+"""Constants in block memory with its output register, as cells of one family.
+
+Yosys infers block memories without the register behind their outputs, which on ECP5 leaves 5.8 ns
+from clock to output. So there the module of a table holds the cells where it is synthesised (macro
+``SYNTHESIS``, as in `arith.cells`), and what they are where it is simulated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from amaranth import *
+from amaranth.lib import memory
+
+from .roms import PREFIX
+
+ROW = 18
+"""Bits of a row of a DP16KD."""
+
+ROWS = 1024
+
+WIDTHS = {512: 18, 1024: 9, 2048: 4, 4096: 2, 8192: 1}
+"""Bits that each port of a DP16KD gives, by the words of a table; each port reads a half."""
+
+
+class BlockRom(Elaboratable):
+    """Word ``addr`` of ``words``, behind two registers: ``loads`` are their enables.
+
+    Plain memory and a register, or for a table of at most 8192 words, where the platform takes
+    modules of their own (see `bitrill_hw.roms.Roms`), cells of ECP5.
+    """
+
+    def __init__(self, words: Sequence[int], width: int, *, address: Value, loads: Sequence[Value]):
+        self.words, self.address, self.loads = words, address, loads
+        self.data = Signal(width)
+
+    def elaborate(self, platform: object) -> Module | Instance:
+        modules = getattr(platform, "modules", None)
+        if modules is None or len(self.words) > max(WIDTHS):
+            return self._plain()
+        body = self._text()
+        name = f"{PREFIX}{hashlib.sha256(body.encode()).hexdigest()[:12]}"
+        modules[name] = f"module {name}{body}"
+        first, second = self.loads
+        return Instance(
+            name, i_clk=ClockSignal(), i_first=first, i_second=second, i_addr=self.address,
+            o_data=self.data,
+        )  # fmt: skip
+
+    def _plain(self) -> Module:
+        m = Module()
+        m.submodules.words = rom = memory.Memory(
+            shape=unsigned(len(self.data)), depth=len(self.words), init=self.words,
+            attrs={"ram_style": "block"},
+        )  # fmt: skip
+        port = rom.read_port()
+        m.d.comb += [port.addr.eq(self.address), port.en.eq(self.loads[0])]
+        with m.If(self.loads[1]):
+            m.d.sync += self.data.eq(port.data)
+        return m
+
+    def _text(self) -> str:
+        """From the ports to the end."""
+        width, digits = len(self.data), -(-len(self.data) // 4)
+        return "\n".join(
+            [
+                "(clk, first, second, addr, data);",
+                "  input clk, first, second;",
+                f"  input [{len(self.address) - 1}:0] addr;",
+                f"  output [{width - 1}:0] data;",
+                "`ifdef SYNTHESIS",
+                *self._cells(),
+                "`else",
+                f"  reg [{width - 1}:0] words [{len(self.words) - 1}:0];",
+                f"  reg [{width - 1}:0] read, held;",
+                "  initial begin",
+                *(f"    words[{k}] = {width}'h{v:0{digits}x};" for k, v in enumerate(self.words)),
+                "  end",
+                "  always @(posedge clk) begin",
+                "    if (first) read <= words[addr];",
+                "    if (second) held <= read;",
+                "  end",
+                "  assign data = held;",
+                "`endif",
+                "endmodule\n",
+            ]
+        )
+
+    def _cells(self) -> list[str]:
+        """Port A of each cell reads the lower half of its rows, port B the upper."""
+        depth = min(d for d in WIDTHS if d >= len(self.words))
+        width, total = WIDTHS[depth], len(self.data)
+        # of the 14 address pins the highest chooses the half; the lowest enable bytes of 18 bits
+        low = {18: 4, 9: 3, 4: 2, 2: 1, 1: 0}[width]
+        lines = [
+            f"  wire [12:0] word = {{addr, {low}'b0}};" if low else "  wire [12:0] word = addr;"
+        ]
+        for n, start in enumerate(range(0, total, 2 * width)):
+            lines.append(f"  wire [35:0] out{n};")
+            bits = min(2 * width, total - start)
+            taken = [f"out{n}[{18 + k - width if k >= width else k}]" for k in range(bits)]
+            lines.append(
+                f"  assign data[{start + bits - 1}:{start}] = {{{', '.join(reversed(taken))}}};"
+            )
+            lines.append(self._cell(n, start, width, depth))
+        return lines
+
+    def _cell(self, number: int, start: int, width: int, depth: int) -> str:
+        halves = [
+            [(w >> (start + half * width)) & ((1 << width) - 1) for w in self.words]
+            + [0] * (depth - len(self.words))
+            for half in range(2)
+        ]
+        per_row = 16 // width if width < 9 else 18 // width
+        step = {18: 18, 9: 9, 4: 4, 2: 2, 1: 1}[width]
+        values = halves[0] + halves[1]
+        rows = []
+        for r in range(ROWS):
+            row = 0
+            for k, v in enumerate(values[r * per_row : (r + 1) * per_row]):
+                place = k * step + (k * step // 8 if width < 9 else 0)
+                row |= v << place
+            rows.append(row)
+        inits = []
+        for n in range(64):
+            value = sum(row << (20 * i) for i, row in enumerate(rows[16 * n : 16 * n + 16]))
+            if value:
+                inits.append(f".INITVAL_{n:02X}(320'h{value:080x})")
+        parameters = [
+            *(f'.{key}_{p}("{value}")' for p in "AB" for key, value in (
+                ("REGMODE", "OUTREG"), ("CSDECODE", "0b000"), ("WRITEMODE", "NORMAL"))),
+            *(f".DATA_WIDTH_{p}({width})" for p in "AB"),
+            '.CLKAMUX("CLKA")', '.CLKBMUX("CLKB")', '.RESETMODE("SYNC")',
+            '.ASYNC_RESET_RELEASE("SYNC")', '.GSR("AUTO")', *inits,
+        ]  # fmt: skip
+        pins = []
+        for p, half in (("A", 0), ("B", 1)):
+            pins += [f".CLK{p}(clk)", f".CE{p}(first)", f".OCE{p}(second)"]
+            pins += [f".{pin}{p}(1'b0)" for pin in ("WE", "RST")]
+            pins += [f".CS{p}{k}(1'b0)" for k in range(3)]
+            pins += [f".AD{p}{k}(word[{k}])" for k in range(13)]
+            pins += [f".AD{p}13(1'b{half})"]
+            pins += [f".DO{p}{k}(out{number}[{18 * half + k}])" for k in range(18)]
+        return f"  DP16KD #({', '.join(parameters)}) block{number} ({', '.join(pins)});"
