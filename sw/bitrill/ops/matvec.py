@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -44,7 +45,84 @@ def alternating(n: int) -> np.ndarray:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class MatVec(Operator):
+class Matrix(Operator):
+    """A folded matrix behind a vector: what `MatVec` and its like share. See `MatVec`.
+
+    ``read_stages``: registers up to the operands of the sums; ``latency``: up to the result.
+    """
+
+    weights: np.ndarray
+
+    @property
+    def rows(self) -> int:
+        return self.weights.shape[0]
+
+    @property
+    def cols(self) -> int:
+        return self.weights.shape[1]
+
+    @property
+    def passes(self) -> int:
+        """Passes over a vector, ``pe`` rows each."""
+        return self.rows // self.folded.pe
+
+    @property
+    def beats(self) -> int:
+        """Beats of a vector: steps of a pass."""
+        return self.cols // self.folded.simd
+
+    @property
+    def steps(self) -> int:
+        """Steps of a vector: words of the weight memory."""
+        return self.passes * self.beats
+
+    @property
+    def read_stages(self) -> int:
+        """Registers of a weight word: block memory has one more behind it."""
+        return 2 if self.folded.memory == "block" and self.folded.style != "streamed" else 1
+
+    @property
+    @abstractmethod
+    def latency(self) -> int:
+        """Pipeline stages from a step to the accumulator, which is the output register."""
+
+    def schedule(self) -> Schedule:
+        passes, beats, steps = self.passes, self.beats, self.steps
+        vectors = self.x.size // self.cols
+        if self.folded.style == "unrolled":
+            return pipeline(n=vectors, latency=self.latency)
+        n = vectors * steps
+        s = np.arange(n)
+        k = np.arange(vectors * passes)
+        fires = "in" if passes == 1 else "step"  # one pass: a beat is a step
+        done = Rule("out", fires, (k + 1) * beats - 1, self.latency)
+        room = Rule(fires, "out", (s - self.latency + 1) // beats - 1, 0)
+        # steps that waited behind a whole result enter the accumulator one by one
+        merged = Rule("out", "out", k - 1, beats)
+        more: dict[str, int] = {}
+        rules = (done, room, merged)
+        if self.folded.style == "streamed":  # a step takes a word out of a FIFO of two
+            more["in1"] = n
+            rules += (Rule(fires, "in1", s, 1), Rule("in1", fires, s - WORDS, 1))
+        if passes == 1:
+            return Schedule(n, 0, len(k), rules, more)
+        i = np.arange(vectors * beats)
+        arrived = Rule("step", "in", s // steps * beats + s % beats, 1)
+        overwrites = (i // beats - 2) * steps + (passes - 1) * beats + i % beats
+        freed = Rule("in", "step", overwrites, 1)
+        return Schedule(len(i), n, len(k), (arrived, freed, *rules), more)
+
+    @property
+    def lanes_in(self) -> int:
+        return self.folded.simd
+
+    @property
+    def lanes_out(self) -> int:
+        return self.folded.pe
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MatVec(Matrix):
     """``y = gain * (w @ x) + offset`` over the innermost axis: what the adders really count.
 
     - integer x:                 ``y = w @ x``
@@ -80,7 +158,6 @@ class MatVec(Operator):
 
     kind: ClassVar[str] = "matvec"
 
-    weights: np.ndarray
     weight_type: IntType
     inside: tuple[np.ndarray, ...] | None = None
     free: bool = False
@@ -143,14 +220,6 @@ class MatVec(Operator):
             raise SpecError(f"{self.name}: a matvec behind a border must be folded, not unrolled")
         if impl.style == "unrolled" and self.free:
             raise SpecError(f"{self.name}: the weights of style 'unrolled' must be constants")
-
-    @property
-    def rows(self) -> int:
-        return self.weights.shape[0]
-
-    @property
-    def cols(self) -> int:
-        return self.weights.shape[1]
 
     @property
     def popcount(self) -> bool:
@@ -244,62 +313,8 @@ class MatVec(Operator):
         )
 
     @property
-    def passes(self) -> int:
-        """Passes over a vector, ``pe`` rows each."""
-        return self.rows // self.folded.pe
-
-    @property
-    def beats(self) -> int:
-        """Beats of a vector: steps of a pass."""
-        return self.cols // self.folded.simd
-
-    @property
-    def steps(self) -> int:
-        """Steps of a vector: words of the weight memory."""
-        return self.passes * self.beats
-
-    @property
-    def read_stages(self) -> int:
-        """Registers of a weight word: block memory has one more behind it."""
-        return 2 if self.folded.memory == "block" and self.folded.style != "streamed" else 1
-
-    @property
     def latency(self) -> int:
         """Pipeline stages from a step to the accumulator, which is the output register."""
         if self.folded.style == "unrolled":
             return unrolled_plan(self).latency
         return self.read_stages + sum_stages(self) + 1
-
-    def schedule(self) -> Schedule:
-        passes, beats, steps = self.passes, self.beats, self.steps
-        vectors = self.x.size // self.cols
-        if self.folded.style == "unrolled":
-            return pipeline(n=vectors, latency=self.latency)
-        n = vectors * steps
-        s = np.arange(n)
-        k = np.arange(vectors * passes)
-        fires = "in" if passes == 1 else "step"  # one pass: a beat is a step
-        done = Rule("out", fires, (k + 1) * beats - 1, self.latency)
-        room = Rule(fires, "out", (s - self.latency + 1) // beats - 1, 0)
-        # steps that waited behind a whole result enter the accumulator one by one
-        merged = Rule("out", "out", k - 1, beats)
-        more: dict[str, int] = {}
-        rules = (done, room, merged)
-        if self.folded.style == "streamed":  # a step takes a word out of a FIFO of two
-            more["in1"] = n
-            rules += (Rule(fires, "in1", s, 1), Rule("in1", fires, s - WORDS, 1))
-        if passes == 1:
-            return Schedule(n, 0, len(k), rules, more)
-        i = np.arange(vectors * beats)
-        arrived = Rule("step", "in", s // steps * beats + s % beats, 1)
-        overwrites = (i // beats - 2) * steps + (passes - 1) * beats + i % beats
-        freed = Rule("in", "step", overwrites, 1)
-        return Schedule(len(i), n, len(k), (arrived, freed, *rules), more)
-
-    @property
-    def lanes_in(self) -> int:
-        return self.folded.simd
-
-    @property
-    def lanes_out(self) -> int:
-        return self.folded.pe
