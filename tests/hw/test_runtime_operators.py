@@ -10,9 +10,10 @@ from bitrill.ops import MatVec
 from bitrill.plan.registers import stream_words
 from bitrill_hw.build import component
 from bitrill_hw.tables import words
+from ops import test_matvec, test_threshold
 from ops.suite import STALLS, least_times, pack, pattern, simulate
-from ops.test_matvec import POT, TERNARY, TestMatVec, matvec
-from ops.test_threshold import TestThreshold, threshold
+from ops.test_matvec import POT, TERNARY, matvec
+from ops.test_threshold import threshold
 
 
 def free(*sizes: Any, style: str = "runtime", **more: Any) -> MatVec:
@@ -50,7 +51,7 @@ def cases(style: str) -> dict[str, MatVec]:
     }
 
 
-class TestRuntimeMatVec(TestMatVec):
+class TestRuntimeMatVec(test_matvec.TestMatVec):
     def instances(self) -> dict[str, Operator]:
         return dict(cases("runtime"))
 
@@ -61,7 +62,7 @@ class TestRuntimeMatVec(TestMatVec):
         pass
 
 
-class TestRuntimeThreshold(TestThreshold):
+class TestRuntimeThreshold(test_threshold.TestThreshold):
     def instances(self) -> dict[str, Operator]:
         u, s = IntType(0, 12), IntType(-8, 7)
         return {
@@ -81,7 +82,7 @@ def test_streamed_weights_to_the_cycle(op: MatVec, stall: str) -> None:
 
 
 def streamed(op: MatVec, stall: str) -> None:
-    x = TestMatVec().frames(op)
+    x = test_matvec.TestMatVec().frames(op)
     y = op.eval(x)
     vectors = len(x) * op.x.size // op.cols
     sent = {

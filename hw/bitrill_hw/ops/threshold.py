@@ -7,6 +7,7 @@ from operator import xor
 
 import numpy as np
 from amaranth import *
+from amaranth.lib.wiring import Member
 from bitrill.ir import IntType
 from bitrill.ops import Threshold
 
@@ -25,8 +26,8 @@ class ThresholdCore(OneToOne):
 
     op: Threshold
 
-    def __init__(self, op: Threshold):
-        super().__init__(op)
+    def __init__(self, op: Threshold, **more: Member):
+        super().__init__(op, **more)
         self.limit = IntType.for_range(lo=op.x.type.lo, hi=op.x.type.hi + 1)
         self.flips = bool(op.inverted.any())
 
