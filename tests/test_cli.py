@@ -83,7 +83,7 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str
         (["train", "tfx", "--out", "o"],
          "RECIPE must be one of tfc, sfc, lfc, lenet, cnv, resnet8, mobilenet,"
          " unet-tiny, dilated1d, not 'tfx'; did you mean 'tfc'?"),
-        (["train", "tfc", "--out", "o", "--acts", "3"], "--acts must be one of 1, 2, 4, not 3"),
+        (["train", "tfc", "--out", "o", "--acts", "3"], "--acts must be one of 1, 2, 4, 8, log3, not 3"),
         (["verify", "b", "--engine", "verilater"],
          "--engine must be one of verilator, cocotb, icarus, amaranth, not 'verilater';"
          " did you mean 'verilator'?"),

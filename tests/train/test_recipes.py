@@ -22,9 +22,38 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"recipe": "cnv", "width": 0}, "width must be an integer from 1 to 1024, not 0"),
     ({"recipe": "cnv", "width": 1025}, "width must be an integer from 1 to 1024, not 1025"),
     ({"recipe": "cnv", "width": True}, "width must be an integer from 1 to 1024, not True"),
-    ({"weights": "int3"}, "weights must be one of binary, ternary, int4, not 'int3'"),
-    ({"acts": 3}, "acts must be one of 1, 2, 4, not 3"),
-    ({"acts": True}, "acts must be one of 1, 2, 4, not True"),
+    (
+        {"weights": "int3"},
+        "weights must be one of binary, ternary, int4, int8, pot, pot2, pot3, ttq, fgq, adder,"
+        " codebook2, .*, codebook16, not 'int3'",
+    ),
+    ({"weights": "codebook17"}, "weights must be one of .*, not 'codebook17'"),
+    ({"weights": ["pot"]}, r"weights must be one of .*, not \['pot'\]"),
+    ({"acts": 3}, "acts must be one of 1, 2, 4, 8, log3, not 3"),
+    ({"acts": True}, "acts must be one of 1, 2, 4, 8, log3, not True"),
+    ({"acts": "log4"}, "acts must be one of 1, 2, 4, 8, log3, not 'log4'"),
+    (
+        {"recipe": "cnv", "weights": "adder"},
+        "weights must not be adder for cnv: dense layers only",
+    ),
+    ({"recipe": "lenet", "acts": "log3"}, "acts must not be log3 for lenet: dense layers only"),
+    (
+        {"weights": "adder", "acts": "log3"},
+        "acts must not be log3 with adder, whose weights share a linear scale",
+    ),
+    ({"prune": 0.96}, "prune must be a number from 0 to 0.95, not 0.96"),
+    ({"prune": -0.5}, "prune must be a number from 0 to 0.95, not -0.5"),
+    ({"prune": float("nan")}, "prune must be a number from 0 to 0.95, not nan"),
+    ({"prune": True}, "prune must be a number from 0 to 0.95, not True"),
+    ({"prune": "half"}, "prune must be a number from 0 to 0.95, not 'half'"),
+    (
+        {"prune": 0.5, "weights": "adder"},
+        "prune must not be given with adder: zeros save nothing",
+    ),
+    (
+        {"prune": 0.5, "weights": "codebook16"},
+        "prune must not be given with codebook16: zero would be one value more",
+    ),
     ({"dataset": "cifar"}, "dataset must be one of digits, mnist, fashion, cifar10, not 'cifar'"),
     (
         {"recipe": "unet-tiny", "dataset": "cifar10"},
@@ -49,15 +78,25 @@ def test_all_reasons_come_at_once():
     with pytest.raises(SpecError, match=r"recipe must .*; weights must .*; acts must ") as caught:
         train("x", weights="y", acts=0)
     assert len(caught.value.details["faults"]) == 3
+    want = "weights must not be .*; acts must not be .*; acts must not be .*; prune must be "
+    with pytest.raises(SpecError, match=want) as caught:
+        train("lenet", weights="adder", acts="log3", prune=2)
+    assert len(caught.value.details["faults"]) == 4
 
 
 def test_defaults_follow_the_data_set():
     assert Options(recipe="tfc").to_json() == {
         "recipe": "tfc", "weights": "binary", "acts": 1, "dataset": "digits", "epochs": 40,
         "seed": 0, "mean": 0.5, "std": 0.5, "width": None,
+        "prune": None,
     }  # fmt: skip
     assert Options(recipe="lfc", dataset="mnist").n_epochs <= 15
     assert Options(recipe="sfc", weights="int4", acts=4).name == "sfc_w4a4_digits"
+    named = {"weights": "pot2", "acts": "log3", "prune": 0.5}
+    assert Options(recipe="tfc", **named).name == "tfc_pot2_log3_p50_digits"
+    assert Options(recipe="tfc", weights="int4", acts="log3").name == "tfc_int4_log3_digits"
+    assert Options(recipe="tfc", weights="codebook4", acts=8).name == "tfc_codebook4_a8_digits"
+    assert Options(recipe="tfc", weights="int8", prune=0.0).name == "tfc_w8a1_digits"
     assert [Options(recipe=r).hidden for r in ("tfc", "sfc", "lfc")] == [64, 256, 1024]
 
 

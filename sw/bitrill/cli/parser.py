@@ -89,6 +89,15 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
 
 _DENSE = ("tfc", "sfc", "lfc")
 _CONVOLUTIONAL = ("lenet", "cnv", "resnet8", "mobilenet", "unet-tiny", "dilated1d")
+_WEIGHTS = (
+    "binary", "ternary", "int4", "int8", "pot", "pot2", "pot3", "ttq", "fgq", "adder",
+    *(f"codebook{n}" for n in range(2, 17)),
+)  # fmt: skip
+
+
+def _acts(text: str) -> int | str:
+    """Bits, or the name of a coding of activations."""
+    return text if text.startswith("log") else whole(text)
 
 
 def _train(sub: Any) -> Parser:
@@ -101,8 +110,23 @@ def _train(sub: Any) -> Parser:
         f" {', '.join(_CONVOLUTIONAL)}",
     )
     p.add_argument("--out", required=True, metavar="DIR", help="for model.onnx and metrics.json")
-    p.add_argument("--weights", choices=("binary", "ternary", "int4"))
-    p.add_argument("--acts", type=whole, choices=(1, 2, 4), help="bits of activations")
+    p.add_argument(
+        "--weights",
+        metavar="W",
+        choices=_WEIGHTS,
+        help="binary, ternary, int4, int8; pot, pot2, pot3: sums of powers of two; codebook4:"
+        " shared values, 2 to 16; ttq, fgq: ternary with trained scales; adder: no products",
+    )
+    p.add_argument(
+        "--acts",
+        type=_acts,
+        metavar="A",
+        choices=(1, 2, 4, 8, "log3"),
+        help="bits of activations, 1, 2, 4, 8, or log3: powers of two",
+    )
+    p.add_argument(
+        "--prune", type=number, metavar="F", help="share of each layer's weights to be zero"
+    )
     p.add_argument(
         "--width", type=whole, metavar="C", help="channels of the first convolutional layer"
     )

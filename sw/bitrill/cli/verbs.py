@@ -26,7 +26,7 @@ def train(options: argparse.Namespace, progress: Progress) -> Done:
         options.recipe, out=options.out, weights=options.weights, acts=options.acts,
         dataset=options.dataset, epochs=options.epochs, seed=options.seed,
         resume=options.resume, mean=options.mean, std=options.std, width=options.width,
-        progress=progress,
+        prune=options.prune, progress=progress,
     )  # fmt: skip
     return Done(value, show.trained(value, options.out))
 

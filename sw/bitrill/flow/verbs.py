@@ -148,7 +148,7 @@ def train(
     *,
     out: str | Path,
     weights: str | None = None,
-    acts: int | None = None,
+    acts: int | str | None = None,
     dataset: str = "digits",
     epochs: int | None = None,
     seed: int = 0,
@@ -156,6 +156,7 @@ def train(
     mean: float | None = None,
     std: float | None = None,
     width: int | None = None,
+    prune: float | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Train a recipe with Brevitas, export it and check the export: `bitrill.train.train`.
@@ -170,7 +171,8 @@ def train(
 
     result = training.train(
         recipe, out=out, weights=weights, acts=acts, dataset=dataset, epochs=epochs,
-        seed=seed, resume=resume, mean=mean, std=std, width=width, progress=batch,
+        seed=seed, resume=resume, mean=mean, std=std, width=width, prune=prune,
+        progress=batch,
     )  # fmt: skip
     return result.metrics
 

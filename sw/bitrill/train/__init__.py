@@ -23,7 +23,7 @@ def train(
     recipe: str,
     *,
     weights: str | None = None,
-    acts: int | None = None,
+    acts: int | str | None = None,
     dataset: str = "digits",
     epochs: int | None = None,
     seed: int = 0,
@@ -32,6 +32,7 @@ def train(
     mean: float | None = None,
     std: float | None = None,
     width: int | None = None,
+    prune: float | None = None,
     progress: Progress | None = None,
     fetching: FetchProgress | None = None,
 ) -> Result:
@@ -41,9 +42,15 @@ def train(
     quantized activations as in FINN's examples (Umuroglu et al. 2017). Convolutional recipes
     ``lenet``, ``cnv``, ``resnet8``, ``mobilenet``, ``unet-tiny``, ``dilated1d``: see
     `convolutional`; ``width`` channels in the first layer; ``unet-tiny`` tells ink from paper in
-    noisy images, and its accuracy counts pixels. ``weights`` binary, ternary or int4, activations
-    of ``acts`` (1, 2, 4) bits, and so the input of dense recipes (else 8 bits); by default binary
-    and 1, int4 and 4 for convolutional recipes but ``cnv``. The network takes x in 0..1 in the data
+    noisy images, and its accuracy counts pixels. Activations of ``acts`` (1, 2, 4, 8) bits, and so
+    the input of dense recipes (else 8 bits), or ``"log3"``: 0 and powers of two (`logquant`; the
+    input has 8 bits). Weights by default binary and activations of 1 bit, int4 and 4 for
+    convolutional recipes but ``cnv``. ``weights``, beside binary, ternary, int4 and int8: ``pot``,
+    ``pot2``, ``pot3`` sums of one to three powers of two (`pot`), ``codebook2`` .. ``codebook16``
+    so many shared values (`codebooks`), ``ttq`` ternary of two scales (`ttq`), ``fgq`` ternary of a
+    scale for each 16 inputs (`fgq`), ``adder`` distances instead of products (`adder`). adder and
+    log3 are for dense recipes. ``prune``: share of each layer's weights that become zero, by
+    magnitude (`prune`). The network takes x in 0..1 in the data
     set's shape and computes ``(x - mean) / std`` itself, ``2x - 1`` unless told otherwise.
     Adam at 0.02 with a cosine schedule, squared hinge, weights clamped to -1..1. The last epoch is
     kept: test images choose nothing, they only measure.
@@ -61,7 +68,7 @@ def train(
     """
     options = Options(
         recipe=recipe, weights=weights, acts=acts, dataset=dataset, epochs=epochs, seed=seed,
-        mean=mean, std=std, width=width,
+        mean=mean, std=std, width=width, prune=prune,
     )  # fmt: skip
     loop = _submodule("loop")
     return loop.run(options, None if out is None else Path(out), resume, progress, fetching)

@@ -71,6 +71,11 @@ class Value:
     def __neg__(self) -> Value:
         return Value(-self.hi, -self.lo, self.err)
 
+    def __abs__(self) -> Value:
+        """No rounding, and it brings no two numbers further apart."""
+        least = Fraction(0) if self.lo <= 0 <= self.hi else min(abs(self.lo), abs(self.hi))
+        return Value(least, max(abs(self.lo), abs(self.hi)), self.err)
+
     def __add__(self, other: Value) -> Value:
         return _rounded(self.lo + other.lo, self.hi + other.hi, self.err + other.err)
 

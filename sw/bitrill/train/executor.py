@@ -19,12 +19,14 @@ import onnxruntime
 from onnx import numpy_helper
 
 from ..errors import BitrillError, MismatchError, SpecError, UnsupportedError
+from ..frontend.functions import BODIES, DOMAIN
 from ..real import ROUNDINGS, Rounding, round_real
 from ..storage import read_bytes
 from .bounds import Value
+from .powers import PowerNode
 from .scalars import Index, Scalars, attributes
 
-_QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant")
+_QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant", "LogQuant")
 _DOMAINS = ("onnx.brevitas", "qonnx.custom_op.general", "finn.custom_op.general")
 _NEWEST_IR = 10
 
@@ -117,7 +119,7 @@ class Network:
         self.input, self.output = inputs[0], graph.output[0].name
         self.nodes = [self._any_batch(n) for n in graph.node]
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
-        found: dict[bool, list[QuantNode]] = {True: [], False: []}
+        found: dict[bool, list[QuantNode | PowerNode]] = {True: [], False: []}
         for node in self.nodes:
             _check_known(node)
             constant = all(name in self._constants or not name for name in node.input)
@@ -179,7 +181,7 @@ class Network:
     def _execute(self, node: onnx.NodeProto, arrays: dict[str, np.ndarray]) -> None:
         if node.op_type == "Constant":
             arrays[node.output[0]] = numpy_helper.to_array(attributes(node)["value"])
-        elif node.domain in ("", "ai.onnx"):
+        elif node.domain in ("", "ai.onnx", DOMAIN):
             feeds = {name: arrays[name] for name in node.input if name}
             for name, y in zip(
                 node.output, self._session(node, feeds).run(None, feeds), strict=True
@@ -210,7 +212,11 @@ class Network:
             outputs = [onnx.ValueInfoProto(name=name) for name in node.output]
             model = onnx.helper.make_model(
                 onnx.helper.make_graph([node], "node", inputs, outputs),
-                opset_imports=[onnx.helper.make_opsetid("", self._opsets.get("", 1))],
+                opset_imports=[
+                    onnx.helper.make_opsetid("", self._opsets.get("", 1)),
+                    *([onnx.helper.make_opsetid(DOMAIN, 1)] if node.domain == DOMAIN else []),
+                ],
+                functions=[f for f in self.model.functions if f.domain == node.domain == DOMAIN],
             )
             model.ir_version = min(model.ir_version, _NEWEST_IR)
             options = onnxruntime.SessionOptions()
@@ -238,7 +244,7 @@ class Network:
             del copy.attribute[:]
         return copy
 
-    def _quantizer(self, node: onnx.NodeProto) -> QuantNode:
+    def _quantizer(self, node: onnx.NodeProto) -> QuantNode | PowerNode:
         def constant(i: int) -> np.ndarray:
             if node.input[i] not in self._constants:
                 raise UnsupportedError(f"{node.name}: scale, zero point and bits must be constants")
@@ -246,6 +252,9 @@ class Network:
 
         scale = constant(1)
         name = node.name or node.output[0]
+        if node.op_type == "LogQuant":
+            bits = int(attributes(node)["bits"])
+            return PowerNode(name, *_ends(node), Fraction(float(np.ravel(scale)[0])), bits)
         if node.op_type == "BipolarQuant":
             zero = np.zeros((), np.float32)
             return QuantNode(name, node.input[0], node.output[0], scale, zero, -1, 1, None)
@@ -265,7 +274,7 @@ class Network:
 def _check_known(node: onnx.NodeProto) -> None:
     """qonnx imports what a node's domain names: only domains known for quantizers get there."""
     inputs = {"Quant": 4, "IntQuant": 4, "BipolarQuant": 2, "Trunc": None}
-    if node.domain in ("", "ai.onnx"):
+    if node.domain in ("", "ai.onnx") or (node.domain == DOMAIN and node.op_type in BODIES):
         return
     if node.op_type not in inputs or node.domain not in _DOMAINS:
         raise UnsupportedError(

@@ -19,8 +19,8 @@ from torch.nn import functional
 
 from ..errors import SpecError, StorageError, ToolError
 from ..storage import read_bytes, read_json, remove, write_bytes, write_json
-from . import datasets, models, qonnx_export, quantizers
-from .recipes import Options
+from . import datasets, latent, models, prune, qonnx_export, quantizers
+from .recipes import MOST_ENTRIES, WIDTHS, Options
 
 Progress: TypeAlias = Callable[[int, int, int, int, float, float | None], None]
 """``(epoch, epochs, batch, batches, loss, accuracy)``, counted from 1; after every batch.
@@ -66,11 +66,13 @@ class _Run:
     history: list[dict[str, Any]] = field(default_factory=list)
 
     @staticmethod
-    def start(options: Options, n_images: int) -> _Run:
+    def start(options: Options, x: Tensor) -> _Run:
         torch.manual_seed(options.seed)
         network = models.build(options)
+        if options.prune and options.recipe in WIDTHS:
+            prune.drop_constant_inputs(network, x)
         optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
-        steps = options.n_epochs * (n_images // options.batch)
+        steps = options.n_epochs * (len(x) // options.batch)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         return _Run(options, network, optimizer, schedule)
 
@@ -124,7 +126,10 @@ class _Run:
         batches = len(x) // self.options.batch
         order = torch.randperm(len(x))[: batches * self.options.batch].view(batches, -1)
         total = 0.0
+        before, steps = len(self.history) * batches, self.options.n_epochs * batches
         for i, chosen in enumerate(order, 1):
+            if self.options.prune:
+                prune.update(self.network, self.options.prune, before + i - 1, steps)
             loss = squared_hinge(self.network(x[chosen]), labels[chosen])
             total += loss.item()
             if not math.isfinite(total):
@@ -138,6 +143,7 @@ class _Run:
             self.optimizer.step()
             self.schedule.step()
             quantizers.clamp_weights(self.network)
+            latent.clamp_scales(self.network)
             report(i, batches, total / i)
         return total / batches
 
@@ -214,7 +220,7 @@ def run(
     if options.sequential:
         x, x_test = x.flatten(2), x_test.flatten(2)
     with _quiet_torch():
-        state = _Run.start(options, len(x))
+        state = _Run.start(options, x)
         checkpoint = out / "checkpoint.pt" if out else None
         if checkpoint and resume and checkpoint.exists():
             state.restore(checkpoint)
@@ -264,6 +270,27 @@ def _finished(out: Path, state: _Run) -> Result | None:
     return Result(state.options, metrics, state.network, out, out / "model.onnx")
 
 
+def layers(network: nn.Module) -> list[dict[str, Any]]:
+    """What each layer's weights are: how many, the share of zeros, distinct values as integers."""
+    found: list[dict[str, Any]] = []
+    with torch.no_grad():
+        for name, layer in quantizers.quantized_layers(network):
+            y = layer.quant_weight()
+            q = (y.value / y.scale).round().int()
+            values = q.unique()
+            found.append(
+                {
+                    "name": name,
+                    "weights": q.numel(),
+                    "sparsity": int((q == 0).sum()) / q.numel(),
+                    "distinct": len(values),
+                    "range": [int(values[0]), int(values[-1])],
+                    "values": values.tolist() if len(values) <= MOST_ENTRIES + 1 else None,
+                }
+            )
+    return found
+
+
 def _finish(state: _Run, x_test: Tensor, out: Path | None) -> Result:
     network = state.network.eval()
     metrics: dict[str, Any] = {
@@ -273,6 +300,8 @@ def _finish(state: _Run, x_test: Tensor, out: Path | None) -> Result:
         "accuracy": state.history[-1]["accuracy"],
         "test_images": len(x_test),
         "parameters": sum(p.numel() for p in network.parameters()),
+        "coding": state.options.weights,
+        "layers": layers(network),
         "versions": {name: version(name) for name in ("torch", "brevitas")},
     }
     if out is None:

@@ -8,8 +8,15 @@ import brevitas.nn as qnn
 import torch
 from torch import Tensor, nn
 
-from . import convolutional, datasets, quantizers
-from .recipes import CHANNELS, Options
+from . import convolutional, datasets, prune, quantizers
+from .adder import AdderLinear
+from .codebooks import CodebookWeight
+from .convolutional import INPUT_BITS
+from .fgq import FgqWeight
+from .logquant import LogActivation
+from .pot import PotWeight
+from .recipes import CHANNELS, Options, split
+from .ttq import TtqWeight
 
 DROPOUT = {"tfc": 0.0, "sfc": 0.2, "lfc": 0.2}
 """After each hidden layer, as FINN trains; 64 binary neurons have nothing to spare, and gain from
@@ -55,13 +62,18 @@ class TensorNorm(nn.Module):
 
 
 def weight_arguments(weights: str) -> dict[str, Any]:
-    """Keyword arguments of a quantized layer for an option ``weights``."""
-    quant = {
-        "binary": quantizers.BinaryWeight,
-        "ternary": quantizers.TernaryWeight,
-        "int4": quantizers.IntWeight,
-    }[weights]
-    return {"weight_quant": quant}
+    """Keyword arguments of a quantized layer for an option ``weights``, but adder."""
+    family, number = split(weights)
+    quant, argument = {
+        "binary": (quantizers.BinaryWeight, ""),
+        "ternary": (quantizers.TernaryWeight, ""),
+        "int": (quantizers.IntWeight, "weight_bit_width"),
+        "pot": (PotWeight, "weight_terms"),
+        "codebook": (CodebookWeight, "weight_entries"),
+        "ttq": (TtqWeight, ""),
+        "fgq": (FgqWeight, ""),
+    }[family]
+    return {"weight_quant": quant} | ({argument: number} if argument else {})
 
 
 def build(options: Options) -> nn.Sequential:
@@ -70,27 +82,40 @@ def build(options: Options) -> nn.Sequential:
     Input ``[N, 1, H, W]`` in 0..1, output ``[N, 10]`` logits, ``[N, 1, H, W]`` of one that segments
     (above 0: ink). Dense ones are ``in-H-H-H-10`` with batch norm and quantized activations.
     """
-    arguments = weight_arguments(options.weights or "binary")
+    normalize = Normalize(*options.normalization)
     if options.recipe in CHANNELS:
-        layers = convolutional.layers(options, arguments, TensorNorm())
-        network = nn.Sequential(Normalize(*options.normalization), *layers)
-        quantizers.init_weights(network)
-        return network
+        arguments = weight_arguments(options.weights or "binary")
+        network = nn.Sequential(normalize, *convolutional.layers(options, arguments, TensorNorm()))
+    else:
+        network = nn.Sequential(nn.Flatten(), normalize, *_dense(options))
+    if options.prune:
+        prune.wrap(network)
+    quantizers.init_weights(network)
+    return network
 
-    def activation() -> nn.Module:
-        return qnn.QuantIdentity(act_quant=quantizers.Activation, bit_width=options.n_acts)
+
+def _dense(options: Options) -> list[nn.Module]:
+    """Layers of a dense recipe behind `Normalize`; ``log3`` has an input of 8 bits."""
 
     def linear(n_in: int, n_out: int) -> nn.Module:
+        if options.weights == "adder":  # weights on the inputs' scale; zeros beside +-1
+            bits = max(options.n_acts, 2)
+            given: dict[str, Any] = {"weight_quant": quantizers.IntWeight, "weight_bit_width": bits}
+            return AdderLinear(n_in, n_out, bias=False, **given)
         return qnn.QuantLinear(n_in, n_out, bias=False, **arguments)
 
+    def activation() -> nn.Module:
+        if options.logarithmic:
+            return LogActivation(options.n_acts)
+        return qnn.QuantIdentity(act_quant=quantizers.Activation, bit_width=options.n_acts)
+
+    arguments = {} if options.weights == "adder" else weight_arguments(options.weights or "binary")
+    bits = INPUT_BITS if options.logarithmic else options.n_acts
     channels, height, width = datasets.shape(options.dataset)
     n = channels * height * width
-    layers = [nn.Flatten(), Normalize(*options.normalization), activation()]
+    layers = [qnn.QuantIdentity(act_quant=quantizers.Activation, bit_width=bits)]
     for _ in range(3):
         layers += [linear(n, options.hidden), nn.BatchNorm1d(options.hidden), activation()]
         layers += [nn.Dropout(DROPOUT[options.recipe])] if DROPOUT[options.recipe] else []
         n = options.hidden
-    layers += [linear(n, datasets.CLASSES), TensorNorm()]
-    network = nn.Sequential(*layers)
-    quantizers.init_weights(network)
-    return network
+    return [*layers, linear(n, datasets.CLASSES), TensorNorm()]

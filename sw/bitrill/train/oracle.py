@@ -20,6 +20,7 @@ from ..ir.graph import INPUT, Graph
 from ..ops.threshold import Threshold
 from ..real import Activation
 from .executor import Network, QuantNode, Trace
+from .powers import PowerNode
 from .scalars import Index, Scalars
 
 EXACT_OUTPUTS = 256
@@ -111,7 +112,7 @@ def _decide(y: np.ndarray) -> np.ndarray:
 
 
 def _quantizer(
-    q: QuantNode, ours: np.ndarray, theirs: np.ndarray, scalars: Scalars, side: Side
+    q: QuantNode | PowerNode, ours: np.ndarray, theirs: np.ndarray, scalars: Scalars, side: Side
 ) -> list[Difference]:
     """Every difference at one quantizer, proven."""
     a, b = q.decode(ours), q.decode(theirs)

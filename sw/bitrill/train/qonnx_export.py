@@ -10,7 +10,7 @@ import io
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,12 @@ from brevitas.proxy.runtime_quant import ActQuantProxyFromInjectorBase
 from torch import Tensor, nn
 
 from ..errors import MismatchError, SpecError, ToolError, UnsupportedError
+from ..frontend.functions import DOMAIN, VERSION, l1_matmul_function, log_quant_function
 from ..storage import write_bytes
 from . import quantizers
+from .adder import AdderLinear
 from .executor import Network
+from .logquant import LogActivation
 from .oracle import Report, Side, compare, golden_side
 
 
@@ -127,7 +130,9 @@ def observe(module: nn.Module, x: Tensor) -> Observed:
     hooks = []
     for name, part in module.named_modules():
         kinds = (WeightQuantProxyFromInjectorBase, BiasQuantProxyFromInjectorBase)
-        if isinstance(part, (*kinds, ActQuantProxyFromInjectorBase)) and part.is_quant_enabled:
+        ours = isinstance(part, LogActivation)
+        proxy = isinstance(part, (*kinds, ActQuantProxyFromInjectorBase))
+        if ours or (proxy and part.is_quant_enabled):
             hook = functools.partial(note, name, isinstance(part, kinds))
             hooks.append(part.register_forward_hook(lambda _m, _x, y, hook=hook: hook(y)))
     training = module.training
@@ -195,6 +200,14 @@ def _compare_golden(network: Network, data: bytes, x: np.ndarray, name: str) -> 
 def to_onnx(module: nn.Module, example: Tensor, *, dynamo: bool) -> onnx.ModelProto:
     """What Brevitas exports, without traces of the machine, the day or the folder."""
     options: dict[str, Any] = {"dynamo": dynamo} | ({"optimize": True} if dynamo else {})
+    functions = _functions(module)
+    if functions and dynamo:
+        raise ToolError(
+            "torch's newer exporter cannot write functions of Bitrill's own"
+            f" ({', '.join(functions)}): export with dynamo=False"
+        )
+    if functions:
+        options["custom_opsets"] = {DOMAIN: VERSION}
     with _silence():
         try:
             from brevitas.export import export_qonnx
@@ -209,7 +222,23 @@ def to_onnx(module: nn.Module, example: Tensor, *, dynamo: bool) -> onnx.ModelPr
         except Exception as error:  # the exporters raise whatever their parts raise
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
             raise ToolError(f"Brevitas cannot export this module: {reason}") from error
+    opset = next(o.version for o in model.opset_import if o.domain == "")
+    model.functions.extend(make(opset) for make in functions.values())
     return _tidy(model)
+
+
+def _functions(module: nn.Module) -> dict[str, Callable[[int], onnx.FunctionProto]]:
+    """Makers of the local functions that a module's export calls, by name."""
+    kinds = {
+        "L1MatMul": (AdderLinear, l1_matmul_function),
+        "LogQuant": (LogActivation, log_quant_function),
+    }
+    parts = list(module.modules())
+    return {
+        name: make
+        for name, (kind, make) in kinds.items()
+        if any(isinstance(part, kind) for part in parts)
+    }
 
 
 def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:

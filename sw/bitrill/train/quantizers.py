@@ -29,7 +29,7 @@ from brevitas.nn.mixin.parameter import QuantWeightMixin
 from brevitas.quant.solver import ActQuantSolver, WeightQuantSolver
 
 
-class _Fixed(ExtendedInjector):
+class Fixed(ExtendedInjector):
     """Signed, narrow, symmetric, on a constant scale; one bit is binary."""
 
     bit_width_impl_type = BitWidthImplType.CONST
@@ -46,28 +46,28 @@ class _Fixed(ExtendedInjector):
         return QuantType.BINARY if bit_width == 1 else QuantType.INT
 
 
-class BinaryWeight(_Fixed, WeightQuantSolver):
+class BinaryWeight(Fixed, WeightQuantSolver):
     """-1 and +1; a weight of 0 gives +1."""
 
     scaling_const = 1.0
     bit_width = 1
 
 
-class TernaryWeight(_Fixed, WeightQuantSolver):
+class TernaryWeight(Fixed, WeightQuantSolver):
     """-1, 0, +1, rounded half to even; zeroed weights keep their gradient."""
 
     scaling_const = 1.0
     bit_width = 2
 
 
-class IntWeight(_Fixed, WeightQuantSolver):
+class IntWeight(Fixed, WeightQuantSolver):
     """Signed narrow integers on -1..1; ``weight_bit_width`` sets how many bits."""
 
     scaling_const = 1.0
     bit_width = 4
 
 
-class Activation(_Fixed, ActQuantSolver):
+class Activation(Fixed, ActQuantSolver):
     """Signed narrow integers on -1..1, binary for ``bit_width=1``."""
 
     min_val = -1.0  # pyright: ignore[reportAssignmentType] - Brevitas names a value so, too

@@ -25,8 +25,21 @@ SEGMENTING = ("unet-tiny",)
 SEQUENTIAL = ("dilated1d",)
 """Recipes that take an image's pixels one after another, ``[N, 1, H * W]``."""
 
-WEIGHTS = ("binary", "ternary", "int4")
-ACTS = (1, 2, 4)
+MOST_ENTRIES = 16
+"""Values of the largest codebook."""
+
+WEIGHTS = (
+    "binary", "ternary", "int4", "int8", "pot", "pot2", "pot3", "ttq", "fgq", "adder",
+    *(f"codebook{n}" for n in range(2, MOST_ENTRIES + 1)),
+)  # fmt: skip
+"""What weights may be; `bitrill.train.train` says what each is."""
+
+LOG = "log3"
+"""Logarithmic activations of 3 bits."""
+
+ACTS = (1, 2, 4, 8, LOG)
+
+MOST_PRUNED = 0.95
 
 _SMALL = {"cnv": 16, "resnet8": 8}
 """Channels where an image is 8x8."""
@@ -44,19 +57,21 @@ class Options:
     The input is normalised inside the network, ``(x - mean) / std``, and then quantized to
     ``acts`` bits (convolutional recipes: to 8); ``2x - 1`` by default. Weights and activations are
     binary where not given, of 4 bits for convolutional recipes but ``cnv``. ``width``: channels of
-    the first layer of a convolutional recipe, by default as published, less for digits.
+    the first layer of a convolutional recipe, by default as published, less for digits. ``prune``:
+    share of each layer's weights that become zero; 0 is None.
     Raises `SpecError`, all reasons at once.
     """
 
     recipe: str
     weights: str | None = None
-    acts: int | None = None
+    acts: int | str | None = None
     dataset: str = "digits"
     epochs: int | None = None
     seed: int = 0
     mean: float | None = None
     std: float | None = None
     width: int | None = None
+    prune: float | None = None
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
@@ -83,12 +98,13 @@ class Options:
             faults.append(f"mean must be a finite number, not {self.mean!r}")
         if self.std is not None and not (_is_finite(self.std) and self.std >= 1e-6):
             faults.append(f"std must be a finite number of 1e-6 or more, not {self.std!r}")
-        faults += self._width_faults()
+        faults += self._width_faults() + self._coding_faults()
         if self.recipe in SEGMENTING and self.dataset == "cifar10":
             faults.append(f"dataset must be one of grey images for {self.recipe}, not cifar10")
         if faults:
             raise SpecError("; ".join(faults), faults=faults)
         set_(self, "epochs", self.n_epochs)
+        set_(self, "prune", float(self.prune) if self.prune else None)
         if self.recipe in CHANNELS:
             set_(self, "width", self.channels)
         for name, value in zip(("mean", "std"), self.normalization, strict=True):
@@ -103,6 +119,33 @@ class Options:
             return []
         return [f"width must be an integer from 1 to {_MOST_CHANNELS}, not {self.width!r}"]
 
+    def _coding_faults(self) -> list[str]:
+        """What is wrong with arithmetic that a recipe lacks, and with pruning."""
+        faults: list[str] = []
+        if self.recipe in tuple(CHANNELS):
+            for name, value in (("weights", "adder"), ("acts", LOG)):
+                if getattr(self, name) == value:
+                    faults.append(
+                        f"{name} must not be {value} for {self.recipe}: dense layers only"
+                    )
+        if self.weights == "adder" and self.acts == LOG:
+            faults.append(f"acts must not be {LOG} with adder, whose weights share a linear scale")
+        if self.prune is None:
+            return faults
+        if not (_is_finite(self.prune) and 0 <= self.prune <= MOST_PRUNED):
+            return [*faults, f"prune must be a number from 0 to {MOST_PRUNED}, not {self.prune!r}"]
+        if self.prune and self.weights in ("adder", f"codebook{MOST_ENTRIES}"):
+            why = (
+                "zeros save nothing" if self.weights == "adder" else "zero would be one value more"
+            )
+            faults.append(f"prune must not be given with {self.weights}: {why}")
+        return faults
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether activations are powers of two."""
+        return self.acts == LOG
+
     @property
     def channels(self) -> int:
         """Channels of the first layer of a convolutional recipe."""
@@ -112,7 +155,7 @@ class Options:
     @property
     def n_acts(self) -> int:
         """Bits of an activation."""
-        return self.acts or 1
+        return int(str(self.acts or 1).removeprefix("log"))
 
     @property
     def segments(self) -> bool:
@@ -148,13 +191,23 @@ class Options:
 
     @property
     def name(self) -> str:
-        """``tfc_w1a1_digits``, say."""
-        bits = {"binary": 1, "ternary": 2, "int4": 4}[self.weights or "binary"]
-        return f"{self.recipe}_w{bits}a{self.acts}_{self.dataset}"
+        """``tfc_w1a1_digits``, say; ``tfc_pot_log3_digits`` where bits do not say it all."""
+        bits = {"binary": 1, "ternary": 2, "int4": 4, "int8": 8}.get(self.weights or "binary")
+        short = bits is not None and not self.logarithmic
+        acts = self.acts if self.logarithmic else f"a{self.acts}"
+        parts = [self.recipe, f"w{bits}{acts}"] if short else [self.recipe, self.weights, acts]
+        parts += [f"p{100 * self.prune:g}"] if self.prune else []
+        return "_".join(map(str, [*parts, self.dataset]))
 
     def to_json(self) -> dict[str, Any]:
         """The fields as plain values."""
         return dataclasses.asdict(self)
+
+
+def split(weights: str) -> tuple[str, int]:
+    """``("pot", 2)`` for ``pot2``: a coding of weights and its number, 1 where there is none."""
+    family = weights.rstrip("0123456789")
+    return family, int(weights.removeprefix(family) or 1)
 
 
 def _is_int(value: object) -> bool:

@@ -116,6 +116,14 @@ def _matmul(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
     )
 
 
+def _l1_matmul(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
+    """``-sum |x - w|``, whose sum rounds as a dot product's."""
+    x, w = node.input[:2]
+    *batch, r = index
+    differences = (s(x, (*batch, k)) - s(w, (k, r)) for k in range(s.shape(w)[0]))
+    return -dot((), more=map(abs, differences))
+
+
 def _gemm(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
     given = attributes(node)
     a, b = node.input[:2]
@@ -259,7 +267,8 @@ _RULES: dict[str, Callable[[Scalars, onnx.NodeProto, Index], Value]] = {
     "Pow": _pow, "Clip": _clip, "BatchNormalization": _norm,
     "Identity": _same_order, "Dropout": _same_order, "Cast": _same_order, "Reshape": _same_order,
     "Flatten": _same_order, "Squeeze": _same_order, "Unsqueeze": _same_order,
-    "Transpose": _transpose, "Concat": _concat, "MatMul": _matmul, "Gemm": _gemm, "Conv": _conv,
+    "Transpose": _transpose, "Concat": _concat, "MatMul": _matmul,
+    "L1MatMul": _l1_matmul, "Gemm": _gemm, "Conv": _conv,
     "MaxPool": _max_pool, "AveragePool": _average_pool, "GlobalAveragePool": _global_average,
     "ReduceMean": _reduce_mean, "Resize": _resize, "Upsample": _resize,
 }  # fmt: skip

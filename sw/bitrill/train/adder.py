@@ -1,0 +1,54 @@
+"""Dense layers without products: AdderNet (Chen et al. 2020), and how they are exported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brevitas.nn as qnn
+import torch
+from torch import Tensor
+
+from ..frontend.functions import DOMAIN
+
+STEP = 0.2
+"""The paper's eta: length of a layer's gradient, by the root of the number of its weights."""
+
+
+class L1MatMul(torch.autograd.Function):
+    """``y[n, r] = -sum_j |x[n, j] - w[r, j]|``.
+
+    Gradients as published: of w the full difference ``x - w``, then scaled to a length of
+    ``STEP * sqrt(weights)`` (the layer's own learning rate); of x ``w - x`` clipped to -1..1.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
+        ctx.save_for_backward(x, w)
+        return -torch.cdist(x, w, p=1.0)
+
+    @staticmethod
+    def backward(ctx: Any, *given: Tensor) -> tuple[Tensor | None, Tensor]:
+        (g,), (x, w) = given, ctx.saved_tensors
+        to_w = g.T @ x - g.sum(0)[:, None] * w
+        length = to_w.norm().clamp(min=torch.finfo(to_w.dtype).tiny)
+        to_x = None
+        if ctx.needs_input_grad[0]:
+            to_x = torch.einsum("nr,nrj->nj", g, (w - x[:, None]).clamp(-1, 1))
+        return to_x, to_w * (STEP * to_w.numel() ** 0.5 / length)
+
+    @staticmethod
+    def symbolic(g: Any, x: Any, w: Any) -> Any:
+        y = g.op(f"{DOMAIN}::L1MatMul", x, g.op("Transpose", w, perm_i=[1, 0]))
+        y.setType(x.type().with_sizes([x.type().sizes()[0], w.type().sizes()[0]]))
+        return y
+
+
+class AdderLinear(qnn.QuantLinear):
+    """``y = -sum |x - w|`` instead of ``sum x * w``; no bias. Quantizers as of `QuantLinear`.
+
+    Weights and inputs must stand on one scale: give both as many bits.
+    """
+
+    def inner_forward_impl(self, x: Tensor, quant_weight: Any, quant_bias: Any) -> Tensor:
+        weight = getattr(quant_weight, "value", quant_weight)
+        return L1MatMul.apply(x, weight)  # pyright: ignore[reportReturnType]

@@ -1,0 +1,48 @@
+"""Weights that are powers of two, or sums of a few: products are shifts.
+
+One term: DeepShift (Elhoushi et al. 2019) and INQ (Zhou et al. 2017); more: ShiftCNN (Gudovskiy and
+Rigazio 2017), whose codebooks of shifts these sums are.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from torch import Tensor
+
+from .latent import GridQuant, GridWeight, straight
+
+LARGEST = 4
+"""Largest magnitude of a term: terms are 0, +-1, +-2, +-4."""
+
+
+def pot_values(terms: int) -> list[int]:
+    """All sums of ``terms`` of 0, +-1, +-2, +-4, ascending."""
+    powers = [2**k for k in range(LARGEST.bit_length())]
+    term = [0, *powers, *(-p for p in powers)]
+    return sorted({sum(chosen) for chosen in itertools.product(term, repeat=terms)})
+
+
+class PotQuant(GridQuant):
+    """The nearest sum of ``terms`` terms, over the largest of them, ``4 * terms``."""
+
+    values: Tensor
+    bounds: Tensor
+
+    def __init__(self, terms: int):
+        super().__init__(LARGEST * terms)
+        values = torch.tensor(pot_values(terms), dtype=torch.float32)
+        self.register_buffer("values", values, persistent=False)
+        self.register_buffer("bounds", (values[1:] + values[:-1]) / 2, persistent=False)
+
+    def integers(self, x: Tensor) -> Tensor:
+        scaled = x * self.top
+        return straight(scaled, self.values[torch.bucketize(scaled.detach(), self.bounds)])
+
+
+class PotWeight(GridWeight):
+    """0, +-1/4, +-1/2, +-1; ``weight_terms=n``: sums of n such terms, over n."""
+
+    tensor_quant = PotQuant  # pyright: ignore[reportAssignmentType]
+    terms = 1

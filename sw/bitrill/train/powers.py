@@ -1,0 +1,68 @@
+"""A logarithmic quantizer of a QONNX network, for `executor` and `oracle`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from ..errors import MismatchError
+from .bounds import POW_ROUNDINGS, TINY, Value, gamma
+from .scalars import Index
+
+
+@dataclass(frozen=True)
+class PowerNode:
+    """A `LogQuant`: integers 0, 1, 2, 4, .. ``2**(2**bits - 2)`` that stand for ``q * scale``.
+
+    ``x >= scale * 2**(k - 1/2)`` gives at least ``2**k``.
+    """
+
+    name: str
+    input: str
+    output: str
+    scale: Fraction
+    bits: int
+
+    @property
+    def values(self) -> list[int]:
+        """The integers, ascending."""
+        return [0, *(1 << k for k in range((1 << self.bits) - 1))]
+
+    def decode(self, y: np.ndarray) -> np.ndarray:
+        """The integers that the floats stand for, int64; `MismatchError` if they stand for none."""
+        q = y / np.float64(float(self.scale))
+        nearest = np.rint(np.where(np.isfinite(q), q, -1)).astype(np.int64)
+        # a product of two floats is rounded once, the quotient once more
+        off = np.abs(q - nearest) > 2.0**-22 * np.abs(q)
+        wild = off | ~np.isin(nearest, self.values) | ~np.isfinite(y)
+        if np.any(wild):
+            first = tuple(int(i) for i in np.argwhere(wild)[0])
+            raise MismatchError(
+                f"{self.name}: {float(y[first])!r} at {list(first)} is none of the values 0 and"
+                f" 1, 2, 4 .. {self.values[-1]} times {float(self.scale)!r}"
+            )
+        return nearest
+
+    def encode(self, q: np.ndarray) -> np.ndarray:
+        """The float32 numbers that the function gives for integers."""
+        return q.astype(np.float32) * np.float32(float(self.scale))
+
+    def exact(self, q: int, index: Index) -> Fraction:
+        """The real number that an integer stands for."""
+        return q * self.scale
+
+    def decide(self, x: Value, index: Index, *, exact: bool = False) -> tuple[int, int]:
+        """Least and largest integer for the number x: in float32, or of the exact reals."""
+        v = x / Value.of(self.scale)
+        if exact:
+            return self._decide(v.lo), self._decide(v.hi)
+        # a bound is a power that the other side rounds too: as if the number moved instead
+        slack = gamma(POW_ROUNDINGS) * max(abs(v.low), abs(v.high)) + TINY
+        return self._decide(v.low - slack), self._decide(v.high + slack)
+
+    def _decide(self, v: Fraction) -> int:
+        """``v >= 2**(k - 1/2)`` is ``2 * v * v >= 4**k``: no root is taken."""
+        reached = [q for q in self.values[1:] if v > 0 and 2 * v * v >= q * q]
+        return reached[-1] if reached else 0
