@@ -15,6 +15,16 @@ from ops.suite import OperatorSuite
 
 TERNARY = IntType(-1, 1)
 POT = IntType(-4, 4, "pot")
+BOOKS = (
+    (0, 1),
+    (-7, 0),
+    (-3, 0, 5),
+    (-128, -1, 100, 127),
+    (-90, -41, -20, -5, 0, 17, 45, 101),
+    (-128, -77, -40, -11, 0, 13, 43, 91, 127),
+    (-128, -101, -77, -60, -40, -21, -11, -3, 0, 3, 13, 29, 43, 64, 91, 127),
+)
+LOG = IntType(0, 64, "log2")
 
 
 def matvec(
@@ -221,11 +231,25 @@ class TestMatVec(OperatorSuite):
                 IntType(-2, 1),
                 IntType(0, 3),
                 IntType(-1, 0),
+                IntType(-7, 7),
+                IntType(-8, 7),
+                IntType(0, 9),
                 POT,
-                IntType(-1, 1, "pot"),
-                IntType(-16, 16, "pot"),
+                *(IntType(-m, m, "pot") for m in (1, 2, 8, 16, 64, 128)),
+                *(IntType(-2 * m, 2 * m, "pot", 2) for m in (1, 4, 16)),
+                IntType(-12, 12, "pot", 3),
+                *map(IntType.of_entries, BOOKS),
             ),
-            (BIPOLAR, IntType(0, 1), IntType(0, 5), IntType(-2, 1), IntType(-1, 0)),
+            (
+                BIPOLAR,
+                IntType(0, 1),
+                IntType(0, 5),
+                IntType(-2, 1),
+                IntType(-1, 0),
+                IntType(-8, 7),
+                IntType(0, 63),
+                *(IntType(0, m, "log2") for m in (1, 4, 64, 1024)),
+            ),
         )
     ),
     ids=str,
@@ -241,39 +265,30 @@ def test_planned_bits_and_starts_make_the_product(weight: IntType, x: IntType) -
         weight_type=weight,
         impl=Impl(pe=1, simd=1),
     )
-    results = op.eval(x.values()[:, None]).astype(int).tolist()
-    plan, start = sum_plan(op), starts(op).tolist()
-    bits = stored_weights(op)[:, 0]
-    for row, w in enumerate(values):
-        for v, y in zip(x.values().tolist(), results, strict=True):
-            total = start[row]
-            for g in plan.products.gates:
-                read = [
-                    int(bits[row, p]) if kind == "w" else int(x.encode(np.array(v))) >> p & 1
-                    for kind, _, p in g.inputs
-                ]
-                total += (g.table >> sum(b << i for i, b in enumerate(read)) & 1) << g.column
-            assert (total - y[row]) % (1 << op.y.type.bits) == 0, (w, v)
+    columns = np.array([g.column for g in sum_plan(op).products.gates])
+    for v in x.values():
+        total = starts(op) + (gates(op, x.encode(np.array([v]))) << columns).sum(1)
+        y = op.eval(np.array([[v]])).astype(int)[0]
+        assert ((total - y) % (1 << op.y.type.bits) == 0).all(), v
 
 
 def gates(op: MatVec, x: np.ndarray) -> np.ndarray:
     """The value of all gates of a step, ``[rows, gates]``: of a vector ``x`` of codes."""
     plan, w = sum_plan(op).products, stored_weights(op)
-    shared: list[int] = []
-    for sources in plan.parities:
-        read = [shared[n] if kind == "p" else int(x[n]) >> p for kind, n, p in sources]
-        shared.append(sum(read) & 1)
-    found = []
-    for g in plan.gates:
-        read = [
-            w[:, n, p]
-            if kind == "w"
-            else np.full(op.rows, shared[n] if kind == "p" else x[n] >> p & 1)
-            for kind, n, p in g.inputs
-        ]
-        index = sum(b << i for i, b in enumerate(read))
-        found.append(np.array([g.table >> k & 1 for k in range(1 << len(read))])[index])
-    return np.stack(found, 1)
+    found: dict[str, list[np.ndarray]] = {"p": [], "i": [], "": []}
+
+    def read(kind: str, n: int, plane: int) -> np.ndarray:
+        if kind == "w":
+            return w[:, n, plane]
+        return np.full(op.rows, x[n] >> plane & 1) if kind == "x" else found[kind][n]
+
+    for kind, several in (("p", plan.shared), ("i", plan.inner), ("", plan.gates)):
+        for g in several:
+            index = sum(read(*s) << i for i, s in enumerate(g.inputs))
+            found[kind].append(
+                np.array([g.table >> k & 1 for k in range(1 << len(g.inputs))])[index]
+            )
+    return np.stack(found[""], 1) if found[""] else np.zeros((op.rows, 0), int)
 
 
 @pytest.mark.parametrize("simd", [*range(1, 14), 32, 49])

@@ -8,11 +8,13 @@ they are plain logic and a plain sum.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from amaranth import *
 from bitrill.plan.compress import Counter
-from bitrill.plan.products import Products, Source, over
+from bitrill.plan.gates import Gate, Source, over
+from bitrill.plan.products import Products
 from bitrill.plan.sums import SumPlan
 
 from ..elastic import Elastic
@@ -21,20 +23,23 @@ from .cells import Chain3, Count7, Count15, Lut2, added, counted
 from .gates import logic
 
 
-def parities(m: Module, plan: Products, x: Value, *, bits: int) -> Value:
-    """The bits that all rows share, of a step's ``x [lane][plane]`` of ``bits`` planes."""
+def parities(m: Module, plan: Products, x: Value, *, bits: int, pe: int = 1) -> Value:
+    """The bits of x alone that all rows share, of a step's ``x [lane][plane]`` of ``bits`` planes:
+    parities, and the planes of a logarithmic x. ``pe``: words of so many bits, where each row has
+    its own x."""
+    planes = split(m, x, pe, "plane") if plan.shared else []
     found: list[Value] = []
-    for k, sources in enumerate(plan.parities):
-        value = Cat(found[n] if kind == "p" else x[n * bits + p] for kind, n, p in sources).xor()
-        found.append(Signal(name=f"parity{k}"))
-        m.d.comb += found[k].eq(value)
+    for k, g in enumerate(plan.shared):
+        read = [found[n] if kind == "p" else planes[n * bits + p] for kind, n, p in g.inputs]
+        found.append(Signal(pe, name=f"shared{k}"))
+        m.d.comb += found[k].eq(logic(m, g.table, read, name=f"shared{k}"))
     return Cat(found)
 
 
 @dataclass
 class Operands:
     """What a step's gates read, all in one stage: ``weights [lane][plane][pe]``, the `parities`,
-    and ``x [lane][plane]``; where each row has its ``own``, ``[lane][plane][pe]``."""
+    and ``x [lane][plane]``; where each row has its ``own``, both as words of ``pe`` bits."""
 
     m: Module
     plan: Products
@@ -49,41 +54,51 @@ class Operands:
         m, pe = self.m, self.pe
         self._w = split(m, self.weights, pe, "weight")
         self._x = split(m, self.x, pe if self.own else 1, "x")
-        self._p = split(m, self.shared, 1, "shared")
+        self._p = split(m, self.shared, pe if self.own else 1, "shared")
+        self._inner: list[Value] = []
 
     def word(self, source: Source) -> Value:
         """A source in all rows."""
         kind, n, plane = source
         if kind == "w":
             return self._w[n * (len(self._w) // self.lanes) + plane]
-        if kind == "p":
-            return self._p[n].replicate(self.pe)
-        value = self._x[n * (len(self._x) // self.lanes) + plane]
+        if kind == "i":
+            return self._inner[n]
+        value = self._p[n] if kind == "p" else self._x[n * (len(self._x) // self.lanes) + plane]
         return value if self.own else value.replicate(self.pe)
 
     def gates(self, cells: bool) -> dict[int, Value]:
-        """The bits of the products.
+        """The bits of the products."""
+        inner = self._tables(self.plan.inner, self.plan.inner_pairs if cells else (), "inner")
+        self._inner = [inner[k] for k in range(len(inner))]
+        return self._tables(self.plan.gates, self.plan.pairs if cells else (), "product")
+
+    def _tables(
+        self, gates: Sequence[Gate], pairs: Sequence[tuple[int, int]], name: str
+    ) -> dict[int, Value]:
+        """``gates`` by their numbers, ``pairs`` of them in one cell each.
 
         Yosys would spread two gates of one LUT over two, to put a register's enable in.
         """
         bits: dict[int, Value] = {}
-        for pair in self.plan.pairs if cells else ():
-            bits |= dict(zip(pair, self._pair(*pair), strict=True))
-        for b, g in enumerate(self.plan.gates):
+        for a, b in pairs:
+            bits |= dict(
+                zip((a, b), self._pair(gates[a], gates[b], f"{name}s{a}_{b}"), strict=True)
+            )
+        for b, g in enumerate(gates):
             if b in bits:
                 continue
-            bits[b] = Signal(self.pe, name=f"product{b}")
+            bits[b] = Signal(self.pe, name=f"{name}{b}")
             inputs = [self.word(s) for s in g.inputs]
-            self.m.d.comb += bits[b].eq(logic(self.m, g.table, inputs, name=f"product{b}"))
+            self.m.d.comb += bits[b].eq(logic(self.m, g.table, inputs, name=f"{name}{b}"))
         return bits
 
-    def _pair(self, a: int, b: int) -> list[Signal]:
+    def _pair(self, a: Gate, b: Gate, label: str) -> list[Signal]:
         """Two gates in one LUT."""
-        two = [self.plan.gates[a], self.plan.gates[b]]
-        sources = list(dict.fromkeys(s for g in two for s in g.inputs))
-        tables = [over(g, sources) for g in two]
-        cell = Lut2(tables, [self.word(s) for s in sources], label=f"products{a}_{b}")
-        self.m.submodules[f"products{a}_{b}"] = cell
+        sources = list(dict.fromkeys(s for g in (a, b) for s in g.inputs))
+        tables = [over(g, sources) for g in (a, b)]
+        cell = Lut2(tables, [self.word(s) for s in sources], label=label)
+        self.m.submodules[label] = cell
         return cell.o
 
 

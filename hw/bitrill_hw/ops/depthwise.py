@@ -7,7 +7,7 @@ from amaranth import *
 from bitrill.ops import Depthwise
 from bitrill.plan.sums import starts, stored_weights, sum_plan
 
-from ..arith.sums import Operands, accumulated, lane_sums
+from ..arith.sums import Operands, accumulated, lane_sums, parities
 from ..counting import count_up
 from ..elastic import Elastic
 from ..running import Running
@@ -37,8 +37,9 @@ class DepthwiseCore(OneToOne):
         weights = pipe.delay(weights, "weights", first=2, last=op.read_stages)
         first = pipe.delay(tap.value == 0, "first", first=1, last=op.read_stages)
         plan, cells = sum_plan(op.rows), op.folded.primitives == "xc7"
+        shared = parities(m, plan.products, x, bits=op.x.type.bits, pe=pe)
         columns = lane_sums(
-            pipe, plan, Operands(m, plan.products, weights, x, C(0, 0), 1, pe, own=True),
+            pipe, plan, Operands(m, plan.products, weights, x, shared, 1, pe, own=True),
             self._starts(m, pipe, group.value, first), stage=op.read_stages + 1, cells=cells,
         )  # fmt: skip
         first = pipe.delay(first, "first", first=op.read_stages + 1, last=end)

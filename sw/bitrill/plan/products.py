@@ -1,19 +1,14 @@
 """The bits of a step's products: tables of at most six inputs, so that each is one LUT.
 
-With ``x' = x + offset`` unsigned (of a signed x, the top plane complemented), a weight is
-a sum of digits, each some planes of its stored bits (`digits`):
+With ``x' = x + offset`` unsigned (of a signed x, the top plane complemented; a bipolar bit is its
+own plane; of a logarithmic x all planes are 0 but that of its exponent), a weight is a sum of
+digits, each some planes of its stored bits (`bitrill.plan.digits`):
 
-    w * x = sum(2**shift * m * x') - offset * w,    m in {0, +-1, +-2, +-4}
+    w * x = sum(2**shift * m * x') - offset * w
 
-A digit's product is ``x'`` shifted, complemented where m is negative: then it is too large by a
-constant that the code alone decides, and that the row's start takes back (`constants`). No sign is
-ever extended. How digits are chosen:
-
-- bipolar: one digit, its product ``w xnor x'``
-- ternary: one digit of two planes
-- power of two: one digit of all planes; up to +-4, a bit is a table of six inputs
-- integers: where x has one plane, the planes of w themselves (AND); else two planes and the one
-  below, -2 .. 2 (Booth 1951, MacSorley 1961)
+A digit's product is ``|m| * x'``, of the complement of x' where m is negative: then it is too large
+by a constant that the code alone decides, and that the row's start takes back (`constants`). No
+sign is ever extended.
 
 Bits of one column of several lanes merge into fewer (`_merged`): three AND products into their
 count, two LUTs for two bits. Of three XNOR products, the upper bit of the count is a LUT of six
@@ -25,97 +20,55 @@ which all rows share. Three of those merge once more.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import product
 
 import numpy as np
 
 from ..ir.types import IntType
-
-_NEAR = 16
-"""Small gates among which one looks for another to share a LUT with."""
-
-Source = tuple[str, int, int]
-"""``("w", lane, plane)`` or ``("x", lane, plane)``: stored weight and operand; ``("p", n, 0)``:
-parity ``n`` of `Products`."""
+from .digits import Digit, Reading, readings
+from .digits import planes as planes_of
+from .gates import LUT_INPUTS, Gate, Source, gate, over, paired
+from .shifts import Template, digit_bits, x_planes
 
 Item = tuple[tuple[Source, ...], Source]
 """An XNOR product: parity of stored bits, and a bit that all rows share."""
 
-
-@dataclass(frozen=True)
-class Gate:
-    """A bit of weight ``2**column``: bit ``sum(v << i)`` of ``table``, inputs of values ``v``."""
-
-    column: int
-    inputs: tuple[Source, ...]
-    table: int
-
-
-@dataclass(frozen=True)
-class Digit:
-    """``values[code]`` of the stored ``planes`` of a lane, times ``2**shift``."""
-
-    planes: tuple[int, ...]
-    shift: int
-    values: tuple[int, ...]
-
-    @property
-    def reach(self) -> int:
-        """Places by which the product is longer than x."""
-        return max(abs(m) for m in self.values).bit_length() - 1
-
-    @property
-    def is_sign(self) -> bool:
-        return self.values == (-1, 1)
-
-    @property
-    def is_gate(self) -> bool:
-        return len(self.values) == 2 and 0 in self.values
+_LANES = 6
+"""So many lanes tell which reading of a weight is the cheapest."""
 
 
 @dataclass(frozen=True)
 class Products:
-    """``gates``: what is summed; ``parities``: bits that all rows share, each of x's planes and
-    of parities before it; ``triples``: whether the last of each three lanes stores a parity."""
+    """``gates``: what is summed. ``shared``: bits of x alone, made once for all rows, each of x's
+    planes and of those before it; ``inner``: bits that gates read, one level before them;
+    ``triples``: whether the last of each three lanes stores a parity."""
 
     gates: tuple[Gate, ...]
-    parities: tuple[tuple[Source, ...], ...] = ()
+    shared: tuple[Gate, ...] = ()
+    inner: tuple[Gate, ...] = ()
     triples: bool = False
 
     @cached_property
     def pairs(self) -> tuple[tuple[int, int], ...]:
-        """Gates that share a LUT of two outputs: those whose inputs together are at most five."""
-        small = [(k, set(g.inputs)) for k, g in enumerate(self.gates) if len(g.inputs) <= 5]
-        found = []
-        while small:
-            k, inputs = small.pop(0)
-            sizes = [len(inputs | other) for _, other in small[:_NEAR]]
-            if sizes and min(sizes) <= 5:
-                found.append((k, small.pop(sizes.index(min(sizes)))[0]))
-        return tuple(found)
+        """Gates that share a LUT of two outputs."""
+        return paired(self.gates)
+
+    @cached_property
+    def inner_pairs(self) -> tuple[tuple[int, int], ...]:
+        """As `pairs`, of the inner ones."""
+        return paired(self.inner)
 
     @property
     def luts(self) -> int:
         """Physical LUTs of a row."""
-        return sum(1 << max(0, len(g.inputs) - 6) for g in self.gates) - len(self.pairs)
+        each = sum(g.luts for g in (*self.gates, *self.inner))
+        return each - len(self.pairs) - len(self.inner_pairs)
 
-
-def gate(column: int, inputs: Sequence[Source], f: Callable[..., object]) -> Gate:
-    """The gate of ``f`` over its inputs' values."""
-    table = 0
-    for index in range(1 << len(inputs)):
-        table |= bool(f(*(index >> i & 1 for i in range(len(inputs))))) << index
-    return Gate(column, tuple(inputs), table)
-
-
-def over(g: Gate, inputs: Sequence[Source]) -> int:
-    """The gate's table over more inputs than its own."""
-    at = [inputs.index(s) for s in g.inputs]
-    return gate(
-        g.column, inputs, lambda *v: g.table >> sum(v[k] << i for i, k in enumerate(at)) & 1
-    ).table
+    def levels(self, g: Gate) -> int:
+        """Levels of LUTs up to a gate's output: two of what is more than a table."""
+        return 1 + (len(g.inputs) > LUT_INPUTS or any(kind == "i" for kind, _, _ in g.inputs))
 
 
 @lru_cache(maxsize=256)
@@ -124,15 +77,38 @@ def products(weight: IntType, x: IntType, lanes: int, width: int, triples: bool)
 
     ``triples``: whether lanes may store parities of three.
     """
-    inverted = x.signed
     if weight.coding == "bipolar":
-        return _signs(lanes, x.bits, inverted, triples, width)
-    tried = [_plain(d, x, lanes, width) for d in _codings(weight, x)]
-    return min(tried, key=lambda p: p.luts + len(p.gates) / 2)
+        return _signs(lanes, x, triples, width)
+    return _plain(reading(weight, x).digits, x, lanes, width)
 
 
-def stored(codes: np.ndarray, bits: int, simd: int, *, triples: bool) -> np.ndarray:
-    """Codes ``[rows, cols]`` as the bits that are stored, ``[rows, cols, bits]``."""
+@lru_cache(maxsize=256)
+def reading(weight: IntType, x: IntType) -> Reading:
+    """How a weight is read: the fewest LUTs, half a LUT counted for each bit to be summed."""
+    tried = readings(weight, x)
+    return tried[0] if len(tried) == 1 else min(tried, key=lambda r: _cost(r.digits, x))
+
+
+def lane_cost(weight: IntType, x: IntType) -> float:
+    """About how many LUTs of a row a lane takes, half a LUT counted for each bit to be summed."""
+    if weight.coding == "bipolar":
+        found = _signs(9, x, x.coding == "bipolar", 64)
+        return (found.luts + len(found.gates) / 2) / 9
+    return _cost(reading(weight, x).digits, x) / _LANES
+
+
+def _cost(digits: Sequence[Digit], x: IntType) -> float:
+    found = _plain(tuple(digits), x, _LANES, 64)
+    return found.luts + len(found.gates) / 2
+
+
+def stored(
+    weight: IntType, x: IntType, weights: np.ndarray, simd: int, *, triples: bool
+) -> np.ndarray:
+    """Weights ``[rows, cols]`` as the bits that are stored, ``[rows, cols, bits]``."""
+    bits, codes = weight.bits, weight.encode(weights)
+    if reading(weight, x).magnitude:
+        codes = np.abs(weights) | (weights < 0).astype(np.int64) << bits - 1
     planes = (codes[..., None] >> np.arange(bits)) & 1
     if triples:
         lanes = planes.reshape(len(codes), -1, simd, bits)
@@ -141,106 +117,57 @@ def stored(codes: np.ndarray, bits: int, simd: int, *, triples: bool) -> np.ndar
     return planes
 
 
-def digits(weight: IntType, x: IntType) -> tuple[Digit, ...]:
-    """How `products` reads a weight's bits."""
-    if weight.coding == "bipolar":
-        return (Digit((0,), 0, (-1, 1)),)
-    tried = _codings(weight, x)
-    costs = [_plain(d, x, 6, 64) for d in tried]
-    return tried[min(range(len(tried)), key=lambda k: costs[k].luts + len(costs[k].gates) / 2)]
+def constants(weight: IntType, x: IntType, weights: np.ndarray) -> np.ndarray:
+    """What the products of these weights have too much, each; int64 like ``weights``."""
+    planes = stored(weight, x, np.atleast_2d(weights), 1, triples=False)
+    total = (1 << x.bits - 1 if x.signed else 0) * np.atleast_2d(weights).astype(np.int64)
+    for d in reading(weight, x).digits:
+        code = sum(planes[..., p] << i for i, p in enumerate(d.planes))
+        total = total + d.excess(planes_of(x))[code]
+    return total.reshape(np.shape(weights))
 
 
-def constants(weight: IntType, x: IntType, codes: np.ndarray) -> np.ndarray:
-    """What the products of weights of these codes have too much, each; int64 like ``codes``."""
-    offset = 1 << x.bits - 1 if x.signed else 0
-    total = offset * weight.decode(codes)
-    for d in digits(weight, x):
-        code = sum((codes >> p & 1) << i for i, p in enumerate(d.planes))
-        negative = np.array([m < 0 for m in d.values])[code]
-        total = total + negative * (((1 << x.bits + d.reach) - 1) << d.shift)
-    return total
+class _Bits:
+    """Gates of several lanes: what the templates of a lane read is made once."""
 
+    def __init__(self) -> None:
+        self.shared: dict[Gate, int] = {}
+        self.inner: dict[Gate, int] = {}
 
-def _codings(weight: IntType, x: IntType) -> list[tuple[Digit, ...]]:
-    if weight.coding == "pot":
-        values = weight.decode(np.arange(1 << weight.bits)).tolist()
-        return [(Digit(tuple(range(weight.bits)), 0, _reachable(values, weight.hi)),)]
-    if (weight.lo, weight.hi) == (-1, 1):
-        return [(Digit((0, 1), 0, (0, 1, 0, -1)),)]
-    b = weight.bits
-    planes = tuple(Digit((i,), i, (0, -1 if weight.signed and i == b - 1 else 1)) for i in range(b))
-    return [planes] if x.bits == 1 or b == 1 else [planes, _booth(b, weight.signed)]
+    def gate(self, template: Template, lane: int) -> Gate:
+        inputs = tuple(self.source(s, lane) for s in template.inputs)
+        return Gate(template.column, inputs, template.table)
 
+    def source(self, s: Source | Template, lane: int) -> Source:
+        if isinstance(s, tuple):
+            return (s[0], lane, s[2])
+        g = self.gate(s, lane)
+        mine = self.shared if all(kind in "xp" for kind, _, _ in g.inputs) else self.inner
+        return ("p" if mine is self.shared else "i", mine.setdefault(g, len(mine)), 0)
 
-def _reachable(values: list[int], most: int) -> tuple[int, ...]:
-    """``values`` of codes, 0 for those that no weight has."""
-    return tuple(m if abs(m) <= most else 0 for m in values)
-
-
-def _booth(bits: int, signed: bool) -> tuple[Digit, ...]:
-    """Digits of base 4: ``w[2j] + w[2j - 1] - 2 * w[2j + 1]``."""
-    found = []
-    for low in range(0, bits + (not signed), 2):
-        above = low + 1 if low + 1 < bits else bits - 1 if signed else None
-        here = low if low < bits else None
-        weights: dict[int, int] = {}
-        for plane, m in ((above, -2), (here, 1), (low - 1 if low else None, 1)):
-            if plane is not None:
-                weights[plane] = weights.get(plane, 0) + m
-        planes = tuple(sorted(weights))
-        values = tuple(
-            sum(weights[p] * b for p, b in zip(planes, code[::-1], strict=True))
-            for code in product((0, 1), repeat=len(planes))
-        )
-        found.append(Digit(planes, low, values))
-    return tuple(found)
+    def products(self, gates: Sequence[Gate], width: int) -> Products:
+        kept = tuple(g for g in gates if g.column < width)
+        return Products(kept, tuple(self.shared), tuple(self.inner))
 
 
 def _plain(coding: tuple[Digit, ...], x: IntType, lanes: int, width: int) -> Products:
     """The digits' bits, those of two inputs merged."""
+    bits = _Bits()
     gates: list[Gate] = []
     loose: dict[int, list[Gate]] = {}
-    for lane, d in product(range(lanes), coding):
-        for k in range(x.bits + d.reach):
-            g = _digit_bit(d, x, lane, k)
-            (loose.setdefault(g.column, []) if d.is_gate else gates).append(g)
+    templates = [(d, digit_bits(d, x)) for d in coding]
+    for lane, (d, found) in product(range(lanes), templates):
+        for template in found:
+            if template.column < width:
+                g = bits.gate(template, lane)
+                (loose.setdefault(g.column, []) if d.is_gate else gates).append(g)
     for column in sorted(loose):
         found = loose[column]
         while len(found) >= 3:
             gates += _merged(column, found[:3])
             found = found[3:]
         gates += found
-    return Products(tuple(g for g in gates if g.column < width))
-
-
-def _digit_bit(d: Digit, x: IntType, lane: int, k: int) -> Gate:
-    """Bit ``k`` of a digit's product."""
-    shifts = sorted({abs(m).bit_length() - 1 for m in d.values if m})
-    planes = [k - s for s in shifts if 0 <= k - s < x.bits]
-
-    def bit(*values: int) -> int:
-        code = sum(v << i for i, v in enumerate(values[: len(d.planes)]))
-        m = d.values[code]
-        plane = k - (abs(m).bit_length() - 1)
-        found = 0
-        if m and plane in planes:
-            found = values[len(d.planes) + planes.index(plane)]
-            found ^= x.signed and plane == x.bits - 1
-        return found ^ (m < 0)
-
-    inputs = [("w", lane, p) for p in d.planes] + [("x", lane, p) for p in planes]
-    return _pruned(gate(d.shift + k, inputs, bit))
-
-
-def _pruned(g: Gate) -> Gate:
-    """Without the inputs that decide nothing."""
-    for i, _ in enumerate(g.inputs):
-        ones = [g.table >> n & 1 for n in range(1 << len(g.inputs))]
-        if all(v == ones[n ^ 1 << i] for n, v in enumerate(ones)):
-            kept = [v for n, v in enumerate(ones) if not n >> i & 1]
-            table = sum(v << n for n, v in enumerate(kept))
-            return _pruned(Gate(g.column, (*g.inputs[:i], *g.inputs[i + 1 :]), table))
-    return g
+    return bits.products(gates, width)
 
 
 def _merged(column: int, three: Sequence[Gate]) -> list[Gate]:
@@ -257,13 +184,13 @@ def _merged(column: int, three: Sequence[Gate]) -> list[Gate]:
     ]
 
 
-def _signs(lanes: int, planes: int, inverted: bool, triples: bool, width: int) -> Products:
+def _signs(lanes: int, x: IntType, triples: bool, width: int) -> Products:
     """XNOR products: three lanes at a time, and where parities are stored, three of those."""
     gates: list[Gate] = []
-    parities: list[tuple[Source, ...]] = []
-    for k in range(planes):
-        flip = inverted and k == planes - 1
-        items: list[Item] = [((("w", i, 0),), ("x", i, k)) for i in range(lanes)]
+    bits, planes = _Bits(), x_planes(x)
+    for k, plane in enumerate(planes):
+        flip = x.signed and k == len(planes) - 1
+        items: list[Item] = [((("w", i, 0),), bits.source(plane, i)) for i in range(lanes)]
         rest = items[lanes // 3 * 3 :]
         found = []
         for i in range(0, lanes - 2, 3):
@@ -272,24 +199,24 @@ def _signs(lanes: int, planes: int, inverted: bool, triples: bool, width: int) -
                 three[2] = ((("w", i, 0), ("w", i + 1, 0), ("w", i + 2, 0)), three[2][1])
             gates.append(_upper(k, three, flip))
             stored = (("w", i + 2, 0),) if triples else tuple(w for ws, _ in three for w in ws)
-            found.append((stored, _parity(parities, three)))
+            found.append((stored, _parity(bits, three)))
         found += rest
         while triples and len(found) >= 3:
             three, found = found[:3], found[3:]
             gates.append(_upper(k, three, flip))
             stored = tuple(w for ws, _ in three for w in ws)
-            gates.append(_lower(k, [(stored, _parity(parities, three))], flip))
+            gates.append(_lower(k, [(stored, _parity(bits, three))], flip))
         if len(found) == 2 and len(found[0][0]) == len(found[1][0]) == 1:
             gates += [_lower(k, found, flip), _upper(k, found, flip)]
         else:
             gates += [_lower(k, [item], flip) for item in found]
-    return Products(tuple(g for g in gates if g.column < width), tuple(parities), triples)
+    return replace(bits.products(gates, width), triples=triples)
 
 
-def _parity(parities: list[tuple[Source, ...]], items: Sequence[Item]) -> Source:
-    """The parity of the shared bits of ``items``, which is one more of ``parities``."""
-    parities.append(tuple(s for _, s in items))
-    return ("p", len(parities) - 1, 0)
+def _parity(bits: _Bits, items: Sequence[Item]) -> Source:
+    """The parity of the shared bits of ``items``, which is one more of those."""
+    parity = gate(0, [s for _, s in items], lambda *v: sum(v) & 1)
+    return ("p", bits.shared.setdefault(parity, len(bits.shared)), 0)
 
 
 def _agreements(items: Sequence[Item], flip: bool) -> tuple[list[Source], Callable[..., int]]:
@@ -314,4 +241,14 @@ def _lower(column: int, items: Sequence[Item], flip: bool) -> Gate:
     return gate(column, inputs, lambda *v: count(*v) & 1)
 
 
-__all__ = ["Gate", "Products", "Source", "constants", "digits", "over", "products", "stored"]
+__all__ = [
+    "Gate",
+    "Products",
+    "Source",
+    "constants",
+    "lane_cost",
+    "over",
+    "products",
+    "reading",
+    "stored",
+]

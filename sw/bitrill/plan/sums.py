@@ -77,14 +77,13 @@ def starts(op: MatVec) -> np.ndarray:
     """What each row's accumulator starts from, int64 ``[rows]``."""
     if op.popcount:
         return np.zeros(op.rows, np.int64)
-    return -constants(op.weight_type, op.x.type, op.weight_type.encode(op.weights)).sum(1)
+    return -constants(op.weight_type, op.x.type, op.weights).sum(1)
 
 
 def stored_weights(op: MatVec) -> np.ndarray:
     """The bits of the weights as the plan of a folded ``op`` reads them: ``[rows, cols, bits]``."""
     found = sum_plan(op).products
-    codes = op.weight_type.encode(op.weights)
-    return stored(codes, op.weight_type.bits, op.folded.simd, triples=found.triples)
+    return stored(op.weight_type, op.x.type, op.weights, op.folded.simd, triples=found.triples)
 
 
 @lru_cache(maxsize=256)
@@ -102,10 +101,10 @@ def _plan(
 
 
 def _with(found: Products, width: int, starting: bool, early: bool, carry: bool) -> SumPlan:
-    head = LEVELS_PER_STAGE - 1 if early or not found.parities else 0
+    head = LEVELS_PER_STAGE - 1 if early or not found.shared else 0
     heap: list[list[tuple[int, int]]] = [[] for _ in range(width)]
     for bit, g in enumerate(found.gates):
-        heap[g.column].append((0, bit))
+        heap[g.column].append((min(head, found.levels(g) - 1), bit))
     n = len(found.gates)
     start = tuple(range(n, n + width)) if starting else ()
     for column, bit in zip(heap, start, strict=False):
