@@ -4,6 +4,7 @@
 
 Every figure is physical LUTs (``lcs``, see `bitrill_hw.synth.cells`) of the whole operator, its
 control and stall logic with it, at one step a clock; weights in block RAM, thresholds apart.
+``sites``: the same with what carry chains forbid (`bitrill_hw.synth.sites`, ADR 6).
 ``levels``: the most LUTs between two registers. ``path``: Yosys' ``sta``, cells without routing.
 Finished runs are found again under ``build/bench/area``.
 """
@@ -26,7 +27,7 @@ from bitrill_hw.synth.synthesis import synthesise_unit
 from common import ROOT
 
 TERNARY, POT4 = IntType(-1, 1), IntType(-4, 4, "pot")
-COLUMNS = ("unit", "ours", "goal", "reference", "lut", "ff", "carry4", "bram36", "levels",
+COLUMNS = ("unit", "ours", "sites", "goal", "reference", "lut", "ff", "carry4", "bram36", "levels",
            "path ns", "acc bits", "latency")  # fmt: skip
 
 
@@ -72,8 +73,8 @@ def measure(unit: Unit, primitives: str, work: Path) -> dict[str, Any]:
     found = synthesise_unit(convert(component(op)), work=work / f"{unit.name}-{primitives}")
     total = found.total
     return dict(zip(COLUMNS, (
-        unit.name, total.lcs, unit.goal, unit.reference, total.lut, total.ff, total.carry4,
-        total.ramb36 + total.ramb18 / 2, found.levels, found.path and found.path.ns,
+        unit.name, total.lcs, found.sites, unit.goal, unit.reference, total.lut, total.ff,
+        total.carry4, total.ramb36 + total.ramb18 / 2, found.levels, found.path and found.path.ns,
         op.y.type.bits, getattr(op, "latency", None),
     ), strict=True))  # fmt: skip
 

@@ -5,8 +5,9 @@
 Ours: the whole operator at one vector a clock, with its control and stall logic. da4ml's (0.6, an
 interpreter that has it is named by ``--da4ml``): its Verilog, registers behind every ``--cutoff``
 adders, which cannot stall. Both by the same Yosys and the same count: physical LUTs (``lcs``, see
-`bitrill_hw.synth.cells`), shift registers included; ``lut`` is the raw sum of LUT1..6. Matrices of
-networks come from the model that the other benchmarks use; others are random, always the same.
+`bitrill_hw.synth.cells`), shift registers included; ``sites``, with what carry chains forbid
+(`bitrill_hw.synth.sites`, ADR 6); ``lut`` is the raw sum of LUT1..6. Matrices of networks come from
+the model that the other benchmarks use; others are random, always the same.
 """
 
 from __future__ import annotations
@@ -120,7 +121,9 @@ def theirs(name: str, op: MatVec, python: str, cutoff: float) -> dict[str, Any]:
 
 def figures(found: Any) -> dict[str, Any]:
     """What counts of a synthesis."""
-    return {k: getattr(found.total, k) for k in ("lcs", "lut", "ff", "carry4")}
+    return {"sites": found.sites} | {
+        k: getattr(found.total, k) for k in ("lcs", "lut", "ff", "carry4")
+    }
 
 
 def main() -> None:

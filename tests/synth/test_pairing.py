@@ -27,8 +27,11 @@ def matched(luts: Luts) -> int:
     return max_pairs(luts)
 
 
-def brute_force(luts: Luts) -> int:
+def brute_force(
+    luts: Luts, kinds: Sequence[int] | None = None, may: pairing.Kinds = pairing.ALIKE
+) -> int:
     """Every matching, tried."""
+    kinds = kinds or [0] * len(luts)
 
     @cache
     def best(left: tuple[int, ...]) -> int:
@@ -37,7 +40,7 @@ def brute_force(luts: Luts) -> int:
         first, rest = left[0], left[1:]
         found = best(rest)
         for other in rest:
-            if may_share(luts[first], luts[other]):
+            if kinds[other] in may[kinds[first]] and may_share(luts[first], luts[other]):
                 found = max(found, 1 + best(tuple(v for v in rest if v != other)))
         return found
 
@@ -108,6 +111,22 @@ def test_the_greedy_start_alone_would_not_do(monkeypatch: pytest.MonkeyPatch) ->
     exact = [brute_force(luts) for luts in BLOSSOMS]
     monkeypatch.setattr(pairing._Forest, "augment", lambda self: False)
     assert [max_pairs(luts) for luts in BLOSSOMS] != exact
+
+
+def test_luts_of_kinds_that_may_not_share() -> None:
+    may = {0: (0, 1, 2), 1: (0, 1), 2: (0,)}
+    rng = random.Random(4)
+    fewer = 0
+    for _ in range(300):
+        luts = some_luts(rng, rng.randint(1, 10), rng.randint(1, 12), rng.choice((0, 2, 3)))
+        kinds = [rng.randrange(3) for _ in luts]
+        mate = match(luts, kinds, may)
+        assert all(kinds[m] in may[kinds[i]] for i, m in enumerate(mate) if m >= 0)
+        assert all(may_share(luts[i], luts[m]) for i, m in enumerate(mate) if m >= 0)
+        exact = brute_force(luts, kinds, may)
+        assert sum(m >= 0 for m in mate) == 2 * exact
+        fewer += exact < brute_force(luts)
+    assert fewer > 50
 
 
 def test_thousands_of_luts() -> None:

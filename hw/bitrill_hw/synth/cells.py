@@ -76,7 +76,7 @@ def count(module: Mapping[str, Any], *, ignore: Iterable[str] = ()) -> Resources
     unknown = sorted(types.keys() - known)
     if unknown:
         raise ToolError(f"the netlist holds cells that have no count: {', '.join(unknown)}")
-    small = [_inputs(c) for c in module["cells"].values() if LUTS.get(c["type"], 6) < 6]
+    small = [inputs(c) for c in module["cells"].values() if LUTS.get(c["type"], 6) < 6]
     blocks = Counter(dict.fromkeys(_BLOCKS.values(), 0))
     for cell, field in _BLOCKS.items():
         blocks[field] += types[cell]
@@ -98,7 +98,7 @@ def cell_types(module: Mapping[str, Any]) -> Counter[str]:
     return Counter(c["type"] for c in module["cells"].values())
 
 
-def _inputs(cell: Mapping[str, Any]) -> set[int]:
+def inputs(cell: Mapping[str, Any]) -> set[int]:
     """The nets at a LUT's inputs; constants need no pin of their own."""
     pins = (bits[0] for port, bits in cell["connections"].items() if port != "O")
     return {bit for bit in pins if isinstance(bit, int)}

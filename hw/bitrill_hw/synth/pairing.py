@@ -15,32 +15,42 @@ the number of LUTs, times those subsets.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import TypeAlias
 
 MAX_INPUTS = 5
 """Inputs that two functions in one physical LUT may have together."""
 
-Key: TypeAlias = tuple[int, tuple[int, ...]]
-"""Vertices of this many inputs that have this subset of them."""
+Key: TypeAlias = tuple[int, int, tuple[int, ...]]
+"""Vertices of this kind and of this many inputs that have this subset of them."""
+
+Kinds: TypeAlias = Mapping[int, Sequence[int]]
+"""Which kinds each kind may share with; symmetric."""
+
+ALIKE: Kinds = {0: (0,)}
 
 _NEW, _EVEN, _ODD = range(3)
 
 
-def max_pairs(luts: Sequence[Iterable[Hashable]]) -> int:
-    """The largest number of disjoint pairs of ``luts`` (their input nets) that may share."""
-    return sum(m >= 0 for m in match(luts)) // 2
+def max_pairs(
+    luts: Sequence[Iterable[Hashable]], kinds: Sequence[int] | None = None, may: Kinds = ALIKE
+) -> int:
+    """The largest number of disjoint pairs of ``luts`` that may share; see `match`."""
+    return sum(m >= 0 for m in match(luts, kinds, may)) // 2
 
 
-def match(luts: Sequence[Iterable[Hashable]]) -> list[int]:
+def match(
+    luts: Sequence[Iterable[Hashable]], kinds: Sequence[int] | None = None, may: Kinds = ALIKE
+) -> list[int]:
     """The partner of each LUT, -1 for none, in a maximum matching; same input, same result.
 
     ``luts``: the nets at the inputs of each; those with more than `MAX_INPUTS` stay alone.
+    ``kinds``: of each, where ``may`` says which of them may share at all.
     """
     numbers: dict[Hashable, int] = {}
     inputs = [tuple(sorted({numbers.setdefault(n, len(numbers)) for n in lut})) for lut in luts]
-    graph = _Graph(inputs)
+    graph = _Graph(inputs, [0] * len(inputs) if kinds is None else kinds, may)
     mate = graph.greedy()
     while _Forest(graph, mate).augment():
         pass
@@ -50,25 +60,26 @@ def match(luts: Sequence[Iterable[Hashable]]) -> list[int]:
 class _Graph:
     """``keys[v]``: where to look for neighbours; ``entries``: who is found there."""
 
-    def __init__(self, inputs: list[tuple[int, ...]]):
+    def __init__(self, inputs: list[tuple[int, ...]], kinds: Sequence[int], may: Kinds):
         self.inputs = inputs
         self.entries: dict[Key, list[int]] = defaultdict(list)
         self.own: list[list[Key]] = []
         for v, nets in enumerate(inputs):
             size = len(nets)
-            own = [(size, s) for k in range(size + 1) for s in combinations(nets, k)]
+            own = [(kinds[v], size, s) for k in range(size + 1) for s in combinations(nets, k)]
             self.own.append(own if size <= MAX_INPUTS else [])
             for key in self.own[v]:
                 self.entries[key].append(v)
-        self.keys = [self._keys(nets) for nets in inputs]
+        self.keys = [self._keys(n, may[k]) for n, k in zip(inputs, kinds, strict=True)]
 
-    def _keys(self, nets: tuple[int, ...]) -> list[Key]:
+    def _keys(self, nets: tuple[int, ...], kinds: Sequence[int]) -> list[Key]:
         size = len(nets)
         if size > MAX_INPUTS:
             return []
         found = [
-            (other, shared)
+            (kind, other, shared)
             for other in range(MAX_INPUTS, -1, -1)
+            for kind in kinds
             for shared in combinations(nets, max(0, size + other - MAX_INPUTS))
         ]
         return [key for key in found if key in self.entries]

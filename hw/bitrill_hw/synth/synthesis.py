@@ -19,6 +19,7 @@ from .cells import Resources, cell_types, count
 from .levels import decides, lut_levels
 from .path import CellPath, worst_path
 from .report import SynthReport
+from .sites import lut_sites
 from .yosys import Job, Progress, run, tool_version
 
 TOP = "top"
@@ -102,11 +103,15 @@ def synthesise_verilog(
 
 @dataclass(frozen=True)
 class UnitReport:
-    """What one unit by itself takes; its worst path, and the most LUTs between two registers."""
+    """What one unit by itself takes; its worst path, and the most LUTs between two registers.
+
+    ``sites``: LUTs where those at carry chains may not share as they like (`sites.lut_sites`).
+    """
 
     total: Resources
     path: CellPath | None
     levels: int
+    sites: int
 
 
 def synthesise_unit(verilog: str, *, work: Path) -> UnitReport:
@@ -114,7 +119,7 @@ def synthesise_unit(verilog: str, *, work: Path) -> UnitReport:
     total = Job(work / "total", _TOTAL, {"design.v": verilog}, ("netlist.json", "netlist.v"))
     run([total])
     flat = _netlist(total)[TOP]
-    return UnitReport(count(flat), _worst(flat, work), lut_levels(flat))
+    return UnitReport(count(flat), _worst(flat, work), lut_levels(flat), lut_sites(flat))
 
 
 def synthesise_layers(verilog: str, *, work: Path) -> dict[str, Resources]:
