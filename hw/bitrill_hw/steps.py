@@ -19,6 +19,7 @@ class Steps(wiring.Component):
     With one pass, a beat is a step. With more, a vector's beats are written to one half of a
     replay buffer at the edges that accept them; a step may fire from the next edge on, and frees
     its beat's slot in the last pass. So the next vector comes in while this one is replayed.
+    ``styled``: whether the buffer says what memory it wants, as not every part has each.
 
     Members
     -------
@@ -41,9 +42,10 @@ class Steps(wiring.Component):
     last: Signal
     ends: Signal
 
-    def __init__(self, *, width: int, beats: int, passes: int):
+    def __init__(self, *, width: int, beats: int, passes: int, styled: bool = True):
         self.beats = beats
         self.passes = passes
+        self.styled = styled
         super().__init__(
             {
                 "i": In(stream.Signature(unsigned(width))),
@@ -89,8 +91,9 @@ class Steps(wiring.Component):
         half = 1 << ceil_log2(self.beats)
         style = "block" if 2 * half >= BLOCK_DEPTH else "distributed"
         m.submodules.replay = replay = memory.Memory(
-            shape=unsigned(len(self.x)), depth=2 * half, init=[], attrs={"ram_style": style}
-        )
+            shape=unsigned(len(self.x)), depth=2 * half, init=[],
+            attrs={"ram_style": style} if self.styled else {},
+        )  # fmt: skip
         write, read = replay.write_port(), replay.read_port()
         takes, frees, reads = Signal(), Signal(), Signal()
         slot = Lap(m, self.beats, takes, name="slot")

@@ -81,9 +81,7 @@ class Pipe(wiring.Component):
         return m
 
 
-def elastic_proof(
-    stages: int, module: Any = elastic_module, *, ahead: bool = False
-) -> StreamProof:
+def elastic_proof(stages: int, module: Any = elastic_module, *, ahead: bool = False) -> StreamProof:
     """Of `Elastic`: the stream rules; as many beats as stages; bubbles close up at every edge."""
     pipe = Pipe(stages, module, ahead)
 
