@@ -1,0 +1,1 @@
+"""Shells around a network: gearboxes, UART link, AXI registers and data movers."""

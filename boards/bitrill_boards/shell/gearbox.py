@@ -1,0 +1,226 @@
+"""Between words of memory or bytes of a link and the beats of a network: frames of dense bits.
+
+A frame is ``words_in`` words of ``width_in`` bits, or ``words_out`` of ``width_out``; the longer of
+the two ends with bits that mean nothing: dropped on the way in, zeros on the way out. Each frame
+starts on a fresh word on both sides.
+
+A word moves in chunks of ``c`` bits, c a power of two, one a cycle:
+
+    word ── slices of c bits ── rotated by (fill mod c) ── written where (place >= fill) ── word out
+                                c multiplexers, c/g : 1     width_out + c registers
+
+with ``fill`` the bits that the next word out already has, and g the greatest common divisor of
+what moves it. What a chunk has too much goes to the front of the next word by fixed wires. So no
+part is as wide as both words together, and a wide beat costs about one LUT a bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import reduce
+from math import gcd
+from typing import Any
+
+from amaranth import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from bitrill.errors import SpecError
+from bitrill_hw.stream import beats
+
+
+@dataclass(frozen=True)
+class Gear:
+    """How frames go from words of one width to words of another, ``chunk`` bits a cycle."""
+
+    width_in: int
+    words_in: int
+    width_out: int
+    words_out: int
+    chunk: int
+
+    def __post_init__(self) -> None:
+        if self.chunk < 1 or self.chunk & (self.chunk - 1):
+            raise SpecError(f"chunk must be a power of two, not {self.chunk}")
+        if self.chunk > min(self.width_in, self.width_out):
+            raise SpecError(
+                f"chunk must be at most a word ({self.width_in} and {self.width_out} bits),"
+                f" not {self.chunk}"
+            )
+        if min(self.words_in, self.words_out) < 1:
+            raise SpecError("a frame must have words on both sides")
+
+    @property
+    def bits(self) -> int:
+        """Bits of a frame that count."""
+        return min(self.width_in * self.words_in, self.width_out * self.words_out)
+
+    @property
+    def slices(self) -> tuple[int, ...]:
+        """Bits of each chunk of a word, the last one maybe short."""
+        whole, rest = divmod(self.width_in, self.chunk)
+        return (self.chunk,) * whole + ((rest,) if rest else ())
+
+    @property
+    def step(self) -> int:
+        """The power of two that all rotations are multiples of."""
+        return reduce(gcd, (*self.slices, self.width_out), self.chunk)
+
+    @property
+    def flush(self) -> bool:
+        """Whether a frame's last chunk fills a word and leaves some for one more."""
+        if self.words_in * self.width_in > self.words_out * self.width_out:
+            return False
+        before = self.words_in * self.width_in - self.slices[-1]
+        return before // self.width_out < self.words_out - 1
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of a frame, if neither side waits."""
+        return self.words_in * len(self.slices) + self.flush
+
+
+def gear(width_in: int, width_out: int, *, frame_bits: int, interval: Fraction | int) -> Gear:
+    """The narrowest chunks that take a frame within ``interval`` cycles, else the widest."""
+    n_in, n_out = (-(-frame_bits // width) for width in (width_in, width_out))
+    found = Gear(width_in, n_in, width_out, n_out, 1)
+    while found.cycles > interval and 2 * found.chunk <= min(width_in, width_out):
+        found = Gear(width_in, n_in, width_out, n_out, 2 * found.chunk)
+    return found
+
+
+class Gearbox(wiring.Component):
+    """Frames from words of one width to words of another: see `Gear`.
+
+    Members
+    -------
+    i : words of ``gear.width_in`` bits
+    o : words of ``gear.width_out`` bits
+    last : Out(1), beside ``o.payload``: this word ends its frame
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+    last: Signal
+
+    def __init__(self, gear: Gear):
+        self.gear = gear
+        super().__init__(
+            {
+                "i": In(beats(gear.width_in)),
+                "o": Out(beats(gear.width_out)),
+                "last": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        g = self.gear
+        unit, target = g.step, g.width_out // g.step
+        full, fire, move = Signal(), Signal(), Signal()
+        source = _Slices(m, g, self.i, fire)
+        m.d.comb += [
+            fire.eq(source.valid & (~full | self.o.ready)),
+            move.eq(full & self.o.ready),
+            self.o.valid.eq(full),
+        ]
+        # bits of the word out that are there, and with this chunk, in units
+        fill = Signal(range(target + 1))
+        filled = Signal(range(target + g.chunk // unit + 1))
+        made, done = Signal(range(max(2, g.words_out))), Signal()
+        reaches, complete, final = Signal(), Signal(), Signal()
+        flushes = source.ends & (g.width_in * g.words_in <= g.width_out * g.words_out)
+        m.d.comb += [
+            filled.eq(fill + source.size),
+            reaches.eq(filled >= target),
+            complete.eq((reaches | flushes) & ~done),
+            final.eq(made == g.words_out - 1),
+        ]
+        with m.If(move):
+            m.d.sync += full.eq(0)
+        with m.If(fire):
+            m.d.sync += [
+                full.eq(complete),
+                fill.eq(Mux(source.ends, 0, filled - Mux(reaches, target, 0))),
+            ]
+            with m.If(complete):
+                m.d.sync += [made.eq(Mux(final, 0, made + 1)), self.last.eq(final), done.eq(final)]
+            with m.If(source.ends):
+                m.d.sync += done.eq(0)
+        word = self._place(m, fire, move, source.chunk, fill)
+        rest = g.bits - (g.words_out - 1) * g.width_out  # bits of the last word that count
+        zeros = Mux(self.last, (1 << rest) - 1, (1 << g.width_out) - 1)
+        m.d.comb += self.o.payload.eq(word & zeros if rest < g.width_out else word)
+        return m
+
+    def _place(self, m: Module, fire: Value, move: Value, chunk: Value, fill: Value) -> Value:
+        """The word out: the chunk's bits from place ``fill`` on."""
+        g = self.gear
+        c, t, turns = g.chunk, g.width_out, g.chunk // g.step
+        turn = fill[: turns.bit_length() - 1]
+        block = fill[turns.bit_length() - 1 :]
+        for k in range(turns.bit_length() - 1):
+            by = g.step << k
+            chunk = Mux(turn[k], Cat(chunk[c - by :], chunk[: c - by]), chunk)
+        turned = Signal(c)
+        own = Signal(turns)  # of each unit of a block: the chunk's, not what was there before
+        m.d.comb += [turned.eq(chunk), *(own[k].eq(turn <= k) for k in range(turns))]
+        word = Signal(t + c, reset_less=True)
+        here = [Signal(name=f"block{k}") for k in range(-(-(t + c) // c))]
+        m.d.comb += [h.eq(fire & (block == k)) for k, h in enumerate(here)]
+        for j in range(t + c):
+            k, p = divmod(j, c)
+            before = Mux(move, word[t + j], word[j]) if j < c else word[j]
+            writes = here[k] & own[p // g.step]
+            if k:
+                writes |= here[k - 1]
+            m.d.sync += word[j].eq(Mux(writes, turned[p], before))
+        return word[:t]
+
+
+class _Slices:
+    """The chunks of a stream of words, in module ``m``; one is taken where ``fire`` is 1.
+
+    ``valid``, ``chunk``; ``size``: its bits, in units; ``ends``: it is the last of its frame. A
+    frame that needs it ends with an empty one (`Gear.flush`).
+    """
+
+    def __init__(self, m: Module, g: Gear, i: Any, fire: Value):
+        count = len(g.slices)
+        flushing = Signal()
+        slice_, word_ = Signal(range(max(2, count))), Signal(range(max(2, g.words_in)))
+        use, at_end = Signal(), Signal()
+        m.d.comb += [
+            use.eq(fire & ~flushing),
+            at_end.eq((slice_ == count - 1) & (word_ == g.words_in - 1)),
+        ]
+        with m.If(use):
+            m.d.sync += slice_.eq(Mux(slice_ == count - 1, 0, slice_ + 1))
+            with m.If(slice_ == count - 1):
+                m.d.sync += word_.eq(Mux(word_ == g.words_in - 1, 0, word_ + 1))
+        if count == 1:
+            held: Value = i.valid
+            self.chunk: Value = i.payload
+            m.d.comb += i.ready.eq(use)
+        else:
+            word, held = Signal(g.width_in, reset_less=True), Signal()
+            leaves = use & (slice_ == count - 1)
+            m.d.comb += i.ready.eq(~held | leaves)
+            with m.If(i.ready):
+                m.d.sync += [held.eq(i.valid), word.eq(i.payload)]
+            with m.Elif(use):
+                m.d.sync += word.eq(word >> g.chunk)
+            self.chunk = word[: g.chunk]
+        self.valid, self.ends = held | flushing, at_end
+        sizes = [n // g.step for n in g.slices]
+        self.size: Value = C(sizes[0])
+        if sizes[-1] != sizes[0]:
+            self.size = Mux(slice_ == count - 1, sizes[-1], sizes[0])
+        if g.flush:
+            self.ends = flushing
+            self.size = Mux(flushing, 0, self.size)
+            with m.If(fire):
+                m.d.sync += flushing.eq(use & at_end)
+
+
+__all__ = ["Gear", "Gearbox", "gear"]
