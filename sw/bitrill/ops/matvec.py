@@ -207,6 +207,11 @@ class MatVec(Matrix):
                 f"{self.name}: the style of a matvec must be {' or '.join(map(repr, STYLES))},"
                 f" not {impl.style!r}"
             )
+        if impl.style in FREE_STYLES and self.inside is not None:
+            raise SpecError(
+                f"{self.name}: a matvec behind a border must have constant weights, not style"
+                f" {impl.style!r}"
+            )
         if impl.style in FREE_STYLES and not self.free:
             raise SpecError(
                 f"{self.name}: the weights of style {impl.style!r} must be free, not constants"
