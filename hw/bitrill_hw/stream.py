@@ -55,3 +55,8 @@ def connect(m: Module, source: stream.Interface, sink: stream.Interface) -> None
         sink.valid.eq(source.valid),
         source.ready.eq(sink.ready),
     ]
+
+
+def padded(bits: int) -> int:
+    """Bits of the whole bytes that a beat takes at the edge of a design."""
+    return -(-bits // 8) * 8

@@ -13,12 +13,13 @@ from ..ir.graph import Graph, Stage
 from ..ir.operator import Impl, Memory, Operator, Primitives, Style
 from ..ops.argmax import ArgMax
 from ..ops.convert import Convert
-from ..ops.matvec import MatVec
+from ..ops.matvec import FREE_STYLES, MatVec
 from ..ops.threshold import Threshold
 from ..plan.depths import FLOOR
 from ..plan.parts import Part
 from ..plan.unrolled import require_room
 from .convert import insert_converts
+from .free import free_weights
 from .lanes import EQUAL, MOVING, SLIDING, moving
 
 INTERVAL = 64
@@ -64,6 +65,7 @@ def fold(
     `FitError` for unrolled ones that ``part`` cannot hold.
     """
     problems = _unknown(graph, folding)
+    graph = free_weights(graph, folding, style)
     nodes: list[Operator] = []
     for node in graph.nodes:
         told = folding.get(node.name, {})
@@ -107,10 +109,13 @@ def choose(node: Operator, before: list[Operator], graph: Graph, style: Style = 
         return Impl(pe=node.rows, simd=node.cols, style=style)
     if isinstance(node, MatVec):
         pe, simd = _matvec_lanes(node, lanes, last=graph.output == node.name)
-        return Impl(pe=pe, simd=simd, memory=_memory(node, pe, simd))
+        kept: Style = style if style in FREE_STYLES else "folded"
+        return Impl(pe=pe, simd=simd, memory=_memory(node, pe, simd), style=kept)
     if isinstance(node, Threshold):
         pe = lanes if lanes and node.x.channels % lanes == 0 else _threshold_lanes(node)
         few = node.levels <= PARALLEL_LEVELS
+        if style == "runtime":
+            return Impl(pe=pe, simd=pe, style=style)
         return Impl(pe=pe, simd=pe, style="parallel" if few else "search")
     if isinstance(node, ArgMax):
         return Impl()
