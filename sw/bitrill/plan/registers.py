@@ -233,3 +233,8 @@ def stream_words(op: MatVec) -> np.ndarray:
     if "starts" in found:
         parts.append(found["starts"].repeat(op.beats, axis=0))
     return np.concatenate(parts, axis=1)
+
+
+def streamed(graph: Graph) -> list[MatVec]:
+    """The nodes of a FOLDED graph whose weights come over a stream."""
+    return [n for n in graph.nodes if isinstance(n, MatVec) and n.folded.style == "streamed"]
