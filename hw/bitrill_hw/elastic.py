@@ -6,11 +6,16 @@ from collections.abc import Iterable
 
 from amaranth import *
 from amaranth.hdl import ValueLike
+from bitrill.ir.operator import Primitives
 
+from .arith import enables
 from .arith.cells import Enable
 
 ENABLED = 5
 """Stages whose valid bits one enable reads."""
+
+GROUP = 32
+"""Bits of a register that share an enable of their own on LUTs of four inputs."""
 
 
 class Elastic:
@@ -25,7 +30,8 @@ class Elastic:
     whole, so that it is offered; others merge into it. ``ahead``: a register holds what stage 1
     would else ask of all stages, whether they are full (`full`), so that ``load[1]`` is a function
     of two bits; further registers do so for as many stages behind as an enable reads.
-    ``cells``: the enables are LUTs of their own (`arith.cells.Enable`).
+    ``primitives``: for those of a family the enables are LUTs of their own (`arith.cells.Enable`),
+    on LUTs of four inputs one for each `GROUP` bits of a register (`arith.enables`).
     """
 
     def __init__(
@@ -37,7 +43,7 @@ class Elastic:
         ready: Value,
         completes: Value | None = None,
         ahead: bool = False,
-        cells: bool = False,
+        primitives: Primitives = "portable",
     ):
         self.m = m
         self.stages = stages
@@ -45,28 +51,34 @@ class Elastic:
         self.load = [C(0), *(Signal(name=f"load{s + 1}") for s in range(stages)), ready]
         self._completes = C(1) if completes is None else completes
         self.full: dict[int, Signal] = {}
+        self._cells = primitives != "portable"
+        self._family = primitives if primitives in enables.LUTS else ""
+        self._enabled = enables.READS if self._family else ENABLED
+        self._copies = 0
         if ahead and stages > 1:
-            self._foresee([1, *range(stages - ENABLED + 1, 2, 1 - ENABLED)])
+            self._foresee([1, *range(stages - self._enabled + 1, 2, 1 - self._enabled)])
         for s in range(1, stages + 1):
             comes = self.valid[s - 1]
             if s == stages:
                 comes = comes & self._completes
-            self._enable(s, cells)
+            self._enable(s, self.load[s])
             with m.If(self.load[s]):
                 m.d.sync += self.valid[s].eq(comes)
 
-    def _enable(self, s: int, cells: bool) -> None:
-        """Drive ``load[s]``."""
+    def _enable(self, s: int, o: Signal) -> None:
+        """Drive ``o`` as ``load[s]``."""
         known = min((t for t in self.full if t >= s), default=0)
-        if known and known - s < ENABLED:
+        if known and known - s < self._enabled:
             full, behind = [*self.valid[s:known], self.full[known]], self.load[-1]
         else:
-            far = min(s + ENABLED if cells else s + 1, self.stages + 1)
+            far = min(s + self._enabled if self._cells else s + 1, self.stages + 1)
             full, behind = self.valid[s:far], self.load[far]
-        if cells and len(full) > 1:
-            self.m.submodules[f"enable{s}"] = Enable(full, behind, o=self.load[s])
+        if self._family:
+            self.m.submodules[f"{o.name}_cell"] = enables.Enable4(self._family, full, behind, o=o)
+        elif self._cells and len(full) > 1:
+            self.m.submodules[f"enable{s}"] = Enable(full, behind, o=o)
         else:
-            self.m.d.comb += self.load[s].eq(~Cat(full).all() | behind)
+            self.m.d.comb += o.eq(~Cat(full).all() | behind)
 
     def _foresee(self, at: list[int]) -> None:
         """Registers ``full[s]``: whether the stages from ``s`` on are all full.
@@ -91,10 +103,23 @@ class Elastic:
 
     def register(self, stage: int, value: ValueLike, name: str) -> Signal:
         """``value`` held in stage ``stage``."""
-        held = Signal(Value.cast(value).shape(), name=name, reset_less=True)
-        with self.m.If(self.load[stage]):
-            self.m.d.sync += held.eq(value)
+        value = Value.cast(value)
+        held = Signal(value.shape(), name=name, reset_less=True)
+        group = GROUP if self._family else max(1, len(held))
+        for start in range(0, len(held), group):
+            bits = slice(start, start + group)
+            with self.m.If(self._copy(stage)):
+                self.m.d.sync += held[bits].eq(value[bits])
         return held
+
+    def _copy(self, stage: int) -> Signal:
+        """``load[stage]``, for some registers alone."""
+        if not self._family:
+            return self.load[stage]
+        self._copies += 1
+        o = Signal(name=f"load{stage}_{self._copies}")
+        self._enable(stage, o)
+        return o
 
     def delay(self, value: Value, name: str, *, first: int, last: int) -> Value:
         """``value`` carried through the stages ``first .. last`` (none when last < first)."""

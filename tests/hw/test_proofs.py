@@ -143,13 +143,10 @@ FAULTS = {
 STAGES = (1, 2, 4)
 AHEAD = (2, 4, 8)
 ELASTIC_FAULTS = {
-    "ready when full": ("self.load[s].eq(~Cat(full).all() | behind)", "self.load[s].eq(1)"),
-    "bubbles stay": (
-        "self.load[s].eq(~Cat(full).all() | behind)",
-        "self.load[s].eq(behind)",
-    ),
+    "ready when full": ("o.eq(~Cat(full).all() | behind)", "o.eq(1)"),
+    "bubbles stay": ("o.eq(~Cat(full).all() | behind)", "o.eq(behind)"),
     "payload moves while stalled": (
-        "with self.m.If(self.load[stage]):",
+        "with self.m.If(self._copy(stage)):",
         "with self.m.If(self.valid[stage - 1]):",
     ),
     "beats lost": ("with m.If(self.load[s]):", "with m.If(self.load[s + 1]):"),

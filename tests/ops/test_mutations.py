@@ -15,16 +15,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from bitrill.ir import BIPOLAR, IntType, Operator
+from bitrill.ir import BIPOLAR, Impl, IntType, Operator
 from ops.suite import check, suite_of
 from ops.test_argmax import argmax
 from ops.test_convert import convert
+from ops.test_depthwise import depthwise
 from ops.test_matvec import TERNARY, matvec
 from ops.test_threshold import threshold
 from support import ROOT
 
 U = IntType(0, 12)
 FOLDED = matvec(6, 8, 2, 4)
+LOG = IntType(0, 4, "log2")
+SHIFTER = matvec(4, 4, 2, 2, IntType(-64, 64, "pot"), IntType(-8, 7))
 SUMS = matvec(4, 24, 2, 12, TERNARY, IntType(0, 3))
 MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
     # name: operator, file, piece of source, what stands there instead
@@ -60,11 +63,28 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
         "~found[edge >> 1] if edge & 1", "found[edge >> 1] if edge & 1",
     ),
     "parity of the wrong lanes": (
-        matvec(4, 24, 2, 12), "arith/sums.py", "x[n * bits + p]", "x[(n + 1) % 12 * bits + p]",
+        matvec(4, 24, 2, 12), "arith/sums.py",
+        "planes[n * bits + p]", "planes[(n + 1) % 12 * bits + p]",
     ),
     "bit of the next column lost": (
         matvec(4, 64, 2, 32, BIPOLAR, IntType(0, 15)), "arith/sums.py",
         "found[2] ^ carry", "found[2]",
+    ),
+    "another inner gate": (
+        SHIFTER, "arith/sums.py", "return self._inner[n]", "return self._inner[n - 1]",
+    ),
+    "inner gates without their pairs' partners": (
+        SHIFTER.replace(impl=Impl(pe=2, simd=2, primitives="xc7")), "arith/sums.py",
+        "self.plan.inner_pairs if cells else ()", "self.plan.pairs[:1] if cells else ()",
+    ),
+    "planes of a power of two crossed": (
+        matvec(4, 4, 2, 2, IntType(-7, 7), LOG), "arith/sums.py",
+        "planes[n * bits + p]", "planes[n * bits + p ^ 1]",
+    ),
+    "every channel with the first one's powers of two": (
+        depthwise(4, 3, 2, IntType(-7, 7), LOG), "arith/sums.py",
+        'split(m, self.shared, pe if self.own else 1, "shared")',
+        '[s[0].replicate(pe) for s in split(m, self.shared, pe, "shared")]',
     ),
     "missing register": (
         matvec(6, 8, 2, 4, memory="block"), "ops/matvec.py",
@@ -89,7 +109,7 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
     ),
     "stall ignored by one stage": (
         FOLDED, "elastic.py",
-        "with self.m.If(self.load[stage]):", "with self.m.If(self.load[stage] | (stage == 2)):",
+        "with self.m.If(self._copy(stage)):", "with self.m.If(self._copy(stage) | (stage == 2)):",
     ),
     "bubbles kept": (
         FOLDED, "elastic.py", "~Cat(full).all() | behind", "behind",
@@ -137,10 +157,10 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
         "self.o.payload.eq(Cat(*reversed(shift[: self.op.lanes_out])))",
     ),
     "converter accepts too little": (
-        convert(24, 4, 6), "ops/convert.py", "kept <= capacity - units_in", "kept < 1",
+        convert(24, 12, 3), "ops/convert.py", "(fits & self.o.ready)", "C(0)",
     ),
     "converter gives too early": (
-        convert(24, 4, 6), "ops/convert.py", "held >= units_out", "held >= units_out - 1",
+        convert(24, 2, 8), "ops/convert.py", "held, units_out - units_in", "held, 0",
     ),
 }  # fmt: skip
 

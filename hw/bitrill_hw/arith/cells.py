@@ -60,7 +60,8 @@ ENTRY = table([lambda n: n, lambda n: 0], 1)
 """O5: I0; O6: 0, so that the place's carry is O5."""
 
 
-def _module(name: str, parameters: str, ports: str, body: str, model: str) -> str:
+def module(name: str, parameters: str, ports: str, body: str, model: str) -> str:
+    """Verilog of a cell: what it is where it is synthesised, what it computes where not."""
     return (
         f"module {name} #({parameters}) (\n  {ports}\n);\n`ifdef SYNTHESIS\n{body}`else\n"
         f"{model}`endif\nendmodule\n"
@@ -89,7 +90,7 @@ def _pins(*names: str) -> str:
     return ", ".join(f".I{i}({pin})" for i, pin in enumerate(pins[:6]))
 
 
-COUNT7 = _module(
+COUNT7 = module(
     "bitrill_count7",
     "parameter N = 1",
     "input [N-1:0] i0, i1, i2, i3, i4, i5, i6, output [N-1:0] o0, o1, o2",
@@ -107,7 +108,7 @@ COUNT7 = _module(
 """,
 )  # fmt: skip
 
-COUNT15 = _module(
+COUNT15 = module(
     "bitrill_count15",
     "parameter N = 1",
     "input [N-1:0] i0, i1, i2, i3, i4, j0, output [N-1:0] o0, o1, o2",
@@ -124,7 +125,7 @@ COUNT15 = _module(
 """,
 )  # fmt: skip
 
-CHAIN3 = _module(
+CHAIN3 = module(
     "bitrill_chain3",
     "parameter W = 1, parameter E = 0",
     "input clear, m, n, input [W-1:0] c, a, b, output [W-1:0] s",
@@ -161,7 +162,7 @@ CHAIN3 = _module(
 )
 
 
-LUT2 = _module(
+LUT2 = module(
     "bitrill_lut2",
     "parameter N = 1, parameter [31:0] A = 0, parameter [31:0] B = 0",
     "input [N-1:0] i0, i1, i2, i3, i4, output [N-1:0] a, b",
@@ -202,7 +203,7 @@ LUT2 = _module(
 ANY_EMPTY = table([lambda *v: 1 ^ min(v), lambda *v: 1], 5)
 """O6: 1 unless I0..I4 are 1 and I5 is 0."""
 
-ENABLE = _module(
+ENABLE = module(
     "bitrill_enable",
     "parameter N = 5",
     "input [N-1:0] valid, input behind, output o",
@@ -214,7 +215,7 @@ ENABLE = _module(
 )
 
 
-class _Cell(Elaboratable):
+class Cell(Elaboratable):
     """A module of the platform, or what it computes, where the platform takes no modules."""
 
     name: str
@@ -236,7 +237,7 @@ class _Cell(Elaboratable):
         raise NotImplementedError
 
 
-class Lut2(_Cell):
+class Lut2(Cell):
     """Two tables over the same five inputs at most, in each row: one LUT of two outputs."""
 
     name, text = "bitrill_lut2", LUT2
@@ -261,7 +262,7 @@ class Lut2(_Cell):
         )  # fmt: skip
 
 
-class Enable(_Cell):
+class Enable(Cell):
     """``o``: whether one of up to five stages is empty, or the one behind them loads.
 
     As a LUT of its own: Yosys, which sees more time left than routing leaves, would make a ripple
@@ -282,7 +283,7 @@ class Enable(_Cell):
         return Instance(self.name, i_valid=self.valid, i_behind=self.behind, o_o=self.o)
 
 
-class Count7(_Cell):
+class Count7(Cell):
     """``o[0] + 2 * o[1] + 4 * o[2]``: how many of up to seven bits are 1, in each row.
 
     ``i``: words of a bit a row. Two LUTs and two places of a carry chain a row.
@@ -304,7 +305,7 @@ class Count7(_Cell):
         return Instance(self.name, p_N=len(self.i[0]), **ends, **outs)
 
 
-class Count15(_Cell):
+class Count15(Cell):
     """``o[0] + 2 * o[1] + 4 * o[2] = sum(i) + 2 * j``: of five bits ``i`` and one, in each row."""
 
     name, text = "bitrill_count15", COUNT15
@@ -324,7 +325,7 @@ class Count15(_Cell):
         return Instance(self.name, p_N=len(self.j), i_j0=self.j, **ends, **outs)
 
 
-class Chain3(_Cell):
+class Chain3(Cell):
     """``s = (0 where clear, else c) + a + b + m + n`` modulo ``2**len(s)``; one LUT a bit.
 
     A place adds three bits without carry and hands their majority to the next place's LUT, as a

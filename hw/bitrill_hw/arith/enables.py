@@ -1,0 +1,57 @@
+"""Enables of pipelines as LUTs of four inputs of their own, one for every few registers.
+
+Synthesis, which sees no routing, makes one net of an enable that a thousand registers read, and a
+ripple of the stages' enables. As cells it leaves them as they are: so each group of registers has
+a LUT of its own near by, and only bits that are registers themselves cross the chip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from amaranth import *
+
+from .cells import Cell, module
+
+READS = 3
+"""Stages, or registers that stand for several, of which one enable tells that they are full."""
+
+INIT = 0xFF7F
+"""1 unless the first three inputs are 1 and the last is 0."""
+
+LUTS = {
+    "ecp5": "LUT4 #(.INIT({init})) any_empty (.A({0}), .B({1}), .C({2}), .D({3}), .Z({o}));",
+    "ice40": "SB_LUT4 #(.LUT_INIT({init})) any_empty (.I0({0}), .I1({1}), .I2({2}), .I3({3}),"
+    " .O({o}));",
+    "gowin": "LUT4 #(.INIT({init})) any_empty (.I0({0}), .I1({1}), .I2({2}), .I3({3}), .F({o}));",
+}  # fmt: skip
+"""An instance of a LUT of each family."""
+
+
+def enable(family: str) -> str:
+    """Verilog of the cell of a family."""
+    pins = [f"full[{k}]" for k in range(READS)] + ["behind"]
+    lut = LUTS[family].format(*pins, init=f"16'h{INIT:04x}", o="o")
+    return module(
+        f"bitrill_enable_{family}",
+        f"parameter N = {READS}",
+        "input [N-1:0] full, input behind, output o",
+        f"  (* keep *) {lut}\n",
+        "  assign o = ~&full | behind;\n",
+    )
+
+
+class Enable4(Cell):
+    """``o``: whether one of up to three stages is empty, or the one behind them loads."""
+
+    def __init__(self, family: str, full: Sequence[Value], behind: Value, *, o: Signal):
+        self.name, self.text = f"bitrill_enable_{family}", enable(family)
+        absent = READS - len(full)
+        self.full = Cat(*full, C((1 << absent) - 1, absent))
+        self.behind, self.o = behind, o
+
+    def model(self, m: Module) -> None:
+        m.d.comb += self.o.eq(~self.full.all() | self.behind)
+
+    def instance(self) -> Instance:
+        return Instance(self.name, i_full=self.full, i_behind=self.behind, o_o=self.o)
