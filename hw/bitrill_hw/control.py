@@ -15,7 +15,7 @@ from bitrill.plan.frames import frames_inside
 from bitrill.plan.registers import address_bits, register_map
 
 from .axilite import AxiLite, axi_lite
-from .registers import Registers
+from .registers import Registers, access_ports
 
 PREFIX = "s_axi_"
 """What the names of the AXI-Lite ports of a design begin with."""
@@ -67,12 +67,10 @@ class Control(wiring.Component):
         self.bits = address_bits(self.windows)
         self.digest = int(serial.digest(graph)[:16], 16)
         self.frames = frames_inside(graph) + 1  # and one that comes in
-        shared = ("select", "write", "address", "data", "value", "held")
-        ports = Registers(self.windows, self.bits, 0).signature.members
         super().__init__(
             {
                 "axi": In(axi_lite(self.bits)), "beat": In(1), "last": In(1), "left": In(1),
-                "error": In(1), "lets": Out(1), **{name: ports[name] for name in shared},
+                "error": In(1), "lets": Out(1), **access_ports(len(self.windows), self.bits),
             }
         )  # fmt: skip
 

@@ -8,7 +8,7 @@ from operator import or_
 import numpy as np
 from amaranth import *
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 from bitrill.plan.registers import (
     IDENTITY,
     REGISTER_BITS,
@@ -98,6 +98,14 @@ class Table(wiring.Component):
         return m
 
 
+def access_ports(windows: int, bits: int) -> dict[str, Member]:
+    """Members of `Registers` that go to the operators: an access to one of ``windows`` windows."""
+    return {
+        "held": Out(1), "select": Out(windows), "write": Out(1), "address": Out(bits - 2),
+        "data": Out(REGISTER_BITS), "value": In(REGISTER_BITS),
+    }  # fmt: skip
+
+
 class Registers(wiring.Component):
     """Answers the bus: the design's own registers, and the windows while no frame is inside.
 
@@ -138,8 +146,7 @@ class Registers(wiring.Component):
         super().__init__(
             {
                 "bus": In(register_bus(bits)), "busy": In(1), "begins": In(1), "error": In(1),
-                "held": Out(1), "closed": Out(1), "select": Out(len(windows)), "write": Out(1),
-                "address": Out(bits - 2), "data": Out(REGISTER_BITS), "value": In(REGISTER_BITS),
+                "closed": Out(1), **access_ports(len(windows), bits),
             }
         )  # fmt: skip
 
