@@ -14,6 +14,7 @@ from ops.test_pad import spread
 
 TERNARY = IntType(-1, 1)
 S4 = IntType(-8, 7)
+LOG = IntType(0, 64, "log2")
 
 
 def depthwise(
@@ -46,6 +47,11 @@ class TestDepthwise(OperatorSuite):
             "block memory": depthwise(4, 9, 2, S4, IntType(0, 7), memory="block"),
             "block memory, equal words": depthwise(2, 2, 1, BIPOLAR, S4, (2,), "block", equal=True),
             "one vector": depthwise(4, 4, 1, S4, S4, ()),
+            "codebook": depthwise(4, 3, 2, IntType.of_entries((-90, -7, 0, 3, 101)), S4),
+            "sums of powers of two": depthwise(2, 3, 1, IntType(-8, 8, "pot", 2), IntType(0, 7)),
+            "signs of powers of two": depthwise(4, 4, 2, BIPOLAR, LOG),
+            "4 bits by powers of two": depthwise(4, 3, 2, IntType(-7, 7), LOG, (3,)),
+            "8 bits by powers of two": depthwise(2, 3, 2, IntType(-128, 127), LOG, memory="block"),
         }
 
     def corners(self, op: Operator) -> np.ndarray:
@@ -65,7 +71,7 @@ class TestDepthwise(OperatorSuite):
             y = []
             for c, row in enumerate(weights):
                 taps = [x[t * len(weights) + c] for t in range(len(row))]
-                if op.x.type.coding == "integer":
+                if op.x.type.coding != "bipolar":
                     y.append(sum(w * v for w, v in zip(row, taps, strict=True)))
                 elif op.weight_type.coding == "bipolar":
                     y.append(sum(w == v for w, v in zip(row, taps, strict=True)))

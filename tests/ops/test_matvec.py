@@ -120,6 +120,24 @@ class TestMatVec(OperatorSuite):
             "int8, signed x": matvec(2, 4, 1, 2, IntType(-128, 127), IntType(-128, 127)),
             "pot, unsigned x": matvec(4, 12, 2, 6, POT, IntType(0, 15)),
             "pot, signed x": matvec(4, 4, 2, 2, IntType(-8, 8, "pot"), IntType(-4, 3)),
+            "pot, a shifter": matvec(4, 4, 2, 2, IntType(-64, 64, "pot"), IntType(-8, 7)),
+            "pot of two terms": matvec(4, 4, 2, 2, IntType(-8, 8, "pot", 2), IntType(0, 15)),
+            "pot of three terms": matvec(4, 3, 2, 3, IntType(-12, 12, "pot", 3), IntType(-2, 1)),
+            "three entries": matvec(4, 6, 2, 3, IntType.of_entries(BOOKS[2]), IntType(0, 15)),
+            "eight entries": matvec(4, 4, 2, 2, IntType.of_entries(BOOKS[4]), IntType(-4, 3)),
+            "16 entries": matvec(4, 8, 4, 2, IntType.of_entries(BOOKS[6]), IntType(-8, 7)),
+            "16 entries, bipolar x": matvec(4, 8, 2, 4, IntType.of_entries(BOOKS[6])),
+            "four entries, block memory": matvec(
+                4, 4, 2, 2, IntType.of_entries(BOOKS[3]), IntType(0, 3), memory="block"
+            ),
+            # logarithmic x
+            "bipolar, log x": matvec(4, 12, 2, 6, BIPOLAR, LOG),
+            "bipolar, log x, block memory": matvec(4, 12, 4, 6, BIPOLAR, LOG, memory="block"),
+            "ternary, log x": matvec(4, 4, 2, 2, TERNARY, LOG),
+            "int4 of sign and magnitude, log x": matvec(4, 4, 2, 2, IntType(-7, 7), LOG),
+            "int8, log x": matvec(2, 4, 2, 2, IntType(-128, 127), LOG),
+            "pot, log x": matvec(4, 4, 2, 2, IntType(-8, 8, "pot"), IntType(0, 4, "log2")),
+            "16 entries, log x": matvec(4, 4, 2, 2, IntType.of_entries(BOOKS[6]), LOG),
             "unsigned weights": matvec(4, 4, 2, 2, IntType(0, 5), IntType(-3, 2)),
             "one weight": matvec(4, 4, 2, 2, IntType(-3, -3), IntType(-3, 2)),
             # the matrix in the logic
@@ -352,14 +370,21 @@ def test_cost_counts_the_replay_buffer_only_where_there_is_one() -> None:
         ({"weights": np.ones(4, int)}, r"weights must be a non-empty array of 2 axes, not \(4,\)"),
         ({"weights": np.ones((0, 4), int)}, r"must be a non-empty array of 2 axes, not \(0, 4\)"),
         ({"weights": np.ones((2, 3), int)}, "fc: weights must have 4 columns, not 3"),
-        ({"weights": np.zeros((2, 4), int)}, "fc: weights must be values of bipolar"),
         (
-            {"weights": np.full((2, 4), 7), "weight_type": TERNARY},
-            r"fc: weights must be values of int2\[-1\.\.1\]",
+            {"weights": np.zeros((2, 4), int)},
+            r"fc: weights must be values of bipolar, not 0 \(row 0, column 0\)",
         ),
         (
-            {"weights": np.full((2, 4), 3), "weight_type": POT},
-            r"fc: weights must be values of pot\[-4\.\.4\]",
+            {"weights": np.ones((2, 4), int), "weight_type": LOG},
+            r"fc: the type of weights must not be log3\[0\.\.64\], which activations alone have",
+        ),
+        (
+            {"weights": np.full((2, 4), 7), "weight_type": TERNARY},
+            r"fc: weights must be values of int2\[-1\.\.1\], not 7 \(row 0, column 0\)",
+        ),
+        (
+            {"weights": np.array([[4, 0, 1, -2], [2, 2, 3, 1]]), "weight_type": POT},
+            r"fc: weights must be values of pot\[-4\.\.4\], not 3 \(row 1, column 2\)",
         ),
         (
             {

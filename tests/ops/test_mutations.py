@@ -26,7 +26,7 @@ from support import ROOT
 
 U = IntType(0, 12)
 FOLDED = matvec(6, 8, 2, 4)
-LOG = IntType(0, 4, "log2")
+LOG = IntType(0, 64, "log2")
 SHIFTER = matvec(4, 4, 2, 2, IntType(-64, 64, "pot"), IntType(-8, 7))
 SUMS = matvec(4, 24, 2, 12, TERNARY, IntType(0, 3))
 MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
@@ -73,9 +73,9 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
     "another inner gate": (
         SHIFTER, "arith/sums.py", "return self._inner[n]", "return self._inner[n - 1]",
     ),
-    "inner gates without their pairs' partners": (
+    "two gates of a LUT crossed": (
         SHIFTER.replace(impl=Impl(pe=2, simd=2, primitives="xc7")), "arith/sums.py",
-        "self.plan.inner_pairs if cells else ()", "self.plan.pairs[:1] if cells else ()",
+        "over(g, sources) for g in (a, b)", "over(g, sources) for g in (b, a)",
     ),
     "planes of a power of two crossed": (
         matvec(4, 4, 2, 2, IntType(-7, 7), LOG), "arith/sums.py",

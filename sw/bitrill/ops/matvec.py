@@ -39,6 +39,21 @@ def _pack(values: np.ndarray) -> np.ndarray:
     return words.view(np.uint64)
 
 
+def check_weights(name: str, weights: np.ndarray, type: IntType) -> None:
+    """Raise `SpecError` that names the first of ``weights`` that is no value of ``type``."""
+    if type.coding == "log2":
+        raise SpecError(
+            f"{name}: the type of weights must not be {type}, which activations alone have"
+        )
+    if type.holds(weights):
+        return
+    row, column = np.argwhere(~np.isin(weights, type.values()))[0].tolist()
+    raise SpecError(
+        f"{name}: weights must be values of {type}, not {weights[row, column]}"
+        f" (row {row}, column {column})"
+    )
+
+
 def alternating(n: int) -> np.ndarray:
     """-1, +1, -1, ..: the weights of ``n`` columns outside."""
     return np.arange(n) % 2 * 2 - 1
@@ -46,10 +61,7 @@ def alternating(n: int) -> np.ndarray:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Matrix(Operator):
-    """A folded matrix behind a vector: what `MatVec` and its like share. See `MatVec`.
-
-    ``read_stages``: registers up to the operands of the sums; ``latency``: up to the result.
-    """
+    """A folded matrix behind a vector: what `MatVec` and its like share. See `MatVec`."""
 
     weights: np.ndarray
 
@@ -78,6 +90,11 @@ class Matrix(Operator):
 
     @property
     def read_stages(self) -> int:
+        """Registers up to what the sums read."""
+        return self.memory_stages
+
+    @property
+    def memory_stages(self) -> int:
         """Registers of a weight word: block memory has one more behind it."""
         return 2 if self.folded.memory == "block" and self.folded.style != "streamed" else 1
 
@@ -170,8 +187,7 @@ class MatVec(Matrix):
             raise SpecError(
                 f"{self.name}: weights must have {self.x.channels} columns, not {self.cols}"
             )
-        if not self.weight_type.holds(self.weights):
-            raise SpecError(f"{self.name}: weights must be values of {self.weight_type}")
+        check_weights(self.name, self.weights, self.weight_type)
         if max(abs(self._range.lo), abs(self._range.hi)) >= 1 << 31:
             raise SpecError(f"{self.name}: the accumulator must fit 32 bits, not {self._range}")
         if self.inside is not None:
@@ -221,6 +237,8 @@ class MatVec(Matrix):
                 f"{self.name}: PE and SIMD of an unrolled matvec must be all {self.rows} rows and"
                 f" {self.cols} columns, not {impl.pe} and {impl.simd}"
             )
+        if impl.style == "unrolled" and self.x.type.coding == "log2":
+            raise SpecError(f"{self.name}: a matvec of {self.x.type} must be folded, not unrolled")
         if impl.style == "unrolled" and self.inside is not None:
             raise SpecError(f"{self.name}: a matvec behind a border must be folded, not unrolled")
         if impl.style == "unrolled" and self.free:

@@ -18,6 +18,8 @@ from ops.suite import STALLS, check
 from support import optional_tool
 
 TERNARY = IntType(-1, 1)
+LOG = IntType(0, 64, "log2")
+BOOK = IntType.of_entries((-128, -101, -77, -60, -40, -21, -11, -3, 0, 3, 13, 29, 43, 64, 91, 127))
 
 
 def matvec(cols: int, simd: int, weight: IntType, x: IntType, memory: Any = "block") -> MatVec:
@@ -44,8 +46,16 @@ OPERATORS = {
     "ternary, two bits": matvec(24, 12, TERNARY, IntType(0, 3)),
     "four by four bits": matvec(16, 8, IntType(-8, 7), IntType(-8, 7)),
     "powers of two, four bits": matvec(16, 8, IntType(-4, 4, "pot"), IntType(0, 15)),
+    "a shifter of four bits": matvec(16, 8, IntType(-64, 64, "pot"), IntType(-8, 7)),
     "channels": depthwise(),
 }
+MORE = {
+    "16 entries, four bits": matvec(16, 8, BOOK, IntType(-8, 7)),
+    "signs of powers of two": matvec(16, 8, BIPOLAR, LOG),
+    "int4 by powers of two": matvec(16, 8, IntType(-7, 7), LOG, "distributed"),
+    "channels of powers of two": depthwise().replace(operands=(Tensor((24,), LOG),)),
+}
+"""Of the same cells."""
 
 
 def kinds() -> set[tuple[int, int]]:
@@ -61,7 +71,7 @@ def test_every_kind_of_cell_is_among_them() -> None:
 
 
 @pytest.mark.parametrize("stall", STALLS)
-@pytest.mark.parametrize("op", OPERATORS.values(), ids=OPERATORS.keys())
+@pytest.mark.parametrize("op", (OPERATORS | MORE).values(), ids=(OPERATORS | MORE).keys())
 def test_cells_change_neither_values_nor_cycles(op: Operator, stall: str) -> None:
     check(op, component(op), corners(op), stall)
 
