@@ -36,7 +36,7 @@ def images(n: int, shape: tuple[int, ...] = (1, 8, 8), seed: int = 1) -> Tensor:
     return torch.rand(n, *shape, generator=torch.Generator().manual_seed(seed))
 
 
-def recipe(weights: str, acts: int) -> nn.Module:
+def recipe(weights: str, acts: int | str) -> nn.Module:
     network = models.build(Options(recipe="tfc", weights=weights, acts=acts))
     return settled(network, (1, 8, 8))
 

@@ -103,7 +103,7 @@ class _Run:
             raise StorageError(f"{path} must have format {FORMAT}, not {found[0]!r}")
         self._same_options(path, found[1])
         try:
-            self.network.load_state_dict(state["network"])
+            quantizers.load_state(self.network, state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.schedule.load_state_dict(state["schedule"])
             torch.set_rng_state(state["rng"])

@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from brevitas import config
 from brevitas.core.bit_width import BitWidthImplType
 from brevitas.core.quant import QuantType
 from brevitas.core.restrict_val import FloatToIntImplType, RestrictValueType
@@ -90,3 +91,16 @@ def clamp_weights(module: torch.nn.Module) -> None:
     with torch.no_grad():
         for _, layer in quantized_layers(module):
             layer.weight.clamp_(-1, 1)
+
+
+def load_state(module: torch.nn.Module, state: dict[str, Any]) -> None:
+    """``module.load_state_dict(state)``, with the quantizers that the module has.
+
+    Brevitas would make new ones, whose trained scales an optimizer does not know.
+    """
+    before = config.REINIT_ON_STATE_DICT_LOAD
+    config.REINIT_ON_STATE_DICT_LOAD = False
+    try:
+        module.load_state_dict(state)
+    finally:
+        config.REINIT_ON_STATE_DICT_LOAD = before
