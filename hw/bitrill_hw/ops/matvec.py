@@ -37,7 +37,7 @@ class MatVecCore(OneToOne):
         pe, cells = op.folded.pe, op.folded.primitives == "xc7"
         pipe = Elastic(
             m, stages=end, valid=steps.valid, ready=self.o.ready, completes=whole, ahead=True,
-            cells=cells,
+            primitives=op.folded.primitives,
         )  # fmt: skip
         m.d.comb += [steps.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[end])]
         weights = self._weights(m, pipe, steps)
