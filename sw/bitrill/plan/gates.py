@@ -27,8 +27,15 @@ class Gate:
     table: int
 
     @property
+    def is_wire(self) -> bool:
+        """Whether it is its only input."""
+        return len(self.inputs) == 1 and self.table == 2
+
+    @property
     def luts(self) -> int:
         """LUTs of a gate alone: of more than six inputs, those that a multiplexer chooses of."""
+        if self.is_wire:
+            return 0
         return 1 << max(0, len(self.inputs) - LUT_INPUTS)
 
 
@@ -71,7 +78,11 @@ def over(g: Gate, inputs: Sequence[Source]) -> int:
 
 def paired(gates: Sequence[Gate]) -> tuple[tuple[int, int], ...]:
     """Gates that share a LUT of two outputs: those whose inputs together are at most five."""
-    small = [(k, set(g.inputs)) for k, g in enumerate(gates) if len(g.inputs) <= SHARED_INPUTS]
+    small = [
+        (k, set(g.inputs))
+        for k, g in enumerate(gates)
+        if len(g.inputs) <= SHARED_INPUTS and not g.is_wire
+    ]
     found = []
     while small:
         k, inputs = small.pop(0)
