@@ -16,6 +16,7 @@ from bitrill.ops import (
     Deconv,
     Depthwise,
     Fork,
+    L1MatVec,
     Lookup,
     MatVec,
     MaxPool,
@@ -38,6 +39,7 @@ from .ops.convert import ConvertCore
 from .ops.deconv import DeconvCore
 from .ops.depthwise import DepthwiseCore
 from .ops.fork import ForkCore
+from .ops.l1matvec import L1MatVecCore
 from .ops.lookup import LookupCore
 from .ops.matvec import MatVecCore
 from .ops.maxpool import MaxPoolCore
@@ -166,3 +168,8 @@ def _(op: Deconv) -> wiring.Component:
 @register.register
 def _(op: Requantize) -> wiring.Component:
     return RequantizeCore(op)
+
+
+@register.register
+def _(op: L1MatVec) -> wiring.Component:
+    return L1MatVecCore(op)

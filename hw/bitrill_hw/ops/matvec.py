@@ -71,7 +71,7 @@ class MatVecCore(OneToOne):
         return Steps(width=len(self.i.payload), beats=self.op.beats, passes=self.op.passes)
 
     def _weights(self, m: Module, pipe: Elastic, steps: Steps) -> Value:
-        """The step's word in stage ``op.read_stages``: bits ``[lane][plane][pe]``."""
+        """The step's word in stage ``op.memory_stages``: bits ``[lane][plane][pe]``."""
         op = self.op
         pe, simd, bits = op.folded.pe, op.folded.simd, op.weight_type.bits
         planes = stored_weights(op)
@@ -85,7 +85,7 @@ class MatVecCore(OneToOne):
             )
             return rom.data
         word = table(m, pipe, 1, "weights", words, steps.address, op.folded.memory)
-        return pipe.delay(word, "weights", first=2, last=op.read_stages)
+        return pipe.delay(word, "weights", first=2, last=op.memory_stages)
 
     def _starts(self, m: Module, pipe: Elastic, turn: Value, first: Value) -> list[Value]:
         """Bits that each row starts from, words of a bit a row: 0 but for a result's first step.

@@ -8,6 +8,7 @@ from .convert import Convert
 from .deconv import Deconv
 from .depthwise import Depthwise
 from .fork import Fork
+from .l1matvec import L1MatVec
 from .lookup import Lookup
 from .matvec import MatVec
 from .maxpool import MaxPool
@@ -40,6 +41,7 @@ OPERATORS = (
     Lookup,
     Deconv,
     Requantize,
+    L1MatVec,
 )
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "Deconv",
     "Depthwise",
     "Fork",
+    "L1MatVec",
     "Lookup",
     "MatVec",
     "MaxPool",

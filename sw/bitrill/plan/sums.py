@@ -12,16 +12,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import numpy as np
 
 from ..ir.types import IntType
 from .compress import Counter, compress
+from .distances import distance_starts, distances, stored_distances
 from .products import Products, constants, products, stored
 
 if TYPE_CHECKING:
+    from ..ops.l1matvec import L1MatVec
     from ..ops.matvec import MatVec
+
+    Matrices: TypeAlias = MatVec | L1MatVec
 
 LEVELS_PER_STAGE = 2
 """Levels of LUTs between two registers: gates one, counters one each, the chain two. Parities that
@@ -60,28 +64,38 @@ class SumPlan:
         return self.products.luts + sum(c.luts for c in self.counters) + self.width + self.carry
 
 
-def sum_plan(op: MatVec) -> SumPlan:
+def _of_distances(op: Matrices) -> TypeGuard[L1MatVec]:
+    return op.kind == "l1matvec"
+
+
+def sum_plan(op: Matrices) -> SumPlan:
     """The plan of one row's sum in one step of a folded ``op``."""
+    if _of_distances(op):
+        return _distance_plan(op.x.type, op.folded.simd, op.y.type.bits, op.read_stages > 1)
     return _plan(
         op.weight_type, op.x.type, op.folded.simd, op.y.type.bits,
         not op.popcount, op.read_stages > 1, op.inside is None,
     )  # fmt: skip
 
 
-def sum_stages(op: MatVec) -> int:
+def sum_stages(op: Matrices) -> int:
     """Registers from the products' operands to the accumulator's adder."""
     return len(sum_plan(op).stages)
 
 
-def starts(op: MatVec) -> np.ndarray:
+def starts(op: Matrices) -> np.ndarray:
     """What each row's accumulator starts from, int64 ``[rows]``."""
+    if _of_distances(op):
+        return distance_starts(op)
     if op.popcount:
         return np.zeros(op.rows, np.int64)
     return -constants(op.weight_type, op.x.type, op.weights).sum(1)
 
 
-def stored_weights(op: MatVec) -> np.ndarray:
+def stored_weights(op: Matrices) -> np.ndarray:
     """The bits of the weights as the plan of a folded ``op`` reads them: ``[rows, cols, bits]``."""
+    if _of_distances(op):
+        return stored_distances(op)
     found = sum_plan(op).products
     return stored(op.weight_type, op.x.type, op.weights, op.folded.simd, triples=found.triples)
 
@@ -95,7 +109,17 @@ def _plan(
     ``early``: whether parities are registered before the first stage; ``triples``: whether lanes
     may store parities, as they may not where a border forces weights.
     """
-    found = products(weight, x, simd, width, triples)
+    return _cheapest(products(weight, x, simd, width, triples), width, starting, early)
+
+
+@lru_cache(maxsize=256)
+def _distance_plan(x: IntType, simd: int, width: int, early: bool) -> SumPlan:
+    """As `_plan`, of an `L1MatVec`."""
+    return _cheapest(distances(x, simd, width), width, True, early)
+
+
+def _cheapest(found: Products, width: int, starting: bool, early: bool) -> SumPlan:
+    """With the chain's place for a fourth lowest bit, or without."""
     return min((_with(found, width, starting, early, carry) for carry in (False, True)),
                key=lambda p: (p.luts, len(p.stages)))  # fmt: skip
 
