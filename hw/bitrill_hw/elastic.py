@@ -30,8 +30,9 @@ class Elastic:
     whole, so that it is offered; others merge into it. ``ahead``: a register holds what stage 1
     would else ask of all stages, whether they are full (`full`), so that ``load[1]`` is a function
     of two bits; further registers do so for as many stages behind as an enable reads.
-    ``primitives``: for those of a family the enables are LUTs of their own (`arith.cells.Enable`),
-    on LUTs of four inputs one for each `GROUP` bits of a register (`arith.enables`).
+    ``primitives``: for those of a family such enables are LUTs of their own
+    (`arith.cells.Enable`); on LUTs of four inputs one for each `GROUP` bits of a register
+    (`arith.enables`), and ``ahead`` holds always.
     """
 
     def __init__(
@@ -51,8 +52,9 @@ class Elastic:
         self.load = [C(0), *(Signal(name=f"load{s + 1}") for s in range(stages)), ready]
         self._completes = C(1) if completes is None else completes
         self.full: dict[int, Signal] = {}
-        self._cells = primitives != "portable"
         self._family = primitives if primitives in enables.LUTS else ""
+        ahead = ahead or bool(self._family)
+        self._cells = ahead and primitives != "portable"
         self._enabled = enables.READS if self._family else ENABLED
         self._copies = 0
         if ahead and stages > 1:

@@ -70,7 +70,8 @@ class Fifo(wiring.Component):
         # state that proofs speak of
         self.ready = Signal(init=1)
         if self.form == "registers":
-            self.tail = Signal(width, reset_less=True)
+            self.slots = [Signal(width, name=f"slot{k}", reset_less=True) for k in range(2)]
+            self.write_at, self.read_at = Signal(), Signal()
         else:
             self.words = depth - 1 if self.form == "block" else depth
             style = {"ram_style": "block"} if self.form == "block" else {}
@@ -110,14 +111,12 @@ class Fifo(wiring.Component):
         return m
 
     def _registers(self, m: Module, push: Value, pop: Value, becomes_head: Value) -> None:
-        head = Signal(self.width, reset_less=True)
-        m.d.comb += self.o.payload.eq(head)
-        with m.If(push & becomes_head):
-            m.d.sync += head.eq(self.i.payload)
-        with m.Elif(pop):
-            m.d.sync += head.eq(self.tail)
-        with m.If(push):
-            m.d.sync += self.tail.eq(self.i.payload)
+        """The slots fill in turn: no register of a payload waits for what the far end does."""
+        m.d.comb += self.o.payload.eq(Mux(self.read_at, self.slots[1], self.slots[0]))
+        for k, slot in enumerate(self.slots):
+            with m.If(push & (self.write_at == k)):
+                m.d.sync += slot.eq(self.i.payload)
+        m.d.sync += [self.write_at.eq(self.write_at ^ push), self.read_at.eq(self.read_at ^ pop)]
 
     def _distributed(self, m: Module, push: Value, pop: Value, becomes_head: Value) -> None:
         read = self.memory.read_port(domain="comb")

@@ -32,7 +32,12 @@ def fifo_proof(form: str, depth: int, module: Any = fifo_module) -> StreamProof:
     def more(p: StreamProof, m: Module) -> list[Any]:
         rules = [fifo.o.valid == (p.count != 0), fifo.i.ready == (p.count != depth)]
         if form == "registers":
-            return [*rules, ~(p.marked & (p.ahead == 1)) | (fifo.tail == p.value)]
+            at = fifo.read_at ^ p.ahead[0]
+            return [
+                *rules,
+                fifo.write_at == fifo.read_at ^ p.count[0],
+                ~p.marked | (Mux(at, fifo.slots[1], fifo.slots[0]) == p.value),
+            ]
         # all but the head of the block form stand in the memory, from read_at on
         outside = 1 if form == "block" else 0
         stored = Mux(p.count == 0, 0, p.count - outside)
@@ -110,14 +115,12 @@ FAULTS = {
     "ready when full": ("self.ready.eq(~room)", "self.ready.eq(1)", FORMS),
     "valid when empty": ("self.o.valid.eq(~one)", "self.o.valid.eq(1)", FORMS),
     "full at the start": ("Signal(init=1)", "Signal()", FORMS),
-    "head moves while stalled": (
-        "with m.Elif(pop):\n            m.d.sync += head.eq",
-        "with m.Else():\n            m.d.sync += head.eq",
-        REGISTERS,
-    ),
-    "tail kept": (
-        "with m.If(push):\n            m.d.sync += self.tail",
-        "with m.If(push & becomes_head):\n            m.d.sync += self.tail",
+    "head moves while stalled": ("self.read_at ^ pop", "self.read_at ^ self.o.valid", REGISTERS),
+    "a slot written twice": ("self.write_at ^ push", "self.write_at", REGISTERS),
+    "a slot overwritten": ("push & (self.write_at == k)", "push", REGISTERS),
+    "a slot written while full": (
+        "push & (self.write_at == k)",
+        "self.i.valid & (self.write_at == k)",
         REGISTERS,
     ),
     "nothing leaves the count": (

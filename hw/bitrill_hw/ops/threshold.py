@@ -34,7 +34,10 @@ class ThresholdCore(OneToOne):
     def elaborate(self, _) -> Module:
         m = Module()
         op = self.op
-        pipe = Elastic(m, stages=op.latency, valid=self.i.valid, ready=self.o.ready)
+        pipe = Elastic(
+            m, stages=op.latency, valid=self.i.valid, ready=self.o.ready,
+            primitives=op.folded.primitives,
+        )  # fmt: skip
         m.d.comb += [self.i.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[op.latency])]
         turns = op.x.channels // op.folded.pe
         turn = Signal(range(max(2, turns)))
