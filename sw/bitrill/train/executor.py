@@ -19,16 +19,17 @@ import onnxruntime
 from onnx import numpy_helper
 
 from ..errors import BitrillError, MismatchError, SpecError, UnsupportedError
-from ..frontend.functions import BODIES, DOMAIN
+from ..frontend.functions import DOMAIN, l1_matmul_function, log_quant_function
 from ..real import ROUNDINGS, Rounding, round_real
 from ..storage import read_bytes
 from .bounds import Value
 from .powers import PowerNode
-from .scalars import Index, Scalars, attributes
+from .scalars import Index, Scalars, attributes, element
 
 _QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant", "LogQuant")
 _DOMAINS = ("onnx.brevitas", "qonnx.custom_op.general", "finn.custom_op.general")
 _NEWEST_IR = 10
+_SPECIFIED = {"L1MatMul": l1_matmul_function, "LogQuant": log_quant_function}
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,15 @@ class QuantNode:
 
     def exact(self, q: int, index: Index) -> Fraction:
         """The real number that an integer stands for."""
-        return (q - self._at(self.zero, index)) * self._at(self.scale, index)
+        return (q - element(self.zero, index)) * element(self.scale, index)
 
     def decide(self, x: Value, index: Index, *, exact: bool = False) -> tuple[int, int]:
         """Least and largest integer for the number x: in float32, or of the exact reals."""
         v = x
         if self.rounding is not None:
-            v = x / Value.of(self._at(self.scale, index)) + Value.of(self._at(self.zero, index))
+            v = x / Value.of(element(self.scale, index)) + Value.of(element(self.zero, index))
         ends = (v.lo, v.hi) if exact else (v.low, v.high)
-        if self._at(self.scale, index) < 0 and self.rounding is None:
+        if element(self.scale, index) < 0 and self.rounding is None:
             raise UnsupportedError(f"{self.name}: a bipolar scale must be positive")
         return self._decide(ends[0]), self._decide(ends[1])
 
@@ -82,12 +83,6 @@ class QuantNode:
         if self.rounding is None:
             return 1 if v >= 0 else -1
         return round_real(min(max(v, Fraction(self.lo)), Fraction(self.hi)), self.rounding)
-
-    @staticmethod
-    def _at(values: np.ndarray, index: Index) -> Fraction:
-        own = index[len(index) - values.ndim :]
-        place = tuple(i if n > 1 else 0 for i, n in zip(own, values.shape, strict=True))
-        return Fraction(float(values[place]))
 
 
 @dataclass(frozen=True)
@@ -216,7 +211,7 @@ class Network:
                     onnx.helper.make_opsetid("", self._opsets.get("", 1)),
                     *([onnx.helper.make_opsetid(DOMAIN, 1)] if node.domain == DOMAIN else []),
                 ],
-                functions=[f for f in self.model.functions if f.domain == node.domain == DOMAIN],
+                functions=self._functions(node),
             )
             model.ir_version = min(model.ir_version, _NEWEST_IR)
             options = onnxruntime.SessionOptions()
@@ -226,6 +221,13 @@ class Network:
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
         return self._sessions[node.output[0]]
+
+    def _functions(self, node: onnx.NodeProto) -> list[onnx.FunctionProto]:
+        """The local function that a node calls: the file's, or as `docs/format.md` has it."""
+        if node.domain != DOMAIN:
+            return []
+        given = [f for f in self.model.functions if (f.domain, f.name) == (DOMAIN, node.op_type)]
+        return given or [_SPECIFIED[node.op_type]()]
 
     def _any_batch(self, node: onnx.NodeProto) -> onnx.NodeProto:
         """A Reshape to a fixed batch of one, as some exporters write, made to take any batch."""
@@ -254,7 +256,7 @@ class Network:
         name = node.name or node.output[0]
         if node.op_type == "LogQuant":
             bits = int(attributes(node)["bits"])
-            return PowerNode(name, *_ends(node), Fraction(float(np.ravel(scale)[0])), bits)
+            return PowerNode(name, *_ends(node), scale, bits)
         if node.op_type == "BipolarQuant":
             zero = np.zeros((), np.float32)
             return QuantNode(name, node.input[0], node.output[0], scale, zero, -1, 1, None)
@@ -274,7 +276,7 @@ class Network:
 def _check_known(node: onnx.NodeProto) -> None:
     """qonnx imports what a node's domain names: only domains known for quantizers get there."""
     inputs = {"Quant": 4, "IntQuant": 4, "BipolarQuant": 2, "Trunc": None}
-    if node.domain in ("", "ai.onnx") or (node.domain == DOMAIN and node.op_type in BODIES):
+    if node.domain in ("", "ai.onnx") or (node.domain == DOMAIN and node.op_type in _SPECIFIED):
         return
     if node.op_type not in inputs or node.domain not in _DOMAINS:
         raise UnsupportedError(

@@ -19,8 +19,8 @@ from torch.nn import functional
 
 from ..errors import SpecError, StorageError, ToolError
 from ..storage import read_bytes, read_json, remove, write_bytes, write_json
-from . import datasets, latent, models, prune, qonnx_export, quantizers
-from .recipes import MOST_ENTRIES, WIDTHS, Options
+from . import contents, datasets, latent, models, prune, qonnx_export, quantizers
+from .recipes import WIDTHS, Options
 
 Progress: TypeAlias = Callable[[int, int, int, int, float, float | None], None]
 """``(epoch, epochs, batch, batches, loss, accuracy)``, counted from 1; after every batch.
@@ -270,27 +270,6 @@ def _finished(out: Path, state: _Run) -> Result | None:
     return Result(state.options, metrics, state.network, out, out / "model.onnx")
 
 
-def layers(network: nn.Module) -> list[dict[str, Any]]:
-    """What each layer's weights are: how many, the share of zeros, distinct values as integers."""
-    found: list[dict[str, Any]] = []
-    with torch.no_grad():
-        for name, layer in quantizers.quantized_layers(network):
-            y = layer.quant_weight()
-            q = (y.value / y.scale).round().int()
-            values = q.unique()
-            found.append(
-                {
-                    "name": name,
-                    "weights": q.numel(),
-                    "sparsity": int((q == 0).sum()) / q.numel(),
-                    "distinct": len(values),
-                    "range": [int(values[0]), int(values[-1])],
-                    "values": values.tolist() if len(values) <= MOST_ENTRIES + 1 else None,
-                }
-            )
-    return found
-
-
 def _finish(state: _Run, x_test: Tensor, out: Path | None) -> Result:
     network = state.network.eval()
     metrics: dict[str, Any] = {
@@ -301,7 +280,7 @@ def _finish(state: _Run, x_test: Tensor, out: Path | None) -> Result:
         "test_images": len(x_test),
         "parameters": sum(p.numel() for p in network.parameters()),
         "coding": state.options.weights,
-        "layers": layers(network),
+        "layers": contents.layers(network),
         "versions": {name: version(name) for name in ("torch", "brevitas")},
     }
     if out is None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import MismatchError
 from .bounds import POW_ROUNDINGS, TINY, Value, gamma
-from .scalars import Index
+from .scalars import Index, element
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class PowerNode:
     name: str
     input: str
     output: str
-    scale: Fraction
+    scale: np.ndarray
+    """One, or one for each channel."""
     bits: int
 
     @property
@@ -32,7 +33,7 @@ class PowerNode:
 
     def decode(self, y: np.ndarray) -> np.ndarray:
         """The integers that the floats stand for, int64; `MismatchError` if they stand for none."""
-        q = y / np.float64(float(self.scale))
+        q = y / self.scale.astype(np.float64)
         nearest = np.rint(np.where(np.isfinite(q), q, -1)).astype(np.int64)
         # a product of two floats is rounded once, the quotient once more
         off = np.abs(q - nearest) > 2.0**-22 * np.abs(q)
@@ -41,21 +42,21 @@ class PowerNode:
             first = tuple(int(i) for i in np.argwhere(wild)[0])
             raise MismatchError(
                 f"{self.name}: {float(y[first])!r} at {list(first)} is none of the values 0 and"
-                f" 1, 2, 4 .. {self.values[-1]} times {float(self.scale)!r}"
+                f" 1, 2, 4 .. {self.values[-1]} times {float(np.ravel(self.scale)[0])!r}"
             )
         return nearest
 
     def encode(self, q: np.ndarray) -> np.ndarray:
         """The float32 numbers that the function gives for integers."""
-        return q.astype(np.float32) * np.float32(float(self.scale))
+        return q.astype(np.float32) * self.scale
 
     def exact(self, q: int, index: Index) -> Fraction:
         """The real number that an integer stands for."""
-        return q * self.scale
+        return q * element(self.scale, index)
 
     def decide(self, x: Value, index: Index, *, exact: bool = False) -> tuple[int, int]:
         """Least and largest integer for the number x: in float32, or of the exact reals."""
-        v = x / Value.of(self.scale)
+        v = x / Value.of(element(self.scale, index))
         if exact:
             return self._decide(v.lo), self._decide(v.hi)
         # a bound is a power that the other side rounds too: as if the number moved instead

@@ -20,6 +20,13 @@ from .bounds import Value, batch_norm, dot, maximum, power
 Index: TypeAlias = tuple[int, ...]
 
 
+def element(values: np.ndarray, index: Index) -> Fraction:
+    """The one of broadcast floats that goes with an element."""
+    own = index[len(index) - values.ndim :]
+    place = tuple(i if n > 1 else 0 for i, n in zip(own, values.shape, strict=True))
+    return Fraction(float(values[place]))
+
+
 class Scalars:
     """``scalars(tensor, index)``: the `Value` of one element.
 
