@@ -9,6 +9,7 @@ from typing import Any
 from amaranth.lib.wiring import Component
 from amaranth.sim import Simulator
 
+from .access import OUTPUTS, idle
 from .bench import RESET_CYCLES, Bench, Outputs
 from .job import Capture, Job, Progress, Violation, silent
 from .ports import Ports
@@ -45,16 +46,16 @@ def _testbench(
     """Drives inputs that changed (each costs a settling), samples the outputs before each edge."""
     watched = [signals[k] for k in ("s_ready", "m_valid")]
     extras = [k for k in ("m_last", "error") if k in signals]
+    extras += [f"word{k}_ready" for k in range(len(bench.feeders))]
     watched += [_raw(signals["m_data"]), *(signals[k] for k in extras)]
     driven = {k: v for k, v in signals.items() if k in ("s_valid", "s_last", "m_ready")}
     data = _raw(signals["s_data"])
 
     async def run(ctx: Any) -> None:
-        if "reset" in signals:
-            ctx.set(signals["reset"], level)
-            for _ in range(RESET_CYCLES):
-                await ctx.tick()
-            ctx.set(signals["reset"], 1 - level)
+        await _reset(ctx, signals, level)
+        if len(bench.master.accesses):
+            await _access(ctx, bench, signals)
+            await _reset(ctx, signals, level)
         shown: dict[str, object] = {}
         more = True
         while more:
@@ -65,16 +66,42 @@ def _testbench(
                     ctx.set(signal, now[k])
             if shown.get("data") != i.data:
                 ctx.set(data, i.data)
+            for k, (valid, word) in enumerate(i.words):
+                ctx.set(signals[f"word{k}_valid"], valid)
+                ctx.set(signals[f"word{k}_data"], word)
             shown = {**now, "data": i.data}
             _, _, ready, valid, payload, *more_values = await ctx.tick().sample(*watched)
             rest = dict(zip(extras, more_values, strict=True))
             last = bool(rest["m_last"]) if "m_last" in rest else None
             error = bool(rest.get("error", 0))
-            more = bench.observe(Outputs(bool(ready), bool(valid), payload, last, error))
+            words = [bool(rest[f"word{k}_ready"]) for k in range(len(i.words))]
+            more = bench.observe(Outputs(bool(ready), bool(valid), payload, last, error, words))
             if bench.cycle % _REPORT == 0:
                 progress("simulating", bench.taken // job.o.beats, job.frames)
 
     return run
+
+
+async def _reset(ctx: Any, signals: dict[str, Any], level: int) -> None:
+    if "reset" in signals:
+        ctx.set(signals["reset"], level)
+        for _ in range(RESET_CYCLES):
+            await ctx.tick()
+        ctx.set(signals["reset"], 1 - level)
+
+
+async def _access(ctx: Any, bench: Bench, signals: dict[str, Any]) -> None:
+    """Registers are written and read back."""
+    watched = [signals[f"axi_{k}"] for k in OUTPUTS]
+    more = True
+    while more:
+        i = bench.master.drive()
+        for k, v in i.items():
+            ctx.set(signals[f"axi_{k}"], v)
+        _, _, *seen = await ctx.tick().sample(*watched)
+        more = bench.access(i, dict(zip(OUTPUTS, seen, strict=True)))
+    for k, v in idle().items():
+        ctx.set(signals[f"axi_{k}"], v)
 
 
 def _raw(signal: Any) -> Any:

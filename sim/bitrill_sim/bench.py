@@ -7,12 +7,15 @@ Whoever holds the simulator asks `drive` what to put on the inputs, lets them se
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
+
+from .access import Master
+from .words import Feeder
 
 RESET_CYCLES = 4
 """Cycles in reset before cycle 0."""
@@ -29,6 +32,7 @@ class Inputs:
     last: bool
     data: int
     ready: bool
+    words: list[tuple[bool, int]] = field(default_factory=list)
 
 
 @dataclass
@@ -43,6 +47,7 @@ class Outputs:
     data: int | None = 0
     last: bool | None = None
     error: bool | None = False
+    words: list[bool | None] = field(default_factory=list)
 
 
 class Bench:
@@ -59,6 +64,9 @@ class Bench:
         self._y, self._in, self._out = (
             (folder / f"{name}.bin").open("wb") for name in ("y", "in", "out")
         )
+        sizes = [numbers[f"word{k}_bytes"] for k in range(numbers["words"])]
+        self.feeders = [Feeder(folder, k, size) for k, size in enumerate(sizes)]
+        self.master = Master.of(folder)
         self._n_in = numbers["frames"] * numbers["in_beats"]
         self._n_out = numbers["frames"] * numbers["out_beats"]
         self._offered = 0
@@ -75,7 +83,7 @@ class Bench:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for file in (self._x, self._y, self._in, self._out):
+        for file in (self._x, self._y, self._in, self._out, *self.feeders):
             file.close()
 
     @property
@@ -97,6 +105,7 @@ class Bench:
             self._offered = self.cycle
         i.last = not i.valid or self.accepted % beats == beats - 1
         i.ready = bool(self._sink[self.cycle % len(self._sink)])
+        i.words = [feeder.drive(self.cycle) for feeder in self.feeders]
         return i
 
     def observe(self, o: Outputs) -> bool:
@@ -109,6 +118,10 @@ class Bench:
         if o.valid and self.taken == self._n_out:
             self._violation("extra")
             return False
+        for feeder, ready in zip(self.feeders, o.words, strict=True):
+            if ready is None:
+                self._violation("unknown")
+            feeder.observe(bool(ready))
         take = bool(o.valid) and i.ready
         self._rules(o)
         self._waiting = (o.data, o.last) if o.valid and not i.ready else None
@@ -138,6 +151,12 @@ class Bench:
             self._violation("padding")
         if self._waiting is not None and self._waiting != (o.data, o.last):
             self._violation("unstable")
+
+    def access(self, i: dict[str, int], o: dict[str, int]) -> bool:
+        """Record a cycle of the registers' accesses; whether there is another."""
+        more = self.master.observe(i, o)
+        self.violations |= self.master.violations
+        return more
 
     def _violation(self, kind: str) -> None:
         self.violations.setdefault(kind, (self.cycle, self.taken))

@@ -17,6 +17,7 @@ import cocotb
 from bitrill.storage import write_json
 from cocotb.triggers import Timer
 
+from .access import INPUTS, OUTPUTS, idle
 from .bench import CYCLE_NS, RESET_CYCLES, Bench, Outputs
 
 SPEC = "BITRILL_JOB"
@@ -35,6 +36,9 @@ async def frames(dut: Any) -> None:
     half = Timer(CYCLE_NS // 2, unit="ns")
     with Bench(folder, spec["numbers"], has_last="m_last" in pins) as bench:
         await _reset(pins, spec["reset_level"], half)
+        if len(bench.master.accesses):
+            await _access(pins, bench, half)
+            await _reset(pins, spec["reset_level"], half)
         told, more = time.monotonic(), True
         while more:
             await _low(pins, bench, half)
@@ -52,14 +56,35 @@ async def frames(dut: Any) -> None:
 
 async def _reset(pins: dict[str, Any], level: int, half: Timer) -> None:
     pins["reset"].value = level
-    for name in ("s_valid", "s_data", "m_ready"):
-        pins[name].value = 0
+    inputs = [f"axi_{name}" for name in INPUTS]
+    inputs += [name for name in pins if name.startswith("word") and not name.endswith("_ready")]
+    for name in ("s_valid", "s_data", "m_ready", *inputs):
+        if name in pins:
+            pins[name].value = 0
     for _ in range(RESET_CYCLES):
         pins["clock"].value = 0
         await half
         pins["clock"].value = 1
         await half
     pins["reset"].value = 1 - level
+
+
+async def _access(pins: dict[str, Any], bench: Bench, half: Timer) -> None:
+    """Registers are written and read back; an unknown bit is no answer."""
+    more = True
+    while more:
+        i = bench.master.drive()
+        pins["clock"].value = 0
+        for name, value in i.items():
+            pins[f"axi_{name}"].value = value
+        await half
+        values = {name: pins[f"axi_{name}"].value for name in OUTPUTS}
+        seen = {name: int(v) if v.is_resolvable else 0 for name, v in values.items()}
+        more = bench.access(i, seen)
+        pins["clock"].value = 1
+        await half
+    for name, value in idle().items():
+        pins[f"axi_{name}"].value = value
 
 
 async def _low(pins: dict[str, Any], bench: Bench, half: Timer) -> None:
@@ -71,12 +96,17 @@ async def _low(pins: dict[str, Any], bench: Bench, half: Timer) -> None:
     pins["m_ready"].value = int(i.ready)
     if "s_last" in pins:
         pins["s_last"].value = int(i.last)
+    for k, (valid, word) in enumerate(i.words):
+        pins[f"word{k}_valid"].value = int(valid)
+        pins[f"word{k}_data"].value = word
     await half
 
 
 def _outputs(pins: dict[str, Any]) -> Outputs:
     valid = _bit(pins["m_valid"])
     out = Outputs(_bit(pins["s_ready"]), valid)
+    streams = sum(name.startswith("word") and name.endswith("_ready") for name in pins)
+    out.words = [_bit(pins[f"word{k}_ready"]) for k in range(streams)]
     if "error" in pins:
         out.error = _bit(pins["error"])
     if valid:

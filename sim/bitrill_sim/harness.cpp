@@ -7,7 +7,9 @@
 // Options (--name=value): files x, source, sink (one byte a cycle, repeated: may the source begin
 // a beat, is the sink ready), y, in (offered and accepted cycle of each beat, int64 pairs), out
 // (taken cycle, int64), wave; counts frames, in_beats, out_beats (a frame), in_bytes, out_bytes
-// (a beat), out_bits, patience (cycles), wave_from, wave_to (cycles).
+// (a beat), out_bits, patience (cycles), wave_from, wave_to (cycles). Registers (see access.py): file
+// access, count accesses; streams of words (words.py), N from 0 on: files wordsN, feedN, fedN, count
+// wordN_bytes.
 // Prints "P frames cycles" as it goes, "V kind cycle beat" for each rule that is broken (the first
 // time), and at the end "R status cycles accepted taken".
 
@@ -85,6 +87,37 @@ void get(const T& port, uint8_t* to, size_t n) {
     std::memcpy(to, &port, n < sizeof port ? n : sizeof port);
 }
 
+// A stream of words: see words.py.
+struct Feeder {
+    std::vector<uint8_t> words, go;
+    size_t bytes;
+    File fed;
+    size_t at = 0;
+    int64_t taken = 0, offered = 0;
+    bool valid = false;
+    explicit Feeder(const std::string& k)
+        : words(pattern(("words" + k).c_str())),
+          go(pattern(("feed" + k).c_str())),
+          bytes(number(("word" + k + "_bytes").c_str())),
+          fed(("fed" + k).c_str(), "wb") {}
+    template <class T>
+    bool drive(T& data, int64_t cycle) {
+        if (!valid && go[at]) {
+            valid = true;
+            offered = cycle;
+            put(data, &words[taken % (words.size() / bytes) * bytes], bytes);
+        }
+        if (++at == go.size()) at = 0;
+        return valid;
+    }
+    void observe(bool ready) {
+        if (!valid || !ready) return;
+        fed.write(&offered, sizeof offered);
+        taken++;
+        valid = false;
+    }
+};
+
 class Bench {
     VerilatedContext context;
     std::unique_ptr<Vtop> top;
@@ -109,20 +142,66 @@ class Bench {
         broken[kind] = true;
         std::printf("V %s %lld %lld\n", kind, (long long)cycle, (long long)beat);
     }
+    static constexpr int64_t RESET_CYCLES = 4;
+
     void reset() {
         top->PORT_RESET = RESET_LEVEL;
         top->PORT_S_VALID = 0;
         top->PORT_M_READY = 0;
+#define QUIET(K) top->PORT_WORD##K##_VALID = 0;
+        WORDS(QUIET)
+#ifdef PORT_AXI_AWADDR
+        quiet();
+#endif
         for (cycle = -RESET_CYCLES; cycle < 0; cycle++) {
             tick(false);
             tick(true);
         }
         top->PORT_RESET = !RESET_LEVEL;
     }
+#ifdef PORT_AXI_AWADDR
+    void quiet() {
+        top->PORT_AXI_AWVALID = top->PORT_AXI_WVALID = top->PORT_AXI_ARVALID = 0;
+        top->PORT_AXI_BREADY = top->PORT_AXI_RREADY = 0;
+        top->PORT_AXI_WSTRB = 15;
+    }
+    // Writes registers and reads them back, as access.py does; false where one never answers.
+    bool access() {
+        const int64_t n = number("accesses");
+        std::vector<uint32_t> list(2 * n);
+        File("access", "rb").read(list.data(), 8 * n);
+        for (int64_t k = 0; k < 2 * n; k++) {
+            const bool writing = k < n;
+            const uint32_t address = list[2 * (k % n)], data = list[2 * (k % n) + 1];
+            bool aw = false, w = false, ar = false, answered = false;
+            top->PORT_AXI_AWADDR = top->PORT_AXI_ARADDR = address;
+            top->PORT_AXI_WDATA = data;
+            for (int waits = 0; !answered; waits++) {
+                if (waits > 256) return violation("silent", k % n), false;
+                top->PORT_AXI_AWVALID = writing && !aw && (k % 3 != 1 || w);
+                top->PORT_AXI_WVALID = writing && !w && (k % 3 != 2 || aw);
+                top->PORT_AXI_ARVALID = !writing && !ar;
+                top->PORT_AXI_BREADY = writing;
+                top->PORT_AXI_RREADY = !writing;
+                tick(false);
+                aw |= top->PORT_AXI_AWVALID && top->PORT_AXI_AWREADY;
+                w |= top->PORT_AXI_WVALID && top->PORT_AXI_WREADY;
+                ar |= top->PORT_AXI_ARVALID && top->PORT_AXI_ARREADY;
+                answered = writing ? top->PORT_AXI_BVALID : top->PORT_AXI_RVALID;
+                const unsigned response = writing ? top->PORT_AXI_BRESP : top->PORT_AXI_RRESP;
+                if (answered && response) violation("refused", k % n);
+                else if (answered && !writing && top->PORT_AXI_RDATA != data)
+                    violation("readback", k % n);
+                tick(true);
+                cycle++;
+            }
+        }
+        quiet();
+        return true;
+    }
+#endif
 
   public:
-    static constexpr int64_t RESET_CYCLES = 4;
-
     Bench(int argc, char** argv) {
         context.commandArgs(argc, argv);
 #if VM_TRACE
@@ -154,7 +233,16 @@ class Bench {
         bool offering = false, waiting = false, held_last = false;
         const char* status = "stalled";
         auto told = std::chrono::steady_clock::now();
+        std::vector<std::unique_ptr<Feeder>> feeders;
+#define FEEDER(K) feeders.push_back(std::make_unique<Feeder>(#K));
+        WORDS(FEEDER)
         reset();
+#ifdef PORT_AXI_AWADDR
+        if (number("accesses")) {
+            if (!access()) return stop(status, accepted, taken);
+            reset();
+        }
+#endif
         for (cycle = 0; cycle - moved <= patience; cycle++) {
             if (!offering && accepted < n_in && source[at_source]) {
                 x.read(beat.data(), in_bytes);
@@ -168,8 +256,12 @@ class Bench {
 #endif
             const bool ready = sink[at_sink];
             top->PORT_M_READY = ready;
+#define DRIVE(K) top->PORT_WORD##K##_VALID = feeders[K]->drive(top->PORT_WORD##K##_DATA, cycle);
+            WORDS(DRIVE)
             tick(false);
 
+#define OBSERVE(K) feeders[K]->observe(top->PORT_WORD##K##_READY);
+            WORDS(OBSERVE)
             const bool accept = offering && top->PORT_S_READY;
             const bool valid = top->PORT_M_VALID;
             bool last = false;
@@ -228,6 +320,11 @@ class Bench {
             }
         }
         if (accepted == n_in && taken == n_out) status = "done";
+        return stop(status, accepted, taken);
+    }
+
+  private:
+    int stop(const char* status, int64_t accepted, int64_t taken) {
 #if VM_TRACE
         if (tracing) wave.close();
 #endif

@@ -1,9 +1,11 @@
 """One run of a simulator: what goes in, and what is recorded; the same files for every engine.
 
 In the job's folder: ``x.bin`` (input beats), ``source.bin`` and ``sink.bin`` (schedules, a byte a
-cycle, repeated), then ``y.bin`` (output beats), ``in.bin`` (offered and accepted cycle of each
-input beat, int64) and ``out.bin`` (cycle at which each output beat is taken, int64). Cycle 0 is
-the first after reset.
+cycle, repeated), ``access.bin`` (registers to write and read back first, uint32 pairs), and of each
+stream of words ``words0.bin`` and ``feed0.bin`` (its schedule), ..; then ``y.bin`` (output beats),
+``in.bin`` (offered and accepted cycle of each input beat, int64), ``out.bin`` (cycle at which each
+output beat is taken, int64) and ``fed0.bin``, .. (cycle at which each word was offered, int64).
+Cycle 0 is the first after reset, which follows the accesses.
 """
 
 from __future__ import annotations
@@ -22,9 +24,13 @@ from bitrill.packing import beat_bytes, pack_beats, unpack_beats
 
 from . import stalls
 from .ports import Ports
+from .words import Words
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with ``(what, done, total)``; total 0 where it is unknown."""
+
+NO_ACCESS = np.empty((0, 2), np.uint32)
+"""Of registers."""
 
 CHUNK_BYTES = 1 << 24
 """Frames are packed and compared in pieces of about this size."""
@@ -79,6 +85,8 @@ class Job:
     """``frames`` frames from ``source`` to ``sink``, each beginning or taking a beat in those
     cycles only that its schedule allows. Ends after ``patience`` cycles without a beat.
 
+    ``access``: addresses and data of registers; ``words``: streams beside the frames, each by a
+    schedule of its own that follows from ``source``.
     ``wave``: a file for the waves, from cycle ``wave_from`` on where the engine can choose.
     """
 
@@ -90,6 +98,8 @@ class Job:
     sink: np.ndarray
     patience: int
     seed: int = 0
+    access: np.ndarray = NO_ACCESS
+    words: tuple[Words, ...] = ()
     wave: Path | None = None
     wave_from: int = -(1 << 40)
 
@@ -102,6 +112,11 @@ class Job:
                     file.write(self.i.pack(piece).tobytes())
             for name, cycles in (("source", self.source), ("sink", self.sink)):
                 (self.folder / f"{name}.bin").write_bytes(cycles.astype(np.uint8).tobytes())
+            (self.folder / "access.bin").write_bytes(self.access.astype("<u4").tobytes())
+            for k, stream in enumerate(self.words):
+                feed = np.roll(self.source, 37 * (k + 1)).astype(np.uint8)
+                (self.folder / f"feed{k}.bin").write_bytes(feed.tobytes())
+                (self.folder / f"words{k}.bin").write_bytes(stream.words.tobytes())
         except OSError as error:
             raise StorageError(f"cannot write {self.folder}: {error.strerror or error}") from error
 
@@ -117,6 +132,9 @@ class Job:
             "in_bits": 8 * self.i.bytes if self.i.padded else self.i.bits,
             "out_bits": self.o.bits,
             "patience": self.patience,
+            "accesses": len(self.access),
+            "words": len(self.words),
+            **{f"word{k}_bytes": w.words.shape[1] for k, w in enumerate(self.words)},
         }
 
 
@@ -126,7 +144,9 @@ class Violation:
 
     ``kind``: ``last`` (tlast elsewhere than at a frame's end), ``padding`` (not zero),
     ``unstable`` (payload changed while it waited), ``dropped`` (valid withdrawn), ``extra`` (a
-    beat too many), ``error`` (the error flag rose), ``unknown`` (an X or Z where a value must be).
+    beat too many), ``error`` (the error flag rose), ``unknown`` (an X or Z where a value must be);
+    of registers, ``refused`` (no OKAY), ``readback`` (other data than written), ``silent`` (no
+    answer), with the number of the access in place of a beat's.
     """
 
     kind: str
@@ -142,7 +162,12 @@ class Violation:
             "extra": "a beat follows the last frame",
             "error": "the error flag is set on good frames",
             "unknown": "a bit is unknown (X or Z)",
+            "refused": "an access to a register is answered by an error",
+            "readback": "a register reads other than what was written",
+            "silent": "an access to a register is never answered",
         }[self.kind]
+        if self.kind in ("refused", "readback", "silent"):
+            return f"{what} (access {self.beat})"
         return f"{what} (output beat {self.beat}, cycle {self.cycle})"
 
 
@@ -178,6 +203,10 @@ class Capture:
     def beats(self) -> np.ndarray:
         """Output beats, uint8 ``[n, bytes]``."""
         return _mapped(self.job.folder / "y.bin", np.dtype("u1")).reshape(-1, self.job.o.bytes)
+
+    def fed(self, k: int) -> np.ndarray:
+        """First cycle at which each accepted word of stream ``k`` was shown as valid."""
+        return _mapped(self.job.folder / f"fed{k}.bin", np.dtype("<i8"))
 
     @property
     def ready(self) -> np.ndarray:

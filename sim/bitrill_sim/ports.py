@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+
+from bitrill.ir.graph import Graph
+from bitrill.plan.registers import register_map, streamed
+
+from .access import AXI
+from .words import WORD_PORTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,7 +17,8 @@ class Ports:
     """Names of a design's clock, reset and two streams; None where it has no such port.
 
     ``padded``: whether a beat is padded to whole bytes (an edge of a design), or bare (between
-    operators).
+    operators). ``axi``: what the names of its AXI4-Lite ports begin with; ``words``: the same for
+    each stream of words.
     """
 
     clock: str
@@ -27,18 +34,26 @@ class Ports:
     m_last: str | None = None
     error: str | None = None
     padded: bool
+    axi: str | None = None
+    words: tuple[str, ...] = ()
 
     @property
     def names(self) -> dict[str, str]:
-        """The ports that exist, by field."""
-        skip = ("reset_level", "padded")
+        """The ports that exist, by field; ``axi_*``, and ``word0_*`` and so on of streams."""
+        skip = ("reset_level", "padded", "axi", "words")
         found = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in skip}
+        if self.axi is not None:
+            found |= {f"axi_{name}": f"{self.axi}{name}" for name in AXI}
+        for k, prefix in enumerate(self.words):
+            found |= {f"word{k}_{name}": f"{prefix}_t{name}" for name in WORD_PORTS}
         return {k: v for k, v in found.items() if v is not None}
 
     def header(self) -> str:
         """``ports.h`` for the C++ bench."""
         lines = [f"#define PORT_{k.upper()} {cpp_name(v)}" for k, v in self.names.items()]
-        return "\n".join([*lines, f"#define RESET_LEVEL {self.reset_level}", ""])
+        lines.append(f"#define RESET_LEVEL {self.reset_level}")
+        streams = " ".join(f"DO({k})" for k in range(len(self.words)))
+        return "\n".join([*lines, f"#define WORDS(DO) {streams}", ""])
 
 
 AXIS = Ports(
@@ -57,6 +72,13 @@ AXIS = Ports(
     padded=True,
 )
 """The edges of a whole design."""
+
+
+def edges(graph: Graph) -> Ports:
+    """The edges of a FOLDED graph's design, its registers and streams of words with them."""
+    axi = "s_axi_" if register_map(graph) else None
+    return replace(AXIS, axi=axi, words=tuple(f"s_axis_{n.name}" for n in streamed(graph)))
+
 
 STREAM = Ports(
     clock="clk",

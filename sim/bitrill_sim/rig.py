@@ -14,8 +14,9 @@ import numpy as np
 from bitrill.errors import SpecError, StorageError, ToolError
 
 from . import cocotb_sim, verilator
-from .job import Capture, Job, Progress, Stream, patience, pieces, silent
+from .job import NO_ACCESS, Capture, Job, Progress, Stream, patience, pieces, silent
 from .ports import Dut, Ports
+from .words import Words
 
 if TYPE_CHECKING:
     from amaranth.lib.wiring import Component
@@ -28,7 +29,8 @@ ENGINES: tuple[Engine, ...] = ("verilator", "cocotb", "icarus", "amaranth")
 class Rig:
     """``dut`` (Verilog) or, for engine amaranth, ``component``, between two streams.
 
-    ``cycles``: how long a frame may take through an idle design; bounds every wait.
+    ``cycles``: how long a frame may take through an idle design; bounds every wait. ``access`` and
+    ``words``: as those of a `Job`, in each run.
     """
 
     engine: Engine
@@ -39,6 +41,8 @@ class Rig:
     ports: Ports
     dut: Dut | None = None
     component: Component | None = None
+    access: np.ndarray = NO_ACCESS
+    words: tuple[Words, ...] = ()
     progress: Progress = silent
 
     def on(self, engine: Engine) -> Rig:
@@ -68,7 +72,7 @@ class Rig:
         job = Job(
             folder=folder, i=self.i, o=self.o, frames=len(frames), source=source, sink=sink,
             patience=patience(self.cycles, source, sink), seed=seed, wave=wave,
-            wave_from=wave_from,
+            wave_from=wave_from, access=self.access, words=self.words,
         )  # fmt: skip
         try:
             job.write(pieces(frames, self.i.tensor.size))

@@ -46,7 +46,8 @@ def late_beat(graph: Graph, capture: Capture) -> str | None:
     """
     job = capture.job
     n_in, n_out = capture.whole * job.i.beats, capture.whole * job.o.beats
-    model = replay(graph, np.array(capture.offered[:n_in]), capture.ready)
+    words = {stream.node: np.array(capture.fed(k)) for k, stream in enumerate(job.words)}
+    model = replay(graph, np.array(capture.offered[:n_in]), capture.ready, words)
     for what, beats, seen, due in (
         ("input", job.i.beats, capture.accepted[:n_in], model.accepted),
         ("output", job.o.beats, capture.taken[:n_out], model.taken),

@@ -16,16 +16,18 @@ import numpy as np
 from bitrill.errors import SpecError
 from bitrill.ir import graph as ir_graph
 from bitrill.ir.graph import Graph, Stage
+from bitrill.plan.registers import stream_words, streamed
 from bitrill.plan.timing import Timing, predict
 from bitrill.storage import write_text
 
 from . import stalls
 from .diagnosis import diagnose
-from .job import Capture, Progress, Violation, pieces, silent, streams
-from .ports import AXIS, Dut
+from .job import NO_ACCESS, Capture, Progress, Violation, pieces, silent, streams
+from .ports import Dut, Ports, edges
 from .report import Difference, Report
 from .rig import ENGINES, Engine, Rig
 from .timing import Measured, free_frames, late_beat, measure
+from .words import Words
 
 Schedules: TypeAlias = tuple[np.ndarray, np.ndarray]
 
@@ -42,6 +44,8 @@ def verify(
     stall: float = 0.0,
     seed: int = 0,
     cycles: bool = True,
+    made: Graph | None = None,
+    access: np.ndarray = NO_ACCESS,
     work: Path | None = None,
     keep: Path | None = None,
     progress: Progress = silent,
@@ -50,6 +54,9 @@ def verify(
 
     ``stall``: share of cycles in which source and sink pause, each by a schedule of its own that
     ``seed`` gives, single cycles and bursts. ``cycles``: whether the time is compared too.
+    ``access``: registers to write, and read back, before the frames, address and data ``[n, 2]``,
+    where ``graph`` has other constants than ``made``, the graph that the RTL was made from. Words
+    of streamed nodes are those of ``graph``; their streams pause as source and sink do.
     ``work``: folder of compiled simulators, by default ``sim`` beside the Verilog; ``keep``: where
     the files of a mismatch go, by default ``mismatch`` in it. The engine amaranth builds its
     hardware from the graph and takes no Verilog.
@@ -66,7 +73,8 @@ def verify(
         raise SpecError("input must hold at least one sample, and holds none")
     predicted = predict(graph)
     with _folder(rtl, work) as chosen:
-        rig = _rig(graph, rtl, engine, chosen, predicted, progress)
+        rig = _rig(graph, rtl, engine, chosen, predicted, progress, made or graph)
+        rig = replace(rig, access=access, words=_words(graph))
         run = Run(rig, graph, predicted if cycles else None, seed, keep or chosen / "mismatch")
         main = run(flat, stalls.pair(stall, seed, long=rig.cycles))
         measured, late, wrong = main.measured, main.late, main.wrong
@@ -158,29 +166,36 @@ def _folder(rtl: Rtl, work: Path | None) -> Iterator[Path]:
 
 
 def _rig(
-    graph: Graph, rtl: Rtl, engine: Engine, work: Path, predicted: Timing, progress: Progress
-) -> Rig:
-    i, o = streams(graph, AXIS)
+    graph: Graph, rtl: Rtl, engine: Engine, work: Path, predicted: Timing, progress: Progress,
+    made: Graph,
+) -> Rig:  # fmt: skip
+    ports = edges(graph)
+    i, o = streams(graph, ports)
     due = predicted.latency + math.ceil(predicted.ii)
     rig = Rig(
-        engine=engine, i=i, o=o, work=work, cycles=due, ports=AXIS, progress=progress
+        engine=engine, i=i, o=o, work=work, cycles=due, ports=ports, progress=progress
     )  # fmt: skip
     if engine == "amaranth":
         from bitrill_hw.top import Top
 
-        return replace(rig, component=Top(graph))
-    return replace(rig, dut=_dut(graph, rtl, work))
+        return replace(rig, component=Top(made))
+    return replace(rig, dut=_dut(made, rtl, work, ports))
 
 
-def _dut(graph: Graph, rtl: Rtl, work: Path) -> Dut:
+def _words(graph: Graph) -> tuple[Words, ...]:
+    """The streams of a graph's streamed nodes."""
+    return tuple(Words.of(n.name, stream_words(n)) for n in streamed(graph))
+
+
+def _dut(graph: Graph, rtl: Rtl, work: Path, ports: Ports) -> Dut:
     if isinstance(rtl, Dut):
         return rtl
     if rtl is None:
         from bitrill_hw.verilog import verilog
 
         write_text(work / "top.v", verilog(graph))
-        return Dut(sources=(work / "top.v",))
+        return Dut(sources=(work / "top.v",), ports=ports)
     if isinstance(rtl, str | Path):
         path = Path(rtl)
-        return Dut(sources=(path / "top.v" if path.is_dir() else path,))
-    return Dut(sources=tuple(Path(p) for p in rtl))
+        return Dut(sources=(path / "top.v" if path.is_dir() else path,), ports=ports)
+    return Dut(sources=tuple(Path(p) for p in rtl), ports=ports)

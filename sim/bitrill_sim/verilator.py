@@ -201,7 +201,9 @@ def simulate(dut: Dut, job: Job, work: Path, *, progress: Progress = silent) -> 
     """Run a job, whose input files are written, through the C++ bench."""
     built = model(dut, work, trace=job.wave is not None, progress=progress)
     program = built.program("harness", _HARNESS)
-    files = {n: job.folder / f"{n}.bin" for n in ("x", "source", "sink", "y", "in", "out")}
+    names = ["x", "source", "sink", "y", "in", "out", "access"]
+    names += [f"{n}{k}" for k in range(len(job.words)) for n in ("words", "feed", "fed")]
+    files = {n: job.folder / f"{n}.bin" for n in names}
     options: dict[str, object] = {**job.numbers, **files}
     if job.wave is not None:
         options |= {"wave": job.wave, "wave_from": job.wave_from}

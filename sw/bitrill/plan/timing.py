@@ -9,6 +9,7 @@ beat no sooner than told; the sink takes one at the first ready cycle.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -73,18 +74,28 @@ def _latency(network: Network) -> int:
     return int(frame.times[network.sink][-1] - frame.times[network.source][0])
 
 
-def replay(graph: Graph, offered: np.ndarray, ready: np.ndarray) -> Replay:
+def replay(
+    graph: Graph,
+    offered: np.ndarray,
+    ready: np.ndarray,
+    words: Mapping[str, np.ndarray] | None = None,
+) -> Replay:
     """The beats' cycles under stalls.
 
     ``offered[k]``: the first cycle at which the source shows input beat ``k`` as valid;
-    ``ready[t]``: whether the sink is ready in cycle ``t`` (after the trace it always is).
+    ``ready[t]``: whether the sink is ready in cycle ``t`` (after the trace it always is);
+    ``words``: of streamed nodes, by name, as ``offered``; without, they are always there.
     Whole frames only: ``len(offered)`` is a multiple of the frame's beats.
     """
-    network = _Walk(graph, ready)
+    network = _Walk(graph, ready, tuple(words or ()))
     frames = np.asarray(offered, np.int64).reshape(-1, network.n_in).tolist()
+    more = [
+        np.asarray(cycles, np.int64)[: len(frames) * n].reshape(-1, n).tolist()
+        for cycles, n in zip((words or {}).values(), network.n_words, strict=True)
+    ]
     accepted, taken = [], []
-    for beats in frames:
-        a, t = network.frame(beats)
+    for k, beats in enumerate(frames):
+        a, t = network.frame(beats, [stream[k] for stream in more])
         accepted += a
         taken += t
     return Replay(np.array(accepted, np.int64), np.array(taken, np.int64))
@@ -103,13 +114,14 @@ class _Edge:
 class _Walk:
     """The events of one frame in an order that respects all rules, and the times so far."""
 
-    def __init__(self, graph: Graph, ready: np.ndarray | None = None):
+    def __init__(self, graph: Graph, ready: np.ndarray | None = None, words: tuple[str, ...] = ()):
         if graph.stage is not Stage.FOLDED:
             raise StageError(
                 f"{graph.name}: time is known for folded graphs, not {graph.stage.value} ones"
             )
         self._sizes: list[int] = []
         self._edges: list[_Edge] = []
+        self._words = dict.fromkeys(words, 0)  # streams of words, by node
         self._build(graph)
         self._next_ready = None if ready is None else _next_ready(np.asarray(ready, bool))
         pads = [1] * len(self._sizes)
@@ -117,13 +129,19 @@ class _Walk:
             pads[e.src] = max(pads[e.src], -min(e.index))
         self._times = [[NEVER] * p for p in pads]
         self._pads = pads
-        self._offered: list[int] = [0] * self.n_in
+        self._offered = {0: [0] * self.n_in}
+        self._offered |= {s: [0] * self._sizes[s] for s in self._words.values()}
         self._program = self._link(self._order(graph.name))
 
     @property
     def n_in(self) -> int:
         """Input beats a frame."""
         return self._sizes[0]
+
+    @property
+    def n_words(self) -> list[int]:
+        """Words a frame, of each stream of them."""
+        return [self._sizes[s] for s in self._words.values()]
 
     def _stream(self, size: int) -> int:
         self._sizes.append(size)
@@ -138,6 +156,8 @@ class _Walk:
         for node in graph.nodes:
             s = nodes[node.name]
             ids = {name: self._stream(n) for name, n in s.sizes.items()}
+            if node.name in self._words:
+                self._words[node.name] = ids["in1"]
             self._edges += [
                 _Edge(ids[r.dst], ids[r.src], r.index.tolist(), r.delay) for r in s.rules
             ]
@@ -179,16 +199,20 @@ class _Walk:
         for e in self._edges:
             for k, j in enumerate(e.index):
                 waits[e.dst, k].append((self._times[e.src], self._pads[e.src] + j, e.delay))
-        for k in range(self.n_in):
-            waits[0, k].append((self._offered, k, 0))
+        for s, offered in self._offered.items():
+            for k in range(len(offered)):
+                waits[s, k].append((offered, k, 0))
         return [
             (self._times[s], tuple(waits[s, k]), self._next_ready if s == 1 else None)
             for s, k in order
         ]
 
-    def frame(self, offered: list[int]) -> tuple[list[int], list[int]]:
+    def frame(
+        self, offered: list[int], words: Sequence[list[int]] = ()
+    ) -> tuple[list[int], list[int]]:
         """One more frame; cycles of its beats at the source and at the sink."""
-        self._offered[:] = offered
+        for stream, cycles in zip(self._offered.values(), (offered, *words), strict=True):
+            stream[:] = cycles
         for times, waits, ready in self._program:
             t = times[-1] + 1
             for source, position, delay in waits:
