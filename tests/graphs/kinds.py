@@ -56,6 +56,17 @@ def matvec(t: Tensor) -> Ways:
     ]
 
 
+def l1matvec(t: Tensor) -> Ways:
+    """Rows of distances, of weights within x's range and past it."""
+    places = t.size // t.channels
+    return [
+        {"rows": rows, "past": past}
+        for rows, past in product(range(1, ROWS + 1), (0, 2))
+        if t.type.coding == "integer" and t.type.bits <= 8 and rows * places <= MOST
+        and t.channels * (t.type.hi - t.type.lo + past) < PEAK
+    ]  # fmt: skip
+
+
 def bordered(t: Tensor) -> Ways:
     """Matrices with taps outside."""
     return [
@@ -205,7 +216,7 @@ WAYS: dict[str, Callable[[Tensor], Ways]] = {
     "avgpool": avgpool, "pad": pad, "depthwise": depthwise, "requantize": requantize,
     "lookup": lookup, "upsample": upsample, "deconv": deconv, "shuffle": shuffle,
     "rearrange": rearrange, "split": split, "argmax": argmax,
-    "convert": convert, "bordered": bordered,
+    "convert": convert, "bordered": bordered, "l1matvec": l1matvec,
 }  # fmt: skip
 """Of operators with one operand; those of several are joins."""
 
@@ -230,6 +241,11 @@ def _matvec(way: dict[str, Any], x: Tensor, rng: np.random.Generator) -> dict[st
         inside[0][0, 0] = False  # some tap lies outside
         way["inside"] = tuple(inside)
     return way
+
+
+def _l1matvec(way: dict[str, Any], x: Tensor, rng: np.random.Generator) -> dict[str, Any]:
+    past, rows = way["past"], way["rows"]
+    return {"weights": rng.integers(x.type.lo - past, x.type.hi + past + 1, (rows, x.channels))}
 
 
 def _depthwise(way: dict[str, Any], x: Tensor, rng: np.random.Generator) -> dict[str, Any]:
@@ -268,11 +284,13 @@ def _shuffle(way: dict[str, Any], x: Tensor, rng: np.random.Generator) -> dict[s
 CONSTANTS: dict[str, Callable[[dict[str, Any], Tensor, np.random.Generator], dict[str, Any]]] = {
     "matvec": _matvec, "bordered": _matvec, "depthwise": _depthwise, "threshold": _threshold,
     "requantize": _requantize, "lookup": _lookup, "argmax": _argmax, "shuffle": _shuffle,
+    "l1matvec": _l1matvec,
 }  # fmt: skip
 
 STYLES = {"window": ("folded", "parallel"), "threshold": ("parallel", "search")}
 STORING = (
-    "argmax", "depthwise", "lookup", "matvec", "rearrange", "requantize", "threshold", "upsample",
+    "argmax", "depthwise", "l1matvec", "lookup", "matvec", "rearrange", "requantize", "threshold",
+    "upsample",
 )  # fmt: skip
 """Kinds that keep something in memory, of one form or the other."""
 
@@ -280,7 +298,7 @@ STORING = (
 def foldings(node: Operator, cycles: int) -> list[dict[str, Any]]:
     """Every folding that takes a frame in so many cycles, the quickest first; else the quickest."""
     n = divisors(node.x.size)
-    pe = divisors(node.y.channels) if node.kind in ("matvec", "window") else [0]
+    pe = divisors(node.y.channels) if node.kind in ("matvec", "l1matvec", "window") else [0]
     pe = n if node.kind == "convert" else pe
     found = []
     for simd, lanes, style, memory in product(

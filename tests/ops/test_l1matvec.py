@@ -85,8 +85,9 @@ class TestL1MatVec(OperatorSuite):
         vectors = np.concatenate([ends, farthest, op.reached[:3], near, single])
         return np.resize(vectors, (len(vectors), *op.x.shape))
 
-    def oracle(self, op: Operator, x: list) -> list:
+    def oracle(self, op: Operator, *frames: list) -> list:
         assert isinstance(op, L1MatVec)
+        (x,) = frames
         if isinstance(x[0], list) and len(op.y.shape) < len(op.x.shape):
             return self.oracle(op, np.array(x).ravel().tolist())  # the frame is one vector
         if isinstance(x[0], list):

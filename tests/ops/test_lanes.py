@@ -10,7 +10,7 @@ from bitrill.errors import SpecError
 from bitrill.ir import Impl, Operator
 from ops.suite import suite_of
 
-TWO_SIDED = ("matvec", "convert")
+TWO_SIDED = ("matvec", "l1matvec", "convert")
 """Kinds whose input and output lanes are chosen each by itself."""
 
 EQUAL = (

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..ir import Graph, Operator
-from ..ops import MatVec, Threshold
+from ..ops import L1MatVec, MatVec, Threshold
+from ..ops.matvec import Matrix
 from ..plan import timing
 from .build import exact_number, fold, integer, load
 
@@ -79,7 +80,7 @@ def inspect(
 
 def _layer(op: Operator) -> Layer:
     cost, impl = op.cost(), op.folded
-    weights = str(op.weight_type) if isinstance(op, MatVec) else "-"
+    weights = str(op.weight_type) if isinstance(op, L1MatVec | MatVec) else "-"
     return Layer(
         name=op.name,
         kind=op.kind,
@@ -99,6 +100,6 @@ def _layer(op: Operator) -> Layer:
 
 
 def _parameters(op: Operator) -> int:
-    if isinstance(op, MatVec):
+    if isinstance(op, Matrix):
         return op.weights.size
     return op.thresholds.size if isinstance(op, Threshold) else 0

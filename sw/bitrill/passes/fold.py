@@ -13,7 +13,7 @@ from ..ir.graph import Graph, Stage
 from ..ir.operator import Impl, Memory, Operator, Primitives, Style
 from ..ops.argmax import ArgMax
 from ..ops.convert import Convert
-from ..ops.matvec import FREE_STYLES, MatVec
+from ..ops.matvec import FREE_STYLES, Matrix, MatVec
 from ..ops.threshold import Threshold
 from ..plan.depths import FLOOR
 from ..plan.parts import Part
@@ -77,7 +77,7 @@ def fold(
         if not found:
             if isinstance(node, EQUAL) and "pe" in told:
                 told = {"simd": told["pe"], **told}
-            elif isinstance(node, MatVec) and default.style != "unrolled":
+            elif isinstance(node, Matrix) and default.style != "unrolled":
                 lanes = (told.get("pe", default.pe), told.get("simd", default.simd))
                 told = {"memory": _memory(node, *lanes), **told}
             found = _wrong_impls(node, default, told)
@@ -107,9 +107,9 @@ def choose(node: Operator, before: list[Operator], graph: Graph, style: Style = 
     lanes = by_edge.get(node.inputs[0])
     if isinstance(node, MatVec) and style == "unrolled" and node.inside is None:
         return Impl(pe=node.rows, simd=node.cols, style=style)
-    if isinstance(node, MatVec):
+    if isinstance(node, Matrix):
         pe, simd = _matvec_lanes(node, lanes, last=graph.output == node.name)
-        kept: Style = style if style in FREE_STYLES else "folded"
+        kept: Style = style if style in FREE_STYLES and isinstance(node, MatVec) else "folded"
         return Impl(pe=pe, simd=simd, memory=_memory(node, pe, simd), style=kept)
     if isinstance(node, Threshold):
         pe = lanes if lanes and node.x.channels % lanes == 0 else _threshold_lanes(node)
@@ -124,7 +124,7 @@ def choose(node: Operator, before: list[Operator], graph: Graph, style: Style = 
     raise SpecError(f"{node.name}: a {node.kind} has no default folding")
 
 
-def _matvec_lanes(node: MatVec, lanes: int | None, *, last: bool) -> tuple[int, int]:
+def _matvec_lanes(node: Matrix, lanes: int | None, *, last: bool) -> tuple[int, int]:
     """``(pe, simd)``: the fewest lanes whose interval is at most 64, the nearest to square.
 
     784-64-64-64-10 gives (16, 49), (8, 8), (8, 8), (10, 8). Where divisors are so scarce that
@@ -156,7 +156,7 @@ def _threshold_lanes(node: Threshold) -> int:
     )
 
 
-def _memory(node: MatVec, pe: int, simd: int) -> Memory:
+def _memory(node: Matrix, pe: int, simd: int) -> Memory:
     bits = node.cost().weight_bits
     depth = (node.rows // pe) * (node.cols // simd)
     deep = depth >= BLOCK_DEPTH and bits >= BLOCK_DEPTH_BITS

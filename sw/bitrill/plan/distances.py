@@ -51,7 +51,7 @@ def front(x: IntType, lane: int) -> tuple[Gate, ...]:
     found = []
     for k, planes in enumerate(groups(x)):
         sources = _sources(x, lane, planes, k)
-        found.append(gate(0, sources, lambda *v, n=len(planes): _at_least(x, planes, n, v)))
+        found.append(gate(0, sources, lambda *v, own=planes: _at_least(x, own, v)))
     return tuple(found)
 
 
@@ -99,8 +99,9 @@ def _number(x: IntType, planes: Sequence[int], bits: Sequence[int]) -> int:
                for i, (p, b) in enumerate(zip(planes, bits, strict=True)))  # fmt: skip
 
 
-def _at_least(x: IntType, planes: Sequence[int], n: int, v: Sequence[int]) -> bool:
+def _at_least(x: IntType, planes: Sequence[int], v: Sequence[int]) -> bool:
     """A link from the values of its `_sources`."""
+    n = len(planes)
     a, b = _number(x, planes, v[:n]), sum(bit << i for i, bit in enumerate(v[n : 2 * n]))
     return a > b or (a == b and (len(v) == 2 * n or bool(v[2 * n])))
 
@@ -131,7 +132,7 @@ def _complements(x: IntType, lane: int) -> list[Gate]:
             *v: int, at: int, k: int = k, planes: Sequence[int] = planes, top: bool = top
         ) -> int:
             own, n = v[: len(v) - (not top)], len(planes)
-            greater = _at_least(x, planes, n, own) if top else v[-1]
+            greater = _at_least(x, planes, own) if top else v[-1]
             w = sum(b << i for i, b in enumerate(own[n : 2 * n]))
             borrow = 0 if k == 0 else 1 - own[2 * n]
             return (_number(x, planes, own[:n]) - w - borrow) >> at & 1 ^ greater

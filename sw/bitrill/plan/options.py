@@ -14,7 +14,7 @@ from ..ir.operator import Impl, Operator
 from ..ir.types import IntType, Tensor
 from ..ops.argmax import ArgMax
 from ..ops.convert import Convert
-from ..ops.matvec import MatVec
+from ..ops.matvec import Matrix, MatVec
 from ..ops.threshold import Threshold
 from ..ops.window import Window
 from .resources import Resources, resources
@@ -74,7 +74,7 @@ class Choices:
 
     def _lanes(self, option: Option) -> int:
         """Units that work side by side."""
-        rows = option.impl.pe if isinstance(self.node, MatVec) else 1
+        rows = option.impl.pe if isinstance(self.node, Matrix) else 1
         return rows * option.lanes_in
 
     def resources(self, option: Option) -> Resources:
@@ -86,7 +86,7 @@ class Choices:
 
 def placed(node: Operator, impl: Impl) -> Any:
     """``node`` at a legal ``impl``; its constants are neither copied nor checked again."""
-    if not isinstance(node, MatVec | Threshold):
+    if not isinstance(node, Matrix | Threshold):
         return node.replace(impl=impl)
     twin = copy.copy(node)
     object.__setattr__(twin, "impl", impl)
@@ -99,8 +99,9 @@ def _option(node: Operator, impl: Impl) -> Option:
 
 
 def _impls(node: Operator, told: Mapping[str, Any]) -> Iterator[Impl]:
-    if isinstance(node, MatVec):
-        if told.get("style") == "unrolled":  # never of itself: its plan takes seconds
+    if isinstance(node, Matrix):
+        # never of itself: its plan takes seconds
+        if isinstance(node, MatVec) and told.get("style") == "unrolled":
             yield Impl(pe=node.rows, simd=node.cols, style="unrolled")
         for pe in divisors(node.rows):
             for simd in divisors(node.cols):

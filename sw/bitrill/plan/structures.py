@@ -39,7 +39,8 @@ def _simple(op: Any) -> Structure:
 
 
 _KINDS: dict[str, Callable[[Any], Structure]] = {
-    "matvec": matvec, "threshold": threshold, "convert": convert, "depthwise": depthwise,
+    "matvec": matvec, "l1matvec": matvec, "threshold": threshold, "convert": convert,
+    "depthwise": depthwise,
     "window": window, "maxpool": pool, "avgpool": pool, "add": add, "concat": concat,
     "split": split, "fork": fork, "pad": pad, "deconv": deconv, "upsample": upsample,
     "shuffle": shuffle, "rearrange": rearrange, "lookup": lookup, "requantize": requantize,

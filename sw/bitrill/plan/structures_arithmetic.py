@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .border import border
+from .distances import front_stages, groups
 from .structure import Structure, bits_for, different_bits, is_deep
 from .sums import SumPlan, starts, stored_weights, sum_plan
 from .unrolled import unrolled_plan
@@ -57,8 +58,10 @@ def matvec(op: Any) -> Structure:
         groups, places = border(op).groups, [len(taps) for taps in op.inside]
         s.counters(*places)
         s.luts(outside=groups * (2 + bits_for(steps + 1)))
-    if op.read_stages == 2:
+    if op.memory_stages == 2:
         s.flops(held=words + width)
+    if op.kind == "l1matvec":
+        _links(s, op)
     _sums(s, op, pe)
     if not op.popcount and passes > 1 and len(set(starts(op).tolist())) > 1:
         codes = starts(op).reshape(passes, pe)
@@ -67,6 +70,15 @@ def matvec(op: Any) -> Structure:
     s.flops(held=pe * y_bits)
     _pipe(s, op.latency, 1 if beats == 1 else 3)
     return s
+
+
+def _links(s: Structure, op: Any) -> None:
+    """Comparisons in front of the sums of distances, and the stages that they pass."""
+    lanes, links = op.folded.pe * op.folded.simd, len(groups(op.x.type))
+    s.luts(sums=lanes * links)
+    for stage in range(front_stages(op)):
+        known = min(links, (stage + 1) * op.folded.levels)
+        s.flops(held=lanes * (op.x.type.bits + known) + op.folded.simd * op.x.type.bits)
 
 
 def _sums(s: Structure, op: Any, pe: int) -> None:
