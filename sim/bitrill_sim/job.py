@@ -11,7 +11,7 @@ Cycle 0 is the first after reset, which follows the accesses.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -98,7 +98,7 @@ class Job:
     sink: np.ndarray
     patience: int
     seed: int = 0
-    access: np.ndarray = NO_ACCESS
+    access: np.ndarray = field(default_factory=lambda: NO_ACCESS)
     words: tuple[Words, ...] = ()
     wave: Path | None = None
     wave_from: int = -(1 << 40)

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -41,7 +41,7 @@ class Rig:
     ports: Ports
     dut: Dut | None = None
     component: Component | None = None
-    access: np.ndarray = NO_ACCESS
+    access: np.ndarray = field(default_factory=lambda: NO_ACCESS)
     words: tuple[Words, ...] = ()
     progress: Progress = silent
 
