@@ -69,8 +69,8 @@ class Receiver(wiring.Component):
             with m.State("REST"), m.If(bit):  # the line must be 1 before a start bit counts
                 m.next = "IDLE"
             with m.State("IDLE"):
-                # the middle of the start bit, one cycle late, as the third sample is
-                m.d.sync += [wait.eq(self.divisor // 2 - 1), left.eq(9)]
+                # the middle of the start bit, whose majority is two cycles late
+                m.d.sync += [wait.eq(self.divisor // 2 - 2), left.eq(9)]
                 with m.If(~bit):
                     m.next = "BITS"
             with m.State("BITS"):
