@@ -140,7 +140,7 @@ def test_its_json_gives_it_again():
     [
         ({"fc9": {}}, r"folding: node 'fc9' does not exist \(did you mean fc3\?\)"),
         ({"xyz": {}}, r"node 'xyz' does not exist \(nodes: fc0, act0, fc1,"),
-        ({"fc0": {"PE": 4}}, "fc0: key must be one of pe, simd, style, .*, not 'PE'"),
+        ({"fc0": {"PE": 4}}, "fc0: key must be one of pe, simd, .*, not 'PE'"),
         ({"fc0": 4}, "fc0 must be given an object, not 4"),
         ({"fc0": {"pe": "4"}}, "fc0: pe must be an integer of at least 1, not '4'"),
         ({"fc0": {"pe": True}}, "fc0: pe must be an integer of at least 1, not True"),

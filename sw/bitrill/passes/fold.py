@@ -18,6 +18,8 @@ from ..ops.threshold import Threshold
 from ..plan.depths import FLOOR
 from ..plan.parts import Part
 from ..plan.unrolled import require_room
+from .codings import KEY as CODING
+from .codings import choose_codings, coding_of
 from .convert import insert_converts
 from .free import free_weights
 from .lanes import EQUAL, MOVING, SLIDING, moving
@@ -47,8 +49,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "memory": get_args(Memory),
     "primitives": get_args(Primitives),
 }
-KEYS = ("pe", "simd", "levels", *_CHOICES)
-"""What a folding may say of a node."""
+_OF_IMPL = ("pe", "simd", "levels", *_CHOICES)
+KEYS = (*_OF_IMPL, CODING)
+"""What a folding may say of a node; the coding of matrices alone."""
 
 
 def fold(
@@ -65,11 +68,13 @@ def fold(
     `FitError` for unrolled ones that ``part`` cannot hold.
     """
     problems = _unknown(graph, folding)
+    graph, found = choose_codings(graph, folding, style)
+    problems += found
     graph = free_weights(graph, folding, style)
     nodes: list[Operator] = []
     for node in graph.nodes:
         told = folding.get(node.name, {})
-        told = {k: v for k, v in told.items() if k in KEYS} if isinstance(told, Mapping) else {}
+        told = {k: v for k, v in told.items() if k in _OF_IMPL} if isinstance(told, Mapping) else {}
         found = _wrong_values(node.name, told)
         default = choose(node, nodes, graph, told.get("style", style))
         if part is not None:  # all parts known are of that family
@@ -94,7 +99,7 @@ def fold(
 def folding_of(graph: Graph) -> dict[str, dict[str, Any]]:
     """The folding of a FOLDED graph, as `fold` takes it; converters follow from the rest."""
     return {
-        n.name: {key: getattr(n.folded, key) for key in KEYS}
+        n.name: {key: getattr(n.folded, key) for key in _OF_IMPL} | coding_of(n)
         for n in graph.nodes
         if not isinstance(n, Convert) or n.shape is not None
     }
