@@ -163,8 +163,9 @@ def _compile(sub: Any) -> Parser:
     p.add_argument(
         "--style",
         default="folded",
-        choices=("folded", "unrolled"),
-        help="unrolled: the matrices in the logic, one vector a clock",
+        choices=("folded", "unrolled", "runtime", "streamed"),
+        help="unrolled: the matrices in the logic, one vector a clock; runtime: weights and"
+        " thresholds writable over AXI-Lite; streamed: weights over streams",
     )
     p.add_argument("--checkpoints", action="store_true", help="keep the graph after each pass")
     return p
@@ -203,6 +204,11 @@ def _verify(sub: Any) -> Parser:
         help="probability that source and sink pause on a cycle",
     )
     p.add_argument("--seed", default=0, type=whole, metavar="S")
+    p.add_argument(
+        "--weights",
+        metavar="W.npz",
+        help="other weights, written over AXI-Lite or streamed; or another build",
+    )
     p.add_argument("--out", metavar="DIR", help="for verify.json; BUILD, if not given")
     return p  # fmt: skip
 

@@ -68,7 +68,8 @@ def run(options: argparse.Namespace, progress: Progress) -> Done:
 def verify(options: argparse.Namespace, progress: Progress) -> Done:
     value = flow.verify(
         options.build, engine=options.engine, data=options.data, samples=options.samples,
-        stall=options.stall, seed=options.seed, out=options.out, progress=progress,
+        stall=options.stall, seed=options.seed, weights=options.weights, out=options.out,
+        progress=progress,
     )  # fmt: skip
     return Done(value, show.verified(value), 0 if value["ok"] else 1)
 

@@ -12,8 +12,10 @@ from .boards import Boards, boards
 from .build import Build, Compiled, compile, load_build
 from .inspection import Inspection, Layer, inspect
 from .verbs import Outputs, doctor, integers_beside, run, synth, train, verify
+from .weights import read_weights, register_writes, with_weights
 
 __all__ = [
     "Boards", "Build", "Compiled", "Inspection", "Layer", "Outputs", "boards", "compile",
-    "doctor", "inspect", "integers_beside", "load_build", "run", "synth", "train", "verify",
+    "doctor", "inspect", "integers_beside", "load_build", "read_weights", "register_writes", "run",
+    "synth", "train", "verify", "with_weights",
 ]  # fmt: skip

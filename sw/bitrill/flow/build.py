@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ..errors import FitError, SpecError, StorageError
 from ..ir import Graph, IntType, Stage, serial, verify
-from ..plan import timing
+from ..plan import registers, timing
 from ..plan.depths import fifo_bits
 from ..plan.parts import Part, part_of
 from ..plan.solve import Solution
@@ -29,10 +29,15 @@ from .extras import Progress, extra, silent
 FILES = ("graph.json", "weights.npz", "top.v", "timing.json", "folding.json")
 """What `compile` leaves; ``graph.json`` is the mark of a whole build."""
 
+REGISTERS = "registers.json"
+"""What it leaves beside these where weights can be written: their addresses."""
+
 RESULTS = ("verify.json", "synth.json")
 """What other verbs leave about a build; void once it is compiled anew."""
 
-STYLES = ("folded", "unrolled")
+Style = Literal["folded", "unrolled", "runtime", "streamed"]
+
+STYLES = get_args(Style)
 """What `compile` makes of matrices that a folding says nothing of."""
 
 ASSUMED_MHZ = 100.0
@@ -75,6 +80,11 @@ class Compiled:
         """Bits that all FIFOs hold."""
         return fifo_bits(self.build.graph)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What is in the folder: `FILES`, and `REGISTERS` where there are some."""
+        return (*FILES, REGISTERS) if registers.register_map(self.build.graph) else FILES
+
     def json(self) -> dict[str, Any]:
         """The object that ``compile --json`` prints."""
         return {
@@ -85,7 +95,7 @@ class Compiled:
             "fps": self.fps,
             "clock_mhz": self.clock_mhz,
             "assumed": self.assumed,
-            "files": [str(self.build.folder / name) for name in FILES],
+            "files": [str(self.build.folder / name) for name in self.files],
         } | ({} if self.solution is None else {"solution": self.solution.to_json()})
 
 
@@ -100,7 +110,7 @@ def compile(
     fps: float | None = None,
     clock_mhz: float | None = None,
     part: str | None = None,
-    style: Literal["folded", "unrolled"] = "folded",
+    style: Style = "folded",
     checkpoints: bool = False,
     progress: Progress = silent,
 ) -> Compiled:
@@ -111,8 +121,9 @@ def compile(
     stand for scale * integer. ``top``: decisions instead of logits. ``fps``: frames a second to
     reach at ``clock_mhz`` (100, if not given) with the fewest LUTs, within ``part`` if given;
     ``part`` alone: the fastest that it holds; what ``folding`` says stands. ``style``
-    ``unrolled``: the matrices in the logic, a vector a cycle, checked to fit ``part``; then nothing
-    is searched for. ``checkpoints``: the graph after each pass, below ``out/checkpoints``.
+    ``unrolled``: the matrices in the logic, a vector a cycle, checked to fit ``part``; ``runtime``:
+    weights and thresholds writable over AXI-Lite; ``streamed``: weights over streams; with these
+    nothing is searched for. ``checkpoints``: the graph after each pass, below ``out/checkpoints``.
     """
     if style not in STYLES:
         raise SpecError(f"style must be {' or '.join(map(repr, STYLES))}, not {style!r}")
@@ -127,7 +138,7 @@ def compile(
         load(model, raw_input, input_scale), top=top, folder=folder if checkpoints else None
     )
     solution = None
-    if style == "unrolled" or (fps is None and known is None):
+    if style != "folded" or (fps is None and known is None):
         graph = fold(
             start, folding, style=style, part=known, folder=folder if checkpoints else None,
             progress=progress,
@@ -144,9 +155,9 @@ def compile(
         text = verilog(graph)
     progress("predicting cycles", 0, 0)
     predicted = timing.predict(graph)
-    if style == "unrolled" and fps is not None and predicted.ii * Fraction(fps) > mhz * 1_000_000:
+    if style != "folded" and fps is not None and predicted.ii * Fraction(fps) > mhz * 1_000_000:
         raise FitError(
-            f"{graph.name} unrolled takes a frame every {predicted.ii} cycles, at {mhz:g} MHz"
+            f"{graph.name} {style} takes a frame every {predicted.ii} cycles, at {mhz:g} MHz"
             f" {mhz * 1e6 / predicted.ii:,.0f} a second, not {fps:g}"
         )
     _write(folder, graph, text, predicted)
@@ -180,7 +191,7 @@ def fold(
     graph: Graph,
     folding: str | Path | Mapping[str, Any] | None = None,
     *,
-    style: Literal["folded", "unrolled"] = "folded",
+    style: Style = "folded",
     part: Part | None = None,
     folder: Path | None = None,
     progress: Progress = silent,
@@ -287,8 +298,10 @@ def exact_number(value: Fraction) -> int | str:
 def _write(folder: Path, graph: Graph, text: str, predicted: timing.Timing) -> None:
     from ..passes.fold import folding_of
 
-    for name in ("graph.json", *RESULTS):
+    for name in ("graph.json", REGISTERS, *RESULTS):
         remove(folder / name)
+    if registers.register_map(graph):
+        write_json(folder / REGISTERS, registers.to_json(graph))
     write_text(folder / "top.v", text)
     write_json(folder / "folding.json", folding_of(graph))
     write_json(

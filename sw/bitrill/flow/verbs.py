@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +15,7 @@ from ..storage import read_bytes, write_array, write_json
 from .build import Build, load_build
 from .data import Samples, random_inputs, read_array, samples, to_integers
 from .extras import Progress, extra, silent
+from .weights import Weights, read_weights, register_writes, with_weights
 
 ENGINES = ("verilator", "cocotb", "icarus", "amaranth")
 SLOW_SAMPLES = 100
@@ -64,6 +66,7 @@ def verify(
     samples: int | None = None,
     stall: float = 0.0,
     seed: int = 0,
+    weights: str | Path | Weights | None = None,
     out: str | Path | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
@@ -71,15 +74,22 @@ def verify(
 
     ``data``: a named data set's test images, a .npy file, ``random``, or an array. ``samples``:
     how many (all of a data set by default under verilator, else `SLOW_SAMPLES`). ``stall``: the
-    probability that source and sink pause on a cycle. Leaves ``verify.json`` in ``out`` (the build,
+    probability that source and sink pause on a cycle. ``weights``: other ones, or a file of them
+    (see `with_weights`), which are written over AXI-Lite, and read back, or streamed. Leaves ``verify.json`` in ``out`` (the build,
     when None) and returns its value: ``samples``, ``mismatches``, ``measured``, ``predicted``,
-    ``engine``, ``seconds``, and ``accuracy`` where the labels are known.
+    ``engine``, ``seconds``, ``accuracy`` where the labels are known, and with ``weights`` the
+    number of ``registers`` written.
     """
     if engine not in ENGINES:
         raise SpecError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
     if not 0 <= stall < 1:
         raise SpecError(f"stall must be at least 0 and below 1, not {stall}")
-    built = _built(build)
+    built = made = _built(build)
+    access: list[tuple[int, int]] = []
+    if weights is not None:
+        arrays = read_weights(weights) if isinstance(weights, str | Path) else weights
+        access = register_writes(made, arrays)
+        built = dataclasses.replace(made, graph=with_weights(made, arrays))
     if samples is None and engine != "verilator":
         samples = SLOW_SAMPLES
     chosen = _samples(built, data, samples, seed, progress)
@@ -88,9 +98,12 @@ def verify(
     folder = _folder(out, built)
     report = simulate(
         built.graph, built.verilog.absolute(), chosen.x, engine=engine, stall=stall, seed=seed,
-        work=(folder / "sim").absolute(), progress=progress,
+        work=(folder / "sim").absolute(), progress=progress, made=made.graph,
+        access=np.array(access, np.uint32).reshape(-1, 2),
     )  # fmt: skip
     value: dict[str, Any] = report.to_json()
+    if weights is not None:
+        value["registers"] = len(access)
     if chosen.labels is not None:
         value["accuracy"] = accuracy(built, chosen)
     write_json(folder / "verify.json", value)

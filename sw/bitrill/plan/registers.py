@@ -164,12 +164,10 @@ def address_bits(windows: tuple[Window, ...]) -> int:
     return (last - 1).bit_length()
 
 
-def writes(op: Operator, window: Window, names: set[str]) -> Iterator[tuple[int, int]]:
-    """``(address, data)`` of every register of the tables ``names`` of a runtime node."""
+def writes(op: Operator, window: Window) -> Iterator[tuple[int, int]]:
+    """``(address, data)`` of every register of a runtime node."""
     found = tables(op)
     for b in window.blocks:
-        if b.table not in names:
-            continue
         padded = np.zeros((b.words, b.registers * REGISTER_BITS), np.uint8)
         padded[:, : b.bits] = found[b.table]
         data = np.packbits(padded, axis=1, bitorder="little").view("<u4")

@@ -1,0 +1,141 @@
+"""Other weights for a build whose weights can change: checked, as registers, as a golden model."""
+
+from __future__ import annotations
+
+import difflib
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import SpecError, StorageError
+from ..ir import Graph, Operator, serial
+from ..ops import MatVec, Threshold
+from ..ops.matvec import FREE_STYLES
+from ..plan.registers import is_runtime, register_map, writes
+from ..storage import read_bytes
+from .build import Build, load_build
+
+Weights = Mapping[str, Any]
+"""Arrays by ``NODE.weights``, ``NODE.thresholds`` or ``NODE.inverted``, as in ``weights.npz``."""
+
+
+def read_weights(path: str | Path) -> dict[str, np.ndarray]:
+    """The arrays of a ``.npz`` file, such as the ``weights.npz`` of a build, or of that folder."""
+    path = Path(path)
+    path = path / "weights.npz" if path.is_dir() else path
+    data = read_bytes(path)
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (AttributeError, EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
+        raise StorageError(f"{path} must be a .npz file of arrays, and is none") from error
+
+
+def with_weights(build: str | Path | Build, weights: Weights) -> Graph:
+    """The build's graph, golden model of its hardware, with other weights or thresholds.
+
+    Arrays keep their shapes; weights are values of their type, thresholds ascend within
+    ``x.lo .. x.hi + 1``. Arrays that cannot be written are allowed where they are as compiled, so
+    that the whole ``weights.npz`` of another build serves. Raises `SpecError` with all that is
+    wrong.
+    """
+    graph = (build if isinstance(build, Build) else load_build(build)).graph
+    changes, problems = _changes(graph, weights)
+    if problems:
+        count = f"{len(problems)} problems: " if len(problems) > 1 else ""
+        raise SpecError(f"weights: {count}{'; '.join(problems)}", problems=problems)
+    return graph.replace(
+        nodes=tuple(n.replace(**changes[n.name]) if n.name in changes else n for n in graph.nodes)
+    )
+
+
+def register_writes(
+    build: str | Path | Build, weights: Weights | None = None
+) -> list[tuple[int, int]]:
+    """Address and data of each register to write over AXI-Lite, in order of addresses.
+
+    Of the nodes that ``weights`` names, the tables that follow from it whole; of all nodes, as
+    compiled, where it is None. Raises as `with_weights` does.
+    """
+    built = build if isinstance(build, Build) else load_build(build)
+    graph = built.graph if weights is None else with_weights(built, weights)
+    named = None if weights is None else {name.rpartition(".")[0] for name in weights}
+    return [
+        access
+        for window in register_map(graph)
+        if named is None or window.node in named
+        for access in sorted(writes(graph[window.node], window))
+    ]
+
+
+def writable(graph: Graph) -> dict[str, np.ndarray]:
+    """The arrays that may change, by name, as they are now."""
+    return {
+        f"{node.name}.{field}": getattr(node, field)
+        for node in graph.nodes
+        for field in _fields(node)
+    }
+
+
+def _fields(node: Operator) -> tuple[str, ...]:
+    if isinstance(node, MatVec) and node.folded.style in FREE_STYLES:
+        return ("weights",)
+    return ("thresholds", "inverted") if isinstance(node, Threshold) and is_runtime(node) else ()
+
+
+def _changes(graph: Graph, weights: Weights) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """New fields by node, and all that is wrong."""
+    open_, compiled = writable(graph), serial.to_parts(graph)[1]
+    if not open_:
+        return {}, [
+            "there must be nodes of style 'runtime' or 'streamed' to take them, and there are none"
+        ]
+    changes: dict[str, dict[str, Any]] = {}
+    problems: list[str] = []
+    for name, value in weights.items():
+        array, (node, _, field) = np.asarray(value), name.rpartition(".")
+        if name in open_:
+            fault = _fault(graph[node], field, open_[name], array)
+            if fault:
+                problems.append(f"{name} {fault}")
+            else:
+                changes.setdefault(node, {})[field] = array.astype(open_[name].dtype)
+        elif name not in compiled:
+            near = difflib.get_close_matches(name, open_, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(open_)}"
+            problems.append(f"{name} does not exist ({hint})")
+        elif not np.array_equal(array, compiled[name]):
+            problems.append(f"{name} must be as compiled: it cannot be written")
+    return changes, problems
+
+
+def _fault(node: Operator, field: str, old: np.ndarray, new: np.ndarray) -> str:
+    """What is wrong with an array, if anything."""
+    if new.dtype.kind not in "iub":
+        return f"must hold integers, not {new.dtype}"
+    if new.shape != old.shape:
+        return f"must have shape {list(old.shape)}, not {list(new.shape)}"
+    if field == "inverted":
+        return "" if np.isin(new, (0, 1)).all() else "must be 0 or 1 for each channel"
+    if isinstance(node, MatVec):
+        wrong = ~np.isin(new, node.weight_type.values())
+        what = f"values of {node.weight_type}"
+    else:
+        x = node.x.type
+        wrong, what = (new < x.lo) | (new > x.hi + 1), f"in {x.lo}..{x.hi + 1}"
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0].tolist()
+        return f"must be {what}, not {new[row, column]} (row {row}, column {column})"
+    if field == "thresholds":
+        falls = np.argwhere(np.diff(new.astype(np.int64), axis=1) < 0)
+        if len(falls):
+            row, column = falls[0].tolist()
+            return (
+                f"must ascend, not go from {new[row, column]} to {new[row, column + 1]}"
+                f" (row {row}, column {column})"
+            )
+    return ""
