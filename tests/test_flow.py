@@ -197,7 +197,10 @@ def test_a_graph_that_is_not_folded_is_no_build(build: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"style": "x"}, "style must be 'folded' or 'unrolled' or 'runtime' or 'streamed', not 'x'"),
+        (
+            {"style": "x"},
+            "style must be 'folded' or 'unrolled' or 'runtime' or 'streamed', not 'x'",
+        ),
         ({"clock_mhz": 0}, "the clock must be above 0 and at most 2000 MHz, not 0"),
         ({"clock_mhz": -1.0}, "the clock must be above 0 and at most 2000 MHz, not -1.0"),
         ({"fps": 0}, "the rate must be above 0 and at most 1e12 frames a second, not 0"),

@@ -75,8 +75,8 @@ def verify(
     ``data``: a named data set's test images, a .npy file, ``random``, or an array. ``samples``:
     how many (all of a data set by default under verilator, else `SLOW_SAMPLES`). ``stall``: the
     probability that source and sink pause on a cycle. ``weights``: other ones, or a file of them
-    (see `with_weights`), which are written over AXI-Lite, and read back, or streamed. Leaves ``verify.json`` in ``out`` (the build,
-    when None) and returns its value: ``samples``, ``mismatches``, ``measured``, ``predicted``,
+    (see `with_weights`), which are written over AXI-Lite, and read back, or streamed.
+    Leaves ``verify.json`` in ``out`` (the build, when None) and returns its value: ``samples``, ``mismatches``, ``measured``, ``predicted``,
     ``engine``, ``seconds``, ``accuracy`` where the labels are known, and with ``weights`` the
     number of ``registers`` written.
     """
