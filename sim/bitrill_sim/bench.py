@@ -6,7 +6,7 @@ Whoever holds the simulator asks `drive` what to put on the inputs, lets them se
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -47,7 +47,7 @@ class Outputs:
     data: int | None = 0
     last: bool | None = None
     error: bool | None = False
-    words: list[bool | None] = field(default_factory=list)
+    words: Sequence[bool | None] = ()
 
 
 class Bench:

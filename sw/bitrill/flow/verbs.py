@@ -76,9 +76,9 @@ def verify(
     how many (all of a data set by default under verilator, else `SLOW_SAMPLES`). ``stall``: the
     probability that source and sink pause on a cycle. ``weights``: other ones, or a file of them
     (see `with_weights`), which are written over AXI-Lite, and read back, or streamed.
-    Leaves ``verify.json`` in ``out`` (the build, when None) and returns its value: ``samples``, ``mismatches``, ``measured``, ``predicted``,
-    ``engine``, ``seconds``, ``accuracy`` where the labels are known, and with ``weights`` the
-    number of ``registers`` written.
+    Leaves ``verify.json`` in ``out`` (the build, when None) and returns its value: ``samples``,
+    ``mismatches``, ``measured``, ``predicted``, ``engine``, ``seconds``, ``accuracy`` where the
+    labels are known, and with ``weights`` the number of ``registers`` written.
     """
     if engine not in ENGINES:
         raise SpecError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
