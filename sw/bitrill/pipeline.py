@@ -20,6 +20,7 @@ from .exact import Real
 from .ir import serial
 from .ir.graph import Graph, Stage, verify
 from .ir.operator import Style
+from .passes.codings import settle_codings
 from .passes.depths import set_depths
 from .passes.fold import fold
 from .passes.forks import insert_forks
@@ -115,12 +116,17 @@ def to_target(
     wanted = None if fps is None else Fraction(clock_hz) / Fraction(fps)
     if folding:
         fold(graph, folding)  # whatever is wrong in it is told at once
+    graph, settled, codings = settle_codings(graph, folding or {})
     interval, left, last = None, part, ""
     for _ in range(ROUNDS):
         solution = solve(
-            graph, clock_hz=clock_hz, fps=fps, part=left, folding=folding, interval=interval
+            graph, clock_hz=clock_hz, fps=fps, part=left, folding=settled, interval=interval
         )
-        folded = to_folded(graph, folding=solution.folding, part=part, checkpoints=checkpoints)
+        told = {
+            name: {**found, **settled.get(name, {}), **codings.get(name, {})}
+            for name, found in solution.folding.items()
+        }
+        folded = to_folded(graph, folding=told, part=part, checkpoints=checkpoints)
         ii = predict(folded).ii
         used = sum(network_resources(folded).values(), Resources())
         last = f"a frame every {_cycles(ii)} cycles, {used}"

@@ -12,6 +12,7 @@ from bitrill.ir import BIPOLAR, Graph, IntType, Sink, Source, Stage, Tensor, ver
 from bitrill.ops import Depthwise, MatVec, MaxPool
 from bitrill.passes.codings import CODINGS, cheapest, coding_of
 from bitrill.passes.fold import fold, folding_of
+from bitrill.pipeline import to_target
 
 U4, S4 = IntType(0, 15), IntType(-8, 7)
 BOOK = (-97, -60, -3, 0, 5, 41, 77, 127)
@@ -187,3 +188,14 @@ def test_only_matrices_have_one() -> None:
     )  # fmt: skip
     with pytest.raises(SpecError, match="pool: coding must be told of a matrix, not of a maxpool"):
         fold(graph(pool), {"pool": {"coding": "pot"}})
+
+
+def test_a_rate_is_solved_for_with_the_codings() -> None:
+    """The solver sees the cheaper products, and what the folding names stands in its result."""
+    whole = graph(matvec(np.resize([4, -4, 2, -2, 1, -1, 0], (8, 16))))
+    folded, cheap = to_target(whole, clock_hz=10**8, fps=10**6)
+    assert coding(folded) == IntType(-4, 4, "pot")
+    told = {"fc": {"coding": "integer"}}
+    folded, dear = to_target(whole, clock_hz=10**8, fps=10**6, folding=told)
+    assert coding(folded) == IntType(-4, 4)
+    assert cheap.resources.lcs < dear.resources.lcs

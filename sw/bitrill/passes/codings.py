@@ -46,6 +46,19 @@ def choose_codings(
     return graph.replace(nodes=tuple(nodes)), problems
 
 
+def settle_codings(
+    graph: Graph, folding: Mapping[str, Mapping[str, Any]]
+) -> tuple[Graph, dict[str, dict[str, Any]], dict[str, dict[str, str]]]:
+    """`choose_codings` of a ``folding`` in which nothing is wrong, what it tells of all else, and
+    the codings as a folding."""
+    graph, _ = choose_codings(graph, folding)
+    rest = {
+        name: {key: value for key, value in told.items() if key != KEY}
+        for name, told in folding.items()
+    }
+    return graph, rest, {n.name: coding_of(n) for n in graph.nodes}
+
+
 def _with_coding(node: Operator, told: Mapping[str, Any]) -> Operator:
     """Of the cheapest, the fewest LUTs of a lane's products, then the fewest bits.
 
@@ -176,4 +189,4 @@ CODINGS: dict[str, Callable[[MatVec | Depthwise], IntType]] = {
 }
 """The type of each coding that holds a node's weights; `SpecError` where there is none."""
 
-__all__ = ["CODINGS", "KEY", "cheapest", "choose_codings", "coding_of"]
+__all__ = ["CODINGS", "KEY", "cheapest", "choose_codings", "coding_of", "settle_codings"]
