@@ -8,7 +8,7 @@ from clock to output. So there the module of a table holds the cells where it is
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from amaranth import *
 from amaranth.lib import memory
@@ -25,19 +25,25 @@ WIDTHS = {512: 18, 1024: 9, 2048: 4, 4096: 2, 8192: 1}
 
 
 class BlockRom(Elaboratable):
-    """Word ``addr`` of ``words``, behind two registers: ``loads`` are their enables.
+    """Word ``address`` of ``words``, behind two registers, of which ``load(1)`` and ``load(2)`` make
+    enables (`bitrill_hw.elastic.Elastic.copy`), for each cell its own.
 
     Plain memory and a register, or for a table of at most 8192 words, where the platform takes
     modules of their own (see `bitrill_hw.roms.Roms`), cells of ECP5.
     """
 
-    def __init__(self, words: Sequence[int], width: int, *, address: Value, loads: Sequence[Value]):
-        self.words, self.address, self.loads = words, address, loads
+    def __init__(
+        self, words: Sequence[int], width: int, *, address: Value, load: Callable[[int], Value]
+    ):
+        self.words, self.address = words, address
         self.data = Signal(width)
+        self.depth = min((d for d in WIDTHS if d >= len(words)), default=0)
+        cells = -(-width // (2 * WIDTHS[self.depth])) if self.depth else 1
+        self.loads = [Cat(load(stage) for _ in range(cells)) for stage in (1, 2)]
 
     def elaborate(self, platform: object) -> Module | Instance:
         modules = getattr(platform, "modules", None)
-        if modules is None or len(self.words) > max(WIDTHS):
+        if modules is None or not self.depth:
             return self._plain()
         body = self._text()
         name = f"{PREFIX}{hashlib.sha256(body.encode()).hexdigest()[:12]}"
@@ -55,8 +61,8 @@ class BlockRom(Elaboratable):
             attrs={"ram_style": "block"},
         )  # fmt: skip
         port = rom.read_port()
-        m.d.comb += [port.addr.eq(self.address), port.en.eq(self.loads[0])]
-        with m.If(self.loads[1]):
+        m.d.comb += [port.addr.eq(self.address), port.en.eq(self.loads[0][0])]
+        with m.If(self.loads[1][0]):
             m.d.sync += self.data.eq(port.data)
         return m
 
@@ -66,7 +72,7 @@ class BlockRom(Elaboratable):
         return "\n".join(
             [
                 "(clk, first, second, addr, data);",
-                "  input clk, first, second;",
+                f"  input clk; input [{len(self.loads[0]) - 1}:0] first, second;",
                 f"  input [{len(self.address) - 1}:0] addr;",
                 f"  output [{width - 1}:0] data;",
                 "`ifdef SYNTHESIS",
@@ -78,8 +84,8 @@ class BlockRom(Elaboratable):
                 *(f"    words[{k}] = {width}'h{v:0{digits}x};" for k, v in enumerate(self.words)),
                 "  end",
                 "  always @(posedge clk) begin",
-                "    if (first) read <= words[addr];",
-                "    if (second) held <= read;",
+                "    if (first[0]) read <= words[addr];",
+                "    if (second[0]) held <= read;",
                 "  end",
                 "  assign data = held;",
                 "`endif",
@@ -89,8 +95,7 @@ class BlockRom(Elaboratable):
 
     def _cells(self) -> list[str]:
         """Port A of each cell reads the lower half of its rows, port B the upper."""
-        depth = min(d for d in WIDTHS if d >= len(self.words))
-        width, total = WIDTHS[depth], len(self.data)
+        width, total = WIDTHS[self.depth], len(self.data)
         # of the 14 address pins the highest chooses the half; the lowest enable bytes of 18 bits
         low = {18: 4, 9: 3, 4: 2, 2: 1, 1: 0}[width]
         lines = [
@@ -103,7 +108,7 @@ class BlockRom(Elaboratable):
             lines.append(
                 f"  assign data[{start + bits - 1}:{start}] = {{{', '.join(reversed(taken))}}};"
             )
-            lines.append(self._cell(n, start, width, depth))
+            lines.append(self._cell(n, start, width, self.depth))
         return lines
 
     def _cell(self, number: int, start: int, width: int, depth: int) -> str:
@@ -136,7 +141,7 @@ class BlockRom(Elaboratable):
         ]  # fmt: skip
         pins = []
         for p, half in (("A", 0), ("B", 1)):
-            pins += [f".CLK{p}(clk)", f".CE{p}(first)", f".OCE{p}(second)"]
+            pins += [f".CLK{p}(clk)", f".CE{p}(first[{number}])", f".OCE{p}(second[{number}])"]
             pins += [f".{pin}{p}(1'b0)" for pin in ("WE", "RST")]
             pins += [f".CS{p}{k}(1'b0)" for k in range(3)]
             pins += [f".AD{p}{k}(word[{k}])" for k in range(13)]

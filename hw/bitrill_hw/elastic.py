@@ -110,12 +110,12 @@ class Elastic:
         group = GROUP if self._family else max(1, len(held))
         for start in range(0, len(held), group):
             bits = slice(start, start + group)
-            with self.m.If(self._copy(stage)):
+            with self.m.If(self.copy(stage)):
                 self.m.d.sync += held[bits].eq(value[bits])
         return held
 
-    def _copy(self, stage: int) -> Signal:
-        """``load[stage]``, for some registers alone."""
+    def copy(self, stage: int) -> Signal:
+        """``load[stage]``, for some readers alone: on LUTs of four inputs in a LUT near them."""
         if not self._family:
             return self.load[stage]
         self._copies += 1

@@ -149,7 +149,7 @@ ELASTIC_FAULTS = {
     "ready when full": ("o.eq(~Cat(full).all() | behind)", "o.eq(1)"),
     "bubbles stay": ("o.eq(~Cat(full).all() | behind)", "o.eq(behind)"),
     "payload moves while stalled": (
-        "with self.m.If(self._copy(stage)):",
+        "with self.m.If(self.copy(stage)):",
         "with self.m.If(self.valid[stage - 1]):",
     ),
     "beats lost": ("with m.If(self.load[s]):", "with m.If(self.load[s + 1]):"),

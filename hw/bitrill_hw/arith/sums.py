@@ -119,7 +119,29 @@ def lane_sums(
         bits = {b: pipe.register(stage + s, v, f"stage{stage + s}_bit{b}") for b, v in bits.items()}
         if s == 0:
             bits |= dict(zip(plan.start, start, strict=True))
-    return [[bits[b] for b in column] for column in plan.columns]
+    columns = [[bits[b] for b in column] for column in plan.columns]
+    return (
+        _added(pipe, plan, columns, operands, stage + len(plan.stages)) if plan.added else columns
+    )
+
+
+def _added(
+    pipe: Elastic, plan: SumPlan, columns: list[list[Value]], operands: Operands, stage: int
+) -> list[list[Value]]:
+    """One row that is left, in stage ``stage``: the sum of the two; a third lowest bit is the carry
+    out of a place below."""
+    none = C(0, operands.pe)
+    a, b, low = (
+        [column[k] if k < len(column) else none for column in columns] for k in range(3)
+    )  # fmt: skip
+    sums: list[Signal] = []
+    for row in range(operands.pe):
+        sums.append(Signal(plan.width, name=f"both{row}"))
+        one, other = (Cat(word[row] for word in (low[0], *words)) for words in (a, b))
+        operands.m.d.comb += sums[row].eq((one + other) >> 1)
+    return [
+        [pipe.register(stage, Cat(s[c] for s in sums), f"both_bit{c}")] for c in range(plan.width)
+    ]
 
 
 def _count(m: Module, bits: dict[int, Value], counter: Counter, cells: bool) -> dict[int, Value]:

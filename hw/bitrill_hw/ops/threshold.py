@@ -11,6 +11,7 @@ from amaranth.lib.wiring import Member
 from bitrill.ir import IntType
 from bitrill.ops import Threshold
 
+from ..arith.reached import MOST_CHOOSING, Limit, reached_one
 from ..elastic import Elastic
 from ..stream import OneToOne
 from ..tables import split, table
@@ -21,7 +22,8 @@ class ThresholdCore(OneToOne):
 
     ``parallel``: the thresholds' word; all comparisons; for more than one, their count.
     ``search``: for each bit of the count, high bit first, the lane's next threshold out of a
-    memory of its own, and the comparison.
+    memory of its own, and the comparison. Tables of few words lie in the comparators themselves,
+    where there are cells for it (`arith.reached`).
     """
 
     op: Threshold
@@ -38,7 +40,7 @@ class ThresholdCore(OneToOne):
             m, stages=op.latency, valid=self.i.valid, ready=self.o.ready,
             primitives=op.folded.primitives,
         )  # fmt: skip
-        m.d.comb += [self.i.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[op.latency])]
+        m.d.comb += [self.i.ready.eq(pipe.copy(1)), self.o.valid.eq(pipe.valid[op.latency])]
         turns = op.x.channels // op.folded.pe
         turn = Signal(range(max(2, turns)))
         with m.If(pipe.enters(1)):
@@ -62,8 +64,39 @@ class ThresholdCore(OneToOne):
         fields = [word[k * b : (k + 1) * b] for k in range(n)]
         return [f.as_signed() if self.limit.signed else f for f in fields]
 
+    def _within(self, words: int) -> bool:
+        """Whether a table of so many words lies in its comparator."""
+        impl, t = self.op.folded, self.op.x.type
+        return (
+            impl.primitives == "xc7" and impl.memory == "distributed" and t.coding == "integer"
+            and impl.style != "runtime" and 1 < words <= 1 << MOST_CHOOSING
+        )  # fmt: skip
+
+    def _within_parallel(self, m: Module, pipe: Elastic, turn: Value, x: Value) -> list[Value]:
+        """As `_parallel`; a falling channel's comparisons are turned round, and its count with
+        them."""
+        op, n, pe = self.op, self.op.levels, self.op.folded.pe
+        turn = pipe.register(1, turn, "turn1")
+        out = []
+        for p, element in enumerate(self._elements(x)):
+            channels = list(zip(op.thresholds[p::pe].tolist(), op.inverted[p::pe], strict=True))
+            passed = [
+                reached_one(
+                    m, element, turn, name=f"reached{k}_{p}",
+                    limits=[Limit(t[n - 1 - k if falls else k], falls) for t, falls in channels],
+                )
+                for k in range(n)
+            ]  # fmt: skip
+            if n > 1:
+                passed = [*pipe.register(2, Cat(passed), f"passed{p}")]
+            value = self._value(thermometer(passed), C(0, 1))
+            out.append(pipe.register(op.latency, value, f"y{p}"))
+        return out
+
     def _parallel(self, m: Module, pipe: Elastic, turn: Value, x: Value) -> list[Value]:
         op, n = self.op, self.op.levels
+        if self._within(op.x.channels // op.folded.pe):
+            return self._within_parallel(m, pipe, turn, x)
         word = self._word(m, pipe, turn)
         lanes = split(m, word, len(word) // op.folded.pe, "limits")
         out = []

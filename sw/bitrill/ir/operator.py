@@ -17,6 +17,9 @@ Style = Literal["folded", "parallel", "search", "unrolled", "runtime", "streamed
 Memory = Literal["distributed", "block"]
 Primitives = Literal["portable", "xc7", "ecp5", "ice40", "gowin"]
 
+FOUR_INPUTS: tuple[Primitives, ...] = ("ecp5", "ice40", "gowin")
+"""Families whose LUTs have four inputs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Impl:

@@ -62,7 +62,7 @@ class Depthwise(Operator):
     def rows(self) -> MatVec:
         """The matrix-vector unit of which a channel is a row: the same sums, one tap a step."""
         impl = self.impl
-        return self._as_rows(impl and Impl(pe=impl.pe, primitives=impl.primitives))
+        return self._as_rows(impl and Impl(pe=impl.pe, primitives=impl.primitives, levels=impl.levels))
 
     def _as_rows(self, impl: Impl | None) -> MatVec:
         return MatVec(

@@ -62,19 +62,25 @@ Choice = tuple[int, ...]
 
 
 def compress(
-    heap: Sequence[Sequence[tuple[int, int]]], *, room: Sequence[int], first: int
+    heap: Sequence[Sequence[tuple[int, int]]],
+    *,
+    room: Sequence[int],
+    first: int,
+    adders: bool = False,
 ) -> tuple[list[tuple[int, Counter]], list[list[int]]]:
     """``(level, counter)`` in order, and the bits that are left: at most ``room[c]`` of a column.
 
     ``heap``: for each column ``(level, bit)``: after how many levels of counters the bit is there.
     Carries out of the last column are dropped. ``first``: the number of the first new bit.
+    ``adders``: full adders alone, for LUTs of four inputs: two of those each, one level.
     """
     width = len(heap)
     queues = [list(column) for column in heap]
     for queue in queues:
         heapify(queue)
     counters: list[tuple[int, Counter]] = []
-    for c, choice in enumerate(_choose([len(q) for q in queues], room)):
+    choose = _adders if adders else _choose
+    for c, choice in enumerate(choose([len(q) for q in queues], room)):
         for kind in [k for k, n in zip(KINDS, choice, strict=True) for _ in range(n)]:
             took = [heappop(queues[c]) for _ in range(kind.takes)]
             above = [heappop(queues[c + 1])] if kind.above else []
@@ -88,6 +94,16 @@ def compress(
             counters.append((level, Counter(c, inputs, tuple(b for _, b in above), outputs)))
     left = [[b for _, b in sorted(q, key=lambda e: e[1])] for q in queues]
     return sorted(counters, key=lambda e: e[0]), left
+
+
+def _adders(heights: Sequence[int], room: Sequence[int]) -> list[Choice]:
+    """As `_choose`, of full adders: as few as each column needs, so the fewest of all."""
+    found: list[Choice] = []
+    carries = 0
+    for height, most in zip(heights, room, strict=True):
+        carries = max(0, -((most - height - carries) // 2))
+        found.append((0, 0, 0, 0, carries))
+    return found
 
 
 def _choose(heights: Sequence[int], room: Sequence[int]) -> list[Choice]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import numpy as np
 
+from ..ir.operator import FOUR_INPUTS, Impl
 from ..ir.types import IntType
 from .compress import Counter, compress
 from .distances import distance_starts, distances, stored_distances
@@ -27,9 +28,17 @@ if TYPE_CHECKING:
 
     Matrices: TypeAlias = MatVec | L1MatVec
 
-LEVELS_PER_STAGE = 2
-"""Levels of LUTs between two registers: gates one, counters one each, the chain two. Parities that
-are not registered before come on top, in the first stage."""
+
+@dataclass(frozen=True)
+class Fabric:
+    """What a plan is made for: ``levels`` of LUTs between two registers, of four inputs or six.
+
+    Gates take one level (two where their inputs are too many), counters one each, the chain two;
+    parities that are not registered before come on top, in the first stage.
+    """
+
+    levels: int
+    four: bool
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,8 @@ class SumPlan:
     first stage. ``stages``: the levels of counters between registers; the first stage begins with
     the gates. ``columns``: what is left for the accumulator: at most two bits each, the lowest
     three, and with ``carry`` four, the last of which takes a place of the chain for itself.
+    ``added``: whether these rows are added in a stage of their own, so that the accumulator adds
+    one number, as suits LUTs of four inputs.
     """
 
     products: Products
@@ -47,6 +58,7 @@ class SumPlan:
     stages: tuple[tuple[tuple[Counter, ...], ...], ...]
     columns: tuple[tuple[int, ...], ...]
     carry: bool
+    added: bool = False
 
     @property
     def counters(self) -> tuple[Counter, ...]:
@@ -71,16 +83,24 @@ def _of_distances(op: Matrices) -> TypeGuard[L1MatVec]:
 def sum_plan(op: Matrices) -> SumPlan:
     """The plan of one row's sum in one step of a folded ``op``."""
     if _of_distances(op):
-        return _distance_plan(op.x.type, op.folded.simd, op.y.type.bits, op.read_stages > 1)
+        return _distance_plan(
+            op.x.type, op.folded.simd, op.y.type.bits, op.read_stages > 1, fabric(op.folded)
+        )
     return _plan(
         op.weight_type, op.x.type, op.folded.simd, op.y.type.bits,
-        not op.popcount, op.read_stages > 1, op.inside is None,
+        not op.popcount, op.read_stages > 1, op.inside is None, fabric(op.folded),
     )  # fmt: skip
+
+
+def fabric(impl: Impl) -> Fabric:
+    """That of an ``impl``."""
+    return Fabric(impl.levels, impl.primitives in FOUR_INPUTS)
 
 
 def sum_stages(op: Matrices) -> int:
     """Registers from the products' operands to the accumulator's adder."""
-    return len(sum_plan(op).stages)
+    plan = sum_plan(op)
+    return len(plan.stages) + plan.added
 
 
 def starts(op: Matrices) -> np.ndarray:
@@ -102,50 +122,57 @@ def stored_weights(op: Matrices) -> np.ndarray:
 
 @lru_cache(maxsize=256)
 def _plan(
-    weight: IntType, x: IntType, simd: int, width: int, starting: bool, early: bool, triples: bool
-) -> SumPlan:
+    weight: IntType, x: IntType, simd: int, width: int, starting: bool, early: bool, triples: bool,
+    fabric: Fabric,
+) -> SumPlan:  # fmt: skip
     """The least LUTs of what is tried: with the chain's place for a fourth lowest bit, or without.
 
     ``early``: whether parities are registered before the first stage; ``triples``: whether lanes
-    may store parities, as they may not where a border forces weights.
+    may store parities, as they may not where a border forces weights. LUTs of four inputs have no
+    use for those: a majority of three products takes four of them, and a count of two bits as many.
     """
-    return _cheapest(products(weight, x, simd, width, triples), width, starting, early)
+    found = products(weight, x, simd, width, triples and not fabric.four)
+    return _cheapest(found, width, starting, early, fabric)
 
 
 @lru_cache(maxsize=256)
-def _distance_plan(x: IntType, simd: int, width: int, early: bool) -> SumPlan:
+def _distance_plan(x: IntType, simd: int, width: int, early: bool, fabric: Fabric) -> SumPlan:
     """As `_plan`, of an `L1MatVec`."""
-    return _cheapest(distances(x, simd, width), width, True, early)
+    return _cheapest(distances(x, simd, width), width, True, early, fabric)
 
 
-def _cheapest(found: Products, width: int, starting: bool, early: bool) -> SumPlan:
+def _cheapest(found: Products, width: int, starting: bool, early: bool, fabric: Fabric) -> SumPlan:
     """With the chain's place for a fourth lowest bit, or without."""
-    return min((_with(found, width, starting, early, carry) for carry in (False, True)),
+    carries = (False,) if fabric.four else (False, True)
+    return min((_with(found, width, starting, early, carry, fabric) for carry in carries),
                key=lambda p: (p.luts, len(p.stages)))  # fmt: skip
 
 
-def _with(found: Products, width: int, starting: bool, early: bool, carry: bool) -> SumPlan:
-    head = LEVELS_PER_STAGE - 1 if early or not found.shared else 0
+def _with(
+    found: Products, width: int, starting: bool, early: bool, carry: bool, fabric: Fabric
+) -> SumPlan:
+    per_stage = fabric.levels
+    head = max(0, per_stage - 1 - (not early and bool(found.shared)))
     heap: list[list[tuple[int, int]]] = [[] for _ in range(width)]
     for bit, g in enumerate(found.gates):
-        heap[g.column].append((min(head, found.levels(g) - 1), bit))
+        more = fabric.four and len(g.inputs) > 4
+        heap[g.column].append((min(head, found.levels(g) - 1 + more), bit))
     n = len(found.gates)
     start = tuple(range(n, n + width)) if starting else ()
     for column, bit in zip(heap, start, strict=False):
         column.append((head, bit))
     room = [3 + carry] + [2] * (width - 1)
-    counters, left = compress(heap, room=room, first=n + len(start))
+    counters, left = compress(heap, room=room, first=n + len(start), adders=fabric.four)
     levels: list[list[Counter]] = [[] for _ in range(max((t for t, _ in counters), default=0))]
     for level, counter in counters:
         levels[level - 1].append(counter)
-    cuts = [
-        0,
-        head,
-        *range(head + LEVELS_PER_STAGE, len(levels) + LEVELS_PER_STAGE, LEVELS_PER_STAGE),
-    ]
+    cuts = [0, head, *range(head + per_stage, len(levels) + per_stage, per_stage)]
     stages = tuple(
         tuple(tuple(level) for level in levels[a:b])
         for a, b in pairwise(cuts)
         if a < len(levels) or a == 0
     )
-    return SumPlan(found, start, stages, tuple(map(tuple, left)), carry and len(left[0]) > 3)
+    return SumPlan(
+        found, start, stages, tuple(map(tuple, left)), carry and len(left[0]) > 3,
+        added=fabric.four and any(len(c) > 1 for c in left),
+    )  # fmt: skip
