@@ -58,6 +58,44 @@ def test_weights_take_their_range():
     assert after["n0"].y.type == IntType(-6, 6)
 
 
+def test_a_rows_common_factor_goes_to_its_thresholds():
+    """6 b0 - 3 b1 >= 4 is 2 b0 - b1 >= 2; a row of zeros stays."""
+    inverted = [False, True, False]
+    thresholds = [[-2, 4], [0, 5], [-3, 9]]
+    layer = (thresholds, inverted, IntType(0, 2))
+    g = graph(IntType(0, 1), 2, ([[6, -3], [4, 4], [0, 0]], INT4), layer)
+    after = narrowed(g)
+    assert after["n0"].weights.tolist() == [[2, -1], [1, 1], [0, 0]]
+    assert after["n0"].y.type == IntType(-1, 2)
+    assert after["n1"].thresholds.tolist()[0] == [0, 2]
+
+
+def test_a_common_factor_goes_to_the_output_if_all_rows_share_it():
+    after = narrowed(graph(IntType(0, 1), 2, ([[6, -3], [3, 3]], INT4)))
+    assert after["n0"].weights.tolist() == [[2, -1], [1, 1]]
+    assert after.sink.scale == (3 * sqrt(F(2)),)
+    after = narrowed(graph(IntType(0, 1), 2, ([[6, -3], [4, 4]], INT4)))
+    assert after["n0"].weights.tolist() == [[6, -3], [4, 4]]
+
+
+def test_no_factor_is_taken_where_rows_would_differ_more():
+    """2, 4, 6 and 1, 2, 4: dividing the first row adds a 3."""
+    layer = ([[1], [1]], [False, False], BIPOLAR)
+    g = graph(IntType(0, 1), 3, ([[2, 4, 6], [1, 4, 6]], INT4), layer)
+    assert narrowed(g)["n0"].weights.tolist() == [[2, 4, 6], [1, 4, 6]]
+
+
+def test_scaled_signs_become_a_popcount():
+    after = narrowed(graph(BIPOLAR, 2, ([[3, -3], [3, 3]], INT4)))
+    assert after["n0"].popcount
+
+
+def test_signs_by_powers_of_two():
+    after = narrowed(graph(IntType(0, 4, "log2"), 2, ([[2, -2], [2, 2]], INT4)))
+    assert after["n0"].weight_type == BIPOLAR
+    assert not after["n0"].popcount
+
+
 def test_ones_become_bipolar_for_integers():
     g = graph(IntType(0, 3), 3, ([[1, -1, 1]], INT4))
     after = narrowed(g)

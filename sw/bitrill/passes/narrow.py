@@ -11,17 +11,22 @@ from ..ops.matvec import MatVec
 from ..ops.maxpool import MaxPool
 from ..ops.pad import Pad
 from ..ops.threshold import Threshold
+from .factors import take_factors
 from .rebuild import can_remap, readers, rebuild, remap
 
 
 def narrow_widths(graph: Graph) -> Graph:
-    """Weight types as their weights need, activations without levels that are never reached.
+    """Weights without common factors, in types as they need; activations without levels that are
+    never reached.
 
     One walk from input to output: what a layer can give depends on what stands before it.
     Accumulators follow by themselves: a `MatVec` derives its range from weights and operand.
     """
     for name in [n.name for n in graph.nodes]:
         node = graph[name]
+        if isinstance(node, MatVec | Depthwise):
+            graph = take_factors(graph, node)
+            node = graph[name]
         if isinstance(node, MatVec):
             graph = _narrow_weights(graph, node)
         elif isinstance(node, Depthwise) and node.weight_type.coding == "integer":
@@ -36,7 +41,7 @@ def narrow_widths(graph: Graph) -> Graph:
 def _narrow_taps(graph: Graph, node: Depthwise) -> Graph:
     w = node.weights
     narrow = IntType.for_range(lo=int(w.min()), hi=int(w.max()))
-    if node.x.type.coding == "integer" and np.all(np.abs(w) == 1):
+    if node.x.type.coding != "bipolar" and np.all(np.abs(w) == 1):
         narrow = BIPOLAR
     return graph if narrow == node.weight_type else rebuild(graph, node.replace(weight_type=narrow))
 
@@ -53,7 +58,7 @@ def _narrow_weights(graph: Graph, node: MatVec) -> Graph:
         return graph
     w = node.weights
     if np.all(np.abs(w) == 1):
-        if node.x.type.coding == "integer":
+        if node.x.type.coding != "bipolar":
             return rebuild(graph, node.replace(weight_type=BIPOLAR))
         if can_remap(graph, node.name):
             # w @ bits becomes a popcount: (w @ x + cols) / 2 = w @ bits + (cols - sum(w)) / 2

@@ -1,0 +1,50 @@
+"""Factors that a row's weights share go to what reads it: weights 2, 4, 8 become 1, 2, 4."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from ..ir.graph import Graph
+from ..ir.types import IntType
+from ..ops.depthwise import Depthwise
+from ..ops.matvec import MatVec
+from ..ops.threshold import Threshold
+from .rebuild import can_remap, readers, rebuild
+
+
+def take_factors(graph: Graph, node: MatVec | Depthwise) -> Graph:
+    """``graph`` with the rows of ``node`` divided by what divides all of their weights.
+
+    Row by row in front of a threshold, where there are not more different weights then; else by
+    what all rows share. The one reader takes the change in: ``g * y >= t`` is ``y >= ceil(t / g)``,
+    and a sink's scale is g times as large (one for all channels: decisions compare integers).
+    """
+    if node.weight_type.coding != "integer" or not can_remap(graph, node.name):
+        return graph
+    (reader,) = readers(graph, node.name)
+    factors = _factors(node.weights, alike=not isinstance(reader, Threshold))
+    if (factors == 1).all():
+        return graph
+    weights = node.weights // factors[:, None]
+    narrow = IntType.for_range(lo=int(weights.min()), hi=int(weights.max()))
+    divided = node.replace(weights=weights, weight_type=narrow)
+    if isinstance(reader, Threshold):
+        x = divided.y.type
+        limits = np.clip(-(-reader.thresholds // factors[:, None]), x.lo, x.hi + 1)
+        return rebuild(graph, divided, reader.replace(operands=(divided.y,), thresholds=limits))
+    scale = tuple(int(factors[0]) * s for s in graph.sink.scale)
+    return rebuild(graph, divided, dataclasses.replace(graph.sink, tensor=divided.y, scale=scale))
+
+
+def _factors(weights: np.ndarray, *, alike: bool) -> np.ndarray:
+    """What each row is divided by, int64 ``[rows]``."""
+    rows = np.gcd.reduce(np.abs(weights), axis=1)
+    rows = np.where(rows == 0, 1, rows)
+    if not alike and len(np.unique(weights // rows[:, None])) <= len(np.unique(weights)):
+        return rows
+    return np.full(len(weights), max(1, np.gcd.reduce(np.abs(weights), axis=None)))
+
+
+__all__ = ["take_factors"]
