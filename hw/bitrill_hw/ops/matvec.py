@@ -39,7 +39,7 @@ class MatVecCore(OneToOne):
             m, stages=end, valid=steps.valid, ready=self.o.ready, completes=whole, ahead=True,
             primitives=op.folded.primitives,
         )  # fmt: skip
-        m.d.comb += [steps.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[end])]
+        m.d.comb += [steps.ready.eq(pipe.copy(1)), self.o.valid.eq(pipe.valid[end])]
         weights = self._weights(m, pipe, steps)
         shared = parities(m, plan.products, steps.x, bits=op.x.type.bits)
         x = pipe.delay(steps.x, "x", first=2, last=op.read_stages)
@@ -81,7 +81,7 @@ class MatVecCore(OneToOne):
             return bordered_weights(m, pipe, op, steps, words)
         if op.folded.memory == "block" and op.folded.primitives == "ecp5":
             m.submodules.weights = rom = BlockRom(
-                packed(words), words.shape[1], address=steps.address, loads=pipe.load[1:3]
+                packed(words), words.shape[1], address=steps.address, load=pipe.copy
             )
             return rom.data
         word = table(m, pipe, 1, "weights", words, steps.address, op.folded.memory)
