@@ -144,6 +144,22 @@ def bipolar(x: Num, scale: Num) -> Num:
     return mul(Num.of(sure(lambda t: np.where(t >= 0, 1.0, -1.0), x)), scale)
 
 
+def log_quant(x: Num, scale: Num, bits: int) -> Num:
+    """0 and powers of two, nearest by the logarithm (`docs/format.md`)."""
+    bounds = 2.0 ** (np.arange(2**bits - 1) - 0.5)
+    ratio = div(x, scale)
+    ratio.e += np.abs(ratio.v) * U  # of the bounds
+    code = sure(lambda t: np.searchsorted(bounds, t, side="right"), ratio)
+    return mul(Num.of(np.where(code > 0, 2.0 ** (code - 1.0), 0.0)), scale)
+
+
+def l1_matmul(x: Num, w: Num) -> Num:
+    """``-sum |x - w|``: each difference rounded, and each partial sum."""
+    far = sub(Num(x.v[..., None], x.e[..., None]), w)
+    total = np.abs(far.v).sum(-2)
+    return rounded(-total, far.e.sum(-2) + len(w.v) * U * total)
+
+
 def evaluate(proto: onnx.ModelProto, x: np.ndarray, error: float = 0.0) -> Num:
     """The model's output for the float input ``x`` (with the batch axis)."""
     env = {t.name: Num.of(numpy_helper.to_array(t)) for t in proto.graph.initializer}
@@ -181,6 +197,10 @@ def step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
         return simple[op](*a)
     if op in ("Quant", "IntQuant"):
         return quant(*a, attrs)
+    if op == "LogQuant":
+        return log_quant(*a, attrs["bits"])
+    if op == "L1MatMul":
+        return l1_matmul(*a)
     if op == "Trunc":
         return trunc(a, attrs)
     if op == "MultiThreshold":

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 from bitrill.frontend import load_model
+from bitrill.frontend.functions import DOMAIN, l1_matmul_function, log_quant_function
 from bitrill.ir import Graph
 from onnx import TensorProto, helper, numpy_helper
 
@@ -51,6 +52,14 @@ class Net:
 
     def bipolar(self, x: str, scale: Any = 1.0, domain: str = QONNX) -> str:
         return self.node("BipolarQuant", x, self.const(scale), domain=domain)
+
+    def log_quant(self, x: str, scale: Any = 1.0, bits: int = 3) -> str:
+        return self.node("LogQuant", x, self.const(scale), domain=DOMAIN, bits=bits)
+
+    def distances(self, x: str, cols: int, rows: int, *, seed: int = 0, **quant: Any) -> str:
+        """``L1MatMul`` with weights that are quantized as told."""
+        w = self.node("Transpose", self.weights(rows, cols, seed=seed, **quant), perm=[1, 0])
+        return self.node("L1MatMul", x, w, domain=DOMAIN)
 
     def weights(self, rows: int, cols: int, *, seed: int = 0, **quant: Any) -> str:
         """Quantized weights ``[rows, cols]``."""
@@ -97,7 +106,13 @@ class Net:
         imports = [helper.make_opsetid("", self.opset)]
         if self.declare:
             imports.append(helper.make_opsetid(QONNX, 1))
-        return helper.make_model(graph, ir_version=self.ir, opset_imports=imports)
+        functions = []
+        if any(n.domain == DOMAIN for n in self.nodes):
+            imports.append(helper.make_opsetid(DOMAIN, 1))
+            functions = [l1_matmul_function(), log_quant_function()]
+        return helper.make_model(
+            graph, ir_version=self.ir, opset_imports=imports, functions=functions
+        )
 
 
 def small(**options: Any) -> tuple[Net, str]:

@@ -12,18 +12,21 @@ from ..exact import Real
 from ..ir.graph import INPUT
 from ..ir.interface import InputQuantizer
 from ..ir.operator import Operator
-from ..ir.types import Tensor
+from ..ir.types import IntType, Tensor
 from ..ops.add import Add
 from ..ops.avgpool import SumPool
 from ..ops.concat import Concat
 from ..ops.convert import Convert
+from ..ops.depthwise import Depthwise
 from ..ops.lookup import Lookup
+from ..ops.matvec import MatVec
 from ..ops.maxpool import MaxPool
 from ..ops.pad import Pad
 from ..ops.rearrange import Rearrange
 from ..ops.shuffle import Shuffle
 from ..ops.split import Split
 from ..ops.upsample import Upsample
+from ..ops.window import Window
 from ..real import Activation, Affine, Function, Quantizer, Step
 from . import limits
 from .model import Node
@@ -51,6 +54,12 @@ PARTS = ("convert", "deconv", "lookup", "pad", "rearrange", "shuffle", "window")
 SHARED = (Add, Concat, Convert, Lookup, MaxPool, Pad, Rearrange, Shuffle, Split, SumPool, Upsample)
 """Operators that are made once for all readers of what they give; windows and what has weights or
 thresholds belong to one node of the model each."""
+
+
+CODED = (
+    Convert, Depthwise, Lookup, MatVec, Pad, Rearrange, Shuffle, Split, Upsample, Window,
+)  # fmt: skip
+"""Operators that take logarithmic codes as they are; for others they become integers first."""
 
 
 class Builder:
@@ -84,12 +93,22 @@ class Builder:
 
         Of `SHARED` ones, the same that was made before, if there is one.
         """
+        if kind not in CODED:
+            edges = tuple(self.integer_edge(e, node) for e in edges)
         if kind not in SHARED:
             return self._made(kind, node, edges, parameters)
         key = (kind, edges, tuple((k, _comparable(v)) for k, v in sorted(parameters.items())))
         if key not in self.shared:
             self.shared[key] = self._made(kind, node, edges, parameters)
         return self.shared[key]
+
+    def integer_edge(self, edge: str, node: Node) -> str:
+        """``edge``, or the integers that its logarithmic codes stand for, by a table."""
+        t = self.edges[edge].type
+        if t.coding != "log2":
+            return edge
+        table, out = t.values()[None], IntType.for_range(lo=t.lo, hi=t.hi)
+        return self.emit(Lookup, node, edge, table=table, out=out).name
 
     def _made(
         self, kind: type[Operator], node: Node, edges: tuple[str, ...], parameters: dict[str, Any]

@@ -1,22 +1,33 @@
 """The ONNX local functions of domain ``bitrill``: what QONNX cannot say. `docs/format.md`.
 
 Each is specified by its body, a list of ONNX's own operators, written here once: builders make a
-``FunctionProto`` of it for exporters, and the reader of models compares with it node for node.
+``FunctionProto`` of it for exporters, and the reader of models compares with it node for node. A
+body of a file is never run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from . import limits
+from .names import shown, text
 
 DOMAIN = "bitrill"
 
 VERSION = 1
 """Version of the domain."""
 
+STANDARD = ("", "ai.onnx")
+"""ONNX's own domain."""
+
 OPSETS = range(13, 21)
 """Versions of ONNX's own operators that a body may declare; those used mean the same in all."""
+
+IR_VERSION = 8
+"""The first version of the file format that knows functions."""
 
 LARGEST_BITS = 4
 """Most bits of a `LogQuant`: the largest value is then 2**14 steps."""
@@ -33,6 +44,10 @@ class Line:
     op: str
     inputs: tuple[str, ...] = ()
     attribute: tuple[str, Attribute] | None = None
+
+    def __str__(self) -> str:
+        told = "" if self.attribute is None else f" with {self.attribute[0]} = {self.attribute[1]}"
+        return f"{self.op} of {', '.join(self.inputs) or 'nothing'}{told}"
 
 
 @dataclass(frozen=True)
@@ -130,3 +145,97 @@ def _node(line: Line) -> Any:
             made = helper.make_attribute(name, list(value) if isinstance(value, tuple) else value)
         node.attribute.append(made)
     return node
+
+
+def faults(model: Any, domains: AbstractSet[str], opset: int) -> list[str]:
+    """What is wrong with the functions of a ``ModelProto`` whose nodes have these ``domains``."""
+    if len(model.functions) > limits.NODE_ITEMS:
+        return [f"functions must be at most {limits.NODE_ITEMS}, not {len(model.functions)}"]
+    found = [fault for f in model.functions for fault in _function_faults(f)]
+    names = [text(f.name) for f in model.functions if text(f.domain) == DOMAIN]
+    found += [f"function {n} must be there once, not twice" for n in BODIES if names.count(n) > 1]
+    if DOMAIN not in domains and DOMAIN not in {text(f.domain) for f in model.functions}:
+        return found
+    versions = sorted({o.version for o in model.opset_import if text(o.domain) == DOMAIN})
+    if versions != [VERSION]:
+        given = " and ".join(map(str, versions)) or "none"
+        found.append(f"the model must declare version {VERSION} of domain {DOMAIN}, not {given}")
+    if opset < OPSETS[0]:
+        found.append(
+            f"beside functions of domain {DOMAIN} the opset must be at least {OPSETS[0]},"
+            f" not {opset}"
+        )
+    if model.ir_version < IR_VERSION:
+        found.append(
+            f"beside functions of domain {DOMAIN} the IR version must be at least {IR_VERSION},"
+            f" not {model.ir_version}"
+        )
+    return found
+
+
+def _function_faults(function: Any) -> Iterator[str]:
+    """Why a ``FunctionProto`` is none of `BODIES`; the first reason only."""
+    name, domain = text(function.name), text(function.domain)
+    body = BODIES.get(name) if domain == DOMAIN else None
+    if body is None or getattr(function, "overload", ""):
+        yield (
+            f"function {shown(name)} of domain {shown(domain)} is not accepted; only"
+            f" {' and '.join(BODIES)} of domain {DOMAIN} are, as docs/format.md has them"
+        )
+        return
+    fault = _difference(function, body)
+    if fault:
+        yield f"function {name} must be node for node as docs/format.md has it: {fault}"
+
+
+def _difference(function: Any, body: Body) -> str:
+    """Where a ``FunctionProto`` differs from ``body``; empty where it does not."""
+    counts = [len(function.input), len(function.output), len(function.node)]
+    if counts != [len(body.inputs), 1, len(body.lines)]:
+        return (
+            f"{len(body.inputs)} inputs, 1 output and {len(body.lines)} nodes,"
+            f" not {counts[0]}, {counts[1]} and {counts[2]}"
+        )
+    attributes = tuple(map(text, function.attribute))
+    if attributes != body.attributes or len(getattr(function, "attribute_proto", ())):
+        return f"its attributes must be {', '.join(body.attributes) or 'none'}, without defaults"
+    declared = [(text(o.domain), o.version) for o in function.opset_import]
+    if len(declared) != 1 or declared[0][0] not in STANDARD or declared[0][1] not in OPSETS:
+        return f"it must declare ONNX's opset {OPSETS[0]} to {OPSETS[-1]} alone"
+    names = dict(zip(map(text, function.input), body.inputs, strict=True))
+    if len(names) != len(body.inputs):
+        return "two inputs have one name"
+    for k, (node, line) in enumerate(zip(function.node, body.lines, strict=True)):
+        if not _is_line(node, line, names):
+            return f"node {k} must be {line}"
+    if names.get(text(function.output[0])) != body.output:
+        return f"its output must be what node {len(body.lines) - 1} gives"
+    return ""
+
+
+def _is_line(node: Any, line: Line, names: dict[str, str]) -> bool:
+    """Whether ``node`` says ``line``; ``names``: what the file calls its tensors, and we do."""
+    outputs = list(map(text, node.output))
+    inputs = tuple(names.get(text(i), "") for i in node.input)
+    if len(outputs) != 1 or not outputs[0] or outputs[0] in names or getattr(node, "overload", ""):
+        return False
+    names[outputs[0]] = line.output
+    same = text(node.op_type) == line.op and text(node.domain) in STANDARD and inputs == line.inputs
+    if line.attribute is None:
+        return same and not len(node.attribute)
+    return same and len(node.attribute) == 1 and _is_attribute(node.attribute[0], *line.attribute)
+
+
+def _is_attribute(given: Any, name: str, value: Attribute) -> bool:
+    """Whether an ``AttributeProto`` holds ``value``, by its type alone."""
+    if text(given.name) != name:
+        return False
+    if isinstance(value, str):
+        return given.type == given.INT and text(given.ref_attr_name) == value[1:]
+    if given.ref_attr_name:
+        return False
+    if isinstance(value, tuple):
+        return given.type == given.INTS and tuple(given.ints) == value
+    if isinstance(value, float):
+        return given.type == given.FLOAT and given.f == value
+    return given.type == given.INT and given.i == value

@@ -12,12 +12,12 @@ from ..ir.interface import Sink, Source
 from ..ir.operator import Operator
 from ..ir.types import IntType, Tensor
 from ..real import Affine
-from . import heads, layouts, limits
+from . import functions, heads, layouts, limits
 from .context import RAW_HINT, Builder, Call
 from .model import Model, Node
 from .names import legal, shown
 from .proto import QUANT_DOMAINS, STANDARD_DOMAINS, read_model
-from .table import CHANNELS_LAST, QUANT, STANDARD, Rule
+from .table import CHANNELS_LAST, OWN, QUANT, STANDARD, Rule
 from .values import Const, Data, Head, Known, RefusedError, Unknown, Value
 
 _MANY_OUTPUTS = ("Split", "TopK")
@@ -27,6 +27,8 @@ _MANY_OUTPUTS = ("Split", "TopK")
 def _rules(node: Node) -> dict[str, Rule]:
     if node.domain in layouts.DOMAINS:
         return CHANNELS_LAST
+    if node.domain == functions.DOMAIN:
+        return OWN
     return STANDARD if node.domain in STANDARD_DOMAINS else QUANT
 
 
@@ -77,7 +79,7 @@ class _Walk:
         self.values[model.input] = data
 
     def graph(self) -> Graph:
-        if not any(n.domain in QUANT_DOMAINS for n in self.model.nodes):
+        if not any(n.domain in QUANT_DOMAINS or n.op == "LogQuant" for n in self.model.nodes):
             self.reasons.append(
                 f"{self.model.path.name} holds no quantizer: a network must be quantized"
                 f" ({', '.join(QUANT)}), as Brevitas exports it to QONNX"
@@ -148,13 +150,16 @@ class _Walk:
 
     def _fault(self, node: Node) -> str:
         """Why ``node`` is refused before its operands are looked at; empty if it is not."""
-        if node.domain not in (*STANDARD_DOMAINS, *QUANT_DOMAINS, *layouts.DOMAINS):
-            known = ", ".join((*QUANT_DOMAINS, *layouts.DOMAINS))
+        own = (*QUANT_DOMAINS, *layouts.DOMAINS, functions.DOMAIN)
+        if node.domain not in (*STANDARD_DOMAINS, *own):
+            known = ", ".join(own)
             return f"its domain must be ONNX's own or {known}, not {shown(node.domain)}"
         rule = _rules(node).get(node.op)
         if rule is None:
             told, self.told = self.told, True
-            accepted = "" if told else f"; accepted are {', '.join(sorted({*STANDARD, *QUANT}))}"
+            accepted = (
+                "" if told else f"; accepted are {', '.join(sorted({*STANDARD, *QUANT, *OWN}))}"
+            )
             return f"this operator is not supported{accepted}"
         if not rule.least <= len(node.inputs) <= rule.most:
             count = str(rule.least) if rule.least == rule.most else f"{rule.least} to {rule.most}"

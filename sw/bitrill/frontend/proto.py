@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import StorageError, ToolError, UnsupportedError
 from ..storage import read_bytes
-from . import limits
+from . import functions, limits
 from .model import Model, Node
 from .names import shown, text
 from .structure import check_structure, needed_nodes
@@ -26,7 +26,7 @@ OPSETS = range(9, 21)
 IR_VERSIONS = range(3, 15)
 """Versions of the file format that are known."""
 
-STANDARD_DOMAINS = ("", "ai.onnx")
+STANDARD_DOMAINS = functions.STANDARD
 QUANT_DOMAINS = ("onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general")
 
 
@@ -99,6 +99,7 @@ class _Parser:
         nodes = tuple(self._node(i, n) for i, n in enumerate(self.graph.node))
         inputs = [i for i in self.graph.input if text(i.name) not in constants]
         outputs = [text(o.name) for o in self.graph.output]
+        reasons += functions.faults(self.proto, {n.domain for n in nodes}, opset)
         faults = check_structure(nodes, [i.name for i in inputs], set(constants), outputs)
         if len(inputs) != 1:
             given = ", ".join(shown(i.name) for i in inputs[:8]) or "none"
@@ -129,8 +130,6 @@ class _Parser:
                     f"node {i}: inputs, outputs and attributes must be at most"
                     f" {limits.NODE_ITEMS} each, not {most}"
                 )
-        if len(self.proto.functions):
-            raise self.fail("functions inside the model are not accepted; export it without them")
         if len(self.graph.sparse_initializer):
             raise self.fail("sparse initializers are not accepted; export dense ones")
 

@@ -1,4 +1,4 @@
-"""Rules for Quant, IntQuant and BipolarQuant, on data and on constants.
+"""Rules for Quant, IntQuant and BipolarQuant, on data and on constants; and for LogQuant.
 
 ``Quant(x, scale, zero, bits)``: ``(round(clamp(x / scale + zero, lo, hi)) - zero) * scale``, with
 ``lo..hi`` from ``bits``, ``signed`` and ``narrow``; one bit, signed: +-1 by
@@ -13,11 +13,13 @@ from fractions import Fraction
 
 import numpy as np
 
+from .. import exact
 from ..exact import Surd
 from ..ir.types import BIPOLAR, IntType
 from ..real import ROUNDINGS, Affine, Quantizer, Rounding
 from . import limits
 from .context import Call
+from .functions import LARGEST_BITS
 from .values import (
     Const,
     Known,
@@ -63,6 +65,18 @@ def quant(call: Call) -> Known:
     flags = {name: call.attributes[name] == 1 for name in ("signed", "narrow")}
     type_ = integer_type(int(bits), **flags)
     return _apply(call, type_, rounding, scale, None if not zero.any() else zero)
+
+
+def log_quant(call: Call) -> Known:
+    """The function of domain ``bitrill``: 0 and powers of two times a scale. See docs/format.md."""
+    bits = call.attributes.get("bits", 0)
+    if not 1 <= bits <= LARGEST_BITS:
+        raise RefusedError(f"attribute bits must be 1 to {LARGEST_BITS}, not {bits}")
+    call.data(0)
+    scale = call.exact(1, "its scale")
+    if any(exact.sign(s) <= 0 for s in scale.flat):
+        raise RefusedError("its scale must be above 0")
+    return _apply(call, IntType(0, 1 << (1 << bits) - 2, "log2"), "ROUND", scale, None)
 
 
 def integer_type(bits: int, *, signed: bool, narrow: bool) -> IntType:

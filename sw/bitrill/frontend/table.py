@@ -13,6 +13,7 @@ from . import (
     arrange,
     convs,
     counts,
+    distances,
     heads,
     joins,
     layers,
@@ -121,6 +122,12 @@ QUANT: dict[str, Rule] = {
     "Trunc": rule(truncs.trunc, 5, 6, **_FLAGS),
 }
 """Operators of QONNX that are accepted, in any of its domains."""
+
+OWN: dict[str, Rule] = {
+    "L1MatMul": rule(distances.l1_matmul, 2),
+    "LogQuant": rule(quantizers.log_quant, 2, bits=int),
+}
+"""Functions of domain ``bitrill`` (see docs/format.md)."""
 
 CHANNELS_LAST: dict[str, Rule] = {
     name: dataclasses.replace(

@@ -49,6 +49,8 @@ class InputQuantizer:
             n += n
             n -= 1
             return n
+        if self.type.coding == "log2":
+            return self.type.values().astype(dtype)[n]
         n += dtype.type(self.type.lo)
         return n
 

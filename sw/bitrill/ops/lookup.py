@@ -18,7 +18,7 @@ ADDRESS_BITS = 16
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lookup(Operator):
-    """``y = table[c, n]`` for x the n-th value of its type (``n = x - lo``; bipolar 0, 1).
+    """``y = table[c, n]`` for x the n-th value of its type (``n = x - lo``; else its code).
 
     ``table``: int64 ``[C, values]`` of values of ``out``, or ``[1, values]``, the same for all
     channels. ``pe`` channels a beat, one beat a cycle, one stage: a memory for each lane.
@@ -55,7 +55,7 @@ class Lookup(Operator):
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         t = self.x.type
-        index = t.encode(xs[0]) if t.coding == "bipolar" else xs[0].astype(np.int64) - t.lo
+        index = xs[0].astype(np.int64) - t.lo if t.coding == "integer" else t.encode(xs[0])
         return self.table[np.arange(self.x.channels) % len(self.table), index]
 
     def cost(self) -> Cost:

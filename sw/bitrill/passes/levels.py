@@ -178,6 +178,8 @@ class Counter:
         v = np.zeros(1)
         if self._type.coding == "integer":
             v = boundaries(self._type.lo, self.n_levels, quantizer.rounding)
+        elif self._type.coding == "log2":
+            v = 2.0 ** (np.arange(self.n_levels) - 0.5)
         self.places = self._guess(v)
         self._halves = [int(h) for h in 2 * v]
         if isinstance(line, Line):
@@ -187,6 +189,8 @@ class Counter:
 
     def _level(self, v: Real) -> int:
         q = self._round(v, 0)
+        if self._type.coding == "log2":
+            return q.bit_length()
         return (q + 1) // 2 if self._type.coding == "bipolar" else q - self._type.lo
 
     def decide(self, x: int | Fraction) -> int:
@@ -196,7 +200,7 @@ class Counter:
 
     def at_integer(self, x: int) -> int:
         """`decide`, by integers: where an interval round v meets no boundary, n is its n."""
-        if isinstance(self._line, Curve):
+        if isinstance(self._line, Curve) or self._type.coding == "log2":
             return self.decide(x)
         slope, offset = self._near
         v, error = slope * x + offset, abs(x) + 1
