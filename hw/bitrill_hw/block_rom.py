@@ -25,7 +25,7 @@ WIDTHS = {512: 18, 1024: 9, 2048: 4, 4096: 2, 8192: 1}
 
 
 class BlockRom(Elaboratable):
-    """Word ``address`` of ``words``, behind two registers, of which ``load(1)`` and ``load(2)`` make
+    """Word ``address`` of ``words``, behind two registers: ``load(1)`` and ``load(2)`` make their
     enables (`bitrill_hw.elastic.Elastic.copy`), for each cell its own.
 
     Plain memory and a register, or for a table of at most 8192 words, where the platform takes

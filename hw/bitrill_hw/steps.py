@@ -29,6 +29,8 @@ class Steps(wiring.Component):
     address, beat, turn : of the step that is offered: ``n``, its beat and its pass
     first, last : whether it is the first or last of its pass
     ends : whether it fires at the coming edge, its vector's last
+
+    ``load``: what the register of x loads at: ``ready``, or another net of that value.
     """
 
     i: stream.Interface
@@ -60,6 +62,7 @@ class Steps(wiring.Component):
                 "ends": Out(1),
             }
         )
+        self.load: Value = self.ready
 
     def elaborate(self, _) -> Module:
         m = Module()
@@ -80,7 +83,7 @@ class Steps(wiring.Component):
             m.d.comb += self.address.eq(address.value)
         if self.passes == 1:
             m.d.comb += [self.valid.eq(self.i.valid), self.i.ready.eq(self.ready)]
-            with m.If(self.ready):
+            with m.If(self.load):
                 m.d.sync += self.x.eq(self.i.payload)
         else:
             self._replay(m, beat, turn)
@@ -112,7 +115,7 @@ class Steps(wiring.Component):
             write.data.eq(self.i.payload),
             write.en.eq(takes),
             read.addr.eq(Cat(beat.value[:bits], source)),
-            read.en.eq(self.ready),
+            read.en.eq(self.load),
             self.x.eq(read.data),
         ]
         m.d.sync += [into.eq(into ^ (takes & slot.last)), source.eq(source ^ (frees & beat.last))]

@@ -118,7 +118,7 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
         FOLDED, "tables.py", "port.en.eq(pipe.load[stage])", "port.en.eq(1)",
     ),
     "replay buffer read on while stalled": (
-        FOLDED, "steps.py", "read.en.eq(self.ready)", "read.en.eq(1)",
+        FOLDED, "steps.py", "read.en.eq(self.load)", "read.en.eq(1)",
     ),
     "replay buffer overwritten early": (
         FOLDED, "steps.py", "turn.last & self.ready", "turn.first & unread.some & self.ready",

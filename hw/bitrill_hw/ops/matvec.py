@@ -39,6 +39,7 @@ class MatVecCore(OneToOne):
             m, stages=end, valid=steps.valid, ready=self.o.ready, completes=whole, ahead=True,
             primitives=op.folded.primitives,
         )  # fmt: skip
+        steps.load = pipe.copy(1)
         m.d.comb += [steps.ready.eq(pipe.copy(1)), self.o.valid.eq(pipe.valid[end])]
         weights = self._weights(m, pipe, steps)
         shared = parities(m, plan.products, steps.x, bits=op.x.type.bits)
@@ -68,7 +69,10 @@ class MatVecCore(OneToOne):
         return m
 
     def _steps(self, m: Module) -> Steps:
-        return Steps(width=len(self.i.payload), beats=self.op.beats, passes=self.op.passes)
+        styled = self.op.folded.primitives != "ice40"  # which has block memory alone
+        return Steps(
+            width=len(self.i.payload), beats=self.op.beats, passes=self.op.passes, styled=styled
+        )
 
     def _weights(self, m: Module, pipe: Elastic, steps: Steps) -> Value:
         """The step's word in stage ``op.memory_stages``: bits ``[lane][plane][pe]``."""
