@@ -21,6 +21,7 @@ def threshold(
     memory: str = "distributed",
     vectors: tuple[int, ...] = (),
     same: bool = False,
+    primitives: str = "portable",
 ) -> Threshold:
     """Random thresholds; those of channel 0 are spread over both ends: always and never."""
     rng = np.random.default_rng(5)
@@ -35,7 +36,7 @@ def threshold(
         thresholds=limits,
         inverted=np.isin(np.arange(channels), inverted),
         out=out,
-        impl=Impl(pe=pe, simd=pe, style=style, memory=memory),
+        impl=Impl(pe=pe, simd=pe, style=style, memory=memory, primitives=primitives),  # pyright: ignore
     )
 
 
@@ -56,6 +57,16 @@ class TestThreshold(OperatorSuite):
             "many vectors": (u, IntType(0, 2), 2, {"vectors": (3,), "inverted": (3,)}),
             "all alike": (u, IntType(0, 3), 2, {"same": True}),
         }
+        cells: dict = {"primitives": "xc7"}
+        within = {
+            "two words": (s, IntType(0, 3), 2, cells),
+            "four, falling": (s, IntType(-2, 1), 1, cells | {"inverted": (0, 3)}),
+            "three": (u, IntType(0, 5), 2, cells | {"channels": 6, "inverted": (1, 4)}),
+            "sixteen": (IntType(-40, 40), IntType(0, 1), 1, cells | {"channels": 16}),
+            "bipolar": (u, BIPOLAR, 2, cells | {"channels": 12, "inverted": (5, 6, 11)}),
+            "one and more": (s, IntType(0, 7), 4, cells | {"inverted": (2,)}),
+        }
+        cases |= {f"within, {name}": case for name, case in within.items()}
         return {
             f"{style}: {name}": threshold(x, out, pe, style, **rest)
             for name, (x, out, pe, rest) in cases.items()

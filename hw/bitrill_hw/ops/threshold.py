@@ -122,33 +122,44 @@ class ThresholdCore(OneToOne):
 
     def _search(self, m: Module, pipe: Elastic, turn: Value, x: Value) -> list[Value]:
         depth = self.op.levels.bit_length()
-        tables = self._search_tables(depth)
+        turns = self.op.x.channels // self.op.folded.pe
+        limits = self._search_limits(depth)
         found: list[list[Value]] = [[] for _ in self._elements(x)]
         flips: list[Value] = []  # behind the last step's thresholds
         for step in range(depth):
-            read, compare = 2 * step + 1, 2 * step + 2
+            read, compare, last = 2 * step + 1, 2 * step + 2, step == depth - 1
+            within = self._within(turns << step) and not (last and self.flips)
+            held = turn if last and not within else pipe.register(read, turn, f"turn{read}")
             for p, element in enumerate(self._elements(x)):
                 address = Cat(*reversed(found[p]), turn)
-                name, style = f"thresholds{step}_{p}", self.op.folded.memory
-                word = table(m, pipe, read, name, tables[step][:, p], address, style)
                 found[p] = [
                     pipe.register(read, f, f"bit{i}_{p}_{read}") for i, f in enumerate(found[p])
                 ]
+                if within:
+                    chosen = Cat(*reversed(found[p]), held if turns > 1 else C(0, 0))
+                    own = [Limit(at) for at in limits[step][:, p].tolist()]
+                    found[p].append(reached_one(m, element, chosen, own, name=f"reached{step}_{p}"))
+                    flips.append(C(0, 1))
+                    continue
+                bits = self._search_bits(limits[step][:, p], p, flips=last and self.flips)
+                name, style = f"thresholds{step}_{p}", self.op.folded.memory
+                word = table(m, pipe, read, name, bits, address, style)
                 found[p].append(reached(element, *self._limits(word, 1)))
-                if step == depth - 1:
+                if last:
                     flips.append(word[self.limit.bits :])
-            if step < depth - 1:
-                turn = pipe.delay(turn, "turn", first=read, last=compare)
+            if not last:
+                turn = pipe.register(compare, held, f"turn{compare}")
                 x = pipe.delay(x, "x", first=compare, last=compare + 1)
                 found = [
                     [pipe.register(compare, f, f"bit{i}_{p}_{compare}") for i, f in enumerate(bits)]
                     for p, bits in enumerate(found)
                 ]
-        values = [self._value(Cat(*reversed(bits)), flips[p]) for p, bits in enumerate(found)]
+        ends = flips[-len(found) :]
+        values = [self._value(Cat(*reversed(bits)), ends[p]) for p, bits in enumerate(found)]
         return [pipe.register(2 * depth, v, f"y{p}") for p, v in enumerate(values)]
 
-    def _search_tables(self, depth: int) -> list[np.ndarray]:
-        """For each step, bits ``[turn and the count's bits so far, pe, threshold (and flip)]``.
+    def _search_limits(self, depth: int) -> list[np.ndarray]:
+        """For each step, thresholds ``[turn and the count's bits so far, pe]``.
 
         Step ``s`` compares with the threshold that admits its candidate: the count whose bits so
         far are as found, whose next is 1, and the rest 0. Missing ones are never reached.
@@ -156,16 +167,19 @@ class ThresholdCore(OneToOne):
         op, pe = self.op, self.op.folded.pe
         padded = np.full((op.x.channels, (1 << depth) - 1), op.x.type.hi + 1)
         padded[:, : op.levels] = op.thresholds
-        out = []
-        for step in range(depth):
-            limits = padded[:, (1 << (depth - 1 - step)) - 1 :: 1 << (depth - step)]
-            fields = _bits(self.limit.encode(limits), self.limit.bits)
-            if self.flips and step == depth - 1:
-                flips = np.broadcast_to(op.inverted[:, None, None], (*limits.shape, 1))
-                fields = np.concatenate([fields, flips], 2)
-            split = fields.reshape(-1, pe, *fields.shape[1:]).swapaxes(1, 2)
-            out.append(split.reshape(-1, pe, fields.shape[2]))
-        return out
+        return [
+            padded[:, (1 << (depth - 1 - step)) - 1 :: 1 << (depth - step)]
+            .reshape(-1, pe, 1 << step).swapaxes(1, 2).reshape(-1, pe)
+            for step in range(depth)
+        ]  # fmt: skip
+
+    def _search_bits(self, limits: np.ndarray, lane: int, *, flips: bool) -> np.ndarray:
+        """The table of one lane's thresholds of a step, and whether its channels fall."""
+        fields = _bits(self.limit.encode(limits), self.limit.bits)
+        if not flips:
+            return fields
+        own = self.op.inverted[lane :: self.op.folded.pe]
+        return np.concatenate([fields, np.repeat(own, len(limits) // len(own))[:, None]], 1)
 
     def _value(self, n: Value, flip: Value) -> Value:
         """The code of a count: ``decode`` of `Threshold`."""

@@ -1,0 +1,160 @@
+"""Comparison with one of a few constants: the table of the constants lies in the comparator.
+
+    x bits ─┐         ┌ O6: these bits of x equal the constant's ─ S  ┐
+    turn ───┴ LUT6_2 ─┴ O5: they alone decide, and x reached it ── DI ┴ carry chain ─ reached
+
+A place takes five inputs: the bits that choose the constant, and as many of x as are left. So of
+four turns three bits of x take one LUT, of eight turns two, where a table by itself would take
+two half LUTs for them, and the comparator another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from amaranth import *
+
+from .cells import Cell
+
+INPUTS = 5
+"""Of a LUT of two outputs."""
+
+MOST_CHOOSING = 4
+"""Bits that choose the constant at most: one input is left for x."""
+
+REACHED = """\
+module bitrill_reached #(parameter N = 1, parameter D = 2, parameter [32*N-1:0] P = 0,
+    parameter [32*N-1:0] G = 0) (
+  input [D*N-1:0] x, input [4-D:0] turn, output o
+);
+  genvar k;
+`ifdef SYNTHESIS
+  localparam Q = (N + 3) / 4;
+  wire [4*Q-1:0] p, g;
+  wire [4*Q:0] c;
+  assign c[0] = 1'b0;
+  generate
+    for (k = 0; k < 4 * Q; k = k + 1) begin : place
+      if (k < N) begin
+        wire [4:0] i = {turn, x[D*k +: D]};
+        LUT6_2 #(.INIT({P[32*k +: 32], G[32*k +: 32]})) both (.I0(i[0]), .I1(i[1]), .I2(i[2]),
+          .I3(i[3]), .I4(i[4]), .I5(1'b1), .O6(p[k]), .O5(g[k]));
+      end else begin
+        assign p[k] = 1'b0;
+        assign g[k] = 1'b0;
+      end
+    end
+    for (k = 0; k < Q; k = k + 1) begin : slice
+      CARRY4 chain (.CI(c[4*k]), .CYINIT(k == 0 ? 1'b1 : 1'b0), .DI(g[4*k +: 4]),
+        .S(p[4*k +: 4]), .O(), .CO(c[4*k+1 +: 4]));
+    end
+  endgenerate
+  assign o = c[N];
+`else
+  wire [N:0] c;
+  assign c[0] = 1'b1;
+  generate for (k = 0; k < N; k = k + 1) begin : place
+    localparam [31:0] EQUAL = P[32*k +: 32], DECIDED = G[32*k +: 32];
+    wire [4:0] i = {turn, x[D*k +: D]};
+    assign c[k+1] = EQUAL[i] ? c[k] : DECIDED[i];
+  end endgenerate
+  assign o = c[N];
+`endif
+endmodule
+"""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A constant: ``x >= at``, or ``x < at`` where ``falls``."""
+
+    at: int
+    falls: bool = False
+
+    def holds(self, x: int) -> bool:
+        return (x < self.at) if self.falls else (x >= self.at)
+
+
+class Places:
+    """What the LUTs of a comparator hold: ``5 - choosing`` bits of x each.
+
+    Bits of x below those that are 0 in all limits are ``skipped``.
+    """
+
+    def __init__(self, shape: Shape, choosing: int, limits: Sequence[Limit]):
+        self.limits, self.bits = limits, shape.width
+        self.lo, _ = value_range(shape)
+        inner = [n.at - self.lo for n in limits if 0 < n.at - self.lo < 1 << self.bits]
+        self.skipped = min((at & -at).bit_length() - 1 for at in inner) if inner else self.bits - 1
+        self.each = INPUTS - choosing
+        self.n = -(-(self.bits - self.skipped) // self.each)
+
+    def tables(self) -> tuple[int, int]:
+        """Of all places: whether its bits of x equal the limit's, and where they do not, whether
+        they are past it."""
+        equal = past = 0
+        for turn, limit in enumerate(self.limits):
+            for place in range(self.n):
+                for v in range(1 << self.each):
+                    index = 32 * place + (turn << self.each | v)
+                    e, p = self._decide(limit, place, v)
+                    equal |= e << index
+                    past |= p << index
+        return equal, past
+
+    def _decide(self, limit: Limit, place: int, v: int) -> tuple[bool, bool]:
+        at = limit.at - self.lo
+        if not 0 < at < 1 << self.bits:  # holds of all x, or of none
+            return False, (at <= 0) ^ limit.falls
+        first = self.skipped + place * self.each
+        if self.lo and first <= self.bits - 1 < first + self.each:
+            v ^= 1 << self.bits - 1 - first  # the sign counts down
+        # all of x < at, in these places, is x <= at - 1
+        own = ((at >> self.skipped) - limit.falls) >> place * self.each & (1 << self.each) - 1
+        return v == own, (v < own if limit.falls else v > own)
+
+
+class Reached(Cell):
+    """``o``: whether ``limits[turn].holds(x)``; x has the range of its shape.
+
+    ``turn``: 1 to 4 bits; anything where there is no limit of it. One LUT a place (`Places`).
+    """
+
+    name, text = "bitrill_reached", REACHED
+
+    def __init__(self, x: Value, turn: Value, limits: Sequence[Limit], *, o: Signal):
+        self.x, self.turn, self.limits, self.o = x, turn, limits, o
+
+    def model(self, m: Module) -> None:
+        with m.Switch(self.turn):
+            for n, limit in enumerate(self.limits):
+                with m.Case(n):
+                    m.d.comb += self.o.eq((self.x < limit.at) ^ (not limit.falls))
+
+    def instance(self) -> Instance:
+        places = Places(self.x.shape(), len(self.turn), self.limits)
+        equal, past = places.tables()
+        above = C(0, places.skipped + places.n * places.each - places.bits)
+        return Instance(
+            self.name, p_N=places.n, p_D=places.each, p_P=Const(equal, 32 * places.n),
+            p_G=Const(past, 32 * places.n), i_x=Cat(self.x, above)[places.skipped :],
+            i_turn=self.turn, o_o=self.o,
+        )  # fmt: skip
+
+
+def reached_one(m: Module, x: Value, turn: Value, limits: Sequence[Limit], *, name: str) -> Value:
+    """The bit of `Reached`, as a submodule ``name``; a constant where x does not matter."""
+    lo, hi = value_range(x.shape())
+    found = {limit.holds(v) for limit in limits for v in (lo, hi)}
+    if len(found) == 1:
+        return C(found.pop(), 1)
+    o = Signal(name=name)
+    m.submodules[name] = Reached(x, turn, limits, o=o)
+    return o
+
+
+def value_range(shape: Shape) -> tuple[int, int]:
+    """The lowest and the highest number of a shape."""
+    lo = -(1 << shape.width - 1) if shape.signed else 0
+    return lo, lo + (1 << shape.width) - 1
