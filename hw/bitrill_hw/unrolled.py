@@ -43,7 +43,10 @@ class UnrolledCore(wiring.Component):
         m = Module()
         op, plan = self.op, unrolled_plan(self.op)
         graph = plan.graph
-        pipe = Elastic(m, stages=op.latency, valid=self.i.valid, ready=self.o.ready)
+        pipe = Elastic(
+            m, stages=op.latency, valid=self.i.valid, ready=self.o.ready, ahead=op.latency > 2,
+            primitives=op.folded.primitives,
+        )  # fmt: skip
         m.d.comb += [self.i.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[op.latency])]
         cells = Cells(m, platform, xc7=op.folded.primitives == "xc7")
         numbers = _Numbers(pipe, self._elements(m))

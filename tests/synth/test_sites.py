@@ -83,7 +83,14 @@ def test_a_carry_beside_its_sum_leaves_one_place_up() -> None:
     assert sites(A, added, out=(104,)) == (1, 1)
 
 
-@pytest.mark.parametrize(("s", "more"), [([11, 5], 1), ([11, "0"], 1), ([11, 11], 1), ([5, 5], 2)])
+def test_a_sum_with_0_is_the_carry_of_the_place_below() -> None:
+    """As Yosys writes a carry that leaves."""
+    added = chain([11, "0", "0", "0"], [1, *ZERO, "0"])
+    assert sites(A, added, REGISTERED[0], out=(101,)) == (1, 1)
+    assert sites(A, added, out=(100, 101)) == (1, 2)
+
+
+@pytest.mark.parametrize(("s", "more"), [([11, 5], 1), ([11, "1"], 1), ([11, 11], 1), ([5, 5], 2)])
 def test_what_is_no_lut_of_its_own_passes_through_one(s: list[Any], more: int) -> None:
     """A register's output, a constant, and the function of another place."""
     added = chain([*s, *ZERO], [1, 2, *ZERO])

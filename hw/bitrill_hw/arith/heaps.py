@@ -15,7 +15,7 @@ from amaranth import *
 from bitrill.plan.heaps import ONE, HeapPlan, hands_on
 
 from ..elastic import Elastic
-from .cells import counted
+from .cells import added, counted
 
 
 class Cell(NamedTuple):
@@ -73,6 +73,45 @@ COUNT7 = Cell(
 )
 """How many of seven bits are 1; those of ``INVERT``, of the first five, count where they are 0."""
 
+COUNT15 = Cell(
+    "bitrill_heap_count15",
+    "#(parameter [5:0] INVERT = 0) (\n  input x0, x1, x2, x3, x4, z, output y0, y1, y2\n)",
+    """\
+  function [63:0] parity(input [3:0] invert);
+    integer i;
+    for (i = 0; i < 32; i = i + 1) begin
+      parity[i] = i[3] ^ invert[3];
+      parity[32 + i] = ^(i[3:0] ^ invert);
+    end
+  endfunction
+  function [63:0] majority(input [3:0] invert);
+    integer i, n;
+    for (i = 0; i < 32; i = i + 1) begin
+      n = (i[0] ^ invert[0]) + (i[1] ^ invert[1]) + (i[2] ^ invert[2]);
+      majority[i] = i[3] ^ invert[3];
+      majority[32 + i] = (n > 1) ^ i[3] ^ invert[3];
+    end
+  endfunction
+  wire [3:0] o, c;
+  wire [1:0] s, d;
+  LUT6_2 #(.INIT(parity(INVERT[3:0]))) place0 (.I0(x0), .I1(x1), .I2(x2), .I3(x3),
+    .I4(1'b0), .I5(1'b1), .O6(s[0]), .O5(d[0]));
+  LUT6_2 #(.INIT(majority({INVERT[5], INVERT[2:0]}))) place1 (.I0(x0), .I1(x1), .I2(x2), .I3(z),
+    .I4(1'b0), .I5(1'b1), .O6(s[1]), .O5(d[1]));
+  CARRY4 carry (.CI(1'b0), .CYINIT(x4), .DI({2'b00, d}), .S({2'b00, s}), .O(o), .CO(c));
+  assign {y2, y1, y0} = {c[1], o[1:0]};
+""",
+    """\
+  wire v0 = x0 ^ INVERT[0], v1 = x1 ^ INVERT[1], v2 = x2 ^ INVERT[2], v3 = x3 ^ INVERT[3];
+  wire v4 = x4 ^ INVERT[4], w = z ^ INVERT[5];
+  wire s = v0 ^ v1 ^ v2, a = v0 & v1 | v2 & (v0 | v1), b = s & v3 | v4 & (s | v3);
+  assign y0 = s ^ v3 ^ v4;
+  assign y1 = a ^ b ^ w;
+  assign y2 = a & b | w & (a | b);
+""",
+)
+"""Five bits and twice ``z``; those of ``INVERT``, never the fifth, count where they are 0."""
+
 ADD3 = Cell(
     "bitrill_heap_add3",
     "#(parameter [2:0] INVERT = 0) (\n  input x0, x1, x2, output y0, y1\n)",
@@ -97,7 +136,7 @@ ADD3 = Cell(
 
 CHAIN = Cell(
     "bitrill_heap_chain",
-    "#(parameter N = 1, parameter [N-1:0] HANDS = 0, A = 0, B = 0, C = 0) (\n"
+    "#(parameter N = 1, M = 1, parameter [N-1:0] HANDS = 0, A = 0, B = 0, C = 0) (\n"
     "  input m, input [N-1:0] a, b, c, output [N:0] y\n)",
     """\
   function [63:0] init(input hands, handed, ia, ib, ic);
@@ -108,7 +147,7 @@ CHAIN = Cell(
       init[32 + i] = n[0] ^ (handed & i[3]);
     end
   endfunction
-  localparam Q = (N + 3) / 4;
+  localparam Q = (N + 3) / 4;  // a place that adds two bits: one function, a plain second operand
   wire [N:0] handed;
   wire [4*Q-1:0] s, d, o;
   wire [4*Q:0] carry;
@@ -120,8 +159,13 @@ CHAIN = Cell(
       if (k < N) begin : used
         localparam HANDED = k == 0 ? HANDS[0] : HANDS[k > 0 ? k - 1 : 0];
         wire low;
-        LUT6_2 #(.INIT(init(HANDS[k], HANDED, A[k], B[k], C[k]))) bits (.I0(a[k]), .I1(b[k]),
-          .I2(c[k]), .I3(HANDED ? handed[k] : 1'b0), .I4(1'b0), .I5(1'b1), .O6(s[k]), .O5(low));
+        if (HANDS[k] || B[k] || k == 0 && M) begin : two
+          LUT6_2 #(.INIT(init(HANDS[k], HANDED, A[k], B[k], C[k]))) bits (.I0(a[k]), .I1(b[k]),
+            .I2(c[k]), .I3(HANDED ? handed[k] : 1'b0), .I4(1'b0), .I5(1'b1), .O6(s[k]), .O5(low));
+        end else begin : one
+          assign s[k] = a[k] ^ A[k] ^ (HANDED ? handed[k] : b[k]);
+          assign low = b[k];
+        end
         assign d[k] = HANDED ? handed[k] : HANDS[k] ? 1'b0 : low;
         assign handed[k + 1] = low;
       end else begin : unused
@@ -142,7 +186,7 @@ CHAIN = Cell(
 )
 """``(a ^ A) + (b ^ B) + (c ^ C) + m``; a place adds ``a`` and ``b``, or, where ``HANDS`` is set,
 all three, handing their majority to the next one; where it is handed one, it has ``a`` alone, or
-hands on itself."""
+hands on itself. ``M``: 0 where ``m`` is always 0."""
 
 
 class Bit(NamedTuple):
@@ -156,7 +200,8 @@ class Bit(NamedTuple):
         return ~self.value if self.inverted else self.value
 
 
-ZERO, ONE_BIT = Bit(C(0, 1)), Bit(C(1, 1))
+ZERO, ONE_BIT = Bit(C(0, 1)), Bit(C(0, 1), True)
+"""1 as a complement: so it goes where LUTs take it in, never to a carry's end."""
 
 
 class Cells:
@@ -178,16 +223,35 @@ class Cells:
         bits = [*bits, *[ZERO] * (7 - len(bits))]
         flip = sum(b.inverted for b in bits) > 3
         if flip:  # seven less what is 0
-            bits = [ONE_BIT if b is ZERO else Bit(b.value, not b.inverted) for b in bits]
+            bits = [Bit(b.value, not b.inverted) for b in bits]
         bits = sorted(bits, key=lambda b: not b.inverted)  # the last two as they are
         out = self._cell(COUNT7, bits, 3)
         return [Bit(b.value, flip) for b in out[:outputs]]
 
+    def count_above(self, bits: Sequence[Bit], above: Bit, outputs: int) -> list[Bit]:
+        """Five bits and twice the one ``above``."""
+        if self.modules is None:
+            low, one, two = counted([b.plain() for b in bits])
+            one, carry = added(one, above.plain())
+            return [Bit(self._signal(v)) for v in (low, one, two | carry)[:outputs]]
+        flip = all(b.inverted for b in bits)
+        if flip:  # seven less what is 0
+            bits = [Bit(b.value) for b in bits]
+            above = Bit(above.value, not above.inverted)
+        bits = [*sorted(bits, key=lambda b: not b.inverted), above]
+        out = self._cell(COUNT15, bits, 3, last="z")
+        return [Bit(b.value, flip) for b in out[:outputs]]
+
     def chain(self, columns: Sequence[Sequence[Bit]], outputs: int) -> list[Bit]:
-        """The sum of up to three bits a column, and one more in the lowest."""
+        """The sum of up to three bits a column, and one more in the lowest.
+
+        1 in the column that is the last of ``outputs`` complements it.
+        """
         m, rows, hands = ZERO, [], []
         handed = False
         for k, column in enumerate(columns):
+            if k == outputs - 1:
+                column = complemented(column)
             column = sorted(column, key=lambda b: not b.inverted)
             handed = hands_on(len(column), handed, lowest=k == 0)
             if len(column) > 2 + handed:
@@ -208,7 +272,8 @@ class Cells:
                 for x, w in zip("ABC", words, strict=True)
             }
             self.m.submodules += Instance(
-                self._module(CHAIN), p_N=n, p_HANDS=C(_mask(hands), n), **flags, i_m=m.plain(),
+                self._module(CHAIN), p_N=n, p_M=int(m is not ZERO),
+                p_HANDS=C(_mask(hands), n), **flags, i_m=m.plain(),
                 **ends, o_y=sums,
             )  # fmt: skip
         return [Bit(sums[k]) for k in range(min(n + 1, outputs))]
@@ -220,9 +285,13 @@ class Cells:
             self.modules[name] = cell._replace(name=name).text(xc7=self.xc7)
         return name
 
-    def _cell(self, cell: Cell, bits: Sequence[Bit], outputs: int) -> list[Bit]:
+    def _cell(
+        self, cell: Cell, bits: Sequence[Bit], outputs: int, *, last: str | None = None
+    ) -> list[Bit]:
         y = [Signal(name=f"y{k}") for k in range(outputs)]
         ends = {f"i_x{k}": b.value for k, b in enumerate(bits)}
+        if last is not None:
+            ends[f"i_{last}"] = ends.pop(f"i_x{len(bits) - 1}")
         self.m.submodules += Instance(
             self._module(cell),
             p_INVERT=C(_mask(b.inverted for b in bits), len(bits)),
@@ -235,6 +304,15 @@ class Cells:
         held = Signal()
         self.m.d.comb += held.eq(value)
         return held
+
+
+def complemented(column: Sequence[Bit]) -> list[Bit]:
+    """A column whose carry is dropped: in place of 1, one of the other bits is complemented."""
+    bits = [b for b in column if b is not ONE_BIT]
+    if bits and len(bits) < len(column):
+        bits[0] = Bit(bits[0].value, not bits[0].inverted)
+        return bits
+    return list(column)
 
 
 def _mask(flags) -> int:
@@ -253,8 +331,12 @@ def heap_sum(
     for s, levels in enumerate(plan.stages):
         for level in levels:
             for counter in level:
-                found = cells.count([alive[b] for b in counter.inputs], len(counter.outputs))
-                for b in counter.inputs:
+                took, outputs = [alive[b] for b in counter.inputs], len(counter.outputs)
+                if counter.above:
+                    found = cells.count_above(took, alive[counter.above[0]], outputs)
+                else:
+                    found = cells.count(took, outputs)
+                for b in counter.taken:
                     if b != ONE:
                         del alive[b]
                 alive |= zip(counter.outputs, found, strict=True)
@@ -266,7 +348,9 @@ def heap_sum(
     low, high = plan.chain
     if high:
         sums = cells.chain(columns[low:high], plan.width - low)
-        columns = [*columns[:low], *([b] for b in sums)]
+        columns = [*columns[:low], *([b] for b in sums), *columns[low + len(sums) :]]
+    elif columns:
+        columns[-1] = complemented(columns[-1])
     if plan.stages:
         out = [b for column in columns for b in column]
         values = Cat(b.plain() if plain else b.value for b in out)

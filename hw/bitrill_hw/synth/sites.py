@@ -91,6 +91,9 @@ class _Sites:
         pins = cell["connections"]
         leave = [self._leaving(cell, place) for place in range(4)]
         top = max((k for k in range(4) if leave[k]), default=-1)
+        if top > 0 and pins["S"][top] == "0" and leave[top] == pins["O"][top : top + 1]:
+            top -= 1  # that sum is the carry of the place below
+            leave[top] += leave[top + 1]
         if any(r == ("CARRY4", "CI") for r in self.readers[pins["CO"][3]]):
             top = 3
         for place in range(top + 1):

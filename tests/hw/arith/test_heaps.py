@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from bitrill.errors import ToolError
-from bitrill_hw.arith.heaps import ADD3, CHAIN, COUNT7, Cell
+from bitrill_hw.arith.heaps import ADD3, CHAIN, COUNT7, COUNT15, Cell
 from bitrill_hw.synth.yosys import Job, run
 
 _PROOF = """\
@@ -48,6 +48,9 @@ CASES = [
     (COUNT7, {"INVERT": "0"}),
     (COUNT7, {"INVERT": "7'b0010110"}),
     (ADD3, {"INVERT": "3'b101"}),
+    (COUNT15, {"INVERT": "0"}),
+    (COUNT15, {"INVERT": "6'b100110"}),
+    (COUNT15, {"INVERT": "6'b001011"}),
     (CHAIN, {"N": "1"}),
     # two bits a column, one of them the complement; then three, handed on, and one that only adds
     (CHAIN, {"N": "5", "A": "5'b10010", "B": "5'b01001"}),
@@ -86,9 +89,18 @@ def test_a_chain_adds_three_bits_where_it_hands_on(parameters: dict, tmp_path: P
     prove(used(CHAIN), {"N": "5", **parameters}, tmp_path)
 
 
+def test_a_chain_whose_end_is_not_used_has_a_plain_first_place(tmp_path: Path) -> None:
+    ended = CHAIN._replace(head=CHAIN.head.replace("input m, input", "input unused, input"))
+    ended = ended._replace(
+        body="  wire m = 1'b0;\n" + ended.body, model="  wire m = 1'b0;\n" + ended.model
+    )
+    prove(used(ended), {"N": "4", "M": "0", "A": "4'b0011"}, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("cell", "old", "new"),
     [
+        (COUNT15, "majority[i] = i[3] ^ invert[3]", "majority[i] = i[3]"),
         (COUNT7, "pairs[i] = n > 3", "pairs[i] = n > 4"),
         (ADD3, "init[32 + i] = ^(i[2:0] ^ invert)", "init[32 + i] = ^i[2:0]"),
         (CHAIN, ".CYINIT(k == 0 && !HANDS[0] ? m : 1'b0)", ".CYINIT(1'b0)"),
@@ -102,7 +114,7 @@ def test_a_fault_is_seen(cell: Cell, old: str, new: str, tmp_path: Path) -> None
     parameters = (
         {"N": "3", "HANDS": "3'b010" if "HANDS[k] ?" in old else "0"}
         if cell is CHAIN
-        else {"INVERT": "1"}
+        else {"INVERT": "6'b111111" if cell is COUNT15 else "1"}
     )
     with pytest.raises(ToolError, match=r"Yosys failed: .*proof did fail"):
         prove(wrong, parameters, tmp_path)
