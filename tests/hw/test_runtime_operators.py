@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,9 +19,7 @@ from ops.test_threshold import threshold
 
 def free(*sizes: Any, style: str = "runtime", **more: Any) -> MatVec:
     op = matvec(*sizes, **more)
-    return op.replace(free=True, impl=None).replace(
-        impl=type(op.folded)(**{**vars(op.folded), "style": style})
-    )
+    return op.replace(free=True, impl=replace(op.folded, style=style))
 
 
 CASES: dict[str, dict[str, Any]] = {
@@ -69,8 +68,13 @@ class TestRuntimeThreshold(test_threshold.TestThreshold):
             "bipolar": threshold(u, BIPOLAR, 2, "runtime"),
             "bipolar, falling": threshold(s, BIPOLAR, 2, "runtime", inverted=(1, 2)),
             "two bits": threshold(s, IntType(0, 3), 2, "runtime"),
+            "cells": with_cells(threshold(s, IntType(0, 3), 2, "runtime")),
             "five levels": threshold(IntType(-3, 9), IntType(0, 5), 4, "runtime", inverted=(2,)),
         }
+
+
+def with_cells(op: Threshold) -> Threshold:
+    return op.replace(impl=replace(op.folded, primitives="xc7"))
 
 
 @pytest.mark.filterwarnings("error")
