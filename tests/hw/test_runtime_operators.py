@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from bitrill.ir import BIPOLAR, IntType, Operator
-from bitrill.ops import MatVec
+from bitrill.ops import MatVec, Threshold
 from bitrill.plan.registers import stream_words
 from bitrill_hw.build import component
 from bitrill_hw.tables import words
