@@ -183,11 +183,7 @@ def probe(graph: Graph) -> np.ndarray:
     rng = np.random.default_rng(0)
     n = PROBE_ELEMENTS // sum(t.size for t in graph.edges.values())
     shape = (max(1, min(PROBES, n)), *graph.source.shape)
-    drawn = (
-        t.decode(rng.integers(0, 2, shape))
-        if t.coding == "bipolar"
-        else rng.integers(t.lo, t.hi, shape, endpoint=True)
-    )
+    drawn = t.values()[rng.integers(0, t.n_values, shape)]
     corners = [np.full((1, *graph.source.shape), v) for v in (t.lo, t.hi)]
     return np.concatenate([*corners, drawn])
 

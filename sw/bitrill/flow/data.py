@@ -107,7 +107,7 @@ def random_inputs(graph: Graph, count: int, seed: int) -> np.ndarray:
     codes = np.random.default_rng(seed).integers(0, type_.n_values, (count, *shape))
     codes[0] = 0
     codes[1:2] = type_.n_values - 1
-    return 2 * codes - 1 if type_.coding == "bipolar" else codes + type_.lo
+    return type_.values()[codes]
 
 
 def _some(x: np.ndarray) -> np.ndarray:

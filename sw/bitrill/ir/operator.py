@@ -192,6 +192,16 @@ def must_divide(*, name: str, what: str, value: int, of: str, total: int) -> Non
     raise SpecError(f"{name}: {what} must divide {total} {of}, not {value} (nearest: {near})")
 
 
+def must_be_numbers(op: Operator) -> None:
+    """Raise if an operand is logarithmic: its bits are exponents, which this operator cannot take.
+
+    Those that can multiply by shifts, or move elements as they are.
+    """
+    found = [str(t.type) for t in op.operands if t.type.coding == "log2"]
+    if found:
+        raise SpecError(f"{op.name}: the operand of a {op.kind} must be integers, not {found[0]}")
+
+
 __all__ = [
     "Cost",
     "Impl",
@@ -200,5 +210,6 @@ __all__ = [
     "Primitives",
     "Style",
     "frozen_array",
+    "must_be_numbers",
     "must_divide",
 ]

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.operator import Cost, Impl, Operator, must_be_numbers, must_divide
 from ..ir.schedule import Rule, Schedule, port
 from ..ir.types import IntType, Tensor
 
@@ -53,6 +53,7 @@ class Add(Operator):
     gains: tuple[int, ...] = (1, 1)
 
     def validate(self) -> None:
+        must_be_numbers(self)
         check_gains(self.name, self.gains, self.operands)
         shapes = [t.shape for t in self.operands]
         if any(s != shapes[0] for s in shapes):

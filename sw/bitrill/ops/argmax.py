@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, frozen_array
+from ..ir.operator import Cost, Impl, Operator, frozen_array, must_be_numbers
 from ..ir.schedule import Rule, Schedule
 from ..ir.types import IntType, Tensor
 
@@ -38,6 +38,8 @@ class ArgMax(Operator):
                     f"{self.name}: {what} must have {self.x.channels} entries, not {array.shape[0]}"
                 )
             object.__setattr__(self, what, array)
+        if not self.plain:
+            must_be_numbers(self)
         if self.x.size != self.x.channels:
             raise SpecError(
                 f"{self.name}: argmax must stand on a vector, not on shape {self.x.shape}"

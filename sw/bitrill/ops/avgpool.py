@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..ir.operator import must_be_numbers
 from ..ir.types import IntType
 from ..plan.pooling import Pooling
 
@@ -21,6 +22,10 @@ class SumPool(Pooling):
     """
 
     kind: ClassVar[str] = "avgpool"
+
+    def validate(self) -> None:
+        must_be_numbers(self)
+        super().validate()
 
     def merged(self, n: int) -> IntType:
         return IntType.for_range(lo=n * self.x.type.lo, hi=n * self.x.type.hi)

@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.operator import Cost, Impl, Operator, must_be_numbers, must_divide
 from ..ir.schedule import Rule, Schedule, port
-from ..ir.types import BIPOLAR, IntType, Tensor
+from ..ir.types import IntType, Tensor
 from .add import check_gains, scaled
 
 
@@ -19,9 +19,10 @@ from .add import check_gains, scaled
 class Concat(Operator):
     """``y = [gains[0] * x_0, gains[1] * x_1, ..]`` along the channels, pixel by pixel.
 
-    Operands agree in all axes but the innermost, and may differ in type; y is bipolar where all
-    of them are and no gain is other than 1, else the integers from the lowest value to the
-    highest. ``gains`` as in `bitrill.ops.Add`. (Huang et al. 2017, Szegedy et al. 2015.)
+    Operands agree in all axes but the innermost, and may differ in type; y is bipolar, or
+    logarithmic, where all of them are of that type and no gain is other than 1, else the integers
+    from the lowest value to the highest. ``gains`` as in `bitrill.ops.Add`. (Huang et al. 2017,
+    Szegedy et al. 2015.)
 
     ``pe`` elements a beat, a divisor of every operand's channels: of each pixel first the beats
     of ``x_0``, then those of ``x_1``, .. One register: ``out[k] >= in_j[its beat] + 1``, and a
@@ -34,6 +35,8 @@ class Concat(Operator):
 
     def validate(self) -> None:
         check_gains(self.name, self.gains, self.operands)
+        if not self._alike:
+            must_be_numbers(self)
         fronts = [t.shape[:-1] for t in self.operands]
         if any(f != fronts[0] for f in fronts):
             shapes = " and ".join("x".join(map(str, t.shape)) for t in self.operands)
@@ -47,11 +50,17 @@ class Concat(Operator):
         if impl.simd != impl.pe:
             raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
 
+    @property
+    def _alike(self) -> bool:
+        """Whether elements are handed on as they are, whatever their bits mean."""
+        types = {t.type for t in self.operands}
+        return len(types) == 1 and self.x.type.coding != "integer" and set(self.gains) == {1}
+
     def infer(self) -> Tensor:
         types = [t.type for t in self.operands]
         shape = (*self.x.shape[:-1], sum(t.channels for t in self.operands))
-        if all(t.coding == "bipolar" for t in types) and set(self.gains) == {1}:
-            return Tensor(shape, BIPOLAR)
+        if self._alike:
+            return Tensor(shape, types[0])
         lows, highs = zip(*map(scaled, types, self.gains), strict=True)
         return Tensor(shape, IntType.for_range(lo=min(lows), hi=max(highs)))
 

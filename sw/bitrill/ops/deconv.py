@@ -53,8 +53,9 @@ class Deconv(Operator):
     def infer(self) -> Tensor:
         sizes = ((n - 1) * s + 1 for n, s in zip(self.x.shape, self.strides, strict=False))
         t = self.x.type
-        range_ = IntType.for_range(lo=min(t.lo, 0), hi=max(t.hi, 0))
-        return Tensor((*sizes, self.x.channels), range_)
+        if t.coding != "log2":
+            t = IntType.for_range(lo=min(t.lo, 0), hi=max(t.hi, 0))
+        return Tensor((*sizes, self.x.channels), t)
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         y = np.zeros((len(xs[0]), *self.y.shape), xs[0].dtype)

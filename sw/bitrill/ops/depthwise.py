@@ -27,12 +27,15 @@ class Depthwise(Operator):
     ``simd = pe`` channels a beat on both sides, one a cycle: ``taps * C/pe`` beats a window. Sums
     that are not whole wait in a memory of a word a beat of the result; y's beats leave with the
     beats of the last tap, ``latency`` cycles after them.
+
+    ``free``, and style ``runtime``: as of `MatVec`.
     """
 
     kind: ClassVar[str] = "depthwise"
 
     weights: np.ndarray
     weight_type: IntType
+    free: bool = False
 
     def validate(self) -> None:
         weights = frozen_array(self.weights, name=f"{self.name}: weights", ndim=2)
@@ -49,6 +52,15 @@ class Depthwise(Operator):
         must_divide(name=self.name, what="PE", value=impl.pe, of="channels", total=self.channels)
         if impl.simd != impl.pe:
             raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
+        if impl.style not in ("folded", "runtime"):
+            raise SpecError(
+                f"{self.name}: the style of a depthwise must be 'folded' or 'runtime',"
+                f" not {impl.style!r}"
+            )
+        if impl.style == "runtime" and not self.free:
+            raise SpecError(
+                f"{self.name}: the weights of style {impl.style!r} must be free, not constants"
+            )
 
     @property
     def channels(self) -> int:
@@ -62,12 +74,14 @@ class Depthwise(Operator):
     def rows(self) -> MatVec:
         """The matrix-vector unit of which a channel is a row: the same sums, one tap a step."""
         impl = self.impl
-        return self._as_rows(impl and Impl(pe=impl.pe, primitives=impl.primitives, levels=impl.levels))
+        return self._as_rows(
+            impl and Impl(pe=impl.pe, primitives=impl.primitives, levels=impl.levels)
+        )
 
     def _as_rows(self, impl: Impl | None) -> MatVec:
         return MatVec(
             name=self.name, inputs=self.inputs, operands=(Tensor((self.taps,), self.x.type),),
-            weights=self.weights, weight_type=self.weight_type, impl=impl,
+            weights=self.weights, weight_type=self.weight_type, free=self.free, impl=impl,
         )  # fmt: skip
 
     @property

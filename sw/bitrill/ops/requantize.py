@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, frozen_array, must_divide
+from ..ir.operator import Cost, Impl, Operator, frozen_array, must_be_numbers, must_divide
 from ..ir.schedule import Schedule, pipeline
 from ..ir.types import IntType, Tensor
 
@@ -38,6 +38,7 @@ class Requantize(Operator):
     out: IntType
 
     def validate(self) -> None:
+        must_be_numbers(self)
         for what in ("gain", "offset"):
             array = frozen_array(getattr(self, what), name=f"{self.name}: {what}", ndim=1)
             if array.shape != (self.x.channels,):

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, frozen_array, must_divide
+from ..ir.operator import Cost, Impl, Operator, frozen_array, must_be_numbers, must_divide
 from ..ir.schedule import Schedule, pipeline
 from ..ir.types import IntType, Tensor
 
@@ -20,7 +20,8 @@ STYLES = ("parallel", "search", "runtime")
 class Threshold(Operator):
     """``n = #{k : x >= thresholds[c, k]}``; ``y = decode(N - n if inverted[c] else n)``.
 
-    ``decode(n)`` is ``out.lo + n``, or ``2n - 1`` when ``out`` is bipolar (then N = 1).
+    ``decode(n)`` is the n-th value of ``out``: ``out.lo + n``; ``2n - 1`` when it is bipolar (then
+    N = 1); when it is logarithmic 0, or ``2**(n - 1)``.
     ``thresholds``: int64 ``[C, N]``, ascending along N, each in ``x.lo .. x.hi + 1`` (the ends
     mean always and never); ``inverted``: bool ``[C]``, for falling functions. C is the number of
     channels. (FINN's MultiThreshold, Umuroglu et al. 2017.)
@@ -48,6 +49,7 @@ class Threshold(Operator):
             "inverted",
             frozen_array(self.inverted, name=f"{self.name}: inverted", ndim=1, dtype=bool),
         )
+        must_be_numbers(self)
         c, n = self.thresholds.shape
         if c != self.x.channels or self.inverted.shape != (c,):
             raise SpecError(
@@ -99,6 +101,8 @@ class Threshold(Operator):
         if self.out.coding == "bipolar":
             n *= 2
             n -= 1
+        elif self.out.coding == "log2":
+            n = self.out.values().astype(np.float32)[n.astype(np.intp)]
         elif self.out.lo:
             n += np.float32(self.out.lo)
         return n
