@@ -51,7 +51,12 @@ from .ops.split import SplitCore
 from .ops.threshold import ThresholdCore
 from .ops.upsample import UpsampleCore
 from .ops.window import WindowCore
-from .runtime import RuntimeMatVecCore, RuntimeThresholdCore, StreamedMatVecCore
+from .runtime import (
+    RuntimeDepthwiseCore,
+    RuntimeMatVecCore,
+    RuntimeThresholdCore,
+    StreamedMatVecCore,
+)
 from .unrolled import UnrolledCore
 
 
@@ -142,7 +147,7 @@ def _(op: SumPool) -> wiring.Component:
 
 @register.register
 def _(op: Depthwise) -> wiring.Component:
-    return DepthwiseCore(op)
+    return (RuntimeDepthwiseCore if op.folded.style == "runtime" else DepthwiseCore)(op)
 
 
 @register.register

@@ -17,53 +17,59 @@ from bitrill.plan.sums import sum_plan
 
 from .elastic import Elastic
 from .fifo import Fifo
+from .ops.depthwise import DepthwiseCore
 from .ops.matvec import MatVecCore
 from .ops.threshold import ThresholdCore
 from .registers import Table, window_port
 from .steps import Steps
-from .stream import beats, connect
+from .stream import OneToOne, beats, connect
 from .tables import split
 
 
-class RuntimeMatVecCore(MatVecCore):
-    """As `MatVecCore`, its words and starts in memories with a port ``registers`` beside."""
+class _Runtime(OneToOne):
+    """Base of cores whose tables lie in memories with a port ``registers`` beside."""
 
     registers: wiring.PureInterface
 
-    def __init__(self, op: MatVec):
-        super().__init__(op, registers=In(_port(op)))
+    def __init__(self, op: Operator):
+        super().__init__(op, registers=In(window_port(window_size(blocks_of(op)))))
 
-    def elaborate(self, _) -> Module:
-        m = super().elaborate(_)
-        _answer(m, self)
+    def elaborate(self, platform: object) -> Module:
+        m = super().elaborate(platform)
+        values = [getattr(m.submodules, b.table).port.value for b in blocks_of(self.op)]
+        m.d.comb += self.registers.value.eq(reduce(or_, values))
         return m
-
-    def _weights(self, m: Module, pipe: Elastic, steps: Steps) -> Value:
-        word = _table(m, pipe, 1, self, "weights", steps.address)
-        return pipe.delay(word, "weights", first=2, last=self.op.read_stages)
 
     def _starts(self, m: Module, pipe: Elastic, turn: Value, first: Value) -> list[Value]:
         op, at = self.op, self.op.read_stages
-        if not sum_plan(op).start:
+        if "starts" not in tables(op):
             return []
         turn = pipe.delay(turn, "turn", first=1, last=at - 1)
         word = Mux(first, _table(m, pipe, at, self, "starts", turn), 0)
         return split(m, pipe.register(at + 1, word, "start"), op.folded.pe, "start")
 
 
-class RuntimeThresholdCore(ThresholdCore):
+class RuntimeMatVecCore(_Runtime, MatVecCore):
+    """As `MatVecCore`, its words and starts in such memories."""
+
+    def _weights(self, m: Module, pipe: Elastic, steps: Steps) -> Value:
+        word = _table(m, pipe, 1, self, "weights", steps.address)
+        return pipe.delay(word, "weights", first=2, last=self.op.memory_stages)
+
+
+class RuntimeDepthwiseCore(_Runtime, DepthwiseCore):
+    """As `DepthwiseCore`, its words and starts in such memories."""
+
+    def _word(self, m: Module, pipe: Elastic, address: Value) -> Value:
+        return _table(m, pipe, 1, self, "weights", address)
+
+
+class RuntimeThresholdCore(_Runtime, ThresholdCore):
     """As `ThresholdCore` of style ``parallel``, every channel with its flip, in such a memory."""
 
-    registers: wiring.PureInterface
-
     def __init__(self, op: Threshold):
-        super().__init__(op, registers=In(_port(op)))
+        super().__init__(op)
         self.flips = True
-
-    def elaborate(self, _) -> Module:
-        m = super().elaborate(_)
-        _answer(m, self)
-        return m
 
     def _word(self, m: Module, pipe: Elastic, turn: Value) -> Value:
         return _table(m, pipe, 1, self, "thresholds", turn)
@@ -149,10 +155,6 @@ def word_bits(op: MatVec) -> int:
     return weight_bits(op) + op.folded.pe * len(sum_plan(op).start)
 
 
-def _port(op: Operator) -> wiring.Signature:
-    return window_port(window_size(blocks_of(op)))
-
-
 def _table(m: Module, pipe: Elastic, stage: int, core: Any, name: str, address: Value) -> Value:
     """As `tables.table`, of a core with ``registers``."""
     op = core.op
@@ -167,9 +169,3 @@ def _table(m: Module, pipe: Elastic, stage: int, core: Any, name: str, address: 
         *(getattr(port, k).eq(getattr(outer, k)) for k in ("select", "write", "address", "data")),
     ]
     return table.data
-
-
-def _answer(m: Module, core: Any) -> None:
-    """The values of a core's tables together."""
-    values = [getattr(m.submodules, b.table).port.value for b in blocks_of(core.op)]
-    m.d.comb += core.registers.value.eq(reduce(or_, values))

@@ -33,7 +33,7 @@ class DepthwiseCore(OneToOne):
         bits = op.x.type.bits
         x: Value = Cat(self.i.payload[k::bits] for k in range(bits))  # planes of all lanes
         x = pipe.delay(x, "x", first=1, last=op.read_stages)
-        weights = table(m, pipe, 1, "weights", self._weights(), address, op.folded.memory)
+        weights = self._word(m, pipe, address)
         weights = pipe.delay(weights, "weights", first=2, last=op.read_stages)
         first = pipe.delay(tap.value == 0, "first", first=1, last=op.read_stages)
         plan, cells = sum_plan(op.rows), op.folded.primitives == "xc7"
@@ -64,6 +64,10 @@ class DepthwiseCore(OneToOne):
             running.update(leaves, totals)
         m.d.comb += self.o.payload.eq(totals)
         return m
+
+    def _word(self, m: Module, pipe: Elastic, address: Value) -> Value:
+        """The beat's weights in stage 1."""
+        return table(m, pipe, 1, "weights", self._weights(), address, self.op.folded.memory)
 
     def _weights(self) -> np.ndarray:
         """Words ``[tap][group]`` of bits ``[plane][pe]``."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import SpecError, StorageError
 from ..ir import Graph, Operator, serial
-from ..ops import MatVec, Threshold
+from ..ops import Depthwise, MatVec, Threshold
 from ..ops.matvec import FREE_STYLES
 from ..plan.registers import is_runtime, register_map, writes
 from ..storage import read_bytes
@@ -82,7 +82,7 @@ def writable(graph: Graph) -> dict[str, np.ndarray]:
 
 
 def _fields(node: Operator) -> tuple[str, ...]:
-    if isinstance(node, MatVec) and node.folded.style in FREE_STYLES:
+    if isinstance(node, MatVec | Depthwise) and node.folded.style in FREE_STYLES:
         return ("weights",)
     return ("thresholds", "inverted") if isinstance(node, Threshold) and is_runtime(node) else ()
 
@@ -121,7 +121,7 @@ def _fault(node: Operator, field: str, old: np.ndarray, new: np.ndarray) -> str:
         return f"must have shape {list(old.shape)}, not {list(new.shape)}"
     if field == "inverted":
         return "" if np.isin(new, (0, 1)).all() else "must be 0 or 1 for each channel"
-    if isinstance(node, MatVec):
+    if isinstance(node, MatVec | Depthwise):
         wrong = ~np.isin(new, node.weight_type.values())
         what = f"values of {node.weight_type}"
     else:

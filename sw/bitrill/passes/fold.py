@@ -13,6 +13,7 @@ from ..ir.graph import Graph, Stage
 from ..ir.operator import Impl, Memory, Operator, Primitives, Style
 from ..ops.argmax import ArgMax
 from ..ops.convert import Convert
+from ..ops.depthwise import Depthwise
 from ..ops.matvec import FREE_STYLES, Matrix, MatVec
 from ..ops.threshold import Threshold
 from ..plan.depths import FLOOR
@@ -125,7 +126,9 @@ def choose(node: Operator, before: list[Operator], graph: Graph, style: Style = 
     if isinstance(node, ArgMax):
         return Impl()
     if isinstance(node, (*MOVING, *SLIDING)):
-        return moving(node, given, interval=INTERVAL, block_bits=BLOCK_BITS)
+        impl = moving(node, given, interval=INTERVAL, block_bits=BLOCK_BITS)
+        runs = style == "runtime" and isinstance(node, Depthwise)
+        return dataclasses.replace(impl, style="runtime") if runs else impl
     raise SpecError(f"{node.name}: a {node.kind} has no default folding")
 
 

@@ -9,13 +9,14 @@ from ..errors import SpecError
 from ..ir.graph import Graph
 from ..ir.operator import Operator, Style
 from ..ir.types import IntType
+from ..ops.depthwise import Depthwise
 from ..ops.lookup import Lookup
 from ..ops.matvec import FREE_STYLES, MatVec
 from .rebuild import readers, rebuild
 
 
 def free_weights(graph: Graph, folding: Mapping[str, Any], style: Style) -> Graph:
-    """``graph`` with the weights free of all `MatVec` that are to be ``runtime`` or ``streamed``.
+    """``graph`` with the weights free of all matrices that are to be ``runtime`` or ``streamed``.
 
     Which are, `style_of` tells. Integers become all those of their bits (`whole`), accumulators
     and all that follows as wide as any such weights can make them; thresholds stay, in their
@@ -33,7 +34,9 @@ def free_weights(graph: Graph, folding: Mapping[str, Any], style: Style) -> Grap
         )
     for name in chosen:
         node = graph[name]
-        if not isinstance(node, MatVec) or node.free or node.inside is not None:
+        if not isinstance(node, MatVec | Depthwise) or node.free:
+            continue
+        if isinstance(node, MatVec) and node.inside is not None:
             continue
         for reader in readers(graph, name):
             if isinstance(reader, Lookup):
@@ -49,7 +52,8 @@ def style_of(node: Operator, folding: Mapping[str, Any], style: Style) -> Any:
     """What a folding says of a node's style, else ``style``, where the node is one of its kind."""
     told = folding.get(node.name)
     told = told.get("style") if isinstance(told, Mapping) else None
-    return told if told is not None else style if isinstance(node, MatVec) else None
+    takes = isinstance(node, MatVec) or (isinstance(node, Depthwise) and style == "runtime")
+    return told if told is not None else style if takes else None
 
 
 def whole(t: IntType) -> IntType:

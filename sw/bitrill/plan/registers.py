@@ -15,6 +15,8 @@ What a table's bits are (`tables`) is what a folded operator holds in its memory
 - ``starts`` of a `MatVec`: word ``turn``, bits ``[plane][row]``: the number, modulo
   ``2**y.bits``, that a row's sum starts from; it follows from the row's weights
   (`bitrill.plan.sums.starts`).
+  Of a `Depthwise`: word ``group``, rows are channels; its ``weights``: word
+  ``tap * groups + group``, bits ``[plane][row]``.
 - ``thresholds``: word ``turn``, bits ``[channel][field]``: of channels ``turn * pe ..``
   the thresholds in ascending order, each as `limit_type`, then whether the channel is inverted.
 """
@@ -30,10 +32,11 @@ import numpy as np
 from ..ir.graph import Graph
 from ..ir.operator import Operator
 from ..ir.types import IntType
+from ..ops.depthwise import Depthwise
 from ..ops.matvec import MatVec
 from ..ops.threshold import Threshold
 from .structures_arithmetic import weight_words
-from .sums import starts, sum_plan
+from .sums import starts, stored_weights, sum_plan
 
 REGISTER_BITS = 32
 REGISTER_BYTES = REGISTER_BITS // 8
@@ -106,6 +109,10 @@ def tables(op: Operator) -> dict[str, np.ndarray]:
         found["weights"] = weight_words(op)
         if sum_plan(op).start:
             found["starts"] = start_words(op)
+    elif isinstance(op, Depthwise):
+        found["weights"] = tap_words(op)
+        if sum_plan(op.rows).start:
+            found["starts"] = start_words(op.rows)
     elif isinstance(op, Threshold):
         found["thresholds"] = _threshold_words(op)
     return {name: bits.astype(np.uint8) for name, bits in found.items()}
@@ -115,6 +122,13 @@ def start_words(op: MatVec) -> np.ndarray:
     """Bits ``[passes, plane and row]`` of what the rows' sums start from."""
     codes = (starts(op)[:, None] >> np.arange(sum_plan(op).width)) & 1
     return codes.reshape(op.passes, op.folded.pe, -1).transpose(0, 2, 1).reshape(op.passes, -1)
+
+
+def tap_words(op: Depthwise) -> np.ndarray:
+    """Bits ``[taps * groups, plane and row]`` of the weights."""
+    planes = stored_weights(op.rows)
+    planes = planes.reshape(op.groups, op.folded.pe, op.taps, -1).transpose(2, 0, 3, 1)
+    return planes.reshape(op.taps * op.groups, -1)
 
 
 def _threshold_words(op: Threshold) -> np.ndarray:
@@ -202,14 +216,15 @@ def _described(op: Any, b: Block) -> dict[str, Any]:
         axes = {"channel": impl.pe, "field": b.bits // impl.pe}
         more = {"limit": {"bits": limit.bits, "lo": limit.lo, "hi": limit.hi}}
     elif b.table == "weights":
-        t = op.weight_type
-        axes = {"lane": impl.simd, "plane": b.bits // impl.simd // impl.pe, "row": impl.pe}
-        more = {
-            "type": {"coding": t.coding, "bits": t.bits, "lo": t.lo, "hi": t.hi},
+        t, taps = op.weight_type, isinstance(op, Depthwise)
+        lanes = 1 if taps else impl.simd
+        axes = {"lane": lanes, "plane": b.bits // lanes // impl.pe, "row": impl.pe}
+        order = {"taps": op.taps, "groups": op.groups} if taps else {
             "passes": op.passes, "beats": op.beats, "parities": sum_plan(op).products.triples,
         }  # fmt: skip
+        more = {"type": {"coding": t.coding, "bits": t.bits, "lo": t.lo, "hi": t.hi}, **order}
     else:
-        axes = {"plane": sum_plan(op).width, "row": impl.pe}
+        axes = {"plane": b.bits // impl.pe, "row": impl.pe}
     return {
         "table": b.table, "offset": b.offset, "words": b.words, "bits": b.bits,
         "registers": b.registers, "stride": b.stride, "axes": axes, **more,
