@@ -11,7 +11,7 @@ from bitrill.ops import MatVec, Threshold
 from bitrill.plan.registers import stream_words
 from bitrill_hw.build import component
 from bitrill_hw.tables import words
-from ops import test_matvec, test_threshold
+from ops import test_depthwise, test_matvec, test_threshold
 from ops.suite import STALLS, least_times, pack, pattern, simulate
 from ops.test_matvec import POT, TERNARY, matvec
 from ops.test_threshold import threshold
@@ -19,7 +19,7 @@ from ops.test_threshold import threshold
 
 def free(*sizes: Any, style: str = "runtime", **more: Any) -> MatVec:
     op = matvec(*sizes, **more)
-    return op.replace(free=True, impl=replace(op.folded, style=style))
+    return op.replace(impl=None, free=True).replace(impl=replace(op.folded, style=style))
 
 
 CASES: dict[str, dict[str, Any]] = {
@@ -59,6 +59,17 @@ class TestRuntimeMatVec(test_matvec.TestMatVec):
 
     def test_the_range_is_reached_at_both_ends(self, op: Operator) -> None:
         pass
+
+
+class TestRuntimeDepthwise(test_depthwise.TestDepthwise):
+    def instances(self) -> dict[str, Operator]:
+        plain = super().instances()
+        names = [n for k, n in enumerate(plain) if k % 3 == 0]
+        ops = {name: plain[name] for name in names}
+        return {
+            name: op.replace(impl=None, free=True).replace(impl=replace(op.folded, style="runtime"))
+            for name, op in ops.items()
+        }
 
 
 class TestRuntimeThreshold(test_threshold.TestThreshold):
