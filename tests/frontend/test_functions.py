@@ -50,7 +50,8 @@ class Quant(OpRun):
 
 def reference(proto: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
     """What onnx makes of a file: of functions, by their bodies in it."""
-    return np.asarray(ReferenceEvaluator(proto, new_ops=[Quant]).run(None, {"x": x})[0])
+    (y,) = list(ReferenceEvaluator(proto, new_ops=[Quant]).run(None, {"x": x}))
+    return np.asarray(y)
 
 
 def mixed(**options: Any) -> tuple[Net, list[str]]:
@@ -202,6 +203,20 @@ def test_grids_that_meet(case: str, tmp_path: Path) -> None:
     assert agrees(graph, net.proto(out)) >= 30
     levelled = net.quant(net.norm(out, 4), 0.4, bits=2.0)
     assert agrees(to_integer(imported(net.proto(levelled), tmp_path)), net.proto(levelled)) >= 30
+
+
+def test_distances_to_signs_are_products(tmp_path: Path) -> None:
+    net = Net("b", 6, opset=13)
+    data = net.bipolar("x", 0.5)
+    whole, fine = (net.distances(data, 6, 4, seed=4, scale=s) for s in (0.5, 0.25))
+    graph = to_integer(imported(net.proto(whole), tmp_path))
+    (layer,) = graph.nodes
+    assert isinstance(layer, MatVec)
+    assert set(np.unique(layer.weights)) == {-1, 0, 1}
+    assert agrees(graph, net.proto(whole)) >= 30
+    graph = imported(net.proto(fine), tmp_path)
+    assert set(np.unique(graph.nodes[0].weights)) <= {-2, -1, 0, 1, 2}  # type: ignore[attr-defined]
+    assert agrees(graph, net.proto(fine)) >= 30
 
 
 def test_weights_may_be_small_integers(tmp_path: Path) -> None:

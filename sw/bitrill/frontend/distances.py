@@ -9,12 +9,14 @@ import numpy as np
 
 from .. import exact
 from ..exact import Real
+from ..ir.types import BIPOLAR, IntType
 from ..ops.l1matvec import WEIGHT_BITS, X_BITS, L1MatVec
+from ..ops.matvec import MatVec
 from ..real import Affine
 from .context import Call
 from .grids import multiplied
-from .products import one_scale, quantized
-from .values import Data, Known, Quantized, RefusedError, brief
+from .products import one_scale, product, quantized
+from .values import Data, Known, Quantized, RefusedError, brief, compact
 
 
 def l1_matmul(call: Call) -> Known:
@@ -35,16 +37,30 @@ def l1_matmul(call: Call) -> Known:
     if x.type is not None and x.type.bits > X_BITS:
         raise RefusedError(f"its data must have at most {X_BITS} bits, not {x.type.bits}")
     step, factor, w = _common(weights, meaning.scale[0], meaning.offset[0])
+    columns = np.empty((w.shape[1], w.shape[0]), np.int64)
+    columns[:, x.stream] = w.T
+    if x.type == BIPOLAR:
+        return _signs(call, x, step, abs(factor), columns * exact.sign(Fraction(factor)))
     edge, builder = x.edge, call.builder
     if factor != 1 or builder.edges[edge].type.coding != "integer":
         edge = multiplied(builder, edge, [factor], call.node)
     if builder.edges[edge].type.bits > X_BITS:
         raise _apart(weights, meaning.scale[0])
-    columns = np.empty((w.shape[1], w.shape[0]), np.int64)
-    columns[:, x.stream] = w.T
     node = call.emit(L1MatVec, edge, weights=columns)
     out = Data(node.name, node.y.type, (len(columns),), node.y.shape)
     return call.then(out, Affine((step,)))
+
+
+def _signs(call: Call, x: Data, step: Real, size: int, w: np.ndarray) -> Data:
+    """Distances to ``+-size``: ``|b * size - w| = size - b * w`` for b = +-1 and w within
+    ``+-size``, so these are products; what of w lies outside is a constant of the row."""
+    near = np.clip(w, -size, size)
+    types = IntType.for_range(lo=int(near.min()), hi=int(near.max()))
+    signs = BIPOLAR if (np.abs(near) == 1).all() else types
+    node = call.emit(MatVec, x.edge, weights=near, weight_type=signs)
+    out = product(call, node, Affine(), (Fraction(1),), shape=(len(w),))
+    less = size * w.shape[1] + np.abs(w - near).sum(1)
+    return call.then(out, Affine((step,), compact([-step * int(n) for n in less])))
 
 
 def _common(weights: Quantized, scale: Real, offset: Real) -> tuple[Real, int, np.ndarray]:
