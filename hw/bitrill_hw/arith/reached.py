@@ -20,9 +20,6 @@ from .cells import Cell
 INPUTS = 5
 """Of a LUT of two outputs."""
 
-MOST_CHOOSING = 4
-"""Bits that choose the constant at most: one input is left for x."""
-
 REACHED = """\
 module bitrill_reached #(parameter N = 1, parameter D = 2, parameter [32*N-1:0] P = 0,
     parameter [32*N-1:0] G = 0) (

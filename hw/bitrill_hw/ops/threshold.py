@@ -10,8 +10,9 @@ from amaranth import *
 from amaranth.lib.wiring import Member
 from bitrill.ir import IntType
 from bitrill.ops import Threshold
+from bitrill.plan.memory import worth_block
 
-from ..arith.reached import MOST_CHOOSING, Limit, reached_one
+from ..arith.reached import Limit, reached_one
 from ..elastic import Elastic
 from ..stream import OneToOne
 from ..tables import split, table
@@ -64,14 +65,6 @@ class ThresholdCore(OneToOne):
         fields = [word[k * b : (k + 1) * b] for k in range(n)]
         return [f.as_signed() if self.limit.signed else f for f in fields]
 
-    def _within(self, words: int) -> bool:
-        """Whether a table of so many words lies in its comparator."""
-        impl, t = self.op.folded, self.op.x.type
-        return (
-            impl.primitives == "xc7" and impl.memory == "distributed" and t.coding == "integer"
-            and impl.style != "runtime" and 1 < words <= 1 << MOST_CHOOSING
-        )  # fmt: skip
-
     def _within_parallel(self, m: Module, pipe: Elastic, turn: Value, x: Value) -> list[Value]:
         """As `_parallel`; a falling channel's comparisons are turned round, and its count with
         them."""
@@ -95,7 +88,7 @@ class ThresholdCore(OneToOne):
 
     def _parallel(self, m: Module, pipe: Elastic, turn: Value, x: Value) -> list[Value]:
         op, n = self.op, self.op.levels
-        if self._within(op.x.channels // op.folded.pe):
+        if op.within(op.x.channels // op.folded.pe):
             return self._within_parallel(m, pipe, turn, x)
         word = self._word(m, pipe, turn)
         lanes = split(m, word, len(word) // op.folded.pe, "limits")
@@ -128,7 +121,7 @@ class ThresholdCore(OneToOne):
         flips: list[Value] = []  # behind the last step's thresholds
         for step in range(depth):
             read, compare, last = 2 * step + 1, 2 * step + 2, step == depth - 1
-            within = self._within(turns << step) and not (last and self.flips)
+            within = self.op.within(turns << step) and not (last and self.flips)
             held = turn if last and not within else pipe.register(read, turn, f"turn{read}")
             for p, element in enumerate(self._elements(x)):
                 address = Cat(*reversed(found[p]), turn)
@@ -142,8 +135,9 @@ class ThresholdCore(OneToOne):
                     flips.append(C(0, 1))
                     continue
                 bits = self._search_bits(limits[step][:, p], p, flips=last and self.flips)
-                name, style = f"thresholds{step}_{p}", self.op.folded.memory
-                word = table(m, pipe, read, name, bits, address, style)
+                name, block = f"thresholds{step}_{p}", self.op.folded.memory == "block"
+                memory = "block" if block and worth_block(*bits.shape) else "distributed"
+                word = table(m, pipe, read, name, bits, address, memory)
                 found[p].append(reached(element, *self._limits(word, 1)))
                 if last:
                     flips.append(word[self.limit.bits :])

@@ -15,6 +15,9 @@ from ..ir.types import IntType, Tensor
 
 STYLES = ("parallel", "search", "runtime")
 
+MOST_WITHIN = 16
+"""Thresholds that a comparator may choose among by itself."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Threshold(Operator):
@@ -27,7 +30,8 @@ class Threshold(Operator):
     channels. (FINN's MultiThreshold, Umuroglu et al. 2017.)
 
     ``pe`` channels a beat, one beat a cycle, ``latency`` cycles. Style ``parallel``: all N
-    comparisons at once, then a count; ``search``: one comparison a stage, binary search;
+    comparisons at once, then a count; ``search``: one comparison a stage, binary search (in memory
+    ``block``, steps of few bits stay in logic);
     ``runtime``: as ``parallel``, in a memory that can be written (`bitrill.plan.registers`).
     """
 
@@ -81,6 +85,16 @@ class Threshold(Operator):
     def levels(self) -> int:
         """N, the number of thresholds a channel."""
         return self.thresholds.shape[1]
+
+    def within(self, words: int) -> bool:
+        """Whether a table of so many thresholds lies in the comparator that reads it, where the
+        primitives have cells for it (`bitrill_hw.arith.reached`)."""
+        impl = self.folded
+        kept = impl.style == "search" or (impl.style == "parallel" and impl.memory != "block")
+        return (
+            impl.primitives == "xc7" and self.x.type.coding == "integer" and kept
+            and 1 < words <= MOST_WITHIN
+        )  # fmt: skip
 
     def infer(self) -> Tensor:
         return Tensor(self.x.shape, self.out)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .memory import worth_block
 from .structure import Structure, bits_for, different_bits
 
 WIDE = 13
@@ -33,10 +34,11 @@ def limit_bits(op: Any) -> int:
     return max((~t.lo).bit_length() + 1 if t.lo < 0 else 0, (t.hi + 1).bit_length() + (t.lo < 0))
 
 
-def compared_bits(op: Any) -> np.ndarray:
+def compared_bits(op: Any, limits: np.ndarray | None = None) -> np.ndarray:
     """Bits of x that ``x >= t`` depends on, of every threshold ``[channels, levels]``: those
     below t's lowest 1 do not matter; 0 where it always or never holds."""
-    t, limits = op.x.type, op.thresholds
+    t = op.x.type
+    limits = op.thresholds if limits is None else limits
     zeros = np.full(limits.shape, t.bits - 1)
     for k in reversed(range(t.bits - 1)):
         zeros[(limits >> k & 1).astype(bool)] = k
@@ -46,12 +48,17 @@ def compared_bits(op: Any) -> np.ndarray:
 def _parallel(s: Structure, op: Any, pe: int, turns: int, flips: int) -> None:
     n, bits, memory = op.levels, limit_bits(op), op.folded.memory
     y_bits = op.y.type.bits
+    compared = compared_bits(op).reshape(turns, pe, n).max(0)
+    if op.within(turns):
+        _within(s, compared, turns)
+        s.flops(held=bits_for(turns) + int(compared.max(1).sum()))
+        _counted(s, compared, n, y_bits)
+        return
     codes = op.thresholds & ((1 << bits) - 1)
     if flips:
         codes = np.concatenate([codes, op.inverted[:, None]], 1)
     varying = codes.reshape(turns, -1)
     s.rom(turns, pe * (n * bits + flips), memory=memory, different=different_bits(varying, bits))
-    compared = compared_bits(op).reshape(turns, pe, n).max(0)
     wide = turns == 1 and op.x.type.bits >= WIDE
     s.flops(held=pe * op.x.type.bits if wide else int(compared.max(1).sum()))
     if wide:
@@ -60,13 +67,25 @@ def _parallel(s: Structure, op: Any, pe: int, turns: int, flips: int) -> None:
         s.luts(settled=float(_settled(compared).sum()))
     else:
         s.luts(**{"chosen" if turns == 2 else "compare": int(compared.sum())})
+    turned = flips * (turns > 1)
+    _counted(s, compared, n, y_bits, flips=turned)
+    s.flops(held=pe * turned * (n > 1))
+
+
+def _within(s: Structure, compared: np.ndarray, words: int) -> None:
+    """Comparators that hold their ``words`` constants: what is left of five inputs is for x."""
+    s.luts(within=int((-(-compared // (5 - bits_for(words)))).sum()))
+
+
+def _counted(s: Structure, compared: np.ndarray, n: int, y_bits: int, flips: int = 0) -> None:
+    """What follows the comparisons ``[lanes, n]``."""
     live = int((compared > 0).sum())
     if n == 1:
         s.flops(held=live)
         return
     lanes = int((compared > 0).any(1).sum())
-    s.luts(out=lanes * y_bits, flip=lanes * flips * (turns > 1) * y_bits)
-    s.flops(held=live + pe * flips * (turns > 1) + lanes * y_bits)
+    s.luts(out=lanes * y_bits, flip=lanes * flips * y_bits)
+    s.flops(held=live + lanes * y_bits)
 
 
 def _settled(compared: np.ndarray) -> np.ndarray:
@@ -82,14 +101,21 @@ def _search(s: Structure, op: Any, pe: int, turns: int, flips: int) -> None:
     padded = np.full((op.x.channels, (1 << depth) - 1), op.x.type.hi + 1)
     padded[:, : op.levels] = op.thresholds
     for step in range(depth):
-        codes = padded[:, (1 << (depth - 1 - step)) - 1 :: 1 << (depth - step)]
-        codes = codes & ((1 << bits) - 1)
+        limits = padded[:, (1 << (depth - 1 - step)) - 1 :: 1 << (depth - step)]
         flip = flips and step == depth - 1
+        words = turns << step
+        if op.within(words) and not flip:
+            low = compared_bits(op, limits).reshape(turns, pe, -1).max((0, 2))
+            _within(s, low, words)
+            continue
+        codes = limits & ((1 << bits) - 1)
+        s.luts(compare=pe * bits)
         for p in range(pe):
             own = different_bits(codes[p::pe].reshape(-1, 1), bits)
             own += flip and different_bits(op.inverted[p::pe, None].astype(int), 1)
-            s.rom(turns << step, bits + flip, memory=memory, different=own)
-    s.luts(compare=pe * depth * bits, flip=pe * flips * op.y.type.bits)
+            kept = memory == "block" and worth_block(words, bits + flip)
+            s.rom(words, bits + flip, memory="block" if kept else "distributed", different=own)
+    s.luts(flip=pe * flips * op.y.type.bits)
     s.flops(held=pe * (op.x.type.bits + op.y.type.bits))
     s.flops(held=pe * (op.x.type.bits * 2 * (depth - 1) + depth * depth))
     s.flops(held=2 * (depth - 1) * bits_for(turns))
