@@ -207,9 +207,10 @@ class Requests(wiring.Component):
         operation, number = Signal(8), Signal(8)
         size, at = Signal(16), Signal(16)
         silence = Signal(range(self.timeout + 1))
-        byte, get, judging = self.rx.payload, Signal(), Signal()
+        byte, get, judging, hunting = self.rx.payload, Signal(), Signal(), Signal()
         m.d.comb += [
-            self.rx.ready.eq(~crc.busy & ~judging),
+            # in front of a request that still waits, a byte does, too, as long as it can
+            self.rx.ready.eq(~crc.busy & ~judging & ~(hunting & self.pending)),
             get.eq(self.rx.valid & self.rx.ready),
             crc.data.eq(byte),
             write.addr.eq(at[: len(write.addr)]),
@@ -218,13 +219,12 @@ class Requests(wiring.Component):
         with m.If(self.taken):
             m.d.sync += self.pending.eq(0)
         m.d.sync += silence.eq(Mux(get, 0, silence + 1))
-        hunting = Signal()
         state = Signal(_State)
         with m.Switch(state):
             with m.Case(_State.HUNT):
                 m.d.comb += [hunting.eq(1), crc.clear.eq(1)]
                 m.d.sync += silence.eq(0)
-                with m.If(get & (byte == REQUEST) & ~self.pending):
+                with m.If(get & (byte == REQUEST)):
                     m.d.sync += state.eq(_State.OPERATION)
             for here, field, following in (
                 (_State.OPERATION, operation, _State.NUMBER),
@@ -315,7 +315,9 @@ class Replies(wiring.Component):
         m = Module()
         m.submodules.crc = crc = Crc()
         out, ident = self.identity.bytes_out, self.identity.pack()
-        m.submodules.ident = rom = Memory(shape=8, depth=len(ident), init=ident)
+        m.submodules.ident = rom = Memory(
+            shape=8, depth=len(ident), init=ident, attrs={"rom_block": "logic"}
+        )
         letters = rom.read_port()
         status, runs = Signal(2), Signal()
         size, at = Signal(16), Signal(16)
@@ -379,8 +381,8 @@ class Replies(wiring.Component):
                             byte.eq(self.o.payload), valid.eq(self.o.valid),
                             self.o.ready.eq(self.tx.ready & ~crc.busy),
                         ]  # fmt: skip
-                    with m.Elif(put):
-                        m.d.sync += cycles.eq(cycles >> 8)
+                with m.If(put & runs & (at >= out)):
+                    m.d.sync += cycles.eq(cycles >> 8)
                 with m.If(put):
                     m.d.sync += at.eq(at + 1)
                     with m.If(at + 1 == size):

@@ -1,0 +1,209 @@
+"""A network at the other end of a serial line: frames out, answers back, whatever the line does.
+
+Each frame has a number and is sent again until its answer comes: by its number a late or doubled
+answer is told from the right one, and an answer counts only with a right CRC-32. Two requests are
+under way at once, so that the line carries both directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+from . import wire
+from .errors import LinkError
+
+WINDOW = 2
+"""Requests under way at once: what the device has room for."""
+
+TRIES = 50
+"""Requests sent for one frame before the line is given up."""
+
+
+class Line(Protocol):
+    """Bytes out and in; ``read`` gives what has come, nothing only after ``timeout`` seconds.
+
+    ``slack``: seconds that a byte may be late on its way, beside its time on the line.
+    """
+
+    baud: int
+    slack: float
+
+    def write(self, data: bytes) -> None: ...
+
+    def read(self, timeout: float) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+class PySerial:
+    """A serial port of this computer (pyserial), or whatever its URLs name."""
+
+    slack = 0.05
+
+    def __init__(self, port: str, baud: int):
+        try:
+            import serial
+        except ImportError as error:
+            raise LinkError("a serial port needs pyserial: pip install pyserial") from error
+        try:
+            self._port: Any = serial.serial_for_url(port, baudrate=baud, timeout=0)
+        except serial.SerialException as error:
+            raise LinkError(_cannot_open(port, error)) from error
+        self.baud = baud
+
+    def write(self, data: bytes) -> None:
+        self._port.write(data)
+
+    def read(self, timeout: float) -> bytes:
+        self._port.timeout = timeout
+        first = self._port.read(1)
+        return first + self._port.read(self._port.in_waiting) if first else b""
+
+    def close(self) -> None:
+        self._port.close()
+
+
+def _cannot_open(port: str, error: Exception) -> str:
+    text = str(error)
+    if "Permission" in text:
+        return (
+            f"no permission to open {port}: add yourself to the group that owns it"
+            " (often dialout), or a udev rule for the cable"
+        )
+    if "No such file" in text or "could not open" in text:
+        return f"there is no serial port {port}: is the cable plugged in?"
+    return f"cannot open {port}: {text}"
+
+
+class SerialTransport:
+    """Frames through a device at the end of ``line``.
+
+    ``device``: what it says of itself. ``resent``: requests that had to be sent again; ``damaged``:
+    those that the device received damaged. Raises `LinkError` where nothing (right) answers.
+    """
+
+    def __init__(self, line: Line, *, tries: int = TRIES):
+        self.line, self.tries = line, tries
+        self.resent = self.damaged = 0
+        self._number = 0
+        self._replies = wire.Replies(0xFFFF)
+        self.device = self._identify()
+
+    def _identify(self) -> wire.Device:
+        self._replies = wire.Replies(64)
+        reply = next(iter(self._exchange([(wire.IDENT, b"")], 28)))
+        try:
+            device = wire.device(reply.payload)
+        except ValueError as error:
+            raise LinkError(f"the device is no Bitrill network: {error}") from None
+        self._replies = wire.Replies(max(64, device.bytes_out + 4))
+        return device
+
+    def reset(self) -> None:
+        """Reset the network; what is inside of it is lost."""
+        list(self._exchange([(wire.RESET, b"")], 0))
+
+    def run(self, frames: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
+        """For each frame, in order, what comes out of the network and the cycles it took."""
+        n = self.device.bytes_out
+
+        def requests() -> Iterator[tuple[int, bytes]]:
+            for frame in frames:
+                if len(frame) != self.device.bytes_in:
+                    raise LinkError(
+                        f"a frame must have {self.device.bytes_in} bytes, not {len(frame)}"
+                    )
+                yield wire.RUN, frame
+
+        for reply in self._exchange(requests(), n + 4):
+            yield reply.payload[:n], int.from_bytes(reply.payload[n:], "little")
+
+    def close(self) -> None:
+        self.line.close()
+
+    def _exchange(self, requests: Iterable[tuple[int, bytes]], size: int) -> Iterator[wire.Reply]:
+        """The replies, in order, whose payload has ``size`` bytes."""
+        source = iter(requests)
+        under_way: dict[int, _Pending] = {}
+        order: list[int] = []
+        done: dict[int, wire.Reply] = {}
+        more = True
+        while more or order:
+            while more and len(order) < WINDOW:
+                item = next(source, None)
+                if item is None:
+                    more = False
+                    break
+                self._number = (self._number + 1) % 256
+                under_way[self._number] = _Pending(wire.request(*_parts(item, self._number)))
+                order.append(self._number)
+                self.line.write(under_way[self._number].message)
+            if not order:
+                return
+            self._collect(under_way, done, size)
+            while order and order[0] in done:
+                yield done.pop(order.pop(0))
+
+    def _collect(
+        self, under_way: dict[int, _Pending], done: dict[int, wire.Reply], size: int
+    ) -> None:
+        """Wait for one reply at least, sending again what got lost."""
+        while True:
+            longest = max(len(p.message) for p in under_way.values())
+            data = self.line.read(self._patience(longest + size))
+            replies = self._replies.feed(data) if data else self._replies.flush()
+            before = len(done)
+            for reply in replies:
+                self._take(reply, under_way, done, size)
+            if len(done) > before:
+                return
+            if not data:
+                self._again(under_way)
+
+    def _take(
+        self, reply: wire.Reply, under_way: dict[int, _Pending], done: dict[int, wire.Reply],
+        size: int,
+    ) -> None:  # fmt: skip
+        if reply.status == wire.DAMAGED:
+            self.damaged += 1
+            return
+        if reply.number not in under_way:
+            return  # an answer that came twice, or of a request before
+        if reply.status == wire.UNKNOWN:
+            raise LinkError(
+                "the device refuses the request: it was built for frames of another length"
+            )
+        if reply.status == wire.FAULT or len(reply.payload) != size:
+            return
+        del under_way[reply.number]
+        done[reply.number] = reply
+
+    def _again(self, under_way: dict[int, _Pending]) -> None:
+        """The line was silent for long: the device has forgotten what was begun."""
+        for pending in under_way.values():
+            pending.tries += 1
+            if pending.tries > self.tries:
+                raise LinkError(
+                    f"no answer after {self.tries} requests (sent again: {self.resent};"
+                    f" received damaged: {self.damaged}): is this the right port and baud rate?"
+                )
+            self.resent += 1
+            self.line.write(pending.message)
+
+    def _patience(self, size: int) -> float:
+        """Seconds without a byte until a request counts as lost: longer than the device waits
+        within one, and than the network computes."""
+        return (WINDOW * size + 60) * 10 / self.line.baud + self.line.slack
+
+
+class _Pending:
+    def __init__(self, message: bytes):
+        self.message, self.tries = message, 1
+
+
+def _parts(item: tuple[int, bytes], number: int) -> tuple[int, int, bytes]:
+    return item[0], number, item[1]
+
+
+__all__ = ["Line", "PySerial", "SerialTransport"]

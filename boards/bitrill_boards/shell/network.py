@@ -1,0 +1,131 @@
+"""A compiled network inside a shell: an instance of its own Verilog, and its edges as streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from amaranth import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from bitrill.ir.graph import INPUT, Graph
+from bitrill.ir.serial import digest
+from bitrill_hw.stream import beats
+
+from .gearbox import Gearbox, gear
+
+
+@dataclass(frozen=True)
+class Edges:
+    """The network's edges: bits of a beat and beats of a frame on both sides, cycles between
+    frames, and the first 8 bytes of the graph's digest."""
+
+    bits_in: int
+    beats_in: int
+    bits_out: int
+    beats_out: int
+    interval: Fraction
+    digest: bytes
+
+    @staticmethod
+    def of(graph: Graph, interval: Fraction) -> Edges:
+        """Those of a FOLDED graph."""
+        first, last = graph.reader(INPUT), graph.producer(graph.output)
+        return Edges(
+            first.lanes_in * first.x.type.bits, first.beats_in,
+            last.lanes_out * last.y.type.bits, last.beats_out,
+            interval, bytes.fromhex(digest(graph))[:8],
+        )  # fmt: skip
+
+    @property
+    def frame_in(self) -> int:
+        """Bits of a frame in."""
+        return self.bits_in * self.beats_in
+
+    @property
+    def frame_out(self) -> int:
+        """Bits of a frame out."""
+        return self.bits_out * self.beats_out
+
+
+class Network(wiring.Component):
+    """Module ``top`` of a build, between words of ``width`` bits: dense frames, low bits first,
+    each on a fresh word.
+
+    Members
+    -------
+    i, o : words
+    last : Out(1), beside ``o.payload``: this word ends a frame
+    enters, leaves : Out(1)
+        The first beat of a frame enters; the last one leaves.
+    error : Out(1)
+        A frame had the wrong length; until ``clear``.
+    clear : In(1)
+        Reset the network, whatever is inside of it lost.
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+    last: Signal
+    enters: Signal
+    leaves: Signal
+    error: Signal
+    clear: Signal
+
+    def __init__(self, edges: Edges, width: int):
+        self.edges, self.width = edges, width
+        super().__init__(
+            {
+                "i": In(beats(width)), "o": Out(beats(width)), "last": Out(1), "enters": Out(1),
+                "leaves": Out(1), "error": Out(1), "clear": In(1),
+            }
+        )  # fmt: skip
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        e = self.edges
+        into = Gearbox(gear(self.width, e.bits_in, frame_bits=e.frame_in, interval=e.interval))
+        out = Gearbox(gear(e.bits_out, self.width, frame_bits=e.frame_out, interval=e.interval))
+        m.submodules.into = ResetInserter(self.clear)(into)
+        m.submodules.out = ResetInserter(self.clear)(out)
+        wiring.connect(m, wiring.flipped(self.i), into.i)
+        wiring.connect(m, wiring.flipped(self.o), out.o)
+        into_ready, data, valid, last = Signal(), Signal(_padded(e.bits_out)), Signal(), Signal()
+        m.submodules.network = Instance(
+            "top",
+            i_aclk=ClockSignal(),
+            i_aresetn=~(ResetSignal() | self.clear),
+            i_s_axis_tdata=Cat(into.o.payload, C(0, _padded(e.bits_in) - e.bits_in)),
+            i_s_axis_tvalid=into.o.valid,
+            i_s_axis_tlast=into.last,
+            o_s_axis_tready=into_ready,
+            o_m_axis_tdata=data,
+            o_m_axis_tvalid=valid,
+            o_m_axis_tlast=last,
+            i_m_axis_tready=out.i.ready,
+            o_error=self.error,
+        )
+        first = Signal(init=1)
+        moves = into.o.valid & into_ready
+        with m.If(moves):
+            m.d.sync += first.eq(into.last)
+        with m.If(self.clear):
+            m.d.sync += first.eq(1)
+        m.d.comb += [
+            into.o.ready.eq(into_ready),
+            out.i.valid.eq(valid),
+            out.i.payload.eq(data),
+            self.last.eq(out.last),
+            self.enters.eq(moves & first),
+            self.leaves.eq(valid & last & out.i.ready),
+        ]
+        return m
+
+
+def _padded(bits: int) -> int:
+    """Whole bytes of a beat."""
+    return -(-bits // 8) * 8
+
+
+__all__ = ["Edges", "Network"]

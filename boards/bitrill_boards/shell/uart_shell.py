@@ -1,0 +1,82 @@
+"""The shell of small boards: a network behind a serial line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from bitrill_hw.stream import beats
+
+from .link import Identity, Link
+from .network import Edges, Network
+from .uart import Receiver, Transmitter
+
+SILENCE = 20
+"""Bytes' time without one, after which a request that has begun is forgotten."""
+
+
+def identity(edges: Edges, clock_hz: int) -> Identity:
+    """What the device says of itself."""
+    into, out = (-(-bits // 8) for bits in (edges.frame_in, edges.frame_out))
+    return Identity(edges.digest, clock_hz, into, out)
+
+
+class UartCore(wiring.Component):
+    """A network behind bytes: all of the shell but the serial line itself.
+
+    Members
+    -------
+    rx, tx : bytes
+    """
+
+    rx: stream.Interface
+    tx: stream.Interface
+
+    def __init__(self, edges: Edges, *, clock_hz: int, timeout: int):
+        self.edges, self.identity, self.timeout = edges, identity(edges, clock_hz), timeout
+        super().__init__({"rx": In(beats(8)), "tx": Out(beats(8))})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.link = link = Link(self.identity, timeout=self.timeout)
+        m.submodules.network = network = Network(self.edges, 8)
+        wiring.connect(m, wiring.flipped(self.rx), link.rx)
+        wiring.connect(m, wiring.flipped(self.tx), link.tx)
+        wiring.connect(m, link.i, network.i)
+        wiring.connect(m, network.o, link.o)
+        m.d.comb += [
+            link.enters.eq(network.enters),
+            link.leaves.eq(network.leaves),
+            link.fault.eq(network.error),
+            network.clear.eq(link.reset),
+        ]
+        return m
+
+
+class UartShell(wiring.Component):
+    """`UartCore` behind pins: ``divisor`` cycles a bit.
+
+    Members
+    -------
+    rx : In(1); tx : Out(1)
+    """
+
+    rx: Signal
+    tx: Signal
+
+    def __init__(self, edges: Edges, *, clock_hz: int, divisor: int):
+        self.divisor = divisor
+        self.core = UartCore(edges, clock_hz=clock_hz, timeout=SILENCE * 10 * divisor)
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.core = self.core
+        m.submodules.receiver = receiver = Receiver(self.divisor)
+        m.submodules.transmitter = transmitter = Transmitter(self.divisor)
+        wiring.connect(m, receiver.o, self.core.rx)
+        wiring.connect(m, self.core.tx, transmitter.i)
+        m.d.comb += [receiver.rx.eq(self.rx), self.tx.eq(transmitter.tx)]
+        return m

@@ -1,0 +1,1 @@
+"""Shells in simulation: the same driver, over RTL in place of a board."""

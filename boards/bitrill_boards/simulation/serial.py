@@ -1,0 +1,100 @@
+"""A serial shell in Verilator as a line of the driver's (`bitrill_boards.driver.serial.Line`)."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from bitrill.errors import ToolError
+from bitrill_hw.roms import convert
+from bitrill_sim.ports import Dut, Ports
+from bitrill_sim.tools import stop
+from bitrill_sim.verilator import model
+
+from ..shell.network import Edges
+from ..shell.uart_shell import UartCore, UartShell
+
+_MAIN = Path(__file__).with_name("serial.cpp")
+_CORE = Ports(
+    clock="clk", reset="rst", reset_level=1, s_valid="rx__valid", s_ready="rx__ready",
+    s_data="rx__payload", m_valid="tx__valid", m_ready="tx__ready", m_data="tx__payload",
+    padded=False,
+)  # fmt: skip
+_PINS = Ports(  # two pins and no handshake: the bench of pins touches nothing else
+    clock="clk", reset="rst", reset_level=1, s_valid="rx", s_ready="rx", s_data="rx",
+    m_valid="tx", m_ready="rx", m_data="tx", padded=False,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Probabilities: a bit turned round; a byte lost; a byte doubled (whole bytes alone)."""
+
+    flip: float = 0.0
+    drop: float = 0.0
+    twice: float = 0.0
+    seed: int = 0
+
+
+class SimulatedLine:
+    """A line to a network's Verilog in its shell. ``divisor``: cycles a bit of its pins; None: the
+    shell's core, whole bytes, ``gap`` cycles apart. Time is that of the simulation: ``now`` cycles.
+    """
+
+    slack = 0.0
+
+    def __init__(
+        self, verilog: Path, edges: Edges, *, work: Path, clock_hz: int = 12_000_000,
+        divisor: int | None = None, gap: int = 10, noise: Noise | None = None,
+    ):  # fmt: skip
+        work.mkdir(parents=True, exist_ok=True)
+        noise = noise or Noise()
+        if divisor is None:
+            shell = UartCore(edges, clock_hz=clock_hz, timeout=20 * gap)
+            self.baud, ports = clock_hz * 10 // gap, _CORE
+        else:
+            shell = UartShell(edges, clock_hz=clock_hz, divisor=divisor)
+            self.baud, ports = clock_hz // divisor, _PINS
+        self.clock_hz, self.now = clock_hz, 0
+        text = work / f"shell{divisor or 0}.v"
+        text.write_text(convert(shell, name="shell"))
+        dut = Dut(sources=(text, verilog), top="shell", ports=ports)
+        program = model(dut, work).program("serial", _MAIN)
+        self._log = work / "serial.log"
+        with self._log.open("wb") as errors:
+            self._process = subprocess.Popen(
+                [str(program.resolve()), f"--divisor={divisor or 0}", f"--gap={gap}",
+                 f"--flip={noise.flip}", f"--drop={noise.drop}", f"--twice={noise.twice}",
+                 f"--seed={noise.seed}", "+verilator+rand+reset+2"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+            )  # fmt: skip
+        self._to, self._from = (
+            cast(BinaryIO, p) for p in (self._process.stdin, self._process.stdout)
+        )
+
+    def write(self, data: bytes) -> None:
+        self._send(b"W" + struct.pack("<I", len(data)) + data)
+
+    def read(self, timeout: float) -> bytes:
+        self._send(b"R" + struct.pack("<I", max(1, round(timeout * self.clock_hz))))
+        n, self.now = struct.unpack("<IQ", self._get(12))
+        return self._get(n)
+
+    def close(self) -> None:
+        stop(self._process)
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._to.write(data)
+            self._to.flush()
+        except BrokenPipeError:
+            raise ToolError(f"the simulation ended; see {self._log}") from None
+
+    def _get(self, n: int) -> bytes:
+        data = self._from.read(n)
+        if len(data) != n:
+            raise ToolError(f"the simulation ended; see {self._log}")
+        return data

@@ -1,0 +1,86 @@
+"""The driver over RTL: a network behind a serial line that loses, doubles and damages bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bitrill import flow
+from bitrill_boards.driver.serial import SerialTransport
+from bitrill_boards.shell.network import Edges
+from bitrill_boards.simulation.serial import Noise, SimulatedLine
+from frontend.onnx_models import save, small
+
+
+class Case:
+    """A compiled network, frames for it as bytes, and what must come back."""
+
+    def __init__(self, folder: Path):
+        net, out = small()
+        self.build = flow.compile(save(net.proto(out), folder), out=folder / "b").build
+        self.edges = Edges.of(self.build.graph, self.build.predicted.ii)
+        self.work = folder / "sim"
+
+    def line(self, divisor: int | None, noise: Noise | None = None) -> SimulatedLine:
+        return SimulatedLine(
+            self.build.verilog, self.edges, work=self.work, divisor=divisor, noise=noise
+        )
+
+    def frames(self, n: int, seed: int) -> tuple[list[bytes], list[bytes]]:
+        graph = self.build.graph
+        rng = np.random.default_rng(seed)
+        t = graph.source.tensor.type
+        x = rng.choice(t.values(), (n, *graph.source.shape))
+        y = graph.run(x).reshape(n, -1)
+        return dense(x.reshape(n, -1), t), dense(y, graph.edges[graph.output].type)
+
+
+def dense(values: np.ndarray, t) -> list[bytes]:
+    """Elements as dense bits, low first, in whole bytes."""
+    bits = (t.encode(values)[..., None] >> np.arange(t.bits)) & 1
+    packed = np.packbits(bits.reshape(len(values), -1).astype(np.uint8), axis=1, bitorder="little")
+    return [row.tobytes() for row in packed]
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    return Case(tmp_path_factory.mktemp("serial"))
+
+
+@pytest.fixture
+def transport(case: Case, request: pytest.FixtureRequest) -> Iterator[SerialTransport]:
+    found = SerialTransport(case.line(*request.param))
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize("transport", [(None,)], indirect=True)
+def test_every_frame_comes_back_right(case: Case, transport: SerialTransport) -> None:
+    frames, wanted = case.frames(100, seed=1)
+    assert transport.device.digest == case.edges.digest
+    answers = list(transport.run(frames))
+    assert [a for a, _ in answers] == wanted
+    assert len({cycles for _, cycles in answers}) == 1
+    assert (transport.resent, transport.damaged) == (0, 0)
+
+
+NOISE = [
+    Noise(flip=1e-3, seed=1), Noise(drop=1e-2, seed=2), Noise(twice=1e-2, seed=3),
+    Noise(flip=5e-4, drop=2e-3, twice=2e-3, seed=4),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("transport", [(None, n) for n in NOISE], indirect=True)
+def test_noise_costs_time_alone(case: Case, transport: SerialTransport) -> None:
+    """Nothing is lost and no wrong answer is given."""
+    frames, wanted = case.frames(200, seed=2)
+    assert [a for a, _ in transport.run(frames)] == wanted
+    assert transport.resent > 0
+
+
+@pytest.mark.parametrize("transport", [(12, Noise(flip=1e-3, seed=5))], indirect=True)
+def test_the_same_bit_by_bit(case: Case, transport: SerialTransport) -> None:
+    frames, wanted = case.frames(20, seed=3)
+    assert [a for a, _ in transport.run(frames)] == wanted
