@@ -57,6 +57,7 @@ class Elastic:
         self._cells = ahead and primitives != "portable"
         self._enabled = enables.READS if self._family else ENABLED
         self._copies = 0
+        self._open: dict[int, tuple[Value, int]] = {}
         if ahead and stages > 1:
             self._foresee([1, *range(stages - self._enabled + 1, 2, 1 - self._enabled)])
         for s in range(1, stages + 1):
@@ -103,16 +104,30 @@ class Elastic:
         """Whether an item enters this stage at the coming edge."""
         return self.valid[stage - 1] & self.load[stage]
 
-    def register(self, stage: int, value: ValueLike, name: str) -> Signal:
-        """``value`` held in stage ``stage``."""
+    def register(self, stage: int, value: ValueLike, name: str, *, own: bool = False) -> Signal:
+        """``value`` held in stage ``stage``.
+
+        ``own``: an enable of its own for all of it, such as a carry chain's registers must share
+        where a tile has one enable.
+        """
         value = Value.cast(value)
         held = Signal(value.shape(), name=name, reset_less=True)
-        group = GROUP if self._family else max(1, len(held))
+        group = GROUP if self._family and not own else max(1, len(held))
         for start in range(0, len(held), group):
             bits = slice(start, start + group)
-            with self.m.If(self.copy(stage)):
+            with self.m.If(self.copy(stage) if own else self._shared(stage, len(held[bits]))):
                 self.m.d.sync += held[bits].eq(value[bits])
         return held
+
+    def _shared(self, stage: int, bits: int) -> Value:
+        """``load[stage]`` for so many bits: a copy that has room for them, or a new one."""
+        if not self._family:
+            return self.load[stage]
+        found, room = self._open.get(stage, (None, 0))
+        if found is None or bits > room:
+            found, room = self.copy(stage), GROUP
+        self._open[stage] = found, room - bits
+        return found
 
     def copy(self, stage: int) -> Signal:
         """``load[stage]``, for some readers alone: on LUTs of four inputs in a LUT near them."""

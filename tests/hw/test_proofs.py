@@ -149,8 +149,8 @@ ELASTIC_FAULTS = {
     "ready when full": ("o.eq(~Cat(full).all() | behind)", "o.eq(1)"),
     "bubbles stay": ("o.eq(~Cat(full).all() | behind)", "o.eq(behind)"),
     "payload moves while stalled": (
-        "with self.m.If(self.copy(stage)):",
-        "with self.m.If(self.valid[stage - 1]):",
+        "self._shared(stage, len(held[bits]))",
+        "self.valid[stage - 1]",
     ),
     "beats lost": ("with m.If(self.load[s]):", "with m.If(self.load[s + 1]):"),
     "beats overwritten": ("~Cat(full).all() | behind", "self.valid[s - 1] | behind"),

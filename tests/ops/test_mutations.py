@@ -109,7 +109,7 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
     ),
     "stall ignored by one stage": (
         FOLDED, "elastic.py",
-        "with self.m.If(self.copy(stage)):", "with self.m.If(self.copy(stage) | (stage == 2)):",
+        "self._shared(stage, len(held[bits]))", "(self.load[stage] | (stage == 2))",
     ),
     "bubbles kept": (
         FOLDED, "elastic.py", "~Cat(full).all() | behind", "behind",

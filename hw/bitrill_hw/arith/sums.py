@@ -139,9 +139,8 @@ def _added(
         sums.append(Signal(plan.width, name=f"both{row}"))
         one, other = (Cat(word[row] for word in (low[0], *words)) for words in (a, b))
         operands.m.d.comb += sums[row].eq((one + other) >> 1)
-    return [
-        [pipe.register(stage, Cat(s[c] for s in sums), f"both_bit{c}")] for c in range(plan.width)
-    ]
+    held = [pipe.register(stage, s, f"{s.name}_held", own=True) for s in sums]
+    return [[Cat(s[c] for s in held)] for c in range(plan.width)]
 
 
 def _count(m: Module, bits: dict[int, Value], counter: Counter, cells: bool) -> dict[int, Value]:
