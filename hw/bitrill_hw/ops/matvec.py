@@ -6,7 +6,7 @@ import numpy as np
 from amaranth import *
 from amaranth.lib import wiring
 from bitrill.ops import MatVec
-from bitrill.plan.sums import starts, stored_weights, sum_plan
+from bitrill.plan.sums import SumPlan, starts, stored_weights, sum_plan
 
 from ..arith.sums import Operands, accumulated, lane_sums, parities
 from ..block_rom import BlockRom
@@ -30,17 +30,9 @@ class MatVecCore(OneToOne):
     def elaborate(self, _) -> Module:
         m = Module()
         op, plan = self.op, sum_plan(self.op)
-        m.submodules.steps = steps = self._steps(m)
-        wiring.connect(m, wiring.flipped(self.i), steps.i)
         whole = Signal()
-        end = op.latency
-        pe, cells = op.folded.pe, op.folded.primitives == "xc7"
-        pipe = Elastic(
-            m, stages=end, valid=steps.valid, ready=self.o.ready, completes=whole, ahead=True,
-            primitives=op.folded.primitives,
-        )  # fmt: skip
-        steps.load = pipe.copy(1)
-        m.d.comb += [steps.ready.eq(pipe.copy(1)), self.o.valid.eq(pipe.valid[end])]
+        steps, pipe = self._pipeline(m, whole)
+        end, pe, cells = op.latency, op.folded.pe, op.folded.primitives == "xc7"
         weights = self._weights(m, pipe, steps)
         shared = parities(m, plan.products, steps.x, bits=op.x.type.bits)
         x = pipe.delay(steps.x, "x", first=2, last=op.read_stages)
@@ -55,18 +47,38 @@ class MatVecCore(OneToOne):
             pipe, plan, Operands(m, plan.products, weights, x, shared, op.folded.simd, pe),
             self._starts(m, pipe, steps.turn, first), stage=op.read_stages + 1, cells=cells,
         )  # fmt: skip
-        totals = []
         if op.beats > 1:
             first = pipe.delay(first, "first", first=op.read_stages + 1, last=end - 1)
-        for p in range(pe):
+        self._accumulate(m, pipe, plan, columns, first)
+        return m
+
+    def _pipeline(self, m: Module, whole: Value) -> tuple[Steps, Elastic]:
+        """The steps, and the stages behind them; ``whole``: whether what comes makes a result."""
+        op, end = self.op, self.op.latency
+        m.submodules.steps = steps = self._steps(m)
+        wiring.connect(m, wiring.flipped(self.i), steps.i)
+        pipe = Elastic(
+            m, stages=end, valid=steps.valid, ready=self.o.ready, completes=whole, ahead=True,
+            primitives=op.folded.primitives,
+        )  # fmt: skip
+        steps.load = pipe.copy(1)
+        m.d.comb += [steps.ready.eq(pipe.copy(1)), self.o.valid.eq(pipe.valid[end])]
+        return steps, pipe
+
+    def _accumulate(
+        self, m: Module, pipe: Elastic, plan: SumPlan, columns: list[list[Value]], first: Value
+    ) -> None:
+        """The rows' sums into the output register, which ``first`` clears."""
+        op, totals = self.op, []
+        for p in range(op.folded.pe):
             total = Signal(op.y.type.bits, name=f"total{p}", reset_less=True)
             before, clear = (C(0, 1), C(0, 1)) if op.beats == 1 else (total, first)
+            cells = op.folded.primitives == "xc7"
             value = accumulated(m, plan, columns, p, before, clear, cells=cells)
-            with m.If(pipe.enters(end)):
+            with m.If(pipe.enters(op.latency)):
                 m.d.sync += total.eq(value)
             totals.append(total)
         m.d.comb += self.o.payload.eq(Cat(totals))
-        return m
 
     def _steps(self, m: Module) -> Steps:
         styled = self.op.folded.primitives != "ice40"  # which has block memory alone
