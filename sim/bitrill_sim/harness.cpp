@@ -127,14 +127,14 @@ class Bench {
     bool tracing = *text("wave") != 0;
 #endif
     std::map<std::string, bool> broken;
-    int64_t cycle = 0;
+    int64_t cycle = 0, before = 0;
 
     void tick(bool level) {
         top->PORT_CLOCK = level;
         top->eval();
 #if VM_TRACE
         if (tracing && cycle >= wave_from)
-            wave.dump(static_cast<uint64_t>(2 * (cycle + RESET_CYCLES) + level));
+            wave.dump(static_cast<uint64_t>(2 * (before + cycle + RESET_CYCLES) + level));
 #endif
     }
     void violation(const char* kind, int64_t beat) {
@@ -240,6 +240,7 @@ class Bench {
 #ifdef PORT_AXI_AWADDR
         if (number("accesses")) {
             if (!access()) return stop(status, accepted, taken);
+            before = cycle + RESET_CYCLES;  // time goes on
             reset();
         }
 #endif
