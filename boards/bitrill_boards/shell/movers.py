@@ -1,0 +1,203 @@
+"""Between memory and streams of 64-bit words: AXI4 reader and writer (ARM IHI 0022).
+
+Both move ``words`` words from an address that is a multiple of 128 on, in increasing bursts of 16
+words (the last one shorter): legal for AXI3 ports, too, and never across 4 KiB. Identifiers are 0.
+
+``stop`` ends a run at any cycle: nothing more is asked for; what the bus owes, or is owed, still
+moves, for which there is room, and then ``idle`` is 1. Only then may they be reset.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from bitrill_hw.fifo import Fifo
+from bitrill_hw.stream import beats
+
+WORD, BURST = 64, 16
+BURST_BYTES = WORD // 8 * BURST
+ALIGN = BURST_BYTES.bit_length() - 1
+WINDOW = 256
+"""Words that may be under way to the reader: at 100 cycles of latency, a port is never short."""
+
+SLVERR, DECERR = 2, 3
+_CHANNEL = ("valid", "ready", "addr", "len")
+
+
+def read_channels(address: int) -> wiring.Signature:
+    """A master's read channels for addresses of ``address`` bits."""
+    return wiring.Signature(
+        {
+            "arid": Out(1), "araddr": Out(address), "arlen": Out(8), "arsize": Out(3),
+            "arburst": Out(2), "arcache": Out(4), "arprot": Out(3), "arvalid": Out(1),
+            "arready": In(1),
+            "rid": In(1), "rdata": In(WORD), "rresp": In(2), "rlast": In(1), "rvalid": In(1),
+            "rready": Out(1),
+        }
+    )  # fmt: skip
+
+
+def write_channels(address: int) -> wiring.Signature:
+    """A master's write channels."""
+    return wiring.Signature(
+        {
+            "awid": Out(1), "awaddr": Out(address), "awlen": Out(8), "awsize": Out(3),
+            "awburst": Out(2), "awcache": Out(4), "awprot": Out(3), "awvalid": Out(1),
+            "awready": In(1),
+            "wdata": Out(WORD), "wstrb": Out(WORD // 8), "wlast": Out(1), "wvalid": Out(1),
+            "wready": In(1),
+            "bid": In(1), "bresp": In(2), "bvalid": In(1), "bready": Out(1),
+        }
+    )  # fmt: skip
+
+
+class _Asker:
+    """The address channel of one direction: bursts as long as ``allowed`` words are there for one.
+
+    ``asks``: a burst is promised at this edge, of ``size`` words; ``left``: words still to ask for.
+    """
+
+    def __init__(self, m: Module, mover: _Mover, allowed: Value, channel: dict[str, Signal]):
+        valid, ready, addr, length = (channel[n] for n in ("valid", "ready", "addr", "len"))
+        self.left, self.size, self.asks = Signal(32), Signal(5), Signal()
+        page, whole = Signal(mover.bits - ALIGN), Signal()
+        m.d.comb += [
+            whole.eq(self.left[4:] != 0),
+            self.size.eq(Mux(whole, BURST, self.left[:4])),
+            self.asks.eq(
+                (self.left != 0) & (allowed >= self.size) & (~valid | ready) & ~mover.stop
+            ),
+        ]
+        with m.If(ready):
+            m.d.sync += valid.eq(0)
+        with m.If(self.asks):
+            m.d.sync += [
+                valid.eq(1), addr.eq(Cat(C(0, ALIGN), page)), length.eq(self.size - 1),
+                page.eq(page + 1), self.left.eq(Mux(whole, self.left - BURST, 0)),
+            ]  # fmt: skip
+        with m.If(mover.start):
+            m.d.sync += [page.eq(mover.address[ALIGN:]), self.left.eq(mover.words)]
+        with m.Elif(mover.stop):
+            m.d.sync += self.left.eq(0)
+
+
+class _Mover(wiring.Component):
+    """Members beside the bus: ``start`` (a pulse) with ``address`` and ``words``; ``stop``;
+    ``idle``: nothing is left to move, and nothing owed; ``slverr`` and ``decerr``: a response that
+    came now."""
+
+    def __init__(self, address: int, bus: wiring.Signature, flow: Any):
+        self.bits = address
+        super().__init__(
+            {
+                "bus": Out(bus), "start": In(1), "address": In(address), "words": In(32),
+                "stop": In(1), "idle": Out(1), "slverr": Out(1), "decerr": Out(1), **flow,
+            }
+        )  # fmt: skip
+
+
+class Reader(_Mover):
+    """From memory to ``o``."""
+
+    bus: Any
+    start: Signal
+    address: Signal
+    words: Signal
+    stop: Signal
+    idle: Signal
+    slverr: Signal
+    decerr: Signal
+    o: stream.Interface
+
+    def __init__(self, address: int, *, window: int = WINDOW):
+        self.window = window
+        super().__init__(address, read_channels(address), {"o": Out(beats(WORD))})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        bus = self.bus
+        fifo = Fifo(WORD, self.window + 1, form="block")
+        m.submodules.fifo = fifo
+        # words of the FIFO that are not promised yet; words that the bus still owes
+        credit = Signal(range(self.window + 1), init=self.window)
+        owed = Signal(range(self.window + 1))
+        ask = _Asker(m, self, credit, {n: getattr(bus, f"ar{n}") for n in _CHANNEL})
+        comes, leaves = bus.rvalid & bus.rready, self.o.valid & self.o.ready
+        m.d.sync += [
+            owed.eq(owed + Mux(ask.asks, ask.size, 0) - comes),
+            credit.eq(credit - Mux(ask.asks, ask.size, 0) + leaves),
+        ]
+        wiring.connect(m, wiring.flipped(self.o), fifo.o)
+        m.d.comb += [
+            bus.arsize.eq((WORD // 8).bit_length() - 1), bus.arburst.eq(1), bus.arcache.eq(3),
+            bus.rready.eq(1),  # there is room for all that was asked for
+            fifo.i.valid.eq(bus.rvalid), fifo.i.payload.eq(bus.rdata),
+            self.idle.eq((ask.left == 0) & (owed == 0)),
+            self.slverr.eq(comes & (bus.rresp == SLVERR)),
+            self.decerr.eq(comes & (bus.rresp == DECERR)),
+        ]  # fmt: skip
+        return m
+
+
+class Writer(_Mover):
+    """From ``i`` to memory."""
+
+    bus: Any
+    start: Signal
+    address: Signal
+    words: Signal
+    stop: Signal
+    idle: Signal
+    slverr: Signal
+    decerr: Signal
+    i: stream.Interface
+
+    SLOTS = 64
+    UNANSWERED = 16
+    """Bursts whose response has not come."""
+
+    def __init__(self, address: int):
+        super().__init__(address, write_channels(address), {"i": In(beats(WORD))})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        bus, slots = self.bus, self.SLOTS
+        m.submodules.fifo = fifo = Fifo(WORD, slots, form="distributed")
+        wiring.connect(m, wiring.flipped(self.i), fifo.i)
+        # words that are in the FIFO and not promised; words promised and not written
+        free, owed = Signal(range(slots + 1)), Signal(range(2 * slots))
+        unanswered = Signal(range(self.UNANSWERED + 1))
+        allowed = Mux((unanswered < self.UNANSWERED) & (owed < slots), free, 0)
+        ask = _Asker(m, self, allowed, {n: getattr(bus, f"aw{n}") for n in _CHANNEL})
+        enters = self.i.valid & self.i.ready
+        writes, answers = bus.wvalid & bus.wready, bus.bvalid & bus.bready
+        size = Mux(ask.asks, ask.size, 0)
+        m.d.sync += [
+            free.eq(free + enters - size),
+            owed.eq(owed + size - writes),
+            unanswered.eq(unanswered + ask.asks - answers),
+        ]
+        # what a burst has left: all are of 16 words, but a run's last one
+        at, last = Signal(4), Signal(32)
+        with m.If(writes):
+            m.d.sync += [at.eq(at + 1), last.eq(last - 1)]
+        with m.If(self.start):
+            m.d.sync += [at.eq(0), last.eq(self.words - 1)]
+        m.d.comb += [
+            bus.awsize.eq((WORD // 8).bit_length() - 1), bus.awburst.eq(1), bus.awcache.eq(3),
+            bus.wvalid.eq(owed != 0), bus.wdata.eq(fifo.o.payload),
+            bus.wstrb.eq(-1),
+            bus.wlast.eq((at == BURST - 1) | (last == 0)),
+            fifo.o.ready.eq(bus.wready & bus.wvalid),
+            bus.bready.eq(1),
+            self.idle.eq((ask.left == 0) & (owed == 0) & (unanswered == 0)),
+            self.slverr.eq(answers & (bus.bresp == SLVERR)),
+            self.decerr.eq(answers & (bus.bresp == DECERR)),
+        ]  # fmt: skip
+        return m
+
+
+__all__ = ["Reader", "Writer"]
