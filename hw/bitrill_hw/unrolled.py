@@ -49,7 +49,7 @@ class UnrolledCore(wiring.Component):
         )  # fmt: skip
         m.d.comb += [self.i.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[op.latency])]
         cells = Cells(m, platform, xc7=op.folded.primitives == "xc7")
-        numbers = _Numbers(pipe, self._elements(m))
+        numbers = _Numbers(pipe, *self._elements(m, pipe))
         for k, number in enumerate(graph.numbers[graph.n_inputs :], graph.n_inputs):
             heap = graph.plan(number)
             begin = plan.ready[k] - len(heap.stages)
@@ -68,22 +68,30 @@ class UnrolledCore(wiring.Component):
         m.d.comb += self.o.payload.eq(Cat(rows))
         return m
 
-    def _elements(self, m: Module) -> list[Columns]:
-        """The input's elements; of a signed one the top bit is complemented."""
+    def _elements(self, m: Module, pipe: Elastic) -> tuple[list[Columns], int]:
+        """The input's elements, and the stage in which they are: 0, or 1 where planes are decoded.
+
+        Of a signed one the top bit is complemented.
+        """
         t, out = self.op.x.type, []
         for c in range(self.op.cols):
             element = Signal(t.bits, name=f"x{c}")
             m.d.comb += element.eq(self.i.payload[c * t.bits : (c + 1) * t.bits])
-            out.append([[Bit(element[k], t.signed and k == t.bits - 1)] for k in range(t.bits)])
-        return out
+            planes: Value = element
+            if t.coding == "log2":
+                planes = Cat(element == k + 1 for k in range(t.powers))
+                planes = pipe.register(1, planes, f"planes{c}")
+            n = len(planes)
+            out.append([[Bit(planes[k], t.signed and k == n - 1)] for k in range(n)])
+        return out, int(t.coding == "log2")
 
 
 class _Numbers:
     """The bits of all numbers by their weights, in every stage in which they are read."""
 
-    def __init__(self, pipe: Elastic, inputs: list[Columns]):
+    def __init__(self, pipe: Elastic, inputs: list[Columns], first: int):
         self.pipe = pipe
-        self.held = [{0: bits} for bits in inputs]
+        self.held = [{first: bits} for bits in inputs]
 
     def add(self, bits: Columns, stage: int) -> None:
         """The next number, which is in the register of ``stage``."""

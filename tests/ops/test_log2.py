@@ -24,7 +24,6 @@ from ops.test_convert import convert
 from ops.test_deconv import deconv
 from ops.test_fork import fork
 from ops.test_lookup import lookup
-from ops.test_matvec import matvec
 from ops.test_maxpool import maxpool
 from ops.test_pad import pad
 from ops.test_rearrange import rearrange
@@ -117,10 +116,6 @@ def requantize() -> Requantize:
         (lambda: argmax(LOG, 4, scaled=True), "the operand of a argmax must be integers, not log3"),
         (lambda: pad((2, 3, 2), (1, 1, 0, 1), 3, 2, LOG), "the value must be one of log3.*, not 3"),
         (lambda: pad((2, 3, 2), (1, 1, 0, 1), -1, 2, LOG), "must be one of log3.*, not -1"),
-        (
-            lambda: matvec(2, 4, 2, 4, BIPOLAR, LOG, style="unrolled"),
-            r"fc: a matvec of log3\[0\.\.64\] must be folded, not unrolled",
-        ),
     ],
 )
 def test_refusals(make: Callable[[], Any], message: str) -> None:

@@ -150,6 +150,10 @@ class TestMatVec(OperatorSuite):
             "unrolled, bipolar, signed x": unrolled(3, 9, BIPOLAR, IntType(-4, 3)),
             "unrolled, int4, signed x": with_zeros(unrolled(5, 9, IntType(-8, 7), IntType(-3, 3))),
             "unrolled, unsigned weights": unrolled(4, 6, IntType(0, 5), IntType(-3, 2)),
+            "unrolled, bipolar, log x": unrolled(3, 9, BIPOLAR, LOG),
+            "unrolled, int4, log x": with_zeros(unrolled(5, 9, IntType(-8, 7), LOG)),
+            "unrolled, codebook, log x": unrolled(3, 5, IntType.of_entries(BOOKS[6]), LOG),
+            "unrolled, all zero, log x": unrolled(2, 3, IntType(0, 0), IntType(0, 4, "log2")),
             "unrolled, all zero": unrolled(2, 3, IntType(0, 0), IntType(0, 3)),
         }
 

@@ -237,8 +237,6 @@ class MatVec(Matrix):
                 f"{self.name}: PE and SIMD of an unrolled matvec must be all {self.rows} rows and"
                 f" {self.cols} columns, not {impl.pe} and {impl.simd}"
             )
-        if impl.style == "unrolled" and self.x.type.coding == "log2":
-            raise SpecError(f"{self.name}: a matvec of {self.x.type} must be folded, not unrolled")
         if impl.style == "unrolled" and self.inside is not None:
             raise SpecError(f"{self.name}: a matvec behind a border must be folded, not unrolled")
         if impl.style == "unrolled" and self.free:

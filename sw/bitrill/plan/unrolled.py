@@ -56,6 +56,8 @@ class UnrolledPlan:
         for heap, operands, ready in heaps:
             for o in operands:
                 last[o.number] = max(last[o.number], ready - len(heap.stages))
+        inputs = zip(graph.numbers[: graph.n_inputs], self.ready, strict=False)
+        total += sum(n.bits * ready for n, ready in inputs)
         waits = zip(graph.numbers, self.ready, last, strict=True)
         total += sum(n.bits * (until - ready) for n, ready, until in waits)
         return total + graph.width * sum(self.latency - ready for ready in self.rows_ready)
@@ -83,7 +85,7 @@ class _Key:
 
 @lru_cache(maxsize=64)
 def _plan(key: _Key) -> UnrolledPlan:
-    return _staged(share(problem(key.op)))
+    return _staged(share(problem(key.op)), first=int(key.op.x.type.coding == "log2"))
 
 
 def require_room(nodes: Iterable[Any], part: Part | None) -> None:
@@ -116,8 +118,9 @@ def element(t: IntType) -> Number:
     return Number(t.hi - offset, offset)
 
 
-def _staged(graph: AdderGraph) -> UnrolledPlan:
-    ready = [0] * graph.n_inputs
+def _staged(graph: AdderGraph, first: int) -> UnrolledPlan:
+    """``first``: the stage in whose register the input's planes are: 1, where they are decoded."""
+    ready = [first] * graph.n_inputs
     for number in graph.numbers[graph.n_inputs :]:
         begin = max(ready[o.number] for o in number.operands)
         ready.append(begin + len(graph.plan(number).stages))
