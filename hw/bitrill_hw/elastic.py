@@ -14,8 +14,10 @@ from .arith.cells import Enable
 ENABLED = 5
 """Stages whose valid bits one enable reads."""
 
-GROUP = 32
-"""Bits of a register that share an enable of their own on LUTs of four inputs."""
+GROUPS = {"ecp5": 32, "gowin": 32, "ice40": 512}
+"""Registers that share an enable of their own, by families of four-input LUTs: few where wires to
+enables are plenty, more on iCE40, where a tile of eight registers has one and it is hard to reach.
+"""
 
 
 class Elastic:
@@ -31,7 +33,7 @@ class Elastic:
     would else ask of all stages, whether they are full (`full`), so that ``load[1]`` is a function
     of two bits; further registers do so for as many stages behind as an enable reads.
     ``primitives``: for those of a family such enables are LUTs of their own
-    (`arith.cells.Enable`); on LUTs of four inputs one for each `GROUP` bits of a register
+    (`arith.cells.Enable`); on LUTs of four inputs one for each of `GROUPS` of registers
     (`arith.enables`), and ``ahead`` holds always.
     """
 
@@ -104,18 +106,16 @@ class Elastic:
         """Whether an item enters this stage at the coming edge."""
         return self.valid[stage - 1] & self.load[stage]
 
-    def register(self, stage: int, value: ValueLike, name: str, *, own: bool = False) -> Signal:
-        """``value`` held in stage ``stage``.
-
-        ``own``: an enable of its own for all of it, such as a carry chain's registers must share
-        where a tile has one enable.
-        """
+    def register(self, stage: int, value: ValueLike, name: str, *, whole: bool = False) -> Signal:
+        """``value`` held in stage ``stage``; ``whole``: by one enable, as a carry chain's registers
+        must be where they stand in one tile."""
         value = Value.cast(value)
         held = Signal(value.shape(), name=name, reset_less=True)
-        group = GROUP if self._family and not own else max(1, len(held))
+        group = GROUPS.get(self._family, 0) if not whole else 0
+        group = group or max(1, len(held))
         for start in range(0, len(held), group):
             bits = slice(start, start + group)
-            with self.m.If(self.copy(stage) if own else self._shared(stage, len(held[bits]))):
+            with self.m.If(self._shared(stage, len(held[bits]))):
                 self.m.d.sync += held[bits].eq(value[bits])
         return held
 
@@ -125,7 +125,7 @@ class Elastic:
             return self.load[stage]
         found, room = self._open.get(stage, (None, 0))
         if found is None or bits > room:
-            found, room = self.copy(stage), GROUP
+            found, room = self.copy(stage), GROUPS[self._family]
         self._open[stage] = found, room - bits
         return found
 

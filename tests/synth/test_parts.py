@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from bitrill.errors import FitError, SpecError
-from bitrill_hw.synth import DEFAULT_PART, Resources, devices, part_of
+from bitrill_hw.synth import DEFAULT_PART, Resources, devices, part_of, synthesise_verilog
 
 
 @pytest.mark.parametrize(
@@ -25,8 +27,37 @@ def test_devices_with_a_letter_behind_the_number() -> None:
     assert part_of("xc7a35tcsg324-1").lcs == 20800
 
 
-def test_every_device_has_two_flip_flops_a_lut() -> None:
-    assert all(part_of(d).ff == 2 * part_of(d).lcs for d in devices())
+def test_every_xc7_device_has_two_flip_flops_a_lut() -> None:
+    assert all(part_of(d).ff == 2 * part_of(d).lcs for d in devices("xc7"))
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "family", "lcs"),
+    [
+        ("LFE5U-85F-6BG381C", "lfe5u-85", "ecp5", 83640),
+        ("lfe5u-25", "lfe5u-25", "ecp5", 24288),
+        ("iCE40HX8K-CT256", "ice40-hx8k", "ice40", 7680),
+        ("ice40-hx8k", "ice40-hx8k", "ice40", 7680),
+        ("GW1NR-LV9QN88PC6/I5", "gw1nr-9", "gowin", 8640),
+        ("gw1nr-9", "gw1nr-9", "gowin", 8640),
+    ],
+)
+def test_open_parts_by_device_or_full_name(name: str, device: str, family: str, lcs: int) -> None:
+    part = part_of(name)
+    assert (part.name, part.device) == (name.lower(), device)
+    assert (part.family, part.lcs) == (family, lcs)
+
+
+def test_a_lut_of_six_inputs_is_two_of_four() -> None:
+    part = part_of("gw1nr-9")
+    assert part.utilisation(Resources(lcs=10))["lcs"] == (20, 8640)
+    with pytest.raises(FitError, match=r"gw1nr-9: lcs 8642 of 8640 \(100 %\); no gw1n part"):
+        part.require_fit(Resources(lcs=4321))
+
+
+def test_synthesis_is_of_xc7_parts(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"synthesis must be for an xc7 part, not lfe5u-85"):
+        synthesise_verilog("module top;\nendmodule", part="lfe5u-85", work=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +73,7 @@ def test_an_unknown_part_names_its_neighbours(name: str, nearest: str) -> None:
     with pytest.raises(SpecError) as caught:
         part_of(name)
     said = str(caught.value)
-    assert said.startswith(f"part must be one of the xc7 parts known here, not {name!r} (nearest: ")
+    assert said.startswith(f"part must be one of those known here, not {name!r} (nearest: ")
     assert nearest in said
 
 

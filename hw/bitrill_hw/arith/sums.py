@@ -139,7 +139,7 @@ def _added(
         sums.append(Signal(plan.width, name=f"both{row}"))
         one, other = (Cat(word[row] for word in (low[0], *words)) for words in (a, b))
         operands.m.d.comb += sums[row].eq((one + other) >> 1)
-    held = [pipe.register(stage, s, f"{s.name}_held", own=True) for s in sums]
+    held = [pipe.register(stage, s, f"{s.name}_held", whole=True) for s in sums]
     return [[Cat(s[c] for s in held)] for c in range(plan.width)]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from bitrill.errors import SpecError, ToolError
 from bitrill.ir import Graph
-from bitrill.plan.parts import DEFAULT_PART, part_of
+from bitrill.plan.parts import DEFAULT_PART, Part, part_of
 from bitrill.storage import read_bytes, read_json
 
 from ..roms import PREFIX
@@ -70,7 +70,7 @@ def synthesise(
     for Yosys' files, where finished runs of the same Verilog are found again. Raises `SpecError`
     for an unknown part, `ToolError` for a missing, faulty or failed Yosys.
     """
-    part_of(part)
+    _xc7(part)
     if verilog is None:
         from ..verilog import verilog as write
 
@@ -78,11 +78,18 @@ def synthesise(
     return synthesise_verilog(verilog, part=part, work=work, progress=progress)
 
 
+def _xc7(name: str) -> Part:
+    part = part_of(name)
+    if part.family != "xc7":
+        raise SpecError(f"synthesis must be for an xc7 part, not {part.name}")
+    return part
+
+
 def synthesise_verilog(
     verilog: str, *, part: str = DEFAULT_PART, work: Path, progress: Progress | None = None
 ) -> SynthReport:
     """`synthesise` of any Verilog whose top module is ``top``; see there."""
-    target = part_of(part)
+    target = _xc7(part)
     if not re.search(rf"^module \\?{TOP}\b", verilog, re.MULTILINE):
         raise SpecError(f"the Verilog must have a module {TOP}, and has none")
     total = Job(work / "total", _TOTAL, {"design.v": verilog}, ("netlist.json", "netlist.v"))

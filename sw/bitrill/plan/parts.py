@@ -1,13 +1,15 @@
-"""The xc7 parts: what each offers, and whether a design fits."""
+"""The parts: what each offers, and whether a design fits."""
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import re
 from dataclasses import dataclass
 from typing import Protocol
 
 from ..errors import FitError, SpecError
+from ..ir.operator import FOUR_INPUTS, Primitives
 
 DEFAULT_PART = "xc7z020clg400-1"
 
@@ -39,6 +41,26 @@ xc7s100   64000 128000  120  160
 """
 """Device, LUTs, flip-flops, RAMB36 and DSP48E1 slices (Xilinx DS180 and DS190)."""
 
+_OPEN = """
+lfe5u-25    24288  24288  28   28 ecp5
+lfe5u-45    43848  43848  54   72 ecp5
+lfe5u-85    83640  83640 104  156 ecp5
+ice40-hx8k   7680   7680   3    0 ice40
+gw1nr-9      8640   6480  13   20 gowin
+"""
+"""Device, LUTs of four inputs, flip-flops, block memory in whole 36 kbit, multipliers, and family
+(Lattice FPGA-DS-02012 and DS1040, Gowin DS117)."""
+
+_FULL = {
+    r"lfe5u-?(25|45|85)f?(-\d[a-z0-9]*)?": "lfe5u-{}",
+    r"ice40-?(hx8k)(-?[a-z0-9]*)?": "ice40-{}",
+    r"gw1nr-(?:lv)?(9)c?([a-z0-9/]*)?": "gw1nr-{}",
+}
+"""Full names of open devices, ``LFE5U-85F-6BG381C`` and the like, in lower case."""
+
+FOUR_FOR_SIX = 2
+"""LUTs of four inputs that a design is taken to need for one of six."""
+
 
 class Used(Protocol):
     """What of a part is taken: measured by synthesis, or predicted by `bitrill.plan.resources`."""
@@ -57,7 +79,11 @@ class Used(Protocol):
 
 @dataclass(frozen=True)
 class Part:
-    """``name`` as given; what the device offers: physical LUTs, flip-flops, 36 kbit RAMs, DSPs."""
+    """``name`` as given; what the device offers: physical LUTs, flip-flops, 36 kbit RAMs, DSPs.
+
+    ``family``: the primitives of arithmetic on it. Designs are counted in LUTs of six inputs; of
+    one with four, `FOUR_FOR_SIX` stand for each: an estimate.
+    """
 
     name: str
     device: str
@@ -65,11 +91,12 @@ class Part:
     ff: int
     bram36: int
     dsp: int
+    family: Primitives = "xc7"
 
     def utilisation(self, used: Used) -> dict[str, tuple[float, int]]:
         """``{resource: (used, available)}``; two RAMB18 share the place of one RAMB36."""
         return {
-            "lcs": (used.lcs, self.lcs),
+            "lcs": (used.lcs * (FOUR_FOR_SIX if self.family in FOUR_INPUTS else 1), self.lcs),
             "ff": (used.ff, self.ff),
             "bram36": (used.ramb36 + used.ramb18 / 2, self.bram36),
             "dsp": (used.dsp, self.dsp),
@@ -100,26 +127,32 @@ class Part:
 
 
 _DEVICES = {
-    row[0]: Part(row[0], row[0], *map(int, row[1:]))
-    for row in map(str.split, _TABLE.split("\n"))
+    row[0]: Part(row[0], row[0], *map(int, row[1:5]), *row[5:])  # pyright: ignore
+    for row in map(str.split, f"{_TABLE}{_OPEN}".split("\n"))
     if row
 }
 
 
 def part_of(name: str) -> Part:
     """The part of a full name (``xc7z020clg400-1``) or a device (``xc7z020``), in any case."""
-    found = re.fullmatch(r"(xc7(?:z|a|s|k)\d+[st]?)([a-z]{2,4}\d+)?(-\d?[a-z0-9]*)?", name.lower())
-    device = found[1] if found else ""
+    device = _device(name.lower())
     if device not in _DEVICES:
         near = difflib.get_close_matches((device or name.lower())[:9], _DEVICES, n=3, cutoff=0.5)
         raise SpecError(
-            f"part must be one of the xc7 parts known here, not {name!r}"
+            f"part must be one of those known here, not {name!r}"
             f" (nearest: {', '.join(near or sorted(_DEVICES)[:3])})"
         )
-    p = _DEVICES[device]
-    return Part(name.lower(), device, p.lcs, p.ff, p.bram36, p.dsp)
+    return dataclasses.replace(_DEVICES[device], name=name.lower())
 
 
-def devices() -> list[str]:
-    """Names of all devices, ascending."""
-    return sorted(_DEVICES)
+def _device(name: str) -> str:
+    found = re.fullmatch(r"(xc7(?:z|a|s|k)\d+[st]?)([a-z]{2,4}\d+)?(-\d?[a-z0-9]*)?", name)
+    if found:
+        return found[1]
+    open_ones = ((re.fullmatch(pattern, name), device) for pattern, device in _FULL.items())
+    return next((device.format(m[1]) for m, device in open_ones if m), "")
+
+
+def devices(family: Primitives | None = None) -> list[str]:
+    """Names of all devices, or those of a family, ascending."""
+    return sorted(p.device for p in _DEVICES.values() if family in (None, p.family))
