@@ -167,7 +167,7 @@ class Writer(_Mover):
         bus, slots = self.bus, self.SLOTS
         m.submodules.fifo = fifo = Fifo(WORD, slots, form="distributed")
         wiring.connect(m, wiring.flipped(self.i), fifo.i)
-        # words that are in the FIFO and not promised; words promised and not written
+        # words that are in the FIFO and not promised; words whose address is out, not written
         free, owed = Signal(range(slots + 1)), Signal(range(2 * slots))
         unanswered = Signal(range(self.UNANSWERED + 1))
         allowed = Mux((unanswered < self.UNANSWERED) & (owed < slots), free, 0)
@@ -177,7 +177,7 @@ class Writer(_Mover):
         size = Mux(ask.asks, ask.size, 0)
         m.d.sync += [
             free.eq(free + enters - size),
-            owed.eq(owed + size - writes),
+            owed.eq(owed + Mux(bus.awvalid & bus.awready, bus.awlen + 1, 0) - writes),
             unanswered.eq(unanswered + ask.asks - answers),
         ]
         # what a burst has left: all are of 16 words, but a run's last one
