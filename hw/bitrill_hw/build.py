@@ -31,6 +31,7 @@ from bitrill.ops import (
     Window,
 )
 
+from .dsp import DspMatVecCore
 from .ops.add import AddCore
 from .ops.argmax import ArgMaxCore
 from .ops.avgpool import SumPoolCore
@@ -57,6 +58,7 @@ from .runtime import (
     RuntimeThresholdCore,
     StreamedMatVecCore,
 )
+from .serial import SerialMatVecCore
 from .unrolled import UnrolledCore
 
 
@@ -82,7 +84,8 @@ def _(op: MatVec) -> wiring.Component:
     cores = {
         "unrolled": UnrolledCore, "runtime": RuntimeMatVecCore, "streamed": StreamedMatVecCore,
     }  # fmt: skip
-    return cores.get(op.folded.style, MatVecCore)(op)
+    ways = {"serial": SerialMatVecCore, "dsp": DspMatVecCore}
+    return cores.get(op.folded.style, ways.get(op.folded.multiply, MatVecCore))(op)
 
 
 @register.register

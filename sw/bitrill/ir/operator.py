@@ -16,6 +16,7 @@ from .types import Tensor
 Style = Literal["folded", "parallel", "search", "unrolled", "runtime", "streamed"]
 Memory = Literal["distributed", "block"]
 Primitives = Literal["portable", "xc7", "ecp5", "ice40", "gowin"]
+Multiply = Literal["lut", "serial", "dsp"]
 
 FOUR_INPUTS: tuple[Primitives, ...] = ("ecp5", "ice40", "gowin")
 """Families whose LUTs have four inputs."""
@@ -29,7 +30,8 @@ class Impl:
     beat); ``style``: the structure; ``memory``: where its constants live; ``primitives``: plain
     logic for any part, or the cells and trees that suit one family (the 7 series' LUTs and carry
     chains; parts with LUTs of four inputs); ``levels``: LUTs that may stand between two registers,
-    where an operator has a choice.
+    where an operator has a choice; ``multiply``: of matrices, products in LUTs, a pair of planes a
+    cycle (see `bitrill.plan.serial`), or in DSP slices (see `bitrill.plan.dsp`).
     """
 
     pe: int = 1
@@ -38,6 +40,7 @@ class Impl:
     memory: Memory = "distributed"
     primitives: Primitives = "portable"
     levels: int = 2
+    multiply: Multiply = "lut"
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,9 @@ class Operator(ABC):
     kind: ClassVar[str]
     """The op's name in graphs, messages and file names."""
 
+    multiplies: ClassVar[tuple[Multiply, ...]] = ("lut",)
+    """The ways to multiply that it has."""
+
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.operands):
             raise SpecError(
@@ -92,7 +98,16 @@ class Operator(ABC):
             )
         self.validate()
         if self.impl is not None:
-            self.validate_impl(self.impl)
+            self.check_impl(self.impl)
+
+    def check_impl(self, impl: Impl) -> None:
+        """Raise `SpecError` for an ``impl`` that this operator cannot have."""
+        if impl.multiply not in self.multiplies:
+            raise SpecError(
+                f"{self.name}: multiply of a {self.kind} must be"
+                f" {' or '.join(map(repr, self.multiplies))}, not {impl.multiply!r}"
+            )
+        self.validate_impl(impl)
 
     @property
     def x(self) -> Tensor:
@@ -131,7 +146,7 @@ class Operator(ABC):
 
     @abstractmethod
     def validate_impl(self, impl: Impl) -> None:
-        """Raise `SpecError` for an ``impl`` that this operator cannot have."""
+        """As `check_impl`, of what is special to the operator."""
 
     @abstractmethod
     def infer(self) -> Tensor:
@@ -206,6 +221,7 @@ __all__ = [
     "Cost",
     "Impl",
     "Memory",
+    "Multiply",
     "Operator",
     "Primitives",
     "Style",

@@ -11,9 +11,11 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, frozen_array, must_divide
+from ..ir.operator import Cost, Impl, Multiply, Operator, frozen_array, must_divide
 from ..ir.schedule import Rule, Schedule, pipeline
 from ..ir.types import IntType, Tensor
+from ..plan.dsp import check_dsp, dsp_plan
+from ..plan.serial import READ_STAGES, check_serial, pairs, serial_plan, total_range
 from ..plan.sums import sum_stages
 from ..plan.unrolled import unrolled_plan
 
@@ -84,9 +86,14 @@ class Matrix(Operator):
         return self.cols // self.folded.simd
 
     @property
+    def sweeps(self) -> int:
+        """How often a pass goes over its vector."""
+        return 1
+
+    @property
     def steps(self) -> int:
-        """Steps of a vector: words of the weight memory."""
-        return self.passes * self.beats
+        """Steps of a vector; where a pass goes over it once, words of the weight memory."""
+        return self.passes * self.sweeps * self.beats
 
     @property
     def read_stages(self) -> int:
@@ -105,27 +112,28 @@ class Matrix(Operator):
 
     def schedule(self) -> Schedule:
         passes, beats, steps = self.passes, self.beats, self.steps
+        turns, each = passes * self.sweeps, self.sweeps * beats
         vectors = self.x.size // self.cols
         if self.folded.style == "unrolled":
             return pipeline(n=vectors, latency=self.latency)
         n = vectors * steps
         s = np.arange(n)
         k = np.arange(vectors * passes)
-        fires = "in" if passes == 1 else "step"  # one pass: a beat is a step
-        done = Rule("out", fires, (k + 1) * beats - 1, self.latency)
-        room = Rule(fires, "out", (s - self.latency + 1) // beats - 1, 0)
+        fires = "in" if turns == 1 else "step"  # one pass: a beat is a step
+        done = Rule("out", fires, (k + 1) * each - 1, self.latency)
+        room = Rule(fires, "out", (s - self.latency + 1) // each - 1, 0)
         # steps that waited behind a whole result enter the accumulator one by one
-        merged = Rule("out", "out", k - 1, beats)
+        merged = Rule("out", "out", k - 1, each)
         more: dict[str, int] = {}
         rules = (done, room, merged)
         if self.folded.style == "streamed":  # a step takes a word out of a FIFO of two
             more["in1"] = n
             rules += (Rule(fires, "in1", s, 1), Rule("in1", fires, s - WORDS, 1))
-        if passes == 1:
+        if turns == 1:
             return Schedule(n, 0, len(k), rules, more)
         i = np.arange(vectors * beats)
         arrived = Rule("step", "in", s // steps * beats + s % beats, 1)
-        overwrites = (i // beats - 2) * steps + (passes - 1) * beats + i % beats
+        overwrites = (i // beats - 2) * steps + (turns - 1) * beats + i % beats
         freed = Rule("in", "step", overwrites, 1)
         return Schedule(len(i), n, len(k), (arrived, freed, *rules), more)
 
@@ -171,9 +179,15 @@ class MatVec(Matrix):
     the range that all of them can reach. Style ``runtime``, of free weights alone, is folded with a
     memory that can be written (see `bitrill.plan.registers`). Style ``streamed`` takes the word of
     each step from a second stream, ``in1``, through a FIFO of two words.
+
+    Multiply ``serial`` (`bitrill.plan.serial`): a pair of planes of w and x a step, so
+    ``w.bits * x.bits`` times the steps, always through the replay buffer. Multiply ``dsp``
+    (`bitrill.plan.dsp`): several rows' products in a DSP slice, the steps as they are.
     """
 
     kind: ClassVar[str] = "matvec"
+
+    multiplies: ClassVar[tuple[Multiply, ...]] = ("lut", "serial", "dsp")
 
     weight_type: IntType
     inside: tuple[np.ndarray, ...] | None = None
@@ -241,6 +255,15 @@ class MatVec(Matrix):
             raise SpecError(f"{self.name}: a matvec behind a border must be folded, not unrolled")
         if impl.style == "unrolled" and self.free:
             raise SpecError(f"{self.name}: the weights of style 'unrolled' must be constants")
+        if impl.multiply != "lut" and impl.style != "folded":
+            raise SpecError(
+                f"{self.name}: multiply of style {impl.style!r} must be 'lut', not"
+                f" {impl.multiply!r}"
+            )
+        if impl.multiply == "serial":
+            check_serial(self.name, self.weight_type, self.x.type)
+        if impl.multiply == "dsp":
+            check_dsp(self.name, self.weight_type, self.x.type)
 
     @property
     def popcount(self) -> bool:
@@ -325,9 +348,9 @@ class MatVec(Matrix):
 
     def cost(self) -> Cost:
         vectors = self.x.size // self.cols
-        replays = self.impl is not None and self.passes > 1
+        replays = self.impl is not None and self.passes * self.sweeps > 1
         return Cost(
-            weight_bits=self.rows * self.cols * self.weight_type.bits,
+            weight_bits=self._stored_bits,
             state_bits=2 * self.cols * self.x.type.bits if replays else 0,
             macs=vectors * self.rows * self.cols,
             cycles=0 if self.impl is None else vectors * self.steps,
@@ -338,4 +361,31 @@ class MatVec(Matrix):
         """Pipeline stages from a step to the accumulator, which is the output register."""
         if self.folded.style == "unrolled":
             return unrolled_plan(self).latency
+        if self.folded.multiply == "serial":
+            return serial_plan(self).latency
+        if self.folded.multiply == "dsp":
+            return self.memory_stages + dsp_plan(self).latency
         return self.read_stages + sum_stages(self) + 1
+
+    @property
+    def read_stages(self) -> int:
+        """As of `Matrix`."""
+        return READ_STAGES if self.folded.multiply == "serial" else self.memory_stages
+
+    @property
+    def sweeps(self) -> int:
+        """As of `Matrix`: one for each pair of planes."""
+        serial = self.folded.multiply == "serial"
+        return len(pairs(self.weight_type, self.x.type)) if serial else 1
+
+    @cached_property
+    def serial_range(self) -> IntType:
+        """Of the accumulator of multiply ``serial``."""
+        return total_range(self)
+
+    @property
+    def _stored_bits(self) -> int:
+        """Bits of the weight memory: before a folding, of the weights."""
+        if self.impl is not None and self.impl.multiply == "dsp":
+            return self.steps * self.folded.simd * dsp_plan(self).packing.bits(self.folded.pe)
+        return self.rows * self.cols * self.weight_type.bits

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from ..errors import SpecError
 from ..ir.graph import Graph, Stage
-from ..ir.operator import Impl, Memory, Operator, Primitives, Style
+from ..ir.operator import Impl, Memory, Multiply, Operator, Primitives, Style
 from ..ops.argmax import ArgMax
 from ..ops.convert import Convert
 from ..ops.depthwise import Depthwise
@@ -47,6 +47,7 @@ BLOCK_DEPTH_BITS = 2048
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "style": get_args(Style),
+    "multiply": get_args(Multiply),
     "memory": get_args(Memory),
     "primitives": get_args(Primitives),
 }
@@ -85,7 +86,9 @@ def fold(
                 told = {"simd": told["pe"], **told}
             elif isinstance(node, Matrix) and default.style != "unrolled":
                 lanes = (told.get("pe", default.pe), told.get("simd", default.simd))
-                told = {"memory": _memory(node, *lanes), **told}
+                serial = isinstance(node, MatVec) and told.get("multiply") == "serial"
+                planes = node.weight_type.bits if serial else 1
+                told = {"memory": _memory(node, *lanes, planes), **told}
             found = _wrong_impls(node, default, told)
         problems += found
         nodes.append(node.replace(impl=default if found else dataclasses.replace(default, **told)))
@@ -164,9 +167,10 @@ def _threshold_lanes(node: Threshold) -> int:
     )
 
 
-def _memory(node: Matrix, pe: int, simd: int) -> Memory:
+def _memory(node: Matrix, pe: int, simd: int, planes: int = 1) -> Memory:
+    """Where weights go of which a step reads one of so many planes."""
     bits = node.cost().weight_bits
-    depth = (node.rows // pe) * (node.cols // simd)
+    depth = (node.rows // pe) * (node.cols // simd) * planes
     deep = depth >= BLOCK_DEPTH and bits >= BLOCK_DEPTH_BITS
     return "block" if depth > 1 and (bits >= BLOCK_BITS or deep) else "distributed"
 
@@ -215,7 +219,7 @@ def _wrong_impls(node: Operator, default: Impl, told: Mapping[str, Any]) -> list
     keys = [] if isinstance(node, EQUAL) else [{k: v} for k, v in told.items()]
     for part in (*keys, told):
         try:
-            node.validate_impl(dataclasses.replace(default, **part))
+            node.check_impl(dataclasses.replace(default, **part))
         except SpecError as error:
             problems.append(str(error))
     return list(dict.fromkeys(problems))

@@ -176,3 +176,9 @@ def _with(
         found, start, stages, tuple(map(tuple, left)), carry and len(left[0]) > 3,
         added=fabric.four and any(len(c) > 1 for c in left),
     )  # fmt: skip
+
+
+def counted_plan(found: Products, width: int, given: Fabric) -> SumPlan:
+    """The plan of ``found`` alone: no start, and no more than two bits of a column are left, but
+    three of the lowest, for a carry chain of two rows that begins with a bit."""
+    return _with(found, width, False, True, False, given)
