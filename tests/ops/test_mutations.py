@@ -20,6 +20,7 @@ from ops.suite import check, suite_of
 from ops.test_argmax import argmax
 from ops.test_convert import convert
 from ops.test_depthwise import depthwise
+from ops.test_l1matvec import l1matvec
 from ops.test_matvec import TERNARY, matvec
 from ops.test_threshold import threshold
 from support import ROOT
@@ -28,6 +29,7 @@ U = IntType(0, 12)
 FOLDED = matvec(6, 8, 2, 4)
 LOG = IntType(0, 64, "log2")
 SHIFTER = matvec(4, 4, 2, 2, IntType(-64, 64, "pot"), IntType(-8, 7))
+LINKED = l1matvec(4, 6, 2, 3, IntType(0, 63))
 SUMS = matvec(4, 24, 2, 12, TERNARY, IntType(0, 3))
 MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
     # name: operator, file, piece of source, what stands there instead
@@ -141,6 +143,19 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
     ),
     "a bubble in front of sums overlooked": (
         SUMS, "elastic.py", "valid[-1] | self._completes", "C(1)",
+    ),
+    "comparisons with a later beat": (
+        LINKED, "ops/l1matvec.py", 'x = pipe.register(stage, x, f"compared{stage}")', "pass",
+    ),
+    "a word that skips a stage": (
+        LINKED, "ops/l1matvec.py",
+        'word = pipe.register(stage, word, f"linked{stage}")', "pass",
+    ),
+    "links of another lane": (
+        LINKED, "ops/l1matvec.py", "lane * bits : (lane + 1) * bits", "0:bits",
+    ),
+    "links in the wrong places": (
+        LINKED, "ops/l1matvec.py", "own = [*own, made]", "own = [made, *own]",
     ),
     "tie broken wrong": (
         argmax(U, 4), "ops/argmax.py", "score > other", "score >= other",
