@@ -35,18 +35,19 @@ class Roms:
     def get_memory(self, mem: memory.Memory) -> Any:
         """What `amaranth.lib.memory` takes in place of ``mem``."""
         ports = mem.read_ports
-        if mem.write_ports or len(ports) != 1:
+        if mem.write_ports or len({port.domain for port in ports}) != 1 or len(ports) > 2:
             return mem.elaborate(None)
         body = _body(mem)
         name = f"{PREFIX}{hashlib.sha256(body.encode()).hexdigest()[:12]}"
         logic = mem.attrs.get("rom_block") == "logic"
         kept = '(* keep_hierarchy = "yes" *)\n' if logic and mem.depth > ALONE else ""
         self.modules[name] = f"{kept}module {name}{body}"
-        (port,) = ports
-        clocked: dict[str, Any] = {}
-        if port.domain != "comb":
-            clocked = {"i_clk": ClockSignal(port.domain), "i_en": port.en}
-        return Instance(name, i_addr=port.addr, o_data=port.data, **clocked)
+        clocked = ports[0].domain != "comb"
+        ends: dict[str, Any] = {"i_clk": ClockSignal(ports[0].domain)} if clocked else {}
+        for k, port in zip(_names(mem), ports, strict=True):
+            ends |= {f"i_addr{k}": port.addr, f"o_data{k}": port.data}
+            ends |= {f"i_en{k}": port.en} if clocked else {}
+        return Instance(name, **ends)
 
 
 def convert(top: Any, *, name: str = "top") -> str:
@@ -56,26 +57,38 @@ def convert(top: Any, *, name: str = "top") -> str:
     return "\n".join([text, *roms.modules.values()])
 
 
+def _names(mem: memory.Memory) -> list[str]:
+    """What the names of each port's wires end in."""
+    return ["", "2"][: len(mem.read_ports)]
+
+
 def _body(mem: memory.Memory) -> str:
     """From the ports to the end: a word is read at an edge at which ``en`` is 1, or at once."""
     width, depth, port = Shape.cast(mem.shape).width, mem.depth, mem.read_ports[0]
-    at_once = port.domain == "comb"
+    at_once, names = port.domain == "comb", _names(mem)
     attributes = ", ".join(f'{key} = "{value}"' for key, value in sorted(mem.attrs.items()))
     digits = -(-width // 4)
+    wires = [
+        f"{w}{k}" for k in names for w in (("addr", "data") if at_once else ("en", "addr", "data"))
+    ]
+    kind = "" if at_once else "reg "
     return "\n".join(
         [
-            "(addr, data);" if at_once else "(clk, en, addr, data);",
-            *([] if at_once else ["  input clk;", "  input en;"]),
-            f"  input [{len(port.addr) - 1}:0] addr;",
-            f"  output {'' if at_once else 'reg '}[{width - 1}:0] data;",
+            f"({', '.join(wires if at_once else ['clk', *wires])});",
+            *([] if at_once else ["  input clk;", *(f"  input en{k};" for k in names)]),
+            *(f"  input [{len(port.addr) - 1}:0] addr{k};" for k in names),
+            *(f"  output {kind}[{width - 1}:0] data{k};" for k in names),
             f"  (* {attributes} *)",
             f"  reg [{width - 1}:0] words [{depth - 1}:0];",
             "  initial begin",
             *(f"    words[{k}] = {width}'h{v:0{digits}x};" for k, v in enumerate(mem.init)),
             "  end",
-            "  assign data = words[addr];"
-            if at_once
-            else "  always @(posedge clk) if (en) data <= words[addr];",
+            *(
+                f"  assign data{k} = words[addr{k}];"
+                if at_once
+                else f"  always @(posedge clk) if (en{k}) data{k} <= words[addr{k}];"
+                for k in names
+            ),
             "endmodule\n",
         ]
     )

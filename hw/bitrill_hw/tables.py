@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from amaranth import *
 from amaranth.lib import memory
+from bitrill.plan.memory import place
 
 from .elastic import Elastic
 from .roms import ALONE
@@ -37,6 +40,56 @@ def table(
         if len(bits) > ALONE:
             return _varying(m, pipe, stage, name, bits, address, attrs)
     return _read(m, pipe, stage, name, bits, address, attrs)
+
+
+def tables(
+    m: Module,
+    pipe: Elastic,
+    stage: int,
+    name: str,
+    bits: Sequence[np.ndarray],
+    addresses: Sequence[Value],
+    style: str,
+) -> list[Value]:
+    """Of several tables of one size their words, as of `table` each: with ``style`` ``"block"``
+    where `bitrill.plan.memory.place` puts them, so that two may share a memory."""  # fmt: skip
+    depth, width = bits[0].shape
+    same = all(b is bits[0] for b in bits)
+    found = place(depth, width, len(bits), same=same) if style == "block" else style
+    out: list[Value] = []
+    for k in range(0, len(bits) - 1 if found == "shared" else 0, 2):
+        two = slice(k, k + 2)
+        out += _shared(m, pipe, stage, f"{name}_{k}", bits[two], addresses[two])
+    found = "block" if found == "shared" else found
+    for k in range(len(out), len(bits)):
+        out.append(table(m, pipe, stage, f"{name}_{k}", bits[k], addresses[k], found))
+    return out
+
+
+def _shared(
+    m: Module,
+    pipe: Elastic,
+    stage: int,
+    name: str,
+    bits: Sequence[np.ndarray],
+    addresses: Sequence[Value],
+) -> list[Value]:
+    """One memory and a port for each: the second table from its middle on, unless it is the
+    first."""  # fmt: skip
+    depth, width = bits[0].shape
+    half = 1 << (depth - 1).bit_length()
+    init, same = words(bits[0]), bits[1] is bits[0]
+    if not same:
+        init += [0] * (half - depth) + words(bits[1])
+    rom = memory.Memory(
+        shape=unsigned(width), depth=len(init), init=init, attrs={"ram_style": "block"}
+    )
+    m.submodules[name] = rom
+    ports = [rom.read_port(), rom.read_port()]
+    for k, (port, address) in enumerate(zip(ports, addresses, strict=True)):
+        at = Cat(address, C(0, half.bit_length() - 1))[: half.bit_length() - 1]
+        m.d.comb += [port.addr.eq(at if same else Cat(at, C(k, 1))), port.en.eq(pipe.load[stage])]
+    return [port.data for port in ports]
 
 
 def _varying(

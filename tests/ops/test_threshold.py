@@ -67,7 +67,11 @@ class TestThreshold(OperatorSuite):
             "one and more": (s, IntType(0, 7), 4, cells | {"inverted": (2,)}),
         }
         cases |= {f"within, {name}": case for name, case in within.items()}
-        return {
+        wide = threshold(
+            IntType(-256, 255), IntType(0, 63), 2, "search", channels=32, memory="block",
+            inverted=(3, 4),
+        )  # fmt: skip
+        return {"search: two lanes in a memory": wide} | {
             f"{style}: {name}": threshold(x, out, pe, style, **rest)
             for name, (x, out, pe, rest) in cases.items()
             for style in ("parallel", "search")

@@ -8,7 +8,7 @@ from bitrill.ops import Lookup
 
 from ..elastic import Elastic
 from ..stream import OneToOne
-from ..tables import table
+from ..tables import tables
 
 
 class LookupCore(OneToOne):
@@ -26,12 +26,13 @@ class LookupCore(OneToOne):
         with m.If(pipe.enters(1)):
             m.d.sync += turn.eq(Mux(turn == turns - 1, 0, turn + 1))
         words = self._words(turns)
-        out = []
+        own = [words[:, p] for p in range(words.shape[1])]
+        addresses = []
         for p in range(op.folded.pe):
             code = self.i.payload[p * bits : (p + 1) * bits]
-            address = Cat(code, turn) if turns > 1 else code
-            content = words[:, p % words.shape[1]]
-            out.append(table(m, pipe, 1, f"table{p}", content, address, op.folded.memory))
+            addresses.append(Cat(code, turn) if turns > 1 else code)
+        contents = [own[p % len(own)] for p in range(op.folded.pe)]
+        out = tables(m, pipe, 1, "table", contents, addresses, op.folded.memory)
         m.d.comb += self.o.payload.eq(Cat(out))
         return m
 

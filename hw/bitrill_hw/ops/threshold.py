@@ -10,12 +10,11 @@ from amaranth import *
 from amaranth.lib.wiring import Member
 from bitrill.ir import IntType
 from bitrill.ops import Threshold
-from bitrill.plan.memory import worth_block
 
 from ..arith.reached import Limit, reached_one
 from ..elastic import Elastic
 from ..stream import OneToOne
-from ..tables import split, table
+from ..tables import split, table, tables
 
 
 class ThresholdCore(OneToOne):
@@ -123,24 +122,29 @@ class ThresholdCore(OneToOne):
             read, compare, last = 2 * step + 1, 2 * step + 2, step == depth - 1
             within = self.op.within(turns << step) and not (last and self.flips)
             held = turn if last and not within else pipe.register(read, turn, f"turn{read}")
-            for p, element in enumerate(self._elements(x)):
-                address = Cat(*reversed(found[p]), turn)
-                found[p] = [
-                    pipe.register(read, f, f"bit{i}_{p}_{read}") for i, f in enumerate(found[p])
-                ]
-                if within:
+            lanes = self._elements(x)
+            addresses = [Cat(*reversed(bits), turn) for bits in found]
+            found = [
+                [pipe.register(read, f, f"bit{i}_{p}_{read}") for i, f in enumerate(bits)]
+                for p, bits in enumerate(found)
+            ]
+            if within:
+                for p, element in enumerate(lanes):
                     chosen = Cat(*reversed(found[p]), held if turns > 1 else C(0, 0))
                     own = [Limit(at) for at in limits[step][:, p].tolist()]
                     found[p].append(reached_one(m, element, chosen, own, name=f"reached{step}_{p}"))
-                    flips.append(C(0, 1))
-                    continue
-                bits = self._search_bits(limits[step][:, p], p, flips=last and self.flips)
-                name, block = f"thresholds{step}_{p}", self.op.folded.memory == "block"
-                memory = "block" if block and worth_block(*bits.shape) else "distributed"
-                word = table(m, pipe, read, name, bits, address, memory)
-                found[p].append(reached(element, *self._limits(word, 1)))
-                if last:
-                    flips.append(word[self.limit.bits :])
+                flips = [C(0, 1)] * len(lanes)
+            else:
+                bits = [
+                    self._search_bits(limits[step][:, p], p, flips=last and self.flips)
+                    for p in range(len(lanes))
+                ]
+                words = tables(
+                    m, pipe, read, f"thresholds{step}", bits, addresses, self.op.folded.memory
+                )
+                for p, (element, word) in enumerate(zip(lanes, words, strict=True)):
+                    found[p].append(reached(element, *self._limits(word, 1)))
+                flips = [word[self.limit.bits :] for word in words]
             if not last:
                 turn = pipe.register(compare, held, f"turn{compare}")
                 x = pipe.delay(x, "x", first=compare, last=compare + 1)
@@ -148,8 +152,7 @@ class ThresholdCore(OneToOne):
                     [pipe.register(compare, f, f"bit{i}_{p}_{compare}") for i, f in enumerate(bits)]
                     for p, bits in enumerate(found)
                 ]
-        ends = flips[-len(found) :]
-        values = [self._value(Cat(*reversed(bits)), ends[p]) for p, bits in enumerate(found)]
+        values = [self._value(Cat(*reversed(bits)), flips[p]) for p, bits in enumerate(found)]
         return [pipe.register(2 * depth, v, f"y{p}") for p, v in enumerate(values)]
 
     def _search_limits(self, depth: int) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .memory import worth_block
+from .memory import halves, place
 from .structure import Structure, bits_for, different_bits
 
 WIDE = 13
@@ -38,7 +38,8 @@ def compared_bits(op: Any, limits: np.ndarray | None = None) -> np.ndarray:
     """Bits of x that ``x >= t`` depends on, of every threshold ``[channels, levels]``: those
     below t's lowest 1 do not matter; 0 where it always or never holds."""
     t = op.x.type
-    limits = op.thresholds if limits is None else limits
+    if limits is None:
+        return compared_bits(op, op.thresholds)
     zeros = np.full(limits.shape, t.bits - 1)
     for k in reversed(range(t.bits - 1)):
         zeros[(limits >> k & 1).astype(bool)] = k
@@ -110,11 +111,13 @@ def _search(s: Structure, op: Any, pe: int, turns: int, flips: int) -> None:
             continue
         codes = limits & ((1 << bits) - 1)
         s.luts(compare=pe * bits)
+        if memory == "block" and place(words, bits + flip, pe) != "distributed":
+            s.bram18 += halves(words, bits + flip, pe)
+            continue
         for p in range(pe):
             own = different_bits(codes[p::pe].reshape(-1, 1), bits)
             own += flip and different_bits(op.inverted[p::pe, None].astype(int), 1)
-            kept = memory == "block" and worth_block(words, bits + flip)
-            s.rom(words, bits + flip, memory="block" if kept else "distributed", different=own)
+            s.rom(words, bits + flip, different=own)
     s.luts(flip=pe * flips * op.y.type.bits)
     s.flops(held=pe * (op.x.type.bits + op.y.type.bits))
     s.flops(held=pe * (op.x.type.bits * 2 * (depth - 1) + depth * depth))
@@ -126,10 +129,17 @@ def lookup(op: Any) -> Structure:
     turns = op.x.channels // pe if len(op.table) > 1 else 1
     s.counters(turns)
     copies = pe if len(op.table) > 1 else 1
-    for p in range(pe):
+    depth, memory = turns << op.x.type.bits, op.folded.memory
+    if memory == "block" and len(op.table) == 1:
+        s.bram18 += halves(depth, op.out.bits, pe, same=True)
+        memory = place(depth, op.out.bits, pe, same=True)
+    elif memory == "block":
+        s.bram18 += halves(depth, op.out.bits, pe)
+        memory = place(depth, op.out.bits, pe)
+    for p in range(pe if memory == "distributed" else 0):
         own = op.table[p::pe] if len(op.table) > 1 else op.table
         different = different_bits(own.reshape(-1, 1), op.out.bits)
-        s.rom(turns << op.x.type.bits, op.out.bits, memory=op.folded.memory, different=different)
+        s.rom(depth, op.out.bits, different=different)
     s.luts(lanes=copies)
     return s
 
