@@ -34,23 +34,18 @@ class _Runtime(OneToOne):
     def __init__(self, op: Operator):
         super().__init__(op, registers=In(window_port(window_size(blocks_of(op)))))
 
-    def elaborate(self, platform: object) -> Module:
-        m = super().elaborate(platform)
+    def elaborate(self, _) -> Module:
+        m = super().elaborate(_)
         values = [getattr(m.submodules, b.table).port.value for b in blocks_of(self.op)]
         m.d.comb += self.registers.value.eq(reduce(or_, values))
         return m
 
-    def _starts(self, m: Module, pipe: Elastic, turn: Value, first: Value) -> list[Value]:
-        op, at = self.op, self.op.read_stages
-        if "starts" not in tables(op):
-            return []
-        turn = pipe.delay(turn, "turn", first=1, last=at - 1)
-        word = Mux(first, _table(m, pipe, at, self, "starts", turn), 0)
-        return split(m, pipe.register(at + 1, word, "start"), op.folded.pe, "start")
-
 
 class RuntimeMatVecCore(_Runtime, MatVecCore):
     """As `MatVecCore`, its words and starts in such memories."""
+
+    def _starts(self, m: Module, pipe: Elastic, turn: Value, first: Value) -> list[Value]:
+        return _starts(m, pipe, self, turn, first)
 
     def _weights(self, m: Module, pipe: Elastic, steps: Steps) -> Value:
         word = _table(m, pipe, 1, self, "weights", steps.address)
@@ -62,6 +57,9 @@ class RuntimeDepthwiseCore(_Runtime, DepthwiseCore):
 
     def _word(self, m: Module, pipe: Elastic, address: Value) -> Value:
         return _table(m, pipe, 1, self, "weights", address)
+
+    def _starts(self, m: Module, pipe: Elastic, group: Value, first: Value) -> list[Value]:
+        return _starts(m, pipe, self, group, first)
 
 
 class RuntimeThresholdCore(_Runtime, ThresholdCore):
@@ -169,3 +167,13 @@ def _table(m: Module, pipe: Elastic, stage: int, core: Any, name: str, address: 
         *(getattr(port, k).eq(getattr(outer, k)) for k in ("select", "write", "address", "data")),
     ]
     return table.data
+
+
+def _starts(m: Module, pipe: Elastic, core: Any, turn: Value, first: Value) -> list[Value]:
+    """As `MatVecCore._starts`, of a core with ``registers``."""
+    op, at = core.op, core.op.read_stages
+    if "starts" not in tables(op):
+        return []
+    turn = pipe.delay(turn, "turn", first=1, last=at - 1)
+    word = Mux(first, _table(m, pipe, at, core, "starts", turn), 0)
+    return split(m, pipe.register(at + 1, word, "start"), op.folded.pe, "start")

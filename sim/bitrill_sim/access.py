@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,7 +63,7 @@ class Master:
             "rready": int(not w),
         }
 
-    def observe(self, i: dict[str, int], o: dict[str, int]) -> bool:
+    def observe(self, i: Mapping[str, int], o: Mapping[str, int]) -> bool:
         """Record a cycle of inputs and outputs; whether there is another."""
         self.cycle += 1
         self.waits += 1

@@ -152,7 +152,7 @@ class Bench:
         if self._waiting is not None and self._waiting != (o.data, o.last):
             self._violation("unstable")
 
-    def access(self, i: dict[str, int], o: dict[str, int]) -> bool:
+    def access(self, i: Mapping[str, int], o: Mapping[str, int]) -> bool:
         """Record a cycle of the registers' accesses; whether there is another."""
         more = self.master.observe(i, o)
         self.violations |= self.master.violations

@@ -117,7 +117,8 @@ def run(
                 ctx.set(reset, 1)
                 load()
                 shown, held = dict.fromkeys(channels, False), dict.fromkeys(answers)
-                master.b.clear(), master.r.clear()
+                master.b.clear()
+                master.r.clear()
             for (name, wires), share in zip(channels.items(), shares[:3], strict=True):
                 queue = getattr(master, name)
                 shown[name] = bool(queue) and (shown[name] or rng.random() < share)

@@ -176,7 +176,7 @@ def check_busy() -> None:
 
     The last layer's weights are one register, whose new ones sum up to the same starts.
     """
-    fc2 = GRAPH["fc2"]
+    fc2: Any = GRAPH["fc2"]
     new = GRAPH.replace(
         nodes=(*GRAPH.nodes[:-1], fc2.replace(weights=np.roll(fc2.weights, 1, axis=1)))
     )

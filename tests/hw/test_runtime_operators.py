@@ -97,7 +97,7 @@ def test_streamed_weights_to_the_cycle(op: MatVec, stall: str) -> None:
 
 
 def streamed(op: MatVec, stall: str) -> None:
-    x = test_matvec.TestMatVec().frames(op)
+    x: Any = test_matvec.TestMatVec().frames(op)
     y = op.eval(x)
     vectors = len(x) * op.x.size // op.cols
     sent = {

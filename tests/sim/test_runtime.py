@@ -123,7 +123,7 @@ def test_a_wrong_weight_is_a_mismatch(texts: dict[str, Path], work: Path, tmp_pa
     """The golden model has other weights in the last layer than were written."""
     made = network("runtime")
     graph = retrained(made, "runtime")
-    fc2 = graph["fc2"]
+    fc2: Any = graph["fc2"]
     wrong = graph.replace(nodes=(*graph.nodes[:-1], fc2.replace(weights=-fc2.weights)))
     with pytest.raises(MismatchError, match="samples differ; first: sample 0, layer fc2"):
         verify(
