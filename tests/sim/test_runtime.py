@@ -112,7 +112,8 @@ def test_registers_that_never_answer_are_told(texts: dict[str, Path], work: Path
 
 
 def test_a_master_waits_for_so_long() -> None:
-    master, quiet = Master(np.array([(0, 1)])), dict.fromkeys(OUTPUTS, 0)
+    master = Master(np.array([(0, 1)]))
+    quiet: dict[str, int] = {**dict.fromkeys(OUTPUTS, 0)}
     cycles = 1
     while master.observe(master.drive(), quiet):
         cycles += 1
