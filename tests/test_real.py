@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from bitrill.errors import SpecError, StageError
-from bitrill.exact import sqrt
+from bitrill.exact import sign, sqrt
 from bitrill.ir import BIPOLAR, Impl, IntType, Tensor
 from bitrill.real import (
     ROUNDINGS,
@@ -54,6 +54,23 @@ def test_rounding_beside_halves_and_integers_by_less_than_a_float(mode, n):
             # the definition, a coarse step to the same side: no boundary lies in between
             want = int(DEFINITIONS[mode](np.array(float(place) + side / 8)))
             assert round_real(place + side * tiny, mode) == want
+
+
+@pytest.mark.parametrize("x", [F(1, 3), F(7, 5), sqrt(F(2)), sqrt(F(2)) * 4, F(-1), F(0), F(99)])
+def test_a_logarithmic_quantizer_is_nearest_by_the_ratio(x):
+    """Of two powers the one whose ratio to x is smaller, the greater one where they are equal."""
+    q = Quantizer(IntType(0, 16, "log2"))(x, 0)
+    assert q in (0, 1, 2, 4, 8, 16)
+    if q:
+        assert q == 16 or sign(2 * q * q - x * x) > 0
+        assert sign(2 * x * x - q * q) >= 0
+    else:
+        assert sign(x) <= 0 or sign(1 - 2 * x * x) > 0
+
+
+def test_a_logarithmic_quantizer_has_no_zero_point():
+    with pytest.raises(SpecError, match="zero point of a logarithmic quantizer must be 0"):
+        Quantizer(IntType(0, 4, "log2"), zero=(F(1),))
 
 
 def test_modes_are_qonnxs():

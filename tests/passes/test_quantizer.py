@@ -79,6 +79,13 @@ def test_levels_beyond_float64():
     assert check(tiny).levels.tolist() == [[0.0, 0.0, 5e-324, 5e-324]]
 
 
+def test_powers_of_two_of_floats():
+    found = check(Function((), Quantizer(IntType(0, 64, "log2"), (F(1, 4),))))
+    squares = [8 * F(float(level)) ** 2 * 4 for level in found.levels[0]]
+    assert all(s > 4**k for k, s in enumerate(squares))
+    assert found(np.array([-1, 0.17, 0.18, 0.5, 100])).tolist() == [0, 0, 1, 2, 64]
+
+
 def test_eight_bits_and_two_kinds_of_channels():
     scale = F(float(np.float32(0.0078431)))
     function = Function(
@@ -96,7 +103,7 @@ def test_eight_bits_and_two_kinds_of_channels():
     st.floats(-10, 10, width=32),
     st.sampled_from([1, 2, 5]),
     st.sampled_from(ROUNDINGS),
-    st.sampled_from([BIPOLAR, IntType(0, 3), IntType(-8, 7)]),
+    st.sampled_from([BIPOLAR, IntType(0, 3), IntType(-8, 7), IntType(0, 4, "log2")]),
     st.sampled_from([F(1), F(-3, 7), F(float(np.float32(0.1)))]),
 )
 def test_random_functions_beside_their_levels(slope, offset, root, mode, q, scale):

@@ -21,6 +21,8 @@ from networks import mlp
 
 F = Fraction
 
+LOG = IntType(0, 64, "log2")
+
 MODES = {
     "ROUND": decimal.ROUND_HALF_EVEN,
     "HALF_EVEN": decimal.ROUND_HALF_EVEN,
@@ -151,6 +153,26 @@ def test_one_channel_serves_all():
     assert threshold_of(node).thresholds.tolist() == [[2], [2], [2]]
 
 
+def test_powers_of_two_by_the_logarithm():
+    """x reaches 2**k where 2 * x**2 reaches 4**k: of integers never at a boundary."""
+    found = thresholds(Function((), Quantizer(LOG)), IntType(-5, 100))
+    assert found.thresholds.tolist() == [[1, 2, 3, 6, 12, 23, 46]]
+    scaled = thresholds(Function((), Quantizer(LOG, (F(3),))), IntType(-5, 1000))
+    want = [[next(x for x in range(1, 999) if 2 * x * x >= 9 * 4**k) for k in range(7)]]
+    assert scaled.thresholds.tolist() == want
+    assert thresholds(Function((line(-1),), Quantizer(LOG)), IntType(-50, 5)).inverted.all()
+
+
+def test_a_logarithmic_boundary_that_is_met():
+    """``x / sqrt(2)`` is ``2**(k - 1/2)`` at ``x = 2**k``: the boundary belongs to the greater."""
+    half = Affine((1 / sqrt(F(2)),))
+    found = thresholds(Function((half,), Quantizer(LOG)), IntType(0, 100))
+    assert found.thresholds.tolist() == [[1, 2, 4, 8, 16, 32, 64]]
+    less = Affine((1 / sqrt(F(2)),), (-F(1, 10**60),))
+    found = thresholds(Function((less,), Quantizer(LOG)), IntType(0, 100))
+    assert found.thresholds.tolist() == [[2, 3, 5, 9, 17, 33, 65]]
+
+
 slopes = st.one_of(
     st.fractions(min_value=-4, max_value=4, max_denominator=64),
     st.sampled_from([F(0), F(1, 2), F(-1, 2), F(1), F(1, 3), F(1, 10**9), F(10**9)]),
@@ -184,6 +206,9 @@ def oracle(x: int, chain, scale: Fraction, zero: int, q: IntType, mode: str) -> 
             v = v if hi is None else min(v, as_decimal(hi))
         v = v * as_decimal(slope) * Decimal(root).sqrt() + as_decimal(offset)
     v = v / as_decimal(scale) + zero
+    if q.coding == "log2":
+        bounds = [Decimal(1 << k) / Decimal(2).sqrt() for k in range(q.powers)]
+        return (1 << sum(v - b > -(Decimal(10) ** -90) for b in bounds)) >> 1
     nearest = (v * 2).quantize(Decimal(1), decimal.ROUND_HALF_EVEN) / 2
     if abs(v - nearest) < Decimal(10) ** -90:  # a tie but for the decimals' last digits
         v = nearest
@@ -198,7 +223,7 @@ def oracle(x: int, chain, scale: Fraction, zero: int, q: IntType, mode: str) -> 
     st.sampled_from(ROUNDINGS),
     st.sampled_from([F(1), F(1, 2), F(-1, 4), F(1, 3)]),
     st.integers(-2, 2),
-    st.sampled_from([BIPOLAR, IntType(0, 1), IntType(-2, 1), IntType(0, 15), IntType(-7, 7)]),
+    st.sampled_from([BIPOLAR, IntType(0, 1), IntType(-2, 1), IntType(0, 15), IntType(-7, 7), LOG]),
     st.tuples(st.integers(-40, 0), st.integers(0, 40)),
 )
 def test_random_functions_at_every_integer(chain, mode, scale, zero, q, ends):
@@ -207,6 +232,7 @@ def test_random_functions_at_every_integer(chain, mode, scale, zero, q, ends):
         if clip is not None:
             function_steps.append(Clip(*clip))
         function_steps.append(Affine((slope * sqrt(F(root)),), (offset,)))
+    zero = 0 if q == LOG else zero
     quantizer = Quantizer(q, (scale,), (F(zero),), mode)
     x = IntType(*ends)
     found = thresholds(Function(tuple(function_steps), quantizer), x)
