@@ -6,8 +6,8 @@ as values of x, and both are unsigned numbers x', w' of n bits: of a signed x, p
 
     -|x - w| = (d ^ ge) + ge - 2**n
 
-where ``^ ge`` is on every bit: ``d`` where x' is the smaller, else its complement, short of ``-d`` by
-the one that ge gives back. The constant joins the row's start; no sign is extended. ``ge`` is a
+where ``^ ge`` is on every bit: ``d`` where x' is the smaller, else its complement, short of ``-d``
+by the one that ge gives back. The constant joins the row's start; no sign is extended. ``ge`` is a
 chain of comparisons of two bits each, a LUT apiece, in registered stages in front of the sums
 (`front`); its links are handed on beside the weight's planes, so a bit of ``d ^ ge`` is again one
 table: of its group of two bits, the link below it, and ge. n bits, even, take 3 n / 2 - 2 LUTs, and
