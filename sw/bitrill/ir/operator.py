@@ -13,7 +13,7 @@ from ..errors import SpecError
 from .schedule import Schedule
 from .types import Tensor
 
-Style = Literal["folded", "parallel", "search", "unrolled", "runtime", "streamed"]
+Style = Literal["folded", "parallel", "search", "unrolled", "runtime", "streamed", "requantize"]
 Memory = Literal["distributed", "block"]
 Primitives = Literal["portable", "xc7", "ecp5", "ice40", "gowin"]
 Multiply = Literal["lut", "serial", "dsp"]

@@ -24,6 +24,7 @@ from .codings import choose_codings, coding_of
 from .convert import insert_converts
 from .free import free_weights
 from .lanes import EQUAL, MOVING, SLIDING, moving
+from .levels_choice import choose_levels
 
 INTERVAL = 64
 """Cycles a vector that the default aims at."""
@@ -33,9 +34,6 @@ STRAIGHT_ROWS = 16
 
 WASTE = 8
 """So many times the lanes that the interval needs may be spent where divisors are scarce."""
-
-PARALLEL_LEVELS = 3
-"""Up to so many thresholds are compared at once: a search would take as many registers."""
 
 BLOCK_BITS = 8192
 """Weights from here on go to block memory: half a RAMB18; as logic they cost some hundred LUTs."""
@@ -81,6 +79,8 @@ def fold(
         default = choose(node, nodes, graph, told.get("style", style))
         if part is not None:  # all parts known are of that family
             default = dataclasses.replace(default, primitives="xc7")
+        if not found and isinstance(node, Threshold):
+            node, default, found = choose_levels(node, default, told)
         if not found:
             if isinstance(node, EQUAL) and "pe" in told:
                 told = {"simd": told["pe"], **told}
@@ -122,10 +122,7 @@ def choose(node: Operator, before: list[Operator], graph: Graph, style: Style = 
         return Impl(pe=pe, simd=simd, memory=_memory(node, pe, simd), style=kept)
     if isinstance(node, Threshold):
         pe = lanes if lanes and node.x.channels % lanes == 0 else _threshold_lanes(node)
-        few = node.levels <= PARALLEL_LEVELS
-        if style == "runtime":
-            return Impl(pe=pe, simd=pe, style=style)
-        return Impl(pe=pe, simd=pe, style="parallel" if few else "search")
+        return Impl(pe=pe, simd=pe, style="runtime" if style == "runtime" else "parallel")
     if isinstance(node, ArgMax):
         return Impl()
     if isinstance(node, (*MOVING, *SLIDING)):

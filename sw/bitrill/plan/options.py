@@ -17,6 +17,7 @@ from ..ops.convert import Convert
 from ..ops.matvec import Matrix, MatVec
 from ..ops.threshold import Threshold
 from ..ops.window import Window
+from .requantize import known_requantizer
 from .resources import Resources, resources
 
 WASTE = 8
@@ -86,6 +87,8 @@ class Choices:
 
 def placed(node: Operator, impl: Impl) -> Any:
     """``node`` at a legal ``impl``; its constants are neither copied nor checked again."""
+    if isinstance(node, Threshold) and impl.style == "requantize":
+        return (known_requantizer(node) or node).replace(impl=impl)
     if not isinstance(node, Matrix | Threshold):
         return node.replace(impl=impl)
     twin = copy.copy(node)
@@ -128,6 +131,9 @@ def _even(node: Operator, lanes: int) -> Iterator[Impl]:
     if isinstance(node, Threshold):
         yield Impl(pe=lanes, simd=lanes, style="parallel")
         yield Impl(pe=lanes, simd=lanes, style="search")
+        yield Impl(pe=lanes, simd=lanes, style="search", memory="block")
+        if known_requantizer(node) is not None:
+            yield Impl(pe=lanes, simd=lanes, style="requantize")
         return
     yield Impl(pe=lanes, simd=lanes)
     if node.kind in _BY_MEMORY:

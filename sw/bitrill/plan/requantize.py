@@ -12,12 +12,19 @@ shift serves all channels.
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
 from ..ir.types import IntType
 from ..ops.requantize import SUM_BITS, Requantize
 from ..ops.threshold import Threshold
+
+
+@lru_cache(maxsize=256)
+def known_requantizer(op: Threshold) -> Requantize | None:
+    """`requantizer`, of the same object once; None also for one threshold a channel."""
+    return requantizer(op) if op.levels > 1 else None
 
 
 def requantizer(op: Threshold) -> Requantize | None:
