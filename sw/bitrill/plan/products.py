@@ -201,7 +201,8 @@ def _signs(lanes: int, x: IntType, triples: bool, width: int) -> Products:
             stored = (("w", i + 2, 0),) if triples else tuple(w for ws, _ in three for w in ws)
             found.append((stored, _parity(bits, three)))
         found += rest
-        while triples and len(found) >= 3:
+        # parities of parities of decoded planes would be three levels in front of the gates
+        while triples and x.coding != "log2" and len(found) >= 3:
             three, found = found[:3], found[3:]
             gates.append(_upper(k, three, flip))
             stored = tuple(w for ws, _ in three for w in ws)
