@@ -205,7 +205,7 @@ def test_a_graph_that_is_not_folded_is_no_build(build: Path) -> None:
         ({"clock_mhz": -1.0}, "the clock must be above 0 and at most 2000 MHz, not -1.0"),
         ({"fps": 0}, "the rate must be above 0 and at most 1e12 frames a second, not 0"),
         ({"fps": 1e13}, "the rate must be above 0 and at most 1e12 frames a second, not 1e+13"),
-        ({"part": "xc7z021"}, r"part must be one of the xc7 parts known here, not 'xc7z021'"),
+        ({"part": "xc7z021"}, r"part must be one of those known here, not 'xc7z021'"),
         ({"raw_input": "uint8"}, "a raw input must have both a type and a scale"),
         ({"input_scale": "1/255"}, "a raw input must have both a type and a scale"),
         ({"raw_input": "uint17", "input_scale": "1"},
@@ -502,7 +502,7 @@ def test_wrong_verification_is_named(whole: flow.Compiled, options: dict, messag
 def test_wrong_synthesis_is_named(whole: flow.Compiled) -> None:
     with refused(SpecError, "check must be a number of samples, not -1"):
         flow.synth(whole.build, check=-1)
-    with refused(SpecError, "part must be one of the xc7 parts known here, not 'ice40'"):
+    with refused(SpecError, "part must be one of those known here, not 'ice40'"):
         flow.synth(whole.build, part="ice40")
 
 

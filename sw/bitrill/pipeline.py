@@ -79,19 +79,21 @@ def to_folded(
     folding: Mapping[str, Mapping[str, Any]] | None = None,
     style: Style = "folded",
     part: Part | None = None,
+    clock_mhz: float | None = None,
     checkpoints: Path | None = None,
 ) -> Graph:
     """The folded graph of an integer one; ``folding`` overrides the default, key by key.
 
     ``style``: of matrices that ``folding`` says nothing of; ``part``: what unrolled ones are to
-    fit in. Raises `StageError` for a graph that is not INTEGER, `SpecError` that lists all that is
+    fit in; ``clock_mhz``: what pipelines are made deep enough for (see `bitrill.plan.clock`).
+    Raises `StageError` for a graph that is not INTEGER, `SpecError` that lists all that is
     wrong with ``folding``, `FitError` for a matrix too large to be unrolled.
     """
     verify(graph, Stage.INTEGER)
     folded = (
         insert_forks,  # before folding: it chooses a fork's lanes as any node's
         # converters stand where its lanes differ
-        partial(fold, folding=folding or {}, style=style, part=part),
+        partial(fold, folding=folding or {}, style=style, part=part, clock_mhz=clock_mhz),
         set_depths,  # last: the timing of every node is known
     )
     return run_passes(graph, folded, checkpoints=checkpoints, first=HEAD + 1)
@@ -104,6 +106,7 @@ def to_target(
     fps: Fraction | int | float | None = None,
     part: Part | None = None,
     folding: Mapping[str, Mapping[str, Any]] | None = None,
+    clock_mhz: float | None = None,
     checkpoints: Path | None = None,
 ) -> tuple[Graph, Solution]:
     """The folded graph of fewest LUTs for a rate, or the fastest that a part holds.
@@ -126,7 +129,9 @@ def to_target(
             name: {**found, **settled.get(name, {}), **codings.get(name, {})}
             for name, found in solution.folding.items()
         }
-        folded = to_folded(graph, folding=told, part=part, checkpoints=checkpoints)
+        folded = to_folded(
+            graph, folding=told, part=part, clock_mhz=clock_mhz, checkpoints=checkpoints
+        )
         ii = predict(folded).ii
         used = sum(network_resources(folded).values(), Resources())
         last = f"a frame every {_cycles(ii)} cycles, {used}"

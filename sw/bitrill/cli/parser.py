@@ -158,7 +158,12 @@ def _compile(sub: Any) -> Parser:
     _model(p)
     p.add_argument("--out", required=True, metavar="B", help="the build folder")
     p.add_argument("--fps", type=number, metavar="F", help="frames a second, with fewest LUTs")
-    p.add_argument("--clock-mhz", type=number, metavar="C", help="for the rate; 100 if not given")
+    p.add_argument(
+        "--clock-mhz",
+        type=number,
+        metavar="C",
+        help="for the rate, and how deep pipelines are; 100 if not given",
+    )
     p.add_argument("--part", metavar="P", help="what to fit in; without --fps, as fast as it holds")
     p.add_argument(
         "--style",

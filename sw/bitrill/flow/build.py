@@ -120,7 +120,8 @@ def compile(
     ``"uint8"``) with ``input_scale`` (such as ``"1/255"``): the hardware takes raw integers that
     stand for scale * integer. ``top``: decisions instead of logits. ``fps``: frames a second to
     reach at ``clock_mhz`` (100, if not given) with the fewest LUTs, within ``part`` if given;
-    ``part`` alone: the fastest that it holds; what ``folding`` says stands. ``style``
+    ``part`` alone: the fastest that it holds; what ``folding`` says stands. A ``clock_mhz`` that
+    is given sets how many registers pipelines have (see `bitrill.plan.clock`). ``style``
     ``unrolled``: the matrices in the logic, a vector a cycle, checked to fit ``part``; ``runtime``:
     weights and thresholds writable over AXI-Lite; ``streamed``: weights over streams; with these
     nothing is searched for. ``checkpoints``: the graph after each pass, below ``out/checkpoints``.
@@ -140,13 +141,13 @@ def compile(
     solution = None
     if style != "folded" or (fps is None and known is None):
         graph = fold(
-            start, folding, style=style, part=known, folder=folder if checkpoints else None,
-            progress=progress,
+            start, folding, style=style, part=known, clock_mhz=clock_mhz,
+            folder=folder if checkpoints else None, progress=progress,
         )  # fmt: skip
     else:
         graph, solution = fold_for(
-            start, mhz, fps, known, folding, folder=folder if checkpoints else None,
-            progress=progress,
+            start, mhz, fps, known, folding, deep=clock_mhz is not None,
+            folder=folder if checkpoints else None, progress=progress,
         )  # fmt: skip
     progress("writing Verilog", 0, 0)
     with extra("hw", "compile"):
@@ -193,18 +194,21 @@ def fold(
     *,
     style: Style = "folded",
     part: Part | None = None,
+    clock_mhz: float | None = None,
     folder: Path | None = None,
     progress: Progress = silent,
 ) -> Graph:
-    """Stage INTEGER to FOLDED, checked; ``part``: what unrolled matrices are to fit in."""
+    """Stage INTEGER to FOLDED, checked; ``part``: what unrolled matrices are to fit in;
+    ``clock_mhz``: what pipelines are made deep enough for."""
     from ..pipeline import to_folded
 
     progress("folding", 0, 0)
     if isinstance(folding, str | Path):
         folding = read_folding(Path(folding))
     folded = to_folded(
-        graph, folding=folding, style=style, part=part, checkpoints=_checkpoints(folder)
-    )
+        graph, folding=folding, style=style, part=part, clock_mhz=clock_mhz,
+        checkpoints=_checkpoints(folder),
+    )  # fmt: skip
     verify(folded, Stage.FOLDED)
     return folded
 
@@ -216,10 +220,12 @@ def fold_for(
     part: Part | None,
     folding: str | Path | Mapping[str, Any] | None = None,
     *,
+    deep: bool = False,
     folder: Path | None = None,
     progress: Progress = silent,
 ) -> tuple[Graph, Solution]:
-    """Stage INTEGER to FOLDED for a rate, a part or both, checked."""
+    """Stage INTEGER to FOLDED for a rate, a part or both, checked; ``deep``: pipelines are made
+    deep enough for the clock."""
     from ..pipeline import to_target
 
     progress("solving for a folding", 0, 0)
@@ -231,6 +237,7 @@ def fold_for(
         fps=fps,
         part=part,
         folding=folding,
+        clock_mhz=clock_mhz if deep else None,
         checkpoints=_checkpoints(folder),
     )
     verify(folded, Stage.FOLDED)

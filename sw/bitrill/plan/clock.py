@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from ..ir.operator import Primitives
 
-MOST = 4
+MOST = 3
 """Levels at slow clocks: more would save few registers."""
 
 USUAL = 2

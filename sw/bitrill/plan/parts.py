@@ -138,9 +138,9 @@ def part_of(name: str) -> Part:
     device = _device(name.lower())
     if device not in _DEVICES:
         near = difflib.get_close_matches((device or name.lower())[:9], _DEVICES, n=3, cutoff=0.5)
+        near = near or devices("xc7")[:3]
         raise SpecError(
-            f"part must be one of those known here, not {name!r}"
-            f" (nearest: {', '.join(near or sorted(_DEVICES)[:3])})"
+            f"part must be one of those known here, not {name!r} (nearest: {', '.join(near)})"
         )
     return dataclasses.replace(_DEVICES[device], name=name.lower())
 
