@@ -16,6 +16,7 @@ from ..ops.convert import Convert
 from ..ops.depthwise import Depthwise
 from ..ops.matvec import FREE_STYLES, Matrix, MatVec
 from ..ops.threshold import Threshold
+from ..plan.clock import levels_at
 from ..plan.depths import FLOOR
 from ..plan.parts import Part
 from ..plan.unrolled import require_room
@@ -45,9 +46,9 @@ BLOCK_DEPTH_BITS = 2048
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "style": get_args(Style),
-    "multiply": get_args(Multiply),
     "memory": get_args(Memory),
     "primitives": get_args(Primitives),
+    "multiply": get_args(Multiply),
 }
 _OF_IMPL = ("pe", "simd", "levels", *_CHOICES)
 KEYS = (*_OF_IMPL, CODING)
@@ -59,13 +60,15 @@ def fold(
     folding: Mapping[str, Mapping[str, Any]],
     style: Style = "folded",
     part: Part | None = None,
+    clock_mhz: float | None = None,
 ) -> Graph:
     """``graph`` with ``impl`` set, converters between, and all FIFOs at their floor.
 
     ``folding`` is ``{node: {"pe", "simd", ..}}`` with `KEYS`, each optional, over the
     default (see `choose`), ``style`` that of all `MatVec` of which it says nothing. For a
-    ``part``, arithmetic is of its primitives. Raises `SpecError` with all that is wrong in it,
-    `FitError` for unrolled ones that ``part`` cannot hold.
+    ``part``, arithmetic is of its primitives; ``clock_mhz`` sets `Impl.levels`.
+    Raises `SpecError` with all that is wrong in it, `FitError` for unrolled ones that ``part``
+    cannot hold.
     """
     problems = _unknown(graph, folding)
     graph, found = choose_codings(graph, folding, style)
@@ -77,8 +80,9 @@ def fold(
         told = {k: v for k, v in told.items() if k in _OF_IMPL} if isinstance(told, Mapping) else {}
         found = _wrong_values(node.name, told)
         default = choose(node, nodes, graph, told.get("style", style))
-        if part is not None:  # all parts known are of that family
-            default = dataclasses.replace(default, primitives="xc7")
+        if part is not None:
+            default = dataclasses.replace(default, primitives=part.family)
+        default = dataclasses.replace(default, levels=levels_at(clock_mhz, default.primitives))
         if not found and isinstance(node, Threshold):
             node, default, found = choose_levels(node, default, told)
         if not found:
