@@ -83,6 +83,8 @@ class SerialTransport:
     those that the device received damaged. Raises `LinkError` where nothing (right) answers.
     """
 
+    align = 1
+
     def __init__(self, line: Line, *, tries: int = TRIES):
         self.line, self.tries = line, tries
         self.resent = self.damaged = 0

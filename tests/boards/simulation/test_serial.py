@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bitrill import flow
-from bitrill_boards.driver.serial import SerialTransport
+from bitrill_boards.describe import describe
+from bitrill_boards.driver import Driver, Network, SerialTransport
 from bitrill_boards.shell.network import Edges
 from bitrill_boards.simulation.serial import Noise, SimulatedLine
 from frontend.onnx_models import save, small
@@ -78,6 +79,18 @@ def test_noise_costs_time_alone(case: Case, transport: SerialTransport) -> None:
     frames, wanted = case.frames(200, seed=2)
     assert [a for a, _ in transport.run(frames)] == wanted
     assert transport.resent > 0
+
+
+@pytest.mark.parametrize("transport", [(None, NOISE[0])], indirect=True)
+def test_images_in_floats_out(case: Case, transport: SerialTransport) -> None:
+    """The driver of boards, through RTL, against the golden model."""
+    driver = Driver(Network(describe(case.build)), transport)
+    x = np.random.default_rng(6).normal(0, 1, (30, *case.build.graph.source.shape))
+    integers, floats = driver.run(x)
+    wanted = flow.run(case.build, x)
+    assert (integers == wanted.integers).all()
+    assert (floats == wanted.floats).all()
+    assert driver.report()["cycles_per_frame"] > float(case.build.predicted.ii)
 
 
 @pytest.mark.parametrize("transport", [(12, Noise(flip=1e-3, seed=5))], indirect=True)

@@ -1,0 +1,53 @@
+"""What a driver must know of a build, as JSON: the edges of its network, and who it is.
+
+Floats are written as C99 hexadecimal strings, so that they come back bit for bit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bitrill.flow import Build
+from bitrill.ir.interface import InputQuantizer
+from bitrill.ir.serial import digest
+from bitrill.ir.types import Tensor
+
+FORMAT = 1
+
+
+def describe(build: Build) -> dict[str, Any]:
+    """The object of ``network.json``."""
+    graph = build.graph
+    source, sink = graph.source, graph.sink
+    return {
+        "format": FORMAT,
+        "name": graph.name,
+        "digest": digest(graph)[:16],
+        "interval": str(build.predicted.ii),
+        "latency": build.predicted.latency,
+        "input": {
+            **_edge(source.tensor, source.shape, source.channel_last),
+            "quantizer": None if source.quantizer is None else _quantizer(source.quantizer),
+            "raw_scale": source.raw_scale,
+        },
+        "output": {
+            **_edge(graph.edges[graph.output], sink.shape, sink.channel_last),
+            "scale": [float(s).hex() for s in sink.scale],
+            "offset": [float(o).hex() for o in sink.offset],
+        },
+    }
+
+
+def _edge(tensor: Tensor, shape: tuple[int, ...], channel_last: bool) -> dict[str, Any]:
+    t = tensor.type
+    return {
+        "shape": list(shape), "edge": list(tensor.shape), "channel_last": channel_last,
+        "bits": t.bits, "signed": t.signed, "coding": t.coding, "lo": t.lo, "hi": t.hi,
+    }  # fmt: skip
+
+
+def _quantizer(q: InputQuantizer) -> dict[str, Any]:
+    return {
+        "levels": [[float(v).hex() for v in row] for row in q.levels],
+        "inverted": [bool(v) for v in q.inverted],
+    }

@@ -1,0 +1,104 @@
+"""Frames of integers as dense bits and back, whole batches at once.
+
+A frame's elements follow each other without gaps, low bits first, signed ones in two's complement;
+a frame fills whole units of ``align`` bytes, the last one up with zeros.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+CODINGS = ("integer", "bipolar", "log2")
+
+
+class Format:
+    """How a frame of ``size`` elements of ``bits`` bits lies in memory.
+
+    ``coding``: ``integer`` (``signed``: two's complement), ``bipolar`` (bit 1 is +1) or ``log2``
+    (code 0 is 0, code k is 2**(k-1)).
+    """
+
+    def __init__(self, size: int, bits: int, *, signed: bool, coding: str, align: int):
+        if coding not in CODINGS:
+            raise ValueError(f"coding must be one of {', '.join(CODINGS)}, not {coding!r}")
+        self.size, self.bits, self.signed = int(size), int(bits), bool(signed)
+        self.coding, self.align = coding, int(align)
+        self.dense = -(-self.size * self.bits // 8)
+        self.bytes = -(-self.dense // self.align) * self.align
+
+    def pack(self, values: Any) -> np.ndarray:
+        """Integers ``[N, size]`` to uint8 ``[N, bytes]``."""
+        values = np.asarray(values).reshape(-1, self.size)
+        n, b = len(values), self.bits
+        if self.coding == "bipolar":
+            packed = np.packbits(values > 0, axis=1, bitorder="little")
+        else:
+            packed = self._packed(self._codes(values), b)[:, : self.dense]
+        if packed.shape[1] == self.bytes:
+            return packed
+        out = np.zeros((n, self.bytes), np.uint8)
+        out[:, : self.dense] = packed
+        return out
+
+    def unpack(self, data: Any) -> np.ndarray:
+        """uint8 ``[N, bytes]`` to int64 ``[N, size]``."""
+        data = np.asarray(data, np.uint8).reshape(-1, self.bytes)[:, : self.dense]
+        b = self.bits
+        if b in (8, 16, 32, 64):
+            codes = np.ascontiguousarray(data).view(f"<u{b // 8}").astype(np.int64)
+        else:
+            bits = np.unpackbits(data, axis=1, bitorder="little", count=self.size * b)
+            weights = np.left_shift(np.int64(1), np.arange(b))
+            codes = bits.reshape(len(data), self.size, b).astype(np.int64) @ weights
+        if self.coding == "bipolar":
+            return 2 * codes - 1
+        if self.coding == "log2":
+            return np.where(codes > 0, np.left_shift(1, np.maximum(codes - 1, 0)), 0)
+        return codes - ((codes >> (b - 1)) << b) if self.signed else codes
+
+    def _codes(self, values: np.ndarray) -> np.ndarray:
+        """The elements' bits, in the narrowest unsigned dtype."""
+        narrow = next(t for t in (np.uint8, np.uint16, np.uint32, np.uint64)
+                      if np.dtype(t).itemsize * 8 >= self.bits)  # fmt: skip
+        if self.coding == "log2":
+            exponents = np.frexp(values.astype(np.float64))[1]  # 2**k is 0.5 * 2**(k+1)
+            return np.where(values > 0, exponents, 0).astype(narrow)
+        codes = values.astype(narrow)  # two's complement keeps the low bits
+        if self.signed and self.bits < np.dtype(narrow).itemsize * 8:
+            codes &= narrow((1 << self.bits) - 1)
+        return codes
+
+    def _packed(self, codes: np.ndarray, b: int) -> np.ndarray:
+        """Codes of ``b`` bits ``[N, size]`` to dense bytes ``[N, at least dense]``."""
+        n = len(codes)
+        if b in (8, 16, 32, 64):
+            return np.ascontiguousarray(codes).astype(f"<u{b // 8}", copy=False).view(np.uint8)
+        if b == 1:
+            return np.packbits(codes.astype(bool), axis=1, bitorder="little")
+        if b > 8:
+            bits = (codes[..., None] >> np.arange(b, dtype=codes.dtype)) & 1
+            return np.packbits(bits.reshape(n, -1).astype(bool), axis=1, bitorder="little")
+        if b in (2, 4):  # so many elements a byte
+            return _merged(codes, 8 // b, b, np.uint8)
+        # eight elements are b bytes of a word of eight
+        words = _merged(codes, 8, b, np.uint64)
+        return np.ascontiguousarray(
+            words.astype("<u8", copy=False).view(np.uint8).reshape(n, -1, 8)[:, :, :b]
+        ).reshape(n, -1)
+
+
+def _merged(codes: np.ndarray, group: int, b: int, dtype: Any) -> np.ndarray:
+    """``group`` elements each, the first one lowest, as one number."""
+    n, size = codes.shape
+    short = -size % group
+    if short:
+        codes = np.concatenate([codes, np.zeros((n, short), codes.dtype)], axis=1)
+    out = codes[:, 0::group].astype(dtype)
+    for k in range(1, group):
+        out |= codes[:, k::group].astype(dtype) << dtype(k * b)
+    return out
+
+
+__all__ = ["Format"]
