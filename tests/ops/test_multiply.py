@@ -214,7 +214,7 @@ def test_cost_of_products_in_slices() -> None:
         ("serial", IntType.of_entries((-3, 0, 5)), UINT[2],
          "fc: the weights of multiply 'serial' must be integers, not codebook"),
         ("serial", INT[2], whole.LOG,
-         "fc: x of multiply 'serial' must be integers or bipolar, not log2"),
+         "fc: x of multiply 'serial' must be integers or bipolar, not log3"),
         ("serial", UINT[1], BIPOLAR,
          "fc: multiply 'serial' must have more than one pair of planes, not 1 bit by 1"),
         ("dsp", whole.POT, UINT[2],
@@ -222,7 +222,7 @@ def test_cost_of_products_in_slices() -> None:
         ("dsp", BIPOLAR, UINT[2],
          "fc: the weights of multiply 'dsp' must be integers, not bipolar"),
         ("dsp", INT[2], BIPOLAR, "fc: x of multiply 'dsp' must be integers, not bipolar"),
-        ("dsp", INT[2], whole.LOG, "fc: x of multiply 'dsp' must be integers, not log2"),
+        ("dsp", INT[2], whole.LOG, "fc: x of multiply 'dsp' must be integers, not log3"),
         ("dsp", INT[2], IntType(0, (1 << 18) - 1),
          "fc: multiply 'dsp' takes weights of at most 25 bits and x of at most 18, signs with them,"
          " not x of 19 bits"),

@@ -87,8 +87,8 @@ class Operator(ABC):
     kind: ClassVar[str]
     """The op's name in graphs, messages and file names."""
 
-    multiplies: ClassVar[tuple[Multiply, ...]] = ("lut",)
-    """The ways to multiply that it has."""
+    ways: ClassVar[tuple[Multiply, ...]] = ("lut",)
+    """Ways to multiply that it has."""
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.operands):
@@ -102,10 +102,10 @@ class Operator(ABC):
 
     def check_impl(self, impl: Impl) -> None:
         """Raise `SpecError` for an ``impl`` that this operator cannot have."""
-        if impl.multiply not in self.multiplies:
+        if impl.multiply not in self.ways:
             raise SpecError(
                 f"{self.name}: multiply of a {self.kind} must be"
-                f" {' or '.join(map(repr, self.multiplies))}, not {impl.multiply!r}"
+                f" {' or '.join(map(repr, self.ways))}, not {impl.multiply!r}"
             )
         self.validate_impl(impl)
 

@@ -187,7 +187,7 @@ class MatVec(Matrix):
 
     kind: ClassVar[str] = "matvec"
 
-    multiplies: ClassVar[tuple[Multiply, ...]] = ("lut", "serial", "dsp")
+    ways: ClassVar[tuple[Multiply, ...]] = ("lut", "serial", "dsp")
 
     weight_type: IntType
     inside: tuple[np.ndarray, ...] | None = None
