@@ -71,6 +71,10 @@ class TestL1MatVec(OperatorSuite):
             "three levels": l1matvec(4, 6, 2, 3, IntType(0, 255), levels=3),
             "cells": l1matvec(4, 12, 2, 6, S4, primitives="xc7"),
             "cells, eight bits": l1matvec(2, 6, 2, 3, IntType(-128, 127), primitives="xc7"),
+            "LUTs of four inputs": l1matvec(4, 12, 2, 6, S4, memory="block", primitives="ecp5"),
+            "LUTs of four inputs, one bit": l1matvec(
+                4, 12, 2, 6, IntType(0, 1), primitives="ice40", levels=1
+            ),
             "cells, two bits": l1matvec(2, 12, 2, 12, IntType(0, 3), primitives="xc7"),
         }
 
@@ -188,6 +192,10 @@ def test_memory_holds_as_many_bits_as_x_has() -> None:
         (
             {"impl": Impl(pe=1, simd=3)},
             r"l1: SIMD must divide 4 columns, not 3 \(nearest: 2 or 4\)",
+        ),
+        (
+            {"impl": Impl(pe=1, simd=1, multiply="serial")},
+            "l1: multiply of a l1matvec must be 'lut', not 'serial'",
         ),
         (
             {"impl": Impl(pe=2, simd=4, style="unrolled")},
