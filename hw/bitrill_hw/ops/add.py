@@ -47,7 +47,7 @@ class AddCore(wiring.Component):
         sums = []
         for p, lane in enumerate(zip(*terms, strict=True)):
             level, stage = list(lane), 0
-            if op.multiplies:
+            if op.has_gains:
                 stage = 1
                 level = [pipe.register(1, x, f"product{j}_{p}") for j, x in enumerate(level)]
             while len(level) > 1:

@@ -85,14 +85,14 @@ class Add(Operator):
         return Cost(state_bits=bits * self.impl.pe, cycles=self.x.size // self.impl.pe)
 
     @property
-    def multiplies(self) -> bool:
+    def has_gains(self) -> bool:
         """Whether products take a stage: some gain is more than a shift."""
         return any(abs(g) & (abs(g) - 1) for g in self.gains)
 
     @property
     def latency(self) -> int:
         """Stages from an operand to the result."""
-        return 1 + self.multiplies + (len(self.operands) - 1).bit_length()
+        return 1 + self.has_gains + (len(self.operands) - 1).bit_length()
 
     def schedule(self) -> Schedule:
         n = self.beats_in
