@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bitrill.errors import FitError
+from bitrill.errors import FitError, SpecError
 from bitrill.ir import Impl, IntType, Operator
 from bitrill.ops import MatVec, Threshold
 from bitrill.pipeline import to_folded, to_integer
 from bitrill.plan.parts import part_of
 from bitrill.plan.timing import predict
+from bitrill_hw.build import component
+from bitrill_hw.roms import convert
+from bitrill_hw.synth.synthesis import synthesise_unit
 from bitrill_hw.verilog import verilog
 from bitrill_sim import verify
 from networks import inputs, mlp
-from ops.test_matvec import TERNARY, unrolled, with_zeros
+from ops.test_matvec import TERNARY, bordered, unrolled, with_zeros
 from ops.test_mutations import copied, is_killed
 
 SIGNS = unrolled(6, 40)
@@ -26,7 +29,7 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
         SIGNS, "unrolled.py", "b.inverted != o.negative", "b.inverted",
     ),
     "top bit of a signed x as it is": (
-        SIGNED, "unrolled.py", "t.signed and k == t.bits - 1", "False",
+        SIGNED, "unrolled.py", "t.signed and k == n - 1", "False",
     ),
     "result a stage early": (
         MIXED, "unrolled.py", "first = plan.rows_ready[r] + 1", "first = plan.rows_ready[r] + 2",
@@ -101,3 +104,24 @@ def test_a_network_too_large_for_its_part_is_refused_before_it_is_planned() -> N
     integer = to_integer(mlp((600, 200, 3), seed=3))
     with pytest.raises(FitError, match=r"do not fit xc7s6: their sums take about \d+ LUTs of 3750"):
         to_folded(integer, style="unrolled", part=part_of("xc7s6"))
+
+
+@pytest.mark.parametrize(
+    ("op", "message"),
+    [
+        (
+            bordered((3, 2), (2, 3), 2, 3, 3, 2),
+            "fc: a matvec behind a border must be folded, not unrolled",
+        ),
+    ],
+    ids=["border"],
+)
+def test_what_cannot_be_unrolled_is_refused(op: MatVec, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        op.replace(impl=Impl(pe=op.rows, simd=op.cols, style="unrolled"))
+
+
+def test_stall_logic_and_sums_take_three_levels_at_most(tmp_path: Path) -> None:
+    """As written for the 7 series: what Yosys puts between two registers."""
+    op = unrolled(9, 30).replace(impl=Impl(pe=9, simd=30, style="unrolled", primitives="xc7"))
+    assert synthesise_unit(convert(component(op)), work=tmp_path).levels <= 3

@@ -18,6 +18,7 @@ from typing import TypeAlias
 import numpy as np
 
 from .adders import AdderGraph, Builder, Number, Operand, signed_digits
+from .pairs import COLUMNS, paired
 
 GROUPS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16)
 """Rows of a group that are tried."""
@@ -25,7 +26,7 @@ GROUPS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16)
 LEASTS = (None, 7, 3)
 
 SAMPLE = 16
-"""Rows of which a way of sharing is judged."""
+"""Rows of which a way of sharing is judged, where there are more than `COLUMNS` columns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,29 +47,32 @@ are added up to numbers of one bit a column."""
 @dataclass(frozen=True)
 class Way:
     """``rows``: the order in which they are grouped; ``size``: of a group; ``digits``: whether
-    weights are cut in signed digits before anything is shared, or at the end."""
+    weights are cut in signed digits before anything is shared, or at the end; ``pairs``: whether
+    pairs of terms that many rows have in common come first (`pairs.paired`)."""
 
     rows: tuple[int, ...]
     size: int
     digits: bool
     least: Leasts = (None, None)
+    pairs: bool = False
 
     @property
     def groups(self) -> list[list[int]]:
         return [list(self.rows[k : k + self.size]) for k in range(0, len(self.rows), self.size)]
 
 
-def share(problem: Problem) -> AdderGraph:
-    """The cheapest adder graph of those tried."""
-    way, _ = cheapest(problem)
+def share(problem: Problem, way: Way | None = None) -> AdderGraph:
+    """The adder graph of a way, the `cheapest` if None."""
+    way = way or cheapest(problem)[0]
     builder = Builder(list(problem.inputs))
+    given = _given(builder, problem, way)
     for group in way.groups:
-        _build(builder, problem, group, way)
+        _build(builder, problem, given, group, way)
     return builder.graph(len(problem.inputs), way.rows, problem.base, problem.width)
 
 
 def cheapest(problem: Problem) -> tuple[Way, float]:
-    """The way that takes the fewest LUTs, and how many; from `SAMPLE` rows of larger matrices."""
+    """The way that takes the fewest LUTs, and how many; from `SAMPLE` rows of larger ones."""
     n = len(problem.weights)
     digits = (False,) if abs(problem.weights).max() <= 1 else (False, True)
     rows = tuple(similar_first(problem.weights))
@@ -80,6 +84,8 @@ def cheapest(problem: Problem) -> tuple[Way, float]:
         for order in (rows, tuple(range(n)))
         for leasts in product(LEASTS, LEASTS)
     ]
+    if problem.weights.shape[1] <= COLUMNS:
+        others += [Way(rows, g, any(digits), (k, k), True) for g in (1, 2) for k in LEASTS]
     way = min(others, key=lambda way: _luts(problem, way))
     return way, _luts(problem, way)
 
@@ -87,14 +93,16 @@ def cheapest(problem: Problem) -> tuple[Way, float]:
 def _luts(problem: Problem, way: Way) -> float:
     """LUTs of a way, or what they come to by as many whole groups as `SAMPLE` rows make."""
     groups = way.groups
-    step = max(1, len(groups) * way.size // SAMPLE)
+    step = max(1, len(groups) * way.size // SAMPLE) if len(problem.inputs) > COLUMNS else 1
     tried = groups[step // 2 :: step]
     builder = Builder(list(problem.inputs))
+    given = _given(builder, problem, way)
+    common = builder.luts
     for group in tried:
-        _build(builder, problem, group, way)
+        _build(builder, problem, given, group, way)
     rows = [r for group in tried for r in group]
     luts = builder.graph(len(problem.inputs), rows, problem.base, problem.width).luts
-    return luts * len(way.rows) / len(rows)
+    return common + (luts - common) * len(way.rows) / len(rows)
 
 
 def similar_first(weights: np.ndarray) -> list[int]:
@@ -118,10 +126,20 @@ def similar_first(weights: np.ndarray) -> list[int]:
     return groups[0]
 
 
-def _build(builder: Builder, problem: Problem, rows: list[int], way: Way) -> None:
-    terms = [Operand(k) for k in range(len(problem.inputs))]
-    weights = problem.weights[rows]
-    if way.digits:
+def _given(builder: Builder, problem: Problem, way: Way) -> tuple[np.ndarray, list[Operand]]:
+    """The weights of all rows and their terms, with what all of them share."""
+    weights, terms = problem.weights, [Operand(k) for k in range(len(problem.inputs))]
+    if not way.pairs:
+        return weights, terms
+    return paired(builder, *(_digits(weights, terms) if way.digits else (weights, terms)))
+
+
+def _build(
+    builder: Builder, problem: Problem, given: tuple[np.ndarray, list[Operand]], rows: list[int],
+    way: Way,
+) -> None:  # fmt: skip
+    weights, terms = given[0][rows], given[1]
+    if way.digits and not way.pairs:
         weights, terms = _digits(weights, terms)
     _halve(builder, weights, terms, problem.width, way.least)
 
@@ -167,7 +185,7 @@ def _merge(
     builder: Builder, weights: np.ndarray, terms: list[Operand], least: int | None = None
 ) -> tuple[np.ndarray, list[Operand]]:
     """Terms of equal columns, up to sign and a power of two, as one: their sum."""
-    used = weights.any(0)
+    used = np.asarray(weights.any(0))
     weights = weights[:, used]
     terms = [t for t, u in zip(terms, used.tolist(), strict=True) if u]
     if not terms:

@@ -16,7 +16,7 @@ from ..errors import FitError
 from ..ir.types import IntType
 from .adders import AdderGraph, Number
 from .parts import DEFAULT_PART, Part, part_of
-from .sharing import Problem, cheapest, share
+from .sharing import Problem, Way, cheapest, share
 
 if TYPE_CHECKING:
     from ..ops.matvec import MatVec
@@ -65,9 +65,7 @@ class UnrolledPlan:
 
 def unrolled_plan(op: MatVec) -> UnrolledPlan:
     """The plan of an ``op``, made once for equal matrices and types."""
-    key = sha256(repr((op.weights.shape, op.weight_type, op.x.type, op.y.type)).encode())
-    key.update(op.weights.tobytes())
-    return _plan(_Key(key.hexdigest(), op))
+    return _plan(_key(op))
 
 
 class _Key:
@@ -83,9 +81,20 @@ class _Key:
         return isinstance(other, _Key) and self.digest == other.digest
 
 
+def _key(op: MatVec) -> _Key:
+    key = sha256(repr((op.weights.shape, op.weight_type, op.x.type, op.y.type)).encode())
+    key.update(op.weights.tobytes())
+    return _Key(key.hexdigest(), op)
+
+
+@lru_cache(maxsize=64)
+def _way(key: _Key) -> tuple[Way, float]:
+    return cheapest(problem(key.op))
+
+
 @lru_cache(maxsize=64)
 def _plan(key: _Key) -> UnrolledPlan:
-    return _staged(share(problem(key.op)), first=int(key.op.x.type.coding == "log2"))
+    return _staged(share(problem(key.op), _way(key)[0]), first=int(key.op.x.type.coding == "log2"))
 
 
 def require_room(nodes: Iterable[Any], part: Part | None) -> None:
@@ -93,7 +102,7 @@ def require_room(nodes: Iterable[Any], part: Part | None) -> None:
     unrolled ones of ``nodes``: estimated from a sample of their rows, before any is planned."""
     part = part or part_of(DEFAULT_PART)
     unrolled = [n for n in nodes if n.kind == "matvec" and n.folded.style == "unrolled"]
-    luts = {n.name: round(cheapest(problem(n))[1]) for n in unrolled}
+    luts = {n.name: round(_way(_key(n))[1]) for n in unrolled}
     if sum(luts.values()) > part.lcs:
         each = ", ".join(f"{n.name} {n.cols}x{n.rows} {luts[n.name]}" for n in unrolled)
         raise FitError(
