@@ -25,9 +25,9 @@ def pauses(seed: int) -> Iterator[bool]:
         yield rng.random() < 0.5
 
 
-async def start(dut: Any, *, paused: bool) -> AxiLiteMaster:
+async def start(dut: Any, *, paused: bool) -> Any:
     cocotb.start_soon(Clock(dut.aclk, 10, unit="ns").start())
-    master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axi"), dut.aclk)
+    master: Any = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axi"), dut.aclk)
     if paused:
         write, read = master.write_if, master.read_if
         channels = (write.aw_channel, write.w_channel, write.b_channel, read.ar_channel,
@@ -69,10 +69,10 @@ async def many_at_once(dut: Any) -> None:
     """Reads and writes that are started together, without a pause between."""
     given = contents()
     master = await start(dut, paused=False)
-    tasks = [
+    tasks: list[Any] = [
         cocotb.start_soon(master.write(a, d.to_bytes(4, "little"))) for a, d in given["new"][:40]
     ]
-    reads = [cocotb.start_soon(master.read(0, 4)) for _ in range(40)]
+    reads: list[Any] = [cocotb.start_soon(master.read(0, 4)) for _ in range(40)]
     for task in tasks:
         assert (await task).resp == AxiResp.OKAY
     for task in reads:
