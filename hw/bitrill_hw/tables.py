@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from amaranth import *
 from amaranth.lib import memory
-from bitrill.plan.memory import place
+from bitrill.plan.memory import place, spilled
 
 from .elastic import Elastic
 from .roms import ALONE
@@ -40,6 +40,20 @@ def table(
         if len(bits) > ALONE:
             return _varying(m, pipe, stage, name, bits, address, attrs)
     return _read(m, pipe, stage, name, bits, address, attrs)
+
+
+def filled(
+    m: Module, pipe: Elastic, stage: int, name: str, bits: np.ndarray, address: Value
+) -> Value:
+    """As `table`, in block memory that is filled: what is left over lies in logic
+    (`bitrill.plan.memory.spilled`)."""
+    depth, width = bits.shape
+    kept = width - spilled(depth, width)
+    word = table(m, pipe, stage, name, bits[:, :kept], address, "block")
+    if kept == width:
+        return word
+    rest = table(m, pipe, stage, f"{name}_rest", bits[:, kept:], address, "distributed")
+    return Cat(word, rest)
 
 
 def tables(

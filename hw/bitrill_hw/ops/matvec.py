@@ -6,6 +6,7 @@ import numpy as np
 from amaranth import *
 from amaranth.lib import wiring
 from bitrill.ops import MatVec
+from bitrill.plan.memory import fills
 from bitrill.plan.sums import SumPlan, starts, stored_weights, sum_plan
 
 from ..arith.sums import Operands, accumulated, lane_sums, parities
@@ -14,7 +15,7 @@ from ..border import bordered_weights
 from ..elastic import Elastic
 from ..steps import Steps
 from ..stream import OneToOne
-from ..tables import split, table
+from ..tables import filled, split, table
 from ..tables import words as packed
 
 
@@ -100,7 +101,10 @@ class MatVecCore(OneToOne):
                 packed(words), words.shape[1], address=steps.address, load=pipe.copy
             )
             return rom.data
-        word = table(m, pipe, 1, "weights", words, steps.address, op.folded.memory)
+        if fills(op):
+            word = filled(m, pipe, 1, "weights", words, steps.address)
+        else:
+            word = table(m, pipe, 1, "weights", words, steps.address, op.folded.memory)
         return pipe.delay(word, "weights", first=2, last=op.memory_stages)
 
     def _starts(self, m: Module, pipe: Elastic, turn: Value, first: Value) -> list[Value]:

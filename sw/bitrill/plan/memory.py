@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import Literal
+from typing import Any, Literal
 
 from .structure import ALONE, block_halves, table_luts
 
 LUTS_OF_HALF = 190
 """LUTs that the 7 series have for each half of a RAMB36 (xc7z020: 53,200 and 280): a table that
 takes more of them in logic goes to block memory (`benchmarks/memories.py`)."""
+
+HALF_WIDTH = 36
+"""Bits that half a RAMB36 gives each cycle, at most."""
 
 HALF_BITS = 18432
 """Bits of half a RAMB36."""
@@ -48,6 +51,24 @@ def place(depth: int, width: int, tables: int, *, same: bool = False) -> Place:
         worth = 2 * logic_luts(depth, width) > LUTS_OF_HALF * both
         return "shared" if worth else "distributed"
     return "block" if worth_block(depth, width) else "distributed"
+
+
+def fills(op: Any) -> bool:
+    """Whether a matrix's weights lie in block memory as the 7 series have it (`spilled`)."""
+    impl = op.folded
+    return (
+        impl.memory == "block" and impl.style == "folded" and op.inside is None
+        and impl.primitives in ("portable", "xc7")
+    )  # fmt: skip
+
+
+def spilled(depth: int, width: int) -> int:
+    """Bits of a word in block memory that are better left in logic: those that would take another
+    half of a RAMB36, hardly filled."""
+    return min(
+        range(min(width, HALF_WIDTH)),
+        key=lambda n: LUTS_OF_HALF * block_halves(depth, width - n) + logic_luts(depth, n),
+    )
 
 
 def halves(depth: int, width: int, tables: int, *, same: bool = False) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 
 from .border import border
 from .distances import front_stages, groups
+from .memory import fills, spilled
 from .structure import Structure, bits_for, different_bits, is_deep
 from .sums import SumPlan, starts, stored_weights, sum_plan
 from .unrolled import unrolled_plan
@@ -50,10 +51,15 @@ def matvec(op: Any) -> Structure:
     different = None
     if op.weights.size * op.weight_type.bits <= TRIED and not outside:
         different = different_bits(weight_words(op), 1)
-    s.rom(
-        steps + (outside and impl.memory == "distributed"), words,
-        memory=impl.memory, different=different,
-    )  # fmt: skip
+    if fills(op):
+        rest = spilled(steps, words)
+        s.rom(steps, words - rest, memory="block")
+        s.rom(steps, rest)
+    else:
+        s.rom(
+            steps + (outside and impl.memory == "distributed"), words,
+            memory=impl.memory, different=different,
+        )  # fmt: skip
     if outside:
         groups, places = border(op).groups, [len(taps) for taps in op.inside]
         s.counters(*places)
@@ -173,7 +179,7 @@ def add(op: Any) -> Structure:
         if bits > t.type.bits:
             overlap = t.type.bits + (1 if t.type.lo < 0 else -1)
             s.luts(times=pe * overlap * (abs(g).bit_count() - 1 or 1))
-    s.flops(held=pe * sum(widths) if op.multiplies else 0)
+    s.flops(held=pe * sum(widths) if op.has_gains else 0)
     while len(widths) > 1:
         pairs = [widths[k : k + 2] for k in range(0, len(widths), 2)]
         # a bit that only one of two has adds the carry alone, unless its sign goes on
