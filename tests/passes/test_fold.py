@@ -99,13 +99,19 @@ def test_argmax_takes_one_lane():
 
 
 @pytest.mark.parametrize(
-    ("cols", "rows", "memory"),
-    [(128, 64, "block"), (126, 64, "distributed"), (512, 16, "distributed"), (513, 17, "block")],
+    ("cols", "told", "memory"),
+    [
+        (512, {"pe": 8, "simd": 8}, "block"),  # 64 bits, 512 deep: 691 LUTs, two halves
+        (256, {"pe": 8, "simd": 8}, "distributed"),  # 256 deep: 256 LUTs, two halves
+        (784, {}, "distributed"),  # 64 deep: half a block gives 36 bits, as do 36 LUTs
+        (512, {"pe": 64, "simd": 512}, "distributed"),  # every word is the same one
+        (128, {"primitives": "ice40"}, "block"),
+        (126, {"primitives": "ice40"}, "distributed"),
+        (784, {"memory": "block"}, "block"),
+    ],
 )
-def test_memory_by_size(cols, rows, memory):
-    """From 8192 bits on, except where every word is the same one."""
-    graph = fold(integer_mlp(cols, rows), {"fc0": {"pe": rows, "simd": cols}} if rows == 16 else {})
-    assert graph["fc0"].cost().weight_bits == cols * rows
+def test_memory_where_it_takes_least(cols, told, memory):
+    graph = fold(integer_mlp(cols, 64), {"fc0": told})
     assert graph["fc0"].folded.memory == memory
 
 

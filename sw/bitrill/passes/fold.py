@@ -18,6 +18,7 @@ from ..ops.matvec import FREE_STYLES, Matrix, MatVec
 from ..ops.threshold import Threshold
 from ..plan.clock import levels_at
 from ..plan.depths import FLOOR
+from ..plan.memory import worth_block
 from ..plan.parts import Part
 from ..plan.unrolled import require_room
 from .codings import KEY as CODING
@@ -37,10 +38,10 @@ WASTE = 8
 """So many times the lanes that the interval needs may be spent where divisors are scarce."""
 
 BLOCK_BITS = 8192
-"""Weights from here on go to block memory: half a RAMB18; as logic they cost some hundred LUTs."""
+"""On LUTs of four inputs weights from here on go to block memory, and so do buffers anywhere."""
 
 BLOCK_DEPTH = 256
-"""So do deep ones of `BLOCK_DEPTH_BITS`: each bit of their words would need four LUTs or more."""
+"""So do deep ones of `BLOCK_DEPTH_BITS`; on LUTs of six what is less is (`worth_block`)."""
 
 BLOCK_DEPTH_BITS = 2048
 
@@ -92,7 +93,8 @@ def fold(
                 lanes = (told.get("pe", default.pe), told.get("simd", default.simd))
                 serial = isinstance(node, MatVec) and told.get("multiply") == "serial"
                 planes = node.weight_type.bits if serial else 1
-                told = {"memory": _memory(node, *lanes, planes), **told}
+                family = told.get("primitives", default.primitives)
+                told = {"memory": _memory(node, *lanes, planes, family), **told}
             found = _wrong_impls(node, default, told)
         problems += found
         nodes.append(node.replace(impl=default if found else dataclasses.replace(default, **told)))
@@ -168,10 +170,14 @@ def _threshold_lanes(node: Threshold) -> int:
     )
 
 
-def _memory(node: Matrix, pe: int, simd: int, planes: int = 1) -> Memory:
+def _memory(
+    node: Matrix, pe: int, simd: int, planes: int = 1, primitives: Primitives = "portable"
+) -> Memory:
     """Where weights go of which a step reads one of so many planes."""
     bits = node.cost().weight_bits
     depth = (node.rows // pe) * (node.cols // simd) * planes
+    if primitives in ("portable", "xc7"):
+        return "block" if depth > 1 and worth_block(depth, bits // depth) else "distributed"
     deep = depth >= BLOCK_DEPTH and bits >= BLOCK_DEPTH_BITS
     return "block" if depth > 1 and (bits >= BLOCK_BITS or deep) else "distributed"
 
