@@ -34,7 +34,7 @@ def test_tfc():
     assert intervals(graph) == [64, 64, 64, 8]
     assert [n.name for n in graph if n.kind == "convert"] == ["act0_to_fc1"]
     assert [n.folded.memory for n in graph if n.kind == "matvec"] == [
-        "block", "distributed", "distributed", "distributed",
+        "distributed", "distributed", "distributed", "distributed",
     ]  # fmt: skip
 
 

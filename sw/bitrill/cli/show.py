@@ -82,6 +82,7 @@ def compiled(done: flow.Compiled) -> str:
             f"predicted: a frame every {build.predicted.ii} cycles,"
             f" latency {build.predicted.latency} cycles",
             f"FIFOs: {done.fifo_bits:,} bits",
+            f"block memory: {done.block_memory}",
             f"{done.fps:,.0f} frames/s at {done.clock_mhz:g} MHz (assumed)",
             *([] if done.solution is None else [f"folding: {done.solution}"]),
             f"Verilog: {build.verilog}",

@@ -14,12 +14,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..errors import FitError, SpecError, StorageError
 from ..ir import Graph, IntType, Stage, serial, verify
 from ..plan import registers, timing
+from ..plan.blocks import BlockUse, block_use
 from ..plan.depths import fifo_bits
 from ..plan.parts import Part, part_of
 from ..plan.solve import Solution
@@ -80,6 +82,11 @@ class Compiled:
         """Bits that all FIFOs hold."""
         return fifo_bits(self.build.graph)
 
+    @cached_property
+    def block_memory(self) -> BlockUse:
+        """Block memory of the 7 series that it is planned to take."""
+        return block_use(self.build.graph)
+
     @property
     def files(self) -> tuple[str, ...]:
         """What is in the folder: `FILES`, and `REGISTERS` where there are some."""
@@ -92,6 +99,10 @@ class Compiled:
             "ii": exact_number(self.build.predicted.ii),
             "latency": self.build.predicted.latency,
             "fifo_bits": self.fifo_bits,
+            "block_memory": {
+                "ramb18": self.block_memory.halves,
+                "bits": self.block_memory.bits,
+            },
             "fps": self.fps,
             "clock_mhz": self.clock_mhz,
             "assumed": self.assumed,

@@ -27,11 +27,14 @@ _SHAPES = ((1, 16384, 1), (1, 8192, 2), (1, 4096, 4), (1, 2048, 9), (1, 1024, 18
 
 @dataclass
 class Structure:
-    """``lcs``, ``ff``: counts of what takes LUTs and flip-flops; ``bram18``: halves of RAMB36."""
+    """``lcs``, ``ff``: counts of what takes LUTs and flip-flops; ``bram18``: halves of RAMB36, of
+    which ``block_bits`` hold something."""
 
     lcs: Counts = field(default_factory=lambda: {"one": 1.0})
     ff: Counts = field(default_factory=lambda: {"one": 1.0})
     bram18: int = 0
+    dsp: int = 0
+    block_bits: int = 0
 
     def luts(self, **counts: float) -> None:
         for name, n in counts.items():
@@ -41,6 +44,11 @@ class Structure:
         for name, n in counts.items():
             self.ff[name] = self.ff.get(name, 0.0) + n
 
+    def blocks(self, halves: int, bits: int) -> None:
+        """Halves of RAMB36 that hold so many bits."""
+        self.bram18 += halves
+        self.block_bits += bits
+
     def rom(
         self, depth: int, width: int, *, memory: str = "distributed", different: float | None = None
     ) -> None:
@@ -49,7 +57,7 @@ class Structure:
         if depth <= 1 or different == 0:
             return
         if memory == "block":
-            self.bram18 += block_halves(depth, width)
+            self.blocks(block_halves(depth, width), depth * width)
             return
         different = distinct(depth, width) if different is None else different
         self.flops(held=different)
@@ -61,7 +69,7 @@ class Structure:
     def ram(self, depth: int, width: int, *, block: bool) -> None:
         """A memory that is written and read every cycle; the register behind it not counted."""
         if block:
-            self.bram18 += block_halves(depth, width)
+            self.blocks(block_halves(depth, width), depth * width)
         else:
             self.luts(ram=ram_luts(depth, width), choose=width * (ceil(depth / 64) - 1))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .memory import halves, place
+from .memory import HALF_BITS, halves, place
 from .structure import Structure, bits_for, different_bits
 
 WIDE = 13
@@ -112,7 +112,7 @@ def _search(s: Structure, op: Any, pe: int, turns: int, flips: int) -> None:
         codes = limits & ((1 << bits) - 1)
         s.luts(compare=pe * bits)
         if memory == "block" and place(words, bits + flip, pe) != "distributed":
-            s.bram18 += halves(words, bits + flip, pe)
+            s.blocks(halves(words, bits + flip, pe), pe * words * (bits + flip))
             continue
         for p in range(pe):
             own = different_bits(codes[p::pe].reshape(-1, 1), bits)
@@ -130,12 +130,11 @@ def lookup(op: Any) -> Structure:
     s.counters(turns)
     copies = pe if len(op.table) > 1 else 1
     depth, memory = turns << op.x.type.bits, op.folded.memory
-    if memory == "block" and len(op.table) == 1:
-        s.bram18 += halves(depth, op.out.bits, pe, same=True)
-        memory = place(depth, op.out.bits, pe, same=True)
-    elif memory == "block":
-        s.bram18 += halves(depth, op.out.bits, pe)
-        memory = place(depth, op.out.bits, pe)
+    same = len(op.table) == 1
+    if memory == "block":
+        memory = place(depth, op.out.bits, pe, same=same)
+        found = halves(depth, op.out.bits, pe, same=same)
+        s.blocks(found, min(found * HALF_BITS, pe * depth * op.out.bits))
     for p in range(pe if memory == "distributed" else 0):
         own = op.table[p::pe] if len(op.table) > 1 else op.table
         different = different_bits(own.reshape(-1, 1), op.out.bits)
