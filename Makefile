@@ -4,6 +4,7 @@
 #   make test      lint and the test suite
 #   make nightly   the tests that are too long for every run
 #   make bench     speed and size of the golden model and the compiler
+#   make clock     networks placed and routed on small boards; installs nextpnr, some minutes
 #   make lint      ruff and pyright alone
 
 BIN := .venv/bin
@@ -14,7 +15,7 @@ export BITRILL_DATA ?= $(abspath ../shared/data)
 endif
 BENCH_MODEL ?= $(wildcard ../shared/models/TFC_1W1A.onnx)
 
-.PHONY: demo test nightly bench lint setup clean
+.PHONY: demo test nightly bench clock lint setup clean
 
 demo: setup
 	@$(BIN)/python examples/demo.py --out build/demo
@@ -29,6 +30,10 @@ bench: setup
 	$(BIN)/python benchmarks/golden.py
 	$(BIN)/python benchmarks/compile.py
 	$(if $(BENCH_MODEL),$(BIN)/python benchmarks/oracle.py $(BENCH_MODEL) --dataset mnist)
+
+clock: setup
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[place]'
+	$(BIN)/python benchmarks/clock.py
 
 lint: setup
 	$(BIN)/ruff check .
