@@ -81,12 +81,18 @@ class AdderGraph:
 
     def plan(self, number: Number) -> HeapPlan:
         """How a shared sum is added up."""
-        return heap_plan(self.heights(number.operands), number.bits, 0, number.least)
+        late = self._late(number.operands)
+        return heap_plan(self.heights(number.operands), number.bits, 0, number.least, late)
 
     def row_plan(self, row: Row) -> HeapPlan:
         """How a result is added up."""
         heights = self.heights(row.operands)[: self.width]
-        return heap_plan(heights, self.width, row.constant % (1 << self.width))
+        late = self._late(row.operands)
+        return heap_plan(heights, self.width, row.constant % (1 << self.width), None, late)
+
+    def _late(self, operands: Iterable[Operand]) -> bool:
+        """Whether an input is among them: the slots in front of it are chosen by a LUT."""
+        return any(o.number < self.n_inputs for o in operands)
 
     def heights(self, operands: Iterable[Operand]) -> tuple[int, ...]:
         """How many bits of each weight the operands have."""

@@ -86,7 +86,11 @@ class HeapPlan:
 
 @cache
 def heap_plan(
-    heights: tuple[int, ...], width: int, constant: int, least: int | None = None
+    heights: tuple[int, ...],
+    width: int,
+    constant: int,
+    least: int | None = None,
+    late: bool = False,
 ) -> HeapPlan:
     """The plan with the fewest LUTs.
 
@@ -94,19 +98,19 @@ def heap_plan(
     ``2**width``. With ``least``, 7 or 3, there is no chain: counters of seven bits, and for 3 full
     adders, take columns of so many bits and more, and what they leave, several bits a column, is
     the sum, without a constant. Counters of fewer bits than they could take would make its
-    complement cost a constant.
+    complement cost a constant. ``late``: the bits come out of a LUT, no register.
     """
     if least is not None:
-        return _partial(heights, width, least)
-    return _plan(heights, width, constant)
+        return _partial(heights, width, least, late)
+    return _plan(heights, width, constant, late)
 
 
-def _partial(heights: tuple[int, ...], width: int, least: int) -> HeapPlan:
+def _partial(heights: tuple[int, ...], width: int, least: int, late: bool) -> HeapPlan:
     columns, numbers = _columns(heights, width, 0)
     levels: list[tuple[Counter, ...]] = []
     while max(map(len, columns), default=0) >= least:
         levels.append(_level(columns, numbers, least))
-    return HeapPlan(_staged(levels, 0), tuple(map(tuple, columns)), (0, 0), _luts(levels))
+    return HeapPlan(_staged(levels, 0, late), tuple(map(tuple, columns)), (0, 0), _luts(levels))
 
 
 def _columns(heights: tuple[int, ...], width: int, constant: int):
@@ -129,7 +133,7 @@ def _luts(levels: Sequence[tuple[Counter, ...]]) -> int:
     return sum(2 if len(c.taken) > 3 else 1 for level in levels for c in level)
 
 
-def _plan(heights: tuple[int, ...], width: int, constant: int) -> HeapPlan:
+def _plan(heights: tuple[int, ...], width: int, constant: int, late: bool) -> HeapPlan:
     columns, numbers = _columns(heights, width, constant)
     last = columns[-1] if columns else []
     inverted = ONE in last
@@ -141,7 +145,7 @@ def _plan(heights: tuple[int, ...], width: int, constant: int) -> HeapPlan:
         columns[-1].append(ONE)
     chain, delay = _chain(columns)
     luts = chain[1] - chain[0] + _luts(levels)
-    return HeapPlan(_staged(levels, delay), tuple(map(tuple, columns)), chain, luts)
+    return HeapPlan(_staged(levels, delay, late), tuple(map(tuple, columns)), chain, luts)
 
 
 def _counters(
@@ -168,12 +172,14 @@ def _counters(
     return [tuple(level) for level in made]
 
 
-def _staged(levels: list, delay: int) -> tuple:
-    """Levels in stages of at most `LEVELS_PER_STAGE`, of which the chain takes ``delay``."""
+def _staged(levels: list, delay: int, late: bool) -> tuple:
+    """Levels in stages of at most `LEVELS_PER_STAGE`, one less in the first where bits are
+    ``late``, of which the chain takes ``delay``."""
     stages: list[tuple] = []
-    while len(levels) + delay > LEVELS_PER_STAGE:
-        stages.append(tuple(levels[:LEVELS_PER_STAGE]))
-        levels = levels[LEVELS_PER_STAGE:]
+    room = LEVELS_PER_STAGE - late
+    while len(levels) + delay > room:
+        stages.append(tuple(levels[:room]))
+        levels, room = levels[room:], LEVELS_PER_STAGE
     return (*stages, tuple(levels)) if levels or delay else tuple(stages)
 
 
