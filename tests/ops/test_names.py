@@ -20,6 +20,9 @@ def test_each_operator_has_the_same_file_in_three_folders() -> None:
     whole = {
         "build",
         "lanes",
+        "levels",
+        "log2",
+        "multiply",
         "mutations",
         "mutations_moving",
         "mutations_spatial",
