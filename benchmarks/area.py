@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
-from bitrill.ops import MatVec
+from bitrill.ops import L1MatVec, MatVec
 from bitrill_hw.build import component
 from bitrill_hw.roms import convert
 from bitrill_hw.synth.synthesis import synthesise_unit
@@ -33,12 +33,13 @@ COLUMNS = ("unit", "ours", "sites", "goal", "reference", "lut", "ff", "carry4", 
 
 @dataclass(frozen=True)
 class Unit:
-    """``build(primitives)`` gives the operator; ``reference``: LUTs and whose; ``goal``: LUTs."""
+    """``build(primitives)`` gives the operator; ``reference``: LUTs and whose; ``goal``: LUTs,
+    where one was set."""
 
     name: str
     build: Callable[[str], Operator]
     reference: str
-    goal: int
+    goal: int | str
 
 
 def matvec(
@@ -56,6 +57,19 @@ def matvec(
     return build
 
 
+def distances(cols: int, rows: int, pe: int, simd: int, x: IntType) -> Callable[[str], Operator]:
+    """A matrix of random weights, of the values of x, in block RAM."""
+
+    def build(primitives: Any) -> Operator:
+        return L1MatVec(
+            name="unit", inputs=("x",), operands=(Tensor((cols,), x),),
+            weights=np.random.default_rng(1).choice(x.values(), (rows, cols)),
+            impl=Impl(pe=pe, simd=simd, memory="block", primitives=primitives),
+        )  # fmt: skip
+
+    return build
+
+
 UINT2, UINT4, INT4 = IntType(0, 3), IntType(0, 15), IntType(-8, 7)
 UNITS = (
     Unit("xnor-1024x64", matvec(1024, 64, 32, 32, BIPOLAR, BIPOLAR), "2142 FINN RTL", 1400),
@@ -64,6 +78,7 @@ UNITS = (
     Unit("w4a4-1024x64", matvec(1024, 64, 32, 32, INT4, UINT4), "28115 FINN RTL", 18000),
     Unit("pot4-a4-1024x64", matvec(1024, 64, 32, 32, POT4, UINT4), "-", 10500),
     Unit("ternary-a2-1024x64", matvec(1024, 64, 32, 32, TERNARY, UINT2), "-", 3800),
+    Unit("l1-a4-1024x64", distances(1024, 64, 32, 32, UINT4), "-", "-"),
 )
 
 
