@@ -11,7 +11,7 @@ from .arith.dsp import INNER, Slice
 from .arith.sums import lane_sums
 from .elastic import Elastic
 from .ops.matvec import MatVecCore
-from .tables import split, table
+from .tables import split
 
 
 @dataclass
@@ -46,12 +46,11 @@ class DspMatVecCore(MatVecCore):
         else:
             first = pipe.delay(steps.first, "first", first=1, last=at)
             m.d.comb += whole.eq(pipe.delay(steps.last, "last", first=1, last=end - 1))
-        word = table(m, pipe, 1, "weights", stored_fields(op), steps.address, op.folded.memory)
-        word = pipe.delay(word, "weights", first=2, last=op.read_stages)
+        word = self._word(m, pipe, stored_fields(op), steps.address)
         x = pipe.delay(steps.x, "x", first=2, last=op.read_stages)
         sums = self._chains(m, pipe, word, x)
         fields = [
-            self._word(m, [p[k] for p in rows], f"field{c}_{k}")
+            self._column(m, [p[k] for p in rows], f"field{c}_{k}")
             for c, rows in enumerate(sums)
             for k in range(min(op.y.type.bits, plan.packing.width(plan.packing.chains[c])))
         ]
@@ -132,7 +131,7 @@ class DspMatVecCore(MatVecCore):
         word = Cat(parts)
         return word.as_signed() if signed else word
 
-    def _word(self, m: Module, bits: list[Value], name: str) -> Value:
+    def _column(self, m: Module, bits: list[Value], name: str) -> Value:
         word = Signal(len(bits), name=name)
         m.d.comb += word.eq(Cat(bits))
         return word

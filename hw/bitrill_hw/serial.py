@@ -11,7 +11,6 @@ from .elastic import Elastic
 from .laps import Lap
 from .ops.matvec import MatVecCore
 from .steps import Steps
-from .tables import table
 
 
 class SerialMatVecCore(MatVecCore):
@@ -31,8 +30,8 @@ class SerialMatVecCore(MatVecCore):
         turns = _Turns(m, self.op, steps, pipe)
         words = planes(op).reshape(-1, op.passes, pe, op.beats, simd)
         words = words.transpose(0, 1, 3, 4, 2).reshape(-1, simd * pe)
-        word = table(m, pipe, 1, "weights", words, turns.address, op.folded.memory)
-        word = pipe.delay(word, "weights", first=2, last=op.read_stages)
+        word = self._word(m, pipe, words, turns.address)
+        word = pipe.delay(word, "word", first=op.memory_stages + 1, last=op.read_stages)
         x = self._plane(m, pipe, steps.x, pipe.register(1, turns.x, "x_plane"))
         m.d.comb += whole.eq(
             pipe.delay(steps.last & turns.pair.last, "last", first=1, last=end - 1)

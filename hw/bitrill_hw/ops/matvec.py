@@ -96,15 +96,20 @@ class MatVecCore(OneToOne):
         words = planes.reshape(op.steps, -1)
         if op.inside is not None:
             return bordered_weights(m, pipe, op, steps, words)
+        return self._word(m, pipe, words, steps.address)
+
+    def _word(self, m: Module, pipe: Elastic, words: np.ndarray, address: Value) -> Value:
+        """Word ``address`` of the weight memory, in stage ``op.memory_stages``."""
+        op = self.op
         if op.folded.memory == "block" and op.folded.primitives == "ecp5":
             m.submodules.weights = rom = BlockRom(
-                packed(words), words.shape[1], address=steps.address, load=pipe.copy
+                packed(words), words.shape[1], address=address, load=pipe.copy
             )
             return rom.data
         if fills(op):
-            word = filled(m, pipe, 1, "weights", words, steps.address)
+            word = filled(m, pipe, 1, "weights", words, address)
         else:
-            word = table(m, pipe, 1, "weights", words, steps.address, op.folded.memory)
+            word = table(m, pipe, 1, "weights", words, address, op.folded.memory)
         return pipe.delay(word, "weights", first=2, last=op.memory_stages)
 
     def _starts(self, m: Module, pipe: Elastic, turn: Value, first: Value) -> list[Value]:

@@ -60,12 +60,19 @@ class Resources:
         return 0
 
     def __str__(self) -> str:
-        return f"{self.lcs:,} LUTs, {self.ff:,} flip-flops, {self.bram18 / 2:g} RAMB36"
+        slices = f", {self.dsp} DSPs" if self.dsp else ""
+        return f"{self.lcs:,} LUTs, {self.ff:,} flip-flops, {self.bram18 / 2:g} RAMB36{slices}"
 
 
 def resources(op: Operator) -> Resources:
     """Of a folded operator, its FIFO not included."""
-    return weigh(op.kind, structure(op))
+    return weigh(kind_of(op), structure(op))
+
+
+def kind_of(op: Operator) -> str:
+    """What an operator's coefficients are named by: its kind, and how it multiplies."""
+    way = op.folded.multiply
+    return op.kind if way == "lut" else f"{op.kind} {way}"
 
 
 @cache
@@ -92,7 +99,7 @@ def network_resources(graph: Graph) -> dict[str, Resources]:
 def weigh(kind: str, s: Structure) -> Resources:
     """The fitted sums of a structure."""
     table = coefficients().get(kind) or coefficients()["other"]
-    return Resources(_sum(table["lcs"], s.lcs), _sum(table["ff"], s.ff), s.bram18, 0)
+    return Resources(_sum(table["lcs"], s.lcs), _sum(table["ff"], s.ff), s.bram18, s.dsp)
 
 
 def _sum(table: Mapping[str, float], counts: Mapping[str, float]) -> int:

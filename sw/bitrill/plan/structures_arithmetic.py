@@ -10,6 +10,7 @@ from .border import border
 from .distances import front_stages, groups
 from .memory import fills, spilled
 from .structure import Structure, bits_for, different_bits, is_deep
+from .structures_multiply import dsp, serial
 from .sums import SumPlan, starts, stored_weights, sum_plan
 from .unrolled import unrolled_plan
 
@@ -37,8 +38,13 @@ def matvec(op: Any) -> Structure:
         return s
     pe, simd, passes, beats, steps = impl.pe, impl.simd, op.passes, op.beats, op.steps
     width, y_bits = simd * op.x.type.bits, op.y.type.bits
-    s.counters(steps, beats, passes)
-    if passes > 1:
+    if impl.multiply == "dsp":
+        dsp(s, op)
+    elif impl.multiply == "serial":
+        serial(s, op)
+    else:
+        s.counters(steps, beats, passes)
+    if passes * op.sweeps > 1:
         half = 1 << bits_for(beats)
         block = 2 * half >= REPLAY_BLOCK
         s.ram(2 * half, width, block=block)
@@ -46,6 +52,9 @@ def matvec(op: Any) -> Structure:
         s.flops(held=0 if block else width)
     else:
         s.flops(held=width)
+    if impl.multiply != "lut":
+        _pipe(s, op.latency)
+        return s
     words = pe * simd * op.weight_type.bits
     outside = op.inside is not None
     different = None
