@@ -23,9 +23,9 @@ from bitrill.plan.registers import (
 from .axilite import register_bus
 from .rams import Ram
 
-READ_CYCLES = 6
+READ_CYCLES = 7
 """From the cycle in which the network is first held to the one in which a value has come back: the
-pipelines empty, the table's word, its register, all tables' values in one."""
+pipelines empty, the table's word, its second register, the value's, all tables' values in one."""
 
 WRITE_CYCLE = 1
 """In which the register is written, the network held since cycle 0."""
@@ -34,7 +34,7 @@ WRITE_CYCLE = 1
 def window_port(size: int) -> wiring.Signature:
     """What an operator is told of an access to its window of ``size`` bytes.
 
-    ``address``: in words; ``value``: the register's, three cycles after ``select`` at the latest,
+    ``address``: in words; ``value``: the register's, four cycles after ``select`` at the latest,
     0 where it is another operator's. The network is in reset while ``select`` is 1.
     """
     return wiring.Signature(
@@ -55,19 +55,23 @@ class Table(wiring.Component):
         Of the pipeline.
     data : Out(``block.bits``)
         The word at ``address``, from the edge on at which ``enable`` was 1.
+    shown : In(``block.bits``)
+        That word, in the same cycle or, out of a register that the pipeline has, in the next one:
+        what an access reads.
     """
 
     port: wiring.PureInterface
     address: Signal
     enable: Signal
     data: Signal
+    shown: Signal
 
     def __init__(self, block: Block, bits: np.ndarray, *, size: int, style: str):
         self.block, self.bits, self.style = block, bits, style
         super().__init__(
             {
                 "port": In(window_port(size)), "enable": In(1), "data": Out(block.bits),
-                "address": In(range(max(2, block.words))),
+                "address": In(range(max(2, block.words))), "shown": In(block.bits),
             }
         )  # fmt: skip
 
@@ -85,14 +89,14 @@ class Table(wiring.Component):
             ram.enable.eq(self.enable),
             ram.value.eq(port.data),
             self.data.eq(ram.data),
-            lane.eq(ram.data.word_select(at, REGISTER_BITS) if block.registers > 1 else ram.data),
         ]
+        words = [self.shown[k : k + REGISTER_BITS] for k in range(0, block.bits, REGISTER_BITS)]
+        with m.Switch(at):  # beyond the word's end there is nothing, whatever was written
+            for k, bits in enumerate(words):
+                with m.Case(k):
+                    m.d.comb += lane.eq(bits)
         m.d.comb += ram.write.eq(Cat(mine & port.write & (at == k) for k in range(block.registers)))
         value = Signal(REGISTER_BITS, reset_less=True)
-        spare = block.registers * REGISTER_BITS - block.bits
-        if spare:  # bits that no table has are nothing, whatever was written
-            top = (at == block.registers - 1).replicate(spare)
-            lane = lane & ~Cat(C(0, REGISTER_BITS - spare), top)
         m.d.sync += value.eq(Mux(mine, lane, 0))
         m.d.comb += port.value.eq(value)
         return m

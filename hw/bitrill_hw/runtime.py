@@ -49,7 +49,9 @@ class RuntimeMatVecCore(_Runtime, MatVecCore):
 
     def _weights(self, m: Module, pipe: Elastic, steps: Steps) -> Value:
         word = _table(m, pipe, 1, self, "weights", steps.address)
-        return pipe.delay(word, "weights", first=2, last=self.op.memory_stages)
+        held = pipe.delay(word, "weights", first=2, last=self.op.memory_stages)
+        m.d.comb += m.submodules.weights.shown.eq(held)
+        return held
 
 
 class RuntimeDepthwiseCore(_Runtime, DepthwiseCore):
@@ -164,6 +166,7 @@ def _table(m: Module, pipe: Elastic, stage: int, core: Any, name: str, address: 
     m.d.comb += [
         table.address.eq(address),
         table.enable.eq(pipe.load[stage]),
+        table.shown.eq(table.data),
         *(getattr(port, k).eq(getattr(outer, k)) for k in ("select", "write", "address", "data")),
     ]
     return table.data

@@ -19,12 +19,16 @@ OKAY, SLVERR = 0, 2
 LIMIT = 400
 """Cycles that an access, or a frame, may take."""
 
-FOLDING = {"fc0": {"pe": 4, "simd": 12}, "fc1": {"pe": 3, "simd": 4}, "fc2": {"pe": 3, "simd": 6}}
+FOLDING = {
+    "fc0": {"pe": 4, "simd": 12, "memory": "block"},
+    "fc1": {"pe": 3, "simd": 4},
+    "fc2": {"pe": 3, "simd": 6},
+}
 """Words of 48 bits, two registers; of 12 bits; a single word of 18."""
 
 
 def network(seed: int = 0, style: Any = "runtime") -> Graph:
-    """24-8-6-3, two thresholds a channel."""
+    """24-8-6-3, two thresholds a channel; the first layer in block memory."""
     return to_folded(integer_mlp(24, 8, 6, 3, levels=2, seed=seed), folding=FOLDING, style=style)
 
 
