@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from bitrill.errors import StageError
 from bitrill.ir import BIPOLAR, Graph, Stage, Tensor
+from bitrill.ir.operator import Primitives
 from bitrill.plan.timing import predict, replay
 from bitrill_hw.top import Top
 from hw.driving import Moves, Stall, drive, simulate, stalls
@@ -53,9 +56,24 @@ def play(graph: Graph, sent: list[tuple[int, int]], n_out: int, stall: Stall, **
     return drive(top, give, see, len(sent), n_out, stall, ready=top.m_axis_tready, **options)
 
 
-@pytest.mark.parametrize("depth", [2, 5])
-def test_every_beat_and_every_cycle_of_a_network(depth):
-    graph = mlp(depth=depth)
+def built_for(graph: Graph, primitives: Primitives, levels: int) -> Graph:
+    """``graph`` with these in all nodes."""
+    nodes = (
+        n.replace(impl=dataclasses.replace(n.folded, primitives=primitives, levels=levels))
+        for n in graph.nodes
+    )
+    return graph.replace(nodes=tuple(nodes))
+
+
+@pytest.mark.parametrize(
+    ("depth", "primitives", "levels"),
+    [
+        (2, "portable", 2), (5, "portable", 2), (2, "xc7", 1), (2, "portable", 3),
+        (2, "ecp5", 1), (2, "ice40", 2), (2, "gowin", 3), (3, "ecp5", 4),
+    ],
+)  # fmt: skip
+def test_every_beat_and_every_cycle_of_a_network(depth, primitives, levels):
+    graph = built_for(mlp(depth=depth), primitives, levels)
     x = inputs(graph, 12)
     sent, want = input_beats(graph, x), output_beats(graph, x)
     for stall in stalls(len(sent), seed=5):

@@ -12,6 +12,7 @@ from bitrill.errors import SpecError
 from bitrill.ir import Impl, IntType, Stage, Tensor, verify
 from bitrill.passes.fold import KEYS, divisors, fold, folding_of
 from bitrill.pipeline import to_integer
+from bitrill.plan.parts import part_of
 from bitrill.real import Quantizer
 from networks import mlp
 from support import integer_mlp
@@ -125,6 +126,22 @@ def test_the_users_folding_over_the_default():
     assert [n.name for n in graph if n.kind == "convert"] == [
         "act0_to_fc1", "fc1_to_act1", "act1_to_fc2",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("part", "clock_mhz", "primitives", "levels"),
+    [
+        (None, None, "portable", 2), ("xc7z020", 100.0, "xc7", 3), ("lfe5u-85", 150.0, "ecp5", 2),
+        ("ice40-hx8k", 200.0, "ice40", 1), ("gw1nr-9", 50.0, "gowin", 3),
+    ],
+)  # fmt: skip
+def test_the_part_and_the_clock_set_primitives_and_levels(part, clock_mhz, primitives, levels):
+    mlp = integer_mlp(*TFC)
+    graph = fold(mlp, {}, part=part and part_of(part), clock_mhz=clock_mhz)
+    nodes = [n for n in graph if n.kind != "convert"]
+    assert {(n.folded.primitives, n.folded.levels) for n in nodes} == {(primitives, levels)}
+    again = fold(mlp, folding_of(graph))
+    assert [n.folded for n in again] == [n.folded for n in graph]
 
 
 def test_thresholds_follow_a_layer_that_the_user_set():
