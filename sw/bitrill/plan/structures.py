@@ -27,6 +27,7 @@ from .structures_moving import (
     upsample,
     window,
 )
+from .structures_open import runtime, streamed
 
 
 def _simple(op: Any) -> Structure:
@@ -48,9 +49,14 @@ _KINDS: dict[str, Callable[[Any], Structure]] = {
 }  # fmt: skip
 
 
+_OPEN = {"runtime": runtime, "streamed": streamed}
+
+
 def structure(op: Any) -> Structure:
     """The counts of a folded operator; of one of no kind above, its result's register."""
-    return _KINDS.get(op.kind, _simple)(op)
+    found = _KINDS.get(op.kind, _simple)
+    made = _OPEN.get(op.folded.style)
+    return found(op) if made is None else made(op, found)
 
 
 __all__ = ["fifo_structure", "structure"]
