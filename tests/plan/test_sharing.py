@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
 from bitrill.errors import FitError
 from bitrill.ir import BIPOLAR, Impl, IntType, Tensor
 from bitrill.ops import MatVec
-from bitrill.plan.adders import AdderGraph, Number, heights, signed_digits
+from bitrill.plan.adders import AdderGraph, Builder, Number, Operand, heights, signed_digits
+from bitrill.plan.columns import LUT, PLAIN, choose
+from bitrill.plan.compress import KINDS
 from bitrill.plan.heaps import ONE, HeapPlan, hands_on, heap_plan
+from bitrill.plan.pairs import paired
 from bitrill.plan.parts import part_of
-from bitrill.plan.sharing import Problem, cheapest, share
+from bitrill.plan.sharing import Problem, Way, cheapest, share
 from bitrill.plan.unrolled import require_room, unrolled_plan
 
 HEAPS = [
@@ -86,6 +89,57 @@ def test_without_a_chain_full_counters_leave_short_columns(
     assert plan.result == tuple(map(len, plan.columns))
 
 
+def spent(counts: tuple[int, ...], choices: tuple[tuple[int, ...], ...]) -> int | None:
+    """What choices for all columns cost with the chain behind them; None where they leave more than
+    it takes, or find too few bits."""
+    bits, cost = [*counts, 0, 0], 0
+    for c, choice in enumerate(choices):
+        for kind, times in zip(KINDS, choice, strict=True):
+            for _ in range(times):
+                if bits[c] < kind.takes or (kind.above and bits[c + 1] < (c + 1 < len(counts))):
+                    return None
+                bits[c] -= kind.takes - 1
+                bits[c + 1] += kind.up[0]
+                bits[c + 2] += kind.up[1]
+                cost += LUT * kind.luts
+    left = bits[: len(counts)]
+    low = next((c for c, n in enumerate(left) if n > 1), None)
+    if low is None:
+        return cost
+    high, handed = max(c for c, n in enumerate(left) if n), False
+    for c in range(low, len(left)):
+        if left[c] > 3 + (c == low):
+            return None
+        if c > high and not handed:
+            break
+        handed = hands_on(left[c], handed, lowest=c == low)
+        two = handed or (c == low and left[c] > 2)
+        cost += LUT if two else PLAIN
+    return cost
+
+
+@pytest.mark.parametrize(
+    "counts", [(5, 5), (7, 4), (6, 6, 1), (4, 7), (3, 3, 3), (8, 2), (1, 6, 2), (5, 6)]
+)
+def test_no_choice_of_counters_costs_less(counts: tuple[int, ...]) -> None:
+    counts = (*counts, 0, 0)
+    each = [c for c in product(range(2), range(2), range(3), range(2), range(4)) if sum(c) < 4]
+    best = min(
+        cost
+        for some in product(each, repeat=len(counts) - 2)
+        if (cost := spent(counts, (*some, (0,) * 5, (0,) * 5))) is not None
+    )
+    assert spent(counts, tuple(choose(counts, inverted=False))) <= best
+
+
+def test_bits_out_of_a_lut_leave_a_level_less_to_the_first_stage() -> None:
+    for heap in ((40,), (4, 4, 4), (7,)):
+        stages = heap_plan(heap, 8, 0, None, True).stages
+        assert len(stages[0]) <= 2
+        assert heap_plan(heap, 8, 0, None, True).luts == heap_plan(heap, 8, 0).luts
+    assert len(heap_plan((40,), 8, 0).stages[0]) == 3
+
+
 @pytest.mark.parametrize(("bits", "luts"), [(3, 1), (6, 2), (7, 2), (14, 7), (15, 7)])
 def test_a_popcount_costs_what_its_counters_do(bits: int, luts: int) -> None:
     assert heap_plan((bits,), bits.bit_length(), 0).luts <= luts
@@ -129,7 +183,51 @@ def signs(rows: int, cols: int, seed: int = 5) -> np.ndarray:
     ids=lambda p: f"{p.weights.shape}",
 )
 def test_a_graph_computes_the_matrix(given: Problem) -> None:
-    graph = share(given)
+    computes(share(given), given)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize(
+    "given",
+    [
+        problem(random(16, 12, -1, 1)),
+        problem(random(16, 12, -1, 1), 3),
+        problem(signs(9, 8), 3, -2),
+    ],
+    ids=str,
+)
+def test_a_graph_of_pairs_computes_the_matrix(given: Problem, size: int) -> None:
+    rows = tuple(range(len(given.weights)))
+    computes(share(given, Way(rows, size, False, pairs=True)), given)
+    wider = problem(3 * given.weights, given.inputs[0].greatest, given.inputs[0].offset)
+    computes(share(wider, Way(rows, size, True, pairs=True)), wider)
+
+
+def test_pairs_pay_where_many_rows_have_them() -> None:
+    """Two columns that 24 rows add, and two of which each takes half."""
+    weights = random(24, 6, -1, 1)
+    weights[:, :2] = 1
+    weights[:12, 2:4], weights[12:, 2:4] = (1, -1), (-1, 1)
+    given = problem(weights, 3)
+    builder = Builder(list(given.inputs))
+    left, terms = paired(builder, weights, [Operand(k) for k in range(6)])
+    assert not left[:, :4].any()
+    assert [n.operands for n in builder.numbers[6:8]] == [
+        (Operand(0), Operand(1)), (Operand(2), Operand(3, negative=True)),
+    ]  # fmt: skip
+    assert len(terms) == left.shape[1]
+
+
+def test_pairs_of_which_few_rows_make_use_are_not_built() -> None:
+    weights = random(3, 8, -1, 1)
+    builder = Builder([Number(3, 0)] * 8)
+    left, terms = paired(builder, weights, [Operand(k) for k in range(8)])
+    assert (left == weights).all()
+    assert (len(terms), builder.luts) == (8, 0)
+
+
+def computes(graph: AdderGraph, given: Problem) -> None:
+    """All results, modulo the width, and that nothing is hidden by it."""
     rng = np.random.default_rng(2)
     greatest, offset = given.inputs[0].greatest, given.inputs[0].offset
     n = given.weights.shape[1]
