@@ -91,6 +91,8 @@ def fold(
                 told = {"simd": told["pe"], **told}
             elif isinstance(node, Matrix) and default.style != "unrolled":
                 lanes = (told.get("pe", default.pe), told.get("simd", default.simd))
+                if told.get("multiply") == "dsp" and default.primitives == "portable":
+                    told = {"primitives": "xc7", **told}  # whose slices they are
                 serial = isinstance(node, MatVec) and told.get("multiply") == "serial"
                 planes = node.weight_type.bits if serial else 1
                 family = told.get("primitives", default.primitives)

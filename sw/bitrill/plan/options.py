@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -27,6 +28,9 @@ they save is worth them."""
 FEW = 128
 """So many lanes are looked at whatever is needed."""
 
+_CARRIED = ("primitives", "levels", "multiply")
+"""What is told of a node and holds for all of its foldings."""
+
 _BY_MEMORY = ("depthwise", "lookup", "upsample")
 """Kinds beside `MatVec` that have their tables where ``memory`` says."""
 
@@ -50,11 +54,16 @@ class Choices:
     def __init__(self, node: Operator, told: Mapping[str, Any] | None = None):
         self.node = node
         told = told or {}
+        carried = {key: told[key] for key in _CARRIED if key in told}
+        if carried.get("multiply") == "dsp":
+            carried = {"primitives": "xc7", **carried}
         self.options = sorted(
             (
-                _option(node, impl)
+                _option(node, dataclasses.replace(impl, **carried))
                 for impl in _impls(node, told)
-                if all(getattr(impl, key) == value for key, value in told.items())
+                if all(
+                    getattr(impl, key) == value for key, value in told.items() if key not in carried
+                )
             ),
             key=lambda o: (o.cycles, o.lanes_in, o.lanes_out, o.impl.style, o.impl.memory),
         )
