@@ -90,7 +90,7 @@ def _shared(
 ) -> list[Value]:
     """One memory and a port for each: the second table from its middle on, unless it is the
     first."""  # fmt: skip
-    depth, width = bits[0].shape
+    loads, (depth, width) = pipe.load[stage], bits[0].shape
     half = 1 << (depth - 1).bit_length()
     init, same = words(bits[0]), bits[1] is bits[0]
     if not same:
@@ -102,7 +102,7 @@ def _shared(
     ports = [rom.read_port(), rom.read_port()]
     for k, (port, address) in enumerate(zip(ports, addresses, strict=True)):
         at = Cat(address, C(0, half.bit_length() - 1))[: half.bit_length() - 1]
-        m.d.comb += [port.addr.eq(at if same else Cat(at, C(k, 1))), port.en.eq(pipe.load[stage])]
+        m.d.comb += [port.addr.eq(at if same else Cat(at, C(k, 1))), port.en.eq(loads)]
     return [port.data for port in ports]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amaranth.hdl import Module, Mux, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
@@ -17,7 +17,7 @@ from bitrill_hw.elastic import Elastic
 from bitrill_hw.roms import ALONE, PREFIX, convert
 from bitrill_hw.synth import synthesis
 from bitrill_hw.synth.synthesis import synthesise_layers
-from bitrill_hw.tables import table
+from bitrill_hw.tables import table, tables, words
 
 
 class Reader(wiring.Component):
@@ -95,6 +95,64 @@ def test_each_word_comes_out(k: int) -> None:
     sim.add_testbench(bench)
     sim.run()
     assert seen == bits.tolist()
+
+
+class Lanes(wiring.Component):
+    """Tables read at addresses that run apart, a word of each a cycle."""
+
+    def __init__(self, bits: list[np.ndarray]):
+        self.bits = bits
+        super().__init__({"ready": In(1), "o": Out(sum(b.shape[1] for b in bits))})
+
+    def elaborate(self, _: object) -> Module:
+        m = Module()
+        pipe = Elastic(m, stages=1, valid=self.ready, ready=self.ready)
+        depth, addresses = len(self.bits[0]), []
+        for k in range(len(self.bits)):
+            at = Signal(range(depth), init=3 * k % depth)
+            with m.If(pipe.enters(1)):
+                m.d.sync += at.eq(Mux(at == depth - 1, 0, at + 1))
+            addresses.append(at)
+        m.d.comb += self.o.eq(Cat(tables(m, pipe, 1, "lane", self.bits, addresses, "block")))
+        return m
+
+
+@pytest.mark.parametrize("same", [False, True])
+@pytest.mark.parametrize("n", [2, 3])
+def test_tables_that_share_a_memory_give_each_their_own_word(n: int, same: bool) -> None:
+    depth, width = (600, 16) if same else (390, 13)
+    bits = [drawn(depth, width)] * n if same else [drawn(depth, width, seed=k) for k in range(n)]
+    lanes, seen = Lanes(bits), []
+
+    async def bench(ctx: Any) -> None:
+        ctx.set(lanes.ready, 1)
+        for _ in range(depth + 5):
+            await ctx.tick()
+            seen.append([ctx.get(lanes.o) >> c & 1 for c in range(n * width)])
+
+    sim = Simulator(lanes)
+    sim.add_clock(1e-8)
+    sim.add_testbench(bench)
+    sim.run()
+    for t, row in enumerate(seen):
+        assert row == np.concatenate([b[(3 * k + t) % depth] for k, b in enumerate(bits)]).tolist()
+
+
+def test_two_ports_in_verilog() -> None:
+    first, second = drawn(390, 13), drawn(390, 13, seed=1)
+    (body,) = modules(convert(Lanes([first, second]))).values()
+    both = [*words(first), *[0] * (512 - 390), *words(second)]
+    assert words_of(body) == both
+    assert body.count("data2 <= words[addr2]") == 1
+    table_ = drawn(600, 16)
+    (body,) = modules(convert(Lanes([table_, table_]))).values()
+    assert words_of(body) == words(table_)
+
+
+def test_two_tables_take_one_block(tmp_path: Path) -> None:
+    lanes = Lanes([drawn(512, 18, seed=k) for k in range(2)])
+    found = synthesis.synthesise_unit(convert(lanes), work=tmp_path).total
+    assert (found.ramb18, found.ramb36) == (1, 0)
 
 
 def modules(text: str) -> dict[str, str]:

@@ -31,6 +31,9 @@ LOG = IntType(0, 64, "log2")
 SHIFTER = matvec(4, 4, 2, 2, IntType(-64, 64, "pot"), IntType(-8, 7))
 LINKED = l1matvec(4, 6, 2, 3, IntType(0, 63))
 SUMS = matvec(4, 24, 2, 12, TERNARY, IntType(0, 3))
+SHARED = threshold(
+    IntType(-256, 255), IntType(0, 63), 2, "search", channels=32, memory="block"
+)  # fmt: skip
 MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
     # name: operator, file, piece of source, what stands there instead
     "flipped comparison": (
@@ -47,9 +50,23 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
         threshold(U, IntType(0, 3), 2), "ops/threshold.py",
         "passed[(1 << j) - 1 :: 1 << j]", "passed[(1 << j) - 1 :: 2 << j]",
     ),
+    "a falling comparator that rises": (
+        threshold(U, IntType(0, 3), 2, inverted=(1,), primitives="xc7"), "arith/reached.py",
+        "(self.x < limit.at) ^ (not limit.falls)", "self.x >= limit.at",
+    ),
+    "falling steps not turned round": (
+        threshold(U, IntType(0, 5), 2, inverted=(1,), primitives="xc7"), "ops/threshold.py",
+        "n - 1 - k if falls else k", "k",
+    ),
+    "halves of a shared memory crossed": (
+        SHARED, "tables.py", "Cat(at, C(k, 1))", "Cat(at, C(1 - k, 1))",
+    ),
+    "bits beside a block in the wrong place": (
+        matvec(4, 48, 2, 24, memory="block"), "tables.py", "Cat(word, rest)", "Cat(rest, word)",
+    ),
     "search bits in the wrong order": (
         threshold(U, IntType(0, 7), 2, "search"), "ops/threshold.py",
-        "Cat(*reversed(found[p]), turn)", "Cat(*found[p], turn)",
+        "Cat(*reversed(bits), turn)", "Cat(*bits, turn)",
     ),
     "index off by one": (
         threshold(U, BIPOLAR, 2), "ops/threshold.py", "turn == turns - 1", "turn == turns - 2",
