@@ -12,7 +12,8 @@ from specimens import Row, operator, type_of
 CODINGS = [
     ("bipolar", "bipolar"), ("ternary", "bipolar"), ("bipolar", "uint2"), ("bipolar", "int4"),
     ("ternary", "uint2"), ("ternary", "ternary"), ("int2", "uint2"), ("int4", "bipolar"),
-    ("int4", "uint4"), ("bipolar", "uint8"), ("int4", "int4"),
+    ("int4", "uint4"), ("bipolar", "uint8"), ("int4", "int4"), ("pot", "uint4"),
+    ("codebook", "uint4"), ("int4", "log3"), ("ternary", "log3"),
 ]  # fmt: skip
 """Weights and activations of `MatVec`."""
 
@@ -81,6 +82,23 @@ def _matvec(rng: np.random.Generator) -> dict[str, Any] | None:
         return None
     return {"w": w, "x": x, "rows": rows, "shape": [cols], "pe": pe, "simd": simd,
             "memory": memory}  # fmt: skip
+
+
+def _l1matvec(rng: np.random.Generator) -> dict[str, Any] | None:
+    row = _matvec(rng)
+    if row is None:
+        return None
+    w, x = _one(rng, [("int4", "uint4"), ("int4", "uint2"), ("int8", "uint4"), ("int5", "int4")])
+    if row["pe"] * row["simd"] * type_of(x).bits > LANES // 2:
+        return None
+    return row | {"w": w, "x": x}
+
+
+def _multiplied(rng: np.random.Generator) -> dict[str, Any] | None:
+    row = _matvec(rng)
+    if row is None or not row["w"].startswith("int") or not row["x"].strip("u").startswith("int"):
+        return None
+    return row | {"kind": "matvec", "multiply": _one(rng, ("serial", "dsp"))}
 
 
 def _depthwise(rng: np.random.Generator) -> dict[str, Any] | None:
@@ -187,5 +205,6 @@ _DRAWS: dict[str, Draw] = {
     "rearrange": _with(block=lambda rng: 2,
                        direction=lambda rng: _one(rng, ("to_space", "to_depth"))),
     "deconv": _with(strides=lambda rng: _one(rng, ([2, 2], [1, 2], [3, 3]))),
-    "lookup": _lookup, "requantize": _requantize, "argmax": _argmax,
+    "lookup": _lookup, "requantize": _requantize, "argmax": _argmax, "l1matvec": _l1matvec,
+    "multiplied": _multiplied,
 }  # fmt: skip

@@ -32,7 +32,8 @@ _CODINGS = [
     ("bipolar", "bipolar", True), ("ternary", "bipolar", True), ("bipolar", "uint2", True),
     ("bipolar", "int4", False), ("ternary", "uint2", False), ("ternary", "ternary", False),
     ("int2", "uint2", False), ("int4", "bipolar", False), ("int4", "uint4", False),
-    ("bipolar", "uint8", False), ("int4", "int4", False),
+    ("bipolar", "uint8", False), ("int4", "int4", False), ("pot", "uint4", False),
+    ("codebook", "uint4", False), ("int4", "log3", False), ("ternary", "log3", False),
 ]  # fmt: skip
 
 
@@ -196,7 +197,7 @@ _SHARES = {
     "matvec": 14, "threshold": 6, "convert": 6, "fifo": 5, "depthwise": 3, "window": 4,
     "maxpool": 2, "avgpool": 2, "pad": 1, "add": 2, "concat": 1, "split": 1, "fork": 1,
     "upsample": 1, "shuffle": 1, "rearrange": 1, "deconv": 1, "lookup": 2, "requantize": 2,
-    "argmax": 2,
+    "argmax": 2, "l1matvec": 4, "multiplied": 6,
 }  # fmt: skip
 """How many of each kind are drawn: most of what differs most."""
 

@@ -99,12 +99,17 @@ def structure_of(row: Row) -> Structure:
     return structure(operator(row))
 
 
+def kind_of(row: Row) -> str:
+    """What the row's coefficients are named by."""
+    return "fifo" if row["kind"] == "fifo" else model.kind_of(operator(row))
+
+
 def fit(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Coefficients of every kind."""
-    kinds = sorted({row["kind"] for row in rows})
+    kinds = sorted({kind_of(row) for row in rows})
     found: dict[str, Any] = {"other": {figure: {} for figure in FIGURES}}
     for kind in kinds:
-        own = [row for row in rows if row["kind"] == kind]
+        own = [row for row in rows if kind_of(row) == kind]
         counts = [structure_of(row) for row in own]
         found[kind] = {
             f: _coefficients([getattr(s, f) for s in counts], [r[f] for r in own]) for f in FIGURES
@@ -167,9 +172,9 @@ def table(points: list[dict[str, Any]], held_out: list[dict[str, Any]]) -> str:
 
 def predict(row: Row, found: Mapping[str, Any]) -> model.Resources:
     """By coefficients that are not in the file yet."""
-    s, c = structure_of(row), found[row["kind"]]
+    s, c = structure_of(row), found[kind_of(row)]
     lcs, ff = (round(sum(c[f].get(k, 1.0) * n for k, n in getattr(s, f).items())) for f in FIGURES)
-    return model.Resources(lcs, ff, s.bram18, 0)
+    return model.Resources(lcs, ff, s.bram18, s.dsp)
 
 
 def _json(value: Any) -> str:

@@ -16,6 +16,7 @@ from bitrill.ops import (
     Deconv,
     Depthwise,
     Fork,
+    L1MatVec,
     Lookup,
     MatVec,
     MaxPool,
@@ -36,11 +37,17 @@ from bitrill_hw.fifo import Fifo
 Row: TypeAlias = Mapping[str, Any]
 """``kind``, the parameters of that kind, and once measured ``lcs``, ``ff``, ``bram18``, ``dsp``."""
 
-_TYPES = {"bipolar": BIPOLAR, "ternary": IntType(-1, 1)}
+_TYPES = {
+    "bipolar": BIPOLAR,
+    "ternary": IntType(-1, 1),
+    "pot": IntType(-4, 4, "pot"),
+    "log3": IntType(0, 64, "log2"),
+    "codebook": IntType(-90, 100, "codebook", entries=(-90, -31, 40, 100)),
+}
 
 
 def type_of(name: str) -> IntType:
-    """``bipolar``, ``ternary``, ``uint4``, ``int4`` and the like."""
+    """A name of `_TYPES`, ``uint4``, ``int4`` and the like."""
     if name in _TYPES:
         return _TYPES[name]
     bits = int(name.removeprefix("u").removeprefix("int"))
@@ -61,6 +68,8 @@ def operator(row: Row) -> Operator:
         simd=simd,
         style=row.get("style", "folded"),
         memory=row.get("memory", "distributed"),
+        multiply=row.get("multiply", "lut"),
+        primitives="xc7",
     )
     return _BUILDERS[row["kind"]](row, rng).replace(impl=impl)
 
@@ -93,6 +102,11 @@ def _matvec(row: Row, rng: np.random.Generator) -> Operator:
     w = type_of(row["w"])
     weights = _drawn(rng, w, (row["rows"], row["shape"][-1]))
     return MatVec(**_base(row), weights=weights, weight_type=w)
+
+
+def _l1matvec(row: Row, rng: np.random.Generator) -> Operator:
+    weights = _drawn(rng, type_of(row["w"]), (row["rows"], row["shape"][-1]))
+    return L1MatVec(**_base(row), weights=weights)
 
 
 def _depthwise(row: Row, rng: np.random.Generator) -> Operator:
@@ -144,6 +158,7 @@ def _shuffle(row: Row, rng: np.random.Generator) -> Operator:
 
 _BUILDERS: dict[str, Callable[[Row, np.random.Generator], Operator]] = {
     "matvec": _matvec,
+    "l1matvec": _l1matvec,
     "depthwise": _depthwise,
     "threshold": _threshold,
     "convert": lambda row, _: Convert(**_base(row)),
