@@ -120,7 +120,7 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
         SUMS, "ops/matvec.py", "word = Mux(first, ", "word = Mux(1, ",
     ),
     "accumulator takes bubbles": (
-        FOLDED, "ops/matvec.py", "pipe.enters(end)", "pipe.load[end]",
+        FOLDED, "ops/matvec.py", "pipe.enters(op.latency)", "pipe.load[op.latency]",
     ),
     "start of another row": (
         matvec(6, 3, 1, 3, BIPOLAR, IntType(0, 3), memory="block"), "ops/matvec.py",
