@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
-from bitrill.ops import L1MatVec, MatVec
+from bitrill.ops import L1MatVec, MatVec, Threshold
 from bitrill_hw.build import component
 from bitrill_hw.roms import convert
 from bitrill_hw.synth.synthesis import synthesise_unit
@@ -70,6 +70,21 @@ def distances(cols: int, rows: int, pe: int, simd: int, x: IntType) -> Callable[
     return build
 
 
+def thresholds(pe: int) -> Callable[[str], Operator]:
+    """64 channels, 2 bits out, 8-bit signed in, random constants in logic."""
+
+    def build(primitives: Any) -> Operator:
+        x = IntType(-128, 127)
+        limits = np.random.default_rng(1).integers(x.lo, x.hi + 2, (64, 3))
+        return Threshold(
+            name="unit", inputs=("x",), operands=(Tensor((64,), x),), out=IntType(0, 3),
+            thresholds=np.sort(limits, 1), inverted=np.zeros(64, bool),
+            impl=Impl(pe=pe, simd=pe, style="parallel", primitives=primitives),
+        )  # fmt: skip
+
+    return build
+
+
 UINT2, UINT4, INT4 = IntType(0, 3), IntType(0, 15), IntType(-8, 7)
 UNITS = (
     Unit("xnor-1024x64", matvec(1024, 64, 32, 32, BIPOLAR, BIPOLAR), "2142 FINN RTL", 1400),
@@ -79,6 +94,8 @@ UNITS = (
     Unit("pot4-a4-1024x64", matvec(1024, 64, 32, 32, POT4, UINT4), "-", 10500),
     Unit("ternary-a2-1024x64", matvec(1024, 64, 32, 32, TERNARY, UINT2), "-", 3800),
     Unit("l1-a4-1024x64", distances(1024, 64, 32, 32, UINT4), "-", "-"),
+    Unit("thresholds-pe1", thresholds(1), "77 FINN, same Yosys", 60),
+    Unit("thresholds-pe8", thresholds(8), "263 FINN, same Yosys", 190),
 )
 
 

@@ -1,0 +1,112 @@
+"""Thresholds in every form, synthesised for xc7: what one choice takes beside the others.
+
+    python benchmarks/thresholds.py [--json FILE]
+
+64 channels of 12-bit signed x, even steps of each channel's own, 1 to 8 bits out, at several
+lanes. ``LUT`` / flip-flops / halves of RAMB36, measured and as the resource model has them, of the
+whole operator; ``*``: what folding takes of itself. Units of a lane count share a run of Yosys.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from bitrill.ir import Impl, IntType, Operator, Tensor
+from bitrill.ops import Threshold
+from bitrill.passes.levels_choice import choose_levels
+from bitrill.plan.requantize import known_requantizer
+from bitrill.plan.resources import resources
+from bitrill_hw.build import component
+from bitrill_hw.roms import convert
+from bitrill_hw.synth.synthesis import synthesise_layers
+from common import ROOT
+from resources import Specimens
+
+X, CHANNELS, LANES = IntType(-2048, 2047), 64, (1, 8, 64)
+FORMS = {
+    "parallel": ("parallel", "distributed"), "search": ("search", "distributed"),
+    "search, block": ("search", "block"), "requantize": ("requantize", "distributed"),
+}  # fmt: skip
+MOST = 256
+"""Comparators side by side that are still measured."""
+
+
+def even(bits: int) -> Threshold:
+    """Steps of a gain and an offset of each channel's own."""
+    rng, n = np.random.default_rng(bits), (1 << bits) - 1
+    gain = rng.uniform(0.5, 1.5, CHANNELS) * n / X.n_values
+    offset = rng.uniform(-0.2, 0.2, CHANNELS) * n
+    steps = np.arange(1, n + 1) - 0.5 - n / 2
+    limits = np.ceil((steps - offset[:, None]) / gain[:, None]).clip(X.lo, X.hi + 1)
+    return Threshold(
+        name="unit", inputs=("x",), operands=(Tensor((CHANNELS,), X),),
+        thresholds=limits.astype(int), inverted=np.zeros(CHANNELS, bool), out=IntType(0, n),
+    )  # fmt: skip
+
+
+def forms(bits: int, pe: int) -> dict[str, Operator]:
+    """Those that are not too many comparators, folded."""
+    op, found = even(bits), {}
+    for name, (style, memory) in FORMS.items():
+        impl = Impl(pe=pe, simd=pe, style=style, memory=memory, primitives="xc7")  # pyright: ignore
+        made = known_requantizer(op) if style == "requantize" else op
+        if made is None or (style == "parallel" and op.levels * pe > MOST):
+            continue
+        if style == "search" and bits * pe > MOST:
+            continue
+        found[name] = made.replace(impl=impl)
+    return found
+
+
+def chosen(bits: int, pe: int) -> str:
+    """The form that folding takes."""
+    impl = Impl(pe=pe, simd=pe, style="parallel", primitives="xc7")
+    _, found, _ = choose_levels(even(bits), impl, {})
+    return next(n for n, form in FORMS.items() if form == (found.style, found.memory))
+
+
+def measured(pe: int, work: Path) -> list[dict[str, Any]]:
+    """A row for each form of each width at ``pe`` lanes, out of one run for each width."""
+    rows = []
+    for bits in range(1, 9):
+        ops = forms(bits, pe)
+        text = convert(Specimens([component(op) for op in ops.values()]))
+        found = synthesise_layers(text, work=work / f"{bits}x{pe}")
+        best = chosen(bits, pe)
+        for k, (name, op) in enumerate(ops.items()):
+            seen, told = found[f"p{k}"], resources(dataclasses.replace(op))
+            rows.append({
+                "bits": bits, "pe": pe, "form": name, "chosen": name == best,
+                "lcs": seen.lcs, "ff": seen.ff, "halves": seen.ramb18 + 2 * seen.ramb36,
+                "model": [told.lcs, told.ff, told.bram18],
+            })  # fmt: skip
+            print(_line(rows[-1]), flush=True)
+    return rows
+
+
+def _line(row: dict[str, Any]) -> str:
+    told = "/".join(map(str, row["model"]))
+    mark = "*" if row["chosen"] else " "
+    seen = f"{row['lcs']}/{row['ff']}/{row['halves']}"
+    return (
+        f"{row['bits']} bits  PE {row['pe']:3} {mark}{row['form']:14} {seen:>16}  model {told:>16}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--lanes", type=int, choices=LANES, nargs="*", default=LANES)
+    parser.add_argument("--json", type=Path)
+    told = parser.parse_args()
+    rows = [r for pe in told.lanes for r in measured(pe, ROOT / "build" / "bench" / "thresholds")]
+    if told.json:
+        told.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
