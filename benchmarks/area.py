@@ -97,6 +97,28 @@ UNITS = (
     Unit("thresholds-pe1", thresholds(1), "77 FINN, same Yosys", 60),
     Unit("thresholds-pe8", thresholds(8), "263 FINN, same Yosys", 190),
 )
+_LOG3 = IntType(0, 64, "log2")
+_BOOKS = {
+    "ttq": (-3, 0, 5),
+    "codebook8": (-8, -5, -3, -1, 0, 2, 4, 7),
+    "codebook16": (-128, -101, -77, -60, -40, -21, -11, -3, 0, 3, 13, 29, 43, 64, 91, 127),
+}
+CODED = tuple(
+    Unit(f"{name}-128x32", matvec(128, 32, 8, 16, weight, x), "-", "-")
+    for name, weight, x in (
+        *((f"{book}-a4", IntType.of_entries(e), UINT4) for book, e in _BOOKS.items()),
+        ("int4-a4", IntType(-7, 7), UINT4),
+        ("int8-a4", IntType(-128, 127), UINT4),
+        ("pot2-a4", IntType(-8, 8, "pot", 2), UINT4),
+        ("pot16-a4", IntType(-16, 16, "pot"), UINT4),
+        ("pot64-a4", IntType(-64, 64, "pot"), UINT4),
+        ("bipolar-log3", BIPOLAR, _LOG3),
+        ("ternary-log3", TERNARY, _LOG3),
+        ("int4-log3", IntType(-7, 7), _LOG3),
+        ("int4-planes-log3", IntType(-8, 7), _LOG3),
+    )
+)
+"""Of every coding a small unit, 8 rows and 16 columns at once; measured where they are named."""
 
 
 def measure(unit: Unit, primitives: str, work: Path) -> dict[str, Any]:
@@ -126,7 +148,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    names = [u.name for u in UNITS]
+    names = [u.name for u in (*UNITS, *CODED)]
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}")
     parser.add_argument("--primitives", choices=("portable", "xc7"), default="xc7")
     parser.add_argument("--json", type=Path)
@@ -135,8 +157,8 @@ def main() -> None:
     if unknown:
         parser.error(f"NAME must be one of {', '.join(names)}, not {', '.join(unknown)}")
     rows = []
-    for unit in UNITS:
-        if not told.names or unit.name in told.names:
+    for unit in (*UNITS, *CODED):
+        if unit.name in (told.names or [u.name for u in UNITS]):
             rows.append(measure(unit, told.primitives, ROOT / "build" / "bench" / "area"))
             print(f"{unit.name}: {rows[-1]['ours']} (goal {unit.goal})", flush=True)
     print(table(rows))
