@@ -90,9 +90,9 @@ def test_a_table_reads_and_gives_exponents() -> None:
 
 def test_types_that_are_not_equal_are_not_put_side_by_side() -> None:
     for other in (CODES, BIPOLAR, IntType(0, 4, "log2")):
-        with pytest.raises(SpecError, match="the operand of a concat must be integers, not log"):
+        with pytest.raises(SpecError, match="operands of concat must be integers, not log"):
             concat(2, (2, other, 1), (4, LOG, 1))
-    with pytest.raises(SpecError, match="the operand of a concat must be integers, not log3"):
+    with pytest.raises(SpecError, match="operands of concat must be integers, not log3"):
         concat(2, (2, LOG, 1), (4, LOG, 2))
 
 
@@ -106,14 +106,14 @@ def requantize() -> Requantize:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: add((LOG, LOG), (1, 1), 2), "the operand of a add must be integers"),
+        (lambda: add((LOG, LOG), (1, 1), 2), "operands of add must be integers"),
         (
             lambda: maxpool((4, 4, 2), (2, 2), (2, 2), 2, LOG, of=SumPool),
-            r"pool: the operand of a avgpool must be integers, not log3\[0\.\.64\]",
+            r"pool: operands of avgpool must be integers, not log3\[0\.\.64\]",
         ),
-        (lambda: threshold(LOG, CODES, 2), "the operand of a threshold must be integers, not log3"),
-        (requantize, "q: the operand of a requantize must be integers, not log3"),
-        (lambda: argmax(LOG, 4, scaled=True), "the operand of a argmax must be integers, not log3"),
+        (lambda: threshold(LOG, CODES, 2), "operands of threshold must be integers, not log3"),
+        (requantize, "q: operands of requantize must be integers, not log3"),
+        (lambda: argmax(LOG, 4, scaled=True), "operands of argmax must be integers, not log3"),
         (lambda: pad((2, 3, 2), (1, 1, 0, 1), 3, 2, LOG), "the value must be one of log3.*, not 3"),
         (lambda: pad((2, 3, 2), (1, 1, 0, 1), -1, 2, LOG), "must be one of log3.*, not -1"),
     ],

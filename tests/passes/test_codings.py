@@ -186,7 +186,7 @@ def test_only_matrices_have_one() -> None:
         name="pool", inputs=("input",), operands=(Tensor((2, 2, 1), U4),), kernel=(2, 2),
         stride=(2, 2),
     )  # fmt: skip
-    with pytest.raises(SpecError, match="pool: coding must be told of a matrix, not of a maxpool"):
+    with pytest.raises(SpecError, match="pool: coding must be told of a matrix, not of maxpool"):
         fold(graph(pool), {"pool": {"coding": "pot"}})
 
 

@@ -214,7 +214,7 @@ def must_be_numbers(op: Operator) -> None:
     """
     found = [str(t.type) for t in op.operands if t.type.coding == "log2"]
     if found:
-        raise SpecError(f"{op.name}: the operand of a {op.kind} must be integers, not {found[0]}")
+        raise SpecError(f"{op.name}: operands of {op.kind} must be integers, not {found[0]}")
 
 
 __all__ = [

@@ -67,7 +67,7 @@ def _with_coding(node: Operator, told: Mapping[str, Any]) -> Operator:
     """
     if not isinstance(node, MatVec | Depthwise):
         if KEY in told:
-            raise SpecError(f"{node.name}: {KEY} must be told of a matrix, not of a {node.kind}")
+            raise SpecError(f"{node.name}: {KEY} must be told of a matrix, not of {node.kind}")
         return node
     if KEY in told:
         type = _named(node, told[KEY])
