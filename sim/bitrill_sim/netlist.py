@@ -20,7 +20,7 @@ from bitrill.ir.graph import Graph
 from bitrill.storage import read_bytes, write_text
 
 from .job import Progress, silent
-from .ports import Dut
+from .ports import Dut, edges
 from .report import Report
 from .verification import verify
 
@@ -52,7 +52,7 @@ def check(
     cells, models = work / "netlist.v", work / "cells.v"
     write_text(cells, without_unknowns(text, seed=seed))
     write_text(models, cell_models(text))
-    dut = Dut(sources=(cells, models))
+    dut = Dut(sources=(cells, models), ports=edges(graph))
     return verify(graph, dut, x, stall=stall, seed=seed, work=work, progress=progress)
 
 
