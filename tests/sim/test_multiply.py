@@ -1,0 +1,54 @@
+"""Networks that multiply by planes and in DSP slices: Verilog, and the netlist with its slices."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from bitrill.ir import Graph, IntType
+from bitrill.pipeline import to_folded, to_integer
+from bitrill.real import Quantizer
+from bitrill_hw.synth import synthesise
+from bitrill_hw.verilog import verilog
+from bitrill_sim import verify
+from bitrill_sim.netlist import check
+from networks import inputs, mlp
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    """In slices with chains and fields, serially out of block memory, in slices of one lane."""
+    integer = to_integer(
+        mlp((12, 6, 4, 3), weights=IntType(-7, 7), quantizer=Quantizer(IntType(0, 7)), relu=True,
+            x=IntType(0, 15), seed=3)
+    )  # fmt: skip
+    folding = {
+        "fc0": {"pe": 3, "simd": 6, "multiply": "dsp", "memory": "block"},
+        "fc1": {"pe": 2, "simd": 3, "multiply": "serial", "memory": "block", "primitives": "xc7"},
+        "fc2": {"pe": 3, "simd": 1, "multiply": "dsp"},
+    }
+    return to_folded(integer, folding=folding)
+
+
+@pytest.mark.parametrize("stall", [0, 0.5])
+def test_verilog_gives_golden_s_results_in_the_predicted_cycles(
+    graph: Graph, work: Path, stall: float
+) -> None:
+    path = work / "multiply.v"
+    path.write_text(verilog(graph))
+    report = verify(graph, path, inputs(graph, 60), stall=stall, work=work)
+    report.check()
+    assert report.cycles_exact
+
+
+@pytest.mark.nightly
+def test_the_netlist_has_the_slices_and_gives_the_same(graph: Graph, tmp_path: Path) -> None:
+    """Three rows of six lanes, and three of one: seven slices, by Yosys' model of them."""
+    report = synthesise(graph, work=tmp_path / "synth")
+    assert report.total.dsp == 6 + 1
+    text = report.netlist.read_text()
+    assert len(re.findall(r"^  DSP48E1 ", text, re.MULTILINE)) == 7
+    seen = check(graph, report.netlist, inputs(graph, 30), work=tmp_path)
+    seen.check()
+    assert (seen.samples, seen.mismatches, seen.stall) == (30, 0, 0.5)
