@@ -19,8 +19,8 @@ from ..plan.resources import resources
 
 REQUANTIZE = "requantize"
 
-FLOPS_A_LUT = 4
-"""So many flip-flops weigh as much as a LUT: there are twice as many, half of them in use."""
+FLOPS_A_LUT = 8
+"""So many flip-flops weigh as much as a LUT: there are twice as many, and LUTs run out first."""
 
 
 def choose_levels(
