@@ -109,14 +109,14 @@ class Elastic:
     def register(self, stage: int, value: ValueLike, name: str, *, whole: bool = False) -> Signal:
         """``value`` held in stage ``stage``; ``whole``: by one enable, as a carry chain's registers
         must be where they stand in one tile."""
-        value = Value.cast(value)
-        held = Signal(value.shape(), name=name, reset_less=True)
+        given = Value.cast(value)
+        held = Signal(given.shape(), name=name, reset_less=True)
         group = GROUPS.get(self._family, 0) if not whole else 0
         group = group or max(1, len(held))
         for start in range(0, len(held), group):
             bits = slice(start, start + group)
             with self.m.If(self._shared(stage, len(held[bits]))):
-                self.m.d.sync += held[bits].eq(value[bits])
+                self.m.d.sync += held[bits].eq(given[bits])
         return held
 
     def _shared(self, stage: int, bits: int) -> Value:
