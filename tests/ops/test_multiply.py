@@ -71,16 +71,14 @@ class TestSerial(_Multiplied):
             "one bit weights": serial(4, 6, 2, 3, UINT[1], INT[4]),
             "weights of 0 and -1": serial(4, 6, 2, 3, INT[1], INT[3]),
             "unsigned weights": serial(4, 6, 2, 3, UINT[3], INT[3]),
-            "unsigned both": serial(4, 6, 2, 3, UINT[4], UINT[3]),
+            "unsigned both": serial(2, 4, 2, 2, UINT[4], UINT[3]),
             "one weight": serial(4, 4, 2, 2, IntType(-3, -3), INT[3]),
             "no weight": serial(4, 4, 2, 2, IntType(0, 0), INT[3]),
             **{
                 f"{w} by {x}": serial(2, 4, 2, 2, INT[w], (INT if n % 2 else UINT)[x])
-                for n, (w, x) in enumerate(
-                    [(3, 4), (4, 4), (4, 8), (5, 3), (6, 5), (7, 2), (8, 1), (8, 7), (2, 6)]
-                )
+                for n, (w, x) in enumerate([(3, 4), (5, 3), (6, 5), (7, 2), (8, 1), (2, 6)])
             },
-            "8 by 8": serial(2, 4, 2, 4, INT[8], INT[8]),
+            "8 by 8": serial(2, 2, 2, 2, INT[8], INT[8]),
         }
 
 
@@ -103,15 +101,15 @@ class TestDsp(_Multiplied):
             "many vectors": dsp(4, 6, 2, 3, INT[4], INT[4], vectors=(3, 2)),
             "chains of all": dsp(4, 8, 4, 4, INT[4], UINT[4]),
             "unequal chains": dsp(4, 14, 4, 7, INT[4], UINT[4]),
-            "chains of four": dsp(4, 16, 4, 16, EVEN8, INT[8]),
+            "chains of four": dsp(4, 8, 4, 8, EVEN8, INT[8]),
             "chains of four, block memory": dsp(4, 8, 2, 4, EVEN8, INT[8], memory="block"),
-            "one level": dsp(2, 16, 2, 16, INT[8], UINT[8], levels=1),
-            "three levels": dsp(2, 16, 2, 16, INT[8], UINT[8], levels=3),
-            "four inputs": dsp(2, 12, 2, 12, INT[8], UINT[8], primitives="ecp5"),
+            "one level": dsp(2, 8, 2, 8, INT[8], UINT[8], levels=1),
+            "three levels": dsp(2, 8, 2, 8, INT[8], UINT[8], levels=3),
+            "four inputs": dsp(2, 6, 2, 6, INT[8], UINT[8], primitives="ecp5"),
             "xc7": dsp(4, 8, 4, 8, INT[4], INT[4], primitives="xc7"),
             # the arithmetic
             "six rows": dsp(6, 6, 6, 3, INT[2], UINT[2]),
-            "many rows": dsp(20, 6, 20, 3, IntType(-1, 1), UINT[1]),
+            "many rows": dsp(10, 6, 10, 3, IntType(-1, 1), UINT[1]),
             "unsigned both": dsp(4, 6, 4, 3, UINT[4], UINT[4]),
             "unsigned weights": dsp(4, 6, 4, 3, UINT[8], INT[8]),
             "wide": dsp(2, 3, 2, 3, IntType(-(1 << 15), 1 << 14), IntType(-(1 << 13), 5)),
@@ -120,9 +118,7 @@ class TestDsp(_Multiplied):
             "no weight": dsp(4, 4, 2, 2, IntType(0, 0), INT[3]),
             **{
                 f"{w} by {x}": dsp(3, 4, 3, 4, INT[w], (INT if n % 2 else UINT)[x])
-                for n, (w, x) in enumerate(
-                    [(2, 2), (3, 4), (4, 1), (4, 8), (5, 3), (6, 5), (7, 2), (8, 1), (8, 7), (2, 6)]
-                )
+                for n, (w, x) in enumerate([(3, 4), (4, 1), (5, 3), (6, 5), (7, 2), (8, 7), (2, 6)])
             },
         }
 
