@@ -7,24 +7,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from bitrill.flow import Build
+from bitrill.ir.graph import Graph
 from bitrill.ir.interface import InputQuantizer
 from bitrill.ir.serial import digest
 from bitrill.ir.types import Tensor
+from bitrill.plan.timing import Timing
 
 FORMAT = 1
 
 
-def describe(build: Build) -> dict[str, Any]:
-    """The object of ``network.json``."""
-    graph = build.graph
+def describe(graph: Graph, predicted: Timing) -> dict[str, Any]:
+    """The object of ``network.json``, of a FOLDED graph."""
     source, sink = graph.source, graph.sink
     return {
         "format": FORMAT,
         "name": graph.name,
         "digest": digest(graph)[:16],
-        "interval": str(build.predicted.ii),
-        "latency": build.predicted.latency,
+        "interval": str(predicted.ii),
+        "latency": predicted.latency,
         "input": {
             **_edge(source.tensor, source.shape, source.channel_last),
             "quantizer": None if source.quantizer is None else _quantizer(source.quantizer),

@@ -32,7 +32,7 @@ class Golden:
 
     def __init__(self, build: Build, fault: int | None = None):
         self.graph = build.graph
-        self.net = Network(describe(build))
+        self.net = Network(describe(build.graph, build.predicted))
         self.into, self.out = self.net.input.format(8), self.net.output.format(8)
         self.device = Device(self.net.digest, 100_000_000, self.into.bytes, self.out.bytes)
         self.fault, self.seen = fault, 0
@@ -59,7 +59,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
 
 
 def network(build: Build) -> Network:
-    return Network(json.loads(json.dumps(describe(build))))
+    return Network(json.loads(json.dumps(describe(build.graph, build.predicted))))
 
 
 def near_levels(build: Build, n: int) -> np.ndarray:
@@ -141,7 +141,7 @@ def test_images_that_do_not_fit(build: Build) -> None:
 
 def test_a_file_of_another_format(tmp_path: Path, build: Build) -> None:
     path = tmp_path / "network.json"
-    path.write_text(json.dumps(describe(build) | {"format": 2}))
+    path.write_text(json.dumps(describe(build.graph, build.predicted) | {"format": 2}))
     with pytest.raises(DriverError, match=r"network\.json must have format 1, not 2"):
         Network.read(path)
 

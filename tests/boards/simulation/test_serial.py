@@ -84,7 +84,7 @@ def test_noise_costs_time_alone(case: Case, transport: SerialTransport) -> None:
 @pytest.mark.parametrize("transport", [(None, NOISE[0])], indirect=True)
 def test_images_in_floats_out(case: Case, transport: SerialTransport) -> None:
     """The driver of boards, through RTL, against the golden model."""
-    driver = Driver(Network(describe(case.build)), transport)
+    driver = Driver(Network(describe(case.build.graph, case.build.predicted)), transport)
     x = np.random.default_rng(6).normal(0, 1, (30, *case.build.graph.source.shape))
     integers, floats = driver.run(x)
     wanted = flow.run(case.build, x)
