@@ -17,7 +17,7 @@ from bitrill_hw.synth.synthesis import synthesise_unit
 from bitrill_hw.verilog import verilog
 from bitrill_sim import verify
 from networks import inputs, mlp
-from ops.test_matvec import TERNARY, bordered, unrolled, with_zeros
+from ops.test_matvec import TERNARY, bordered, matvec, unrolled, with_zeros
 from ops.test_mutations import copied, is_killed
 
 SIGNS = unrolled(6, 40)
@@ -121,7 +121,17 @@ def test_what_cannot_be_unrolled_is_refused(op: MatVec, message: str) -> None:
         op.replace(impl=Impl(pe=op.rows, simd=op.cols, style="unrolled"))
 
 
-def test_stall_logic_and_sums_take_three_levels_at_most(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "op",
+    [
+        unrolled(9, 30).replace(
+            impl=Impl(pe=9, simd=30, style="unrolled", primitives="xc7")
+        ),
+        matvec(8, 32, 2, 4, primitives="xc7", memory="block"),
+        matvec(9, 24, 3, 2, TERNARY, IntType(0, 3), primitives="xc7", memory="block"),
+    ],
+    ids=["unrolled", "folded", "folded, no powers of two"],
+)  # fmt: skip
+def test_stall_logic_and_sums_take_three_levels_at_most(op: MatVec, tmp_path: Path) -> None:
     """As written for the 7 series: what Yosys puts between two registers."""
-    op = unrolled(9, 30).replace(impl=Impl(pe=9, simd=30, style="unrolled", primitives="xc7"))
     assert synthesise_unit(convert(component(op)), work=tmp_path).levels <= 3
