@@ -25,6 +25,7 @@ def test_each_operator_has_the_same_file_in_three_folders() -> None:
         "multiply",
         "mutations",
         "mutations_moving",
+        "mutations_multiply",
         "mutations_spatial",
         "names",
         "sweep",
