@@ -64,6 +64,7 @@ def test_compile_leaves_five_files_and_says_so(whole: flow.Compiled) -> None:
         "ii": int(predicted.ii),
         "latency": predicted.latency,
         "fifo_bits": fifo_bits(whole.build.graph),
+        "block_memory": {"ramb18": 0, "bits": 0},
         "fps": 100e6 / float(predicted.ii),
         "clock_mhz": 100.0,
         "assumed": True,

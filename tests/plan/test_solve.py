@@ -163,7 +163,8 @@ def converters(graph: Graph) -> int:
 def test_the_network_runs_as_fast_as_its_slowest_node(interval: int) -> None:
     folded, found = to_target(chain(24, 48, 36, 10), clock_hz=CLOCK, fps=CLOCK / interval)
     assert predict(folded).ii == found.interval <= interval
-    assert folding_of(folded) == found.folding
+    told = folding_of(folded)
+    assert {n: {k: told[n][k] for k in own} for n, own in found.folding.items()} == found.folding
     assert found.interval in {n.cost().cycles for n in map(folded.__getitem__, found.limits)}
 
 
