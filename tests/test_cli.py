@@ -239,7 +239,8 @@ def test_compile_prints_what_it_made(model: Path, tmp_path: Path, capfd) -> None
     code, out, _ = run(capfd, "compile", model, "--out", tmp_path / "b", "--json")
     value = json.loads(out)
     assert set(value) == {
-        "nodes", "ii", "latency", "fifo_bits", "fps", "clock_mhz", "assumed", "files",
+        "nodes", "ii", "latency", "fifo_bits", "block_memory", "fps", "clock_mhz", "assumed",
+        "files",
     }  # fmt: skip
     assert all(Path(f).is_file() for f in value["files"])
 
