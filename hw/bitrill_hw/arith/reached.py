@@ -96,8 +96,8 @@ class Places:
                 for v in range(1 << self.each):
                     index = 32 * place + (turn << self.each | v)
                     e, p = self._decide(limit, place, v)
-                    equal |= e << index
-                    past |= p << index
+                    equal |= int(e) << index  # numpy would cut it at 64 bits
+                    past |= int(p) << index
         return equal, past
 
     def _decide(self, limit: Limit, place: int, v: int) -> tuple[bool, bool]:
