@@ -56,15 +56,15 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str
 # usage
 
 
+VERBS = "train, inspect, compile, run, verify, synth, boards, doctor"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "a verb must be given: one of train, inspect, compile, run, verify, synth, boards, doctor"
-             " (see bitrill --help)"),
-        (["trian"], "VERB must be one of train, inspect, compile, run, verify, synth, boards, doctor,"
-                    " not 'trian'; did you mean 'train'?"),
-        (["xyzzy"], "VERB must be one of train, inspect, compile, run, verify, synth, boards, doctor,"
-                    " not 'xyzzy'"),
+        ([], f"a verb must be given: one of {VERBS} (see bitrill --help)"),
+        (["trian"], f"VERB must be one of {VERBS}, not 'trian'; did you mean 'train'?"),
+        (["xyzzy"], f"VERB must be one of {VERBS}, not 'xyzzy'"),
         (["compile", "m", "--out", "b", "--foldin", "f"],
          "unknown option '--foldin'; did you mean '--folding'? (see bitrill compile --help)"),
         (["compile", "m", "--out", "b", "--fold=f"],
@@ -83,7 +83,8 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str
         (["train", "tfx", "--out", "o"],
          "RECIPE must be one of tfc, sfc, lfc, lenet, cnv, resnet8, mobilenet,"
          " unet-tiny, dilated1d, not 'tfx'; did you mean 'tfc'?"),
-        (["train", "tfc", "--out", "o", "--acts", "3"], "--acts must be one of 1, 2, 4, 8, log3, not 3"),
+        (["train", "tfc", "--out", "o", "--acts", "3"],
+         "--acts must be one of 1, 2, 4, 8, log3, not 3"),
         (["verify", "b", "--engine", "verilater"],
          "--engine must be one of verilator, cocotb, icarus, amaranth, not 'verilater';"
          " did you mean 'verilator'?"),

@@ -93,8 +93,9 @@ def fold(
                 lanes = (told.get("pe", default.pe), told.get("simd", default.simd))
                 if told.get("multiply") == "dsp" and default.primitives == "portable":
                     told = {"primitives": "xc7", **told}  # whose slices they are
-                serial = isinstance(node, MatVec) and told.get("multiply") == "serial"
-                planes = node.weight_type.bits if serial else 1
+                planes = 1
+                if isinstance(node, MatVec) and told.get("multiply") == "serial":
+                    planes = node.weight_type.bits
                 family = told.get("primitives", default.primitives)
                 told = {"memory": _memory(node, *lanes, planes, family), **told}
             found = _wrong_impls(node, default, told)
