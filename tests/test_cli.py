@@ -73,7 +73,7 @@ VERBS = "train, inspect, compile, run, verify, synth, boards, doctor"
         (["compile", "m"], "the following arguments are required: --out"
                            " (see bitrill compile --help)"),
         (["compile", "m", "--out", "b", "--style", "x"],
-         "--style must be one of folded, unrolled, not 'x'"),
+         "--style must be one of folded, unrolled, runtime, streamed, not 'x'"),
         (["compile", "m", "--out", "b", "--top", "many"],
          "argument --top: must be a whole number, not 'many' (see bitrill compile --help)"),
         (["compile", "m", "--out", "b", "--clock-mhz", "fast"],
