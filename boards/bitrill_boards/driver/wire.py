@@ -16,7 +16,9 @@ DONE, DAMAGED, UNKNOWN, FAULT = 0, 1, 2, 3
 AROUND = 9
 """Bytes of a message beside its payload."""
 
-_IDENTITY = struct.Struct("<4sHH8sIII")
+MAGIC, VERSION = b"BTRL", 1
+IDENTITY = struct.Struct("<4sHH8sIII")
+"""Magic, version, nothing, digest of the network, clock in Hz, bytes of a frame in and out."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,10 @@ def reply(status: int, number: int, payload: bytes = b"") -> bytes:
 
 def device(payload: bytes) -> Device:
     """What IDENT's reply says; raises `ValueError` where it is no such device."""
-    if len(payload) != _IDENTITY.size:
-        raise ValueError(f"an identity must have {_IDENTITY.size} bytes, not {len(payload)}")
-    magic, version, _, digest, clock, n_in, n_out = _IDENTITY.unpack(payload)
-    if magic != b"BTRL" or version != 1:
+    if len(payload) != IDENTITY.size:
+        raise ValueError(f"an identity must have {IDENTITY.size} bytes, not {len(payload)}")
+    magic, version, _, digest, clock, n_in, n_out = IDENTITY.unpack(payload)
+    if (magic, version) != (MAGIC, VERSION):
         raise ValueError(f"an identity must begin with BTRL, version 1, not {magic!r}, {version}")
     return Device(digest, clock, n_in, n_out)
 

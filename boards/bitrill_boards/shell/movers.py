@@ -24,7 +24,7 @@ WINDOW = 256
 """Words that may be under way to the reader: at 100 cycles of latency, a port is never short."""
 
 SLVERR, DECERR = 2, 3
-_CHANNEL = ("valid", "ready", "addr", "len")
+_CHANNEL = ("valid", "ready", "addr", "len", "size", "burst", "cache")
 
 
 def read_channels(address: int) -> wiring.Signature:
@@ -62,6 +62,11 @@ class _Asker:
 
     def __init__(self, m: Module, mover: _Mover, allowed: Value, channel: dict[str, Signal]):
         valid, ready, addr, length = (channel[n] for n in ("valid", "ready", "addr", "len"))
+        m.d.comb += [
+            channel["size"].eq((WORD // 8).bit_length() - 1),
+            channel["burst"].eq(1),
+            channel["cache"].eq(3),
+        ]
         self.left, self.size, self.asks = Signal(32), Signal(5), Signal()
         page, whole = Signal(mover.bits - ALIGN), Signal()
         m.d.comb += [
@@ -132,7 +137,6 @@ class Reader(_Mover):
         ]
         wiring.connect(m, wiring.flipped(self.o), fifo.o)
         m.d.comb += [
-            bus.arsize.eq((WORD // 8).bit_length() - 1), bus.arburst.eq(1), bus.arcache.eq(3),
             bus.rready.eq(1),  # there is room for all that was asked for
             fifo.i.valid.eq(bus.rvalid), fifo.i.payload.eq(bus.rdata),
             self.idle.eq((ask.left == 0) & (owed == 0)),
@@ -187,7 +191,6 @@ class Writer(_Mover):
         with m.If(self.start):
             m.d.sync += [at.eq(0), last.eq(self.words - 1)]
         m.d.comb += [
-            bus.awsize.eq((WORD // 8).bit_length() - 1), bus.awburst.eq(1), bus.awcache.eq(3),
             bus.wvalid.eq(owed != 0), bus.wdata.eq(fifo.o.payload),
             bus.wstrb.eq(-1),
             bus.wlast.eq((at == BURST - 1) | (last == 0)),

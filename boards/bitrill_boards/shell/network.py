@@ -11,7 +11,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from bitrill.ir.graph import INPUT, Graph
 from bitrill.ir.serial import digest
-from bitrill_hw.stream import beats
+from bitrill_hw.stream import beats, padded
 
 from .gearbox import Gearbox, gear
 
@@ -91,12 +91,12 @@ class Network(wiring.Component):
         m.submodules.out = ResetInserter(self.clear)(out)
         wiring.connect(m, wiring.flipped(self.i), into.i)
         wiring.connect(m, wiring.flipped(self.o), out.o)
-        into_ready, data, valid, last = Signal(), Signal(_padded(e.bits_out)), Signal(), Signal()
+        into_ready, data, valid, last = Signal(), Signal(padded(e.bits_out)), Signal(), Signal()
         m.submodules.network = Instance(
             "top",
             i_aclk=ClockSignal(),
             i_aresetn=~(ResetSignal() | self.clear),
-            i_s_axis_tdata=Cat(into.o.payload, C(0, _padded(e.bits_in) - e.bits_in)),
+            i_s_axis_tdata=Cat(into.o.payload, C(0, padded(e.bits_in) - e.bits_in)),
             i_s_axis_tvalid=into.o.valid,
             i_s_axis_tlast=into.last,
             o_s_axis_tready=into_ready,
@@ -121,11 +121,6 @@ class Network(wiring.Component):
             self.leaves.eq(valid & last & out.i.ready),
         ]
         return m
-
-
-def _padded(bits: int) -> int:
-    """Whole bytes of a beat."""
-    return -(-bits // 8) * 8
 
 
 __all__ = ["Edges", "Network"]

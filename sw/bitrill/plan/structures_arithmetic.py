@@ -11,7 +11,7 @@ from .distances import front_stages, groups
 from .memory import fills, spilled
 from .structure import Structure, bits_for, different_bits, is_deep
 from .structures_multiply import dsp, serial
-from .sums import SumPlan, starts, stored_weights, sum_plan
+from .sums import starts, stored_weights, sum_plan
 from .unrolled import unrolled_plan
 
 REPLAY_BLOCK = 512
@@ -104,7 +104,7 @@ def _sums(s: Structure, op: Any, pe: int) -> None:
     else:  # counters of seven bits, and chains of three rows, as plain logic: about twice the LUTs
         counters = sum(2 * c.luts for c in plan.counters)
         s.luts(sums=pe * (plan.products.luts + counters + 2 * plan.width))
-    s.flops(held=pe * _kept(plan))
+    s.flops(held=pe * plan.held)
     if op.x.type.coding == "log2":  # planes decoded once for all rows, two of them a LUT
         s.luts(sums=len(plan.products.shared) / 2)
         s.flops(held=len(plan.products.shared) * (op.read_stages - 1))
@@ -115,17 +115,6 @@ def weight_words(op: Any) -> np.ndarray:
     pe, simd, bits = op.folded.pe, op.folded.simd, op.weight_type.bits
     planes = stored_weights(op).reshape(op.passes, pe, op.beats, simd, bits)
     return planes.transpose(0, 2, 3, 4, 1).reshape(op.steps, -1)
-
-
-def _kept(plan: SumPlan) -> int:
-    """Bits of a row in registers between the gates and the accumulator."""
-    alive, kept = len(plan.products.gates), 0
-    for k, stage in enumerate(plan.stages):
-        for counter in (c for level in stage for c in level):
-            alive += len(counter.outputs) - len(counter.inputs) - len(counter.above)
-        kept += alive
-        alive += len(plan.start) if k == 0 else 0
-    return kept
 
 
 def _running(s: Structure, depth: int, width: int) -> None:

@@ -8,7 +8,6 @@ from .dsp import dsp_plan
 from .memory import fills, spilled
 from .serial import serial_plan
 from .structure import Structure
-from .sums import SumPlan
 
 _SELECT = {1: 0.0, 2: 0.5, 4: 1.0, 8: 2.0}
 """LUTs that choose one of so many bits."""
@@ -38,7 +37,7 @@ def serial(s: Structure, op: Any) -> None:
     s.flops(held=impl.simd)
     more = sum(c.luts for c in plan.count.counters) if impl.primitives != "xc7" else 0
     s.luts(sums=impl.pe * (plan.luts + more))
-    held = _kept(plan.count) + (plan.count.width if plan.count.added else 0)
+    held = plan.count.held + (plan.count.width if plan.count.added else 0)
     s.flops(held=impl.pe * (held + plan.total.bits + plan.shifts))
     s.flops(held=4 * op.latency)
 
@@ -58,15 +57,5 @@ def dsp(s: Structure, op: Any) -> None:
         s.luts(sums=impl.pe * impl.simd * op.weight_type.bits * op.x.type.bits)
     more = sum(c.luts for c in plan.sums.counters) if impl.primitives != "xc7" else 0
     s.luts(sums=impl.pe * (plan.luts + more))
-    s.flops(held=impl.pe * (_kept(plan.sums) + op.y.type.bits))
+    s.flops(held=impl.pe * (plan.sums.held + op.y.type.bits))
     s.flops(held=3 * op.latency)
-
-
-def _kept(plan: SumPlan) -> int:
-    """Bits of a row in registers between the counters."""
-    alive, kept = len(plan.products.gates), 0
-    for stage in plan.stages:
-        for counter in (c for level in stage for c in level):
-            alive += len(counter.outputs) - len(counter.inputs) - len(counter.above)
-        kept += alive
-    return kept

@@ -66,6 +66,17 @@ class SumPlan:
         return tuple(c for stage in self.stages for level in stage for c in level)
 
     @property
+    def held(self) -> int:
+        """Bits of a row in registers between the gates and the accumulator."""
+        alive, held = len(self.products.gates), 0
+        for k, stage in enumerate(self.stages):
+            for counter in (c for level in stage for c in level):
+                alive += len(counter.outputs) - len(counter.inputs) - len(counter.above)
+            held += alive
+            alive += len(self.start) if k == 0 else 0
+        return held
+
+    @property
     def width(self) -> int:
         """Bits of the sum, and of the accumulator."""
         return len(self.columns)

@@ -12,7 +12,8 @@ from amaranth import Module
 from amaranth.sim import Simulator
 from bitrill.errors import SpecError
 from bitrill_boards.driver import wire
-from bitrill_boards.shell.link import Crc, Identity, Link
+from bitrill_boards.shell.crc import Crc
+from bitrill_boards.shell.link import Identity, Link
 
 BYTES_IN, BYTES_OUT, TIMEOUT = 5, 3, 400
 IDENTITY = Identity(b"digest!!", 25_000_000, BYTES_IN, BYTES_OUT)

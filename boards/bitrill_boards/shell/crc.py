@@ -1,0 +1,52 @@
+"""CRC-32 (ISO-HDLC, as zlib's) of bytes, a bit a cycle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+POLYNOMIAL = 0xEDB88320
+RESIDUE = 0xDEBB20E3
+"""What the CRC register holds behind a right CRC."""
+
+
+class Crc(wiring.Component):
+    """Eight cycles a byte.
+
+    Members
+    -------
+    clear, load : In(1); data : In(8)
+        Begin anew; take a byte (not while ``busy``).
+    busy : Out(1)
+    value : Out(32), the register, not complemented
+    """
+
+    clear: Signal
+    load: Signal
+    data: Signal
+    busy: Signal
+    value: Signal
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "clear": In(1), "load": In(1), "data": In(8), "busy": Out(1),
+                "value": Out(32, init=0xFFFFFFFF),
+            }
+        )  # fmt: skip
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        left = Signal(range(9))
+        m.d.comb += self.busy.eq(left != 0)
+        with m.If(self.busy):
+            taken = Mux(self.value[0], POLYNOMIAL, 0)
+            m.d.sync += [self.value.eq((self.value >> 1) ^ taken), left.eq(left - 1)]
+        with m.Elif(self.clear):
+            m.d.sync += self.value.eq(0xFFFFFFFF)
+        with m.Elif(self.load):
+            m.d.sync += [self.value.eq(self.value ^ self.data), left.eq(8)]
+        return m
