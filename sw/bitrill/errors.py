@@ -7,6 +7,7 @@ BitrillError
 ├── MismatchError            two sides that must agree bit for bit do not       exit 1
 ├── StorageError             a file or folder that cannot be read or written    exit 4
 ├── ToolError                a tool is missing (exit 3) or failed (exit 4)
+├── TimingError              a routed design that is slower than its clock     exit 5
 ├── FitError                 a target or a part that cannot be met              exit 6
 └── SimulationTimeout        a stream that stalled past its bound of cycles     exit 4
 """
@@ -77,6 +78,12 @@ class ToolError(BitrillError):
     @property
     def exit_code(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
         return 3 if self.missing else 4
+
+
+class TimingError(BitrillError):
+    """A routed design is slower than its clock: how far off, and what can be done."""
+
+    exit_code = 5
 
 
 class FitError(BitrillError):
