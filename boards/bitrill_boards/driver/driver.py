@@ -5,14 +5,20 @@
     print(driver.report())
 
 A transport gives: ``align``, bytes that a frame in memory is a multiple of; ``device``, with
-``digest``, ``clock_hz``, ``bytes_in`` and ``bytes_out``; ``run(frames)``, an iterator of
-``(bytes out, cycles)`` for frames of bytes, or ``run_batch(uint8 [N, bytes])`` where a whole batch
-moves at once; and ``close``.
+``digest``, ``clock_hz``, ``bytes_in`` and ``bytes_out`` (None where the digest alone says it);
+``close``; and one of
+
+- ``run(frames)``, an iterator of ``(bytes out, cycles)`` for frames of bytes; or
+- for whole batches, two of which may be under way: ``batch(bytes_in, bytes_out)``, frames of one;
+  ``submit(uint8 [N, bytes_in], bytes_out)``; ``collect()``, ``(uint8 [N, bytes_out], cycles)`` of
+  the batch submitted first; ``abandon()``, which gives up what is under way.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -20,8 +26,8 @@ import numpy as np
 from .errors import DriverError
 from .network import Network
 
-BATCH = 4096
-"""Frames that are packed, moved and unpacked together."""
+BATCH = 16
+"""Frames that are packed and unpacked together for a link that takes one at a time."""
 
 
 class Driver:
@@ -42,33 +48,84 @@ class Driver:
         for what, has, wants in (
             ("in", device.bytes_in, self._in.bytes), ("out", device.bytes_out, self._out.bytes)
         ):  # fmt: skip
-            if has != wants:
+            if has is not None and has != wants:
                 raise DriverError(f"a frame {what} must have {wants} bytes, the board's has {has}")
 
-    def run(self, images: Any) -> tuple[np.ndarray, np.ndarray]:
+    def run(
+        self, images: Any, progress: Callable[[str, int, int], None] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Integers and floats ``[N, *shape of the output]``.
 
         ``images [N, *shape]``: floats, quantized as the model does, or integers of its first
-        quantizer.
+        quantizer. While a batch is computed, the next one is packed and the last one unpacked.
         """
-        x = self.network.integers(images)
-        parts = [self._batch(x[k : k + BATCH]) for k in range(0, len(x), BATCH)]
+        images = self.network.checked(images)
+        whole = hasattr(self.transport, "submit")
+        parts: list[np.ndarray] = []
+        done, start = 0, time.perf_counter()
+        with closing(self._batches(images) if whole else self._stream(images)) as results:
+            for y in results:
+                parts.append(y)
+                done += len(y)
+                if progress is not None:
+                    progress("frames", done, len(images))
+        self.seconds += time.perf_counter() - start
         y = np.concatenate(parts) if parts else np.zeros((0, self._out.size), np.int64)
         return self.network.outputs(y)
 
-    def _batch(self, x: np.ndarray) -> np.ndarray:
-        packed = self._in.pack(x)
-        start = time.perf_counter()
-        if hasattr(self.transport, "run_batch"):
-            data, cycles = self.transport.run_batch(packed)
-        else:
-            answers = list(self.transport.run(row.tobytes() for row in packed))
-            data = np.frombuffer(b"".join(a for a, _ in answers), np.uint8)
-            cycles = sum(c for _, c in answers)
-        self.seconds += time.perf_counter() - start
-        self.frames += len(packed)
+    def _packed(self, images: np.ndarray, size: int) -> Iterator[np.ndarray]:
+        for k in range(0, len(images), size):
+            yield self._in.pack(self.network.integers(images[k : k + size]))
+
+    def _batches(self, images: np.ndarray) -> Generator[np.ndarray, None, None]:
+        """What comes out, batch by batch, of a transport that moves whole ones."""
+        t, under_way = self.transport, 0
+        try:
+            for packed in self._packed(images, t.batch(self._in.bytes, self._out.bytes)):
+                t.submit(packed, self._out.bytes)
+                under_way += 1
+                if under_way == 2:
+                    yield self._collected()
+                    under_way -= 1
+            if under_way:
+                yield self._collected()
+        except BaseException:
+            t.abandon()
+            raise
+
+    def _collected(self) -> np.ndarray:
+        data, cycles = self.transport.collect()
+        self.frames += len(data)
         self.cycles += cycles
-        return self._out.unpack(data.reshape(len(packed), -1))
+        return self._out.unpack(data)
+
+    def _stream(self, images: np.ndarray) -> Generator[np.ndarray, None, None]:
+        """What comes out, in parts, of a transport that moves one frame at a time."""
+
+        def frames() -> Iterable[bytes]:
+            for packed in self._packed(images, BATCH):
+                yield from (row.tobytes() for row in packed)
+
+        answers: list[bytes] = []
+        for answer, cycles in self.transport.run(frames()):
+            answers.append(answer)
+            self.frames += 1
+            self.cycles += cycles
+            if len(answers) == BATCH:
+                yield self._joined(answers)
+                answers = []
+        if answers:
+            yield self._joined(answers)
+
+    def _joined(self, answers: list[bytes]) -> np.ndarray:
+        return self._out.unpack(np.frombuffer(b"".join(answers), np.uint8))
+
+    def write_weights(self, pairs: Iterable[tuple[int, int]]) -> int:
+        """Write ``(address, word)`` of a network whose weights are writable (``--style runtime``);
+        how many there were. Addresses are those of the build's ``registers.json``."""
+        if not hasattr(self.transport, "write_weights"):
+            raise DriverError("weights can be written over AXI only: this link carries frames")
+        return self.transport.write_weights(pairs)
 
     def self_test(self, inputs: Any, outputs: Any) -> int:
         """How many of recorded frames come back wrong, in any bit: 0 is right."""

@@ -71,17 +71,23 @@ class Network:
         with open(path, encoding="utf-8") as file:
             return Network(json.load(file))
 
+    def checked(self, x: Any) -> np.ndarray:
+        """The images as an array, if it can be ``[N, *shape]`` of this network."""
+        x = np.asarray(x)
+        if x.ndim == 0 or x.shape[1:] != self.input.shape:
+            want = ", ".join(["N", *map(str, self.input.shape)])
+            raise DriverError(f"images must have shape [{want}], not {list(x.shape)}")
+        if x.dtype.kind not in "fiub":
+            raise DriverError(f"images must hold floats or integers, not {x.dtype}")
+        if x.dtype.kind == "f" and self._quantizer is None:
+            raise DriverError("images must hold integers: this network takes raw ones")
+        return x
+
     def integers(self, x: Any) -> np.ndarray:
         """The model's floats or integers ``[N, *shape]`` as the stream's integers, checked."""
-        x = np.asarray(x)
-        e = self.input
-        if x.ndim == 0 or x.shape[1:] != e.shape:
-            want = ", ".join(["N", *map(str, e.shape)])
-            raise DriverError(f"images must have shape [{want}], not {list(x.shape)}")
+        x, e = self.checked(x), self.input
         if x.dtype.kind == "f":
             return self._quantized(e.to_stream(x))
-        if x.dtype.kind not in "iub":
-            raise DriverError(f"images must hold floats or integers, not {x.dtype}")
         low, high = (int(x.min()), int(x.max())) if x.size else (e.lo, e.hi)
         if low < e.lo or high > e.hi:
             raise DriverError(f"images must hold integers {e.lo}..{e.hi}, not {low}..{high}")
@@ -94,8 +100,6 @@ class Network:
         return self.output.to_model(flat), self.output.to_model(floats)
 
     def _quantized(self, x: np.ndarray) -> np.ndarray:
-        if self._quantizer is None:
-            raise DriverError("images must hold integers: this network takes raw ones")
         if not np.isfinite(x).all():
             raise DriverError("images must be finite, and hold NaN or infinity")
         levels = _as(self._levels, x.dtype)
