@@ -25,7 +25,7 @@ from amaranth.hdl import Cat, ClockDomain, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from bitrill.errors import ToolError
-from bitrill.flow.build import integer, load
+from bitrill.flow.compiling import integer, load
 from bitrill.ir import Graph
 from bitrill.ir.graph import INPUT
 from bitrill.ops import MatVec

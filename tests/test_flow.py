@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from bitrill import flow, storage
 from bitrill.errors import FitError, SpecError, StorageError, ToolError, UnsupportedError
-from bitrill.flow import build as build_module
+from bitrill.flow import compiling as build_module
 from bitrill.flow import data
 from bitrill.ir import IntType, Stage, serial
 from bitrill.plan import timing

@@ -64,6 +64,10 @@ class Toolchain(Protocol):
         run. Raises `SpecError` where the board cannot do what is asked."""
         ...
 
+    def readme(self, project: Project) -> str:
+        """Markdown, from headings of the second level on: what a person does with its files."""
+        ...
+
     def make(self, project: Project, progress: Progress) -> Made:
         """Run the tools on what `files` gave, written to the project's folder.
 

@@ -10,10 +10,12 @@ cannot be fed from DDR, so both rates stand beside each other.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from bitrill.errors import FitError
 from bitrill.ir.graph import Graph
 from bitrill.ir.types import Tensor
 from bitrill.plan.resources import Resources
@@ -109,3 +111,20 @@ def roofline(
     return Roofline(
         board.name, clock, needs, {r: board.usable(r) for r in needs}, core, bounds[limit], limit
     )
+
+
+def require_fit(
+    board: Board, known: Iterable[Board], graph: Graph, interval: Fraction, used: Resources
+) -> None:
+    """Raise `FitError` where a network is known not to fit: what lacks, and on which of the
+    ``known`` boards it would."""
+    found = roofline(board, graph, interval, used)
+    if found.fits is not False:
+        return
+    enough = [b.name for b in known if roofline(b, graph, interval, used).fits]
+    hint = f"it would fit {', '.join(enough)}" if enough else "it would fit no board known here"
+    raise FitError(
+        f"{graph.name} does not fit {board.name}: {'; '.join(found.lacks)}; {hint}, or compile with"
+        f" a lower --fps",
+        lacks=found.lacks, enough=enough,
+    )  # fmt: skip

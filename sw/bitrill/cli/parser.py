@@ -80,7 +80,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     parser.add_argument("--version", action="version", version=f"bitrill {__version__}")
     sub = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     verbs: dict[str, Parser] = {}
-    for add in (_train, _inspect, _compile, _run, _verify, _synth, _boards, _doctor):
+    for add in (_train, _inspect, _compile, _run, _verify, _synth, _boards, _board_build, _doctor):
         verb: Parser = add(sub)
         verb.add_argument("--json", action="store_true", help="print one JSON object")
         verbs[verb.prog.rpartition(" ")[2]] = verb
@@ -234,6 +234,31 @@ def _boards(sub: Any) -> Parser:
     p = sub.add_parser("boards", help="list the boards, and what each can do with a network")
     p.add_argument("build", nargs="?", metavar="BUILD", help="a build: fit and rates on each board")
     p.add_argument("--boards", metavar="DIR", help="a folder of more boards, one TOML each")
+    return p
+
+
+def _on_board(p: Parser) -> None:
+    p.add_argument("board", metavar="BOARD", help="its name (see bitrill boards)")
+    _build(p)
+    p.add_argument("--boards", metavar="DIR", help="a folder of more boards, one TOML each")
+
+
+def _board_build(sub: Any) -> Parser:
+    p = sub.add_parser("build", help="files and bitstream of a board")
+    _on_board(p)
+    p.add_argument("--out", metavar="DIR", help="BUILD/boards/BOARD, if not given")
+    p.add_argument("--toolchain", metavar="T", help="vivado, vivado-ps7, openxc7 or open")
+    p.add_argument("--clock-mhz", metavar="C", help="100, or 200/3; the board's, if not given")
+    p.add_argument("--seed", default=1, type=whole, metavar="S", help="of placement")
+    p.add_argument(
+        "--data",
+        default="random",
+        metavar="DATA",
+        help="what to record for the self-test: digits, mnist, fashion, cifar10, random, or a"
+        " .npy file",
+    )
+    p.add_argument("--samples", type=whole, metavar="N", help="frames to record; 1000 if not given")
+    p.add_argument("--files-only", action="store_true", help="write the files, run no tool")
     return p
 
 

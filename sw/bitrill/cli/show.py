@@ -164,6 +164,24 @@ def boards(found: flow.Boards) -> str:
     return f"{text}\n\n{columns(head, rates)}"
 
 
+def built(done: flow.BoardBuild) -> str:
+    m = done.manifest
+    lines = [f"{m.title} ({m.part}), toolchain {m.toolchain}: {float(m.clock):g} MHz"]
+    if m.bitstream is None:
+        lines.append(f"bitstream: none yet (only files were asked for); files: {done.folder}")
+        return "\n".join(lines)
+    rows = [
+        (r, f"{n:,}", f"{have:,}", f"{100 * n / have:.0f} %") for r, (n, have) in m.used.items()
+    ]
+    lines += [table(("resource", "used", "of", "share"), rows)] if rows else []
+    lines += [
+        f"fmax: {m.fmax_mhz:g} MHz after routing",
+        f"recorded for the self-test: {done.samples:,} frames",
+        f"bitstream: {done.folder / m.bitstream}",
+    ]
+    return "\n".join(lines)
+
+
 def examined(value: dict[str, Any]) -> str:
     rows = [(t["tool"], t["version"] or "-", t["status"]) for t in value["tools"]]
     lines = table(("tool", "version", "status"), rows).splitlines()

@@ -88,6 +88,16 @@ def boards(options: argparse.Namespace, progress: Progress) -> Done:
     return Done(found.json(), show.boards(found))
 
 
+def build(options: argparse.Namespace, progress: Progress) -> Done:
+    done = flow.build(
+        options.board, options.build, out=options.out, toolchain=options.toolchain,
+        clock_mhz=options.clock_mhz, seed=options.seed, data=options.data,
+        samples=options.samples, folder=options.boards, files_only=options.files_only,
+        progress=progress,
+    )  # fmt: skip
+    return Done(done.json(), show.built(done))
+
+
 def doctor(options: argparse.Namespace, progress: Progress) -> Done:
     value = flow.doctor()
     return Done(value, show.examined(value), 0 if value["ok"] else 3)

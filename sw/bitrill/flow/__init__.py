@@ -8,14 +8,15 @@ Every function returns a frozen dataclass or the JSON value that the verb prints
 `BitrillError` and nothing else on purpose, and imports what it needs when it is called.
 """
 
+from .board_build import BoardBuild, build
 from .boards import Boards, boards
-from .build import Build, Compiled, compile, load_build
+from .compiling import Build, Compiled, compile, load_build
 from .inspection import Inspection, Layer, inspect
 from .verbs import Outputs, doctor, integers_beside, run, synth, train, verify
 from .weights import read_weights, register_writes, with_weights
 
 __all__ = [
-    "Boards", "Build", "Compiled", "Inspection", "Layer", "Outputs", "boards", "compile",
-    "doctor", "inspect", "integers_beside", "load_build", "read_weights", "register_writes", "run",
-    "synth", "train", "verify", "with_weights",
+    "BoardBuild", "Boards", "Build", "Compiled", "Inspection", "Layer", "Outputs", "boards",
+    "build", "compile", "doctor", "inspect", "integers_beside", "load_build", "read_weights",
+    "register_writes", "run", "synth", "train", "verify", "with_weights",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .build import Build, load_build
+from .compiling import Build, load_build
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import SpecError
 from ..storage import read_bytes, write_array, write_json
-from .build import Build, load_build
+from .compiling import Build, load_build
 from .data import Samples, random_inputs, read_array, samples, to_integers
 from .extras import Progress, extra, silent
 from .weights import Weights, read_weights, register_writes, with_weights

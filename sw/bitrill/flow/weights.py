@@ -17,7 +17,7 @@ from ..ops import Depthwise, MatVec, Threshold
 from ..ops.matvec import FREE_STYLES
 from ..plan.registers import is_runtime, register_map, writes
 from ..storage import read_bytes
-from .build import Build, load_build
+from .compiling import Build, load_build
 
 Weights = Mapping[str, Any]
 """Arrays by ``NODE.weights``, ``NODE.thresholds`` or ``NODE.inverted``, as in ``weights.npz``."""

@@ -1,0 +1,116 @@
+"""A board's folder: all files of a toolchain and of the host, then the toolchain's run.
+
+The manifest is removed first and written last. Where tools are missing, or the design is too slow
+or too large, the folder is whole but for the bitstream; after an interrupt it has no manifest, and
+nothing of the tools.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from bitrill.errors import BitrillError, FitError, TimingError, ToolError
+from bitrill.storage import read_bytes, remove, write_bytes
+
+from . import manifest, toolchains, vectors
+from .describe import describe
+from .manifest import Manifest
+from .project import Progress, Project
+from .readme import readme
+
+DRIVER = "bitrill_driver"
+"""The driver's folder in a board's folder, and its package's name there."""
+
+_DRIVER = Path(__file__).parent / "driver"
+
+
+def build_board(
+    project: Project, x: np.ndarray, progress: Progress, *, files_only: bool = False
+) -> Manifest:
+    """Make ``project.folder``; ``x``: frames to record for the self-test, integers.
+
+    Raises what the toolchain does: `ToolError`, `TimingError`, `FitError`, each naming the folder.
+    """
+    chain = toolchains.load(project.toolchain)
+    progress("recording frames", 0, 0)
+    files = common_files(project, x) | {k: v.encode() for k, v in chain.files(project).items()}
+    files["README.md"] = readme(project, chain, files).encode()
+    folder = project.folder
+    _clear(folder)
+    for k, (name, data) in enumerate(sorted(files.items())):
+        progress("writing files", k, len(files))
+        write_bytes(folder / name, data)
+    made = manifest.of(project, files)
+    if not files_only:
+        made = _run(project, made, progress)
+    manifest.write(folder, made)
+    return made
+
+
+def common_files(project: Project, x: np.ndarray) -> dict[str, bytes]:
+    """What every board's folder holds, whatever its toolchain."""
+    told = describe(project.graph, project.predicted)
+    return {
+        "top.v": read_bytes(project.verilog),
+        "network.json": (json.dumps(told, indent=1, sort_keys=True) + "\n").encode(),
+        vectors.NAME: vectors.recorded(project.graph, x),
+        **driver_files(),
+    }
+
+
+def driver_files() -> Mapping[str, bytes]:
+    """The driver, which runs on a board with numpy alone."""
+    return {f"{DRIVER}/{p.name}": read_bytes(p) for p in sorted(_DRIVER.glob("*.py"))}
+
+
+def _run(project: Project, made: Manifest, progress: Progress) -> Manifest:
+    """With the bitstream; on failure the manifest is written without one."""
+    folder = project.folder
+    before = set(folder.rglob("*"))
+    try:
+        done = toolchains.load(project.toolchain).make(project, progress)
+    except (ToolError, TimingError, FitError) as error:
+        manifest.write(folder, made)
+        raise _with_folder(error, folder) from error
+    except KeyboardInterrupt:
+        _sweep(folder, before)
+        raise
+    return made.with_made(folder, done)
+
+
+def _with_folder(error: BitrillError, folder: Path) -> BitrillError:
+    text = f"{error}; the files are in {folder}"
+    details = error.details | {"folder": str(folder)}
+    if isinstance(error, ToolError):
+        return ToolError(text, missing=error.missing, **details)
+    return type(error)(text, **details)
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a former build wrote there, and nothing else; its manifest at last."""
+    try:
+        former = manifest.read(folder)
+    except BitrillError:
+        remove(folder / manifest.NAME)
+        return
+    for name in former.files:
+        remove(folder / name)
+    remove(folder / manifest.NAME)
+
+
+def _sweep(folder: Path, keep: set[Path]) -> None:
+    """Remove what was not there before."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path in keep:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+__all__ = ["DRIVER", "build_board", "common_files", "driver_files"]

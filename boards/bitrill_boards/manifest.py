@@ -1,0 +1,195 @@
+"""``board.json``: what a board's folder holds. Written last, so that a folder with it is whole.
+
+A folder may be whole without a bitstream: where the tools are missing or failed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from bitrill.errors import StorageError
+from bitrill.ir.serial import digest
+from bitrill.storage import read_bytes, read_json, write_json
+
+from . import schema
+from .driver.registers import OFFSETS
+from .project import Made, Project
+
+NAME = "board.json"
+FORMAT = 1
+
+WORD = 64
+"""Bits of a word in memory, on boards that have one."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """``network``: name, digest of the whole graph, interval and latency; ``geometry``: words of
+    64 bits and bytes of a frame in and out; ``registers``: their offsets from ``base``, of a Zynq;
+    ``files``: SHA-256 of each; ``used``: of each resource how many of how many."""
+
+    board: str
+    title: str
+    family: str
+    part: str
+    idcode: int | None
+    toolchain: str
+    link: str
+    baud: int | None
+    base: int | None
+    clock_mhz: str
+    network: dict[str, Any]
+    geometry: dict[str, int]
+    registers: dict[str, int]
+    flash: dict[str, str]
+    files: dict[str, str]
+    bitstream: str | None = None
+    bitstream_sha256: str | None = None
+    fmax_mhz: float | None = None
+    used: dict[str, list[int]] | None = None
+    format: int = FORMAT
+
+    @property
+    def clock(self) -> Fraction:
+        """MHz of the network."""
+        return Fraction(self.clock_mhz)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def with_made(self, folder: Path, made: Made) -> Manifest:
+        """With what a toolchain's run gave."""
+        hashes = hashes_of(folder, {made.bitstream, *made.files})
+        return replace(
+            self,
+            bitstream=made.bitstream,
+            bitstream_sha256=hashes[made.bitstream],
+            fmax_mhz=round(made.fmax_mhz, 2),
+            used={k: list(v) for k, v in made.used.items()},
+            files=self.files | hashes,
+        )
+
+
+def of(project: Project, files: Iterable[str]) -> Manifest:
+    """Of a project whose ``files`` lie in its folder, before any tool has run."""
+    board, edges = project.board, project.edges
+    return Manifest(
+        board=board.name,
+        title=board.title,
+        family=board.family,
+        part=board.part,
+        idcode=board.idcode,
+        toolchain=project.toolchain,
+        link=schema.LINKS[board.family],
+        baud=board.baud,
+        base=board.base,
+        clock_mhz=str(project.clock_mhz),
+        network={
+            "name": project.graph.name,
+            "digest": digest(project.graph),
+            "interval": str(project.predicted.ii),
+            "latency": project.predicted.latency,
+        },
+        geometry={
+            "words_in": -(-edges.frame_in // WORD), "words_out": -(-edges.frame_out // WORD),
+            "bytes_in": -(-edges.frame_in // 8), "bytes_out": -(-edges.frame_out // 8),
+        },
+        registers=dict(OFFSETS) if board.zynq else {},
+        flash=dict(board.flash),
+        files=hashes_of(project.folder, files),
+    )  # fmt: skip
+
+
+def write(folder: Path, manifest: Manifest) -> None:
+    """The last file of a folder."""
+    write_json(folder / NAME, manifest.to_json())
+
+
+def read(folder: Path) -> Manifest:
+    """Read and check; a folder without it, a foreign file or a damaged one is refused."""
+    path = folder / NAME
+    if not path.is_file():
+        raise StorageError(
+            f"{folder} holds no finished board build: {NAME} is missing;"
+            " run bitrill build BOARD BUILD"
+        )
+    value = read_json(path)
+    found = value.get("format") if isinstance(value, dict) else None
+    if found != FORMAT:
+        raise StorageError(f"{path} must have format {FORMAT}, not {found!r}; build it again")
+    wrong = [k for k, test in _FIELDS.items() if k not in value or not test(value[k])]
+    wrong += [k for k in value if k not in _FIELDS]
+    if wrong:
+        raise StorageError(f"{path} is damaged ({', '.join(wrong)}); build it again")
+    return Manifest(**value)
+
+
+def require(folder: Path, manifest: Manifest, names: Iterable[str]) -> None:
+    """Raise `StorageError` unless files are as they were written."""
+    for name in names:
+        if name not in manifest.files:
+            raise StorageError(f"{folder / NAME} knows no file {name}; build it again")
+        if hashes_of(folder, [name])[name] != manifest.files[name]:
+            raise StorageError(f"{folder / name} was changed since it was built; build it again")
+
+
+def hashes_of(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of files, hex, by name."""
+    return {n: hashlib.sha256(read_bytes(folder / n)).hexdigest() for n in sorted(set(names))}
+
+
+def _maps(value: Any, to: type) -> bool:
+    return isinstance(value, Mapping) and all(type(v) is to for v in value.values())
+
+
+def _network(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and set(value) == {"name", "digest", "interval", "latency"}
+        and all(isinstance(value[k], str) for k in ("name", "digest", "interval"))
+    )
+
+
+def _plain(value: Any) -> bool:
+    """A name in the folder, not a way out of it."""
+    return isinstance(value, str) and bool(value) and not Path(value).is_absolute() and (
+        ".." not in Path(value).parts
+    )  # fmt: skip
+
+
+def _fraction(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and Fraction(value) > 0
+    except (ValueError, ZeroDivisionError):
+        return False
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _whole_or_none(value: Any) -> bool:
+    return value is None or type(value) is int
+
+
+_FIELDS = {
+    "format": lambda v: v == FORMAT, "board": _text, "title": _text, "family": _text,
+    "part": _text, "idcode": _whole_or_none, "toolchain": _text,
+    "link": lambda v: v in schema.LINKS.values(), "baud": _whole_or_none, "base": _whole_or_none,
+    "clock_mhz": _fraction, "network": _network, "geometry": lambda v: _maps(v, int),
+    "registers": lambda v: _maps(v, int), "flash": lambda v: _maps(v, str),
+    "files": lambda v: _maps(v, str) and all(map(_plain, v)),
+    "bitstream": lambda v: v is None or _plain(v),
+    "bitstream_sha256": lambda v: v is None or _text(v),
+    "fmax_mhz": lambda v: v is None or isinstance(v, int | float),
+    "used": lambda v: v is None or _maps(v, list),
+}  # fmt: skip
+"""Every key, and what it must hold."""
+
+
+__all__ = ["FORMAT", "NAME", "Manifest", "hashes_of", "of", "read", "require", "write"]

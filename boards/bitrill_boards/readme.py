@@ -1,0 +1,104 @@
+"""``README.md`` of a board's folder: for the person at the board, who may not know Bitrill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+from bitrill.ir.graph import Graph
+from bitrill.ir.types import Tensor
+
+from .project import STEM, Project, Toolchain
+
+_KNOWN = {
+    "board.json": "what this folder was built for: board, network, registers, hashes of all files",
+    "network.json": "the network's edges: how images become frames, and frames scores",
+    "vectors.npz": "recorded frames (`inputs`) and what must come back of them (`outputs`)",
+    "top.v": "the network, module `top`, AXI4-Stream in and out",
+}
+
+
+def readme(project: Project, chain: Toolchain, files: Iterable[str]) -> str:
+    """The common part, and what ``chain`` says of its own files."""
+    board = project.board
+    rate = Fraction(project.clock_hz) / project.predicted.ii
+    parts = [
+        f"# {project.graph.name} for {board.title}",
+        "Written by `bitrill build`; nothing here needs Bitrill itself, but `bitrill flash` and"
+        " `bitrill drive` make it convenient.",
+        "\n".join(
+            [
+                f"- part: {board.part}, toolchain: `{project.toolchain}`",
+                f"- the network's clock: {_mhz(project.clock_mhz)} MHz; a frame every"
+                f" {project.predicted.ii} cycles at best: {float(rate):,.0f} a second",
+                f"- what was done with this board: {board.status}",
+                f"- a frame in: {_edge(project.graph.source.tensor)}",
+                f"- a frame out: {_edge(_result(project.graph))}",
+            ]
+        ),
+        "## What is here\n\n" + _table(project, files),
+        chain.readme(project).strip(),
+        "## Load and try\n\n" + (_axi(project) if board.zynq else _uart(project)),
+        "The self-test sends every recorded frame through the hardware and compares every bit of"
+        " what comes back. Do it after every load: tools have been seen to write wrong bitstreams"
+        " behind right simulations.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _mhz(clock: Fraction) -> str:
+    return f"{float(clock):g}"
+
+
+def _edge(t: Tensor) -> str:
+    bits = t.size * t.type.bits
+    return f"{t.size} values of {t.type.bits} bits, dense, low bits first: {-(-bits // 8)} bytes"
+
+
+def _result(graph: Graph) -> Tensor:
+    return graph.edges[graph.output]
+
+
+def _table(project: Project, files: Iterable[str]) -> str:
+    rows = [f"| `{name}` | {what} |" for name, what in _KNOWN.items()]
+    rows.append("| `bitrill_driver/` | the host's side in Python: needs numpy alone |")
+    others = sorted(n for n in files if n not in _KNOWN and "/" not in n and n != "README.md")
+    rows += [f"| `{name}` | read by the toolchain |" for name in others]
+    rows.append(f"| `{STEM}.*` | the bitstream and what belongs to it, where the tools have run |")
+    return "\n".join(["| file | what it is |", "| --- | --- |", *rows])
+
+
+def _uart(project: Project) -> str:
+    board = project.board
+    return f"""Load the bitstream, and run the recorded frames through the board
+({board.baud:,} baud, 8 data bits, no parity, one stop bit; the port's name may be another):
+
+```sh
+bitrill flash {board.name} BUILD --self-test --port /dev/ttyUSB0
+bitrill drive {board.name} BUILD --port /dev/ttyUSB0 --input images.npy --out scores.npy
+```
+
+or, where only numpy and pyserial are installed:
+
+```sh
+python3 -m bitrill_driver . --port /dev/ttyUSB0 --self-test
+```"""
+
+
+def _axi(project: Project) -> str:
+    return f"""Over JTAG, from the computer that has Bitrill (the processor must have been started
+before, by the board's Linux or its boot loader):
+
+```sh
+bitrill flash {project.board.name} BUILD
+```
+
+or copy this folder onto the board. There, as root, with numpy alone (or with PYNQ):
+
+```sh
+python3 -m bitrill_driver . --self-test
+python3 -m bitrill_driver . --input images.npy --out scores.npy
+```"""
+
+
+__all__ = ["readme"]

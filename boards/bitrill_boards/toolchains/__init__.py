@@ -1,0 +1,46 @@
+"""What makes a bitstream: one module a toolchain, each a `bitrill_boards.project.Toolchain`."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from bitrill.errors import SpecError
+
+from ..board import Board
+
+if TYPE_CHECKING:
+    from ..project import Toolchain
+
+TOOLCHAINS = {
+    "vivado": "vivado",
+    "vivado-ps7": "vivado_ps7",
+    "openxc7": "openxc7",
+    "open": "open_tools",
+}
+"""Their modules here, imported when asked for."""
+
+
+def load(name: str) -> Toolchain:
+    """The toolchain of a name; raises `SpecError` for an unknown one."""
+    if name not in TOOLCHAINS:
+        raise SpecError(f"toolchain must be one of {', '.join(TOOLCHAINS)}, not {name!r}")
+    return cast("Toolchain", import_module(f".{TOOLCHAINS[name]}", __name__))
+
+
+def choose(board: Board, name: str | None) -> str:
+    """``name``, or the first one of a board, where the board has it; else raises `SpecError`."""
+    if name is None:
+        return board.toolchains[0]
+    if name not in board.toolchains:
+        near = difflib.get_close_matches(name, board.toolchains, n=1)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        raise SpecError(
+            f"toolchain must be one of {', '.join(board.toolchains)} for {board.name},"
+            f" not {name!r}{meant}"
+        )
+    return name
+
+
+__all__ = ["TOOLCHAINS", "choose", "load"]

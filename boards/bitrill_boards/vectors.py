@@ -1,0 +1,70 @@
+"""Recorded frames of a network: inputs and what the golden model makes of them, for a self-test.
+
+``vectors.npz``: ``inputs``, integers ``[N, *shape of the model's input]``, and ``outputs``,
+integers ``[N, *shape of its output]``, both in the narrowest type. The same frames
+give the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from bitrill.errors import SpecError, StorageError
+from bitrill.ir.graph import Graph
+from bitrill.storage import read_bytes
+
+NAME = "vectors.npz"
+FRAMES = 1000
+"""Recorded, where nobody says how many."""
+
+
+def frames(graph: Graph, count: int, seed: int, given: np.ndarray | None = None) -> np.ndarray:
+    """``count`` frames ``[N, *shape]``: those ``given``, then corners, then noise.
+
+    Corners: all lowest, all highest, and both in turn, from either on.
+    """
+    if count < 1:
+        raise SpecError(f"samples must be at least 1, not {count}")
+    source = graph.source
+    values, size = source.tensor.type.values(), source.tensor.size
+    turns = np.arange(size) % 2
+    ends = np.array([0 * turns, 0 * turns + 1, turns, 1 - turns])
+    noise = np.random.default_rng(seed).integers(0, len(values), (count, size))
+    drawn = np.concatenate([values[ends * (len(values) - 1)], values[noise]])
+    drawn = drawn.reshape(-1, *source.shape)
+    return (drawn if given is None else np.concatenate([given, drawn]))[:count]
+
+
+def recorded(graph: Graph, x: np.ndarray) -> bytes:
+    """The file of frames ``x`` and the golden model's outputs."""
+    buffer = io.BytesIO()
+    outputs = graph.run(x)
+    np.savez_compressed(buffer, inputs=_narrow(x), outputs=_narrow(outputs), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def read(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """``(inputs, outputs)`` of a board's folder."""
+    path = folder / NAME
+    data = read_bytes(path)
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            x, y = file["inputs"], file["outputs"]
+    except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise StorageError(f"{path} must hold recorded frames: {error}") from None
+    if len(x) != len(y) or not len(x):
+        raise StorageError(f"{path} must hold an output for each of its frames")
+    return x, y
+
+
+def _narrow(a: np.ndarray) -> np.ndarray:
+    """In the smallest type that holds them."""
+    ends = np.min_scalar_type(a.min()), np.min_scalar_type(a.max())
+    return np.ascontiguousarray(a.astype(np.result_type(*ends)))
+
+
+__all__ = ["FRAMES", "NAME", "frames", "read", "recorded"]
