@@ -1,0 +1,186 @@
+"""From AXI3 with identifiers and bursts (ARM IHI 0022), as an ARM core speaks it, to AXI4-Lite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from bitrill_hw.axilite import axi_lite
+
+ID_BITS = 12
+PAGE_BITS = 12
+"""No burst crosses 4 KiB: of an address, only these bits change within one."""
+
+DECERR = 3
+FIXED, INCR, WRAP = range(3)
+
+
+def axi3_master() -> wiring.Signature:
+    """The ports of a master of 32 bits, those that matter to a slave without caches or locks."""
+    asks = {
+        "id": Out(ID_BITS), "addr": Out(32), "len": Out(4), "size": Out(2), "burst": Out(2),
+        "valid": Out(1), "ready": In(1),
+    }  # fmt: skip
+    return wiring.Signature(
+        {
+            **{f"aw{name}": port for name, port in asks.items()},
+            "wdata": Out(32), "wstrb": Out(4), "wvalid": Out(1), "wready": In(1),
+            "bid": In(ID_BITS), "bresp": In(2), "bvalid": In(1), "bready": Out(1),
+            **{f"ar{name}": port for name, port in asks.items()},
+            "rid": In(ID_BITS), "rdata": In(32), "rresp": In(2), "rlast": In(1), "rvalid": In(1),
+            "rready": Out(1),
+        }
+    )  # fmt: skip
+
+
+class Axi3ToLite(wiring.Component):
+    """One burst of each direction at a time; each of its beats is an access of its own.
+
+    Bursts of any length and kind are answered under their own identifier: a read beat by beat, a
+    write once, with the first error of its beats. Beats narrower than 32 bits are passed on as they
+    are, for whoever is behind to judge. Outside of the ``1 << bits`` bytes from ``base`` on,
+    everything gets DECERR and nothing is passed on. Write data come in the order of their
+    addresses, as masters that do not interleave send them; identifiers of data are not looked at.
+
+    Members
+    -------
+    gp : In(`axi3_master`)
+    axi : Out(`axi_lite`)
+    """
+
+    gp: Any
+    axi: Any
+
+    def __init__(self, bits: int, base: int):
+        self.bits, self.base = bits, base
+        super().__init__({"gp": In(axi3_master()), "axi": Out(axi_lite(bits))})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        live = Signal()  # not in the cycles of reset: what is taken there would be lost
+        m.d.sync += live.eq(1)
+        self._reads(m, live)
+        self._writes(m, live)
+        return m
+
+    def _reads(self, m: Module, live: Signal) -> None:
+        gp, axi = self.gp, self.axi
+        burst = _Burst(m, "ar", self)
+        m.d.comb += [
+            axi.araddr.eq(burst.address), gp.rid.eq(burst.id), gp.rlast.eq(burst.is_last),
+            gp.rdata.eq(axi.rdata), gp.rresp.eq(Mux(burst.outside, DECERR, axi.rresp)),
+        ]  # fmt: skip
+        with m.FSM(name="read"):
+            with m.State("IDLE"):
+                m.d.comb += gp.arready.eq(live)
+                with m.If(gp.arvalid & live):
+                    burst.take()
+                    m.next = "ASK"
+            with m.State("ASK"):
+                m.d.comb += axi.arvalid.eq(~burst.outside)
+                with m.If(axi.arready | burst.outside):
+                    m.next = "ANSWER"
+            with m.State("ANSWER"):
+                m.d.comb += [
+                    gp.rvalid.eq(axi.rvalid | burst.outside),
+                    axi.rready.eq(gp.rready),
+                ]
+                with m.If(gp.rvalid & gp.rready):
+                    burst.step()
+                    with m.If(burst.is_last):
+                        m.next = "IDLE"
+                    with m.Else():
+                        m.next = "ASK"
+
+    def _writes(self, m: Module, live: Signal) -> None:
+        gp, axi = self.gp, self.axi
+        burst = _Burst(m, "aw", self)
+        response = Signal(2)
+        m.d.comb += [
+            axi.awaddr.eq(burst.address), axi.wdata.eq(gp.wdata), axi.wstrb.eq(gp.wstrb),
+            gp.bid.eq(burst.id), gp.bresp.eq(Mux(burst.outside, DECERR, response)),
+        ]  # fmt: skip
+        with m.FSM(name="write"):
+            with m.State("IDLE"):
+                m.d.comb += gp.awready.eq(live)
+                with m.If(gp.awvalid & live):
+                    burst.take()
+                    m.d.sync += response.eq(0)
+                    m.next = "ASK"
+            with m.State("ASK"):
+                m.d.comb += axi.awvalid.eq(~burst.outside)
+                with m.If(axi.awready | burst.outside):
+                    m.next = "DATA"
+            with m.State("DATA"):
+                m.d.comb += [
+                    axi.wvalid.eq(gp.wvalid & ~burst.outside),
+                    gp.wready.eq(axi.wready | burst.outside),
+                ]
+                with m.If(gp.wvalid & gp.wready):
+                    m.next = "DONE"
+            with m.State("DONE"):
+                m.d.comb += axi.bready.eq(1)
+                with m.If(axi.bvalid | burst.outside):
+                    burst.step()
+                    with m.If(response == 0):
+                        m.d.sync += response.eq(axi.bresp)
+                    with m.If(burst.is_last):
+                        m.next = "ANSWER"
+                    with m.Else():
+                        m.next = "ASK"
+            with m.State("ANSWER"):
+                m.d.comb += gp.bvalid.eq(1)
+                with m.If(gp.bready):
+                    m.next = "IDLE"
+
+
+class _Burst:
+    """A burst that was taken: ``address`` of the present beat; ``is_last``; ``outside``."""
+
+    def __init__(self, m: Module, channel: str, bridge: Axi3ToLite):
+        self._m, self._bits, self._base = m, bridge.bits, bridge.base
+        self._asked = {
+            n: getattr(bridge.gp, f"{channel}{n}") for n in ("id", "addr", "len", "size", "burst")
+        }
+        self.id = Signal(ID_BITS, name=f"{channel}_id")
+        self.address = Signal(bridge.bits, name=f"{channel}_address")
+        self.outside = Signal(name=f"{channel}_outside")
+        self._left = Signal(4, name=f"{channel}_left")
+        self._size = Signal(2, name=f"{channel}_size")
+        self._moving = Signal(PAGE_BITS, name=f"{channel}_moving")
+        self.is_last = self._left == 0
+
+    def take(self) -> None:
+        """Within ``m.If``: keep what the channel says now."""
+        asked = self._asked
+        # the bits of the address that beats change: of a wrapping burst, those within its length
+        length = (asked["len"] << asked["size"]) | ((1 << asked["size"]) - 1)
+        self._m.d.sync += [
+            self.id.eq(asked["id"]),
+            self.address.eq(asked["addr"]),
+            self.outside.eq(asked["addr"][self._bits :] != self._base >> self._bits),
+            self._left.eq(asked["len"]),
+            self._size.eq(asked["size"]),
+        ]
+        with self._m.Switch(asked["burst"]):
+            with self._m.Case(FIXED):
+                self._m.d.sync += self._moving.eq(0)
+            with self._m.Case(WRAP):
+                self._m.d.sync += self._moving.eq(length)
+            with self._m.Default():
+                self._m.d.sync += self._moving.eq(-1)
+
+    def step(self) -> None:
+        """Within ``m.If``: on to the next beat, whose address is a multiple of its size."""
+        now, moving = self.address[:PAGE_BITS], self._moving
+        following = Signal(PAGE_BITS)
+        self._m.d.comb += following.eq(((now >> self._size) + 1) << self._size)
+        self._m.d.sync += [
+            now.eq((now & ~moving) | (following & moving)),
+            self._left.eq(self._left - 1),
+        ]
+
+
+__all__ = ["Axi3ToLite"]

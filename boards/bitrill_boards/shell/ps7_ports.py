@@ -1,0 +1,42 @@
+"""Inputs of the primitive PS7 (Xilinx UG953, UG585): what a design must drive, used or not.
+
+None may stay open: with the level shifters on, an undriven interrupt line stops the processors.
+"""
+
+from __future__ import annotations
+
+_SLAVE = """ACLK ARVALID AWVALID BREADY RREADY WLAST WVALID ARBURST:2 ARLOCK:2 ARSIZE:2 AWBURST:2
+AWLOCK:2 AWSIZE:2 ARPROT:3 AWPROT:3 ARADDR:32 AWADDR:32 ARCACHE:4 ARLEN:4 ARQOS:4 AWCACHE:4 AWLEN:4
+AWQOS:4"""
+_IDS = "ARID:{0} AWID:{0} WID:{0}"
+
+_GROUPS = {
+    "MAXIGP0 MAXIGP1": """ACLK ARREADY AWREADY BVALID RLAST RVALID WREADY BID:12 RID:12 BRESP:2
+        RRESP:2 RDATA:32""",
+    "SAXIGP0 SAXIGP1": f"{_SLAVE} {_IDS.format(6)} WDATA:32 WSTRB:4",
+    "SAXIHP0 SAXIHP1 SAXIHP2 SAXIHP3": f"""{_SLAVE} {_IDS.format(6)} WDATA:64 WSTRB:8
+        RDISSUECAP1EN WRISSUECAP1EN""",
+    "SAXIACP": f"{_SLAVE} {_IDS.format(3)} WDATA:64 WSTRB:8 ARUSER:5 AWUSER:5",
+    "DMA0 DMA1 DMA2 DMA3": "ACLK DAREADY DRLAST DRVALID DRTYPE:2",
+    "EMIOCAN0 EMIOCAN1": "PHYRX",
+    "EMIOENET0 EMIOENET1": """EXTINTIN GMIICOL GMIICRS GMIIRXCLK GMIIRXDV GMIIRXER GMIITXCLK MDIOI
+        GMIIRXD:8""",
+    "EMIOI2C0 EMIOI2C1": "SCLI SDAI",
+    "EMIOSDIO0 EMIOSDIO1": "CDN CLKFB CMDI WP DATAI:4",
+    "EMIOSPI0 EMIOSPI1": "MI SCLKI SI SSIN",
+    "EMIOTTC0 EMIOTTC1": "CLKI:3",
+    "EMIOUART0 EMIOUART1": "CTSN DCDN DSRN RIN RX",
+    "EMIOUSB0 EMIOUSB1": "VBUSPWRFAULT",
+    "EMIO": "PJTAGTCK PJTAGTDI PJTAGTMS SRAMINTIN TRACECLK WDTCLKI GPIOI:64",
+    "FTM": """DTRACEINCLOCK DTRACEINVALID DTRACEINDATA:32 DTRACEINATID:4 TF2PDEBUG:32 TF2PTRIG:4
+        TP2FTRIGACK:4""",
+    "": "DDRARB:4 EVENTEVENTI FCLKCLKTRIGN:4 FPGAIDLEN IRQF2P:20",
+}
+
+INPUTS = {
+    prefix + name: int(width or 1)
+    for prefixes, names in _GROUPS.items()
+    for prefix in prefixes.split() or [""]
+    for name, _, width in (port.partition(":") for port in names.split())
+}
+"""``{name: bits}`` of all inputs; pads (DDR, MIO and the like) are none of the fabric's."""
