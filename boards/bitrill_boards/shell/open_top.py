@@ -1,0 +1,85 @@
+"""The outermost module of a small board: clock, reset and serial line around the shell."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
+from amaranth.hdl import ClockDomain, Instance, Module, ResetSignal, Signal
+from amaranth.lib import wiring
+from amaranth.lib.cdc import FFSynchronizer
+from amaranth.lib.wiring import In, Out
+from bitrill_hw.roms import convert
+
+from ..families.small import Pll
+from .network import Edges
+from .uart import divisor
+from .uart_shell import UartShell
+
+NAME = "bitrill"
+"""Of the module; the network's own is ``top``."""
+
+START_SECONDS = Fraction(20, 1_000_000)
+"""From lock until reset ends: an iCE40's block memory reads zeros for some 15 us at first."""
+
+
+class OpenTop(wiring.Component):
+    """`UartShell` at ``pll``'s clock, or the crystal's where ``pll`` is None; ``mhz``: which that
+    is, exactly. Reset lasts `START_SECONDS` from the PLL's lock, and returns if that is lost.
+
+    Members
+    -------
+    clk : In(1), the crystal
+    rx : In(1); tx : Out(1)
+    """
+
+    clk: Signal
+    rx: Signal
+    tx: Signal
+
+    def __init__(self, edges: Edges, *, mhz: Fraction, pll: Pll | None, baud: int):
+        hz = mhz * 1_000_000
+        self.pll, self.start_cycles = pll, ceil(hz * START_SECONDS)
+        self.shell = UartShell(edges, clock_hz=round(hz), divisor=divisor(float(hz), baud))
+        super().__init__({"clk": In(1), "rx": In(1, init=1), "tx": Out(1, init=1)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.domains.sync = sync = ClockDomain("sync")
+        m.domains.start = start = ClockDomain("start", reset_less=True)
+        clock, lock, locked = Signal(), Signal(), Signal()
+        if self.pll is None:
+            m.d.comb += [clock.eq(self.clk), lock.eq(1)]
+        else:
+            m.submodules.pll = instance(self.pll, clock_in=self.clk, clock_out=clock, locked=lock)
+        m.submodules.lock = FFSynchronizer(lock, locked, o_domain="start")
+        left, reset = Signal(range(self.start_cycles), init=self.start_cycles - 1), Signal(init=1)
+        m.d.comb += [start.clk.eq(clock), sync.clk.eq(clock), ResetSignal().eq(reset)]
+        m.d.start += reset.eq((left != 0) | ~locked)
+        with m.If(~locked):
+            m.d.start += left.eq(self.start_cycles - 1)
+        with m.Elif(left != 0):
+            m.d.start += left.eq(left - 1)
+        m.submodules.shell = shell = self.shell
+        m.d.comb += [shell.rx.eq(self.rx), self.tx.eq(shell.tx)]
+        return m
+
+    def verilog(self) -> str:
+        """Module `NAME`, without the network."""
+        return convert(self, name=NAME)
+
+
+def instance(pll: Pll, *, clock_in: Signal, clock_out: Signal, locked: Signal) -> Instance:
+    """The PLL's cell between its signals."""
+    outputs = {pll.output: clock_out, pll.locked: locked}
+    for port in pll.joined.values():
+        outputs.setdefault(port, Signal(name=port.lower()))
+    ends: dict[str, Any] = {
+        **{f"p_{name}": value for name, value in pll.parameters.items()},
+        **{f"a_{name}": value for name, value in pll.attributes.items()},
+        **{f"i_{name}": value for name, value in pll.constants.items()},
+        **{f"i_{name}": outputs[port] for name, port in pll.joined.items()},
+        **{f"o_{name}": signal for name, signal in outputs.items()},
+    }
+    return Instance(pll.cell, **ends, **{f"i_{pll.source}": clock_in})

@@ -1,0 +1,49 @@
+"""Which clock a small board's PLL makes, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+from bitrill.errors import SpecError
+
+from ..board import Board, Pins
+from ..families.small import Family, Pll
+
+
+def pll_for(family: Family, board: Board, pins: Pins, mhz: Fraction) -> Pll | None:
+    """The setting that makes ``mhz`` of the crystal; None where that is the crystal's own.
+
+    Raises `SpecError` where no setting makes it: the nearest ones that can be had.
+    """
+    crystal = Fraction(str(board.crystal_mhz))
+    if mhz == crystal:
+        return None
+    made = {crystal}
+    for pll in family.plls(board, pins):
+        if pll.mhz == mhz:
+            return pll
+        made.add(pll.mhz)
+    near = " and ".join(map(text, nearest(made, mhz)))
+    raise SpecError(
+        f"the clock must be one that {board.name} makes of its {text(crystal)} MHz, not"
+        f" {text(mhz)} MHz (nearest: {near})"
+    )
+
+
+def below(family: Family, board: Board, pins: Pins, mhz: float) -> Fraction | None:
+    """The fastest clock that can be had at or below ``mhz``."""
+    made = {Fraction(str(board.crystal_mhz)), *(p.mhz for p in family.plls(board, pins))}
+    return max((m for m in made if m <= mhz), default=None)
+
+
+def nearest(made: Iterable[Fraction], mhz: Fraction) -> list[Fraction]:
+    """The next one below and the next one above, of those there are."""
+    known = sorted(made)
+    return [*[m for m in known if m < mhz][-1:], *[m for m in known if m > mhz][:1]]
+
+
+def text(mhz: Fraction) -> str:
+    """An exact decimal where there is a short one, else a fraction: what ``--clock-mhz`` takes."""
+    short = f"{float(mhz):g}"
+    return short if Fraction(short) == mhz else str(mhz)

@@ -1,0 +1,77 @@
+"""A design that is too large or too slow for a small board: what lacks, and what would do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import TypeAlias
+
+from bitrill.errors import FitError, TimingError
+
+from ..board import SHARES, Board, every
+from . import clocks
+
+Used: TypeAlias = Mapping[str, tuple[int, int]]
+"""``{resource: (used, available)}``"""
+
+CROWDED = ("utilisation limit", "no BELs remaining", "Unable to place", "Unable to find")
+"""What nextpnr's errors say of a design that may be within the counts, and finds no place."""
+
+CROWD = 0.85
+"""Share of a resource from which on such an error is one of size."""
+
+MOST_NAMES = 3
+
+
+def fit_error(name: str, board: Board, used: Used, said: str = "") -> FitError | None:
+    """Network ``name`` on ``board``; None where size is not what failed. ``said``: nextpnr's own
+    error, if it gave one."""
+    most = CROWD if any(words in said for words in CROWDED) else 1
+    over = {r: (n, have) for r, (n, have) in used.items() if n > most * have}
+    if not over:
+        return None
+    lacks = "; ".join(f"{r} {n:,} of {have:,} ({100 * n / (have or 1):.0f} %)"
+                      for r, (n, have) in over.items())  # fmt: skip
+    fits = larger(board, used)
+    where = f"build for {' or '.join(fits)}" if fits else "no board that is known is large enough"
+    return FitError(
+        f"{name} with its shell does not fit {board.name}: {lacks}; compile with fewer PE and SIMD"
+        f" (a lower --fps), or {where}",
+        used=dict(used), over=list(over), fits=fits,
+    )  # fmt: skip
+
+
+def larger(board: Board, used: Used) -> list[str]:
+    """The smallest boards that have room for all that is used, the smallest first."""
+    found = [b for b in every() if b.name != board.name and all(
+        _amount(b, r) >= n * (board.resources.bram_kbit if r == "bram" else 1)
+        for r, (n, _) in used.items() if r in SHARES
+    )]  # fmt: skip
+    return [b.name for b in sorted(found, key=lambda b: b.resources.lut)[:MOST_NAMES]]
+
+
+def _amount(board: Board, resource: str) -> int:
+    """What a design may use of it; block memory in kbit."""
+    unit = board.resources.bram_kbit if resource == "bram" else 1
+    return board.usable(resource) * unit
+
+
+def timing_error(
+    name: str,
+    board: Board,
+    clock_mhz: Fraction,
+    fmax_mhz: float,
+    slower: Fraction | None,
+    used: Used,
+) -> TimingError | None:
+    """None where the clock is met; ``slower``: the clock next below what was reached."""
+    if fmax_mhz >= clock_mhz:
+        return None
+    wanted = clocks.text(clock_mhz)
+    lower = "" if slower is None else f"a lower --clock-mhz ({clocks.text(slower)}), "
+    return TimingError(
+        f"{name} runs at {fmax_mhz:.1f} MHz at most on {board.name}, not at {wanted} MHz: build"
+        f" with {lower}another --seed, or compile again with --part {board.part} --clock-mhz"
+        f" {wanted} (more registers)",
+        fmax_mhz=fmax_mhz, clock_mhz=float(clock_mhz), used=dict(used),
+    )  # fmt: skip

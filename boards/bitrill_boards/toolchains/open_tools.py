@@ -1,0 +1,137 @@
+"""Small boards by open tools: Yosys, nextpnr and the family's packer.
+
+    bitrill.v    the board's top: clock, reset, serial line and shell around the network's top.v
+    bitrill.ys   Yosys' script          work/      what the tools leave, and their logs
+    build.sh     the same by tools that are installed natively
+
+Tools run from their wheels (the extra ``place``); runs that are finished are found again.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from fractions import Fraction
+from importlib import import_module
+from typing import cast
+
+from bitrill.errors import SpecError
+from bitrill.storage import read_bytes, remove, write_bytes
+
+from ..board import Board, Pins
+from ..families.small import Family, Target
+from ..project import Made, Progress, Project
+from ..shell.open_top import NAME, OpenTop
+from . import clocks, place
+from .fit import Used, fit_error, timing_error
+from .steps import FailedError, Step, run
+
+WORK = "work"
+SOURCES = ("bitrill.v", "top.v")
+
+
+def family_of(board: Board) -> Family:
+    """The module of a small board's family."""
+    return cast("Family", import_module(f"..families.{board.family}", __package__))
+
+
+def pins_of(board: Board) -> Pins:
+    """The board's pins."""
+    if board.pins is None:
+        raise SpecError(f"board {board.name}: [pins] must have clk, rx and tx")
+    return board.pins
+
+
+def files(project: Project) -> Mapping[str, str]:
+    """See `bitrill_boards.project.Toolchain`."""
+    board = project.board
+    target = _target(project)
+    return {
+        "bitrill.v": top(project).verilog(),
+        "bitrill.ys": place.script(target, NAME, SOURCES),
+        "build.sh": _build_sh(family_of(board), target, project),
+        **target.constraints,
+    }
+
+
+def top(project: Project) -> OpenTop:
+    """The board's top. Raises `SpecError` for a clock or a baud rate that it cannot make."""
+    board, mhz = project.board, project.clock_mhz
+    pll = clocks.pll_for(family_of(board), board, pins_of(board), mhz)
+    if board.baud is None:
+        raise SpecError(f"board {board.name}: host.baud is missing (its link is a serial line)")
+    return OpenTop(project.edges, mhz=mhz, pll=pll, baud=board.baud)
+
+
+def make(project: Project, progress: Progress) -> Made:
+    """See `bitrill_boards.project.Toolchain`."""
+    family, target = family_of(project.board), _target(project)
+    work, bitstream = project.folder / WORK, project.folder / target.bitstream
+    remove(bitstream)
+    sources = {n: read_bytes(project.folder / n).decode() for n in SOURCES}
+    place.synthesise(target, NAME, sources, work, progress)
+    try:
+        placed = place.place(
+            family, target, mhz=project.clock_mhz, seed=project.seed, folder=work,
+            progress=progress,
+        )  # fmt: skip
+    except FailedError as error:
+        cells = place.counted(work / f"{family.NEXTPNR.name}.log")
+        used = place.by_resource(cells, family)
+        raise (fit_error(project.graph.name, project.board, used, error.said) or error) from error
+    used = placed.used(family)
+    _require_clock(project, family, placed.fmax_mhz, used)
+    packed = Step(family.PACKER, work, target.pack, (target.routed[1],), (target.bitstream,))
+    progress(family.PACKER.name, 0, 0)
+    run(packed, lambda line: None)
+    write_bytes(bitstream, read_bytes(work / target.bitstream))
+    return Made(target.bitstream, placed.fmax_mhz, used)
+
+
+def readme(project: Project) -> str:
+    """Of the board's README: what these files are, and how to make the bitstream by hand."""
+    family, target = family_of(project.board), _target(project)
+    tools = f"`yosys`, `{family.NEXTPNR.name}` and `{family.PACKER.name}`"
+    pins = pins_of(project.board)
+    crystal, clock = Fraction(str(project.board.crystal_mhz)), project.clock_mhz
+    made = "is" if crystal == clock else "is made by a PLL from"
+    return f"""\
+## Bitstream by open tools
+
+`bitrill.v` is the board's top: clock, reset and serial line around the network in `top.v`. Its
+clock of {clocks.text(clock)} MHz {made} the crystal's {clocks.text(crystal)} MHz. Pins stand in
+`{next(iter(target.constraints))}`: clock {pins.clk}, serial line in {pins.rx}, out {pins.tx}
+({project.board.baud:,} baud).
+
+`sh build.sh` makes `{target.bitstream}` with {tools} installed natively; the variables YOSYS,
+NEXTPNR and PACKER name others. `work/` holds what the tools left: logs, netlist, report.
+"""
+
+
+def _require_clock(project: Project, family: Family, fmax: float, used: Used) -> None:
+    board, clock = project.board, project.clock_mhz
+    slower = clocks.below(family, board, pins_of(board), min(fmax, float(clock)))
+    error = timing_error(project.graph.name, board, clock, fmax, slower, used)
+    if error is not None:
+        raise error
+
+
+def _target(project: Project) -> Target:
+    return family_of(project.board).target(project.board, pins_of(project.board))
+
+
+def _build_sh(family: Family, target: Target, project: Project) -> str:
+    def line(variable: str, program: str, *arguments: str) -> str:
+        return " ".join([f'"${{{variable}:-{program}}}"', *map(shlex.quote, arguments)])
+
+    nextpnr = place.options(target, project.clock_mhz, project.seed)
+    return "\n".join([
+        "#!/bin/sh",
+        f"# {target.bitstream} by tools installed natively, or those of YOSYS, NEXTPNR, PACKER",
+        "set -eu",
+        'cd "$(dirname "$0")"',
+        line("YOSYS", "yosys", "-q", "-l", "yosys.log", "-s", "bitrill.ys"),
+        line("NEXTPNR", family.NEXTPNR.name, *nextpnr),
+        line("PACKER", family.PACKER.name, *target.pack),
+        "",
+    ])  # fmt: skip

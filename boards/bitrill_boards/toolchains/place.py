@@ -1,0 +1,137 @@
+"""Synthesis, placement and routing of a design on a small part by Yosys and nextpnr.
+
+A design is Verilog by file name. All is done in one folder: ``netlist.json`` is what Yosys maps,
+``report.json`` nextpnr's figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from bitrill.errors import ToolError
+from bitrill.storage import read_json, write_text
+from bitrill_hw.roms import PREFIX
+from bitrill_hw.synth import yosys
+
+from ..families.small import Family, Target
+from ..project import Progress
+from .steps import Step, Watch, run
+
+NETLIST = "netlist.json"
+REPORT = "report.json"
+
+PHASES = (("Info: Packing", "packing"), ("Info: Running", "placing"), ("Info: Routing", "routing"))
+"""How lines of nextpnr's log begin, and what it then does."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """nextpnr's report: the slowest clock in MHz, and ``{cell: (used, available)}``."""
+
+    fmax_mhz: float
+    cells: Mapping[str, tuple[int, int]]
+
+    @staticmethod
+    def read(path: Path) -> Placed:
+        """Raises `ToolError` for a report that has no clock."""
+        return Placed.of(read_json(path), path)
+
+    @staticmethod
+    def of(report: Any, path: Path) -> Placed:
+        try:
+            clocks = [float(clock["achieved"]) for clock in report["fmax"].values()]
+            cells = {k: (int(n["used"]), int(n["available"]))
+                     for k, n in report["utilization"].items()}  # fmt: skip
+        except (AttributeError, KeyError, TypeError, ValueError):
+            clocks, cells = [], {}
+        if not clocks:
+            raise ToolError(f"nextpnr's report must hold a clock and what is used ({path})")
+        return Placed(min(clocks), cells)
+
+    def used(self, family: Family) -> dict[str, tuple[int, int]]:
+        """By resource: lut, ff, bram, dsp; of those that the part has, and the report counts."""
+        return by_resource(self.cells, family)
+
+
+def by_resource(cells: Mapping[str, tuple[int, int]], family: Family) -> dict[str, tuple[int, int]]:
+    """``{resource: (used, available)}`` of cells as nextpnr counts them."""
+    found = {r: [cells[c] for c in names if c in cells] for r, names in family.CELLS.items()}
+    return {r: (sum(u for u, _ in n), sum(a for _, a in n)) for r, n in found.items() if n}
+
+
+def script(target: Target, top: str, sources: Sequence[str]) -> str:
+    """Yosys' script: tables stay modules of their own until LUTs are mapped."""
+    return f"""\
+read_verilog {" ".join(sources)}
+{target.synth} -top {top}
+setattr -mod -unset keep_hierarchy {PREFIX}*
+flatten
+clean
+{target.pads}stat
+write_json {NETLIST}
+"""
+
+
+def options(target: Target, mhz: Fraction, seed: int) -> list[str]:
+    """nextpnr's arguments. A design that is too slow is an error to it."""
+    return [
+        *target.place, "--json", NETLIST, *target.routed, "--report", REPORT,
+        "--freq", f"{float(mhz):g}", "--seed", str(seed),
+    ]  # fmt: skip
+
+
+def synthesise(
+    target: Target, top: str, sources: Mapping[str, str], folder: Path, progress: Progress
+) -> None:
+    """Leave ``netlist.json`` in the folder."""
+    job = yosys.Job(folder, script(target, top, list(sources)), sources, (NETLIST,))
+    yosys.run([job], progress=lambda *_: progress("synthesis by Yosys", 0, 0))
+
+
+def place(
+    family: Family, target: Target, *, mhz: Fraction, seed: int, folder: Path, progress: Progress
+) -> Placed:
+    """Place and route ``netlist.json``; a design that is too slow is placed all the same.
+
+    Leaves the report and what the packer reads. Raises `steps.FailedError`, among others where the
+    design does not fit.
+    """
+    for name, text in target.constraints.items():
+        write_text(folder / name, text)
+    step = Step(
+        family.NEXTPNR, folder, [*options(target, mhz, seed), "--timing-allow-fail"],
+        (NETLIST, *target.constraints), (REPORT, target.routed[1]),
+    )  # fmt: skip
+    run(step, phases(family.NEXTPNR.name, progress))
+    return Placed.read(folder / REPORT)
+
+
+def phases(tool: str, progress: Progress) -> Watch:
+    """Shows what nextpnr does by the lines of its log."""
+    progress(f"{tool}: reading", 0, len(PHASES))
+
+    def watch(line: str) -> None:
+        for done, (start, what) in enumerate(PHASES):
+            if line.startswith(start):
+                progress(f"{tool}: {what}", done, len(PHASES))
+
+    return watch
+
+
+def counted(log: Path) -> dict[str, tuple[int, int]]:
+    """Cells used and available, as nextpnr's log lists them before it places."""
+    cells: dict[str, tuple[int, int]] = {}
+    for line in log.read_text(errors="replace").splitlines():
+        name, _, rest = line.removeprefix("Info:").strip().partition(":")
+        used, slash, have = rest.split("%")[0].strip().rpartition(" ")[0].partition("/")
+        if slash and used.strip().isdigit() and have.strip().isdigit():
+            cells[name.strip()] = (int(used), int(have))
+    return cells
+
+
+__all__ = ["NETLIST", "REPORT", "Placed", "by_resource", "counted", "options", "phases", "place",
+           "script", "synthesise"]  # fmt: skip

@@ -1,0 +1,134 @@
+"""Running tools: each step in a folder, its log kept, its result reused while it holds."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeAlias
+
+from bitrill.doctor import require_tools
+from bitrill.errors import StorageError, ToolError
+from bitrill.storage import read_bytes, write_text
+from bitrill_sim.tools import POLL, stop
+
+from ..families.small import Program
+
+PATIENCE_SECONDS = 3600
+"""After which a tool is taken to hang."""
+
+Watch: TypeAlias = Callable[[str], None]
+"""Called with each line that a tool prints, while it runs."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One run of a program in ``folder``; ``inputs`` and ``results`` are names of files there."""
+
+    program: Program
+    folder: Path
+    arguments: Sequence[str]
+    inputs: Sequence[str]
+    results: Sequence[str]
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.program.name}.log"
+
+    @property
+    def mark(self) -> Path:
+        return self.folder / f"{self.program.name}.key"
+
+    @property
+    def key(self) -> str:
+        """SHA-256 over everything that decides the results, the tool's version included."""
+        told = (self.program.package, version(self.program.package), *self.arguments)
+        sha = hashlib.sha256(repr(told).encode())
+        for name in self.inputs:
+            data = read_bytes(self.folder / name)
+            sha.update(f"{name}\0{len(data)}\0".encode() + data)
+        return sha.hexdigest()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the folder holds the results of this very step."""
+        if any(not (self.folder / r).is_file() for r in (*self.results, self.mark.name)):
+            return False
+        return read_bytes(self.mark).decode(errors="replace") == self.key
+
+
+class FailedError(ToolError):
+    """A tool that ended with an error; ``said``: its own line of it, ``log``: all that it wrote."""
+
+    def __init__(self, step: Step, said: str):
+        self.said = said
+        super().__init__(
+            f"{step.program.name} failed: {said} (log: {step.log})",
+            log=str(step.log), command=step.program.name,
+        )  # fmt: skip
+
+
+def run(step: Step, watch: Watch, *, patience: float = PATIENCE_SECONDS) -> None:
+    """Run the step, unless it is done; what marks it so is written last.
+
+    Raises `ToolError` where the tool is missing, `FailedError` where it fails or still runs after
+    ``patience`` seconds. An interrupt ends it too, and nothing that it left is taken for a result.
+    """
+    require_tools([step.program.package])
+    if step.is_done:
+        return
+    step.mark.unlink(missing_ok=True)
+    for name in step.results:
+        (step.folder / name).unlink(missing_ok=True)
+    process = _start(step)
+    seen, end = 0, time.monotonic() + patience
+    try:
+        while process.poll() is None:
+            seen = _watch(step.log, seen, watch)
+            if time.monotonic() > end:
+                raise FailedError(step, f"it ran for more than {patience:g} seconds and was ended")
+            time.sleep(POLL)
+    finally:
+        stop(process)
+    _watch(step.log, seen, watch)
+    lost = [r for r in step.results if not (step.folder / r).is_file()]
+    if process.returncode or lost:
+        status = f"status {process.returncode}"
+        said = message(step.log) or (f"it left no {', '.join(lost)}" if lost else status)
+        raise FailedError(step, said if process.returncode or not lost else f"{said}, {status}")
+    write_text(step.mark, step.key)
+
+
+def message(log: Path) -> str | None:
+    """The line in which a tool says what went wrong."""
+    lines = log.read_text(errors="replace").splitlines()
+    found = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    return found[0] if found else None
+
+
+def _start(step: Step) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", step.program.start, *step.arguments]
+    try:
+        with step.log.open("wb") as output:
+            return subprocess.Popen(
+                command, cwd=step.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+    except OSError as error:
+        raise StorageError(
+            f"cannot run {step.program.name} in {step.folder}: {error.strerror or error}"
+        ) from error
+
+
+def _watch(log: Path, seen: int, watch: Watch) -> int:
+    """Show the whole lines behind ``seen`` bytes; gives where they end."""
+    with log.open("rb") as file:
+        file.seek(seen)
+        text, found, _ = file.read().rpartition(b"\n")
+    for line in text.decode(errors="replace").splitlines():
+        watch(line)
+    return seen + len(text) + len(found)
