@@ -54,7 +54,10 @@ class Replies(wiring.Component):
             crc.data.eq(byte),
             crc.load.eq(put & counts),
         ]
-        m.d.comb += letters.addr.eq((at + put)[: len(letters.addr)])
+        m.d.comb += letters.addr.eq(at[: len(letters.addr)])
+        # a cycle late: each byte that counts keeps the CRC busy for longer
+        within, final = Signal(), Signal()
+        m.d.sync += [within.eq(at < out), final.eq(at + 1 == size)]
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += crc.clear.eq(1)
@@ -87,10 +90,10 @@ class Replies(wiring.Component):
                 with m.Elif(self.asked & (self.status == DONE) & (self.operation == RESET)):
                     m.next = "IDLE"  # a network that never answers is given up
             with m.State("HEAD"):
-                m.d.comb += [valid.eq(1), byte.eq(head), counts.eq(1), letters.addr.eq(0)]
+                m.d.comb += [valid.eq(1), byte.eq(head), counts.eq(1)]
                 with m.If(put):
                     m.d.sync += [head.eq(head >> 8), at.eq(at + 1)]
-                    with m.If(at == 3):
+                    with m.If(at[:2] == 3):
                         m.d.sync += at.eq(0)
                         m.next = "PAYLOAD"
                         with m.If(size == 0):
@@ -99,16 +102,16 @@ class Replies(wiring.Component):
                 m.d.comb += [valid.eq(1), counts.eq(1), byte.eq(letters.data)]
                 with m.If(runs):
                     m.d.comb += byte.eq(cycles[:8])
-                    with m.If(at < out):
+                    with m.If(within):
                         m.d.comb += [
                             byte.eq(self.o.payload), valid.eq(self.o.valid),
                             self.o.ready.eq(self.tx.ready & ~crc.busy),
                         ]  # fmt: skip
-                with m.If(put & runs & (at >= out)):
+                with m.If(put & runs & ~within):
                     m.d.sync += cycles.eq(cycles >> 8)
                 with m.If(put):
                     m.d.sync += at.eq(at + 1)
-                    with m.If(at + 1 == size):
+                    with m.If(final):
                         m.d.sync += at.eq(0)
                         m.next = "CRC"
             with m.State("CRC"):
@@ -116,7 +119,7 @@ class Replies(wiring.Component):
                 m.d.comb += [valid.eq(1), byte.eq(sent)]
                 with m.If(put):
                     m.d.sync += at.eq(at + 1)
-                    with m.If(at == 3):
+                    with m.If(at[:2] == 3):
                         m.next = "IDLE"
         return m
 

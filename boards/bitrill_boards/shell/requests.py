@@ -64,6 +64,12 @@ class Requests(wiring.Component):
             write.addr.eq(at[: len(write.addr)]),
             write.data.eq(byte),
         ]
+        # a cycle late: each byte that counts keeps the CRC busy for longer
+        within, final, needed, silent = Signal(), Signal(), Signal(), Signal()
+        m.d.sync += [
+            within.eq(at < n), final.eq(at + 1 == size), needed.eq(at >= fed),
+            silent.eq(silence == self.timeout),
+        ]  # fmt: skip
         with m.If(self.taken):
             m.d.sync += self.pending.eq(0)
         m.d.sync += silence.eq(Mux(get, 0, silence + 1))
@@ -88,16 +94,16 @@ class Requests(wiring.Component):
                 with m.If((byte != 0) | (size[:8] != 0)):
                     m.d.sync += state.eq(_State.PAYLOAD)
             with m.Case(_State.PAYLOAD), m.If(get):
-                m.d.comb += write.en.eq(at < n)
+                m.d.comb += write.en.eq(within)
                 m.d.sync += at.eq(at + 1)
-                with m.If(at + 1 == size):
+                with m.If(final):
                     m.d.sync += at.eq(0)
                     m.d.sync += state.eq(_State.CRC)
-                with m.If(feeding & (at >= fed)):  # the frame before is still needed
+                with m.If(feeding & needed):  # the frame before is still needed
                     m.d.sync += state.eq(_State.HUNT)
             with m.Case(_State.CRC), m.If(get):
                 m.d.sync += at.eq(at + 1)
-                with m.If(at == 3):
+                with m.If(at[:2] == 3):
                     m.d.sync += state.eq(_State.JUDGE)
             with m.Case(_State.JUDGE):
                 m.d.comb += judging.eq(1)
@@ -111,7 +117,7 @@ class Requests(wiring.Component):
                         self.status.eq(Mux(damaged, DAMAGED, Mux(right, DONE, UNKNOWN))),
                     ]  # fmt: skip
                     m.d.sync += state.eq(_State.HUNT)
-        with m.If(~hunting & (silence == self.timeout)):
+        with m.If(~hunting & silent):
             m.d.sync += state.eq(_State.HUNT)
         m.d.comb += crc.load.eq(get & ~hunting)
         return m
