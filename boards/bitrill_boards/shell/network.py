@@ -9,8 +9,12 @@ from typing import Any
 from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+from bitrill.errors import SpecError
 from bitrill.ir.graph import INPUT, Graph
 from bitrill.ir.serial import digest
+from bitrill.plan.registers import address_bits, register_map, streamed
+from bitrill_hw.axilite import axi_lite
+from bitrill_hw.control import PREFIX
 from bitrill_hw.stream import beats, padded
 
 from .gearbox import Gearbox, gear
@@ -19,7 +23,8 @@ from .gearbox import Gearbox, gear
 @dataclass(frozen=True)
 class Edges:
     """The network's edges: bits of a beat and beats of a frame on both sides, cycles between
-    frames, and the first 8 bytes of the graph's digest."""
+    frames, the first 8 bytes of the graph's digest, and the address bits of its own registers: 0
+    where it has none, because no weights can be written."""
 
     bits_in: int
     beats_in: int
@@ -27,15 +32,23 @@ class Edges:
     beats_out: int
     interval: Fraction
     digest: bytes
+    register_bits: int = 0
 
     @staticmethod
     def of(graph: Graph, interval: Fraction) -> Edges:
-        """Those of a FOLDED graph."""
+        """Those of a FOLDED graph; `SpecError` where its weights come over a stream."""
+        if nodes := streamed(graph):
+            raise SpecError(
+                f"{graph.name}: a board has no stream of weights for {nodes[0].name}: its style"
+                " must be folded, unrolled or runtime, not streamed"
+            )
         first, last = graph.reader(INPUT), graph.producer(graph.output)
+        windows = register_map(graph)
         return Edges(
             first.lanes_in * first.x.type.bits, first.beats_in,
             last.lanes_out * last.y.type.bits, last.beats_out,
             interval, bytes.fromhex(digest(graph))[:8],
+            address_bits(windows) if windows else 0,
         )  # fmt: skip
 
     @property
@@ -63,6 +76,9 @@ class Network(wiring.Component):
         A frame had the wrong length; until ``clear``.
     clear : In(1)
         Reset the network, whatever is inside of it lost.
+    weights : In(`axi_lite`)
+        The network's own registers, where ``edges.register_bits``. Left open, what was compiled in
+        runs.
     """
 
     i: stream.Interface
@@ -72,13 +88,16 @@ class Network(wiring.Component):
     leaves: Signal
     error: Signal
     clear: Signal
+    weights: Any
 
     def __init__(self, edges: Edges, width: int):
         self.edges, self.width = edges, width
+        bits = edges.register_bits
         super().__init__(
             {
                 "i": In(beats(width)), "o": Out(beats(width)), "last": Out(1), "enters": Out(1),
                 "leaves": Out(1), "error": Out(1), "clear": In(1),
+                **({"weights": In(axi_lite(bits))} if bits else {}),
             }
         )  # fmt: skip
 
@@ -105,6 +124,7 @@ class Network(wiring.Component):
             o_m_axis_tlast=last,
             i_m_axis_tready=out.i.ready,
             o_error=self.error,
+            **self._weight_ports(),
         )
         first = Signal(init=1)
         moves = into.o.valid & into_ready
@@ -121,6 +141,16 @@ class Network(wiring.Component):
             self.leaves.eq(valid & last & out.i.ready),
         ]
         return m
+
+    def _weight_ports(self) -> dict[str, Signal]:
+        """Arguments of the instance: the ports of its registers, ``i_`` or ``o_`` before each."""
+        if not self.edges.register_bits:
+            return {}
+        members = axi_lite(self.edges.register_bits).members
+        return {
+            f"{'i' if member.flow is Out else 'o'}_{PREFIX}{name}": getattr(self.weights, name)
+            for name, member in members.items()
+        }
 
 
 __all__ = ["Edges", "Network"]

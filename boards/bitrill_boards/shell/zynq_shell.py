@@ -2,7 +2,17 @@
 
 A run reads ``IN_WORDS`` words of 64 bits from ``IN_ADDRESS`` on, sends them through the network,
 frame by frame, and writes ``OUT_WORDS`` words from ``OUT_ADDRESS`` on; both addresses are multiples
-of 128. Frames in memory are dense bits, low first, each starting on 8 bytes.
+of 128. Frames in memory are dense bits, low first, each starting on 8 bytes. A start resets the
+network, so that whatever a run before has left is gone.
+
+=====================  ==========================================================================
+address
+=====================  ==========================================================================
+0 ..                   `REGISTERS`, 32 bits each: see `bitrill_boards.driver.registers`
+``WEIGHTS`` (16 MiB)   the network's own registers, where its weights can be written: the
+.. twice that          addresses of its ``registers.json``, with what refuses them (a frame inside)
+all others             SLVERR
+=====================  ==========================================================================
 """
 
 from __future__ import annotations
@@ -13,35 +23,16 @@ from typing import Any
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from bitrill.errors import SpecError
 from bitrill_hw.axilite import AxiLite, axi_lite
 
+from ..driver.registers import IDENTITY, REGISTERS, SIZE, SIZE_RUNTIME, VERSION, WEIGHTS, WRITABLE
 from .movers import Reader, Writer, read_channels, write_channels
 from .network import Edges, Network
+from .weights import Onward
 
-IDENTITY = int.from_bytes(b"BTRS", "little")
-VERSION = 1
-ADDRESS_BITS = 12
-"""Of the registers: one page."""
-
-REGISTERS = (
-    "IDENTITY", "VERSION", "DIGEST_LOW", "DIGEST_HIGH", "CONTROL", "STATUS", "INTERRUPT", "FRAMES",
-    "IN_ADDRESS_LOW", "IN_ADDRESS_HIGH", "IN_WORDS", "OUT_ADDRESS_LOW", "OUT_ADDRESS_HIGH",
-    "OUT_WORDS", "CYCLES_LOW", "CYCLES_HIGH",
-)  # fmt: skip
-"""Names of the registers, 32 bits each, from offset 0 on. All others answer SLVERR."""
-
-START, STOP = 1, 2
-"""CONTROL, on a write. A start while busy is refused (SLVERR); a stop ends a run at any cycle, half
-a frame inside or not, and resets the network."""
-
-BUSY, DONE, READ_SLVERR, READ_DECERR, WRITE_SLVERR, WRITE_DECERR, FRAME_ERROR, STOPPED = (
-    1 << k for k in range(8)
-)
-"""STATUS; a write of ones clears all but BUSY. DONE: a run has ended, by itself or by a stop."""
-
-WRITABLE = ("INTERRUPT", "IN_ADDRESS_LOW", "IN_ADDRESS_HIGH", "IN_WORDS", "OUT_ADDRESS_LOW",
-            "OUT_ADDRESS_HIGH", "OUT_WORDS")  # fmt: skip
-"""Registers that keep what is written, not while busy (SLVERR)."""
+STATUS_BITS = 7
+"""Of STATUS, above BUSY."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +47,23 @@ class Geometry:
         return Geometry(-(-edges.frame_in // 64), -(-edges.frame_out // 64))
 
 
+@dataclass
+class _State:
+    """What the registers show, and what a write to them does."""
+
+    kept: dict[str, Signal]
+    status: Signal
+    cycles: Signal
+    frames: Signal
+    busy: Signal
+    start: Signal
+    stop: Signal
+    cleared: Signal
+
+
 class ZynqShell(wiring.Component):
-    """A build's network behind AXI. ``address``: bits of a memory address.
+    """A build's network behind AXI. ``address``: bits of a memory address; ``register_bits``: those
+    of a register's, 12, or 25 where the network's weights can be written.
 
     Members
     -------
@@ -76,9 +82,15 @@ class ZynqShell(wiring.Component):
 
     def __init__(self, edges: Edges, *, address: int = 32):
         self.edges, self.address = edges, address
+        if 1 << edges.register_bits > WEIGHTS:
+            raise SpecError(
+                f"registers of weights must lie within {WEIGHTS} bytes, not"
+                f" {1 << edges.register_bits}: fewer layers must be of style runtime"
+            )
+        self.register_bits = (SIZE_RUNTIME if edges.register_bits else SIZE).bit_length() - 1
         super().__init__(
             {
-                "axi": In(axi_lite(ADDRESS_BITS)),
+                "axi": In(axi_lite(self.register_bits)),
                 "read": Out(read_channels(address)),
                 "write": Out(write_channels(address)),
                 "interrupt": Out(1),
@@ -87,9 +99,46 @@ class ZynqShell(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.lite = lite = AxiLite(ADDRESS_BITS)
+        m.submodules.lite = lite = AxiLite(self.register_bits)
         wiring.connect(m, wiring.flipped(self.axi), lite.axi)
-        clear, stop, start = Signal(), Signal(), Signal()
+        state = _State(
+            kept={name: Signal(32, name=name.lower()) for name in WRITABLE},
+            status=Signal(STATUS_BITS, name="status"), cycles=Signal(48, name="cycles"),
+            frames=Signal(32, name="frames"), busy=Signal(name="busy"), start=Signal(name="start"),
+            stop=Signal(name="stop"), cleared=Signal(STATUS_BITS, name="cleared"),
+        )  # fmt: skip
+        clear, quiet = Signal(), Signal()
+        # of the movers and the network: in reset with the start itself, so begun one cycle later
+        begin = Signal()
+        m.d.sync += begin.eq(state.start)
+        reader, writer, network = self._path(m, state, begin, clear)
+        self._registers(m, lite.bus, state)
+        idle = reader.idle & writer.idle
+        if self.edges.register_bits:
+            idle &= self._weights(m, lite.bus, network, clear)
+        s = state
+        begun = Signal()  # the cycle in which the movers do not know of it yet
+        m.d.sync += begun.eq(begin)
+        raised = Cat(
+            s.busy & quiet, reader.slverr, reader.decerr, writer.slverr, writer.decerr,
+            network.error & ~clear, s.stop & quiet,
+        )  # fmt: skip
+        m.d.comb += [
+            quiet.eq(idle & ~begin & ~begun),
+            clear.eq(s.start | (s.stop & quiet)),
+            self.interrupt.eq(s.status[0] & s.kept["INTERRUPT"][0]),
+        ]
+        m.d.sync += s.status.eq((s.status & ~s.cleared) | raised)
+        with m.If(s.busy):
+            m.d.sync += [s.cycles.eq(s.cycles + 1), s.frames.eq(s.frames + network.leaves)]
+        with m.If((s.busy | s.stop) & quiet):
+            m.d.sync += [s.busy.eq(0), s.stop.eq(0)]
+        with m.If(s.start):
+            m.d.sync += [s.busy.eq(1), s.cycles.eq(0), s.frames.eq(0)]
+        return m
+
+    def _path(self, m: Module, s: _State, begin: Value, clear: Value) -> tuple[Any, Any, Any]:
+        """Memory, reader, network, writer, memory."""
         reader, writer = Reader(self.address), Writer(self.address)
         network = Network(self.edges, 64)
         m.submodules.reader = ResetInserter(clear)(reader)
@@ -99,49 +148,24 @@ class ZynqShell(wiring.Component):
         wiring.connect(m, wiring.flipped(self.write), writer.bus)
         wiring.connect(m, reader.o, network.i)
         wiring.connect(m, network.o, writer.i)
-        kept = {name: Signal(32, name=name.lower()) for name in WRITABLE}
-        status, cycles, frames = Signal(7), Signal(48), Signal(32)
-        busy, begun = Signal(), Signal()
-        m.d.comb += [
-            network.clear.eq(clear),
-            *(mover.start.eq(start) for mover in (reader, writer)),
-            *(mover.stop.eq(stop) for mover in (reader, writer)),
-            reader.address.eq(Cat(kept["IN_ADDRESS_LOW"], kept["IN_ADDRESS_HIGH"])),
-            writer.address.eq(Cat(kept["OUT_ADDRESS_LOW"], kept["OUT_ADDRESS_HIGH"])),
-            reader.words.eq(kept["IN_WORDS"]),
-            writer.words.eq(kept["OUT_WORDS"]),
-            self.interrupt.eq(status[0] & kept["INTERRUPT"][0]),
-        ]
-        # one cycle after the start: the movers know of it
-        quiet = reader.idle & writer.idle & ~begun
-        m.d.sync += begun.eq(start)
-        raised = Cat(
-            busy & quiet, reader.slverr, reader.decerr, writer.slverr, writer.decerr,
-            network.error, stop & quiet,
-        )  # fmt: skip
-        cleared = Signal(7)
-        m.d.sync += status.eq((status & ~cleared) | raised)
-        with m.If(busy):
-            m.d.sync += cycles.eq(cycles + 1)
-            m.d.sync += frames.eq(frames + network.leaves)
-        with m.If((busy | stop) & quiet):
-            m.d.comb += clear.eq(stop)
-            m.d.sync += [busy.eq(0), stop.eq(0)]
-        with m.If(start):
-            m.d.sync += [busy.eq(1), cycles.eq(0), frames.eq(0)]
-        self._registers(m, lite.bus, kept, busy, status, cycles, frames, start, stop, cleared)
-        return m
+        m.d.comb += network.clear.eq(clear)
+        for mover, side in ((reader, "IN"), (writer, "OUT")):
+            low, high, words = (
+                s.kept[f"{side}_{name}"] for name in ("ADDRESS_LOW", "ADDRESS_HIGH", "WORDS")
+            )
+            m.d.comb += [
+                mover.start.eq(begin), mover.stop.eq(s.stop), mover.words.eq(words),
+                mover.address.eq(Cat(low, high)),
+            ]  # fmt: skip
+        return reader, writer, network
 
-    def _registers(
-        self, m: Module, bus: Any, kept: dict[str, Signal], busy: Signal, status: Signal,
-        cycles: Signal, frames: Signal, start: Signal, stop: Signal, cleared: Signal,
-    ) -> None:  # fmt: skip
+    def _registers(self, m: Module, bus: Any, s: _State) -> None:
         digest = int.from_bytes(self.edges.digest, "big")
         values: dict[str, Any] = {
             "IDENTITY": C(IDENTITY, 32), "VERSION": C(VERSION, 32),
             "DIGEST_LOW": C(digest & 0xFFFFFFFF, 32), "DIGEST_HIGH": C(digest >> 32, 32),
-            "CONTROL": C(0, 32), "STATUS": Cat(busy, status), "FRAMES": frames,
-            "CYCLES_LOW": cycles[:32], "CYCLES_HIGH": cycles[32:], **kept,
+            "CONTROL": C(0, 32), "STATUS": Cat(s.busy, s.status), "FRAMES": s.frames,
+            "CYCLES_LOW": s.cycles[:32], "CYCLES_HIGH": s.cycles[32:], **s.kept,
         }  # fmt: skip
         writes = Signal()
         m.d.comb += [writes.eq(bus.valid & bus.write), bus.done.eq(bus.valid), bus.error.eq(1)]
@@ -152,17 +176,42 @@ class ZynqShell(wiring.Component):
                     allowed: Value = ~bus.write
                     if name == "STATUS":
                         allowed = C(1)
-                        m.d.comb += cleared.eq(Mux(writes, bus.data[1:8], 0))
+                        m.d.comb += s.cleared.eq(Mux(writes, bus.data[1:], 0))
                     elif name == "CONTROL":
-                        allowed = ~bus.write | ~(bus.data[0] & (busy | bus.data[1]))
-                        m.d.comb += start.eq(writes & bus.data[0] & ~busy & ~bus.data[1])
-                        with m.If(writes & bus.data[1] & ~bus.data[0]):
-                            m.d.sync += stop.eq(1)
+                        starts, stops = bus.data[0], bus.data[1]
+                        allowed = ~bus.write | ~(starts & (s.busy | stops))
+                        m.d.comb += s.start.eq(writes & starts & ~s.busy & ~stops)
+                        with m.If(writes & stops & ~starts):
+                            m.d.sync += s.stop.eq(1)
                     elif name in WRITABLE:
-                        allowed = ~bus.write | ~busy
-                        with m.If(writes & ~busy):
-                            m.d.sync += kept[name].eq(bus.data)
+                        allowed = ~bus.write | ~s.busy
+                        with m.If(writes & ~s.busy):
+                            m.d.sync += s.kept[name].eq(bus.data)
                     m.d.comb += bus.error.eq(~allowed)
 
+    def _weights(self, m: Module, bus: Any, network: Any, clear: Value) -> Value:
+        """Accesses from `WEIGHTS` on go to the network; whether none is under way.
 
-__all__ = ["REGISTERS", "Geometry", "ZynqShell"]
+        A reset of the network would forget one: it waits, and none begins with it.
+        """
+        bits = self.edges.register_bits
+        m.submodules.onward = onward = Onward(bits)
+        wiring.connect(m, onward.axi, network.weights)
+        own = Signal()
+        m.d.comb += [
+            own.eq(bus.address[bits - 2 :] == WEIGHTS >> bits),
+            onward.hold.eq(clear),
+            onward.bus.valid.eq(bus.valid & own),
+            onward.bus.write.eq(bus.write),
+            onward.bus.address.eq(bus.address[: bits - 2]),
+            onward.bus.data.eq(bus.data),
+        ]
+        with m.If(own):
+            m.d.comb += [
+                bus.done.eq(onward.bus.done), bus.error.eq(onward.bus.error),
+                bus.value.eq(onward.bus.value),
+            ]  # fmt: skip
+        return onward.idle
+
+
+__all__ = ["Geometry", "ZynqShell"]

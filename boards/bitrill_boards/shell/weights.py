@@ -1,0 +1,69 @@
+"""Accesses to registers that go on to a slave behind: those of a network's weights."""
+
+from __future__ import annotations
+
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from bitrill_hw.axilite import axi_lite, register_bus
+
+
+class Onward(wiring.Component):
+    """A master of AXI4-Lite for one access of ``bus`` at a time.
+
+    Members
+    -------
+    bus : In(`register_bus`)
+    axi : Out(`axi_lite`)
+    hold : In(1)
+        No access may begin; the slave may be in reset.
+    idle : Out(1)
+        None is under way.
+    """
+
+    bus: wiring.PureInterface
+    axi: wiring.PureInterface
+    hold: Signal
+    idle: Signal
+
+    def __init__(self, bits: int):
+        super().__init__(
+            {
+                "bus": In(register_bus(bits)), "axi": Out(axi_lite(bits)), "hold": In(1),
+                "idle": Out(1),
+            }
+        )  # fmt: skip
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        bus, axi = self.bus, self.axi
+        active = Signal()
+        m.d.comb += [
+            self.idle.eq(~active),
+            axi.awaddr.eq(Cat(C(0, 2), bus.address)),
+            axi.araddr.eq(Cat(C(0, 2), bus.address)),
+            axi.wdata.eq(bus.data),
+            axi.wstrb.eq(-1),
+            axi.bready.eq(active),
+            axi.rready.eq(active),
+            bus.done.eq(active & (axi.bvalid | axi.rvalid)),
+            bus.error.eq(Mux(bus.write, axi.bresp, axi.rresp) != 0),
+            bus.value.eq(axi.rdata),
+        ]
+        begins = bus.valid & ~active & ~self.hold
+        with m.If(begins):
+            m.d.sync += active.eq(1)
+        with m.Elif(bus.done):
+            m.d.sync += active.eq(0)
+        for valid, ready, when in (
+            (axi.awvalid, axi.awready, bus.write), (axi.wvalid, axi.wready, bus.write),
+            (axi.arvalid, axi.arready, ~bus.write),
+        ):  # fmt: skip
+            with m.If(begins):
+                m.d.sync += valid.eq(when)
+            with m.Elif(ready):
+                m.d.sync += valid.eq(0)
+        return m
+
+
+__all__ = ["Onward"]

@@ -1,0 +1,249 @@
+"""The shell of Zynq boards in Verilator, as what the driver's AXI transport takes.
+
+    shell = SimulatedShell(build.verilog, edges, work=folder)
+    transport = AxiTransport(shell.registers, shell.memory, clock_hz=shell.clock_hz)
+
+The memory answers with a latency and, on all channels, with random pauses; so does the registers'
+master. Where nothing was allocated it answers DECERR. The rules of AXI are checked on each cycle.
+"""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+from bitrill.errors import ToolError
+from bitrill_hw.roms import convert
+from bitrill_sim.ports import Dut, Ports
+from bitrill_sim.tools import stop
+from bitrill_sim.verilator import model
+
+from ..driver.errors import LinkError
+from ..shell.network import Edges
+from ..shell.zynq_shell import ZynqShell
+
+SLVERR, DECERR = 2, 3
+RESPONSES = {SLVERR: "SLVERR", DECERR: "DECERR"}
+
+WAIT_CYCLES = 20_000
+"""That `Registers.wait` waits at most."""
+
+_PAGE = 4096
+_MAIN = Path(__file__).with_name("axi.cpp")
+# the bench knows the shell's ports by name; of these, clock and reset count
+_PORTS = Ports(
+    clock="clk", reset="rst", reset_level=1, s_valid="axi__wvalid", s_ready="axi__wready",
+    s_data="axi__wdata", m_valid="write__wvalid", m_ready="write__wready", m_data="write__wdata",
+    padded=False,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Bench:
+    """``latency``: cycles from an address to its first word, and from a burst's last word to its
+    response; ``stall``: the probability that a channel begins to wait, on a cycle, then for 1 to
+    ``pause`` cycles."""
+
+    latency: int = 100
+    stall: float = 0.0
+    pause: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Of the data ports: words, and cycles at which; words and responses that are still owed."""
+
+    now: int
+    read_words: int
+    write_words: int
+    first_address: int
+    first_read: int
+    last_read: int
+    first_write: int
+    last_write: int
+    reads_owed: int
+    writes_owed: int
+    responses_owed: int
+
+    @property
+    def read_use(self) -> float:
+        """Words a cycle, from the first to the last one that was read."""
+        return self.read_words / (self.last_read - self.first_read + 1)
+
+    @property
+    def write_use(self) -> float:
+        return self.write_words / (self.last_write - self.first_write + 1)
+
+    @property
+    def owed(self) -> int:
+        return self.reads_owed + self.writes_owed + self.responses_owed
+
+
+class SimulatedShell:
+    """A network's Verilog in its shell. ``address``: bits of a memory address. ``shell``: Verilog
+    of a module ``shell`` of the same ports, in place of the shell's own.
+
+    Raises `ToolError` where a rule of AXI is broken.
+    """
+
+    def __init__(
+        self, verilog: Path, edges: Edges, *, work: Path, bench: Bench | None = None,
+        clock_hz: int = 100_000_000, address: int = 32, shell: str | None = None,
+    ):  # fmt: skip
+        work.mkdir(parents=True, exist_ok=True)
+        bench = bench or Bench()
+        self.clock_hz = clock_hz
+        text = work / "zynq_shell.v"
+        text.write_text(shell or convert(ZynqShell(edges, address=address), name="shell"))
+        dut = Dut(sources=(text, verilog), top="shell", ports=_PORTS)
+        program = model(dut, work).program("axi", _MAIN)
+        self._log = work / "axi.log"
+        with self._log.open("wb") as errors:
+            self._process = subprocess.Popen(
+                [str(program.resolve()), f"--latency={bench.latency}", f"--stall={bench.stall}",
+                 f"--pause={bench.pause}", f"--seed={bench.seed}", "+verilator+rand+reset+2",
+                 f"+verilator+seed+{bench.seed % 0x7FFFFFFE + 1}"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+            )  # fmt: skip
+        self._to, self._from = (
+            cast(BinaryIO, p) for p in (self._process.stdin, self._process.stdout)
+        )
+        self.registers, self.memory = Registers(self), Memory(self, address)
+
+    def run(self, cycles: int, *, interrupt: bool = False) -> bool:
+        """So many cycles, or, if so asked, until the interrupt is 1; whether it is, then."""
+        return bool(self.ask("<cQI", b"c", cycles, interrupt, answer="<I")[0])
+
+    def fault(self, address: int, nbytes: int, response: int, *, write: bool = False) -> None:
+        """Answer ``response`` to accesses of that direction there."""
+        self.ask("<cQQII", b"E", address, nbytes, write, response)
+
+    def mend(self) -> None:
+        """No `fault` any more."""
+        self.ask("<cQQII", b"E", 0, 0, 0, 0)
+
+    def traffic(self) -> Traffic:
+        """Since the beginning, or the last `restart`."""
+        (n,) = self.ask("<c", b"S", answer="<I")
+        return Traffic(*struct.unpack(f"<{n}Q", self._get(8 * n)))
+
+    def bursts(self) -> list[tuple[bool, int, int]]:
+        """Of the same time: whether written, address, words."""
+        (n,) = self.ask("<c", b"B", answer="<I")
+        rows = np.frombuffer(self._get(24 * n), "<u8").reshape(n, 3).tolist()
+        return [(bool(write), address, words) for write, address, words in rows]
+
+    def restart(self) -> None:
+        """Count traffic and bursts from here on."""
+        self.ask("<c", b"Z")
+
+    def close(self) -> None:
+        stop(self._process)
+
+    def ask(
+        self, form: str, *values: object, data: bytes = b"", answer: str = "<"
+    ) -> tuple[int, ...]:
+        """A command of the bench, and what it answers."""
+        try:
+            self._to.write(struct.pack(form, *values) + data)
+            self._to.flush()
+        except BrokenPipeError:
+            raise ToolError(f"the simulation ended; see {self._log}") from None
+        (length,) = struct.unpack("<I", self._get(4))
+        if length:
+            raise ToolError(f"in simulation, {self._get(length).decode()}")
+        return struct.unpack(answer, self._get(struct.calcsize(answer)))
+
+    def _get(self, n: int) -> bytes:
+        data = self._from.read(n)
+        if len(data) != n:
+            raise ToolError(f"the simulation ended; see {self._log}")
+        return data
+
+    def bytes(self, address: int, n: int) -> bytes:
+        """What is in memory."""
+        self.ask("<cQQ", b"m", address, n)
+        return self._get(n)
+
+
+class Registers:
+    """The shell's registers; `LinkError` where the hardware refuses."""
+
+    def __init__(self, shell: SimulatedShell):
+        self._shell = shell
+
+    def read(self, offset: int) -> int:
+        value, response = self._shell.ask("<cI", b"r", offset, answer="<II")
+        _accept("reading", offset, response)
+        return value
+
+    def write(self, offset: int, value: int) -> None:
+        self.write_all([(offset, value)])
+
+    def write_all(self, pairs: Iterable[tuple[int, int]]) -> None:
+        """Offsets and values, one behind the other without a pause."""
+        pairs = list(pairs)
+        flat = [v for pair in pairs for v in pair]
+        responses = self._shell.ask(
+            f"<cI{len(flat)}I", b"w", len(pairs), *flat, answer=f"<{len(pairs)}I"
+        )
+        for (offset, _), response in zip(pairs, responses, strict=True):
+            _accept("writing", offset, response)
+
+    def wait(self, seconds: float) -> None:
+        """Until the interrupt, but not for longer."""
+        cycles = round(seconds * self._shell.clock_hz)
+        self._shell.run(max(1, min(WAIT_CYCLES, cycles)), interrupt=True)
+
+    def close(self) -> None:
+        self._shell.close()
+
+
+class Memory:
+    """Pieces of the simulated memory, each behind a hole."""
+
+    def __init__(self, shell: SimulatedShell, address: int):
+        self._shell = shell
+        # the first burst ends where a page does
+        self._next = (1 << (address - 4)) + _PAGE - 128
+
+    def allocate(self, nbytes: int) -> Buffer:
+        address = self._next
+        self._next += -(-nbytes // _PAGE) * _PAGE + _PAGE
+        self._shell.ask("<cQQ", b"A", address, nbytes)
+        return Buffer(self._shell, address, nbytes)
+
+
+class Buffer:
+    """The processor's view; it and the memory see each other's bytes after `flush` and `invalidate`
+    alone."""
+
+    def __init__(self, shell: SimulatedShell, address: int, nbytes: int):
+        self._shell = shell
+        self.address, self.array = address, np.full(nbytes, 0xA5, np.uint8)
+
+    def flush(self) -> None:
+        data = self.array.tobytes()
+        self._shell.ask("<cQQ", b"M", self.address, len(data), data=data)
+
+    def invalidate(self) -> None:
+        data = self._shell.bytes(self.address, len(self.array))
+        self.array[:] = np.frombuffer(data, np.uint8)
+
+    def close(self) -> None:
+        self._shell.ask("<cQ", b"F", self.address)
+
+
+def _accept(what: str, offset: int, response: int) -> None:
+    if response:
+        name = RESPONSES.get(response, response)
+        raise LinkError(f"{what} the register at {offset:#x} was refused ({name})")
+
+
+__all__ = ["Bench", "Buffer", "Memory", "Registers", "SimulatedShell", "Traffic"]
