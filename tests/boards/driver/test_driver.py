@@ -17,7 +17,7 @@ from bitrill.flow import Build
 from bitrill_boards import driver as package
 from bitrill_boards.describe import describe
 from bitrill_boards.driver import Driver, DriverError, Network
-from frontend.onnx_models import save, small
+from boards.driver.shell_model import network_of
 
 
 @dataclass
@@ -54,17 +54,6 @@ class Golden:
         self.seen = -1
 
 
-@pytest.fixture(scope="module")
-def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    folder = tmp_path_factory.mktemp("driver")
-    net, out = small()
-    return flow.compile(save(net.proto(out), folder), out=folder / "b").build
-
-
-def network(build: Build) -> Network:
-    return Network(json.loads(json.dumps(describe(build.graph, build.predicted))))
-
-
 def near_levels(build: Build, n: int) -> np.ndarray:
     """Floats at the quantizer's levels, one step below and above, and random ones."""
     q = build.graph.source.quantizer
@@ -80,12 +69,12 @@ def near_levels(build: Build, n: int) -> np.ndarray:
 def test_floats_are_quantized_as_the_model_does(build: Build, dtype: Any) -> None:
     x = near_levels(build, 200).astype(dtype)
     wanted = build.graph.source.flatten(build.graph.source.quantize(x))
-    assert (network(build).integers(x) == wanted).all()
+    assert (network_of(build).integers(x) == wanted).all()
 
 
 def test_a_batch_gives_what_the_golden_model_gives(build: Build) -> None:
     x = near_levels(build, 5000)  # more than one batch
-    with Driver(network(build), Golden(build)) as driver:
+    with Driver(network_of(build), Golden(build)) as driver:
         integers, floats = driver.run(x)
         wanted = flow.run(build, x)
         assert (integers == wanted.integers).all()
@@ -100,7 +89,7 @@ def test_a_batch_gives_what_the_golden_model_gives(build: Build) -> None:
 
 
 def test_nothing_to_do(build: Build) -> None:
-    driver = Driver(network(build), Golden(build))
+    driver = Driver(network_of(build), Golden(build))
     integers, floats = driver.run(np.zeros((0, *build.graph.source.shape)))
     assert integers.shape == floats.shape == (0, *build.graph.sink.shape)
     assert driver.report() == {"frames": 0}
@@ -109,8 +98,8 @@ def test_nothing_to_do(build: Build) -> None:
 def test_the_self_test_sees_one_wrong_bit(build: Build) -> None:
     x = build.graph.source.quantize(near_levels(build, 20))
     wanted = build.graph.run(x)
-    assert Driver(network(build), Golden(build)).self_test(x, wanted) == 0
-    assert Driver(network(build), Golden(build, fault=7)).self_test(x, wanted) == 1
+    assert Driver(network_of(build), Golden(build)).self_test(x, wanted) == 0
+    assert Driver(network_of(build), Golden(build, fault=7)).self_test(x, wanted) == 1
 
 
 @pytest.mark.parametrize(
@@ -125,11 +114,11 @@ def test_another_build_is_refused(build: Build, change: dict[str, Any], message:
     transport = Golden(build)
     transport.device.__dict__.update(change)
     with pytest.raises(DriverError, match=message):
-        Driver(network(build), transport)
+        Driver(network_of(build), transport)
 
 
 def test_images_that_do_not_fit(build: Build) -> None:
-    net = network(build)
+    net = network_of(build)
     shape = build.graph.source.shape
     hi = build.graph.source.tensor.type.hi
     with pytest.raises(DriverError, match=r"images must have shape \[N, .*\], not \[2, 3, 4, 5\]"):
