@@ -64,7 +64,8 @@ class Board:
     """What a board is; ``share``: how much of each resource a design may use.
 
     ``presets``: names of Vivado's board files, the first one installed is taken; ``in_vivado``:
-    they come with Vivado. ``proven``: what was done with it, of `schema.PROVEN`.
+    they come with Vivado; ``pll_mhz``: of the processing system's PLL of I/O, where it is not what
+    is usual in the family. ``proven``: what was done with it, of `schema.PROVEN`.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Board:
     baud: int | None
     presets: tuple[str, ...]
     in_vivado: bool
+    pll_mhz: float | None
     flash: Mapping[str, str]
     pins: Pins | None
     platform: str | None
@@ -155,6 +157,7 @@ def load(path: Path) -> Board:
         baud=host.get("baud"),
         presets=tuple(ps.get("presets", ())),
         in_vivado=ps.get("in_vivado", False),
+        pll_mhz=ps.get("pll_mhz"),
         flash=raw["flash"],
         pins=Pins(**pins) if {"clk", "rx", "tx"} <= set(pins) else None,
         platform=given.get("amaranth"),

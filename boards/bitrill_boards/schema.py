@@ -107,6 +107,9 @@ TABLES: dict[str, dict[str, Key]] = {
     "ps": {
         "presets": _texts("a list of board parts, vendor:name"),
         "in_vivado": Key("true or false", lambda v: isinstance(v, bool)),
+        "pll_mhz": _number(
+            0, 3000, "MHz of the PLL of I/O, above 0 and at most 3000", required=False
+        ),
     },
     "flash": {
         "board": _text("a board of openFPGALoader", required=False),

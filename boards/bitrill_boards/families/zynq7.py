@@ -1,0 +1,77 @@
+"""Zynq-7000: the block ``processing_system7``, its clock FCLK0 and its ports GP0 and HP0.
+
+Its ports are AXI3 (bursts of at most 16 words); HP0 is 64 bits wide after a reset. Numbers: UG585.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from ..board import Board
+from ..driver import clocks
+from ..driver.clocks import Divided
+from . import zynq
+from .zynq import Processing, told
+
+PLL_MHZ = 1000
+"""Of the PLL of I/O on all boards that are known, at both usual crystals (20 x 50, 30 x 33.3)."""
+
+
+def pll_mhz(board: Board) -> Fraction:
+    """MHz of the PLL that FCLK0 comes from."""
+    return zynq.pll_mhz(board, PLL_MHZ)
+
+
+def clock(board: Board, asked_mhz: Fraction) -> Divided:
+    """The fastest FCLK0 that is not above ``asked_mhz``."""
+    return clocks.divide(pll_mhz(board), asked_mhz)
+
+
+def exactly(board: Board, mhz: Fraction) -> Divided:
+    """FCLK0 at ``mhz``; raises `SpecError` where the PLL does not make that."""
+    return zynq.exactly(board, pll_mhz(board), mhz)
+
+
+def _config(made: Divided) -> Mapping[str, str]:
+    return {
+        "PCW_USE_M_AXI_GP0": "1",
+        "PCW_USE_M_AXI_GP1": "0",
+        "PCW_USE_S_AXI_HP0": "1",
+        "PCW_S_AXI_HP0_DATA_WIDTH": "64",
+        "PCW_USE_FABRIC_INTERRUPT": "1",
+        "PCW_IRQ_F2P_INTR": "1",
+        "PCW_EN_CLK0_PORT": "1",
+        "PCW_EN_RST0_PORT": "1",
+        "PCW_FPGA_FCLK0_ENABLE": "1",
+        "PCW_FCLK0_PERIPHERAL_CLKSRC": "IO PLL",
+        "PCW_FPGA0_PERIPHERAL_FREQMHZ": told(made.mhz),
+    }
+
+
+def _bare(crystal: Fraction) -> Mapping[str, str]:
+    return {"PCW_CRYSTAL_PERIPHERAL_FREQMHZ": told(crystal)}
+
+
+PROCESSING = Processing(
+    ip="processing_system7",
+    automation=("make_external", "FIXED_IO, DDR", "Master", "Disable", "Slave", "Disable"),
+    control="M_AXI_GP0",
+    memory="S_AXI_HP0",
+    port_clocks=("M_AXI_GP0_ACLK", "S_AXI_HP0_ACLK"),
+    clock="FCLK_CLK0",
+    reset="FCLK_RESET0_N",
+    interrupt="IRQ_F2P",
+    segments="S_AXI_HP0",
+    ddr=("HP0_DDR_LOWOCM",),
+    actual="PCW_ACT_FPGA0_PERIPHERAL_FREQMHZ",
+    config=_config,
+    bare=_bare,
+    address=32,
+    interrupt_parent="intc",
+    interrupt_spi=29,  # IRQ_F2P[0] is 61 of the interrupt controller, whose SPIs begin at 32
+    clock_cell=("clkc", 15),
+    cells=1,
+)
+
+__all__ = ["PROCESSING", "clock", "exactly", "pll_mhz"]

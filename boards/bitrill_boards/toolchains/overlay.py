@@ -1,0 +1,55 @@
+"""A device-tree overlay: Linux loads the bitstream, sets the clock, and gives registers, interrupt
+and memory to the driver.
+
+Bindings: fpga-region (its ``firmware-name``), generic-uio (needs the kernel's argument
+``uio_pdrv_genirq.of_id=generic-uio``), ikwzm,u-dma-buf (a module of its own).
+"""
+
+from __future__ import annotations
+
+from ..families.zynq import Processing
+
+MEMORY_BYTES = 16 << 20
+"""Of the buffer that driver and hardware share."""
+
+NAME = "bitrill"
+"""Of the device, and, with ``-memory`` behind it, of the buffer."""
+
+
+def overlay(ps: Processing, base: int, size: int, clock_hz: int, firmware: str) -> str:
+    """``bitrill.dts``; compile: ``dtc -@ -I dts -O dtb -o bitrill.dtbo bitrill.dts``."""
+    parent, cell = ps.clock_cell
+    return f"""\
+/dts-v1/;
+/plugin/;
+
+&fpga_full {{
+	#address-cells = <{ps.cells}>;
+	#size-cells = <{ps.cells}>;
+	firmware-name = "{firmware}";
+
+	{NAME}@{base:x} {{
+		compatible = "generic-uio";
+		linux,uio-name = "{NAME}";
+		reg = <{_number(base, ps.cells)} {_number(size, ps.cells)}>;
+		interrupt-parent = <&{ps.interrupt_parent}>;
+		interrupts = <0 {ps.interrupt_spi} 4>;
+		assigned-clocks = <&{parent} {cell}>;
+		assigned-clock-rates = <{clock_hz}>;
+	}};
+
+	{NAME}-memory {{
+		compatible = "ikwzm,u-dma-buf";
+		device-name = "{NAME}-memory";
+		size = <{MEMORY_BYTES:#x}>;
+	}};
+}};
+"""
+
+
+def _number(value: int, cells: int) -> str:
+    """In cells of 32 bits, the highest one first."""
+    return " ".join(f"{value >> 32 * k & 0xFFFFFFFF:#x}" for k in reversed(range(cells)))
+
+
+__all__ = ["MEMORY_BYTES", "NAME", "overlay"]

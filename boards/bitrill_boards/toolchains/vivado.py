@@ -1,0 +1,182 @@
+"""Vivado with a block design: ``bitrill.bit`` and ``bitrill.hwh``, for all Zynq boards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bitrill.errors import SpecError
+from bitrill_hw.roms import convert
+
+from ..board import Board
+from ..driver.clocks import Divided, crystal
+from ..families import zynq7, zynqmp
+from ..families.zynq import Processing, told
+from ..project import Made, Progress, Project
+from ..shell.zynq_shell import ZynqShell
+from . import tcl, vivado_run
+from .overlay import overlay
+from .wrapper import SHELL, wrapper
+
+FAMILIES = {"zynq7": zynq7, "zynqmp": zynqmp}
+FIRMWARE = "bitrill.bin"
+"""What a device-tree overlay calls the bitstream: bytes swapped, as Linux wants it."""
+
+STEPS = 6 + tcl.IMPLEMENT_STEPS
+
+
+def files(project: Project) -> Mapping[str, str]:
+    """``shell.v``, ``bitrill.v`` (its wrapper), ``build.tcl``, ``bitrill.xdc``, ``bitrill.dts``;
+    ``top.v`` is there."""
+    ps, made = _processing(project)
+    shell = ZynqShell(project.edges, address=ps.address)
+    size = 1 << len(shell.axi.awaddr)
+    return {
+        "shell.v": convert(shell, name=SHELL),
+        "bitrill.v": wrapper(shell),
+        "build.tcl": script(project, ps, made, size),
+        "bitrill.xdc": constraints(project),
+        "bitrill.dts": overlay(ps, _base(project.board), size, round(made.mhz * 10**6), FIRMWARE),
+    }
+
+
+def make(project: Project, progress: Progress) -> Made:
+    """`vivado_run.run` of ``build.tcl``."""
+    return vivado_run.run(project, progress, also=(vivado_run.HANDOFF,))
+
+
+def script(project: Project, ps: Processing, made: Divided, size: int) -> str:
+    """``build.tcl``: what is this project's own as variables, then the scripts for all."""
+    board = project.board
+    variables = {
+        "steps": str(STEPS),
+        "wanted": board.part,
+        "presets": board.presets,
+        "install": _install(board),
+        "clock_mhz": told(made.mhz),
+        "base": hex(_base(board)),
+        "size": hex(size),
+        "directive": tcl.directive(project.seed),
+        "also": (vivado_run.HANDOFF,),
+        "ps_ip": ps.ip,
+        "ps_automation": ps.automation,
+        "ps_config": _properties(ps.config(made)),
+        "ps_bare": _properties(ps.bare(crystal(board.crystal_mhz))),
+        "ps_actual": ps.actual,
+        "ps_clock": ps.clock,
+        "ps_reset": ps.reset,
+        "ps_port_clocks": ps.port_clocks,
+        "ps_control": ps.control,
+        "ps_memory": ps.memory,
+        "ps_interrupt": ps.interrupt,
+        "ps_segments": ps.segments,
+        "ps_ddr": ps.ddr,
+    }
+    return "\n".join(
+        [
+            "# The bitstream, in this folder:",
+            "#     vivado -mode batch -source build.tcl [-tclargs part-only]",
+            "# part-only needs no board files: for boards whose Linux has set up memory and pins.",
+            "# Exit codes: 3 something is missing, 4 a step failed, 5 timing is not met.",
+            tcl.head(variables),
+            tcl.text("common"),
+            tcl.text("block_design"),
+            tcl.text("implement"),
+        ]
+    )
+
+
+def constraints(project: Project) -> str:
+    """``bitrill.xdc``. The clock is constrained by the processing system's own block, and no path
+    leaves it: what remains is to say which network a bitstream holds."""
+    digest = project.edges.digest.hex()
+    return f"""\
+# The network's digest begins with {digest}: its first half is in the bitstream's
+# header (UserID) and comes back as USERCODE over JTAG.
+set_property BITSTREAM.CONFIG.USERID 0x{digest[:8].upper()} [current_design]
+# equal frames once: what a network leaves empty need not be loaded
+set_property BITSTREAM.GENERAL.COMPRESS TRUE [current_design]
+"""
+
+
+def readme(project: Project) -> str:
+    """What a person does with these files, in Markdown."""
+    board = project.board
+    _, made = _processing(project)
+    return f"""\
+## The bitstream, with Vivado
+
+Needs AMD Vivado 2020.1 or later with the devices of `{board.part}`. In this folder, after Vivado's
+`settings64.sh`:
+
+    {" ".join(vivado_run.command("build.tcl"))}
+
+{_presets(board)}
+
+It leaves `bitrill.bit` and `bitrill.hwh` (PYNQ wants both under one name), `timing.rpt`,
+`utilization.rpt` and `result.json`, or ends with 3 (something is missing), 4 (a step failed) or
+5 (timing is not met); `vivado.log` tells why. A bitstream is only left where timing is met, with
+every path constrained.
+
+## On the board
+
+- Registers are at {_base(board):#x}, the network's clock is {told(made.mhz)} MHz. The driver sets
+  it from the PLL that it finds; where you load the bitstream by other means, set
+  {"FCLK0" if board.family == "zynq7" else "PL0"} yourself, no higher.
+- Copy this folder to the board (or to its SD card). The driver needs Python 3.8 and numpy, and
+  root's rights for memory; with PYNQ it uses `bitrill.bit` and `bitrill.hwh`.
+- Bare Linux: `bitrill.dts` is a device-tree overlay (registers as UIO, a buffer as u-dma-buf, the
+  bitstream by its name `{FIRMWARE}` in `/lib/firmware`):
+  `dtc -@ -I dts -O dtb -o bitrill.dtbo bitrill.dts`, and the kernel's argument
+  `uio_pdrv_genirq.of_id=generic-uio`.
+"""
+
+
+def _presets(board: Board) -> str:
+    if not board.presets:
+        return (
+            "There are no board files for this board: memory and pins are left as its boot loader"
+            " and Linux have set them up."
+        )
+    where = "come with Vivado" if board.in_vivado else "do not come with Vivado"
+    return (
+        f"Board files ({' or '.join(f'`{p}`' for p in board.presets)}) {where}. Without them, or"
+        " for a board whose Linux runs already and has set up memory and pins: add"
+        " `-tclargs part-only`, or set `BITRILL_PART_ONLY=1` for `bitrill build`."
+    )
+
+
+def _install(board: Board) -> str:
+    """What to do where no board files are found."""
+    short = board.presets[0].partition(":")[2] if board.presets else board.name
+    return (
+        f"board files of {board.name} ({' or '.join(board.presets)}) are not installed in Vivado:"
+        " in its Tcl console, xhub::refresh_catalog [xhub::get_xstores xilinx_board_store],"
+        f" then xhub::install [xhub::get_xitems *{short}*]"
+        " (or copy them from https://github.com/Xilinx/XilinxBoardStore into its data/boards);"
+        " where the board's Linux runs already, none are needed: -tclargs part-only, or"
+        " BITRILL_PART_ONLY=1"
+    )
+
+
+def _properties(values: Mapping[str, str]) -> list[str]:
+    return [text for key, value in values.items() for text in (f"CONFIG.{key}", value)]
+
+
+def _processing(project: Project) -> tuple[Processing, Divided]:
+    """The board's processing system, and the clock, which must be one that it makes."""
+    family = FAMILIES.get(project.board.family)
+    if family is None:
+        raise SpecError(
+            f"toolchain vivado is for {', '.join(FAMILIES)}, not {project.board.family}"
+            f" ({project.board.name})"
+        )
+    return family.PROCESSING, family.exactly(project.board, project.clock_mhz)
+
+
+def _base(board: Board) -> int:
+    if board.base is None:
+        raise SpecError(f"board {board.name} must have an address of registers (host.base)")
+    return board.base
+
+
+__all__ = ["files", "make", "readme"]

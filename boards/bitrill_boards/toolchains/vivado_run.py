@@ -1,0 +1,148 @@
+"""Running Vivado on a script of ours: its steps shown, its end told by exit code, none left behind.
+
+The script prints lines that begin with ``BITRILL`` (``scripts/common.tcl``) and leaves
+``result.json`` (``scripts/implement.tcl``).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bitrill.errors import BitrillError, FitError, StorageError, TimingError, ToolError
+from bitrill.storage import read_json, remove
+
+from ..project import STEM, Made, Progress, Project
+
+PROGRAM = "vivado"
+LOG = "vivado.log"
+BITSTREAM, HANDOFF, RESULT = f"{STEM}.bit", f"{STEM}.hwh", "result.json"
+MISSING, SLOW = 3, 5
+PATIENCE_SECONDS = 5
+
+_STEP = re.compile(r"BITRILL STEP (\d+)/(\d+) (.+)")
+_TOO_LARGE = re.compile(r"UTLZ-1|Place 30-640|over-?utilized|requires more .* than are available")
+
+
+def command(script: str) -> list[str]:
+    """Vivado's, as it is run in a project's folder."""
+    return [PROGRAM, "-mode", "batch", "-nojournal", "-notrace", "-log", LOG, "-source", script]
+
+
+def run(
+    project: Project, progress: Progress, *, script: str = "build.tcl", also: Iterable[str] = ()
+) -> Made:
+    """Run ``script`` in the project's folder; ``also``: files that belong to the bitstream.
+
+    Raises `ToolError` (missing, or failed), `FitError` (placement found no room), `TimingError`.
+    An interrupt ends Vivado and all that it started; no bitstream is left but a whole, right one.
+    """
+    if shutil.which(PROGRAM) is None:
+        raise ToolError(
+            f"{PROGRAM} is not on PATH: install AMD Vivado 2020.1 or later with the devices of"
+            f" {project.board.part} and run its settings64.sh, or copy the folder to where it is"
+            f" and run there: {' '.join(command(script))}",
+            missing=True,
+            command=PROGRAM,
+        )
+    for name in (BITSTREAM, *also, RESULT):
+        remove(project.folder / name)
+    code, lines = _follow(command(script), project.folder, progress)
+    if code != 0:
+        raise _error(code, lines, project)
+    lost = [n for n in (BITSTREAM, *also, RESULT) if not (project.folder / n).is_file()]
+    if lost:
+        raise ToolError(f"vivado left no {', '.join(lost)} (log: {LOG})", command=PROGRAM, log=LOG)
+    result = _result(project.folder)
+    reports = [n for n in ("timing.rpt", "utilization.rpt") if (project.folder / n).is_file()]
+    return Made(BITSTREAM, result["fmax_mhz"], result["used"], (BITSTREAM, *also, *reports))
+
+
+def _follow(words: list[str], folder: Path, progress: Progress) -> tuple[int, list[str]]:
+    """Exit code, and the lines that tell of errors."""
+    told: list[str] = []
+    try:
+        process = subprocess.Popen(
+            words, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+        )  # fmt: skip
+    except OSError as error:
+        raise StorageError(f"cannot run {words[0]}: {error.strerror or error}") from error
+    try:
+        progress("Vivado starts", 0, 0)
+        for line in process.stdout or ():
+            if step := _STEP.match(line):
+                done, total, name = step.groups()
+                progress(f"Vivado: {name}", int(done) - 1, int(total))
+            elif line.startswith(("ERROR:", "BITRILL ERROR ")):
+                told.append(line.strip())
+        return process.wait(), told
+    finally:
+        _stop(process)
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """End Vivado and its children, if it still runs."""
+    if process.poll() is not None:
+        return
+    for end in (signal.SIGTERM, signal.SIGKILL):
+        os.killpg(process.pid, end)
+        try:
+            process.wait(PATIENCE_SECONDS)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _error(code: int, lines: list[str], project: Project) -> BitrillError:
+    """What an exit code means; the script's own words first, then Vivado's."""
+    own = [line.removeprefix("BITRILL ERROR ") for line in lines if line.startswith("BITRILL")]
+    theirs = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
+    said = own[-1] if own else f"vivado ended with status {code}"
+    known = _result(project.folder) if (project.folder / RESULT).is_file() else {}
+    details: dict[str, Any] = {"log": LOG, **known}
+    if code == MISSING and own:
+        return ToolError(said, missing=True, **details)
+    if code == SLOW and own:
+        return TimingError(_slow(said, known, project), **details)
+    large = next((line for line in theirs if _TOO_LARGE.search(line)), None)
+    if large is not None:
+        return FitError(
+            f"{project.graph.name} does not fit {project.board.name} ({project.board.part}):"
+            f" {large} (log: {LOG}); fold it further, or take a larger board",
+            **details,
+        )
+    cause = f": {theirs[0]}" if theirs else ""
+    return ToolError(f"Vivado: {said}{cause} (log: {LOG})", command=PROGRAM, **details)
+
+
+def _slow(said: str, known: dict[str, Any], project: Project) -> str:
+    asked = float(project.clock_mhz)
+    if "fmax_mhz" in known and known["fmax_mhz"] < asked:
+        return f"{said}: {known['fmax_mhz']:.1f} MHz of {asked:.1f} MHz; lower --clock-mhz"
+    return said
+
+
+def _result(folder: Path) -> dict[str, Any]:
+    """Of ``result.json``: ``fmax_mhz``, ``used``, and the slacks."""
+    found = read_json(folder / RESULT)
+    try:
+        return {
+            "fmax_mhz": 1000 / (float(found["period_ns"]) - float(found["wns_ns"])),
+            "wns_ns": float(found["wns_ns"]),
+            "whs_ns": float(found["whs_ns"]),
+            "used": {k: (int(a), int(b)) for k, (a, b) in found["used"].items()},
+        }
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise ToolError(
+            f"{RESULT} is not what build.tcl writes: {error!r} (log: {LOG})", log=LOG
+        ) from None
+
+
+__all__ = ["BITSTREAM", "HANDOFF", "LOG", "command", "run"]

@@ -1,0 +1,103 @@
+"""The shell as Vivado's block designs take it: Verilog whose ports say which interface they are.
+
+Attributes: UG994, "List of Supported X_ Attributes". Read and write channels are one AXI4 master.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..shell.movers import BURST, WINDOW, WORD, Writer
+from ..shell.zynq_shell import ZynqShell
+
+MODULE, SHELL = "bitrill", "bitrill_shell"
+"""Modules: the wrapper's, and the shell's inside of it."""
+
+CONTROL, MEMORY, INTERRUPT = "s_axi", "m_axi", "interrupt"
+INTERFACES = {"axi": CONTROL, "read": MEMORY, "write": MEMORY}
+"""Members of the shell and the interfaces that they are."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port of the wrapper: ``inner`` is the shell's; ``logical`` its name in ``interface``."""
+
+    name: str
+    inner: str
+    output: bool
+    width: int
+    interface: str
+    logical: str
+
+
+def ports(shell: ZynqShell) -> list[Port]:
+    """All ports but clock and reset, in the shell's order."""
+    found = []
+    for path, member, value in shell.signature.flatten(shell):
+        *outer, name = map(str, path)
+        port, logical = INTERRUPT, "INTERRUPT"
+        if outer:
+            port, logical = f"{INTERFACES[outer[0]]}_{name}", name.upper()
+        interface = INTERFACES[outer[0]] if outer else INTERRUPT
+        output = member.flow.name == "Out"
+        found.append(Port(port, "__".join(map(str, path)), output, _width(value), interface,
+                          logical))  # fmt: skip
+    return found
+
+
+def wrapper(shell: ZynqShell) -> str:
+    """Verilog of module `MODULE` around `SHELL`."""
+    found = ports(shell)
+    lines = [
+        _attributed("signal:clock:1.0", "aclk", "CLK",
+                    f"ASSOCIATED_BUSIF {CONTROL}:{MEMORY}, ASSOCIATED_RESET aresetn"),
+        "  input wire aclk,",
+        _attributed("signal:reset:1.0", "aresetn", "RST", "POLARITY ACTIVE_LOW"),
+        "  input wire aresetn,",
+    ]  # fmt: skip
+    told: set[str] = set()
+    for k, port in enumerate(found):
+        parameters = None if port.interface in told else _parameters(port.interface, shell)
+        told.add(port.interface)
+        vlnv = "signal:interrupt:1.0" if port.interface == INTERRUPT else "interface:aximm:1.0"
+        lines.append(_attributed(vlnv, port.interface, port.logical, parameters))
+        width = f" [{port.width - 1}:0]" if port.width > 1 else ""
+        direction = "output" if port.output else "input"
+        lines.append(f"  {direction} wire{width} {port.name}{'' if k == len(found) - 1 else ','}")
+    inner = [".clk(aclk)", ".rst(~aresetn)", *(f".{p.inner}({p.name})" for p in found)]
+    return "\n".join(
+        [
+            "// The network's shell, for block designs: a module reference of Vivado.",
+            f"module {MODULE} (", *lines, ");", "",
+            f"  {SHELL} shell (", ",\n".join(f"    {i}" for i in inner), "  );", "",
+            "endmodule", "",
+        ]
+    )  # fmt: skip
+
+
+def _attributed(vlnv: str, interface: str, logical: str, parameters: str | None) -> str:
+    told = [f'X_INTERFACE_INFO = "xilinx.com:{vlnv} {interface} {logical}"']
+    if parameters is not None:
+        told.append(f'X_INTERFACE_PARAMETER = "XIL_INTERFACENAME {interface}, {parameters}"')
+    return f"  (* {(',' + chr(10) + '     ').join(told)} *)"
+
+
+def _parameters(interface: str, shell: ZynqShell) -> str:
+    if interface == INTERRUPT:
+        return "SENSITIVITY LEVEL_HIGH"
+    if interface == CONTROL:
+        return f"PROTOCOL AXI4LITE, DATA_WIDTH 32, ADDR_WIDTH {_width(shell.axi.awaddr)}"
+    return (
+        f"PROTOCOL AXI4, DATA_WIDTH {WORD}, ADDR_WIDTH {shell.address}, ID_WIDTH 1,"
+        f" MAX_BURST_LENGTH {BURST}, NUM_READ_OUTSTANDING {WINDOW // BURST},"
+        f" NUM_WRITE_OUTSTANDING {Writer.UNANSWERED}, SUPPORTS_NARROW_BURST 0,"
+        " READ_WRITE_MODE READ_WRITE"
+    )
+
+
+def _width(signal: Any) -> int:
+    return len(signal)
+
+
+__all__ = ["CONTROL", "INTERRUPT", "MEMORY", "MODULE", "SHELL", "Port", "ports", "wrapper"]
