@@ -126,10 +126,12 @@ class Replies(wiring.Component):
     def _cycles(self, m: Module) -> Signal:
         """Cycles between a frame's first beat in and its last one out; stands still afterwards."""
         cycles, inside = Signal(32), Signal()
-        with m.If(self.enters):
+        enters, leaves = Signal(), Signal()  # both a cycle late
+        m.d.sync += [enters.eq(self.enters), leaves.eq(self.leaves)]
+        with m.If(enters):
             m.d.sync += [inside.eq(1), cycles.eq(1)]
         with m.Elif(inside):
             m.d.sync += cycles.eq(cycles + 1)
-        with m.If(inside & self.leaves):
+        with m.If(inside & leaves):
             m.d.sync += [inside.eq(0), cycles.eq(cycles)]
         return cycles

@@ -46,15 +46,18 @@ lfe5u-25    24288  24288  28   28 ecp5
 lfe5u-45    43848  43848  54   72 ecp5
 lfe5u-85    83640  83640 104  156 ecp5
 ice40-hx8k   7680   7680   3    0 ice40
+ice40-up5k   5280   5280   3    8 ice40
 gw1nr-9      8640   6480  13   20 gowin
+gw2a-18     20736  15552  23   48 gowin
 """
 """Device, LUTs of four inputs, flip-flops, block memory in whole 36 kbit, multipliers, and family
-(Lattice FPGA-DS-02012 and DS1040, Gowin DS117)."""
+(Lattice FPGA-DS-02012, DS1040 and FPGA-DS-02008, Gowin DS117 and DS102)."""
 
 _FULL = {
     r"lfe5u-?(25|45|85)f?(-\d[a-z0-9]*)?": "lfe5u-{}",
-    r"ice40-?(hx8k)(-?[a-z0-9]*)?": "ice40-{}",
+    r"ice40-?(hx8k|up5k)(-?[a-z0-9]*)?": "ice40-{}",
     r"gw1nr-(?:lv)?(9)c?([a-z0-9/]*)?": "gw1nr-{}",
+    r"gw2ar?-(?:lv)?(18)c?([a-z0-9/]*)?": "gw2a-{}",
 }
 """Full names of open devices, ``LFE5U-85F-6BG381C`` and the like, in lower case."""
 
