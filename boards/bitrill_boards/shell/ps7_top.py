@@ -12,7 +12,6 @@ from typing import Any
 
 from amaranth import *
 from amaranth.lib import wiring
-from amaranth.lib.cdc import ResetSynchronizer
 from bitrill_hw.roms import convert
 
 from .axi3 import Axi3ToLite, axi3_master
@@ -44,7 +43,13 @@ class Ps7Top(wiring.Component):
         m.domains.sync = cd = ClockDomain()
         clocks, resets_n = Signal(4, name="fclk"), Signal(4, name="fresetn")
         m.submodules.clock = Instance("BUFG", i_I=clocks[0], o_O=cd.clk)
-        m.submodules.reset = ResetSynchronizer(~resets_n[0])
+        # the processor's reset knows no clock; two registers settle it, as in proc_sys_reset
+        settling, reset = (
+            Signal(name=name, init=1, reset_less=True, attrs={"ASYNC_REG": "TRUE"})
+            for name in ("settling", "reset")
+        )
+        m.d.sync += [settling.eq(~resets_n[0]), reset.eq(settling)]
+        m.d.comb += cd.rst.eq(reset)
         m.submodules.shell = shell = ZynqShell(self.edges)
         m.submodules.bridge = bridge = Axi3ToLite(len(shell.axi.awaddr), self.base)
         wiring.connect(m, bridge.axi, shell.axi)

@@ -1,0 +1,110 @@
+"""The whole top of a Zynq-7000, primitive and all: the same driver over its two ports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bitrill import flow
+from bitrill.errors import ToolError
+from bitrill_boards.describe import describe
+from bitrill_boards.driver import Driver, Network
+from bitrill_boards.driver.axi import AxiTransport
+from bitrill_boards.driver.errors import LinkError
+from bitrill_boards.shell import ps7_top
+from bitrill_boards.shell.network import Edges
+from bitrill_boards.shell.ps7_ports import INPUTS
+from bitrill_boards.simulation import ps7
+from bitrill_boards.simulation.axi import Bench, SimulatedShell
+from frontend.onnx_models import save, small
+from support import shared_model
+
+BASE = 0x4000_0000
+
+
+def whole(build, work: Path, *, base: int = BASE, top: Callable[[str], str] = lambda t: t):
+    """Build's whole top, behind the pins of a bare shell that looks for registers at `BASE`."""
+    edges = Edges.of(build.graph, build.predicted.ii)
+    text = top(ps7_top.verilog(edges, base=base, name="bitrill"))
+    text = ps7.bench("bitrill", name="shell", bits=12, base=BASE) + ps7.stand_in() + text
+    bench = Bench(latency=40, stall=0.1, pause=3, seed=1)
+    return SimulatedShell(build.verilog, edges, work=work, bench=bench, shell=text)
+
+
+def driver(build, shell: SimulatedShell) -> Driver:
+    transport = AxiTransport(shell.registers, shell.memory, clock_hz=shell.clock_hz)
+    return Driver(Network(describe(build.graph, build.predicted)), transport)
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("ps7")
+    net, out = small()
+    return flow.compile(save(net.proto(out), folder), out=folder / "b").build
+
+
+def check(build, shell: SimulatedShell, n: int) -> None:
+    """Floats in, floats out, against the golden model."""
+    with driver(build, shell) as board:
+        x = np.random.default_rng(6).normal(0, 1, (n, *build.graph.source.shape))
+        integers, floats = board.run(x)
+        wanted = flow.run(build, x)
+        assert (integers == wanted.integers).all()
+        assert (floats == wanted.floats).all()
+        assert board.report()["frames"] == n
+
+
+def test_the_table_of_inputs_is_the_primitives() -> None:
+    ports = ps7.ports()
+    assert {n: bits for n, (direction, bits) in ports.items() if direction == "input"} == INPUTS
+
+
+def test_no_input_stays_open(build) -> None:
+    edges = Edges.of(build.graph, build.predicted.ii)
+    text = ps7_top.verilog(edges, base=BASE, name="bitrill")
+    cell = text[text.index("PS7 ps7 (") :]
+    cell = cell[: cell.index(");")]
+    assert all(f".{name}(" in cell for name in INPUTS)
+    for name in ("IRQF2P", "SAXIHP0ARLEN", "SAXIHP0AWID", "SAXIHP0WID", "MAXIGP0BID"):
+        assert f".{name}()" not in cell
+
+
+def test_the_driver_runs_over_the_whole_top(build, tmp_path_factory) -> None:
+    check(build, whole(build, tmp_path_factory.mktemp("sim")), 100)
+
+
+@pytest.mark.nightly
+def test_a_trained_network_runs_over_the_whole_top(tmp_path: Path) -> None:
+    build = flow.compile(shared_model("TFC_1W1A.onnx"), out=tmp_path / "b").build
+    check(build, whole(build, tmp_path / "sim"), 1000)
+
+
+FAULTS = {
+    "a read's identifier": (".MAXIGP0RID(gp__rid)", ".MAXIGP0RID(12'h0)"),
+    "a write's identifier": (".MAXIGP0BID(gp__bid)", ".MAXIGP0BID(12'h0)"),
+    "the last beat of a read": (".MAXIGP0RLAST(gp__rlast)", ".MAXIGP0RLAST(1'h0)"),
+    "the identifier of write data": (".SAXIHP0WID(6'h00)", ".SAXIHP0WID(6'h01)"),
+    "the length of writes": (".SAXIHP0AWLEN(write__awlen[3:0])", ".SAXIHP0AWLEN(4'h3)"),
+    "the size of reads": (".SAXIHP0ARSIZE(2'h3)", ".SAXIHP0ARSIZE(2'h2)"),
+}
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_broken_top_is_found(build, tmp_path: Path, name: str) -> None:
+    right, wrong = FAULTS[name]
+
+    def broken(text: str) -> str:
+        assert right in text
+        return text.replace(right, wrong)
+
+    with pytest.raises(ToolError, match="simulation"):
+        check(build, whole(build, tmp_path, top=broken), 20)
+
+
+@pytest.mark.nightly
+def test_registers_elsewhere_are_not_there(build, tmp_path: Path) -> None:
+    with pytest.raises(LinkError, match="DECERR"):
+        driver(build, whole(build, tmp_path, base=BASE + 0x1000))
