@@ -1,0 +1,99 @@
+"""Load a bitstream on a Zynq's own Linux, through the kernel's FPGA manager."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from .bitfile import BitFile, part_key
+from .errors import DriverError
+
+MANAGER = "sys/class/fpga_manager/fpga0"
+FIRMWARE = "lib/firmware"
+NAME = "bitrill.bin"
+"""Of the file that the kernel reads, below ``/lib/firmware``."""
+
+
+def load(path: Any, part: str, *, root: str = "/") -> None:
+    """Configure this chip's logic with the ``.bit`` at ``path``, made for ``part``.
+
+    ``root``: below which ``/sys`` and ``/lib`` are looked for. Raises `DriverError` where the
+    bitstream is another part's, or the kernel does not end in state ``operating``.
+    """
+    manager = os.path.join(root, MANAGER)
+    bit = _read(path)
+    if part_key(bit.part) != part_key(part):
+        raise DriverError(f"{path} is for part {bit.part}, this board has {part}")
+    _has_manager(manager)
+    firmware = os.path.join(root, FIRMWARE, NAME)
+    _write(firmware, bit.swapped())
+    try:
+        if os.path.exists(os.path.join(manager, "flags")):
+            _write(os.path.join(manager, "flags"), b"0")  # a full bitstream
+        _start(manager)
+    finally:
+        os.unlink(firmware)
+    state = _state(manager)
+    if state != "operating":
+        raise DriverError(
+            f"the FPGA manager's state must be operating after loading, not {state!r}"
+            " (what the kernel says: dmesg)"
+        )
+
+
+def _read(path: Any) -> BitFile:
+    try:
+        with open(path, "rb") as file:
+            return BitFile.parse(file.read(), str(path))
+    except OSError as error:
+        raise DriverError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _has_manager(manager: str) -> None:
+    if not os.path.isdir(manager):
+        raise DriverError(
+            f"there is no {manager}: this is no Zynq, or its kernel has no FPGA manager"
+            " (CONFIG_FPGA and its Zynq driver)"
+        )
+    if not os.path.exists(os.path.join(manager, "firmware")):
+        raise DriverError(
+            f"{manager} has no file firmware: this kernel loads through device-tree overlays alone;"
+            " load bitrill.dtbo, or use the vendor's kernel (linux-xlnx)"
+        )
+
+
+def _start(manager: str) -> None:
+    """Name the firmware to the kernel, which loads it before the write returns."""
+    try:
+        with open(os.path.join(manager, "firmware"), "w") as file:
+            file.write(NAME)
+    except PermissionError:
+        raise _no_permission(os.path.join(manager, "firmware")) from None
+    except OSError as error:
+        raise DriverError(
+            f"the FPGA manager refused the bitstream: {error.strerror}"
+            f" (state: {_state(manager)}; what the kernel says: dmesg)"
+        ) from None
+
+
+def _state(manager: str) -> str:
+    with open(os.path.join(manager, "state")) as file:
+        return file.read().strip()
+
+
+def _write(path: str, data: bytes) -> None:
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(data)
+    except PermissionError:
+        raise _no_permission(path) from None
+    except OSError as error:
+        raise DriverError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _no_permission(path: str) -> DriverError:
+    return DriverError(f"no permission to write {path}: loading a bitstream needs root (sudo)")
+
+
+__all__ = ["load"]

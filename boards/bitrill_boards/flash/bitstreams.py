@@ -1,0 +1,129 @@
+"""Which chip a bitstream is for, by what stands in the file itself."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bitrill.errors import SpecError
+from bitrill.storage import read_bytes
+
+from ..driver.bitfile import BitFile, part_key
+from ..driver.errors import DriverError
+
+MASKS = {"zynq7": 0x0FFFFFFF, "zynqmp": 0x0FFFFFFF, "gowin": 0x0FFFFFFF, "ecp5": 0xFFFFFFFF}
+"""The bits of an IDCODE that tell chips apart: the top four are a revision, but on the ECP5, where
+they tell a 12F from a 25F. An iCE40 has no IDCODE."""
+
+_ICE40 = {(872, 272): "iCE40HX8K", (692, 336): "iCE40UP5K", (332, 144): "iCE40HX1K"}
+"""By width and height of a bank of configuration memory; LP parts are the HX ones' equals."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The board that a bitstream goes to, of a manifest (``board.json``)."""
+
+    board: str
+    family: str
+    part: str
+    idcode: int | None
+    flash: Mapping[str, str]
+    sha256: str | None
+
+    @staticmethod
+    def of(manifest: Mapping[str, Any]) -> Target:
+        named = {k: manifest.get(k) for k in ("board", "family", "part", "idcode", "flash")}
+        return Target(**named, sha256=manifest.get("bitstream_sha256"))  # pyright: ignore
+
+    def has(self, idcode: int) -> bool:
+        """Whether a chip of that IDCODE is the board's."""
+        mask = MASKS[self.family]
+        return self.idcode is not None and not (idcode ^ self.idcode) & mask
+
+
+def check(target: Target, bitstream: Path) -> bytes:
+    """The file's bytes; raises `SpecError` where it is another part's, or not what was built."""
+    raw = read_bytes(bitstream)
+    _FAMILIES[target.family](target, bitstream.name, raw)
+    if target.sha256 is not None and hashlib.sha256(raw).hexdigest() != target.sha256:
+        raise SpecError(
+            f"{bitstream.name} was changed since it was built: build {target.board} again"
+        )
+    return raw
+
+
+def _xilinx(target: Target, name: str, raw: bytes) -> None:
+    try:
+        bit = BitFile.parse(raw, name)
+    except DriverError as error:
+        raise SpecError(str(error)) from None
+    if part_key(bit.part) != part_key(target.part):
+        raise _other(target, name, f"part {bit.part}")
+    if bit.idcode is not None and not target.has(bit.idcode):
+        raise _other(target, name, f"IDCODE 0x{bit.idcode:08x}")
+
+
+def _ecp5(target: Target, name: str, raw: bytes) -> None:
+    if raw[:2] != b"\xff\x00":
+        raise SpecError(f"{name} is not an ECP5 bitstream")
+    comment, _, data = raw[2:].partition(b"\xff")
+    said = re.search(rb"Part: *([\w-]+)", comment)
+    part = said.group(1).decode() if said else ""
+    if part and part.split("-")[:2] != target.part.split("-")[:2]:
+        raise _other(target, name, f"part {part}")
+    verify = re.search(rb"\xbd\xb3\xff*\x3b...\xe2...(....)", data[:256], re.S)
+    if verify is None:
+        raise SpecError(f"{name} names no IDCODE: it is not a whole ECP5 bitstream")
+    idcode = int.from_bytes(verify.group(1), "big")
+    if not target.has(idcode):
+        raise _other(target, name, f"IDCODE 0x{idcode:08x}")
+
+
+def _gowin(target: Target, name: str, raw: bytes) -> None:
+    for line in raw[:4096].split(b"\n"):
+        bits = line.strip()
+        if set(bits) <= set(b"01") and len(bits) == 64 and int(bits[:8], 2) & 0x7F == 0x06:
+            idcode = int(bits[32:], 2)
+            if not target.has(idcode):
+                raise _other(target, name, f"IDCODE 0x{idcode:08x}")
+            return
+    raise SpecError(f"{name} names no IDCODE: it is not a Gowin bitstream (.fs)")
+
+
+def _ice40(target: Target, name: str, raw: bytes) -> None:
+    at = raw[:256].find(b"\x7e\xaa\x99\x7e")
+    size = _ice40_banks(raw, at + 4) if at >= 0 else None
+    if size is None:
+        raise SpecError(f"{name} is not an iCE40 bitstream")
+    chip = _ICE40.get(size)
+    if chip is None or not target.part.lower().startswith(chip.lower()):
+        raise _other(target, name, chip or f"a chip with banks of {size[0]} x {size[1]} bits")
+
+
+def _ice40_banks(raw: bytes, at: int) -> tuple[int, int] | None:
+    """Width and height of the banks, of the commands in front of the first data: the low half of
+    a command's byte is how many bytes follow it."""
+    width = height = 0
+    while at + 3 <= len(raw) and raw[at : at + 2] != b"\x01\x01":
+        many = raw[at] & 0x0F
+        value = int.from_bytes(raw[at + 1 : at + 1 + many], "big")
+        if raw[at] == 0x62:
+            width = value + 1
+        elif raw[at] == 0x72:
+            height = value
+        at += 1 + many
+    return (width, height) if width and height else None
+
+
+def _other(target: Target, name: str, what: str) -> SpecError:
+    own = target.part if target.idcode is None else f"{target.part}, IDCODE 0x{target.idcode:08x}"
+    return SpecError(f"{name} is for another chip ({what}) than that of {target.board} ({own})")
+
+
+_FAMILIES: Mapping[str, Callable[[Target, str, bytes], None]] = {
+    "zynq7": _xilinx, "zynqmp": _xilinx, "ecp5": _ecp5, "gowin": _gowin, "ice40": _ice40
+}  # fmt: skip

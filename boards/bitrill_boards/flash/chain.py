@@ -1,0 +1,57 @@
+"""What hangs on a JTAG cable, of openFPGALoader's ``--detect``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from bitrill.errors import ToolError
+
+from .bitstreams import Target
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One of the chain; ``fpga``: not a processor's debug port."""
+
+    index: int
+    idcode: int
+    what: str
+    fpga: bool
+
+    def __str__(self) -> str:
+        return f"{self.what} (IDCODE 0x{self.idcode:08x})"
+
+
+def parse(text: str) -> list[Chip]:
+    """The chips that ``--detect`` prints, and one that it does not know."""
+    unknown = re.search(r"Unknown device with IDCODE: 0x([0-9a-f]+)", text)
+    if unknown is not None:
+        return [Chip(0, int(unknown.group(1), 16), "an unknown chip", True)]
+    chips = []
+    for part in re.split(r"^index ", text, flags=re.M)[1:]:
+        told = dict(re.findall(r"^\s+(\w+) +(.+?)\s*$", part, re.M))
+        if "idcode" in told:
+            what = told.get("model") or told.get("type", "a chip")
+            chips.append(
+                Chip(int(part.split(":")[0]), int(told["idcode"], 16), what, "family" in told)
+            )
+    return chips
+
+
+def find(target: Target, chips: list[Chip]) -> Chip:
+    """The board's chip; raises `ToolError` where it is not there, or not the only one."""
+    if not chips:
+        raise ToolError(f"no chip answers: is {target.board} powered?")
+    own = [c for c in chips if target.has(c.idcode)]
+    if not own:
+        found = ", ".join(map(str, chips))
+        raise ToolError(
+            f"the cable leads to {found}, not to the {target.part} of {target.board}"
+            f" (IDCODE 0x{target.idcode:08x}): is this the right board and cable?"
+        )
+    if len(own) > 1:
+        raise ToolError(
+            f"the cable leads to {len(own)} chips of the kind of {target.board}: connect one alone"
+        )
+    return own[0]

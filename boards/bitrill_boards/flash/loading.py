@@ -1,0 +1,125 @@
+"""Load a bitstream, with the checks that openFPGALoader lacks: it ends with success where the
+bitstream, or the chip, is another part's, and where the chip never starts."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bitrill.errors import ToolError
+
+from . import chain, tool
+from .bitstreams import Target, check
+from .cable import Cable, check_vectors, choose, trouble
+from .tool import Ended, Progress
+
+TIMEOUT = 60.0
+"""Seconds without a sign of life after which a cable hangs."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What was loaded. ``lasting``: into the board's flash memory, else until power-off;
+    ``idcode``: of the chip that answered, None where its family has none."""
+
+    board: str
+    bitstream: str
+    idcode: int | None
+    seconds: float
+    lasting: bool
+
+
+def flash(
+    manifest: Mapping[str, Any], bitstream: Path, *, xvc: str | None = None,
+    cable: str | None = None, timeout: float = TIMEOUT, progress: Progress | None = None,
+) -> Loaded:  # fmt: skip
+    """Load ``bitstream`` into the board of a ``board.json``.
+
+    ``xvc``: ``HOST:PORT`` of a cable elsewhere; ``cable``: one of openFPGALoader's, in place of the
+    board's own; ``timeout``: seconds without a sign of life. Raises `SpecError` where the bitstream
+    is another chip's or not what was built, `ToolError` where the tool is missing, the cable or the
+    chip is not there, hangs, or did not start with the bitstream.
+    """
+    target = Target.of(manifest)
+    check(target, bitstream)
+    way = choose(target, xvc, cable)
+    start = time.perf_counter()
+    idcode, more = None, ()
+    if target.family != "ice40":
+        chip, more = _chip(target, way, timeout)
+        idcode = chip.idcode
+    arguments = [*way.arguments, *more, *_MODES[target.family], str(bitstream)]
+    ended = tool.run(arguments, timeout=timeout, progress=progress)
+    _judge(target, way, ended)
+    return Loaded(
+        target.board, bitstream.name, idcode, time.perf_counter() - start, target.family == "ice40"
+    )
+
+
+_MODES = {
+    "zynq7": (), "zynqmp": (), "gowin": (),
+    "ecp5": ("-v",),  # prints the status register, in which DONE is
+    "ice40": ("-f", "--verify"),  # these boards lead the cable to the flash memory
+}  # fmt: skip
+
+
+def _chip(target: Target, way: Cable, timeout: float) -> tuple[chain.Chip, tuple[str, ...]]:
+    """The board's chip, and what chooses it among several."""
+    ended = tool.run([*way.arguments, "--detect"], timeout=timeout)
+    check_vectors(ended)
+    chips = chain.parse(ended.text)
+    if not chips:
+        raise trouble(ended, way) or _failed(ended, "find the board's chip")
+    chip = chain.find(target, chips)
+    several = sum(c.fpga for c in chips) > 1
+    return chip, ("--index-chain", str(chip.index)) if several else ()
+
+
+def _judge(target: Target, way: Cable, ended: Ended) -> None:
+    """Raise unless the tool's own words say that the chip runs."""
+    if ended.code == 0 and _DONE[target.family](ended.text):
+        return
+    if "100.00%" in ended.text:
+        raise ToolError(
+            f"{target.board} took the bitstream but did not start (DONE stays low): {_WHY}",
+            output=ended.output,
+        )
+    raise trouble(ended, way) or _failed(ended, "load the bitstream")
+
+
+_WHY = "it was damaged on its way, or the board's supply is weak; load it again, at the board"
+
+
+def _xilinx(text: str) -> bool:
+    return re.search(r"\bisc_done 1\b.*\bdone 1\s*$", text, re.M) is not None
+
+
+def _ecp5(text: str) -> bool:
+    """DONE in the status register that is printed last."""
+    registers = text.split("displayReadReg")
+    return len(registers) > 1 and "Done Flag" in registers[-1] and "FAIL" not in text
+
+
+def _gowin(text: str) -> bool:
+    loaded = text.rpartition("Load SRAM")[2]
+    return "DONE" in loaded and "FAIL" not in loaded
+
+
+def _ice40(text: str) -> bool:
+    return re.search(r"Wait for CDONE\W+DONE", text) is not None and not re.search(
+        r"\bfail", text, re.I
+    )
+
+
+_DONE = {"zynq7": _xilinx, "zynqmp": _xilinx, "ecp5": _ecp5, "gowin": _gowin, "ice40": _ice40}
+
+
+def _failed(ended: Ended, what: str) -> ToolError:
+    return ToolError(
+        f"openFPGALoader could not {what} (exit code {ended.code}): {ended.last or 'no reason'}",
+        output=ended.output,
+    )

