@@ -61,6 +61,11 @@ class _State:
     cleared: Signal
 
 
+def register_bits(edges: Edges) -> int:
+    """Of a register's address: 12, or 25 where the network's weights can be written."""
+    return (SIZE_RUNTIME if edges.register_bits else SIZE).bit_length() - 1
+
+
 class ZynqShell(wiring.Component):
     """A build's network behind AXI. ``address``: bits of a memory address; ``register_bits``: those
     of a register's, 12, or 25 where the network's weights can be written.
@@ -87,7 +92,7 @@ class ZynqShell(wiring.Component):
                 f"registers of weights must lie within {WEIGHTS} bytes, not"
                 f" {1 << edges.register_bits}: fewer layers must be of style runtime"
             )
-        self.register_bits = (SIZE_RUNTIME if edges.register_bits else SIZE).bit_length() - 1
+        self.register_bits = register_bits(edges)
         super().__init__(
             {
                 "axi": In(axi_lite(self.register_bits)),

@@ -1,0 +1,92 @@
+"""What the toolchains of a Zynq-7000 without a block design share: its top, clock and set-up."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from bitrill.errors import SpecError
+
+from ..board import Board
+from ..driver.clocks import Divided
+from ..families import zynq7
+from ..families.zynq import told
+from ..project import STEM, Project
+from ..shell import ps7_top
+from ..shell.zynq_shell import register_bits
+from .overlay import overlay
+
+FAMILY = "zynq7"
+TOP = f"{STEM}.v"
+SOURCES = ("top.v", TOP)
+CONSTRAINTS = f"{STEM}.xdc"
+OVERLAY = f"{STEM}.dts"
+FIRMWARE = f"{STEM}.bin"
+
+
+def clock(project: Project) -> Divided:
+    """The divisors of the project's clock; raises `SpecError` for a board or a clock that cannot
+    be had."""
+    board = project.board
+    if board.family != FAMILY:
+        raise SpecError(
+            f"toolchain {project.toolchain} is for boards of family {FAMILY} (Zynq-7000), not"
+            f" {board.family} ({board.name})"
+        )
+    return zynq7.exactly(board, project.clock_mhz)
+
+
+def base(board: Board) -> int:
+    """Where the registers are."""
+    if board.base is None:
+        raise SpecError(f"board {board.name} must have an address of registers (host.base)")
+    return board.base
+
+
+def common_files(project: Project) -> dict[str, str]:
+    """``bitrill.v``, the whole top but for the network's ``top.v``, and ``bitrill.dts``, a
+    device-tree overlay."""
+    made, address = clock(project), base(project.board)
+    size = 1 << register_bits(project.edges)
+    hz = round(made.mhz * 10**6)
+    return {
+        TOP: ps7_top.verilog(project.edges, base=address, name=STEM),
+        OVERLAY: overlay(zynq7.PROCESSING, address, size, hz, FIRMWARE),
+    }
+
+
+def period_ns(mhz: Fraction) -> str:
+    """A clock's period in whole picoseconds, never longer than it is."""
+    ps = 1_000_000 // mhz
+    return f"{ps // 1000}.{ps % 1000:03}"
+
+
+def set_up(project: Project) -> str:
+    """Of the README: what holds on the board for a bitstream whose processing system no block
+    design describes."""
+    board, made = project.board, clock(project)
+    pll = zynq7.pll_mhz(board)
+    control = made.second << 20 | made.first << 8
+    return f"""\
+## On the board
+
+Registers are at {base(board):#x} (M_AXI_GP0), memory is S_AXI_HP0 at 64 bits, the interrupt is
+IRQ_F2P[0] (61 of the interrupt controller; SPI 29, level high, in a device tree). No boot loader
+was made for this design: the board must have been started by its own (any Linux image does), and
+afterwards, as root, these registers must be as below. The driver sets them; by hand:
+
+| register | value | why |
+| --- | --- | --- |
+| 0xF8000008 | 0xDF0D | lets the registers below be written |
+| 0xF8000170 | {control:#010x} | FCLK0 = {told(pll)} MHz / ({made.first} x {made.second}) \
+= {told(made.mhz)} MHz, where the I/O PLL runs at {told(pll)} MHz |
+| 0xF8000178 | 0 | FCLK0 runs |
+| 0xF8000900 | 0xF | level shifters on, once the bitstream is loaded |
+| 0xF8008000 | 0 | reads of S_AXI_HP0 are 64 bits wide (bit 0: 32) |
+| 0xF8008014 | 0xF00 | writes of S_AXI_HP0 likewise |
+| 0xF8000240 | 1, then 0 | a reset of the design by FCLK_RESET0_N |
+| 0xF8000004 | 0x767B | locks the registers again |
+
+Never set FCLK0 above {told(made.mhz)} MHz: timing was met there. `{OVERLAY}` is a device-tree
+overlay (registers as UIO, a buffer as u-dma-buf, the bitstream by its name `{FIRMWARE}` in
+`/lib/firmware`): `dtc -@ -I dts -O dtb -o {STEM}.dtbo {OVERLAY}`.
+"""

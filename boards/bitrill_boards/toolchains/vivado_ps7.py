@@ -1,0 +1,85 @@
+"""Vivado without a block design, for Zynq-7000: ``bitrill.bit`` of a top that names the primitive
+PS7. It needs no board files, and what PYNQ calls a hardware handoff there is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from ..project import Made, Progress, Project
+from ..shell.ps7_top import CELL
+from . import ps7, tcl, vivado_run
+from .vivado import constraints as identity
+
+STEPS = 1 + tcl.IMPLEMENT_STEPS
+JITTER = Fraction(3, 100)
+"""Of the period: what Xilinx' own block tells Vivado of its clocks."""
+
+
+def files(project: Project) -> Mapping[str, str]:
+    """``bitrill.v``, ``bitrill.xdc``, ``build.tcl``, ``bitrill.dts``; ``top.v`` is there."""
+    return {
+        **ps7.common_files(project),
+        ps7.CONSTRAINTS: constraints(project),
+        "build.tcl": script(project),
+    }
+
+
+def make(project: Project, progress: Progress) -> Made:
+    """`vivado_run.run` of ``build.tcl``."""
+    return vivado_run.run(project, progress)
+
+
+def script(project: Project) -> str:
+    """``build.tcl``: what is this project's own as variables, then the scripts for all."""
+    variables = {
+        "steps": str(STEPS),
+        "wanted": project.board.part,
+        "top": ps7.STEM,
+        "sources": ps7.SOURCES,
+        "constraints": ps7.CONSTRAINTS,
+        "directive": tcl.directive(project.seed),
+        "also": (),
+    }
+    return "\n".join(
+        [
+            "# The bitstream, in this folder: vivado -mode batch -source build.tcl",
+            "# Exit codes: 3 something is missing, 4 a step failed, 5 timing is not met.",
+            tcl.head(variables),
+            tcl.text("common"),
+            tcl.text("ps7"),
+            tcl.text("implement"),
+        ]
+    )
+
+
+def constraints(project: Project) -> str:
+    """``bitrill.xdc``: the clock, at the primitive's pin, and the network's digest."""
+    made = ps7.clock(project)
+    period = ps7.period_ns(made.mhz)
+    jitter = float(Fraction(period) * JITTER)
+    return f"""\
+create_clock -name fclk0 -period {period} [get_pins {{{CELL}/FCLKCLK[0]}}]
+set_input_jitter fclk0 {jitter:.3f}
+{identity(project)}"""
+
+
+def readme(project: Project) -> str:
+    """What a person does with these files, in Markdown."""
+    return f"""\
+## The bitstream, with Vivado and no block design
+
+Needs AMD Vivado 2020.1 or later with the devices of `{project.board.part}`, and no board files. In
+this folder, after Vivado's `settings64.sh`:
+
+    {" ".join(vivado_run.command("build.tcl"))}
+
+It leaves `bitrill.bit`, `timing.rpt`, `utilization.rpt` and `result.json`, or ends with 3
+(something is missing), 4 (a step failed) or 5 (timing is not met); `vivado.log` tells why. A
+bitstream is only left where timing is met, with every path constrained. There is no `bitrill.hwh`:
+PYNQ's `Overlay` wants one, its `Bitstream` does not.
+
+{ps7.set_up(project)}"""
+
+
+__all__ = ["files", "make", "readme"]
