@@ -95,10 +95,12 @@ class AxiTransport:
     """Batches of frames through the shell whose registers are ``registers``.
 
     ``clock_hz``: of the network. ``timeout``: seconds without a frame after which a run is stopped;
-    the next one works again. Raises `LinkError` where no such shell answers.
+    the next one works again. ``notes``: what whoever opened the board could not set or check.
+    Raises `LinkError` where no such shell answers.
     """
 
     align = r.WORD
+    notes: tuple[str, ...] = ()
 
     def __init__(
         self, registers: Registers, memory: Memory, *, clock_hz: int, timeout: float = TIMEOUT

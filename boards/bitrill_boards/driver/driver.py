@@ -31,10 +31,13 @@ BATCH = 16
 
 
 class Driver:
-    """``frames``, ``cycles`` and ``seconds`` add up over all runs."""
+    """``frames``, ``cycles`` and ``seconds`` add up over all runs.
 
-    def __init__(self, network: Network, transport: Any):
-        self.network, self.transport = network, transport
+    ``roofline``: what the board allows, ``system_fps`` by its ``limit`` (``board.json``).
+    """
+
+    def __init__(self, network: Network, transport: Any, *, roofline: dict[str, Any] | None = None):
+        self.network, self.transport, self.roofline = network, transport, roofline
         self._in = network.input.format(transport.align)
         self._out = network.output.format(transport.align)
         self.frames = self.cycles = 0
@@ -127,22 +130,28 @@ class Driver:
             raise DriverError("weights can be written over AXI only: this link carries frames")
         return self.transport.write_weights(pairs)
 
-    def self_test(self, inputs: Any, outputs: Any) -> int:
+    def self_test(
+        self, inputs: Any, outputs: Any, progress: Callable[[str, int, int], None] | None = None
+    ) -> int:
         """How many of recorded frames come back wrong, in any bit: 0 is right."""
-        integers, _ = self.run(inputs)
-        wrong = integers.reshape(len(integers), -1) != np.asarray(outputs).reshape(
-            len(integers), -1
-        )
+        integers, _ = self.run(inputs, progress)
+        wanted = np.asarray(outputs)
+        if wanted.shape != integers.shape:
+            raise DriverError(
+                f"recorded outputs must have shape {list(integers.shape)}, not {list(wanted.shape)}"
+            )
+        wrong = (integers != wanted).reshape(len(integers), -1)
         return int(wrong.any(1).sum())
 
     def report(self) -> dict[str, Any]:
         """What was measured: ``cycles_per_frame`` by the hardware's own counter, and ``roofline``,
-        the share of the core's peak that this is."""
+        the share of the core's peak that this is; ``system``: the share of what the board allows,
+        where that is known (over a line that takes frames one by one, by the wall clock)."""
         if not self.frames:
             return {"frames": 0}
         per = self.cycles / self.frames
         clock = self.transport.device.clock_hz
-        return {
+        found: dict[str, Any] = {
             "frames": self.frames,
             "cycles_per_frame": per,
             "fps_hardware": clock / per if per else None,
@@ -150,6 +159,12 @@ class Driver:
             "fps_core": clock / self.network.interval,
             "roofline": self.network.interval / per if per else None,
         }
+        if self.roofline is not None:
+            bound = self.roofline["system_fps"]
+            rate = found["fps_hardware" if hasattr(self.transport, "submit") else "fps_wall"]
+            found["fps_system"], found["limit"] = bound, self.roofline["limit"]
+            found["system"] = rate / bound if rate is not None else None
+        return found
 
     def close(self) -> None:
         self.transport.close()

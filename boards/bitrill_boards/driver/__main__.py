@@ -1,0 +1,125 @@
+"""On the board: run frames, or the self-test, with the folder that ``bitrill build`` made.
+
+python3 -m bitrill_driver FOLDER --self-test
+python3 -m bitrill_driver FOLDER --input X.npy --out Y.npy
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any
+
+import numpy as np
+
+from .driver import Driver
+from .errors import DriverError
+from .folder import Folder
+from .opening import TRANSPORTS, connect, load_bitstream
+from .summary import summary
+
+WRONG, FAILED = 1, 4
+"""Exit codes beside 0 and argparse's 2: frames that differ; what could not be done."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command takes."""
+    p = argparse.ArgumentParser(prog="python3 -m bitrill_driver", description=__doc__)
+    p.formatter_class = argparse.RawDescriptionHelpFormatter
+    p.add_argument("folder", help="with board.json: BUILD/boards/BOARD, copied to the board")
+    kinds = [k for kinds in TRANSPORTS.values() for k in kinds]
+    p.add_argument("--transport", choices=kinds, help="else what is there")
+    p.add_argument("--port", help="serial port, else the only one there is")
+    p.add_argument(
+        "--load", action="store_true", help="load the bitstream first (PYNQ always does)"
+    )
+    p.add_argument("--loaded", action="store_true", help="the bitstream is there, by JTAG say")
+    p.add_argument("--self-test", action="store_true", help="the recorded frames, bit by bit")
+    p.add_argument("--input", metavar="X.npy", help="images [N, *shape], floats or integers")
+    p.add_argument("--out", metavar="Y.npy", help="floats; the integers go to Y.int.npy")
+    p.add_argument("--root", default="/", help=argparse.SUPPRESS)
+    return p
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; its exit code."""
+    p = parser()
+    a = p.parse_args(arguments)
+    if a.out and not a.input:
+        p.error("--out goes with --input")
+    if a.out and not a.out.endswith(".npy"):
+        p.error(f"--out must end in .npy, not {os.path.basename(a.out)!r}")
+    if not (a.self_test or a.input or a.load):
+        p.error("nothing to do: say --self-test, --input X.npy or --load")
+    try:
+        return _run(a)
+    except DriverError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _run(a: Any) -> int:
+    folder = Folder(a.folder)
+    images = _images(a.input) if a.input else None
+    if not (a.self_test or a.input):
+        load_bitstream(folder, root=a.root)
+        print(f"{folder.bitstream} is loaded")
+        return 0
+    with connect(
+        folder, a.transport, port=a.port, load=a.load, loaded=a.loaded, root=a.root
+    ) as driver:
+        clock = driver.transport.device.clock_hz / 1e6
+        print(f"{folder.manifest['board']}: {driver.network.name} at {clock:g} MHz")
+        for note in getattr(driver.transport, "notes", ()):
+            print(f"note: {note}", file=sys.stderr)
+        wrong = _self_test(folder, driver) if a.self_test else 0
+        if images is not None:
+            integers, floats = driver.run(images, _progress)
+            if a.out:
+                _save(a.out, floats)
+                _save(a.out[: -len(".npy")] + ".int.npy", integers)
+        print(summary(driver.report()))
+    return WRONG if wrong else 0
+
+
+def _self_test(folder: Folder, driver: Driver) -> int:
+    inputs, outputs = folder.vectors()
+    wrong = driver.self_test(inputs, outputs, _progress)
+    n = len(inputs)
+    if wrong:
+        print(f"self-test: {wrong:,} of {n:,} frames are WRONG: flash the bitstream anew")
+    else:
+        print(f"self-test: {n:,} of {n:,} frames bit-exact")
+    return wrong
+
+
+def _images(path: str) -> np.ndarray:
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DriverError(f"cannot read {path}: {error}") from None
+
+
+def _save(path: str, array: np.ndarray) -> None:
+    """Whole or not at all."""
+    beside = path + ".part"
+    try:
+        with open(beside, "wb") as file:
+            np.save(file, array)
+        os.replace(beside, path)
+    except OSError as error:
+        raise DriverError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _progress(what: str, done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        print(f"\r{what}: {done:,} of {total:,}", end=end, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""A board's folder, as ``bitrill build`` leaves it: what the driver reads of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from .errors import DriverError
+from .network import Network
+
+NEEDED = {
+    "axi": ("board", "family", "part", "base", "clock_mhz", "crystal_mhz", "register_bits"),
+    "uart": ("board", "baud", "clock_mhz"),
+}
+"""Keys of ``board.json`` by its ``link``."""
+
+
+class Folder:
+    """``manifest``: its ``board.json``, checked as far as it is used here."""
+
+    def __init__(self, path: Any):
+        self.path = os.fspath(path)
+        self.manifest = self._json("board.json")
+        link = self.manifest.get("link")
+        if link not in NEEDED:
+            raise DriverError(
+                f"{self._of('board.json')} must have link {' or '.join(NEEDED)}, not {link!r}"
+            )
+        lacks = [k for k in NEEDED[link] if self.manifest.get(k) is None]
+        if lacks:
+            raise DriverError(
+                f"{self._of('board.json')} lacks {', '.join(lacks)}: build the folder anew"
+            )
+        self.link = str(link)
+
+    @property
+    def clock_mhz(self) -> Fraction:
+        return Fraction(self.manifest["clock_mhz"])
+
+    @property
+    def bitstream(self) -> str:
+        """Path of the bitstream; `DriverError` where none was made."""
+        name = self.manifest.get("bitstream")
+        if not name:
+            raise DriverError(
+                f"{self.path} has no bitstream: its tools have not run, or failed; see README.md"
+            )
+        return self._of(name)
+
+    def network(self) -> Network:
+        return Network(self._json("network.json"))
+
+    def vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Recorded inputs and outputs, for the self-test."""
+        path = self._of("vectors.npz")
+        try:
+            with np.load(path) as file:
+                return file["inputs"], file["outputs"]
+        except (OSError, ValueError, KeyError) as error:
+            raise DriverError(f"cannot read {path}: {error}") from None
+
+    def _of(self, name: str) -> str:
+        return os.path.join(self.path, name)
+
+    def _json(self, name: str) -> dict[str, Any]:
+        try:
+            with open(self._of(name), encoding="utf-8") as file:
+                value = json.load(file)
+        except FileNotFoundError:
+            raise DriverError(
+                f"{self.path} is no board's folder, or not whole: {name} is missing"
+                " (bitrill build BOARD BUILD makes it)"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise DriverError(f"cannot read {self._of(name)}: {error}") from None
+        if not isinstance(value, dict):
+            raise DriverError(f"{self._of(name)} must hold a JSON object")
+        return value
+
+
+__all__ = ["Folder"]

@@ -1,0 +1,110 @@
+"""PYNQ: its Overlay or Bitstream, its memory; the clock by arithmetic of our own.
+
+PYNQ's ``Clocks`` takes every crystal for one of 50 MHz, and what the design tool's ``.hwh`` says of
+the PLL need not be what the boot loader did: so the divisors are set here (`zynq`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+import numpy as np
+
+from .axi import TIMEOUT, AxiTransport
+from .errors import LinkError
+from .folder import Folder
+from .linux import set_clock
+
+
+def open_board(
+    folder: Folder, *, root: str = "/", loaded: bool = False, timeout: float = TIMEOUT
+) -> AxiTransport:
+    """Load the folder's bitstream, but where it is ``loaded``, and open its network."""
+    try:
+        pynq: Any = importlib.import_module("pynq")
+    except ImportError:
+        raise LinkError(
+            "PYNQ is not installed for this Python: on its image, become root (sudo -i) and"
+            " source /etc/profile.d/pynq_venv.sh; elsewhere, say --transport linux"
+        ) from None
+    manifest = folder.manifest
+    if not loaded:
+        _load(pynq, folder.bitstream)
+    clock, notes = set_clock(manifest, root)
+    base, size = int(manifest["base"]), 1 << int(manifest["register_bits"])
+    try:
+        mmio = pynq.MMIO(base, size)
+    except Exception as error:  # PYNQ has no errors of its own
+        raise LinkError(f"PYNQ cannot map the registers at {base:#x}: {error}") from None
+    transport = AxiTransport(
+        Registers(mmio, size), Memory(pynq), clock_hz=round(clock * 1_000_000), timeout=timeout
+    )
+    transport.notes = notes
+    return transport
+
+
+def _load(pynq: Any, path: str) -> None:
+    """An overlay where there is a ``.hwh`` under the same stem, else the bitstream alone."""
+    try:
+        if os.path.exists(os.path.splitext(path)[0] + ".hwh"):
+            pynq.Overlay(path)
+        else:
+            pynq.Bitstream(path).download()
+    except Exception as error:  # PYNQ has no errors of its own
+        hint = ": run this as root (sudo -i)" if "ermission" in str(error) else ""
+        raise LinkError(f"PYNQ cannot load {path}: {error}{hint}") from None
+
+
+class Registers:
+    """Those of the shell, through PYNQ's MMIO."""
+
+    def __init__(self, mmio: Any, size: int):
+        self._mmio, self._size = mmio, size
+
+    def read(self, offset: int) -> int:
+        return int(self._mmio.read(self._checked(offset)))
+
+    def write(self, offset: int, value: int) -> None:
+        self._mmio.write(self._checked(offset), int(value))
+
+    def _checked(self, offset: int) -> int:
+        if offset % 4 or not 0 <= offset < self._size:
+            raise LinkError(f"there is no register at {offset:#x}")
+        return offset
+
+
+class Memory:
+    """PYNQ's contiguous memory."""
+
+    def __init__(self, pynq: Any):
+        self._pynq = pynq
+
+    def allocate(self, nbytes: int) -> Buffer:
+        try:
+            return Buffer(self._pynq.allocate(shape=(nbytes,), dtype=np.uint8))
+        except Exception as error:  # PYNQ has no errors of its own
+            raise LinkError(f"PYNQ cannot allocate {nbytes} bytes: {error}") from None
+
+
+class Buffer:
+    """One of PYNQ's."""
+
+    def __init__(self, buffer: Any):
+        self._buffer, self.array = buffer, np.asarray(buffer)
+        device = getattr(buffer, "device_address", None)
+        self.address = int(buffer.physical_address if device is None else device)
+
+    def flush(self) -> None:
+        self._buffer.flush()
+
+    def invalidate(self) -> None:
+        self._buffer.invalidate()
+
+    def close(self) -> None:
+        self.array = np.zeros(0, np.uint8)
+        self._buffer.freebuffer()
+
+
+__all__ = ["open_board"]

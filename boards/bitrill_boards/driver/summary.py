@@ -1,0 +1,31 @@
+"""What was measured, for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def summary(report: dict[str, Any]) -> str:
+    """`Driver.report` in a few lines."""
+    if not report["frames"]:
+        return "no frames"
+    lines = [f"{report['frames']:,} frames, {report['fps_wall']:,.0f} a second with all of it"]
+    per = report["cycles_per_frame"]
+    if per:
+        lines.append(
+            f"hardware: {per:,.2f} cycles a frame, {report['fps_hardware']:,.0f} frames a second,"
+            f" {report['roofline']:.1%} of the core's peak of {report['fps_core']:,.0f}"
+        )
+    if report.get("system") is not None:
+        lines.append(
+            f"roofline: {report['system']:.1%} of the {report['fps_system']:,.0f} frames a second"
+            f" that the board's {_LIMITS.get(report['limit'], report['limit'])} allows"
+        )
+    return "\n".join(lines)
+
+
+_LIMITS = {
+    "core": "core", "port": "memory port", "ddr": "memory", "uart": "serial line",
+}  # fmt: skip
+
+__all__ = ["summary"]
