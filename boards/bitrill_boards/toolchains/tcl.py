@@ -7,7 +7,7 @@ It exits with 3 where something is missing, 4 where a step failed, 5 where timin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -20,21 +20,27 @@ DIRECTIVES = ("Default", "Explore", "ExtraNetDelay_high", "ExtraPostPlacementOpt
 
 def word(text: str) -> str:
     """One word of Tcl that stands for ``text``, whatever is in it."""
-    escaped = re.sub(r"([^\w./:+*,=@-])", r"\\\1", text, flags=re.ASCII)
-    return escaped.replace("\\\n", "\\n") or "{}"
+    if re.fullmatch(r"[\w./:+*,=@-]+", text, flags=re.ASCII):
+        return text
+    if not re.search(r"[{}\\]", text):
+        return f"{{{text}}}"
+    return re.sub(r"([^\w./:+*,=@-])", r"\\\1", text, flags=re.ASCII).replace("\\\n", "\\n")
 
 
-def words(texts: Iterable[str]) -> str:
-    """A list of Tcl, as one word."""
-    return f"[list {' '.join(map(word, texts))}]"
-
-
-def head(variables: Mapping[str, str | Iterable[str]]) -> str:
-    """Sets variables to texts and lists of texts."""
+def head(variables: Mapping[str, str | Sequence[str]]) -> str:
+    """Sets variables to texts and to lists of texts."""
     return "".join(
-        f"set {name} {word(value) if isinstance(value, str) else words(value)}\n"
+        f"set {name} {word(value) if isinstance(value, str) else _list(value)}\n"
         for name, value in variables.items()
     )
+
+
+def _list(texts: Sequence[str]) -> str:
+    """A line for each two of a long list: properties and values go in pairs."""
+    rows = [" ".join(map(word, texts[k : k + 2])) for k in range(0, len(texts), 2)]
+    if len(rows) < 2:
+        return f"[list {''.join(rows)}]"
+    return "[list \\\n" + "".join(f"    {row} \\\n" for row in rows) + "]"
 
 
 def directive(seed: int) -> str:
@@ -44,9 +50,9 @@ def directive(seed: int) -> str:
 
 @cache
 def text(name: str) -> str:
-    """One of the scripts: ``common``, ``implement``, ``block_design``."""
+    """One of the scripts: ``common``, ``implement``, ``block_design``, ``ps7``."""
     path = Path(__file__).parent / "scripts" / f"{name}.tcl"
     return path.read_text(encoding="utf-8")
 
 
-__all__ = ["IMPLEMENT_STEPS", "directive", "head", "text", "word", "words"]
+__all__ = ["IMPLEMENT_STEPS", "directive", "head", "text", "word"]

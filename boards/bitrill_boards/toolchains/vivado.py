@@ -21,7 +21,7 @@ FAMILIES = {"zynq7": zynq7, "zynqmp": zynqmp}
 FIRMWARE = "bitrill.bin"
 """What a device-tree overlay calls the bitstream: bytes swapped, as Linux wants it."""
 
-STEPS = 6 + tcl.IMPLEMENT_STEPS
+STEPS = 5 + tcl.IMPLEMENT_STEPS
 
 
 def files(project: Project) -> Mapping[str, str]:
@@ -64,7 +64,7 @@ def script(project: Project, ps: Processing, made: Divided, size: int) -> str:
         "ps_actual": ps.actual,
         "ps_clock": ps.clock,
         "ps_reset": ps.reset,
-        "ps_port_clocks": ps.port_clocks,
+        "ps_port_clocks": [f"ps/{pin}" for pin in ps.port_clocks],
         "ps_control": ps.control,
         "ps_memory": ps.memory,
         "ps_interrupt": ps.interrupt,

@@ -39,7 +39,6 @@ attempt project {
     set_property target_language Verilog [current_project]
     add_files -norecurse {top.v shell.v bitrill.v}
     add_files -fileset constrs_1 -norecurse bitrill.xdc
-    set_property used_in_synthesis false [get_files bitrill.xdc]
     update_compile_order -fileset sources_1
     create_bd_design system
 }

@@ -5,7 +5,7 @@ set failed 4
 set slow 5
 cd [file dirname [file normalize [info script]]]
 set at 0
-proc step name {
+proc announce name {
     puts "BITRILL STEP [incr ::at]/$::steps $name"
     flush stdout
 }
@@ -15,7 +15,7 @@ proc refuse {code why} {
     exit $code
 }
 proc attempt {name body} {
-    step $name
+    announce $name
     if {[catch {uplevel #0 $body} why]} {
         refuse $::failed "$name failed: $why"
     }
