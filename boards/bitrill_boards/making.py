@@ -2,7 +2,7 @@
 
 The manifest is removed first and written last. Where tools are missing, or the design is too slow
 or too large, the folder is whole but for the bitstream; after an interrupt it has no manifest, and
-nothing of the tools.
+nothing of the tools but in their scratch folder `WORK`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from fractions import Fraction
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from bitrill.errors import BitrillError, FitError, TimingError, ToolError
 from bitrill.storage import read_bytes, remove, write_bytes
 
 from . import manifest, toolchains, vectors
+from .board import Board
 from .describe import describe
 from .manifest import Manifest
 from .project import Progress, Project
@@ -24,6 +27,9 @@ from .readme import readme
 
 DRIVER = "bitrill_driver"
 """The driver's folder in a board's folder, and its package's name there."""
+
+WORK = "work"
+"""Where toolchains keep what they do not need again, or find again."""
 
 _DRIVER = Path(__file__).parent / "driver"
 
@@ -51,6 +57,14 @@ def build_board(
     return made
 
 
+def made_clock(board: Board, asked_mhz: Fraction) -> Fraction:
+    """MHz of the clock that a board makes when asked for one: a Zynq's processor gives the nearest
+    one not above; on small boards a PLL makes it exactly, or the toolchain refuses."""
+    if not board.zynq:
+        return asked_mhz
+    return import_module(f".families.{board.family}", __package__).clock(board, asked_mhz).mhz
+
+
 def common_files(project: Project, x: np.ndarray) -> dict[str, bytes]:
     """What every board's folder holds, whatever its toolchain."""
     told = describe(project.graph, project.predicted)
@@ -70,7 +84,7 @@ def driver_files() -> Mapping[str, bytes]:
 def _run(project: Project, made: Manifest, progress: Progress) -> Manifest:
     """With the bitstream; on failure the manifest is written without one."""
     folder = project.folder
-    before = set(folder.rglob("*"))
+    before = set(folder.iterdir())
     try:
         done = toolchains.load(project.toolchain).make(project, progress)
     except (ToolError, TimingError, FitError) as error:
@@ -104,8 +118,8 @@ def _clear(folder: Path) -> None:
 
 def _sweep(folder: Path, keep: set[Path]) -> None:
     """Remove what was not there before."""
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path in keep:
+    for path in sorted(folder.iterdir()):
+        if path in keep or path.name == WORK:
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)

@@ -14,11 +14,15 @@ from typing import Any
 
 from bitrill.errors import StorageError
 from bitrill.ir.serial import digest
+from bitrill.plan.resources import Resources
 from bitrill.storage import read_bytes, read_json, write_json
 
 from . import schema
+from .driver.clocks import crystal
 from .driver.registers import OFFSETS
 from .project import Made, Project
+from .roofline import roofline
+from .shell.zynq_shell import register_bits
 
 NAME = "board.json"
 FORMAT = 1
@@ -29,8 +33,10 @@ WORD = 64
 
 @dataclass(frozen=True)
 class Manifest:
-    """``network``: name, digest of the whole graph, interval and latency; ``geometry``: words of
-    64 bits and bytes of a frame in and out; ``registers``: their offsets from ``base``, of a Zynq;
+    """``clock_mhz``, ``crystal_mhz``: exact fractions; ``register_bits``: of the address from
+    ``base`` on. ``network``: name, digest of the whole graph, interval and latency; ``geometry``:
+    words of 64 bits and bytes of a frame in and out; ``registers``: their offsets from ``base``, of
+    a Zynq; ``roofline``: frames a second of the core, and that the board allows by its ``limit``;
     ``files``: SHA-256 of each; ``used``: of each resource how many of how many."""
 
     board: str
@@ -42,9 +48,12 @@ class Manifest:
     link: str
     baud: int | None
     base: int | None
+    register_bits: int | None
     clock_mhz: str
+    crystal_mhz: str
     network: dict[str, Any]
     geometry: dict[str, int]
+    roofline: dict[str, Any]
     registers: dict[str, int]
     flash: dict[str, str]
     files: dict[str, str]
@@ -88,7 +97,9 @@ def of(project: Project, files: Iterable[str]) -> Manifest:
         link=schema.LINKS[board.family],
         baud=board.baud,
         base=board.base,
+        register_bits=register_bits(edges) if board.zynq else None,
         clock_mhz=str(project.clock_mhz),
+        crystal_mhz=str(crystal(board.crystal_mhz)),
         network={
             "name": project.graph.name,
             "digest": digest(project.graph),
@@ -99,6 +110,7 @@ def of(project: Project, files: Iterable[str]) -> Manifest:
             "words_in": -(-edges.frame_in // WORD), "words_out": -(-edges.frame_out // WORD),
             "bytes_in": -(-edges.frame_in // 8), "bytes_out": -(-edges.frame_out // 8),
         },
+        roofline=_rates(project),
         registers=dict(OFFSETS) if board.zynq else {},
         flash=dict(board.flash),
         files=hashes_of(project.folder, files),
@@ -143,6 +155,12 @@ def hashes_of(folder: Path, names: Iterable[str]) -> dict[str, str]:
     return {n: hashlib.sha256(read_bytes(folder / n)).hexdigest() for n in sorted(set(names))}
 
 
+def _rates(project: Project) -> dict[str, Any]:
+    interval, clock = project.predicted.ii, project.clock_mhz
+    found = roofline(project.board, project.graph, interval, Resources(), clock)
+    return {"core_fps": found.core, "system_fps": found.system, "limit": found.limit}
+
+
 def _maps(value: Any, to: type) -> bool:
     return isinstance(value, Mapping) and all(type(v) is to for v in value.values())
 
@@ -181,7 +199,10 @@ _FIELDS = {
     "format": lambda v: v == FORMAT, "board": _text, "title": _text, "family": _text,
     "part": _text, "idcode": _whole_or_none, "toolchain": _text,
     "link": lambda v: v in schema.LINKS.values(), "baud": _whole_or_none, "base": _whole_or_none,
-    "clock_mhz": _fraction, "network": _network, "geometry": lambda v: _maps(v, int),
+    "register_bits": _whole_or_none,
+    "clock_mhz": _fraction,
+    "crystal_mhz": _fraction, "network": _network, "geometry": lambda v: _maps(v, int),
+    "roofline": lambda v: isinstance(v, Mapping) and set(v) == {"core_fps", "system_fps", "limit"},
     "registers": lambda v: _maps(v, int), "flash": lambda v: _maps(v, str),
     "files": lambda v: _maps(v, str) and all(map(_plain, v)),
     "bitstream": lambda v: v is None or _plain(v),

@@ -4,8 +4,8 @@
     axi    = min(port / bytes in, port / bytes out, DDR / all bytes)    port: 8 bytes a cycle
     uart   = (baud / 10) / (bytes + `OVERHEAD`), the longer direction
 
-Frames lie in memory as dense bits, each starting on 8 bytes. A core that takes an image a clock
-cannot be fed from DDR, so both rates stand beside each other.
+Frames are dense bits; in memory each starts on 8 bytes, on the line on one. A core that takes an
+image a clock cannot be fed from DDR, so both rates stand beside each other.
 """
 
 from __future__ import annotations
@@ -79,37 +79,54 @@ def frame_bytes(elements: int, bits: int) -> int:
     return -(-elements * bits // 64) * 8
 
 
+def line_bytes(elements: int, bits: int) -> int:
+    """Bytes of a frame on a serial line: dense bits, rounded up to one byte."""
+    return -(-elements * bits // 8)
+
+
 def result(graph: Graph) -> Tensor:
     """What leaves the network."""
     return graph.edges[graph.output]
 
 
 def roofline(
-    board: Board, graph: Graph, interval: Fraction, used: Resources, clock_mhz: float | None = None
+    board: Board,
+    graph: Graph,
+    interval: Fraction,
+    used: Resources,
+    clock_mhz: float | Fraction | None = None,
 ) -> Roofline:
     """Of a FOLDED ``graph`` that takes a frame every ``interval`` cycles.
 
     ``used`` is what it takes of a Xilinx part, predicted or measured; on parts with LUTs of four
     inputs nothing is known of it before place and route.
     """
-    clock = board.clock_mhz if clock_mhz is None else clock_mhz
-    hertz = clock * 1e6
-    core = float(Fraction(hertz) / interval)
-    into, out = (frame_bytes(t.size, t.type.bits) for t in (graph.source.tensor, result(graph)))
+    clock = Fraction(board.clock_mhz if clock_mhz is None else clock_mhz)
+    hertz = float(clock * 1_000_000)
+    core = float(clock * 1_000_000 / interval)
+    edges = (graph.source.tensor, result(graph))
+    into, out = (frame_bytes(t.size, t.type.bits) for t in edges)
     bounds = {"core": core}
     if board.memory is not None:
         port = PORT_BYTES * hertz * PORT_SHARE
         bounds["port"] = port / max(into, out)
         bounds["ddr"] = board.memory.peak * DDR_SHARE / (into + out)
     if board.baud is not None:
-        bounds["uart"] = board.baud / 10 / (max(into, out) + OVERHEAD)
+        longer = max(line_bytes(t.size, t.type.bits) for t in edges)
+        bounds["uart"] = board.baud / 10 / (longer + OVERHEAD)
     limit = min(bounds, key=lambda k: bounds[k])
     needs = {}
     if board.zynq:
         bram = -(-used.bram18 // 2)
         needs = {"lut": used.lcs + SHELL_LUT, "ff": used.ff, "bram": bram, "dsp": used.dsp}
     return Roofline(
-        board.name, clock, needs, {r: board.usable(r) for r in needs}, core, bounds[limit], limit
+        board.name,
+        float(clock),
+        needs,
+        {r: board.usable(r) for r in needs},
+        core,
+        bounds[limit],
+        limit,
     )
 
 

@@ -63,8 +63,10 @@ def read(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _narrow(a: np.ndarray) -> np.ndarray:
     """In the smallest type that holds them."""
-    ends = np.min_scalar_type(a.min()), np.min_scalar_type(a.max())
-    return np.ascontiguousarray(a.astype(np.result_type(*ends)))
+    signed = a.size > 0 and a.min() < 0
+    most = max(abs(int(a.min()) + signed), abs(int(a.max()))) if a.size else 0
+    bits = next(b for b in (8, 16, 32, 64) if most < 1 << (b - signed))
+    return np.ascontiguousarray(a.astype(f"{'i' if signed else 'u'}{bits // 8}"))
 
 
 __all__ = ["FRAMES", "NAME", "frames", "read", "recorded"]

@@ -80,7 +80,10 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     parser.add_argument("--version", action="version", version=f"bitrill {__version__}")
     sub = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     verbs: dict[str, Parser] = {}
-    for add in (_train, _inspect, _compile, _run, _verify, _synth, _boards, _board_build, _doctor):
+    for add in (
+        _train, _inspect, _compile, _run, _verify, _synth, _boards, _board_build, _flash, _drive,
+        _doctor,
+    ):  # fmt: skip
         verb: Parser = add(sub)
         verb.add_argument("--json", action="store_true", help="print one JSON object")
         verbs[verb.prog.rpartition(" ")[2]] = verb
@@ -259,6 +262,46 @@ def _board_build(sub: Any) -> Parser:
     )
     p.add_argument("--samples", type=whole, metavar="N", help="frames to record; 1000 if not given")
     p.add_argument("--files-only", action="store_true", help="write the files, run no tool")
+    return p
+
+
+def _from(p: Parser) -> None:
+    p.add_argument(
+        "--from",
+        dest="source",
+        metavar="DIR",
+        help="what build left; BUILD/boards/BOARD if not given",
+    )
+
+
+def _flash(sub: Any) -> Parser:
+    p = sub.add_parser("flash", help="load a board's bitstream")
+    _on_board(p)
+    _from(p)
+    p.add_argument("--xvc", metavar="HOST:PORT", help="a cable elsewhere: a Xilinx Virtual Cable")
+    p.add_argument("--cable", metavar="C", help="one of openFPGALoader's cables")
+    p.add_argument("--timeout", type=number, metavar="S", help="seconds without a sign of life")
+    p.add_argument("--self-test", action="store_true", help="then the recorded frames, by --port")
+    p.add_argument("--port", metavar="P", help="the serial port of the self-test")
+    return p
+
+
+def _drive(sub: Any) -> Parser:
+    p = sub.add_parser("drive", help="frames through a board, compared with the golden model")
+    _on_board(p)
+    _from(p)
+    p.add_argument("--port", metavar="P", help="the serial port, /dev/ttyUSB0 say")
+    p.add_argument(
+        "--transport",
+        choices=("uart", "pynq", "linux", "simulation"),
+        help="by the board, if not given; simulation: the board's shell in Verilator",
+    )
+    p.add_argument("--input", metavar="X.npy", help="floats or integers, [N, ..]")
+    p.add_argument("--out", metavar="Y.npy", help="floats; the integers go to Y.int.npy")
+    p.add_argument(
+        "--self-test", action="store_true", help="the recorded frames; so too without --input"
+    )
+    p.add_argument("--samples", type=whole, metavar="N", help="the first so many")
     return p
 
 

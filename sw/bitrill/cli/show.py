@@ -166,7 +166,8 @@ def boards(found: flow.Boards) -> str:
 
 def built(done: flow.BoardBuild) -> str:
     m = done.manifest
-    lines = [f"{m.title} ({m.part}), toolchain {m.toolchain}: {float(m.clock):g} MHz"]
+    asked = "" if m.clock == done.asked_mhz else f" (asked: {float(done.asked_mhz):g})"
+    lines = [f"{m.title} ({m.part}), toolchain {m.toolchain}: {float(m.clock):g} MHz{asked}"]
     if m.bitstream is None:
         lines.append(f"bitstream: none yet (only files were asked for); files: {done.folder}")
         return "\n".join(lines)
@@ -179,6 +180,36 @@ def built(done: flow.BoardBuild) -> str:
         f"recorded for the self-test: {done.samples:,} frames",
         f"bitstream: {done.folder / m.bitstream}",
     ]
+    return "\n".join(lines)
+
+
+def flashed(done: flow.Flashed) -> str:
+    found = done.loaded
+    chip = "" if found.idcode is None else f", IDCODE 0x{found.idcode:08x}"
+    until = "stays after power-off" if found.lasting else "until power-off"
+    head = f"{done.bitstream}: loaded into {found.board}{chip} in {found.seconds:.1f} s ({until})"
+    after = f"now test it: {done.command}" if done.driven is None else driven(done.driven)
+    return f"{head}\n{after}"
+
+
+def driven(done: flow.Driven) -> str:
+    r, n = done.report, len(done.outputs.integers)
+    lines = [f"mismatches: {len(done.wrong)} of {n:,} frames ({done.board}, {done.transport})"]
+    if not done.ok:
+        lines.append(f"first: frame {done.wrong[0]}")
+    if r.get("cycles_per_frame"):
+        lines.append(
+            f"hardware: {r['cycles_per_frame']:,.1f} cycles a frame, {r['fps_hardware']:,.0f}"
+            f" images/s, {100 * r['roofline']:.1f} % of the core's peak ({r['fps_core']:,.0f})"
+        )
+    if done.share is not None:
+        limit, rate = done.limit
+        lines.append(
+            f"with host and link: {r['fps_wall']:,.0f} images/s, {100 * done.share:.1f} % of what"
+            f" is possible ({rate:,.0f}, limit: {limit})"
+        )
+    if done.files:
+        lines.append(f"floats {done.files[0]}, integers {done.files[1]}")
     return "\n".join(lines)
 
 

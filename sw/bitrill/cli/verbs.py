@@ -98,6 +98,24 @@ def build(options: argparse.Namespace, progress: Progress) -> Done:
     return Done(done.json(), show.built(done))
 
 
+def flash(options: argparse.Namespace, progress: Progress) -> Done:
+    done = flow.flash(
+        options.board, options.build, source=options.source, xvc=options.xvc,
+        cable=options.cable, timeout=options.timeout, folder=options.boards,
+        self_test=options.self_test, port=options.port, progress=progress,
+    )  # fmt: skip
+    return Done(done.json(), show.flashed(done), 0 if done.ok else 1)
+
+
+def drive(options: argparse.Namespace, progress: Progress) -> Done:
+    done = flow.drive(
+        options.board, options.build, options.input, out=options.out, source=options.source,
+        transport=options.transport, port=options.port, self_test=options.self_test,
+        samples=options.samples, folder=options.boards, progress=progress,
+    )  # fmt: skip
+    return Done(done.json(), show.driven(done), 0 if done.ok else 1)
+
+
 def doctor(options: argparse.Namespace, progress: Progress) -> Done:
     value = flow.doctor()
     return Done(value, show.examined(value), 0 if value["ok"] else 3)

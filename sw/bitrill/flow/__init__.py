@@ -9,6 +9,8 @@ Every function returns a frozen dataclass or the JSON value that the verb prints
 """
 
 from .board_build import BoardBuild, build
+from .board_drive import Driven, drive
+from .board_flash import Flashed, flash
 from .boards import Boards, boards
 from .compiling import Build, Compiled, compile, load_build
 from .inspection import Inspection, Layer, inspect
@@ -16,7 +18,8 @@ from .verbs import Outputs, doctor, integers_beside, run, synth, train, verify
 from .weights import read_weights, register_writes, with_weights
 
 __all__ = [
-    "BoardBuild", "Boards", "Build", "Compiled", "Inspection", "Layer", "Outputs", "boards",
-    "build", "compile", "doctor", "inspect", "integers_beside", "load_build", "read_weights",
-    "register_writes", "run", "synth", "train", "verify", "with_weights",
+    "BoardBuild", "Boards", "Build", "Compiled", "Driven", "Flashed", "Inspection", "Layer",
+    "Outputs", "boards", "build", "compile", "doctor", "drive", "flash", "inspect",
+    "integers_beside", "load_build", "read_weights", "register_writes", "run", "synth", "train",
+    "verify", "with_weights",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SpecError, StorageError
-from .boards import used_by
+from .boards import default_folder, used_by
 from .compiling import Build, load_build
 from .data import samples as named_samples
 from .data import to_integers
@@ -20,11 +20,13 @@ from .extras import Progress, extra, silent
 @dataclass(frozen=True)
 class BoardBuild:
     """What `build` left in ``folder``; ``manifest``: a `bitrill_boards.manifest.Manifest`;
-    ``samples``: frames recorded for the self-test."""
+    ``samples``: frames recorded for the self-test; ``asked_mhz``: the clock that was asked for,
+    which the board may only come near to."""
 
     folder: Path
     manifest: Any
     samples: int
+    asked_mhz: Fraction
 
     def json(self) -> dict[str, Any]:
         """The object that ``build --json`` prints."""
@@ -84,16 +86,18 @@ def build(
         raise StorageError(f"{target} is the build itself: the board's files go elsewhere")
     x = vectors.frames(built.graph, count, seed, _given(built, data, count, progress))
     project = Project(
-        chosen, built.graph, built.predicted, built.verilog, target, chain, clock, seed
+        chosen,
+        built.graph,
+        built.predicted,
+        built.verilog,
+        target,
+        chain,
+        making.made_clock(chosen, clock),
+        seed,
     )
     with extra("hw", "build"):
         made = making.build_board(project, x, progress, files_only=files_only)
-    return BoardBuild(target, made, len(x))
-
-
-def default_folder(build: Build, board: str) -> Path:
-    """Where `build` leaves a board's files."""
-    return build.folder / "boards" / board
+    return BoardBuild(target, made, len(x), clock)
 
 
 def parse_clock(clock: float | str | Fraction) -> Fraction:

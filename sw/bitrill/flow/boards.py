@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import StorageError
 from .compiling import Build, load_build
 
 
@@ -43,3 +44,48 @@ def used_by(build: Build) -> Any:
     from ..plan.resources import Resources, network_resources
 
     return sum(network_resources(build.graph).values(), Resources())
+
+
+@dataclass(frozen=True)
+class BoardFolder:
+    """What `build` left, read and checked: ``board`` (`bitrill_boards.board.Board`), ``manifest``
+    (`bitrill_boards.manifest.Manifest`)."""
+
+    folder: Path
+    board: Any
+    manifest: Any
+
+
+def board_folder(
+    board: str, build: Build, source: str | Path | None, folder: str | Path | None
+) -> BoardFolder:
+    """A board's folder of this very build; ``source``, or where `build` leaves it.
+
+    Raises `StorageError` where there is none, or of another board or network.
+    """
+    from bitrill_boards import manifest
+    from bitrill_boards.board import find
+
+    from ..ir.serial import digest
+
+    chosen = find(board, None if folder is None else Path(folder))
+    where = default_folder(build, chosen.name) if source is None else Path(source)
+    again = f"run bitrill build {chosen.name} {build.folder}"
+    if not (where / manifest.NAME).is_file():
+        raise StorageError(f"{where} holds no finished build for {chosen.name}: {again}")
+    found = manifest.read(where)
+    if found.board != chosen.name:
+        raise StorageError(f"{where} was built for {found.board}, not for {chosen.name}: {again}")
+    if found.network["digest"] != digest(build.graph):
+        if source is None:
+            raise StorageError(f"what is in {where} is older than the network: {again}")
+        raise StorageError(
+            f"{where} was built of another network ({found.network['name']}) than"
+            f" {build.folder}: {again}"
+        )
+    return BoardFolder(where, chosen, found)
+
+
+def default_folder(build: Build, board: str) -> Path:
+    """Where `build` leaves a board's files."""
+    return build.folder / "boards" / board

@@ -1,0 +1,103 @@
+"""`flash`: the bitstream of a board's folder onto the board."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import SpecError, StorageError
+from .board_drive import Driven, drive
+from .boards import board_folder
+from .compiling import Build, load_build
+from .extras import Progress, extra, silent
+
+
+@dataclass(frozen=True)
+class Flashed:
+    """``loaded``: a `bitrill_boards.flash.Loaded`; ``driven``: the self-test after it, if asked
+    for; ``command``: the self-test's command."""
+
+    loaded: Any
+    bitstream: Path
+    driven: Driven | None
+    command: str
+
+    @property
+    def ok(self) -> bool:
+        return self.driven is None or self.driven.ok
+
+    def json(self) -> dict[str, Any]:
+        """The object that ``flash --json`` prints."""
+        return {
+            "board": self.loaded.board,
+            "bitstream": str(self.bitstream),
+            "idcode": self.loaded.idcode,
+            "seconds": self.loaded.seconds,
+            "lasting": self.loaded.lasting,
+            "self_test": None if self.driven is None else self.driven.json(),
+            "next": None if self.driven else self.command,
+        }
+
+
+def flash(
+    board: str,
+    build: str | Path | Build,
+    *,
+    source: str | Path | None = None,
+    xvc: str | None = None,
+    cable: str | None = None,
+    timeout: float | None = None,
+    folder: str | Path | None = None,
+    self_test: bool = False,
+    port: str | None = None,
+    progress: Progress = silent,
+) -> Flashed:
+    """Load the bitstream that `build` left into a board, and check that the board has started.
+
+    ``source``: the folder that `build` left, ``boards/BOARD`` in the build when None. ``xvc``:
+    ``HOST:PORT`` of a cable elsewhere; ``cable``: a name of openFPGALoader's; ``timeout``: seconds
+    without a sign of life. ``self_test``: afterwards all recorded frames over the serial ``port``.
+    Raises `ToolError` with what is missing (exit 3) or went wrong (exit 4), `SpecError` where the
+    bitstream is another chip's.
+    """
+    if timeout is not None and not 0 < timeout <= 86400:
+        raise SpecError(f"the time limit must be above 0 and at most 86400 seconds, not {timeout}")
+    if port is not None and not self_test:
+        raise SpecError("a port is for the self-test after loading: add --self-test")
+    with extra("boards", "flash"):
+        from bitrill_boards.flash import flash as load
+        from bitrill_boards.flash.loading import TIMEOUT
+    built = build if isinstance(build, Build) else load_build(build)
+    found = board_folder(board, built, source, folder)
+    made = found.manifest
+    if self_test and found.board.zynq:
+        raise SpecError(
+            f"the self-test of {found.board.name} runs on the board: see {found.folder}/README.md"
+        )
+    if self_test and port is None:
+        raise SpecError("the self-test needs the board's serial port: --port /dev/ttyUSB0, say")
+    if made.bitstream is None:
+        raise StorageError(
+            f"there is no bitstream in {found.folder} yet: run bitrill build {found.board.name}"
+            f" {built.folder} where the tools of {made.toolchain} are installed"
+        )
+    path = found.folder / made.bitstream
+    loaded = load(
+        made.to_json(), path, xvc=xvc, cable=cable, progress=progress,
+        timeout=TIMEOUT if timeout is None else float(timeout),
+    )  # fmt: skip
+    driven = None
+    if self_test:
+        driven = drive(
+            board, built, source=found.folder, port=port, self_test=True, folder=folder,
+            progress=progress,
+        )  # fmt: skip
+    return Flashed(loaded, path, driven, next_command(found, built))
+
+
+def next_command(found: Any, build: Build) -> str:
+    """The self-test of what was loaded."""
+    if found.board.zynq:
+        return f"on the board: python3 -m bitrill_driver FOLDER --self-test (copy {found.folder})"
+    return f"bitrill drive {found.board.name} {build.folder} --self-test --port /dev/ttyUSB0"
