@@ -136,8 +136,10 @@ class ZynqShell(wiring.Component):
         m.d.sync += s.status.eq((s.status & ~s.cleared) | raised)
         with m.If(s.busy):
             m.d.sync += [s.cycles.eq(s.cycles + 1), s.frames.eq(s.frames + network.leaves)]
-        with m.If((s.busy | s.stop) & quiet):
-            m.d.sync += [s.busy.eq(0), s.stop.eq(0)]
+        with m.If(quiet):
+            m.d.sync += s.busy.eq(0)
+        with m.If(quiet & s.stop):  # not one that comes in this very cycle
+            m.d.sync += s.stop.eq(0)
         with m.If(s.start):
             m.d.sync += [s.busy.eq(1), s.cycles.eq(0), s.frames.eq(0)]
         return m

@@ -1,0 +1,167 @@
+"""Networks behind the shell of Zynq boards: builds, frames in memory, runs by its registers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from bitrill.ir import BIPOLAR, Graph, Impl, Sink, Source, Stage, Tensor
+from bitrill.ops import Convert
+from bitrill.plan.timing import predict
+from bitrill.storage import write_text
+from bitrill_boards.describe import describe
+from bitrill_boards.driver import Driver, Network
+from bitrill_boards.driver.axi import AxiTransport
+from bitrill_boards.driver.registers import (
+    BUSY,
+    CLEAR,
+    DONE,
+    OFFSETS,
+    START,
+    STOP,
+    STOPPED,
+)
+from bitrill_boards.shell.network import Edges
+from bitrill_boards.simulation.axi import Bench, SimulatedShell
+from bitrill_hw.verilog import verilog
+
+LIMIT = 20_000
+"""Cycles in which a run of a few frames ends, whatever the stalls."""
+
+
+class Case:
+    """A FOLDED graph, and its simulations (the caller closes them)."""
+
+    def __init__(self, graph: Graph, work: Path, *, top: Path | None = None):
+        self.graph, self.work, self.predicted = graph, work, predict(graph)
+        self.top = top or work / f"{graph.name}.v"
+        if top is None:
+            work.mkdir(parents=True, exist_ok=True)
+            write_text(self.top, verilog(graph))
+        self.network = Network(describe(graph, self.predicted))
+        self.edges = Edges.of(graph, self.predicted.ii)
+
+    def shell(self, **options: Any) -> SimulatedShell:
+        address = options.pop("address", 32)
+        text = options.pop("shell", None)
+        return SimulatedShell(
+            self.top, self.edges, work=self.work, bench=Bench(**options),
+            address=address, shell=text,
+        )  # fmt: skip
+
+    def driver(self, shell: SimulatedShell, **options: Any) -> Driver:
+        transport = AxiTransport(shell.registers, shell.memory, clock_hz=shell.clock_hz, **options)
+        return Driver(self.network, transport)
+
+    def images(self, n: int, seed: int = 0) -> np.ndarray:
+        """Integers of the first quantizer."""
+        t = self.graph.source.tensor.type
+        rng = np.random.default_rng(seed)
+        return rng.choice(t.values(), (n, *self.graph.source.shape))
+
+    def frames(self, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Frames in memory, and what must come out."""
+        x = self.images(n, seed)
+        y = self.graph.run(x)
+        into, out = (e.format(8) for e in (self.network.input, self.network.output))
+        return into.pack(self.network.integers(x)), out.pack(y.reshape(n, -1))
+
+
+def wire(bits: int) -> Graph:
+    """A network of nothing: a frame of so many bits a cycle, in and out."""
+    x = Tensor((bits,), BIPOLAR)
+    node = Convert(name="same", inputs=("input",), operands=(x,), impl=Impl(simd=bits, pe=bits))
+    return Graph(
+        name="wire", stage=Stage.FOLDED, source=Source(shape=(bits,), tensor=x, raw_scale="1"),
+        nodes=(node,), sink=Sink(shape=(bits,), edge="same", tensor=x),
+        depths={"input": 2, "same": 2},
+    )  # fmt: skip
+
+
+@dataclass
+class Host:
+    """Frames in memory and the registers of a run, written one by one."""
+
+    shell: SimulatedShell
+    into: Any
+    out: Any
+    wanted: np.ndarray
+
+    @staticmethod
+    def of(case: Case, shell: SimulatedShell, n: int, seed: int = 0) -> Host:
+        frames, wanted = case.frames(n, seed)
+        into, out = (shell.memory.allocate(a.size) for a in (frames, wanted))
+        into.array[:] = frames.reshape(-1)
+        into.flush()
+        return Host(shell, into, out, wanted.reshape(-1))
+
+    @property
+    def setup(self) -> list[tuple[int, int]]:
+        """Writes to registers: all of a run but its start."""
+        values = {"STATUS": CLEAR}
+        for side, buffer in (("IN", self.into), ("OUT", self.out)):
+            values |= {
+                f"{side}_ADDRESS_LOW": buffer.address & 0xFFFFFFFF,
+                f"{side}_ADDRESS_HIGH": buffer.address >> 32,
+                f"{side}_WORDS": len(buffer.array) // 8,
+            }
+        return [(OFFSETS[name], value) for name, value in values.items()]
+
+    def start(self) -> None:
+        self.shell.registers.write_all([*self.setup, (OFFSETS["CONTROL"], START)])
+
+    def stop(self) -> None:
+        self.shell.registers.write(OFFSETS["CONTROL"], STOP)
+
+    def read(self, name: str) -> int:
+        return self.shell.registers.read(OFFSETS[name])
+
+    def write(self, name: str, value: int) -> None:
+        self.shell.registers.write(OFFSETS[name], value)
+
+    def finish(self, bit: int = DONE, limit: int = LIMIT) -> int:
+        """STATUS once it has that bit and is not busy."""
+        until = self.shell.traffic().now + limit
+        while self.shell.traffic().now < until:
+            status = self.read("STATUS")
+            if status & bit and not status & BUSY:
+                return status
+            self.shell.run(16)
+        raise TimeoutError(f"STATUS is {status:#x} after {limit} cycles")
+
+    def blank(self) -> None:
+        """The memory of the results, filled with what no result is."""
+        self.out.array[:] = ~self.wanted
+        self.out.flush()
+
+    @property
+    def right(self) -> bool:
+        self.out.invalidate()
+        return bool((self.out.array == self.wanted).all())
+
+    @property
+    def begun_right(self) -> bool:
+        """Whether what has been written is right, word by word, in order."""
+        self.out.invalidate()
+        words, wanted = self.out.array.view("<u8"), self.wanted.view("<u8")
+        n = int((words == wanted).sum())
+        return bool((words[:n] == wanted[:n]).all() and (words[n:] == ~wanted[n:]).all())
+
+    def whole(self) -> bool:
+        """A run from its start to its end, and all of it right."""
+        self.blank()
+        self.start()
+        return self.finish() == DONE and self.right
+
+    def stopped(self) -> bool:
+        """Stop; whether nothing is owed then, and what has been written is right."""
+        self.stop()
+        self.finish(STOPPED)
+        return self.shell.traffic().owed == 0 and self.begun_right
+
+
+def bursts(address: int, words: int) -> list[tuple[int, int]]:
+    """Addresses and words of those that a run must make."""
+    return [(address + 8 * k, min(16, words - k)) for k in range(0, words, 16)]
