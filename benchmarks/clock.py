@@ -11,20 +11,16 @@ parts: no hardware was measured. Finished runs are found again under ``build/ben
 from __future__ import annotations
 
 import argparse
-import hashlib
+import dataclasses
 import json
-import subprocess
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from amaranth.hdl import Cat, ClockDomain, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from bitrill.errors import ToolError
 from bitrill.flow.compiling import integer, load
 from bitrill.ir import Graph
 from bitrill.ir.graph import INPUT
@@ -32,65 +28,52 @@ from bitrill.ops import MatVec
 from bitrill.pipeline import to_folded
 from bitrill.plan.parts import part_of
 from bitrill.plan.timing import predict
-from bitrill_hw.roms import PREFIX, convert
-from bitrill_hw.synth.yosys import Job, run
+from bitrill_boards.board import find
+from bitrill_boards.families.small import Target
+from bitrill_boards.toolchains import place
+from bitrill_boards.toolchains.open_tools import family_of, pins_of
+from bitrill_hw.roms import convert
 from bitrill_hw.top import Top
-from common import ROOT, default_model
+from common import ROOT, default_model, table
 
 COLUMNS = ("board", "MHz", "goal", "reference", "interval", "latency", "levels", "seed", "used")
 
 
 @dataclass(frozen=True)
-class Board:
-    """A part, how Yosys and nextpnr are told of it, and the network's lanes on it.
+class Case:
+    """A board, and the network's lanes on it.
 
     ``lanes``: PE and SIMD of the matrices in order. ``goal``, ``reference``: MHz; the reference is
     a plain pipeline of the same network, XNOR and the whole count between two registers.
-    ``blocks``: how many matrices, from the first on, lie in block memory.
+    ``pins``: text of the constraints; ``free``: nextpnr's option where there are none.
     """
 
     name: str
-    part: str
     lanes: tuple[tuple[int, int], ...]
     goal: int
     reference: int
-    synth: str
-    tool: str
-    options: tuple[str, ...]
-    blocks: int = 4
+    free: tuple[str, ...] = ()
+    pins: str = ""
+
+    def target(self) -> Target:
+        board = find(self.name)
+        told = family_of(board).target(board, pins_of(board))
+        files = dict.fromkeys(told.constraints, self.pins)
+        return dataclasses.replace(told, constraints=files, place=(*told.place, *self.free))
 
 
-BOARDS = (
-    Board(
-        "ulx3s-85f", "lfe5u-85", ((16, 49), (8, 8), (8, 8), (10, 8)), 150, 55,
-        "synth_ecp5", "ecp5",
-        ("--85k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"),
-    ),
-    Board(
-        "hx8k", "ice40-hx8k", ((4, 49), (4, 4), (4, 4), (10, 1)), 110, 62,
-        "synth_ice40 -device hx -abc9", "ice40",
-        ("--hx8k", "--package", "ct256"),
-    ),
-    Board(
-        "tangnano9k", "gw1nr-9", ((8, 49), (8, 8), (8, 8), (10, 8)), 140, 87,
-        "synth_gowin -family gw1n -noiopads", "himbaechel-gowin",
-        ("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C", "--vopt", "cst=pins.cst"),
-    ),
-)  # fmt: skip
-
-# nextpnr for Gowin wants a pad and a place for each pin; Yosys would also put pads in tables
-_PADS = """\
-iopadmap -bits -inpad IBUF O:I -outpad OBUF I:O
-clean
-"""
-
+# nextpnr for Gowin wants a place for each pin
 _PINS = "".join(
     f'IO_LOC "{name}" {pin};\n'
     for name, pin in (("clk", 52), ("start", 4), ("take", 3), ("bit", 18), ("seen", 10))
 )
 """Of the Tang Nano 9K: crystal, buttons, serial input, a light."""
 
-PATIENCE_SECONDS = 1800
+CASES = (
+    Case("ulx3s-85f", ((16, 49), (8, 8), (8, 8), (10, 8)), 150, 55, ("--lpf-allow-unconstrained",)),
+    Case("ice40-hx8k", ((4, 49), (4, 4), (4, 4), (10, 1)), 110, 62, ("--pcf-allow-unconstrained",)),
+    Case("tang-nano-9k", ((8, 49), (8, 8), (8, 8), (10, 8)), 140, 87, pins=_PINS),
+)
 
 
 class Frame(wiring.Component):
@@ -150,88 +133,39 @@ class Frame(wiring.Component):
         return m
 
 
-def network(board: Board) -> Graph:
-    """TFC_1W1A at the board's lanes."""
+def network(case: Case) -> Graph:
+    """TFC_1W1A at the case's lanes, in block memory."""
     graph = integer(load(default_model("TFC_1W1A.onnx")))
     matrices = [n.name for n in graph.nodes if isinstance(n, MatVec)]
     folding = {
-        name: {"pe": pe, "simd": simd, "memory": "block" if k < board.blocks else "distributed"}
-        for k, (name, (pe, simd)) in enumerate(zip(matrices, board.lanes, strict=True))
+        name: {"pe": pe, "simd": simd, "memory": "block"}
+        for name, (pe, simd) in zip(matrices, case.lanes, strict=True)
     }
-    return to_folded(graph, folding=folding, part=part_of(board.part), clock_mhz=board.goal)
+    part = part_of(find(case.name).part)
+    return to_folded(graph, folding=folding, part=part, clock_mhz=case.goal)
 
 
-def measure(board: Board, seed: int, work: Path) -> dict[str, Any]:
+def measure(case: Case, seed: int, work: Path) -> dict[str, Any]:
     """A row of the table."""
-    graph = network(board)
-    netlist = synthesised(board, convert(Frame(graph), name="frame"), work)
-    report = placed(board, netlist, seed, work)
+    graph, board, target = network(case), find(case.name), case.target()
+    folder = work / case.name
+    sources = {"design.v": convert(Frame(graph), name="frame")}
+    place.synthesise(target, "frame", sources, folder, lambda *_: None)
+    placed = place.place(
+        family_of(board), target, mhz=Fraction(case.goal), seed=seed, folder=folder,
+        progress=lambda *_: None,
+    )  # fmt: skip
     timing = predict(graph)
-    clocks = [clock["achieved"] for clock in report["fmax"].values()]
-    used = [f"{kind} {n['used']}/{n['available']}" for kind, n in report["utilization"].items()
-            if n["used"] > 1 and kind not in ("VCC", "GND", "GSR")]  # fmt: skip
+    used = [f"{kind} {n}/{have}" for kind, (n, have) in placed.cells.items()
+            if n > 1 and kind not in ("VCC", "GND", "GSR")]  # fmt: skip
     return dict(zip(COLUMNS, (
-        board.name, round(min(clocks), 1), board.goal, board.reference, str(timing.ii),
+        case.name, round(placed.fmax_mhz, 1), case.goal, case.reference, str(timing.ii),
         timing.latency, graph.nodes[0].folded.levels, seed, ", ".join(used),
     ), strict=True))  # fmt: skip
 
 
-def synthesised(board: Board, design: str, work: Path) -> Path:
-    """Yosys' netlist: tables stay modules of their own until LUTs are mapped."""
-    script = f"""\
-read_verilog design.v
-{board.synth} -top frame
-setattr -mod -unset keep_hierarchy {PREFIX}*
-flatten
-clean
-{_PADS if "-noiopads" in board.synth else ""}\
-stat
-write_json netlist.json
-"""
-    job = Job(work / board.name / "yosys", script, {"design.v": design}, ("netlist.json",))
-    run([job])
-    return job.folder / "netlist.json"
-
-
-def placed(board: Board, netlist: Path, seed: int, work: Path) -> dict[str, Any]:
-    """nextpnr's report; a finished run of the same netlist is found again."""
-    tool = f"yowasp-nextpnr-{board.tool}"
-    options = [
-        *board.options, "--json", "netlist.json", "--report", "report.json",
-        "--freq", str(board.goal), "--seed", str(seed), "--detailed-timing-report",
-        "--timing-allow-fail",
-    ]  # fmt: skip
-    text = netlist.read_bytes()
-    key = hashlib.sha256(repr(([tool, *options], version(tool))).encode() + text).hexdigest()
-    folder = work / board.name / f"seed{seed}"
-    folder.mkdir(parents=True, exist_ok=True)
-    mark, log = folder / "key", folder / "nextpnr.log"
-    if not mark.is_file() or mark.read_text() != key:
-        mark.unlink(missing_ok=True)
-        (folder / "netlist.json").write_bytes(text)
-        (folder / "pins.cst").write_text(_PINS)
-        command = [str(Path(sys.executable).parent / tool), *options]
-        with open(log, "wb") as output:
-            done = subprocess.run(
-                command, cwd=folder, stdout=output, stderr=output, timeout=PATIENCE_SECONDS
-            )
-        if done.returncode:
-            raise ToolError(f"{tool} failed (log: {log})", log=str(log), command=tool)
-        mark.write_text(key)
-    return json.loads((folder / "report.json").read_text())
-
-
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Rows under their names, columns aligned."""
-    cells = [COLUMNS, *([str(row[c]) for c in COLUMNS] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells
-    )
-
-
 def main() -> None:
-    names = [b.name for b in BOARDS]
+    names = [case.name for case in CASES]
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("boards", nargs="*", metavar="BOARD", help=f"of {', '.join(names)}")
     parser.add_argument(
@@ -242,12 +176,12 @@ def main() -> None:
     unknown = sorted(set(told.boards) - set(names))
     if unknown:
         parser.error(f"BOARD must be one of {', '.join(names)}, not {', '.join(unknown)}")
-    rows = []
-    for board in BOARDS:
-        if not told.boards or board.name in told.boards:
-            rows.append(measure(board, told.seed, ROOT / "build" / "bench" / "clock"))
-            print(f"{board.name}: {rows[-1]['MHz']} MHz (goal {board.goal})", flush=True)
-    print(table(rows))
+    rows: list[dict[str, Any]] = []
+    for case in CASES:
+        if not told.boards or case.name in told.boards:
+            rows.append(measure(case, told.seed, ROOT / "build" / "bench" / "clock"))
+            print(f"{case.name}: {rows[-1]['MHz']} MHz (goal {case.goal})", flush=True)
+    print(table(COLUMNS, rows))
     if told.json:
         told.json.write_text(json.dumps(rows, indent=1) + "\n")
 
