@@ -93,8 +93,10 @@ class Family(Protocol):
 
 
 def ordered(pfd: Fraction, vco_mhz: tuple[int, int]) -> Iterator[tuple[int, Fraction]]:
-    """``(times, vco)`` of each VCO within its limits, slower ones first."""
-    for times in range(ceil(vco_mhz[0] / pfd), floor(vco_mhz[1] / pfd) + 1):
+    """``(times, vco)`` of each VCO within its limits, those amid them first."""
+    middle = Fraction(sum(vco_mhz), 2)
+    every = range(ceil(vco_mhz[0] / pfd), floor(vco_mhz[1] / pfd) + 1)
+    for times in sorted(every, key=lambda n: abs(n * pfd - middle)):
         yield times, times * pfd
 
 

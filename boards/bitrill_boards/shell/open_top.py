@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from amaranth.hdl import ClockDomain, Instance, Module, ResetSignal, Signal
+from amaranth.hdl import ClockDomain, DomainRenamer, Instance, Module, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
@@ -22,6 +22,35 @@ NAME = "bitrill"
 
 START_SECONDS = Fraction(20, 1_000_000)
 """From lock until reset ends: an iCE40's block memory reads zeros for some 15 us at first."""
+
+
+class StartUp(wiring.Component):
+    """``reset`` until ``lock`` has been 1 for some ``cycles``, and anew where it is lost. Its own
+    domain must have no reset.
+
+    Members
+    -------
+    lock : In(1), of any clock
+    reset : Out(1)
+    """
+
+    lock: Signal
+    reset: Signal
+
+    def __init__(self, cycles: int):
+        self.cycles = cycles
+        super().__init__({"lock": In(1), "reset": Out(1, init=1)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        locked, left = Signal(), Signal(range(self.cycles + 1), init=self.cycles)
+        m.submodules.sync = FFSynchronizer(self.lock, locked)
+        m.d.sync += self.reset.eq((left != 0) | ~locked)
+        with m.If(~locked):
+            m.d.sync += left.eq(self.cycles)
+        with m.Elif(left != 0):
+            m.d.sync += left.eq(left - 1)
+        return m
 
 
 class OpenTop(wiring.Component):
@@ -48,19 +77,14 @@ class OpenTop(wiring.Component):
         m = Module()
         m.domains.sync = sync = ClockDomain("sync")
         m.domains.start = start = ClockDomain("start", reset_less=True)
-        clock, lock, locked = Signal(), Signal(), Signal()
+        clock, lock = Signal(), Signal()
         if self.pll is None:
             m.d.comb += [clock.eq(self.clk), lock.eq(1)]
         else:
             m.submodules.pll = instance(self.pll, clock_in=self.clk, clock_out=clock, locked=lock)
-        m.submodules.lock = FFSynchronizer(lock, locked, o_domain="start")
-        left, reset = Signal(range(self.start_cycles), init=self.start_cycles - 1), Signal(init=1)
-        m.d.comb += [start.clk.eq(clock), sync.clk.eq(clock), ResetSignal().eq(reset)]
-        m.d.start += reset.eq((left != 0) | ~locked)
-        with m.If(~locked):
-            m.d.start += left.eq(self.start_cycles - 1)
-        with m.Elif(left != 0):
-            m.d.start += left.eq(left - 1)
+        m.submodules.startup = startup = DomainRenamer("start")(StartUp(self.start_cycles))
+        m.d.comb += [start.clk.eq(clock), sync.clk.eq(clock), startup.lock.eq(lock)]
+        m.d.comb += ResetSignal().eq(startup.reset)
         m.submodules.shell = shell = self.shell
         m.d.comb += [shell.rx.eq(self.rx), self.tx.eq(shell.tx)]
         return m

@@ -32,9 +32,9 @@ def pll_for(family: Family, board: Board, pins: Pins, mhz: Fraction) -> Pll | No
 
 
 def below(family: Family, board: Board, pins: Pins, mhz: float) -> Fraction | None:
-    """The fastest clock that can be had at or below ``mhz``."""
+    """The fastest clock that can be had at or below ``mhz``, a short decimal if there is one."""
     made = {Fraction(str(board.crystal_mhz)), *(p.mhz for p in family.plls(board, pins))}
-    return max((m for m in made if m <= mhz), default=None)
+    return max((m for m in made if m <= mhz), key=lambda m: ("/" not in text(m), m), default=None)
 
 
 def nearest(made: Iterable[Fraction], mhz: Fraction) -> list[Fraction]:

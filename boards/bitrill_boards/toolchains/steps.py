@@ -68,7 +68,7 @@ class FailedError(ToolError):
     def __init__(self, step: Step, said: str):
         self.said = said
         super().__init__(
-            f"{step.program.name} failed: {said} (log: {step.log})",
+            f"{step.program.name} failed: {said} (log: {step.folder.name}/{step.log.name})",
             log=str(step.log), command=step.program.name,
         )  # fmt: skip
 
@@ -112,7 +112,7 @@ def message(log: Path) -> str | None:
 
 
 def _start(step: Step) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", step.program.start, *step.arguments]
+    command = [sys.executable, "-P", "-c", step.program.start, *step.arguments]
     try:
         with step.log.open("wb") as output:
             return subprocess.Popen(
