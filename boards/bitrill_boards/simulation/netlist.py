@@ -1,0 +1,166 @@
+"""A board's netlist after synthesis as a line of the driver's: what nextpnr places, before it does.
+
+The whole board runs, through its two pins: the PLL's cell passes the crystal's clock on and locks
+some cycles later, all other cells are Yosys' own models. Flip-flops and memories start as anything,
+though configuration clears them: reset alone must be enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from bitrill.errors import SpecError
+from bitrill.storage import read_bytes, write_text
+from bitrill_hw.synth.yosys import Job, run
+from bitrill_sim.job import Progress, silent
+from bitrill_sim.netlist import cells, library, without_unknowns
+from bitrill_sim.ports import Dut
+
+from ..describe import describe
+from ..driver import Driver, Network, SerialTransport
+from ..families.small import Pll
+from ..project import Project
+from ..shell.uart import divisor
+from ..toolchains import clocks, open_tools
+from ..toolchains.place import NETLIST
+from .serial import PINS, DutLine, Noise
+
+LOCK_CYCLES = 100
+"""Of the crystal's clock, until the PLL's model locks."""
+
+START_SECONDS = 100e-6
+"""What the line is left alone for: the board's own reset is over by then."""
+
+_FRAME = """\
+module shell(input clk, input rst, input rx, output tx);
+  bitrill board(.clk(clk), .rx(rx), .tx(tx));
+endmodule
+"""
+
+_LUT = """\
+module SB_LUT4(output O, input I0, I1, I2, I3);
+  parameter [15:0] LUT_INIT = 0;
+  assign O = LUT_INIT[{I3, I2, I1, I0}];
+endmodule
+"""
+# inputs that a netlist leaves open are held by the cells' own defaults
+_ICE40 = """\
+`define SB_DFF_INIT
+`define ICE40_DEFAULT_ASSIGNMENT_V(v) = v
+`define ICE40_DEFAULT_ASSIGNMENT_0 = 1'b0
+`define ICE40_DEFAULT_ASSIGNMENT_1 = 1'b1
+"""
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """``folder`` of Yosys' models; ``before`` them stands this; ``written``: our own ones."""
+
+    folder: str
+    before: str
+    written: Mapping[str, str] = field(default_factory=dict)
+
+
+_FAMILIES = {"ice40": _Cells("ice40", _ICE40, {"SB_LUT4": _LUT})}
+
+
+class NetlistLine(DutLine):
+    """A line to a board's netlist (Yosys' JSON, module ``bitrill``, ports clk, rx and tx).
+
+    ``pll``: the cell in it, None where the crystal is the clock, of ``clock_hz``; ``divisor``:
+    cycles a bit. ``change``: what becomes of the netlist's Verilog (tests plant faults in it);
+    ``level``: see `Dut`.
+    """
+
+    def __init__(
+        self, netlist: Path, *, family: str, pll: Pll | None, clock_hz: int, divisor: int,
+        work: Path, seed: int = 0, change: Callable[[str], str] = str, level: str = "",
+        progress: Progress = silent,
+    ):  # fmt: skip
+        text = change(verilog(netlist, work, progress=progress))
+        parts = {
+            "frame.v": _FRAME,
+            "board.v": without_unknowns(text, seed=seed),
+            "cells.v": models(text, family, pll),
+        }
+        for name, part in parts.items():
+            write_text(work / name, part)
+        sources = tuple(work / name for name in parts)
+        dut = Dut(sources=sources, top="shell", ports=PINS, level=level)
+        super().__init__(
+            dut, work=work, clock_hz=clock_hz, divisor=divisor, noise=Noise(seed=seed),
+            progress=progress,
+        )  # fmt: skip
+        self.read(START_SECONDS)
+
+
+def line_of(
+    project: Project, *, seed: int = 0, change: Callable[[str], str] = str,
+    level: str = "", progress: Progress = silent,
+) -> NetlistLine:  # fmt: skip
+    """A line to the netlist that the open tools made in the project's folder."""
+    board, work = project.board, project.folder / open_tools.WORK
+    pins, family = open_tools.pins_of(board), open_tools.family_of(board)
+    hz = project.clock_hz
+    return NetlistLine(
+        work / NETLIST, family=board.family, clock_hz=hz, divisor=divisor(hz, board.baud or 0),
+        pll=clocks.pll_for(family, board, pins, project.clock_mhz), work=work / "simulation",
+        seed=seed, change=change, level=level, progress=progress,
+    )  # fmt: skip
+
+
+def check(project: Project, x: np.ndarray, line: DutLine, *, progress: Progress = silent) -> int:
+    """How many frames of integers ``x``, as `Graph.run` takes them, come back wrong in any bit
+    through the driver of boards; ``line`` is closed."""
+    try:
+        driver = Driver(Network(describe(project.graph, project.predicted)), SerialTransport(line))
+        integers, _ = driver.run(x, progress=progress)
+    finally:
+        line.close()
+    wrong = integers.reshape(len(x), -1) != project.graph.run(x).reshape(len(x), -1)
+    return int(wrong.any(1).sum())
+
+
+def verilog(netlist: Path, work: Path, *, progress: Progress = silent) -> str:
+    """Yosys' JSON as Verilog; the same netlist is not converted twice."""
+    script = "read_json netlist.json\nwrite_verilog -noattr netlist.v\n"
+    text = read_bytes(netlist).decode()
+    job = Job(work / "verilog", script, {"netlist.json": text}, ("netlist.v",))
+    run([job], progress=progress)
+    return read_bytes(job.folder / "netlist.v").decode()
+
+
+def models(netlist: str, family: str, pll: Pll | None) -> str:
+    """Verilog of every cell that a netlist holds."""
+    found = _FAMILIES.get(family)
+    if found is None:
+        raise SpecError(f"netlists can be simulated of {', '.join(_FAMILIES)}, not of {family}")
+    known = {**library(found.folder), **found.written}
+    if pll is not None:
+        known[pll.cell] = pll_model(pll)
+    return found.before + "\n".join(known[name] for name in cells(netlist, known))
+
+
+def pll_model(pll: Pll) -> str:
+    """The clock as it comes, and a lock `LOCK_CYCLES` later."""
+    outputs = {pll.output, *pll.joined.values()}
+    inputs = {pll.source, *pll.constants, *pll.joined}
+    ports = [*(f"input {p}" for p in sorted(inputs)), *(f"output {p}" for p in sorted(outputs))]
+    return "\n".join(
+        [
+            f"module {pll.cell}({', '.join(ports)}, output {pll.locked});",
+            *(f"  parameter {name} = 0;" for name in pll.parameters),
+            *(f"  assign {p} = {pll.source};" for p in sorted(outputs)),
+            f"  reg [{LOCK_CYCLES.bit_length() - 1}:0] left = {LOCK_CYCLES};",
+            f"  assign {pll.locked} = left == 0;",
+            f"  always @(posedge {pll.source}) if (left != 0) left <= left - 1;",
+            "endmodule",
+            "",
+        ]
+    )
+
+
+__all__ = ["NetlistLine", "check", "line_of", "models", "verilog"]
