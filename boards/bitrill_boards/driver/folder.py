@@ -6,6 +6,7 @@ import json
 import os
 from fractions import Fraction
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -60,7 +61,7 @@ class Folder:
         try:
             with np.load(path) as file:
                 return file["inputs"], file["outputs"]
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise DriverError(f"cannot read {path}: {error}") from None
 
     def _of(self, name: str) -> str:
