@@ -5,6 +5,7 @@
 #   make nightly   the tests that are too long for every run
 #   make bench     speed and size of the golden model and the compiler
 #   make clock     networks placed and routed on small boards; installs nextpnr, some minutes
+#   make boards    bitstreams of a trained network for small boards; installs nextpnr, some minutes
 #   make lint      ruff and pyright alone
 
 BIN := .venv/bin
@@ -15,7 +16,7 @@ export BITRILL_DATA ?= $(abspath ../shared/data)
 endif
 BENCH_MODEL ?= $(wildcard ../shared/models/TFC_1W1A.onnx)
 
-.PHONY: demo test nightly bench clock lint setup clean
+.PHONY: demo test nightly bench clock boards lint setup clean
 
 demo: setup
 	@$(BIN)/python examples/demo.py --out build/demo
@@ -34,6 +35,10 @@ bench: setup
 clock: setup
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[place]'
 	$(BIN)/python benchmarks/clock.py
+
+boards: setup
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[place]'
+	$(BIN)/python benchmarks/boards.py
 
 lint: setup
 	$(BIN)/ruff check .
