@@ -1,6 +1,8 @@
-"""Inputs of the primitive PS7 (Xilinx UG953, UG585): what a design must drive, used or not.
+"""Ports of the primitive PS7 (Xilinx UG585): inputs, all of which a design must drive, and the
+outputs that the top reads.
 
-None may stay open: with the level shifters on, an undriven interrupt line stops the processors.
+No input may stay open: with the level shifters on, an undriven interrupt line stops the processors.
+Pads (DDR, MIO and the like) are none of the fabric's.
 """
 
 from __future__ import annotations
@@ -33,10 +35,32 @@ _GROUPS = {
     "": "DDRARB:4 EVENTEVENTI FCLKCLKTRIGN:4 FPGAIDLEN IRQF2P:20",
 }
 
-INPUTS = {
-    prefix + name: int(width or 1)
-    for prefixes, names in _GROUPS.items()
-    for prefix in prefixes.split() or [""]
-    for name, _, width in (port.partition(":") for port in names.split())
+_READ = {
+    "MAXIGP0": """ARVALID ARID:12 ARADDR:32 ARLEN:4 ARSIZE:2 ARBURST:2 RREADY AWVALID AWID:12
+        AWADDR:32 AWLEN:4 AWSIZE:2 AWBURST:2 WVALID WDATA:32 WSTRB:4 BREADY""",
+    "SAXIHP0": "ARREADY RVALID RDATA:64 RRESP:2 RLAST AWREADY WREADY BVALID BRESP:2",
+    "FCLK": "CLK:4 RESETN:4",
 }
-"""``{name: bits}`` of all inputs; pads (DDR, MIO and the like) are none of the fabric's."""
+
+
+def _ports(groups: dict[str, str]) -> dict[str, int]:
+    return {
+        prefix + name: int(width or 1)
+        for prefixes, names in groups.items()
+        for prefix in prefixes.split() or [""]
+        for name, _, width in (port.partition(":") for port in names.split())
+    }
+
+
+INPUTS = _ports(_GROUPS)
+"""``{name: bits}``, all of them."""
+
+OUTPUTS = _ports(_READ)
+"""``{name: bits}``, those that are read."""
+
+
+def declaration() -> str:
+    """The primitive as a black box in Verilog, for tools that take long to read of all others."""
+    ports = [f"input [{n - 1}:0] {name}" for name, n in INPUTS.items()]
+    ports += [f"output [{n - 1}:0] {name}" for name, n in OUTPUTS.items()]
+    return "(* blackbox, keep *)\nmodule PS7(\n  " + ",\n  ".join(ports) + "\n);\nendmodule\n"

@@ -15,24 +15,11 @@ from importlib.resources import files
 from bitrill.doctor import require_tools
 from bitrill.errors import ToolError
 
+from ..shell.ps7_ports import OUTPUTS
 from ..shell.ps7_top import CELL
 
 _MODULE = re.compile(r"^module PS7\s*\(.*?^endmodule", re.MULTILINE | re.DOTALL)
 _PORT = re.compile(r"^\s*(input|output|inout)\s+(?:\[(\d+):0\]\s+)?(\w+);", re.MULTILINE)
-
-_OUT = {
-    "MAXIGP0": {
-        "ARVALID": 1, "ARID": 12, "ARADDR": 32, "ARLEN": 4, "ARSIZE": 2, "ARBURST": 2, "RREADY": 1,
-        "AWVALID": 1, "AWID": 12, "AWADDR": 32, "AWLEN": 4, "AWSIZE": 2, "AWBURST": 2, "WVALID": 1,
-        "WDATA": 32, "WSTRB": 4, "BREADY": 1,
-    },
-    "SAXIHP0": {
-        "ARREADY": 1, "RVALID": 1, "RDATA": 64, "RRESP": 2, "RLAST": 1,
-        "AWREADY": 1, "WREADY": 1, "BVALID": 1, "BRESP": 2,
-    },
-    "FCLK": {"CLK": 4, "RESETN": 4},
-}  # fmt: skip
-"""Outputs of the primitive that the bench drives; all others are 0."""
 
 
 def ports() -> dict[str, tuple[str, int]]:
@@ -48,12 +35,11 @@ def ports() -> dict[str, tuple[str, int]]:
 def stand_in() -> str:
     """Verilog of the primitives: a PS7 whose outputs are what `bench` writes into ``in_NAME``, and
     a clock buffer."""
-    driven = {f"{p}{n}": width for p, names in _OUT.items() for n, width in names.items()}
 
     def lines() -> Iterator[str]:
         for name, (direction, width) in ports().items():
             kind = f"[{width - 1}:0] " if width > 1 else ""
-            if direction == "output" and name in driven:
+            if direction == "output" and name in OUTPUTS:
                 yield f"  wire {kind}in_{name};\n  assign {name} = in_{name};"
             elif direction == "output":
                 yield f"  assign {name} = 0;"

@@ -15,7 +15,7 @@ from bitrill_boards.driver.axi import AxiTransport
 from bitrill_boards.driver.errors import LinkError
 from bitrill_boards.shell import ps7_top
 from bitrill_boards.shell.network import Edges
-from bitrill_boards.shell.ps7_ports import INPUTS
+from bitrill_boards.shell.ps7_ports import INPUTS, OUTPUTS
 from bitrill_boards.simulation import ps7
 from bitrill_boards.simulation.axi import Bench, SimulatedShell
 from frontend.onnx_models import save, small
@@ -56,9 +56,11 @@ def check(build, shell: SimulatedShell, n: int) -> None:
         assert board.report()["frames"] == n
 
 
-def test_the_table_of_inputs_is_the_primitives() -> None:
+def test_the_tables_of_ports_are_the_primitives() -> None:
     ports = ps7.ports()
     assert {n: bits for n, (direction, bits) in ports.items() if direction == "input"} == INPUTS
+    outputs = {n: bits for n, (direction, bits) in ports.items() if direction == "output"}
+    assert OUTPUTS.items() <= outputs.items()
 
 
 def test_no_input_stays_open(build) -> None:

@@ -1,0 +1,264 @@
+"""openXC7 for Zynq-7000: Yosys, nextpnr-xilinx and Project X-Ray, and no vendor's tool.
+
+    bitrill.v    the whole top: the primitive PS7 and the shell around the network's top.v
+    bitrill.ys   Yosys' script           work/      what the tools leave, and their logs
+    build.sh     the same by hand
+
+Yosys runs from its wheel. The others are no Python packages; they are looked for on PATH, and their
+databases by OPENXC7_CHIPDB and PRJXRAY_DB_DIR.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from bitrill.errors import ToolError
+from bitrill.storage import read_bytes, read_json, remove, write_bytes
+from bitrill_hw.roms import PREFIX
+from bitrill_hw.synth import Resources, count, yosys
+
+from ..board import Board
+from ..families import zynq7
+from ..project import STEM, Made, Progress, Project
+from ..shell.ps7_ports import declaration
+from ..shell.ps7_top import CLOCK
+from . import native, ps7
+from .fit import fit_error, timing_error
+
+WORK = "work"
+SCRIPT, NETLIST, SPLIT, CELL = f"{STEM}.ys", "netlist.json", "lut6_2.v", "ps7.v"
+FASM, FRAMES, BITSTREAM = f"{STEM}.fasm", f"{STEM}.frames", f"{STEM}.bit"
+MAPPED = "mapped.json"
+"""The netlist as it is counted: a LUT of two outputs is one."""
+
+PLACER, ASSEMBLER, PACKER = "nextpnr-xilinx", "fasm2frames", "xc7frames2bit"
+PROGRAMS = (PLACER, ASSEMBLER, PACKER)
+CHIPDB, DATABASE = "OPENXC7_CHIPDB", "PRJXRAY_DB_DIR"
+HOME = "https://github.com/openXC7/toolchain-installer"
+
+PHASES = (("Info: Packing", "packing"), ("Info: Placed", "placing"), ("Info: Routing", "routing"))
+_FMAX = re.compile(rf"Max frequency for clock\s+'{CLOCK}':\s*([\d.]+) MHz")
+
+# Releases of nextpnr-xilinx before 2026 have no cell of two outputs.
+_SPLIT = """\
+module LUT6_2(output O6, O5, input I0, I1, I2, I3, I4, I5);
+  parameter [63:0] INIT = 0;
+  LUT6 #(.INIT(INIT)) six (.O(O6), .I0(I0), .I1(I1), .I2(I2), .I3(I3), .I4(I4), .I5(I5));
+  LUT5 #(.INIT(INIT[31:0])) five (.O(O5), .I0(I0), .I1(I1), .I2(I2), .I3(I3), .I4(I4));
+endmodule
+"""
+
+LIBRARY = {SPLIT: _SPLIT, CELL: declaration()}
+"""What else Yosys reads."""
+
+
+def files(project: Project) -> Mapping[str, str]:
+    """See `bitrill_boards.project.Toolchain`."""
+    return {
+        **ps7.common_files(project),
+        ps7.CONSTRAINTS: constraints(project),
+        SCRIPT: script(),
+        **LIBRARY,
+        "build.sh": _build_sh(project),
+    }
+
+
+def make(project: Project, progress: Progress) -> Made:
+    """See `bitrill_boards.project.Toolchain`. All that is missing is told of before a tool runs."""
+    tools = Tools.find(project.board)
+    folder, work = project.folder, project.folder / WORK
+    remove(folder / BITSTREAM)
+    sources = {n: read_bytes(folder / n).decode() for n in ps7.SOURCES}
+    used = synthesise(sources, project.board, work, progress)
+    large = fit_error(project.graph.name, project.board, used)
+    if large is not None:
+        raise large
+    write_bytes(work / ps7.CONSTRAINTS, read_bytes(folder / ps7.CONSTRAINTS))
+    fmax = _place(project, tools, used, work, progress)
+    for k, (words, result) in enumerate(tools.packing(project.board.part)):
+        progress(words[0], k, 2)
+        native.run(words, work, (result,))
+    write_bytes(folder / BITSTREAM, read_bytes(work / BITSTREAM))
+    return Made(BITSTREAM, fmax, used)
+
+
+def readme(project: Project) -> str:
+    """See `bitrill_boards.project.Toolchain`."""
+    return f"""\
+## The bitstream, by openXC7
+
+`sh build.sh` makes `{BITSTREAM}` with `yosys`, {", ".join(f"`{p}`" for p in PROGRAMS)} on PATH
+({HOME}). {CHIPDB} is nextpnr-xilinx' database of the chip, `{chipdb_name(project.board)}`, or the
+folder that holds it; {DATABASE} is Project X-Ray's database, the folder that holds `zynq7`.
+`bitrill build` runs the same, Yosys from its wheel; `work/` holds what the tools left. Their timing
+model is rough: leave some slack, and run the self-test on the board.
+
+{ps7.set_up(project)}"""
+
+
+def script() -> str:
+    """Yosys' script: tables stay modules of their own until LUTs are mapped. Of Xilinx' primitives
+    Yosys would read hundreds more than are here, for seconds."""
+    return f"""\
+read_verilog -lib -specify +/xilinx/cells_sim.v
+read_verilog -lib {CELL}
+read_verilog {" ".join(ps7.SOURCES)}
+hierarchy -check -top {STEM}
+synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -nodsp -top {STEM} -run prepare:
+setattr -mod -unset keep_hierarchy {PREFIX}*
+flatten
+clean
+check -assert
+select *
+write_json -selected {MAPPED}
+select -clear
+techmap -map {SPLIT}
+clean
+select *
+write_json -selected {NETLIST}
+"""
+
+
+def constraints(project: Project) -> str:
+    """``bitrill.xdc``: the clock, at the net that registers see."""
+    return f"create_clock -period {ps7.period_ns(ps7.clock(project).mhz)} [get_nets {CLOCK}]\n"
+
+
+def synthesise(
+    sources: Mapping[str, str], board: Board, work: Path, progress: Progress
+) -> dict[str, tuple[int, int]]:
+    """Leave ``netlist.json``; gives ``{resource: (used, available)}``."""
+    job = yosys.Job(work, script(), {**sources, **LIBRARY}, (MAPPED, NETLIST))
+    yosys.run([job], progress=lambda *_: progress("synthesis by Yosys", 0, 0))
+    cells = read_json(work / MAPPED)["modules"][STEM]
+    n: Resources = count(cells, ignore=("PS7",))
+    taken = {"lut": n.lcs, "ff": n.ff, "bram": n.ramb36 + (n.ramb18 + 1) // 2, "dsp": n.dsp}
+    return {r: (k, getattr(board.resources, r)) for r, k in taken.items()}
+
+
+def chipdb_name(board: Board) -> str:
+    """nextpnr-xilinx' database of a part, whatever its speed: ``xc7z020clg400.bin``."""
+    return f"{board.part.rpartition('-')[0] or board.part}.bin"
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Where databases are: nextpnr-xilinx' of the chip, and Project X-Ray's of the family."""
+
+    chipdb: str
+    database: str
+
+    @staticmethod
+    def find(board: Board) -> Tools:
+        """Raises `ToolError` that names all that is missing."""
+        lacks = [f"{name} on PATH" for name in native.absent(PROGRAMS)]
+        chipdb = Path(os.environ.get(CHIPDB, "")).absolute()
+        if not os.environ.get(CHIPDB):
+            lacks.append(f"the variable {CHIPDB} ({chipdb_name(board)}, or its folder)")
+        else:
+            chipdb = chipdb / chipdb_name(board) if chipdb.is_dir() else chipdb
+            if not chipdb.is_file():
+                lacks.append(f"the database {chipdb} ({CHIPDB})")
+        database = Path(os.environ.get(DATABASE, "")).absolute() / ps7.FAMILY
+        if not os.environ.get(DATABASE):
+            lacks.append(f"the variable {DATABASE} (the folder that holds {ps7.FAMILY})")
+        elif not (database / board.part / "part.yaml").is_file():
+            lacks.append(f"part {board.part} in {database} ({DATABASE})")
+        if lacks:
+            raise ToolError(
+                f"openXC7 is not whole; missing: {'; '.join(lacks)}; see {HOME}",
+                missing=True, lacks=lacks,
+            )  # fmt: skip
+        return Tools(str(chipdb), str(database))
+
+    def placement(self, seed: int, mhz: Fraction) -> list[str]:
+        return [
+            PLACER, "--chipdb", self.chipdb, "--xdc", ps7.CONSTRAINTS, "--json", NETLIST,
+            "--fasm", FASM, "--seed", str(seed), "--freq", f"{float(mhz):g}",
+        ]  # fmt: skip
+
+    def packing(self, part: str) -> list[tuple[list[str], str]]:
+        """Commands, and what each leaves."""
+        description = f"{self.database}/{part}/part.yaml"
+        return [
+            ([ASSEMBLER, "--db-root", self.database, "--part", part, FASM, FRAMES], FRAMES),
+            ([PACKER, "--part_file", description, "--part_name", part, "--frm_file", FRAMES,
+              "--output_file", BITSTREAM], BITSTREAM),
+        ]  # fmt: skip
+
+
+def _place(
+    project: Project, tools: Tools, used: dict[str, tuple[int, int]], work: Path, progress: Progress
+) -> float:
+    """The clock that the placed design reaches, in MHz; raises where that is too low."""
+    log = work / f"{PLACER}.log"
+
+    def watch() -> None:
+        text = log.read_text(errors="replace")
+        reached = [k for k, (start, _) in enumerate(PHASES) if f"\n{start}" in text]
+        done = max(reached, default=0)
+        progress(f"{PLACER}: {PHASES[done][1]}", done, len(PHASES))
+
+    words = tools.placement(project.seed, project.clock_mhz)
+    failed: ToolError | None = None
+    try:
+        native.run(words, work, (FASM,), watch=watch)
+    except ToolError as error:  # a design that is too slow is an error to some releases
+        failed = error
+    found = _FMAX.findall(log.read_text(errors="replace"))
+    fmax = float(found[-1]) if found else None
+    if fmax is not None:
+        _require_clock(project, fmax, used, failed)
+    if failed is not None:
+        said = native.message(log) or ""
+        raise fit_error(project.graph.name, project.board, used, said) or failed
+    if fmax is None:
+        raise ToolError(
+            f"{PLACER} must tell how fast clock {CLOCK} may be (log: {WORK}/{log.name})"
+        )
+    return fmax
+
+
+def _require_clock(
+    project: Project, fmax: float, used: dict[str, tuple[int, int]], cause: ToolError | None
+) -> None:
+    name, board, asked = project.graph.name, project.board, project.clock_mhz
+    slower = zynq7.clock(board, Fraction(fmax)).mhz
+    late = timing_error(name, board, asked, fmax, slower, used)
+    if late is not None:
+        raise late from cause
+
+
+def _build_sh(project: Project) -> str:
+    board, tools = project.board, Tools("$chipdb", "$database")
+    commands = [tools.placement(project.seed, project.clock_mhz),
+                *(words for words, _ in tools.packing(board.part))]  # fmt: skip
+    text = "\n".join(
+        " ".join(f'"{w}"' if "$" in w else shlex.quote(w) for w in words) for words in commands
+    )
+    return f"""\
+#!/bin/sh
+# {BITSTREAM} by openXC7 ({HOME})
+set -eu
+: "${{{CHIPDB}:?must be {chipdb_name(board)} of nextpnr-xilinx, or its folder}}"
+: "${{{DATABASE}:?must be the folder of Project X-Ray's database that holds {ps7.FAMILY}}}"
+chipdb=$(realpath "${CHIPDB}")
+test -d "$chipdb" && chipdb=$chipdb/{chipdb_name(board)}
+database=$(realpath "${DATABASE}")/{ps7.FAMILY}
+cd "$(dirname "$0")"
+mkdir -p {WORK}
+cp {" ".join((*ps7.SOURCES, *LIBRARY, SCRIPT, ps7.CONSTRAINTS))} {WORK}
+cd {WORK}
+yosys -q -l yosys.log -s {SCRIPT}
+{text}
+mv {BITSTREAM} ..
+"""
+
+
+__all__ = ["Tools", "files", "make", "readme", "synthesise"]
