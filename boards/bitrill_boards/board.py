@@ -65,7 +65,9 @@ class Board:
 
     ``presets``: names of Vivado's board files, the first one installed is taken; ``in_vivado``:
     they come with Vivado; ``pll_mhz``: of the processing system's PLL of I/O, where it is not what
-    is usual in the family. ``proven``: what was done with it, of `schema.PROVEN`.
+    is usual in the family. ``pins``: where the file gives all of them; else ``given_pins`` and
+    those of the amaranth-boards ``platform``, see `bitrill_boards.pins`. ``proven``: what was done
+    with it, of `schema.PROVEN`.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Board:
     flash: Mapping[str, str]
     pins: Pins | None
     platform: str | None
+    given_pins: Mapping[str, str]
 
     @property
     def zynq(self) -> bool:
@@ -161,6 +164,7 @@ def load(path: Path) -> Board:
         flash=raw["flash"],
         pins=Pins(**pins) if {"clk", "rx", "tx"} <= set(pins) else None,
         platform=given.get("amaranth"),
+        given_pins=pins,
     )
 
 

@@ -18,8 +18,9 @@ from typing import cast
 from bitrill.errors import SpecError
 from bitrill.storage import read_bytes, remove, write_bytes
 
-from ..board import Board, Pins
+from ..board import Board
 from ..families.small import Family, Target
+from ..pins import of as pins_of
 from ..project import Made, Progress, Project
 from ..shell.open_top import NAME, OpenTop
 from . import clocks, place
@@ -33,13 +34,6 @@ SOURCES = ("bitrill.v", "top.v")
 def family_of(board: Board) -> Family:
     """The module of a small board's family."""
     return cast("Family", import_module(f"..families.{board.family}", __package__))
-
-
-def pins_of(board: Board) -> Pins:
-    """The board's pins."""
-    if board.pins is None:
-        raise SpecError(f"board {board.name}: [pins] must have clk, rx and tx")
-    return board.pins
 
 
 def files(project: Project) -> Mapping[str, str]:
