@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import ceil, floor
 from typing import NamedTuple
 
 LARGEST = 63
@@ -27,18 +28,28 @@ def divide(pll_mhz: int | Fraction, asked_mhz: int | Fraction) -> Divided:
 
     Never above: timing was met at the clock that is asked for.
     """
-    pll, asked = Fraction(pll_mhz), Fraction(asked_mhz)
-    products = [(a * b, a, b) for a in range(1, LARGEST + 1) for b in range(1, a + 1)]
-    below = [p for p in products if pll / p[0] <= asked] or [max(products)]
-    product, first, second = min(below)
-    return Divided(pll / product, first, second)
+    pll = Fraction(pll_mhz)
+    least = min(ceil(pll / asked_mhz), LARGEST**2)
+    return next(_divided(pll, k) for k in range(max(least, 1), LARGEST**2 + 1) if _pair(k))
 
 
 def above(pll_mhz: int | Fraction, asked_mhz: int | Fraction) -> Divided:
     """The slowest clock that is not below ``asked_mhz``; the PLL's own where none is."""
-    pll, asked = Fraction(pll_mhz), Fraction(asked_mhz)
-    products = [(a * b, a, b) for a in range(1, LARGEST + 1) for b in range(1, a + 1)]
-    product, first, second = max(p for p in products if p[0] == 1 or pll / p[0] >= asked)
+    pll = Fraction(pll_mhz)
+    most = min(floor(pll / asked_mhz), LARGEST**2)
+    return next(_divided(pll, k) for k in range(max(most, 1), 0, -1) if _pair(k))
+
+
+def _pair(product: int) -> tuple[int, int] | None:
+    """Two divisors of a product, the first one not the smaller one, if there are such."""
+    for first in range(1, LARGEST + 1):
+        if product % first == 0 and product // first <= first:
+            return first, product // first
+    return None
+
+
+def _divided(pll: Fraction, product: int) -> Divided:
+    first, second = _pair(product) or (1, 1)
     return Divided(pll / product, first, second)
 
 

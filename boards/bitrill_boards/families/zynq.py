@@ -53,15 +53,22 @@ def pll_mhz(board: Board, usual: int) -> Fraction:
     return crystal * max(1, round(wanted / crystal))
 
 
+def below(board: Board, pll: Fraction, asked: Fraction) -> Divided:
+    """The fastest clock that the PLL makes and that is not above ``asked``."""
+    if asked <= 0:
+        raise SpecError(f"clock of {board.name} must be above 0 MHz, not {asked}")
+    return clocks.divide(pll, asked)
+
+
 def exactly(board: Board, pll: Fraction, asked: Fraction) -> Divided:
     """The divisors of a clock; raises `SpecError` where the PLL does not make it."""
-    below = clocks.divide(pll, asked)
-    if below.mhz == asked:
-        return below
+    under = below(board, pll, asked)
+    if under.mhz == asked:
+        return under
     over = clocks.above(pll, asked)
     raise SpecError(
         f"clock of {board.name} must be one that its PLL makes ({told(pll)} MHz, divided), not"
-        f" {told(asked)} MHz: nearest are {told(below.mhz)} and {told(over.mhz)} MHz"
+        f" {told(asked)} MHz: nearest are {told(under.mhz)} and {told(over.mhz)} MHz"
     )
 
 
@@ -71,4 +78,4 @@ def told(mhz: Fraction) -> str:
     return f"{whole}.{rest:06}".rstrip("0").rstrip(".")
 
 
-__all__ = ["Processing", "exactly", "pll_mhz", "told"]
+__all__ = ["Processing", "below", "exactly", "pll_mhz", "told"]

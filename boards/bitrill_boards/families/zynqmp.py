@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from ..board import Board
-from ..driver import clocks
 from ..driver.clocks import Divided
 from . import zynq
 from .zynq import Processing, told
@@ -26,7 +25,7 @@ def pll_mhz(board: Board) -> Fraction:
 
 def clock(board: Board, asked_mhz: Fraction) -> Divided:
     """The fastest PL0 that is not above ``asked_mhz``."""
-    return clocks.divide(pll_mhz(board), asked_mhz)
+    return zynq.below(board, pll_mhz(board), asked_mhz)
 
 
 def exactly(board: Board, mhz: Fraction) -> Divided:

@@ -13,7 +13,7 @@ MEMORY_BYTES = 16 << 20
 """Of the buffer that driver and hardware share."""
 
 NAME = "bitrill"
-"""Of the device, and, with ``-memory`` behind it, of the buffer."""
+"""Of the device and of its buffer: what the driver looks for."""
 
 
 def overlay(ps: Processing, base: int, size: int, clock_hz: int, firmware: str) -> str:
@@ -40,7 +40,7 @@ def overlay(ps: Processing, base: int, size: int, clock_hz: int, firmware: str) 
 
 	{NAME}-memory {{
 		compatible = "ikwzm,u-dma-buf";
-		device-name = "{NAME}-memory";
+		device-name = "{NAME}";
 		size = <{MEMORY_BYTES:#x}>;
 	}};
 }};

@@ -9,6 +9,7 @@ from bitrill_hw.roms import convert
 
 from ..board import Board
 from ..driver.clocks import Divided, crystal
+from ..driver.fpga_manager import NAME as FIRMWARE
 from ..families import zynq7, zynqmp
 from ..families.zynq import Processing, told
 from ..project import Made, Progress, Project
@@ -18,9 +19,6 @@ from .overlay import overlay
 from .wrapper import SHELL, wrapper
 
 FAMILIES = {"zynq7": zynq7, "zynqmp": zynqmp}
-FIRMWARE = "bitrill.bin"
-"""What a device-tree overlay calls the bitstream: bytes swapped, as Linux wants it."""
-
 STEPS = 5 + tcl.IMPLEMENT_STEPS
 
 
@@ -105,8 +103,8 @@ def readme(project: Project) -> str:
     return f"""\
 ## The bitstream, with Vivado
 
-Needs AMD Vivado 2020.1 or later with the devices of `{board.part}`. In this folder, after Vivado's
-`settings64.sh`:
+Needs AMD Vivado 2020.1 or later with the devices of `{board.part}`.
+In this folder, after Vivado's `settings64.sh`:
 
     {" ".join(vivado_run.command("build.tcl"))}
 
@@ -134,15 +132,17 @@ every path constrained.
 def _presets(board: Board) -> str:
     if not board.presets:
         return (
-            "There are no board files for this board: memory and pins are left as its boot loader"
-            " and Linux have set them up."
+            "There are no board files for this board: memory and pins are left as its boot\n"
+            "loader and Linux have set them up."
         )
-    where = "come with Vivado" if board.in_vivado else "do not come with Vivado"
-    return (
-        f"Board files ({' or '.join(f'`{p}`' for p in board.presets)}) {where}. Without them, or"
-        " for a board whose Linux runs already and has set up memory and pins: add"
-        " `-tclargs part-only`, or set `BITRILL_PART_ONLY=1` for `bitrill build`."
-    )
+    where = "come with Vivado" if board.in_vivado else "do not come with it"
+    names = "".join(f"- `{name}`\n" for name in board.presets)
+    return f"""\
+It takes the first of these board files that are installed (they {where}):
+
+{names}
+Without them, or for a board whose Linux runs already and has set up memory and pins: add
+`-tclargs part-only`, or set `BITRILL_PART_ONLY=1` for `bitrill build`."""
 
 
 def _install(board: Board) -> str:
