@@ -27,6 +27,7 @@ VCO_MHZ = (400, 800)
 OUTPUT_MHZ = (Fraction(25, 8), 400)
 DIVIDERS = range(1, 129)
 
+KINDS = {"U": "", "UM": "um-", "UM5G": "um5g-"}
 PACKAGES = {"BG": "CABGA", "MG": "CSFBGA", "TG": "TQFP"}
 _PART = re.compile(r"LFE5(U|UM|UM5G)-(12|25|45|85)F-([678])(BG|MG|TG)(\d+)[CI]?")
 
@@ -39,11 +40,10 @@ def target(board: Board, pins: Pins) -> Target:
             f" not {board.part!r}"
         )
     kind, size, speed, package, balls = found.groups()
-    device = f"--{kind[1:].lower()}{'-' if kind[1:] else ''}{size}k"
     return Target(
         synth="synth_ecp5",
         constraints={"bitrill.lpf": _lpf(board, pins)},
-        place=(device, "--package", PACKAGES[package] + balls, "--speed", speed,
+        place=(f"--{KINDS[kind]}{size}k", "--package", PACKAGES[package] + balls, "--speed", speed,
                "--lpf", "bitrill.lpf"),
         routed=("--textcfg", "bitrill.config"),
         pack=("--compress", "bitrill.config", "bitrill.bit"),

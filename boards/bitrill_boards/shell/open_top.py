@@ -69,8 +69,8 @@ class OpenTop(wiring.Component):
 
     def __init__(self, edges: Edges, *, mhz: Fraction, pll: Pll | None, baud: int):
         hz = mhz * 1_000_000
-        self.pll, self.start_cycles = pll, ceil(hz * START_SECONDS)
-        self.shell = UartShell(edges, clock_hz=round(hz), divisor=divisor(float(hz), baud))
+        self.edges, self.pll, self.clock_hz = edges, pll, round(hz)
+        self.divisor, self.start_cycles = divisor(float(hz), baud), ceil(hz * START_SECONDS)
         super().__init__({"clk": In(1), "rx": In(1, init=1), "tx": Out(1, init=1)})
 
     def elaborate(self, platform: Any) -> Module:
@@ -85,7 +85,8 @@ class OpenTop(wiring.Component):
         m.submodules.startup = startup = DomainRenamer("start")(StartUp(self.start_cycles))
         m.d.comb += [start.clk.eq(clock), sync.clk.eq(clock), startup.lock.eq(lock)]
         m.d.comb += ResetSignal().eq(startup.reset)
-        m.submodules.shell = shell = self.shell
+        shell = UartShell(self.edges, clock_hz=self.clock_hz, divisor=self.divisor)
+        m.submodules.shell = shell
         m.d.comb += [shell.rx.eq(self.rx), self.tx.eq(shell.tx)]
         return m
 
