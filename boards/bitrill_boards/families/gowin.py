@@ -35,6 +35,11 @@ class _Limits:
     vco: tuple[int, int]
     clock: tuple[Fraction, int]
 
+    @property
+    def middle(self) -> Fraction:
+        """Of the VCO's range."""
+        return Fraction(sum(self.vco), 2)
+
 
 @dataclass(frozen=True)
 class _Device:
@@ -103,7 +108,7 @@ def plls(board: Board, pins: Pins) -> Iterator[Pll]:
             mhz = pfd * (times + 1)
             if not limits.clock[0] <= mhz <= limits.clock[1]:
                 continue
-            for divider in ODIV:
+            for divider in sorted(ODIV, key=lambda n: abs(n * mhz - limits.middle)):
                 if limits.vco[0] <= mhz * divider <= limits.vco[1]:
                     yield _pll(device, board, divide, times, divider, mhz)
 
