@@ -407,7 +407,7 @@ model::command generate_target {} {} 2 2 {
 }
 model::command make_wrapper {-files} {-top} 0 0 { model::get wrapper }
 proc model::synthesizable {} {
-    if {[model::get memory]} return
+    if {[model::get memory]} { return [model::complete] }
     if {![dict exists $model::state saved]} { error "the block design is not saved" }
     if {![dict exists $model::state checkpoints] || [model::get checkpoints] ne {None}} {
         error "blocks have checkpoints of their own, which no run makes"

@@ -1,6 +1,7 @@
 # A model of Vivado in batch mode, for tclsh: it knows the commands, options, blocks, pins and
 # properties that Bitrill's scripts may use, refuses all others, and checks what is built as Vivado
-# would. Block designs: vivado_blocks.tcl. What it pretends is set by the environment:
+# would. Block designs: vivado_blocks.tcl; others: vivado_primitives.tcl. What it pretends is set by
+# the environment:
 #     MODEL_VERSION, MODEL_BOARDS, MODEL_PARTS   what is installed
 #     MODEL_FAIL, MODEL_SAYS                     a command that fails, and what is printed before
 #     MODEL_WNS, MODEL_WHS, MODEL_LOOSE          slacks in ns, unconstrained pins
@@ -186,17 +187,15 @@ proc model::constrain name {
         if {$command ne {source}} { interp hide $child $command }
     }
     foreach command {set_property current_design} { interp alias $child $command {} $command }
-    foreach command {get_nets get_ports get_pins get_cells} { interp alias $child $command {} list }
+    foreach command {get_nets get_ports get_cells} { interp alias $child $command {} list }
+    interp alias $child get_pins {} model::primitive_pins
     interp alias $child create_clock {} model::clocked
+    interp alias $child set_input_jitter {} model::jittered
     set file [open $name]
     set text [read $file]
     close $file
     interp eval $child $text
     interp delete $child
-}
-proc model::clocked args {
-    if {![dict exists [lrange $args 0 end-1] -period]} { error "create_clock without -period" }
-    model::put period [dict get [lrange $args 0 end-1] -period]
 }
 model::command opt_design {} {} 0 0 { model::advance synthesized optimized }
 model::command place_design {-directive} {} 0 0 {
@@ -245,6 +244,7 @@ proc model::report {name text} {
 }
 model::command get_timing_paths {-max_paths -nworst} {-setup -hold} 0 0 {
     if {[model::get stage] ne {routed}} { error "timing is final after routing" }
+    if {![model::is_clocked]} return
     return [expr {[dict exists $option -hold] ? {path_hold} : {path_setup}}]
 }
 model::command write_bitstream {} {-force} 1 1 {
@@ -282,5 +282,7 @@ proc model::main arguments {
     exit 0
 }
 rename modelset {}
-source [file join [file dirname [info script]] vivado_blocks.tcl]
+foreach part {blocks primitives} {
+    source [file join [file dirname [info script]] vivado_$part.tcl]
+}
 model::main $argv
