@@ -11,7 +11,10 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterable
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ PROGRAM = "vivado"
 LOG = "vivado.log"
 BITSTREAM, HANDOFF, RESULT = f"{STEM}.bit", f"{STEM}.hwh", "result.json"
 MISSING, SLOW = 3, 5
+POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 5
 
 _STEP = re.compile(r"BITRILL STEP (\d+)/(\d+) (.+)")
@@ -65,39 +69,56 @@ def run(
 
 
 def _follow(words: list[str], folder: Path, progress: Progress) -> tuple[int, list[str]]:
-    """Exit code, and the lines that tell of errors."""
+    """Exit code, and the lines that tell of errors.
+
+    What it prints goes to a file, not a pipe: helpers that outlive Vivado would hold a pipe open.
+    """
     told: list[str] = []
-    try:
-        process = subprocess.Popen(
-            words, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
-        )  # fmt: skip
-    except OSError as error:
-        raise StorageError(f"cannot run {words[0]}: {error.strerror or error}") from error
-    try:
-        progress("Vivado starts", 0, 0)
-        for line in process.stdout or ():
-            if step := _STEP.match(line):
-                done, total, name = step.groups()
-                progress(f"Vivado: {name}", int(done) - 1, int(total))
-            elif line.startswith(("ERROR:", "BITRILL ERROR ")):
-                told.append(line.strip())
-        return process.wait(), told
-    finally:
-        _stop(process)
-
-
-def _stop(process: subprocess.Popen[str]) -> None:
-    """End Vivado and its children, if it still runs."""
-    if process.poll() is not None:
-        return
-    for end in (signal.SIGTERM, signal.SIGKILL):
-        os.killpg(process.pid, end)
+    with tempfile.TemporaryFile() as output:
         try:
-            process.wait(PATIENCE_SECONDS)
+            process = subprocess.Popen(
+                words, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise StorageError(f"cannot run {words[0]}: {error.strerror or error}") from error
+        try:
+            progress("Vivado starts", 0, 0)
+            for line in _lines(output.fileno(), process):
+                if step := _STEP.match(line):
+                    done, total, name = step.groups()
+                    progress(f"Vivado: {name}", int(done) - 1, int(total))
+                elif line.startswith(("ERROR:", "BITRILL ERROR ")):
+                    told.append(line.strip())
+            return process.wait(), told
+        finally:
+            _stop(process)
+
+
+def _lines(file: int, process: subprocess.Popen[bytes]) -> Iterator[str]:
+    """Whole lines of what is written to ``file`` until the process has ended."""
+    at, rest = 0, b""
+    while True:
+        ended = process.poll() is not None  # asked first: what it wrote last is read below
+        while data := os.pread(file, 1 << 16, at):
+            at += len(data)
+            *whole, rest = (rest + data).split(b"\n")
+            yield from (line.decode(errors="replace") for line in whole)
+        if ended:
+            yield rest.decode(errors="replace")
             return
-        except subprocess.TimeoutExpired:
-            continue
+        time.sleep(POLL_SECONDS)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End Vivado and its children, if it still runs."""
+    for end in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, end)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE_SECONDS)
 
 
 def _error(code: int, lines: list[str], project: Project) -> BitrillError:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from bitrill.flow import Build
 from bitrill_boards import board as boards
 from bitrill_boards.driver import fpga_manager
 from bitrill_boards.driver.dma import OWN
+from bitrill_boards.driver.registers import SIZE_RUNTIME
 from bitrill_boards.project import Project
 from bitrill_boards.shell.zynq_shell import ZynqShell
 from bitrill_boards.toolchains import tcl, vivado
@@ -66,11 +68,18 @@ def test_yosys_finds_the_whole_hierarchy(build: Build, files: Files, tmp_path: P
 
 
 def test_registers_of_a_network_with_weights_are_all_there(build: Build) -> None:
-    """The wrapper is as wide as the shell's registers, whatever a network has of them."""
-    shell = ZynqShell(project(build, "zc706", Path("unused")).edges)
+    """The wrapper and the addresses are as wide as the shell's registers."""
+    p = project(build, "kv260", Path("unused"))
+    edges = replace(p.edges, register_bits=12)
+    p.__dict__["edges"] = edges
+    shell = ZynqShell(edges)
     shell._MustUse__silence = True
-    widths = {p.name: p.width for p in ports(shell)}
-    assert widths["s_axi_awaddr"] == len(shell.axi.awaddr)
+    widths = {port.name: port.width for port in ports(shell)}
+    assert widths["s_axi_awaddr"] == SIZE_RUNTIME.bit_length() - 1
+    made = vivado.files(p)
+    assert f"set size {SIZE_RUNTIME:#x}\n" in made["build.tcl"]
+    assert f"reg = <0x0 0xa0000000 0x0 {SIZE_RUNTIME:#x}>" in made["bitrill.dts"]
+    assert f"ADDR_WIDTH {SIZE_RUNTIME.bit_length() - 1}" in made["bitrill.v"]
 
 
 @pytest.mark.parametrize("name", ZYNQ)
