@@ -56,7 +56,7 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str
 # usage
 
 
-VERBS = "train, inspect, compile, run, verify, synth, boards, doctor"
+VERBS = "train, inspect, compile, run, verify, synth, boards, build, flash, drive, doctor"
 
 
 @pytest.mark.parametrize(

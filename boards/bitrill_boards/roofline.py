@@ -119,15 +119,8 @@ def roofline(
     if board.zynq:
         bram = -(-used.bram18 // 2)
         needs = {"lut": used.lcs + SHELL_LUT, "ff": used.ff, "bram": bram, "dsp": used.dsp}
-    return Roofline(
-        board.name,
-        float(clock),
-        needs,
-        {r: board.usable(r) for r in needs},
-        core,
-        bounds[limit],
-        limit,
-    )
+    usable = {r: board.usable(r) for r in needs}
+    return Roofline(board.name, float(clock), needs, usable, core, bounds[limit], limit)
 
 
 def require_fit(

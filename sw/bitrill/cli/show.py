@@ -202,14 +202,16 @@ def driven(done: flow.Driven) -> str:
             f"hardware: {r['cycles_per_frame']:,.1f} cycles a frame, {r['fps_hardware']:,.0f}"
             f" images/s, {100 * r['roofline']:.1f} % of the core's peak ({r['fps_core']:,.0f})"
         )
+    if done.timed:
+        lines.append(f"with host and link: {r['fps_wall']:,.0f} images/s")
     if done.share is not None:
-        limit, rate = done.limit
         lines.append(
-            f"with host and link: {r['fps_wall']:,.0f} images/s, {100 * done.share:.1f} % of what"
-            f" is possible ({rate:,.0f}, limit: {limit})"
+            f"roofline: {100 * done.share:.1f} % of {r['fps_system']:,.0f} images/s"
+            f" (limit: {r['limit']})"
         )
     if done.files:
         lines.append(f"floats {done.files[0]}, integers {done.files[1]}")
+    lines += [f"note: {note}" for note in done.notes]
     return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import SpecError, ToolError
 from ..storage import write_array
-from .boards import board_folder, used_by
+from .boards import board_folder
 from .compiling import Build, load_build
 from .data import read_array, to_integers
 from .extras import Progress, extra, silent
@@ -26,36 +26,36 @@ TRANSPORTS = ("uart", "pynq", "linux", "simulation")
 
 @dataclass(frozen=True, eq=False)
 class Driven:
-    """What came back; ``report``: `bitrill_boards.driver.Driver.report`; ``roofline``: a
-    `bitrill_boards.roofline.Roofline`; ``wrong``: indices of frames that differ from what they
-    must be in any bit."""
+    """What came back; ``report``: `bitrill_boards.driver.Driver.report`; ``wrong``: indices of
+    frames that differ from what they must be in any bit; ``notes``: of the link, for people."""
 
     board: str
     transport: str
     outputs: Outputs
     wrong: np.ndarray
     report: dict[str, Any]
-    roofline: Any
     files: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
         return len(self.wrong) == 0
 
     @property
-    def share(self) -> float | None:
-        """Of the rate that board and link allow, what was reached; None in simulation."""
-        rate = self.report.get("fps_wall")
-        return None if rate is None or self.transport == "simulation" else rate / self.limit[1]
+    def timed(self) -> bool:
+        """Whether time by the clock on the wall tells of the board."""
+        return self.transport != "simulation" and self.report["frames"] > 0
 
     @property
-    def limit(self) -> tuple[str, float]:
-        """What bounds the system, and the frames a second that it allows."""
-        return self.roofline.limit, self.roofline.system
+    def share(self) -> float | None:
+        """Of the roofline, what was reached: over AXI by the hardware's own cycles, simulated or
+        not; over a serial line by the clock on the wall, so not in simulation."""
+        known = self.timed or self.report.get("limit") != "uart"
+        return self.report.get("system") if known else None
 
     def json(self) -> dict[str, Any]:
         """The object that ``drive --json`` prints."""
-        simulated = self.transport == "simulation"
+        r = self.report
         return {
             "ok": self.ok,
             "board": self.board,
@@ -63,15 +63,16 @@ class Driven:
             "samples": len(self.outputs.integers),
             "mismatches": len(self.wrong),
             "first_mismatch": None if self.ok else int(self.wrong[0]),
-            "cycles_per_frame": self.report.get("cycles_per_frame"),
-            "fps_hardware": self.report.get("fps_hardware"),
-            "fps_wall": None if simulated else self.report.get("fps_wall"),
-            "fps_core": self.report.get("fps_core"),
-            "fps_system": self.limit[1],
-            "limit": self.limit[0],
-            "core_share": self.report.get("roofline"),
+            "cycles_per_frame": r.get("cycles_per_frame"),
+            "fps_hardware": r.get("fps_hardware"),
+            "fps_core": r.get("fps_core"),
+            "core_share": r.get("roofline"),
+            "fps_wall": r["fps_wall"] if self.timed else None,
+            "fps_system": r.get("fps_system"),
+            "limit": r.get("limit"),
             "system_share": self.share,
             "files": list(self.files),
+            "notes": list(self.notes),
         }
 
 
@@ -108,42 +109,46 @@ def drive(
     if target is not None and target.suffix != ".npy":
         raise SpecError(f"the output file must end in .npy, not {target.name!r}")
     with extra("boards", "drive"):
-        from bitrill_boards import driver, manifest, vectors
-        from bitrill_boards.roofline import roofline
+        from bitrill_boards import driver, manifest
     built = build if isinstance(build, Build) else load_build(build)
     found = board_folder(board, built, source, folder)
     manifest.require(found.folder, found.manifest, ["network.json"])
-    if x is None:
-        manifest.require(found.folder, found.manifest, [vectors.NAME])
-        images, wanted = (a[:samples] for a in vectors.read(found.folder))
-    else:
-        images = read_array(Path(x)) if isinstance(x, str | Path) else np.asarray(x)
-        images = images[:samples]
-        to_integers(built.graph, images[:1])  # its shape and range, before anything is opened
-        wanted = None
+    images, wanted = _frames(found, built, x, samples)
     try:
         used, link = _transport(found, built, transport, port, progress)
         with closing(link):
             network = driver.Network.read(found.folder / "network.json")
-            runs = driver.Driver(network, link)
+            runs = driver.Driver(network, link, roofline=found.manifest.roofline)
             integers, floats = runs.run(images, progress)
     except driver.DriverError as error:
         raise ToolError(str(error)) from error
     if wanted is None:
         wanted = built.graph.run(to_integers(built.graph, images))
     differ = integers.reshape(len(integers), -1) != wanted.reshape(len(wanted), -1)
-    files: tuple[str, ...] = ()
     if target is not None:
         write_array(target, floats)
         write_array(integers_beside(target), integers)
-        files = (str(target), str(integers_beside(target)))
-    line = roofline(
-        found.board, built.graph, built.predicted.ii, used_by(built), found.manifest.clock
-    )
+    files = () if target is None else (str(target), str(integers_beside(target)))
     return Driven(
         found.board.name, used, Outputs(integers, floats), np.flatnonzero(differ.any(1)),
-        runs.report(), line, files,
+        runs.report(), files, tuple(getattr(link, "notes", ())),
     )  # fmt: skip
+
+
+def _frames(
+    found: Any, build: Build, x: str | Path | np.ndarray | None, samples: int | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """``(images, outputs)``: those recorded, or given ones, whose outputs are not known yet."""
+    from bitrill_boards import manifest, vectors
+
+    if x is None:
+        manifest.require(found.folder, found.manifest, [vectors.NAME])
+        images, wanted = vectors.read(found.folder)
+        return images[:samples], wanted[:samples]
+    images = read_array(Path(x)) if isinstance(x, str | Path) else np.asarray(x)
+    images = images[:samples]
+    to_integers(build.graph, images[:1])  # its shape and range, before anything is opened
+    return images, None
 
 
 def _transport(
@@ -160,8 +165,8 @@ def _transport(
 
     if kind is None and found.board.zynq and platform.machine() not in BOARDS_OWN:
         raise ToolError(
-            f"this computer is no {found.board.name}: copy {found.folder} to the board and run there"
-            " python3 -m bitrill_driver FOLDER --self-test; or give --transport simulation"
+            f"this computer is no {found.board.name}: copy {found.folder} to the board and run"
+            " there python3 -m bitrill_driver FOLDER --self-test; or give --transport simulation"
         )
     return opening.open_transport(found.folder, kind, port)
 

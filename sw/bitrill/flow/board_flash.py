@@ -66,7 +66,7 @@ def flash(
     if port is not None and not self_test:
         raise SpecError("a port is for the self-test after loading: add --self-test")
     with extra("boards", "flash"):
-        from bitrill_boards.flash import flash as load
+        from bitrill_boards import flash as loader
         from bitrill_boards.flash.loading import TIMEOUT
     built = build if isinstance(build, Build) else load_build(build)
     found = board_folder(board, built, source, folder)
@@ -83,7 +83,7 @@ def flash(
             f" {built.folder} where the tools of {made.toolchain} are installed"
         )
     path = found.folder / made.bitstream
-    loaded = load(
+    loaded = loader.flash(
         made.to_json(), path, xvc=xvc, cable=cable, progress=progress,
         timeout=TIMEOUT if timeout is None else float(timeout),
     )  # fmt: skip
@@ -93,11 +93,15 @@ def flash(
             board, built, source=found.folder, port=port, self_test=True, folder=folder,
             progress=progress,
         )  # fmt: skip
-    return Flashed(loaded, path, driven, next_command(found, built))
+    return Flashed(loaded, path, driven, next_command(found, built, source))
 
 
-def next_command(found: Any, build: Build) -> str:
+def next_command(found: Any, build: Build, source: str | Path | None) -> str:
     """The self-test of what was loaded."""
     if found.board.zynq:
-        return f"on the board: python3 -m bitrill_driver FOLDER --self-test (copy {found.folder})"
-    return f"bitrill drive {found.board.name} {build.folder} --self-test --port /dev/ttyUSB0"
+        return (
+            f"copy {found.folder} to the board, and there: python3 -m bitrill_driver"
+            f" {found.folder.name} --self-test --loaded"
+        )
+    where = "" if source is None else f" --from {source}"
+    return f"bitrill drive {found.board.name} {build.folder}{where} --self-test --port /dev/ttyUSB0"

@@ -78,7 +78,7 @@ def board_folder(
         raise StorageError(f"{where} was built for {found.board}, not for {chosen.name}: {again}")
     if found.network["digest"] != digest(build.graph):
         if source is None:
-            raise StorageError(f"what is in {where} is older than the network: {again}")
+            raise StorageError(f"the build in {where} is older than the network: {again}")
         raise StorageError(
             f"{where} was built of another network ({found.network['name']}) than"
             f" {build.folder}: {again}"
