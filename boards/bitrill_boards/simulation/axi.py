@@ -101,7 +101,8 @@ class SimulatedShell:
         self.clock_hz = clock_hz
         text = work / "zynq_shell.v"
         text.write_text(shell or convert(ZynqShell(edges, address=address), name="shell"))
-        dut = Dut(sources=(text, verilog), top="shell", ports=_PORTS)
+        # more optimising would take longer than it saves in some million cycles
+        dut = Dut(sources=(text, verilog), top="shell", ports=_PORTS, level="-O1")
         program = model(dut, work).program("axi", _MAIN)
         self._log = work / "axi.log"
         with self._log.open("wb") as errors:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from bitrill_boards.driver.registers import (
     STOPPED,
 )
 from bitrill_boards.shell.network import Edges
+from bitrill_boards.shell.zynq_shell import ZynqShell
 from bitrill_boards.simulation.axi import Bench, SimulatedShell
+from bitrill_hw.roms import convert
 from bitrill_hw.verilog import verilog
 
 LIMIT = 20_000
@@ -32,10 +35,12 @@ LIMIT = 20_000
 
 
 class Case:
-    """A FOLDED graph, and its simulations (the caller closes them)."""
+    """A FOLDED graph, and its simulations (the caller closes them), with memory addresses of so
+    many bits."""
 
-    def __init__(self, graph: Graph, work: Path, *, top: Path | None = None):
+    def __init__(self, graph: Graph, work: Path, *, address: int = 32, top: Path | None = None):
         self.graph, self.work, self.predicted = graph, work, predict(graph)
+        self.address = address
         self.top = top or work / f"{graph.name}.v"
         if top is None:
             work.mkdir(parents=True, exist_ok=True)
@@ -43,12 +48,16 @@ class Case:
         self.network = Network(describe(graph, self.predicted))
         self.edges = Edges.of(graph, self.predicted.ii)
 
+    @cached_property
+    def text(self) -> str:
+        """The shell's Verilog."""
+        return convert(ZynqShell(self.edges, address=self.address), name="shell")
+
     def shell(self, **options: Any) -> SimulatedShell:
-        address = options.pop("address", 32)
-        text = options.pop("shell", None)
+        text = options.pop("shell", self.text)
         return SimulatedShell(
             self.top, self.edges, work=self.work, bench=Bench(**options),
-            address=address, shell=text,
+            address=self.address, shell=text,
         )  # fmt: skip
 
     def driver(self, shell: SimulatedShell, **options: Any) -> Driver:

@@ -1,0 +1,125 @@
+# amaranth: UnusedElaboratable=no
+"""Networks whose weights can be written: behind AXI their registers, else what is compiled in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+from bitrill.errors import SpecError
+from bitrill.plan.registers import IDENTITY
+from bitrill_boards.driver import LinkError, SerialTransport
+from bitrill_boards.driver import registers as r
+from bitrill_boards.driver.registers import OFFSETS, WEIGHTS
+from bitrill_boards.shell.network import Edges
+from bitrill_boards.shell.uart_shell import UartCore
+from bitrill_boards.shell.zynq_shell import ZynqShell
+from bitrill_boards.simulation.axi import SimulatedShell
+from bitrill_boards.simulation.serial import SimulatedLine
+from bitrill_hw.roms import convert
+from boards.simulation.shells import Case, Host
+from sim.test_runtime import accesses, network, retrained
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    return Case(network("runtime"), tmp_path_factory.mktemp("runtime"))
+
+
+@pytest.fixture
+def shell(case: Case) -> Iterator[SimulatedShell]:
+    found = case.shell(latency=20)
+    yield found
+    found.close()
+
+
+def test_other_weights_through_the_driver(case: Case, shell: SimulatedShell) -> None:
+    other, x = retrained(case.graph, "runtime"), case.images(50)
+    old, new = case.graph.run(x), other.run(x)
+    assert (old != new).any()
+    driver = case.driver(shell)
+    assert (driver.run(x)[0] == old).all()
+    pairs = accesses(other).tolist()
+    assert driver.write_weights(pairs) == len(pairs)
+    assert [shell.registers.read(WEIGHTS + a) for a, _ in pairs] == [v for _, v in pairs]
+    assert (driver.run(x)[0] == new).all()
+
+
+def test_where_they_are(case: Case, shell: SimulatedShell) -> None:
+    assert shell.registers.read(WEIGHTS) == IDENTITY
+    assert shell.registers.read(0) == r.IDENTITY
+    size = 1 << case.edges.register_bits
+    last = int(accesses(case.graph)[:, 0].max())
+    assert last < size
+    holes = [0x40, 0x1000, size, WEIGHTS - 4, WEIGHTS >> 1, WEIGHTS + 0x18, WEIGHTS + size,
+             WEIGHTS + 2 * size, 2 * WEIGHTS - size, 2 * WEIGHTS - 4]  # fmt: skip
+    for offset in holes:
+        for access in (shell.registers.read, lambda at: shell.registers.write(at, 0)):
+            with pytest.raises(LinkError, match=rf"at {offset:#x} was refused \(SLVERR\)"):
+                access(offset)
+
+
+def test_a_write_while_frames_are_inside_is_refused(case: Case, shell: SimulatedShell) -> None:
+    address = int(accesses(case.graph)[0, 0])
+    host = Host.of(case, shell, 60)
+    host.blank()
+    host.start()
+    shell.run(150)
+    with pytest.raises(LinkError, match=rf"writing .* at {WEIGHTS + address:#x} was refused"):
+        shell.registers.write(WEIGHTS + address, 0)
+    assert host.finish() == r.DONE
+    assert host.right
+
+
+@pytest.mark.parametrize("bench", [{}, {"stall": 0.3, "pause": 4}], ids=["free", "stalled"])
+def test_a_reset_forgets_no_access(case: Case, bench: dict) -> None:
+    """Stops with accesses right behind them: each is answered, and weights are kept."""
+    shell = case.shell(latency=20, **bench)
+    host, short = Host.of(case, shell, 20), Host.of(case, shell, 3, seed=1)
+    pairs = [(WEIGHTS + a, v) for a, v in accesses(case.graph).tolist()]
+    assert host.whole()
+    for k in range(0, host.read("CYCLES_LOW"), 3):
+        host.blank()
+        host.start()
+        shell.run(k)
+        with suppress(LinkError):  # some come while frames are inside
+            shell.registers.write_all([(OFFSETS["CONTROL"], r.STOP), *pairs[:6]])
+        host.finish(r.STOPPED)
+        assert [shell.registers.read(a) for a, _ in pairs[:6]] == [v for _, v in pairs[:6]]
+        assert short.whole(), k
+    shell.close()
+
+
+def test_behind_a_serial_line_the_ports_are_tied_off(case: Case) -> None:
+    text = convert(UartCore(case.edges, clock_hz=12_000_000, timeout=1000))
+    for name in ("awvalid", "wvalid", "arvalid"):
+        assert f".s_axi_{name}(1'h0)" in text
+
+
+@pytest.mark.nightly
+def test_behind_a_serial_line_the_compiled_weights_run(case: Case) -> None:
+    line = SimulatedLine(case.top, case.edges, work=case.work / "line")
+    transport = SerialTransport(line)
+    into, out = (e.format(1) for e in (case.network.input, case.network.output))
+    x = case.images(40)
+    frames = into.pack(case.network.integers(x))
+    wanted = out.pack(case.graph.run(x).reshape(40, -1))
+    answers = [a for a, _ in transport.run(frame.tobytes() for frame in frames)]
+    assert answers == [row.tobytes() for row in wanted]
+    transport.close()
+
+
+def test_streams_of_weights_are_refused() -> None:
+    graph = network("streamed")
+    message = r"a board has no stream of weights for fc0: its style must be folded, unrolled or"
+    with pytest.raises(SpecError, match=message):
+        Edges.of(graph, graph.reader("input").beats_in)
+
+
+def test_too_many_weights_are_refused(case: Case) -> None:
+    ZynqShell(replace(case.edges, register_bits=24))
+    message = "registers of weights must lie within 16777216 bytes, not 33554432: fewer layers"
+    with pytest.raises(SpecError, match=message):
+        ZynqShell(replace(case.edges, register_bits=25))
