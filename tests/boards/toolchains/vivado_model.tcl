@@ -174,6 +174,7 @@ model::command synth_design {-top -part} {} 0 0 {
     set top [dict get $option -top]
     if {[dict get $option -part] ne [model::get part]} { error "another part than the project's" }
     if {![model::get memory] && [model::get top] ne $top} { error "$top is not the project's top" }
+    model::put top $top
     model::synthesizable
     if {[model::module_text $top] eq {}} { error "\[Synth 8-439] module '$top' not found" }
     model::advance none synthesized
