@@ -1,3 +1,5 @@
+# amaranth: UnusedElaboratable=no
+# (a network that is refused leaves its shell behind)
 """The outermost module of a small board: clock, reset and serial line around the shell."""
 
 from __future__ import annotations

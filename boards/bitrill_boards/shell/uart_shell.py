@@ -1,3 +1,5 @@
+# amaranth: UnusedElaboratable=no
+# (a network that is refused leaves its shell behind)
 """The shell of small boards: a network behind a serial line."""
 
 from __future__ import annotations

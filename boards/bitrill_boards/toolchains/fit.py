@@ -42,12 +42,14 @@ def fit_error(name: str, board: Board, used: Used, said: str = "") -> FitError |
 
 
 def larger(board: Board, used: Used) -> list[str]:
-    """The smallest boards that have room for all that is used, the smallest first."""
+    """Boards that have room for all that is used: those of its own toolchain first, small ones
+    first."""
     found = [b for b in every() if b.name != board.name and all(
         _amount(b, r) >= n * (board.resources.bram_kbit if r == "bram" else 1)
         for r, (n, _) in used.items() if r in SHARES
     )]  # fmt: skip
-    return [b.name for b in sorted(found, key=lambda b: b.resources.lut)[:MOST_NAMES]]
+    found.sort(key=lambda b: (b.toolchains[0] != board.toolchains[0], b.resources.lut))
+    return [b.name for b in found[:MOST_NAMES]]
 
 
 def _amount(board: Board, resource: str) -> int:

