@@ -16,9 +16,11 @@ from bitrill import flow
 from bitrill.errors import FitError, SpecError, TimingError, ToolError
 from bitrill.storage import write_text
 from bitrill_boards import board as boards
+from bitrill_boards.families import zynq7
 from bitrill_boards.project import Made, Project
 from bitrill_boards.toolchains import native, openxc7
 from frontend.onnx_models import save, small
+from support import need_tool
 
 PART = "xc7z020clg400-1"
 
@@ -190,6 +192,39 @@ def test_a_design_that_is_too_slow(whole: Project, tools: Path, monkeypatch, mhz
     with pytest.raises(TimingError, match=f"runs at {mhz} MHz at most on pynq-z1, not at 100 MHz"):
         make(whole)
     assert not (whole.folder / "bitrill.bit").exists()
+
+
+@pytest.mark.parametrize(
+    ("right", "fault"),
+    [("get_nets clk", "get_nets fclk0"), ("get_nets", "get_ports"), ("create_clock", "set_clock")],
+)
+def test_a_wrong_constraint_is_found(whole: Project, tools: Path, right: str, fault: str) -> None:
+    path = whole.folder / "bitrill.xdc"
+    text = path.read_text()
+    assert right in text
+    path.write_text(text.replace(right, fault))
+    try:
+        with pytest.raises(ToolError, match="nextpnr-xilinx failed: AssertionError"):
+            make(whole)
+    finally:
+        path.write_text(text)
+
+
+ZYNQ7 = tuple(b.name for b in boards.every() if b.family == "zynq7")
+
+
+@pytest.mark.parametrize("name", ZYNQ7)
+def test_the_constraints_of_every_board_are_tcl(whole: Project, tmp_path: Path, name: str) -> None:
+    board = boards.find(name)
+    clock = zynq7.clock(board, Fraction(board.clock_mhz)).mhz
+    project = dataclasses.replace(whole, board=board, clock_mhz=clock)
+    stub = "proc get_nets n {return $n}\nproc create_clock args {puts $args}\nsource bitrill.xdc\n"
+    (tmp_path / "stub.tcl").write_text(stub)
+    (tmp_path / "bitrill.xdc").write_text(openxc7.constraints(project))
+    ended = subprocess.run(
+        [need_tool("tclsh"), "stub.tcl"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout == f"-period {float(1000 / clock):.3f} clk\n"
 
 
 def test_a_placer_that_tells_no_speed(whole: Project, tools: Path, monkeypatch) -> None:
