@@ -50,15 +50,27 @@ class PySerial:
             self._port: Any = serial.serial_for_url(port, baudrate=baud, timeout=0)
         except serial.SerialException as error:
             raise LinkError(_cannot_open(port, error)) from error
-        self.baud = baud
+        self.name, self.baud = port, baud
 
     def write(self, data: bytes) -> None:
-        self._port.write(data)
+        try:
+            self._port.write(data)
+        except OSError as error:
+            raise self._gone(error) from error
 
     def read(self, timeout: float) -> bytes:
-        self._port.timeout = timeout
-        first = self._port.read(1)
-        return first + self._port.read(self._port.in_waiting) if first else b""
+        try:
+            self._port.timeout = timeout
+            first = self._port.read(1)
+            return first + self._port.read(self._port.in_waiting) if first else b""
+        except OSError as error:
+            raise self._gone(error) from error
+
+    def _gone(self, error: OSError) -> LinkError:
+        return LinkError(
+            f"the serial port {self.name} is gone ({error.strerror or error}):"
+            " was the board unplugged, or is another program reading it?"
+        )
 
     def close(self) -> None:
         self._port.close()
@@ -94,11 +106,14 @@ class SerialTransport:
 
     def _identify(self) -> wire.Device:
         self._replies = wire.Replies(64)
-        reply = next(iter(self._exchange([(wire.IDENT, b"")], 28)))
-        try:
-            device = wire.device(reply.payload)
-        except ValueError as error:
-            raise LinkError(f"the device is no Bitrill network: {error}") from None
+        device = None
+        while device is None:
+            reply = next(iter(self._exchange([(wire.IDENT, b"")], wire.IDENTITY.size)))
+            try:
+                device = wire.device(reply.payload)
+            except ValueError as error:  # or an answer to a host before this one, as long as this
+                if self._number > WINDOW:
+                    raise LinkError(f"the device is no Bitrill network: {error}") from None
         self._replies = wire.Replies(max(64, device.bytes_out + 4))
         return device
 

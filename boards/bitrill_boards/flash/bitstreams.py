@@ -25,7 +25,8 @@ _ICE40 = {(872, 272): "iCE40HX8K", (692, 336): "iCE40UP5K", (332, 144): "iCE40HX
 
 @dataclass(frozen=True)
 class Target:
-    """The board that a bitstream goes to, of a manifest (``board.json``)."""
+    """The board that a bitstream goes to, of a manifest (``board.json``); ``digest``: of the
+    network that it was built for."""
 
     board: str
     family: str
@@ -33,11 +34,13 @@ class Target:
     idcode: int | None
     flash: Mapping[str, str]
     sha256: str | None
+    digest: str
 
     @staticmethod
     def of(manifest: Mapping[str, Any]) -> Target:
         named = {k: manifest.get(k) for k in ("board", "family", "part", "idcode", "flash")}
-        return Target(**named, sha256=manifest.get("bitstream_sha256"))  # pyright: ignore
+        digest = manifest.get("network", {}).get("digest", "")
+        return Target(**named, sha256=manifest.get("bitstream_sha256"), digest=digest)  # pyright: ignore
 
     def has(self, idcode: int) -> bool:
         """Whether a chip of that IDCODE is the board's."""
@@ -65,6 +68,13 @@ def _xilinx(target: Target, name: str, raw: bytes) -> None:
         raise _other(target, name, f"part {bit.part}")
     if bit.idcode is not None and not target.has(bit.idcode):
         raise _other(target, name, f"IDCODE 0x{bit.idcode:08x}")
+    user = re.search(r"UserID=0X([0-9A-F]{8})", bit.fields.get("design", ""), re.I)
+    own = target.digest[:8].lower()
+    if user is not None and own and user.group(1).lower() not in (own, "ffffffff"):
+        raise SpecError(
+            f"{name} holds another network (its UserID is {user.group(1).lower()}, this build's"
+            f" {own}): build {target.board} again"
+        )
 
 
 def _ecp5(target: Target, name: str, raw: bytes) -> None:

@@ -128,3 +128,18 @@ def test_every_board_s_chip_is_known_by_its_own_idcode() -> None:
         assert target.has(b.idcode)
         assert target.has(b.idcode ^ 0x1000_0000) is (b.family != "ecp5")
         assert not target.has(b.idcode ^ 0x1000)
+
+
+def test_a_bitstream_of_another_network(tmp_path: Path) -> None:
+    """Vivado's header has room for the digest; where it is not used, nothing is said."""
+    raw = OWN["pynq-z2"]
+    told = manifest("pynq-z2") | {"network": {"digest": "1234abcd" * 8}}
+    path = written(tmp_path, "b.bit", raw)
+    check(Target.of(told), path)
+    path.write_bytes(raw.replace(b"0XFFFFFFFF", b"0X1234ABCD"))
+    check(Target.of(told), path)
+    check(Target.of(manifest("pynq-z2")), path)
+    path.write_bytes(raw.replace(b"0XFFFFFFFF", b"0X1234ABCE"))
+    words = r"holds another network \(its UserID is 1234abce, this build's 1234abcd\): build pynq"
+    with pytest.raises(SpecError, match=words):
+        check(Target.of(told), path)

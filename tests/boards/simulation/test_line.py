@@ -1,0 +1,331 @@
+"""A network behind a real serial port: pyserial, a pseudo-terminal, and the verilated shell at its
+other end. Bits turn round, bytes get lost, frames are cut and interrupted, hosts die: nothing is
+lost, and no wrong answer is given."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from bitrill import flow
+from bitrill.flow.data import samples
+from bitrill_boards.describe import describe
+from bitrill_boards.driver import Driver, LinkError, Network, PySerial, SerialTransport, wire
+from bitrill_boards.shell.network import Edges
+from bitrill_boards.simulation.pty import SimulatedPort
+from bitrill_boards.simulation.serial import Noise, SimulatedLine
+from frontend.onnx_models import save, small
+from support import shared_data, shared_model
+
+BAUD = 1_000_000
+SLACK = 0.01
+"""Seconds that a byte may be late, between two threads of one computer."""
+
+
+class Board:
+    """A compiled network behind its shell; ports to it."""
+
+    def __init__(self, build: flow.Build, folder: Path):
+        self.build, self.work = build, folder / "sim"
+        self.edges = Edges.of(build.graph, build.predicted.ii)
+        self.network = Network(describe(build.graph, build.predicted))
+        self.settle = 1000 + 3 * int(build.predicted.latency)
+        self.made: list[SimulatedPort] = []
+
+    def port(self, noise: Noise | None = None, *, divisor: int | None = None, tear=None):
+        line = SimulatedLine(
+            self.build.verilog, self.edges, work=self.work, divisor=divisor, noise=noise
+        )
+        bit = divisor or 1
+        p = SimulatedPort(line, pause=400 * bit, settle=self.settle * bit, tear=tear)
+        self.made.append(p)
+        return p
+
+    def driver(self, port: SimulatedPort) -> Driver:
+        serial = PySerial(port.name, BAUD)
+        serial.slack = SLACK
+        return Driver(self.network, SerialTransport(serial, tries=1000))
+
+    def frames(self, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Integers in the model's shape, all different, and what must come out."""
+        graph = self.build.graph
+        values = graph.source.tensor.type.values()
+        x = np.random.default_rng(seed).choice(values, (n, *self.network.input.shape))
+        return x, flow.run(self.build, x).integers
+
+
+@pytest.fixture(scope="module")
+def small_board(tmp_path_factory: pytest.TempPathFactory) -> Board:
+    folder = tmp_path_factory.mktemp("line")
+    net, out = small()
+    return Board(flow.compile(save(net.proto(out), folder), out=folder / "b").build, folder)
+
+
+@pytest.fixture
+def board(small_board: Board) -> Iterator[Board]:
+    yield small_board
+    while small_board.made:
+        small_board.made.pop().close()
+
+
+class Tears:
+    """Of the host's messages: some are cut off, some interrupted for longer than the board waits,
+    some doubled in part."""
+
+    def __init__(self, seed: int, probability: float = 0.3):
+        self.random, self.probability = random.Random(seed), probability
+        self.torn = 0
+
+    def __call__(self, data: bytes) -> Sequence[bytes]:
+        if len(data) < 2 or self.random.random() > self.probability:
+            return (data,)
+        self.torn += 1
+        at = self.random.randrange(1, len(data))
+        return self.random.choice(
+            [
+                (data[:at],),
+                (data[at:],),
+                (data[:at], data[at:]),
+                (data[:at], data),
+                (data, data[at:]),
+            ]
+        )
+
+
+def test_pyserial_over_a_port(board: Board) -> None:
+    x, wanted = board.frames(40, seed=1)
+    with board.driver(board.port()) as driver:
+        assert (driver.run(x)[0] == wanted).all()
+        assert driver.transport.damaged == 0
+
+
+def test_noise_costs_time_alone(board: Board) -> None:
+    """One bit of a thousand turns round, on either way."""
+    x, wanted = board.frames(150, seed=2)
+    noise = Noise(flip=1e-3, drop=1e-3, twice=1e-3, seed=1)
+    with board.driver(board.port(noise)) as driver:
+        assert (driver.run(x)[0] == wanted).all()
+        assert driver.transport.resent > 0
+
+
+def test_frames_cut_off_and_interrupted(board: Board) -> None:
+    x, wanted = board.frames(60, seed=3)
+    tears = Tears(seed=3, probability=0.5)
+    with board.driver(board.port(tear=tears)) as driver:
+        assert (driver.run(x)[0] == wanted).all()
+    assert tears.torn > 5
+
+
+HOST = """
+    import sys
+    import numpy as np
+    from bitrill_boards.driver import Driver, Network, PySerial, SerialTransport
+    port, network, images = sys.argv[1:]
+    driver = Driver(Network.read(network), SerialTransport(PySerial(port, 1_000_000)))
+    x = np.load(images)
+    print("running", flush=True)
+    while True:
+        driver.run(x)
+"""
+
+
+def kill_a_host(board: Board, port: SimulatedPort, seed: int) -> None:
+    """A process of its own runs other frames, and is killed while it does."""
+    told = describe(board.build.graph, board.build.predicted)
+    (board.work / "network.json").write_text(json.dumps(told))
+    np.save(board.work / "x.npy", board.frames(50, seed=1000 + seed)[0])
+    host = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(HOST), port.name, "network.json", "x.npy"],
+        cwd=board.work, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    with host, host.stdout as said:  # pyright: ignore
+        assert said.readline() == b"running\n"
+        time.sleep(random.Random(seed).uniform(0, 0.02))
+        host.kill()
+
+
+def test_a_host_is_killed_and_another_one_starts(board: Board) -> None:
+    port = board.port()
+    for seed in range(2):
+        kill_a_host(board, port, seed)
+        x, wanted = board.frames(20, seed=seed)
+        with board.driver(port) as driver:
+            assert (driver.run(x)[0] == wanted).all()
+
+
+def leave(board: Board, port: SimulatedPort, cut: int) -> None:
+    """A host that sends two requests, but for the last ``cut`` bytes, and is no more."""
+    x, _ = board.frames(2, seed=77)
+    frames = board.network.input.format(1).pack(x)
+    sent = b"".join(wire.request(wire.RUN, k + 2, row.tobytes()) for k, row in enumerate(frames))
+    serial = PySerial(port.name, BAUD)
+    serial.write(sent[: len(sent) - cut])
+    serial.close()
+
+
+def check_after(board: Board, cuts: Iterable[int]) -> None:
+    """The answers to those two requests have the numbers of the new host's first two frames."""
+    port = board.port()
+    for cut in cuts:
+        leave(board, port, cut)
+        x, wanted = board.frames(3, seed=cut)
+        with board.driver(port) as driver:
+            assert (driver.run(x)[0] == wanted).all(), cut
+
+
+def test_a_host_is_gone_in_the_middle_of_a_frame(board: Board) -> None:
+    check_after(board, (0, 1, 3, 8, 12))
+
+
+def test_the_board_is_unplugged(board: Board) -> None:
+    port = board.port()
+    driver = board.driver(port)
+    x, _ = board.frames(5, seed=5)
+    driver.run(x)
+    threading.Timer(0.1, port.unplug).start()
+    with pytest.raises(LinkError, match=rf"the serial port {port.name} is gone \(.*\): was the bo"):
+        list(iter(lambda: driver.run(x) and None, 0))  # on and on
+    driver.close()
+
+
+def test_the_simulation_ends(board: Board) -> None:
+    """What ended it is kept, and the driver sees a port that is gone."""
+    port = board.port()
+    driver = board.driver(port)
+    port.line.close()
+    with pytest.raises(LinkError, match=r"the serial port .* is gone"):
+        driver.run(board.frames(5, seed=5)[0])
+    assert "the simulation ended" in str(port.error)
+
+
+class Recorded:
+    """A line that gives what was recorded, once something is written."""
+
+    baud, slack = BAUD, 0.0
+
+    def __init__(self, *answers: bytes):
+        self.answers, self.number = list(answers), 0
+
+    def write(self, data: bytes) -> None:
+        self.number = data[2]
+
+    def read(self, timeout: float) -> bytes:
+        return self.answers.pop(0) if self.answers else b""
+
+    def close(self) -> None:
+        pass
+
+
+def test_an_answer_to_a_host_before_that_is_as_long_as_an_identity() -> None:
+    stale = wire.reply(wire.DONE, 1, bytes(28))
+    identity = wire.IDENTITY.pack(wire.MAGIC, wire.VERSION, 0, b"12345678", 12_000_000, 98, 24)
+    line = Recorded(stale, wire.reply(wire.DONE, 2, identity))
+    assert SerialTransport(line).device.bytes_out == 24
+    with pytest.raises(LinkError, match="the device is no Bitrill network: an identity must begin"):
+        SerialTransport(Recorded(*(wire.reply(wire.DONE, k, bytes(28)) for k in range(1, 9))))
+
+
+def any_crc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "zlib", SimpleNamespace(crc32=lambda b: _Equal(zlib.crc32(b))))
+
+
+def any_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    take = SerialTransport._take
+
+    def first(self, reply, under_way, done, size):
+        number = next(iter(under_way), reply.number)
+        take(self, replace(reply, number=number), under_way, done, size)
+
+    monkeypatch.setattr(SerialTransport, "_take", first)
+
+
+class _Equal(int):
+    """A CRC that every other one equals."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = int.__hash__
+
+
+@pytest.mark.parametrize("fault", [any_crc, any_number])
+def test_a_careless_driver_would_be_seen(
+    board: Board, monkeypatch: pytest.MonkeyPatch, fault: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    """The lines above are bad enough: without the CRC, or the numbers, answers are wrong."""
+    x, wanted = board.frames(150, seed=2)
+    with board.driver(board.port(Noise(flip=1e-3, seed=1), tear=Tears(seed=1))) as driver:
+        fault(monkeypatch)
+        assert (driver.run(x)[0] != wanted).any()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
+    """MNIST, 784-64-64-64-10, trained."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BITRILL_DATA", str(shared_data()))
+        yield from _trained(folder)
+
+
+def _trained(folder: Path) -> Iterator[Board]:
+    model = shared_model("TFC_1W1A.onnx")
+    found = Board(flow.compile(model, out=folder / "b").build, folder)
+    yield found
+    while found.made:
+        found.made.pop().close()
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("flip", [0.0, 1e-5, 1e-4, 1e-3])
+@pytest.mark.parametrize(("frames", "divisor"), [(10_000, None), (200, 12)], ids=["bytes", "bits"])
+def test_mnist_over_bad_lines(
+    trained: Board, frames: int, divisor: int | None, flip: float, record_property
+) -> None:
+    """Nothing is lost, and no wrong answer is given."""
+    images = samples(trained.build.graph, "mnist", frames, seed=0).x
+    wanted = flow.run(trained.build, images).integers
+    tears = Tears(seed=9, probability=0.02) if flip else None
+    start, cpu = time.perf_counter(), time.process_time()
+    with (
+        trained.port(Noise(flip=flip, seed=frames), divisor=divisor, tear=tears) as port,
+        trained.driver(port) as driver,
+    ):
+        assert (driver.run(images)[0] == wanted).all()
+        report = (
+            f"{'bytes' if divisor is None else 'bits'} flip={flip:g} frames={frames}"
+            f" resent={driver.transport.resent} damaged={driver.transport.damaged}"
+            f" torn={tears.torn if tears else 0} seconds={time.perf_counter() - start:.0f}"
+            f" cpu={time.process_time() - cpu:.0f} cycles={port.line.now}"
+            f" cycles_per_frame={driver.report()['cycles_per_frame']:.0f}"
+        )
+    record_property("line", report)
+    print(report)
+
+
+@pytest.mark.nightly
+def test_a_host_is_gone_at_every_byte(board: Board) -> None:
+    length = 2 * (wire.AROUND + board.network.input.format(1).bytes)
+    check_after(board, range(length))
+
+
+@pytest.mark.nightly
+def test_many_hosts_are_killed(board: Board) -> None:
+    port = board.port(Noise(flip=1e-4, seed=8))
+    for seed in range(20):
+        kill_a_host(board, port, seed)
+        x, wanted = board.frames(20, seed=seed)
+        with board.driver(port) as driver:
+            assert (driver.run(x)[0] == wanted).all()
