@@ -241,7 +241,7 @@ def test_compile_prints_what_it_made(model: Path, tmp_path: Path, capfd) -> None
     value = json.loads(out)
     assert set(value) == {
         "nodes", "ii", "latency", "fifo_bits", "block_memory", "fps", "clock_mhz", "assumed",
-        "files",
+        "files", "boards",
     }  # fmt: skip
     assert all(Path(f).is_file() for f in value["files"])
 

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from bitrill.errors import FitError
+from bitrill.errors import FitError, SpecError
 from bitrill.ir.graph import Graph
 from bitrill.ir.types import Tensor
+from bitrill.plan.parts import FOUR_FOR_SIX, Part, part_of
 from bitrill.plan.resources import Resources
 
 from .board import Board
@@ -37,12 +38,16 @@ OVERHEAD = 9
 SHELL_LUT = 900
 """What the Zynq shell may take."""
 
+LINE_LUT = 1500
+"""What the shell of small boards takes, in LUTs of four inputs."""
+
 
 @dataclass(frozen=True)
 class Roofline:
     """``needs`` and ``usable``: by resource, of what is known; rates in frames a second.
 
-    ``limit`` names what the system rate is bounded by: core, port, ddr or uart.
+    ``limit`` names what the system rate is bounded by: core, port, ddr or uart. ``estimate``: the
+    share of usable LUTs of four inputs, at two for each of six, where no more is known.
     """
 
     board: str
@@ -52,6 +57,7 @@ class Roofline:
     core: float
     system: float
     limit: str
+    estimate: float | None = None
 
     @property
     def lacks(self) -> list[str]:
@@ -70,6 +76,7 @@ class Roofline:
     def to_json(self) -> dict[str, Any]:
         return {
             "clock_mhz": self.clock_mhz, "fits": self.fits, "lacks": self.lacks,
+            "needs": self.needs, "usable": self.usable, "estimate": self.estimate,
             "core_fps": self.core, "system_fps": self.system, "limit": self.limit,
         }  # fmt: skip
 
@@ -102,11 +109,25 @@ def roofline(
     inputs nothing is known of it before place and route.
     """
     clock = Fraction(board.clock_mhz if clock_mhz is None else clock_mhz)
-    hertz = float(clock * 1_000_000)
     core = float(clock * 1_000_000 / interval)
+    bounds = {"core": core, **links(board, graph, float(clock))}
+    limit = min(bounds, key=lambda k: bounds[k])
+    needs, estimate = {}, None
+    if board.zynq:
+        bram = -(-used.bram18 // 2)
+        needs = {"lut": used.lcs + SHELL_LUT, "ff": used.ff, "bram": bram, "dsp": used.dsp}
+    else:
+        estimate = FOUR_FOR_SIX * used.lcs / board.usable("lut")
+    usable = {r: board.usable(r) for r in needs}
+    return Roofline(board.name, float(clock), needs, usable, core, bounds[limit], limit, estimate)
+
+
+def links(board: Board, graph: Graph, clock_mhz: float) -> dict[str, float]:
+    """Frames a second that can be brought to a network and taken from it, by each way's name."""
+    hertz = clock_mhz * 1e6
     edges = (graph.source.tensor, result(graph))
     into, out = (frame_bytes(t.size, t.type.bits) for t in edges)
-    bounds = {"core": core}
+    bounds = {}
     if board.memory is not None:
         port = PORT_BYTES * hertz * PORT_SHARE
         bounds["port"] = port / max(into, out)
@@ -114,13 +135,22 @@ def roofline(
     if board.baud is not None:
         longer = max(line_bytes(t.size, t.type.bits) for t in edges)
         bounds["uart"] = board.baud / 10 / (longer + OVERHEAD)
-    limit = min(bounds, key=lambda k: bounds[k])
-    needs = {}
-    if board.zynq:
-        bram = -(-used.bram18 // 2)
-        needs = {"lut": used.lcs + SHELL_LUT, "ff": used.ff, "bram": bram, "dsp": used.dsp}
-    usable = {r: board.usable(r) for r in needs}
-    return Roofline(board.name, float(clock), needs, usable, core, bounds[limit], limit)
+    return bounds
+
+
+def part_for(board: Board) -> Part:
+    """What a network may take of a board, its shell aside, as a part to plan for."""
+    try:
+        device = part_of(board.part).device
+    except SpecError:
+        device = board.part
+    shell = SHELL_LUT if board.zynq else LINE_LUT
+    family = "xc7" if board.zynq else board.family
+    bram36 = board.usable("bram") * board.resources.bram_kbit // 36
+    return Part(
+        board.name, device, board.usable("lut") - shell, board.usable("ff"), bram36,
+        board.usable("dsp"), family,  # pyright: ignore[reportArgumentType]
+    )  # fmt: skip
 
 
 def require_fit(

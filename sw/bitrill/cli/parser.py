@@ -169,6 +169,12 @@ def _compile(sub: Any) -> Parser:
     )
     p.add_argument("--part", metavar="P", help="what to fit in; without --fps, as fast as it holds")
     p.add_argument(
+        "--board",
+        metavar="BOARD",
+        help="its part and clock; without --fps, as fast as frames come to it and it holds",
+    )
+    p.add_argument("--boards", metavar="DIR", help="a folder of more boards, one TOML each")
+    p.add_argument(
         "--style",
         default="folded",
         choices=("folded", "unrolled", "runtime", "streamed"),

@@ -86,8 +86,30 @@ def compiled(done: flow.Compiled) -> str:
             f"{done.fps:,.0f} frames/s at {done.clock_mhz:g} MHz (assumed)",
             *([] if done.solution is None else [f"folding: {done.solution}"]),
             f"Verilog: {build.verilog}",
+            fitting(done),
         ]
     )
+
+
+def fitting(done: flow.Compiled) -> str:
+    """Of the board that was compiled for, fit and rates; else the boards that it fits."""
+    if done.board is None:
+        fits = [r.board for r in done.boards if r.fits]
+        fits += [f"{r.board}?" for r in done.boards if r.fits is None and r.estimate <= 1]
+        named = ", ".join(fits) or "none known here"
+        return f"boards that it fits (predicted; ? roughly): {named}"
+    (r,) = done.boards
+    return f"{r.board}: {fit(r)}; core {r.core:,.0f} frames/s, system {r.system:,.0f} ({r.limit})"
+
+
+def fit(r: Any) -> str:
+    """Whether a network fits a board, in words; ``r``: a `bitrill_boards.roofline.Roofline`."""
+    if r.fits is None:
+        return f"not known before routing (about {100 * r.estimate:.0f} % of its LUTs)"
+    if r.lacks:
+        return f"no: {'; '.join(r.lacks)}"
+    share = max(n / r.usable[k] if n else 0 for k, n in r.needs.items())
+    return f"yes ({100 * share:.0f} %)"
 
 
 def ran(outputs: flow.Outputs, value: dict[str, Any]) -> str:
@@ -152,11 +174,8 @@ def boards(found: flow.Boards) -> str:
         return text
     rates = [
         (
-            r.board,
-            {True: "yes", False: f"no: {'; '.join(r.lacks)}", None: "not known before routing"}[
-                r.fits
-            ],
-            f"{r.core:,.0f}", f"{r.system:,.0f}", r.limit, f"{r.clock_mhz:g} MHz (assumed)",
+            r.board, fit(r), f"{r.core:,.0f}", f"{r.system:,.0f}", r.limit,
+            f"{r.clock_mhz:g} MHz (assumed)",
         )
         for r in found.rooflines
     ]  # fmt: skip

@@ -48,8 +48,9 @@ def compile(options: argparse.Namespace, progress: Progress) -> Done:
     done = flow.compile(
         options.model, out=options.out, folding=options.folding, raw_input=options.raw_input,
         input_scale=options.input_scale, top=options.top, fps=options.fps,
-        clock_mhz=options.clock_mhz, part=options.part,
-        style=options.style, checkpoints=options.checkpoints, progress=progress,
+        clock_mhz=options.clock_mhz, part=options.part, board=options.board,
+        folder=options.boards, style=options.style, checkpoints=options.checkpoints,
+        progress=progress,
     )  # fmt: skip
     return Done(done.json(), show.compiled(done))
 

@@ -66,12 +66,25 @@ class Compiled:
     """What `compile` did. ``ii`` and ``latency`` in cycles; ``fps`` at ``clock_mhz``.
 
     ``solution``: the folding that was found for a rate or a part, None where none was asked for.
+    ``board``: that was asked for, of those in ``folder``, too.
     """
 
     build: Build
     clock_mhz: float
     assumed: bool
     solution: Solution | None = None
+    board: str | None = None
+    folder: str | Path | None = None
+
+    @cached_property
+    def boards(self) -> tuple[Any, ...]:
+        """Of each board, or of the one that was compiled for, what it can do with the network:
+        `bitrill_boards.roofline.Roofline`."""
+        from .boards import boards
+
+        found = boards(self.build, folder=self.folder)
+        mine = [r for r in found.rooflines or () if self.board in (None, r.board)]
+        return tuple(mine)
 
     @property
     def fps(self) -> float:
@@ -107,6 +120,7 @@ class Compiled:
             "clock_mhz": self.clock_mhz,
             "assumed": self.assumed,
             "files": [str(self.build.folder / name) for name in self.files],
+            "boards": {r.board: r.to_json() for r in self.boards},
         } | ({} if self.solution is None else {"solution": self.solution.to_json()})
 
 
@@ -121,6 +135,8 @@ def compile(
     fps: float | None = None,
     clock_mhz: float | None = None,
     part: str | None = None,
+    board: str | None = None,
+    folder: str | Path | None = None,
     style: Style = "folded",
     checkpoints: bool = False,
     progress: Progress = silent,
@@ -132,7 +148,9 @@ def compile(
     stand for scale * integer. ``top``: decisions instead of logits. ``fps``: frames a second to
     reach at ``clock_mhz`` (100, if not given) with the fewest LUTs, within ``part`` if given;
     ``part`` alone: the fastest that it holds; what ``folding`` says stands. A ``clock_mhz`` that
-    is given sets how many registers pipelines have (see `bitrill.plan.clock`). ``style``
+    is given sets how many registers pipelines have (see `bitrill.plan.clock`). ``board`` (of those
+    in ``folder``, too): its part and clock, and what it leaves to a network; alone, as fast as its
+    link can bring frames, or as it holds, where that is slower. ``style``
     ``unrolled``: the matrices in the logic, a vector a cycle, checked to fit ``part``; ``runtime``:
     weights and thresholds writable over AXI-Lite; ``streamed``: weights over streams; with these
     nothing is searched for. ``checkpoints``: the graph after each pass, below ``out/checkpoints``.
@@ -141,24 +159,27 @@ def compile(
         raise SpecError(f"style must be {' or '.join(map(repr, STYLES))}, not {style!r}")
     if clock_mhz is not None and not 0 < clock_mhz <= 2000:
         raise SpecError(f"the clock must be above 0 and at most 2000 MHz, not {clock_mhz}")
-    folder = Path(out)
+    target = Path(out)
     if fps is not None and not 0 < fps <= 1e12:
         raise SpecError(f"the rate must be above 0 and at most 1e12 frames a second, not {fps:g}")
+    chosen = None if board is None else _board(board, folder, part)
+    if chosen is not None and clock_mhz is None:
+        clock_mhz = chosen.clock_mhz
     mhz = ASSUMED_MHZ if clock_mhz is None else float(clock_mhz)
-    known = None if part is None else part_of(part)
-    start = integer(
-        load(model, raw_input, input_scale), top=top, folder=folder if checkpoints else None
-    )
+    known = _part(part, chosen)
+    kept = target if checkpoints else None
+    start = integer(load(model, raw_input, input_scale), top=top, folder=kept)
     solution = None
     if style != "folded" or (fps is None and known is None):
         graph = fold(
-            start, folding, style=style, part=known, clock_mhz=clock_mhz,
-            folder=folder if checkpoints else None, progress=progress,
+            start, folding, style=style, part=known, clock_mhz=clock_mhz, folder=kept,
+            progress=progress,
         )  # fmt: skip
     else:
-        graph, solution = fold_for(
-            start, mhz, fps, known, folding, deep=clock_mhz is not None,
-            folder=folder if checkpoints else None, progress=progress,
+        rates = [fps] if fps is not None or chosen is None else [_link(chosen, start, mhz), None]
+        graph, solution = _first_that_fits(
+            start, mhz, rates, known, folding, deep=clock_mhz is not None, folder=kept,
+            progress=progress,
         )  # fmt: skip
     progress("writing Verilog", 0, 0)
     with extra("hw", "compile"):
@@ -172,8 +193,49 @@ def compile(
             f"{graph.name} {style} takes a frame every {predicted.ii} cycles, at {mhz:g} MHz"
             f" {mhz * 1e6 / predicted.ii:,.0f} a second, not {fps:g}"
         )
-    _write(folder, graph, text, predicted)
-    return Compiled(Build(folder, graph, predicted), mhz, True, solution)
+    _write(target, graph, text, predicted)
+    build = Build(target, graph, predicted)
+    return Compiled(build, mhz, True, solution, None if chosen is None else chosen.name, folder)
+
+
+def _board(name: str, folder: str | Path | None, part: str | None) -> Any:
+    from bitrill_boards.board import find
+
+    if part is not None:
+        raise SpecError("a board has a part of its own: give a board or a part, not both")
+    return find(name, None if folder is None else Path(folder))
+
+
+def _part(name: str | None, board: Any) -> Part | None:
+    from bitrill_boards.roofline import part_for
+
+    if board is not None:
+        return part_for(board)
+    return None if name is None else part_of(name)
+
+
+def _link(board: Any, graph: Graph, clock_mhz: float) -> float:
+    """Frames a second that a board can bring to a network."""
+    from bitrill_boards.roofline import links
+
+    return min(links(board, graph, clock_mhz).values())
+
+
+def _first_that_fits(
+    graph: Graph,
+    clock_mhz: float,
+    rates: list[float | None],
+    part: Part | None,
+    folding: str | Path | Mapping[str, Any] | None,
+    **options: Any,
+) -> tuple[Graph, Solution]:
+    """`fold_for` the first of ``rates`` that can be reached; raises what the last one does."""
+    for fps in rates[:-1]:
+        try:
+            return fold_for(graph, clock_mhz, fps, part, folding, **options)
+        except FitError:
+            continue
+    return fold_for(graph, clock_mhz, rates[-1], part, folding, **options)
 
 
 def load(
