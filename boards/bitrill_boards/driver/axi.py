@@ -274,13 +274,14 @@ class AxiTransport:
         """STATUS at the end of a run."""
         seen, since, looks = -1, time.monotonic(), 0
         while True:
+            now = time.monotonic()  # before looking: this process may be kept waiting in between
             status = self._read("STATUS")
             if status & r.DONE:
                 return status
             frames = self._read("FRAMES")
             if frames != seen:
-                seen, since = frames, time.monotonic()
-            elif time.monotonic() - since > self.timeout:
+                seen, since = frames, now
+            elif now - since > self.timeout:
                 raise LinkError(self._hang(slot, frames))
             self._pause(looks)
             looks += 1
@@ -310,10 +311,11 @@ class AxiTransport:
         self._write("CONTROL", r.STOP)
         until = time.monotonic() + self.timeout
         while True:
+            now = time.monotonic()
             status = self._read("STATUS")
             if status & r.STOPPED and not status & r.BUSY:
                 break
-            if time.monotonic() > until:
+            if now > until:
                 raise LinkError(
                     f"the shell does not stop within {self.timeout:g} s: memory owes it an answer;"
                     " flash the bitstream anew, or restart the board"

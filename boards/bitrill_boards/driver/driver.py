@@ -78,7 +78,7 @@ class Driver:
 
     def _packed(self, images: np.ndarray, size: int) -> Iterator[np.ndarray]:
         for k in range(0, len(images), size):
-            yield self._in.pack(self.network.integers(images[k : k + size]))
+            yield self.network.pack(images[k : k + size], self._in)
 
     def _batches(self, images: np.ndarray) -> Generator[np.ndarray, None, None]:
         """What comes out, batch by batch, of a transport that moves whole ones."""

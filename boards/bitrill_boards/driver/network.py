@@ -1,7 +1,7 @@
 """A network as a driver sees it: arrays of the model's shape to frames and back, exactly.
 
-Made from the build's ``network.json``. Quantizing compares with the smallest float64 at which the
-model's first quantizer takes its next value, so it decides as the model does.
+Made from the build's ``network.json``: its levels are the smallest float64 at which the model's
+first quantizer takes its next value, so the driver decides as the model does.
 """
 
 from __future__ import annotations
@@ -13,8 +13,12 @@ import numpy as np
 
 from .errors import DriverError
 from .packing import Format
+from .quantizer import Quantizer
 
 FORMAT = 1
+
+PART = 1 << 20
+"""Bytes of images that are quantized and packed together."""
 
 
 class Edge:
@@ -56,11 +60,10 @@ class Network:
         n, _, d = told["interval"].partition("/")
         self.interval = int(n) / int(d or 1)
         self.latency = told["latency"]
-        self._quantizer = told["input"]["quantizer"]
-        if self._quantizer is not None:
-            levels = [[float.fromhex(v) for v in row] for row in self._quantizer["levels"]]
-            self._levels = np.array(levels, np.float64)
-            self._inverted = np.array(self._quantizer["inverted"], bool)
+        q = told["input"]["quantizer"]
+        self._quantizer = None if q is None else Quantizer(
+            [[float.fromhex(v) for v in row] for row in q["levels"]], q["inverted"]
+        )  # fmt: skip
         self._scale, self._offset = (
             np.array([float.fromhex(v) for v in told["output"][k]]) for k in ("scale", "offset")
         )
@@ -87,45 +90,48 @@ class Network:
         """The model's floats or integers ``[N, *shape]`` as the stream's integers, checked."""
         x, e = self.checked(x), self.input
         if x.dtype.kind == "f":
-            return self._quantized(e.to_stream(x))
+            n = self._steps(x)
+            if e.coding == "bipolar":
+                return 2 * n.astype(np.int8) - 1
+            if e.coding == "log2":
+                return np.where(n > 0, np.left_shift(1, np.maximum(n.astype(np.int64) - 1, 0)), 0)
+            return n.astype(np.int64) + e.lo
         low, high = (int(x.min()), int(x.max())) if x.size else (e.lo, e.hi)
         if low < e.lo or high > e.hi:
             raise DriverError(f"images must hold integers {e.lo}..{e.hi}, not {low}..{high}")
         return e.to_stream(x)
+
+    def pack(self, x: Any, form: Format) -> np.ndarray:
+        """`integers` as frames, uint8 ``[N, bytes]``, in parts that stay in the caches."""
+        x = self.checked(x)
+        out = np.empty((len(x), form.bytes), np.uint8)
+        part = max(1, PART // (form.size * x.itemsize))
+        for k in range(0, len(x), part):
+            some = x[k : k + part]
+            if x.dtype.kind == "f":
+                out[k : k + part] = form.pack_codes(self._codes(self._steps(some)))
+            else:
+                out[k : k + part] = form.pack(self.integers(some))
+        return out
+
+    def _steps(self, x: np.ndarray) -> np.ndarray:
+        """Steps of the quantizer, ``[N, *edge]``."""
+        assert self._quantizer is not None  # `checked` refuses floats without one
+        return self._quantizer(self.input.to_stream(x))
+
+    def _codes(self, n: np.ndarray) -> np.ndarray:
+        """The bits of steps: their number is the code, but of integers that begin elsewhere."""
+        e = self.input
+        if e.coding != "integer" or not e.lo:
+            return n
+        kind = np.promote_types(n.dtype, np.min_scalar_type((1 << e.bits) - 1)).type
+        return (n + kind(e.lo % (1 << e.bits))) & kind((1 << e.bits) - 1)
 
     def outputs(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The stream's integers ``[N, size]`` as integers and floats ``[N, *shape]``."""
         flat = y.reshape(-1, *self.output.edge)
         floats = flat * self._scale + self._offset if len(self._scale) else flat.astype(float)
         return self.output.to_model(flat), self.output.to_model(floats)
-
-    def _quantized(self, x: np.ndarray) -> np.ndarray:
-        if not np.isfinite(x).all():
-            raise DriverError("images must be finite, and hold NaN or infinity")
-        levels = _as(self._levels, x.dtype)
-        steps = levels.shape[1]
-        if len(levels) == 1 and steps > 16:
-            n = np.searchsorted(levels[0], x, side="right").astype(np.int32)
-        else:
-            n = (x >= levels[:, 0]).astype(np.int8 if steps < 127 else np.int32)
-            for k in range(1, steps):
-                n += x >= levels[:, k]
-        if self._inverted.any():
-            n = np.where(self._inverted, steps - n, n)
-        if self.input.coding == "bipolar":
-            return 2 * n - 1
-        if self.input.coding == "log2":
-            return np.where(n > 0, np.left_shift(1, np.maximum(n.astype(np.int64) - 1, 0)), 0)
-        return n + self.input.lo if self.input.lo else n
-
-
-def _as(levels: np.ndarray, dtype: Any) -> np.ndarray:
-    """The smallest numbers of a narrower float dtype that are not below the levels."""
-    if np.dtype(dtype).itemsize >= 8:
-        return levels
-    with np.errstate(over="ignore"):
-        near = levels.astype(dtype)
-    return np.where(near < levels, np.nextafter(near, np.dtype(dtype).type(np.inf)), near)
 
 
 __all__ = ["Network"]

@@ -23,6 +23,8 @@ class Format:
     def __init__(self, size: int, bits: int, *, signed: bool, coding: str, align: int):
         if coding not in CODINGS:
             raise ValueError(f"coding must be one of {', '.join(CODINGS)}, not {coding!r}")
+        if not (1 <= bits <= 56 or bits == 64):
+            raise ValueError(f"bits must be 1..56 or 64, not {bits}")
         self.size, self.bits, self.signed = int(size), int(bits), bool(signed)
         self.coding, self.align = coding, int(align)
         self.dense = -(-self.size * self.bits // 8)
@@ -30,36 +32,43 @@ class Format:
 
     def pack(self, values: Any) -> np.ndarray:
         """Integers ``[N, size]`` to uint8 ``[N, bytes]``."""
-        values = np.asarray(values).reshape(-1, self.size)
-        n, b = len(values), self.bits
-        if self.coding == "bipolar":
-            packed = np.packbits(values > 0, axis=1, bitorder="little")
-        else:
-            packed = self._packed(self._codes(values), b)[:, : self.dense]
+        return self.pack_codes(self._codes(np.asarray(values)))
+
+    def pack_codes(self, codes: np.ndarray) -> np.ndarray:
+        """The elements' bits, unsigned ``[N, size]``, to uint8 ``[N, bytes]``."""
+        packed = self._packed(codes.reshape(-1, self.size))
         if packed.shape[1] == self.bytes:
             return packed
-        out = np.zeros((n, self.bytes), np.uint8)
-        out[:, : self.dense] = packed
+        out = np.zeros((len(packed), self.bytes), np.uint8)
+        out[:, : self.dense] = packed[:, : self.dense]
         return out
 
     def unpack(self, data: Any) -> np.ndarray:
         """uint8 ``[N, bytes]`` to int64 ``[N, size]``."""
-        data = np.asarray(data, np.uint8).reshape(-1, self.bytes)[:, : self.dense]
-        b = self.bits
+        data, b = np.asarray(data, np.uint8).reshape(-1, self.bytes), self.bits
+        if b in (1, 2, 4):
+            table = self._values(np.arange(256)[:, None] >> np.arange(0, 8, b) & ((1 << b) - 1))
+            found = table.take(data[:, : self.dense], axis=0).reshape(
+                len(data), self.dense * 8 // b
+            )
+            return found[:, : self.size]
         if b in (8, 16, 32, 64):
-            codes = np.ascontiguousarray(data).view(f"<u{b // 8}").astype(np.int64)
-        else:
-            bits = np.unpackbits(data, axis=1, bitorder="little", count=self.size * b)
-            weights = np.left_shift(np.int64(1), np.arange(b))
-            codes = bits.reshape(len(data), self.size, b).astype(np.int64) @ weights
+            dense = np.ascontiguousarray(data[:, : self.dense])
+            return self._values(dense.view(f"<u{b // 8}").astype(np.int64))
+        return self._values(_windows(data, self.size, b))
+
+    def _values(self, codes: np.ndarray) -> np.ndarray:
+        """What int64 codes stand for."""
         if self.coding == "bipolar":
             return 2 * codes - 1
         if self.coding == "log2":
             return np.where(codes > 0, np.left_shift(1, np.maximum(codes - 1, 0)), 0)
-        return codes - ((codes >> (b - 1)) << b) if self.signed else codes
+        return codes - ((codes >> (self.bits - 1)) << self.bits) if self.signed else codes
 
     def _codes(self, values: np.ndarray) -> np.ndarray:
         """The elements' bits, in the narrowest unsigned dtype."""
+        if self.coding == "bipolar":
+            return values > 0
         narrow = next(t for t in (np.uint8, np.uint16, np.uint32, np.uint64)
                       if np.dtype(t).itemsize * 8 >= self.bits)  # fmt: skip
         if self.coding == "log2":
@@ -70,13 +79,13 @@ class Format:
             codes &= narrow((1 << self.bits) - 1)
         return codes
 
-    def _packed(self, codes: np.ndarray, b: int) -> np.ndarray:
-        """Codes of ``b`` bits ``[N, size]`` to dense bytes ``[N, at least dense]``."""
-        n = len(codes)
+    def _packed(self, codes: np.ndarray) -> np.ndarray:
+        """Codes ``[N, size]`` to dense bytes ``[N, at least dense]``."""
+        n, b = len(codes), self.bits
         if b in (8, 16, 32, 64):
             return np.ascontiguousarray(codes).astype(f"<u{b // 8}", copy=False).view(np.uint8)
         if b == 1:
-            return np.packbits(codes.astype(bool), axis=1, bitorder="little")
+            return np.packbits(codes, axis=1, bitorder="little")
         if b > 8:
             bits = (codes[..., None] >> np.arange(b, dtype=codes.dtype)) & 1
             return np.packbits(bits.reshape(n, -1).astype(bool), axis=1, bitorder="little")
@@ -99,6 +108,20 @@ def _merged(codes: np.ndarray, group: int, b: int, dtype: Any) -> np.ndarray:
     for k in range(1, group):
         out |= codes[:, k::group].astype(dtype) << dtype(k * b)
     return out
+
+
+def _windows(data: np.ndarray, size: int, b: int) -> np.ndarray:
+    """Codes of any width up to 56 bits, int64: the bytes that each begins in and goes on to."""
+    at = np.arange(size) * b
+    reach = (b + 14) // 8
+    bytes_ = np.zeros((len(data), data.shape[1] + reach), np.uint8)
+    bytes_[:, : data.shape[1]] = data
+    found = bytes_[:, at // 8].astype(np.int64)
+    for k in range(1, reach):
+        found |= bytes_[:, at // 8 + k].astype(np.int64) << (8 * k)
+    found >>= at % 8
+    found &= (1 << b) - 1
+    return found
 
 
 __all__ = ["Format"]

@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from bitrill.flow import Build
-from bitrill_boards.driver import AxiTransport, Driver, DriverError, LinkError
+from bitrill_boards.driver import AxiTransport, Driver, DriverError, LinkError, axi
 from bitrill_boards.driver import registers as r
 from boards.driver.shell_model import CYCLES, LATENCY, Memory, Shell, network_of
 
-QUICK = 0.02
+TIMEOUT = 0.02
+
+
+class Time:
+    """A clock that goes on while one sleeps, and only then."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.before: Callable[[], None] = lambda: None
+
+    def monotonic(self) -> float:
+        self.before()
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
+    found = Time()
+    monkeypatch.setattr(axi, "time", found)
+    return found
 
 
 def board(
-    build: Build, *, memory: Memory | None = None, timeout: float = QUICK, **faults: Any
+    build: Build, *, memory: Memory | None = None, timeout: float = TIMEOUT, **faults: Any
 ) -> tuple[Driver, Shell]:
     shell = Shell(build, memory or Memory(), **faults)
     transport = AxiTransport(shell, shell.memory, clock_hz=100_000_000, timeout=timeout)
@@ -144,6 +167,21 @@ def test_images_refused_half_way(build: Build) -> None:
     assert not shell.status
     x = images(build, 400)
     assert (driver.run(x)[0] == build.graph.run(x)).all()
+
+
+def test_a_process_that_was_kept_waiting_sees_no_hang(build: Build, clock: Time) -> None:
+    driver, shell = board(build)
+    shell.looks = 1_000_000
+
+    def pause() -> None:
+        if shell.left == shell.looks - 2:  # two looks have seen nothing
+            clock.now += 100.0
+            shell.left = 1  # the hardware goes on meanwhile
+
+    clock.before = pause
+    x = images(build, 10)
+    assert (driver.run(x)[0] == build.graph.run(x)).all()
+    assert clock.now > 100
 
 
 def test_what_a_program_before_has_left_is_stopped(build: Build) -> None:

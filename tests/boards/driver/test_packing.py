@@ -52,3 +52,16 @@ def test_no_frames() -> None:
 def test_an_unknown_coding() -> None:
     with pytest.raises(ValueError, match="coding must be one of integer, bipolar, log2, not 'x'"):
         Format(1, 1, signed=False, coding="x", align=1)
+
+
+def test_widths_that_no_frame_has() -> None:
+    for bits in (0, 57, 65):
+        with pytest.raises(ValueError, match=rf"bits must be 1\.\.56 or 64, not {bits}"):
+            Format(1, bits, signed=False, coding="integer", align=1)
+
+
+@pytest.mark.parametrize("bits", [50, 55, 56, 64])
+def test_wide_elements(bits: int) -> None:
+    f = Format(3, bits, signed=True, coding="integer", align=1)
+    x = np.array([[-(1 << bits - 1), -1, (1 << bits - 1) - 1], [0, 1, -2]])
+    assert f.unpack(f.pack(x)).tolist() == x.tolist()

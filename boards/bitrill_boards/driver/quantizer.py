@@ -1,0 +1,107 @@
+"""Floats to steps of a quantizer, exactly as the model decides, whole batches at once.
+
+The step of ``x`` is how many levels are not above it. Few levels are compared one after the other.
+Many that lie about evenly are guessed, ``g = floor((x - level 0) / distance + 1/2)``, and then
+compared with one level alone: each operation of the guess is monotone in ``x``, so where it is the
+step or one less at all levels and just below them, it is so everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .errors import DriverError
+
+COMPARED = 15
+"""Levels that are compared one by one."""
+
+
+class Quantizer:
+    """``levels [C, steps]``, ascending float64, one row for all channels (the last axis) or one
+    each; where ``inverted [C]``, the steps count downwards."""
+
+    def __init__(self, levels: Any, inverted: Any):
+        self.levels, self.inverted = np.array(levels, np.float64), np.array(inverted, bool)
+        self.steps = self.levels.shape[1]
+        self._known: dict[Any, tuple[np.ndarray, Any]] = {}
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """The steps of finite floats, as small unsigned integers; bool where there is but one."""
+        if x.dtype.itemsize < 4:
+            x = x.astype(np.float32)  # exact, and faster
+        low, high = (x.min(), x.max()) if x.size else (0.0, 0.0)
+        if not (np.isfinite(low) and np.isfinite(high)):  # NaN passes through both
+            raise DriverError("images must be finite, and hold NaN or infinity")
+        if x.dtype not in self._known:
+            levels = _as(self.levels, x.dtype)
+            self._known[x.dtype] = levels, _guess(levels)
+        n = self._count(x, *self._known[x.dtype])
+        if not self.inverted.any():
+            return n
+        if n.dtype == bool:
+            return n ^ self.inverted
+        return np.where(self.inverted, n.dtype.type(self.steps) - n, n)
+
+    def _count(self, x: np.ndarray, levels: np.ndarray, guess: Any) -> np.ndarray:
+        if self.steps == 1:
+            return x >= levels[:, 0]
+        narrow = next(t for t in (np.uint8, np.uint16, np.uint32) if self.steps <= np.iinfo(t).max)
+        if self.steps > COMPARED and guess is not None:
+            return _guessed(x, guess).astype(narrow)
+        if self.steps > COMPARED and len(levels) == 1:
+            return np.searchsorted(levels[0], x, side="right").astype(narrow)
+        n = (x >= levels[:, 0]).astype(narrow)
+        for k in range(1, self.steps):
+            n += x >= levels[:, k]
+        return n
+
+
+def _guess(levels: np.ndarray) -> tuple[np.ndarray, ...] | None:
+    """How to guess: factor, offset, the levels in a row with what is above all, where each channel
+    begins; None where a guess could be wrong by more than it may."""
+    rows, steps = levels.shape
+    kind = levels.dtype.type
+    if steps < 2 or not np.isfinite(levels).all():
+        return None
+    with np.errstate(all="ignore"):
+        factor = kind(steps - 1) / (levels[:, -1] - levels[:, 0])
+        offset = kind(0.5) - levels[:, 0] * factor
+        if not (np.isfinite(factor).all() and np.isfinite(offset).all()):
+            return None
+        step = np.arange(1, steps + 1)
+        at = _first(levels.T, factor, offset, steps).T
+        below = _first(np.nextafter(levels, kind(-np.inf)).T, factor, offset, steps).T
+    if (at < step - 1).any() or (at > step).any() or (below > step - 1).any():
+        return None
+    above = np.concatenate([levels, np.full((rows, 1), np.inf, levels.dtype)], axis=1)
+    return factor, offset, above.ravel(), np.arange(rows) * (steps + 1), np.array(steps)
+
+
+def _first(x: np.ndarray, factor: Any, offset: Any, steps: Any) -> np.ndarray:
+    """The guess: the step of ``x``, or one less."""
+    t = x * factor
+    t += offset
+    np.clip(t, 0, steps, out=t)
+    return t.astype(np.intp)
+
+
+def _guessed(x: np.ndarray, guess: tuple[np.ndarray, ...]) -> np.ndarray:
+    factor, offset, levels, begin, steps = guess
+    with np.errstate(over="ignore"):
+        g = _first(x, factor, offset, x.dtype.type(steps))
+    g += x >= levels.take(g if len(begin) == 1 else g + begin)
+    return g
+
+
+def _as(levels: np.ndarray, dtype: Any) -> np.ndarray:
+    """The smallest numbers of a narrower float dtype that are not below the levels."""
+    if np.dtype(dtype).itemsize >= 8:
+        return levels
+    with np.errstate(over="ignore"):
+        near = levels.astype(dtype)
+    return np.where(near < levels, np.nextafter(near, np.dtype(dtype).type(np.inf)), near)
+
+
+__all__ = ["Quantizer"]
