@@ -113,7 +113,8 @@ In this folder, after Vivado's `settings64.sh`:
 It leaves `bitrill.bit` and `bitrill.hwh` (PYNQ wants both under one name), `timing.rpt`,
 `utilization.rpt` and `result.json`, or ends with 3 (something is missing), 4 (a step failed) or
 5 (timing is not met); `vivado.log` tells why. A bitstream is only left where timing is met, with
-every path constrained.
+every path constrained. Where Vivado is on another computer: run it there on a copy of this folder,
+then copy `bitrill.bit` and `bitrill.hwh` back into this one.
 
 ## On the board
 

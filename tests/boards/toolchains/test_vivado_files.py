@@ -163,6 +163,7 @@ def test_the_readme_tells_what_to_do(name: str, build: Build) -> None:
     assert f"Registers are at {p.board.base:#x}" in text
     assert all(preset in text for preset in p.board.presets)
     assert ("no board files for this board" in text) == (name == "ebaz4205")
+    assert "copy `bitrill.bit` and `bitrill.hwh` back into this one" in text
     assert text.startswith("## ")
     assert max(map(len, text.splitlines())) <= 100
 
@@ -203,6 +204,13 @@ def test_a_board_without_a_processing_system_is_refused(build: Build) -> None:
         SpecError, match=r"toolchain vivado is for zynq7, zynqmp, not ecp5 \(ulx3s-85f\)"
     ):
         vivado.files(p)
+
+
+def test_a_board_must_tell_where_registers_are(build: Build, files: Files) -> None:
+    p = project(build, "zc706", Path("unused"))
+    p = replace(p, board=replace(p.board, base=None))
+    with pytest.raises(SpecError, match=r"board zc706 must have an address of registers \(host"):
+        files(p)
 
 
 def test_a_boards_file_may_name_its_pll(build: Build, files: Files, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from bitrill.errors import FitError, TimingError, ToolError
+from bitrill.errors import FitError, StorageError, TimingError, ToolError
 from bitrill.flow import Build
 from bitrill_boards.project import Project
 from bitrill_boards.toolchains import vivado
@@ -176,11 +176,20 @@ def test_helpers_that_outlive_vivado_are_not_waited_for(made: Project, pretend: 
 
 
 def test_results_that_are_not_there(made: Project, pretend: Pretend) -> None:
+    """Those of an earlier run are not taken for them."""
+    for name in ("bitrill.bit", "bitrill.hwh", "result.json"):
+        (made.folder / name).write_text("{}")
     fake(made.folder, "exit 0")
     with pytest.raises(ToolError, match=r"vivado left no bitrill\.bit, bitrill\.hwh, result\.json"):
         vivado.make(made, silent)
     fake(made.folder, "touch bitrill.bit bitrill.hwh; echo '{\"used\": 3}' > result.json")
     with pytest.raises(ToolError, match=r"result\.json is not what build\.tcl writes: KeyError"):
+        vivado.make(made, silent)
+
+
+def test_a_vivado_that_cannot_be_run(made: Project, pretend: Pretend) -> None:
+    (made.folder.parent / "bin" / "vivado").write_bytes(b"\0")
+    with pytest.raises(StorageError, match="cannot run vivado: Exec format error"):
         vivado.make(made, silent)
 
 
