@@ -19,6 +19,9 @@ NEEDED = {
 }
 """Keys of ``board.json`` by its ``link``."""
 
+BITSTREAM = "bitrill.bit"
+"""What people make by hand of a Zynq's folder."""
+
 
 class Folder:
     """``manifest``: its ``board.json``, checked as far as it is used here."""
@@ -44,13 +47,14 @@ class Folder:
 
     @property
     def bitstream(self) -> str:
-        """Path of the bitstream; `DriverError` where none was made."""
+        """Path of the bitstream, made by the build or by hand; `DriverError` where there is none."""
+        by_hand = self._of(BITSTREAM)
         name = self.manifest.get("bitstream")
-        if not name:
+        if not name and not os.path.exists(by_hand):
             raise DriverError(
                 f"{self.path} has no bitstream: its tools have not run, or failed; see README.md"
             )
-        return self._of(name)
+        return self._of(name) if name else by_hand
 
     def network(self) -> Network:
         return Network(self._json("network.json"))

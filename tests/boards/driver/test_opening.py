@@ -126,6 +126,8 @@ def test_a_folder_that_lacks_a_part(axi: Path) -> None:
     f = Folder(axi)
     with pytest.raises(DriverError, match="has no bitstream: its tools have not run, or failed"):
         _ = f.bitstream
+    (axi / "bitrill.bit").touch()  # made by hand
+    assert f.bitstream == str(axi / "bitrill.bit")
     (axi / "network.json").unlink()
     with pytest.raises(DriverError, match=r"network\.json is missing \(bitrill build BOARD"):
         f.network()
