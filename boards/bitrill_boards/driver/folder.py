@@ -47,7 +47,7 @@ class Folder:
 
     @property
     def bitstream(self) -> str:
-        """Path of the bitstream, made by the build or by hand; `DriverError` where there is none."""
+        """Path of the bitstream, of the build or made by hand; `DriverError` without one."""
         by_hand = self._of(BITSTREAM)
         name = self.manifest.get("bitstream")
         if not name and not os.path.exists(by_hand):
