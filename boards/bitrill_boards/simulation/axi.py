@@ -18,12 +18,16 @@ from typing import BinaryIO, cast
 
 import numpy as np
 from bitrill.errors import ToolError
+from bitrill.storage import write_text
+from bitrill_hw.axilite import axi_lite
 from bitrill_hw.roms import convert
 from bitrill_sim.ports import Dut, Ports
 from bitrill_sim.tools import stop
-from bitrill_sim.verilator import model
+from bitrill_sim.verilator import Model, model
 
 from ..driver.errors import LinkError
+from ..driver.registers import SIZE
+from ..shell.movers import read_channels, write_channels
 from ..shell.network import Edges
 from ..shell.zynq_shell import ZynqShell
 
@@ -35,12 +39,27 @@ WAIT_CYCLES = 20_000
 
 _PAGE = 4096
 _MAIN = Path(__file__).with_name("axi.cpp")
-# the bench knows the shell's ports by name; of these, clock and reset count
-_PORTS = Ports(
+_SIDES = {
+    "axi": axi_lite(SIZE.bit_length() - 1), "read": read_channels(32), "write": write_channels(32)
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ports(Ports):
+    """All of the shell's by their own names, for benches that know them."""
+
+    @property
+    def names(self) -> dict[str, str]:
+        found = [f"{side}__{name}" for side, ports in _SIDES.items() for name in ports.members]
+        return super().names | {name: name for name in (*found, "interrupt")}
+
+
+PORTS = _Ports(
     clock="clk", reset="rst", reset_level=1, s_valid="axi__wvalid", s_ready="axi__wready",
     s_data="axi__wdata", m_valid="write__wvalid", m_ready="write__wready", m_data="write__wdata",
     padded=False,
 )  # fmt: skip
+"""Of the module ``shell``."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +104,14 @@ class Traffic:
         return self.reads_owed + self.writes_owed + self.responses_owed
 
 
+def compiled(shell: str, verilog: Path, work: Path) -> Model:
+    """The Verilator model of a module ``shell`` with the network inside."""
+    text = work / "zynq_shell.v"
+    write_text(text, shell)
+    # more optimising would take longer than it saves in some million cycles
+    return model(Dut(sources=(text, verilog), top="shell", ports=PORTS, level="-O1"), work)
+
+
 class SimulatedShell:
     """A network's Verilog in its shell. ``address``: bits of a memory address. ``shell``: Verilog
     of a module ``shell`` of the same ports, in place of the shell's own.
@@ -96,14 +123,10 @@ class SimulatedShell:
         self, verilog: Path, edges: Edges, *, work: Path, bench: Bench | None = None,
         clock_hz: int = 100_000_000, address: int = 32, shell: str | None = None,
     ):  # fmt: skip
-        work.mkdir(parents=True, exist_ok=True)
         bench = bench or Bench()
         self.clock_hz = clock_hz
-        text = work / "zynq_shell.v"
-        text.write_text(shell or convert(ZynqShell(edges, address=address), name="shell"))
-        # more optimising would take longer than it saves in some million cycles
-        dut = Dut(sources=(text, verilog), top="shell", ports=_PORTS, level="-O1")
-        program = model(dut, work).program("axi", _MAIN)
+        text = shell or convert(ZynqShell(edges, address=address), name="shell")
+        program = compiled(text, verilog, work).program("axi", _MAIN)
         self._log = work / "axi.log"
         with self._log.open("wb") as errors:
             self._process = subprocess.Popen(
@@ -247,4 +270,6 @@ def _accept(what: str, offset: int, response: int) -> None:
         raise LinkError(f"{what} the register at {offset:#x} was refused ({name})")
 
 
-__all__ = ["Bench", "Buffer", "Memory", "Registers", "SimulatedShell", "Traffic"]
+__all__ = [
+    "PORTS", "Bench", "Buffer", "Memory", "Registers", "SimulatedShell", "Traffic", "compiled",
+]  # fmt: skip

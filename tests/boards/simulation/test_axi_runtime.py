@@ -23,23 +23,18 @@ from boards.simulation.shells import Case, Host
 from sim.test_runtime import accesses, network, retrained
 
 
-@pytest.fixture(scope="module")
-def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
-    return Case(network("runtime"), tmp_path_factory.mktemp("runtime"))
-
-
 @pytest.fixture
-def shell(case: Case) -> Iterator[SimulatedShell]:
-    found = case.shell(latency=20)
+def shell(runtime: Case) -> Iterator[SimulatedShell]:
+    found = runtime.shell(latency=20)
     yield found
     found.close()
 
 
-def test_other_weights_through_the_driver(case: Case, shell: SimulatedShell) -> None:
-    other, x = retrained(case.graph, "runtime"), case.images(50)
-    old, new = case.graph.run(x), other.run(x)
+def test_other_weights_through_the_driver(runtime: Case, shell: SimulatedShell) -> None:
+    other, x = retrained(runtime.graph, "runtime"), runtime.images(50)
+    old, new = runtime.graph.run(x), other.run(x)
     assert (old != new).any()
-    driver = case.driver(shell)
+    driver = runtime.driver(shell)
     assert (driver.run(x)[0] == old).all()
     pairs = accesses(other).tolist()
     assert driver.write_weights(pairs) == len(pairs)
@@ -47,11 +42,11 @@ def test_other_weights_through_the_driver(case: Case, shell: SimulatedShell) -> 
     assert (driver.run(x)[0] == new).all()
 
 
-def test_where_they_are(case: Case, shell: SimulatedShell) -> None:
+def test_where_they_are(runtime: Case, shell: SimulatedShell) -> None:
     assert shell.registers.read(WEIGHTS) == IDENTITY
     assert shell.registers.read(0) == r.IDENTITY
-    size = 1 << case.edges.register_bits
-    last = int(accesses(case.graph)[:, 0].max())
+    size = 1 << runtime.edges.register_bits
+    last = int(accesses(runtime.graph)[:, 0].max())
     assert last < size
     holes = [0x40, 0x1000, size, WEIGHTS - 4, WEIGHTS >> 1, WEIGHTS + 0x18, WEIGHTS + size,
              WEIGHTS + 2 * size, 2 * WEIGHTS - size, 2 * WEIGHTS - 4]  # fmt: skip
@@ -61,9 +56,9 @@ def test_where_they_are(case: Case, shell: SimulatedShell) -> None:
                 access(offset)
 
 
-def test_a_write_while_frames_are_inside_is_refused(case: Case, shell: SimulatedShell) -> None:
-    address = int(accesses(case.graph)[0, 0])
-    host = Host.of(case, shell, 60)
+def test_a_write_while_frames_are_inside_is_refused(runtime: Case, shell: SimulatedShell) -> None:
+    address = int(accesses(runtime.graph)[0, 0])
+    host = Host.of(runtime, shell, 60)
     host.blank()
     host.start()
     shell.run(150)
@@ -74,11 +69,11 @@ def test_a_write_while_frames_are_inside_is_refused(case: Case, shell: Simulated
 
 
 @pytest.mark.parametrize("bench", [{}, {"stall": 0.3, "pause": 4}], ids=["free", "stalled"])
-def test_a_reset_forgets_no_access(case: Case, bench: dict) -> None:
+def test_a_reset_forgets_no_access(runtime: Case, bench: dict) -> None:
     """Stops with accesses right behind them: each is answered, and weights are kept."""
-    shell = case.shell(latency=20, **bench)
-    host, short = Host.of(case, shell, 20), Host.of(case, shell, 3, seed=1)
-    pairs = [(WEIGHTS + a, v) for a, v in accesses(case.graph).tolist()]
+    shell = runtime.shell(latency=20, **bench)
+    host, short = Host.of(runtime, shell, 20), Host.of(runtime, shell, 3, seed=1)
+    pairs = [(WEIGHTS + a, v) for a, v in accesses(runtime.graph).tolist()]
     assert host.whole()
     for k in range(0, host.read("CYCLES_LOW"), 3):
         host.blank()
@@ -92,20 +87,20 @@ def test_a_reset_forgets_no_access(case: Case, bench: dict) -> None:
     shell.close()
 
 
-def test_behind_a_serial_line_the_ports_are_tied_off(case: Case) -> None:
-    text = convert(UartCore(case.edges, clock_hz=12_000_000, timeout=1000))
+def test_behind_a_serial_line_the_ports_are_tied_off(runtime: Case) -> None:
+    text = convert(UartCore(runtime.edges, clock_hz=12_000_000, timeout=1000))
     for name in ("awvalid", "wvalid", "arvalid"):
         assert f".s_axi_{name}(1'h0)" in text
 
 
 @pytest.mark.nightly
-def test_behind_a_serial_line_the_compiled_weights_run(case: Case) -> None:
-    line = SimulatedLine(case.top, case.edges, work=case.work / "line")
+def test_behind_a_serial_line_the_compiled_weights_run(runtime: Case) -> None:
+    line = SimulatedLine(runtime.top, runtime.edges, work=runtime.work / "line")
     transport = SerialTransport(line)
-    into, out = (e.format(1) for e in (case.network.input, case.network.output))
-    x = case.images(40)
-    frames = into.pack(case.network.integers(x))
-    wanted = out.pack(case.graph.run(x).reshape(40, -1))
+    into, out = (e.format(1) for e in (runtime.network.input, runtime.network.output))
+    x = runtime.images(40)
+    frames = into.pack(runtime.network.integers(x))
+    wanted = out.pack(runtime.graph.run(x).reshape(40, -1))
     answers = [a for a, _ in transport.run(frame.tobytes() for frame in frames)]
     assert answers == [row.tobytes() for row in wanted]
     transport.close()
@@ -118,8 +113,8 @@ def test_streams_of_weights_are_refused() -> None:
         Edges.of(graph, graph.reader("input").beats_in)
 
 
-def test_too_many_weights_are_refused(case: Case) -> None:
-    ZynqShell(replace(case.edges, register_bits=24))
+def test_too_many_weights_are_refused(runtime: Case) -> None:
+    ZynqShell(replace(runtime.edges, register_bits=24))
     message = "registers of weights must lie within 16777216 bytes, not 33554432: fewer layers"
     with pytest.raises(SpecError, match=message):
-        ZynqShell(replace(case.edges, register_bits=25))
+        ZynqShell(replace(runtime.edges, register_bits=25))
