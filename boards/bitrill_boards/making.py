@@ -22,7 +22,7 @@ from . import manifest, toolchains, vectors
 from .board import Board
 from .describe import describe
 from .manifest import Manifest
-from .project import Progress, Project
+from .project import STEM, Progress, Project
 from .readme import readme
 
 DRIVER = "bitrill_driver"
@@ -105,14 +105,14 @@ def _with_folder(error: BitrillError, folder: Path) -> BitrillError:
 
 
 def _clear(folder: Path) -> None:
-    """Remove what a former build wrote there, and nothing else; its manifest at last."""
+    """Remove what a former build wrote there, bitstreams that were made by hand with it, and
+    nothing else; its manifest at last."""
     try:
-        former = manifest.read(folder)
+        former = list(manifest.read(folder).files)
     except BitrillError:
-        remove(folder / manifest.NAME)
-        return
-    for name in former.files:
-        remove(folder / name)
+        former = []
+    for path in (*map(folder.joinpath, former), *folder.glob(f"{STEM}.*")):
+        remove(path)
     remove(folder / manifest.NAME)
 
 

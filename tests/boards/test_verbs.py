@@ -271,6 +271,13 @@ def test_flash_needs_a_bitstream(build, tmp_path: Path, run: Run, chain, loader)
         f"there is no bitstream in {tmp_path} yet: run bitrill build ulx3s-85f {build.folder} where"
         " the tools of open are installed",
     )  # fmt: skip
+    (tmp_path / "bitrill.bit").write_bytes(b"by hand")
+    code, out, _ = run(*base)
+    assert code == 0
+    assert out.startswith(f"{tmp_path}/bitrill.bit (made by hand): loaded into ulx3s-85f")
+    assert loader.pop()["bitstream"] == b"by hand"
+    run("build", "ulx3s-85f", build.folder, "--out", tmp_path, "--files-only")
+    refused(run(*base), 4, "there is no bitstream in .* yet: .*")  # it was another build's
     refused(run(*base, "--self-test"), 2, "the self-test needs the board's serial port: --port .*")
     refused(run(*base, "--port", "x"), 2, "a port is for the self-test .*: add --self-test")
     refused(run(*base, "--timeout", "0"), 2, "the time limit must be above 0 and .*, not 0.0")

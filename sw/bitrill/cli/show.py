@@ -206,7 +206,10 @@ def flashed(done: flow.Flashed) -> str:
     found = done.loaded
     chip = "" if found.idcode is None else f", IDCODE 0x{found.idcode:08x}"
     until = "stays after power-off" if found.lasting else "until power-off"
-    head = f"{done.bitstream}: loaded into {found.board}{chip} in {found.seconds:.1f} s ({until})"
+    by = "" if done.recorded else " (made by hand)"
+    head = (
+        f"{done.bitstream}{by}: loaded into {found.board}{chip} in {found.seconds:.1f} s ({until})"
+    )
     after = f"now test it: {done.command}" if done.driven is None else driven(done.driven)
     return f"{head}\n{after}"
 

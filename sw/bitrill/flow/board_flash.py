@@ -12,16 +12,20 @@ from .boards import board_folder
 from .compiling import Build, load_build
 from .extras import Progress, extra, silent
 
+BY_HAND = ("bitrill.bit", "bitrill.fs", "bitrill.bin")
+"""Names that a bitstream may have that was made from a board's files by hand."""
+
 
 @dataclass(frozen=True)
 class Flashed:
-    """``loaded``: a `bitrill_boards.flash.Loaded`; ``driven``: the self-test after it, if asked
+    """``recorded``: `build` made the bitstream, not a person. ``loaded``: a `bitrill_boards.flash.Loaded`; ``driven``: the self-test after it, if asked
     for; ``command``: the self-test's command."""
 
     loaded: Any
     bitstream: Path
     driven: Driven | None
     command: str
+    recorded: bool = True
 
     @property
     def ok(self) -> bool:
@@ -32,6 +36,7 @@ class Flashed:
         return {
             "board": self.loaded.board,
             "bitstream": str(self.bitstream),
+            "recorded": self.recorded,
             "idcode": self.loaded.idcode,
             "seconds": self.loaded.seconds,
             "lasting": self.loaded.lasting,
@@ -55,7 +60,8 @@ def flash(
 ) -> Flashed:
     """Load the bitstream that `build` left into a board, and check that the board has started.
 
-    ``source``: the folder that `build` left, ``boards/BOARD`` in the build when None. ``xvc``:
+    A bitstream that a person made of the folder's files and put there is taken where `build` left
+    none. ``source``: that folder, ``boards/BOARD`` in the build when None. ``xvc``:
     ``HOST:PORT`` of a cable elsewhere; ``cable``: a name of openFPGALoader's; ``timeout``: seconds
     without a sign of life. ``self_test``: afterwards all recorded frames over the serial ``port``.
     Raises `ToolError` with what is missing (exit 3) or went wrong (exit 4), `SpecError` where the
@@ -77,12 +83,7 @@ def flash(
         )
     if self_test and port is None:
         raise SpecError("the self-test needs the board's serial port: --port /dev/ttyUSB0, say")
-    if made.bitstream is None:
-        raise StorageError(
-            f"there is no bitstream in {found.folder} yet: run bitrill build {found.board.name}"
-            f" {built.folder} where the tools of {made.toolchain} are installed"
-        )
-    path = found.folder / made.bitstream
+    path = _bitstream(found, built)
     loaded = loader.flash(
         made.to_json(), path, xvc=xvc, cable=cable, progress=progress,
         timeout=TIMEOUT if timeout is None else float(timeout),
@@ -93,7 +94,22 @@ def flash(
             board, built, source=found.folder, port=port, self_test=True, folder=folder,
             progress=progress,
         )  # fmt: skip
-    return Flashed(loaded, path, driven, next_command(found, built, source))
+    return Flashed(
+        loaded, path, driven, next_command(found, built, source), made.bitstream is not None
+    )
+
+
+def _bitstream(found: Any, build: Build) -> Path:
+    """The recorded one, or, where there is none, one that a person has made of the files."""
+    made = found.manifest
+    names = BY_HAND if made.bitstream is None else (made.bitstream,)
+    there = [found.folder / name for name in names if (found.folder / name).is_file()]
+    if not there:
+        raise StorageError(
+            f"there is no bitstream in {found.folder} yet: run bitrill build {found.board.name}"
+            f" {build.folder} where the tools of {made.toolchain} are installed"
+        )
+    return there[0]
 
 
 def next_command(found: Any, build: Build, source: str | Path | None) -> str:
