@@ -53,16 +53,21 @@ def pll_mhz(board: Board, usual: int) -> Fraction:
     return crystal * max(1, round(wanted / crystal))
 
 
+NEAR = 1 + Fraction(1, 10_000)
+"""A clock may be faster than asked for by this: 142.857 MHz is meant to be 1000/7."""
+
+
 def below(board: Board, pll: Fraction, asked: Fraction) -> Divided:
-    """The fastest clock that the PLL makes and that is not above ``asked``."""
-    if asked <= 0:
-        raise SpecError(f"clock of {board.name} must be above 0 MHz, not {asked}")
-    return clocks.divide(pll, asked)
+    """The fastest clock that the PLL makes and that is not above ``asked``, give or take decimals
+    that people leave out."""
+    _running(board, asked)
+    return clocks.divide(pll, asked * NEAR)
 
 
 def exactly(board: Board, pll: Fraction, asked: Fraction) -> Divided:
     """The divisors of a clock; raises `SpecError` where the PLL does not make it."""
-    under = below(board, pll, asked)
+    _running(board, asked)
+    under = clocks.divide(pll, asked)
     if under.mhz == asked:
         return under
     over = clocks.above(pll, asked)
@@ -70,6 +75,11 @@ def exactly(board: Board, pll: Fraction, asked: Fraction) -> Divided:
         f"clock of {board.name} must be one that its PLL makes ({told(pll)} MHz, divided), not"
         f" {told(asked)} MHz: nearest are {told(under.mhz)} and {told(over.mhz)} MHz"
     )
+
+
+def _running(board: Board, mhz: Fraction) -> None:
+    if mhz <= 0:
+        raise SpecError(f"clock of {board.name} must be above 0 MHz, not {mhz}")
 
 
 def told(mhz: Fraction) -> str:
