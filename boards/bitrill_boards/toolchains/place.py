@@ -125,7 +125,8 @@ def phases(tool: str, progress: Progress) -> Watch:
 def counted(log: Path) -> dict[str, tuple[int, int]]:
     """Cells used and available, as nextpnr's log lists them before it places."""
     cells: dict[str, tuple[int, int]] = {}
-    for line in log.read_text(errors="replace").splitlines():
+    _, _, text = log.read_text(errors="replace").partition("Info: Device utilisation:")
+    for line in text.splitlines():
         name, _, rest = line.removeprefix("Info:").strip().partition(":")
         used, slash, have = rest.split("%")[0].strip().rpartition(" ")[0].partition("/")
         if slash and used.strip().isdigit() and have.strip().isdigit():
