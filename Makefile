@@ -38,7 +38,7 @@ clock: setup
 
 boards: setup
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[place]'
-	$(BIN)/python benchmarks/boards.py
+	$(BIN)/python benchmarks/bitstreams.py
 
 lint: setup
 	$(BIN)/ruff check .
