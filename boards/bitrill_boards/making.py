@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from fractions import Fraction
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +17,6 @@ from bitrill.errors import BitrillError, FitError, TimingError, ToolError
 from bitrill.storage import read_bytes, remove, write_bytes
 
 from . import manifest, toolchains, vectors
-from .board import Board
 from .describe import describe
 from .manifest import Manifest
 from .project import STEM, Progress, Project
@@ -55,14 +52,6 @@ def build_board(
         made = _run(project, made, progress)
     manifest.write(folder, made)
     return made
-
-
-def made_clock(board: Board, asked_mhz: Fraction) -> Fraction:
-    """MHz of the clock that a board makes when asked for one: a Zynq's processor gives the nearest
-    one not above; on small boards a PLL makes it exactly, or the toolchain refuses."""
-    if not board.zynq:
-        return asked_mhz
-    return import_module(f".families.{board.family}", __package__).clock(board, asked_mhz).mhz
 
 
 def common_files(project: Project, x: np.ndarray) -> dict[str, bytes]:

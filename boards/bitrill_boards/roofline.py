@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from importlib import import_module
 from typing import Any
 
 from bitrill.errors import FitError, SpecError
@@ -108,7 +109,7 @@ def roofline(
     ``used`` is what it takes of a Xilinx part, predicted or measured; on parts with LUTs of four
     inputs nothing is known of it before place and route.
     """
-    clock = Fraction(board.clock_mhz if clock_mhz is None else clock_mhz)
+    clock = made_clock(board, board.clock_mhz if clock_mhz is None else clock_mhz)
     core = float(clock * 1_000_000 / interval)
     bounds = {"core": core, **links(board, graph, float(clock))}
     limit = min(bounds, key=lambda k: bounds[k])
@@ -120,6 +121,15 @@ def roofline(
         estimate = FOUR_FOR_SIX * used.lcs / board.usable("lut")
     usable = {r: board.usable(r) for r in needs}
     return Roofline(board.name, float(clock), needs, usable, core, bounds[limit], limit, estimate)
+
+
+def made_clock(board: Board, asked_mhz: float | Fraction) -> Fraction:
+    """MHz of the clock that a board makes when asked for one: a Zynq's processor gives the nearest
+    one not above; on small boards a PLL makes it exactly, or the toolchain refuses."""
+    if not board.zynq:
+        return Fraction(asked_mhz)
+    family = import_module(f".families.{board.family}", __package__)
+    return family.clock(board, Fraction(asked_mhz)).mhz
 
 
 def links(board: Board, graph: Graph, clock_mhz: float) -> dict[str, float]:

@@ -37,12 +37,20 @@ def test_the_core_limits_until_the_port_does(network: Graph) -> None:
     t = network.source.tensor
     into = frame_bytes(t.size, t.type.bits)
     slow = roofline(board, network, Fraction(64), Resources())
-    assert (slow.limit, slow.system, slow.core) == ("core", 200e6 / 64, 200e6 / 64)
+    assert (slow.limit, slow.system, slow.core) == ("core", 187.5e6 / 64, 187.5e6 / 64)
     fast = roofline(board, network, Fraction(1, 8), Resources())
     assert fast.limit == "port"
-    assert fast.core == 1.6e9
+    assert fast.core == 1.5e9
     y = network.edges[network.output]
-    assert fast.system == 8 * 200e6 * 0.97 / max(into, frame_bytes(y.size, y.type.bits))
+    assert fast.system == 8 * 187.5e6 * 0.97 / max(into, frame_bytes(y.size, y.type.bits))
+
+
+def test_the_clock_is_the_one_that_the_board_makes(network: Graph) -> None:
+    """Of 150 MHz and 1,000 / 7, the PLL of a Zynq makes the second."""
+    assert roofline(find("zc706"), network, Fraction(1), Resources()).core == float(
+        Fraction(10**9, 7)
+    )
+    assert roofline(find("icebreaker"), network, Fraction(1), Resources()).core == 24e6
 
 
 def test_a_narrow_ddr_limits(network: Graph) -> None:

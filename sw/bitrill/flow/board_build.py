@@ -72,7 +72,7 @@ def build(
         from bitrill_boards import making, toolchains, vectors
         from bitrill_boards.board import every, find
         from bitrill_boards.project import Project
-        from bitrill_boards.roofline import require_fit
+        from bitrill_boards.roofline import made_clock, require_fit
     more = None if folder is None else Path(folder)
     chosen = find(board, more)
     chain = toolchains.choose(chosen, toolchain)
@@ -92,7 +92,7 @@ def build(
         built.verilog,
         target,
         chain,
-        making.made_clock(chosen, clock),
+        made_clock(chosen, clock),
         seed,
     )
     with extra("hw", "build"):

@@ -164,7 +164,7 @@ def compile(
         raise SpecError(f"the rate must be above 0 and at most 1e12 frames a second, not {fps:g}")
     chosen = None if board is None else _board(board, folder, part)
     if chosen is not None and clock_mhz is None:
-        clock_mhz = chosen.clock_mhz
+        clock_mhz = _clock(chosen)
     mhz = ASSUMED_MHZ if clock_mhz is None else float(clock_mhz)
     known = _part(part, chosen)
     kept = target if checkpoints else None
@@ -204,6 +204,13 @@ def _board(name: str, folder: str | Path | None, part: str | None) -> Any:
     if part is not None:
         raise SpecError("a board has a part of its own: give a board or a part, not both")
     return find(name, None if folder is None else Path(folder))
+
+
+def _clock(board: Any) -> float:
+    """MHz that a board makes of its own wish."""
+    from bitrill_boards.roofline import made_clock
+
+    return float(made_clock(board, board.clock_mhz))
 
 
 def _part(name: str | None, board: Any) -> Part | None:
