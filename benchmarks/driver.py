@@ -34,10 +34,10 @@ FRAMES = 4096
 SECONDS = 0.4
 
 
-def network(bits: int, coding: str = "integer", signed: bool = False, channels: int = 1) -> Network:
+def network(bits: int, coding: str = "integer", signed: bool = False) -> Network:
     """A network of 784 elements of ``bits`` bits in and out, with a uniform quantizer before it."""
     steps = (1 << bits) - 1
-    levels = [[float((k + 0.5) / steps).hex() for k in range(steps)]] * channels
+    levels = [[float((k + 0.5) / steps).hex() for k in range(steps)]]
     bipolar = coding == "bipolar"
     lo = -1 if bipolar else -(1 << bits - 1) if signed else 0
     edge = {
@@ -47,7 +47,7 @@ def network(bits: int, coding: str = "integer", signed: bool = False, channels: 
     return Network(
         {
             "format": 1, "name": "bench", "digest": "00" * 8, "interval": "1", "latency": 1,
-            "input": {**edge, "quantizer": {"levels": levels, "inverted": [False] * channels}},
+            "input": {**edge, "quantizer": {"levels": levels, "inverted": [False]}},
             "output": {**edge, "scale": [(0.5).hex()], "offset": [(0.0).hex()]},
         }
     )  # fmt: skip
@@ -73,6 +73,14 @@ def packing(net: Network, images: np.ndarray, name: str, bits: int) -> dict[str,
         memory[:] = net.pack(images, form)
 
     return row(f"pack {name}", bits, best(pack), form.bytes, str(images.dtype))
+
+
+def scores() -> Network:
+    """A network whose output is that of ten classes."""
+    told = network(8)
+    told.output.shape = told.output.edge = (10,)
+    told.output.bits, told.output.signed, told.output.lo, told.output.hi = 11, True, -1024, 1023
+    return told
 
 
 def unpacking(net: Network, name: str, bits: int) -> dict[str, Any]:
@@ -108,6 +116,7 @@ def measured() -> list[dict[str, Any]]:
     rows.append(packing(signs, pixels, "MNIST's floats as signs", 1))
     rows.append(packing(signs, pixels.astype(np.float64), "MNIST's floats as signs", 1))
     signed = network(4, signed=True)
+    rows.append(unpacking(scores(), "ten scores", 11))
     rows.append(packing(signed, rng.integers(-8, 8, shape).astype(np.int8), "signed integers", 4))
     return rows
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from bitrill_boards import driver as package
 from bitrill_boards.driver import __main__ as command
 from boards.driver.line_model import Board
 from boards.driver.tree import AXI, UART, Tree, folder
+from support import ROOT
 
 BLOCK = """
 import sys, runpy
@@ -71,6 +73,22 @@ def test_images_in_and_out(build: Build, copied: Path) -> None:
     assert (np.load(copied / "Y.int.npy") == wanted).all()
     assert (np.load(copied / "Y.npy") == build.graph.sink.dequantize(wanted)).all()
     assert not list(copied.glob("*.part"))
+
+
+def test_the_example_of_the_documentation(
+    build: Build, copied: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "docs" / "driver.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    x = np.random.default_rng(5).normal(0, 2, (20, *build.graph.source.shape))
+    np.save(copied / "X.npy", x)
+    monkeypatch.chdir(copied)
+    monkeypatch.setitem(sys.modules, "bitrill_driver", package)
+    found: dict[str, Any] = {}
+    with Board(build) as port:
+        exec(code.replace("/dev/ttyUSB0", port), found)
+    assert (found["integers"] == build.graph.run(build.graph.source.quantize(x))).all()
+    assert "cycles_per_frame" in capsys.readouterr().out
 
 
 def test_what_is_missing_on_a_board(build: Build, copied: Path) -> None:
