@@ -24,8 +24,8 @@ def readme(project: Project, chain: Toolchain, files: Iterable[str]) -> str:
     rate = Fraction(project.clock_hz) / project.predicted.ii
     parts = [
         f"# {project.graph.name} for {board.title}",
-        "Written by `bitrill build`; nothing here needs Bitrill itself, but `bitrill flash` and"
-        " `bitrill drive` make it convenient.",
+        "Written by `bitrill build`. Nothing here needs Bitrill itself; `bitrill flash` and\n"
+        "`bitrill drive` make it convenient.",
         "\n".join(
             [
                 f"- part: {board.part}, toolchain: `{project.toolchain}`",
@@ -40,7 +40,7 @@ def readme(project: Project, chain: Toolchain, files: Iterable[str]) -> str:
         chain.readme(project).strip(),
         "## Load and try\n\n" + (_axi(project) if board.zynq else _uart(project)),
         "The self-test sends every recorded frame through the hardware and compares every bit of"
-        " what comes back. Do it after every load: tools have been seen to write wrong bitstreams"
+        " what comes\nback. Do it after every load: tools have been seen to write wrong bitstreams"
         " behind right simulations.",
     ]
     return "\n\n".join(parts) + "\n"
@@ -93,10 +93,13 @@ before, by the board's Linux or its boot loader):
 bitrill flash {project.board.name} BUILD
 ```
 
-or copy this folder onto the board. There, as root, with numpy alone (or with PYNQ):
+or not at all from there: copy this folder onto the board. On the board, in this folder, as root,
+with numpy alone or with PYNQ:
 
 ```sh
-python3 -m bitrill_driver . --self-test
+python3 -m bitrill_driver . --self-test           # PYNQ loads the bitstream by itself
+python3 -m bitrill_driver . --self-test --load    # bare Linux: the kernel's FPGA manager does
+python3 -m bitrill_driver . --self-test --loaded  # it came over JTAG
 python3 -m bitrill_driver . --input images.npy --out scores.npy
 ```"""
 

@@ -82,7 +82,7 @@ def test_the_readme_tells_both_parts(build: flow.Build, tmp_path: Path, monkeypa
     ):  # fmt: skip
         assert words in text
     flow.build("pynq-z2", build, out=tmp_path, files_only=True)
-    assert "python3 -m bitrill_driver . --self-test" in (tmp_path / "README.md").read_text()
+    assert "python3 -m bitrill_driver . --self-test --load" in (tmp_path / "README.md").read_text()
 
 
 def test_the_driver_runs_from_the_folder_alone(build: flow.Build, tmp_path, monkeypatch) -> None:
