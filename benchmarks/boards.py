@@ -1,0 +1,89 @@
+"""Bitstreams of a trained network for small boards, by open tools alone.
+
+    python benchmarks/boards.py [BOARD ..] [--seed N] [--json FILE]
+
+What `bitrill compile MODEL --board BOARD --fps F` and `bitrill build BOARD` make: TFC_1W1A
+(784-64-64-64-10), or a network trained here where that is not to be had, in the shell of a serial
+line. A board whose clock is not met, or that is too small, ends the run with the verb's own error.
+Fmax is nextpnr's of the routed design, in its models of the parts: no hardware was measured.
+Finished runs are found again under ``build/bench/boards``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from bitrill import flow
+from bitrill.flow.extras import Progress
+from common import ROOT, default_model, table
+
+COLUMNS = ("board", "clock", "Fmax", "interval", "latency", "core frames/s", "used", "bitstream",
+           "bytes", "seconds")  # fmt: skip
+
+RATES = {
+    "ulx3s-85f": 1_000_000,
+    "ice40-hx8k": 10_000,
+    "tang-nano-9k": 100_000,
+    "icebreaker": 5_000,
+    "colorlight-i5": 100_000,
+    "tang-primer-20k": 100_000,
+}
+"""Frames a second that each is compiled for: far above what a serial line carries, and a part of
+what would fit."""
+
+DEFAULT = ("ulx3s-85f", "ice40-hx8k", "tang-nano-9k")
+
+
+def measure(board: str, model: Path, seed: int, work: Path) -> dict[str, Any]:
+    """A row of the table."""
+    start = time.monotonic()
+    compiled = flow.compile(model, board=board, fps=RATES[board], out=work / board)
+    built = flow.build(board, compiled.build, seed=seed, progress=steps())
+    made, predicted = built.manifest, compiled.build.predicted
+    used = ", ".join(f"{kind} {n:,}/{have:,}" for kind, (n, have) in made.used.items() if n)
+    size = (built.folder / made.bitstream).stat().st_size
+    return dict(zip(COLUMNS, (
+        board, f"{float(made.clock):g}", f"{made.fmax_mhz:.1f}", str(predicted.ii),
+        predicted.latency, f"{float(made.clock * 1_000_000 / predicted.ii):,.0f}", used,
+        made.bitstream, size, round(time.monotonic() - start),
+    ), strict=True))  # fmt: skip
+
+
+def steps() -> Progress:
+    """One line a step of the tools."""
+    said: list[str] = []
+
+    def show(what: str, done: int, total: int) -> None:
+        if what not in said:
+            said.append(what)
+            print(f"  {what}", flush=True)
+
+    return show
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("boards", nargs="*", metavar="BOARD", help=f"of {', '.join(RATES)}")
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="of placement; 1 if not given"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    told = parser.parse_args()
+    unknown = sorted(set(told.boards) - set(RATES))
+    if unknown:
+        parser.error(f"BOARD must be one of {', '.join(RATES)}, not {', '.join(unknown)}")
+    model, rows = default_model("TFC_1W1A.onnx"), []
+    for board in told.boards or DEFAULT:
+        print(f"{board}:", flush=True)
+        rows.append(measure(board, model, told.seed, ROOT / "build" / "bench" / "boards"))
+    print(table(COLUMNS, rows))
+    if told.json:
+        told.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
