@@ -1,12 +1,12 @@
 """Bitstreams of a trained network for small boards, by open tools alone.
 
-    python benchmarks/boards.py [BOARD ..] [--seed N] [--json FILE]
+    python benchmarks/bitstreams.py [BOARD ..] [--seed N] [--json FILE]
 
 What `bitrill compile MODEL --board BOARD --fps F` and `bitrill build BOARD` make: TFC_1W1A
 (784-64-64-64-10), or a network trained here where that is not to be had, in the shell of a serial
 line. A board whose clock is not met, or that is too small, ends the run with the verb's own error.
 Fmax is nextpnr's of the routed design, in its models of the parts: no hardware was measured.
-Finished runs are found again under ``build/bench/boards``.
+Finished runs are found again under ``build/bench/bitstreams``.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def main() -> None:
     model, rows = default_model("TFC_1W1A.onnx"), []
     for board in told.boards or DEFAULT:
         print(f"{board}:", flush=True)
-        rows.append(measure(board, model, told.seed, ROOT / "build" / "bench" / "boards"))
+        rows.append(measure(board, model, told.seed, ROOT / "build" / "bench" / "bitstreams"))
     print(table(COLUMNS, rows))
     if told.json:
         told.json.write_text(json.dumps(rows, indent=1) + "\n")
