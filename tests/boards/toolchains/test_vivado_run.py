@@ -99,7 +99,8 @@ def test_no_board_files_are_needed_where_linux_runs(
 
 def test_a_step_that_fails(made: Project, pretend: Pretend) -> None:
     """The script says which step; Vivado's first error says why."""
-    pretend(fail="synth_design", says="ERROR: [Synth 8-439] module 'top' not found")
+    why = "ERROR: [Synth 8-439] module 'top' not found\nERROR: [Common 17-69] Command failed"
+    pretend(fail="synth_design", says=why)
     with pytest.raises(
         ToolError, match=r"Vivado: synthesis failed: .*'synth_design' failed due to earlier"
         r" errors\.: \[Synth 8-439\] module 'top' not found \(log: vivado\.log\)",
