@@ -14,6 +14,7 @@ from importlib.resources import files
 
 from bitrill.doctor import require_tools
 from bitrill.errors import ToolError
+from bitrill_sim.netlist import cell_models, without_unknowns
 
 from ..shell.ps7_ports import OUTPUTS
 from ..shell.ps7_top import CELL
@@ -32,9 +33,8 @@ def ports() -> dict[str, tuple[str, int]]:
     return {n: (d, int(high or 0) + 1) for d, high, n in _PORT.findall(module[0])}
 
 
-def stand_in() -> str:
-    """Verilog of the primitives: a PS7 whose outputs are what `bench` writes into ``in_NAME``, and
-    a clock buffer."""
+def stand_in(name: str = "PS7") -> str:
+    """Verilog of the primitive: its outputs are what `bench` writes into ``in_NAME``."""
 
     def lines() -> Iterator[str]:
         for name, (direction, width) in ports().items():
@@ -49,10 +49,17 @@ def stand_in() -> str:
         for n, (d, width) in ports().items()
     )
     body = "\n".join(lines())
-    return (
-        f"module PS7(\n{heads}\n);\n{body}\nendmodule\n"
-        "module BUFG(input I, output O);\n  assign O = I;\nendmodule\n"
-    )
+    return f"module {name}(\n{heads}\n);\n{body}\nendmodule\n"
+
+
+def mapped(netlist: str, *, seed: int = 0) -> str:
+    """Verilog of a top that Yosys mapped to cells of the part, with models of all of them."""
+    text = without_unknowns(netlist, seed=seed).replace(f"  PS7 {CELL} (", f"  ps7_cell {CELL} (")
+    return text + cell_models(text) + stand_in("ps7_cell")
+
+
+BUFFER = "module BUFG(input I, output O);\n  assign O = I;\nendmodule\n"
+"""A model of the clock's buffer."""
 
 
 def bench(top: str, *, name: str, bits: int, base: int) -> str:
@@ -190,4 +197,4 @@ module {name}(
 endmodule
 """
 
-__all__ = ["bench", "ports", "stand_in"]
+__all__ = ["BUFFER", "bench", "mapped", "ports", "stand_in"]

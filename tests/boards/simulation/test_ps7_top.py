@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,15 +10,19 @@ import numpy as np
 import pytest
 from bitrill import flow
 from bitrill.errors import ToolError
+from bitrill_boards import board as boards
 from bitrill_boards.describe import describe
 from bitrill_boards.driver import Driver, Network
 from bitrill_boards.driver.axi import AxiTransport
-from bitrill_boards.driver.errors import LinkError
+from bitrill_boards.driver.errors import DriverError, LinkError
 from bitrill_boards.shell import ps7_top
 from bitrill_boards.shell.network import Edges
 from bitrill_boards.shell.ps7_ports import INPUTS, OUTPUTS
+from bitrill_boards.shell.zynq_shell import register_bits
 from bitrill_boards.simulation import ps7
 from bitrill_boards.simulation.axi import Bench, SimulatedShell
+from bitrill_boards.toolchains import openxc7
+from bitrill_hw.synth import yosys
 from frontend.onnx_models import save, small
 from support import shared_model
 
@@ -28,9 +33,14 @@ def whole(build, work: Path, *, base: int = BASE, top: Callable[[str], str] = la
     """Build's whole top, behind the pins of a bare shell that looks for registers at `BASE`."""
     edges = Edges.of(build.graph, build.predicted.ii)
     text = top(ps7_top.verilog(edges, base=base, name="bitrill"))
-    text = ps7.bench("bitrill", name="shell", bits=12, base=BASE) + ps7.stand_in() + text
+    return behind(build.verilog, edges, text + ps7.BUFFER + ps7.stand_in(), work)
+
+
+def behind(verilog: Path, edges: Edges, text: str, work: Path) -> SimulatedShell:
+    bits = register_bits(edges)
+    text += ps7.bench("bitrill", name="shell", bits=bits, base=BASE)
     bench = Bench(latency=40, stall=0.1, pause=3, seed=1)
-    return SimulatedShell(build.verilog, edges, work=work, bench=bench, shell=text)
+    return SimulatedShell(verilog, edges, work=work, bench=bench, shell=text)
 
 
 def driver(build, shell: SimulatedShell) -> Driver:
@@ -110,3 +120,39 @@ def test_a_broken_top_is_found(build, tmp_path: Path, name: str) -> None:
 def test_registers_elsewhere_are_not_there(build, tmp_path: Path) -> None:
     with pytest.raises(LinkError, match="DECERR"):
         driver(build, whole(build, tmp_path, base=BASE + 0x1000))
+
+
+@pytest.fixture(scope="module")
+def netlist(build, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Verilog of all cells, the network's too, as nextpnr-xilinx is given them."""
+    edges, folder = Edges.of(build.graph, build.predicted.ii), tmp_path_factory.mktemp("mapped")
+    sources = {
+        "top.v": build.verilog.read_text(),
+        "bitrill.v": ps7_top.verilog(edges, base=BASE, name="bitrill"),
+    }
+    openxc7.synthesise(sources, boards.find("pynq-z1"), folder, lambda *told: None)
+    made = {"netlist.json": (folder / "netlist.json").read_text()}
+    script = "read_json netlist.json\nwrite_verilog -noattr netlist.v\n"
+    yosys.run([yosys.Job(folder / "verilog", script, made, ("netlist.v",))])
+    return (folder / "verilog" / "netlist.v").read_text()
+
+
+def over_cells(build, netlist: str, work: Path) -> None:
+    edges = Edges.of(build.graph, build.predicted.ii)
+    nothing = work / "nothing.v"
+    nothing.write_text("module nothing;\nendmodule\n")
+    check(build, behind(nothing, edges, ps7.mapped(netlist), work), 50)
+
+
+@pytest.mark.nightly
+def test_the_netlist_of_the_whole_top_is_right(build, netlist: str, tmp_path: Path) -> None:
+    over_cells(build, netlist, tmp_path)
+
+
+@pytest.mark.nightly
+def test_a_wrong_cell_is_found(build, netlist: str, tmp_path: Path) -> None:
+    """Registers that wait for their clock enable take what comes at once."""
+    wrong, n = re.subn(r"\.CE\((?!1'h1)[^)]*\)", ".CE(1'h1)", netlist, count=40)
+    assert n == 40
+    with pytest.raises((AssertionError, ToolError, LinkError, DriverError)):
+        over_cells(build, wrong, tmp_path)
