@@ -206,8 +206,8 @@ def test_a_zynq_is_driven_on_the_board(build, tmp_path: Path, run: Run, chain, m
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     refused(
         run(*base), 4,
-        f"this computer is no pynq-z2: copy {tmp_path} to the board and run there python3 -m"
-        " bitrill_driver FOLDER --self-test; or give --transport simulation",
+        f"this computer is no pynq-z2: copy {tmp_path} to the board and run in it python3 -m"
+        " bitrill_driver . --self-test; or give --transport simulation",
     )  # fmt: skip
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     asked = wired(monkeypatch, build)
@@ -255,8 +255,8 @@ def test_flash_of_a_zynq_says_where_to_test(build, tmp_path, run: Run, chain, lo
     run("build", "pynq-z2", build.folder, "--out", tmp_path, "--samples", 2)
     base = ("flash", "pynq-z2", build.folder, "--from", tmp_path)
     _, out, _ = run(*base)
-    last = f"python3 -m bitrill_driver {tmp_path.name} --self-test --loaded"
-    assert out.endswith(f"now test it: copy {tmp_path} to the board, and there: {last}\n")
+    last = "python3 -m bitrill_driver . --self-test --loaded"
+    assert out.endswith(f"now test it: copy {tmp_path} to the board, and in it: {last}\n")
     refused(
         run(*base, "--self-test", "--port", "x"), 2,
         f"the self-test of pynq-z2 runs on the board: see {tmp_path}/README.md",

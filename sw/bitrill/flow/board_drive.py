@@ -166,7 +166,7 @@ def _transport(
     if kind is None and found.board.zynq and platform.machine() not in BOARDS_OWN:
         raise ToolError(
             f"this computer is no {found.board.name}: copy {found.folder} to the board and run"
-            " there python3 -m bitrill_driver FOLDER --self-test; or give --transport simulation"
+            " in it python3 -m bitrill_driver . --self-test; or give --transport simulation"
         )
     return opening.open_transport(found.folder, kind, port)
 

@@ -117,8 +117,8 @@ def next_command(found: Any, build: Build, source: str | Path | None) -> str:
     """The self-test of what was loaded."""
     if found.board.zynq:
         return (
-            f"copy {found.folder} to the board, and there: python3 -m bitrill_driver"
-            f" {found.folder.name} --self-test --loaded"
+            f"copy {found.folder} to the board, and in it:"
+            " python3 -m bitrill_driver . --self-test --loaded"
         )
     where = "" if source is None else f" --from {source}"
     return f"bitrill drive {found.board.name} {build.folder}{where} --self-test --port /dev/ttyUSB0"
