@@ -19,6 +19,9 @@ from .mapped import SUDO, DevMem, Mapped, Uio, map_physical
 from .zynq import prepare
 
 MANAGER = "sys/class/fpga_manager/fpga0/state"
+TREE = "proc/device-tree/compatible"
+COMPATIBLE = {"zynq7": b"xlnx,zynq-7000", "zynqmp": b"xlnx,zynqmp"}
+"""What the kernel's device tree says of a board, by its family."""
 
 
 def open_board(
@@ -30,6 +33,7 @@ def open_board(
     Raises `LinkError` that names all that is missing. The transport's ``notes``: what could not be
     set or checked.
     """
+    check_here(manifest, root)
     missing = [] if loaded else _not_loaded(root)
     found: list[Any] = []
     for opens in (
@@ -56,6 +60,23 @@ def open_board(
 def _close(ends: list[Any]) -> None:
     for end in ends:
         end.close()
+
+
+def check_here(manifest: dict[str, Any], root: str) -> None:
+    """Refuse any other computer: what is written at a Zynq's addresses could be anything there."""
+    board, wanted = manifest["board"], COMPATIBLE.get(manifest["family"])
+    if wanted is None:
+        raise LinkError(f"{board} is of family {manifest['family']!r}, and has no Linux of its own")
+    try:
+        with open(os.path.join(root, TREE), "rb") as file:
+            names = file.read().split(b"\0")
+    except OSError:
+        names = []
+    if wanted not in names:
+        raise LinkError(
+            f"this computer is no {board} (its device tree does not say {wanted.decode()}): copy"
+            " the board's folder there, and run this there"
+        )
 
 
 def _not_loaded(root: str) -> list[str]:
@@ -126,4 +147,4 @@ def _hex(path: str) -> int:
         return int(file.read(), 16)
 
 
-__all__ = ["open_board", "set_clock"]
+__all__ = ["check_here", "open_board", "set_clock"]

@@ -15,7 +15,7 @@ import numpy as np
 from .axi import TIMEOUT, AxiTransport
 from .errors import LinkError
 from .folder import Folder
-from .linux import set_clock
+from .linux import check_here, set_clock
 
 
 def open_board(
@@ -30,6 +30,7 @@ def open_board(
             " source /etc/profile.d/pynq_venv.sh; elsewhere, say --transport linux"
         ) from None
     manifest = folder.manifest
+    check_here(manifest, root)
     if not loaded:
         _load(pynq, folder.bitstream)
     clock, notes = set_clock(manifest, root)

@@ -246,6 +246,21 @@ def test_batches_that_no_run_can_be(build: Build) -> None:
     assert not shell.status
 
 
+def test_what_came_back_stays(build: Build) -> None:
+    driver, _ = board(build)
+    form, t = driver.network.input.format(8), driver.transport
+    first, second = (form.pack(images(build, n)[:5].reshape(5, -1)) for n in (10, 20))
+    t.submit(first, 8)
+    data, _ = t.collect()
+    before = data.copy()
+    for _ in range(2):
+        t.submit(second, 8)
+    for _ in range(2):
+        assert (t.collect()[0] != before).any()
+    t.close()
+    assert (data == before).all()
+
+
 def test_the_interrupt_is_waited_for_where_there_is_one(build: Build) -> None:
     shell = Shell(build, Memory())
     waits: list[float] = []

@@ -208,6 +208,25 @@ def test_a_kernel_that_keeps_the_addresses(tree: Tree, monkeypatch: pytest.Monke
         linux.open_board(AXI, root=str(tree.root))
 
 
+@pytest.mark.parametrize("said", [None, "raspberrypi,4-model-b\0", "xlnx,zynqmp\0"])
+def test_another_computer_is_left_alone(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, said: str | None
+) -> None:
+    tree.buffer()
+    compatible = tree.root / "proc/device-tree/compatible"
+    compatible.unlink() if said is None else compatible.write_text(said)
+    monkeypatch.setattr(os, "open", lambda *_: pytest.fail("it was opened"))
+    with pytest.raises(
+        LinkError, match=r"no pynq-z1 \(its device tree does not say xlnx,zynq-7000"
+    ):
+        linux.open_board(AXI, root=str(tree.root), loaded=True)
+    monkeypatch.undo()
+    if said and "zynqmp" in said:
+        linux.check_here(AXI | {"family": "zynqmp"}, str(tree.root))
+    with pytest.raises(LinkError, match="is of family 'ecp5', and has no Linux of its own"):
+        linux.check_here(AXI | {"family": "ecp5"}, str(tree.root))
+
+
 def test_an_overlay_of_another_build(tree: Tree) -> None:
     tree.buffer()
     tree.uio(size=2048)

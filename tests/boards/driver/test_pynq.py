@@ -95,6 +95,16 @@ def test_images(build: Build, place: Path, monkeypatch: pytest.MonkeyPatch, old:
     assert (clock >> 8 & 63) * (clock >> 20 & 63) == 10
 
 
+def test_another_computer_is_left_alone(
+    build: Build, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pynq = use(monkeypatch, Pynq(build))
+    (place.parent / "root/proc/device-tree/compatible").unlink()
+    with pytest.raises(LinkError, match="this computer is no pynq-z1"):
+        opened(place)
+    assert pynq.log == []
+
+
 def test_what_is_loaded(build: Build, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pynq = use(monkeypatch, Pynq(build))
     opened(place).close()

@@ -40,6 +40,7 @@ class Tree:
     def __init__(self, root: Path, *, state: str = "operating", feedback: int = 20):
         self.root = root
         self.write("sys/class/fpga_manager/fpga0/state", state + "\n")
+        self.write("proc/device-tree/compatible", "digilent,pynq-z1\0xlnx,zynq-7000\0")
         with self.file("dev/mem").open("wb") as file:
             file.truncate(1 << 32)
         self.poke(IO_PLL, feedback << 12)
