@@ -26,7 +26,7 @@ from bitrill_boards.driver import Driver, LinkError, Network, PySerial, SerialTr
 from bitrill_boards.shell.network import Edges
 from bitrill_boards.simulation.pty import SimulatedPort
 from bitrill_boards.simulation.serial import Noise, SimulatedLine
-from frontend.onnx_models import save, small
+from frontend.onnx_models import Net, save
 from support import shared_data, shared_model
 
 BAUD = 1_000_000
@@ -68,9 +68,15 @@ class Board:
 
 @pytest.fixture(scope="module")
 def small_board(tmp_path_factory: pytest.TempPathFactory) -> Board:
+    """A network that takes longer than the next request: two are under way."""
     folder = tmp_path_factory.mktemp("line")
-    net, out = small()
-    return Board(flow.compile(save(net.proto(out), folder), out=folder / "b").build, folder)
+    net = Net(1, 1, 4, 8)
+    x = net.quant(net.node("Reshape", "x", net.shape_const(1, -1)), 0.25)
+    x = net.quant(net.node("Relu", net.dense(x, 32, 16, scale=0.3)), 4.0, bits=2.0, signed=0)
+    model = save(net.proto(net.dense(x, 16, 4, bits=3.0)), folder)
+    found = Board(flow.compile(model, out=folder / "b", fps=1000).build, folder)
+    assert found.build.predicted.ii > 10 * (wire.AROUND + found.network.input.format(1).bytes)
+    return found
 
 
 @pytest.fixture
@@ -189,6 +195,18 @@ def test_a_host_is_gone_in_the_middle_of_a_frame(board: Board) -> None:
     check_after(board, (0, 1, 3, 8, 12))
 
 
+def test_a_length_that_is_noise_is_forgotten(board: Board) -> None:
+    """A head that announces 65,535 bytes, and silence: by counting them alone, the board would
+    swallow thousands of requests."""
+    port = board.port()
+    serial = PySerial(port.name, BAUD)
+    serial.write(bytes((wire.REQUEST, wire.RUN, 2, 0xFF, 0xFF)))
+    serial.close()
+    x, wanted = board.frames(3, seed=6)
+    with board.driver(port) as driver:
+        assert (driver.run(x)[0] == wanted).all()
+
+
 def test_the_board_is_unplugged(board: Board) -> None:
     port = board.port()
     driver = board.driver(port)
@@ -235,6 +253,16 @@ def test_an_answer_to_a_host_before_that_is_as_long_as_an_identity() -> None:
     assert SerialTransport(line).device.bytes_out == 24
     with pytest.raises(LinkError, match="the device is no Bitrill network: an identity must begin"):
         SerialTransport(Recorded(*(wire.reply(wire.DONE, k, bytes(28)) for k in range(1, 9))))
+
+
+def test_an_answer_behind_a_damaged_one_is_not_lost() -> None:
+    """The damaged one's length reaches over it."""
+    good = wire.reply(wire.DONE, 3, b"right")
+    damaged = bytearray(wire.reply(wire.DONE, 2, b"wrong"))
+    damaged[3] += 9
+    replies = wire.Replies(64)
+    found = replies.feed(bytes(damaged) + good + wire.reply(wire.DONE, 4, b"last"))
+    assert [r.number for r in found] == [3, 4]
 
 
 def any_crc(monkeypatch: pytest.MonkeyPatch) -> None:
