@@ -21,7 +21,7 @@ from typing import Any
 from amaranth.hdl import Cat, ClockDomain, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from bitrill.flow.compiling import integer, load
+from bitrill.flow.steps import integer, load
 from bitrill.ir import Graph
 from bitrill.ir.graph import INPUT
 from bitrill.ops import MatVec

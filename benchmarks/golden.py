@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 from bitrill.cli.show import table
-from bitrill.flow.compiling import integer, load
+from bitrill.flow.steps import integer, load
 from bitrill.ir import Graph
 from common import default_model
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bitrill.flow.compiling import integer, load
+from bitrill.flow.steps import integer, load
 from bitrill.ir import Impl, IntType, Tensor
 from bitrill.ops import MatVec
 from bitrill.plan.unrolled import element, problem, unrolled_plan

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from bitrill import flow, storage
 from bitrill.errors import FitError, SpecError, StorageError, ToolError, UnsupportedError
-from bitrill.flow import compiling as build_module
 from bitrill.flow import data
+from bitrill.flow import steps as build_module
 from bitrill.ir import IntType, Stage, serial
 from bitrill.plan import timing
 from bitrill.plan.depths import fifo_bits

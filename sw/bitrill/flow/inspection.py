@@ -12,7 +12,7 @@ from ..ir import Graph, Operator
 from ..ops import L1MatVec, MatVec, Threshold
 from ..ops.matvec import Matrix
 from ..plan import timing
-from .compiling import exact_number, fold, integer, load
+from .steps import exact_number, fold, integer, load
 
 
 @dataclass(frozen=True)
