@@ -137,7 +137,10 @@ class Axi3ToLite(wiring.Component):
 
 
 class _Burst:
-    """A burst that was taken: ``address`` of the present beat; ``is_last``; ``outside``."""
+    """A burst that was taken: ``address`` of the present beat; ``is_last``; ``outside``.
+
+    A beat takes two cycles at least; in the first one, the address of the next is computed.
+    """
 
     def __init__(self, m: Module, channel: str, bridge: Axi3ToLite):
         self._m, self._bits, self._base = m, bridge.bits, bridge.base
@@ -148,37 +151,39 @@ class _Burst:
         self.address = Signal(bridge.bits, name=f"{channel}_address")
         self.outside = Signal(name=f"{channel}_outside")
         self._left = Signal(4, name=f"{channel}_left")
-        self._size = Signal(2, name=f"{channel}_size")
-        self._moving = Signal(PAGE_BITS, name=f"{channel}_moving")
         self.is_last = self._left == 0
+        length, size = Signal(4, name=f"{channel}_length"), Signal(2, name=f"{channel}_bytes")
+        kind = Signal(2, name=f"{channel}_kind")
+        self._kept = {"len": length, "size": size, "burst": kind}
+        # the bits of the address that beats change: of a wrapping burst, those within its length
+        moving = Signal(PAGE_BITS, name=f"{channel}_moving")
+        with m.Switch(kind):
+            with m.Case(FIXED):
+                m.d.sync += moving.eq(0)
+            with m.Case(WRAP):
+                m.d.sync += moving.eq((length << size) | ((1 << size) - 1))
+            with m.Default():
+                m.d.sync += moving.eq(-1)
+        self._following = Signal(PAGE_BITS, name=f"{channel}_following")
+        now = self.address[:PAGE_BITS]
+        m.d.sync += self._following.eq(((now >> size) + 1) << size)
+        self._next = (now & ~moving) | (self._following & moving)
 
     def take(self) -> None:
         """Within ``m.If``: keep what the channel says now."""
         asked = self._asked
-        # the bits of the address that beats change: of a wrapping burst, those within its length
-        length = (asked["len"] << asked["size"]) | ((1 << asked["size"]) - 1)
         self._m.d.sync += [
             self.id.eq(asked["id"]),
             self.address.eq(asked["addr"]),
             self.outside.eq(asked["addr"][self._bits :] != self._base >> self._bits),
             self._left.eq(asked["len"]),
-            self._size.eq(asked["size"]),
+            *(kept.eq(asked[name]) for name, kept in self._kept.items()),
         ]
-        with self._m.Switch(asked["burst"]):
-            with self._m.Case(FIXED):
-                self._m.d.sync += self._moving.eq(0)
-            with self._m.Case(WRAP):
-                self._m.d.sync += self._moving.eq(length)
-            with self._m.Default():
-                self._m.d.sync += self._moving.eq(-1)
 
     def step(self) -> None:
         """Within ``m.If``: on to the next beat, whose address is a multiple of its size."""
-        now, moving = self.address[:PAGE_BITS], self._moving
-        following = Signal(PAGE_BITS)
-        self._m.d.comb += following.eq(((now >> self._size) + 1) << self._size)
         self._m.d.sync += [
-            now.eq((now & ~moving) | (following & moving)),
+            self.address[:PAGE_BITS].eq(self._next),
             self._left.eq(self._left - 1),
         ]
 
