@@ -184,16 +184,16 @@ class Writer(_Mover):
             owed.eq(owed + Mux(bus.awvalid & bus.awready, bus.awlen + 1, 0) - writes),
             unanswered.eq(unanswered + ask.asks - answers),
         ]
-        # what a burst has left: all are of 16 words, but a run's last one
-        at, last = Signal(4), Signal(32)
+        # all bursts are of 16 words, but a run's last one, which nothing is owed behind
+        at = Signal(4)
         with m.If(writes):
-            m.d.sync += [at.eq(at + 1), last.eq(last - 1)]
+            m.d.sync += at.eq(at + 1)
         with m.If(self.start):
-            m.d.sync += [at.eq(0), last.eq(self.words - 1)]
+            m.d.sync += at.eq(0)
         m.d.comb += [
             bus.wvalid.eq(owed != 0), bus.wdata.eq(fifo.o.payload),
             bus.wstrb.eq(-1),
-            bus.wlast.eq((at == BURST - 1) | (last == 0)),
+            bus.wlast.eq((at == BURST - 1) | (owed == 1)),
             fifo.o.ready.eq(bus.wready & bus.wvalid),
             bus.bready.eq(1),
             self.idle.eq((ask.left == 0) & (owed == 0) & (unanswered == 0)),

@@ -27,7 +27,7 @@ from bitrill.errors import SpecError
 from bitrill_hw.axilite import AxiLite, axi_lite
 
 from ..driver.registers import IDENTITY, REGISTERS, SIZE, SIZE_RUNTIME, VERSION, WEIGHTS, WRITABLE
-from .movers import Reader, Writer, read_channels, write_channels
+from .movers import ALIGN, Reader, Writer, read_channels, write_channels
 from .network import Edges, Network
 from .weights import Onward
 
@@ -48,10 +48,22 @@ class Geometry:
 
 
 @dataclass
+class _Kept:
+    """A register of those bits, from ``first`` on, that mean something; the others read 0."""
+
+    bits: Signal
+    first: int
+
+    @property
+    def value(self) -> Value:
+        return Cat(C(0, self.first), self.bits)
+
+
+@dataclass
 class _State:
     """What the registers show, and what a write to them does."""
 
-    kept: dict[str, Signal]
+    kept: dict[str, _Kept]
     status: Signal
     cycles: Signal
     frames: Signal
@@ -107,7 +119,7 @@ class ZynqShell(wiring.Component):
         m.submodules.lite = lite = AxiLite(self.register_bits)
         wiring.connect(m, wiring.flipped(self.axi), lite.axi)
         state = _State(
-            kept={name: Signal(32, name=name.lower()) for name in WRITABLE},
+            kept={name: self._kept(name) for name in WRITABLE},
             status=Signal(STATUS_BITS, name="status"), cycles=Signal(48, name="cycles"),
             frames=Signal(32, name="frames"), busy=Signal(name="busy"), start=Signal(name="start"),
             stop=Signal(name="stop"), cleared=Signal(STATUS_BITS, name="cleared"),
@@ -131,7 +143,7 @@ class ZynqShell(wiring.Component):
         m.d.comb += [
             quiet.eq(idle & ~begin & ~begun),
             clear.eq(s.start | (s.stop & quiet)),
-            self.interrupt.eq(s.status[0] & s.kept["INTERRUPT"][0]),
+            self.interrupt.eq(s.status[0] & s.kept["INTERRUPT"].bits),
         ]
         m.d.sync += s.status.eq((s.status & ~s.cleared) | raised)
         with m.If(s.busy):
@@ -143,6 +155,14 @@ class ZynqShell(wiring.Component):
         with m.If(s.start):
             m.d.sync += [s.busy.eq(1), s.cycles.eq(0), s.frames.eq(0)]
         return m
+
+    def _kept(self, name: str) -> _Kept:
+        bits = {
+            "INTERRUPT": range(1), "IN_ADDRESS_LOW": range(ALIGN, 32),
+            "OUT_ADDRESS_LOW": range(ALIGN, 32), "IN_ADDRESS_HIGH": range(self.address - 32),
+            "OUT_ADDRESS_HIGH": range(self.address - 32),
+        }.get(name, range(32))  # fmt: skip
+        return _Kept(Signal(len(bits), name=name.lower()), bits.start)
 
     def _path(self, m: Module, s: _State, begin: Value, clear: Value) -> tuple[Any, Any, Any]:
         """Memory, reader, network, writer, memory."""
@@ -158,7 +178,7 @@ class ZynqShell(wiring.Component):
         m.d.comb += network.clear.eq(clear)
         for mover, side in ((reader, "IN"), (writer, "OUT")):
             low, high, words = (
-                s.kept[f"{side}_{name}"] for name in ("ADDRESS_LOW", "ADDRESS_HIGH", "WORDS")
+                s.kept[f"{side}_{name}"].value for name in ("ADDRESS_LOW", "ADDRESS_HIGH", "WORDS")
             )
             m.d.comb += [
                 mover.start.eq(begin), mover.stop.eq(s.stop), mover.words.eq(words),
@@ -172,7 +192,8 @@ class ZynqShell(wiring.Component):
             "IDENTITY": C(IDENTITY, 32), "VERSION": C(VERSION, 32),
             "DIGEST_LOW": C(digest & 0xFFFFFFFF, 32), "DIGEST_HIGH": C(digest >> 32, 32),
             "CONTROL": C(0, 32), "STATUS": Cat(s.busy, s.status), "FRAMES": s.frames,
-            "CYCLES_LOW": s.cycles[:32], "CYCLES_HIGH": s.cycles[32:], **s.kept,
+            "CYCLES_LOW": s.cycles[:32], "CYCLES_HIGH": s.cycles[32:],
+            **{name: kept.value for name, kept in s.kept.items()},
         }  # fmt: skip
         writes = Signal()
         m.d.comb += [writes.eq(bus.valid & bus.write), bus.done.eq(bus.valid), bus.error.eq(1)]
@@ -192,8 +213,9 @@ class ZynqShell(wiring.Component):
                             m.d.sync += s.stop.eq(1)
                     elif name in WRITABLE:
                         allowed = ~bus.write | ~s.busy
+                        kept = s.kept[name]
                         with m.If(writes & ~s.busy):
-                            m.d.sync += s.kept[name].eq(bus.data)
+                            m.d.sync += kept.bits.eq(bus.data[kept.first :])
                     m.d.comb += bus.error.eq(~allowed)
 
     def _weights(self, m: Module, bus: Any, network: Any, clear: Value) -> Value:

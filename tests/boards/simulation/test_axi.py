@@ -119,10 +119,17 @@ def test_what_is_no_register_gets_slverr(odd: Case, bench: dict) -> None:
         with pytest.raises(LinkError, match=rf"at {OFFSETS[name]:#x} was refused"):
             registers.write(OFFSETS[name], 0xFFFFFFFF)
     assert {name: registers.read(k) for name, k in OFFSETS.items()} == before
-    for k, name in enumerate(r.WRITABLE):
-        registers.write(OFFSETS[name], 0x9E3779B9 * k & 0xFFFFFFFF)
-    kept = [registers.read(OFFSETS[name]) for name in r.WRITABLE]
-    assert kept == [0x9E3779B9 * k & 0xFFFFFFFF for k in range(len(r.WRITABLE))]
+    bits = {  # that mean something, of memory addresses of 40 bits
+        "INTERRUPT": 1, "IN_ADDRESS_LOW": 0xFFFFFF80, "IN_ADDRESS_HIGH": 0xFF,
+        "IN_WORDS": 0xFFFFFFFF, "OUT_ADDRESS_LOW": 0xFFFFFF80, "OUT_ADDRESS_HIGH": 0xFF,
+        "OUT_WORDS": 0xFFFFFFFF,
+    }  # fmt: skip
+    assert tuple(bits) == r.WRITABLE
+    for seed in (0x9E3779B9, 0x61C88646):  # one all that the other is not
+        for k, name in enumerate(bits):
+            registers.write(OFFSETS[name], seed + k)
+        for k, (name, mask) in enumerate(bits.items()):
+            assert registers.read(OFFSETS[name]) == (seed + k) & mask, name
     shell.close()
 
 
@@ -252,5 +259,5 @@ def sweep(case: Case, bench: dict, *, frames: int, step: int) -> None:
         ended += host.right
         assert short.whole(), k
         assert short.read("FRAMES") == 3
-    assert ended < 60 // step + 20  # the others were stopped in time
+    assert ended < cycles // step // 2  # the others were stopped in time
     shell.close()
