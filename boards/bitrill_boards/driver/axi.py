@@ -21,6 +21,7 @@ import numpy as np
 
 from . import registers as r
 from .errors import LinkError
+from .faults import faults, hang
 
 TIMEOUT = 10.0
 """Seconds in which one frame at least must leave the network."""
@@ -260,7 +261,7 @@ class AxiTransport:
         """Wait for a run's end; its cycles."""
         status = self._wait(slot)
         frames = self._read("FRAMES")
-        bad = _faults(status, slot)
+        bad = faults(status, [(b.address, n) for _, b, n in slot.buffers])
         if not bad and frames != slot.frames:
             bad = [
                 f"{frames} of {slot.frames} frames left the network, though the run has ended:"
@@ -282,7 +283,7 @@ class AxiTransport:
             if frames != seen:
                 seen, since = frames, now
             elif now - since > self.timeout:
-                raise LinkError(self._hang(slot, frames))
+                raise LinkError(hang(frames, slot.frames, self.timeout))
             self._pause(looks)
             looks += 1
 
@@ -292,18 +293,6 @@ class AxiTransport:
             wait(min(self.timeout, 0.1))
         else:
             time.sleep(PAUSES[min(looks, len(PAUSES) - 1)])
-
-    def _hang(self, slot: _Slot, frames: int) -> str:
-        where = (
-            "writing their results to memory hangs"
-            if frames == slot.frames
-            else "reading memory, or the network, hangs"
-        )
-        return (
-            f"the run did not end: {frames} of {slot.frames} frames left the network, and none for"
-            f" {self.timeout:g} s ({where}); it was stopped: try again, and if it hangs again,"
-            " flash the bitstream anew and check that its memory port is enabled"
-        )
 
     def _stop(self) -> None:
         """Stop and reset the network; nothing is under way after that."""
@@ -322,27 +311,6 @@ class AxiTransport:
                 )
             time.sleep(PAUSES[1])
         self._write("STATUS", r.CLEAR)
-
-
-def _faults(status: int, slot: _Slot) -> list[str]:
-    """What the error bits of STATUS say, and what to do."""
-    found = []
-    names = (("reading", r.READ_SLVERR, r.READ_DECERR), ("writing", r.WRITE_SLVERR, r.WRITE_DECERR))
-    for (what, slverr, decerr), (_, buffer, nbytes) in zip(names, slot.buffers):  # noqa: B905
-        where = f"{what} memory at {buffer.address:#x}..{buffer.address + nbytes - 1:#x} failed"
-        if status & decerr:
-            found.append(
-                f"{where} with DECERR: nothing is at these addresses; is the memory port enabled"
-                " and its address map that of the board?"
-            )
-        if status & slverr:
-            found.append(
-                f"{where} with SLVERR: the memory refuses the access; is the buffer the driver's"
-                " own, and is this memory open to the programmable logic?"
-            )
-    if status & r.FRAME_ERROR:
-        found.append("the network found a frame of a wrong length: flash the bitstream anew")
-    return found
 
 
 __all__ = ["AxiTransport", "Buffer", "Device", "Memory", "Registers"]

@@ -1,0 +1,45 @@
+"""What can go wrong in a run over AXI, in words: what it was, where, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from . import registers as r
+
+
+def faults(status: int, spans: Sequence[tuple[int, int]]) -> list[str]:
+    """Of STATUS's error bits; ``spans``: address and bytes of what was read and written."""
+    found = []
+    kinds = (("reading", r.READ_SLVERR, r.READ_DECERR), ("writing", r.WRITE_SLVERR, r.WRITE_DECERR))
+    for (what, slverr, decerr), (address, nbytes) in zip(kinds, spans):  # noqa: B905
+        where = f"{what} memory at {address:#x}..{address + nbytes - 1:#x} failed"
+        if status & decerr:
+            found.append(
+                f"{where} with DECERR: nothing is at these addresses; is the memory port enabled"
+                " and its address map that of the board?"
+            )
+        if status & slverr:
+            found.append(
+                f"{where} with SLVERR: the memory refuses the access; is the buffer the driver's"
+                " own, and is this memory open to the programmable logic?"
+            )
+    if status & r.FRAME_ERROR:
+        found.append("the network found a frame of a wrong length: flash the bitstream anew")
+    return found
+
+
+def hang(done: int, of: int, seconds: float) -> str:
+    """A run of which nothing came for so long."""
+    where = (
+        "writing their results to memory hangs"
+        if done == of
+        else "reading memory, or the network, hangs"
+    )
+    return (
+        f"the run did not end: {done} of {of} frames left the network, and none for"
+        f" {seconds:g} s ({where}); it was stopped: try again, and if it hangs again,"
+        " flash the bitstream anew and check that its memory port is enabled"
+    )
+
+
+__all__ = ["faults", "hang"]
