@@ -161,3 +161,25 @@ def test_the_driver_needs_numpy_alone(file: Path) -> None:
                 at_top = node in tree.body
                 allowed = {"numpy", *sys.stdlib_module_names} - {"tomllib"}
                 assert top in (allowed if at_top else allowed | {"serial", "pynq"}), name
+
+
+NEWER = {"removeprefix", "removesuffix", "bit_count", "is_relative_to", "pairwise", "cache"}
+"""Names of the standard library that Python 3.8 has not."""
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.name)
+def test_the_driver_runs_on_python_3_8(file: Path) -> None:
+    """What its syntax alone does not tell: annotations are never evaluated, nothing newer is
+    called."""
+    tree = ast.parse(file.read_text())
+    nodes = list(ast.walk(tree))
+    if any(isinstance(n, ast.FunctionDef | ast.AnnAssign) for n in nodes):
+        assert "from __future__ import annotations" in ast.unparse(tree)
+    for n in nodes:
+        assert not (isinstance(n, ast.Attribute) and n.attr in NEWER), n.attr
+        if isinstance(n, ast.Call):
+            assert not {"strict", "slots", "kw_only"} & {str(k.arg) for k in n.keywords}
+        if isinstance(n, ast.Call) and ast.unparse(n.func) == "isinstance":
+            assert not any(isinstance(m, ast.BinOp) for m in ast.walk(n.args[1]))
+        if isinstance(n, ast.With):
+            assert not isinstance(n.items[0].context_expr, ast.Tuple)
