@@ -58,6 +58,7 @@ def test_compile_leaves_five_files_and_says_so(whole: flow.Compiled) -> None:
     folder = whole.build.folder
     assert sorted(p.name for p in folder.iterdir()) == sorted(FILES)
     value = whole.json()
+    assert set(value.pop("boards")) == {b.name for b in flow.boards().boards}
     predicted = timing.predict(whole.build.graph)
     assert value == {
         "nodes": len(whole.build.graph.nodes),
