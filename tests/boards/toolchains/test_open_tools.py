@@ -90,19 +90,39 @@ def test_a_bitstream_with_its_figures(given: Project, tools: Tools) -> None:
     assert pack == "run_ecppack --compress bitrill.config bitrill.bit"
 
 
+def ran(calls: list[str]) -> list[str]:
+    return [call.split()[0] for call in calls]
+
+
 def test_a_finished_run_is_found_again_and_a_changed_one_is_not(
     given: Project, tools: Tools
 ) -> None:
+    tools.yosys = 'result("netlist.json", open("top.v").read()[-40:])'
+    tools.nextpnr_is(FINE, also='result("bitrill.config", open("netlist.json").read() + argv[-2])')
     make(given, tools)
-    made = make(given, tools)
-    assert (given.folder / made.bitstream).is_file()
+    first = (given.folder / "bitrill.bit").read_text()
+    make(given, tools)
+    assert (given.folder / "bitrill.bit").read_text() == first
     assert len(tools.calls) == 3
-    make(dataclasses.replace(given, seed=2), tools)  # placed anew: the mapped netlist is the same
-    assert [call.split()[0] for call in tools.calls[3:]] == ["run_nextpnr_ecp5"]
     with (given.folder / "top.v").open("a") as file:
         file.write("// another network\n")
     make(given, tools)
-    assert [call.split()[0] for call in tools.calls[4:]] == ["run_yosys", "run_nextpnr_ecp5"]
+    assert ran(tools.calls[3:]) == ["run_yosys", "run_nextpnr_ecp5", "run_ecppack"]
+    assert "another network" in (given.folder / "bitrill.bit").read_text()
+    make(dataclasses.replace(given, seed=2), tools)  # placed anew: the mapped netlist is the same
+    assert ran(tools.calls[6:]) == ["run_nextpnr_ecp5", "run_ecppack"]
+
+
+def test_what_a_failed_run_wrote_is_not_taken_for_a_result(given: Project, tools: Tools) -> None:
+    """Not even where it is a second run of what was once done."""
+    make(given, tools)
+    (given.folder / "work" / "report.json").unlink()
+    tools.nextpnr_is(FINE, also="return 7")
+    with pytest.raises(ToolError, match="status 7"):
+        make(given, tools)
+    tools.nextpnr_is(FINE)
+    make(given, tools)
+    assert ran(tools.calls).count("run_nextpnr_ecp5") == 3
 
 
 def test_a_slow_design_is_refused_with_both_figures_and_what_to_do(
