@@ -91,6 +91,20 @@ class _Slot:
         n = self.frames
         return ("IN", self.into, n * self.bytes_in), ("OUT", self.out, n * self.bytes_out)
 
+    def holds(self, bytes_in: int, bytes_out: int) -> bool:
+        """Whether so much has room."""
+        return (
+            self.into is not None and len(self.into.array) >= bytes_in
+            and self.out is not None and len(self.out.array) >= bytes_out
+        )  # fmt: skip
+
+    def release(self) -> None:
+        """Give the buffers back."""
+        for buffer in (self.into, self.out):
+            if buffer is not None:
+                buffer.close()
+        self.into = self.out = None
+
 
 class AxiTransport:
     """Batches of frames through the shell whose registers are ``registers``.
@@ -143,8 +157,7 @@ class AxiTransport:
             )
         slot = self._free[-1]
         slot.frames, slot.bytes_in, slot.bytes_out = n, bytes_in, bytes_out
-        for side, nbytes in (("into", n * bytes_in), ("out", n * bytes_out)):
-            self._room(slot, side, nbytes)
+        self._room(slot, n * bytes_in, n * bytes_out)
         slot.into.array[: n * bytes_in] = frames.reshape(-1)
         slot.into.flush()
         self._under_way.append(self._free.pop())
@@ -196,10 +209,7 @@ class AxiTransport:
         """Stop what is under way, and give the buffers back."""
         self.abandon()
         for slot in self._free:
-            for buffer in (slot.into, slot.out):
-                if buffer is not None:
-                    buffer.close()
-            slot.into = slot.out = None
+            slot.release()
         for end in (self.registers, self.memory):
             if hasattr(end, "close"):
                 end.close()  # type: ignore[attr-defined]
@@ -225,21 +235,29 @@ class AxiTransport:
     def _write(self, name: str, value: int) -> None:
         self.registers.write(r.OFFSETS[name], value)
 
-    def _room(self, slot: _Slot, side: str, nbytes: int) -> None:
-        """See to it that a buffer of the slot is large enough."""
-        buffer = getattr(slot, side)
-        if buffer is not None:
-            if len(buffer.array) >= nbytes:
-                return
-            setattr(slot, side, None)
-            buffer.close()
+    def _room(self, slot: _Slot, bytes_in: int, bytes_out: int) -> None:
+        """See to it that a slot's buffers are large enough.
+
+        While nothing is under way, all buffers are made anew: so none is left in between that is
+        too small for the next one, and the memory may be used to its end.
+        """
+        if slot.holds(bytes_in, bytes_out):
+            return
+        slots = [slot] if self._under_way else self._free[::-1]
+        for s in slots:
+            s.release()
+        for s in slots:
+            s.into = self._buffer(bytes_in)
+            s.out = self._buffer(bytes_out)
+
+    def _buffer(self, nbytes: int) -> Any:
         found = self.memory.allocate(-(-nbytes // r.ALIGN) * r.ALIGN)
         if found.address % r.ALIGN:
             found.close()
             raise LinkError(
                 f"memory for frames must begin at a multiple of {r.ALIGN}, not {found.address:#x}"
             )
-        setattr(slot, side, found)
+        return found
 
     def _start(self, slot: _Slot) -> None:
         for side, buffer, nbytes in slot.buffers:

@@ -86,7 +86,7 @@ def test_images(build: Build, place: Path, monkeypatch: pytest.MonkeyPatch, old:
         assert driver.report()["limit"] == "port"
         assert driver.report()["system"] == driver.report()["fps_hardware"] / 2.5e6
     assert pynq.log[:2] == [("Overlay", "bitrill.bit"), ("MMIO", BASE, 4096)]
-    assert pynq.log[2:] == [("allocate", -(-500 * 8 // 128) * 128)] * 2
+    assert pynq.log[2:] == [("allocate", -(-500 * 8 // 128) * 128)] * 4
     assert not pynq.memory.buffers
     tree = place.parent / "root/dev/mem"
     with tree.open("rb") as file:  # the clock by arithmetic of our own
