@@ -101,6 +101,7 @@ class SerialTransport:
         self.line, self.tries = line, tries
         self.resent = self.damaged = 0
         self._number = 0
+        self._computing = 0.0  # seconds that a frame took in the network
         self._replies = wire.Replies(0xFFFF)
         self.device = self._identify()
 
@@ -134,7 +135,9 @@ class SerialTransport:
                 yield wire.RUN, frame
 
         for reply in self._exchange(requests(), n + 4):
-            yield reply.payload[:n], int.from_bytes(reply.payload[n:], "little")
+            cycles = int.from_bytes(reply.payload[n:], "little")
+            self._computing = max(self._computing, cycles / self.device.clock_hz)
+            yield reply.payload[:n], cycles
 
     def close(self) -> None:
         self.line.close()
@@ -211,7 +214,8 @@ class SerialTransport:
     def _patience(self, size: int) -> float:
         """Seconds without a byte until a request counts as lost: longer than the device waits
         within one, and than the network computes."""
-        return (WINDOW * size + 60) * 10 / self.line.baud + self.line.slack
+        line = (WINDOW * size + 60) * 10 / self.line.baud + self.line.slack
+        return line + WINDOW * self._computing
 
 
 class _Pending:

@@ -270,12 +270,12 @@ class Recorded:
     baud, slack = BAUD, 0.0
 
     def __init__(self, *answers: bytes):
-        self.answers, self.number = list(answers), 0
+        self.answers, self.waits = list(answers), []
 
-    def write(self, data: bytes) -> None:
-        self.number = data[2]
+    def write(self, data: bytes) -> None: ...
 
     def read(self, timeout: float) -> bytes:
+        self.waits.append(timeout)
         return self.answers.pop(0) if self.answers else b""
 
     def close(self) -> None:
@@ -299,6 +299,20 @@ def test_an_answer_behind_a_damaged_one_is_not_lost() -> None:
     replies = wire.Replies(64)
     found = replies.feed(bytes(damaged) + good + wire.reply(wire.DONE, 4, b"last"))
     assert [r.number for r in found] == [3, 4]
+
+
+def test_patience_with_a_slow_network() -> None:
+    """Once it has answered, a network that computes for a second gets the time for two frames."""
+    identity = wire.IDENTITY.pack(wire.MAGIC, wire.VERSION, 0, b"12345678", 12_000_000, 1, 2)
+    result = bytes(2) + (12_000_000).to_bytes(4, "little")
+    line = Recorded(
+        wire.reply(wire.DONE, 1, identity), wire.reply(wire.DONE, 2, result),
+        wire.reply(wire.DONE, 3, result),
+    )  # fmt: skip
+    answers = list(SerialTransport(line).run([b"a", b"b"]))
+    assert [cycles for _, cycles in answers] == [12_000_000] * 2
+    assert max(line.waits[:2]) < 0.1
+    assert 2 < line.waits[2] < 2.1
 
 
 def any_crc(monkeypatch: pytest.MonkeyPatch) -> None:
