@@ -52,6 +52,24 @@ def test_the_wrapper_has_the_shells_ports(name: str, build: Build, files: Files)
     assert {p: shell[p] for p in joined} == {p: outer[o] for p, o in joined.items()}
 
 
+@pytest.mark.parametrize(("name", "bits"), [("zedboard", 32), ("kv260", 40)])
+def test_interfaces_tell_what_they_do(name: str, bits: int, build: Build, files: Files) -> None:
+    """Bursts that fit an AXI3 port: then nothing has to be split."""
+    text = files(project(build, name, Path("unused")))["bitrill.v"]
+    told = re.findall(r'X_INTERFACE_PARAMETER = "XIL_INTERFACENAME (\w+), ([^"]*)"', text)
+    assert {k: dict(p.split(" ") for p in v.split(", ")) for k, v in told} == {
+        "aclk": {"ASSOCIATED_BUSIF": "s_axi:m_axi", "ASSOCIATED_RESET": "aresetn"},
+        "aresetn": {"POLARITY": "ACTIVE_LOW"},
+        "s_axi": {"PROTOCOL": "AXI4LITE", "DATA_WIDTH": "32", "ADDR_WIDTH": "12"},
+        "m_axi": {
+            "PROTOCOL": "AXI4", "DATA_WIDTH": "64", "ADDR_WIDTH": str(bits), "ID_WIDTH": "1",
+            "MAX_BURST_LENGTH": "16", "NUM_READ_OUTSTANDING": "16", "NUM_WRITE_OUTSTANDING": "16",
+            "SUPPORTS_NARROW_BURST": "0", "READ_WRITE_MODE": "READ_WRITE",
+        },
+        "interrupt": {"SENSITIVITY": "LEVEL_HIGH"},
+    }  # fmt: skip
+
+
 def test_yosys_finds_the_whole_hierarchy(build: Build, files: Files, tmp_path: Path) -> None:
     """Every module is there, every port that is named exists, and none has two drivers."""
     made = files(project(build, "kv260", tmp_path))

@@ -182,6 +182,18 @@ def test_another_seed_is_another_placement(written: Written) -> None:
     assert found == [["Default"], ["Explore"], ["Default"]]
 
 
+def test_an_address_that_is_too_narrow_is_found(written: Written) -> None:
+    """Of 35 bits, where DDR goes on at 32 GiB."""
+    folder = written("kv260")
+    text = (folder / "bitrill.v").read_text()
+    narrow = text.replace("[39:0]", "[34:0]").replace("ADDR_WIDTH 40", "ADDR_WIDTH 35")
+    assert narrow != text
+    (folder / "bitrill.v").write_text(narrow)
+    ended = run(folder)
+    assert ended.code == 4
+    assert ended.error == "addresses failed: bitrill/m_axi does not reach /ps/SAXIGP2/HP0_DDR_HIGH"
+
+
 # file, what is there, what is put in its place, what is said
 FAULTS = {
     "a misspelt port of the wrapper": (
@@ -197,6 +209,8 @@ FAULTS = {
     "a bus without a clock": (
         "bitrill.v", "ASSOCIATED_BUSIF s_axi:m_axi", "ASSOCIATED_BUSIF s_axi",
         "m_axi is not associated with a clock"),
+    "a clock without a reset": (
+        "bitrill.v", ", ASSOCIATED_RESET aresetn", "", "the clock has no reset"),
     "the wrong polarity": (
         "bitrill.v", "POLARITY ACTIVE_LOW", "POLARITY ACTIVE_HIGH",
         "bitrill/aresetn is a reset_high"),

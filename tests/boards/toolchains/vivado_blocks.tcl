@@ -127,6 +127,10 @@ proc model::reference name {
         }
     }
     set buses [split [dict get $clock ASSOCIATED_BUSIF] :]
+    if {![dict exists $clock ASSOCIATED_RESET]
+        || [lsearch -index 0 $model::pins($name) [dict get $clock ASSOCIATED_RESET]] < 0} {
+        error "the clock has no reset"
+    }
     dict for {interface table} $signals {
         if {$interface ni $buses} { error "$interface is not associated with a clock" }
         set bus [dict get $parameter_of $interface]
@@ -314,6 +318,11 @@ model::command assign_bd_address {-offset -range -target_address_space} {-force}
         if {[dict exists $option -offset]} { set offset [dict get $option -offset] }
         if {[dict exists $option -range]} { set range [dict get $option -range] }
         if {$offset eq {}} { error "$segment needs an -offset" }
+        lassign [split $space /] cell port
+        set what [dict get $model::cells $cell]/$port
+        if {[info exists model::width($what)] && $offset + $range > 1 << $model::width($what)} {
+            error "$space does not reach $segment"
+        }
         if {$offset % $range} { error "\[BD 41-1076] $segment: offset is no multiple of its range" }
         dict set model::addresses $space $segment [list $offset $range]
         model::fact address $space $segment [format {%#x %#x} $offset $range]
