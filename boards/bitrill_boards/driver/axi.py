@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from . import registers as r
+from .buffers import Buffer, Memory, Slot
 from .errors import LinkError
 from .faults import faults, hang
 
@@ -44,28 +45,6 @@ class Registers(Protocol):
     def write(self, offset: int, value: int) -> None: ...
 
 
-class Buffer(Protocol):
-    """Memory that the hardware sees, too."""
-
-    @property
-    def address(self) -> int: ...
-
-    @property
-    def array(self) -> np.ndarray: ...
-
-    def flush(self) -> None: ...
-
-    def invalidate(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class Memory(Protocol):
-    """Where buffers come from. An attribute ``size``, if there, bounds their bytes together."""
-
-    def allocate(self, nbytes: int) -> Buffer: ...
-
-
 @dataclass(frozen=True)
 class Device:
     """What is known of the hardware. The bytes of a frame follow from the digest."""
@@ -74,36 +53,6 @@ class Device:
     clock_hz: int
     bytes_in: int | None = None
     bytes_out: int | None = None
-
-
-@dataclass
-class _Slot:
-    """A batch: its buffers, and what is in them."""
-
-    into: Any = None
-    out: Any = None
-    frames: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-
-    @property
-    def buffers(self) -> tuple[tuple[str, Any, int], ...]:
-        n = self.frames
-        return ("IN", self.into, n * self.bytes_in), ("OUT", self.out, n * self.bytes_out)
-
-    def holds(self, bytes_in: int, bytes_out: int) -> bool:
-        """Whether so much has room."""
-        return (
-            self.into is not None and len(self.into.array) >= bytes_in
-            and self.out is not None and len(self.out.array) >= bytes_out
-        )  # fmt: skip
-
-    def release(self) -> None:
-        """Give the buffers back."""
-        for buffer in (self.into, self.out):
-            if buffer is not None:
-                buffer.close()
-        self.into = self.out = None
 
 
 class AxiTransport:
@@ -121,8 +70,8 @@ class AxiTransport:
         self, registers: Registers, memory: Memory, *, clock_hz: int, timeout: float = TIMEOUT
     ):
         self.registers, self.memory, self.timeout = registers, memory, timeout
-        self._free = [_Slot(), _Slot()]
-        self._under_way: deque[_Slot] = deque()
+        self._free = [Slot(), Slot()]
+        self._under_way: deque[Slot] = deque()
         self.device = Device(self._identify(), clock_hz)
         self._stop()  # whatever a program before this one has left
 
@@ -235,7 +184,7 @@ class AxiTransport:
     def _write(self, name: str, value: int) -> None:
         self.registers.write(r.OFFSETS[name], value)
 
-    def _room(self, slot: _Slot, bytes_in: int, bytes_out: int) -> None:
+    def _room(self, slot: Slot, bytes_in: int, bytes_out: int) -> None:
         """See to it that a slot's buffers are large enough.
 
         While nothing is under way, all buffers are made anew: so none is left in between that is
@@ -259,7 +208,7 @@ class AxiTransport:
             )
         return found
 
-    def _start(self, slot: _Slot) -> None:
+    def _start(self, slot: Slot) -> None:
         for side, buffer, nbytes in slot.buffers:
             low, high = buffer.address & 0xFFFFFFFF, buffer.address >> 32
             self._write(f"{side}_ADDRESS_LOW", low)
@@ -275,7 +224,7 @@ class AxiTransport:
         self._write("INTERRUPT", 1 if hasattr(self.registers, "wait") else 0)
         self._write("CONTROL", r.START)
 
-    def _finish(self, slot: _Slot) -> int:
+    def _finish(self, slot: Slot) -> int:
         """Wait for a run's end; its cycles."""
         status = self._wait(slot)
         frames = self._read("FRAMES")
@@ -289,7 +238,7 @@ class AxiTransport:
             raise LinkError("; ".join(bad))
         return self._read("CYCLES_HIGH") << 32 | self._read("CYCLES_LOW")
 
-    def _wait(self, slot: _Slot) -> int:
+    def _wait(self, slot: Slot) -> int:
         """STATUS at the end of a run."""
         seen, since, looks = -1, time.monotonic(), 0
         while True:
