@@ -57,15 +57,15 @@ def test_a_frame_takes_the_interval_of_the_network(trained: Case) -> None:
     assert cycles[56] - cycles[24] == 32 * 64
 
 
-@BENCHES
+@pytest.mark.parametrize("bench", [*STALLS, {"latency": 1}], ids=["free", "stalled", "near"])
 def test_each_word_is_moved_once_and_in_bursts(odd: Case, bench: dict) -> None:
     shell = odd.shell(**bench)
-    host = Host.of(odd, shell, 33)
+    host = Host.of(odd, shell, 150)  # more than the window holds
     assert host.whole()
     found = shell.bursts()
-    assert [b[1:] for b in found if not b[0]] == bursts(host.into.address, 33 * 3)
-    assert [b[1:] for b in found if b[0]] == bursts(host.out.address, 33 * 4)
-    assert (host.read("FRAMES"), shell.traffic().owed) == (33, 0)
+    assert [b[1:] for b in found if not b[0]] == bursts(host.into.address, 150 * 3)
+    assert [b[1:] for b in found if b[0]] == bursts(host.out.address, 150 * 4)
+    assert (host.read("FRAMES"), shell.traffic().owed) == (150, 0)
     shell.close()
 
 

@@ -82,15 +82,16 @@ def test_mnist_images_come_back_bit_for_bit(
 
 
 @pytest.mark.parametrize("fault", ["read", "write"])
-def test_error_responses_are_told(odd: Case, tmp_path: Path, fault: str) -> None:
-    images = odd.images(100)
-    integers, result = simulate(odd, images, tmp_path, pause=0.2, fault=fault)
+def test_error_responses_are_told(trained: Case, tmp_path: Path, fault: str) -> None:
+    images = trained.images(20)
+    integers, result = simulate(trained, images, tmp_path, pause=0.2, fault=fault)
     verb = {"read": "reading", "write": "writing"}[fault]
     assert result["message"].startswith(f"{verb} memory at 0x")
     assert "failed with SLVERR" in result["message"]
-    assert (integers == odd.graph.run(images)).all()
+    assert (integers == trained.graph.run(images)).all()
 
 
+@pytest.mark.nightly
 def test_the_port_is_the_limit_where_the_network_is_fast(fast: Case, tmp_path: Path) -> None:
     """A hundred cycles of latency, a word a cycle: 97 % of the port's beats."""
     images = fast.images(2600)
