@@ -203,6 +203,21 @@ def test_a_tool_that_hangs_is_ended(prints, ulx3s: Path) -> None:
     assert not Path(f"/proc/{pid}").exists()
 
 
+def test_an_interrupt_ends_the_tool(prints) -> None:
+    arguments = prints(
+        "", before='echo $$ > "$(dirname "$0")/pid"; echo "Writing: [=  ] 33.00%"; exec sleep 60'
+    )
+
+    def interrupted(what: str, done: int, total: int) -> None:
+        assert (what, done, total) == ("writing", 33, 100)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tool.run([], timeout=30, progress=interrupted)
+    pid = int(arguments.with_name("pid").read_text())
+    assert not Path(f"/proc/{pid}").exists()
+
+
 def test_a_tool_that_goes_on_slowly_does_not_hang(prints) -> None:
     prints("", code=0, before="for k in 1 2 3 4; do echo $k; sleep 0.3; done; exit 0")
     assert tool.run([], timeout=0.9).text == "1\n2\n3\n4\n"
