@@ -73,7 +73,7 @@ def _guess(levels: np.ndarray) -> tuple[np.ndarray, ...] | None:
         step = np.arange(1, steps + 1)
         at = _first(levels.T, factor, offset, steps).T
         below = _first(np.nextafter(levels, kind(-np.inf)).T, factor, offset, steps).T
-    if (at < step - 1).any() or (at > step).any() or (below > step - 1).any():
+    if (at < step - 1).any() or (below > step - 1).any():
         return None
     above = np.concatenate([levels, np.full((rows, 1), np.inf, levels.dtype)], axis=1)
     return factor, offset, above.ravel(), np.arange(rows) * (steps + 1), np.array(steps)

@@ -36,10 +36,10 @@ class Seen:
         return self.bytes[address - MEMORY :][:nbytes]
 
 
-def forbid(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def forbid(monkeypatch: pytest.MonkeyPatch, name: str, error: OSError | None = None) -> None:
     def refuse(path: Any, *rest: Any, **more: Any) -> int:
         if str(path).endswith(name):
-            raise PermissionError(1, "Operation not permitted")
+            raise error or PermissionError(1, "Operation not permitted")
         return OPEN(path, *rest, **more)
 
     monkeypatch.setattr(os, "open", refuse)
@@ -130,6 +130,12 @@ def test_memory(tree: Tree) -> None:
     memory.close()
 
 
+def test_memory_at_an_odd_place(tree: Tree) -> None:
+    tree.buffer(address=MEMORY + 0x44)
+    memory = DmaMemory(str(tree.root))
+    assert [memory.allocate(n).address - MEMORY for n in (1, 1)] == [0x80, 0x100]
+
+
 def test_the_overlays_own_buffer_comes_first(tree: Tree) -> None:
     tree.buffer("aaa", address=0x1000)
     assert DmaMemory(str(tree.root)).base == 0x1000
@@ -184,6 +190,32 @@ def test_no_permission(
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(LinkError, match=message):
         linux.open_board(AXI, root=str(tree.root))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("dev/mem", r"and cannot map 0x40000000 of .*dev/mem: Input/output error"),
+        ("dev/uio0", r"^cannot map .*dev/uio0: Input/output error"),
+        ("dev/bitrill", r"^cannot open .*dev/bitrill: .*Input/output error"),
+    ],
+)
+def test_devices_that_do_not_open(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, name: str, message: str
+) -> None:
+    tree.buffer()
+    if "uio" in name:
+        tree.uio()
+    forbid(monkeypatch, name, OSError(5, "Input/output error"))
+    with pytest.raises(LinkError, match=message):
+        linux.open_board(AXI, root=str(tree.root))
+
+
+def test_a_buffer_that_says_nothing_of_its_size(tree: Tree) -> None:
+    home = tree.buffer()
+    (home / "size").write_text("much")
+    with pytest.raises(LinkError, match=r"cannot open .*dev/bitrill: .*'much'"):
+        DmaMemory(str(tree.root))
 
 
 def test_no_permission_to_the_caches(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,12 @@ from bitrill_boards.driver.quantizer import Quantizer
 
 RNG = np.random.default_rng(7)
 EVEN = np.arange(255) / 255 + 0.5 / 255
+UP, DOWN = EVEN.copy(), EVEN.copy()
+UP[100] += 0.9 / 255
+DOWN[100] -= 0.9 / 255
 LEVELS = {
+    "one up": UP[None],
+    "one down": DOWN[None],
     "one": np.array([[0.3]]),
     "few": np.array([[-1.0, 0.0, 0.1]]),
     "even": EVEN[None],
@@ -74,7 +79,15 @@ def test_what_is_guessed() -> None:
 
     guessed = {k for k, v in LEVELS.items() if quantizer._guess(v) is not None}
     assert guessed >= {"even", "nearly even", "many", "far from zero", "channels", "tiny"}
-    assert not guessed & {"one", "not even", "powers", "all the same", "never"}
+    assert not guessed & {
+        "one",
+        "one up",
+        "one down",
+        "not even",
+        "powers",
+        "all the same",
+        "never",
+    }
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
