@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from bitrill import flow
-from bitrill.cli import main
+from bitrill.cli import main, show
 from bitrill.errors import FitError, SpecError
 from bitrill.plan.resources import Resources
 from bitrill_boards.board import find
@@ -61,9 +62,10 @@ def test_as_fast_as_it_holds_where_that_is_slower(model: Path, tmp_path: Path) -
 
 
 def test_a_clock_that_is_given_stands(model: Path, tmp_path: Path) -> None:
-    done = flow.compile(model, out=tmp_path, board="zcu104", clock_mhz=50)
+    done = flow.compile(model, out=tmp_path, board="zcu104", clock_mhz=50, style="unrolled")
     assert done.clock_mhz == 50
-    assert flow.compile(model, out=tmp_path, board="zcu104").clock_mhz == 187.5  # of its PLL
+    done = flow.compile(model, out=tmp_path, board="zcu104", style="unrolled")
+    assert done.clock_mhz == 187.5  # of its PLL
 
 
 def test_a_board_or_a_part(model: Path, tmp_path: Path) -> None:
@@ -74,24 +76,28 @@ def test_a_board_or_a_part(model: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_the_report_names_boards(model: Path, tmp_path: Path, capsys) -> None:
-    assert main(["compile", str(model), "--out", str(tmp_path)]) == 0
-    last = capsys.readouterr().out.splitlines()[-1]
+def test_the_report_names_boards(model: Path, tmp_path: Path) -> None:
+    done = flow.compile(model, out=tmp_path)
+    last = show.compiled(done).splitlines()[-1]
     assert last.startswith("boards that it fits (predicted; ? roughly): arty-z7-20, ebaz4205, ")
     assert last.endswith("tang-nano-9k?, tang-primer-20k?, ulx3s-85f?")
-    assert main(["compile", str(model), "--out", str(tmp_path), "--json"]) == 0
-    value = json.loads(capsys.readouterr().out)["boards"]
+    value = json.loads(json.dumps(done.json()["boards"]))
     assert len(value) == 15
     assert value["kv260"]["fits"] is True
     assert set(value["ulx3s-85f"]) == {
         "clock_mhz", "fits", "lacks", "needs", "usable", "estimate", "core_fps", "system_fps",
         "limit",
     }  # fmt: skip
-    assert main(["compile", str(model), "--out", str(tmp_path), "--board", "pynq-z2"]) == 0
+
+
+def test_the_report_of_one_board(model: Path, tmp_path: Path, capsys) -> None:
+    base = ["compile", str(model), "--out", str(tmp_path), "--style", "unrolled", "--board"]
+    assert main([*base, "pynq-z2"]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last.startswith("pynq-z2: yes (")
-    assert "core " in last
-    assert main(["compile", str(model), "--out", str(tmp_path), "--board", "icebreaker"]) == 0
+    assert re.fullmatch(
+        r"pynq-z2: yes \(\d %\); core [\d,]+ frames/s, system [\d,]+ \(port\)", last
+    )
+    assert main([*base, "icebreaker"]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("icebreaker: not known before routing (about ")
     assert last.endswith("(uart)")
