@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from math import ceil
 from typing import TypeAlias
 
 from bitrill.errors import FitError, TimingError
@@ -21,6 +22,9 @@ CROWD = 0.85
 """Share of a resource from which on such an error is one of size."""
 
 MOST_NAMES = 3
+
+DEEPER = Fraction(5, 4)
+"""Of the clock: what to compile for where a design was too slow."""
 
 
 def fit_error(name: str, board: Board, used: Used, said: str = "") -> FitError | None:
@@ -69,11 +73,11 @@ def timing_error(
     """None where the clock is met; ``slower``: the clock next below what was reached."""
     if fmax_mhz >= clock_mhz:
         return None
-    wanted = clocks.text(clock_mhz)
+    wanted, deeper = clocks.text(clock_mhz), ceil(DEEPER * clock_mhz)
     lower = "" if slower is None else f"a lower --clock-mhz ({clocks.text(slower)}), "
     return TimingError(
         f"{name} runs at {fmax_mhz:.1f} MHz at most on {board.name}, not at {wanted} MHz: build"
-        f" with {lower}another --seed, or compile again with --part {board.part} --clock-mhz"
-        f" {wanted} (more registers)",
+        f" with {lower}another --seed, or compile again with --board {board.name} --clock-mhz"
+        f" {deeper} (deeper pipelines)",
         fmax_mhz=fmax_mhz, clock_mhz=float(clock_mhz), used=dict(used),
     )  # fmt: skip

@@ -134,8 +134,8 @@ def test_a_slow_design_is_refused_with_both_figures_and_what_to_do(
         make(given, tools)
     assert str(caught.value) == (
         "mlp runs at 87.7 MHz at most on ulx3s-85f, not at 100 MHz: build with a lower --clock-mhz"
-        " (87.5), another --seed, or compile again with --part LFE5U-85F-6BG381C --clock-mhz 100"
-        " (more registers)"
+        " (87.5), another --seed, or compile again with --board ulx3s-85f --clock-mhz 125 (deeper"
+        " pipelines)"
     )
     assert caught.value.exit_code == 5
     assert caught.value.details["fmax_mhz"] == 87.654
