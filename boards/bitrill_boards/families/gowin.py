@@ -54,6 +54,10 @@ class _Device:
 
 
 _GW1N9 = (
+    ((6, 7), _Limits(400, (400, 1000), (Fraction(25, 8), 500))),
+    ((5,), _Limits(320, (320, 800), (Fraction(5, 2), 400))),
+)
+_GW1N9C = (
     ((6, 7), _Limits(400, (400, 1200), (Fraction(25, 8), 600))),
     ((5,), _Limits(320, (320, 960), (Fraction(5, 2), 480))),
 )
@@ -67,7 +71,7 @@ SLOWEST_MHZ = 3
 # parts of two dies may have one name, so the die is known by its IDCODE, version left out
 DEVICES = {
     0x100581B: _Device("GW1N-9", "gw1n", ("GW1N", "GW1NR"), "9", _GW1N9),
-    0x100481B: _Device("GW1N-9C", "gw1n", ("GW1N", "GW1NR"), "9", _GW1N9),
+    0x100481B: _Device("GW1N-9C", "gw1n", ("GW1N", "GW1NR"), "9", _GW1N9C),
     0x000081B: _Device("GW2A-18C", "gw2a", ("GW2A", "GW2AR"), "18", _GW2A),
 }
 VERSION = 0xF << 28

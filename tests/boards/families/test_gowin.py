@@ -21,6 +21,7 @@ def plls(board: Board) -> list[Pll]:
 
 # MHz: fastest into phase detector; VCO; clock (Gowin DS117 and DS226); crystal
 LIMITS = {
+    "GW1N-9 C6": (replace(NANO, idcode=0x100581B), 400, (400, 1000), (3.125, 500), 60.0),
     "GW1NR C6": (NANO, 400, (400, 1200), (3.125, 600), 27.0),
     "GW1NR C5": (replace(NANO, part="GW1NR-LV9QN88PC5/I4"), 320, (320, 960), (2.5, 480), 3.0),
     "GW2A C8": (PRIMER, 500, (500, 1250), (3.90625, 625), 12.5),

@@ -67,8 +67,9 @@ def test_another_tool_reads_the_same_back(case: Case, tmp_path: Path) -> None:
     text = back.read_text()
     told = dict(re.findall(r"^defparam PLL\w*\.(\w+) = (\d+);", text, re.M))
     pll = next(p for p in gowin.plls(board, pins) if p.mhz == case.project.clock_mhz)
-    wanted = {k: str(pll.parameters[k]) for k in ("IDIV_SEL", "FBDIV_SEL", "ODIV_SEL")}
-    assert {k: told[k] for k in wanted} == wanted
+    # of a GW2A's PLL, which takes several tiles, gowin_unpack reads the first one alone
+    dividers = ["ODIV_SEL"] if device.startswith("GW2A") else ["IDIV_SEL", "FBDIV_SEL", "ODIV_SEL"]
+    assert [told[k] for k in dividers] == [str(pll.parameters[k]) for k in dividers]
     cells = place.Placed.read(work / place.REPORT).cells
     for cell in ("BSRAM", "RAM16SDP4"):
         assert len(re.findall(rf"^{cell} ", text, re.M)) == cells[cell][0] > 0
