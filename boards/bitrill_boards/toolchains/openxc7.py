@@ -106,7 +106,8 @@ model is rough: leave some slack, and run the self-test on the board.
 
 def script() -> str:
     """Yosys' script: tables stay modules of their own until LUTs are mapped. Of Xilinx' primitives
-    Yosys would read hundreds more than are here, for seconds."""
+    Yosys would read hundreds more than are here, for seconds; of its own, which say where cells
+    come from, releases of nextpnr-xilinx know nothing."""
     return f"""\
 read_verilog -lib -specify +/xilinx/cells_sim.v
 read_verilog -lib {CELL}
@@ -120,6 +121,7 @@ check -assert
 select *
 write_json -selected {MAPPED}
 select -clear
+delete t:$scopeinfo
 techmap -map {SPLIT}
 clean
 select *

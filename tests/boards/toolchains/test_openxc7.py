@@ -19,6 +19,8 @@ from bitrill_boards import board as boards
 from bitrill_boards.families import zynq7
 from bitrill_boards.project import Made, Project
 from bitrill_boards.toolchains import native, openxc7
+from bitrill_hw.synth import yosys
+from bitrill_sim import netlist
 from frontend.onnx_models import save, small
 from support import need_tool
 
@@ -54,6 +56,7 @@ if name == "nextpnr-xilinx":
     design = json.load(open(options["--json"]))["modules"]["bitrill"]
     kinds = [cell["type"] for cell in design["cells"].values()]
     assert kinds.count("PS7") == kinds.count("BUFG") == 1 and "LUT6_2" not in kinds
+    assert not any(kind.startswith("$") for kind in kinds)
     words = open(options["--xdc"]).read().split()
     assert words[:2] == ["create_clock", "-period"] and words[3:] == ["[get_nets", "clk]"]
     assert "clk" in design["netnames"] and os.path.isfile(options["--chipdb"])
@@ -275,6 +278,43 @@ def test_no_clock_that_cannot_be_made(whole: Project) -> None:
     wrong = dataclasses.replace(whole, clock_mhz=Fraction(150))
     with pytest.raises(SpecError, match="must be one that its PLL makes"):
         openxc7.files(wrong)
+
+
+EQUAL = """\
+read_verilog design.v
+copy gold gate
+techmap -map lut6_2.v gate
+select -assert-none gate/t:LUT6_2
+read_verilog cells.v pair.v
+hierarchy -check -top pair
+proc
+flatten gold gate
+miter -equiv -flatten gold gate both
+sat -verify -prove trigger 0 both
+tee -o proven.txt stat both
+"""
+
+
+@pytest.mark.parametrize("fault", [False, True])
+def test_a_table_of_two_outputs_is_split_rightly(tmp_path: Path, fault: bool) -> None:
+    """Proven by Yosys for every input."""
+    design = (
+        "module gold(input [5:0] i, output [1:0] o);\n"
+        "  LUT6_2 #(.INIT(64'h8d3b_91f0_2c6e_57a4)) both (.O5(o[0]), .O6(o[1]), .I0(i[0]),\n"
+        "    .I1(i[1]), .I2(i[2]), .I3(i[3]), .I4(i[4]), .I5(i[5]));\nendmodule\n"
+    )
+    split = openxc7.LIBRARY["lut6_2.v"]
+    if fault:
+        split = split.replace("INIT[31:0]", "INIT[63:32]")
+    models = netlist.cell_models("  LUT6_2 a (\n  LUT6 b (\n  LUT5 c (\n")
+    pair = "module pair(input [5:0] i);\n  gold a(.i(i));\n  gate b(.i(i));\nendmodule\n"
+    sources = {"cells.v": models, "design.v": design, "pair.v": pair, "lut6_2.v": split}
+    job = yosys.Job(tmp_path, EQUAL, sources, ("proven.txt",))
+    if fault:
+        with pytest.raises(ToolError, match="Called with -verify and proof did fail"):
+            yosys.run([job])
+    else:
+        yosys.run([job])
 
 
 def test_the_files_are_the_same_each_time(whole: Project) -> None:
