@@ -1,14 +1,18 @@
+# amaranth: UnusedElaboratable=no
 """What the shell of Zynq boards takes by itself: the network is left out."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from amaranth.lib.wiring import In
 from bitrill_boards.shell.network import Edges
 from bitrill_boards.shell.zynq_shell import ZynqShell
+from bitrill_hw.axilite import axi_lite
 from bitrill_hw.roms import convert
 from bitrill_hw.stream import padded
 from bitrill_hw.synth import synthesis
@@ -16,6 +20,8 @@ from bitrill_hw.synth.cells import Resources, count
 
 TFC = Edges(49, 16, 70, 1, Fraction(64), b"\xfe\xfe[\x90\xe6\xf2'\x01")
 """The trained network's: beats of 49 bits to words of 64, and 70 to two words."""
+
+RUNTIME = replace(TFC, register_bits=14)
 
 OUTPUTS = ("s_axis_tready", "m_axis_tdata", "m_axis_tvalid", "m_axis_tlast", "error")
 
@@ -26,8 +32,12 @@ def hollow(edges: Edges) -> str:
     instance = re.search(r"^  top network \((.*?)^  \);", text, re.MULTILINE | re.DOTALL)
     assert instance is not None
     widths = {"s_axis_tdata": padded(edges.bits_in), "m_axis_tdata": padded(edges.bits_out)}
+    outputs = set(OUTPUTS)
+    for name, member in axi_lite(edges.register_bits or 12).members.items():
+        widths[f"s_axi_{name}"] = member.shape
+        outputs |= {f"s_axi_{name}"} if member.flow is In else set()
     ports = ", ".join(
-        f"{'output' if p in OUTPUTS else 'input'} [{widths.get(p, 1) - 1}:0] {p}"
+        f"{'output' if p in outputs else 'input'} [{widths.get(p, 1) - 1}:0] {p}"
         for p in re.findall(r"\.(\w+)\(", instance[1])
     )
     text = text.replace("  top network (", "  unknown network (")
@@ -45,9 +55,10 @@ def size(edges: Edges, work: Path) -> Resources:
 
 
 @pytest.mark.nightly
-def test_the_shell_takes_at_most_900_luts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("edges", [TFC, RUNTIME], ids=["folded", "runtime"])
+def test_the_shell_takes_at_most_900_luts(edges: Edges, tmp_path: Path) -> None:
     """Its converters between words of memory and a trained network's beats with it."""
-    found = size(TFC, tmp_path)
+    found = size(edges, tmp_path)
     print(found)
     assert found.lcs <= 900
     assert found.ramb36 == 1  # the window of 256 words
