@@ -23,7 +23,9 @@ from bitrill_boards.simulation import ps7
 from bitrill_boards.simulation.axi import Bench, SimulatedShell
 from bitrill_boards.toolchains import openxc7
 from bitrill_hw.synth import yosys
+from boards.simulation.shells import Case
 from frontend.onnx_models import save, small
+from sim.test_runtime import accesses, retrained
 from support import shared_model
 
 BASE = 0x4000_0000
@@ -91,6 +93,19 @@ def test_the_driver_runs_over_the_whole_top(build, tmp_path_factory) -> None:
 def test_a_trained_network_runs_over_the_whole_top(tmp_path: Path) -> None:
     build = flow.compile(shared_model("TFC_1W1A.onnx"), out=tmp_path / "b").build
     check(build, whole(build, tmp_path / "sim"), 1000)
+
+
+@pytest.mark.nightly
+def test_weights_are_written_through_the_whole_top(runtime: Case, tmp_path: Path) -> None:
+    """Registers of 32 MiB, thousands of writes one behind the other."""
+    other, x = retrained(runtime.graph, "runtime"), runtime.images(30)
+    assert (runtime.graph.run(x) != other.run(x)).any()
+    text = ps7_top.verilog(runtime.edges, base=BASE, name="bitrill") + ps7.BUFFER + ps7.stand_in()
+    shell = behind(runtime.top, runtime.edges, text, tmp_path)
+    with runtime.driver(shell) as board:
+        assert (board.run(x)[0] == runtime.graph.run(x)).all()
+        board.write_weights(accesses(other).tolist())
+        assert (board.run(x)[0] == other.run(x)).all()
 
 
 FAULTS = {
