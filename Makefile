@@ -5,7 +5,8 @@
 #   make nightly   the tests that are too long for every run
 #   make bench     speed and size of the golden model and the compiler
 #   make clock     networks placed and routed on small boards; installs nextpnr, some minutes
-#   make boards    bitstreams of a trained network for small boards; installs nextpnr, some minutes
+#   make boards    bitstreams of a trained network for small boards, the netlist of one simulated, and
+#                  every Zynq-7000 board's top by Yosys; installs nextpnr, some ten minutes
 #   make lint      ruff and pyright alone
 
 BIN := .venv/bin
@@ -39,6 +40,8 @@ clock: setup
 boards: setup
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[place]'
 	$(BIN)/python benchmarks/bitstreams.py
+	$(BIN)/python benchmarks/board_netlist.py
+	$(BIN)/python benchmarks/ps7.py
 
 lint: setup
 	$(BIN)/ruff check .
