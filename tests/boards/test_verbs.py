@@ -149,6 +149,23 @@ def test_a_zynq_in_simulation(build: flow.Build, tmp_path: Path, run: Run, chain
     assert (np.load(tmp_path / "y.int.npy") == wanted.integers).all()
 
 
+@pytest.mark.parametrize(("board", "bits"), [("zedboard", 32), ("kv260", 40)])
+def test_a_shell_is_simulated_with_the_familys_addresses(
+    build, tmp_path: Path, run: Run, chain, monkeypatch, board: str, bits: int
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def shell(*_: Any, **options: Any) -> Any:
+        asked.update(options)
+        raise LinkError("enough")
+
+    monkeypatch.setattr("bitrill_boards.simulation.axi.SimulatedShell", shell)
+    run("build", board, build.folder, "--out", tmp_path, "--samples", 2)
+    base = ("drive", board, build.folder, "--from", tmp_path, "--transport", "simulation")
+    refused(run(*base), 4, "enough")
+    assert asked["address"] == bits
+
+
 def wrong_record(folder: Path) -> None:
     """A frame is recorded otherwise than it is computed, and the manifest knows no better."""
     x, y = vectors.read(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from contextlib import closing
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -182,9 +183,11 @@ def _simulated(found: Any, built: Build) -> Any:
         from bitrill_boards.driver import AxiTransport
         from bitrill_boards.simulation.axi import Bench, SimulatedShell
 
+        family = import_module(f"bitrill_boards.families.{found.board.family}")
         shell = SimulatedShell(
-            built.verilog, edges, work=work, clock_hz=clock_hz, bench=Bench(latency=100)
-        )
+            built.verilog, edges, work=work, clock_hz=clock_hz, bench=Bench(latency=100),
+            address=family.PROCESSING.address,
+        )  # fmt: skip
         return AxiTransport(shell.registers, shell.memory, clock_hz=clock_hz)
     from bitrill_boards.driver import SerialTransport
     from bitrill_boards.simulation.serial import SimulatedLine

@@ -37,6 +37,10 @@ REGISTERS = "registers.json"
 RESULTS = ("verify.json", "synth.json")
 """What other verbs leave about a build; void once it is compiled anew."""
 
+SLOWEST = 4096
+"""Cycles a frame on a small board that is not asked for a rate: memories of more words than that
+consist of so many blocks that their multiplexers miss the clock."""
+
 ASSUMED_MHZ = 100.0
 """Clock of the rates shown before anything is routed."""
 
@@ -169,7 +173,7 @@ def compile(
             progress=progress,
         )  # fmt: skip
     else:
-        rates = [fps] if fps is not None or chosen is None else [_link(chosen, start, mhz), None]
+        rates = [fps] if fps is not None or chosen is None else _rates(chosen, start, mhz)
         graph, solution = first_that_fits(
             start, mhz, rates, known, folding, deep=clock_mhz is not None, folder=kept,
             progress=progress,
@@ -214,11 +218,15 @@ def _part(name: str | None, board: Any) -> Part | None:
     return None if name is None else part_of(name)
 
 
-def _link(board: Any, graph: Graph, clock_mhz: float) -> float:
-    """Frames a second that a board can bring to a network."""
+def _rates(board: Any, graph: Graph, clock_mhz: float) -> list[float | None]:
+    """Frames a second to ask for where nobody does, the first that fits: what a board can bring to
+    a network, on a small one more; at last the most that it holds."""
     from bitrill_boards.roofline import links
 
-    return min(links(board, graph, clock_mhz).values())
+    link = min(links(board, graph, clock_mhz).values())
+    if board.zynq:
+        return [link, None]
+    return [max(link, clock_mhz * 1e6 / SLOWEST), link, None]
 
 
 def load_build(folder: str | Path) -> Build:
