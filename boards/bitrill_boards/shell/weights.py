@@ -15,22 +15,18 @@ class Onward(wiring.Component):
     -------
     bus : In(`register_bus`)
     axi : Out(`axi_lite`)
-    hold : In(1)
-        No access may begin; the slave may be in reset.
     idle : Out(1)
-        None is under way.
+        No access is under way: the slave may be reset.
     """
 
     bus: wiring.PureInterface
     axi: wiring.PureInterface
-    hold: Signal
     idle: Signal
 
     def __init__(self, bits: int):
         super().__init__(
             {
-                "bus": In(register_bus(bits)), "axi": Out(axi_lite(bits)), "hold": In(1),
-                "idle": Out(1),
+                "bus": In(register_bus(bits)), "axi": Out(axi_lite(bits)), "idle": Out(1),
             }
         )  # fmt: skip
 
@@ -50,7 +46,7 @@ class Onward(wiring.Component):
             bus.error.eq(Mux(bus.write, axi.bresp, axi.rresp) != 0),
             bus.value.eq(axi.rdata),
         ]
-        begins = bus.valid & ~active & ~self.hold
+        begins = bus.valid & ~active
         with m.If(begins):
             m.d.sync += active.eq(1)
         with m.Elif(bus.done):

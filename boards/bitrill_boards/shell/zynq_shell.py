@@ -132,7 +132,7 @@ class ZynqShell(wiring.Component):
         self._registers(m, lite.bus, state)
         idle = reader.idle & writer.idle
         if self.edges.register_bits:
-            idle &= self._weights(m, lite.bus, network, clear)
+            idle &= self._weights(m, lite.bus, network)
         s = state
         begun = Signal()  # the cycle in which the movers do not know of it yet
         m.d.sync += begun.eq(begin)
@@ -218,10 +218,11 @@ class ZynqShell(wiring.Component):
                             m.d.sync += kept.bits.eq(bus.data[kept.first :])
                     m.d.comb += bus.error.eq(~allowed)
 
-    def _weights(self, m: Module, bus: Any, network: Any, clear: Value) -> Value:
+    def _weights(self, m: Module, bus: Any, network: Any) -> Value:
         """Accesses from `WEIGHTS` on go to the network; whether none is under way.
 
-        A reset of the network would forget one: it waits, and none begins with it.
+        A reset of the network would forget one, so it waits. One that begins with the reset reaches
+        the network when that is over.
         """
         bits = self.edges.register_bits
         m.submodules.onward = onward = Onward(bits)
@@ -229,7 +230,6 @@ class ZynqShell(wiring.Component):
         own = Signal()
         m.d.comb += [
             own.eq(bus.address[bits - 2 :] == WEIGHTS >> bits),
-            onward.hold.eq(clear),
             onward.bus.valid.eq(bus.valid & own),
             onward.bus.write.eq(bus.write),
             onward.bus.address.eq(bus.address[: bits - 2]),
