@@ -1,4 +1,4 @@
-"""A JTAG cable made of air: an XVC server with a chain of chips behind it, bit for bit."""
+"""A simulated JTAG cable: an XVC server with a chain of chips behind it, bit for bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loading a bitstream over a virtual JTAG cable: openFPGALoader itself, and chips of air."""
+"""Loading a bitstream over a virtual JTAG cable: openFPGALoader itself, and simulated chips."""
 
 from __future__ import annotations
 

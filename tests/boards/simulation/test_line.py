@@ -68,7 +68,7 @@ def test_from_flash_to_self_test(
     board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """One command: the bitstream over JTAG into a chip, then recorded frames over the serial
-    port; the chip is of air, the port leads to the RTL."""
+    port; the chip is simulated, the port leads to the RTL."""
     need_openfpgaloader()
     monkeypatch.setattr(toolchains, "load", lambda name: Ecp5Tools())
     flow.build("ulx3s-85f", board.build, out=tmp_path, samples=30)
