@@ -17,7 +17,7 @@ PART = "xc7z020clg400-1"
 
 
 class Kernel:
-    """``/sys/class/fpga_manager/fpga0``, simulated: what is written to ``firmware`` (a pipe) is loaded
+    """``/sys/class/fpga_manager/fpga0``, simulated: what ``firmware`` (a pipe) is told is loaded
     from ``/lib/firmware`` at once."""
 
     def __init__(self, root: Path, state: str = "operating"):
