@@ -23,13 +23,16 @@ ROWS = 1024
 WIDTHS = {512: 18, 1024: 9, 2048: 4, 4096: 2, 8192: 1}
 """Bits that each port of a DP16KD gives, by the words of a table; each port reads a half."""
 
+DEEPEST = max(WIDTHS)
+"""Words of a bank; of a longer table the address' upper bits choose a bank's output register."""
+
 
 class BlockRom(Elaboratable):
     """Word ``address`` of ``words``, behind two registers: ``load(1)`` and ``load(2)`` make their
     enables (`bitrill_hw.elastic.Elastic.copy`), for each cell its own.
 
-    Plain memory and a register, or for a table of at most 8192 words, where the platform takes
-    modules of their own (see `bitrill_hw.roms.Roms`), cells of ECP5.
+    Plain memory and a register; where the platform takes modules of their own (see
+    `bitrill_hw.roms.Roms`), cells of ECP5. `DEEPEST` words to a bank.
     """
 
     def __init__(
@@ -37,13 +40,17 @@ class BlockRom(Elaboratable):
     ):
         self.words, self.address = words, address
         self.data = Signal(width)
-        self.depth = min((d for d in WIDTHS if d >= len(words)), default=0)
-        cells = -(-width // (2 * WIDTHS[self.depth])) if self.depth else 1
+        deep = len(words) > DEEPEST
+        self.banks = [self._bank(k, load) for k in range(0, len(words), DEEPEST) if deep]
+        self.depth = 0 if deep else min(d for d in WIDTHS if d >= len(words))
+        cells = 1 if deep else -(-width // (2 * WIDTHS[self.depth]))
         self.loads = [Cat(load(stage) for _ in range(cells)) for stage in (1, 2)]
 
     def elaborate(self, platform: object) -> Module | Instance:
+        if self.banks:
+            return self._banked()
         modules = getattr(platform, "modules", None)
-        if modules is None or not self.depth:
+        if modules is None:
             return self._plain()
         body = self._text()
         name = f"{PREFIX}{hashlib.sha256(body.encode()).hexdigest()[:12]}"
@@ -53,6 +60,24 @@ class BlockRom(Elaboratable):
             name, i_clk=ClockSignal(), i_first=first, i_second=second, i_addr=self.address,
             o_data=self.data,
         )  # fmt: skip
+
+    def _bank(self, start: int, load: Callable[[int], Value]) -> BlockRom:
+        words = self.words[start : start + DEEPEST]
+        bits = max(1, (len(words) - 1).bit_length())
+        return BlockRom(words, len(self.data), address=self.address[:bits], load=load)
+
+    def _banked(self) -> Module:
+        m = Module()
+        for k, bank in enumerate(self.banks):
+            m.submodules[f"bank{k}"] = bank
+        upper = self.address[(DEEPEST - 1).bit_length() :]
+        read, held = Signal.like(upper), Signal.like(upper)
+        with m.If(self.loads[0]):
+            m.d.sync += read.eq(upper)
+        with m.If(self.loads[1]):
+            m.d.sync += held.eq(read)
+        m.d.comb += self.data.eq(Array(bank.data for bank in self.banks)[held])
+        return m
 
     def _plain(self) -> Module:
         m = Module()

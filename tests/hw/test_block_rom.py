@@ -111,16 +111,30 @@ def test_a_wrong_bit_is_seen() -> None:
     assert outputs(text, 12, 40, 0) == words[0] != outputs(wrong, 12, 40, 0)
 
 
-def test_a_table_too_deep_stays_plain() -> None:
-    assert "DP16KD" not in convert(Table(drawn(8193, 1), 1))
+@pytest.mark.parametrize(("depth", "width", "cells"), [(8192, 4, 2), (8193, 1, 2), (12544, 4, 4)])
+def test_a_deep_table_lies_in_banks(depth: int, width: int, cells: int) -> None:
+    """As many cells as their bits need; each bank's own words."""
+    words = drawn(depth, width)
+    text = convert(Table(words, width))
+    assert len(cells_of(text)) == cells
+    banks = re.findall(r"^module table_.*?^endmodule$", text, re.MULTILINE | re.DOTALL)
+    held = [re.findall(rf"words\[\d+\] = {width}'h([0-9a-f]+);", bank) for bank in banks]
+    assert sorted(map(len, held), reverse=True) == [min(8192, depth), depth - 8192][: len(held)]
+    for bank, told in zip(banks, held, strict=True):
+        start = 0 if len(told) == 8192 else 8192
+        tried = [*range(0, len(told), max(1, len(told) // 20)), len(told) - 1]
+        assert [outputs(bank, len(told), width, k) for k in tried] == [
+            words[start + k] for k in tried
+        ]
 
 
-def test_a_word_stands_behind_two_registers() -> None:
-    words = drawn(12, 40)
+@pytest.mark.parametrize("depth", [12, 20000])
+def test_a_word_stands_behind_two_registers(depth: int) -> None:
+    words, far = drawn(depth, 40), depth - 8
     table = Table(words, 40)
 
     async def bench(ctx) -> None:
-        for first, second, address in ((1, 0, 3), (0, 1, 5), (1, 0, 7)):
+        for first, second, address in ((1, 0, 3), (0, 1, 5), (1, 0, far)):
             ctx.set(table.first, first)
             ctx.set(table.second, second)
             ctx.set(table.address, address)
@@ -128,8 +142,9 @@ def test_a_word_stands_behind_two_registers() -> None:
         assert ctx.get(table.data) == words[3]
         ctx.set(table.first, 0)
         ctx.set(table.second, 1)
+        ctx.set(table.address, 5)
         await ctx.tick()
-        assert ctx.get(table.data) == words[7]
+        assert ctx.get(table.data) == words[far]
 
     simulator = Simulator(table)
     simulator.add_clock(1e-6)
