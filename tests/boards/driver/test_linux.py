@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 from fractions import Fraction
 from pathlib import Path
@@ -90,9 +91,11 @@ def test_the_interrupt_of_a_uio_device(tree: Tree) -> None:
     tree.uio()
     uio = Uio(str(tree.root / "dev/uio0"), 0, 4096)
     ours, kernel = socket.socketpair()
+    kernel.settimeout(10)
     os.dup2(ours.fileno(), uio._file)
     kernel.send(b"\1\0\0\0")
     uio.wait(60)  # comes back at once
+    assert not select.select([uio._file], [], [], 0)[0]  # and has taken it
     assert kernel.recv(100) == b"\1\0\0\0"  # enabled, once
     uio.wait(0.001)  # none comes: no longer than so
     assert kernel.recv(100) == b"\1\0\0\0"
