@@ -104,12 +104,36 @@ def test_a_path_that_is_not_quoted_is_found(there: str, instead: str, written: W
     assert run(folder).code != 0
 
 
-@pytest.mark.parametrize("name", ["pynq-z2", "kv260", "ebaz4205"])
-def test_no_board_files_are_needed_where_linux_runs(name: str, written: Written) -> None:
+@pytest.mark.parametrize(
+    ("name", "crystal"),
+    [
+        ("pynq-z2", "PCW_CRYSTAL_PERIPHERAL_FREQMHZ 50"),
+        ("ebaz4205", "PCW_CRYSTAL_PERIPHERAL_FREQMHZ 33.333333"),
+        ("kv260", "PSU__PSS_REF_CLK__FREQMHZ 33.333333"),
+    ],
+)
+def test_no_board_files_are_needed_where_linux_runs(
+    name: str, crystal: str, written: Written
+) -> None:
+    """Then the crystal is told, which a preset would tell."""
     folder = written(name)
     ended = run(folder, "part-only", boards="")
     assert (ended.code, ended.fact("preset"), ended.fact("board")) == (0, ["0"], [])
     assert ended.fact("address")[0].startswith("ps/Data /bitrill/s_axi/reg0")
+    assert crystal in ended.fact("set")
+    assert (crystal in run(folder).fact("set")) == (name == "ebaz4205")
+
+
+@pytest.mark.parametrize(
+    ("name", "widths"),
+    [
+        ("zedboard", ["PCW_S_AXI_HP0_DATA_WIDTH 64"]),
+        ("zcu104", ["PSU__MAXIGP0__DATA_WIDTH 128", "PSU__SAXIGP2__DATA_WIDTH 128"]),
+    ],
+)
+def test_ports_are_as_wide_as_after_a_reset(name: str, widths: list[str], written: Written) -> None:
+    """A Linux that runs already has not set them up for this design."""
+    assert [f for f in run(written(name)).fact("set") if "DATA_WIDTH" in f] == widths
 
 
 def test_missing_board_files_are_named(written: Written) -> None:

@@ -221,6 +221,7 @@ proc model::configure {cell key value} {
     }
     if {[string match *DATA_WIDTH $key] && $value ni {32 64 128}} { error "$key: $value?" }
     dict set model::config $cell $key $value
+    model::fact set $key $value
     set kind [dict get $model::cells $cell]
     if {[info exists model::frequency($kind)]} {
         lassign $model::frequency($kind) asked actual

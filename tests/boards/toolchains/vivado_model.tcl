@@ -70,7 +70,8 @@ proc model::pretend name {
 model::command version {} {-short} 0 0 { model::env VERSION 2023.2 }
 model::command get_parts {-filter} {-quiet -regexp -nocase} 0 1 {
     if {![dict exists $option -regexp]} { error "get_parts is modelled with -regexp alone" }
-    lsearch -all -inline -regexp -nocase [model::env PARTS {}] [lindex $words 0]
+    set capitals [expr {[dict exists $option -nocase] ? {-nocase} : {}}]
+    lsearch -all -inline -regexp {*}$capitals [model::env PARTS {}] [lindex $words 0]
 }
 model::command get_board_parts {} {-quiet -latest_file_version} 0 1 {
     lsearch -all -inline -glob [model::env BOARDS {}] [lindex $words 0]
