@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +78,8 @@ def _run(project: Project, made: Manifest, progress: Progress) -> Manifest:
     try:
         done = toolchains.load(project.toolchain).make(project, progress)
     except (ToolError, TimingError, FitError) as error:
-        manifest.write(folder, made)
+        told = {k: error.details[k] for k in ("fmax_mhz", "used") if error.details.get(k)}
+        manifest.write(folder, replace(made, **told))
         raise _with_folder(error, folder) from error
     except KeyboardInterrupt:
         _sweep(folder, before)

@@ -174,7 +174,7 @@ def raising(error: BaseException) -> Act:
 @pytest.mark.parametrize(
     ("error", "code"),
     [(ToolError("magic is missing", missing=True), 3), (ToolError("magic failed", log="l"), 4),
-     (TimingError("too slow", fmax_mhz=3), 5), (FitError("too large"), 6)],
+     (TimingError("too slow", fmax_mhz=3, used={"lut": (1, 2)}), 5), (FitError("too large"), 6)],
 )  # fmt: skip
 def test_without_a_bitstream_the_folder_is_whole(
     build: flow.Build, tmp_path: Path, monkeypatch, error: BitrillError, code: int
@@ -188,7 +188,8 @@ def test_without_a_bitstream_the_folder_is_whole(
     assert caught.value.exit_code == code
     assert caught.value.details == error.details | {"folder": str(tmp_path)}
     read = manifest.read(tmp_path)
-    assert (read.bitstream, read.fmax_mhz) == (None, None)
+    assert (read.bitstream, read.fmax_mhz) == (None, error.details.get("fmax_mhz"))
+    assert read.used == ({"lut": [1, 2]} if code == 5 else None)
     manifest.require(tmp_path, read, read.files)
     assert not (tmp_path / "bitrill.bit").exists()
 

@@ -420,6 +420,7 @@ def test_too_large_before_any_tool(build, tmp_path: Path, run: Run, chain, monke
     ("arguments", "code", "message"),
     [
         (["--self-test", "--input", "x.npy"], 2, "a self-test takes the recorded frames: .*"),
+        (["--input", "empty.npy"], 2, "the data must hold at least one sample, not 0"),
         (["--samples", "0"], 2, "samples must be at least 1, not 0"),
         (["--out", "y.txt"], 2, "the output file must end in .npy, not 'y.txt'"),
         (["--transport", "usb"], 2, "--transport must be one of uart, pynq, .*, not 'usb'.*"),
@@ -429,10 +430,13 @@ def test_too_large_before_any_tool(build, tmp_path: Path, run: Run, chain, monke
     ],
 )  # fmt: skip
 def test_wrong_options_of_drive(
-    build, tmp_path: Path, run: Run, chain, arguments: list[str], code: int, message: str
-) -> None:
+    build, tmp_path: Path, run: Run, chain, monkeypatch, arguments, code: int, message: str
+) -> None:  # fmt: skip
     run("build", "ulx3s-85f", build.folder, "--out", tmp_path, "--samples", 2)
-    refused(run("drive", "ulx3s-85f", build.folder, "--from", tmp_path, *arguments), code, message)
+    monkeypatch.chdir(tmp_path)
+    np.save("empty.npy", np.zeros((0, *build.graph.source.shape)))
+    base = ("drive", "ulx3s-85f", build.folder, "--from", tmp_path)
+    refused(run(*base, *arguments), code, message)
 
 
 def test_an_input_of_another_shape(build, tmp_path: Path, run: Run, chain) -> None:
@@ -441,6 +445,34 @@ def test_an_input_of_another_shape(build, tmp_path: Path, run: Run, chain) -> No
     base = ("drive", "ulx3s-85f", build.folder, "--from", tmp_path)
     got = run(*base, "--input", tmp_path / "x.npy")
     refused(got, 2, r".*must have shape.*")
+
+
+def test_other_weights(model: Path, tmp_path: Path, run: Run, chain, monkeypatch) -> None:
+    """Written before the frames, whose outputs are those of the new weights."""
+    build = flow.compile(model, out=tmp_path / "b", style="runtime").build
+    with np.load(build.folder / "weights.npz") as file:
+        arrays = {k: file[k] for k in file.files if k.endswith(".weights")}
+    name = min(arrays)
+    arrays[name] = np.roll(arrays[name], 1, axis=1)
+    np.savez(tmp_path / "w.npz", **arrays)
+    base = ("drive", "pynq-z2", build.folder, "--weights", tmp_path / "w.npz")
+    run("build", "pynq-z2", build.folder, "--samples", 50)
+    access: list[tuple[int, int]] = []
+    graph = flow.with_weights(build, arrays)
+
+    def opened(folder: Path, *_: Any) -> tuple[str, Golden]:
+        found = Golden(graph, folder)
+        found.write_weights = access.extend  # pyright: ignore
+        return "linux", found
+
+    monkeypatch.setattr("platform.machine", lambda: "armv7l")
+    monkeypatch.setattr(opening, "open_transport", opened)
+    assert run(*base)[0] == 0
+    assert access == flow.register_writes(build, arrays)
+    assert run(*base[:3])[0] == 1  # they are not those that were compiled
+    run("build", "ulx3s-85f", build.folder, "--samples", 5)
+    wired(monkeypatch, build)
+    refused(run("drive", "ulx3s-85f", *base[2:]), 4, "weights can be written over AXI only: .*")
 
 
 def test_python_has_the_same(build: flow.Build, tmp_path: Path, chain, monkeypatch) -> None:

@@ -307,6 +307,7 @@ def _drive(sub: Any) -> Parser:
     p.add_argument(
         "--self-test", action="store_true", help="the recorded frames; so too without --input"
     )
+    p.add_argument("--weights", metavar="W.npz", help="other weights, written over AXI before")
     p.add_argument("--samples", type=whole, metavar="N", help="the first so many")
     return p
 

@@ -112,7 +112,8 @@ def drive(options: argparse.Namespace, progress: Progress) -> Done:
     done = flow.drive(
         options.board, options.build, options.input, out=options.out, source=options.source,
         transport=options.transport, port=options.port, self_test=options.self_test,
-        samples=options.samples, folder=options.boards, progress=progress,
+        samples=options.samples, weights=options.weights, folder=options.boards,
+        progress=progress,
     )  # fmt: skip
     return Done(done.json(), show.driven(done), 0 if done.ok else 1)
 

@@ -18,6 +18,7 @@ from .compiling import Build, load_build
 from .data import read_array, to_integers
 from .extras import Progress, extra, silent
 from .verbs import Outputs, integers_beside
+from .weights import Weights, read_weights, register_writes, with_weights
 
 BOARDS_OWN = ("armv7l", "aarch64")
 """Machines that a Zynq's processor may be."""
@@ -88,6 +89,7 @@ def drive(
     port: str | None = None,
     self_test: bool = False,
     samples: int | None = None,
+    weights: str | Path | Weights | None = None,
     folder: str | Path | None = None,
     progress: Progress = silent,
 ) -> Driven:
@@ -95,10 +97,12 @@ def drive(
 
     ``x``: floats or integers ``[N, *shape of the model's input]`` or a .npy file; the recorded
     frames of the board's folder with ``self_test`` or where it is None. ``samples``: the first so
-    many. ``out``: floats to ``Y.npy``, integers to ``Y.int.npy``. ``source``: the folder that
-    `build` left, ``boards/BOARD`` in the build when None. ``transport``: one of `TRANSPORTS`, by
-    the board when None; ``port``: of the serial line. Raises `ToolError` where the board does not
-    answer as it must.
+    many. ``weights``: other ones for a build of style runtime, written before (see
+    `with_weights`); they stay until others are, or the bitstream is loaded anew. ``out``: floats to
+    ``Y.npy``, integers to ``Y.int.npy``. ``source``: the folder that `build` left,
+    ``boards/BOARD`` in the build when None. ``transport``: one of `TRANSPORTS`, by the board when
+    None; ``port``: of the serial line. Raises `ToolError` where the board does not answer as it
+    must.
     """
     if transport is not None and transport not in TRANSPORTS:
         raise SpecError(f"transport must be one of {', '.join(TRANSPORTS)}, not {transport!r}")
@@ -115,16 +119,23 @@ def drive(
     found = board_folder(board, built, source, folder)
     manifest.require(found.folder, found.manifest, ["network.json"])
     images, wanted = _frames(found, built, x, samples)
+    access, golden = [], built.graph
+    if weights is not None:
+        arrays = read_weights(weights) if isinstance(weights, str | Path) else weights
+        access, golden, wanted = register_writes(built, arrays), with_weights(built, arrays), None
     try:
         used, link = _transport(found, built, transport, port, progress)
         with closing(link):
             network = driver.Network.read(found.folder / "network.json")
             runs = driver.Driver(network, link, roofline=found.manifest.roofline)
+            if access:
+                progress("writing weights", 0, 0)
+                runs.write_weights(access)
             integers, floats = runs.run(images, progress)
     except driver.DriverError as error:
         raise ToolError(str(error)) from error
     if wanted is None:
-        wanted = built.graph.run(to_integers(built.graph, images))
+        wanted = golden.run(to_integers(golden, images))
     differ = integers.reshape(len(integers), -1) != wanted.reshape(len(wanted), -1)
     if target is not None:
         write_array(target, floats)
@@ -148,6 +159,8 @@ def _frames(
         return images[:samples], wanted[:samples]
     images = read_array(Path(x)) if isinstance(x, str | Path) else np.asarray(x)
     images = images[:samples]
+    if images.ndim and not len(images):
+        raise SpecError("the data must hold at least one sample, not 0")
     to_integers(build.graph, images[:1])  # its shape and range, before anything is opened
     return images, None
 
