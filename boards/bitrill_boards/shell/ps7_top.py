@@ -49,7 +49,7 @@ class Ps7Top(wiring.Component):
             for name in ("settling", "reset")
         )
         m.d.sync += [settling.eq(~resets_n[0]), reset.eq(settling)]
-        m.d.comb += cd.rst.eq(reset)
+        m.d.comb += ResetSignal().eq(reset)
         m.submodules.shell = shell = ZynqShell(self.edges)
         m.submodules.bridge = bridge = Axi3ToLite(len(shell.axi.awaddr), self.base)
         wiring.connect(m, bridge.axi, shell.axi)
