@@ -11,15 +11,13 @@ Finished runs are found again under ``build/bench/bitstreams``.
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 from bitrill import flow
 from bitrill.flow.extras import Progress
-from common import ROOT, default_model, table
+from common import ROOT, boards_measured, default_model
 
 COLUMNS = ("board", "clock", "Fmax", "interval", "latency", "core frames/s", "used", "bitstream",
            "bytes", "seconds")  # fmt: skip
@@ -66,23 +64,11 @@ def steps() -> Progress:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("boards", nargs="*", metavar="BOARD", help=f"of {', '.join(RATES)}")
-    parser.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="of placement; 1 if not given"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    told = parser.parse_args()
-    unknown = sorted(set(told.boards) - set(RATES))
-    if unknown:
-        parser.error(f"BOARD must be one of {', '.join(RATES)}, not {', '.join(unknown)}")
-    model, rows = default_model("TFC_1W1A.onnx"), []
-    for board in told.boards or DEFAULT:
-        print(f"{board}:", flush=True)
-        rows.append(measure(board, model, told.seed, ROOT / "build" / "bench" / "bitstreams"))
-    print(table(COLUMNS, rows))
-    if told.json:
-        told.json.write_text(json.dumps(rows, indent=1) + "\n")
+    model, work = default_model("TFC_1W1A.onnx"), ROOT / "build" / "bench" / "bitstreams"
+    boards_measured(
+        __doc__, tuple(RATES), COLUMNS,
+        lambda board, seed: measure(board, model, seed, work), default=DEFAULT,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -10,9 +10,7 @@ parts: no hardware was measured. Finished runs are found again under ``build/ben
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import json
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -34,7 +32,7 @@ from bitrill_boards.toolchains import place
 from bitrill_boards.toolchains.open_tools import family_of, pins_of
 from bitrill_hw.roms import convert
 from bitrill_hw.top import Top
-from common import ROOT, default_model, table
+from common import ROOT, boards_measured, default_model
 
 COLUMNS = ("board", "MHz", "goal", "reference", "interval", "latency", "levels", "seed", "used")
 
@@ -165,25 +163,11 @@ def measure(case: Case, seed: int, work: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    names = [case.name for case in CASES]
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("boards", nargs="*", metavar="BOARD", help=f"of {', '.join(names)}")
-    parser.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="of placement; 1 if not given"
+    cases = {case.name: case for case in CASES}
+    work = ROOT / "build" / "bench" / "clock"
+    boards_measured(
+        __doc__, tuple(cases), COLUMNS, lambda board, seed: measure(cases[board], seed, work)
     )
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    told = parser.parse_args()
-    unknown = sorted(set(told.boards) - set(names))
-    if unknown:
-        parser.error(f"BOARD must be one of {', '.join(names)}, not {', '.join(unknown)}")
-    rows: list[dict[str, Any]] = []
-    for case in CASES:
-        if not told.boards or case.name in told.boards:
-            rows.append(measure(case, told.seed, ROOT / "build" / "bench" / "clock"))
-            print(f"{case.name}: {rows[-1]['MHz']} MHz (goal {case.goal})", flush=True)
-    print(table(COLUMNS, rows))
-    if told.json:
-        told.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""What the benchmarks share: a model to measure, a table."""
+"""What the benchmarks share: a model to measure, arguments, a table."""
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,3 +31,34 @@ def table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(
         "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells
     )
+
+
+def boards_measured(
+    doc: str | None,
+    names: Sequence[str],
+    columns: Sequence[str],
+    measure: Callable[[str, int], Mapping[str, Any]],
+    *,
+    default: Sequence[str] | None = None,
+) -> None:
+    """The program of a benchmark of boards: ``[BOARD ..] [--seed N] [--json FILE]``.
+
+    ``measure(board, seed)`` gives a row; ``default``: boards where none is named, all if None.
+    """
+    parser = argparse.ArgumentParser(description=(doc or "").split("\n")[0])
+    parser.add_argument("boards", nargs="*", metavar="BOARD", help=f"of {', '.join(names)}")
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="of placement; 1 if not given"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    told = parser.parse_args()
+    unknown = sorted(set(told.boards) - set(names))
+    if unknown:
+        parser.error(f"BOARD must be one of {', '.join(names)}, not {', '.join(unknown)}")
+    rows = []
+    for board in told.boards or default or names:
+        print(f"{board}:", flush=True)
+        rows.append(measure(board, told.seed))
+    print(table(columns, rows))
+    if told.json:
+        told.json.write_text(json.dumps(rows, indent=1) + "\n")
