@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
-from bitrill.ir.graph import Graph
 from bitrill.ir.types import Tensor
 
 from .project import STEM, Project, Toolchain
+from .roofline import result
 
 _KNOWN = {
     "board.json": "what this folder was built for: board, network, registers, hashes of all files",
@@ -32,8 +32,8 @@ def readme(project: Project, chain: Toolchain, files: Iterable[str]) -> str:
                 f"- the network's clock: {_mhz(project.clock_mhz)} MHz; a frame every"
                 f" {project.predicted.ii} cycles at best: {float(rate):,.0f} a second",
                 f"- what was done with this board: {board.status}",
-                f"- a frame in: {_edge(project.graph.source.tensor)}",
-                f"- a frame out: {_edge(_result(project.graph))}",
+                f"- a frame in: {_edge(project.graph.source.tensor, board.zynq)}",
+                f"- a frame out: {_edge(result(project.graph), board.zynq)}",
             ]
         ),
         "## What is here\n\n" + _table(project, files),
@@ -50,20 +50,18 @@ def _mhz(clock: Fraction) -> str:
     return f"{float(clock):g}"
 
 
-def _edge(t: Tensor) -> str:
-    bits = t.size * t.type.bits
-    return f"{t.size} values of {t.type.bits} bits, dense, low bits first: {-(-bits // 8)} bytes"
-
-
-def _result(graph: Graph) -> Tensor:
-    return graph.edges[graph.output]
+def _edge(t: Tensor, words: bool) -> str:
+    each, whole = t.type.bits, -(-t.size * t.type.bits // 8)
+    padded = f"; in memory {-(-whole // 8)} words of 8 bytes" if words else ""
+    unit = "bit" if each == 1 else "bits"
+    return f"{t.size} values of {each} {unit}, dense, low bits first: {whole} bytes{padded}"
 
 
 def _table(project: Project, files: Iterable[str]) -> str:
     rows = [f"| `{name}` | {what} |" for name, what in _KNOWN.items()]
     rows.append("| `bitrill_driver/` | the host's side in Python: needs numpy alone |")
     others = sorted(n for n in files if n not in _KNOWN and "/" not in n and n != "README.md")
-    rows += [f"| `{name}` | read by the toolchain |" for name in others]
+    rows += [f"| `{name}` | of the toolchain |" for name in others]
     rows.append(f"| `{STEM}.*` | the bitstream and what belongs to it, where the tools have run |")
     return "\n".join(["| file | what it is |", "| --- | --- |", *rows])
 

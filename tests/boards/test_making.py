@@ -82,7 +82,11 @@ def test_the_readme_tells_both_parts(build: flow.Build, tmp_path: Path, monkeypa
     ):  # fmt: skip
         assert words in text
     flow.build("pynq-z2", build, out=tmp_path, files_only=True)
-    assert "python3 -m bitrill_driver . --self-test --load" in (tmp_path / "README.md").read_text()
+    text = (tmp_path / "README.md").read_text()
+    assert "python3 -m bitrill_driver . --self-test --load" in text
+    assert (
+        "6 values of 4 bits, dense, low bits first: 3 bytes; in memory 1 words of 8 bytes" in text
+    )
 
 
 def test_the_driver_runs_from_the_folder_alone(build: flow.Build, tmp_path, monkeypatch) -> None:
