@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -37,8 +40,15 @@ class Case:
 
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
-    found = project(tmp_path_factory.mktemp("ulx3s"))
-    return Case(found, open_tools.make(found, lambda *_: None))
+    """Made once for all workers of a session; each has a copy of its own."""
+    base, own = tmp_path_factory.getbasetemp(), tmp_path_factory.mktemp("bitstream") / "ulx3s-85f"
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "bitstream"
+    shared.mkdir(exist_ok=True)
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = open_tools.make(project(shared / "ulx3s-85f"), lambda *_: None)
+        shutil.copytree(shared / "ulx3s-85f", own)
+    return Case(project(own), made)
 
 
 def settings(config: Path) -> dict[str, set[str]]:
