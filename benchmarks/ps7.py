@@ -30,7 +30,7 @@ FITS_NOT = 6
 
 def project(build: flow.Build, board: Board, folder: Path) -> Project:
     """At the fastest clock that the board makes and its file allows."""
-    clock = zynq7.clock(board, Fraction(str(board.clock_mhz))).mhz
+    clock = zynq7.PROCESSING.below(board, Fraction(str(board.clock_mhz))).mhz
     return Project(board, build.graph, build.predicted, build.verilog, folder, "openxc7", clock)
 
 

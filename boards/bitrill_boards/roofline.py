@@ -129,7 +129,7 @@ def made_clock(board: Board, asked_mhz: float | Fraction) -> Fraction:
     if not board.zynq:
         return Fraction(asked_mhz)
     family = import_module(f".families.{board.family}", __package__)
-    return family.clock(board, Fraction(asked_mhz)).mhz
+    return family.PROCESSING.below(board, Fraction(asked_mhz)).mhz
 
 
 def links(board: Board, graph: Graph, clock_mhz: float) -> dict[str, float]:

@@ -12,6 +12,9 @@ from ..board import Board
 from ..driver import clocks
 from ..driver.clocks import Divided
 
+NEAR = 1 + Fraction(1, 10_000)
+"""A clock may be faster than asked for by this: 142.857 MHz is meant to be 1000/7."""
+
 
 @dataclass(frozen=True)
 class Processing:
@@ -23,6 +26,7 @@ class Processing:
     ``actual``: property that holds the clock that is made. ``segments``: what is behind ``memory``,
     ``ddr`` those of it that are DDR. ``address``: bits of a memory address. Device trees:
     ``interrupt_parent``, ``interrupt_spi``, ``clock_cell`` and ``cells`` of an address.
+    ``pll_mhz``: of the PLL of I/O, where a board's file says nothing.
     """
 
     ip: str
@@ -42,39 +46,35 @@ class Processing:
     interrupt_parent: str
     interrupt_spi: int
     clock_cell: tuple[str, int]
+    pll_mhz: int
     cells: int
 
+    def pll(self, board: Board) -> Fraction:
+        """MHz of the PLL that the clock comes from: the multiple of the board's crystal that is
+        nearest to what the board says, or to what is usual."""
+        crystal = clocks.crystal(board.crystal_mhz)
+        usual = Fraction(self.pll_mhz)
+        wanted = usual if board.pll_mhz is None else clocks.crystal(board.pll_mhz)
+        return crystal * max(1, round(wanted / crystal))
 
-def pll_mhz(board: Board, usual: int) -> Fraction:
-    """MHz of the PLL of I/O: the multiple of the board's crystal that is nearest to what the board
-    says, or to ``usual``."""
-    crystal = clocks.crystal(board.crystal_mhz)
-    wanted = Fraction(usual) if board.pll_mhz is None else clocks.crystal(board.pll_mhz)
-    return crystal * max(1, round(wanted / crystal))
+    def below(self, board: Board, asked: Fraction) -> Divided:
+        """The fastest clock that is made and not above ``asked``, give or take decimals that
+        people leave out."""
+        _running(board, asked)
+        return clocks.divide(self.pll(board), asked * NEAR)
 
-
-NEAR = 1 + Fraction(1, 10_000)
-"""A clock may be faster than asked for by this: 142.857 MHz is meant to be 1000/7."""
-
-
-def below(board: Board, pll: Fraction, asked: Fraction) -> Divided:
-    """The fastest clock that the PLL makes and that is not above ``asked``, give or take decimals
-    that people leave out."""
-    _running(board, asked)
-    return clocks.divide(pll, asked * NEAR)
-
-
-def exactly(board: Board, pll: Fraction, asked: Fraction) -> Divided:
-    """The divisors of a clock; raises `SpecError` where the PLL does not make it."""
-    _running(board, asked)
-    under = clocks.divide(pll, asked)
-    if under.mhz == asked:
-        return under
-    over = clocks.above(pll, asked)
-    raise SpecError(
-        f"clock of {board.name} must be one that its PLL makes ({told(pll)} MHz, divided), not"
-        f" {told(asked)} MHz: nearest are {told(under.mhz)} and {told(over.mhz)} MHz"
-    )
+    def exactly(self, board: Board, asked: Fraction) -> Divided:
+        """The divisors of a clock; raises `SpecError` where the PLL does not make it."""
+        _running(board, asked)
+        pll = self.pll(board)
+        under = clocks.divide(pll, asked)
+        if under.mhz == asked:
+            return under
+        over = clocks.above(pll, asked)
+        raise SpecError(
+            f"clock of {board.name} must be one that its PLL makes ({told(pll)} MHz, divided), not"
+            f" {told(asked)} MHz: nearest are {told(under.mhz)} and {told(over.mhz)} MHz"
+        )
 
 
 def _running(board: Board, mhz: Fraction) -> None:
@@ -88,4 +88,4 @@ def told(mhz: Fraction) -> str:
     return f"{whole}.{rest:06}".rstrip("0").rstrip(".")
 
 
-__all__ = ["Processing", "below", "exactly", "pll_mhz", "told"]
+__all__ = ["Processing", "told"]

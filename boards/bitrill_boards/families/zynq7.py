@@ -8,28 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
-from ..board import Board
 from ..driver.clocks import Divided
-from . import zynq
 from .zynq import Processing, told
 
 PLL_MHZ = 1000
 """Of the PLL of I/O on all boards that are known, at both usual crystals (20 x 50, 30 x 33.3)."""
-
-
-def pll_mhz(board: Board) -> Fraction:
-    """MHz of the PLL that FCLK0 comes from."""
-    return zynq.pll_mhz(board, PLL_MHZ)
-
-
-def clock(board: Board, asked_mhz: Fraction) -> Divided:
-    """The fastest FCLK0 that is not above ``asked_mhz``."""
-    return zynq.below(board, pll_mhz(board), asked_mhz)
-
-
-def exactly(board: Board, mhz: Fraction) -> Divided:
-    """FCLK0 at ``mhz``; raises `SpecError` where the PLL does not make that."""
-    return zynq.exactly(board, pll_mhz(board), mhz)
 
 
 def _config(made: Divided) -> Mapping[str, str]:
@@ -70,7 +53,8 @@ PROCESSING = Processing(
     interrupt_parent="intc",
     interrupt_spi=29,  # IRQ_F2P[0] is 61 of the interrupt controller, whose SPIs begin at 32
     clock_cell=("clkc", 15),
+    pll_mhz=PLL_MHZ,
     cells=1,
 )
 
-__all__ = ["PROCESSING", "clock", "exactly", "pll_mhz"]
+__all__ = ["PROCESSING"]

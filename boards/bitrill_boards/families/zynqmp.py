@@ -9,28 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
-from ..board import Board
 from ..driver.clocks import Divided
-from . import zynq
 from .zynq import Processing, told
 
 PLL_MHZ = 1500
 """Of the PLL of I/O where a board says nothing: 90 x 33.3 MHz, halved."""
-
-
-def pll_mhz(board: Board) -> Fraction:
-    """MHz of the PLL that PL0 comes from."""
-    return zynq.pll_mhz(board, PLL_MHZ)
-
-
-def clock(board: Board, asked_mhz: Fraction) -> Divided:
-    """The fastest PL0 that is not above ``asked_mhz``."""
-    return zynq.below(board, pll_mhz(board), asked_mhz)
-
-
-def exactly(board: Board, mhz: Fraction) -> Divided:
-    """PL0 at ``mhz``; raises `SpecError` where the PLL does not make that."""
-    return zynq.exactly(board, pll_mhz(board), mhz)
 
 
 def _config(made: Divided) -> Mapping[str, str]:
@@ -71,7 +54,8 @@ PROCESSING = Processing(
     interrupt_parent="gic",
     interrupt_spi=89,  # pl_ps_irq0[0] is 121 of the interrupt controller, whose SPIs begin at 32
     clock_cell=("zynqmp_clk", 71),
+    pll_mhz=PLL_MHZ,
     cells=2,
 )
 
-__all__ = ["PROCESSING", "clock", "exactly", "pll_mhz"]
+__all__ = ["PROCESSING"]

@@ -231,7 +231,7 @@ def _require_clock(
     project: Project, fmax: float, used: dict[str, tuple[int, int]], cause: ToolError | None
 ) -> None:
     name, board, asked = project.graph.name, project.board, project.clock_mhz
-    slower = zynq7.clock(board, Fraction(fmax)).mhz
+    slower = zynq7.PROCESSING.below(board, Fraction(fmax)).mhz
     late = timing_error(name, board, asked, fmax, slower, used)
     if late is not None:
         raise late from cause

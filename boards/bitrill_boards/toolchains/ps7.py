@@ -32,7 +32,7 @@ def clock(project: Project) -> Divided:
             f"toolchain {project.toolchain} is for boards of family {FAMILY} (Zynq-7000), not"
             f" {board.family} ({board.name})"
         )
-    return zynq7.exactly(board, project.clock_mhz)
+    return zynq7.PROCESSING.exactly(board, project.clock_mhz)
 
 
 def base(board: Board) -> int:
@@ -64,7 +64,7 @@ def set_up(project: Project) -> str:
     """Of the README: what holds on the board for a bitstream whose processing system no block
     design describes."""
     board, made = project.board, clock(project)
-    pll = zynq7.pll_mhz(board)
+    pll = zynq7.PROCESSING.pll(board)
     control = made.second << 20 | made.first << 8
     return f"""\
 ## On the board

@@ -171,7 +171,7 @@ def _processing(project: Project) -> tuple[Processing, Divided]:
             f"toolchain vivado is for {', '.join(FAMILIES)}, not {project.board.family}"
             f" ({project.board.name})"
         )
-    return family.PROCESSING, family.exactly(project.board, project.clock_mhz)
+    return family.PROCESSING, family.PROCESSING.exactly(project.board, project.clock_mhz)
 
 
 def _base(board: Board) -> int:

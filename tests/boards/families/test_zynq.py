@@ -39,18 +39,18 @@ def test_a_divided_clock_is_the_fastest_that_is_not_above() -> None:
 def test_clocks_of_boards(name: str, pll: int, asked: int, made: Fraction) -> None:
     board = boards.find(name)
     family = FAMILIES[board.family]
-    assert family.pll_mhz(board) == pll
-    assert family.clock(board, Fraction(asked)).mhz == made
-    assert family.exactly(board, made).mhz == made
+    assert family.PROCESSING.pll(board) == pll
+    assert family.PROCESSING.below(board, Fraction(asked)).mhz == made
+    assert family.PROCESSING.exactly(board, made).mhz == made
 
 
 @pytest.mark.parametrize("asked", ["142.857142", "142.857", "142.85"])
 def test_decimals_may_be_left_out(asked: str) -> None:
     """1000/7 is never above them, and still what is meant."""
-    assert zynq7.clock(boards.find("zc706"), Fraction(asked)).mhz == Fraction(1000, 7)
-    assert zynq7.clock(boards.find("zc706"), Fraction("142.84")).mhz == 125
+    assert zynq7.PROCESSING.below(boards.find("zc706"), Fraction(asked)).mhz == Fraction(1000, 7)
+    assert zynq7.PROCESSING.below(boards.find("zc706"), Fraction("142.84")).mhz == 125
     with pytest.raises(SpecError, match="clock of zc706 must be above 0 MHz, not -1"):
-        zynq7.clock(boards.find("zc706"), Fraction(-1))
+        zynq7.PROCESSING.below(boards.find("zc706"), Fraction(-1))
 
 
 def test_plls_of_the_chips() -> None:

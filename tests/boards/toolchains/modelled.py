@@ -35,7 +35,7 @@ def board_files(*, installed: tuple[str, ...] = ZYNQ) -> tuple[str, ...]:
 def project(build: Build, name: str, folder: Path, **changes: object) -> Project:
     """A build on its way to a board, at the clock that the board makes."""
     board = boards.find(name)
-    clock = vivado.FAMILIES[board.family].clock(board, Fraction(board.clock_mhz)).mhz
+    clock = vivado.FAMILIES[board.family].PROCESSING.below(board, Fraction(board.clock_mhz)).mhz
     values = {"toolchain": "vivado", "clock_mhz": clock} | changes
     return Project(board, build.graph, build.predicted, build.verilog, folder, **values)  # pyright: ignore
 
