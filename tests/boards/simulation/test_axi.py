@@ -57,7 +57,12 @@ def test_a_frame_takes_the_interval_of_the_network(trained: Case) -> None:
     assert cycles[56] - cycles[24] == 32 * 64
 
 
-@pytest.mark.parametrize("bench", [*STALLS, {"latency": 1}], ids=["free", "stalled", "near"])
+@pytest.mark.parametrize(
+    "bench",
+    # so near that the reader's window fills; so far that the writer's does
+    [*STALLS, {"latency": 1}, {"latency": 2000}],
+    ids=["free", "stalled", "near", "far"],
+)
 def test_each_word_is_moved_once_and_in_bursts(odd: Case, bench: dict) -> None:
     shell = odd.shell(**bench)
     host = Host.of(odd, shell, 150)  # more than the window holds
