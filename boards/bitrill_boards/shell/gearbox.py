@@ -29,6 +29,12 @@ from bitrill.errors import SpecError
 from bitrill_hw.stream import beats
 
 
+def widest(width_in: int, width_out: int) -> int:
+    """The most bits of a chunk: it may be wider than a word in, which then moves in one cycle, but
+    it never fills more than one word out."""
+    return min(1 << (width_in - 1).bit_length(), width_out)
+
+
 @dataclass(frozen=True)
 class Gear:
     """How frames go from words of one width to words of another, ``chunk`` bits a cycle."""
@@ -42,7 +48,7 @@ class Gear:
     def __post_init__(self) -> None:
         if self.chunk < 1 or self.chunk & (self.chunk - 1):
             raise SpecError(f"chunk must be a power of two, not {self.chunk}")
-        if self.chunk > min(self.width_in, self.width_out):
+        if self.chunk > widest(self.width_in, self.width_out):
             raise SpecError(
                 f"chunk must be at most a word ({self.width_in} and {self.width_out} bits),"
                 f" not {self.chunk}"
@@ -84,7 +90,7 @@ def gear(width_in: int, width_out: int, *, frame_bits: int, interval: Fraction |
     """The narrowest chunks that take a frame within ``interval`` cycles, else the widest."""
     n_in, n_out = (-(-frame_bits // width) for width in (width_in, width_out))
     found = Gear(width_in, n_in, width_out, n_out, 1)
-    while found.cycles > interval and 2 * found.chunk <= min(width_in, width_out):
+    while found.cycles > interval and 2 * found.chunk <= widest(width_in, width_out):
         found = Gear(width_in, n_in, width_out, n_out, 2 * found.chunk)
     return found
 
@@ -200,7 +206,7 @@ class _Slices:
                 m.d.sync += word_.eq(Mux(word_ == g.words_in - 1, 0, word_ + 1))
         if count == 1:
             held: Value = i.valid
-            self.chunk: Value = i.payload
+            self.chunk: Value = Cat(i.payload, C(0, g.chunk - g.width_in))
             m.d.comb += i.ready.eq(use)
         else:
             word, held = Signal(g.width_in, reset_less=True), Signal()

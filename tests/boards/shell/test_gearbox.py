@@ -56,6 +56,11 @@ GEARS = [
 GEARS += [
     Gear(g.width_out, g.words_out, g.width_in, g.words_in, g.chunk) for g in GEARS
 ]  # the other way: from beats to memory
+GEARS += [  # a word in a cycle, though its bits are no power of two
+    Gear(a, -(-n // a), b, -(-n // b), c)
+    for (a, b, n, c) in [(25, 64, 200, 32), (49, 64, 147, 64), (5, 8, 30, 8), (63, 64, 63, 64),
+                         (3, 64, 9, 4), (40, 112, 200, 64)]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("g", GEARS, ids=lambda g: f"{g.width_in}to{g.width_out}by{g.chunk}")
@@ -83,6 +88,8 @@ def test_the_narrowest_chunk_that_keeps_the_rate() -> None:
     assert gear(64, 784, frame_bits=784, interval=1).chunk == 64  # the port's own rate
     assert gear(8, 49, frame_bits=784, interval=1).chunk == 8
     assert gear(80, 64, frame_bits=80, interval=64) == Gear(80, 1, 64, 2, 2)
+    assert gear(25, 64, frame_bits=200, interval=12) == Gear(25, 8, 64, 4, 32)
+    assert gear(64, 25, frame_bits=150, interval=6) == Gear(64, 3, 25, 6, 16)  # not the interval
 
 
 @pytest.mark.parametrize(
