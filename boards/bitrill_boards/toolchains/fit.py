@@ -15,8 +15,14 @@ from . import clocks
 Used: TypeAlias = Mapping[str, tuple[int, int]]
 """``{resource: (used, available)}``"""
 
-CROWDED = ("utilisation limit", "no BELs remaining", "Unable to place", "Unable to find")
-"""What nextpnr's errors say of a design that may be within the counts, and finds no place."""
+CROWDED = (
+    "utilisation limit",
+    "no BELs remaining",
+    "Unable to place",
+    "Unable to find",
+    "it ran for",
+)
+"""What is said of a design that may be within the counts, and finds no place or no end."""
 
 CROWD = 0.85
 """Share of a resource from which on such an error is one of size."""

@@ -20,7 +20,7 @@ from bitrill_sim.tools import POLL, stop
 from ..families.small import Program
 
 PATIENCE_SECONDS = 3600
-"""After which a tool is taken to hang."""
+"""After which a tool is taken to hang: nextpnr routes for ever where a wire has no way."""
 
 Watch: TypeAlias = Callable[[str], None]
 """Called with each line that a tool prints, while it runs."""

@@ -198,6 +198,8 @@ def test_larger_boards_are_named_by_what_is_used() -> None:
         (7000, "Failed to route arc 3 of net x", False),
         (1000, "Unable to find a placement location for cell 'tx'", False),
         (7681, "anything", True),
+        (7000, "it ran for more than 3600 seconds and was ended", True),
+        (3000, "it ran for more than 3600 seconds and was ended", False),
     ],
 )  # fmt: skip
 def test_a_crowded_part_is_one_that_does_not_fit(used: int, said: str, crowded: bool) -> None:
