@@ -51,12 +51,19 @@ class Memory:
 
 @dataclass(frozen=True)
 class Pins:
-    """``clk``, ``rx`` and ``tx`` of a small board, and their I/O standard."""
+    """``clk``, ``rx`` and ``tx`` of a small board, and their I/O standard; ``high``: others, which
+    the board wants held high."""
 
     clk: str
     rx: str
     tx: str
     standard: str | None = None
+    high: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """Ports that are driven, by name."""
+        return {"tx": self.tx, **{f"high{k}": pin for k, pin in enumerate(self.high)}}
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,7 @@ class Board:
     flash: Mapping[str, str]
     pins: Pins | None
     platform: str | None
-    given_pins: Mapping[str, str]
+    given_pins: Mapping[str, Any]
 
     @property
     def zynq(self) -> bool:
@@ -146,6 +153,8 @@ def load(path: Path) -> Board:
         raise SpecError(f"{path}: {'; '.join(problems)}", problems=problems)
     given: dict[str, Any] = raw.get("pins", {})
     pins = {k: v for k, v in given.items() if k != "amaranth"}
+    if "high" in pins:
+        pins["high"] = tuple(pins["high"])
     ps, host = raw.get("ps", {}), raw["host"]
     return Board(
         name=path.stem,

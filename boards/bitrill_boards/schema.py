@@ -120,6 +120,7 @@ TABLES: dict[str, dict[str, Key]] = {
         "rx": _text("a pin", required=False),
         "tx": _text("a pin", required=False),
         "standard": _text("an I/O standard", required=False),
+        "high": _texts("a list of pins to hold high", required=False),
         "amaranth": Key(
             "module:class of an amaranth-boards platform",
             lambda v: isinstance(v, str) and v.count(":") == 1,

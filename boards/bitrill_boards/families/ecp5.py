@@ -99,9 +99,10 @@ def _pll(divide: int, times: int, divider: int, vco: Fraction) -> Pll:
 def _lpf(board: Board, pins: Pins) -> str:
     standard = pins.standard or "LVCMOS33"
     lines = [f'FREQUENCY PORT "clk" {mhz_text(board.crystal_mhz)} MHZ;']
-    for port, extra in (("clk", ""), ("rx", " PULLMODE=UP"), ("tx", " DRIVE=4")):
+    places = [("clk", pins.clk, ""), ("rx", pins.rx, " PULLMODE=UP")]
+    for port, pin, extra in [*places, *((o, pin, " DRIVE=4") for o, pin in pins.outputs.items())]:
         lines += [
-            f'LOCATE COMP "{port}" SITE "{getattr(pins, port)}";',
+            f'LOCATE COMP "{port}" SITE "{pin}";',
             f'IOBUF PORT "{port}" IO_TYPE={standard}{extra};',
         ]
     return "\n".join(lines) + "\n"

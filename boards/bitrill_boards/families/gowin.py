@@ -162,9 +162,10 @@ def _device(board: Board) -> tuple[_Device, _Limits]:
 def _cst(pins: Pins) -> str:
     standard = pins.standard or "LVCMOS33"
     lines = []
-    for port, extra in (("clk", ""), ("rx", " PULL_MODE=UP"), ("tx", "")):
+    places = [("clk", pins.clk, ""), ("rx", pins.rx, " PULL_MODE=UP")]
+    for port, pin, extra in [*places, *((o, pin, "") for o, pin in pins.outputs.items())]:
         lines += [
-            f'IO_LOC "{port}" {getattr(pins, port)};',
+            f'IO_LOC "{port}" {pin};',
             f'IO_PORT "{port}" IO_TYPE={standard}{extra};',
         ]
     return "\n".join(lines) + "\n"

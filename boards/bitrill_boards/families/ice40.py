@@ -96,5 +96,5 @@ def _part(board: Board) -> tuple[str, str]:
 
 def _pcf(board: Board, pins: Pins) -> str:
     lines = [f"set_frequency clk {mhz_text(board.crystal_mhz)}"]
-    lines += [f"set_io {port} {getattr(pins, port)}" for port in ("clk", "tx")]
+    lines += [f"set_io {port} {pin}" for port, pin in (("clk", pins.clk), *pins.outputs.items())]
     return "\n".join([*lines, f"set_io -pullup yes rx {pins.rx}"]) + "\n"

@@ -58,9 +58,9 @@ class Target:
     """A board, as the tools are told of it.
 
     ``synth``: Yosys' command, without ``-top``; ``pads``: commands behind it, on the flat netlist;
-    ``constraints``: files of pins and clocks, of ports clk, rx and tx; ``place``: nextpnr's
-    options for part and constraints; ``routed``: option and file of what it writes for the packer;
-    ``pack``: the packer's arguments, which name that file and ``bitstream``.
+    ``constraints``: files of pins and clocks, of ports clk, rx, tx and those held high; ``place``:
+    nextpnr's options for part and constraints; ``routed``: option and file of what it writes for
+    the packer; ``pack``: the packer's arguments, which name that file and ``bitstream``.
     """
 
     synth: str

@@ -63,20 +63,24 @@ class OpenTop(wiring.Component):
     -------
     clk : In(1), the crystal
     rx : In(1); tx : Out(1)
+    high0, high1, .. : Out(1), ``high`` of them, always 1
     """
 
     clk: Signal
     rx: Signal
     tx: Signal
 
-    def __init__(self, edges: Edges, *, mhz: Fraction, pll: Pll | None, baud: int):
+    def __init__(self, edges: Edges, *, mhz: Fraction, pll: Pll | None, baud: int, high: int = 0):
         hz = mhz * 1_000_000
         self.edges, self.pll, self.clock_hz = edges, pll, round(hz)
         self.divisor, self.start_cycles = divisor(float(hz), baud), ceil(hz * START_SECONDS)
-        super().__init__({"clk": In(1), "rx": In(1, init=1), "tx": Out(1, init=1)})
+        self.held = [f"high{k}" for k in range(high)]
+        held = dict.fromkeys(self.held, Out(1, init=1))
+        super().__init__({"clk": In(1), "rx": In(1, init=1), "tx": Out(1, init=1), **held})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
+        m.d.comb += [getattr(self, name).eq(1) for name in self.held]
         m.domains.sync = sync = ClockDomain("sync")
         m.domains.start = start = ClockDomain("start", reset_less=True)
         clock, lock = Signal(), Signal()

@@ -53,11 +53,11 @@ def files(project: Project) -> Mapping[str, str]:
 
 def top(project: Project) -> OpenTop:
     """The board's top. Raises `SpecError` for a clock or a baud rate that it cannot make."""
-    board, mhz = project.board, project.clock_mhz
-    pll = clocks.pll_for(family_of(board), board, pins_of(board), mhz)
+    board, mhz, pins = project.board, project.clock_mhz, pins_of(project.board)
+    pll = clocks.pll_for(family_of(board), board, pins, mhz)
     if board.baud is None:
         raise SpecError(f"board {board.name}: host.baud is missing (its link is a serial line)")
-    return OpenTop(project.edges, mhz=mhz, pll=pll, baud=board.baud)
+    return OpenTop(project.edges, mhz=mhz, pll=pll, baud=board.baud, high=len(pins.high))
 
 
 def make(project: Project, progress: Progress) -> Made:

@@ -89,6 +89,8 @@ IO_LOC "tx" 17;
 IO_PORT "tx" IO_TYPE=LVCMOS33;
 """
     }
+    held = gowin.target(NANO, Pins("52", "18", "17", high=("19",))).constraints["bitrill.cst"]
+    assert held.endswith('IO_LOC "high0" 19;\nIO_PORT "high0" IO_TYPE=LVCMOS33;\n')
 
 
 def test_the_version_in_the_idcode_does_not_matter() -> None:

@@ -163,7 +163,7 @@ def test_pins_and_clocks_of_the_constraints():
     chosen = find("ulx3s-85f")
     text = ecp5.target(chosen, pins_of(chosen)).constraints["bitrill.lpf"].splitlines()
     assert 'FREQUENCY PORT "clk" 25 MHZ;' in text
-    for port, site in (("clk", "G2"), ("rx", "M1"), ("tx", "L4")):
+    for port, site in (("clk", "G2"), ("rx", "M1"), ("tx", "L4"), ("high0", "L2")):
         assert f'LOCATE COMP "{port}" SITE "{site}";' in text
         assert any(line.startswith(f'IOBUF PORT "{port}" IO_TYPE=LVCMOS33') for line in text)
     chosen = find("ice40-hx8k")
@@ -171,3 +171,6 @@ def test_pins_and_clocks_of_the_constraints():
     assert set(text) == {
         "set_frequency clk 12", "set_io clk J3", "set_io tx B12", "set_io -pullup yes rx B10"
     }  # fmt: skip
+    held = dataclasses.replace(pins_of(chosen), high=("A1", "A2"))
+    text = ice40.target(chosen, held).constraints["bitrill.pcf"]
+    assert "set_io high0 A1\nset_io high1 A2\n" in text

@@ -92,6 +92,14 @@ def test_the_pll_is_wired_by_its_ports() -> None:
     assert len({ends[port] for port in ("CI", "CO", "CO2", "LK")}) == 4
 
 
+def test_pins_that_the_board_wants_high_are() -> None:
+    text = OpenTop(EDGES, mhz=Fraction(12), pll=None, baud=1_000_000, high=2).verilog()
+    assert re.search(r"^module bitrill\((.*)\);$", text, re.MULTILINE)[1].count("high") == 2
+    for k in range(2):
+        assert f"  output high{k};" in text
+        assert f"  assign high{k} = 1'h1;" in text
+
+
 def test_without_a_pll_the_crystal_is_the_clock() -> None:
     text = OpenTop(EDGES, mhz=Fraction(12), pll=None, baud=1_000_000).verilog()
     assert "PLL" not in text
