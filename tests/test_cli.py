@@ -164,6 +164,13 @@ def test_an_interrupt_is_one_line(capfd, monkeypatch) -> None:
     assert run(capfd, "doctor") == (130, "", "bitrill: interrupted; nothing half-written is left\n")
 
 
+def test_a_termination_is_an_interrupt(capfd, monkeypatch) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(flow, "doctor", lambda: signal.raise_signal(signal.SIGTERM))
+    assert run(capfd, "doctor") == (130, "", "bitrill: interrupted; nothing half-written is left\n")
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 def test_an_interrupted_process_leaves_no_build(model: Path, tmp_path: Path) -> None:
     # the child waits where it writes Verilog, so that the signal arrives in the middle
     code = (

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -51,11 +52,29 @@ def _run(arguments: list[str], as_json: bool) -> int:
     from .progress import shown
 
     verb = getattr(verbs, options.verb)
-    with shown(options.verb) as progress, _stdout_for_json(as_json):
+    with shown(options.verb) as progress, _stdout_for_json(as_json), _termination_interrupts():
         done = verb(options, progress)
     print(_json(done.value) if as_json else done.text)
     sys.stdout.flush()
     return done.exit_code
+
+
+@contextmanager
+def _termination_interrupts() -> Iterator[None]:
+    """Meanwhile SIGTERM is an interrupt, so that tools that run are ended, too."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        former = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not the main thread, which alone may
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 def _report(error: BitrillError, as_json: bool) -> None:
