@@ -1,8 +1,10 @@
-"""Settings of every test: one thread a worker, shared data found, no tool skipped unseen in CI."""
+"""Settings of every test: one thread a worker, shared data found, no tool skipped unseen in CI,
+interrupts as they are at a terminal."""
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 
 # before numpy is imported: two workers share the cores already
@@ -11,6 +13,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 from support import ROOT, TOOL_MISSING
+
+# a shell that starts the tests in its background has them ignore it, and no test of it would end
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _DATA = ROOT.parent / "shared" / "data"
 if _DATA.is_dir():
