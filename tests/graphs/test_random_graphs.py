@@ -74,10 +74,18 @@ def test_networks_together_in_verilator(tmp_path: Path) -> None:
         for stall in (0.0, 0.5):
             report = verify(graph, dut, case.frames(20), stall=stall, seed=k, work=tmp_path)
             assert report.ok, f"{report}\n{case}"
-    last = graphs[-1]
-    deeper = last.replace(depths={**last.depths, last.output: 3 + last.depths[last.output]})
-    report = verify(deeper, dut, cases[-1].frames(20), stall=0.5, seed=1, work=tmp_path)
-    assert report.late, "a FIFO of other depth went unseen"
+
+    def seen(k: int) -> bool:
+        """Whether a deeper FIFO at the output comes out, which it does where that one fills up."""
+        graph = graphs[k]
+        deeper = graph.replace(
+            depths={**graph.depths, graph.output: 3 + graph.depths[graph.output]}
+        )
+        dut = replace(chosen(k, source), level="-O0")
+        report = verify(deeper, dut, cases[k].frames(20), stall=0.5, seed=1, work=tmp_path)
+        return report.late is not None
+
+    assert any(map(seen, range(TOGETHER))), "a FIFO of other depth went unseen"
 
 
 def test_a_printed_network_is_the_network() -> None:
