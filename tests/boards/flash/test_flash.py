@@ -150,7 +150,9 @@ def test_a_cable_by_its_host_s_name(tmp_path: Path, cable) -> None:
     c = cable(Ecp5(U85))
     port = c.address.rpartition(":")[2]
     path = written(tmp_path, "b.bit", bitfiles.ecp5())
-    flash(manifest("ulx3s-85f"), path, xvc=f"localhost:{port}", timeout=20)
+    loaded = flash(manifest("ulx3s-85f"), path, xvc=f"localhost:{port}", timeout=20)
+    assert loaded.idcode == U85
+    assert c.clocks > 0
 
 
 @pytest.mark.parametrize("hangs_after", [0, 80_000], ids=["at once", "half-way"])
