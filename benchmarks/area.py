@@ -2,11 +2,11 @@
 
     python benchmarks/area.py [NAME ..] [--primitives portable|xc7] [--json FILE]
 
-Every figure is physical LUTs (``lcs``, see `bitrill_hw.synth.cells`) of the whole operator, its
-control and stall logic with it, at one step a clock; weights in block RAM, thresholds apart.
-``sites``: the same with what carry chains forbid (`bitrill_hw.synth.sites`, ADR 6).
-``levels``: the most LUTs between two registers. ``path``: Yosys' ``sta``, cells without routing.
-Finished runs are found again under ``build/bench/area``.
+Every figure is physical LUTs (``lcs``, see `bitrill_hw.synth.cell_counts`) of the whole operator,
+its control and stall logic with it, at one step a clock; weights in block RAM, thresholds apart.
+``sites``: the same with what carry chains forbid (`bitrill_hw.synth.sites`, ADR 6). ``levels``: the
+most LUTs between two registers. ``path``: Yosys' ``sta``, cells without routing. Finished runs are
+found again under ``build/bench/area``.
 """
 
 from __future__ import annotations
@@ -21,14 +21,27 @@ from typing import Any
 import numpy as np
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
 from bitrill.ops import L1MatVec, MatVec, Threshold
-from bitrill_hw.build import component
-from bitrill_hw.roms import convert
+from bitrill_hw.design.build import component
+from bitrill_hw.memories.roms import convert
 from bitrill_hw.synth.synthesis import synthesise_unit
 from common import ROOT
 
 TERNARY, POT4 = IntType(-1, 1), IntType(-4, 4, "pot")
-COLUMNS = ("unit", "ours", "sites", "goal", "reference", "lut", "ff", "carry4", "bram36", "levels",
-           "path ns", "acc bits", "latency")  # fmt: skip
+COLUMNS = (
+    "unit",
+    "ours",
+    "sites",
+    "goal",
+    "reference",
+    "lut",
+    "ff",
+    "carry4",
+    "bram36",
+    "levels",
+    "path ns",
+    "acc bits",
+    "latency",
+)
 
 
 @dataclass(frozen=True)
@@ -49,10 +62,13 @@ def matvec(
 
     def build(primitives: Any) -> Operator:
         return MatVec(
-            name="unit", inputs=("x",), operands=(Tensor((cols,), x),), weight_type=weight,
+            name="unit",
+            inputs=("x",),
+            operands=(Tensor((cols,), x),),
+            weight_type=weight,
             weights=np.random.default_rng(1).choice(weight.values(), (rows, cols)),
             impl=Impl(pe=pe, simd=simd, memory="block", primitives=primitives),
-        )  # fmt: skip
+        )
 
     return build
 
@@ -62,10 +78,12 @@ def distances(cols: int, rows: int, pe: int, simd: int, x: IntType) -> Callable[
 
     def build(primitives: Any) -> Operator:
         return L1MatVec(
-            name="unit", inputs=("x",), operands=(Tensor((cols,), x),),
+            name="unit",
+            inputs=("x",),
+            operands=(Tensor((cols,), x),),
             weights=np.random.default_rng(1).choice(x.values(), (rows, cols)),
             impl=Impl(pe=pe, simd=simd, memory="block", primitives=primitives),
-        )  # fmt: skip
+        )
 
     return build
 
@@ -77,10 +95,14 @@ def thresholds(pe: int) -> Callable[[str], Operator]:
         x = IntType(-128, 127)
         limits = np.random.default_rng(1).integers(x.lo, x.hi + 2, (64, 3))
         return Threshold(
-            name="unit", inputs=("x",), operands=(Tensor((64,), x),), out=IntType(0, 3),
-            thresholds=np.sort(limits, 1), inverted=np.zeros(64, bool),
+            name="unit",
+            inputs=("x",),
+            operands=(Tensor((64,), x),),
+            out=IntType(0, 3),
+            thresholds=np.sort(limits, 1),
+            inverted=np.zeros(64, bool),
             impl=Impl(pe=pe, simd=pe, style="parallel", primitives=primitives),
-        )  # fmt: skip
+        )
 
     return build
 
@@ -126,11 +148,27 @@ def measure(unit: Unit, primitives: str, work: Path) -> dict[str, Any]:
     op = unit.build(primitives)
     found = synthesise_unit(convert(component(op)), work=work / f"{unit.name}-{primitives}")
     total = found.total
-    return dict(zip(COLUMNS, (
-        unit.name, total.lcs, found.sites, unit.goal, unit.reference, total.lut, total.ff,
-        total.carry4, total.ramb36 + total.ramb18 / 2, found.levels, found.path and found.path.ns,
-        op.y.type.bits, getattr(op, "latency", None),
-    ), strict=True))  # fmt: skip
+    return dict(
+        zip(
+            COLUMNS,
+            (
+                unit.name,
+                total.lcs,
+                found.sites,
+                unit.goal,
+                unit.reference,
+                total.lut,
+                total.ff,
+                total.carry4,
+                total.ramb36 + total.ramb18 / 2,
+                found.levels,
+                found.path and found.path.ns,
+                op.y.type.bits,
+                getattr(op, "latency", None),
+            ),
+            strict=True,
+        )
+    )
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:

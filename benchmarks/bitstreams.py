@@ -19,8 +19,18 @@ from bitrill import flow
 from bitrill.flow.extras import Progress
 from common import ROOT, boards_measured, default_model
 
-COLUMNS = ("board", "clock", "Fmax", "interval", "latency", "core frames/s", "used", "bitstream",
-           "bytes", "seconds")  # fmt: skip
+COLUMNS = (
+    "board",
+    "clock",
+    "Fmax",
+    "interval",
+    "latency",
+    "core frames/s",
+    "used",
+    "bitstream",
+    "bytes",
+    "seconds",
+)
 
 RATES = {
     "ulx3s-85f": 1_000_000,
@@ -44,11 +54,24 @@ def measure(board: str, model: Path, seed: int, work: Path) -> dict[str, Any]:
     made, predicted = built.manifest, compiled.build.predicted
     used = ", ".join(f"{kind} {n:,}/{have:,}" for kind, (n, have) in made.used.items() if n)
     size = (built.folder / made.bitstream).stat().st_size
-    return dict(zip(COLUMNS, (
-        board, f"{float(made.clock):g}", f"{made.fmax_mhz:.1f}", str(predicted.ii),
-        predicted.latency, f"{float(made.clock * 1_000_000 / predicted.ii):,.0f}", used,
-        made.bitstream, size, round(time.monotonic() - start),
-    ), strict=True))  # fmt: skip
+    return dict(
+        zip(
+            COLUMNS,
+            (
+                board,
+                f"{float(made.clock):g}",
+                f"{made.fmax_mhz:.1f}",
+                str(predicted.ii),
+                predicted.latency,
+                f"{float(made.clock * 1_000_000 / predicted.ii):,.0f}",
+                used,
+                made.bitstream,
+                size,
+                round(time.monotonic() - start),
+            ),
+            strict=True,
+        )
+    )
 
 
 def steps() -> Progress:
@@ -66,9 +89,12 @@ def steps() -> Progress:
 def main() -> None:
     model, work = default_model("TFC_1W1A.onnx"), ROOT / "build" / "bench" / "bitstreams"
     boards_measured(
-        __doc__, tuple(RATES), COLUMNS,
-        lambda board, seed: measure(board, model, seed, work), default=DEFAULT,
-    )  # fmt: skip
+        __doc__,
+        tuple(RATES),
+        COLUMNS,
+        lambda board, seed: measure(board, model, seed, work),
+        default=DEFAULT,
+    )
 
 
 if __name__ == "__main__":

@@ -40,9 +40,14 @@ def main() -> int:
     flow.build(BOARD, build, progress=steps())  # found again where it is done
     clock = Fraction(str(board.clock_mhz))
     project = Project(
-        board, build.graph, build.predicted, build.verilog, default_folder(build, BOARD), "open",
+        board,
+        build.graph,
+        build.predicted,
+        build.verilog,
+        default_folder(build, BOARD),
+        "open",
         clock,
-    )  # fmt: skip
+    )
     # the network of `default_model` is one of MNIST's, or trained here on digits
     data = "mnist" if build.graph.source.tensor.size == 784 else "digits"
     x = samples(build.graph, data, told.samples, 0).x

@@ -2,10 +2,11 @@
 
     python benchmarks/clock.py [BOARD ..] [--seed N] [--json FILE]
 
-TFC_1W1A (784-64-64-64-10), its weights in block memory, whole: `bitrill_hw.top.Top` as `compile
---part --clock-mhz` makes it, in a frame that keeps pins few (`Frame`). Yosys and nextpnr are those
-of the extra ``place``. The clock is what nextpnr reports of the routed design, in its models of the
-parts: no hardware was measured. Finished runs are found again under ``build/bench/clock``.
+TFC_1W1A (784-64-64-64-10), its weights in block memory, whole: `bitrill_hw.design.top.Top` as
+`compile --part --clock-mhz` makes it, in a frame that keeps pins few (`Frame`). Yosys and nextpnr
+are those of the extra ``place``. The clock is what nextpnr reports of the routed design, in its
+models of the parts: no hardware was measured. Finished runs are found again under
+``build/bench/clock``.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ from amaranth.lib.wiring import In, Out
 from bitrill.flow.steps import integer, load
 from bitrill.ir import Graph
 from bitrill.ir.graph import INPUT
+from bitrill.lowering import to_folded
 from bitrill.ops import MatVec
-from bitrill.pipeline import to_folded
-from bitrill.plan.parts import part_of
-from bitrill.plan.timing import predict
+from bitrill.parts.devices import part_of
+from bitrill.timing.predict import predict
 from bitrill_boards.board import find
 from bitrill_boards.families.small import Target
 from bitrill_boards.toolchains import place
 from bitrill_boards.toolchains.open_tools import family_of, pins_of
-from bitrill_hw.roms import convert
-from bitrill_hw.top import Top
+from bitrill_hw.design.top import Top
+from bitrill_hw.memories.roms import convert
 from common import ROOT, boards_measured, default_model
 
 COLUMNS = ("board", "MHz", "goal", "reference", "interval", "latency", "levels", "seed", "used")
@@ -150,16 +151,36 @@ def measure(case: Case, seed: int, work: Path) -> dict[str, Any]:
     sources = {"design.v": convert(Frame(graph), name="frame")}
     place.synthesise(target, "frame", sources, folder, lambda *_: None)
     placed = place.place(
-        family_of(board), target, mhz=Fraction(case.goal), seed=seed, folder=folder,
+        family_of(board),
+        target,
+        mhz=Fraction(case.goal),
+        seed=seed,
+        folder=folder,
         progress=lambda *_: None,
-    )  # fmt: skip
+    )
     timing = predict(graph)
-    used = [f"{kind} {n}/{have}" for kind, (n, have) in placed.cells.items()
-            if n > 1 and kind not in ("VCC", "GND", "GSR")]  # fmt: skip
-    return dict(zip(COLUMNS, (
-        case.name, round(placed.fmax_mhz, 1), case.goal, case.reference, str(timing.ii),
-        timing.latency, graph.nodes[0].folded.levels, seed, ", ".join(used),
-    ), strict=True))  # fmt: skip
+    used = [
+        f"{kind} {n}/{have}"
+        for kind, (n, have) in placed.cells.items()
+        if n > 1 and kind not in ("VCC", "GND", "GSR")
+    ]
+    return dict(
+        zip(
+            COLUMNS,
+            (
+                case.name,
+                round(placed.fmax_mhz, 1),
+                case.goal,
+                case.reference,
+                str(timing.ii),
+                timing.latency,
+                graph.nodes[0].folded.levels,
+                seed,
+                ", ".join(used),
+            ),
+            strict=True,
+        )
+    )
 
 
 def main() -> None:

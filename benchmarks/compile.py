@@ -24,9 +24,12 @@ from bitrill.cli.show import table
 from common import ROOT
 
 NETWORKS = {
-    "TFC": ("dense", 64), "LFC": ("dense", 1024), "CNV": ("cnv", 64), "ResNet-8": ("resnet8", 16),
+    "TFC": ("dense", 64),
+    "LFC": ("dense", 1024),
+    "CNV": ("cnv", 64),
+    "ResNet-8": ("resnet8", 16),
     "MobileNet-v1": ("mobilenet", 8),
-}  # fmt: skip
+}
 """Recipe, and hidden neurons or channels of the first layer: those of the papers."""
 
 FAMILIES = (("dense", (64, 128, 256, 512, 1024)), ("cnv", (16, 32, 64)))
@@ -38,8 +41,9 @@ _RATE = 100_000_000 // 32_768
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="*", type=Path)
-    parser.add_argument("--export", nargs=2, metavar=("RECIPE", "WIDTH"),
-                        help="write a random network and stop")  # fmt: skip
+    parser.add_argument(
+        "--export", nargs=2, metavar=("RECIPE", "WIDTH"), help="write a random network and stop"
+    )
     told = parser.parse_args()
     models = told.models
     if told.export:
@@ -63,14 +67,30 @@ def main() -> int:
     return 0
 
 
-HEAD = ("network", "weights", "nodes", "cycles a frame", "LUTs (model)", "seconds",
-        "of CPU", "peak MiB")  # fmt: skip
+HEAD = (
+    "network",
+    "weights",
+    "nodes",
+    "cycles a frame",
+    "LUTs (model)",
+    "seconds",
+    "of CPU",
+    "peak MiB",
+)
 
 
 def row(name: str, found: dict[str, Any]) -> tuple[str, ...]:
     """A line of the table."""
-    return (name, f"{found['weights']:,}", str(found["nodes"]), str(found["ii"]), found["luts"],
-            f"{found['seconds']:.1f}", f"{found['cpu']:.1f}", f"{found['mib']:.0f}")  # fmt: skip
+    return (
+        name,
+        f"{found['weights']:,}",
+        str(found["nodes"]),
+        str(found["ii"]),
+        found["luts"],
+        f"{found['seconds']:.1f}",
+        f"{found['cpu']:.1f}",
+        f"{found['mib']:.0f}",
+    )
 
 
 def flags(recipe: str) -> list[str]:
@@ -92,16 +112,23 @@ def measured(model: Path, told: list[str]) -> dict[str, Any]:
             sys.exit(f"{model}: {text}")
         value, (weights, luts) = json.loads(text), sizes(Path(out))
     cpu = usage.ru_utime + usage.ru_stime
-    return {"seconds": seconds, "cpu": cpu, "mib": usage.ru_maxrss / 2**10, "nodes": value["nodes"],
-            "ii": value["ii"], "weights": weights, "luts": f"{luts:,}"}  # fmt: skip
+    return {
+        "seconds": seconds,
+        "cpu": cpu,
+        "mib": usage.ru_maxrss / 2**10,
+        "nodes": value["nodes"],
+        "ii": value["ii"],
+        "weights": weights,
+        "luts": f"{luts:,}",
+    }
 
 
 def sizes(build: Path) -> tuple[int, int]:
     """Weights of a build, and its LUTs by the resource model."""
-    from bitrill.ir import serial
-    from bitrill.plan.resources import network_resources
+    from bitrill.ir import serialisation
+    from bitrill.resources.estimate import network_resources
 
-    graph = serial.load(build)
+    graph = serialisation.load(build)
     weights = sum(node.weights.size for node in graph.nodes if hasattr(node, "weights"))
     return weights, sum(r.lcs for r in network_resources(graph).values())
 

@@ -41,16 +41,26 @@ def network(bits: int, coding: str = "integer", signed: bool = False) -> Network
     bipolar = coding == "bipolar"
     lo = -1 if bipolar else -(1 << bits - 1) if signed else 0
     edge = {
-        "shape": list(SHAPE), "edge": [28, 28, 1], "channel_last": False, "bits": bits,
-        "signed": signed, "coding": coding, "lo": lo, "hi": 1 if bipolar else lo + steps,
-    }  # fmt: skip
+        "shape": list(SHAPE),
+        "edge": [28, 28, 1],
+        "channel_last": False,
+        "bits": bits,
+        "signed": signed,
+        "coding": coding,
+        "lo": lo,
+        "hi": 1 if bipolar else lo + steps,
+    }
     return Network(
         {
-            "format": 1, "name": "bench", "digest": "00" * 8, "interval": "1", "latency": 1,
+            "format": 1,
+            "name": "bench",
+            "digest": "00" * 8,
+            "interval": "1",
+            "latency": 1,
             "input": {**edge, "quantizer": {"levels": levels, "inverted": [False]}},
             "output": {**edge, "scale": [(0.5).hex()], "offset": [(0.0).hex()]},
         }
-    )  # fmt: skip
+    )
 
 
 def best(call: Callable[[], object]) -> float:
@@ -95,9 +105,13 @@ def unpacking(net: Network, name: str, bits: int) -> dict[str, Any]:
 
 def row(what: str, bits: int, seconds: float, frame: int, array: str) -> dict[str, Any]:
     return {
-        "what": what, "bits": bits, "array": array, "frame_bytes": frame,
-        "mb_per_s": FRAMES * frame / seconds / 1e6, "images_per_s": FRAMES / seconds,
-    }  # fmt: skip
+        "what": what,
+        "bits": bits,
+        "array": array,
+        "frame_bytes": frame,
+        "mb_per_s": FRAMES * frame / seconds / 1e6,
+        "images_per_s": FRAMES / seconds,
+    }
 
 
 def measured() -> list[dict[str, Any]]:

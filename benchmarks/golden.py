@@ -48,9 +48,15 @@ def main() -> int:
         ratio = theirs / ours
         kept &= ratio >= promised
         rows.append(
-            (batch, f"{ours * 1e6:.1f}", f"{theirs * 1e6:.1f}", f"{ratio:.0f}", f">= {promised}",
-             f"{same.sum()}/{batch}")
-        )  # fmt: skip
+            (
+                batch,
+                f"{ours * 1e6:.1f}",
+                f"{theirs * 1e6:.1f}",
+                f"{ratio:.0f}",
+                f">= {promised}",
+                f"{same.sum()}/{batch}",
+            )
+        )
     print(f"{model.name}, one thread, {sys.platform}")
     print(table(("batch", "golden us", "qonnx us", "ratio", "promised", "same decisions"), rows))
     print(large_batch(graph))

@@ -18,13 +18,13 @@ import numpy as np
 from amaranth import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
-from bitrill.plan.memory import LUTS_OF_HALF, worth_block
-from bitrill.plan.structure import block_halves
-from bitrill_hw.elastic import Elastic
-from bitrill_hw.roms import convert
-from bitrill_hw.stream import beats
+from bitrill.ir.structure import block_halves
+from bitrill.parts.memories import LUTS_OF_HALF, worth_block
+from bitrill_hw.memories.roms import convert
+from bitrill_hw.memories.tables import table
+from bitrill_hw.pipeline.elastic import Elastic
+from bitrill_hw.pipeline.stream import beats
 from bitrill_hw.synth.synthesis import synthesise_layers
-from bitrill_hw.tables import table
 from common import ROOT
 from resources import Specimens
 
@@ -48,9 +48,10 @@ class Table(wiring.Component):
         pipe = Elastic(m, stages=1, valid=self.i.valid, ready=self.o.ready)
         word = table(m, pipe, 1, "rom", self.bits, self.i.payload, self.memory)
         m.d.comb += [
-            self.i.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[1]),
+            self.i.ready.eq(pipe.load[1]),
+            self.o.valid.eq(pipe.valid[1]),
             self.o.payload.eq(word),
-        ]  # fmt: skip
+        ]
         return m
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from bitrill import BitrillError
 from bitrill.frontend import load_model
-from bitrill.pipeline import to_integer
+from bitrill.lowering import to_integer
 from bitrill.train import datasets, oracle
 
 BATCH = 1000
@@ -80,10 +80,7 @@ def compare(path: Path, dataset: str, samples: int | None) -> dict[str, object]:
         },
         "decisions_that_differ": [int(i) for i in apart],
         "nodes": {
-            name: {
-                "values": values,
-                "differences": sum(d.node == name for d in report.differences),
-            }
+            name: {"values": values, "differences": sum(d.node == name for d in report.differences)}
             for name, values in report.nodes.items()
         },
         "proofs": [str(d) for d in report.differences],

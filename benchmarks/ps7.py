@@ -43,9 +43,13 @@ def row(made: Project, work: Path) -> tuple[dict[str, Any], bool]:
     shares = {r: f"{n:,} of {board.usable(r):,}" for r, (n, _) in used.items()}
     fits = all(n <= board.usable(r) for r, (n, _) in used.items())
     return {
-        "board": board.name, "part": board.part, "MHz": told(made.clock_mhz),
-        "images/s": f"{float(rate):,.0f}", **shares, "fits": "yes" if fits else "NO",
-    }, fits  # fmt: skip
+        "board": board.name,
+        "part": board.part,
+        "MHz": told(made.clock_mhz),
+        "images/s": f"{float(rate):,.0f}",
+        **shares,
+        "fits": "yes" if fits else "NO",
+    }, fits
 
 
 def main() -> int:

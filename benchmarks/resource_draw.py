@@ -10,11 +10,22 @@ from bitrill.errors import BitrillError
 from specimens import Row, operator, type_of
 
 CODINGS = [
-    ("bipolar", "bipolar"), ("ternary", "bipolar"), ("bipolar", "uint2"), ("bipolar", "int4"),
-    ("ternary", "uint2"), ("ternary", "ternary"), ("int2", "uint2"), ("int4", "bipolar"),
-    ("int4", "uint4"), ("bipolar", "uint8"), ("int4", "int4"), ("pot", "uint4"),
-    ("codebook", "uint4"), ("int4", "log3"), ("ternary", "log3"),
-]  # fmt: skip
+    ("bipolar", "bipolar"),
+    ("ternary", "bipolar"),
+    ("bipolar", "uint2"),
+    ("bipolar", "int4"),
+    ("ternary", "uint2"),
+    ("ternary", "ternary"),
+    ("int2", "uint2"),
+    ("int4", "bipolar"),
+    ("int4", "uint4"),
+    ("bipolar", "uint8"),
+    ("int4", "int4"),
+    ("pot", "uint4"),
+    ("codebook", "uint4"),
+    ("int4", "log3"),
+    ("ternary", "log3"),
+]
 """Weights and activations of `MatVec`."""
 
 LANES, WORDS = 192, 1024
@@ -80,8 +91,7 @@ def _matvec(rng: np.random.Generator) -> dict[str, Any] | None:
     side, words = pe * simd * type_of(w).bits * type_of(x).bits, rows * cols // (pe * simd)
     if not 4 <= side <= LANES or words > (16 * WORDS if memory == "block" else WORDS):
         return None
-    return {"w": w, "x": x, "rows": rows, "shape": [cols], "pe": pe, "simd": simd,
-            "memory": memory}  # fmt: skip
+    return {"w": w, "x": x, "rows": rows, "shape": [cols], "pe": pe, "simd": simd, "memory": memory}
 
 
 def _l1matvec(rng: np.random.Generator) -> dict[str, Any] | None:
@@ -102,15 +112,29 @@ def _multiplied(rng: np.random.Generator) -> dict[str, Any] | None:
 
 
 def _depthwise(rng: np.random.Generator) -> dict[str, Any] | None:
-    w, x = _one(rng, [("int4", "uint4"), ("bipolar", "uint2"), ("ternary", "uint4"),
-                      ("bipolar", "bipolar"), ("int8", "uint8")])  # fmt: skip
+    w, x = _one(
+        rng,
+        [
+            ("int4", "uint4"),
+            ("bipolar", "uint2"),
+            ("ternary", "uint4"),
+            ("bipolar", "bipolar"),
+            ("int8", "uint8"),
+        ],
+    )
     channels, taps = _one(rng, (8, 16, 24, 32, 64)), _one(rng, (9, 25))
     pe = _divisor(rng, channels)
     memory = "block" if rng.random() < 0.3 else "distributed"
     if pe * type_of(w).bits * type_of(x).bits > LANES or channels * taps // pe > WORDS:
         return None
-    return {"w": w, "x": x, "shape": [4, 4, taps * channels], "taps": taps, "pe": pe,
-            "memory": memory}  # fmt: skip
+    return {
+        "w": w,
+        "x": x,
+        "shape": [4, 4, taps * channels],
+        "taps": taps,
+        "pe": pe,
+        "memory": memory,
+    }
 
 
 def _threshold(rng: np.random.Generator) -> dict[str, Any] | None:
@@ -120,8 +144,14 @@ def _threshold(rng: np.random.Generator) -> dict[str, Any] | None:
     style = "search" if levels > 3 or (levels == 3 and rng.random() < 0.4) else "parallel"
     if pe * levels * bits > 2 * LANES:
         return None
-    return {"x": f"{_one(rng, ('int', 'uint'))}{bits}", "out": out, "shape": [channels], "pe": pe,
-            "style": style, "inverted": bool(rng.random() < 0.5)}  # fmt: skip
+    return {
+        "x": f"{_one(rng, ('int', 'uint'))}{bits}",
+        "out": out,
+        "shape": [channels],
+        "pe": pe,
+        "style": style,
+        "inverted": bool(rng.random() < 0.5),
+    }
 
 
 def _convert(rng: np.random.Generator) -> dict[str, Any] | None:
@@ -138,8 +168,11 @@ def _fifo(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _window(rng: np.random.Generator) -> dict[str, Any] | None:
-    side, channels, k = _one(rng, (8, 12, 16, 28, 32)), _one(rng, (1, 4, 8, 16, 32, 64)), _one(
-        rng, (2, 3, 5))  # fmt: skip
+    side, channels, k = (
+        _one(rng, (8, 12, 16, 28, 32)),
+        _one(rng, (1, 4, 8, 16, 32, 64)),
+        _one(rng, (2, 3, 5)),
+    )
     x, pe = _one(rng, _ACTIVATIONS), _divisor(rng, channels)
     parallel = rng.random() < 0.3 and k * k * channels * type_of(x).bits <= LANES
     stride = 1 if parallel else _one(rng, (1, 2))
@@ -152,8 +185,14 @@ def _window(rng: np.random.Generator) -> dict[str, Any] | None:
 def _pool(rng: np.random.Generator) -> dict[str, Any] | None:
     side, channels = _one(rng, (4, 6, 8, 9, 16)), _one(rng, (4, 8, 16, 32))
     k, pe = _one(rng, (2, 3, 4)), _divisor(rng, channels)
-    return {"x": _one(rng, _ACTIVATIONS), "shape": [side, side, channels], "kernel": [k, k],
-            "stride": [_one(rng, (1, k)) if k > 2 else 2] * 2, "simd": pe, "pe": pe}  # fmt: skip
+    return {
+        "x": _one(rng, _ACTIVATIONS),
+        "shape": [side, side, channels],
+        "kernel": [k, k],
+        "stride": [_one(rng, (1, k)) if k > 2 else 2] * 2,
+        "simd": pe,
+        "pe": pe,
+    }
 
 
 def _plane(rng: np.random.Generator) -> dict[str, Any]:
@@ -178,33 +217,56 @@ def _split(rng: np.random.Generator) -> dict[str, Any]:
 
 def _requantize(rng: np.random.Generator) -> dict[str, Any]:
     gain = int(rng.integers(4, 10))
-    return _plane(rng) | {"x": f"int{rng.integers(8, 15)}", "out": _one(rng, ("uint4", "int4",
-                          "uint8")), "gain_bits": gain, "shift": gain}  # fmt: skip
+    return _plane(rng) | {
+        "x": f"int{rng.integers(8, 15)}",
+        "out": _one(rng, ("uint4", "int4", "uint8")),
+        "gain_bits": gain,
+        "shift": gain,
+    }
 
 
 def _lookup(rng: np.random.Generator) -> dict[str, Any]:
     own = bool(rng.random() < 0.5)
-    return _plane(rng) | {"x": _one(rng, ("int4", "uint4", "int5", "int6", "int8")[: 3 + 2 * (
-        not own)]), "out": _one(rng, ("uint4", "int6", "uint8")), "own": own}  # fmt: skip
+    return _plane(rng) | {
+        "x": _one(rng, ("int4", "uint4", "int5", "int6", "int8")[: 3 + 2 * (not own)]),
+        "out": _one(rng, ("uint4", "int6", "uint8")),
+        "own": own,
+    }
 
 
 def _argmax(rng: np.random.Generator) -> dict[str, Any]:
     channels = _one(rng, (10, 16, 100, 1000))
-    return {"x": f"{_one(rng, ('int', 'uint'))}{rng.integers(6, 15)}", "shape": [channels],
-            "k": _one(rng, (1, 1, 3, 5)), "plain": bool(rng.random() < 0.6)}  # fmt: skip
+    return {
+        "x": f"{_one(rng, ('int', 'uint'))}{rng.integers(6, 15)}",
+        "shape": [channels],
+        "k": _one(rng, (1, 1, 3, 5)),
+        "plain": bool(rng.random() < 0.6),
+    }
 
 
 _DRAWS: dict[str, Draw] = {
-    "matvec": _matvec, "threshold": _threshold, "convert": _convert, "fifo": _fifo,
-    "depthwise": _depthwise, "window": _window, "maxpool": _pool, "avgpool": _pool,
-    "pad": _with(pads=lambda rng: [_one(rng, (1, 2))] * 4), "add": _add,
-    "concat": _with(n=lambda rng: _one(rng, (2, 3, 4))), "split": _split,
+    "matvec": _matvec,
+    "threshold": _threshold,
+    "convert": _convert,
+    "fifo": _fifo,
+    "depthwise": _depthwise,
+    "window": _window,
+    "maxpool": _pool,
+    "avgpool": _pool,
+    "pad": _with(pads=lambda rng: [_one(rng, (1, 2))] * 4),
+    "add": _add,
+    "concat": _with(n=lambda rng: _one(rng, (2, 3, 4))),
+    "split": _split,
     "fork": _with(n=lambda rng: _one(rng, (2, 3))),
     "upsample": _with(factors=lambda rng: _one(rng, ([2, 2], [1, 2], [3, 3]))),
     "shuffle": _with(),
-    "rearrange": _with(block=lambda rng: 2,
-                       direction=lambda rng: _one(rng, ("to_space", "to_depth"))),
+    "rearrange": _with(
+        block=lambda rng: 2, direction=lambda rng: _one(rng, ("to_space", "to_depth"))
+    ),
     "deconv": _with(strides=lambda rng: _one(rng, ([2, 2], [1, 2], [3, 3]))),
-    "lookup": _lookup, "requantize": _requantize, "argmax": _argmax, "l1matvec": _l1matvec,
+    "lookup": _lookup,
+    "requantize": _requantize,
+    "argmax": _argmax,
+    "l1matvec": _l1matvec,
     "multiplied": _multiplied,
-}  # fmt: skip
+}

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from amaranth import Module
 from amaranth.lib import wiring
-from bitrill.plan import resources as model
-from bitrill.plan.structure import Structure
-from bitrill.plan.structures import fifo_structure, structure
+from bitrill.ir.structure import Structure
+from bitrill.resources import estimate as model
+from bitrill.resources.structures import fifo_structure, structure
 from bitrill.storage import read_json, write_text
-from bitrill_hw.roms import convert
+from bitrill_hw.memories.roms import convert
 from bitrill_hw.synth.synthesis import synthesise_layers
 from common import ROOT
 from resource_grid import GRID, HELD_OUT
@@ -44,13 +44,42 @@ _PULL = 0.1
 that the points hardly tell does not stray, one that they tell well hardly notices."""
 
 _THOUGHT = {
-    "one": 3.0, "held": 1.0, "count": 1.0, "counters": 1.0, "stages": 1.0, "turns": 1.0,
-    "gate": 0.5, "select": 0.7, "count2": 0.5, "count3": 0.5, "count5": 0.6, "chain": 0.5,
-    "total": 0.5, "offset": 0.8, "compare": 0.5, "chosen": 0.3, "times": 1.0, "sum": 0.5,
-    "wide": 0.3, "aside": 0.2, "several": 0.5, "down": 0.5, "late": 0.6, "deeper": 0.5,
-    "places": 0.7, "pairs": 0.5, "greater": 0.5, "either": 0.7, "compares": 0.5, "head": 0.5,
-    "bypass": 0.5, "width": 0.5, "lanes": 0.2, "clamp": 0.5, "above": 0.3,
-}  # fmt: skip
+    "one": 3.0,
+    "held": 1.0,
+    "count": 1.0,
+    "counters": 1.0,
+    "stages": 1.0,
+    "turns": 1.0,
+    "gate": 0.5,
+    "select": 0.7,
+    "count2": 0.5,
+    "count3": 0.5,
+    "count5": 0.6,
+    "chain": 0.5,
+    "total": 0.5,
+    "offset": 0.8,
+    "compare": 0.5,
+    "chosen": 0.3,
+    "times": 1.0,
+    "sum": 0.5,
+    "wide": 0.3,
+    "aside": 0.2,
+    "several": 0.5,
+    "down": 0.5,
+    "late": 0.6,
+    "deeper": 0.5,
+    "places": 0.7,
+    "pairs": 0.5,
+    "greater": 0.5,
+    "either": 0.7,
+    "compares": 0.5,
+    "head": 0.5,
+    "bypass": 0.5,
+    "width": 0.5,
+    "lanes": 0.2,
+    "clamp": 0.5,
+    "above": 0.3,
+}
 """LUTs of one of each; 1 of what is not named."""
 
 
@@ -184,8 +213,12 @@ def _json(value: Any) -> str:
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fit", action="store_true", help="measure nothing, fit anew")
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "resources",
-                        help="folder of Yosys' runs; those that are there are kept")  # fmt: skip
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=ROOT / "build" / "resources",
+        help="folder of Yosys' runs; those that are there are kept",
+    )
     told = parser.parse_args(arguments)
     if told.fit:
         value = read_json(model.TABLE)

@@ -30,9 +30,9 @@ from bitrill.ops import (
     Upsample,
     Window,
 )
-from bitrill.plan.resources import Resources, fifo_resources, resources
-from bitrill_hw.build import component
-from bitrill_hw.fifo import Fifo
+from bitrill.resources.estimate import Resources, fifo_resources, resources
+from bitrill_hw.design.build import component
+from bitrill_hw.pipeline.fifo import Fifo
 
 Row: TypeAlias = Mapping[str, Any]
 """``kind``, the parameters of that kind, and once measured ``lcs``, ``ff``, ``bram18``, ``dsp``."""

@@ -16,22 +16,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bitrill.folding.multiply_shift import known_requantizer
+from bitrill.folding.threshold_style import choose_levels
 from bitrill.ir import Impl, IntType, Operator, Tensor
 from bitrill.ops import Threshold
-from bitrill.passes.levels_choice import choose_levels
-from bitrill.plan.requantize import known_requantizer
-from bitrill.plan.resources import resources
-from bitrill_hw.build import component
-from bitrill_hw.roms import convert
+from bitrill.resources.estimate import resources
+from bitrill_hw.design.build import component
+from bitrill_hw.memories.roms import convert
 from bitrill_hw.synth.synthesis import synthesise_layers
 from common import ROOT
 from resources import Specimens
 
 X, CHANNELS, LANES = IntType(-2048, 2047), 64, (1, 8, 64)
 FORMS = {
-    "parallel": ("parallel", "distributed"), "search": ("search", "distributed"),
-    "search, block": ("search", "block"), "requantize": ("requantize", "distributed"),
-}  # fmt: skip
+    "parallel": ("parallel", "distributed"),
+    "search": ("search", "distributed"),
+    "search, block": ("search", "block"),
+    "requantize": ("requantize", "distributed"),
+}
 MOST = 256
 """Comparators side by side that are still measured."""
 
@@ -44,9 +46,13 @@ def even(bits: int) -> Threshold:
     steps = np.arange(1, n + 1) - 0.5 - n / 2
     limits = np.ceil((steps - offset[:, None]) / gain[:, None]).clip(X.lo, X.hi + 1)
     return Threshold(
-        name="unit", inputs=("x",), operands=(Tensor((CHANNELS,), X),),
-        thresholds=limits.astype(int), inverted=np.zeros(CHANNELS, bool), out=IntType(0, n),
-    )  # fmt: skip
+        name="unit",
+        inputs=("x",),
+        operands=(Tensor((CHANNELS,), X),),
+        thresholds=limits.astype(int),
+        inverted=np.zeros(CHANNELS, bool),
+        out=IntType(0, n),
+    )
 
 
 def forms(bits: int, pe: int) -> dict[str, Operator]:
@@ -80,11 +86,18 @@ def measured(pe: int, work: Path) -> list[dict[str, Any]]:
         best = chosen(bits, pe)
         for k, (name, op) in enumerate(ops.items()):
             seen, told = found[f"p{k}"], resources(dataclasses.replace(op))
-            rows.append({
-                "bits": bits, "pe": pe, "form": name, "chosen": name == best,
-                "lcs": seen.lcs, "ff": seen.ff, "halves": seen.ramb18 + 2 * seen.ramb36,
-                "model": [told.lcs, told.ff, told.bram18],
-            })  # fmt: skip
+            rows.append(
+                {
+                    "bits": bits,
+                    "pe": pe,
+                    "form": name,
+                    "chosen": name == best,
+                    "lcs": seen.lcs,
+                    "ff": seen.ff,
+                    "halves": seen.ramb18 + 2 * seen.ramb36,
+                    "model": [told.lcs, told.ff, told.bram18],
+                }
+            )
             print(_line(rows[-1]), flush=True)
     return rows
 

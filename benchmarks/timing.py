@@ -20,12 +20,12 @@ from typing import Any
 
 import topologies
 from bitrill.cli.show import table
+from bitrill.folding.fold import fold
+from bitrill.folding.solve import solve
 from bitrill.ir import Graph
-from bitrill.passes.fold import fold
 from bitrill.passes.forks import insert_forks
-from bitrill.plan.depths import fifo_depths
-from bitrill.plan.solve import solve
-from bitrill.plan.timing import predict
+from bitrill.timing.fifo_depths import fifo_depths
+from bitrill.timing.predict import predict
 
 NETWORKS: dict[str, Callable[[], Graph]] = {
     "cnv": topologies.cnv,

@@ -16,8 +16,17 @@ from bitrill.ops import Add, Depthwise, MatVec, MaxPool, Pad, SumPool, Threshold
 
 _BITS8, _INT4 = IntType(-128, 127), IntType(-8, 7)
 
-MOBILENET = ((16, 1), (32, 2), (32, 1), (64, 2), (64, 1), (128, 2), *((128, 1),) * 5, (256, 2),
-             (256, 1))  # fmt: skip
+MOBILENET = (
+    (16, 1),
+    (32, 2),
+    (32, 1),
+    (64, 2),
+    (64, 1),
+    (128, 2),
+    *((128, 1),) * 5,
+    (256, 2),
+    (256, 1),
+)
 """``(channels, stride)`` of the separable blocks, at width 0.25."""
 
 
@@ -78,8 +87,9 @@ class Builder:
         x, y = self.tensors["input"], self.tensors[edge]
         source = Source(shape=(x.shape[-1], *x.shape[:-1]), tensor=x, raw_scale="1")
         sink = Sink(shape=(y.shape[-1], *y.shape[:-1]), edge=edge, tensor=y)
-        return Graph(name=self.name, stage=Stage.INTEGER, source=source, nodes=tuple(self.nodes),
-                     sink=sink)  # fmt: skip
+        return Graph(
+            name=self.name, stage=Stage.INTEGER, source=source, nodes=tuple(self.nodes), sink=sink
+        )
 
 
 def cnv(side: int = 32) -> Graph:

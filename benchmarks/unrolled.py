@@ -5,7 +5,7 @@
 Ours: the whole operator at one vector a clock, with its control and stall logic. da4ml's (0.6, an
 interpreter that has it is named by ``--da4ml``): its Verilog, registers behind every ``--cutoff``
 adders, which cannot stall. Both by the same Yosys and the same count: physical LUTs (``lcs``, see
-`bitrill_hw.synth.cells`), shift registers included; ``sites``, with what carry chains forbid
+`bitrill_hw.synth.cell_counts`), shift registers included; ``sites``, with what carry chains forbid
 (`bitrill_hw.synth.sites`, ADR 6); ``lut`` is the raw sum of LUT1..6. Matrices of networks come from
 the model that the other benchmarks use; others are random, always the same.
 """
@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bitrill.arith.unrolled import element, problem, unrolled_plan
 from bitrill.flow.steps import integer, load
 from bitrill.ir import Impl, IntType, Tensor
 from bitrill.ops import MatVec
-from bitrill.plan.unrolled import element, problem, unrolled_plan
-from bitrill_hw.build import component
-from bitrill_hw.roms import convert
+from bitrill_hw.design.build import component
+from bitrill_hw.memories.roms import convert
 from bitrill_hw.synth.synthesis import synthesise_unit
 from common import ROOT, default_model
 
@@ -64,9 +64,12 @@ def ternary(cols: int, rows: int, x: IntType) -> Callable[[], MatVec]:
     def build() -> MatVec:
         weight = IntType(-1, 1)
         return MatVec(
-            name="unit", inputs=("x",), operands=(Tensor((cols,), x),), weight_type=weight,
+            name="unit",
+            inputs=("x",),
+            operands=(Tensor((cols,), x),),
+            weight_type=weight,
             weights=np.random.default_rng(1).choice(weight.values(), (rows, cols)),
-        )  # fmt: skip
+        )
 
     return build
 
@@ -95,9 +98,13 @@ def ours(name: str, op: MatVec) -> dict[str, Any]:
     seconds = time.monotonic() - began
     found = synthesise_unit(verilog, work=WORK / name / "ours")
     return figures(found) | {
-        "planned": unrolled_plan(op).luts, "latency": op.latency, "seconds": round(seconds, 1),
-        "acc_bits": op.y.type.bits, "levels": found.levels, "path_ns": found.path and found.path.ns,
-    }  # fmt: skip
+        "planned": unrolled_plan(op).luts,
+        "latency": op.latency,
+        "seconds": round(seconds, 1),
+        "acc_bits": op.y.type.bits,
+        "levels": found.levels,
+        "path_ns": found.path and found.path.ns,
+    }
 
 
 def theirs(name: str, op: MatVec, python: str, cutoff: float) -> dict[str, Any]:
@@ -110,8 +117,9 @@ def theirs(name: str, op: MatVec, python: str, cutoff: float) -> dict[str, Any]:
     told = [str(v) for v in (low, low + number.greatest, cutoff)]
     subprocess.run(
         [python, "-c", _DA4ML, str(folder / "weights.npy"), *told, str(folder / "rtl")],
-        check=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     parts = sorted((folder / "rtl" / "src").glob("da*.v"))
     parts += [folder / "rtl" / "src" / "static" / f"{n}.v" for n in ("shift_adder", "negative")]
     text = "\n".join(p.read_text() for p in parts if p.name != "da_wrapper.v")

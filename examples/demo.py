@@ -49,9 +49,13 @@ def demo(out: Path, epochs: int | None = None) -> tuple[bool, list[tuple[str, st
         full = flow.verify(compiled.build, data="digits")
     with step(f"{STALLED_SAMPLES} images with random stalls on both sides (cocotb)"):
         stalled = flow.verify(
-            compiled.build, data="digits", engine="cocotb", samples=STALLED_SAMPLES, stall=0.5,
+            compiled.build,
+            data="digits",
+            engine="cocotb",
+            samples=STALLED_SAMPLES,
+            stall=0.5,
             out=out / "stalled",
-        )  # fmt: skip
+        )
     with step("synthesis for a Zynq-7020 (Yosys)"):
         synthesised = flow.synth(compiled.build)
     return full["ok"] and stalled["ok"], report(metrics, compiled, full, stalled, synthesised)

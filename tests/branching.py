@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from bitrill.ir import BIPOLAR, Graph, IntType, Sink, Source, Stage, Tensor
 from bitrill.ir.operator import Operator
+from bitrill.lowering import to_folded
 from bitrill.ops import Add, Concat, MatVec, Shuffle, Split, Threshold, Upsample
-from bitrill.pipeline import to_folded
 
 U = IntType(0, 3)
 PIXELS = Tensor((2, 3, 4), U)
@@ -40,8 +40,14 @@ def dense(name: str, edge: str, x: Tensor, rows: int) -> MatVec:
 def steps(of: Operator, name: str, out: IntType = U) -> Threshold:
     t, n = of.y.type, out.n_values - 1
     limits = np.sort(np.random.default_rng(3).integers(t.lo, t.hi + 2, (of.y.channels, n)), 1)
-    return Threshold(name=name, inputs=(of.name,), operands=(of.y,), thresholds=limits,
-                     inverted=np.arange(of.y.channels) % 3 == 0, out=out)  # fmt: skip
+    return Threshold(
+        name=name,
+        inputs=(of.name,),
+        operands=(of.y,),
+        thresholds=limits,
+        inverted=np.arange(of.y.channels) % 3 == 0,
+        out=out,
+    )
 
 
 def join(name: str, *edges: tuple[str, Tensor], gains: tuple[int, ...] | None = None) -> Add:

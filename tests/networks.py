@@ -9,7 +9,7 @@ import numpy as np
 from bitrill.exact import Real, sqrt
 from bitrill.ir import BIPOLAR, Graph, IntType, Sink, Source, Stage, Tensor
 from bitrill.ops import MatVec
-from bitrill.passes.quantizer import input_quantizer
+from bitrill.passes.input_quantizer import input_quantizer
 from bitrill.real import Activation, Affine, Clip, Function, Quantizer, Step
 
 UINT4 = IntType(0, 15)

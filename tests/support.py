@@ -80,16 +80,22 @@ def integer_mlp(*sizes: int, levels: int = 1, seed: int = 0) -> Graph:
     edge = INPUT
     for k, (cols, rows) in enumerate(pairwise(sizes)):
         weights = rng.choice([-1, 1], (rows, cols))
-        fc = MatVec(name=f"fc{k}", inputs=(edge,), operands=(x,), weights=weights,
-                    weight_type=BIPOLAR)  # fmt: skip
+        fc = MatVec(
+            name=f"fc{k}", inputs=(edge,), operands=(x,), weights=weights, weight_type=BIPOLAR
+        )
         nodes.append(fc)
         edge, x = fc.name, fc.y
         if k == len(sizes) - 2:
             break
         lo, hi = x.type.lo, x.type.hi
-        act = Threshold(name=f"act{k}", inputs=(edge,), operands=(x,), out=out,
-                        thresholds=np.sort(rng.integers(lo, hi + 2, (rows, levels)), axis=1),
-                        inverted=rng.random(rows) < 0.2)  # fmt: skip
+        act = Threshold(
+            name=f"act{k}",
+            inputs=(edge,),
+            operands=(x,),
+            out=out,
+            thresholds=np.sort(rng.integers(lo, hi + 2, (rows, levels)), axis=1),
+            inverted=rng.random(rows) < 0.2,
+        )
         nodes.append(act)
         edge, x = act.name, act.y
     scale = tuple(Fraction(k + 1, 7) for k in range(sizes[-1]))

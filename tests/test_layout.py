@@ -75,9 +75,12 @@ def test_the_wheel_holds_every_file_of_every_package(wheel: Path) -> None:
     for package in PACKAGES:
         folder = ROOT / package
         listed = subprocess.run(
-            ["git", "ls-files", "--cached", "."], cwd=folder, check=False, capture_output=True,
+            ["git", "ls-files", "--cached", "."],
+            cwd=folder,
+            check=False,
+            capture_output=True,
             text=True,
-        )  # fmt: skip
+        )
         files = listed.stdout.split() or [
             str(p.relative_to(folder)) for p in folder.rglob("*.py") if p.is_file()
         ]
@@ -99,8 +102,12 @@ def test_the_wheel_works_away_from_the_repository(wheel: Path, tmp_path: Path) -
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "site"), str(ROOT)],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert (done.stdout, done.stderr, done.returncode) == ("bitrill 0.1.0\n", "", 0)
 
 
@@ -129,9 +136,13 @@ def test_a_missing_tool_fails_in_ci(ci: str, outcomes: tuple[int, int], tmp_path
     (tmp_path / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(tmp_path)],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
         env=os.environ | {"CI": ci, "PYTHONPATH": str(ROOT / "tests")},
-    )  # fmt: skip
+    )
     failed, skipped = outcomes
     assert f"{skipped} skipped" in done.stdout
     assert (f"{failed} failed" in done.stdout) is bool(failed)

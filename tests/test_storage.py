@@ -82,8 +82,11 @@ def test_a_limit_of_file_size_leaves_nothing(tmp_path: Path) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "x")],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.stderr.splitlines()[-1] == (
         f"bitrill.errors.StorageError: cannot write {tmp_path / 'x'}: File too large"
     )

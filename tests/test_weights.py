@@ -13,12 +13,12 @@ from bitrill.cli import main
 from bitrill.errors import FitError, SpecError, StorageError
 from bitrill.flow import Build
 from bitrill.flow.weights import writable
-from bitrill.ir import Graph, IntType, serial
-from bitrill.pipeline import to_folded
-from bitrill.plan.registers import register_map, writes
-from bitrill.plan.timing import predict
+from bitrill.ir import Graph, IntType, serialisation
+from bitrill.lowering import to_folded
+from bitrill.runtime.register_map import register_map, writes
+from bitrill.timing.predict import predict
+from folding.test_writable import layered
 from frontend.onnx_models import save, small
-from passes.test_free import layered
 from support import integer_mlp
 
 
@@ -29,7 +29,7 @@ def build(style: Any, seed: int = 0, **more: Any) -> Build:
 
 def arrays(graph: Graph) -> dict[str, np.ndarray]:
     """What ``weights.npz`` holds."""
-    return serial.to_parts(graph)[1]
+    return serialisation.to_parts(graph)[1]
 
 
 def test_the_weights_of_another_build_are_taken() -> None:
@@ -77,9 +77,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         wrong("fc0.weights", lambda w: w.T),
         r"fc0.weights must have shape \[8, 24\], not \[24, 8\]",
     ),
-    "reals": (
-        wrong("fc0.weights", lambda w: w / 2), "fc0.weights must hold integers, not float64",
-    ),
+    "reals": (wrong("fc0.weights", lambda w: w / 2), "fc0.weights must hold integers, not float64"),
     "values": (
         wrong("fc1.weights", lambda w: put(w, 2, 3, 0)),
         r"fc1.weights must be values of bipolar, not 0 \(row 2, column 3\)",
@@ -92,15 +90,13 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         wrong("act0.thresholds", lambda t: t[:, ::-1]),
         r"act0.thresholds must ascend, not go from \d+ to \d+ \(row \d, column 0\)",
     ),
-    "flags": (
-        {"act1.inverted": np.full(6, 2)}, "act1.inverted must be 0 or 1 for each channel",
-    ),
+    "flags": ({"act1.inverted": np.full(6, 2)}, "act1.inverted must be 0 or 1 for each channel"),
     "name": (
         {"fc0.weigths": np.zeros(1, int)},
         r"fc0.weigths does not exist \(did you mean fc0.weights\?\)",
     ),
     "no such name": ({"x": 1}, r"x does not exist \(there are fc0.weights, act0.thresholds, .*\)"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -181,9 +177,16 @@ def test_other_weights_from_the_command_line(
     assert any((array != old[name]).any() for name, array in new.items())
     np.savez(tmp_path / "new.npz", allow_pickle=False, **new)
     code, value = run(
-        "verify", one, "--weights", tmp_path / "new.npz", "--samples", 40, "--stall", 0.2,
+        "verify",
+        one,
+        "--weights",
+        tmp_path / "new.npz",
+        "--samples",
+        40,
+        "--stall",
+        0.2,
         capsys=capsys,
-    )  # fmt: skip
+    )
     words = 0
     if style == "runtime":
         described = json.loads((one / "registers.json").read_text())

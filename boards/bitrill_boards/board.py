@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bitrill.errors import SpecError, StorageError
-from bitrill.plan.parts import part_of
+from bitrill.parts.devices import part_of
 
 from . import schema
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from bitrill.ir.graph import Graph
 from bitrill.ir.interface import InputQuantizer
-from bitrill.ir.serial import digest
+from bitrill.ir.serialisation import digest
 from bitrill.ir.types import Tensor
-from bitrill.plan.timing import Timing
+from bitrill.timing.predict import Timing
 
 FORMAT = 1
 
@@ -41,9 +41,15 @@ def describe(graph: Graph, predicted: Timing) -> dict[str, Any]:
 def _edge(tensor: Tensor, shape: tuple[int, ...], channel_last: bool) -> dict[str, Any]:
     t = tensor.type
     return {
-        "shape": list(shape), "edge": list(tensor.shape), "channel_last": channel_last,
-        "bits": t.bits, "signed": t.signed, "coding": t.coding, "lo": t.lo, "hi": t.hi,
-    }  # fmt: skip
+        "shape": list(shape),
+        "edge": list(tensor.shape),
+        "channel_last": channel_last,
+        "bits": t.bits,
+        "signed": t.signed,
+        "coding": t.coding,
+        "lo": t.lo,
+        "hi": t.hi,
+    }
 
 
 def _quantizer(q: InputQuantizer) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bitrill.errors import StorageError
-from bitrill.ir.serial import digest
-from bitrill.plan.resources import Resources
+from bitrill.ir.serialisation import digest
+from bitrill.resources.estimate import Resources
 from bitrill.storage import read_bytes, read_json, write_json
 
 from . import schema
@@ -107,14 +107,16 @@ def of(project: Project, files: Iterable[str]) -> Manifest:
             "latency": project.predicted.latency,
         },
         geometry={
-            "words_in": -(-edges.frame_in // WORD), "words_out": -(-edges.frame_out // WORD),
-            "bytes_in": -(-edges.frame_in // 8), "bytes_out": -(-edges.frame_out // 8),
+            "words_in": -(-edges.frame_in // WORD),
+            "words_out": -(-edges.frame_out // WORD),
+            "bytes_in": -(-edges.frame_in // 8),
+            "bytes_out": -(-edges.frame_out // 8),
         },
         roofline=_rates(project),
         registers=dict(OFFSETS) if board.zynq else {},
         flash=dict(board.flash),
         files=hashes_of(project.folder, files),
-    )  # fmt: skip
+    )
 
 
 def write(folder: Path, manifest: Manifest) -> None:
@@ -175,9 +177,12 @@ def _network(value: Any) -> bool:
 
 def _plain(value: Any) -> bool:
     """A name in the folder, not a way out of it."""
-    return isinstance(value, str) and bool(value) and not Path(value).is_absolute() and (
-        ".." not in Path(value).parts
-    )  # fmt: skip
+    return (
+        isinstance(value, str)
+        and bool(value)
+        and not Path(value).is_absolute()
+        and (".." not in Path(value).parts)
+    )
 
 
 def _fraction(value: Any) -> bool:
@@ -196,20 +201,30 @@ def _whole_or_none(value: Any) -> bool:
 
 
 _FIELDS = {
-    "format": lambda v: v == FORMAT, "board": _text, "title": _text, "family": _text,
-    "part": _text, "idcode": _whole_or_none, "toolchain": _text,
-    "link": lambda v: v in schema.LINKS.values(), "baud": _whole_or_none, "base": _whole_or_none,
+    "format": lambda v: v == FORMAT,
+    "board": _text,
+    "title": _text,
+    "family": _text,
+    "part": _text,
+    "idcode": _whole_or_none,
+    "toolchain": _text,
+    "link": lambda v: v in schema.LINKS.values(),
+    "baud": _whole_or_none,
+    "base": _whole_or_none,
     "register_bits": _whole_or_none,
     "clock_mhz": _fraction,
-    "crystal_mhz": _fraction, "network": _network, "geometry": lambda v: _maps(v, int),
+    "crystal_mhz": _fraction,
+    "network": _network,
+    "geometry": lambda v: _maps(v, int),
     "roofline": lambda v: isinstance(v, Mapping) and set(v) == {"core_fps", "system_fps", "limit"},
-    "registers": lambda v: _maps(v, int), "flash": lambda v: _maps(v, str),
+    "registers": lambda v: _maps(v, int),
+    "flash": lambda v: _maps(v, str),
     "files": lambda v: _maps(v, str) and all(map(_plain, v)),
     "bitstream": lambda v: v is None or _plain(v),
     "bitstream_sha256": lambda v: v is None or _text(v),
     "fmax_mhz": lambda v: v is None or isinstance(v, int | float),
     "used": lambda v: v is None or _maps(v, list),
-}  # fmt: skip
+}
 """Every key, and what it must hold."""
 
 

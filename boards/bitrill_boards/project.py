@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from bitrill.ir.graph import Graph
-from bitrill.plan.timing import Timing
+from bitrill.timing.predict import Timing
 
 from .board import Board
 from .shell.network import Edges

@@ -19,8 +19,8 @@ from typing import Any
 from bitrill.errors import FitError, SpecError
 from bitrill.ir.graph import Graph
 from bitrill.ir.types import Tensor
-from bitrill.plan.parts import FOUR_FOR_SIX, Part, part_of
-from bitrill.plan.resources import Resources
+from bitrill.parts.devices import FOUR_FOR_SIX, Part, part_of
+from bitrill.resources.estimate import Resources
 
 from .board import Board
 
@@ -76,10 +76,16 @@ class Roofline:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "clock_mhz": self.clock_mhz, "fits": self.fits, "lacks": self.lacks,
-            "needs": self.needs, "usable": self.usable, "estimate": self.estimate,
-            "core_fps": self.core, "system_fps": self.system, "limit": self.limit,
-        }  # fmt: skip
+            "clock_mhz": self.clock_mhz,
+            "fits": self.fits,
+            "lacks": self.lacks,
+            "needs": self.needs,
+            "usable": self.usable,
+            "estimate": self.estimate,
+            "core_fps": self.core,
+            "system_fps": self.system,
+            "limit": self.limit,
+        }
 
 
 def frame_bytes(elements: int, bits: int) -> int:
@@ -158,9 +164,14 @@ def part_for(board: Board) -> Part:
     family = "xc7" if board.zynq else board.family
     bram36 = board.usable("bram") * board.resources.bram_kbit // 36
     return Part(
-        board.name, device, board.usable("lut") - shell, board.usable("ff"), bram36,
-        board.usable("dsp"), family,  # pyright: ignore[reportArgumentType]
-    )  # fmt: skip
+        board.name,
+        device,
+        board.usable("lut") - shell,
+        board.usable("ff"),
+        bram36,
+        board.usable("dsp"),
+        family,  # pyright: ignore[reportArgumentType]
+    )
 
 
 def require_fit(
@@ -176,5 +187,6 @@ def require_fit(
     raise FitError(
         f"{graph.name} does not fit {board.name}: {'; '.join(found.lacks)}; {hint}, or compile with"
         f" a lower --fps",
-        lacks=found.lacks, enough=enough,
-    )  # fmt: skip
+        lacks=found.lacks,
+        enough=enough,
+    )

@@ -129,9 +129,14 @@ TABLES: dict[str, dict[str, Key]] = {
     },
 }
 WANTED = {
-    "memory": ZYNQ, "ps": ZYNQ, "pins": SMALL, "host": FAMILIES, "flash": FAMILIES,
-    "resources": FAMILIES, "share": FAMILIES,
-}  # fmt: skip
+    "memory": ZYNQ,
+    "ps": ZYNQ,
+    "pins": SMALL,
+    "host": FAMILIES,
+    "flash": FAMILIES,
+    "resources": FAMILIES,
+    "share": FAMILIES,
+}
 """Families that may have a table; all but ``resources`` and ``share`` must then be there."""
 
 OPTIONAL_TABLES = ("resources", "share")
@@ -192,8 +197,9 @@ def _together(raw: Mapping[str, Any], family: str) -> list[str]:
     if family in SMALL and isinstance(pins, Mapping) and "amaranth" not in pins:
         lacking = [p for p in ("clk", "rx", "tx") if p not in pins]
         if lacking:
-            problems.append(f"[pins] must have clk, rx and tx, or amaranth; {', '.join(lacking)}"
-                            " is missing")  # fmt: skip
+            problems.append(
+                f"[pins] must have clk, rx and tx, or amaranth; {', '.join(lacking)} is missing"
+            )
     if family != "ice40" and "idcode" not in raw:
         problems.append(f"idcode is missing (a {family} has one)")
     return problems

@@ -14,9 +14,7 @@ import numpy as np
 PATIENCE = 256
 """Cycles that an access may take."""
 
-INPUTS = (
-    "awaddr", "awvalid", "wdata", "wstrb", "wvalid", "bready", "araddr", "arvalid", "rready",
-)  # fmt: skip
+INPUTS = ("awaddr", "awvalid", "wdata", "wstrb", "wvalid", "bready", "araddr", "arvalid", "rready")
 OUTPUTS = ("awready", "wready", "bresp", "bvalid", "arready", "rdata", "rresp", "rvalid")
 AXI = (*INPUTS, *OUTPUTS)
 """Names of the ports, without their prefix."""

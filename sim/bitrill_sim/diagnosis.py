@@ -18,7 +18,7 @@ from bitrill.storage import write_json
 
 from . import vcd
 from .job import Capture, Stream
-from .report import Difference
+from .outcome import Difference
 from .rig import Engine, Rig
 
 _WAVES_BY: dict[Engine, Engine] = {"cocotb": "verilator"}

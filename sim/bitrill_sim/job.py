@@ -18,9 +18,9 @@ from typing import TypeAlias
 
 import numpy as np
 from bitrill.errors import SimulationTimeout, StorageError
+from bitrill.ir.beats import beat_bytes, pack_beats, unpack_beats
 from bitrill.ir.graph import INPUT, Graph
 from bitrill.ir.types import Tensor
-from bitrill.packing import beat_bytes, pack_beats, unpack_beats
 
 from . import stalls
 from .ports import Ports
@@ -277,5 +277,13 @@ def _mapped(path: Path, dtype: np.dtype) -> np.ndarray:
 
 
 __all__ = [
-    "Capture", "Job", "Progress", "Stream", "Violation", "patience", "pieces", "silent", "streams",
-]  # fmt: skip
+    "Capture",
+    "Job",
+    "Progress",
+    "Stream",
+    "Violation",
+    "patience",
+    "pieces",
+    "silent",
+    "streams",
+]

@@ -21,8 +21,8 @@ from bitrill.ir.graph import Graph
 from bitrill.storage import read_bytes, write_text
 
 from .job import Progress, silent
+from .outcome import Report
 from .ports import Dut, edges
-from .report import Report
 from .verification import verify
 
 STALL = 0.5

@@ -14,8 +14,8 @@ from bitrill.storage import write_text
 
 from . import stalls
 from .job import Progress, silent, streams
+from .outcome import Report
 from .ports import STREAM, Dut
-from .report import Report
 from .rig import ENGINES, Engine, Rig
 from .verification import Run
 
@@ -42,16 +42,31 @@ def verify_operator(
     i, o = streams(graph, STREAM)
     moves = op.schedule()
     rig = Rig(
-        engine=engine, i=i, o=o, work=work, cycles=moves.n_in + moves.n_step + moves.n_out,
-        ports=STREAM, progress=progress, **_hardware(op, engine, work),
-    )  # fmt: skip
+        engine=engine,
+        i=i,
+        o=o,
+        work=work,
+        cycles=moves.n_in + moves.n_step + moves.n_out,
+        ports=STREAM,
+        progress=progress,
+        **_hardware(op, engine, work),
+    )
     run = Run(rig, graph, None, seed, work / "mismatch")
     found = run(graph.source.flatten(x), stalls.pair(stall, seed, long=rig.cycles))
     return Report(
-        samples=len(x), mismatches=int(found.wrong.sum()), measured=None, predicted=None,
-        late=None, violations=found.violations, first=found.first, engine=engine,
-        stall=stall, seed=seed, cycles=found.cycles, seconds=time.monotonic() - began,
-    )  # fmt: skip
+        samples=len(x),
+        mismatches=int(found.wrong.sum()),
+        measured=None,
+        predicted=None,
+        late=None,
+        violations=found.violations,
+        first=found.first,
+        engine=engine,
+        stall=stall,
+        seed=seed,
+        cycles=found.cycles,
+        seconds=time.monotonic() - began,
+    )
 
 
 def alone(op: Operator) -> Graph:
@@ -67,8 +82,8 @@ def alone(op: Operator) -> Graph:
 
 
 def _hardware(op: Operator, engine: Engine, work: Path) -> dict:
-    from bitrill_hw.build import component
-    from bitrill_hw.roms import convert
+    from bitrill_hw.design.build import component
+    from bitrill_hw.memories.roms import convert
 
     core = component(op)
     if engine == "amaranth":

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from bitrill.ir.graph import Graph
-from bitrill.plan.registers import register_map, streamed
+from bitrill.runtime.register_map import register_map, streamed
 
 from .access import AXI
 from .words import WORD_PORTS

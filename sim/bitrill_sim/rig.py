@@ -70,10 +70,19 @@ class Rig:
         except OSError as error:
             raise StorageError(f"cannot write {self.work}: {error.strerror or error}") from error
         job = Job(
-            folder=folder, i=self.i, o=self.o, frames=len(frames), source=source, sink=sink,
-            patience=patience(self.cycles, source, sink), seed=seed, wave=wave,
-            wave_from=wave_from, access=self.access, words=self.words,
-        )  # fmt: skip
+            folder=folder,
+            i=self.i,
+            o=self.o,
+            frames=len(frames),
+            source=source,
+            sink=sink,
+            patience=patience(self.cycles, source, sink),
+            seed=seed,
+            wave=wave,
+            wave_from=wave_from,
+            access=self.access,
+            words=self.words,
+        )
         try:
             job.write(pieces(frames, self.i.tensor.size))
             capture = self._simulate(job)

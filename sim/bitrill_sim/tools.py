@@ -174,12 +174,7 @@ def _start(
     out.flush()
     try:
         return subprocess.Popen(
-            command.arguments,
-            cwd=cwd,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
+            command.arguments, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out
         )
     except OSError as error:
         raise ToolError(f"cannot start {command.arguments[0]}: {error.strerror}") from error

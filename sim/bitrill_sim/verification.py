@@ -16,17 +16,17 @@ import numpy as np
 from bitrill.errors import SpecError
 from bitrill.ir import graph as ir_graph
 from bitrill.ir.graph import Graph, Stage
-from bitrill.plan.registers import stream_words, streamed
-from bitrill.plan.timing import Timing, predict
+from bitrill.runtime.register_map import stream_words, streamed
 from bitrill.storage import write_text
+from bitrill.timing.predict import Timing, predict
 
 from . import stalls
 from .diagnosis import diagnose
 from .job import NO_ACCESS, Capture, Progress, Violation, pieces, silent, streams
+from .measured import Measured, free_frames, late_beat, measure
+from .outcome import Difference, Report
 from .ports import Dut, Ports, edges
-from .report import Difference, Report
 from .rig import ENGINES, Engine, Rig
-from .timing import Measured, free_frames, late_beat, measure
 from .words import Words
 
 Schedules: TypeAlias = tuple[np.ndarray, np.ndarray]
@@ -86,11 +86,19 @@ def verify(
             wrong[order[extra.wrong]] = True
             violations, first = violations or extra.violations, first or extra.first
         return Report(
-            samples=len(flat), mismatches=int(wrong.sum()), measured=measured,
-            predicted=predicted, late=late, violations=violations,
-            first=first, engine=engine, stall=stall, seed=seed, cycles=main.cycles,
+            samples=len(flat),
+            mismatches=int(wrong.sum()),
+            measured=measured,
+            predicted=predicted,
+            late=late,
+            violations=violations,
+            first=first,
+            engine=engine,
+            stall=stall,
+            seed=seed,
+            cycles=main.cycles,
             seconds=time.monotonic() - began,
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,17 +174,20 @@ def _folder(rtl: Rtl, work: Path | None) -> Iterator[Path]:
 
 
 def _rig(
-    graph: Graph, rtl: Rtl, engine: Engine, work: Path, predicted: Timing, progress: Progress,
+    graph: Graph,
+    rtl: Rtl,
+    engine: Engine,
+    work: Path,
+    predicted: Timing,
+    progress: Progress,
     made: Graph,
-) -> Rig:  # fmt: skip
+) -> Rig:
     ports = edges(graph)
     i, o = streams(graph, ports)
     due = predicted.latency + math.ceil(predicted.ii)
-    rig = Rig(
-        engine=engine, i=i, o=o, work=work, cycles=due, ports=ports, progress=progress
-    )  # fmt: skip
+    rig = Rig(engine=engine, i=i, o=o, work=work, cycles=due, ports=ports, progress=progress)
     if engine == "amaranth":
-        from bitrill_hw.top import Top
+        from bitrill_hw.design.top import Top
 
         return replace(rig, component=Top(made))
     return replace(rig, dut=_dut(made, rtl, work, ports))
@@ -191,7 +202,7 @@ def _dut(graph: Graph, rtl: Rtl, work: Path, ports: Ports) -> Dut:
     if isinstance(rtl, Dut):
         return rtl
     if rtl is None:
-        from bitrill_hw.verilog import verilog
+        from bitrill_hw.design.verilog import verilog
 
         write_text(work / "top.v", verilog(graph))
         return Dut(sources=(work / "top.v",), ports=ports)

@@ -35,9 +35,19 @@ from .tools import (
 _HARNESS = Path(__file__).with_name("harness.cpp")
 _RUNTIME = ("verilated", "verilated_threads")
 _TRANSLATE = (
-    "--cc", "--prefix", "Vtop", "--vpi", "-Wno-fatal", "-Wno-lint", "--no-timing", "-O3",
-    "--x-assign", "unique", "--x-initial", "unique",
-)  # fmt: skip
+    "--cc",
+    "--prefix",
+    "Vtop",
+    "--vpi",
+    "-Wno-fatal",
+    "-Wno-lint",
+    "--no-timing",
+    "-O3",
+    "--x-assign",
+    "unique",
+    "--x-initial",
+    "unique",
+)
 _TRACE = (
     "--trace-vcd",
     "--trace-underscore",
@@ -72,10 +82,15 @@ class Model:
         """Compiler's flags that every part must share."""
         t, root = int(self.trace), self.tool.root
         return (
-            *_CXX, f"-DVM_TRACE={t}", f"-DVM_TRACE_VCD={t}", "-DVM_TRACE_FST=0",
-            "-DVM_TRACE_SAIF=0", f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}",
+            *_CXX,
+            f"-DVM_TRACE={t}",
+            f"-DVM_TRACE_VCD={t}",
+            "-DVM_TRACE_FST=0",
+            "-DVM_TRACE_SAIF=0",
+            f"-I{root / 'include'}",
+            f"-I{root / 'include' / 'vltstd'}",
             "-Igen",
-        )  # fmt: skip
+        )
 
     def level(self, source: Path) -> str:
         """Optimisation: what runs once, or for a frame or two, is not worth the compiler's time."""
@@ -211,8 +226,10 @@ def simulate(dut: Dut, job: Job, work: Path, *, progress: Progress = silent) -> 
         str(program.resolve()),
         *(f"--{k}={v.resolve() if isinstance(v, Path) else v}" for k, v in options.items()),
         # what has no initial value starts as anything
-        "+verilator+rand+reset+2", f"+verilator+seed+{job.seed % 0x7FFFFFFE + 1}", *dut.plusargs,
-    ]  # fmt: skip
+        "+verilator+rand+reset+2",
+        f"+verilator+seed+{job.seed % 0x7FFFFFFE + 1}",
+        *dut.plusargs,
+    ]
     return _watch(arguments, job, progress)
 
 

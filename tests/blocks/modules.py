@@ -18,17 +18,18 @@ from bitrill.train.quantizers import (
     IntWeight,
     TernaryWeight,
     init_weights,
-)  # fmt: skip
+)
 from torch import Tensor, nn
 
 CHANNELS, CLASSES = 2, 10
 
 WEIGHTS: dict[Any, dict[str, Any]] = {
-    1: {"weight_quant": BinaryWeight}, 2: {"weight_quant": TernaryWeight},
+    1: {"weight_quant": BinaryWeight},
+    2: {"weight_quant": TernaryWeight},
     3: {"weight_quant": IntWeight, "weight_bit_width": 3},
     4: {"weight_quant": IntWeight, "weight_bit_width": 4},
     "learnt": {"weight_bit_width": 4},
-}  # fmt: skip
+}
 """Quantizers of weights, by bits; "learnt" has a scale that follows the weights."""
 
 
@@ -80,10 +81,16 @@ def squeezenet() -> nn.Module:
     """A stem, two fire blocks with a pool between, and scores by a convolution and a mean."""
     scores: Any = qnn.QuantConv2d(8, CLASSES, 1, bias=True, **WEIGHTS[3])
     return nn.Sequential(
-        fixed(8), conv(2, 6, 3, stride=2), learnt(),
-        Fire(6, 3, 4, behind=True), nn.MaxPool2d(2), Fire(8, 4, 4, behind=False, bits=2),
-        scores, nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-    )  # fmt: skip
+        fixed(8),
+        conv(2, 6, 3, stride=2),
+        learnt(),
+        Fire(6, 3, 4, behind=True),
+        nn.MaxPool2d(2),
+        Fire(8, 4, 4, behind=False, bits=2),
+        scores,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
 
 
 def shuffled(x: Tensor, groups: int) -> Tensor:
@@ -117,9 +124,13 @@ class GroupUnit(nn.Module):
 def shufflenet_v1() -> nn.Module:
     """A stem, a unit at half the size, one that adds."""
     return nn.Sequential(
-        fixed(8), conv(2, 6, 3), learnt(), GroupUnit(6, 3, 2), GroupUnit(12, 2, 1),
+        fixed(8),
+        conv(2, 6, 3),
+        learnt(),
+        GroupUnit(6, 3, 2),
+        GroupUnit(12, 2, 1),
         head(12, learnt()),
-    )  # fmt: skip
+    )
 
 
 class SplitUnit(nn.Module):
@@ -132,9 +143,13 @@ class SplitUnit(nn.Module):
         super().__init__()
         half = channels // 2
         self.body = nn.Sequential(
-            conv(half, half, bits=bits), fixed(bits), conv(half, half, 3, 4, groups=half), fixed(),
-            conv(half, half, bits=1), fixed(4),
-        )  # fmt: skip
+            conv(half, half, bits=bits),
+            fixed(bits),
+            conv(half, half, 3, 4, groups=half),
+            fixed(),
+            conv(half, half, bits=1),
+            fixed(4),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         left, right = x.chunk(2, 1)
@@ -147,14 +162,19 @@ class SplitDown(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         self.left = nn.Sequential(
-            conv(channels, channels, 3, stride=2, groups=channels), fixed(3),
-            conv(channels, channels), fixed(4),
-        )  # fmt: skip
+            conv(channels, channels, 3, stride=2, groups=channels),
+            fixed(3),
+            conv(channels, channels),
+            fixed(4),
+        )
         self.right = nn.Sequential(
-            conv(channels, channels, bits=2), fixed(2),
-            conv(channels, channels, 3, stride=2, groups=channels), fixed(4),
-            conv(channels, channels), fixed(4),
-        )  # fmt: skip
+            conv(channels, channels, bits=2),
+            fixed(2),
+            conv(channels, channels, 3, stride=2, groups=channels),
+            fixed(4),
+            conv(channels, channels),
+            fixed(4),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return shuffled(torch.cat([self.left(x), self.right(x)], 1), 2)
@@ -163,9 +183,14 @@ class SplitDown(nn.Module):
 def shufflenet_v2() -> nn.Module:
     """A stem, a unit at half the size, two that split."""
     return nn.Sequential(
-        fixed(8), conv(2, 4, 3), fixed(4), SplitDown(4), SplitUnit(8, 4), SplitUnit(8, 2),
+        fixed(8),
+        conv(2, 4, 3),
+        fixed(4),
+        SplitDown(4),
+        SplitUnit(8, 4),
+        SplitUnit(8, 2),
         head(8, fixed(4)),
-    )  # fmt: skip
+    )
 
 
 class DenseLayer(nn.Module):
@@ -179,10 +204,14 @@ class DenseLayer(nn.Module):
         points: Any = qnn.QuantConv2d(n_in, 2 * growth, 1, bias=False, **WEIGHTS["learnt"])
         places: Any = qnn.QuantConv2d(2 * growth, growth, 3, padding=1, bias=False, **WEIGHTS[bits])
         self.body = nn.Sequential(
-            nn.BatchNorm2d(n_in), learnt(3), points,
-            nn.BatchNorm2d(2 * growth), learnt(4), places,
+            nn.BatchNorm2d(n_in),
+            learnt(3),
+            points,
+            nn.BatchNorm2d(2 * growth),
+            learnt(4),
+            places,
             qnn.QuantIdentity(bit_width=5),
-        )  # fmt: skip
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([x, self.body(x)], 1)
@@ -194,9 +223,15 @@ def densenet() -> nn.Module:
     halve: Any = qnn.QuantConv2d(13, 6, 1, bias=False, **WEIGHTS[4])
     transition = [nn.BatchNorm2d(13), learnt(), halve, nn.AvgPool2d(2)]
     return nn.Sequential(
-        fixed(8), conv(2, 4, 3, stride=2), fixed(4), *grow,
-        *transition, fixed(4), DenseLayer(6, 2, 1), head(8, learnt()),
-    )  # fmt: skip
+        fixed(8),
+        conv(2, 4, 3, stride=2),
+        fixed(4),
+        *grow,
+        *transition,
+        fixed(4),
+        DenseLayer(6, 2, 1),
+        head(8, learnt()),
+    )
 
 
 class Inception(nn.Module):
@@ -205,12 +240,14 @@ class Inception(nn.Module):
     def __init__(self, n_in: int, reduced: int, widths: tuple[int, int, int, int], bits: int):
         super().__init__()
         a, b, c, d = widths
-        self.branches = nn.ModuleList([
-            nn.Sequential(conv(n_in, a, bits=3), fixed(bits)),
-            nn.Sequential(conv(n_in, reduced), learnt(), conv(reduced, b, 3), fixed(bits)),
-            nn.Sequential(conv(n_in, reduced), learnt(3), conv(reduced, c, 5, 2), fixed(bits)),
-            nn.Sequential(nn.MaxPool2d(3, 1, 1), conv(n_in, d, bits=2), fixed(bits)),
-        ])  # fmt: skip
+        self.branches = nn.ModuleList(
+            [
+                nn.Sequential(conv(n_in, a, bits=3), fixed(bits)),
+                nn.Sequential(conv(n_in, reduced), learnt(), conv(reduced, b, 3), fixed(bits)),
+                nn.Sequential(conv(n_in, reduced), learnt(3), conv(reduced, c, 5, 2), fixed(bits)),
+                nn.Sequential(nn.MaxPool2d(3, 1, 1), conv(n_in, d, bits=2), fixed(bits)),
+            ]
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([b(x) for b in self.branches], 1)
@@ -219,24 +256,41 @@ class Inception(nn.Module):
 def inception() -> nn.Module:
     """A stem at half the size, two blocks, a pool between."""
     return nn.Sequential(
-        fixed(8), conv(2, 4, 3, stride=2), fixed(4), Inception(4, 3, (2, 3, 2, 1), 4),
-        nn.MaxPool2d(3, 2, 1), Inception(8, 3, (3, 2, 2, 2), 3), head(9, fixed(4)),
-    )  # fmt: skip
+        fixed(8),
+        conv(2, 4, 3, stride=2),
+        fixed(4),
+        Inception(4, 3, (2, 3, 2, 1), 4),
+        nn.MaxPool2d(3, 2, 1),
+        Inception(8, 3, (3, 2, 2, 2), 3),
+        head(9, fixed(4)),
+    )
 
 
 def together() -> nn.Module:
     """One block of each kind in a row, small: one simulator for all of them."""
     return nn.Sequential(
-        fixed(8), conv(2, 4, 3, stride=2), learnt(), Fire(4, 2, 2, behind=True),
-        GroupUnit(4, 2, 1), DenseLayer(4, 2, 2), learnt(3), conv(6, 4), fixed(4), SplitUnit(4, 3),
-        Inception(4, 2, (1, 2, 1, 2), 4), head(6, learnt()),
-    )  # fmt: skip
+        fixed(8),
+        conv(2, 4, 3, stride=2),
+        learnt(),
+        Fire(4, 2, 2, behind=True),
+        GroupUnit(4, 2, 1),
+        DenseLayer(4, 2, 2),
+        learnt(3),
+        conv(6, 4),
+        fixed(4),
+        SplitUnit(4, 3),
+        Inception(4, 2, (1, 2, 1, 2), 4),
+        head(6, learnt()),
+    )
 
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
-    "squeezenet": squeezenet, "shufflenet-v1": shufflenet_v1, "shufflenet-v2": shufflenet_v2,
-    "densenet": densenet, "inception": inception,
-}  # fmt: skip
+    "squeezenet": squeezenet,
+    "shufflenet-v1": shufflenet_v1,
+    "shufflenet-v2": shufflenet_v2,
+    "densenet": densenet,
+    "inception": inception,
+}
 
 
 def pictures(n: int, side: int, seed: int) -> Tensor:

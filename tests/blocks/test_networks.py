@@ -10,8 +10,8 @@ import pytest
 import torch
 from bitrill.frontend import load_model
 from bitrill.ir import Graph
+from bitrill.lowering import to_integer, to_target
 from bitrill.ops import Add, Concat, Depthwise, MaxPool, Shuffle, Split, SumPool
-from bitrill.pipeline import to_integer, to_target
 from bitrill.train import export
 from bitrill.train.executor import Network
 from bitrill.train.oracle import compare, golden_side

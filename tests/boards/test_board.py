@@ -11,10 +11,22 @@ from bitrill_boards import schema
 from bitrill_boards.board import SHIPPED, every, find, load, paths
 
 NAMES = {
-    "pynq-z1", "pynq-z2", "arty-z7-20", "zedboard", "zc706", "ebaz4205", "ultra96-v2", "zcu104",
-    "kv260", "ulx3s-85f", "icebreaker", "ice40-hx8k", "tang-nano-9k", "tang-primer-20k",
+    "pynq-z1",
+    "pynq-z2",
+    "arty-z7-20",
+    "zedboard",
+    "zc706",
+    "ebaz4205",
+    "ultra96-v2",
+    "zcu104",
+    "kv260",
+    "ulx3s-85f",
+    "icebreaker",
+    "ice40-hx8k",
+    "tang-nano-9k",
+    "tang-primer-20k",
     "colorlight-i5",
-}  # fmt: skip
+}
 
 
 def written(folder: Path, like: str, *changes: tuple[str, str]) -> Path:
@@ -64,9 +76,12 @@ def test_status_says_what_never_was() -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("pynq_z3", "nearest: pynq-z2, pynq-z1"), ("ULX3S", "nearest: ulx3s-85f"),
-     ("qqq", "known: arty-z7-20, colorlight-i5")],
-)  # fmt: skip
+    [
+        ("pynq_z3", "nearest: pynq-z2, pynq-z1"),
+        ("ULX3S", "nearest: ulx3s-85f"),
+        ("qqq", "known: arty-z7-20, colorlight-i5"),
+    ],
+)
 def test_an_unknown_board_is_told_the_nearest(name: str, message: str) -> None:
     with pytest.raises(SpecError, match=rf"board must be .*, not '{name}' \({message}"):
         find(name)
@@ -85,17 +100,29 @@ def test_a_folder_of_the_users(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("like", "changes", "message"),
     [
-        ("pynq-z2", [("^family = .*", 'family = "zynq"')],
-         "family must be one of zynq7, zynqmp, ecp5, ice40, gowin, not 'zynq'"),
-        ("pynq-z2", [("^clock_mhz", "clok_mhz")],
-         r"clok_mhz is not known \(did you mean clock_mhz\?\); clock_mhz is missing"),
+        (
+            "pynq-z2",
+            [("^family = .*", 'family = "zynq"')],
+            "family must be one of zynq7, zynqmp, ecp5, ice40, gowin, not 'zynq'",
+        ),
+        (
+            "pynq-z2",
+            [("^clock_mhz", "clok_mhz")],
+            r"clok_mhz is not known \(did you mean clock_mhz\?\); clock_mhz is missing",
+        ),
         ("pynq-z2", [("^clock_mhz = .*", "clock_mhz = -1")], "clock_mhz must be MHz .* not -1"),
         ("pynq-z2", [("^clock_mhz = .*", "clock_mhz = true")], "clock_mhz must be .* not True"),
-        ("pynq-z2", [("^part = .*", 'part = "xc7z999"')],
-         r"table \[resources\] is missing: nothing is known of part xc7z999"),
+        (
+            "pynq-z2",
+            [("^part = .*", 'part = "xc7z999"')],
+            r"table \[resources\] is missing: nothing is known of part xc7z999",
+        ),
         ("pynq-z2", [("^idcode = .*\n", "")], r"idcode is missing \(a zynq7 has one\)"),
-        ("pynq-z2", [("^toolchains = .*", 'toolchains = ["vivado", "open"]')],
-         "toolchains of zynq7 must be of vivado, vivado-ps7, openxc7, not"),
+        (
+            "pynq-z2",
+            [("^toolchains = .*", 'toolchains = ["vivado", "open"]')],
+            "toolchains of zynq7 must be of vivado, vivado-ps7, openxc7, not",
+        ),
         ("pynq-z2", [("^toolchains = .*", "toolchains = []")], "toolchains must be a list"),
         ("pynq-z2", [("^link = .*", 'link = "uart"')], "host.link of zynq7 must be 'axi'"),
         ("pynq-z2", [("^base = .*\n", "")], "host.base is missing"),
@@ -111,7 +138,7 @@ def test_a_folder_of_the_users(tmp_path: Path) -> None:
         ("ulx3s-85f", [(r"^\[host\]", "[hosts]")], r"hosts is not known \(did you mean host\?\)"),
         ("ulx3s-85f", [("^title = .*", "title = 'a")], "not TOML"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_named(
     tmp_path: Path, like: str, changes: list[tuple[str, str]], message: str
 ) -> None:

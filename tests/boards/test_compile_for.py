@@ -10,7 +10,7 @@ import pytest
 from bitrill import flow
 from bitrill.cli import main, show
 from bitrill.errors import FitError, SpecError
-from bitrill.plan.resources import Resources
+from bitrill.resources.estimate import Resources
 from bitrill_boards.board import find
 from bitrill_boards.roofline import LINE_LUT, SHELL_LUT, links, part_for, roofline
 from boards.test_board import written
@@ -95,9 +95,16 @@ def test_the_report_names_boards(model: Path, tmp_path: Path) -> None:
     assert len(value) == 15
     assert value["kv260"]["fits"] is True
     assert set(value["ulx3s-85f"]) == {
-        "clock_mhz", "fits", "lacks", "needs", "usable", "estimate", "core_fps", "system_fps",
+        "clock_mhz",
+        "fits",
+        "lacks",
+        "needs",
+        "usable",
+        "estimate",
+        "core_fps",
+        "system_fps",
         "limit",
-    }  # fmt: skip
+    }
 
 
 def test_the_report_of_one_board(model: Path, tmp_path: Path, capsys) -> None:

@@ -76,10 +76,14 @@ def test_the_readme_tells_both_parts(build: flow.Build, tmp_path: Path, monkeypa
     flow.build("ulx3s-85f", build, out=tmp_path, files_only=True)
     text = (tmp_path / "README.md").read_text()
     for words in (
-        "for Radiona ULX3S 85F", "## Bitstream by magic", "bitrill flash ulx3s-85f",
-        "python3 -m bitrill_driver . --port /dev/ttyUSB0 --self-test", find("ulx3s-85f").status,
-        "6 values of 4 bits", "| `pins.txt` |",
-    ):  # fmt: skip
+        "for Radiona ULX3S 85F",
+        "## Bitstream by magic",
+        "bitrill flash ulx3s-85f",
+        "python3 -m bitrill_driver . --port /dev/ttyUSB0 --self-test",
+        find("ulx3s-85f").status,
+        "6 values of 4 bits",
+        "| `pins.txt` |",
+    ):
         assert words in text
     flow.build("pynq-z2", build, out=tmp_path, files_only=True)
     text = (tmp_path / "README.md").read_text()
@@ -177,9 +181,13 @@ def raising(error: BaseException) -> Act:
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(ToolError("magic is missing", missing=True), 3), (ToolError("magic failed", log="l"), 4),
-     (TimingError("too slow", fmax_mhz=3, used={"lut": (1, 2)}), 5), (FitError("too large"), 6)],
-)  # fmt: skip
+    [
+        (ToolError("magic is missing", missing=True), 3),
+        (ToolError("magic failed", log="l"), 4),
+        (TimingError("too slow", fmax_mhz=3, used={"lut": (1, 2)}), 5),
+        (FitError("too large"), 6),
+    ],
+)
 def test_without_a_bitstream_the_folder_is_whole(
     build: flow.Build, tmp_path: Path, monkeypatch, error: BitrillError, code: int
 ) -> None:

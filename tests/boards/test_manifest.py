@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from bitrill import flow
 from bitrill.errors import StorageError
-from bitrill.ir.serial import digest
+from bitrill.ir.serialisation import digest
 from bitrill_boards import manifest
 from bitrill_boards.board import find
 from bitrill_boards.project import Made, Project
@@ -28,19 +28,44 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> flow.Build:
 def project(build: flow.Build, board: str, folder: Path) -> Project:
     found = find(board)
     return Project(
-        found, build.graph, build.predicted, build.verilog, folder, found.toolchains[0],
+        found,
+        build.graph,
+        build.predicted,
+        build.verilog,
+        folder,
+        found.toolchains[0],
         Fraction(200, 3),
-    )  # fmt: skip
+    )
 
 
 def test_it_says_what_a_host_must_know(build: flow.Build, tmp_path: Path) -> None:
     (tmp_path / "top.v").write_bytes(b"module top;")
     value = manifest.of(project(build, "pynq-z2", tmp_path), ["top.v"]).to_json()
     keys = {
-        "format", "board", "title", "family", "part", "idcode", "toolchain", "link", "baud", "base",
-        "register_bits", "clock_mhz", "crystal_mhz", "network", "geometry", "roofline", "registers",
-        "bitstream", "bitstream_sha256", "fmax_mhz", "used", "flash", "files",
-    }  # fmt: skip
+        "format",
+        "board",
+        "title",
+        "family",
+        "part",
+        "idcode",
+        "toolchain",
+        "link",
+        "baud",
+        "base",
+        "register_bits",
+        "clock_mhz",
+        "crystal_mhz",
+        "network",
+        "geometry",
+        "roofline",
+        "registers",
+        "bitstream",
+        "bitstream_sha256",
+        "fmax_mhz",
+        "used",
+        "flash",
+        "files",
+    }
     assert set(value) == keys
     assert (value["link"], value["base"], value["baud"]) == ("axi", 0x40000000, None)
     assert (value["clock_mhz"], value["crystal_mhz"]) == ("200/3", "50")
@@ -50,13 +75,17 @@ def test_it_says_what_a_host_must_know(build: flow.Build, tmp_path: Path) -> Non
     # 6 values of 4 bits, 3 sums
     t = build.graph.edges[build.graph.output]
     assert value["geometry"] == {
-        "words_in": 1, "words_out": 1, "bytes_in": 3, "bytes_out": -(-3 * t.type.bits // 8),
-    }  # fmt: skip
+        "words_in": 1,
+        "words_out": 1,
+        "bytes_in": 3,
+        "bytes_out": -(-3 * t.type.bits // 8),
+    }
     assert value["files"] == {"top.v": hashlib.sha256(b"module top;").hexdigest()}
     assert value["bitstream"] is None
     assert (value["roofline"]["limit"], value["roofline"]["core_fps"]) == (
-        "core", float(Fraction(200_000_000, 3) / build.predicted.ii)
-    )  # fmt: skip
+        "core",
+        float(Fraction(200_000_000, 3) / build.predicted.ii),
+    )
     small_one = manifest.of(project(build, "ulx3s-85f", tmp_path), []).to_json()
     assert (small_one["link"], small_one["base"], small_one["baud"]) == ("uart", None, 1_000_000)
     assert small_one["registers"] == {}

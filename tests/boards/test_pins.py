@@ -91,9 +91,14 @@ def test_pins_behind_a_connector_are_the_chips(tmp_path: Path, fake: type) -> No
     fake.connectors = [Connector("pmod", 0, "B2 - C3")]
     fake.resources = [
         Resource("clk", 0, Names("A1", dir="i"), Clock(25e6)),
-        Resource("uart", 0, Subsignal("rx", Names("1", dir="i", conn=("pmod", 0))),
-                 Subsignal("tx", Names("3", dir="o", conn=("pmod", 0))), Attrs(IO_TYPE="LVTTL33")),
-    ]  # fmt: skip
+        Resource(
+            "uart",
+            0,
+            Subsignal("rx", Names("1", dir="i", conn=("pmod", 0))),
+            Subsignal("tx", Names("3", dir="o", conn=("pmod", 0))),
+            Attrs(IO_TYPE="LVTTL33"),
+        ),
+    ]
     assert pins.of(platform(tmp_path, "ulx3s-85f", FAKE)) == Pins("A1", "B2", "C3", "LVTTL33")
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from bitrill import flow
 from bitrill.cli import main
+from bitrill.folding.fold import fold
 from bitrill.ir import Graph, IntType, Tensor
-from bitrill.passes.fold import fold
-from bitrill.pipeline import to_integer
-from bitrill.plan.resources import Resources
+from bitrill.lowering import to_integer
+from bitrill.resources.estimate import Resources
 from bitrill_boards.board import every, find
 from bitrill_boards.roofline import OVERHEAD, SHELL_LUT, frame_bytes, roofline
 from frontend.onnx_models import save, small

@@ -222,10 +222,11 @@ def test_a_zynq_is_driven_on_the_board(build, tmp_path: Path, run: Run, chain, m
     base = ("drive", "pynq-z2", build.folder, "--from", tmp_path)
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     refused(
-        run(*base), 4,
+        run(*base),
+        4,
         f"this computer is no pynq-z2: copy {tmp_path} to the board and run in it python3 -m"
         " bitrill_driver . --self-test; or give --transport simulation",
-    )  # fmt: skip
+    )
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     asked = wired(monkeypatch, build)
     assert run(*base)[0] == 0
@@ -275,19 +276,21 @@ def test_flash_of_a_zynq_says_where_to_test(build, tmp_path, run: Run, chain, lo
     last = "python3 -m bitrill_driver . --self-test --loaded"
     assert out.endswith(f"now test it: copy {tmp_path} to the board, and in it: {last}\n")
     refused(
-        run(*base, "--self-test", "--port", "x"), 2,
+        run(*base, "--self-test", "--port", "x"),
+        2,
         f"the self-test of pynq-z2 runs on the board: see {tmp_path}/README.md",
-    )  # fmt: skip
+    )
 
 
 def test_flash_needs_a_bitstream(build, tmp_path: Path, run: Run, chain, loader) -> None:
     run("build", "ulx3s-85f", build.folder, "--out", tmp_path, "--files-only")
     base = ("flash", "ulx3s-85f", build.folder, "--from", tmp_path)
     refused(
-        run(*base), 4,
+        run(*base),
+        4,
         f"there is no bitstream in {tmp_path} yet: run bitrill build ulx3s-85f {build.folder} where"
         " the tools of open are installed",
-    )  # fmt: skip
+    )
     (tmp_path / "bitrill.bit").write_bytes(b"by hand")
     code, out, _ = run(*base)
     assert code == 0
@@ -320,9 +323,10 @@ def test_a_network_compiled_since(
     assert run(verb, "ulx3s-85f", b)[0] == 0
     flow.compile(model, out=b, top=1)
     refused(
-        run(verb, "ulx3s-85f", b), 4,
+        run(verb, "ulx3s-85f", b),
+        4,
         f"the build in {folder} is older than the network: run bitrill build ulx3s-85f {b}",
-    )  # fmt: skip
+    )
 
 
 @BOTH
@@ -331,10 +335,11 @@ def test_a_build_of_another_model(verb: str, build, tmp_path: Path, run: Run, ch
     other = flow.compile(save(net.proto(out), tmp_path, "other.onnx"), out=tmp_path / "b").build
     run("build", "ulx3s-85f", other.folder, "--out", tmp_path / "o")
     refused(
-        run(verb, "ulx3s-85f", build.folder, "--from", tmp_path / "o"), 4,
+        run(verb, "ulx3s-85f", build.folder, "--from", tmp_path / "o"),
+        4,
         rf"{tmp_path}/o was built of another network \(other\) than {build.folder}:"
         f" run bitrill build ulx3s-85f {build.folder}",
-    )  # fmt: skip
+    )
 
 
 @BOTH
@@ -347,10 +352,11 @@ def test_a_folder_of_another_board(verb: str, build, tmp_path: Path, run: Run, c
 @BOTH
 def test_nothing_built_yet(verb: str, build, tmp_path: Path, run: Run) -> None:
     refused(
-        run(verb, "zedboard", build.folder), 4,
+        run(verb, "zedboard", build.folder),
+        4,
         f"{build.folder}/boards/zedboard holds no finished build for zedboard: run bitrill build"
         f" zedboard {build.folder}",
-    )  # fmt: skip
+    )
     (tmp_path / "board.json").write_text("{}")
     base = (verb, "zedboard", build.folder, "--from", tmp_path)
     refused(run(*base), 4, f"{tmp_path}/board.json must have format 1, not None; build it again")
@@ -400,15 +406,16 @@ def test_build_without_tools(build, tmp_path: Path, run: Run, chain: FakeToolcha
 
 def test_too_large_before_any_tool(build, tmp_path: Path, run: Run, chain, monkeypatch) -> None:
     from bitrill.flow import board_build
-    from bitrill.plan.resources import Resources
+    from bitrill.resources.estimate import Resources
 
     monkeypatch.setattr(board_build, "used_by", lambda b: Resources(lcs=20_000))
     base = ("build", "ebaz4205", build.folder, "--out", tmp_path / "o")
     refused(
-        run(*base), 6,
+        run(*base),
+        6,
         "[^ ]+ does not fit ebaz4205: lut 20,900 of 12,320 usable; it would fit arty-z7-20, kv260,"
         " pynq-z1, pynq-z2, ultra96-v2, zc706, zcu104, zedboard, or compile with a lower --fps",
-    )  # fmt: skip
+    )
     assert not (tmp_path / "o").exists()
     assert chain.runs == 0
     assert run(*base, "--files-only")[0] == 0  # a person may know better
@@ -428,10 +435,10 @@ def test_too_large_before_any_tool(build, tmp_path: Path, run: Run, chain, monke
         (["--input", "none.npy"], 4, "cannot read none.npy: No such file or directory"),
         (["--transport", "linux"], 4, "transport must be uart for ulx3s-85f, not 'linux'"),
     ],
-)  # fmt: skip
+)
 def test_wrong_options_of_drive(
     build, tmp_path: Path, run: Run, chain, monkeypatch, arguments, code: int, message: str
-) -> None:  # fmt: skip
+) -> None:
     run("build", "ulx3s-85f", build.folder, "--out", tmp_path, "--samples", 2)
     monkeypatch.chdir(tmp_path)
     np.save("empty.npy", np.zeros((0, *build.graph.source.shape)))

@@ -86,11 +86,15 @@ def matmul(a: Num, b: Num) -> Num:
 
 
 ROUND = {
-    "ROUND": np.round, "HALF_EVEN": np.round, "CEIL": np.ceil, "FLOOR": np.floor, "DOWN": np.trunc,
+    "ROUND": np.round,
+    "HALF_EVEN": np.round,
+    "CEIL": np.ceil,
+    "FLOOR": np.floor,
+    "DOWN": np.trunc,
     "UP": lambda v: np.sign(v) * np.ceil(np.abs(v)),
     "HALF_UP": lambda v: np.sign(v) * np.floor(np.abs(v) + 0.5),
     "HALF_DOWN": lambda v: np.sign(v) * np.ceil(np.abs(v) - 0.5),
-}  # fmt: skip
+}
 
 
 def sure(f: Any, a: Num) -> np.ndarray:

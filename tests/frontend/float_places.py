@@ -131,10 +131,7 @@ def conv_transpose(a: list[Any], attrs: dict[str, Any]) -> Num:
             at = [p * s + t * d for p, s, t, d in zip(place, stride, tap, dilation, strict=True)]
             for g in range(groups):
                 part = slice(g * cols, (g + 1) * cols)
-                y = matmul(
-                    taken(x, slice(None), part, [place]),
-                    taken(w, part, slice(None), [tap]),
-                )
+                y = matmul(taken(x, slice(None), part, [place]), taken(w, part, slice(None), [tap]))
                 here = (slice(None), slice(g * rows, (g + 1) * rows), *at)
                 v[here] += y.v
                 e[here] += y.e + np.abs(v[here]) * U
@@ -151,9 +148,11 @@ def resize(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
     mode = attrs.get("coordinate_transformation_mode", b"half_pixel").decode()
     near = attrs.get("nearest_mode", b"round_prefer_floor").decode()
     rule = {
-        "round_prefer_floor": lambda t: np.ceil(t - 0.5), "floor": np.floor, "ceil": np.ceil,
+        "round_prefer_floor": lambda t: np.ceil(t - 0.5),
+        "floor": np.floor,
+        "ceil": np.ceil,
         "round_prefer_ceil": lambda t: np.floor(t + 0.5),
-    }[near if op == "Resize" else "floor"]  # fmt: skip
+    }[near if op == "Resize" else "floor"]
     for axis, scale in enumerate(np.asarray(scales, float).tolist()):
         n = int(np.floor(x.v.shape[axis] * scale))
         k = np.arange(n, dtype=float)
@@ -167,17 +166,32 @@ def depth_to_space(x: Num, attrs: dict[str, Any]) -> Num:
     b = attrs["blocksize"]
     n, c, h, w = x.v.shape
     if attrs.get("mode", b"DCR") == b"DCR":
-        return x.map(lambda t: t.reshape(n, b, b, c // b**2, h, w).transpose(0, 3, 4, 1, 5, 2)
-                     .reshape(n, c // b**2, h * b, w * b))  # fmt: skip
-    return x.map(lambda t: t.reshape(n, c // b**2, b, b, h, w).transpose(0, 1, 4, 2, 5, 3)
-                 .reshape(n, c // b**2, h * b, w * b))  # fmt: skip
+        return x.map(
+            lambda t: (
+                t.reshape(n, b, b, c // b**2, h, w)
+                .transpose(0, 3, 4, 1, 5, 2)
+                .reshape(n, c // b**2, h * b, w * b)
+            )
+        )
+    return x.map(
+        lambda t: (
+            t.reshape(n, c // b**2, b, b, h, w)
+            .transpose(0, 1, 4, 2, 5, 3)
+            .reshape(n, c // b**2, h * b, w * b)
+        )
+    )
 
 
 def space_to_depth(x: Num, attrs: dict[str, Any]) -> Num:
     b = attrs["blocksize"]
     n, c, h, w = x.v.shape
-    return x.map(lambda t: t.reshape(n, c, h // b, b, w // b, b).transpose(0, 3, 5, 1, 2, 4)
-                 .reshape(n, c * b**2, h // b, w // b))  # fmt: skip
+    return x.map(
+        lambda t: (
+            t.reshape(n, c, h // b, b, w // b, b)
+            .transpose(0, 3, 5, 1, 2, 4)
+            .reshape(n, c * b**2, h // b, w // b)
+        )
+    )
 
 
 def place_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 from bitrill.frontend import load_model
-from bitrill.frontend.functions import DOMAIN, l1_matmul_function, log_quant_function
+from bitrill.frontend.reader.functions import DOMAIN, l1_matmul_function, log_quant_function
 from bitrill.ir import Graph
 from onnx import TensorProto, helper, numpy_helper
 
@@ -42,9 +42,18 @@ class Net:
         return out
 
     def quant(
-        self, x: str, scale: Any = 1.0, zero: Any = 0.0, bits: Any = 4.0, *, signed: int = 1,
-        narrow: int = 0, rounding: str = "ROUND", domain: str = QONNX, op: str = "Quant",
-    ) -> str:  # fmt: skip
+        self,
+        x: str,
+        scale: Any = 1.0,
+        zero: Any = 0.0,
+        bits: Any = 4.0,
+        *,
+        signed: int = 1,
+        narrow: int = 0,
+        rounding: str = "ROUND",
+        domain: str = QONNX,
+        op: str = "Quant",
+    ) -> str:
         parts = [self.const(v) for v in (scale, zero, bits)]
         return self.node(
             op, x, *parts, domain=domain, signed=signed, narrow=narrow, rounding_mode=rounding
@@ -77,9 +86,14 @@ class Net:
         return self.quant(self.const(w), **quant)
 
     def conv(
-        self, x: str, *shape: int, seed: int = 0, bias: bool = False,
-        quant: dict[str, Any] | None = None, **attributes: Any,
-    ) -> str:  # fmt: skip
+        self,
+        x: str,
+        *shape: int,
+        seed: int = 0,
+        bias: bool = False,
+        quant: dict[str, Any] | None = None,
+        **attributes: Any,
+    ) -> str:
         """A Conv with weights ``[O, C/g, ...]``."""
         operands = [x, self.kernel(*shape, seed=seed, **(quant or {}))]
         if bias:
@@ -91,9 +105,12 @@ class Net:
         rng = np.random.default_rng(seed)
         parts = rng.normal(0, 1, channels), rng.normal(0, 1, channels), rng.normal(0, 1, channels)
         return self.node(
-            "BatchNormalization", x, *map(self.const, parts),
-            self.const(rng.uniform(0.5, 3, channels)), epsilon=1e-3,
-        )  # fmt: skip
+            "BatchNormalization",
+            x,
+            *map(self.const, parts),
+            self.const(rng.uniform(0.5, 3, channels)),
+            epsilon=1e-3,
+        )
 
     def proto(self, output: str) -> onnx.ModelProto:
         graph = helper.make_graph(

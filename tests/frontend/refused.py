@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bitrill.errors import UnsupportedError
-from bitrill.frontend import limits
+from bitrill.frontend.reader import limits
 from frontend.onnx_models import Net, imported
 
 Build = Callable[[Net], str]

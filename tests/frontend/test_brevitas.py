@@ -9,6 +9,7 @@ from typing import Any
 import onnx
 import pytest
 from bitrill.frontend import load_model
+from bitrill.lowering import to_integer
 from bitrill.ops import (
     Add,
     Concat,
@@ -21,11 +22,10 @@ from bitrill.ops import (
     SumPool,
     Upsample,
     Window,
-)  # fmt: skip
-from bitrill.pipeline import to_integer
+)
 from bitrill.real import Activation
 from frontend.agreement import agrees
-from frontend.test_convs import kinds
+from frontend.rules.test_convs import kinds
 from support import shared_model
 
 

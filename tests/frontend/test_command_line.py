@@ -73,7 +73,7 @@ CASES: dict[str, tuple[Build, str]] = {
         "bitrill: error: Conv node 'conv9': its data must have one scale for all channels, not one"
         " for each",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -13,8 +13,8 @@ import pytest
 from bitrill.errors import MismatchError
 from bitrill.frontend import load_model
 from bitrill.ir import Graph
+from bitrill.lowering import to_folded, to_integer
 from bitrill.ops import Threshold
-from bitrill.pipeline import to_folded, to_integer
 from bitrill.train.executor import Network
 from bitrill.train.oracle import compare, golden_side
 from support import shared_model

@@ -21,22 +21,32 @@ CASES: list[tuple[str, tuple[int, ...], list[Any], dict[str, Any]]] = [
     ("Conv", (1, 4, 9), [(4, 1, 3)], {"group": 4, "dilations": [2]}),
     ("ConvTranspose", (1, 4, 3, 3), [(4, 2, 2, 3), (2,)], {"strides": [2, 1]}),
     (
-        "ConvTranspose", (1, 4, 3, 3), [(4, 3, 2, 3)],
+        "ConvTranspose",
+        (1, 4, 3, 3),
+        [(4, 3, 2, 3)],
         {"strides": [2, 3], "group": 2, "pads": [1, 0, 0, 2], "output_padding": [1, 0]},
     ),
     *(("MaxPool", (1, 2, 5, 6), [], k) for k in POOLS),
     *(("AveragePool", (1, 2, 5, 6), [], k | {"kernel_shape": [2, 2]}) for k in POOLS[:1]),
     *(
-        ("AveragePool", (1, 2, 5, 6), [],
-         POOLS[0] | {"kernel_shape": [2, 2], "count_include_pad": i})
+        (
+            "AveragePool",
+            (1, 2, 5, 6),
+            [],
+            POOLS[0] | {"kernel_shape": [2, 2], "count_include_pad": i},
+        )
         for i in (0, 1)
     ),
     ("GlobalAveragePool", (1, 2, 4, 4), [], {}),
     ("GlobalMaxPool", (1, 2, 4, 4), [], {}),
     ("ReduceMean", (1, 2, 4, 4), [], {"axes": [2, 3], "keepdims": 0}),
     *(
-        ("Resize", (1, 2, 3, 4), [np.float32([]), np.float32([1, 1, 2, 3])],
-         {"coordinate_transformation_mode": b, "nearest_mode": r})
+        (
+            "Resize",
+            (1, 2, 3, 4),
+            [np.float32([]), np.float32([1, 1, 2, 3])],
+            {"coordinate_transformation_mode": b, "nearest_mode": r},
+        )
         for b in ("asymmetric", "half_pixel")
         for r in ("floor", "round_prefer_floor", "round_prefer_ceil")
     ),
@@ -45,7 +55,7 @@ CASES: list[tuple[str, tuple[int, ...], list[Any], dict[str, Any]]] = [
     ("SpaceToDepth", (1, 2, 4, 6), [], {"blocksize": 2}),
     ("LeakyRelu", (1, 2, 3), [], {"alpha": 0.5}),
     ("PRelu", (1, 2, 3), [(2, 1)], {}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("case", range(len(CASES)))

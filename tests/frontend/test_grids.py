@@ -9,7 +9,7 @@ import pytest
 from bitrill.errors import UnsupportedError
 from bitrill.ops import Add, Lookup
 from frontend.onnx_models import Net, imported
-from frontend.test_convs import check, kinds
+from frontend.rules.test_convs import check, kinds
 
 
 @pytest.mark.parametrize("zero", [0.0, 3.0, -2.0])
@@ -59,7 +59,7 @@ def test_a_bound_between_two_integers_is_refused(tmp_path: Path) -> None:
 def test_a_table_that_is_too_large_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bitrill.frontend.grids.MAX_ENTRIES", 50)
+    monkeypatch.setattr("bitrill.frontend.symbolic.grids.MAX_ENTRIES", 50)
     net = Net(1, 6)
     x = net.node("Relu", net.quant("x", 0.25))
     with pytest.raises(UnsupportedError, match="a table of its integers must have at most 16 bits"):

@@ -94,11 +94,16 @@ def test_every_format_version(tmp_path: Path, ir: int) -> None:
 @pytest.mark.parametrize(
     ("bits", "signed", "narrow", "want"),
     [
-        (1, 1, 0, BIPOLAR), (1, 1, 1, BIPOLAR), (1, 0, 0, IntType(0, 1)), (2, 1, 1, IntType(-1, 1)),
-        (2, 1, 0, IntType(-2, 1)), (3, 0, 1, IntType(0, 6)), (8, 1, 1, IntType(-127, 127)),
+        (1, 1, 0, BIPOLAR),
+        (1, 1, 1, BIPOLAR),
+        (1, 0, 0, IntType(0, 1)),
+        (2, 1, 1, IntType(-1, 1)),
+        (2, 1, 0, IntType(-2, 1)),
+        (3, 0, 1, IntType(0, 6)),
+        (8, 1, 1, IntType(-127, 127)),
         (8, 0, 0, IntType(0, 255)),
     ],
-)  # fmt: skip
+)
 def test_types_follow_bits_sign_and_narrowness(
     tmp_path: Path, bits: int, signed: int, narrow: int, want: IntType
 ) -> None:
@@ -316,7 +321,7 @@ def test_weights_of_double_and_half_precision(tmp_path: Path) -> None:
 def test_models_made_elsewhere_keep_their_accuracy(name: str, accuracy: int) -> None:
     import gzip
 
-    from bitrill.pipeline import to_integer
+    from bitrill.lowering import to_integer
 
     graph = to_integer(load_model(shared_model(f"{name}.onnx")))
     folder = shared_data() / "mnist"

@@ -123,35 +123,43 @@ CASES: dict[str, tuple[Build, str]] = {
     ),
     "weights of one axis": (conv(3, 4, 2), "its weights must have 4 axes for data of 2 axes"),
     "weights of other channels": (
-        conv(3, 5, 2, 2), "its weights must take 4 channels a group, not 5",
+        conv(3, 5, 2, 2),
+        "its weights must take 4 channels a group, not 5",
     ),
     "groups": (conv(3, 2, 2, 2, group=3), "group must divide its 4 input and 3 output channels"),
     "stride larger than the input": (
-        conv(strides=[6, 1]), r"its stride must be at most its padded input, \[5, 6\], not \[6, 1\]"
+        conv(strides=[6, 1]),
+        r"its stride must be at most its padded input, \[5, 6\], not \[6, 1\]",
     ),
     "kernel larger than the input": (
-        conv(3, 4, 6, 2), r"its kernel must span at most its padded input, \[5, 6\], not \[6, 2\]"
+        conv(3, 4, 6, 2),
+        r"its kernel must span at most its padded input, \[5, 6\], not \[6, 2\]",
     ),
     "strides of another number": (conv(strides=[1]), r"strides must have 2 sizes of at least 1"),
     "stride zero": (conv(strides=[0, 1]), r"strides must have 2 sizes of at least 1, not \[0, 1\]"),
     "negative pads": (conv(pads=[-1, 0, 0, 0]), "pads must have 4 sizes of at least 0"),
     "unknown auto_pad": (conv(auto_pad="SAME"), "auto_pad must be NOTSET, .*, not 'SAME'"),
     "pads beside auto_pad": (
-        conv(auto_pad="VALID", pads=[1] * 4), "pads must not be given beside auto_pad"
+        conv(auto_pad="VALID", pads=[1] * 4),
+        "pads must not be given beside auto_pad",
     ),
     "padding off the grid": (
-        padded_off_grid, r"its padding with 0 must lie on the grid of its data, 0.5 \* integer"
+        padded_off_grid,
+        r"its padding with 0 must lie on the grid of its data, 0.5 \* integer",
     ),
     "padding by channel": (padded_unlike, "must be the same integer on all channels"),
     "scale for each channel": (
-        scales_of_channels, "its data must have one scale for all channels, not one for each"
+        scales_of_channels,
+        "its data must have one scale for all channels, not one for each",
     ),
     "scale for each place": (
-        scales_of_places, "one for each of 4 channels, not one for each place"
+        scales_of_places,
+        "one for each of 4 channels, not one for each place",
     ),
     "weight scale for each input": (
         lambda n: n.node(
-            "Conv", n.quant("x", 0.5),
+            "Conv",
+            n.quant("x", 0.5),
             n.kernel(3, 4, 2, 2, scale=np.arange(1.0, 5.0).reshape(1, 4, 1, 1)),
         ),
         "one scale, or one for each output, not for each input",
@@ -163,10 +171,12 @@ CASES: dict[str, tuple[Build, str]] = {
     "channels last": (channels_last, "in the order that a layer gives them"),
     "pool without kernel": (pool("MaxPool"), "attribute kernel_shape must be given"),
     "column major": (
-        pool("MaxPool", kernel_shape=[2, 2], storage_order=1), "storage_order must be 0"
+        pool("MaxPool", kernel_shape=[2, 2], storage_order=1),
+        "storage_order must be 0",
     ),
     "dilated pool": (
-        pool("MaxPool", kernel_shape=[2, 2], dilations=[2, 1]), "dilations of a pool must be 1"
+        pool("MaxPool", kernel_shape=[2, 2], dilations=[2, 1]),
+        "dilations of a pool must be 1",
     ),
     "maximum of turned values": (turned_maximum, "is over numbers with negative scales"),
     "maximum between turned values": (mixed, "is over numbers with negative scales"),
@@ -180,18 +190,22 @@ CASES: dict[str, tuple[Build, str]] = {
         "its windows must all hold equally many places, not 2 to 4 of them",
     ),
     "mean of channels": (
-        pool("ReduceMean", axes=[1]), r"its axes must be all places, \[2, 3\], not \[1\]"
+        pool("ReduceMean", axes=[1]),
+        r"its axes must be all places, \[2, 3\], not \[1\]",
     ),
     "transposed weights": (deconv(3, 4, 2, 2), r"its weights must be \[4, outputs, kernel\]"),
     "transposed auto_pad": (deconv(auto_pad="SAME_UPPER"), "auto_pad of a ConvTranspose must be"),
     "transposed pads": (
-        deconv(pads=[2, 0, 0, 0]), r"its pads must be below what its kernel spans, \[2, 2\]"
+        deconv(pads=[2, 0, 0, 0]),
+        r"its pads must be below what its kernel spans, \[2, 2\]",
     ),
     "zero point between": (
-        deconv(zero=2.0, strides=[2, 2]), "the integer 0 must stand for the real 0 .*, not 2"
+        deconv(zero=2.0, strides=[2, 2]),
+        "the integer 0 must stand for the real 0 .*, not 2",
     ),
     "downsampling": (
-        resize(1, 1, 0.5, 1), r"its scales must be integers of at least 1, .*\[1.0, 1.0, 0.5, 1.0\]"
+        resize(1, 1, 0.5, 1),
+        r"its scales must be integers of at least 1, .*\[1.0, 1.0, 0.5, 1.0\]",
     ),
     "resized channels": (resize(1, 2, 1, 1), "and 1 for batch and channels"),
     "linear": (resize(1, 1, 2, 2, mode="linear"), "its mode must be nearest, not 'linear'"),
@@ -205,13 +219,16 @@ CASES: dict[str, tuple[Build, str]] = {
         "scales or sizes must be given",
     ),
     "blocks of channels": (
-        lambda n: n.node("DepthToSpace", n.quant("x", 0.5), blocksize=3), "a multiple of 9 channels"
+        lambda n: n.node("DepthToSpace", n.quant("x", 0.5), blocksize=3),
+        "a multiple of 9 channels",
     ),
     "blocks of places": (
-        lambda n: n.node("SpaceToDepth", n.quant("x", 0.5), blocksize=2), "multiples of 2 rows and"
+        lambda n: n.node("SpaceToDepth", n.quant("x", 0.5), blocksize=2),
+        "multiples of 2 rows and",
     ),
     "block size": (
-        lambda n: n.node("DepthToSpace", n.quant("x", 0.5)), "its blocksize must be 1 to 1024"
+        lambda n: n.node("DepthToSpace", n.quant("x", 0.5)),
+        "its blocksize must be 1 to 1024",
     ),
     "block mode": (
         lambda n: n.node("DepthToSpace", n.quant("x", 0.5), blocksize=2, mode="RCD"),
@@ -222,7 +239,8 @@ CASES: dict[str, tuple[Build, str]] = {
         r"its branches must have one shape, not \['batch', 3, 5, 6\] and \['batch', 3, 4, 5\]",
     ),
     "joined lengths": (
-        lengths("Concat", axis=1), "its branches must have one shape but for their channels"
+        lengths("Concat", axis=1),
+        "its branches must have one shape but for their channels",
     ),
     "joined along rows": (two("Concat", 1.0, 1.0, axis=2), "its axis must be 1, the channels, not"),
     "sum of unlike scales": (
@@ -230,7 +248,8 @@ CASES: dict[str, tuple[Build, str]] = {
         "must come to one grid, and their scales 0.713 and 0.402 are in no ratio of at most 8 bits",
     ),
     "unlike scales side by side": (
-        joined_scales, "its data must have one scale for all channels, not one for each"
+        joined_scales,
+        "its data must have one scale for all channels, not one for each",
     ),
     "sum of a relu": (
         lambda n: n.node("Add", n.node("Relu", conv(4, 4, 1, 1)(n)), n.quant("x", 0.5)),
@@ -244,7 +263,7 @@ CASES: dict[str, tuple[Build, str]] = {
         lambda n: n.node("PRelu", n.quant("x", 0.5), n.const(np.ones((4, 1)))),
         r"its slope must be a single number or of shape \[4, 1, ..\], not \[4, 1\]",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", CASES)

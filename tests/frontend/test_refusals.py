@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bitrill.errors import SpecError, UnsupportedError
-from bitrill.frontend import limits, load_model
+from bitrill.frontend import load_model
+from bitrill.frontend.reader import limits
 from bitrill.ir import IntType
 from frontend.onnx_models import Net, imported, small
 from frontend.refused import dense, of_integers
@@ -84,8 +85,9 @@ def test_exact_arithmetic_is_bounded(
 def test_shape_noise_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "EXACT_ELEMENTS", 3)
     for build in (
-        of_integers("Gather", [1, 4], [0, 1, 0, 1]), of_integers("Concat", [1, 4], [1, 4], axis=0)
-    ):  # fmt: skip
+        of_integers("Gather", [1, 4], [0, 1, 0, 1]),
+        of_integers("Concat", [1, 4], [1, 4], axis=0),
+    ):
         net = Net(1, 6)
         with pytest.raises(UnsupportedError, match="it must give at most 3 elements"):
             imported(net.proto(build(net)), tmp_path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bitrill.frontend import limits
+from bitrill.frontend.reader import limits
 from frontend.refused import (
     Build,
     batch_behind,

@@ -194,9 +194,13 @@ class Evaluator:
             hi = (1 << (n - 1)) - 1 if signed else (1 << n) - 1 - narrow
 
             def code(v: Fraction) -> int:
-                return lo if self.sign(v - lo) <= 0 else hi if self.sign(v - hi) >= 0 else (
-                    self.round(v, mode)
-                )  # fmt: skip
+                return (
+                    lo
+                    if self.sign(v - lo) <= 0
+                    else hi
+                    if self.sign(v - hi) >= 0
+                    else (self.round(v, mode))
+                )
 
             q = each(code, v)
         return each(lambda q, s, z: (q - z) * s, q, scale, zero)

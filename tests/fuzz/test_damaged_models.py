@@ -11,7 +11,7 @@ import onnx
 import pytest
 from bitrill.cli import main
 from bitrill.frontend import load_model
-from bitrill.pipeline import to_integer
+from bitrill.lowering import to_integer
 from fuzz.evaluator import Evaluator, Invalid, Unsure
 from fuzz.victim import compare, inputs, judge, mutated, restructured, victim
 from onnx import numpy_helper

@@ -13,7 +13,7 @@ from bitrill.errors import BitrillError
 from bitrill.exact import sign
 from bitrill.frontend import load_model
 from bitrill.ir import Graph
-from bitrill.pipeline import to_integer
+from bitrill.lowering import to_integer
 from fuzz.evaluator import CLOSE, Evaluator, Invalid, Unsure
 from onnx import TensorProto, helper, numpy_helper
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from bitrill.ir import BIPOLAR, INPUT, Graph, Operator, Sink, Source, Stage, Tensor, serial
+from bitrill.ir import BIPOLAR, INPUT, Graph, Operator, Sink, Source, Stage, Tensor, serialisation
+from bitrill.lowering import to_folded
 from bitrill.ops import Add, Concat
 from bitrill.passes.forks import insert_forks
-from bitrill.pipeline import to_folded
 from graphs.kinds import MOST, PEAK, TYPES, WAYS, foldings, operator, peak
 from hypothesis import strategies as st
 
@@ -28,9 +28,18 @@ SUMS = ("matvec", "depthwise", "bordered") * 5
 """What mostly reads windows."""
 
 SPATIAL = (
-    "window", "window", "maxpool", "avgpool", "deconv", "rearrange", "upsample", "pad", "bordered",
-    "bordered", "bordered",
-)  # fmt: skip
+    "window",
+    "window",
+    "maxpool",
+    "avgpool",
+    "deconv",
+    "rearrange",
+    "upsample",
+    "pad",
+    "bordered",
+    "bordered",
+    "bordered",
+)
 """What mostly reads all else, where there is space."""
 
 
@@ -55,7 +64,7 @@ class Case:
 
     def dump(self) -> str:
         """All of it as one line of JSON."""
-        value, arrays = serial.to_parts(self.graph)
+        value, arrays = serialisation.to_parts(self.graph)
         listed = {k: {"dtype": a.dtype.str, "values": a.tolist()} for k, a in arrays.items()}
         whole = {"graph": value["graph"], "arrays": listed, "folding": self.folding}
         return json.dumps(whole | {"seed": self.seed})
@@ -65,7 +74,7 @@ class Case:
         """Inverse of `dump`."""
         value = json.loads(text)
         arrays = {k: np.array(a["values"], a["dtype"]) for k, a in value["arrays"].items()}
-        graph: Any = serial._decode(value["graph"], arrays)
+        graph: Any = serialisation._decode(value["graph"], arrays)
         return Case(graph, value["folding"], value["seed"])
 
     def __repr__(self) -> str:
@@ -134,9 +143,10 @@ class Sketch:
         that can be added, or that nothing reads as yet."""
         t = self.edges[edge]
         among = [
-            e for e, u in reversed(self.edges.items())
+            e
+            for e, u in reversed(self.edges.items())
             if u.shape[:-1] == t.shape[:-1] and u.size + t.size <= 2 * MOST
-        ]  # fmt: skip
+        ]
         often = [e for e in among if self.edges[e].shape == t.shape or e in self.open]
         return [e for e in often if e != edge] * 3 + among
 

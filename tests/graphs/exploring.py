@@ -20,9 +20,13 @@ def explore(
     # a seed instead of `derandomize`, which would give every group the same networks
     @seed(number)
     @settings(
-        max_examples=n, database=None, deadline=None, print_blob=True, phases=phases,
+        max_examples=n,
+        database=None,
+        deadline=None,
+        print_blob=True,
+        phases=phases,
         suppress_health_check=[HealthCheck.too_slow],
-    )  # fmt: skip
+    )
     @given(cases())
     def network(case: Case) -> None:
         holds(case)

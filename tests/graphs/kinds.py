@@ -34,9 +34,14 @@ Ways = list[dict[str, Any]]
 CLASSES = {c.kind: c for c in OPERATORS} | {"bordered": MatVec}
 
 TYPES = (
-    BIPOLAR, IntType(0, 1), IntType(0, 3), IntType(-2, 1), IntType(-1, 1), IntType(0, 6),
+    BIPOLAR,
+    IntType(0, 1),
+    IntType(0, 3),
+    IntType(-2, 1),
+    IntType(-1, 1),
+    IntType(0, 6),
     IntType(-4, 3),
-)  # fmt: skip
+)
 """Of inputs and of what thresholds, tables and scalings give."""
 
 WEIGHTS = (BIPOLAR, IntType(-2, 1), IntType(-1, 1), IntType(0, 3), IntType(-7, 7))
@@ -62,9 +67,11 @@ def l1matvec(t: Tensor) -> Ways:
     return [
         {"rows": rows, "past": past}
         for rows, past in product(range(1, ROWS + 1), (0, 2))
-        if t.type.coding == "integer" and t.type.bits <= 8 and rows * places <= MOST
+        if t.type.coding == "integer"
+        and t.type.bits <= 8
+        and rows * places <= MOST
         and t.channels * (t.type.hi - t.type.lo + past) < PEAK
-    ]  # fmt: skip
+    ]
 
 
 def bordered(t: Tensor) -> Ways:
@@ -72,9 +79,11 @@ def bordered(t: Tensor) -> Ways:
     return [
         {"rows": rows, "cols": t.channels, "weight_type": BIPOLAR, "taps": taps}
         for rows, taps in product(range(1, ROWS + 1), product((1, 2, 3), repeat=axes(t)))
-        if t.type == BIPOLAR and taps and t.channels % (2 * np.prod(taps)) == 0
+        if t.type == BIPOLAR
+        and taps
+        and t.channels % (2 * np.prod(taps)) == 0
         and rows * t.size // t.channels <= MOST
-    ]  # fmt: skip
+    ]
 
 
 def typed(t: Tensor) -> Ways:
@@ -161,11 +170,17 @@ def avgpool(t: Tensor) -> Ways:
 def _windows(shape: tuple[int, ...], kernel: int, *, dilated: bool) -> tuple[dict[str, Any], ...]:
     """All windows of at most ``kernel`` taps an axis whose result is small enough."""
     axis = [
-        [(k, s, d, (n - (k - 1) * d - 1) // s + 1) for k, s, d in product(
-            range(1, min(n, kernel) + 1), range(1, min(n, 3) + 1), (1, 2, 3) if dilated else (1,)
-        ) if (k - 1) * d < n and (k > 1 or d == 1)]
+        [
+            (k, s, d, (n - (k - 1) * d - 1) // s + 1)
+            for k, s, d in product(
+                range(1, min(n, kernel) + 1),
+                range(1, min(n, 3) + 1),
+                (1, 2, 3) if dilated else (1,),
+            )
+            if (k - 1) * d < n and (k > 1 or d == 1)
+        ]
         for n in shape[:-1]
-    ]  # fmt: skip
+    ]
     ways = []
     for sizes in product(*axis):
         k, s, d, out = zip(*sizes, strict=True) if sizes else ((),) * 4
@@ -212,12 +227,25 @@ def divisors(n: int) -> list[int]:
 
 
 WAYS: dict[str, Callable[[Tensor], Ways]] = {
-    "matvec": matvec, "threshold": typed, "window": window, "maxpool": maxpool,
-    "avgpool": avgpool, "pad": pad, "depthwise": depthwise, "requantize": requantize,
-    "lookup": lookup, "upsample": upsample, "deconv": deconv, "shuffle": shuffle,
-    "rearrange": rearrange, "split": split, "argmax": argmax,
-    "convert": convert, "bordered": bordered, "l1matvec": l1matvec,
-}  # fmt: skip
+    "matvec": matvec,
+    "threshold": typed,
+    "window": window,
+    "maxpool": maxpool,
+    "avgpool": avgpool,
+    "pad": pad,
+    "depthwise": depthwise,
+    "requantize": requantize,
+    "lookup": lookup,
+    "upsample": upsample,
+    "deconv": deconv,
+    "shuffle": shuffle,
+    "rearrange": rearrange,
+    "split": split,
+    "argmax": argmax,
+    "convert": convert,
+    "bordered": bordered,
+    "l1matvec": l1matvec,
+}
 """Of operators with one operand; those of several are joins."""
 
 
@@ -282,16 +310,29 @@ def _shuffle(way: dict[str, Any], x: Tensor, rng: np.random.Generator) -> dict[s
 
 
 CONSTANTS: dict[str, Callable[[dict[str, Any], Tensor, np.random.Generator], dict[str, Any]]] = {
-    "matvec": _matvec, "bordered": _matvec, "depthwise": _depthwise, "threshold": _threshold,
-    "requantize": _requantize, "lookup": _lookup, "argmax": _argmax, "shuffle": _shuffle,
+    "matvec": _matvec,
+    "bordered": _matvec,
+    "depthwise": _depthwise,
+    "threshold": _threshold,
+    "requantize": _requantize,
+    "lookup": _lookup,
+    "argmax": _argmax,
+    "shuffle": _shuffle,
     "l1matvec": _l1matvec,
-}  # fmt: skip
+}
 
 STYLES = {"window": ("folded", "parallel"), "threshold": ("parallel", "search")}
 STORING = (
-    "argmax", "depthwise", "l1matvec", "lookup", "matvec", "rearrange", "requantize", "threshold",
+    "argmax",
+    "depthwise",
+    "l1matvec",
+    "lookup",
+    "matvec",
+    "rearrange",
+    "requantize",
+    "threshold",
     "upsample",
-)  # fmt: skip
+)
 """Kinds that keep something in memory, of one form or the other."""
 
 

@@ -12,13 +12,13 @@ from amaranth.lib.wiring import Component
 from bitrill.errors import StageError
 from bitrill.ir import INPUT, Graph
 from bitrill.ir.interface import to_edge
-from bitrill.plan.frames import frames_inside
-from bitrill.plan.timing import Timing, predict, replay
-from bitrill_hw.top import Top
+from bitrill.timing.frames_in_flight import frames_inside
+from bitrill.timing.predict import Timing, predict, replay
+from bitrill_hw.design.top import Top
 from bitrill_sim import amaranth_sim, stalls
 from bitrill_sim.job import Job, streams
+from bitrill_sim.measured import late_beat
 from bitrill_sim.ports import AXIS
-from bitrill_sim.timing import late_beat
 from graphs.cases import Case
 from ops.suite import several, suite_of
 
@@ -141,10 +141,15 @@ def check_hardware(case: Case, folded: Graph, timing: Timing, top: Component) ->
     due = timing.latency + int(timing.ii)
     with tempfile.TemporaryDirectory(prefix="bitrill-graph-") as folder:
         job = Job(
-            folder=Path(folder), i=i, o=o, frames=len(x), source=told.source, sink=told.sink,
+            folder=Path(folder),
+            i=i,
+            o=o,
+            frames=len(x),
+            source=told.source,
+            sink=told.sink,
             patience=2 * due + 2 * max(map(stalls.longest_pause, (told.source, told.sink))),
             seed=case.seed,
-        )  # fmt: skip
+        )
         job.write([folded.source.flatten(x)])
         capture = amaranth_sim.simulate(top, job, ports=AXIS)
         capture.check_finished()

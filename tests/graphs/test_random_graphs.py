@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bitrill.ir import Graph, serial
+from bitrill.ir import Graph, serialisation
 from bitrill.ops import OPERATORS, MaxPool, Window
-from bitrill.plan.timing import predict
-from bitrill_hw.top import Top
+from bitrill.timing.predict import predict
+from bitrill_hw.design.top import Top
 from bitrill_sim import verify
 from graphs.cases import Case
 from graphs.exploring import GENERATED, drawn, explore
@@ -91,7 +91,7 @@ def test_networks_together_in_verilator(tmp_path: Path) -> None:
 def test_a_printed_network_is_the_network() -> None:
     for case in drawn(3, 6):
         again = eval(repr(case)[repr(case).index("Case.load") :], {"Case": Case})
-        assert serial.digest(again.folded()) == serial.digest(case.folded())
+        assert serialisation.digest(again.folded()) == serialisation.digest(case.folded())
         assert (again.frames(5) == case.frames(5)).all()
 
 

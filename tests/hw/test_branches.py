@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from bitrill.ir import INPUT, Graph
-from bitrill.plan.timing import predict, replay
-from bitrill_hw.top import Top
+from bitrill.timing.predict import predict, replay
+from bitrill_hw.design.top import Top
 from branching import NETWORKS
 from hw.driving import Moves, Stall, drive, stalls
 from ops.suite import pack
@@ -38,8 +38,17 @@ def play(
 
     see = (top.s_axis_tready, top.m_axis_tvalid, top.m_axis_tdata)
     limit = 3000 + 40 * len(script)
-    return drive(top, give, see, len(script), n_out, stall, ready=top.m_axis_tready, limit=limit,
-                 linger=linger)  # fmt: skip
+    return drive(
+        top,
+        give,
+        see,
+        len(script),
+        n_out,
+        stall,
+        ready=top.m_axis_tready,
+        limit=limit,
+        linger=linger,
+    )
 
 
 def whole(sent: list[int]) -> list[tuple[int, bool]]:
@@ -87,8 +96,11 @@ def test_a_bad_frame_leaves_the_next_one_right(name: str) -> None:
     sent, _ = beats(graph, x)
     n = len(sent) // FRAMES
     short = {2: n - 1, 3: 1}
-    script = [(sent[f * n + k], k == short.get(f, n) - 1)
-              for f in range(FRAMES) for k in range(short.get(f, n))]  # fmt: skip
+    script = [
+        (sent[f * n + k], k == short.get(f, n) - 1)
+        for f in range(FRAMES)
+        for k in range(short.get(f, n))
+    ]
     edge = graph.source.flatten(x).reshape(FRAMES, n, -1)
     for f, length in short.items():
         edge[f, length:] = 0

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from bitrill.ir import Graph, IntType, Operator, Sink, Source, Stage, Tensor
+from bitrill.lowering import to_folded
 from bitrill.ops import Depthwise, MatVec, MaxPool, Pad, Threshold, Window
-from bitrill.pipeline import to_folded
-from bitrill.plan.timing import replay
+from bitrill.timing.predict import replay
 from hw.driving import stalls
 from hw.test_branches import FRAMES, beats, play, whole
 

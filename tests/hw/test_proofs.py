@@ -12,15 +12,19 @@ import pytest
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from bitrill_hw import elastic as elastic_module
-from bitrill_hw import fifo as fifo_module
-from bitrill_hw.stream import beats
+from bitrill_hw.pipeline import elastic as elastic_module
+from bitrill_hw.pipeline import fifo as fifo_module
+from bitrill_hw.pipeline.stream import beats
 from hw.proving import StreamProof, planted, prove, wrapped
 
 FORMS = [
-    ("registers", 2), ("distributed", 3), ("distributed", 4), ("block", 3), ("block", 4),
+    ("registers", 2),
+    ("distributed", 3),
+    ("distributed", 4),
+    ("block", 3),
+    ("block", 4),
     ("block", 5),
-]  # fmt: skip
+]
 
 
 def fifo_proof(form: str, depth: int, module: Any = fifo_module) -> StreamProof:
@@ -91,10 +95,7 @@ def elastic_proof(stages: int, module: Any = elastic_module, *, ahead: bool = Fa
     pipe = Pipe(stages, module, ahead)
 
     def more(p: StreamProof, m: Module) -> list[Any]:
-        rules = [
-            p.count == sum(pipe.valid),
-            pipe.i.ready == ((p.count != stages) | pipe.o.ready),
-        ]
+        rules = [p.count == sum(pipe.valid), pipe.i.ready == ((p.count != stages) | pipe.o.ready)]
         for s in range(stages):
             here = p.marked & pipe.valid[s] & (p.ahead == sum(pipe.valid[s + 1 :]))
             rules.append(~here | (pipe.data[s] == p.value))

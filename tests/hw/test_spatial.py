@@ -9,12 +9,12 @@ import bitrill_sim
 import numpy as np
 import pytest
 from bitrill.ir import BIPOLAR, Graph, Impl, IntType, Sink, Source, Stage, Tensor, verify
+from bitrill.lowering import to_folded, to_target
 from bitrill.ops import Convert, Depthwise, MaxPool, Pad, SumPool, Window
-from bitrill.pipeline import to_folded, to_target
-from bitrill.plan.timing import predict, replay
+from bitrill.timing.predict import predict, replay
+from hw.design.test_top import pack, play
 from hw.driving import Stall, stalls
 from hw.networks import convert, matvec, threshold
-from hw.test_top import pack, play
 
 
 def network(*nodes: Any, depth: int = 2) -> Graph:
@@ -39,9 +39,13 @@ def after(of: Any, kind: Any, name: str, impl: Impl, **fields: Any) -> Any:
 def plane(shape: tuple[int, ...], type: IntType, lanes: int, *pads: int, value: int = 0) -> Pad:
     """The input with a border, of zeros by default."""
     return Pad(
-        name="border", inputs=("input",), operands=(Tensor(shape, type),), pads=pads, value=value,
+        name="border",
+        inputs=("input",),
+        operands=(Tensor(shape, type),),
+        pads=pads,
+        value=value,
         impl=Impl(pe=lanes, simd=lanes),
-    )  # fmt: skip
+    )
 
 
 def within(n: int) -> np.ndarray:
@@ -70,9 +74,14 @@ def separable_net(depth: int) -> Graph:
     """One axis: dilated windows, a whole one a cycle; a kernel a channel; a global sum."""
     border = plane((9, 4), IntType(-2, 1), 4, 2, 2)
     win = after(
-        border, Window, "win", Impl(pe=12, simd=4, style="parallel"), kernel=(3,), stride=(2,),
+        border,
+        Window,
+        "win",
+        Impl(pe=12, simd=4, style="parallel"),
+        kernel=(3,),
+        stride=(2,),
         dilation=(2,),
-    )  # fmt: skip
+    )
     narrow = convert("narrow", "win", win.y, 12, 2)
     weights = np.random.default_rng(4).integers(-4, 4, (4, 3))
     deep = after(

@@ -86,18 +86,29 @@ def test_a_whole_graph_passes() -> None:
     ("change", "message"),
     [
         (lambda g: g.replace(nodes=g.nodes[1:]), "act0 reads fc0, which no earlier node gives"),
-        (lambda g: g.replace(nodes=(g.nodes[1], g.nodes[0], *g.nodes[2:])),
-         "act0 reads fc0, which no earlier node gives"),
-        (lambda g: g.replace(nodes=(g.nodes[0], g.nodes[0], *g.nodes[1:])),
-         "two nodes are named fc0"),
+        (
+            lambda g: g.replace(nodes=(g.nodes[1], g.nodes[0], *g.nodes[2:])),
+            "act0 reads fc0, which no earlier node gives",
+        ),
+        (
+            lambda g: g.replace(nodes=(g.nodes[0], g.nodes[0], *g.nodes[1:])),
+            "two nodes are named fc0",
+        ),
         (lambda g: g.replace(stage=Stage.IMPORTED), "the graph is imported, not integer"),
         (lambda g: g.replace(nodes=g.nodes[:-1]), "the output edge fc2 does not exist"),
-        (lambda g: g.replace(nodes=(g.nodes[0].replace(operands=(Tensor((12,), BIPOLAR),),
-                                                       weights=-g.nodes[0].weights[:5]),
-                                    *g.nodes[1:])),
-         "act0 takes 6 uint4[0..12] from fc0, which is 5 uint4[0..12]"),
+        (
+            lambda g: g.replace(
+                nodes=(
+                    g.nodes[0].replace(
+                        operands=(Tensor((12,), BIPOLAR),), weights=-g.nodes[0].weights[:5]
+                    ),
+                    *g.nodes[1:],
+                )
+            ),
+            "act0 takes 6 uint4[0..12] from fc0, which is 5 uint4[0..12]",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_broken_promise_is_named(change, message: str) -> None:
     with pytest.raises(StageError) as caught:
         verify(change(NET), Stage.INTEGER)
@@ -122,7 +133,7 @@ def test_streams_have_equal_beats_and_two_slots(folded) -> None:
 
 @pytest.fixture
 def folded():
-    from bitrill.pipeline import to_folded
+    from bitrill.lowering import to_folded
 
     folding = {"fc0": {"pe": 2, "simd": 3}, "act0": {"pe": 2}}
     return to_folded(integer_mlp(12, 6, 4), folding=folding)

@@ -47,23 +47,34 @@ def test_flatten_gives_the_edge_its_shape() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: source().flatten(np.ones((3, 4), int)),
-         "input must have shape [N, 2, 2], not [3, 4]"),
+        (
+            lambda: source().flatten(np.ones((3, 4), int)),
+            "input must have shape [N, 2, 2], not [3, 4]",
+        ),
         (lambda: source().flatten(np.int64(3)), "input must have shape [N, 2, 2], not []"),
-        (lambda: source().flatten(np.ones((1, 2, 2))),
-         "input must hold integers (quantize floats first), not float64"),
-        (lambda: source().flatten(np.array([[[1, 1], [1, 2]]])),
-         "input must hold values of bipolar, not 1..2"),
-        (lambda: source().quantize(np.full((1, 2, 2), np.nan)),
-         "input must be finite, and holds NaN or infinity"),
-        (lambda: source().quantize(np.full((1, 2, 2), -np.inf)),
-         "input must be finite, and holds NaN or infinity"),
-        (lambda: source().quantize(np.ones((1, 3))),
-         "input must have shape [N, 2, 2], not [1, 3]"),
-        (lambda: source(quantizer=None, raw_scale="1").quantize(np.ones((1, 2, 2))),
-         "input must hold integers of bipolar: the design takes raw integers"),
+        (
+            lambda: source().flatten(np.ones((1, 2, 2))),
+            "input must hold integers (quantize floats first), not float64",
+        ),
+        (
+            lambda: source().flatten(np.array([[[1, 1], [1, 2]]])),
+            "input must hold values of bipolar, not 1..2",
+        ),
+        (
+            lambda: source().quantize(np.full((1, 2, 2), np.nan)),
+            "input must be finite, and holds NaN or infinity",
+        ),
+        (
+            lambda: source().quantize(np.full((1, 2, 2), -np.inf)),
+            "input must be finite, and holds NaN or infinity",
+        ),
+        (lambda: source().quantize(np.ones((1, 3))), "input must have shape [N, 2, 2], not [1, 3]"),
+        (
+            lambda: source(quantizer=None, raw_scale="1").quantize(np.ones((1, 2, 2))),
+            "input must hold integers of bipolar: the design takes raw integers",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_array_is_named(call, message: str) -> None:
     with pytest.raises(SpecError) as caught:
         call()

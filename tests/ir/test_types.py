@@ -5,18 +5,28 @@ import json
 import numpy as np
 import pytest
 from bitrill.errors import SpecError
-from bitrill.ir import BIPOLAR, IntType, Tensor, serial
+from bitrill.ir import BIPOLAR, IntType, Tensor, serialisation
 
 
 @pytest.mark.parametrize(
     ("lo", "hi", "bits", "signed"),
     [
-        (0, 0, 1, False), (0, 1, 1, False), (0, 2, 2, False), (0, 255, 8, False),
-        (0, 256, 9, False), (5, 7, 3, False), (-1, 0, 1, True), (-1, 1, 2, True),
-        (-2, 1, 2, True), (-3, 0, 3, True), (-128, 127, 8, True), (-129, 0, 9, True),
-        (-1, 128, 9, True), (-4, -3, 3, True),
+        (0, 0, 1, False),
+        (0, 1, 1, False),
+        (0, 2, 2, False),
+        (0, 255, 8, False),
+        (0, 256, 9, False),
+        (5, 7, 3, False),
+        (-1, 0, 1, True),
+        (-1, 1, 2, True),
+        (-2, 1, 2, True),
+        (-3, 0, 3, True),
+        (-128, 127, 8, True),
+        (-129, 0, 9, True),
+        (-1, 128, 9, True),
+        (-4, -3, 3, True),
     ],
-)  # fmt: skip
+)
 def test_the_fewest_bits_that_hold_a_range(lo: int, hi: int, bits: int, signed: bool) -> None:
     t = IntType(lo, hi)
     assert (t.bits, t.signed) == (bits, signed)
@@ -117,8 +127,8 @@ def test_a_logarithmic_activation_is_an_exponent(most: int, bits: int) -> None:
     ids=str,
 )
 def test_types_are_stored(t: IntType) -> None:
-    stored = json.loads(json.dumps(serial._encode(t, "", {})))
-    assert serial._decode(stored, {}) == t
+    stored = json.loads(json.dumps(serialisation._encode(t, "", {})))
+    assert serialisation._decode(stored, {}) == t
 
 
 def test_bipolar_is_one_bit_where_one_is_plus_one() -> None:
@@ -156,20 +166,14 @@ def test_types_and_tensors_print_what_they_are() -> None:
         ),
         (lambda: IntType(-3, 3, "pot"), "a pot IntType must span -2**n..2**n, not -3..3"),
         (lambda: IntType(-4, 2, "pot"), "a pot IntType must span -2**n..2**n, not -4..2"),
-        (
-            lambda: IntType(-3, 3, "pot", 2),
-            "a pot IntType must span -2*2**n..2*2**n, not -3..3",
-        ),
+        (lambda: IntType(-3, 3, "pot", 2), "a pot IntType must span -2*2**n..2*2**n, not -3..3"),
         (
             lambda: IntType(-12, 12, "pot", 2),
             "a pot IntType must span -2*2**n..2*2**n, not -12..12",
         ),
         (lambda: IntType(-4, 4, "pot", 0), "a pot IntType must have 1..4 terms, not 0"),
         (lambda: IntType(-5, 5, "pot", 5), "a pot IntType must have 1..4 terms, not 5"),
-        (
-            lambda: IntType(-4, 4, terms=2),
-            "terms must be 1 where the coding is integer, not 2",
-        ),
+        (lambda: IntType(-4, 4, terms=2), "terms must be 1 where the coding is integer, not 2"),
         (
             lambda: IntType(0, 4, "log2", entries=(0, 4)),
             "entries must be empty where the coding is log2",
@@ -182,14 +186,8 @@ def test_types_and_tensors_print_what_they_are() -> None:
             lambda: IntType.of_entries(tuple(range(17))),
             "a codebook must have 2..16 entries, not 17",
         ),
-        (
-            lambda: IntType(0, 3, "codebook"),
-            "a codebook must have 2..16 entries, not 0",
-        ),
-        (
-            lambda: IntType.of_entries((0, 5, 5)),
-            "a codebook's entries must ascend, not [0, 5, 5]",
-        ),
+        (lambda: IntType(0, 3, "codebook"), "a codebook must have 2..16 entries, not 0"),
+        (lambda: IntType.of_entries((0, 5, 5)), "a codebook's entries must ascend, not [0, 5, 5]"),
         (
             lambda: IntType.of_entries((0, 128)),
             "a codebook's entries must lie in -128..127, not 0..128",

@@ -2,7 +2,7 @@
 
 A test file subclasses `OperatorSuite` and gives instances, corner inputs and an oracle in plain
 Python. Time is checked against `least_times`, an evaluator of schedules that shares nothing with
-`bitrill.plan.timing`. Of an operator of several operands, frames are a tuple of arrays, one an
+`bitrill.timing.predict`. Of an operator of several operands, frames are a tuple of arrays, one an
 operand; of several results, the oracle gives a tuple. Every stream stalls on its own.
 """
 
@@ -22,9 +22,9 @@ from amaranth.hdl import ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 from bitrill.errors import StageError
-from bitrill.ir import Graph, Operator, Schedule, Sink, Source, Stage, serial, verify
+from bitrill.ir import Graph, Operator, Schedule, Sink, Source, Stage, serialisation, verify
 from bitrill.ir.schedule import port
-from bitrill_hw.build import component
+from bitrill_hw.design.build import component
 
 NOISE_FRAMES = 8
 """Random frames behind the corners."""
@@ -103,9 +103,9 @@ class OperatorSuite(ABC):
             assert text(component(loaded)) == text(component(op))
             return
         graph = alone(op)
-        serial.save(graph, tmp_path)
-        loaded = serial.load(tmp_path)
-        assert serial.digest(loaded) == serial.digest(graph)
+        serialisation.save(graph, tmp_path)
+        loaded = serialisation.load(tmp_path)
+        assert serialisation.digest(loaded) == serialisation.digest(graph)
         assert str(loaded) == str(graph)
         assert text(component(loaded.nodes[0])) == text(component(op))
 
@@ -136,9 +136,10 @@ def suite_of(kind: str) -> type[OperatorSuite]:
     """The tests of the operator of that name."""
     module = importlib.import_module(f"ops.test_{kind}")
     (suite,) = (
-        c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__
-        and issubclass(c, OperatorSuite)
-    )  # fmt: skip
+        c
+        for c in vars(module).values()
+        if isinstance(c, type) and c.__module__ == module.__name__ and issubclass(c, OperatorSuite)
+    )
     return suite
 
 
@@ -150,8 +151,8 @@ def several(x: Any) -> tuple:
 def reloaded(op: Operator) -> Any:
     """An operator that cannot stand alone in a graph, to JSON and back."""
     arrays: dict[str, np.ndarray] = {}
-    value = json.loads(json.dumps(serial._encode(op, "", arrays)))
-    return serial._decode(value, arrays)
+    value = json.loads(json.dumps(serialisation._encode(op, "", arrays)))
+    return serialisation._decode(value, arrays)
 
 
 def alone(op: Operator) -> Graph:

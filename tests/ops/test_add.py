@@ -79,10 +79,7 @@ def test_latency_counts_the_tree() -> None:
             "sum: operands must be at least 2, not 1",
         ),
         ({"gains": (1,)}, "sum: gains must be 2, one an operand, not 1"),
-        (
-            {"gains": (0, 1)},
-            "sum: gains must be integers of at most 16 bits and not 0, not 0",
-        ),
+        ({"gains": (0, 1)}, "sum: gains must be integers of at most 16 bits and not 0, not 0"),
         ({"gains": (1, 1 << 16)}, "gains must be integers of at most 16 bits and not 0, not 65536"),
         (
             {"operands": (Tensor((4,), IntType(0, 1 << 30)),) * 2, "gains": (1, 1)},

@@ -12,9 +12,17 @@ from ops.test_maxpool import instances, maxpool, window_values
 from ops.test_pad import spread
 
 SHAPES = (
-    "halves, one bit", "one bit, unsigned", "one bit, signed", "overlapping", "stride 1, far",
-    "global", "global, all lanes", "nothing but a stride", "the rest swallowed", "one axis",
-)  # fmt: skip
+    "halves, one bit",
+    "one bit, unsigned",
+    "one bit, signed",
+    "overlapping",
+    "stride 1, far",
+    "global",
+    "global, all lanes",
+    "nothing but a stride",
+    "the rest swallowed",
+    "one axis",
+)
 """The hardware but for its adders is that of maxima."""
 
 

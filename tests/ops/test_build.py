@@ -10,7 +10,7 @@ from amaranth.lib import wiring
 from bitrill.errors import StageError
 from bitrill.ir import Operator
 from bitrill.ops import OPERATORS, Convert
-from bitrill_hw import build
+from bitrill_hw.design import build
 from ops.suite import suite_of
 
 SUITES = [suite_of(op.kind) for op in OPERATORS]

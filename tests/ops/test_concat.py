@@ -40,11 +40,13 @@ class TestConcat(OperatorSuite):
     def corners(self, op: Operator) -> tuple[np.ndarray, ...]:
         """One operand low, the others high, and the other way round."""
         frames = [
-            [np.full(t.shape, t.type.lo if (k == j) == low else t.type.hi)
-             for k, t in enumerate(op.operands)]
+            [
+                np.full(t.shape, t.type.lo if (k == j) == low else t.type.hi)
+                for k, t in enumerate(op.operands)
+            ]
             for j in range(len(op.operands))
             for low in (True, False)
-        ]  # fmt: skip
+        ]
         return tuple(np.array(x) for x in zip(*frames, strict=True))
 
     def oracle(self, op: Operator, *x: Any) -> Any:

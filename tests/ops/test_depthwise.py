@@ -18,17 +18,28 @@ LOG = IntType(0, 64, "log2")
 
 
 def depthwise(
-    channels: int, taps: int, pe: int, weight_type: IntType, x_type: IntType,
-    places: tuple[int, ...] = (2,), memory: Any = "distributed", *, equal: bool = False,
-) -> Depthwise:  # fmt: skip
+    channels: int,
+    taps: int,
+    pe: int,
+    weight_type: IntType,
+    x_type: IntType,
+    places: tuple[int, ...] = (2,),
+    memory: Any = "distributed",
+    *,
+    equal: bool = False,
+) -> Depthwise:
     rng = np.random.default_rng(channels * taps + pe)
     weights = rng.choice(weight_type.values(), (channels, taps))
     if equal:
         weights[:] = weights[0]
     return Depthwise(
-        name="dw", inputs=("input",), operands=(Tensor((*places, channels * taps), x_type),),
-        weights=weights, weight_type=weight_type, impl=Impl(pe=pe, simd=pe, memory=memory),
-    )  # fmt: skip
+        name="dw",
+        inputs=("input",),
+        operands=(Tensor((*places, channels * taps), x_type),),
+        weights=weights,
+        weight_type=weight_type,
+        impl=Impl(pe=pe, simd=pe, memory=memory),
+    )
 
 
 class TestDepthwise(OperatorSuite):
@@ -107,10 +118,7 @@ def test_a_channel_keeps_its_place() -> None:
         ),
         ({"weights": np.full((4, 9), 9)}, r"dw: weights must be values of int4"),
         ({"weights": np.ones((4, 9))}, "dw: weights must hold integers, not float64"),
-        (
-            {"impl": Impl(pe=3, simd=3)},
-            r"dw: PE must divide 4 channels, not 3 \(nearest: 2 or 4\)",
-        ),
+        ({"impl": Impl(pe=3, simd=3)}, r"dw: PE must divide 4 channels, not 3 \(nearest: 2 or 4\)"),
         ({"impl": Impl(pe=2, simd=1)}, r"dw: SIMD must equal PE \(2\), not 1"),
     ],
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from bitrill.arith.accumulate import starts, stored_weights, sum_plan
+from bitrill.arith.l1_products import front, groups
 from bitrill.errors import SpecError
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
 from bitrill.ops import L1MatVec
-from bitrill.plan.distances import front, groups
-from bitrill.plan.sums import starts, stored_weights, sum_plan
 from ops.suite import OperatorSuite
 
 
@@ -132,9 +132,12 @@ def test_planned_bits_and_starts_make_the_distance(bits: int, signed: bool) -> N
     near = np.arange(x.lo - 2, x.hi + 3)
     weights = near if bits < 6 else rng.choice(near, 40)
     op = L1MatVec(
-        name="l1", inputs=("input",), operands=(Tensor((1,), x),), weights=weights[:, None],
+        name="l1",
+        inputs=("input",),
+        operands=(Tensor((1,), x),),
+        weights=weights[:, None],
         impl=Impl(),
-    )  # fmt: skip
+    )
     values = x.values() if bits < 6 else np.unique([x.lo, x.hi, *rng.choice(x.values(), 20)])
     for v in values.tolist():
         wrong = (summed(op, v) + np.abs(weights - v)) % (1 << op.y.type.bits)
@@ -163,10 +166,7 @@ def test_memory_holds_as_many_bits_as_x_has() -> None:
     [
         ({"weights": np.ones((2, 3))}, "l1: weights must hold integers, not float64"),
         ({"weights": np.ones((2, 3), int)}, "l1: weights must have 4 columns, not 3"),
-        (
-            {"weights": np.full((2, 4), 1 << 16)},
-            "l1: weights must have at most 16 bits, not 17",
-        ),
+        ({"weights": np.full((2, 4), 1 << 16)}, "l1: weights must have at most 16 bits, not 17"),
         (
             {"operands": (Tensor((4,), BIPOLAR),)},
             "l1: x must be integers of at most 8 bits, not bipolar",

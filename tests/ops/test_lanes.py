@@ -14,9 +14,23 @@ TWO_SIDED = ("matvec", "l1matvec", "convert")
 """Kinds whose input and output lanes are chosen each by itself."""
 
 EQUAL = (
-    "add", "avgpool", "concat", "deconv", "depthwise", "fork", "lookup", "maxpool", "pad",
-    "rearrange", "requantize", "shuffle", "split", "threshold", "upsample", "window",
-)  # fmt: skip
+    "add",
+    "avgpool",
+    "concat",
+    "deconv",
+    "depthwise",
+    "fork",
+    "lookup",
+    "maxpool",
+    "pad",
+    "rearrange",
+    "requantize",
+    "shuffle",
+    "split",
+    "threshold",
+    "upsample",
+    "window",
+)
 
 NEAREST = re.compile(r"must divide (\d+) .+, not (\d+) \(nearest: (\d+)(?: or (\d+))?\)$")
 
@@ -35,10 +49,12 @@ def tried(op: Operator) -> list[list[str]]:
     both = [("pe", "simd")] if op.kind in EQUAL else [("pe",), ("simd",)]
     top = 2 * max(op.x.size, op.y.size) + 2
     return [
-        [refusal(op, dataclasses.replace(op.folded, **dict.fromkeys(keys, n)))
-         for n in range(1, min(top, 200))]
+        [
+            refusal(op, dataclasses.replace(op.folded, **dict.fromkeys(keys, n)))
+            for n in range(1, min(top, 200))
+        ]
         for keys in both
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("kind", [*EQUAL, *TWO_SIDED])

@@ -15,7 +15,7 @@ from bitrill.errors import SpecError
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
 from bitrill.ops import Requantize, SumPool
 from bitrill.ops.l1matvec import L1MatVec
-from bitrill_hw.build import component
+from bitrill_hw.design.build import component
 from ops.suite import check, several
 from ops.test_add import add
 from ops.test_argmax import argmax
@@ -98,9 +98,14 @@ def test_types_that_are_not_equal_are_not_put_side_by_side() -> None:
 
 def requantize() -> Requantize:
     return Requantize(
-        name="q", inputs=("input",), operands=(Tensor((4,), LOG),), gain=np.ones(4, int),
-        offset=np.zeros(4, int), shift=0, out=CODES,
-    )  # fmt: skip
+        name="q",
+        inputs=("input",),
+        operands=(Tensor((4,), LOG),),
+        gain=np.ones(4, int),
+        offset=np.zeros(4, int),
+        shift=0,
+        out=CODES,
+    )
 
 
 @pytest.mark.parametrize(
@@ -126,6 +131,9 @@ def test_refusals(make: Callable[[], Any], message: str) -> None:
 def test_distances_are_of_integers() -> None:
     with pytest.raises(SpecError, match=r"fc: x must be integers of .* not log3"):
         L1MatVec(
-            name="fc", inputs=("input",), operands=(Tensor((4,), LOG),),
-            weights=np.ones((2, 4), int), impl=Impl(),
-        )  # fmt: skip
+            name="fc",
+            inputs=("input",),
+            operands=(Tensor((4,), LOG),),
+            weights=np.ones((2, 4), int),
+            impl=Impl(),
+        )

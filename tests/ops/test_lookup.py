@@ -16,9 +16,15 @@ U, S = IntType(0, 5), IntType(-3, 4)
 
 
 def lookup(
-    x: IntType, out: IntType, pe: int, *, channels: int = 4, tables: int | None = None,
-    pixels: tuple[int, ...] = (), **impl: Any,
-) -> Lookup:  # fmt: skip
+    x: IntType,
+    out: IntType,
+    pe: int,
+    *,
+    channels: int = 4,
+    tables: int | None = None,
+    pixels: tuple[int, ...] = (),
+    **impl: Any,
+) -> Lookup:
     """A random table of every value; ``tables`` of them."""
     rng = np.random.default_rng(3)
     return Lookup(

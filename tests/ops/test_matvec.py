@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bitrill.arith.accumulate import starts, stored_weights, sum_plan
 from bitrill.errors import SpecError
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
 from bitrill.ops import MatVec
-from bitrill.plan.sums import starts, stored_weights, sum_plan
 from ops.suite import OperatorSuite
 
 TERNARY = IntType(-1, 1)
@@ -66,9 +66,15 @@ def with_zeros(op: MatVec) -> MatVec:
 
 
 def bordered(
-    places: tuple[int, ...], taps: tuple[int, ...], channels: int, rows: int, pe: int, simd: int,
-    *, memory: str = "distributed",
-) -> MatVec:  # fmt: skip
+    places: tuple[int, ...],
+    taps: tuple[int, ...],
+    channels: int,
+    rows: int,
+    pe: int,
+    simd: int,
+    *,
+    memory: str = "distributed",
+) -> MatVec:
     """First taps lie outside at the first places, the last ones at the last, and some by chance."""
     rng = np.random.default_rng(5)
     inside = [rng.random((n, k)) < 0.8 for n, k in zip(places, taps, strict=True)]
@@ -316,9 +322,7 @@ def gates(op: MatVec, x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("simd", [*range(1, 14), 32, 49])
 @pytest.mark.parametrize("x", [BIPOLAR, IntType(0, 5), IntType(-2, 1)], ids=str)
 @pytest.mark.parametrize(
-    "weight",
-    [BIPOLAR, TERNARY, IntType(-2, 1), IntType(0, 1), IntType(-4, 3), POT],
-    ids=str,
+    "weight", [BIPOLAR, TERNARY, IntType(-2, 1), IntType(0, 1), IntType(-4, 3), POT], ids=str
 )
 def test_planned_bits_of_all_lanes_make_the_sum(weight: IntType, x: IntType, simd: int) -> None:
     """Where lanes merge: as many of random weights and inputs as there may be in one step."""
@@ -439,10 +443,7 @@ def test_refusals(changes: dict, message: str) -> None:
             {"inside": (np.zeros((3, 6), bool),)},
             "fc: a tap must have an even number of columns, not 6 / 6 of them",
         ),
-        (
-            {"inside": (np.ones((3, 3), bool),)},
-            "fc: some tap must lie outside, or inside be None",
-        ),
+        ({"inside": (np.ones((3, 3), bool),)}, "fc: some tap must lie outside, or inside be None"),
         ({"weight_type": TERNARY}, "fc: inside must stand beside bipolar x and weights alone"),
     ],
 )

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from bitrill.errors import SpecError
+from bitrill.geometry.pooling import Pooling
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
 from bitrill.ops import MaxPool
-from bitrill.plan.pooling import Pooling
 from ops.suite import OperatorSuite
 from ops.test_pad import spread
 
@@ -18,13 +18,22 @@ S = IntType(-4, 3)
 
 
 def maxpool(
-    shape: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...], lanes: int = 1,
-    type: IntType = S, *, of: type[Pooling] = MaxPool,
-) -> Any:  # fmt: skip
+    shape: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    lanes: int = 1,
+    type: IntType = S,
+    *,
+    of: type[Pooling] = MaxPool,
+) -> Any:
     return of(
-        name="pool", inputs=("input",), operands=(Tensor(shape, type),), kernel=kernel,
-        stride=stride, impl=Impl(pe=lanes, simd=lanes),
-    )  # fmt: skip
+        name="pool",
+        inputs=("input",),
+        operands=(Tensor(shape, type),),
+        kernel=kernel,
+        stride=stride,
+        impl=Impl(pe=lanes, simd=lanes),
+    )
 
 
 def instances(of: type[Pooling]) -> dict[str, Operator]:

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bitrill.arith.bitserial import pairs, serial_plan
+from bitrill.arith.dsp_packing import dsp_plan, packing
 from bitrill.errors import SpecError
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
 from bitrill.ops import MatVec
-from bitrill.plan.dsp import dsp_plan, packing
-from bitrill.plan.serial import pairs, serial_plan
 from ops import test_matvec as whole
 from ops.suite import OperatorSuite
 
@@ -123,8 +123,11 @@ class TestDsp(_Multiplied):
         }
 
 
-SCALARS = [(w, x) for w in (*INT.values(), *UINT.values(), EVEN8, IntType(-1, 1), IntType(-3, -2))
-           for x in (*INT.values(), *UINT.values())]  # fmt: skip
+SCALARS = [
+    (w, x)
+    for w in (*INT.values(), *UINT.values(), EVEN8, IntType(-1, 1), IntType(-3, -2))
+    for x in (*INT.values(), *UINT.values())
+]
 
 
 @pytest.mark.parametrize("simd", [1, 2, 3, 5, 8])
@@ -151,11 +154,17 @@ def test_fields_hold_all_sums_of_a_chain(simd: int) -> None:
 @pytest.mark.parametrize(
     ("weight", "x", "rows", "chain"),
     [
-        (INT[8], INT[8], 2, 2), (INT[8], UINT[8], 2, 1), (EVEN8, INT[8], 2, 4),
-        (EVEN8, UINT[8], 2, 2), (INT[4], INT[4], 3, 4), (INT[4], UINT[4], 3, 4),
-        (INT[4], INT[8], 2, 4), (INT[2], UINT[2], 6, 1), (INT[3], INT[3], 5, 1),
+        (INT[8], INT[8], 2, 2),
+        (INT[8], UINT[8], 2, 1),
+        (EVEN8, INT[8], 2, 4),
+        (EVEN8, UINT[8], 2, 2),
+        (INT[4], INT[4], 3, 4),
+        (INT[4], UINT[4], 3, 4),
+        (INT[4], INT[8], 2, 4),
+        (INT[2], UINT[2], 6, 1),
+        (INT[3], INT[3], 5, 1),
     ],
-)  # fmt: skip
+)
 def test_rows_that_share_a_slice(weight: IntType, x: IntType, rows: int, chain: int) -> None:
     found = packing(weight, x, 16, 8)
     assert (found.rows, found.chain) == (rows, chain)
@@ -202,35 +211,69 @@ def test_cost_of_products_in_slices() -> None:
 @pytest.mark.parametrize(
     ("multiply", "weight", "x", "message"),
     [
-        ("serial", BIPOLAR, BIPOLAR,
-         r"fc: the weights of multiply 'serial' must be integers, not bipolar \("
-         r"multiply 'lut' takes them at once\)"),
-        ("serial", whole.POT, UINT[2],
-         r"fc: the weights of multiply 'serial' must be integers, not pot\[-4\.\.4\]"),
-        ("serial", IntType.of_entries((-3, 0, 5)), UINT[2],
-         "fc: the weights of multiply 'serial' must be integers, not codebook"),
-        ("serial", INT[2], whole.LOG,
-         "fc: x of multiply 'serial' must be integers or bipolar, not log3"),
-        ("serial", UINT[1], BIPOLAR,
-         "fc: multiply 'serial' must have more than one pair of planes, not 1 bit by 1"),
-        ("dsp", whole.POT, UINT[2],
-         r"fc: the weights of multiply 'dsp' must be integers, not pot\[-4\.\.4\]"),
-        ("dsp", BIPOLAR, UINT[2],
-         "fc: the weights of multiply 'dsp' must be integers, not bipolar"),
+        (
+            "serial",
+            BIPOLAR,
+            BIPOLAR,
+            r"fc: the weights of multiply 'serial' must be integers, not bipolar \("
+            r"multiply 'lut' takes them at once\)",
+        ),
+        (
+            "serial",
+            whole.POT,
+            UINT[2],
+            r"fc: the weights of multiply 'serial' must be integers, not pot\[-4\.\.4\]",
+        ),
+        (
+            "serial",
+            IntType.of_entries((-3, 0, 5)),
+            UINT[2],
+            "fc: the weights of multiply 'serial' must be integers, not codebook",
+        ),
+        (
+            "serial",
+            INT[2],
+            whole.LOG,
+            "fc: x of multiply 'serial' must be integers or bipolar, not log3",
+        ),
+        (
+            "serial",
+            UINT[1],
+            BIPOLAR,
+            "fc: multiply 'serial' must have more than one pair of planes, not 1 bit by 1",
+        ),
+        (
+            "dsp",
+            whole.POT,
+            UINT[2],
+            r"fc: the weights of multiply 'dsp' must be integers, not pot\[-4\.\.4\]",
+        ),
+        (
+            "dsp",
+            BIPOLAR,
+            UINT[2],
+            "fc: the weights of multiply 'dsp' must be integers, not bipolar",
+        ),
         ("dsp", INT[2], BIPOLAR, "fc: x of multiply 'dsp' must be integers, not bipolar"),
         ("dsp", INT[2], whole.LOG, "fc: x of multiply 'dsp' must be integers, not log3"),
-        ("dsp", INT[2], IntType(0, (1 << 18) - 1),
-         "fc: multiply 'dsp' takes weights of at most 25 bits and x of at most 18, signs with them,"
-         " not x of 19 bits"),
-        ("dsp", IntType(0, 1 << 24), UINT[1],
-         "signs with them, not weights of 26 bits"),
+        (
+            "dsp",
+            INT[2],
+            IntType(0, (1 << 18) - 1),
+            "fc: multiply 'dsp' takes weights of at most 25 bits and x of at most 18, signs with"
+            " them, not x of 19 bits",
+        ),
+        ("dsp", IntType(0, 1 << 24), UINT[1], "signs with them, not weights of 26 bits"),
     ],
-)  # fmt: skip
+)
 def test_refusals(multiply: str, weight: IntType, x: IntType, message: str) -> None:
     op = MatVec(
-        name="fc", inputs=("input",), operands=(Tensor((4,), x),), weight_type=weight,
+        name="fc",
+        inputs=("input",),
+        operands=(Tensor((4,), x),),
+        weight_type=weight,
         weights=np.full((2, 4), weight.values()[0]),
-    )  # fmt: skip
+    )
     with pytest.raises(SpecError, match=message):
         op.replace(impl=Impl(pe=2, simd=2, multiply=multiply))  # pyright: ignore
 
@@ -249,6 +292,10 @@ def test_other_operators_multiply_in_luts() -> None:
 
     with pytest.raises(SpecError, match="top: multiply of a argmax must be 'lut', not 'dsp'"):
         ArgMax(
-            name="top", inputs=("input",), operands=(Tensor((4,), INT[4]),),
-            gain=np.ones(4, int), offset=np.zeros(4, int), impl=Impl(multiply="dsp"),
-        )  # fmt: skip
+            name="top",
+            inputs=("input",),
+            operands=(Tensor((4,), INT[4]),),
+            gain=np.ones(4, int),
+            offset=np.zeros(4, int),
+            impl=Impl(multiply="dsp"),
+        )

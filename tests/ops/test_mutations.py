@@ -31,175 +31,256 @@ LOG = IntType(0, 64, "log2")
 SHIFTER = matvec(4, 4, 2, 2, IntType(-64, 64, "pot"), IntType(-8, 7))
 LINKED = l1matvec(4, 6, 2, 3, IntType(0, 63))
 SUMS = matvec(4, 24, 2, 12, TERNARY, IntType(0, 3))
-SHARED = threshold(
-    IntType(-256, 255), IntType(0, 63), 2, "search", channels=32, memory="block"
-)  # fmt: skip
+SHARED = threshold(IntType(-256, 255), IntType(0, 63), 2, "search", channels=32, memory="block")
 MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
     # name: operator, file, piece of source, what stands there instead
     "flipped comparison": (
-        threshold(U, BIPOLAR, 2), "ops/threshold.py", "return x >= limit", "return x > limit",
+        threshold(U, BIPOLAR, 2),
+        "ops/threshold.py",
+        "return x >= limit",
+        "return x > limit",
     ),
     "polarity of a bit lost": (
-        threshold(U, BIPOLAR, 2, inverted=(1,)), "ops/threshold.py", "(n ^ flip)[0]", "n[0]",
+        threshold(U, BIPOLAR, 2, inverted=(1,)),
+        "ops/threshold.py",
+        "(n ^ flip)[0]",
+        "n[0]",
     ),
     "polarity of a count lost": (
-        threshold(U, IntType(0, 3), 2, inverted=(1,)), "ops/threshold.py",
-        "Mux(flip, op.out.lo + op.levels - n, up)", "up",
+        threshold(U, IntType(0, 3), 2, inverted=(1,)),
+        "ops/threshold.py",
+        "Mux(flip, op.out.lo + op.levels - n, up)",
+        "up",
     ),
     "a comparison left out of the count": (
-        threshold(U, IntType(0, 3), 2), "ops/threshold.py",
-        "passed[(1 << j) - 1 :: 1 << j]", "passed[(1 << j) - 1 :: 2 << j]",
+        threshold(U, IntType(0, 3), 2),
+        "ops/threshold.py",
+        "passed[(1 << j) - 1 :: 1 << j]",
+        "passed[(1 << j) - 1 :: 2 << j]",
     ),
     "a falling comparator that rises": (
-        threshold(U, IntType(0, 3), 2, inverted=(1,), primitives="xc7"), "arith/reached.py",
-        "(self.x < limit.at) ^ (not limit.falls)", "self.x >= limit.at",
+        threshold(U, IntType(0, 3), 2, inverted=(1,), primitives="xc7"),
+        "arith/reached.py",
+        "(self.x < limit.at) ^ (not limit.falls)",
+        "self.x >= limit.at",
     ),
     "falling steps not turned round": (
-        threshold(U, IntType(0, 5), 2, inverted=(1,), primitives="xc7"), "ops/threshold.py",
-        "n - 1 - k if falls else k", "k",
+        threshold(U, IntType(0, 5), 2, inverted=(1,), primitives="xc7"),
+        "ops/threshold.py",
+        "n - 1 - k if falls else k",
+        "k",
     ),
     "halves of a shared memory crossed": (
-        SHARED, "tables.py", "Cat(at, C(k, 1))", "Cat(at, C(1 - k, 1))",
+        SHARED,
+        "memories/tables.py",
+        "Cat(at, C(k, 1))",
+        "Cat(at, C(1 - k, 1))",
     ),
     "bits beside a block in the wrong place": (
-        matvec(4, 48, 2, 24, memory="block"), "tables.py", "Cat(word, rest)", "Cat(rest, word)",
+        matvec(4, 48, 2, 24, memory="block"),
+        "memories/tables.py",
+        "Cat(word, rest)",
+        "Cat(rest, word)",
     ),
     "search bits in the wrong order": (
-        threshold(U, IntType(0, 7), 2, "search"), "ops/threshold.py",
-        "Cat(*reversed(bits), turn)", "Cat(*bits, turn)",
+        threshold(U, IntType(0, 7), 2, "search"),
+        "ops/threshold.py",
+        "Cat(*reversed(bits), turn)",
+        "Cat(*bits, turn)",
     ),
     "index off by one": (
-        threshold(U, BIPOLAR, 2), "ops/threshold.py", "turn == turns - 1", "turn == turns - 2",
+        threshold(U, BIPOLAR, 2),
+        "ops/threshold.py",
+        "turn == turns - 1",
+        "turn == turns - 2",
     ),
-    "lost carry of an adder": (
-        SUMS, "arith/cells.py", "(a & b) | (c & (a ^ b))", "a & b",
-    ),
-    "lost carry of the last chain": (
-        SUMS, "arith/sums.py", "a + b + bit(0, 2)", "a + b",
-    ),
+    "lost carry of an adder": (SUMS, "arith/cells.py", "(a & b) | (c & (a ^ b))", "a & b"),
+    "lost carry of the last chain": (SUMS, "arith/accumulate.py", "a + b + bit(0, 2)", "a + b"),
     "complement of a table lost": (
-        matvec(4, 24, 2, 12), "arith/gates.py",
-        "~found[edge >> 1] if edge & 1", "found[edge >> 1] if edge & 1",
+        matvec(4, 24, 2, 12),
+        "arith/gates.py",
+        "~found[edge >> 1] if edge & 1",
+        "found[edge >> 1] if edge & 1",
     ),
     "parity of the wrong lanes": (
-        matvec(4, 24, 2, 12), "arith/sums.py",
-        "planes[n * bits + p]", "planes[(n + 1) % 12 * bits + p]",
+        matvec(4, 24, 2, 12),
+        "arith/accumulate.py",
+        "planes[n * bits + p]",
+        "planes[(n + 1) % 12 * bits + p]",
     ),
     "bit of the next column lost": (
-        matvec(4, 64, 2, 32, BIPOLAR, IntType(0, 15)), "arith/sums.py",
-        "found[2] ^ carry", "found[2]",
+        matvec(4, 64, 2, 32, BIPOLAR, IntType(0, 15)),
+        "arith/accumulate.py",
+        "found[2] ^ carry",
+        "found[2]",
     ),
     "another inner gate": (
-        SHIFTER, "arith/sums.py", "return self._inner[n]", "return self._inner[n - 1]",
+        SHIFTER,
+        "arith/accumulate.py",
+        "return self._inner[n]",
+        "return self._inner[n - 1]",
     ),
     "two gates of a LUT crossed": (
-        SHIFTER.replace(impl=Impl(pe=2, simd=2, primitives="xc7")), "arith/sums.py",
-        "over(g, sources) for g in (a, b)", "over(g, sources) for g in (b, a)",
+        SHIFTER.replace(impl=Impl(pe=2, simd=2, primitives="xc7")),
+        "arith/accumulate.py",
+        "over(g, sources) for g in (a, b)",
+        "over(g, sources) for g in (b, a)",
     ),
     "planes of a power of two crossed": (
-        matvec(4, 4, 2, 2, IntType(-7, 7), LOG), "arith/sums.py",
-        "planes[n * bits + p]", "planes[n * bits + p ^ 1]",
+        matvec(4, 4, 2, 2, IntType(-7, 7), LOG),
+        "arith/accumulate.py",
+        "planes[n * bits + p]",
+        "planes[n * bits + p ^ 1]",
     ),
     "every channel with the first one's powers of two": (
-        depthwise(4, 3, 2, IntType(-7, 7), LOG), "arith/sums.py",
+        depthwise(4, 3, 2, IntType(-7, 7), LOG),
+        "arith/accumulate.py",
         'split(m, self.shared, pe if self.own else 1, "shared")',
         '[s[0].replicate(pe) for s in split(m, self.shared, pe, "shared")]',
     ),
     "missing register": (
-        matvec(6, 8, 2, 4, memory="block"), "ops/matvec.py",
-        'pipe.delay(steps.x, "x", first=2, last=op.read_stages)', "steps.x",
+        matvec(6, 8, 2, 4, memory="block"),
+        "ops/matvec.py",
+        'pipe.delay(steps.x, "x", first=2, last=op.read_stages)',
+        "steps.x",
     ),
     "missing register of a flag": (
-        FOLDED, "ops/matvec.py",
-        'pipe.delay(steps.first, "first", first=1', 'pipe.delay(steps.first, "first", first=2',
+        FOLDED,
+        "ops/matvec.py",
+        'pipe.delay(steps.first, "first", first=1',
+        'pipe.delay(steps.first, "first", first=2',
     ),
-    "accumulator never restarted": (
-        FOLDED, "arith/sums.py", "Mux(clear, 0, total)", "total",
-    ),
-    "start in every step": (
-        SUMS, "ops/matvec.py", "word = Mux(first, ", "word = Mux(1, ",
-    ),
+    "accumulator never restarted": (FOLDED, "arith/accumulate.py", "Mux(clear, 0, total)", "total"),
+    "start in every step": (SUMS, "ops/matvec.py", "word = Mux(first, ", "word = Mux(1, "),
     "accumulator takes bubbles": (
-        FOLDED, "ops/matvec.py", "pipe.enters(op.latency)", "pipe.load[op.latency]",
+        FOLDED,
+        "ops/matvec.py",
+        "pipe.enters(op.latency)",
+        "pipe.load[op.latency]",
     ),
     "start of another row": (
-        matvec(6, 3, 1, 3, BIPOLAR, IntType(0, 3), memory="block"), "ops/matvec.py",
-        'pipe.delay(turn, "turn", first=1', 'pipe.delay(turn, "turn", first=at',
+        matvec(6, 3, 1, 3, BIPOLAR, IntType(0, 3), memory="block"),
+        "ops/matvec.py",
+        'pipe.delay(turn, "turn", first=1',
+        'pipe.delay(turn, "turn", first=at',
     ),
     "stall ignored by one stage": (
-        FOLDED, "elastic.py",
-        "self._shared(stage, len(held[bits]))", "(self.load[stage] | (stage == 2))",
+        FOLDED,
+        "pipeline/elastic.py",
+        "self._shared(stage, len(held[bits]))",
+        "(self.load[stage] | (stage == 2))",
     ),
-    "bubbles kept": (
-        FOLDED, "elastic.py", "~Cat(full).all() | behind", "behind",
-    ),
+    "bubbles kept": (FOLDED, "pipeline/elastic.py", "~Cat(full).all() | behind", "behind"),
     "memory read on while stalled": (
-        FOLDED, "tables.py", "port.en.eq(pipe.load[stage])", "port.en.eq(1)",
+        FOLDED,
+        "memories/tables.py",
+        "port.en.eq(pipe.load[stage])",
+        "port.en.eq(1)",
     ),
     "replay buffer read on while stalled": (
-        FOLDED, "steps.py", "read.en.eq(self.load)", "read.en.eq(1)",
+        FOLDED,
+        "matvec/steps.py",
+        "read.en.eq(self.load)",
+        "read.en.eq(1)",
     ),
     "replay buffer overwritten early": (
-        FOLDED, "steps.py", "turn.last & self.ready", "turn.first & unread.some & self.ready",
+        FOLDED,
+        "matvec/steps.py",
+        "turn.last & self.ready",
+        "turn.first & unread.some & self.ready",
     ),
     "replay buffer of one beat less": (
-        FOLDED, "laps.py", "value == size - 2, ~room", "value == size - 3, ~room",
+        FOLDED,
+        "pipeline/end_counters.py",
+        "value == size - 2, ~room",
+        "value == size - 3, ~room",
     ),
-    "step before its beat": (
-        FOLDED, "steps.py", "~turn.first | unread.some", "C(1)",
-    ),
+    "step before its beat": (FOLDED, "matvec/steps.py", "~turn.first | unread.some", "C(1)"),
     "the last unread beat overlooked": (
-        FOLDED, "laps.py", "Mux(comes, ~some, value == 2)", "Mux(comes, ~some, value == 3)",
+        FOLDED,
+        "pipeline/end_counters.py",
+        "Mux(comes, ~some, value == 2)",
+        "Mux(comes, ~some, value == 3)",
     ),
     "a lap of one step less": (
-        matvec(6, 9, 2, 3), "laps.py",
-        "last.eq(value == size - 2)", "last.eq(value == size - 3)",
+        matvec(6, 9, 2, 3),
+        "pipeline/end_counters.py",
+        "last.eq(value == size - 2)",
+        "last.eq(value == size - 3)",
     ),
     "a result of several steps is offered early": (
-        SUMS, "elastic.py", ".all() & self._completes", ".all()",
+        SUMS,
+        "pipeline/elastic.py",
+        ".all() & self._completes",
+        ".all()",
     ),
     "a bubble in front of sums overlooked": (
-        SUMS, "elastic.py", "valid[-1] | self._completes", "C(1)",
+        SUMS,
+        "pipeline/elastic.py",
+        "valid[-1] | self._completes",
+        "C(1)",
     ),
     "comparisons with a later beat": (
-        LINKED, "ops/l1matvec.py", 'x = pipe.register(stage, x, f"compared{stage}")', "pass",
+        LINKED,
+        "ops/l1matvec.py",
+        'x = pipe.register(stage, x, f"compared{stage}")',
+        "pass",
     ),
     "a word that skips a stage": (
-        LINKED, "ops/l1matvec.py",
-        'word = pipe.register(stage, word, f"linked{stage}")', "pass",
+        LINKED,
+        "ops/l1matvec.py",
+        'word = pipe.register(stage, word, f"linked{stage}")',
+        "pass",
     ),
     "links of another lane": (
-        LINKED, "ops/l1matvec.py", "lane * bits : (lane + 1) * bits", "0:bits",
+        LINKED,
+        "ops/l1matvec.py",
+        "lane * bits : (lane + 1) * bits",
+        "0:bits",
     ),
     "links in the wrong places": (
-        LINKED, "ops/l1matvec.py", "own = [*own, made]", "own = [made, *own]",
+        LINKED,
+        "ops/l1matvec.py",
+        "own = [*own, made]",
+        "own = [made, *own]",
     ),
-    "tie broken wrong": (
-        argmax(U, 4), "ops/argmax.py", "score > other", "score >= other",
-    ),
+    "tie broken wrong": (argmax(U, 4), "ops/argmax.py", "score > other", "score >= other"),
     "indices overwritten": (
-        argmax(U, 4, 4), "ops/argmax.py",
-        "inserts = pipe.valid[before] & (free | ~last)", "inserts = pipe.valid[before]",
+        argmax(U, 4, 4),
+        "ops/argmax.py",
+        "inserts = pipe.valid[before] & (free | ~last)",
+        "inserts = pipe.valid[before]",
     ),
     "places not cleared": (
-        argmax(U, 4, 2), "ops/argmax.py", "Mux(ends, 0, Cat(C(1, 1), taken))", "C(-1, 4)",
+        argmax(U, 4, 2),
+        "ops/argmax.py",
+        "Mux(ends, 0, Cat(C(1, 1), taken))",
+        "C(-1, 4)",
     ),
     "lanes in the wrong order": (
-        convert(24, 4, 6), "ops/convert.py", "self.o.payload.eq(shift)",
+        convert(24, 4, 6),
+        "ops/convert.py",
+        "self.o.payload.eq(shift)",
         "self.o.payload.eq(Cat(*reversed(shift[: self.op.lanes_out])))",
     ),
     "converter accepts too little": (
-        convert(24, 12, 3), "ops/convert.py", "(fits & self.o.ready)", "C(0)",
+        convert(24, 12, 3),
+        "ops/convert.py",
+        "(fits & self.o.ready)",
+        "C(0)",
     ),
     "converter gives too early": (
-        convert(24, 2, 8), "ops/convert.py", "held, units_out - units_in", "held, 0",
+        convert(24, 2, 8),
+        "ops/convert.py",
+        "held, units_out - units_in",
+        "held, 0",
     ),
-}  # fmt: skip
+}
 
 
 @contextmanager
 def copied(folder: Path, file: str = "", piece: str = "", instead: str = "") -> Iterator:
-    """``bitrill_hw.build`` of a copy of the package with one piece replaced."""
+    """``bitrill_hw.design.build`` of a copy of the package with one piece replaced."""
     shutil.copytree(
         ROOT / "hw/bitrill_hw", folder / "bitrill_hw", ignore=shutil.ignore_patterns("__pycache__")
     )
@@ -214,7 +295,7 @@ def copied(folder: Path, file: str = "", piece: str = "", instead: str = "") -> 
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     try:
-        build = importlib.import_module("bitrill_hw.build")
+        build = importlib.import_module("bitrill_hw.design.build")
         assert Path(build.__file__ or "").is_relative_to(folder)
         yield build
     finally:

@@ -17,35 +17,69 @@ LONG = extremes(matvec("dsp", 4, 16, 4, 8, EVEN8, INT[8]))
 UNEQUAL = extremes(matvec("dsp", 4, 14, 4, 7, INT[4], UINT[4]))
 MUTANTS: dict[str, tuple[MatVec, str, str, str]] = {
     # name: operator, file, piece of source, what stands there instead
-    "a complement for a negative": (PLANES, "serial.py", "Cat(negative, self", "Cat(C(0, 1), self"),
-    "sign lost in halving": (PLANES, "serial.py", "total >> 1", "total[1:]"),
+    "a complement for a negative": (
+        PLANES,
+        "matvec/bitserial.py",
+        "Cat(negative, self",
+        "Cat(C(0, 1), self",
+    ),
+    "sign lost in halving": (PLANES, "matvec/bitserial.py", "total >> 1", "total[1:]"),
     "halved at every beat": (
-        PLANES, "serial.py", "steps.first & turns.halves", "turns.halves",
+        PLANES,
+        "matvec/bitserial.py",
+        "steps.first & turns.halves",
+        "turns.halves",
     ),
     "planes of x for those of w": (
-        PLANES, "serial.py", "base.eq(p.w * each)", "base.eq(p.x * each)",
+        PLANES,
+        "matvec/bitserial.py",
+        "base.eq(p.w * each)",
+        "base.eq(p.x * each)",
     ),
     "bits of the result turned round": (
-        PLANES, "serial.py", "Cat(below[1:], total[0])", "Cat(total[0], below[:-1])",
+        PLANES,
+        "matvec/bitserial.py",
+        "Cat(below[1:], total[0])",
+        "Cat(total[0], below[:-1])",
     ),
-    "a pair that begins with the first pass": (ODD, "serial.py", "place.eq(begin)", "place.eq(0)"),
+    "a pair that begins with the first pass": (
+        ODD,
+        "matvec/bitserial.py",
+        "place.eq(begin)",
+        "place.eq(0)",
+    ),
     "sign of a field lost": (
-        PACKED, "dsp.py", "top = field[-1] if signed else C(0, 1)", "top = C(0, 1)",
+        PACKED,
+        "matvec/dsp.py",
+        "top = field[-1] if signed else C(0, 1)",
+        "top = C(0, 1)",
     ),
     "a field that borrows": (
-        PACKED, "dsp.py", "found.bias(n) << found.spacing * r", "found.bias(n) << 0 * r",
+        PACKED,
+        "matvec/dsp.py",
+        "found.bias(n) << found.spacing * r",
+        "found.bias(n) << 0 * r",
     ),
-    "lanes of a chain left out": (PACKED, "dsp.py", "above[g] if above else bias", "bias"),
+    "lanes of a chain left out": (PACKED, "matvec/dsp.py", "above[g] if above else bias", "bias"),
     "a short chain that begins too early": (
-        UNEQUAL, "dsp.py", "late = found.chain - n + k", "late = k",
+        UNEQUAL,
+        "matvec/dsp.py",
+        "late = found.chain - n + k",
+        "late = k",
     ),
     "a slice that loads with another stage": (
-        LONG, "dsp.py", "pipe.load[begin + outside + 1 + k]", "pipe.load[begin + 1 + k]",
+        LONG,
+        "matvec/dsp.py",
+        "pipe.load[begin + outside + 1 + k]",
+        "pipe.load[begin + 1 + k]",
     ),
     "a start in every step": (
-        PACKED, "dsp.py", "[first.replicate(op.folded.pe)]", "[C(-1, op.folded.pe)]",
+        PACKED,
+        "matvec/dsp.py",
+        "[first.replicate(op.folded.pe)]",
+        "[C(-1, op.folded.pe)]",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", MUTANTS)

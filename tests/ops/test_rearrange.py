@@ -10,16 +10,20 @@ from bitrill.errors import SpecError
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
 from bitrill.ops import Rearrange
 from bitrill.ops.rearrange import Direction
-from bitrill.plan.timing import predict
+from bitrill.timing.predict import predict
 from ops.suite import OperatorSuite, alone
 
 S = IntType(-4, 3)
 
 
 def rearrange(
-    shape: tuple[int, ...], block: int, direction: Direction, pe: int, type: IntType = S,
+    shape: tuple[int, ...],
+    block: int,
+    direction: Direction,
+    pe: int,
+    type: IntType = S,
     **impl: Any,
-) -> Rearrange:  # fmt: skip
+) -> Rearrange:
     return Rearrange(
         name="blocks",
         inputs=("input",),
@@ -76,17 +80,11 @@ def test_one_is_the_inverse_of_the_other() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (
-            {"direction": "up"},
-            "blocks: direction must be 'to_space' or 'to_depth', not 'up'",
-        ),
+        ({"direction": "up"}, "blocks: direction must be 'to_space' or 'to_depth', not 'up'"),
         ({"operands": (Tensor((4, 8), S),)}, r"blocks: x must be \[H, W, C\], not \[4, 8\]"),
         ({"block": 1}, "blocks: block must be at least 2, not 1"),
         ({"block": 3}, "blocks: channels must be a multiple of 9, not 8"),
-        (
-            {"direction": "to_depth"},
-            "blocks: height and width must be multiples of 2, not 2x3",
-        ),
+        ({"direction": "to_depth"}, "blocks: height and width must be multiples of 2, not 2x3"),
         (
             {"impl": Impl(pe=3, simd=3)},
             r"blocks: PE must divide 4 elements of a run, not 3 \(nearest: 2 or 4\)",

@@ -15,9 +15,16 @@ U, S = IntType(0, 40), IntType(-30, 25)
 
 
 def requantize(
-    x: IntType, out: IntType, pe: int, gain: Any, offset: Any, shift: int,
-    *, pixels: tuple[int, ...] = (), memory: Any = "distributed",
-) -> Requantize:  # fmt: skip
+    x: IntType,
+    out: IntType,
+    pe: int,
+    gain: Any,
+    offset: Any,
+    shift: int,
+    *,
+    pixels: tuple[int, ...] = (),
+    memory: Any = "distributed",
+) -> Requantize:
     return Requantize(
         name="act",
         inputs=("input",),

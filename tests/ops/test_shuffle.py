@@ -10,7 +10,7 @@ from bitrill.errors import SpecError
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
 from bitrill.ops import Shuffle
 from bitrill.ops.shuffle import group_order
-from bitrill.plan.timing import predict
+from bitrill.timing.predict import predict
 from ops.suite import OperatorSuite, alone
 
 S = IntType(-4, 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from bitrill.ir import BIPOLAR, IntType, Operator
-from bitrill_hw.build import component
+from bitrill_hw.design.build import component
 from ops.suite import STALLS, check
 from ops.test_argmax import argmax
 from ops.test_convert import convert

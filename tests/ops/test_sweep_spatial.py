@@ -7,7 +7,7 @@ import pytest
 from bitrill.errors import SpecError
 from bitrill.ir import BIPOLAR, IntType, Operator
 from bitrill.ops import SumPool
-from bitrill_hw.build import component
+from bitrill_hw.design.build import component
 from ops.suite import STALLS, check, suite_of
 from ops.test_depthwise import depthwise
 from ops.test_maxpool import maxpool
@@ -15,10 +15,7 @@ from ops.test_pad import pad
 from ops.test_sweep import divisor
 from ops.test_window import window
 
-VALUES = [
-    BIPOLAR,
-    *(IntType(*r) for r in ((0, 1), (-1, 0), (-1, 1), (0, 3), (-3, 4))),
-]
+VALUES = [BIPOLAR, *(IntType(*r) for r in ((0, 1), (-1, 0), (-1, 1), (0, 3), (-3, 4)))]
 WEIGHTS = [BIPOLAR, *(IntType(*r) for r in ((-1, 1), (-4, 3), (0, 3)))]
 
 

@@ -68,9 +68,14 @@ class TestThreshold(OperatorSuite):
         }
         cases |= {f"within, {name}": case for name, case in within.items()}
         wide = threshold(
-            IntType(-256, 255), IntType(0, 63), 2, "search", channels=32, memory="block",
+            IntType(-256, 255),
+            IntType(0, 63),
+            2,
+            "search",
+            channels=32,
+            memory="block",
             inverted=(3, 4),
-        )  # fmt: skip
+        )
         return {"search: two lanes in a memory": wide} | {
             f"{style}: {name}": threshold(x, out, pe, style, **rest)
             for name, (x, out, pe, rest) in cases.items()

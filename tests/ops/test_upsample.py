@@ -9,7 +9,7 @@ import pytest
 from bitrill.errors import SpecError
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
 from bitrill.ops import Upsample
-from bitrill.plan.timing import predict
+from bitrill.timing.predict import predict
 from ops.suite import OperatorSuite, alone
 
 S = IntType(-4, 3)

@@ -10,7 +10,7 @@ import pytest
 from bitrill.errors import SpecError
 from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
 from bitrill.ops import Window
-from bitrill.plan.timing import predict
+from bitrill.timing.predict import predict
 from ops.suite import OperatorSuite, alone
 from ops.test_pad import spread
 
@@ -18,13 +18,22 @@ S = IntType(-4, 3)
 
 
 def window(
-    shape: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...] | None = None,
-    simd: int = 1, style: Any = "folded", dilation: tuple[int, ...] = (), type: IntType = BIPOLAR,
-) -> Window:  # fmt: skip
+    shape: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...] | None = None,
+    simd: int = 1,
+    style: Any = "folded",
+    dilation: tuple[int, ...] = (),
+    type: IntType = BIPOLAR,
+) -> Window:
     op = Window(
-        name="win", inputs=("input",), operands=(Tensor(shape, type),), kernel=kernel,
-        stride=stride or (1,) * len(kernel), dilation=dilation,
-    )  # fmt: skip
+        name="win",
+        inputs=("input",),
+        operands=(Tensor(shape, type),),
+        kernel=kernel,
+        stride=stride or (1,) * len(kernel),
+        dilation=dilation,
+    )
     if style == "parallel":
         return op.replace(impl=Impl(simd=shape[-1], pe=op.y.channels, style=style))
     return op.replace(impl=Impl(simd=simd, pe=simd, style=style))
@@ -57,12 +66,16 @@ class TestWindow(OperatorSuite):
         }
         parallel: dict[str, Operator] = {
             f"parallel, {name}": window(
-                op.x.shape, op.kernel, op.stride, style="parallel", dilation=op.dilation,
+                op.x.shape,
+                op.kernel,
+                op.stride,
+                style="parallel",
+                dilation=op.dilation,
                 type=op.x.type,
             )
             for name, op in SHAPES.items()
             if name not in ("square", "one tap", "a row", "stride 2")
-        }  # fmt: skip
+        }
         return wide | SHAPES | parallel
 
     def corners(self, op: Operator) -> np.ndarray:
@@ -96,18 +109,25 @@ def test_a_line_buffer_holds_rows_and_pixels_of_the_kernel_but_one_row() -> None
 
 
 RATES = [
-    ((9, 12), (3, 3), (1, 1), (), 641), ((9, 12), (3, 3), (2, 2), (), 192),
-    ((12, 12), (2, 2), (2, 2), (), 192), ((12, 12), (3, 3), (3, 3), (), 188),
-    ((11, 9), (1, 1), (2, 2), (), 99), ((9, 12), (3, 2), (2, 2), (2, 1), 156),
-    ((40, 7), (3, 3), (1, 1), (), 1711), ((40, 7), (3, 3), (2, 1), (), 863),
-]  # fmt: skip
+    ((9, 12), (3, 3), (1, 1), (), 641),
+    ((9, 12), (3, 3), (2, 2), (), 192),
+    ((12, 12), (2, 2), (2, 2), (), 192),
+    ((12, 12), (3, 3), (3, 3), (), 188),
+    ((11, 9), (1, 1), (2, 2), (), 99),
+    ((9, 12), (3, 2), (2, 2), (2, 1), 156),
+    ((40, 7), (3, 3), (1, 1), (), 1711),
+    ((40, 7), (3, 3), (2, 1), (), 863),
+]
 
 
 @pytest.mark.parametrize(("shape", "kernel", "stride", "dilation", "cycles"), RATES)
 def test_the_interval_counts_what_windows_wait_for(
-    shape: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...],
-    dilation: tuple[int, ...], cycles: int,
-) -> None:  # fmt: skip
+    shape: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    cycles: int,
+) -> None:
     """As the timing of whole networks has it; of two beats a pixel at most twice that."""
     op = window((*shape, 2), kernel, stride, 2, dilation=dilation)
     assert op.interval == predict(alone(op)).ii == cycles

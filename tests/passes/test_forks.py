@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from bitrill.errors import SpecError
 from bitrill.ir import BIPOLAR, Graph, Sink, Source, Stage, Tensor, verify
+from bitrill.lowering import to_folded
 from bitrill.ops import Add, Fork
 from bitrill.passes.forks import insert_forks
-from bitrill.pipeline import to_folded
 from support import integer_mlp
 
 X = Tensor((4,), BIPOLAR)

@@ -9,9 +9,9 @@ import pytest
 from bitrill.errors import SpecError, UnsupportedError
 from bitrill.exact import sign, sqrt
 from bitrill.ir import BIPOLAR, IntType, Stage, verify
+from bitrill.lowering import decisions, to_integer
 from bitrill.passes import head
 from bitrill.passes.head import add_argmax, integer_scores
-from bitrill.pipeline import decisions, to_integer
 from bitrill.real import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st

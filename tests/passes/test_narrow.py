@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from bitrill.exact import sqrt
 from bitrill.ir import BIPOLAR, Graph, IntType, Sink, Source, Stage, Tensor, verify
+from bitrill.lowering import difference
 from bitrill.ops import MatVec, Threshold
 from bitrill.passes.narrow import narrow_widths
-from bitrill.pipeline import difference
 
 F = Fraction
 

@@ -19,9 +19,13 @@ def graph(w, wt: IntType, x: IntType, t, inverted, out: IntType = BIPOLAR) -> Gr
     operand = Tensor((w.shape[1],), x)
     fc = MatVec(name="fc", inputs=("input",), operands=(operand,), weights=w, weight_type=wt)
     act = Threshold(
-        name="act", inputs=("fc",), operands=(fc.y,), thresholds=np.array(t),
-        inverted=np.array(inverted), out=out,
-    )  # fmt: skip
+        name="act",
+        inputs=("fc",),
+        operands=(fc.y,),
+        thresholds=np.array(t),
+        inverted=np.array(inverted),
+        out=out,
+    )
     return Graph(
         name="g",
         stage=Stage.INTEGER,

@@ -12,7 +12,7 @@ from bitrill.errors import UnsupportedError
 from bitrill.exact import sqrt
 from bitrill.ir import BIPOLAR, IntType, Stage, Tensor
 from bitrill.ops import Threshold
-from bitrill.passes.levels import smallest
+from bitrill.passes.real_thresholds import smallest
 from bitrill.passes.thresholds import threshold_of, to_thresholds
 from bitrill.real import ROUNDINGS, Activation, Affine, Clip, Function, Quantizer
 from hypothesis import given, settings

@@ -30,8 +30,13 @@ async def start(dut: Any, *, paused: bool) -> Any:
     master: Any = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axi"), dut.aclk)
     if paused:
         write, read = master.write_if, master.read_if
-        channels = (write.aw_channel, write.w_channel, write.b_channel, read.ar_channel,
-                    read.r_channel)  # fmt: skip
+        channels = (
+            write.aw_channel,
+            write.w_channel,
+            write.b_channel,
+            read.ar_channel,
+            read.r_channel,
+        )
         for k, channel in enumerate(channels):
             channel.set_pause_generator(pauses(k))
     dut.s_axis_tvalid.value = 0

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bitrill.ir import BIPOLAR, Graph, Impl, IntType, Sink, Source, Stage, Tensor
+from bitrill.lowering import to_folded
 from bitrill.ops import Convert, MatVec, Threshold
-from bitrill.pipeline import to_folded
 from bitrill.storage import write_text
 from bitrill_sim import Dut
 
@@ -52,17 +52,27 @@ def network() -> Graph:
     rng = np.random.default_rng(5)
     x = Tensor((12,), BIPOLAR)
     fc0 = MatVec(
-        name="fc0", inputs=("input",), operands=(x,), weight_type=BIPOLAR,
+        name="fc0",
+        inputs=("input",),
+        operands=(x,),
+        weight_type=BIPOLAR,
         weights=rng.choice([-1, 1], (8, 12)),
-    )  # fmt: skip
+    )
     act0 = Threshold(
-        name="act0", inputs=("fc0",), operands=(fc0.y,), out=IntType(0, 3),
-        thresholds=6 + np.sort(rng.integers(-2, 3, (8, 3)), axis=1), inverted=np.arange(8) % 3 == 0,
-    )  # fmt: skip
+        name="act0",
+        inputs=("fc0",),
+        operands=(fc0.y,),
+        out=IntType(0, 3),
+        thresholds=6 + np.sort(rng.integers(-2, 3, (8, 3)), axis=1),
+        inverted=np.arange(8) % 3 == 0,
+    )
     fc1 = MatVec(
-        name="fc1", inputs=("act0",), operands=(act0.y,), weight_type=IntType(-1, 1),
+        name="fc1",
+        inputs=("act0",),
+        operands=(act0.y,),
+        weight_type=IntType(-1, 1),
         weights=rng.integers(-1, 2, (3, 8)),
-    )  # fmt: skip
+    )
     graph = Graph(
         name="network",
         stage=Stage.INTEGER,
@@ -77,7 +87,7 @@ def network() -> Graph:
 @pytest.fixture(scope="session")
 def verilog(network: Graph, work: Path) -> Path:
     """The network's Verilog."""
-    from bitrill_hw.verilog import verilog as write
+    from bitrill_hw.design.verilog import verilog as write
 
     path = work / "network.v"
     write_text(path, write(network))

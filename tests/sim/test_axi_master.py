@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from bitrill.storage import write_text
-from bitrill_hw.verilog import verilog
+from bitrill_hw.design.verilog import verilog
 from bitrill_sim import Dut, verilator
 from bitrill_sim.cocotb_sim import _environment
 from bitrill_sim.ports import edges
@@ -33,8 +33,9 @@ def test_another_master_agrees(work: Path, tmp_path: Path) -> None:
     main = Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp"
     program = model.program("top", main, flags=flags, also=("verilated_vpi", "verilated_dpi"))
     contents = {
-        "old": accesses(graph).tolist(), "new": accesses(retrained(graph, "runtime")).tolist(),
-    }  # fmt: skip
+        "old": accesses(graph).tolist(),
+        "new": accesses(retrained(graph, "runtime")).tolist(),
+    }
     (tmp_path / "contents.json").write_text(json.dumps(contents))
     run = (
         "from cocotb_tools.runner import get_runner;"
@@ -44,8 +45,9 @@ def test_another_master_agrees(work: Path, tmp_path: Path) -> None:
     )
     paths = [str(ROOT / "tests"), *sys.path]
     environment = _environment() | {
-        "CONTENTS": str(tmp_path / "contents.json"), "PYTHONPATH": os.pathsep.join(paths),
-    }  # fmt: skip
+        "CONTENTS": str(tmp_path / "contents.json"),
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
     done = subprocess.run(
         [sys.executable, "-c", run], env=environment, capture_output=True, text=True, timeout=600
     )

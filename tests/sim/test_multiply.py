@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from bitrill.ir import Graph, IntType
-from bitrill.pipeline import to_folded, to_integer
+from bitrill.lowering import to_folded, to_integer
 from bitrill.real import Quantizer
+from bitrill_hw.design.verilog import verilog
 from bitrill_hw.synth import synthesise
-from bitrill_hw.verilog import verilog
 from bitrill_sim import verify
 from bitrill_sim.netlist import check
 from networks import inputs, mlp
@@ -20,9 +20,15 @@ from networks import inputs, mlp
 def graph() -> Graph:
     """In slices with chains and fields, serially out of block memory, in slices of one lane."""
     integer = to_integer(
-        mlp((12, 6, 4, 3), weights=IntType(-7, 7), quantizer=Quantizer(IntType(0, 7)), relu=True,
-            x=IntType(0, 15), seed=3)
-    )  # fmt: skip
+        mlp(
+            (12, 6, 4, 3),
+            weights=IntType(-7, 7),
+            quantizer=Quantizer(IntType(0, 7)),
+            relu=True,
+            x=IntType(0, 15),
+            seed=3,
+        )
+    )
     folding = {
         "fc0": {"pe": 3, "simd": 6, "multiply": "dsp", "memory": "block"},
         "fc1": {"pe": 2, "simd": 3, "multiply": "serial", "memory": "block", "primitives": "xc7"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import bitrill_hw.build
+import bitrill_hw.design.build
 import numpy as np
 import pytest
 from bitrill.errors import MismatchError, SpecError
@@ -19,25 +19,42 @@ RNG = np.random.default_rng(3)
 INT4 = IntType(-8, 7)
 
 MATVEC = MatVec(
-    name="matvec", inputs=("x",), operands=(Tensor((12,), BIPOLAR),), weight_type=BIPOLAR,
-    weights=RNG.choice([-1, 1], (6, 12)), impl=Impl(pe=2, simd=4),
-)  # fmt: skip
+    name="matvec",
+    inputs=("x",),
+    operands=(Tensor((12,), BIPOLAR),),
+    weight_type=BIPOLAR,
+    weights=RNG.choice([-1, 1], (6, 12)),
+    impl=Impl(pe=2, simd=4),
+)
 THRESHOLD = Threshold(
-    name="threshold", inputs=("x",), operands=(Tensor((6,), INT4),), out=IntType(0, 3),
-    thresholds=np.sort(RNG.integers(-8, 9, (6, 3)), axis=1), inverted=np.arange(6) % 2 == 0,
+    name="threshold",
+    inputs=("x",),
+    operands=(Tensor((6,), INT4),),
+    out=IntType(0, 3),
+    thresholds=np.sort(RNG.integers(-8, 9, (6, 3)), axis=1),
+    inverted=np.arange(6) % 2 == 0,
     impl=Impl(pe=3, simd=3, style="search"),
-)  # fmt: skip
+)
 CONVERT = Convert(
     name="convert", inputs=("x",), operands=(Tensor((12,), INT4),), impl=Impl(simd=3, pe=4)
 )
 ARGMAX = ArgMax(
-    name="argmax", inputs=("x",), operands=(Tensor((5,), INT4),), k=2,
-    gain=np.array([1, 2, -1, 3, 1]), offset=np.array([0, -3, 2, 1, 0]), impl=Impl(),
-)  # fmt: skip
+    name="argmax",
+    inputs=("x",),
+    operands=(Tensor((5,), INT4),),
+    k=2,
+    gain=np.array([1, 2, -1, 3, 1]),
+    offset=np.array([0, -3, 2, 1, 0]),
+    impl=Impl(),
+)
 DEPTHWISE = Depthwise(
-    name="depthwise", inputs=("x",), operands=(Tensor((2, 3, 24), INT4),), weight_type=INT4,
-    weights=RNG.integers(-8, 8, (6, 4)), impl=Impl(pe=3, simd=3),
-)  # fmt: skip
+    name="depthwise",
+    inputs=("x",),
+    operands=(Tensor((2, 3, 24), INT4),),
+    weight_type=INT4,
+    weights=RNG.integers(-8, 8, (6, 4)),
+    impl=Impl(pe=3, simd=3),
+)
 OPERATORS: tuple[Operator, ...] = (MATVEC, THRESHOLD, CONVERT, ARGMAX, DEPTHWISE)
 
 
@@ -66,8 +83,8 @@ def test_frames_are_the_edges_own() -> None:
 def test_wrong_threshold_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     thresholds = np.array(THRESHOLD.thresholds)
     thresholds[4] = -8
-    bad, component = THRESHOLD.replace(thresholds=thresholds), bitrill_hw.build.component
-    monkeypatch.setattr(bitrill_hw.build, "component", lambda op: component(bad))
+    bad, component = THRESHOLD.replace(thresholds=thresholds), bitrill_hw.design.build.component
+    monkeypatch.setattr(bitrill_hw.design.build, "component", lambda op: component(bad))
     report = verify_operator(
         THRESHOLD, frames(alone(THRESHOLD), 9), engine="amaranth", work=tmp_path
     )

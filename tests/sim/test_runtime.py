@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from bitrill.errors import MismatchError, SimulationTimeout
 from bitrill.ir import Graph
-from bitrill.pipeline import to_folded
-from bitrill.plan.registers import register_map, writes
-from bitrill.plan.timing import predict
+from bitrill.lowering import to_folded
+from bitrill.runtime.register_map import register_map, writes
 from bitrill.storage import write_text
-from bitrill_hw.verilog import verilog
+from bitrill.timing.predict import predict
+from bitrill_hw.design.verilog import verilog
 from bitrill_sim import ENGINES, Engine, verify
 from bitrill_sim.access import OUTPUTS, PATIENCE, Master
 from sim.data import frames
@@ -68,9 +68,15 @@ def test_other_weights_in_every_engine(
     x = frames(graph, 30)
     assert (graph.run(x) != made.run(x)).any(axis=-1).sum() > 10
     report = verify(
-        graph, texts[style], x, engine=engine, stall=stall, work=work, made=made,
+        graph,
+        texts[style],
+        x,
+        engine=engine,
+        stall=stall,
+        work=work,
+        made=made,
         access=accesses(graph) if style == "runtime" else accesses(graph)[:0],
-    )  # fmt: skip
+    )
     report.check()
     assert report.ok
     assert report.cycles_exact
@@ -93,9 +99,14 @@ def test_what_goes_wrong_with_registers_is_told(
         ((first + 4, 1 << 31), "readback", "a register reads other than what was written"),
     ):
         report = verify(
-            graph, texts["runtime"], frames(graph, 2), engine=engine, work=work,
-            access=np.array([access], np.uint32), keep=work / "kept",
-        )  # fmt: skip
+            graph,
+            texts["runtime"],
+            frames(graph, 2),
+            engine=engine,
+            work=work,
+            access=np.array([access], np.uint32),
+            keep=work / "kept",
+        )
         assert not report.ok
         assert [v.kind for v in report.violations] == [kind]
         assert text in str(report.violations[0])
@@ -103,8 +114,7 @@ def test_what_goes_wrong_with_registers_is_told(
 
 def test_registers_that_never_answer_are_told(texts: dict[str, Path], work: Path) -> None:
     graph, mute = network("runtime"), work / "mute.v"
-    text, n = re.subn(r"axi__bvalid <= .*;", "axi__bvalid <= 1'h0;",
-                      texts["runtime"].read_text())  # fmt: skip
+    text, n = re.subn(r"axi__bvalid <= .*;", "axi__bvalid <= 1'h0;", texts["runtime"].read_text())
     assert n == 1
     write_text(mute, text)
     with pytest.raises(SimulationTimeout, match=r"is never answered \(access 0\)"):
@@ -128,6 +138,11 @@ def test_a_wrong_weight_is_a_mismatch(texts: dict[str, Path], work: Path, tmp_pa
     wrong = graph.replace(nodes=(*graph.nodes[:-1], fc2.replace(weights=-fc2.weights)))
     with pytest.raises(MismatchError, match="samples differ; first: sample 0, layer fc2"):
         verify(
-            wrong, texts["runtime"], frames(graph, 10), made=made, access=accesses(graph),
-            work=work, keep=tmp_path,
-        ).check()  # fmt: skip
+            wrong,
+            texts["runtime"],
+            frames(graph, 10),
+            made=made,
+            access=accesses(graph),
+            work=work,
+            keep=tmp_path,
+        ).check()

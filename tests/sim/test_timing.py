@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from bitrill.ir import BIPOLAR, Tensor
-from bitrill.plan.timing import Timing
+from bitrill.timing.predict import Timing
 from bitrill_sim.job import Stream
-from bitrill_sim.timing import Measured, free_frames, measure
+from bitrill_sim.measured import Measured, free_frames, measure
 
 
 def capture(taken: list[int], *, beats: int = 1) -> SimpleNamespace:

@@ -46,9 +46,14 @@ def without(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     ],
 )
 def test_missing_tool(
-    relay_graph: Graph, relay: Dut, work: Path, gone: tuple[str, ...], engine: Any, text: str,
+    relay_graph: Graph,
+    relay: Dut,
+    work: Path,
+    gone: tuple[str, ...],
+    engine: Any,
+    text: str,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     without(monkeypatch, *gone)
     with pytest.raises(ToolError, match=text) as caught:
         verify(relay_graph, relay, frames(relay_graph, 2), engine=engine, work=work)

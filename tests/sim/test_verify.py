@@ -6,12 +6,12 @@ import dataclasses
 import json
 from pathlib import Path
 
-import bitrill_hw.top
+import bitrill_hw.design.top
 import numpy as np
 import pytest
 from bitrill.errors import MismatchError, SpecError, StageError, StorageError
 from bitrill.ir import Graph, Stage
-from bitrill.plan import timing
+from bitrill.timing import predict
 from bitrill_sim import Dut, Engine, verify
 from bitrill_sim.job import patience, streams
 from bitrill_sim.ports import AXIS
@@ -28,9 +28,15 @@ def rig(network: Graph, verilog: Path, work: Path, engine: Engine) -> Rig:
         optional_tool("iverilog")
     i, o = streams(network, AXIS)
     return Rig(
-        engine=engine, i=i, o=o, work=work, cycles=100, ports=AXIS, dut=Dut(sources=(verilog,)),
-        component=bitrill_hw.top.Top(network) if engine == "amaranth" else None,
-    )  # fmt: skip
+        engine=engine,
+        i=i,
+        o=o,
+        work=work,
+        cycles=100,
+        ports=AXIS,
+        dut=Dut(sources=(verilog,)),
+        component=bitrill_hw.design.top.Top(network) if engine == "amaranth" else None,
+    )
 
 
 @pytest.mark.parametrize("stall", [0, 0.5])
@@ -44,7 +50,7 @@ def test_every_engine_agrees_in_bits_and_cycles(
     report.check()
     assert report.ok
     assert report.cycles_exact
-    predicted = timing.predict(network)
+    predicted = predict.predict(network)
     assert report.measured is not None
     assert (report.measured.ii, report.measured.latency) == (predicted.ii, predicted.latency)
 
@@ -64,15 +70,25 @@ def test_benches_are_the_same_to_the_cycle(
 
 def test_report_holds_what_scripts_rely_on(network: Graph, verilog: Path, work: Path) -> None:
     value = verify(network, verilog, frames(network, 3), work=work, seed=7).to_json()
-    predicted = timing.predict(network)
+    predicted = predict.predict(network)
     cycles = {"ii": int(predicted.ii), "latency": predicted.latency}
     seconds = value.pop("seconds")
     assert isinstance(seconds, float)
     assert value == {
-        "ok": True, "samples": 3, "mismatches": 0, "measured": cycles, "predicted": cycles,
-        "cycles_exact": True, "late": None, "violations": [], "first_mismatch": None,
-        "engine": "verilator", "stall": 0.0, "seed": 7, "cycles": value["cycles"],
-    }  # fmt: skip
+        "ok": True,
+        "samples": 3,
+        "mismatches": 0,
+        "measured": cycles,
+        "predicted": cycles,
+        "cycles_exact": True,
+        "late": None,
+        "violations": [],
+        "first_mismatch": None,
+        "engine": "verilator",
+        "stall": 0.0,
+        "seed": 7,
+        "cycles": value["cycles"],
+    }
     assert json.loads(json.dumps(value)) == value
 
 
@@ -134,9 +150,9 @@ def test_wrong_weight_is_located_by_other_engines(
     bad = network.replace(
         nodes=tuple(node.replace(weights=weights) if n is node else n for n in network.nodes)
     )
-    top = bitrill_hw.top.Top
-    (tmp_path / "top.v").write_text(bitrill_hw.verilog.verilog(bad))
-    monkeypatch.setattr(bitrill_hw.top, "Top", lambda graph: top(bad))
+    top = bitrill_hw.design.top.Top
+    (tmp_path / "top.v").write_text(bitrill_hw.design.verilog.verilog(bad))
+    monkeypatch.setattr(bitrill_hw.design.top, "Top", lambda graph: top(bad))
     x = frames(network, 12)
     report = verify(network, tmp_path, x, engine=engine)
     assert report.first is not None

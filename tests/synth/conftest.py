@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from bitrill_hw.design.verilog import verilog
 from bitrill_hw.synth import synthesise
-from bitrill_hw.verilog import verilog
 from synth.small_synthesis import Synthesised, small_graph
 
 

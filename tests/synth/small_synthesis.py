@@ -6,9 +6,9 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+from bitrill.folding.fold import folding_of
 from bitrill.ir import Graph
-from bitrill.passes.fold import folding_of
-from bitrill.pipeline import to_folded, to_integer
+from bitrill.lowering import to_folded, to_integer
 from bitrill_hw.synth import SynthReport
 from networks import mlp
 

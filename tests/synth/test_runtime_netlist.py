@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bitrill.pipeline import to_folded
-from bitrill.plan.registers import register_map, writes
+from bitrill.lowering import to_folded
+from bitrill.runtime.register_map import register_map, writes
+from bitrill_hw.design.verilog import verilog
 from bitrill_hw.synth import synthesise
-from bitrill_hw.verilog import verilog
 from bitrill_sim import Dut, verify
 from bitrill_sim.netlist import check
 from bitrill_sim.ports import edges
@@ -40,6 +40,11 @@ def test_other_weights_in_the_netlist(tmp_path: Path) -> None:
     access = [a for w in register_map(graph) for a in writes(new[w.node], w)]
     sources = (tmp_path / "check" / "netlist.v", tmp_path / "check" / "cells.v")
     verify(
-        new, Dut(sources=sources, ports=edges(graph)), x, made=graph, stall=0.4,
-        access=np.array(access, np.uint32), work=tmp_path / "check",
-    ).check()  # fmt: skip
+        new,
+        Dut(sources=sources, ports=edges(graph)),
+        x,
+        made=graph,
+        stall=0.4,
+        access=np.array(access, np.uint32),
+        work=tmp_path / "check",
+    ).check()

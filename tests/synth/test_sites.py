@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bitrill_hw.synth.cells import count
+from bitrill_hw.synth.cell_counts import count
 from bitrill_hw.synth.sites import lut_sites
 
 OUT = {"O", "O5", "O6", "CO", "Q"}

@@ -22,9 +22,7 @@ def settled(
     with torch.no_grad():
         for part in network.modules():
             if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d | models.TensorNorm):
-                for values, low, high in (
-                    (part.weight, -1.5, 1.5), (part.bias, -1.0, 1.0),
-                ):  # fmt: skip
+                for values, low, high in ((part.weight, -1.5, 1.5), (part.bias, -1.0, 1.0)):
                     values.uniform_(low, high, generator=generator)
         network.train()
         for _ in range(steps):

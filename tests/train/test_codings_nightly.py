@@ -10,12 +10,24 @@ from bitrill.train import train
 from support import shared_data
 
 CODINGS: dict[tuple[str, int | str], float] = {
-    ("binary", 2): 0.93, ("ternary", 2): 0.94, ("pot", 2): 0.94, ("pot2", 2): 0.94,
-    ("pot3", 2): 0.94, ("int8", 2): 0.94, ("codebook4", 2): 0.94, ("codebook16", 2): 0.94,
-    ("ttq", 2): 0.94, ("fgq", 2): 0.94, ("adder", 1): 0.90, ("adder", 2): 0.92,
-    ("adder", 4): 0.94, ("int4", 1): 0.93, ("int4", 4): 0.95, ("int4", 8): 0.95,
+    ("binary", 2): 0.93,
+    ("ternary", 2): 0.94,
+    ("pot", 2): 0.94,
+    ("pot2", 2): 0.94,
+    ("pot3", 2): 0.94,
+    ("int8", 2): 0.94,
+    ("codebook4", 2): 0.94,
+    ("codebook16", 2): 0.94,
+    ("ttq", 2): 0.94,
+    ("fgq", 2): 0.94,
+    ("adder", 1): 0.90,
+    ("adder", 2): 0.92,
+    ("adder", 4): 0.94,
+    ("int4", 1): 0.93,
+    ("int4", 4): 0.95,
+    ("int4", 8): 0.95,
     ("int4", "log3"): 0.95,
-}  # fmt: skip
+}
 """Least accuracy after three epochs; about two points below what was measured after five."""
 
 

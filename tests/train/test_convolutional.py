@@ -9,8 +9,8 @@ import pytest
 import torch
 from bitrill.errors import MismatchError
 from bitrill.flow.data import samples
+from bitrill.lowering import to_folded
 from bitrill.ops import Add, Concat, Depthwise, MatVec, MaxPool, SumPool, Upsample, Window
-from bitrill.pipeline import to_folded
 from bitrill.train import Options, loop, models, train
 from bitrill.train.executor import Network
 from bitrill.train.loop import decisions, noisy, squared_hinge

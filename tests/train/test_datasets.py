@@ -50,8 +50,17 @@ def test_digits_are_split_for_good():
     assert labels.dtype == np.int64
     # sums that change if one image moves to the other side
     assert [int((labels_test == k).sum()) for k in range(10)] == [
-        36, 36, 36, 36, 37, 36, 36, 36, 35, 36,
-    ]  # fmt: skip
+        36,
+        36,
+        36,
+        36,
+        37,
+        36,
+        36,
+        36,
+        35,
+        36,
+    ]
     digest = hashlib.sha256(x_test.tobytes() + labels_test.tobytes()).hexdigest()[:16]
     assert digest == "91d6f9fec853c9d0"
     grid = x * 16

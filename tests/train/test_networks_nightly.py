@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from bitrill import flow
-from bitrill.plan.depths import fifo_bits
+from bitrill.timing.fifo_depths import fifo_bits
 from bitrill.train import Options, export, train
 from support import shared_data
 from train.whole_networks import agree, compiled, drawn, simulated

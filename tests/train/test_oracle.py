@@ -13,8 +13,8 @@ import onnx
 import pytest
 from bitrill.errors import MismatchError, SpecError, UnsupportedError
 from bitrill.frontend import load_model
+from bitrill.lowering import to_integer
 from bitrill.ops import Threshold
-from bitrill.pipeline import to_integer
 from bitrill.real import ROUNDINGS
 from bitrill.train import datasets
 from bitrill.train.bounds import Value
@@ -31,7 +31,8 @@ def network(
 ) -> Network:
     """A model from ``x`` (``[N, *shape]``) to ``y``; lists become float32, arrays stay."""
     graph = helper.make_graph(
-        nodes, "g",
+        nodes,
+        "g",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, *shape])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
         [
@@ -40,7 +41,7 @@ def network(
             )
             for name, v in constants.items()
         ],
-    )  # fmt: skip
+    )
     opsets = [helper.make_opsetid("", 20), helper.make_opsetid(QONNX, 2)]
     return Network(helper.make_model(graph, opset_imports=opsets))
 
@@ -85,8 +86,9 @@ def test_a_difference_at_a_boundary_is_proven():
     for exact in (False, True):
         report = compare(n, X, side(n, up, exact))
         assert [(d.node, d.index, d.ours, d.theirs) for d in report.differences[:2]] == [
-            ("r", (0, 0), 0, 1), ("r", (1, 1), 0, 1),
-        ]  # fmt: skip
+            ("r", (0, 0), 0, 1),
+            ("r", (1, 1), 0, 1),
+        ]
         first = report.differences[0]
         assert first.exact == float(Fraction(float(THIRD)) * 3 - Fraction(1, 2)) > 0.5
         assert first.exact - first.bound <= 0.5
@@ -209,25 +211,44 @@ def test_elements_of_convolutions_and_pools(groups: int):
     node = helper.make_node
     nodes = [
         quant("x", "q", scale="tenth"),
-        node("Conv", ["q", "w", "b"], ["c"], group=groups, strides=[2, 1], pads=[1, 0, 0, 2],
-             dilations=[1, 2]),
+        node(
+            "Conv",
+            ["q", "w", "b"],
+            ["c"],
+            group=groups,
+            strides=[2, 1],
+            pads=[1, 0, 0, 2],
+            dilations=[1, 2],
+        ),
         node("BatchNormalization", ["c", "s", "b", "b", "v"], ["n"], epsilon=1e-3),
         node("Relu", ["n"], ["r"]),
         node("MaxPool", ["r"], ["p"], kernel_shape=[2, 2], pads=[0, 1, 0, 0]),
         node("AveragePool", ["p"], ["a"], kernel_shape=[2, 1], pads=[1, 0, 0, 0]),
-        node("AveragePool", ["a"], ["ai"], kernel_shape=[2, 1], pads=[1, 0, 0, 0],
-             count_include_pad=1),
+        node(
+            "AveragePool",
+            ["a"],
+            ["ai"],
+            kernel_shape=[2, 1],
+            pads=[1, 0, 0, 0],
+            count_include_pad=1,
+        ),
         node("Concat", ["a", "ai"], ["cat"], axis=1),
         node("GlobalAveragePool", ["cat"], ["g"]),
         node("ReduceMean", ["cat", "axes"], ["m"], keepdims=0),
         node("Flatten", ["g"], ["f"]),
         node("Mul", ["f", "m"], ["y"]),
-    ]  # fmt: skip
+    ]
     constants = {
-        "one": 1, "zero": 0, "four": 4, "tenth": 0.1, "axes": np.array([2, -1]),
+        "one": 1,
+        "zero": 0,
+        "four": 4,
+        "tenth": 0.1,
+        "axes": np.array([2, -1]),
         "w": rng.standard_normal((4, 4 // groups, 2, 2)).astype(np.float32),
-        "b": rng.standard_normal(4).astype(np.float32), "s": [1, -2, 0.5, 3], "v": [1, 2, 0.3, 4],
-    }  # fmt: skip
+        "b": rng.standard_normal(4).astype(np.float32),
+        "s": [1, -2, 0.5, 3],
+        "v": [1, 2, 0.3, 4],
+    }
     n = network(nodes, constants, (4, 5, 6))
     assert every_element(n, rng.standard_normal((2, 4, 5, 6)).astype(np.float32)) > 400
 
@@ -252,12 +273,19 @@ def test_elements_of_dense_layers_and_norms():
         node("Neg", ["z"], ["y"]),
     ]
     constants = {
-        "zero": 0, "four": 4, "tenth": 0.1, "half": 0.5, "low": -1, "high": 0.75,
-        "flat": np.array([1, 6]), "axis": np.array([1]), "var": [2, 3, 0.1, 7, 1],
+        "zero": 0,
+        "four": 4,
+        "tenth": 0.1,
+        "half": 0.5,
+        "low": -1,
+        "high": 0.75,
+        "flat": np.array([1, 6]),
+        "axis": np.array([1]),
+        "var": [2, 3, 0.1, 7, 1],
         "w": rng.standard_normal((4, 6)).astype(np.float32),
         "v": rng.standard_normal((5, 4)).astype(np.float32),
         "b": rng.standard_normal(5).astype(np.float32),
-    }  # fmt: skip
+    }
     n = network(nodes, constants, (2, 3))
     assert every_element(n, rng.standard_normal((3, 2, 3)).astype(np.float32)) > 200
 

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from bitrill.errors import MismatchError, UnsupportedError
-from bitrill.frontend.functions import l1_matmul_function, log_quant_function
+from bitrill.frontend.reader.functions import l1_matmul_function, log_quant_function
 from bitrill.train.bounds import Value
 from bitrill.train.executor import Network
 from bitrill.train.powers import PowerNode
@@ -61,9 +61,12 @@ def test_integers_are_read_from_floats_and_back():
 def model(nodes: list[onnx.NodeProto], w: np.ndarray, functions: list) -> onnx.ModelProto:
     info = helper.make_tensor_value_info
     graph = helper.make_graph(
-        nodes, "g", [info("x", 1, ["n", w.shape[0]])], [info("y", 1, None)],
+        nodes,
+        "g",
+        [info("x", 1, ["n", w.shape[0]])],
+        [info("y", 1, None)],
         [numpy_helper.from_array(w, "w"), numpy_helper.from_array(SCALE, "s")],
-    )  # fmt: skip
+    )
     opsets = [helper.make_opsetid("", 13), helper.make_opsetid("bitrill", 1)]
     return helper.make_model(graph, functions=functions, opset_imports=opsets)
 

@@ -33,10 +33,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"acts": 3}, "acts must be one of 1, 2, 4, 8, log3, not 3"),
     ({"acts": True}, "acts must be one of 1, 2, 4, 8, log3, not True"),
     ({"acts": "log4"}, "acts must be one of 1, 2, 4, 8, log3, not 'log4'"),
-    (
-        {"recipe": "cnv", "weights": "adder"},
-        "weights must not be adder for cnv: dense layers only",
-    ),
+    ({"recipe": "cnv", "weights": "adder"}, "weights must not be adder for cnv: dense layers only"),
     ({"recipe": "lenet", "acts": "log3"}, "acts must not be log3 for lenet: dense layers only"),
     (
         {"weights": "adder", "acts": "log3"},
@@ -47,10 +44,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"prune": float("nan")}, "prune must be a number from 0 to 0.95, not nan"),
     ({"prune": True}, "prune must be a number from 0 to 0.95, not True"),
     ({"prune": "half"}, "prune must be a number from 0 to 0.95, not 'half'"),
-    (
-        {"prune": 0.5, "weights": "adder"},
-        "prune must not be given with adder: zeros save nothing",
-    ),
+    ({"prune": 0.5, "weights": "adder"}, "prune must not be given with adder: zeros save nothing"),
     (
         {"prune": 0.5, "weights": "codebook16"},
         "prune must not be given with codebook16: zero would be one value more",
@@ -87,10 +81,17 @@ def test_all_reasons_come_at_once():
 
 def test_defaults_follow_the_data_set():
     assert Options(recipe="tfc").to_json() == {
-        "recipe": "tfc", "weights": "binary", "acts": 1, "dataset": "digits", "epochs": 40,
-        "seed": 0, "mean": 0.5, "std": 0.5, "width": None,
+        "recipe": "tfc",
+        "weights": "binary",
+        "acts": 1,
+        "dataset": "digits",
+        "epochs": 40,
+        "seed": 0,
+        "mean": 0.5,
+        "std": 0.5,
+        "width": None,
         "prune": None,
-    }  # fmt: skip
+    }
     assert Options(recipe="lfc", dataset="mnist").n_epochs <= 15
     assert Options(recipe="sfc", weights="int4", acts=4).name == "sfc_w4a4_digits"
     named = {"weights": "pot2", "acts": "log3", "prune": 0.5}

@@ -13,9 +13,12 @@ from support import ROOT, shared_data, shared_model
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *map(str, command)], capture_output=True, text=True, timeout=300,
+        [sys.executable, *map(str, command)],
+        capture_output=True,
+        text=True,
+        timeout=300,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    )
 
 
 def test_the_oracle_finds_no_difference_on_a_model_made_elsewhere():

@@ -160,10 +160,17 @@ def test_damaged_checkpoints_are_refused_and_run_nothing(finished: Path, tmp_pat
     network = dict(state["network"])
     network.pop(next(iter(network)))
     damaged = [
-        b"", b"no checkpoint", whole[: len(whole) // 2], saved(3), saved({}), saved(lost),
-        saved(state | {"network": network}), saved(state | {"rng": torch.zeros(3)}),
-        saved(state | {"history": 3}), saved(Hostile(proof)),
-    ]  # fmt: skip
+        b"",
+        b"no checkpoint",
+        whole[: len(whole) // 2],
+        saved(3),
+        saved({}),
+        saved(lost),
+        saved(state | {"network": network}),
+        saved(state | {"rng": torch.zeros(3)}),
+        saved(state | {"history": 3}),
+        saved(Hostile(proof)),
+    ]
     for data in damaged:
         (tmp_path / "checkpoint.pt").write_bytes(data)
         with pytest.raises(
@@ -181,9 +188,8 @@ def test_a_loss_that_diverges_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path:
     real = loop.squared_hinge
     calls = iter(range(10_000))
     monkeypatch.setattr(
-        loop, "squared_hinge",
-        lambda *a: real(*a) * (float("nan") if next(calls) == 4 else 1),
-    )  # fmt: skip
+        loop, "squared_hinge", lambda *a: real(*a) * (float("nan") if next(calls) == 4 else 1)
+    )
     want = r"training diverged: the loss is nan in epoch 1, batch 5 of \d+; try another seed"
     with pytest.raises(ToolError, match=want) as caught:
         train("tfc", epochs=1, out=tmp_path)

@@ -12,7 +12,7 @@ import torch
 from bitrill import flow
 from bitrill.frontend import load_model
 from bitrill.ir import Graph
-from bitrill.pipeline import to_integer
+from bitrill.lowering import to_integer
 from bitrill.train import Options, datasets, models, oracle
 from bitrill.train.executor import Network
 from bitrill.train.loop import decisions

@@ -17,6 +17,14 @@ from .serial import PySerial, SerialTransport
 from .summary import summary
 
 __all__ = [
-    "AxiTransport", "Driver", "DriverError", "Folder", "LinkError", "Network", "PySerial",
-    "SerialTransport", "connect", "summary",
-]  # fmt: skip
+    "AxiTransport",
+    "Driver",
+    "DriverError",
+    "Folder",
+    "LinkError",
+    "Network",
+    "PySerial",
+    "SerialTransport",
+    "connect",
+    "summary",
+]

@@ -48,9 +48,11 @@ class Slot:
     def holds(self, bytes_in: int, bytes_out: int) -> bool:
         """Whether so much has room."""
         return (
-            self.into is not None and len(self.into.array) >= bytes_in
-            and self.out is not None and len(self.out.array) >= bytes_out
-        )  # fmt: skip
+            self.into is not None
+            and len(self.into.array) >= bytes_in
+            and self.out is not None
+            and len(self.out.array) >= bytes_out
+        )
 
     def release(self) -> None:
         """Give the buffers back."""

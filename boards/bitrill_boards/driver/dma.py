@@ -62,8 +62,11 @@ class DmaMemory:
     def sync(self, what: str, start: int, nbytes: int, direction: int) -> None:
         """Write the caches back, or forget what they hold."""
         for name, value in (
-            ("sync_offset", start), ("sync_size", nbytes), ("sync_direction", direction), (what, 1)
-        ):  # fmt: skip
+            ("sync_offset", start),
+            ("sync_size", nbytes),
+            ("sync_direction", direction),
+            (what, 1),
+        ):
             path = os.path.join(self.folder, name)
             try:
                 with open(path, "w") as file:

@@ -49,8 +49,9 @@ class Driver:
                 f" {network.name} ({network.digest.hex()}): flash this build"
             )
         for what, has, wants in (
-            ("in", device.bytes_in, self._in.bytes), ("out", device.bytes_out, self._out.bytes)
-        ):  # fmt: skip
+            ("in", device.bytes_in, self._in.bytes),
+            ("out", device.bytes_out, self._out.bytes),
+        ):
             if has is not None and has != wants:
                 raise DriverError(f"a frame {what} must have {wants} bytes, the board's has {has}")
 

@@ -61,9 +61,11 @@ class Network:
         self.interval = int(n) / int(d or 1)
         self.latency = told["latency"]
         q = told["input"]["quantizer"]
-        self._quantizer = None if q is None else Quantizer(
-            [[float.fromhex(v) for v in row] for row in q["levels"]], q["inverted"]
-        )  # fmt: skip
+        self._quantizer = (
+            None
+            if q is None
+            else Quantizer([[float.fromhex(v) for v in row] for row in q["levels"]], q["inverted"])
+        )
         self._scale, self._offset = (
             np.array([float.fromhex(v) for v in told["output"][k]]) for k in ("scale", "offset")
         )

@@ -16,9 +16,14 @@ TRANSPORTS = {"axi": ("pynq", "linux"), "uart": ("uart",)}
 
 
 def connect(
-    folder: Any, transport: str | None = None, *, port: str | None = None, load: bool = False,
-    loaded: bool = False, root: str = "/",
-) -> Driver:  # fmt: skip
+    folder: Any,
+    transport: str | None = None,
+    *,
+    port: str | None = None,
+    load: bool = False,
+    loaded: bool = False,
+    root: str = "/",
+) -> Driver:
     """A `Driver` of the network that a board's ``folder`` describes: see `open_transport`."""
     f = folder if isinstance(folder, Folder) else Folder(folder)
     network = f.network()
@@ -31,9 +36,14 @@ def connect(
 
 
 def open_transport(
-    folder: Any, kind: str | None = None, port: str | None = None, *, load: bool = False,
-    loaded: bool = False, root: str = "/",
-) -> tuple[str, Any]:  # fmt: skip
+    folder: Any,
+    kind: str | None = None,
+    port: str | None = None,
+    *,
+    load: bool = False,
+    loaded: bool = False,
+    root: str = "/",
+) -> tuple[str, Any]:
     """What carries frames to a board, and its name.
 
     ``port``: of a serial line, else the only one there is. ``load``: the bitstream first (PYNQ

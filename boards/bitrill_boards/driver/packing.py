@@ -69,8 +69,11 @@ class Format:
         """The elements' bits, in the narrowest unsigned dtype."""
         if self.coding == "bipolar":
             return values > 0
-        narrow = next(t for t in (np.uint8, np.uint16, np.uint32, np.uint64)
-                      if np.dtype(t).itemsize * 8 >= self.bits)  # fmt: skip
+        narrow = next(
+            t
+            for t in (np.uint8, np.uint16, np.uint32, np.uint64)
+            if np.dtype(t).itemsize * 8 >= self.bits
+        )
         if self.coding == "log2":
             exponents = np.frexp(values.astype(np.float64))[1]  # 2**k is 0.5 * 2**(k+1)
             return np.where(values > 0, exponents, 0).astype(narrow)

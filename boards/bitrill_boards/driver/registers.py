@@ -6,17 +6,37 @@ IDENTITY = int.from_bytes(b"BTRS", "little")
 VERSION = 1
 
 REGISTERS = (
-    "IDENTITY", "VERSION", "DIGEST_LOW", "DIGEST_HIGH", "CONTROL", "STATUS", "INTERRUPT", "FRAMES",
-    "IN_ADDRESS_LOW", "IN_ADDRESS_HIGH", "IN_WORDS", "OUT_ADDRESS_LOW", "OUT_ADDRESS_HIGH",
-    "OUT_WORDS", "CYCLES_LOW", "CYCLES_HIGH",
-)  # fmt: skip
+    "IDENTITY",
+    "VERSION",
+    "DIGEST_LOW",
+    "DIGEST_HIGH",
+    "CONTROL",
+    "STATUS",
+    "INTERRUPT",
+    "FRAMES",
+    "IN_ADDRESS_LOW",
+    "IN_ADDRESS_HIGH",
+    "IN_WORDS",
+    "OUT_ADDRESS_LOW",
+    "OUT_ADDRESS_HIGH",
+    "OUT_WORDS",
+    "CYCLES_LOW",
+    "CYCLES_HIGH",
+)
 """Names of the registers, from offset 0 on. All others answer SLVERR."""
 
 OFFSETS = {name: 4 * k for k, name in enumerate(REGISTERS)}
 """Bytes from the base address on."""
 
-WRITABLE = ("INTERRUPT", "IN_ADDRESS_LOW", "IN_ADDRESS_HIGH", "IN_WORDS", "OUT_ADDRESS_LOW",
-            "OUT_ADDRESS_HIGH", "OUT_WORDS")  # fmt: skip
+WRITABLE = (
+    "INTERRUPT",
+    "IN_ADDRESS_LOW",
+    "IN_ADDRESS_HIGH",
+    "IN_WORDS",
+    "OUT_ADDRESS_LOW",
+    "OUT_ADDRESS_HIGH",
+    "OUT_WORDS",
+)
 """Registers that keep what is written, not while busy (SLVERR)."""
 
 START, STOP = 1, 2

@@ -182,9 +182,12 @@ class SerialTransport:
                 self._again(under_way)
 
     def _take(
-        self, reply: wire.Reply, under_way: dict[int, _Pending], done: dict[int, wire.Reply],
+        self,
+        reply: wire.Reply,
+        under_way: dict[int, _Pending],
+        done: dict[int, wire.Reply],
         size: int,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if reply.status == wire.DAMAGED:
             self.damaged += 1
             return

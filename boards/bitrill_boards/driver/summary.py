@@ -24,8 +24,6 @@ def summary(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-_LIMITS = {
-    "core": "core", "port": "memory port", "ddr": "memory", "uart": "serial line",
-}  # fmt: skip
+_LIMITS = {"core": "core", "port": "memory port", "ddr": "memory", "uart": "serial line"}
 
 __all__ = ["summary"]

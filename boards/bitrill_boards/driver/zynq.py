@@ -54,9 +54,7 @@ def _zynqmp(at: Physical, crystal_mhz: Fraction, clock_mhz: Fraction) -> Fractio
     crl = 0xFF5E0000
     pll = at.read(crl + 0x020)
     made = divide(zynqmp_pll(crystal_mhz, _field(pll, 8, 7), bool(_field(pll, 16, 1))), clock_mhz)
-    _change(
-        at, crl + 0x0C0, {(0, 3): 0, (8, 6): made.first, (16, 6): made.second, (24, 1): 1}
-    )  # fmt: skip
+    _change(at, crl + 0x0C0, {(0, 3): 0, (8, 6): made.first, (16, 6): made.second, (24, 1): 1})
     for control in (0xFD380000, 0xFD380014):  # HP0, reading and writing: 128 bits, as after reset
         _change(at, control, {(0, 2): 0})
     _change(at, 0xFD615000, {(8, 2): 2})  # HPM0: 128 bits

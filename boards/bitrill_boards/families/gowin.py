@@ -91,12 +91,18 @@ def target(board: Board, pins: Pins) -> Target:
         synth=f"synth_gowin -family {device.family} -noiopads",
         pads=_PADS,
         constraints={"bitrill.cst": _cst(pins)},
-        place=("--device", board.part, "--vopt", f"family={device.chip}",
-               "--vopt", "cst=bitrill.cst"),
+        place=(
+            "--device",
+            board.part,
+            "--vopt",
+            f"family={device.chip}",
+            "--vopt",
+            "cst=bitrill.cst",
+        ),
         routed=("--write", "routed.json"),
         pack=("-d", device.chip, "-o", "bitrill.fs", "routed.json"),
         bitstream="bitrill.fs",
-    )  # fmt: skip
+    )
 
 
 def plls(board: Board, pins: Pins) -> Iterator[Pll]:
@@ -117,8 +123,9 @@ def plls(board: Board, pins: Pins) -> Iterator[Pll]:
                     yield _pll(device, board, divide, times, divider, mhz)
 
 
-def _pll(device: _Device, board: Board, divide: int, times: int, divider: int,
-         mhz: Fraction) -> Pll:  # fmt: skip
+def _pll(
+    device: _Device, board: Board, divide: int, times: int, divider: int, mhz: Fraction
+) -> Pll:
     return Pll(
         mhz=mhz,
         vco_mhz=mhz * divider,
@@ -164,8 +171,5 @@ def _cst(pins: Pins) -> str:
     lines = []
     places = [("clk", pins.clk, ""), ("rx", pins.rx, " PULL_MODE=UP")]
     for port, pin, extra in [*places, *((o, pin, "") for o, pin in pins.outputs.items())]:
-        lines += [
-            f'IO_LOC "{port}" {pin};',
-            f'IO_PORT "{port}" IO_TYPE={standard}{extra};',
-        ]
+        lines += [f'IO_LOC "{port}" {pin};', f'IO_PORT "{port}" IO_TYPE={standard}{extra};']
     return "\n".join(lines) + "\n"

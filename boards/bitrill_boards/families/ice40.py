@@ -32,8 +32,12 @@ FILTERS = ((17, 1), (26, 2), (44, 3), (66, 4), (101, 5), (134, 6))
 PLL_PADS = {("up5k", "sg48"): "35"}
 """Where the clock's pin is the PLL's own: its input buffer is then part of the PLL."""
 
-SIZES = {"lp": ("384", "1k", "4k", "8k"), "hx": ("1k", "4k", "8k"), "up": ("3k", "5k"),
-         "u": ("1k", "2k", "4k")}  # fmt: skip
+SIZES = {
+    "lp": ("384", "1k", "4k", "8k"),
+    "hx": ("1k", "4k", "8k"),
+    "up": ("3k", "5k"),
+    "u": ("1k", "2k", "4k"),
+}
 _PART = re.compile(r"ice40(lp|hx|up|u)(384|[1-8]k)-([a-z]+\d+)")
 
 

@@ -135,5 +135,9 @@ def _other(target: Target, name: str, what: str) -> SpecError:
 
 
 _FAMILIES: Mapping[str, Callable[[Target, str, bytes], None]] = {
-    "zynq7": _xilinx, "zynqmp": _xilinx, "ecp5": _ecp5, "gowin": _gowin, "ice40": _ice40
-}  # fmt: skip
+    "zynq7": _xilinx,
+    "zynqmp": _xilinx,
+    "ecp5": _ecp5,
+    "gowin": _gowin,
+    "ice40": _ice40,
+}

@@ -85,8 +85,9 @@ def trouble(ended: Ended, cable: Cable) -> BitrillError | None:
         return ToolError(
             f"this openFPGALoader was built without {lacks.group(1)}: install another one in PATH,"
             " such as Debian's package openfpgaloader",
-            missing=True, tool="openfpgaloader",
-        )  # fmt: skip
+            missing=True,
+            tool="openfpgaloader",
+        )
     if re.search(rf"error *: *{re.escape(cable.name)} not found", text):
         return SpecError(
             f"cable must be one that `openFPGALoader --list-cables` prints, not {cable.name!r}"
@@ -129,5 +130,6 @@ def _no_permission(cable: Cable, ended: Ended) -> ToolError:
     return ToolError(
         f"no permission to use the cable {cable.name}: put the line {rule}{said} into {RULES},"
         " run `sudo udevadm control --reload && sudo udevadm trigger`, and plug it in again",
-        rule=rule, output=ended.output,
-    )  # fmt: skip
+        rule=rule,
+        output=ended.output,
+    )

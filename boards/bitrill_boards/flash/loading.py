@@ -34,9 +34,14 @@ class Loaded:
 
 
 def flash(
-    manifest: Mapping[str, Any], bitstream: Path, *, xvc: str | None = None,
-    cable: str | None = None, timeout: float = TIMEOUT, progress: Progress | None = None,
-) -> Loaded:  # fmt: skip
+    manifest: Mapping[str, Any],
+    bitstream: Path,
+    *,
+    xvc: str | None = None,
+    cable: str | None = None,
+    timeout: float = TIMEOUT,
+    progress: Progress | None = None,
+) -> Loaded:
     """Load ``bitstream`` into the board of a ``board.json``.
 
     ``xvc``: ``HOST:PORT`` of a cable elsewhere; ``cable``: one of openFPGALoader's, in place of the
@@ -61,10 +66,12 @@ def flash(
 
 
 _MODES = {
-    "zynq7": (), "zynqmp": (), "gowin": (),
+    "zynq7": (),
+    "zynqmp": (),
+    "gowin": (),
     "ecp5": ("-v",),  # prints the status register, in which DONE is
     "ice40": ("-f", "--verify"),  # these boards lead the cable to the flash memory
-}  # fmt: skip
+}
 
 
 def _chip(target: Target, way: Cable, timeout: float) -> tuple[chain.Chip, tuple[str, ...]]:

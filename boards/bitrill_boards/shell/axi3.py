@@ -7,7 +7,7 @@ from typing import Any
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from bitrill_hw.axilite import axi_lite
+from bitrill_hw.design.axilite import axi_lite
 
 ID_BITS = 12
 PAGE_BITS = 12
@@ -20,19 +20,34 @@ FIXED, INCR, WRAP = range(3)
 def axi3_master() -> wiring.Signature:
     """The ports of a master of 32 bits, those that matter to a slave without caches or locks."""
     asks = {
-        "id": Out(ID_BITS), "addr": Out(32), "len": Out(4), "size": Out(2), "burst": Out(2),
-        "valid": Out(1), "ready": In(1),
-    }  # fmt: skip
+        "id": Out(ID_BITS),
+        "addr": Out(32),
+        "len": Out(4),
+        "size": Out(2),
+        "burst": Out(2),
+        "valid": Out(1),
+        "ready": In(1),
+    }
     return wiring.Signature(
         {
             **{f"aw{name}": port for name, port in asks.items()},
-            "wdata": Out(32), "wstrb": Out(4), "wvalid": Out(1), "wready": In(1),
-            "bid": In(ID_BITS), "bresp": In(2), "bvalid": In(1), "bready": Out(1),
+            "wdata": Out(32),
+            "wstrb": Out(4),
+            "wvalid": Out(1),
+            "wready": In(1),
+            "bid": In(ID_BITS),
+            "bresp": In(2),
+            "bvalid": In(1),
+            "bready": Out(1),
             **{f"ar{name}": port for name, port in asks.items()},
-            "rid": In(ID_BITS), "rdata": In(32), "rresp": In(2), "rlast": In(1), "rvalid": In(1),
+            "rid": In(ID_BITS),
+            "rdata": In(32),
+            "rresp": In(2),
+            "rlast": In(1),
+            "rvalid": In(1),
             "rready": Out(1),
         }
-    )  # fmt: skip
+    )
 
 
 class Axi3ToLite(wiring.Component):
@@ -69,9 +84,12 @@ class Axi3ToLite(wiring.Component):
         gp, axi = self.gp, self.axi
         burst = _Burst(m, "ar", self)
         m.d.comb += [
-            axi.araddr.eq(burst.address), gp.rid.eq(burst.id), gp.rlast.eq(burst.is_last),
-            gp.rdata.eq(axi.rdata), gp.rresp.eq(Mux(burst.outside, DECERR, axi.rresp)),
-        ]  # fmt: skip
+            axi.araddr.eq(burst.address),
+            gp.rid.eq(burst.id),
+            gp.rlast.eq(burst.is_last),
+            gp.rdata.eq(axi.rdata),
+            gp.rresp.eq(Mux(burst.outside, DECERR, axi.rresp)),
+        ]
         with m.FSM(name="read"):
             with m.State("IDLE"):
                 m.d.comb += gp.arready.eq(live)
@@ -83,10 +101,7 @@ class Axi3ToLite(wiring.Component):
                 with m.If(axi.arready | burst.outside):
                     m.next = "ANSWER"
             with m.State("ANSWER"):
-                m.d.comb += [
-                    gp.rvalid.eq(axi.rvalid | burst.outside),
-                    axi.rready.eq(gp.rready),
-                ]
+                m.d.comb += [gp.rvalid.eq(axi.rvalid | burst.outside), axi.rready.eq(gp.rready)]
                 with m.If(gp.rvalid & gp.rready):
                     burst.step()
                     with m.If(burst.is_last):
@@ -99,9 +114,12 @@ class Axi3ToLite(wiring.Component):
         burst = _Burst(m, "aw", self)
         response = Signal(2)
         m.d.comb += [
-            axi.awaddr.eq(burst.address), axi.wdata.eq(gp.wdata), axi.wstrb.eq(gp.wstrb),
-            gp.bid.eq(burst.id), gp.bresp.eq(Mux(burst.outside, DECERR, response)),
-        ]  # fmt: skip
+            axi.awaddr.eq(burst.address),
+            axi.wdata.eq(gp.wdata),
+            axi.wstrb.eq(gp.wstrb),
+            gp.bid.eq(burst.id),
+            gp.bresp.eq(Mux(burst.outside, DECERR, response)),
+        ]
         with m.FSM(name="write"):
             with m.State("IDLE"):
                 m.d.comb += gp.awready.eq(live)
@@ -182,10 +200,7 @@ class _Burst:
 
     def step(self) -> None:
         """Within ``m.If``: on to the next beat, whose address is a multiple of its size."""
-        self._m.d.sync += [
-            self.address[:PAGE_BITS].eq(self._next),
-            self._left.eq(self._left - 1),
-        ]
+        self._m.d.sync += [self.address[:PAGE_BITS].eq(self._next), self._left.eq(self._left - 1)]
 
 
 __all__ = ["Axi3ToLite"]

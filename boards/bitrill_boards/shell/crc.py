@@ -33,10 +33,13 @@ class Crc(wiring.Component):
     def __init__(self) -> None:
         super().__init__(
             {
-                "clear": In(1), "load": In(1), "data": In(8), "busy": Out(1),
+                "clear": In(1),
+                "load": In(1),
+                "data": In(8),
+                "busy": Out(1),
                 "value": Out(32, init=0xFFFFFFFF),
             }
-        )  # fmt: skip
+        )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -26,7 +26,7 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from bitrill.errors import SpecError
-from bitrill_hw.stream import beats
+from bitrill_hw.pipeline.stream import beats
 
 
 def widest(width_in: int, width_out: int) -> int:
@@ -112,11 +112,7 @@ class Gearbox(wiring.Component):
     def __init__(self, gear: Gear):
         self.gear = gear
         super().__init__(
-            {
-                "i": In(beats(gear.width_in)),
-                "o": Out(beats(gear.width_out)),
-                "last": Out(1),
-            }
+            {"i": In(beats(gear.width_in)), "o": Out(beats(gear.width_out)), "last": Out(1)}
         )
 
     def elaborate(self, platform: Any) -> Module:

@@ -33,7 +33,7 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from bitrill.errors import SpecError
-from bitrill_hw.stream import beats
+from bitrill_hw.pipeline.stream import beats
 
 from ..driver import wire
 from .replies import Replies
@@ -92,10 +92,16 @@ class Link(wiring.Component):
         self.identity, self.timeout = identity, timeout
         super().__init__(
             {
-                "rx": In(beats(8)), "tx": Out(beats(8)), "i": Out(beats(8)), "o": In(beats(8)),
-                "enters": In(1), "leaves": In(1), "fault": In(1), "reset": Out(1),
+                "rx": In(beats(8)),
+                "tx": Out(beats(8)),
+                "i": Out(beats(8)),
+                "o": In(beats(8)),
+                "enters": In(1),
+                "leaves": In(1),
+                "fault": In(1),
+                "reset": Out(1),
             }
-        )  # fmt: skip
+        )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -14,8 +14,8 @@ from typing import Any
 from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
-from bitrill_hw.fifo import Fifo
-from bitrill_hw.stream import beats
+from bitrill_hw.pipeline.fifo import Fifo
+from bitrill_hw.pipeline.stream import beats
 
 WORD, BURST = 64, 16
 BURST_BYTES = WORD // 8 * BURST
@@ -31,27 +31,49 @@ def read_channels(address: int) -> wiring.Signature:
     """A master's read channels for addresses of ``address`` bits."""
     return wiring.Signature(
         {
-            "arid": Out(1), "araddr": Out(address), "arlen": Out(8), "arsize": Out(3),
-            "arburst": Out(2), "arcache": Out(4), "arprot": Out(3), "arvalid": Out(1),
+            "arid": Out(1),
+            "araddr": Out(address),
+            "arlen": Out(8),
+            "arsize": Out(3),
+            "arburst": Out(2),
+            "arcache": Out(4),
+            "arprot": Out(3),
+            "arvalid": Out(1),
             "arready": In(1),
-            "rid": In(1), "rdata": In(WORD), "rresp": In(2), "rlast": In(1), "rvalid": In(1),
+            "rid": In(1),
+            "rdata": In(WORD),
+            "rresp": In(2),
+            "rlast": In(1),
+            "rvalid": In(1),
             "rready": Out(1),
         }
-    )  # fmt: skip
+    )
 
 
 def write_channels(address: int) -> wiring.Signature:
     """A master's write channels."""
     return wiring.Signature(
         {
-            "awid": Out(1), "awaddr": Out(address), "awlen": Out(8), "awsize": Out(3),
-            "awburst": Out(2), "awcache": Out(4), "awprot": Out(3), "awvalid": Out(1),
+            "awid": Out(1),
+            "awaddr": Out(address),
+            "awlen": Out(8),
+            "awsize": Out(3),
+            "awburst": Out(2),
+            "awcache": Out(4),
+            "awprot": Out(3),
+            "awvalid": Out(1),
             "awready": In(1),
-            "wdata": Out(WORD), "wstrb": Out(WORD // 8), "wlast": Out(1), "wvalid": Out(1),
+            "wdata": Out(WORD),
+            "wstrb": Out(WORD // 8),
+            "wlast": Out(1),
+            "wvalid": Out(1),
             "wready": In(1),
-            "bid": In(1), "bresp": In(2), "bvalid": In(1), "bready": Out(1),
+            "bid": In(1),
+            "bresp": In(2),
+            "bvalid": In(1),
+            "bready": Out(1),
         }
-    )  # fmt: skip
+    )
 
 
 class _Asker:
@@ -80,9 +102,12 @@ class _Asker:
             m.d.sync += valid.eq(0)
         with m.If(self.asks):
             m.d.sync += [
-                valid.eq(1), addr.eq(Cat(C(0, ALIGN), page)), length.eq(self.size - 1),
-                page.eq(page + 1), self.left.eq(Mux(whole, self.left - BURST, 0)),
-            ]  # fmt: skip
+                valid.eq(1),
+                addr.eq(Cat(C(0, ALIGN), page)),
+                length.eq(self.size - 1),
+                page.eq(page + 1),
+                self.left.eq(Mux(whole, self.left - BURST, 0)),
+            ]
         with m.If(mover.start):
             m.d.sync += [page.eq(mover.address[ALIGN:]), self.left.eq(mover.words)]
         with m.Elif(mover.stop):
@@ -98,10 +123,17 @@ class _Mover(wiring.Component):
         self.bits = address
         super().__init__(
             {
-                "bus": Out(bus), "start": In(1), "address": In(address), "words": In(32),
-                "stop": In(1), "idle": Out(1), "slverr": Out(1), "decerr": Out(1), **flow,
+                "bus": Out(bus),
+                "start": In(1),
+                "address": In(address),
+                "words": In(32),
+                "stop": In(1),
+                "idle": Out(1),
+                "slverr": Out(1),
+                "decerr": Out(1),
+                **flow,
             }
-        )  # fmt: skip
+        )
 
 
 class Reader(_Mover):
@@ -138,11 +170,12 @@ class Reader(_Mover):
         wiring.connect(m, wiring.flipped(self.o), fifo.o)
         m.d.comb += [
             bus.rready.eq(1),  # there is room for all that was asked for
-            fifo.i.valid.eq(bus.rvalid), fifo.i.payload.eq(bus.rdata),
+            fifo.i.valid.eq(bus.rvalid),
+            fifo.i.payload.eq(bus.rdata),
             self.idle.eq((ask.left == 0) & (owed == 0)),
             self.slverr.eq(comes & (bus.rresp == SLVERR)),
             self.decerr.eq(comes & (bus.rresp == DECERR)),
-        ]  # fmt: skip
+        ]
         return m
 
 
@@ -191,7 +224,8 @@ class Writer(_Mover):
         with m.If(self.start):
             m.d.sync += at.eq(0)
         m.d.comb += [
-            bus.wvalid.eq(owed != 0), bus.wdata.eq(fifo.o.payload),
+            bus.wvalid.eq(owed != 0),
+            bus.wdata.eq(fifo.o.payload),
             bus.wstrb.eq(-1),
             bus.wlast.eq((at == BURST - 1) | (owed == 1)),
             fifo.o.ready.eq(bus.wready & bus.wvalid),
@@ -199,7 +233,7 @@ class Writer(_Mover):
             self.idle.eq((ask.left == 0) & (owed == 0) & (unanswered == 0)),
             self.slverr.eq(answers & (bus.bresp == SLVERR)),
             self.decerr.eq(answers & (bus.bresp == DECERR)),
-        ]  # fmt: skip
+        ]
         return m
 
 

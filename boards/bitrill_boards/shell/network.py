@@ -11,11 +11,11 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from bitrill.errors import SpecError
 from bitrill.ir.graph import INPUT, Graph
-from bitrill.ir.serial import digest
-from bitrill.plan.registers import address_bits, register_map, streamed
-from bitrill_hw.axilite import axi_lite
-from bitrill_hw.control import PREFIX
-from bitrill_hw.stream import beats, padded
+from bitrill.ir.serialisation import digest
+from bitrill.runtime.register_map import address_bits, register_map, streamed
+from bitrill_hw.design.axilite import axi_lite
+from bitrill_hw.design.control import PREFIX
+from bitrill_hw.pipeline.stream import beats, padded
 
 from .gearbox import Gearbox, gear
 
@@ -45,11 +45,14 @@ class Edges:
         first, last = graph.reader(INPUT), graph.producer(graph.output)
         windows = register_map(graph)
         return Edges(
-            first.lanes_in * first.x.type.bits, first.beats_in,
-            last.lanes_out * last.y.type.bits, last.beats_out,
-            interval, bytes.fromhex(digest(graph))[:8],
+            first.lanes_in * first.x.type.bits,
+            first.beats_in,
+            last.lanes_out * last.y.type.bits,
+            last.beats_out,
+            interval,
+            bytes.fromhex(digest(graph))[:8],
             address_bits(windows) if windows else 0,
-        )  # fmt: skip
+        )
 
     @property
     def frame_in(self) -> int:
@@ -95,11 +98,16 @@ class Network(wiring.Component):
         bits = edges.register_bits
         super().__init__(
             {
-                "i": In(beats(width)), "o": Out(beats(width)), "last": Out(1), "enters": Out(1),
-                "leaves": Out(1), "error": Out(1), "clear": In(1),
+                "i": In(beats(width)),
+                "o": Out(beats(width)),
+                "last": Out(1),
+                "enters": Out(1),
+                "leaves": Out(1),
+                "error": Out(1),
+                "clear": In(1),
                 **({"weights": In(axi_lite(bits))} if bits else {}),
             }
-        )  # fmt: skip
+        )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -12,7 +12,7 @@ from amaranth.hdl import ClockDomain, DomainRenamer, Instance, Module, ResetSign
 from amaranth.lib import wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
-from bitrill_hw.roms import convert
+from bitrill_hw.memories.roms import convert
 
 from ..families.small import Pll
 from .network import Edges

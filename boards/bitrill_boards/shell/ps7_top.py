@@ -12,7 +12,7 @@ from typing import Any
 
 from amaranth import *
 from amaranth.lib import wiring
-from bitrill_hw.roms import convert
+from bitrill_hw.memories.roms import convert
 
 from .axi3 import Axi3ToLite, axi3_master
 from .network import Edges
@@ -63,9 +63,15 @@ class Ps7Top(wiring.Component):
         inputs = {f"i_{n}": _fit(driven.pop(n, C(0)), width) for n, width in INPUTS.items()}
         # nothing leaves the module but through this cell
         m.submodules[CELL] = Instance(
-            "PS7", a_keep=1, a_DONT_TOUCH="TRUE", o_FCLKCLK=clocks, o_FCLKRESETN=resets_n,
-            **inputs, **_from_gp(bridge.gp), **_from_hp(shell),
-        )  # fmt: skip
+            "PS7",
+            a_keep=1,
+            a_DONT_TOUCH="TRUE",
+            o_FCLKCLK=clocks,
+            o_FCLKRESETN=resets_n,
+            **inputs,
+            **_from_gp(bridge.gp),
+            **_from_hp(shell),
+        )
         return m
 
 

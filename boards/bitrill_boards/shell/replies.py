@@ -8,7 +8,7 @@ from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
-from bitrill_hw.stream import beats
+from bitrill_hw.pipeline.stream import beats
 
 from ..driver.wire import DONE, FAULT, IDENT, REPLY, RESET, RUN
 from .crc import Crc
@@ -28,11 +28,20 @@ class Replies(wiring.Component):
         self.identity = identity
         super().__init__(
             {
-                "tx": Out(beats(8)), "o": In(beats(8)), "asked": In(1), "status": In(2),
-                "operation": In(2), "number": In(8), "taken": Out(1), "feed": Out(1),
-                "fault": In(1), "enters": In(1), "leaves": In(1), "reset": Out(1),
+                "tx": Out(beats(8)),
+                "o": In(beats(8)),
+                "asked": In(1),
+                "status": In(2),
+                "operation": In(2),
+                "number": In(8),
+                "taken": Out(1),
+                "feed": Out(1),
+                "fault": In(1),
+                "enters": In(1),
+                "leaves": In(1),
+                "reset": Out(1),
             }
-        )  # fmt: skip
+        )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -62,10 +71,12 @@ class Replies(wiring.Component):
             with m.State("IDLE"):
                 m.d.comb += crc.clear.eq(1)
                 length = Mux(
-                    self.status != DONE, 0,
-                    Mux(self.operation == RUN, out + 4,
-                        Mux(self.operation == IDENT, len(ident), 0)),
-                )  # fmt: skip
+                    self.status != DONE,
+                    0,
+                    Mux(
+                        self.operation == RUN, out + 4, Mux(self.operation == IDENT, len(ident), 0)
+                    ),
+                )
                 m.d.sync += [at.eq(0), size.eq(length), runs.eq(self.operation == RUN)]
                 m.d.sync += head.eq(Cat(self.status, C(0, 6), self.number, size))
                 with m.If(self.asked):
@@ -104,9 +115,10 @@ class Replies(wiring.Component):
                     m.d.comb += byte.eq(cycles[:8])
                     with m.If(within):
                         m.d.comb += [
-                            byte.eq(self.o.payload), valid.eq(self.o.valid),
+                            byte.eq(self.o.payload),
+                            valid.eq(self.o.valid),
                             self.o.ready.eq(self.tx.ready & ~crc.busy),
-                        ]  # fmt: skip
+                        ]
                 with m.If(put & runs & ~within):
                     m.d.sync += cycles.eq(cycles >> 8)
                 with m.If(put):

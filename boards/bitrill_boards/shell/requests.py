@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.enum import Enum
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
-from bitrill_hw.stream import beats
+from bitrill_hw.pipeline.stream import beats
 
 from ..driver.wire import DAMAGED, DONE, IDENT, REQUEST, RESET, RUN, UNKNOWN
 from .crc import RESIDUE, Crc
@@ -39,11 +39,17 @@ class Requests(wiring.Component):
         self.bytes_in, self.timeout = bytes_in, timeout
         super().__init__(
             {
-                "rx": In(beats(8)), "i": Out(beats(8)), "pending": Out(1), "status": Out(2),
-                "operation": Out(2), "number": Out(8), "taken": In(1), "feed": In(1),
+                "rx": In(beats(8)),
+                "i": Out(beats(8)),
+                "pending": Out(1),
+                "status": Out(2),
+                "operation": Out(2),
+                "number": Out(8),
+                "taken": In(1),
+                "feed": In(1),
                 "reset": In(1),
             }
-        )  # fmt: skip
+        )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -67,9 +73,11 @@ class Requests(wiring.Component):
         # a cycle late: each byte that counts keeps the CRC busy for longer
         within, final, needed, silent = Signal(), Signal(), Signal(), Signal()
         m.d.sync += [
-            within.eq(at < n), final.eq(at + 1 == size), needed.eq(at >= fed),
+            within.eq(at < n),
+            final.eq(at + 1 == size),
+            needed.eq(at >= fed),
             silent.eq(silence == self.timeout),
-        ]  # fmt: skip
+        ]
         with m.If(self.taken):
             m.d.sync += self.pending.eq(0)
         m.d.sync += silence.eq(Mux(get, 0, silence + 1))
@@ -113,9 +121,11 @@ class Requests(wiring.Component):
                 with m.If(~crc.busy):
                     damaged = crc.value != RESIDUE
                     m.d.sync += [
-                        self.pending.eq(1), self.operation.eq(operation), self.number.eq(number),
+                        self.pending.eq(1),
+                        self.operation.eq(operation),
+                        self.number.eq(number),
                         self.status.eq(Mux(damaged, DAMAGED, Mux(right, DONE, UNKNOWN))),
-                    ]  # fmt: skip
+                    ]
                     m.d.sync += state.eq(_State.HUNT)
         with m.If(~hunting & silent):
             m.d.sync += state.eq(_State.HUNT)

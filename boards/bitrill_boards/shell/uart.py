@@ -10,7 +10,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 from bitrill.errors import SpecError
-from bitrill_hw.stream import beats
+from bitrill_hw.pipeline.stream import beats
 
 LEAST_DIVISOR = 8
 """Cycles a bit: the three samples around its middle and the synchroniser's doubt fit in."""

@@ -9,7 +9,7 @@ from typing import Any
 from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
-from bitrill_hw.stream import beats
+from bitrill_hw.pipeline.stream import beats
 
 from .link import Identity, Link
 from .network import Edges, Network

@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from bitrill_hw.axilite import axi_lite, register_bus
+from bitrill_hw.design.axilite import axi_lite, register_bus
 
 
 class Onward(wiring.Component):
@@ -25,10 +25,8 @@ class Onward(wiring.Component):
 
     def __init__(self, bits: int):
         super().__init__(
-            {
-                "bus": In(register_bus(bits)), "axi": Out(axi_lite(bits)), "idle": Out(1),
-            }
-        )  # fmt: skip
+            {"bus": In(register_bus(bits)), "axi": Out(axi_lite(bits)), "idle": Out(1)}
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -52,9 +50,10 @@ class Onward(wiring.Component):
         with m.Elif(bus.done):
             m.d.sync += active.eq(0)
         for valid, ready, when in (
-            (axi.awvalid, axi.awready, bus.write), (axi.wvalid, axi.wready, bus.write),
+            (axi.awvalid, axi.awready, bus.write),
+            (axi.wvalid, axi.wready, bus.write),
             (axi.arvalid, axi.arready, ~bus.write),
-        ):  # fmt: skip
+        ):
             with m.If(begins):
                 m.d.sync += valid.eq(when)
             with m.Elif(ready):

@@ -24,7 +24,7 @@ from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from bitrill.errors import SpecError
-from bitrill_hw.axilite import AxiLite, axi_lite
+from bitrill_hw.design.axilite import AxiLite, axi_lite
 
 from ..driver.registers import IDENTITY, REGISTERS, SIZE, SIZE_RUNTIME, VERSION, WEIGHTS, WRITABLE
 from .movers import ALIGN, Reader, Writer, read_channels, write_channels
@@ -120,10 +120,14 @@ class ZynqShell(wiring.Component):
         wiring.connect(m, wiring.flipped(self.axi), lite.axi)
         state = _State(
             kept={name: self._kept(name) for name in WRITABLE},
-            status=Signal(STATUS_BITS, name="status"), cycles=Signal(48, name="cycles"),
-            frames=Signal(32, name="frames"), busy=Signal(name="busy"), start=Signal(name="start"),
-            stop=Signal(name="stop"), cleared=Signal(STATUS_BITS, name="cleared"),
-        )  # fmt: skip
+            status=Signal(STATUS_BITS, name="status"),
+            cycles=Signal(48, name="cycles"),
+            frames=Signal(32, name="frames"),
+            busy=Signal(name="busy"),
+            start=Signal(name="start"),
+            stop=Signal(name="stop"),
+            cleared=Signal(STATUS_BITS, name="cleared"),
+        )
         clear, quiet = Signal(), Signal()
         # of the movers and the network: in reset with the start itself, so begun one cycle later
         begin = Signal()
@@ -137,9 +141,14 @@ class ZynqShell(wiring.Component):
         begun = Signal()  # the cycle in which the movers do not know of it yet
         m.d.sync += begun.eq(begin)
         raised = Cat(
-            s.busy & quiet, reader.slverr, reader.decerr, writer.slverr, writer.decerr,
-            network.error & ~clear, s.stop & quiet,
-        )  # fmt: skip
+            s.busy & quiet,
+            reader.slverr,
+            reader.decerr,
+            writer.slverr,
+            writer.decerr,
+            network.error & ~clear,
+            s.stop & quiet,
+        )
         m.d.comb += [
             quiet.eq(idle & ~begin & ~begun),
             clear.eq(s.start | (s.stop & quiet)),
@@ -158,10 +167,12 @@ class ZynqShell(wiring.Component):
 
     def _kept(self, name: str) -> _Kept:
         bits = {
-            "INTERRUPT": range(1), "IN_ADDRESS_LOW": range(ALIGN, 32),
-            "OUT_ADDRESS_LOW": range(ALIGN, 32), "IN_ADDRESS_HIGH": range(self.address - 32),
+            "INTERRUPT": range(1),
+            "IN_ADDRESS_LOW": range(ALIGN, 32),
+            "OUT_ADDRESS_LOW": range(ALIGN, 32),
+            "IN_ADDRESS_HIGH": range(self.address - 32),
             "OUT_ADDRESS_HIGH": range(self.address - 32),
-        }.get(name, range(32))  # fmt: skip
+        }.get(name, range(32))
         return _Kept(Signal(len(bits), name=name.lower()), bits.start)
 
     def _path(self, m: Module, s: _State, begin: Value, clear: Value) -> tuple[Any, Any, Any]:
@@ -181,20 +192,27 @@ class ZynqShell(wiring.Component):
                 s.kept[f"{side}_{name}"].value for name in ("ADDRESS_LOW", "ADDRESS_HIGH", "WORDS")
             )
             m.d.comb += [
-                mover.start.eq(begin), mover.stop.eq(s.stop), mover.words.eq(words),
+                mover.start.eq(begin),
+                mover.stop.eq(s.stop),
+                mover.words.eq(words),
                 mover.address.eq(Cat(low, high)),
-            ]  # fmt: skip
+            ]
         return reader, writer, network
 
     def _registers(self, m: Module, bus: Any, s: _State) -> None:
         digest = int.from_bytes(self.edges.digest, "big")
         values: dict[str, Any] = {
-            "IDENTITY": C(IDENTITY, 32), "VERSION": C(VERSION, 32),
-            "DIGEST_LOW": C(digest & 0xFFFFFFFF, 32), "DIGEST_HIGH": C(digest >> 32, 32),
-            "CONTROL": C(0, 32), "STATUS": Cat(s.busy, s.status), "FRAMES": s.frames,
-            "CYCLES_LOW": s.cycles[:32], "CYCLES_HIGH": s.cycles[32:],
+            "IDENTITY": C(IDENTITY, 32),
+            "VERSION": C(VERSION, 32),
+            "DIGEST_LOW": C(digest & 0xFFFFFFFF, 32),
+            "DIGEST_HIGH": C(digest >> 32, 32),
+            "CONTROL": C(0, 32),
+            "STATUS": Cat(s.busy, s.status),
+            "FRAMES": s.frames,
+            "CYCLES_LOW": s.cycles[:32],
+            "CYCLES_HIGH": s.cycles[32:],
             **{name: kept.value for name, kept in s.kept.items()},
-        }  # fmt: skip
+        }
         writes = Signal()
         m.d.comb += [writes.eq(bus.valid & bus.write), bus.done.eq(bus.valid), bus.error.eq(1)]
         with m.Switch(bus.address):
@@ -237,9 +255,10 @@ class ZynqShell(wiring.Component):
         ]
         with m.If(own):
             m.d.comb += [
-                bus.done.eq(onward.bus.done), bus.error.eq(onward.bus.error),
+                bus.done.eq(onward.bus.done),
+                bus.error.eq(onward.bus.error),
                 bus.value.eq(onward.bus.value),
-            ]  # fmt: skip
+            ]
         return onward.idle
 
 

@@ -19,8 +19,8 @@ from typing import BinaryIO, cast
 import numpy as np
 from bitrill.errors import ToolError
 from bitrill.storage import write_text
-from bitrill_hw.axilite import axi_lite
-from bitrill_hw.roms import convert
+from bitrill_hw.design.axilite import axi_lite
+from bitrill_hw.memories.roms import convert
 from bitrill_sim.ports import Dut, Ports
 from bitrill_sim.tools import stop
 from bitrill_sim.verilator import Model, model
@@ -40,8 +40,10 @@ WAIT_CYCLES = 20_000
 _PAGE = 4096
 _MAIN = Path(__file__).with_name("axi.cpp")
 _SIDES = {
-    "axi": axi_lite(SIZE.bit_length() - 1), "read": read_channels(32), "write": write_channels(32)
-}  # fmt: skip
+    "axi": axi_lite(SIZE.bit_length() - 1),
+    "read": read_channels(32),
+    "write": write_channels(32),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +57,17 @@ class _Ports(Ports):
 
 
 PORTS = _Ports(
-    clock="clk", reset="rst", reset_level=1, s_valid="axi__wvalid", s_ready="axi__wready",
-    s_data="axi__wdata", m_valid="write__wvalid", m_ready="write__wready", m_data="write__wdata",
+    clock="clk",
+    reset="rst",
+    reset_level=1,
+    s_valid="axi__wvalid",
+    s_ready="axi__wready",
+    s_data="axi__wdata",
+    m_valid="write__wvalid",
+    m_ready="write__wready",
+    m_data="write__wdata",
     padded=False,
-)  # fmt: skip
+)
 """Of the module ``shell``."""
 
 
@@ -120,9 +129,16 @@ class SimulatedShell:
     """
 
     def __init__(
-        self, verilog: Path, edges: Edges, *, work: Path, bench: Bench | None = None,
-        clock_hz: int = 100_000_000, address: int = 32, shell: str | None = None,
-    ):  # fmt: skip
+        self,
+        verilog: Path,
+        edges: Edges,
+        *,
+        work: Path,
+        bench: Bench | None = None,
+        clock_hz: int = 100_000_000,
+        address: int = 32,
+        shell: str | None = None,
+    ):
         bench = bench or Bench()
         self.clock_hz = clock_hz
         text = shell or convert(ZynqShell(edges, address=address), name="shell")
@@ -130,11 +146,19 @@ class SimulatedShell:
         self._log = work / "axi.log"
         with self._log.open("wb") as errors:
             self._process = subprocess.Popen(
-                [str(program.resolve()), f"--latency={bench.latency}", f"--stall={bench.stall}",
-                 f"--pause={bench.pause}", f"--seed={bench.seed}", "+verilator+rand+reset+2",
-                 f"+verilator+seed+{bench.seed % 0x7FFFFFFE + 1}"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-            )  # fmt: skip
+                [
+                    str(program.resolve()),
+                    f"--latency={bench.latency}",
+                    f"--stall={bench.stall}",
+                    f"--pause={bench.pause}",
+                    f"--seed={bench.seed}",
+                    "+verilator+rand+reset+2",
+                    f"+verilator+seed+{bench.seed % 0x7FFFFFFE + 1}",
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
         self._to, self._from = (
             cast(BinaryIO, p) for p in (self._process.stdin, self._process.stdout)
         )
@@ -271,5 +295,12 @@ def _accept(what: str, offset: int, response: int) -> None:
 
 
 __all__ = [
-    "PORTS", "Bench", "Buffer", "Memory", "Registers", "SimulatedShell", "Traffic", "compiled",
-]  # fmt: skip
+    "PORTS",
+    "Bench",
+    "Buffer",
+    "Memory",
+    "Registers",
+    "SimulatedShell",
+    "Traffic",
+    "compiled",
+]

@@ -76,10 +76,19 @@ class NetlistLine(DutLine):
     """
 
     def __init__(
-        self, netlist: Path, *, family: str, pll: Pll | None, clock_hz: int, divisor: int,
-        work: Path, seed: int = 0, change: Callable[[str], str] = str, level: str = "",
+        self,
+        netlist: Path,
+        *,
+        family: str,
+        pll: Pll | None,
+        clock_hz: int,
+        divisor: int,
+        work: Path,
+        seed: int = 0,
+        change: Callable[[str], str] = str,
+        level: str = "",
         progress: Progress = silent,
-    ):  # fmt: skip
+    ):
         text = change(verilog(netlist, work, progress=progress))
         parts = {
             "frame.v": _FRAME,
@@ -91,25 +100,40 @@ class NetlistLine(DutLine):
         sources = tuple(work / name for name in parts)
         dut = Dut(sources=sources, top="shell", ports=PINS, level=level)
         super().__init__(
-            dut, work=work, clock_hz=clock_hz, divisor=divisor, noise=Noise(seed=seed),
+            dut,
+            work=work,
+            clock_hz=clock_hz,
+            divisor=divisor,
+            noise=Noise(seed=seed),
             progress=progress,
-        )  # fmt: skip
+        )
         self.read(START_SECONDS)
 
 
 def line_of(
-    project: Project, *, seed: int = 0, change: Callable[[str], str] = str,
-    level: str = "", progress: Progress = silent,
-) -> NetlistLine:  # fmt: skip
+    project: Project,
+    *,
+    seed: int = 0,
+    change: Callable[[str], str] = str,
+    level: str = "",
+    progress: Progress = silent,
+) -> NetlistLine:
     """A line to the netlist that the open tools made in the project's folder."""
     board, work = project.board, project.folder / open_tools.WORK
     pins, family = open_tools.pins_of(board), open_tools.family_of(board)
     hz = project.clock_hz
     return NetlistLine(
-        work / NETLIST, family=board.family, clock_hz=hz, divisor=divisor(hz, board.baud or 0),
-        pll=clocks.pll_for(family, board, pins, project.clock_mhz), work=work / "simulation",
-        seed=seed, change=change, level=level, progress=progress,
-    )  # fmt: skip
+        work / NETLIST,
+        family=board.family,
+        clock_hz=hz,
+        divisor=divisor(hz, board.baud or 0),
+        pll=clocks.pll_for(family, board, pins, project.clock_mhz),
+        work=work / "simulation",
+        seed=seed,
+        change=change,
+        level=level,
+        progress=progress,
+    )
 
 
 def check(project: Project, x: np.ndarray, line: DutLine, *, progress: Progress = silent) -> int:

@@ -39,7 +39,7 @@ class SimulatedPort:
 
     def __init__(
         self, line: DutLine, *, pause: int = STEP, settle: int = SETTLE, tear: Tear | None = None
-    ):  # fmt: skip
+    ):
         self.line, self.pause, self.settle, self.tear = line, pause, settle, tear
         self.error: ToolError | None = None
         self._master, self._slave = pty.openpty()

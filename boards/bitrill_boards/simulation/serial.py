@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from bitrill.errors import ToolError
-from bitrill_hw.roms import convert
+from bitrill_hw.memories.roms import convert
 from bitrill_sim.job import Progress, silent
 from bitrill_sim.ports import Dut, Ports
 from bitrill_sim.tools import stop
@@ -20,14 +20,29 @@ from ..shell.uart_shell import UartCore, UartShell
 
 _MAIN = Path(__file__).with_name("serial.cpp")
 _CORE = Ports(
-    clock="clk", reset="rst", reset_level=1, s_valid="rx__valid", s_ready="rx__ready",
-    s_data="rx__payload", m_valid="tx__valid", m_ready="tx__ready", m_data="tx__payload",
+    clock="clk",
+    reset="rst",
+    reset_level=1,
+    s_valid="rx__valid",
+    s_ready="rx__ready",
+    s_data="rx__payload",
+    m_valid="tx__valid",
+    m_ready="tx__ready",
+    m_data="tx__payload",
     padded=False,
-)  # fmt: skip
+)
 PINS = Ports(  # two pins and no handshake: the bench of pins touches nothing else
-    clock="clk", reset="rst", reset_level=1, s_valid="rx", s_ready="rx", s_data="rx",
-    m_valid="tx", m_ready="rx", m_data="tx", padded=False,
-)  # fmt: skip
+    clock="clk",
+    reset="rst",
+    reset_level=1,
+    s_valid="rx",
+    s_ready="rx",
+    s_data="rx",
+    m_valid="tx",
+    m_ready="rx",
+    m_data="tx",
+    padded=False,
+)
 
 
 @dataclass(frozen=True)
@@ -51,9 +66,16 @@ class DutLine:
     slack = 0.0
 
     def __init__(
-        self, dut: Dut, *, work: Path, clock_hz: int, divisor: int, gap: int = 10,
-        noise: Noise | None = None, progress: Progress = silent,
-    ):  # fmt: skip
+        self,
+        dut: Dut,
+        *,
+        work: Path,
+        clock_hz: int,
+        divisor: int,
+        gap: int = 10,
+        noise: Noise | None = None,
+        progress: Progress = silent,
+    ):
         noise = noise or Noise()
         self.clock_hz, self.now = clock_hz, 0
         self.baud = clock_hz // divisor if divisor else clock_hz * 10 // gap
@@ -61,12 +83,21 @@ class DutLine:
         self._log = work / "serial.log"
         with self._log.open("wb") as errors:
             self._process = subprocess.Popen(
-                [str(program.resolve()), f"--divisor={divisor}", f"--gap={gap}",
-                 f"--flip={noise.flip}", f"--drop={noise.drop}", f"--twice={noise.twice}",
-                 f"--seed={noise.seed}", "+verilator+rand+reset+2",
-                 f"+verilator+seed+{noise.seed % 0x7FFFFFFE + 1}"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-            )  # fmt: skip
+                [
+                    str(program.resolve()),
+                    f"--divisor={divisor}",
+                    f"--gap={gap}",
+                    f"--flip={noise.flip}",
+                    f"--drop={noise.drop}",
+                    f"--twice={noise.twice}",
+                    f"--seed={noise.seed}",
+                    "+verilator+rand+reset+2",
+                    f"+verilator+seed+{noise.seed % 0x7FFFFFFE + 1}",
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
         self._to, self._from = (
             cast(BinaryIO, p) for p in (self._process.stdin, self._process.stdout)
         )
@@ -102,9 +133,16 @@ class SimulatedLine(DutLine):
     """
 
     def __init__(
-        self, verilog: Path, edges: Edges, *, work: Path, clock_hz: int = 12_000_000,
-        divisor: int | None = None, gap: int = 10, noise: Noise | None = None,
-    ):  # fmt: skip
+        self,
+        verilog: Path,
+        edges: Edges,
+        *,
+        work: Path,
+        clock_hz: int = 12_000_000,
+        divisor: int | None = None,
+        gap: int = 10,
+        noise: Noise | None = None,
+    ):
         work.mkdir(parents=True, exist_ok=True)
         if divisor is None:
             shell = UartCore(edges, clock_hz=clock_hz, timeout=20 * gap)

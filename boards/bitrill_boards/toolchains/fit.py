@@ -40,24 +40,33 @@ def fit_error(name: str, board: Board, used: Used, said: str = "") -> FitError |
     over = {r: (n, have) for r, (n, have) in used.items() if n > most * have}
     if not over:
         return None
-    lacks = "; ".join(f"{r} {n:,} of {have:,} ({100 * n / (have or 1):.0f} %)"
-                      for r, (n, have) in over.items())  # fmt: skip
+    lacks = "; ".join(
+        f"{r} {n:,} of {have:,} ({100 * n / (have or 1):.0f} %)" for r, (n, have) in over.items()
+    )
     fits = larger(board, used)
     where = f"build for {' or '.join(fits)}" if fits else "no board that is known is large enough"
     return FitError(
         f"{name} with its shell does not fit {board.name}: {lacks}; compile with fewer PE and SIMD"
         f" (a lower --fps), or {where}",
-        used=dict(used), over=list(over), fits=fits,
-    )  # fmt: skip
+        used=dict(used),
+        over=list(over),
+        fits=fits,
+    )
 
 
 def larger(board: Board, used: Used) -> list[str]:
     """Boards that have room for all that is used: those of its own toolchain first, small ones
     first."""
-    found = [b for b in every() if b.name != board.name and all(
-        _amount(b, r) >= n * (board.resources.bram_kbit if r == "bram" else 1)
-        for r, (n, _) in used.items() if r in SHARES
-    )]  # fmt: skip
+    found = [
+        b
+        for b in every()
+        if b.name != board.name
+        and all(
+            _amount(b, r) >= n * (board.resources.bram_kbit if r == "bram" else 1)
+            for r, (n, _) in used.items()
+            if r in SHARES
+        )
+    ]
     found.sort(key=lambda b: (b.toolchains[0] != board.toolchains[0], b.resources.lut))
     return [b.name for b in found[:MOST_NAMES]]
 
@@ -85,5 +94,7 @@ def timing_error(
         f"{name} runs at {fmax_mhz:.1f} MHz at most on {board.name}, not at {wanted} MHz: build"
         f" with {lower}another --seed, or compile again with --board {board.name} --clock-mhz"
         f" {deeper} (deeper pipelines)",
-        fmax_mhz=fmax_mhz, clock_mhz=float(clock_mhz), used=dict(used),
-    )  # fmt: skip
+        fmax_mhz=fmax_mhz,
+        clock_mhz=float(clock_mhz),
+        used=dict(used),
+    )

@@ -37,7 +37,7 @@ def run(
     ``watch`` is called now and then. Raises `ToolError` with the tool's own words where it fails,
     leaves none of ``results`` or runs for more than ``patience`` seconds. An interrupt ends it and
     all that it started, and what it left of ``results`` is removed.
-    """  # fmt: skip
+    """
     name = Path(words[0]).name
     log = folder / f"{name}.log"
     for result in results:
@@ -74,9 +74,13 @@ def _follow(
     try:
         with log.open("wb") as output:
             process = subprocess.Popen(
-                words, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                words,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
-            )  # fmt: skip
+            )
     except OSError as error:
         raise _error(name, log, error.strerror or str(error)) from error
     try:

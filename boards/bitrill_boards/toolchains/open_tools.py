@@ -70,9 +70,8 @@ def make(project: Project, progress: Progress) -> Made:
     place.synthesise(target, NAME, sources, work, progress)
     try:
         placed = place.place(
-            family, target, mhz=project.clock_mhz, seed=project.seed, folder=work,
-            progress=progress,
-        )  # fmt: skip
+            family, target, mhz=project.clock_mhz, seed=project.seed, folder=work, progress=progress
+        )
     except FailedError as error:
         cells = place.counted(work / f"{family.NEXTPNR.name}.log")
         used = place.by_resource(cells, family)
@@ -125,13 +124,15 @@ def _build_sh(family: Family, target: Target, project: Project) -> str:
         return " ".join([f'"${{{variable}:-{program}}}"', *map(shlex.quote, arguments)])
 
     nextpnr = place.options(target, project.clock_mhz, project.seed)
-    return "\n".join([
-        "#!/bin/sh",
-        f"# {target.bitstream} by tools installed natively, or those of YOSYS, NEXTPNR, PACKER",
-        "set -eu",
-        'cd "$(dirname "$0")"',
-        line("YOSYS", "yosys", "-q", "-l", "yosys.log", "-s", "bitrill.ys"),
-        line("NEXTPNR", family.NEXTPNR.name, *nextpnr),
-        line("PACKER", family.PACKER.name, *target.pack),
-        "",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            "#!/bin/sh",
+            f"# {target.bitstream} by tools installed natively, or those of YOSYS, NEXTPNR, PACKER",
+            "set -eu",
+            'cd "$(dirname "$0")"',
+            line("YOSYS", "yosys", "-q", "-l", "yosys.log", "-s", "bitrill.ys"),
+            line("NEXTPNR", family.NEXTPNR.name, *nextpnr),
+            line("PACKER", family.PACKER.name, *target.pack),
+            "",
+        ]
+    )

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from bitrill.errors import ToolError
 from bitrill.storage import read_bytes, read_json, remove, write_bytes
-from bitrill_hw.roms import PREFIX
+from bitrill_hw.memories.roms import PREFIX
 from bitrill_hw.synth import Resources, count, yosys
 
 from ..board import Board
@@ -177,24 +177,48 @@ class Tools:
         if lacks:
             raise ToolError(
                 f"openXC7 is not whole; missing: {'; '.join(lacks)}; see {HOME}",
-                missing=True, lacks=lacks,
-            )  # fmt: skip
+                missing=True,
+                lacks=lacks,
+            )
         return Tools(str(chipdb), str(database))
 
     def placement(self, seed: int, mhz: Fraction) -> list[str]:
         return [
-            PLACER, "--chipdb", self.chipdb, "--xdc", ps7.CONSTRAINTS, "--json", NETLIST,
-            "--fasm", FASM, "--seed", str(seed), "--freq", f"{float(mhz):g}",
-        ]  # fmt: skip
+            PLACER,
+            "--chipdb",
+            self.chipdb,
+            "--xdc",
+            ps7.CONSTRAINTS,
+            "--json",
+            NETLIST,
+            "--fasm",
+            FASM,
+            "--seed",
+            str(seed),
+            "--freq",
+            f"{float(mhz):g}",
+        ]
 
     def packing(self, part: str) -> list[tuple[list[str], str]]:
         """Commands, and what each leaves."""
         description = f"{self.database}/{part}/part.yaml"
         return [
             ([ASSEMBLER, "--db-root", self.database, "--part", part, FASM, FRAMES], FRAMES),
-            ([PACKER, "--part_file", description, "--part_name", part, "--frm_file", FRAMES,
-              "--output_file", BITSTREAM], BITSTREAM),
-        ]  # fmt: skip
+            (
+                [
+                    PACKER,
+                    "--part_file",
+                    description,
+                    "--part_name",
+                    part,
+                    "--frm_file",
+                    FRAMES,
+                    "--output_file",
+                    BITSTREAM,
+                ],
+                BITSTREAM,
+            ),
+        ]
 
 
 def _place(
@@ -239,8 +263,10 @@ def _require_clock(
 
 def _build_sh(project: Project) -> str:
     board, tools = project.board, Tools("$chipdb", "$database")
-    commands = [tools.placement(project.seed, project.clock_mhz),
-                *(words for words, _ in tools.packing(board.part))]  # fmt: skip
+    commands = [
+        tools.placement(project.seed, project.clock_mhz),
+        *(words for words, _ in tools.packing(board.part)),
+    ]
     text = "\n".join(
         " ".join(f'"{w}"' if "$" in w else shlex.quote(w) for w in words) for words in commands
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 from bitrill.errors import ToolError
 from bitrill.storage import read_json, write_text
-from bitrill_hw.roms import PREFIX
+from bitrill_hw.memories.roms import PREFIX
 from bitrill_hw.synth import yosys
 
 from ..families.small import Family, Target
@@ -44,8 +44,9 @@ class Placed:
     def of(report: Any, path: Path) -> Placed:
         try:
             clocks = [float(clock["achieved"]) for clock in report["fmax"].values()]
-            cells = {k: (int(n["used"]), int(n["available"]))
-                     for k, n in report["utilization"].items()}  # fmt: skip
+            cells = {
+                k: (int(n["used"]), int(n["available"])) for k, n in report["utilization"].items()
+            }
         except (AttributeError, KeyError, TypeError, ValueError):
             clocks, cells = [], {}
         if not clocks:
@@ -79,9 +80,17 @@ write_json {NETLIST}
 def options(target: Target, mhz: Fraction, seed: int) -> list[str]:
     """nextpnr's arguments. A design that is too slow is an error to it."""
     return [
-        *target.place, "--json", NETLIST, *target.routed, "--report", REPORT,
-        "--freq", f"{float(mhz):g}", "--seed", str(seed),
-    ]  # fmt: skip
+        *target.place,
+        "--json",
+        NETLIST,
+        *target.routed,
+        "--report",
+        REPORT,
+        "--freq",
+        f"{float(mhz):g}",
+        "--seed",
+        str(seed),
+    ]
 
 
 def synthesise(
@@ -103,9 +112,12 @@ def place(
     for name, text in target.constraints.items():
         write_text(folder / name, text)
     step = Step(
-        family.NEXTPNR, folder, [*options(target, mhz, seed), "--timing-allow-fail"],
-        (NETLIST, *target.constraints), (REPORT, target.routed[1]),
-    )  # fmt: skip
+        family.NEXTPNR,
+        folder,
+        [*options(target, mhz, seed), "--timing-allow-fail"],
+        (NETLIST, *target.constraints),
+        (REPORT, target.routed[1]),
+    )
     run(step, phases(family.NEXTPNR.name, progress))
     return Placed.read(folder / REPORT)
 
@@ -134,5 +146,15 @@ def counted(log: Path) -> dict[str, tuple[int, int]]:
     return cells
 
 
-__all__ = ["NETLIST", "REPORT", "Placed", "by_resource", "counted", "options", "phases", "place",
-           "script", "synthesise"]  # fmt: skip
+__all__ = [
+    "NETLIST",
+    "REPORT",
+    "Placed",
+    "by_resource",
+    "counted",
+    "options",
+    "phases",
+    "place",
+    "script",
+    "synthesise",
+]

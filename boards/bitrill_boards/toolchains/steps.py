@@ -69,8 +69,9 @@ class FailedError(ToolError):
         self.said = said
         super().__init__(
             f"{step.program.name} failed: {said} (log: {step.folder.name}/{step.log.name})",
-            log=str(step.log), command=step.program.name,
-        )  # fmt: skip
+            log=str(step.log),
+            command=step.program.name,
+        )
 
 
 def run(step: Step, watch: Watch, *, patience: float = PATIENCE_SECONDS) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bitrill.errors import SpecError
-from bitrill_hw.roms import convert
+from bitrill_hw.memories.roms import convert
 
 from ..board import Board
 from ..driver.clocks import Divided, crystal

@@ -77,9 +77,13 @@ def _follow(words: list[str], folder: Path, progress: Progress) -> tuple[int, li
     with tempfile.TemporaryFile() as output:
         try:
             process = subprocess.Popen(
-                words, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                words,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
-            )  # fmt: skip
+            )
         except OSError as error:
             raise StorageError(f"cannot run {words[0]}: {error.strerror or error}") from error
         try:

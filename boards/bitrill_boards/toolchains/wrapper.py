@@ -41,8 +41,9 @@ def ports(shell: ZynqShell) -> list[Port]:
             port, logical = f"{INTERFACES[outer[0]]}_{name}", name.upper()
         interface = INTERFACES[outer[0]] if outer else INTERRUPT
         output = member.flow.name == "Out"
-        found.append(Port(port, "__".join(map(str, path)), output, _width(value), interface,
-                          logical))  # fmt: skip
+        found.append(
+            Port(port, "__".join(map(str, path)), output, _width(value), interface, logical)
+        )
     return found
 
 
@@ -50,12 +51,16 @@ def wrapper(shell: ZynqShell) -> str:
     """Verilog of module `MODULE` around `SHELL`."""
     found = ports(shell)
     lines = [
-        _attributed("signal:clock:1.0", "aclk", "CLK",
-                    f"ASSOCIATED_BUSIF {CONTROL}:{MEMORY}, ASSOCIATED_RESET aresetn"),
+        _attributed(
+            "signal:clock:1.0",
+            "aclk",
+            "CLK",
+            f"ASSOCIATED_BUSIF {CONTROL}:{MEMORY}, ASSOCIATED_RESET aresetn",
+        ),
         "  input wire aclk,",
         _attributed("signal:reset:1.0", "aresetn", "RST", "POLARITY ACTIVE_LOW"),
         "  input wire aresetn,",
-    ]  # fmt: skip
+    ]
     told: set[str] = set()
     for k, port in enumerate(found):
         parameters = None if port.interface in told else _parameters(port.interface, shell)
@@ -69,11 +74,18 @@ def wrapper(shell: ZynqShell) -> str:
     return "\n".join(
         [
             "// The network's shell, for block designs: a module reference of Vivado.",
-            f"module {MODULE} (", *lines, ");", "",
-            f"  {SHELL} shell (", ",\n".join(f"    {i}" for i in inner), "  );", "",
-            "endmodule", "",
+            f"module {MODULE} (",
+            *lines,
+            ");",
+            "",
+            f"  {SHELL} shell (",
+            ",\n".join(f"    {i}" for i in inner),
+            "  );",
+            "",
+            "endmodule",
+            "",
         ]
-    )  # fmt: skip
+    )
 
 
 def _attributed(vlnv: str, interface: str, logical: str, parameters: str | None) -> str:

@@ -44,15 +44,16 @@ PAIRS = table([lambda *b: sum(b) // 2 == 2, lambda *b: sum(b) // 2 == 1], 5)
 PARITY4 = table([lambda a, b, c, d: d, _parity], 4)
 """O6: parity of I0..I3; O5: I3."""
 
-MAJORITY1 = table(
-    [lambda a, b, c, d: d, lambda a, b, c, d: (a + b + c > 1) ^ d], 4
-)  # fmt: skip
+MAJORITY1 = table([lambda a, b, c, d: d, lambda a, b, c, d: (a + b + c > 1) ^ d], 4)
 """O6: majority of I0..I2, plus I3, without carry; O5: I3."""
 
 TERNARY = table(
-    [lambda c, clear, a, b, m: (c & ~clear) + a + b > 1,
-     lambda c, clear, a, b, m: (c & ~clear) + a + b + m], 5,
-)  # fmt: skip
+    [
+        lambda c, clear, a, b, m: (c & ~clear) + a + b > 1,
+        lambda c, clear, a, b, m: (c & ~clear) + a + b + m,
+    ],
+    5,
+)
 """Of I0 (0 where I1 is 1), I2 and I3: O5 their majority, O6 the parity of them and I4."""
 
 
@@ -95,8 +96,11 @@ COUNT7 = module(
     "parameter N = 1",
     "input [N-1:0] i0, i1, i2, i3, i4, i5, i6, output [N-1:0] o0, o1, o2",
     _COUNT.format(
-        init0=PARITY6, pins0=_pins("i0", "i1", "i2", "i3", "i4", "i5"),
-        init1=PAIRS, pins1=_pins("i0", "i1", "i2", "i3", "i4"), carry="i6",
+        init0=PARITY6,
+        pins0=_pins("i0", "i1", "i2", "i3", "i4", "i5"),
+        init1=PAIRS,
+        pins1=_pins("i0", "i1", "i2", "i3", "i4"),
+        carry="i6",
     ),
     """\
   wire [N-1:0] s = i0 ^ i1 ^ i2, t = i3 ^ i4 ^ i5;
@@ -106,15 +110,18 @@ COUNT7 = module(
   assign o1 = a ^ b ^ c;
   assign o2 = a & b | c & (a | b);
 """,
-)  # fmt: skip
+)
 
 COUNT15 = module(
     "bitrill_count15",
     "parameter N = 1",
     "input [N-1:0] i0, i1, i2, i3, i4, j0, output [N-1:0] o0, o1, o2",
     _COUNT.format(
-        init0=PARITY4, pins0=_pins("i0", "i1", "i2", "i3"),
-        init1=MAJORITY1, pins1=_pins("i0", "i1", "i2", "j0"), carry="i4",
+        init0=PARITY4,
+        pins0=_pins("i0", "i1", "i2", "i3"),
+        init1=MAJORITY1,
+        pins1=_pins("i0", "i1", "i2", "j0"),
+        carry="i4",
     ),
     """\
   wire [N-1:0] s = i0 ^ i1 ^ i2, a = i0 & i1 | i2 & (i0 | i1);
@@ -123,7 +130,7 @@ COUNT15 = module(
   assign o1 = a ^ b ^ j0;
   assign o2 = a & b | j0 & (a | b);
 """,
-)  # fmt: skip
+)
 
 CHAIN3 = module(
     "bitrill_chain3",
@@ -256,10 +263,14 @@ class Lut2(Cell):
     def instance(self) -> Instance:
         words = [*self.i, *(C(0, len(self.i[0])) for _ in range(5 - len(self.i)))]
         return Instance(
-            self.name, p_N=len(self.i[0]), p_A=Const(self.tables[0], 32),
-            p_B=Const(self.tables[1], 32), o_a=self.o[0], o_b=self.o[1],
+            self.name,
+            p_N=len(self.i[0]),
+            p_A=Const(self.tables[0], 32),
+            p_B=Const(self.tables[1], 32),
+            o_a=self.o[0],
+            o_b=self.o[1],
             **{f"i_i{k}": v for k, v in enumerate(words)},
-        )  # fmt: skip
+        )
 
 
 class Enable(Cell):
@@ -352,9 +363,15 @@ class Chain3(Cell):
             for k, v in (("c", self.c), ("a", self.a), ("b", self.b))
         }
         return Instance(
-            self.name, p_W=len(self.s), p_E=int(self.n is not None), i_clear=self.clear,
-            i_m=self.m, i_n=C(0, 1) if self.n is None else self.n, o_s=self.s, **ends,
-        )  # fmt: skip
+            self.name,
+            p_W=len(self.s),
+            p_E=int(self.n is not None),
+            i_clear=self.clear,
+            i_m=self.m,
+            i_n=C(0, 1) if self.n is None else self.n,
+            o_s=self.s,
+            **ends,
+        )
 
 
 def counted(bits: Sequence[Value]) -> list[Value]:

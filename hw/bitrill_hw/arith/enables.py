@@ -24,7 +24,7 @@ LUTS = {
     "ice40": "SB_LUT4 #(.LUT_INIT({init})) any_empty (.I0({0}), .I1({1}), .I2({2}), .I3({3}),"
     " .O({o}));",
     "gowin": "LUT4 #(.INIT({init})) any_empty (.I0({0}), .I1({1}), .I2({2}), .I3({3}), .F({o}));",
-}  # fmt: skip
+}
 """An instance of a LUT of each family."""
 
 

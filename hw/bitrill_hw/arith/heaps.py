@@ -1,4 +1,4 @@
-"""Heaps of bits added up, as `bitrill.plan.heaps` plans them.
+"""Heaps of bits added up, as `bitrill.arith.heaps` plans them.
 
 A bit may stand for its complement: LUTs take it as it is, and only a register that is read as a
 number has it in the plain form. In Verilog for the 7 series, counters, full adders and carry
@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from amaranth import *
-from bitrill.plan.heaps import ONE, HeapPlan, hands_on
+from bitrill.arith.heaps import ONE, HeapPlan, hands_on
 
-from ..elastic import Elastic
+from ..pipeline.elastic import Elastic
 from .cells import added, counted
 
 
@@ -272,10 +272,15 @@ class Cells:
                 for x, w in zip("ABC", words, strict=True)
             }
             self.m.submodules += Instance(
-                self._module(CHAIN), p_N=n, p_M=int(m is not ZERO),
-                p_HANDS=C(_mask(hands), n), **flags, i_m=m.plain(),
-                **ends, o_y=sums,
-            )  # fmt: skip
+                self._module(CHAIN),
+                p_N=n,
+                p_M=int(m is not ZERO),
+                p_HANDS=C(_mask(hands), n),
+                **flags,
+                i_m=m.plain(),
+                **ends,
+                o_y=sums,
+            )
         return [Bit(sums[k]) for k in range(min(n + 1, outputs))]
 
     def _module(self, cell: Cell) -> str:
@@ -320,9 +325,15 @@ def _mask(flags) -> int:
 
 
 def heap_sum(
-    cells: Cells, pipe: Elastic, plan: HeapPlan, bits: Sequence[Bit], *, stage: int, name: str,
+    cells: Cells,
+    pipe: Elastic,
+    plan: HeapPlan,
+    bits: Sequence[Bit],
+    *,
+    stage: int,
+    name: str,
     plain: bool = False,
-) -> list[list[Bit]]:  # fmt: skip
+) -> list[list[Bit]]:
     """What ``plan`` makes of ``bits``, column by column: in the register of stage
     ``stage + len(plan.stages) - 1``, or where the plan has no stages, without one. ``plain``: no
     bit of it stands for its complement."""

@@ -134,10 +134,15 @@ class Reached(Cell):
         equal, past = places.tables()
         above = C(0, places.skipped + places.n * places.each - places.bits)
         return Instance(
-            self.name, p_N=places.n, p_D=places.each, p_P=Const(equal, 32 * places.n),
-            p_G=Const(past, 32 * places.n), i_x=Cat(self.x, above)[places.skipped :],
-            i_turn=self.turn, o_o=self.o,
-        )  # fmt: skip
+            self.name,
+            p_N=places.n,
+            p_D=places.each,
+            p_P=Const(equal, 32 * places.n),
+            p_G=Const(past, 32 * places.n),
+            i_x=Cat(self.x, above)[places.skipped :],
+            i_turn=self.turn,
+            o_o=self.o,
+        )
 
 
 def reached_one(m: Module, x: Value, turn: Value, limits: Sequence[Limit], *, name: str) -> Value:

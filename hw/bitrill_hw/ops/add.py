@@ -11,9 +11,9 @@ from amaranth.lib.wiring import In, Out
 from bitrill.ir.schedule import port
 from bitrill.ops import Add
 
-from ..elastic import Elastic
-from ..elements import code, elements
-from ..stream import beats
+from ..pipeline.elastic import Elastic
+from ..pipeline.elements import code, elements
+from ..pipeline.stream import beats
 
 
 class AddCore(wiring.Component):

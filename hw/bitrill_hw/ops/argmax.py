@@ -6,9 +6,9 @@ import numpy as np
 from amaranth import *
 from bitrill.ops import ArgMax
 
-from ..elastic import Elastic
-from ..stream import OneToOne
-from ..tables import table
+from ..memories.tables import table
+from ..pipeline.elastic import Elastic
+from ..pipeline.stream import OneToOne
 
 
 class ArgMaxCore(OneToOne):

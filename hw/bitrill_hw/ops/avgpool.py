@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth import *
 from bitrill.ir import IntType
 
-from ..pooling import PoolingCore
+from ..pipeline.pooling import PoolingCore
 
 
 class SumPoolCore(PoolingCore):

@@ -8,10 +8,10 @@ from amaranth.lib.wiring import In, Out
 from bitrill.ir.schedule import port
 from bitrill.ops import Concat
 
-from ..elastic import Elastic
-from ..elements import code, elements
-from ..stream import beats
-from ..turns import turns
+from ..pipeline.elastic import Elastic
+from ..pipeline.elements import code, elements
+from ..pipeline.stream import beats
+from ..pipeline.turns import turns
 
 
 class ConcatCore(wiring.Component):

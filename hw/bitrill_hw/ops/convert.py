@@ -7,7 +7,7 @@ from math import gcd
 from amaranth import *
 from bitrill.ops import Convert
 
-from ..stream import OneToOne
+from ..pipeline.stream import OneToOne
 
 
 class ConvertCore(OneToOne):
@@ -45,20 +45,32 @@ class ConvertCore(OneToOne):
         with m.If(takes):
             m.d.sync += [
                 held.eq(place + units_in),
-                valid.eq(Mux(valid, at_least(held, 2 * units_out - units_in),
-                             at_least(held, units_out - units_in))),
-                fits.eq(~Mux(valid, at_least(held, 3 * units_out - units_in),
-                             at_least(held, 2 * units_out - units_in))),
-            ]  # fmt: skip
+                valid.eq(
+                    Mux(
+                        valid,
+                        at_least(held, 2 * units_out - units_in),
+                        at_least(held, units_out - units_in),
+                    )
+                ),
+                fits.eq(
+                    ~Mux(
+                        valid,
+                        at_least(held, 3 * units_out - units_in),
+                        at_least(held, 2 * units_out - units_in),
+                    )
+                ),
+            ]
             with m.Switch(place):
                 for n in range(capacity - units_in + 1):
                     with m.Case(n):
                         m.d.sync += shift.eq(rest | (self.i.payload << (n * unit)))
         with m.Elif(gives):
             m.d.sync += [
-                held.eq(place), valid.eq(~fits), fits.eq(~at_least(held, 3 * units_out)),
+                held.eq(place),
+                valid.eq(~fits),
+                fits.eq(~at_least(held, 3 * units_out)),
                 shift.eq(rest),
-            ]  # fmt: skip
+            ]
         return m
 
 

@@ -8,9 +8,9 @@ from operator import and_
 from amaranth import *
 from bitrill.ops import Deconv
 
-from ..elastic import Elastic
-from ..elements import code, elements
-from ..stream import OneToOne
+from ..pipeline.elastic import Elastic
+from ..pipeline.elements import code, elements
+from ..pipeline.stream import OneToOne
 
 
 class DeconvCore(OneToOne):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from amaranth import *
+from bitrill.arith.accumulate import starts, stored_weights, sum_plan
 from bitrill.ops import Depthwise
-from bitrill.plan.sums import starts, stored_weights, sum_plan
 
-from ..arith.sums import Operands, accumulated, lane_sums, parities
-from ..counting import count_up
-from ..elastic import Elastic
-from ..running import Running
-from ..stream import OneToOne
-from ..tables import split, table
+from ..arith.accumulate import Operands, accumulated, lane_sums, parities
+from ..memories.tables import split, table
+from ..pipeline.elastic import Elastic
+from ..pipeline.position_counters import count_up
+from ..pipeline.running import Running
+from ..pipeline.stream import OneToOne
 
 
 class DepthwiseCore(OneToOne):
@@ -39,9 +39,13 @@ class DepthwiseCore(OneToOne):
         plan, cells = sum_plan(op.rows), op.folded.primitives == "xc7"
         shared = parities(m, plan.products, x, bits=op.x.type.bits, pe=pe)
         columns = lane_sums(
-            pipe, plan, Operands(m, plan.products, weights, x, shared, 1, pe, own=True),
-            self._starts(m, pipe, group.value, first), stage=op.read_stages + 1, cells=cells,
-        )  # fmt: skip
+            pipe,
+            plan,
+            Operands(m, plan.products, weights, x, shared, 1, pe, own=True),
+            self._starts(m, pipe, group.value, first),
+            stage=op.read_stages + 1,
+            cells=cells,
+        )
         first = pipe.delay(first, "first", first=op.read_stages + 1, last=end)
         last = pipe.delay(tap.top, "last", first=1, last=end)
         leaves = Signal()

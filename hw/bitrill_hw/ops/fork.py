@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from bitrill.ir.schedule import port
 from bitrill.ops import Fork
 
-from ..stream import beats
+from ..pipeline.stream import beats
 
 
 class ForkCore(wiring.Component):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth import *
-from bitrill.plan.distances import front, groups
+from bitrill.arith.l1_products import front, groups
 
 from ..arith.gates import logic
-from ..elastic import Elastic
-from ..steps import Steps
-from ..tables import split
+from ..matvec.steps import Steps
+from ..memories.tables import split
+from ..pipeline.elastic import Elastic
 from .matvec import MatVecCore
 
 

@@ -6,9 +6,9 @@ import numpy as np
 from amaranth import *
 from bitrill.ops import Lookup
 
-from ..elastic import Elastic
-from ..stream import OneToOne
-from ..tables import tables
+from ..memories.tables import tables
+from ..pipeline.elastic import Elastic
+from ..pipeline.stream import OneToOne
 
 
 class LookupCore(OneToOne):

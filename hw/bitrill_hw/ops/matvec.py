@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 from amaranth import *
 from amaranth.lib import wiring
+from bitrill.arith.accumulate import SumPlan, starts, stored_weights, sum_plan
 from bitrill.ops import MatVec
-from bitrill.plan.memory import fills
-from bitrill.plan.sums import SumPlan, starts, stored_weights, sum_plan
+from bitrill.parts.memories import fills
 
-from ..arith.sums import Operands, accumulated, lane_sums, parities
-from ..block_rom import BlockRom
-from ..border import bordered_weights
-from ..elastic import Elastic
-from ..steps import Steps
-from ..stream import OneToOne
-from ..tables import filled, split, table
-from ..tables import words as packed
+from ..arith.accumulate import Operands, accumulated, lane_sums, parities
+from ..matvec.border import bordered_weights
+from ..matvec.steps import Steps
+from ..memories.block_rom import BlockRom
+from ..memories.tables import filled, split, table
+from ..memories.tables import words as packed
+from ..pipeline.elastic import Elastic
+from ..pipeline.stream import OneToOne
 
 
 class MatVecCore(OneToOne):
@@ -45,9 +45,13 @@ class MatVecCore(OneToOne):
             first = pipe.delay(steps.first, "first", first=1, last=op.read_stages)
             m.d.comb += whole.eq(pipe.delay(steps.last, "last", first=1, last=end - 1))
         columns = lane_sums(
-            pipe, plan, Operands(m, plan.products, weights, x, shared, op.folded.simd, pe),
-            self._starts(m, pipe, steps.turn, first), stage=op.read_stages + 1, cells=cells,
-        )  # fmt: skip
+            pipe,
+            plan,
+            Operands(m, plan.products, weights, x, shared, op.folded.simd, pe),
+            self._starts(m, pipe, steps.turn, first),
+            stage=op.read_stages + 1,
+            cells=cells,
+        )
         if op.beats > 1:
             first = pipe.delay(first, "first", first=op.read_stages + 1, last=end - 1)
         self._accumulate(m, pipe, plan, columns, first)
@@ -59,9 +63,14 @@ class MatVecCore(OneToOne):
         m.submodules.steps = steps = self._steps(m)
         wiring.connect(m, wiring.flipped(self.i), steps.i)
         pipe = Elastic(
-            m, stages=end, valid=steps.valid, ready=self.o.ready, completes=whole, ahead=True,
+            m,
+            stages=end,
+            valid=steps.valid,
+            ready=self.o.ready,
+            completes=whole,
+            ahead=True,
             primitives=op.folded.primitives,
-        )  # fmt: skip
+        )
         steps.load = pipe.copy(1)
         m.d.comb += [steps.ready.eq(pipe.copy(1)), self.o.valid.eq(pipe.valid[end])]
         return steps, pipe

@@ -5,8 +5,8 @@ from __future__ import annotations
 from amaranth import *
 from bitrill.ir import IntType
 
-from ..elements import elements
-from ..pooling import PoolingCore
+from ..pipeline.elements import elements
+from ..pipeline.pooling import PoolingCore
 
 
 class MaxPoolCore(PoolingCore):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from amaranth import *
 from bitrill.ops import Pad
 
-from ..counting import count_up
-from ..elements import code, elements
-from ..stream import OneToOne
+from ..pipeline.elements import code, elements
+from ..pipeline.position_counters import count_up
+from ..pipeline.stream import OneToOne
 
 
 class PadCore(OneToOne):
@@ -20,9 +20,12 @@ class PadCore(OneToOne):
         op, (height, width), (top, left, bottom, right) = self.op, self.op.plane, self.op.sides
         gives = Signal()
         _, column, row = count_up(
-            m, gives, piece=op.x.channels // op.lanes_in, column=left + width + right,
+            m,
+            gives,
+            piece=op.x.channels // op.lanes_in,
+            column=left + width + right,
             row=top + height + bottom,
-        )  # fmt: skip
+        )
         inside, begun, full = Signal(), Signal(), Signal()
         held = Signal(len(self.i.payload), reset_less=True)
         m.d.comb += [

@@ -7,8 +7,8 @@ from amaranth.lib import memory
 from amaranth.utils import ceil_log2
 from bitrill.ops import Rearrange
 
-from ..elastic import Elastic
-from ..stream import OneToOne
+from ..pipeline.elastic import Elastic
+from ..pipeline.stream import OneToOne
 
 
 class RearrangeCore(OneToOne):
@@ -22,9 +22,11 @@ class RearrangeCore(OneToOne):
         band = outer * inner * run
         bits = ceil_log2(band)
         m.submodules.bands = bands = memory.Memory(
-            shape=unsigned(len(self.i.payload)), depth=2 << bits, init=[],
+            shape=unsigned(len(self.i.payload)),
+            depth=2 << bits,
+            init=[],
             attrs={"ram_style": self.op.folded.memory},
-        )  # fmt: skip
+        )
         write, read = bands.write_port(), bands.read_port()
         slot, address = Signal(range(band), name="slot"), Signal(range(band), name="address")
         into, source, full = Signal(), Signal(), Signal(2)  # full: bands to be read to their end

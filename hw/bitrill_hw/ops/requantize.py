@@ -8,10 +8,10 @@ from bitrill.ir import IntType
 from bitrill.ops import Requantize
 from bitrill.ops.requantize import LATENCY
 
-from ..elastic import Elastic
-from ..elements import code, elements
-from ..stream import OneToOne
-from ..tables import table
+from ..memories.tables import table
+from ..pipeline.elastic import Elastic
+from ..pipeline.elements import code, elements
+from ..pipeline.stream import OneToOne
 
 
 class RequantizeCore(OneToOne):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth import *
 from bitrill.ops import Shuffle
 
-from ..stream import OneToOne
+from ..pipeline.stream import OneToOne
 
 
 class ShuffleCore(OneToOne):

@@ -8,8 +8,8 @@ from amaranth.lib.wiring import In, Out
 from bitrill.ir.schedule import port
 from bitrill.ops import Split
 
-from ..stream import beats
-from ..turns import turns
+from ..pipeline.stream import beats
+from ..pipeline.turns import turns
 
 
 class SplitCore(wiring.Component):

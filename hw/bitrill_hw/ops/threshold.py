@@ -12,9 +12,9 @@ from bitrill.ir import IntType
 from bitrill.ops import Threshold
 
 from ..arith.reached import Limit, reached_one
-from ..elastic import Elastic
-from ..stream import OneToOne
-from ..tables import split, table, tables
+from ..memories.tables import split, table, tables
+from ..pipeline.elastic import Elastic
+from ..pipeline.stream import OneToOne
 
 
 class ThresholdCore(OneToOne):
@@ -37,9 +37,12 @@ class ThresholdCore(OneToOne):
         m = Module()
         op = self.op
         pipe = Elastic(
-            m, stages=op.latency, valid=self.i.valid, ready=self.o.ready,
+            m,
+            stages=op.latency,
+            valid=self.i.valid,
+            ready=self.o.ready,
             primitives=op.folded.primitives,
-        )  # fmt: skip
+        )
         m.d.comb += [self.i.ready.eq(pipe.copy(1)), self.o.valid.eq(pipe.valid[op.latency])]
         turns = op.x.channels // op.folded.pe
         turn = Signal(range(max(2, turns)))
@@ -74,11 +77,14 @@ class ThresholdCore(OneToOne):
             channels = list(zip(op.thresholds[p::pe].tolist(), op.inverted[p::pe], strict=True))
             passed = [
                 reached_one(
-                    m, element, turn, name=f"reached{k}_{p}",
+                    m,
+                    element,
+                    turn,
+                    name=f"reached{k}_{p}",
                     limits=[Limit(t[n - 1 - k if falls else k], falls) for t, falls in channels],
                 )
                 for k in range(n)
-            ]  # fmt: skip
+            ]
             if n > 1:
                 passed = [*pipe.register(2, Cat(passed), f"passed{p}")]
             value = self._value(thermometer(passed), C(0, 1))
@@ -166,9 +172,11 @@ class ThresholdCore(OneToOne):
         padded[:, : op.levels] = op.thresholds
         return [
             padded[:, (1 << (depth - 1 - step)) - 1 :: 1 << (depth - step)]
-            .reshape(-1, pe, 1 << step).swapaxes(1, 2).reshape(-1, pe)
+            .reshape(-1, pe, 1 << step)
+            .swapaxes(1, 2)
+            .reshape(-1, pe)
             for step in range(depth)
-        ]  # fmt: skip
+        ]
 
     def _search_bits(self, limits: np.ndarray, lane: int, *, flips: bool) -> np.ndarray:
         """The table of one lane's thresholds of a step, and whether its channels fall."""

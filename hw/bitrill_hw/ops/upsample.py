@@ -6,8 +6,8 @@ from amaranth import *
 from amaranth.lib import memory
 from bitrill.ops import Upsample
 
-from ..elastic import Elastic
-from ..stream import OneToOne
+from ..pipeline.elastic import Elastic
+from ..pipeline.stream import OneToOne
 
 
 class UpsampleCore(OneToOne):
@@ -19,9 +19,11 @@ class UpsampleCore(OneToOne):
         m = Module()
         op, capacity = self.op, self.op.capacity
         m.submodules.ring = ring = memory.Memory(
-            shape=unsigned(len(self.i.payload)), depth=capacity, init=[],
+            shape=unsigned(len(self.i.payload)),
+            depth=capacity,
+            init=[],
             attrs={"ram_style": op.folded.memory},
-        )  # fmt: skip
+        )
         write, read = ring.write_port(), ring.read_port()
         held, unread = Signal(range(capacity + 1)), Signal(range(capacity + 1))
         takes, offered = Signal(), Signal()
@@ -53,9 +55,13 @@ class UpsampleCore(OneToOne):
         of_row, of_pixel = Signal.like(read.addr), Signal.like(read.addr)
         beat, again, pixel, pass_ = (
             Signal(range(max(2, n)), name=name)
-            for name, n in (("beat", op.pixel), ("again", across), ("pixel", op.row),
-                            ("pass_", down))
-        )  # fmt: skip
+            for name, n in (
+                ("beat", op.pixel),
+                ("again", across),
+                ("pixel", op.row),
+                ("pass_", down),
+            )
+        )
         ends = [c == n - 1 for c, n in ((beat, op.pixel), (again, across), (pixel, op.row))]
         end_pixel, end_copies, end_row = ends[0], ends[0] & ends[1], ends[0] & ends[1] & ends[2]
         after = self._after(read.addr)

@@ -8,10 +8,10 @@ from amaranth import *
 from amaranth.lib import memory
 from bitrill.ops import Window
 
-from ..counting import Ends, count_up
-from ..elastic import Elastic
-from ..fifo import fifo_form
-from ..stream import OneToOne
+from ..pipeline.elastic import Elastic
+from ..pipeline.fifo import fifo_form
+from ..pipeline.position_counters import Ends, count_up
+from ..pipeline.stream import OneToOne
 
 
 class _At(NamedTuple):

@@ -1,13 +1,22 @@
 """Synthesis for xc7 with Yosys: resources in all and per layer, and the worst cell-delay path."""
 
-from bitrill.plan.parts import DEFAULT_PART, Part, devices, part_of
+from bitrill.parts.devices import DEFAULT_PART, Part, devices, part_of
 
-from .cells import KEYS, Resources, count
-from .path import CellPath
-from .report import SynthReport
+from .cell_counts import KEYS, Resources, count
+from .critical_path import CellPath
 from .synthesis import synthesise, synthesise_verilog
+from .utilization import SynthReport
 
 __all__ = [
-    "DEFAULT_PART", "KEYS", "CellPath", "Part", "Resources", "SynthReport", "count", "devices",
-    "part_of", "synthesise", "synthesise_verilog",
-]  # fmt: skip
+    "DEFAULT_PART",
+    "KEYS",
+    "CellPath",
+    "Part",
+    "Resources",
+    "SynthReport",
+    "count",
+    "devices",
+    "part_of",
+    "synthesise",
+    "synthesise_verilog",
+]

@@ -22,7 +22,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from .cells import FLOPS, LUTS, MEMORY_LUTS, inputs
+from .cell_counts import FLOPS, LUTS, MEMORY_LUTS, inputs
 from .pairing import Kinds, max_pairs
 
 _FREE, _HELD, _O6, _O6_OUT, _O6_ALONE = range(5)
@@ -30,9 +30,12 @@ _FREE, _HELD, _O6, _O6_OUT, _O6_ALONE = range(5)
 finds a way out, finds one if it is ``_HELD``, or finds none."""
 
 _MAY: Kinds = {
-    _FREE: (_FREE, _HELD, _O6), _HELD: (_FREE, _HELD, _O6, _O6_OUT),
-    _O6: (_FREE, _HELD), _O6_OUT: (_HELD,), _O6_ALONE: (),
-}  # fmt: skip
+    _FREE: (_FREE, _HELD, _O6),
+    _HELD: (_FREE, _HELD, _O6, _O6_OUT),
+    _O6: (_FREE, _HELD),
+    _O6_OUT: (_HELD,),
+    _O6_ALONE: (),
+}
 
 
 def lut_sites(module: Mapping[str, Any]) -> int:

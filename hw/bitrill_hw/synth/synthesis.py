@@ -11,15 +11,15 @@ from typing import Any
 
 from bitrill.errors import SpecError, ToolError
 from bitrill.ir import Graph
-from bitrill.plan.parts import DEFAULT_PART, Part, part_of
+from bitrill.parts.devices import DEFAULT_PART, Part, part_of
 from bitrill.storage import read_bytes, read_json
 
-from ..roms import PREFIX
-from .cells import Resources, cell_types, count
-from .levels import decides, lut_levels
-from .path import CellPath, worst_path
-from .report import SynthReport
+from ..memories.roms import PREFIX
+from .cell_counts import Resources, cell_types, count
+from .critical_path import CellPath, worst_path
+from .lut_levels import decides, lut_levels
 from .sites import lut_sites
+from .utilization import SynthReport
 from .yosys import Job, Progress, run, tool_version
 
 TOP = "top"
@@ -28,7 +28,7 @@ _SYNTH = "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -nodsp"
 """No pads and no clock buffer, for a design that goes inside another; no DSP slice for products,
 which are few bits wide and belong in LUTs (a slice that the design names itself is kept)."""
 
-# Tables stay modules of their own until LUTs are mapped: see `bitrill_hw.roms`.
+# Tables stay modules of their own until LUTs are mapped: see `bitrill_hw.memories.roms`.
 # The primitives are read once; synth_xilinx would read all of Xilinx' others too, for two seconds.
 _PREPARE = f"""\
 read_verilog -lib -specify +/xilinx/cells_sim.v
@@ -72,7 +72,7 @@ def synthesise(
     """
     _xc7(part)
     if verilog is None:
-        from ..verilog import verilog as write
+        from ..design.verilog import verilog as write
 
         verilog = write(graph)
     return synthesise_verilog(verilog, part=part, work=work, progress=progress)
@@ -167,14 +167,15 @@ def _read_outputs_only(module: dict[str, Any]) -> str:
         | {
             "attributes": {},
             "connections": {
-                port: bits if cell["port_directions"][port] == "input"
+                port: bits
+                if cell["port_directions"][port] == "input"
                 else [b if b in read else "x" for b in bits]
                 for port, bits in cell["connections"].items()
             },
         }
         for name, cell in _halves(module["cells"])
         if not cell["type"].startswith("$")
-    }  # fmt: skip
+    }
     return json.dumps({"modules": {TOP: module | {"cells": cells}}}, sort_keys=True)
 
 
@@ -219,6 +220,10 @@ def _netlist(job: Job) -> dict[str, Any]:
 
 
 __all__ = [
-    "TOP", "UnitReport", "synthesise", "synthesise_layers", "synthesise_unit",
+    "TOP",
+    "UnitReport",
+    "synthesise",
+    "synthesise_layers",
+    "synthesise_unit",
     "synthesise_verilog",
-]  # fmt: skip
+]

@@ -81,9 +81,18 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     sub = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     verbs: dict[str, Parser] = {}
     for add in (
-        _train, _inspect, _compile, _run, _verify, _synth, _boards, _board_build, _flash, _drive,
+        _train,
+        _inspect,
+        _compile,
+        _run,
+        _verify,
+        _synth,
+        _boards,
+        _board_build,
+        _flash,
+        _drive,
         _doctor,
-    ):  # fmt: skip
+    ):
         verb: Parser = add(sub)
         verb.add_argument("--json", action="store_true", help="print one JSON object")
         verbs[verb.prog.rpartition(" ")[2]] = verb
@@ -93,9 +102,18 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
 _DENSE = ("tfc", "sfc", "lfc")
 _CONVOLUTIONAL = ("lenet", "cnv", "resnet8", "mobilenet", "unet-tiny", "dilated1d")
 _WEIGHTS = (
-    "binary", "ternary", "int4", "int8", "pot", "pot2", "pot3", "ttq", "fgq", "adder",
+    "binary",
+    "ternary",
+    "int4",
+    "int8",
+    "pot",
+    "pot2",
+    "pot3",
+    "ttq",
+    "fgq",
+    "adder",
     *(f"codebook{n}" for n in range(2, 17)),
-)  # fmt: skip
+)
 
 
 def _acts(text: str) -> int | str:
@@ -139,7 +157,7 @@ def _train(sub: Any) -> Parser:
     p.add_argument("--mean", type=number, metavar="M", help="taken from x; 0.5 if not given")
     p.add_argument("--std", type=number, metavar="D", help="x is divided by it; 0.5 if not given")
     p.add_argument("--resume", action="store_true", help="go on from the checkpoint in DIR")
-    return p  # fmt: skip
+    return p
 
 
 def _model(p: Parser) -> None:
@@ -224,7 +242,7 @@ def _verify(sub: Any) -> Parser:
         help="other weights, written over AXI-Lite or streamed; or another build",
     )
     p.add_argument("--out", metavar="DIR", help="for verify.json; BUILD, if not given")
-    return p  # fmt: skip
+    return p
 
 
 def _synth(sub: Any) -> Parser:
@@ -236,7 +254,7 @@ def _synth(sub: Any) -> Parser:
     )
     p.add_argument("--seed", default=0, type=whole, metavar="S")
     p.add_argument("--out", metavar="DIR", help="for synth.json; BUILD, if not given")
-    return p  # fmt: skip
+    return p
 
 
 def _boards(sub: Any) -> Parser:

@@ -52,15 +52,35 @@ def refused(model: str, reasons: Sequence[str]) -> str:
 def inspected(found: flow.Inspection) -> str:
     rows = [
         (
-            x.name, x.kind, f"{x.parameters:,}", f"{x.operations:,}", f"{x.weight_bits:,}",
-            f"{x.state_bits:,}", x.cycles, x.pe, x.simd, x.weights, x.input, x.output,
+            x.name,
+            x.kind,
+            f"{x.parameters:,}",
+            f"{x.operations:,}",
+            f"{x.weight_bits:,}",
+            f"{x.state_bits:,}",
+            x.cycles,
+            x.pe,
+            x.simd,
+            x.weights,
+            x.input,
+            x.output,
         )
         for x in found.layers
-    ]  # fmt: skip
+    ]
     head = (
-        "layer", "kind", "parameters", "operations", "weight bits", "buffer bits", "cycles",
-        "PE", "SIMD", "weights", "input", "output",
-    )  # fmt: skip
+        "layer",
+        "kind",
+        "parameters",
+        "operations",
+        "weight bits",
+        "buffer bits",
+        "cycles",
+        "PE",
+        "SIMD",
+        "weights",
+        "input",
+        "output",
+    )
     total = found.json()["total"]
     return "\n\n".join(
         [
@@ -174,11 +194,15 @@ def boards(found: flow.Boards) -> str:
         return text
     rates = [
         (
-            r.board, fit(r), f"{r.core:,.0f}", f"{r.system:,.0f}", r.limit,
+            r.board,
+            fit(r),
+            f"{r.core:,.0f}",
+            f"{r.system:,.0f}",
+            r.limit,
             f"{r.clock_mhz:g} MHz (assumed)",
         )
         for r in found.rooflines
-    ]  # fmt: skip
+    ]
     head = ("board", "fits", "core frames/s", "system frames/s", "limit", "clock")
     return f"{text}\n\n{columns(head, rates)}"
 

@@ -23,11 +23,20 @@ class Done:
 
 def train(options: argparse.Namespace, progress: Progress) -> Done:
     value = flow.train(
-        options.recipe, out=options.out, weights=options.weights, acts=options.acts,
-        dataset=options.dataset, epochs=options.epochs, seed=options.seed,
-        resume=options.resume, mean=options.mean, std=options.std, width=options.width,
-        prune=options.prune, progress=progress,
-    )  # fmt: skip
+        options.recipe,
+        out=options.out,
+        weights=options.weights,
+        acts=options.acts,
+        dataset=options.dataset,
+        epochs=options.epochs,
+        seed=options.seed,
+        resume=options.resume,
+        mean=options.mean,
+        std=options.std,
+        width=options.width,
+        prune=options.prune,
+        progress=progress,
+    )
     return Done(value, show.trained(value, options.out))
 
 
@@ -35,9 +44,12 @@ def inspect(options: argparse.Namespace, progress: Progress) -> Done:
     progress("importing", 0, 0)
     try:
         found = flow.inspect(
-            options.model, folding=options.folding, raw_input=options.raw_input,
-            input_scale=options.input_scale, top=options.top,
-        )  # fmt: skip
+            options.model,
+            folding=options.folding,
+            raw_input=options.raw_input,
+            input_scale=options.input_scale,
+            top=options.top,
+        )
     except UnsupportedError as error:
         value = {"error": str(error), "kind": error.kind, "details": error.details}
         return Done(value, show.refused(options.model, error.reasons), error.exit_code)
@@ -46,12 +58,21 @@ def inspect(options: argparse.Namespace, progress: Progress) -> Done:
 
 def compile(options: argparse.Namespace, progress: Progress) -> Done:
     done = flow.compile(
-        options.model, out=options.out, folding=options.folding, raw_input=options.raw_input,
-        input_scale=options.input_scale, top=options.top, fps=options.fps,
-        clock_mhz=options.clock_mhz, part=options.part, board=options.board,
-        folder=options.boards, style=options.style, checkpoints=options.checkpoints,
+        options.model,
+        out=options.out,
+        folding=options.folding,
+        raw_input=options.raw_input,
+        input_scale=options.input_scale,
+        top=options.top,
+        fps=options.fps,
+        clock_mhz=options.clock_mhz,
+        part=options.part,
+        board=options.board,
+        folder=options.boards,
+        style=options.style,
+        checkpoints=options.checkpoints,
         progress=progress,
-    )  # fmt: skip
+    )
     return Done(done.json(), show.compiled(done))
 
 
@@ -68,18 +89,28 @@ def run(options: argparse.Namespace, progress: Progress) -> Done:
 
 def verify(options: argparse.Namespace, progress: Progress) -> Done:
     value = flow.verify(
-        options.build, engine=options.engine, data=options.data, samples=options.samples,
-        stall=options.stall, seed=options.seed, weights=options.weights, out=options.out,
+        options.build,
+        engine=options.engine,
+        data=options.data,
+        samples=options.samples,
+        stall=options.stall,
+        seed=options.seed,
+        weights=options.weights,
+        out=options.out,
         progress=progress,
-    )  # fmt: skip
+    )
     return Done(value, show.verified(value), 0 if value["ok"] else 1)
 
 
 def synth(options: argparse.Namespace, progress: Progress) -> Done:
     value = flow.synth(
-        options.build, part=options.part, check=options.check, seed=options.seed,
-        out=options.out, progress=progress,
-    )  # fmt: skip
+        options.build,
+        part=options.part,
+        check=options.check,
+        seed=options.seed,
+        out=options.out,
+        progress=progress,
+    )
     check = value.get("check")
     return Done(value, show.synthesised(value), 0 if check is None or check["ok"] else 1)
 
@@ -91,30 +122,52 @@ def boards(options: argparse.Namespace, progress: Progress) -> Done:
 
 def build(options: argparse.Namespace, progress: Progress) -> Done:
     done = flow.build(
-        options.board, options.build, out=options.out, toolchain=options.toolchain,
-        clock_mhz=options.clock_mhz, seed=options.seed, data=options.data,
-        samples=options.samples, folder=options.boards, files_only=options.files_only,
+        options.board,
+        options.build,
+        out=options.out,
+        toolchain=options.toolchain,
+        clock_mhz=options.clock_mhz,
+        seed=options.seed,
+        data=options.data,
+        samples=options.samples,
+        folder=options.boards,
+        files_only=options.files_only,
         progress=progress,
-    )  # fmt: skip
+    )
     return Done(done.json(), show.built(done))
 
 
 def flash(options: argparse.Namespace, progress: Progress) -> Done:
     done = flow.flash(
-        options.board, options.build, source=options.source, xvc=options.xvc,
-        cable=options.cable, timeout=options.timeout, folder=options.boards,
-        self_test=options.self_test, port=options.port, progress=progress,
-    )  # fmt: skip
+        options.board,
+        options.build,
+        source=options.source,
+        xvc=options.xvc,
+        cable=options.cable,
+        timeout=options.timeout,
+        folder=options.boards,
+        self_test=options.self_test,
+        port=options.port,
+        progress=progress,
+    )
     return Done(done.json(), show.flashed(done), 0 if done.ok else 1)
 
 
 def drive(options: argparse.Namespace, progress: Progress) -> Done:
     done = flow.drive(
-        options.board, options.build, options.input, out=options.out, source=options.source,
-        transport=options.transport, port=options.port, self_test=options.self_test,
-        samples=options.samples, weights=options.weights, folder=options.boards,
+        options.board,
+        options.build,
+        options.input,
+        out=options.out,
+        source=options.source,
+        transport=options.transport,
+        port=options.port,
+        self_test=options.self_test,
+        samples=options.samples,
+        weights=options.weights,
+        folder=options.boards,
         progress=progress,
-    )  # fmt: skip
+    )
     return Done(done.json(), show.driven(done), 0 if done.ok else 1)
 
 

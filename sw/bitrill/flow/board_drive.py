@@ -142,9 +142,14 @@ def drive(
         write_array(integers_beside(target), integers)
     files = () if target is None else (str(target), str(integers_beside(target)))
     return Driven(
-        found.board.name, used, Outputs(integers, floats), np.flatnonzero(differ.any(1)),
-        runs.report(), files, tuple(getattr(link, "notes", ())),
-    )  # fmt: skip
+        found.board.name,
+        used,
+        Outputs(integers, floats),
+        np.flatnonzero(differ.any(1)),
+        runs.report(),
+        files,
+        tuple(getattr(link, "notes", ())),
+    )
 
 
 def _frames(
@@ -198,9 +203,13 @@ def _simulated(found: Any, built: Build) -> Any:
 
         family = import_module(f"bitrill_boards.families.{found.board.family}")
         shell = SimulatedShell(
-            built.verilog, edges, work=work, clock_hz=clock_hz, bench=Bench(latency=100),
+            built.verilog,
+            edges,
+            work=work,
+            clock_hz=clock_hz,
+            bench=Bench(latency=100),
             address=family.PROCESSING.address,
-        )  # fmt: skip
+        )
         return AxiTransport(shell.registers, shell.memory, clock_hz=clock_hz)
     from bitrill_boards.driver import SerialTransport
     from bitrill_boards.simulation.serial import SimulatedLine

@@ -86,15 +86,24 @@ def flash(
         raise SpecError("the self-test needs the board's serial port: --port /dev/ttyUSB0, say")
     path = _bitstream(found, built)
     loaded = loader.flash(
-        made.to_json(), path, xvc=xvc, cable=cable, progress=progress,
+        made.to_json(),
+        path,
+        xvc=xvc,
+        cable=cable,
+        progress=progress,
         timeout=TIMEOUT if timeout is None else float(timeout),
-    )  # fmt: skip
+    )
     driven = None
     if self_test:
         driven = drive(
-            board, built, source=found.folder, port=port, self_test=True, folder=folder,
+            board,
+            built,
+            source=found.folder,
+            port=port,
+            self_test=True,
+            folder=folder,
             progress=progress,
-        )  # fmt: skip
+        )
     return Flashed(
         loaded, path, driven, next_command(found, built, source), made.bitstream is not None
     )

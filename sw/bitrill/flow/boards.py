@@ -40,8 +40,8 @@ def boards(build: str | Path | Build | None = None, *, folder: str | Path | None
 
 
 def used_by(build: Build) -> Any:
-    """What the model of `bitrill.plan.resources` predicts for all of a build."""
-    from ..plan.resources import Resources, network_resources
+    """What the model of `bitrill.resources.estimate` predicts for all of a build."""
+    from ..resources.estimate import Resources, network_resources
 
     return sum(network_resources(build.graph).values(), Resources())
 
@@ -66,7 +66,7 @@ def board_folder(
     from bitrill_boards import manifest
     from bitrill_boards.board import find
 
-    from ..ir.serial import digest
+    from ..ir.serialisation import digest
 
     chosen = find(board, None if folder is None else Path(folder))
     where = default_folder(build, chosen.name) if source is None else Path(source)

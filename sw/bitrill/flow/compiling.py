@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FitError, SpecError, StorageError
-from ..ir import Graph, Stage, serial, verify
-from ..plan import registers, timing
-from ..plan.blocks import BlockUse, block_use
-from ..plan.depths import fifo_bits
-from ..plan.parts import Part, part_of
-from ..plan.solve import Solution
+from ..folding.solve import Solution
+from ..ir import Graph, Stage, serialisation, verify
+from ..parts.devices import Part, part_of
+from ..resources.block_memory import BlockUse, block_use
+from ..runtime import register_map
 from ..storage import read_bytes, read_json, remove, write_json, write_text
+from ..timing import predict
+from ..timing.fifo_depths import fifo_bits
 from .extras import Progress, extra, silent
 from .steps import STYLES, Style, exact_number, first_that_fits, fold, integer, load
 
@@ -51,7 +52,7 @@ class Build:
 
     folder: Path
     graph: Graph
-    predicted: timing.Timing
+    predicted: predict.Timing
 
     @property
     def verilog(self) -> Path:
@@ -100,7 +101,7 @@ class Compiled:
     @property
     def files(self) -> tuple[str, ...]:
         """What is in the folder: `FILES`, and `REGISTERS` where there are some."""
-        return (*FILES, REGISTERS) if registers.register_map(self.build.graph) else FILES
+        return (*FILES, REGISTERS) if register_map.register_map(self.build.graph) else FILES
 
     def json(self) -> dict[str, Any]:
         """The object that ``compile --json`` prints."""
@@ -109,10 +110,7 @@ class Compiled:
             "ii": exact_number(self.build.predicted.ii),
             "latency": self.build.predicted.latency,
             "fifo_bits": self.fifo_bits,
-            "block_memory": {
-                "ramb18": self.block_memory.halves,
-                "bits": self.block_memory.bits,
-            },
+            "block_memory": {"ramb18": self.block_memory.halves, "bits": self.block_memory.bits},
             "fps": self.fps,
             "clock_mhz": self.clock_mhz,
             "assumed": self.assumed,
@@ -145,12 +143,12 @@ def compile(
     stand for scale * integer. ``top``: decisions instead of logits. ``fps``: frames a second to
     reach at ``clock_mhz`` (100, if not given) with the fewest LUTs, within ``part`` if given;
     ``part`` alone: the fastest that it holds; what ``folding`` says stands. A ``clock_mhz`` that
-    is given sets how many registers pipelines have (see `bitrill.plan.clock`). ``board`` (of those
-    in ``folder``, too): its part and clock, and what it leaves to a network; alone, as fast as its
-    link can bring frames, or as it holds, where that is slower. ``style``
-    ``unrolled``: the matrices in the logic, a vector a cycle, checked to fit ``part``; ``runtime``:
-    weights and thresholds writable over AXI-Lite; ``streamed``: weights over streams; with these
-    nothing is searched for. ``checkpoints``: the graph after each pass, below ``out/checkpoints``.
+    is given sets how many registers pipelines have (see `bitrill.resources.clock`). ``board`` (of
+    those in ``folder``, too): its part and clock, and what it leaves to a network; alone, as fast
+    as its link can bring frames, or as it holds, where that is slower. ``style`` ``unrolled``: the
+    matrices in the logic, a vector a cycle, checked to fit ``part``; ``runtime``: weights and
+    thresholds writable over AXI-Lite; ``streamed``: weights over streams; with these nothing is
+    searched for. ``checkpoints``: the graph after each pass, below ``out/checkpoints``.
     """
     if style not in STYLES:
         raise SpecError(f"style must be {' or '.join(map(repr, STYLES))}, not {style!r}")
@@ -169,22 +167,33 @@ def compile(
     solution = None
     if style != "folded" or (fps is None and known is None):
         graph = fold(
-            start, folding, style=style, part=known, clock_mhz=clock_mhz, folder=kept,
+            start,
+            folding,
+            style=style,
+            part=known,
+            clock_mhz=clock_mhz,
+            folder=kept,
             progress=progress,
-        )  # fmt: skip
+        )
     else:
         rates = [fps] if fps is not None or chosen is None else _rates(chosen, start, mhz)
         graph, solution = first_that_fits(
-            start, mhz, rates, known, folding, deep=clock_mhz is not None, folder=kept,
+            start,
+            mhz,
+            rates,
+            known,
+            folding,
+            deep=clock_mhz is not None,
+            folder=kept,
             progress=progress,
-        )  # fmt: skip
+        )
     progress("writing Verilog", 0, 0)
     with extra("hw", "compile"):
-        from bitrill_hw.verilog import verilog
+        from bitrill_hw.design.verilog import verilog
     with _rare_collection():
         text = verilog(graph)
     progress("predicting cycles", 0, 0)
-    predicted = timing.predict(graph)
+    predicted = predict.predict(graph)
     if style != "folded" and fps is not None and predicted.ii * Fraction(fps) > mhz * 1_000_000:
         raise FitError(
             f"{graph.name} {style} takes a frame every {predicted.ii} cycles, at {mhz:g} MHz"
@@ -239,12 +248,12 @@ def load_build(folder: str | Path) -> Build:
         raise StorageError(
             f"{folder} holds no finished build: {marker.name} is missing; compile again"
         )
-    graph = serial.load(folder)
+    graph = serialisation.load(folder)
     verify(graph, Stage.FOLDED)
-    _check_verilog(folder / "top.v", serial.digest(graph))
+    _check_verilog(folder / "top.v", serialisation.digest(graph))
     value = read_json(folder / "timing.json")
     try:
-        predicted = timing.Timing(Fraction(value["ii"]), int(value["latency"]))
+        predicted = predict.Timing(Fraction(value["ii"]), int(value["latency"]))
     except (ArithmeticError, KeyError, TypeError, ValueError) as error:
         raise StorageError(
             f"{folder / 'timing.json'} must hold ii and latency; compile again"
@@ -252,20 +261,20 @@ def load_build(folder: str | Path) -> Build:
     return Build(folder, graph, predicted)
 
 
-def _write(folder: Path, graph: Graph, text: str, predicted: timing.Timing) -> None:
-    from ..passes.fold import folding_of
+def _write(folder: Path, graph: Graph, text: str, predicted: predict.Timing) -> None:
+    from ..folding.fold import folding_of
 
     for name in ("graph.json", REGISTERS, *RESULTS):
         remove(folder / name)
-    if registers.register_map(graph):
-        write_json(folder / REGISTERS, registers.to_json(graph))
+    if register_map.register_map(graph):
+        write_json(folder / REGISTERS, register_map.to_json(graph))
     write_text(folder / "top.v", text)
     write_json(folder / "folding.json", folding_of(graph))
     write_json(
         folder / "timing.json",
         {"ii": str(predicted.ii), "latency": predicted.latency, "depths": dict(graph.depths)},
     )
-    serial.save(graph, folder)  # graph.json last
+    serialisation.save(graph, folder)  # graph.json last
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 from ..ir import Graph, Operator
 from ..ops import L1MatVec, MatVec, Threshold
 from ..ops.matvec import Matrix
-from ..plan import timing
+from ..timing import predict
 from .steps import exact_number, fold, integer, load
 
 
@@ -73,7 +73,7 @@ def inspect(
     imported = load(model, raw_input, input_scale)
     whole = integer(imported, top=top)
     folded = fold(whole, folding)
-    predicted = timing.predict(folded)
+    predicted = predict.predict(folded)
     layers = tuple(map(_layer, folded.nodes))
     return Inspection((imported, whole, folded), layers, predicted.ii, predicted.latency)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..errors import FitError, SpecError, StorageError
+from ..folding.solve import Solution
 from ..ir import Graph, IntType, Stage, verify
-from ..plan.parts import Part
-from ..plan.solve import Solution
+from ..parts.devices import Part
 from ..storage import read_json
 from .extras import Progress, silent
 
@@ -41,7 +41,7 @@ def load(
 
 def integer(graph: Graph, *, top: int | None = None, folder: Path | None = None) -> Graph:
     """Stage IMPORTED to INTEGER; checkpoints below ``folder``, if given."""
-    from ..pipeline import to_integer
+    from ..lowering import to_integer
 
     return to_integer(graph, top=top, checkpoints=_checkpoints(folder))
 
@@ -58,15 +58,19 @@ def fold(
 ) -> Graph:
     """Stage INTEGER to FOLDED, checked; ``part``: what unrolled matrices are to fit in;
     ``clock_mhz``: what pipelines are made deep enough for."""
-    from ..pipeline import to_folded
+    from ..lowering import to_folded
 
     progress("folding", 0, 0)
     if isinstance(folding, str | Path):
         folding = read_folding(Path(folding))
     folded = to_folded(
-        graph, folding=folding, style=style, part=part, clock_mhz=clock_mhz,
+        graph,
+        folding=folding,
+        style=style,
+        part=part,
+        clock_mhz=clock_mhz,
         checkpoints=_checkpoints(folder),
-    )  # fmt: skip
+    )
     verify(folded, Stage.FOLDED)
     return folded
 
@@ -84,7 +88,7 @@ def fold_for(
 ) -> tuple[Graph, Solution]:
     """Stage INTEGER to FOLDED for a rate, a part or both, checked; ``deep``: pipelines are made
     deep enough for the clock."""
-    from ..pipeline import to_target
+    from ..lowering import to_target
 
     progress("solving for a folding", 0, 0)
     if isinstance(folding, str | Path):

@@ -97,10 +97,17 @@ def verify(
         from bitrill_sim import verify as simulate
     folder = _folder(out, built)
     report = simulate(
-        built.graph, built.verilog.absolute(), chosen.x, engine=engine, stall=stall, seed=seed,
-        work=(folder / "sim").absolute(), progress=progress, made=made.graph,
+        built.graph,
+        built.verilog.absolute(),
+        chosen.x,
+        engine=engine,
+        stall=stall,
+        seed=seed,
+        work=(folder / "sim").absolute(),
+        progress=progress,
+        made=made.graph,
         access=np.array(access, np.uint32).reshape(-1, 2),
-    )  # fmt: skip
+    )
     value: dict[str, Any] = report.to_json()
     if weights is not None:
         value["registers"] = len(access)
@@ -144,14 +151,17 @@ def synth(
         from bitrill_hw.synth import DEFAULT_PART, synthesise
     folder = _folder(out, built)
     report = synthesise(
-        built.graph, part=part or DEFAULT_PART, work=folder / "synth",
-        verilog=read_bytes(built.verilog).decode(), progress=progress,
-    )  # fmt: skip
+        built.graph,
+        part=part or DEFAULT_PART,
+        work=folder / "synth",
+        verilog=read_bytes(built.verilog).decode(),
+        progress=progress,
+    )
     value = report.to_json()
     if check:
         value["check"] = _check_netlist(
             built, report.netlist.absolute(), (folder / "check").absolute(), check, seed, progress
-        )  # fmt: skip
+        )
     write_json(folder / "synth.json", value)
     return value
 
@@ -183,10 +193,20 @@ def train(
         progress(f"epoch {epoch}/{n_epochs}{said}", (epoch - 1) * n + k, n_epochs * n)
 
     result = training.train(
-        recipe, out=out, weights=weights, acts=acts, dataset=dataset, epochs=epochs,
-        seed=seed, resume=resume, mean=mean, std=std, width=width, prune=prune,
+        recipe,
+        out=out,
+        weights=weights,
+        acts=acts,
+        dataset=dataset,
+        epochs=epochs,
+        seed=seed,
+        resume=resume,
+        mean=mean,
+        std=std,
+        width=width,
+        prune=prune,
         progress=batch,
-    )  # fmt: skip
+    )
     return result.metrics
 
 

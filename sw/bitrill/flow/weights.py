@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import SpecError, StorageError
-from ..ir import Graph, Operator, serial
+from ..ir import Graph, Operator, serialisation
 from ..ops import Depthwise, MatVec, Threshold
 from ..ops.matvec import FREE_STYLES
-from ..plan.registers import is_runtime, register_map, writes
+from ..runtime.register_map import is_runtime, register_map, writes
 from ..storage import read_bytes
 from .compiling import Build, load_build
 
@@ -89,7 +89,7 @@ def _fields(node: Operator) -> tuple[str, ...]:
 
 def _changes(graph: Graph, weights: Weights) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """New fields by node, and all that is wrong."""
-    open_, compiled = writable(graph), serial.to_parts(graph)[1]
+    open_, compiled = writable(graph), serialisation.to_parts(graph)[1]
     if not open_:
         return {}, [
             "there must be nodes of style 'runtime' or 'streamed' to take them, and there are none"

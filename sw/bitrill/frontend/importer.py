@@ -12,13 +12,14 @@ from ..ir.interface import Sink, Source
 from ..ir.operator import Operator
 from ..ir.types import IntType, Tensor
 from ..real import Affine
-from . import functions, heads, layouts, limits
-from .context import RAW_HINT, Builder, Call
-from .model import Model, Node
-from .names import legal, shown
-from .proto import QUANT_DOMAINS, STANDARD_DOMAINS, read_model
-from .table import CHANNELS_LAST, OWN, QUANT, STANDARD, Rule
-from .values import Const, Data, Head, Known, RefusedError, Unknown, Value
+from .reader import functions, limits
+from .reader.model import Model, Node
+from .reader.names import legal, shown
+from .reader.proto import QUANT_DOMAINS, STANDARD_DOMAINS, read_model
+from .rules import layouts, outputs
+from .rules.table import CHANNELS_LAST, OWN, QUANT, STANDARD, Rule
+from .symbolic.context import RAW_HINT, Builder, Call
+from .symbolic.values import Const, Data, Head, Known, RefusedError, Unknown, Value
 
 _MANY_OUTPUTS = ("Split", "TopK")
 """Operators of which more than the first output may be read."""
@@ -105,8 +106,11 @@ class _Walk:
         )
         graph = Graph(
             name=legal(self.model.path.stem, fallback="model"),
-            stage=Stage.IMPORTED, source=source, nodes=tuple(nodes), sink=sink,
-        )  # fmt: skip
+            stage=Stage.IMPORTED,
+            source=source,
+            nodes=tuple(nodes),
+            sink=sink,
+        )
         verify(graph, Stage.IMPORTED)
         return graph
 
@@ -132,9 +136,9 @@ class _Walk:
             if isinstance(value, Unknown):
                 return ()
             if isinstance(value, Head):
-                if node.op in heads.PASSED:
+                if node.op in outputs.PASSED:
                     return (value,)
-                if value.decided or node.op not in heads.READERS:
+                if value.decided or node.op not in outputs.READERS:
                     self.reasons.append(
                         f"{node}: what a Softmax, ArgMax or TopK gives must be the model's output"
                     )
@@ -212,9 +216,13 @@ class _Walk:
         else:
             real = value.affine
             return Sink(
-                shape=value.shape, edge=value.edge, tensor=self.builder.edges[value.edge],
-                scale=real.scale, offset=real.offset, channel_last=value.is_last,
-            )  # fmt: skip
+                shape=value.shape,
+                edge=value.edge,
+                tensor=self.builder.edges[value.edge],
+                scale=real.scale,
+                offset=real.offset,
+                channel_last=value.is_last,
+            )
         return None
 
     def _reachable(self, sink: Sink) -> list[Operator]:

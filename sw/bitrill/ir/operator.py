@@ -31,7 +31,7 @@ class Impl:
     logic for any part, or the cells and trees that suit one family (the 7 series' LUTs and carry
     chains; parts with LUTs of four inputs); ``levels``: LUTs that may stand between two registers,
     where an operator has a choice; ``multiply``: of matrices, products in LUTs, a pair of planes a
-    cycle (see `bitrill.plan.serial`), or in DSP slices (see `bitrill.plan.dsp`).
+    cycle (see `bitrill.arith.bitserial`), or in DSP slices (see `bitrill.arith.dsp_packing`).
     """
 
     pe: int = 1

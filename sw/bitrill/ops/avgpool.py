@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..geometry.pooling import Pooling
 from ..ir.operator import must_be_numbers
 from ..ir.types import IntType
-from ..plan.pooling import Pooling
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

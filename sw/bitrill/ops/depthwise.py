@@ -8,11 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..arith.accumulate import sum_stages
 from ..errors import SpecError
 from ..ir.operator import Cost, Impl, Operator, frozen_array, must_divide
 from ..ir.schedule import Rule, Schedule
 from ..ir.types import IntType, Tensor
-from ..plan.sums import sum_stages
 from .matvec import MatVec
 
 
@@ -80,9 +80,14 @@ class Depthwise(Operator):
 
     def _as_rows(self, impl: Impl | None) -> MatVec:
         return MatVec(
-            name=self.name, inputs=self.inputs, operands=(Tensor((self.taps,), self.x.type),),
-            weights=self.weights, weight_type=self.weight_type, free=self.free, impl=impl,
-        )  # fmt: skip
+            name=self.name,
+            inputs=self.inputs,
+            operands=(Tensor((self.taps,), self.x.type),),
+            weights=self.weights,
+            weight_type=self.weight_type,
+            free=self.free,
+            impl=impl,
+        )
 
     @property
     def dot_gain(self) -> int:
@@ -101,7 +106,7 @@ class Depthwise(Operator):
         t = self.y.type
         bound = self.taps * max(map(abs, (self.x.type.lo, self.x.type.hi))) * max(
             map(abs, (self.weight_type.lo, self.weight_type.hi))
-        ) * 2 + max(abs(t.lo), abs(t.hi))  # fmt: skip
+        ) * 2 + max(abs(t.lo), abs(t.hi))
         exact = np.float32 if bound <= 1 << 24 else np.int64
         x = xs[0].reshape(-1, self.taps, self.channels).astype(exact, copy=False)
         dot = np.einsum("ntc,tc->nc", x, self.weights.T.astype(exact))

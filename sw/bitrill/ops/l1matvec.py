@@ -8,11 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..arith.accumulate import sum_stages
+from ..arith.l1_products import front_stages
 from ..errors import SpecError
 from ..ir.operator import Cost, Impl, frozen_array, must_divide
 from ..ir.types import IntType, Tensor
-from ..plan.distances import front_stages
-from ..plan.sums import sum_stages
 from .matvec import Matrix
 
 X_BITS = 8
@@ -34,7 +34,8 @@ class L1MatVec(Matrix):
     `MatVec`, a column for each element of an x of several axes makes one vector of all of it.
 
     Folded as a `MatVec`: ``simd`` columns a step, ``pe`` rows at once, the same steps, replay and
-    accumulators. Wide distances take more stages before their sums (see `bitrill.plan.distances`).
+    accumulators. Wide distances take more stages before their sums (see
+    `bitrill.arith.l1_products`).
     """
 
     kind: ClassVar[str] = "l1matvec"

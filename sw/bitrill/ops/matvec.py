@@ -10,14 +10,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..arith.accumulate import sum_stages
+from ..arith.bitserial import READ_STAGES, check_serial, pairs, serial_plan, total_range
+from ..arith.dsp_packing import check_dsp, dsp_plan
+from ..arith.unrolled import unrolled_plan
 from ..errors import SpecError
 from ..ir.operator import Cost, Impl, Multiply, Operator, frozen_array, must_divide
 from ..ir.schedule import Rule, Schedule, pipeline
 from ..ir.types import IntType, Tensor
-from ..plan.dsp import check_dsp, dsp_plan
-from ..plan.serial import READ_STAGES, check_serial, pairs, serial_plan, total_range
-from ..plan.sums import sum_stages
-from ..plan.unrolled import unrolled_plan
 
 _PACKED_WEIGHTS = 1 << 19
 _PACKED_VECTORS = 8
@@ -173,16 +173,16 @@ class MatVec(Matrix):
     next vector is taken in while the present one is replayed.
 
     Style ``unrolled``: the matrix is in the logic, a vector a beat and a beat a cycle, ``latency``
-    stages (see `bitrill.plan.unrolled`); ``pe`` and ``simd`` are all rows and all columns.
+    stages (see `bitrill.arith.unrolled`); ``pe`` and ``simd`` are all rows and all columns.
 
     ``free``: the weights may be any of ``weight_type``, these are the ones it begins with; y has
     the range that all of them can reach. Style ``runtime``, of free weights alone, is folded with a
-    memory that can be written (see `bitrill.plan.registers`). Style ``streamed`` takes the word of
-    each step from a second stream, ``in1``, through a FIFO of two words.
+    memory that can be written (see `bitrill.runtime.register_map`). Style ``streamed`` takes the
+    word of each step from a second stream, ``in1``, through a FIFO of two words.
 
-    Multiply ``serial`` (`bitrill.plan.serial`): a pair of planes of w and x a step, so
+    Multiply ``serial`` (`bitrill.arith.bitserial`): a pair of planes of w and x a step, so
     ``w.bits * x.bits`` times the steps, always through the replay buffer. Multiply ``dsp``
-    (`bitrill.plan.dsp`): several rows' products in a DSP slice, the steps as they are.
+    (`bitrill.arith.dsp_packing`): several rows' products in a DSP slice, the steps as they are.
     """
 
     kind: ClassVar[str] = "matvec"

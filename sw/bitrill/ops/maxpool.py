@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..geometry.pooling import Pooling
 from ..ir.types import IntType
-from ..plan.pooling import Pooling
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

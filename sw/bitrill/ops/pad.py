@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
+from ..geometry.windows import plane
 from ..ir.operator import Cost, Impl, Operator, must_divide
 from ..ir.schedule import Rule, Schedule
 from ..ir.types import IntType, Tensor
-from ..plan.sliding import plane
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

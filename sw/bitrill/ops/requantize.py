@@ -24,7 +24,7 @@ class Requantize(Operator):
     """``y = min(max((gain[c] * x + offset[c]) >> shift, out.lo), out.hi)``; ``>>`` rounds down.
 
     ``gain``, ``offset``: int64 ``[C]``; ``shift``: one for all channels. Exact as it stands: that
-    it equals a layer's thresholds is proven where it is made (`bitrill.plan.requantize`).
+    it equals a layer's thresholds is proven where it is made (`bitrill.folding.multiply_shift`).
     (Jacob et al. 2018, without the rounding of its parameters.)
 
     ``pe`` channels a beat, one beat a cycle, 3 stages: operands; sum; shift and clamp.

@@ -32,7 +32,7 @@ class Threshold(Operator):
     ``pe`` channels a beat, one beat a cycle, ``latency`` cycles. Style ``parallel``: all N
     comparisons at once, then a count; ``search``: one comparison a stage, binary search (in memory
     ``block``, steps of few bits stay in logic);
-    ``runtime``: as ``parallel``, in a memory that can be written (`bitrill.plan.registers`).
+    ``runtime``: as ``parallel``, in a memory that can be written (`bitrill.runtime.register_map`).
     """
 
     kind: ClassVar[str] = "threshold"
@@ -92,9 +92,11 @@ class Threshold(Operator):
         impl = self.folded
         kept = impl.style == "search" or (impl.style == "parallel" and impl.memory != "block")
         return (
-            impl.primitives == "xc7" and self.x.type.coding == "integer" and kept
+            impl.primitives == "xc7"
+            and self.x.type.coding == "integer"
+            and kept
             and 1 < words <= MOST_WITHIN
-        )  # fmt: skip
+        )
 
     def infer(self) -> Tensor:
         return Tensor(self.x.shape, self.out)

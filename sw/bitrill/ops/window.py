@@ -9,11 +9,11 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
+from ..geometry.line_buffer import capacity, interval, ring
+from ..geometry.windows import Sizes, Sliding, sliding
 from ..ir.operator import Cost, Impl, Operator, must_divide
 from ..ir.schedule import Rule, Schedule
 from ..ir.types import Tensor
-from ..plan.ring import capacity, interval, ring
-from ..plan.sliding import Sizes, Sliding, sliding
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,7 +30,7 @@ class Window(Operator):
     alone, not for the whole window; a beat of x is accepted once what it overwrites has been read
     for the last time. So the next pixels come in while a window is read; between two frames, and
     between two rows when their stride is above 1, windows wait for pixels that found no room: see
-    `bitrill.plan.ring`, and `interval` for how long.
+    `bitrill.geometry.line_buffer`, and `interval` for how long.
 
     Style ``parallel``: C elements in, a whole window out, one a cycle: the same places as shift
     registers and row memories. Pixels behind the last window are swallowed in both.

@@ -13,8 +13,8 @@ from ..ir.interface import Sink
 from ..ir.types import IntType
 from ..ops.argmax import ArgMax
 from ..real import at
-from .levels import to_float
 from .ranking import Ranking, magnitude
+from .real_thresholds import to_float
 
 MAX_PAIRS = 1 << 23
 """Most pairs of channel and value that are ranked."""

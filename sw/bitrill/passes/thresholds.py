@@ -11,7 +11,7 @@ from ..ir.types import IntType
 from ..ops.lookup import ADDRESS_BITS, Lookup
 from ..ops.threshold import Threshold
 from ..real import Activation
-from .levels import Counter, check_size, line_of, smallest
+from .real_thresholds import Counter, check_size, line_of, smallest
 
 MAX_ENTRIES = 1 << 20
 """Most entries of a table, channels told apart times values."""
@@ -44,9 +44,12 @@ def lookup_of(node: Activation) -> Lookup:
         )
     table = [[function(int(v), c) for v in x.values()] for c in range(function.n_channels)]
     return Lookup(
-        name=node.name, inputs=node.inputs, operands=node.operands, table=np.array(table),
+        name=node.name,
+        inputs=node.inputs,
+        operands=node.operands,
+        table=np.array(table),
         out=function.quantizer.type,
-    )  # fmt: skip
+    )
 
 
 def threshold_of(node: Activation) -> Threshold:

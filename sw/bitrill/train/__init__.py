@@ -67,9 +67,17 @@ def train(
     the loss diverged), `MismatchError` (an export that differs from torch).
     """
     options = Options(
-        recipe=recipe, weights=weights, acts=acts, dataset=dataset, epochs=epochs, seed=seed,
-        mean=mean, std=std, width=width, prune=prune,
-    )  # fmt: skip
+        recipe=recipe,
+        weights=weights,
+        acts=acts,
+        dataset=dataset,
+        epochs=epochs,
+        seed=seed,
+        mean=mean,
+        std=std,
+        width=width,
+        prune=prune,
+    )
     loop = _submodule("loop")
     return loop.run(options, None if out is None else Path(out), resume, progress, fetching)
 

@@ -8,7 +8,7 @@ import brevitas.nn as qnn
 import torch
 from torch import Tensor
 
-from ..frontend.functions import DOMAIN
+from ..frontend.reader.functions import DOMAIN
 
 STEP = 0.2
 """The paper's eta: length of a layer's gradient, by the root of the number of its weights."""

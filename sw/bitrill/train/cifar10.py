@@ -24,10 +24,7 @@ FILE = "cifar-10-binary.tar.gz"
 SHAPE = (3, 32, 32)
 CLASSES = 10
 RECORDS = 10_000
-MEMBERS = {
-    "train": tuple(f"data_batch_{k}.bin" for k in range(1, 6)),
-    "test": ("test_batch.bin",),
-}
+MEMBERS = {"train": tuple(f"data_batch_{k}.bin" for k in range(1, 6)), "test": ("test_batch.bin",)}
 """Files of a split, in order, by their last name."""
 
 _RECORD = 1 + 3 * 32 * 32

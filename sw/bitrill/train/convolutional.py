@@ -155,9 +155,7 @@ def unet(blocks: Blocks, _: int, width: int, tail: nn.Module) -> list[nn.Module]
         nn.Sequential(*conv(2 * width, 4 * width)),
         nn.Sequential(*conv(6 * width, 2 * width)),
     )
-    outer = Level(
-        nn.Sequential(*conv(1, width)), inner, nn.Sequential(*conv(3 * width, width))
-    )  # fmt: skip
+    outer = Level(nn.Sequential(*conv(1, width)), inner, nn.Sequential(*conv(3 * width, width)))
     return [outer, qnn.QuantConv2d(width, 1, 1, bias=False, **blocks.arguments), tail]
 
 
@@ -172,9 +170,13 @@ def dilated(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn.M
 
 
 _BUILDERS = {
-    "lenet": lenet, "cnv": cnv, "resnet8": resnet8, "mobilenet": mobilenet, "unet-tiny": unet,
+    "lenet": lenet,
+    "cnv": cnv,
+    "resnet8": resnet8,
+    "mobilenet": mobilenet,
+    "unet-tiny": unet,
     "dilated1d": dilated,
-}  # fmt: skip
+}
 
 
 def layers(options: Options, arguments: dict[str, Any], tail: nn.Module) -> list[nn.Module]:

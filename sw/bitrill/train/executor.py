@@ -19,7 +19,7 @@ import onnxruntime
 from onnx import numpy_helper
 
 from ..errors import BitrillError, MismatchError, SpecError, UnsupportedError
-from ..frontend.functions import DOMAIN, l1_matmul_function, log_quant_function
+from ..frontend.reader.functions import DOMAIN, l1_matmul_function, log_quant_function
 from ..real import ROUNDINGS, Rounding, round_real
 from ..storage import read_bytes
 from .bounds import Value

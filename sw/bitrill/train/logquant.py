@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..frontend.functions import DOMAIN
+from ..frontend.reader.functions import DOMAIN
 
 LARGEST = 2.0
 """Largest activation: batch norm leaves few above."""

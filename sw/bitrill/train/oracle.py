@@ -181,8 +181,11 @@ def _fail(
         f"qonnx and {side.name} differ at {node} in {count} of {total} values,"
         f" and not for rounding: sample {index[0]}, element {list(index[1:])}:"
         f" qonnx {seen[0]:g}, {side.name} {seen[1]:g}{number}; {why}",
-        node=node, differences=count, values=total, index=list(index),
-    )  # fmt: skip
+        node=node,
+        differences=count,
+        values=total,
+        index=list(index),
+    )
 
 
 def golden_side(network: Network, graph: Graph, x: np.ndarray) -> Side:

@@ -26,7 +26,7 @@ from brevitas.proxy.runtime_quant import ActQuantProxyFromInjectorBase
 from torch import Tensor, nn
 
 from ..errors import MismatchError, SpecError, ToolError, UnsupportedError
-from ..frontend.functions import DOMAIN, VERSION, l1_matmul_function, log_quant_function
+from ..frontend.reader.functions import DOMAIN, VERSION, l1_matmul_function, log_quant_function
 from ..storage import write_bytes
 from . import quantizers
 from .adder import AdderLinear
@@ -174,14 +174,17 @@ def _same_weights(network: Network, seen: list[tuple[str, np.ndarray]]) -> None:
                 f"the export lost the quantizer {name}: at {q.name}, {len(wrong)} of {ours.size}"
                 f" weights differ; first {list(first)}: torch {float(theirs[first]):g},"
                 f" qonnx {float(ours[first]):g}",
-                node=q.name, differences=len(wrong), values=ours.size, index=list(first),
-            )  # fmt: skip
+                node=q.name,
+                differences=len(wrong),
+                values=ours.size,
+                index=list(first),
+            )
 
 
 def _compare_golden(network: Network, data: bytes, x: np.ndarray, name: str) -> str:
     """Compare the golden model too; what came of it, in words."""
     from ..frontend import load_model
-    from ..pipeline import to_integer
+    from ..lowering import to_integer
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / name

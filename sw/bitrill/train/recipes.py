@@ -13,9 +13,7 @@ from . import datasets
 WIDTHS = {"tfc": 64, "sfc": 256, "lfc": 1024}
 """Neurons of each of the three hidden layers, by recipe (FINN's TFC, SFC, LFC)."""
 
-CHANNELS = {
-    "lenet": 6, "cnv": 64, "resnet8": 16, "mobilenet": 8, "unet-tiny": 8, "dilated1d": 16,
-}  # fmt: skip
+CHANNELS = {"lenet": 6, "cnv": 64, "resnet8": 16, "mobilenet": 8, "unet-tiny": 8, "dilated1d": 16}
 """Channels of the first layer, by convolutional recipe; see `convolutional` for the rest."""
 
 RECIPES = (*WIDTHS, *CHANNELS)
@@ -29,9 +27,18 @@ MOST_ENTRIES = 16
 """Values of the largest codebook."""
 
 WEIGHTS = (
-    "binary", "ternary", "int4", "int8", "pot", "pot2", "pot3", "ttq", "fgq", "adder",
+    "binary",
+    "ternary",
+    "int4",
+    "int8",
+    "pot",
+    "pot2",
+    "pot3",
+    "ttq",
+    "fgq",
+    "adder",
     *(f"codebook{n}" for n in range(2, MOST_ENTRIES + 1)),
-)  # fmt: skip
+)
 """What weights may be; `bitrill.train.train` says what each is."""
 
 LOG = "log3"

@@ -199,10 +199,7 @@ def _resize(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
         m % n for n, m in zip(sizes, out, strict=True)
     ):
         raise NotImplementedError(f"Resize but by repetition ({node.name})")
-    return s(
-        node.input[0],
-        tuple(i * n // m for i, n, m in zip(index, sizes, out, strict=True)),
-    )
+    return s(node.input[0], tuple(i * n // m for i, n, m in zip(index, sizes, out, strict=True)))
 
 
 def _average_pool(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
@@ -271,12 +268,27 @@ _RULES: dict[str, Callable[[Scalars, onnx.NodeProto, Index], Value]] = {
     "Neg": _elementwise(lambda a: -a),
     "Sqrt": _elementwise(lambda a: a.sqrt()),
     "Relu": _elementwise(lambda a: a.clip(Fraction(0), None)),
-    "Pow": _pow, "Clip": _clip, "BatchNormalization": _norm,
-    "Identity": _same_order, "Dropout": _same_order, "Cast": _same_order, "Reshape": _same_order,
-    "Flatten": _same_order, "Squeeze": _same_order, "Unsqueeze": _same_order,
-    "Transpose": _transpose, "Concat": _concat, "MatMul": _matmul,
-    "L1MatMul": _l1_matmul, "Gemm": _gemm, "Conv": _conv,
-    "MaxPool": _max_pool, "AveragePool": _average_pool, "GlobalAveragePool": _global_average,
-    "ReduceMean": _reduce_mean, "Resize": _resize, "Upsample": _resize,
-}  # fmt: skip
+    "Pow": _pow,
+    "Clip": _clip,
+    "BatchNormalization": _norm,
+    "Identity": _same_order,
+    "Dropout": _same_order,
+    "Cast": _same_order,
+    "Reshape": _same_order,
+    "Flatten": _same_order,
+    "Squeeze": _same_order,
+    "Unsqueeze": _same_order,
+    "Transpose": _transpose,
+    "Concat": _concat,
+    "MatMul": _matmul,
+    "L1MatMul": _l1_matmul,
+    "Gemm": _gemm,
+    "Conv": _conv,
+    "MaxPool": _max_pool,
+    "AveragePool": _average_pool,
+    "GlobalAveragePool": _global_average,
+    "ReduceMean": _reduce_mean,
+    "Resize": _resize,
+    "Upsample": _resize,
+}
 """How an element comes from its inputs' elements, by operator."""

@@ -40,9 +40,11 @@ class Board:
         return os.ttyname(slave)
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.done.set()
         self.thread.join()
         os.close(self.master)

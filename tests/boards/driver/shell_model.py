@@ -97,10 +97,15 @@ class Shell:
         values = {
             "IDENTITY": self.faults.get("identity", r.IDENTITY),
             "VERSION": self.faults.get("version", r.VERSION),
-            "DIGEST_LOW": digest & 0xFFFFFFFF, "DIGEST_HIGH": digest >> 32, "CONTROL": 0,
-            "STATUS": self.status, "FRAMES": self.frames, "CYCLES_LOW": self.cycles & 0xFFFFFFFF,
-            "CYCLES_HIGH": self.cycles >> 32, **self.kept,
-        }  # fmt: skip
+            "DIGEST_LOW": digest & 0xFFFFFFFF,
+            "DIGEST_HIGH": digest >> 32,
+            "CONTROL": 0,
+            "STATUS": self.status,
+            "FRAMES": self.frames,
+            "CYCLES_LOW": self.cycles & 0xFFFFFFFF,
+            "CYCLES_HIGH": self.cycles >> 32,
+            **self.kept,
+        }
         return int(values[name])  # type: ignore[arg-type]
 
     def write(self, offset: int, value: int) -> None:

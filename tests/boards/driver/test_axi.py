@@ -75,9 +75,19 @@ def test_a_batch_is_packed_while_another_one_is_computed(build: Build) -> None:
     driver.run(images(build, 400))
     # the next input lies in memory before a run's end is looked for, and starts right behind it
     assert memory.log == [
-        "flush", "start", "flush", "end", "start", "flush", "end", "start", "flush", "end",
-        "start", "end",
-    ]  # fmt: skip
+        "flush",
+        "start",
+        "flush",
+        "end",
+        "start",
+        "flush",
+        "end",
+        "start",
+        "flush",
+        "end",
+        "start",
+        "end",
+    ]
 
 
 def test_batches_grow(build: Build) -> None:

@@ -153,9 +153,9 @@ def test_the_driver_needs_numpy_alone(file: Path) -> None:
             assert node.level == 1
             assert node.module in names or {a.name for a in node.names} <= names, ast.unparse(node)
         elif isinstance(node, ast.ImportFrom | ast.Import):
-            found = [node.module] if isinstance(node, ast.ImportFrom) else [
-                a.name for a in node.names
-            ]  # fmt: skip
+            found = (
+                [node.module] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+            )
             for name in found:
                 top = str(name).partition(".")[0]
                 at_top = node in tree.body

@@ -46,9 +46,14 @@ def copied(build: Build, tmp_path: Path) -> Path:
 
 def run(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", BLOCK, *arguments], cwd=place, capture_output=True, text=True,
-        timeout=60, env={"PATH": os.environ["PATH"], "OPENBLAS_NUM_THREADS": "1"}, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", BLOCK, *arguments],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"PATH": os.environ["PATH"], "OPENBLAS_NUM_THREADS": "1"},
+        check=False,
+    )
 
 
 def test_the_self_test_on_a_board(build: Build, copied: Path) -> None:
@@ -189,10 +194,16 @@ def test_an_interrupt_is_no_trace(
 def test_summary() -> None:
     assert package.summary({"frames": 0}) == "no frames"
     report = {
-        "frames": 10_000, "cycles_per_frame": 13.4, "fps_hardware": 7.46e6, "fps_wall": 1e6,
-        "fps_core": 1e8 / 13, "roofline": 13 / 13.4, "system": 0.97, "fps_system": 7.7e6,
+        "frames": 10_000,
+        "cycles_per_frame": 13.4,
+        "fps_hardware": 7.46e6,
+        "fps_wall": 1e6,
+        "fps_core": 1e8 / 13,
+        "roofline": 13 / 13.4,
+        "system": 0.97,
+        "fps_system": 7.7e6,
         "limit": "port",
-    }  # fmt: skip
+    }
     assert package.summary(report).splitlines() == [
         "10,000 frames, 1,000,000 a second with all of it",
         "hardware: 13.40 cycles a frame, 7,460,000 frames a second, 97.0% of the core's peak of"

@@ -8,10 +8,12 @@ from bitrill.ir import BIPOLAR, IntType
 from bitrill_boards.driver.packing import Format
 
 TYPES = [
-    BIPOLAR, *(IntType(0, (1 << b) - 1) for b in (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 16, 20, 32)),
+    BIPOLAR,
+    *(IntType(0, (1 << b) - 1) for b in (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 16, 20, 32)),
     *(IntType(-(1 << b - 1), (1 << b - 1) - 1) for b in (2, 3, 4, 5, 7, 8, 10, 16, 32)),
-    IntType(0, 1 << 6, "log2"), IntType(0, 1 << 14, "log2"),
-]  # fmt: skip
+    IntType(0, 1 << 6, "log2"),
+    IntType(0, 1 << 14, "log2"),
+]
 
 
 def of(t: IntType, size: int, align: int) -> Format:

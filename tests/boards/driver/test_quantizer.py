@@ -104,10 +104,14 @@ def test_no_images() -> None:
 
 
 CODINGS = [
-    ("integer", False, 0, 8), ("integer", True, -128, 8), ("integer", True, -7, 4),
-    ("integer", False, 3, 5), ("bipolar", False, -1, 1), ("integer", False, 0, 1),
+    ("integer", False, 0, 8),
+    ("integer", True, -128, 8),
+    ("integer", True, -7, 4),
+    ("integer", False, 3, 5),
+    ("bipolar", False, -1, 1),
+    ("integer", False, 0, 1),
     ("log2", False, 0, 4),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("coding", "signed", "lo", "bits"), CODINGS)
@@ -118,9 +122,15 @@ def test_floats_are_packed_as_their_integers(
     steps = min((1 << bits) - 1, ((1 << bits - 1) - 1 if signed else (1 << bits) - 1) - lo)
     steps = {"bipolar": 1, "log2": 12}.get(coding, steps)
     edge = {
-        "shape": [3, 5, 7], "edge": [5, 7, 3], "channel_last": False, "bits": bits,
-        "signed": signed, "coding": coding, "lo": lo, "hi": 1 << 20,
-    }  # fmt: skip
+        "shape": [3, 5, 7],
+        "edge": [5, 7, 3],
+        "channel_last": False,
+        "bits": bits,
+        "signed": signed,
+        "coding": coding,
+        "lo": lo,
+        "hi": 1 << 20,
+    }
     levels = np.linspace(-1, 1, steps)[None] + np.array([[0.0], [0.1], [-0.2]])
     quantizer = {
         "levels": [[v.hex() for v in row] for row in levels.tolist()],
@@ -128,11 +138,15 @@ def test_floats_are_packed_as_their_integers(
     }
     net = Network(
         {
-            "format": 1, "name": "n", "digest": "00", "interval": "1", "latency": 1,
+            "format": 1,
+            "name": "n",
+            "digest": "00",
+            "interval": "1",
+            "latency": 1,
             "input": {**edge, "quantizer": quantizer},
             "output": {**edge, "scale": [], "offset": []},
         }
-    )  # fmt: skip
+    )
     form = net.input.format(8)
     # more than one part
     x = RNG.uniform(-1.5, 1.5, (3000, 3, 5, 7)).astype(dtype)

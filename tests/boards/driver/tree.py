@@ -16,10 +16,17 @@ IO_PLL = 0xF800_0108
 FCLK0 = 0xF800_0170
 
 AXI = {
-    "board": "pynq-z1", "family": "zynq7", "part": "xc7z020clg400-1", "link": "axi", "base": BASE,
-    "clock_mhz": "100", "crystal_mhz": "50", "register_bits": 12, "bitstream": "bitrill.bit",
+    "board": "pynq-z1",
+    "family": "zynq7",
+    "part": "xc7z020clg400-1",
+    "link": "axi",
+    "base": BASE,
+    "clock_mhz": "100",
+    "crystal_mhz": "50",
+    "register_bits": 12,
+    "bitstream": "bitrill.bit",
     "roofline": {"system_fps": 2_500_000.0, "limit": "port"},
-}  # fmt: skip
+}
 UART = {"board": "ulx3s-85f", "link": "uart", "baud": 115_200, "clock_mhz": "25"}
 
 
@@ -71,9 +78,13 @@ class Tree:
             file.truncate(size)
 
     def buffer(
-        self, name: str = "bitrill", *, size: int = 1 << 16, parent: str = "u-dma-buf",
+        self,
+        name: str = "bitrill",
+        *,
+        size: int = 1 << 16,
+        parent: str = "u-dma-buf",
         address: int = MEMORY,
-    ) -> Path:  # fmt: skip
+    ) -> Path:
         home = f"sys/class/{parent}/{name}"
         self.write(f"{home}/size", f"{size}\n")
         self.write(f"{home}/phys_addr", f"0x{address:08x}\n")

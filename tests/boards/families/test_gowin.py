@@ -33,8 +33,8 @@ LIMITS = {
     ("board", "pfd", "vco", "clock", "crystal"), LIMITS.values(), ids=list(LIMITS)
 )
 def test_each_pll_is_within_the_data_sheets_limits(
-    board: Board, pfd: int, vco: tuple[int, int], clock: tuple[float, float], crystal: float,
-) -> None:  # fmt: skip
+    board: Board, pfd: int, vco: tuple[int, int], clock: tuple[float, float], crystal: float
+) -> None:
     """By the formulas alone, and none that they allow is left out."""
     found = {}
     for p in plls(replace(board, crystal_mhz=crystal)):

@@ -62,8 +62,9 @@ def test_another_tool_reads_the_same_back(case: Case, tmp_path: Path) -> None:
     device = gowin.target(board, pins).pack[1]
     subprocess.run(
         [sys.executable, "-c", UNPACK, "-d", device, "-o", str(back), str(case.bitstream)],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        check=True,
+        capture_output=True,
+    )
     text = back.read_text()
     told = dict(re.findall(r"^defparam PLL\w*\.(\w+) = (\d+);", text, re.M))
     pll = next(p for p in gowin.plls(board, pins) if p.mhz == case.project.clock_mhz)
@@ -83,6 +84,7 @@ def test_pins_are_those_of_the_board(case: Case) -> None:
     (module,) = routed["modules"].values()
     found = {
         name.rpartition(".")[2]: cell["attributes"]["NEXTPNR_BEL"]
-        for name, cell in module["cells"].items() if cell["type"] in ("IBUF", "OBUF")
-    }  # fmt: skip
+        for name, cell in module["cells"].items()
+        if cell["type"] in ("IBUF", "OBUF")
+    }
     assert found == {"clk": "X46Y16/IOBA", "rx": "X1Y28/IOBB", "tx": "X1Y28/IOBA"}

@@ -35,9 +35,16 @@ LIMITS = {
     "EHXPLLL": {"pfd": (10, 400), "vco": (400, 800), "out": (3.125, 400), "fed": (3.125, 400)},
     "SB_PLL40_CORE": {"pfd": (10, 133), "vco": (533, 1066), "out": (16, 275), "fed": (10, 133)},
 }
-WIDTHS = {"CLKI_DIV": (1, 128), "CLKFB_DIV": (1, 128), "CLKOP_DIV": (1, 128),
-          "CLKOS_DIV": (1, 128), "DIVR": (0, 15), "DIVF": (0, 127), "DIVQ": (1, 6),
-          "FILTER_RANGE": (1, 6)}  # fmt: skip
+WIDTHS = {
+    "CLKI_DIV": (1, 128),
+    "CLKFB_DIV": (1, 128),
+    "CLKOP_DIV": (1, 128),
+    "CLKOS_DIV": (1, 128),
+    "DIVR": (0, 15),
+    "DIVF": (0, 127),
+    "DIVQ": (1, 6),
+    "FILTER_RANGE": (1, 6),
+}
 
 
 @pytest.mark.parametrize("crystal", [12, 25, 48.0, 33.333])
@@ -139,14 +146,24 @@ def test_nextpnr_is_told_of_the_part(family, name, part, options):
 @pytest.mark.parametrize(
     ("family", "name", "part", "said"),
     [
-        (ecp5, "ulx3s-85f", "LFE5U-85F", "board ulx3s-85f: part must be an ECP5's full name, like"
-         " LFE5U-85F-6BG381C, not 'LFE5U-85F'"),
+        (
+            ecp5,
+            "ulx3s-85f",
+            "LFE5U-85F",
+            "board ulx3s-85f: part must be an ECP5's full name, like"
+            " LFE5U-85F-6BG381C, not 'LFE5U-85F'",
+        ),
         (ecp5, "ulx3s-85f", "LFE5U-85F-9BG381C", "board ulx3s-85f: part must be an ECP5's"),
-        (ice40, "ice40-hx8k", "iCE40HX8K", "board ice40-hx8k: part must be an iCE40's full name,"
-         " like iCE40HX8K-CT256, not 'iCE40HX8K'"),
+        (
+            ice40,
+            "ice40-hx8k",
+            "iCE40HX8K",
+            "board ice40-hx8k: part must be an iCE40's full name,"
+            " like iCE40HX8K-CT256, not 'iCE40HX8K'",
+        ),
         (ice40, "ice40-hx8k", "iCE40HX5K-SG48", "part must be an iCE40's full name"),
     ],
-)  # fmt: skip
+)
 def test_a_part_that_the_tools_do_not_know_is_refused(family, name, part, said):
     chosen = board(name, part=part)
     with pytest.raises(SpecError) as caught:
@@ -169,8 +186,11 @@ def test_pins_and_clocks_of_the_constraints():
     chosen = find("ice40-hx8k")
     text = ice40.target(chosen, pins_of(chosen)).constraints["bitrill.pcf"].splitlines()
     assert set(text) == {
-        "set_frequency clk 12", "set_io clk J3", "set_io tx B12", "set_io -pullup yes rx B10"
-    }  # fmt: skip
+        "set_frequency clk 12",
+        "set_io clk J3",
+        "set_io tx B12",
+        "set_io -pullup yes rx B10",
+    }
     held = dataclasses.replace(pins_of(chosen), high=("A1", "A2"))
     text = ice40.target(chosen, held).constraints["bitrill.pcf"]
     assert "set_io high0 A1\nset_io high1 A2\n" in text

@@ -30,12 +30,15 @@ def test_a_divided_clock_is_the_fastest_that_is_not_above() -> None:
 @pytest.mark.parametrize(
     ("name", "pll", "asked", "made"),
     [
-        ("pynq-z2", 1000, 100, Fraction(100)), ("zedboard", 1000, 100, Fraction(100)),
-        ("zc706", 1000, 150, Fraction(1000, 7)), ("ebaz4205", 1000, 130, Fraction(125)),
-        ("ultra96-v2", 1500, 150, Fraction(150)), ("zcu104", 1500, 200, Fraction(375, 2)),
+        ("pynq-z2", 1000, 100, Fraction(100)),
+        ("zedboard", 1000, 100, Fraction(100)),
+        ("zc706", 1000, 150, Fraction(1000, 7)),
+        ("ebaz4205", 1000, 130, Fraction(125)),
+        ("ultra96-v2", 1500, 150, Fraction(150)),
+        ("zcu104", 1500, 200, Fraction(375, 2)),
         ("kv260", 1000, 200, Fraction(200)),
     ],
-)  # fmt: skip
+)
 def test_clocks_of_boards(name: str, pll: int, asked: int, made: Fraction) -> None:
     board = boards.find(name)
     family = FAMILIES[board.family]

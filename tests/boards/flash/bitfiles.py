@@ -41,8 +41,10 @@ def xilinx(
         + field(b"b", part.encode())
         + field(b"c", b"2026/01/01")
         + field(b"d", b"00:00:00")
-        + b"e" + struct.pack(">I", len(data)) + data
-    )  # fmt: skip
+        + b"e"
+        + struct.pack(">I", len(data))
+        + data
+    )
 
 
 def xilinx_data(raw: bytes) -> bytes:
@@ -65,12 +67,17 @@ def ecp5_data(raw: bytes) -> bytes:
 def gowin(idcode: int = 0x1100481B, lines: int = 712) -> bytes:
     """A ``.fs``: one line of text a row."""
     head = [
-        "1" * 160, "1" * 16, "1010010111000011",
-        f"{0x06:08b}{0:024b}{idcode:032b}", f"{0x10:08b}{0x00AE00000000:056b}",
-        f"{0x51:08b}{0x00FFFFFFFFFFFF:056b}", f"{0x0B:08b}{0:024b}",
-        f"{0xD2:08b}{0x00FFFF00000000:056b}", f"{0x12:08b}{0:024b}",
+        "1" * 160,
+        "1" * 16,
+        "1010010111000011",
+        f"{0x06:08b}{0:024b}{idcode:032b}",
+        f"{0x10:08b}{0x00AE00000000:056b}",
+        f"{0x51:08b}{0x00FFFFFFFFFFFF:056b}",
+        f"{0x0B:08b}{0:024b}",
+        f"{0xD2:08b}{0x00FFFF00000000:056b}",
+        f"{0x12:08b}{0:024b}",
         f"{0x3B:08b}{0x800000 | lines:056b}"[:64],
-    ]  # fmt: skip
+    ]
     rows = ["".join(f"{b:08b}" for b in noise(368, seed)) for seed in range(lines)]
     return "\n".join([*head, *rows, "1" * 144, f"{0x08:08b}{0:024b}", "1" * 16, ""]).encode()
 

@@ -12,9 +12,23 @@ import numpy as np
 RESET, IDLE, CAPTURE_DR, SHIFT_DR, UPDATE_DR = 0, 1, 3, 4, 8
 CAPTURE_IR, SHIFT_IR, UPDATE_IR = 10, 11, 15
 NEXT = (
-    (1, 0), (1, 2), (3, 9), (4, 5), (4, 5), (6, 8), (6, 7), (4, 8), (1, 2),
-    (10, 0), (11, 12), (11, 12), (13, 15), (13, 14), (11, 15), (1, 2),
-)  # fmt: skip
+    (1, 0),
+    (1, 2),
+    (3, 9),
+    (4, 5),
+    (4, 5),
+    (6, 8),
+    (6, 7),
+    (4, 8),
+    (1, 2),
+    (10, 0),
+    (11, 12),
+    (11, 12),
+    (13, 15),
+    (13, 14),
+    (11, 15),
+    (1, 2),
+)
 """The state behind each one, TMS low and high."""
 
 SINK = 0
@@ -57,10 +71,13 @@ class Chip:
     def bytes_in(self, skip: int = 0) -> bytes:
         """What a sink swallowed behind ``skip`` bits, the first bit the highest of its byte."""
         bits = [
-            np.unpackbits(np.frombuffer(v.to_bytes((n + 7) // 8, "little"), np.uint8), count=n,
-                          bitorder="little")
+            np.unpackbits(
+                np.frombuffer(v.to_bytes((n + 7) // 8, "little"), np.uint8),
+                count=n,
+                bitorder="little",
+            )
             for v, n in self.chunks
-        ]  # fmt: skip
+        ]
         together = np.concatenate(bits)[skip:]
         return np.packbits(together[: len(together) // 8 * 8]).tobytes()
 

@@ -41,17 +41,25 @@ OTHERS = [
     ("pynq-z2", Z7045, "part 7z045ffg900", "xc7z020clg400-1, IDCODE 0x03727093"),
     ("zedboard", OWN["pynq-z1"], "part 7z020clg400", "xc7z020clg484-1"),  # the same die
     ("zcu104", OWN["ultra96-v2"], "part xczu3eg-sbva484-1-i", "xczu7ev-ffvc1156-2-e"),
-    ("pynq-z2", bitfiles.xilinx("7z020clg400", idcode=0x03722093), "IDCODE 0x03722093",
-     "xc7z020clg400-1"),
+    (
+        "pynq-z2",
+        bitfiles.xilinx("7z020clg400", idcode=0x03722093),
+        "IDCODE 0x03722093",
+        "xc7z020clg400-1",
+    ),
     ("ulx3s-85f", OWN["colorlight-i5"], "part LFE5U-25F-6CABGA381", "LFE5U-85F-6BG381C"),
     ("ulx3s-85f", bitfiles.ecp5(idcode=0x01113043), "IDCODE 0x01113043", "LFE5U-85F-6BG381C"),
-    ("colorlight-i5", bitfiles.ecp5("LFE5U-25F-6CABGA381", 0x21111043), "IDCODE 0x21111043",
-     "LFE5U-25F-6BG381C"),
+    (
+        "colorlight-i5",
+        bitfiles.ecp5("LFE5U-25F-6CABGA381", 0x21111043),
+        "IDCODE 0x21111043",
+        "LFE5U-25F-6BG381C",
+    ),
     ("tang-nano-9k", OWN["tang-primer-20k"], "IDCODE 0x0000081b", "GW1NR-LV9QN88PC6/I5"),
     ("icebreaker", OWN["ice40-hx8k"], "iCE40HX8K", "iCE40UP5K-SG48"),
     ("ice40-hx8k", OWN["icebreaker"], "iCE40UP5K", "iCE40HX8K-CT256"),
     ("icebreaker", bitfiles.ice40(100, 200), "a chip with banks of 100 x 200 bits", "iCE40UP5K"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("board", "raw", "what", "own"), OTHERS)
@@ -90,9 +98,11 @@ def test_fields_and_words_of_a_bit() -> None:
     raw = OWN["pynq-z1"]
     bit = BitFile.parse(raw)
     assert bit.fields == {
-        "design": "bitrill;UserID=0XFFFFFFFF;Version=2024.1", "part": "7z020clg400",
-        "date": "2026/01/01", "time": "00:00:00",
-    }  # fmt: skip
+        "design": "bitrill;UserID=0XFFFFFFFF;Version=2024.1",
+        "part": "7z020clg400",
+        "date": "2026/01/01",
+        "time": "00:00:00",
+    }
     data = bitfiles.xilinx_data(raw)
     assert bit.data == data
     swapped = bit.swapped()

@@ -162,8 +162,12 @@ def test_an_ice40_s_flash_memory_is_written(prints, tmp_path: Path) -> None:
     assert loaded.lasting
     assert loaded.idcode is None
     assert arguments.read_text() == f"-b ice40_generic -f --verify {path}\n"
-    assert told == [("erasing", 100, 100), ("writing", 50, 100), ("writing", 100, 100),
-                    ("read flash", 100, 100)]  # fmt: skip
+    assert told == [
+        ("erasing", 100, 100),
+        ("writing", 50, 100),
+        ("writing", 100, 100),
+        ("read flash", 100, 100),
+    ]
 
 
 @pytest.mark.parametrize(

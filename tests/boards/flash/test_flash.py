@@ -45,9 +45,11 @@ def test_a_zynq_gets_its_bitstream_bit_for_bit(tmp_path: Path, cable, size: int)
     raw = bitfiles.xilinx("7z020clg400", size=size)
     chip, told = Xilinx(Z7020), []
     loaded = load(
-        "pynq-z2", written(tmp_path, "bitrill.bit", raw), cable(ArmPort(0x4BA00477), chip),
+        "pynq-z2",
+        written(tmp_path, "bitrill.bit", raw),
+        cable(ArmPort(0x4BA00477), chip),
         progress=lambda *told_now: told.append(told_now),
-    )  # fmt: skip
+    )
     data = bitfiles.xilinx_data(raw)
     assert chip.taken[: len(data)] == data
     assert chip.done
@@ -113,18 +115,33 @@ def test_a_chip_that_does_not_start(tmp_path: Path, cable, board: str, name, raw
 @pytest.mark.parametrize(
     ("board", "name", "raw", "chips", "found", "own"),
     [
-        ("pynq-z2", "b.bit", bitfiles.xilinx("7z020clg400"),
-         lambda: (ArmPort(0x4BA00477), Xilinx(Z7010)),
-         "ARM cortex A9 (IDCODE 0x4ba00477), xc7z010 (IDCODE 0x03722093)",
-         "xc7z020clg400-1 of pynq-z2 (IDCODE 0x03727093)"),
-        ("colorlight-i5", "b.bit", bitfiles.ecp5("LFE5U-25F-6CABGA381", U25),
-         lambda: (Ecp5(0x21111043),), "LFE5U-12 (IDCODE 0x21111043)",
-         "LFE5U-25F-6BG381C of colorlight-i5 (IDCODE 0x41111043)"),
-        ("pynq-z2", "b.bit", bitfiles.xilinx("7z020clg400"), lambda: (Xilinx(0x12345677),),
-         "an unknown chip (IDCODE 0x12345677)", "xc7z020clg400-1 of pynq-z2"),
+        (
+            "pynq-z2",
+            "b.bit",
+            bitfiles.xilinx("7z020clg400"),
+            lambda: (ArmPort(0x4BA00477), Xilinx(Z7010)),
+            "ARM cortex A9 (IDCODE 0x4ba00477), xc7z010 (IDCODE 0x03722093)",
+            "xc7z020clg400-1 of pynq-z2 (IDCODE 0x03727093)",
+        ),
+        (
+            "colorlight-i5",
+            "b.bit",
+            bitfiles.ecp5("LFE5U-25F-6CABGA381", U25),
+            lambda: (Ecp5(0x21111043),),
+            "LFE5U-12 (IDCODE 0x21111043)",
+            "LFE5U-25F-6BG381C of colorlight-i5 (IDCODE 0x41111043)",
+        ),
+        (
+            "pynq-z2",
+            "b.bit",
+            bitfiles.xilinx("7z020clg400"),
+            lambda: (Xilinx(0x12345677),),
+            "an unknown chip (IDCODE 0x12345677)",
+            "xc7z020clg400-1 of pynq-z2",
+        ),
     ],
     ids=["zynq", "ecp5", "unknown"],
-)  # fmt: skip
+)
 def test_another_chip(tmp_path: Path, cable, board, name, raw, chips, found, own) -> None:
     made = chips()
     with pytest.raises(ToolError, match=re.escape(f"the cable leads to {found}, not to the {own}")):

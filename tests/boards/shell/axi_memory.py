@@ -79,8 +79,19 @@ class Memory:
         addresses: list[tuple[int, int]] = []
         responses: list[tuple[int, int]] = []
         at, t, held, held_data = 0, 0, None, None
-        see = (bus.awvalid, bus.awready, bus.awaddr, bus.awlen, bus.wvalid, bus.wready, bus.wdata,
-               bus.wstrb, bus.wlast, bus.bvalid, bus.bready)  # fmt: skip
+        see = (
+            bus.awvalid,
+            bus.awready,
+            bus.awaddr,
+            bus.awlen,
+            bus.wvalid,
+            bus.wready,
+            bus.wdata,
+            bus.wstrb,
+            bus.wlast,
+            bus.bvalid,
+            bus.bready,
+        )
         async for _, _, *seen in ctx.tick().sample(*see):
             (awvalid, awready, addr, length, wvalid, wready, data, strb, last, bvalid, bready) = (
                 seen

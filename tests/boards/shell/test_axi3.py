@@ -11,7 +11,7 @@ from amaranth import Array, Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 from bitrill_boards.shell.axi3 import FIXED, INCR, WRAP, Axi3ToLite
-from bitrill_hw.axilite import AxiLite
+from bitrill_hw.design.axilite import AxiLite
 
 BASE = 0x4000_0000
 WORDS = 61
@@ -64,9 +64,10 @@ class Bench:
         m.d.sync += late.eq(Cat(late[7] ^ late[5] ^ late[4] ^ late[3], late))
         good = bus.address < WORDS
         m.d.comb += [
-            bus.done.eq(bus.valid & (late[0] if self.stall else 1)), bus.error.eq(~good),
+            bus.done.eq(bus.valid & (late[0] if self.stall else 1)),
+            bus.error.eq(~good),
             bus.value.eq(Mux(good, self.file[bus.address[:6]], 0xBAD)),
-        ]  # fmt: skip
+        ]
         with m.If(bus.done & bus.write & good):
             m.d.sync += self.file[bus.address[:6]].eq(bus.data)
 
@@ -105,9 +106,11 @@ class Bench:
         await self.wait(ctx)
         ready = getattr(gp, f"{channel}ready")
         ctx.set(ready, 1)
-        got = await ctx.tick().sample(*(getattr(gp, f"{channel}{n}") for n in names)).until(
-            getattr(gp, f"{channel}valid")
-        )  # fmt: skip
+        got = (
+            await ctx.tick()
+            .sample(*(getattr(gp, f"{channel}{n}") for n in names))
+            .until(getattr(gp, f"{channel}valid"))
+        )
         ctx.set(ready, 0)
         return got
 
@@ -115,8 +118,12 @@ class Bench:
         """Identifier, responses and data of the answer."""
         channel = "aw" if b.write else "ar"
         asked = {
-            "id": b.ident, "addr": b.address, "len": b.length - 1, "size": b.size, "burst": b.kind,
-        }  # fmt: skip
+            "id": b.ident,
+            "addr": b.address,
+            "len": b.length - 1,
+            "size": b.size,
+            "burst": b.kind,
+        }
         await self.send(ctx, channel, **asked)
         if b.write:
             for word in b.data:

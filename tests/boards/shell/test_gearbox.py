@@ -46,21 +46,35 @@ def frames(g: Gear, seed: int) -> tuple[list[int], list[int]]:
 GEARS = [
     Gear(a, -(-n // a), b, -(-n // b), c)
     for (a, b, n, chunks) in [
-        (64, 49, 147, (4, 16, 32)), (8, 49, 147, (1, 8)), (64, 8, 80, (2, 8)),
-        (64, 64, 192, (32, 64)), (64, 24, 72, (1, 8, 16)), (8, 8, 24, (2, 8)), (8, 3, 15, (1, 2)),
-        (64, 1, 9, (1,)), (64, 112, 224, (16, 64)), (64, 196, 196, (64,)), (8, 70, 70, (4, 8)),
+        (64, 49, 147, (4, 16, 32)),
+        (8, 49, 147, (1, 8)),
+        (64, 8, 80, (2, 8)),
+        (64, 64, 192, (32, 64)),
+        (64, 24, 72, (1, 8, 16)),
+        (8, 8, 24, (2, 8)),
+        (8, 3, 15, (1, 2)),
+        (64, 1, 9, (1,)),
+        (64, 112, 224, (16, 64)),
+        (64, 196, 196, (64,)),
+        (8, 70, 70, (4, 8)),
         (32, 20, 100, (16,)),
     ]
     for c in chunks
-]  # fmt: skip
+]
 GEARS += [
     Gear(g.width_out, g.words_out, g.width_in, g.words_in, g.chunk) for g in GEARS
 ]  # the other way: from beats to memory
 GEARS += [  # a word in a cycle, though its bits are no power of two
     Gear(a, -(-n // a), b, -(-n // b), c)
-    for (a, b, n, c) in [(25, 64, 200, 32), (49, 64, 147, 64), (5, 8, 30, 8), (63, 64, 63, 64),
-                         (3, 64, 9, 4), (40, 112, 200, 64)]
-]  # fmt: skip
+    for (a, b, n, c) in [
+        (25, 64, 200, 32),
+        (49, 64, 147, 64),
+        (5, 8, 30, 8),
+        (63, 64, 63, 64),
+        (3, 64, 9, 4),
+        (40, 112, 200, 64),
+    ]
+]
 
 
 @pytest.mark.parametrize("g", GEARS, ids=lambda g: f"{g.width_in}to{g.width_out}by{g.chunk}")
@@ -94,10 +108,12 @@ def test_the_narrowest_chunk_that_keeps_the_rate() -> None:
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [((8, 1, 8, 1, 3), "chunk must be a power of two, not 3"),
-     ((8, 1, 4, 2, 8), r"chunk must be at most a word \(8 and 4 bits\), not 8"),
-     ((8, 0, 8, 1, 8), "a frame must have words on both sides")],
-)  # fmt: skip
+    [
+        ((8, 1, 8, 1, 3), "chunk must be a power of two, not 3"),
+        ((8, 1, 4, 2, 8), r"chunk must be at most a word \(8 and 4 bits\), not 8"),
+        ((8, 0, 8, 1, 8), "a frame must have words on both sides"),
+    ],
+)
 def test_what_cannot_be_is_refused(given: tuple[int, ...], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         Gear(*given)

@@ -207,9 +207,17 @@ def test_noise_in_front_is_passed_over() -> None:
 
 @pytest.mark.parametrize(
     ("operation", "payload"),
-    [(wire.RUN, b""), (wire.RUN, b"1234"), (wire.RUN, b"123456"), (wire.IDENT, b"1"),
-     (wire.RESET, b"1"), (3, b""), (255, frame(1)), (wire.RUN + 4, frame(1))],
-)  # fmt: skip
+    [
+        (wire.RUN, b""),
+        (wire.RUN, b"1234"),
+        (wire.RUN, b"123456"),
+        (wire.IDENT, b"1"),
+        (wire.RESET, b"1"),
+        (3, b""),
+        (255, frame(1)),
+        (wire.RUN + 4, frame(1)),
+    ],
+)
 def test_what_it_does_not_know_is_refused(operation: int, payload: bytes) -> None:
     bench = Bench()
     replies = bench.run(wire.request(operation, 9, payload), 500, run_request(2))
@@ -236,8 +244,9 @@ def test_reset_reaches_the_network() -> None:
 
 def test_a_network_that_never_answers_is_reset() -> None:
     bench = Bench(stuck=True)
-    replies = bench.run(run_request(1), 2000, wire.request(wire.RESET, 4), 500,
-                        wire.request(wire.IDENT, 5))  # fmt: skip
+    replies = bench.run(
+        run_request(1), 2000, wire.request(wire.RESET, 4), 500, wire.request(wire.IDENT, 5)
+    )
     assert [r.number for r in replies] == [4, 5]
     assert bench.resets == 1
 
@@ -246,8 +255,9 @@ def test_a_frame_of_a_wrong_length_is_told() -> None:
     bench = Bench(fault=True)
     replies = bench.run(run_request(1), 1000, wire.request(wire.IDENT, 5))
     assert [(r.status, r.number, len(r.payload)) for r in replies] == [
-        (wire.FAULT, 1, 0), (wire.DONE, 5, 28),
-    ]  # fmt: skip
+        (wire.FAULT, 1, 0),
+        (wire.DONE, 5, 28),
+    ]
     assert bench.resets == 1
 
 

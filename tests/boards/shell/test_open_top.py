@@ -17,9 +17,17 @@ from bitrill_boards.shell.open_top import OpenTop, StartUp
 
 EDGES = Edges(8, 4, 8, 1, Fraction(4), bytes(range(8)))
 PLL = Pll(
-    Fraction(36), Fraction(720), "MY_PLL", {"DIV": 3, "MODE": "SIMPLE"}, "CI", "CO", "LK",
-    attributes={"FILTER": "7"}, constants={"RST": 0, "EN": 1}, joined={"FB": "CO2"},
-)  # fmt: skip
+    Fraction(36),
+    Fraction(720),
+    "MY_PLL",
+    {"DIV": 3, "MODE": "SIMPLE"},
+    "CI",
+    "CO",
+    "LK",
+    attributes={"FILTER": "7"},
+    constants={"RST": 0, "EN": 1},
+    joined={"FB": "CO2"},
+)
 
 
 def resets(cycles: int, locks: list[int]) -> list[int]:

@@ -8,8 +8,16 @@ from bitrill_boards.driver import registers as r
 from support import ROOT
 
 PAGE = (ROOT / "docs" / "shell.md").read_text()
-STATUS = ("BUSY", "DONE", "READ_SLVERR", "READ_DECERR", "WRITE_SLVERR", "WRITE_DECERR",
-          "FRAME_ERROR", "STOPPED")  # fmt: skip
+STATUS = (
+    "BUSY",
+    "DONE",
+    "READ_SLVERR",
+    "READ_DECERR",
+    "WRITE_SLVERR",
+    "WRITE_DECERR",
+    "FRAME_ERROR",
+    "STOPPED",
+)
 
 
 def rows(pattern: str) -> dict[str, int]:

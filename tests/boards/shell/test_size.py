@@ -12,11 +12,11 @@ import pytest
 from amaranth.lib.wiring import In
 from bitrill_boards.shell.network import Edges
 from bitrill_boards.shell.zynq_shell import ZynqShell
-from bitrill_hw.axilite import axi_lite
-from bitrill_hw.roms import convert
-from bitrill_hw.stream import padded
+from bitrill_hw.design.axilite import axi_lite
+from bitrill_hw.memories.roms import convert
+from bitrill_hw.pipeline.stream import padded
 from bitrill_hw.synth import synthesis
-from bitrill_hw.synth.cells import Resources, count
+from bitrill_hw.synth.cell_counts import Resources, count
 
 TFC = Edges(49, 16, 70, 1, Fraction(64), b"\xfe\xfe[\x90\xe6\xf2'\x01")
 """The trained network's: beats of 49 bits to words of 64, and 70 to two words."""

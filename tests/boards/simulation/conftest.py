@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bitrill import flow
-from bitrill.pipeline import to_folded
+from bitrill.lowering import to_folded
 from boards.simulation.shells import Case, wire
 from sim.test_runtime import network
 from support import integer_mlp, shared_model

@@ -112,8 +112,9 @@ def kill_a_host(board: Board, port: SimulatedPort, seed: int) -> None:
     np.save(board.work / "x.npy", board.frames(50, seed=1000 + seed)[0])
     host = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(HOST), port.name, "network.json", "x.npy"],
-        cwd=board.work, stdout=subprocess.PIPE,
-    )  # fmt: skip
+        cwd=board.work,
+        stdout=subprocess.PIPE,
+    )
     with host, host.stdout as said:  # pyright: ignore
         assert said.readline() == b"running\n"
         time.sleep(random.Random(seed).uniform(0, 0.02))

@@ -10,25 +10,17 @@ from typing import Any
 import numpy as np
 from bitrill.ir import BIPOLAR, Graph, Impl, Sink, Source, Stage, Tensor
 from bitrill.ops import Convert
-from bitrill.plan.timing import predict
 from bitrill.storage import write_text
+from bitrill.timing.predict import predict
 from bitrill_boards.describe import describe
 from bitrill_boards.driver import Driver, Network
 from bitrill_boards.driver.axi import AxiTransport
-from bitrill_boards.driver.registers import (
-    BUSY,
-    CLEAR,
-    DONE,
-    OFFSETS,
-    START,
-    STOP,
-    STOPPED,
-)
+from bitrill_boards.driver.registers import BUSY, CLEAR, DONE, OFFSETS, START, STOP, STOPPED
 from bitrill_boards.shell.network import Edges
 from bitrill_boards.shell.zynq_shell import ZynqShell
 from bitrill_boards.simulation.axi import Bench, SimulatedShell
-from bitrill_hw.roms import convert
-from bitrill_hw.verilog import verilog
+from bitrill_hw.design.verilog import verilog
+from bitrill_hw.memories.roms import convert
 
 LIMIT = 20_000
 """Cycles in which a run of a few frames ends, whatever the stalls."""
@@ -56,9 +48,13 @@ class Case:
     def shell(self, **options: Any) -> SimulatedShell:
         text = options.pop("shell", self.text)
         return SimulatedShell(
-            self.top, self.edges, work=self.work, bench=Bench(**options),
-            address=self.address, shell=text,
-        )  # fmt: skip
+            self.top,
+            self.edges,
+            work=self.work,
+            bench=Bench(**options),
+            address=self.address,
+            shell=text,
+        )
 
     def driver(self, shell: SimulatedShell, **options: Any) -> Driver:
         transport = AxiTransport(shell.registers, shell.memory, clock_hz=shell.clock_hz, **options)
@@ -83,10 +79,13 @@ def wire(bits: int) -> Graph:
     x = Tensor((bits,), BIPOLAR)
     node = Convert(name="same", inputs=("input",), operands=(x,), impl=Impl(simd=bits, pe=bits))
     return Graph(
-        name="wire", stage=Stage.FOLDED, source=Source(shape=(bits,), tensor=x, raw_scale="1"),
-        nodes=(node,), sink=Sink(shape=(bits,), edge="same", tensor=x),
+        name="wire",
+        stage=Stage.FOLDED,
+        source=Source(shape=(bits,), tensor=x, raw_scale="1"),
+        nodes=(node,),
+        sink=Sink(shape=(bits,), edge="same", tensor=x),
         depths={"input": 2, "same": 2},
-    )  # fmt: skip
+    )
 
 
 @dataclass

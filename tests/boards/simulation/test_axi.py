@@ -129,10 +129,14 @@ def test_what_is_no_register_gets_slverr(odd: Case, bench: dict) -> None:
             registers.write(OFFSETS[name], 0xFFFFFFFF)
     assert {name: registers.read(k) for name, k in OFFSETS.items()} == before
     bits = {  # that mean something, of memory addresses of 40 bits
-        "INTERRUPT": 1, "IN_ADDRESS_LOW": 0xFFFFFF80, "IN_ADDRESS_HIGH": 0xFF,
-        "IN_WORDS": 0xFFFFFFFF, "OUT_ADDRESS_LOW": 0xFFFFFF80, "OUT_ADDRESS_HIGH": 0xFF,
+        "INTERRUPT": 1,
+        "IN_ADDRESS_LOW": 0xFFFFFF80,
+        "IN_ADDRESS_HIGH": 0xFF,
+        "IN_WORDS": 0xFFFFFFFF,
+        "OUT_ADDRESS_LOW": 0xFFFFFF80,
+        "OUT_ADDRESS_HIGH": 0xFF,
         "OUT_WORDS": 0xFFFFFFFF,
-    }  # fmt: skip
+    }
     assert tuple(bits) == r.WRITABLE
     for seed in (0x9E3779B9, 0x61C88646):  # one all that the other is not
         for k, name in enumerate(bits):
@@ -166,9 +170,11 @@ def test_another_network_is_refused(odd: Case, trained: Case, shell: SimulatedSh
 
 
 BITS = {
-    (False, SLVERR): r.READ_SLVERR, (False, DECERR): r.READ_DECERR,
-    (True, SLVERR): r.WRITE_SLVERR, (True, DECERR): r.WRITE_DECERR,
-}  # fmt: skip
+    (False, SLVERR): r.READ_SLVERR,
+    (False, DECERR): r.READ_DECERR,
+    (True, SLVERR): r.WRITE_SLVERR,
+    (True, DECERR): r.WRITE_DECERR,
+}
 
 
 @BENCHES
@@ -219,9 +225,13 @@ def test_a_run_of_half_a_frame_leaves_nothing(odd: Case, shell: SimulatedShell, 
         if outs > words // 3 * 4:
             break
         host.shell.registers.write_all(
-            [*host.setup, (OFFSETS["IN_WORDS"], words), (OFFSETS["OUT_WORDS"], outs),
-             (OFFSETS["CONTROL"], r.START)]
-        )  # fmt: skip
+            [
+                *host.setup,
+                (OFFSETS["IN_WORDS"], words),
+                (OFFSETS["OUT_WORDS"], outs),
+                (OFFSETS["CONTROL"], r.START),
+            ]
+        )
         assert host.finish() == r.DONE
         assert host.whole()
 

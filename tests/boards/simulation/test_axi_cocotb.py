@@ -28,9 +28,14 @@ def mnist(case: Case, n: int, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
 
 
 def simulate(
-    case: Case, images: np.ndarray, folder: Path, *, latency: int = 0, pause: float = 0.0,
+    case: Case,
+    images: np.ndarray,
+    folder: Path,
+    *,
+    latency: int = 0,
+    pause: float = 0.0,
     fault: str = "",
-) -> tuple[np.ndarray, dict[str, Any]]:  # fmt: skip
+) -> tuple[np.ndarray, dict[str, Any]]:
     """What the driver gave for images, and what else was seen."""
     import cocotb_tools.config
     from cocotb_tools.check_results import get_results
@@ -43,9 +48,13 @@ def simulate(
     program = model.program("shell", main, flags=flags, also=also)
     np.save(folder / "images.npy", images)
     spec = {
-        "network": describe(case.graph, case.predicted), "images": str(folder / "images.npy"),
-        "clock_hz": 100_000_000, "latency": latency, "pause": pause, "fault": fault,
-    }  # fmt: skip
+        "network": describe(case.graph, case.predicted),
+        "images": str(folder / "images.npy"),
+        "clock_hz": 100_000_000,
+        "latency": latency,
+        "pause": pause,
+        "fault": fault,
+    }
     (folder / "spec.json").write_text(json.dumps(spec))
     results = folder / "results.xml"
     run = (

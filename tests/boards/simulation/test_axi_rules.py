@@ -6,7 +6,7 @@ import pytest
 from amaranth.lib.wiring import In
 from bitrill.errors import ToolError
 from bitrill_boards.shell.zynq_shell import ZynqShell
-from bitrill_hw.roms import convert
+from bitrill_hw.memories.roms import convert
 from boards.simulation.shells import Case, Host
 
 FAULTS = {

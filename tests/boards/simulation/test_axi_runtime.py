@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 from bitrill.errors import SpecError
-from bitrill.plan.registers import IDENTITY
+from bitrill.runtime.register_map import IDENTITY
 from bitrill_boards.driver import LinkError, SerialTransport
 from bitrill_boards.driver import registers as r
 from bitrill_boards.driver.registers import OFFSETS, WEIGHTS
@@ -18,7 +18,7 @@ from bitrill_boards.shell.uart_shell import UartCore
 from bitrill_boards.shell.zynq_shell import ZynqShell
 from bitrill_boards.simulation.axi import SimulatedShell
 from bitrill_boards.simulation.serial import SimulatedLine
-from bitrill_hw.roms import convert
+from bitrill_hw.memories.roms import convert
 from boards.simulation.shells import Case, Host
 from sim.test_runtime import accesses, network, retrained
 
@@ -48,8 +48,18 @@ def test_where_they_are(runtime: Case, shell: SimulatedShell) -> None:
     size = 1 << runtime.edges.register_bits
     last = int(accesses(runtime.graph)[:, 0].max())
     assert last < size
-    holes = [0x40, 0x1000, size, WEIGHTS - 4, WEIGHTS >> 1, WEIGHTS + 0x18, WEIGHTS + size,
-             WEIGHTS + 2 * size, 2 * WEIGHTS - size, 2 * WEIGHTS - 4]  # fmt: skip
+    holes = [
+        0x40,
+        0x1000,
+        size,
+        WEIGHTS - 4,
+        WEIGHTS >> 1,
+        WEIGHTS + 0x18,
+        WEIGHTS + size,
+        WEIGHTS + 2 * size,
+        2 * WEIGHTS - size,
+        2 * WEIGHTS - 4,
+    ]
     for offset in holes:
         for access in (shell.registers.read, lambda at: shell.registers.write(at, 0)):
             with pytest.raises(LinkError, match=rf"at {offset:#x} was refused \(SLVERR\)"):

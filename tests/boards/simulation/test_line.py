@@ -32,7 +32,7 @@ from boards.simulation.lines import (
     Tears,
     kill_a_host,
     leave,
-)  # fmt: skip
+)
 from frontend.onnx_models import Net, save
 from support import shared_data, shared_model
 
@@ -75,9 +75,19 @@ def test_from_flash_to_self_test(
     chip, port = Ecp5(0x41113043), board.port()
     cable = Cable(chip)
     code = main(
-        ["flash", "ulx3s-85f", str(board.build.folder), "--from", str(tmp_path), "--xvc",
-         cable.address, "--self-test", "--port", port.name]
-    )  # fmt: skip
+        [
+            "flash",
+            "ulx3s-85f",
+            str(board.build.folder),
+            "--from",
+            str(tmp_path),
+            "--xvc",
+            cable.address,
+            "--self-test",
+            "--port",
+            port.name,
+        ]
+    )
     cable.close()
     out = capfd.readouterr().out
     assert chip.taken.lstrip(b"\xff") == bitfiles.ecp5_data(bitfiles.ecp5()).lstrip(b"\xff")
@@ -181,9 +191,10 @@ def test_patience_with_a_slow_network() -> None:
     identity = wire.IDENTITY.pack(wire.MAGIC, wire.VERSION, 0, b"12345678", 12_000_000, 1, 2)
     result = bytes(2) + (12_000_000).to_bytes(4, "little")
     line = Recorded(
-        wire.reply(wire.DONE, 1, identity), wire.reply(wire.DONE, 2, result),
+        wire.reply(wire.DONE, 1, identity),
+        wire.reply(wire.DONE, 2, result),
         wire.reply(wire.DONE, 3, result),
-    )  # fmt: skip
+    )
     answers = list(SerialTransport(line).run([b"a", b"b"]))
     assert [cycles for _, cycles in answers] == [12_000_000] * 2
     assert max(line.waits[:2]) < 0.1

@@ -9,9 +9,9 @@ from fractions import Fraction
 
 import pytest
 from bitrill.errors import SpecError, ToolError
-from bitrill.pipeline import to_folded
-from bitrill.plan.parts import part_of
-from bitrill.plan.timing import predict
+from bitrill.lowering import to_folded
+from bitrill.parts.devices import part_of
+from bitrill.timing.predict import predict
 from bitrill_boards import vectors
 from bitrill_boards.board import find
 from bitrill_boards.driver.errors import LinkError
@@ -19,7 +19,7 @@ from bitrill_boards.families.small import Pll
 from bitrill_boards.project import Project
 from bitrill_boards.simulation.netlist import check, line_of, models
 from bitrill_boards.toolchains import open_tools, place
-from bitrill_hw.verilog import verilog
+from bitrill_hw.design.verilog import verilog
 from support import integer_mlp
 
 FRAMES = 12
@@ -65,17 +65,19 @@ def test_frames_come_back_right_whatever_registers_start_as(project: Project) ->
 def inverted_table(text: str) -> str:
     """A LUT of the network's first matrix."""
     return once(
-        r"(LUT_INIT\(16'h)([0-9a-f]{4})(?=\)\n  \) \S*network\.network\.fc0)", text,
+        r"(LUT_INIT\(16'h)([0-9a-f]{4})(?=\)\n  \) \S*network\.network\.fc0)",
+        text,
         lambda m: f"{m[1]}{int(m[2], 16) ^ 0xFFFF:04x}",
-    )  # fmt: skip
+    )
 
 
 def wrong_weights(text: str) -> str:
     """All of the first words of a block memory of weights."""
     return once(
-        r"(INIT_0\(256'h)([0-9a-f]*[1-9a-f][0-9a-f]*)(?=\))", text,
+        r"(INIT_0\(256'h)([0-9a-f]*[1-9a-f][0-9a-f]*)(?=\))",
+        text,
         lambda m: m[1] + "".join(f"{int(d, 16) ^ 15:x}" for d in m[2]),
-    )  # fmt: skip
+    )
 
 
 def lost_reset(text: str) -> str:

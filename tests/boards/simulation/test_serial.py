@@ -68,9 +68,11 @@ def test_every_frame_comes_back_right(case: Case, transport: SerialTransport) ->
 
 
 NOISE = [
-    Noise(flip=1e-3, seed=1), Noise(drop=1e-2, seed=2), Noise(twice=1e-2, seed=3),
+    Noise(flip=1e-3, seed=1),
+    Noise(drop=1e-2, seed=2),
+    Noise(twice=1e-2, seed=3),
     Noise(flip=5e-4, drop=2e-3, twice=2e-3, seed=4),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("transport", [(None, n) for n in NOISE], indirect=True)

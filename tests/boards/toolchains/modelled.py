@@ -20,9 +20,14 @@ MODEL = Path(__file__).with_name("vivado_model.tcl")
 ZYNQ = tuple(b.name for b in boards.every() if b.zynq)
 
 PARTS = (
-    "xc7z010clg400-1", "xc7z020clg400-1", "xc7z020clg484-1", "xc7z045ffg900-2",
-    "xczu3eg-sbva484-1-i", "xczu7ev-ffvc1156-2-e", "xck26-sfvc784-2LV-c",
-)  # fmt: skip
+    "xc7z010clg400-1",
+    "xc7z020clg400-1",
+    "xc7z020clg484-1",
+    "xc7z045ffg900-2",
+    "xczu3eg-sbva484-1-i",
+    "xczu7ev-ffvc1156-2-e",
+    "xck26-sfvc784-2LV-c",
+)
 """As Vivado spells them."""
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bitrill.pipeline import to_folded
-from bitrill.plan.parts import part_of
-from bitrill.plan.timing import predict
+from bitrill.lowering import to_folded
+from bitrill.parts.devices import part_of
 from bitrill.storage import write_bytes, write_text
+from bitrill.timing.predict import predict
 from bitrill_boards.board import find
 from bitrill_boards.project import Project
 from bitrill_boards.toolchains import open_tools
-from bitrill_hw.verilog import verilog
+from bitrill_hw.design.verilog import verilog
 from support import integer_mlp
 
 LANES = {"fc0": (4, 8), "fc1": (4, 4), "fc2": (2, 2)}
@@ -28,8 +28,12 @@ def project(folder: Path, board: str = "ulx3s-85f", clock_mhz: str | None = None
     chosen = find(board)
     clock = Fraction(clock_mhz or str(chosen.clock_mhz))
     folding = {name: {"pe": pe, "simd": simd} for name, (pe, simd) in LANES.items()}
-    graph = to_folded(integer_mlp(32, 16, 8, 4), folding=folding, part=part_of(chosen.part),
-                      clock_mhz=float(clock))  # fmt: skip
+    graph = to_folded(
+        integer_mlp(32, 16, 8, 4),
+        folding=folding,
+        part=part_of(chosen.part),
+        clock_mhz=float(clock),
+    )
     write_text(folder / "top.v", verilog(graph))
     found = Project(chosen, graph, predict(graph), folder / "top.v", folder, "open", clock)
     write_files(found)

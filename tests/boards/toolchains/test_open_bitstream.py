@@ -111,8 +111,11 @@ def test_pins_are_those_of_the_board(case: Case) -> None:
     log = (case.work / "nextpnr-ecp5.log").read_text()
     found = dict(re.findall(r"pin '(\w+)\$tr_io' constrained to Bel '(.*?)'", log))
     assert found == {
-        "clk": "X0/Y47/PIOA", "rx": "X0/Y89/PIOB", "tx": "X0/Y56/PIOC", "high0": "X0/Y86/PIOD"
-    }  # fmt: skip
+        "clk": "X0/Y47/PIOA",
+        "rx": "X0/Y89/PIOB",
+        "tx": "X0/Y56/PIOC",
+        "high0": "X0/Y86/PIOD",
+    }
 
 
 def test_a_finished_bitstream_is_found_again(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:

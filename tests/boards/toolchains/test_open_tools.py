@@ -70,8 +70,16 @@ def test_build_sh_runs_the_three_tools_on_what_is_there(given: Project, tmp_path
 def test_the_readme_tells_clock_pins_and_how_to_build(given: Project) -> None:
     text = open_tools.readme(given)
     assert text.startswith("## ")
-    for said in ("100 MHz is made by a PLL from the crystal's 25 MHz", "sh build.sh", "G2", "M1",
-                 "L4", "1,000,000 baud", "bitrill.lpf", "`nextpnr-ecp5`"):  # fmt: skip
+    for said in (
+        "100 MHz is made by a PLL from the crystal's 25 MHz",
+        "sh build.sh",
+        "G2",
+        "M1",
+        "L4",
+        "1,000,000 baud",
+        "bitrill.lpf",
+        "`nextpnr-ecp5`",
+    ):
         assert said in " ".join(text.split())
     plain = dataclasses.replace(given, clock_mhz=Fraction(25))
     assert "25 MHz is the crystal's own" in " ".join(open_tools.readme(plain).split())
@@ -193,15 +201,19 @@ def test_larger_boards_are_named_by_what_is_used() -> None:
 @pytest.mark.parametrize(
     ("used", "said", "crowded"),
     [
-        (7000, "Unable to find legal placement for all cells, design is probably at utilisation"
-         " limit.", True),
+        (
+            7000,
+            "Unable to find legal placement for all cells, design is probably at utilisation"
+            " limit.",
+            True,
+        ),
         (7000, "Failed to route arc 3 of net x", False),
         (1000, "Unable to find a placement location for cell 'tx'", False),
         (7681, "anything", True),
         (7000, "it ran for more than 3600 seconds and was ended", True),
         (3000, "it ran for more than 3600 seconds and was ended", False),
     ],
-)  # fmt: skip
+)
 def test_a_crowded_part_is_one_that_does_not_fit(used: int, said: str, crowded: bool) -> None:
     error = fit.fit_error("n", find("ice40-hx8k"), {"lut": (used, 7680)}, said)
     assert (error is not None) is crowded
@@ -290,8 +302,10 @@ def test_missing_tools_are_named_with_the_command(
 ) -> None:
     tools.write()
     package = open_tools.family_of(given.board).NEXTPNR.package
-    gone = {t.name: dataclasses.replace(t, found=lambda: None) if t.name == package else t
-            for t in doctor.TOOLS}  # fmt: skip
+    gone = {
+        t.name: dataclasses.replace(t, found=lambda: None) if t.name == package else t
+        for t in doctor.TOOLS
+    }
     monkeypatch.setattr(doctor, "_by_name", lambda: gone)
     with pytest.raises(ToolError) as caught:
         open_tools.make(given, lambda *_: None)
@@ -307,8 +321,14 @@ def test_progress_tells_what_is_done(given: Project, tools: Tools) -> None:
     tools.write()
     seen: list[str] = []
     open_tools.make(given, lambda what, done, total: seen.append(what))
-    wanted = ["synthesis by Yosys", "nextpnr-ecp5: reading", "nextpnr-ecp5: packing",
-              "nextpnr-ecp5: placing", "nextpnr-ecp5: routing", "ecppack"]  # fmt: skip
+    wanted = [
+        "synthesis by Yosys",
+        "nextpnr-ecp5: reading",
+        "nextpnr-ecp5: packing",
+        "nextpnr-ecp5: placing",
+        "nextpnr-ecp5: routing",
+        "ecppack",
+    ]
     assert list(dict.fromkeys(seen)) == wanted
 
 
@@ -316,9 +336,12 @@ def test_counts_are_read_from_nextpnrs_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text(UTILISATION)
     assert place.counted(log) == {
-        "TRELLIS_IO": (3, 365), "DP16KD": (300, 208), "TRELLIS_FF": (1329, 83640),
-        "TRELLIS_COMB": (90000, 83640), "DCCA": (1, 56),
-    }  # fmt: skip
+        "TRELLIS_IO": (3, 365),
+        "DP16KD": (300, 208),
+        "TRELLIS_FF": (1329, 83640),
+        "TRELLIS_COMB": (90000, 83640),
+        "DCCA": (1, 56),
+    }
 
 
 def test_a_clock_or_baud_rate_that_cannot_be_is_refused_before_any_tool(given: Project) -> None:

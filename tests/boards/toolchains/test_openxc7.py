@@ -80,9 +80,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Project:
     net, out = small()
     build = flow.compile(save(net.proto(out), folder), out=folder / "b").build
     project = Project(
-        boards.find("pynq-z1"), build.graph, build.predicted, build.verilog, folder / "pynq-z1",
-        "openxc7", Fraction(100), seed=3,
-    )  # fmt: skip
+        boards.find("pynq-z1"),
+        build.graph,
+        build.predicted,
+        build.verilog,
+        folder / "pynq-z1",
+        "openxc7",
+        Fraction(100),
+        seed=3,
+    )
     write_text(project.folder / "top.v", build.verilog.read_text())
     for name, text in openxc7.files(project).items():
         write_text(project.folder / name, text)
@@ -118,8 +124,11 @@ def test_from_network_to_bitstream(whole: Project, tools: Path) -> None:
     assert (whole.folder / made.bitstream).read_text() == "bits of frames of fasm"
     assert made.fmax_mhz == 123.45, "of the two that are told, the one after routing"
     assert {r: have for r, (_, have) in made.used.items()} == {
-        "lut": 53200, "ff": 106400, "bram": 140, "dsp": 220,
-    }  # fmt: skip
+        "lut": 53200,
+        "ff": 106400,
+        "bram": 140,
+        "dsp": 220,
+    }
     assert all(n <= whole.board.usable(r) for r, (n, _) in made.used.items())
     assert made.used["lut"][0] > 500
     assert made.used["bram"][0] == 1

@@ -62,12 +62,18 @@ def test_interfaces_tell_what_they_do(name: str, bits: int, build: Build, files:
         "aresetn": {"POLARITY": "ACTIVE_LOW"},
         "s_axi": {"PROTOCOL": "AXI4LITE", "DATA_WIDTH": "32", "ADDR_WIDTH": "12"},
         "m_axi": {
-            "PROTOCOL": "AXI4", "DATA_WIDTH": "64", "ADDR_WIDTH": str(bits), "ID_WIDTH": "1",
-            "MAX_BURST_LENGTH": "16", "NUM_READ_OUTSTANDING": "16", "NUM_WRITE_OUTSTANDING": "16",
-            "SUPPORTS_NARROW_BURST": "0", "READ_WRITE_MODE": "READ_WRITE",
+            "PROTOCOL": "AXI4",
+            "DATA_WIDTH": "64",
+            "ADDR_WIDTH": str(bits),
+            "ID_WIDTH": "1",
+            "MAX_BURST_LENGTH": "16",
+            "NUM_READ_OUTSTANDING": "16",
+            "NUM_WRITE_OUTSTANDING": "16",
+            "SUPPORTS_NARROW_BURST": "0",
+            "READ_WRITE_MODE": "READ_WRITE",
         },
         "interrupt": {"SENSITIVITY": "LEVEL_HIGH"},
-    }  # fmt: skip
+    }
 
 
 def test_yosys_finds_the_whole_hierarchy(build: Build, files: Files, tmp_path: Path) -> None:
@@ -147,11 +153,13 @@ def test_the_overlay_tells_linux_what_there_is(name: str, build: Build, files: F
     clock = "<&zynqmp_clk 71>" if mp else "<&clkc 15>"
     assert tree(text) == {
         "&fpga_full": {
-            "#address-cells": f"<{1 + mp}>", "#size-cells": f"<{1 + mp}>",
+            "#address-cells": f"<{1 + mp}>",
+            "#size-cells": f"<{1 + mp}>",
             "firmware-name": f'"{fpga_manager.NAME}"',
         },
         f"&fpga_full/bitrill@{base}": {
-            "compatible": '"generic-uio"', "linux,uio-name": '"bitrill"',
+            "compatible": '"generic-uio"',
+            "linux,uio-name": '"bitrill"',
             "reg": f"<{wide}0x{base} {wide}0x1000>",
             "interrupt-parent": "<&gic>" if mp else "<&intc>",
             "interrupts": "<0 89 4>" if mp else "<0 29 4>",
@@ -159,16 +167,22 @@ def test_the_overlay_tells_linux_what_there_is(name: str, build: Build, files: F
             "assigned-clock-rates": f"<{round(p.clock_mhz * 1_000_000)}>",
         },
         "&fpga_full/bitrill-memory": {
-            "compatible": '"ikwzm,u-dma-buf"', "device-name": f'"{OWN}"', "size": "<0x1000000>",
+            "compatible": '"ikwzm,u-dma-buf"',
+            "device-name": f'"{OWN}"',
+            "size": "<0x1000000>",
         },
-    }  # fmt: skip
+    }
 
 
 def test_the_compiler_of_device_trees_takes_the_overlay(build: Build, files: Files) -> None:
     dtc = optional_tool("dtc")
     text = files(project(build, "zcu104", Path("unused")))["bitrill.dts"]
-    done = subprocess.run([dtc, "-@", "-I", "dts", "-O", "dtb", "-o", "/dev/null", "-"],
-                          input=text, text=True, capture_output=True)  # fmt: skip
+    done = subprocess.run(
+        [dtc, "-@", "-I", "dts", "-O", "dtb", "-o", "/dev/null", "-"],
+        input=text,
+        text=True,
+        capture_output=True,
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -193,19 +207,26 @@ def test_a_word_is_its_text(text: str) -> None:
     script = f"set got {tcl.word(text)}\n{tcl.head({'many': [text, 'b', text, 'd']})}"
     script += "puts -nonewline [join [list $got [llength $many] [lindex $many 2]] |]"
     done = subprocess.run(
-        [need_tool("tclsh")], input=script, capture_output=True, text=True, encoding="utf-8",
+        [need_tool("tclsh")],
+        input=script,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
         env={"LC_ALL": "C.UTF-8"},
-    )  # fmt: skip
+    )
     assert (done.stdout, done.stderr) == (f"{text}|4|{text}", "")
 
 
 # -- refusals
 def test_a_clock_that_the_board_does_not_make_is_refused(build: Build, files: Files) -> None:
     p = project(build, "zc706", Path("unused"), clock_mhz=Fraction(150))
-    with pytest.raises(SpecError, match=re.escape(
-        "clock of zc706 must be one that its PLL makes (1000 MHz, divided), not 150 MHz: nearest"
-        " are 142.857142 and 166.666666 MHz"
-    )):  # fmt: skip
+    with pytest.raises(
+        SpecError,
+        match=re.escape(
+            "clock of zc706 must be one that its PLL makes (1000 MHz, divided), not 150 MHz:"
+            " nearest are 142.857142 and 166.666666 MHz"
+        ),
+    ):
         files(p)
 
 
@@ -216,8 +237,15 @@ def test_a_clock_must_run(build: Build, files: Files) -> None:
 
 
 def test_a_board_without_a_processing_system_is_refused(build: Build) -> None:
-    p = Project(boards.find("ulx3s-85f"), build.graph, build.predicted, build.verilog,
-                Path("unused"), "vivado", Fraction(100))  # fmt: skip
+    p = Project(
+        boards.find("ulx3s-85f"),
+        build.graph,
+        build.predicted,
+        build.verilog,
+        Path("unused"),
+        "vivado",
+        Fraction(100),
+    )
     with pytest.raises(
         SpecError, match=r"toolchain vivado is for zynq7, zynqmp, not ecp5 \(ulx3s-85f\)"
     ):
@@ -237,8 +265,9 @@ def test_a_boards_file_may_name_its_pll(build: Build, files: Files, tmp_path: Pa
     text = source.read_text().replace("in_vivado = true", "in_vivado = true\npll_mhz = 1600")
     (tmp_path / "mine.toml").write_text(text)
     mine = boards.find("mine", tmp_path)
-    p = Project(mine, build.graph, build.predicted, build.verilog, tmp_path, "vivado",
-                Fraction(160))  # fmt: skip
+    p = Project(
+        mine, build.graph, build.predicted, build.verilog, tmp_path, "vivado", Fraction(160)
+    )
     assert "PCW_FPGA0_PERIPHERAL_FREQMHZ 160 " in files(p)["build.tcl"]
     with pytest.raises(SpecError, match="1000 MHz, divided"):
         files(project(build, "zc706", tmp_path, clock_mhz=Fraction(160)))

@@ -76,9 +76,12 @@ def wrong(project: Project) -> Iterator[str]:
 def unnoticed(project: Project) -> Iterator[str]:
     """Ways to fail that its script does not tell of."""
     for pretended, code in (
-        ({"wns": -0.001}, 5), ({"whs": -0.001}, 5), ({"loose": 3}, 5), ({"parts": ""}, 3),
+        ({"wns": -0.001}, 5),
+        ({"whs": -0.001}, 5),
+        ({"loose": 3}, 5),
+        ({"parts": ""}, 3),
         *(({"fail": k}, 4) for k in ("read_verilog", "synth_design", "write_bitstream")),
-    ):  # fmt: skip
+    ):
         ended = modelled.run(project.folder, **pretended)
         if ended.code != code or (project.folder / "bitrill.bit").exists():
             yield f"{pretended}: {ended.code}, {ended.error}"
@@ -107,7 +110,7 @@ FAULTS = {
     "jitter in picoseconds": ("bitrill.xdc", "0.300", "300"),
     "no clock": ("bitrill.xdc", "create_clock", "#create_clock"),
     "Tcl in the XDC": ("bitrill.xdc", "create_clock", "puts hello; create_clock"),
-    "the cell under another name": ("bitrill.v", "  PS7 ps7 (", "  PS7 system (",),
+    "the cell under another name": ("bitrill.v", "  PS7 ps7 (", "  PS7 system ("),
     "another top": ("bitrill.v", "module bitrill(", "module bitril("),
     "no network": ("build.tcl", "[list top.v bitrill.v]", "[list bitrill.v]"),
     "no constraints": ("build.tcl", "    read_xdc $constraints\n", ""),
@@ -118,7 +121,7 @@ FAULTS = {
     "hold not looked at": ("build.tcl", "if {$whs < 0}", "if {0}"),
     "a bitstream before timing": ("build.tcl", "attempt reports", "write_bitstream bitrill.bit\n#"),
     "errors not caught": ("build.tcl", "refuse $::failed", "puts"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -176,9 +179,15 @@ def test_what_no_such_top_can_be_made_for(project: Callable[..., Project]) -> No
 
 
 @pytest.mark.parametrize(
-    ("mhz", "period"), [(100, "10.000"), (Fraction(1000, 7), "7.000"), (Fraction(200, 3), "15.000"),
-                        (150, "6.666"), (Fraction(1000, 63), "63.000")]
-)  # fmt: skip
+    ("mhz", "period"),
+    [
+        (100, "10.000"),
+        (Fraction(1000, 7), "7.000"),
+        (Fraction(200, 3), "15.000"),
+        (150, "6.666"),
+        (Fraction(1000, 63), "63.000"),
+    ],
+)
 def test_a_period_is_never_longer_than_the_clocks(mhz: Fraction, period: str) -> None:
     assert ps7.period_ns(Fraction(mhz)) == period
 

@@ -59,24 +59,29 @@ def test_a_bitstream_and_what_is_known_of_it(made: Project, pretend: Pretend) ->
     done = vivado.make(made, lambda *step: told.append(step))
     assert done.bitstream == "bitrill.bit"
     assert done.fmax_mhz == pytest.approx(1000 / (7.0 - 0.5), rel=1e-4)
-    assert done.used == {"lut": (4321, 53200), "ff": (5150, 106400), "bram": (3, 140),
-                         "dsp": (0, 220)}  # fmt: skip
+    assert done.used == {
+        "lut": (4321, 53200),
+        "ff": (5150, 106400),
+        "bram": (3, 140),
+        "dsp": (0, 220),
+    }
     assert done.files == ("bitrill.bit", "bitrill.hwh", "timing.rpt", "utilization.rpt")
     assert all((made.folder / name).is_file() for name in (*done.files, "vivado.log"))
     assert told[0] == ("Vivado starts", 0, 0)
     assert [(k, n) for _, k, n in told[1:]] == [(k, vivado.STEPS) for k in range(vivado.STEPS)]
     assert [what for what, *_ in told[6:]] == [
-        f"Vivado: {step}" for step in ("synthesis", "optimization", "placement", "routing",
-                                       "reports", "bitstream")
-    ]  # fmt: skip
+        f"Vivado: {step}"
+        for step in ("synthesis", "optimization", "placement", "routing", "reports", "bitstream")
+    ]
 
 
 def test_vivado_that_is_not_there(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(
-        ToolError, match=r"vivado is not on PATH: install AMD Vivado 2020\.1 or later with the"
+        ToolError,
+        match=r"vivado is not on PATH: install AMD Vivado 2020\.1 or later with the"
         r" devices of xc7z045ffg900-2 and run its settings64\.sh, or copy the folder",
-    ) as error:  # fmt: skip
+    ) as error:
         vivado.make(made, silent)
     assert error.value.exit_code == 3
 
@@ -102,9 +107,10 @@ def test_a_step_that_fails(made: Project, pretend: Pretend) -> None:
     why = "ERROR: [Synth 8-439] module 'top' not found\nERROR: [Common 17-69] Command failed"
     pretend(fail="synth_design", says=why)
     with pytest.raises(
-        ToolError, match=r"Vivado: synthesis failed: .*'synth_design' failed due to earlier"
+        ToolError,
+        match=r"Vivado: synthesis failed: .*'synth_design' failed due to earlier"
         r" errors\.: \[Synth 8-439\] module 'top' not found \(log: vivado\.log\)",
-    ) as error:  # fmt: skip
+    ) as error:
         vivado.make(made, silent)
     assert (error.value.exit_code, left(made)) == (4, [])
     assert error.value.details["log"] == "vivado.log"
@@ -131,9 +137,10 @@ def test_a_network_that_is_too_large(says: str, made: Project, pretend: Pretend)
 def test_a_network_that_is_too_slow(made: Project, pretend: Pretend) -> None:
     pretend(wns=-0.7)
     with pytest.raises(
-        TimingError, match=r"timing is not met: setup slack -0\.7 ns \(timing\.rpt\): 129\.9 MHz of"
+        TimingError,
+        match=r"timing is not met: setup slack -0\.7 ns \(timing\.rpt\): 129\.9 MHz of"
         r" 142\.9 MHz; lower --clock-mhz",
-    ) as error:  # fmt: skip
+    ) as error:
         vivado.make(made, silent)
     assert (error.value.exit_code, left(made)) == (5, [])
     assert error.value.details["fmax_mhz"] == pytest.approx(1000 / 7.7, rel=1e-4)

@@ -10,7 +10,7 @@ from amaranth.hdl import Elaboratable, Fragment, Module, Signal
 from amaranth.sim import Simulator
 from bitrill.errors import ToolError
 from bitrill_hw.arith import cells
-from bitrill_hw.roms import Roms
+from bitrill_hw.memories.roms import Roms
 from bitrill_hw.synth.yosys import Job, run
 
 _PROOF = """\
@@ -97,8 +97,10 @@ def values(outputs: list[Signal], inputs: list[Signal], top: Elaboratable, rows)
 def test_up_to_seven_bits_are_counted(n: int) -> None:
     i = [Signal(2, name=f"i{k}") for k in range(n)]
     cell = cells.Count7(i, label="o")
-    rows = [[a | b << 1 for a, b in zip(bits, bits[::-1], strict=True)]
-            for bits in product((0, 1), repeat=n)]  # fmt: skip
+    rows = [
+        [a | b << 1 for a, b in zip(bits, bits[::-1], strict=True)]
+        for bits in product((0, 1), repeat=n)
+    ]
     for row, out in zip(rows, values(cell.o, i, cell, rows), strict=True):
         for k in range(2):
             got = sum((o >> k & 1) << place for place, o in enumerate(out))
@@ -118,8 +120,15 @@ def test_the_chain_adds_three_numbers_and_up_to_two_bits(entry: bool) -> None:
     a, b, c, s = (Signal(4, name=n) for n in "abcs")
     m, n, clear = Signal(name="m"), Signal(name="n"), Signal(name="clear")
     cell = cells.Chain3(c, a, b, m, n if entry else None, clear, s=s)
-    rows = [(x, y, z, u, v, w) for x in (0, 5, 15) for y in range(16) for z in (0, 7, 9, 15)
-            for u in (0, 1) for v in (0, 1) for w in (0, 1)]  # fmt: skip
+    rows = [
+        (x, y, z, u, v, w)
+        for x in (0, 5, 15)
+        for y in range(16)
+        for z in (0, 7, 9, 15)
+        for u in (0, 1)
+        for v in (0, 1)
+        for w in (0, 1)
+    ]
     for row, out in zip(rows, values([s], [c, a, b, m, n, clear], cell, rows), strict=True):
         x, y, z, u, v, w = row
         assert out == [(x * (1 - w) + y + z + u + v * entry) % 16]

@@ -57,8 +57,10 @@ def test_tables_and_model_hold_what_the_limits_say(name: str, falls: bool) -> No
         assert cell.limits[row[1]].holds(row[0]) == seen == by_tables(cell, tables, *row), row
 
 
-@pytest.mark.parametrize(("name", "places"), [("one bit", 2), ("four words", 3), ("sixteen", 4),
-                                              ("low bits do not matter", 1)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "places"),
+    [("one bit", 2), ("four words", 3), ("sixteen", 4), ("low bits do not matter", 1)],
+)
 def test_a_place_takes_the_inputs_that_are_left(name: str, places: int) -> None:
     assert comparator(name, False).n == places
 

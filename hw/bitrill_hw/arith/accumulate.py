@@ -1,0 +1,186 @@
+"""Sums of products, as `bitrill.arith.accumulate` plans them: logic on words of one bit per row.
+
+All rows of a step are summed alike, so each bit of the plan becomes a word of ``pe`` bits: small to
+write, quick to simulate, and out of reach of synthesis passes that turn ``+`` into adders. With
+``cells``, counters and the last chain are those of `cells`, for parts of the 7 series; otherwise
+they are plain logic and a plain sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from amaranth import *
+from bitrill.arith.accumulate import SumPlan
+from bitrill.arith.compress import Counter
+from bitrill.arith.gates import Gate, Source, over
+from bitrill.arith.products import Products
+
+from ..memories.tables import split
+from ..pipeline.elastic import Elastic
+from .cells import Chain3, Count7, Count15, Lut2, added, counted
+from .gates import logic
+
+
+def parities(m: Module, plan: Products, x: Value, *, bits: int, pe: int = 1) -> Value:
+    """The bits of x alone that all rows share, of a step's ``x [lane][plane]`` of ``bits`` planes:
+    parities, and the planes of a logarithmic x. ``pe``: words of so many bits, where each row has
+    its own x."""
+    planes = split(m, x, pe, "plane") if plan.shared else []
+    found: list[Value] = []
+    for k, g in enumerate(plan.shared):
+        read = [found[n] if kind == "p" else planes[n * bits + p] for kind, n, p in g.inputs]
+        found.append(Signal(pe, name=f"shared{k}"))
+        m.d.comb += found[k].eq(logic(m, g.table, read, name=f"shared{k}"))
+    return Cat(found)
+
+
+@dataclass
+class Operands:
+    """What a step's gates read, all in one stage: ``weights [lane][plane][pe]``, the `parities`,
+    and ``x [lane][plane]``; where each row has its ``own``, both as words of ``pe`` bits."""
+
+    m: Module
+    plan: Products
+    weights: Value
+    x: Value
+    shared: Value
+    lanes: int
+    pe: int
+    own: bool = False
+
+    def __post_init__(self) -> None:
+        m, pe = self.m, self.pe
+        self._w = split(m, self.weights, pe, "weight")
+        self._x = split(m, self.x, pe if self.own else 1, "x")
+        self._p = split(m, self.shared, pe if self.own else 1, "shared")
+        self._inner: list[Value] = []
+
+    def word(self, source: Source) -> Value:
+        """A source in all rows."""
+        kind, n, plane = source
+        if kind == "w":
+            return self._w[n * (len(self._w) // self.lanes) + plane]
+        if kind == "i":
+            return self._inner[n]
+        value = self._p[n] if kind == "p" else self._x[n * (len(self._x) // self.lanes) + plane]
+        return value if self.own else value.replicate(self.pe)
+
+    def gates(self, cells: bool) -> dict[int, Value]:
+        """The bits of the products."""
+        inner = self._tables(self.plan.inner, self.plan.inner_pairs if cells else (), "inner")
+        self._inner = [inner[k] for k in range(len(inner))]
+        return self._tables(self.plan.gates, self.plan.pairs if cells else (), "product")
+
+    def _tables(
+        self, gates: Sequence[Gate], pairs: Sequence[tuple[int, int]], name: str
+    ) -> dict[int, Value]:
+        """``gates`` by their numbers, ``pairs`` of them in one cell each.
+
+        Yosys would spread two gates of one LUT over two, to put a register's enable in.
+        """
+        bits: dict[int, Value] = {}
+        for a, b in pairs:
+            bits |= dict(
+                zip((a, b), self._pair(gates[a], gates[b], f"{name}s{a}_{b}"), strict=True)
+            )
+        for b, g in enumerate(gates):
+            if b in bits:
+                continue
+            bits[b] = Signal(self.pe, name=f"{name}{b}")
+            inputs = [self.word(s) for s in g.inputs]
+            self.m.d.comb += bits[b].eq(logic(self.m, g.table, inputs, name=f"{name}{b}"))
+        return bits
+
+    def _pair(self, a: Gate, b: Gate, label: str) -> list[Signal]:
+        """Two gates in one LUT."""
+        sources = list(dict.fromkeys(s for g in (a, b) for s in g.inputs))
+        tables = [over(g, sources) for g in (a, b)]
+        cell = Lut2(tables, [self.word(s) for s in sources], label=label)
+        self.m.submodules[label] = cell
+        return cell.o
+
+
+def lane_sums(
+    pipe: Elastic, plan: SumPlan, operands: Operands, start: list[Value], *, stage: int, cells: bool
+) -> list[list[Value]]:
+    """The rows of each column that are left, in the plan's last stage, words of a bit a row.
+
+    Stages are counted on from ``stage``. ``start``: words of the bits that a result starts from,
+    registered in ``stage``; empty where the plan has none.
+    """
+    m = operands.m
+    bits = operands.gates(cells)
+    for s, levels in enumerate(plan.stages):
+        for level in levels:
+            for counter in level:
+                bits |= _count(m, bits, counter, cells)
+        bits = {b: pipe.register(stage + s, v, f"stage{stage + s}_bit{b}") for b, v in bits.items()}
+        if s == 0:
+            bits |= dict(zip(plan.start, start, strict=True))
+    columns = [[bits[b] for b in column] for column in plan.columns]
+    return (
+        _added(pipe, plan, columns, operands, stage + len(plan.stages)) if plan.added else columns
+    )
+
+
+def _added(
+    pipe: Elastic, plan: SumPlan, columns: list[list[Value]], operands: Operands, stage: int
+) -> list[list[Value]]:
+    """One row that is left, in stage ``stage``: the sum of the two; a third lowest bit is the carry
+    out of a place below."""
+    none = C(0, operands.pe)
+    a, b, low = ([column[k] if k < len(column) else none for column in columns] for k in range(3))
+    sums: list[Signal] = []
+    for row in range(operands.pe):
+        sums.append(Signal(plan.width, name=f"both{row}"))
+        one, other = (Cat(word[row] for word in (low[0], *words)) for words in (a, b))
+        operands.m.d.comb += sums[row].eq((one + other) >> 1)
+    held = [pipe.register(stage, s, f"{s.name}_held", whole=True) for s in sums]
+    return [[Cat(s[c] for s in held)] for c in range(plan.width)]
+
+
+def _count(m: Module, bits: dict[int, Value], counter: Counter, cells: bool) -> dict[int, Value]:
+    """The counter's outputs; its inputs leave ``bits``."""
+    i = [bits.pop(b) for b in counter.inputs]
+    above = [bits.pop(b) for b in counter.above]
+    name = f"bit{counter.outputs[0]}"
+    if cells and len(i) > 3:
+        cell = Count15(i, above[0], label=name) if above else Count7(i, label=name)
+        m.submodules[f"count_{name}"] = cell
+        return dict(zip(counter.outputs, cell.o, strict=False))
+    found = counted(i)
+    if above:
+        low, carry = added(found[1], above[0])
+        found = [found[0], low, found[2] ^ carry]
+    words = [Signal(len(i[0]), name=f"{name}_{k}") for k in range(len(counter.outputs))]
+    m.d.comb += [w.eq(v) for w, v in zip(words, found, strict=False)]
+    return dict(zip(counter.outputs, words, strict=True))
+
+
+def accumulated(
+    m: Module,
+    plan: SumPlan,
+    columns: list[list[Value]],
+    row: int,
+    total: Value,
+    clear: Value,
+    *,
+    cells: bool,
+) -> Value:
+    """``total`` (0 where ``clear``) plus the sum of one row, modulo ``2**plan.width``."""
+
+    def bit(column: int, k: int) -> Value:
+        return columns[column][k][row] if k < len(columns[column]) else C(0, 1)
+
+    a, b = (Cat(bit(c, k) for c in range(plan.width)) for k in range(2))
+    s = Signal(plan.width, name=f"sum{row}")
+    entry = bit(0, 3) if plan.carry else None
+    if cells:
+        chain = Chain3(total, a, b, bit(0, 2), entry, clear, s=s)
+        m.submodules[f"chain{row}"] = chain
+    else:
+        more = C(0, 1) if entry is None else entry
+        m.d.comb += s.eq(Mux(clear, 0, total) + a + b + bit(0, 2) + more)
+    return s

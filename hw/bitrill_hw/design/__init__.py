@@ -1,0 +1,1 @@
+"""The whole design: top level, frame checks, registers, Verilog."""

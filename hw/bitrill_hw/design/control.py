@@ -1,0 +1,119 @@
+"""Registers beside a design: AXI-Lite, and whether frames are inside."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from bitrill.ir import serialisation
+from bitrill.ir.graph import Graph
+from bitrill.runtime.register_map import address_bits, register_map
+from bitrill.timing.frames_in_flight import frames_inside
+
+from .axilite import AxiLite, axi_lite
+from .register_file import Registers, access_ports
+
+PREFIX = "s_axi_"
+"""What the names of the AXI-Lite ports of a design begin with."""
+
+
+def axi_ports(graph: Graph) -> dict[str, Any]:
+    """The AXI-Lite ports of a FOLDED graph by name; none without runtime nodes."""
+    windows = register_map(graph)
+    if not windows:
+        return {}
+    members = axi_lite(address_bits(windows)).flip().members
+    return {f"{PREFIX}{name}": member for name, member in members.items()}
+
+
+class Control(wiring.Component):
+    """Counts the frames inside, and answers AXI-Lite with `Registers`; see there.
+
+    A frame is inside from the edge at which its first beat comes in to those at which its last one
+    has come in and its last output beat is at the gate, whatever is wrong with it.
+
+    Members
+    -------
+    axi : In(`axi_lite`)
+    beat, last : In(1)
+        A beat comes in at this edge; it is its frame's last.
+    left : In(1)
+        A frame's last output beat moves at this edge.
+    error : In(1)
+    lets : Out(1)
+        Whether a beat may come in.
+    held, select, write, address, data, value : those of `Registers`
+    """
+
+    axi: wiring.PureInterface
+    beat: Signal
+    last: Signal
+    left: Signal
+    error: Signal
+    lets: Signal
+    held: Signal
+    select: Signal
+    write: Signal
+    address: Signal
+    data: Signal
+    value: Signal
+
+    def __init__(self, graph: Graph):
+        self.windows = register_map(graph)
+        self.bits = address_bits(self.windows)
+        self.digest = int(serialisation.digest(graph)[:16], 16)
+        self.frames = frames_inside(graph) + 1  # and one that comes in
+        super().__init__(
+            {
+                "axi": In(axi_lite(self.bits)),
+                "beat": In(1),
+                "last": In(1),
+                "left": In(1),
+                "error": In(1),
+                "lets": Out(1),
+                **access_ports(len(self.windows), self.bits),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.axilite = slave = AxiLite(self.bits)
+        m.submodules.registers = registers = Registers(self.windows, self.bits, self.digest)
+        wiring.connect(m, wiring.flipped(self.axi), slave.axi)
+        wiring.connect(m, slave.bus, registers.bus)
+        coming, inside = Signal(), Signal(range(self.frames + 2))
+        begins = self.beat & ~coming
+        with m.If(self.beat):
+            m.d.sync += coming.eq(~self.last)
+        with m.If(begins & ~self.left):
+            m.d.sync += inside.eq(inside + 1)
+        with m.Elif(~begins & self.left):
+            m.d.sync += inside.eq(inside - 1)
+        m.d.comb += [
+            self.lets.eq(~registers.held & (coming | ~registers.closed)),
+            registers.busy.eq(coming | inside.any()),
+            registers.begins.eq(begins),
+            registers.error.eq(self.error),
+            registers.value.eq(self.value),
+            *(
+                getattr(self, k).eq(getattr(registers, k))
+                for k in ("held", "select", "write", "address", "data")
+            ),
+        ]
+        return m
+
+    def join(self, m: Module, cores: dict[str, Any]) -> None:
+        """The ports ``registers`` of the windows' operators, by name, in module ``m``."""
+        ports = [cores[w.node].registers for w in self.windows]
+        for k, port in enumerate(ports):
+            m.d.comb += [
+                port.select.eq(self.select[k]),
+                port.write.eq(self.write),
+                port.address.eq(self.address),
+                port.data.eq(self.data),
+            ]
+        m.d.comb += self.value.eq(reduce(or_, (port.value for port in ports)))

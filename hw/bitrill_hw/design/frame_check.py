@@ -1,0 +1,138 @@
+"""Frames at the edges: wrong lengths are found at the input, and dropped at the output.
+
+Inside, every frame has the right number of beats, whatever came: a short one is filled up with
+zeros, the rest of a long one is swallowed. So no operator knows of bad frames, and the network is
+in step with the next one. What was wrong with a frame travels beside the network as one bit, its
+verdict, in a queue from `FrameCheck` to `FrameGate`.
+"""
+
+from __future__ import annotations
+
+from amaranth import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..pipeline.stream import beats
+
+
+class FrameCheck(wiring.Component):
+    """Passes whole frames of ``n_beats`` beats on, and one verdict with the last beat of each.
+
+    A short frame (``last`` before its time) is filled up with zero beats, one a cycle, while ``i``
+    waits; of a long one (no ``last`` in its time) everything up to ``last`` is swallowed, one beat
+    a cycle. Good frames pass combinationally: no cycle and no register lie in between. The last
+    beat of a frame also waits for ``verdict.ready``.
+
+    Members
+    -------
+    i : In(stream of ``width`` bits), with last : In(1)
+        Beats as they come, ``last`` with the last of a frame.
+    o : Out(stream of ``width`` bits)
+        Exactly ``n_beats`` beats a frame.
+    verdict : Out(stream of 1 bit)
+        1 for a bad frame.
+    error : Out(1)
+        From the edge on that accepts the beat that makes a frame bad; sticky until reset.
+    """
+
+    i: stream.Interface
+    last: Signal
+    o: stream.Interface
+    verdict: stream.Interface
+    error: Signal
+
+    def __init__(self, width: int, n_beats: int):
+        self.n_beats = n_beats
+        super().__init__(
+            {
+                "i": In(beats(width)),
+                "last": In(1),
+                "o": Out(beats(width)),
+                "verdict": Out(beats(1)),
+                "error": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        filling, swallowing, offered, moves = Signal(), Signal(), Signal(), Signal()
+        final = _final_beat(m, self.n_beats, moves)
+        m.d.comb += [
+            offered.eq(self.i.valid & ~swallowing | filling),
+            # with the final beat its verdict leaves, or neither does
+            self.o.valid.eq(offered & (self.verdict.ready | ~final)),
+            self.verdict.valid.eq(offered & final & self.o.ready),
+            moves.eq(self.o.valid & self.o.ready),
+            self.i.ready.eq(self.o.ready & (self.verdict.ready | ~final) & ~filling | swallowing),
+            self.o.payload.eq(Mux(filling, 0, self.i.payload)),
+            self.verdict.payload.eq(filling | ~self.last),
+        ]
+        short, long = Signal(), Signal()
+        m.d.comb += [
+            short.eq(moves & self.last & ~final),
+            long.eq(moves & ~filling & ~self.last & final),
+        ]
+        with m.If(short | long):
+            m.d.sync += self.error.eq(1)
+        with m.If(short):
+            m.d.sync += filling.eq(1)
+        with m.Elif(moves & final):
+            m.d.sync += filling.eq(0)
+        with m.If(long):
+            m.d.sync += swallowing.eq(1)
+        with m.Elif(self.i.valid & self.last):
+            m.d.sync += swallowing.eq(0)
+        return m
+
+
+class FrameGate(wiring.Component):
+    """Passes good frames of ``n_beats`` beats combinationally, swallows bad ones, marks the ends.
+
+    A beat waits while the verdict on its frame is not known. Where a frame's first beat comes out
+    after its last one went in (`bitrill.timing.frames_in_flight.whole_frame_first`), it always is
+    known by then, and the gate costs no cycle.
+
+    Members
+    -------
+    i : In(stream of ``width`` bits)
+    verdict : In(stream of 1 bit)
+        1 for a bad frame; taken with the frame's last beat.
+    o : Out(stream of ``width`` bits), with last : Out(1)
+        The good frames; ``last`` with the last beat of each.
+    """
+
+    i: stream.Interface
+    verdict: stream.Interface
+    o: stream.Interface
+    last: Signal
+
+    def __init__(self, width: int, n_beats: int):
+        self.n_beats = n_beats
+        super().__init__(
+            {"i": In(beats(width)), "verdict": In(beats(1)), "o": Out(beats(width)), "last": Out(1)}
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        bad, moves = Signal(), Signal()
+        final = _final_beat(m, self.n_beats, moves)
+        m.d.comb += [
+            bad.eq(self.verdict.payload),
+            self.o.payload.eq(self.i.payload),
+            self.o.valid.eq(self.i.valid & self.verdict.valid & ~bad),
+            self.i.ready.eq(self.verdict.valid & (self.o.ready | bad)),
+            self.last.eq(final),
+            moves.eq(self.i.valid & self.i.ready),
+            self.verdict.ready.eq(moves & final),
+        ]
+        return m
+
+
+def _final_beat(m: Module, n_beats: int, moves: Value) -> Signal:
+    """Whether the next beat that ``moves`` ends a frame of ``n_beats``."""
+    final = Signal(init=n_beats == 1)
+    if n_beats > 1:
+        left = Signal(range(n_beats), init=n_beats - 1)  # beats that follow the present one
+        with m.If(moves):
+            m.d.sync += [left.eq(Mux(final, n_beats - 1, left - 1)), final.eq(left == 1)]
+    return final

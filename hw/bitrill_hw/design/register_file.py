@@ -1,0 +1,247 @@
+"""Constants that can be written: their tables in the operators, and the registers around them."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+
+import numpy as np
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Member, Out
+from bitrill.runtime.register_map import (
+    IDENTITY,
+    REGISTER_BITS,
+    REGISTER_BYTES,
+    SYSTEM,
+    SYSTEM_BYTES,
+    VERSION,
+    Block,
+    Window,
+)
+
+from ..memories.rams import Ram
+from .axilite import register_bus
+
+READ_CYCLES = 7
+"""From the cycle in which the network is first held to the one in which a value has come back: the
+pipelines empty, the table's word, its second register, the value's, all tables' values in one."""
+
+WRITE_CYCLE = 1
+"""In which the register is written, the network held since cycle 0."""
+
+
+def window_port(size: int) -> wiring.Signature:
+    """What an operator is told of an access to its window of ``size`` bytes.
+
+    ``address``: in words; ``value``: the register's, four cycles after ``select`` at the latest,
+    0 where it is another operator's. The network is in reset while ``select`` is 1.
+    """
+    return wiring.Signature(
+        {
+            "select": Out(1),
+            "write": Out(1),
+            "address": Out(_bits(size)),
+            "data": Out(REGISTER_BITS),
+            "value": In(REGISTER_BITS),
+        }
+    )
+
+
+class Table(wiring.Component):
+    """The table of a `Block`: in its pipeline a memory, which an access takes over.
+
+    Members
+    -------
+    port : In(`window_port`)
+    address, enable : In
+        Of the pipeline.
+    data : Out(``block.bits``)
+        The word at ``address``, from the edge on at which ``enable`` was 1.
+    shown : In(``block.bits``)
+        That word, in the same cycle or, out of a register that the pipeline has, in the next one:
+        what an access reads.
+    """
+
+    port: wiring.PureInterface
+    address: Signal
+    enable: Signal
+    data: Signal
+    shown: Signal
+
+    def __init__(self, block: Block, bits: np.ndarray, *, size: int, style: str):
+        self.block, self.bits, self.style = block, bits, style
+        super().__init__(
+            {
+                "port": In(window_port(size)),
+                "enable": In(1),
+                "data": Out(block.bits),
+                "address": In(range(max(2, block.words))),
+                "shown": In(block.bits),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        port, block = self.port, self.block
+        m.submodules.ram = ram = Ram(self.bits, self.style)
+        low, size = _bits(block.stride), _bits(block.size)
+        at, word = port.address[:low], port.address[low:size]
+        mine = Signal()
+        lane = Signal(REGISTER_BITS)
+        m.d.comb += [
+            mine.eq(port.select & (port.address[size:] == block.offset // block.size)),
+            ram.address.eq(Mux(port.select, word, self.address)),
+            ram.enable.eq(self.enable),
+            ram.value.eq(port.data),
+            self.data.eq(ram.data),
+        ]
+        words = [self.shown[k : k + REGISTER_BITS] for k in range(0, block.bits, REGISTER_BITS)]
+        with m.Switch(at):  # beyond the word's end there is nothing, whatever was written
+            for k, bits in enumerate(words):
+                with m.Case(k):
+                    m.d.comb += lane.eq(bits)
+        m.d.comb += ram.write.eq(Cat(mine & port.write & (at == k) for k in range(block.registers)))
+        value = Signal(REGISTER_BITS, reset_less=True)
+        m.d.sync += value.eq(Mux(mine, lane, 0))
+        m.d.comb += port.value.eq(value)
+        return m
+
+
+def access_ports(windows: int, bits: int) -> dict[str, Member]:
+    """Members of `Registers` that go to the operators: an access to one of ``windows`` windows."""
+    return {
+        "held": Out(1),
+        "select": Out(windows),
+        "write": Out(1),
+        "address": Out(bits - 2),
+        "data": Out(REGISTER_BITS),
+        "value": In(REGISTER_BITS),
+    }
+
+
+class Registers(wiring.Component):
+    """Answers the bus: the design's own registers, and the windows while no frame is inside.
+
+    An access to a window holds the network in reset for a few cycles, so that its memories are
+    free; it is refused while ``busy``, or where a frame ``begins`` at that very edge, as are
+    addresses that nothing is at, and writes to what can only be read.
+
+    Members
+    -------
+    bus : In(`register_bus`)
+    busy, begins, error : In(1)
+        Whether a frame is inside; one enters at this edge; the design's error flag.
+    held : Out(1)
+        Whether the network is to be in reset, and no beat to be let in.
+    closed : Out(1)
+        Whether no further frame is to be let in.
+    select : Out(a bit a window)
+    write, address, data : Out
+        The access to the window that is selected.
+    value : In(32)
+        Of all windows together.
+    """
+
+    bus: wiring.PureInterface
+    busy: Signal
+    begins: Signal
+    error: Signal
+    held: Signal
+    closed: Signal
+    select: Signal
+    write: Signal
+    address: Signal
+    data: Signal
+    value: Signal
+
+    def __init__(self, windows: tuple[Window, ...], bits: int, digest: int):
+        self.windows, self.digest = windows, digest
+        super().__init__(
+            {
+                "bus": In(register_bus(bits)),
+                "busy": In(1),
+                "begins": In(1),
+                "error": In(1),
+                "closed": Out(1),
+                **access_ports(len(windows), bits),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        bus = self.bus
+        inside = [self._inside(w) for w in self.windows]
+        m.d.comb += self.data.eq(bus.data)
+        cycle = Signal(range(READ_CYCLES + 1))
+        present = Signal(REGISTER_BITS, reset_less=True)
+        idle = Signal()
+        m.d.sync += [present.eq(self.value), bus.done.eq(0)]
+        m.d.comb += [
+            idle.eq(bus.valid & ~self.held & ~bus.done),
+            self.write.eq(self.held & bus.write & (cycle == WRITE_CYCLE)),
+        ]
+        answers, known = self._system(m, idle)
+        with m.If(idle):
+            free = Cat(inside).any() & ~self.busy & ~self.begins
+            m.d.sync += [
+                cycle.eq(0),
+                self.held.eq(free),
+                self.select.eq(Cat(inside) & free.replicate(len(inside))),
+                self.address.eq(bus.address),
+                bus.done.eq(~free),
+                bus.error.eq(~known),
+                bus.value.eq(answers),
+            ]
+        with m.If(self.held):
+            m.d.sync += cycle.eq(cycle + 1)
+            with m.If(cycle == Mux(bus.write, WRITE_CYCLE + 1, READ_CYCLES)):
+                m.d.sync += [
+                    self.held.eq(0),
+                    self.select.eq(0),
+                    bus.done.eq(1),
+                    bus.error.eq(0),
+                    bus.value.eq(present),
+                ]
+        return m
+
+    def _system(self, m: Module, idle: Value) -> tuple[Value, Value]:
+        """The value of a register of the design's own, and whether the access is one to these."""
+        bus = self.bus
+        status = Cat(self.busy, self.error, self.closed & ~self.busy)
+        values = {
+            "identity": C(IDENTITY),
+            "version": C(VERSION),
+            "digest_low": C(self.digest, 32),
+            "digest_high": C(self.digest >> 32, 32),
+            "status": status,
+            "control": self.closed,
+        }
+        at = {name: SYSTEM[name] // REGISTER_BYTES for name in values}
+        here = bus.address[_bits(SYSTEM_BYTES) :] == 0
+        place, value, known = bus.address[: _bits(SYSTEM_BYTES)], Signal(32), Signal()
+        with m.If(here), m.Switch(place):
+            for name, v in values.items():
+                with m.Case(at[name]):
+                    m.d.comb += [value.eq(v), known.eq(~bus.write | (name == "control"))]
+        with m.If(idle & here & bus.write & (place == at["control"])):
+            m.d.sync += self.closed.eq(bus.data[0])
+        return value, known
+
+    def _inside(self, window: Window) -> Value:
+        """Whether an address is that of a register of the window."""
+        found = []
+        for b in window.blocks:
+            at, place = window.offset + b.offset, self.bus.address
+            low, size = _bits(b.stride), _bits(b.size)
+            found.append(
+                (place[size:] == at // b.size)
+                & (place[:low] < b.registers)
+                & (place[low:size] < b.words)
+            )
+        return reduce(or_, found)
+
+
+def _bits(size: int) -> int:
+    """Bits of an address in words within ``size`` bytes, a power of two."""
+    return (size // REGISTER_BYTES).bit_length() - 1

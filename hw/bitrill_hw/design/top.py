@@ -1,0 +1,200 @@
+"""The design: one operator a node, one FIFO an edge, AXI4-Stream at both ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from bitrill.errors import StageError
+from bitrill.ir.graph import INPUT, Graph, Stage, verify
+from bitrill.ir.schedule import port
+from bitrill.runtime.register_map import register_map
+from bitrill.timing.frames_in_flight import frames_inside, whole_frame_first
+
+from ..pipeline.fifo import Fifo
+from ..pipeline.stream import connect, padded
+from .build import component
+from .control import PREFIX, Control, axi_ports
+from .frame_check import FrameCheck, FrameGate
+from .word_streams import join_streams, stream_ports
+
+OUTSIDE = "outside"
+"""Domain of what is not in reset while the network is, where there are registers."""
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+class Top(wiring.Component):
+    """The hardware of a FOLDED graph; `verilog` writes it.
+
+    Submodules bear the nodes' names; ``fifo_E`` is the FIFO of edge E, ``frame_check``,
+    ``frame_gate`` and ``frame_verdicts`` see to frames of a wrong length (see `frames`). Where the
+    first output beat leaves before the last input beat is in (no dense layer in the graph), a bad
+    frame cannot be dropped any more: it is made whole with zeros, and ``error`` alone tells.
+
+    An input frame is ``source.tensor.size`` elements, an output frame ``sink.tensor.size``, as
+    many a beat as the first and last nodes take and give; each beat is padded to whole bytes:
+    ignored on input, zero on output.
+
+    Members
+    -------
+    aclk, aresetn : In(1)
+        Clock; synchronous reset, active low, during which no beat is accepted.
+    s_axis_tdata, s_axis_tvalid, s_axis_tlast : In, s_axis_tready : Out(1)
+        Input frames.
+    m_axis_tdata, m_axis_tvalid, m_axis_tlast : Out, m_axis_tready : In(1)
+        Output frames.
+    error : Out(1)
+        A frame had the wrong length; sticky until reset.
+    s_axi_* : AXI4-Lite
+        Where nodes are of style ``runtime``: their registers (`bitrill.runtime.register_map`).
+    s_axis_NODE_tdata, s_axis_NODE_tvalid : In, s_axis_NODE_tready : Out(1)
+        Of each node of style ``streamed``: its words (`bitrill_hw.matvec.writable`), padded like a
+        beat, a whole matrix for each vector.
+
+    Raises `StageError` for a graph of another stage, and for names that are no identifiers.
+    """
+
+    aclk: Signal
+    aresetn: Signal
+    s_axis_tdata: Signal
+    s_axis_tvalid: Signal
+    s_axis_tready: Signal
+    s_axis_tlast: Signal
+    m_axis_tdata: Signal
+    m_axis_tvalid: Signal
+    m_axis_tready: Signal
+    m_axis_tlast: Signal
+    error: Signal
+
+    def __init__(self, graph: Graph):
+        verify(graph, Stage.FOLDED)
+        bad = [n.name for n in graph.nodes if not _NAME.fullmatch(n.name)]
+        if bad or not graph.nodes:
+            what = ", ".join(map(repr, bad)) or "none at all"
+            raise StageError(f"{graph.name}: node names must be identifiers, not {what}")
+        self.graph = graph
+        first, last = graph.reader(INPUT), graph.producer(graph.output)
+        self.input_bits = first.lanes_in * first.x.type.bits
+        self.output_bits = last.lanes_out * last.y.type.bits
+        super().__init__(
+            {
+                "aclk": In(1),
+                "aresetn": In(1, init=1),
+                "s_axis_tdata": In(padded(self.input_bits)),
+                "s_axis_tvalid": In(1),
+                "s_axis_tready": Out(1),
+                "s_axis_tlast": In(1),
+                "m_axis_tdata": Out(padded(self.output_bits)),
+                "m_axis_tvalid": Out(1),
+                "m_axis_tready": In(1),
+                "m_axis_tlast": Out(1),
+                "error": Out(1),
+                **axi_ports(graph),
+                **stream_ports(graph),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.domains.sync = sync = ClockDomain("sync")
+        reset = Signal()
+        sync.clk, sync.rst = self.aclk, reset
+        m.d.comb += reset.eq(~self.aresetn)
+        control = self._control(m, sync)
+
+        check = FrameCheck(self.input_bits, self.graph.reader(INPUT).beats_in)
+        gate = FrameGate(self.output_bits, self.graph.producer(self.graph.output).beats_out)
+        add = self._adder(m)
+        first, last, cores = self._network(m, add)
+        outside = DomainRenamer("sync" if control is None else OUTSIDE)
+        add("frame_check", outside(check))
+        add("frame_gate", outside(gate))
+        connect(m, check.o, first.i)
+        connect(m, last.o, gate.i)
+        if whole_frame_first(self.graph):
+            # as many slots as frames can be inside, so that a good frame never waits for one
+            verdicts = Fifo(1, max(2, frames_inside(self.graph)))
+            add("frame_verdicts", outside(verdicts))
+            connect(m, check.verdict, verdicts.i)
+            connect(m, verdicts.o, gate.verdict)
+        else:
+            m.d.comb += [check.verdict.ready.eq(1), gate.verdict.valid.eq(1)]
+        m.d.comb += [
+            check.i.payload.eq(self.s_axis_tdata),
+            check.i.valid.eq(self.s_axis_tvalid),
+            check.last.eq(self.s_axis_tlast),
+            # a beat taken during reset would be lost
+            self.s_axis_tready.eq(check.i.ready & self.aresetn),
+            self.m_axis_tdata.eq(gate.o.payload),
+            self.m_axis_tvalid.eq(gate.o.valid),
+            self.m_axis_tlast.eq(gate.last),
+            gate.o.ready.eq(self.m_axis_tready),
+            self.error.eq(check.error),
+        ]
+        if control is not None:
+            add("control", outside(control))
+            self._join(m, control, check, gate)
+            control.join(m, cores)
+        join_streams(m, self, cores, self.graph)
+        return m
+
+    def _control(self, m: Module, network: ClockDomain) -> Control | None:
+        """What answers AXI-Lite, if anything does: it and the frames' checks are in a domain of
+        their own, since it resets the network alone."""
+        if not register_map(self.graph):
+            return None
+        control, reset = Control(self.graph), Signal(name="network_reset")
+        m.domains += (outside := ClockDomain(OUTSIDE))
+        outside.clk, outside.rst, network.rst = self.aclk, network.rst, reset
+        m.d.comb += reset.eq(outside.rst | control.held)
+        return control
+
+    def _join(self, m: Module, control: Control, check: FrameCheck, gate: FrameGate) -> None:
+        """Beats come in as the control lets them; it sees what moves."""
+        axi: Any = control.axi
+        for name, member in axi.signature.members.items():
+            pin, wire = getattr(self, f"{PREFIX}{name}"), getattr(axi, name)
+            m.d.comb += wire.eq(pin) if member.flow is In else pin.eq(wire)
+        m.d.comb += [
+            check.i.valid.eq(self.s_axis_tvalid & control.lets),
+            self.s_axis_tready.eq(check.i.ready & self.aresetn & control.lets),
+            control.beat.eq(self.s_axis_tvalid & self.s_axis_tready),
+            control.last.eq(self.s_axis_tlast),
+            control.left.eq(gate.i.valid & gate.i.ready & gate.last),
+            control.error.eq(check.error),
+        ]
+
+    def _network(
+        self, m: Module, add: Callable[[str, Any], None]
+    ) -> tuple[Fifo, Fifo, dict[str, Any]]:
+        """All operators and FIFOs, joined; the first and the last FIFO; the operators."""
+        cores: dict[str, Any] = {}
+        fifos = {INPUT: Fifo(self.input_bits, self.graph.depths[INPUT])}
+        add(f"fifo_{INPUT}", fifos[INPUT])
+        for node in self.graph.nodes:
+            core: Any = component(node)
+            m.submodules[node.name] = cores[node.name] = core
+            for k, edge in enumerate(node.inputs):
+                connect(m, fifos[edge].o, getattr(core, port("i", k)))
+            for k, (edge, y) in enumerate(zip(node.outputs, node.results, strict=True)):
+                fifos[edge] = Fifo(node.lanes_out * y.type.bits, self.graph.depths[edge])
+                add(f"fifo_{edge}", fifos[edge])
+                connect(m, getattr(core, port("o", k)), fifos[edge].i)
+        return fifos[INPUT], fifos[self.graph.output], cores
+
+    def _adder(self, m: Module) -> Callable[[str, Any], None]:
+        """Adds a submodule under its name, with ``_`` behind it where a node has that name."""
+        taken = {n.name for n in self.graph.nodes}
+
+        def add(name: str, core: Any) -> None:
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            m.submodules[name] = core
+
+        return add

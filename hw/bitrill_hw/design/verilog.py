@@ -1,0 +1,30 @@
+# amaranth: UnusedElaboratable=no
+# (a graph that is refused leaves its top behind)
+"""Verilog of a folded graph: the same text for the same graph, on every machine and run."""
+
+from __future__ import annotations
+
+import warnings
+
+from amaranth.hdl import SyntaxWarning as HdlWarning
+from bitrill import __version__
+from bitrill.ir.graph import Graph
+from bitrill.ir.serialisation import digest
+
+from ..memories.roms import convert
+from .top import Top
+
+
+def verilog(graph: Graph) -> str:
+    """Module ``top`` with the ports of `bitrill_hw.design.top.Top`, as one Verilog text.
+
+    Weights and tables are initial values of memories, each in a module of its own. The head names
+    Bitrill's version and the graph's digest; nothing in the text depends on date, folder, machine
+    or hash seed.
+    Raises `StageError` for a graph that is not FOLDED.
+    """
+    with warnings.catch_warnings():
+        # a table that does not fit its memory is only warned of, and cut
+        warnings.simplefilter("error", HdlWarning)
+        text = convert(Top(graph))
+    return f"// Bitrill {__version__}, graph {digest(graph)}\n{text}"

@@ -1,0 +1,164 @@
+"""Folded matrix-vector unit that multiplies a plane of weights by one of x in each step."""
+
+from __future__ import annotations
+
+from amaranth import *
+from amaranth.utils import exact_log2
+from bitrill.arith.bitserial import planes, serial_plan
+
+from ..arith.accumulate import Operands, lane_sums
+from ..ops.matvec import MatVecCore
+from ..pipeline.elastic import Elastic
+from ..pipeline.end_counters import Lap
+from .steps import Steps
+
+
+class SerialMatVecCore(MatVecCore):
+    """``op`` at its folding, see `bitrill.arith.bitserial`. The stages: the word of a plane of
+    weights and the beat, out of their memories; the plane of x; those of the count; the
+    accumulators, which with the bits that fell out of them are the output register.
+
+    The weight memory holds a word for each plane, pass and beat, in that order.
+    """
+
+    def elaborate(self, _) -> Module:
+        m = Module()
+        op, plan = self.op, serial_plan(self.op)
+        pe, simd, end = op.folded.pe, op.folded.simd, op.latency
+        whole = Signal()
+        steps, pipe = self._pipeline(m, whole)
+        turns = _Turns(m, self.op, steps, pipe)
+        words = planes(op).reshape(-1, op.passes, pe, op.beats, simd)
+        words = words.transpose(0, 1, 3, 4, 2).reshape(-1, simd * pe)
+        word = self._word(m, pipe, words, turns.address)
+        word = pipe.delay(word, "word", first=op.memory_stages + 1, last=op.read_stages)
+        x = self._plane(m, pipe, steps.x, pipe.register(1, turns.x, "x_plane"))
+        m.d.comb += whole.eq(
+            pipe.delay(steps.last & turns.pair.last, "last", first=1, last=end - 1)
+        )
+        first = pipe.delay(steps.first & turns.pair.first, "first", first=1, last=end - 1)
+        halves = pipe.delay(steps.first & turns.halves, "halves", first=1, last=end - 1)
+        negative = pipe.delay(turns.negative, "negative", first=1, last=end - 1)
+        operands = Operands(m, plan.count.products, word, x, C(0, 0), simd, pe)
+        columns = lane_sums(
+            pipe,
+            plan.count,
+            operands,
+            [],
+            stage=op.read_stages + 1,
+            cells=op.folded.primitives == "xc7",
+        )
+        results = []
+        for p in range(pe):
+            count = Cat(column[0][p] if column else C(0, 1) for column in columns)
+            results.append(self._total(m, pipe, count, p, first, halves, negative))
+        m.d.comb += self.o.payload.eq(Cat(results))
+        return m
+
+    def _steps(self, m: Module) -> Steps:
+        op = self.op
+        styled = op.folded.primitives != "ice40"
+        turns = op.passes * op.sweeps
+        return Steps(width=len(self.i.payload), beats=op.beats, passes=turns, styled=styled)
+
+    def _plane(self, m: Module, pipe: Elastic, beat: Value, plane: Value) -> Value:
+        """A bit of each lane of the beat, in the second stage."""
+        bits, lanes = self.op.x.type.bits, self.op.folded.simd
+        chosen = Signal(lanes, name="chosen")
+        with m.Switch(plane):
+            for k in range(bits):
+                with m.Case(k):
+                    m.d.comb += chosen.eq(Cat(beat[lane * bits + k] for lane in range(lanes)))
+        return pipe.register(2, chosen, "x")
+
+    def _total(
+        self,
+        m: Module,
+        pipe: Elastic,
+        count: Value,
+        row: int,
+        first: Value,
+        halves: Value,
+        negative: Value,
+    ) -> Value:
+        """A row's result: the accumulator above the bits that fell out of it."""
+        op, plan = self.op, serial_plan(self.op)
+        total = Signal(
+            Shape(plan.total.bits, plan.total.signed), name=f"total{row}", reset_less=True
+        )
+        below = Signal(plan.shifts, name=f"below{row}", reset_less=True)
+        enters = pipe.enters(op.latency)
+        before = Mux(first, 0, Mux(halves, total >> 1, total))
+        added = Cat(count, C(0, 1)).as_signed() ^ negative.replicate(len(count) + 1).as_signed()
+        # the carry into the lowest place makes a complement a negative
+        carried = Signal(len(total) + 1, name=f"carried{row}")
+        m.d.comb += carried.eq(
+            Cat(C(1, 1), self._bits(before, len(total)))
+            + Cat(negative, self._bits(added, len(total)))
+        )
+        with m.If(enters):
+            m.d.sync += total.eq(carried[1:])
+        if plan.shifts:
+            with m.If(enters & halves):
+                m.d.sync += below.eq(Cat(below[1:], total[0]))
+        return self._bits(Cat(below, total), op.y.type.bits, signed=plan.total.signed)
+
+    @staticmethod
+    def _bits(value: Value, width: int, *, signed: bool | None = None) -> Value:
+        """``width`` bits of it, its sign among them where it is short."""
+        signed = value.shape().signed if signed is None else signed
+        top = value[-1] if signed else C(0, 1)
+        return Cat(value, top.replicate(max(0, width - len(value))))[:width]
+
+
+class _Turns:
+    """Which pair of planes is offered, and where its word lies.
+
+    ``address``: of the step's word; ``x``: the plane of x; ``negative``, ``halves``: see
+    `bitrill.arith.bitserial.Pair`.
+    """
+
+    def __init__(self, m: Module, op, steps: Steps, pipe: Elastic) -> None:
+        order = serial_plan(op).pairs
+        fires = pipe.enters(1)
+        self.pair = pair = Lap(m, len(order), fires & steps.last, name="pair")
+        turn = Lap(m, op.passes, fires & steps.last & pair.last, name="turn")
+        words = op.passes * op.beats
+        whole = words & (words - 1) == 0  # then a plane's number stands above the word's
+        each = 1 if whole else words
+        base = Signal(range(max(2, (op.weight_type.bits - 1) * each + 1)), name="base")
+        self.x = Signal(range(max(2, op.x.type.bits)), name="x_plane_next")
+        self.negative, self.halves = Signal(name="negative"), Signal(name="halves")
+        with m.Switch(pair.value):
+            for k, p in enumerate(order):
+                with m.Case(k):
+                    m.d.comb += [
+                        base.eq(p.w * each),
+                        self.x.eq(p.x),
+                        self.negative.eq(p.negative),
+                        self.halves.eq(p.halves),
+                    ]
+        if op.beats & (op.beats - 1) == 0:
+            place = Cat(steps.beat[: exact_log2(op.beats)], turn.value)
+        else:
+            place = self._place(m, op, steps, fires, turn)
+        self.address = Signal(range(max(2, op.weight_type.bits * words)), name="address")
+        place = place[: (words - 1).bit_length()]
+        m.d.comb += self.address.eq(Cat(place, base) if whole else base + place)
+
+    def _place(self, m: Module, op, steps: Steps, fires: Value, turn: Lap) -> Value:
+        """Of the step's word among those of a plane: each pair begins again where its pass does."""
+        place = Signal(range(op.passes * op.beats), name="place")
+        begin = Signal(range(op.passes * op.beats), name="begin")
+        ahead = Mux(turn.last, 0, place + 1)
+        with m.If(fires):
+            with m.If(~steps.last):
+                m.d.sync += place.eq(place + 1)
+            with m.Elif(~self.pair.last):
+                m.d.sync += place.eq(begin)
+            with m.Else():
+                m.d.sync += [place.eq(ahead), begin.eq(ahead)]
+        return place
+
+
+__all__ = ["SerialMatVecCore"]

@@ -1,0 +1,150 @@
+"""Folded matrix-vector unit of DSP slices, as `bitrill.arith.dsp_packing` packs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from amaranth import *
+from bitrill.arith.dsp_packing import Packing, dsp_plan, stored_fields
+
+from ..arith.accumulate import lane_sums
+from ..arith.dsp_slice import INNER, Slice
+from ..memories.tables import split
+from ..ops.matvec import MatVecCore
+from ..pipeline.elastic import Elastic
+
+
+@dataclass
+class _Bits:
+    """Bits of the chains' fields, and of the start, by their numbers: words of a bit a row."""
+
+    m: Module
+    bits: list[Value]
+    pe: int
+
+    def gates(self, cells: bool) -> dict[int, Value]:
+        return dict(enumerate(self.bits))
+
+
+class DspMatVecCore(MatVecCore):
+    """``op`` at its folding. The stages: the weight word and the beat, as of `MatVecCore`; the
+    products; a sum for each lane of a chain; those of the counters; the accumulators.
+
+    A chain that is shorter than the longest begins later, so that all end in the same stage.
+    """
+
+    def elaborate(self, _) -> Module:
+        m = Module()
+        op, plan = self.op, dsp_plan(self.op)
+        whole = Signal()
+        steps, pipe = self._pipeline(m, whole)
+        end, chain = op.latency, plan.packing.chain
+        first: Value = C(1)
+        at = op.read_stages + chain + 1
+        if op.beats == 1:
+            m.d.comb += whole.eq(1)
+        else:
+            first = pipe.delay(steps.first, "first", first=1, last=at)
+            m.d.comb += whole.eq(pipe.delay(steps.last, "last", first=1, last=end - 1))
+        word = self._word(m, pipe, stored_fields(op), steps.address)
+        x = pipe.delay(steps.x, "x", first=2, last=op.read_stages)
+        sums = self._chains(m, pipe, word, x)
+        fields = [
+            self._column(m, [p[k] for p in rows], f"field{c}_{k}")
+            for c, rows in enumerate(sums)
+            for k in range(min(op.y.type.bits, plan.packing.width(plan.packing.chains[c])))
+        ]
+        start = [first.replicate(op.folded.pe)] * len(plan.start)
+        columns = lane_sums(
+            pipe,
+            plan.sums,
+            _Bits(m, [*fields, *start], op.folded.pe),
+            [],
+            stage=at + 1,
+            cells=op.folded.primitives == "xc7",
+        )
+        if op.beats > 1:
+            first = pipe.delay(first, "first", first=at + 1, last=end - 1)
+        self._accumulate(m, pipe, plan.sums, columns, first)
+        return m
+
+    def _chains(self, m: Module, pipe: Elastic, word: Value, x: Value) -> list[list[Value]]:
+        """Of each chain, the fields of all rows."""
+        op, found = self.op, dsp_plan(self.op).packing
+        lanes = split(m, word, found.bits(op.folded.pe), "lane")
+        operands = split(m, x, op.x.type.bits, "operand")
+        sums: list[list[Value]] = []
+        lane = 0
+        for c, n in enumerate(found.chains):
+            above: list[Slice] = []
+            for k in range(n):
+                late = found.chain - n + k
+                above = self._lane(
+                    m, pipe, lanes[lane], operands[lane], above, (lane, n, late), found
+                )
+                lane += 1
+            rows = []
+            for s, size in zip(above, found.groups(op.folded.pe), strict=True):
+                for r in range(size):
+                    rows.append(Signal(found.width(n), name=f"chain{c}_row{len(rows)}"))
+                    m.d.comb += rows[-1].eq(s.p[r * found.spacing :])
+            sums.append(rows)
+        return sums
+
+    def _lane(
+        self,
+        m: Module,
+        pipe: Elastic,
+        word: Value,
+        x: Value,
+        above: list[Slice],
+        at: tuple[int, int, int],
+        found: Packing,
+    ) -> list[Slice]:
+        """The slices of a lane, ``late`` stages behind the first of a chain: as many registers in
+        front of the product, the first of them outside where they are more than a slice has."""
+        op, (lane, n, late) = self.op, at
+        begin = op.read_stages
+        outside, inside = max(0, late - INNER), min(late, INNER)
+        word = pipe.delay(word, f"word{lane}_", first=begin + 1, last=begin + outside)
+        x = pipe.delay(x, f"x{lane}_", first=begin + 1, last=begin + outside)
+        x = x.as_signed() if op.x.type.signed else x
+        loads: list[Value] = [pipe.load[begin + outside + 1 + k] for k in range(inside + 2)]
+        slices, used = [], 0
+        for g, size in enumerate(found.groups(op.folded.pe)):
+            bits = found.fields[0] + found.fields[1] * (size - 1)
+            a = self._factor(word[used : used + bits], size, found)
+            bias = sum(found.bias(n) << found.spacing * r for r in range(size))
+            label = f"slice{lane}_{g}"
+            s = Slice(
+                a,
+                x,
+                above[g] if above else bias,
+                registers=inside,
+                loads=loads,
+                cells=op.folded.primitives == "xc7",
+                label=label,
+            )
+            m.submodules[label] = s
+            slices.append(s)
+            used += bits
+        return slices
+
+    def _factor(self, fields: Value, size: int, found: Packing) -> Value:
+        """The word of several rows: fields as stored, each with its sign up to the next."""
+        signed, parts, used = self.op.weight_type.signed, [], 0
+        for r in range(size):
+            bits = found.fields[r > 0]
+            field = fields[used : used + bits]
+            used += bits
+            parts.append(field)
+            if r < size - 1:
+                top = field[-1] if signed else C(0, 1)
+                parts.append(top.replicate(found.spacing - bits))
+        word = Cat(parts)
+        return word.as_signed() if signed else word
+
+    def _column(self, m: Module, bits: list[Value], name: str) -> Value:
+        word = Signal(len(bits), name=name)
+        m.d.comb += word.eq(Cat(bits))
+        return word

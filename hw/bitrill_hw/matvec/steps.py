@@ -1,0 +1,123 @@
+"""The steps of a folded matrix-vector unit: which beat, which weights, when."""
+
+from __future__ import annotations
+
+from amaranth import *
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2, exact_log2
+
+from ..pipeline.end_counters import Lap, Stock
+
+BLOCK_DEPTH = 512
+"""Words from which on a replay buffer lies in block memory."""
+
+
+class Steps(wiring.Component):
+    """Offers ``passes * beats`` steps a vector: step ``n`` is beat ``n % beats`` of the vector.
+
+    With one pass, a beat is a step. With more, a vector's beats are written to one half of a
+    replay buffer at the edges that accept them; a step may fire from the next edge on, and frees
+    its beat's slot in the last pass. So the next vector comes in while this one is replayed.
+    ``styled``: whether the buffer says what memory it wants, as not every part has each.
+
+    Members
+    -------
+    i : beats of ``width`` bits
+    valid, ready : a step fires at an edge at which both are 1
+    x : the beat of the step that fired last, registered at that edge
+    address, beat, turn : of the step that is offered: ``n``, its beat and its pass
+    first, last : whether it is the first or last of its pass
+    ends : whether it fires at the coming edge, its vector's last
+
+    ``load``: what the register of x loads at: ``ready``, or another net of that value.
+    """
+
+    i: stream.Interface
+    valid: Signal
+    ready: Signal
+    x: Signal
+    address: Signal
+    beat: Signal
+    turn: Signal
+    first: Signal
+    last: Signal
+    ends: Signal
+
+    def __init__(self, *, width: int, beats: int, passes: int, styled: bool = True):
+        self.beats = beats
+        self.passes = passes
+        self.styled = styled
+        super().__init__(
+            {
+                "i": In(stream.Signature(unsigned(width))),
+                "valid": Out(1),
+                "ready": In(1),
+                "x": Out(width),
+                "address": Out(range(max(2, passes * beats))),
+                "beat": Out(range(max(2, beats))),
+                "turn": Out(range(max(2, passes))),
+                "first": Out(1),
+                "last": Out(1),
+                "ends": Out(1),
+            }
+        )
+        self.load: Value = self.ready
+
+    def elaborate(self, _) -> Module:
+        m = Module()
+        fires = self.valid & self.ready
+        beat = Lap(m, self.beats, fires, name="beat")
+        turn = Lap(m, self.passes, fires & beat.last, name="turn")
+        m.d.comb += [
+            self.beat.eq(beat.value),
+            self.turn.eq(turn.value),
+            self.first.eq(beat.first),
+            self.last.eq(beat.last),
+            self.ends.eq(fires & beat.last & turn.last),
+        ]
+        if self.beats & (self.beats - 1) == 0:
+            m.d.comb += self.address.eq(Cat(beat.value[: exact_log2(self.beats)], turn.value))
+        else:
+            address = Lap(m, self.passes * self.beats, fires, name="step")
+            m.d.comb += self.address.eq(address.value)
+        if self.passes == 1:
+            m.d.comb += [self.valid.eq(self.i.valid), self.i.ready.eq(self.ready)]
+            with m.If(self.load):
+                m.d.sync += self.x.eq(self.i.payload)
+        else:
+            self._replay(m, beat, turn)
+        return m
+
+    def _replay(self, m: Module, beat: Lap, turn: Lap) -> None:
+        """Two vectors of beats; both ends see registered state only."""
+        half = 1 << ceil_log2(self.beats)
+        style = "block" if 2 * half >= BLOCK_DEPTH else "distributed"
+        m.submodules.replay = replay = memory.Memory(
+            shape=unsigned(len(self.x)),
+            depth=2 * half,
+            init=[],
+            attrs={"ram_style": style} if self.styled else {},
+        )
+        write, read = replay.write_port(), replay.read_port()
+        takes, frees, reads = Signal(), Signal(), Signal()
+        slot = Lap(m, self.beats, takes, name="slot")
+        into, source = Signal(), Signal()
+        held = Stock(m, 2 * self.beats, takes, frees, name="held")
+        unread = Stock(m, 2 * self.beats, takes, reads, name="unread")
+        bits = ceil_log2(self.beats)
+        m.d.comb += [
+            takes.eq(self.i.valid & held.room),
+            self.i.ready.eq(held.room),
+            # once begun, a vector is there to be read again
+            self.valid.eq(~turn.first | unread.some),
+            reads.eq(turn.first & unread.some & self.ready),
+            frees.eq(turn.last & self.ready),
+            write.addr.eq(Cat(slot.value[:bits], into)),
+            write.data.eq(self.i.payload),
+            write.en.eq(takes),
+            read.addr.eq(Cat(beat.value[:bits], source)),
+            read.en.eq(self.load),
+            self.x.eq(read.data),
+        ]
+        m.d.sync += [into.eq(into ^ (takes & slot.last)), source.eq(source ^ (frees & beat.last))]

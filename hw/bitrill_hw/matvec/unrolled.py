@@ -1,0 +1,122 @@
+"""Matrix-vector unit with its matrix in the logic."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from amaranth import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from bitrill.arith.adder_graph import Operand
+from bitrill.arith.unrolled import unrolled_plan
+from bitrill.ops import MatVec
+
+from ..arith.heaps import Bit, Cells, heap_sum
+from ..pipeline.elastic import Elastic
+
+Columns: TypeAlias = list[list[Bit]]
+"""Bits by their weights."""
+
+
+class UnrolledCore(wiring.Component):
+    """``op`` in style ``unrolled``: a vector a cycle, ``op.latency`` stages.
+
+    Members
+    -------
+    i : ``op.lanes_in`` elements of ``op.x.type``: all columns
+    o : ``op.lanes_out`` elements of ``op.y.type``: all rows
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+
+    def __init__(self, op: MatVec):
+        self.op = op
+        super().__init__(
+            {
+                "i": In(stream.Signature(unsigned(op.lanes_in * op.x.type.bits))),
+                "o": Out(stream.Signature(unsigned(op.lanes_out * op.y.type.bits))),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        op, plan = self.op, unrolled_plan(self.op)
+        graph = plan.graph
+        pipe = Elastic(
+            m,
+            stages=op.latency,
+            valid=self.i.valid,
+            ready=self.o.ready,
+            ahead=op.latency > 2,
+            primitives=op.folded.primitives,
+        )
+        m.d.comb += [self.i.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[op.latency])]
+        cells = Cells(m, platform, xc7=op.folded.primitives == "xc7")
+        numbers = _Numbers(pipe, *self._elements(m, pipe))
+        for k, number in enumerate(graph.numbers[graph.n_inputs :], graph.n_inputs):
+            heap = graph.plan(number)
+            begin = plan.ready[k] - len(heap.stages)
+            bits = numbers.gathered(number.operands, begin, number.bits)
+            made = heap_sum(cells, pipe, heap, bits, stage=begin + 1, name=f"sum{k}")
+            numbers.add(made, plan.ready[k])
+        rows: list[Value] = []
+        for r, row in enumerate(graph.rows):
+            heap = graph.row_plan(row)
+            begin = plan.rows_ready[r] - len(heap.stages)
+            bits = numbers.gathered(row.operands, begin, graph.width)
+            made = heap_sum(cells, pipe, heap, bits, stage=begin + 1, name=f"row{r}", plain=True)
+            first = plan.rows_ready[r] + 1
+            value = Cat(c[0].plain() if c else C(0, 1) for c in made)
+            rows.append(pipe.delay(value, f"row{r}_", first=first, last=op.latency))
+        m.d.comb += self.o.payload.eq(Cat(rows))
+        return m
+
+    def _elements(self, m: Module, pipe: Elastic) -> tuple[list[Columns], int]:
+        """The input's elements, and the stage in which they are: 0, or 1 where planes are decoded.
+
+        Of a signed one the top bit is complemented.
+        """
+        t, out = self.op.x.type, []
+        for c in range(self.op.cols):
+            element = Signal(t.bits, name=f"x{c}")
+            m.d.comb += element.eq(self.i.payload[c * t.bits : (c + 1) * t.bits])
+            planes: Value = element
+            if t.coding == "log2":
+                planes = Cat(element == k + 1 for k in range(t.powers))
+                planes = pipe.register(1, planes, f"planes{c}")
+            n = len(planes)
+            out.append([[Bit(planes[k], t.signed and k == n - 1)] for k in range(n)])
+        return out, int(t.coding == "log2")
+
+
+class _Numbers:
+    """The bits of all numbers by their weights, in every stage in which they are read."""
+
+    def __init__(self, pipe: Elastic, inputs: list[Columns], first: int):
+        self.pipe = pipe
+        self.held = [{first: bits} for bits in inputs]
+
+    def add(self, bits: Columns, stage: int) -> None:
+        """The next number, which is in the register of ``stage``."""
+        self.held.append({stage: bits})
+
+    def at(self, number: int, stage: int) -> Columns:
+        """A number's bits in the register of ``stage``, delayed where it was ready before."""
+        held = self.held[number]
+        if stage not in held:
+            before = self.at(number, stage - 1)
+            bits = [b for column in before for b in column]
+            kept = self.pipe.register(stage, Cat(b.value for b in bits), f"n{number}_{stage}")
+            delayed = iter(Bit(kept[k], b.inverted) for k, b in enumerate(bits))
+            held[stage] = [[next(delayed) for _ in column] for column in before]
+        return held[stage]
+
+    def gathered(self, operands: tuple[Operand, ...], stage: int, width: int) -> list[Bit]:
+        """The operands' bits, column by column, as a plan numbers them."""
+        columns: list[list[Bit]] = [[] for _ in range(width)]
+        for o in operands:
+            for k, column in enumerate(self.at(o.number, stage), o.shift):
+                if k < width:
+                    columns[k] += [Bit(b.value, b.inverted != o.negative) for b in column]
+        return [bit for column in columns for bit in column]

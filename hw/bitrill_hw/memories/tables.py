@@ -1,0 +1,170 @@
+"""Tables of constants, read into a stage of a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from amaranth import *
+from amaranth.lib import memory
+from bitrill.parts.memories import place, spilled
+
+from ..pipeline.elastic import Elastic
+from .roms import ALONE
+
+RUNS = 64
+"""Pieces that a word is put together from at most: slices of wide words take Amaranth long."""
+
+
+def words(bits: np.ndarray) -> list[int]:
+    """Rows of ``bits [n, width]`` (0 or 1, low bit first) as ``n`` integers."""
+    packed = np.packbits(bits.astype(np.uint8), axis=1, bitorder="little")
+    return [int.from_bytes(row.tobytes(), "little") for row in packed]
+
+
+def table(
+    m: Module, pipe: Elastic, stage: int, name: str, bits: np.ndarray, address: Value, style: str
+) -> Value:
+    """Word ``address`` of ``bits [n, width]``, registered in stage ``stage``.
+
+    A submodule ``name`` in memory of ``style``; where all words are equal, a constant instead.
+    """
+    width = bits.shape[1]
+    if (bits == bits[0]).all():
+        return C(words(bits[:1])[0], width)
+    attrs = {"ram_style": style}
+    if style == "distributed":
+        # Yosys maps no table without a write port to distributed RAM, and stops at being told to;
+        # it heeds `rom_block` first, which makes it logic. Vivado heeds `ram_style` alone.
+        attrs["rom_block"] = "logic"
+        if len(bits) > ALONE:
+            return _varying(m, pipe, stage, name, bits, address, attrs)
+    return _read(m, pipe, stage, name, bits, address, attrs)
+
+
+def filled(
+    m: Module, pipe: Elastic, stage: int, name: str, bits: np.ndarray, address: Value
+) -> Value:
+    """As `table`, in block memory that is filled: what is left over lies in logic
+    (`bitrill.parts.memories.spilled`)."""
+    depth, width = bits.shape
+    kept = width - spilled(depth, width)
+    word = table(m, pipe, stage, name, bits[:, :kept], address, "block")
+    if kept == width:
+        return word
+    rest = table(m, pipe, stage, f"{name}_rest", bits[:, kept:], address, "distributed")
+    return Cat(word, rest)
+
+
+def tables(
+    m: Module,
+    pipe: Elastic,
+    stage: int,
+    name: str,
+    bits: Sequence[np.ndarray],
+    addresses: Sequence[Value],
+    style: str,
+) -> list[Value]:
+    """Of several tables of one size their words, as of `table` each: with ``style`` ``"block"``
+    where `bitrill.parts.memories.place` puts them, so that two may share a memory."""
+    depth, width = bits[0].shape
+    same = all(b is bits[0] for b in bits)
+    found = place(depth, width, len(bits), same=same) if style == "block" else style
+    out: list[Value] = []
+    for k in range(0, len(bits) - 1 if found == "shared" else 0, 2):
+        two = slice(k, k + 2)
+        out += _shared(m, pipe, stage, f"{name}_{k}", bits[two], addresses[two])
+    found = "block" if found == "shared" else found
+    for k in range(len(out), len(bits)):
+        out.append(table(m, pipe, stage, f"{name}_{k}", bits[k], addresses[k], found))
+    return out
+
+
+def _shared(
+    m: Module,
+    pipe: Elastic,
+    stage: int,
+    name: str,
+    bits: Sequence[np.ndarray],
+    addresses: Sequence[Value],
+) -> list[Value]:
+    """One memory and a port for each: the second table from its middle on, unless it is the
+    first."""
+    loads, (depth, width) = pipe.load[stage], bits[0].shape
+    half = 1 << (depth - 1).bit_length()
+    init, same = words(bits[0]), bits[1] is bits[0]
+    if not same:
+        init += [0] * (half - depth) + words(bits[1])
+    rom = memory.Memory(
+        shape=unsigned(width), depth=len(init), init=init, attrs={"ram_style": "block"}
+    )
+    m.submodules[name] = rom
+    ports = [rom.read_port(), rom.read_port()]
+    for k, (port, address) in enumerate(zip(ports, addresses, strict=True)):
+        at = Cat(address, C(0, half.bit_length() - 1))[: half.bit_length() - 1]
+        m.d.comb += [port.addr.eq(at if same else Cat(at, C(k, 1))), port.en.eq(loads)]
+    return [port.data for port in ports]
+
+
+def _varying(
+    m: Module, pipe: Elastic, stage: int, name: str, bits: np.ndarray, address: Value, attrs: dict
+) -> Value:
+    """Bits that are the same in all words are constants: no tool looks into a module for them.
+
+    Where they are too many to be taken out one by one, they stay.
+    """
+    varies = (bits != bits[0]).any(axis=0)
+    starts, ends = _runs(varies)
+    if len(starts) > RUNS:
+        varies, starts, ends = np.ones_like(varies), [0], [len(varies)]
+    word = _read(m, pipe, stage, name, bits[:, varies], address, attrs)
+    if varies.all():
+        return word
+    parts, used = [], 0
+    for start, end in zip(starts, ends, strict=True):
+        if varies[start]:
+            parts.append(word[used : used + end - start])
+            used += end - start
+        else:
+            parts.append(C(words(bits[:1, start:end])[0], end - start))
+    return Cat(parts)
+
+
+def _runs(flags: np.ndarray) -> tuple[list[int], list[int]]:
+    """Where runs of equal flags start and end."""
+    turns = (np.flatnonzero(flags[1:] != flags[:-1]) + 1).tolist()
+    return [0, *turns], [*turns, len(flags)]
+
+
+def _read(
+    m: Module, pipe: Elastic, stage: int, name: str, bits: np.ndarray, address: Value, attrs: dict
+) -> Value:
+    width = bits.shape[1]
+    rom = memory.Memory(shape=unsigned(width), depth=len(bits), init=words(bits), attrs=attrs)
+    m.submodules[name] = rom
+    port = rom.read_port()
+    m.d.comb += [port.addr.eq(address), port.en.eq(pipe.load[stage])]
+    return port.data
+
+
+def wired(m: Module, name: str, bits: np.ndarray, address: Value) -> Value:
+    """As `table`, in logic alone: the word of this very cycle."""
+    if (bits == bits[0]).all():
+        return C(words(bits[:1])[0], bits.shape[1])
+    rom = memory.Memory(
+        shape=unsigned(bits.shape[1]),
+        depth=len(bits),
+        init=words(bits),
+        attrs={"ram_style": "distributed", "rom_block": "logic"},
+    )
+    m.submodules[name] = rom
+    port = rom.read_port(domain="comb")
+    m.d.comb += port.addr.eq(address)
+    return port.data
+
+
+def split(m: Module, word: Value, width: int, name: str) -> list[Value]:
+    """The parts of ``word``, low first; signals, since slices of wide words take Amaranth long."""
+    parts: list[Value] = [Signal(width, name=f"{name}{k}") for k in range(len(word) // width)]
+    m.d.comb += Cat(parts).eq(word)
+    return parts

@@ -1,0 +1,1 @@
+"""Streams, FIFOs, elastic pipelines and counters that all operators are made of."""

@@ -1,0 +1,82 @@
+"""What synthesis found, as an object, as JSON and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bitrill.parts.devices import Part
+
+from .cell_counts import KEYS, Resources
+from .critical_path import NOTE, CellPath
+
+
+@dataclass(frozen=True)
+class SynthReport:
+    """``total``: the whole design flattened; ``layers``: each submodule of ``top`` by itself.
+
+    What the flattened run took more (or, below zero, less) than the layers together is
+    `difference`: the logic of ``top`` itself, and what Yosys shares across their borders.
+    ``path``: the worst path of the flattened design, None where it has none. ``netlist``: its
+    Verilog; ``log``: Yosys' words.
+    """
+
+    part: Part
+    tool: str
+    total: Resources
+    layers: Mapping[str, Resources]
+    path: CellPath | None
+    netlist: Path
+    log: Path
+
+    @property
+    def difference(self) -> Resources:
+        return self.total - sum(self.layers.values(), Resources())
+
+    @property
+    def fits(self) -> bool:
+        """Whether the part has enough of everything."""
+        return not self.part.excess(self.total)
+
+    def require_fit(self) -> None:
+        """Raise `FitError` unless it fits."""
+        self.part.require_fit(self.total)
+
+    def to_json(self) -> dict[str, Any]:
+        """The keys of ``synth.json``; no path of this machine, no time."""
+        used = self.part.utilisation(self.total)
+        return {
+            "part": self.part.name,
+            "tool": self.tool,
+            "total": self.total.to_json(),
+            "layers": {name: r.to_json() for name, r in self.layers.items()},
+            "difference": self.difference.to_json(),
+            "utilisation": {
+                k: {"used": n, "available": have, "percent": round(100 * n / have, 2)}
+                for k, (n, have) in used.items()
+            },
+            "fits": self.fits,
+            "path": None if self.path is None else self.path.to_json(),
+        }
+
+    def __str__(self) -> str:
+        rows = [(name, *r.to_json().values()) for name, r in self.layers.items()]
+        rows.append(("difference", *self.difference.to_json().values()))
+        rows.append(("total", *self.total.to_json().values()))
+        cells = [("layer", *KEYS), *(tuple(map(str, row)) for row in rows)]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+        lines = [
+            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+            for row in cells
+        ]
+        used = self.part.utilisation(self.total)
+        shares = ", ".join(f"{k} {100 * n / have:.1f} %" for k, (n, have) in used.items())
+        lines.append(f"{self.part.name}: {shares}" + ("" if self.fits else "; does not fit"))
+        if self.path is not None:
+            p = self.path
+            lines.append(
+                f"worst path {p.ns:.3f} ns ({NOTE}), {p.levels} LUTs: {p.start} to {p.end}"
+            )
+        return "\n".join(lines)

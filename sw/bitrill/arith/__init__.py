@@ -1,0 +1,1 @@
+"""How sums and products are built from the LUTs, carry chains and DSP slices of a family."""

@@ -1,0 +1,60 @@
+"""Pairs of terms that many rows add alike, built once: greedy common sub-expressions.
+
+The pair that pays most comes first, then stands as a term of its own, of which pairs may be built
+again (cf. Pasko et al. 1999, and da4ml, Sun et al. 2025). A pair pays by the bits that every row
+is spared, and costs the bits of an adder. Rows of few terms, as ternary ones are, have little else
+in common.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .adder_graph import Builder, Operand
+
+PRICE = 1.85
+"""Bits that rows must be spared for each bit of the adder: those of a row go at two a LUT."""
+
+COLUMNS = 128
+"""Terms past which a matrix is left alone: a search for a pair takes time quadratic in them."""
+
+
+def paired(
+    builder: Builder, weights: np.ndarray, terms: list[Operand]
+) -> tuple[np.ndarray, list[Operand]]:
+    """``weights`` of -1, 0, 1, and their terms, with pairs as terms of their own behind them."""
+    terms = list(terms)
+    weights = weights.astype(np.float64)
+    while len(terms) <= 4 * COLUMNS:
+        found = _best(builder, weights, terms)
+        if found is None:
+            break
+        i, j, sign = found
+        rows = weights[:, i] * weights[:, j] == sign
+        second = terms[j]
+        other = Operand(second.number, second.shift, second.negative != (sign < 0))
+        terms.append(builder.shared([terms[i], other]))
+        both = np.where(rows, weights[:, i], 0.0)
+        weights[rows, i] = weights[rows, j] = 0
+        weights = np.concatenate([weights, both[:, None]], 1)
+    return weights.astype(np.int64), terms
+
+
+def _best(
+    builder: Builder, weights: np.ndarray, terms: list[Operand]
+) -> tuple[int, int, int] | None:
+    """Two terms and the sign of their weights' product, where a pair of them pays most."""
+    numbers = [builder.numbers[t.number] for t in terms]
+    bits = np.array([sum(n.heights) for n in numbers], np.float64)
+    most = np.array([n.total << t.shift for n, t in zip(numbers, terms, strict=True)], np.float64)
+    made = np.ceil(np.log2(most[:, None] + most + 1))
+    spared = bits[:, None] + bits - made
+    cost = PRICE * np.maximum(bits[:, None], bits)
+    either, product = np.abs(weights).T @ np.abs(weights), weights.T @ weights
+    gains = np.stack([spared * (either + s * product) / 2 - cost for s in (1, -1)])
+    gains[:, np.tri(len(terms), dtype=bool)] = 0
+    at = int(gains.argmax())
+    if gains.flat[at] <= 0:
+        return None
+    kind, pair = divmod(at, len(terms) ** 2)
+    return *divmod(pair, len(terms)), -1 if kind else 1

@@ -1,0 +1,95 @@
+"""Single bits of logic: tables of few inputs, and how many LUTs they take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+LUT_INPUTS = 6
+"""Inputs of a LUT of one output; `SHARED_INPUTS` those of a LUT of two."""
+
+SHARED_INPUTS = 5
+
+_NEAR = 16
+"""Small gates among which one looks for another to share a LUT with."""
+
+Source = tuple[str, int, int]
+"""``("w", lane, plane)`` or ``("x", lane, plane)``: stored weight and operand; ``("p", n, 0)``: bit
+``n`` that all rows share; ``("i", n, 0)``: inner gate ``n`` (see `bitrill.arith.products`)."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A bit of weight ``2**column``: bit ``sum(v << i)`` of ``table``, inputs of values ``v``."""
+
+    column: int
+    inputs: tuple[Source, ...]
+    table: int
+
+    @property
+    def is_wire(self) -> bool:
+        """Whether it is its only input."""
+        return len(self.inputs) == 1 and self.table == 2
+
+    @property
+    def luts(self) -> int:
+        """LUTs of a gate alone: of more than six inputs, those that a multiplexer chooses of."""
+        if self.is_wire:
+            return 0
+        return 1 << max(0, len(self.inputs) - LUT_INPUTS)
+
+
+def gate(column: int, inputs: Sequence[Source], f: Callable[..., object]) -> Gate:
+    """The gate of ``f`` over its inputs' values."""
+    table = 0
+    for index in range(1 << len(inputs)):
+        table |= bool(f(*(index >> i & 1 for i in range(len(inputs))))) << index
+    return Gate(column, tuple(inputs), table)
+
+
+def fewest(column: int, inputs: Sequence[Source], f: Callable[..., object]) -> Gate | None:
+    """`gate` without the inputs that decide nothing; None where it is 0.
+
+    ``f`` gives None for values that never occur.
+    """
+    kept = list(inputs)
+    ones = [f(*(n >> i & 1 for i in range(len(kept)))) for n in range(1 << len(kept))]
+    for i in reversed(range(len(kept))):
+        low = [v for n, v in enumerate(ones) if not n >> i & 1]
+        high = [v for n, v in enumerate(ones) if n >> i & 1]
+        if all(
+            a is None or b is None or bool(a) == bool(b) for a, b in zip(low, high, strict=True)
+        ):
+            if len(kept) == 1 and any(ones):
+                return Gate(column, (kept[0],), 3)
+            ones = [b if a is None else a for a, b in zip(low, high, strict=True)]
+            kept.pop(i)
+    table = sum(bool(v) << n for n, v in enumerate(ones))
+    return Gate(column, tuple(kept), table) if table else None
+
+
+def over(g: Gate, inputs: Sequence[Source]) -> int:
+    """The gate's table over more inputs than its own."""
+    at = [inputs.index(s) for s in g.inputs]
+    return gate(
+        g.column, inputs, lambda *v: g.table >> sum(v[k] << i for i, k in enumerate(at)) & 1
+    ).table
+
+
+def paired(gates: Sequence[Gate]) -> tuple[tuple[int, int], ...]:
+    """Gates that share a LUT of two outputs: those whose inputs together are at most five."""
+    small = [
+        (k, set(g.inputs))
+        for k, g in enumerate(gates)
+        if len(g.inputs) <= SHARED_INPUTS and not g.is_wire
+    ]
+    found = []
+    while small:
+        k, inputs = small.pop(0)
+        sizes = [len(inputs | other) for _, other in small[:_NEAR]]
+        if sizes and min(sizes) <= SHARED_INPUTS:
+            found.append((k, small.pop(sizes.index(min(sizes)))[0]))
+    return tuple(found)
+
+
+__all__ = ["LUT_INPUTS", "SHARED_INPUTS", "Gate", "Source", "fewest", "gate", "over", "paired"]

@@ -1,0 +1,257 @@
+"""The bits of a step's products: tables of at most six inputs, so that each is one LUT.
+
+With ``x' = x + offset`` unsigned (of a signed x, the top plane complemented; a bipolar bit is its
+own plane; of a logarithmic x all planes are 0 but that of its exponent), a weight is a sum of
+digits, each some planes of its stored bits (`bitrill.arith.weight_digits`):
+
+    w * x = sum(2**shift * m * x') - offset * w
+
+A digit's product is ``|m| * x'``, of the complement of x' where m is negative: then it is too large
+by a constant that the code alone decides, and that the row's start takes back (`constants`). No
+sign is ever extended.
+
+Bits of one column of several lanes merge into fewer (`_merged`): three AND products into their
+count, two LUTs for two bits. Of three XNOR products, the upper bit of the count is a LUT of six
+inputs, and the lower one is ``(w0 ^ w1 ^ w2) xnor (x0 ^ x1 ^ x2)``: again an XNOR product, of the
+parity of the weights, which is stored in place of the third one, and the parity of the inputs,
+which all rows share. Three of those merge once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from itertools import product
+
+import numpy as np
+
+from ..ir.types import IntType
+from .gates import LUT_INPUTS, Gate, Source, gate, over, paired
+from .logarithmic import Template, digit_bits, x_planes
+from .weight_digits import Digit, Reading, readings
+from .weight_digits import planes as planes_of
+
+Item = tuple[tuple[Source, ...], Source]
+"""An XNOR product: parity of stored bits, and a bit that all rows share."""
+
+_LANES = 6
+"""So many lanes tell which reading of a weight is the cheapest."""
+
+
+@dataclass(frozen=True)
+class Products:
+    """``gates``: what is summed. ``shared``: bits of x alone, made once for all rows, each of x's
+    planes and of those before it; ``inner``: bits that gates read, one level before them;
+    ``triples``: whether the last of each three lanes stores a parity."""
+
+    gates: tuple[Gate, ...]
+    shared: tuple[Gate, ...] = ()
+    inner: tuple[Gate, ...] = ()
+    triples: bool = False
+
+    @cached_property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """Gates that share a LUT of two outputs."""
+        return paired(self.gates)
+
+    @cached_property
+    def inner_pairs(self) -> tuple[tuple[int, int], ...]:
+        """As `pairs`, of the inner ones."""
+        return paired(self.inner)
+
+    @property
+    def luts(self) -> int:
+        """Physical LUTs of a row."""
+        each = sum(g.luts for g in (*self.gates, *self.inner))
+        return each - len(self.pairs) - len(self.inner_pairs)
+
+    def levels(self, g: Gate) -> int:
+        """Levels of LUTs up to a gate's output: two of what is more than a table."""
+        return 1 + (len(g.inputs) > LUT_INPUTS or any(kind == "i" for kind, _, _ in g.inputs))
+
+
+@lru_cache(maxsize=256)
+def products(weight: IntType, x: IntType, lanes: int, width: int, triples: bool) -> Products:
+    """The bits of ``lanes`` products below ``2**width``, the fewest LUTs of what is tried.
+
+    ``triples``: whether lanes may store parities of three.
+    """
+    if weight.coding == "bipolar":
+        return _signs(lanes, x, triples, width)
+    return _plain(reading(weight, x).digits, x, lanes, width)
+
+
+@lru_cache(maxsize=256)
+def reading(weight: IntType, x: IntType) -> Reading:
+    """How a weight is read: the fewest LUTs, half a LUT counted for each bit to be summed."""
+    tried = readings(weight, x)
+    return tried[0] if len(tried) == 1 else min(tried, key=lambda r: _cost(r.digits, x))
+
+
+def lane_cost(weight: IntType, x: IntType) -> float:
+    """About how many LUTs of a row a lane takes, half a LUT counted for each bit to be summed."""
+    if weight.coding == "bipolar":
+        found = _signs(9, x, x.coding == "bipolar", 64)
+        return (found.luts + len(found.gates) / 2) / 9
+    return _cost(reading(weight, x).digits, x) / _LANES
+
+
+def _cost(digits: Sequence[Digit], x: IntType) -> float:
+    found = _plain(tuple(digits), x, _LANES, 64)
+    return found.luts + len(found.gates) / 2
+
+
+def stored(
+    weight: IntType, x: IntType, weights: np.ndarray, simd: int, *, triples: bool
+) -> np.ndarray:
+    """Weights ``[rows, cols]`` as the bits that are stored, ``[rows, cols, bits]``."""
+    bits, codes = weight.bits, weight.encode(weights)
+    if reading(weight, x).magnitude:
+        codes = np.abs(weights) | (weights < 0).astype(np.int64) << bits - 1
+    planes = (codes[..., None] >> np.arange(bits)) & 1
+    if triples:
+        lanes = planes.reshape(len(codes), -1, simd, bits)
+        for lane in range(2, simd, 3):
+            lanes[:, :, lane] = lanes[:, :, lane - 2 : lane + 1].sum(2) & 1
+    return planes
+
+
+def constants(weight: IntType, x: IntType, weights: np.ndarray) -> np.ndarray:
+    """What the products of these weights have too much, each; int64 like ``weights``."""
+    planes = stored(weight, x, np.atleast_2d(weights), 1, triples=False)
+    total = (1 << x.bits - 1 if x.signed else 0) * np.atleast_2d(weights).astype(np.int64)
+    for d in reading(weight, x).digits:
+        code = sum(planes[..., p] << i for i, p in enumerate(d.planes))
+        total = total + d.excess(planes_of(x))[code]
+    return total.reshape(np.shape(weights))
+
+
+class _Bits:
+    """Gates of several lanes: what the templates of a lane read is made once."""
+
+    def __init__(self) -> None:
+        self.shared: dict[Gate, int] = {}
+        self.inner: dict[Gate, int] = {}
+
+    def gate(self, template: Template, lane: int) -> Gate:
+        inputs = tuple(self.source(s, lane) for s in template.inputs)
+        return Gate(template.column, inputs, template.table)
+
+    def source(self, s: Source | Template, lane: int) -> Source:
+        if isinstance(s, tuple):
+            return (s[0], lane, s[2])
+        g = self.gate(s, lane)
+        mine = self.shared if all(kind in "xp" for kind, _, _ in g.inputs) else self.inner
+        return ("p" if mine is self.shared else "i", mine.setdefault(g, len(mine)), 0)
+
+    def products(self, gates: Sequence[Gate], width: int) -> Products:
+        kept = tuple(g for g in gates if g.column < width)
+        return Products(kept, tuple(self.shared), tuple(self.inner))
+
+
+def _plain(coding: tuple[Digit, ...], x: IntType, lanes: int, width: int) -> Products:
+    """The digits' bits, those of two inputs merged."""
+    bits = _Bits()
+    gates: list[Gate] = []
+    loose: dict[int, list[Gate]] = {}
+    templates = [(d, digit_bits(d, x)) for d in coding]
+    for lane, (d, found) in product(range(lanes), templates):
+        for template in found:
+            if template.column < width:
+                g = bits.gate(template, lane)
+                (loose.setdefault(g.column, []) if d.is_gate else gates).append(g)
+    for column in sorted(loose):
+        found = loose[column]
+        while len(found) >= 3:
+            gates += _merged(column, found[:3])
+            found = found[3:]
+        gates += found
+    return bits.products(gates, width)
+
+
+def _merged(column: int, three: Sequence[Gate]) -> list[Gate]:
+    """The count of three products of two inputs each, in two bits."""
+    inputs = [s for g in three for s in g.inputs]
+
+    def count(*values: int) -> int:
+        return sum(
+            g.table >> (values[2 * i] + 2 * values[2 * i + 1]) & 1 for i, g in enumerate(three)
+        )
+
+    return [
+        gate(column, inputs, lambda *v: count(*v) & 1),
+        gate(column + 1, inputs, lambda *v: count(*v) >> 1),
+    ]
+
+
+def _signs(lanes: int, x: IntType, triples: bool, width: int) -> Products:
+    """XNOR products: three lanes at a time, and where parities are stored, three of those."""
+    gates: list[Gate] = []
+    bits, planes = _Bits(), x_planes(x)
+    for k, plane in enumerate(planes):
+        flip = x.signed and k == len(planes) - 1
+        items: list[Item] = [((("w", i, 0),), bits.source(plane, i)) for i in range(lanes)]
+        rest = items[lanes // 3 * 3 :]
+        found = []
+        for i in range(0, lanes - 2, 3):
+            three = items[i : i + 3]
+            if triples:
+                three[2] = ((("w", i, 0), ("w", i + 1, 0), ("w", i + 2, 0)), three[2][1])
+            gates.append(_upper(k, three, flip))
+            stored = (("w", i + 2, 0),) if triples else tuple(w for ws, _ in three for w in ws)
+            found.append((stored, _parity(bits, three)))
+        found += rest
+        # parities of parities of decoded planes would be three levels in front of the gates
+        while triples and x.coding != "log2" and len(found) >= 3:
+            three, found = found[:3], found[3:]
+            gates.append(_upper(k, three, flip))
+            stored = tuple(w for ws, _ in three for w in ws)
+            gates.append(_lower(k, [(stored, _parity(bits, three))], flip))
+        if len(found) == 2 and len(found[0][0]) == len(found[1][0]) == 1:
+            gates += [_lower(k, found, flip), _upper(k, found, flip)]
+        else:
+            gates += [_lower(k, [item], flip) for item in found]
+    return replace(bits.products(gates, width), triples=triples)
+
+
+def _parity(bits: _Bits, items: Sequence[Item]) -> Source:
+    """The parity of the shared bits of ``items``, which is one more of those."""
+    parity = gate(0, [s for _, s in items], lambda *v: sum(v) & 1)
+    return ("p", bits.shared.setdefault(parity, len(bits.shared)), 0)
+
+
+def _agreements(items: Sequence[Item], flip: bool) -> tuple[list[Source], Callable[..., int]]:
+    """The sources of XNOR products, and how many of these are 1 for their values."""
+    inputs = sorted({s for ws, x in items for s in (*ws, x)})
+    at = {s: i for i, s in enumerate(inputs)}
+
+    def count(*values: int) -> int:
+        return sum(
+            (1 ^ flip ^ values[at[x]] ^ sum(values[at[w]] for w in ws)) & 1 for ws, x in items
+        )
+
+    return inputs, count
+
+
+def _upper(column: int, items: Sequence[Item], flip: bool) -> Gate:
+    inputs, count = _agreements(items, flip)
+    return gate(column + 1, inputs, lambda *v: count(*v) >> 1)
+
+
+def _lower(column: int, items: Sequence[Item], flip: bool) -> Gate:
+    inputs, count = _agreements(items, flip)
+    return gate(column, inputs, lambda *v: count(*v) & 1)
+
+
+__all__ = [
+    "Gate",
+    "Products",
+    "Source",
+    "constants",
+    "lane_cost",
+    "over",
+    "products",
+    "reading",
+    "stored",
+]

@@ -1,0 +1,208 @@
+"""Which sums a constant matrix's rows share.
+
+Rows are taken in groups. Over the rows of a group, inputs whose columns are equal, up to sign and
+a power of two, always go together: their sum is built once, and stands for all of them. The group
+is then halved, the same is done for each half with what is left, and so on down to single rows.
+With ``R`` binary rows there are at most ``2**(R - 1)`` different columns, so that ``n`` inputs
+cost ``R`` rows hardly more than one (the method of four Russians, Arlazarov et al. 1970, with the
+sums' bits counted instead of operations). How many rows a group has, and in which order rows are
+grouped, is decided by the cost of the sums.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TypeAlias
+
+import numpy as np
+
+from .adder_graph import AdderGraph, Builder, Number, Operand, signed_digits
+from .common_terms import COLUMNS, paired
+
+GROUPS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16)
+"""Rows of a group that are tried."""
+
+LEASTS = (None, 7, 3)
+
+SAMPLE = 16
+"""Rows of which a way of sharing is judged, where there are more than `COLUMNS` columns."""
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """``y = weights @ x + base`` modulo ``2**width``; ``inputs``: the numbers of x."""
+
+    weights: np.ndarray
+    base: np.ndarray
+    inputs: tuple[Number, ...]
+    width: int
+
+
+Leasts: TypeAlias = tuple[int | None, int | None]
+"""Of how many bits a column must be to be counted in sums for two rows, and for more; None: sums
+are added up to numbers of one bit a column."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """``rows``: the order in which they are grouped; ``size``: of a group; ``digits``: whether
+    weights are cut in signed digits before anything is shared, or at the end; ``pairs``: whether
+    pairs of terms that many rows have in common come first (`pairs.paired`)."""
+
+    rows: tuple[int, ...]
+    size: int
+    digits: bool
+    least: Leasts = (None, None)
+    pairs: bool = False
+
+    @property
+    def groups(self) -> list[list[int]]:
+        return [list(self.rows[k : k + self.size]) for k in range(0, len(self.rows), self.size)]
+
+
+def share(problem: Problem, way: Way | None = None) -> AdderGraph:
+    """The adder graph of a way, the `cheapest` if None."""
+    way = way or cheapest(problem)[0]
+    builder = Builder(list(problem.inputs))
+    given = _given(builder, problem, way)
+    for group in way.groups:
+        _build(builder, problem, given, group, way)
+    return builder.graph(len(problem.inputs), way.rows, problem.base, problem.width)
+
+
+def cheapest(problem: Problem) -> tuple[Way, float]:
+    """The way that takes the fewest LUTs, and how many; from `SAMPLE` rows of larger ones."""
+    n = len(problem.weights)
+    digits = (False,) if abs(problem.weights).max() <= 1 else (False, True)
+    rows = tuple(similar_first(problem.weights))
+    sizes = [g for g in GROUPS if g <= n]
+    ways = [Way(rows, g, d, (k, k)) for d in digits for g in sizes for k in LEASTS]
+    best = min(ways, key=lambda way: _luts(problem, way))
+    others = [
+        Way(order, best.size, best.digits, leasts)
+        for order in (rows, tuple(range(n)))
+        for leasts in product(LEASTS, LEASTS)
+    ]
+    if problem.weights.shape[1] <= COLUMNS:
+        others += [Way(rows, g, any(digits), (k, k), True) for g in (1, 2) for k in LEASTS]
+    way = min(others, key=lambda way: _luts(problem, way))
+    return way, _luts(problem, way)
+
+
+def _luts(problem: Problem, way: Way) -> float:
+    """LUTs of a way, or what they come to by as many whole groups as `SAMPLE` rows make."""
+    groups = way.groups
+    step = max(1, len(groups) * way.size // SAMPLE) if len(problem.inputs) > COLUMNS else 1
+    tried = groups[step // 2 :: step]
+    builder = Builder(list(problem.inputs))
+    given = _given(builder, problem, way)
+    common = builder.luts
+    for group in tried:
+        _build(builder, problem, given, group, way)
+    rows = [r for group in tried for r in group]
+    luts = builder.graph(len(problem.inputs), rows, problem.base, problem.width).luts
+    return common + (luts - common) * len(way.rows) / len(rows)
+
+
+def similar_first(weights: np.ndarray) -> list[int]:
+    """Rows in an order in which those that agree, or disagree, most stand together."""
+    groups = [[r] for r in range(len(weights))]
+    signs = np.sign(weights)
+    alike = np.abs(signs @ signs.T)
+    while len(groups) > 1:
+        member = np.zeros((len(groups), len(weights)))
+        for g, rows in enumerate(groups):
+            member[g, rows] = 1 / len(rows)
+        near = member @ alike @ member.T
+        i, j = np.triu_indices(len(groups), 1)
+        free, joined = set(range(len(groups))), []
+        for k in np.argsort(-near[i, j], kind="stable").tolist():
+            a, b = int(i[k]), int(j[k])
+            if a in free and b in free:
+                joined.append(groups[a] + groups[b])
+                free -= {a, b}
+        groups = joined + [groups[k] for k in sorted(free)]
+    return groups[0]
+
+
+def _given(builder: Builder, problem: Problem, way: Way) -> tuple[np.ndarray, list[Operand]]:
+    """The weights of all rows and their terms, with what all of them share."""
+    weights, terms = problem.weights, [Operand(k) for k in range(len(problem.inputs))]
+    if not way.pairs:
+        return weights, terms
+    return paired(builder, *(_digits(weights, terms) if way.digits else (weights, terms)))
+
+
+def _build(
+    builder: Builder,
+    problem: Problem,
+    given: tuple[np.ndarray, list[Operand]],
+    rows: list[int],
+    way: Way,
+) -> None:
+    weights, terms = given[0][rows], given[1]
+    if way.digits and not way.pairs:
+        weights, terms = _digits(weights, terms)
+    _halve(builder, weights, terms, problem.width, way.least)
+
+
+def _digits(weights: np.ndarray, terms: list[Operand]) -> tuple[np.ndarray, list[Operand]]:
+    """Each column as columns of -1, 0, 1: one for each place of its signed digits."""
+    planes = np.zeros((64, *weights.shape), np.int64)
+    for (r, c), w in np.ndenumerate(weights):
+        for shift, negative in signed_digits(int(w)):
+            planes[shift, r, c] = -1 if negative else 1
+    used = [(k, c) for c in range(len(terms)) for k in range(64) if planes[k, :, c].any()]
+    columns = [planes[k, :, c] for k, c in used]
+    shifted = [Operand(terms[c].number, terms[c].shift + k) for k, c in used]
+    return np.stack(columns, 1) if columns else weights[:, :0], shifted
+
+
+def _halve(
+    builder: Builder, weights: np.ndarray, terms: list[Operand], width: int, least: Leasts
+) -> None:
+    n = len(weights)
+    if n > 1:
+        weights, terms = _merge(builder, weights, terms, least[min(n, 4) // 2 - 1])
+        _halve(builder, weights[: (n + 1) // 2], terms, width, least)
+        _halve(builder, weights[(n + 1) // 2 :], terms, width, least)
+        return
+    # what is added once as it is goes straight into the result, with its constant
+    size = np.abs(weights[0])
+    once: np.ndarray = np.equal(size & (size - 1), 0)
+    several, merged = _merge(
+        builder, weights[:, ~once], [t for t, o in zip(terms, once.tolist(), strict=True) if not o]
+    )
+    weights = np.concatenate([weights[:, once], several], 1)
+    terms = [t for t, o in zip(terms, once.tolist(), strict=True) if o] + merged
+    operands = [
+        Operand(t.number, t.shift + shift, t.negative != negative)
+        for t, w in zip(terms, weights[0].tolist(), strict=True)
+        for shift, negative in signed_digits(w)
+    ]
+    builder.row(operands, width)
+
+
+def _merge(
+    builder: Builder, weights: np.ndarray, terms: list[Operand], least: int | None = None
+) -> tuple[np.ndarray, list[Operand]]:
+    """Terms of equal columns, up to sign and a power of two, as one: their sum."""
+    used = np.asarray(weights.any(0))
+    weights = weights[:, used]
+    terms = [t for t, u in zip(terms, used.tolist(), strict=True) if u]
+    if not terms:
+        return weights, terms
+    common = np.bitwise_or.reduce(weights, axis=0)
+    power = common & -common
+    first = weights[(weights != 0).argmax(0), np.arange(len(terms))]
+    sign = np.sign(first)
+    unit = weights // power * sign
+    columns, which = np.unique(unit, axis=1, return_inverse=True)
+    which = which.ravel()
+    together: list[list[Operand]] = [[] for _ in range(columns.shape[1])]
+    shifts = [int(p).bit_length() - 1 for p in power]
+    for k, t in enumerate(terms):
+        o = Operand(t.number, t.shift + shifts[k], t.negative != bool(sign[k] < 0))
+        together[which[k]].append(o)
+    return columns, [builder.shared(t, least) for t in together]

@@ -1,0 +1,194 @@
+"""The folding that reaches a rate with the fewest LUTs, or the fastest that a part holds.
+
+The search itself is in `bitrill.folding.search`; here are what is asked, and what is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any
+
+from ..errors import FitError, SpecError
+from ..ir.graph import Graph, Stage, verify
+from ..parts.devices import Part
+from ..resources.estimate import Resources, accuracy, held_out_errors
+from .options import Option
+from .search import Found, Search
+
+
+@dataclass(frozen=True)
+class Solution:
+    """``folding`` in the form of ``folding.json``; ``interval``: cycles of its slowest node.
+
+    ``limits``: the nodes that take as long; ``faster``: the next shorter interval that the part
+    holds, if any, with what it takes.
+    """
+
+    folding: Mapping[str, Mapping[str, Any]]
+    interval: int
+    resources: Resources
+    limits: tuple[str, ...]
+    faster: tuple[int, Resources] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``compile --json`` says of it; resources are predicted, ``error``: how well."""
+        faster = self.faster
+        return {
+            "interval": self.interval,
+            "resources": asdict(self.resources),
+            "error": dict(held_out_errors()),
+            "limits": list(self.limits),
+            "faster": None
+            if faster is None
+            else {"interval": faster[0], "resources": asdict(faster[1])},
+        }
+
+    def __str__(self) -> str:
+        who = _listed(self.limits)
+        line = f"{who}: {self.interval:,} cycles a frame ({self.resources})"
+        if self.faster is None:
+            return f"{line}; nothing faster fits; {accuracy()}"
+        interval, more = self.faster
+        step = f"{interval:,} cycles would take {more.lcs - self.resources.lcs:+,} LUTs"
+        return f"{line}; {step}; {accuracy()}"
+
+
+def solve(
+    graph: Graph,
+    *,
+    clock_hz: Fraction | int,
+    fps: Fraction | int | float | None = None,
+    part: Part | None = None,
+    folding: Mapping[str, Mapping[str, Any]] | None = None,
+    interval: int | None = None,
+) -> Solution:
+    """The folding of an INTEGER graph for ``fps`` frames a second at ``clock_hz``, on ``part``.
+
+    Without ``fps``: the fastest that fits. ``folding``: what is settled already, node by node and
+    key by key. ``interval``: cycles a frame to reach, where it is not to follow from ``fps``.
+    Raises `SpecError` if neither a rate nor a part is given, `FitError` (how far off, and what
+    would fit) where the rate cannot be reached or the part does not hold it.
+    """
+    verify(graph, Stage.INTEGER)
+    if fps is None and part is None and interval is None:
+        raise SpecError("a rate or a part must be given for a folding to be solved for")
+    if fps is not None and not fps > 0:
+        raise SpecError(f"the rate must be above 0 frames a second, not {fps}")
+    search = Search(graph, part, folding or {})
+    clock = Fraction(clock_hz)
+    if interval is None and fps is not None:
+        interval = int(clock / Fraction(fps))
+    if interval is None:
+        found = _fastest(search, clock)
+    else:
+        _require_reachable(search, interval, clock)
+        found = search.cheapest(interval)
+        if found is None:
+            raise _too_large(search, interval, clock)
+    return _solution(search, found)
+
+
+def _require_reachable(search: Search, interval: int, clock: Fraction) -> None:
+    """Raise unless each node can take a frame in so many cycles."""
+    shortest = search.shortest
+    if shortest <= interval:
+        return
+    slow = next(name for name, c in search.choices.items() if c.fastest == shortest)
+    rate = clock / shortest
+    raise FitError(
+        f"{search.graph.name}: the rate needs a frame every {interval:,} cycles, and {slow} takes"
+        f" {shortest:,} with all its lanes: {_number(rate)} frames/s at"
+        f" {_number(clock / 10**6)} MHz at the most",
+        needed=interval,
+        reached=shortest,
+        node=slow,
+    )
+
+
+def _solution(search: Search, found: Found) -> Solution:
+    """Read back, with who limits and what is next."""
+    chosen: dict[str, Option] = {}
+    at: Found | None = found
+    while at is not None:
+        if at.option is not None:
+            chosen[at.name] = at.option
+        at = at.before
+    interval = max(o.cycles for o in chosen.values())
+    names = [n.name for n in search.graph.nodes]
+    shorter = [i for i in search.intervals() if i < interval]
+    quicker = search.cheapest(shorter[-1]) if shorter else None
+    return Solution(
+        folding={
+            n: {"pe": o.pe, "simd": o.simd, "style": o.style, "memory": o.memory}
+            for n, o in ((n, chosen[n].impl) for n in names)
+        },
+        interval=interval,
+        resources=found.resources,
+        limits=tuple(n for n in names if chosen[n].cycles == interval),
+        faster=None if quicker is None else (shorter[-1], quicker.resources),
+    )
+
+
+def _fastest(search: Search, clock: Fraction) -> Found:
+    """Bisection: what fits at an interval fits at a longer one."""
+    intervals = search.intervals()
+    found = search.cheapest(intervals[-1])
+    if found is None:
+        raise _too_large(search, intervals[-1], clock)
+    low, high = 0, len(intervals) - 1
+    while low < high:
+        middle = (low + high) // 2
+        there = search.cheapest(intervals[middle])
+        if there is None:
+            low = middle + 1
+        else:
+            found, high = there, middle
+    return found
+
+
+def _too_large(search: Search, interval: int, clock: Fraction) -> FitError:
+    """How far off the part is at an interval, and what it holds."""
+    part = search.part
+    if part is None:
+        raise SpecError("a part must be given for a design to be too large for it")
+    used = search.least(interval)
+    over = part.excess(used) or [f"bram36 at fewest LUTs of {part.lcs}"]
+    slower = [i for i in search.intervals() if i > interval]
+    hint = "it holds no folding of this network"
+    if slower and search.cheapest(slower[-1]) is not None:
+        reached = _reached(_fastest(search, clock))
+        hint = f"it holds {reached:,} cycles ({_number(clock / reached)} frames/s)"
+    enough = part.enough(used)
+    return FitError(
+        f"{search.graph.name}: a frame every {interval:,} cycles does not fit {part.name}:"
+        f" {'; '.join(over)}; {hint}; {enough}",
+        over=over,
+        interval=interval,
+    )
+
+
+def _reached(found: Found) -> int:
+    at: Found | None = found
+    cycles = 1
+    while at is not None:
+        cycles = max(cycles, 0 if at.option is None else at.option.cycles)
+        at = at.before
+    return cycles
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """Who limits, in words."""
+    if len(names) == 1:
+        return f"{names[0]} limits"
+    shown = list(names) if len(names) <= 3 else [*names[:2], f"{len(names) - 2} more"]
+    return f"{', '.join(shown[:-1])} and {shown[-1]} limit"
+
+
+def _number(value: Fraction) -> str:
+    """Three digits behind the point at most, thousands apart."""
+    return f"{float(value):,.3f}".rstrip("0").rstrip(".")
+
+
+__all__ = ["Search", "Solution", "solve"]

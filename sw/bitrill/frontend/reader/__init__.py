@@ -1,0 +1,1 @@
+"""The protobuf of a model file, parsed and checked with nothing in it evaluated."""

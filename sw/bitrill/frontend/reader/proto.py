@@ -1,0 +1,233 @@
+"""A model file to a `Model`: parsed with ``onnx``'s protobuf, checked with own code.
+
+Nothing in the file is evaluated, imported or opened outside its folder: metadata are not read at
+all, a domain is only compared with those that are known.
+"""
+
+from __future__ import annotations
+
+import math
+import stat
+from pathlib import Path
+from typing import Any
+
+from ...errors import StorageError, ToolError, UnsupportedError
+from ...storage import read_bytes
+from . import functions, limits
+from .model import Model, Node
+from .names import shown, text
+from .tensors import TensorReader
+from .wire import count_messages
+from .wiring import check_structure, needed_nodes
+
+OPSETS = range(9, 21)
+"""Versions of ONNX's own operators that are known."""
+
+IR_VERSIONS = range(3, 15)
+"""Versions of the file format that are known."""
+
+STANDARD_DOMAINS = functions.STANDARD
+QUANT_DOMAINS = ("onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general")
+
+
+def read_model(path: Path) -> Model:
+    """The model in the file ``path``.
+
+    Raises `StorageError` if it cannot be read, `UnsupportedError` with every fault that was found
+    if it is refused, `ToolError` if the package ``onnx`` is missing.
+    """
+    path = Path(path)
+    data = _read(path)
+    onnx, damaged = _onnx()
+    count_messages(data, name=path.name)
+    proto = onnx.ModelProto()
+    try:
+        proto.ParseFromString(data)
+        return _Parser(onnx, path, proto).model()
+    except UnicodeDecodeError as error:
+        raise UnsupportedError(f"{path.name}: every name must be UTF-8") from error
+    except damaged as error:
+        raise UnsupportedError(
+            f"{path.name} must be an ONNX model; it is cut short or damaged"
+        ) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise StorageError(f"cannot read {path}: {why}") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise StorageError(f"cannot read {path}: it must be a file")
+    if status.st_size > limits.FILE_BYTES:
+        raise UnsupportedError(
+            f"{path.name} must have at most {limits.FILE_BYTES} bytes, not {status.st_size}"
+        )
+    if status.st_size == 0:
+        raise UnsupportedError(f"{path.name} must be an ONNX model; it is empty")
+    return read_bytes(path)
+
+
+def _onnx() -> tuple[Any, type[Exception]]:
+    """The package, and the error that its protobuf raises."""
+    try:
+        import onnx
+        from google.protobuf.message import DecodeError
+    except ImportError as error:
+        raise ToolError(
+            "reading a model needs the package onnx: pip install 'bitrill[onnx]'", missing=True
+        ) from error
+    return onnx, DecodeError
+
+
+class _Parser:
+    """From the protobuf message to plain Python."""
+
+    def __init__(self, onnx: Any, path: Path, proto: Any):
+        self.onnx, self.path, self.proto, self.graph = onnx, path, proto, proto.graph
+        self.tensors = TensorReader(onnx, path.absolute().parent)
+
+    def fail(self, reasons: str | list[str]) -> UnsupportedError:
+        listed = [reasons] if isinstance(reasons, str) else reasons
+        return UnsupportedError([f"{self.path.name}: {r}" for r in listed])
+
+    def model(self) -> Model:
+        self._check_sizes()
+        opset, reasons = self._versions()
+        constants = self._constants()
+        nodes = tuple(self._node(i, n) for i, n in enumerate(self.graph.node))
+        inputs = [i for i in self.graph.input if text(i.name) not in constants]
+        outputs = [text(o.name) for o in self.graph.output]
+        reasons += functions.faults(self.proto, {n.domain for n in nodes}, opset)
+        faults = check_structure(nodes, [i.name for i in inputs], set(constants), outputs)
+        if len(inputs) != 1:
+            given = ", ".join(shown(i.name) for i in inputs[:8]) or "none"
+            faults.insert(
+                0,
+                f"the model must have one input that is no initializer, not {len(inputs)}: {given}",
+            )
+        if len(outputs) != 1:
+            faults.insert(0, f"the model must have one output, not {len(outputs)}")
+        if faults:
+            raise self.fail(faults)
+        batch, shape = self._input(inputs[0])
+        used = needed_nodes(nodes, outputs[0])
+        return Model(
+            self.path,
+            opset,
+            inputs[0].name,
+            batch,
+            shape,
+            outputs[0],
+            used,
+            constants,
+            tuple(f"{self.path.name}: {r}" for r in reasons),
+        )
+
+    def _check_sizes(self) -> None:
+        if not self.proto.HasField("graph") or not self.graph.node:
+            raise self.fail("an ONNX model must hold a graph with nodes; there is none")
+        if len(self.graph.node) > limits.NODES:
+            raise self.fail(f"nodes must be at most {limits.NODES}, not {len(self.graph.node)}")
+        for i, node in enumerate(self.graph.node):
+            most = max(len(node.input), len(node.output), len(node.attribute))
+            if most > limits.NODE_ITEMS:
+                raise self.fail(
+                    f"node {i}: inputs, outputs and attributes must be at most"
+                    f" {limits.NODE_ITEMS} each, not {most}"
+                )
+        if len(self.graph.sparse_initializer):
+            raise self.fail("sparse initializers are not accepted; export dense ones")
+
+    def _versions(self) -> tuple[int, list[str]]:
+        """The opset, and what is wrong with the versions."""
+        reasons: list[str] = []
+        version = self.proto.ir_version
+        if version not in IR_VERSIONS:
+            reasons.append(
+                f"the IR version must be {IR_VERSIONS[0]} to {IR_VERSIONS[-1]}, not {version}"
+            )
+        found = [o.version for o in self.proto.opset_import if o.domain in STANDARD_DOMAINS]
+        if not found:
+            reasons.append(f"the model must declare its opset ({OPSETS[0]} to {OPSETS[-1]})")
+        elif len(set(found)) > 1:
+            reasons.append(f"the model must declare one opset, not {sorted(set(found))}")
+        elif found[0] not in OPSETS:
+            reasons.append(f"the opset must be {OPSETS[0]} to {OPSETS[-1]}, not {found[0]}")
+        return (found[0] if found else OPSETS[-1]), reasons
+
+    def _constants(self) -> dict[str, Any]:
+        constants: dict[str, Any] = {}
+        for tensor in self.graph.initializer:
+            if not text(tensor.name):
+                raise self.fail("an initializer has no name")
+            if tensor.name in constants:
+                raise self.fail(f"two initializers are named {shown(tensor.name)}")
+            constants[tensor.name] = self.tensors.read(tensor, tensor.name)
+        return constants
+
+    def _input(self, value: Any) -> tuple[int | None, tuple[int, ...]]:
+        what = f"the input {shown(value.name)}"
+        kind, types = value.type.tensor_type, self.onnx.TensorProto
+        if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
+            raise self.fail(f"{what} must be a tensor of known shape")
+        if kind.elem_type not in (types.FLOAT, types.DOUBLE, types.FLOAT16):
+            given = self.tensors.type_name(kind.elem_type)
+            raise self.fail(f"{what} must hold floats, not {given}")
+        dims = kind.shape.dim
+        if not 2 <= len(dims) <= limits.RANK:
+            raise self.fail(
+                f"{what} must have 2 to {limits.RANK} axes, the first for the batch,"
+                f" not {len(dims)}"
+            )
+        sizes = [d.dim_value if d.HasField("dim_value") else None for d in dims]
+        if any(s is None or s < 1 for s in sizes[1:]) or (sizes[0] is not None and sizes[0] < 1):
+            raise self.fail(
+                f"{what} must have fixed sizes of at least 1 behind the batch axis, not {sizes}"
+            )
+        total = math.prod(s or 1 for s in sizes)
+        if total > limits.INPUT_ELEMENTS:
+            raise self.fail(
+                f"{what} must have at most {limits.INPUT_ELEMENTS} elements, not {total}"
+            )
+        return sizes[0], tuple(s for s in sizes[1:] if s is not None)
+
+    def _node(self, index: int, proto: Any) -> Node:
+        attributes: dict[str, Any] = {}
+        label = f"node {index} ({shown(text(proto.op_type))})"
+        for a in proto.attribute:
+            if text(a.name) in attributes:
+                raise self.fail(f"{label}: attribute {shown(a.name)} is given twice")
+            attributes[a.name] = self._attribute(a, f"{label}: attribute {shown(a.name)}")
+        return Node(
+            index,
+            text(proto.name),
+            text(proto.op_type),
+            text(proto.domain),
+            tuple(map(text, proto.input)),
+            tuple(map(text, proto.output)),
+            attributes,
+        )
+
+    def _attribute(self, a: Any, what: str) -> Any:
+        kinds = self.onnx.AttributeProto
+        lists = {kinds.INTS: a.ints, kinds.FLOATS: a.floats, kinds.STRINGS: a.strings}
+        if a.ref_attr_name:
+            raise self.fail(f"{what} must hold a value, not a reference")
+        if a.type in lists:
+            if len(lists[a.type]) > limits.ATTRIBUTE_ITEMS:
+                raise self.fail(
+                    f"{what} must have at most {limits.ATTRIBUTE_ITEMS} elements,"
+                    f" not {len(lists[a.type])}"
+                )
+            return tuple(v.decode() if isinstance(v, bytes) else v for v in lists[a.type])
+        if a.type == kinds.INT:
+            return a.i
+        if a.type == kinds.FLOAT:
+            return a.f
+        if a.type == kinds.STRING:
+            return a.s.decode()
+        if a.type == kinds.TENSOR:
+            return self.tensors.read(a.t, what)
+        return None  # graphs and the like: no accepted operator has one, and it will say so

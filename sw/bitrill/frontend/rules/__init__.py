@@ -1,0 +1,1 @@
+"""Import rules, one for each ONNX operator."""

@@ -1,0 +1,209 @@
+"""Rules for what stands between layers: batch norm, arithmetic, ReLU, clip; and constants."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from operator import add, mul, sub, truediv
+
+import numpy as np
+
+from ... import exact
+from ...exact import Real, Surd
+from ...real import Affine, Clip, Leaky
+from ..reader import limits
+from ..symbolic.context import Call
+from ..symbolic.values import (
+    Const,
+    Data,
+    Known,
+    Quantized,
+    RefusedError,
+    as_objects,
+    brief,
+    check_exact,
+    per_channel,
+)
+from . import joins
+
+_ARITHMETIC = {"Add": add, "Sub": sub, "Mul": mul, "Div": truediv}
+
+
+def batch_norm(call: Call) -> Known:
+    """``gamma / sqrt(var + eps) * (x - mean) + beta`` over axis 1, the root exact."""
+    x = call.data(0)
+    if call.attributes.get("training_mode", 0):
+        raise RefusedError("training_mode must be 0")
+    channels = x.shape[0] if x.shape else 1
+    names = ("its scale", "its bias", "its mean", "its variance")
+    parts = [call.exact(i + 1, name) for i, name in enumerate(names)]
+    for part, name in zip(parts, names, strict=True):
+        if part.shape != (channels,):
+            raise RefusedError(f"{name} must have {channels} numbers, not shape {list(part.shape)}")
+    gamma, beta, mean, var = parts
+    eps = call.fraction("epsilon", float(np.float32(1e-5)))
+    total = var + eps
+    if any(exact.sign(v) <= 0 for v in total):
+        raise RefusedError("its variance plus epsilon must be above 0")
+    scale = gamma / np.array([exact.sqrt(v) for v in total], object)
+    shape = (channels, *[1] * (len(x.shape) - 1))
+    what = "batch norm's numbers"
+    step = Affine(
+        per_channel(scale.reshape(shape), x, what=what),
+        per_channel((beta - mean * scale).reshape(shape), x, what=what),
+    )
+    return call.then(x, step)
+
+
+def arithmetic(call: Call) -> Known:
+    """Add, Sub, Mul and Div, of data and a constant or of two constants."""
+    a, b, op = call.value(0), call.value(1), call.node.op
+    if isinstance(a, Data):
+        if isinstance(b, Data):
+            if op in ("Add", "Sub"):
+                return joins.add(call)
+            raise RefusedError("one operand must be a constant, not both depend on the input")
+        data, constant = a, 1
+    elif isinstance(b, Data):
+        data, constant = b, 0
+    else:
+        return _fold(call, a, b)
+    if op == "Div" and constant == 0:
+        raise RefusedError("data must not stand in the denominator")
+    values = per_channel(call.exact(constant, "its constant"), data, what="its constant")
+    if op == "Div":
+        step = Affine(tuple(_reciprocal(v) for v in values))
+    elif op == "Mul":
+        step = Affine(values)
+    elif op == "Sub" and constant == 0:
+        step = Affine((Fraction(-1),), values)
+    else:
+        step = Affine(offset=values if op == "Add" else tuple(-v for v in values))
+    return call.then(data, step)
+
+
+def _fold(call: Call, a: Const | Quantized, b: Const | Quantized) -> Known:
+    """Two constants: int64 as ONNX computes them, all else exactly."""
+    for one, other, index in ((a, b, 1), (b, a, 0)):
+        single = isinstance(other, Const) and other.array.size == 1
+        scales = call.node.op == "Mul" or (call.node.op == "Div" and index == 1)
+        if isinstance(one, Quantized) and single and scales:
+            return _rescaled(call, one, index)
+    whole = all(isinstance(v, Const) and v.array.dtype == np.int64 for v in (a, b))
+    left, right = call.exact(0, "its operand"), call.exact(1, "its operand")
+    try:
+        shape = np.broadcast_shapes(left.shape, right.shape)
+    except ValueError:
+        raise RefusedError(
+            "its operands must have shapes that fit,"
+            f" not {list(left.shape)} and {list(right.shape)}"
+        ) from None
+    if len(shape) > limits.RANK:
+        raise RefusedError(f"it must give at most {limits.RANK} axes")
+    call.builder.work.spend(int(np.prod(shape, dtype=object)))
+    if call.node.op == "Div" and not right.all():
+        raise RefusedError("its divisor must not be zero")
+    out = as_objects(_ARITHMETIC[call.node.op](left, right), shape)
+    if whole:
+        numbers = [int(v) for v in out.reshape(-1)]  # division of integers drops the fraction
+        if any(not -(1 << 63) <= v < 1 << 63 for v in numbers):
+            raise RefusedError("integers must fit 64 bits")
+        return Const(np.array(numbers, np.int64).reshape(shape))
+    check_exact(out.reshape(-1).tolist())
+    return Const(out)
+
+
+def _rescaled(call: Call, weights: Quantized, index: int) -> Quantized:
+    """A quantized constant times or over a single number, input ``index``: its integers stay."""
+    factor = call.number(index, "its constant")
+    scale = weights.scale * (_reciprocal(factor) if call.node.op == "Div" else factor)
+    check_exact(scale.reshape(-1).tolist())
+    return Quantized(weights.integers, scale, weights.type)
+
+
+def negate(call: Call) -> Known:
+    value = call.value(0)
+    if isinstance(value, Data):
+        return call.then(value, Affine((Fraction(-1),)))
+    if isinstance(value, Quantized):
+        return Quantized(value.integers, as_objects(-value.scale, value.scale.shape), value.type)
+    if value.array.dtype == np.int64:
+        if (value.array == np.iinfo(np.int64).min).any():
+            raise RefusedError("integers must fit 64 bits")
+        return Const(-call.integers(0, "its operand"))
+    array = call.exact(0, "its operand")
+    return Const(as_objects(-array, array.shape))
+
+
+def power(call: Call) -> Known:
+    """Pow, Sqrt and Reciprocal of constants; the root is kept exact."""
+    if isinstance(call.value(0), Data):
+        raise RefusedError("its base must be a constant, not data")
+    base = call.exact(0, "its base")
+    exponent = {"Sqrt": Fraction(1, 2), "Reciprocal": Fraction(-1)}.get(call.node.op)
+    if exponent is None:
+        exponent = call.number(1, "its exponent")
+    rules = {
+        Fraction(1): lambda v: v,
+        Fraction(2): lambda v: v * v,
+        Fraction(-1): _reciprocal,
+        Fraction(1, 2): _root,
+        Fraction(-1, 2): lambda v: _reciprocal(_root(v)),
+    }
+    if isinstance(exponent, Surd) or exponent not in rules:
+        raise RefusedError(f"its exponent must be -1, -0.5, 0.5, 1 or 2, not {brief(exponent)}")
+    out = np.empty(base.shape, object)
+    out.reshape(-1)[:] = [rules[exponent](v) for v in base.reshape(-1)]
+    check_exact(out.reshape(-1).tolist())
+    return Const(out)
+
+
+def _reciprocal(v: Real) -> Real:
+    if not v:
+        raise RefusedError("its divisor must not be zero")
+    return exact.reciprocal(v)
+
+
+def _root(v: Real) -> Real:
+    if exact.sign(v) < 0:
+        raise RefusedError(f"a square root must be of a number of at least 0, not {brief(v)}")
+    return exact.sqrt(v)
+
+
+def relu(call: Call) -> Known:
+    return call.then(call.data(0), Clip(Fraction(0), None))
+
+
+def clip(call: Call) -> Known:
+    """Bounds as attributes (before opset 11) or inputs."""
+    bounds: list[Fraction | None] = []
+    for i, name in ((1, "min"), (2, "max")):
+        if name in call.attributes and call.has(i):
+            raise RefusedError(f"{name} must be given once, as attribute or as input")
+        if name in call.attributes:
+            bounds.append(call.fraction(name, 0.0))
+        elif call.has(i):
+            bound = call.number(i, f"its {name}")
+            if isinstance(bound, Surd):
+                raise RefusedError(f"its {name} must be rational")
+            bounds.append(bound)
+        else:
+            bounds.append(None)
+    lo, hi = bounds
+    if lo is not None and hi is not None and lo > hi:
+        raise RefusedError(f"its min must not be above its max, not {brief(lo)} and {brief(hi)}")
+    x = call.data(0)
+    return x if lo is None and hi is None else call.then(x, Clip(lo, hi))
+
+
+def leaky(call: Call) -> Known:
+    """LeakyRelu, and PRelu with one slope or one for each channel."""
+    x = call.data(0)
+    if call.node.op == "LeakyRelu":
+        return call.then(x, Leaky((call.fraction("alpha", float(np.float32(0.01))),)))
+    slope = call.exact(1, "its slope")
+    if slope.ndim < len(x.shape) and slope.size > 1:
+        raise RefusedError(
+            f"its slope must be a single number or of shape [{x.shape[0]}, 1, ..],"
+            f" not {list(slope.shape)}"
+        )
+    return call.then(x, Leaky(per_channel(slope, x, what="its slope")))

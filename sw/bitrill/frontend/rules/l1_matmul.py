@@ -1,0 +1,93 @@
+"""Rule for L1MatMul, a function of domain ``bitrill``: integers of data and weights on one grid."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import lcm
+
+import numpy as np
+
+from ... import exact
+from ...exact import Real
+from ...ir.types import BIPOLAR, IntType
+from ...ops.l1matvec import WEIGHT_BITS, X_BITS, L1MatVec
+from ...ops.matvec import MatVec
+from ...real import Affine
+from ..symbolic.context import Call
+from ..symbolic.grids import multiplied
+from ..symbolic.values import Data, Known, Quantized, RefusedError, brief, compact
+from .matmul import one_scale, product, quantized
+
+
+def l1_matmul(call: Call) -> Known:
+    """``-sum_j |x[j] - w[j, r]|``: see docs/format.md."""
+    if not isinstance(call.value(0), Data):
+        raise RefusedError("its first operand must be data, its second constant weights")
+    weights = quantized(call.value(1))
+    x, meaning = call.integers_of(0)
+    one_scale(meaning)
+    if len(meaning.offset) != 1:
+        raise RefusedError("its data must have one zero point for all channels")
+    if weights.integers.ndim != 2 or len(x.shape) != 1:
+        raise RefusedError(
+            "data must be [batch, features] and weights a matrix; flatten them first"
+        )
+    if len(weights.integers) != x.size:
+        raise RefusedError(f"its weights must take {x.size} features, not {len(weights.integers)}")
+    if x.type is not None and x.type.bits > X_BITS:
+        raise RefusedError(f"its data must have at most {X_BITS} bits, not {x.type.bits}")
+    step, factor, w = _common(weights, meaning.scale[0], meaning.offset[0])
+    columns = np.empty((w.shape[1], w.shape[0]), np.int64)
+    columns[:, x.stream] = w.T
+    if x.type == BIPOLAR:
+        return _signs(call, x, step, abs(factor), columns * exact.sign(Fraction(factor)))
+    edge, builder = x.edge, call.builder
+    if factor != 1 or builder.edges[edge].type.coding != "integer":
+        edge = multiplied(builder, edge, [factor], call.node)
+    if builder.edges[edge].type.bits > X_BITS:
+        raise _apart(weights, meaning.scale[0])
+    node = call.emit(L1MatVec, edge, weights=columns)
+    out = Data(node.name, node.y.type, (len(columns),), node.y.shape)
+    return call.then(out, Affine((step,)))
+
+
+def _signs(call: Call, x: Data, step: Real, size: int, w: np.ndarray) -> Data:
+    """Distances to ``+-size``: ``|b * size - w| = size - b * w`` for b = +-1 and w within
+    ``+-size``, so these are products; what of w lies outside is a constant of the row."""
+    near = np.clip(w, -size, size)
+    types = IntType.for_range(lo=int(near.min()), hi=int(near.max()))
+    signs = BIPOLAR if (np.abs(near) == 1).all() else types
+    node = call.emit(MatVec, x.edge, weights=near, weight_type=signs)
+    out = product(call, node, Affine(), (Fraction(1),), shape=(len(w),))
+    less = size * w.shape[1] + np.abs(w - near).sum(1)
+    return call.then(out, Affine((step,), compact([-step * int(n) for n in less])))
+
+
+def _common(weights: Quantized, scale: Real, offset: Real) -> tuple[Real, int, np.ndarray]:
+    """``(u, a, v)`` with the data ``u * a * integer`` plus an offset that ``u * v`` are the weights
+    less of; u above 0."""
+    every = [s / scale for s in (*weights.scale.reshape(-1), offset)]
+    rational = [r for r in every if isinstance(r, Fraction)]
+    if len(rational) < len(every):
+        raise _apart(weights, scale)
+    *ratios, shift = rational
+    parts = lcm(*(r.denominator for r in rational))
+    if parts >= 1 << X_BITS:
+        raise _apart(weights, scale)
+    factor = parts * exact.sign(scale)
+    whole = np.array([int(r * factor) for r in ratios], object).reshape(weights.scale.shape)
+    v = weights.integers.astype(object) * whole - int(shift * factor)
+    if max(abs(int(v.min())), abs(int(v.max()))) >= 1 << WEIGHT_BITS - 1:
+        raise _apart(weights, scale)
+    return scale / factor, factor, v.astype(np.int64)
+
+
+def _apart(weights: Quantized, scale: Real) -> RefusedError:
+    """Of scales without a common grid."""
+    own = sorted({brief(s) for s in weights.scale.reshape(-1)})
+    told = own[0] if len(own) == 1 else f"{own[0]} and {len(own) - 1} more"
+    return RefusedError(
+        f"the scales of its data, {brief(scale)}, and of its weights, {told}, must be whole"
+        f" multiples of one step, of which the data hold at most {X_BITS} bits and the weights"
+        f" {WEIGHT_BITS}; train both on one scale"
+    )

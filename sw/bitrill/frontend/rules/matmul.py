@@ -1,0 +1,132 @@
+"""Rules for dense layers, and the product of a matrix and integers that convolutions share."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from ... import exact
+from ...exact import Real, Surd
+from ...ir.types import BIPOLAR, IntType
+from ...ops.matvec import MatVec
+from ...real import Affine, Channels
+from ..reader import limits
+from ..symbolic.context import Call
+from ..symbolic.values import Const, Data, Known, Quantized, RefusedError, compact, per_channel
+
+
+def matmul(call: Call) -> Known:
+    return _dense(call, call.value(1), transposed=False)
+
+
+def gemm(call: Call) -> Known:
+    """``alpha * x @ w + beta * c``."""
+    if call.attributes.get("transA", 0):
+        raise RefusedError("transA must be 0")
+    out = _dense(call, call.value(1), transposed=bool(call.attributes.get("transB", 0)))
+    out = call.then(out, Affine((call.fraction("alpha", 1.0),)))
+    if not call.has(2):
+        return out
+    beta = call.fraction("beta", 1.0)
+    bias = per_channel(call.exact(2, "its bias"), out, what="its bias")
+    return call.then(out, Affine(offset=tuple(beta * b for b in bias)))
+
+
+def quantized(weights: Known) -> Quantized:
+    """``weights``, which must be a constant behind a quantizer, or hold small integers."""
+    if isinstance(weights, Data):
+        raise RefusedError("its first operand must be data, its second constant weights")
+    if isinstance(weights, Const) and weights.batch is None and _are_whole(weights.array):
+        w = weights.array.astype(np.int64)
+        lo, hi = int(w.min()), int(w.max())
+        bits = BIPOLAR if (np.abs(w) == 1).all() else IntType.for_range(lo=lo, hi=hi)
+        return Quantized(w, np.full((1,) * w.ndim, Fraction(1), object), bits)
+    if not isinstance(weights, Quantized):
+        raise RefusedError("its weights are not quantized; pass them through Quant or BipolarQuant")
+    return weights
+
+
+def _are_whole(w: np.ndarray) -> bool:
+    """Whether all are integers of at most 16 bits, as some exporters leave quantized weights."""
+    if w.dtype == object or w.size == 0 or w.ndim < 2:
+        return False
+    return bool((np.abs(w) < 1 << 15).all() and (w == np.round(w)).all())
+
+
+def _dense(call: Call, weights: Known, *, transposed: bool) -> Data:
+    """``x @ w``: the columns stand in the order in which the edge gives the features."""
+    if not isinstance(call.value(0), Data):
+        raise RefusedError("its first operand must be data, its second constant weights")
+    weights = quantized(weights)
+    x, meaning = call.integers_of(0)
+    one_scale(meaning)
+    if weights.integers.ndim != 2 or len(x.shape) != 1:
+        raise RefusedError(
+            "data must be [batch, features] and weights a matrix; flatten them first"
+        )
+    w, scale = weights.integers, weights.scale
+    if not transposed:
+        w, scale = w.T, scale.T
+    if w.shape[1] != x.size:
+        raise RefusedError(f"its weights must take {x.size} features, not {w.shape[1]}")
+    rows = row_scales(scale)
+    columns = np.empty_like(w)
+    columns[:, x.stream] = w
+    node = call.emit(MatVec, x.edge, weights=columns, weight_type=weights.type)
+    return product(call, node, meaning, rows, shape=(len(w),))
+
+
+def one_scale(meaning: Affine) -> None:
+    """Refuse data whose channels have different scales: integers of them cannot be added."""
+    if len(meaning.scale) != 1:
+        raise RefusedError("its data must have one scale for all channels, not one for each")
+
+
+def row_scales(scale: np.ndarray) -> Channels:
+    """Scales of weights, rows first, as one a row."""
+    scale = scale.reshape(len(scale), -1)
+    if scale.shape[1] != 1:
+        columns = [compact(row) for row in scale.tolist()]
+        if any(len(c) != 1 for c in columns):
+            raise RefusedError(
+                "its weights must have one scale, or one for each output, not for each input"
+            )
+        scale = np.array(columns, object)
+    return compact(scale[:, 0].tolist())
+
+
+def product(
+    call: Call, node: MatVec, meaning: Affine, rows: Channels, *, shape: tuple[int, ...]
+) -> Data:
+    """What ``node`` gives on data of that ``meaning``, with the weights' scales ``rows``."""
+    dot = Affine((Fraction(node.dot_gain),), compact([Fraction(int(o)) for o in node.dot_offset]))
+    out = Data(node.name, node.y.type, shape, node.y.shape)
+    sums = offset_sums(node.weights, meaning.offset, call)
+    for step in (dot, Affine(meaning.scale, sums), Affine(rows)):
+        out = call.then(out, step)
+    return out
+
+
+def offset_sums(w: np.ndarray, offset: Channels, call: Call) -> Channels:
+    """``w @ offset`` of the data's offsets, exact, one a row; channels innermost in a row."""
+    if len(offset) == 1:
+        if not offset[0]:
+            return (Fraction(0),)
+        return compact([offset[0] * int(s) for s in w.sum(1)])
+    w = w.reshape(len(w), -1, len(offset)).sum(1)
+    rationals = [o for o in offset if not isinstance(o, Surd)]
+    if len(rationals) < len(offset):
+        call.builder.work.spend(w.size)
+        return compact((w.astype(object) @ np.array(offset, object)).tolist())
+    common = exact.common_denominator(rationals)
+    if common.bit_length() > limits.EXACT_BITS:
+        raise RefusedError("its data's offsets must have a shorter common denominator")
+    whole = np.array([int(o * common) for o in rationals], object)
+    sums: list[Real] = [Fraction(int(row.astype(object) @ whole), common) for row in w]
+    return compact(sums)
+
+
+def widest(*types: IntType) -> IntType:
+    """The integers that all of ``types`` hold."""
+    return IntType.for_range(lo=min(t.lo for t in types), hi=max(t.hi for t in types))

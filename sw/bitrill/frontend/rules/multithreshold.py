@@ -1,0 +1,146 @@
+"""Rule for MultiThreshold: how many thresholds of its channel a number reaches.
+
+``MultiThreshold(x, T)``: ``out_scale * #{k : x >= T[c, k]} + out_bias``, T of ``[C, N]`` or
+``[1, N]``. (FINN-R: Blott et al. 2018, 4; QONNX's multithreshold.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from ...exact import Real, ceil, floor, sign
+from ...ir.graph import INPUT
+from ...ir.interface import InputQuantizer
+from ...ir.types import BIPOLAR, IntType, Tensor
+from ...ops.threshold import Threshold
+from ...real import Affine, Channels, at
+from ..reader import limits
+from ..symbolic.context import Builder, Call
+from ..symbolic.values import Data, Known, RefusedError, per_channel
+
+
+def multi_threshold(call: Call) -> Known:
+    x = call.builder.settle(call.data(0))
+    table = call.exact(1, "its thresholds")
+    if table.ndim != 2:
+        raise RefusedError(f"its thresholds must be [channels, N], not {list(table.shape)}")
+    bounds = [_column(call, x, table[:, k]) for k in range(table.shape[1])]
+    out, meaning = _meaning(call, len(bounds))
+    x = call.clipped(x)
+    steps = x.affine
+    if steps is None:
+        raise RefusedError(
+            "its data must be a scale times integers plus an offset, not what a Relu or Clip"
+            " gives of them; leave those out, thresholds do their work"
+        )
+    n = max(map(len, (*bounds, steps.scale, steps.offset)))
+    rows = [_row([at(b, c) for b in bounds], steps, c) for c in range(n)]
+    if x.type is None:
+        _of_floats(call.builder, x, rows, out)
+        edge = INPUT
+    else:
+        edge = _of_integers(call, x, rows, out)
+    return replace(x, edge=edge, type=out, steps=(meaning,), quantized=True)
+
+
+def _column(call: Call, x: Data, values: np.ndarray) -> Channels:
+    """One threshold for each channel of the edge."""
+    layout = call.attributes.get("data_layout", "NCHW")
+    if layout not in ("NCHW", "NHWC", "NC", "NCL", "NLC"):
+        raise RefusedError(f"its data_layout must be NCHW or NHWC, not {layout[:40]!r}")
+    behind = 0 if layout[-1] == "C" else len(x.shape) - 1
+    return per_channel(values.reshape(-1, *(1,) * behind), x, what="its thresholds")
+
+
+def _meaning(call: Call, n: int) -> tuple[IntType, Affine]:
+    """The integers that stand for 0 .. n counts, and the reals that these stand for."""
+    scale, offset = call.fraction("out_scale", 1.0), call.fraction("out_bias", 0.0)
+    if not scale:
+        raise RefusedError("its out_scale must not be zero")
+    if n == 1 and offset == -scale / 2:
+        return BIPOLAR, Affine((scale / 2,))
+    shift = offset / scale
+    whole = shift.denominator == 1 and abs(shift) <= 1 << limits.ACTIVATION_BITS
+    lo = int(shift) if whole else 0
+    out = IntType(lo, lo + n)
+    if out.bits > limits.ACTIVATION_BITS:
+        raise RefusedError(
+            f"activations must have at most {limits.ACTIVATION_BITS} bits, not {out.bits}"
+        )
+    return out, Affine((scale,), (offset - lo * scale,))
+
+
+def _row(bounds: list[Real], steps: Affine, channel: int) -> tuple[list[Real], bool]:
+    """Places of the operand at which each bound is reached, ascending; whether down from them."""
+    scale, offset = at(steps.scale, channel), at(steps.offset, channel)
+    if not scale:
+        raise RefusedError("its data must not be scaled by zero")
+    places: list[Real] = [(b - offset) / scale for b in bounds]
+    return _sorted(places), sign(scale) < 0
+
+
+def _sorted(values: list[Real]) -> list[Real]:
+    """Ascending; exact, surds included."""
+    done: list[Real] = []
+    for v in values:
+        k = len(done)
+        while k and sign(done[k - 1] - v) > 0:
+            k -= 1
+        done.insert(k, v)
+    return done
+
+
+def _of_integers(call: Call, x: Data, rows: list[tuple[list[Real], bool]], out: IntType) -> str:
+    t = call.builder.edges[x.edge].type
+    table = [
+        [min(max(floor(p) + 1 if falls else ceil(p), t.lo), t.hi + 1) for p in places]
+        for places, falls in rows
+    ]
+    repeat = x.channels // len(rows)
+    return call.emit(
+        Threshold,
+        x.edge,
+        out=out,
+        thresholds=np.array(table * repeat, np.int64),
+        inverted=np.array([falls for _, falls in rows] * repeat),
+    ).name
+
+
+def _of_floats(
+    builder: Builder, x: Data, rows: list[tuple[list[Real], bool]], out: IntType
+) -> None:
+    """The model's first quantizer, by the smallest float64 that reaches each place."""
+    levels = np.array([[_reaching(p, beyond=falls) for p in places] for places, falls in rows])
+    inverted = np.array([falls for _, falls in rows])
+    made = InputQuantizer(levels, inverted, out)
+    old = builder.input_quantizer
+    if old is not None and not (
+        old.type == out
+        and np.array_equal(old.levels, levels)
+        and np.array_equal(old.inverted, inverted)
+    ):
+        raise RefusedError(
+            "the model's float input must go through one quantizer, not two different ones"
+        )
+    for array in (levels, inverted):
+        array.setflags(write=False)
+    builder.input_quantizer = made
+    builder.edges[INPUT] = Tensor(x.frame, out)
+
+
+def _reaching(place: Real, *, beyond: bool) -> float:
+    """The smallest float64 at or above ``place``, or ``beyond`` it."""
+    near = float(place)
+
+    def reached(v: float) -> bool:
+        side = sign(Fraction(v) - place)
+        return side > 0 or (side == 0 and not beyond)
+
+    while not reached(near):
+        near = float(np.nextafter(near, np.inf))
+    while reached(below := float(np.nextafter(near, -np.inf))):
+        near = below
+    return near

@@ -1,0 +1,149 @@
+"""Where windows lie: kernel, stride, dilation and padding of a node, in every form ONNX has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...exact import Real, Surd
+from ...ops.pad import Pad
+from ...real import Affine, at
+from ..reader import limits
+from ..symbolic.context import Call
+from ..symbolic.values import Data, RefusedError, brief
+
+Sizes = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Placing:
+    """One size an axis of space; ``over`` places behind the end are read by the last windows.
+
+    ``before`` and ``after`` are the model's padding; ``over`` comes from rounding up (ceil_mode).
+    """
+
+    kernel: Sizes
+    stride: Sizes
+    dilation: Sizes
+    before: Sizes
+    after: Sizes
+    over: Sizes
+
+    @property
+    def pads(self) -> Sizes:
+        """All that stands around, in ONNX's order."""
+        ends = (a + o for a, o in zip(self.after, self.over, strict=True))
+        return (*self.before, *ends)
+
+    def inside(self, size: Sizes) -> tuple[np.ndarray, ...] | None:
+        """Which taps of the windows lie on an input of that size: bool ``[windows, taps]`` an axis.
+
+        None where all do (windows need not reach the padding behind), or where that is too much.
+        """
+        most = max(size) + sum(self.pads)
+        if most * max(self.kernel) > limits.INPUT_ELEMENTS:
+            return None
+        found = []
+        for a, n in enumerate(size):
+            taps = np.arange(self.kernel[a]) * self.dilation[a] - self.before[a]
+            last = n + self.after[a] + self.over[a] - int(taps[-1]) - 1  # place of its first tap
+            at = np.arange(0, last + 1, self.stride[a])[:, None] + taps
+            found.append((at >= 0) & (at < n))
+        return None if all(axis.all() for axis in found) else tuple(found)
+
+    @property
+    def is_point(self) -> bool:
+        """Whether each place is a window of its own."""
+        return not any(self.pads) and {*self.kernel, *self.stride} == {1}
+
+
+def sizes(call: Call, name: str, axes: int, default: int, least: int = 1) -> Sizes:
+    """A list attribute of one size an axis."""
+    given: Any = call.attributes.get(name, (default,) * axes)
+    if len(given) != axes or any(not least <= s <= limits.INPUT_ELEMENTS for s in given):
+        raise RefusedError(
+            f"{name} must have {axes} sizes of at least {least}, not {list(given)[:8]}"
+        )
+    return tuple(given)
+
+
+def placing(call: Call, x: Data, kernel: Sizes) -> Placing:
+    """The windows of a Conv or pool over ``x``, whose kernel has the size ``kernel``."""
+    size = x.frame[:-1]
+    axes = len(size)
+    stride = sizes(call, "strides", axes, 1)
+    dilation = sizes(call, "dilations", axes, 1)
+    span = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
+    before, after = _pads(call, size, span, stride)
+    padded = tuple(n + b + a for n, b, a in zip(size, before, after, strict=True))
+    if any(s > n for s, n in zip(span, padded, strict=True)):
+        raise RefusedError(
+            f"its kernel must span at most its padded input, {list(padded)}, not {list(span)}"
+        )
+    if any(s > n for s, n in zip(stride, padded, strict=True)):
+        raise RefusedError(
+            f"its stride must be at most its padded input, {list(padded)}, not {list(stride)}"
+        )
+    over = (0,) * axes
+    if call.attributes.get("ceil_mode", 0):
+        over = tuple(
+            _over(n, b, p - s, d)
+            for n, b, p, s, d in zip(size, before, padded, span, stride, strict=True)
+        )
+    return Placing(kernel, stride, dilation, before, after, over)
+
+
+def _over(size: int, before: int, room: int, stride: int) -> int:
+    """Places behind the end that one more window reads; none if it would start behind the input."""
+    steps = -(-room // stride)
+    if steps * stride >= size + before:
+        steps -= 1
+    return max(0, steps * stride - room)
+
+
+def _pads(call: Call, size: Sizes, span: Sizes, stride: Sizes) -> tuple[Sizes, Sizes]:
+    """Padding in front and behind, by ``pads`` or ``auto_pad``."""
+    axes, auto = len(size), call.attributes.get("auto_pad", "NOTSET")
+    given = sizes(call, "pads", 2 * axes, 0, least=0)
+    if auto == "NOTSET":
+        return given[:axes], given[axes:]
+    if auto not in ("SAME_UPPER", "SAME_LOWER", "VALID"):
+        raise RefusedError(
+            f"auto_pad must be NOTSET, SAME_UPPER, SAME_LOWER or VALID, not {auto[:40]!r}"
+        )
+    if any(given):
+        raise RefusedError("pads must not be given beside auto_pad")
+    if auto == "VALID":
+        return (0,) * axes, (0,) * axes
+    total = [
+        max((-(-n // d) - 1) * d + s - n, 0) for n, s, d in zip(size, span, stride, strict=True)
+    ]
+    less, more = tuple(t // 2 for t in total), tuple(t - t // 2 for t in total)
+    return (less, more) if auto == "SAME_UPPER" else (more, less)
+
+
+def padded(call: Call, edge: str, pads: Sizes, value: int) -> str:
+    """``edge`` with ``pads`` places of ``value`` around it."""
+    return call.emit(Pad, edge, pads=pads, value=value).name if any(pads) else edge
+
+
+def zero_of(meaning: Affine) -> int:
+    """The integer that stands for the real 0 of padding, the same on all channels."""
+    n = max(len(meaning.scale), len(meaning.offset))
+    zeros = {_zero(at(meaning.scale, c), at(meaning.offset, c)) for c in range(n)}
+    if len(zeros) != 1:
+        raise RefusedError("its padding with 0 must be the same integer on all channels")
+    return zeros.pop()
+
+
+def _zero(scale: Real, offset: Real) -> int:
+    zero = -offset / scale
+    if isinstance(zero, Surd) or zero.denominator != 1:
+        raise RefusedError(
+            f"its padding with 0 must lie on the grid of its data, {brief(scale)} * integer"
+            f" + {brief(offset)}: pad before the quantizer, or give it a zero point that stands"
+            " for 0"
+        )
+    return int(zero)

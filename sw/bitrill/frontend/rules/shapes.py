@@ -1,0 +1,267 @@
+"""Rules for ONNX operators that compute and change shapes, and for constants made on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+
+from ..reader import limits
+from ..symbolic.context import Call
+from ..symbolic.values import Const, Data, Known, Quantized, RefusedError
+from . import joins
+
+
+def identity(call: Call) -> Known:
+    """Identity, and Dropout of a network that is not training."""
+    if call.node.op == "Dropout" and call.has(2) and call.integers(2, "training_mode").any():
+        raise RefusedError("training_mode must be false")
+    return call.value(0)
+
+
+def constant(call: Call) -> Known:
+    given = [k for k in call.attributes if k.startswith("value")]
+    if len(given) != 1:
+        raise RefusedError(f"one value must be given, not {len(given)}")
+    value = call.attributes[given[0]]
+    if isinstance(value, np.ndarray):
+        return Const(value)
+    array = np.array(value, np.float32 if "float" in given[0] else np.int64)
+    if not np.isfinite(array).all():
+        raise RefusedError("its value must be finite, and holds NaN or infinity")
+    return Const(array)
+
+
+def cast(call: Call) -> Known:
+    value, to = call.value(0), call.attributes.get("to", 0)
+    to_float, to_int = to in (1, 10, 11), to in (6, 7)
+    if not (to_float or to_int):
+        raise RefusedError("it must cast to float (16, 32, 64 bits) or int32 or int64")
+    if isinstance(value, Data | Quantized):
+        if to_int:
+            raise RefusedError("only constants may be cast to integers; use Quant for data")
+        return value
+    if value.array.dtype == object:
+        if to_int:
+            raise RefusedError("computed parameters must not be cast to integers")
+        return value
+    if to_float and value.batch is not None and value.batch.any():
+        raise RefusedError("the size of the batch must not be cast to float")
+    dtype = {1: np.float32, 10: np.float16, 11: np.float64, 6: np.int32, 7: np.int64}[to]
+    largest = (
+        -float(np.iinfo(dtype).min) if to_int else np.nextafter(float(np.finfo(dtype).max), np.inf)
+    )
+    if value.array.size and np.abs(value.array.astype(np.float64)).max() >= largest:
+        raise RefusedError("every number must fit the type it is cast to")
+    array = value.array.astype(dtype)
+    return Const(array.astype(np.int64) if to_int else array, value.batch)
+
+
+def shape(call: Call) -> Known:
+    value, batch = call.value(0), None
+    if isinstance(value, Data):
+        sizes = np.array([call.builder.batch, *value.shape], np.int64)
+        if call.builder.batch_is_free:
+            batch = np.arange(len(sizes)) == 0
+    else:
+        sizes = np.array(_array(value).shape, np.int64)
+    start, end = call.attributes.get("start", 0), call.attributes.get("end", len(sizes))
+    return Const(sizes[start:end], None if batch is None else batch[start:end])
+
+
+def _array(value: Const | Quantized) -> np.ndarray:
+    return value.integers if isinstance(value, Quantized) else value.array
+
+
+def _const(call: Call, i: int) -> Const:
+    value = call.value(i)
+    if not isinstance(value, Const):
+        raise RefusedError("only constants (shapes) are accepted here, not data")
+    return value
+
+
+def gather(call: Call) -> Known:
+    value, indices = _const(call, 0), call.integers(1, "indices")
+    axis = _axis(call.attributes.get("axis", 0), value.array.ndim)
+    n = value.array.shape[axis]
+    if indices.size and (indices.min() < -n or indices.max() >= n):
+        raise RefusedError(f"indices must be -{n}..{n - 1}, not {indices.min()}..{indices.max()}")
+    if value.array.size // max(n, 1) * indices.size > limits.EXACT_ELEMENTS:
+        raise RefusedError(f"it must give at most {limits.EXACT_ELEMENTS} elements")
+    return _both(value, lambda a: np.take(a, indices, axis))
+
+
+def _both(value: Const, f: Callable[[np.ndarray], np.ndarray]) -> Const:
+    """``f`` of the numbers and of the marks beside them."""
+    marks = None if value.batch is None else np.asarray(f(value.batch))
+    return Const(np.asarray(f(value.array)), marks)
+
+
+def _axis(axis: int, rank: int) -> int:
+    if not -rank <= axis < rank:
+        raise RefusedError(f"axis must be -{rank}..{rank - 1}, not {axis}")
+    return axis % rank
+
+
+def concat(call: Call) -> Known:
+    """Concat of constants, or of branches of the network."""
+    if "axis" not in call.attributes:
+        raise RefusedError("attribute axis must be given")
+    if any(isinstance(v, Data) for v in call.values):
+        return joins.concat(call)
+    values = [_const(call, i) for i in range(len(call.values))]
+    arrays = [v.array for v in values]
+    axis = _axis(call.attributes["axis"], arrays[0].ndim)
+    rests = {a.shape[:axis] + a.shape[axis + 1 :] if a.ndim > axis else None for a in arrays}
+    if len({a.ndim for a in arrays}) != 1 or len(rests) != 1:
+        raise RefusedError("its operands must have the same shape but for one axis")
+    if len({a.dtype for a in arrays}) != 1:
+        raise RefusedError("its operands must have the same type")
+    if sum(a.size for a in arrays) > limits.EXACT_ELEMENTS:
+        raise RefusedError(f"it must give at most {limits.EXACT_ELEMENTS} elements")
+    marks = [np.zeros(v.array.shape, bool) if v.batch is None else v.batch for v in values]
+    return Const(np.concatenate(arrays, axis), np.concatenate(marks, axis))
+
+
+def slice_(call: Call) -> Known:
+    """Slice of constants, or of the channels of data."""
+    value = call.value(0)
+    starts, ends, axes, steps = _slices(call)
+    if isinstance(value, Data):
+        if axes not in ([1], [-len(value.shape)]) or steps != [1]:
+            raise RefusedError("data must be sliced along axis 1, the channels, in steps of 1")
+        first, end, _ = slice(starts[0], ends[0]).indices(value.shape[0])
+        return joins.slice_of(call, first, end)
+    value = _const(call, 0)
+    parts = [slice(None)] * value.array.ndim
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        # an end of the most negative integer means "to the front" when going backwards
+        stop = None if step < 0 and end < -(1 << 30) else end
+        parts[_axis(axis, value.array.ndim)] = slice(start, stop, step)
+    return _both(value, lambda a: a[tuple(parts)])
+
+
+def _slices(call: Call) -> tuple[list[int], ...]:
+    """``(starts, ends, axes, steps)``, as inputs or (before opset 10) as attributes."""
+    if call.has(1):
+        starts, ends = call.integers(1, "starts").tolist(), call.integers(2, "ends").tolist()
+        axes = call.integers(3, "axes").tolist() if call.has(3) else list(range(len(starts)))
+        steps = call.integers(4, "steps").tolist() if call.has(4) else [1] * len(starts)
+    else:
+        starts, ends = (list(call.attributes.get(k, ())) for k in ("starts", "ends"))
+        axes, steps = list(call.attributes.get("axes", range(len(starts)))), [1] * len(starts)
+    if not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps:
+        raise RefusedError("starts, ends, axes and steps must be equally many, and no step zero")
+    return starts, ends, axes, steps
+
+
+def squeeze(call: Call) -> Known:
+    """Squeeze and Unsqueeze, axes as attribute or input."""
+    value, is_squeeze = call.value(0), call.node.op == "Squeeze"
+    axes = list(call.attributes.get("axes", ()))
+    if call.has(1):
+        if axes:
+            raise RefusedError("axes must be given once, as attribute or as input")
+        axes = call.integers(1, "axes").reshape(-1).tolist()
+    elif not axes and not is_squeeze:
+        raise RefusedError("axes must be given")
+    old = _full_shape(call, value)
+    if is_squeeze:
+        drop = {_axis(a, len(old)) for a in axes} or {i for i, s in enumerate(old) if s == 1}
+        if any(old[a] != 1 for a in drop):
+            raise RefusedError(f"the axes squeezed must have size 1, not those of {list(old)}")
+        new = [s for i, s in enumerate(old) if i not in drop]
+    else:
+        rank = len(old) + len(axes)
+        added = {_axis(a, rank) for a in axes}
+        if len(added) != len(axes) or rank > limits.RANK:
+            raise RefusedError(f"axes must be different and give at most {limits.RANK} axes")
+        rest = iter(old)
+        new = [1 if i in added else next(rest) for i in range(rank)]
+        drop = added
+    if isinstance(value, Data) and 0 in drop:
+        raise RefusedError("the batch axis must stay the first")
+    return _reshaped(call, value, tuple(new))
+
+
+def _full_shape(call: Call, value: Known) -> tuple[int, ...]:
+    if isinstance(value, Data):
+        return (call.builder.batch, *value.shape)
+    return _array(value).shape
+
+
+def flatten(call: Call) -> Known:
+    value = call.value(0)
+    old, axis = _full_shape(call, value), call.attributes.get("axis", 1)
+    if not -len(old) <= axis <= len(old):
+        raise RefusedError(f"axis must be -{len(old)}..{len(old)}, not {axis}")
+    axis = axis + len(old) if axis < 0 else axis
+    return _reshaped(call, value, (prod(old[:axis]), prod(old[axis:])))
+
+
+def reshape(call: Call) -> Known:
+    value, target = call.value(0), _const(call, 1)
+    old, new = _full_shape(call, value), target.array
+    marks = np.zeros(new.shape, bool) if target.batch is None else target.batch
+    if new.dtype != np.int64 or new.ndim != 1 or not 1 <= new.size <= limits.RANK:
+        raise RefusedError(f"the shape must be 1 to {limits.RANK} integers")
+    if marks[1:].any() or (marks.any() and not isinstance(value, Data)):
+        raise RefusedError("only the first axis may have the size of the batch")
+    sizes = [int(s) for s in new]
+    if not call.attributes.get("allowzero", 0):
+        if any(s == 0 and i >= len(old) for i, s in enumerate(sizes)):
+            raise RefusedError(f"the shape {sizes} must not copy axes that {list(old)} lacks")
+        sizes = [old[i] if s == 0 else s for i, s in enumerate(sizes)]
+    if any(s < -1 for s in sizes) or sizes.count(-1) > 1:
+        raise RefusedError(
+            f"the shape must have sizes of at least 0 and at most one -1, not {sizes}"
+        )
+    known = prod(s for s in sizes if s != -1)
+    if -1 in sizes and known and prod(old) % known == 0:
+        sizes[sizes.index(-1)] = prod(old) // known
+    if -1 in sizes or prod(sizes) != prod(old):
+        raise RefusedError(
+            f"the shape must keep {prod(old)} elements, not make {list(old)} {sizes}"
+        )
+    return _reshaped(call, value, tuple(sizes))
+
+
+def _reshaped(call: Call, value: Known, new: tuple[int, ...]) -> Known:
+    """``value`` with the full shape ``new``, which has as many elements."""
+    if isinstance(value, Const):
+        return _both(value, lambda a: a.reshape(new))
+    if isinstance(value, Quantized):
+        if value.scale.size != 1 and new != value.integers.shape:
+            raise RefusedError("a constant with one scale for each channel must keep its shape")
+        scale = value.scale if value.scale.size != 1 else value.scale.reshape((1,) * len(new))
+        return Quantized(value.integers.reshape(new), scale, value.type)
+    if not new or new[0] != call.builder.batch:
+        raise RefusedError(
+            f"the batch axis must stay the first, not {[call.builder.batch, *value.shape]}"
+            f" become {list(new)}"
+        )
+    return replace(value, shape=new[1:])
+
+
+def transpose(call: Call) -> Known:
+    value = call.value(0)
+    old = _full_shape(call, value)
+    perm = tuple(call.attributes.get("perm", reversed(range(len(old)))))
+    if sorted(perm) != list(range(len(old))):
+        raise RefusedError(f"perm must order the {len(old)} axes, not be {list(perm)}")
+    if isinstance(value, Data) and perm[0] != 0:
+        raise RefusedError("the batch axis must stay the first")
+    return transposed(value, perm)
+
+
+def transposed(value: Known, perm: tuple[int, ...]) -> Known:
+    """``value`` with axis ``perm[i]`` as its i-th; the batch axis of data stays."""
+    if isinstance(value, Const):
+        return _both(value, lambda a: a.transpose(perm))
+    if isinstance(value, Quantized):
+        return Quantized(value.integers.transpose(perm), value.scale.transpose(perm), value.type)
+    places = np.arange(value.size).reshape(value.shape)
+    moved = places.transpose([p - 1 for p in perm[1:]])
+    return value.reordered(moved.reshape(-1), moved.shape)

@@ -1,0 +1,1 @@
+"""What tensors stand for while a model is imported: integers, exact scales, functions between."""

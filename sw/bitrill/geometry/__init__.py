@@ -1,0 +1,1 @@
+"""Where windows lie in a feature map, and which pixels a line buffer holds."""

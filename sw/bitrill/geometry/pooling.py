@@ -1,0 +1,106 @@
+"""What maximum and sum over windows share: parameters, running results, time."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..errors import SpecError
+from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.schedule import Rule, Schedule
+from ..ir.types import IntType, Tensor
+from .windows import Sizes, Sliding, sliding
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pooling(Operator):
+    """One result a channel and window of ``kernel`` places, windows ``stride`` places apart.
+
+    ``(H, W, C)`` gives ``(Ho, Wo, C)``, ``(L, C)`` gives ``(Lo, C)``; the kernel may be as large as
+    the frame (global), windows may overlap or leave places out.
+
+    ``simd`` elements a beat, one a cycle, on both sides. First along the row, then down the
+    columns, each beat is merged into the results of all windows that it belongs to; what is kept is
+    a running result for each window that can be open between two places of an axis, at most
+    ``ceil((k - 1) / s)``: a word a beat of a pixel along the row, a word a beat of a row of results
+    down the columns. (Windows read out of a ring would keep whole rows of pixels and take a cycle
+    a tap.) Two stages, a beat is in the second only where a window ends in its row.
+    """
+
+    kernel: Sizes
+    stride: Sizes
+
+    def validate(self) -> None:
+        _ = self.windows
+
+    def validate_impl(self, impl: Impl) -> None:
+        must_divide(
+            name=self.name, what="SIMD", value=impl.simd, of="channels", total=self.x.channels
+        )
+        if impl.pe != impl.simd:
+            raise SpecError(f"{self.name}: PE must equal SIMD ({impl.simd}), not {impl.pe}")
+
+    @cached_property
+    def windows(self) -> Sliding:
+        """Where the windows lie."""
+        return sliding(self.name, self.x, kernel=self.kernel, stride=self.stride)
+
+    @abstractmethod
+    def merged(self, n: int) -> IntType:
+        """Type of the result over ``n`` places."""
+
+    def infer(self) -> Tensor:
+        w = self.windows
+        return Tensor(w.shape(self.x, self.x.channels), self.merged(w.n_taps))
+
+    @property
+    def pieces(self) -> int:
+        """Beats of a pixel."""
+        return self.x.channels // self.folded.simd
+
+    @property
+    def open_windows(self) -> tuple[int, int]:
+        """Most windows that are open between two places, down the columns and along the row."""
+        (kh, kw), (sh, sw) = self.windows.kernel, self.windows.stride
+        return -(-(kh - 1) // sh), -(-(kw - 1) // sw)
+
+    def cost(self) -> Cost:
+        if self.impl is None:
+            return Cost()
+        w, channels = self.windows, self.x.channels
+        down, along = self.open_windows
+        row = along * channels * self.merged(w.kernel[1]).bits
+        column = down * w.out[1] * channels * self.y.type.bits
+        return Cost(state_bits=row + column, cycles=self.beats_in)
+
+    def schedule(self) -> Schedule:
+        """Steps: beats enter the second stage."""
+        w, pieces = self.windows, self.pieces
+        (ho, wo), (kh, kw), (sh, sw) = w.out, w.kernel, w.stride
+        piece = np.arange(pieces)
+        ends = np.arange(wo) * sw + kw - 1
+        rows = np.arange(w.height)[:, None] * w.width + ends
+        entered = (rows.reshape(-1)[:, None] * pieces + piece).reshape(-1)  # the input beat of each
+        down = (np.arange(ho) * sh + kh - 1)[:, None] * wo + np.arange(wo)
+        given = (down.reshape(-1)[:, None] * pieces + piece).reshape(-1)  # the step of each output
+        # the beat before must have left a stage: at the next edge, or as the next stage moves
+        above = np.searchsorted(entered, np.arange(self.beats_in)) - 1
+        taken = np.searchsorted(given, np.arange(len(entered))) - 1
+        rules = (
+            Rule("step", "in", entered, 1),
+            Rule("in", "step", above, 0),
+            Rule("out", "step", given, 1),
+            Rule("step", "out", taken, 0),
+        )
+        return Schedule(self.beats_in, len(entered), len(given), rules)
+
+    @property
+    def lanes_in(self) -> int:
+        return self.folded.simd
+
+    @property
+    def lanes_out(self) -> int:
+        return self.folded.simd

@@ -1,0 +1,241 @@
+"""From an imported graph to hardware's: passes in order, each checked by the runner.
+
+Whatever a pass does, the graph must keep its stage's promises and its function: after each one
+the runner compares outputs on a seeded probe, exactly, reals included.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .errors import FitError, StageError
+from .exact import Real
+from .folding.fifos import set_depths
+from .folding.fold import fold
+from .folding.solve import Solution, solve
+from .folding.weight_codings import settle_codings
+from .ir import serialisation
+from .ir.graph import Graph, Stage, verify
+from .ir.operator import Style
+from .parts.devices import Part
+from .passes.forks import insert_forks
+from .passes.head import add_argmax
+from .passes.narrow import narrow_widths
+from .passes.polarity import turn_polarity
+from .passes.ranking import ascending
+from .passes.thresholds import to_thresholds
+from .real import Affine
+from .resources.estimate import Resources, network_resources
+from .storage import write_text
+from .timing.predict import predict
+
+Pass: TypeAlias = Callable[[Graph], Graph]
+
+INTEGER: tuple[Pass, ...] = (
+    to_thresholds,  # first: all others move integers only
+    turn_polarity,  # before narrowing: a row may need its type's other end
+    narrow_widths,  # last: it judges by the values that are left
+)
+"""From IMPORTED to INTEGER."""
+
+HEAD = len(INTEGER) + 1
+"""Number of the pass that adds decisions: behind narrowing, since it ranks every value left."""
+
+ROUNDS = 6
+"""Foldings that `to_target` tries."""
+
+PROBES = 16
+"""Random inputs that each pass is tried on, beside the corners."""
+
+PROBE_ELEMENTS = 1 << 22
+"""Of a large graph fewer are tried, one at least: so many elements over all edges."""
+
+
+def to_integer(graph: Graph, *, top: int | None = None, checkpoints: Path | None = None) -> Graph:
+    """The integer graph of an imported one; ``top`` asks for that many decisions.
+
+    ``checkpoints``: a folder for the graph after each pass, ``NN_pass/``. Raises `StageError`
+    for a graph that is not IMPORTED, `UnsupportedError` for a function that integers cannot give.
+    """
+    verify(graph, Stage.IMPORTED)
+    _checkpoint(graph, checkpoints, 0, "imported")
+    graph = run_passes(graph, INTEGER, checkpoints=checkpoints, first=1)
+    if top is not None:
+        head = partial(add_argmax, k=top)
+        graph = run_passes(graph, (head,), checkpoints=checkpoints, first=HEAD)
+    return graph
+
+
+def to_folded(
+    graph: Graph,
+    *,
+    folding: Mapping[str, Mapping[str, Any]] | None = None,
+    style: Style = "folded",
+    part: Part | None = None,
+    clock_mhz: float | None = None,
+    checkpoints: Path | None = None,
+) -> Graph:
+    """The folded graph of an integer one; ``folding`` overrides the default, key by key.
+
+    ``style``: of matrices that ``folding`` says nothing of; ``part``: what unrolled ones are to
+    fit in; ``clock_mhz``: what pipelines are made deep enough for (see `bitrill.resources.clock`).
+    Raises `StageError` for a graph that is not INTEGER, `SpecError` that lists all that is
+    wrong with ``folding``, `FitError` for a matrix too large to be unrolled.
+    """
+    verify(graph, Stage.INTEGER)
+    folded = (
+        insert_forks,  # before folding: it chooses a fork's lanes as any node's
+        # converters stand where its lanes differ
+        partial(fold, folding=folding or {}, style=style, part=part, clock_mhz=clock_mhz),
+        set_depths,  # last: the timing of every node is known
+    )
+    return run_passes(graph, folded, checkpoints=checkpoints, first=HEAD + 1)
+
+
+def to_target(
+    graph: Graph,
+    *,
+    clock_hz: Fraction | int,
+    fps: Fraction | int | float | None = None,
+    part: Part | None = None,
+    folding: Mapping[str, Mapping[str, Any]] | None = None,
+    clock_mhz: float | None = None,
+    checkpoints: Path | None = None,
+) -> tuple[Graph, Solution]:
+    """The folded graph of fewest LUTs for a rate, or the fastest that a part holds.
+
+    See `bitrill.folding.solve`, whose intervals are those of single nodes. Here the whole network's
+    exact interval counts, and its FIFOs at their real depths: where they fall short, a shorter
+    interval (without a rate: a smaller part) is solved for, `ROUNDS` times at most. Raises as
+    `solve` does.
+    """
+    wanted = None if fps is None else Fraction(clock_hz) / Fraction(fps)
+    if folding:
+        fold(graph, folding)  # whatever is wrong in it is told at once
+    graph, settled, codings = settle_codings(graph, folding or {})
+    interval, left, last = None, part, ""
+    for _ in range(ROUNDS):
+        solution = solve(
+            graph, clock_hz=clock_hz, fps=fps, part=left, folding=settled, interval=interval
+        )
+        told = {
+            name: {**found, **settled.get(name, {}), **codings.get(name, {})}
+            for name, found in solution.folding.items()
+        }
+        folded = to_folded(
+            graph, folding=told, part=part, clock_mhz=clock_mhz, checkpoints=checkpoints
+        )
+        ii = predict(folded).ii
+        used = sum(network_resources(folded).values(), Resources())
+        last = f"a frame every {_cycles(ii)} cycles, {used}"
+        if wanted is not None and ii > wanted:
+            interval = min(solution.interval - 1, int(solution.interval * wanted / ii))
+            continue
+        if part is None or not part.excess(used):
+            return folded, solution
+        if wanted is not None:
+            part.require_fit(used)
+        left = _without(part, used, solution.resources)
+    raise FitError(
+        f"{graph.name}: no folding was found that keeps rate and part with the whole network's"
+        f" timing and FIFOs counted: the last takes {last}"
+    )
+
+
+def _without(part: Part, used: Resources, counted: Resources) -> Part:
+    """What a part leaves beside the FIFOs' slots that a solution did not count."""
+    return dataclasses.replace(
+        part,
+        lcs=part.lcs - max(0, used.lcs - counted.lcs),
+        ff=part.ff - max(0, used.ff - counted.ff),
+        bram36=part.bram36 - max(0, used.bram18 - counted.bram18 + 1) // 2,
+    )
+
+
+def _cycles(ii: Fraction) -> str:
+    return f"{float(ii):,.1f}".removesuffix(".0")
+
+
+def run_passes(
+    graph: Graph, passes: tuple[Pass, ...], *, checkpoints: Path | None = None, first: int = 1
+) -> Graph:
+    """``graph`` through ``passes``; `StageError` names the pass that breaks it."""
+    x = probe(graph)
+    y = graph.run(x)
+    for number, step in enumerate(passes, first):
+        name = getattr(step, "func", step).__name__
+        after = step(graph)
+        verify(after, after.stage)
+        y_after = after.run(x)
+        fault = difference(graph, y, after, y_after)
+        if fault:
+            raise StageError(f"{graph.name}: pass {name} changed the function: {fault}")
+        graph, y = after, y_after
+        _checkpoint(graph, checkpoints, number, name)
+    return graph
+
+
+def probe(graph: Graph) -> np.ndarray:
+    """Inputs to try a graph on: all lowest, all highest, and random ones; always the same."""
+    t = graph.source.tensor.type
+    rng = np.random.default_rng(0)
+    n = PROBE_ELEMENTS // sum(t.size for t in graph.edges.values())
+    shape = (max(1, min(PROBES, n)), *graph.source.shape)
+    drawn = t.values()[rng.integers(0, t.n_values, shape)]
+    corners = [np.full((1, *graph.source.shape), v) for v in (t.lo, t.hi)]
+    return np.concatenate([*corners, drawn])
+
+
+def difference(before: Graph, y: np.ndarray, after: Graph, y_after: np.ndarray) -> str:
+    """How the outputs of two graphs differ in what they mean; empty if they do not."""
+    a, b = before.sink, after.sink
+    if a.scale and not b.scale:
+        k = b.shape[0]
+        rows = [decisions(row, Affine(a.scale, a.offset), k) for row in y]
+        return _first(np.array(rows), y_after)
+    if (a.scale, a.offset) == (b.scale, b.offset):
+        return _first(y, y_after)
+    if y.shape != y_after.shape or bool(a.scale) != bool(b.scale):
+        return f"the output is {b}, not {a}"
+    return _first(_meaning(y, before), _meaning(y_after, after))
+
+
+def decisions(scores: np.ndarray, meaning: Affine, k: int) -> list[int]:
+    """Indices of the ``k`` highest real scores of one vector, exactly; lowest index first."""
+    return ascending([-meaning(Fraction(int(v)), c) for c, v in enumerate(scores.ravel())])[:k]
+
+
+def _meaning(y: np.ndarray, graph: Graph) -> np.ndarray:
+    """The exact reals of outputs ``[N, *shape]``, as an array of objects."""
+    sink = graph.sink
+    meaning = Affine(sink.scale, sink.offset)
+    rows = sink.flatten(y).reshape(-1, sink.tensor.channels)
+    reals: list[Real] = [meaning(Fraction(int(v)), c) for row in rows for c, v in enumerate(row)]
+    out = np.empty(len(reals), object)
+    out[:] = reals
+    return sink.restore(out.reshape(-1, *sink.tensor.shape))
+
+
+def _first(expected: np.ndarray, seen: np.ndarray) -> str:
+    if expected.shape != seen.shape:
+        return f"outputs have shape {list(seen.shape)}, not {list(expected.shape)}"
+    wrong = np.argwhere(expected != seen)
+    if not len(wrong):
+        return ""
+    sample, *place = (int(i) for i in wrong[0])
+    where = (sample, *place)
+    return f"output {place} of probe {sample} is {seen[where]}, not {expected[where]}"
+
+
+def _checkpoint(graph: Graph, folder: Path | None, number: int, name: str) -> None:
+    if folder is not None:
+        here = folder / f"{number:02}_{name}"
+        serialisation.save(graph, here)
+        write_text(here / "graph.txt", f"{graph}\n")

@@ -1,0 +1,161 @@
+"""The parts: what each offers, and whether a design fits."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..errors import FitError, SpecError
+from ..ir.operator import FOUR_INPUTS, Primitives
+
+DEFAULT_PART = "xc7z020clg400-1"
+
+_TABLE = """
+xc7z007s  14400  28800   50   66
+xc7z010   17600  35200   60   80
+xc7z012s  34400  68800   72  120
+xc7z014s  40600  81200  107  170
+xc7z015   46200  92400   95  160
+xc7z020   53200 106400  140  220
+xc7z030   78600 157200  265  400
+xc7z035  171900 343800  500  900
+xc7z045  218600 437200  545  900
+xc7z100  277400 554800  755 2020
+xc7a12t    8000  16000   20   40
+xc7a15t   10400  20800   25   45
+xc7a25t   14600  29200   45   80
+xc7a35t   20800  41600   50   90
+xc7a50t   32600  65200   75  120
+xc7a75t   47200  94400  105  180
+xc7a100t  63400 126800  135  240
+xc7a200t 134600 269200  365  740
+xc7s6      3750   7500    5   10
+xc7s15     8000  16000   10   20
+xc7s25    14600  29200   45   80
+xc7s50    32600  65200   75  120
+xc7s75    48000  96000   90  140
+xc7s100   64000 128000  120  160
+"""
+"""Device, LUTs, flip-flops, RAMB36 and DSP48E1 slices (Xilinx DS180 and DS190)."""
+
+_OPEN = """
+lfe5u-25    24288  24288  28   28 ecp5
+lfe5u-45    43848  43848  54   72 ecp5
+lfe5u-85    83640  83640 104  156 ecp5
+ice40-hx8k   7680   7680   3    0 ice40
+ice40-up5k   5280   5280   3    8 ice40
+gw1nr-9      8640   6480  13   20 gowin
+gw2a-18     20736  15552  23   48 gowin
+"""
+"""Device, LUTs of four inputs, flip-flops, block memory in whole 36 kbit, multipliers, and family
+(Lattice FPGA-DS-02012, DS1040 and FPGA-DS-02008, Gowin DS117 and DS102)."""
+
+_FULL = {
+    r"lfe5u-?(25|45|85)f?(-\d[a-z0-9]*)?": "lfe5u-{}",
+    r"ice40-?(hx8k|up5k)(-?[a-z0-9]*)?": "ice40-{}",
+    r"gw1nr-(?:lv)?(9)c?([a-z0-9/]*)?": "gw1nr-{}",
+    r"gw2ar?-(?:lv)?(18)c?([a-z0-9/]*)?": "gw2a-{}",
+}
+"""Full names of open devices, ``LFE5U-85F-6BG381C`` and the like, in lower case."""
+
+FOUR_FOR_SIX = 2
+"""LUTs of four inputs that a design is taken to need for one of six."""
+
+
+class Used(Protocol):
+    """Resources that a design takes, measured by synthesis or predicted by the resource model."""
+
+    @property
+    def lcs(self) -> int: ...
+    @property
+    def ff(self) -> int: ...
+    @property
+    def ramb18(self) -> int: ...
+    @property
+    def ramb36(self) -> int: ...
+    @property
+    def dsp(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Part:
+    """``name`` as given; what the device offers: physical LUTs, flip-flops, 36 kbit RAMs, DSPs.
+
+    ``family``: the primitives of arithmetic on it. Designs are counted in LUTs of six inputs; of
+    one with four, `FOUR_FOR_SIX` stand for each: an estimate.
+    """
+
+    name: str
+    device: str
+    lcs: int
+    ff: int
+    bram36: int
+    dsp: int
+    family: Primitives = "xc7"
+
+    def utilisation(self, used: Used) -> dict[str, tuple[float, int]]:
+        """``{resource: (used, available)}``; two RAMB18 share the place of one RAMB36."""
+        return {
+            "lcs": (used.lcs * (FOUR_FOR_SIX if self.family in FOUR_INPUTS else 1), self.lcs),
+            "ff": (used.ff, self.ff),
+            "bram36": (used.ramb36 + used.ramb18 / 2, self.bram36),
+            "dsp": (used.dsp, self.dsp),
+        }
+
+    def excess(self, used: Used) -> list[str]:
+        """What the part has too little of, in words; empty where the design fits."""
+        return [
+            f"{k} {n:g} of {have} ({100 * n / have:.0f} %)"
+            for k, (n, have) in self.utilisation(used).items()
+            if n > have
+        ]
+
+    def require_fit(self, used: Used) -> None:
+        """Raise `FitError` unless the design fits: what lacks, and a part that is enough."""
+        over = self.excess(used)
+        if not over:
+            return
+        hint = self.enough(used)
+        raise FitError(f"the design does not fit {self.name}: {'; '.join(over)}; {hint}", over=over)
+
+    def enough(self, used: Used) -> str:
+        """The smallest part of the family that is enough, in words."""
+        family = self.device[:4]
+        enough = [p for p in _DEVICES.values() if p.device[:4] == family and not p.excess(used)]
+        best = min(enough, key=lambda p: p.lcs, default=None)
+        return f"no {family} part is enough" if best is None else f"{best.name} is enough"
+
+
+_DEVICES = {
+    row[0]: Part(row[0], row[0], *map(int, row[1:5]), *row[5:])  # pyright: ignore
+    for row in map(str.split, f"{_TABLE}{_OPEN}".split("\n"))
+    if row
+}
+
+
+def part_of(name: str) -> Part:
+    """The part of a full name (``xc7z020clg400-1``) or a device (``xc7z020``), in any case."""
+    device = _device(name.lower())
+    if device not in _DEVICES:
+        near = difflib.get_close_matches((device or name.lower())[:9], _DEVICES, n=3, cutoff=0.5)
+        near = near or devices("xc7")[:3]
+        raise SpecError(
+            f"part must be one of those known here, not {name!r} (nearest: {', '.join(near)})"
+        )
+    return dataclasses.replace(_DEVICES[device], name=name.lower())
+
+
+def _device(name: str) -> str:
+    found = re.fullmatch(r"(xc7(?:z|a|s|k)\d+[st]?)([a-z]{2,4}\d+)?(-\d?[a-z0-9]*)?", name)
+    if found:
+        return found[1]
+    open_ones = ((re.fullmatch(pattern, name), device) for pattern, device in _FULL.items())
+    return next((device.format(m[1]) for m, device in open_ones if m), "")
+
+
+def devices(family: Primitives | None = None) -> list[str]:
+    """Names of all devices, or those of a family, ascending."""
+    return sorted(p.device for p in _DEVICES.values() if family in (None, p.family))

@@ -1,0 +1,75 @@
+"""The model's first quantizer as float64 levels, so that floats are quantized exactly.
+
+For each level the smallest float64 that reaches it is found by exact decisions over the bit
+patterns of float64: comparing a float with it then decides just as the reals do.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from ..errors import StageError
+from ..ir.interface import InputQuantizer
+from ..real import Function
+from .real_thresholds import Counter, check_size, line_of, smallest
+
+LARGEST = int(np.array(np.finfo(np.float64).max).view(np.int64))
+"""Key of the largest finite float64."""
+
+
+def key_of(x: float) -> int:
+    """Position of a finite float64 among all of them: ordered as they are, 0 for both zeros."""
+    bits = int(np.array(x, np.float64).view(np.int64))
+    return bits if bits >= 0 else -(bits & 0x7FFF_FFFF_FFFF_FFFF)
+
+
+def float_of(key: int) -> float:
+    """Inverse of `key_of`; infinite beyond the largest."""
+    if abs(key) > LARGEST:
+        return float("inf") if key > 0 else float("-inf")
+    value = float(np.array(abs(key), np.int64).view(np.float64))
+    return value if key >= 0 else -value
+
+
+def input_quantizer(function: Function) -> InputQuantizer:
+    """``function`` over float64: ``levels[c, k]`` is the smallest float64 that counts k + 1 levels.
+
+    -inf where every float does, +inf where none does. Falling functions are inverted. Raises
+    `UnsupportedError` for a quantizer of too many levels.
+    """
+    check_size(function, "input")
+    known: dict[object, tuple[np.ndarray, bool]] = {}
+    rows = []
+    for channel in range(function.n_channels):
+        line = line_of(function, channel)
+        if line not in known:
+            known[line] = _levels(Counter(line, function.quantizer))
+        rows.append(known[line])
+    levels = np.array([level for level, _ in rows])
+    inverted = np.array([falling for _, falling in rows])
+    for array in (levels, inverted):
+        array.setflags(write=False)
+    return InputQuantizer(levels, inverted, function.quantizer.type)
+
+
+def _levels(counter: Counter) -> tuple[np.ndarray, bool]:
+    if counter.constant:
+        return counter.places, False
+    keys = [_smallest(counter, n + 1, guess) for n, guess in enumerate(counter.places)]
+    levels = np.array([float_of(k) if k > -LARGEST else float("-inf") for k in keys])
+    if np.any(levels[1:] < levels[:-1]):
+        raise StageError("input: levels must ascend, and do not")
+    return levels, counter.inverted
+
+
+def _smallest(counter: Counter, n: int, guess: float) -> int:
+    """Key of the smallest float64 at which ``counter`` counts n or more."""
+    start = 0 if np.isnan(guess) else key_of(np.clip(guess, float_of(-LARGEST), float_of(LARGEST)))
+    return smallest(
+        lambda key: counter.decide(Fraction(float_of(key))) >= n,
+        lo=-LARGEST,
+        hi=LARGEST + 1,
+        guess=start if guess < np.inf else LARGEST + 1,
+    )

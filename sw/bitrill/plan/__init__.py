@@ -1,1 +1,0 @@
-"""Plans that hardware only renders: sums, timing, folding, FIFO depths."""

@@ -1,0 +1,1 @@
+"""LUTs, flip-flops, memories and clock of operators, predicted without synthesis."""

@@ -1,0 +1,1 @@
+"""Initiation intervals, latencies and FIFO depths, exact, by max-plus systems."""

@@ -1,0 +1,167 @@
+"""Branches meet and part as the model means it, scales that differ included."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bitrill.errors import UnsupportedError
+from bitrill.ops import Add, Concat, MatVec, Split, Threshold
+from bitrill.real import Activation
+from frontend.onnx_models import Net, imported
+from frontend.rules.test_convs import check, kinds
+
+
+def branches(net: Net, *scales: float, bits: float = 4.0) -> list[str]:
+    """Quantized results of convolutions over one input."""
+    x = net.quant("x", 0.37)
+    return [net.quant(net.conv(x, 3, 2, 1, 1, seed=k), s, bits=bits) for k, s in enumerate(scales)]
+
+
+@pytest.mark.parametrize(
+    ("scales", "gains"), [((0.7, 0.7), (1, 1)), ((0.75, 0.5), (3, 2)), ((0.5, -0.25), (-2, 1))]
+)
+@pytest.mark.parametrize("op", ["Add", "Sub"])
+def test_sums_of_scales_in_a_small_ratio(
+    tmp_path: Path, scales: tuple[float, float], gains: tuple[int, int], op: str
+) -> None:
+    net = Net(1, 2, 3, 3)
+    x = net.node(op, *branches(net, *scales))
+    graph = check(net, net.conv(x, 2, 3, 2, 2), tmp_path)
+    (node,) = [n for n in graph if isinstance(n, Add)]
+    turn = -1 if op == "Sub" else 1
+    assert node.gains in {(gains[0], turn * gains[1]), (turn * gains[0], gains[1])}
+
+
+@pytest.mark.parametrize("scales", [(0.713, 0.402), (0.05, 0.91), (0.713, -0.402)])
+def test_sums_of_any_scales_before_a_quantizer(tmp_path: Path, scales: tuple[float, float]) -> None:
+    net = Net(1, 2, 3, 3)
+    x = net.norm(net.node("Add", *branches(net, *scales)), 3)
+    x = net.quant(net.node("Relu", x), 0.3, bits=3.0, signed=0)
+    graph = check(net, net.conv(x, 2, 3, 2, 2), tmp_path)
+    assert Threshold in kinds(graph)
+
+
+def test_a_sum_that_no_multipliers_decide_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bitrill.frontend.symbolic.gains.LARGEST", 1)
+    net = Net(1, 2, 3, 3)
+    x = net.quant(net.node("Add", *branches(net, 0.713, 0.402)), 0.3, bits=3.0)
+    with pytest.raises(UnsupportedError, match=r"none of the multipliers tried .* decides every"):
+        imported(net.proto(net.conv(x, 2, 3, 2, 2)), tmp_path)
+
+
+def test_a_sum_decides_every_pair_as_the_reals_do(tmp_path: Path) -> None:
+    from fractions import Fraction
+
+    from bitrill.frontend.symbolic.gains import thresholds_of_sum
+    from bitrill.ir import IntType
+    from bitrill.real import Affine, Clip, Function, Quantizer
+
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        sa, sb = (Fraction(float(v)) for v in rng.normal(0, 1, 2).astype(np.float32))
+        slopes = tuple(Fraction(float(v)) for v in rng.normal(0, 1, 3).astype(np.float32))
+        offsets = tuple(Fraction(float(v)) for v in rng.normal(0, 1, 3).astype(np.float32))
+        steps = (Affine(slopes, offsets), Clip(Fraction(-1), None))
+        f = Function(steps, Quantizer(IntType(-4, 3), (Fraction(1, 3),)))
+        types = IntType(-4, 3), IntType(0, 7)
+        found = thresholds_of_sum(f, (sa, sb), types)
+        assert found is not None
+        (p, q), table, inverted = found
+        for c in range(3):
+            for a in types[0].values():
+                for b in types[1].values():
+                    n = int((p * a + q * b >= table[c]).sum())
+                    want = f(sa * int(a) + sb * int(b), c)
+                    assert -4 + (7 - n if inverted[c] else n) == want
+
+
+def test_a_residual_of_the_input_itself(tmp_path: Path) -> None:
+    net = Net(1, 3, 4, 4)
+    x = net.quant("x", 0.37)
+    y = net.quant(net.conv(x, 3, 3, 3, 3, pads=[1] * 4), 0.37)
+    y = net.quant(net.node("Add", x, y), 0.61)
+    check(net, net.conv(net.node("Add", y, y), 2, 3, 1, 1), tmp_path)
+
+
+@pytest.mark.parametrize("scales", [(0.7, 0.7), (0.75, 0.5)])
+def test_concat_before_a_convolution(tmp_path: Path, scales: tuple[float, float]) -> None:
+    net = Net(1, 2, 3, 3)
+    x = net.node("Concat", *branches(net, *scales), axis=1)
+    graph = check(net, net.conv(x, 2, 6, 2, 2, pads=[1] * 4), tmp_path)
+    (node,) = [n for n in graph if isinstance(n, Concat)]
+    assert node.gains == ((1, 1) if scales[0] == scales[1] else (3, 2))
+
+
+def test_concat_before_a_quantizer_and_a_pool(tmp_path: Path) -> None:
+    net = Net(1, 2, 3, 3)
+    x = net.node("Concat", *branches(net, 0.713, -0.402, 0.31), axis=1)
+    x = net.node("MaxPool", net.norm(x, 9), kernel_shape=[2, 2])
+    x = net.quant(x, 0.3, bits=3.0)
+    graph = check(net, net.conv(x, 2, 9, 2, 2), tmp_path)
+    (node,) = [n for n in graph if isinstance(n, Concat)]
+    assert node.gains == (1, 1, 1)
+
+
+def test_concat_of_vectors_and_bits(tmp_path: Path) -> None:
+    net = Net(1, 6)
+    x = net.bipolar("x")
+    y = net.bipolar(net.norm(net.dense(x, 6, 4), 4))
+    check(net, net.dense(net.node("Concat", x, y, axis=-1), 10, 3), tmp_path)
+
+
+@pytest.mark.parametrize("form", ["attribute", "input", "equal"])
+def test_split(tmp_path: Path, form: str) -> None:
+    net = Net(1, 4, 3, 3, opset=11 if form == "attribute" else 13)
+    scale = np.array([0.3, 0.4, 0.5, 0.6]).reshape(4, 1, 1)
+    sizes = [2, 2] if form == "equal" else [1, 3]
+    operands = [net.quant("x", scale)] + ([net.shape_const(*sizes)] if form == "input" else [])
+    given = {"split": sizes} if form == "attribute" else {}
+    first = net.node("Split", *operands, axis=1, **given)
+    net.nodes[-1].output.append("second")
+    a = net.quant(first, 0.7)
+    b = net.quant("second", 0.7)
+    x = net.node("Add", net.conv(a, 2, sizes[0], 1, 1), net.conv(b, 2, sizes[1], 1, 1))
+    graph = check(net, x, tmp_path)
+    assert kinds(graph) == [Split, Activation, Activation, MatVec, MatVec, Add]
+
+
+def test_slices_that_fit_together_are_one_split(tmp_path: Path) -> None:
+    net = Net(1, 4, 3, 3)
+    x = net.conv(net.quant("x", 0.37), 6, 4, 1, 1)
+    x = net.quant(x, 0.7)
+    parts = [
+        net.node("Slice", x, *map(net.shape_const, (start, end, 1, 1)))
+        for start, end in ((0, 3), (3, 1 << 60))
+    ]
+    x = net.node("Add", net.conv(parts[1], 2, 3, 1, 1), net.conv(parts[0], 2, 3, 1, 1))
+    assert kinds(check(net, x, tmp_path)).count(Split) == 1
+
+
+@pytest.mark.parametrize(
+    ("ranges", "message"),
+    [
+        (((0, 2), (1, 4)), r"slices of one tensor must fit together: channels 1 to 4 cross"),
+        (((0, 2), (0, 2)), r"every part of a Split or Slice must be read, and slice\d+_1 is not"),
+        (((2, 2), (0, 2)), "it must take at least one channel, not 2 to 2"),
+    ],
+)
+def test_slices_that_do_not_fit(
+    tmp_path: Path, ranges: tuple[tuple[int, int], ...], message: str
+) -> None:
+    net = Net(1, 4, 3, 3)
+    x = net.quant(net.conv(net.quant("x", 0.37), 4, 4, 1, 1), 0.7)
+    parts = [net.node("Slice", x, *map(net.shape_const, (*r, 1, 1))) for r in ranges]
+    layers = [net.conv(p, 2, r[1] - r[0] or 1, 1, 1) for p, r in zip(parts, ranges, strict=True)]
+    with pytest.raises(UnsupportedError, match=message):
+        imported(net.proto(net.node("Add", *layers)), tmp_path)
+
+
+def test_rows_are_not_sliced(tmp_path: Path) -> None:
+    net = Net(1, 4, 3, 3)
+    x = net.node("Slice", net.quant("x", 0.37), *map(net.shape_const, (0, 2, 2, 1)))
+    with pytest.raises(UnsupportedError, match="data must be sliced along axis 1, the channels"):
+        imported(net.proto(net.conv(x, 2, 4, 1, 1)), tmp_path)
