@@ -93,18 +93,18 @@ _STYLES = (
     *_each(
         "binary ternary int4 int8 pot pot2 codebook4 ttq fgq adder int4-pruned int4-log cnv lenet"
         " mobilenet dilated1d",
-        "/unrolled",
+        ".unrolled",
         "--style unrolled",
     ),
-    *_each("binary ternary int4 pot2 ttq cnv lenet mobilenet", "/runtime", "--style runtime"),
-    *_each("binary ternary int4 resnet8", "/streamed", "--style streamed"),
+    *_each("binary ternary int4 pot2 ttq cnv lenet mobilenet", ".runtime", "--style runtime"),
+    *_each("binary ternary int4 resnet8", ".streamed", "--style streamed"),
 )
 
 _FOLDINGS = tuple(
     Case(
-        name=f"{model}/{name}",
+        name=f"{model}.{name}",
         model=model,
-        folding={node: given for node in _MATRICES[:nodes]},
+        folding=dict.fromkeys(_MATRICES[:nodes], given),
     )
     for model, name, nodes, given in (
         ("int4", "serial", 3, {"multiply": "serial"}),
@@ -117,7 +117,13 @@ _FOLDINGS = tuple(
 )
 
 _TARGETS = tuple(
-    Case(name=f"{model}/{flags.replace('--', '').replace(' ', '-')}", model=model, flags=flags)
+    Case(
+        name="-".join([f"{model}.", *flags.replace("--", "").split()])
+        .replace("/", ":")
+        .replace(".-", "."),
+        model=model,
+        flags=flags,
+    )
     for model, flags in (
         ("binary", "--part xc7z020"),
         ("int4", "--part xc7z010"),
@@ -157,15 +163,15 @@ _BOARDS = (
 )
 
 _REFUSED = (
-    Case(name="int8/too-small-a-part", model="int8", flags="--part xc7s6 --fps 9e7", refused=True),
-    Case(name="int4/no-such-part", model="int4", flags="--part xc7z999", refused=True),
+    Case(name="int8.too-small-a-part", model="int8", flags="--part xc7s6 --fps 9e7", refused=True),
+    Case(name="int4.no-such-part", model="int4", flags="--part xc7z999", refused=True),
 )
 
 _EXTERNAL = (
     Case(name="TFC_1W1A", model="TFC_1W1A.onnx", external=True),
     Case(name="TFC_1W2A", model="TFC_1W2A.onnx", external=True),
     Case(
-        name="TFC_1W2A/raw",
+        name="TFC_1W2A.raw",
         model="TFC_1W2A.onnx",
         flags="--raw-input uint8 --input-scale 1/255 --top 1",
         external=True,
