@@ -458,12 +458,12 @@ def _has_table(row: dict[str, Any]) -> bool:
     logic, turns = op.folded.memory == "distributed", op.x.channels // op.folded.pe
     match op.kind:
         case "matvec":
-            own = op.passes > ALONE and not op.popcount and len(set(starts(op).tolist())) > 1
+            own = op.neuron_fold > ALONE and not op.popcount and len(set(starts(op).tolist())) > 1
             return own or (logic and op.steps > ALONE)
         case "depthwise":
             return logic
         case "threshold":
-            return turns > ALONE or op.folded.style == "search"
+            return turns > ALONE or op.form.searches
         case "requantize":
             return turns > ALONE
     return op.kind == "lookup" or (op.kind == "argmax" and not op.plain)

@@ -22,7 +22,7 @@ from amaranth import Module
 from amaranth.lib import wiring
 from bitrill.ir.structure import Structure
 from bitrill.resources import estimate as model
-from bitrill.resources.structures import fifo_structure, structure
+from bitrill.resources.fifo import fifo_structure
 from bitrill.storage import read_json, write_text
 from bitrill_hw.memories.roms import convert
 from bitrill_hw.synth.synthesis import synthesise_layers
@@ -125,18 +125,18 @@ def structure_of(row: Row) -> Structure:
     """The counts of a row."""
     if row["kind"] == "fifo":
         return fifo_structure(row["width"], row["depth"])
-    return structure(operator(row))
+    return operator(row).structure()
 
 
 def kind_of(row: Row) -> str:
     """What the row's coefficients are named by."""
-    return "fifo" if row["kind"] == "fifo" else model.kind_of(operator(row))
+    return "fifo" if row["kind"] == "fifo" else operator(row).coefficients_name
 
 
 def fit(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Coefficients of every kind."""
     kinds = sorted({kind_of(row) for row in rows})
-    found: dict[str, Any] = {"other": {figure: {} for figure in FIGURES}}
+    found: dict[str, Any] = {}
     for kind in kinds:
         own = [row for row in rows if kind_of(row) == kind]
         counts = [structure_of(row) for row in own]

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bitrill.folding.multiply_shift import known_requantizer
-from bitrill.folding.threshold_style import choose_levels
+from bitrill.folding.cheapest_form import cheapest_form
 from bitrill.ir import Impl, IntType, Operator, Tensor
 from bitrill.ops import Threshold
 from bitrill.resources.estimate import resources
@@ -60,7 +59,7 @@ def forms(bits: int, pe: int) -> dict[str, Operator]:
     op, found = even(bits), {}
     for name, (style, memory) in FORMS.items():
         impl = Impl(pe=pe, simd=pe, style=style, memory=memory, primitives="xc7")  # pyright: ignore
-        made = known_requantizer(op) if style == "requantize" else op
+        made = op.requantized if style == "requantize" else op
         if made is None or (style == "parallel" and op.levels * pe > MOST):
             continue
         if style == "search" and bits * pe > MOST:
@@ -72,7 +71,7 @@ def forms(bits: int, pe: int) -> dict[str, Operator]:
 def chosen(bits: int, pe: int) -> str:
     """The form that folding takes."""
     impl = Impl(pe=pe, simd=pe, style="parallel", primitives="xc7")
-    _, found, _ = choose_levels(even(bits), impl, {})
+    _, found = cheapest_form(even(bits), impl, {})
     return next(n for n, form in FORMS.items() if form == (found.style, found.memory))
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from bitrill.errors import SpecError
 from bitrill.ir import graph as ir_graph
 from bitrill.ir.graph import Graph, Stage
-from bitrill.runtime.register_map import stream_words, streamed
+from bitrill.runtime.register_map import streamed
 from bitrill.storage import write_text
 from bitrill.timing.predict import Timing, predict
 
@@ -195,7 +195,7 @@ def _rig(
 
 def _words(graph: Graph) -> tuple[Words, ...]:
     """The streams of a graph's streamed nodes."""
-    return tuple(Words.of(n.name, stream_words(n)) for n in streamed(graph))
+    return tuple(Words.of(n.name, n.stream_words()) for n in streamed(graph))
 
 
 def _dut(graph: Graph, rtl: Rtl, work: Path, ports: Ports) -> Dut:

@@ -15,10 +15,9 @@ from typing import ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from .errors import SpecError, StageError
+from .errors import SpecError
 from .exact import Real, ceil, floor, sign, sqrt
-from .ir.operator import Cost, Impl, Operator
-from .ir.schedule import Schedule
+from .ir.operator import Imported
 from .ir.types import IntType, Tensor
 
 Channels: TypeAlias = tuple[Real, ...]
@@ -216,7 +215,7 @@ def append_step(steps: tuple[Step, ...], step: Step) -> tuple[Step, ...]:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Activation(Operator):
+class Activation(Imported):
     """``y = function(x)`` per channel (innermost axis), exact and slow; stage IMPORTED only."""
 
     kind: ClassVar[str] = "activation"
@@ -229,9 +228,6 @@ class Activation(Operator):
                 f"{self.name}: the function must have {self.x.channels} channels,"
                 f" not {self.function.n_channels}"
             )
-
-    def validate_impl(self, impl: Impl) -> None:
-        raise StageError(f"{self.name}: an activation must become thresholds before it is folded")
 
     def infer(self) -> Tensor:
         return Tensor(self.x.shape, self.function.quantizer.type)
@@ -259,22 +255,6 @@ class Activation(Operator):
                 y[middle] = self.function(int(seen[middle]), channel)
                 parts += [(first, middle), (middle, last)]
         return y
-
-    def cost(self) -> Cost:
-        return Cost()
-
-    def schedule(self) -> Schedule:
-        raise StageError(
-            f"{self.name}: an activation must become thresholds before it has a schedule"
-        )
-
-    @property
-    def lanes_in(self) -> int:
-        raise StageError(f"{self.name}: an activation has no lanes")
-
-    @property
-    def lanes_out(self) -> int:
-        raise StageError(f"{self.name}: an activation has no lanes")
 
 
 def meaning_of(values: Sequence[int] | np.ndarray, affine: Affine) -> list[Real]:

@@ -233,7 +233,7 @@ class TestMatVec(OperatorSuite):
     def test_rows_start_differently_somewhere(self) -> None:
         """Else a table of starts would be a constant, and its address untested."""
         ops = [op for op in self.instances().values() if isinstance(op, MatVec)]
-        tables = [starts(op).reshape(op.passes, -1) for op in ops]
+        tables = [starts(op).reshape(op.neuron_fold, -1) for op in ops]
         assert sum(bool((t != t[0]).any()) for t in tables) >= 3
 
     def test_the_range_is_reached_at_both_ends(self, op: Operator) -> None:

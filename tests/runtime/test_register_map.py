@@ -9,7 +9,7 @@ import pytest
 from bitrill.ir import BIPOLAR, Graph, IntType
 from bitrill.lowering import to_folded
 from bitrill.ops import Depthwise, MatVec, Threshold
-from bitrill.runtime.register_map import register_map, stream_words, streamed, to_json, writes
+from bitrill.runtime.register_map import register_map, streamed, to_json, writes
 from folding.test_writable import layered
 from support import integer_mlp
 
@@ -61,7 +61,8 @@ def test_weights_are_found_again(case: str) -> None:
     fc = graph["fc"]
     assert isinstance(fc, MatVec)
     found = words_of(graph, "fc")
-    bits = found["weights"].reshape(fc.passes, fc.beats, *found["weights"].shape[1:]).copy()
+    shape = (fc.neuron_fold, fc.synapse_fold, *found["weights"].shape[1:])
+    bits = found["weights"].reshape(shape).copy()
     (described,) = (
         t
         for n in to_json(graph)["nodes"]
@@ -100,7 +101,7 @@ def test_streams_have_the_starts_in_every_word_of_a_pass() -> None:
         layered(BIPOLAR, IntType(0, 3)), folding={"fc": {"pe": 2, "simd": 3}}, style="streamed"
     )
     (fc,) = streamed(graph)
-    words = stream_words(fc)
+    words = fc.stream_words()
     assert words.shape == (4, 2 * 3 + 2 * fc.y.type.bits)
     planes = words[:, 6:].reshape(2, 2, fc.y.type.bits, 2).transpose(0, 1, 3, 2)
     starts = number(planes, signed=False) % (1 << fc.y.type.bits)

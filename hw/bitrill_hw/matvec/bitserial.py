@@ -5,6 +5,7 @@ from __future__ import annotations
 from amaranth import *
 from amaranth.utils import exact_log2
 from bitrill.arith.bitserial import planes, serial_plan
+from bitrill.parts.families import family_of
 
 from ..arith.accumulate import Operands, lane_sums
 from ..ops.matvec import MatVecCore
@@ -28,7 +29,7 @@ class SerialMatVecCore(MatVecCore):
         whole = Signal()
         steps, pipe = self._pipeline(m, whole)
         turns = _Turns(m, self.op, steps, pipe)
-        words = planes(op).reshape(-1, op.passes, pe, op.beats, simd)
+        words = planes(op).reshape(-1, op.neuron_fold, pe, op.synapse_fold, simd)
         words = words.transpose(0, 1, 3, 4, 2).reshape(-1, simd * pe)
         word = self._word(m, pipe, words, turns.address)
         word = pipe.delay(word, "word", first=op.memory_stages + 1, last=op.read_stages)
@@ -46,7 +47,7 @@ class SerialMatVecCore(MatVecCore):
             operands,
             [],
             stage=op.read_stages + 1,
-            cells=op.folded.primitives == "xc7",
+            cells=family_of(op.folded.primitives).cells,
         )
         results = []
         for p in range(pe):
@@ -56,10 +57,7 @@ class SerialMatVecCore(MatVecCore):
         return m
 
     def _steps(self, m: Module) -> Steps:
-        op = self.op
-        styled = op.folded.primitives != "ice40"
-        turns = op.passes * op.sweeps
-        return Steps(width=len(self.i.payload), beats=op.beats, passes=turns, styled=styled)
+        return self._folded_steps(self.op.neuron_fold * self.op.plane_pairs)
 
     def _plane(self, m: Module, pipe: Elastic, beat: Value, plane: Value) -> Value:
         """A bit of each lane of the beat, in the second stage."""
@@ -122,8 +120,8 @@ class _Turns:
         order = serial_plan(op).pairs
         fires = pipe.enters(1)
         self.pair = pair = Lap(m, len(order), fires & steps.last, name="pair")
-        turn = Lap(m, op.passes, fires & steps.last & pair.last, name="turn")
-        words = op.passes * op.beats
+        turn = Lap(m, op.neuron_fold, fires & steps.last & pair.last, name="turn")
+        words = op.neuron_fold * op.synapse_fold
         whole = words & (words - 1) == 0  # then a plane's number stands above the word's
         each = 1 if whole else words
         base = Signal(range(max(2, (op.weight_type.bits - 1) * each + 1)), name="base")
@@ -138,8 +136,8 @@ class _Turns:
                         self.negative.eq(p.negative),
                         self.halves.eq(p.halves),
                     ]
-        if op.beats & (op.beats - 1) == 0:
-            place = Cat(steps.beat[: exact_log2(op.beats)], turn.value)
+        if op.synapse_fold & (op.synapse_fold - 1) == 0:
+            place = Cat(steps.beat[: exact_log2(op.synapse_fold)], turn.value)
         else:
             place = self._place(m, op, steps, fires, turn)
         self.address = Signal(range(max(2, op.weight_type.bits * words)), name="address")
@@ -148,8 +146,8 @@ class _Turns:
 
     def _place(self, m: Module, op, steps: Steps, fires: Value, turn: Lap) -> Value:
         """Of the step's word among those of a plane: each pair begins again where its pass does."""
-        place = Signal(range(op.passes * op.beats), name="place")
-        begin = Signal(range(op.passes * op.beats), name="begin")
+        place = Signal(range(op.neuron_fold * op.synapse_fold), name="place")
+        begin = Signal(range(op.neuron_fold * op.synapse_fold), name="begin")
         ahead = Mux(turn.last, 0, place + 1)
         with m.If(fires):
             with m.If(~steps.last):

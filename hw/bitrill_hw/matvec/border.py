@@ -31,7 +31,7 @@ def bordered_weights(
     pe, simd = op.folded.pe, op.folded.simd
     odd = steps.beat[0] if simd % 2 else C(0)
     lanes: list[Value] = [C(0)] * simd
-    if op.folded.memory == "block":
+    if op.folded.in_block:
         word = table(m, pipe, 1, "weights", words, steps.address, "block")
         held = pipe.register(1, Cat(odd, *outside), "outside1")
         for k, g in enumerate(group):
@@ -62,7 +62,7 @@ def lanes_outside(m: Module, op: MatVec, plan: Border, steps: Steps) -> list[Val
         before = (places[axis].value == (p - 1) % sizes[axis] for p in at)
         with m.If(moves):
             m.d.sync += here[k].eq(reduce(or_, before))
-    word = wired(m, "taps", plan.taps.reshape(op.beats, -1), steps.beat)
+    word = wired(m, "taps", plan.taps.reshape(op.synapse_fold, -1), steps.beat)
     outside: list[Value] = []
     for g, taps in enumerate(split(m, word, len(here), "taps")):
         outside.append(Signal(name=f"outside{g}"))

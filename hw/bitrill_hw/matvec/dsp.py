@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from amaranth import *
 from bitrill.arith.dsp_packing import Packing, dsp_plan, stored_fields
+from bitrill.parts.families import family_of
 
 from ..arith.accumulate import lane_sums
 from ..arith.dsp_slice import INNER, Slice
@@ -41,7 +42,7 @@ class DspMatVecCore(MatVecCore):
         end, chain = op.latency, plan.packing.chain
         first: Value = C(1)
         at = op.read_stages + chain + 1
-        if op.beats == 1:
+        if op.synapse_fold == 1:
             m.d.comb += whole.eq(1)
         else:
             first = pipe.delay(steps.first, "first", first=1, last=at)
@@ -61,9 +62,9 @@ class DspMatVecCore(MatVecCore):
             _Bits(m, [*fields, *start], op.folded.pe),
             [],
             stage=at + 1,
-            cells=op.folded.primitives == "xc7",
+            cells=family_of(op.folded.primitives).cells,
         )
-        if op.beats > 1:
+        if op.synapse_fold > 1:
             first = pipe.delay(first, "first", first=at + 1, last=end - 1)
         self._accumulate(m, pipe, plan.sums, columns, first)
         return m
@@ -122,7 +123,7 @@ class DspMatVecCore(MatVecCore):
                 above[g] if above else bias,
                 registers=inside,
                 loads=loads,
-                cells=op.folded.primitives == "xc7",
+                cells=family_of(op.folded.primitives).cells,
                 label=label,
             )
             m.submodules[label] = s

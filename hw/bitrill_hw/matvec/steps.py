@@ -6,19 +6,17 @@ from amaranth import *
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2, exact_log2
+from bitrill.ops.units.base import REPLAY_BLOCK
 
 from ..pipeline.end_counters import Lap, Stock
 
-BLOCK_DEPTH = 512
-"""Words from which on a replay buffer lies in block memory."""
-
 
 class Steps(wiring.Component):
-    """Offers ``passes * beats`` steps a vector: step ``n`` is beat ``n % beats`` of the vector.
+    """Offers ``turns * beats`` steps a vector: step ``n`` is beat ``n % beats`` of the vector.
 
-    With one pass, a beat is a step. With more, a vector's beats are written to one half of a
+    With one turn, a beat is a step. With more, a vector's beats are written to one half of a
     replay buffer at the edges that accept them; a step may fire from the next edge on, and frees
-    its beat's slot in the last pass. So the next vector comes in while this one is replayed.
+    its beat's slot in the last turn. So the next vector comes in while this one is replayed.
     ``styled``: whether the buffer says what memory it wants, as not every part has each.
 
     Members
@@ -26,8 +24,8 @@ class Steps(wiring.Component):
     i : beats of ``width`` bits
     valid, ready : a step fires at an edge at which both are 1
     x : the beat of the step that fired last, registered at that edge
-    address, beat, turn : of the step that is offered: ``n``, its beat and its pass
-    first, last : whether it is the first or last of its pass
+    address, beat, turn : of the step that is offered: ``n``, its beat and its turn
+    first, last : whether it is the first or last of its turn
     ends : whether it fires at the coming edge, its vector's last
 
     ``load``: what the register of x loads at: ``ready``, or another net of that value.
@@ -44,9 +42,9 @@ class Steps(wiring.Component):
     last: Signal
     ends: Signal
 
-    def __init__(self, *, width: int, beats: int, passes: int, styled: bool = True):
+    def __init__(self, *, width: int, beats: int, turns: int, styled: bool = True):
         self.beats = beats
-        self.passes = passes
+        self.turns = turns
         self.styled = styled
         super().__init__(
             {
@@ -54,9 +52,9 @@ class Steps(wiring.Component):
                 "valid": Out(1),
                 "ready": In(1),
                 "x": Out(width),
-                "address": Out(range(max(2, passes * beats))),
+                "address": Out(range(max(2, turns * beats))),
                 "beat": Out(range(max(2, beats))),
-                "turn": Out(range(max(2, passes))),
+                "turn": Out(range(max(2, turns))),
                 "first": Out(1),
                 "last": Out(1),
                 "ends": Out(1),
@@ -68,7 +66,7 @@ class Steps(wiring.Component):
         m = Module()
         fires = self.valid & self.ready
         beat = Lap(m, self.beats, fires, name="beat")
-        turn = Lap(m, self.passes, fires & beat.last, name="turn")
+        turn = Lap(m, self.turns, fires & beat.last, name="turn")
         m.d.comb += [
             self.beat.eq(beat.value),
             self.turn.eq(turn.value),
@@ -79,9 +77,9 @@ class Steps(wiring.Component):
         if self.beats & (self.beats - 1) == 0:
             m.d.comb += self.address.eq(Cat(beat.value[: exact_log2(self.beats)], turn.value))
         else:
-            address = Lap(m, self.passes * self.beats, fires, name="step")
+            address = Lap(m, self.turns * self.beats, fires, name="step")
             m.d.comb += self.address.eq(address.value)
-        if self.passes == 1:
+        if self.turns == 1:
             m.d.comb += [self.valid.eq(self.i.valid), self.i.ready.eq(self.ready)]
             with m.If(self.load):
                 m.d.sync += self.x.eq(self.i.payload)
@@ -92,7 +90,7 @@ class Steps(wiring.Component):
     def _replay(self, m: Module, beat: Lap, turn: Lap) -> None:
         """Two vectors of beats; both ends see registered state only."""
         half = 1 << ceil_log2(self.beats)
-        style = "block" if 2 * half >= BLOCK_DEPTH else "distributed"
+        style = "block" if 2 * half >= REPLAY_BLOCK else "distributed"
         m.submodules.replay = replay = memory.Memory(
             shape=unsigned(len(self.x)),
             depth=2 * half,

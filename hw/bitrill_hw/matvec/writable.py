@@ -12,8 +12,8 @@ from amaranth.lib.wiring import In, Out
 from bitrill.arith.accumulate import sum_plan
 from bitrill.ir import Operator
 from bitrill.ops import MatVec, Threshold
-from bitrill.ops.matvec import WORDS
-from bitrill.runtime.register_map import blocks_of, tables, window_size
+from bitrill.ops.units.streamed import WORDS
+from bitrill.runtime.register_map import blocks_of, window_size
 
 from ..design.register_file import Table, window_port
 from ..memories.tables import split
@@ -159,8 +159,8 @@ def _table(m: Module, pipe: Elastic, stage: int, core: Any, name: str, address: 
     """As `tables.table`, of a core with ``registers``."""
     op = core.op
     (block,) = (b for b in blocks_of(op) if b.table == name)
-    style = op.folded.memory if name == "weights" else "distributed"
-    table = Table(block, tables(op)[name], size=window_size(blocks_of(op)), style=style)
+    content, size = op.tables()[name], window_size(blocks_of(op))
+    table = Table(block, content.bits, size=size, style=content.memory)
     m.submodules[name] = table
     port, outer = table.port, core.registers
     m.d.comb += [
@@ -175,7 +175,7 @@ def _table(m: Module, pipe: Elastic, stage: int, core: Any, name: str, address: 
 def _starts(m: Module, pipe: Elastic, core: Any, turn: Value, first: Value) -> list[Value]:
     """As `MatVecCore._starts`, of a core with ``registers``."""
     op, at = core.op, core.op.read_stages
-    if "starts" not in tables(op):
+    if "starts" not in op.tables():
         return []
     turn = pipe.delay(turn, "turn", first=1, last=at - 1)
     word = Mux(first, _table(m, pipe, at, core, "starts", turn), 0)

@@ -16,10 +16,7 @@ from typing import Any
 from amaranth import *
 from amaranth.back import verilog as backend
 from amaranth.lib import memory
-
-ALONE = 4
-"""Words up to which a table of logic is left to be mapped with what is around it: hardly more than
-wires."""
+from bitrill.ir.structure import ALONE
 
 PREFIX = "table_"
 """What the names of modules of tables begin with; a digest of the table follows."""

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from amaranth import *
 from amaranth.lib import memory
+from bitrill.ir.structure import ALONE
 from bitrill.parts.memories import place, spilled
 
 from ..pipeline.elastic import Elastic
-from .roms import ALONE
 
 RUNS = 64
 """Pieces that a word is put together from at most: slices of wide words take Amaranth long."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 from amaranth import *
-from bitrill.arith.accumulate import starts, stored_weights, sum_plan
+from bitrill.arith.accumulate import sum_plan
 from bitrill.ops import Depthwise
+from bitrill.parts.families import family_of
 
 from ..arith.accumulate import Operands, accumulated, lane_sums, parities
 from ..memories.tables import split, table
@@ -36,7 +36,7 @@ class DepthwiseCore(OneToOne):
         weights = self._word(m, pipe, address)
         weights = pipe.delay(weights, "weights", first=2, last=op.read_stages)
         first = pipe.delay(tap.value == 0, "first", first=1, last=op.read_stages)
-        plan, cells = sum_plan(op.rows), op.folded.primitives == "xc7"
+        plan, cells = sum_plan(op.rows), family_of(op.folded.primitives).cells
         shared = parities(m, plan.products, x, bits=op.x.type.bits, pe=pe)
         columns = lane_sums(
             pipe,
@@ -71,23 +71,15 @@ class DepthwiseCore(OneToOne):
 
     def _word(self, m: Module, pipe: Elastic, address: Value) -> Value:
         """The beat's weights in stage 1."""
-        return table(m, pipe, 1, "weights", self._weights(), address, self.op.folded.memory)
-
-    def _weights(self) -> np.ndarray:
-        """Words ``[tap][group]`` of bits ``[plane][pe]``."""
-        op, pe, bits = self.op, self.op.folded.pe, self.op.weight_type.bits
-        planes = stored_weights(op.rows)
-        planes = planes.reshape(op.groups, pe, op.taps, bits).transpose(2, 0, 3, 1)
-        return planes.reshape(op.taps * op.groups, -1)
+        return table(m, pipe, 1, "weights", self.op.weight_words(), address, self.op.folded.memory)
 
     def _starts(self, m: Module, pipe: Elastic, group: Value, first: Value) -> list[Value]:
-        """Bits that each channel starts from, as those of `MatVecCore`."""
+        """Bits that each channel's sum starts from, as in `MatVecCore`."""
         op, at, pe = self.op, self.op.read_stages, self.op.folded.pe
         plan = sum_plan(op.rows)
         if not plan.start:
             return []
-        codes = (starts(op.rows)[:, None] >> np.arange(plan.width)) & 1
-        codes = codes.reshape(op.groups, pe, -1).transpose(0, 2, 1).reshape(op.groups, -1)
+        codes = op.start_words()
         if (codes != codes[0]).any():
             group = pipe.delay(group, "group", first=1, last=at - 1)
         word = Mux(first, table(m, pipe, at, "starts", codes, group, "distributed"), 0)

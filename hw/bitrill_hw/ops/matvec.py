@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from amaranth import *
 from amaranth.lib import wiring
-from bitrill.arith.accumulate import SumPlan, starts, stored_weights, sum_plan
+from bitrill.arith.accumulate import SumPlan, sum_plan
 from bitrill.ops import MatVec
-from bitrill.parts.memories import fills
+from bitrill.parts.families import family_of
 
 from ..arith.accumulate import Operands, accumulated, lane_sums, parities
 from ..matvec.border import bordered_weights
@@ -33,13 +33,13 @@ class MatVecCore(OneToOne):
         op, plan = self.op, sum_plan(self.op)
         whole = Signal()
         steps, pipe = self._pipeline(m, whole)
-        end, pe, cells = op.latency, op.folded.pe, op.folded.primitives == "xc7"
+        end, pe, cells = op.latency, op.folded.pe, family_of(op.folded.primitives).cells
         weights = self._weights(m, pipe, steps)
         shared = parities(m, plan.products, steps.x, bits=op.x.type.bits)
         x = pipe.delay(steps.x, "x", first=2, last=op.read_stages)
         shared = pipe.delay(shared, "shared", first=2, last=op.read_stages)
         first: Value = C(1)
-        if op.beats == 1:
+        if op.synapse_fold == 1:
             m.d.comb += whole.eq(1)
         else:
             first = pipe.delay(steps.first, "first", first=1, last=op.read_stages)
@@ -52,7 +52,7 @@ class MatVecCore(OneToOne):
             stage=op.read_stages + 1,
             cells=cells,
         )
-        if op.beats > 1:
+        if op.synapse_fold > 1:
             first = pipe.delay(first, "first", first=op.read_stages + 1, last=end - 1)
         self._accumulate(m, pipe, plan, columns, first)
         return m
@@ -82,8 +82,8 @@ class MatVecCore(OneToOne):
         op, totals = self.op, []
         for p in range(op.folded.pe):
             total = Signal(op.y.type.bits, name=f"total{p}", reset_less=True)
-            before, clear = (C(0, 1), C(0, 1)) if op.beats == 1 else (total, first)
-            cells = op.folded.primitives == "xc7"
+            before, clear = (C(0, 1), C(0, 1)) if op.synapse_fold == 1 else (total, first)
+            cells = family_of(op.folded.primitives).cells
             value = accumulated(m, plan, columns, p, before, clear, cells=cells)
             with m.If(pipe.enters(op.latency)):
                 m.d.sync += total.eq(value)
@@ -91,18 +91,21 @@ class MatVecCore(OneToOne):
         m.d.comb += self.o.payload.eq(Cat(totals))
 
     def _steps(self, m: Module) -> Steps:
-        styled = self.op.folded.primitives != "ice40"  # which has block memory alone
+        return self._folded_steps(self.op.neuron_fold)
+
+    def _folded_steps(self, turns: int) -> Steps:
+        """Steps that go ``turns`` times over each vector."""
         return Steps(
-            width=len(self.i.payload), beats=self.op.beats, passes=self.op.passes, styled=styled
+            width=len(self.i.payload),
+            beats=self.op.synapse_fold,
+            turns=turns,
+            styled=family_of(self.op.folded.primitives).distributed_memory,
         )
 
     def _weights(self, m: Module, pipe: Elastic, steps: Steps) -> Value:
         """The step's word in stage ``op.memory_stages``: bits ``[lane][plane][pe]``."""
         op = self.op
-        pe, simd, bits = op.folded.pe, op.folded.simd, op.weight_type.bits
-        planes = stored_weights(op)
-        planes = planes.reshape(op.passes, pe, op.beats, simd, bits).transpose(0, 2, 3, 4, 1)
-        words = planes.reshape(op.steps, -1)
+        words = op.weight_words()
         if op.inside is not None:
             return bordered_weights(m, pipe, op, steps, words)
         return self._word(m, pipe, words, steps.address)
@@ -110,12 +113,12 @@ class MatVecCore(OneToOne):
     def _word(self, m: Module, pipe: Elastic, words: np.ndarray, address: Value) -> Value:
         """Word ``address`` of the weight memory, in stage ``op.memory_stages``."""
         op = self.op
-        if op.folded.memory == "block" and op.folded.primitives == "ecp5":
+        if op.folded.in_block and family_of(op.folded.primitives).block_register:
             m.submodules.weights = rom = BlockRom(
                 packed(words), words.shape[1], address=address, load=pipe.copy
             )
             return rom.data
-        if fills(op):
+        if op.unit.fills_blocks(op):
             word = filled(m, pipe, 1, "weights", words, address)
         else:
             word = table(m, pipe, 1, "weights", words, address, op.folded.memory)
@@ -131,8 +134,7 @@ class MatVecCore(OneToOne):
         plan, pe = sum_plan(op), op.folded.pe
         if not plan.start:
             return []
-        codes = (starts(op)[:, None] >> np.arange(plan.width)) & 1
-        codes = codes.reshape(op.passes, pe, -1).transpose(0, 2, 1).reshape(op.passes, -1)
+        codes = op.start_words()
         if (codes != codes[0]).any():
             turn = pipe.delay(turn, "turn", first=1, last=at - 1)
         word = Mux(first, table(m, pipe, at, "starts", codes, turn, "distributed"), 0)

@@ -8,7 +8,6 @@ from operator import xor
 import numpy as np
 from amaranth import *
 from amaranth.lib.wiring import Member
-from bitrill.ir import IntType
 from bitrill.ops import Threshold
 
 from ..arith.reached import Limit, reached_one
@@ -30,7 +29,7 @@ class ThresholdCore(OneToOne):
 
     def __init__(self, op: Threshold, **more: Member):
         super().__init__(op, **more)
-        self.limit = IntType.for_range(lo=op.x.type.lo, hi=op.x.type.hi + 1)
+        self.limit = op.limit_type
         self.flips = bool(op.inverted.any())
 
     def elaborate(self, _) -> Module:
@@ -49,7 +48,7 @@ class ThresholdCore(OneToOne):
         with m.If(pipe.enters(1)):
             m.d.sync += turn.eq(Mux(turn == turns - 1, 0, turn + 1))
         x = pipe.register(1, self.i.payload, "x1")
-        render = self._search if op.folded.style == "search" else self._parallel
+        render = self._search if op.form.searches else self._parallel
         m.d.comb += self.o.payload.eq(Cat(render(m, pipe, turn, x)))
         return m
 
@@ -111,11 +110,7 @@ class ThresholdCore(OneToOne):
     def _word(self, m: Module, pipe: Elastic, turn: Value) -> Value:
         """A beat's thresholds in stage 1, ``[channel][threshold (and flip)]``."""
         op = self.op
-        fields = _bits(self.limit.encode(op.thresholds), self.limit.bits)
-        fields = fields.reshape(op.x.channels, -1)
-        if self.flips:
-            fields = np.concatenate([fields, op.inverted[:, None]], 1)
-        words = fields.reshape(-1, op.folded.pe * fields.shape[1])
+        words = op.threshold_words(flips=self.flips)
         return table(m, pipe, 1, "thresholds", words, turn, op.folded.memory)
 
     def _search(self, m: Module, pipe: Elastic, turn: Value, x: Value) -> list[Value]:

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from amaranth import *
 from amaranth.lib import memory
+from bitrill.ir.structure import is_deep
 from bitrill.ops import Window
 
 from ..pipeline.elastic import Elastic
-from ..pipeline.fifo import fifo_form
 from ..pipeline.position_counters import Ends, count_up
 from ..pipeline.stream import OneToOne
 
@@ -34,7 +34,7 @@ class WindowCore(OneToOne):
 
     def elaborate(self, _) -> Module:
         m = Module()
-        if self.op.folded.style == "parallel":
+        if self.op.parallel:
             self._parallel(m)
         else:
             self._folded(m)
@@ -106,7 +106,7 @@ class WindowCore(OneToOne):
     def _ring(self, m: Module, pipe: Elastic, at: _At, *, takes: Value, fires: Value) -> None:
         """The memory and its addresses; ``origin`` is that of the window's first beat."""
         capacity = self.op.capacity
-        form = "block" if fifo_form(len(self.i.payload), capacity) == "block" else "distributed"
+        form = "block" if is_deep(capacity, len(self.i.payload)) else "distributed"
         ring = memory.Memory(
             shape=unsigned(len(self.i.payload)), depth=capacity, init=[], attrs={"ram_style": form}
         )
@@ -175,7 +175,7 @@ def delayed(m: Module, moves: Value, value: Value, n: int, name: str) -> Value:
                 m.d.sync += held.eq(value)
             value = held
         return value
-    form = "block" if fifo_form(len(value), n - 1) == "block" else "distributed"
+    form = "block" if is_deep(n - 1, len(value)) else "distributed"
     rows = memory.Memory(
         shape=unsigned(len(value)), depth=n - 1, init=[], attrs={"ram_style": form}
     )

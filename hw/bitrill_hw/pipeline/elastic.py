@@ -7,17 +7,13 @@ from collections.abc import Iterable
 from amaranth import *
 from amaranth.hdl import ValueLike
 from bitrill.ir.operator import Primitives
+from bitrill.parts.families import family_of
 
 from ..arith import enables
 from ..arith.cells import Enable
 
 ENABLED = 5
 """Stages whose valid bits one enable reads."""
-
-GROUPS = {"ecp5": 32, "gowin": 32, "ice40": 512}
-"""Registers that share an enable of their own, by families of four-input LUTs: few where wires to
-enables are plenty, more on iCE40, where a tile of eight registers has one and it is hard to reach.
-"""
 
 
 class Elastic:
@@ -33,8 +29,8 @@ class Elastic:
     would else ask of all stages, whether they are full (`full`), so that ``load[1]`` is a function
     of two bits; further registers do so for as many stages behind as an enable reads.
     ``primitives``: for those of a family such enables are LUTs of their own
-    (`arith.cells.Enable`); on LUTs of four inputs one for each of `GROUPS` of registers
-    (`arith.enables`), and ``ahead`` holds always.
+    (`arith.cells.Enable`); on LUTs of four inputs one for each group of registers
+    (`Family.enable_group`), and ``ahead`` always holds.
     """
 
     def __init__(
@@ -54,9 +50,11 @@ class Elastic:
         self.load = [C(0), *(Signal(name=f"load{s + 1}") for s in range(stages)), ready]
         self._completes = C(1) if completes is None else completes
         self.full: dict[int, Signal] = {}
-        self._family = primitives if primitives in enables.LUTS else ""
+        family = family_of(primitives)
+        self._group = family.enable_group
+        self._family = family.name if self._group else ""
         ahead = ahead or bool(self._family)
-        self._cells = ahead and primitives != "portable"
+        self._cells = ahead and not family.portable
         self._enabled = enables.READS if self._family else ENABLED
         self._copies = 0
         self._open: dict[int, tuple[Value, int]] = {}
@@ -111,7 +109,7 @@ class Elastic:
         must be where they stand in one tile."""
         given = Value.cast(value)
         held = Signal(given.shape(), name=name, reset_less=True)
-        group = GROUPS.get(self._family, 0) if not whole else 0
+        group = 0 if whole else self._group
         group = group or max(1, len(held))
         for start in range(0, len(held), group):
             bits = slice(start, start + group)
@@ -123,11 +121,11 @@ class Elastic:
         """``load[stage]`` for so many bits: a copy that has room for them, or a new one."""
         if not self._family:
             return self.load[stage]
-        found, room = self._open.get(stage, (None, 0))
-        if found is None or bits > room:
-            found, room = self.copy(stage), GROUPS[self._family]
-        self._open[stage] = found, room - bits
-        return found
+        shared, room = self._open.get(stage, (None, 0))
+        if shared is None or bits > room:
+            shared, room = self.copy(stage), self._group
+        self._open[stage] = shared, room - bits
+        return shared
 
     def copy(self, stage: int) -> Signal:
         """``load[stage]``, for some readers alone: on LUTs of four inputs in a LUT near them."""

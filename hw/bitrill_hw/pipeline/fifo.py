@@ -8,26 +8,18 @@ from amaranth import *
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from bitrill.errors import SpecError
+from bitrill.ir.structure import is_deep
 
 from .stream import beats
-
-BLOCK_ABOVE_DEPTH = 64
-"""Deepest FIFO that is always distributed memory: one LUT primitive deep on xc7 (RAM64M)."""
-
-BLOCK_ABOVE_BITS = 4096
-"""Deeper ones take block memory when they hold more bits than this, a quarter of a RAMB18."""
-
 
 Form = Literal["registers", "distributed", "block"]
 
 
 def fifo_form(width: int, depth: int) -> Form:
-    """What `Fifo` makes the slots of, unless told."""
+    """Return what `Fifo` makes the slots of where nobody says so."""
     if depth == 2:
         return "registers"
-    if depth > BLOCK_ABOVE_DEPTH and depth * width > BLOCK_ABOVE_BITS:
-        return "block"
-    return "distributed"
+    return "block" if is_deep(depth, width) else "distributed"
 
 
 class Fifo(wiring.Component):
@@ -40,12 +32,11 @@ class Fifo(wiring.Component):
 
     so ``i.ready`` and ``o.valid`` are registers, and two slots or more run at one beat a cycle.
 
-    Forms (``form``; `fifo_form` unless told): ``registers`` for two slots; ``distributed`` memory,
-    read asynchronously; ``block`` memory past `BLOCK_ABOVE_DEPTH` slots and `BLOCK_ABOVE_BITS`
-    bits. There the head
-    stands outside the memory (in the register behind its read port, or in a register filled
-    straight from the input where the memory would answer a cycle late), so that ``depth - 1``
-    words of memory make ``depth`` slots. Reset empties it.
+    Forms (``form``, by default `fifo_form`): ``registers`` for two slots; ``distributed`` memory,
+    read asynchronously; ``block`` memory (`bitrill.ir.structure.is_deep`). There the head stands
+    outside the memory (in the register behind its read port, or in a register filled straight from
+    the input where the memory would answer a cycle late), so that ``depth - 1`` words of memory
+    make ``depth`` slots. Reset empties it.
 
     Members
     -------

@@ -45,5 +45,5 @@ def border(op: MatVec) -> Border:
                 outside.append(~kind[columns[axis]])
     lanes = np.stack(outside).reshape(-1, op.folded.simd)  # [kind and beat, lane]
     distinct, group = np.unique(lanes, axis=1, return_inverse=True)
-    taps = distinct.reshape(len(places), op.beats, -1).transpose(1, 2, 0)
+    taps = distinct.reshape(len(places), op.synapse_fold, -1).transpose(1, 2, 0)
     return Border(tuple(places), taps, tuple(group.tolist()))

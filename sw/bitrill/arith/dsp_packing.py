@@ -164,13 +164,14 @@ def dsp_plan(op: MatVec) -> DspPlan:
     """The plan of a folded ``op`` of multiply ``dsp``."""
     impl = op.folded
     found = packing(op.weight_type, op.x.type, impl.pe, impl.simd)
-    return _plan(found, op.beats, op.y.type.bits, fabric(impl))
+    return _plan(found, op.synapse_fold, op.y.type.bits, fabric(impl))
 
 
 def stored_fields(op: MatVec) -> np.ndarray:
     """The memory's words, ``[steps, bits]``, bits ``[lane][slice][field]``."""
     found, impl = dsp_plan(op).packing, op.folded
-    rows = op.weights.reshape(op.passes, impl.pe, op.beats, impl.simd).transpose(0, 2, 3, 1)
+    rows = op.weights.reshape(op.neuron_fold, impl.pe, op.synapse_fold, impl.simd)
+    rows = rows.transpose(0, 2, 3, 1)
     parts: list[np.ndarray] = []
     first = 0
     for n in found.groups(impl.pe):

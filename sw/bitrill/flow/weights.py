@@ -14,8 +14,7 @@ import numpy as np
 from ..errors import SpecError, StorageError
 from ..ir import Graph, Operator, serialisation
 from ..ops import Depthwise, MatVec, Threshold
-from ..ops.matvec import FREE_STYLES
-from ..runtime.register_map import is_runtime, register_map, writes
+from ..runtime.register_map import register_map, writes
 from ..storage import read_bytes
 from .compiling import Build, load_build
 
@@ -82,9 +81,9 @@ def writable(graph: Graph) -> dict[str, np.ndarray]:
 
 
 def _fields(node: Operator) -> tuple[str, ...]:
-    if isinstance(node, MatVec | Depthwise) and node.folded.style in FREE_STYLES:
+    if isinstance(node, MatVec | Depthwise) and (node.writable or node.folded.streamed):
         return ("weights",)
-    return ("thresholds", "inverted") if isinstance(node, Threshold) and is_runtime(node) else ()
+    return ("thresholds", "inverted") if isinstance(node, Threshold) and node.writable else ()
 
 
 def _changes(graph: Graph, weights: Weights) -> tuple[dict[str, dict[str, Any]], list[str]]:

@@ -1,4 +1,7 @@
-"""What maximum and sum over windows share: parameters, running results, time."""
+"""Pooling: one result for each window, kept as running results instead of rows of pixels.
+
+`MaxPool` and `SumPool` add how two elements are merged.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +11,22 @@ from functools import cached_property
 
 import numpy as np
 
-from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.even_lanes import EvenLanes
+from ..ir.operator import Cost
 from ..ir.schedule import Rule, Schedule
+from ..ir.structure import Structure
 from ..ir.types import IntType, Tensor
 from .windows import Sizes, Sliding, sliding
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Pooling(Operator):
+class Pooling(EvenLanes, abstract=True):
     """One result a channel and window of ``kernel`` places, windows ``stride`` places apart.
 
     ``(H, W, C)`` gives ``(Ho, Wo, C)``, ``(L, C)`` gives ``(Lo, C)``; the kernel may be as large as
     the frame (global), windows may overlap or leave places out.
 
-    ``simd`` elements a beat, one a cycle, on both sides. First along the row, then down the
+    ``pe`` elements a beat, one a cycle, on both sides. First along the row, then down the
     columns, each beat is merged into the results of all windows that it belongs to; what is kept is
     a running result for each window that can be open between two places of an axis, at most
     ``ceil((k - 1) / s)``: a word a beat of a pixel along the row, a word a beat of a row of results
@@ -36,21 +40,18 @@ class Pooling(Operator):
     def validate(self) -> None:
         _ = self.windows
 
-    def validate_impl(self, impl: Impl) -> None:
-        must_divide(
-            name=self.name, what="SIMD", value=impl.simd, of="channels", total=self.x.channels
-        )
-        if impl.pe != impl.simd:
-            raise SpecError(f"{self.name}: PE must equal SIMD ({impl.simd}), not {impl.pe}")
-
     @cached_property
     def windows(self) -> Sliding:
-        """Where the windows lie."""
+        """The places of the windows in a frame."""
         return sliding(self.name, self.x, kernel=self.kernel, stride=self.stride)
 
     @abstractmethod
     def merged(self, n: int) -> IntType:
         """Type of the result over ``n`` places."""
+
+    @abstractmethod
+    def merge_luts(self, slots: int, bits: int) -> dict[str, float]:
+        """Counts of what merges an element with ``slots`` results of ``bits`` bits in one lane."""
 
     def infer(self) -> Tensor:
         w = self.windows
@@ -58,8 +59,8 @@ class Pooling(Operator):
 
     @property
     def pieces(self) -> int:
-        """Beats of a pixel."""
-        return self.x.channels // self.folded.simd
+        """Beats per pixel."""
+        return self.x.channels // self.folded.pe
 
     @property
     def open_windows(self) -> tuple[int, int]:
@@ -97,10 +98,15 @@ class Pooling(Operator):
         )
         return Schedule(self.beats_in, len(entered), len(given), rules)
 
-    @property
-    def lanes_in(self) -> int:
-        return self.folded.simd
-
-    @property
-    def lanes_out(self) -> int:
-        return self.folded.simd
+    def structure(self) -> Structure:
+        s, w, pe = Structure(), self.windows, self.lanes_in
+        down, along = self.open_windows
+        narrow, wide = self.merged(w.kernel[1]).bits, self.y.type.bits
+        s.counters(self.pieces, w.width, self.pieces, w.out[1], w.height, *w.kernel)
+        s.flops(held=pe * (self.x.type.bits + narrow))
+        row, column = (along, self.pieces, narrow), (down, self.pieces * w.out[1], wide)
+        for slots, depth, bits in (row, column):
+            if slots:
+                s.running(depth, slots * pe * bits)
+                s.luts(**{name: pe * n for name, n in self.merge_luts(slots, bits).items()})
+        return s

@@ -1,4 +1,4 @@
-"""The network as data: frozen, executable, checkable, printable."""
+"""Graphs: the network as frozen data that can be run, checked and printed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import SpecError, StageError
 from .interface import Sink, Source
-from .operator import Operator
+from .operator import Imported, Operator
 from .types import Tensor
 
 CHUNK_ELEMENTS = 1 << 20
@@ -153,8 +153,6 @@ class Graph:
 
 def verify(graph: Graph, stage: Stage) -> None:
     """Raise `StageError` unless the graph keeps every promise of ``stage``."""
-    from ..real import Activation
-
     faults: list[str] = []
     if graph.stage is not stage:
         faults.append(f"the graph is {graph.stage.value}, not {stage.value}")
@@ -169,7 +167,7 @@ def verify(graph: Graph, stage: Stage) -> None:
             if edge in known:
                 faults.append(f"two nodes are named {edge}")
             known[edge] = result
-        if stage is not Stage.IMPORTED and isinstance(node, Activation):
+        if stage is not Stage.IMPORTED and isinstance(node, Imported):
             faults.append(f"{node.name} is a real function, which stage {stage.value} cannot hold")
         if (node.impl is None) is (stage is Stage.FOLDED):
             faults.append(f"{node.name} must {'' if node.impl is None else 'not '}be folded")

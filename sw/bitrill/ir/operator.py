@@ -1,16 +1,25 @@
-"""Base of all operators: one frozen object for golden model, costs and hardware alike."""
+"""The contract of operators: one frozen object tells everything about a node of a graph.
+
+Golden model, time, foldings, resources and hardware are asked for here; no table elsewhere lists
+operators, so a class that a user defines goes through the whole compiler.
+"""
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from ..errors import SpecError
+from ..errors import SpecError, StageError
+from . import registry
 from .schedule import Schedule
+from .structure import Coefficients, Structure
+from .tables import Table
 from .types import Tensor
 
 Style = Literal["folded", "parallel", "search", "unrolled", "runtime", "streamed", "requantize"]
@@ -21,17 +30,22 @@ Multiply = Literal["lut", "serial", "dsp"]
 FOUR_INPUTS: tuple[Primitives, ...] = ("ecp5", "ice40", "gowin")
 """Families whose LUTs have four inputs."""
 
+Component = str | Callable[..., object]
+"""The hardware of an operator: ``"module:Class"``, imported when it is built, or the class."""
+
+Choice = Mapping[str, Any]
+"""What a folding file says of one node, by the names of `Impl`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Impl:
-    """How an operator is built, set from stage FOLDED on.
+    """How an operator is built: the folding of one node, set from stage FOLDED on.
 
-    ``pe``: output lanes (elements per output beat); ``simd``: input lanes (elements per input
-    beat); ``style``: the structure; ``memory``: where its constants live; ``primitives``: plain
-    logic for any part, or the cells and trees that suit one family (the 7 series' LUTs and carry
-    chains; parts with LUTs of four inputs); ``levels``: LUTs that may stand between two registers,
-    where an operator has a choice; ``multiply``: of matrices, products in LUTs, a pair of planes a
-    cycle (see `bitrill.arith.bitserial`), or in DSP slices (see `bitrill.arith.dsp_packing`).
+    ``pe``: elements of an output beat; ``simd``: elements of an input beat; ``style``: the
+    structure; ``memory``: where its constants lie; ``primitives``: portable logic, or the cells of
+    one family (`bitrill.parts.families`); ``levels``: LUTs that may stand between two registers,
+    where an operator has a choice; ``multiply``: how a matrix multiplies: in LUTs, bit by bit
+    (`bitrill.arith.bitserial`) or in DSP slices (`bitrill.arith.dsp_packing`).
     """
 
     pe: int = 1
@@ -41,6 +55,21 @@ class Impl:
     primitives: Primitives = "portable"
     levels: int = 2
     multiply: Multiply = "lut"
+
+    @property
+    def in_block(self) -> bool:
+        """Whether constants lie in block memory."""
+        return self.memory == "block"
+
+    @property
+    def writable(self) -> bool:
+        """Whether the host writes the constants between frames."""
+        return self.style == "runtime"
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the weights come over a stream of their own."""
+        return self.style == "streamed"
 
 
 @dataclass(frozen=True)
@@ -72,11 +101,13 @@ def frozen_array(value: Any, *, name: str, ndim: int, dtype: Any = np.int64) -> 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Operator(ABC):
-    """One node of a graph.
+    """One node of a graph: ``name`` is unique and names the output edge.
 
-    ``name`` is unique in its graph and names the output edge; ``inputs`` names the edges read,
-    ``operands`` their types. Subclasses add parameters, check them in ``__post_init__`` and are
-    the only argument of ``bitrill_hw``'s component of the same file name.
+    ``inputs`` names the edges read, ``operands`` their types. A subclass is a dataclass with the
+    same arguments; it adds its parameters as fields and gives every abstract member below, and the
+    class attributes ``kind`` and ``component``. A member that is missing is a `SpecError` when the
+    class is made. A base class that leaves members to its subclasses says so:
+    ``class Base(Operator, abstract=True)``.
     """
 
     name: str
@@ -85,10 +116,32 @@ class Operator(ABC):
     impl: Impl | None = None
 
     kind: ClassVar[str]
-    """The op's name in graphs, messages and file names."""
+    """The operator's name in graphs, messages and file names."""
+
+    component: ClassVar[Component]
+    """The hardware, called with the operator: streams ``i``, ``i1`` .. and ``o``, ``o1`` .."""
+
+    styles: ClassVar[tuple[Style, ...]] = ("folded",)
+    """Styles that it can be built in."""
 
     ways: ClassVar[tuple[Multiply, ...]] = ("lut",)
-    """Ways to multiply that it has."""
+    """Values of `Impl.multiply` that it has."""
+
+    coefficients: ClassVar[Coefficients | None] = None
+    """LUTs and flip-flops of one of each count of `structure`; None where Bitrill's table has them.
+    Counts without a coefficient weigh 1."""
+
+    can_be_free: ClassVar[bool] = False
+    """Whether `freed` makes its weights ones that may change."""
+
+    fixed_range: ClassVar[bool] = False
+    """Whether its parameters hold for one range of x only, as the words of a table do."""
+
+    def __init_subclass__(cls, *, abstract: bool = False, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if not abstract:
+            registry.require_members(cls, ("kind", "component"))
+            registry.register(cls, cls.kind)
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.operands):
@@ -116,7 +169,7 @@ class Operator(ABC):
 
     @property
     def y(self) -> Tensor:
-        """The result."""
+        """The first (for most, the only) result."""
         return self.infer()
 
     @property
@@ -126,12 +179,12 @@ class Operator(ABC):
 
     @property
     def results(self) -> tuple[Tensor, ...]:
-        """All results; most operators have one."""
+        """Types of all results; most operators have one."""
         return (self.infer(),)
 
     @property
     def folded(self) -> Impl:
-        """``impl``, which must be there: stage FOLDED."""
+        """The ``impl``, which must be there: stage FOLDED."""
         if self.impl is None:
             raise SpecError(f"{self.name} must be folded (impl set) for this, and is not")
         return self.impl
@@ -140,17 +193,21 @@ class Operator(ABC):
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)
 
+    # parameters
+
     @abstractmethod
     def validate(self) -> None:
         """Raise `SpecError` for parameters that do not fit together."""
 
     @abstractmethod
-    def validate_impl(self, impl: Impl) -> None:
-        """As `check_impl`, of what is special to the operator."""
-
-    @abstractmethod
     def infer(self) -> Tensor:
         """Shape and narrowest type of the (first) result, from the operands and constants."""
+
+    def on(self, operands: tuple[Tensor, ...]) -> Operator:
+        """The same function of operands of other types that hold the same values."""
+        return self.replace(operands=operands)
+
+    # golden model
 
     @abstractmethod
     def eval(self, *xs: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
@@ -162,18 +219,45 @@ class Operator(ABC):
         `Graph.run` gives int64.
         """
 
-    @abstractmethod
-    def cost(self) -> Cost:
-        """Exact counts of storage and work."""
-
-    @property
-    def interval(self) -> int:
-        """Cycles a frame takes it at its folding, if its neighbours never wait."""
-        return self.cost().cycles
+    # foldings
 
     @abstractmethod
-    def schedule(self) -> Schedule:
-        """The rules of one frame at this folding; hardware keeps them to the cycle."""
+    def validate_impl(self, impl: Impl) -> None:
+        """Raise `SpecError` for a folding that this operator cannot have."""
+
+    @abstractmethod
+    def default_impl(self, lanes: tuple[int | None, ...], *, style: Style) -> Impl:
+        """The folding that is taken where nobody asks for another.
+
+        ``lanes``: elements of a beat that each operand comes with, None where this node chooses;
+        ``style``: what the whole network is asked for.
+        """
+
+    @abstractmethod
+    def foldings(self, fixed: Choice) -> Iterator[Impl]:
+        """Every folding that the search may choose from; ``fixed`` is settled already."""
+
+    def carried(self, fixed: Choice) -> dict[str, Any]:
+        """The settled choices that hold for all of `foldings`, with what they need."""
+        return {key: fixed[key] for key in ("primitives", "levels", "multiply") if key in fixed}
+
+    def completed(self, chosen: Choice, default: Impl) -> dict[str, Any]:
+        """``chosen`` with what follows from it, before ``default`` fills in the rest."""
+        return dict(chosen)
+
+    def forms(self, impl: Impl, chosen: Choice) -> Iterator[tuple[Operator, Impl]]:
+        """Foldings of which the cheapest is the default, each with the operator that takes it.
+
+        None at all (the default): ``impl`` stands. Raises `SpecError` where ``chosen`` asks for a
+        form that there is not.
+        """
+        yield from ()
+
+    def at(self, impl: Impl) -> Operator:
+        """This operator, or the one that takes its place, at a legal ``impl``."""
+        return self.replace(impl=impl)
+
+    # time
 
     @property
     @abstractmethod
@@ -185,6 +269,15 @@ class Operator(ABC):
     def lanes_out(self) -> int:
         """Elements per output beat (stage FOLDED), the same for all results."""
 
+    @abstractmethod
+    def schedule(self) -> Schedule:
+        """The rules of one frame at this folding; hardware keeps them to the cycle."""
+
+    @property
+    def interval(self) -> int:
+        """Cycles from one frame to the next at this folding, if its neighbours never wait."""
+        return self.cost().cycles
+
     @property
     def beats_in(self) -> int:
         """Input beats a frame, of the first operand."""
@@ -194,6 +287,88 @@ class Operator(ABC):
     def beats_out(self) -> int:
         """Output beats a frame, of the first result."""
         return self.y.size // self.lanes_out
+
+    # resources
+
+    @abstractmethod
+    def cost(self) -> Cost:
+        """Exact counts of storage and work."""
+
+    @abstractmethod
+    def structure(self) -> Structure:
+        """Counts of what it is made of at its folding, for `bitrill.resources.estimate`."""
+
+    @property
+    def coefficients_name(self) -> str:
+        """The name under which the resource model keeps the coefficients of `structure`."""
+        return self.kind
+
+    @property
+    def parallelism(self) -> int:
+        """Elements or products that are worked on in one cycle."""
+        return self.lanes_in
+
+    # constants that change
+
+    @property
+    def writable(self) -> bool:
+        """Whether the host writes its `tables` between frames."""
+        return self.impl is not None and self.impl.writable
+
+    def tables(self) -> dict[str, Table]:
+        """Contents of the memories that can be written where it is `writable`, by name."""
+        return {}
+
+    def freed(self) -> Operator:
+        """The same operator for any weights of its type: results as wide as any of them need."""
+        return self
+
+
+class Imported(Operator, abstract=True):
+    """An operator of stage IMPORTED alone: passes replace it before anything is folded."""
+
+    component = ""
+
+    def _refuse(self) -> StageError:
+        return StageError(
+            f"{self.name}: {self.kind} must become integer operators before it is folded"
+        )
+
+    def validate_impl(self, impl: Impl) -> None:
+        raise self._refuse()
+
+    def default_impl(self, lanes: tuple[int | None, ...], *, style: Style) -> Impl:
+        raise self._refuse()
+
+    def foldings(self, fixed: Choice) -> Iterator[Impl]:
+        raise self._refuse()
+
+    def cost(self) -> Cost:
+        return Cost()
+
+    def schedule(self) -> Schedule:
+        raise self._refuse()
+
+    def structure(self) -> Structure:
+        raise self._refuse()
+
+    @property
+    def lanes_in(self) -> int:
+        raise self._refuse()
+
+    @property
+    def lanes_out(self) -> int:
+        raise self._refuse()
+
+
+def unchecked(op: Operator, impl: Impl) -> Any:
+    """Return a copy of ``op`` at a legal ``impl``; nothing is copied or checked again.
+
+    Only for operators that cache nothing that follows from ``impl``.
+    """
+    twin = copy.copy(op)
+    object.__setattr__(twin, "impl", impl)
+    return twin
 
 
 def must_divide(*, name: str, what: str, value: int, of: str, total: int) -> None:
@@ -207,19 +382,31 @@ def must_divide(*, name: str, what: str, value: int, of: str, total: int) -> Non
     raise SpecError(f"{name}: {what} must divide {total} {of}, not {value} (nearest: {near})")
 
 
-def must_be_numbers(op: Operator) -> None:
-    """Raise if an operand is logarithmic: its bits are exponents, which this operator cannot take.
+def must_be_style(op: Operator, impl: Impl) -> None:
+    """Raise unless the style is one of the operator's."""
+    if impl.style not in op.styles:
+        raise SpecError(
+            f"{op.name}: the style of {op.kind} must be {' or '.join(map(repr, op.styles))},"
+            f" not {impl.style!r}"
+        )
 
-    Those that can multiply by shifts, or move elements as they are.
+
+def must_be_numbers(op: Operator) -> None:
+    """Raise if an operand is logarithmic: its bits are exponents, which ``op`` cannot take.
+
+    Operators that multiply by shifts, or only move elements, can.
     """
-    found = [str(t.type) for t in op.operands if t.type.coding == "log2"]
-    if found:
-        raise SpecError(f"{op.name}: operands of {op.kind} must be integers, not {found[0]}")
+    logarithmic = [str(t.type) for t in op.operands if t.type.coding == "log2"]
+    if logarithmic:
+        raise SpecError(f"{op.name}: operands of {op.kind} must be integers, not {logarithmic[0]}")
 
 
 __all__ = [
+    "Choice",
+    "Component",
     "Cost",
     "Impl",
+    "Imported",
     "Memory",
     "Multiply",
     "Operator",
@@ -227,5 +414,7 @@ __all__ = [
     "Style",
     "frozen_array",
     "must_be_numbers",
+    "must_be_style",
     "must_divide",
+    "unchecked",
 ]

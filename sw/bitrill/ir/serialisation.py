@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import exact, ops, real
+from .. import exact, real
 from ..errors import StageError, StorageError
 from ..storage import read_bytes, read_json, write_bytes, write_json
 from . import graph as graph_module
-from . import interface, operator, types
+from . import interface, operator, registry, types
 from .graph import Graph, Stage
 
 SCHEMA = 2
@@ -43,11 +43,9 @@ _DAMAGE = (
     zlib.error,
 )
 
-_CLASSES: dict[str, type] = {
+_PARTS: dict[str, type] = {
     c.__name__: c
     for c in (
-        *ops.OPERATORS,
-        real.Activation,
         real.Affine,
         real.Clip,
         real.Leaky,
@@ -132,7 +130,7 @@ def _encode(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
         return [_encode(v, f"{path}.{i}", arrays) for i, v in enumerate(value)]
     if isinstance(value, dict):
         return {"map": {k: _encode(v, f"{path}.{k}", arrays) for k, v in sorted(value.items())}}
-    if type(value).__name__ in _CLASSES:
+    if isinstance(value, (operator.Operator, *_PARTS.values())):
         out: dict[str, Any] = {"class": type(value).__name__}
         here = value.name if isinstance(value, operator.Operator) else path
         for f in dataclasses.fields(value):
@@ -166,4 +164,5 @@ def _decode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     if "map" in value:
         return {k: _decode(v, arrays) for k, v in value["map"].items()}
     fields = {k: _decode(v, arrays) for k, v in value.items() if k != "class"}
-    return _CLASSES[value["class"]](**fields)
+    name = value["class"]
+    return (_PARTS[name] if name in _PARTS else registry.operator_class(name))(**fields)

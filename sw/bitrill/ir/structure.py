@@ -1,12 +1,12 @@
-"""What a unit is made of: the counts that its resources are a sum over.
+"""Structures: the counts of an operator that the resource model weighs.
 
-Two lists of named counts, of what takes LUTs and of what takes flip-flops; how many of them one
-such thing takes is fitted, see `bitrill.resources.estimate`. `bitrill.resources.structures` counts
-for every kind of operator.
+Two lists of named counts, of what takes LUTs and of what takes flip-flops. How many LUTs or
+flip-flops one of each takes is fitted to synthesis (`bitrill.resources.estimate`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
 
@@ -14,12 +14,24 @@ import numpy as np
 
 Counts = dict[str, float]
 
+Coefficients = Mapping[str, Mapping[str, float]]
+"""``{"lcs" or "ff": {count: LUTs or flip-flops of one}}``."""
+
 DEEP_BITS, DEEP = 4096, 64
-"""A memory that is written lies in block memory past both, as `bitrill_hw.pipeline.fifo` has it."""
+"""Bits and words past which a memory that is written lies in block memory."""
+
+BLOCK_BITS = 8192
+"""Bits of constants or of a buffer from which on they lie in block memory by default."""
 
 ALONE = 4
-"""Words past which a table is a module by itself while LUTs are mapped: see
-`bitrill_hw.memories.roms`."""
+"""Words up to which a table is mapped to LUTs together with what is around it; a longer one is a
+module by itself."""
+
+BUS_BITS = 32
+"""Bits of a register of the host's bus."""
+
+JOINED = 3
+"""Registers that one LUT a bit joins to what the host reads."""
 
 _SHAPES = (
     (1, 16384, 1),
@@ -36,8 +48,11 @@ _SHAPES = (
 
 @dataclass
 class Structure:
-    """``lcs``, ``ff``: counts of what takes LUTs and flip-flops; ``bram18``: halves of RAMB36, of
-    which ``block_bits`` hold something."""
+    """Counts of one operator at its folding.
+
+    ``lcs``, ``ff``: counts of what takes LUTs and flip-flops, by name; ``bram18``: halves of
+    RAMB36, of which ``block_bits`` hold something; ``dsp``: DSP slices.
+    """
 
     lcs: Counts = field(default_factory=lambda: {"one": 1.0})
     ff: Counts = field(default_factory=lambda: {"one": 1.0})
@@ -46,26 +61,31 @@ class Structure:
     block_bits: int = 0
 
     def luts(self, **counts: float) -> None:
+        """Add to the counts of what takes LUTs."""
         for name, n in counts.items():
             self.lcs[name] = self.lcs.get(name, 0.0) + n
 
     def flops(self, **counts: float) -> None:
+        """Add to the counts of what takes flip-flops."""
         for name, n in counts.items():
             self.ff[name] = self.ff.get(name, 0.0) + n
 
     def blocks(self, halves: int, bits: int) -> None:
-        """Halves of RAMB36 that hold so many bits."""
+        """Add halves of RAMB36 that hold ``bits``."""
         self.bram18 += halves
         self.block_bits += bits
 
     def rom(
-        self, depth: int, width: int, *, memory: str = "distributed", different: float | None = None
+        self, depth: int, width: int, *, block: bool = False, different: float | None = None
     ) -> None:
-        """A table with a register behind it; distributed ones become logic. ``different``: of its
-        bits, those that are not the same in all words or as another; expected where not told."""
+        """Add a table of constants with a register behind it, in block memory or in logic.
+
+        ``different``: bits of a word that are neither the same in all words nor equal to another;
+        where it is not given, as many as random bits would have.
+        """
         if depth <= 1 or different == 0:
             return
-        if memory == "block":
+        if block:
             self.blocks(block_halves(depth, width), depth * width)
             return
         different = distinct(depth, width) if different is None else different
@@ -76,36 +96,67 @@ class Structure:
             self.luts(rom=different / 2)
 
     def ram(self, depth: int, width: int, *, block: bool) -> None:
-        """A memory that is written and read every cycle; the register behind it not counted."""
+        """Add a memory that is written and read every cycle, without the register behind it."""
         if block:
             self.blocks(block_halves(depth, width), depth * width)
         else:
             self.luts(ram=ram_luts(depth, width), choose=width * (ceil(depth / 64) - 1))
 
     def counters(self, *sizes: int) -> None:
-        """Counters of so many values each."""
+        """Add a counter for each of ``sizes``, the number of its values."""
         bits = sum(bits_for(n) for n in sizes if n > 1)
         self.luts(count=bits, counters=sum(n > 1 for n in sizes))
         self.flops(held=bits)
 
+    def pipe(self, stages: int, per_stage: float = 1) -> None:
+        """Add the control of a pipeline: ``per_stage`` flip-flops a stage beside the data."""
+        self.luts(stages=stages)
+        self.flops(held=stages * per_stage)
+
+    def running(self, depth: int, width: int) -> None:
+        """Add ``depth`` running results of ``width`` bits, each read and written in one cycle.
+
+        One is a register, several are a memory and a register behind it.
+        """
+        block = is_deep(depth, width)
+        self.flops(held=0 if depth > 1 and block else width)
+        if depth > 1:
+            self.ram(depth, width, block=block)
+            self.counters(depth)
+            self.flops(held=bits_for(depth))
+
+    def registers(self, words: int, bits: int) -> None:
+        """Add the bus registers of a memory of ``words`` that the host writes and reads back."""
+        count = ceil(bits / BUS_BITS)
+        self.luts(written=count, shown=BUS_BITS * ceil(count / JOINED), reached=bits_for(words))
+        self.flops(shown=BUS_BITS)
+
 
 def bits_for(n: int) -> int:
-    """Bits of ``0 .. n - 1``."""
+    """Bits of the numbers ``0 .. n - 1``."""
     return (n - 1).bit_length()
 
 
+def turned_bits(depth: int) -> int:
+    """Bits of an address that change when it wraps around ``depth`` words.
+
+    Those below the lowest 1 of the depth do not, and of a power of two none does.
+    """
+    return bits_for(depth) - (depth & -depth).bit_length() + 1
+
+
 def is_deep(depth: int, width: int) -> bool:
-    """Whether a written memory lies in block memory."""
+    """Return whether a memory that is written lies in block memory."""
     return depth > DEEP and depth * width > DEEP_BITS
 
 
 def block_halves(depth: int, width: int) -> int:
-    """Halves of RAMB36 of a memory with a read and a write port: the cheapest of all shapes."""
+    """Return the halves of RAMB36 of a memory with a read and a write port, in its best shape."""
     return min(n * ceil(depth / words) * ceil(width / bits) for n, words, bits in _SHAPES)
 
 
 def distinct(depth: int, width: int) -> float:
-    """Expected number of different bits of ``width`` random ones over ``depth`` words."""
+    """Return how many of ``width`` random bits differ over ``depth`` words, on average."""
     if depth > 32:
         return width
     kinds = 2.0**depth
@@ -113,8 +164,11 @@ def distinct(depth: int, width: int) -> float:
 
 
 def different_bits(codes: np.ndarray, bits: int) -> int:
-    """Of the bits of words of ``codes [words, fields]``, ``bits`` each, how many are neither the
-    same in all words nor the same as another: what is left of a table."""
+    """Return the bits of a word that are left of a table once synthesis has shared what is alike.
+
+    ``codes``: ``[words, fields]`` of ``bits`` bits each. A bit that is the same in all words, or
+    the same as another in each word, needs no table.
+    """
     planes = (codes.T[:, None, :] >> np.arange(bits)[:, None] & 1).astype(bool)
     planes = planes.reshape(-1, len(codes))
     planes = planes[(planes != planes[:, :1]).any(1)]
@@ -122,9 +176,11 @@ def different_bits(codes: np.ndarray, bits: int) -> int:
 
 
 def table_luts(depth: int) -> float:
-    """LUTs of one bit of a table by itself: half of one up to 32 words, one of 64 words each, up
-    to 256 of which the multiplexers behind the LUTs join, three as if there were four; past that
-    Yosys takes a third more."""
+    """Return the LUTs of one bit of a table of ``depth`` words in logic.
+
+    Half of one up to 32 words, then one for each 64; up to 256 words the multiplexers behind the
+    LUTs join them, three as if there were four, and past that Yosys takes a third more.
+    """
     if depth <= 32:
         return 0.5
     if 128 < depth <= 256:
@@ -133,7 +189,7 @@ def table_luts(depth: int) -> float:
 
 
 def ram_luts(depth: int, width: int) -> float:
-    """LUTs of a distributed memory of one write and one read port."""
+    """Return the LUTs of a distributed memory with one write and one read port."""
     if depth <= 32:
         return 4 * (width // 6) + min(4, 2 * (width % 6))
     if depth <= 64:

@@ -1,5 +1,7 @@
 """The operators, one file each; ``hw/bitrill_hw/ops`` and ``tests/ops`` mirror the names."""
 
+from ..ir.operator import Operator
+from ..ir.registry import registered
 from .add import Add
 from .argmax import ArgMax
 from .avgpool import SumPool
@@ -21,28 +23,10 @@ from .threshold import Threshold
 from .upsample import Upsample
 from .window import Window
 
-OPERATORS = (
-    MatVec,
-    Threshold,
-    Convert,
-    ArgMax,
-    Fork,
-    Add,
-    Concat,
-    Split,
-    Upsample,
-    Pad,
-    Window,
-    MaxPool,
-    SumPool,
-    Depthwise,
-    Shuffle,
-    Rearrange,
-    Lookup,
-    Deconv,
-    Requantize,
-    L1MatVec,
+OPERATORS: tuple[type[Operator], ...] = tuple(
+    cls for cls in registered() if cls.__module__.startswith(f"{__name__}.")
 )
+"""Bitrill's own operators."""
 
 __all__ = [
     "OPERATORS",

@@ -8,8 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, must_be_numbers, must_divide
+from ..ir.even_lanes import EvenLanes
+from ..ir.operator import Cost, must_be_numbers
 from ..ir.schedule import Rule, Schedule, port
+from ..ir.structure import Structure
 from ..ir.types import IntType, Tensor
 
 GAIN_BITS = 16
@@ -30,13 +32,13 @@ def check_gains(name: str, gains: tuple[int, ...], operands: tuple[Tensor, ...])
 
 
 def scaled(t: IntType, gain: int) -> tuple[int, int]:
-    """Ends of the range of ``gain * x``."""
+    """Return the least and greatest value of ``gain * x``."""
     a, b = gain * t.lo, gain * t.hi
     return min(a, b), max(a, b)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Add(Operator):
+class Add(EvenLanes):
     """``y = sum(gains[j] * x_j)``, element by element; operands of one shape, any types.
 
     ``gains``: an integer for each operand, not 0; they bring operands of different scales to one
@@ -49,6 +51,7 @@ class Add(Operator):
     """
 
     kind: ClassVar[str] = "add"
+    component = "bitrill_hw.ops.add:AddCore"
 
     gains: tuple[int, ...] = (1, 1)
 
@@ -64,10 +67,8 @@ class Add(Operator):
         if max(abs(self.y.type.lo), abs(self.y.type.hi)) >= 1 << 31:
             raise SpecError(f"{self.name}: the sum must fit 32 bits, not {self.y.type}")
 
-    def validate_impl(self, impl: Impl) -> None:
-        must_divide(name=self.name, what="PE", value=impl.pe, of="elements", total=self.x.size)
-        if impl.simd != impl.pe:
-            raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
+    def divided(self) -> tuple[str, int]:
+        return "elements", self.x.size
 
     def infer(self) -> Tensor:
         ends = [scaled(t.type, g) for t, g in zip(self.operands, self.gains, strict=True)]
@@ -87,7 +88,7 @@ class Add(Operator):
     @property
     def has_gains(self) -> bool:
         """Whether products take a stage: some gain is more than a shift."""
-        return any(abs(g) & (abs(g) - 1) for g in self.gains)
+        return not all(map(_is_shift, self.gains))
 
     @property
     def latency(self) -> int:
@@ -104,10 +105,28 @@ class Add(Operator):
         rules += [Rule("out", "step", k, behind), Rule("step", "out", k - behind, 0)]
         return Schedule(n, n, n, tuple(rules), dict.fromkeys(ins[1:], n))
 
-    @property
-    def lanes_in(self) -> int:
-        return self.folded.pe
+    def structure(self) -> Structure:
+        s, pe = Structure(), self.folded.pe
+        widths = [
+            t.type.bits + (0 if _is_shift(g) else abs(g).bit_length())
+            for t, g in zip(self.operands, self.gains, strict=True)
+        ]
+        s.flops(held=pe * sum(t.type.bits for t in self.operands) + len(widths) + self.latency - 1)
+        signed = any(t.type.lo < 0 for t in self.operands)
+        for t, g, bits in zip(self.operands, self.gains, widths, strict=True):
+            if bits > t.type.bits:
+                overlap = t.type.bits + (1 if t.type.lo < 0 else -1)
+                s.luts(times=pe * overlap * (abs(g).bit_count() - 1 or 1))
+        s.flops(held=pe * sum(widths) if self.has_gains else 0)
+        while len(widths) > 1:
+            pairs = [widths[k : k + 2] for k in range(0, len(widths), 2)]
+            # a bit that only one of two has adds the carry alone, unless its sign goes on
+            s.luts(sum=pe * sum(max(p) if signed else min(p) for p in pairs if len(p) > 1))
+            widths = [max(p) + len(p) - 1 for p in pairs]
+            s.flops(held=pe * sum(widths))
+        return s
 
-    @property
-    def lanes_out(self) -> int:
-        return self.folded.pe
+
+def _is_shift(gain: int) -> bool:
+    """Return whether a product with ``gain`` is a shift: plus or minus a power of two."""
+    return abs(gain) & (abs(gain) - 1) == 0

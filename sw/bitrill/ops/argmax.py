@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, frozen_array, must_be_numbers
+from ..ir.operator import Choice, Cost, Impl, Operator, Style, frozen_array, must_be_numbers
 from ..ir.schedule import Rule, Schedule
+from ..ir.structure import Structure
 from ..ir.types import IntType, Tensor
 
 
@@ -25,6 +27,7 @@ class ArgMax(Operator):
     """
 
     kind: ClassVar[str] = "argmax"
+    component = "bitrill_hw.ops.argmax:ArgMaxCore"
 
     gain: np.ndarray
     offset: np.ndarray
@@ -55,6 +58,12 @@ class ArgMax(Operator):
                 f"{self.name}: PE and SIMD of argmax must be 1, not {impl.pe} and {impl.simd}"
             )
 
+    def default_impl(self, lanes: tuple[int | None, ...], *, style: Style) -> Impl:
+        return Impl()
+
+    def foldings(self, fixed: Choice) -> Iterator[Impl]:
+        yield Impl()
+
     def infer(self) -> Tensor:
         return Tensor((self.k,), IntType.for_range(lo=0, hi=self.x.channels - 1))
 
@@ -66,7 +75,7 @@ class ArgMax(Operator):
 
     @property
     def score_type(self) -> IntType:
-        """Range of the scores."""
+        """The integers that hold every score."""
         t = self.x.type
         values = np.stack([self.gain * e + self.offset for e in (t.lo, t.hi)])
         return IntType.for_range(lo=int(values.min()), hi=int(values.max()))
@@ -103,6 +112,20 @@ class ArgMax(Operator):
         ended = (np.arange(c) - before + 1) // c
         decided = Rule("out", "in", np.full(k, c - 1), self.latency)
         return Schedule(c, 0, k, (decided, Rule("in", "out", (ended - 1) * k - 1, 0)))
+
+    def structure(self) -> Structure:
+        s, score = Structure(), self.score_type.bits
+        word = score + self.y.type.bits
+        s.counters(self.x.channels)
+        s.luts(first=word, place=(self.k - 1) * word, compares=self.k * score)
+        s.luts(out=(self.k > 1) * self.k * self.y.type.bits)
+        s.flops(held=(self.k * word) + self.k * self.y.type.bits)
+        if not self.plain:
+            gain = int(abs(self.gain).max()).bit_length()
+            s.rom(self.x.channels, gain + int(abs(self.offset).max()).bit_length() + 1)
+            s.luts(times=gain * self.x.type.bits)
+        s.flops(held=word + (0 if self.plain else word))
+        return s
 
     @property
     def lanes_in(self) -> int:

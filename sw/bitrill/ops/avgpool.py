@@ -22,6 +22,7 @@ class SumPool(Pooling):
     """
 
     kind: ClassVar[str] = "avgpool"
+    component = "bitrill_hw.ops.avgpool:SumPoolCore"
 
     def validate(self) -> None:
         must_be_numbers(self)
@@ -29,6 +30,9 @@ class SumPool(Pooling):
 
     def merged(self, n: int) -> IntType:
         return IntType.for_range(lo=n * self.x.type.lo, hi=n * self.x.type.hi)
+
+    def merge_luts(self, slots: int, bits: int) -> dict[str, float]:
+        return {"merge": slots * bits, "moves": (slots > 1) * slots * bits}
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         t = self.y.type

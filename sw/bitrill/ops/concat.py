@@ -9,14 +9,16 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, must_be_numbers, must_divide
+from ..ir.even_lanes import EvenLanes
+from ..ir.operator import Cost, must_be_numbers
 from ..ir.schedule import Rule, Schedule, port
+from ..ir.structure import Structure
 from ..ir.types import IntType, Tensor
 from .add import check_gains, scaled
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Concat(Operator):
+class Concat(EvenLanes):
     """``y = [gains[0] * x_0, gains[1] * x_1, ..]`` along the channels, pixel by pixel.
 
     Operands agree in all axes but the innermost, and may differ in type; y is bipolar, or
@@ -30,6 +32,7 @@ class Concat(Operator):
     """
 
     kind: ClassVar[str] = "concat"
+    component = "bitrill_hw.ops.concat:ConcatCore"
 
     gains: tuple[int, ...] = (1, 1)
 
@@ -44,15 +47,12 @@ class Concat(Operator):
         if max(abs(self.y.type.lo), abs(self.y.type.hi)) >= 1 << 31:
             raise SpecError(f"{self.name}: the result must fit 32 bits, not {self.y.type}")
 
-    def validate_impl(self, impl: Impl) -> None:
-        common = gcd(*(t.channels for t in self.operands))
-        must_divide(name=self.name, what="PE", value=impl.pe, of="common channels", total=common)
-        if impl.simd != impl.pe:
-            raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
+    def divided(self) -> tuple[str, int]:
+        return "common channels", gcd(*(t.channels for t in self.operands))
 
     @property
     def _alike(self) -> bool:
-        """Whether elements are handed on as they are, whatever their bits mean."""
+        """Whether elements are passed on as they are, whatever their bits mean."""
         types = {t.type for t in self.operands}
         return len(types) == 1 and self.x.type.coding != "integer" and set(self.gains) == {1}
 
@@ -82,24 +82,25 @@ class Concat(Operator):
         for j, (i, given) in enumerate(zip(*turns(self.turns, self.beats_out), strict=True)):
             name = port("in", j)
             ins[name] = len(i)
-            # a beat of another operand stands behind its own last one; it may tell that again
+            # a beat of another operand stands behind its own last one, so that rule holds anyway
             rules += [Rule("out", name, given, 1), Rule(name, "out", i - 1, 0)]
         return Schedule(ins.pop("in"), 0, self.beats_out, tuple(rules), ins)
 
-    @property
-    def lanes_in(self) -> int:
-        return self.folded.pe
-
-    @property
-    def lanes_out(self) -> int:
-        return self.folded.pe
+    def structure(self) -> Structure:
+        s, n = Structure(), len(self.operands)
+        width = self.lanes_out * self.y.type.bits
+        s.luts(choose=width * max(1, (n + 1) // 3), turns=n)
+        s.counters(sum(self.turns))
+        s.flops(held=width)
+        return s
 
 
 def turns(beats: tuple[int, ...], n: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Of a stream of ``n`` beats, in which part ``j`` has ``beats[j]`` beats of each pixel:
+    """Return which beats of a stream belong to which part.
 
-    for each part the numbers of its beats; and for each beat of the whole the part's last one at
-    or before it, -1 in front of the first.
+    In a stream of ``n`` beats part ``j`` has ``beats[j]`` beats of each pixel. The first list has
+    the numbers of each part's beats; the second, for each beat of the whole, the part's last one
+    at or before it, -1 in front of its first.
     """
     owner = np.resize(np.repeat(np.arange(len(beats)), beats), n)
     places = [np.flatnonzero(owner == j) for j in range(len(beats))]

@@ -9,13 +9,18 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.even_lanes import EvenLanes
+from ..ir.operator import Cost, Impl, must_divide
 from ..ir.schedule import Rule, Schedule
+from ..ir.structure import Structure
 from ..ir.types import Tensor
+
+DEEP_LOAD = 8
+"""Places from which on the counter of beats no longer fits the LUT of each bit."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Convert(Operator):
+class Convert(EvenLanes):
     """``y = x``; ``simd`` elements an input beat, ``pe`` an output beat; ``shape``: axes of y.
 
     A shift register of ``capacity = simd + pe - gcd(simd, pe)`` elements: an output beat is
@@ -24,6 +29,7 @@ class Convert(Operator):
     """
 
     kind: ClassVar[str] = "convert"
+    component = "bitrill_hw.ops.convert:ConvertCore"
 
     shape: tuple[int, ...] | None = None
 
@@ -68,6 +74,25 @@ class Convert(Operator):
     def lanes_in(self) -> int:
         return self.folded.simd
 
-    @property
-    def lanes_out(self) -> int:
-        return self.folded.pe
+    def structure(self) -> Structure:
+        s, a, b = Structure(), self.lanes_in, self.lanes_out
+        common = gcd(a, b)
+        u, v, capacity = a // common, b // common, self.capacity // common
+        unit = common * self.x.type.bits
+        places = capacity - u + 1
+        # a bit is held, moved down or loaded in one LUT; to choose among several places to load it
+        # from takes another, and so do bits that are moved down from where they may be loaded
+        loads = [sum(p <= j < p + u for p in range(places)) for j in range(capacity)]
+        s.luts(held=unit * capacity, choose=unit * sum(n - 1 for n in loads))
+        s.luts(several=unit * sum(n > 1 for n in loads), down=unit * (u - 1) * (v > 1))
+        # how many are held arrives last: where what leaves changes all of its bits, each place is
+        # found both ways
+        late = v % 2 and u > 1 and capacity >= DEEP_LOAD
+        kind = "late" if v > 1 else "deep" if u < 32 else "deeper"
+        plain = (u, v) == (32, 1) or (kind == "deeper" and unit == 1)
+        s.luts(**{kind: unit * capacity if late and not plain else 0})
+        s.counters(capacity + 1)
+        s.luts(places=unit * max(0, v - 14) if u == 1 and unit > 1 else 0)
+        s.luts(aside=unit * capacity if u == 1 and v in (4, 6) else 0)
+        s.flops(held=capacity * unit)
+        return s

@@ -9,13 +9,15 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.even_lanes import EvenLanes
+from ..ir.operator import Cost
 from ..ir.schedule import Rule, Schedule
+from ..ir.structure import Structure
 from ..ir.types import IntType, Tensor
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Deconv(Operator):
+class Deconv(EvenLanes):
     """``y[i * s0, j * s1, c] = x[i, j, c]`` with ``strides`` (s0, s1), and 0 elsewhere.
 
     x: ``[H, W, C]`` or ``[L, C]``; y: ``[(H - 1) * s0 + 1, (W - 1) * s1 + 1, C]``, of x's range
@@ -29,6 +31,7 @@ class Deconv(Operator):
     """
 
     kind: ClassVar[str] = "deconv"
+    component = "bitrill_hw.ops.deconv:DeconvCore"
 
     strides: tuple[int, ...]
 
@@ -44,11 +47,6 @@ class Deconv(Operator):
             )
         if prod(self.strides) == 1:
             raise SpecError(f"{self.name}: some stride must be above 1")
-
-    def validate_impl(self, impl: Impl) -> None:
-        must_divide(name=self.name, what="PE", value=impl.pe, of="channels", total=self.x.channels)
-        if impl.simd != impl.pe:
-            raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
 
     def infer(self) -> Tensor:
         sizes = ((n - 1) * s + 1 for n, s in zip(self.x.shape, self.strides, strict=False))
@@ -69,7 +67,7 @@ class Deconv(Operator):
 
     @property
     def pixel(self) -> int:
-        """Beats of a pixel."""
+        """Beats per pixel."""
         return self.x.channels // self.folded.pe
 
     def schedule(self) -> Schedule:
@@ -81,10 +79,13 @@ class Deconv(Operator):
         rules = (Rule("out", "in", last, 1), Rule("in", "out", places - 1, 0))
         return Schedule(len(places), 0, len(last), rules)
 
-    @property
-    def lanes_in(self) -> int:
-        return self.folded.pe
-
-    @property
-    def lanes_out(self) -> int:
-        return self.folded.pe
+    def structure(self) -> Structure:
+        s = Structure()
+        sizes = [n for axis in zip(self.strides, self.x.shape[:-1], strict=True) for n in axis]
+        s.counters(self.pixel, *sizes)
+        # zeros are the registers' reset; of a bipolar element the one bit tells it from them, in
+        # all lanes alike, and the other is its complement
+        widened = self.y.type.bits > self.x.type.bits
+        s.luts(width=widened * self.lanes_out)
+        s.flops(held=self.lanes_out * self.x.type.bits + 1 + widened)
+        return s

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
-from ..arith.accumulate import sum_stages
+from ..arith.accumulate import starts, stored_weights, sum_plan, sum_stages
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, frozen_array, must_divide
+from ..ir.even_lanes import EvenLanes
+from ..ir.operator import Cost, Impl, Style, frozen_array, must_be_style
 from ..ir.schedule import Rule, Schedule
+from ..ir.structure import Structure, bits_for, different_bits
+from ..ir.tables import Table
 from ..ir.types import IntType, Tensor
 from .matvec import MatVec
+from .units.folded import add_sums
+from .units.tables import free_type, start_words, starts_table, type_note
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Depthwise(Operator):
+class Depthwise(EvenLanes):
     """``y[c] = gain * sum(w[c, t] * x[t * C + c]) + offset``, t over the taps of a window.
 
     x: ``[.., taps * C]`` as `Window` gives it, C innermost; y: ``[.., C]``. ``weights``: int64
@@ -28,10 +34,14 @@ class Depthwise(Operator):
     that are not whole wait in a memory of a word a beat of the result; y's beats leave with the
     beats of the last tap, ``latency`` cycles after them.
 
-    ``free``, and style ``runtime``: as of `MatVec`.
+    ``free``: the weights may be any of ``weight_type``, as those of `MatVec` may; style
+    ``runtime`` holds them in a memory that the host writes.
     """
 
     kind: ClassVar[str] = "depthwise"
+    styles = ("folded", "runtime")
+    block_choice = True
+    can_be_free = True
 
     weights: np.ndarray
     weight_type: IntType
@@ -48,31 +58,45 @@ class Depthwise(Operator):
             )
         self._as_rows(None)
 
+    def divided(self) -> tuple[str, int]:
+        return "channels", self.channels
+
     def validate_impl(self, impl: Impl) -> None:
-        must_divide(name=self.name, what="PE", value=impl.pe, of="channels", total=self.channels)
-        if impl.simd != impl.pe:
-            raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
-        if impl.style not in ("folded", "runtime"):
-            raise SpecError(
-                f"{self.name}: the style of a depthwise must be 'folded' or 'runtime',"
-                f" not {impl.style!r}"
-            )
-        if impl.style == "runtime" and not self.free:
+        super().validate_impl(impl)
+        must_be_style(self, impl)
+        if impl.writable and not self.free:
             raise SpecError(
                 f"{self.name}: the weights of style {impl.style!r} must be free, not constants"
             )
 
+    def stored_bits(self, impl: Impl) -> int:
+        return self.cost().weight_bits
+
+    def default_impl(self, lanes: tuple[int | None, ...], *, style: Style) -> Impl:
+        impl = super().default_impl(lanes, style=style)
+        runtime = dataclasses.replace(impl, style=style)
+        return runtime if runtime.writable else impl
+
+    @property
+    def component(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The hardware of its style."""
+        if self.writable:
+            return "bitrill_hw.matvec.writable:RuntimeDepthwiseCore"
+        return "bitrill_hw.ops.depthwise:DepthwiseCore"
+
     @property
     def channels(self) -> int:
+        """Channels of the result."""
         return self.weights.shape[0]
 
     @property
     def taps(self) -> int:
+        """Taps of a window."""
         return self.weights.shape[1]
 
     @cached_property
     def rows(self) -> MatVec:
-        """The matrix-vector unit of which a channel is a row: the same sums, one tap a step."""
+        """A matrix whose rows are the channels: the same sums, one tap a step."""
         impl = self.impl
         return self._as_rows(
             impl and Impl(pe=impl.pe, primitives=impl.primitives, levels=impl.levels)
@@ -91,12 +115,12 @@ class Depthwise(Operator):
 
     @property
     def dot_gain(self) -> int:
-        """As of `MatVec`."""
+        """Gain of ``dot = dot_gain * y + dot_offset``, as `MatVec.dot_gain`."""
         return self.rows.dot_gain
 
     @property
     def dot_offset(self) -> np.ndarray:
-        """As of `MatVec`, per channel."""
+        """Offset per channel, int64: see `dot_gain`."""
         return self.rows.dot_offset
 
     def infer(self) -> Tensor:
@@ -116,13 +140,13 @@ class Depthwise(Operator):
 
     @property
     def groups(self) -> int:
-        """Beats of a result."""
+        """Beats per result."""
         return self.channels // self.folded.pe
 
     @property
     def read_stages(self) -> int:
         """Registers of a weight word: block memory has one more behind it."""
-        return 2 if self.folded.memory == "block" else 1
+        return 2 if self.folded.in_block else 1
 
     @property
     def latency(self) -> int:
@@ -151,10 +175,45 @@ class Depthwise(Operator):
         )
         return Schedule(self.beats_in, 0, self.beats_out, rules)
 
-    @property
-    def lanes_in(self) -> int:
-        return self.folded.pe
+    def freed(self) -> Depthwise:
+        if self.free:
+            return self
+        return self.replace(free=True, weight_type=free_type(self.weight_type))
 
-    @property
-    def lanes_out(self) -> int:
-        return self.folded.pe
+    def weight_words(self) -> np.ndarray:
+        """Bits of the weight memory, ``[taps * groups, bits]``, a word's bits ``[plane][row]``."""
+        planes = stored_weights(self.rows).reshape(self.groups, self.folded.pe, self.taps, -1)
+        return planes.transpose(2, 0, 3, 1).reshape(self.taps * self.groups, -1)
+
+    def start_words(self) -> np.ndarray:
+        """Bits of what the channels' sums start from, ``[groups, bits]``, bits ``[plane][row]``."""
+        return start_words(starts(self.rows), sum_plan(self.rows).width, self.folded.pe)
+
+    def tables(self) -> dict[str, Table]:
+        """Weights, and what the sums of channels start from where they start from anything."""
+        pe, words = self.folded.pe, self.weight_words().astype(np.uint8)
+        axes = {"lane": 1, "plane": words.shape[1] // pe, "row": pe}
+        notes = {"type": type_note(self.weight_type), "taps": self.taps, "groups": self.groups}
+        weights = Table(words, axes, notes, memory=self.folded.memory)
+        starting = bool(sum_plan(self.rows).start)
+        return {"weights": weights} | (starts_table(self.start_words(), pe) if starting else {})
+
+    def structure(self) -> Structure:
+        s, pe, bits = Structure(), self.folded.pe, self.y.type.bits
+        words, width = self.groups * self.taps, pe * self.weight_type.bits
+        s.counters(self.groups, self.taps, words)
+        s.pipe(self.latency, 3)
+        s.flops(held=pe * self.x.type.bits * self.read_stages)
+        s.rom(words, width, block=self.folded.in_block)
+        s.flops(held=width * (self.read_stages - 1))
+        add_sums(s, self.rows, pe)
+        if self.groups > 1 and len(set(starts(self.rows).tolist())) > 1:
+            codes = starts(self.rows).reshape(self.groups, pe)
+            s.rom(self.groups, pe * bits, different=different_bits(codes, bits))
+            s.flops(held=bits_for(self.groups) * (self.latency - 1))
+        s.luts(total=pe * bits)
+        s.running(self.groups, pe * bits)
+        if self.writable:
+            s.registers(words, width)
+            s.registers(self.groups, pe * bits)
+        return s

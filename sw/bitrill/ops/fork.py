@@ -8,13 +8,15 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.even_lanes import EvenLanes
+from ..ir.operator import Cost
 from ..ir.schedule import Rule, Schedule, port
+from ..ir.structure import Structure
 from ..ir.types import Tensor
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Fork(Operator):
+class Fork(EvenLanes):
     """``y_j = x`` for ``copies`` results; ``pe`` elements a beat.
 
     One register holds a beat; each copy is offered in the next cycle and taken once, when its own
@@ -23,6 +25,7 @@ class Fork(Operator):
     """
 
     kind: ClassVar[str] = "fork"
+    component = "bitrill_hw.ops.fork:ForkCore"
 
     copies: int = 2
 
@@ -30,10 +33,8 @@ class Fork(Operator):
         if self.copies < 2:
             raise SpecError(f"{self.name}: copies must be at least 2, not {self.copies!r}")
 
-    def validate_impl(self, impl: Impl) -> None:
-        must_divide(name=self.name, what="PE", value=impl.pe, of="elements", total=self.x.size)
-        if impl.simd != impl.pe:
-            raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
+    def divided(self) -> tuple[str, int]:
+        return "elements", self.x.size
 
     def infer(self) -> Tensor:
         return self.x
@@ -58,10 +59,8 @@ class Fork(Operator):
         taken = tuple(Rule("in", out, k - 1, 0) for out in outs)
         return Schedule(n, 0, n, given + taken, dict.fromkeys(outs[1:], n))
 
-    @property
-    def lanes_in(self) -> int:
-        return self.folded.pe
-
-    @property
-    def lanes_out(self) -> int:
-        return self.folded.pe
+    def structure(self) -> Structure:
+        s = Structure()
+        s.luts(turns=self.copies)
+        s.flops(held=self.lanes_out * self.x.type.bits + self.copies)
+        return s

@@ -1,4 +1,4 @@
-"""Sums of distances: the dense layers of AdderNet."""
+"""Sums of absolute differences instead of products: the dense layers of AdderNet."""
 
 from __future__ import annotations
 
@@ -8,21 +8,40 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arith.accumulate import sum_stages
-from ..arith.l1_products import front_stages
+from ..arith.l1_products import front_stages, groups
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, frozen_array, must_divide
-from ..ir.types import IntType, Tensor
-from .matvec import Matrix
+from ..ir.operator import Impl, frozen_array, must_be_style
+from ..ir.structure import Structure
+from ..ir.types import IntType
+from .units.base import MatrixLike
+from .units.folded import Folded
+from .units.matrix import Matrix
 
 X_BITS = 8
-"""Widest operand."""
+"""Bits of the widest operand."""
 
 WEIGHT_BITS = 16
-"""Widest weights; what of them lies outside the operand's range takes no memory."""
+"""Bits of the widest weights; their memory holds only the operand's range."""
 
 _CHUNK = 1 << 20
-"""Elements of x that are looked at together."""
+"""Elements of x that are evaluated together."""
+
+
+class Distances(Folded):
+    """A folded unit with stages of comparisons between the weights' memory and the sums."""
+
+    component = "bitrill_hw.ops.l1matvec:L1MatVecCore"
+
+    def read_stages(self, op: MatrixLike) -> int:
+        return op.memory_stages + front_stages(op)
+
+    def front(self, s: Structure, op: MatrixLike) -> None:
+        impl, bits, links = op.folded, op.x.type.bits, len(groups(op.x.type))
+        lanes = impl.pe * impl.simd
+        s.luts(sums=lanes * links)
+        for stage in range(front_stages(op)):
+            known = min(links, (stage + 1) * impl.levels)
+            s.flops(held=lanes * (bits + known) + impl.simd * bits)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,10 +49,10 @@ class L1MatVec(Matrix):
     """``y[r] = -sum_j |w[r, j] - x[j]|`` over the innermost axis (Chen et al. 2020, AdderNet).
 
     ``weights``: int64 ``[rows, cols]``, of at most 16 bits, on the scale of x. x: integers of at
-    most 8 bits, ``[.., cols]``; y: ``[.., rows]``, of the range that these weights can reach. As of
-    `MatVec`, a column for each element of an x of several axes makes one vector of all of it.
+    most 8 bits, ``[.., cols]``; y: ``[.., rows]``, of the range that these weights can reach. A
+    column for each element of an x of several axes makes one vector of all of it.
 
-    Folded as a `MatVec`: ``simd`` columns a step, ``pe`` rows at once, the same steps, replay and
+    Folded like a `MatVec`: ``simd`` columns a step, ``pe`` rows at once, the same steps, replay and
     accumulators. Wide distances take more stages before their sums (see
     `bitrill.arith.l1_products`).
     """
@@ -56,47 +75,45 @@ class L1MatVec(Matrix):
             raise SpecError(
                 f"{self.name}: weights must have at most {WEIGHT_BITS} bits, not {given.bits}"
             )
-        if abs(self._range.lo) >= 1 << 31:
-            raise SpecError(f"{self.name}: the accumulator must fit 32 bits, not {self._range}")
+        if abs(self.accumulator.lo) >= 1 << 31:
+            raise SpecError(
+                f"{self.name}: the accumulator must fit 32 bits, not {self.accumulator}"
+            )
 
     def validate_impl(self, impl: Impl) -> None:
-        must_divide(name=self.name, what="PE", value=impl.pe, of="rows", total=self.rows)
-        must_divide(name=self.name, what="SIMD", value=impl.simd, of="columns", total=self.cols)
-        if impl.style != "folded":
-            raise SpecError(
-                f"{self.name}: the style of an l1matvec must be 'folded', not {impl.style!r}"
-            )
+        must_be_style(self, impl)
+        super().validate_impl(impl)
+
+    def unit_of(self, style: str, multiply: str = "lut") -> Distances:
+        """Its only unit, whatever the words are: `validate_impl` refuses other styles."""
+        return Distances()
 
     @cached_property
     def reached(self) -> np.ndarray:
-        """The weights, or the nearest value of x's range: ``|w - x|`` less that is a constant."""
+        """The weights, clipped to x's range: what that takes from ``|w - x|`` is a constant."""
         return np.clip(self.weights, self.x.type.lo, self.x.type.hi)
 
     @property
     def weight_type(self) -> IntType:
-        """What the memory holds: bits of x's values."""
+        """The type of the memory's fields: as many bits as x has."""
         return IntType(0, (1 << self.x.type.bits) - 1)
 
     @property
     def popcount(self) -> bool:
-        """Never: a row has a start."""
+        """Never: each row's sum starts from a number."""
         return False
 
     @property
     def inside(self) -> None:
-        """No border."""
+        """Never set: there is no border that counts 0."""
         return None
 
     @cached_property
-    def _range(self) -> IntType:
+    def accumulator(self) -> IntType:
         t, w = self.x.type, self.weights
         most = np.maximum(np.abs(w - t.lo), np.abs(w - t.hi)).sum(1)
         least = np.abs(w - self.reached).sum(1)
         return IntType.for_range(lo=-int(most.max()), hi=-int(least.min()))
-
-    def infer(self) -> Tensor:
-        places = self.x.shape[:-1] if self.cols == self.x.channels else ()
-        return Tensor((*places, self.rows), self._range)
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         x = xs[0].reshape(-1, self.cols).astype(np.int32)
@@ -110,21 +127,3 @@ class L1MatVec(Matrix):
                 np.abs(np.subtract(part, row, out=distance), out=distance)
                 y[start : start + few, r] = -distance.sum(1, dtype=np.int32)
         return y.reshape(len(xs[0]), *self.y.shape)
-
-    def cost(self) -> Cost:
-        vectors = self.x.size // self.cols
-        replays = self.impl is not None and self.passes > 1
-        return Cost(
-            weight_bits=self.rows * self.cols * self.weight_type.bits,
-            state_bits=2 * self.cols * self.x.type.bits if replays else 0,
-            macs=vectors * self.rows * self.cols,
-            cycles=0 if self.impl is None else vectors * self.steps,
-        )
-
-    @property
-    def read_stages(self) -> int:
-        return self.memory_stages + front_stages(self)
-
-    @property
-    def latency(self) -> int:
-        return self.read_stages + sum_stages(self) + 1

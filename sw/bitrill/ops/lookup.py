@@ -8,16 +8,19 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, frozen_array, must_divide
+from ..ir.even_lanes import EvenLanes
+from ..ir.operator import Cost, Impl, frozen_array
 from ..ir.schedule import Schedule, pipeline
+from ..ir.structure import Structure, different_bits
 from ..ir.types import IntType, Tensor
+from ..parts.memories import HALF_BITS, halves, place
 
 ADDRESS_BITS = 16
 """The widest operand: a table has a word for each of its codes."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Lookup(Operator):
+class Lookup(EvenLanes):
     """``y = table[c, n]`` for x the n-th value of its type (``n = x - lo``; else its code).
 
     ``table``: int64 ``[C, values]`` of values of ``out``, or ``[1, values]``, the same for all
@@ -25,6 +28,9 @@ class Lookup(Operator):
     """
 
     kind: ClassVar[str] = "lookup"
+    component = "bitrill_hw.ops.lookup:LookupCore"
+    block_choice = True
+    fixed_range = True
 
     table: np.ndarray
     out: IntType
@@ -45,10 +51,13 @@ class Lookup(Operator):
         if not self.out.holds(table):
             raise SpecError(f"{self.name}: table must hold values of {self.out}")
 
-    def validate_impl(self, impl: Impl) -> None:
-        must_divide(name=self.name, what="PE", value=impl.pe, of="channels", total=self.x.channels)
-        if impl.simd != impl.pe:
-            raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
+    def stored_bits(self, impl: Impl) -> int:
+        return self.cost().weight_bits
+
+    def on(self, operands: tuple[Tensor, ...]) -> Lookup:
+        """The table keeps the words of the values that are left."""
+        kept = np.isin(self.x.type.values(), operands[0].type.values())
+        return self.replace(operands=operands, table=self.table[:, kept])
 
     def infer(self) -> Tensor:
         return Tensor(self.x.shape, self.out)
@@ -67,10 +76,18 @@ class Lookup(Operator):
     def schedule(self) -> Schedule:
         return pipeline(n=self.x.size // self.folded.pe, latency=1)
 
-    @property
-    def lanes_in(self) -> int:
-        return self.folded.pe
-
-    @property
-    def lanes_out(self) -> int:
-        return self.folded.pe
+    def structure(self) -> Structure:
+        s, pe, bits = Structure(), self.folded.pe, self.out.bits
+        own, same = len(self.table) > 1, len(self.table) == 1
+        turns = self.x.channels // pe if own else 1
+        depth = turns << self.x.type.bits
+        s.counters(turns)
+        block = self.folded.in_block and place(depth, bits, pe, same=same) != "distributed"
+        if block:
+            used = halves(depth, bits, pe, same=same)
+            s.blocks(used, min(used * HALF_BITS, pe * depth * bits))
+        for p in range(0 if block else pe):
+            words = self.table[p::pe] if own else self.table
+            s.rom(depth, bits, different=different_bits(words.reshape(-1, 1), bits))
+        s.luts(lanes=pe if own else 1)
+        return s

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -10,31 +9,27 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arith.accumulate import sum_stages
-from ..arith.bitserial import READ_STAGES, check_serial, pairs, serial_plan, total_range
-from ..arith.dsp_packing import check_dsp, dsp_plan
-from ..arith.unrolled import unrolled_plan
+from ..arith.accumulate import starts, sum_plan
+from ..arith.bitserial import total_range
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Multiply, Operator, frozen_array, must_divide
-from ..ir.schedule import Rule, Schedule, pipeline
-from ..ir.types import IntType, Tensor
+from ..ir.operator import frozen_array
+from ..ir.tables import Table
+from ..ir.types import IntType
+from .units import unit_styles, unit_ways
+from .units.matrix import Matrix
+from .units.tables import free_type, start_words, starts_table, type_note
 
 _PACKED_WEIGHTS = 1 << 19
 _PACKED_VECTORS = 8
 """A binary matrix that caches do not hold is read faster as bits, while few vectors share it."""
 
 
-FREE_STYLES = ("runtime", "streamed")
-"""Of weights that are not constants."""
-
-STYLES = ("folded", "unrolled", *FREE_STYLES)
-
-WORDS = 2
-"""Words of streamed weights that wait for their steps."""
+STYLES = unit_styles()
+"""Styles that a matrix can be built in."""
 
 
 def _pack(values: np.ndarray) -> np.ndarray:
-    """+-1 along the innermost axis to uint64 words; the last one is filled with zero bits."""
+    """Return +-1 along the innermost axis as uint64 words, the last one filled with zero bits."""
     bits = np.packbits(values > 0, axis=-1)
     words = np.zeros((*bits.shape[:-1], -(-bits.shape[-1] // 8) * 8), np.uint8)
     words[..., : bits.shape[-1]] = bits
@@ -57,93 +52,8 @@ def check_weights(name: str, weights: np.ndarray, type: IntType) -> None:
 
 
 def alternating(n: int) -> np.ndarray:
-    """-1, +1, -1, ..: the weights of ``n`` columns outside."""
+    """Return -1, +1, -1, ..: the weights of ``n`` columns outside a border."""
     return np.arange(n) % 2 * 2 - 1
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Matrix(Operator):
-    """A folded matrix behind a vector: what `MatVec` and its like share. See `MatVec`."""
-
-    weights: np.ndarray
-
-    @property
-    def rows(self) -> int:
-        return self.weights.shape[0]
-
-    @property
-    def cols(self) -> int:
-        return self.weights.shape[1]
-
-    @property
-    def passes(self) -> int:
-        """Passes over a vector, ``pe`` rows each."""
-        return self.rows // self.folded.pe
-
-    @property
-    def beats(self) -> int:
-        """Beats of a vector: steps of a pass."""
-        return self.cols // self.folded.simd
-
-    @property
-    def sweeps(self) -> int:
-        """How often a pass goes over its vector."""
-        return 1
-
-    @property
-    def steps(self) -> int:
-        """Steps of a vector; where a pass goes over it once, words of the weight memory."""
-        return self.passes * self.sweeps * self.beats
-
-    @property
-    def read_stages(self) -> int:
-        """Registers up to what the sums read."""
-        return self.memory_stages
-
-    @property
-    def memory_stages(self) -> int:
-        """Registers of a weight word: block memory has one more behind it."""
-        return 2 if self.folded.memory == "block" and self.folded.style != "streamed" else 1
-
-    @property
-    @abstractmethod
-    def latency(self) -> int:
-        """Pipeline stages from a step to the accumulator, which is the output register."""
-
-    def schedule(self) -> Schedule:
-        passes, beats, steps = self.passes, self.beats, self.steps
-        turns, each = passes * self.sweeps, self.sweeps * beats
-        vectors = self.x.size // self.cols
-        if self.folded.style == "unrolled":
-            return pipeline(n=vectors, latency=self.latency)
-        n = vectors * steps
-        s = np.arange(n)
-        k = np.arange(vectors * passes)
-        fires = "in" if turns == 1 else "step"  # one pass: a beat is a step
-        done = Rule("out", fires, (k + 1) * each - 1, self.latency)
-        room = Rule(fires, "out", (s - self.latency + 1) // each - 1, 0)
-        # steps that waited behind a whole result enter the accumulator one by one
-        merged = Rule("out", "out", k - 1, each)
-        more: dict[str, int] = {}
-        rules = (done, room, merged)
-        if self.folded.style == "streamed":  # a step takes a word out of a FIFO of two
-            more["in1"] = n
-            rules += (Rule(fires, "in1", s, 1), Rule("in1", fires, s - WORDS, 1))
-        if turns == 1:
-            return Schedule(n, 0, len(k), rules, more)
-        i = np.arange(vectors * beats)
-        arrived = Rule("step", "in", s // steps * beats + s % beats, 1)
-        overwrites = (i // beats - 2) * steps + (turns - 1) * beats + i % beats
-        freed = Rule("in", "step", overwrites, 1)
-        return Schedule(len(i), n, len(k), (arrived, freed, *rules), more)
-
-    @property
-    def lanes_in(self) -> int:
-        return self.folded.simd
-
-    @property
-    def lanes_out(self) -> int:
-        return self.folded.pe
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -187,7 +97,9 @@ class MatVec(Matrix):
 
     kind: ClassVar[str] = "matvec"
 
-    ways: ClassVar[tuple[Multiply, ...]] = ("lut", "serial", "dsp")
+    styles = STYLES
+    ways = unit_ways()
+    can_be_free = True
 
     weight_type: IntType
     inside: tuple[np.ndarray, ...] | None = None
@@ -202,8 +114,10 @@ class MatVec(Matrix):
                 f"{self.name}: weights must have {self.x.channels} columns, not {self.cols}"
             )
         check_weights(self.name, self.weights, self.weight_type)
-        if max(abs(self._range.lo), abs(self._range.hi)) >= 1 << 31:
-            raise SpecError(f"{self.name}: the accumulator must fit 32 bits, not {self._range}")
+        if max(abs(self.accumulator.lo), abs(self.accumulator.hi)) >= 1 << 31:
+            raise SpecError(
+                f"{self.name}: the accumulator must fit 32 bits, not {self.accumulator}"
+            )
         if self.inside is not None:
             self._validate_inside(self.inside)
 
@@ -229,42 +143,6 @@ class MatVec(Matrix):
         if all(a.all() for a in kept):
             raise SpecError(f"{self.name}: some tap must lie outside, or inside be None")
 
-    def validate_impl(self, impl: Impl) -> None:
-        must_divide(name=self.name, what="PE", value=impl.pe, of="rows", total=self.rows)
-        must_divide(name=self.name, what="SIMD", value=impl.simd, of="columns", total=self.cols)
-        if impl.style not in STYLES:
-            raise SpecError(
-                f"{self.name}: the style of a matvec must be {' or '.join(map(repr, STYLES))},"
-                f" not {impl.style!r}"
-            )
-        if impl.style in FREE_STYLES and self.inside is not None:
-            raise SpecError(
-                f"{self.name}: a matvec behind a border must have constant weights, not style"
-                f" {impl.style!r}"
-            )
-        if impl.style in FREE_STYLES and not self.free:
-            raise SpecError(
-                f"{self.name}: the weights of style {impl.style!r} must be free, not constants"
-            )
-        if impl.style == "unrolled" and (impl.pe, impl.simd) != (self.rows, self.cols):
-            raise SpecError(
-                f"{self.name}: PE and SIMD of an unrolled matvec must be all {self.rows} rows and"
-                f" {self.cols} columns, not {impl.pe} and {impl.simd}"
-            )
-        if impl.style == "unrolled" and self.inside is not None:
-            raise SpecError(f"{self.name}: a matvec behind a border must be folded, not unrolled")
-        if impl.style == "unrolled" and self.free:
-            raise SpecError(f"{self.name}: the weights of style 'unrolled' must be constants")
-        if impl.multiply != "lut" and impl.style != "folded":
-            raise SpecError(
-                f"{self.name}: multiply of style {impl.style!r} must be 'lut', not"
-                f" {impl.multiply!r}"
-            )
-        if impl.multiply == "serial":
-            check_serial(self.name, self.weight_type, self.x.type)
-        if impl.multiply == "dsp":
-            check_dsp(self.name, self.weight_type, self.x.type)
-
     @property
     def popcount(self) -> bool:
         """Whether this is XNOR-popcount: bipolar on both sides."""
@@ -283,7 +161,7 @@ class MatVec(Matrix):
         return -self.weights.sum(1) if self.x.type.coding == "bipolar" else np.zeros(self.rows, int)
 
     @cached_property
-    def _range(self) -> IntType:
+    def accumulator(self) -> IntType:
         if self.popcount:
             return IntType.for_range(lo=0, hi=self.cols)
         t = self.x.type
@@ -296,10 +174,6 @@ class MatVec(Matrix):
         return IntType.for_range(
             lo=int((pos * lo + neg * hi).min()), hi=int((pos * hi + neg * lo).max())
         )
-
-    def infer(self) -> Tensor:
-        places = self.x.shape[:-1] if self.cols == self.x.channels else ()
-        return Tensor((*places, self.rows), self._range)
 
     @cached_property
     def _dense(self) -> tuple[np.ndarray, np.ndarray | None]:
@@ -346,46 +220,43 @@ class MatVec(Matrix):
             y += bias
         return y if w.dtype.kind == "f" or self.dot_gain == 1 else y // self.dot_gain
 
-    def cost(self) -> Cost:
-        vectors = self.x.size // self.cols
-        replays = self.impl is not None and self.passes * self.sweeps > 1
-        return Cost(
-            weight_bits=self._stored_bits,
-            state_bits=2 * self.cols * self.x.type.bits if replays else 0,
-            macs=vectors * self.rows * self.cols,
-            cycles=0 if self.impl is None else vectors * self.steps,
-        )
-
-    @property
-    def latency(self) -> int:
-        """Pipeline stages from a step to the accumulator, which is the output register."""
-        if self.folded.style == "unrolled":
-            return unrolled_plan(self).latency
-        if self.folded.multiply == "serial":
-            return serial_plan(self).latency
-        if self.folded.multiply == "dsp":
-            return self.memory_stages + dsp_plan(self).latency
-        return self.read_stages + sum_stages(self) + 1
-
-    @property
-    def read_stages(self) -> int:
-        """As of `Matrix`."""
-        return READ_STAGES if self.folded.multiply == "serial" else self.memory_stages
-
-    @property
-    def sweeps(self) -> int:
-        """As of `Matrix`: one for each pair of planes."""
-        serial = self.folded.multiply == "serial"
-        return len(pairs(self.weight_type, self.x.type)) if serial else 1
-
     @cached_property
     def serial_range(self) -> IntType:
-        """Of the accumulator of multiply ``serial``."""
+        """The integers that hold every state of the accumulator of a bit-serial unit."""
         return total_range(self)
 
-    @property
-    def _stored_bits(self) -> int:
-        """Bits of the weight memory: before a folding, of the weights."""
-        if self.impl is not None and self.impl.multiply == "dsp":
-            return self.steps * self.folded.simd * dsp_plan(self).packing.bits(self.folded.pe)
-        return self.rows * self.cols * self.weight_type.bits
+    def freed(self) -> MatVec:
+        if self.free or self.inside is not None:
+            return self
+        return self.replace(free=True, weight_type=free_type(self.weight_type))
+
+    def start_words(self) -> np.ndarray:
+        """Bits of what rows' sums start from, ``[neuron_fold, bits]``, bits ``[plane][row]``."""
+        return start_words(starts(self), sum_plan(self).width, self.folded.pe)
+
+    def tables(self) -> dict[str, Table]:
+        """Weights, and what the sums of rows start from where they start from anything.
+
+        Where `bitrill.arith.products` has three lanes share a parity, the third one's bit is the
+        parity of the three.
+        """
+        pe, simd, plan = self.folded.pe, self.folded.simd, sum_plan(self)
+        words = self.weight_words().astype(np.uint8)
+        axes = {"lane": simd, "plane": words.shape[1] // simd // pe, "row": pe}
+        notes = {
+            "type": type_note(self.weight_type),
+            "passes": self.neuron_fold,
+            "beats": self.synapse_fold,
+            "parities": plan.products.triples,
+        }
+        weights = Table(words, axes, notes, memory=self.folded.memory)
+        return {"weights": weights} | (starts_table(self.start_words(), pe) if plan.start else {})
+
+    def stream_words(self) -> np.ndarray:
+        """Bits ``[steps, bits]`` of the words that a streamed unit takes for each vector.
+
+        The weights, and above them, in every word of the same rows, what these start from.
+        """
+        parts = [table.bits for table in self.tables().values()]
+        parts[1:] = [bits.repeat(self.synapse_fold, axis=0) for bits in parts[1:]]
+        return np.concatenate(parts, axis=1)

@@ -20,9 +20,20 @@ class MaxPool(Pooling):
     """
 
     kind: ClassVar[str] = "maxpool"
+    component = "bitrill_hw.ops.maxpool:MaxPoolCore"
 
     def merged(self, n: int) -> IntType:
         return self.x.type
+
+    def merge_luts(self, slots: int, bits: int) -> dict[str, float]:
+        if bits == 1:  # the greatest of single bits is their OR, in the LUT that moves them
+            return {"either": slots}
+        # two bits of each are one LUT of both, more are compared
+        return {
+            "merge": slots * bits,
+            "greater": slots * (bits - 2),
+            "moves": (slots > 1) * slots * bits,
+        }
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         return reduce(np.maximum, self.windows.taps(xs[0])).reshape(len(xs[0]), *self.y.shape)

@@ -9,13 +9,15 @@ import numpy as np
 
 from ..errors import SpecError
 from ..geometry.windows import plane
-from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.even_lanes import EvenLanes
+from ..ir.operator import Cost
 from ..ir.schedule import Rule, Schedule
+from ..ir.structure import Structure
 from ..ir.types import IntType, Tensor
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Pad(Operator):
+class Pad(EvenLanes):
     """``y`` is ``x`` with ``pads`` rows and columns of ``value`` around it.
 
     ``pads``: ``(top, left, bottom, right)`` for x of shape ``(H, W, C)``, ``(left, right)`` for
@@ -26,12 +28,13 @@ class Pad(Operator):
     counts as 0. Elsewhere a border of 0 makes bipolar x the integers -1..1 in two bits, of which
     the second is the element's valid bit: exact, with nothing beside the stream.
 
-    ``simd`` elements a beat on both sides, one a cycle. A register holds one beat of x. The border
+    ``pe`` elements a beat on both sides, one a cycle. A register holds one beat of x. The border
     in front of a frame's first element is given once that has come (an idle network stays
     empty), all other border as soon as it is due.
     """
 
     kind: ClassVar[str] = "pad"
+    component = "bitrill_hw.ops.pad:PadCore"
 
     pads: tuple[int, ...]
     value: int
@@ -48,13 +51,6 @@ class Pad(Operator):
         t = self.x.type
         if t.coding == "log2" and not t.holds(np.array([self.value])):
             raise SpecError(f"{self.name}: the value must be one of {t}, not {self.value}")
-
-    def validate_impl(self, impl: Impl) -> None:
-        must_divide(
-            name=self.name, what="SIMD", value=impl.simd, of="channels", total=self.x.channels
-        )
-        if impl.pe != impl.simd:
-            raise SpecError(f"{self.name}: PE must equal SIMD ({impl.simd}), not {impl.pe}")
 
     @property
     def sides(self) -> tuple[int, int, int, int]:
@@ -100,10 +96,10 @@ class Pad(Operator):
         moved = Rule("in", "out", left_register, 0)
         return Schedule(len(places), 0, len(inside), (arrived, moved))
 
-    @property
-    def lanes_in(self) -> int:
-        return self.folded.simd
-
-    @property
-    def lanes_out(self) -> int:
-        return self.folded.simd
+    def structure(self) -> Structure:
+        s, (height, width), (top, left, bottom, right) = Structure(), self.plane, self.sides
+        s.counters(self.x.channels // self.lanes_in, left + width + right, top + height + bottom)
+        held = self.lanes_in * self.x.type.bits
+        s.luts(width=held)
+        s.flops(held=held + 2)
+        return s

@@ -8,17 +8,20 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.even_lanes import EvenLanes
+from ..ir.operator import Cost, Impl
 from ..ir.schedule import Rule, Schedule
+from ..ir.structure import Structure, bits_for
 from ..ir.types import Tensor
 
 Direction = Literal["to_space", "to_depth"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Rearrange(Operator):
-    """With blocks of ``b * b`` pixels of n channels each, ``(d * b + e) * n + c`` the channel of
-    pixel ``[d, e]`` of a block in the deep form:
+class Rearrange(EvenLanes):
+    """Move blocks of ``b * b`` pixels of n channels each into the channels of one, or back.
+
+    Pixel ``[d, e]`` of a block has the channels ``(d * b + e) * n + c`` in the deep form:
 
     - ``to_space``: ``y[i*b + d, j*b + e, c] = x[i, j, (d*b + e)*n + c]``
     - ``to_depth``: ``y[i, j, (d*b + e)*n + c] = x[i*b + d, j*b + e, c]``
@@ -33,6 +36,7 @@ class Rearrange(Operator):
     """
 
     kind: ClassVar[str] = "rearrange"
+    component = "bitrill_hw.ops.rearrange:RearrangeCore"
 
     block: int
     direction: Direction
@@ -54,15 +58,15 @@ class Rearrange(Operator):
                 f"{self.name}: height and width must be multiples of {self.block}, not {h}x{w}"
             )
 
-    def validate_impl(self, impl: Impl) -> None:
-        run = self.block * self.small
-        must_divide(name=self.name, what="PE", value=impl.pe, of="elements of a run", total=run)
-        if impl.simd != impl.pe:
-            raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
+    def divided(self) -> tuple[str, int]:
+        return "elements of a run", self.block * self.small
+
+    def stored_bits(self, impl: Impl) -> int:
+        return self.replace(impl=impl).cost().state_bits
 
     @property
     def small(self) -> int:
-        """Channels of a pixel of the spatial form."""
+        """Channels per pixel in the spatial form."""
         return self.x.channels // (self.block**2 if self.direction == "to_space" else 1)
 
     def infer(self) -> Tensor:
@@ -86,7 +90,7 @@ class Rearrange(Operator):
 
     @property
     def beats(self) -> tuple[int, int, int]:
-        """`runs` in beats."""
+        """The sizes of `runs`, the last one in beats."""
         outer, inner, run = self.runs
         return outer, inner, run // self.folded.pe
 
@@ -112,10 +116,12 @@ class Rearrange(Operator):
         )
         return Schedule(n, n, n, rules)
 
-    @property
-    def lanes_in(self) -> int:
-        return self.folded.pe
-
-    @property
-    def lanes_out(self) -> int:
-        return self.folded.pe
+    def structure(self) -> Structure:
+        s, (outer, inner, run) = Structure(), self.beats
+        width, depth = self.lanes_in * self.x.type.bits, 2 << bits_for(outer * inner * run)
+        block = self.folded.in_block
+        s.ram(depth, width, block=block)
+        s.counters(outer, inner, run, depth // 2)
+        s.luts(address=2 * bits_for(depth))
+        s.flops(held=2 * bits_for(depth) + (0 if block else width))
+        return s

@@ -4,33 +4,39 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
 
+from ..arith.multiply_shift import SUM_BITS
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, frozen_array, must_be_numbers, must_divide
+from ..ir.even_lanes import EvenLanes
+from ..ir.operator import Cost, Impl, Style, frozen_array, must_be_numbers
 from ..ir.schedule import Schedule, pipeline
+from ..ir.structure import Structure, different_bits
 from ..ir.types import IntType, Tensor
 
-SUM_BITS = 48
-"""The widest sum before the shift: what a DSP block accumulates."""
-
 LATENCY = 3
+"""Stages: operands; sum; shift and clamp."""
+
+STYLE: Style = "requantize"
+"""What a folding calls a `Threshold` that is built as this operator."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Requantize(Operator):
+class Requantize(EvenLanes):
     """``y = min(max((gain[c] * x + offset[c]) >> shift, out.lo), out.hi)``; ``>>`` rounds down.
 
     ``gain``, ``offset``: int64 ``[C]``; ``shift``: one for all channels. Exact as it stands: that
-    it equals a layer's thresholds is proven where it is made (`bitrill.folding.multiply_shift`).
+    it equals a layer's thresholds is proven where it is made (`bitrill.arith.multiply_shift`).
     (Jacob et al. 2018, without the rounding of its parameters.)
 
     ``pe`` channels a beat, one beat a cycle, 3 stages: operands; sum; shift and clamp.
     """
 
     kind: ClassVar[str] = "requantize"
+    component = "bitrill_hw.ops.requantize:RequantizeCore"
 
     gain: np.ndarray
     offset: np.ndarray
@@ -56,17 +62,15 @@ class Requantize(Operator):
         if bits > SUM_BITS:
             raise SpecError(f"{self.name}: the sum must fit {SUM_BITS} bits, not {bits}")
 
-    def validate_impl(self, impl: Impl) -> None:
-        must_divide(name=self.name, what="PE", value=impl.pe, of="channels", total=self.x.channels)
-        if impl.simd != impl.pe:
-            raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
+    def stored_bits(self, impl: Impl) -> int:
+        return self.cost().weight_bits
 
     def infer(self) -> Tensor:
         return Tensor(self.x.shape, self.out)
 
     @cached_property
     def sum_type(self) -> IntType:
-        """Range of ``gain * x + offset``."""
+        """The integers that hold every ``gain * x + offset``."""
         ends = np.stack([self.gain * e + self.offset for e in (self.x.type.lo, self.x.type.hi)])
         return IntType.for_range(lo=int(ends.min()), hi=int(ends.max()))
 
@@ -86,10 +90,39 @@ class Requantize(Operator):
     def schedule(self) -> Schedule:
         return pipeline(n=self.x.size // self.folded.pe, latency=LATENCY)
 
-    @property
-    def lanes_in(self) -> int:
-        return self.folded.pe
+    def structure(self) -> Structure:
+        s, pe, bits = Structure(), self.folded.pe, self.x.type.bits
+        turns = self.x.channels // pe
+        s.counters(turns)
+        for values in (self.gain, self.offset):
+            width = max(int(values.max()).bit_length(), int(~values.min()).bit_length()) + 1
+            different = different_bits(values.reshape(turns, pe), width)
+            s.rom(turns, pe * width, block=self.folded.in_block, different=different)
+        s.flops(held=pe * (bits + self.sum_type.bits + self.out.bits) + 3)
+        gains, offsets = self.gain.reshape(turns, pe), self.offset.reshape(turns, pe).any(0)
+        if turns == 1:
+            s.luts(settled=float(sum(_constant_adders(int(g), bits) for g in gains[0])))
+            s.luts(sum=int(offsets.sum()) * bits)
+        else:
+            rows = _set_bits(gains) + offsets
+            s.luts(times=float(np.maximum(rows - 2, 0).sum() * bits))
+            s.luts(sum=int((rows > 1).sum()) * self.sum_type.bits)
+        # whether a sum is out of range shows in the bits above the result's
+        above = max(0, self.sum_type.bits - self.shift - self.out.bits)
+        s.luts(clamp=pe * self.out.bits * (above > 0), above=pe * above)
+        return s
 
-    @property
-    def lanes_out(self) -> int:
-        return self.folded.pe
+
+def _constant_adders(gain: int, bits: int) -> int:
+    """Return the bits of all adders of a product with a constant.
+
+    A row of x is added for each 1 of ``gain``; its places below the next row's need no adder.
+    """
+    places = [k for k in range(gain.bit_length()) if gain >> k & 1]
+    return sum(max(1, bits + 2 - (b - a)) for a, b in pairwise(places))
+
+
+def _set_bits(words: np.ndarray) -> np.ndarray:
+    """Return for each lane in how many places some of its words has a 1."""
+    union = np.bitwise_or.reduce(words, axis=0)
+    return np.array([int(v).bit_count() for v in union])

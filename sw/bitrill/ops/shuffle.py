@@ -8,9 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, frozen_array, must_divide
+from ..ir.even_lanes import EvenLanes
+from ..ir.operator import Cost, frozen_array
 from ..ir.schedule import Rule, Schedule
+from ..ir.structure import Structure
 from ..ir.types import Tensor
+from .convert import DEEP_LOAD
 
 
 def group_order(channels: int, groups: int) -> np.ndarray:
@@ -19,7 +22,7 @@ def group_order(channels: int, groups: int) -> np.ndarray:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Shuffle(Operator):
+class Shuffle(EvenLanes):
     """``y[.., c] = x[.., order[c]]``; ``order``: int64 ``[C]``, a permutation.
 
     ``pe`` elements a beat, a divisor of the channels. A pixel is collected, and handed whole to
@@ -28,6 +31,7 @@ class Shuffle(Operator):
     """
 
     kind: ClassVar[str] = "shuffle"
+    component = "bitrill_hw.ops.shuffle:ShuffleCore"
 
     order: np.ndarray
 
@@ -39,11 +43,6 @@ class Shuffle(Operator):
                 f"{self.name}: order must hold each of 0..{self.x.channels - 1} once,"
                 f" not {order.tolist()}"
             )
-
-    def validate_impl(self, impl: Impl) -> None:
-        must_divide(name=self.name, what="PE", value=impl.pe, of="channels", total=self.x.channels)
-        if impl.simd != impl.pe:
-            raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
 
     def infer(self) -> Tensor:
         return self.x
@@ -59,7 +58,7 @@ class Shuffle(Operator):
 
     @property
     def pixel(self) -> int:
-        """Beats of a pixel."""
+        """Beats per pixel."""
         return self.x.channels // self.folded.pe
 
     def schedule(self) -> Schedule:
@@ -72,10 +71,10 @@ class Shuffle(Operator):
             n, 0, n, (Rule("out", "in", start + b - 1, 1), Rule("in", "out", before, 0))
         )
 
-    @property
-    def lanes_in(self) -> int:
-        return self.folded.pe
-
-    @property
-    def lanes_out(self) -> int:
-        return self.folded.pe
+    def structure(self) -> Structure:
+        s, bits = Structure(), self.x.type.bits
+        s.counters(self.pixel, self.pixel)
+        held = self.x.channels * bits
+        s.luts(held=held, deep=(self.pixel > DEEP_LOAD) * held)
+        s.flops(held=(2 * self.x.channels - self.lanes_in) * bits)
+        return s

@@ -9,14 +9,16 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.even_lanes import EvenLanes
+from ..ir.operator import Cost
 from ..ir.schedule import Rule, Schedule, port
+from ..ir.structure import Structure
 from ..ir.types import Tensor
 from .concat import turns
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Split(Operator):
+class Split(EvenLanes):
     """``y_j = x[.., start_j : start_j + sizes[j]]``: consecutive channels, as many as ``sizes``.
 
     ``pe`` elements a beat, a divisor of every size. One register: ``out_j[its beat] >= in + 1``,
@@ -25,6 +27,7 @@ class Split(Operator):
     """
 
     kind: ClassVar[str] = "split"
+    component = "bitrill_hw.ops.split:SplitCore"
 
     sizes: tuple[int, ...]
 
@@ -35,11 +38,8 @@ class Split(Operator):
                 f" channels, not {list(self.sizes)}"
             )
 
-    def validate_impl(self, impl: Impl) -> None:
-        common = gcd(*self.sizes)
-        must_divide(name=self.name, what="PE", value=impl.pe, of="common channels", total=common)
-        if impl.simd != impl.pe:
-            raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
+    def divided(self) -> tuple[str, int]:
+        return "common channels", gcd(*self.sizes)
 
     def infer(self) -> Tensor:
         return self.results[0]
@@ -70,10 +70,9 @@ class Split(Operator):
             rules += [Rule(name, "in", i, 1), Rule("in", name, before, 0)]
         return Schedule(self.beats_in, 0, outs.pop("out"), tuple(rules), outs)
 
-    @property
-    def lanes_in(self) -> int:
-        return self.folded.pe
-
-    @property
-    def lanes_out(self) -> int:
-        return self.folded.pe
+    def structure(self) -> Structure:
+        s = Structure()
+        s.luts(turns=len(self.sizes))
+        s.counters(sum(self.turns))
+        s.flops(held=self.lanes_out * self.x.type.bits + len(self.sizes))
+        return s

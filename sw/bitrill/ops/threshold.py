@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
+from ..arith.multiply_shift import multiply_shift
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, frozen_array, must_be_numbers, must_divide
+from ..ir.even_lanes import INTERVAL, EvenLanes, divisors
+from ..ir.operator import (
+    Choice,
+    Cost,
+    Impl,
+    Operator,
+    Style,
+    frozen_array,
+    must_be_numbers,
+    must_be_style,
+    unchecked,
+)
 from ..ir.schedule import Schedule, pipeline
+from ..ir.structure import Structure
+from ..ir.tables import Table
 from ..ir.types import IntType, Tensor
-
-STYLES = ("parallel", "search", "runtime")
-
-MOST_WITHIN = 16
-"""Thresholds that a comparator may choose among by itself."""
+from .requantize import STYLE as REQUANTIZE
+from .requantize import Requantize
+from .units.thresholds import STYLES, ThresholdStyle
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Threshold(Operator):
+class Threshold(EvenLanes):
     """``n = #{k : x >= thresholds[c, k]}``; ``y = decode(N - n if inverted[c] else n)``.
 
     ``decode(n)`` is the n-th value of ``out``: ``out.lo + n``; ``2n - 1`` when it is bipolar (then
@@ -36,6 +50,7 @@ class Threshold(Operator):
     """
 
     kind: ClassVar[str] = "threshold"
+    styles = tuple(STYLES)
 
     thresholds: np.ndarray
     inverted: np.ndarray
@@ -71,32 +86,101 @@ class Threshold(Operator):
                 f"{self.name}: thresholds must lie in {self.x.type.lo}..{self.x.type.hi + 1}"
             )
 
+    def on(self, operands: tuple[Tensor, ...]) -> Threshold:
+        """Thresholds that the new range does not reach are moved to its ends."""
+        x = operands[0].type
+        return self.replace(operands=operands, thresholds=np.clip(self.thresholds, x.lo, x.hi + 1))
+
     def validate_impl(self, impl: Impl) -> None:
-        must_divide(name=self.name, what="PE", value=impl.pe, of="channels", total=self.x.channels)
-        if impl.simd != impl.pe:
-            raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
-        if impl.style not in STYLES:
+        super().validate_impl(impl)
+        must_be_style(self, impl)
+
+    def default_impl(self, lanes: tuple[int | None, ...], *, style: Style) -> Impl:
+        """The operand's lanes where they divide the channels, else the fewest in time."""
+        pe, channels = lanes[0], self.x.channels
+        if not pe or channels % pe:
+            places = self.x.size // channels
+            in_time = (d for d in divisors(channels) if channels // d * places <= INTERVAL)
+            pe = next(in_time, channels)
+        impl = Impl(pe=pe, simd=pe, style=style)
+        return impl if impl.writable else dataclasses.replace(impl, style="parallel")
+
+    def variants(self, lanes: int) -> Iterator[Impl]:
+        yield Impl(pe=lanes, simd=lanes, style="parallel")
+        yield Impl(pe=lanes, simd=lanes, style="search")
+        yield Impl(pe=lanes, simd=lanes, style="search", memory="block")
+
+    def forms(self, impl: Impl, chosen: Choice) -> Iterator[tuple[Operator, Impl]]:
+        """Comparators, a search or a multiplier; what ``chosen`` says of style and memory stands.
+
+        Style ``requantize`` is refused where the steps are uneven.
+        """
+        if impl.writable:
+            return
+        if chosen.get("style") == REQUANTIZE and self.requantized is None:
             raise SpecError(
-                f"{self.name}: the style of a threshold must be {' or '.join(map(repr, STYLES))},"
-                f" not {impl.style!r}"
+                f"{self.name}: style 'requantize' needs even steps (a gain and an offset that give"
+                f" every threshold), which its {self.levels} thresholds a channel do not have"
             )
+        settled = {key: chosen[key] for key in ("pe", "primitives") if key in chosen}
+        impl = dataclasses.replace(impl, **settled)
+        made = self.requantized
+        ways: list[tuple[Operator | None, Style]] = [(self, "parallel"), (self, "search")]
+        for op, style in (*ways, (made, REQUANTIZE)):
+            for memory in ("distributed", "block"):
+                form = dataclasses.replace(impl, simd=impl.pe, style=style, memory=memory)
+                asked = (getattr(form, k) == chosen[k] for k in ("style", "memory") if k in chosen)
+                if op is not None and self.x.channels % impl.pe == 0 and all(asked):
+                    yield op, form
+
+    @cached_property
+    def requantized(self) -> Requantize | None:
+        """The same function as a multiplication, addition and shift of the fewest bits.
+
+        None where the steps are uneven, and for a single threshold a channel.
+        """
+        if self.levels == 1:
+            return None
+        found = multiply_shift(self.thresholds, self.inverted, self.x.type, self.out)
+        if found is None:
+            return None
+        return Requantize(
+            name=self.name,
+            inputs=self.inputs,
+            operands=self.operands,
+            gain=found.gain,
+            offset=found.offset,
+            shift=found.shift,
+            out=self.out,
+        )
+
+    @property
+    def form(self) -> ThresholdStyle:
+        """How it is built, by its style."""
+        return STYLES[self.folded.style]
+
+    @property
+    def component(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The hardware of its style."""
+        return self.form.component
+
+    def at(self, impl: Impl) -> Operator:
+        """A copy whose constants are neither copied nor checked again."""
+        return unchecked(self, impl)
+
+    @property
+    def limit_type(self) -> IntType:
+        """The integers that a threshold may be: those of x, and one that is never reached."""
+        return IntType.for_range(lo=self.x.type.lo, hi=self.x.type.hi + 1)
 
     @property
     def levels(self) -> int:
-        """N, the number of thresholds a channel."""
+        """The number of thresholds per channel, N."""
         return self.thresholds.shape[1]
 
     def within(self, words: int) -> bool:
-        """Whether a table of so many thresholds lies in the comparator that reads it, where the
-        primitives have cells for it (`bitrill_hw.arith.reached`)."""
-        impl = self.folded
-        kept = impl.style == "search" or (impl.style == "parallel" and impl.memory != "block")
-        return (
-            impl.primitives == "xc7"
-            and self.x.type.coding == "integer"
-            and kept
-            and 1 < words <= MOST_WITHIN
-        )
+        """Whether a table of so many thresholds lies in the comparator that reads it."""
+        return self.form.within(self, words)
 
     def infer(self) -> Tensor:
         return Tensor(self.x.shape, self.out)
@@ -124,27 +208,37 @@ class Threshold(Operator):
         return n
 
     def cost(self) -> Cost:
-        word = IntType.for_range(lo=self.x.type.lo, hi=self.x.type.hi + 1).bits
         return Cost(
-            weight_bits=self.thresholds.size * word,
-            macs=0,
+            weight_bits=self.thresholds.size * self.limit_type.bits,
             cycles=0 if self.impl is None else self.x.size // self.impl.pe,
         )
 
     @property
     def latency(self) -> int:
-        """``parallel``: read, compare, and for N > 1 count; ``search``: two a bit of the count."""
-        if self.folded.style != "search":
-            return 2 if self.levels == 1 else 3
-        return 2 * self.levels.bit_length()
+        """Cycles from a beat to its result."""
+        return self.form.latency(self)
 
     def schedule(self) -> Schedule:
         return pipeline(n=self.x.size // self.folded.pe, latency=self.latency)
 
-    @property
-    def lanes_in(self) -> int:
-        return self.folded.pe
+    def structure(self) -> Structure:
+        return self.form.structure(self)
 
-    @property
-    def lanes_out(self) -> int:
-        return self.folded.pe
+    def threshold_words(self, *, flips: bool) -> np.ndarray:
+        """Bits of the thresholds of each beat, ``[turns, bits]``, bits ``[channel][field]``.
+
+        A channel's fields: its thresholds in ascending order, and with ``flips`` whether it falls.
+        """
+        t = self.limit_type
+        planes = (t.encode(self.thresholds)[..., None] >> np.arange(t.bits)) & 1
+        fields = planes.reshape(self.x.channels, -1)
+        if flips:
+            fields = np.concatenate([fields, self.inverted[:, None]], 1)
+        return fields.reshape(self.x.channels // self.folded.pe, -1)
+
+    def tables(self) -> dict[str, Table]:
+        """Thresholds, each as `limit_type`, then whether the channel is inverted."""
+        words, pe, limit = self.threshold_words(flips=True), self.folded.pe, self.limit_type
+        axes = {"channel": pe, "field": words.shape[1] // pe}
+        notes = {"limit": {"bits": limit.bits, "lo": limit.lo, "hi": limit.hi}}
+        return {"thresholds": Table(words.astype(np.uint8), axes, notes)}

@@ -9,13 +9,15 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.even_lanes import EvenLanes
+from ..ir.operator import Cost, Impl
 from ..ir.schedule import Rule, Schedule
+from ..ir.structure import Structure, bits_for, turned_bits
 from ..ir.types import Tensor
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Upsample(Operator):
+class Upsample(EvenLanes):
     """``y[i, j, c] = x[i // factors[0], j // factors[1], c]``; one axis: ``y[i, c]``.
 
     x: ``[H, W, C]`` or ``[L, C]``; ``factors``: one a spatial axis. (ONNX Resize, mode nearest,
@@ -28,6 +30,8 @@ class Upsample(Operator):
     """
 
     kind: ClassVar[str] = "upsample"
+    component = "bitrill_hw.ops.upsample:UpsampleCore"
+    block_choice = True
 
     factors: tuple[int, ...]
 
@@ -44,10 +48,8 @@ class Upsample(Operator):
         if prod(self.factors) == 1:
             raise SpecError(f"{self.name}: some factor must be above 1")
 
-    def validate_impl(self, impl: Impl) -> None:
-        must_divide(name=self.name, what="PE", value=impl.pe, of="channels", total=self.x.channels)
-        if impl.simd != impl.pe:
-            raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
+    def stored_bits(self, impl: Impl) -> int:
+        return self.replace(impl=impl).cost().state_bits
 
     def infer(self) -> Tensor:
         sizes = (n * f for n, f in zip(self.x.shape, self.factors, strict=False))
@@ -72,12 +74,12 @@ class Upsample(Operator):
 
     @property
     def pixel(self) -> int:
-        """Beats of a pixel."""
+        """Beats per pixel."""
         return self.x.channels // self.folded.pe
 
     @property
     def row(self) -> int:
-        """Pixels of a row of x."""
+        """Pixels per row of x."""
         return self.x.shape[-2]
 
     @property
@@ -104,10 +106,11 @@ class Upsample(Operator):
         )
         return Schedule(n, len(read), len(read), rules)
 
-    @property
-    def lanes_in(self) -> int:
-        return self.folded.pe
-
-    @property
-    def lanes_out(self) -> int:
-        return self.folded.pe
+    def structure(self) -> Structure:
+        s, (down, across) = Structure(), self.copies
+        width, depth, block = self.lanes_in * self.x.type.bits, self.capacity, self.folded.in_block
+        s.ram(depth, width, block=block)
+        s.counters(self.pixel, across, self.row, down, depth + 1, depth + 1)
+        s.luts(address=4 * bits_for(depth), around=2 * turned_bits(depth))
+        s.flops(held=4 * bits_for(depth) + (0 if block else width) + 1)
+        return s

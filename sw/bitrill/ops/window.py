@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -11,13 +12,15 @@ import numpy as np
 from ..errors import SpecError
 from ..geometry.line_buffer import capacity, interval, ring
 from ..geometry.windows import Sizes, Sliding, sliding
-from ..ir.operator import Cost, Impl, Operator, must_divide
+from ..ir.even_lanes import EvenLanes
+from ..ir.operator import Choice, Cost, Impl, must_be_style
 from ..ir.schedule import Rule, Schedule
+from ..ir.structure import Structure, bits_for, is_deep, turned_bits
 from ..ir.types import Tensor
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Window(Operator):
+class Window(EvenLanes):
     """``y[i, j, (ky, kx, c)] = x[i * sh + ky * dh, j * sw + kx * dw, c]``: one vector a window.
 
     ``kernel``, ``stride`` and ``dilation`` (1 where empty) hold one size an axis of space. x:
@@ -37,6 +40,8 @@ class Window(Operator):
     """
 
     kind: ClassVar[str] = "window"
+    component = "bitrill_hw.ops.window:WindowCore"
+    styles = ("folded", "parallel")
 
     kernel: Sizes
     stride: Sizes
@@ -47,21 +52,24 @@ class Window(Operator):
 
     def validate_impl(self, impl: Impl) -> None:
         channels, whole = self.x.channels, self.y.channels
-        if impl.style == "parallel":
+        if _is_parallel(impl):
             if (impl.simd, impl.pe) != (channels, whole):
                 raise SpecError(
                     f"{self.name}: SIMD and PE of a parallel window must be {channels} and {whole},"
                     f" not {impl.simd} and {impl.pe}"
                 )
             return
-        if impl.style != "folded":
-            raise SpecError(
-                f"{self.name}: the style of a window must be 'folded' or 'parallel',"
-                f" not {impl.style!r}"
-            )
-        must_divide(name=self.name, what="SIMD", value=impl.simd, of="channels", total=channels)
-        if impl.pe != impl.simd:
-            raise SpecError(f"{self.name}: PE must equal SIMD ({impl.simd}), not {impl.pe}")
+        must_be_style(self, impl)
+        super().validate_impl(impl)
+
+    def foldings(self, fixed: Choice) -> Iterator[Impl]:
+        yield from super().foldings(fixed)
+        yield Impl(simd=self.x.channels, pe=self.y.channels, style="parallel")
+
+    @property
+    def parallel(self) -> bool:
+        """Whether a whole window is one beat."""
+        return _is_parallel(self.folded)
 
     @cached_property
     def windows(self) -> Sliding:
@@ -90,8 +98,7 @@ class Window(Operator):
     @property
     def capacity(self) -> int:
         """Beats that are held."""
-        folded = self.folded.style == "folded"
-        return capacity(self.windows, self.pieces) if folded else self.span
+        return self.span if self.parallel else capacity(self.windows, self.pieces)
 
     @property
     def advances(self) -> tuple[int, int, int]:
@@ -113,12 +120,12 @@ class Window(Operator):
     @property
     def interval(self) -> int:
         """Cycles a frame, what windows wait for included; of several beats a pixel a bound."""
-        if self.folded.style == "parallel":
+        if self.parallel:
             return self.cost().cycles
         return interval(self.windows) * self.pieces
 
     def schedule(self) -> Schedule:
-        if self.folded.style == "parallel":
+        if self.parallel:
             return self._parallel()
         needs, frees = ring(self.windows, self.pieces)
         n_in, n = len(frees), len(needs)
@@ -143,6 +150,45 @@ class Window(Operator):
     def lanes_in(self) -> int:
         return self.folded.simd
 
-    @property
-    def lanes_out(self) -> int:
-        return self.folded.pe
+    def structure(self) -> Structure:
+        return self._parallel_structure() if self.parallel else self._folded_structure()
+
+    def _folded_structure(self) -> Structure:
+        s, w = Structure(), self.windows
+        width, (kh, kw) = self.lanes_in * self.x.type.bits, w.kernel
+        depth, most = self.capacity, max(self.advances)
+        s.counters(self.pieces, kw, kh, w.out[1], w.out[0])
+        s.counters(self.span * self.pieces, most + 1, depth + 2 * most + 1, depth + most + 1)
+        addresses = 3 * bits_for(depth)
+        s.luts(address=addresses, around=3 * turned_bits(depth))
+        s.flops(held=addresses)
+        block = is_deep(depth, width)
+        s.ram(depth, width, block=block)
+        s.flops(held=0 if block else width)
+        return s
+
+    def _parallel_structure(self) -> Structure:
+        s, w = Structure(), self.windows
+        width, (kh, _), (dh, _), columns = (
+            self.lanes_in * self.x.type.bits,
+            w.kernel,
+            w.dilation,
+            w.span[1],
+        )
+        s.counters(w.width, w.height, columns, w.span[0])
+        s.flops(held=width * (1 + kh * (columns - 1)))
+        n = dh * w.width - columns + 1
+        for _ in range(kh - 1):
+            if n <= 2:
+                s.flops(held=width * n)
+                continue
+            block = is_deep(n - 1, width)
+            s.ram(n - 1, width, block=block)
+            s.counters(n - 1)
+            s.luts(turns=bits_for(n - 1))
+            s.flops(held=0 if block else width)
+        return s
+
+
+def _is_parallel(impl: Impl) -> bool:
+    return impl.style == "parallel"

@@ -1,11 +1,11 @@
-"""Where tables of constants lie: in logic, or in block memory, and how full the blocks are."""
+"""Places of tables of constants: in logic or in block memory, and how many blocks they take."""
 
 from __future__ import annotations
 
 from math import ceil
-from typing import Any, Literal
+from typing import Literal
 
-from ..ir.structure import ALONE, block_halves, table_luts
+from ..ir.structure import ALONE, BLOCK_BITS, block_halves, table_luts
 
 LUTS_OF_HALF = 190
 """LUTs that the 7 series have for each half of a RAMB36 (xc7z020: 53,200 and 280): a table that
@@ -17,6 +17,11 @@ HALF_WIDTH = 36
 HALF_BITS = 18432
 """Bits of half a RAMB36."""
 
+BLOCK_DEPTH = 256
+"""Words from which on a table of `BLOCK_DEPTH_BITS` goes to block memory, with 4-input LUTs."""
+
+BLOCK_DEPTH_BITS = 2048
+
 Place = Literal["distributed", "block", "shared"]
 """In logic; in block memory; two tables in one block memory, each behind a port of its own."""
 
@@ -25,24 +30,26 @@ _PORTS = ((1, 8192, 2), (1, 4096, 4), (1, 2048, 9), (1, 1024, 18), (2, 1024, 36)
 
 
 def logic_luts(depth: int, width: int) -> float:
-    """LUTs of a table of random bits in logic."""
+    """Return the LUTs of a table of random bits in logic."""
     return width * table_luts(depth) if depth > ALONE else width / 2 if depth > 2 else 0
 
 
 def worth_block(depth: int, width: int) -> bool:
-    """Whether a table of constants costs less in block memory than in logic."""
+    """Return whether a table of constants costs less in block memory than in logic."""
     return depth > 1 and logic_luts(depth, width) > LUTS_OF_HALF * block_halves(depth, width)
 
 
 def shared_halves(depth: int, width: int, *, same: bool = False) -> int:
-    """Halves of RAMB36 of two tables in one memory, one from the middle on; or of the ``same``
-    table, read at two places at once."""
+    """Return the halves of RAMB36 of two tables in one memory, one from the middle on.
+
+    ``same``: it is one table, read at two places at once.
+    """
     words = depth if same else 2 << (depth - 1).bit_length()
     return min(n * ceil(words / w) * ceil(width / b) for n, w, b in _PORTS)
 
 
 def place(depth: int, width: int, tables: int, *, same: bool = False) -> Place:
-    """Where ``tables`` like tables go that may lie in block memory, each read every cycle.
+    """Return where ``tables`` like tables go that may lie in block memory, each read every cycle.
 
     ``same``: they hold the same words.
     """
@@ -53,20 +60,16 @@ def place(depth: int, width: int, tables: int, *, same: bool = False) -> Place:
     return "block" if worth_block(depth, width) else "distributed"
 
 
-def fills(op: Any) -> bool:
-    """Whether a matrix's weights lie in block memory as the 7 series have it (`spilled`)."""
-    impl = op.folded
-    return (
-        impl.memory == "block"
-        and impl.style == "folded"
-        and op.inside is None
-        and impl.primitives in ("portable", "xc7")
-    )
+def deep_enough(depth: int, bits: int) -> bool:
+    """Return whether a table goes to block memory on parts with LUTs of four inputs."""
+    return bits >= BLOCK_BITS or (depth >= BLOCK_DEPTH and bits >= BLOCK_DEPTH_BITS)
 
 
 def spilled(depth: int, width: int) -> int:
-    """Bits of a word in block memory that are better left in logic: those that would take another
-    half of a RAMB36, hardly filled."""
+    """Return the bits of a word in block memory that are better left in logic.
+
+    They would take another half of a RAMB36 and hardly fill it.
+    """
     return min(
         range(min(width, HALF_WIDTH)),
         key=lambda n: LUTS_OF_HALF * block_halves(depth, width - n) + logic_luts(depth, n),
@@ -74,11 +77,13 @@ def spilled(depth: int, width: int) -> int:
 
 
 def halves(depth: int, width: int, tables: int, *, same: bool = False) -> int:
-    """Halves of RAMB36 that ``tables`` like tables take where `place` puts them; of an odd number
-    of shared ones the last has a memory of its own."""
-    found = place(depth, width, tables, same=same)
-    if found == "distributed":
+    """Return the halves of RAMB36 that ``tables`` like tables take where `place` puts them.
+
+    Of an odd number of shared ones the last has a memory of its own.
+    """
+    where = place(depth, width, tables, same=same)
+    if where == "distributed":
         return 0
-    pairs, single = divmod(tables, 2) if found == "shared" else (0, tables)
+    pairs, single = divmod(tables, 2) if where == "shared" else (0, tables)
     both = shared_halves(depth, width, same=same)
     return pairs * both + single * block_halves(depth, width)

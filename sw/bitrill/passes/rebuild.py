@@ -12,7 +12,6 @@ from ..ir.graph import INPUT, Graph
 from ..ir.interface import Sink
 from ..ir.operator import Operator
 from ..ir.types import Tensor
-from ..ops.lookup import Lookup
 from ..ops.threshold import Threshold
 from ..real import at
 
@@ -45,13 +44,7 @@ def with_operands(node: Operator, operands: tuple[Tensor, ...]) -> Operator:
     """``node`` on operands of other types that hold the same values."""
     if operands == node.operands:
         return node
-    if isinstance(node, Threshold):
-        x = operands[0].type
-        return node.replace(operands=operands, thresholds=np.clip(node.thresholds, x.lo, x.hi + 1))
-    if isinstance(node, Lookup):
-        kept = np.isin(node.x.type.values(), operands[0].type.values())
-        return node.replace(operands=operands, table=node.table[:, kept])
-    return node.replace(operands=operands)
+    return node.on(operands)
 
 
 def can_remap(graph: Graph, edge: str) -> bool:

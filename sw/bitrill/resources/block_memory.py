@@ -8,7 +8,7 @@ from ..errors import StageError
 from ..ir.graph import INPUT, Graph, Stage
 from ..ir.structure import Structure
 from ..parts.memories import HALF_BITS
-from .structures import fifo_structure, structure
+from .fifo import fifo_structure
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class BlockUse:
 
 
 def block_use(graph: Graph) -> BlockUse:
-    """Of all nodes and FIFOs of a FOLDED graph, as the resource model plans them."""
+    """Return the block memory of all nodes and FIFOs of a FOLDED graph, as the model plans it."""
     if graph.stage is not Stage.FOLDED:
         raise StageError(
             f"{graph.name} must be folded to have block memories, and is {graph.stage.value}"
         )
     lanes = {INPUT: graph.reader(INPUT).lanes_in}
     lanes |= {e: n.lanes_out for n in graph.nodes for e in n.outputs}
-    parts: list[Structure] = [structure(n) for n in graph.nodes]
+    parts: list[Structure] = [n.structure() for n in graph.nodes]
     parts += [
         fifo_structure(lanes[e] * t.type.bits, graph.depths[e]) for e, t in graph.edges.items()
     ]

@@ -1,4 +1,4 @@
-"""How many levels of LUTs may stand between two registers at a clock, by the family of the part.
+"""Logic levels: how many LUTs may stand between two registers at a clock, by family of the part.
 
     period >= BESIDE + levels * LEVEL
 

@@ -1,10 +1,10 @@
-"""What an operator takes of an xc7 part at its folding, without synthesis.
+"""The resource model: LUTs, flip-flops and memories of a folded operator, without synthesis.
 
-``figure = sum(coefficient[kind][count] * structure(op)[count])``, rounded, for physical LUTs and
-flip-flops (see `bitrill.resources.structures` for the counts); block memory is counted exactly. The
-coefficients, none of them negative, are least squares of relative error over points measured with
-Yosys by ``benchmarks/resources.py``, which writes them, the points, and how far the model is off
-on points that it was not fitted to, to ``resources.json`` beside this file.
+``figure = sum(coefficient[name][count] * op.structure()[count])``, rounded, for physical LUTs and
+flip-flops of an xc7 part; block memory is counted exactly. The coefficients, none of them negative,
+are least squares of relative error over points measured with Yosys by ``benchmarks/resources.py``.
+It writes them, the points, and how far the model is off on points that it was not fitted to, to
+``coefficients.json`` beside this file. An operator of another package brings its own coefficients.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import StageError
+from ..errors import SpecError, StageError
 from ..ir.graph import INPUT, Graph, Stage
 from ..ir.operator import Operator
-from ..ir.structure import Structure
+from ..ir.structure import Coefficients, Structure
 from ..storage import read_json
-from .structures import fifo_structure, structure
+from .fifo import fifo_structure
 
 TABLE = Path(__file__).with_name("coefficients.json")
 
 RELATIVE = 0.15
-"""The model is to be within this of Yosys, ..."""
+"""The greatest relative error that the model is to have ..."""
 
 ABSOLUTE = 8
-"""... or within so many LUTs or flip-flops, which for a small unit is more: the LUTs of one CLB,
-the least that can be placed (Xilinx UG474)."""
+"""... or the greatest number of LUTs or flip-flops that it may be off, which for a small unit is
+more: the LUTs of one CLB, the least that can be placed (Xilinx UG474)."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ class Resources:
 
     @property
     def ramb18(self) -> int:
-        """All block memory, in halves."""
+        """Block memory in halves; `bram18` has all of it."""
         return self.bram18
 
     @property
     def ramb36(self) -> int:
-        """None: whole ones are two halves here."""
+        """Whole blocks: 0, as these count as two halves."""
         return 0
 
     def __str__(self) -> str:
@@ -65,40 +65,44 @@ class Resources:
 
 
 def resources(op: Operator) -> Resources:
-    """Of a folded operator, its FIFO not included."""
-    return weigh(kind_of(op), structure(op))
+    """Return what a folded operator takes, without its FIFO."""
+    return weigh(op.structure(), coefficients_of(op))
 
 
-def kind_of(op: Operator) -> str:
-    """What an operator's coefficients are named by: its kind, and how it multiplies."""
-    way = op.folded.multiply
-    return op.kind if way == "lut" else f"{op.kind} {way}"
+def coefficients_of(op: Operator) -> Coefficients:
+    """Return an operator's coefficients: its own, or those of `TABLE`; `SpecError` for none."""
+    table = op.coefficients or coefficients().get(op.coefficients_name)
+    if table is None:
+        raise SpecError(
+            f"{op.name}: {type(op).__name__} must define `coefficients`, as the resource model has"
+            f" none named {op.coefficients_name!r}"
+        )
+    return table
 
 
 @cache
 def fifo_resources(width: int, depth: int) -> Resources:
-    """Of a FIFO of ``depth`` slots of ``width`` bits, in the form that it takes of itself."""
-    return weigh("fifo", fifo_structure(width, depth))
+    """Return what a FIFO of ``depth`` slots of ``width`` bits takes."""
+    return weigh(fifo_structure(width, depth), coefficients()["fifo"])
 
 
 def network_resources(graph: Graph) -> dict[str, Resources]:
-    """Of each node, and of all FIFOs together as ``fifos``, of a FOLDED graph."""
+    """Return what each node of a FOLDED graph takes, and as ``fifos`` what all FIFOs take."""
     if graph.stage is not Stage.FOLDED:
         raise StageError(
             f"{graph.name} must be folded to have resources, and is {graph.stage.value}"
         )
-    found = {n.name: resources(n) for n in graph.nodes}
+    nodes = {n.name: resources(n) for n in graph.nodes}
     lanes = {INPUT: graph.reader(INPUT).lanes_in}
     lanes |= {e: n.lanes_out for n in graph.nodes for e in n.outputs}
     fifos = [
         fifo_resources(lanes[e] * t.type.bits, graph.depths[e]) for e, t in graph.edges.items()
     ]
-    return found | {"fifos": sum(fifos, Resources())}
+    return nodes | {"fifos": sum(fifos, Resources())}
 
 
-def weigh(kind: str, s: Structure) -> Resources:
-    """The fitted sums of a structure."""
-    table = coefficients().get(kind) or coefficients()["other"]
+def weigh(s: Structure, table: Coefficients) -> Resources:
+    """Return the weighted sums of a structure."""
     return Resources(_sum(table["lcs"], s.lcs), _sum(table["ff"], s.ff), s.bram18, s.dsp)
 
 
@@ -108,40 +112,43 @@ def _sum(table: Mapping[str, float], counts: Mapping[str, float]) -> int:
 
 @cache
 def coefficients() -> dict[str, dict[str, dict[str, float]]]:
-    """``{kind: {"lcs" or "ff": {count: resources of one}}}``."""
+    """Return ``{name: {"lcs" or "ff": {count: resources of one}}}``."""
     return read_json(TABLE)["coefficients"]
 
 
 @cache
 def held_out_errors() -> dict[str, dict[str, float]]:
-    """How far the model is off on points that it was not fitted to: see `errors`."""
+    """Return how far the model is off on points that it was not fitted to: see `errors`."""
     return read_json(TABLE)["error"]["held_out"]
 
 
 def accuracy() -> str:
-    """That of LUTs, in words."""
-    found = held_out_errors()["lcs"]
+    """Return how exact predicted LUTs are, in words."""
+    error = held_out_errors()["lcs"]
     return (
-        f"the model's LUTs are {100 * found['mean']:.0f} % off on average,"
-        f" {100 * found['greatest']:.0f} % at most"
+        f"the model's LUTs are {100 * error['mean']:.0f} % off on average,"
+        f" {100 * error['greatest']:.0f} % at most"
     )
 
 
 def errors(rows: Sequence[Mapping[str, Any]], predicted: Sequence[Resources]) -> dict[str, Any]:
-    """How far predictions are off the measured ``rows``: greatest and mean relative error of each
-    figure (of units of more than a few: `ABSOLUTE` / `RELATIVE`), and rows outside the bounds."""
-    found: dict[str, Any] = {}
+    """Return how far predictions are off the measured ``rows``, for each figure.
+
+    Greatest and mean relative error of units of more than a few (`ABSOLUTE` / `RELATIVE`), and how
+    many rows are outside the bounds.
+    """
+    out: dict[str, Any] = {}
     for figure in ("lcs", "ff"):
         pairs = [(r[figure], getattr(p, figure)) for r, p in zip(rows, predicted, strict=True)]
         large = [abs(p - m) / m for m, p in pairs if m * RELATIVE > ABSOLUTE]
-        found[figure] = {
+        out[figure] = {
             "greatest": round(max(large, default=0.0), 4),
             "mean": round(sum(large) / max(1, len(large)), 4),
             "outside": sum(not within(m, p) for m, p in pairs),
         }
-    return found
+    return out
 
 
 def within(measured: int, predicted: int) -> bool:
-    """Whether a prediction is as near as it is to be."""
+    """Return whether a prediction is as near as `RELATIVE` and `ABSOLUTE` ask for."""
     return abs(predicted - measured) <= max(ABSOLUTE, RELATIVE * measured)

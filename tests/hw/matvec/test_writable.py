@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from bitrill.ir import BIPOLAR, IntType, Operator
 from bitrill.ops import MatVec, Threshold
-from bitrill.runtime.register_map import stream_words
 from bitrill_hw.design.build import component
 from bitrill_hw.memories.tables import words
 from ops import test_depthwise, test_matvec, test_threshold
@@ -103,7 +102,7 @@ def streamed(op: MatVec, stall: str) -> None:
     vectors = len(x) * op.x.size // op.cols
     sent = {
         "in": pack(op.x.type.encode(x), op.lanes_in, op.x.type.bits),
-        "in1": words(stream_words(op)) * vectors,
+        "in1": words(op.stream_words()) * vectors,
     }
     expected = {"out": pack(op.y.type.encode(y), op.lanes_out, op.y.type.bits)}
     schedule = op.schedule()

@@ -13,7 +13,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
-from bitrill_hw.memories.roms import ALONE, PREFIX, convert
+from bitrill.ir.structure import ALONE
+from bitrill_hw.memories.roms import PREFIX, convert
 from bitrill_hw.memories.tables import table, tables, words
 from bitrill_hw.pipeline.elastic import Elastic
 from bitrill_hw.synth import synthesis

@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 from amaranth.back import rtlil
 from bitrill.errors import SpecError
-from bitrill_hw.pipeline.fifo import BLOCK_ABOVE_BITS, BLOCK_ABOVE_DEPTH, Fifo, fifo_form
+from bitrill.ir.structure import DEEP, DEEP_BITS
+from bitrill_hw.pipeline.fifo import Fifo, fifo_form
 from hw.driving import Moves, Stall, drive, stalls
 
 FORMS = [
@@ -67,10 +68,10 @@ def test_holds_exactly_its_depth(form, depth):
 
 def test_forms_by_size():
     assert fifo_form(10_000, 2) == "registers"
-    assert fifo_form(10_000, 3) == fifo_form(10_000, BLOCK_ABOVE_DEPTH) == "distributed"
-    deep = 2 * BLOCK_ABOVE_DEPTH
-    assert fifo_form(BLOCK_ABOVE_BITS // deep, deep) == "distributed"
-    assert fifo_form(BLOCK_ABOVE_BITS // deep + 1, deep) == "block"
+    assert fifo_form(10_000, 3) == fifo_form(10_000, DEEP) == "distributed"
+    deep = 2 * DEEP
+    assert fifo_form(DEEP_BITS // deep, deep) == "distributed"
+    assert fifo_form(DEEP_BITS // deep + 1, deep) == "block"
 
 
 @pytest.mark.parametrize(

@@ -11,45 +11,52 @@ shift serves all channels.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 
 import numpy as np
 
 from ..ir.types import IntType
-from ..ops.requantize import SUM_BITS, Requantize
-from ..ops.threshold import Threshold
+
+SUM_BITS = 48
+"""The widest sum before the shift: what a DSP block accumulates."""
 
 
-@lru_cache(maxsize=256)
-def known_requantizer(op: Threshold) -> Requantize | None:
-    """`requantizer`, of the same object once; None also for one threshold a channel."""
-    return requantizer(op) if op.levels > 1 else None
+@dataclass(frozen=True, eq=False)
+class MultiplyShift:
+    """``y = (gain[c] * x + offset[c]) >> shift``, clamped: int64 ``[C]`` each, one shift."""
+
+    gain: np.ndarray
+    offset: np.ndarray
+    shift: int
 
 
-def requantizer(op: Threshold) -> Requantize | None:
-    """``op`` (not folded) as a `Requantize` of the fewest bits, or None if its steps are uneven.
+def multiply_shift(
+    thresholds: np.ndarray, inverted: np.ndarray, x: IntType, out: IntType
+) -> MultiplyShift | None:
+    """Return the parameters of the fewest bits that equal a MultiThreshold, None for uneven steps.
 
-    The result equals ``op`` for every x of its type: checked at both sides of every threshold,
-    which suffices, as both rise (or fall) throughout. None also for bipolar results, and where
-    the sum would need more than 48 bits.
+    ``thresholds``: ``[C, N]``, ascending; ``inverted``: ``[C]``. They are equal for every x of its
+    type: checked at both sides of every threshold, which suffices, as both rise (or fall)
+    throughout. None also for results that are no plain integers, and where the sum would need more
+    than 48 bits.
     """
-    if op.out.coding != "integer" or op.levels < 1:
+    if out.coding != "integer" or thresholds.shape[1] < 1:
         return None
-    rising = [_rising(t, f, op.x.type) for t, f in zip(op.thresholds, op.inverted, strict=True)]
+    rising = [_rising(t, f, x) for t, f in zip(thresholds, inverted, strict=True)]
     slopes = [_slopes(limits, lo, hi) for limits, lo, hi in rising]
     if any(above is not None and below >= above for below, above in slopes):
         return None
     for shift in range(SUM_BITS):
-        found = [_fit(*channel, *s, shift) for channel, s in zip(rising, slopes, strict=True)]
-        known = [f for f in found if f is not None]
-        if len(known) == len(found):
-            return _made(op, known, shift)
+        fits = [_fit(*channel, *s, shift) for channel, s in zip(rising, slopes, strict=True)]
+        known = [f for f in fits if f is not None]
+        if len(known) == len(fits):
+            return _in_range(known, inverted, x, out, shift)
     return None
 
 
 def _rising(limits: np.ndarray, falls: bool, x: IntType) -> tuple[list[int], int, int]:
-    """Thresholds and ends of x; of -x where the function falls, so that it rises in that.
+    """Return thresholds and ends of x; where the function falls, of -x, in which it rises.
 
     A falling one is ``#{k : x < t[k]} = #{k : -x >= 1 - t[k]}``.
     """
@@ -59,7 +66,7 @@ def _rising(limits: np.ndarray, falls: bool, x: IntType) -> tuple[list[int], int
 
 
 def _slopes(limits: list[int], lo: int, hi: int) -> tuple[Fraction, Fraction | None]:
-    """The open interval of slopes that a channel admits; its lower end is at least -1 (none)."""
+    """Return the open interval of slopes that a channel admits; its lower end is at least -1."""
     t = np.array(limits)
     k = np.arange(1, len(limits) + 1)
     reached, missed = t <= hi, t > lo  # x can be at the threshold, and below it
@@ -83,7 +90,7 @@ def _slopes(limits: list[int], lo: int, hi: int) -> tuple[Fraction, Fraction | N
 def _fit(
     limits: list[int], lo: int, hi: int, below: Fraction, above: Fraction | None, shift: int
 ) -> tuple[int, int] | None:
-    """``(gain, offset)`` of a channel in rising form at this shift, the smallest gain first."""
+    """Return ``(gain, offset)`` of a channel in rising form at this shift, the smallest gain."""
     gain = max(0, (below.numerator << shift) // below.denominator + 1)
     if above is not None and gain * above.denominator >= above.numerator << shift:
         return None
@@ -102,18 +109,13 @@ def _fit(
     return gain, offset
 
 
-def _made(op: Threshold, found: list[tuple[int, int]], shift: int) -> Requantize | None:
-    gain, offset = np.array(found, np.int64).T
-    x = max(abs(op.x.type.lo), abs(op.x.type.hi))
-    offset = offset + (op.out.lo << shift)
-    if (int(gain.max()) * x + int(np.abs(offset).max())).bit_length() >= SUM_BITS:
+def _in_range(
+    fits: list[tuple[int, int]], inverted: np.ndarray, x: IntType, out: IntType, shift: int
+) -> MultiplyShift | None:
+    """Return what the channels' gains and offsets make, None where a sum has too many bits."""
+    gain, offset = np.array(fits, np.int64).T
+    greatest = max(abs(x.lo), abs(x.hi))
+    offset = offset + (out.lo << shift)
+    if (int(gain.max()) * greatest + int(np.abs(offset).max())).bit_length() >= SUM_BITS:
         return None
-    return Requantize(
-        name=op.name,
-        inputs=op.inputs,
-        operands=op.operands,
-        gain=np.where(op.inverted, -gain, gain),
-        offset=offset,
-        shift=shift,
-        out=op.out,
-    )
+    return MultiplyShift(np.where(inverted, -gain, gain), offset, shift)

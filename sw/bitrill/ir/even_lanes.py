@@ -1,0 +1,92 @@
+"""Operators that take and give equally many elements a beat: PE equals SIMD.
+
+Most operators that move, join or map elements are so; they share their lanes, default folding and
+foldings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import SpecError
+from .operator import Choice, Impl, Operator, Style, must_divide
+from .structure import BLOCK_BITS
+
+INTERVAL = 64
+"""Cycles a frame, or a vector, that default foldings aim at."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EvenLanes(Operator, abstract=True):
+    """An operator of ``pe`` elements a beat on both sides."""
+
+    block_choice = False
+    """Whether the search tries block memory for what it stores, too."""
+
+    def divided(self) -> tuple[str, int]:
+        """What ``pe`` must divide: its name in messages, and how much it is."""
+        return "channels", self.x.channels
+
+    def validate_impl(self, impl: Impl) -> None:
+        of, total = self.divided()
+        must_divide(name=self.name, what="PE", value=impl.pe, of=of, total=total)
+        if impl.simd != impl.pe:
+            raise SpecError(f"{self.name}: SIMD must equal PE ({impl.pe}), not {impl.simd}")
+
+    @property
+    def lanes_in(self) -> int:
+        return self.folded.pe
+
+    @property
+    def lanes_out(self) -> int:
+        return self.folded.pe
+
+    def stored_bits(self, impl: Impl) -> int:
+        """Bits that `Impl.memory` says the place of."""
+        return 0
+
+    def default_impl(self, lanes: tuple[int | None, ...], *, style: Style) -> Impl:
+        """As many lanes as the widest operand has, or the next legal number: none is slowed down.
+
+        Without any, the fewest lanes that take a frame in `INTERVAL` cycles.
+        """
+        given = [n for n in lanes if n is not None]
+        wanted = max(given, default=-(-self.x.size // INTERVAL))
+        if given and self._can_be(Impl(pe=wanted, simd=wanted)):
+            chosen = wanted
+        else:
+            every = range(1, self.x.channels + 1)
+            legal = [n for n in every if self._can_be(Impl(pe=n, simd=n))]
+            chosen = next((n for n in legal if n >= wanted), legal[-1])
+        impl = Impl(pe=chosen, simd=chosen)
+        block = self.stored_bits(impl) >= BLOCK_BITS
+        return Impl(pe=chosen, simd=chosen, memory="block" if block else "distributed")
+
+    def _can_be(self, impl: Impl) -> bool:
+        try:
+            self.validate_impl(impl)
+        except SpecError:
+            return False
+        return True
+
+    def foldings(self, fixed: Choice) -> Iterator[Impl]:
+        for lanes in divisors(self.x.channels):
+            yield from filter(self._can_be, self.variants(lanes))
+
+    def variants(self, lanes: int) -> Iterator[Impl]:
+        """The foldings of so many lanes that the search looks at."""
+        yield Impl(pe=lanes, simd=lanes)
+        if self.block_choice:
+            yield Impl(pe=lanes, simd=lanes, memory="block")
+
+    def completed(self, chosen: Choice, default: Impl) -> dict[str, Any]:
+        """SIMD follows PE where only PE is chosen."""
+        return {"simd": chosen["pe"], **chosen} if "pe" in chosen else dict(chosen)
+
+
+def divisors(n: int) -> list[int]:
+    """Return the divisors of ``n``, ascending."""
+    small = [d for d in range(1, int(n**0.5) + 1) if n % d == 0]
+    return sorted({*small, *(n // d for d in small)})

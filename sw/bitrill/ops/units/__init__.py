@@ -1,0 +1,23 @@
+"""Units: the forms of hardware that multiply a matrix by a vector, one object each."""
+
+from .base import Unit, find_unit, free_styles, unit_styles, unit_ways
+from .dsp import Dsp
+from .folded import Folded
+from .runtime import Runtime
+from .serial import Serial
+from .streamed import Streamed
+from .unrolled import Unrolled
+
+__all__ = [
+    "Dsp",
+    "Folded",
+    "Runtime",
+    "Serial",
+    "Streamed",
+    "Unit",
+    "Unrolled",
+    "find_unit",
+    "free_styles",
+    "unit_styles",
+    "unit_ways",
+]

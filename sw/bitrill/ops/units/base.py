@@ -1,0 +1,239 @@
+"""What a unit of a matrix must tell: checks, latency, schedule, memory, structure and hardware.
+
+A folding names a unit by its style and its way to multiply; `find_unit` is the only place where
+these words are looked up.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from ...errors import SpecError
+from ...ir.operator import Impl, Memory, Multiply, Primitives, Style
+from ...ir.schedule import Rule, Schedule
+from ...ir.structure import Structure, bits_for
+from ...ir.types import IntType, Tensor
+from ...parts.families import family_of
+from ...parts.memories import deep_enough, worth_block
+from .default_lanes import default_lanes
+
+REPLAY_BLOCK = 512
+"""Words from which on a replay buffer lies in block memory."""
+
+
+class MatrixLike(Protocol):
+    """What units ask a matrix operator (`bitrill.ops.units.matrix.Matrix`) for."""
+
+    name: str
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def x(self) -> Tensor: ...
+    @property
+    def y(self) -> Tensor: ...
+    @property
+    def weights(self) -> np.ndarray: ...
+    @property
+    def weight_type(self) -> IntType: ...
+    @property
+    def inside(self) -> tuple[np.ndarray, ...] | None: ...
+    @property
+    def free(self) -> bool: ...
+    @property
+    def popcount(self) -> bool: ...
+    @property
+    def folded(self) -> Impl: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def cols(self) -> int: ...
+    @property
+    def neuron_fold(self) -> int: ...
+    @property
+    def synapse_fold(self) -> int: ...
+    @property
+    def plane_pairs(self) -> int: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def memory_stages(self) -> int: ...
+    @property
+    def read_stages(self) -> int: ...
+    @property
+    def latency(self) -> int: ...
+    @property
+    def serial_range(self) -> IntType: ...
+    def weight_words(self) -> np.ndarray: ...
+    def at(self, impl: Impl) -> MatrixLike: ...
+
+
+class Unit(ABC):
+    """A form of a matrix's hardware: ``pe`` rows by ``simd`` columns a step, unless it says else.
+
+    Methods take the operator; those beside `check` and `default_impl` take it folded.
+    """
+
+    style: ClassVar[Style]
+    multiply: ClassVar[Multiply]
+    component: ClassVar[str]
+    """The hardware, ``"module:Class"``."""
+
+    coefficients: ClassVar[str] = ""
+    """What the name of its coefficients has behind the operator's kind."""
+
+    primitives: ClassVar[Primitives | None] = None
+    """The cells that it is made of; None where any will do."""
+
+    free_weights: ClassVar[bool] = False
+    """Whether its weights are no constants."""
+
+    takes_lanes: ClassVar[bool] = True
+    """Whether PE and SIMD can be chosen."""
+
+    def __init_subclass__(
+        cls, *, style: Style | None = None, multiply: Multiply | None = None
+    ) -> None:
+        """Make a unit known by its two words; without them it is a variant of its base."""
+        if style is not None and multiply is not None:
+            cls.style, cls.multiply = style, multiply
+            _UNITS[style, multiply] = cls
+
+    def check(self, op: MatrixLike, impl: Impl) -> None:  # noqa: B027 (most take any matrix)
+        """Raise `SpecError` for a matrix that this unit cannot have."""
+
+    @abstractmethod
+    def latency(self, op: MatrixLike) -> int:
+        """Pipeline stages from a step to the accumulator, which is the output register."""
+
+    @abstractmethod
+    def structure(self, op: MatrixLike) -> Structure:
+        """Counts of what it is made of."""
+
+    def plane_pairs(self, op: MatrixLike) -> int:
+        """How often the unit goes over a vector for the same rows: once for each pair of planes."""
+        return 1
+
+    def word_planes(self, op: MatrixLike) -> int:
+        """Planes of weights that lie in words of their own."""
+        return 1
+
+    def memory_stages(self, op: MatrixLike) -> int:
+        """Registers behind the weight memory: block memory has one more at its output."""
+        return 2 if op.folded.in_block else 1
+
+    def read_stages(self, op: MatrixLike) -> int:
+        """Registers up to what the sums read."""
+        return self.memory_stages(op)
+
+    def stored_bits(self, op: MatrixLike) -> int:
+        """Bits of the weight memory."""
+        return op.weights.size * op.weight_type.bits
+
+    def fills_blocks(self, op: MatrixLike) -> bool:
+        """Whether weights in block memory leave to logic what would hardly fill another block."""
+        family = family_of(op.folded.primitives)
+        constant = op.inside is None and not self.free_weights
+        return op.folded.in_block and constant and family.fills_blocks
+
+    def default_impl(self, op: MatrixLike, given: int | None) -> Impl | None:
+        """The default folding; None where the unit cannot have this matrix."""
+        pe, simd = default_lanes(op.rows, op.cols, given)
+        memory = self.default_memory(op, pe, simd, "portable")
+        return Impl(pe=pe, simd=simd, memory=memory, style=self.style)
+
+    def default_memory(self, op: MatrixLike, pe: int, simd: int, primitives: Primitives) -> Memory:
+        """Where the weights go where a folding does not say so."""
+        bits = op.weights.size * op.weight_type.bits
+        depth = (op.rows // pe) * (op.cols // simd) * self.word_planes(op)
+        if depth <= 1:
+            return "distributed"
+        if family_of(primitives).fills_blocks:
+            block = worth_block(depth, bits // depth)
+        else:
+            block = deep_enough(depth, bits)
+        return "block" if block else "distributed"
+
+    def schedule(self, op: MatrixLike) -> Schedule:
+        """The rules of one frame."""
+        turns, each = op.neuron_fold * op.plane_pairs, op.plane_pairs * op.synapse_fold
+        vectors = op.x.size // op.cols
+        n = vectors * op.steps
+        s = np.arange(n)
+        k = np.arange(vectors * op.neuron_fold)
+        fires = "in" if turns == 1 else "step"  # without a replay buffer a beat is a step
+        done = Rule("out", fires, (k + 1) * each - 1, self.latency(op))
+        room = Rule(fires, "out", (s - self.latency(op) + 1) // each - 1, 0)
+        # steps that waited behind a whole result enter the accumulator one by one
+        merged = Rule("out", "out", k - 1, each)
+        words = self.word_rules(fires, n)
+        rules = (done, room, merged, *words)
+        further = {"in1": n} if words else {}
+        if turns == 1:
+            return Schedule(n, 0, len(k), rules, further)
+        beats = op.synapse_fold
+        i = np.arange(vectors * beats)
+        arrived = Rule("step", "in", s // op.steps * beats + s % beats, 1)
+        overwrites = (i // beats - 2) * op.steps + (turns - 1) * beats + i % beats
+        freed = Rule("in", "step", overwrites, 1)
+        return Schedule(len(i), n, len(k), (arrived, freed, *rules), further)
+
+    def word_rules(self, fires: str, steps: int) -> tuple[Rule, ...]:
+        """Rules of a second stream, ``in1``, of words of weights; none without one."""
+        return ()
+
+    def replay(self, s: Structure, op: MatrixLike) -> None:
+        """Count the replay buffer, or without one the register of a beat."""
+        width = op.folded.simd * op.x.type.bits
+        if op.neuron_fold * op.plane_pairs == 1:
+            s.flops(held=width)
+            return
+        half, beats = 1 << bits_for(op.synapse_fold), op.synapse_fold
+        block = 2 * half >= REPLAY_BLOCK
+        s.ram(2 * half, width, block=block)
+        s.counters(beats, 2, 2, 2 * beats + 1, 2 * beats + 1)
+        s.flops(held=0 if block else width)
+
+
+_UNITS: dict[tuple[Style, Multiply], type[Unit]] = {}
+
+
+def unit_styles() -> tuple[Style, ...]:
+    """Return the styles that units have, in the order in which they were defined."""
+    return tuple(dict.fromkeys(style for style, _ in _UNITS))
+
+
+def free_styles() -> tuple[Style, ...]:
+    """Return the styles whose weights are no constants."""
+    return tuple(style for (style, _), unit in _UNITS.items() if unit.free_weights)
+
+
+def unit_ways() -> tuple[Multiply, ...]:
+    """Return the ways to multiply that units have."""
+    return tuple(dict.fromkeys(multiply for _, multiply in _UNITS))
+
+
+def find_unit(name: str, kind: str, style: Style, multiply: Multiply = "lut") -> Unit:
+    """Return the unit of a folding's words; raise `SpecError` with those that there are."""
+    if (style, multiply) in _UNITS:
+        return _UNITS[style, multiply]()
+    if style not in unit_styles():
+        raise SpecError(
+            f"{name}: the style of a {kind} must be {' or '.join(map(repr, unit_styles()))},"
+            f" not {style!r}"
+        )
+    ways = " or ".join(repr(way) for other, way in _UNITS if other == style)
+    raise SpecError(f"{name}: multiply of style {style!r} must be {ways}, not {multiply!r}")
+
+
+def require_free(op: MatrixLike, style: Style) -> None:
+    """Raise unless the weights of ``op`` may change."""
+    if op.inside is not None:
+        raise SpecError(
+            f"{op.name}: a matvec behind a border must have constant weights, not style {style!r}"
+        )
+    if not op.free:
+        raise SpecError(f"{op.name}: the weights of style {style!r} must be free, not constants")

@@ -1,0 +1,48 @@
+"""The DSP unit: several rows' products in one DSP slice (`bitrill.arith.dsp_packing`)."""
+
+from __future__ import annotations
+
+from ...arith.dsp_packing import check_dsp, dsp_plan
+from ...ir.operator import Impl
+from ...ir.structure import Structure
+from ...parts.families import family_of
+from .base import MatrixLike, Unit
+from .weight_memory import add_weights
+
+
+class Dsp(Unit, style="folded", multiply="dsp"):
+    """As many steps as the folded unit; words of packed weights, chains of slices."""
+
+    component = "bitrill_hw.matvec.dsp:DspMatVecCore"
+    coefficients = " dsp"
+    primitives = "xc7"
+
+    def check(self, op: MatrixLike, impl: Impl) -> None:
+        check_dsp(op.name, op.weight_type, op.x.type)
+
+    def latency(self, op: MatrixLike) -> int:
+        return op.memory_stages + dsp_plan(op).latency
+
+    def stored_bits(self, op: MatrixLike) -> int:
+        return op.steps * op.folded.simd * dsp_plan(op).packing.bits(op.folded.pe)
+
+    def structure(self, op: MatrixLike) -> Structure:
+        s, plan, impl = Structure(), dsp_plan(op), op.folded
+        packing = plan.packing
+        s.counters(op.steps, op.synapse_fold, op.neuron_fold)
+        bits = packing.bits(impl.pe)
+        add_weights(s, op, op.steps, impl.simd * bits, fills=self.fills_blocks(op))
+        late = sum(max(0, packing.chain - n + k - 2) for n in packing.chains for k in range(n))
+        s.flops(held=late * (bits + op.x.type.bits) + impl.simd * op.x.type.bits)
+        plain = 0
+        if family_of(impl.primitives).cells:
+            s.dsp += packing.slices(impl.pe)
+        else:  # plain products
+            s.luts(sums=impl.pe * impl.simd * op.weight_type.bits * op.x.type.bits)
+            plain = sum(c.luts for c in plan.sums.counters)
+        s.luts(sums=impl.pe * (plan.luts + plain))
+        s.flops(held=impl.pe * (plan.sums.held + op.y.type.bits))
+        s.flops(held=3 * op.latency)
+        self.replay(s, op)
+        s.pipe(op.latency)
+        return s

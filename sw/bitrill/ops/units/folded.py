@@ -1,0 +1,79 @@
+"""The folded unit: products in LUTs, ``simd`` columns of ``pe`` rows a step."""
+
+from __future__ import annotations
+
+from ...arith.accumulate import starts, sum_plan, sum_stages
+from ...arith.border import border
+from ...ir.structure import Structure, bits_for, different_bits
+from ...parts.families import family_of
+from ...parts.memories import spilled
+from .base import MatrixLike, Unit
+
+TRIED = 1 << 16
+"""Bits of weights up to which it is counted which of them are alike; past that, it is expected."""
+
+
+class Folded(Unit, style="folded", multiply="lut"):
+    """Constant weights in a memory of a word a step; sums in compressors and carry chains."""
+
+    component = "bitrill_hw.ops.matvec:MatVecCore"
+
+    def latency(self, op: MatrixLike) -> int:
+        return op.read_stages + sum_stages(op) + 1
+
+    def structure(self, op: MatrixLike) -> Structure:
+        s, pe = Structure(), op.folded.pe
+        s.counters(op.steps, op.synapse_fold, op.neuron_fold)
+        self.replay(s, op)
+        self._weights(s, op)
+        self.front(s, op)
+        add_sums(s, op, pe)
+        _starts(s, op)
+        s.flops(held=pe * op.y.type.bits)
+        s.pipe(op.latency, 1 if op.synapse_fold == 1 else 3)
+        return s
+
+    def front(self, s: Structure, op: MatrixLike) -> None:
+        """Count what stands between the weights' memory and the sums."""
+
+    def _weights(self, s: Structure, op: MatrixLike) -> None:
+        impl, steps = op.folded, op.steps
+        width = impl.pe * impl.simd * op.weight_type.bits
+        if self.fills_blocks(op):
+            rest = spilled(steps, width)
+            s.rom(steps, width - rest, block=True)
+            s.rom(steps, rest)
+        elif op.inside is not None:
+            s.rom(steps + (not impl.in_block), width, block=impl.in_block)
+            s.counters(*(len(taps) for taps in op.inside))
+            s.luts(outside=border(op).groups * (2 + bits_for(steps + 1)))
+        else:
+            known = op.weights.size * op.weight_type.bits <= TRIED
+            different = different_bits(op.weight_words(), 1) if known else None
+            s.rom(steps, width, block=impl.in_block, different=different)
+        if op.memory_stages == 2:
+            s.flops(held=width + impl.simd * op.x.type.bits)
+
+
+def _starts(s: Structure, op: MatrixLike) -> None:
+    """Count the table of what each row's sum starts from."""
+    if op.popcount or op.neuron_fold == 1 or len(set(starts(op).tolist())) == 1:
+        return
+    pe, bits = op.folded.pe, op.y.type.bits
+    codes = starts(op).reshape(op.neuron_fold, pe)
+    s.rom(op.neuron_fold, pe * bits, different=different_bits(codes, bits))
+    s.flops(held=bits_for(op.neuron_fold) * max(0, op.latency - 2))
+
+
+def add_sums(s: Structure, op: MatrixLike, pe: int) -> None:
+    """Count the sums of ``pe`` rows and the carry chains of their accumulators."""
+    plan = sum_plan(op)
+    if family_of(op.folded.primitives).cells:
+        s.luts(sums=pe * plan.luts)
+    else:  # counters of seven bits, and chains of three rows, as plain logic: about twice the LUTs
+        counters = sum(2 * c.luts for c in plan.counters)
+        s.luts(sums=pe * (plan.products.luts + counters + 2 * plan.width))
+    s.flops(held=pe * plan.held)
+    if op.x.type.coding == "log2":  # planes decoded once for all rows, two of them a LUT
+        s.luts(sums=len(plan.products.shared) / 2)
+        s.flops(held=len(plan.products.shared) * (op.read_stages - 1))

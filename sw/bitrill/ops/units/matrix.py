@@ -1,0 +1,186 @@
+"""Matrix operators: what `MatVec` and `L1MatVec` share, all of it asked of their unit."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...arith.accumulate import stored_weights
+from ...ir.even_lanes import divisors
+from ...ir.operator import Choice, Cost, Impl, Operator, Style, must_divide, unchecked
+from ...ir.schedule import Schedule
+from ...ir.structure import Structure
+from ...ir.types import IntType, Tensor
+from ...parts.families import family_of
+from .base import Unit, find_unit
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Matrix(Operator, abstract=True):
+    """A matrix by a vector: ``weights`` int64 ``[rows, cols]``, x ``[.., cols]``, y ``[.., rows]``.
+
+    A matrix with a column for each element of an x of several axes takes all of it, in the order of
+    the stream, as one vector.
+    """
+
+    weights: np.ndarray
+
+    free = False
+    """Whether the weights may change."""
+
+    @property
+    @abstractmethod
+    def accumulator(self) -> IntType:
+        """The integers that hold every result."""
+
+    def unit_of(self, style: Style, multiply: str = "lut") -> Unit:
+        """The unit that a folding's words mean for this operator; `SpecError` for none."""
+        return find_unit(self.name, self.kind, style, multiply)  # pyright: ignore[reportArgumentType]
+
+    @property
+    def unit(self) -> Unit:
+        """The unit that it is folded to."""
+        return self.unit_of(self.folded.style, self.folded.multiply)
+
+    @property
+    def component(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The hardware of its unit."""
+        return self.unit.component
+
+    @property
+    def rows(self) -> int:
+        """Results per vector."""
+        return self.weights.shape[0]
+
+    @property
+    def cols(self) -> int:
+        """Elements of a vector."""
+        return self.weights.shape[1]
+
+    @property
+    def neuron_fold(self) -> int:
+        """How often the unit goes over a vector for other rows, ``pe`` rows each time."""
+        return self.rows // self.folded.pe
+
+    @property
+    def synapse_fold(self) -> int:
+        """Beats of a vector, ``simd`` elements each."""
+        return self.cols // self.folded.simd
+
+    @property
+    def plane_pairs(self) -> int:
+        """How often the unit goes over a vector for the same rows: 1 unless it is bit-serial."""
+        return self.unit.plane_pairs(self)
+
+    @property
+    def steps(self) -> int:
+        """Steps per vector; with one plane pair these are the words of the weight memory."""
+        return self.neuron_fold * self.plane_pairs * self.synapse_fold
+
+    @property
+    def memory_stages(self) -> int:
+        """Registers behind the weight memory."""
+        return self.unit.memory_stages(self)
+
+    @property
+    def read_stages(self) -> int:
+        """Registers up to what the sums read."""
+        return self.unit.read_stages(self)
+
+    @property
+    def latency(self) -> int:
+        """Pipeline stages from a step to the accumulator, which is the output register."""
+        return self.unit.latency(self)
+
+    def infer(self) -> Tensor:
+        places = self.x.shape[:-1] if self.cols == self.x.channels else ()
+        return Tensor((*places, self.rows), self.accumulator)
+
+    def validate_impl(self, impl: Impl) -> None:
+        must_divide(name=self.name, what="PE", value=impl.pe, of="rows", total=self.rows)
+        must_divide(name=self.name, what="SIMD", value=impl.simd, of="columns", total=self.cols)
+        self.unit_of(impl.style, impl.multiply).check(self, impl)
+
+    def default_impl(self, lanes: tuple[int | None, ...], *, style: Style) -> Impl:
+        unit = self.unit_of(style if style in self.styles else "folded")
+        impl = unit.default_impl(self, lanes[0])
+        return impl or self.default_impl(lanes, style="folded")
+
+    def foldings(self, fixed: Choice) -> Iterator[Impl]:
+        style = fixed.get("style")
+        if style in self.styles and not self.unit_of(style).takes_lanes:
+            # only where it is asked for: planning it takes seconds
+            yield Impl(pe=self.rows, simd=self.cols, style=style)
+        for pe in divisors(self.rows):
+            for simd in divisors(self.cols):
+                yield Impl(pe=pe, simd=simd)
+                if (pe, simd) != (self.rows, self.cols):
+                    yield Impl(pe=pe, simd=simd, memory="block")
+
+    def carried(self, fixed: Choice) -> dict[str, Any]:
+        carried = super().carried(fixed)
+        cells = self.unit_of("folded", carried.get("multiply", "lut")).primitives
+        return carried if cells is None else {"primitives": cells, **carried}
+
+    def completed(self, chosen: Choice, default: Impl) -> dict[str, Any]:
+        """Memory follows from the lanes, and primitives from what multiplies."""
+        if not self.unit_of(default.style).takes_lanes:
+            return dict(chosen)
+        unit = self.unit_of("folded", chosen.get("multiply", "lut"))
+        if unit.primitives is not None and family_of(default.primitives).portable:
+            chosen = {"primitives": unit.primitives, **chosen}
+        pe, simd = chosen.get("pe", default.pe), chosen.get("simd", default.simd)
+        primitives = chosen.get("primitives", default.primitives)
+        return {"memory": unit.default_memory(self, pe, simd, primitives), **chosen}
+
+    def at(self, impl: Impl) -> Operator:
+        """A copy whose constants are neither copied nor checked again."""
+        return unchecked(self, impl)
+
+    def schedule(self) -> Schedule:
+        return self.unit.schedule(self)
+
+    def structure(self) -> Structure:
+        return self.unit.structure(self)
+
+    @property
+    def coefficients_name(self) -> str:
+        return f"{self.kind}{self.unit.coefficients}"
+
+    @property
+    def parallelism(self) -> int:
+        return self.folded.pe * self.lanes_in
+
+    def cost(self) -> Cost:
+        vectors, bits = self.x.size // self.cols, self.weight_type.bits
+        macs = vectors * self.rows * self.cols
+        if self.impl is None:
+            return Cost(weight_bits=self.weights.size * bits, macs=macs)
+        replays = self.neuron_fold * self.plane_pairs > 1
+        return Cost(
+            weight_bits=self.unit.stored_bits(self),
+            state_bits=2 * self.cols * self.x.type.bits if replays else 0,
+            macs=macs,
+            cycles=vectors * self.steps,
+        )
+
+    def weight_words(self) -> np.ndarray:
+        """Bits of the weight memory of a unit with one plane pair, ``[steps, bits]``.
+
+        A word's bits are ``[lane][plane][row]``.
+        """
+        pe, simd, bits = self.folded.pe, self.folded.simd, self.weight_type.bits
+        planes = stored_weights(self).reshape(self.neuron_fold, pe, self.synapse_fold, simd, bits)
+        return planes.transpose(0, 2, 3, 4, 1).reshape(self.steps, -1)
+
+    @property
+    def lanes_in(self) -> int:
+        return self.folded.simd
+
+    @property
+    def lanes_out(self) -> int:
+        return self.folded.pe

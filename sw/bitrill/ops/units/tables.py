@@ -1,0 +1,37 @@
+"""Writable tables of matrices and depthwise kernels, as the register map describes them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...ir.tables import Note, Table
+from ...ir.types import IntType
+
+
+def start_words(starts: np.ndarray, width: int, pe: int) -> np.ndarray:
+    """Return the table of numbers that sums start from, ``[rows / pe, bits]``.
+
+    ``starts``: int64 ``[rows]``; a word's bits are ``[plane][row]``, ``width`` planes.
+    """
+    codes = (starts[:, None] >> np.arange(width)) & 1
+    words = codes.reshape(-1, pe, width).transpose(0, 2, 1)
+    return words.reshape(len(words), -1)
+
+
+def starts_table(words: np.ndarray, pe: int) -> dict[str, Table]:
+    """Return the writable table of `start_words`."""
+    axes = {"plane": words.shape[1] // pe, "row": pe}
+    return {"starts": Table(words.astype(np.uint8), axes)}
+
+
+def free_type(t: IntType) -> IntType:
+    """Return the type of all weights that ``t``'s bits can hold; a ternary type stays as it is."""
+    if t.coding != "integer" or (t.lo, t.hi) == (-1, 1):
+        return t
+    half = 1 << t.bits - 1
+    return IntType(-half, half - 1) if t.signed else IntType(0, 2 * half - 1)
+
+
+def type_note(t: IntType) -> Note:
+    """Return what ``registers.json`` tells of the type of weights."""
+    return {"coding": t.coding, "bits": t.bits, "lo": t.lo, "hi": t.hi}

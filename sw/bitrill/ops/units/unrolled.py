@@ -1,0 +1,48 @@
+"""The unrolled unit: the matrix is in the logic, a vector a beat."""
+
+from __future__ import annotations
+
+from ...arith.unrolled import unrolled_plan
+from ...errors import SpecError
+from ...ir.operator import Impl
+from ...ir.schedule import Schedule, pipeline
+from ...ir.structure import Structure
+from ...parts.families import family_of
+from .base import MatrixLike, Unit
+
+
+class Unrolled(Unit, style="unrolled", multiply="lut"):
+    """An adder graph of all rows and columns; no memory of weights."""
+
+    component = "bitrill_hw.matvec.unrolled:UnrolledCore"
+    takes_lanes = False
+
+    def check(self, op: MatrixLike, impl: Impl) -> None:
+        if (impl.pe, impl.simd) != (op.rows, op.cols):
+            raise SpecError(
+                f"{op.name}: PE and SIMD of an unrolled matvec must be all {op.rows} rows and"
+                f" {op.cols} columns, not {impl.pe} and {impl.simd}"
+            )
+        if op.inside is not None:
+            raise SpecError(f"{op.name}: a matvec behind a border must be folded, not unrolled")
+        if op.free:
+            raise SpecError(f"{op.name}: the weights of style 'unrolled' must be constants")
+
+    def default_impl(self, op: MatrixLike, given: int | None) -> Impl | None:
+        if op.inside is not None:
+            return None
+        return Impl(pe=op.rows, simd=op.cols, style=self.style)
+
+    def latency(self, op: MatrixLike) -> int:
+        return unrolled_plan(op).latency
+
+    def schedule(self, op: MatrixLike) -> Schedule:
+        return pipeline(n=op.x.size // op.cols, latency=self.latency(op))
+
+    def structure(self, op: MatrixLike) -> Structure:
+        s, plan = Structure(), unrolled_plan(op)
+        logic = 1 if family_of(op.folded.primitives).cells else 2
+        s.luts(unrolled=logic * plan.luts)
+        s.flops(unrolled=plan.flops)
+        s.pipe(op.latency)
+        return s
