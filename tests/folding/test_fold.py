@@ -9,8 +9,9 @@ from math import prod
 import numpy as np
 import pytest
 from bitrill.errors import SpecError
-from bitrill.folding.fold import KEYS, divisors, fold, folding_of
+from bitrill.folding.fold import KEYS, fold, folding_of
 from bitrill.ir import Impl, IntType, Stage, Tensor, verify
+from bitrill.ir.even_lanes import divisors
 from bitrill.lowering import to_integer
 from bitrill.parts.devices import part_of
 from bitrill.real import Quantizer
@@ -183,7 +184,7 @@ def test_its_json_gives_it_again():
         ({"fc0": {"style": []}}, r"fc0: style must be 'folded' or .*, not \[\]"),
         (
             {"fc0": {"style": "search"}},
-            "the style of a matvec must be 'folded' or 'unrolled' or 'runtime' or 'streamed',"
+            "the style of a matvec must be 'folded' or 'runtime' or 'streamed' or 'unrolled',"
             " not 'search'",
         ),
         ({"fc0": {"pe": 5}}, r"fc0: PE must divide 64 rows, not 5 \(nearest: 4 or 8\)"),

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from bitrill.errors import SpecError
 from bitrill.folding.fold import fold, folding_of
-from bitrill.folding.writable import whole
 from bitrill.ir import BIPOLAR, INPUT, Graph, IntType, Operator, Sink, Source, Stage, Tensor
 from bitrill.lowering import probe, to_folded
 from bitrill.ops import Lookup, MatVec, Threshold
+from bitrill.ops.units.tables import free_type
 from support import integer_mlp
 
 INT4 = IntType(-8, 7)
@@ -100,8 +100,8 @@ def test_results_have_the_range_of_all_weights(
     ids=str,
 )
 def test_integers_are_all_of_their_bits(t: IntType, wide: IntType) -> None:
-    assert whole(t) == wide
-    assert whole(t).bits == t.bits
+    assert free_type(t) == wide
+    assert free_type(t).bits == t.bits
 
 
 def test_a_folding_goes_round() -> None:

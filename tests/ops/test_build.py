@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import pytest
 from amaranth.hdl import Fragment
 from amaranth.lib import wiring
-from bitrill.errors import StageError
+from bitrill.errors import SpecError
 from bitrill.ir import Operator
 from bitrill.ops import OPERATORS, Convert
 from bitrill_hw.design import build
+from bitrill_hw.ops.convert import ConvertCore
 from ops.suite import suite_of
 
 SUITES = [suite_of(op.kind) for op in OPERATORS]
@@ -42,12 +41,26 @@ def test_payloads_are_the_lanes_of_the_edges() -> None:
             assert len(core.o.payload) == op.lanes_out * op.y.type.bits
 
 
-def test_an_operator_without_hardware_is_refused() -> None:
-    class Other(Convert):
-        kind: ClassVar[str] = "other"
+@pytest.mark.parametrize(
+    "component", ["bitrill_hw.ops.none:Core", "bitrill_hw.ops.convert:None", "ConvertCore"]
+)
+def test_a_component_that_cannot_be_imported_is_named(component: str) -> None:
+    class Other(Convert, abstract=True):
+        pass
 
+    Other.component = component
     op = next(iter(suite_of("convert")().instances().values()))
     other = Other(name="odd", inputs=op.inputs, operands=op.operands, impl=op.impl)
-    build_of_other = build.register.dispatch(object)
-    with pytest.raises(StageError, match="odd: no hardware for operator other"):
-        build_of_other(other)
+    with pytest.raises(SpecError, match="odd: component of convert must be 'module:Class' that"):
+        build.component(other)
+
+
+def test_a_component_may_be_a_class_or_a_function() -> None:
+    class Other(Convert, abstract=True):
+        pass
+
+    op = next(iter(suite_of("convert")().instances().values()))
+    for given in (ConvertCore, lambda op: ConvertCore(op)):
+        Other.component = given
+        other = Other(name="odd", inputs=op.inputs, operands=op.operands, impl=op.impl)
+        assert isinstance(made(other), ConvertCore)

@@ -410,7 +410,7 @@ def test_cost_counts_the_replay_buffer_only_where_there_is_one() -> None:
         ),
         (
             {"impl": Impl(pe=1, simd=1, style="search")},
-            "fc: the style of a matvec must be 'folded' or 'unrolled' or 'runtime' or 'streamed',"
+            "fc: the style of a matvec must be 'folded' or 'runtime' or 'streamed' or 'unrolled',"
             " not 'search'",
         ),
         (

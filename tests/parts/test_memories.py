@@ -10,7 +10,6 @@ from bitrill.folding.fold import fold
 from bitrill.ir.structure import block_halves
 from bitrill.parts.memories import (
     LUTS_OF_HALF,
-    fills,
     halves,
     logic_luts,
     place,
@@ -85,7 +84,7 @@ def test_blocks_of_a_network_and_their_filling() -> None:
     graph = integer_mlp(784, 64, 10)
     assert str(block_use(fold(graph, {}))) == "none"
     folded = fold(graph, {"fc0": {"memory": "block"}})
-    assert fills(folded["fc0"])
+    assert folded["fc0"].unit.fills_blocks(folded["fc0"])
     found = block_use(folded)
     assert found == BlockUse(21, 756 * 64)
     assert str(found) == "21 RAMB18, filled 12 %"
@@ -94,7 +93,8 @@ def test_blocks_of_a_network_and_their_filling() -> None:
 def test_other_families_fill_nothing() -> None:
     op = fold(integer_mlp(784, 64, 10), {"fc0": {"memory": "block"}})["fc0"]
     impl = dataclasses.replace(op.folded, primitives="ice40")
-    assert not fills(op.replace(impl=impl))
+    op = op.replace(impl=impl)
+    assert not op.unit.fills_blocks(op)
 
 
 def test_only_folded_graphs_have_blocks() -> None:

@@ -105,7 +105,7 @@ def test_no_coefficient_is_negative() -> None:
 def test_every_operator_has_its_own() -> None:
     from bitrill.ops import OPERATORS
 
-    others = {"fifo", "other", "matvec serial", "matvec dsp"}
+    others = {"fifo", "matvec serial", "matvec dsp"}
     assert {op.kind for op in OPERATORS} | others == model.coefficients().keys()
 
 

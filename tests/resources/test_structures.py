@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from bitrill.ir import Impl, IntType, Tensor
-from bitrill.ir.structure import different_bits
+from bitrill.ir.structure import different_bits, turned_bits
 from bitrill.ops import Requantize, Threshold
-from bitrill.resources.structures import structure
-from bitrill.resources.structures_channels import compared_bits
-from bitrill.resources.structures_moving import turned_bits
+from bitrill.ops.units.thresholds import compared_bits
 
 UINT4, INT4, UINT1 = IntType(0, 15), IntType(-8, 7), IntType(0, 1)
 
@@ -72,9 +70,9 @@ def test_bits_that_a_comparison_depends_on(x: IntType, limit: int, bits: int) ->
 def test_thresholds_that_are_never_reached_take_nothing() -> None:
     never = thresholds(UINT4, [[16], [0]], UINT1).replace(impl=Impl(pe=2, simd=2, style="parallel"))
     once = thresholds(UINT4, [[5], [16]], UINT1).replace(impl=Impl(pe=2, simd=2, style="parallel"))
-    assert structure(never).lcs["settled"] == 0
-    assert structure(once).lcs["settled"] == 1
-    assert structure(once).ff["held"] - structure(never).ff["held"] == 5  # four of x, one of y
+    assert never.structure().lcs["settled"] == 0
+    assert once.structure().lcs["settled"] == 1
+    assert once.structure().ff["held"] - never.structure().ff["held"] == 5  # four of x, one of y
 
 
 @pytest.mark.parametrize(("depth", "bits"), [(16, 0), (1, 0), (24, 2), (35, 6), (272, 5)])
@@ -93,7 +91,7 @@ def requantize(gain: int, offset: int = 0) -> dict[str, float]:
         shift=4,
         out=UINT4,
     )
-    return structure(op.replace(impl=Impl(pe=1, simd=1))).lcs
+    return op.replace(impl=Impl(pe=1, simd=1)).structure().lcs
 
 
 def test_products_with_constants() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from bitrill.lowering import to_folded
 from bitrill.resources.estimate import network_resources, resources
-from bitrill.resources.structures import structure
 from support import integer_mlp
 
 FOLDING = {name: {"primitives": "xc7", "memory": "distributed"} for name in ("fc0", "act0", "fc1")}
@@ -25,12 +24,12 @@ def test_registers_come_on_top(name: str, levels: int) -> None:
     more = resources(open_).lcs - resources(constant).lcs
     words = open_.folded.pe * open_.folded.simd
     assert words // 32 <= more <= 2 * words + 100
-    assert structure(open_).lcs["shown"] >= 32
+    assert open_.structure().lcs["shown"] >= 32
 
 
 def test_words_take_the_place_of_a_table() -> None:
     op = node("streamed", "fc0")
-    s = structure(op)
+    s = op.structure()
     assert "table" not in s.lcs
     assert s.lcs["words"] == op.folded.pe * op.folded.simd
     assert s.bram18 == 0
@@ -38,7 +37,7 @@ def test_words_take_the_place_of_a_table() -> None:
 
 def test_thresholds_are_compared_in_all_their_bits() -> None:
     op = node("runtime", "act0", 3)
-    assert structure(op).lcs["compare"] == op.folded.pe * 3 * op.x.type.bits
+    assert op.structure().lcs["compare"] == op.folded.pe * 3 * op.x.type.bits
 
 
 @pytest.mark.parametrize("style", ["runtime", "streamed"])

@@ -119,9 +119,7 @@ def test_depthwise_words() -> None:
         impl=op.folded.__class__(pe=2, simd=2, style="runtime")
     )
     assert isinstance(op, Depthwise)
-    from bitrill.runtime.register_map import tables
-
-    bits = tables(op)["weights"].reshape(9, 2, 4, 2)  # tap, group, plane, row
+    bits = op.tables()["weights"].bits.reshape(9, 2, 4, 2)  # tap, group, plane, row
     assert (number(bits.transpose(1, 3, 0, 2).reshape(4, 9, 4), signed=True) == op.weights).all()
 
 

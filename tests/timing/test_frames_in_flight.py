@@ -77,7 +77,7 @@ def test_refuses_another_stage():
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Untied(Convert):
+class Untied(Convert, abstract=True):
     """A converter whose schedule lacks one of its two rules."""
 
     keep: int = 0

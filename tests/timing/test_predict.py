@@ -75,7 +75,7 @@ def mlp(*layers: tuple[int, int, int, int]) -> Graph:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Scripted(Convert):
+class Scripted(Convert, abstract=True):
     """A converter of equal lanes whose schedule the test writes."""
 
     kind: ClassVar[str] = "scripted"

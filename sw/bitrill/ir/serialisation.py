@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from .. import exact, real
-from ..errors import StageError, StorageError
+from ..errors import StageError, StorageError, UnsupportedError
 from ..storage import read_bytes, read_json, write_bytes, write_json
 from . import graph as graph_module
 from . import interface, operator, registry, types
@@ -97,6 +97,8 @@ def load(folder: Path) -> Graph:
         graph = _decode(value["graph"], arrays) if same else None
         if isinstance(graph, Graph):
             graph_module.verify(graph, graph.stage)
+    except UnsupportedError as error:
+        raise StorageError(f"{folder} holds a graph that cannot be read: {error}") from error
     except _DAMAGE as error:
         raise StorageError(f"{folder} holds a damaged graph: {error!r}") from error
     if not same:

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arith.accumulate import starts, sum_plan
+from ..arith.accumulate import sum_plan
 from ..arith.bitserial import total_range
 from ..errors import SpecError
 from ..ir.operator import frozen_array
@@ -17,7 +17,7 @@ from ..ir.tables import Table
 from ..ir.types import IntType
 from .units import unit_styles, unit_ways
 from .units.matrix import Matrix
-from .units.tables import free_type, start_words, starts_table, type_note
+from .units.tables import free_type, starts_table, type_note
 
 _PACKED_WEIGHTS = 1 << 19
 _PACKED_VECTORS = 8
@@ -229,10 +229,6 @@ class MatVec(Matrix):
         if self.free or self.inside is not None:
             return self
         return self.replace(free=True, weight_type=free_type(self.weight_type))
-
-    def start_words(self) -> np.ndarray:
-        """Bits of what rows' sums start from, ``[neuron_fold, bits]``, bits ``[plane][row]``."""
-        return start_words(starts(self), sum_plan(self).width, self.folded.pe)
 
     def tables(self) -> dict[str, Table]:
         """Weights, and what the sums of rows start from where they start from anything.

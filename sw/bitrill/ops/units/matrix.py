@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...arith.accumulate import stored_weights
+from ...arith.accumulate import starts, stored_weights, sum_plan
 from ...ir.even_lanes import divisors
 from ...ir.operator import Choice, Cost, Impl, Operator, Style, must_divide, unchecked
 from ...ir.schedule import Schedule
@@ -17,6 +17,7 @@ from ...ir.structure import Structure
 from ...ir.types import IntType, Tensor
 from ...parts.families import family_of
 from .base import Unit, find_unit
+from .tables import start_words
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -176,6 +177,10 @@ class Matrix(Operator, abstract=True):
         pe, simd, bits = self.folded.pe, self.folded.simd, self.weight_type.bits
         planes = stored_weights(self).reshape(self.neuron_fold, pe, self.synapse_fold, simd, bits)
         return planes.transpose(0, 2, 3, 4, 1).reshape(self.steps, -1)
+
+    def start_words(self) -> np.ndarray:
+        """Bits of what rows' sums start from, ``[neuron_fold, bits]``, bits ``[plane][row]``."""
+        return start_words(starts(self), sum_plan(self).width, self.folded.pe)
 
     @property
     def lanes_in(self) -> int:

@@ -8,8 +8,8 @@ import json
 import numpy as np
 import pytest
 from bitrill.errors import SpecError
+from bitrill.folding.cheapest_form import cheapest_form, weight
 from bitrill.folding.fold import fold, folding_of
-from bitrill.folding.threshold_style import choose_levels, weight
 from bitrill.ir import Graph, Impl, IntType, Sink, Source, Stage, Tensor
 from bitrill.ops import Requantize, Threshold
 
@@ -51,9 +51,8 @@ def at(pe: int, **more) -> Impl:
 @pytest.mark.parametrize("bits", [1, 2, 4, 7])
 def test_no_other_form_weighs_less(bits: int, pe: int) -> None:
     node = thresholds(bits, even=False)
-    op, impl, problems = choose_levels(node, at(pe), {})
+    op, impl = cheapest_form(node, at(pe), {})
     assert op is node
-    assert not problems
     for style in ("parallel", "search"):
         for memory in ("distributed", "block"):
             other = dataclasses.replace(impl, style=style, memory=memory)
@@ -61,16 +60,15 @@ def test_no_other_form_weighs_less(bits: int, pe: int) -> None:
 
 
 def test_few_levels_are_compared_many_are_searched() -> None:
-    assert choose_levels(thresholds(1, even=False), at(4), {})[1].style == "parallel"
-    assert choose_levels(thresholds(7, even=False), at(4), {})[1].style == "search"
+    assert cheapest_form(thresholds(1, even=False), at(4), {})[1].style == "parallel"
+    assert cheapest_form(thresholds(7, even=False), at(4), {})[1].style == "search"
 
 
 def test_even_steps_of_many_levels_are_multiplied_where_that_is_less() -> None:
     node = thresholds(8, even=True)
-    op, impl, problems = choose_levels(node, at(16), {})
+    op, impl = cheapest_form(node, at(16), {})
     assert isinstance(op, Requantize)
     assert impl.style == "requantize"
-    assert not problems
     x = X.values()[:, None].repeat(16, 1)
     assert np.array_equal(op.eval(x), node.eval(x))
 
@@ -89,7 +87,7 @@ def test_a_folding_forces_the_style_and_goes_round(style: str) -> None:
 
 def test_a_memory_that_is_told_stays() -> None:
     for memory in ("distributed", "block"):
-        _, impl, _ = choose_levels(thresholds(8, even=False), at(1), {"memory": memory})
+        _, impl = cheapest_form(thresholds(8, even=False), at(1), {"memory": memory})
         assert impl.memory == memory
 
 
@@ -104,7 +102,8 @@ def test_uneven_steps_are_no_product() -> None:
 
 def test_runtime_stays() -> None:
     node = thresholds(4, even=True)
-    op, impl, problems = choose_levels(node, at(4), {"style": "runtime"})
+    given = node.default_impl((4,), style="runtime")
+    op, impl = cheapest_form(node, given, {"style": "runtime"})
     assert op is node
+    assert impl is given
     assert impl.style == "runtime"
-    assert not problems

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bitrill.errors import SpecError
-from bitrill.folding.fold import BLOCK_BITS, fold
-from bitrill.folding.lanes import moving
+from bitrill.folding.fold import fold
 from bitrill.ir import Graph, IntType, Sink, Source, Stage, Tensor, verify
 from bitrill.ops import Add, Concat, Lookup, Rearrange, Shuffle, Split, Upsample
 from bitrill.passes.forks import insert_forks
@@ -17,7 +16,7 @@ U = IntType(0, 15)
 
 
 def plan(node: Any, *given: int) -> tuple[int, str]:
-    impl = moving(node, list(given), interval=64, block_bits=BLOCK_BITS)
+    impl = node.default_impl(given, style="folded")
     node.replace(impl=impl)
     return impl.pe, impl.memory
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bitrill.folding.multiply_shift import requantizer
 from bitrill.ir import BIPOLAR, IntType, Tensor
 from bitrill.ops import Requantize, Threshold
 
@@ -40,7 +39,7 @@ def test_even_steps_are_found_exactly(seed: int) -> None:
     x = (IntType(0, 300), IntType(-200, 99), IntType(-60, 500))[seed % 3]
     out = (IntType(0, 15), IntType(-4, 3), IntType(0, 2))[seed // 3 % 3]
     op = threshold(x, out, even(rng, x, out.n_values - 1, 6), (1, 4))
-    found = requantizer(op)
+    found = op.requantized
     assert found is not None
     assert equal(op, found)
 
@@ -61,7 +60,7 @@ def smallest_shift(op: Threshold) -> int | None:
 @pytest.mark.parametrize("limits", [[2, 5, 8], [1, 3, 6], [0, 4, 13], [3, 4, 6], [5, 5, 5]])
 def test_no_smaller_shift_would_do(limits: list[int]) -> None:
     op = threshold(IntType(0, 12), IntType(0, 3), np.array([limits]), ())
-    found = requantizer(op)
+    found = op.requantized
     assert found is not None
     assert equal(op, found)
     assert found.shift == smallest_shift(op)
@@ -70,27 +69,27 @@ def test_no_smaller_shift_would_do(limits: list[int]) -> None:
 @pytest.mark.parametrize("limits", [[1, 2, 9], [4, 4, 6], [2, 9, 10]])
 def test_uneven_steps_are_refused(limits: list[int]) -> None:
     op = threshold(IntType(0, 12), IntType(0, 3), np.array([limits]), ())
-    assert requantizer(op) is None
+    assert op.requantized is None
     assert smallest_shift(op) is None
 
 
 def test_always_and_never() -> None:
     limits = np.array([[0, 0, 0], [13, 13, 13], [0, 0, 13], [0, 6, 13]])
     op = threshold(IntType(0, 12), IntType(-1, 2), limits, (3,))
-    found = requantizer(op)
+    found = op.requantized
     assert found is not None
     assert equal(op, found)
 
 
 def test_bipolar_results_stay_thresholds() -> None:
-    assert requantizer(threshold(IntType(0, 12), BIPOLAR, np.array([[5]]), ())) is None
+    assert threshold(IntType(0, 12), BIPOLAR, np.array([[5]]), ()).requantized is None
 
 
 def test_wide_accumulators() -> None:
     """Every threshold's sides, with steps as wide as a layer's of many columns."""
     x = IntType(-(1 << 16), 1 << 16)
     op = threshold(x, IntType(0, 63), even(np.random.default_rng(1), x, 63, 3), (2,))
-    found = requantizer(op)
+    found = op.requantized
     assert found is not None
     at = np.concatenate([op.thresholds.T + d for d in (-1, 0)]).clip(x.lo, x.hi)
     assert (op.eval(at) == found.eval(at)).all()
@@ -99,4 +98,4 @@ def test_wide_accumulators() -> None:
 def test_a_sum_of_more_than_48_bits_is_refused() -> None:
     x = IntType(-(1 << 28), 1 << 28)
     limits = even(np.random.default_rng(1), x, 63, 1)
-    assert requantizer(threshold(x, IntType(0, 63), limits, ())) is None
+    assert threshold(x, IntType(0, 63), limits, ()).requantized is None
