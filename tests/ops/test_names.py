@@ -28,6 +28,7 @@ def test_each_operator_has_the_same_file_in_three_folders() -> None:
         "mutations_multiply",
         "mutations_spatial",
         "names",
+        "own_operator",
         "sweep",
         "sweep_spatial",
     }

@@ -83,7 +83,7 @@ def load_packages() -> None:
 
     A package that fails to import is warned of in one line; the others are imported.
     """
-    for entry in entry_points(group=GROUP):
+    for entry in sorted(entry_points(group=GROUP), key=_source):
         if _source(entry) not in _loaded:
             _loaded.add(_source(entry))
             try:
@@ -93,6 +93,11 @@ def load_packages() -> None:
                 _log.warning(
                     "operators of %s cannot be used: %s", _source(entry), _failed[_source(entry)]
                 )
+
+
+def failures() -> list[tuple[str, str]]:
+    """Return the entry points that could not be imported, each with its error."""
+    return sorted(_failed.items())
 
 
 def _source(entry: EntryPoint) -> str:
