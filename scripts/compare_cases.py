@@ -33,6 +33,18 @@ _DENSE = {
 }
 """``--weights``, ``--acts`` and ``--prune`` of the recipe ``tfc``."""
 
+_SPARSE = {
+    "int4-sparse": "tfc --weights int4 --acts 4 --prune 0.95",
+    "pot-sparse": "tfc --weights pot --acts log3 --prune 0.95",
+    "pot2-sparse": "tfc --weights pot2 --acts 4 --prune 0.95",
+    "codebook4-sparse": "tfc --weights codebook4 --acts 4 --prune 0.95",
+    "int8-narrow": "dilated1d --width 2 --weights int8",
+    "pot3-narrow": "dilated1d --width 2 --weights pot3",
+    "ttq-narrow": "dilated1d --width 2 --weights ttq",
+    "fgq-narrow": "dilated1d --width 2 --weights fgq",
+}
+"""Networks small enough to be unrolled in seconds."""
+
 _CONVOLUTIONAL = {
     "cnv": "cnv --width 4",
     "cnv-ternary": "cnv --width 4 --weights ternary --acts 2",
@@ -49,6 +61,7 @@ _CONVOLUTIONAL = {
 MODELS: dict[str, str] = {
     **{name: f"tfc --weights {given}" for name, given in _DENSE.items()},
     **_CONVOLUTIONAL,
+    **_SPARSE,
 }
 """Arguments of ``bitrill train``, without ``--out`` and ``--epochs``, by the model's name."""
 
@@ -91,8 +104,7 @@ _MATRICES = ("n3_matmul", "n6_matmul", "n9_matmul", "n12_matmul")
 
 _STYLES = (
     *_each(
-        "binary ternary int4 int8 pot pot2 codebook4 ttq fgq adder int4-pruned int4-log cnv lenet"
-        " mobilenet dilated1d",
+        f"binary ternary-a1 {' '.join(_SPARSE)} cnv resnet8-pot dilated1d unet-tiny",
         ".unrolled",
         "--style unrolled",
     ),
@@ -180,7 +192,7 @@ _EXTERNAL = (
 )
 
 CASES: tuple[Case, ...] = (
-    *(Case(name=name, model=name) for name in MODELS),
+    *(Case(name=name, model=name) for name in MODELS if name not in _SPARSE),
     *_STYLES,
     *_FOLDINGS,
     *_TARGETS,
