@@ -139,8 +139,8 @@ _TARGETS = tuple(
     for model, flags in (
         ("binary", "--part xc7z020"),
         ("int4", "--part xc7z010"),
-        ("int8", "--part xc7a35t"),
-        ("ternary", "--part lfe5u-85"),
+        ("pot2", "--fps 500000 --part xc7a35t"),
+        ("ternary", "--fps 1000000 --part lfe5u-85"),
         ("binary", "--part ice40-hx8k"),
         ("binary", "--part gw1nr-9"),
         ("int4", "--fps 1000000 --clock-mhz 200"),
@@ -153,7 +153,7 @@ _TARGETS = tuple(
         ("binary", "--top 1"),
         ("int4", "--top 3"),
         ("lenet", "--top 1 --raw-input uint8 --input-scale 1/255"),
-        ("int8", "--raw-input uint8 --input-scale 1/255"),
+        ("ttq", "--raw-input int8 --input-scale 1/127"),
         ("binary", "--raw-input uint4 --input-scale 1/15"),
         ("int4", "--checkpoints"),
     )
@@ -175,6 +175,7 @@ _BOARDS = (
 )
 
 _REFUSED = (
+    Case(name="ternary.part-lfe5u-85", model="ternary", flags="--part lfe5u-85", refused=True),
     Case(name="int8.too-small-a-part", model="int8", flags="--part xc7s6 --fps 9e7", refused=True),
     Case(name="int4.no-such-part", model="int4", flags="--part xc7z999", refused=True),
 )
