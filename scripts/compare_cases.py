@@ -176,7 +176,9 @@ _BOARDS = (
 
 _REFUSED = (
     Case(name="ternary.part-lfe5u-85", model="ternary", flags="--part lfe5u-85", refused=True),
-    Case(name="int8.too-small-a-part", model="int8", flags="--part xc7s6 --fps 9e7", refused=True),
+    Case(
+        name="binary.too-small-a-part", model="binary", flags="--part xc7s6 --fps 9e7", refused=True
+    ),
     Case(name="int4.no-such-part", model="int4", flags="--part xc7z999", refused=True),
 )
 
