@@ -167,7 +167,7 @@ class _Break(FragmentTransformer, ValueTransformer, StatementTransformer):
 
     def on_value(self, value: Value) -> Value:
         broken = self.broken(value) if self.kind == "value" else None
-        return _fitted(broken, value) if self._turn(broken) else super().on_value(value)
+        return _fitted(broken if self._turn(broken) else super().on_value(value), value)
 
     def on_statement(self, stmt: Statement) -> Any:
         broken = self.broken(stmt) if self.kind == "statement" else None
