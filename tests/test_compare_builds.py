@@ -69,7 +69,6 @@ def test_equal_folders_have_no_difference(pair: tuple[Path, Path]) -> None:
 
 
 def test_every_planted_byte_is_found(pair: tuple[Path, Path]) -> None:
-    """In every file, at every place, a changed digit or letter outside of what may differ."""
     for name in ("timing.json", "weights.npz", "boards/b/bitrill_driver/wire.py"):
         path = pair[1] / name
         data = path.read_bytes()
