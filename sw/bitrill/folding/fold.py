@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from math import log2
 from typing import Any, get_args
 
-from ..arith.unrolled import require_room
 from ..errors import SpecError
 from ..ir.graph import Graph, Stage
 from ..ir.operator import Impl, Memory, Multiply, Operator, Primitives, Style
@@ -24,6 +23,7 @@ from ..timing.fifo_depths import FLOOR
 from .converters import insert_converts
 from .lanes import EQUAL, MOVING, SLIDING, moving
 from .threshold_style import choose_levels
+from .unrolled_fit import require_room
 from .weight_codings import KEY as CODING
 from .weight_codings import choose_codings, coding_of
 from .writable import free_weights

@@ -40,6 +40,8 @@ class L1MatVec(Matrix):
 
     kind: ClassVar[str] = "l1matvec"
 
+    distances: ClassVar[bool] = True
+
     def validate(self) -> None:
         weights = frozen_array(self.weights, name=f"{self.name}: weights", ndim=2)
         object.__setattr__(self, "weights", weights)
@@ -67,7 +69,7 @@ class L1MatVec(Matrix):
                 f"{self.name}: the style of an l1matvec must be 'folded', not {impl.style!r}"
             )
 
-    @cached_property
+    @property
     def reached(self) -> np.ndarray:
         """The weights, or the nearest value of x's range: ``|w - x|`` less that is a constant."""
         return np.clip(self.weights, self.x.type.lo, self.x.type.hi)

@@ -65,6 +65,9 @@ def alternating(n: int) -> np.ndarray:
 class Matrix(Operator):
     """A folded matrix behind a vector: what `MatVec` and its like share. See `MatVec`."""
 
+    distances: ClassVar[bool] = False
+    """Whether y sums distances instead of products."""
+
     weights: np.ndarray
 
     @property
@@ -378,9 +381,13 @@ class MatVec(Matrix):
         serial = self.folded.multiply == "serial"
         return len(pairs(self.weight_type, self.x.type)) if serial else 1
 
-    @cached_property
+    @property
     def serial_range(self) -> IntType:
-        """Of the accumulator of multiply ``serial``."""
+        """Range of the accumulators of multiply ``serial``."""
+        return self._serial_range
+
+    @cached_property
+    def _serial_range(self) -> IntType:
         return total_range(self)
 
     @property
