@@ -148,9 +148,7 @@ def test_activation_has_channels_of_its_operand():
 
 
 def test_activation_is_not_for_hardware():
-    with pytest.raises(
-        StageError, match="act: activation must become integer operators before it"
-    ):
+    with pytest.raises(StageError, match="act: activation must become integer operators before it"):
         activation(impl=Impl())
     with pytest.raises(StageError, match="act: activation must become integer operators before"):
         activation().schedule()

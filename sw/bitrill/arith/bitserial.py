@@ -1,14 +1,15 @@
-"""Bit-serial products: a plane of the weights and a plane of x a cycle (Umuroglu et al. 2018).
+"""Plan of a bit-serial matrix unit: a plane of the weights times a plane of x in each cycle.
 
 With planes ``w = sum(+-2**i * w_i)`` and ``x = sum(+-2**j * x_j)``, the top one of a signed type
 negative, a row of a vector is
 
     y = sum(+-2**(i + j) * popcount(w_i & x_j))
 
-one `Pair` of planes after the other, each over all beats of the vector, which the replay buffer
-holds. Pairs come by ascending ``i + j``. Where that grows, the accumulator is halved, and the bit
-that falls out is one of y: so it has no more bits than the counts of a few pairs need, while the
-bits of y below are a shift register, which takes no LUT. Counts of negative pairs are subtracted.
+(Umuroglu et al. 2018). Each `Pair` of planes is counted over all beats of the vector, which the
+replay buffer holds, before the next pair begins. Pairs come by ascending ``i + j``. Where that
+grows, the accumulator is halved, and the bit that falls out is one of y. So the accumulator has no
+more bits than the counts of a few pairs need, while the bits of y below it are a shift register,
+which takes no LUT. Counts of negative pairs are subtracted.
 
     LUTs of a row = gates + counters + adder of the count + half a LUT a bit of the count
                     + one a bit of the accumulator
@@ -18,17 +19,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import SpecError
 from ..ir.types import IntType
-from .accumulate import Fabric, SumPlan, counted_plan, fabric
+from .accumulate import Fabric, SumPlan, counted_plan, fabric_of
 from .products import products
-
-if TYPE_CHECKING:
-    from ..ops.matvec import MatVec
+from .shapes import ConstantMatrix, SerialMatrix
 
 _BIT = IntType(0, 1)
 
@@ -38,8 +36,11 @@ READ_STAGES = 2
 
 @dataclass(frozen=True)
 class Pair:
-    """Planes of w and of x; ``negative``: whether their count is subtracted; ``halves``: whether
-    the accumulator is halved before it."""
+    """A plane of w and one of x, by their numbers.
+
+    ``negative``: whether their count is subtracted; ``halves``: whether the accumulator is halved
+    before it.
+    """
 
     w: int
     x: int
@@ -49,8 +50,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class SerialPlan:
-    """``count``: of one step's products, their rows added; ``total``: the accumulator's range;
-    ``shifts``: how often it is halved, the bits of a result below it."""
+    """The order of the planes, the adders of a step, and the size of the accumulator.
+
+    ``count``: the sum of one step's products, a number; ``total``: the accumulator's range;
+    ``shifts``: how often it is halved, which is also the number of a result's bits below it.
+    """
 
     pairs: tuple[Pair, ...]
     count: SumPlan
@@ -59,7 +63,7 @@ class SerialPlan:
 
     @property
     def luts(self) -> float:
-        """Physical LUTs of a row, its accumulator with them."""
+        """Physical LUTs of a row with its accumulator."""
         adder = self.count.width if self.count.added else 0
         each = self.count.products.luts + sum(c.luts for c in self.count.counters)
         return each + adder + self.count.width / 2 + self.total.bits
@@ -71,7 +75,7 @@ class SerialPlan:
 
 
 def check_serial(name: str, weight: IntType, x: IntType) -> None:
-    """Raise `SpecError` unless there are planes to be multiplied."""
+    """Raise `SpecError` for types that multiply ``serial`` cannot take."""
     if weight.coding != "integer":
         raise SpecError(
             f"{name}: the weights of multiply 'serial' must be integers, not {weight} (multiply"
@@ -87,7 +91,7 @@ def check_serial(name: str, weight: IntType, x: IntType) -> None:
 
 @lru_cache(maxsize=256)
 def pairs(weight: IntType, x: IntType) -> tuple[Pair, ...]:
-    """All planes of w by all of x, by ascending weight."""
+    """Every plane of w with every plane of x, by ascending weight."""
 
     def negative(t: IntType, plane: int) -> bool:
         return t.signed and plane == t.bits - 1
@@ -101,27 +105,27 @@ def pairs(weight: IntType, x: IntType) -> tuple[Pair, ...]:
     )
 
 
-def serial_plan(op: MatVec) -> SerialPlan:
-    """The plan of a folded ``op`` of multiply ``serial``."""
-    return _plan(op.weight_type, op.x.type, op.serial_range, op.folded.simd, fabric(op.folded))
+def serial_plan(op: SerialMatrix) -> SerialPlan:
+    """The plan of a folded matrix of multiply ``serial``."""
+    return _plan(op.weight_type, op.x.type, op.serial_range, op.folded.simd, fabric_of(op.folded))
 
 
 @lru_cache(maxsize=256)
-def _plan(weight: IntType, x: IntType, total: IntType, simd: int, given: Fabric) -> SerialPlan:
+def _plan(weight: IntType, x: IntType, total: IntType, simd: int, fabric: Fabric) -> SerialPlan:
     width, order = simd.bit_length(), pairs(weight, x)
-    count = counted_plan(products(_BIT, _BIT, simd, width, False), width, given)
+    count = counted_plan(products(_BIT, _BIT, simd, width, False), width, fabric)
     count = replace(count, added=max(map(len, count.columns)) > 1)
     return SerialPlan(order, count, total, sum(p.halves for p in order))
 
 
-def planes(op: MatVec) -> np.ndarray:
+def planes(op: ConstantMatrix) -> np.ndarray:
     """The planes of the weights, 0 or 1: ``[planes, rows, cols]``."""
     codes = op.weight_type.encode(op.weights)
     return codes[None] >> np.arange(op.weight_type.bits)[:, None, None] & 1
 
 
-def total_range(op: MatVec) -> IntType:
-    """Of the accumulator, over all inputs and rows, at any time."""
+def total_range(op: ConstantMatrix) -> IntType:
+    """The range of the accumulators, over all inputs and rows, at any time."""
     ones = planes(op).sum(2)
     lo, hi = np.zeros(op.rows, np.int64), np.zeros(op.rows, np.int64)
     least, most = 0, 0

@@ -1,23 +1,25 @@
-"""Which lanes of a matrix-vector unit's steps lie outside, on a border that counts 0."""
+"""Lanes of a matrix unit that read padding: which of them, at which places of the feature map.
+
+In one bit no code means 0, so a border that counts 0 forces weights there instead of inputs.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from ..ops.matvec import MatVec
+from .shapes import FoldedMatrix
 
 
 @dataclass(frozen=True, eq=False)
 class Border:
-    """A lane of group ``g`` is outside in beat ``b`` where, for some ``k``, the window stands at
-    one of ``places[k]`` (its axis of space, the places on it) and ``taps[b, g, k]`` is set.
+    """The rule by which lanes lie outside of the feature map.
 
-    ``group``: of each lane; lanes of a group lie in the same tap in every beat.
+    A lane of group ``g`` is outside in beat ``b`` where, for some ``k``, the window stands at one
+    of ``places[k]`` (its axis of space, the places on it) and ``taps[b, g, k]`` is set. ``group``:
+    of each lane; lanes of a group lie in the same tap in every beat.
     """
 
     places: tuple[tuple[int, tuple[int, ...]], ...]
@@ -30,8 +32,8 @@ class Border:
         return self.taps.shape[1]
 
 
-def border(op: MatVec) -> Border:
-    """The border of a folded ``op`` whose ``inside`` is set."""
+def border(op: FoldedMatrix) -> Border:
+    """The border of a matrix whose ``inside`` is set."""
     inside = op.inside or ()
     sizes = tuple(taps.shape[1] for taps in inside)
     columns = np.unravel_index(np.arange(op.cols) * prod(sizes) // op.cols, sizes)

@@ -1,21 +1,22 @@
-"""Products in DSP slices of the 7 series (DSP48E1, Xilinx UG479): 25 by 18 bits, sums of 48.
+"""Plan of a matrix unit in DSP slices: how weights of several rows share a slice's multiplier.
 
-A word of several rows' weights, ``spacing`` bits apart, times one x gives all of their products:
+A slice of the 7 series (DSP48E1, Xilinx UG479) multiplies 25 by 18 bits and adds 48. A word of
+several rows' weights, ``spacing`` bits apart, times one x gives all of their products:
 
     (w0 + w1 * 2**S + ..) * x = w0 * x + w1 * x * 2**S + ..
 
 and a chain of slices sums those of several lanes, one stage after the other, before the fields are
 taken apart (as Xilinx WP486 does for two). The first slice of a chain adds a constant that keeps
-all fields from falling below 0, so none borrows of the next: a field is just its bits, too large by
-a constant, which the rows' accumulators take back as they start. So with products in
+every field from falling below 0. So no field borrows from the next one, and each is just its bits,
+too large by a constant that the rows' accumulators take back as they start. With products in
 ``lo .. hi`` and chains of L lanes
 
     S = bits(L * (hi - lo)), and not less than a weight and a borrow have
     rows a slice = the most n with bits(w * (1 + 2**S + .. + 2**(S * (n - 1)))) <= 25
 
-the most rows first, then the longest chain that the words leave room for. The memory holds the
-fields of the words, without bits that repeat the sign; what is left of a step, a field of each
-chain, goes through counters into the accumulator.
+where the most rows are chosen first, then the longest chain that the words have room for. The
+memory holds the fields of the words, without bits that repeat the sign. The fields of the chains go
+through counters into the accumulator.
 
     slices = ceil(PE / n) * SIMD
 """
@@ -25,19 +26,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import SpecError
 from ..ir.types import IntType
-from .accumulate import Fabric, SumPlan, fabric
+from .accumulate import Fabric, SumPlan, fabric_of
 from .compress import Counter, compress
 from .gates import Gate
 from .products import Products
-
-if TYPE_CHECKING:
-    from ..ops.matvec import MatVec
+from .shapes import FoldedMatrix
 
 WEIGHT_BITS, X_BITS, SUM_BITS = 25, 18, 48
 """The ports of a slice, all two's complement."""
@@ -48,10 +46,11 @@ CHAIN = 4
 
 @dataclass(frozen=True)
 class Packing:
-    """``rows`` at most a slice, their fields ``spacing`` bits apart; ``chains``: the lanes of each.
+    """How rows share slices, and lanes share chains of slices.
 
-    ``lo .. hi``: the products; ``fields``: bits that the memory holds of a word's lowest field, and
-    of each further one.
+    ``rows``: the most rows of a slice, their fields ``spacing`` bits apart; ``chains``: the number
+    of lanes of each chain; ``lo .. hi``: the range of a product; ``fields``: bits that the memory
+    holds of a word's lowest field, and of each further one.
     """
 
     rows: int
@@ -67,11 +66,11 @@ class Packing:
         return max(self.chains)
 
     def groups(self, pe: int) -> list[int]:
-        """Rows of the slices of a lane."""
+        """How many rows each slice of a lane has."""
         return [min(self.rows, pe - first) for first in range(0, pe, self.rows)]
 
     def slices(self, pe: int) -> int:
-        """DSP slices of ``pe`` rows."""
+        """DSP slices of a unit of ``pe`` rows."""
         return len(self.groups(pe)) * sum(self.chains)
 
     def bits(self, pe: int) -> int:
@@ -83,20 +82,26 @@ class Packing:
         return (lanes * (self.hi - self.lo)).bit_length() or 1
 
     def bias(self, lanes: int) -> int:
-        """What keeps a field of a chain from falling below 0: a multiple of the greatest power of
-        two that leaves it its bits."""
+        """The constant that keeps a field of a chain from falling below 0.
+
+        It is a multiple of the greatest power of two with which the field needs no further bit:
+        so a constant of the row has few bits that are 1.
+        """
         most = (1 << self.width(lanes)) - 1
         for e in reversed(range(self.width(lanes) + 1)):
-            found = -(lanes * self.lo >> e) << e
-            if found + lanes * self.hi <= most:
-                return found
+            constant = -(lanes * self.lo >> e) << e
+            if constant + lanes * self.hi <= most:
+                return constant
         return -lanes * self.lo
 
 
 @dataclass(frozen=True)
 class DspPlan:
-    """``sums``: bits are numbered: those of each chain's field, then ones where a result begins in
-    the columns of ``start``."""
+    """The slices of a step, and the sum of their fields.
+
+    The bits of ``sums`` are numbered: those of each chain's field, then one for each column of
+    ``start``, which is 1 in the first step of a result.
+    """
 
     packing: Packing
     start: tuple[int, ...]
@@ -104,8 +109,10 @@ class DspPlan:
 
     @property
     def latency(self) -> int:
-        """Stages from a step's operands to the accumulator: a product, a sum for each lane of a
-        chain, those of the counters, the accumulator."""
+        """Stages from a step's operands to the accumulator.
+
+        A product, a sum for each lane of a chain, those of the counters, the accumulator.
+        """
         return self.packing.chain + 1 + len(self.sums.stages) + self.sums.added + 1
 
     @cached_property
@@ -115,7 +122,7 @@ class DspPlan:
 
 
 def check_dsp(name: str, weight: IntType, x: IntType) -> None:
-    """Raise `SpecError` for what the slices' ports do not take."""
+    """Raise `SpecError` for types that the slices' ports do not take."""
     for what, t in (("the weights", weight), ("x", x)):
         if t.coding != "integer":
             raise SpecError(f"{name}: {what} of multiply 'dsp' must be integers, not {t}")
@@ -132,13 +139,13 @@ def check_dsp(name: str, weight: IntType, x: IntType) -> None:
 
 
 def _port(t: IntType) -> int:
-    """Bits of two's complement."""
+    """Bits of a number of this type in two's complement."""
     return t.bits + (not t.signed)
 
 
 @lru_cache(maxsize=256)
 def packing(weight: IntType, x: IntType, pe: int, simd: int) -> Packing:
-    """The most rows a slice, then the longest chains."""
+    """The packing with the most rows in a slice, and then the longest chains."""
     ends = [w * v for w, v in product((weight.lo, weight.hi), (x.lo, x.hi))]
     lo, hi = min(0, *ends), max(0, *ends)
     span = max(1, hi - lo)
@@ -160,66 +167,66 @@ def packing(weight: IntType, x: IntType, pe: int, simd: int) -> Packing:
     return Packing(rows, spacing(max(chains)), chains, lo, hi, (weight.bits, borrows))
 
 
-def dsp_plan(op: MatVec) -> DspPlan:
-    """The plan of a folded ``op`` of multiply ``dsp``."""
+def dsp_plan(op: FoldedMatrix) -> DspPlan:
+    """The plan of a folded matrix of multiply ``dsp``."""
     impl = op.folded
-    found = packing(op.weight_type, op.x.type, impl.pe, impl.simd)
-    return _plan(found, op.synapse_fold, op.y.type.bits, fabric(impl))
+    packed = packing(op.weight_type, op.x.type, impl.pe, impl.simd)
+    return _plan(packed, op.synapse_fold, op.y.type.bits, fabric_of(impl))
 
 
-def stored_fields(op: MatVec) -> np.ndarray:
+def stored_fields(op: FoldedMatrix) -> np.ndarray:
     """The memory's words, ``[steps, bits]``, bits ``[lane][slice][field]``."""
-    found, impl = dsp_plan(op).packing, op.folded
+    packed, impl = dsp_plan(op).packing, op.folded
     rows = op.weights.reshape(op.neuron_fold, impl.pe, op.synapse_fold, impl.simd)
     rows = rows.transpose(0, 2, 3, 1)
     parts: list[np.ndarray] = []
     first = 0
-    for n in found.groups(impl.pe):
+    for n in packed.groups(impl.pe):
         word = np.zeros(rows.shape[:-1], np.int64)
         for k in range(n):
-            bits = found.fields[k > 0]
+            bits = packed.fields[k > 0]
             borrow = (word < 0).astype(np.int64)  # what is below it takes one of it
             code = rows[..., first + k] - borrow
             parts.append(code[..., None] >> np.arange(bits) & 1)
-            word = word + (rows[..., first + k] << found.spacing * k)
+            word = word + (rows[..., first + k] << packed.spacing * k)
         first += n
     return np.concatenate(parts, axis=-1).reshape(op.steps, -1)
 
 
 @lru_cache(maxsize=256)
-def _plan(found: Packing, beats: int, width: int, given: Fabric) -> DspPlan:
-    carries = (False,) if given.four else (False, True)
-    start = -beats * sum(found.bias(n) for n in found.chains)
+def _plan(packed: Packing, beats: int, width: int, fabric: Fabric) -> DspPlan:
+    carries = (False,) if fabric.four else (False, True)
+    start = -beats * sum(packed.bias(n) for n in packed.chains)
     columns = tuple(c for c in range(width) if start >> c & 1)
     heap: list[list[tuple[int, int]]] = [[] for _ in range(width)]
     gates = [
         Gate(k, (("x", chain, k),), 2)
-        for chain, lanes in enumerate(found.chains)
-        for k in range(min(width, found.width(lanes)))
+        for chain, lanes in enumerate(packed.chains)
+        for k in range(min(width, packed.width(lanes)))
     ] + [Gate(c, (("p", 0, 0),), 2) for c in columns]
     for bit, g in enumerate(gates):
         heap[g.column].append((0, bit))
-    plans = (_sums(Products(tuple(gates)), heap, carry, given) for carry in carries)
-    return DspPlan(found, columns, min(plans, key=lambda p: (p.luts, len(p.stages))))
+    plans = (_sums(Products(tuple(gates)), heap, carry, fabric) for carry in carries)
+    return DspPlan(packed, columns, min(plans, key=lambda p: (p.luts, len(p.stages))))
 
 
 def _sums(
-    found: Products, heap: list[list[tuple[int, int]]], carry: bool, given: Fabric
+    gates: Products, heap: list[list[tuple[int, int]]], carry: bool, fabric: Fabric
 ) -> SumPlan:
     room = [3 + carry] + [2] * (len(heap) - 1)
-    counters, left = compress(heap, room=room, first=len(found.gates), adders=given.four)
+    counters, rows = compress(heap, room=room, first=len(gates.gates), adders=fabric.four)
     levels: list[list[Counter]] = [[] for _ in range(max((t for t, _ in counters), default=0))]
     for level, counter in counters:
         levels[level - 1].append(counter)
     stages = tuple(
-        tuple(map(tuple, levels[first : first + given.levels]))
-        for first in range(0, len(levels), given.levels)
+        tuple(map(tuple, levels[first : first + fabric.levels]))
+        for first in range(0, len(levels), fabric.levels)
     )
     return SumPlan(
-        found,
+        gates,
         (),
         stages,
-        tuple(map(tuple, left)),
-        carry and len(left[0]) > 3,
-        added=given.four and any(len(c) > 1 for c in left),
+        tuple(map(tuple, rows)),
+        carry and len(rows[0]) > 3,
+        added=fabric.four and any(len(c) > 1 for c in rows),
     )

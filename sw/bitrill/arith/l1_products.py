@@ -21,16 +21,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..ir.types import BIPOLAR, IntType
 from .gates import Gate, Source, fewest, gate
 from .products import Products, products, stored
-
-if TYPE_CHECKING:
-    from ..ops.l1matvec import L1MatVec
+from .shapes import DistanceMatrix
 
 DIRECT = 3
 """Up to so many bits a distance is tables of x and w."""
@@ -55,12 +52,12 @@ def front(x: IntType, lane: int) -> tuple[Gate, ...]:
     return tuple(found)
 
 
-def front_stages(op: L1MatVec) -> int:
+def front_stages(op: DistanceMatrix) -> int:
     """Registers that the links of a folded ``op`` take."""
     return -(-len(groups(op.x.type)) // op.folded.levels)
 
 
-def stored_distances(op: L1MatVec) -> np.ndarray:
+def stored_distances(op: DistanceMatrix) -> np.ndarray:
     """The bits of the weights of a folded ``op`` as they are stored, ``[rows, cols, bits]``."""
     x, w = op.x.type, op.reached
     if x.bits > 1:
@@ -70,7 +67,7 @@ def stored_distances(op: L1MatVec) -> np.ndarray:
     return stored(BIPOLAR, x, signs, op.folded.simd, triples=triples)
 
 
-def distance_starts(op: L1MatVec) -> np.ndarray:
+def distance_starts(op: DistanceMatrix) -> np.ndarray:
     """What each row's accumulator starts from, int64 ``[rows]``."""
     too_large = (1 << op.x.type.bits) - (op.x.type.bits <= DIRECT)
     return -np.abs(op.weights - op.reached).sum(1) - op.cols * too_large

@@ -1,32 +1,29 @@
-"""A matrix-vector unit with the matrix in its logic: its adder graph, and in which stage what is.
+"""Plan of an unrolled matrix unit, whose weights are wired into its adders, with its registers.
 
-An input element of ``n`` bits is the number ``u + offset`` with ``u`` unsigned: a bipolar one its
-bit, a signed one its code with the top bit complemented.
+An input element of ``n`` bits is the number ``u + offset`` with ``u`` unsigned: ``u`` is a bipolar
+element's bit, or a signed one's code with the top bit complemented. The adders are those of
+`shared_columns`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
 
-from ..errors import FitError
 from ..ir.types import IntType
-from ..parts.devices import DEFAULT_PART, Part, part_of
 from .adder_graph import AdderGraph, Number
+from .shapes import ConstantMatrix
 from .shared_columns import Problem, Way, cheapest, share
-
-if TYPE_CHECKING:
-    from ..ops.matvec import MatVec
 
 
 @dataclass(frozen=True, eq=False)
 class UnrolledPlan:
-    """``ready``: for each number of the graph, and ``rows_ready`` for each row, the stage in whose
-    register it is, 0 for what is there without one; ``latency``: the last stage, in which all rows
-    are."""
+    """An adder graph, and the pipeline stage in which each of its sums is ready.
+
+    ``ready``: for each number of the graph, the stage in whose register it is, 0 for one that is
+    there without a register; ``rows_ready``: likewise for each row.
+    """
 
     graph: AdderGraph
     ready: tuple[int, ...]
@@ -34,6 +31,7 @@ class UnrolledPlan:
 
     @property
     def latency(self) -> int:
+        """The last stage, in which every row is ready."""
         return max(1, *self.rows_ready)
 
     @property
@@ -63,15 +61,20 @@ class UnrolledPlan:
         return total + graph.width * sum(self.latency - ready for ready in self.rows_ready)
 
 
-def unrolled_plan(op: MatVec) -> UnrolledPlan:
-    """The plan of an ``op``, made once for equal matrices and types."""
+def unrolled_plan(op: ConstantMatrix) -> UnrolledPlan:
+    """The plan of a matrix, made once for equal matrices and types."""
     return _plan(_key(op))
 
 
-class _Key:
-    """An operator, equal to others of the same matrix and types."""
+def estimated_luts(op: ConstantMatrix) -> float:
+    """LUTs of the sums of a matrix, from a sample of its rows: quicker than its plan."""
+    return _way(_key(op))[1]
 
-    def __init__(self, digest: str, op: MatVec):
+
+class _Key:
+    """A matrix that equals others of the same weights and types, to find its plan by."""
+
+    def __init__(self, digest: str, op: ConstantMatrix):
         self.digest, self.op = digest, op
 
     def __hash__(self) -> int:
@@ -81,7 +84,7 @@ class _Key:
         return isinstance(other, _Key) and self.digest == other.digest
 
 
-def _key(op: MatVec) -> _Key:
+def _key(op: ConstantMatrix) -> _Key:
     key = sha256(repr((op.weights.shape, op.weight_type, op.x.type, op.y.type)).encode())
     key.update(op.weights.tobytes())
     return _Key(key.hexdigest(), op)
@@ -94,33 +97,19 @@ def _way(key: _Key) -> tuple[Way, float]:
 
 @lru_cache(maxsize=64)
 def _plan(key: _Key) -> UnrolledPlan:
-    return _staged(share(problem(key.op), _way(key)[0]), first=int(key.op.x.type.coding == "log2"))
+    graph = share(problem(key.op), _way(key)[0])
+    return _staged(graph, first=int(key.op.x.type.coding == "log2"))
 
 
-def require_room(nodes: Iterable[Any], part: Part | None) -> None:
-    """Raise `FitError` unless ``part`` (`DEFAULT_PART`, if None) has the LUTs for the sums of all
-    unrolled ones of ``nodes``: estimated from a sample of their rows, before any is planned."""
-    part = part or part_of(DEFAULT_PART)
-    unrolled = [n for n in nodes if n.kind == "matvec" and n.folded.style == "unrolled"]
-    luts = {n.name: round(_way(_key(n))[1]) for n in unrolled}
-    if sum(luts.values()) > part.lcs:
-        each = ", ".join(f"{n.name} {n.cols}x{n.rows} {luts[n.name]}" for n in unrolled)
-        raise FitError(
-            f"the unrolled matrices do not fit {part.name}: their sums take about"
-            f" {sum(luts.values())} LUTs of {part.lcs} ({each}); fold some of them",
-            over=[f"lcs {sum(luts.values())} of {part.lcs}"],
-        )
-
-
-def problem(op: MatVec) -> Problem:
-    """What an ``op`` asks of the adders: of XNOR-popcount, that it counts what agrees."""
+def problem(op: ConstantMatrix) -> Problem:
+    """The sums that a matrix asks for; XNOR-popcount counts the places that agree."""
     agree = (op.weights < 0).sum(1) if op.popcount else 0 * op.weights[:, 0]
     number = element(op.x.type)
     return Problem(op.weights, agree, (number,) * op.cols, op.y.type.bits)
 
 
 def element(t: IntType) -> Number:
-    """An element of the input as a number."""
+    """An element of the input as a number of the adder graph."""
     if t.coding == "bipolar":
         return Number(1, 0)
     offset = -(1 << t.bits - 1) if t.signed else 0
@@ -128,7 +117,10 @@ def element(t: IntType) -> Number:
 
 
 def _staged(graph: AdderGraph, first: int) -> UnrolledPlan:
-    """``first``: the stage in whose register the input's planes are: 1, where they are decoded."""
+    """The graph with its stages.
+
+    ``first``: the stage in whose register the input's planes are: 1 where they are decoded.
+    """
     ready = [first] * graph.n_inputs
     for number in graph.numbers[graph.n_inputs :]:
         begin = max(ready[o.number] for o in number.operands)

@@ -7,7 +7,6 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from ..arith.unrolled import require_room
 from ..errors import SpecError
 from ..ir.even_lanes import EvenLanes
 from ..ir.graph import Graph, Stage
@@ -18,6 +17,7 @@ from ..resources.clock import levels_at
 from ..timing.fifo_depths import FLOOR
 from .cheapest_form import cheapest_form
 from .converters import insert_converts
+from .unrolled_fit import require_room
 from .weight_codings import KEY as CODING
 from .weight_codings import choose_codings, coding_of
 from .writable import free_weights

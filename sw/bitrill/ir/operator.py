@@ -27,9 +27,6 @@ Memory = Literal["distributed", "block"]
 Primitives = Literal["portable", "xc7", "ecp5", "ice40", "gowin"]
 Multiply = Literal["lut", "serial", "dsp"]
 
-FOUR_INPUTS: tuple[Primitives, ...] = ("ecp5", "ice40", "gowin")
-"""Families whose LUTs have four inputs."""
-
 Component = str | Callable[..., object]
 """The hardware of an operator: ``"module:Class"``, imported when it is built, or the class."""
 

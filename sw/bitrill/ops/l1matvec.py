@@ -59,6 +59,8 @@ class L1MatVec(Matrix):
 
     kind: ClassVar[str] = "l1matvec"
 
+    distances: ClassVar[bool] = True
+
     def validate(self) -> None:
         weights = frozen_array(self.weights, name=f"{self.name}: weights", ndim=2)
         object.__setattr__(self, "weights", weights)
@@ -88,7 +90,7 @@ class L1MatVec(Matrix):
         """Its only unit, whatever the words are: `validate_impl` refuses other styles."""
         return Distances()
 
-    @cached_property
+    @property
     def reached(self) -> np.ndarray:
         """The weights, clipped to x's range: what that takes from ``|w - x|`` is a constant."""
         return np.clip(self.weights, self.x.type.lo, self.x.type.hi)

@@ -220,9 +220,13 @@ class MatVec(Matrix):
             y += bias
         return y if w.dtype.kind == "f" or self.dot_gain == 1 else y // self.dot_gain
 
-    @cached_property
+    @property
     def serial_range(self) -> IntType:
         """The integers that hold every state of the accumulator of a bit-serial unit."""
+        return self._serial_range
+
+    @cached_property
+    def _serial_range(self) -> IntType:
         return total_range(self)
 
     def freed(self) -> MatVec:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..errors import FitError, SpecError
-from ..ir.operator import FOUR_INPUTS, Primitives
+from ..ir.operator import Primitives
+from .families import family_of
 
 DEFAULT_PART = "xc7z020clg400-1"
 
@@ -99,7 +100,10 @@ class Part:
     def utilisation(self, used: Used) -> dict[str, tuple[float, int]]:
         """``{resource: (used, available)}``; two RAMB18 share the place of one RAMB36."""
         return {
-            "lcs": (used.lcs * (FOUR_FOR_SIX if self.family in FOUR_INPUTS else 1), self.lcs),
+            "lcs": (
+                used.lcs * (FOUR_FOR_SIX if family_of(self.family).four_inputs else 1),
+                self.lcs,
+            ),
             "ff": (used.ff, self.ff),
             "bram36": (used.ramb36 + used.ramb18 / 2, self.bram36),
             "dsp": (used.dsp, self.dsp),

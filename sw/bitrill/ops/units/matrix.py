@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -32,6 +32,9 @@ class Matrix(Operator, abstract=True):
 
     free = False
     """Whether the weights may change."""
+
+    distances: ClassVar[bool] = False
+    """Whether y sums distances instead of products."""
 
     @property
     @abstractmethod
@@ -138,7 +141,7 @@ class Matrix(Operator, abstract=True):
         primitives = chosen.get("primitives", default.primitives)
         return {"memory": unit.default_memory(self, pe, simd, primitives), **chosen}
 
-    def at(self, impl: Impl) -> Operator:
+    def at(self, impl: Impl) -> Self:
         """A copy whose constants are neither copied nor checked again."""
         return unchecked(self, impl)
 

@@ -1,0 +1,73 @@
+"""What the plans of a matrix unit need to know of its matrix: sizes, values, types and folding.
+
+Operators have these members. The plans ask for no more, so that this room knows no operator.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from ..ir.operator import Impl
+from ..ir.types import IntType, Tensor
+
+
+class ConstantMatrix(Protocol):
+    """A matrix ``weights [rows, cols]`` of values of ``weight_type``, times vectors of ``x.type``.
+
+    The sums have ``y.type``. ``popcount``: y counts places where bipolar x and weights agree.
+    """
+
+    @property
+    def rows(self) -> int: ...
+    @property
+    def cols(self) -> int: ...
+    @property
+    def weights(self) -> np.ndarray: ...
+    @property
+    def weight_type(self) -> IntType: ...
+    @property
+    def x(self) -> Tensor: ...
+    @property
+    def y(self) -> Tensor: ...
+    @property
+    def popcount(self) -> bool: ...
+
+
+class FoldedMatrix(ConstantMatrix, Protocol):
+    """A matrix with its folding ``folded``: a vector takes ``neuron_fold * synapse_fold`` steps.
+
+    ``read_stages``: registers up to the operands of the sums; ``inside``: taps inside of a border,
+    ``[places, taps]`` for each axis, None without a border; ``distances``: y sums ``-|w - x|``
+    instead of products.
+    """
+
+    distances: ClassVar[bool]
+
+    @property
+    def folded(self) -> Impl: ...
+    @property
+    def neuron_fold(self) -> int: ...
+    @property
+    def synapse_fold(self) -> int: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def read_stages(self) -> int: ...
+    @property
+    def inside(self) -> tuple[np.ndarray, ...] | None: ...
+
+
+class SerialMatrix(FoldedMatrix, Protocol):
+    """A matrix that is multiplied plane by plane; ``serial_range``: that of its accumulators."""
+
+    @property
+    def serial_range(self) -> IntType: ...
+
+
+class DistanceMatrix(FoldedMatrix, Protocol):
+    """A matrix of distances; ``reached``: its weights, or the nearest value in the range of x."""
+
+    @property
+    def reached(self) -> np.ndarray: ...
