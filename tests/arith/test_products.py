@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from bitrill.arith.gates import Gate, fewest, paired
 from bitrill.arith.products import lane_cost, reading
 from bitrill.arith.weight_digits import Digit, readings
 from bitrill.ir import BIPOLAR, Impl, IntType, Tensor
+from bitrill.ir.codings import PowersOfTwo
 from bitrill.ops import MatVec
 from ops.test_matvec import BOOKS, gates
 
@@ -59,7 +59,7 @@ def test_every_reading_is_right(
     assert is_right(weight, x)
 
 
-FAULTS: dict[str, tuple[IntType, IntType, Any, str, Callable[..., Any]]] = {
+FAULTS: dict[str, tuple[IntType, IntType, Any, str, Any]] = {
     "nothing is too large": (
         POT,
         U4,
@@ -99,16 +99,16 @@ FAULTS: dict[str, tuple[IntType, IntType, Any, str, Callable[..., Any]]] = {
     "the exponents of another term": (
         IntType(-8, 8, "pot", 2),
         U4,
-        weight_digits,
-        "_terms",
-        lambda weight: [(0, 1, 2), (0, 1, 2)],
+        PowersOfTwo,
+        "term_planes",
+        ((0, 1, 2), (0, 1, 2)),
     ),
     "a negative weight without its sign": (
         IntType(-7, 7),
         LOG,
         weight_digits,
         "_magnitudes",
-        lambda b, sign: _MAGNITUDES(b, None),
+        lambda b, sign, shift: _MAGNITUDES(b, None, shift),
     ),
 }
 _SPLIT, _MAGNITUDES = weight_digits._split, weight_digits._magnitudes

@@ -34,11 +34,11 @@ def template(
 def x_planes(x: IntType) -> list[Source | Template]:
     """The planes of x', but that the top one of a signed x is as it comes."""
     bits: list[Source | Template] = [("x", 0, p) for p in range(x.bits)]
-    if x.coding != "log2":
+    if not x.coding.one_hot:
         return bits
     return [
         found
-        for k in range(x.powers)
+        for k in range(planes(x))
         if (found := template(0, bits, lambda *v, k=k: _number(v) == k + 1)) is not None
     ]
 
@@ -49,7 +49,7 @@ def digit_bits(d: Digit, x: IntType) -> tuple[Template, ...]:
     n = planes(x)
     if d.shifter:
         found = _shifted(d, x)
-    elif x.coding == "log2" and d.whole:
+    elif x.coding.one_hot and d.whole:
         found = [_chosen(d, x, k) for k in range(d.width(n))]
     elif all(abs(m) & abs(m) - 1 == 0 for m in d.known):
         found = [_placed(d, x, k) for k in range(d.width(n))]
@@ -109,7 +109,7 @@ def _chosen(d: Digit, x: IntType, k: int) -> Template | None:
     """
     w = len(d.planes)
     bits: list[Source | Template] = [("x", 0, p) for p in range(x.bits)]
-    places = [j for j in range(d.most.bit_length()) if 0 <= k - j < x.powers]
+    places = [j for j in range(d.most.bit_length()) if 0 <= k - j < planes(x)]
 
     def of(code: int, place: int | None) -> int | None:
         m = d.values[code]
@@ -117,7 +117,7 @@ def _chosen(d: Digit, x: IntType, k: int) -> Template | None:
 
     def direct(*v: int) -> int | None:
         exponent = _number(v[w:]) - 1
-        return None if exponent >= x.powers else of(_number(v[:w]), _at(k - exponent, exponent))
+        return None if exponent >= planes(x) else of(_number(v[:w]), _at(k - exponent, exponent))
 
     def by_place(*v: int) -> int | None:
         told = _number(v[w:])

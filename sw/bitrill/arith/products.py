@@ -77,7 +77,7 @@ def products(weight: IntType, x: IntType, lanes: int, width: int, triples: bool)
 
     ``triples``: whether lanes may store parities of three.
     """
-    if weight.coding == "bipolar":
+    if weight.coding.is_bipolar:
         return _signs(lanes, x, triples, width)
     return _plain(reading(weight, x).digits, x, lanes, width)
 
@@ -91,8 +91,8 @@ def reading(weight: IntType, x: IntType) -> Reading:
 
 def lane_cost(weight: IntType, x: IntType) -> float:
     """About how many LUTs of a row a lane takes, half a LUT counted for each bit to be summed."""
-    if weight.coding == "bipolar":
-        found = _signs(9, x, x.coding == "bipolar", 64)
+    if weight.coding.is_bipolar:
+        found = _signs(9, x, x.coding.is_bipolar, 64)
         return (found.luts + len(found.gates) / 2) / 9
     return _cost(reading(weight, x).digits, x) / _LANES
 
@@ -108,7 +108,8 @@ def stored(
     """Weights ``[rows, cols]`` as the bits that are stored, ``[rows, cols, bits]``."""
     bits, codes = weight.bits, weight.encode(weights)
     if reading(weight, x).magnitude:
-        codes = np.abs(weights) | (weights < 0).astype(np.int64) << bits - 1
+        sign = codes >> bits - 1
+        codes = np.abs(codes - (sign << bits)) | sign << bits - 1
     planes = (codes[..., None] >> np.arange(bits)) & 1
     if triples:
         lanes = planes.reshape(len(codes), -1, simd, bits)
@@ -203,7 +204,7 @@ def _signs(lanes: int, x: IntType, triples: bool, width: int) -> Products:
             found.append((stored, _parity(bits, three)))
         found += rest
         # parities of parities of decoded planes would be three levels in front of the gates
-        while triples and x.coding != "log2" and len(found) >= 3:
+        while triples and not x.coding.one_hot and len(found) >= 3:
             three, found = found[:3], found[3:]
             gates.append(_upper(k, three, flip))
             stored = tuple(w for ws, _ in three for w in ws)

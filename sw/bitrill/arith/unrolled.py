@@ -94,7 +94,7 @@ def _way(key: _Key) -> tuple[Way, float]:
 
 @lru_cache(maxsize=64)
 def _plan(key: _Key) -> UnrolledPlan:
-    return _staged(share(problem(key.op), _way(key)[0]), first=int(key.op.x.type.coding == "log2"))
+    return _staged(share(problem(key.op), _way(key)[0]), first=int(key.op.x.type.coding.one_hot))
 
 
 def require_room(nodes: Iterable[Any], part: Part | None) -> None:
@@ -121,10 +121,8 @@ def problem(op: MatVec) -> Problem:
 
 def element(t: IntType) -> Number:
     """An element of the input as a number."""
-    if t.coding == "bipolar":
-        return Number(1, 0)
     offset = -(1 << t.bits - 1) if t.signed else 0
-    return Number(t.hi - offset, offset)
+    return Number(t.coding.operand[1] - offset, offset)
 
 
 def _staged(graph: AdderGraph, first: int) -> UnrolledPlan:

@@ -25,6 +25,7 @@ from itertools import product
 
 import numpy as np
 
+from ..ir.codings import Planes, Values
 from ..ir.types import IntType
 from .gates import LUT_INPUTS
 
@@ -33,8 +34,6 @@ _SETS = 6
 
 _MOST_DIGITS = 4
 """Digits of a codebook: four of -2 .. 2 make every number of 8 bits."""
-
-Values = tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
@@ -100,31 +99,113 @@ class Reading:
 
 def planes(x: IntType) -> int:
     """Planes of x'."""
-    return x.powers if x.coding == "log2" else x.bits
+    return x.coding.planes
 
 
 def readings(weight: IntType, x: IntType) -> list[Reading]:
     """The ways to read a weight that are tried."""
-    n = planes(x)
-    found = [Reading(d) for d in _plain(weight, n)]
-    return found + _of_powers(weight, x) if x.coding == "log2" else found
+    tried = weight.coding.digits(_ByPlanes(planes(x)))
+    return tried + weight.coding.digits(_ByShifts(x)) if x.coding.one_hot else tried
 
 
-def _plain(weight: IntType, n: int) -> list[tuple[Digit, ...]]:
-    b = weight.bits
-    if weight.coding == "bipolar":
-        return [(Digit((0,), 0, (-1, 1)),)]
-    if weight.coding == "pot":
-        return _pot(weight, n)
-    if weight.coding == "codebook":
-        return _codebook(weight, n)
-    if (weight.lo, weight.hi) == (-1, 1):
-        return [(Digit((0, 1), 0, (0, 1, None, -1)),)]
-    bits = tuple(Digit((i,), i, (0, -1 if weight.signed and i == b - 1 else 1)) for i in range(b))
-    return [bits] if n == 1 or b == 1 else [bits, _booth(b, weight.signed)]
+@dataclass(frozen=True)
+class _ByPlanes:
+    """Readings for an x' of ``n`` planes of which any may be 1."""
+
+    n: int
+
+    def sign(self) -> list[Reading]:
+        return [Reading((Digit((0,), 0, (-1, 1)),))]
+
+    def binary(self, bits: int, lo: int, hi: int, shift: int = 0) -> list[Reading]:
+        """Each plane, or digits of base 4; a ternary weight as it is."""
+        if (lo, hi) == (-1, 1):
+            return [Reading((Digit((0, 1), shift, (0, 1, None, -1)),))]
+        each = tuple(
+            Digit((i,), shift + i, (0, -1 if lo < 0 and i == bits - 1 else 1)) for i in range(bits)
+        )
+        if self.n == 1 or bits == 1:
+            return [Reading(each)]
+        return [Reading(each), Reading(_booth(bits, lo < 0, shift))]
+
+    def exponents(self, terms: tuple[Planes, ...], values: Values) -> list[Reading]:
+        """A digit a term, or several for a few of its exponents each, or a shifter."""
+        powers = _magnitude_bits(values)
+        tried = []
+        for few in range(1, powers + 1):
+            most = LUT_INPUTS + (2 if few == powers else 0)
+            if few == 1 or len(terms[0]) + min(self.n, few) <= most:
+                tried.append(tuple(d for t in terms for d in _exponents(t, values, few)))
+        if powers > 3 and self.n > 1:
+            tried.append(tuple(Digit(t, 0, values, None, True, True) for t in terms))
+        return [Reading(digits) for digits in tried]
+
+    def table(self, values: Values) -> list[Reading]:
+        """The value times a few planes of x', or digits of 0 and a few powers of two each."""
+        index = _index(values)
+        step = max(1, LUT_INPUTS - len(index))
+        parts = ((low, min(self.n, low + step)) for low in range(0, self.n, step))
+        tried = [tuple(Digit(index, 0, values, part) for part in parts)]
+        known = tuple(v for v in values if v is not None)
+        for chosen in _powers(known, step, self.n):
+            tried.append(
+                tuple(Digit(index, shift, _spread(column, values)) for shift, column in chosen)
+            )
+        return [Reading(digits) for digits in tried]
 
 
-def _booth(bits: int, signed: bool) -> tuple[Digit, ...]:
+@dataclass(frozen=True)
+class _ByShifts:
+    """Readings for an ``x`` that is 0 or a power of two: digits of any value."""
+
+    x: IntType
+
+    def sign(self) -> list[Reading]:
+        return []
+
+    def binary(self, bits: int, lo: int, hi: int, shift: int = 0) -> list[Reading]:
+        """All of the weight where a table of six inputs holds it; or parts of its magnitude."""
+        tried = []
+        if bits + self.x.bits <= LUT_INPUTS:
+            codes = range(1 << bits)
+            numbers = [c - (c >> bits - 1 << bits) if lo < 0 else c for c in codes]
+            held = tuple(v if lo <= v <= hi else None for v in numbers)
+            tried.append(Reading((Digit(tuple(range(bits)), shift, held, None, True),)))
+        if lo >= 0:
+            tried.append(Reading(tuple(_magnitudes(bits, None, shift))))
+        elif lo > -(1 << bits - 1):
+            tried.append(Reading(tuple(_magnitudes(bits - 1, bits - 1, shift)), True))
+        return tried
+
+    def exponents(self, terms: tuple[Planes, ...], values: Values) -> list[Reading]:
+        return [Reading(tuple(Digit(t, 0, values, None, True) for t in terms))]
+
+    def table(self, values: Values) -> list[Reading]:
+        """The magnitude's places, as many at a time as a table of six inputs may choose from."""
+        index = _index(values)
+        b = len(index)
+        fits = b + self.x.bits <= LUT_INPUTS
+        window = 8 if fits else max(1, (1 << max(0, LUT_INPUTS - b)) - 1)
+        return [Reading(_chunks(index, values, window))]
+
+
+def _index(values: Values) -> Planes:
+    """The planes of a code that chooses one of ``values``."""
+    return tuple(range((len(values) - 1).bit_length()))
+
+
+def _magnitude_bits(values: Values) -> int:
+    """Bits of the greatest magnitude."""
+    return max(abs(m) for m in values if m is not None).bit_length()
+
+
+def _spread(column: tuple[int, ...], values: Values) -> Values:
+    """``column`` at the codes that have a value."""
+    rest = iter(column)
+    return tuple(None if v is None else next(rest) for v in values)
+
+
+def _booth(bits: int, signed: bool, shift: int) -> tuple[Digit, ...]:
     """Digits of base 4: ``w[2j] + w[2j - 1] - 2 * w[2j + 1]``."""
     found = []
     for low in range(0, bits + (not signed), 2):
@@ -139,46 +220,14 @@ def _booth(bits: int, signed: bool) -> tuple[Digit, ...]:
             sum(weights[p] * b for p, b in zip(used, code[::-1], strict=True))
             for code in product((0, 1), repeat=len(used))
         )
-        found.append(Digit(used, low, values))
+        found.append(Digit(used, shift + low, values))
     return tuple(found)
-
-
-def _pot(weight: IntType, n: int) -> list[tuple[Digit, ...]]:
-    """A digit a term, or several for a few of its exponents each, or a shifter."""
-    values, terms = _pot_values(weight), _terms(weight)
-    bits = len(terms[0])
-    found = []
-    for few in range(1, weight.powers + 1):
-        most = LUT_INPUTS + (2 if few == weight.powers else 0)
-        if few == 1 or bits + min(n, few) <= most:
-            found.append(tuple(d for t in terms for d in _exponents(t, values, few)))
-    if weight.powers > 3 and n > 1:
-        found.append(tuple(Digit(t, 0, values, None, True, True) for t in terms))
-    return found
-
-
-def _terms(weight: IntType) -> list[tuple[int, ...]]:
-    """The planes of each term."""
-    bits = weight.bits // weight.terms
-    return [tuple(range(t * bits, (t + 1) * bits)) for t in range(weight.terms)]
-
-
-def _pot_values(weight: IntType) -> Values:
-    """A term's value for each of its codes."""
-    bits = weight.bits // weight.terms
-    values: list[int | None] = []
-    for code in range(1 << bits):
-        exponent = code & ((1 << bits - 1) - 1)
-        magnitude = (1 << exponent) >> 1
-        value = -magnitude if code >> bits - 1 else magnitude
-        values.append(value if exponent <= weight.powers else None)
-    return tuple(values)
 
 
 def _exponents(planes: tuple[int, ...], values: Values, few: int) -> list[Digit]:
     """Digits of ``few`` exponents each."""
     found = []
-    top = max(abs(m) for m in values if m is not None).bit_length()
+    top = _magnitude_bits(values)
     for low in range(0, top, few):
         ends = 1 << low, 1 << low + few
         here = tuple(
@@ -190,21 +239,6 @@ def _exponents(planes: tuple[int, ...], values: Values, few: int) -> list[Digit]
             for m in values
         )
         found.append(Digit(planes, low, here))
-    return found
-
-
-def _codebook(weight: IntType, n: int) -> list[tuple[Digit, ...]]:
-    b = weight.bits
-    index = tuple(range(b))
-    values: Values = (*weight.entries, *[None] * ((1 << b) - len(weight.entries)))
-    step = LUT_INPUTS - b
-    found = [tuple(Digit(index, 0, values, (low, min(n, low + step))) for low in range(0, n, step))]
-    for chosen in _powers(weight.entries, step, n):
-        digits = []
-        for shift, column in chosen:
-            rest = [None] * ((1 << b) - len(column))
-            digits.append(Digit(index, shift, (*column, *rest)))
-        found.append(tuple(digits))
     return found
 
 
@@ -258,37 +292,9 @@ def _split(entries: tuple[int, ...], chosen: tuple[tuple[int, int], ...]) -> tup
     return tuple((s, column) for (s, _), column in zip(chosen, columns, strict=True))
 
 
-def _of_powers(weight: IntType, x: IntType) -> list[Reading]:
-    """Digits of any value, for an x that is 0 or a power of two."""
-    b = weight.bits
-    if weight.coding == "bipolar":
-        return []
-    if weight.coding == "pot":
-        values = _pot_values(weight)
-        return [Reading(tuple(Digit(t, 0, values, None, True) for t in _terms(weight)))]
-    if weight.coding == "codebook":
-        values = (*weight.entries, *[None] * ((1 << b) - len(weight.entries)))
-        return [Reading(_chunks(tuple(range(b)), values, _window(b, x)))]
-    found = []
-    if b + x.bits <= LUT_INPUTS:
-        codes = np.arange(1 << b)
-        held = [int(v) if weight.lo <= v <= weight.hi else None for v in weight.decode(codes)]
-        found.append(Reading((Digit(tuple(range(b)), 0, tuple(held), None, True),)))
-    if not weight.signed:
-        found.append(Reading(tuple(_magnitudes(b, None))))
-    elif weight.lo > -(1 << b - 1):
-        found.append(Reading(tuple(_magnitudes(b - 1, b - 1)), True))
-    return found
-
-
-def _window(b: int, x: IntType) -> int:
-    """Places of a magnitude that a table of six inputs may choose from."""
-    return 8 if b + x.bits <= LUT_INPUTS else max(1, (1 << LUT_INPUTS - b) - 1)
-
-
 def _chunks(planes: tuple[int, ...], values: Values, window: int) -> tuple[Digit, ...]:
     """The values' magnitudes, ``window`` places at a time."""
-    top = max(abs(m) for m in values if m is not None).bit_length()
+    top = _magnitude_bits(values)
     found = []
     for low in range(0, top, window):
         ones = (1 << window) - 1
@@ -300,7 +306,7 @@ def _chunks(planes: tuple[int, ...], values: Values, window: int) -> tuple[Digit
     return tuple(found)
 
 
-def _magnitudes(b: int, sign: int | None) -> list[Digit]:
+def _magnitudes(b: int, sign: int | None, shift: int) -> list[Digit]:
     """Three planes of a magnitude at a time, and the sign's."""
     found = []
     for low in range(0, b, 3):
@@ -309,7 +315,7 @@ def _magnitudes(b: int, sign: int | None) -> list[Digit]:
         if sign is not None:
             values = (*values, *(-m for m in values))
             used = (*used, sign)
-        found.append(Digit(used, low, values, None, True))
+        found.append(Digit(used, shift + low, values, None, True))
     return found
 
 

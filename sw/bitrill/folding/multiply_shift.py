@@ -34,7 +34,7 @@ def requantizer(op: Threshold) -> Requantize | None:
     which suffices, as both rise (or fall) throughout. None also for bipolar results, and where
     the sum would need more than 48 bits.
     """
-    if op.out.coding != "integer" or op.levels < 1:
+    if not op.out.coding.binary or op.levels < 1:
         return None
     rising = [_rising(t, f, op.x.type) for t, f in zip(op.thresholds, op.inverted, strict=True)]
     slopes = [_slopes(limits, lo, hi) for limits, lo, hi in rising]

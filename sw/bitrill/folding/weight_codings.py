@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..arith.products import lane_cost
 from ..errors import SpecError
+from ..ir.codings import CODINGS, Coding
 from ..ir.graph import Graph
 from ..ir.operator import Operator
-from ..ir.types import ENTRY, MAX_ENTRIES, IntType
+from ..ir.types import IntType
 from ..ops.depthwise import Depthwise
 from ..ops.matvec import MatVec
-
-TERNARY = IntType(-1, 1)
 
 KEY = "coding"
 """The folding's key."""
@@ -79,114 +78,69 @@ def _with_coding(node: Operator, told: Mapping[str, Any]) -> Operator:
 
 
 def coding_of(node: Operator) -> dict[str, str]:
-    """What a folding says of a node's weights."""
-    if not isinstance(node, MatVec | Depthwise):
-        return {}
-    t = node.weight_type
-    if t.coding == "pot":
-        return {KEY: f"pot{t.terms if t.terms > 1 else ''}"}
-    return {KEY: "ternary" if t == TERNARY else t.coding}
+    """What a folding says about the coding of a node's weights."""
+    return {KEY: node.weight_type.coding.choice} if isinstance(node, MatVec | Depthwise) else {}
 
 
 def cheapest(node: MatVec | Depthwise) -> IntType:
     """The type of the fewest LUTs, then bits, that holds the weights."""
-    if _popcount(node):
+    if _counts_agreements(node):
         return node.weight_type
     held = [node.weight_type]
-    for find in CODINGS.values():
-        try:
-            held.append(find(node))
-        except SpecError:
-            continue
+    for choice, kind in coding_choices().items():
+        if kind.automatic:
+            try:
+                held.append(_fitting(node, choice))
+            except SpecError:
+                continue
     return min(dict.fromkeys(held), key=lambda t: (lane_cost(t, node.x.type), t.bits))
 
 
-def _popcount(node: MatVec | Depthwise) -> bool:
-    return node.weight_type.coding == node.x.type.coding == "bipolar"
+def _counts_agreements(node: MatVec | Depthwise) -> bool:
+    """Return whether a product is an XNOR: then the coding of the weights decides what y means."""
+    return node.weight_type.coding.is_bipolar and node.x.type.coding.is_bipolar
 
 
-def _named(node: MatVec | Depthwise, name: Any) -> IntType:
-    if not isinstance(name, str) or name not in CODINGS:
-        names = " or ".join(map(repr, CODINGS))
-        raise SpecError(f"{node.name}: {KEY} must be {names}, not {name!r}")
-    if _popcount(node) and name != "bipolar":
+def _named(node: MatVec | Depthwise, choice: object) -> IntType:
+    """The type that a folding asks for by name."""
+    choices = coding_choices()
+    if not isinstance(choice, str) or choice not in choices:
+        names = " or ".join(map(repr, choices))
+        raise SpecError(f"{node.name}: {KEY} must be {names}, not {choice!r}")
+    if _counts_agreements(node) and choice != node.weight_type.coding.choice:
         raise SpecError(
-            f"{node.name}: {KEY} must be 'bipolar' where x and weights are bipolar, not {name!r}"
+            f"{node.name}: {KEY} must be {node.weight_type.coding.choice!r} where x and weights are"
+            f" bipolar, not {choice!r}"
         )
-    return CODINGS[name](node)
+    return _fitting(node, choice)
 
 
-def _holding(node: MatVec | Depthwise, name: str, type: IntType) -> IntType:
-    """``type``, if it holds all weights."""
-    w = node.weights
+def _fitting(node: MatVec | Depthwise, choice: str) -> IntType:
+    """The smallest type under the name ``choice`` that holds all weights."""
+    w, given = node.weights, node.weight_type.coding
+    try:
+        type = IntType.of(coding_choices()[choice].fitting(choice, w, given))
+    except SpecError as error:
+        raise SpecError(f"{node.name}: {error}") from error
+    if type.coding.is_bipolar and node.x.type.coding.is_bipolar and not given.is_bipolar:
+        raise SpecError(
+            f"{node.name}: {KEY} must be other than {choice!r} where x is bipolar and weights are"
+            f" {node.weight_type}"
+        )
     if not type.holds(w):
         row, column = np.argwhere(~np.isin(w, type.values()))[0].tolist()
         raise SpecError(
-            f"{node.name}: weights of {KEY} {name!r} must be values of {type},"
+            f"{node.name}: weights of {KEY} {choice!r} must be values of {type},"
             f" not {w[row, column]} (row {row}, column {column})"
         )
     return type
 
 
-def _bipolar(node: MatVec | Depthwise) -> IntType:
-    if node.x.type.coding == "bipolar" and not _popcount(node):
-        raise SpecError(
-            f"{node.name}: {KEY} must be other than 'bipolar' where x is bipolar and weights are"
-            f" {node.weight_type}"
-        )
-    return _holding(node, "bipolar", IntType(-1, 1, "bipolar"))
+def coding_choices() -> dict[str, type[Coding]]:
+    """Each name by which a folding may ask for a coding of weights, and its class."""
+    return {
+        choice: kind for kind in CODINGS.values() if kind.for_weights for choice in kind.choices()
+    }
 
 
-def _ternary(node: MatVec | Depthwise) -> IntType:
-    return _holding(node, "ternary", TERNARY)
-
-
-def _integer(node: MatVec | Depthwise) -> IntType:
-    if node.weight_type.coding == "integer":
-        return node.weight_type
-    return IntType.for_range(lo=int(node.weights.min()), hi=int(node.weights.max()))
-
-
-def _pot(terms: int) -> Callable[[MatVec | Depthwise], IntType]:
-    """Sums of ``terms`` powers of two, up to the least that the weights need."""
-    name = f"pot{terms if terms > 1 else ''}"
-
-    def find(node: MatVec | Depthwise) -> IntType:
-        most = int(np.abs(node.weights).max())
-        top = most.bit_length() if terms > 1 else max(0, most.bit_length() - 1)
-        types = [IntType(-(terms << n), terms << n, "pot", terms) for n in range(top + 1)]
-        found = next((t for t in types if t.holds(node.weights)), None)
-        return found or _holding(node, name, types[-1])
-
-    return find
-
-
-def _codebook(node: MatVec | Depthwise) -> IntType:
-    entries = np.unique(node.weights).tolist()
-    if len(entries) > MAX_ENTRIES:
-        raise SpecError(
-            f"{node.name}: weights of {KEY} 'codebook' must have at most {MAX_ENTRIES} values,"
-            f" not {len(entries)}"
-        )
-    if entries[0] < ENTRY[0] or entries[-1] > ENTRY[1]:
-        raise SpecError(
-            f"{node.name}: weights of {KEY} 'codebook' must lie in {ENTRY[0]}..{ENTRY[1]},"
-            f" not {entries[0]}..{entries[-1]}"
-        )
-    if len(entries) == 1:
-        entries = sorted({*entries, 0 if entries[0] else 1})
-    return IntType.of_entries(tuple(entries))
-
-
-CODINGS: dict[str, Callable[[MatVec | Depthwise], IntType]] = {
-    "bipolar": _bipolar,
-    "ternary": _ternary,
-    "integer": _integer,
-    "pot": _pot(1),
-    "pot2": _pot(2),
-    "pot3": _pot(3),
-    "codebook": _codebook,
-}
-"""The type of each coding that holds a node's weights; `SpecError` where there is none."""
-
-__all__ = ["CODINGS", "KEY", "cheapest", "choose_codings", "coding_of", "settle_codings"]
+__all__ = ["KEY", "cheapest", "choose_codings", "coding_choices", "coding_of", "settle_codings"]

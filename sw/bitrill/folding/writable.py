@@ -58,7 +58,4 @@ def style_of(node: Operator, folding: Mapping[str, Any], style: Style) -> Any:
 
 def whole(t: IntType) -> IntType:
     """The type of all weights of ``t``'s coding: integers of as many bits, but ternary ones."""
-    if t.coding != "integer" or (t.lo, t.hi) == (-1, 1):
-        return t
-    half = 1 << t.bits - 1
-    return IntType(-half, half - 1) if t.signed else IntType(0, 2 * half - 1)
+    return IntType.of(t.coding.whole())

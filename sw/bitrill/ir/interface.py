@@ -45,14 +45,7 @@ class InputQuantizer:
                 n += x >= levels[:, k]
         if self.inverted.any():
             n = np.where(self.inverted, n_levels - n, n).astype(dtype)
-        if self.type.coding == "bipolar":
-            n += n
-            n -= 1
-            return n
-        if self.type.coding == "log2":
-            return self.type.values().astype(dtype)[n]
-        n += dtype.type(self.type.lo)
-        return n
+        return self.type.coding.nth(n)
 
 
 _COMPARED = 16

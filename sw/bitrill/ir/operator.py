@@ -212,7 +212,7 @@ def must_be_numbers(op: Operator) -> None:
 
     Those that can multiply by shifts, or move elements as they are.
     """
-    found = [str(t.type) for t in op.operands if t.type.coding == "log2"]
+    found = [str(t.type) for t in op.operands if not t.type.coding.addable]
     if found:
         raise SpecError(f"{op.name}: operands of {op.kind} must be integers, not {found[0]}")
 

@@ -93,7 +93,7 @@ class Threshold(Operator):
         kept = impl.style == "search" or (impl.style == "parallel" and impl.memory != "block")
         return (
             impl.primitives == "xc7"
-            and self.x.type.coding == "integer"
+            and self.x.type.coding.binary
             and kept
             and 1 < words <= MOST_WITHIN
         )
@@ -114,14 +114,7 @@ class Threshold(Operator):
             n += x >= column
         if self.inverted.any():
             n = np.where(self.inverted, np.float32(self.levels) - n, n)
-        if self.out.coding == "bipolar":
-            n *= 2
-            n -= 1
-        elif self.out.coding == "log2":
-            n = self.out.values().astype(np.float32)[n.astype(np.intp)]
-        elif self.out.lo:
-            n += np.float32(self.out.lo)
-        return n
+        return self.out.coding.nth(n)
 
     def cost(self) -> Cost:
         word = IntType.for_range(lo=self.x.type.lo, hi=self.x.type.hi + 1).bits

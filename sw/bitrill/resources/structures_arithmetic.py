@@ -107,7 +107,7 @@ def _sums(s: Structure, op: Any, pe: int) -> None:
         counters = sum(2 * c.luts for c in plan.counters)
         s.luts(sums=pe * (plan.products.luts + counters + 2 * plan.width))
     s.flops(held=pe * plan.held)
-    if op.x.type.coding == "log2":  # planes decoded once for all rows, two of them a LUT
+    if op.x.type.coding.one_hot:  # planes decoded once for all rows, two of them a LUT
         s.luts(sums=len(plan.products.shared) / 2)
         s.flops(held=len(plan.products.shared) * (op.read_stages - 1))
 

@@ -231,7 +231,7 @@ def _described(op: Any, b: Block) -> dict[str, Any]:
             if taps
             else {"passes": op.passes, "beats": op.beats, "parities": sum_plan(op).products.triples}
         )
-        more = {"type": {"coding": t.coding, "bits": t.bits, "lo": t.lo, "hi": t.hi}, **order}
+        more = {"type": {"coding": t.coding.word, "bits": t.bits, "lo": t.lo, "hi": t.hi}, **order}
     else:
         axes = {"plane": b.bits // impl.pe, "row": impl.pe}
     return {
