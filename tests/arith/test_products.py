@@ -12,7 +12,7 @@ from bitrill.arith.gates import Gate, fewest, paired
 from bitrill.arith.products import lane_cost, reading
 from bitrill.arith.weight_digits import Digit, readings
 from bitrill.ir import BIPOLAR, Impl, IntType, Tensor
-from bitrill.ir.codings import PowersOfTwo
+from bitrill.ir.coded_weights import PowersOfTwo
 from bitrill.ops import MatVec
 from ops.test_matvec import BOOKS, gates
 

@@ -162,7 +162,7 @@ def test_types_and_tensors_print_what_they_are() -> None:
         (lambda: IntType(0, 1, "bipolar"), "a bipolar IntType must span -1..1, not 0..1"),
         (
             lambda: IntType(0, 1, "x"),
-            "coding must be one of 'bipolar', 'integer', 'pot', 'codebook', 'log2', not 'x'",
+            "coding must be one of 'bipolar', 'integer', 'log2', 'pot', 'codebook', not 'x'",
         ),
         (lambda: IntType(-3, 3, "pot"), "a pot IntType must span -2**n..2**n, not -3..3"),
         (lambda: IntType(-4, 2, "pot"), "a pot IntType must span -2**n..2**n, not -4..2"),

@@ -25,7 +25,7 @@ from itertools import product
 
 import numpy as np
 
-from ..ir.codings import Planes, Values
+from ..ir.coding import Planes, Values
 from ..ir.types import IntType
 from .gates import LUT_INPUTS
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arith.products import lane_cost
 from ..errors import SpecError
-from ..ir.codings import CODINGS, Coding
+from ..ir.coding import CODINGS, Coding
 from ..ir.graph import Graph
 from ..ir.operator import Operator
 from ..ir.types import IntType

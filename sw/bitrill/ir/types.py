@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import SpecError
-from .codings import CODINGS, Coding, coding_class
+from .coded_weights import Codebook
+from .coding import CODINGS, Coding, coding_class
+from .codings import Bipolar
 
 
 @dataclass(frozen=True, init=False)
@@ -17,7 +19,7 @@ class IntType:
     """The integers ``lo..hi`` that ``coding`` can write, in its bits.
 
     A type is made from the coding's word and parameters, as JSON holds them: ``IntType(-8, 7)``,
-    ``IntType(-4, 4, "pot", terms=2)``. See `bitrill.ir.codings` for each coding.
+    ``IntType(-4, 4, "pot", terms=2)``. See `bitrill.ir.coding`.
     """
 
     coding: Coding
@@ -48,7 +50,9 @@ class IntType:
     @staticmethod
     def of(coding: Coding) -> IntType:
         """The type of a coding."""
-        return IntType(coding.lo, coding.hi, coding.word, **coding.parameters)
+        made = object.__new__(IntType)
+        object.__setattr__(made, "coding", coding)
+        return made
 
     @staticmethod
     def for_range(*, lo: int, hi: int) -> IntType:
@@ -59,7 +63,7 @@ class IntType:
     def of_entries(entries: tuple[int, ...]) -> IntType:
         """The codebook of these values, ascending."""
         ends = (int(entries[0]), int(entries[-1])) if len(entries) else (0, 0)
-        return IntType(*ends, "codebook", entries=tuple(entries))
+        return IntType.of(Codebook(*ends, tuple(entries)))
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -113,7 +117,7 @@ class IntType:
         return str(self.coding)
 
 
-BIPOLAR = IntType(-1, 1, "bipolar")
+BIPOLAR = IntType.of(Bipolar(-1, 1))
 
 
 @dataclass(frozen=True)
