@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bitrill.arith import accumulate, logarithmic, products, weight_digits
+from bitrill.arith import accumulate, codebook_digits, logarithmic, products, weight_digits
 from bitrill.arith.accumulate import starts, sum_plan
 from bitrill.arith.gates import Gate, fewest, paired
 from bitrill.arith.products import lane_cost, reading
@@ -92,7 +92,7 @@ FAULTS: dict[str, tuple[IntType, IntType, Any, str, Any]] = {
     "entries in another order": (
         BOOK,
         U4,
-        weight_digits,
+        codebook_digits,
         "_split",
         lambda entries, chosen: _SPLIT(tuple(reversed(entries)), chosen),
     ),
@@ -111,18 +111,18 @@ FAULTS: dict[str, tuple[IntType, IntType, Any, str, Any]] = {
         lambda b, sign, shift: _MAGNITUDES(b, None, shift),
     ),
 }
-_SPLIT, _MAGNITUDES = weight_digits._split, weight_digits._magnitudes
+_SPLIT, _MAGNITUDES = codebook_digits._split, weight_digits._magnitudes
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_planted_fault_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     weight, x, where, what, instead = FAULTS[name]
     assert is_right(weight, x)
-    weight_digits._powers.cache_clear()
+    codebook_digits.power_digits.cache_clear()
     monkeypatch.setattr(where, what, instead)
     assert not is_right(weight, x)
     monkeypatch.undo()
-    weight_digits._powers.cache_clear()
+    codebook_digits.power_digits.cache_clear()
     assert is_right(weight, x)
 
 

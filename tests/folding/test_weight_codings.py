@@ -192,7 +192,7 @@ def test_only_matrices_have_one() -> None:
         kernel=(2, 2),
         stride=(2, 2),
     )
-    with pytest.raises(SpecError, match="pool: coding must be told of a matrix, not of maxpool"):
+    with pytest.raises(SpecError, match="pool: coding must be given for a matrix, not for maxpool"):
         fold(graph(pool), {"pool": {"coding": "pot"}})
 
 

@@ -1,4 +1,7 @@
-"""Which coding a matrix's weights are stored in: the cheapest that holds them, or the one told."""
+"""The choice of the coding in which a matrix's weights are stored.
+
+It is the cheapest one that holds them, or the one that the folding names.
+"""
 
 from __future__ import annotations
 
@@ -17,28 +20,28 @@ from ..ops.depthwise import Depthwise
 from ..ops.matvec import MatVec
 
 KEY = "coding"
-"""The folding's key."""
+"""The key in a folding that names the coding of a node's weights."""
 
 KEPT = ("unrolled", "runtime", "streamed")
-"""Styles in which the weights' coding is no part of the arithmetic, or they are not constants."""
+"""Styles whose weights keep their coding: it does not change the LUTs, or weights may change."""
 
 
 def choose_codings(
     graph: Graph, folding: Mapping[str, Any], style: str = "folded"
 ) -> tuple[Graph, list[str]]:
-    """``graph`` with the coding of all weights that ``folding`` tells, else the cheapest; and what
-    is wrong with it. Results and their types stay as they are.
+    """``graph`` with the coding that ``folding`` names for each matrix, else the cheapest.
 
-    ``style``: of nodes of which ``folding`` says none.
+    Results and their types stay as they are. Also returns the errors in ``folding``. ``style`` is
+    that of matrices for which ``folding`` gives none.
     """
     nodes, problems = [], []
     for node in graph.nodes:
-        told = folding.get(node.name, {})
-        told = told if isinstance(told, Mapping) else {}
+        choices = folding.get(node.name, {})
+        choices = choices if isinstance(choices, Mapping) else {}
         if isinstance(node, MatVec):
-            told = {"style": style, **told}
+            choices = {"style": style, **choices}
         try:
-            nodes.append(_with_coding(node, told))
+            nodes.append(_with_coding(node, choices))
         except SpecError as error:
             nodes.append(node)
             problems.append(str(error))
@@ -48,29 +51,31 @@ def choose_codings(
 def settle_codings(
     graph: Graph, folding: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Graph, dict[str, dict[str, Any]], dict[str, dict[str, str]]]:
-    """`choose_codings` of a ``folding`` in which nothing is wrong, what it tells of all else, and
-    the codings as a folding."""
+    """``graph`` with the codings of a correct ``folding``, the rest of it, and the codings alone.
+
+    Both parts of the folding are foldings, by node and key.
+    """
     graph, _ = choose_codings(graph, folding)
     rest = {
-        name: {key: value for key, value in told.items() if key != KEY}
-        for name, told in folding.items()
+        name: {key: value for key, value in choices.items() if key != KEY}
+        for name, choices in folding.items()
     }
     return graph, rest, {n.name: coding_of(n) for n in graph.nodes}
 
 
-def _with_coding(node: Operator, told: Mapping[str, Any]) -> Operator:
-    """Of the cheapest, the fewest LUTs of a lane's products, then the fewest bits.
+def _with_coding(node: Operator, choices: Mapping[str, Any]) -> Operator:
+    """The node with the coding that its ``choices`` name, else the cheapest.
 
     In styles ``unrolled``, ``runtime`` and ``streamed`` and for other multipliers than LUTs weights
-    stay as they are, unless ``told`` names a coding.
+    stay as they are, unless a coding is named.
     """
     if not isinstance(node, MatVec | Depthwise):
-        if KEY in told:
-            raise SpecError(f"{node.name}: {KEY} must be told of a matrix, not of {node.kind}")
+        if KEY in choices:
+            raise SpecError(f"{node.name}: {KEY} must be given for a matrix, not for {node.kind}")
         return node
-    if KEY in told:
-        type = _named(node, told[KEY])
-    elif told.get("multiply", "lut") != "lut" or told.get("style") in KEPT:
+    if KEY in choices:
+        type = _named(node, choices[KEY])
+    elif choices.get("multiply", "lut") != "lut" or choices.get("style") in KEPT:
         return node
     else:
         type = cheapest(node)
@@ -97,7 +102,7 @@ def cheapest(node: MatVec | Depthwise) -> IntType:
 
 
 def _counts_agreements(node: MatVec | Depthwise) -> bool:
-    """Return whether a product is an XNOR: then the coding of the weights decides what y means."""
+    """Return whether products are XNORs; the coding of the weights is then part of the operator."""
     return node.weight_type.coding.is_bipolar and node.x.type.coding.is_bipolar
 
 

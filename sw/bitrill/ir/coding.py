@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class DigitReader(Protocol[R]):
         ...
 
     def table(self, values: Values) -> R:
-        """All bits together choose one of ``values``."""
+        """A number that chooses one of ``values``."""
         ...
 
 
@@ -85,7 +85,7 @@ class Coding(ABC):
     offset: ClassVar[int] = 0
     """A value is ``gain * n + offset``, where products with constants take the number n."""
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
         if not isinstance(getattr(cls, "word", None), str):
             raise SpecError(f"the coding {cls.__qualname__} must have a word, its name in JSON")
@@ -114,7 +114,7 @@ class Coding(ABC):
         """The coding and its range, as messages show it."""
 
     @property
-    def parameters(self) -> Mapping[str, Any]:
+    def parameters(self) -> Mapping[str, object]:
         """The fields besides ``lo`` and ``hi``, by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)[2:]}
 

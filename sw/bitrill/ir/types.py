@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -31,7 +30,7 @@ class IntType:
         coding: str = "integer",
         terms: int = 1,
         entries: tuple[int, ...] = (),
-        **parameters: Any,
+        **parameters: object,
     ) -> None:
         kind = coding_class(coding)
         if lo > hi:
@@ -66,7 +65,7 @@ class IntType:
         return IntType.of(Codebook(*ends, tuple(entries)))
 
     @property
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, object]:
         """The constructor's arguments by name, as JSON holds them."""
         own = self.coding.parameters
         ends = {"lo": self.lo, "hi": self.hi, "coding": self.coding.word}
