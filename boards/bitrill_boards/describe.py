@@ -46,7 +46,7 @@ def _edge(tensor: Tensor, shape: tuple[int, ...], channel_last: bool) -> dict[st
         "channel_last": channel_last,
         "bits": t.bits,
         "signed": t.signed,
-        "coding": t.coding,
+        "coding": t.coding.word,
         "lo": t.lo,
         "hi": t.hi,
     }

@@ -1,13 +1,15 @@
-"""Errors that Bitrill raises on purpose; anything else is a bug and shows its trace.
+"""Errors that Bitrill raises on purpose, with the exit codes of its command line.
+
+Any other exception is a bug and shows its trace.
 
 BitrillError
 ├── SpecError (ValueError)   a bad parameter, argument or input array           exit 2
 ├── UnsupportedError         a model that is refused: every reason, at once     exit 1
 ├── StageError               a graph that is not what its stage promises        exit 1
-├── MismatchError            two sides that must agree bit for bit do not       exit 1
+├── MismatchError            two results that must be equal are not             exit 1
 ├── StorageError             a file or folder that cannot be read or written    exit 4
 ├── ToolError                a tool is missing (exit 3) or failed (exit 4)
-├── TimingError              a routed design that is slower than its clock     exit 5
+├── TimingError              a routed design that is slower than its clock      exit 5
 ├── FitError                 a target or a part that cannot be met              exit 6
 └── SimulationTimeout        a stream that stalled past its bound of cycles     exit 4
 """
@@ -15,17 +17,17 @@ BitrillError
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 
 class BitrillError(Exception):
-    """Base of all; ``str()`` is one line, ``details`` holds what scripts may want."""
+    """Base class; the message is one line, and ``details`` holds its parts for scripts."""
 
     exit_code: ClassVar[int] = 4
 
-    def __init__(self, message: str, **details: Any):
+    def __init__(self, message: str, **details: object):
         super().__init__(" ".join(str(message).split()))
-        self.details: dict[str, Any] = details
+        self.details = details
 
     @property
     def kind(self) -> str:
@@ -33,17 +35,17 @@ class BitrillError(Exception):
 
 
 class SpecError(BitrillError, ValueError):
-    """A parameter is bad: ``"X must be ..., not ..."``."""
+    """A bad parameter, argument or array: ``"X must be ..., not ..."``."""
 
     exit_code = 2
 
 
 class UnsupportedError(BitrillError):
-    """A model is refused; ``reasons`` lists every cause, each naming the node and what would do."""
+    """A model is refused; each of ``reasons`` names the node and what would be accepted."""
 
     exit_code = 1
 
-    def __init__(self, reasons: str | Iterable[str], **details: Any):
+    def __init__(self, reasons: str | Iterable[str], **details: object):
         self.reasons = (reasons,) if isinstance(reasons, str) else tuple(reasons)
         count = len(self.reasons)
         prefix = "" if count == 1 else f"{count} reasons: "
@@ -51,19 +53,19 @@ class UnsupportedError(BitrillError):
 
 
 class StageError(BitrillError):
-    """A graph breaks a promise of its stage, or is handed to a step that wants another stage."""
+    """A graph breaks a promise of its stage, or has another stage than a step needs."""
 
     exit_code = 1
 
 
 class MismatchError(BitrillError):
-    """Two sides that must agree bit for bit do not: first wrong sample, layer, channel."""
+    """Two results that must be equal are not: first wrong sample, layer and channel."""
 
     exit_code = 1
 
 
 class StorageError(BitrillError):
-    """A file or folder cannot be read or written; nothing half-written is left."""
+    """A file or folder cannot be read or written; no half-written file stays behind."""
 
     exit_code = 4
 
@@ -71,7 +73,7 @@ class StorageError(BitrillError):
 class ToolError(BitrillError):
     """A tool is missing or failed: the command, its log, and how to get or mend it."""
 
-    def __init__(self, message: str, *, missing: bool = False, **details: Any):
+    def __init__(self, message: str, *, missing: bool = False, **details: object):
         super().__init__(message, **details)
         self.missing = missing
 

@@ -16,7 +16,7 @@ from typing import ClassVar, Literal, TypeAlias, get_args
 import numpy as np
 
 from .errors import SpecError
-from .exact import Real, ceil, floor, sign, sqrt
+from .exact import Real, ceil, floor, sign
 from .ir.operator import Imported
 from .ir.types import IntType, Tensor
 
@@ -118,22 +118,6 @@ def round_real(x: Real, mode: Rounding) -> int:
     return s * (below + (side > 0 or (side == 0 and below % 2 == 1)))
 
 
-HALF_POWER = sqrt(Fraction(1, 2))
-"""Where the nearest power of two by the logarithm becomes 1, from 0."""
-
-
-def reached_powers(x: Real, powers: int) -> int:
-    """How many of ``2**(k - 1/2)``, ``k = 0 .. powers - 1``, are at or below ``x``, exactly."""
-    low, high = 0, powers
-    while low < high:
-        k = (low + high) // 2
-        if sign(x - HALF_POWER * (1 << k)) >= 0:
-            low = k + 1
-        else:
-            high = k
-    return low
-
-
 @dataclass(frozen=True)
 class Quantizer:
     """``q = round(clamp(v, lo, hi))`` of ``v = x / scale + zero``; if bipolar, the sign of v.
@@ -155,20 +139,12 @@ class Quantizer:
             )
         if any(sign(s) == 0 for s in self.scale):
             raise SpecError("a quantizer's scale must not be zero")
-        if self.type.coding == "log2" and any(sign(z) for z in self.zero):
+        if not self.type.coding.addable and any(sign(z) for z in self.zero):
             raise SpecError("the zero point of a logarithmic quantizer must be 0")
 
     def __call__(self, x: Real, channel: int) -> int:
         v = x / at(self.scale, channel) + at(self.zero, channel)
-        if self.type.coding == "bipolar":
-            return 1 if sign(v) >= 0 else -1
-        if self.type.coding == "log2":
-            return (1 << reached_powers(v, self.type.powers)) >> 1
-        if sign(v - self.type.lo) <= 0:
-            return self.type.lo
-        if sign(v - self.type.hi) >= 0:
-            return self.type.hi
-        return round_real(v, self.rounding)
+        return self.type.coding.quantize(v, lambda r: round_real(r, self.rounding))
 
     @property
     def meaning(self) -> Affine:

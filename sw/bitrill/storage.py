@@ -1,4 +1,7 @@
-"""Files: written beside and renamed, so that nothing half-written is ever taken for a whole."""
+"""Reading and writing of files, with errors that name the file.
+
+A file is written under another name and then renamed, so nobody ever reads half of one.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from .errors import StorageError
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path``, whole or not at all; makes the folder."""
+    """Write ``data`` to ``path``, whole or not at all, and make its folder."""
     temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,17 +38,17 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """`write_bytes` of UTF-8."""
+    """Write ``text`` in UTF-8, as `write_bytes` does."""
     write_bytes(path, text.encode())
 
 
-def write_json(path: Path, value: Any) -> None:
-    """`write_bytes` of JSON with sorted keys: the same value gives the same bytes."""
+def write_json(path: Path, value: object) -> None:
+    """Write ``value`` as JSON with sorted keys: the same value gives the same bytes."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def read_bytes(path: Path) -> bytes:
-    """The file's bytes, or `StorageError` that names it."""
+    """Read the bytes of a file; `StorageError` if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -53,7 +56,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_json(path: Path) -> Any:
-    """The file's JSON, or `StorageError` that names it."""
+    """Read a file's JSON; `StorageError` if it cannot be read or is not JSON."""
     try:
         return json.loads(read_bytes(path))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -61,7 +64,7 @@ def read_json(path: Path) -> Any:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, if it is there."""
+    """Remove a file; one that does not exist is no error."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
@@ -69,7 +72,7 @@ def remove(path: Path) -> None:
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
-    """`write_bytes` of a ``.npy`` file."""
+    """Write ``array`` as a ``.npy`` file, as `write_bytes` does."""
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     write_bytes(path, buffer.getvalue())

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from bitrill.arith import accumulate, logarithmic, products, weight_digits
+from bitrill.arith import accumulate, codebook_digits, logarithmic, products, weight_digits
 from bitrill.arith.accumulate import starts, sum_plan
 from bitrill.arith.gates import Gate, fewest, paired
 from bitrill.arith.products import lane_cost, reading
 from bitrill.arith.weight_digits import Digit, readings
 from bitrill.ir import BIPOLAR, Impl, IntType, Tensor
+from bitrill.ir.coded_weights import PowersOfTwo
 from bitrill.ops import MatVec
 from ops.test_matvec import BOOKS, gates
 
@@ -59,7 +59,7 @@ def test_every_reading_is_right(
     assert is_right(weight, x)
 
 
-FAULTS: dict[str, tuple[IntType, IntType, Any, str, Callable[..., Any]]] = {
+FAULTS: dict[str, tuple[IntType, IntType, Any, str, Any]] = {
     "nothing is too large": (
         POT,
         U4,
@@ -92,37 +92,37 @@ FAULTS: dict[str, tuple[IntType, IntType, Any, str, Callable[..., Any]]] = {
     "entries in another order": (
         BOOK,
         U4,
-        weight_digits,
+        codebook_digits,
         "_split",
         lambda entries, chosen: _SPLIT(tuple(reversed(entries)), chosen),
     ),
     "the exponents of another term": (
         IntType(-8, 8, "pot", 2),
         U4,
-        weight_digits,
-        "_terms",
-        lambda weight: [(0, 1, 2), (0, 1, 2)],
+        PowersOfTwo,
+        "term_planes",
+        ((0, 1, 2), (0, 1, 2)),
     ),
     "a negative weight without its sign": (
         IntType(-7, 7),
         LOG,
         weight_digits,
         "_magnitudes",
-        lambda b, sign: _MAGNITUDES(b, None),
+        lambda b, sign, shift: _MAGNITUDES(b, None, shift),
     ),
 }
-_SPLIT, _MAGNITUDES = weight_digits._split, weight_digits._magnitudes
+_SPLIT, _MAGNITUDES = codebook_digits._split, weight_digits._magnitudes
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_planted_fault_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     weight, x, where, what, instead = FAULTS[name]
     assert is_right(weight, x)
-    weight_digits._powers.cache_clear()
+    codebook_digits.power_digits.cache_clear()
     monkeypatch.setattr(where, what, instead)
     assert not is_right(weight, x)
     monkeypatch.undo()
-    weight_digits._powers.cache_clear()
+    codebook_digits.power_digits.cache_clear()
     assert is_right(weight, x)
 
 

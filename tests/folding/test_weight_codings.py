@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from bitrill.errors import SpecError
 from bitrill.folding.fold import fold, folding_of
-from bitrill.folding.weight_codings import CODINGS, cheapest, coding_of
+from bitrill.folding.weight_codings import cheapest, coding_choices, coding_of
 from bitrill.ir import BIPOLAR, Graph, IntType, Sink, Source, Stage, Tensor, verify
 from bitrill.lowering import to_target
 from bitrill.ops import Depthwise, MatVec, MaxPool
@@ -107,7 +107,7 @@ def test_a_folding_names_one(name: str, weights: list, told: IntType) -> None:
     assert (folded.run(x) == graph(matvec(weights)).run(x)).all()
 
 
-@pytest.mark.parametrize("name", [None, *CODINGS])
+@pytest.mark.parametrize("name", [None, *coding_choices()])
 def test_its_json_gives_it_again(name: str | None) -> None:
     whole = graph(matvec([1, -1, 1, -1], S4))
     folded = fold(whole, {} if name is None else {"fc": {"coding": name}})
@@ -192,7 +192,7 @@ def test_only_matrices_have_one() -> None:
         kernel=(2, 2),
         stride=(2, 2),
     )
-    with pytest.raises(SpecError, match="pool: coding must be told of a matrix, not of maxpool"):
+    with pytest.raises(SpecError, match="pool: coding must be given for a matrix, not for maxpool"):
         fold(graph(pool), {"pool": {"coding": "pot"}})
 
 

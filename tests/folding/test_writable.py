@@ -74,7 +74,7 @@ def test_results_have_the_range_of_all_weights(
     weights: IntType, x: IntType, y: IntType, style: Any
 ) -> None:
     graph = layered(weights, x)
-    told = {"fc": {"coding": "integer"}} if weights.coding == "integer" else {}
+    told = {"fc": {"coding": "integer"}} if weights.coding.binary else {}
     folded = to_folded(graph, style=style, folding=told)
     fc = folded["fc"]
     assert isinstance(fc, MatVec)

@@ -67,7 +67,7 @@ def l1matvec(t: Tensor) -> Ways:
     return [
         {"rows": rows, "past": past}
         for rows, past in product(range(1, ROWS + 1), (0, 2))
-        if t.type.coding == "integer"
+        if t.type.coding.binary
         and t.type.bits <= 8
         and rows * places <= MOST
         and t.channels * (t.type.hi - t.type.lo + past) < PEAK
@@ -94,7 +94,7 @@ def requantize(t: Tensor) -> Ways:
     return [
         {"out": out, "shift": shift}
         for out, shift in product(TYPES, (0, 1, 3, 6))
-        if out.coding == "integer"
+        if out.coding.binary
     ]
 
 

@@ -115,7 +115,7 @@ def test_every_beat_and_every_cycle(name: str, stall: str) -> None:
 
 def test_codings_are_the_ones_meant() -> None:
     def types(name: str) -> list[str]:
-        return [n.weight_type.coding for n in CASES[name]().nodes if isinstance(n, MatVec)]
+        return [n.weight_type.coding.word for n in CASES[name]().nodes if isinstance(n, MatVec)]
 
     assert types("layers as told") == ["pot", "codebook", "pot"]
     assert types("layers")[0] == "pot"

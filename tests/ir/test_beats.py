@@ -11,7 +11,7 @@ def by_hand(values: list[int], type: IntType, lanes: int) -> list[bytes]:
     for start in range(0, len(values), lanes):
         word = 0
         for k, v in enumerate(values[start : start + lanes]):
-            code = (v + 1) // 2 if type.coding == "bipolar" else v % (1 << type.bits)
+            code = (v + 1) // 2 if type.coding.is_bipolar else v % (1 << type.bits)
             word |= code << (k * type.bits)
         out.append(word.to_bytes(beat_bytes(type, lanes), "little"))
     return out

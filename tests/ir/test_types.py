@@ -161,8 +161,8 @@ def test_types_and_tensors_print_what_they_are() -> None:
         (lambda: IntType(1, 0), "IntType must have lo <= hi, not 1..0"),
         (lambda: IntType(0, 1, "bipolar"), "a bipolar IntType must span -1..1, not 0..1"),
         (
-            lambda: IntType(0, 1, "x"),  # pyright: ignore
-            "coding must be one of 'integer', 'bipolar', 'pot', 'codebook', 'log2', not 'x'",
+            lambda: IntType(0, 1, "x"),
+            "coding must be one of 'bipolar', 'integer', 'log2', 'pot', 'codebook', not 'x'",
         ),
         (lambda: IntType(-3, 3, "pot"), "a pot IntType must span -2**n..2**n, not -3..3"),
         (lambda: IntType(-4, 2, "pot"), "a pot IntType must span -2**n..2**n, not -4..2"),
@@ -202,11 +202,11 @@ def test_types_and_tensors_print_what_they_are() -> None:
         ),
         (
             lambda: Tensor((2,), IntType(-4, 4, "pot")),
-            "a tensor's type must be integer, bipolar or log2, not pot[-4..4]",
+            "a tensor's type must be bipolar, integer or log2, not pot[-4..4]",
         ),
         (
             lambda: Tensor((2,), IntType.of_entries((0, 3))),
-            "a tensor's type must be integer, bipolar or log2, not codebook2[0, 3]",
+            "a tensor's type must be bipolar, integer or log2, not codebook2[0, 3]",
         ),
         (lambda: Tensor((), BIPOLAR), "shape must have sizes of at least 1, not ()"),
         (lambda: Tensor((3, 0), BIPOLAR), "shape must have sizes of at least 1, not (3, 0)"),

@@ -82,9 +82,9 @@ class TestDepthwise(OperatorSuite):
             y = []
             for c, row in enumerate(weights):
                 taps = [x[t * len(weights) + c] for t in range(len(row))]
-                if op.x.type.coding != "bipolar":
+                if op.x.type.coding.word != "bipolar":
                     y.append(sum(w * v for w, v in zip(row, taps, strict=True)))
-                elif op.weight_type.coding == "bipolar":
+                elif op.weight_type.coding.is_bipolar:
                     y.append(sum(w == v for w, v in zip(row, taps, strict=True)))
                 else:
                     y.append(sum(w for w, v in zip(row, taps, strict=True) if v == 1))

@@ -186,7 +186,7 @@ class TestMatVec(OperatorSuite):
         for row in op.weights.tolist():
             if op.popcount:
                 out.append(sum(a == b for a, b in zip(row, x, strict=True)))
-            elif op.x.type.coding == "bipolar":
+            elif op.x.type.coding.is_bipolar:
                 out.append(sum(w for w, b in zip(row, x, strict=True) if b == 1))
             else:
                 out.append(sum(w * v for w, v in zip(row, x, strict=True)))
@@ -241,7 +241,7 @@ class TestMatVec(OperatorSuite):
         assert isinstance(op, MatVec)
         if not op.popcount:
             t = op.x.type
-            lo, hi = (0, 1) if t.coding == "bipolar" else (t.lo, t.hi)
+            lo, hi = (0, 1) if t.coding.is_bipolar else (t.lo, t.hi)
             sums = [
                 [sum(pick(w * lo, w * hi) for w in row) for row in op.weights.tolist()]
                 for pick in (min, max)

@@ -88,7 +88,7 @@ class TestThreshold(OperatorSuite):
         t = op.x.type
         around = [limits + d for limits in op.thresholds.T for d in (-1, 0, 1)]
         channels = np.array([*around, np.full(op.x.channels, t.lo), np.full(op.x.channels, t.hi)])
-        if t.coding == "bipolar":
+        if t.coding.is_bipolar:
             channels = np.where(channels >= 1, 1, -1)
         frames = np.clip(channels, t.lo, t.hi)
         return np.resize(frames, (len(frames), *op.x.shape))
@@ -101,7 +101,7 @@ class TestThreshold(OperatorSuite):
         for v, limits, falls in zip(x, op.thresholds.tolist(), op.inverted, strict=True):
             n = sum(v >= limit for limit in limits)
             n = len(limits) - n if falls else n
-            out.append(2 * n - 1 if op.out.coding == "bipolar" else op.out.lo + n)
+            out.append(2 * n - 1 if op.out.coding.is_bipolar else op.out.lo + n)
         return out
 
     def test_every_value_of_every_channel(self, op: Operator) -> None:

@@ -206,13 +206,13 @@ def oracle(x: int, chain, scale: Fraction, zero: int, q: IntType, mode: str) -> 
             v = v if hi is None else min(v, as_decimal(hi))
         v = v * as_decimal(slope) * Decimal(root).sqrt() + as_decimal(offset)
     v = v / as_decimal(scale) + zero
-    if q.coding == "log2":
-        bounds = [Decimal(1 << k) / Decimal(2).sqrt() for k in range(q.powers)]
+    if q.coding.one_hot:
+        bounds = [Decimal(1 << k) / Decimal(2).sqrt() for k in range(q.coding.planes)]
         return (1 << sum(v - b > -(Decimal(10) ** -90) for b in bounds)) >> 1
     nearest = (v * 2).quantize(Decimal(1), decimal.ROUND_HALF_EVEN) / 2
     if abs(v - nearest) < Decimal(10) ** -90:  # a tie but for the decimals' last digits
         v = nearest
-    if q.coding == "bipolar":
+    if q.coding.is_bipolar:
         return 1 if v >= 0 else -1
     return int(min(max(v, Decimal(q.lo)), Decimal(q.hi)).quantize(Decimal(1), MODES[mode]))
 

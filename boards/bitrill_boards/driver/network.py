@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DriverError
-from .packing import Format
+from .packing import CODINGS, Format
 from .quantizer import Quantizer
 
 FORMAT = 1
@@ -92,12 +92,7 @@ class Network:
         """The model's floats or integers ``[N, *shape]`` as the stream's integers, checked."""
         x, e = self.checked(x), self.input
         if x.dtype.kind == "f":
-            n = self._steps(x)
-            if e.coding == "bipolar":
-                return 2 * n.astype(np.int8) - 1
-            if e.coding == "log2":
-                return np.where(n > 0, np.left_shift(1, np.maximum(n.astype(np.int64) - 1, 0)), 0)
-            return n.astype(np.int64) + e.lo
+            return CODINGS[e.coding].nth(self._steps(x), e.lo)
         low, high = (int(x.min()), int(x.max())) if x.size else (e.lo, e.hi)
         if low < e.lo or high > e.hi:
             raise DriverError(f"images must hold integers {e.lo}..{e.hi}, not {low}..{high}")
@@ -124,10 +119,7 @@ class Network:
     def _codes(self, n: np.ndarray) -> np.ndarray:
         """The bits of steps: their number is the code, but of integers that begin elsewhere."""
         e = self.input
-        if e.coding != "integer" or not e.lo:
-            return n
-        kind = np.promote_types(n.dtype, np.min_scalar_type((1 << e.bits) - 1)).type
-        return (n + kind(e.lo % (1 << e.bits))) & kind((1 << e.bits) - 1)
+        return CODINGS[e.coding].nth_codes(n, e.lo, e.bits)
 
     def outputs(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The stream's integers ``[N, size]`` as integers and floats ``[N, *shape]``."""

@@ -10,14 +10,89 @@ from typing import Any
 
 import numpy as np
 
-CODINGS = ("integer", "bipolar", "log2")
+
+class Integer:
+    """Integers in binary, two's complement where ``signed``."""
+
+    @staticmethod
+    def values(codes: np.ndarray, bits: int, signed: bool) -> np.ndarray:
+        """Values of int64 ``codes``."""
+        return codes - ((codes >> (bits - 1)) << bits) if signed else codes
+
+    @staticmethod
+    def codes(values: np.ndarray, bits: int, signed: bool) -> np.ndarray:
+        """Codes of ``values``, in the narrowest unsigned dtype."""
+        narrow = _narrowest(bits)
+        codes = values.astype(narrow)  # two's complement keeps the low bits
+        if signed and bits < np.dtype(narrow).itemsize * 8:
+            codes &= narrow((1 << bits) - 1)
+        return codes
+
+    @staticmethod
+    def nth(n: np.ndarray, lo: int) -> np.ndarray:
+        """The values that have ``n`` values below them, the lowest being ``lo``."""
+        return n.astype(np.int64) + lo
+
+    @staticmethod
+    def nth_codes(n: np.ndarray, lo: int, bits: int) -> np.ndarray:
+        """Codes of `nth`."""
+        if not lo:
+            return n
+        kind = np.promote_types(n.dtype, np.min_scalar_type((1 << bits) - 1)).type
+        return (n + kind(lo % (1 << bits))) & kind((1 << bits) - 1)
+
+
+class Bipolar(Integer):
+    """-1 and +1 in one bit; bit 1 is +1."""
+
+    @staticmethod
+    def values(codes: np.ndarray, bits: int, signed: bool) -> np.ndarray:
+        return 2 * codes - 1
+
+    @staticmethod
+    def codes(values: np.ndarray, bits: int, signed: bool) -> np.ndarray:
+        return values > 0
+
+    @staticmethod
+    def nth(n: np.ndarray, lo: int) -> np.ndarray:
+        return 2 * n.astype(np.int8) - 1
+
+    @staticmethod
+    def nth_codes(n: np.ndarray, lo: int, bits: int) -> np.ndarray:
+        return n
+
+
+class Log2(Integer):
+    """0 and the powers of two; code 0 is 0, code k is ``2**(k - 1)``."""
+
+    @staticmethod
+    def values(codes: np.ndarray, bits: int, signed: bool) -> np.ndarray:
+        return np.where(codes > 0, np.left_shift(1, np.maximum(codes - 1, 0)), 0)
+
+    @staticmethod
+    def codes(values: np.ndarray, bits: int, signed: bool) -> np.ndarray:
+        exponents = np.frexp(values.astype(np.float64))[1]  # 2**k is 0.5 * 2**(k+1)
+        return np.where(values > 0, exponents, 0).astype(_narrowest(bits))
+
+    @staticmethod
+    def nth(n: np.ndarray, lo: int) -> np.ndarray:
+        return Log2.values(n.astype(np.int64), 0, False)
+
+
+CODINGS: dict[str, type[Integer]] = {"integer": Integer, "bipolar": Bipolar, "log2": Log2}
+"""How elements are written in bits, by the word in network.json."""
+
+
+def _narrowest(bits: int) -> Any:
+    """The unsigned dtype of the fewest bits that holds a code."""
+    dtypes = (np.uint8, np.uint16, np.uint32, np.uint64)
+    return next(t for t in dtypes if np.dtype(t).itemsize * 8 >= bits)
 
 
 class Format:
     """How a frame of ``size`` elements of ``bits`` bits lies in memory.
 
-    ``coding``: ``integer`` (``signed``: two's complement), ``bipolar`` (bit 1 is +1) or ``log2``
-    (code 0 is 0, code k is 2**(k-1)).
+    ``coding``: a word of `CODINGS`; ``signed``: whether integers are two's complement.
     """
 
     def __init__(self, size: int, bits: int, *, signed: bool, coding: str, align: int):
@@ -26,13 +101,13 @@ class Format:
         if not (1 <= bits <= 56 or bits == 64):
             raise ValueError(f"bits must be 1..56 or 64, not {bits}")
         self.size, self.bits, self.signed = int(size), int(bits), bool(signed)
-        self.coding, self.align = coding, int(align)
+        self.coding, self.align = CODINGS[coding], int(align)
         self.dense = -(-self.size * self.bits // 8)
         self.bytes = -(-self.dense // self.align) * self.align
 
     def pack(self, values: Any) -> np.ndarray:
         """Integers ``[N, size]`` to uint8 ``[N, bytes]``."""
-        return self.pack_codes(self._codes(np.asarray(values)))
+        return self.pack_codes(self.coding.codes(np.asarray(values), self.bits, self.signed))
 
     def pack_codes(self, codes: np.ndarray) -> np.ndarray:
         """The elements' bits, unsigned ``[N, size]``, to uint8 ``[N, bytes]``."""
@@ -58,29 +133,8 @@ class Format:
         return self._values(_windows(data, self.size, b))
 
     def _values(self, codes: np.ndarray) -> np.ndarray:
-        """What int64 codes stand for."""
-        if self.coding == "bipolar":
-            return 2 * codes - 1
-        if self.coding == "log2":
-            return np.where(codes > 0, np.left_shift(1, np.maximum(codes - 1, 0)), 0)
-        return codes - ((codes >> (self.bits - 1)) << self.bits) if self.signed else codes
-
-    def _codes(self, values: np.ndarray) -> np.ndarray:
-        """The elements' bits, in the narrowest unsigned dtype."""
-        if self.coding == "bipolar":
-            return values > 0
-        narrow = next(
-            t
-            for t in (np.uint8, np.uint16, np.uint32, np.uint64)
-            if np.dtype(t).itemsize * 8 >= self.bits
-        )
-        if self.coding == "log2":
-            exponents = np.frexp(values.astype(np.float64))[1]  # 2**k is 0.5 * 2**(k+1)
-            return np.where(values > 0, exponents, 0).astype(narrow)
-        codes = values.astype(narrow)  # two's complement keeps the low bits
-        if self.signed and self.bits < np.dtype(narrow).itemsize * 8:
-            codes &= narrow((1 << self.bits) - 1)
-        return codes
+        """Values of int64 codes."""
+        return self.coding.values(codes, self.bits, self.signed)
 
     def _packed(self, codes: np.ndarray) -> np.ndarray:
         """Codes ``[N, size]`` to dense bytes ``[N, at least dense]``."""

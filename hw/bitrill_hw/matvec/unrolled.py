@@ -82,12 +82,12 @@ class UnrolledCore(wiring.Component):
             element = Signal(t.bits, name=f"x{c}")
             m.d.comb += element.eq(self.i.payload[c * t.bits : (c + 1) * t.bits])
             planes: Value = element
-            if t.coding == "log2":
-                planes = Cat(element == k + 1 for k in range(t.powers))
+            if t.coding.one_hot:
+                planes = Cat(element == k + 1 for k in range(t.coding.planes))
                 planes = pipe.register(1, planes, f"planes{c}")
             n = len(planes)
             out.append([[Bit(planes[k], t.signed and k == n - 1)] for k in range(n)])
-        return out, int(t.coding == "log2")
+        return out, int(t.coding.one_hot)
 
 
 class _Numbers:

@@ -54,7 +54,7 @@ class ArgMaxCore(OneToOne):
         op, t = self.op, self.op.x.type
         x: Value = pipe.register(1, self.i.payload, "x1")
         x = x.as_signed() if t.signed else x
-        if t.coding == "bipolar":
+        if t.coding.is_bipolar:
             x = Cat(C(1, 1), ~x).as_signed()
         if op.plain:
             return x

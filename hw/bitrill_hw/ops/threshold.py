@@ -56,7 +56,7 @@ class ThresholdCore(OneToOne):
         """A beat's elements, signed where their type is; a bipolar one as -1 or +1."""
         t = self.op.x.type
         lanes = [x[p * t.bits : (p + 1) * t.bits] for p in range(self.op.folded.pe)]
-        if t.coding == "bipolar":
+        if t.coding.is_bipolar:
             return [Cat(C(1, 1), ~lane).as_signed() for lane in lanes]
         return [lane.as_signed() if t.signed else lane for lane in lanes]
 
@@ -184,7 +184,7 @@ class ThresholdCore(OneToOne):
     def _value(self, n: Value, flip: Value) -> Value:
         """The code of a count: ``decode`` of `Threshold`."""
         op = self.op
-        if op.out.coding == "bipolar":
+        if op.out.coding.is_bipolar:
             return (n ^ flip)[0]
         up = op.out.lo + n
         value = Mux(flip, op.out.lo + op.levels - n, up) if self.flips else up

@@ -1,4 +1,4 @@
-"""Elements of a beat as numbers."""
+"""The elements of a beat as Amaranth numbers, and numbers as the bits of an element."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from bitrill.ir import IntType
 
 
 def elements(payload: Value, t: IntType) -> list[Value]:
-    """A beat's elements, element 0 first: signed where the type is; a bipolar one as -1 or +1."""
+    """The elements of a beat, element 0 first, as numbers; a bipolar one is -1 or +1."""
     lanes = [payload[p : p + t.bits] for p in range(0, len(payload), t.bits)]
-    if t.coding == "bipolar":
+    if t.coding.is_bipolar:
         return [Cat(C(1, 1), ~lane).as_signed() for lane in lanes]
     return [lane.as_signed() if t.signed else lane for lane in lanes]
 
 
 def code(value: Value, t: IntType) -> Value:
-    """The bits of a number that ``t`` holds; of -1 or +1 where it is bipolar."""
-    if t.coding == "bipolar":
+    """The bits of a number that ``t`` holds (-1 or +1 where it is bipolar)."""
+    if t.coding.is_bipolar:
         return ~value[1]
     return (value if len(value) >= t.bits else value + C(0, t.bits))[: t.bits]

@@ -76,12 +76,12 @@ class SerialPlan:
 
 def check_serial(name: str, weight: IntType, x: IntType) -> None:
     """Raise `SpecError` for types that multiply ``serial`` cannot take."""
-    if weight.coding != "integer":
+    if not weight.coding.binary:
         raise SpecError(
             f"{name}: the weights of multiply 'serial' must be integers, not {weight} (multiply"
-            f" 'lut' takes them {'at once' if weight.coding == 'bipolar' else 'as they are coded'})"
+            f" 'lut' takes them {'at once' if weight.coding.is_bipolar else 'as they are coded'})"
         )
-    if x.coding not in ("integer", "bipolar"):
+    if x.coding.one_hot:
         raise SpecError(f"{name}: x of multiply 'serial' must be integers or bipolar, not {x}")
     if weight.bits * x.bits == 1:
         raise SpecError(

@@ -124,7 +124,7 @@ class DspPlan:
 def check_dsp(name: str, weight: IntType, x: IntType) -> None:
     """Raise `SpecError` for types that the slices' ports do not take."""
     for what, t in (("the weights", weight), ("x", x)):
-        if t.coding != "integer":
+        if not t.coding.binary:
             raise SpecError(f"{name}: {what} of multiply 'dsp' must be integers, not {t}")
     wide = [
         f"{what} of {_port(t)} bits"

@@ -1,4 +1,4 @@
-"""Single bits of logic: tables of few inputs, and how many LUTs they take."""
+"""Single bits of logic as tables of few inputs, and the number of LUTs that they take."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LUT_INPUTS = 6
 SHARED_INPUTS = 5
 
 _NEAR = 16
-"""Small gates among which one looks for another to share a LUT with."""
+"""Number of small gates that are compared, to find one to share a LUT with."""
 
 Source = tuple[str, int, int]
 """``("w", lane, plane)`` or ``("x", lane, plane)``: stored weight and operand; ``("p", n, 0)``: bit
@@ -28,19 +28,19 @@ class Gate:
 
     @property
     def is_wire(self) -> bool:
-        """Whether it is its only input."""
+        """Whether the gate passes its only input on, without logic."""
         return len(self.inputs) == 1 and self.table == 2
 
     @property
     def luts(self) -> int:
-        """LUTs of a gate alone: of more than six inputs, those that a multiplexer chooses of."""
+        """LUTs of a gate that shares none; more than six inputs are LUTs behind a multiplexer."""
         if self.is_wire:
             return 0
         return 1 << max(0, len(self.inputs) - LUT_INPUTS)
 
 
 def gate(column: int, inputs: Sequence[Source], f: Callable[..., object]) -> Gate:
-    """The gate of ``f`` over its inputs' values."""
+    """The gate whose table is ``f`` of its inputs' values."""
     table = 0
     for index in range(1 << len(inputs)):
         table |= bool(f(*(index >> i & 1 for i in range(len(inputs))))) << index
@@ -48,7 +48,7 @@ def gate(column: int, inputs: Sequence[Source], f: Callable[..., object]) -> Gat
 
 
 def fewest(column: int, inputs: Sequence[Source], f: Callable[..., object]) -> Gate | None:
-    """`gate` without the inputs that decide nothing; None where it is 0.
+    """The gate of ``f`` without the inputs that decide nothing; None where ``f`` is always 0.
 
     ``f`` gives None for values that never occur.
     """
@@ -69,7 +69,7 @@ def fewest(column: int, inputs: Sequence[Source], f: Callable[..., object]) -> G
 
 
 def over(g: Gate, inputs: Sequence[Source]) -> int:
-    """The gate's table over more inputs than its own."""
+    """The table of ``g`` over ``inputs``, which hold its own and others."""
     at = [inputs.index(s) for s in g.inputs]
     return gate(
         g.column, inputs, lambda *v: g.table >> sum(v[k] << i for i, k in enumerate(at)) & 1
@@ -77,19 +77,22 @@ def over(g: Gate, inputs: Sequence[Source]) -> int:
 
 
 def paired(gates: Sequence[Gate]) -> tuple[tuple[int, int], ...]:
-    """Gates that share a LUT of two outputs: those whose inputs together are at most five."""
+    """Pairs of gates that share a LUT of two outputs, since they have at most five inputs together.
+
+    A gate is paired with the one of the next few that adds the fewest inputs.
+    """
     small = [
         (k, set(g.inputs))
         for k, g in enumerate(gates)
         if len(g.inputs) <= SHARED_INPUTS and not g.is_wire
     ]
-    found = []
+    pairs = []
     while small:
         k, inputs = small.pop(0)
         sizes = [len(inputs | other) for _, other in small[:_NEAR]]
         if sizes and min(sizes) <= SHARED_INPUTS:
-            found.append((k, small.pop(sizes.index(min(sizes)))[0]))
-    return tuple(found)
+            pairs.append((k, small.pop(sizes.index(min(sizes)))[0]))
+    return tuple(pairs)
 
 
 __all__ = ["LUT_INPUTS", "SHARED_INPUTS", "Gate", "Source", "fewest", "gate", "over", "paired"]

@@ -1,20 +1,20 @@
-"""The bits of a step's distances ``-|x - w|``: for `L1MatVec`, as `products` for `MatVec`.
+"""Distances ``-|x - w|`` as bits to be summed, like the products of `bitrill.arith.products`.
 
-Of a weight outside x's range, the way to that range is a constant of the row; so weights are stored
-as values of x, and both are unsigned numbers x', w' of n bits: of a signed x, plus 2**(n - 1). With
-``ge = [x' >= w']`` and ``d`` the n low bits of ``x' - w'``,
+Where a weight lies outside x's range, its distance to that range is a constant of the row. So
+weights are stored as values of x, and both are unsigned numbers x', w' of n bits (a signed x plus
+``2**(n - 1)``). With ``ge = [x' >= w']`` and ``d`` the n low bits of ``x' - w'``,
 
     -|x - w| = (d ^ ge) + ge - 2**n
 
-where ``^ ge`` is on every bit: ``d`` where x' is the smaller, else its complement, short of ``-d``
-by the one that ge gives back. The constant joins the row's start; no sign is extended. ``ge`` is a
-chain of comparisons of two bits each, a LUT apiece, in registered stages in front of the sums
-(`front`); its links are handed on beside the weight's planes, so a bit of ``d ^ ge`` is again one
-table: of its group of two bits, the link below it, and ge. n bits, even, take 3 n / 2 - 2 LUTs, and
-leave n + 1 bits to sum.
+where ``^ ge`` is on every bit: this is ``d`` where x' is the smaller, else the complement of ``d``,
+which is ``-d - 1``. The constant is added to the value that the row's accumulator starts from, so
+no sign is extended. ``ge`` is a chain of comparisons of two bits each, one LUT a link, in
+registered stages in front of the sums (`front`). The links are handed on beside the weight's
+planes, so a bit of ``d ^ ge`` is again one table: of its group of two bits, the link below it, and
+ge. An even number n of bits takes 3 n / 2 - 2 LUTs, and leaves n + 1 bits to sum.
 
-Up to three bits the distance is tables of x' and w' themselves, without ge, ``2**n - 1`` too large.
-Of one bit it is XNOR-popcount less one, and so are its bits (`products`).
+Up to three bits the distance is a table of x' and w' themselves, without ge, ``2**n - 1`` too
+large. Of one bit it is XNOR-popcount less one, with the bits of `products`.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from .products import Products, products, stored
 from .shapes import DistanceMatrix
 
 DIRECT = 3
-"""Up to so many bits a distance is tables of x and w."""
+"""Most bits of a distance that is made as tables of x and w."""
 
 
 def groups(x: IntType) -> tuple[tuple[int, ...], ...]:
-    """The planes that each link of the chain compares, low first; none where there is no chain."""
+    """The planes that each link of the chain compares, low first; empty without a chain."""
     if x.bits <= DIRECT:
         return ()
     return tuple(tuple(range(k, min(k + 2, x.bits))) for k in range(0, x.bits, 2))
@@ -45,11 +45,11 @@ def front(x: IntType, lane: int) -> tuple[Gate, ...]:
 
     Link k is plane ``x.bits + k`` of the lane's word.
     """
-    found = []
+    links = []
     for k, planes in enumerate(groups(x)):
         sources = _sources(x, lane, planes, k)
-        found.append(gate(0, sources, lambda *v, own=planes: _at_least(x, own, v)))
-    return tuple(found)
+        links.append(gate(0, sources, lambda *v, own=planes: _at_least(x, own, v)))
+    return tuple(links)
 
 
 def front_stages(op: DistanceMatrix) -> int:
@@ -68,7 +68,7 @@ def stored_distances(op: DistanceMatrix) -> np.ndarray:
 
 
 def distance_starts(op: DistanceMatrix) -> np.ndarray:
-    """What each row's accumulator starts from, int64 ``[rows]``."""
+    """The value that each row's accumulator starts from, int64 ``[rows]``."""
     too_large = (1 << op.x.type.bits) - (op.x.type.bits <= DIRECT)
     return -np.abs(op.weights - op.reached).sum(1) - op.cols * too_large
 
@@ -78,20 +78,20 @@ def distances(x: IntType, lanes: int, width: int) -> Products:
     """The bits of ``lanes`` distances below ``2**width``."""
     if x.bits == 1:  # agreements less one
         return products(BIPOLAR, x, lanes, width, True)
-    found: list[Gate] = []
+    gates: list[Gate] = []
     for lane in range(lanes):
-        found += _direct(x, lane) if x.bits <= DIRECT else _complements(x, lane)
-    return Products(tuple(g for g in found if g.column < width))
+        gates += _direct(x, lane) if x.bits <= DIRECT else _complements(x, lane)
+    return Products(tuple(g for g in gates if g.column < width))
 
 
 def _sources(x: IntType, lane: int, planes: Sequence[int], group: int) -> list[Source]:
-    """A group's bits of x, of w, and the link below it, where there is one."""
+    """The bits of x and of w in a group, and the link below it, where there is one."""
     links = [("w", lane, x.bits + group - 1)] if group else []
     return [*(("x", lane, p) for p in planes), *(("w", lane, p) for p in planes), *links]
 
 
 def _number(x: IntType, planes: Sequence[int], bits: Sequence[int]) -> int:
-    """Of a group's planes of x, those of x': the top one of a signed x is complemented."""
+    """The number that a group's planes of x' are; the top plane of a signed x is complemented."""
     return sum(
         (b ^ (x.signed and p == x.bits - 1)) << i
         for i, (p, b) in enumerate(zip(planes, bits, strict=True))
@@ -99,7 +99,7 @@ def _number(x: IntType, planes: Sequence[int], bits: Sequence[int]) -> int:
 
 
 def _at_least(x: IntType, planes: Sequence[int], v: Sequence[int]) -> bool:
-    """A link from the values of its `_sources`."""
+    """The value of a link, from the values of its `_sources`."""
     n = len(planes)
     a, b = _number(x, planes, v[:n]), sum(bit << i for i, bit in enumerate(v[n : 2 * n]))
     return a > b or (a == b and (len(v) == 2 * n or bool(v[2 * n])))
@@ -114,17 +114,17 @@ def _direct(x: IntType, lane: int) -> list[Gate]:
         w = sum(b << i for i, b in enumerate(v[n:]))
         return ~abs(_number(x, planes, v[:n]) - w) >> k & 1
 
-    found = [fewest(k, sources, lambda *v, k=k: bit(k, v)) for k in planes]
-    return [g for g in found if g is not None]
+    bits = [fewest(k, sources, lambda *v, k=k: bit(k, v)) for k in planes]
+    return [g for g in bits if g is not None]
 
 
 def _complements(x: IntType, lane: int) -> list[Gate]:
     """``d ^ ge``, bit by bit, and ge."""
     every = groups(x)
     ge: Source = ("w", lane, x.bits + len(every) - 1)
-    found = []
+    bits = []
     for k, planes in enumerate(every):
-        top = k == len(every) - 1  # which tells ge by itself
+        top = k == len(every) - 1  # whose comparison is ge itself
         sources = _sources(x, lane, planes, k)
 
         def bit(
@@ -139,8 +139,8 @@ def _complements(x: IntType, lane: int) -> list[Gate]:
         for at, p in enumerate(planes):
             inputs = sources if top else [*sources, ge]
             g = fewest(p, inputs, lambda *v, at=at, bit=bit: bit(*v, at=at))
-            found += [] if g is None else [g]
-    return [*found, gate(0, [ge], lambda v: v)]
+            bits += [] if g is None else [g]
+    return [*bits, gate(0, [ge], lambda v: v)]
 
 
 __all__ = ["distance_starts", "distances", "front", "front_stages", "groups", "stored_distances"]

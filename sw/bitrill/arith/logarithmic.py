@@ -1,4 +1,7 @@
-"""The bits of a digit times x, as tables: what `bitrill.arith.products` repeats in each lane."""
+"""The bits of one digit of a weight times x, as tables of few inputs.
+
+They are made once, for lane 0; `bitrill.arith.products` repeats them in each lane.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from .weight_digits import Digit, planes
 
 @dataclass(frozen=True)
 class Template:
-    """A `Gate` of lane 0 that may read others of its kind."""
+    """A `Gate` of lane 0; its inputs may be gates of lane 0, too."""
 
     column: int
     inputs: tuple[Source | Template, ...]
@@ -23,24 +26,24 @@ class Template:
 def template(
     column: int, inputs: list[Source | Template], f: Callable[..., object]
 ) -> Template | None:
-    """As `fewest`."""
+    """The table of ``f`` without the inputs that decide nothing, or None: see `fewest`."""
     names: list[Source] = [("n", k, 0) for k, _ in enumerate(inputs)]
-    found = fewest(column, names, f)
-    if found is None:
+    least = fewest(column, names, f)
+    if least is None:
         return None
-    return Template(column, tuple(inputs[k] for _, k, _ in found.inputs), found.table)
+    return Template(column, tuple(inputs[k] for _, k, _ in least.inputs), least.table)
 
 
 def x_planes(x: IntType) -> list[Source | Template]:
-    """The planes of x', but that the top one of a signed x is as it comes."""
+    """The planes of x, decoded where x is logarithmic.
+
+    They are the planes of x' but for the top one of a signed x, which is not complemented.
+    """
     bits: list[Source | Template] = [("x", 0, p) for p in range(x.bits)]
-    if x.coding != "log2":
+    if not x.coding.one_hot:
         return bits
-    return [
-        found
-        for k in range(x.powers)
-        if (found := template(0, bits, lambda *v, k=k: _number(v) == k + 1)) is not None
-    ]
+    decoded = (template(0, bits, lambda *v, k=k: _number(v) == k + 1) for k in range(planes(x)))
+    return [plane for plane in decoded if plane is not None]
 
 
 @lru_cache(maxsize=1024)
@@ -48,14 +51,14 @@ def digit_bits(d: Digit, x: IntType) -> tuple[Template, ...]:
     """The bits of a digit's product that are not 0."""
     n = planes(x)
     if d.shifter:
-        found = _shifted(d, x)
-    elif x.coding == "log2" and d.whole:
-        found = [_chosen(d, x, k) for k in range(d.width(n))]
+        bits = _shifted(d, x)
+    elif x.coding.one_hot and d.whole:
+        bits = [_chosen(d, x, k) for k in range(d.width(n))]
     elif all(abs(m) & abs(m) - 1 == 0 for m in d.known):
-        found = [_placed(d, x, k) for k in range(d.width(n))]
+        bits = [_placed(d, x, k) for k in range(d.width(n))]
     else:
-        found = [_told(d, x, k) for k in range(d.width(n))]
-    return tuple(g for g in found if g is not None)
+        bits = [_multiplied(d, x, k) for k in range(d.width(n))]
+    return tuple(g for g in bits if g is not None)
 
 
 def _number(bits: tuple[int, ...]) -> int:
@@ -67,7 +70,7 @@ def _weight(d: Digit) -> list[Source | Template]:
 
 
 def _placed(d: Digit, x: IntType, k: int) -> Template | None:
-    """Bit ``k`` where the values are powers of two: a plane of x', or its complement."""
+    """Bit ``k`` of the product with 0 or a power of two: a plane of x', or its complement."""
     low, high = d.planes_of(planes(x))
     shifts = sorted({abs(m).bit_length() - 1 for m in d.known if m})
     read = [k - s for s in shifts if 0 <= k - s < high - low]
@@ -86,8 +89,8 @@ def _placed(d: Digit, x: IntType, k: int) -> Template | None:
     return template(d.shift + low + k, _weight(d) + [given[low + p] for p in read], bit)
 
 
-def _told(d: Digit, x: IntType, k: int) -> Template | None:
-    """Bit ``k`` of any value times a few planes."""
+def _multiplied(d: Digit, x: IntType, k: int) -> Template | None:
+    """Bit ``k`` of the product of any value and a few planes of x."""
     low, high = d.planes_of(planes(x))
     w, ones = len(d.planes), (1 << high - low) - 1
 
@@ -104,12 +107,12 @@ def _told(d: Digit, x: IntType, k: int) -> Template | None:
 def _chosen(d: Digit, x: IntType, k: int) -> Template | None:
     """Bit ``k`` of any value times a power of two: bit ``k - exponent`` of the value.
 
-    Where weight and x are more than six bits, the place of that bit is told by as few bits as can
-    be, of x alone.
+    Where weight and x together have more than six bits, x is first translated to the place of that
+    bit, a number of as few bits as possible.
     """
     w = len(d.planes)
     bits: list[Source | Template] = [("x", 0, p) for p in range(x.bits)]
-    places = [j for j in range(d.most.bit_length()) if 0 <= k - j < x.powers]
+    places = [j for j in range(d.most.bit_length()) if 0 <= k - j < planes(x)]
 
     def of(code: int, place: int | None) -> int | None:
         m = d.values[code]
@@ -117,37 +120,40 @@ def _chosen(d: Digit, x: IntType, k: int) -> Template | None:
 
     def direct(*v: int) -> int | None:
         exponent = _number(v[w:]) - 1
-        return None if exponent >= x.powers else of(_number(v[:w]), _at(k - exponent, exponent))
+        return None if exponent >= planes(x) else of(_number(v[:w]), _at(k - exponent, exponent))
 
     def by_place(*v: int) -> int | None:
-        told = _number(v[w:])
-        return (
-            None if told > len(places) else of(_number(v[:w]), places[told - 1] if told else None)
-        )
+        which = _number(v[w:])
+        if which > len(places):
+            return None
+        return of(_number(v[:w]), places[which - 1] if which else None)
 
     few = len(places).bit_length()
     if w + x.bits <= LUT_INPUTS or few >= x.bits:
         return template(d.shift + k, _weight(d) + bits, direct)
-    which = [
-        found
+    translated = (
+        template(0, bits, lambda *v, i=i: _which(_number(v), k, places) >> i & 1)
         for i in range(few)
-        if (found := template(0, bits, lambda *v, i=i: _which(_number(v), k, places) >> i & 1))
-    ]
+    )
+    which = [bit for bit in translated if bit is not None]
     return template(d.shift + k, [*_weight(d), *which], by_place)
 
 
 def _at(place: int, exponent: int) -> int | None:
-    """The place of a value's bit, if there is any."""
+    """The place of a value's bit that x shifts to ``k``, or None where x is 0 or shifts further."""
     return place if exponent >= 0 and place >= 0 else None
 
 
 def _which(code: int, k: int, places: list[int]) -> int:
-    """Which of ``places`` an x of that code puts at bit ``k``, from 1; 0 if none."""
+    """The number, from 1, of the one of ``places`` that x shifts to bit ``k``; 0 for none."""
     return places.index(k - code + 1) + 1 if code and k - code + 1 in places else 0
 
 
 def _shifted(d: Digit, x: IntType) -> list[Template | None]:
-    """A term of `pot` in two levels: x' by the lower two bits of the exponent, then the rest."""
+    """The bits of a sign and exponent times x', as a shifter of two levels.
+
+    The first shifts x' by the lower two bits of the exponent, the second by the others.
+    """
     n, given = planes(x), x_planes(x)
     *exponent, sign = _weight(d)
     powers = d.most.bit_length()
@@ -160,7 +166,7 @@ def _shifted(d: Digit, x: IntType) -> list[Template | None]:
             return p in read and v[2 + read.index(p)] ^ (x.signed and p == x.bits - 1)
 
         fine.append(template(0, exponent[:2] + [given[p] for p in read], bit))
-    found = []
+    bits = []
     for k in range(n + powers - 1):
         read = [q for q in range(powers // 4 + 1) if 0 <= k + 1 - 4 * q < n + 3]
 
@@ -173,5 +179,5 @@ def _shifted(d: Digit, x: IntType) -> list[Template | None]:
             return shown ^ negative
 
         chosen = [c for q in read if (c := fine[k + 1 - 4 * q]) is not None]
-        found.append(template(d.shift + k, [*exponent, sign, *chosen], outer))
-    return found
+        bits.append(template(d.shift + k, [*exponent, sign, *chosen], outer))
+    return bits

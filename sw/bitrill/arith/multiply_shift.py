@@ -41,7 +41,7 @@ def multiply_shift(
     throughout. None also for results that are no plain integers, and where the sum would need more
     than 48 bits.
     """
-    if out.coding != "integer" or thresholds.shape[1] < 1:
+    if not out.coding.binary or thresholds.shape[1] < 1:
         return None
     rising = [_rising(t, f, x) for t, f in zip(thresholds, inverted, strict=True)]
     slopes = [_slopes(limits, lo, hi) for limits, lo, hi in rising]

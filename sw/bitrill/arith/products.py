@@ -1,20 +1,20 @@
-"""The bits of a step's products: tables of at most six inputs, so that each is one LUT.
+"""Products of weights and inputs as bits to be summed; each is a table of at most six inputs.
 
-With ``x' = x + offset`` unsigned (of a signed x, the top plane complemented; a bipolar bit is its
-own plane; of a logarithmic x all planes are 0 but that of its exponent), a weight is a sum of
-digits, each some planes of its stored bits (`bitrill.arith.weight_digits`):
+With ``x' = x + offset`` unsigned (the top plane of a signed x is complemented; a bipolar bit is its
+own plane; a logarithmic x has the plane of its exponent 1, the others 0), a weight is a sum of
+digits, which are some planes of its stored bits (`bitrill.arith.weight_digits`):
 
     w * x = sum(2**shift * m * x') - offset * w
 
-A digit's product is ``|m| * x'``, of the complement of x' where m is negative: then it is too large
-by a constant that the code alone decides, and that the row's start takes back (`constants`). No
-sign is ever extended.
+A digit's product is ``|m| * x'``, with the complement of x' where m is negative. Then it is too
+large by a constant that depends on the code alone, and that is subtracted from the value that the
+row's accumulator starts from (`constants`). So no sign is ever extended.
 
-Bits of one column of several lanes merge into fewer (`_merged`): three AND products into their
-count, two LUTs for two bits. Of three XNOR products, the upper bit of the count is a LUT of six
-inputs, and the lower one is ``(w0 ^ w1 ^ w2) xnor (x0 ^ x1 ^ x2)``: again an XNOR product, of the
-parity of the weights, which is stored in place of the third one, and the parity of the inputs,
-which all rows share. Three of those merge once more.
+Bits of several lanes in one column merge into fewer (`_merged`): three AND products become their
+count, two LUTs for two bits. For three XNOR products, the upper bit of the count is a LUT of six
+inputs, and the lower one is ``(w0 ^ w1 ^ w2) xnor (x0 ^ x1 ^ x2)``. That is an XNOR product again:
+of the parity of the weights, which is stored in place of the third one, and of the parity of the
+inputs, which all rows share. Three of those merge once more.
 """
 
 from __future__ import annotations
@@ -36,14 +36,17 @@ Item = tuple[tuple[Source, ...], Source]
 """An XNOR product: parity of stored bits, and a bit that all rows share."""
 
 _LANES = 6
-"""So many lanes tell which reading of a weight is the cheapest."""
+"""Number of lanes that readings of a weight are compared on."""
 
 
 @dataclass(frozen=True)
 class Products:
-    """``gates``: what is summed. ``shared``: bits of x alone, made once for all rows, each of x's
-    planes and of those before it; ``inner``: bits that gates read, one level before them;
-    ``triples``: whether the last of each three lanes stores a parity."""
+    """The bits whose sum is a step's products, and the bits that they are made from.
+
+    ``gates``: the bits to be summed; ``shared``: bits of x alone, made once for all rows, from x's
+    planes and from earlier ones of them; ``inner``: bits that gates read, one level before them;
+    ``triples``: whether the last of each three lanes stores a parity.
+    """
 
     gates: tuple[Gate, ...]
     shared: tuple[Gate, ...] = ()
@@ -52,12 +55,12 @@ class Products:
 
     @cached_property
     def pairs(self) -> tuple[tuple[int, int], ...]:
-        """Gates that share a LUT of two outputs."""
+        """Pairs of gates that share a LUT of two outputs."""
         return paired(self.gates)
 
     @cached_property
     def inner_pairs(self) -> tuple[tuple[int, int], ...]:
-        """As `pairs`, of the inner ones."""
+        """Pairs of inner gates that share a LUT of two outputs."""
         return paired(self.inner)
 
     @property
@@ -67,48 +70,51 @@ class Products:
         return each - len(self.pairs) - len(self.inner_pairs)
 
     def levels(self, g: Gate) -> int:
-        """Levels of LUTs up to a gate's output: two of what is more than a table."""
+        """Levels of LUTs up to a gate's output: two where one LUT does not hold it."""
         return 1 + (len(g.inputs) > LUT_INPUTS or any(kind == "i" for kind, _, _ in g.inputs))
 
 
 @lru_cache(maxsize=256)
 def products(weight: IntType, x: IntType, lanes: int, width: int, triples: bool) -> Products:
-    """The bits of ``lanes`` products below ``2**width``, the fewest LUTs of what is tried.
+    """The bits below ``2**width`` of ``lanes`` products, in the form of the fewest LUTs.
 
     ``triples``: whether lanes may store parities of three.
     """
-    if weight.coding == "bipolar":
+    if weight.coding.is_bipolar:
         return _signs(lanes, x, triples, width)
     return _plain(reading(weight, x).digits, x, lanes, width)
 
 
 @lru_cache(maxsize=256)
 def reading(weight: IntType, x: IntType) -> Reading:
-    """How a weight is read: the fewest LUTs, half a LUT counted for each bit to be summed."""
+    """The digits of a weight that take the fewest LUTs; a bit to be summed counts as half a LUT."""
     tried = readings(weight, x)
     return tried[0] if len(tried) == 1 else min(tried, key=lambda r: _cost(r.digits, x))
 
 
 def lane_cost(weight: IntType, x: IntType) -> float:
-    """About how many LUTs of a row a lane takes, half a LUT counted for each bit to be summed."""
-    if weight.coding == "bipolar":
-        found = _signs(9, x, x.coding == "bipolar", 64)
-        return (found.luts + len(found.gates) / 2) / 9
+    """Estimated LUTs that a lane takes in each row; a bit to be summed counts as half a LUT."""
+    if weight.coding.is_bipolar:
+        return _weighed(_signs(9, x, x.coding.is_bipolar, 64)) / 9
     return _cost(reading(weight, x).digits, x) / _LANES
 
 
 def _cost(digits: Sequence[Digit], x: IntType) -> float:
-    found = _plain(tuple(digits), x, _LANES, 64)
-    return found.luts + len(found.gates) / 2
+    return _weighed(_plain(tuple(digits), x, _LANES, 64))
+
+
+def _weighed(bits: Products) -> float:
+    return bits.luts + len(bits.gates) / 2
 
 
 def stored(
     weight: IntType, x: IntType, weights: np.ndarray, simd: int, *, triples: bool
 ) -> np.ndarray:
-    """Weights ``[rows, cols]`` as the bits that are stored, ``[rows, cols, bits]``."""
+    """The bits that are stored for weights ``[rows, cols]``, ``[rows, cols, bits]``."""
     bits, codes = weight.bits, weight.encode(weights)
     if reading(weight, x).magnitude:
-        codes = np.abs(weights) | (weights < 0).astype(np.int64) << bits - 1
+        sign = codes >> bits - 1
+        codes = np.abs(codes - (sign << bits)) | sign << bits - 1
     planes = (codes[..., None] >> np.arange(bits)) & 1
     if triples:
         lanes = planes.reshape(len(codes), -1, simd, bits)
@@ -118,7 +124,7 @@ def stored(
 
 
 def constants(weight: IntType, x: IntType, weights: np.ndarray) -> np.ndarray:
-    """What the products of these weights have too much, each; int64 like ``weights``."""
+    """Constants by which the products of these weights are too large; int64 like ``weights``."""
     planes = stored(weight, x, np.atleast_2d(weights), 1, triples=False)
     total = (1 << x.bits - 1 if x.signed else 0) * np.atleast_2d(weights).astype(np.int64)
     for d in reading(weight, x).digits:
@@ -128,7 +134,7 @@ def constants(weight: IntType, x: IntType, weights: np.ndarray) -> np.ndarray:
 
 
 class _Bits:
-    """Gates of several lanes: what the templates of a lane read is made once."""
+    """Gates of several lanes; what the templates of a lane read is made once."""
 
     def __init__(self) -> None:
         self.shared: dict[Gate, int] = {}
@@ -150,28 +156,28 @@ class _Bits:
         return Products(kept, tuple(self.shared), tuple(self.inner))
 
 
-def _plain(coding: tuple[Digit, ...], x: IntType, lanes: int, width: int) -> Products:
-    """The digits' bits, those of two inputs merged."""
+def _plain(digits: tuple[Digit, ...], x: IntType, lanes: int, width: int) -> Products:
+    """The bits of the digits' products; those of two inputs are merged."""
     bits = _Bits()
     gates: list[Gate] = []
     loose: dict[int, list[Gate]] = {}
-    templates = [(d, digit_bits(d, x)) for d in coding]
-    for lane, (d, found) in product(range(lanes), templates):
-        for template in found:
+    templates = [(d, digit_bits(d, x)) for d in digits]
+    for lane, (d, each) in product(range(lanes), templates):
+        for template in each:
             if template.column < width:
                 g = bits.gate(template, lane)
                 (loose.setdefault(g.column, []) if d.is_gate else gates).append(g)
     for column in sorted(loose):
-        found = loose[column]
-        while len(found) >= 3:
-            gates += _merged(column, found[:3])
-            found = found[3:]
-        gates += found
+        rest = loose[column]
+        while len(rest) >= 3:
+            gates += _merged(column, rest[:3])
+            rest = rest[3:]
+        gates += rest
     return bits.products(gates, width)
 
 
 def _merged(column: int, three: Sequence[Gate]) -> list[Gate]:
-    """The count of three products of two inputs each, in two bits."""
+    """The number of ones among three products of two inputs each, in two bits."""
     inputs = [s for g in three for s in g.inputs]
 
     def count(*values: int) -> int:
@@ -192,37 +198,36 @@ def _signs(lanes: int, x: IntType, triples: bool, width: int) -> Products:
     for k, plane in enumerate(planes):
         flip = x.signed and k == len(planes) - 1
         items: list[Item] = [((("w", i, 0),), bits.source(plane, i)) for i in range(lanes)]
-        rest = items[lanes // 3 * 3 :]
-        found = []
+        lower: list[Item] = []
         for i in range(0, lanes - 2, 3):
             three = items[i : i + 3]
             if triples:
                 three[2] = ((("w", i, 0), ("w", i + 1, 0), ("w", i + 2, 0)), three[2][1])
             gates.append(_upper(k, three, flip))
             stored = (("w", i + 2, 0),) if triples else tuple(w for ws, _ in three for w in ws)
-            found.append((stored, _parity(bits, three)))
-        found += rest
+            lower.append((stored, _parity(bits, three)))
+        lower += items[lanes // 3 * 3 :]
         # parities of parities of decoded planes would be three levels in front of the gates
-        while triples and x.coding != "log2" and len(found) >= 3:
-            three, found = found[:3], found[3:]
+        while triples and not x.coding.one_hot and len(lower) >= 3:
+            three, lower = lower[:3], lower[3:]
             gates.append(_upper(k, three, flip))
             stored = tuple(w for ws, _ in three for w in ws)
             gates.append(_lower(k, [(stored, _parity(bits, three))], flip))
-        if len(found) == 2 and len(found[0][0]) == len(found[1][0]) == 1:
-            gates += [_lower(k, found, flip), _upper(k, found, flip)]
+        if len(lower) == 2 and len(lower[0][0]) == len(lower[1][0]) == 1:
+            gates += [_lower(k, lower, flip), _upper(k, lower, flip)]
         else:
-            gates += [_lower(k, [item], flip) for item in found]
+            gates += [_lower(k, [item], flip) for item in lower]
     return replace(bits.products(gates, width), triples=triples)
 
 
 def _parity(bits: _Bits, items: Sequence[Item]) -> Source:
-    """The parity of the shared bits of ``items``, which is one more of those."""
+    """The parity of the shared bits of ``items``, which becomes a shared bit itself."""
     parity = gate(0, [s for _, s in items], lambda *v: sum(v) & 1)
     return ("p", bits.shared.setdefault(parity, len(bits.shared)), 0)
 
 
 def _agreements(items: Sequence[Item], flip: bool) -> tuple[list[Source], Callable[..., int]]:
-    """The sources of XNOR products, and how many of these are 1 for their values."""
+    """The sources of XNOR products, and a function from their values to the number of ones."""
     inputs = sorted({s for ws, x in items for s in (*ws, x)})
     at = {s: i for i, s in enumerate(inputs)}
 

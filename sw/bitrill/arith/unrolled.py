@@ -98,7 +98,7 @@ def _way(key: _Key) -> tuple[Way, float]:
 @lru_cache(maxsize=64)
 def _plan(key: _Key) -> UnrolledPlan:
     graph = share(problem(key.op), _way(key)[0])
-    return _staged(graph, first=int(key.op.x.type.coding == "log2"))
+    return _staged(graph, first=int(key.op.x.type.coding.one_hot))
 
 
 def problem(op: ConstantMatrix) -> Problem:
@@ -110,10 +110,8 @@ def problem(op: ConstantMatrix) -> Problem:
 
 def element(t: IntType) -> Number:
     """An element of the input as a number of the adder graph."""
-    if t.coding == "bipolar":
-        return Number(1, 0)
     offset = -(1 << t.bits - 1) if t.signed else 0
-    return Number(t.hi - offset, offset)
+    return Number(t.coding.operand[1] - offset, offset)
 
 
 def _staged(graph: AdderGraph, first: int) -> UnrolledPlan:

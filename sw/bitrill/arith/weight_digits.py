@@ -1,50 +1,45 @@
-"""How a weight is read as digits, each of which times x is few bits of few inputs.
+"""Ways to take a weight apart into digits, so that each digit times x is few bits of few inputs.
 
 ``w * x' = sum(2**(shift + low) * m * x'[low:high])``: x' is x as an unsigned number (see
-`bitrill.arith.products`), and m the digit's value, which some planes of the weight's stored bits
-tell. What is tried for each coding of weights (`readings`); the products' plan takes the cheapest:
+`bitrill.arith.products`), and m the digit's value, which some planes of the stored weight choose.
+A coding says in which form its bits are (`bitrill.ir.coding.DigitReader`); for each form several
+ways are tried (`readings`), and `bitrill.arith.products` takes the cheapest:
 
 - ternary: one digit of two planes
-- power of two: a digit a term; of many exponents either one digit, or one of a few exponents each,
-  or a shifter of two levels
-- codebook: digits of all planes of the index whose values are 0 and a few powers of two next to
-  each other, the fewest that make all entries (`_powers`); or all of the entry times a few planes
-  of x, whose product is a table of six inputs
-- integers: where x has one plane, the planes of w themselves (AND); else two planes and the one
+- powers of two: one digit a term; where a term has many exponents, either one digit, or one for a
+  few exponents each, or a shifter of two levels
+- table (codebook): digits of all planes of the index, whose values are 0 and a few successive
+  powers of two (`codebook_digits`); or the whole entry times a few planes of x, whose product is a
+  table of six inputs
+- binary: where x has one plane, the planes of w themselves (AND); else two planes and the one
   below, -2 .. 2 (Booth 1951, MacSorley 1961)
 
-Of a logarithmic x all bits are 0 but one, so that a product is a shift: each of its bits is one bit
-of the weight, and a digit may have any value (`_of_powers`).
+A logarithmic x has one bit that is 1 at most, so a product is a shift: each of its bits is one bit
+of the weight, and a digit may have any value (`_ByShifts`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import product
 
 import numpy as np
 
+from ..ir.coding import Planes, Values
 from ..ir.types import IntType
+from .codebook_digits import power_digits
 from .gates import LUT_INPUTS
-
-_SETS = 6
-"""Sets of digits of the fewest bits that are compared by their LUTs."""
-
-_MOST_DIGITS = 4
-"""Digits of a codebook: four of -2 .. 2 make every number of 8 bits."""
-
-Values = tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
 class Digit:
-    """``values[code]`` of the stored ``planes`` of a lane, times ``2**shift``; None: no such code.
+    """The number ``values[code] * 2**shift``; some stored ``planes`` of a weight are the code.
 
-    ``x``: the first plane of x' that it multiplies, and the one behind the last; None: all of
-    them. A negative product is too large by a constant (`excess`): with ``whole``, all of its bits
-    are complemented, else those of x'. ``shifter``: built in two levels, the exponent's lower two
-    bits first.
+    A value is None where the code never occurs. ``x``: the first plane of x' that the digit
+    multiplies, and the one behind the last; None: all of them. Where a value is negative, the
+    product is made too large by a constant (`excess`): with ``whole``, all bits of the product are
+    complemented, else those of x'. ``shifter``: the product is built in two levels, the exponent's
+    lower two bits first.
     """
 
     planes: tuple[int, ...]
@@ -56,77 +51,159 @@ class Digit:
 
     @property
     def most(self) -> int:
-        """The greatest magnitude."""
+        """The greatest magnitude among the values."""
         return max(abs(m) for m in self.values if m is not None)
 
     @property
     def is_gate(self) -> bool:
-        """Whether a bit of its product is the AND of a plane of w and one of x'."""
+        """Whether a bit of the product is the AND of a plane of w and one of x'."""
         return len(self.values) == 2 and sorted(map(abs, self.known)) == [0, 1]
 
     @property
     def known(self) -> list[int]:
-        """The values without None."""
+        """The values of codes that occur."""
         return [m for m in self.values if m is not None]
 
     def planes_of(self, n: int) -> tuple[int, int]:
-        """``x`` of an x' of ``n`` planes."""
+        """First plane and end of what is multiplied, where x' has ``n`` planes."""
         return self.x or (0, n)
 
     def width(self, n: int) -> int:
-        """Bits of its product with an x' of ``n`` planes."""
+        """Bits of the product with an x' of ``n`` planes."""
         low, high = self.planes_of(n)
         if self.whole:
             return self.most.bit_length() + high - low - 1
         return (self.most * ((1 << high - low) - 1)).bit_length()
 
     def excess(self, n: int) -> np.ndarray:
-        """Per code, by how much the product is too large; int64."""
+        """How much too large the product is, for each code, int64."""
         low, high = self.planes_of(n)
         each = (1 << self.width(n)) - 1 if self.whole else (1 << high - low) - 1
-        found = [
+        excesses = [
             0 if m is None or m >= 0 else (1 if self.whole else -m) * each for m in self.values
         ]
-        return np.array(found) << self.shift + low
+        return np.array(excesses) << self.shift + low
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The digits of a weight; ``magnitude``: of weights stored as sign and magnitude."""
+    """A weight as a sum of digits; ``magnitude``: it is stored as sign and magnitude."""
 
     digits: tuple[Digit, ...]
     magnitude: bool = False
 
 
 def planes(x: IntType) -> int:
-    """Planes of x'."""
-    return x.powers if x.coding == "log2" else x.bits
+    """Number of planes of x'."""
+    return x.coding.planes
 
 
 def readings(weight: IntType, x: IntType) -> list[Reading]:
     """The ways to read a weight that are tried."""
-    n = planes(x)
-    found = [Reading(d) for d in _plain(weight, n)]
-    return found + _of_powers(weight, x) if x.coding == "log2" else found
+    tried = weight.coding.digits(_ByPlanes(planes(x)))
+    return tried + weight.coding.digits(_ByShifts(x)) if x.coding.one_hot else tried
 
 
-def _plain(weight: IntType, n: int) -> list[tuple[Digit, ...]]:
-    b = weight.bits
-    if weight.coding == "bipolar":
-        return [(Digit((0,), 0, (-1, 1)),)]
-    if weight.coding == "pot":
-        return _pot(weight, n)
-    if weight.coding == "codebook":
-        return _codebook(weight, n)
-    if (weight.lo, weight.hi) == (-1, 1):
-        return [(Digit((0, 1), 0, (0, 1, None, -1)),)]
-    bits = tuple(Digit((i,), i, (0, -1 if weight.signed and i == b - 1 else 1)) for i in range(b))
-    return [bits] if n == 1 or b == 1 else [bits, _booth(b, weight.signed)]
+@dataclass(frozen=True)
+class _ByPlanes:
+    """Readings for an x' of ``n`` planes of which any may be 1."""
+
+    n: int
+
+    def sign(self) -> list[Reading]:
+        return [Reading((Digit((0,), 0, (-1, 1)),))]
+
+    def binary(self, bits: int, lo: int, hi: int, shift: int = 0) -> list[Reading]:
+        """Digits of base 2, or of base 4; a ternary weight is one digit."""
+        if (lo, hi) == (-1, 1):
+            return [Reading((Digit((0, 1), shift, (0, 1, None, -1)),))]
+        each = tuple(
+            Digit((i,), shift + i, (0, -1 if lo < 0 and i == bits - 1 else 1)) for i in range(bits)
+        )
+        if self.n == 1 or bits == 1:
+            return [Reading(each)]
+        return [Reading(each), Reading(_booth(bits, lo < 0, shift))]
+
+    def exponents(self, terms: tuple[Planes, ...], values: Values) -> list[Reading]:
+        """One digit a term, or several for a few of its exponents each, or a shifter."""
+        powers = _magnitude_bits(values)
+        tried = []
+        for few in range(1, powers + 1):
+            most = LUT_INPUTS + (2 if few == powers else 0)
+            if few == 1 or len(terms[0]) + min(self.n, few) <= most:
+                tried.append(tuple(d for t in terms for d in _exponents(t, values, few)))
+        if powers > 3 and self.n > 1:
+            tried.append(tuple(Digit(t, 0, values, None, True, True) for t in terms))
+        return [Reading(digits) for digits in tried]
+
+    def table(self, values: Values) -> list[Reading]:
+        """Value times a few planes of x' each, or digits of 0 and a few powers of two."""
+        index = _index(values)
+        step = max(1, LUT_INPUTS - len(index))
+        parts = ((low, min(self.n, low + step)) for low in range(0, self.n, step))
+        tried = [tuple(Digit(index, 0, values, part) for part in parts)]
+        known = tuple(v for v in values if v is not None)
+        for columns in power_digits(known, step, self.n):
+            tried.append(
+                tuple(Digit(index, shift, _spread(column, values)) for shift, column in columns)
+            )
+        return [Reading(digits) for digits in tried]
 
 
-def _booth(bits: int, signed: bool) -> tuple[Digit, ...]:
+@dataclass(frozen=True)
+class _ByShifts:
+    """Readings for an ``x`` that is 0 or a power of two: digits of any value."""
+
+    x: IntType
+
+    def sign(self) -> list[Reading]:
+        return []
+
+    def binary(self, bits: int, lo: int, hi: int, shift: int = 0) -> list[Reading]:
+        """One digit where a table of six inputs holds the product; or parts of the magnitude."""
+        tried = []
+        if bits + self.x.bits <= LUT_INPUTS:
+            codes = range(1 << bits)
+            numbers = [c - (c >> bits - 1 << bits) if lo < 0 else c for c in codes]
+            held = tuple(v if lo <= v <= hi else None for v in numbers)
+            tried.append(Reading((Digit(tuple(range(bits)), shift, held, None, True),)))
+        if lo >= 0:
+            tried.append(Reading(tuple(_magnitudes(bits, None, shift))))
+        elif lo > -(1 << bits - 1):
+            tried.append(Reading(tuple(_magnitudes(bits - 1, bits - 1, shift)), True))
+        return tried
+
+    def exponents(self, terms: tuple[Planes, ...], values: Values) -> list[Reading]:
+        return [Reading(tuple(Digit(t, 0, values, None, True) for t in terms))]
+
+    def table(self, values: Values) -> list[Reading]:
+        """Parts of the magnitude: as many places as a table of six inputs can choose from."""
+        index = _index(values)
+        b = len(index)
+        fits = b + self.x.bits <= LUT_INPUTS
+        window = 8 if fits else max(1, (1 << max(0, LUT_INPUTS - b)) - 1)
+        return [Reading(_chunks(index, values, window))]
+
+
+def _index(values: Values) -> Planes:
+    """The planes of a code that chooses one of ``values``."""
+    return tuple(range((len(values) - 1).bit_length()))
+
+
+def _magnitude_bits(values: Values) -> int:
+    """Bits of the greatest magnitude."""
+    return max(abs(m) for m in values if m is not None).bit_length()
+
+
+def _spread(column: tuple[int, ...], values: Values) -> Values:
+    """``column``, the values of the codes that occur, with None at the other codes."""
+    rest = iter(column)
+    return tuple(None if v is None else next(rest) for v in values)
+
+
+def _booth(bits: int, signed: bool, shift: int) -> tuple[Digit, ...]:
     """Digits of base 4: ``w[2j] + w[2j - 1] - 2 * w[2j + 1]``."""
-    found = []
+    digits = []
     for low in range(0, bits + (not signed), 2):
         above = low + 1 if low + 1 < bits else bits - 1 if signed else None
         here = low if low < bits else None
@@ -139,46 +216,14 @@ def _booth(bits: int, signed: bool) -> tuple[Digit, ...]:
             sum(weights[p] * b for p, b in zip(used, code[::-1], strict=True))
             for code in product((0, 1), repeat=len(used))
         )
-        found.append(Digit(used, low, values))
-    return tuple(found)
-
-
-def _pot(weight: IntType, n: int) -> list[tuple[Digit, ...]]:
-    """A digit a term, or several for a few of its exponents each, or a shifter."""
-    values, terms = _pot_values(weight), _terms(weight)
-    bits = len(terms[0])
-    found = []
-    for few in range(1, weight.powers + 1):
-        most = LUT_INPUTS + (2 if few == weight.powers else 0)
-        if few == 1 or bits + min(n, few) <= most:
-            found.append(tuple(d for t in terms for d in _exponents(t, values, few)))
-    if weight.powers > 3 and n > 1:
-        found.append(tuple(Digit(t, 0, values, None, True, True) for t in terms))
-    return found
-
-
-def _terms(weight: IntType) -> list[tuple[int, ...]]:
-    """The planes of each term."""
-    bits = weight.bits // weight.terms
-    return [tuple(range(t * bits, (t + 1) * bits)) for t in range(weight.terms)]
-
-
-def _pot_values(weight: IntType) -> Values:
-    """A term's value for each of its codes."""
-    bits = weight.bits // weight.terms
-    values: list[int | None] = []
-    for code in range(1 << bits):
-        exponent = code & ((1 << bits - 1) - 1)
-        magnitude = (1 << exponent) >> 1
-        value = -magnitude if code >> bits - 1 else magnitude
-        values.append(value if exponent <= weight.powers else None)
-    return tuple(values)
+        digits.append(Digit(used, shift + low, values))
+    return tuple(digits)
 
 
 def _exponents(planes: tuple[int, ...], values: Values, few: int) -> list[Digit]:
-    """Digits of ``few`` exponents each."""
-    found = []
-    top = max(abs(m) for m in values if m is not None).bit_length()
+    """Digits that take ``few`` of a term's exponents each."""
+    digits = []
+    top = _magnitude_bits(values)
     for low in range(0, top, few):
         ends = 1 << low, 1 << low + few
         here = tuple(
@@ -189,128 +234,35 @@ def _exponents(planes: tuple[int, ...], values: Values, few: int) -> list[Digit]
             else 0
             for m in values
         )
-        found.append(Digit(planes, low, here))
-    return found
-
-
-def _codebook(weight: IntType, n: int) -> list[tuple[Digit, ...]]:
-    b = weight.bits
-    index = tuple(range(b))
-    values: Values = (*weight.entries, *[None] * ((1 << b) - len(weight.entries)))
-    step = LUT_INPUTS - b
-    found = [tuple(Digit(index, 0, values, (low, min(n, low + step))) for low in range(0, n, step))]
-    for chosen in _powers(weight.entries, step, n):
-        digits = []
-        for shift, column in chosen:
-            rest = [None] * ((1 << b) - len(column))
-            digits.append(Digit(index, shift, (*column, *rest)))
-        found.append(tuple(digits))
-    return found
-
-
-Column = tuple[int, tuple[int, ...]]
-"""A digit's shift, and its value in each entry."""
-
-
-@lru_cache(maxsize=256)
-def _powers(entries: tuple[int, ...], window: int, n: int) -> tuple[tuple[Column, ...], ...]:
-    """Sets of digits, of the fewest bits, that make all ``entries``.
-
-    A digit is 0 or ``+-2**k`` for up to ``window`` successive k. Sums that a set makes are the bits
-    of an integer, so that to add a digit is to shift and or it.
-    """
-    bias = 1 << max(map(abs, entries)).bit_length() + 2
-    need = sum(1 << bias + e for e in set(entries))
-    top = max(map(abs, entries)).bit_length() + 1
-    kinds = [(s, w) for s in range(top) for w in range(1, window + 1) if s + w <= top]
-    found: list[tuple[int, tuple[tuple[int, int], ...]]] = []
-
-    def extend(sums: int, first: int, chosen: tuple[tuple[int, int], ...], bits: int) -> None:
-        if sums & need == need:
-            found.append((bits, chosen))
-            found.sort()
-            del found[_SETS:]
-            return
-        if len(chosen) == _MOST_DIGITS:
-            return
-        for k, (s, w) in enumerate(kinds[first:], start=first):
-            more = bits + n + w - 1
-            if len(found) < _SETS or more < found[-1][0]:
-                wider = sums
-                for e in range(s, s + w):
-                    wider |= sums << (1 << e) | sums >> (1 << e)
-                extend(wider, k + 1, (*chosen, (s, w)), more)
-
-    extend(1 << bias, 0, (), 0)
-    return tuple(_split(entries, chosen) for _, chosen in found if chosen)
-
-
-def _split(entries: tuple[int, ...], chosen: tuple[tuple[int, int], ...]) -> tuple[Column, ...]:
-    """The entries' digits: the fewest that are not 0, then the fewest below 0."""
-    ways = [[0, *(sign << e for e in range(w) for sign in (1, -1))] for _, w in chosen]
-    best: dict[int, tuple[tuple[int, int], tuple[int, ...]]] = {}
-    for told in product(*ways):
-        total = sum(m << s for m, (s, _) in zip(told, chosen, strict=True))
-        cost = (sum(m != 0 for m in told), sum(m < 0 for m in told)), told
-        if total not in best or cost < best[total]:
-            best[total] = cost
-    columns = zip(*(best[e][1] for e in entries), strict=True)
-    return tuple((s, column) for (s, _), column in zip(chosen, columns, strict=True))
-
-
-def _of_powers(weight: IntType, x: IntType) -> list[Reading]:
-    """Digits of any value, for an x that is 0 or a power of two."""
-    b = weight.bits
-    if weight.coding == "bipolar":
-        return []
-    if weight.coding == "pot":
-        values = _pot_values(weight)
-        return [Reading(tuple(Digit(t, 0, values, None, True) for t in _terms(weight)))]
-    if weight.coding == "codebook":
-        values = (*weight.entries, *[None] * ((1 << b) - len(weight.entries)))
-        return [Reading(_chunks(tuple(range(b)), values, _window(b, x)))]
-    found = []
-    if b + x.bits <= LUT_INPUTS:
-        codes = np.arange(1 << b)
-        held = [int(v) if weight.lo <= v <= weight.hi else None for v in weight.decode(codes)]
-        found.append(Reading((Digit(tuple(range(b)), 0, tuple(held), None, True),)))
-    if not weight.signed:
-        found.append(Reading(tuple(_magnitudes(b, None))))
-    elif weight.lo > -(1 << b - 1):
-        found.append(Reading(tuple(_magnitudes(b - 1, b - 1)), True))
-    return found
-
-
-def _window(b: int, x: IntType) -> int:
-    """Places of a magnitude that a table of six inputs may choose from."""
-    return 8 if b + x.bits <= LUT_INPUTS else max(1, (1 << LUT_INPUTS - b) - 1)
+        digits.append(Digit(planes, low, here))
+    return digits
 
 
 def _chunks(planes: tuple[int, ...], values: Values, window: int) -> tuple[Digit, ...]:
-    """The values' magnitudes, ``window`` places at a time."""
-    top = max(abs(m) for m in values if m is not None).bit_length()
-    found = []
+    """Digits that take ``window`` places of the values' magnitudes each."""
+    top = _magnitude_bits(values)
+    digits = []
     for low in range(0, top, window):
         ones = (1 << window) - 1
         here = tuple(
             None if m is None else (1 if m > 0 else -1) * (abs(m) >> low & ones) for m in values
         )
         if any(here):
-            found.append(Digit(planes, low, here, None, True))
-    return tuple(found)
+            digits.append(Digit(planes, low, here, None, True))
+    return tuple(digits)
 
 
-def _magnitudes(b: int, sign: int | None) -> list[Digit]:
-    """Three planes of a magnitude at a time, and the sign's."""
-    found = []
+def _magnitudes(b: int, sign: int | None, shift: int) -> list[Digit]:
+    """Digits of three planes of a magnitude each, with the plane of the sign if there is one."""
+    digits = []
     for low in range(0, b, 3):
         used = tuple(range(low, min(b, low + 3)))
         values = tuple(range(1 << len(used)))
         if sign is not None:
             values = (*values, *(-m for m in values))
             used = (*used, sign)
-        found.append(Digit(used, low, values, None, True))
-    return found
+        digits.append(Digit(used, shift + low, values, None, True))
+    return digits
 
 
 __all__ = ["Digit", "Reading", "planes", "readings"]

@@ -1,45 +1,45 @@
-"""Which coding a matrix's weights are stored in: the cheapest that holds them, or the one told."""
+"""The choice of the coding in which a matrix's weights are stored.
+
+It is the cheapest one that holds them, or the one that the folding names.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..arith.products import lane_cost
 from ..errors import SpecError
+from ..ir.coding import CODINGS, Coding
 from ..ir.graph import Graph
 from ..ir.operator import Operator
-from ..ir.types import ENTRY, MAX_ENTRIES, IntType
+from ..ir.types import IntType
 from ..ops.depthwise import Depthwise
 from ..ops.matvec import MatVec
-
-TERNARY = IntType(-1, 1)
+from ..ops.units import coding_matters
 
 KEY = "coding"
-"""The folding's key."""
-
-KEPT = ("unrolled", "runtime", "streamed")
-"""Styles in which the weights' coding is no part of the arithmetic, or they are not constants."""
+"""The key in a folding that names the coding of a node's weights."""
 
 
 def choose_codings(
     graph: Graph, folding: Mapping[str, Any], style: str = "folded"
 ) -> tuple[Graph, list[str]]:
-    """``graph`` with the coding of all weights that ``folding`` tells, else the cheapest; and what
-    is wrong with it. Results and their types stay as they are.
+    """``graph`` with the coding that ``folding`` names for each matrix, else the cheapest.
 
-    ``style``: of nodes of which ``folding`` says none.
+    Results and their types stay as they are. Also returns the errors in ``folding``. ``style`` is
+    that of matrices for which ``folding`` gives none.
     """
     nodes, problems = [], []
     for node in graph.nodes:
-        told = folding.get(node.name, {})
-        told = told if isinstance(told, Mapping) else {}
+        choices = folding.get(node.name, {})
+        choices = choices if isinstance(choices, Mapping) else {}
         if isinstance(node, MatVec):
-            told = {"style": style, **told}
+            choices = {"style": style, **choices}
         try:
-            nodes.append(_with_coding(node, told))
+            nodes.append(_with_coding(node, choices))
         except SpecError as error:
             nodes.append(node)
             problems.append(str(error))
@@ -49,29 +49,31 @@ def choose_codings(
 def settle_codings(
     graph: Graph, folding: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Graph, dict[str, dict[str, Any]], dict[str, dict[str, str]]]:
-    """`choose_codings` of a ``folding`` in which nothing is wrong, what it tells of all else, and
-    the codings as a folding."""
+    """``graph`` with the codings of a correct ``folding``, the rest of it, and the codings alone.
+
+    Both parts of the folding are foldings, by node and key.
+    """
     graph, _ = choose_codings(graph, folding)
     rest = {
-        name: {key: value for key, value in told.items() if key != KEY}
-        for name, told in folding.items()
+        name: {key: value for key, value in choices.items() if key != KEY}
+        for name, choices in folding.items()
     }
     return graph, rest, {n.name: coding_of(n) for n in graph.nodes}
 
 
-def _with_coding(node: Operator, told: Mapping[str, Any]) -> Operator:
-    """Of the cheapest, the fewest LUTs of a lane's products, then the fewest bits.
+def _with_coding(node: Operator, choices: Mapping[str, Any]) -> Operator:
+    """The node with the coding that its ``choices`` name, else the cheapest.
 
     In styles ``unrolled``, ``runtime`` and ``streamed`` and for other multipliers than LUTs weights
-    stay as they are, unless ``told`` names a coding.
+    stay as they are, unless a coding is named.
     """
     if not isinstance(node, MatVec | Depthwise):
-        if KEY in told:
-            raise SpecError(f"{node.name}: {KEY} must be told of a matrix, not of {node.kind}")
+        if KEY in choices:
+            raise SpecError(f"{node.name}: {KEY} must be given for a matrix, not for {node.kind}")
         return node
-    if KEY in told:
-        type = _named(node, told[KEY])
-    elif told.get("multiply", "lut") != "lut" or told.get("style") in KEPT:
+    if KEY in choices:
+        type = _named(node, choices[KEY])
+    elif not coding_matters(choices.get("style", "folded"), choices.get("multiply", "lut")):
         return node
     else:
         type = cheapest(node)
@@ -79,114 +81,69 @@ def _with_coding(node: Operator, told: Mapping[str, Any]) -> Operator:
 
 
 def coding_of(node: Operator) -> dict[str, str]:
-    """What a folding says of a node's weights."""
-    if not isinstance(node, MatVec | Depthwise):
-        return {}
-    t = node.weight_type
-    if t.coding == "pot":
-        return {KEY: f"pot{t.terms if t.terms > 1 else ''}"}
-    return {KEY: "ternary" if t == TERNARY else t.coding}
+    """What a folding says about the coding of a node's weights."""
+    return {KEY: node.weight_type.coding.choice} if isinstance(node, MatVec | Depthwise) else {}
 
 
 def cheapest(node: MatVec | Depthwise) -> IntType:
     """The type of the fewest LUTs, then bits, that holds the weights."""
-    if _popcount(node):
+    if _counts_agreements(node):
         return node.weight_type
     held = [node.weight_type]
-    for find in CODINGS.values():
-        try:
-            held.append(find(node))
-        except SpecError:
-            continue
+    for choice, kind in coding_choices().items():
+        if kind.automatic:
+            try:
+                held.append(_fitting(node, choice))
+            except SpecError:
+                continue
     return min(dict.fromkeys(held), key=lambda t: (lane_cost(t, node.x.type), t.bits))
 
 
-def _popcount(node: MatVec | Depthwise) -> bool:
-    return node.weight_type.coding == node.x.type.coding == "bipolar"
+def _counts_agreements(node: MatVec | Depthwise) -> bool:
+    """Return whether products are XNORs; the coding of the weights is then part of the operator."""
+    return node.weight_type.coding.is_bipolar and node.x.type.coding.is_bipolar
 
 
-def _named(node: MatVec | Depthwise, name: Any) -> IntType:
-    if not isinstance(name, str) or name not in CODINGS:
-        names = " or ".join(map(repr, CODINGS))
-        raise SpecError(f"{node.name}: {KEY} must be {names}, not {name!r}")
-    if _popcount(node) and name != "bipolar":
+def _named(node: MatVec | Depthwise, choice: object) -> IntType:
+    """The type that a folding asks for by name."""
+    choices = coding_choices()
+    if not isinstance(choice, str) or choice not in choices:
+        names = " or ".join(map(repr, choices))
+        raise SpecError(f"{node.name}: {KEY} must be {names}, not {choice!r}")
+    if _counts_agreements(node) and choice != node.weight_type.coding.choice:
         raise SpecError(
-            f"{node.name}: {KEY} must be 'bipolar' where x and weights are bipolar, not {name!r}"
+            f"{node.name}: {KEY} must be {node.weight_type.coding.choice!r} where x and weights are"
+            f" bipolar, not {choice!r}"
         )
-    return CODINGS[name](node)
+    return _fitting(node, choice)
 
 
-def _holding(node: MatVec | Depthwise, name: str, type: IntType) -> IntType:
-    """``type``, if it holds all weights."""
-    w = node.weights
+def _fitting(node: MatVec | Depthwise, choice: str) -> IntType:
+    """The smallest type under the name ``choice`` that holds all weights."""
+    w, given = node.weights, node.weight_type.coding
+    try:
+        type = IntType.of(coding_choices()[choice].fitting(choice, w, given))
+    except SpecError as error:
+        raise SpecError(f"{node.name}: {error}") from error
+    if type.coding.is_bipolar and node.x.type.coding.is_bipolar and not given.is_bipolar:
+        raise SpecError(
+            f"{node.name}: {KEY} must be other than {choice!r} where x is bipolar and weights are"
+            f" {node.weight_type}"
+        )
     if not type.holds(w):
         row, column = np.argwhere(~np.isin(w, type.values()))[0].tolist()
         raise SpecError(
-            f"{node.name}: weights of {KEY} {name!r} must be values of {type},"
+            f"{node.name}: weights of {KEY} {choice!r} must be values of {type},"
             f" not {w[row, column]} (row {row}, column {column})"
         )
     return type
 
 
-def _bipolar(node: MatVec | Depthwise) -> IntType:
-    if node.x.type.coding == "bipolar" and not _popcount(node):
-        raise SpecError(
-            f"{node.name}: {KEY} must be other than 'bipolar' where x is bipolar and weights are"
-            f" {node.weight_type}"
-        )
-    return _holding(node, "bipolar", IntType(-1, 1, "bipolar"))
+def coding_choices() -> dict[str, type[Coding]]:
+    """Each name by which a folding may ask for a coding of weights, and its class."""
+    return {
+        choice: kind for kind in CODINGS.values() if kind.for_weights for choice in kind.choices()
+    }
 
 
-def _ternary(node: MatVec | Depthwise) -> IntType:
-    return _holding(node, "ternary", TERNARY)
-
-
-def _integer(node: MatVec | Depthwise) -> IntType:
-    if node.weight_type.coding == "integer":
-        return node.weight_type
-    return IntType.for_range(lo=int(node.weights.min()), hi=int(node.weights.max()))
-
-
-def _pot(terms: int) -> Callable[[MatVec | Depthwise], IntType]:
-    """Sums of ``terms`` powers of two, up to the least that the weights need."""
-    name = f"pot{terms if terms > 1 else ''}"
-
-    def find(node: MatVec | Depthwise) -> IntType:
-        most = int(np.abs(node.weights).max())
-        top = most.bit_length() if terms > 1 else max(0, most.bit_length() - 1)
-        types = [IntType(-(terms << n), terms << n, "pot", terms) for n in range(top + 1)]
-        found = next((t for t in types if t.holds(node.weights)), None)
-        return found or _holding(node, name, types[-1])
-
-    return find
-
-
-def _codebook(node: MatVec | Depthwise) -> IntType:
-    entries = np.unique(node.weights).tolist()
-    if len(entries) > MAX_ENTRIES:
-        raise SpecError(
-            f"{node.name}: weights of {KEY} 'codebook' must have at most {MAX_ENTRIES} values,"
-            f" not {len(entries)}"
-        )
-    if entries[0] < ENTRY[0] or entries[-1] > ENTRY[1]:
-        raise SpecError(
-            f"{node.name}: weights of {KEY} 'codebook' must lie in {ENTRY[0]}..{ENTRY[1]},"
-            f" not {entries[0]}..{entries[-1]}"
-        )
-    if len(entries) == 1:
-        entries = sorted({*entries, 0 if entries[0] else 1})
-    return IntType.of_entries(tuple(entries))
-
-
-CODINGS: dict[str, Callable[[MatVec | Depthwise], IntType]] = {
-    "bipolar": _bipolar,
-    "ternary": _ternary,
-    "integer": _integer,
-    "pot": _pot(1),
-    "pot2": _pot(2),
-    "pot3": _pot(3),
-    "codebook": _codebook,
-}
-"""The type of each coding that holds a node's weights; `SpecError` where there is none."""
-
-__all__ = ["CODINGS", "KEY", "cheapest", "choose_codings", "coding_of", "settle_codings"]
+__all__ = ["KEY", "cheapest", "choose_codings", "coding_choices", "coding_of", "settle_codings"]

@@ -48,7 +48,7 @@ def load_model(
     if (raw_input is None) is not (raw_scale is None):
         raise SpecError("raw_input and raw_scale must be given together")
     if raw_input is not None and (
-        raw_input.coding != "integer" or raw_input.bits > limits.ACTIVATION_BITS
+        not raw_input.coding.binary or raw_input.bits > limits.ACTIVATION_BITS
     ):
         raise SpecError(
             f"raw_input must be an integer type of at most {limits.ACTIVATION_BITS} bits,"

@@ -1,4 +1,4 @@
-"""Integers to stream beats and back: what AXI4-Stream, test benches and board drivers carry.
+"""Conversion of integers to the bytes of stream beats and back, as AXI4-Stream carries them.
 
 A beat holds ``lanes`` elements, element 0 in the low bits, unpadded within the beat; the beat is
 padded with zeros to whole bytes, little-endian.

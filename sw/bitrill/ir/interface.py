@@ -1,4 +1,4 @@
-"""The two edges of a design: what its first and last integers mean to the model's user."""
+"""The input and output of a design: how its integers relate to the model's floats and arrays."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .types import IntType, Tensor
 
 @dataclass(frozen=True, eq=False)
 class InputQuantizer:
-    """From floats to the first edge's integers, exact for every finite float64.
+    """Converts floats to the first edge's integers, exactly for every finite float64.
 
-    ``n = #{k : x >= levels[c, k]}`` (``N - n`` where ``inverted[c]``), decoded as in `Threshold`.
-    ``levels``: float64 ``[C, N]``; a level is the smallest float64 at which the model's first
-    quantizer takes its next value, so comparing floats decides as the reals do. C is 1, or the
-    edge's channels.
+    The result is the ``n``-th value of ``type``, with ``n = #{k : x >= levels[c, k]}`` (``N - n``
+    where ``inverted[c]``). ``levels``: float64 ``[C, N]``, where C is 1 or the edge's channels. A
+    level is the smallest float64 at which the model's first quantizer gives its next value, so
+    comparing floats decides as the reals do.
     """
 
     levels: np.ndarray
@@ -26,9 +26,9 @@ class InputQuantizer:
     type: IntType
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """x: finite floats ``[N, *shape]``, channel innermost; integers of the same shape.
+        """Integers of x, finite floats ``[N, *shape]``, channel innermost.
 
-        They come in a narrow signed dtype.
+        They have the same shape, and a narrow signed dtype.
         """
         x = np.asarray(x)
         if x.dtype.kind != "f":
@@ -45,24 +45,17 @@ class InputQuantizer:
                 n += x >= levels[:, k]
         if self.inverted.any():
             n = np.where(self.inverted, n_levels - n, n).astype(dtype)
-        if self.type.coding == "bipolar":
-            n += n
-            n -= 1
-            return n
-        if self.type.coding == "log2":
-            return self.type.values().astype(dtype)[n]
-        n += dtype.type(self.type.lo)
-        return n
+        return self.type.coding.nth(n)
 
 
 _COMPARED = 16
-"""Up to so many levels, comparing with each is quicker than a search."""
+"""Most levels for which comparing with each is quicker than a search."""
 
 
 def _levels_as(levels: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """The smallest numbers of a narrower float ``dtype`` that are not below ``levels``.
+    """``levels`` rounded up to a narrower float ``dtype``.
 
-    A narrow x is then compared in its own type, and exactly: nothing lies between.
+    A narrow x is then compared in its own type, and exactly: no x lies between.
     """
     if dtype.itemsize >= levels.dtype.itemsize:
         return levels
@@ -74,7 +67,7 @@ def _levels_as(levels: np.ndarray, dtype: np.dtype) -> np.ndarray:
 def to_edge(x: np.ndarray, tensor: Tensor, *, channel_last: bool = False) -> np.ndarray:
     """A model's array ``[N, *shape]`` as ``[N, *tensor.shape]``, whose channels are innermost.
 
-    The model's are the first axis behind N, or ``channel_last``; however it groups its axes.
+    The model's channels are the axis behind N, or the last one with ``channel_last``.
     """
     if channel_last or len(tensor.shape) == 1:
         return x.reshape(-1, *tensor.shape)
@@ -82,7 +75,7 @@ def to_edge(x: np.ndarray, tensor: Tensor, *, channel_last: bool = False) -> np.
 
 
 def from_edge(y: np.ndarray, shape: tuple[int, ...], *, channel_last: bool = False) -> np.ndarray:
-    """Inverse of `to_edge`: ``[N, *shape]``."""
+    """An array ``[N, *tensor.shape]`` as the model's ``[N, *shape]``: the inverse of `to_edge`."""
     if y.ndim > 2 and not channel_last:
         y = np.moveaxis(y, -1, 1)
     return y.reshape(-1, *shape)
@@ -93,10 +86,9 @@ class Source:
     """The model's input: ``shape`` (no batch axis) as in the model, ``tensor`` as on the edge.
 
     ``quantizer`` turns the user's floats into the edge's integers; without one the design takes
-    raw integers, which stand for ``raw_scale * integer`` (the grid that was declared, a string of
-    the exact rational). The model's arrays are channel first (NCHW) unless ``channel_last`` says
-    otherwise, an edge of several axes is channel last; an edge of one axis is the model's array in
-    its own order.
+    raw integers, which stand for ``raw_scale * integer`` (an exact rational as a string). The
+    model's arrays are channel first (NCHW) unless ``channel_last`` says otherwise. An edge of
+    several axes is channel last; an edge of one axis is the model's array in its own order.
     """
 
     shape: tuple[int, ...]
@@ -156,11 +148,11 @@ class Source:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Sink:
-    """The model's output: ``shape`` as in the model, its edge, and what its integers stand for.
+    """The model's output: ``shape`` as in the model, its edge, and the meaning of its integers.
 
-    The real output is ``scale * integer + offset``, per channel (innermost axis) or single;
-    exact numbers (see `bitrill.exact`). Decisions (indices) have neither. ``channel_last``: as of
-    `Source`.
+    The real output is ``scale * integer + offset``, exact numbers (see `bitrill.exact`), one for
+    each channel (innermost axis) or a single one. Decisions (indices) have neither.
+    ``channel_last``: see `Source`.
     """
 
     shape: tuple[int, ...]
@@ -182,7 +174,7 @@ class Sink:
         return self.restore(self.flatten(y) * scale + offset)
 
     def flatten(self, y: np.ndarray) -> np.ndarray:
-        """``[N, *shape]`` as ``[N, *tensor.shape]``."""
+        """Integers ``[N, *shape]`` as ``[N, *tensor.shape]``."""
         return to_edge(y, self.tensor, channel_last=self.channel_last)
 
     def restore(self, y: np.ndarray) -> np.ndarray:

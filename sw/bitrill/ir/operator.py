@@ -393,7 +393,7 @@ def must_be_numbers(op: Operator) -> None:
 
     Operators that multiply by shifts, or only move elements, can.
     """
-    logarithmic = [str(t.type) for t in op.operands if t.type.coding == "log2"]
+    logarithmic = [str(t.type) for t in op.operands if not t.type.coding.addable]
     if logarithmic:
         raise SpecError(f"{op.name}: operands of {op.kind} must be integers, not {logarithmic[0]}")
 

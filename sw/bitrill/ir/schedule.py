@@ -1,4 +1,4 @@
-"""When an operator's events may happen: the max-plus rules that timing is computed from.
+"""Schedules: the rules by which an operator's beats wait for each other, in a max-plus system.
 
 An operator has streams of events, each numbered through all frames, each at most one a cycle:
 ``in`` (a beat of its first operand is accepted), ``in1``, ``in2``, .. (of its others), ``step`` (an
@@ -23,7 +23,7 @@ Stream: TypeAlias = str
 
 
 def port(kind: Stream, number: int) -> Stream:
-    """Name of the stream of operand (``in``) or result (``out``) ``number``."""
+    """Name of the stream of an operand (``in``) or result (``out``) by its number."""
     return f"{kind}{number}" if number else kind
 
 
@@ -39,9 +39,9 @@ class Rule:
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """Events of one frame (``n_in`` input beats, ``n_step`` firings, ``n_out`` output beats).
+    """The events of one frame (``n_in`` input beats, ``n_step`` firings, ``n_out`` output beats).
 
-    ``more``: events of further streams by name, ``in1``, .. and ``out1``, ...
+    ``more``: the number of events of further streams by name, ``in1``, .. and ``out1``, ...
     """
 
     n_in: int
@@ -52,15 +52,15 @@ class Schedule:
 
     @property
     def sizes(self) -> dict[Stream, int]:
-        """Events of every stream."""
+        """Number of events of every stream."""
         return {"in": self.n_in, "step": self.n_step, "out": self.n_out, **self.more}
 
 
 def pipeline(*, n: int, latency: int) -> Schedule:
-    """An elastic pipeline of ``latency`` stages: one beat in, one beat out, bubbles close up.
+    """The schedule of an elastic pipeline of ``latency`` stages: bubbles close up under stalls.
 
-    Beat ``k`` leaves ``latency`` cycles after it entered at the earliest; beat ``k`` enters no
-    sooner than the edge at which beat ``k - latency`` leaves.
+    Beat ``k`` leaves at least ``latency`` cycles after it entered, and enters no sooner than the
+    clock edge at which beat ``k - latency`` leaves.
     """
     k = np.arange(n)
     return Schedule(n, 0, n, (Rule("out", "in", k, latency), Rule("in", "out", k - latency, 0)))

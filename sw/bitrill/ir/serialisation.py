@@ -128,6 +128,9 @@ def _encode(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
         return {"enum": value.value}
     if isinstance(value, Fraction | exact.Surd):
         return {"real": exact.to_json(value)}
+    if isinstance(value, types.IntType):
+        arguments = {k: _encode(v, path, arrays) for k, v in value.parameters.items()}
+        return {"class": "IntType", **arguments}
     if isinstance(value, tuple):
         return [_encode(v, f"{path}.{i}", arrays) for i, v in enumerate(value)]
     if isinstance(value, dict):

@@ -54,7 +54,7 @@ class Concat(EvenLanes):
     def _alike(self) -> bool:
         """Whether elements are passed on as they are, whatever their bits mean."""
         types = {t.type for t in self.operands}
-        return len(types) == 1 and self.x.type.coding != "integer" and set(self.gains) == {1}
+        return len(types) == 1 and not self.x.type.coding.binary and set(self.gains) == {1}
 
     def infer(self) -> Tensor:
         types = [t.type for t in self.operands]

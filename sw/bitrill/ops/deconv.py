@@ -51,7 +51,7 @@ class Deconv(EvenLanes):
     def infer(self) -> Tensor:
         sizes = ((n - 1) * s + 1 for n, s in zip(self.x.shape, self.strides, strict=False))
         t = self.x.type
-        if t.coding != "log2":
+        if t.coding.addable:
             t = IntType.for_range(lo=min(t.lo, 0), hi=max(t.hi, 0))
         return Tensor((*sizes, self.x.channels), t)
 

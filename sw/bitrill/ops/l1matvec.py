@@ -68,7 +68,7 @@ class L1MatVec(Matrix):
             raise SpecError(
                 f"{self.name}: weights must have {self.x.channels} columns, not {self.cols}"
             )
-        if self.x.type.coding != "integer" or self.x.type.bits > X_BITS:
+        if not self.x.type.coding.binary or self.x.type.bits > X_BITS:
             raise SpecError(
                 f"{self.name}: x must be integers of at most {X_BITS} bits, not {self.x.type}"
             )

@@ -63,8 +63,7 @@ class Lookup(EvenLanes):
         return Tensor(self.x.shape, self.out)
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
-        t = self.x.type
-        index = xs[0].astype(np.int64) - t.lo if t.coding == "integer" else t.encode(xs[0])
+        index = self.x.type.coding.rank(xs[0].astype(np.int64))
         return self.table[np.arange(self.x.channels) % len(self.table), index]
 
     def cost(self) -> Cost:

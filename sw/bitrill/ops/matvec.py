@@ -38,7 +38,7 @@ def _pack(values: np.ndarray) -> np.ndarray:
 
 def check_weights(name: str, weights: np.ndarray, type: IntType) -> None:
     """Raise `SpecError` that names the first of ``weights`` that is no value of ``type``."""
-    if type.coding == "log2":
+    if not type.coding.for_weights:
         raise SpecError(
             f"{name}: the type of weights must not be {type}, which activations alone have"
         )
@@ -146,26 +146,25 @@ class MatVec(Matrix):
     @property
     def popcount(self) -> bool:
         """Whether this is XNOR-popcount: bipolar on both sides."""
-        return self.x.type.coding == "bipolar" and self.weight_type.coding == "bipolar"
+        return self.x.type.coding.is_bipolar and self.weight_type.coding.is_bipolar
 
     @cached_property
     def dot_gain(self) -> int:
         """``w @ x = dot_gain * y + dot_offset``."""
-        return 2 if self.x.type.coding == "bipolar" else 1
+        return self.x.type.coding.gain
 
     @cached_property
     def dot_offset(self) -> np.ndarray:
         """Per row, int64: see `dot_gain`."""
         if self.popcount:
             return np.full(self.rows, -self.cols)
-        return -self.weights.sum(1) if self.x.type.coding == "bipolar" else np.zeros(self.rows, int)
+        return self.x.type.coding.offset * self.weights.sum(1)
 
     @cached_property
     def accumulator(self) -> IntType:
         if self.popcount:
             return IntType.for_range(lo=0, hi=self.cols)
-        t = self.x.type
-        lo, hi = (0, 1) if t.coding == "bipolar" else (t.lo, t.hi)
+        lo, hi = self.x.type.coding.operand
         if self.free:
             ends = [w * x for w in (self.weight_type.lo, self.weight_type.hi) for x in (lo, hi)]
             return IntType.for_range(lo=self.cols * min(ends), hi=self.cols * max(ends))

@@ -49,7 +49,7 @@ class Pad(EvenLanes):
         if not isinstance(self.value, int):
             raise SpecError(f"{self.name}: the value must be an integer, not {self.value!r}")
         t = self.x.type
-        if t.coding == "log2" and not t.holds(np.array([self.value])):
+        if not t.coding.addable and not t.holds(np.array([self.value])):
             raise SpecError(f"{self.name}: the value must be one of {t}, not {self.value}")
 
     @property

@@ -52,7 +52,7 @@ class Requantize(EvenLanes):
                     f"{self.name}: {what} must have {self.x.channels} entries, not {array.shape[0]}"
                 )
             object.__setattr__(self, what, array)
-        if self.out.coding != "integer":
+        if not self.out.coding.binary:
             raise SpecError(f"{self.name}: the result must be integers, not {self.out}")
         if not 0 <= self.shift < SUM_BITS:
             raise SpecError(f"{self.name}: shift must be in 0..{SUM_BITS - 1}, not {self.shift}")

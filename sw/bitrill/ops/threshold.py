@@ -198,14 +198,7 @@ class Threshold(EvenLanes):
             n += x >= column
         if self.inverted.any():
             n = np.where(self.inverted, np.float32(self.levels) - n, n)
-        if self.out.coding == "bipolar":
-            n *= 2
-            n -= 1
-        elif self.out.coding == "log2":
-            n = self.out.values().astype(np.float32)[n.astype(np.intp)]
-        elif self.out.lo:
-            n += np.float32(self.out.lo)
-        return n
+        return self.out.coding.nth(n)
 
     def cost(self) -> Cost:
         return Cost(

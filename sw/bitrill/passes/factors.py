@@ -21,7 +21,7 @@ def take_factors(graph: Graph, node: MatVec | Depthwise) -> Graph:
     what all rows share. The one reader takes the change in: ``g * y >= t`` is ``y >= ceil(t / g)``,
     and a sink's scale is g times as large (one for all channels: decisions compare integers).
     """
-    if node.weight_type.coding != "integer" or not can_remap(graph, node.name):
+    if not node.weight_type.coding.binary or not can_remap(graph, node.name):
         return graph
     (reader,) = readers(graph, node.name)
     factors = _factors(node.weights, alike=not isinstance(reader, Threshold))

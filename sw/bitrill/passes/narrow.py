@@ -29,9 +29,9 @@ def narrow_widths(graph: Graph) -> Graph:
             node = graph[name]
         if isinstance(node, MatVec):
             graph = _narrow_weights(graph, node)
-        elif isinstance(node, Depthwise) and node.weight_type.coding == "integer":
+        elif isinstance(node, Depthwise) and node.weight_type.coding.binary:
             graph = _narrow_taps(graph, node)
-        elif isinstance(node, Threshold) and node.out.coding == "integer":
+        elif isinstance(node, Threshold) and node.out.coding.binary:
             graph = _drop_levels(graph, node)
         elif isinstance(node, Pad) and node.value < node.x.type.lo:
             graph = _raise_border(graph, node)
@@ -41,7 +41,7 @@ def narrow_widths(graph: Graph) -> Graph:
 def _narrow_taps(graph: Graph, node: Depthwise) -> Graph:
     w = node.weights
     narrow = IntType.for_range(lo=int(w.min()), hi=int(w.max()))
-    if node.x.type.coding != "bipolar" and np.all(np.abs(w) == 1):
+    if not node.x.type.coding.is_bipolar and np.all(np.abs(w) == 1):
         narrow = BIPOLAR
     return graph if narrow == node.weight_type else rebuild(graph, node.replace(weight_type=narrow))
 
@@ -54,11 +54,11 @@ def _raise_border(graph: Graph, node: Pad) -> Graph:
 
 
 def _narrow_weights(graph: Graph, node: MatVec) -> Graph:
-    if node.weight_type.coding == "bipolar":
+    if node.weight_type.coding.is_bipolar:
         return graph
     w = node.weights
     if np.all(np.abs(w) == 1):
-        if node.x.type.coding != "bipolar":
+        if not node.x.type.coding.is_bipolar:
             return rebuild(graph, node.replace(weight_type=BIPOLAR))
         if can_remap(graph, node.name):
             # w @ bits becomes a popcount: (w @ x + cols) / 2 = w @ bits + (cols - sum(w)) / 2

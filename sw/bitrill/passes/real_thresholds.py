@@ -175,23 +175,19 @@ class Counter:
         self.n_levels = quantizer.type.n_values - 1
         self.inverted = sign(line.slope) < 0
         self.constant = sign(line.slope) == 0
-        v = np.zeros(1)
-        if self._type.coding == "integer":
+        v = self._type.coding.boundaries()
+        if v is None:
             v = boundaries(self._type.lo, self.n_levels, quantizer.rounding)
-        elif self._type.coding == "log2":
-            v = 2.0 ** (np.arange(self.n_levels) - 0.5)
         self.places = self._guess(v)
         self._halves = [int(h) for h in 2 * v]
+        self._at_halves = bool((2 * v == self._halves).all())
         if isinstance(line, Line):
             self._near = [floor(c * (1 << PLACES)) for c in (line.slope, line.offset)]
             self._least = 0 if line.lo is None else self._level(line.lo)
             self._most = self.n_levels if line.hi is None else self._level(line.hi)
 
     def _level(self, v: Real) -> int:
-        q = self._round(v, 0)
-        if self._type.coding == "log2":
-            return q.bit_length()
-        return (q + 1) // 2 if self._type.coding == "bipolar" else q - self._type.lo
+        return int(self._type.coding.rank(np.array(self._round(v, 0))))
 
     def decide(self, x: int | Fraction) -> int:
         """``n(x)``, exactly, over the reals."""
@@ -200,7 +196,7 @@ class Counter:
 
     def at_integer(self, x: int) -> int:
         """`decide`, by integers: where an interval round v meets no boundary, n is its n."""
-        if isinstance(self._line, Curve) or self._type.coding == "log2":
+        if isinstance(self._line, Curve) or not self._at_halves:
             return self.decide(x)
         slope, offset = self._near
         v, error = slope * x + offset, abs(x) + 1

@@ -17,7 +17,7 @@ TYPES = [
 
 
 def of(t: IntType, size: int, align: int) -> Format:
-    return Format(size, t.bits, signed=t.signed, coding=t.coding, align=align)
+    return Format(size, t.bits, signed=t.signed, coding=t.coding.word, align=align)
 
 
 @pytest.mark.parametrize("t", TYPES, ids=str)

@@ -201,7 +201,7 @@ def test_max_pool_of_bits(tmp_path: Path) -> None:
     net = Net(1, 3, 4, 4)
     x = net.node("MaxPool", net.bipolar("x"), kernel_shape=[2, 2], pads=[1, 1, 0, 0])
     graph = check(net, net.conv(x, 2, 3, 2, 2), tmp_path)
-    assert graph.nodes[1].y.type.coding == "bipolar"
+    assert graph.nodes[1].y.type.coding.is_bipolar
 
 
 def test_a_maximum_goes_behind_the_quantizer_where_all_between_rises(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def l1_matmul(call: Call) -> Known:
     if x.type == BIPOLAR:
         return _signs(call, x, step, abs(factor), columns * exact.sign(Fraction(factor)))
     edge, builder = x.edge, call.builder
-    if factor != 1 or builder.edges[edge].type.coding != "integer":
+    if factor != 1 or not builder.edges[edge].type.coding.binary:
         edge = multiplied(builder, edge, [factor], call.node)
     if builder.edges[edge].type.bits > X_BITS:
         raise _apart(weights, meaning.scale[0])

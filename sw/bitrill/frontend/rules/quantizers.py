@@ -199,7 +199,7 @@ def _approximate(
         quotient = x / scale
         v = quotient + zero
         slack = (np.abs(quotient) + np.abs(zero)) * _CLOSE + 1e-290  # which covers underflow
-        if type_.coding == "bipolar":
+        if type_.coding.is_bipolar:
             return np.where(v >= 0, 1, -1), np.abs(v) <= slack
         half = 0.5 if rounding in ("ROUND", "HALF_EVEN", "HALF_UP", "HALF_DOWN") else 0.0
         near = np.abs(v - (np.round(v - half) + half)) <= slack

@@ -94,7 +94,7 @@ class Builder:
     def integer_edge(self, edge: str, node: Node) -> str:
         """``edge``, or the integers that its logarithmic codes stand for, by a table."""
         t = self.edges[edge].type
-        if t.coding != "log2":
+        if t.coding.addable:
             return edge
         table, out = t.values()[None], IntType.for_range(lo=t.lo, hi=t.hi)
         return self.emit(Lookup, node, edge, table=table, out=out).name

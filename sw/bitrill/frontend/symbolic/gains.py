@@ -71,7 +71,7 @@ def _places(
 
     def count(place: int) -> int:
         q = function(unit * int(keys[place]), channel)
-        level = q - out.lo if out.coding == "integer" else int(out.encode(np.array(q)))
+        level = int(out.coding.rank(np.array(q)))
         return n_levels - level if flip else level
 
     # keys ascend, their reals fall where the unit is negative: the ends tell both together

@@ -1,6 +1,6 @@
 """Units: the forms of hardware that multiply a matrix by a vector, one object each."""
 
-from .base import Unit, find_unit, free_styles, unit_styles, unit_ways
+from .base import Unit, coding_matters, find_unit, free_styles, unit_styles, unit_ways
 from .dsp import Dsp
 from .folded import Folded
 from .runtime import Runtime
@@ -16,6 +16,7 @@ __all__ = [
     "Streamed",
     "Unit",
     "Unrolled",
+    "coding_matters",
     "find_unit",
     "free_styles",
     "unit_styles",

@@ -61,6 +61,9 @@ class Unit(ABC):
     free_weights: ClassVar[bool] = False
     """Whether its weights are no constants."""
 
+    coded: ClassVar[bool] = False
+    """Whether the coding of constant weights decides what a product takes."""
+
     takes_lanes: ClassVar[bool] = True
     """Whether PE and SIMD can be chosen."""
 
@@ -179,6 +182,12 @@ def unit_styles() -> tuple[Style, ...]:
 def free_styles() -> tuple[Style, ...]:
     """Return the styles whose weights are no constants."""
     return tuple(style for (style, _), unit in _UNITS.items() if unit.free_weights)
+
+
+def coding_matters(style: str, multiply: str) -> bool:
+    """Return whether weights are best stored in the cheapest coding; so it is for unknown words."""
+    unit = next((u for words, u in _UNITS.items() if words == (style, multiply)), None)
+    return unit is None or unit.coded
 
 
 def unit_ways() -> tuple[Multiply, ...]:

@@ -17,6 +17,7 @@ class Folded(Unit, style="folded", multiply="lut"):
     """Constant weights in a memory of a word a step; sums in compressors and carry chains."""
 
     component = "bitrill_hw.ops.matvec:MatVecCore"
+    coded = True
 
     def latency(self, op: MatrixLike) -> int:
         return op.read_stages + sum_stages(op) + 1
@@ -74,6 +75,6 @@ def add_sums(s: Structure, op: MatrixLike, pe: int) -> None:
         counters = sum(2 * c.luts for c in plan.counters)
         s.luts(sums=pe * (plan.products.luts + counters + 2 * plan.width))
     s.flops(held=pe * plan.held)
-    if op.x.type.coding == "log2":  # planes decoded once for all rows, two of them a LUT
+    if op.x.type.coding.one_hot:  # planes decoded once for all rows, two of them a LUT
         s.luts(sums=len(plan.products.shared) / 2)
         s.flops(held=len(plan.products.shared) * (op.read_stages - 1))

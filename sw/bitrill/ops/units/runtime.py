@@ -13,6 +13,7 @@ class Runtime(Folded, style="runtime", multiply="lut"):
 
     component = "bitrill_hw.matvec.writable:RuntimeMatVecCore"
     free_weights = True
+    coded = False
 
     def check(self, op: MatrixLike, impl: Impl) -> None:
         require_free(op, self.style)

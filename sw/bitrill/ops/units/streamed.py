@@ -21,6 +21,7 @@ class Streamed(Folded, style="streamed", multiply="lut"):
 
     component = "bitrill_hw.matvec.writable:StreamedMatVecCore"
     free_weights = True
+    coded = False
 
     def check(self, op: MatrixLike, impl: Impl) -> None:
         require_free(op, self.style)

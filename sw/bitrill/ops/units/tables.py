@@ -26,12 +26,9 @@ def starts_table(words: np.ndarray, pe: int) -> dict[str, Table]:
 
 def free_type(t: IntType) -> IntType:
     """Return the type of all weights that ``t``'s bits can hold; a ternary type stays as it is."""
-    if t.coding != "integer" or (t.lo, t.hi) == (-1, 1):
-        return t
-    half = 1 << t.bits - 1
-    return IntType(-half, half - 1) if t.signed else IntType(0, 2 * half - 1)
+    return IntType.of(t.coding.whole())
 
 
 def type_note(t: IntType) -> Note:
     """Return what ``registers.json`` tells of the type of weights."""
-    return {"coding": t.coding, "bits": t.bits, "lo": t.lo, "hi": t.hi}
+    return {"coding": t.coding.word, "bits": t.bits, "lo": t.lo, "hi": t.hi}

@@ -67,7 +67,7 @@ class ThresholdStyle(ABC):
         """Whether a table of so many thresholds lies in the comparator that reads it."""
         return (
             family_of(op.folded.primitives).cells
-            and op.x.type.coding == "integer"
+            and op.x.type.coding.binary
             and self.constant_tables(op.folded)
             and 1 < words <= MOST_WITHIN
         )
