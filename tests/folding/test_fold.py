@@ -11,9 +11,9 @@ import pytest
 from bitrill.errors import SpecError
 from bitrill.folding.fold import KEYS, divisors, fold, folding_of
 from bitrill.ir import Impl, IntType, Stage, Tensor, verify
+from bitrill.ir.activation import Quantizer
 from bitrill.lowering import to_integer
 from bitrill.parts.devices import part_of
-from bitrill.real import Quantizer
 from networks import mlp
 from support import integer_mlp
 

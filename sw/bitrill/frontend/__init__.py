@@ -1,5 +1,22 @@
-"""Import of QONNX; ONNX exists only here."""
+"""Import of QONNX models, and import rules of one's own (`rule`); ONNX exists only here."""
 
 from .importer import load_model
+from .reader.functions import Body, Line
+from .rules.table import rule
+from .symbolic.call import Call
+from .symbolic.constants import Const, Quantized
+from .symbolic.data import Data, Known
+from .symbolic.refusal import RefusedError
 
-__all__ = ["load_model"]
+__all__ = [
+    "Body",
+    "Call",
+    "Const",
+    "Data",
+    "Known",
+    "Line",
+    "Quantized",
+    "RefusedError",
+    "load_model",
+    "rule",
+]

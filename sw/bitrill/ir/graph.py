@@ -153,8 +153,6 @@ class Graph:
 
 def verify(graph: Graph, stage: Stage) -> None:
     """Raise `StageError` unless the graph keeps every promise of ``stage``."""
-    from ..real import Activation
-
     faults: list[str] = []
     if graph.stage is not stage:
         faults.append(f"the graph is {graph.stage.value}, not {stage.value}")
@@ -169,7 +167,7 @@ def verify(graph: Graph, stage: Stage) -> None:
             if edge in known:
                 faults.append(f"two nodes are named {edge}")
             known[edge] = result
-        if stage is not Stage.IMPORTED and isinstance(node, Activation):
+        if stage is not Stage.IMPORTED and node.is_real:
             faults.append(f"{node.name} is a real function, which stage {stage.value} cannot hold")
         if (node.impl is None) is (stage is Stage.FOLDED):
             faults.append(f"{node.name} must {'' if node.impl is None else 'not '}be folded")

@@ -90,6 +90,12 @@ class Operator(ABC):
     ways: ClassVar[tuple[Multiply, ...]] = ("lut",)
     """Ways to multiply that it has."""
 
+    is_real: ClassVar[bool] = False
+    """Whether it computes on real numbers, which stage IMPORTED alone can hold."""
+
+    takes_codes: ClassVar[bool] = False
+    """Whether it takes logarithmic codes as they are; the importer gives others the integers."""
+
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.operands):
             raise SpecError(

@@ -22,8 +22,8 @@ import numpy as np
 from .. import exact, ops, real
 from ..errors import StageError, StorageError
 from ..storage import read_bytes, read_json, write_bytes, write_json
+from . import activation, interface, operator, types
 from . import graph as graph_module
-from . import interface, operator, types
 from .graph import Graph, Stage
 
 SCHEMA = 2
@@ -47,12 +47,12 @@ _CLASSES: dict[str, type] = {
     c.__name__: c
     for c in (
         *ops.OPERATORS,
-        real.Activation,
+        activation.Activation,
         real.Affine,
         real.Clip,
         real.Leaky,
-        real.Quantizer,
-        real.Function,
+        activation.Quantizer,
+        activation.Function,
         types.IntType,
         types.Tensor,
         operator.Impl,

@@ -24,6 +24,7 @@ class Convert(Operator):
     """
 
     kind: ClassVar[str] = "convert"
+    takes_codes: ClassVar[bool] = True
 
     shape: tuple[int, ...] | None = None
 

@@ -32,6 +32,7 @@ class Depthwise(Operator):
     """
 
     kind: ClassVar[str] = "depthwise"
+    takes_codes: ClassVar[bool] = True
 
     weights: np.ndarray
     weight_type: IntType

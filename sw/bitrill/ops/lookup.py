@@ -25,6 +25,7 @@ class Lookup(Operator):
     """
 
     kind: ClassVar[str] = "lookup"
+    takes_codes: ClassVar[bool] = True
 
     table: np.ndarray
     out: IntType

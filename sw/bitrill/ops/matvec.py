@@ -186,6 +186,7 @@ class MatVec(Matrix):
     """
 
     kind: ClassVar[str] = "matvec"
+    takes_codes: ClassVar[bool] = True
 
     ways: ClassVar[tuple[Multiply, ...]] = ("lut", "serial", "dsp")
 

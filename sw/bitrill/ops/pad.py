@@ -32,6 +32,7 @@ class Pad(Operator):
     """
 
     kind: ClassVar[str] = "pad"
+    takes_codes: ClassVar[bool] = True
 
     pads: tuple[int, ...]
     value: int

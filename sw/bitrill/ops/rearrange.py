@@ -33,6 +33,7 @@ class Rearrange(Operator):
     """
 
     kind: ClassVar[str] = "rearrange"
+    takes_codes: ClassVar[bool] = True
 
     block: int
     direction: Direction

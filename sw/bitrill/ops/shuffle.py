@@ -28,6 +28,7 @@ class Shuffle(Operator):
     """
 
     kind: ClassVar[str] = "shuffle"
+    takes_codes: ClassVar[bool] = True
 
     order: np.ndarray
 

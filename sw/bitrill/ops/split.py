@@ -25,6 +25,7 @@ class Split(Operator):
     """
 
     kind: ClassVar[str] = "split"
+    takes_codes: ClassVar[bool] = True
 
     sizes: tuple[int, ...]
 

@@ -28,6 +28,7 @@ class Upsample(Operator):
     """
 
     kind: ClassVar[str] = "upsample"
+    takes_codes: ClassVar[bool] = True
 
     factors: tuple[int, ...]
 

@@ -37,6 +37,7 @@ class Window(Operator):
     """
 
     kind: ClassVar[str] = "window"
+    takes_codes: ClassVar[bool] = True
 
     kernel: Sizes
     stride: Sizes

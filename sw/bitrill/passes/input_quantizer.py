@@ -11,8 +11,8 @@ from fractions import Fraction
 import numpy as np
 
 from ..errors import StageError
+from ..ir.activation import Function
 from ..ir.interface import InputQuantizer
-from ..real import Function
 from .real_thresholds import Counter, check_size, line_of, smallest
 
 LARGEST = int(np.array(np.finfo(np.float64).max).view(np.int64))

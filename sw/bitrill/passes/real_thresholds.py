@@ -18,7 +18,8 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from ..exact import Real, floor, real, sign
-from ..real import Affine, Clip, Function, Quantizer, Rounding, at
+from ..ir.activation import Function, Quantizer
+from ..real import Affine, Clip, Rounding, at
 
 MAX_BITS = 16
 """Widest quantizer that is told by its levels."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import UnsupportedError
+from ..ir.activation import Activation
 from ..ir.graph import Graph, Stage
 from ..ir.operator import Operator
 from ..ir.types import IntType
 from ..ops.lookup import ADDRESS_BITS, Lookup
 from ..ops.threshold import Threshold
-from ..real import Activation
 from .real_thresholds import Counter, check_size, line_of, smallest
 
 MAX_ENTRIES = 1 << 20

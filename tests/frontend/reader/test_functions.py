@@ -21,9 +21,9 @@ from bitrill.frontend.reader.functions import (
     log_quant_function,
 )
 from bitrill.ir import IntType
+from bitrill.ir.activation import Quantizer
 from bitrill.lowering import to_integer
 from bitrill.ops import L1MatVec, Lookup, MatVec
-from bitrill.real import Quantizer
 from frontend import float_evaluator
 from frontend.agreement import agrees
 from frontend.onnx_models import QONNX, Net, imported, save

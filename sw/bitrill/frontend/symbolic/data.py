@@ -1,0 +1,221 @@
+"""Symbolic values of tensors that depend on the model's input.
+
+While the importer goes through a model, each tensor stands for one value:
+
+- `Data`: an integer edge of the new graph (or the model's float input), and the exact real
+  functions that the model has applied to it since;
+- `constants.Const`, `constants.Quantized`: numbers that are known;
+- `Head`: the end of the network: decisions, or scores of which only the order counts;
+- `Unknown`: the result of a refused node; nodes that read it are passed over in silence.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import prod
+from typing import TypeAlias
+
+import numpy as np
+
+from ...ir.activation import Quantizer
+from ...ir.operator import Operator
+from ...ir.types import IntType
+from ...real import Affine, Channels, Leaky, Step, append_step, chain, compact
+from ..reader import limits
+from ..reader.model import Node
+from .constants import Const, Quantized, Work, check_exact
+from .refusal import RefusedError
+
+
+class Deferred(ABC):
+    """A layer that is not in the graph yet, since its form depends on the next quantizer.
+
+    A maximum is cheaper behind the quantizer than in front of it, and a sum of unlike scales needs
+    to know how finely its result is told apart. `Data.steps` are then the functions behind it.
+    """
+
+    @abstractmethod
+    def quantize(self, data: Data, quantizer: Quantizer, node: Node) -> str:
+        """Put the layer into the graph and return the edge of ``quantizer(data)``."""
+
+    @abstractmethod
+    def settle(self, data: Data) -> Data:
+        """Put the layer into the graph without a quantizer, or refuse; nothing is deferred then."""
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """``steps(real numbers that the edge's integers mean)``.
+
+    ``type``: the edge's, None for the model's float input. ``shape``: the model's, without the
+    batch axis. ``frame``: the edge's shape, channel innermost; channels of ``steps`` are those.
+    ``order``: for each element of ``shape``, row by row, its place in the edge read channel first;
+    None where that is the same order. ``quantized``: whether a quantizer gives the edge.
+    ``deferred``: a layer that waits for the next quantizer; ``type`` and ``frame`` are those of its
+    result.
+    """
+
+    edge: str
+    type: IntType | None
+    shape: tuple[int, ...]
+    frame: tuple[int, ...]
+    steps: tuple[Step, ...] = ()
+    quantized: bool = False
+    order: np.ndarray | None = None
+    deferred: Deferred | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of elements of one frame."""
+        return prod(self.shape)
+
+    @property
+    def channels(self) -> int:
+        """Size of the edge's innermost axis."""
+        return self.frame[-1]
+
+    @property
+    def image(self) -> tuple[int, ...]:
+        """``(channels, *places)``: the shape that the model gives to such an edge."""
+        return (self.channels, *self.frame[:-1])
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the model sees the edge as it is: channels, then one or two axes."""
+        return len(self.frame) > 1 and self.shape == self.image and self.order is None
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the model sees the edge as ``[*places, channels]``."""
+        return (
+            1 < len(self.frame) <= 3
+            and self.shape == self.frame
+            and not self.is_image
+            and bool(np.array_equal(self.stream, np.arange(self.size)))
+        )
+
+    def first(self) -> Data:
+        """The same edge seen as ``[channels, *places]``."""
+        return replace(self, shape=self.image, order=None)
+
+    def last(self) -> Data:
+        """The same edge seen as ``[*places, channels]``."""
+        places = np.arange(self.size).reshape(self.image)
+        return self.first().reordered(np.moveaxis(places, 0, -1).reshape(-1), self.frame)
+
+    @cached_property
+    def stream(self) -> np.ndarray:
+        """For each element of ``shape``, row by row, its place in the edge as it stands."""
+        places = np.moveaxis(np.arange(self.size).reshape(self.frame), -1, 0).reshape(-1)
+        return places if self.order is None else places[self.order]
+
+    def reordered(self, order: np.ndarray, shape: tuple[int, ...]) -> Data:
+        """Element ``i`` of the new ``shape`` is the present element ``order[i]``."""
+        if self.order is not None:
+            order = self.order[order]
+        same = np.array_equal(order, np.arange(order.size))
+        return replace(self, shape=shape, order=None if same else order)
+
+    def then(self, step: Step, work: Work) -> Data:
+        """Add one step; too many steps, or numbers too long, are refused."""
+        steps = append_step(self.steps, step)
+        if len(steps) > limits.STEPS:
+            raise RefusedError(
+                f"clips and maps between two quantizers must be at most {limits.STEPS}"
+            )
+        if isinstance(last := steps[-1], Affine):
+            check_exact([*last.scale, *last.offset])
+            work.spend(last.n_channels)
+        elif isinstance(last, Leaky):
+            check_exact(list(last.slope))
+        return replace(self, steps=steps)
+
+    def behind(self, node: Operator, meaning: Affine, *, quantized: bool) -> Data:
+        """The same steps on what ``node`` gives, with ``meaning``, in place of what is deferred."""
+        return replace(
+            self,
+            edge=node.name,
+            type=node.y.type,
+            quantized=quantized,
+            deferred=None,
+            steps=chain((meaning,), self.steps),
+        )
+
+    @property
+    def affine(self) -> Affine | None:
+        """The steps as one affine map, or None if they hold a clip."""
+        if not self.steps:
+            return Affine()
+        (first, *rest) = self.steps
+        return first if not rest and isinstance(first, Affine) else None
+
+    def meaning(self, whose: str, advice: str = "") -> Affine:
+        """`affine`; where there is none, the refusal names ``whose`` data and gives ``advice``."""
+        if self.affine is None:
+            raise RefusedError(
+                f"{whose} must be a scale times integers plus an offset, not what a Relu or Clip"
+                f" gives of them{advice}"
+            )
+        return self.affine
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """A value for the model's end only: scores that a Softmax was dropped behind, or decisions."""
+
+    data: Data
+    decided: bool = False
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """The result of a refused node, whose reason is already listed."""
+
+
+Known: TypeAlias = Data | Const | Quantized
+Value: TypeAlias = Known | Head | Unknown
+
+
+def transposed(value: Known, perm: tuple[int, ...]) -> Known:
+    """``value`` with its axis ``perm[i]`` as the i-th; the batch axis of data stays the first."""
+    if isinstance(value, Const):
+        return value.each(lambda a: a.transpose(perm))
+    if isinstance(value, Quantized):
+        return Quantized(value.integers.transpose(perm), value.scale.transpose(perm), value.type)
+    places = np.arange(value.size).reshape(value.shape)
+    moved = places.transpose([p - 1 for p in perm[1:]])
+    return value.reordered(moved.reshape(-1), moved.shape)
+
+
+def rank_of(value: Known) -> int:
+    """Number of axes, the batch's included."""
+    if isinstance(value, Data):
+        return len(value.shape) + 1
+    return value.array.ndim if isinstance(value, Const) else value.integers.ndim
+
+
+def per_channel(values: np.ndarray, data: Data, *, what: str) -> Channels:
+    """Return exact ``values``, broadcast as ONNX does to ``[batch, *data.shape]``, by channel."""
+    rank = len(data.shape) + 1
+    if values.size == 1 and values.ndim <= rank:
+        return (values.reshape(-1)[0],)
+    shape = (1,) * (rank - values.ndim) + values.shape
+    fits = len(shape) == rank and shape[0] == 1
+    if not fits or any(s not in (1, d) for s, d in zip(shape[1:], data.shape, strict=False)):
+        raise RefusedError(
+            f"{what} must be a single number or one for each channel of"
+            f" {['batch', *data.shape]}, not of shape {list(values.shape)}"
+        )
+    if data.is_image and shape[1] == values.size:
+        return compact(values.reshape(-1).tolist())
+    every = np.broadcast_to(values.reshape(shape[1:]), data.shape).reshape(-1)
+    placed = np.empty(data.size, object)
+    placed[data.stream] = every
+    rows = [compact(row) for row in placed.reshape(-1, data.channels).T.tolist()]
+    if any(len(row) != 1 for row in rows):
+        raise RefusedError(
+            f"{what} must be one for each of {data.channels} channels, not one for each place"
+        )
+    return compact([row[0] for row in rows])
