@@ -138,10 +138,12 @@ def test_activation_has_channels_of_its_operand():
 
 
 def test_activation_is_not_for_hardware():
-    with pytest.raises(StageError, match="act: an activation must become thresholds before it is"):
+    with pytest.raises(
+        StageError, match="act: activation must become integer operators before it is folded"
+    ):
         activation(impl=Impl())
-    with pytest.raises(StageError, match="must become thresholds before it has a schedule"):
+    with pytest.raises(StageError, match="act: activation must become integer operators"):
         activation().schedule()
     for lanes in ("lanes_in", "lanes_out"):
-        with pytest.raises(StageError, match="act: an activation has no lanes"):
+        with pytest.raises(StageError, match="act: activation must become integer operators"):
             getattr(activation(), lanes)

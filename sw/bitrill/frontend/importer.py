@@ -10,6 +10,7 @@ from ..errors import SpecError, UnsupportedError
 from ..ir.graph import INPUT, Graph, Stage, verify
 from ..ir.interface import Sink, Source
 from ..ir.operator import Operator
+from ..ir.registry import failures, load_packages
 from ..ir.types import IntType, Tensor
 from ..real import Affine
 from .reader import limits
@@ -47,6 +48,7 @@ def load_model(
         )
     if raw_scale is not None and raw_scale <= 0:
         raise SpecError(f"raw_scale must be above 0, not {raw_scale}")
+    load_packages()
     return _Import(read_model(Path(path), table.bodies()), raw_input, raw_scale).graph()
 
 
@@ -110,7 +112,7 @@ class _Import:
     def _results(self, node: Node) -> tuple[Value, ...]:
         """Return what a node gives; nothing where it is refused or reads a refused node's."""
         rule = table.rule_of(node)
-        fault = self._domain_fault(node) if rule is None else self._fault(node, rule)
+        fault = self._no_rule(node) if rule is None else self._fault(node, rule)
         if rule is None or fault:
             self.reasons.append(f"{node}: {fault}")
             return ()
@@ -136,14 +138,17 @@ class _Import:
             return ()
         return result if isinstance(result, tuple) else (result,)
 
-    def _domain_fault(self, node: Node) -> str:
+    def _no_rule(self, node: Node) -> str:
         """Return why a node without a rule is refused."""
         known = table.domains()
+        failed = "".join(
+            f"; package {name} could not be imported: {why}" for name, why in failures()
+        )
         if node.domain not in (*STANDARD_DOMAINS, *known):
             names = ", ".join(known)
-            return f"its domain must be ONNX's own or {names}, not {shown(node.domain)}"
+            return f"its domain must be ONNX's own or {names}, not {shown(node.domain)}{failed}"
         names, self.listed = "" if self.listed else ", ".join(table.accepted()), True
-        return f"this operator is not supported{names and f'; accepted are {names}'}"
+        return f"this operator is not supported{names and f'; accepted are {names}'}{failed}"
 
     def _fault(self, node: Node, rule: table.Rule) -> str:
         """Return why ``node`` is refused before its operands are looked at; empty if it is not."""
@@ -156,14 +161,10 @@ class _Import:
         if rule.outputs != "all" and (not node.outputs[0] or further):
             return "it must give one tensor, its first"
         for name, value in node.attributes.items():
-            kind = rule.attributes.get(name)
-            if kind is None:
+            if name not in rule.attributes:
                 known = ", ".join(rule.attributes) or "none"
                 return f"its attributes must be among {known}, not {shown(name)}"
-            integers = isinstance(value, tuple) and name not in ("value_floats", "scales")
-            if not isinstance(value, kind) or (
-                integers and not all(isinstance(v, int) for v in value)
-            ):
+            if not table.has_type(value, rule.attributes[name]):
                 return f"attribute {name} has the wrong type"
         return ""
 

@@ -12,11 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..errors import SpecError, StageError
+from ..errors import SpecError
 from ..exact import Real, sign, sqrt
 from ..real import ROUNDINGS, Affine, Channels, Rounding, Step, at, round_real, zip_channels
-from .operator import Cost, Impl, Operator
-from .schedule import Schedule
+from .operator import Imported
 from .types import IntType, Tensor
 
 HALF_POWER = sqrt(Fraction(1, 2))
@@ -103,11 +102,10 @@ class Function:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Activation(Operator):
+class Activation(Imported):
     """``y = function(x)`` on each channel (innermost axis), exact and slow; it has no hardware."""
 
     kind: ClassVar[str] = "activation"
-    is_real: ClassVar[bool] = True
 
     function: Function
 
@@ -117,9 +115,6 @@ class Activation(Operator):
                 f"{self.name}: the function must have {self.x.channels} channels,"
                 f" not {self.function.n_channels}"
             )
-
-    def validate_impl(self, impl: Impl) -> None:
-        raise StageError(f"{self.name}: an activation must become thresholds before it is folded")
 
     def infer(self) -> Tensor:
         return Tensor(self.x.shape, self.function.quantizer.type)
@@ -147,22 +142,6 @@ class Activation(Operator):
                 y[middle] = self.function(int(seen[middle]), channel)
                 parts += [(first, middle), (middle, last)]
         return y
-
-    def cost(self) -> Cost:
-        return Cost()
-
-    def schedule(self) -> Schedule:
-        raise StageError(
-            f"{self.name}: an activation must become thresholds before it has a schedule"
-        )
-
-    @property
-    def lanes_in(self) -> int:
-        raise StageError(f"{self.name}: an activation has no lanes")
-
-    @property
-    def lanes_out(self) -> int:
-        raise StageError(f"{self.name}: an activation has no lanes")
 
 
 __all__ = ["Activation", "Function", "Quantizer", "reached_powers"]

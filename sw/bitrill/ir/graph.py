@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import SpecError, StageError
 from .interface import Sink, Source
-from .operator import Operator
+from .operator import Imported, Operator
 from .types import Tensor
 
 CHUNK_ELEMENTS = 1 << 20
@@ -167,7 +167,7 @@ def verify(graph: Graph, stage: Stage) -> None:
             if edge in known:
                 faults.append(f"two nodes are named {edge}")
             known[edge] = result
-        if stage is not Stage.IMPORTED and node.is_real:
+        if stage is not Stage.IMPORTED and isinstance(node, Imported):
             faults.append(f"{node.name} is a real function, which stage {stage.value} cannot hold")
         if (node.impl is None) is (stage is Stage.FOLDED):
             faults.append(f"{node.name} must {'' if node.impl is None else 'not '}be folded")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from ..errors import SpecError
+from ..errors import SpecError, StageError
 from .schedule import Schedule
 from .types import Tensor
 
@@ -89,9 +89,6 @@ class Operator(ABC):
 
     ways: ClassVar[tuple[Multiply, ...]] = ("lut",)
     """Ways to multiply that it has."""
-
-    is_real: ClassVar[bool] = False
-    """Whether it computes on real numbers, which stage IMPORTED alone can hold."""
 
     takes_codes: ClassVar[bool] = False
     """Whether it takes logarithmic codes as they are; the importer gives others the integers."""
@@ -202,6 +199,32 @@ class Operator(ABC):
         return self.y.size // self.lanes_out
 
 
+class Imported(Operator):
+    """An operator of stage IMPORTED alone: passes replace it before anything is folded."""
+
+    def _refuse(self) -> StageError:
+        return StageError(
+            f"{self.name}: {self.kind} must become integer operators before it is folded"
+        )
+
+    def validate_impl(self, impl: Impl) -> None:
+        raise self._refuse()
+
+    def cost(self) -> Cost:
+        return Cost()
+
+    def schedule(self) -> Schedule:
+        raise self._refuse()
+
+    @property
+    def lanes_in(self) -> int:
+        raise self._refuse()
+
+    @property
+    def lanes_out(self) -> int:
+        raise self._refuse()
+
+
 def must_divide(*, name: str, what: str, value: int, of: str, total: int) -> None:
     """Raise unless ``value`` is a divisor of ``total``; the message offers the nearest ones."""
     if value >= 1 and total % value == 0:
@@ -226,6 +249,7 @@ def must_be_numbers(op: Operator) -> None:
 __all__ = [
     "Cost",
     "Impl",
+    "Imported",
     "Memory",
     "Multiply",
     "Operator",

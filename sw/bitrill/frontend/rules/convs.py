@@ -27,10 +27,10 @@ from .matmul import one_scale, product, quantized, row_scales, scaled, widest
 from .places import WINDOW, Placing, padded, placing, sizes, zero_of
 from .table import CHANNELS_LAST, rule
 
-CONV: dict[str, type] = {"group": int, **WINDOW}
+CONV: dict[str, type] = {"group": int} | WINDOW
 
 
-@rule("Conv", inputs=(2, 3), layout="spatial", **CONV)
+@rule("Conv", inputs=(2, 3), layout="spatial", attributes=CONV)
 def conv(call: Call) -> Known:
     """``y = w * x + b`` over windows."""
     x, meaning = call.integers_of(0, image=True)
@@ -54,7 +54,7 @@ def conv(call: Call) -> Known:
     return _convolved(call, edge, place, weights, groups, meaning, inside)
 
 
-rule("Conv", domain=CHANNELS_LAST, inputs=(2, 3), layout="spatial", **CONV)(
+rule("Conv", domain=CHANNELS_LAST, inputs=(2, 3), layout="spatial", attributes=CONV)(
     on_last(conv, operands=2)
 )
 
@@ -65,7 +65,14 @@ def _counts_agreements(groups: int, weights: Quantized, x: Data) -> bool:
     return halves and x.type == BIPOLAR and bool(np.all(np.abs(weights.integers) == 1))
 
 
-@rule("ConvTranspose", inputs=(2, 3), layout="spatial", group=int, output_padding=tuple, **WINDOW)
+@rule(
+    "ConvTranspose",
+    inputs=(2, 3),
+    layout="spatial",
+    group=int,
+    output_padding=tuple,
+    attributes=WINDOW,
+)
 def conv_transpose(call: Call) -> Known:
     """Put zeros between the places, then convolve with stride 1 and the kernel turned around."""
     x, meaning = call.integers_of(0, image=True)

@@ -25,7 +25,7 @@ _ARITHMETIC = {"Add": add, "Sub": sub, "Mul": mul, "Div": truediv}
 NORM: dict[str, type] = {"epsilon": float, "momentum": float, "training_mode": int}
 
 
-@rule("BatchNormalization", inputs=5, layout="spatial", **NORM)
+@rule("BatchNormalization", inputs=5, layout="spatial", attributes=NORM)
 def batch_norm(call: Call) -> Known:
     """``gamma / sqrt(var + eps) * (x - mean) + beta`` over axis 1, the root exact."""
     x = call.data(0)
@@ -52,7 +52,7 @@ def batch_norm(call: Call) -> Known:
     return call.then(x, step)
 
 
-rule("BatchNormalization", domain=CHANNELS_LAST, inputs=5, layout="spatial", **NORM)(
+rule("BatchNormalization", domain=CHANNELS_LAST, inputs=5, layout="spatial", attributes=NORM)(
     on_last(batch_norm)
 )
 

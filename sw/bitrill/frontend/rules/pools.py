@@ -24,10 +24,10 @@ from .layouts import either, on_last
 from .places import WINDOW, Placing, padded, placing, sizes, zero_of
 from .table import CHANNELS_LAST, rule
 
-MAX_POOL: dict[str, type] = {"ceil_mode": int, "storage_order": int, **WINDOW}
+MAX_POOL: dict[str, type] = {"ceil_mode": int, "storage_order": int} | WINDOW
 
 
-@rule("MaxPool", inputs=1, layout="spatial", **MAX_POOL)
+@rule("MaxPool", inputs=1, layout="spatial", attributes=MAX_POOL)
 def max_pool(call: Call) -> Known:
     if call.int_attribute("storage_order", 0):
         raise RefusedError("storage_order must be 0")
@@ -35,7 +35,9 @@ def max_pool(call: Call) -> Known:
     return _maximum(call, x, placing(call, x, _kernel(call, x)))
 
 
-rule("MaxPool", domain=CHANNELS_LAST, inputs=1, layout="spatial", **MAX_POOL)(on_last(max_pool))
+rule("MaxPool", domain=CHANNELS_LAST, inputs=1, layout="spatial", attributes=MAX_POOL)(
+    on_last(max_pool)
+)
 
 
 @rule("GlobalMaxPool", inputs=1, layout="spatial")
@@ -44,7 +46,14 @@ def global_max_pool(call: Call) -> Known:
     return _maximum(call, x, whole(x))
 
 
-@rule("AveragePool", inputs=1, layout="spatial", ceil_mode=int, count_include_pad=int, **WINDOW)
+@rule(
+    "AveragePool",
+    inputs=1,
+    layout="spatial",
+    ceil_mode=int,
+    count_include_pad=int,
+    attributes=WINDOW,
+)
 def average_pool(call: Call) -> Known:
     x = call.image(0)
     place = placing(call, x, _kernel(call, x))

@@ -49,8 +49,8 @@ def bipolar_quant(call: Call) -> Known:
     return _apply(call, BIPOLAR, "ROUND", scale, None, unit=True)
 
 
-@rule("Quant", domain=QONNX, inputs=4, layout="same", **FLAGS)
-@rule("IntQuant", domain=QONNX, inputs=4, layout="same", **FLAGS)
+@rule("Quant", domain=QONNX, inputs=4, layout="same", attributes=FLAGS)
+@rule("IntQuant", domain=QONNX, inputs=4, layout="same", attributes=FLAGS)
 def quant(call: Call) -> Known:
     """Round and clamp to integers of ``bits`` bits."""
     for name in ("signed", "narrow"):

@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from ...exact import Real, ceil, floor
+from ...exact import ceil, floor
 from ...ops.upsample import Upsample
 from ..reader import limits
 from ..symbolic.call import Call
@@ -38,7 +38,7 @@ _BACK: dict[str, Callable[[int, int, int], Fraction]] = {
 """Maps place ``k`` of ``n * f`` places back to one of the n places before, by mode."""
 
 
-@rule("Upsample", inputs=(1, 2), layout="spatial", mode=str, scales=tuple)
+@rule("Upsample", inputs=(1, 2), layout="spatial", mode=str, scales=list)
 def upsample(call: Call) -> Known:
     """Repeat pixels by scales that are an attribute or an input (opset 9)."""
     x = call.image(0)
@@ -84,7 +84,7 @@ def resize(call: Call) -> Known:
     return _repeated(call, x, _factors(given, x), back, nearest)
 
 
-def _factors(scales: Sequence[Real | float], x: Data) -> tuple[int, ...]:
+def _factors(scales: Sequence[float | Fraction], x: Data) -> tuple[int, ...]:
     whole = [int(s) if s == int(s) and 1 <= s <= 1 << 10 else 0 for s in scales]
     if len(whole) != len(x.shape) + 1 or not all(whole) or whole[:2] != [1, 1]:
         numbers = [float(s) for s in scales[:8]]

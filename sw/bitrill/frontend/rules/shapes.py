@@ -32,7 +32,7 @@ def identity(call: Call) -> Known:
     value=np.ndarray,
     value_float=float,
     value_int=int,
-    value_floats=tuple,
+    value_floats=list,
     value_ints=tuple,
 )
 def constant(call: Call) -> Known:

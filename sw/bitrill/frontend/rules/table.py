@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, TypeAlias, TypeVar
 
 from ...errors import SpecError
 from ..reader.bodies import Bodies
 from ..reader.functions import DOMAIN, Body
-from ..reader.model import Node
+from ..reader.model import Attribute, Node
 from ..reader.names import shown
 from ..reader.proto import QUANT_DOMAINS, STANDARD_DOMAINS
 from ..symbolic.call import Call
@@ -69,7 +70,8 @@ def rule(
     after_head: AfterHead = "refused",
     quantizer: bool = False,
     body: Body | Literal["any"] | None = None,
-    **attributes: type,
+    attributes: Mapping[str, type] = MappingProxyType({}),
+    **types: type,
 ) -> Callable[[Function], Function]:
     """Declare the decorated function as the import rule of an ONNX operator or function.
 
@@ -86,10 +88,11 @@ def rule(
     - ``quantizer``: whether it makes a network quantized that has no node of QONNX.
     - ``body``: the local function that a model may hold under this name: exactly this one,
       ``"any"``, or None for none. A body is never run; the rule decides what the node means.
-    - ``attributes``: the accepted attributes with the type of each: int, float, str, tuple (a list)
-      or numpy.ndarray (a tensor).
+    - ``types``: the accepted attributes with the type of each: int, float, str, tuple (a list of
+      integers), list (a list of floats) or numpy.ndarray; ``attributes``: further ones.
 
-    Raises `SpecError` if the operator has a rule already.
+    Raises `SpecError` if another function is the operator's rule already. A function that is
+    defined again under the same module and name takes its own place.
     """
     least, most = (inputs, inputs) if isinstance(inputs, int) else inputs
     key = _family(domain), op
@@ -101,14 +104,19 @@ def rule(
             domain=key[0],
             least=least,
             most=most,
-            attributes=attributes,
+            attributes={**types, **attributes},
             outputs=outputs,
             layout=layout,
             after_head=after_head,
             quantizer=quantizer,
             body=body,
         )
-        if key in RULES:
+        if isinstance(body, Body) and (body.domain, body.name) != (domain, op):
+            raise SpecError(
+                f"the body of {op} of domain {shown(domain)} must be of that name and domain, not"
+                f" {body.name} of {shown(body.domain)}"
+            )
+        if key in RULES and str(RULES[key]) != str(made):
             raise SpecError(
                 f"operator {op} of domain {shown(domain)} must have one import rule,"
                 f" not both {RULES[key]} and {made}"
@@ -117,6 +125,14 @@ def rule(
         return apply
 
     return declare
+
+
+def has_type(value: Attribute, kind: type) -> bool:
+    """Whether an attribute of a node has the type that its rule names."""
+    if kind in (tuple, list):
+        number = int if kind is tuple else int | float
+        return isinstance(value, tuple) and all(isinstance(v, number) for v in value)
+    return isinstance(value, kind)
 
 
 def rule_of(node: Node) -> Rule | None:

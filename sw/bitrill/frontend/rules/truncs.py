@@ -29,7 +29,7 @@ from .quantizers import FLAGS, check_bits, integer_type, rounding_mode
 from .table import QONNX, rule
 
 
-@rule("Trunc", domain=QONNX, inputs=(5, 6), layout="same", **FLAGS)
+@rule("Trunc", domain=QONNX, inputs=(5, 6), layout="same", attributes=FLAGS)
 def trunc(call: Call) -> Known:
     """Divide by a power of two and round; the result is an integer again."""
     x = call.edge(0)

@@ -7,7 +7,7 @@ puts a quantizer behind whatever real functions a tensor stands for.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -68,7 +68,7 @@ class Builder:
         key = (kind, edges, _comparable(parameters)) if share else None
         if isinstance(known := self._shared.get(key), kind):
             return known
-        make: Callable[..., Made] = kind
+        make = cast("Callable[..., Made]", kind)  # each class has parameters of its own
         made = make(
             name=self._name(node, kind.kind if part else ""),
             inputs=edges,

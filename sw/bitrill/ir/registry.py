@@ -1,0 +1,114 @@
+"""Operator classes by name: those of Bitrill, of installed packages, and of the running program.
+
+A class is known from when it is made. Packages are imported when a name is asked for that is not
+known yet: those of the entry point group ``bitrill.operators``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Iterable
+from importlib.metadata import EntryPoint, entry_points
+
+from ..errors import SpecError, UnsupportedError
+
+GROUP = "bitrill.operators"
+"""Entry points of other packages; each names a module that defines operators."""
+
+BUILT_IN = "bitrill.ops"
+"""The package that defines Bitrill's own operators."""
+
+_log = logging.getLogger("bitrill")
+_by_kind: dict[str, type] = {}
+_by_class: dict[str, type] = {}
+_failed: dict[str, str] = {}
+"""Why an entry point could not be imported, by its name."""
+_loaded: set[str] = set()
+
+
+def require_members(cls: type, attributes: Iterable[str]) -> None:
+    """Raise `SpecError` that names every member an operator class lacks."""
+    abstract = {
+        name
+        for base in cls.__mro__
+        for name, member in vars(base).items()
+        if getattr(member, "__isabstractmethod__", False)
+        and getattr(getattr(cls, name), "__isabstractmethod__", False)
+    }
+    missing = [name for name in attributes if not hasattr(cls, name)] + sorted(abstract)
+    if missing:
+        raise SpecError(
+            f"operator class {_full_name(cls)} must define {', '.join(missing)}"
+            " (or be made with abstract=True, as a base of others)"
+        )
+
+
+def register(cls: type, kind: str) -> None:
+    """Make an operator class known by its kind and its name; both must be its own.
+
+    A class that is defined again under the same module and name takes its own place.
+    """
+    for names, name, what in ((_by_kind, kind, "kind"), (_by_class, cls.__name__, "class")):
+        other = names.get(name)
+        if other is not None and _full_name(other) != _full_name(cls):
+            raise SpecError(
+                f"operators must have a {what} of their own: {_full_name(other)} and"
+                f" {_full_name(cls)} are both {what} {name!r}"
+            )
+    _by_kind[kind] = _by_class[cls.__name__] = cls
+
+
+def registered() -> tuple[type, ...]:
+    """All classes that are known so far, in the order in which they were made."""
+    return tuple(_by_kind.values())
+
+
+def operator_class(name: str) -> type:
+    """The operator class of a name, as ``graph.json`` has it (``MatVec``).
+
+    Imports Bitrill's operators and the packages of `GROUP` where it is not known yet.
+    """
+    if name not in _by_class:
+        importlib.import_module(BUILT_IN)
+    if name not in _by_class:
+        load_packages()
+    if name not in _by_class:
+        raise UnsupportedError(f"operator class {name!r} is not known{_why()}")
+    return _by_class[name]
+
+
+def load_packages() -> None:
+    """Import every package of the entry point group `GROUP`, once.
+
+    A package that fails to import is warned of in one line; the others are imported.
+    """
+    for entry in entry_points(group=GROUP):
+        if _source(entry) not in _loaded:
+            _loaded.add(_source(entry))
+            try:
+                entry.load()
+            except Exception as error:  # whatever a package's code raises
+                _failed[_source(entry)] = f"{type(error).__name__}: {error}"
+                _log.warning(
+                    "operators of %s cannot be used: %s", _source(entry), _failed[_source(entry)]
+                )
+
+
+def failures() -> list[tuple[str, str]]:
+    """Return the entry points that could not be imported, each with its error."""
+    return sorted(_failed.items())
+
+
+def _source(entry: EntryPoint) -> str:
+    package = entry.dist.name if entry.dist is not None else "an unknown package"
+    return f"{entry.name} = {entry.value} ({package})"
+
+
+def _why() -> str:
+    """What could not be imported, as part of a message."""
+    return "".join(f"; entry point {name} failed: {why}" for name, why in _failed.items())
+
+
+def _full_name(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
