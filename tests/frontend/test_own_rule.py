@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import importlib
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -192,7 +192,7 @@ def install(folder: Path, monkeypatch, name: str, text: str) -> None:
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[{registry.GROUP}]\n{name} = {name}\n")
     monkeypatch.syspath_prepend(str(folder))
-    importlib.metadata.MetadataPathFinder.invalidate_caches()
+    importlib.invalidate_caches()
 
 
 @pytest.fixture
