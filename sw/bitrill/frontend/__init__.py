@@ -2,7 +2,7 @@
 
 from .importer import load_model
 from .reader.functions import Body, Line
-from .rules.table import rule
+from .rules.table import Rule, rule
 from .symbolic.call import Call
 from .symbolic.constants import Const, Quantized
 from .symbolic.data import Data, Known
@@ -17,6 +17,7 @@ __all__ = [
     "Line",
     "Quantized",
     "RefusedError",
+    "Rule",
     "load_model",
     "rule",
 ]

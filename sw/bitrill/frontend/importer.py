@@ -152,8 +152,9 @@ class _Import:
 
     def _fault(self, node: Node, rule: table.Rule) -> str:
         """Return why ``node`` is refused before its operands are looked at; empty if it is not."""
-        if not rule.least <= len(node.inputs) <= rule.most:
-            count = str(rule.least) if rule.least == rule.most else f"{rule.least} to {rule.most}"
+        least, most = rule.inputs
+        if not least <= len(node.inputs) <= most:
+            count = str(least) if least == most else f"{least} to {most}"
             return f"it must have {count} inputs, not {len(node.inputs)}"
         further = [t for t in node.outputs[1:] if t]
         if rule.outputs == "first read":

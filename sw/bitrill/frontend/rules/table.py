@@ -36,15 +36,30 @@ AfterHead: TypeAlias = Literal["refused", "passed", "read"]
 Function = TypeVar("Function", bound=Callable[[Call], Result])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rule:
-    """How one ONNX operator is imported. The fields are those of `rule`."""
+    """How one ONNX operator is imported.
+
+    - ``apply``: takes a `Call` and returns the value of the node's output, or a tuple with one
+      value for each output. It raises `RefusedError` for what it does not accept.
+    - ``inputs``: the least and the largest number of inputs.
+    - ``attributes``: the accepted attributes and the type of each: int, float, str, tuple (a list
+      of integers), list (a list of floats) or numpy.ndarray.
+    - ``outputs``: which outputs others may read: the first; ``"first read"``: further ones may be
+      named if nothing reads them; ``"all"``.
+    - ``layout``: ``"spatial"`` if it sees places and channels apart, ``"same"`` if its result has
+      the axes of its first operand.
+    - ``after_head``: behind a Softmax, ArgMax or TopK it is refused, ``"passed"`` over, or
+      ``"read"``, that is, takes the scores in front of a Softmax.
+    - ``quantizer``: whether it makes a network quantized that has no node of QONNX.
+    - ``body``: the local function that a model may hold under this name: exactly this one,
+      ``"any"``, or None for none. A body is never run; the rule decides what the node means.
+    """
 
     apply: Callable[[Call], Result]
     op: str
     domain: str
-    least: int
-    most: int
+    inputs: tuple[int, int]
     attributes: Mapping[str, type]
     outputs: Outputs
     layout: Layout
@@ -54,6 +69,24 @@ class Rule:
 
     def __str__(self) -> str:
         return f"{self.apply.__module__}.{self.apply.__qualname__}"
+
+    def declare(self) -> None:
+        """Put the rule into `RULES`, or raise `SpecError`."""
+        what = f"{self.op} of domain {shown(self.domain)}"
+        if isinstance(self.body, Body) and (self.body.domain, self.body.name) != (
+            self.domain,
+            self.op,
+        ):
+            raise SpecError(
+                f"the body of {what} must be of that name and domain, not {self.body.name} of"
+                f" {shown(self.body.domain)}"
+            )
+        other = RULES.setdefault((_family(self.domain), self.op), self)
+        if str(other) != str(self):
+            raise SpecError(
+                f"operator {what} must have one import rule, not both {other} and {self}"
+            )
+        RULES[_family(self.domain), self.op] = self
 
 
 RULES: dict[tuple[str, str], Rule] = {}
@@ -75,53 +108,26 @@ def rule(
 ) -> Callable[[Function], Function]:
     """Declare the decorated function as the import rule of an ONNX operator or function.
 
-    The function takes a `Call` and returns the value of the node's output, or a tuple with one
-    value for each output. It raises `RefusedError` for what it does not accept.
-
-    - ``inputs``: how many inputs the node has, or the least and the most.
-    - ``outputs``: which outputs others may read: the first; ``"first read"``: further ones may be
-      named if nothing reads them; ``"all"``.
-    - ``layout``: ``"spatial"`` if it sees places and channels apart, ``"same"`` if its result has
-      the axes of its first operand.
-    - ``after_head``: behind a Softmax, ArgMax or TopK it is refused, ``"passed"`` over, or
-      ``"read"``, that is, takes the scores in front of a Softmax.
-    - ``quantizer``: whether it makes a network quantized that has no node of QONNX.
-    - ``body``: the local function that a model may hold under this name: exactly this one,
-      ``"any"``, or None for none. A body is never run; the rule decides what the node means.
-    - ``types``: the accepted attributes with the type of each: int, float, str, tuple (a list of
-      integers), list (a list of floats) or numpy.ndarray; ``attributes``: further ones.
+    ``inputs``: how many inputs the node has, or the least and the most; ``types``: the attributes
+    that it may have; `Rule` describes them and the other options.
 
     Raises `SpecError` if another function is the operator's rule already. A function that is
     defined again under the same module and name takes its own place.
     """
-    least, most = (inputs, inputs) if isinstance(inputs, int) else inputs
-    key = _family(domain), op
 
     def declare(apply: Function) -> Function:
-        made = Rule(
+        Rule(
             apply=apply,
             op=op,
-            domain=key[0],
-            least=least,
-            most=most,
+            domain=domain,
+            inputs=(inputs, inputs) if isinstance(inputs, int) else inputs,
             attributes={**types, **attributes},
             outputs=outputs,
             layout=layout,
             after_head=after_head,
             quantizer=quantizer,
             body=body,
-        )
-        if isinstance(body, Body) and (body.domain, body.name) != (domain, op):
-            raise SpecError(
-                f"the body of {op} of domain {shown(domain)} must be of that name and domain, not"
-                f" {body.name} of {shown(body.domain)}"
-            )
-        if key in RULES and str(RULES[key]) != str(made):
-            raise SpecError(
-                f"operator {op} of domain {shown(domain)} must have one import rule,"
-                f" not both {RULES[key]} and {made}"
-            )
-        RULES[key] = made
+        ).declare()
         return apply
 
     return declare
