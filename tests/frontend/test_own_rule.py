@@ -6,12 +6,23 @@ import importlib
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from bitrill.errors import SpecError, UnsupportedError
-from bitrill.frontend import Body, Call, Const, Data, Known, Line, RefusedError, load_model, rule
+from bitrill.frontend import (
+    Body,
+    BodyNode,
+    Call,
+    Const,
+    Data,
+    Known,
+    RefusedError,
+    load_model,
+    rule,
+)
 from bitrill.frontend.rules import table
 from bitrill.ir import IntType, registry
 from bitrill.lowering import to_integer
@@ -19,11 +30,12 @@ from bitrill.ops import Lookup, MatVec
 from bitrill.real import Affine
 from frontend.onnx_models import Net, imported, save
 from onnx import helper
+from support import ROOT
 
 DOMAIN = "tests.example"
 VERSION = 3
 BODY = Body(
-    "Absolute", ("X",), ("bits",), (Line("Y", "Abs", ("X",)),), domain=DOMAIN, version=VERSION
+    "Absolute", ("X",), ("bits",), (BodyNode("Y", "Abs", ("X",)),), domain=DOMAIN, version=VERSION
 )
 
 
@@ -75,6 +87,19 @@ def test_an_own_function_is_imported_by_its_rule(tmp_path: Path, functions) -> N
     assert np.array_equal(to_integer(graph).run_floats(x), want)
 
 
+def test_the_example_of_the_documentation(tmp_path: Path) -> None:
+    text = (ROOT / "docs/format.md").read_text()
+    example = text.split("```python\n")[1].split("```")[0]
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(example, names)
+    net = Net(1, 6, opset=13)
+    x = net.node("Absolute", net.quant("x", 0.5), domain="example")
+    proto = net.proto(net.dense(x, 6, 3))
+    proto.opset_import.append(helper.make_opsetid("example", 1))
+    proto.functions.append(names["BODY"].proto())
+    assert [type(n) for n in imported(proto, tmp_path)] == [Lookup, MatVec]
+
+
 def test_its_refusal_names_the_node(tmp_path: Path) -> None:
     with pytest.raises(
         UnsupportedError, match=r"Absolute node 'size': its data must have at most 3 bits"
@@ -109,7 +134,7 @@ def test_refusals_list_it_and_its_domain(tmp_path: Path) -> None:
 
 
 def test_a_function_whose_body_differs_is_refused(tmp_path: Path) -> None:
-    other = replace(BODY, lines=(Line("Y", "Neg", ("X",)),)).proto()
+    other = replace(BODY, nodes=(BodyNode("Y", "Neg", ("X",)),)).proto()
     with pytest.raises(
         UnsupportedError,
         match="function Absolute must be node for node as its import rule declares it: node 0 must",
@@ -129,7 +154,7 @@ def test_a_function_that_no_rule_accepts_is_refused(tmp_path: Path) -> None:
 
 def test_any_body_where_the_rule_says_so(tmp_path: Path) -> None:
     rule("Absolute", domain=DOMAIN, inputs=1, body="any")(absolute)
-    other = replace(BODY, lines=(Line("Y", "Neg", ("X",)),)).proto()
+    other = replace(BODY, nodes=(BodyNode("Y", "Neg", ("X",)),)).proto()
     assert len(imported(model(other), tmp_path).nodes) == 2
 
 

@@ -18,11 +18,11 @@ from .reader.model import Model, Node
 from .reader.names import legal, shown
 from .reader.proto import QUANT_DOMAINS, STANDARD_DOMAINS, read_model
 from .rules import layouts, table
-from .symbolic.builder import Builder
+from .symbolic.builder import GraphBuilder
 from .symbolic.call import RAW_HINT, Call
 from .symbolic.constants import Const
-from .symbolic.data import Data, Head, Known, Unknown, Value
 from .symbolic.refusal import RefusedError
+from .symbolic.values import Data, Head, Known, Unknown, Value
 
 
 def load_model(
@@ -57,7 +57,7 @@ class _Import:
 
     def __init__(self, model: Model, raw_input: IntType | None, raw_scale: Fraction | None):
         self.model, self.raw_scale = model, raw_scale
-        self.builder = Builder(model.batch)
+        self.builder = GraphBuilder(model.batch)
         self.reasons = list(model.reasons)
         self.listed = False  # whether a reason has listed the accepted operators
         self.read = {t for n in model.nodes for t in n.inputs} | {model.output}
@@ -150,7 +150,7 @@ class _Import:
         names, self.listed = "" if self.listed else ", ".join(table.accepted()), True
         return f"this operator is not supported{names and f'; accepted are {names}'}{failed}"
 
-    def _fault(self, node: Node, rule: table.Rule) -> str:
+    def _fault(self, node: Node, rule: table.ImportRule) -> str:
         """Return why ``node`` is refused before its operands are looked at; empty if it is not."""
         least, most = rule.inputs
         if not least <= len(node.inputs) <= most:

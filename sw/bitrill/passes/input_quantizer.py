@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import StageError
 from ..ir.activation import Function
 from ..ir.interface import InputQuantizer
-from .real_thresholds import Counter, check_size, line_of, smallest
+from .real_thresholds import LevelCounter, check_size, line_of, smallest
 
 LARGEST = int(np.array(np.finfo(np.float64).max).view(np.int64))
 """Key of the largest finite float64."""
@@ -45,7 +45,7 @@ def input_quantizer(function: Function) -> InputQuantizer:
     for channel in range(function.n_channels):
         line = line_of(function, channel)
         if line not in known:
-            known[line] = _levels(Counter(line, function.quantizer))
+            known[line] = _levels(LevelCounter(line, function.quantizer))
         rows.append(known[line])
     levels = np.array([level for level, _ in rows])
     inverted = np.array([falling for _, falling in rows])
@@ -54,7 +54,7 @@ def input_quantizer(function: Function) -> InputQuantizer:
     return InputQuantizer(levels, inverted, function.quantizer.type)
 
 
-def _levels(counter: Counter) -> tuple[np.ndarray, bool]:
+def _levels(counter: LevelCounter) -> tuple[np.ndarray, bool]:
     if counter.constant:
         return counter.places, False
     keys = [_smallest(counter, n + 1, guess) for n, guess in enumerate(counter.places)]
@@ -64,7 +64,7 @@ def _levels(counter: Counter) -> tuple[np.ndarray, bool]:
     return levels, counter.inverted
 
 
-def _smallest(counter: Counter, n: int, guess: float) -> int:
+def _smallest(counter: LevelCounter, n: int, guess: float) -> int:
     """Return the key of the smallest float64 at which ``counter`` counts n or more."""
     start = 0 if np.isnan(guess) else key_of(np.clip(guess, float_of(-LARGEST), float_of(LARGEST)))
     return smallest(

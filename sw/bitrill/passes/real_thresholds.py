@@ -48,7 +48,7 @@ def check_size(function: Function, name: str) -> None:
 
 
 @dataclass(frozen=True)
-class Line:
+class ClampedLine:
     """``v = min(max(slope * x + offset, lo), hi)``; None is no bound."""
 
     slope: Real
@@ -68,24 +68,24 @@ class Line:
             v = self.hi
         return v
 
-    def then_affine(self, scale: Real, offset: Real) -> Line:
+    def then_affine(self, scale: Real, offset: Real) -> ClampedLine:
         """``scale * self(x) + offset``."""
         ends = [None if e is None else scale * e + offset for e in (self.lo, self.hi)]
         if sign(scale) < 0:
             ends.reverse()
-        return Line(scale * self.slope, scale * self.offset + offset, *ends)
+        return ClampedLine(scale * self.slope, scale * self.offset + offset, *ends)
 
-    def then_clip(self, lo: Real | None, hi: Real | None) -> Line:
+    def then_clip(self, lo: Real | None, hi: Real | None) -> ClampedLine:
         """``min(max(self(x), lo), hi)``."""
-        bounds = Line(real(1), real(0), lo, hi)
-        return Line(
+        bounds = ClampedLine(real(1), real(0), lo, hi)
+        return ClampedLine(
             self.slope,
             self.offset,
             lo if self.lo is None else bounds.clamp(self.lo),
             hi if self.hi is None else bounds.clamp(self.hi),
         )
 
-    def then_leaky(self, slope: Real) -> tuple[tuple[Real | None, Line], ...]:
+    def then_leaky(self, slope: Real) -> tuple[tuple[Real | None, ClampedLine], ...]:
         """``self(x)`` where it is 0 or more, else ``slope * self(x)``; the parts of a `Curve`."""
         if self.lo is not None and sign(self.lo) >= 0:
             return ((None, self),)
@@ -94,8 +94,10 @@ class Line:
             return ((None, low),)
         if sign(self.slope) == 0:
             return ((None, self if sign(self.offset) >= 0 else low),)
-        low = Line(low.slope, low.offset, None if self.lo is None else slope * self.lo, real(0))
-        high = Line(self.slope, self.offset, real(0), self.hi)
+        low = ClampedLine(
+            low.slope, low.offset, None if self.lo is None else slope * self.lo, real(0)
+        )
+        high = ClampedLine(self.slope, self.offset, real(0), self.hi)
         joint = -self.offset / self.slope
         first, second = (low, high) if sign(self.slope) > 0 else (high, low)
         return ((None, first), (joint, second))
@@ -105,7 +107,7 @@ class Line:
 class Curve:
     """Lines end to end: ``parts`` are ``(start, line)``, starts ascending, the first one None."""
 
-    parts: tuple[tuple[Real | None, Line], ...]
+    parts: tuple[tuple[Real | None, ClampedLine], ...]
 
     def __call__(self, x: int | Fraction) -> Real:
         """Exact."""
@@ -121,13 +123,13 @@ class Curve:
         slopes = [line.slope for _, line in self.parts]
         return next((s for s in slopes if sign(s)), slopes[0])
 
-    def each(self, f: Callable[[Line], Line]) -> Curve:
+    def each(self, f: Callable[[ClampedLine], ClampedLine]) -> Curve:
         """Apply ``f`` to every line."""
         return Curve(tuple((start, f(line)) for start, line in self.parts))
 
     def then_leaky(self, slope: Real) -> Curve:
         """``self(x)`` where it is 0 or more, else ``slope * self(x)``."""
-        parts: list[tuple[Real | None, Line]] = []
+        parts: list[tuple[Real | None, ClampedLine]] = []
         for k, (start, line) in enumerate(self.parts):
             end = self.parts[k + 1][0] if k + 1 < len(self.parts) else None
             for joint, part in line.then_leaky(slope):
@@ -144,9 +146,9 @@ def _same(a: Real | None, b: Real | None) -> bool:
     return (a is None) is (b is None) and (a is None or b is None or sign(a - b) == 0)
 
 
-def line_of(function: Function, channel: int) -> Line | Curve:
+def line_of(function: Function, channel: int) -> ClampedLine | Curve:
     """Return one channel of ``function`` up to the number that its quantizer rounds."""
-    curve = Curve(((None, Line(real(1), real(0))),))
+    curve = Curve(((None, ClampedLine(real(1), real(0))),))
     for step in function.steps:
         if isinstance(step, Affine):
             scale, offset = at(step.scale, channel), at(step.offset, channel)
@@ -162,14 +164,14 @@ def line_of(function: Function, channel: int) -> Line | Curve:
     return curve if rest else first
 
 
-class Counter:
+class LevelCounter:
     """Counts ``n(x)``: the number of a quantizer's N levels that one channel reaches at ``x``.
 
     Where the function falls (``inverted``), n counts from the other end, so that it always rises.
     Decisions are exact; ``places`` are float64 guesses of where n becomes 1, 2, .. N.
     """
 
-    def __init__(self, line: Line | Curve, quantizer: Quantizer):
+    def __init__(self, line: ClampedLine | Curve, quantizer: Quantizer):
         self._line = line
         self._type = quantizer.type
         self._round = Quantizer(quantizer.type, rounding=quantizer.rounding)
@@ -183,7 +185,7 @@ class Counter:
             v = 2.0 ** (np.arange(self.n_levels) - 0.5)
         self.places = self._guess(v)
         self._halves = [int(h) for h in 2 * v]
-        if isinstance(line, Line):
+        if isinstance(line, ClampedLine):
             self._near = [floor(c * (1 << PLACES)) for c in (line.slope, line.offset)]
             self._least = 0 if line.lo is None else self._level(line.lo)
             self._most = self.n_levels if line.hi is None else self._level(line.hi)
@@ -215,7 +217,7 @@ class Counter:
         """Return about where the line takes the values ``v``, those of the boundaries."""
         if self.constant:
             return np.where(np.arange(self.n_levels) < self.decide(0), -np.inf, np.inf)
-        if isinstance(self._line, Line):
+        if isinstance(self._line, ClampedLine):
             x = _places(self._line, v)
         else:
             ((_, first), *rest) = self._line.parts
@@ -227,7 +229,7 @@ class Counter:
         return x[::-1] if self.inverted else x
 
 
-def _places(line: Line, v: np.ndarray) -> np.ndarray:
+def _places(line: ClampedLine, v: np.ndarray) -> np.ndarray:
     """Return about where ``line`` takes the values ``v``; infinite beyond its ends."""
     slope, offset = to_float(line.slope), to_float(line.offset)
     with np.errstate(all="ignore"):

@@ -11,7 +11,7 @@ from ..ir.operator import Operator
 from ..ir.types import IntType
 from ..ops.lookup import ADDRESS_BITS, Lookup
 from ..ops.threshold import Threshold
-from .real_thresholds import Counter, check_size, line_of, smallest
+from .real_thresholds import LevelCounter, check_size, line_of, smallest
 
 MAX_ENTRIES = 1 << 20
 """Largest number of entries of a table: channels that differ, times values."""
@@ -61,7 +61,7 @@ def threshold_of(node: Activation) -> Threshold:
     for channel in range(function.n_channels):
         line = line_of(function, channel)
         if line not in known:
-            known[line] = _thresholds(Counter(line, function.quantizer), node.x.type)
+            known[line] = _thresholds(LevelCounter(line, function.quantizer), node.x.type)
         rows.append(known[line])
     rows *= channels // len(rows)
     return Threshold(
@@ -74,7 +74,7 @@ def threshold_of(node: Activation) -> Threshold:
     )
 
 
-def _thresholds(counter: Counter, x: IntType) -> tuple[np.ndarray, bool]:
+def _thresholds(counter: LevelCounter, x: IntType) -> tuple[np.ndarray, bool]:
     """Return the smallest integers of ``x`` at which the counter counts 1, 2, .. N; int64."""
     places = np.nan_to_num(counter.places, nan=x.lo, posinf=np.inf, neginf=-np.inf)
     guesses = np.ceil(np.clip(places, x.lo, x.hi + 1)).astype(np.int64)

@@ -78,7 +78,7 @@ def test_the_page_has_the_bodies() -> None:
     page = (ROOT / "docs/format.md").read_text()
 
     def row(body: Body, k: int) -> str:
-        line = body.lines[k]
+        line = body.nodes[k]
         told = ""
         if line.attribute is not None:
             name, value = line.attribute
@@ -91,7 +91,7 @@ def test_the_page_has_the_bodies() -> None:
         )
 
     for body in (L1_MATMUL, LOG_QUANT):
-        table = "\n".join(row(body, k) for k in range(len(body.lines)))
+        table = "\n".join(row(body, k) for k in range(len(body.nodes)))
         assert table in page
 
 

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, TypeAlias
 
 from . import limits
-from .functions import DOMAIN, IR_VERSION, OPSETS, STANDARD, Attribute, Body, Line
+from .functions import DOMAIN, IR_VERSION, OPSETS, STANDARD, Attribute, Body, BodyNode
 from .names import shown, text
 
 if TYPE_CHECKING:
@@ -78,9 +78,9 @@ def _listed(bodies: Bodies) -> str:
 def _difference(function: FunctionProto, body: Body) -> str:
     """Return where a function differs from ``body``; empty where it does not."""
     counts = [len(function.input), len(function.output), len(function.node)]
-    if counts != [len(body.inputs), 1, len(body.lines)]:
+    if counts != [len(body.inputs), 1, len(body.nodes)]:
         return (
-            f"{len(body.inputs)} inputs, 1 output and {len(body.lines)} nodes,"
+            f"{len(body.inputs)} inputs, 1 output and {len(body.nodes)} nodes,"
             f" not {counts[0]}, {counts[1]} and {counts[2]}"
         )
     attributes = tuple(map(text, function.attribute))
@@ -92,25 +92,29 @@ def _difference(function: FunctionProto, body: Body) -> str:
     names = dict(zip(map(text, function.input), body.inputs, strict=True))
     if len(names) != len(body.inputs):
         return "two inputs have one name"
-    for k, (node, line) in enumerate(zip(function.node, body.lines, strict=True)):
-        if not _is_line(node, line, names):
-            return f"node {k} must be {line}"
+    for k, (node, wanted) in enumerate(zip(function.node, body.nodes, strict=True)):
+        if not _matches(node, wanted, names):
+            return f"node {k} must be {wanted}"
     if names.get(text(function.output[0])) != body.output:
-        return f"its output must be what node {len(body.lines) - 1} gives"
+        return f"its output must be what node {len(body.nodes) - 1} gives"
     return ""
 
 
-def _is_line(node: NodeProto, line: Line, names: dict[str, str]) -> bool:
-    """Whether ``node`` is ``line``; ``names`` maps the file's names of tensors to the body's."""
+def _matches(node: NodeProto, wanted: BodyNode, names: dict[str, str]) -> bool:
+    """Whether ``node`` is ``wanted``; ``names`` maps the file's names of tensors to the body's."""
     outputs = list(map(text, node.output))
     inputs = tuple(names.get(text(i), "") for i in node.input)
     if len(outputs) != 1 or not outputs[0] or outputs[0] in names or getattr(node, "overload", ""):
         return False
-    names[outputs[0]] = line.output
-    same = text(node.op_type) == line.op and text(node.domain) in STANDARD and inputs == line.inputs
-    if line.attribute is None:
+    names[outputs[0]] = wanted.output
+    same = (
+        text(node.op_type) == wanted.op
+        and text(node.domain) in STANDARD
+        and inputs == wanted.inputs
+    )
+    if wanted.attribute is None:
         return same and not len(node.attribute)
-    return same and len(node.attribute) == 1 and _is_attribute(node.attribute[0], *line.attribute)
+    return same and len(node.attribute) == 1 and _is_attribute(node.attribute[0], *wanted.attribute)
 
 
 def _is_attribute(given: AttributeProto, name: str, value: Attribute) -> bool:

@@ -35,7 +35,7 @@ Attribute: TypeAlias = int | float | tuple[int, ...] | str
 
 
 @dataclass(frozen=True)
-class Line:
+class BodyNode:
     """One node of a body."""
 
     output: str
@@ -47,6 +47,21 @@ class Line:
         attribute = f" with {self.attribute[0]} = {self.attribute[1]}" if self.attribute else ""
         return f"{self.op} of {', '.join(self.inputs) or 'nothing'}{attribute}"
 
+    def proto(self) -> NodeProto:
+        """Return the node for a model file."""
+        from onnx import AttributeProto, helper
+
+        node = helper.make_node(self.op, list(self.inputs), [self.output])
+        if self.attribute is not None:
+            name, value = self.attribute
+            if isinstance(value, str):
+                made = AttributeProto(name=name, ref_attr_name=value[1:], type=AttributeProto.INT)
+            else:
+                whole = list(value) if isinstance(value, tuple) else value
+                made = helper.make_attribute(name, whole)
+            node.attribute.append(made)
+        return node
+
 
 @dataclass(frozen=True)
 class Body:
@@ -55,7 +70,7 @@ class Body:
     name: str
     inputs: tuple[str, ...]
     attributes: tuple[str, ...]
-    lines: tuple[Line, ...]
+    nodes: tuple[BodyNode, ...]
     output: str = "Y"
     domain: str = DOMAIN
     version: int = VERSION
@@ -69,16 +84,16 @@ class Body:
             self.name,
             list(self.inputs),
             [self.output],
-            [_node(line) for line in self.lines],
+            [node.proto() for node in self.nodes],
             [helper.make_opsetid("", opset)],
             attributes=list(self.attributes),
         )
 
 
-def constant(output: str, value: Attribute) -> Line:
+def constant(output: str, value: Attribute) -> BodyNode:
     """Return the node of a body that gives a constant."""
     kinds = {int: "value_int", float: "value_float", tuple: "value_ints", str: "value_int"}
-    return Line(output, "Constant", (), (kinds[type(value)], value))
+    return BodyNode(output, "Constant", (), (kinds[type(value)], value))
 
 
 L1_MATMUL = Body(
@@ -87,12 +102,12 @@ L1_MATMUL = Body(
     (),
     (
         constant("last", (-1,)),
-        Line("column", "Unsqueeze", ("X", "last")),
-        Line("difference", "Sub", ("column", "W")),
-        Line("distance", "Abs", ("difference",)),
+        BodyNode("column", "Unsqueeze", ("X", "last")),
+        BodyNode("difference", "Sub", ("column", "W")),
+        BodyNode("distance", "Abs", ("difference",)),
         constant("features", (-2,)),
-        Line("sums", "ReduceSum", ("distance", "features"), ("keepdims", 0)),
-        Line("Y", "Neg", ("sums",)),
+        BodyNode("sums", "ReduceSum", ("distance", "features"), ("keepdims", 0)),
+        BodyNode("Y", "Neg", ("sums",)),
     ),
 )
 
@@ -106,23 +121,23 @@ LOG_QUANT = Body(
         constant("one", 1.0),
         constant("two", 2.0),
         constant("n", "@bits"),
-        Line("width", "Cast", ("n",), ("to", 1)),
-        Line("codes", "Pow", ("two", "width")),
-        Line("levels", "Sub", ("codes", "one")),
-        Line("k", "Range", ("zero", "levels", "one")),
-        Line("places", "Sub", ("k", "half")),
-        Line("bounds", "Pow", ("two", "places")),
-        Line("ratio", "Div", ("X", "scale")),
+        BodyNode("width", "Cast", ("n",), ("to", 1)),
+        BodyNode("codes", "Pow", ("two", "width")),
+        BodyNode("levels", "Sub", ("codes", "one")),
+        BodyNode("k", "Range", ("zero", "levels", "one")),
+        BodyNode("places", "Sub", ("k", "half")),
+        BodyNode("bounds", "Pow", ("two", "places")),
+        BodyNode("ratio", "Div", ("X", "scale")),
         constant("last", (-1,)),
-        Line("column", "Unsqueeze", ("ratio", "last")),
-        Line("reached", "GreaterOrEqual", ("column", "bounds")),
-        Line("counted", "Cast", ("reached",), ("to", 1)),
-        Line("code", "ReduceSum", ("counted", "last"), ("keepdims", 0)),
-        Line("exponent", "Sub", ("code", "one")),
-        Line("power", "Pow", ("two", "exponent")),
-        Line("present", "Greater", ("code", "half")),
-        Line("value", "Where", ("present", "power", "zero")),
-        Line("Y", "Mul", ("value", "scale")),
+        BodyNode("column", "Unsqueeze", ("ratio", "last")),
+        BodyNode("reached", "GreaterOrEqual", ("column", "bounds")),
+        BodyNode("counted", "Cast", ("reached",), ("to", 1)),
+        BodyNode("code", "ReduceSum", ("counted", "last"), ("keepdims", 0)),
+        BodyNode("exponent", "Sub", ("code", "one")),
+        BodyNode("power", "Pow", ("two", "exponent")),
+        BodyNode("present", "Greater", ("code", "half")),
+        BodyNode("value", "Where", ("present", "power", "zero")),
+        BodyNode("Y", "Mul", ("value", "scale")),
     ),
 )
 
@@ -135,17 +150,3 @@ def l1_matmul_function(opset: int = OPSETS[0]) -> FunctionProto:
 def log_quant_function(opset: int = OPSETS[0]) -> FunctionProto:
     """Return ``LogQuant(X, scale)`` with attribute ``bits`` for a model file."""
     return LOG_QUANT.proto(opset)
-
-
-def _node(line: Line) -> NodeProto:
-    from onnx import AttributeProto, helper
-
-    node = helper.make_node(line.op, list(line.inputs), [line.output])
-    if line.attribute is not None:
-        name, value = line.attribute
-        if isinstance(value, str):
-            made = AttributeProto(name=name, ref_attr_name=value[1:], type=AttributeProto.INT)
-        else:
-            made = helper.make_attribute(name, list(value) if isinstance(value, tuple) else value)
-        node.attribute.append(made)
-    return node

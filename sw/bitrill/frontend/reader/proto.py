@@ -19,10 +19,10 @@ from ...storage import read_bytes
 from . import limits
 from .bodies import Bodies, faults
 from .functions import STANDARD
+from .message_count import count_messages
 from .model import Attribute, Model, Node
 from .names import shown, text
 from .tensors import TensorReader
-from .wire import count_messages
 from .wiring import check_structure, needed_nodes
 
 if TYPE_CHECKING:

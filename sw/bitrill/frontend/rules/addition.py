@@ -18,12 +18,12 @@ from ...ops.add import Add
 from ...ops.threshold import Threshold
 from ...real import Affine, Channels, at, compact, zip_channels
 from ..reader.model import Node
-from ..symbolic.builder import Builder
+from ..symbolic.builder import GraphBuilder
 from ..symbolic.call import Call
-from ..symbolic.data import Data, Deferred, Known
 from ..symbolic.gains import thresholds_of_sum
 from ..symbolic.grids import multiplied, ratios
 from ..symbolic.refusal import RefusedError, brief
+from ..symbolic.values import Data, Deferred, Known
 
 RATIO_BITS = 8
 """Widest multipliers that bring operands to one scale where no quantizer follows."""
@@ -84,7 +84,7 @@ def small_ratio(a: Channels, b: Channels) -> tuple[int, int] | None:
 class Sum(Deferred):
     """``first(a) + second(b)`` of two edges, waiting for the quantizer that decides how exactly."""
 
-    builder: Builder
+    builder: GraphBuilder
     a: str
     b: str
     first: Affine

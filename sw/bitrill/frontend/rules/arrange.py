@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..symbolic.call import Call
-from ..symbolic.data import Known
 from ..symbolic.orders import to_depth, to_space
 from ..symbolic.refusal import RefusedError
+from ..symbolic.values import Known
 from .table import rule
 
 

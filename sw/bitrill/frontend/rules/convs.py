@@ -20,8 +20,8 @@ from ...real import Affine, Channels, at
 from ..reader import limits
 from ..symbolic.call import Call
 from ..symbolic.constants import Quantized
-from ..symbolic.data import Data, Known, per_channel
 from ..symbolic.refusal import RefusedError
+from ..symbolic.values import Data, Known, per_channel
 from .layouts import on_last
 from .matmul import one_scale, product, quantized, row_scales, scaled, widest
 from .places import WINDOW, Placing, padded, placing, sizes, zero_of

@@ -19,10 +19,10 @@ from ...ops.concat import Concat
 from ...ops.split import Split
 from ...real import Affine, at, compact
 from ..reader.model import Node
-from ..symbolic.builder import Builder
+from ..symbolic.builder import GraphBuilder
 from ..symbolic.call import Call
-from ..symbolic.data import Data, Deferred, Known
 from ..symbolic.refusal import RefusedError
+from ..symbolic.values import Data, Deferred, Known
 from .addition import RATIO_BITS
 from .layouts import either
 from .table import rule
@@ -69,7 +69,7 @@ def concat(call: Call) -> Known:
 class Joined(Deferred):
     """Channels of several edges side by side, waiting for a quantizer that takes their scales."""
 
-    builder: Builder
+    builder: GraphBuilder
     edges: tuple[str, ...]
     meanings: tuple[Affine, ...]
     channels: tuple[int, ...]

@@ -16,9 +16,9 @@ from ...real import Affine, compact
 from ..reader.functions import DOMAIN, L1_MATMUL
 from ..symbolic.call import Call
 from ..symbolic.constants import Quantized
-from ..symbolic.data import Data, Known
 from ..symbolic.grids import multiplied
 from ..symbolic.refusal import RefusedError, brief
+from ..symbolic.values import Data, Known
 from .matmul import product, vector_and_matrix
 from .table import rule
 

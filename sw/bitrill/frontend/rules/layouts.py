@@ -14,8 +14,8 @@ import numpy as np
 from ..reader.model import Model, Node
 from ..symbolic.call import Call
 from ..symbolic.constants import Const, Quantized
-from ..symbolic.data import Data, Known, rank_of, transposed
 from ..symbolic.refusal import RefusedError
+from ..symbolic.values import Data, Known, rank_of, transposed
 from .table import CHANNELS_LAST, Layout, rule_of
 
 Apply: TypeAlias = Callable[[Call], Known | tuple[Known, ...]]

@@ -15,8 +15,8 @@ from ...real import Affine, Channels, compact
 from ..reader import limits
 from ..symbolic.call import Call
 from ..symbolic.constants import Const, Quantized
-from ..symbolic.data import Data, Known, per_channel
 from ..symbolic.refusal import RefusedError
+from ..symbolic.values import Data, Known, per_channel
 from .table import rule
 
 

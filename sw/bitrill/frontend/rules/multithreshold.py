@@ -18,10 +18,10 @@ from ...ir.types import BIPOLAR, IntType
 from ...ops.threshold import Threshold
 from ...real import Affine, Channels, at
 from ..reader import limits
-from ..symbolic.builder import Builder
+from ..symbolic.builder import GraphBuilder
 from ..symbolic.call import Call
-from ..symbolic.data import Data, Known, per_channel
 from ..symbolic.refusal import RefusedError
+from ..symbolic.values import Data, Known, per_channel
 from .quantizers import check_bits
 from .table import QONNX, rule
 
@@ -117,7 +117,7 @@ def _of_integers(call: Call, x: Data, rows: list[tuple[list[Real], bool]], out: 
 
 
 def _of_floats(
-    builder: Builder, x: Data, rows: list[tuple[list[Real], bool]], out: IntType
+    builder: GraphBuilder, x: Data, rows: list[tuple[list[Real], bool]], out: IntType
 ) -> None:
     """Quantize the design's input by the smallest float64 that reaches each place."""
     levels = np.array([[_reaching(p, beyond=falls) for p in places] for places, falls in rows])

@@ -11,8 +11,8 @@ from ...ops.argmax import ArgMax
 from ...passes.head import integer_scores
 from ...real import Affine, at
 from ..symbolic.call import Call
-from ..symbolic.data import Data, Head
 from ..symbolic.refusal import RefusedError
+from ..symbolic.values import Data, Head
 from .table import rule
 
 _log = logging.getLogger(__name__)

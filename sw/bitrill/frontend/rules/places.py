@@ -12,8 +12,8 @@ from ...ops.pad import Pad
 from ...real import Affine, at
 from ..reader import limits
 from ..symbolic.call import Call
-from ..symbolic.data import Data
 from ..symbolic.refusal import RefusedError, brief
+from ..symbolic.values import Data
 
 Sizes: TypeAlias = tuple[int, ...]
 

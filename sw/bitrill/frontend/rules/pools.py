@@ -16,10 +16,10 @@ from ...ops.maxpool import MaxPool
 from ...ops.pad import Pad
 from ...real import Affine, Step, chain
 from ..reader.model import Node
-from ..symbolic.builder import Builder
+from ..symbolic.builder import GraphBuilder
 from ..symbolic.call import Call
-from ..symbolic.data import Data, Deferred, Known
 from ..symbolic.refusal import RefusedError
+from ..symbolic.values import Data, Deferred, Known
 from .layouts import either, on_last
 from .places import WINDOW, Placing, padded, placing, sizes, zero_of
 from .table import CHANNELS_LAST, rule
@@ -145,7 +145,7 @@ class Maximum(Deferred):
     order turns behind the pool instead, the pool compares sums.
     """
 
-    builder: Builder
+    builder: GraphBuilder
     before: Data
     place: Placing
     node: Node

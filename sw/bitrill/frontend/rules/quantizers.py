@@ -22,8 +22,8 @@ from ..reader import limits
 from ..reader.functions import DOMAIN, LARGEST_BITS, LOG_QUANT
 from ..symbolic.call import Call
 from ..symbolic.constants import Const, Quantized, Work, exact_array
-from ..symbolic.data import Known, per_channel
 from ..symbolic.refusal import RefusedError, brief
+from ..symbolic.values import Known, per_channel
 from .table import QONNX, rule
 
 _CLOSE = 2.0**-46

@@ -14,8 +14,8 @@ from ...ops.upsample import Upsample
 from ..reader import limits
 from ..symbolic.call import Call
 from ..symbolic.constants import Const
-from ..symbolic.data import Data, Known
 from ..symbolic.refusal import RefusedError
+from ..symbolic.values import Data, Known
 from .table import rule
 
 _HALF = Fraction(1, 2)

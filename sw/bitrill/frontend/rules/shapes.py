@@ -10,8 +10,8 @@ import numpy as np
 from ..reader import limits
 from ..symbolic.call import Call
 from ..symbolic.constants import Const, Quantized
-from ..symbolic.data import Data, Known, transposed
 from ..symbolic.refusal import RefusedError
+from ..symbolic.values import Data, Known, transposed
 from . import joins
 from .layouts import either
 from .table import rule

@@ -18,7 +18,7 @@ from ..reader.model import Attribute, Node
 from ..reader.names import shown
 from ..reader.proto import QUANT_DOMAINS, STANDARD_DOMAINS
 from ..symbolic.call import Call
-from ..symbolic.data import Head, Known
+from ..symbolic.values import Head, Known
 
 QONNX = QUANT_DOMAINS[-1]
 """The domain of QONNX's operators; rules in it hold for its older names, too."""
@@ -37,7 +37,7 @@ Function = TypeVar("Function", bound=Callable[[Call], Result])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class ImportRule:
     """How one ONNX operator is imported.
 
     - ``apply``: takes a `Call` and returns the value of the node's output, or a tuple with one
@@ -89,7 +89,7 @@ class Rule:
         RULES[_family(self.domain), self.op] = self
 
 
-RULES: dict[tuple[str, str], Rule] = {}
+RULES: dict[tuple[str, str], ImportRule] = {}
 """Every rule by ``(domain, op)``."""
 
 
@@ -109,14 +109,14 @@ def rule(
     """Declare the decorated function as the import rule of an ONNX operator or function.
 
     ``inputs``: how many inputs the node has, or the least and the most; ``types``: the attributes
-    that it may have; `Rule` describes them and the other options.
+    that it may have; `ImportRule` describes them and the other options.
 
     Raises `SpecError` if another function is the operator's rule already. A function that is
     defined again under the same module and name takes its own place.
     """
 
     def declare(apply: Function) -> Function:
-        Rule(
+        ImportRule(
             apply=apply,
             op=op,
             domain=domain,
@@ -141,7 +141,7 @@ def has_type(value: Attribute, kind: type) -> bool:
     return isinstance(value, kind)
 
 
-def rule_of(node: Node) -> Rule | None:
+def rule_of(node: Node) -> ImportRule | None:
     """Return the rule of a node, or None where its operator is not known."""
     return RULES.get((_family(node.domain), node.op))
 

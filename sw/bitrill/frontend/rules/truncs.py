@@ -23,8 +23,8 @@ from ...ir.activation import Quantizer
 from ...ir.types import IntType
 from ...real import Affine, Rounding, at, round_real
 from ..symbolic.call import Call
-from ..symbolic.data import Data, Known
 from ..symbolic.refusal import RefusedError, brief
+from ..symbolic.values import Data, Known
 from .quantizers import FLAGS, check_bits, integer_type, rounding_mode
 from .table import QONNX, rule
 

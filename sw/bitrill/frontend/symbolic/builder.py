@@ -22,13 +22,13 @@ from ...passes.input_quantizer import input_quantizer
 from ..reader.model import Node
 from ..reader.names import LENGTH, Names, legal
 from .constants import Work
-from .data import Data
 from .refusal import RefusedError
+from .values import Data
 
 Made = TypeVar("Made", bound=Operator)
 
 
-class Builder:
+class GraphBuilder:
     """The nodes and edges that rules have appended so far, and the input's quantizer.
 
     ``batch``: the batch's size, 1 where it is free. ``splits``: the `Split` of each edge that was

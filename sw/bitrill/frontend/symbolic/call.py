@@ -18,10 +18,10 @@ from ...real import Affine, Step
 from ..reader import limits
 from ..reader.model import Attribute, Node
 from . import grids, orders
-from .builder import Builder, Made
+from .builder import GraphBuilder, Made
 from .constants import Const, Quantized, check_exact, exact_array
-from .data import Data, Known
 from .refusal import RefusedError
+from .values import Data, Known
 
 RAW_HINT = (
     "quantize the model's input first, or declare the grid of raw integers that it takes"
@@ -36,7 +36,7 @@ class Call:
 
     def __init__(
         self,
-        builder: Builder,
+        builder: GraphBuilder,
         node: Node,
         values: list[Known | None],
         attributes: dict[str, Attribute] | None = None,
@@ -191,7 +191,7 @@ class Call:
         share: bool = False,
         **parameters: object,
     ) -> Made:
-        """Append an operator of class ``kind`` that reads ``edges``; see `Builder.emit`."""
+        """Append an operator of class ``kind`` that reads ``edges``; see `GraphBuilder.emit`."""
         return self.builder.emit(kind, self.node, *edges, part=part, share=share, **parameters)
 
     def result(

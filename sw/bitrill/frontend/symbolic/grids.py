@@ -17,12 +17,12 @@ from ...ops.lookup import ADDRESS_BITS
 from ...passes.thresholds import MAX_ENTRIES
 from ...real import Affine, Clip, Step, at, chain
 from ..reader.model import Node
-from .builder import Builder
-from .data import Data
+from .builder import GraphBuilder
 from .refusal import RefusedError, brief
+from .values import Data
 
 
-def clipped(builder: Builder, data: Data, node: Node) -> Data:
+def clipped(builder: GraphBuilder, data: Data, node: Node) -> Data:
     """Return quantized ``data`` with its clips done by a table of their integers.
 
     Unchanged where there is no clip, or more than one affine map on either side; `RefusedError`
@@ -75,7 +75,7 @@ def _row(t: IntType, meaning: Affine, channel: int, clips: list[Clip]) -> np.nda
     return values
 
 
-def multiplied(builder: Builder, edge: str, factors: list[int], node: Node) -> str:
+def multiplied(builder: GraphBuilder, edge: str, factors: list[int], node: Node) -> str:
     """Return the edge that holds each channel's integers times its factor."""
     tensor = builder.edges[edge]
     _check_size(tensor.type, len(factors))

@@ -15,9 +15,9 @@ from ...ops.rearrange import Rearrange
 from ...ops.shuffle import Shuffle
 from ...real import Step
 from ..reader.model import Node
-from .builder import Builder
-from .data import Data
+from .builder import GraphBuilder
 from .refusal import RefusedError
+from .values import Data
 
 
 def to_space(image: tuple[int, ...], b: int, *, columns_first: bool = False) -> np.ndarray:
@@ -38,7 +38,7 @@ def to_depth(image: tuple[int, ...], b: int) -> np.ndarray:
     return blocks.reshape(c * b**2, h // b, w // b)
 
 
-def arrange(builder: Builder, data: Data, node: Node) -> Data:
+def arrange(builder: GraphBuilder, data: Data, node: Node) -> Data:
     """Return ``data`` as an image whose order layers make; unchanged where no layer makes it."""
     if data.type is None or data.is_image or len(data.shape) not in (2, 3):
         return data
@@ -63,7 +63,7 @@ def arrange(builder: Builder, data: Data, node: Node) -> Data:
     return data
 
 
-def _converted(builder: Builder, data: Data, node: Node) -> Data | None:
+def _converted(builder: GraphBuilder, data: Data, node: Node) -> Data | None:
     """Return ``data`` as an image whose edge only takes another shape, or is a single vector."""
     if data.shape == data.image:
         return None
@@ -93,7 +93,7 @@ def _permuted(order: np.ndarray, plain: np.ndarray, channels: int) -> np.ndarray
     return channels_of if np.array_equal(plain[channels_of], order) else None
 
 
-def _shuffled(builder: Builder, data: Data, channels: np.ndarray, node: Node) -> Data:
+def _shuffled(builder: GraphBuilder, data: Data, channels: np.ndarray, node: Node) -> Data:
     """Return ``data`` with its channel ``channels[c]`` as channel ``c``."""
     if np.array_equal(channels, np.arange(len(channels))):
         return replace(data, order=None)
@@ -101,7 +101,7 @@ def _shuffled(builder: Builder, data: Data, channels: np.ndarray, node: Node) ->
     return replace(data, edge=made.name, steps=_picked(data.steps, channels), order=None)
 
 
-def _spread(builder: Builder, data: Data, block: int, node: Node) -> Data:
+def _spread(builder: GraphBuilder, data: Data, block: int, node: Node) -> Data:
     """Move channels to blocks of places, behind a shuffle if they stand in another order."""
     plain = to_space(data.image, block).reshape(-1)
     order = np.empty(data.size, np.int64)
@@ -126,7 +126,7 @@ def _spread(builder: Builder, data: Data, block: int, node: Node) -> Data:
     )
 
 
-def _gathered(builder: Builder, data: Data, block: int, node: Node) -> Data:
+def _gathered(builder: GraphBuilder, data: Data, block: int, node: Node) -> Data:
     """Move blocks of places to channels, in front of a shuffle if they come in another order."""
     plain = to_depth(data.image, block)
     channels = _permuted(np.asarray(data.order), plain.reshape(-1), len(plain))
