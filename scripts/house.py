@@ -109,6 +109,7 @@ ROOMS = {
         *_names("fold lanes codings levels_choice free convert", "passes."),
     ),
     "frontend.reader": ("frontend.reader",),
+    "frontend.symbolic": ("frontend.symbolic",),
     "frontend.rules": ("frontend.rules",),
     "frontend": ("frontend",),
     "runtime": ("runtime", "plan.registers"),

@@ -8,9 +8,10 @@ from itertools import pairwise
 import numpy as np
 from bitrill.exact import Real, sqrt
 from bitrill.ir import BIPOLAR, Graph, IntType, Sink, Source, Stage, Tensor
+from bitrill.ir.activation import Activation, Function, Quantizer
 from bitrill.ops import MatVec
 from bitrill.passes.input_quantizer import input_quantizer
-from bitrill.real import Activation, Affine, Clip, Function, Quantizer, Step
+from bitrill.real import Affine, Clip, Step
 
 UINT4 = IntType(0, 15)
 

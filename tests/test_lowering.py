@@ -9,11 +9,12 @@ import pytest
 from bitrill.errors import SpecError, StageError
 from bitrill.exact import sqrt
 from bitrill.ir import BIPOLAR, Graph, IntType, Sink, Stage, serialisation, verify
+from bitrill.ir.activation import Quantizer
 from bitrill.lowering import decisions, difference, probe, run_passes, to_folded, to_integer
 from bitrill.ops import Threshold
 from bitrill.passes.head import add_argmax
 from bitrill.passes.thresholds import to_thresholds
-from bitrill.real import Affine, Quantizer
+from bitrill.real import Affine
 from networks import UINT4, batch_norm, inputs, mlp
 
 F = Fraction

@@ -1,23 +1,23 @@
-"""Exact real numbers: rationals, and sums of square roots of rationals, with decidable order.
+"""Exact real numbers: rationals and sums of square roots of rationals, which can be compared.
 
-Batch norm divides by a square root; thresholds must not round it. A `Surd` is
+Batch norm divides by a square root, and thresholds must not round it. A `Surd` is
 ``sum(q_i * sqrt(d_i))`` with rational ``q_i`` and positive integers ``d_i`` no two of which differ
 by a square factor. Such roots are linearly independent over the rationals (Besicovitch 1940), so a
-`Surd` is zero only if it has no terms; its sign is decided by signs and squares up to two terms,
-and beyond that by intervals that are refined until they exclude zero, which they then must.
+`Surd` is zero only if it has no terms. Its sign is decided by signs and squares up to two terms,
+beyond that by intervals that are refined until they exclude zero.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
 from math import isqrt, lcm
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from .errors import UnsupportedError
 
 
 class Surd:
-    """An irrational number; arithmetic with int, Fraction, Surd gives Fraction where it is one."""
+    """An irrational number; arithmetic gives a `Fraction` where the result is rational."""
 
     __slots__ = ("terms",)
 
@@ -68,9 +68,9 @@ class Surd:
         return sign(self - other) >= 0
 
     def __float__(self) -> float:
-        """The nearest float64."""
+        """Return the nearest float64."""
         bits = 128
-        while True:  # an irrational is no tie between floats, so the ends agree in the end
+        while True:  # an irrational is never halfway between floats, so the ends meet
             lo, hi = (float(Fraction(b, 1 << bits)) for b in _bracket(self, bits))
             if lo == hi:
                 return lo
@@ -82,13 +82,16 @@ class Surd:
 
 Real: TypeAlias = Fraction | Surd
 
+Json: TypeAlias = str | list[list[int | str]]
+"""A number in a JSON file."""
+
 
 def _terms(x: Real | int) -> tuple[tuple[int, Fraction], ...]:
     return x.terms if isinstance(x, Surd) else ((1, Fraction(x)),)
 
 
 def _make(terms: list[tuple[int, Fraction]]) -> Real:
-    """Sum of ``q * sqrt(d)``: terms of one square class merged, zeros dropped."""
+    """Add up ``q * sqrt(d)``; terms whose roots are rational multiples are merged."""
     merged: list[tuple[int, Fraction]] = []
     for d, q in terms:
         root = isqrt(d)
@@ -109,12 +112,12 @@ def _make(terms: list[tuple[int, Fraction]]) -> Real:
 
 
 def real(x: int | float | Fraction | Surd) -> Real:
-    """The number that ``x`` is, exactly; x must be finite."""
+    """Return the exact value of a finite number."""
     return x if isinstance(x, Surd) else Fraction(x)
 
 
 def sqrt(x: Real) -> Real:
-    """Square root of a rational, ``>= 0``; of an irrational it is not kept, and refused."""
+    """Return the square root of a rational of at least 0; of an irrational it is refused."""
     if isinstance(x, Surd):
         raise UnsupportedError("a square root of a square root must not occur between quantizers")
     if x < 0:
@@ -126,7 +129,7 @@ def sqrt(x: Real) -> Real:
 
 
 def reciprocal(x: Real | int) -> Real:
-    """``1 / x`` of a number of at most two terms, by its conjugate."""
+    """Return ``1 / x`` for at most two terms, by the conjugate."""
     if not isinstance(x, Surd):
         return 1 / Fraction(x)
     if len(x.terms) == 1:
@@ -139,7 +142,7 @@ def reciprocal(x: Real | int) -> Real:
 
 
 def sign(x: Real | int) -> int:
-    """-1, 0 or 1, decided exactly."""
+    """Return -1, 0 or 1, exactly."""
     if not isinstance(x, Surd):
         return (x > 0) - (x < 0)
     signs = {1 if q > 0 else -1 for _, q in x.terms}
@@ -158,7 +161,7 @@ def sign(x: Real | int) -> int:
 
 
 def _bracket(x: Surd, bits: int) -> tuple[int, int]:
-    """``lo <= x * 2**bits <= hi``, each root known to ``bits`` binary places."""
+    """Return integers ``lo <= x * 2**bits <= hi``, from roots to ``bits`` binary places."""
     lo = hi = 0
     for d, q in x.terms:
         n, m = q.numerator, q.denominator
@@ -172,11 +175,11 @@ def _bracket(x: Surd, bits: int) -> tuple[int, int]:
 
 
 def floor(x: Real) -> int:
-    """The largest integer not above ``x``."""
+    """Return the largest integer not above ``x``."""
     if not isinstance(x, Surd):
         return x.numerator // x.denominator
     bits = 64
-    while True:  # an irrational is no integer, so the ends agree in the end
+    while True:  # an irrational is no integer, so the ends meet
         lo, hi = (b >> bits for b in _bracket(x, bits))
         if lo == hi:
             return lo
@@ -184,22 +187,22 @@ def floor(x: Real) -> int:
 
 
 def ceil(x: Real) -> int:
-    """The smallest integer not below ``x``."""
+    """Return the smallest integer not below ``x``."""
     return -floor(-x)
 
 
 def common_denominator(values: list[Fraction]) -> int:
-    """Smallest ``k > 0`` that makes each ``k * v`` an integer."""
+    """Return the smallest ``k > 0`` that makes each ``k * v`` an integer."""
     return lcm(*(v.denominator for v in values))
 
 
-def to_json(x: Real) -> Any:
-    """``"p/q"``, or ``[[d, "p/q"], ...]`` for roots."""
+def to_json(x: Real) -> Json:
+    """Return ``"p/q"``, or ``[[d, "p/q"], ...]`` for roots."""
     return [[d, str(q)] for d, q in x.terms] if isinstance(x, Surd) else str(x)
 
 
-def from_json(value: Any) -> Real:
-    """Inverse of `to_json`."""
+def from_json(value: Json) -> Real:
+    """Return the number that `to_json` wrote."""
     if isinstance(value, str):
         return Fraction(value)
     return _make([(int(d), Fraction(q)) for d, q in value])

@@ -1,36 +1,43 @@
-"""What stands between integers in an imported network: real functions, one a channel, exact.
+"""Exact real functions on one channel: affine maps, clips, leaky slopes, and rounding.
 
-A quantized tensor is ``scale * integer + offset``. From an accumulator to the next quantizer a
-model holds scales, biases, batch norm, ReLU, clips: a chain of `Step`s over exact reals, ended by
-a `Quantizer`. `Activation` is that chain as a node; it exists at stage IMPORTED only, and
-`bitrill.passes.thresholds` turns it into integers.
+A quantized tensor means ``scale * integer + offset``. Between a layer's accumulator and the next
+quantizer a model applies scales, biases, batch norm, ReLU and clips; here each is a `Step` over
+exact reals. `bitrill.ir.activation` ends a chain of them with a quantizer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar, Literal, TypeAlias, get_args
-
-import numpy as np
+from functools import reduce
+from typing import Literal, TypeAlias, TypeGuard, get_args
 
 from .errors import SpecError
 from .exact import Real, ceil, floor, sign
-from .ir.operator import Imported
-from .ir.types import IntType, Tensor
 
 Channels: TypeAlias = tuple[Real, ...]
-"""One number a channel, or a single one for all."""
+"""One number for each channel, or a single number for all of them."""
 
 
 def at(values: Channels, channel: int) -> Real:
-    """The number of ``channel``."""
+    """Return the number of ``channel``."""
     return values[0] if len(values) == 1 else values[channel]
 
 
+def compact(values: Sequence[Real]) -> Channels:
+    """Return one number for each channel, or a single number where all are equal."""
+    first = values[0]
+    return (first,) if all(v is first or v == first for v in values) else tuple(values)
+
+
+def pick(values: Channels, channels: Iterable[int]) -> Channels:
+    """Return the numbers of some channels, in the order in which these are listed."""
+    return values if len(values) == 1 else compact([values[c] for c in channels])
+
+
 def zip_channels(f: Callable[..., Real], *values: Channels) -> Channels:
-    """``f`` channel by channel, single values broadcast."""
+    """Apply ``f`` channel by channel; a single value stands for every channel."""
     n = max(map(len, values))
     if any(len(v) not in (1, n) for v in values):
         raise SpecError(f"channels must agree, not {sorted({len(v) for v in values})}")
@@ -44,15 +51,31 @@ class Affine:
     scale: Channels = (Fraction(1),)
     offset: Channels = (Fraction(0),)
 
+    is_monotone = True
+
     def __call__(self, x: Real, channel: int) -> Real:
         return at(self.scale, channel) * x + at(self.offset, channel)
 
+    @property
+    def n_channels(self) -> int:
+        """Number of channels it tells apart; 1 when all are alike."""
+        return max(len(self.scale), len(self.offset))
+
+    @property
+    def rises(self) -> bool:
+        """Whether it keeps the order of numbers on every channel."""
+        return all(sign(s) > 0 for s in self.scale)
+
     def then(self, outer: Affine) -> Affine:
-        """``outer(self(x))`` as one."""
+        """``outer(self(x))`` as one map."""
         return Affine(
             zip_channels(lambda s, t: s * t, self.scale, outer.scale),
             zip_channels(lambda o, t, p: o * t + p, self.offset, outer.scale, outer.offset),
         )
+
+    def pick(self, channels: Sequence[int]) -> Affine:
+        """The same map for some channels, in the order in which these are listed."""
+        return Affine(pick(self.scale, channels), pick(self.offset, channels))
 
 
 @dataclass(frozen=True)
@@ -61,6 +84,9 @@ class Clip:
 
     lo: Fraction | None
     hi: Fraction | None
+
+    is_monotone = rises = True
+    n_channels = 1
 
     def __post_init__(self) -> None:
         if self.lo is not None and self.hi is not None and self.lo > self.hi:
@@ -73,6 +99,10 @@ class Clip:
             return self.hi
         return x
 
+    def pick(self, channels: Sequence[int]) -> Clip:
+        """The same clip: it does not depend on the channel."""
+        return self
+
 
 @dataclass(frozen=True)
 class Leaky:
@@ -84,12 +114,36 @@ class Leaky:
         return x if sign(x) >= 0 else at(self.slope, channel) * x
 
     @property
+    def n_channels(self) -> int:
+        """Number of channels it tells apart; 1 when all are alike."""
+        return len(self.slope)
+
+    @property
     def is_monotone(self) -> bool:
         """Whether no slope is below 0, so that ``y`` never falls."""
         return all(sign(s) >= 0 for s in self.slope)
 
+    rises = is_monotone
+
+    def pick(self, channels: Sequence[int]) -> Leaky:
+        """The same function for some channels, in the order in which these are listed."""
+        return Leaky(pick(self.slope, channels))
+
 
 Step: TypeAlias = Affine | Clip | Leaky
+
+
+def append_step(steps: tuple[Step, ...], step: Step) -> tuple[Step, ...]:
+    """``steps`` and then ``step``; neighbouring affine maps become one."""
+    if steps and isinstance(steps[-1], Affine) and isinstance(step, Affine):
+        return (*steps[:-1], steps[-1].then(step))
+    return (*steps, step)
+
+
+def chain(first: tuple[Step, ...], second: tuple[Step, ...]) -> tuple[Step, ...]:
+    """``first`` and then ``second``; neighbouring affine maps become one."""
+    return reduce(append_step, second, first)
+
 
 Rounding = Literal["ROUND", "HALF_EVEN", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN"]
 """QONNX's rounding modes; UP and DOWN are away from and towards zero, halves go by magnitude."""
@@ -97,8 +151,13 @@ Rounding = Literal["ROUND", "HALF_EVEN", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP
 ROUNDINGS: tuple[str, ...] = get_args(Rounding)
 
 
+def is_rounding(mode: str) -> TypeGuard[Rounding]:
+    """Whether ``mode`` is one of QONNX's rounding modes."""
+    return mode in ROUNDINGS
+
+
 def round_real(x: Real, mode: Rounding) -> int:
-    """``x`` to an integer, exactly, as QONNX's ``resolve_rounding_mode`` defines each mode."""
+    """Round ``x`` to an integer, exactly, as QONNX's ``resolve_rounding_mode`` defines a mode."""
     if mode == "FLOOR":
         return floor(x)
     if mode == "CEIL":
@@ -116,123 +175,3 @@ def round_real(x: Real, mode: Rounding) -> int:
     below = floor(a)
     side = sign(a - below - Fraction(1, 2))
     return s * (below + (side > 0 or (side == 0 and below % 2 == 1)))
-
-
-@dataclass(frozen=True)
-class Quantizer:
-    """``q = round(clamp(v, lo, hi))`` of ``v = x / scale + zero``; if bipolar, the sign of v.
-
-    ``q`` is a value of ``type`` (when bipolar +1 for v >= 0, else -1); it stands for
-    ``(q - zero) * scale``. If logarithmic, q is the nearest value by the logarithm: ``2**k`` from
-    ``v >= 2**(k - 1/2)`` on, and 0 below all of these; zero is 0.
-    """
-
-    type: IntType
-    scale: Channels = (Fraction(1),)
-    zero: Channels = (Fraction(0),)
-    rounding: Rounding = "ROUND"
-
-    def __post_init__(self) -> None:
-        if self.rounding not in ROUNDINGS:
-            raise SpecError(
-                f"rounding must be one of {', '.join(ROUNDINGS)}, not {self.rounding!r}"
-            )
-        if any(sign(s) == 0 for s in self.scale):
-            raise SpecError("a quantizer's scale must not be zero")
-        if not self.type.coding.addable and any(sign(z) for z in self.zero):
-            raise SpecError("the zero point of a logarithmic quantizer must be 0")
-
-    def __call__(self, x: Real, channel: int) -> int:
-        v = x / at(self.scale, channel) + at(self.zero, channel)
-        return self.type.coding.quantize(v, lambda r: round_real(r, self.rounding))
-
-    @property
-    def meaning(self) -> Affine:
-        """The real number that ``q`` stands for."""
-        return Affine(self.scale, zip_channels(lambda s, z: -s * z, self.scale, self.zero))
-
-
-@dataclass(frozen=True)
-class Function:
-    """``quantizer(steps(x))``: from reals to the quantizer's integers, one function a channel."""
-
-    steps: tuple[Step, ...]
-    quantizer: Quantizer
-
-    @property
-    def n_channels(self) -> int:
-        """Channels it tells apart; 1 when all are alike."""
-        q = self.quantizer
-        sizes = [len(q.scale), len(q.zero)]
-        sizes += [
-            n for s in self.steps if isinstance(s, Affine) for n in (len(s.scale), len(s.offset))
-        ]
-        sizes += [len(s.slope) for s in self.steps if isinstance(s, Leaky)]
-        return max(sizes)
-
-    @property
-    def is_monotone(self) -> bool:
-        """Whether every channel rises or falls, never both."""
-        return all(s.is_monotone for s in self.steps if isinstance(s, Leaky))
-
-    def __call__(self, x: Real | int, channel: int) -> int:
-        """Exact."""
-        value: Real = Fraction(x) if isinstance(x, int) else x
-        for step in self.steps:
-            value = step(value, channel)
-        return self.quantizer(value, channel)
-
-
-def append_step(steps: tuple[Step, ...], step: Step) -> tuple[Step, ...]:
-    """``steps`` and then ``step``; neighbouring affine steps become one."""
-    if steps and isinstance(steps[-1], Affine) and isinstance(step, Affine):
-        return (*steps[:-1], steps[-1].then(step))
-    return (*steps, step)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Activation(Imported):
-    """``y = function(x)`` per channel (innermost axis), exact and slow; stage IMPORTED only."""
-
-    kind: ClassVar[str] = "activation"
-
-    function: Function
-
-    def validate(self) -> None:
-        if self.function.n_channels not in (1, self.x.channels):
-            raise SpecError(
-                f"{self.name}: the function must have {self.x.channels} channels,"
-                f" not {self.function.n_channels}"
-            )
-
-    def infer(self) -> Tensor:
-        return Tensor(self.x.shape, self.function.quantizer.type)
-
-    def eval(self, *xs: np.ndarray) -> np.ndarray:
-        x = xs[0].astype(np.int64).reshape(-1, self.x.channels)
-        y = np.empty_like(x)
-        for c in range(self.x.channels):
-            seen, where = np.unique(x[:, c], return_inverse=True)
-            y[:, c] = self._values(seen, c)[where]
-        return y.reshape(xs[0].shape)
-
-    def _values(self, seen: np.ndarray, channel: int) -> np.ndarray:
-        """The function of ascending ``seen``; where both ends of a part agree, so does it all."""
-        y = np.empty(len(seen), np.int64)
-        for end in {0, len(seen) - 1}:
-            y[end] = self.function(int(seen[end]), channel)
-        parts = [(0, len(seen) - 1)]
-        while parts:
-            first, last = parts.pop()
-            if self.function.is_monotone and y[first] == y[last]:
-                y[first:last] = y[first]
-            elif last - first > 1:
-                middle = (first + last) // 2
-                y[middle] = self.function(int(seen[middle]), channel)
-                parts += [(first, middle), (middle, last)]
-        return y
-
-
-def meaning_of(values: Sequence[int] | np.ndarray, affine: Affine) -> list[Real]:
-    """The reals that integers of one vector of channels stand for."""
-    return [affine(Fraction(int(v)), c) for c, v in enumerate(values)]

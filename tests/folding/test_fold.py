@@ -11,10 +11,10 @@ import pytest
 from bitrill.errors import SpecError
 from bitrill.folding.fold import KEYS, fold, folding_of
 from bitrill.ir import Impl, IntType, Stage, Tensor, verify
+from bitrill.ir.activation import Quantizer
 from bitrill.ir.even_lanes import divisors
 from bitrill.lowering import to_integer
 from bitrill.parts.devices import part_of
-from bitrill.real import Quantizer
 from networks import mlp
 from support import integer_mlp
 

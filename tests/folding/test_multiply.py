@@ -10,9 +10,9 @@ import pytest
 from bitrill.errors import FitError, SpecError
 from bitrill.folding.fold import fold, folding_of
 from bitrill.ir import BIPOLAR, IntType
+from bitrill.ir.activation import Quantizer
 from bitrill.lowering import to_integer, to_target
 from bitrill.parts.devices import part_of
-from bitrill.real import Quantizer
 from bitrill.resources.estimate import network_resources
 from networks import mlp
 

@@ -9,6 +9,7 @@ from typing import Any
 import onnx
 import pytest
 from bitrill.frontend import load_model
+from bitrill.ir.activation import Activation
 from bitrill.lowering import to_integer
 from bitrill.ops import (
     Add,
@@ -23,7 +24,6 @@ from bitrill.ops import (
     Upsample,
     Window,
 )
-from bitrill.real import Activation
 from frontend.agreement import agrees
 from frontend.rules.test_convs import kinds
 from support import shared_model

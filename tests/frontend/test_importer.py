@@ -10,8 +10,9 @@ import pytest
 from bitrill.errors import UnsupportedError
 from bitrill.frontend import load_model
 from bitrill.ir import BIPOLAR, Graph, IntType, Stage, verify
+from bitrill.ir.activation import Activation
 from bitrill.ops import MatVec
-from bitrill.real import ROUNDINGS, Activation
+from bitrill.real import ROUNDINGS
 from frontend.agreement import agrees
 from frontend.float_evaluator import evaluate
 from frontend.onnx_models import QONNX, Net, imported, small

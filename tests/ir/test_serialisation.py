@@ -16,8 +16,9 @@ import pytest
 from bitrill import exact
 from bitrill.errors import StageError, StorageError
 from bitrill.ir import IntType, Stage, serialisation
+from bitrill.ir.activation import Activation, Function, Quantizer
 from bitrill.ir.serialisation import digest, load, save
-from bitrill.real import Activation, Affine, Clip, Function, Quantizer
+from bitrill.real import Affine, Clip
 from support import ROOT, integer_mlp
 
 

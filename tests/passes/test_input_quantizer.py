@@ -9,8 +9,9 @@ import pytest
 from bitrill.errors import UnsupportedError
 from bitrill.exact import sqrt
 from bitrill.ir import BIPOLAR, InputQuantizer, IntType
+from bitrill.ir.activation import Function, Quantizer
 from bitrill.passes.input_quantizer import float_of, input_quantizer, key_of
-from bitrill.real import ROUNDINGS, Affine, Clip, Function, Quantizer
+from bitrill.real import ROUNDINGS, Affine, Clip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -11,10 +11,11 @@ import pytest
 from bitrill.errors import UnsupportedError
 from bitrill.exact import sqrt
 from bitrill.ir import BIPOLAR, IntType, Stage, Tensor
+from bitrill.ir.activation import Activation, Function, Quantizer
 from bitrill.ops import Threshold
 from bitrill.passes.real_thresholds import smallest
 from bitrill.passes.thresholds import threshold_of, to_thresholds
-from bitrill.real import ROUNDINGS, Activation, Affine, Clip, Function, Quantizer
+from bitrill.real import ROUNDINGS, Affine, Clip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import mlp

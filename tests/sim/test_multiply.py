@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from bitrill.ir import Graph, IntType
+from bitrill.ir.activation import Quantizer
 from bitrill.lowering import to_folded, to_integer
-from bitrill.real import Quantizer
 from bitrill_hw.design.verilog import verilog
 from bitrill_hw.synth import synthesise
 from bitrill_sim import verify

@@ -1,5 +1,23 @@
-"""Import of QONNX; ONNX exists only here."""
+"""Import of QONNX models, and import rules of one's own (`rule`); ONNX exists only here."""
 
 from .importer import load_model
+from .reader.functions import Body, BodyNode
+from .rules.table import ImportRule, rule
+from .symbolic.call import Call
+from .symbolic.constants import Const, Quantized
+from .symbolic.refusal import RefusedError
+from .symbolic.values import Data, Known
 
-__all__ = ["load_model"]
+__all__ = [
+    "Body",
+    "BodyNode",
+    "Call",
+    "Const",
+    "Data",
+    "ImportRule",
+    "Known",
+    "Quantized",
+    "RefusedError",
+    "load_model",
+    "rule",
+]

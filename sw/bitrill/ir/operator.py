@@ -134,6 +134,9 @@ class Operator(ABC):
     fixed_range: ClassVar[bool] = False
     """Whether its parameters hold for one range of x only, as the words of a table do."""
 
+    takes_codes: ClassVar[bool] = False
+    """Whether it takes logarithmic codes as they are; the importer gives others the integers."""
+
     def __init_subclass__(cls, *, abstract: bool = False, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
         if not abstract:

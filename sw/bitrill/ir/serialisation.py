@@ -22,8 +22,8 @@ import numpy as np
 from .. import exact, real
 from ..errors import StageError, StorageError, UnsupportedError
 from ..storage import read_bytes, read_json, write_bytes, write_json
+from . import activation, interface, operator, registry, types
 from . import graph as graph_module
-from . import interface, operator, registry, types
 from .graph import Graph, Stage
 
 SCHEMA = 2
@@ -49,8 +49,8 @@ _PARTS: dict[str, type] = {
         real.Affine,
         real.Clip,
         real.Leaky,
-        real.Quantizer,
-        real.Function,
+        activation.Quantizer,
+        activation.Function,
         types.IntType,
         types.Tensor,
         operator.Impl,

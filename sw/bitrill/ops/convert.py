@@ -30,6 +30,7 @@ class Convert(EvenLanes):
 
     kind: ClassVar[str] = "convert"
     component = "bitrill_hw.ops.convert:ConvertCore"
+    takes_codes: ClassVar[bool] = True
 
     shape: tuple[int, ...] | None = None
 

@@ -42,6 +42,7 @@ class Depthwise(EvenLanes):
     styles = ("folded", "runtime")
     block_choice = True
     can_be_free = True
+    takes_codes: ClassVar[bool] = True
 
     weights: np.ndarray
     weight_type: IntType

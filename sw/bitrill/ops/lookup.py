@@ -31,6 +31,7 @@ class Lookup(EvenLanes):
     component = "bitrill_hw.ops.lookup:LookupCore"
     block_choice = True
     fixed_range = True
+    takes_codes: ClassVar[bool] = True
 
     table: np.ndarray
     out: IntType

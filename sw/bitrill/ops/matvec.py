@@ -96,6 +96,7 @@ class MatVec(Matrix):
     """
 
     kind: ClassVar[str] = "matvec"
+    takes_codes: ClassVar[bool] = True
 
     styles = STYLES
     ways = unit_ways()

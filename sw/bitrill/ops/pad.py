@@ -35,6 +35,7 @@ class Pad(EvenLanes):
 
     kind: ClassVar[str] = "pad"
     component = "bitrill_hw.ops.pad:PadCore"
+    takes_codes: ClassVar[bool] = True
 
     pads: tuple[int, ...]
     value: int

@@ -37,6 +37,7 @@ class Rearrange(EvenLanes):
 
     kind: ClassVar[str] = "rearrange"
     component = "bitrill_hw.ops.rearrange:RearrangeCore"
+    takes_codes: ClassVar[bool] = True
 
     block: int
     direction: Direction

@@ -32,6 +32,7 @@ class Shuffle(EvenLanes):
 
     kind: ClassVar[str] = "shuffle"
     component = "bitrill_hw.ops.shuffle:ShuffleCore"
+    takes_codes: ClassVar[bool] = True
 
     order: np.ndarray
 

@@ -28,6 +28,7 @@ class Split(EvenLanes):
 
     kind: ClassVar[str] = "split"
     component = "bitrill_hw.ops.split:SplitCore"
+    takes_codes: ClassVar[bool] = True
 
     sizes: tuple[int, ...]
 

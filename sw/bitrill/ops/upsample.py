@@ -32,6 +32,7 @@ class Upsample(EvenLanes):
     kind: ClassVar[str] = "upsample"
     component = "bitrill_hw.ops.upsample:UpsampleCore"
     block_choice = True
+    takes_codes: ClassVar[bool] = True
 
     factors: tuple[int, ...]
 

@@ -42,6 +42,7 @@ class Window(EvenLanes):
     kind: ClassVar[str] = "window"
     component = "bitrill_hw.ops.window:WindowCore"
     styles = ("folded", "parallel")
+    takes_codes: ClassVar[bool] = True
 
     kernel: Sizes
     stride: Sizes

@@ -1,1 +1,1 @@
-"""Passes: functions from graph to graph."""
+"""Passes from an imported graph to an integer one: thresholds, narrow types, forks, decisions."""

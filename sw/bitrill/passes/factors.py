@@ -1,4 +1,7 @@
-"""Factors that a row's weights share go to what reads it: weights 2, 4, 8 become 1, 2, 4."""
+"""Divides weights by their common factors; the reader takes the factor in.
+
+Weights 2, 4, 8 become 1, 2, 4 behind thresholds half as large: narrower weights and accumulators.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,12 @@ from .rebuild import can_remap, readers, rebuild
 
 
 def take_factors(graph: Graph, node: MatVec | Depthwise) -> Graph:
-    """``graph`` with the rows of ``node`` divided by what divides all of their weights.
+    """Divide the rows of ``node`` by the common factors of their weights.
 
-    Row by row in front of a threshold, where there are not more different weights then; else by
-    what all rows share. The one reader takes the change in: ``g * y >= t`` is ``y >= ceil(t / g)``,
-    and a sink's scale is g times as large (one for all channels: decisions compare integers).
+    In front of a threshold each row has a factor of its own, unless the matrix would then hold more
+    different weights; else all rows share one. The one reader takes the factor g in:
+    ``g * y >= t`` is ``y >= ceil(t / g)``, and a sink's scale is g times as large (one factor for
+    all channels, since decisions compare integers).
     """
     if not node.weight_type.coding.binary or not can_remap(graph, node.name):
         return graph
@@ -39,7 +43,7 @@ def take_factors(graph: Graph, node: MatVec | Depthwise) -> Graph:
 
 
 def _factors(weights: np.ndarray, *, alike: bool) -> np.ndarray:
-    """What each row is divided by, int64 ``[rows]``."""
+    """Return the divisor of each row, int64 ``[rows]``."""
     rows = np.gcd.reduce(np.abs(weights), axis=1)
     rows = np.where(rows == 0, 1, rows)
     if not alike and len(np.unique(weights // rows[:, None])) <= len(np.unique(weights)):

@@ -1,4 +1,4 @@
-"""Forks, wherever an edge has several readers: hardware's edges have one each."""
+"""Puts a fork behind every edge that has several readers: a stream in hardware has one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..ops.fork import Fork
 
 
 def insert_forks(graph: Graph) -> Graph:
-    """``graph`` with a `Fork` named ``EDGE_fork`` behind each edge that has several readers.
+    """Put a `Fork` named ``EDGE_fork`` behind each edge that has several readers.
 
-    The sink counts as one; a node that reads an edge twice as two. The copies go to the readers
-    in the order of the nodes, the sink's last. Raises `SpecError` where a name is taken.
+    The sink counts as one reader, a node that reads an edge twice as two. Copies go to readers in
+    the order of the nodes, the sink's last. Raises `SpecError` where a name is taken.
     """
     reads = Counter(edge for node in graph.nodes for edge in node.inputs)
     reads[graph.output] += 1
@@ -38,6 +38,7 @@ def insert_forks(graph: Graph) -> Graph:
         copies[edge] = iter(fork.outputs)
 
     def copy(edge: str) -> str:
+        """Return the edge that the next reader takes."""
         return next(copies[edge]) if edge in copies else edge
 
     follow(INPUT, graph.source.tensor)

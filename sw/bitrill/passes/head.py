@@ -1,4 +1,4 @@
-"""Decisions in hardware: integer scores that rank exactly as the real ones do."""
+"""Adds a classifier's decision to a network: integer scores in the order of the real ones."""
 
 from __future__ import annotations
 
@@ -17,21 +17,24 @@ from .ranking import Ranking, magnitude
 from .real_thresholds import to_float
 
 MAX_PAIRS = 1 << 23
-"""Most pairs of channel and value that are ranked."""
+"""Largest number of pairs of channel and value that are ranked."""
 
 LINEAR = 1 << 14
-"""Multipliers up to here are tried one by one, beyond it a fifth larger each time."""
+"""Multipliers up to this one are all tried; beyond it each is a fifth larger than the last."""
 
 EFFORT = 1 << 27
-"""Fewer are tried one by one where this many steps would not do."""
+"""Bound of the work of trying multipliers one by one."""
 
 SCORE_LIMIT = 1 << 47
-"""Bound of the scores: `ArgMax` takes 48 bits. Twenty thousand unrelated reals lie so close that
-their order takes some 30, ten times as many some seven more; scales that agree take hardly any."""
+"""Bound of the scores: `ArgMax` takes 48 bits.
+
+To order twenty thousand unrelated reals takes about 30 bits, ten times as many about 37; scales
+that agree take few.
+"""
 
 
 def add_argmax(graph: Graph, k: int) -> Graph:
-    """``graph`` with an `ArgMax` behind it: the output becomes ``k`` decisions, best first.
+    """Put an `ArgMax` behind ``graph``: the output becomes ``k`` decisions, best first.
 
     Raises `SpecError` for a graph that gives no scores, or a ``k`` out of range;
     `UnsupportedError` where no integers of 48 bits keep the order of the scores.
@@ -61,27 +64,28 @@ def add_argmax(graph: Graph, k: int) -> Graph:
 def integer_scores(
     scale: list[Real], offset: list[Real], x: IntType, name: str = "argmax"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """int64 ``(gain, offset)`` with the order and ties of ``scale[c] * v + offset[c]``, all v of x.
+    """Return int64 ``(gain, offset)`` with the order and ties of ``scale[c] * v + offset[c]``.
 
-    Gains are the smallest multiples of the scales, rounded, for which offsets exist, by search up
-    to 2**14 and in steps of a fifth beyond; judged by the whole ranking of all channels and
-    values. Where none do (ties between unlike scales), the reals over their common denominator.
+    That holds for all channels c and values v of x. Gains are the smallest rounded multiples of the
+    scales for which offsets exist, searched one by one up to 2**14 and in steps of a fifth beyond.
+    Where no search succeeds (ties between unlike scales), they are the reals over their common
+    denominator.
     """
     pairs: dict[tuple[Real, Real], int] = {}
     which = [pairs.setdefault(p, len(pairs)) for p in zip(scale, offset, strict=True)]
     gains, offsets = [s for s, _ in pairs], [o for _, o in pairs]
     if len(pairs) == 1:  # equal channels tie always
-        found = np.array([sign(gains[0])]), np.array([0])
+        scores = np.array([sign(gains[0])]), np.array([0])
     else:
-        found = _search(gains, offsets, x) or _exact(gains, offsets, x)
-    if found is None:
+        scores = _search(gains, offsets, x) or _exact(gains, offsets, x)
+    if scores is None:
         raise UnsupportedError(
             f"{name}: the scores of {len(pairs)} different channels over {x} must be ranked by"
             f" integers below 2**47, and none were found (scales"
             f" {min(map(to_float, gains))} to {max(map(to_float, gains))}, offsets"
             f" {min(map(to_float, offsets))} to {max(map(to_float, offsets))})"
         )
-    return found[0][which].astype(np.int64), found[1][which].astype(np.int64)
+    return scores[0][which].astype(np.int64), scores[1][which].astype(np.int64)
 
 
 def _largest(values: list[Real]) -> Real:
@@ -115,7 +119,7 @@ def _fits(gain: list[int], offset: list[int], x: IntType) -> bool:
 def _exact(
     scale: list[Real], offset: list[Real], x: IntType
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """The reals themselves, times a positive number that makes all of them integers."""
+    """Return the reals times a positive number that makes all of them integers, or None."""
     unit = _largest(scale)
     ratios = [v / (unit if sign(unit) else _largest(offset)) for v in (*scale, *offset)]
     rationals = [r for r in ratios if isinstance(r, Fraction)]

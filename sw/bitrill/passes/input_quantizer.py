@@ -1,7 +1,7 @@
-"""The model's first quantizer as float64 levels, so that floats are quantized exactly.
+"""Turns the model's first quantizer into float64 levels, so that a host quantizes exactly.
 
-For each level the smallest float64 that reaches it is found by exact decisions over the bit
-patterns of float64: comparing a float with it then decides just as the reals do.
+For each level the smallest float64 that reaches it is searched by exact decisions, over the bit
+patterns of float64. Comparing a float with it then decides as the real numbers do.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from fractions import Fraction
 import numpy as np
 
 from ..errors import StageError
+from ..ir.activation import Function
 from ..ir.interface import InputQuantizer
-from ..real import Function
-from .real_thresholds import Counter, check_size, line_of, smallest
+from .real_thresholds import LevelCounter, check_size, line_of, smallest
 
 LARGEST = int(np.array(np.finfo(np.float64).max).view(np.int64))
 """Key of the largest finite float64."""
 
 
 def key_of(x: float) -> int:
-    """Position of a finite float64 among all of them: ordered as they are, 0 for both zeros."""
+    """Return the position of a finite float64 in the order of all of them; 0 for both zeros."""
     bits = int(np.array(x, np.float64).view(np.int64))
     return bits if bits >= 0 else -(bits & 0x7FFF_FFFF_FFFF_FFFF)
 
 
 def float_of(key: int) -> float:
-    """Inverse of `key_of`; infinite beyond the largest."""
+    """Return the float64 at a position; infinite beyond the largest (inverse of `key_of`)."""
     if abs(key) > LARGEST:
         return float("inf") if key > 0 else float("-inf")
     value = float(np.array(abs(key), np.int64).view(np.float64))
@@ -34,7 +34,7 @@ def float_of(key: int) -> float:
 
 
 def input_quantizer(function: Function) -> InputQuantizer:
-    """``function`` over float64: ``levels[c, k]`` is the smallest float64 that counts k + 1 levels.
+    """Return ``levels[c, k]``: the smallest float64 at which ``function`` reaches k + 1 levels.
 
     -inf where every float does, +inf where none does. Falling functions are inverted. Raises
     `UnsupportedError` for a quantizer of too many levels.
@@ -45,7 +45,7 @@ def input_quantizer(function: Function) -> InputQuantizer:
     for channel in range(function.n_channels):
         line = line_of(function, channel)
         if line not in known:
-            known[line] = _levels(Counter(line, function.quantizer))
+            known[line] = _levels(LevelCounter(line, function.quantizer))
         rows.append(known[line])
     levels = np.array([level for level, _ in rows])
     inverted = np.array([falling for _, falling in rows])
@@ -54,7 +54,7 @@ def input_quantizer(function: Function) -> InputQuantizer:
     return InputQuantizer(levels, inverted, function.quantizer.type)
 
 
-def _levels(counter: Counter) -> tuple[np.ndarray, bool]:
+def _levels(counter: LevelCounter) -> tuple[np.ndarray, bool]:
     if counter.constant:
         return counter.places, False
     keys = [_smallest(counter, n + 1, guess) for n, guess in enumerate(counter.places)]
@@ -64,8 +64,8 @@ def _levels(counter: Counter) -> tuple[np.ndarray, bool]:
     return levels, counter.inverted
 
 
-def _smallest(counter: Counter, n: int, guess: float) -> int:
-    """Key of the smallest float64 at which ``counter`` counts n or more."""
+def _smallest(counter: LevelCounter, n: int, guess: float) -> int:
+    """Return the key of the smallest float64 at which ``counter`` counts n or more."""
     start = 0 if np.isnan(guess) else key_of(np.clip(guess, float_of(-LARGEST), float_of(LARGEST)))
     return smallest(
         lambda key: counter.decide(Fraction(float_of(key))) >= n,

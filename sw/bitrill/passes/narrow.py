@@ -1,4 +1,4 @@
-"""Every width as narrow as the values that can occur."""
+"""Narrows the types of weights and activations to the values that can occur."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from .rebuild import can_remap, readers, rebuild, remap
 
 
 def narrow_widths(graph: Graph) -> Graph:
-    """Weights without common factors, in types as they need; activations without levels that are
-    never reached.
+    """Give weights the smallest types, and drop levels of activations that are never reached.
 
-    One walk from input to output: what a layer can give depends on what stands before it.
-    Accumulators follow by themselves: a `MatVec` derives its range from weights and operand.
+    The nodes are taken from input to output, since the values that a layer can give depend on what
+    stands before it. Accumulators follow: a `MatVec` derives its range from weights and operand.
     """
     for name in [n.name for n in graph.nodes]:
         node = graph[name]
@@ -47,7 +46,7 @@ def _narrow_taps(graph: Graph, node: Depthwise) -> Graph:
 
 
 def _raise_border(graph: Graph, node: Pad) -> Graph:
-    """A border that never wins a maximum need be no lower than the lowest value inside."""
+    """Raise padding below every value to the lowest value: neither wins a maximum."""
     if all(isinstance(r, MaxPool) for r in readers(graph, node.name)):
         return rebuild(graph, node.replace(value=node.x.type.lo))
     return graph

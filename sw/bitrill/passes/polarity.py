@@ -1,4 +1,4 @@
-"""Falling activations become rising ones: the rows in front of them are negated."""
+"""Turns falling activations into rising ones by negating the matrix rows in front of them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .rebuild import can_remap, readers, remap
 
 
 def turn_polarity(graph: Graph) -> Graph:
-    """Negate each row that feeds a falling threshold alone, where its weights' type allows it.
+    """Negate each row that feeds only a falling threshold, where its weights' type allows it.
 
-    Comparators then need no inversion. With row r negated a popcount gives ``cols - y``, any
+    Comparators then need no inversion. A negated row of a popcount gives ``cols - y``, of any
     other sum ``-y``. A layer stays as it is if its accumulator would grow by a bit.
     """
     for name in [n.name for n in graph.nodes]:

@@ -1,8 +1,8 @@
-"""The exact order of real scores over all channels and values, and integers that keep it.
+"""Sorts real scores exactly over all channels and values, and keeps the order with integers.
 
-For given integer gains, neighbours in that order say how far the offsets of two channels must lie
-apart at least: a system of difference constraints, solved by longest paths (Bellman 1958), or
-shown to have no solution.
+For given integer gains, neighbours in the order bound the difference of two channels' offsets from
+below. This system of difference constraints is solved by longest paths (Bellman 1958), or shown to
+have no solution.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ import numpy as np
 from ..exact import Real, floor, sign
 
 KEPT = 4096
-"""Constraints that candidates failed at, which are asked first."""
+"""Largest number of constraints that earlier gains broke; these are checked first."""
 
 NONE = -(1 << 62)
-"""No constraint between two channels."""
+"""Distance where there is no constraint between two channels."""
 
 FINEST = 2200
-"""Binary places at which scores that are not zero are seen: float64 ends at 1074."""
+"""Binary places within which nonzero scores differ from 0: float64 ends at 1074."""
 
 
 def magnitude(x: Real) -> Real:
-    """``|x|``."""
+    """Return ``|x|``."""
     return x if sign(x) >= 0 else -x
 
 
 def ascending(reals: list[Real]) -> list[int]:
-    """Places of ``reals`` from the smallest on, exactly; among equals the first place first."""
+    """Return the places of ``reals`` in exact ascending order; the first place among equals."""
 
     def compare(i: int, j: int) -> int:
         return sign(reals[i] - reals[j])
@@ -40,9 +40,9 @@ def ascending(reals: list[Real]) -> list[int]:
 
 
 class Ranking:
-    """All pairs (channel c, value v), ascending by ``scale[c] * v + offset[c]``, ties known.
+    """Pairs (channel c, value v) in ascending order of ``scale[c] * v + offset[c]``, with ties.
 
-    Sorted by 62-bit approximations; where these lie closer than their errors, exactly.
+    They are sorted by 62-bit approximations, and exactly where these lie closer than their errors.
     """
 
     def __init__(self, scale: list[Real], offset: list[Real], values: np.ndarray):
@@ -59,11 +59,11 @@ class Ranking:
         self._constrain()
 
     def _approximate(self, channel: np.ndarray, value: np.ndarray) -> np.ndarray:
-        """int64: each score in units so small that all fit 62 bits, within ``|v| + 1`` units."""
+        """Return each score in units that let all fit 62 bits, within ``|v| + 1`` units; int64."""
         reach = int(np.abs(value).max())
 
         def size(bits: int) -> int:
-            """Bits of the largest score in units of ``2**-bits``."""
+            """Return the bits of the largest score in units of ``2**-bits``."""
             unit = Fraction(2) ** bits
             return max(
                 floor(magnitude(s) * unit * reach) + floor(magnitude(o) * unit) + 2
@@ -94,7 +94,7 @@ class Ranking:
             self._rises[start:stop] = [sign(reals[j] - reals[i]) > 0 for i, j in pairwise(order)]
 
     def _constrain(self) -> None:
-        """``score[to] >= score[base] + rise`` for neighbours, and the other way where they tie."""
+        """Collect ``score[to] >= score[base] + rise`` for neighbours, both ways where they tie."""
         low, high = np.arange(len(self._rises)), np.arange(len(self._rises)) + 1
         tie = self._rises == 0
         base = np.concatenate((low, high[tie]))
@@ -116,24 +116,24 @@ class Ranking:
         self._asked = self._edges[:, :0]
 
     def offsets(self, gain: np.ndarray) -> np.ndarray | None:
-        """The smallest offsets ``>= 0`` with which ``gain[c] * v + offset[c]`` ranks so, or None.
+        """Return the smallest offsets ``>= 0`` with which ``gain[c] * v + offset[c]`` ranks so.
 
-        gain, offsets: int64 per channel; None if there are no such offsets.
+        gain, offsets: int64 for each channel. None if there are no such offsets.
         """
         if self._longest(*_distances(self._asked, gain)) is None:
             return None
         base, to, distance = _distances(self._edges, gain)
         first = np.maximum.reduceat(distance, self._starts)
-        found = self._longest(base[self._starts], to[self._starts], first)
-        if found is None:
+        offsets = self._longest(base[self._starts], to[self._starts], first)
+        if offsets is None:
             widths = np.diff(self._starts, append=len(distance))
             tight = np.flatnonzero(distance == np.repeat(first, widths))
             tight = tight[np.searchsorted(tight, self._starts)]
             self._asked = np.concatenate((self._edges[:, tight], self._asked), axis=1)[:, :KEPT]
-        return found
+        return offsets
 
     def _longest(self, base: np.ndarray, to: np.ndarray, distance: np.ndarray) -> np.ndarray | None:
-        """Longest paths to each channel over ``to >= base + distance``; None if they never end."""
+        """Return the longest paths over ``to >= base + distance``, or None if they never end."""
         n = len(self._scale)
         apart = np.full((n, n), NONE)
         np.maximum.at(apart, (base, to), distance)
@@ -149,6 +149,6 @@ class Ranking:
 
 
 def _distances(edges: np.ndarray, gain: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``(base, to, d)``: the offset of ``to`` must be that of ``base`` plus d at least."""
+    """Return ``(base, to, d)``: the offset of ``to`` is at least the offset of ``base`` plus d."""
     base, low, to, high, rise = edges
     return base, to, gain[base] * low - gain[to] * high + rise

@@ -1,10 +1,10 @@
-"""Where a real function takes its next value: exact, by a float guess and proof beside it.
+"""Finds where a real function reaches each level of its quantizer, exactly.
 
-Between two quantizers a channel's chain of affine steps and clips is one clamped line,
+Between two quantizers a channel's chain of affine maps and clips is one clamped line,
 ``v = min(max(slope * x + offset, lo), hi)``, in units of the next quantizer's steps; with leaky
-slopes in it, a few such lines end to end. It is monotone, so the integers it gives are told by the
-places where the next one begins. Each place is guessed in float64, then proven by exact decisions
-on both sides; a wrong guess costs steps of a bisection, never a wrong answer.
+slopes, a few such lines end to end. It is monotone, so its levels follow from the places at which
+each begins. A place is guessed in float64 and proven by exact decisions on both sides; a wrong
+guess costs steps of a bisection, never a wrong answer.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from ..exact import Real, floor, real, sign
-from ..real import Affine, Clip, Function, Quantizer, Rounding, at
+from ..ir.activation import Function, Quantizer
+from ..real import Affine, Clip, Rounding, at
 
 MAX_BITS = 16
-"""Widest quantizer that is told by its levels."""
+"""Largest width of a quantizer that becomes levels."""
 
 MAX_LEVELS = 1 << 22
-"""Most levels, channels told apart times levels, that one function may have."""
+"""Largest number of levels of one function: channels that differ, times levels."""
 
 PLACES = 128
 """Binary places of the intervals that decide most integers."""
 
 
 def check_size(function: Function, name: str) -> None:
-    """Refuse a quantizer whose levels would be too many, before any is computed."""
+    """Refuse a quantizer with too many levels, before any is computed."""
     if not function.is_monotone:
         raise UnsupportedError(f"{name}: a slope below 0 must not stand before this quantizer")
     out, n = function.quantizer.type, function.n_channels
@@ -47,7 +48,7 @@ def check_size(function: Function, name: str) -> None:
 
 
 @dataclass(frozen=True)
-class Line:
+class ClampedLine:
     """``v = min(max(slope * x + offset, lo), hi)``; None is no bound."""
 
     slope: Real
@@ -67,25 +68,25 @@ class Line:
             v = self.hi
         return v
 
-    def then_affine(self, scale: Real, offset: Real) -> Line:
+    def then_affine(self, scale: Real, offset: Real) -> ClampedLine:
         """``scale * self(x) + offset``."""
         ends = [None if e is None else scale * e + offset for e in (self.lo, self.hi)]
         if sign(scale) < 0:
             ends.reverse()
-        return Line(scale * self.slope, scale * self.offset + offset, *ends)
+        return ClampedLine(scale * self.slope, scale * self.offset + offset, *ends)
 
-    def then_clip(self, lo: Real | None, hi: Real | None) -> Line:
+    def then_clip(self, lo: Real | None, hi: Real | None) -> ClampedLine:
         """``min(max(self(x), lo), hi)``."""
-        bounds = Line(real(1), real(0), lo, hi)
-        return Line(
+        bounds = ClampedLine(real(1), real(0), lo, hi)
+        return ClampedLine(
             self.slope,
             self.offset,
             lo if self.lo is None else bounds.clamp(self.lo),
             hi if self.hi is None else bounds.clamp(self.hi),
         )
 
-    def then_leaky(self, slope: Real) -> tuple[tuple[Real | None, Line], ...]:
-        """``self(x)`` where it is 0 or more, else ``slope * self(x)``: parts as of `Curve`."""
+    def then_leaky(self, slope: Real) -> tuple[tuple[Real | None, ClampedLine], ...]:
+        """``self(x)`` where it is 0 or more, else ``slope * self(x)``; the parts of a `Curve`."""
         if self.lo is not None and sign(self.lo) >= 0:
             return ((None, self),)
         low = self.then_affine(slope, real(0))
@@ -93,46 +94,48 @@ class Line:
             return ((None, low),)
         if sign(self.slope) == 0:
             return ((None, self if sign(self.offset) >= 0 else low),)
-        low = Line(low.slope, low.offset, None if self.lo is None else slope * self.lo, real(0))
-        high = Line(self.slope, self.offset, real(0), self.hi)
+        low = ClampedLine(
+            low.slope, low.offset, None if self.lo is None else slope * self.lo, real(0)
+        )
+        high = ClampedLine(self.slope, self.offset, real(0), self.hi)
         joint = -self.offset / self.slope
-        left, right = (low, high) if sign(self.slope) > 0 else (high, low)
-        return ((None, left), (joint, right))
+        first, second = (low, high) if sign(self.slope) > 0 else (high, low)
+        return ((None, first), (joint, second))
 
 
 @dataclass(frozen=True)
 class Curve:
     """Lines end to end: ``parts`` are ``(start, line)``, starts ascending, the first one None."""
 
-    parts: tuple[tuple[Real | None, Line], ...]
+    parts: tuple[tuple[Real | None, ClampedLine], ...]
 
     def __call__(self, x: int | Fraction) -> Real:
         """Exact."""
-        found = self.parts[0][1]
+        here = self.parts[0][1]
         for start, line in self.parts[1:]:
             if start is not None and sign(x - start) >= 0:
-                found = line
-        return found(x)
+                here = line
+        return here(x)
 
     @property
     def slope(self) -> Real:
-        """One of the lines' slopes: they agree in sign, but for those that are 0."""
+        """A slope that is not 0, if there is one: they all have the same sign."""
         slopes = [line.slope for _, line in self.parts]
         return next((s for s in slopes if sign(s)), slopes[0])
 
-    def each(self, f: Callable[[Line], Line]) -> Curve:
-        """``f`` of every line."""
+    def each(self, f: Callable[[ClampedLine], ClampedLine]) -> Curve:
+        """Apply ``f`` to every line."""
         return Curve(tuple((start, f(line)) for start, line in self.parts))
 
     def then_leaky(self, slope: Real) -> Curve:
-        """As of `Line`, part by part."""
-        parts: list[tuple[Real | None, Line]] = []
+        """``self(x)`` where it is 0 or more, else ``slope * self(x)``."""
+        parts: list[tuple[Real | None, ClampedLine]] = []
         for k, (start, line) in enumerate(self.parts):
             end = self.parts[k + 1][0] if k + 1 < len(self.parts) else None
             for joint, part in line.then_leaky(slope):
                 if joint is None or (start is not None and sign(joint - start) <= 0):
                     if parts and _same(parts[-1][0], start):
-                        parts.pop()  # which ends before it begins
+                        parts.pop()  # the part before ends where it begins
                     parts.append((start, part))
                 elif end is None or sign(joint - end) < 0:
                     parts.append((joint, part))
@@ -143,9 +146,9 @@ def _same(a: Real | None, b: Real | None) -> bool:
     return (a is None) is (b is None) and (a is None or b is None or sign(a - b) == 0)
 
 
-def line_of(function: Function, channel: int) -> Line | Curve:
-    """``function``'s channel up to the rounding: what the quantizer rounds or compares with 0."""
-    curve = Curve(((None, Line(real(1), real(0))),))
+def line_of(function: Function, channel: int) -> ClampedLine | Curve:
+    """Return one channel of ``function`` up to the number that its quantizer rounds."""
+    curve = Curve(((None, ClampedLine(real(1), real(0))),))
     for step in function.steps:
         if isinstance(step, Affine):
             scale, offset = at(step.scale, channel), at(step.offset, channel)
@@ -161,14 +164,14 @@ def line_of(function: Function, channel: int) -> Line | Curve:
     return curve if rest else first
 
 
-class Counter:
-    """``n(x)`` of one channel: how many of the quantizer's N levels lie at or below ``x``.
+class LevelCounter:
+    """Counts ``n(x)``: the number of a quantizer's N levels that one channel reaches at ``x``.
 
-    ``n`` counts from the other end where the function falls, so it rises always; ``inverted``
-    tells which. Decisions are exact; ``places`` are float64 guesses of where n becomes 1, 2, .. N.
+    Where the function falls (``inverted``), n counts from the other end, so that it always rises.
+    Decisions are exact; ``places`` are float64 guesses of where n becomes 1, 2, .. N.
     """
 
-    def __init__(self, line: Line | Curve, quantizer: Quantizer):
+    def __init__(self, line: ClampedLine | Curve, quantizer: Quantizer):
         self._line = line
         self._type = quantizer.type
         self._round = Quantizer(quantizer.type, rounding=quantizer.rounding)
@@ -181,7 +184,7 @@ class Counter:
         self.places = self._guess(v)
         self._halves = [int(h) for h in 2 * v]
         self._at_halves = bool((2 * v == self._halves).all())
-        if isinstance(line, Line):
+        if isinstance(line, ClampedLine):
             self._near = [floor(c * (1 << PLACES)) for c in (line.slope, line.offset)]
             self._least = 0 if line.lo is None else self._level(line.lo)
             self._most = self.n_levels if line.hi is None else self._level(line.hi)
@@ -190,12 +193,12 @@ class Counter:
         return int(self._type.coding.rank(np.array(self._round(v, 0))))
 
     def decide(self, x: int | Fraction) -> int:
-        """``n(x)``, exactly, over the reals."""
+        """Return ``n(x)`` for a real x, exactly."""
         n = self._level(self._line(x))
         return self.n_levels - n if self.inverted else n
 
     def at_integer(self, x: int) -> int:
-        """`decide`, by integers: where an interval round v meets no boundary, n is its n."""
+        """Return ``n(x)``; integers decide where an interval around v meets no boundary."""
         if isinstance(self._line, Curve) or not self._at_halves:
             return self.decide(x)
         slope, offset = self._near
@@ -207,10 +210,10 @@ class Counter:
         return self.n_levels - n if self.inverted else n
 
     def _guess(self, v: np.ndarray) -> np.ndarray:
-        """``v``: the line's values at the boundaries, ascending."""
+        """Return about where the line takes the values ``v``, those of the boundaries."""
         if self.constant:
             return np.where(np.arange(self.n_levels) < self.decide(0), -np.inf, np.inf)
-        if isinstance(self._line, Line):
+        if isinstance(self._line, ClampedLine):
             x = _places(self._line, v)
         else:
             ((_, first), *rest) = self._line.parts
@@ -222,8 +225,8 @@ class Counter:
         return x[::-1] if self.inverted else x
 
 
-def _places(line: Line, v: np.ndarray) -> np.ndarray:
-    """Where ``line`` takes the values ``v``, about; infinite where its ends keep it from them."""
+def _places(line: ClampedLine, v: np.ndarray) -> np.ndarray:
+    """Return about where ``line`` takes the values ``v``; infinite beyond its ends."""
     slope, offset = to_float(line.slope), to_float(line.offset)
     with np.errstate(all="ignore"):
         x = (v - offset) / slope
@@ -235,7 +238,7 @@ def _places(line: Line, v: np.ndarray) -> np.ndarray:
 
 
 def boundaries(lo: int, n: int, rounding: Rounding) -> np.ndarray:
-    """Reals at which rounding gives ``lo + 1 .. lo + n`` next, float64 ``[n]``."""
+    """Return the reals at which rounding begins to give ``lo + 1 .. lo + n``, float64."""
     j = lo + 1.0 + np.arange(n)
     if rounding == "FLOOR":
         return j
@@ -249,7 +252,7 @@ def boundaries(lo: int, n: int, rounding: Rounding) -> np.ndarray:
 
 
 def to_float(x: Real) -> float:
-    """``float(x)``, infinite where float64 ends."""
+    """Return ``float(x)``, infinite where float64 ends."""
     try:
         return float(x)
     except OverflowError:
@@ -257,9 +260,10 @@ def to_float(x: Real) -> float:
 
 
 def smallest(reached: Callable[[int], bool], *, lo: int, hi: int, guess: int) -> int:
-    """The smallest ``t`` in ``lo .. hi - 1`` with ``reached(t)``, or ``hi``; ``reached`` rises.
+    """Return the smallest ``t`` in ``lo .. hi - 1`` with ``reached(t)``, or ``hi``.
 
-    Asks on both sides of ``guess`` first, then doubles its steps, then bisects.
+    ``reached`` must stay true once it is. It is asked on both sides of ``guess``, then in steps
+    that double, then by bisection.
     """
     t = min(max(guess, lo), hi)
     step = 1

@@ -1,4 +1,4 @@
-"""Changing one node of a graph: readers take the new operand type, or the new meaning."""
+"""Changes one node of a graph; its readers take the new operand type, or the new meaning."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ..ir.interface import Sink
 from ..ir.operator import Operator
 from ..ir.types import Tensor
 from ..ops.threshold import Threshold
-from ..real import at
+from ..real import at, compact
 
 
 def readers(graph: Graph, edge: str) -> list[Operator | Sink]:
-    """All that read an edge; the sink is one of them."""
-    found: list[Operator | Sink] = [n for n in graph.nodes if edge in n.inputs]
-    return [*found, graph.sink] if graph.output == edge else found
+    """Return the nodes that read an edge, and the sink if it does."""
+    nodes: list[Operator | Sink] = [n for n in graph.nodes if edge in n.inputs]
+    return [*nodes, graph.sink] if graph.output == edge else nodes
 
 
 def rebuild(graph: Graph, changed: Operator | Sink, *others: Operator | Sink) -> Graph:
-    """``graph`` with nodes replaced by those of the same name, and every operand type renewed.
+    """Put nodes in the place of those of the same name, and renew every operand type.
 
-    Thresholds that the new ranges do not reach are moved to their ends.
+    Thresholds outside the new ranges are moved to their ends.
     """
     new = {n.name: n for n in (changed, *others) if isinstance(n, Operator)}
     sinks = [n for n in (changed, *others) if isinstance(n, Sink)]
@@ -41,27 +41,28 @@ def rebuild(graph: Graph, changed: Operator | Sink, *others: Operator | Sink) ->
 
 
 def with_operands(node: Operator, operands: tuple[Tensor, ...]) -> Operator:
-    """``node`` on operands of other types that hold the same values."""
+    """Return ``node`` for operands of other types that hold the same values."""
     if operands == node.operands:
         return node
     return node.on(operands)
 
 
 def can_remap(graph: Graph, edge: str) -> bool:
-    """Whether `remap` can do it: one reader, a threshold or a scaled sink."""
-    found = readers(graph, edge)
-    return len(found) == 1 and (
-        isinstance(found[0], Threshold) or (isinstance(found[0], Sink) and bool(found[0].scale))
-    )
+    """Whether `remap` applies: the edge has one reader, a threshold or a scaled sink."""
+    match readers(graph, edge):
+        case [Threshold()]:
+            return True
+        case [Sink() as sink]:
+            return bool(sink.scale)
+    return False
 
 
 def remap(graph: Graph, node: Operator, sign: np.ndarray, shift: np.ndarray) -> Graph:
-    """``node`` in place of its namesake, whose result x it gives as ``sign * x + shift``.
+    """Put ``node`` in the place of its namesake; it gives ``x' = sign * x + shift`` instead of x.
 
-    ``sign``: int64 +-1 per channel; ``shift``: int64 per channel. The one reader of the edge
-    takes the change in, so that the graph's function stays: thresholds turn and move
-    (``x >= t`` is ``x' >= t + shift``, or for sign -1 ``not x' >= shift - t + 1``), a sink's
-    scale and offset change.
+    ``sign``: +-1 for each channel; ``shift``: for each channel, both int64. The one reader of the
+    edge undoes the change: thresholds turn and move (``x >= t`` is ``x' >= t + shift``, or for
+    sign -1 ``not x' >= shift - t + 1``), a sink's scale and offset change.
     """
     (reader,) = readers(graph, node.name)
     if isinstance(reader, Threshold):
@@ -81,12 +82,5 @@ def remap(graph: Graph, node: Operator, sign: np.ndarray, shift: np.ndarray) -> 
         )
     scale: list[Real] = [real(int(s)) * at(reader.scale, c) for c, s in enumerate(sign)]
     offset = [at(reader.offset, c) - s * int(shift[c]) for c, s in enumerate(scale)]
-    sink = dataclasses.replace(
-        reader, tensor=node.y, scale=_shortest(scale), offset=_shortest(offset)
-    )
+    sink = dataclasses.replace(reader, tensor=node.y, scale=compact(scale), offset=compact(offset))
     return rebuild(graph, node, sink)
-
-
-def _shortest(values: list[Real]) -> tuple[Real, ...]:
-    """One number for all channels where they agree."""
-    return (values[0],) if all(v == values[0] for v in values) else tuple(values)

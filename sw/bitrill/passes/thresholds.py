@@ -1,39 +1,39 @@
-"""Real functions between integers become integer thresholds: exact, so nothing real is left."""
+"""Turns every activation's real function into integer thresholds, exactly."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ..errors import UnsupportedError
+from ..ir.activation import Activation
 from ..ir.graph import Graph, Stage
 from ..ir.operator import Operator
 from ..ir.types import IntType
 from ..ops.lookup import ADDRESS_BITS, Lookup
 from ..ops.threshold import Threshold
-from ..real import Activation
-from .real_thresholds import Counter, check_size, line_of, smallest
+from .real_thresholds import LevelCounter, check_size, line_of, smallest
 
 MAX_ENTRIES = 1 << 20
-"""Most entries of a table, channels told apart times values."""
+"""Largest number of entries of a table: channels that differ, times values."""
 
 
 def to_thresholds(graph: Graph) -> Graph:
-    """Every `Activation` as a `Threshold` that gives the same integer for every integer.
+    """Replace every `Activation` by a `Threshold` that gives the same integer for every integer.
 
-    One that is not monotone (a leaky slope below 0) becomes a `Lookup`. Raises `UnsupportedError`
-    for a quantizer of too many levels, or a table of too many entries.
+    A function that is not monotone (a leaky slope below 0) becomes a `Lookup`. Raises
+    `UnsupportedError` for a quantizer of too many levels, or a table of too many entries.
     """
     nodes = tuple(integer_form(n) if isinstance(n, Activation) else n for n in graph.nodes)
     return graph.replace(nodes=nodes, stage=Stage.INTEGER)
 
 
 def integer_form(node: Activation) -> Operator:
-    """Thresholds of a monotone function, a table of any other."""
+    """Return the thresholds of a monotone function, the table of any other."""
     return threshold_of(node) if node.function.is_monotone else lookup_of(node)
 
 
 def lookup_of(node: Activation) -> Lookup:
-    """The table of one activation over all values of its operand."""
+    """Return the table of one activation over all values of its operand."""
     function, x = node.function, node.x.type
     entries = function.n_channels * x.n_values
     if x.bits > ADDRESS_BITS or entries > MAX_ENTRIES:
@@ -53,7 +53,7 @@ def lookup_of(node: Activation) -> Lookup:
 
 
 def threshold_of(node: Activation) -> Threshold:
-    """The thresholds of one activation; falling channels are inverted."""
+    """Return the thresholds of one activation; falling channels are inverted."""
     function, channels = node.function, node.x.channels
     check_size(function, node.name)
     known: dict[object, tuple[np.ndarray, bool]] = {}
@@ -61,7 +61,7 @@ def threshold_of(node: Activation) -> Threshold:
     for channel in range(function.n_channels):
         line = line_of(function, channel)
         if line not in known:
-            known[line] = _thresholds(Counter(line, function.quantizer), node.x.type)
+            known[line] = _thresholds(LevelCounter(line, function.quantizer), node.x.type)
         rows.append(known[line])
     rows *= channels // len(rows)
     return Threshold(
@@ -74,14 +74,14 @@ def threshold_of(node: Activation) -> Threshold:
     )
 
 
-def _thresholds(counter: Counter, x: IntType) -> tuple[np.ndarray, bool]:
-    """int64 ``[N]``: the smallest integers of ``x`` at which the counter counts 1, 2, .. N."""
+def _thresholds(counter: LevelCounter, x: IntType) -> tuple[np.ndarray, bool]:
+    """Return the smallest integers of ``x`` at which the counter counts 1, 2, .. N; int64."""
     places = np.nan_to_num(counter.places, nan=x.lo, posinf=np.inf, neginf=-np.inf)
     guesses = np.ceil(np.clip(places, x.lo, x.hi + 1)).astype(np.int64)
     if counter.constant:
         return guesses, False
-    found = [
+    thresholds = [
         smallest(lambda t, n=n: counter.at_integer(t) > n, lo=x.lo, hi=x.hi + 1, guess=int(guess))
         for n, guess in enumerate(guesses)
     ]
-    return np.array(found, np.int64), counter.inverted
+    return np.array(thresholds, np.int64), counter.inverted

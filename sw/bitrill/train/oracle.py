@@ -16,9 +16,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..errors import MismatchError
+from ..ir.activation import Activation
 from ..ir.graph import INPUT, Graph
 from ..ops.threshold import Threshold
-from ..real import Activation
 from .executor import Network, QuantNode, Trace
 from .powers import PowerNode
 from .scalars import Index, Scalars

@@ -21,9 +21,9 @@ from bitrill.frontend.reader.functions import (
     log_quant_function,
 )
 from bitrill.ir import IntType
+from bitrill.ir.activation import Quantizer
 from bitrill.lowering import to_integer
 from bitrill.ops import L1MatVec, Lookup, MatVec
-from bitrill.real import Quantizer
 from frontend import float_evaluator
 from frontend.agreement import agrees
 from frontend.onnx_models import QONNX, Net, imported, save
@@ -78,7 +78,7 @@ def test_the_page_has_the_bodies() -> None:
     page = (ROOT / "docs/format.md").read_text()
 
     def row(body: Body, k: int) -> str:
-        line = body.lines[k]
+        line = body.nodes[k]
         told = ""
         if line.attribute is not None:
             name, value = line.attribute
@@ -91,7 +91,7 @@ def test_the_page_has_the_bodies() -> None:
         )
 
     for body in (L1_MATMUL, LOG_QUANT):
-        table = "\n".join(row(body, k) for k in range(len(body.lines)))
+        table = "\n".join(row(body, k) for k in range(len(body.nodes)))
         assert table in page
 
 

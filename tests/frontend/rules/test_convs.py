@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from bitrill.frontend.rules.places import Placing
 from bitrill.ir import BIPOLAR, Graph, IntType, Stage, verify
+from bitrill.ir.activation import Activation
 from bitrill.lowering import to_integer
 from bitrill.ops import Depthwise, Lookup, MatVec, MaxPool, Pad, SumPool, Window
-from bitrill.real import Activation
 from frontend.agreement import agrees
 from frontend.onnx_models import Net, imported
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bitrill.errors import UnsupportedError
+from bitrill.ir.activation import Activation
 from bitrill.ops import Add, Concat, MatVec, Split, Threshold
-from bitrill.real import Activation
 from frontend.onnx_models import Net, imported
 from frontend.rules.test_convs import check, kinds
 
@@ -58,7 +58,8 @@ def test_a_sum_decides_every_pair_as_the_reals_do(tmp_path: Path) -> None:
 
     from bitrill.frontend.symbolic.gains import thresholds_of_sum
     from bitrill.ir import IntType
-    from bitrill.real import Affine, Clip, Function, Quantizer
+    from bitrill.ir.activation import Function, Quantizer
+    from bitrill.real import Affine, Clip
 
     rng = np.random.default_rng(0)
     for _ in range(20):

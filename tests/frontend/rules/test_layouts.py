@@ -8,9 +8,9 @@ import numpy as np
 import onnx
 import pytest
 from bitrill.errors import UnsupportedError
+from bitrill.ir.activation import Activation
 from bitrill.lowering import to_folded, to_integer
 from bitrill.ops import Convert, Shuffle
-from bitrill.real import Activation
 from frontend.onnx_models import Net, imported, save
 from frontend.rules.test_convs import check, kinds
 from support import need_tool

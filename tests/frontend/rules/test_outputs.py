@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from bitrill.errors import UnsupportedError
 from bitrill.ir import Graph, IntType
+from bitrill.ir.activation import Activation
 from bitrill.lowering import to_integer
 from bitrill.ops import ArgMax, SumPool
-from bitrill.real import ROUNDINGS, Activation
+from bitrill.real import ROUNDINGS
 from frontend.float_evaluator import evaluate
 from frontend.onnx_models import QONNX, Net, imported
 from frontend.rules.test_convs import check, kinds

@@ -9,7 +9,8 @@ import pytest
 from bitrill.exact import sqrt
 from bitrill.frontend.rules.quantizers import quantize_array
 from bitrill.ir import BIPOLAR, IntType
-from bitrill.real import ROUNDINGS, Quantizer
+from bitrill.ir.activation import Quantizer
+from bitrill.real import ROUNDINGS
 
 TYPES = [BIPOLAR, IntType(-4, 3), IntType(-3, 3), IntType(0, 6), IntType(0, 0)]
 

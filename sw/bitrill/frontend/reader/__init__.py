@@ -1,1 +1,1 @@
-"""The protobuf of a model file, parsed and checked with nothing in it evaluated."""
+"""Reader of model files: ONNX's protobuf, parsed and checked, with nothing in it evaluated."""

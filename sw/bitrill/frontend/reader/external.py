@@ -1,4 +1,4 @@
-"""Tensor data beside the model file: only below its own folder, no links, within the file."""
+"""Reads tensor data beside a model file: below its folder, through no link, in a plain file."""
 
 from __future__ import annotations
 
@@ -10,35 +10,24 @@ from ...errors import StorageError, UnsupportedError
 from .names import shown
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-"""A link at the last moment is refused, and a pipe does not hold the reader up."""
+"""Flags that refuse a link made at the last moment, and do not wait for a pipe."""
 
 
 def read_external(folder: Path, entries: dict[str, str], *, tensor: str, n_bytes: int) -> bytes:
-    """The ``n_bytes`` of ``tensor`` that ``entries`` (location, offset, length) point to.
+    """Read the ``n_bytes`` of ``tensor`` that ``entries`` (location, offset, length) point to.
 
     Raises `UnsupportedError` for a location outside ``folder``, a link on the way, anything but a
     plain file, or a place beyond the file's end; `StorageError` where it cannot be read.
     """
     what = f"tensor {shown(tensor)}: external data"
+    offset, length = (
+        _whole(entries.get(key, default), what, key)
+        for key, default in (("offset", "0"), ("length", str(n_bytes)))
+    )
     location = entries.get("location", "")
-    parts = PurePosixPath(location).parts
-    if (
-        not parts
-        or location.startswith(("/", "~"))
-        or any(p == ".." or "\\" in p or ":" in p or not p.isprintable() for p in parts)
-    ):
-        raise UnsupportedError(
-            f"{what} must lie below the model's own folder, not at {shown(location)}"
-        )
-    offset = _whole(entries.get("offset", "0"), what, "offset")
-    length = _whole(entries.get("length", str(n_bytes)), what, "length")
+    path = _path(folder, location, what)
     if length != n_bytes:
         raise UnsupportedError(f"{what} must have {n_bytes} bytes, not {length}")
-    path = folder
-    for part in parts:
-        path = path / part
-        if path.is_symlink():
-            raise UnsupportedError(f"{what} must not lie behind a link, as {shown(location)} does")
     try:
         handle = os.open(path, _FLAGS)
     except OSError as error:
@@ -54,6 +43,25 @@ def read_external(folder: Path, entries: dict[str, str], *, tensor: str, n_bytes
             )
         file.seek(offset)
         return file.read(length)
+
+
+def _path(folder: Path, location: str, what: str) -> Path:
+    """Return the file at ``location`` below ``folder``, with no link on the way."""
+    parts = PurePosixPath(location).parts
+    if (
+        not parts
+        or location.startswith(("/", "~"))
+        or any(p == ".." or "\\" in p or ":" in p or not p.isprintable() for p in parts)
+    ):
+        raise UnsupportedError(
+            f"{what} must lie below the model's own folder, not at {shown(location)}"
+        )
+    path = folder
+    for part in parts:
+        path = path / part
+        if path.is_symlink():
+            raise UnsupportedError(f"{what} must not lie behind a link, as {shown(location)} does")
+    return path
 
 
 def _whole(text: str, what: str, key: str) -> int:

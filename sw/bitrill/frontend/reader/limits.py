@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 FILE_BYTES = 1 << 29
-"""Bytes of the model file (512 MiB), and of all external data together."""
+"""Bytes of the model file (512 MiB), and likewise of its external data together."""
 
 MESSAGES = 1 << 20
-"""Parts (nodes, attributes, tensors, names, ...) of the file, counted before it is parsed."""
+"""Parts of the file (nodes, attributes, tensors, names, ...), counted before it is parsed."""
 
 NODES = 10_000
 """Nodes of the graph."""
@@ -39,7 +39,7 @@ EXACT_BITS = 1 << 12
 """Bits of the numerator or denominator of an exact parameter."""
 
 EXACT_EXPONENT = 1000
-"""Exact parameters are 0, or between 2**-1000 and 2**1000, so that float64 comes near them."""
+"""Exact parameters are 0, or between 2**-1000 and 2**1000: float64 can approximate them."""
 
 EXACT_TERMS = 8
 """Different square roots in an exact parameter."""
@@ -51,4 +51,4 @@ ACTIVATION_BITS = 16
 """Bits of an activation; constants may have 32."""
 
 REASONS = 50
-"""Reasons listed for one refused model; of more, the number is told."""
+"""Reasons listed for one refused model; the others are only counted."""

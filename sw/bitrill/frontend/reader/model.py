@@ -1,20 +1,25 @@
-"""What the parser hands to the importer: plain Python, checked, nothing of ONNX's library left."""
+"""A parsed model: plain, checked Python in place of ONNX's protobuf, for the importer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
 from .names import shown
 
+Attribute: TypeAlias = (
+    int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | np.ndarray | None
+)
+"""Value of an ONNX attribute; None for kinds that no accepted operator has, such as graphs."""
+
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One ONNX node. ``attributes`` hold int, float, str, tuples of those, and arrays."""
+    """One ONNX node."""
 
     index: int
     name: str
@@ -22,7 +27,7 @@ class Node:
     domain: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    attributes: Mapping[str, Any]
+    attributes: Mapping[str, Attribute]
 
     def __str__(self) -> str:
         if self.name:
@@ -33,11 +38,11 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A structurally sound ONNX graph: sorted, one writer a tensor, every input defined.
+    """A sound ONNX graph: sorted, with one writer for each tensor and every input defined.
 
-    ``batch`` is the first axis of the input, None when it is free; ``shape`` are the others.
-    ``constants``: the initializers, float or int64. ``reasons``: what is refused already, to be
-    told together with what the importer finds.
+    ``batch``: the first axis of the input, None when it is free. ``shape``: the other axes.
+    ``constants``: the initializers, float or int64. ``reasons``: why it is refused already; the
+    importer adds its own before it raises.
     """
 
     path: Path

@@ -1,11 +1,11 @@
-"""Names from a file: legal and unique in Verilog, VHDL, JSON, paths; and shown in one line."""
+"""Names from a model file, made legal and unique for Verilog, VHDL, JSON and paths."""
 
 from __future__ import annotations
 
 import re
 
 LENGTH = 48
-"""Characters of a legal name at most."""
+"""Largest number of characters of a legal name."""
 
 _RESERVED_WORDS = """
     abs access accept_on after alias all always always_comb always_ff always_latch and architecture
@@ -42,14 +42,14 @@ _RESERVED = frozenset(_RESERVED_WORDS.split())
 
 
 class Names:
-    """Gives out names: lower case, ``[a-z][a-z0-9_]*``, at most `LENGTH`, each once."""
+    """Gives out legal names ``[a-z][a-z0-9_]*`` of at most `LENGTH` characters, each only once."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
         self._next: dict[str, int] = {}
 
     def legal(self, wanted: str, *, fallback: str = "node") -> str:
-        """A legal name like ``wanted``; the same calls in the same order give the same names."""
+        """Return a legal name like ``wanted``; the same calls in order give the same names."""
         base = legal(wanted, fallback=fallback)
         name = base
         while name in self._taken:
@@ -61,7 +61,7 @@ class Names:
 
 
 def legal(wanted: str, *, fallback: str = "node") -> str:
-    """``wanted`` as a legal name: not a keyword, no double or outer underscores."""
+    """Return ``wanted`` as a legal name: no keyword, no double or outer underscores."""
     name = re.sub(r"[^a-z0-9]+", "_", wanted[: 4 * LENGTH].lower()).strip("_")
     if not name:
         name = fallback
@@ -72,11 +72,11 @@ def legal(wanted: str, *, fallback: str = "node") -> str:
 
 
 def text(value: str | bytes) -> str:
-    """A string field: protobuf gives bytes where they are no UTF-8 (`UnicodeDecodeError` then)."""
+    """Return a string field; `UnicodeDecodeError` where protobuf gives bytes that are no UTF-8."""
     return value.decode() if isinstance(value, bytes) else value
 
 
 def shown(name: str) -> str:
-    """A name from a file as messages show it: quoted, printable, at most 60 characters."""
+    """Return a name from a file for a message: quoted, printable, at most 60 characters."""
     text = name if len(name) <= 60 else f"{name[:57]}..."
     return ascii(text)

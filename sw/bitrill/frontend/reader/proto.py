@@ -1,7 +1,7 @@
-"""A model file to a `Model`: parsed with ``onnx``'s protobuf, checked with own code.
+"""Reads a model file into a `Model`: parsed by ``onnx``'s protobuf, checked here.
 
-Nothing in the file is evaluated, imported or opened outside its folder: metadata are not read at
-all, a domain is only compared with those that are known.
+Nothing in the file is evaluated or imported, and nothing outside its folder is opened. Metadata are
+not read; a domain is only compared with known ones.
 """
 
 from __future__ import annotations
@@ -9,29 +9,37 @@ from __future__ import annotations
 import math
 import stat
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ...errors import StorageError, ToolError, UnsupportedError
 from ...storage import read_bytes
-from . import functions, limits
-from .model import Model, Node
+from . import limits
+from .bodies import Bodies, faults
+from .functions import STANDARD
+from .message_count import count_messages
+from .model import Attribute, Model, Node
 from .names import shown, text
 from .tensors import TensorReader
-from .wire import count_messages
 from .wiring import check_structure, needed_nodes
 
+if TYPE_CHECKING:
+    from onnx import AttributeProto, ModelProto, NodeProto, ValueInfoProto
+
 OPSETS = range(9, 21)
-"""Versions of ONNX's own operators that are known."""
+"""Accepted versions of ONNX's own operators."""
 
 IR_VERSIONS = range(3, 15)
-"""Versions of the file format that are known."""
+"""Accepted versions of the file format."""
 
-STANDARD_DOMAINS = functions.STANDARD
+STANDARD_DOMAINS = STANDARD
 QUANT_DOMAINS = ("onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general")
 
 
-def read_model(path: Path) -> Model:
-    """The model in the file ``path``.
+def read_model(path: Path, bodies: Bodies) -> Model:
+    """Read the model in the file ``path``; ``bodies``: the local functions that it may hold.
 
     Raises `StorageError` if it cannot be read, `UnsupportedError` with every fault that was found
     if it is refused, `ToolError` if the package ``onnx`` is missing.
@@ -43,7 +51,7 @@ def read_model(path: Path) -> Model:
     proto = onnx.ModelProto()
     try:
         proto.ParseFromString(data)
-        return _Parser(onnx, path, proto).model()
+        return _Parser(onnx, path, proto, bodies).model()
     except UnicodeDecodeError as error:
         raise UnsupportedError(f"{path.name}: every name must be UTF-8") from error
     except damaged as error:
@@ -69,8 +77,8 @@ def _read(path: Path) -> bytes:
     return read_bytes(path)
 
 
-def _onnx() -> tuple[Any, type[Exception]]:
-    """The package, and the error that its protobuf raises."""
+def _onnx() -> tuple[ModuleType, type[Exception]]:
+    """Return the package ``onnx``, and the error that its protobuf raises."""
     try:
         import onnx
         from google.protobuf.message import DecodeError
@@ -82,35 +90,38 @@ def _onnx() -> tuple[Any, type[Exception]]:
 
 
 class _Parser:
-    """From the protobuf message to plain Python."""
+    """Turns one protobuf message into plain Python."""
 
-    def __init__(self, onnx: Any, path: Path, proto: Any):
+    def __init__(self, onnx: ModuleType, path: Path, proto: ModelProto, bodies: Bodies):
         self.onnx, self.path, self.proto, self.graph = onnx, path, proto, proto.graph
+        self.bodies = bodies
         self.tensors = TensorReader(onnx, path.absolute().parent)
 
     def fail(self, reasons: str | list[str]) -> UnsupportedError:
+        """Return an error with the file's name in front of each reason."""
         listed = [reasons] if isinstance(reasons, str) else reasons
         return UnsupportedError([f"{self.path.name}: {r}" for r in listed])
 
     def model(self) -> Model:
+        """Return the whole model, or raise `UnsupportedError` with what is wrong."""
         self._check_sizes()
         opset, reasons = self._versions()
         constants = self._constants()
         nodes = tuple(self._node(i, n) for i, n in enumerate(self.graph.node))
         inputs = [i for i in self.graph.input if text(i.name) not in constants]
         outputs = [text(o.name) for o in self.graph.output]
-        reasons += functions.faults(self.proto, {n.domain for n in nodes}, opset)
-        faults = check_structure(nodes, [i.name for i in inputs], set(constants), outputs)
+        reasons += faults(self.proto, {n.domain for n in nodes}, opset, self.bodies)
+        broken = check_structure(nodes, [i.name for i in inputs], set(constants), outputs)
         if len(inputs) != 1:
             given = ", ".join(shown(i.name) for i in inputs[:8]) or "none"
-            faults.insert(
+            broken.insert(
                 0,
                 f"the model must have one input that is no initializer, not {len(inputs)}: {given}",
             )
         if len(outputs) != 1:
-            faults.insert(0, f"the model must have one output, not {len(outputs)}")
-        if faults:
-            raise self.fail(faults)
+            broken.insert(0, f"the model must have one output, not {len(outputs)}")
+        if broken:
+            raise self.fail(broken)
         batch, shape = self._input(inputs[0])
         used = needed_nodes(nodes, outputs[0])
         return Model(
@@ -141,24 +152,24 @@ class _Parser:
             raise self.fail("sparse initializers are not accepted; export dense ones")
 
     def _versions(self) -> tuple[int, list[str]]:
-        """The opset, and what is wrong with the versions."""
+        """Return the opset, and what is wrong with the versions."""
         reasons: list[str] = []
         version = self.proto.ir_version
         if version not in IR_VERSIONS:
             reasons.append(
                 f"the IR version must be {IR_VERSIONS[0]} to {IR_VERSIONS[-1]}, not {version}"
             )
-        found = [o.version for o in self.proto.opset_import if o.domain in STANDARD_DOMAINS]
-        if not found:
+        opsets = [o.version for o in self.proto.opset_import if o.domain in STANDARD_DOMAINS]
+        if not opsets:
             reasons.append(f"the model must declare its opset ({OPSETS[0]} to {OPSETS[-1]})")
-        elif len(set(found)) > 1:
-            reasons.append(f"the model must declare one opset, not {sorted(set(found))}")
-        elif found[0] not in OPSETS:
-            reasons.append(f"the opset must be {OPSETS[0]} to {OPSETS[-1]}, not {found[0]}")
-        return (found[0] if found else OPSETS[-1]), reasons
+        elif len(set(opsets)) > 1:
+            reasons.append(f"the model must declare one opset, not {sorted(set(opsets))}")
+        elif opsets[0] not in OPSETS:
+            reasons.append(f"the opset must be {OPSETS[0]} to {OPSETS[-1]}, not {opsets[0]}")
+        return (opsets[0] if opsets else OPSETS[-1]), reasons
 
-    def _constants(self) -> dict[str, Any]:
-        constants: dict[str, Any] = {}
+    def _constants(self) -> dict[str, np.ndarray]:
+        constants: dict[str, np.ndarray] = {}
         for tensor in self.graph.initializer:
             if not text(tensor.name):
                 raise self.fail("an initializer has no name")
@@ -167,7 +178,7 @@ class _Parser:
             constants[tensor.name] = self.tensors.read(tensor, tensor.name)
         return constants
 
-    def _input(self, value: Any) -> tuple[int | None, tuple[int, ...]]:
+    def _input(self, value: ValueInfoProto) -> tuple[int | None, tuple[int, ...]]:
         what = f"the input {shown(value.name)}"
         kind, types = value.type.tensor_type, self.onnx.TensorProto
         if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
@@ -193,8 +204,8 @@ class _Parser:
             )
         return sizes[0], tuple(s for s in sizes[1:] if s is not None)
 
-    def _node(self, index: int, proto: Any) -> Node:
-        attributes: dict[str, Any] = {}
+    def _node(self, index: int, proto: NodeProto) -> Node:
+        attributes: dict[str, Attribute] = {}
         label = f"node {index} ({shown(text(proto.op_type))})"
         for a in proto.attribute:
             if text(a.name) in attributes:
@@ -210,7 +221,7 @@ class _Parser:
             attributes,
         )
 
-    def _attribute(self, a: Any, what: str) -> Any:
+    def _attribute(self, a: AttributeProto, what: str) -> Attribute:
         kinds = self.onnx.AttributeProto
         lists = {kinds.INTS: a.ints, kinds.FLOATS: a.floats, kinds.STRINGS: a.strings}
         if a.ref_attr_name:

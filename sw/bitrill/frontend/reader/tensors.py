@@ -1,10 +1,11 @@
-"""Tensors of a model file to arrays: type, rank, sizes, length are checked before any is made."""
+"""Reads tensors of a model file as arrays; type and size are checked before memory is taken."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from ...errors import UnsupportedError
 from . import limits
 from .external import read_external
 from .names import shown, text
+
+if TYPE_CHECKING:
+    from onnx import TensorProto
 
 _FIELDS = {
     "FLOAT": "float_data",
@@ -27,25 +31,25 @@ _FIELDS = {
     "UINT64": "uint64_data",
     "BOOL": "int32_data",
 }
-"""Accepted element types, and the field that holds them where ``raw_data`` does not."""
+"""Accepted element types, and the protobuf field that holds each beside ``raw_data``."""
 
 _ALL_FIELDS = (*sorted(set(_FIELDS.values())), "string_data")
 
 
 class TensorReader:
-    """Reads the tensors of one model, and counts their elements together."""
+    """Reads the tensors of one model, and bounds their size together."""
 
-    def __init__(self, onnx: Any, folder: Path):
+    def __init__(self, onnx: ModuleType, folder: Path):
         self.onnx, self.folder = onnx, folder
         self.total = self.external = 0
 
     def type_name(self, number: int) -> str:
-        """ONNX's name of an element type."""
+        """Return ONNX's name of an element type."""
         types = self.onnx.TensorProto.DataType
         return types.Name(number) if number in types.values() else f"type {number}"
 
-    def read(self, tensor: Any, name: str) -> np.ndarray:
-        """A float array as it is, or int64. Raises `UnsupportedError` for what is not accepted."""
+    def read(self, tensor: TensorProto, name: str) -> np.ndarray:
+        """Return floats as they are, integers as int64. Raises `UnsupportedError` for others."""
         what = f"tensor {shown(name)}"
         kind = self.type_name(tensor.data_type)
         if kind not in _FIELDS:
@@ -72,7 +76,7 @@ class TensorReader:
             raise UnsupportedError(f"{what} must hold integers below 2**63, not {int(array.max())}")
         return array if array.dtype.kind == "f" else array.astype(np.int64)
 
-    def _values(self, tensor: Any, what: str, name: str, kind: str, n: int) -> np.ndarray:
+    def _values(self, tensor: TensorProto, what: str, name: str, kind: str, n: int) -> np.ndarray:
         dtype = np.dtype(self.onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type))
         filled = [f for f in _ALL_FIELDS if len(getattr(tensor, f))]
         external = tensor.data_location == self.onnx.TensorProto.EXTERNAL
@@ -83,14 +87,7 @@ class TensorReader:
                 f" {', '.join(sources) or 'parts'}"
             )
         if external:
-            self.external += n * dtype.itemsize
-            if self.external > limits.FILE_BYTES:
-                raise UnsupportedError(
-                    f"{what}: external data must have at most {limits.FILE_BYTES} bytes together"
-                )
-            entries = {text(e.key): text(e.value) for e in tensor.external_data}
-            raw = read_external(self.folder, entries, tensor=name, n_bytes=n * dtype.itemsize)
-            return np.frombuffer(raw, dtype.newbyteorder("<"))
+            return self._external(tensor, what, name, dtype.newbyteorder("<"), n)
         if tensor.HasField("raw_data"):
             if len(tensor.raw_data) != n * dtype.itemsize:
                 raise UnsupportedError(
@@ -101,15 +98,31 @@ class TensorReader:
             raise UnsupportedError(
                 f"{what} must hold its values in {_FIELDS[kind]}, not {filled[0]}"
             )
-        values = np.array(getattr(tensor, _FIELDS[kind]))
-        if len(values) != n:
-            raise UnsupportedError(f"{what} must have {n} values, not {len(values)}")
-        stored = np.dtype(np.uint16) if kind == "FLOAT16" else dtype
-        if n and stored.kind in "iu":
-            info = np.iinfo(stored)
-            if values.min() < info.min or values.max() > info.max:
-                raise UnsupportedError(
-                    f"{what} must hold values of {kind}, not {values.min()}..{values.max()}"
-                )
-        values = values.astype(stored)
-        return values.view(dtype) if kind == "FLOAT16" else values
+        return _typed(np.array(getattr(tensor, _FIELDS[kind])), what, kind, dtype, n)
+
+    def _external(
+        self, tensor: TensorProto, what: str, name: str, dtype: np.dtype, n: int
+    ) -> np.ndarray:
+        self.external += n * dtype.itemsize
+        if self.external > limits.FILE_BYTES:
+            raise UnsupportedError(
+                f"{what}: external data must have at most {limits.FILE_BYTES} bytes together"
+            )
+        entries = {text(e.key): text(e.value) for e in tensor.external_data}
+        raw = read_external(self.folder, entries, tensor=name, n_bytes=n * dtype.itemsize)
+        return np.frombuffer(raw, dtype)
+
+
+def _typed(values: np.ndarray, what: str, kind: str, dtype: np.dtype, n: int) -> np.ndarray:
+    """Return ``n`` values of a typed field, which may be wider than the element type."""
+    if len(values) != n:
+        raise UnsupportedError(f"{what} must have {n} values, not {len(values)}")
+    stored = np.dtype(np.uint16) if kind == "FLOAT16" else dtype
+    if n and stored.kind in "iu":
+        info = np.iinfo(stored)
+        if values.min() < info.min or values.max() > info.max:
+            raise UnsupportedError(
+                f"{what} must hold values of {kind}, not {values.min()}..{values.max()}"
+            )
+    values = values.astype(stored)
+    return values.view(dtype) if kind == "FLOAT16" else values

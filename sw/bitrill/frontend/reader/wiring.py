@@ -1,4 +1,4 @@
-"""Checks of a graph's wiring: one writer a tensor, every input defined, sorted, no cycle."""
+"""Checks the wiring of a graph: one writer for each tensor, every input defined, no cycle."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def check_structure(
     constants: AbstractSet[str],
     outputs: Sequence[str],
 ) -> list[str]:
-    """What is wrong with the wiring, one line each; linear in the size of the graph."""
+    """Return what is wrong with the wiring, one line each; linear in the size of the graph."""
     faults: list[str] = []
     writer: dict[str, Node | None] = dict.fromkeys((*inputs, *constants))
     if len(set(inputs)) != len(inputs):
@@ -43,7 +43,7 @@ def check_structure(
 
 
 def _order_faults(nodes: Sequence[Node], writer: dict[str, Node | None]) -> list[str]:
-    """Nodes that read what a later one gives: a cycle, or not sorted."""
+    """Return a reason where a node reads what a later one gives: a cycle, or not sorted."""
     late = [
         (node, tensor, source)
         for node in nodes
@@ -74,7 +74,7 @@ def _order_faults(nodes: Sequence[Node], writer: dict[str, Node | None]) -> list
 
 
 def needed_nodes(nodes: Sequence[Node], output: str) -> tuple[Node, ...]:
-    """The nodes that ``output`` depends on, in order."""
+    """Return the nodes that ``output`` depends on, in order."""
     wanted, kept = {output}, []
     for node in reversed(nodes):
         if not wanted.isdisjoint(node.outputs):

@@ -1,13 +1,12 @@
-"""Rules for convolutions: a border, a window and a product for each of its places.
+"""Rules for Conv and ConvTranspose: padding, windows, and a matrix times each window.
 
-``Conv`` of ``[O, C/g, kh, kw]`` weights is ``MatVec`` of ``[O, kh * kw * C]`` behind ``Window``,
-whose taps come row by row, channel innermost. With as many groups as channels it is `Depthwise`;
-other groups become one matrix with zeros between the groups (exact, at the cost of those zeros).
+A Conv with weights ``[O, C/g, kh, kw]`` becomes a `MatVec` of ``[O, kh * kw * C]`` behind a
+`Window`, whose taps come row by row, channel innermost. With as many groups as channels it becomes
+a `Depthwise`; other groups become one matrix with zeros between the groups.
 """
 
 from __future__ import annotations
 
-from fractions import Fraction
 from math import prod
 
 import numpy as np
@@ -19,13 +18,21 @@ from ...ops.matvec import MatVec
 from ...ops.window import Window
 from ...real import Affine, Channels, at
 from ..reader import limits
-from ..symbolic.context import Call
-from ..symbolic.values import Data, Known, Quantized, RefusedError, compact, per_channel
-from .matmul import one_scale, product, quantized, row_scales, widest
-from .places import Placing, padded, placing, sizes, zero_of
+from ..symbolic.call import Call
+from ..symbolic.constants import Quantized
+from ..symbolic.refusal import RefusedError
+from ..symbolic.values import Data, Known, per_channel
+from .layouts import on_last
+from .matmul import one_scale, product, quantized, row_scales, scaled, widest
+from .places import WINDOW, Placing, padded, placing, sizes, zero_of
+from .table import CHANNELS_LAST, rule
+
+CONV: dict[str, type] = {"group": int} | WINDOW
 
 
+@rule("Conv", inputs=(2, 3), layout="spatial", attributes=CONV)
 def conv(call: Call) -> Known:
+    """``y = w * x + b`` over windows."""
     x, meaning = call.integers_of(0, image=True)
     weights = quantized(call.value(1))
     groups = _check_weights(call, weights, x)
@@ -42,23 +49,36 @@ def conv(call: Call) -> Known:
     if any(place.pads) and zero == 0 and _counts_agreements(groups, weights, x):
         inside = place.inside(x.frame[:-1])
     if inside is not None:
-        zero = -1  # in one bit: outside, the matrix counts it as 0
+        zero = -1  # bipolar data have no 0: the matrix leaves these taps out
     edge = padded(call, x.edge, place.pads, zero)
     return _convolved(call, edge, place, weights, groups, meaning, inside)
 
 
+rule("Conv", domain=CHANNELS_LAST, inputs=(2, 3), layout="spatial", attributes=CONV)(
+    on_last(conv, operands=2)
+)
+
+
 def _counts_agreements(groups: int, weights: Quantized, x: Data) -> bool:
-    """Whether bipolar data meet a full matrix of -1 and +1, and taps have halves."""
+    """Whether a matrix of -1 and +1 meets bipolar data with an even number of channels."""
     halves = groups == 1 and x.channels % 2 == 0
     return halves and x.type == BIPOLAR and bool(np.all(np.abs(weights.integers) == 1))
 
 
+@rule(
+    "ConvTranspose",
+    inputs=(2, 3),
+    layout="spatial",
+    group=int,
+    output_padding=tuple,
+    attributes=WINDOW,
+)
 def conv_transpose(call: Call) -> Known:
-    """Zeros between the places, then a Conv of stride 1 with the kernel turned."""
+    """Put zeros between the places, then convolve with stride 1 and the kernel turned around."""
     x, meaning = call.integers_of(0, image=True)
     weights = quantized(call.value(1))
-    axes, groups = len(x.frame) - 1, call.attributes.get("group", 1)
-    if call.attributes.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
+    axes, groups = len(x.frame) - 1, call.int_attribute("group", 1)
+    if call.text_attribute("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
         raise RefusedError("auto_pad of a ConvTranspose must be NOTSET or VALID; give pads")
     shape = weights.integers.shape
     if len(shape) != axes + 2 or groups < 1 or shape[0] != x.channels or shape[0] % groups:
@@ -69,11 +89,11 @@ def conv_transpose(call: Call) -> Known:
     weights = _turned(weights, groups)
     _check_weights(call, weights, x)
     stride, dilation = sizes(call, "strides", axes, 1), sizes(call, "dilations", axes, 1)
-    more = sizes(call, "output_padding", axes, 0, least=0)
+    extra = sizes(call, "output_padding", axes, 0, least=0)
     cut = sizes(call, "pads", 2 * axes, 0, least=0)
     span = [(k - 1) * d + 1 for k, d in zip(shape[2:], dilation, strict=True)]
     before = tuple(s - 1 - cut[a] for a, s in enumerate(span))
-    after = tuple(s - 1 - cut[axes + a] + more[a] for a, s in enumerate(span))
+    after = tuple(s - 1 - cut[axes + a] + extra[a] for a, s in enumerate(span))
     if min(before + after) < 0:
         raise RefusedError(f"its pads must be below what its kernel spans, {span}, not {list(cut)}")
     one_scale(meaning)
@@ -83,7 +103,7 @@ def conv_transpose(call: Call) -> Known:
             raise RefusedError(
                 f"the integer 0 must stand for the real 0 between its data, not {zero}"
             )
-        edge = call.emit(Deconv, edge, strides=stride).name
+        edge = call.emit(Deconv, edge, part=True, strides=stride).name
     one, none = (1,) * axes, (0,) * axes
     place = Placing(shape[2:], one, dilation, before, after, none)
     edge = padded(call, edge, place.pads, zero)
@@ -91,7 +111,7 @@ def conv_transpose(call: Call) -> Known:
 
 
 def _turned(weights: Quantized, groups: int) -> Quantized:
-    """Weights of a ConvTranspose, ``[C, O/g, ..]``, as those of a Conv, ``[O, C/g, ..]``."""
+    """Turn weights of a ConvTranspose, ``[C, O/g, ..]``, into those of a Conv, ``[O, C/g, ..]``."""
     w = weights.integers
     inputs, outputs = w.shape[:2]
     places = tuple(range(2, w.ndim))
@@ -121,25 +141,30 @@ def _convolved(
     meaning: Affine,
     inside: tuple[np.ndarray, ...] | None = None,
 ) -> Known:
-    """The windows and products of a Conv over a padded edge, and its bias.
+    """Append windows, matrix and bias of a Conv over a padded edge.
 
-    ``inside``: of bipolar data and weights, the taps that the padding does not hold.
+    ``inside``: which taps lie on the data and not on padding, where all are bipolar.
     """
     channels = call.builder.edges[edge].channels
     if {*place.kernel, *place.stride} != {1}:
         edge = call.emit(
-            Window, edge, kernel=place.kernel, stride=place.stride, dilation=place.dilation
+            Window,
+            edge,
+            part=True,
+            kernel=place.kernel,
+            stride=place.stride,
+            dilation=place.dilation,
         ).name
     rows = row_scales(weights.scale)
     if groups == channels == len(weights.integers) and groups > 1:
         w = weights.integers.reshape(groups, -1)
         node = call.emit(Depthwise, edge, weights=w, weight_type=weights.type)
-        return biased(call, _depthwise(call, node, meaning, rows))
-    w, weight_type = matrix(weights, groups)
+        return _biased(call, _depthwise(call, node, meaning, rows))
+    w, weight_type = _matrix(weights, groups)
     if inside is not None:
         weight_type = BIPOLAR
     node = call.emit(MatVec, edge, weights=w, weight_type=weight_type, inside=inside)
-    return biased(call, product(call, node, meaning, rows, shape=_shape(node)))
+    return _biased(call, product(call, node, meaning, rows, shape=_shape(node)))
 
 
 def _shape(node: MatVec | Depthwise) -> tuple[int, ...]:
@@ -147,8 +172,8 @@ def _shape(node: MatVec | Depthwise) -> tuple[int, ...]:
 
 
 def _check_weights(call: Call, weights: Quantized, x: Data) -> int:
-    """The number of groups, after the shape of the weights was found to fit."""
-    shape, groups = weights.integers.shape, call.attributes.get("group", 1)
+    """Check the shape of the weights and return the number of groups."""
+    shape, groups = weights.integers.shape, call.int_attribute("group", 1)
     if len(shape) != len(x.frame) + 1:
         raise RefusedError(
             f"its weights must have {len(x.frame) + 1} axes for data of {len(x.frame) - 1} axes"
@@ -167,8 +192,8 @@ def _check_weights(call: Call, weights: Quantized, x: Data) -> int:
     return groups
 
 
-def matrix(weights: Quantized, groups: int) -> tuple[np.ndarray, IntType]:
-    """``[O, taps * C]``, channel innermost, with zeros where a group does not see a channel."""
+def _matrix(weights: Quantized, groups: int) -> tuple[np.ndarray, IntType]:
+    """Return ``[O, taps * C]``, channel innermost; 0 where a group does not see a channel."""
     w = weights.integers
     rows, per_group = w.shape[:2]
     w = np.moveaxis(w.reshape(rows, per_group, -1), 1, 2)
@@ -182,18 +207,14 @@ def matrix(weights: Quantized, groups: int) -> tuple[np.ndarray, IntType]:
 
 
 def _depthwise(call: Call, node: Depthwise, meaning: Affine, rows: Channels) -> Data:
-    """As `product`, each channel with a scale and an offset of its own."""
+    """Return the result of a `Depthwise`, each channel with a scale and an offset of its own."""
     sums = node.weights.sum(1).tolist()
-    dot = Affine((Fraction(node.dot_gain),), compact([Fraction(int(o)) for o in node.dot_offset]))
     shift = tuple(at(meaning.offset, c) * s for c, s in enumerate(sums))
-    out = Data(node.name, node.y.type, _shape(node), node.y.shape)
-    for step in (dot, Affine(meaning.scale, shift), Affine(rows)):
-        out = call.then(out, step)
-    return out
+    return scaled(call, node, Affine(meaning.scale, shift), rows, shape=_shape(node))
 
 
-def biased(call: Call, out: Data) -> Data:
-    """``out`` plus the bias that is input 2, one a channel, if it is given."""
+def _biased(call: Call, out: Data) -> Data:
+    """Add input 2, the bias with one number for each channel, if it is given."""
     if not call.has(2):
         return out
     bias = call.exact(2, "its bias")

@@ -1,4 +1,4 @@
-"""Rules for what stands between layers: batch norm, arithmetic, ReLU, clip; and constants."""
+"""Rules for elementwise operators: batch norm, arithmetic, ReLU, clip; also on constants."""
 
 from __future__ import annotations
 
@@ -11,27 +11,25 @@ from ... import exact
 from ...exact import Real, Surd
 from ...real import Affine, Clip, Leaky
 from ..reader import limits
-from ..symbolic.context import Call
-from ..symbolic.values import (
-    Const,
-    Data,
-    Known,
-    Quantized,
-    RefusedError,
-    as_objects,
-    brief,
-    check_exact,
-    per_channel,
-)
-from . import joins
+from ..symbolic.call import Call
+from ..symbolic.constants import Const, Quantized, as_objects, check_exact
+from ..symbolic.refusal import RefusedError, brief
+from ..symbolic.values import Data, Known, per_channel
+from . import addition
+from .layouts import either, on_last
+from .table import CHANNELS_LAST, rule
 
 _ARITHMETIC = {"Add": add, "Sub": sub, "Mul": mul, "Div": truediv}
 
 
+NORM: dict[str, type] = {"epsilon": float, "momentum": float, "training_mode": int}
+
+
+@rule("BatchNormalization", inputs=5, layout="spatial", attributes=NORM)
 def batch_norm(call: Call) -> Known:
     """``gamma / sqrt(var + eps) * (x - mean) + beta`` over axis 1, the root exact."""
     x = call.data(0)
-    if call.attributes.get("training_mode", 0):
+    if call.int_attribute("training_mode", 0):
         raise RefusedError("training_mode must be 0")
     channels = x.shape[0] if x.shape else 1
     names = ("its scale", "its bias", "its mean", "its variance")
@@ -54,13 +52,23 @@ def batch_norm(call: Call) -> Known:
     return call.then(x, step)
 
 
+rule("BatchNormalization", domain=CHANNELS_LAST, inputs=5, layout="spatial", attributes=NORM)(
+    on_last(batch_norm)
+)
+
+
+@rule("Add", inputs=2, layout="same")
+@rule("Sub", inputs=2, layout="same")
+@rule("Mul", inputs=2, layout="same")
+@rule("Div", inputs=2, layout="same")
+@either
 def arithmetic(call: Call) -> Known:
-    """Add, Sub, Mul and Div, of data and a constant or of two constants."""
+    """Add, subtract, multiply or divide data and a constant, or two constants."""
     a, b, op = call.value(0), call.value(1), call.node.op
     if isinstance(a, Data):
         if isinstance(b, Data):
             if op in ("Add", "Sub"):
-                return joins.add(call)
+                return addition.add(call)
             raise RefusedError("one operand must be a constant, not both depend on the input")
         data, constant = a, 1
     elif isinstance(b, Data):
@@ -82,27 +90,27 @@ def arithmetic(call: Call) -> Known:
 
 
 def _fold(call: Call, a: Const | Quantized, b: Const | Quantized) -> Known:
-    """Two constants: int64 as ONNX computes them, all else exactly."""
+    """Compute with two constants: int64 as ONNX does, everything else exactly."""
     for one, other, index in ((a, b, 1), (b, a, 0)):
         single = isinstance(other, Const) and other.array.size == 1
         scales = call.node.op == "Mul" or (call.node.op == "Div" and index == 1)
         if isinstance(one, Quantized) and single and scales:
             return _rescaled(call, one, index)
     whole = all(isinstance(v, Const) and v.array.dtype == np.int64 for v in (a, b))
-    left, right = call.exact(0, "its operand"), call.exact(1, "its operand")
+    first, second = call.exact(0, "its operand"), call.exact(1, "its operand")
     try:
-        shape = np.broadcast_shapes(left.shape, right.shape)
+        shape = np.broadcast_shapes(first.shape, second.shape)
     except ValueError:
         raise RefusedError(
             "its operands must have shapes that fit,"
-            f" not {list(left.shape)} and {list(right.shape)}"
+            f" not {list(first.shape)} and {list(second.shape)}"
         ) from None
     if len(shape) > limits.RANK:
         raise RefusedError(f"it must give at most {limits.RANK} axes")
     call.builder.work.spend(int(np.prod(shape, dtype=object)))
-    if call.node.op == "Div" and not right.all():
+    if call.node.op == "Div" and not second.all():
         raise RefusedError("its divisor must not be zero")
-    out = as_objects(_ARITHMETIC[call.node.op](left, right), shape)
+    out = as_objects(_ARITHMETIC[call.node.op](first, second), shape)
     if whole:
         numbers = [int(v) for v in out.reshape(-1)]  # division of integers drops the fraction
         if any(not -(1 << 63) <= v < 1 << 63 for v in numbers):
@@ -113,14 +121,16 @@ def _fold(call: Call, a: Const | Quantized, b: Const | Quantized) -> Known:
 
 
 def _rescaled(call: Call, weights: Quantized, index: int) -> Quantized:
-    """A quantized constant times or over a single number, input ``index``: its integers stay."""
+    """Multiply or divide a quantized constant by input ``index``, a single number."""
     factor = call.number(index, "its constant")
     scale = weights.scale * (_reciprocal(factor) if call.node.op == "Div" else factor)
     check_exact(scale.reshape(-1).tolist())
     return Quantized(weights.integers, scale, weights.type)
 
 
+@rule("Neg", inputs=1, layout="same")
 def negate(call: Call) -> Known:
+    """``-x``."""
     value = call.value(0)
     if isinstance(value, Data):
         return call.then(value, Affine((Fraction(-1),)))
@@ -134,8 +144,11 @@ def negate(call: Call) -> Known:
     return Const(as_objects(-array, array.shape))
 
 
+@rule("Pow", inputs=2)
+@rule("Reciprocal", inputs=1)
+@rule("Sqrt", inputs=1)
 def power(call: Call) -> Known:
-    """Pow, Sqrt and Reciprocal of constants; the root is kept exact."""
+    """Raise constants to a power; roots are kept exact."""
     if isinstance(call.value(0), Data):
         raise RefusedError("its base must be a constant, not data")
     base = call.exact(0, "its base")
@@ -169,12 +182,15 @@ def _root(v: Real) -> Real:
     return exact.sqrt(v)
 
 
+@rule("Relu", inputs=1, layout="same")
 def relu(call: Call) -> Known:
+    """``max(x, 0)``."""
     return call.then(call.data(0), Clip(Fraction(0), None))
 
 
+@rule("Clip", inputs=(1, 3), layout="same", min=float, max=float)
 def clip(call: Call) -> Known:
-    """Bounds as attributes (before opset 11) or inputs."""
+    """Clip to bounds that are attributes (before opset 11) or inputs."""
     bounds: list[Fraction | None] = []
     for i, name in ((1, "min"), (2, "max")):
         if name in call.attributes and call.has(i):
@@ -195,8 +211,10 @@ def clip(call: Call) -> Known:
     return x if lo is None and hi is None else call.then(x, Clip(lo, hi))
 
 
+@rule("LeakyRelu", inputs=1, layout="same", alpha=float)
+@rule("PRelu", inputs=2, layout="same")
 def leaky(call: Call) -> Known:
-    """LeakyRelu, and PRelu with one slope or one for each channel."""
+    """Scale negative numbers by one slope, or by one for each channel."""
     x = call.data(0)
     if call.node.op == "LeakyRelu":
         return call.then(x, Leaky((call.fraction("alpha", float(np.float32(0.01))),)))

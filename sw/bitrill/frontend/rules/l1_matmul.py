@@ -1,4 +1,4 @@
-"""Rule for L1MatMul, a function of domain ``bitrill``: integers of data and weights on one grid."""
+"""Rule for L1MatMul, a function of domain ``bitrill``: sums of distances, on one common grid."""
 
 from __future__ import annotations
 
@@ -12,26 +12,23 @@ from ...exact import Real
 from ...ir.types import BIPOLAR, IntType
 from ...ops.l1matvec import WEIGHT_BITS, X_BITS, L1MatVec
 from ...ops.matvec import MatVec
-from ...real import Affine
-from ..symbolic.context import Call
+from ...real import Affine, compact
+from ..reader.functions import DOMAIN, L1_MATMUL
+from ..symbolic.call import Call
+from ..symbolic.constants import Quantized
 from ..symbolic.grids import multiplied
-from ..symbolic.values import Data, Known, Quantized, RefusedError, brief, compact
-from .matmul import one_scale, product, quantized
+from ..symbolic.refusal import RefusedError, brief
+from ..symbolic.values import Data, Known
+from .matmul import product, vector_and_matrix
+from .table import rule
 
 
+@rule("L1MatMul", domain=DOMAIN, inputs=2, body=L1_MATMUL)
 def l1_matmul(call: Call) -> Known:
-    """``-sum_j |x[j] - w[j, r]|``: see docs/format.md."""
-    if not isinstance(call.value(0), Data):
-        raise RefusedError("its first operand must be data, its second constant weights")
-    weights = quantized(call.value(1))
-    x, meaning = call.integers_of(0)
-    one_scale(meaning)
+    """``-sum_j |x[j] - w[j, r]|``; docs/format.md specifies it."""
+    x, meaning, weights = vector_and_matrix(call, call.value(1))
     if len(meaning.offset) != 1:
         raise RefusedError("its data must have one zero point for all channels")
-    if weights.integers.ndim != 2 or len(x.shape) != 1:
-        raise RefusedError(
-            "data must be [batch, features] and weights a matrix; flatten them first"
-        )
     if len(weights.integers) != x.size:
         raise RefusedError(f"its weights must take {x.size} features, not {len(weights.integers)}")
     if x.type is not None and x.type.bits > X_BITS:
@@ -52,20 +49,21 @@ def l1_matmul(call: Call) -> Known:
 
 
 def _signs(call: Call, x: Data, step: Real, size: int, w: np.ndarray) -> Data:
-    """Distances to ``+-size``: ``|b * size - w| = size - b * w`` for b = +-1 and w within
-    ``+-size``, so these are products; what of w lies outside is a constant of the row."""
+    """Append distances of bipolar data b as products: ``|b * size - w| = size - b * w``.
+
+    That holds for w within ``+-size``; the part of w outside adds a constant to its row.
+    """
     near = np.clip(w, -size, size)
     types = IntType.for_range(lo=int(near.min()), hi=int(near.max()))
     signs = BIPOLAR if (np.abs(near) == 1).all() else types
     node = call.emit(MatVec, x.edge, weights=near, weight_type=signs)
     out = product(call, node, Affine(), (Fraction(1),), shape=(len(w),))
-    less = size * w.shape[1] + np.abs(w - near).sum(1)
-    return call.then(out, Affine((step,), compact([-step * int(n) for n in less])))
+    constant = size * w.shape[1] + np.abs(w - near).sum(1)
+    return call.then(out, Affine((step,), compact([-step * int(n) for n in constant])))
 
 
 def _common(weights: Quantized, scale: Real, offset: Real) -> tuple[Real, int, np.ndarray]:
-    """``(u, a, v)`` with the data ``u * a * integer`` plus an offset that ``u * v`` are the weights
-    less of; u above 0."""
+    """Return a step u > 0 and integers a, v: data - weights are ``u * (a * integer - v)``."""
     every = [s / scale for s in (*weights.scale.reshape(-1), offset)]
     rational = [r for r in every if isinstance(r, Fraction)]
     if len(rational) < len(every):
@@ -83,11 +81,11 @@ def _common(weights: Quantized, scale: Real, offset: Real) -> tuple[Real, int, n
 
 
 def _apart(weights: Quantized, scale: Real) -> RefusedError:
-    """Of scales without a common grid."""
+    """Return the refusal of scales without a common grid."""
     own = sorted({brief(s) for s in weights.scale.reshape(-1)})
-    told = own[0] if len(own) == 1 else f"{own[0]} and {len(own) - 1} more"
+    listed = own[0] if len(own) == 1 else f"{own[0]} and {len(own) - 1} more"
     return RefusedError(
-        f"the scales of its data, {brief(scale)}, and of its weights, {told}, must be whole"
+        f"the scales of its data, {brief(scale)}, and of its weights, {listed}, must be whole"
         f" multiples of one step, of which the data hold at most {X_BITS} bits and the weights"
         f" {WEIGHT_BITS}; train both on one scale"
     )

@@ -1,4 +1,4 @@
-"""Rules for dense layers, and the product of a matrix and integers that convolutions share."""
+"""Rules for MatMul and Gemm, and the matrix times integers that convolutions share."""
 
 from __future__ import annotations
 
@@ -9,22 +9,29 @@ import numpy as np
 from ... import exact
 from ...exact import Real, Surd
 from ...ir.types import BIPOLAR, IntType
+from ...ops.depthwise import Depthwise
 from ...ops.matvec import MatVec
-from ...real import Affine, Channels
+from ...real import Affine, Channels, compact
 from ..reader import limits
-from ..symbolic.context import Call
-from ..symbolic.values import Const, Data, Known, Quantized, RefusedError, compact, per_channel
+from ..symbolic.call import Call
+from ..symbolic.constants import Const, Quantized
+from ..symbolic.refusal import RefusedError
+from ..symbolic.values import Data, Known, per_channel
+from .table import rule
 
 
+@rule("MatMul", inputs=2)
 def matmul(call: Call) -> Known:
+    """``x @ w``."""
     return _dense(call, call.value(1), transposed=False)
 
 
+@rule("Gemm", inputs=(2, 3), alpha=float, beta=float, transA=int, transB=int)
 def gemm(call: Call) -> Known:
     """``alpha * x @ w + beta * c``."""
-    if call.attributes.get("transA", 0):
+    if call.int_attribute("transA", 0):
         raise RefusedError("transA must be 0")
-    out = _dense(call, call.value(1), transposed=bool(call.attributes.get("transB", 0)))
+    out = _dense(call, call.value(1), transposed=bool(call.int_attribute("transB", 0)))
     out = call.then(out, Affine((call.fraction("alpha", 1.0),)))
     if not call.has(2):
         return out
@@ -34,9 +41,9 @@ def gemm(call: Call) -> Known:
 
 
 def quantized(weights: Known) -> Quantized:
-    """``weights``, which must be a constant behind a quantizer, or hold small integers."""
+    """Return ``weights``, which must be a constant behind a quantizer or hold small integers."""
     if isinstance(weights, Data):
-        raise RefusedError("its first operand must be data, its second constant weights")
+        raise data_and_weights()
     if isinstance(weights, Const) and weights.batch is None and _are_whole(weights.array):
         w = weights.array.astype(np.int64)
         lo, hi = int(w.min()), int(w.max())
@@ -47,24 +54,21 @@ def quantized(weights: Known) -> Quantized:
     return weights
 
 
+def data_and_weights() -> RefusedError:
+    """Return the refusal of operands that are swapped, or both data."""
+    return RefusedError("its first operand must be data, its second constant weights")
+
+
 def _are_whole(w: np.ndarray) -> bool:
-    """Whether all are integers of at most 16 bits, as some exporters leave quantized weights."""
+    """Whether ``w`` holds integers of at most 16 bits, as some exporters leave weights."""
     if w.dtype == object or w.size == 0 or w.ndim < 2:
         return False
     return bool((np.abs(w) < 1 << 15).all() and (w == np.round(w)).all())
 
 
 def _dense(call: Call, weights: Known, *, transposed: bool) -> Data:
-    """``x @ w``: the columns stand in the order in which the edge gives the features."""
-    if not isinstance(call.value(0), Data):
-        raise RefusedError("its first operand must be data, its second constant weights")
-    weights = quantized(weights)
-    x, meaning = call.integers_of(0)
-    one_scale(meaning)
-    if weights.integers.ndim != 2 or len(x.shape) != 1:
-        raise RefusedError(
-            "data must be [batch, features] and weights a matrix; flatten them first"
-        )
+    """Append ``x @ w`` with the columns in the order in which the edge gives the features."""
+    x, meaning, weights = vector_and_matrix(call, weights)
     w, scale = weights.integers, weights.scale
     if not transposed:
         w, scale = w.T, scale.T
@@ -77,6 +81,20 @@ def _dense(call: Call, weights: Known, *, transposed: bool) -> Data:
     return product(call, node, meaning, rows, shape=(len(w),))
 
 
+def vector_and_matrix(call: Call, weights: Known) -> tuple[Data, Affine, Quantized]:
+    """Return input 0 as a vector of one scale, its meaning, and ``weights``, a matrix."""
+    if not isinstance(call.value(0), Data):
+        raise data_and_weights()
+    matrix = quantized(weights)
+    x, meaning = call.integers_of(0)
+    one_scale(meaning)
+    if matrix.integers.ndim != 2 or len(x.shape) != 1:
+        raise RefusedError(
+            "data must be [batch, features] and weights a matrix; flatten them first"
+        )
+    return x, meaning, matrix
+
+
 def one_scale(meaning: Affine) -> None:
     """Refuse data whose channels have different scales: integers of them cannot be added."""
     if len(meaning.scale) != 1:
@@ -84,7 +102,7 @@ def one_scale(meaning: Affine) -> None:
 
 
 def row_scales(scale: np.ndarray) -> Channels:
-    """Scales of weights, rows first, as one a row."""
+    """Return scales of weights, rows first, as one for each row."""
     scale = scale.reshape(len(scale), -1)
     if scale.shape[1] != 1:
         columns = [compact(row) for row in scale.tolist()]
@@ -99,17 +117,22 @@ def row_scales(scale: np.ndarray) -> Channels:
 def product(
     call: Call, node: MatVec, meaning: Affine, rows: Channels, *, shape: tuple[int, ...]
 ) -> Data:
-    """What ``node`` gives on data of that ``meaning``, with the weights' scales ``rows``."""
+    """Return the result of ``node`` on data of that meaning; ``rows``: the weights' scales."""
+    sums = _offset_sums(node.weights, meaning.offset, call)
+    return scaled(call, node, Affine(meaning.scale, sums), rows, shape=shape)
+
+
+def scaled(
+    call: Call, node: MatVec | Depthwise, total: Affine, rows: Channels, *, shape: tuple[int, ...]
+) -> Data:
+    """Return the result of ``node``: its sums mean ``rows * total(sums)``."""
     dot = Affine((Fraction(node.dot_gain),), compact([Fraction(int(o)) for o in node.dot_offset]))
     out = Data(node.name, node.y.type, shape, node.y.shape)
-    sums = offset_sums(node.weights, meaning.offset, call)
-    for step in (dot, Affine(meaning.scale, sums), Affine(rows)):
-        out = call.then(out, step)
-    return out
+    return call.then(out, dot, total, Affine(rows))
 
 
-def offset_sums(w: np.ndarray, offset: Channels, call: Call) -> Channels:
-    """``w @ offset`` of the data's offsets, exact, one a row; channels innermost in a row."""
+def _offset_sums(w: np.ndarray, offset: Channels, call: Call) -> Channels:
+    """Return ``w @ offset`` for each row, exact; channels are innermost in a row."""
     if len(offset) == 1:
         if not offset[0]:
             return (Fraction(0),)
@@ -128,5 +151,5 @@ def offset_sums(w: np.ndarray, offset: Channels, call: Call) -> Channels:
 
 
 def widest(*types: IntType) -> IntType:
-    """The integers that all of ``types`` hold."""
+    """Return the smallest range that covers all of ``types``."""
     return IntType.for_range(lo=min(t.lo for t in types), hi=max(t.hi for t in types))

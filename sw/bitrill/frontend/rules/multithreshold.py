@@ -1,4 +1,4 @@
-"""Rule for MultiThreshold: how many thresholds of its channel a number reaches.
+"""Rule for QONNX's MultiThreshold, which counts the thresholds that a number reaches.
 
 ``MultiThreshold(x, T)``: ``out_scale * #{k : x >= T[c, k]} + out_bias``, T of ``[C, N]`` or
 ``[1, N]``. (FINN-R: Blott et al. 2018, 4; QONNX's multithreshold.)
@@ -14,15 +14,30 @@ import numpy as np
 from ...exact import Real, ceil, floor, sign
 from ...ir.graph import INPUT
 from ...ir.interface import InputQuantizer
-from ...ir.types import BIPOLAR, IntType, Tensor
+from ...ir.types import BIPOLAR, IntType
 from ...ops.threshold import Threshold
 from ...real import Affine, Channels, at
 from ..reader import limits
-from ..symbolic.context import Builder, Call
-from ..symbolic.values import Data, Known, RefusedError, per_channel
+from ..symbolic.builder import GraphBuilder
+from ..symbolic.call import Call
+from ..symbolic.refusal import RefusedError
+from ..symbolic.values import Data, Known, per_channel
+from .quantizers import check_bits
+from .table import QONNX, rule
 
 
+@rule(
+    "MultiThreshold",
+    domain=QONNX,
+    inputs=2,
+    layout="same",
+    out_scale=float,
+    out_bias=float,
+    out_dtype=str,
+    data_layout=str,
+)
 def multi_threshold(call: Call) -> Known:
+    """Become a `Threshold`, or the design's input quantizer on the model's float input."""
     x = call.builder.settle(call.data(0))
     table = call.exact(1, "its thresholds")
     if table.ndim != 2:
@@ -30,12 +45,7 @@ def multi_threshold(call: Call) -> Known:
     bounds = [_column(call, x, table[:, k]) for k in range(table.shape[1])]
     out, meaning = _meaning(call, len(bounds))
     x = call.clipped(x)
-    steps = x.affine
-    if steps is None:
-        raise RefusedError(
-            "its data must be a scale times integers plus an offset, not what a Relu or Clip"
-            " gives of them; leave those out, thresholds do their work"
-        )
+    steps = x.meaning("its data", "; leave those out, thresholds do their work")
     n = max(map(len, (*bounds, steps.scale, steps.offset)))
     rows = [_row([at(b, c) for b in bounds], steps, c) for c in range(n)]
     if x.type is None:
@@ -47,8 +57,8 @@ def multi_threshold(call: Call) -> Known:
 
 
 def _column(call: Call, x: Data, values: np.ndarray) -> Channels:
-    """One threshold for each channel of the edge."""
-    layout = call.attributes.get("data_layout", "NCHW")
+    """Return one threshold for each channel of the edge."""
+    layout = call.text_attribute("data_layout", "NCHW")
     if layout not in ("NCHW", "NHWC", "NC", "NCL", "NLC"):
         raise RefusedError(f"its data_layout must be NCHW or NHWC, not {layout[:40]!r}")
     behind = 0 if layout[-1] == "C" else len(x.shape) - 1
@@ -56,7 +66,7 @@ def _column(call: Call, x: Data, values: np.ndarray) -> Channels:
 
 
 def _meaning(call: Call, n: int) -> tuple[IntType, Affine]:
-    """The integers that stand for 0 .. n counts, and the reals that these stand for."""
+    """Return the integers for counts 0 .. n, and the real numbers that these mean."""
     scale, offset = call.fraction("out_scale", 1.0), call.fraction("out_bias", 0.0)
     if not scale:
         raise RefusedError("its out_scale must not be zero")
@@ -66,15 +76,12 @@ def _meaning(call: Call, n: int) -> tuple[IntType, Affine]:
     whole = shift.denominator == 1 and abs(shift) <= 1 << limits.ACTIVATION_BITS
     lo = int(shift) if whole else 0
     out = IntType(lo, lo + n)
-    if out.bits > limits.ACTIVATION_BITS:
-        raise RefusedError(
-            f"activations must have at most {limits.ACTIVATION_BITS} bits, not {out.bits}"
-        )
+    check_bits(out)
     return out, Affine((scale,), (offset - lo * scale,))
 
 
 def _row(bounds: list[Real], steps: Affine, channel: int) -> tuple[list[Real], bool]:
-    """Places of the operand at which each bound is reached, ascending; whether down from them."""
+    """Return the operands at which each bound is reached, ascending; whether below them."""
     scale, offset = at(steps.scale, channel), at(steps.offset, channel)
     if not scale:
         raise RefusedError("its data must not be scaled by zero")
@@ -83,7 +90,7 @@ def _row(bounds: list[Real], steps: Affine, channel: int) -> tuple[list[Real], b
 
 
 def _sorted(values: list[Real]) -> list[Real]:
-    """Ascending; exact, surds included."""
+    """Sort exact numbers, irrational ones included."""
     done: list[Real] = []
     for v in values:
         k = len(done)
@@ -110,29 +117,18 @@ def _of_integers(call: Call, x: Data, rows: list[tuple[list[Real], bool]], out: 
 
 
 def _of_floats(
-    builder: Builder, x: Data, rows: list[tuple[list[Real], bool]], out: IntType
+    builder: GraphBuilder, x: Data, rows: list[tuple[list[Real], bool]], out: IntType
 ) -> None:
-    """The model's first quantizer, by the smallest float64 that reaches each place."""
+    """Quantize the design's input by the smallest float64 that reaches each place."""
     levels = np.array([[_reaching(p, beyond=falls) for p in places] for places, falls in rows])
     inverted = np.array([falls for _, falls in rows])
-    made = InputQuantizer(levels, inverted, out)
-    old = builder.input_quantizer
-    if old is not None and not (
-        old.type == out
-        and np.array_equal(old.levels, levels)
-        and np.array_equal(old.inverted, inverted)
-    ):
-        raise RefusedError(
-            "the model's float input must go through one quantizer, not two different ones"
-        )
     for array in (levels, inverted):
         array.setflags(write=False)
-    builder.input_quantizer = made
-    builder.edges[INPUT] = Tensor(x.frame, out)
+    builder.quantize_input(InputQuantizer(levels, inverted, out), x)
 
 
 def _reaching(place: Real, *, beyond: bool) -> float:
-    """The smallest float64 at or above ``place``, or ``beyond`` it."""
+    """Return the smallest float64 at or above ``place``; ``beyond``: above it."""
     near = float(place)
 
     def reached(v: float) -> bool:

@@ -1,4 +1,4 @@
-"""Rules for what may stand at a model's end: Softmax, which is dropped, ArgMax and TopK."""
+"""Rules for a classifier's end: Softmax, which is dropped, ArgMax and TopK."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ import numpy as np
 from ...ops.argmax import ArgMax
 from ...passes.head import integer_scores
 from ...real import Affine, at
-from ..symbolic.context import RAW_HINT, Call
-from ..symbolic.values import Data, Head, RefusedError
+from ..symbolic.call import Call
+from ..symbolic.refusal import RefusedError
+from ..symbolic.values import Data, Head
+from .table import rule
 
 _log = logging.getLogger(__name__)
 
-PASSED = ("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")
-"""Operators that say nothing new behind a head."""
 
-READERS = ("ArgMax", "TopK")
-
-
+@rule("Softmax", inputs=1, axis=int)
 def softmax(call: Call) -> Head:
-    """Softmax keeps the order of scores: only the decision is kept, which is said."""
+    """Leave Softmax out, with a warning: it keeps the order of the scores."""
     x, _ = _scores(call, call.data(0))
     _check_axis(call, -1)
     _log.warning(
@@ -31,17 +29,29 @@ def softmax(call: Call) -> Head:
     return Head(x)
 
 
+@rule("ArgMax", inputs=1, after_head="read", axis=int, keepdims=int, select_last_index=int)
 def arg_max(call: Call) -> Head:
-    if call.attributes.get("select_last_index", 0):
+    """Decide for the class of the highest score; the lowest index wins among equals."""
+    if call.int_attribute("select_last_index", 0):
         raise RefusedError("select_last_index must be 0: among equals the lowest index wins")
     return _decided(call, 1, axis=0)
 
 
+@rule(
+    "TopK",
+    inputs=(1, 2),
+    outputs="all",
+    after_head="read",
+    axis=int,
+    k=int,
+    largest=int,
+    sorted=int,
+)
 def top_k(call: Call) -> tuple[Head, ...]:
-    """The indices; nothing may read the values."""
-    if not call.attributes.get("largest", 1) or not call.attributes.get("sorted", 1):
+    """Give the indices of the highest scores; nothing may read their values."""
+    if not call.int_attribute("largest", 1) or not call.int_attribute("sorted", 1):
         raise RefusedError("largest and sorted must be 1")
-    k = call.integers(1, "k").reshape(-1).tolist() if call.has(1) else [call.attributes.get("k", 0)]
+    k = call.integers(1, "k").reshape(-1).tolist() if call.has(1) else [call.int_attribute("k", 0)]
     if len(k) != 1 or k[0] < 1:
         raise RefusedError(f"its k must be one integer of at least 1, not {k[:8]}")
     head = _decided(call, k[0], axis=-1)
@@ -66,24 +76,18 @@ def _decided(call: Call, k: int, *, axis: int) -> Head:
 
 
 def _scores(call: Call, x: Data) -> tuple[Data, Affine]:
-    """``x`` as one vector of scores, and what they mean."""
-    x = call.builder.settle(x)
-    if x.type is None:
-        raise RefusedError(f"it takes unquantized floats; {RAW_HINT}")
-    if x.affine is None:
-        raise RefusedError(
-            "its scores must be a scale times integers plus an offset, not what a Relu or Clip"
-            " gives of them"
-        )
+    """Return ``x`` as one vector of scores, and their meaning."""
+    x = call.settled(x)
+    meaning = x.meaning("its scores")
     if x.size != x.channels or np.argmax(x.shape) != 0:
         raise RefusedError(
             f"its scores must be [batch, classes], not {['batch', *x.shape]}; flatten them first"
         )
-    return x, x.affine
+    return x, meaning
 
 
 def _check_axis(call: Call, default: int) -> None:
-    axis = call.attributes.get("axis", default)
+    axis = call.int_attribute("axis", default)
     rank = len(call.data(0).shape) + 1
     if axis not in (1, 1 - rank):
         raise RefusedError(f"its axis must be 1, the classes, not {axis}")

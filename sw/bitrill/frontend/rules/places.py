@@ -1,9 +1,9 @@
-"""Where windows lie: kernel, stride, dilation and padding of a node, in every form ONNX has."""
+"""Windows of a Conv or pool: kernel, stride, dilation and padding, in every form that ONNX has."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
@@ -11,17 +11,28 @@ from ...exact import Real, Surd
 from ...ops.pad import Pad
 from ...real import Affine, at
 from ..reader import limits
-from ..symbolic.context import Call
-from ..symbolic.values import Data, RefusedError, brief
+from ..symbolic.call import Call
+from ..symbolic.refusal import RefusedError, brief
+from ..symbolic.values import Data
 
-Sizes = tuple[int, ...]
+Sizes: TypeAlias = tuple[int, ...]
+
+WINDOW: dict[str, type] = {
+    "auto_pad": str,
+    "dilations": tuple,
+    "kernel_shape": tuple,
+    "pads": tuple,
+    "strides": tuple,
+}
+"""ONNX attributes that place windows, with the type of each."""
 
 
 @dataclass(frozen=True)
 class Placing:
-    """One size an axis of space; ``over`` places behind the end are read by the last windows.
+    """The windows of one node, a size for each axis of space.
 
-    ``before`` and ``after`` are the model's padding; ``over`` comes from rounding up (ceil_mode).
+    ``before`` and ``after`` are the model's padding. ``over`` counts places behind it that the
+    last windows read, where sizes are rounded up (ceil_mode).
     """
 
     kernel: Sizes
@@ -33,25 +44,25 @@ class Placing:
 
     @property
     def pads(self) -> Sizes:
-        """All that stands around, in ONNX's order."""
+        """Padding at every side, ``over`` included, in ONNX's order."""
         ends = (a + o for a, o in zip(self.after, self.over, strict=True))
         return (*self.before, *ends)
 
     def inside(self, size: Sizes) -> tuple[np.ndarray, ...] | None:
-        """Which taps of the windows lie on an input of that size: bool ``[windows, taps]`` an axis.
+        """Return which taps lie on an input of that size: bool ``[windows, taps]`` for each axis.
 
-        None where all do (windows need not reach the padding behind), or where that is too much.
+        None where all of them do, or where the arrays would be too large.
         """
         most = max(size) + sum(self.pads)
         if most * max(self.kernel) > limits.INPUT_ELEMENTS:
             return None
-        found = []
+        axes = []
         for a, n in enumerate(size):
             taps = np.arange(self.kernel[a]) * self.dilation[a] - self.before[a]
             last = n + self.after[a] + self.over[a] - int(taps[-1]) - 1  # place of its first tap
             at = np.arange(0, last + 1, self.stride[a])[:, None] + taps
-            found.append((at >= 0) & (at < n))
-        return None if all(axis.all() for axis in found) else tuple(found)
+            axes.append((at >= 0) & (at < n))
+        return None if all(axis.all() for axis in axes) else tuple(axes)
 
     @property
     def is_point(self) -> bool:
@@ -60,17 +71,17 @@ class Placing:
 
 
 def sizes(call: Call, name: str, axes: int, default: int, least: int = 1) -> Sizes:
-    """A list attribute of one size an axis."""
-    given: Any = call.attributes.get(name, (default,) * axes)
+    """Return a list attribute with one size for each axis."""
+    given = call.list_attribute(name) if name in call.attributes else (default,) * axes
     if len(given) != axes or any(not least <= s <= limits.INPUT_ELEMENTS for s in given):
         raise RefusedError(
             f"{name} must have {axes} sizes of at least {least}, not {list(given)[:8]}"
         )
-    return tuple(given)
+    return given
 
 
 def placing(call: Call, x: Data, kernel: Sizes) -> Placing:
-    """The windows of a Conv or pool over ``x``, whose kernel has the size ``kernel``."""
+    """Return the windows of a Conv or pool over ``x`` with a kernel of that size."""
     size = x.frame[:-1]
     axes = len(size)
     stride = sizes(call, "strides", axes, 1)
@@ -87,7 +98,7 @@ def placing(call: Call, x: Data, kernel: Sizes) -> Placing:
             f"its stride must be at most its padded input, {list(padded)}, not {list(stride)}"
         )
     over = (0,) * axes
-    if call.attributes.get("ceil_mode", 0):
+    if call.int_attribute("ceil_mode", 0):
         over = tuple(
             _over(n, b, p - s, d)
             for n, b, p, s, d in zip(size, before, padded, span, stride, strict=True)
@@ -96,7 +107,7 @@ def placing(call: Call, x: Data, kernel: Sizes) -> Placing:
 
 
 def _over(size: int, before: int, room: int, stride: int) -> int:
-    """Places behind the end that one more window reads; none if it would start behind the input."""
+    """Count places behind the end that one more window reads; 0 if it would start behind it."""
     steps = -(-room // stride)
     if steps * stride >= size + before:
         steps -= 1
@@ -104,8 +115,8 @@ def _over(size: int, before: int, room: int, stride: int) -> int:
 
 
 def _pads(call: Call, size: Sizes, span: Sizes, stride: Sizes) -> tuple[Sizes, Sizes]:
-    """Padding in front and behind, by ``pads`` or ``auto_pad``."""
-    axes, auto = len(size), call.attributes.get("auto_pad", "NOTSET")
+    """Return the padding before and after, from ``pads`` or ``auto_pad``."""
+    axes, auto = len(size), call.text_attribute("auto_pad", "NOTSET")
     given = sizes(call, "pads", 2 * axes, 0, least=0)
     if auto == "NOTSET":
         return given[:axes], given[axes:]
@@ -120,18 +131,20 @@ def _pads(call: Call, size: Sizes, span: Sizes, stride: Sizes) -> tuple[Sizes, S
     total = [
         max((-(-n // d) - 1) * d + s - n, 0) for n, s, d in zip(size, span, stride, strict=True)
     ]
-    less, more = tuple(t // 2 for t in total), tuple(t - t // 2 for t in total)
-    return (less, more) if auto == "SAME_UPPER" else (more, less)
+    small, large = tuple(t // 2 for t in total), tuple(t - t // 2 for t in total)
+    return (small, large) if auto == "SAME_UPPER" else (large, small)
 
 
 def padded(call: Call, edge: str, pads: Sizes, value: int) -> str:
-    """``edge`` with ``pads`` places of ``value`` around it."""
-    return call.emit(Pad, edge, pads=pads, value=value).name if any(pads) else edge
+    """Return the edge with ``pads`` places of ``value`` around it."""
+    if not any(pads):
+        return edge
+    return call.emit(Pad, edge, part=True, share=True, pads=pads, value=value).name
 
 
 def zero_of(meaning: Affine) -> int:
-    """The integer that stands for the real 0 of padding, the same on all channels."""
-    n = max(len(meaning.scale), len(meaning.offset))
+    """Return the integer that stands for the real 0 of padding, the same on all channels."""
+    n = meaning.n_channels
     zeros = {_zero(at(meaning.scale, c), at(meaning.offset, c)) for c in range(n)}
     if len(zeros) != 1:
         raise RefusedError("its padding with 0 must be the same integer on all channels")

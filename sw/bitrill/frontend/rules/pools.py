@@ -1,53 +1,84 @@
-"""Rules for pools: a maximum, which may wait for the quantizer behind it, and sums over windows."""
+"""Rules for pools: a maximum, which may move behind the next quantizer, and sums over windows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import reduce
+from functools import partial, reduce
 from math import prod
 
 import numpy as np
 
 from ...exact import sign
+from ...ir.activation import Quantizer
 from ...ops.avgpool import SumPool
 from ...ops.maxpool import MaxPool
 from ...ops.pad import Pad
-from ...real import Affine, Quantizer
+from ...real import Affine, Step, chain
 from ..reader.model import Node
-from ..symbolic.context import RAW_HINT, Builder, Call
-from ..symbolic.deferred import Deferred, chain, rises
-from ..symbolic.values import Data, Known, RefusedError
-from .places import Placing, padded, placing, sizes, zero_of
+from ..symbolic.builder import GraphBuilder
+from ..symbolic.call import Call
+from ..symbolic.refusal import RefusedError
+from ..symbolic.values import Data, Deferred, Known
+from .layouts import either, on_last
+from .places import WINDOW, Placing, padded, placing, sizes, zero_of
+from .table import CHANNELS_LAST, rule
+
+MAX_POOL: dict[str, type] = {"ceil_mode": int, "storage_order": int} | WINDOW
 
 
+@rule("MaxPool", inputs=1, layout="spatial", attributes=MAX_POOL)
 def max_pool(call: Call) -> Known:
-    if call.attributes.get("storage_order", 0):
+    if call.int_attribute("storage_order", 0):
         raise RefusedError("storage_order must be 0")
     x = call.image(0)
     return _maximum(call, x, placing(call, x, _kernel(call, x)))
 
 
+rule("MaxPool", domain=CHANNELS_LAST, inputs=1, layout="spatial", attributes=MAX_POOL)(
+    on_last(max_pool)
+)
+
+
+@rule("GlobalMaxPool", inputs=1, layout="spatial")
 def global_max_pool(call: Call) -> Known:
     x = call.image(0)
     return _maximum(call, x, whole(x))
 
 
+@rule(
+    "AveragePool",
+    inputs=1,
+    layout="spatial",
+    ceil_mode=int,
+    count_include_pad=int,
+    attributes=WINDOW,
+)
 def average_pool(call: Call) -> Known:
     x = call.image(0)
     place = placing(call, x, _kernel(call, x))
     return _average(call, x, place, _divisor(call, x, place))
 
 
+@rule("GlobalAveragePool", inputs=1, layout="spatial")
 def global_average_pool(call: Call) -> Known:
     x = call.image(0)
     return _average(call, x, whole(x), prod(x.frame[:-1]))
 
 
+@rule(
+    "ReduceMean",
+    inputs=(1, 2),
+    layout="spatial",
+    axes=tuple,
+    keepdims=int,
+    noop_with_empty_axes=int,
+)
+@partial(either, axes_input=1)
 def reduce_mean(call: Call) -> Known:
-    """ReduceMean over all places, axes as attribute or (from opset 18 on) as input."""
+    """Average over all places, axes as attribute or (from opset 18 on) as input."""
     x = call.builder.settle(call.data(0))
-    axes = call.attributes.get("axes", ())
+    axes = call.list_attribute("axes")
     if call.has(1):
         axes = tuple(call.integers(1, "axes").reshape(-1).tolist())
     rank = len(x.shape) + 1
@@ -60,7 +91,7 @@ def reduce_mean(call: Call) -> Known:
             f"its axes must be all places, {list(range(2, rank))}, not {list(axes)[:8]}"
         )
     out = _average(call, replace(x, shape=x.image), whole(x), prod(x.frame[:-1]))
-    keep = call.attributes.get("keepdims", 1)
+    keep = call.int_attribute("keepdims", 1)
     kept = [1 if a in over else n for a, n in enumerate(x.shape, 1) if keep or a not in over]
     return replace(out, shape=tuple(kept))
 
@@ -75,22 +106,21 @@ def _kernel(call: Call, x: Data) -> tuple[int, ...]:
 
 
 def whole(x: Data) -> Placing:
-    """One window that holds all places."""
+    """Return the placing of one window that holds every place."""
     size = x.frame[:-1]
     one, none = (1,) * len(size), (0,) * len(size)
     return Placing(size, one, one, none, none, none)
 
 
 def _frame(x: Data, place: Placing) -> tuple[int, ...]:
-    """Shape of the edge behind ``place``."""
+    """Return the shape of the edge behind the windows."""
     n, axes = len(x.frame) - 1, range(len(x.frame) - 1)
     room = [x.frame[a] + place.pads[a] + place.pads[n + a] - place.kernel[a] for a in axes]
     return (*(room[a] // place.stride[a] + 1 for a in axes), x.channels)
 
 
 def _maximum(call: Call, x: Data, place: Placing) -> Known:
-    if x.type is None:
-        raise RefusedError(f"it takes unquantized floats; {RAW_HINT}")
+    call.check_quantized(x)
     if place.is_point:
         return x
     *size, channels = frame = _frame(x, place)
@@ -100,65 +130,63 @@ def _maximum(call: Call, x: Data, place: Placing) -> Known:
         frame=frame,
         steps=(),
         quantized=False,
-        deferred=Maximum(x, place, call.node),
+        deferred=Maximum(call.builder, x, place, call.node),
     )
-    settled = x.quantized and x.deferred is None and rises(x.steps)
+    settled = x.quantized and x.deferred is None and _rises(x.steps)
     return call.builder.settle(waiting) if settled else waiting
 
 
 @dataclass(frozen=True, eq=False)
 class Maximum(Deferred):
-    """A `MaxPool` of ``before``: behind the quantizer, where all in between keeps the order.
+    """A `MaxPool` of ``before``, put behind the next quantizer where the order is kept until there.
 
-    Few-bit integers are cheaper to keep and compare than sums, and channels on which batch norm
-    turns the order (so that the greatest sum is not the greatest value) are right, too. Where the
-    order turns behind the pool instead, it is a pool of sums.
+    Few-bit integers are cheaper to keep and compare than sums. Channels on which batch norm turns
+    the order, so that the greatest sum is not the greatest value, come out right, too. Where the
+    order turns behind the pool instead, the pool compares sums.
     """
 
+    builder: GraphBuilder
     before: Data
     place: Placing
     node: Node
 
-    def quantize(self, builder: Builder, data: Data, quantizer: Quantizer, node: Node) -> str:
-        if rises(data.steps) and all(sign(s) > 0 for s in quantizer.scale):
+    def quantize(self, data: Data, quantizer: Quantizer, node: Node) -> str:
+        if _rises(data.steps) and all(sign(s) > 0 for s in quantizer.scale):
             inner = replace(self.before, steps=chain(self.before.steps, data.steps))
-            return self._pool(builder, builder.quantize(inner, quantizer, node))
-        return builder.quantize(self.settle(builder, data), quantizer, node)
+            return self._pool(self.builder.quantize(inner, quantizer, node)).name
+        return self.builder.quantize(self.settle(data), quantizer, node)
 
-    def settle(self, builder: Builder, data: Data) -> Data:
-        before = builder.settle(self.before)
-        if not rises(before.steps):
+    def settle(self, data: Data) -> Data:
+        before = self.builder.settle(self.before)
+        if not _rises(before.steps):
             raise RefusedError(
                 f"the maximum of {self.node} is over numbers with negative scales, and no quantizer"
                 " that keeps their order follows; quantize in front of it"
             )
-        edge = self._pool(builder, before.edge)
-        return replace(
-            data,
-            edge=edge,
-            type=builder.edges[edge].type,
-            quantized=before.quantized,
-            steps=chain(before.steps, data.steps),
-            deferred=None,
-        )
+        pool = self._pool(before.edge)
+        inner = replace(data, edge=pool.name, type=pool.y.type, quantized=before.quantized)
+        return replace(inner, steps=chain(before.steps, data.steps), deferred=None)
 
-    def _pool(self, builder: Builder, edge: str) -> str:
-        pads = self.place.pads
-        if any(pads):
-            lowest = builder.edges[edge].type.lo
-            edge = builder.emit(Pad, self.node, edge, pads=pads, value=lowest).name
-        pool = builder.emit(
-            MaxPool, self.node, edge, kernel=self.place.kernel, stride=self.place.stride
-        )
-        return pool.name
+    def _pool(self, edge: str) -> MaxPool:
+        place, emit = self.place, self.builder.emit
+        if any(place.pads):
+            low = self.builder.edges[edge].type.lo
+            pad = emit(Pad, self.node, edge, part=True, share=True, pads=place.pads, value=low)
+            edge = pad.name
+        return emit(MaxPool, self.node, edge, share=True, kernel=place.kernel, stride=place.stride)
+
+
+def _rises(steps: tuple[Step, ...]) -> bool:
+    """Whether ``steps`` keep the order of numbers on every channel."""
+    return all(s.rises for s in steps)
 
 
 def _divisor(call: Call, x: Data, place: Placing) -> int:
-    """Places that count in a window, the same for all windows."""
+    """Return the number of places that count in a window, which all windows must share."""
     counts = []
     for axis, n in enumerate(x.frame[:-1]):
         first, end = place.before[axis], place.before[axis] + n
-        if call.attributes.get("count_include_pad", 0):
+        if call.int_attribute("count_include_pad", 0):
             first, end = 0, end + place.after[axis]
         starts = np.arange(_frame(x, place)[axis]) * place.stride[axis]
         stops = np.minimum(starts + place.kernel[axis], end)
@@ -174,19 +202,11 @@ def _divisor(call: Call, x: Data, place: Placing) -> int:
 
 
 def _average(call: Call, x: Data, place: Placing, divisor: int) -> Data:
-    """A sum over windows, whose scale is the data's over the number of places."""
-    x = call.builder.settle(x)
-    if x.type is None:
-        raise RefusedError(f"it takes unquantized floats; {RAW_HINT}")
-    x = call.clipped(x)
-    meaning = x.affine
-    if meaning is None:
-        raise RefusedError(
-            "its data must be a scale times integers plus an offset, not what a Relu or Clip"
-            " gives of them; quantize in front of it"
-        )
+    """Sum over windows; the scale is divided by the number of places."""
+    x = call.clipped(call.settled(x))
+    meaning = x.meaning("its data", "; quantize in front of it")
     edge = padded(call, x.edge, place.pads, zero_of(meaning) if any(place.pads) else 0)
-    node = call.emit(SumPool, edge, kernel=place.kernel, stride=place.stride)
+    node = call.emit(SumPool, edge, share=True, kernel=place.kernel, stride=place.stride)
     n = Fraction(prod(place.kernel))
     total = Affine(meaning.scale, tuple(n * o for o in meaning.offset))
     out = call.result(node, total, quantized=x.quantized)

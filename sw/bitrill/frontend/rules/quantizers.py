@@ -1,4 +1,4 @@
-"""Rules for Quant, IntQuant and BipolarQuant, on data and on constants; and for LogQuant.
+"""Rules for quantizers, on data and on constants: QONNX's, and LogQuant of domain ``bitrill``.
 
 ``Quant(x, scale, zero, bits)``: ``(round(clamp(x / scale + zero, lo, hi)) - zero) * scale``, with
 ``lo..hi`` from ``bits``, ``signed`` and ``narrow``; one bit, signed: +-1 by
@@ -15,24 +15,19 @@ import numpy as np
 
 from ... import exact
 from ...exact import Surd
+from ...ir.activation import Quantizer
 from ...ir.types import BIPOLAR, IntType
-from ...real import ROUNDINGS, Affine, Quantizer, Rounding
+from ...real import ROUNDINGS, Affine, Rounding, is_rounding
 from ..reader import limits
-from ..reader.functions import LARGEST_BITS
-from ..symbolic.context import Call
-from ..symbolic.values import (
-    Const,
-    Known,
-    Quantized,
-    RefusedError,
-    Work,
-    brief,
-    exact_array,
-    per_channel,
-)
+from ..reader.functions import DOMAIN, LARGEST_BITS, LOG_QUANT
+from ..symbolic.call import Call
+from ..symbolic.constants import Const, Quantized, Work, exact_array
+from ..symbolic.refusal import RefusedError, brief
+from ..symbolic.values import Known, per_channel
+from .table import QONNX, rule
 
 _CLOSE = 2.0**-46
-"""Relative distance to a boundary, in float64, below which the exact numbers are asked.
+"""Relative distance to a boundary, in float64, below which exact numbers decide.
 
 The quotient is of two numbers rounded to float64 and is rounded itself, the zero point is rounded
 and added: four roundings of 2**-53 each, and a spare factor of 32.
@@ -40,36 +35,41 @@ and added: four roundings of 2**-53 each, and a spare factor of 32.
 
 
 _CHUNK = 1 << 18
+"""Elements quantized at once, so that float64 copies stay small."""
+
+FLAGS: dict[str, type] = {"signed": int, "narrow": int, "rounding_mode": str}
+"""Attributes that Quant, IntQuant and Trunc share."""
 
 
+@rule("BipolarQuant", domain=QONNX, inputs=2, layout="same")
 def bipolar_quant(call: Call) -> Known:
+    """Take the sign of the input, as +-scale."""
     scale = _nonzero(call.exact(1, "its scale"))
-    # its sign is the input's, whatever the scale's: the quantizer itself has scale 1
+    # a negative scale must not turn the sign: the quantizer itself has scale 1
     return _apply(call, BIPOLAR, "ROUND", scale, None, unit=True)
 
 
+@rule("Quant", domain=QONNX, inputs=4, layout="same", attributes=FLAGS)
+@rule("IntQuant", domain=QONNX, inputs=4, layout="same", attributes=FLAGS)
 def quant(call: Call) -> Known:
+    """Round and clamp to integers of ``bits`` bits."""
     for name in ("signed", "narrow"):
         if call.attributes.get(name) not in (0, 1):
             raise RefusedError(f"attribute {name} must be 0 or 1, not {call.attributes.get(name)}")
-    rounding = call.attributes.get("rounding_mode", "ROUND").upper()
-    if rounding not in ROUNDINGS:
-        raise RefusedError(
-            f"rounding_mode must be one of {', '.join(ROUNDINGS)}, not {rounding[:40]!r}"
-        )
+    rounding = rounding_mode(call, "ROUND")
     scale = _nonzero(call.exact(1, "its scale"))
     zero = call.exact(2, "its zero point")
     bits = call.number(3, "its bit width")
     if isinstance(bits, Surd) or bits.denominator != 1 or not 1 <= bits <= 32:
         raise RefusedError(f"its bit width must be an integer from 1 to 32, not {brief(bits)}")
-    flags = {name: call.attributes[name] == 1 for name in ("signed", "narrow")}
-    type_ = integer_type(int(bits), **flags)
+    type_ = integer_type(call, int(bits))
     return _apply(call, type_, rounding, scale, None if not zero.any() else zero)
 
 
+@rule("LogQuant", domain=DOMAIN, inputs=2, quantizer=True, body=LOG_QUANT, bits=int)
 def log_quant(call: Call) -> Known:
-    """The function of domain ``bitrill``: 0 and powers of two times a scale. See docs/format.md."""
-    bits = call.attributes.get("bits", 0)
+    """Round to 0 or a power of two, times a scale; docs/format.md specifies it."""
+    bits = call.int_attribute("bits", 0)
     if not 1 <= bits <= LARGEST_BITS:
         raise RefusedError(f"attribute bits must be 1 to {LARGEST_BITS}, not {bits}")
     call.data(0)
@@ -79,13 +79,32 @@ def log_quant(call: Call) -> Known:
     return _apply(call, IntType(0, 1 << (1 << bits) - 2, "log2"), "ROUND", scale, None)
 
 
-def integer_type(bits: int, *, signed: bool, narrow: bool) -> IntType:
-    """The integers of a Quant node of so many bits."""
+def rounding_mode(call: Call, default: str) -> Rounding:
+    """Return the attribute ``rounding_mode``, which exporters write in either case."""
+    mode = call.text_attribute("rounding_mode", default).upper()
+    if is_rounding(mode):
+        return mode
+    raise RefusedError(f"rounding_mode must be one of {', '.join(ROUNDINGS)}, not {mode[:40]!r}")
+
+
+def integer_type(call: Call, bits: int) -> IntType:
+    """Return the integers of ``bits`` bits by the attributes ``signed`` and ``narrow``."""
+    signed, narrow = (
+        bool(call.int_attribute(name, default)) for name, default in (("signed", 1), ("narrow", 0))
+    )
     if signed and bits == 1:
         return BIPOLAR
     if signed:
         return IntType(-(1 << (bits - 1)) + narrow, (1 << (bits - 1)) - 1)
     return IntType(0, (1 << bits) - 1 - narrow)
+
+
+def check_bits(t: IntType) -> None:
+    """Refuse activations that are too wide."""
+    if t.bits > limits.ACTIVATION_BITS:
+        raise RefusedError(
+            f"activations must have at most {limits.ACTIVATION_BITS} bits, not {t.bits}"
+        )
 
 
 def _nonzero(scale: np.ndarray) -> np.ndarray:
@@ -106,10 +125,7 @@ def _apply(
     value = call.value(0)
     if isinstance(value, Const | Quantized):
         return _constant(value, type_, rounding, scale, zero, call.builder.work, unit=unit)
-    if type_.bits > limits.ACTIVATION_BITS:
-        raise RefusedError(
-            f"activations must have at most {limits.ACTIVATION_BITS} bits, not {type_.bits}"
-        )
+    check_bits(type_)
     scales = per_channel(scale, value, what="its scale")
     zeros = (Fraction(0),) if zero is None else per_channel(zero, value, what="its zero point")
     quantizer = Quantizer(type_, (Fraction(1),) if unit else scales, zeros, rounding)
@@ -128,7 +144,7 @@ def _constant(
     *,
     unit: bool,
 ) -> Quantized:
-    """A constant's integers with the zero point taken off, and its scale."""
+    """Return a constant's integers, the zero point subtracted, and its scale."""
     if isinstance(value, Quantized) or value.array.dtype == object:
         value = Const(exact_array(value, work))
     x = value.array
@@ -162,10 +178,10 @@ def _fits(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
 def quantize_array(
     x: np.ndarray, scale: np.ndarray, zero: np.ndarray, type_: IntType, rounding: Rounding
 ) -> np.ndarray:
-    """``Quantizer(type_, scale, zero, rounding)`` of each number of ``x``, exactly; int64.
+    """Apply ``Quantizer(type_, scale, zero, rounding)`` to each number of ``x``, exactly; int64.
 
-    scale, zero: object arrays of exact reals that broadcast to x, of as many axes. Decided in
-    float64 where that is far from every boundary, else by the exact numbers, each pair once.
+    scale, zero: object arrays of exact reals that broadcast to x, with as many axes. float64
+    decides far from every boundary, else the exact numbers do, once for each different pair.
     """
     shape = np.broadcast_shapes(scale.shape, zero.shape)
     s, z = (np.broadcast_to(a, shape).reshape(-1).tolist() for a in (scale, zero))
@@ -173,7 +189,7 @@ def quantize_array(
     s64, z64 = np.array(s, np.float64), np.array(z, np.float64)
     flat, out = x.reshape(-1), np.empty(x.size, np.int64)
     known: dict[tuple[int, object], int] = {}
-    for start in range(0, x.size, _CHUNK):  # so that float64 copies stay small
+    for start in range(0, x.size, _CHUNK):
         part = slice(start, start + _CHUNK)
         group = groups[part]
         q, close = _approximate(
@@ -194,7 +210,7 @@ def quantize_array(
 def _approximate(
     x: np.ndarray, scale: np.ndarray, zero: np.ndarray, type_: IntType, rounding: Rounding
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The integers in float64, and where they are too close to a boundary to be sure."""
+    """Return the integers by float64, and which are too close to a boundary to be sure."""
     with np.errstate(over="ignore", invalid="ignore"):
         quotient = x / scale
         v = quotient + zero
@@ -209,7 +225,7 @@ def _approximate(
 
 
 def _rounded(v: np.ndarray, rounding: Rounding) -> np.ndarray:
-    """Away from boundaries, so halves need no rule of their own."""
+    """Round numbers that are not close to a boundary: halves need no rule of their own."""
     if rounding == "FLOOR":
         return np.floor(v)
     if rounding == "CEIL":

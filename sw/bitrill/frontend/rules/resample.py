@@ -1,8 +1,8 @@
-"""Rules for Resize and Upsample: repetition of pixels, in each of the forms that mean it."""
+"""Rules for Resize and Upsample, which repeat pixels, in every form that ONNX has."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from math import prod
@@ -12,8 +12,11 @@ import numpy as np
 from ...exact import ceil, floor
 from ...ops.upsample import Upsample
 from ..reader import limits
-from ..symbolic.context import RAW_HINT, Call
-from ..symbolic.values import Const, Data, Known, RefusedError
+from ..symbolic.call import Call
+from ..symbolic.constants import Const
+from ..symbolic.refusal import RefusedError
+from ..symbolic.values import Data, Known
+from .table import rule
 
 _HALF = Fraction(1, 2)
 
@@ -32,19 +35,34 @@ _BACK: dict[str, Callable[[int, int, int], Fraction]] = {
     "tf_half_pixel_for_nn": lambda k, f, n: (k + _HALF) / f,
     "align_corners": lambda k, f, n: Fraction(k * (n - 1), max(n * f - 1, 1)),
 }
-"""Place ``k`` of ``n * f`` places, as a place of the n before."""
+"""Maps place ``k`` of ``n * f`` places back to one of the n places before, by mode."""
 
 
+@rule("Upsample", inputs=(1, 2), layout="spatial", mode=str, scales=list)
 def upsample(call: Call) -> Known:
-    """Upsample (opset 9), scales as attribute or input."""
+    """Repeat pixels by scales that are an attribute or an input (opset 9)."""
     x = call.image(0)
-    scales = call.attributes.get("scales", ())
+    scales = call.list_attribute("scales")
     given = list(scales) if scales else call.exact(1, "its scales").reshape(-1).tolist()
     return _repeated(call, x, _factors(given, x), "asymmetric", "floor")
 
 
+@rule(
+    "Resize",
+    inputs=(2, 4),
+    layout="spatial",
+    mode=str,
+    coordinate_transformation_mode=str,
+    nearest_mode=str,
+    cubic_coeff_a=float,
+    exclude_outside=int,
+    extrapolation_value=float,
+    antialias=int,
+    axes=tuple,
+    keep_aspect_ratio_policy=str,
+)
 def resize(call: Call) -> Known:
-    """Resize with scales or sizes, in the forms of opset 10 and of later ones."""
+    """Repeat pixels by scales or to sizes, in the forms of opset 10 and of later ones."""
     x = call.image(0)
     last = len(call.values) == 2
     if not last and call.has(3):
@@ -56,22 +74,23 @@ def resize(call: Call) -> Known:
         if not isinstance(value, Const) or value.array.size == 0:
             raise RefusedError("scales or sizes must be given, as constants")
         given = call.exact(1 if last else 2, "its scales").reshape(-1).tolist()
-    axes = call.attributes.get("axes", ())
+    axes = call.list_attribute("axes")
     if axes:
         by_axis = dict(zip((a % (len(x.shape) + 1) for a in axes), given, strict=False))
         given = [by_axis.get(a, Fraction(1)) for a in range(len(x.shape) + 1)]
     default = "half_pixel" if not last else "asymmetric"
-    back = call.attributes.get("coordinate_transformation_mode", default)
-    nearest = call.attributes.get("nearest_mode", "floor" if last else "round_prefer_floor")
+    back = call.text_attribute("coordinate_transformation_mode", default)
+    nearest = call.text_attribute("nearest_mode", "floor" if last else "round_prefer_floor")
     return _repeated(call, x, _factors(given, x), back, nearest)
 
 
-def _factors(scales: list, x: Data) -> tuple[int, ...]:
+def _factors(scales: Sequence[float | Fraction], x: Data) -> tuple[int, ...]:
     whole = [int(s) if s == int(s) and 1 <= s <= 1 << 10 else 0 for s in scales]
     if len(whole) != len(x.shape) + 1 or not all(whole) or whole[:2] != [1, 1]:
-        told = [float(s) for s in scales[:8]]
+        numbers = [float(s) for s in scales[:8]]
         raise RefusedError(
-            f"its scales must be integers of at least 1, and 1 for batch and channels, not {told}"
+            f"its scales must be integers of at least 1, and 1 for batch and channels, not"
+            f" {numbers}"
         )
     if prod(whole) * x.size > limits.ELEMENTS:
         raise RefusedError(f"it must give at most {limits.ELEMENTS} elements")
@@ -79,7 +98,7 @@ def _factors(scales: list, x: Data) -> tuple[int, ...]:
 
 
 def _repeated(call: Call, x: Data, factors: tuple[int, ...], back: str, nearest: str) -> Known:
-    mode = call.attributes.get("mode", "nearest")
+    mode = call.text_attribute("mode", "nearest")
     if mode != "nearest":
         raise RefusedError(f"its mode must be nearest, not {mode[:40]!r}")
     if back not in _BACK or nearest not in _ROUND:
@@ -91,11 +110,10 @@ def _repeated(call: Call, x: Data, factors: tuple[int, ...], back: str, nearest:
                 f"it must repeat each place {f} times; {back} with {nearest} takes others"
                 " (asymmetric with floor does so always)"
             )
-    if x.type is None:
-        raise RefusedError(f"it takes unquantized floats; {RAW_HINT}")
+    call.check_quantized(x)
     if prod(factors) == 1:
         return x
     x = call.builder.settle(x)
-    node = call.emit(Upsample, x.edge, factors=factors)
+    node = call.emit(Upsample, x.edge, share=True, factors=factors)
     y = node.y.shape
     return replace(x, edge=node.name, shape=(y[-1], *y[:-1]), frame=y)

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from math import prod
 
 import numpy as np
 
 from ..reader import limits
-from ..symbolic.context import Call
-from ..symbolic.values import Const, Data, Known, Quantized, RefusedError
+from ..symbolic.call import Call
+from ..symbolic.constants import Const, Quantized
+from ..symbolic.refusal import RefusedError
+from ..symbolic.values import Data, Known, transposed
 from . import joins
+from .layouts import either
+from .table import rule
 
 
+@rule("Identity", inputs=1, layout="same", after_head="passed")
+@rule("Dropout", inputs=(1, 3), outputs="first read", layout="same", ratio=float, seed=int)
 def identity(call: Call) -> Known:
-    """Identity, and Dropout of a network that is not training."""
+    """Pass the value on, which Dropout does outside training, too."""
     if call.node.op == "Dropout" and call.has(2) and call.integers(2, "training_mode").any():
         raise RefusedError("training_mode must be false")
     return call.value(0)
 
 
+@rule(
+    "Constant",
+    inputs=0,
+    value=np.ndarray,
+    value_float=float,
+    value_int=int,
+    value_floats=list,
+    value_ints=tuple,
+)
 def constant(call: Call) -> Known:
+    """Return the attribute's value."""
     given = [k for k in call.attributes if k.startswith("value")]
     if len(given) != 1:
         raise RefusedError(f"one value must be given, not {len(given)}")
@@ -34,8 +49,10 @@ def constant(call: Call) -> Known:
     return Const(array)
 
 
+@rule("Cast", inputs=1, layout="same", after_head="passed", to=int, saturate=int)
 def cast(call: Call) -> Known:
-    value, to = call.value(0), call.attributes.get("to", 0)
+    """Cast constants as ONNX does; data are exact and stay as they are."""
+    value, to = call.value(0), call.int_attribute("to", 0)
     to_float, to_int = to in (1, 10, 11), to in (6, 7)
     if not (to_float or to_int):
         raise RefusedError("it must cast to float (16, 32, 64 bits) or int32 or int64")
@@ -47,7 +64,7 @@ def cast(call: Call) -> Known:
         if to_int:
             raise RefusedError("computed parameters must not be cast to integers")
         return value
-    if to_float and value.batch is not None and value.batch.any():
+    if to_float and value.depends_on_batch:
         raise RefusedError("the size of the batch must not be cast to float")
     dtype = {1: np.float32, 10: np.float16, 11: np.float64, 6: np.int32, 7: np.int64}[to]
     largest = (
@@ -59,6 +76,7 @@ def cast(call: Call) -> Known:
     return Const(array.astype(np.int64) if to_int else array, value.batch)
 
 
+@rule("Shape", inputs=1, start=int, end=int)
 def shape(call: Call) -> Known:
     value, batch = call.value(0), None
     if isinstance(value, Data):
@@ -82,21 +100,16 @@ def _const(call: Call, i: int) -> Const:
     return value
 
 
+@rule("Gather", inputs=2, axis=int)
 def gather(call: Call) -> Known:
     value, indices = _const(call, 0), call.integers(1, "indices")
-    axis = _axis(call.attributes.get("axis", 0), value.array.ndim)
+    axis = _axis(call.int_attribute("axis", 0), value.array.ndim)
     n = value.array.shape[axis]
     if indices.size and (indices.min() < -n or indices.max() >= n):
         raise RefusedError(f"indices must be -{n}..{n - 1}, not {indices.min()}..{indices.max()}")
     if value.array.size // max(n, 1) * indices.size > limits.EXACT_ELEMENTS:
         raise RefusedError(f"it must give at most {limits.EXACT_ELEMENTS} elements")
-    return _both(value, lambda a: np.take(a, indices, axis))
-
-
-def _both(value: Const, f: Callable[[np.ndarray], np.ndarray]) -> Const:
-    """``f`` of the numbers and of the marks beside them."""
-    marks = None if value.batch is None else np.asarray(f(value.batch))
-    return Const(np.asarray(f(value.array)), marks)
+    return value.each(lambda a: np.take(a, indices, axis))
 
 
 def _axis(axis: int, rank: int) -> int:
@@ -105,15 +118,17 @@ def _axis(axis: int, rank: int) -> int:
     return axis % rank
 
 
+@rule("Concat", inputs=(1, limits.NODE_ITEMS), axis=int)
+@either
 def concat(call: Call) -> Known:
-    """Concat of constants, or of branches of the network."""
+    """Concatenate constants, or branches of the network."""
     if "axis" not in call.attributes:
         raise RefusedError("attribute axis must be given")
     if any(isinstance(v, Data) for v in call.values):
         return joins.concat(call)
     values = [_const(call, i) for i in range(len(call.values))]
     arrays = [v.array for v in values]
-    axis = _axis(call.attributes["axis"], arrays[0].ndim)
+    axis = _axis(call.int_attribute("axis", 0), arrays[0].ndim)
     rests = {a.shape[:axis] + a.shape[axis + 1 :] if a.ndim > axis else None for a in arrays}
     if len({a.ndim for a in arrays}) != 1 or len(rests) != 1:
         raise RefusedError("its operands must have the same shape but for one axis")
@@ -121,12 +136,12 @@ def concat(call: Call) -> Known:
         raise RefusedError("its operands must have the same type")
     if sum(a.size for a in arrays) > limits.EXACT_ELEMENTS:
         raise RefusedError(f"it must give at most {limits.EXACT_ELEMENTS} elements")
-    marks = [np.zeros(v.array.shape, bool) if v.batch is None else v.batch for v in values]
-    return Const(np.concatenate(arrays, axis), np.concatenate(marks, axis))
+    return Const(np.concatenate(arrays, axis), np.concatenate([v.marks for v in values], axis))
 
 
+@rule("Slice", inputs=(1, 5), starts=tuple, ends=tuple, axes=tuple)
 def slice_(call: Call) -> Known:
-    """Slice of constants, or of the channels of data."""
+    """Slice constants, or the channels of data."""
     value = call.value(0)
     starts, ends, axes, steps = _slices(call)
     if isinstance(value, Data):
@@ -140,27 +155,30 @@ def slice_(call: Call) -> Known:
         # an end of the most negative integer means "to the front" when going backwards
         stop = None if step < 0 and end < -(1 << 30) else end
         parts[_axis(axis, value.array.ndim)] = slice(start, stop, step)
-    return _both(value, lambda a: a[tuple(parts)])
+    return value.each(lambda a: a[tuple(parts)])
 
 
 def _slices(call: Call) -> tuple[list[int], ...]:
-    """``(starts, ends, axes, steps)``, as inputs or (before opset 10) as attributes."""
+    """Return starts, ends, axes and steps: inputs, or (before opset 10) attributes."""
     if call.has(1):
         starts, ends = call.integers(1, "starts").tolist(), call.integers(2, "ends").tolist()
         axes = call.integers(3, "axes").tolist() if call.has(3) else list(range(len(starts)))
         steps = call.integers(4, "steps").tolist() if call.has(4) else [1] * len(starts)
     else:
-        starts, ends = (list(call.attributes.get(k, ())) for k in ("starts", "ends"))
-        axes, steps = list(call.attributes.get("axes", range(len(starts)))), [1] * len(starts)
+        starts, ends = list(call.list_attribute("starts")), list(call.list_attribute("ends"))
+        given = call.list_attribute("axes") if "axes" in call.attributes else range(len(starts))
+        axes, steps = list(given), [1] * len(starts)
     if not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps:
         raise RefusedError("starts, ends, axes and steps must be equally many, and no step zero")
     return starts, ends, axes, steps
 
 
+@rule("Squeeze", inputs=(1, 2), after_head="passed", axes=tuple)
+@rule("Unsqueeze", inputs=(1, 2), after_head="passed", axes=tuple)
 def squeeze(call: Call) -> Known:
-    """Squeeze and Unsqueeze, axes as attribute or input."""
+    """Drop or add axes of size 1; the axes are an attribute or an input."""
     value, is_squeeze = call.value(0), call.node.op == "Squeeze"
-    axes = list(call.attributes.get("axes", ()))
+    axes = list(call.list_attribute("axes"))
     if call.has(1):
         if axes:
             raise RefusedError("axes must be given once, as attribute or as input")
@@ -192,25 +210,29 @@ def _full_shape(call: Call, value: Known) -> tuple[int, ...]:
     return _array(value).shape
 
 
+@rule("Flatten", inputs=1, after_head="passed", axis=int)
 def flatten(call: Call) -> Known:
+    """Make two axes of all."""
     value = call.value(0)
-    old, axis = _full_shape(call, value), call.attributes.get("axis", 1)
+    old, axis = _full_shape(call, value), call.int_attribute("axis", 1)
     if not -len(old) <= axis <= len(old):
         raise RefusedError(f"axis must be -{len(old)}..{len(old)}, not {axis}")
     axis = axis + len(old) if axis < 0 else axis
     return _reshaped(call, value, (prod(old[:axis]), prod(old[axis:])))
 
 
+@rule("Reshape", inputs=2, after_head="passed", allowzero=int)
 def reshape(call: Call) -> Known:
+    """Give the same elements another shape."""
     value, target = call.value(0), _const(call, 1)
     old, new = _full_shape(call, value), target.array
-    marks = np.zeros(new.shape, bool) if target.batch is None else target.batch
+    marks = target.marks
     if new.dtype != np.int64 or new.ndim != 1 or not 1 <= new.size <= limits.RANK:
         raise RefusedError(f"the shape must be 1 to {limits.RANK} integers")
     if marks[1:].any() or (marks.any() and not isinstance(value, Data)):
         raise RefusedError("only the first axis may have the size of the batch")
     sizes = [int(s) for s in new]
-    if not call.attributes.get("allowzero", 0):
+    if not call.int_attribute("allowzero", 0):
         if any(s == 0 and i >= len(old) for i, s in enumerate(sizes)):
             raise RefusedError(f"the shape {sizes} must not copy axes that {list(old)} lacks")
         sizes = [old[i] if s == 0 else s for i, s in enumerate(sizes)]
@@ -229,9 +251,9 @@ def reshape(call: Call) -> Known:
 
 
 def _reshaped(call: Call, value: Known, new: tuple[int, ...]) -> Known:
-    """``value`` with the full shape ``new``, which has as many elements."""
+    """Return ``value`` with the full shape ``new``, which has as many elements."""
     if isinstance(value, Const):
-        return _both(value, lambda a: a.reshape(new))
+        return value.each(lambda a: a.reshape(new))
     if isinstance(value, Quantized):
         if value.scale.size != 1 and new != value.integers.shape:
             raise RefusedError("a constant with one scale for each channel must keep its shape")
@@ -245,23 +267,16 @@ def _reshaped(call: Call, value: Known, new: tuple[int, ...]) -> Known:
     return replace(value, shape=new[1:])
 
 
+@rule("Transpose", inputs=1, perm=tuple)
 def transpose(call: Call) -> Known:
+    """Move axes; the batch axis of data must stay the first."""
     value = call.value(0)
     old = _full_shape(call, value)
-    perm = tuple(call.attributes.get("perm", reversed(range(len(old)))))
+    perm = call.list_attribute("perm")
+    if "perm" not in call.attributes:
+        perm = tuple(reversed(range(len(old))))
     if sorted(perm) != list(range(len(old))):
         raise RefusedError(f"perm must order the {len(old)} axes, not be {list(perm)}")
     if isinstance(value, Data) and perm[0] != 0:
         raise RefusedError("the batch axis must stay the first")
     return transposed(value, perm)
-
-
-def transposed(value: Known, perm: tuple[int, ...]) -> Known:
-    """``value`` with axis ``perm[i]`` as its i-th; the batch axis of data stays."""
-    if isinstance(value, Const):
-        return _both(value, lambda a: a.transpose(perm))
-    if isinstance(value, Quantized):
-        return Quantized(value.integers.transpose(perm), value.scale.transpose(perm), value.type)
-    places = np.arange(value.size).reshape(value.shape)
-    moved = places.transpose([p - 1 for p in perm[1:]])
-    return value.reordered(moved.reshape(-1), moved.shape)

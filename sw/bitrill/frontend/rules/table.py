@@ -1,166 +1,173 @@
-"""The operators that are accepted, one line each."""
+"""The table of import rules: which ONNX operators are accepted, and what becomes of them.
+
+Each rule is declared by `rule` beside its function. A package or a test adds its own operators
+in the same way, in a domain of its own (`docs/format.md`).
+"""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Literal, TypeAlias, TypeVar
 
-import numpy as np
-
-from ..reader import limits
-from ..symbolic.context import Call
+from ...errors import SpecError
+from ..reader.bodies import Bodies
+from ..reader.functions import DOMAIN, Body
+from ..reader.model import Attribute, Node
+from ..reader.names import shown
+from ..reader.proto import QUANT_DOMAINS, STANDARD_DOMAINS
+from ..symbolic.call import Call
 from ..symbolic.values import Head, Known
-from . import (
-    arrange,
-    convs,
-    elementwise,
-    joins,
-    l1_matmul,
-    layouts,
-    matmul,
-    multithreshold,
-    outputs,
-    pools,
-    quantizers,
-    resample,
-    shapes,
-    truncs,
-)
+
+QONNX = QUANT_DOMAINS[-1]
+"""The domain of QONNX's operators; rules in it hold for its older names, too."""
+
+CHANNELS_LAST = "qonnx.custom_op.channels_last"
+"""QONNX's domain of operators whose data are ``[batch, *places, channels]``."""
 
 Result: TypeAlias = Known | Head | tuple[Known, ...] | tuple[Head, ...]
 """What a rule gives: one value, or one for each of the node's outputs."""
 
+Outputs: TypeAlias = Literal["first", "first read", "all"]
+Layout: TypeAlias = Literal["other", "same", "spatial"]
+AfterHead: TypeAlias = Literal["refused", "passed", "read"]
 
-@dataclass(frozen=True)
-class Rule:
-    """How an operator is imported: the function, how many inputs, which attributes of what type."""
+Function = TypeVar("Function", bound=Callable[[Call], Result])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportRule:
+    """How one ONNX operator is imported.
+
+    - ``apply``: takes a `Call` and returns the value of the node's output, or a tuple with one
+      value for each output. It raises `RefusedError` for what it does not accept.
+    - ``inputs``: the least and the largest number of inputs.
+    - ``attributes``: the accepted attributes and the type of each: int, float, str, tuple (a list
+      of integers), list (a list of floats) or numpy.ndarray.
+    - ``outputs``: which outputs others may read: the first; ``"first read"``: further ones may be
+      named if nothing reads them; ``"all"``.
+    - ``layout``: ``"spatial"`` if it sees places and channels apart, ``"same"`` if its result has
+      the axes of its first operand.
+    - ``after_head``: behind a Softmax, ArgMax or TopK it is refused, ``"passed"`` over, or
+      ``"read"``, that is, takes the scores in front of a Softmax.
+    - ``quantizer``: whether it makes a network quantized that has no node of QONNX.
+    - ``body``: the local function that a model may hold under this name: exactly this one,
+      ``"any"``, or None for none. A body is never run; the rule decides what the node means.
+    """
 
     apply: Callable[[Call], Result]
-    least: int
-    most: int
-    attributes: dict[str, type]
+    op: str
+    domain: str
+    inputs: tuple[int, int]
+    attributes: Mapping[str, type]
+    outputs: Outputs
+    layout: Layout
+    after_head: AfterHead
+    quantizer: bool
+    body: Body | Literal["any"] | None
+
+    def __str__(self) -> str:
+        return f"{self.apply.__module__}.{self.apply.__qualname__}"
+
+    def declare(self) -> None:
+        """Put the rule into `RULES`, or raise `SpecError`."""
+        what = f"{self.op} of domain {shown(self.domain)}"
+        if isinstance(self.body, Body) and (self.body.domain, self.body.name) != (
+            self.domain,
+            self.op,
+        ):
+            raise SpecError(
+                f"the body of {what} must be of that name and domain, not {self.body.name} of"
+                f" {shown(self.body.domain)}"
+            )
+        other = RULES.setdefault((_family(self.domain), self.op), self)
+        if str(other) != str(self):
+            raise SpecError(
+                f"operator {what} must have one import rule, not both {other} and {self}"
+            )
+        RULES[_family(self.domain), self.op] = self
+
+
+RULES: dict[tuple[str, str], ImportRule] = {}
+"""Every rule by ``(domain, op)``."""
 
 
 def rule(
-    apply: Callable[[Call], Result], least: int, most: int | None = None, **attributes: type
-) -> Rule:
-    return Rule(apply, least, least if most is None else most, attributes)
+    op: str,
+    *,
+    domain: str = "",
+    inputs: int | tuple[int, int],
+    outputs: Outputs = "first",
+    layout: Layout = "other",
+    after_head: AfterHead = "refused",
+    quantizer: bool = False,
+    body: Body | Literal["any"] | None = None,
+    attributes: Mapping[str, type] = MappingProxyType({}),
+    **types: type,
+) -> Callable[[Function], Function]:
+    """Declare the decorated function as the import rule of an ONNX operator or function.
+
+    ``inputs``: how many inputs the node has, or the least and the most; ``types``: the attributes
+    that it may have; `ImportRule` describes them and the other options.
+
+    Raises `SpecError` if another function is the operator's rule already. A function that is
+    defined again under the same module and name takes its own place.
+    """
+
+    def declare(apply: Function) -> Function:
+        ImportRule(
+            apply=apply,
+            op=op,
+            domain=domain,
+            inputs=(inputs, inputs) if isinstance(inputs, int) else inputs,
+            attributes={**types, **attributes},
+            outputs=outputs,
+            layout=layout,
+            after_head=after_head,
+            quantizer=quantizer,
+            body=body,
+        ).declare()
+        return apply
+
+    return declare
 
 
-_WINDOW = {
-    "auto_pad": str,
-    "dilations": tuple,
-    "kernel_shape": tuple,
-    "pads": tuple,
-    "strides": tuple,
-}
-_FLAGS = {"signed": int, "narrow": int, "rounding_mode": str}
+def has_type(value: Attribute, kind: type) -> bool:
+    """Whether an attribute of a node has the type that its rule names."""
+    if kind in (tuple, list):
+        number = int if kind is tuple else int | float
+        return isinstance(value, tuple) and all(isinstance(v, number) for v in value)
+    return isinstance(value, kind)
 
-STANDARD: dict[str, Rule] = {
-    "Add": rule(layouts.either(elementwise.arithmetic), 2),
-    "ArgMax": rule(outputs.arg_max, 1, axis=int, keepdims=int, select_last_index=int),
-    "AveragePool": rule(pools.average_pool, 1, ceil_mode=int, count_include_pad=int, **_WINDOW),
-    "BatchNormalization": rule(
-        elementwise.batch_norm, 5, epsilon=float, momentum=float, training_mode=int
-    ),
-    "Cast": rule(shapes.cast, 1, to=int, saturate=int),
-    "Clip": rule(elementwise.clip, 1, 3, min=float, max=float),
-    "Concat": rule(layouts.either(shapes.concat), 1, limits.NODE_ITEMS, axis=int),
-    "Constant": rule(
-        shapes.constant,
-        0,
-        value=np.ndarray,
-        value_float=float,
-        value_int=int,
-        value_floats=tuple,
-        value_ints=tuple,
-    ),
-    "Conv": rule(convs.conv, 2, 3, group=int, **_WINDOW),
-    "ConvTranspose": rule(convs.conv_transpose, 2, 3, group=int, output_padding=tuple, **_WINDOW),
-    "DepthToSpace": rule(arrange.depth_to_space, 1, blocksize=int, mode=str),
-    "Div": rule(elementwise.arithmetic, 2),
-    "Dropout": rule(shapes.identity, 1, 3, ratio=float, seed=int),
-    "Flatten": rule(shapes.flatten, 1, axis=int),
-    "Gather": rule(shapes.gather, 2, axis=int),
-    "Gemm": rule(matmul.gemm, 2, 3, alpha=float, beta=float, transA=int, transB=int),
-    "GlobalAveragePool": rule(pools.global_average_pool, 1),
-    "GlobalMaxPool": rule(pools.global_max_pool, 1),
-    "Identity": rule(shapes.identity, 1),
-    "LeakyRelu": rule(elementwise.leaky, 1, alpha=float),
-    "MatMul": rule(matmul.matmul, 2),
-    "MaxPool": rule(pools.max_pool, 1, ceil_mode=int, storage_order=int, **_WINDOW),
-    "Mul": rule(elementwise.arithmetic, 2),
-    "Neg": rule(elementwise.negate, 1),
-    "PRelu": rule(elementwise.leaky, 2),
-    "Pow": rule(elementwise.power, 2),
-    "Reciprocal": rule(elementwise.power, 1),
-    "ReduceMean": rule(
-        layouts.either(pools.reduce_mean, listed=True),
-        1,
-        2,
-        axes=tuple,
-        keepdims=int,
-        noop_with_empty_axes=int,
-    ),
-    "Relu": rule(elementwise.relu, 1),
-    "Reshape": rule(shapes.reshape, 2, allowzero=int),
-    "Resize": rule(
-        resample.resize,
-        2,
-        4,
-        mode=str,
-        coordinate_transformation_mode=str,
-        nearest_mode=str,
-        cubic_coeff_a=float,
-        exclude_outside=int,
-        extrapolation_value=float,
-        antialias=int,
-        axes=tuple,
-        keep_aspect_ratio_policy=str,
-    ),
-    "Shape": rule(shapes.shape, 1, start=int, end=int),
-    "Slice": rule(shapes.slice_, 1, 5, starts=tuple, ends=tuple, axes=tuple),
-    "Softmax": rule(outputs.softmax, 1, axis=int),
-    "SpaceToDepth": rule(arrange.space_to_depth, 1, blocksize=int),
-    "Split": rule(layouts.either(joins.split), 1, 2, axis=int, split=tuple, num_outputs=int),
-    "Sqrt": rule(elementwise.power, 1),
-    "Squeeze": rule(shapes.squeeze, 1, 2, axes=tuple),
-    "Sub": rule(layouts.either(elementwise.arithmetic), 2),
-    "TopK": rule(outputs.top_k, 1, 2, axis=int, k=int, largest=int, sorted=int),
-    "Transpose": rule(shapes.transpose, 1, perm=tuple),
-    "Unsqueeze": rule(shapes.squeeze, 1, 2, axes=tuple),
-    "Upsample": rule(resample.upsample, 1, 2, mode=str, scales=tuple),
-}
-"""Operators of ONNX that are accepted."""
 
-QUANT: dict[str, Rule] = {
-    "BipolarQuant": rule(quantizers.bipolar_quant, 2),
-    "IntQuant": rule(quantizers.quant, 4, **_FLAGS),
-    "MultiThreshold": rule(
-        multithreshold.multi_threshold,
-        2,
-        out_scale=float,
-        out_bias=float,
-        out_dtype=str,
-        data_layout=str,
-    ),
-    "Quant": rule(quantizers.quant, 4, **_FLAGS),
-    "Trunc": rule(truncs.trunc, 5, 6, **_FLAGS),
-}
-"""Operators of QONNX that are accepted, in any of its domains."""
+def rule_of(node: Node) -> ImportRule | None:
+    """Return the rule of a node, or None where its operator is not known."""
+    return RULES.get((_family(node.domain), node.op))
 
-OWN: dict[str, Rule] = {
-    "L1MatMul": rule(l1_matmul.l1_matmul, 2),
-    "LogQuant": rule(quantizers.log_quant, 2, bits=int),
-}
-"""Functions of domain ``bitrill`` (see docs/format.md)."""
 
-CHANNELS_LAST: dict[str, Rule] = {
-    name: dataclasses.replace(
-        STANDARD[name], apply=layouts.on_last(STANDARD[name].apply, weights=name == "Conv")
-    )
-    for name in ("BatchNormalization", "Conv", "MaxPool")
-}
-"""Operators of QONNX's channels-last domain that are accepted."""
+def domains() -> tuple[str, ...]:
+    """Return the domains beside ONNX's own in which there are rules, QONNX's first."""
+    known = dict.fromkeys((*QUANT_DOMAINS, CHANNELS_LAST, DOMAIN))
+    return tuple(known | dict.fromkeys(domain for domain, _ in sorted(RULES) if domain))
+
+
+def accepted(domain: str | None = None) -> list[str]:
+    """Return the names of the operators that have a rule, of one domain or of all."""
+    return sorted({op for d, op in RULES if domain in (None, d)})
+
+
+def bodies() -> Bodies:
+    """Return the local functions that a model may hold, by ``(domain, name)``."""
+    return {
+        key: None if r.body == "any" else r.body
+        for key, r in sorted(RULES.items())
+        if r.body is not None
+    }
+
+
+def _family(domain: str) -> str:
+    """Return the name under which the rules of a domain are kept, where it has several."""
+    if domain in STANDARD_DOMAINS:
+        return ""
+    return QONNX if domain in QUANT_DOMAINS else domain

@@ -1,1 +1,1 @@
-"""What tensors stand for while a model is imported: integers, exact scales, functions between."""
+"""Symbolic values of tensors while a model is imported, and the graph that grows from them."""

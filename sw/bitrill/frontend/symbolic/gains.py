@@ -1,9 +1,10 @@
-"""Sums of unlike scales: the smallest integer multipliers with which a quantizer decides right.
+"""Integer multipliers for a sum of two tensors with unlike scales.
 
-``f(sa * a + sb * b)`` is to be told from ``p * a + q * b`` for all integers a and b of two types.
-All pairs are put in the order of the real sum, exactly; f changes its value at few places of that
-order, the same for all pairs of multipliers. A pair (p, q) will do if at each such place every
-integer sum before it is smaller than every one behind it; the threshold lies between.
+A quantizer f behind the sum needs only its own decisions right: ``f(sa * a + sb * b)`` must follow
+from ``p * a + q * b`` for all integers a and b of two types. All pairs (a, b) are sorted by the
+real sum, exactly; f changes its value at few places of that order. Multipliers (p, q) will do if at
+each such place every integer sum before it is smaller than every one behind it; a threshold lies
+between. The smallest such multipliers are searched for.
 """
 
 from __future__ import annotations
@@ -14,26 +15,27 @@ from fractions import Fraction
 import numpy as np
 
 from ...exact import Real, sign
+from ...ir.activation import Function
 from ...ir.types import IntType
-from ...real import Function
-from .values import RefusedError
+from .refusal import RefusedError
 
 PAIRS = 1 << 20
-"""Most pairs of values of two operands that are tried."""
+"""Largest number of value pairs of two operands that are sorted."""
 
 LARGEST = 1 << 15
-"""Multipliers are smaller than that, as `bitrill.ops.Add` wants."""
+"""Bound of the multipliers, exclusive: what `bitrill.ops.Add` takes."""
 
 EFFORT = 1 << 28
-"""Most sums that are looked at in one search: a few seconds."""
+"""Largest number of sums computed in one search, which takes a few seconds."""
 
-Found = tuple[tuple[int, int], np.ndarray, np.ndarray]
+Thresholds = tuple[tuple[int, int], np.ndarray, np.ndarray]
+"""``((p, q), thresholds [C, N], inverted [C])``: multipliers, and a `Threshold` behind."""
 
 
 def thresholds_of_sum(
     function: Function, scales: tuple[Real, Real], types: tuple[IntType, IntType]
-) -> Found | None:
-    """``((p, q), thresholds [C, N], inverted [C])`` of a `Threshold` behind ``p * a + q * b``."""
+) -> Thresholds | None:
+    """Return the smallest multipliers and their thresholds, or None where the search fails."""
     if not function.is_monotone:
         raise RefusedError("a slope below 0 must not follow a sum of unlike scales")
     units = _units(*scales)
@@ -48,16 +50,16 @@ def thresholds_of_sum(
     rows = [_places(function, c, keys, unit) for c in range(function.n_channels)]
     cuts = np.unique(np.concatenate([places for places, _ in rows]))
     cuts = cuts[(cuts > 0) & (cuts < len(keys))]
-    found = _smallest(a, b, cuts, units)
-    if found is None:
+    gains = _smallest(a, b, cuts, units)
+    if gains is None:
         return None
-    sums = found[0] * a + found[1] * b
+    sums = gains[0] * a + gains[1] * b
     above = np.append(np.minimum.accumulate(sums[::-1])[::-1], sums.max() + 1)
-    return found, np.array([above[p] for p, _ in rows]), np.array([i for _, i in rows])
+    return gains, np.array([above[p] for p, _ in rows]), np.array([i for _, i in rows])
 
 
 def _units(sa: Real, sb: Real) -> tuple[int, int] | None:
-    """Integers in the ratio of the scales, the first above 0."""
+    """Return integers in the ratio of the scales, the first above 0; None if it is irrational."""
     ratio = sb / sa
     return (ratio.denominator, ratio.numerator) if isinstance(ratio, Fraction) else None
 
@@ -65,7 +67,7 @@ def _units(sa: Real, sb: Real) -> tuple[int, int] | None:
 def _places(
     function: Function, channel: int, keys: np.ndarray, unit: Real
 ) -> tuple[np.ndarray, bool]:
-    """Where in the order the quantizer's count becomes 1, 2, .. N; and whether it falls."""
+    """Return the places in the order at which the level becomes 1, 2, .. N; whether it falls."""
     out = function.quantizer.type
     n_levels, flip = out.n_values - 1, False
 
@@ -74,7 +76,7 @@ def _places(
         level = int(out.coding.rank(np.array(q)))
         return n_levels - level if flip else level
 
-    # keys ascend, their reals fall where the unit is negative: the ends tell both together
+    # keys ascend, their reals fall where the unit is negative: the ends show both together
     flip = count(0) > count(len(keys) - 1)
     places = np.full(n_levels, len(keys))
     _bisect(count, 0, len(keys) - 1, places)
@@ -82,7 +84,7 @@ def _places(
 
 
 def _bisect(count: Callable[[int], int], first: int, last: int, places: np.ndarray) -> None:
-    """Fill in the smallest place of each count from 1 on, which never falls."""
+    """Fill in the first place of each count from 1 on; ``count`` never falls."""
     known = {first: count(first), last: count(last)}
     places[: known[first]] = first
     parts = [(first, last)]
@@ -101,7 +103,7 @@ def _bisect(count: Callable[[int], int], first: int, last: int, places: np.ndarr
 def _smallest(
     a: np.ndarray, b: np.ndarray, cuts: np.ndarray, units: tuple[int, int]
 ) -> tuple[int, int] | None:
-    """The multipliers of the smallest size that keep the cuts, ascending."""
+    """Return the smallest multipliers that keep the cuts, or None."""
     large, small = max(map(abs, units)), min(map(abs, units))
     turned = abs(units[1]) > abs(units[0])
     down = sign(units[1])
@@ -115,6 +117,7 @@ def _smallest(
 
 
 def _keeps(sums: np.ndarray, cuts: np.ndarray) -> bool:
+    """Whether at each cut all sums before it are smaller than all sums behind it."""
     before = np.maximum.accumulate(sums)
     behind = np.minimum.accumulate(sums[::-1])[::-1]
     return bool(np.all(before[cuts - 1] < behind[cuts]))

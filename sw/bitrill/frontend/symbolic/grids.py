@@ -1,7 +1,7 @@
-"""Few-bit integers mapped onto the grid that they are on already, exactly: by a table.
+"""Relu, Clip and integer factors on quantized data, done on the integers by a table.
 
-A Relu or Clip of quantized data at a place of their grid gives integers of that grid again, and
-so does a whole multiple for each channel; no quantizer is needed to say what they are.
+A Relu or Clip at a point of the data's grid gives integers of that grid again, and so does an
+integer factor for each channel. So a model need not quantize behind them.
 """
 
 from __future__ import annotations
@@ -13,37 +13,49 @@ import numpy as np
 
 from ...exact import Real, Surd, sign
 from ...ir.types import IntType
-from ...ops.lookup import ADDRESS_BITS, Lookup
+from ...ops.lookup import ADDRESS_BITS
 from ...passes.thresholds import MAX_ENTRIES
-from ...real import Affine, Clip, at
+from ...real import Affine, Clip, Step, at, chain
 from ..reader.model import Node
-from .context import Builder
-from .deferred import chain
-from .values import Data, RefusedError, brief
+from .builder import GraphBuilder
+from .refusal import RefusedError, brief
+from .values import Data
 
 
-def clipped(builder: Builder, data: Data, node: Node) -> Data:
-    """Quantized ``data`` whose clips, if they have any, are done by a table of their integers.
+def clipped(builder: GraphBuilder, data: Data, node: Node) -> Data:
+    """Return quantized ``data`` with its clips done by a table of their integers.
 
-    As it is where the clips are none of integers; `RefusedError` where they cut between two.
+    Unchanged where there is no clip, or more than one affine map on either side; `RefusedError`
+    where a clip cuts between two integers.
     """
-    first = data.steps[0] if data.steps and isinstance(data.steps[0], Affine) else Affine()
-    rest = data.steps[isinstance(data.steps[0], Affine) if data.steps else 0 :]
-    clips = [s for s in rest if isinstance(s, Clip)]
-    tail = rest[len(clips) :]
-    if not data.quantized or data.type is None or not clips or tuple(clips) != rest[: len(clips)]:
+    parts = _parts(data.steps)
+    if not data.quantized or data.type is None or parts is None:
         return data
-    if len(tail) > 1 or any(not isinstance(s, Affine) for s in tail):
-        return data
+    first, clips, last = parts
     _check_size(data.type, data.channels)
-    n = max(len(first.scale), len(first.offset))
-    rows = [_row(data.type, first, c, clips) for c in range(n)]
-    edge = _table(builder, data.edge, np.array(rows), node)
-    return replace(data, edge=edge, type=builder.edges[edge].type, steps=chain((first,), tail))
+    rows = [_row(data.type, first, c, clips) for c in range(first.n_channels)]
+    edge = builder.table(data.edge, np.array(rows), node)
+    return replace(data, edge=edge, type=builder.edges[edge].type, steps=chain((first,), last))
+
+
+def _parts(steps: tuple[Step, ...]) -> tuple[Affine, list[Clip], tuple[Step, ...]] | None:
+    """Return ``steps`` as an affine map, clips, and at most one affine map; None if they differ."""
+    first, rest = Affine(), steps
+    if steps and isinstance(steps[0], Affine):
+        first, rest = steps[0], steps[1:]
+    clips = [s for s in rest if isinstance(s, Clip)]
+    last = rest[len(clips) :]
+    if not clips or tuple(clips) != rest[: len(clips)]:
+        return None
+    return (
+        None
+        if len(last) > 1 or any(not isinstance(s, Affine) for s in last)
+        else (first, clips, last)
+    )
 
 
 def _row(t: IntType, meaning: Affine, channel: int, clips: list[Clip]) -> np.ndarray:
-    """What the integers of ``t`` become on one channel."""
+    """Return what the integers of ``t`` become on one channel."""
     values = t.values()
     scale, offset = at(meaning.scale, channel), at(meaning.offset, channel)
     for clip in clips:
@@ -63,11 +75,11 @@ def _row(t: IntType, meaning: Affine, channel: int, clips: list[Clip]) -> np.nda
     return values
 
 
-def multiplied(builder: Builder, edge: str, factors: list[int], node: Node) -> str:
-    """``edge`` with each channel's integers times its factor."""
+def multiplied(builder: GraphBuilder, edge: str, factors: list[int], node: Node) -> str:
+    """Return the edge that holds each channel's integers times its factor."""
     tensor = builder.edges[edge]
     _check_size(tensor.type, len(factors))
-    return _table(builder, edge, np.outer(factors, tensor.type.values()), node)
+    return builder.table(edge, np.outer(factors, tensor.type.values()), node)
 
 
 def _check_size(t: IntType, channels: int) -> None:
@@ -78,18 +90,13 @@ def _check_size(t: IntType, channels: int) -> None:
         )
 
 
-def _table(builder: Builder, edge: str, table: np.ndarray, node: Node) -> str:
-    out = IntType.for_range(lo=int(table.min()), hi=int(table.max()))
-    return builder.emit(Lookup, node, edge, table=table, out=out).name
-
-
 def ratios(a: tuple[Real, ...], b: tuple[Real, ...], bits: int) -> list[tuple[int, int]] | None:
-    """``(p, q)`` of at most ``bits`` bits with ``a / b = p / q``, for each channel; or None."""
-    found = []
+    """Return ``(p, q)`` of ``bits`` bits with ``a / b = p / q`` for each channel, or None."""
+    pairs = []
     for c in range(max(len(a), len(b))):
         ratio = at(a, c) / at(b, c) if at(b, c) else Fraction(0)
         if not isinstance(ratio, Fraction) or not ratio:
             return None
-        found.append((ratio.numerator, ratio.denominator))
-    small = all(max(abs(p), q) < 1 << bits for p, q in found)
-    return found if small else None
+        pairs.append((ratio.numerator, ratio.denominator))
+    small = all(max(abs(p), q) < 1 << bits for p, q in pairs)
+    return pairs if small else None

@@ -1,48 +1,60 @@
-"""What a tensor of the model stands for while the importer walks the graph.
+"""Symbolic values of tensors that depend on the model's input.
 
-- `Data`: an integer edge of the new graph (or the model's float input) and the exact real
-  functions that were applied to it since.
-- `Const`: known numbers: floats as they are in the file, int64, or exact reals (object arrays).
-- `Quantized`: a constant behind a quantizer: integers times an exact scale.
-- `Head`: the end of the network: decisions, or scores of which only the order counts.
-- `Unknown`: the result of something refused; whatever reads it says nothing more.
+While the importer goes through a model, each tensor stands for one value:
+
+- `Data`: an integer edge of the new graph (or the model's float input), and the exact real
+  functions that the model has applied to it since;
+- `constants.Const`, `constants.Quantized`: numbers that are known;
+- `Head`: the end of the network: decisions, or scores of which only the order counts;
+- `Unknown`: the result of a refused node; nodes that read it are passed over in silence.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import cached_property
 from math import prod
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from ...errors import BitrillError
-from ...exact import Real, Surd
+from ...ir.activation import Quantizer
+from ...ir.operator import Operator
 from ...ir.types import IntType
-from ...real import Affine, Channels, Leaky, Step, append_step
+from ...real import Affine, Channels, Leaky, Step, append_step, chain, compact
 from ..reader import limits
+from ..reader.model import Node
+from .constants import Const, Quantized, Work, check_exact
+from .refusal import RefusedError
 
-if TYPE_CHECKING:
-    from .deferred import Deferred
 
+class Deferred(ABC):
+    """A layer that is not in the graph yet, since its form depends on the next quantizer.
 
-class RefusedError(BitrillError):
-    """Why one node is refused; the importer adds its name and goes on."""
+    A maximum is cheaper behind the quantizer than in front of it, and a sum of unlike scales needs
+    to know how finely its result is told apart. `Data.steps` are then the functions behind it.
+    """
 
-    exit_code = 1
+    @abstractmethod
+    def quantize(self, data: Data, quantizer: Quantizer, node: Node) -> str:
+        """Put the layer into the graph and return the edge of ``quantizer(data)``."""
+
+    @abstractmethod
+    def settle(self, data: Data) -> Data:
+        """Put the layer into the graph without a quantizer, or refuse; nothing is deferred then."""
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """``steps(edge's real meaning)``; ``shape`` as in the model, without the batch axis.
+    """``steps(real numbers that the edge's integers mean)``.
 
-    ``type``: of the edge, None for the model's float input. ``frame``: the edge's shape, channel
-    last; the steps' channels are its innermost axis. ``order``: for each element of ``shape``, row
-    by row, its place in the edge read channel first; None where that is the same order.
-    ``quantized``: whether a quantizer gives it. ``deferred``: a layer that is put behind the next
-    quantizer; ``type`` and ``frame`` are then those of its result.
+    ``type``: the edge's, None for the model's float input. ``shape``: the model's, without the
+    batch axis. ``frame``: the edge's shape, channel innermost; channels of ``steps`` are those.
+    ``order``: for each element of ``shape``, row by row, its place in the edge read channel first;
+    None where that is the same order. ``quantized``: whether a quantizer gives the edge.
+    ``deferred``: a layer that waits for the next quantizer; ``type`` and ``frame`` are those of its
+    result.
     """
 
     edge: str
@@ -56,6 +68,7 @@ class Data:
 
     @property
     def size(self) -> int:
+        """Number of elements of one frame."""
         return prod(self.shape)
 
     @property
@@ -84,11 +97,11 @@ class Data:
         )
 
     def first(self) -> Data:
-        """The edge as ``[channels, *places]``."""
+        """The same edge seen as ``[channels, *places]``."""
         return replace(self, shape=self.image, order=None)
 
     def last(self) -> Data:
-        """The edge as ``[*places, channels]``."""
+        """The same edge seen as ``[*places, channels]``."""
         places = np.arange(self.size).reshape(self.image)
         return self.first().reordered(np.moveaxis(places, 0, -1).reshape(-1), self.frame)
 
@@ -99,14 +112,14 @@ class Data:
         return places if self.order is None else places[self.order]
 
     def reordered(self, order: np.ndarray, shape: tuple[int, ...]) -> Data:
-        """With element ``i`` of the new ``shape`` being element ``order[i]`` of the present."""
+        """Element ``i`` of the new ``shape`` is the present element ``order[i]``."""
         if self.order is not None:
             order = self.order[order]
         same = np.array_equal(order, np.arange(order.size))
         return replace(self, shape=shape, order=None if same else order)
 
     def then(self, step: Step, work: Work) -> Data:
-        """With one more step; too many, or numbers too long, are refused."""
+        """Add one step; too many steps, or numbers too long, are refused."""
         steps = append_step(self.steps, step)
         if len(steps) > limits.STEPS:
             raise RefusedError(
@@ -114,10 +127,21 @@ class Data:
             )
         if isinstance(last := steps[-1], Affine):
             check_exact([*last.scale, *last.offset])
-            work.spend(max(len(last.scale), len(last.offset)))
+            work.spend(last.n_channels)
         elif isinstance(last, Leaky):
             check_exact(list(last.slope))
         return replace(self, steps=steps)
+
+    def behind(self, node: Operator, meaning: Affine, *, quantized: bool) -> Data:
+        """The same steps on what ``node`` gives, with ``meaning``, in place of what is deferred."""
+        return replace(
+            self,
+            edge=node.name,
+            type=node.y.type,
+            quantized=quantized,
+            deferred=None,
+            steps=chain((meaning,), self.steps),
+        )
 
     @property
     def affine(self) -> Affine | None:
@@ -127,27 +151,19 @@ class Data:
         (first, *rest) = self.steps
         return first if not rest and isinstance(first, Affine) else None
 
-
-@dataclass(frozen=True, eq=False)
-class Const:
-    """Known numbers. ``batch`` marks those that are the (free) size of the batch."""
-
-    array: np.ndarray
-    batch: np.ndarray | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Quantized:
-    """``integers * scale``: int64, and exact reals (an object array) that broadcast to them."""
-
-    integers: np.ndarray
-    scale: np.ndarray
-    type: IntType
+    def meaning(self, whose: str, advice: str = "") -> Affine:
+        """`affine`; where there is none, the refusal names ``whose`` data and gives ``advice``."""
+        if self.affine is None:
+            raise RefusedError(
+                f"{whose} must be a scale times integers plus an offset, not what a Relu or Clip"
+                f" gives of them{advice}"
+            )
+        return self.affine
 
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """What may stand at the end only: scores that a Softmax was dropped behind, or decisions."""
+    """A value for the model's end only: scores that a Softmax was dropped behind, or decisions."""
 
     data: Data
     decided: bool = False
@@ -155,107 +171,33 @@ class Head:
 
 @dataclass(frozen=True)
 class Unknown:
-    """Nothing is known, and the reason was told."""
+    """The result of a refused node, whose reason is already listed."""
 
 
 Known: TypeAlias = Data | Const | Quantized
 Value: TypeAlias = Known | Head | Unknown
 
 
-class Work:
-    """Counts the exact arithmetic done for one model, so that no file asks for hours of it."""
-
-    def __init__(self) -> None:
-        self.done = 0
-
-    def spend(self, n: int) -> None:
-        """Count ``n`` numbers, refuse above the limits."""
-        self.done += n
-        if n > limits.EXACT_ELEMENTS:
-            raise RefusedError(
-                f"parameters computed in the graph must have at most {limits.EXACT_ELEMENTS}"
-                f" elements, not {n}"
-            )
-        if self.done > limits.EXACT_WORK:
-            raise RefusedError(
-                f"parameters computed in the graph must have at most {limits.EXACT_WORK}"
-                " elements together"
-            )
-
-
-def check_exact(values: list[Real]) -> None:
-    """Refuse numbers that have grown too long."""
-    for v in values:
-        terms = v.terms if isinstance(v, Surd) else ((1, v),)
-        bits = max(
-            max(d.bit_length(), q.numerator.bit_length(), q.denominator.bit_length())
-            for d, q in terms
-        )
-        if bits > limits.EXACT_BITS or len(terms) > limits.EXACT_TERMS:
-            raise RefusedError(
-                f"parameters computed in the graph must have at most {limits.EXACT_BITS} bits"
-                f" and {limits.EXACT_TERMS} square roots"
-            )
-        if any(q and abs(exponent(d, q)) > limits.EXACT_EXPONENT for d, q in terms):
-            raise RefusedError(
-                f"parameters must be 0 or between 2**-{limits.EXACT_EXPONENT} and"
-                f" 2**{limits.EXACT_EXPONENT} in size"
-            )
-
-
-def exponent(d: int, q: Fraction) -> int:
-    """About the binary logarithm of ``q * sqrt(d)``."""
-    return q.numerator.bit_length() - q.denominator.bit_length() + d.bit_length() // 2
-
-
-def brief(x: Real) -> str:
-    """A number for a message."""
-    try:
-        return f"{float(x):g}"
-    except OverflowError:
-        return "a huge number"
-
-
-def exact_array(value: Const | Quantized, work: Work) -> np.ndarray:
-    """The exact numbers of a constant, an object array of its shape."""
+def transposed(value: Known, perm: tuple[int, ...]) -> Known:
+    """``value`` with its axis ``perm[i]`` as the i-th; the batch axis of data stays the first."""
+    if isinstance(value, Const):
+        return value.each(lambda a: a.transpose(perm))
     if isinstance(value, Quantized):
-        work.spend(value.integers.size)
-        return as_objects(to_fractions(value.integers) * value.scale, value.integers.shape)
-    if value.batch is not None and value.batch.any():
-        raise RefusedError("numbers must not depend on the size of the batch")
-    work.spend(value.array.size)
-    return to_fractions(value.array)
+        return Quantized(value.integers.transpose(perm), value.scale.transpose(perm), value.type)
+    places = np.arange(value.size).reshape(value.shape)
+    moved = places.transpose([p - 1 for p in perm[1:]])
+    return value.reordered(moved.reshape(-1), moved.shape)
 
 
-def to_fractions(array: np.ndarray) -> np.ndarray:
-    """Floats and integers as the rationals they are, in an object array."""
-    if array.dtype == object:
-        return array
-    out = np.empty(array.shape, object)
-    flat = out.reshape(-1)
-    flat[:] = [Fraction(v) for v in array.reshape(-1).tolist()]
-    return out
-
-
-def as_objects(value: object, shape: tuple[int, ...]) -> np.ndarray:
-    """A result of object arithmetic as an array (numpy unwraps those without axes)."""
-    if isinstance(value, np.ndarray):
-        return value
-    out = np.empty(shape, object)
-    out[()] = value
-    return out
-
-
-def compact(values: list[Real]) -> Channels:
-    """One number a channel, or a single one where all are equal."""
-    first = values[0]
-    if all(v is first or v == first for v in values):
-        return (first,)
-    return tuple(values)
+def rank_of(value: Known) -> int:
+    """Number of axes, the batch's included."""
+    if isinstance(value, Data):
+        return len(value.shape) + 1
+    return value.array.ndim if isinstance(value, Const) else value.integers.ndim
 
 
 def per_channel(values: np.ndarray, data: Data, *, what: str) -> Channels:
-    """Exact ``values``, broadcast as ONNX does to ``[batch, *data.shape]``, one a channel."""
+    """Return exact ``values``, broadcast as ONNX does to ``[batch, *data.shape]``, by channel."""
     rank = len(data.shape) + 1
     if values.size == 1 and values.ndim <= rank:
         return (values.reshape(-1)[0],)

@@ -6,7 +6,7 @@ import onnx
 import pytest
 from bitrill.errors import UnsupportedError
 from bitrill.frontend.reader import limits
-from bitrill.frontend.reader.wire import count_messages
+from bitrill.frontend.reader.message_count import count_messages
 from frontend.onnx_models import small
 
 

@@ -1,7 +1,7 @@
-"""How many parts a protobuf file has, counted on its bytes before it is parsed.
+"""Counts the parts of a protobuf file on its bytes, before it is parsed.
 
-A part of two bytes in the file takes hundreds in memory once parsed, so the number is bounded
-first. Only the messages that may hold many parts are entered; the rest is skipped by its length.
+A part of two bytes in the file takes hundreds of bytes in memory once parsed, so the number is
+bounded first. Only messages that may hold many parts are entered; others are skipped by length.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _DEPTH = 32
 
 
 def count_messages(data: bytes, *, name: str) -> int:
-    """Parts of the file; `UnsupportedError` above `limits.MESSAGES`, or if it is cut short."""
+    """Count the parts; `UnsupportedError` above `limits.MESSAGES`, or if the file is cut short."""
     counter = _Counter(data, name)
     counter.walk(0, len(data), "Model", 0)
     return counter.count

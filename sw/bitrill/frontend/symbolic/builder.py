@@ -1,0 +1,137 @@
+"""The graph that grows while a model is imported: rules append operators to it through here.
+
+It names nodes after the model's, makes operators once where several readers can share them, and
+puts a quantizer behind whatever real functions a tensor stands for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+import numpy as np
+
+from ...ir.activation import Activation, Function, Quantizer
+from ...ir.graph import INPUT
+from ...ir.interface import InputQuantizer
+from ...ir.operator import Operator
+from ...ir.types import IntType, Tensor
+from ...ops.lookup import Lookup
+from ...ops.split import Split
+from ...passes.input_quantizer import input_quantizer
+from ..reader.model import Node
+from ..reader.names import LENGTH, Names, legal
+from .constants import Work
+from .refusal import RefusedError
+from .values import Data
+
+Made = TypeVar("Made", bound=Operator)
+
+
+class GraphBuilder:
+    """The nodes and edges that rules have appended so far, and the input's quantizer.
+
+    ``batch``: the batch's size, 1 where it is free. ``splits``: the `Split` of each edge that was
+    sliced. ``work``: the exact arithmetic spent on the model.
+    """
+
+    def __init__(self, batch: int | None) -> None:
+        self.batch = 1 if batch is None else batch
+        self.batch_is_free = batch is None
+        self.nodes: list[Operator] = []
+        self.edges: dict[str, Tensor] = {}
+        self.input_function: Function | None = None
+        self.input_quantizer: InputQuantizer | None = None
+        self.work = Work()
+        self.splits: dict[str, Split] = {}
+        self._shared: dict[object, Operator] = {}
+        self._names = Names()
+        self._names.legal(INPUT)
+
+    def emit(
+        self,
+        kind: type[Made],
+        node: Node,
+        *edges: str,
+        part: bool = False,
+        share: bool = False,
+        **parameters: object,
+    ) -> Made:
+        """Append an operator of class ``kind`` that reads ``edges``, named after ``node``.
+
+        ``part``: it is a part of what the node becomes, and its kind is added to the name.
+        ``share``: an operator of the same class, edges and parameters is returned if there is one.
+        Edges of logarithmic codes become integers where the class does not take codes.
+        """
+        if not kind.takes_codes:
+            edges = tuple(self._integer_edge(e, node) for e in edges)
+        key = (kind, edges, _comparable(parameters)) if share else None
+        if isinstance(known := self._shared.get(key), kind):
+            return known
+        make = cast("Callable[..., Made]", kind)  # each class has parameters of its own
+        made = make(
+            name=self._name(node, kind.kind if part else ""),
+            inputs=edges,
+            operands=tuple(self.edges[e] for e in edges),
+            **parameters,
+        )
+        self.nodes.append(made)
+        self.edges |= zip(made.outputs, made.results, strict=True)
+        if key is not None:
+            self._shared[key] = made
+        return made
+
+    def table(self, edge: str, table: np.ndarray, node: Node) -> str:
+        """Return the edge of a `Lookup` that maps the integers of ``edge`` by ``table``."""
+        out = IntType.for_range(lo=int(table.min()), hi=int(table.max()))
+        return self.emit(Lookup, node, edge, part=True, share=True, table=table, out=out).name
+
+    def _integer_edge(self, edge: str, node: Node) -> str:
+        """``edge``, or the integers that its logarithmic codes stand for, by a table."""
+        t = self.edges[edge].type
+        return edge if t.coding.addable else self.table(edge, t.values()[None], node)
+
+    def _name(self, node: Node, part: str) -> str:
+        """Return a name, legal everywhere, for what ``node`` becomes or for a part of it."""
+        name = node.name or f"{node.op}_{node.index}"
+        if part:
+            name = f"{legal(name)[: LENGTH - len(part) - 1]}_{part}"
+        return self._names.legal(name)
+
+    def quantize(self, data: Data, quantizer: Quantizer, node: Node) -> str:
+        """Return the edge of ``quantizer(data)``: a new node's, or the model's quantized input."""
+        if data.deferred is not None:
+            return data.deferred.quantize(data, quantizer, node)
+        function = Function(data.steps, quantizer)
+        if data.type is not None:
+            return self.emit(Activation, node, data.edge, function=function).name
+        if self.input_function != function:
+            self.quantize_input(input_quantizer(function), data)
+            self.input_function = function
+        return INPUT
+
+    def quantize_input(self, quantizer: InputQuantizer, data: Data) -> None:
+        """Let ``quantizer`` be the design's input; a second, different one is refused."""
+        old = self.input_quantizer
+        if old is not None and not (
+            old.type == quantizer.type
+            and np.array_equal(old.levels, quantizer.levels)
+            and np.array_equal(old.inverted, quantizer.inverted)
+        ):
+            raise RefusedError(
+                "the model's float input must go through one quantizer, not two different ones"
+            )
+        self.input_quantizer = quantizer
+        self.edges[INPUT] = Tensor(data.frame, quantizer.type)
+
+    def settle(self, data: Data) -> Data:
+        """Return ``data`` with nothing deferred: an edge that is in the graph."""
+        return data if data.deferred is None else data.deferred.settle(data)
+
+
+def _comparable(parameters: dict[str, object]) -> object:
+    """Return parameters as something hashable; arrays by shape and content."""
+    return tuple(
+        (name, (value.shape, value.tobytes()) if isinstance(value, np.ndarray) else value)
+        for name, value in sorted(parameters.items())
+    )

@@ -1,0 +1,203 @@
+"""One node of a model with its operands: the argument of every import rule.
+
+A rule asks a `Call` for operands and attributes in the form that it needs, and each method refuses
+what does not have that form. What the rule appends to the graph goes through `Call.emit`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import TypeVar
+
+import numpy as np
+
+from ...exact import Real
+from ...ir.operator import Operator
+from ...real import Affine, Step
+from ..reader import limits
+from ..reader.model import Attribute, Node
+from . import grids, orders
+from .builder import GraphBuilder, Made
+from .constants import Const, Quantized, check_exact, exact_array
+from .refusal import RefusedError
+from .values import Data, Known
+
+RAW_HINT = (
+    "quantize the model's input first, or declare the grid of raw integers that it takes"
+    " (--raw-input uint8 --input-scale 1/255)"
+)
+
+_Kind = TypeVar("_Kind")
+
+
+class Call:
+    """One node and the values of its inputs."""
+
+    def __init__(
+        self,
+        builder: GraphBuilder,
+        node: Node,
+        values: list[Known | None],
+        attributes: dict[str, Attribute] | None = None,
+    ):
+        self.builder, self.node, self.values = builder, node, values
+        self.attributes = node.attributes if attributes is None else attributes
+
+    # operands
+
+    def value(self, i: int) -> Known:
+        """Input ``i``, which must be given."""
+        v = self.values[i] if i < len(self.values) else None
+        if v is None:
+            raise RefusedError(f"input {i} must be given")
+        return v
+
+    def has(self, i: int) -> bool:
+        """Whether the optional input ``i`` is given."""
+        return i < len(self.values) and self.values[i] is not None
+
+    def data(self, i: int) -> Data:
+        """Input ``i``, which must depend on the model's input."""
+        v = self.value(i)
+        if not isinstance(v, Data):
+            raise RefusedError(f"input {i} must depend on the model's input, not be a constant")
+        return v
+
+    def edge(self, i: int) -> Data:
+        """Input ``i`` as an edge of the graph with nothing deferred."""
+        return self.settled(self.data(i))
+
+    def settled(self, data: Data) -> Data:
+        """``data`` as an edge of the graph with nothing deferred."""
+        self.check_quantized(data)
+        return self.builder.settle(data)
+
+    def check_quantized(self, data: Data) -> None:
+        """Refuse the model's float input, which no quantizer has been met behind yet."""
+        if data.type is None:
+            raise RefusedError(f"it takes unquantized floats; {RAW_HINT}")
+
+    def integers_of(self, i: int, *, image: bool = False) -> tuple[Data, Affine]:
+        """Input ``i`` as an edge of integers, and what these mean, with no clip in between.
+
+        Any integers that are not too wide will do, whether a quantizer gives them or, say, a sum.
+        """
+        data = self.clipped(self.edge(i))
+        if image:
+            data = self.arranged(data)
+        real = data.affine
+        wide = data.type is None or data.type.bits > limits.ACTIVATION_BITS
+        if not data.quantized or real is None or wide:
+            raise RefusedError(
+                "its data are not quantized; put Quant or BipolarQuant right before it"
+            )
+        return data, real
+
+    def branch(self, i: int) -> tuple[Data, Affine]:
+        """Input ``i`` as an edge, in the order of the edge, and its meaning."""
+        data = self.clipped(self.edge(i))
+        if data.order is not None:
+            data = self.arranged(data)
+        return data, data.meaning(f"its operand {i}", "; quantize each branch")
+
+    def clipped(self, data: Data) -> Data:
+        """``data`` without clips, where its integers can be clipped instead."""
+        return grids.clipped(self.builder, data, self.node)
+
+    def image(self, i: int) -> Data:
+        """Input ``i``, which must be ``[batch, channels, places]`` with one or two such axes."""
+        data = self.data(i)
+        return data if data.is_image else self.arranged(self.builder.settle(data))
+
+    def arranged(self, data: Data) -> Data:
+        """``data`` as an image, its channels and places moved where the model moved them."""
+        data = orders.arrange(self.builder, data, self.node)
+        if not data.is_image:
+            axes = "[batch, channels, rows, columns] or [batch, channels, length]"
+            raise RefusedError(
+                f"its data must be {axes}, in the order that a layer gives them or with channels"
+                f" shuffled, not {['batch', *data.shape]} made of {['batch', *data.image]}"
+            )
+        return data
+
+    def exact(self, i: int, what: str) -> np.ndarray:
+        """Constant input ``i``, as an object array of exact numbers."""
+        v = self.value(i)
+        if not isinstance(v, Const | Quantized):
+            raise RefusedError(f"{what} must be a constant, not depend on the model's input")
+        array = exact_array(v, self.builder.work)
+        if array.size == 0:
+            raise RefusedError(f"{what} must not be empty")
+        check_exact(array.reshape(-1).tolist())
+        return array
+
+    def number(self, i: int, what: str) -> Real:
+        """Constant input ``i``, a single exact number."""
+        array = self.exact(i, what)
+        if array.size != 1:
+            raise RefusedError(f"{what} must be a single number, not of shape {list(array.shape)}")
+        return array.reshape(-1)[0]
+
+    def integers(self, i: int, what: str) -> np.ndarray:
+        """Constant input ``i``, int64, none of it the batch's size."""
+        v = self.value(i)
+        if not isinstance(v, Const) or v.array.dtype != np.int64:
+            raise RefusedError(f"{what} must be constant integers")
+        if v.depends_on_batch:
+            raise RefusedError(f"{what} must not depend on the size of the batch")
+        return v.array
+
+    # attributes
+
+    def int_attribute(self, name: str, default: int) -> int:
+        """Return an integer attribute."""
+        return self._attribute(name, default, int)
+
+    def text_attribute(self, name: str, default: str) -> str:
+        """Return a string attribute."""
+        return self._attribute(name, default, str)
+
+    def list_attribute(self, name: str) -> tuple[int, ...]:
+        """Return an attribute that lists integers; empty where it is not given."""
+        return self._attribute(name, (), tuple)
+
+    def fraction(self, name: str, default: float) -> Fraction:
+        """Return a float attribute as the rational that it is."""
+        value = self._attribute(name, default, float)
+        if not np.isfinite(value):
+            raise RefusedError(f"attribute {name} must be finite, not {value}")
+        return Fraction(value)
+
+    def _attribute(self, name: str, default: object, kind: type[_Kind]) -> _Kind:
+        value = self.attributes.get(name, default)
+        if not isinstance(value, kind):
+            raise RefusedError(f"attribute {name} has the wrong type")
+        return value
+
+    # results
+
+    def then(self, data: Data, *steps: Step) -> Data:
+        """``data`` with more steps behind it."""
+        for step in steps:
+            data = data.then(step, self.builder.work)
+        return data
+
+    def emit(
+        self,
+        kind: type[Made],
+        *edges: str,
+        part: bool = False,
+        share: bool = False,
+        **parameters: object,
+    ) -> Made:
+        """Append an operator of class ``kind`` that reads ``edges``; see `GraphBuilder.emit`."""
+        return self.builder.emit(kind, self.node, *edges, part=part, share=share, **parameters)
+
+    def result(
+        self, node: Operator, meaning: Affine, *, k: int = 0, quantized: bool = True
+    ) -> Data:
+        """Result ``k`` of an appended operator, as an image of that meaning."""
+        y = node.results[k]
+        data = Data(node.outputs[k], y.type, (y.channels, *y.shape[:-1]), y.shape)
+        return replace(self.then(data, meaning), quantized=quantized)

@@ -1,0 +1,124 @@
+"""The function from a layer's accumulator to the next quantizer's integers, as a graph's node.
+
+Imported graphs hold it over exact reals, so that nothing is rounded before it must be;
+`bitrill.passes.thresholds` turns it into integer thresholds, which hardware has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import SpecError
+from ..exact import Real, sign
+from ..real import ROUNDINGS, Affine, Channels, Rounding, Step, at, round_real, zip_channels
+from .operator import Imported
+from .types import IntType, Tensor
+
+
+@dataclass(frozen=True)
+class Quantizer:
+    """``q = round(clamp(v, lo, hi))`` with ``v = x / scale + zero``.
+
+    ``q`` is a value of ``type`` and stands for ``(q - zero) * scale``. For a bipolar type q is +1
+    where v >= 0, else -1. For a logarithmic type q is the power of two nearest by the logarithm:
+    ``2**k`` from ``v >= 2**(k - 1/2)`` on, and 0 below all of these; its zero is 0.
+    """
+
+    type: IntType
+    scale: Channels = (Fraction(1),)
+    zero: Channels = (Fraction(0),)
+    rounding: Rounding = "ROUND"
+
+    def __post_init__(self) -> None:
+        if self.rounding not in ROUNDINGS:
+            raise SpecError(
+                f"rounding must be one of {', '.join(ROUNDINGS)}, not {self.rounding!r}"
+            )
+        if any(sign(s) == 0 for s in self.scale):
+            raise SpecError("a quantizer's scale must not be zero")
+        if not self.type.coding.addable and any(sign(z) for z in self.zero):
+            raise SpecError("the zero point of a logarithmic quantizer must be 0")
+
+    def __call__(self, x: Real, channel: int) -> int:
+        v = x / at(self.scale, channel) + at(self.zero, channel)
+        return self.type.coding.quantize(v, lambda r: round_real(r, self.rounding))
+
+    @property
+    def meaning(self) -> Affine:
+        """The map from ``q`` to the real number that it stands for."""
+        return Affine(self.scale, zip_channels(lambda s, z: -s * z, self.scale, self.zero))
+
+
+@dataclass(frozen=True)
+class Function:
+    """``quantizer(steps(x))``: reals to the quantizer's integers, one function for each channel."""
+
+    steps: tuple[Step, ...]
+    quantizer: Quantizer
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels it tells apart; 1 when all are alike."""
+        q = self.quantizer
+        return max(len(q.scale), len(q.zero), *(s.n_channels for s in self.steps))
+
+    @property
+    def is_monotone(self) -> bool:
+        """Whether every channel rises or falls, never both."""
+        return all(s.is_monotone for s in self.steps)
+
+    def __call__(self, x: Real | int, channel: int) -> int:
+        value: Real = Fraction(x) if isinstance(x, int) else x
+        for step in self.steps:
+            value = step(value, channel)
+        return self.quantizer(value, channel)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Activation(Imported):
+    """``y = function(x)`` on each channel (innermost axis), exact and slow; it has no hardware."""
+
+    kind: ClassVar[str] = "activation"
+
+    function: Function
+
+    def validate(self) -> None:
+        if self.function.n_channels not in (1, self.x.channels):
+            raise SpecError(
+                f"{self.name}: the function must have {self.x.channels} channels,"
+                f" not {self.function.n_channels}"
+            )
+
+    def infer(self) -> Tensor:
+        return Tensor(self.x.shape, self.function.quantizer.type)
+
+    def eval(self, *xs: np.ndarray) -> np.ndarray:
+        x = xs[0].astype(np.int64).reshape(-1, self.x.channels)
+        y = np.empty_like(x)
+        for c in range(self.x.channels):
+            seen, where = np.unique(x[:, c], return_inverse=True)
+            y[:, c] = self._values(seen, c)[where]
+        return y.reshape(xs[0].shape)
+
+    def _values(self, seen: np.ndarray, channel: int) -> np.ndarray:
+        """Apply the function to ascending integers; between ends that agree it is constant."""
+        y = np.empty(len(seen), np.int64)
+        for end in {0, len(seen) - 1}:
+            y[end] = self.function(int(seen[end]), channel)
+        parts = [(0, len(seen) - 1)]
+        while parts:
+            first, last = parts.pop()
+            if self.function.is_monotone and y[first] == y[last]:
+                y[first:last] = y[first]
+            elif last - first > 1:
+                middle = (first + last) // 2
+                y[middle] = self.function(int(seen[middle]), channel)
+                parts += [(first, middle), (middle, last)]
+        return y
+
+
+__all__ = ["Activation", "Function", "Quantizer"]
