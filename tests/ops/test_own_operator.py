@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
 from amaranth import Cat, Module, Mux
+from bitrill import flow
 from bitrill.errors import SpecError
 from bitrill.folding.solve import solve
+from bitrill.frontend import Call, Known, rule
+from bitrill.frontend.rules import table
 from bitrill.ir import (
     Graph,
     IntType,
@@ -38,6 +41,7 @@ from bitrill_hw.pipeline.elements import code, elements
 from bitrill_hw.pipeline.stream import OneToOne
 from bitrill_hw.synth import synthesise
 from bitrill_sim import verify
+from frontend.onnx_models import Net, save
 from ops.suite import OperatorSuite
 from support import ROOT
 
@@ -155,6 +159,37 @@ def test_an_operator_of_a_test_file_goes_through_everything(tmp_path: Path, inte
     assert synthesised.layers["size"].ff > 0
 
 
+DOMAIN = "tests.own_operator"
+
+
+@pytest.fixture
+def rules(monkeypatch) -> None:
+    """Import rules that hold for one test."""
+    monkeypatch.setattr(table, "RULES", dict(table.RULES))
+
+    @rule("Size", domain=DOMAIN, inputs=1, layout="same")
+    def size(call: Call) -> Known:
+        x, meaning = call.integers_of(0)
+        node = call.emit(Absolute, x.edge)
+        return replace(call.result(node, meaning), shape=x.shape, order=x.order)
+
+
+def test_a_model_with_an_own_function_goes_from_file_to_netlist(tmp_path: Path, rules) -> None:
+    net = Net(1, 16)
+    x = net.node("Size", net.quant("x", 0.5), domain=DOMAIN, name="size")
+    model = save(net.proto(net.dense(x, 16, 8)), tmp_path)
+    out = tmp_path / "build"
+    done = flow.compile(model, out=out, fps=20e6, clock_mhz=100)
+    assert done.build.predicted.ii <= 5
+    assert isinstance(done.build.graph["size"], Absolute)
+    assert flow.load_build(out).graph["size"].lanes_in >= 4
+    report = flow.verify(out, engine="amaranth", samples=6, stall=0.3)
+    assert report["mismatches"] == 0
+    flow.synth(out)
+    layers = {layer.name: layer for layer in flow.inspect(model).layers}
+    assert layers["size"].kind == "absolute"
+
+
 def test_no_coefficients_are_an_error() -> None:
     @dataclass(frozen=True, kw_only=True, eq=False)
     class Bare(Absolute, abstract=True):
@@ -221,7 +256,7 @@ def test_a_class_that_is_made_again_takes_its_own_place(monkeypatch) -> None:
 
 
 PACKAGE = '''
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
