@@ -120,7 +120,12 @@ ROOMS = {
 }
 """Rooms of ``sw/bitrill`` from the ground up, each with its modules; the longest name holds."""
 
-OWNERS: tuple[str, ...] = ()
+OWNERS: tuple[str, ...] = (
+    "bitrill.ir.operator",  # memory, and which styles are written or streamed
+    "bitrill.ops.units",  # styles and ways to multiply
+    "bitrill.ops.window",
+    "bitrill.parts.families",
+)
 """Modules (with all below them) that may compare the words, as ``bitrill.ir.types``."""
 
 SUBJECTS = ("style", "multiply", "coding", "primitives", "memory")

@@ -6,14 +6,15 @@ from typing import get_args
 
 import pytest
 from bitrill.ir.operator import Primitives
-from bitrill.resources.clock import MOST, NS, USUAL, clock_at, levels_at
+from bitrill.parts.families import FAMILIES
+from bitrill.resources.clock import MOST, USUAL, clock_at, levels_at
 
 
 def test_every_family_is_known() -> None:
-    assert set(NS) == set(get_args(Primitives))
+    assert set(FAMILIES) == set(get_args(Primitives))
 
 
-@pytest.mark.parametrize("family", NS)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_levels_leave_room_for_the_clock(family: Primitives) -> None:
     assert levels_at(None, family) == USUAL
     assert levels_at(1.0, family) == MOST

@@ -172,7 +172,7 @@ class Top(wiring.Component):
     def _network(
         self, m: Module, add: Callable[[str, Any], None]
     ) -> tuple[Fifo, Fifo, dict[str, Any]]:
-        """All operators and FIFOs, joined; the first and the last FIFO; the operators."""
+        """Operators and FIFOs, joined: the first and last FIFO, and the operators by name."""
         cores: dict[str, Any] = {}
         fifos = {INPUT: Fifo(self.input_bits, self.graph.depths[INPUT])}
         add(f"fifo_{INPUT}", fifos[INPUT])

@@ -145,7 +145,7 @@ class _Turns:
         m.d.comb += self.address.eq(Cat(place, base) if whole else base + place)
 
     def _place(self, m: Module, op, steps: Steps, fires: Value, turn: Lap) -> Value:
-        """Of the step's word among those of a plane: each pair begins again where its pass does."""
+        """Number of the step's word in its plane; each pair of planes begins again at its first."""
         place = Signal(range(op.neuron_fold * op.synapse_fold), name="place")
         begin = Signal(range(op.neuron_fold * op.synapse_fold), name="begin")
         ahead = Mux(turn.last, 0, place + 1)

@@ -1,4 +1,4 @@
-"""Weights of the columns that lie outside: behind a border that counts 0."""
+"""Weights behind a border that counts 0: -1 and +1 in turn in the columns that lie outside."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def bordered_weights(
 
 
 def lanes_outside(m: Module, op: MatVec, plan: Border, steps: Steps) -> list[Value]:
-    """Of each group of lanes whether they lie outside, in the step that is offered."""
+    """For each group of lanes, whether they lie outside in the step that is offered."""
     sizes = [len(taps) for taps in op.inside or ()]
     axes = {f"place{axis}": sizes[axis] for axis in reversed(range(len(sizes)))}
     places = count_up(m, steps.ends, **axes)[::-1]

@@ -70,25 +70,25 @@ class DspMatVecCore(MatVecCore):
         return m
 
     def _chains(self, m: Module, pipe: Elastic, word: Value, x: Value) -> list[list[Value]]:
-        """Of each chain, the fields of all rows."""
-        op, found = self.op, dsp_plan(self.op).packing
-        lanes = split(m, word, found.bits(op.folded.pe), "lane")
+        """The fields of all rows, for each chain."""
+        op, packing = self.op, dsp_plan(self.op).packing
+        lanes = split(m, word, packing.bits(op.folded.pe), "lane")
         operands = split(m, x, op.x.type.bits, "operand")
         sums: list[list[Value]] = []
         lane = 0
-        for c, n in enumerate(found.chains):
+        for c, n in enumerate(packing.chains):
             above: list[Slice] = []
             for k in range(n):
-                late = found.chain - n + k
+                late = packing.chain - n + k
                 above = self._lane(
-                    m, pipe, lanes[lane], operands[lane], above, (lane, n, late), found
+                    m, pipe, lanes[lane], operands[lane], above, (lane, n, late), packing
                 )
                 lane += 1
             rows = []
-            for s, size in zip(above, found.groups(op.folded.pe), strict=True):
+            for s, size in zip(above, packing.groups(op.folded.pe), strict=True):
                 for r in range(size):
-                    rows.append(Signal(found.width(n), name=f"chain{c}_row{len(rows)}"))
-                    m.d.comb += rows[-1].eq(s.p[r * found.spacing :])
+                    rows.append(Signal(packing.width(n), name=f"chain{c}_row{len(rows)}"))
+                    m.d.comb += rows[-1].eq(s.p[r * packing.spacing :])
             sums.append(rows)
         return sums
 
@@ -100,7 +100,7 @@ class DspMatVecCore(MatVecCore):
         x: Value,
         above: list[Slice],
         at: tuple[int, int, int],
-        found: Packing,
+        packing: Packing,
     ) -> list[Slice]:
         """The slices of a lane, ``late`` stages behind the first of a chain: as many registers in
         front of the product, the first of them outside where they are more than a slice has."""
@@ -112,10 +112,10 @@ class DspMatVecCore(MatVecCore):
         x = x.as_signed() if op.x.type.signed else x
         loads: list[Value] = [pipe.load[begin + outside + 1 + k] for k in range(inside + 2)]
         slices, used = [], 0
-        for g, size in enumerate(found.groups(op.folded.pe)):
-            bits = found.fields[0] + found.fields[1] * (size - 1)
-            a = self._factor(word[used : used + bits], size, found)
-            bias = sum(found.bias(n) << found.spacing * r for r in range(size))
+        for g, size in enumerate(packing.groups(op.folded.pe)):
+            bits = packing.fields[0] + packing.fields[1] * (size - 1)
+            a = self._factor(word[used : used + bits], size, packing)
+            bias = sum(packing.bias(n) << packing.spacing * r for r in range(size))
             label = f"slice{lane}_{g}"
             s = Slice(
                 a,
@@ -131,17 +131,17 @@ class DspMatVecCore(MatVecCore):
             used += bits
         return slices
 
-    def _factor(self, fields: Value, size: int, found: Packing) -> Value:
+    def _factor(self, fields: Value, size: int, packing: Packing) -> Value:
         """The word of several rows: fields as stored, each with its sign up to the next."""
         signed, parts, used = self.op.weight_type.signed, [], 0
         for r in range(size):
-            bits = found.fields[r > 0]
+            bits = packing.fields[r > 0]
             field = fields[used : used + bits]
             used += bits
             parts.append(field)
             if r < size - 1:
                 top = field[-1] if signed else C(0, 1)
-                parts.append(top.replicate(found.spacing - bits))
+                parts.append(top.replicate(packing.spacing - bits))
         word = Cat(parts)
         return word.as_signed() if signed else word
 

@@ -1,4 +1,4 @@
-"""Operators whose constants are no constants: written as registers, or streamed."""
+"""Components with weights or thresholds that change: written by the host, or streamed in."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Runtime(OneToOne):
 
 
 class RuntimeMatVecCore(_Runtime, MatVecCore):
-    """As `MatVecCore`, its words and starts in such memories."""
+    """A `MatVecCore` whose words and starts lie in memories that the host writes."""
 
     def _starts(self, m: Module, pipe: Elastic, turn: Value, first: Value) -> list[Value]:
         return _starts(m, pipe, self, turn, first)
@@ -55,7 +55,7 @@ class RuntimeMatVecCore(_Runtime, MatVecCore):
 
 
 class RuntimeDepthwiseCore(_Runtime, DepthwiseCore):
-    """As `DepthwiseCore`, its words and starts in such memories."""
+    """A `DepthwiseCore` whose words and starts lie in memories that the host writes."""
 
     def _word(self, m: Module, pipe: Elastic, address: Value) -> Value:
         return _table(m, pipe, 1, self, "weights", address)
@@ -65,7 +65,7 @@ class RuntimeDepthwiseCore(_Runtime, DepthwiseCore):
 
 
 class RuntimeThresholdCore(_Runtime, ThresholdCore):
-    """As `ThresholdCore` of style ``parallel``, every channel with its flip, in such a memory."""
+    """A parallel `ThresholdCore` whose thresholds and flips lie in a memory the host writes."""
 
     def __init__(self, op: Threshold):
         super().__init__(op)
@@ -76,7 +76,7 @@ class RuntimeThresholdCore(_Runtime, ThresholdCore):
 
 
 class StreamedMatVecCore(MatVecCore):
-    """As `MatVecCore`, the word of each step out of a stream ``i1``, through a FIFO.
+    """A `MatVecCore` that takes the word of each step from a stream ``i1``, through a FIFO.
 
     A word: the weights ``[lane][plane][row]``, and above them what each row starts from,
     ``[plane][row]``, which counts in the first step of a pass alone.
@@ -156,7 +156,7 @@ def word_bits(op: MatVec) -> int:
 
 
 def _table(m: Module, pipe: Elastic, stage: int, core: Any, name: str, address: Value) -> Value:
-    """As `tables.table`, of a core with ``registers``."""
+    """The word of a table with ``registers``, read like that of `tables.table`."""
     op = core.op
     (block,) = (b for b in blocks_of(op) if b.table == name)
     content, size = op.tables()[name], window_size(blocks_of(op))
@@ -173,7 +173,7 @@ def _table(m: Module, pipe: Elastic, stage: int, core: Any, name: str, address: 
 
 
 def _starts(m: Module, pipe: Elastic, core: Any, turn: Value, first: Value) -> list[Value]:
-    """As `MatVecCore._starts`, of a core with ``registers``."""
+    """What the rows start from, as `MatVecCore._starts`, out of a table with ``registers``."""
     op, at = core.op, core.op.read_stages
     if "starts" not in op.tables():
         return []

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 from amaranth import *
 from amaranth.lib import memory
+from bitrill.ir.operator import Memory
 from bitrill.ir.structure import ALONE
 from bitrill.parts.memories import place, spilled
 
 from ..pipeline.elastic import Elastic
 
+BLOCK: Memory = "block"
+
 RUNS = 64
-"""Pieces that a word is put together from at most: slices of wide words take Amaranth long."""
+"""Most pieces that a word is put together from: slices of wide words take Amaranth long."""
 
 
 def words(bits: np.ndarray) -> list[int]:
@@ -33,7 +36,7 @@ def table(
     if (bits == bits[0]).all():
         return C(words(bits[:1])[0], width)
     attrs = {"ram_style": style}
-    if style == "distributed":
+    if style != BLOCK:
         # Yosys maps no table without a write port to distributed RAM, and stops at being told to;
         # it heeds `rom_block` first, which makes it logic. Vivado heeds `ram_style` alone.
         attrs["rom_block"] = "logic"
@@ -45,8 +48,10 @@ def table(
 def filled(
     m: Module, pipe: Elastic, stage: int, name: str, bits: np.ndarray, address: Value
 ) -> Value:
-    """As `table`, in block memory that is filled: what is left over lies in logic
-    (`bitrill.parts.memories.spilled`)."""
+    """Word ``address`` of a table in block memory, registered like that of `table`.
+
+    Bits that would hardly fill another block lie in logic (`bitrill.parts.memories.spilled`).
+    """
     depth, width = bits.shape
     kept = width - spilled(depth, width)
     word = table(m, pipe, stage, name, bits[:, :kept], address, "block")
@@ -65,18 +70,21 @@ def tables(
     addresses: Sequence[Value],
     style: str,
 ) -> list[Value]:
-    """Of several tables of one size their words, as of `table` each: with ``style`` ``"block"``
-    where `bitrill.parts.memories.place` puts them, so that two may share a memory."""
+    """A word of each of several tables of one size, registered like that of `table`.
+
+    With ``style`` ``"block"`` they lie where `bitrill.parts.memories.place` puts them, so that two
+    may share a memory.
+    """
     depth, width = bits[0].shape
     same = all(b is bits[0] for b in bits)
-    found = place(depth, width, len(bits), same=same) if style == "block" else style
+    where = place(depth, width, len(bits), same=same) if style == BLOCK else style
     out: list[Value] = []
-    for k in range(0, len(bits) - 1 if found == "shared" else 0, 2):
+    for k in range(0, len(bits) - 1 if where == "shared" else 0, 2):
         two = slice(k, k + 2)
         out += _shared(m, pipe, stage, f"{name}_{k}", bits[two], addresses[two])
-    found = "block" if found == "shared" else found
+    where = BLOCK if where == "shared" else where
     for k in range(len(out), len(bits)):
-        out.append(table(m, pipe, stage, f"{name}_{k}", bits[k], addresses[k], found))
+        out.append(table(m, pipe, stage, f"{name}_{k}", bits[k], addresses[k], where))
     return out
 
 
@@ -88,8 +96,10 @@ def _shared(
     bits: Sequence[np.ndarray],
     addresses: Sequence[Value],
 ) -> list[Value]:
-    """One memory and a port for each: the second table from its middle on, unless it is the
-    first."""
+    """Two tables in one memory, each behind a port of its own; the second from its middle on.
+
+    Where both are the same table, it is stored once.
+    """
     loads, (depth, width) = pipe.load[stage], bits[0].shape
     half = 1 << (depth - 1).bit_length()
     init, same = words(bits[0]), bits[1] is bits[0]
@@ -109,9 +119,10 @@ def _shared(
 def _varying(
     m: Module, pipe: Elastic, stage: int, name: str, bits: np.ndarray, address: Value, attrs: dict
 ) -> Value:
-    """Bits that are the same in all words are constants: no tool looks into a module for them.
+    """A table without the bits that are the same in all words, which are constants.
 
-    Where they are too many to be taken out one by one, they stay.
+    No tool looks into a module for them. Where they are too many to be taken out one by one, they
+    stay.
     """
     varies = (bits != bits[0]).any(axis=0)
     starts, ends = _runs(varies)
@@ -131,7 +142,7 @@ def _varying(
 
 
 def _runs(flags: np.ndarray) -> tuple[list[int], list[int]]:
-    """Where runs of equal flags start and end."""
+    """Starts and ends of runs of equal flags."""
     turns = (np.flatnonzero(flags[1:] != flags[:-1]) + 1).tolist()
     return [0, *turns], [*turns, len(flags)]
 
@@ -148,7 +159,7 @@ def _read(
 
 
 def wired(m: Module, name: str, bits: np.ndarray, address: Value) -> Value:
-    """As `table`, in logic alone: the word of this very cycle."""
+    """Word ``address`` of ``bits [n, width]`` in the same cycle: a table in logic, unregistered."""
     if (bits == bits[0]).all():
         return C(words(bits[:1])[0], bits.shape[1])
     rom = memory.Memory(

@@ -1,4 +1,4 @@
-"""Folded sums of distances."""
+"""Folded unit of sums of absolute differences (`bitrill.arith.l1_products`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .matvec import MatVecCore
 
 
 class L1MatVecCore(MatVecCore):
-    """As `MatVecCore`, with stages of comparisons between the weights' memory and the sums."""
+    """A `MatVecCore` with stages of comparisons between the weights' memory and the sums."""
 
     op: Any  # L1MatVec
 

@@ -67,8 +67,10 @@ class ThresholdCore(OneToOne):
         return [f.as_signed() if self.limit.signed else f for f in fields]
 
     def _within_parallel(self, m: Module, pipe: Elastic, turn: Value, x: Value) -> list[Value]:
-        """As `_parallel`; a falling channel's comparisons are turned round, and its count with
-        them."""
+        """Comparators that hold their thresholds, and their count.
+
+        A falling channel's comparisons are turned round, and its count with them.
+        """
         op, n, pe = self.op, self.op.levels, self.op.folded.pe
         turn = pipe.register(1, turn, "turn1")
         out = []

@@ -1,4 +1,4 @@
-"""Sliding windows."""
+"""Sliding windows out of a line buffer: tap by tap, or a whole window a beat."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from ..pipeline.stream import OneToOne
 
 
 class _At(NamedTuple):
-    """Of a step: ``ends``: it is its window's last; ``step``: beats to the window's next one;
-    ``skip``: beats from this window to the next, ``around`` the ring; ``_limit``: with the ring's
-    capacity added."""
+    """Position of a step in its window and frame.
+
+    ``ends``: whether it is its window's last; ``step``: beats to the window's next one; ``skip``:
+    beats from this window to the next, ``around`` the ring; ``_limit``: with the ring's capacity
+    added.
+    """
 
     ends: Value
     step: Value
@@ -74,7 +77,7 @@ class WindowCore(OneToOne):
         self._ring(m, pipe, at, takes=takes, fires=fires)
 
     def _walk(self, m: Module, fires: Value) -> _At:
-        """Where the steps are: taps of a window, windows of a frame."""
+        """Counters of the steps: taps of a window, windows of a frame."""
         op, w, capacity = self.op, self.op.windows, self.op.capacity
         (kh, kw), (dh, dw), (ho, wo) = w.kernel, w.dilation, w.out
         piece, x, y, right, bottom = count_up(
@@ -88,8 +91,8 @@ class WindowCore(OneToOne):
             m.d.comb += signal.eq(value)
             return signal
 
-        def step(more: int) -> Value:
-            return Mux(x.ends, to_row + more, Mux(piece.ends, to_pixel + more, 1 + more))
+        def step(added: int) -> Value:
+            return Mux(x.ends, to_row + added, Mux(piece.ends, to_pixel + added, 1 + added))
 
         def jump(in_row: int, to_line: int, to_frame: int) -> Value:
             return Mux(right.top, Mux(bottom.top, to_frame, to_line), in_row)
@@ -162,7 +165,7 @@ class WindowCore(OneToOne):
 
 
 def wrapped(address: Value, depth: int) -> Value:
-    """``address`` around a ring of ``depth``, of which it is less than one turn too far."""
+    """``address`` modulo ``depth``, for addresses below twice the depth."""
     return Mux(address >= depth, address - depth, address)
 
 

@@ -21,10 +21,10 @@ from ..resources.estimate import Resources, fifo_resources
 from .options import Choices, Option, convert_resources
 
 STATES = 4000
-"""Combinations of open lanes that are kept, the cheapest first."""
+"""Most combinations of open lanes that are kept, the cheapest first."""
 
 SLOTS = 2
-"""Of every FIFO: what it has at least (see `bitrill.timing.fifo_depths`)."""
+"""Slots of every FIFO while searching: the fewest (see `bitrill.timing.fifo_depths`)."""
 
 _TIE_FF, _TIE_BRAM = 2.0**-20, 2.0**-10
 _PRICE_STEPS = 40
@@ -32,22 +32,23 @@ _PRICE_STEPS = 40
 
 @dataclass(frozen=True)
 class Prices:
-    """LUTs that half a RAMB36 and a flip-flop are worth."""
+    """Prices in LUTs of half a RAMB36 and of a flip-flop."""
 
     bram18: float = _TIE_BRAM
     ff: float = _TIE_FF
 
     def of(self, r: Resources) -> float:
+        """Return what ``r`` costs."""
         return r.lcs + self.bram18 * r.bram18 + self.ff * r.ff
 
 
 @dataclass(frozen=True)
-class Found:
-    """The cheapest way so far, as a chain back to the first node."""
+class Chain:
+    """The cheapest foldings of the nodes so far, as a chain back to the first node."""
 
     price: float
     resources: Resources
-    before: Found | None = None
+    before: Chain | None = None
     name: str = ""
     option: Option | None = None
 
@@ -62,86 +63,89 @@ class Search:
         self._closes = {
             n.name: [e for e in last if last[e] == n.name and e != INPUT] for n in graph.nodes
         }
-        self._found: dict[int, Found | None] = {}
+        self._known: dict[int, Chain | None] = {}
 
     @property
     def shortest(self) -> int:
-        """The interval that the slowest node allows at most lanes."""
+        """The interval of the slowest node, each with all its lanes."""
         return max(c.fastest for c in self.choices.values())
 
     def intervals(self) -> list[int]:
-        """Every interval that a folding may have, ascending."""
+        """Return every interval that a folding may have, ascending."""
         every = {o.cycles for c in self.choices.values() for o in c.options}
         return sorted(i for i in every if i >= self.shortest)
 
-    def cheapest(self, interval: int) -> Found | None:
-        """The folding of fewest LUTs within the interval that the part holds; None: none does."""
-        if interval not in self._found:
-            self._found[interval] = self._cheapest(interval)
-        return self._found[interval]
+    def cheapest(self, interval: int) -> Chain | None:
+        """Return the folding of fewest LUTs within the interval, None if the part holds none."""
+        if interval not in self._known:
+            self._known[interval] = self._cheapest(interval)
+        return self._known[interval]
 
-    def _cheapest(self, interval: int) -> Found | None:
+    def _cheapest(self, interval: int) -> Chain | None:
         part, prices = self.part, Prices()
-        found = self.run(interval, prices)
-        if part is None or not part.excess(found.resources):
-            return found
-        best: Found | None = None
+        chain = self.run(interval, prices)
+        if part is None or not part.excess(chain.resources):
+            return chain
+        best: Chain | None = None
         low, high = 0.0, 0.0
         for _ in range(_PRICE_STEPS):
-            r = found.resources
+            r = chain.resources
             if r.lcs > part.lcs:
                 break
             if not part.excess(r):
-                best, high = found, prices.bram18
+                best, high = chain, prices.bram18
                 break
-            more = prices.bram18 if r.bram18 <= 2 * part.bram36 else max(1.0, 2 * prices.bram18)
-            low = prices.bram18 if more > prices.bram18 else low
-            prices = Prices(more, prices.ff if r.ff <= part.ff else max(1 / 16, 2 * prices.ff))
-            found = self.run(interval, prices)
+            bram18 = prices.bram18 if r.bram18 <= 2 * part.bram36 else max(1.0, 2 * prices.bram18)
+            low = prices.bram18 if bram18 > prices.bram18 else low
+            prices = Prices(bram18, prices.ff if r.ff <= part.ff else max(1 / 16, 2 * prices.ff))
+            chain = self.run(interval, prices)
         for _ in range(6 if best and high > 1 else 0):  # the lowest price that does
             middle = (low + high) / 2
-            found = self.run(interval, Prices(middle, prices.ff))
-            if part.excess(found.resources):
+            chain = self.run(interval, Prices(middle, prices.ff))
+            if part.excess(chain.resources):
                 low = middle
             else:
                 high = middle
-                if best is None or found.resources.lcs < best.resources.lcs:
-                    best = found
+                if best is None or chain.resources.lcs < best.resources.lcs:
+                    best = chain
         return best
 
     def least(self, interval: int) -> Resources:
-        """Of the folding of fewest LUTs, whatever the part holds."""
+        """Return what the folding of fewest LUTs takes, whatever the part holds."""
         return self.run(interval, Prices()).resources
 
-    def run(self, interval: int, prices: Prices) -> Found:
-        """Dynamic programming over the nodes: states are the lanes of the open edges."""
-        states: dict[tuple[tuple[str, int], ...], Found] = {(): Found(0.0, Resources())}
+    def run(self, interval: int, prices: Prices) -> Chain:
+        """Return the cheapest folding at these prices, by dynamic programming over the nodes.
+
+        States are the lanes of the open edges.
+        """
+        states: dict[tuple[tuple[str, int], ...], Chain] = {(): Chain(0.0, Resources())}
         for node in self.graph.nodes:
             options = self._best_options(node.name, interval, prices)
-            entries: dict[tuple[Any, int], Found] = {}
-            for state, found in states.items():
+            entries: dict[tuple[Any, int], Chain] = {}
+            for state, chain in states.items():
                 rest = tuple(e for e in state if e[0] not in self._closes[node.name])
                 lanes = dict(state)
                 for lanes_in in options:
                     r = self._arrival(node, lanes, lanes_in)
-                    _keep(entries, (rest, lanes_in), found, found.price + prices.of(r), r)
+                    _keep(entries, (rest, lanes_in), chain, chain.price + prices.of(r), r)
             states = self._leave(node, options, entries, prices)
         return min(states.values(), key=lambda f: f.price)
 
     def _leave(
-        self, node: Any, options: Any, entries: dict[tuple[Any, int], Found], prices: Prices
-    ) -> dict[Any, Found]:
-        """The states behind a node."""
+        self, node: Any, options: Any, entries: dict[tuple[Any, int], Chain], prices: Prices
+    ) -> dict[Any, Chain]:
+        """Return the states behind a node."""
         open_edges = [e for e in node.outputs if e in self._read]
-        states: dict[Any, Found] = {}
-        for (rest, lanes_in), found in entries.items():
+        states: dict[Any, Chain] = {}
+        for (rest, lanes_in), chain in entries.items():
             for option, own in options[lanes_in]:
                 r = own + _fifos(node, option.lanes_out)
-                price = found.price + prices.of(r)
+                price = chain.price + prices.of(r)
                 state = (*rest, *((e, option.lanes_out) for e in open_edges))
                 known = states.get(state)
                 if known is None or price < known.price:
-                    states[state] = Found(price, found.resources + r, found, node.name, option)
+                    states[state] = Chain(price, chain.resources + r, chain, node.name, option)
         if len(states) > STATES:
             kept = sorted(states.items(), key=lambda item: item[1].price)[:STATES]
             states = dict(kept)
@@ -154,7 +158,7 @@ class Search:
     def _best_options(
         self, name: str, interval: int, prices: Prices
     ) -> dict[int, list[tuple[Option, Resources]]]:
-        """By input lanes: for each number of output lanes the cheapest option."""
+        """Return the cheapest option for each pair of input and output lanes, by input lanes."""
         choices = self.choices[name]
         best: dict[tuple[int, int], tuple[float, Option, Resources]] = {}
         for o in choices.within(interval):
@@ -168,7 +172,7 @@ class Search:
         return out
 
     def _arrival(self, node: Any, lanes: Mapping[str, int], lanes_in: int) -> Resources:
-        """Converters in front of a node, with their FIFOs; the input edge has the node's lanes."""
+        """Return the converters in front of a node with their FIFOs; the input edge needs none."""
         total = Resources()
         for edge, operand in zip(node.inputs, node.operands, strict=True):
             fifo = fifo_resources(lanes_in * operand.type.bits, SLOTS)
@@ -179,10 +183,10 @@ class Search:
         return total
 
 
-def _keep(entries: dict[Any, Found], key: Any, found: Found, price: float, r: Resources) -> None:
+def _keep(entries: dict[Any, Chain], key: Any, chain: Chain, price: float, r: Resources) -> None:
     known = entries.get(key)
     if known is None or price < known.price:
-        entries[key] = Found(price, found.resources + r, found)
+        entries[key] = Chain(price, chain.resources + r, chain)
 
 
 def _fifos(node: Any, lanes: int) -> Resources:

@@ -15,7 +15,7 @@ from ..ir.graph import Graph, Stage, verify
 from ..parts.devices import Part
 from ..resources.estimate import Resources, accuracy, held_out_errors
 from .options import Option
-from .search import Found, Search
+from .search import Chain, Search
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Solution:
         line = f"{who}: {self.interval:,} cycles a frame ({self.resources})"
         if self.faster is None:
             return f"{line}; nothing faster fits; {accuracy()}"
-        interval, more = self.faster
-        step = f"{interval:,} cycles would take {more.lcs - self.resources.lcs:+,} LUTs"
+        interval, resources = self.faster
+        step = f"{interval:,} cycles would take {resources.lcs - self.resources.lcs:+,} LUTs"
         return f"{line}; {step}; {accuracy()}"
 
 
@@ -81,13 +81,13 @@ def solve(
     if interval is None and fps is not None:
         interval = int(clock / Fraction(fps))
     if interval is None:
-        found = _fastest(search, clock)
+        chain = _fastest(search, clock)
     else:
         _require_reachable(search, interval, clock)
-        found = search.cheapest(interval)
-        if found is None:
+        chain = search.cheapest(interval)
+        if chain is None:
             raise _too_large(search, interval, clock)
-    return _solution(search, found)
+    return _solution(search, chain)
 
 
 def _require_reachable(search: Search, interval: int, clock: Fraction) -> None:
@@ -107,10 +107,10 @@ def _require_reachable(search: Search, interval: int, clock: Fraction) -> None:
     )
 
 
-def _solution(search: Search, found: Found) -> Solution:
+def _solution(search: Search, chain: Chain) -> Solution:
     """Read back, with who limits and what is next."""
     chosen: dict[str, Option] = {}
-    at: Found | None = found
+    at: Chain | None = chain
     while at is not None:
         if at.option is not None:
             chosen[at.name] = at.option
@@ -125,17 +125,17 @@ def _solution(search: Search, found: Found) -> Solution:
             for n, o in ((n, chosen[n].impl) for n in names)
         },
         interval=interval,
-        resources=found.resources,
+        resources=chain.resources,
         limits=tuple(n for n in names if chosen[n].cycles == interval),
         faster=None if quicker is None else (shorter[-1], quicker.resources),
     )
 
 
-def _fastest(search: Search, clock: Fraction) -> Found:
+def _fastest(search: Search, clock: Fraction) -> Chain:
     """Bisection: what fits at an interval fits at a longer one."""
     intervals = search.intervals()
-    found = search.cheapest(intervals[-1])
-    if found is None:
+    chain = search.cheapest(intervals[-1])
+    if chain is None:
         raise _too_large(search, intervals[-1], clock)
     low, high = 0, len(intervals) - 1
     while low < high:
@@ -144,8 +144,8 @@ def _fastest(search: Search, clock: Fraction) -> Found:
         if there is None:
             low = middle + 1
         else:
-            found, high = there, middle
-    return found
+            chain, high = there, middle
+    return chain
 
 
 def _too_large(search: Search, interval: int, clock: Fraction) -> FitError:
@@ -169,8 +169,8 @@ def _too_large(search: Search, interval: int, clock: Fraction) -> FitError:
     )
 
 
-def _reached(found: Found) -> int:
-    at: Found | None = found
+def _reached(chain: Chain) -> int:
+    at: Chain | None = chain
     cycles = 1
     while at is not None:
         cycles = max(cycles, 0 if at.option is None else at.option.cycles)

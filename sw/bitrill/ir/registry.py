@@ -60,12 +60,12 @@ def register(cls: type, kind: str) -> None:
 
 
 def registered() -> tuple[type, ...]:
-    """All classes that are known so far, in the order in which they were made."""
+    """Return the classes that are known so far, in the order in which they were made."""
     return tuple(_by_kind.values())
 
 
 def operator_class(name: str) -> type:
-    """The operator class of a name, as ``graph.json`` has it (``MatVec``).
+    """Return the operator class of a name, as ``graph.json`` has it (``MatVec``).
 
     Imports Bitrill's operators and the packages of `GROUP` where it is not known yet.
     """

@@ -68,8 +68,8 @@ class Convert(EvenLanes):
         k, i = np.arange(self.beats_out), np.arange(self.beats_in)
         arrived = Rule("out", "in", -(-(k + 1) * b // a) - 1, 1)
         # beat i fits once (i + 1) * a - capacity elements have left
-        left = -(-((i + 1) * a - self.capacity) // b) - 1
-        return Schedule(self.beats_in, 0, self.beats_out, (arrived, Rule("in", "out", left, 0)))
+        fits = -(-((i + 1) * a - self.capacity) // b) - 1
+        return Schedule(self.beats_in, 0, self.beats_out, (arrived, Rule("in", "out", fits, 0)))
 
     @property
     def lanes_in(self) -> int:

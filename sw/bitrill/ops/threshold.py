@@ -30,7 +30,7 @@ from ..ir.tables import Table
 from ..ir.types import IntType, Tensor
 from .requantize import STYLE as REQUANTIZE
 from .requantize import Requantize
-from .units.thresholds import STYLES, ThresholdStyle
+from .units.thresholds import STYLES, ThresholdStyle, threshold_style
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -141,23 +141,23 @@ class Threshold(EvenLanes):
         """
         if self.levels == 1:
             return None
-        found = multiply_shift(self.thresholds, self.inverted, self.x.type, self.out)
-        if found is None:
+        fit = multiply_shift(self.thresholds, self.inverted, self.x.type, self.out)
+        if fit is None:
             return None
         return Requantize(
             name=self.name,
             inputs=self.inputs,
             operands=self.operands,
-            gain=found.gain,
-            offset=found.offset,
-            shift=found.shift,
+            gain=fit.gain,
+            offset=fit.offset,
+            shift=fit.shift,
             out=self.out,
         )
 
     @property
     def form(self) -> ThresholdStyle:
         """How it is built, by its style."""
-        return STYLES[self.folded.style]
+        return threshold_style(self.folded.style)
 
     @property
     def component(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -74,7 +74,7 @@ class Window(EvenLanes):
 
     @cached_property
     def windows(self) -> Sliding:
-        """Where the windows lie."""
+        """The places of the windows in a frame."""
         return sliding(
             self.name, self.x, kernel=self.kernel, stride=self.stride, dilation=self.dilation
         )

@@ -110,7 +110,7 @@ class Part:
         }
 
     def excess(self, used: Used) -> list[str]:
-        """What the part has too little of, in words; empty where the design fits."""
+        """Return what the part has too little of, in words; empty where the design fits."""
         return [
             f"{k} {n:g} of {have} ({100 * n / have:.0f} %)"
             for k, (n, have) in self.utilisation(used).items()
@@ -153,9 +153,9 @@ def part_of(name: str) -> Part:
 
 
 def _device(name: str) -> str:
-    found = re.fullmatch(r"(xc7(?:z|a|s|k)\d+[st]?)([a-z]{2,4}\d+)?(-\d?[a-z0-9]*)?", name)
-    if found:
-        return found[1]
+    xilinx = re.fullmatch(r"(xc7(?:z|a|s|k)\d+[st]?)([a-z]{2,4}\d+)?(-\d?[a-z0-9]*)?", name)
+    if xilinx:
+        return xilinx[1]
     open_ones = ((re.fullmatch(pattern, name), device) for pattern, device in _FULL.items())
     return next((device.format(m[1]) for m, device in open_ones if m), "")
 

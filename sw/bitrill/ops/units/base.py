@@ -119,7 +119,7 @@ class Unit(ABC):
         return Impl(pe=pe, simd=simd, memory=memory, style=self.style)
 
     def default_memory(self, op: MatrixLike, pe: int, simd: int, primitives: Primitives) -> Memory:
-        """Where the weights go where a folding does not say so."""
+        """The memory of the weights if a folding does not say so."""
         bits = op.weights.size * op.weight_type.bits
         depth = (op.rows // pe) * (op.cols // simd) * self.word_planes(op)
         if depth <= 1:

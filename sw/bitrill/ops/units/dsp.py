@@ -11,7 +11,7 @@ from .weight_memory import add_weights
 
 
 class Dsp(Unit, style="folded", multiply="dsp"):
-    """As many steps as the folded unit; words of packed weights, chains of slices."""
+    """Chains of slices and words of packed weights; it takes the steps of a folded unit."""
 
     component = "bitrill_hw.matvec.dsp:DspMatVecCore"
     coefficients = " dsp"

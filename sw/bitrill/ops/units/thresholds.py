@@ -74,7 +74,7 @@ class ThresholdStyle(ABC):
 
 
 class Parallel(ThresholdStyle):
-    """All comparisons at once, then a count."""
+    """Comparators of all thresholds side by side, then a count."""
 
     def latency(self, op: ThresholdLike) -> int:
         """Read and compare, and for more than one threshold count."""
@@ -164,7 +164,7 @@ class Search(ThresholdStyle):
 
 
 class Written(Parallel):
-    """All comparisons at once, with thresholds that the host writes."""
+    """Comparators side by side, with thresholds that the host writes."""
 
     component = "bitrill_hw.matvec.writable:RuntimeThresholdCore"
 
@@ -192,6 +192,11 @@ STYLES: dict[Style, ThresholdStyle] = {
     "runtime": Written(),
 }
 """Styles by their names in a folding."""
+
+
+def threshold_style(style: Style) -> ThresholdStyle:
+    """Return the style of a name."""
+    return STYLES[style]
 
 
 def compared_bits(op: ThresholdLike, limits: np.ndarray | None = None) -> np.ndarray:
