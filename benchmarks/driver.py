@@ -24,6 +24,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from bitrill.ir import BIPOLAR, IntType
 from bitrill_boards.driver import Network
 
 PROMISED = 100
@@ -34,21 +35,19 @@ FRAMES = 4096
 SECONDS = 0.4
 
 
-def network(bits: int, coding: str = "integer", signed: bool = False) -> Network:
-    """A network of 784 elements of ``bits`` bits in and out, with a uniform quantizer before it."""
-    steps = (1 << bits) - 1
+def network(t: IntType) -> Network:
+    """A network of 784 elements of type ``t`` in and out, with a uniform quantizer before it."""
+    steps = t.n_values - 1
     levels = [[float((k + 0.5) / steps).hex() for k in range(steps)]]
-    bipolar = coding == "bipolar"
-    lo = -1 if bipolar else -(1 << bits - 1) if signed else 0
     edge = {
         "shape": list(SHAPE),
         "edge": [28, 28, 1],
         "channel_last": False,
-        "bits": bits,
-        "signed": signed,
-        "coding": coding,
-        "lo": lo,
-        "hi": 1 if bipolar else lo + steps,
+        "bits": t.bits,
+        "signed": t.signed,
+        "coding": t.coding.word,
+        "lo": t.lo,
+        "hi": t.hi,
     }
     return Network(
         {
@@ -87,7 +86,7 @@ def packing(net: Network, images: np.ndarray, name: str, bits: int) -> dict[str,
 
 def scores() -> Network:
     """A network whose output is that of ten classes."""
-    told = network(8)
+    told = network(IntType(0, 255))
     told.output.shape = told.output.edge = (10,)
     told.output.bits, told.output.signed, told.output.lo, told.output.hi = 11, True, -1024, 1023
     return told
@@ -120,16 +119,16 @@ def measured() -> list[dict[str, Any]]:
     shape = (FRAMES, *SHAPE)
     pixels = (rng.integers(0, 256, shape) / 255).astype(np.float32)
     for bits in WIDTHS:
-        net = network(bits)
+        net = network(IntType(0, (1 << bits) - 1))
         integers = rng.integers(0, 1 << bits, shape)
         rows.append(packing(net, integers.astype(np.uint8), "integers", bits))
         rows.append(packing(net, integers, "integers", bits))
         rows.append(packing(net, pixels, "floats", bits))
         rows.append(unpacking(net, "integers and floats", bits))
-    signs = network(1, "bipolar")
+    signs = network(BIPOLAR)
     rows.append(packing(signs, pixels, "MNIST's floats as signs", 1))
     rows.append(packing(signs, pixels.astype(np.float64), "MNIST's floats as signs", 1))
-    signed = network(4, signed=True)
+    signed = network(IntType(-8, 7))
     rows.append(unpacking(scores(), "ten scores", 11))
     rows.append(packing(signed, rng.integers(-8, 8, shape).astype(np.int8), "signed integers", 4))
     return rows

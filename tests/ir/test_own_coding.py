@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from bitrill.errors import SpecError, StorageError
 from bitrill.folding.fold import folding_of
-from bitrill.ir import Graph, IntType, Sink, Source, Stage, Tensor
-from bitrill.ir.coding import CODINGS, Coding, DigitReader, R
+from bitrill.ir import Coding, Graph, IntType, Sink, Source, Stage, Tensor
+from bitrill.ir.coding import CODINGS, DigitReader, R
 from bitrill.ir.codings import Integer
 from bitrill.ir.serialisation import digest, load, save
 from bitrill.lowering import to_folded
@@ -64,7 +64,7 @@ class Scaled(Coding):
 
 @dataclass(frozen=True)
 class Odd(Coding):
-    """The odd numbers; the code is the place among them: all else as most codings have it."""
+    """The odd numbers, the highest first; the rest is what most codings do."""
 
     word = "odd"
 
@@ -74,6 +74,12 @@ class Odd(Coding):
 
     def values(self) -> np.ndarray:
         return np.arange(self.lo | 1, self.hi + 1, 2)
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        return self.n_values - 1 - super().encode(values)
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        return super().decode(np.maximum(self.n_values - 1 - codes, 0))
 
     def __str__(self) -> str:
         return f"odd[{self.lo}..{self.hi}]"

@@ -1,5 +1,6 @@
 """The one data structure: integer types, operators, graphs."""
 
+from .coding import Coding
 from .graph import INPUT, Graph, Stage, verify
 from .interface import InputQuantizer, Sink, Source
 from .operator import Cost, Impl, Operator
@@ -9,6 +10,7 @@ from .types import BIPOLAR, IntType, Tensor
 __all__ = [
     "BIPOLAR",
     "INPUT",
+    "Coding",
     "Cost",
     "Graph",
     "Impl",

@@ -173,8 +173,9 @@ class Coding(ABC):
 
     def digits(self, reader: DigitReader[R]) -> R:
         """Describe the bits of a weight to ``reader`` in one of its forms; here a table."""
-        values = self.decode(np.arange(self.n_values)).tolist()
-        return reader.table((*values, *[None] * ((1 << self.bits) - len(values))))
+        values = self.values()
+        by_code = dict(zip(self.encode(values).tolist(), values.tolist(), strict=True))
+        return reader.table(tuple(by_code.get(code) for code in range(1 << self.bits)))
 
     def whole(self) -> Coding:
         """The coding of every value that writable weights of these bits may take."""

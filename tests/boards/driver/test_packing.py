@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from bitrill.ir import BIPOLAR, IntType
+from bitrill.ir.coding import CODINGS
+from bitrill_boards.driver import packing
 from bitrill_boards.driver.packing import Format
 
 TYPES = [
@@ -49,6 +51,11 @@ def test_no_frames() -> None:
     f = of(BIPOLAR, 10, 8)
     assert f.pack(np.zeros((0, 10))).shape == (0, 8)
     assert f.unpack(np.zeros((0, 8))).shape == (0, 10)
+
+
+def test_the_driver_knows_every_coding_of_activations() -> None:
+    """It has a table of its own, since it runs without the compiler."""
+    assert set(packing.CODINGS) == {word for word, c in CODINGS.items() if c.for_activations}
 
 
 def test_an_unknown_coding() -> None:
