@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -110,7 +111,7 @@ class Joined(Deferred):
 @rule(
     "Split", inputs=(1, 2), outputs="all", layout="spatial", axis=int, split=tuple, num_outputs=int
 )
-@either
+@partial(either, sizes_input=1)
 def split(call: Call) -> tuple[Known, ...]:
     """Split along the channels, sizes as attribute or input, or in equal parts."""
     x, meaning = call.branch(0)

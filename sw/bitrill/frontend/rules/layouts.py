@@ -13,7 +13,7 @@ import numpy as np
 
 from ..reader.model import Model, Node
 from ..symbolic.call import Call
-from ..symbolic.constants import Const, Quantized
+from ..symbolic.constants import Const
 from ..symbolic.refusal import RefusedError
 from ..symbolic.values import Data, Known, rank_of, transposed
 from .table import CHANNELS_LAST, Layout, rule_of
@@ -35,17 +35,18 @@ def on_last(apply: Callable[[Call], Known], *, operands: int = 1) -> Callable[[C
     return turned
 
 
-def either(apply: Apply, *, axes_input: int | None = None) -> Apply:
-    """Let a rule for channels first work on operands that are all channels last, too.
+def either(apply: Apply, *, axes_input: int | None = None, sizes_input: int | None = None) -> Apply:
+    """Let a rule for channels first work on data that are all channels last, too.
 
     Attributes ``axis`` and ``axes`` are turned with them, and so are the axes that the constant
-    input ``axes_input`` lists.
+    input ``axes_input`` lists; ``sizes_input`` may be a constant, too.
     """
 
     def both(call: Call) -> Known | tuple[Known, ...]:
         data = [v for v in call.values if isinstance(v, Data)]
-        numbers = [v for v in call.values if isinstance(v, Quantized) or _is_float(v)]
-        if not data or numbers or not all(d.is_last for d in data):
+        listed = [i for i in (axes_input, sizes_input) if i is not None and call.has(i)]
+        constants = len([v for v in call.values if v is not None]) - len(data) - len(listed)
+        if not data or constants or not all(d.is_last for d in data):
             return apply(call)
         rank = rank_of(data[0])
         turn = {0: 0, rank - 1: 1} | {a: a + 1 for a in range(1, rank - 1)}
@@ -62,10 +63,6 @@ def either(apply: Apply, *, axes_input: int | None = None) -> Apply:
         return tuple(map(_last, out)) if isinstance(out, tuple) else _last(out)
 
     return both
-
-
-def _is_float(value: Known | None) -> bool:
-    return isinstance(value, Const) and value.array.dtype != np.int64
 
 
 def _last(value: Known) -> Known:
