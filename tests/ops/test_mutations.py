@@ -94,8 +94,13 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
         "turn == turns - 1",
         "turn == turns - 2",
     ),
-    "lost carry of an adder": (SUMS, "arith/cells.py", "(a & b) | (c & (a ^ b))", "a & b"),
-    "lost carry of the last chain": (SUMS, "arith/accumulate.py", "a + b + bit(0, 2)", "a + b"),
+    "lost carry of an adder": (SUMS, "arith/compressors.py", "(a & b) | (c & (a ^ b))", "a & b"),
+    "lost carry of the last chain": (
+        SUMS,
+        "arith/compressors.py",
+        "range(max(map(len, columns)))",
+        "range(min(3, max(map(len, columns))))",
+    ),
     "complement of a table lost": (
         matvec(4, 24, 2, 12),
         "arith/gates.py",
@@ -110,9 +115,9 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
     ),
     "bit of the next column lost": (
         matvec(4, 64, 2, 32, BIPOLAR, IntType(0, 15)),
-        "arith/accumulate.py",
-        "found[2] ^ carry",
-        "found[2]",
+        "arith/compressors.py",
+        "two ^ carry",
+        "two",
     ),
     "another inner gate": (
         SHIFTER,
@@ -150,7 +155,12 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
         'pipe.delay(steps.first, "first", first=1',
         'pipe.delay(steps.first, "first", first=2',
     ),
-    "accumulator never restarted": (FOLDED, "arith/accumulate.py", "Mux(clear, 0, total)", "total"),
+    "accumulator never restarted": (
+        FOLDED,
+        "arith/compressors.py",
+        "Mux(clear, 0, words[0])",
+        "words[0]",
+    ),
     "start in every step": (SUMS, "ops/matvec.py", "word = Mux(first, ", "word = Mux(1, "),
     "accumulator takes bubbles": (
         FOLDED,

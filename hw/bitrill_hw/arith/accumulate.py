@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 from amaranth import *
 from bitrill.arith.accumulate import SumPlan
-from bitrill.arith.compress import Counter
 from bitrill.arith.gates import Gate, Source, over
 from bitrill.arith.products import Products
 
 from ..memories.tables import split
 from ..pipeline.elastic import Elastic
-from .cells import Chain3, Count7, Count15, Lut2, added, counted
+from .cells import Lut2
+from .compressors import Adders, Bit
 from .gates import logic
 
 
@@ -110,16 +110,18 @@ def lane_sums(
     Stages are counted on from ``stage``. ``start``: words of the bits that a result starts from,
     registered in ``stage``; empty where the plan has none.
     """
-    m = operands.m
-    bits = operands.gates(cells)
+    adders = Adders(operands.m, cells, xc7=True, adder_cells=False)
+    bits = {b: Bit(word) for b, word in operands.gates(cells).items()}
     for s, levels in enumerate(plan.stages):
-        for level in levels:
-            for counter in level:
-                bits |= _count(m, bits, counter, cells)
-        bits = {b: pipe.register(stage + s, v, f"stage{stage + s}_bit{b}") for b, v in bits.items()}
+        for counter in (c for level in levels for c in level):
+            adders.count(counter, bits)
+        bits = {
+            b: Bit(pipe.register(stage + s, bit.value, f"stage{stage + s}_bit{b}"))
+            for b, bit in bits.items()
+        }
         if s == 0:
-            bits |= dict(zip(plan.start, start, strict=True))
-    columns = [[bits[b] for b in column] for column in plan.columns]
+            bits |= {b: Bit(word) for b, word in zip(plan.start, start, strict=True)}
+    columns = [[bits[b].value for b in column] for column in plan.columns]
     return (
         _added(pipe, plan, columns, operands, stage + len(plan.stages)) if plan.added else columns
     )
@@ -141,46 +143,24 @@ def _added(
     return [[Cat(s[c] for s in held)] for c in range(plan.width)]
 
 
-def _count(m: Module, bits: dict[int, Value], counter: Counter, cells: bool) -> dict[int, Value]:
-    """The counter's outputs; its inputs leave ``bits``."""
-    i = [bits.pop(b) for b in counter.inputs]
-    above = [bits.pop(b) for b in counter.above]
-    name = f"bit{counter.outputs[0]}"
-    if cells and len(i) > 3:
-        cell = Count15(i, above[0], label=name) if above else Count7(i, label=name)
-        m.submodules[f"count_{name}"] = cell
-        return dict(zip(counter.outputs, cell.o, strict=False))
-    found = counted(i)
-    if above:
-        low, carry = added(found[1], above[0])
-        found = [found[0], low, found[2] ^ carry]
-    words = [Signal(len(i[0]), name=f"{name}_{k}") for k in range(len(counter.outputs))]
-    m.d.comb += [w.eq(v) for w, v in zip(words, found, strict=False)]
-    return dict(zip(counter.outputs, words, strict=True))
-
-
 def accumulated(
     m: Module,
-    plan: SumPlan,
     columns: list[list[Value]],
     row: int,
-    total: Value,
-    clear: Value,
+    total: Value | None,
+    clear: Value | None,
     *,
     cells: bool,
 ) -> Value:
-    """``total`` (0 where ``clear``) plus the sum of one row, modulo ``2**plan.width``."""
+    """The sum of one row and ``total``, which counts 0 where ``clear``, modulo its columns.
 
-    def bit(column: int, k: int) -> Value:
-        return columns[column][k][row] if k < len(columns[column]) else C(0, 1)
-
-    a, b = (Cat(bit(c, k) for c in range(plan.width)) for k in range(2))
-    s = Signal(plan.width, name=f"sum{row}")
-    entry = bit(0, 3) if plan.carry else None
-    if cells:
-        chain = Chain3(total, a, b, bit(0, 2), entry, clear, s=s)
-        m.submodules[f"chain{row}"] = chain
-    else:
-        more = C(0, 1) if entry is None else entry
-        m.d.comb += s.eq(Mux(clear, 0, total) + a + b + bit(0, 2) + more)
-    return s
+    ``total`` is None for a result of one step.
+    """
+    before = [] if total is None else [Bit(total[k]) for k in range(len(columns))]
+    addends = [
+        [*before[k : k + 1], *(Bit(word[row]) for word in column)]
+        for k, column in enumerate(columns)
+    ]
+    clear = None if total is None else clear
+    adders = Adders(m, cells, xc7=True)
+    return adders.chain(addends, label=f"sum{row}", clear=clear)[: len(columns)]

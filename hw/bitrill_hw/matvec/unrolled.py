@@ -11,7 +11,8 @@ from bitrill.arith.adder_graph import Operand
 from bitrill.arith.unrolled import unrolled_plan
 from bitrill.ops import MatVec
 
-from ..arith.heaps import Bit, Cells, heap_sum
+from ..arith.compressors import Adders, Bit
+from ..arith.heaps import heap_sum
 from ..pipeline.elastic import Elastic
 
 Columns: TypeAlias = list[list[Bit]]
@@ -39,7 +40,7 @@ class UnrolledCore(wiring.Component):
             }
         )
 
-    def elaborate(self, platform: object) -> Module:
+    def elaborate(self, _: object) -> Module:
         m = Module()
         op, plan = self.op, unrolled_plan(self.op)
         graph = plan.graph
@@ -52,20 +53,20 @@ class UnrolledCore(wiring.Component):
             primitives=op.folded.primitives,
         )
         m.d.comb += [self.i.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[op.latency])]
-        cells = Cells(m, platform, xc7=op.folded.primitives == "xc7")
+        adders = Adders(m, cells=True, xc7=op.folded.primitives == "xc7")
         numbers = _Numbers(pipe, *self._elements(m, pipe))
         for k, number in enumerate(graph.numbers[graph.n_inputs :], graph.n_inputs):
             heap = graph.plan(number)
             begin = plan.ready[k] - len(heap.stages)
             bits = numbers.gathered(number.operands, begin, number.bits)
-            made = heap_sum(cells, pipe, heap, bits, stage=begin + 1, name=f"sum{k}")
+            made = heap_sum(adders, pipe, heap, bits, stage=begin + 1, name=f"sum{k}")
             numbers.add(made, plan.ready[k])
         rows: list[Value] = []
         for r, row in enumerate(graph.rows):
             heap = graph.row_plan(row)
             begin = plan.rows_ready[r] - len(heap.stages)
             bits = numbers.gathered(row.operands, begin, graph.width)
-            made = heap_sum(cells, pipe, heap, bits, stage=begin + 1, name=f"row{r}", plain=True)
+            made = heap_sum(adders, pipe, heap, bits, stage=begin + 1, name=f"row{r}", plain=True)
             first = plan.rows_ready[r] + 1
             value = Cat(c[0].plain() if c else C(0, 1) for c in made)
             rows.append(pipe.delay(value, f"row{r}_", first=first, last=op.latency))

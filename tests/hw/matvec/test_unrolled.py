@@ -50,18 +50,23 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
         "self.at(o.number, stage), o.shift)",
         "self.at(o.number, stage), 0)",
     ),
-    "constant left out": (MIXED, "arith/heaps.py", "alive[ONE] = ONE_BIT", "alive[ONE] = ZERO"),
+    "constant left out": (
+        MIXED,
+        "arith/heaps.py",
+        "alive[ONE] = ONE_BIT",
+        "alive[ONE] = Bit(C(0, 1))",
+    ),
     "lowest column's last bit lost": (
         SIGNS,
-        "arith/heaps.py",
-        "for w in words), m.plain())",
-        "for w in words), C(0, 1))",
+        "arith/compressors.py",
+        "range(max(map(len, columns)))",
+        "range(2)",
     ),
     "carry of the chain lost": (
         SIGNS,
         "arith/heaps.py",
-        "range(min(n + 1, outputs))",
-        "range(min(n, outputs))",
+        "range(min(high - low + 1, ",
+        "range(min(high - low, ",
     ),
 }
 
