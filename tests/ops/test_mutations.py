@@ -104,8 +104,8 @@ MUTANTS: dict[str, tuple[Operator, str, str, str]] = {
     "complement of a table lost": (
         matvec(4, 24, 2, 12),
         "arith/gates.py",
-        "~found[edge >> 1] if edge & 1",
-        "found[edge >> 1] if edge & 1",
+        "~values[edge >> 1] if edge & 1",
+        "values[edge >> 1] if edge & 1",
     ),
     "parity of the wrong lanes": (
         matvec(4, 24, 2, 12),

@@ -1,9 +1,9 @@
-"""Sums of products, as `bitrill.arith.accumulate` plans them: logic on words of one bit per row.
+"""Products and sums of a folded matrix unit, as `bitrill.arith.accumulate` plans them.
 
 All rows of a step are summed alike, so each bit of the plan becomes a word of ``pe`` bits: small to
 write, quick to simulate, and out of reach of synthesis passes that turn ``+`` into adders. With
-``cells``, counters and the last chain are those of `cells`, for parts of the 7 series; otherwise
-they are plain logic and a plain sum.
+``cells``, counters and the last chain are those of `compressors`, for parts of the 7 series;
+otherwise they are plain logic and a plain sum.
 """
 
 from __future__ import annotations
@@ -28,18 +28,21 @@ def parities(m: Module, plan: Products, x: Value, *, bits: int, pe: int = 1) -> 
     parities, and the planes of a logarithmic x. ``pe``: words of so many bits, where each row has
     its own x."""
     planes = split(m, x, pe, "plane") if plan.shared else []
-    found: list[Value] = []
+    shared: list[Value] = []
     for k, g in enumerate(plan.shared):
-        read = [found[n] if kind == "p" else planes[n * bits + p] for kind, n, p in g.inputs]
-        found.append(Signal(pe, name=f"shared{k}"))
-        m.d.comb += found[k].eq(logic(m, g.table, read, name=f"shared{k}"))
-    return Cat(found)
+        read = [shared[n] if kind == "p" else planes[n * bits + p] for kind, n, p in g.inputs]
+        shared.append(Signal(pe, name=f"shared{k}"))
+        m.d.comb += shared[k].eq(logic(m, g.table, read, name=f"shared{k}"))
+    return Cat(shared)
 
 
 @dataclass
 class Operands:
-    """What a step's gates read, all in one stage: ``weights [lane][plane][pe]``, the `parities`,
-    and ``x [lane][plane]``; where each row has its ``own``, both as words of ``pe`` bits."""
+    """The bits that a step's gates read, all in one stage.
+
+    ``weights [lane][plane][pe]``, the `parities` ``shared``, and ``x [lane][plane]``; with ``own``,
+    each row has x and parities of its own, as words of ``pe`` bits.
+    """
 
     m: Module
     plan: Products
@@ -58,7 +61,7 @@ class Operands:
         self._inner: list[Value] = []
 
     def word(self, source: Source) -> Value:
-        """A source in all rows."""
+        """The word of a source, a bit for each row."""
         kind, n, plane = source
         if kind == "w":
             return self._w[n * (len(self._w) // self.lanes) + plane]
@@ -105,7 +108,7 @@ class Operands:
 def lane_sums(
     pipe: Elastic, plan: SumPlan, operands: Operands, start: list[Value], *, stage: int, cells: bool
 ) -> list[list[Value]]:
-    """The rows of each column that are left, in the plan's last stage, words of a bit a row.
+    """The bits of each column for the accumulator, in the plan's last stage: words of a bit a row.
 
     Stages are counted on from ``stage``. ``start``: words of the bits that a result starts from,
     registered in ``stage``; empty where the plan has none.
@@ -130,8 +133,10 @@ def lane_sums(
 def _added(
     pipe: Elastic, plan: SumPlan, columns: list[list[Value]], operands: Operands, stage: int
 ) -> list[list[Value]]:
-    """One row that is left, in stage ``stage``: the sum of the two; a third lowest bit is the carry
-    out of a place below."""
+    """The sum of the two bits of each column, in stage ``stage``.
+
+    A third bit of the lowest column is the carry out of a place below it.
+    """
     none = C(0, operands.pe)
     a, b, low = ([column[k] if k < len(column) else none for column in columns] for k in range(3))
     sums: list[Signal] = []

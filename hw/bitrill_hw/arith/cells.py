@@ -3,7 +3,7 @@
 Yosys infers neither LUT6_2 nor CARRY4 of the 7 series (Xilinx UG474), so Verilog instantiates them
 where it is synthesised, and says what they compute where it is simulated: the text of a module
 holds both, chosen by the macro ``SYNTHESIS``, which Yosys and Vivado define. Amaranth's own
-simulator gets the same function from `Cell.model`. The cells that add are in `compressors`.
+simulator gets the same function from `Cell.model`. The cells that add are in `adder_cells`.
 """
 
 from __future__ import annotations

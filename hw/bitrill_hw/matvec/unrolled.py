@@ -1,4 +1,4 @@
-"""Matrix-vector unit with its matrix in the logic."""
+"""Unrolled matrix-vector unit: the weights are wired into its adders, one vector a cycle."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class UnrolledCore(wiring.Component):
     def _elements(self, m: Module, pipe: Elastic) -> tuple[list[Columns], int]:
         """The input's elements, and the stage in which they are: 0, or 1 where planes are decoded.
 
-        Of a signed one the top bit is complemented.
+        The top bit of a signed element is complemented.
         """
         t, out = self.op.x.type, []
         for c in range(self.op.cols):
@@ -92,14 +92,14 @@ class UnrolledCore(wiring.Component):
 
 
 class _Numbers:
-    """The bits of all numbers by their weights, in every stage in which they are read."""
+    """The bits of every number by their weights, in each stage in which they are read."""
 
     def __init__(self, pipe: Elastic, inputs: list[Columns], first: int):
         self.pipe = pipe
         self.held = [{first: bits} for bits in inputs]
 
     def add(self, bits: Columns, stage: int) -> None:
-        """The next number, which is in the register of ``stage``."""
+        """Add the next number, which is in the register of ``stage``."""
         self.held.append({stage: bits})
 
     def at(self, number: int, stage: int) -> Columns:

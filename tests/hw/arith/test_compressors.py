@@ -9,7 +9,8 @@ import pytest
 from amaranth.hdl import Module, Signal
 from bitrill.arith.compress import Compressor
 from bitrill.errors import ToolError
-from bitrill_hw.arith.compressors import ADD3, CHAIN, COUNT7, COUNT15, Adders, Bit, Verilog
+from bitrill_hw.arith.adder_cells import ADD3, CHAIN, COUNT7, COUNT15, Verilog
+from bitrill_hw.arith.compressors import Adders, Bit
 from hw.arith.test_cells import prove as prove_text
 from hw.arith.test_cells import values
 
@@ -71,9 +72,7 @@ def test_a_chain_adds_three_bits_where_it_hands_on(parameters: dict, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "parameters",
-    [{"HANDS": "5'b11111"}, {"HANDS": "5'b11101", "E": "1", "A": "5'b00100"}],
-    ids=str,
+    "parameters", [{"HANDS": "5'b11111"}, {"HANDS": "5'b11101", "E": "1", "A": "5'b00100"}], ids=str
 )
 def test_an_accumulator_drops_the_carry(parameters: dict, tmp_path: Path) -> None:
     chain = used(CHAIN)
