@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from bitrill.errors import ToolError
-from bitrill_hw.arith.cells import TERNARY
+from bitrill_hw.arith.cells import table
 from bitrill_hw.synth.lut_levels import decides, lut_levels
 from bitrill_hw.synth.synthesis import _read_outputs_only
 
@@ -27,8 +27,18 @@ def module(*cells: dict[str, Any]) -> dict[str, Any]:
     return {"cells": {f"c{k}": c for k, c in enumerate(cells)}, "ports": {}, "netnames": {}}
 
 
+TERNARY = table(
+    [
+        lambda c, clear, a, b, m: (c & ~clear) + a + b > 1,
+        lambda c, clear, a, b, m: (c & ~clear) + a + b + m,
+    ],
+    5,
+)
+"""Of I0 (0 where I1 is 1), I2 and I3: O5 their majority, O6 the parity of them and I4."""
+
+
 def ternary(c: int, a: int, b: int, m: int, parity: int, majority: int) -> dict[str, Any]:
-    """A place of the chain of `bitrill_hw.arith.cells`."""
+    """A place of the chain of `bitrill_hw.arith.compressors`."""
     nets = (c, "0", a, b, m, "1")
     pins = {f"I{i}": [net] for i, net in enumerate(nets)}
     return {

@@ -1,9 +1,9 @@
-"""Sums of products, as `bitrill.arith.accumulate` plans them: logic on words of one bit per row.
+"""Products and sums of a folded matrix unit, as `bitrill.arith.accumulate` plans them.
 
 All rows of a step are summed alike, so each bit of the plan becomes a word of ``pe`` bits: small to
 write, quick to simulate, and out of reach of synthesis passes that turn ``+`` into adders. With
-``cells``, counters and the last chain are those of `cells`, for parts of the 7 series; otherwise
-they are plain logic and a plain sum.
+``cells``, counters and the last chain are those of `compressors`, for parts of the 7 series;
+otherwise they are plain logic and a plain sum.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 from amaranth import *
 from bitrill.arith.accumulate import SumPlan
-from bitrill.arith.compress import Counter
 from bitrill.arith.gates import Gate, Source, over
 from bitrill.arith.products import Products
 
 from ..memories.tables import split
 from ..pipeline.elastic import Elastic
-from .cells import Chain3, Count7, Count15, Lut2, added, counted
+from .cells import Lut2
+from .compressors import Adders, Bit
 from .gates import logic
 
 
@@ -28,18 +28,21 @@ def parities(m: Module, plan: Products, x: Value, *, bits: int, pe: int = 1) -> 
     parities, and the planes of a logarithmic x. ``pe``: words of so many bits, where each row has
     its own x."""
     planes = split(m, x, pe, "plane") if plan.shared else []
-    found: list[Value] = []
+    shared: list[Value] = []
     for k, g in enumerate(plan.shared):
-        read = [found[n] if kind == "p" else planes[n * bits + p] for kind, n, p in g.inputs]
-        found.append(Signal(pe, name=f"shared{k}"))
-        m.d.comb += found[k].eq(logic(m, g.table, read, name=f"shared{k}"))
-    return Cat(found)
+        read = [shared[n] if kind == "p" else planes[n * bits + p] for kind, n, p in g.inputs]
+        shared.append(Signal(pe, name=f"shared{k}"))
+        m.d.comb += shared[k].eq(logic(m, g.table, read, name=f"shared{k}"))
+    return Cat(shared)
 
 
 @dataclass
 class Operands:
-    """What a step's gates read, all in one stage: ``weights [lane][plane][pe]``, the `parities`,
-    and ``x [lane][plane]``; where each row has its ``own``, both as words of ``pe`` bits."""
+    """The bits that a step's gates read, all in one stage.
+
+    ``weights [lane][plane][pe]``, the `parities` ``shared``, and ``x [lane][plane]``; with ``own``,
+    each row has x and parities of its own, as words of ``pe`` bits.
+    """
 
     m: Module
     plan: Products
@@ -58,7 +61,7 @@ class Operands:
         self._inner: list[Value] = []
 
     def word(self, source: Source) -> Value:
-        """A source in all rows."""
+        """The word of a source, a bit for each row."""
         kind, n, plane = source
         if kind == "w":
             return self._w[n * (len(self._w) // self.lanes) + plane]
@@ -105,21 +108,23 @@ class Operands:
 def lane_sums(
     pipe: Elastic, plan: SumPlan, operands: Operands, start: list[Value], *, stage: int, cells: bool
 ) -> list[list[Value]]:
-    """The rows of each column that are left, in the plan's last stage, words of a bit a row.
+    """The bits of each column for the accumulator, in the plan's last stage: words of a bit a row.
 
     Stages are counted on from ``stage``. ``start``: words of the bits that a result starts from,
     registered in ``stage``; empty where the plan has none.
     """
-    m = operands.m
-    bits = operands.gates(cells)
+    adders = Adders(operands.m, cells, xc7=True, adder_cells=False)
+    bits = {b: Bit(word) for b, word in operands.gates(cells).items()}
     for s, levels in enumerate(plan.stages):
-        for level in levels:
-            for counter in level:
-                bits |= _count(m, bits, counter, cells)
-        bits = {b: pipe.register(stage + s, v, f"stage{stage + s}_bit{b}") for b, v in bits.items()}
+        for counter in (c for level in levels for c in level):
+            adders.count(counter, bits)
+        bits = {
+            b: Bit(pipe.register(stage + s, bit.value, f"stage{stage + s}_bit{b}"))
+            for b, bit in bits.items()
+        }
         if s == 0:
-            bits |= dict(zip(plan.start, start, strict=True))
-    columns = [[bits[b] for b in column] for column in plan.columns]
+            bits |= {b: Bit(word) for b, word in zip(plan.start, start, strict=True)}
+    columns = [[bits[b].value for b in column] for column in plan.columns]
     return (
         _added(pipe, plan, columns, operands, stage + len(plan.stages)) if plan.added else columns
     )
@@ -128,8 +133,10 @@ def lane_sums(
 def _added(
     pipe: Elastic, plan: SumPlan, columns: list[list[Value]], operands: Operands, stage: int
 ) -> list[list[Value]]:
-    """One row that is left, in stage ``stage``: the sum of the two; a third lowest bit is the carry
-    out of a place below."""
+    """The sum of the two bits of each column, in stage ``stage``.
+
+    A third bit of the lowest column is the carry out of a place below it.
+    """
     none = C(0, operands.pe)
     a, b, low = ([column[k] if k < len(column) else none for column in columns] for k in range(3))
     sums: list[Signal] = []
@@ -141,46 +148,24 @@ def _added(
     return [[Cat(s[c] for s in held)] for c in range(plan.width)]
 
 
-def _count(m: Module, bits: dict[int, Value], counter: Counter, cells: bool) -> dict[int, Value]:
-    """The counter's outputs; its inputs leave ``bits``."""
-    i = [bits.pop(b) for b in counter.inputs]
-    above = [bits.pop(b) for b in counter.above]
-    name = f"bit{counter.outputs[0]}"
-    if cells and len(i) > 3:
-        cell = Count15(i, above[0], label=name) if above else Count7(i, label=name)
-        m.submodules[f"count_{name}"] = cell
-        return dict(zip(counter.outputs, cell.o, strict=False))
-    found = counted(i)
-    if above:
-        low, carry = added(found[1], above[0])
-        found = [found[0], low, found[2] ^ carry]
-    words = [Signal(len(i[0]), name=f"{name}_{k}") for k in range(len(counter.outputs))]
-    m.d.comb += [w.eq(v) for w, v in zip(words, found, strict=False)]
-    return dict(zip(counter.outputs, words, strict=True))
-
-
 def accumulated(
     m: Module,
-    plan: SumPlan,
     columns: list[list[Value]],
     row: int,
-    total: Value,
-    clear: Value,
+    total: Value | None,
+    clear: Value | None,
     *,
     cells: bool,
 ) -> Value:
-    """``total`` (0 where ``clear``) plus the sum of one row, modulo ``2**plan.width``."""
+    """The sum of one row and ``total``, which counts 0 where ``clear``, modulo its columns.
 
-    def bit(column: int, k: int) -> Value:
-        return columns[column][k][row] if k < len(columns[column]) else C(0, 1)
-
-    a, b = (Cat(bit(c, k) for c in range(plan.width)) for k in range(2))
-    s = Signal(plan.width, name=f"sum{row}")
-    entry = bit(0, 3) if plan.carry else None
-    if cells:
-        chain = Chain3(total, a, b, bit(0, 2), entry, clear, s=s)
-        m.submodules[f"chain{row}"] = chain
-    else:
-        more = C(0, 1) if entry is None else entry
-        m.d.comb += s.eq(Mux(clear, 0, total) + a + b + bit(0, 2) + more)
-    return s
+    ``total`` is None for a result of one step.
+    """
+    before = [] if total is None else [Bit(total[k]) for k in range(len(columns))]
+    addends = [
+        [*before[k : k + 1], *(Bit(word[row]) for word in column)]
+        for k, column in enumerate(columns)
+    ]
+    clear = None if total is None else clear
+    adders = Adders(m, cells, xc7=True)
+    return adders.chain(addends, label=f"sum{row}", clear=clear)[: len(columns)]

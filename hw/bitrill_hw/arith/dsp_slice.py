@@ -1,7 +1,7 @@
-"""A DSP slice of the 7 series: a product and a sum, its registers where the slice has them.
+"""A DSP slice of the 7 series: a product and a sum, with registers where the slice has them.
 
-As `cells`: Verilog holds the DSP48E1 where it is synthesised, and what it computes where not; plain
-logic has the same registers, for any part and for Amaranth's own simulator.
+Verilog holds the DSP48E1 where it is synthesised, and what it computes where it is simulated (see
+`cells`). Plain logic with the same registers serves other parts and Amaranth's own simulator.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Enables of pipelines as LUTs of four inputs of their own, one for every few registers.
+"""Clock enables of pipelines as cells: a LUT of four inputs for every few registers.
 
-Synthesis, which sees no routing, makes one net of an enable that a thousand registers read, and a
-ripple of the stages' enables. As cells it leaves them as they are: so each group of registers has
-a LUT of its own near by, and only bits that are registers themselves cross the chip.
+Synthesis sees no routing, so it makes one net of an enable that a thousand registers read, and a
+ripple of the stages' enables. It leaves cells as they are. So each group of registers has a LUT of
+its own near by, and only bits that are registers themselves cross the chip.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LUTS = {
     " .O({o}));",
     "gowin": "LUT4 #(.INIT({init})) any_empty (.I0({0}), .I1({1}), .I2({2}), .I3({3}), .F({o}));",
 }
-"""An instance of a LUT of each family."""
+"""The instance of a LUT in each family."""
 
 
 def enable(family: str) -> str:

@@ -1,4 +1,7 @@
-"""Truth tables as logic on words: a decision diagram of a table, told in ands, ors and xors."""
+"""Turns truth tables into logic on words, by way of a binary decision diagram.
+
+A word has a bit for each row of a matrix: so one piece of logic serves all rows.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,17 @@ Node = tuple[int, int, int]
 
 
 def logic(m: Module, table: int, inputs: list[Value], *, name: str) -> Value:
-    """Bit ``sum(v << i)`` of ``table``, where ``inputs`` have values v, in all bits of a word."""
+    """Bit ``sum(v[i] << i)`` of ``table`` where inputs have values ``v``, in each bit of a word."""
     nodes, root = diagram(table, len(inputs))
     width = len(inputs[0]) if inputs else 1
     uses = [0] * len(nodes)
     for _, low, high in nodes:
         for edge in (low, high):
             uses[edge >> 1] += 1
-    found: list[Value] = [C(0, width)]
+    values: list[Value] = [C(0, width)]
 
     def follow(edge: int) -> Value:
-        return ~found[edge >> 1] if edge & 1 else found[edge >> 1]
+        return ~values[edge >> 1] if edge & 1 else values[edge >> 1]
 
     for k, (i, low, high) in enumerate(nodes[1:], start=1):
         v = inputs[i]
@@ -37,7 +40,7 @@ def logic(m: Module, table: int, inputs: list[Value], *, name: str) -> Value:
             held = Signal(width, name=f"{name}_{k}")
             m.d.comb += held.eq(value)
             value = held
-        found.append(value)
+        values.append(value)
     return follow(root)
 
 
@@ -51,7 +54,7 @@ def diagram(table: int, n: int) -> tuple[list[Node], int]:
     known: dict[tuple[int, int], int] = {}
 
     def edge(t: int, i: int) -> int:
-        """Of a table over the inputs from ``i`` on."""
+        """The edge to the node of a table over the inputs from ``i`` on."""
         size = 1 << n - i
         ones = (1 << size) - 1
         if t in (0, ones):

@@ -1,4 +1,6 @@
-"""Comparison with one of a few constants: the table of the constants lies in the comparator.
+"""Comparators of a number with one of a few constants, chosen in each cycle.
+
+The table of the constants lies in the comparator's LUTs:
 
     x bits ─┐         ┌ O6: these bits of x equal the constant's ─ S  ┐
     turn ───┴ LUT6_2 ─┴ O5: they alone decide, and x reached it ── DI ┴ carry chain ─ reached
@@ -18,7 +20,7 @@ from amaranth import *
 from .cells import Cell
 
 INPUTS = 5
-"""Of a LUT of two outputs."""
+"""Inputs of a LUT of two outputs."""
 
 REACHED = """\
 module bitrill_reached #(parameter N = 1, parameter D = 2, parameter [32*N-1:0] P = 0,
@@ -74,7 +76,7 @@ class Limit:
 
 
 class Places:
-    """What the LUTs of a comparator hold: ``5 - choosing`` bits of x each.
+    """The contents of a comparator's LUTs: each compares ``5 - choosing`` bits of x.
 
     Bits of x below those that are 0 in all limits are ``skipped``.
     """
@@ -88,8 +90,7 @@ class Places:
         self.n = -(-(self.bits - self.skipped) // self.each)
 
     def tables(self) -> tuple[int, int]:
-        """Of all places: whether its bits of x equal the limit's, and where they do not, whether
-        they are past it."""
+        """Two tables over all places: bits of x equal the limit's; they differ and are past it."""
         equal = past = 0
         for turn, limit in enumerate(self.limits):
             for place in range(self.n):
@@ -148,9 +149,9 @@ class Reached(Cell):
 def reached_one(m: Module, x: Value, turn: Value, limits: Sequence[Limit], *, name: str) -> Value:
     """The bit of `Reached`, as a submodule ``name``; a constant where x does not matter."""
     lo, hi = value_range(x.shape())
-    found = {limit.holds(v) for limit in limits for v in (lo, hi)}
-    if len(found) == 1:
-        return C(found.pop(), 1)
+    ends = {limit.holds(v) for limit in limits for v in (lo, hi)}
+    if len(ends) == 1:
+        return C(ends.pop(), 1)
     o = Signal(name=name)
     m.submodules[name] = Reached(x, turn, limits, o=o)
     return o

@@ -66,7 +66,7 @@ class DspMatVecCore(MatVecCore):
         )
         if op.synapse_fold > 1:
             first = pipe.delay(first, "first", first=at + 1, last=end - 1)
-        self._accumulate(m, pipe, plan.sums, columns, first)
+        self._accumulate(m, pipe, columns, first)
         return m
 
     def _chains(self, m: Module, pipe: Elastic, word: Value, x: Value) -> list[list[Value]]:

@@ -1,4 +1,4 @@
-"""Matrix-vector unit with its matrix in the logic."""
+"""Unrolled matrix-vector unit: the weights are wired into its adders, one vector a cycle."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from bitrill.arith.adder_graph import Operand
 from bitrill.arith.unrolled import unrolled_plan
 from bitrill.ops import MatVec
 
-from ..arith.heaps import Bit, Cells, heap_sum
+from ..arith.compressors import Adders, Bit
+from ..arith.heaps import heap_sum
 from ..pipeline.elastic import Elastic
 
 Columns: TypeAlias = list[list[Bit]]
@@ -39,7 +40,7 @@ class UnrolledCore(wiring.Component):
             }
         )
 
-    def elaborate(self, platform: object) -> Module:
+    def elaborate(self, _: object) -> Module:
         m = Module()
         op, plan = self.op, unrolled_plan(self.op)
         graph = plan.graph
@@ -52,20 +53,20 @@ class UnrolledCore(wiring.Component):
             primitives=op.folded.primitives,
         )
         m.d.comb += [self.i.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[op.latency])]
-        cells = Cells(m, platform, xc7=op.folded.primitives == "xc7")
+        adders = Adders(m, cells=True, xc7=op.folded.primitives == "xc7")
         numbers = _Numbers(pipe, *self._elements(m, pipe))
         for k, number in enumerate(graph.numbers[graph.n_inputs :], graph.n_inputs):
             heap = graph.plan(number)
             begin = plan.ready[k] - len(heap.stages)
             bits = numbers.gathered(number.operands, begin, number.bits)
-            made = heap_sum(cells, pipe, heap, bits, stage=begin + 1, name=f"sum{k}")
+            made = heap_sum(adders, pipe, heap, bits, stage=begin + 1, name=f"sum{k}")
             numbers.add(made, plan.ready[k])
         rows: list[Value] = []
         for r, row in enumerate(graph.rows):
             heap = graph.row_plan(row)
             begin = plan.rows_ready[r] - len(heap.stages)
             bits = numbers.gathered(row.operands, begin, graph.width)
-            made = heap_sum(cells, pipe, heap, bits, stage=begin + 1, name=f"row{r}", plain=True)
+            made = heap_sum(adders, pipe, heap, bits, stage=begin + 1, name=f"row{r}", plain=True)
             first = plan.rows_ready[r] + 1
             value = Cat(c[0].plain() if c else C(0, 1) for c in made)
             rows.append(pipe.delay(value, f"row{r}_", first=first, last=op.latency))
@@ -75,7 +76,7 @@ class UnrolledCore(wiring.Component):
     def _elements(self, m: Module, pipe: Elastic) -> tuple[list[Columns], int]:
         """The input's elements, and the stage in which they are: 0, or 1 where planes are decoded.
 
-        Of a signed one the top bit is complemented.
+        The top bit of a signed element is complemented.
         """
         t, out = self.op.x.type, []
         for c in range(self.op.cols):
@@ -91,14 +92,14 @@ class UnrolledCore(wiring.Component):
 
 
 class _Numbers:
-    """The bits of all numbers by their weights, in every stage in which they are read."""
+    """The bits of every number by their weights, in each stage in which they are read."""
 
     def __init__(self, pipe: Elastic, inputs: list[Columns], first: int):
         self.pipe = pipe
         self.held = [{first: bits} for bits in inputs]
 
     def add(self, bits: Columns, stage: int) -> None:
-        """The next number, which is in the register of ``stage``."""
+        """Add the next number, which is in the register of ``stage``."""
         self.held.append({stage: bits})
 
     def at(self, number: int, stage: int) -> Columns:

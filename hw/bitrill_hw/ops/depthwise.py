@@ -61,7 +61,7 @@ class DepthwiseCore(OneToOne):
             running = Running(m, pipe, end, depth=op.groups, width=pe * bits, name="totals")
             before = running.word
         totals = Cat(
-            accumulated(m, plan, columns, p, word, first, cells=cells)
+            accumulated(m, columns, p, word, first, cells=cells)
             for p, word in enumerate(split(m, before, bits, "before"))
         )
         if running is not None:

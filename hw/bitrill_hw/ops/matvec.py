@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from amaranth import *
 from amaranth.lib import wiring
-from bitrill.arith.accumulate import SumPlan, sum_plan
+from bitrill.arith.accumulate import sum_plan
 from bitrill.ops import MatVec
 from bitrill.parts.families import family_of
 
@@ -54,7 +54,7 @@ class MatVecCore(OneToOne):
         )
         if op.synapse_fold > 1:
             first = pipe.delay(first, "first", first=op.read_stages + 1, last=end - 1)
-        self._accumulate(m, pipe, plan, columns, first)
+        self._accumulate(m, pipe, columns, first)
         return m
 
     def _pipeline(self, m: Module, whole: Value) -> tuple[Steps, Elastic]:
@@ -76,15 +76,15 @@ class MatVecCore(OneToOne):
         return steps, pipe
 
     def _accumulate(
-        self, m: Module, pipe: Elastic, plan: SumPlan, columns: list[list[Value]], first: Value
+        self, m: Module, pipe: Elastic, columns: list[list[Value]], first: Value
     ) -> None:
         """The rows' sums into the output register, which ``first`` clears."""
         op, totals = self.op, []
         for p in range(op.folded.pe):
             total = Signal(op.y.type.bits, name=f"total{p}", reset_less=True)
-            before, clear = (C(0, 1), C(0, 1)) if op.synapse_fold == 1 else (total, first)
+            before = None if op.synapse_fold == 1 else total
             cells = family_of(op.folded.primitives).cells
-            value = accumulated(m, plan, columns, p, before, clear, cells=cells)
+            value = accumulated(m, columns, p, before, first, cells=cells)
             with m.If(pipe.enters(op.latency)):
                 m.d.sync += total.eq(value)
             totals.append(total)

@@ -10,9 +10,9 @@ range of ``y``. `bitrill_hw.arith.accumulate` turns the plan into logic.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import TypeGuard
 
 import numpy as np
@@ -20,7 +20,8 @@ import numpy as np
 from ..ir.operator import Impl
 from ..ir.types import IntType
 from ..parts.families import family_of
-from .compress import Counter, compress
+from .columns import Rows, choose
+from .compress import Compressor, Level, compress, staged
 from .l1_products import distance_starts, distances, stored_distances
 from .products import Products, constants, products, stored
 from .shapes import DistanceMatrix, FoldedMatrix
@@ -55,13 +56,13 @@ class SumPlan:
 
     products: Products
     start: tuple[int, ...]
-    stages: tuple[tuple[tuple[Counter, ...], ...], ...]
+    stages: tuple[tuple[Level, ...], ...]
     columns: tuple[tuple[int, ...], ...]
     carry: bool
     added: bool = False
 
     @property
-    def counters(self) -> tuple[Counter, ...]:
+    def counters(self) -> tuple[Compressor, ...]:
         """The counters of every stage, in order."""
         return tuple(c for stage in self.stages for level in stage for c in level)
 
@@ -186,22 +187,32 @@ def _with(
     start = tuple(range(n, n + width)) if starting else ()
     for column, bit in zip(heap, start, strict=False):
         column.append((head, bit))
-    room = [3 + carry] + [2] * (width - 1)
-    counters, rows = compress(heap, room=room, first=n + len(start), adders=fabric.four)
-    levels: list[list[Counter]] = [[] for _ in range(max((t for t, _ in counters), default=0))]
-    for level, counter in counters:
-        levels[level - 1].append(counter)
-    cuts = [0, head, *range(head + per_stage, len(levels) + per_stage, per_stage)]
-    stages = tuple(
-        tuple(tuple(level) for level in levels[a:b])
-        for a, b in pairwise(cuts)
-        if a < len(levels) or a == 0
-    )
+    return tree(gates, start, heap, carry, fabric, head=head)
+
+
+def tree(
+    gates: Products,
+    start: tuple[int, ...],
+    heap: Sequence[Sequence[tuple[int, int]]],
+    carry: bool,
+    fabric: Fabric,
+    *,
+    head: int | None = None,
+) -> SumPlan:
+    """The counters of ``heap`` (see `compress`), in stages.
+
+    ``head``: levels of counters in the first stage, which then begins with the gates.
+    """
+    heights = [len(column) for column in heap]
+    choices = choose(heights, Rows(3 + carry), full_adders=fabric.four)
+    levels, rows = compress(heap, choices, first=len(gates.gates) + len(start))
+    first = fabric.levels if head is None else head
+    stages = staged(levels, first=first, each=fabric.levels)
     return SumPlan(
         gates,
         start,
-        stages,
-        tuple(map(tuple, rows)),
+        stages or (() if head is None else ((),)),
+        tuple(rows),
         carry and len(rows[0]) > 3,
         added=fabric.four and any(len(c) > 1 for c in rows),
     )

@@ -27,11 +27,11 @@ class Operand:
 
 @dataclass(frozen=True)
 class Number:
-    """A number that is built: of its bits' sum, ``greatest`` is the bound, 0 the least.
+    """A number of the graph: an input, or a sum that is built; its bits sum to 0 .. ``greatest``.
 
-    ``offset``: what the bits are short of the number that they stand for. ``least``: columns of
-    fewer bits are left as they are (see `heap_plan`); None where none has two in the end.
-    ``columns``: how many bits of each weight it then has; one each, if None.
+    ``offset``: how much is to be added to the sum of the bits. ``least``: columns of fewer bits
+    are not added up (see `heap_plan`); None where all are, to one bit a column. ``columns``: how
+    many bits of each weight the number has; one each, if None.
     """
 
     greatest: int
@@ -51,7 +51,7 @@ class Number:
 
     @property
     def total(self) -> int:
-        """What its bits come to where all are 1: more than ``greatest``, maybe."""
+        """The sum of its bits where all are 1, which may be more than ``greatest``."""
         return sum(n << k for k, n in enumerate(self.heights))
 
 
@@ -65,8 +65,11 @@ class Row:
 
 @dataclass(frozen=True)
 class AdderGraph:
-    """``numbers``: the ``n_inputs`` inputs, then the shared sums, each of earlier ones; ``rows``:
-    the results, of ``width`` bits each."""
+    """The sums of a constant matrix.
+
+    ``numbers``: the ``n_inputs`` inputs, then the shared sums, each of earlier numbers; ``rows``:
+    the results, of ``width`` bits each.
+    """
 
     n_inputs: int
     numbers: tuple[Number, ...]
@@ -80,18 +83,18 @@ class AdderGraph:
         return sums + sum(self.row_plan(r).luts for r in self.rows)
 
     def plan(self, number: Number) -> HeapPlan:
-        """How a shared sum is added up."""
+        """The plan of a shared sum."""
         late = self._late(number.operands)
         return heap_plan(self.heights(number.operands), number.bits, 0, number.least, late)
 
     def row_plan(self, row: Row) -> HeapPlan:
-        """How a result is added up."""
+        """The plan of a result."""
         heights = self.heights(row.operands)[: self.width]
         late = self._late(row.operands)
         return heap_plan(heights, self.width, row.constant % (1 << self.width), None, late)
 
     def _late(self, operands: Iterable[Operand]) -> bool:
-        """Whether an input is among them: the slots in front of it are chosen by a LUT."""
+        """Whether an input is among the operands: it comes out of a FIFO's LUT, not a register."""
         return any(o.number < self.n_inputs for o in operands)
 
     def heights(self, operands: Iterable[Operand]) -> tuple[int, ...]:
@@ -99,7 +102,7 @@ class AdderGraph:
         return heights((self.numbers[o.number].heights, o.shift) for o in operands)
 
     def eval(self, x: np.ndarray) -> np.ndarray:
-        """Results ``[N, rows]`` of inputs' bits ``[N, inputs]``, as the hardware adds them."""
+        """The results ``[N, rows]`` of inputs' bits ``[N, inputs]``, as the hardware adds them."""
         values = [x[:, k] for k in range(self.n_inputs)]
         for number in self.numbers[self.n_inputs :]:
             values.append(self._sum(values, number.operands, len(x)))
@@ -126,7 +129,7 @@ def heights(shapes: Iterable[tuple[tuple[int, ...], int]]) -> tuple[int, ...]:
 
 @dataclass
 class Builder:
-    """An adder graph in the making; ``luts``: of the sums so far."""
+    """Builds an adder graph, sum by sum; ``luts``: those of the sums so far."""
 
     numbers: list[Number]
     luts: float = 0.0
@@ -134,9 +137,9 @@ class Builder:
     _known: dict[tuple[Operand, ...], Operand] = field(default_factory=dict)
 
     def shared(self, operands: list[Operand], least: int | None = None) -> Operand:
-        """The sum of operands as an operand: built, unless it is there already.
+        """The sum of operands as an operand, built unless the graph has it already.
 
-        ``least``: see `Number`; of a sum that is there, what was asked for first stands.
+        ``least``: see `Number`; a sum that is there keeps the one that was asked for first.
         """
         if len(operands) == 1:
             return operands[0]
@@ -158,7 +161,7 @@ class Builder:
         return heap_plan(heights(shapes)[:width], width, 0, least)
 
     def _bounds(self, operands: tuple[Operand, ...]) -> tuple[int, int]:
-        """The greatest sum of the operands' bits, and what it is short of their sum."""
+        """The greatest sum of the operands' bits, and the offset of the number that they make."""
         greatest = offset = 0
         for o in operands:
             number = self.numbers[o.number]
@@ -168,14 +171,14 @@ class Builder:
         return greatest, offset
 
     def row(self, operands: list[Operand], width: int) -> None:
-        """The next result."""
+        """Add the next result."""
         self.luts += self._plan(operands, width, None).luts
         self.rows.append(tuple(sorted(operands)))
 
     def graph(
         self, n_inputs: int, order: Iterable[int], base: np.ndarray, width: int
     ) -> AdderGraph:
-        """The whole; ``order``: which row each result is, ``base``: what is added to each row."""
+        """The graph; ``order``: which row each result is, ``base``: the constant of each row."""
         made = tuple(
             Row(row, int(base[r]) + self._bounds(row)[1])
             for r, row in sorted(zip(order, self.rows, strict=True))
@@ -185,9 +188,9 @@ class Builder:
 
 @cache
 def signed_digits(value: int) -> tuple[tuple[int, bool], ...]:
-    """``value`` as the fewest terms ``+-2**shift``: (shift, negative), none adjacent.
+    """The canonical signed digits of ``value`` (Reitwiesner 1960).
 
-    Canonical signed digits (Reitwiesner 1960).
+    They are the fewest terms ``+-2**shift`` that make it, as (shift, negative), none adjacent.
     """
     out, shift = [], 0
     while value:

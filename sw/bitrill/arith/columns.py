@@ -1,38 +1,86 @@
-"""How many counters each column of a heap takes, in front of a carry chain of three bits a column.
+"""How many counters each column of a heap takes: the cheapest choice, with the adder behind them.
 
-A shortest path over the columns, from the lowest up: its state is what the counters so far hand to
-the next two columns, and whether the chain has begun there. So the choice is the cheapest of all,
-but for columns much higher than seven bits, of which only choices of nearly as many counters of
-seven bits as there can be are tried.
+A shortest path over the columns, from the lowest up. Its state is the number of bits that the
+counters so far hand to the next two columns, and the state of the adder. So the choice is the
+cheapest of all, except for columns much higher than seven bits, of which only choices of nearly as
+many counters of seven bits as there can be are tried.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import product
-from typing import TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
-from .compress import KINDS
+from .compress import KINDS, SEVEN, Choice
 
-Choice: TypeAlias = tuple[int, ...]
-"""How many of each of `KINDS` a column takes."""
+LUT, PLAIN = 4, 3
+"""Costs of a LUT of two outputs, and of a place of a chain that needs one output of its LUT.
 
-Option: TypeAlias = tuple[int, tuple[int, int, int], Choice]
-"""Cost; the bits left, and those handed to the next two columns; what it takes."""
+A small LUT is left there, which may share with others.
+"""
 
-State: TypeAlias = tuple[int, int, int]
-"""Bits that come to this column and to the next, and how far the chain is."""
+_MOST = (0, 1, 3, 1, 3)
+"""How many of each kind are tried in a column; of seven bits, the most that there can be."""
+
+ABOVE = max(_MOST)
+
+
+class Adder(Protocol):
+    """The adder behind the counters: how many bits it takes of each column, and what that costs."""
+
+    def room(self, column: int, state: int) -> int:
+        """The most bits that a column may keep; ``state``: of the adder below it, first 0."""
+        ...
+
+    def places(self, bits: int, state: int, *, last: bool) -> Sequence[tuple[int, int]]:
+        """States behind a column that keeps ``bits``, each with its cost; ``last``: the top one."""
+        ...
+
+
+@dataclass(frozen=True)
+class Rows:
+    """An adder of two rows in every column, and of ``lowest`` bits in the first one, at no cost."""
+
+    lowest: int
+
+    def room(self, column: int, state: int) -> int:
+        return 2 if column else self.lowest
+
+    def places(self, bits: int, state: int, *, last: bool) -> Sequence[tuple[int, int]]:
+        return ((0, 0),)
+
 
 _NONE, _ON, _HANDED, _OVER = range(4)
 """The chain has not begun; it goes on; its LUT below hands on a majority besides; it has ended."""
 
-LUT, PLAIN = 4, 3
-"""Costs of a LUT of two outputs, and of a place of the chain that needs one output of its LUT: a
-small one is left there, which may share with others."""
 
-_MOST = (0, 1, 3, 1, 3)
-ABOVE = max(_MOST)
+@dataclass(frozen=True)
+class Chain:
+    """A carry chain of three bits a column, and four in its lowest one, over the columns in need.
+
+    ``inverted``: the top column, whose carry is dropped, is complemented besides, in a LUT.
+    """
+
+    inverted: bool
+
+    def room(self, column: int, state: int) -> int:
+        return 4 if state == _NONE else 3
+
+    def places(self, bits: int, state: int, *, last: bool) -> Sequence[tuple[int, int]]:
+        flips = self.inverted and last
+        if state == _NONE:
+            if bits <= 1:
+                return [(_NONE, LUT if bits and flips else 0)]
+            return [(_HANDED, LUT)] if bits > 3 else [(_ON, LUT if bits > 2 else PLAIN)]
+        if state == _OVER:
+            return [(_OVER, 0)] if bits == 0 else []
+        handed = state == _HANDED
+        hands = hands_on(bits, handed, lowest=False)
+        on = [(_HANDED if hands else _ON, LUT if hands else PLAIN)]
+        return [*on, (_OVER, 0)] if bits == 0 and not handed and not flips else on
 
 
 def hands_on(bits: int, handed: bool, *, lowest: bool) -> bool:
@@ -44,65 +92,75 @@ def hands_on(bits: int, handed: bool, *, lowest: bool) -> bool:
     return bits > 2 + lowest - handed
 
 
-def choose(heights: Sequence[int], *, inverted: bool) -> list[Choice]:
-    """What each column takes, for the least cost.
+class Option(NamedTuple):
+    """What a column may take: its cost and number of counters, and the bits that it then has.
 
-    A column keeps at most three bits, the lowest of the chain four. ``inverted``: the highest one,
-    whose carry is dropped, is complemented besides, in a LUT of the chain.
+    ``kept``: bits of the column; ``up``: bits for each of the next two columns.
     """
-    paths: dict[State, tuple[int, tuple[Choice, ...]]] = {(0, 0, _NONE): (0, ())}
+
+    cost: int
+    counters: int
+    kept: int
+    up: tuple[int, int]
+    choice: Choice
+
+
+Path: TypeAlias = tuple[tuple[int, int], tuple[Choice, ...]]
+"""Cost and number of counters up to a column, and what each column takes."""
+
+
+def choose(heights: Sequence[int], adder: Adder, *, full_adders: bool = False) -> list[Choice]:
+    """What each column takes, for the least cost; of equal costs, the fewest counters.
+
+    ``full_adders``: those alone, as suits LUTs of four inputs: two of them each, one level.
+    """
+    paths: dict[tuple[int, int, int], Path] = {(0, 0, 0): ((0, 0), ())}
     for c, height in enumerate(heights):
-        found: dict[State, tuple[int, tuple[Choice, ...]]] = {}
         last = c == len(heights) - 1
-        for (here, above, chain), (cost, path) in paths.items():
-            for more, (left, one, two), choice in _options(
-                height + here,
-                0 if last else min(heights[c + 1] + above, ABOVE),
-                4 if chain == _NONE else 3,
-            ):
-                for then, places in _places(chain, left, inverted and last):
-                    state, total = (above + one, two, then), cost + more + places
-                    if state not in found or total < found[state][0]:
-                        found[state] = (total, (*path, choice))
-        paths = _undominated(found)
+        reached: dict[tuple[int, int, int], Path] = {}
+        for (here, above, state), ((cost, counters), path) in paths.items():
+            following = 0 if last else min(heights[c + 1] + above, ABOVE)
+            room = adder.room(c, state)
+            for option in _options(height + here, following, room, full_adders):
+                for then, place in adder.places(option.kept, state, last=last):
+                    key = (above + option.up[0], option.up[1], then)
+                    total = (cost + option.cost + place, counters + option.counters)
+                    if key not in reached or total < reached[key][0]:
+                        reached[key] = (total, (*path, option.choice))
+        paths = _undominated(reached)
     return list(min(paths.values())[1])
 
 
-def _places(chain: int, left: int, flips: bool) -> list[tuple[int, int]]:
-    """How far the chain is behind a column of ``left`` bits, and what its place there costs."""
-    if chain == _NONE:
-        if left <= 1:
-            return [(_NONE, LUT if left and flips else 0)]
-        return [(_HANDED, LUT)] if left > 3 else [(_ON, LUT if left > 2 else PLAIN)]
-    if chain == _OVER:
-        return [(_OVER, 0)] if left == 0 else []
-    handed = chain == _HANDED
-    hands = hands_on(left, handed, lowest=False)
-    on = [(_HANDED if hands else _ON, LUT if hands else PLAIN)]
-    return [*on, (_OVER, 0)] if left == 0 and not handed and not flips else on
-
-
 @cache
-def _options(height: int, above: int, most: int) -> tuple[Option, ...]:
-    """What a column of ``height`` bits, with ``above`` in the next, takes to keep ``most``."""
-    found: dict[tuple[int, int, int], tuple[int, Choice]] = {}
-    sevens = max(0, (height - 1) // 6)
-    for choice in product(
-        range(max(0, sevens - 2), sevens + 1), *(range(n + 1) for n in _MOST[1:])
-    ):
-        left = height - sum(n * (k.takes - 1) for n, k in zip(choice, KINDS, strict=True))
-        if not 0 <= left <= most or choice[2] > above or not _served(height, choice):
-            continue
-        cost = LUT * sum(n * k.luts for n, k in zip(choice, KINDS, strict=True))
-        up = [sum(n * k.up[j] for n, k in zip(choice, KINDS, strict=True)) for j in range(2)]
-        key = (left, up[0], up[1])
-        if key not in found or cost < found[key][0]:
-            found[key] = (cost, choice)
-    kept: list[Option] = []
-    for cost, key, choice in sorted((c, k, choice) for k, (c, choice) in found.items()):
-        if not any(all(a <= b for a, b in zip(k, key, strict=True)) for _, k, _ in kept):
-            kept.append((cost, key, choice))
-    return tuple(kept)
+def _options(height: int, above: int, room: int, full_adders: bool) -> tuple[Option, ...]:
+    """What a column of ``height`` bits, with ``above`` in the next, takes to keep ``room``."""
+    if full_adders:
+        adders = max(0, -((room - height) // 2))
+        return (_option(height, (0,) * (len(KINDS) - 1) + (adders,)),)
+    sevens = max(0, (height - 1) // (SEVEN.takes - 1))
+    tried = product(range(max(0, sevens - 2), sevens + 1), *(range(n + 1) for n in _MOST[1:]))
+    options = [
+        option
+        for choice in tried
+        if 0 <= (option := _option(height, choice)).kept <= room
+        and choice[2] <= above
+        and _served(height, choice)
+    ]
+    best: list[Option] = []
+    for option in sorted(options, key=lambda o: (o.cost, o.counters, o.up)):
+        sizes = (option.kept, *option.up)
+        if not any(_least((o.kept, *o.up), sizes) for o in best):
+            best.append(option)
+    return tuple(sorted(best, key=lambda o: o.choice))
+
+
+def _option(height: int, choice: Choice) -> Option:
+    """A choice with its cost and effect."""
+    taken = [(n, kind) for n, kind in zip(choice, KINDS, strict=True) if n]
+    cost = LUT * sum(n * kind.luts for n, kind in taken)
+    kept = height - sum(n * (kind.takes - 1) for n, kind in taken)
+    up = sum(n * kind.up[0] for n, kind in taken), sum(n * kind.up[1] for n, kind in taken)
+    return Option(cost, sum(choice), kept, up, choice)
 
 
 def _served(height: int, choice: Choice) -> bool:
@@ -115,13 +173,18 @@ def _served(height: int, choice: Choice) -> bool:
     return True
 
 
-def _undominated(found: dict) -> dict:
-    """Without the states that hand up no less than another of the same chain and cost no less."""
-    kept: dict = {}
-    for state, value in sorted(found.items(), key=lambda e: (e[1][0], e[0])):
-        if not any(s[2] == state[2] and s[0] <= state[0] and s[1] <= state[1] for s in kept):
-            kept[state] = value
+def _undominated(paths: dict[tuple[int, int, int], Path]) -> dict[tuple[int, int, int], Path]:
+    """The paths without those that another one beats.
+
+    One beats another where the adder is in the same state, it hands up no more, and costs no more.
+    """
+    kept: dict[tuple[int, int, int], Path] = {}
+    for state, path in sorted(paths.items(), key=lambda e: (e[1][0], e[0])):
+        if not any(s[2] == state[2] and _least(s[:2], state[:2]) for s in kept):
+            kept[state] = path
     return kept
 
 
-__all__ = ["Choice", "choose", "hands_on"]
+def _least(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether ``one`` is nowhere greater than ``other``."""
+    return all(a <= b for a, b in zip(one, other, strict=True))

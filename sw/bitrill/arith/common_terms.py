@@ -1,9 +1,9 @@
-"""Pairs of terms that many rows add alike, built once: greedy common sub-expressions.
+"""Greedy common subexpressions: pairs of terms that many rows add alike are built once.
 
-The pair that pays most comes first, then stands as a term of its own, of which pairs may be built
-again (cf. Pasko et al. 1999, and da4ml, Sun et al. 2025). A pair pays by the bits that every row
-is spared, and costs the bits of an adder. Rows of few terms, as ternary ones are, have little else
-in common.
+The pair that saves most comes first, and its sum is then a term itself, which may be part of the
+next pair (cf. Pasko et al. 1999, and da4ml, Sun et al. 2025). A pair saves the bits that every row
+has to add less, and costs the bits of an adder. Rows of few terms, as ternary ones are, have little
+else in common.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def paired(
     terms = list(terms)
     weights = weights.astype(np.float64)
     while len(terms) <= 4 * COLUMNS:
-        found = _best(builder, weights, terms)
-        if found is None:
+        pair = _best(builder, weights, terms)
+        if pair is None:
             break
-        i, j, sign = found
+        i, j, sign = pair
         rows = weights[:, i] * weights[:, j] == sign
         second = terms[j]
         other = Operand(second.number, second.shift, second.negative != (sign < 0))
@@ -43,7 +43,7 @@ def paired(
 def _best(
     builder: Builder, weights: np.ndarray, terms: list[Operand]
 ) -> tuple[int, int, int] | None:
-    """Two terms and the sign of their weights' product, where a pair of them pays most."""
+    """The pair of terms that saves most, and their weights' product's sign; None if none does."""
     numbers = [builder.numbers[t.number] for t in terms]
     bits = np.array([sum(n.heights) for n in numbers], np.float64)
     most = np.array([n.total << t.shift for n, t in zip(numbers, terms, strict=True)], np.float64)

@@ -1,30 +1,35 @@
-"""Compressor trees: which counters turn a heap of bits into the rows that a carry chain adds.
+"""Compressor trees: counters that turn a heap of bits into the rows that a carry chain adds.
 
-Three kinds, by what they take of a column and what they cost in 6-input LUTs:
+Three kinds of counters, by what they take of a column and what they cost in 6-input LUTs:
 
 - a counter of up to seven bits, ``7:3``, or of five and one of the next column, ``(1,5;3)``: two
   LUTs and two places of a carry chain. Seven bits become three, so half a LUT a bit removed.
 - a full adder: one LUT of two outputs.
 
-How many of each a column takes depends on its height and on what the columns below hand up, so
-the cheapest choice is a shortest path over the columns, found exactly (`_choose`). Which bits each
-counter takes is settled afterwards: those that arrive first (`compress`).
+`columns.choose` decides how many of each a column takes; `compress` decides which bits each takes:
+those that arrive first. Every sum of the project is compressed here, that of a folded unit's step
+(`accumulate`, `dsp_packing`, `bitserial`) and those of an unrolled matrix (`heaps`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from itertools import product
+from itertools import count
+from typing import TypeAlias
+
+ONE = -1
+"""The bit that is always 1."""
 
 
 @dataclass(frozen=True)
-class Counter:
-    """``inputs``: bits of weight ``2**column``; ``above``: at most one of the next column.
+class Compressor:
+    """One counter of a tree, by the numbers of its bits.
 
+    ``inputs``: bits of weight ``2**column``; ``above``: at most one of the next column.
     ``outputs``: bits of weight ``2**column``, ``2**(column + 1)``, ..; those past the width are
-    left out. ``luts``: physical LUTs on parts with LUT6_2 and carry chains.
+    left out.
     """
 
     column: int
@@ -33,13 +38,19 @@ class Counter:
     outputs: tuple[int, ...]
 
     @property
+    def taken(self) -> tuple[int, ...]:
+        """Every bit that it takes."""
+        return self.inputs + self.above
+
+    @property
     def luts(self) -> int:
-        return 1 if len(self.inputs) + len(self.above) <= 3 else 2
+        """Physical LUTs on parts with LUT6_2 and carry chains."""
+        return 1 if len(self.taken) <= 3 else 2
 
 
 @dataclass(frozen=True)
 class Kind:
-    """``takes`` bits of a column and ``above`` of the next; ``luts`` physical LUTs."""
+    """A kind of counter: ``takes`` bits of a column and ``above`` of the next; ``luts`` LUTs."""
 
     takes: int
     above: int
@@ -47,7 +58,7 @@ class Kind:
 
     @property
     def up(self) -> tuple[int, int]:
-        """How many more bits the next two columns hold then."""
+        """How many bits it adds to each of the next two columns."""
         return (1, 0) if self.takes == 3 else (1 - self.above, 1)
 
 
@@ -58,110 +69,53 @@ SEVEN, SIX, FIVE_ONE, FIVE, THREE = KINDS = (
     Kind(5, 0, 2),
     Kind(3, 0, 1),
 )
-_MOST = (0, 1, 3, 1, 3)
-"""How many of each kind are tried in a column; of `SEVEN`, the most that there can be."""
 
-Choice = tuple[int, ...]
-"""How many of each of `KINDS`."""
+Choice: TypeAlias = tuple[int, ...]
+"""How many of each of `KINDS` a column takes."""
+
+Level: TypeAlias = tuple[Compressor, ...]
+"""Counters that work side by side."""
 
 
 def compress(
-    heap: Sequence[Sequence[tuple[int, int]]],
-    *,
-    room: Sequence[int],
-    first: int,
-    adders: bool = False,
-) -> tuple[list[tuple[int, Counter]], list[list[int]]]:
-    """``(level, counter)`` in order, and the bits that are left: at most ``room[c]`` of a column.
+    heap: Sequence[Sequence[tuple[int, int]]], choices: Sequence[Choice], *, first: int
+) -> tuple[list[Level], list[tuple[int, ...]]]:
+    """The counters that ``choices`` ask for, in levels, and the bits of each column that remain.
 
     ``heap``: for each column ``(level, bit)``: after how many levels of counters the bit is there.
     Carries out of the last column are dropped. ``first``: the number of the first new bit.
-    ``adders``: full adders alone, for LUTs of four inputs: two of those each, one level.
     """
-    width = len(heap)
-    queues = [list(column) for column in heap]
+    width, numbers = len(heap), count(first)
+    queues = [[(level, bit == ONE, bit) for level, bit in column] for column in heap]
     for queue in queues:
         heapify(queue)
-    counters: list[tuple[int, Counter]] = []
-    choose = _adders if adders else _choose
-    for c, choice in enumerate(choose([len(q) for q in queues], room)):
+    levels: list[list[Compressor]] = []
+    for c, choice in enumerate(choices):
         for kind in [k for k, n in zip(KINDS, choice, strict=True) for _ in range(n)]:
-            took = [heappop(queues[c]) for _ in range(kind.takes)]
+            taken = [heappop(queues[c]) for _ in range(kind.takes)]
             above = [heappop(queues[c + 1])] if kind.above else []
-            level = max(t for t, _ in (*took, *above)) + 1
+            level = max(t for t, _, _ in (*taken, *above)) + 1
             places = range(c, min(width, c + (2 if kind.takes == 3 else 3)))
-            outputs = tuple(first + k for k in range(len(places)))
-            first += len(places)
+            outputs = tuple(next(numbers) for _ in places)
             for place, bit in zip(places, outputs, strict=True):
-                heappush(queues[place], (level, bit))
-            inputs = tuple(b for _, b in took)
-            counters.append((level, Counter(c, inputs, tuple(b for _, b in above), outputs)))
-    left = [[b for _, b in sorted(q, key=lambda e: e[1])] for q in queues]
-    return sorted(counters, key=lambda e: e[0]), left
+                heappush(queues[place], (level, False, bit))
+            levels += [[] for _ in range(level - len(levels))]
+            inputs = tuple(b for _, _, b in taken)
+            levels[level - 1].append(Compressor(c, inputs, tuple(b for *_, b in above), outputs))
+    remaining = [tuple(sorted(b for *_, b in queue)) for queue in queues]
+    return [tuple(level) for level in levels], remaining
 
 
-def _adders(heights: Sequence[int], room: Sequence[int]) -> list[Choice]:
-    """As `_choose`, of full adders: as few as each column needs, so the fewest of all."""
-    found: list[Choice] = []
-    carries = 0
-    for height, most in zip(heights, room, strict=True):
-        carries = max(0, -((most - height - carries) // 2))
-        found.append((0, 0, 0, 0, carries))
-    return found
+def staged(
+    levels: Sequence[Level], *, first: int, each: int, behind: int = 0
+) -> tuple[tuple[Level, ...], ...]:
+    """Levels in stages between registers: ``first`` in the first one, then ``each``.
 
-
-def _choose(heights: Sequence[int], room: Sequence[int]) -> list[Choice]:
-    """How many counters of each kind every column takes: the least LUTs, then fewest counters."""
-    paths: dict[tuple[int, int], tuple[tuple[int, int], tuple[Choice, ...]]] = {
-        (0, 0): ((0, 0), ())
-    }
-    for c, height in enumerate(heights):
-        found: dict[tuple[int, int], tuple[tuple[int, int], tuple[Choice, ...]]] = {}
-        for (here, above), ((luts, n), path) in paths.items():
-            higher = heights[c + 1] + above if c + 1 < len(heights) else 0
-            for choice in _choices(height + here, higher, room[c]):
-                up = [0, 0]
-                cost = [luts, n]
-                for kind, times in zip(KINDS, choice, strict=True):
-                    up[0] += times * kind.up[0]
-                    up[1] += times * kind.up[1]
-                    cost[0] += times * kind.luts
-                    cost[1] += times
-                state, total = (above + up[0], up[1]), (cost[0], cost[1])
-                if state not in found or total < found[state][0]:
-                    found[state] = (total, (*path, choice))
-        paths = _undominated(found)
-    return list(min(paths.values())[1])
-
-
-def _undominated(found: dict) -> dict:
-    """Without the states that hand up no less than another and cost no less."""
-    kept: dict = {}
-    for state, value in sorted(found.items(), key=lambda e: (e[1][0], e[0])):
-        if not any(s[0] <= state[0] and s[1] <= state[1] for s in kept):
-            kept[state] = value
-    return kept
-
-
-def _choices(height: int, above: int, room: int) -> Iterator[Choice]:
-    """Choices that leave at most ``room`` bits of ``height``, where they can be had in order."""
-    most = max(0, (height - 1) // 6)
-    for sevens in range(max(0, most - 2), most + 1):
-        for rest in product(*(range(n + 1) for n in _MOST[1:])):
-            choice = (sevens, *rest)
-            left = _left(height, above, choice)
-            if left is not None and left <= room:
-                yield choice
-
-
-def _left(height: int, above: int, choice: Choice) -> int | None:
-    """Bits of the column behind the counters; None where they find too few."""
-    for kind, times in zip(KINDS, choice, strict=True):
-        for _ in range(times):
-            if height < kind.takes or above < kind.above:
-                return None
-            height -= kind.takes - 1
-    return height
-
-
-__all__ = ["Counter", "Kind", "compress"]
+    ``behind``: levels of a carry chain that the last stage has room for besides.
+    """
+    stages: list[tuple[Level, ...]] = []
+    rest, room = tuple(levels), first
+    while len(rest) + behind > room:
+        stages.append(rest[:room])
+        rest, room = rest[room:], each
+    return (*stages, rest) if rest or behind else tuple(stages)

@@ -31,8 +31,7 @@ import numpy as np
 
 from ..errors import SpecError
 from ..ir.types import IntType
-from .accumulate import Fabric, SumPlan, fabric_of
-from .compress import Counter, compress
+from .accumulate import Fabric, SumPlan, fabric_of, tree
 from .gates import Gate
 from .products import Products
 from .shapes import FoldedMatrix
@@ -206,27 +205,5 @@ def _plan(packed: Packing, beats: int, width: int, fabric: Fabric) -> DspPlan:
     ] + [Gate(c, (("p", 0, 0),), 2) for c in columns]
     for bit, g in enumerate(gates):
         heap[g.column].append((0, bit))
-    plans = (_sums(Products(tuple(gates)), heap, carry, fabric) for carry in carries)
+    plans = (tree(Products(tuple(gates)), (), heap, carry, fabric) for carry in carries)
     return DspPlan(packed, columns, min(plans, key=lambda p: (p.luts, len(p.stages))))
-
-
-def _sums(
-    gates: Products, heap: list[list[tuple[int, int]]], carry: bool, fabric: Fabric
-) -> SumPlan:
-    room = [3 + carry] + [2] * (len(heap) - 1)
-    counters, rows = compress(heap, room=room, first=len(gates.gates), adders=fabric.four)
-    levels: list[list[Counter]] = [[] for _ in range(max((t for t, _ in counters), default=0))]
-    for level, counter in counters:
-        levels[level - 1].append(counter)
-    stages = tuple(
-        tuple(map(tuple, levels[first : first + fabric.levels]))
-        for first in range(0, len(levels), fabric.levels)
-    )
-    return SumPlan(
-        gates,
-        (),
-        stages,
-        tuple(map(tuple, rows)),
-        carry and len(rows[0]) > 3,
-        added=fabric.four and any(len(c) > 1 for c in rows),
-    )

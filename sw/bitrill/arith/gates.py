@@ -1,4 +1,7 @@
-"""Single bits of logic as tables of few inputs, and the number of LUTs that they take."""
+"""Single bits of logic as truth tables of few inputs, and how many LUTs they take.
+
+Products of weights and inputs are made of these, bit by bit (see `products`).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 LUT_INPUTS = 6
-"""Inputs of a LUT of one output; `SHARED_INPUTS` those of a LUT of two."""
+"""Inputs of a LUT of one output; a LUT of two outputs has `SHARED_INPUTS`."""
 
 SHARED_INPUTS = 5
 
@@ -20,7 +23,10 @@ Source = tuple[str, int, int]
 
 @dataclass(frozen=True)
 class Gate:
-    """A bit of weight ``2**column``: bit ``sum(v << i)`` of ``table``, inputs of values ``v``."""
+    """A bit of weight ``2**column``, the value of a truth table.
+
+    With inputs of values ``v``, it is bit ``sum(v[i] << i)`` of ``table``.
+    """
 
     column: int
     inputs: tuple[Source, ...]
@@ -33,7 +39,7 @@ class Gate:
 
     @property
     def luts(self) -> int:
-        """LUTs of a gate that shares none; more than six inputs are LUTs behind a multiplexer."""
+        """LUTs of the gate alone; past six inputs, a multiplexer chooses among several."""
         if self.is_wire:
             return 0
         return 1 << max(0, len(self.inputs) - LUT_INPUTS)
@@ -48,7 +54,7 @@ def gate(column: int, inputs: Sequence[Source], f: Callable[..., object]) -> Gat
 
 
 def fewest(column: int, inputs: Sequence[Source], f: Callable[..., object]) -> Gate | None:
-    """The gate of ``f`` without the inputs that decide nothing; None where ``f`` is always 0.
+    """The gate of ``f`` without inputs that decide nothing; None where it is always 0.
 
     ``f`` gives None for values that never occur.
     """
@@ -86,13 +92,13 @@ def paired(gates: Sequence[Gate]) -> tuple[tuple[int, int], ...]:
         for k, g in enumerate(gates)
         if len(g.inputs) <= SHARED_INPUTS and not g.is_wire
     ]
-    pairs = []
+    shared = []
     while small:
         k, inputs = small.pop(0)
         sizes = [len(inputs | other) for _, other in small[:_NEAR]]
         if sizes and min(sizes) <= SHARED_INPUTS:
-            pairs.append((k, small.pop(sizes.index(min(sizes)))[0]))
-    return tuple(pairs)
+            shared.append((k, small.pop(sizes.index(min(sizes)))[0]))
+    return tuple(shared)
 
 
 __all__ = ["LUT_INPUTS", "SHARED_INPUTS", "Gate", "Source", "fewest", "gate", "over", "paired"]

@@ -1,4 +1,4 @@
-"""Which sums a constant matrix's rows share.
+"""Finds the sums that the rows of a constant matrix share, so that each is built once.
 
 Rows are taken in groups. Over the rows of a group, inputs whose columns are equal, up to sign and
 a power of two, always go together: their sum is built once, and stands for all of them. The group
@@ -31,7 +31,10 @@ SAMPLE = 16
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """``y = weights @ x + base`` modulo ``2**width``; ``inputs``: the numbers of x."""
+    """The sums to be built: ``y = weights @ x + base`` modulo ``2**width``.
+
+    ``inputs``: the numbers of x.
+    """
 
     weights: np.ndarray
     base: np.ndarray
@@ -40,15 +43,20 @@ class Problem:
 
 
 Leasts: TypeAlias = tuple[int | None, int | None]
-"""Of how many bits a column must be to be counted in sums for two rows, and for more; None: sums
-are added up to numbers of one bit a column."""
+"""The fewest bits of a column that are counted in sums for two rows, and in sums for more rows.
+
+None: sums are added up to numbers of one bit a column.
+"""
 
 
 @dataclass(frozen=True)
 class Way:
-    """``rows``: the order in which they are grouped; ``size``: of a group; ``digits``: whether
+    """A way of sharing.
+
+    ``rows``: the order in which rows are grouped; ``size``: rows of a group; ``digits``: whether
     weights are cut in signed digits before anything is shared, or at the end; ``pairs``: whether
-    pairs of terms that many rows have in common come first (`pairs.paired`)."""
+    pairs of terms that many rows have in common come first (`common_terms.paired`).
+    """
 
     rows: tuple[int, ...]
     size: int
@@ -62,7 +70,7 @@ class Way:
 
 
 def share(problem: Problem, way: Way | None = None) -> AdderGraph:
-    """The adder graph of a way, the `cheapest` if None."""
+    """The adder graph that a way of sharing gives, the `cheapest` one if None."""
     way = way or cheapest(problem)[0]
     builder = Builder(list(problem.inputs))
     given = _given(builder, problem, way)
@@ -72,7 +80,7 @@ def share(problem: Problem, way: Way | None = None) -> AdderGraph:
 
 
 def cheapest(problem: Problem) -> tuple[Way, float]:
-    """The way that takes the fewest LUTs, and how many; from `SAMPLE` rows of larger ones."""
+    """The way that takes the fewest LUTs, and how many, by a sample of a large matrix' rows."""
     n = len(problem.weights)
     digits = (False,) if abs(problem.weights).max() <= 1 else (False, True)
     rows = tuple(similar_first(problem.weights))
@@ -91,7 +99,7 @@ def cheapest(problem: Problem) -> tuple[Way, float]:
 
 
 def _luts(problem: Problem, way: Way) -> float:
-    """LUTs of a way, or what they come to by as many whole groups as `SAMPLE` rows make."""
+    """LUTs of a way, estimated from as many whole groups as `SAMPLE` rows make."""
     groups = way.groups
     step = max(1, len(groups) * way.size // SAMPLE) if len(problem.inputs) > COLUMNS else 1
     tried = groups[step // 2 :: step]
@@ -106,7 +114,7 @@ def _luts(problem: Problem, way: Way) -> float:
 
 
 def similar_first(weights: np.ndarray) -> list[int]:
-    """Rows in an order in which those that agree, or disagree, most stand together."""
+    """The rows, ordered so that those that agree or disagree most stand together."""
     groups = [[r] for r in range(len(weights))]
     signs = np.sign(weights)
     alike = np.abs(signs @ signs.T)
@@ -127,7 +135,7 @@ def similar_first(weights: np.ndarray) -> list[int]:
 
 
 def _given(builder: Builder, problem: Problem, way: Way) -> tuple[np.ndarray, list[Operand]]:
-    """The weights of all rows and their terms, with what all of them share."""
+    """The weights of all rows and their terms, common pairs among them."""
     weights, terms = problem.weights, [Operand(k) for k in range(len(problem.inputs))]
     if not way.pairs:
         return weights, terms
@@ -148,7 +156,7 @@ def _build(
 
 
 def _digits(weights: np.ndarray, terms: list[Operand]) -> tuple[np.ndarray, list[Operand]]:
-    """Each column as columns of -1, 0, 1: one for each place of its signed digits."""
+    """Columns of -1, 0, 1 with their terms: one for each place of a column's signed digits."""
     planes = np.zeros((64, *weights.shape), np.int64)
     for (r, c), w in np.ndenumerate(weights):
         for shift, negative in signed_digits(int(w)):
@@ -187,7 +195,7 @@ def _halve(
 def _merge(
     builder: Builder, weights: np.ndarray, terms: list[Operand], least: int | None = None
 ) -> tuple[np.ndarray, list[Operand]]:
-    """Terms of equal columns, up to sign and a power of two, as one: their sum."""
+    """Replace terms of equal columns, up to sign and a power of two, by their sum."""
     used = np.asarray(weights.any(0))
     weights = weights[:, used]
     terms = [t for t, u in zip(terms, used.tolist(), strict=True) if u]

@@ -86,7 +86,7 @@ def text(cell: Places) -> str:
 @pytest.mark.parametrize("name", ["one bit", "four words", "sixteen"])
 def test_primitives_equal_the_verilog_model(name: str, tmp_path: Path) -> None:
     cell = comparator(name, True)
-    prove("bitrill_reached", text(cell), "N", cell.n, tmp_path)
+    prove("bitrill_reached", text(cell), {"N": str(cell.n)}, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -97,4 +97,4 @@ def test_a_fault_is_seen(old: str, new: str, tmp_path: Path) -> None:
     cell = comparator("four words", True)
     assert old in REACHED
     with pytest.raises(ToolError, match=r"Yosys failed: .*proof did fail"):
-        prove("bitrill_reached", text(cell).replace(old, new), "N", cell.n, tmp_path)
+        prove("bitrill_reached", text(cell).replace(old, new), {"N": str(cell.n)}, tmp_path)
