@@ -7,7 +7,8 @@ from fractions import Fraction
 
 import numpy as np
 from bitrill.ir.graph import Graph
-from bitrill.timing.predict import Timing, replay
+from bitrill.timing.predict import Timing
+from bitrill.timing.replay import replay
 
 from .job import Capture
 

@@ -13,7 +13,8 @@ from bitrill.errors import StageError
 from bitrill.ir import INPUT, Graph
 from bitrill.ir.interface import to_edge
 from bitrill.timing.frames_in_flight import frames_inside
-from bitrill.timing.predict import Timing, predict, replay
+from bitrill.timing.predict import Timing, predict
+from bitrill.timing.replay import replay
 from bitrill_hw.design.top import Top
 from bitrill_sim import amaranth_sim, stalls
 from bitrill_sim.job import Job, streams

@@ -13,7 +13,8 @@ from bitrill.errors import StageError
 from bitrill.ir import BIPOLAR, Graph, Impl, Rule, Schedule, Sink, Source, Stage, Tensor, verify
 from bitrill.ops import Convert, MatVec, Threshold
 from bitrill.timing.fifo_depths import FLOOR, fifo_depths
-from bitrill.timing.predict import predict, replay
+from bitrill.timing.predict import predict
+from bitrill.timing.replay import replay
 
 FRAME = Tensor((12,), BIPOLAR)
 
