@@ -160,13 +160,13 @@ def export(recipe: str, width: int) -> None:
     """Write a random network."""
     import torch
     from bitrill.storage import write_bytes
-    from bitrill.train import Options, models, qonnx_export
+    from bitrill.train import Options, qonnx_export, recipe_networks
 
     torch.manual_seed(0)
     if recipe == "dense":
         network, shape = dense(width), (1, 28, 28)
     else:
-        network = models.build(Options(recipe=recipe, dataset="cifar10", width=width))
+        network = recipe_networks.build(Options(recipe=recipe, dataset="cifar10", width=width))
         shape = (3, 32, 32)
     for module in network.modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
@@ -184,21 +184,21 @@ def export(recipe: str, width: int) -> None:
 def dense(width: int) -> Any:
     """784-H-H-H-10, all of one bit, as the recipes `tfc`, `sfc` and `lfc` are."""
     import brevitas.nn as qnn
-    from bitrill.train import models, quantizers
+    from bitrill.train import brevitas_quantizers, recipe_networks
     from torch import nn
 
     def act() -> nn.Module:
-        return qnn.QuantIdentity(act_quant=quantizers.Activation, bit_width=1)
+        return qnn.QuantIdentity(act_quant=brevitas_quantizers.Activation, bit_width=1)
 
     def linear(n_in: int, n_out: int) -> nn.Module:
-        told: Any = models.weight_arguments("binary")
+        told: Any = recipe_networks.weight_arguments("binary")
         return qnn.QuantLinear(n_in, n_out, bias=False, **told)
 
-    layers = [nn.Flatten(), models.Normalize(0.5, 0.5), act()]
+    layers = [nn.Flatten(), recipe_networks.Normalize(0.5, 0.5), act()]
     for n in (784, width, width):
         layers += [linear(n, width), nn.BatchNorm1d(width), act()]
-    network = nn.Sequential(*layers, linear(width, 10), models.TensorNorm())
-    quantizers.init_weights(network)
+    network = nn.Sequential(*layers, linear(width, 10), recipe_networks.TensorNorm())
+    brevitas_quantizers.init_weights(network)
     return network
 
 

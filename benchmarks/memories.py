@@ -26,7 +26,7 @@ from bitrill_hw.pipeline.elastic import Elastic
 from bitrill_hw.pipeline.stream import beats
 from bitrill_hw.synth.synthesis import synthesise_layers
 from common import ROOT
-from resources import Specimens
+from fit_resources import Specimens
 
 DEPTHS = (16, 32, 64, 128, 256, 512, 1024)
 BITS = (512, 1024, 2048, 4096, 8192, 16384)

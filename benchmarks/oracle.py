@@ -63,7 +63,7 @@ def qonnx_outputs(path: Path, x: np.ndarray, batch: int = BATCH) -> np.ndarray:
 def compare(path: Path, dataset: str, samples: int | None) -> dict[str, object]:
     """Both comparisons; raises `MismatchError` for a difference that is not proven."""
     x, labels = (a[:samples] for a in datasets.load(dataset, "test"))
-    network = oracle.Network.load(path)
+    network = oracle.QonnxNetwork.load(path)
     graph = to_integer(load_model(path))
     x = x.reshape(-1, *graph.source.shape)
     side = oracle.golden_side(network, graph, x)

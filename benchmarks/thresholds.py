@@ -25,7 +25,7 @@ from bitrill_hw.design.build import component
 from bitrill_hw.memories.roms import convert
 from bitrill_hw.synth.synthesis import synthesise_layers
 from common import ROOT
-from resources import Specimens
+from fit_resources import Specimens
 
 X, CHANNELS, LANES = IntType(-2048, 2047), 64, (1, 8, 64)
 FORMS = {

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import Component
 from amaranth.sim import Simulator
 
 from .access import OUTPUTS, idle
-from .bench import RESET_CYCLES, Bench, Outputs
+from .bench import RESET_CYCLES, DutOutputs, StreamBench
 from .job import Capture, Job, Progress, Violation, silent
 from .ports import Ports
 
@@ -29,7 +29,7 @@ def simulate(
         for k, v in ports.names.items()
         if hasattr(component, v.split("__")[0])
     }
-    with Bench(job.folder, job.numbers, has_last="m_last" in signals) as bench:
+    with StreamBench(job.folder, job.numbers, has_last="m_last" in signals) as bench:
         simulator = Simulator(component)
         simulator.add_clock(1e-8)
         simulator.add_testbench(_testbench(bench, signals, ports.reset_level, job, progress))
@@ -41,7 +41,7 @@ def simulate(
 
 
 def _testbench(
-    bench: Bench, signals: dict[str, Any], level: int, job: Job, progress: Progress
+    bench: StreamBench, signals: dict[str, Any], level: int, job: Job, progress: Progress
 ) -> Any:
     """Drives inputs that changed (each costs a settling), samples the outputs before each edge."""
     watched = [signals[k] for k in ("s_ready", "m_valid")]
@@ -75,7 +75,7 @@ def _testbench(
             last = bool(rest["m_last"]) if "m_last" in rest else None
             error = bool(rest.get("error", 0))
             words = [bool(rest[f"word{k}_ready"]) for k in range(len(i.words))]
-            more = bench.observe(Outputs(bool(ready), bool(valid), payload, last, error, words))
+            more = bench.observe(DutOutputs(bool(ready), bool(valid), payload, last, error, words))
             if bench.cycle % _REPORT == 0:
                 progress("simulating", bench.taken // job.o.beats, job.frames)
 
@@ -90,7 +90,7 @@ async def _reset(ctx: Any, signals: dict[str, Any], level: int) -> None:
         ctx.set(signals["reset"], 1 - level)
 
 
-async def _access(ctx: Any, bench: Bench, signals: dict[str, Any]) -> None:
+async def _access(ctx: Any, bench: StreamBench, signals: dict[str, Any]) -> None:
     """Registers are written and read back."""
     watched = [signals[f"axi_{k}"] for k in OUTPUTS]
     more = True

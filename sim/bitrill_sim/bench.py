@@ -25,7 +25,7 @@ CYCLE_NS = 10
 
 
 @dataclass
-class Inputs:
+class DutInputs:
     """What the design sees in a cycle."""
 
     valid: bool
@@ -36,7 +36,7 @@ class Inputs:
 
 
 @dataclass
-class Outputs:
+class DutOutputs:
     """What the design shows in a cycle, settled; None where a bit is unknown.
 
     ``data`` and ``last`` matter while ``valid``; ``last`` is None too where there is no such port.
@@ -50,7 +50,7 @@ class Outputs:
     words: Sequence[bool | None] = ()
 
 
-class Bench:
+class StreamBench:
     """One run over the files of a job (see `bitrill_sim.job`)."""
 
     def __init__(self, folder: Path, numbers: Mapping[str, int], *, has_last: bool):
@@ -72,7 +72,7 @@ class Bench:
         self._offered = 0
         self._mask = (1 << numbers["in_bits"]) - 1
         self._waiting: tuple[int | None, bool | None] | None = None
-        self.inputs = Inputs(False, True, 0, False)
+        self.inputs = DutInputs(False, True, 0, False)
 
     def __enter__(self) -> Self:
         return self
@@ -92,7 +92,7 @@ class Bench:
         done = self.accepted == self._n_in and self.taken == self._n_out
         return "done" if done else "stalled"
 
-    def drive(self) -> Inputs:
+    def drive(self) -> DutInputs:
         """The inputs of the present cycle."""
         i, beats = self.inputs, self.n["in_beats"]
         if (
@@ -108,7 +108,7 @@ class Bench:
         i.words = [feeder.drive(self.cycle) for feeder in self.feeders]
         return i
 
-    def observe(self, o: Outputs) -> bool:
+    def observe(self, o: DutOutputs) -> bool:
         """Record the cycle and go on to the next; whether there is one."""
         i = self.inputs
         if None in (o.s_ready, o.valid, o.error) or (o.valid and o.data is None):
@@ -139,7 +139,7 @@ class Bench:
         self.cycle += 1
         return self.cycle - self.moved <= self.n["patience"]
 
-    def _rules(self, o: Outputs) -> None:
+    def _rules(self, o: DutOutputs) -> None:
         if not o.valid:
             if self._waiting is not None:
                 self._violation("dropped")

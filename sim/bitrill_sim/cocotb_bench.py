@@ -18,7 +18,7 @@ from bitrill.storage import write_json
 from cocotb.triggers import Timer
 
 from .access import INPUTS, OUTPUTS, idle
-from .bench import CYCLE_NS, RESET_CYCLES, Bench, Outputs
+from .bench import CYCLE_NS, RESET_CYCLES, DutOutputs, StreamBench
 
 SPEC = "BITRILL_JOB"
 """Environment variable: path of the job's ``job.json``."""
@@ -34,7 +34,7 @@ async def frames(dut: Any) -> None:
     names = spec["names"]
     pins = {k: getattr(dut, v) for k, v in names.items()}
     half = Timer(CYCLE_NS // 2, unit="ns")
-    with Bench(folder, spec["numbers"], has_last="m_last" in pins) as bench:
+    with StreamBench(folder, spec["numbers"], has_last="m_last" in pins) as bench:
         await _reset(pins, spec["reset_level"], half)
         if len(bench.master.accesses):
             await _access(pins, bench, half)
@@ -69,7 +69,7 @@ async def _reset(pins: dict[str, Any], level: int, half: Timer) -> None:
     pins["reset"].value = 1 - level
 
 
-async def _access(pins: dict[str, Any], bench: Bench, half: Timer) -> None:
+async def _access(pins: dict[str, Any], bench: StreamBench, half: Timer) -> None:
     """Registers are written and read back; an unknown bit is no answer."""
     more = True
     while more:
@@ -87,7 +87,7 @@ async def _access(pins: dict[str, Any], bench: Bench, half: Timer) -> None:
         pins[f"axi_{name}"].value = value
 
 
-async def _low(pins: dict[str, Any], bench: Bench, half: Timer) -> None:
+async def _low(pins: dict[str, Any], bench: StreamBench, half: Timer) -> None:
     """The clock falls, the cycle's inputs change, and all settles."""
     i = bench.drive()
     pins["clock"].value = 0
@@ -102,9 +102,9 @@ async def _low(pins: dict[str, Any], bench: Bench, half: Timer) -> None:
     await half
 
 
-def _outputs(pins: dict[str, Any]) -> Outputs:
+def _outputs(pins: dict[str, Any]) -> DutOutputs:
     valid = _bit(pins["m_valid"])
-    out = Outputs(_bit(pins["s_ready"]), valid)
+    out = DutOutputs(_bit(pins["s_ready"]), valid)
     streams = sum(name.startswith("word") and name.endswith("_ready") for name in pins)
     out.words = [_bit(pins[f"word{k}_ready"]) for k in range(streams)]
     if "error" in pins:

@@ -102,7 +102,7 @@ def verify(
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class RunResult:
     """What one run showed; ``wrong``: bool per frame."""
 
     wrong: np.ndarray
@@ -124,7 +124,7 @@ class Run:
     seed: int
     keep: Path
 
-    def __call__(self, flat: np.ndarray, schedules: Schedules, *, look: bool = True) -> Found:
+    def __call__(self, flat: np.ndarray, schedules: Schedules, *, look: bool = True) -> RunResult:
         """One run; ``look`` into the first mismatch, if there is one, and leave its files."""
         with self.rig.run(flat, schedules, seed=self.seed) as capture:
             capture.check_finished()
@@ -141,7 +141,7 @@ class Run:
                 free = schedules[0].all() and schedules[1].all()
                 if free and len(flat) >= free_frames(self.predicted):
                     measured = measure(capture)
-            return Found(wrong, first, capture.violations, late, measured, capture.cycles)
+            return RunResult(wrong, first, capture.violations, late, measured, capture.cycles)
 
     def _compare(self, capture: Capture, flat: np.ndarray) -> np.ndarray:
         """Which frames came out wrong."""

@@ -63,7 +63,7 @@ _CXX = ("-std=gnu++17", "-pipe", "-DVERILATOR=1", "-DVM_SC=0", "-DVM_COVERAGE=0"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
+class CompiledModel:
     """A compiled design: ``folder`` holds its objects and its generated C++."""
 
     folder: Path
@@ -140,7 +140,9 @@ class Model:
         return out
 
 
-def model(dut: Dut, work: Path, *, trace: bool = False, progress: Progress = silent) -> Model:
+def model(
+    dut: Dut, work: Path, *, trace: bool = False, progress: Progress = silent
+) -> CompiledModel:
     """The compiled model of a design, from ``work`` if it is there already."""
     tool, cxx = verilator(), compiler()
     flags = (*_TRANSLATE, *(_TRACE if trace else ()), *dut.flags)
@@ -150,7 +152,7 @@ def model(dut: Dut, work: Path, *, trace: bool = False, progress: Progress = sil
         tool.version, str(tool.program), cxx, dut.top, dut.level, *flags, *names, *_CXX, *sources
     )
     runtime = digest(tool.version, str(tool.program), cxx, *_CXX)
-    built = Model(
+    built = CompiledModel(
         folder=work / f"model-{key}",
         dut=dut,
         trace=trace,
@@ -168,7 +170,7 @@ def model(dut: Dut, work: Path, *, trace: bool = False, progress: Progress = sil
     return built
 
 
-def _build(built: Model, flags: Iterable[str], names: list[str]) -> None:
+def _build(built: CompiledModel, flags: Iterable[str], names: list[str]) -> None:
     """Translate and compile beside, then rename: a folder that is there is whole."""
     dut, scratch = built.dut, Path(tempfile.mkdtemp(prefix=".model.", dir=built.folder.parent))
     try:
@@ -196,7 +198,7 @@ def _build(built: Model, flags: Iterable[str], names: list[str]) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _units(built: Model, files: list[Path]) -> list[tuple[str, list[Path]]]:
+def _units(built: CompiledModel, files: list[Path]) -> list[tuple[str, list[Path]]]:
     """Files to compile as one, with their level, the largest first: small ones share the headers,
     which take longer than they do."""
     units: list[tuple[int, str, list[Path]]] = []

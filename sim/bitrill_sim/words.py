@@ -24,7 +24,7 @@ class Words:
 
 
 class Feeder:
-    """The source of stream ``k`` of a job, as the bench's own source: see `Bench`."""
+    """The source of stream ``k`` of a job, as the bench's own source: see `StreamBench`."""
 
     def __init__(self, folder: Path, k: int, n_bytes: int):
         data = np.fromfile(folder / f"words{k}.bin", np.uint8).reshape(-1, n_bytes)

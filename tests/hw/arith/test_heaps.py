@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from bitrill.errors import ToolError
 from bitrill_hw.arith.heaps import ADD3, CHAIN, COUNT7, COUNT15, Cell
-from bitrill_hw.synth.yosys import Job, run
+from bitrill_hw.synth.yosys import YosysRun, run
 
 _PROOF = """\
 read_verilog +/xilinx/cells_sim.v
@@ -41,7 +41,7 @@ def prove(cell: Cell, parameters: dict[str, str], work: Path) -> None:
         for side, read, _ in sides
     )
     sources = {f"{side}.v": text for side, _, text in sides}
-    run([Job(work, script + _EQUAL, sources, ("proven.txt",))])
+    run([YosysRun(work, script + _EQUAL, sources, ("proven.txt",))])
 
 
 CASES = [

@@ -1,4 +1,7 @@
-"""The training loop: seeds, checkpoints, resume; see `bitrill.train.train`."""
+"""The training loop of recipes: seeds, checkpoints, resuming, and the metrics of a finished run.
+
+`bitrill.train.train` calls it and describes its arguments.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +22,26 @@ from torch.nn import functional
 
 from ..errors import SpecError, StorageError, ToolError
 from ..storage import read_bytes, read_json, remove, write_bytes, write_json
-from . import contents, datasets, latent, models, prune, qonnx_export, quantizers
+from . import (
+    brevitas_quantizers,
+    datasets,
+    grid_weights,
+    prune,
+    qonnx_export,
+    recipe_networks,
+    weight_statistics,
+)
 from .recipes import WIDTHS, Options
 
 Progress: TypeAlias = Callable[[int, int, int, int, float, float | None], None]
-"""``(epoch, epochs, batch, batches, loss, accuracy)``, counted from 1; after every batch.
+"""Function called after every batch: ``(epoch, epochs, batch, batches, loss, accuracy)``.
 
-``loss`` is the mean over the epoch so far, ``accuracy`` the last one measured (None before).
+Epochs and batches count from 1; ``loss`` is the mean over the epoch so far, ``accuracy`` the last
+one measured, None before.
 """
 
 FORMAT = 1
-"""Version of the form of ``checkpoint.pt``; a reader refuses any other."""
+"""Version of ``checkpoint.pt``; any other is refused."""
 
 LEARNING_RATE = 0.02
 NOISE = 0.2
@@ -41,7 +53,7 @@ EXPORT_SAMPLES = 32
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run; ``out`` and ``model`` are None where nothing was to be written."""
+    """Result of a finished run; ``out`` and ``model`` are None where nothing was written."""
 
     options: Options
     metrics: dict[str, Any]
@@ -51,13 +63,13 @@ class Result:
 
     @property
     def accuracy(self) -> float:
-        """Of the last epoch, over the whole test split, 0..1."""
+        """Accuracy over the whole test split after the last epoch, 0..1."""
         return self.metrics["accuracy"]
 
 
 @dataclass
 class _Run:
-    """Everything that a checkpoint holds."""
+    """State of a run: everything that a checkpoint holds."""
 
     options: Options
     network: nn.Module
@@ -68,7 +80,7 @@ class _Run:
     @staticmethod
     def start(options: Options, x: Tensor) -> _Run:
         torch.manual_seed(options.seed)
-        network = models.build(options)
+        network = recipe_networks.build(options)
         if options.prune and options.recipe in WIDTHS:
             prune.drop_constant_inputs(network, x)
         optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
@@ -92,18 +104,21 @@ class _Run:
         write_bytes(path, buffer.getvalue())
 
     def restore(self, path: Path) -> None:
-        """Take the checkpoint's state; `SpecError` if it is another run's, or it is damaged."""
+        """Take the checkpoint's state.
+
+        Raises `SpecError` for another run's checkpoint, `StorageError` for a damaged one.
+        """
         data = read_bytes(path)
         try:
             state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-            found = state["format"], state["options"]
+            version_, options = state["format"], state["options"]
         except (pickle.UnpicklingError, RuntimeError, EOFError, *_DAMAGE) as error:
             raise StorageError(f"{path} must be a whole checkpoint: {_first(error)}") from error
-        if found[0] != FORMAT:
-            raise StorageError(f"{path} must have format {FORMAT}, not {found[0]!r}")
-        self._same_options(path, found[1])
+        if version_ != FORMAT:
+            raise StorageError(f"{path} must have format {FORMAT}, not {version_!r}")
+        self._same_options(path, options)
         try:
-            quantizers.load_state(self.network, state["network"])
+            brevitas_quantizers.load_state(self.network, state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.schedule.load_state_dict(state["schedule"])
             torch.set_rng_state(state["rng"])
@@ -111,17 +126,17 @@ class _Run:
         except (RuntimeError, *_DAMAGE) as error:
             raise StorageError(f"{path} must be a whole checkpoint: {_first(error)}") from error
 
-    def _same_options(self, path: Path, found: dict[str, Any]) -> None:
+    def _same_options(self, path: Path, saved: dict[str, object]) -> None:
         faults = [
-            f"{key} is {found.get(key)!r}, not {value!r}"
+            f"{key} is {saved.get(key)!r}, not {value!r}"
             for key, value in self.options.to_json().items()
-            if found.get(key) != value
+            if saved.get(key) != value
         ]
         if faults:
             raise SpecError(f"{path} is another run's and cannot be resumed: {'; '.join(faults)}")
 
     def epoch(self, x: Tensor, labels: Tensor, report: Callable[[int, int, float], None]) -> float:
-        """One pass over the training images; the mean loss."""
+        """Train on all training images once; return the mean loss."""
         self.network.train()
         batches = len(x) // self.options.batch
         order = torch.randperm(len(x))[: batches * self.options.batch].view(batches, -1)
@@ -142,8 +157,8 @@ class _Run:
             loss.backward()
             self.optimizer.step()
             self.schedule.step()
-            quantizers.clamp_weights(self.network)
-            latent.clamp_scales(self.network)
+            brevitas_quantizers.clamp_weights(self.network)
+            grid_weights.clamp_scales(self.network)
             report(i, batches, total / i)
         return total / batches
 
@@ -152,14 +167,14 @@ _DAMAGE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
 def _first(error: Exception) -> str:
-    """First sentence of an error: torch's go on for pages."""
+    """Return the first sentence of an error; torch's messages go on for pages."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0][:200]
 
 
 def squared_hinge(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean of ``max(0, 1 - t*y)**2`` with targets t of -1 and +1.
+    """Return the mean of ``max(0, 1 - t*y)**2`` with targets t of -1 and +1.
 
-    labels: classes ``[N]``, or 0 and 1 of the logits' shape.
+    ``labels``: classes ``[N]``, or 0 and 1 of the logits' shape.
     """
     each = labels.shape == logits.shape
     targets = (labels if each else functional.one_hot(labels, logits.shape[1])) * 2 - 1
@@ -167,15 +182,15 @@ def squared_hinge(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def noisy(x: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-    """Images with noise (normal, `NOISE`, cut to 0..1), and which pixels are ink: above 1/2."""
+    """Return images with noise (normal, `NOISE`, clipped to 0..1), and their ink: above 1/2."""
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))
     return (x + NOISE * noise).clamp(0, 1), (x > 0.5).long()
 
 
 def decisions(module: nn.Module, x: Tensor, batch: int = 1000) -> Tensor:
-    """Index of the largest output (the lowest among equals), evaluated without training.
+    """Return the index of each sample's largest output, the lowest among equal ones.
 
-    Of a network that gives an image: 1 where a pixel is above 0, else 0.
+    For a network that gives an image: 1 where a pixel is above 0, else 0.
     """
 
     def decide(y: Tensor) -> Tensor:
@@ -191,7 +206,7 @@ def decisions(module: nn.Module, x: Tensor, batch: int = 1000) -> Tensor:
 
 @contextmanager
 def _quiet_torch() -> Iterator[None]:
-    """One thread (two are slower on small shared machines); the caller's RNG stays as it was."""
+    """Use one thread (two are slower on small shared machines), and keep the caller's RNG."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -208,7 +223,7 @@ def run(
     progress: Progress | None = None,
     fetching: datasets.FetchProgress | None = None,
 ) -> Result:
-    """See `bitrill.train.train`."""
+    """Train a recipe: the work of `bitrill.train.train`."""
 
     def load(split: datasets.Split) -> Iterator[Tensor]:
         return map(torch.from_numpy, datasets.load(options.dataset, split, progress=fetching))
@@ -256,7 +271,7 @@ def _epoch(state: _Run, data: tuple[Tensor, ...], progress: Progress | None) -> 
 
 
 def _finished(out: Path, state: _Run) -> Result | None:
-    """The result of a run whose files are whole and of this very checkpoint, or None."""
+    """Return the result of a run whose files are whole and belong to this checkpoint, or None."""
     if len(state.history) < state.options.n_epochs:
         return None
     try:
@@ -280,7 +295,7 @@ def _finish(state: _Run, x_test: Tensor, out: Path | None) -> Result:
         "test_images": len(x_test),
         "parameters": sum(p.numel() for p in network.parameters()),
         "coding": state.options.weights,
-        "layers": contents.layers(network),
+        "layers": weight_statistics.layers(network),
         "versions": {name: version(name) for name in ("torch", "brevitas")},
     }
     if out is None:

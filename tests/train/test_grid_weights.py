@@ -7,7 +7,7 @@ import torch
 from bitrill.train.adder import STEP, L1MatMul
 from bitrill.train.codebooks import CodebookQuant
 from bitrill.train.fgq import FgqQuant
-from bitrill.train.latent import BYTE, clamp_scales
+from bitrill.train.grid_weights import BYTE, clamp_scales
 from bitrill.train.logquant import LogActivation
 from bitrill.train.pot import PotQuant
 from bitrill.train.ttq import TtqQuant

@@ -10,8 +10,8 @@ import pytest
 from bitrill.errors import MismatchError, UnsupportedError
 from bitrill.frontend.reader.functions import l1_matmul_function, log_quant_function
 from bitrill.train.bounds import Value
-from bitrill.train.executor import Network
-from bitrill.train.powers import PowerNode
+from bitrill.train.executor import QonnxNetwork
+from bitrill.train.power_node import PowerNode
 from onnx import helper, numpy_helper
 
 SCALE = np.float32(0.3)
@@ -81,7 +81,7 @@ def test_the_functions_are_run(held: bool):
         helper.make_node("LogQuant", ["e", "s"], ["y"], domain="bitrill", bits=3),
     ]
     functions = [l1_matmul_function(), log_quant_function()] if held else []
-    network = Network(model(nodes, w, functions))
+    network = QonnxNetwork(model(nodes, w, functions))
     x = rng.integers(-8, 8, (4, 5)).astype(np.float32) / 8
     trace = network.run(x)
     want = np.abs(x[:, :, None] - w).sum(1)
@@ -100,4 +100,4 @@ def test_the_functions_are_run(held: bool):
 def test_other_functions_are_not_run():
     node = helper.make_node("L1Conv", ["x", "w"], ["y"], domain="bitrill", name="n")
     with pytest.raises(UnsupportedError, match="n: L1Conv of the domain 'bitrill' cannot be run"):
-        Network(model([node], np.ones((2, 2), np.float32), []))
+        QonnxNetwork(model([node], np.ones((2, 2), np.float32), []))

@@ -1,5 +1,6 @@
 """Quantizers for Brevitas modules, as FINN's examples use them (Umuroglu et al. 2017).
 
+Use them in your own modules, as ``examples/own_model.py`` does; Bitrill imports what they export.
 Weights are quantized on a fixed scale, so they should be kept in -1..1 (`clamp_weights` after
 each step of the optimizer, `init_weights` before the first):
 
@@ -10,7 +11,7 @@ BinaryWeight   -1, +1 (0 gives +1)                            ``weight_quant=``
 TernaryWeight  -1, 0, +1                                      ``weight_quant=``
 IntWeight      ``k / (2**(n-1) - 1)``, signed narrow n bits   ``weight_quant=``,
                                                               ``weight_bit_width=n`` (or 4)
-Activation     1 bit: -1, +1; n bits: the same as IntWeight   ``act_quant=``, ``bit_width=n``
+IntActivation  1 bit: -1, +1; n bits: the same as IntWeight   ``act_quant=``, ``bit_width=n``
 =============  =============================================  ==============================
 """
 
@@ -31,7 +32,7 @@ from brevitas.quant.solver import ActQuantSolver, WeightQuantSolver
 
 
 class Fixed(ExtendedInjector):
-    """Signed, narrow, symmetric, on a constant scale; one bit is binary."""
+    """Signed, narrow, symmetric quantization on a constant scale; one bit is binary."""
 
     bit_width_impl_type = BitWidthImplType.CONST
     scaling_impl_type = ScalingImplType.CONST
@@ -48,35 +49,35 @@ class Fixed(ExtendedInjector):
 
 
 class BinaryWeight(Fixed, WeightQuantSolver):
-    """-1 and +1; a weight of 0 gives +1."""
+    """Weights -1 and +1; 0 gives +1."""
 
     scaling_const = 1.0
     bit_width = 1
 
 
 class TernaryWeight(Fixed, WeightQuantSolver):
-    """-1, 0, +1, rounded half to even; zeroed weights keep their gradient."""
+    """Weights -1, 0, +1, rounded half to even; zeroed weights keep their gradient."""
 
     scaling_const = 1.0
     bit_width = 2
 
 
 class IntWeight(Fixed, WeightQuantSolver):
-    """Signed narrow integers on -1..1; ``weight_bit_width`` sets how many bits."""
+    """Weights that are signed narrow integers on -1..1, of ``weight_bit_width`` bits."""
 
     scaling_const = 1.0
     bit_width = 4
 
 
-class Activation(Fixed, ActQuantSolver):
-    """Signed narrow integers on -1..1, binary for ``bit_width=1``."""
+class IntActivation(Fixed, ActQuantSolver):
+    """Activations that are signed narrow integers on -1..1, binary for ``bit_width=1``."""
 
-    min_val = -1.0  # pyright: ignore[reportAssignmentType] - Brevitas names a value so, too
+    min_val = -1.0  # pyright: ignore[reportAssignmentType] - Brevitas has a function of this name
     max_val = 1.0
 
 
 def quantized_layers(module: torch.nn.Module) -> list[tuple[str, Any]]:
-    """``(name, layer)`` of each layer whose weights are quantized, in the module's order."""
+    """Return ``(name, layer)`` of each layer whose weights are quantized, in the module's order."""
     return [(n, m) for n, m in module.named_modules() if isinstance(m, QuantWeightMixin)]
 
 
@@ -87,16 +88,16 @@ def init_weights(module: torch.nn.Module, generator: torch.Generator | None = No
 
 
 def clamp_weights(module: torch.nn.Module) -> None:
-    """Clamp the weights of all quantized layers to -1..1: beyond, they would get no gradient."""
+    """Clamp the weights of all quantized layers to -1..1; beyond, they would get no gradient."""
     with torch.no_grad():
         for _, layer in quantized_layers(module):
             layer.weight.clamp_(-1, 1)
 
 
 def load_state(module: torch.nn.Module, state: dict[str, Any]) -> None:
-    """``module.load_state_dict(state)``, with the quantizers that the module has.
+    """Call ``module.load_state_dict(state)`` and keep the quantizers that the module has.
 
-    Brevitas would make new ones, whose trained scales an optimizer does not know.
+    Brevitas would make new ones, whose trained scales the optimizer does not know.
     """
     before = config.REINIT_ON_STATE_DICT_LOAD
     config.REINIT_ON_STATE_DICT_LOAD = False

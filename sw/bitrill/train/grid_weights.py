@@ -1,4 +1,4 @@
-"""Weights on an integer grid that Brevitas has no quantizer for: what all of them share.
+"""Base classes of weight quantizers that Brevitas lacks: powers of two, codebooks, TTQ, FGQ.
 
 A layer keeps latent real weights in -1..1; a `GridQuant` gives an integer for each, times a fixed
 scale. Gradients pass rounding unchanged (straight-through estimator, Bengio et al. 2013).
@@ -12,14 +12,14 @@ import torch
 from brevitas.quant.solver import WeightQuantSolver
 from torch import Tensor, nn
 
-from .quantizers import Fixed
+from .brevitas_quantizers import Fixed
 
 BYTE = 127
 """Largest integer of the signed narrow 8-bit grid."""
 
 
 class _Straight(torch.autograd.Function):
-    """The second tensor forward, the first one's gradient backward."""
+    """Gives the second tensor forward, and passes its gradient to the first backward."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
@@ -31,14 +31,14 @@ class _Straight(torch.autograd.Function):
 
 
 def straight(x: Tensor, y: Tensor) -> Tensor:
-    """``y``, of x's shape, as if it were ``x`` to gradients."""
+    """Return ``y``, of x's shape; its gradient goes to ``x`` unchanged."""
     return _Straight.apply(x, y)  # pyright: ignore[reportReturnType]
 
 
 class GridQuant(nn.Module):
-    """Integers ``q`` of magnitude ``top`` at most, standing for ``q / top``, in ``bits`` bits.
+    """Weight quantizer whose integers ``q``, at most ``top`` in magnitude, stand for ``q / top``.
 
-    Called by Brevitas with the latent weights; gives values, scale, zero point, bit width.
+    Brevitas calls it with the latent weights; it gives values, scale, zero point and bit width.
     """
 
     scale: Tensor
@@ -53,36 +53,36 @@ class GridQuant(nn.Module):
         self.top = top
 
     def integers(self, x: Tensor) -> Tensor:
-        """The integers as floats, with gradients to ``x`` of about ``top``."""
+        """Return the integers of latent weights as floats, with gradients of about ``top``."""
         raise NotImplementedError
 
     def clamp_(self) -> None:
-        """Bring trained scales back into their range, after each step of the optimizer."""
+        """Bring trained scales back into their range; called after each step of the optimizer."""
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         return self.integers(x) * self.scale, self.scale, self.zero_point, self.bit_width
 
 
 class GridWeight(Fixed, WeightQuantSolver):
-    """Base of ``weight_quant=`` classes; a subclass names its `GridQuant` as ``tensor_quant``."""
+    """Base of ``weight_quant=`` classes; a subclass sets ``tensor_quant`` to its `GridQuant`."""
 
     scaling_const = 1.0
     bit_width = 8
 
 
 def ternary(x: Tensor) -> Tensor:
-    """-1, 0, +1, the nearest; a gradient of 1."""
+    """Round to the nearest of -1, 0, +1, with a gradient of 1."""
     return straight(x, x.detach().clamp(-1, 1).round())
 
 
 def byte(x: Tensor) -> Tensor:
-    """Reals in ``1/BYTE..1`` as integers ``1..BYTE``; a gradient of `BYTE`."""
+    """Round reals in ``1/BYTE..1`` to integers ``1..BYTE``, with a gradient of `BYTE`."""
     scaled = x * BYTE
     return straight(scaled, scaled.detach().round().clamp(1, BYTE))
 
 
 def clamp_scales(module: nn.Module) -> None:
-    """Clamp the trained scales of all weight quantizers of one's own."""
+    """Clamp the trained scales of every `GridQuant` in a module."""
     with torch.no_grad():
         for part in module.modules():
             if isinstance(part, GridQuant):

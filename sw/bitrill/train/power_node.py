@@ -1,4 +1,7 @@
-"""A logarithmic quantizer of a QONNX network, for `executor` and `oracle`."""
+"""Logarithmic quantizer node of a QONNX network: how its floats and integers belong together.
+
+`executor` makes it from a `LogQuant`, `oracle` compares with it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from .scalars import Index, element
 
 @dataclass(frozen=True)
 class PowerNode:
-    """A `LogQuant`: integers 0, 1, 2, 4, .. ``2**(2**bits - 2)`` that stand for ``q * scale``.
+    """A `LogQuant` node: its integers 0, 1, 2, 4, .. ``2**(2**bits - 2)`` stand for ``q * scale``.
 
     ``x >= scale * 2**(k - 1/2)`` gives at least ``2**k``.
     """
@@ -23,7 +26,7 @@ class PowerNode:
     input: str
     output: str
     scale: np.ndarray
-    """One, or one for each channel."""
+    """One scale, or one for each channel."""
     bits: int
 
     @property
@@ -32,7 +35,7 @@ class PowerNode:
         return [0, *(1 << k for k in range((1 << self.bits) - 1))]
 
     def decode(self, y: np.ndarray) -> np.ndarray:
-        """The integers that the floats stand for, int64; `MismatchError` if they stand for none."""
+        """Return the integers, int64, that floats stand for; `MismatchError` if there are none."""
         q = y / self.scale.astype(np.float64)
         nearest = np.rint(np.where(np.isfinite(q), q, -1)).astype(np.int64)
         # a product of two floats is rounded once, the quotient once more
@@ -47,23 +50,23 @@ class PowerNode:
         return nearest
 
     def encode(self, q: np.ndarray) -> np.ndarray:
-        """The float32 numbers that the function gives for integers."""
+        """Return the float32 numbers that the function gives for integers."""
         return q.astype(np.float32) * self.scale
 
     def exact(self, q: int, index: Index) -> Fraction:
-        """The real number that an integer stands for."""
+        """Return the real number that an integer stands for."""
         return q * element(self.scale, index)
 
     def decide(self, x: Value, index: Index, *, exact: bool = False) -> tuple[int, int]:
-        """Least and largest integer for the number x: in float32, or of the exact reals."""
+        """Return the least and largest integer that x may give: in float32, or if ``exact``."""
         v = x / Value.of(element(self.scale, index))
         if exact:
             return self._decide(v.lo), self._decide(v.hi)
-        # a bound is a power that the other side rounds too: as if the number moved instead
+        # the other side rounds the bounds, which are powers, too: let the number move instead
         slack = gamma(POW_ROUNDINGS) * max(abs(v.low), abs(v.high)) + TINY
         return self._decide(v.low - slack), self._decide(v.high + slack)
 
     def _decide(self, v: Fraction) -> int:
-        """``v >= 2**(k - 1/2)`` is ``2 * v * v >= 4**k``: no root is taken."""
+        """Decide by ``2 * v * v >= 4**k``, which is ``v >= 2**(k - 1/2)`` without a root."""
         reached = [q for q in self.values[1:] if v > 0 and 2 * v * v >= q * q]
         return reached[-1] if reached else 0

@@ -1,6 +1,6 @@
 """Seconds and peak memory of FIFO depths and of exact time, each network in a process of its own.
 
-    python benchmarks/timing.py [NETWORK ...]
+    python benchmarks/measure_timing.py [NETWORK ...]
 
 CNV w1a1 is folded to a frame in 32,768 cycles, the others by default; ``-224``: for images of
 224 x 224 instead of 32 x 32. Seconds are the process's own, not the wall's.

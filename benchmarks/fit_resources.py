@@ -1,6 +1,6 @@
 """Measures the resource model's grid with Yosys and fits the model: ``resources.json``.
 
-    python benchmarks/resources.py [--fit] [--work DIR]
+    python benchmarks/fit_resources.py [--fit] [--work DIR]
 
 ``--fit`` fits anew to the points of the file, without measuring. Many operators are synthesised in
 one run, as modules whose borders are kept. What was stopped goes on from the runs that are whole,
