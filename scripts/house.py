@@ -82,7 +82,7 @@ def _plan(words: str) -> tuple[str, ...]:
 
 
 ROOMS = {
-    "ground": ("errors", "exact", "real", "storage", "jobs"),
+    "ground": ("errors", "exact", "real", "storage", "progress", "engines", "jobs"),
     "ir": ("ir",),
     "parts": ("parts", "plan.parts"),
     "arith": (

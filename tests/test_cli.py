@@ -31,7 +31,7 @@ from bitrill.errors import (
 )
 from bitrill.flow.extras import silent
 from frontend.onnx_models import Net, save, small
-from support import ROOT
+from support import HANG_SECONDS, ROOT
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +218,7 @@ def test_an_interrupted_process_leaves_no_build(model: Path, tmp_path: Path) -> 
     assert child.stdout.readline() == "now\n"
     time.sleep(0.1)
     child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=30)
+    _, err = child.communicate(timeout=HANG_SECONDS)
     assert (child.returncode, err) == (130, "bitrill: interrupted; nothing half-written is left\n")
     assert not (tmp_path / "b").exists()
 
@@ -229,7 +229,7 @@ def test_a_reader_that_leaves_early_is_no_error(model: Path) -> None:
         ["bash", "-c", f"set -o pipefail; {command}"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
@@ -457,7 +457,7 @@ def test_setup_names_a_missing_tool(missing: str, tmp_path: Path) -> None:
         env={"PATH": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
         check=False,
     )
     assert done.returncode == 3
@@ -473,7 +473,7 @@ def test_setup_names_a_missing_python(tmp_path: Path) -> None:
         env={"PATH": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
         check=False,
     )
     assert done.returncode == 3

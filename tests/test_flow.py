@@ -22,6 +22,7 @@ from bitrill.ir import IntType, Stage, serialisation
 from bitrill.timing import predict
 from bitrill.timing.fifo_depths import fifo_bits
 from frontend.onnx_models import Net, save, small
+from support import HANG_SECONDS
 
 FILES = ("graph.json", "weights.npz", "top.v", "timing.json", "folding.json")
 
@@ -103,7 +104,7 @@ def test_two_compilations_are_byte_for_byte_the_same(model: Path, tmp_path: Path
             env=os.environ | {"PYTHONHASHSEED": seed},
             check=True,
             capture_output=True,
-            timeout=120,
+            timeout=HANG_SECONDS,
         )
         found.append({p.name: p.read_bytes() for p in (tmp_path / place / "b").iterdir()})
     assert found[0] == found[1]

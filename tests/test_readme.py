@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import ROOT
+from support import HANG_SECONDS, ROOT
 
 TEXT = (ROOT / "README.md").read_text()
 
@@ -73,7 +73,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
         env=os.environ | {"PATH": path, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=HANG_SECONDS,
         check=False,
     )
 

@@ -1,8 +1,8 @@
-"""Runs inside the simulator: the Python bench as a cocotb test, on the job that the environment
-names. Started by `bitrill_sim.cocotb_sim`.
+"""The Python bench as a cocotb test, which runs inside the simulator.
 
-The clock is driven by hand, low then high, so that every value is read when it has settled: the
-same in every simulator, whatever its order of events.
+`bitrill_sim.cocotb_sim` starts it; the environment names its job. It drives the clock itself, low
+then high, and reads every value when it has settled: so all simulators give the same, whatever
+their order of events.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _REPORT_SECONDS = 0.2
 
 @cocotb.test()
 async def frames(dut: Any) -> None:
-    """Every frame goes in, whatever comes out is recorded; a broken rule fails the test."""
+    """Send every frame, record what comes out; a broken rule of the stream fails the test."""
     folder = Path(os.environ[SPEC]).parent
     spec = json.loads(Path(os.environ[SPEC]).read_text())
     names = spec["names"]
@@ -39,14 +39,14 @@ async def frames(dut: Any) -> None:
         if len(bench.master.accesses):
             await _access(pins, bench, half)
             await _reset(pins, spec["reset_level"], half)
-        told, more = time.monotonic(), True
-        while more:
+        reported, running = time.monotonic(), True
+        while running:
             await _low(pins, bench, half)
-            more = bench.observe(_outputs(pins))
+            running = bench.observe(_outputs(pins))
             pins["clock"].value = 1
             await half
-            if bench.cycle % 256 == 0 and time.monotonic() - told > _REPORT_SECONDS:
-                told = time.monotonic()
+            if bench.cycle % 256 == 0 and time.monotonic() - reported > _REPORT_SECONDS:
+                reported = time.monotonic()
                 done = bench.taken // spec["numbers"]["out_beats"]
                 (folder / "progress").write_text(str(done))
         write_json(folder / "result.json", bench.result())
@@ -70,9 +70,9 @@ async def _reset(pins: dict[str, Any], level: int, half: Timer) -> None:
 
 
 async def _access(pins: dict[str, Any], bench: StreamBench, half: Timer) -> None:
-    """Registers are written and read back; an unknown bit is no answer."""
-    more = True
-    while more:
+    """Write the registers and read them back; an unknown bit is no answer."""
+    running = True
+    while running:
         i = bench.master.drive()
         pins["clock"].value = 0
         for name, value in i.items():
@@ -80,7 +80,7 @@ async def _access(pins: dict[str, Any], bench: StreamBench, half: Timer) -> None
         await half
         values = {name: pins[f"axi_{name}"].value for name in OUTPUTS}
         seen = {name: int(v) if v.is_resolvable else 0 for name, v in values.items()}
-        more = bench.access(i, seen)
+        running = bench.access(i, seen)
         pins["clock"].value = 1
         await half
     for name, value in idle().items():
@@ -88,7 +88,7 @@ async def _access(pins: dict[str, Any], bench: StreamBench, half: Timer) -> None
 
 
 async def _low(pins: dict[str, Any], bench: StreamBench, half: Timer) -> None:
-    """The clock falls, the cycle's inputs change, and all settles."""
+    """Let the clock fall, change the cycle's inputs, and let all signals settle."""
     i = bench.drive()
     pins["clock"].value = 0
     pins["s_valid"].value = int(i.valid)

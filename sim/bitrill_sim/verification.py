@@ -1,4 +1,4 @@
-"""RTL against the golden model, bit for bit and cycle for cycle."""
+"""Verification of a design's RTL against the golden model, bit for bit and cycle for cycle."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+from bitrill.engines import Engine, check_engine
 from bitrill.errors import SpecError
 from bitrill.ir import graph as ir_graph
 from bitrill.ir.graph import Graph, Stage
+from bitrill.progress import Progress, silent
 from bitrill.runtime.register_map import stream_words, streamed
 from bitrill.storage import write_text
 from bitrill.timing.predict import Timing, predict
 
 from . import stalls
 from .diagnosis import diagnose
-from .job import NO_ACCESS, Capture, Progress, Violation, pieces, silent, streams
+from .job import NO_ACCESS, Capture, Violation, pieces, streams
 from .measured import Measured, free_frames, late_beat, measure
 from .outcome import Difference, Report
 from .ports import Dut, Ports, edges
-from .rig import ENGINES, Engine, Rig
+from .rig import Rig
 from .words import Words
 
 Schedules: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 Rtl: TypeAlias = Dut | Path | str | Sequence[Path] | None
-"""A build folder (its ``top.v``), a Verilog file, several, a `Dut`; None: made from the graph."""
+"""A build folder (its ``top.v``), Verilog files, or a `Dut`; None: Verilog made from the graph."""
 
 
 def verify(
@@ -52,21 +54,19 @@ def verify(
 ) -> Report:
     """Run every frame of ``x`` (integers, as `Graph.run` takes) through the RTL of a FOLDED graph.
 
-    ``stall``: share of cycles in which source and sink pause, each by a schedule of its own that
-    ``seed`` gives, single cycles and bursts. ``cycles``: whether the time is compared too.
-    ``access``: registers to write, and read back, before the frames, address and data ``[n, 2]``,
-    where ``graph`` has other constants than ``made``, the graph that the RTL was made from. Words
-    of streamed nodes are those of ``graph``; their streams pause as source and sink do.
-    ``work``: folder of compiled simulators, by default ``sim`` beside the Verilog; ``keep``: where
-    the files of a mismatch go, by default ``mismatch`` in it. The engine amaranth builds its
-    hardware from the graph and takes no Verilog.
+    ``stall``: share of cycles in which source and sink pause, singly and in bursts, by schedules
+    from ``seed``. ``cycles``: whether time is compared too. ``made``: the graph that the RTL was
+    made from, where ``graph`` has other constants; ``access``: registers to write for that, and to
+    read back, before the frames, address and data ``[n, 2]``. Words of streamed nodes are those of
+    ``graph``; their streams pause as source and sink do. ``work``: folder of compiled simulators,
+    by default ``sim`` beside the Verilog; ``keep``: folder for the files of a mismatch, by default
+    ``mismatch`` in it. The engine amaranth builds its hardware from the graph, not from Verilog.
 
-    A difference is in the report (`Report.check` raises it). Raises `SimulationTimeout` for a
-    design that hangs, `ToolError` for a tool that is missing or fails.
+    A difference is in the report; `Report.check` raises it. Raises `SimulationTimeout` for a design
+    that hangs, `ToolError` for a tool that is missing or fails.
     """
     began = time.monotonic()
-    if engine not in ENGINES:
-        raise SpecError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
+    check_engine(engine)
     ir_graph.verify(graph, Stage.FOLDED)
     flat = graph.source.flatten(x)
     if len(flat) == 0:
@@ -79,7 +79,7 @@ def verify(
         main = run(flat, stalls.pair(stall, seed, long=rig.cycles))
         measured, late, wrong = main.measured, main.late, main.wrong
         violations, first = main.violations, main.first
-        if cycles and measured is None:  # too few frames, or stalls: a free run tells the time
+        if cycles and measured is None:  # too few frames, or stalls: a free run shows the time
             order = np.arange(free_frames(predicted)) % len(flat)
             extra = run(flat[order], (stalls.ALWAYS, stalls.ALWAYS), look=first is None)
             measured, late = extra.measured, late or extra.late
@@ -103,7 +103,7 @@ def verify(
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """What one run showed; ``wrong``: bool per frame."""
+    """Outcome of one run; ``wrong``: bool per frame."""
 
     wrong: np.ndarray
     first: Difference | None
@@ -115,8 +115,10 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Run:
-    """Frames through the rig, compared with the golden model, and with the model of time where
-    there is a prediction."""
+    """Runs frames through the rig and compares them with the golden model.
+
+    Where there is a prediction, cycles are compared too.
+    """
 
     rig: Rig
     graph: Graph
@@ -125,7 +127,7 @@ class Run:
     keep: Path
 
     def __call__(self, flat: np.ndarray, schedules: Schedules, *, look: bool = True) -> RunResult:
-        """One run; ``look`` into the first mismatch, if there is one, and leave its files."""
+        """Run frames once; ``look`` into the first mismatch, if any, and leave its files."""
         with self.rig.run(flat, schedules, seed=self.seed) as capture:
             capture.check_finished()
             wrong = self._compare(capture, flat)
@@ -144,7 +146,7 @@ class Run:
             return RunResult(wrong, first, capture.violations, late, measured, capture.cycles)
 
     def _compare(self, capture: Capture, flat: np.ndarray) -> np.ndarray:
-        """Which frames came out wrong."""
+        """Return which frames came out wrong."""
         wrong = np.zeros(len(flat), bool)
         done = 0
         for piece in pieces(flat, self.rig.i.tensor.size):
@@ -159,8 +161,10 @@ class Run:
 
 @contextmanager
 def _folder(rtl: Rtl, work: Path | None) -> Iterator[Path]:
-    """Where simulators are compiled: as told, beside the Verilog, or a folder that vanishes
-    unless it holds a mismatch."""
+    """Choose the folder of compiled simulators: ``work``, or one beside the Verilog.
+
+    Without either it is a temporary folder, which is kept if it holds a mismatch.
+    """
     if work is not None:
         yield work
     elif rtl is not None and not isinstance(rtl, Dut):
@@ -194,7 +198,7 @@ def _rig(
 
 
 def _words(graph: Graph) -> tuple[Words, ...]:
-    """The streams of a graph's streamed nodes."""
+    """Return the streams of a graph's streamed nodes."""
     return tuple(Words.of(n.name, stream_words(n)) for n in streamed(graph))
 
 

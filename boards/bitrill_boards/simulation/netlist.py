@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 from bitrill.errors import SpecError
+from bitrill.progress import Progress, silent
 from bitrill.storage import read_bytes, write_text
 from bitrill_hw.synth.yosys import YosysRun, run
-from bitrill_sim.job import Progress, silent
 from bitrill_sim.netlist import cells, library, without_unknowns
 from bitrill_sim.ports import Dut
 

@@ -1,4 +1,4 @@
-"""Synthesis for xc7 with Yosys: resources in all and per layer, and the worst cell-delay path."""
+"""Synthesis for xc7 with Yosys: cells of the design and of each layer, and the worst path."""
 
 from bitrill.parts.devices import DEFAULT_PART, Part, devices, part_of
 

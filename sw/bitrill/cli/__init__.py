@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str], as_json: bool) -> int:
     options = parse(arguments)
     from . import verbs  # numpy is loaded here, not for --help
-    from .progress import shown
+    from .progress_bar import shown
 
     verb = getattr(verbs, options.verb)
     with shown(options.verb) as progress, _stdout_for_json(as_json), _termination_interrupts():

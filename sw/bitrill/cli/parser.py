@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .. import __version__
+from ..engines import ENGINES
 from ..errors import SpecError
 
 
@@ -218,9 +219,7 @@ def _run(sub: Any) -> Parser:
 def _verify(sub: Any) -> Parser:
     p = sub.add_parser("verify", help="simulate the Verilog against the golden model, bit for bit")
     _build(p)
-    p.add_argument(
-        "--engine", default="verilator", choices=("verilator", "cocotb", "icarus", "amaranth")
-    )
+    p.add_argument("--engine", default="verilator", choices=ENGINES)
     p.add_argument(
         "--data",
         default="random",

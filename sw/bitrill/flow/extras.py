@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
 
 from ..errors import ToolError
-
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with ``(what, done, total)``; total 0 where it is unknown."""
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """The `Progress` that shows nothing."""
+from ..progress import Progress as Progress
+from ..progress import silent as silent
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engines import check_engine
 from ..errors import SpecError
 from ..storage import read_bytes, write_array, write_json
 from .compiling import Build, load_build
@@ -17,7 +18,6 @@ from .data import Samples, random_inputs, read_array, samples, to_integers
 from .extras import Progress, extra, silent
 from .weights import Weights, read_weights, register_writes, with_weights
 
-ENGINES = ("verilator", "cocotb", "icarus", "amaranth")
 SLOW_SAMPLES = 100
 """Frames that a slow engine takes of a data set unless told otherwise."""
 
@@ -80,8 +80,7 @@ def verify(
     ``mismatches``, ``measured``, ``predicted``, ``engine``, ``seconds``, ``accuracy`` where the
     labels are known, and with ``weights`` the number of ``registers`` written.
     """
-    if engine not in ENGINES:
-        raise SpecError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
+    check_engine(engine)
     if not 0 <= stall < 1:
         raise SpecError(f"stall must be at least 0 and below 1, not {stall}")
     built = made = _built(build)

@@ -3,7 +3,7 @@
 ``figure = sum(coefficient[kind][count] * structure(op)[count])``, rounded, for physical LUTs and
 flip-flops (see `bitrill.resources.structures` for the counts); block memory is counted exactly. The
 coefficients, none of them negative, are least squares of relative error over points measured with
-Yosys by ``benchmarks/fit_resources.py``, which writes them, the points, and how far the model is off
+Yosys by ``benchmarks/fit_resources.py``. It writes them, the points, and how far the model is off
 on points that it was not fitted to, to ``resources.json`` beside this file.
 """
 

@@ -1,0 +1,39 @@
+"""Types of Yosys' JSON netlists, as far as the rooms above read them."""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypeAlias, TypedDict
+
+Bit: TypeAlias = int | str
+"""Number of a net, or a constant: "0", "1", "x" or "z"."""
+
+
+class Cell(TypedDict):
+    """An instance of a primitive or module."""
+
+    type: str
+    connections: dict[str, list[Bit]]
+    port_directions: NotRequired[dict[str, str]]
+    parameters: NotRequired[dict[str, str]]
+
+
+class Port(TypedDict):
+    """A port of a module."""
+
+    direction: str
+    bits: list[Bit]
+
+
+class NetName(TypedDict):
+    """A signal of the Verilog and its nets; ``offset``: index of the first one."""
+
+    bits: list[Bit]
+    offset: NotRequired[int]
+
+
+class Module(TypedDict):
+    """A module of a netlist."""
+
+    cells: dict[str, Cell]
+    ports: dict[str, Port]
+    netnames: NotRequired[dict[str, NetName]]
