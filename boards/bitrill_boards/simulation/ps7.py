@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from importlib.resources import files
 
-from bitrill.doctor import require_tools
+from bitrill.requirements import require_tools
 from bitrill.errors import ToolError
 from bitrill_sim.netlist import cell_models, without_unknowns
 
