@@ -15,9 +15,9 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from bitrill.requirements import require_tools
 from bitrill.errors import ToolError
 from bitrill.ir.graph import Graph
+from bitrill.requirements import require_tools
 from bitrill.storage import read_bytes, write_text
 
 from .job import Progress, silent
