@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bitrill import flow
-from bitrill.flow.extras import Progress
+from bitrill.progress import Progress
 from common import ROOT, boards_measured, default_model
 
 COLUMNS = (

@@ -16,7 +16,6 @@ import time
 from fractions import Fraction
 
 from bitrill import flow
-from bitrill.flow.boards import default_folder
 from bitrill.flow.data import samples
 from bitrill_boards.board import find
 from bitrill_boards.project import Project
@@ -40,13 +39,7 @@ def main() -> int:
     flow.build(BOARD, build, progress=steps())  # found again where it is done
     clock = Fraction(str(board.clock_mhz))
     project = Project(
-        board,
-        build.graph,
-        build.predicted,
-        build.verilog,
-        default_folder(build, BOARD),
-        "open",
-        clock,
+        board, build.graph, build.predicted, build.verilog, build.board_folder(BOARD), "open", clock
     )
     # the network of `default_model` is one of MNIST's, or trained here on digits
     data = "mnist" if build.graph.source.tensor.size == 784 else "digits"

@@ -118,7 +118,7 @@ def show(found: dict) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", type=Path)
-    parser.add_argument("--dataset", default="mnist", choices=datasets.NAMES)
+    parser.add_argument("--dataset", default="mnist", choices=datasets.DATASETS)
     parser.add_argument("--samples", type=int, metavar="N", help="the first N; all unless given")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()

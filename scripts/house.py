@@ -82,7 +82,9 @@ def _plan(words: str) -> tuple[str, ...]:
 
 
 ROOMS = {
-    "ground": ("errors", "exact", "real", "storage", "progress", "engines", "jobs"),
+    "ground": (
+        *("errors", "exact", "real", "storage", "requirements", "progress", "engines", "jobs"),
+    ),
     "ir": ("ir",),
     "parts": ("parts", "plan.parts"),
     "arith": (
@@ -109,11 +111,13 @@ ROOMS = {
         *_names("fold lanes codings levels_choice free convert", "passes."),
     ),
     "frontend.reader": ("frontend.reader",),
+    "frontend.symbolic": ("frontend.symbolic",),
     "frontend.rules": ("frontend.rules",),
     "frontend": ("frontend",),
     "runtime": ("runtime", "plan.registers"),
+    # below `train`, which takes an export through the passes to compare it with torch
+    "lowering": ("lowering", "packing", "pipeline"),
     "train, search": ("train", "search"),
-    "pipeline": ("packing", "pipeline"),
     "flow": ("flow",),
     "roof": ("cli", "doctor"),
 }

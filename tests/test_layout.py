@@ -87,6 +87,7 @@ def test_the_wheel_holds_every_file_of_every_package(wheel: Path) -> None:
         present = {f for f in files if (folder / f).is_file()}
         missing = {f for f in present if f"{folder.name}/{f}" not in names}
         assert missing == set()
+        assert f"{folder.name}/py.typed" in names  # PEP 561: the package carries its types
     assert any(n.endswith("licenses/LICENSE") for n in names)
 
 

@@ -14,10 +14,10 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from bitrill.doctor import require_tools
 from bitrill.errors import ToolError
 from bitrill.ir.graph import Graph
 from bitrill.progress import Progress, silent
+from bitrill.requirements import require_tools
 from bitrill.storage import read_bytes, write_text
 
 from .outcome import Report

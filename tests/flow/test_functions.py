@@ -68,10 +68,10 @@ def test_run_gives_what_onnx_gives(model: Path, build: flow.Compiled) -> None:
 @pytest.mark.parametrize("stall", [0.0, 0.4])
 def test_hardware_gives_what_the_golden_model_gives(build: flow.Compiled, stall: float) -> None:
     report = flow.verify(build.build, samples=40, stall=stall, seed=2)
-    assert report["ok"]
-    assert report["cycles_exact"]
-    assert report["mismatches"] == 0
-    assert report["measured"]["latency"] == report["predicted"]["latency"]
+    assert report.ok
+    assert report.cycles_exact
+    assert report.mismatches == 0
+    assert report.measured.latency == report.predicted.latency  # pyright: ignore
 
 
 def test_the_graph_holds_what_the_model_says(build: flow.Compiled) -> None:

