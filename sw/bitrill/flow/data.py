@@ -1,4 +1,7 @@
-"""Input data: .npy files, arrays and named data sets, as integers that a design takes."""
+"""Input data as integers that a design takes: .npy files, arrays and named data sets.
+
+The name ``random`` stands for inputs from the design's whole range.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,6 @@ from ..errors import SpecError, StorageError
 from ..ir import Graph
 from ..train.recipes import DATASETS
 from .extras import Progress, extra, logged
-
-"""Named data sets. The name ``random`` stands for inputs from the design's whole range."""
 
 
 @dataclass(frozen=True, eq=False)
