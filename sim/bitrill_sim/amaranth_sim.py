@@ -5,6 +5,7 @@ It needs neither Verilog nor a compiler, and simulates a few thousand cycles a s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import reduce
 from typing import Any
@@ -79,17 +80,20 @@ def _testbench(
                 ctx.set(signals[f"word{k}_data"], word)
             shown = {**now, "data": i.data}
             _, _, ready, valid, payload, *values = await ctx.tick().sample(*watched)
-            optional = dict(zip(extras, values, strict=True))
-            last = bool(optional["m_last"]) if "m_last" in optional else None
-            error = bool(optional.get("error", 0))
-            words = [bool(optional[f"word{k}_ready"]) for k in range(len(i.words))]
-            running = bench.observe(
-                DutOutputs(bool(ready), bool(valid), payload, last, error, words)
-            )
+            o = DutOutputs(bool(ready), bool(valid), payload)
+            _set_optional(o, dict(zip(extras, values, strict=True)))
+            running = bench.observe(o)
             if bench.cycle % _REPORT == 0:
                 progress("simulating", bench.taken // job.o.beats, job.frames)
 
     return run
+
+
+def _set_optional(o: DutOutputs, values: Mapping[str, int]) -> None:
+    """Set the outputs that not every design has."""
+    o.last = bool(values["m_last"]) if "m_last" in values else None
+    o.error = bool(values.get("error", 0))
+    o.words = [bool(value) for name, value in values.items() if name.startswith("word")]
 
 
 async def _reset(ctx: Any, signals: dict[str, Any], level: int) -> None:

@@ -117,7 +117,7 @@ class Job:
 
     @property
     def numbers(self) -> dict[str, int]:
-        """All numbers that a bench in another process needs."""
+        """The numbers that a bench in another process needs."""
         return {
             "frames": self.frames,
             "in_beats": self.i.beats,

@@ -76,28 +76,11 @@ def verify(
         rig = _rig(graph, rtl, engine, chosen, predicted, progress, made or graph)
         rig = replace(rig, access=access, words=_words(graph))
         run = Run(rig, graph, predicted if cycles else None, seed, keep or chosen / "mismatch")
-        main = run(flat, stalls.pair(stall, seed, long=rig.cycles))
-        measured, late, wrong = main.measured, main.late, main.wrong
-        violations, first = main.violations, main.first
-        if cycles and measured is None:  # too few frames, or stalls: a free run shows the time
-            order = np.arange(free_frames(predicted)) % len(flat)
-            extra = run(flat[order], (stalls.ALWAYS, stalls.ALWAYS), look=first is None)
-            measured, late = extra.measured, late or extra.late
-            wrong[order[extra.wrong]] = True
-            violations, first = violations or extra.violations, first or extra.first
-        return Report(
-            samples=len(flat),
-            mismatches=int(wrong.sum()),
-            measured=measured,
-            predicted=predicted,
-            late=late,
-            violations=violations,
-            first=first,
-            engine=engine,
-            stall=stall,
-            seed=seed,
-            cycles=main.cycles,
-            seconds=time.monotonic() - began,
+        result = run(flat, stalls.pair(stall, seed, long=rig.cycles))
+        if cycles and result.measured is None:  # too few frames, or stalls
+            result = _with_free_run(run, flat, result, free_frames(predicted))
+        return result.report(
+            predicted=predicted, engine=engine, stall=stall, seed=seed, began=began
         )
 
 
@@ -111,6 +94,25 @@ class RunResult:
     late: str | None
     measured: Measured | None
     cycles: int
+
+    def report(
+        self, *, predicted: Timing | None, engine: Engine, stall: float, seed: int, began: float
+    ) -> Report:
+        """Make the report; ``began``: when the verification began, by `time.monotonic`."""
+        return Report(
+            samples=len(self.wrong),
+            mismatches=int(self.wrong.sum()),
+            measured=self.measured,
+            predicted=predicted,
+            late=self.late,
+            violations=self.violations,
+            first=self.first,
+            engine=engine,
+            stall=stall,
+            seed=seed,
+            cycles=self.cycles,
+            seconds=time.monotonic() - began,
+        )
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,22 @@ class Run:
             done += len(piece)
             self.rig.progress("comparing", done, len(flat))
         return wrong
+
+
+def _with_free_run(run: Run, flat: np.ndarray, result: RunResult, frames: int) -> RunResult:
+    """Run some frames again without stalls, to measure time; return both runs' outcome as one."""
+    order = np.arange(frames) % len(flat)
+    free = run(flat[order], (stalls.ALWAYS, stalls.ALWAYS), look=result.first is None)
+    wrong = result.wrong.copy()
+    wrong[order[free.wrong]] = True
+    return replace(
+        result,
+        wrong=wrong,
+        first=result.first or free.first,
+        violations=result.violations or free.violations,
+        late=result.late or free.late,
+        measured=free.measured,
+    )
 
 
 @contextmanager

@@ -14,9 +14,9 @@ from bitrill.frontend import load_model
 from bitrill.ir import Graph
 from bitrill.lowering import to_integer
 from bitrill.train import Options, datasets, oracle, recipe_networks
+from bitrill.train.evaluation import decisions
 from bitrill.train.executor import QonnxNetwork
 from bitrill.train.qonnx_export import observe
-from bitrill.train.training_loop import decisions
 from torch import Tensor, nn
 from train.brevitas_modules import settled
 

@@ -1,4 +1,4 @@
-"""Cell counts of a netlist of xc7 primitives: LUTs, flip-flops, carry cells and hard blocks.
+"""NetlistCell counts of a netlist of xc7 primitives: LUTs, flip-flops, carry cells and hard blocks.
 
 LUTs that share a physical LUT are counted by Bitrill's own definition, not by Yosys'.
 """
@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from bitrill.errors import ToolError
 
 from .pairing import max_pairs
-from .yosys_json import Cell, Module
+from .yosys_json import NetlistCell, NetlistModule
 
 LUTS = {"INV": 1, "LUT1": 1, "LUT2": 2, "LUT3": 3, "LUT4": 4, "LUT5": 5, "LUT6": 6}
 """Number of inputs of each LUT with one output; Yosys writes an inverting LUT1 as INV."""
@@ -76,7 +76,7 @@ KEYS = tuple(f.name for f in fields(CellCounts))
 """The figures, in the order in which tables show them."""
 
 
-def count(module: Module, *, ignore: Iterable[str] = ()) -> CellCounts:
+def count(module: NetlistModule, *, ignore: Iterable[str] = ()) -> CellCounts:
     """Count the cells of one module of Yosys' JSON netlist.
 
     ``ignore``: types of cells that are counted elsewhere (submodules). Raises `ToolError` for a
@@ -109,12 +109,12 @@ def count(module: Module, *, ignore: Iterable[str] = ()) -> CellCounts:
 _BLOCKS = {"RAMB18E1": "ramb18", "RAMB36E1": "ramb36", "DSP48E1": "dsp"}
 
 
-def cell_types(module: Module) -> Counter[str]:
+def cell_types(module: NetlistModule) -> Counter[str]:
     """Count a module's cells by type."""
     return Counter(c["type"] for c in module["cells"].values())
 
 
-def inputs(cell: Cell) -> set[int]:
+def inputs(cell: NetlistCell) -> set[int]:
     """Return the nets at a LUT's inputs; constants need no pin of their own."""
     pins = (bits[0] for port, bits in cell["connections"].items() if port != "O")
     return {bit for bit in pins if isinstance(bit, int)}

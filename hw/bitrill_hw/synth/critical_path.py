@@ -11,7 +11,7 @@ from functools import cached_property
 from bitrill.errors import ToolError
 
 from .cell_counts import FLOPS, LUTS, MEMORY_LUTS
-from .yosys_json import Bit, Module
+from .yosys_json import Bit, NetlistModule
 
 NOTE = "cell delay, no routing"
 
@@ -47,7 +47,7 @@ class CellPath:
         }
 
 
-def worst_path(report: str, module: Module) -> CellPath | None:
+def worst_path(report: str, module: NetlistModule) -> CellPath | None:
     """Read the path that ``sta`` printed for ``module``; None where it found none."""
     lines = iter(report.splitlines())
     picoseconds = next((int(m[1]) for m in map(_TOTAL.match, lines) if m), None)
@@ -110,7 +110,7 @@ def _plain(signal: str) -> str:
 class _Names:
     """Finds the registers, memories and ports of the Verilog by the report's signals."""
 
-    def __init__(self, module: Module):
+    def __init__(self, module: NetlistModule):
         self.module = module
 
     @cached_property

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from bitrill.errors import ToolError
 
 from .cell_counts import LUTS
-from .yosys_json import Cell, Module
+from .yosys_json import NetlistCell, NetlistModule
 
 Arc = tuple[tuple[int, ...], int, int]
 """Nets that a cell's output depends on, the output's net, and the LUTs in between (0 or 1)."""
 
 
-def lut_levels(module: Module) -> int:
+def lut_levels(module: NetlistModule) -> int:
     """Return the most LUTs on any path through LUTs, carry chains and wide multiplexers.
 
     Registers, memories and ports end paths. Raises `ToolError` for a combinational loop.
@@ -47,7 +47,7 @@ def decides(init: int, size: int, i: int) -> bool:
     return any(low != high for low, high in halves)
 
 
-def _arcs(cell: Cell) -> Iterator[Arc]:
+def _arcs(cell: NetlistCell) -> Iterator[Arc]:
     kind, pins = cell["type"], cell["connections"]
 
     def read(size: int) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from collections.abc import Hashable
 
 from .cell_counts import FLOPS, LUTS, MEMORY_LUTS, inputs
 from .pairing import Kinds, max_pairs
-from .yosys_json import Cell, Module
+from .yosys_json import NetlistCell, NetlistModule
 
 _FREE, _HELD, _O6, _O6_OUT, _O6_ALONE = range(5)
 """Kinds of functions. Free: placed anywhere. Held: read by one register only. The others are the
@@ -39,7 +39,7 @@ _MAY: Kinds = {
 }
 
 
-def lut_sites(module: Module) -> int:
+def lut_sites(module: NetlistModule) -> int:
     """Return the least number of LUT sites of one module of Yosys' JSON netlist."""
     return _Sites(module).total()
 
@@ -51,8 +51,8 @@ class _Sites:
     of a LUT that need a site of their own.
     """
 
-    def __init__(self, module: Module):
-        self.cells: list[Cell] = list(module["cells"].values())
+    def __init__(self, module: NetlistModule):
+        self.cells: list[NetlistCell] = list(module["cells"].values())
         self.readers: dict[Hashable, list[tuple[str, str]]] = defaultdict(list)
         for port in module["ports"].values():
             if port["direction"] == "output":
@@ -86,7 +86,7 @@ class _Sites:
         pairs = max_pairs(shapes, kinds, _MAY)
         return full + memories + self.apart + len(shapes) - pairs
 
-    def _of(self, k: int, cell: Cell) -> int:
+    def _of(self, k: int, cell: NetlistCell) -> int:
         """Return the kind of a LUT."""
         if k in self.kind:
             return self.kind[k]
@@ -97,7 +97,7 @@ class _Sites:
         readers = self.readers[net]
         return len(readers) == 1 and readers[0][0] in FLOPS and readers[0][1] == "D"
 
-    def _chain(self, cell: Cell) -> None:
+    def _chain(self, cell: NetlistCell) -> None:
         pins = cell["connections"]
         leave = [self._leaving(cell, place) for place in range(4)]
         top = max((k for k in range(4) if leave[k]), default=-1)
@@ -115,7 +115,7 @@ class _Sites:
             kind = _O6_ALONE if len(out) > 1 else _O6_OUT if bare else _O6
             self._site(pins["S"][place], kind, pins["DI"][place], len(out), bare)
 
-    def _leaving(self, cell: Cell, place: int) -> list[Hashable]:
+    def _leaving(self, cell: NetlistCell, place: int) -> list[Hashable]:
         """Return the sum and the carry of a place, as far as cells outside the chain read them."""
         pins = cell["connections"]
         out: list[Hashable] = []

@@ -21,7 +21,7 @@ from .lut_levels import decides, lut_levels
 from .sites import lut_sites
 from .utilization import SynthReport
 from .yosys import YosysRun, run, tool_version
-from .yosys_json import Cell, Module
+from .yosys_json import NetlistCell, NetlistModule
 
 TOP = "top"
 
@@ -138,13 +138,13 @@ def synthesise_layers(verilog: str, *, work: Path) -> dict[str, CellCounts]:
     return _layers(_netlist(layers))
 
 
-def _worst(flat: Module, work: Path, progress: Progress | None = None) -> CellPath | None:
+def _worst(flat: NetlistModule, work: Path, progress: Progress | None = None) -> CellPath | None:
     job = YosysRun(work / "path", _PATH, {"netlist.json": _read_outputs_only(flat)}, ("sta.txt",))
     run([job], progress=progress)
     return worst_path(read_bytes(job.folder / "sta.txt").decode(), flat)
 
 
-def _layers(modules: dict[str, Module]) -> dict[str, CellCounts]:
+def _layers(modules: dict[str, NetlistModule]) -> dict[str, CellCounts]:
     """Count the cells of each instance in ``top``, by its name, in the order of the Verilog."""
     top = modules[TOP]
     kinds = [c for c in cell_types(top) if c in modules]
@@ -152,7 +152,7 @@ def _layers(modules: dict[str, Module]) -> dict[str, CellCounts]:
     return {n: figures[c["type"]] for n, c in top["cells"].items() if c["type"] in figures}
 
 
-def _read_outputs_only(module: Module) -> str:
+def _read_outputs_only(module: NetlistModule) -> str:
     """Return the netlist as JSON without outputs that nothing reads: `sta` would end paths there.
 
     Yosys knows no delays of LUTs with two outputs; each becomes two LUTs, with the inputs that each
@@ -180,7 +180,7 @@ def _read_outputs_only(module: Module) -> str:
     return json.dumps({"modules": {TOP: module | {"cells": cells}}}, sort_keys=True)
 
 
-def _halves(cells: dict[str, Cell]) -> Iterator[tuple[str, Cell]]:
+def _halves(cells: dict[str, NetlistCell]) -> Iterator[tuple[str, NetlistCell]]:
     for name, cell in cells.items():
         if cell["type"] != "LUT6_2":
             yield name, cell
@@ -210,7 +210,7 @@ def _halves(cells: dict[str, Cell]) -> Iterator[tuple[str, Cell]]:
                 )
 
 
-def _netlist(job: YosysRun) -> dict[str, Module]:
+def _netlist(job: YosysRun) -> dict[str, NetlistModule]:
     path = job.folder / "netlist.json"
     modules = read_json(path).get("modules", {})
     if TOP not in modules:

@@ -8,7 +8,7 @@ Bit: TypeAlias = int | str
 """Number of a net, or a constant: "0", "1", "x" or "z"."""
 
 
-class Cell(TypedDict):
+class NetlistCell(TypedDict):
     """An instance of a primitive or module."""
 
     type: str
@@ -17,7 +17,7 @@ class Cell(TypedDict):
     parameters: NotRequired[dict[str, str]]
 
 
-class Port(TypedDict):
+class NetlistPort(TypedDict):
     """A port of a module."""
 
     direction: str
@@ -31,9 +31,9 @@ class NetName(TypedDict):
     offset: NotRequired[int]
 
 
-class Module(TypedDict):
+class NetlistModule(TypedDict):
     """A module of a netlist."""
 
-    cells: dict[str, Cell]
-    ports: dict[str, Port]
+    cells: dict[str, NetlistCell]
+    ports: dict[str, NetlistPort]
     netnames: NotRequired[dict[str, NetName]]

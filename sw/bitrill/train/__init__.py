@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .datasets import FetchProgress
     from .oracle import Comparison
-    from .training_loop import Progress, Result
+    from .training_loop import Progress, TrainedNetwork
 
 __all__ = ["ACTS", "RECIPES", "WEIGHTS", "WIDTHS", "Options", "export", "train"]
 
@@ -39,7 +39,7 @@ def train(
     prune: float | None = None,
     progress: Progress | None = None,
     fetching: FetchProgress | None = None,
-) -> Result:
+) -> TrainedNetwork:
     """Train a recipe with Brevitas; write ``model.onnx``, ``metrics.json`` and ``checkpoint.pt``.
 
     The arguments up to ``seed``, and ``mean`` to ``prune``, are those of `Options`, which describes

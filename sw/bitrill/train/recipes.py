@@ -67,7 +67,7 @@ _BATCH = {"digits": 64, "mnist": 100, "fashion": 100, "cifar10": 100}
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """All options of a training run: equal options give equal networks (same machine, versions).
+    """Options of a training run: equal options give equal networks (same machine, versions).
 
     - ``recipe``: ``tfc``, ``sfc``, ``lfc`` are dense, ``in-H-H-H-10`` with H = 64, 256, 1024, batch
       norm and quantized activations, as in FINN's examples (Umuroglu et al. 2017). ``lenet``,

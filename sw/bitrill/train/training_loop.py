@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,7 @@ from . import (
     recipe_networks,
     weight_statistics,
 )
+from .evaluation import decisions, noisy
 from .recipes import WIDTHS, Options
 
 Progress: TypeAlias = Callable[[int, int, int, int, float, float | None], None]
@@ -44,15 +45,13 @@ FORMAT = 1
 """Version of ``checkpoint.pt``; any other is refused."""
 
 LEARNING_RATE = 0.02
-NOISE = 0.2
-"""Standard deviation of the noise on images to segment, whose pixels are 0..1."""
 
 EXPORT_SAMPLES = 32
 """Test images on which the export is compared with torch."""
 
 
 @dataclass(frozen=True)
-class Result:
+class TrainedNetwork:
     """Result of a finished run; ``out`` and ``model`` are None where nothing was written."""
 
     options: Options
@@ -67,6 +66,13 @@ class Result:
         return self.metrics["accuracy"]
 
 
+class Epoch(TypedDict):
+    """Mean loss of an epoch, and the accuracy on the test split after it."""
+
+    loss: float
+    accuracy: float
+
+
 @dataclass
 class _Run:
     """State of a run: everything that a checkpoint holds."""
@@ -75,7 +81,7 @@ class _Run:
     network: nn.Module
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[Epoch] = field(default_factory=list)
 
     @staticmethod
     def start(options: Options, x: Tensor) -> _Run:
@@ -122,7 +128,7 @@ class _Run:
             self.optimizer.load_state_dict(state["optimizer"])
             self.schedule.load_state_dict(state["schedule"])
             torch.set_rng_state(state["rng"])
-            self.history = [dict(epoch) for epoch in state["history"]]
+            self.history = [Epoch(**epoch) for epoch in state["history"]]
         except (RuntimeError, *_DAMAGE) as error:
             raise StorageError(f"{path} must be a whole checkpoint: {_first(error)}") from error
 
@@ -181,29 +187,6 @@ def squared_hinge(logits: Tensor, labels: Tensor) -> Tensor:
     return functional.relu(1 - logits * targets).square().mean()
 
 
-def noisy(x: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-    """Return images with noise (normal, `NOISE`, clipped to 0..1), and their ink: above 1/2."""
-    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))
-    return (x + NOISE * noise).clamp(0, 1), (x > 0.5).long()
-
-
-def decisions(module: nn.Module, x: Tensor, batch: int = 1000) -> Tensor:
-    """Return the index of each sample's largest output, the lowest among equal ones.
-
-    For a network that gives an image: 1 where a pixel is above 0, else 0.
-    """
-
-    def decide(y: Tensor) -> Tensor:
-        return y.argmax(1) if y.ndim == 2 else (y > 0).long()
-
-    was_training = module.training
-    module.eval()
-    with torch.no_grad():
-        out = torch.cat([decide(module(part)) for part in x.split(batch)])
-    module.train(was_training)
-    return out
-
-
 @contextmanager
 def _quiet_torch() -> Iterator[None]:
     """Use one thread (two are slower on small shared machines), and keep the caller's RNG."""
@@ -222,7 +205,7 @@ def run(
     resume: bool = False,
     progress: Progress | None = None,
     fetching: datasets.FetchProgress | None = None,
-) -> Result:
+) -> TrainedNetwork:
     """Train a recipe: the work of `bitrill.train.train`."""
 
     def load(split: datasets.Split) -> Iterator[Tensor]:
@@ -270,7 +253,7 @@ def _epoch(state: _Run, data: tuple[Tensor, ...], progress: Progress | None) -> 
         progress(number, epochs, batches, batches, loss, state.history[-1]["accuracy"])
 
 
-def _finished(out: Path, state: _Run) -> Result | None:
+def _finished(out: Path, state: _Run) -> TrainedNetwork | None:
     """Return the result of a run whose files are whole and belong to this checkpoint, or None."""
     if len(state.history) < state.options.n_epochs:
         return None
@@ -282,10 +265,10 @@ def _finished(out: Path, state: _Run) -> Result | None:
     if metrics.get("model_sha256") != digest or metrics.get("epochs") != state.history:
         return None
     state.network.eval()
-    return Result(state.options, metrics, state.network, out, out / "model.onnx")
+    return TrainedNetwork(state.options, metrics, state.network, out, out / "model.onnx")
 
 
-def _finish(state: _Run, x_test: Tensor, out: Path | None) -> Result:
+def _finish(state: _Run, x_test: Tensor, out: Path | None) -> TrainedNetwork:
     network = state.network.eval()
     metrics: dict[str, Any] = {
         "name": state.options.name,
@@ -299,10 +282,10 @@ def _finish(state: _Run, x_test: Tensor, out: Path | None) -> Result:
         "versions": {name: version(name) for name in ("torch", "brevitas")},
     }
     if out is None:
-        return Result(state.options, metrics, network, None, None)
+        return TrainedNetwork(state.options, metrics, network, None, None)
     model = out / "model.onnx"
     report = qonnx_export.export(network, x_test[:EXPORT_SAMPLES], model)
     metrics["export"] = report.to_json()
     metrics["model_sha256"] = hashlib.sha256(read_bytes(model)).hexdigest()
     write_json(out / "metrics.json", metrics)
-    return Result(state.options, metrics, network, out, model)
+    return TrainedNetwork(state.options, metrics, network, out, model)
