@@ -87,10 +87,15 @@ def packing(net: Network, images: np.ndarray, name: str, bits: int) -> dict[str,
 
 def scores() -> Network:
     """A network whose output is that of ten classes."""
-    told = network(8)
-    told.output.shape = told.output.edge = (10,)
-    told.output.bits, told.output.signed, told.output.lo, told.output.hi = 11, True, -1024, 1023
-    return told
+    described = network(8)
+    described.output.shape = described.output.edge = (10,)
+    described.output.bits, described.output.signed, described.output.lo, described.output.hi = (
+        11,
+        True,
+        -1024,
+        1023,
+    )
+    return described
 
 
 def unpacking(net: Network, name: str, bits: int) -> dict[str, Any]:
@@ -115,7 +120,7 @@ def row(what: str, bits: int, seconds: float, frame: int, array: str) -> dict[st
 
 
 def measured() -> list[dict[str, Any]]:
-    """All rows."""
+    """Measure all rows."""
     rng, rows = np.random.default_rng(0), []
     shape = (FRAMES, *SHAPE)
     pixels = (rng.integers(0, 256, shape) / 255).astype(np.float32)

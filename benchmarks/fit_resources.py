@@ -2,10 +2,10 @@
 
     python benchmarks/fit_resources.py [--fit] [--work DIR]
 
-``--fit`` fits anew to the points of the file, without measuring. Many operators are synthesised in
-one run, as modules whose borders are kept. What was stopped goes on from the runs that are whole,
-in ``DIR``. The same runs and tools give the same figures; units of a run that are joined by others
-may come out a few LUTs otherwise.
+``--fit`` fits again to the points of the file, without measuring. Many operators are synthesised in
+one run, as modules whose borders are kept. Finished runs are kept in ``DIR``, so a stopped
+measurement goes on. The same runs and tools give the same figures; a unit in a run with other units
+may differ by a few LUTs.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from specimens import Row, hardware, operator
 FIGURES = ("lcs", "ff")
 
 BATCH = 20
-"""Units that one run of Yosys maps: few, so that little is lost where it is stopped."""
+"""Units that one run of Yosys maps: few, so that little is lost if it is stopped."""
 
 _SMALL = 25
-"""Below so many LUTs it is the absolute error that counts."""
+"""LUTs below which the absolute error counts, not the relative one."""
 
 
 _PULL = 0.1
-"""How strongly coefficients are drawn to what they are thought to be (`_THOUGHT`): a coefficient
-that the points hardly tell does not stray, one that they tell well hardly notices."""
+"""Strength with which coefficients are drawn to their expected values (`_THOUGHT`). It keeps a
+coefficient that the points hardly determine, and hardly moves the others."""
 
 _THOUGHT = {
     "one": 3.0,
@@ -80,7 +80,7 @@ _THOUGHT = {
     "clamp": 0.5,
     "above": 0.3,
 }
-"""LUTs of one of each; 1 of what is not named."""
+"""Expected LUTs for one of each count; 1 for a count that is not named."""
 
 
 class Specimens(wiring.Component):
@@ -104,46 +104,46 @@ class Specimens(wiring.Component):
 
 
 def measure(rows: Sequence[Row], work: Path) -> list[dict[str, Any]]:
-    """The rows with what Yosys says of each, `BATCH` in a run; runs found in ``work`` are kept."""
-    found: list[dict[str, Any]] = []
+    """Add Yosys' figures to the rows, `BATCH` in a run; runs that ``work`` holds are kept."""
+    figures: list[dict[str, Any]] = []
     for k in range(0, len(rows), BATCH):
         print(f"measuring {k + 1} .. of {len(rows)} in {work.name}", file=sys.stderr, flush=True)
-        found += _measured(rows[k : k + BATCH], work / f"{k:03}")
-    return found
+        figures += _measured(rows[k : k + BATCH], work / f"{k:03}")
+    return figures
 
 
 def _measured(rows: Sequence[Row], work: Path) -> list[dict[str, Any]]:
-    """One run."""
-    found = synthesise_layers(convert(Specimens([hardware(row) for row in rows])), work=work)
+    """Measure the rows in one run."""
+    counts = synthesise_layers(convert(Specimens([hardware(row) for row in rows])), work=work)
     return [
         {**row, "lcs": r.lcs, "ff": r.ff, "bram18": r.ramb18 + 2 * r.ramb36, "dsp": r.dsp}
-        for row, r in ((row, found[f"p{k}"]) for k, row in enumerate(rows))
+        for row, r in ((row, counts[f"p{k}"]) for k, row in enumerate(rows))
     ]
 
 
 def structure_of(row: Row) -> Structure:
-    """The counts of a row."""
+    """Return the counts of a row."""
     if row["kind"] == "fifo":
         return fifo_structure(row["width"], row["depth"])
     return structure(operator(row))
 
 
 def kind_of(row: Row) -> str:
-    """What the row's coefficients are named by."""
+    """Return the kind that names the row's coefficients."""
     return "fifo" if row["kind"] == "fifo" else model.kind_of(operator(row))
 
 
 def fit(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Coefficients of every kind."""
+    """Fit the coefficients of every kind."""
     kinds = sorted({kind_of(row) for row in rows})
-    found: dict[str, Any] = {"other": {figure: {} for figure in FIGURES}}
+    coefficients: dict[str, Any] = {"other": {figure: {} for figure in FIGURES}}
     for kind in kinds:
         own = [row for row in rows if kind_of(row) == kind]
         counts = [structure_of(row) for row in own]
-        found[kind] = {
+        coefficients[kind] = {
             f: _coefficients([getattr(s, f) for s in counts], [r[f] for r in own]) for f in FIGURES
         }
-    return dict(sorted(found.items()))
+    return dict(sorted(coefficients.items()))
 
 
 def _coefficients(counts: list[dict[str, float]], measured: list[int]) -> dict[str, float]:
@@ -153,14 +153,14 @@ def _coefficients(counts: list[dict[str, float]], measured: list[int]) -> dict[s
     weight = 1 / np.maximum(y, _SMALL)
     thought = np.array([_THOUGHT.get(name, 1.0) for name in names])
     pull = _PULL * np.eye(len(names))
-    found = nonnegative(
+    values = nonnegative(
         np.concatenate([a * weight[:, None], pull]), np.concatenate([y * weight, pull @ thought])
     )
-    return {name: round(float(v), 4) for name, v in zip(names, found, strict=True)}
+    return {name: round(float(v), 4) for name, v in zip(names, values, strict=True)}
 
 
 def nonnegative(a: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Least squares with no negative unknown (Lawson and Hanson 1974)."""
+    """Solve least squares without negative unknowns (Lawson and Hanson 1974)."""
     free = np.zeros(a.shape[1], bool)
     x = np.zeros(a.shape[1])
     for _ in range(10 * a.shape[1]):
@@ -185,23 +185,23 @@ def nonnegative(a: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def table(points: list[dict[str, Any]], held_out: list[dict[str, Any]]) -> str:
-    """The file: a row a line."""
-    found = fit(points)
-    weigh = lambda row: predict(row, found)  # noqa: E731
-    error = model.errors(held_out, [weigh(row) for row in held_out])
-    fitted = model.errors(points, [weigh(row) for row in points])
+    """Return the file's text, a row a line."""
+    fitted = fit(points)
+    error, own = (
+        model.errors(rows, [predict(row, fitted) for row in rows]) for rows in (held_out, points)
+    )
     lines = ['{"coefficients": {']
-    lines += [",\n".join(f' "{kind}": {_json(c)}' for kind, c in found.items()) + "},"]
-    lines += [f'"error": {_json({"held_out": error, "points": fitted})},']
+    lines += [",\n".join(f' "{kind}": {_json(c)}' for kind, c in fitted.items()) + "},"]
+    lines += [f'"error": {_json({"held_out": error, "points": own})},']
     for name, rows in (("points", points), ("held_out", held_out)):
         end = "," if name == "points" else "}"
         lines += [f'"{name}": [', ",\n".join(f" {_json(r)}" for r in rows) + f"]{end}"]
     return "\n".join(lines) + "\n"
 
 
-def predict(row: Row, found: Mapping[str, Any]) -> model.Resources:
-    """By coefficients that are not in the file yet."""
-    s, c = structure_of(row), found[kind_of(row)]
+def predict(row: Row, coefficients: Mapping[str, Any]) -> model.Resources:
+    """Predict a row by coefficients that are not in the file yet."""
+    s, c = structure_of(row), coefficients[kind_of(row)]
     lcs, ff = (round(sum(c[f].get(k, 1.0) * n for k, n in getattr(s, f).items())) for f in FIGURES)
     return model.Resources(lcs, ff, s.bram18, s.dsp)
 
@@ -219,13 +219,13 @@ def main(arguments: Sequence[str]) -> None:
         default=ROOT / "build" / "resources",
         help="folder of Yosys' runs; those that are there are kept",
     )
-    told = parser.parse_args(arguments)
-    if told.fit:
+    options = parser.parse_args(arguments)
+    if options.fit:
         value = read_json(model.TABLE)
         points, held_out = value["points"], value["held_out"]
     else:
-        points = measure(GRID, told.work / "points")
-        held_out = measure(HELD_OUT, told.work / "held_out")
+        points = measure(GRID, options.work / "points")
+        held_out = measure(HELD_OUT, options.work / "held_out")
     write_text(model.TABLE, table(points, held_out))
     print(_json(read_json(model.TABLE)["error"]))
 

@@ -58,10 +58,10 @@ def main() -> int:
 def folded(name: str) -> Graph:
     """The network with lanes, all FIFOs at their floor."""
     graph = NETWORKS[name]()
-    told: Any = {}
+    folding: Any = {}
     if name in INTERVAL:
-        told = solve(graph, clock_hz=CLOCK_HZ, fps=Fraction(CLOCK_HZ, INTERVAL[name])).folding
-    return fold(insert_forks(graph), told)
+        folding = solve(graph, clock_hz=CLOCK_HZ, fps=Fraction(CLOCK_HZ, INTERVAL[name])).folding
+    return fold(insert_forks(graph), folding)
 
 
 def measured(name: str) -> dict[str, str]:

@@ -90,26 +90,26 @@ def compare(path: Path, dataset: str, samples: int | None) -> dict[str, object]:
     }
 
 
-def show(found: dict) -> str:
+def show(report: dict) -> str:
     """The result as text."""
-    accuracy = found["accuracy"]
+    accuracy = report["accuracy"]
     lines = [
-        f"{found['model']}: {found['samples']} images; accuracy"
+        f"{report['model']}: {report['samples']} images; accuracy"
         f" {100 * accuracy['golden']:.2f} % golden, {100 * accuracy['qonnx']:.2f} % qonnx",
-        f"decisions that differ, each side alone: {len(found['decisions_that_differ'])}",
+        f"decisions that differ, each side alone: {len(report['decisions_that_differ'])}",
         "node by node, qonnx on the golden model's integers:",
     ]
-    width = max(map(len, found["nodes"]))
-    for name, counts in found["nodes"].items():
+    width = max(map(len, report["nodes"]))
+    for name, counts in report["nodes"].items():
         lines.append(
             f"  {name:<{width}}  {counts['values']:>10,} values, {counts['differences']} differ"
         )
-    proofs = found["proofs"]
+    proofs = report["proofs"]
     lines.append(f"differences: {len(proofs)}, each proven to lie at a decision boundary")
     lines += [f"  {p}" for p in proofs[:PROOFS_SHOWN]]
     if len(proofs) > PROOFS_SHOWN:
         lines.append(f"  and {len(proofs) - PROOFS_SHOWN} more (--json gives all)")
-    for sample, reasons in found["proofs_of_decisions"].items():
+    for sample, reasons in report["proofs_of_decisions"].items():
         lines.append(f"sample {sample} is decided differently, for:")
         lines += [f"  {reason}" for reason in reasons]
     return "\n".join(lines)
@@ -125,11 +125,11 @@ def main() -> int:
     if _SHARED.is_dir():
         os.environ.setdefault("BITRILL_DATA", str(_SHARED))
     try:
-        found = compare(options.model, options.dataset, options.samples)
+        report = compare(options.model, options.dataset, options.samples)
     except BitrillError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    print(json.dumps(found, indent=1) if options.json else show(found))
+    print(json.dumps(report, indent=1) if options.json else show(report))
     return 0
 
 

@@ -56,8 +56,8 @@ def even(bits: int) -> Threshold:
 
 
 def forms(bits: int, pe: int) -> dict[str, Operator]:
-    """Those that are not too many comparators, folded."""
-    op, found = even(bits), {}
+    """Return the forms of a threshold operator that have few enough comparators, folded."""
+    op, forms = even(bits), {}
     for name, (style, memory) in FORMS.items():
         impl = Impl(pe=pe, simd=pe, style=style, memory=memory, primitives="xc7")  # pyright: ignore
         made = known_requantizer(op) if style == "requantize" else op
@@ -65,15 +65,15 @@ def forms(bits: int, pe: int) -> dict[str, Operator]:
             continue
         if style == "search" and bits * pe > MOST:
             continue
-        found[name] = made.replace(impl=impl)
-    return found
+        forms[name] = made.replace(impl=impl)
+    return forms
 
 
 def chosen(bits: int, pe: int) -> str:
     """The form that folding takes."""
     impl = Impl(pe=pe, simd=pe, style="parallel", primitives="xc7")
-    _, found, _ = choose_levels(even(bits), impl, {})
-    return next(n for n, form in FORMS.items() if form == (found.style, found.memory))
+    _, chosen, _ = choose_levels(even(bits), impl, {})
+    return next(n for n, form in FORMS.items() if form == (chosen.style, chosen.memory))
 
 
 def measured(pe: int, work: Path) -> list[dict[str, Any]]:
@@ -82,10 +82,10 @@ def measured(pe: int, work: Path) -> list[dict[str, Any]]:
     for bits in range(1, 9):
         ops = forms(bits, pe)
         text = convert(Specimens([component(op) for op in ops.values()]))
-        found = synthesise_layers(text, work=work / f"{bits}x{pe}")
+        counts = synthesise_layers(text, work=work / f"{bits}x{pe}")
         best = chosen(bits, pe)
         for k, (name, op) in enumerate(ops.items()):
-            seen, told = found[f"p{k}"], resources(dataclasses.replace(op))
+            seen, predicted = counts[f"p{k}"], resources(dataclasses.replace(op))
             rows.append(
                 {
                     "bits": bits,
@@ -95,7 +95,7 @@ def measured(pe: int, work: Path) -> list[dict[str, Any]]:
                     "lcs": seen.lcs,
                     "ff": seen.ff,
                     "halves": seen.ramb18 + 2 * seen.ramb36,
-                    "model": [told.lcs, told.ff, told.bram18],
+                    "model": [predicted.lcs, predicted.ff, predicted.bram18],
                 }
             )
             print(_line(rows[-1]), flush=True)
@@ -103,11 +103,11 @@ def measured(pe: int, work: Path) -> list[dict[str, Any]]:
 
 
 def _line(row: dict[str, Any]) -> str:
-    told = "/".join(map(str, row["model"]))
+    model = "/".join(map(str, row["model"]))
     mark = "*" if row["chosen"] else " "
     seen = f"{row['lcs']}/{row['ff']}/{row['halves']}"
     return (
-        f"{row['bits']} bits  PE {row['pe']:3} {mark}{row['form']:14} {seen:>16}  model {told:>16}"
+        f"{row['bits']} bits  PE {row['pe']:3} {mark}{row['form']:14} {seen:>16}  model {model:>16}"
     )
 
 
@@ -115,10 +115,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--lanes", type=int, choices=LANES, nargs="*", default=LANES)
     parser.add_argument("--json", type=Path)
-    told = parser.parse_args()
-    rows = [r for pe in told.lanes for r in measured(pe, ROOT / "build" / "bench" / "thresholds")]
-    if told.json:
-        told.json.write_text(json.dumps(rows, indent=1) + "\n")
+    options = parser.parse_args()
+    rows = [
+        r for pe in options.lanes for r in measured(pe, ROOT / "build" / "bench" / "thresholds")
+    ]
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":
