@@ -69,7 +69,7 @@ def test_other_topologies(recipe: str, kinds: set[type], tmp_path: Path):
 
 
 def shapes(recipe: str, dataset: str) -> list[tuple[int, ...]]:
-    """Of the weights, in order."""
+    """Return the shapes of the weights, in order."""
     network = recipe_networks.build(Options(recipe=recipe, dataset=dataset))
     return [
         tuple(q.weight.shape)
