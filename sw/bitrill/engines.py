@@ -11,7 +11,9 @@ Engine: TypeAlias = Literal["verilator", "cocotb", "icarus", "amaranth"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 
-def check_engine(engine: str) -> None:
-    """Raise `SpecError` for an unknown engine."""
-    if engine not in ENGINES:
-        raise SpecError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
+def check_engine(name: str) -> Engine:
+    """Return the engine of that name; raises `SpecError` for an unknown one."""
+    for engine in ENGINES:
+        if engine == name:
+            return engine
+    raise SpecError(f"engine must be one of {', '.join(ENGINES)}, not {name!r}")

@@ -15,7 +15,7 @@ from .extras import Progress, extra, logged
 from .result import Json, Result, Table
 
 if TYPE_CHECKING:
-    from bitrill_hw.synth.cell_counts import Resources
+    from bitrill_hw.synth.cell_counts import CellCounts
     from bitrill_hw.synth.utilization import SynthReport
     from bitrill_sim.outcome import Report
 
@@ -32,13 +32,13 @@ class Synthesised(Result):
         return self.check is None or self.check.ok
 
     @property
-    def total(self) -> Resources:
-        """Resources of the whole design, flattened."""
+    def total(self) -> CellCounts:
+        """Cells of the whole design, flattened."""
         return self.report.total
 
     @property
-    def layers(self) -> Mapping[str, Resources]:
-        """Resources of each layer by itself."""
+    def layers(self) -> Mapping[str, CellCounts]:
+        """Cells of each layer by itself."""
         return self.report.layers
 
     @property

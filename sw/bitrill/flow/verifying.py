@@ -146,7 +146,7 @@ def verify(
     (see `with_weights`), written over AXI4-Lite and read back, or streamed. Leaves
     ``verify.json`` in ``out`` (the build, if None).
     """
-    check_engine(engine)
+    engine = check_engine(engine)
     if not 0 <= stall < 1:
         raise SpecError(f"stall must be at least 0 and below 1, not {stall}")
     built = compiled = open_build(build)
