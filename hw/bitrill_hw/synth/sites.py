@@ -63,7 +63,7 @@ class _Sites:
             for port, bits in cell["connections"].items():
                 if port in ("O", "O6") and (cell["type"] in LUTS or cell["type"] == "LUT6_2"):
                     self.driver[bits[0]] = k
-                if cell.get("port_directions", {})[port] == "input":
+                if cell["port_directions"][port] == "input":
                     for bit in bits:
                         self.readers[bit].append((cell["type"], port))
         self.kind: dict[int, int] = {}

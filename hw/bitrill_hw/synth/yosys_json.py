@@ -13,8 +13,8 @@ class NetlistCell(TypedDict):
 
     type: str
     connections: dict[str, list[Bit]]
-    port_directions: NotRequired[dict[str, str]]
-    parameters: NotRequired[dict[str, str]]
+    port_directions: dict[str, str]
+    parameters: dict[str, str]
 
 
 class NetlistPort(TypedDict):
