@@ -6,7 +6,7 @@ Every figure is physical LUTs (``lcs``, see `bitrill_hw.synth.cell_counts`) of t
 its control and stall logic with it, at one step a clock; weights in block RAM, thresholds apart.
 ``sites``: the same with what carry chains forbid (`bitrill_hw.synth.sites`, ADR 6). ``levels``: the
 most LUTs between two registers. ``path``: Yosys' ``sta``, cells without routing. Finished runs are
-found again under ``build/bench/area``.
+kept under ``build/bench/area``.
 """
 
 from __future__ import annotations
@@ -140,29 +140,29 @@ CODED = tuple(
         ("int4-planes-log3", IntType(-8, 7), _LOG3),
     )
 )
-"""Of every coding a small unit, 8 rows and 16 columns at once; measured where they are named."""
+"""A small unit of every coding, 8 rows and 16 columns at once; measured only if named."""
 
 
 def measure(unit: Unit, primitives: str, work: Path) -> dict[str, Any]:
     """A row of the table."""
     op = unit.build(primitives)
-    found = synthesise_unit(convert(component(op)), work=work / f"{unit.name}-{primitives}")
-    total = found.total
+    report = synthesise_unit(convert(component(op)), work=work / f"{unit.name}-{primitives}")
+    total = report.total
     return dict(
         zip(
             COLUMNS,
             (
                 unit.name,
                 total.lcs,
-                found.sites,
+                report.sites,
                 unit.goal,
                 unit.reference,
                 total.lut,
                 total.ff,
                 total.carry4,
                 total.ramb36 + total.ramb18 / 2,
-                found.levels,
-                found.path and found.path.ns,
+                report.levels,
+                report.path and report.path.ns,
                 op.y.type.bits,
                 getattr(op, "latency", None),
             ),
@@ -190,18 +190,18 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}")
     parser.add_argument("--primitives", choices=("portable", "xc7"), default="xc7")
     parser.add_argument("--json", type=Path)
-    told = parser.parse_args()
-    unknown = sorted(set(told.names) - set(names))
+    options = parser.parse_args()
+    unknown = sorted(set(options.names) - set(names))
     if unknown:
         parser.error(f"NAME must be one of {', '.join(names)}, not {', '.join(unknown)}")
     rows = []
     for unit in (*UNITS, *CODED):
-        if unit.name in (told.names or [u.name for u in UNITS]):
-            rows.append(measure(unit, told.primitives, ROOT / "build" / "bench" / "area"))
+        if unit.name in (options.names or [u.name for u in UNITS]):
+            rows.append(measure(unit, options.primitives, ROOT / "build" / "bench" / "area"))
             print(f"{unit.name}: {rows[-1]['ours']} (goal {unit.goal})", flush=True)
     print(table(rows))
-    if told.json:
-        told.json.write_text(json.dumps(rows, indent=1) + "\n")
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ What `bitrill compile MODEL --board BOARD --fps F` and `bitrill build BOARD` mak
 (784-64-64-64-10), or a network trained here where that is not to be had, in the shell of a serial
 line. A board whose clock is not met, or that is too small, ends the run with the verb's own error.
 Fmax is nextpnr's of the routed design, in its models of the parts: no hardware was measured.
-Finished runs are found again under ``build/bench/bitstreams``.
+Finished runs are kept under ``build/bench/bitstreams``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bitrill import flow
-from bitrill.flow.extras import Progress
+from bitrill.progress import Progress
 from common import ROOT, boards_measured, default_model
 
 COLUMNS = (

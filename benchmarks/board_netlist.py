@@ -16,7 +16,6 @@ import time
 from fractions import Fraction
 
 from bitrill import flow
-from bitrill.flow.boards import default_folder
 from bitrill.flow.data import samples
 from bitrill_boards.board import find
 from bitrill_boards.project import Project
@@ -33,26 +32,20 @@ def main() -> int:
     parser.add_argument(
         "--seed", type=int, default=1, metavar="N", help="of registers' first values"
     )
-    told = parser.parse_args()
+    options = parser.parse_args()
     board, work = find(BOARD), ROOT / "build" / "bench" / "bitstreams" / BOARD
     model = default_model("TFC_1W1A.onnx")
     build = flow.compile(model, board=BOARD, fps=RATES[BOARD], out=work).build
-    flow.build(BOARD, build, progress=steps())  # found again where it is done
+    flow.build(BOARD, build, progress=steps())  # kept if it is done
     clock = Fraction(str(board.clock_mhz))
     project = Project(
-        board,
-        build.graph,
-        build.predicted,
-        build.verilog,
-        default_folder(build, BOARD),
-        "open",
-        clock,
+        board, build.graph, build.predicted, build.verilog, build.board_folder(BOARD), "open", clock
     )
     # the network of `default_model` is one of MNIST's, or trained here on digits
     data = "mnist" if build.graph.source.tensor.size == 784 else "digits"
-    x = samples(build.graph, data, told.samples, 0).x
+    x = samples(build.graph, data, options.samples, 0).x
     start = time.monotonic()
-    line = line_of(project, seed=told.seed, level="-O1", progress=steps())
+    line = line_of(project, seed=options.seed, level="-O1", progress=steps())
     wrong = check(project, x, line)
     print(
         f"{BOARD}: {wrong} of {len(x)} images wrong, {line.now:,} cycles,"

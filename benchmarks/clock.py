@@ -5,7 +5,7 @@
 TFC_1W1A (784-64-64-64-10), its weights in block memory, whole: `bitrill_hw.design.top.Top` as
 `compile --part --clock-mhz` makes it, in a frame that keeps pins few (`Frame`). Yosys and nextpnr
 are those of the extra ``place``. The clock is what nextpnr reports of the routed design, in its
-models of the parts: no hardware was measured. Finished runs are found again under
+models of the parts: no hardware was measured. Finished runs are kept under
 ``build/bench/clock``.
 """
 
@@ -56,9 +56,9 @@ class Case:
 
     def target(self) -> Target:
         board = find(self.name)
-        told = family_of(board).target(board, pins_of(board))
-        files = dict.fromkeys(told.constraints, self.pins)
-        return dataclasses.replace(told, constraints=files, place=(*told.place, *self.free))
+        target = family_of(board).target(board, pins_of(board))
+        files = dict.fromkeys(target.constraints, self.pins)
+        return dataclasses.replace(target, constraints=files, place=(*target.place, *self.free))
 
 
 # nextpnr for Gowin wants a place for each pin
@@ -66,7 +66,7 @@ _PINS = "".join(
     f'IO_LOC "{name}" {pin};\n'
     for name, pin in (("clk", 52), ("start", 4), ("take", 3), ("bit", 18), ("seen", 10))
 )
-"""Of the Tang Nano 9K: crystal, buttons, serial input, a light."""
+"""Pins of the Tang Nano 9K: crystal, buttons, serial input, a light."""
 
 CASES = (
     Case("ulx3s-85f", ((16, 49), (8, 8), (8, 8), (10, 8)), 150, 55, ("--lpf-allow-unconstrained",)),

@@ -1,4 +1,4 @@
-"""What the benchmarks share: a model to measure, arguments, a table."""
+"""Common parts of the benchmarks: a model to measure, arguments, a table."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def boards_measured(
         "--seed", type=int, default=1, metavar="N", help="of placement; 1 if not given"
     )
     parser.add_argument("--json", type=Path, metavar="FILE")
-    told = parser.parse_args()
-    unknown = sorted(set(told.boards) - set(names))
+    options = parser.parse_args()
+    unknown = sorted(set(options.boards) - set(names))
     if unknown:
         parser.error(f"BOARD must be one of {', '.join(names)}, not {', '.join(unknown)}")
     rows = []
-    for board in told.boards or default or names:
+    for board in options.boards or default or names:
         print(f"{board}:", flush=True)
-        rows.append(measure(board, told.seed))
+        rows.append(measure(board, options.seed))
     print(table(columns, rows))
-    if told.json:
-        told.json.write_text(json.dumps(rows, indent=1) + "\n")
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")

@@ -44,10 +44,10 @@ def main() -> int:
     parser.add_argument(
         "--export", nargs=2, metavar=("RECIPE", "WIDTH"), help="write a random network and stop"
     )
-    told = parser.parse_args()
-    models = told.models
-    if told.export:
-        export(told.export[0], int(told.export[1]))
+    options = parser.parse_args()
+    models = options.models
+    if options.export:
+        export(options.export[0], int(options.export[1]))
         return 0
     if models:
         print(table(HEAD, [row(model.name, measured(model, [])) for model in models]))
@@ -56,13 +56,13 @@ def main() -> int:
     done = {case: measured(random_network(*case), flags(case[0])) for case in cases}
     print(table(HEAD, [row(name, done[case]) for name, case in NETWORKS.items()]), flush=True)
     for recipe, widths in FAMILIES:
-        found = [
+        rows = [
             done.get((recipe, n)) or measured(random_network(recipe, n), flags(recipe))
             for n in widths
         ]
         print(f"\n{recipe} of {', '.join(map(str, widths))}")
-        print(table(HEAD, [row(str(n), f) for n, f in zip(widths, found, strict=True)]))
-        cpu, mib = (slope(found, key) for key in ("cpu", "mib"))
+        print(table(HEAD, [row(str(n), f) for n, f in zip(widths, rows, strict=True)]))
+        cpu, mib = (slope(rows, key) for key in ("cpu", "mib"))
         print(f"a million weights more: {cpu:.1f} s of CPU, {mib:.0f} MiB", flush=True)
     return 0
 
@@ -79,31 +79,31 @@ HEAD = (
 )
 
 
-def row(name: str, found: dict[str, Any]) -> tuple[str, ...]:
+def row(name: str, figures: dict[str, Any]) -> tuple[str, ...]:
     """A line of the table."""
     return (
         name,
-        f"{found['weights']:,}",
-        str(found["nodes"]),
-        str(found["ii"]),
-        found["luts"],
-        f"{found['seconds']:.1f}",
-        f"{found['cpu']:.1f}",
-        f"{found['mib']:.0f}",
+        f"{figures['weights']:,}",
+        str(figures["nodes"]),
+        str(figures["ii"]),
+        figures["luts"],
+        f"{figures['seconds']:.1f}",
+        f"{figures['cpu']:.1f}",
+        f"{figures['mib']:.0f}",
     )
 
 
 def flags(recipe: str) -> list[str]:
-    """What the recipe is compiled with."""
+    """Return the options with which a recipe is compiled."""
     return [] if recipe == "dense" else ["--fps", str(_RATE), "--clock-mhz", "100"]
 
 
-def measured(model: Path, told: list[str]) -> dict[str, Any]:
+def measured(model: Path, flags: list[str]) -> dict[str, Any]:
     """Wall and CPU seconds, peak MiB and figures of one compilation."""
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-m", "bitrill", "compile", str(model), "--out", out, "--json"]
         start = time.perf_counter()
-        process = subprocess.Popen([*command, *told], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen([*command, *flags], stdout=subprocess.PIPE, text=True)
         text = process.stdout.read() if process.stdout else ""
         # waited for by hand: this child's own memory, not that of the largest so far
         _, status, usage = os.wait4(process.pid, 0)
@@ -133,9 +133,9 @@ def sizes(build: Path) -> tuple[int, int]:
     return weights, sum(r.lcs for r in network_resources(graph).values())
 
 
-def slope(found: Sequence[dict[str, Any]], key: str) -> float:
+def slope(figures: Sequence[dict[str, Any]], key: str) -> float:
     """Least squares of ``key`` over the number of weights, in millions."""
-    xs, ys = [f["weights"] / 1e6 for f in found], [f[key] for f in found]
+    xs, ys = [f["weights"] / 1e6 for f in figures], [f[key] for f in figures]
     x, y = sum(xs) / len(xs), sum(ys) / len(ys)
     return sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True)) / sum(
         (a - x) ** 2 for a in xs
@@ -152,7 +152,7 @@ def random_network(recipe: str, width: int) -> Path:
 
 
 def network_path(recipe: str, width: int) -> Path:
-    """Where a random network lies."""
+    """Return the path of a random network."""
     return ROOT / "build" / "bench" / f"{recipe}_{width}.onnx"
 
 
@@ -160,13 +160,13 @@ def export(recipe: str, width: int) -> None:
     """Write a random network."""
     import torch
     from bitrill.storage import write_bytes
-    from bitrill.train import Options, models, qonnx_export
+    from bitrill.train import Options, qonnx_export, recipe_networks
 
     torch.manual_seed(0)
     if recipe == "dense":
         network, shape = dense(width), (1, 28, 28)
     else:
-        network = models.build(Options(recipe=recipe, dataset="cifar10", width=width))
+        network = recipe_networks.build(Options(recipe=recipe, dataset="cifar10", width=width))
         shape = (3, 32, 32)
     for module in network.modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
@@ -184,21 +184,21 @@ def export(recipe: str, width: int) -> None:
 def dense(width: int) -> Any:
     """784-H-H-H-10, all of one bit, as the recipes `tfc`, `sfc` and `lfc` are."""
     import brevitas.nn as qnn
-    from bitrill.train import models, quantizers
+    from bitrill.train import brevitas_quantizers, recipe_networks
     from torch import nn
 
     def act() -> nn.Module:
-        return qnn.QuantIdentity(act_quant=quantizers.Activation, bit_width=1)
+        return qnn.QuantIdentity(act_quant=brevitas_quantizers.Activation, bit_width=1)
 
     def linear(n_in: int, n_out: int) -> nn.Module:
-        told: Any = models.weight_arguments("binary")
-        return qnn.QuantLinear(n_in, n_out, bias=False, **told)
+        arguments: Any = recipe_networks.weight_arguments("binary")
+        return qnn.QuantLinear(n_in, n_out, bias=False, **arguments)
 
-    layers = [nn.Flatten(), models.Normalize(0.5, 0.5), act()]
+    layers = [nn.Flatten(), recipe_networks.Normalize(0.5, 0.5), act()]
     for n in (784, width, width):
         layers += [linear(n, width), nn.BatchNorm1d(width), act()]
-    network = nn.Sequential(*layers, linear(width, 10), models.TensorNorm())
-    quantizers.init_weights(network)
+    network = nn.Sequential(*layers, linear(width, 10), recipe_networks.TensorNorm())
+    brevitas_quantizers.init_weights(network)
     return network
 
 

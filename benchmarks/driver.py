@@ -86,10 +86,11 @@ def packing(net: Network, images: np.ndarray, name: str, bits: int) -> dict[str,
 
 def scores() -> Network:
     """A network whose output is that of ten classes."""
-    told = network(IntType(0, 255))
-    told.output.shape = told.output.edge = (10,)
-    told.output.bits, told.output.signed, told.output.lo, told.output.hi = 11, True, -1024, 1023
-    return told
+    described = network(IntType(0, 255))
+    described.output.shape = described.output.edge = (10,)
+    described.output.bits, described.output.signed = 11, True
+    described.output.lo, described.output.hi = -1024, 1023
+    return described
 
 
 def unpacking(net: Network, name: str, bits: int) -> dict[str, Any]:
@@ -114,7 +115,7 @@ def row(what: str, bits: int, seconds: float, frame: int, array: str) -> dict[st
 
 
 def measured() -> list[dict[str, Any]]:
-    """All rows."""
+    """Measure all rows."""
     rng, rows = np.random.default_rng(0), []
     shape = (FRAMES, *SHAPE)
     pixels = (rng.integers(0, 256, shape) / 255).astype(np.float32)

@@ -97,7 +97,7 @@ def best(call: Callable[[], object], runs: int) -> float:
 
 
 def large_batch(graph: Graph) -> str:
-    """What a large batch allocates beyond its outputs."""
+    """Measure the memory that a large batch allocates beyond its outputs."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.npy"
         shape = (LARGE_BATCH, *graph.source.shape)

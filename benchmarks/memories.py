@@ -26,7 +26,7 @@ from bitrill_hw.pipeline.elastic import Elastic
 from bitrill_hw.pipeline.stream import beats
 from bitrill_hw.synth.synthesis import synthesise_layers
 from common import ROOT
-from resources import Specimens
+from fit_resources import Specimens
 
 DEPTHS = (16, 32, 64, 128, 256, 512, 1024)
 BITS = (512, 1024, 2048, 4096, 8192, 16384)
@@ -61,12 +61,12 @@ def measured(work: Path) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for memory in ("distributed", "block"):
         text = convert(Specimens([Table(d, w, memory) for d, w in shapes]))
-        found = synthesise_layers(text, work=work / memory)
+        counts = synthesise_layers(text, work=work / memory)
         for k, (d, w) in enumerate(shapes):
             if memory == "distributed":
-                rows.append({"depth": d, "width": w, "bits": d * w, "luts": found[f"p{k}"].lcs})
+                rows.append({"depth": d, "width": w, "bits": d * w, "luts": counts[f"p{k}"].lcs})
             else:
-                rows[k]["halves"] = found[f"p{k}"].ramb18 + 2 * found[f"p{k}"].ramb36
+                rows[k]["halves"] = counts[f"p{k}"].ramb18 + 2 * counts[f"p{k}"].ramb36
                 rows[k]["planned"] = block_halves(d, w)
                 rows[k]["block"] = worth_block(d, w)
     return rows
@@ -75,7 +75,7 @@ def measured(work: Path) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--json", type=Path)
-    told = parser.parse_args()
+    options = parser.parse_args()
     rows = measured(ROOT / "build" / "bench" / "memories")
     print(f"a half of RAMB36 is counted as {LUTS_OF_HALF} LUTs")
     print("depth  width   bits   LUTs  halves  a half's worth  chosen")
@@ -85,8 +85,8 @@ def main() -> None:
             f"{r['depth']:5}  {r['width']:5}  {r['bits']:5}  {r['luts']:5}  {r['halves']:6}"
             f"  {worth:14.0f}  {'block' if r['block'] else 'logic'}"
         )
-    if told.json:
-        told.json.write_text(json.dumps(rows, indent=1) + "\n")
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

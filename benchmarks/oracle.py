@@ -63,7 +63,7 @@ def qonnx_outputs(path: Path, x: np.ndarray, batch: int = BATCH) -> np.ndarray:
 def compare(path: Path, dataset: str, samples: int | None) -> dict[str, object]:
     """Both comparisons; raises `MismatchError` for a difference that is not proven."""
     x, labels = (a[:samples] for a in datasets.load(dataset, "test"))
-    network = oracle.Network.load(path)
+    network = oracle.QonnxNetwork.load(path)
     graph = to_integer(load_model(path))
     x = x.reshape(-1, *graph.source.shape)
     side = oracle.golden_side(network, graph, x)
@@ -90,26 +90,26 @@ def compare(path: Path, dataset: str, samples: int | None) -> dict[str, object]:
     }
 
 
-def show(found: dict) -> str:
+def show(report: dict) -> str:
     """The result as text."""
-    accuracy = found["accuracy"]
+    accuracy = report["accuracy"]
     lines = [
-        f"{found['model']}: {found['samples']} images; accuracy"
+        f"{report['model']}: {report['samples']} images; accuracy"
         f" {100 * accuracy['golden']:.2f} % golden, {100 * accuracy['qonnx']:.2f} % qonnx",
-        f"decisions that differ, each side alone: {len(found['decisions_that_differ'])}",
+        f"decisions that differ, each side alone: {len(report['decisions_that_differ'])}",
         "node by node, qonnx on the golden model's integers:",
     ]
-    width = max(map(len, found["nodes"]))
-    for name, counts in found["nodes"].items():
+    width = max(map(len, report["nodes"]))
+    for name, counts in report["nodes"].items():
         lines.append(
             f"  {name:<{width}}  {counts['values']:>10,} values, {counts['differences']} differ"
         )
-    proofs = found["proofs"]
+    proofs = report["proofs"]
     lines.append(f"differences: {len(proofs)}, each proven to lie at a decision boundary")
     lines += [f"  {p}" for p in proofs[:PROOFS_SHOWN]]
     if len(proofs) > PROOFS_SHOWN:
         lines.append(f"  and {len(proofs) - PROOFS_SHOWN} more (--json gives all)")
-    for sample, reasons in found["proofs_of_decisions"].items():
+    for sample, reasons in report["proofs_of_decisions"].items():
         lines.append(f"sample {sample} is decided differently, for:")
         lines += [f"  {reason}" for reason in reasons]
     return "\n".join(lines)
@@ -118,18 +118,18 @@ def show(found: dict) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", type=Path)
-    parser.add_argument("--dataset", default="mnist", choices=datasets.NAMES)
+    parser.add_argument("--dataset", default="mnist", choices=datasets.DATASETS)
     parser.add_argument("--samples", type=int, metavar="N", help="the first N; all unless given")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     if _SHARED.is_dir():
         os.environ.setdefault("BITRILL_DATA", str(_SHARED))
     try:
-        found = compare(options.model, options.dataset, options.samples)
+        report = compare(options.model, options.dataset, options.samples)
     except BitrillError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    print(json.dumps(found, indent=1) if options.json else show(found))
+    print(json.dumps(report, indent=1) if options.json else show(report))
     return 0
 
 

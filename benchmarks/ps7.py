@@ -38,7 +38,7 @@ def row(made: Project, work: Path) -> tuple[dict[str, Any], bool]:
     """A line of the table, and whether the design is within the budget."""
     board, top = made.board, ps7.common_files(made)[ps7.TOP]
     sources = {"top.v": made.verilog.read_text(), ps7.TOP: top}
-    used = openxc7.synthesise(sources, board, work, lambda *told: None)
+    used = openxc7.synthesise(sources, board, work, lambda *_: None)
     rate = Fraction(made.clock_hz) / made.predicted.ii
     shares = {r: f"{n:,} of {board.usable(r):,}" for r, (n, _) in used.items()}
     fits = all(n <= board.usable(r) for r, (n, _) in used.items())
@@ -60,8 +60,8 @@ def main() -> int:
     try:
         model = given.model or default_model("TFC_1W1A.onnx")
         build = flow.compile(model, out=given.out / "network").build
-        found = [b for b in boards.every() if b.family == ps7.FAMILY]
-        rows = [row(project(build, b, given.out / b.name), given.out / "work") for b in found]
+        zynq = [b for b in boards.every() if b.family == ps7.FAMILY]
+        rows = [row(project(build, b, given.out / b.name), given.out / "work") for b in zynq]
     except BitrillError as error:
         print(f"ps7: {error}", file=sys.stderr)
         return error.exit_code

@@ -39,7 +39,7 @@ Draw = Callable[[np.random.Generator], dict[str, Any] | None]
 
 def drawn(seed: int, shares: dict[str, int]) -> list[dict[str, Any]]:
     """``shares[kind]`` points of each kind, no two alike; what is not legal is drawn again."""
-    found: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for number, (kind, count) in enumerate(shares.items()):
         rng = np.random.default_rng([seed, number])
         own: list[dict[str, Any]] = []
@@ -50,8 +50,8 @@ def drawn(seed: int, shares: dict[str, int]) -> list[dict[str, Any]]:
             row = {"kind": kind, **row}
             if row not in own and _legal(row):
                 own.append(row)
-        found += own
-    return found
+        rows += own
+    return rows
 
 
 def _legal(row: Row) -> bool:
@@ -71,7 +71,7 @@ def _one(rng: np.random.Generator, values: Any) -> Any:
 
 
 def _between(rng: np.random.Generator, lo: int, hi: int) -> int:
-    """Of all orders of magnitude alike."""
+    """Draw from all orders of magnitude alike."""
     return round(float(np.exp(rng.uniform(np.log(lo), np.log(hi)))))
 
 
@@ -196,13 +196,13 @@ def _pool(rng: np.random.Generator) -> dict[str, Any] | None:
 
 
 def _plane(rng: np.random.Generator) -> dict[str, Any]:
-    """What moves data: a small frame, and lanes of it."""
+    """Draw a small frame and its lanes, for operators that move data."""
     shape = [_one(rng, (4, 8, 12)), _one(rng, (4, 8, 12)), _one(rng, (4, 8, 16, 24, 32))]
     return {"x": _one(rng, _ACTIVATIONS), "shape": shape, "pe": _divisor(rng, shape[-1])}
 
 
-def _with(**more: Callable[[np.random.Generator], Any]) -> Draw:
-    return lambda rng: _plane(rng) | {k: f(rng) for k, f in more.items()}
+def _with(**draws: Callable[[np.random.Generator], Any]) -> Draw:
+    return lambda rng: _plane(rng) | {k: f(rng) for k, f in draws.items()}
 
 
 def _add(rng: np.random.Generator) -> dict[str, Any]:

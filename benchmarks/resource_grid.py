@@ -645,10 +645,10 @@ _MORE: Rows = [
 
 
 def _all() -> Rows:
-    """Chosen ones; five drawings that formulas were judged by and then changed for; and more."""
+    """Return the chosen rows, five draws by which formulas were judged, and further rows."""
     rows = [row for row in _CHOSEN if not _has_table(row)]
-    for more in (*(drawn(seed, _SHARES) for seed in range(1, 6)), _ratios(), _CONSTANTS, _MORE):
-        rows += [row for row in more if row not in rows]
+    for group in (*(drawn(seed, _SHARES) for seed in range(1, 6)), _ratios(), _CONSTANTS, _MORE):
+        rows += [row for row in group if row not in rows]
     return rows
 
 

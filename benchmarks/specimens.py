@@ -1,4 +1,4 @@
-"""Single operators and FIFOs to measure, each told by a short row of a JSON file."""
+"""Single operators and FIFOs to measure, each given by a short row of a JSON file."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def type_of(name: str) -> IntType:
 
 def operator(row: Row) -> Operator:
     """The operator of a row, its constants drawn anew from the row's own text."""
-    told = {k: v for k, v in row.items() if k not in ("lcs", "ff", "bram18", "dsp")}
-    rng = np.random.default_rng(zlib.crc32(repr(sorted(told.items())).encode()))
+    given = {k: v for k, v in row.items() if k not in ("lcs", "ff", "bram18", "dsp")}
+    rng = np.random.default_rng(zlib.crc32(repr(sorted(given.items())).encode()))
     pe, simd = row.get("pe", 1), row.get("simd", row.get("pe", 1))
     impl = Impl(
         pe=pe,
@@ -75,7 +75,7 @@ def operator(row: Row) -> Operator:
 
 
 def predicted(row: Row) -> Resources:
-    """What the model says of a row."""
+    """Return the model's prediction for a row."""
     if row["kind"] == "fifo":
         return fifo_resources(row["width"], row["depth"])
     return resources(operator(row))

@@ -24,7 +24,7 @@ from bitrill_hw.design.build import component
 from bitrill_hw.memories.roms import convert
 from bitrill_hw.synth.synthesis import synthesise_layers
 from common import ROOT
-from resources import Specimens
+from fit_resources import Specimens
 
 X, CHANNELS, LANES = IntType(-2048, 2047), 64, (1, 8, 64)
 FORMS = {
@@ -55,8 +55,8 @@ def even(bits: int) -> Threshold:
 
 
 def forms(bits: int, pe: int) -> dict[str, Operator]:
-    """Those that are not too many comparators, folded."""
-    op, found = even(bits), {}
+    """Return the forms of a threshold operator that have few enough comparators, folded."""
+    op, forms = even(bits), {}
     for name, (style, memory) in FORMS.items():
         impl = Impl(pe=pe, simd=pe, style=style, memory=memory, primitives="xc7")  # pyright: ignore
         made = op.requantized if style == "requantize" else op
@@ -64,15 +64,15 @@ def forms(bits: int, pe: int) -> dict[str, Operator]:
             continue
         if style == "search" and bits * pe > MOST:
             continue
-        found[name] = made.replace(impl=impl)
-    return found
+        forms[name] = made.replace(impl=impl)
+    return forms
 
 
 def chosen(bits: int, pe: int) -> str:
     """The form that folding takes."""
     impl = Impl(pe=pe, simd=pe, style="parallel", primitives="xc7")
-    _, found = cheapest_form(even(bits), impl, {})
-    return next(n for n, form in FORMS.items() if form == (found.style, found.memory))
+    _, chosen = cheapest_form(even(bits), impl, {})
+    return next(n for n, form in FORMS.items() if form == (chosen.style, chosen.memory))
 
 
 def measured(pe: int, work: Path) -> list[dict[str, Any]]:
@@ -81,10 +81,10 @@ def measured(pe: int, work: Path) -> list[dict[str, Any]]:
     for bits in range(1, 9):
         ops = forms(bits, pe)
         text = convert(Specimens([component(op) for op in ops.values()]))
-        found = synthesise_layers(text, work=work / f"{bits}x{pe}")
+        counts = synthesise_layers(text, work=work / f"{bits}x{pe}")
         best = chosen(bits, pe)
         for k, (name, op) in enumerate(ops.items()):
-            seen, told = found[f"p{k}"], resources(dataclasses.replace(op))
+            seen, predicted = counts[f"p{k}"], resources(dataclasses.replace(op))
             rows.append(
                 {
                     "bits": bits,
@@ -94,7 +94,7 @@ def measured(pe: int, work: Path) -> list[dict[str, Any]]:
                     "lcs": seen.lcs,
                     "ff": seen.ff,
                     "halves": seen.ramb18 + 2 * seen.ramb36,
-                    "model": [told.lcs, told.ff, told.bram18],
+                    "model": [predicted.lcs, predicted.ff, predicted.bram18],
                 }
             )
             print(_line(rows[-1]), flush=True)
@@ -102,11 +102,11 @@ def measured(pe: int, work: Path) -> list[dict[str, Any]]:
 
 
 def _line(row: dict[str, Any]) -> str:
-    told = "/".join(map(str, row["model"]))
+    model = "/".join(map(str, row["model"]))
     mark = "*" if row["chosen"] else " "
     seen = f"{row['lcs']}/{row['ff']}/{row['halves']}"
     return (
-        f"{row['bits']} bits  PE {row['pe']:3} {mark}{row['form']:14} {seen:>16}  model {told:>16}"
+        f"{row['bits']} bits  PE {row['pe']:3} {mark}{row['form']:14} {seen:>16}  model {model:>16}"
     )
 
 
@@ -114,10 +114,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--lanes", type=int, choices=LANES, nargs="*", default=LANES)
     parser.add_argument("--json", type=Path)
-    told = parser.parse_args()
-    rows = [r for pe in told.lanes for r in measured(pe, ROOT / "build" / "bench" / "thresholds")]
-    if told.json:
-        told.json.write_text(json.dumps(rows, indent=1) + "\n")
+    options = parser.parse_args()
+    rows = [
+        r for pe in options.lanes for r in measured(pe, ROOT / "build" / "bench" / "thresholds")
+    ]
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -29,12 +29,12 @@ from bitrill.ir import Impl, IntType, Tensor
 from bitrill.ops import MatVec
 from bitrill_hw.design.build import component
 from bitrill_hw.memories.roms import convert
-from bitrill_hw.synth.synthesis import synthesise_unit
+from bitrill_hw.synth.synthesis import UnitReport, synthesise_unit
 from common import ROOT, default_model
 
 WORK = ROOT / "build" / "bench" / "unrolled"
 GOAL = 0.75
-"""Of da4ml's LUTs."""
+"""Number of inputs of da4ml's LUTs."""
 
 _DA4ML = """\
 import sys
@@ -96,14 +96,14 @@ def ours(name: str, op: MatVec) -> dict[str, Any]:
     began = time.monotonic()
     verilog = convert(component(op))
     seconds = time.monotonic() - began
-    found = synthesise_unit(verilog, work=WORK / name / "ours")
-    return figures(found) | {
+    unit = synthesise_unit(verilog, work=WORK / name / "ours")
+    return figures(unit) | {
         "planned": unrolled_plan(op).luts,
         "latency": op.latency,
         "seconds": round(seconds, 1),
         "acc_bits": op.y.type.bits,
-        "levels": found.levels,
-        "path_ns": found.path and found.path.ns,
+        "levels": unit.levels,
+        "path_ns": unit.path and unit.path.ns,
     }
 
 
@@ -114,9 +114,9 @@ def theirs(name: str, op: MatVec, python: str, cutoff: float) -> dict[str, Any]:
     np.save(folder / "weights.npy", problem(op).weights)
     number = element(op.x.type)
     low = number.offset
-    told = [str(v) for v in (low, low + number.greatest, cutoff)]
+    settings = [str(v) for v in (low, low + number.greatest, cutoff)]
     subprocess.run(
-        [python, "-c", _DA4ML, str(folder / "weights.npy"), *told, str(folder / "rtl")],
+        [python, "-c", _DA4ML, str(folder / "weights.npy"), *settings, str(folder / "rtl")],
         check=True,
         stdout=subprocess.DEVNULL,
     )
@@ -127,10 +127,10 @@ def theirs(name: str, op: MatVec, python: str, cutoff: float) -> dict[str, Any]:
     return figures(synthesise_unit(text, work=folder / f"yosys-{cutoff:g}"))
 
 
-def figures(found: Any) -> dict[str, Any]:
-    """What counts of a synthesis."""
-    return {"sites": found.sites} | {
-        k: getattr(found.total, k) for k in ("lcs", "lut", "ff", "carry4")
+def figures(unit: UnitReport) -> dict[str, Any]:
+    """Return the figures of a synthesis that count."""
+    return {"sites": unit.sites} | {
+        k: getattr(unit.total, k) for k in ("lcs", "lut", "ff", "carry4")
     }
 
 
@@ -140,24 +140,24 @@ def main() -> None:
     parser.add_argument("--da4ml", default=sys.executable, metavar="PYTHON")
     parser.add_argument("--cutoff", type=float, default=3.0)
     parser.add_argument("--json", type=Path)
-    told = parser.parse_args()
-    unknown = sorted(set(told.names) - set(MATRICES))
+    options = parser.parse_args()
+    unknown = sorted(set(options.names) - set(MATRICES))
     if unknown:
         parser.error(f"NAME must be one of {', '.join(MATRICES)}, not {', '.join(unknown)}")
     rows = {}
     for name, build in MATRICES.items():
-        if told.names and name not in told.names:
+        if options.names and name not in options.names:
             continue
         op = build()
         rows[name] = {"ours": ours(name, op)}
         line = f"{name}: ours {rows[name]['ours']}"
         if name not in ALONE:
-            rows[name]["da4ml"] = theirs(name, op, told.da4ml, told.cutoff)
+            rows[name]["da4ml"] = theirs(name, op, options.da4ml, options.cutoff)
             ratio = rows[name]["ours"]["lcs"] / rows[name]["da4ml"]["lcs"]
             line += f"\n  da4ml {rows[name]['da4ml']}\n  {ratio:.2f} of it (goal {GOAL})"
         print(line, flush=True)
-    if told.json:
-        told.json.write_text(json.dumps(rows, indent=1) + "\n")
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from bitrill import BitrillError, flow
 
@@ -40,11 +39,11 @@ def main() -> int:
 
 
 def demo(out: Path, epochs: int | None = None) -> tuple[bool, list[tuple[str, str]]]:
-    """Whether all agreed, and the table."""
+    """Run all steps; return whether everything agreed, and the table."""
     with step("training a binary network on the digits"):
-        metrics = flow.train("tfc", out=out / "model", dataset="digits", epochs=epochs)
+        trained = flow.train("tfc", out=out / "model", dataset="digits", epochs=epochs)
     with step("compiling it to Verilog"):
-        compiled = flow.compile(out / "model" / "model.onnx", out=out / "build")
+        compiled = flow.compile(trained.model, out=out / "build")
     with step("every test image through the Verilog (Verilator)"):
         full = flow.verify(compiled.build, data="digits")
     with step(f"{STALLED_SAMPLES} images with random stalls on both sides (cocotb)"):
@@ -58,41 +57,45 @@ def demo(out: Path, epochs: int | None = None) -> tuple[bool, list[tuple[str, st
         )
     with step("synthesis for a Zynq-7020 (Yosys)"):
         synthesised = flow.synth(compiled.build)
-    return full["ok"] and stalled["ok"], report(metrics, compiled, full, stalled, synthesised)
+    return full.ok and stalled.ok, report(trained, compiled, full, stalled, synthesised)
 
 
 def report(
-    metrics: dict[str, Any], compiled: flow.Compiled, full: dict, stalled: dict, synthesised: dict
+    trained: flow.Trained,
+    compiled: flow.Compiled,
+    full: flow.Verified,
+    stalled: flow.Verified,
+    synthesised: flow.Synthesised,
 ) -> list[tuple[str, str]]:
-    """The rows of the table."""
-    predicted, measured, total = full["predicted"], full["measured"], synthesised["total"]
-    # RTL equal to golden on every image decides every image alike
-    rtl = percent(full["accuracy"]) if full["mismatches"] == 0 else "wrong"
+    """Rows of the table."""
+    predicted, measured, total = full.predicted, full.measured, synthesised.total
+    # Verilog equal to the golden model on every image decides every image alike
+    rtl = percent(full.accuracy) if full.mismatches == 0 else "wrong"
     return [
-        ("network", f"{metrics['name']}, {metrics['parameters']:,} parameters"),
-        ("accuracy: torch", percent(metrics["accuracy"])),
-        ("accuracy: golden model", percent(full["accuracy"])),
+        ("network", f"{trained.name}, {trained.parameters:,} parameters"),
+        ("accuracy: torch", percent(trained.accuracy)),
+        ("accuracy: golden model", percent(full.accuracy)),
         ("accuracy: RTL", rtl),
-        ("mismatches", f"{full['mismatches']} of {full['samples']} images"),
-        ("mismatches under stalls", f"{stalled['mismatches']} of {stalled['samples']} images"),
-        ("cycles a frame", f"predicted {predicted['ii']}, measured {measured['ii']}"),
-        ("latency, cycles", f"predicted {predicted['latency']}, measured {measured['latency']}"),
-        ("LUT", f"{total['lut']:,} ({total['lcs']:,} physical)"),
-        ("FF", f"{total['ff']:,}"),
-        ("BRAM", f"{total['ramb36']} RAMB36, {total['ramb18']} RAMB18"),
-        ("DSP", f"{total['dsp']}"),
+        ("mismatches", f"{full.mismatches} of {full.samples} images"),
+        ("mismatches under stalls", f"{stalled.mismatches} of {stalled.samples} images"),
+        ("cycles a frame", f"predicted {predicted.ii}, measured {measured.ii}"),
+        ("latency, cycles", f"predicted {predicted.latency}, measured {measured.latency}"),
+        ("LUT", f"{total.lut:,} ({total.lcs:,} physical)"),
+        ("FF", f"{total.ff:,}"),
+        ("BRAM", f"{total.ramb36} RAMB36, {total.ramb18} RAMB18"),
+        ("DSP", f"{total.dsp}"),
         ("images/s", f"{compiled.fps:,.0f} at {compiled.clock_mhz:g} MHz (assumed)"),
         ("Verilog", str(compiled.build.verilog)),
     ]
 
 
-def percent(share: float) -> str:
-    return f"{100 * share:.2f} %"
+def percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{100 * share:.2f} %"
 
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Say what is done, and how long it took, on stderr."""
+    """Write a step and its time to stderr."""
     print(f"demo: {what} ...", end=" ", file=sys.stderr, flush=True)
     start = time.monotonic()
     yield

@@ -16,7 +16,12 @@ import brevitas.nn as qnn
 import torch
 from bitrill import flow
 from bitrill.train import datasets, export
-from bitrill.train.quantizers import Activation, TernaryWeight, clamp_weights, init_weights
+from bitrill.train.brevitas_quantizers import (
+    IntActivation,
+    TernaryWeight,
+    clamp_weights,
+    init_weights,
+)
 from torch import Tensor, nn
 
 EPOCHS, BATCH = 20, 32
@@ -29,10 +34,10 @@ class DigitReader(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             nn.Flatten(),
-            qnn.QuantIdentity(act_quant=Activation, bit_width=2),
+            qnn.QuantIdentity(act_quant=IntActivation, bit_width=2),
             qnn.QuantLinear(64, hidden, bias=False, weight_quant=TernaryWeight),
             nn.BatchNorm1d(hidden),
-            qnn.QuantIdentity(act_quant=Activation, bit_width=2),
+            qnn.QuantIdentity(act_quant=IntActivation, bit_width=2),
             qnn.QuantLinear(hidden, 10, bias=False, weight_quant=TernaryWeight),
             nn.BatchNorm1d(10),
         )

@@ -82,7 +82,9 @@ def _plan(words: str) -> tuple[str, ...]:
 
 
 ROOMS = {
-    "ground": ("errors", "exact", "real", "storage", "jobs"),
+    "ground": (
+        *("errors", "exact", "real", "storage", "requirements", "progress", "engines", "jobs"),
+    ),
     "ir": ("ir",),
     "parts": ("parts", "plan.parts"),
     "arith": (
@@ -113,8 +115,9 @@ ROOMS = {
     "frontend.rules": ("frontend.rules",),
     "frontend": ("frontend",),
     "runtime": ("runtime", "plan.registers"),
+    # below `train`, which takes an export through the passes to compare it with torch
+    "lowering": ("lowering", "packing", "pipeline"),
     "train, search": ("train", "search"),
-    "pipeline": ("packing", "pipeline"),
     "flow": ("flow",),
     "roof": ("cli", "doctor"),
 }

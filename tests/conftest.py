@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 # before numpy is imported: two workers share the cores already
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -13,6 +15,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 from support import ROOT, TOOL_MISSING
+
+if TYPE_CHECKING:
+    from bitrill import flow
 
 # a shell that starts the tests in its background has them ignore it, and no test of it would end
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -34,6 +39,23 @@ def pytest_runtest_makereport(
             report.outcome = "failed"
             report.longrepr = f"{item.nodeid}: {reason}; in CI every tool must be there"
     return report
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a network of two dense layers."""
+    from frontend.onnx_models import save, small
+
+    net, out = small()
+    return save(net.proto(out), tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="session")
+def small_compiled(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> flow.Compiled:
+    """A build of `small_model` that no test may change."""
+    from bitrill import flow
+
+    return flow.compile(small_model, out=tmp_path_factory.mktemp("small") / "b")
 
 
 def is_ci() -> bool:

@@ -26,6 +26,9 @@ from bitrill.ops import MatVec, Threshold
 
 ROOT = Path(__file__).resolve().parents[1]
 
+HANG_SECONDS = 1800
+"""Time after which a test's process has certainly hung, however busy the machine is."""
+
 TOOL_MISSING = "tool missing: "
 """How the reason of a skip begins that counts as a failure where CI is set."""
 

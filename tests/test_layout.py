@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from support import ROOT
+from support import HANG_SECONDS, ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = ("sw/bitrill", "hw/bitrill_hw", "sim/bitrill_sim", "boards/bitrill_boards")
@@ -66,7 +66,7 @@ def test_the_licence_is_apaches_word_for_word() -> None:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=HANG_SECONDS)
     return next(out.glob("*.whl"))
 
 
@@ -87,6 +87,7 @@ def test_the_wheel_holds_every_file_of_every_package(wheel: Path) -> None:
         present = {f for f in files if (folder / f).is_file()}
         missing = {f for f in present if f"{folder.name}/{f}" not in names}
         assert missing == set()
+        assert f"{folder.name}/py.typed" in names  # PEP 561: the package carries its types
     assert any(n.endswith("licenses/LICENSE") for n in names)
 
 
@@ -105,7 +106,7 @@ def test_the_wheel_works_away_from_the_repository(wheel: Path, tmp_path: Path) -
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
         check=False,
     )
     assert (done.stdout, done.stderr, done.returncode) == ("bitrill 0.1.0\n", "", 0)
@@ -139,7 +140,7 @@ def test_a_missing_tool_fails_in_ci(ci: str, outcomes: tuple[int, int], tmp_path
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANG_SECONDS,
         check=False,
         env=os.environ | {"CI": ci, "PYTHONPATH": str(ROOT / "tests")},
     )

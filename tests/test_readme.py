@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import ROOT
+from support import HANG_SECONDS, ROOT
 
 TEXT = (ROOT / "README.md").read_text()
 
@@ -73,7 +73,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
         env=os.environ | {"PATH": path, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=HANG_SECONDS,
         check=False,
     )
 
@@ -100,7 +100,7 @@ def test_every_make_target_that_is_named_exists() -> None:
 def test_every_flag_that_is_named_exists() -> None:
     from bitrill.cli import parser
 
-    known = {o for p in parser._parser()[1].values() for o in p._option_string_actions}
+    known = {o for p in parser.parsers()[1].values() for o in p._option_string_actions}
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXT))
     assert named - known == set()
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from bitrill import storage
 from bitrill.errors import StorageError
+from support import HANG_SECONDS
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ def test_a_limit_of_file_size_leaves_nothing(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(tmp_path / "x")],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
         check=False,
     )
     assert done.stderr.splitlines()[-1] == (

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from bitrill.ir.graph import Graph
+from bitrill.progress import Progress
 from bitrill.timing.predict import Timing
 
 from .board import Board
 from .shell.network import Edges
-
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with ``(what, done, total)``; total 0 where it is not known."""
 
 STEM = "bitrill"
 """Of the bitstream and of what belongs to it."""

@@ -1,9 +1,10 @@
-"""Simulation: Amaranth, cocotb and Verilator against the golden model."""
+"""Simulation of generated hardware, compared with the golden model bit for bit."""
+
+from bitrill.engines import ENGINES, Engine
 
 from .operators import verify_operator
 from .outcome import Difference, Report
 from .ports import AXIS, STREAM, Dut, Ports
-from .rig import ENGINES, Engine
 from .verification import Rtl, verify
 
 __all__ = [

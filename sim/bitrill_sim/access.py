@@ -1,6 +1,6 @@
-"""A master of AXI4-Lite in Python: registers written and read back before the frames.
+"""An AXI4-Lite master in Python, which writes registers and reads them back before the frames.
 
-``harness.cpp`` is the same, cycle for cycle.
+``harness.cpp`` has the same master in C++, equal cycle for cycle.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from pathlib import Path
 import numpy as np
 
 PATIENCE = 256
-"""Cycles that an access may take."""
+"""Most cycles that an access may take."""
 
 INPUTS = ("awaddr", "awvalid", "wdata", "wstrb", "wvalid", "bready", "araddr", "arvalid", "rready")
 OUTPUTS = ("awready", "wready", "bresp", "bvalid", "arready", "rdata", "rresp", "rvalid")
 AXI = (*INPUTS, *OUTPUTS)
-"""Names of the ports, without their prefix."""
+"""Names of the master's ports, without their prefix."""
 
 
 @dataclass
 class Master:
     """Writes ``accesses`` ``[n, 2]`` (address and data), then reads them all back.
 
-    Address first, data first, and both at once, in turn. `drive` gives the inputs of a cycle,
-    `observe` takes its outputs and tells whether there is more to do; ``violations`` as a bench's.
+    Writes send address first, data first, or both at once, in turn. `drive` gives the inputs of a
+    cycle, `observe` takes its outputs. ``violations``: cycle and number of the access, by kind.
     """
 
     accesses: np.ndarray
@@ -37,7 +37,7 @@ class Master:
 
     @staticmethod
     def of(folder: Path) -> Master:
-        """The accesses of a job."""
+        """Load the accesses of a job."""
         return Master(np.fromfile(folder / "access.bin", "<u4").reshape(-1, 2))
 
     @property
@@ -45,7 +45,7 @@ class Master:
         return self.k < len(self.accesses)
 
     def drive(self) -> dict[str, int]:
-        """The inputs of the present cycle."""
+        """Return the inputs of the present cycle."""
         address, data = map(int, self.accesses[self.k % len(self.accesses)])
         first = self.k % 3
         w = self.writing
@@ -62,7 +62,7 @@ class Master:
         }
 
     def observe(self, i: Mapping[str, int], o: Mapping[str, int]) -> bool:
-        """Record a cycle of inputs and outputs; whether there is another."""
+        """Record a cycle of inputs and outputs; return whether accesses remain."""
         self.cycle += 1
         self.waits += 1
         for channel in ("aw", "w", "ar"):
@@ -86,5 +86,5 @@ class Master:
 
 
 def idle() -> dict[str, int]:
-    """Inputs of a cycle without an access."""
+    """Return the inputs of a cycle without an access."""
     return dict.fromkeys(INPUTS, 0)

@@ -1,20 +1,26 @@
-"""A job in Amaranth's own simulator: no Verilog, no compiler, a few thousand cycles a second."""
+"""Engine amaranth: a job in Amaranth's own simulator.
+
+It needs neither Verilog nor a compiler, and simulates a few thousand cycles a second.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import reduce
 from typing import Any
 
 from amaranth.lib.wiring import Component
 from amaranth.sim import Simulator
+from bitrill.progress import Progress, silent
 
 from .access import OUTPUTS, idle
-from .bench import RESET_CYCLES, Bench, Outputs
-from .job import Capture, Job, Progress, Violation, silent
+from .bench import RESET_CYCLES, DutOutputs, StreamBench
+from .job import Capture, Job, Violation
 from .ports import Ports
 
 _REPORT = 512
+"""Cycles between two reports of progress."""
 
 
 def simulate(
@@ -22,28 +28,31 @@ def simulate(
 ) -> Capture:
     """Run a job, whose input files are written, on a component of domain ``sync``.
 
-    Where reset is no port of the component, it starts from its initial state, which is the same.
+    A component without a reset port starts from its initial state, which is the same.
     """
     signals = {
         k: reduce(getattr, v.split("__"), component)
         for k, v in ports.names.items()
         if hasattr(component, v.split("__")[0])
     }
-    with Bench(job.folder, job.numbers, has_last="m_last" in signals) as bench:
+    with StreamBench(job.folder, job.numbers, has_last="m_last" in signals) as bench:
         simulator = Simulator(component)
         simulator.add_clock(1e-8)
         simulator.add_testbench(_testbench(bench, signals, ports.reset_level, job, progress))
         waves = simulator.write_vcd(str(job.wave)) if job.wave is not None else nullcontext()
         with waves:
             simulator.run()
-    found = tuple(Violation(k, *v) for k, v in bench.violations.items())
-    return Capture(job, bench.status, bench.cycle, found)
+    violations = tuple(Violation(k, *v) for k, v in bench.violations.items())
+    return Capture(job, bench.status, bench.cycle, violations)
 
 
 def _testbench(
-    bench: Bench, signals: dict[str, Any], level: int, job: Job, progress: Progress
+    bench: StreamBench, signals: dict[str, Any], level: int, job: Job, progress: Progress
 ) -> Any:
-    """Drives inputs that changed (each costs a settling), samples the outputs before each edge."""
+    """Make the process that drives the inputs and samples the outputs before each clock edge.
+
+    Only inputs that change are driven, since each costs time.
+    """
     watched = [signals[k] for k in ("s_ready", "m_valid")]
     extras = [k for k in ("m_last", "error") if k in signals]
     extras += [f"word{k}_ready" for k in range(len(bench.feeders))]
@@ -57,8 +66,8 @@ def _testbench(
             await _access(ctx, bench, signals)
             await _reset(ctx, signals, level)
         shown: dict[str, object] = {}
-        more = True
-        while more:
+        running = True
+        while running:
             i = bench.drive()
             now = {"s_valid": i.valid, "s_last": i.last, "m_ready": i.ready}
             for k, signal in driven.items():
@@ -70,16 +79,21 @@ def _testbench(
                 ctx.set(signals[f"word{k}_valid"], valid)
                 ctx.set(signals[f"word{k}_data"], word)
             shown = {**now, "data": i.data}
-            _, _, ready, valid, payload, *more_values = await ctx.tick().sample(*watched)
-            rest = dict(zip(extras, more_values, strict=True))
-            last = bool(rest["m_last"]) if "m_last" in rest else None
-            error = bool(rest.get("error", 0))
-            words = [bool(rest[f"word{k}_ready"]) for k in range(len(i.words))]
-            more = bench.observe(Outputs(bool(ready), bool(valid), payload, last, error, words))
+            _, _, ready, valid, payload, *values = await ctx.tick().sample(*watched)
+            o = DutOutputs(bool(ready), bool(valid), payload)
+            _set_optional(o, dict(zip(extras, values, strict=True)))
+            running = bench.observe(o)
             if bench.cycle % _REPORT == 0:
                 progress("simulating", bench.taken // job.o.beats, job.frames)
 
     return run
+
+
+def _set_optional(o: DutOutputs, values: Mapping[str, int]) -> None:
+    """Set the outputs that not every design has."""
+    o.last = bool(values["m_last"]) if "m_last" in values else None
+    o.error = bool(values.get("error", 0))
+    o.words = [bool(value) for name, value in values.items() if name.startswith("word")]
 
 
 async def _reset(ctx: Any, signals: dict[str, Any], level: int) -> None:
@@ -90,20 +104,20 @@ async def _reset(ctx: Any, signals: dict[str, Any], level: int) -> None:
         ctx.set(signals["reset"], 1 - level)
 
 
-async def _access(ctx: Any, bench: Bench, signals: dict[str, Any]) -> None:
-    """Registers are written and read back."""
+async def _access(ctx: Any, bench: StreamBench, signals: dict[str, Any]) -> None:
+    """Write the registers and read them back."""
     watched = [signals[f"axi_{k}"] for k in OUTPUTS]
-    more = True
-    while more:
+    running = True
+    while running:
         i = bench.master.drive()
         for k, v in i.items():
             ctx.set(signals[f"axi_{k}"], v)
         _, _, *seen = await ctx.tick().sample(*watched)
-        more = bench.access(i, dict(zip(OUTPUTS, seen, strict=True)))
+        running = bench.access(i, dict(zip(OUTPUTS, seen, strict=True)))
     for k, v in idle().items():
         ctx.set(signals[f"axi_{k}"], v)
 
 
 def _raw(signal: Any) -> Any:
-    """A payload as the plain bits that its wires carry."""
+    """Return a payload as the bits that its wires carry."""
     return signal.as_value() if hasattr(signal, "as_value") else signal

@@ -1,7 +1,8 @@
-"""The bench in Python: source, sink and rules, one call before and one after each cycle settles.
+"""The test bench in Python: source, sink and the checks of the stream's rules.
 
-Whoever holds the simulator asks `drive` what to put on the inputs, lets them settle, and hands
-`observe` what the outputs are; then the clock rises. ``harness.cpp`` is the same, beat for beat.
+The holder of the simulator calls `StreamBench.drive` for the inputs of a cycle, lets them settle,
+and hands the outputs to `StreamBench.observe`; then the clock rises. ``harness.cpp`` is the same
+bench in C++, equal beat for beat.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ RESET_CYCLES = 4
 """Cycles in reset before cycle 0."""
 
 CYCLE_NS = 10
-"""A cycle's length under cocotb."""
+"""Length of a cycle under cocotb, in nanoseconds."""
 
 
 @dataclass
-class Inputs:
-    """What the design sees in a cycle."""
+class DutInputs:
+    """Inputs of the design in a cycle; ``words``: valid and data of each stream of words."""
 
     valid: bool
     last: bool
@@ -36,10 +37,10 @@ class Inputs:
 
 
 @dataclass
-class Outputs:
-    """What the design shows in a cycle, settled; None where a bit is unknown.
+class DutOutputs:
+    """Settled outputs of the design in a cycle; None where a bit is unknown.
 
-    ``data`` and ``last`` matter while ``valid``; ``last`` is None too where there is no such port.
+    ``data`` and ``last`` matter while ``valid``; ``last`` is None also where there is no such port.
     """
 
     s_ready: bool | None
@@ -50,7 +51,7 @@ class Outputs:
     words: Sequence[bool | None] = ()
 
 
-class Bench:
+class StreamBench:
     """One run over the files of a job (see `bitrill_sim.job`)."""
 
     def __init__(self, folder: Path, numbers: Mapping[str, int], *, has_last: bool):
@@ -72,7 +73,7 @@ class Bench:
         self._offered = 0
         self._mask = (1 << numbers["in_bits"]) - 1
         self._waiting: tuple[int | None, bool | None] | None = None
-        self.inputs = Inputs(False, True, 0, False)
+        self.inputs = DutInputs(False, True, 0, False)
 
     def __enter__(self) -> Self:
         return self
@@ -88,12 +89,12 @@ class Bench:
 
     @property
     def status(self) -> str:
-        """``done`` when everything went in and came out."""
+        """``done`` where all beats went in and came out, else ``stalled``."""
         done = self.accepted == self._n_in and self.taken == self._n_out
         return "done" if done else "stalled"
 
-    def drive(self) -> Inputs:
-        """The inputs of the present cycle."""
+    def drive(self) -> DutInputs:
+        """Return the inputs of the present cycle."""
         i, beats = self.inputs, self.n["in_beats"]
         if (
             not i.valid
@@ -108,8 +109,8 @@ class Bench:
         i.words = [feeder.drive(self.cycle) for feeder in self.feeders]
         return i
 
-    def observe(self, o: Outputs) -> bool:
-        """Record the cycle and go on to the next; whether there is one."""
+    def observe(self, o: DutOutputs) -> bool:
+        """Record the cycle and go on to the next; return whether there is one."""
         i = self.inputs
         if None in (o.s_ready, o.valid, o.error) or (o.valid and o.data is None):
             self._violation("unknown")
@@ -129,7 +130,7 @@ class Bench:
             self._in.write(np.array([self._offered, self.cycle], "<i8").tobytes())
             self.accepted += 1
             i.valid = False
-            i.data ^= self._mask  # what stands there between beats must not matter
+            i.data ^= self._mask  # the design must ignore the data between beats
             self.moved = self.cycle
         if take:
             self._y.write((o.data or 0).to_bytes(self.n["out_bytes"], "little"))
@@ -139,7 +140,7 @@ class Bench:
         self.cycle += 1
         return self.cycle - self.moved <= self.n["patience"]
 
-    def _rules(self, o: Outputs) -> None:
+    def _rules(self, o: DutOutputs) -> None:
         if not o.valid:
             if self._waiting is not None:
                 self._violation("dropped")
@@ -153,16 +154,16 @@ class Bench:
             self._violation("unstable")
 
     def access(self, i: Mapping[str, int], o: Mapping[str, int]) -> bool:
-        """Record a cycle of the registers' accesses; whether there is another."""
-        more = self.master.observe(i, o)
+        """Record a cycle of the registers' accesses; return whether accesses remain."""
+        running = self.master.observe(i, o)
         self.violations |= self.master.violations
-        return more
+        return running
 
     def _violation(self, kind: str) -> None:
         self.violations.setdefault(kind, (self.cycle, self.taken))
 
     def result(self) -> dict[str, object]:
-        """How it ended, as JSON."""
+        """Return the outcome as JSON."""
         return {
             "status": self.status,
             "cycles": self.cycle,

@@ -1,8 +1,8 @@
-"""Runs inside the simulator: the Python bench as a cocotb test, on the job that the environment
-names. Started by `bitrill_sim.cocotb_sim`.
+"""The Python bench as a cocotb test, which runs inside the simulator.
 
-The clock is driven by hand, low then high, so that every value is read when it has settled: the
-same in every simulator, whatever its order of events.
+`bitrill_sim.cocotb_sim` starts it; the environment names its job. It drives the clock itself, low
+then high, and reads every value when it has settled: so all simulators give the same, whatever
+their order of events.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bitrill.storage import write_json
 from cocotb.triggers import Timer
 
 from .access import INPUTS, OUTPUTS, idle
-from .bench import CYCLE_NS, RESET_CYCLES, Bench, Outputs
+from .bench import CYCLE_NS, RESET_CYCLES, DutOutputs, StreamBench
 
 SPEC = "BITRILL_JOB"
 """Environment variable: path of the job's ``job.json``."""
@@ -28,25 +28,25 @@ _REPORT_SECONDS = 0.2
 
 @cocotb.test()
 async def frames(dut: Any) -> None:
-    """Every frame goes in, whatever comes out is recorded; a broken rule fails the test."""
+    """Send every frame, record what comes out; a broken rule of the stream fails the test."""
     folder = Path(os.environ[SPEC]).parent
     spec = json.loads(Path(os.environ[SPEC]).read_text())
     names = spec["names"]
     pins = {k: getattr(dut, v) for k, v in names.items()}
     half = Timer(CYCLE_NS // 2, unit="ns")
-    with Bench(folder, spec["numbers"], has_last="m_last" in pins) as bench:
+    with StreamBench(folder, spec["numbers"], has_last="m_last" in pins) as bench:
         await _reset(pins, spec["reset_level"], half)
         if len(bench.master.accesses):
             await _access(pins, bench, half)
             await _reset(pins, spec["reset_level"], half)
-        told, more = time.monotonic(), True
-        while more:
+        reported, running = time.monotonic(), True
+        while running:
             await _low(pins, bench, half)
-            more = bench.observe(_outputs(pins))
+            running = bench.observe(_outputs(pins))
             pins["clock"].value = 1
             await half
-            if bench.cycle % 256 == 0 and time.monotonic() - told > _REPORT_SECONDS:
-                told = time.monotonic()
+            if bench.cycle % 256 == 0 and time.monotonic() - reported > _REPORT_SECONDS:
+                reported = time.monotonic()
                 done = bench.taken // spec["numbers"]["out_beats"]
                 (folder / "progress").write_text(str(done))
         write_json(folder / "result.json", bench.result())
@@ -69,10 +69,10 @@ async def _reset(pins: dict[str, Any], level: int, half: Timer) -> None:
     pins["reset"].value = 1 - level
 
 
-async def _access(pins: dict[str, Any], bench: Bench, half: Timer) -> None:
-    """Registers are written and read back; an unknown bit is no answer."""
-    more = True
-    while more:
+async def _access(pins: dict[str, Any], bench: StreamBench, half: Timer) -> None:
+    """Write the registers and read them back; an unknown bit is no answer."""
+    running = True
+    while running:
         i = bench.master.drive()
         pins["clock"].value = 0
         for name, value in i.items():
@@ -80,15 +80,15 @@ async def _access(pins: dict[str, Any], bench: Bench, half: Timer) -> None:
         await half
         values = {name: pins[f"axi_{name}"].value for name in OUTPUTS}
         seen = {name: int(v) if v.is_resolvable else 0 for name, v in values.items()}
-        more = bench.access(i, seen)
+        running = bench.access(i, seen)
         pins["clock"].value = 1
         await half
     for name, value in idle().items():
         pins[f"axi_{name}"].value = value
 
 
-async def _low(pins: dict[str, Any], bench: Bench, half: Timer) -> None:
-    """The clock falls, the cycle's inputs change, and all settles."""
+async def _low(pins: dict[str, Any], bench: StreamBench, half: Timer) -> None:
+    """Let the clock fall, change the cycle's inputs, and let all signals settle."""
     i = bench.drive()
     pins["clock"].value = 0
     pins["s_valid"].value = int(i.valid)
@@ -102,9 +102,9 @@ async def _low(pins: dict[str, Any], bench: Bench, half: Timer) -> None:
     await half
 
 
-def _outputs(pins: dict[str, Any]) -> Outputs:
+def _outputs(pins: dict[str, Any]) -> DutOutputs:
     valid = _bit(pins["m_valid"])
-    out = Outputs(_bit(pins["s_ready"]), valid)
+    out = DutOutputs(_bit(pins["s_ready"]), valid)
     streams = sum(name.startswith("word") and name.endswith("_ready") for name in pins)
     out.words = [_bit(pins[f"word{k}_ready"]) for k in range(streams)]
     if "error" in pins:

@@ -1,7 +1,7 @@
-"""A job under cocotb, on Verilator or Icarus Verilog.
+"""Engines cocotb and icarus: a job under cocotb, on Verilator or Icarus Verilog.
 
-A process of its own runs cocotb's runner; the bench inside the simulator is `cocotb_bench`. The
-Verilator model is the one that `verilator` builds, with cocotb's main, so that neither make nor
+cocotb's runner runs in a process of its own; the bench inside the simulator is `cocotb_bench`. The
+Verilator model is the one that `verilator` builds, with cocotb's main program, so neither make nor
 perl is needed; it serves every job.
 """
 
@@ -11,23 +11,22 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
 from bitrill.errors import StorageError, ToolError
+from bitrill.progress import Progress, silent
 from bitrill.storage import read_bytes, read_json, write_json, write_text
 
 from .bench import CYCLE_NS, RESET_CYCLES
-from .job import Capture, Job, Progress, Violation, silent
+from .job import Capture, Job, Violation
 from .ports import Dut
-from .tools import Command, digest, has_cocotb, icarus, install, run_all
+from .tools import Command, digest, has_cocotb, icarus, install, run_all, scratch_folder
 from .verilator import model
 
 Simulator = Literal["verilator", "icarus"]
 
 BENCH = "bitrill_sim.cocotb_bench"
-_LOOK = 4  # polls between two looks at the progress
 
 
 def simulate(
@@ -38,7 +37,7 @@ def simulate(
     simulator: Simulator = "verilator",
     progress: Progress = silent,
 ) -> Capture:
-    """Run a job, whose input files are written, under cocotb; waves with Icarus only."""
+    """Run a job, whose input files are written, under cocotb; only Icarus writes waves."""
     has_cocotb()
     build = _verilator_model if simulator == "verilator" else _icarus_model
     folder = build(dut, work, job, progress)
@@ -57,24 +56,19 @@ def simulate(
     write_json(job.folder / "job.json", spec)
     log = job.folder / "cocotb.log"
     log.unlink(missing_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "bitrill_sim.cocotb_sim",
-        str((job.folder / "job.json").resolve()),
-    ]
+    spec_path = str((job.folder / "job.json").resolve())
     run_all(
-        [Command(command, "cocotb")],
+        [Command([sys.executable, "-m", "bitrill_sim.cocotb_sim", spec_path], "cocotb")],
         log,
         cwd=job.folder,
         env=_environment(),
-        poll=lambda: _tell(job, progress),
+        poll=lambda: _report(job, progress),
     )
     return _capture(job, log)
 
 
 def _capture(job: Job, log: Path) -> Capture:
-    """The results, if the simulator came to its end and cocotb agrees with the bench."""
+    """Read the results; `ToolError` unless the simulator ended and cocotb agrees with the bench."""
     from cocotb_tools.check_results import get_results
 
     try:
@@ -85,11 +79,11 @@ def _capture(job: Job, log: Path) -> Capture:
     good = result["status"] == "done" and not result["violations"]
     if tests != 1 or (failed == 0) is not good:
         raise ToolError(f"the simulation under cocotb failed; see {log}", log=str(log))
-    found = tuple(Violation(*v) for v in result["violations"])
-    return Capture(job, result["status"], result["cycles"], found)
+    violations = tuple(Violation(*v) for v in result["violations"])
+    return Capture(job, result["status"], result["cycles"], violations)
 
 
-def _tell(job: Job, progress: Progress) -> None:
+def _report(job: Job, progress: Progress) -> None:
     try:
         done = int((job.folder / "progress").read_text() or 0)
     except (OSError, ValueError):
@@ -98,7 +92,7 @@ def _tell(job: Job, progress: Progress) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, less what would make cocotb's runner think that it runs under pytest or wants waves."""
+    """Return our environment without the variables that change what cocotb's runner does."""
     drop = ("PYTEST_", "COCOTB_", "WAVES", "GUI", "SIM_CMD_")
     return {k: v for k, v in os.environ.items() if not k.startswith(drop)}
 
@@ -117,7 +111,7 @@ def _verilator_model(dut: Dut, work: Path, job: Job, progress: Progress) -> Path
 
 
 def _icarus_model(dut: Dut, work: Path, job: Job, progress: Progress) -> Path:
-    """``sim.vvp`` where cocotb's runner looks for it."""
+    """Compile ``sim.vvp``, which cocotb's runner looks for; return its folder."""
     compiler = icarus()
     sources = [read_bytes(s) for s in dut.sources]
     wave = None if job.wave is None else str(job.wave.resolve())
@@ -126,11 +120,7 @@ def _icarus_model(dut: Dut, work: Path, job: Job, progress: Progress) -> Path:
     if (folder / "sim.vvp").is_file():
         return folder
     progress("building the simulator", 0, 0)
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".icarus.", dir=work))
-    except OSError as error:
-        raise StorageError(f"cannot write {work}: {error.strerror or error}") from error
+    scratch = scratch_folder(".icarus.", work)
     try:
         files = [str(s.resolve()) for s in dut.sources]
         tops = ["-s", dut.top]
@@ -148,7 +138,7 @@ def _icarus_model(dut: Dut, work: Path, job: Job, progress: Progress) -> Path:
 
 
 def _dump(wave: str, top: str, first: int) -> str:
-    """A module that writes the waves from cycle ``first`` on."""
+    """Return a Verilog module that writes the waves from cycle ``first`` on."""
     begin = f"$dumpfile({json.dumps(wave)}); $dumpvars(0, {top});"
     if first > 0:
         begin += f" $dumpoff; #{(first + RESET_CYCLES) * CYCLE_NS} $dumpon;"
@@ -156,7 +146,7 @@ def _dump(wave: str, top: str, first: int) -> str:
 
 
 def main(path: str) -> None:
-    """The process that holds the runner: one job, whose model is built."""
+    """Run one job, whose model is built, under cocotb's runner: the program of this module."""
     from cocotb_tools.runner import get_runner
 
     from .cocotb_bench import SPEC

@@ -1,8 +1,9 @@
-"""Where a frame went wrong: its integers in every layer, golden and seen, and its waves.
+"""Diagnosis of a wrong frame: the first layer that gives wrong integers, and the frame's waves.
 
-The frame, with the one before it, runs again alone while the waves are written; the FIFOs on the
-graph's edges (``fifo_E`` in the Verilog) show what each layer gave. If it comes out right alone,
-all frames up to it run again, with the waves of that frame only.
+The frame runs again, with the one before it, while waves are written. The FIFOs on the graph's
+edges (``fifo_E`` in the Verilog) show what each layer gave, which is compared with the golden
+model. If the frame comes out right this time, all frames up to it run again, and waves are written
+from that frame on.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from bitrill.engines import Engine
 from bitrill.errors import StorageError
 from bitrill.ir.graph import INPUT, Graph
 from bitrill.storage import write_json
@@ -19,15 +21,15 @@ from bitrill.storage import write_json
 from . import vcd
 from .job import Capture, Stream
 from .outcome import Difference
-from .rig import Engine, Rig
+from .rig import Rig
 
 _WAVES_BY: dict[Engine, Engine] = {"cocotb": "verilator"}
-"""Engines that leave their waves to another; the others write their own."""
+"""Engines whose waves another engine writes; the others write their own."""
 
 
 @dataclass(frozen=True)
 class _Tap:
-    """A place where the beats of an edge are seen: a FIFO's input or output."""
+    """A place where an edge's beats can be read from the waves: a FIFO's input or output."""
 
     edge: str
     side: str
@@ -46,9 +48,9 @@ def diagnose(
     failed: tuple[Capture, tuple[np.ndarray, np.ndarray], int],
     keep: Path,
 ) -> Difference:
-    """The first difference of frame ``sample`` of ``flat``; leaves the files in ``keep``.
+    """Return the first difference of frame ``sample`` of ``flat``; leave the files in ``keep``.
 
-    ``failed``: the run that went wrong, its schedules and its seed.
+    ``failed``: the run that went wrong, its stall schedules and its seed.
     """
     capture, schedules, seed = failed
     golden = _golden(graph, flat[sample : sample + 1])
@@ -57,7 +59,7 @@ def diagnose(
     wave, rig = keep / "wave.vcd", rig.on(_WAVES_BY.get(rig.engine, rig.engine))
     wave.unlink(missing_ok=True)
     seen: dict[str, np.ndarray] = {}
-    # alone with the frame before it, else after all frames before it
+    # first after the frame before it alone, then after all frames before it
     for start, first in ((max(0, sample - 1), None), (0, _began(capture, sample))):
         last = {} if first is None else {"wave_from": first}
         with rig.run(flat[start : sample + 1], schedules, seed=seed, wave=wave, **last) as again:
@@ -74,12 +76,12 @@ def _golden(graph: Graph, frame: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _began(capture: Capture, sample: int) -> int:
-    """The cycle in which the source offered the frame's first beat."""
+    """Return the cycle in which the source offered the frame's first beat."""
     return int(capture.offered[sample * capture.job.i.beats])
 
 
 def _goes_wrong(again: Capture, expected: np.ndarray) -> bool:
-    """Whether the last frame of a run differs, or did not come out."""
+    """Return whether the last frame of a run differs, or did not come out."""
     n = again.job.frames
     return again.whole < n or not np.array_equal(again.values(n - 1, n)[0], expected.ravel())
 
@@ -96,7 +98,7 @@ def _at_output(
 def _first(
     layer: str, expected: np.ndarray, seen: np.ndarray, sample: int, *, located: bool
 ) -> Difference | None:
-    """The first place where a layer's frame is not as expected; None where a value is missing."""
+    """Return the first element of a layer's frame that is wrong or missing, if any is."""
     flat = expected.ravel()
     wrong = np.flatnonzero(flat[: len(seen)] != seen)
     if len(wrong):
@@ -113,12 +115,12 @@ def _first(
 def _located(
     graph: Graph, golden: dict[str, np.ndarray], seen: dict[str, np.ndarray], sample: int
 ) -> Difference | None:
-    """The first layer, along the graph, whose values differ."""
+    """Return the difference in the first layer, along the graph, whose values differ."""
     for tap in _taps(graph):
         if tap.label in seen:
-            found = _first(tap.label, golden[tap.edge], seen[tap.label], sample, located=True)
-            if found is not None:
-                return found
+            first = _first(tap.label, golden[tap.edge], seen[tap.label], sample, located=True)
+            if first is not None:
+                return first
     return None
 
 
@@ -131,7 +133,7 @@ def _taps(graph: Graph) -> Iterator[_Tap]:
 
 
 def _seen(graph: Graph, rig: Rig, wave: Path) -> dict[str, np.ndarray]:
-    """What the wave file's last frame had at each tap that is there; flat integers."""
+    """Read from the waves what the last frame had at each tap: flat integers, by label."""
     lines = vcd.open_lines(wave)
     header = vcd.read_header(lines)
     clock, reset = (vcd.find(header, getattr(rig.ports, k)) for k in ("clock", "reset"))
@@ -151,11 +153,11 @@ def _seen(graph: Graph, rig: Rig, wave: Path) -> dict[str, np.ndarray]:
         for tap, (valid, ready, payload) in taps.items():
             if values[valid] and values[ready]:
                 beats[tap].append(values[payload] or 0)
-    return {tap.label: _last_frame(tap.stream, found) for tap, found in beats.items()}
+    return {tap.label: _last_frame(tap.stream, b) for tap, b in beats.items()}
 
 
 def _last_frame(stream: Stream, beats: list[int]) -> np.ndarray:
-    """A frame's integers, as many as there are: the design is empty when the waves end."""
+    """Return the integers of the last beats; the design is empty when the waves end."""
     data = b"".join(b.to_bytes(stream.bytes, "little") for b in beats[-stream.beats :])
     packed = np.frombuffer(data, np.uint8).reshape(-1, stream.bytes)
     return stream.unpack_beats(packed).ravel()
@@ -175,7 +177,7 @@ def _leave(
     wave: Path,
     difference: Difference,
 ) -> Difference:
-    """Write what was found; the difference with the names of the files."""
+    """Write the values of all layers; return the difference with the names of the files."""
     files = [keep / "golden.npz", *([keep / "seen.npz"] if seen else [])]
     np.savez_compressed(files[0], allow_pickle=False, **golden)
     if seen:

@@ -1,20 +1,20 @@
-"""One run of a simulator: what goes in, and what is recorded; the same files for every engine.
+"""A job is one run of a simulator: its inputs and its recording, in the same files for all engines.
 
-In the job's folder: ``x.bin`` (input beats), ``source.bin`` and ``sink.bin`` (schedules, a byte a
-cycle, repeated), ``access.bin`` (registers to write and read back first, uint32 pairs), and of each
-stream of words ``words0.bin`` and ``feed0.bin`` (its schedule), ..; then ``y.bin`` (output beats),
-``in.bin`` (offered and accepted cycle of each input beat, int64), ``out.bin`` (cycle at which each
-output beat is taken, int64) and ``fed0.bin``, .. (cycle at which each word was offered, int64).
-Cycle 0 is the first after reset, which follows the accesses.
+Inputs in the job's folder: ``x.bin`` (input beats), ``source.bin`` and ``sink.bin`` (stall
+schedules, a byte a cycle, repeated), ``access.bin`` (registers to write and read back first, uint32
+pairs), and for each stream of words ``words0.bin`` and ``feed0.bin`` (its stall schedule), and so
+on. Recording: ``y.bin`` (output beats), ``in.bin`` (offered and accepted cycle of each input beat,
+int64), ``out.bin`` (cycle in which each output beat is taken, int64) and ``fed0.bin`` and so on
+(cycle in which each word was offered, int64). Cycle 0 is the first after reset, which follows the
+accesses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 from bitrill.errors import SimulationTimeout, StorageError
@@ -26,18 +26,11 @@ from . import stalls
 from .ports import Ports
 from .words import Words
 
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with ``(what, done, total)``; total 0 where it is unknown."""
-
 NO_ACCESS = np.empty((0, 2), np.uint32)
-"""Of registers."""
+"""The accesses of a job that writes no registers."""
 
 CHUNK_BYTES = 1 << 24
-"""Frames are packed and compared in pieces of about this size."""
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """The `Progress` that shows nothing."""
+"""Approximate size of the pieces in which frames are packed and compared."""
 
 
 @dataclass(frozen=True)
@@ -64,30 +57,32 @@ class Stream:
         return beat_bytes(self.tensor.type, self.lanes)
 
     def pack(self, values: np.ndarray) -> np.ndarray:
-        """Frames to uint8 ``[beats, bytes]``; padding, which a design ignores, is set in every
-        second beat."""
+        """Pack frames into uint8 ``[beats, bytes]``.
+
+        Padding is set in every second beat: a design must ignore it.
+        """
         beats = pack_beats(values, self.tensor.type, self.lanes)
         if self.padded and self.bits % 8:
             beats[1::2, -1] |= 0xFF & (0xFF << self.bits % 8)
         return beats
 
     def unpack(self, beats: np.ndarray) -> np.ndarray:
-        """uint8 ``[N * beats, bytes]`` to int64 ``[N, size]``."""
+        """Unpack uint8 ``[N * beats, bytes]`` into int64 ``[N, size]``."""
         return self.unpack_beats(beats).reshape(-1, self.tensor.size)
 
     def unpack_beats(self, beats: np.ndarray) -> np.ndarray:
-        """uint8 ``[n, bytes]`` to int64 ``[n, lanes]``."""
+        """Unpack uint8 ``[n, bytes]`` into int64 ``[n, lanes]``."""
         return unpack_beats(beats, self.tensor.type, self.lanes)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
-    """``frames`` frames from ``source`` to ``sink``, each beginning or taking a beat in those
-    cycles only that its schedule allows. Ends after ``patience`` cycles without a beat.
+    """A run of ``frames`` frames through a design with streams ``i`` and ``o``.
 
-    ``access``: addresses and data of registers; ``words``: streams beside the frames, each by a
-    schedule of its own that follows from ``source``.
-    ``wave``: a file for the waves, from cycle ``wave_from`` on where the engine can choose.
+    The source offers, and the sink takes a beat only in cycles that the schedules ``source`` and
+    ``sink`` allow. The run ends after ``patience`` cycles without a beat. ``access``: addresses and
+    data of registers; ``words``: streams beside the frames, whose schedules follow from ``source``.
+    ``wave``: file for the waves, which begin at cycle ``wave_from`` if the engine can do that.
     """
 
     folder: Path
@@ -104,7 +99,7 @@ class Job:
     wave_from: int = -(1 << 40)
 
     def write(self, frames: Iterable[np.ndarray]) -> None:
-        """Leave the input files; ``frames``: arrays ``[n, *shape]``, ``self.frames`` in all."""
+        """Write the input files; ``frames``: arrays ``[n, *shape]``, ``self.frames`` in all."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with (self.folder / "x.bin").open("wb") as file:
@@ -122,7 +117,7 @@ class Job:
 
     @property
     def numbers(self) -> dict[str, int]:
-        """What a bench needs to know, for those that run in another process."""
+        """The numbers that a bench in another process needs."""
         return {
             "frames": self.frames,
             "in_beats": self.i.beats,
@@ -140,13 +135,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Violation:
-    """A rule of the stream that the design broke, the first time it did so.
+    """The first time that the design broke a rule of a stream.
 
     ``kind``: ``last`` (tlast elsewhere than at a frame's end), ``padding`` (not zero),
     ``unstable`` (payload changed while it waited), ``dropped`` (valid withdrawn), ``extra`` (a
-    beat too many), ``error`` (the error flag rose), ``unknown`` (an X or Z where a value must be);
-    of registers, ``refused`` (no OKAY), ``readback`` (other data than written), ``silent`` (no
-    answer), with the number of the access in place of a beat's.
+    beat too many), ``error`` (the error flag rose), ``unknown`` (an X or Z where a value must be).
+    For registers: ``refused`` (no OKAY), ``readback`` (other data than written), ``silent`` (no
+    answer); ``beat`` is then the number of the access.
     """
 
     kind: str
@@ -173,7 +168,7 @@ class Violation:
 
 @dataclass(frozen=True, eq=False)
 class Capture:
-    """What a run recorded. Arrays are mapped from the job's files."""
+    """Recording of a run; arrays are mapped from the job's files."""
 
     job: Job
     status: str
@@ -186,17 +181,17 @@ class Capture:
 
     @property
     def offered(self) -> np.ndarray:
-        """First cycle at which the source showed each accepted beat as valid."""
+        """First cycle in which the source showed each accepted beat as valid."""
         return self._in[:, 0]
 
     @property
     def accepted(self) -> np.ndarray:
-        """Cycle at which each input beat moved."""
+        """Cycle in which each input beat moved."""
         return self._in[:, 1]
 
     @cached_property
     def taken(self) -> np.ndarray:
-        """Cycle at which each output beat moved."""
+        """Cycle in which each output beat moved."""
         return _mapped(self.job.folder / "out.bin", np.dtype("<i8"))
 
     @cached_property
@@ -205,7 +200,7 @@ class Capture:
         return _mapped(self.job.folder / "y.bin", np.dtype("u1")).reshape(-1, self.job.o.bytes)
 
     def fed(self, k: int) -> np.ndarray:
-        """First cycle at which each accepted word of stream ``k`` was shown as valid."""
+        """Return the first cycle in which each accepted word of stream ``k`` was shown as valid."""
         return _mapped(self.job.folder / f"fed{k}.bin", np.dtype("<i8"))
 
     @property
@@ -214,13 +209,13 @@ class Capture:
         return np.resize(self.job.sink, max(self.cycles, 1))
 
     def values(self, start: int, stop: int) -> np.ndarray:
-        """Output integers of whole frames ``start .. stop - 1``, int64 ``[n, size]``."""
+        """Return the output integers of frames ``start .. stop - 1``, int64 ``[n, size]``."""
         beats = self.job.o.beats
         return self.job.o.unpack(self.beats[start * beats : stop * beats])
 
     @property
     def whole(self) -> int:
-        """Whole frames that came out."""
+        """Number of whole frames that came out."""
         return len(self.taken) // self.job.o.beats
 
     def check_finished(self) -> None:
@@ -230,15 +225,15 @@ class Capture:
         n_in, n_out = len(self.accepted), len(self.taken)
         beats_in, beats_out = self.job.i.beats, self.job.o.beats
         name = "m_axis" if self.job.o.padded else "o"
-        gave = f"{name} gave beat {n_out % beats_out} of frame {n_out // beats_out} never"
+        hung = f"{name} gave beat {n_out % beats_out} of frame {n_out // beats_out} never"
         if n_in < beats_in * self.job.frames:
             name = "s_axis" if self.job.i.padded else "i"
-            gave = (
+            hung = (
                 f"{name} took beat {n_in % beats_in} of frame {n_in // beats_in} never"
                 f" ({n_out} output beats came out)"
             )
         raise SimulationTimeout(
-            f"stream {gave}, waited for {self.job.patience} cycles after the last beat that moved"
+            f"stream {hung}, waited for {self.job.patience} cycles after the last beat that moved"
             + "".join(f"; before that, {v}" for v in self.violations),
             stream=name,
             accepted=n_in,
@@ -248,7 +243,7 @@ class Capture:
 
 
 def streams(graph: Graph, ports: Ports) -> tuple[Stream, Stream]:
-    """The two sides of a FOLDED graph's hardware."""
+    """Return the input and output stream of a FOLDED graph's hardware."""
     first, last = graph.reader(INPUT), graph.producer(graph.output)
     return (
         Stream(graph.source.tensor, first.lanes_in, ports.padded),
@@ -257,33 +252,23 @@ def streams(graph: Graph, ports: Ports) -> tuple[Stream, Stream]:
 
 
 def patience(cycles: int, source: np.ndarray, sink: np.ndarray) -> int:
-    """How long without a beat is too long, where ``cycles`` (latency plus interval) are due."""
+    """Return the cycles without a beat after which a run has hung.
+
+    ``cycles``: latency plus interval of the design.
+    """
     slowest = min(source.mean(), sink.mean())
     pause = max(stalls.longest_pause(source), stalls.longest_pause(sink))
     return int(4 * (cycles + 64) / slowest) + 2 * pause
 
 
 def pieces(frames: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """``frames`` in runs of about `CHUNK_BYTES`, for ``size`` elements a frame."""
+    """Yield ``frames`` in pieces of about `CHUNK_BYTES`, for ``size`` elements a frame."""
     step = max(1, CHUNK_BYTES // (8 * size))
     for start in range(0, len(frames), step):
         yield frames[start : start + step]
 
 
 def _mapped(path: Path, dtype: np.dtype) -> np.ndarray:
-    """A file's numbers, not read before they are looked at."""
+    """Map a file's numbers; they are read when they are used."""
     n = path.stat().st_size // dtype.itemsize
     return np.memmap(path, dtype, "r", shape=(n,)) if n else np.empty(0, dtype)
-
-
-__all__ = [
-    "Capture",
-    "Job",
-    "Progress",
-    "Stream",
-    "Violation",
-    "patience",
-    "pieces",
-    "silent",
-    "streams",
-]

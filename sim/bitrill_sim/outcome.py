@@ -1,11 +1,10 @@
-"""What a verification found."""
+"""Result of a verification: wrong values, broken stream rules and cycles, also as JSON."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from bitrill.errors import MismatchError
 from bitrill.timing.predict import Timing
@@ -16,10 +15,10 @@ from .measured import Measured
 
 @dataclass(frozen=True)
 class Difference:
-    """The first wrong value: at which frame, in which layer, where in it.
+    """The first wrong value of a run: its frame, layer and place.
 
-    ``index``: place in the layer's frame, channel last; ``located``: whether the layers were
-    looked into, else ``layer`` is the output edge; ``seen`` is None where no value came.
+    ``index``: place in the layer's frame, channel last; ``located``: whether the layers' values
+    were read from waves, else ``layer`` is the output edge; ``seen`` is None where no value came.
     """
 
     sample: int
@@ -42,10 +41,10 @@ class Difference:
         )
 
     def with_files(self, files: tuple[Path, ...]) -> Difference:
-        """The same, naming the files that were left."""
+        """Return the same difference with the names of the files that show it."""
         return replace(self, files=files)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return {
             "sample": self.sample,
             "layer": self.layer,
@@ -60,12 +59,12 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """RTL against the golden model.
+    """Comparison of hardware with the golden model.
 
-    ``mismatches``: samples with a wrong output; ``first``: where the first went wrong;
-    ``violations``: rules of the stream that were broken; ``late``: the first beat that moved in
-    another cycle than predicted; ``measured`` is None where the time was not to be compared.
-    ``seconds``: all of it, the simulator's build included.
+    ``mismatches``: number of samples with a wrong output; ``first``: the first wrong value;
+    ``violations``: broken rules of the stream; ``late``: the first beat that moved in another cycle
+    than predicted; ``measured`` is None where time was not compared. ``seconds``: time of the whole
+    verification, the simulator's build included.
     """
 
     samples: int
@@ -83,8 +82,7 @@ class Report:
 
     @property
     def cycles_exact(self) -> bool | None:
-        """Whether interval, latency and the cycle of every beat are as predicted; None: not
-        compared."""
+        """Whether interval, latency and every beat's cycle are as predicted; None: not compared."""
         if self.measured is None or self.predicted is None:
             return None
         m, p = self.measured, self.predicted
@@ -92,11 +90,11 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether bits, stream rules and cycles are right."""
         return not self.mismatches and not self.violations and self.cycles_exact is not False
 
     def check(self) -> None:
-        """Raise `MismatchError`, which says what is wrong, unless all is right."""
+        """Raise `MismatchError`, which lists what is wrong, unless everything is right."""
         if self.ok:
             return
         faults = []
@@ -108,12 +106,12 @@ class Report:
             )
         faults += [str(v) for v in self.violations]
         if self.cycles_exact is False:
-            faults.append(f"time must be {_said(self.predicted)}, not {_said(self.measured)}")
+            faults.append(f"time must be {_words(self.predicted)}, not {_words(self.measured)}")
             faults += [] if self.late is None else [self.late]
         raise MismatchError("; ".join(faults), report=self.to_json())
 
-    def to_json(self) -> dict[str, Any]:
-        """The value of ``verify.json``."""
+    def to_json(self) -> dict[str, object]:
+        """Return the content of ``verify.json``."""
         return {
             "ok": self.ok,
             "samples": self.samples,
@@ -132,18 +130,18 @@ class Report:
         }
 
 
-def _timing_json(value: Measured | Timing | None) -> dict[str, Any] | None:
+def _timing_json(value: Measured | Timing | None) -> dict[str, object] | None:
     return None if value is None else {"ii": _number(value.ii), "latency": value.latency}
 
 
 def _number(value: Fraction | None) -> int | str | None:
-    """An exact number as JSON: whole ones as such, others as "p/q"."""
+    """Return an exact number as JSON: an integer, or "p/q"."""
     if value is None:
         return None
     return value.numerator if value.denominator == 1 else str(value)
 
 
-def _said(value: Measured | Timing | None) -> str:
+def _words(value: Measured | Timing | None) -> str:
     if value is None:
         return "unknown"
     ii = "never periodic" if value.ii is None else f"interval {value.ii}"

@@ -1,4 +1,4 @@
-"""What is simulated: Verilog sources, and the names of the ports that the bench drives."""
+"""Ports of a simulated design: the names by which a bench finds clock, reset and streams."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Ports:
     """Names of a design's clock, reset and two streams; None where it has no such port.
 
     ``padded``: whether a beat is padded to whole bytes (an edge of a design), or bare (between
-    operators). ``axi``: what the names of its AXI4-Lite ports begin with; ``words``: the same for
-    each stream of words.
+    operators). ``axi``: prefix of the names of its AXI4-Lite ports; ``words``: prefix of each
+    stream of words.
     """
 
     clock: str
@@ -39,17 +39,17 @@ class Ports:
 
     @property
     def names(self) -> dict[str, str]:
-        """The ports that exist, by field; ``axi_*``, and ``word0_*`` and so on of streams."""
+        """Existing ports by field; registers have ``axi_*``, streams of words ``word0_*``, ..."""
         skip = ("reset_level", "padded", "axi", "words")
-        found = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in skip}
+        names = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in skip}
         if self.axi is not None:
-            found |= {f"axi_{name}": f"{self.axi}{name}" for name in AXI}
+            names |= {f"axi_{name}": f"{self.axi}{name}" for name in AXI}
         for k, prefix in enumerate(self.words):
-            found |= {f"word{k}_{name}": f"{prefix}_t{name}" for name in WORD_PORTS}
-        return {k: v for k, v in found.items() if v is not None}
+            names |= {f"word{k}_{name}": f"{prefix}_t{name}" for name in WORD_PORTS}
+        return {k: v for k, v in names.items() if v is not None}
 
     def header(self) -> str:
-        """``ports.h`` for the C++ bench."""
+        """Return ``ports.h`` for the C++ bench."""
         lines = [f"#define PORT_{k.upper()} {cpp_name(v)}" for k, v in self.names.items()]
         lines.append(f"#define RESET_LEVEL {self.reset_level}")
         streams = " ".join(f"DO({k})" for k in range(len(self.words)))
@@ -71,11 +71,11 @@ AXIS = Ports(
     error="error",
     padded=True,
 )
-"""The edges of a whole design."""
+"""Ports of a whole design."""
 
 
 def edges(graph: Graph) -> Ports:
-    """The edges of a FOLDED graph's design, its registers and streams of words with them."""
+    """Return the ports of a FOLDED graph's design, with its registers and streams of words."""
     axi = "s_axi_" if register_map(graph) else None
     return replace(AXIS, axi=axi, words=tuple(f"s_axis_{n.name}" for n in streamed(graph)))
 
@@ -92,14 +92,17 @@ STREAM = Ports(
     m_data="o__payload",
     padded=False,
 )
-"""One operator with its streams ``i`` and ``o``."""
+"""Ports of one operator, which has the streams ``i`` and ``o``."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dut:
-    """Verilog to simulate: ``top`` is the module; ``flags`` go to the simulator's compiler,
-    ``plusargs`` to the running model; ``level`` is how much the C++ compiler optimises (by the
-    size of each part, unless told: ``-O0`` where few cycles run)."""
+    """Verilog to simulate (the design under test); ``top`` is its module.
+
+    ``flags`` go to the simulator's compiler, ``plusargs`` to the running model. ``level``: the C++
+    compiler's optimisation, such as ``-O0`` where few cycles run; by default it follows from the
+    size of each part.
+    """
 
     sources: tuple[Path, ...]
     top: str = "top"
@@ -110,5 +113,5 @@ class Dut:
 
 
 def cpp_name(port: str) -> str:
-    """A port's name as Verilator writes it in C++, where two underscores are its own."""
+    """Return a port's name as Verilator writes it in C++, where it escapes two underscores."""
     return port.replace("__", "___05F")

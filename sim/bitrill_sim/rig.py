@@ -1,36 +1,35 @@
-"""A design in a simulator: frames in, a `Capture` out, whatever the engine."""
+"""A design in a simulator: takes frames and gives a `Capture`, the same for every engine."""
 
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-from bitrill.errors import SpecError, StorageError, ToolError
+from bitrill.engines import Engine
+from bitrill.errors import SpecError, ToolError
+from bitrill.progress import Progress, silent
 
 from . import cocotb_sim, verilator
-from .job import NO_ACCESS, Capture, Job, Progress, Stream, patience, pieces, silent
+from .job import NO_ACCESS, Capture, Job, Stream, patience, pieces
 from .ports import Dut, Ports
+from .tools import scratch_folder
 from .words import Words
 
 if TYPE_CHECKING:
     from amaranth.lib.wiring import Component
 
-Engine = Literal["verilator", "cocotb", "icarus", "amaranth"]
-ENGINES: tuple[Engine, ...] = ("verilator", "cocotb", "icarus", "amaranth")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Rig:
-    """``dut`` (Verilog) or, for engine amaranth, ``component``, between two streams.
+    """A design to run in one engine: ``dut`` (Verilog), or ``component`` for engine amaranth.
 
     ``cycles``: how long a frame may take through an idle design; bounds every wait. ``access`` and
-    ``words``: as those of a `Job`, in each run.
+    ``words`` go to the `Job` of each run.
     """
 
     engine: Engine
@@ -46,7 +45,7 @@ class Rig:
     progress: Progress = silent
 
     def on(self, engine: Engine) -> Rig:
-        """The same design in another simulator."""
+        """Return the same design in another engine."""
         return replace(self, engine=engine)
 
     @contextmanager
@@ -59,18 +58,13 @@ class Rig:
         wave: Path | None = None,
         wave_from: int = -(1 << 40),
     ) -> Iterator[Capture]:
-        """``frames`` ``[N, *shape]`` through the design; what was recorded lasts for the block.
+        """Run ``frames`` ``[N, *shape]`` through the design; the recording lasts for the block.
 
-        A tool that fails leaves its log in the run's folder.
+        ``schedules``: of source and sink. A tool that fails leaves its log in the run's folder.
         """
         source, sink = schedules
-        try:
-            self.work.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(prefix="run.", dir=self.work))
-        except OSError as error:
-            raise StorageError(f"cannot write {self.work}: {error.strerror or error}") from error
         job = Job(
-            folder=folder,
+            folder=scratch_folder("run.", self.work),
             i=self.i,
             o=self.o,
             frames=len(frames),
@@ -88,12 +82,12 @@ class Rig:
             capture = self._simulate(job)
         except BaseException as error:
             if not (isinstance(error, ToolError) and "log" in error.details):
-                shutil.rmtree(folder, ignore_errors=True)
+                shutil.rmtree(job.folder, ignore_errors=True)
             raise
         try:
             yield capture
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(job.folder, ignore_errors=True)
 
     def _simulate(self, job: Job) -> Capture:
         if self.engine == "amaranth":

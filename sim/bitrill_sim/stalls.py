@@ -1,4 +1,4 @@
-"""When source and sink pause: one seeded schedule of cycles, the same under every simulator."""
+"""Stall schedules: the cycles in which source and sink pause, the same in every engine."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ import numpy as np
 from bitrill.errors import SpecError
 
 CYCLES = 16384
-"""Cycles after which a schedule repeats, at least."""
+"""Least number of cycles after which a schedule repeats."""
 
 ALWAYS = np.array([True])
 """The schedule without pauses."""
 
 _BURST = 12
+"""Mean length of a burst of pauses, in cycles."""
+
 _SEGMENT = 256
+"""Cycles of one kind of pauses."""
 
 
 def single(stall: float, n: int, rng: np.random.Generator) -> np.ndarray:
-    """``n`` cycles, each paused (False) with probability ``stall``, one by one."""
+    """Return ``n`` cycles, each paused (False) with probability ``stall``."""
     return rng.random(n) >= stall
 
 
 def bursts(stall: float, n: int, mean: int, rng: np.random.Generator) -> np.ndarray:
-    """``n`` cycles, ``stall`` of them paused, in runs: pauses of ``mean`` cycles on average."""
+    """Return ``n`` cycles, a share ``stall`` paused, in bursts of ``mean`` cycles on average."""
     out = np.empty(n, bool)
     start, go = 0, bool(rng.random() >= stall)
     while start < n:
@@ -32,8 +35,7 @@ def bursts(stall: float, n: int, mean: int, rng: np.random.Generator) -> np.ndar
 
 
 def schedule(stall: float, n: int, long: int, rng: np.random.Generator) -> np.ndarray:
-    """``n`` cycles, about ``stall`` of them paused: one by one, in bursts, in bursts of ``long``
-    cycles, in turn."""
+    """Return ``n`` cycles, a share ``stall`` paused: singly, in bursts, in ``long`` bursts."""
     if not 0 <= stall < 1:
         raise SpecError(f"stall must be at least 0 and below 1, not {stall}")
     if stall == 0:
@@ -46,15 +48,15 @@ def schedule(stall: float, n: int, long: int, rng: np.random.Generator) -> np.nd
             bursts(stall, 4 * long, long, rng),
         ]
     out = np.concatenate(parts)[:n]
-    out[-1] = True  # however much it pauses, it lets something through
+    out[-1] = True  # a schedule of pauses alone would let nothing through
     return out
 
 
 def pair(stall: float, seed: int, *, long: int) -> tuple[np.ndarray, np.ndarray]:
-    """``(source, sink)``: the schedules of both ends, independent of each other.
+    """Return the schedules of source and sink, independent of each other.
 
     ``long``: cycles in which a frame passes the design, so that a pause of them empties or fills
-    it. The two repeat after different numbers of cycles, so together very late.
+    it. The schedules repeat after different numbers of cycles, so together very late.
     """
     rng = np.random.default_rng([seed, 0x5EED])
     n = max(CYCLES, 32 * long)
@@ -62,6 +64,6 @@ def pair(stall: float, seed: int, *, long: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def longest_pause(cycles: np.ndarray) -> int:
-    """Length of the longest run of False, also across the end to the beginning."""
+    """Return the length of the longest run of False, also across the end to the beginning."""
     go = np.flatnonzero(cycles)
     return int(np.diff(np.append(go, go[0] + len(cycles))).max()) - 1

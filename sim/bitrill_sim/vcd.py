@@ -1,4 +1,4 @@
-"""Wave files (IEEE 1364 value change dump): what stood on some signals before each clock edge."""
+"""Reader of wave files (IEEE 1364 value change dump): signals' values before each clock edge."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from bitrill.errors import StorageError
 
 
 def read_header(lines: Iterator[str]) -> dict[tuple[str, ...], str]:
-    """``(scope, .., signal)`` to the file's code of it; leaves the lines after the header."""
+    """Read the code of each signal ``(scope, .., name)``; the lines after the header remain."""
     scope: list[str] = []
-    found: dict[tuple[str, ...], str] = {}
+    codes: dict[tuple[str, ...], str] = {}
     for line in lines:
         match line.split():
             case ["$scope", _, name, *_]:
@@ -19,16 +19,16 @@ def read_header(lines: Iterator[str]) -> dict[tuple[str, ...], str]:
             case ["$upscope", *_]:
                 scope.pop()
             case ["$var", _, _, code, name, *_]:
-                found[*scope, name.partition("[")[0]] = code
+                codes[*scope, name.partition("[")[0]] = code
             case ["$enddefinitions", *_]:
                 break
-    return found
+    return codes
 
 
 def edges(
     lines: Iterable[str], clock: str, codes: Iterable[str]
 ) -> Iterator[dict[str, int | None]]:
-    """At each rise of the code ``clock``: the values of ``codes`` just before, None if unknown."""
+    """Yield the values of ``codes`` just before each rise of ``clock``; None if unknown."""
     now: dict[str, int | None] = dict.fromkeys(codes)
     before = dict(now)
     level: int | None = None
@@ -53,14 +53,14 @@ def edges(
 
 
 def find(header: dict[tuple[str, ...], str], *path: str) -> str | None:
-    """The code of the one signal whose name ends with ``path``; the outermost, if several."""
+    """Return the code of the signal whose name ends with ``path``; the outermost, if several."""
     n = len(path)
     hits = sorted((k for k in header if k[-n:] == path), key=lambda k: (len(k), k))
     return header[hits[0]] if hits else None
 
 
 def open_lines(path: Path) -> Iterator[str]:
-    """The file's lines, one by one."""
+    """Yield the file's lines."""
     try:
         with path.open(encoding="latin-1") as file:
             yield from file

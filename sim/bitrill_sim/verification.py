@@ -1,4 +1,4 @@
-"""RTL against the golden model, bit for bit and cycle for cycle."""
+"""Verification of a design's RTL against the golden model, bit for bit and cycle for cycle."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+from bitrill.engines import Engine, check_engine
 from bitrill.errors import SpecError
 from bitrill.ir import graph as ir_graph
 from bitrill.ir.graph import Graph, Stage
+from bitrill.progress import Progress, silent
 from bitrill.runtime.register_map import streamed
 from bitrill.storage import write_text
 from bitrill.timing.predict import Timing, predict
 
 from . import stalls
 from .diagnosis import diagnose
-from .job import NO_ACCESS, Capture, Progress, Violation, pieces, silent, streams
+from .job import NO_ACCESS, Capture, Violation, pieces, streams
 from .measured import Measured, free_frames, late_beat, measure
 from .outcome import Difference, Report
 from .ports import Dut, Ports, edges
-from .rig import ENGINES, Engine, Rig
+from .rig import Rig
 from .words import Words
 
 Schedules: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 Rtl: TypeAlias = Dut | Path | str | Sequence[Path] | None
-"""A build folder (its ``top.v``), a Verilog file, several, a `Dut`; None: made from the graph."""
+"""A build folder (its ``top.v``), Verilog files, or a `Dut`; None: Verilog made from the graph."""
 
 
 def verify(
@@ -52,21 +54,19 @@ def verify(
 ) -> Report:
     """Run every frame of ``x`` (integers, as `Graph.run` takes) through the RTL of a FOLDED graph.
 
-    ``stall``: share of cycles in which source and sink pause, each by a schedule of its own that
-    ``seed`` gives, single cycles and bursts. ``cycles``: whether the time is compared too.
-    ``access``: registers to write, and read back, before the frames, address and data ``[n, 2]``,
-    where ``graph`` has other constants than ``made``, the graph that the RTL was made from. Words
-    of streamed nodes are those of ``graph``; their streams pause as source and sink do.
-    ``work``: folder of compiled simulators, by default ``sim`` beside the Verilog; ``keep``: where
-    the files of a mismatch go, by default ``mismatch`` in it. The engine amaranth builds its
-    hardware from the graph and takes no Verilog.
+    ``stall``: share of cycles in which source and sink pause, singly and in bursts, by schedules
+    from ``seed``. ``cycles``: whether time is compared too. ``made``: the graph that the RTL was
+    made from, where ``graph`` has other constants; ``access``: registers to write for that, and to
+    read back, before the frames, address and data ``[n, 2]``. Words of streamed nodes are those of
+    ``graph``; their streams pause as source and sink do. ``work``: folder of compiled simulators,
+    by default ``sim`` beside the Verilog; ``keep``: folder for the files of a mismatch, by default
+    ``mismatch`` in it. The engine amaranth builds its hardware from the graph, not from Verilog.
 
-    A difference is in the report (`Report.check` raises it). Raises `SimulationTimeout` for a
-    design that hangs, `ToolError` for a tool that is missing or fails.
+    A difference is in the report; `Report.check` raises it. Raises `SimulationTimeout` for a design
+    that hangs, `ToolError` for a tool that is missing or fails.
     """
     began = time.monotonic()
-    if engine not in ENGINES:
-        raise SpecError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
+    check_engine(engine)
     ir_graph.verify(graph, Stage.FOLDED)
     flat = graph.source.flatten(x)
     if len(flat) == 0:
@@ -76,34 +76,17 @@ def verify(
         rig = _rig(graph, rtl, engine, chosen, predicted, progress, made or graph)
         rig = replace(rig, access=access, words=_words(graph))
         run = Run(rig, graph, predicted if cycles else None, seed, keep or chosen / "mismatch")
-        main = run(flat, stalls.pair(stall, seed, long=rig.cycles))
-        measured, late, wrong = main.measured, main.late, main.wrong
-        violations, first = main.violations, main.first
-        if cycles and measured is None:  # too few frames, or stalls: a free run tells the time
-            order = np.arange(free_frames(predicted)) % len(flat)
-            extra = run(flat[order], (stalls.ALWAYS, stalls.ALWAYS), look=first is None)
-            measured, late = extra.measured, late or extra.late
-            wrong[order[extra.wrong]] = True
-            violations, first = violations or extra.violations, first or extra.first
-        return Report(
-            samples=len(flat),
-            mismatches=int(wrong.sum()),
-            measured=measured,
-            predicted=predicted,
-            late=late,
-            violations=violations,
-            first=first,
-            engine=engine,
-            stall=stall,
-            seed=seed,
-            cycles=main.cycles,
-            seconds=time.monotonic() - began,
+        result = run(flat, stalls.pair(stall, seed, long=rig.cycles))
+        if cycles and result.measured is None:  # too few frames, or stalls
+            result = _with_free_run(run, flat, result, free_frames(predicted))
+        return result.report(
+            predicted=predicted, engine=engine, stall=stall, seed=seed, began=began
         )
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """What one run showed; ``wrong``: bool per frame."""
+class RunResult:
+    """Outcome of one run; ``wrong``: bool per frame."""
 
     wrong: np.ndarray
     first: Difference | None
@@ -112,11 +95,32 @@ class Found:
     measured: Measured | None
     cycles: int
 
+    def report(
+        self, *, predicted: Timing | None, engine: Engine, stall: float, seed: int, began: float
+    ) -> Report:
+        """Make the report; ``began``: when the verification began, by `time.monotonic`."""
+        return Report(
+            samples=len(self.wrong),
+            mismatches=int(self.wrong.sum()),
+            measured=self.measured,
+            predicted=predicted,
+            late=self.late,
+            violations=self.violations,
+            first=self.first,
+            engine=engine,
+            stall=stall,
+            seed=seed,
+            cycles=self.cycles,
+            seconds=time.monotonic() - began,
+        )
+
 
 @dataclass(frozen=True)
 class Run:
-    """Frames through the rig, compared with the golden model, and with the model of time where
-    there is a prediction."""
+    """Runs frames through the rig and compares them with the golden model.
+
+    Where there is a prediction, cycles are compared too.
+    """
 
     rig: Rig
     graph: Graph
@@ -124,8 +128,8 @@ class Run:
     seed: int
     keep: Path
 
-    def __call__(self, flat: np.ndarray, schedules: Schedules, *, look: bool = True) -> Found:
-        """One run; ``look`` into the first mismatch, if there is one, and leave its files."""
+    def __call__(self, flat: np.ndarray, schedules: Schedules, *, look: bool = True) -> RunResult:
+        """Run frames once; ``look`` into the first mismatch, if any, and leave its files."""
         with self.rig.run(flat, schedules, seed=self.seed) as capture:
             capture.check_finished()
             wrong = self._compare(capture, flat)
@@ -141,10 +145,10 @@ class Run:
                 free = schedules[0].all() and schedules[1].all()
                 if free and len(flat) >= free_frames(self.predicted):
                     measured = measure(capture)
-            return Found(wrong, first, capture.violations, late, measured, capture.cycles)
+            return RunResult(wrong, first, capture.violations, late, measured, capture.cycles)
 
     def _compare(self, capture: Capture, flat: np.ndarray) -> np.ndarray:
-        """Which frames came out wrong."""
+        """Return which frames came out wrong."""
         wrong = np.zeros(len(flat), bool)
         done = 0
         for piece in pieces(flat, self.rig.i.tensor.size):
@@ -157,10 +161,28 @@ class Run:
         return wrong
 
 
+def _with_free_run(run: Run, flat: np.ndarray, result: RunResult, frames: int) -> RunResult:
+    """Run some frames again without stalls, to measure time; return both runs' outcome as one."""
+    order = np.arange(frames) % len(flat)
+    free = run(flat[order], (stalls.ALWAYS, stalls.ALWAYS), look=result.first is None)
+    wrong = result.wrong.copy()
+    wrong[order[free.wrong]] = True
+    return replace(
+        result,
+        wrong=wrong,
+        first=result.first or free.first,
+        violations=result.violations or free.violations,
+        late=result.late or free.late,
+        measured=free.measured,
+    )
+
+
 @contextmanager
 def _folder(rtl: Rtl, work: Path | None) -> Iterator[Path]:
-    """Where simulators are compiled: as told, beside the Verilog, or a folder that vanishes
-    unless it holds a mismatch."""
+    """Choose the folder of compiled simulators: ``work``, or one beside the Verilog.
+
+    Without either it is a temporary folder, which is kept if it holds a mismatch.
+    """
     if work is not None:
         yield work
     elif rtl is not None and not isinstance(rtl, Dut):
@@ -194,7 +216,7 @@ def _rig(
 
 
 def _words(graph: Graph) -> tuple[Words, ...]:
-    """The streams of a graph's streamed nodes."""
+    """Return the streams of a graph's streamed nodes."""
     return tuple(Words.of(n.name, n.stream_words()) for n in streamed(graph))
 
 

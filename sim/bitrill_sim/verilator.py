@@ -1,8 +1,8 @@
-"""Whole data sets through a Verilator model, with a bench in C++ (``harness.cpp``).
+"""Engine verilator: whole data sets through a Verilator model, with a C++ bench (``harness.cpp``).
 
-The model is translated and compiled without Verilator's makefiles, so that a C++ compiler is all
-it needs, and kept by the digest of everything that went into it: a second run is immediate.
-Verilator's own runtime, which no design changes, is compiled once for all designs.
+The model is compiled without Verilator's makefiles, so a C++ compiler is all it needs. It is kept
+under the digest of everything that went into it, so a second run starts at once. Verilator's own
+runtime is compiled once for all designs.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitrill.errors import StorageError, ToolError
+from bitrill.progress import Progress, silent
 from bitrill.storage import read_bytes, write_text
 
-from .job import Capture, Job, Progress, Violation, silent
+from .job import Capture, Job, Violation
 from .ports import Dut
 from .tools import (
     Command,
@@ -57,14 +58,14 @@ _TRACE = (
     "0",
 )
 _LARGE = 1 << 20
-"""Bytes of a C++ file above which the compiler's better code costs more time than it saves."""
+"""Bytes of a C++ file above which optimising takes more time than it saves."""
 
 _CXX = ("-std=gnu++17", "-pipe", "-DVERILATOR=1", "-DVM_SC=0", "-DVM_COVERAGE=0")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
-    """A compiled design: ``folder`` holds its objects and its generated C++."""
+class CompiledModel:
+    """A compiled design; ``folder`` holds its objects and its generated C++."""
 
     folder: Path
     dut: Dut
@@ -79,7 +80,7 @@ class Model:
 
     @property
     def defines(self) -> tuple[str, ...]:
-        """Compiler's flags that every part must share."""
+        """Compiler flags that all parts must share."""
         t, root = int(self.trace), self.tool.root
         return (
             *_CXX,
@@ -93,7 +94,7 @@ class Model:
         )
 
     def level(self, source: Path) -> str:
-        """Optimisation: what runs once, or for a frame or two, is not worth the compiler's time."""
+        """Return the optimisation of a file: none for code that runs once."""
         if self.dut.level:
             return self.dut.level
         if "Slow" in source.stem or "Trace" in source.stem:
@@ -101,16 +102,16 @@ class Model:
         return "-O1" if self.trace or source.stat().st_size > _LARGE else "-O2"
 
     def compile(self, source: Path, obj: Path, level: str) -> Command:
-        """One C++ file to one object."""
+        """Return the command that compiles a C++ file."""
         arguments = [self.cxx, level, *self.defines, "-c", str(source), "-o", str(obj)]
         return Command(arguments, f"compiling {source.name}")
 
     def program(
         self, name: str, main: Path, *, flags: Iterable[str] = (), also: Iterable[str] = ()
     ) -> Path:
-        """The executable ``name`` of that main, linked when first asked for.
+        """Return the executable ``name`` of the program ``main``; link it the first time.
 
-        ``also``: more parts of the runtime; ``flags`` for the linker.
+        ``also``: further parts of the runtime; ``flags``: of the linker.
         """
         out = self.folder / f"main-{digest(read_bytes(main), *flags, *also)}" / name
         if out.is_file():
@@ -128,7 +129,7 @@ class Model:
         return out
 
     def part(self, name: str) -> Path:
-        """A part of Verilator's runtime, compiled once for all designs."""
+        """Return a part of Verilator's runtime; compile it once for all designs."""
         out = self.runtime / f"{name}{'-trace' if self.trace else ''}.o"
         if not out.is_file():
             self.runtime.mkdir(parents=True, exist_ok=True)
@@ -140,8 +141,10 @@ class Model:
         return out
 
 
-def model(dut: Dut, work: Path, *, trace: bool = False, progress: Progress = silent) -> Model:
-    """The compiled model of a design, from ``work`` if it is there already."""
+def model(
+    dut: Dut, work: Path, *, trace: bool = False, progress: Progress = silent
+) -> CompiledModel:
+    """Compile a design, or take its model from ``work`` if it is there already."""
     tool, cxx = verilator(), compiler()
     flags = (*_TRANSLATE, *(_TRACE if trace else ()), *dut.flags)
     sources = [read_bytes(s) for s in dut.sources]
@@ -150,7 +153,7 @@ def model(dut: Dut, work: Path, *, trace: bool = False, progress: Progress = sil
         tool.version, str(tool.program), cxx, dut.top, dut.level, *flags, *names, *_CXX, *sources
     )
     runtime = digest(tool.version, str(tool.program), cxx, *_CXX)
-    built = Model(
+    built = CompiledModel(
         folder=work / f"model-{key}",
         dut=dut,
         trace=trace,
@@ -168,8 +171,8 @@ def model(dut: Dut, work: Path, *, trace: bool = False, progress: Progress = sil
     return built
 
 
-def _build(built: Model, flags: Iterable[str], names: list[str]) -> None:
-    """Translate and compile beside, then rename: a folder that is there is whole."""
+def _build(built: CompiledModel, flags: Iterable[str], names: list[str]) -> None:
+    """Translate and compile in a scratch folder, then rename it: an existing folder is whole."""
     dut, scratch = built.dut, Path(tempfile.mkdtemp(prefix=".model.", dir=built.folder.parent))
     try:
         built.log.unlink(missing_ok=True)
@@ -196,9 +199,11 @@ def _build(built: Model, flags: Iterable[str], names: list[str]) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _units(built: Model, files: list[Path]) -> list[tuple[str, list[Path]]]:
-    """Files to compile as one, with their level, the largest first: small ones share the headers,
-    which take longer than they do."""
+def _units(built: CompiledModel, files: list[Path]) -> list[tuple[str, list[Path]]]:
+    """Return the files to compile together, and their optimisation; the largest unit first.
+
+    Small files share the headers, which take longer to compile than the files themselves.
+    """
     units: list[tuple[int, str, list[Path]]] = []
     for level in ("-O2", "-O1", "-O0"):
         size, unit = 0, []
@@ -213,7 +218,7 @@ def _units(built: Model, files: list[Path]) -> list[tuple[str, list[Path]]]:
 
 
 def simulate(dut: Dut, job: Job, work: Path, *, progress: Progress = silent) -> Capture:
-    """Run a job, whose input files are written, through the C++ bench."""
+    """Run a job, whose input files are written, with the C++ bench."""
     built = model(dut, work, trace=job.wave is not None, progress=progress)
     program = built.program("harness", _HARNESS)
     names = ["x", "source", "sink", "y", "in", "out", "access"]
@@ -225,7 +230,7 @@ def simulate(dut: Dut, job: Job, work: Path, *, progress: Progress = silent) -> 
     arguments = [
         str(program.resolve()),
         *(f"--{k}={v.resolve() if isinstance(v, Path) else v}" for k, v in options.items()),
-        # what has no initial value starts as anything
+        # registers without an initial value start at random
         "+verilator+rand+reset+2",
         f"+verilator+seed+{job.seed % 0x7FFFFFFE + 1}",
         *dut.plusargs,

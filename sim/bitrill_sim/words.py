@@ -1,4 +1,4 @@
-"""Streams of words beside the frames: the same words for every vector, for ever."""
+"""Streams of words beside the frames: weights of streamed operators, repeated for ever."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ WORD_PORTS = ("valid", "ready", "data")
 
 @dataclass(frozen=True, eq=False)
 class Words:
-    """What a stream carries: ``words`` ``[n, bytes]`` uint8, round and round, to ``node``."""
+    """Words of the stream to ``node``, sent in a cycle: ``words`` uint8 ``[n, bytes]``."""
 
     node: str
     words: np.ndarray
 
     @staticmethod
     def of(node: str, bits: np.ndarray) -> Words:
-        """From bits ``[n, bits]``, low first."""
+        """Make words from bits ``[n, bits]``, low bit first."""
         return Words(node, np.packbits(bits, axis=1, bitorder="little"))
 
 
 class Feeder:
-    """The source of stream ``k`` of a job, as the bench's own source: see `Bench`."""
+    """Source of stream ``k`` of a job; it works like the source of a `StreamBench`."""
 
     def __init__(self, folder: Path, k: int, n_bytes: int):
         data = np.fromfile(folder / f"words{k}.bin", np.uint8).reshape(-1, n_bytes)
@@ -35,19 +35,19 @@ class Feeder:
         self.data = self.taken = self.offered = 0
 
     def drive(self, cycle: int) -> tuple[bool, int]:
-        """Valid and data of a cycle."""
+        """Return valid and data of a cycle."""
         if not self.valid and self._go[cycle % len(self._go)]:
             self.valid, self.offered = True, cycle
             self.data = self.words[self.taken % len(self.words)]
         return self.valid, self.data
 
     def observe(self, ready: bool) -> None:
-        """Whether the design was ready in that cycle."""
+        """Record whether the design was ready in that cycle."""
         if self.valid and ready:
             self._file.write(np.array(self.offered, "<i8").tobytes())
             self.taken += 1
             self.valid = False
 
     def close(self) -> None:
-        """Its file is whole."""
+        """Close the recording."""
         self._file.close()

@@ -1,5 +1,7 @@
 """Bitrill: few-bit neural networks to streaming FPGA hardware, bit-exact at every step."""
 
+import logging
+
 from .errors import (
     BitrillError,
     FitError,
@@ -8,6 +10,7 @@ from .errors import (
     SpecError,
     StageError,
     StorageError,
+    TimingError,
     ToolError,
     UnsupportedError,
 )
@@ -22,7 +25,11 @@ __all__ = [
     "SpecError",
     "StageError",
     "StorageError",
+    "TimingError",
     "ToolError",
     "UnsupportedError",
     "__version__",
 ]
+
+# a program that sets up no logging sees nothing, not even Python's lines for warnings
+logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -1,4 +1,4 @@
-"""``python -m bitrill``."""
+"""Entry point of ``python -m bitrill``: the same as the command ``bitrill``."""
 
 import sys
 

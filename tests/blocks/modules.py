@@ -12,9 +12,9 @@ from typing import Any
 
 import brevitas.nn as qnn
 import torch
-from bitrill.train.quantizers import (
-    Activation,
+from bitrill.train.brevitas_quantizers import (
     BinaryWeight,
+    IntActivation,
     IntWeight,
     TernaryWeight,
     init_weights,
@@ -35,7 +35,7 @@ WEIGHTS: dict[Any, dict[str, Any]] = {
 
 def fixed(bits: int = 4) -> nn.Module:
     """Signed integers on -1..1: all of so many bits share one grid."""
-    return qnn.QuantIdentity(act_quant=Activation, bit_width=bits)
+    return qnn.QuantIdentity(act_quant=IntActivation, bit_width=bits)
 
 
 def learnt(bits: int = 4) -> nn.Module:

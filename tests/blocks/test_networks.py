@@ -13,7 +13,7 @@ from bitrill.ir import Graph
 from bitrill.lowering import to_integer, to_target
 from bitrill.ops import Add, Concat, Depthwise, MaxPool, Shuffle, Split, SumPool
 from bitrill.train import export
-from bitrill.train.executor import Network
+from bitrill.train.executor import QonnxNetwork
 from bitrill.train.oracle import compare, golden_side
 from bitrill_sim import verify
 from blocks.modules import NETWORKS, pictures, settled, together
@@ -43,7 +43,7 @@ def checked(build: Callable[[], nn.Module], side: int, file: Path) -> Graph:
     assert set(report.decisions) <= seen
     assert "golden model compared" in report.notes[0]
     graph = to_integer(load_model(file))
-    qonnx = Network.load(file)
+    qonnx = QonnxNetwork.load(file)
     report = compare(qonnx, x.numpy(), golden_side(qonnx, graph, x.numpy()))
     assert set(report.decisions) <= {d.index[0] for d in report.differences}
     assert report.samples == INPUTS
@@ -116,7 +116,7 @@ def test_weights_turned_in_one_channel_are_caught(tmp_path: Path) -> None:
     weights[0] = -weights[0]
     nodes = [n.replace(weights=weights) if n.name == node.name else n for n in graph.nodes]
     x = pictures(8, 8, 1).numpy()
-    qonnx = Network.load(file)
+    qonnx = QonnxNetwork.load(file)
     broken = graph.replace(nodes=tuple(nodes))
     with pytest.raises(MismatchError, match="and not for rounding"):
         compare(qonnx, x, golden_side(qonnx, broken, x))

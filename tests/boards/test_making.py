@@ -60,8 +60,8 @@ def test_the_folder_is_whole(build: flow.Build, tmp_path: Path, monkeypatch) -> 
     assert set(read.files) == set(found) - {"board.json"}
     manifest.require(tmp_path, read, read.files)
     assert {"recording frames", "writing files", "routing"} <= set(seen)
-    assert done.json()["fmax_mhz"] == 123.46
-    assert done.json()["bitstream"] == str(tmp_path / "bitrill.bit")
+    assert done.to_json()["fmax_mhz"] == 123.46
+    assert done.to_json()["bitstream"] == str(tmp_path / "bitrill.bit")
 
 
 def test_the_same_build_gives_the_same_bytes(build: flow.Build, tmp_path, monkeypatch) -> None:
@@ -145,7 +145,7 @@ def test_given_frames_come_first(build: flow.Build, tmp_path: Path, monkeypatch)
 
 def test_a_thousand_unless_told(build: flow.Build, tmp_path: Path, monkeypatch) -> None:
     fake(monkeypatch)
-    assert flow.build("ulx3s-85f", build, out=tmp_path).json()["samples"] == 1000
+    assert flow.build("ulx3s-85f", build, out=tmp_path).to_json()["samples"] == 1000
     with pytest.raises(SpecError, match="samples must be at least 1, not 0"):
         flow.build("ulx3s-85f", build, out=tmp_path, samples=0)
 
@@ -238,8 +238,8 @@ def test_files_only_runs_no_tool(build: flow.Build, tmp_path: Path, monkeypatch)
     chain = fake(monkeypatch)
     done = flow.build("ulx3s-85f", build, out=tmp_path, files_only=True)
     assert chain.runs == 0
-    assert done.json()["bitstream"] is None
-    assert done.json()["fmax_mhz"] is None
+    assert done.to_json()["bitstream"] is None
+    assert done.to_json()["fmax_mhz"] is None
 
 
 # what is asked for

@@ -15,7 +15,7 @@ from bitrill.frontend import load_model
 from bitrill.ir import Graph
 from bitrill.lowering import to_folded, to_integer
 from bitrill.ops import Threshold
-from bitrill.train.executor import Network
+from bitrill.train.executor import QonnxNetwork
 from bitrill.train.oracle import compare, golden_side
 from support import shared_model
 
@@ -44,7 +44,7 @@ def images(n: int, side: int) -> np.ndarray:
 
 def checked(path: Path, x: np.ndarray) -> Graph:
     """Golden decides as qonnx, or at a proven boundary; pixels that differ hold such a place."""
-    graph, network = to_integer(load_model(path)), Network.load(path)
+    graph, network = to_integer(load_model(path)), QonnxNetwork.load(path)
     report = compare(network, x, golden_side(network, graph, x))
     assert set(report.decisions) <= {d.index[0] for d in report.differences}
     assert sum(report.nodes.values()) > 10 * x.size
@@ -58,7 +58,7 @@ def test_small_images_as_qonnx_computes_them(tmp_path: Path) -> None:
     t = layer.x.type
     moved = layer.replace(thresholds=np.clip(layer.thresholds + 900, t.lo, t.hi + 1))
     broken = graph.replace(nodes=tuple(moved if n is layer else n for n in graph.nodes))
-    network = Network.load(path)
+    network = QonnxNetwork.load(path)
     with pytest.raises(MismatchError, match="and not for rounding"):
         compare(network, x, golden_side(network, broken, x))
 

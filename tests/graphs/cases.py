@@ -18,14 +18,14 @@ STEPS = 7
 """Operators of a graph, before open ends are joined."""
 
 CYCLES = 100
-"""What a frame may take an operator, where some folding allows it."""
+"""Cycles that a frame may take in an operator, where some folding allows it."""
 
 Draw = Any
 
 GAINS = (1, 2, -1, 3, -2)
 
 SUMS = ("matvec", "depthwise", "bordered") * 5
-"""What mostly reads windows."""
+"""Operators that often read windows."""
 
 SPATIAL = (
     "window",
@@ -40,7 +40,7 @@ SPATIAL = (
     "bordered",
     "bordered",
 )
-"""What mostly reads all else, where there is space."""
+"""Operators that often read feature maps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ class Case:
         return np.concatenate([*corners, rng.choice(t.values(), (n, *shape))])[:n]
 
     def dump(self) -> str:
-        """All of it as one line of JSON."""
+        """Write the whole case as one line of JSON."""
         value, arrays = serialisation.to_parts(self.graph)
         listed = {k: {"dtype": a.dtype.str, "values": a.tolist()} for k, a in arrays.items()}
         whole = {"graph": value["graph"], "arrays": listed, "folding": self.folding}
@@ -78,11 +78,11 @@ class Case:
         return Case(graph, value["folding"], value["seed"])
 
     def __repr__(self) -> str:
-        """What a failure prints: to read, and to play again."""
+        """Show the case as a table, and as code that makes it again."""
         return f"{self.folded_text()}\nCase.load('''{self.dump()}''')"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """As Hypothesis prints it."""
+        """Print the case for Hypothesis."""
         printer.text(repr(self))
 
     def folded_text(self) -> str:
@@ -111,7 +111,7 @@ class Sketch:
 
     @property
     def name(self) -> str:
-        """Of the next node."""
+        """Name of the next node."""
         return f"n{len(self.nodes)}"
 
     def add(self, node: Operator) -> None:
@@ -132,7 +132,7 @@ class Sketch:
             self.put(kind, self.draw(st.sampled_from(WAYS[kind](t))), edge)
 
     def kinds(self, edge: str, t: Tensor) -> list[str]:
-        """What may read an edge; what does so in networks, more often."""
+        """List the operators that may read an edge; the usual ones more often."""
         kinds = [k for k in WAYS if WAYS[k](t)]
         written_by = next((n.kind for n in self.nodes if edge in n.outputs), "")
         often = SUMS if written_by == "window" else SPATIAL

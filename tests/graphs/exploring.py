@@ -36,6 +36,6 @@ def explore(
 
 def drawn(number: int, n: int) -> list[Case]:
     """The networks of `explore`, where nothing fails."""
-    found: list[Case] = []
-    explore(number, n, found.append, phases=GENERATED)
-    return found
+    networks: list[Case] = []
+    explore(number, n, networks.append, phases=GENERATED)
+    return networks

@@ -1,4 +1,4 @@
-"""What each operator may look like on a given edge: every legal shape, constants by a generator.
+"""Random operators for a given edge: every legal shape, constants by a generator.
 
 ``WAYS[kind](t)`` lists the parameters that decide shapes, none where the operator cannot stand on
 ``t``; `operator` adds the constants. So a random graph is legal as it is drawn, and shrinking
@@ -42,7 +42,7 @@ TYPES = (
     IntType(0, 6),
     IntType(-4, 3),
 )
-"""Of inputs and of what thresholds, tables and scalings give."""
+"""Types of inputs, and of the outputs of thresholds, tables and scalings."""
 
 WEIGHTS = (BIPOLAR, IntType(-2, 1), IntType(-1, 1), IntType(0, 3), IntType(-7, 7))
 
@@ -168,7 +168,7 @@ def avgpool(t: Tensor) -> Ways:
 
 @lru_cache(1 << 10)
 def _windows(shape: tuple[int, ...], kernel: int, *, dilated: bool) -> tuple[dict[str, Any], ...]:
-    """All windows of at most ``kernel`` taps an axis whose result is small enough."""
+    """List the windows of at most ``kernel`` taps an axis whose result is small enough."""
     axis = [
         [
             (k, s, d, (n - (k - 1) * d - 1) // s + 1)
@@ -246,7 +246,7 @@ WAYS: dict[str, Callable[[Tensor], Ways]] = {
     "bordered": bordered,
     "l1matvec": l1matvec,
 }
-"""Of operators with one operand; those of several are joins."""
+"""Makers of operators with one operand; joins have several."""
 
 
 def operator(

@@ -1,4 +1,4 @@
-"""A random network in Amaranth's simulator, and all that must be true of it."""
+"""Checks of a random network: golden model, FIFO depths, hardware and time agree."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from bitrill.errors import StageError
 from bitrill.ir import INPUT, Graph
 from bitrill.ir.interface import to_edge
 from bitrill.timing.frames_in_flight import frames_inside
-from bitrill.timing.predict import Timing, predict, replay
+from bitrill.timing.predict import Timing, predict
+from bitrill.timing.replay import replay
 from bitrill_hw.design.top import Top
 from bitrill_sim import amaranth_sim, stalls
 from bitrill_sim.job import Job, streams
@@ -42,13 +43,13 @@ def check(case: Case) -> None:
 
 
 def check_golden(case: Case, folded: Graph) -> None:
-    """Before and after folding, and told operator by operator, independently."""
+    """Compare the golden model before and after folding with independent oracles."""
     x = case.frames(4)
     y = case.graph.run(x)
     assert (y == folded.run(x)).all(), "folding changed the function"
-    told = np.array([oracle(case.graph, frame) for frame in case.graph.source.flatten(x)])
-    flat = to_edge(y, case.graph.sink.tensor)
-    assert (flat.reshape(len(x), -1) == told.reshape(len(x), -1)).all(), "the golden model is wrong"
+    expected = np.array([oracle(case.graph, frame) for frame in case.graph.source.flatten(x)])
+    flat = to_edge(y, case.graph.sink.tensor).reshape(len(x), -1)
+    assert (flat == expected.reshape(len(x), -1)).all(), "the golden model is wrong"
 
 
 def oracle(graph: Graph, frame: np.ndarray) -> Any:
@@ -65,8 +66,8 @@ def oracle(graph: Graph, frame: np.ndarray) -> Any:
 
 def check_depths(folded: Graph, timing: Timing, seed: int) -> None:
     """More slots give no higher rate, and of a FIFO above the floor one less gives a lower one."""
-    more = {e: 2 * d + 4 for e, d in folded.depths.items()}
-    assert predict(folded.replace(depths=more)).ii == timing.ii, "FIFOs hold up the rate"
+    deeper = {e: 2 * d + 4 for e, d in folded.depths.items()}
+    assert predict(folded.replace(depths=deeper)).ii == timing.ii, "FIFOs hold up the rate"
     deep = [e for e, d in folded.depths.items() if d > 2]
     if deep:
         edge = deep[seed % len(deep)]
@@ -98,7 +99,7 @@ class Plan:
 
 
 def plan(graph: Graph, timing: Timing, seed: int) -> Plan:
-    """As few free frames as show the interval, if they are few; once idle, the sink sleeps."""
+    """Plan as few free frames as show the interval; once the network is idle, the sink sleeps."""
     n_in = graph.source.tensor.size // graph.reader(INPUT).lanes_in
     n_out = graph.sink.tensor.size // graph.producer(graph.output).lanes_out
     due = replay(graph, np.zeros(SETTLED * n_in, int), np.ones(0, bool))
@@ -135,8 +136,8 @@ def pauses(rng: np.random.Generator) -> np.ndarray:
 
 def check_hardware(case: Case, folded: Graph, timing: Timing, top: Component) -> None:
     """Every beat's value and cycle, in and out, running free and paused, and the rules between."""
-    told = plan(folded, timing, case.seed)
-    x = case.frames(told.frames)
+    schedule = plan(folded, timing, case.seed)
+    x = case.frames(schedule.frames)
     i, o = streams(folded, AXIS)
     due = timing.latency + int(timing.ii)
     with tempfile.TemporaryDirectory(prefix="bitrill-graph-") as folder:
@@ -145,9 +146,9 @@ def check_hardware(case: Case, folded: Graph, timing: Timing, top: Component) ->
             i=i,
             o=o,
             frames=len(x),
-            source=told.source,
-            sink=told.sink,
-            patience=2 * due + 2 * max(map(stalls.longest_pause, (told.source, told.sink))),
+            source=schedule.source,
+            sink=schedule.sink,
+            patience=2 * due + 2 * max(map(stalls.longest_pause, (schedule.source, schedule.sink))),
             seed=case.seed,
         )
         job.write([folded.source.flatten(x)])
@@ -158,7 +159,7 @@ def check_hardware(case: Case, folded: Graph, timing: Timing, top: Component) ->
         wrong = np.argwhere(capture.values(0, len(x)) != golden)
         assert not len(wrong), f"element {wrong[0][1]} of frame {wrong[0][0]} is wrong"
         assert late_beat(folded, capture) is None, late_beat(folded, capture)
-        ends = capture.taken[o.beats - 1 :: o.beats][: told.free]
+        ends = capture.taken[o.beats - 1 :: o.beats][: schedule.free]
         assert ends[0] - capture.accepted[0] == timing.latency
         period = timing.ii.denominator
-        assert not told.settled or ends[-1] - ends[-1 - period] == timing.ii * period
+        assert not schedule.settled or ends[-1] - ends[-1 - period] == timing.ii * period

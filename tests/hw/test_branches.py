@@ -6,7 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from bitrill.ir import INPUT, Graph
-from bitrill.timing.predict import predict, replay
+from bitrill.timing.predict import predict
+from bitrill.timing.replay import replay
 from bitrill_hw.design.top import Top
 from branching import NETWORKS
 from hw.driving import Moves, Stall, drive, stalls

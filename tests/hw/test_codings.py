@@ -11,7 +11,7 @@ import pytest
 from bitrill.ir import Graph, IntType, Operator, Sink, Source, Stage, Tensor
 from bitrill.lowering import to_folded
 from bitrill.ops import Depthwise, MatVec, MaxPool, Pad, Threshold, Window
-from bitrill.timing.predict import replay
+from bitrill.timing.replay import replay
 from hw.driving import stalls
 from hw.test_branches import FRAMES, beats, play, whole
 

@@ -11,7 +11,8 @@ import pytest
 from bitrill.ir import BIPOLAR, Graph, Impl, IntType, Sink, Source, Stage, Tensor, verify
 from bitrill.lowering import to_folded, to_target
 from bitrill.ops import Convert, Depthwise, MaxPool, Pad, SumPool, Window
-from bitrill.timing.predict import predict, replay
+from bitrill.timing.predict import predict
+from bitrill.timing.replay import replay
 from hw.design.test_top import pack, play
 from hw.driving import Stall, stalls
 from hw.networks import convert, matvec, threshold

@@ -56,7 +56,7 @@ def contents() -> dict[str, Any]:
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
 async def writes_and_reads(dut: Any) -> None:
-    """All registers read as compiled, take other data in any order, and read that."""
+    """Registers read as compiled, take other data in any order, and read that."""
     given = contents()
     master = await start(dut, paused=True)
     for address, data in given["old"]:

@@ -18,7 +18,7 @@ UINT3 = IntType(0, 7)
 
 @pytest.fixture(scope="session")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where all tests of a session, in all its workers, find each other's compiled simulators."""
+    """Folder in which the tests of a session, in all its workers, share compiled simulators."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "simulators"
     folder.mkdir(exist_ok=True)
@@ -27,7 +27,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def relay_graph() -> Graph:
-    """What ``relay.v`` computes: nothing."""
+    """The graph of ``relay.v``, which passes its input on unchanged."""
     x = Tensor((8,), UINT3)
     node = Convert(name="same", inputs=("input",), operands=(x,), impl=Impl(simd=2, pe=2))
     return Graph(

@@ -15,7 +15,7 @@ from bitrill_sim import Dut, verilator
 from bitrill_sim.cocotb_sim import _environment
 from bitrill_sim.ports import edges
 from sim.test_runtime import accesses, network, retrained
-from support import ROOT
+from support import HANG_SECONDS, ROOT
 
 pytest.importorskip("cocotbext.axi", reason="cocotbext-axi comes with the extra 'dev'")
 
@@ -49,7 +49,11 @@ def test_another_master_agrees(work: Path, tmp_path: Path) -> None:
         "PYTHONPATH": os.pathsep.join(paths),
     }
     done = subprocess.run(
-        [sys.executable, "-c", run], env=environment, capture_output=True, text=True, timeout=600
+        [sys.executable, "-c", run],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=HANG_SECONDS,
     )
     results = tmp_path / "results.xml"
     assert results.is_file(), done.stdout[-4000:] + done.stderr[-4000:]

@@ -18,10 +18,10 @@ def test_tfc_runs_all_of_mnist(tmp_path: Path, stall: float) -> None:
     shared_data()
     flow.compile(shared_model("TFC_1W1A.onnx"), out=tmp_path)
     report = flow.verify(tmp_path, data="mnist", samples=10_000, stall=stall, seed=2)
-    assert report["mismatches"] == 0
-    assert report["samples"] == 10_000
-    assert report["measured"] == report["predicted"]
-    assert report["cycles_exact"]
+    assert report.mismatches == 0
+    assert report.samples == 10_000
+    assert report.measured == report.predicted
+    assert report.cycles_exact
 
 
 @pytest.mark.nightly

@@ -20,7 +20,7 @@ from sim.data import frames
 
 
 def without(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    """As if these programs and packages were not installed."""
+    """Hide these programs and packages, as if they were not installed."""
     which, spec = shutil.which, importlib.util.find_spec
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr(

@@ -12,15 +12,13 @@ import pytest
 from bitrill.errors import MismatchError, SpecError, StageError, StorageError
 from bitrill.ir import Graph, Stage
 from bitrill.timing import predict
-from bitrill_sim import Dut, Engine, verify
+from bitrill_sim import ENGINES, Dut, Engine, verify
 from bitrill_sim.job import patience, streams
 from bitrill_sim.ports import AXIS
 from bitrill_sim.rig import Rig
 from bitrill_sim.stalls import pair
 from sim.data import frames
 from support import optional_tool
-
-ENGINES: tuple[Engine, ...] = ("verilator", "cocotb", "amaranth", "icarus")
 
 
 def rig(network: Graph, verilog: Path, work: Path, engine: Engine) -> Rig:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from bitrill.errors import ToolError
-from bitrill_hw.synth.cell_counts import KEYS, Resources, count
+from bitrill_hw.synth.cell_counts import KEYS, CellCounts, count
 
 
 def netlist(*cells: tuple[str, list[Any]]) -> dict[str, Any]:
@@ -23,37 +23,37 @@ def netlist(*cells: tuple[str, list[Any]]) -> dict[str, Any]:
 
 
 def test_nothing_takes_nothing() -> None:
-    assert count(netlist()) == Resources()
+    assert count(netlist()) == CellCounts()
 
 
 @pytest.mark.parametrize("kind", ["LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6", "INV"])
 def test_every_lut_is_one_of_each(kind: str) -> None:
     size = 1 if kind == "INV" else int(kind[3])
-    assert count(netlist((kind, list(range(size))))) == Resources(lut=1, lcs=1)
+    assert count(netlist((kind, list(range(size))))) == CellCounts(lut=1, lcs=1)
 
 
 def test_two_small_luts_share_one() -> None:
     two = netlist(("LUT2", [1, 2]), ("LUT3", [3, 4, 5]))
-    assert count(two) == Resources(lut=2, lcs=1)
+    assert count(two) == CellCounts(lut=2, lcs=1)
 
 
 def test_two_luts_of_six_inputs_together_do_not_share() -> None:
     two = netlist(("LUT3", [1, 2, 6]), ("LUT3", [3, 4, 5]))
-    assert count(two) == Resources(lut=2, lcs=2)
+    assert count(two) == CellCounts(lut=2, lcs=2)
 
 
 def test_a_lut6_shares_with_nobody() -> None:
     two = netlist(("LUT6", [1, 2, 3, 4, 5, 6]), ("LUT1", [1]))
-    assert count(two) == Resources(lut=2, lcs=2)
+    assert count(two) == CellCounts(lut=2, lcs=2)
 
 
 def test_constants_take_no_pin() -> None:
     two = netlist(("LUT3", [1, 2, "0"]), ("LUT4", [3, 4, 5, "1"]))
-    assert count(two) == Resources(lut=2, lcs=1)
+    assert count(two) == CellCounts(lut=2, lcs=1)
 
 
 def test_a_lut6_2_is_one_and_is_full() -> None:
-    assert count(netlist(("LUT6_2", [1, 2, 3, 4, 5, 6]), ("LUT1", [1]))) == Resources(lut=2, lcs=2)
+    assert count(netlist(("LUT6_2", [1, 2, 3, 4, 5, 6]), ("LUT1", [1]))) == CellCounts(lut=2, lcs=2)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_lut6_2_is_one_and_is_full() -> None:
     ],
 )
 def test_memories_take_luts_that_are_no_logic(kind: str, lcs: int) -> None:
-    assert count(netlist((kind, []))) == Resources(lcs=lcs)
+    assert count(netlist((kind, []))) == CellCounts(lcs=lcs)
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ def test_memories_take_luts_that_are_no_logic(kind: str, lcs: int) -> None:
     ],
 )
 def test_other_cells_count_once(kind: str, field: str) -> None:
-    assert count(netlist((kind, []), (kind, []))) == Resources(**{field: 2})
+    assert count(netlist((kind, []), (kind, []))) == CellCounts(**{field: 2})
 
 
 def test_wide_multiplexers_and_constants_are_free() -> None:
-    assert count(netlist(("MUXF7", []), ("MUXF8", []), ("GND", []), ("VCC", []))) == Resources()
+    assert count(netlist(("MUXF7", []), ("MUXF8", []), ("GND", []), ("VCC", []))) == CellCounts()
 
 
 def test_a_cell_without_a_count_is_refused() -> None:
@@ -106,7 +106,7 @@ def test_submodules_that_are_counted_elsewhere() -> None:
 
 
 def test_sums_and_differences() -> None:
-    a = Resources(*range(1, 8))
+    a = CellCounts(*range(1, 8))
     assert a + a - a == a
     assert tuple(a.to_json()) == KEYS
     assert " ".join(KEYS) == "lut lcs ff carry4 ramb18 ramb36 dsp"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from bitrill.errors import FitError, SpecError
-from bitrill_hw.synth import DEFAULT_PART, Resources, devices, part_of, synthesise_verilog
+from bitrill_hw.synth import DEFAULT_PART, CellCounts, devices, part_of, synthesise_verilog
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,9 @@ def test_open_parts_by_device_or_full_name(name: str, device: str, family: str, 
 
 def test_a_lut_of_six_inputs_is_two_of_four() -> None:
     part = part_of("gw1nr-9")
-    assert part.utilisation(Resources(lcs=10))["lcs"] == (20, 8640)
+    assert part.utilisation(CellCounts(lcs=10))["lcs"] == (20, 8640)
     with pytest.raises(FitError, match=r"gw1nr-9: lcs 8642 of 8640 \(100 %\); no gw1n part"):
-        part.require_fit(Resources(lcs=4321))
+        part.require_fit(CellCounts(lcs=4321))
 
 
 def test_synthesis_is_of_xc7_parts(tmp_path: Path) -> None:
@@ -78,20 +78,20 @@ def test_an_unknown_part_names_its_neighbours(name: str, nearest: str) -> None:
 
 
 def test_two_half_block_rams_make_one() -> None:
-    used = part_of("xc7z010").utilisation(Resources(ramb18=3, ramb36=2))
+    used = part_of("xc7z010").utilisation(CellCounts(ramb18=3, ramb36=2))
     assert used["bram36"] == (3.5, 60)
 
 
 def test_exactly_full_fits() -> None:
     part = part_of("xc7z010")
-    full = Resources(lut=10**6, lcs=17600, ff=35200, ramb36=59, ramb18=2, dsp=80)
+    full = CellCounts(lut=10**6, lcs=17600, ff=35200, ramb36=59, ramb18=2, dsp=80)
     assert part.excess(full) == []
     part.require_fit(full)
 
 
 def test_what_is_too_much_is_named_with_a_part_that_is_enough() -> None:
     with pytest.raises(FitError) as caught:
-        part_of("xc7z010clg400-1").require_fit(Resources(lcs=17601, ff=2, ramb18=121))
+        part_of("xc7z010clg400-1").require_fit(CellCounts(lcs=17601, ff=2, ramb18=121))
     assert str(caught.value) == (
         "the design does not fit xc7z010clg400-1: lcs 17601 of 17600 (100 %);"
         " bram36 60.5 of 60 (101 %); xc7z012s is enough"
@@ -101,4 +101,4 @@ def test_what_is_too_much_is_named_with_a_part_that_is_enough() -> None:
 
 def test_what_fits_nowhere() -> None:
     with pytest.raises(FitError, match=r"dsp 9999 of 80 \(.*\); no xc7z part is enough$"):
-        part_of("xc7z010").require_fit(Resources(dsp=9999))
+        part_of("xc7z010").require_fit(CellCounts(dsp=9999))

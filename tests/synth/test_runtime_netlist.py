@@ -1,4 +1,4 @@
-"""What Yosys makes of memories that are written: registers through the netlist."""
+"""Writable memories after synthesis: registers are written and read in the netlist."""
 
 from __future__ import annotations
 

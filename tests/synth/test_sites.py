@@ -84,7 +84,7 @@ def test_a_carry_beside_its_sum_leaves_one_place_up() -> None:
 
 
 def test_a_sum_with_0_is_the_carry_of_the_place_below() -> None:
-    """As Yosys writes a carry that leaves."""
+    """A carry that leaves its chain, as Yosys writes it."""
     added = chain([11, "0", "0", "0"], [1, *ZERO, "0"])
     assert sites(A, added, REGISTERED[0], out=(101,)) == (1, 1)
     assert sites(A, added, out=(100, 101)) == (1, 2)

@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
-from bitrill import doctor
+from bitrill import requirements
 from bitrill.errors import SpecError, ToolError
-from bitrill_hw.synth import Resources, synthesise, synthesise_verilog, yosys
-from bitrill_hw.synth.yosys import Job, run
+from bitrill_hw.synth import CellCounts, synthesise, synthesise_verilog, yosys
+from bitrill_hw.synth.yosys import YosysRun, run
 from synth.small_synthesis import Synthesised
 
 INVERTER = "module top(input a, output y); assign y = ~a; endmodule\n"
@@ -26,7 +26,7 @@ def test_every_node_and_every_fifo_is_a_layer(synthesised: Synthesised) -> None:
 
 def test_total_is_the_layers_and_the_difference(synthesised: Synthesised) -> None:
     report = synthesised.report
-    layers = sum(report.layers.values(), Resources())
+    layers = sum(report.layers.values(), CellCounts())
     assert layers + report.difference == report.total
     assert report.total.ff == layers.ff  # nothing is shared across layers, nothing is lost
 
@@ -114,7 +114,7 @@ def test_what_yosys_refuses_is_told_with_its_log(tmp_path: Path) -> None:
 
 def test_a_run_that_leaves_no_result_has_failed(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"^Yosys failed: it left no a\.json, b\.json \(log: "):
-        run([Job(tmp_path / "j", "log hello\n", {}, ("a.json", "b.json"))])
+        run([YosysRun(tmp_path / "j", "log hello\n", {}, ("a.json", "b.json"))])
 
 
 def test_an_interrupt_ends_the_run_and_leaves_no_result(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_an_interrupt_ends_the_run_and_leaves_no_result(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     script = "read_verilog -lib +/xilinx/cells_sim.v\n" * 200  # half a minute
-    job = Job(tmp_path / "j", script, {}, ())
+    job = YosysRun(tmp_path / "j", script, {}, ())
     with pytest.raises(KeyboardInterrupt):
         run([job], progress=interrupt)
     assert not job.is_done
@@ -131,8 +131,8 @@ def test_an_interrupt_ends_the_run_and_leaves_no_result(tmp_path: Path) -> None:
 def test_another_text_or_a_lost_file_is_another_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def job(script: str = "log\n", design: str = "x") -> Job:
-        return Job(tmp_path, script, {"design.v": design}, ("out.json",))
+    def job(script: str = "log\n", design: str = "x") -> YosysRun:
+        return YosysRun(tmp_path, script, {"design.v": design}, ("out.json",))
 
     (tmp_path / "out.json").write_text("{}")
     assert not job().is_done
@@ -150,7 +150,7 @@ def test_another_text_or_a_lost_file_is_another_run(
 def test_a_missing_or_faulty_yosys_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "version", lambda name: "0.66.0.0.post1100")
+    monkeypatch.setattr(requirements, "version", lambda name: "0.66.0.0.post1100")
     with pytest.raises(ToolError, match=r"Yosys issue 6058.*pip install 'bitrill\[synth\]'") as bad:
         synthesise_verilog(INVERTER, work=tmp_path)
     assert bad.value.exit_code == 3

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from bitrill.errors import StageError
 from bitrill.ir import INPUT, Graph, Tensor
-from bitrill.timing.event_graph import Network
-from bitrill.timing.feasibility import settled
+from bitrill.timing.event_graph import EventGraph
+from bitrill.timing.feasibility import is_feasible
 from bitrill.timing.fifo_depths import FLOOR, fifo_bits, fifo_depths
 from bitrill.timing.predict import predict
 from branching import NETWORKS, U, collected, dense, network
@@ -29,14 +29,14 @@ def interval(graph: Graph, depths: dict[str, int]):
 def test_depths_are_minimal_by_brute_force() -> None:
     graph = collected()
     edges = list(graph.edges)
-    network = Network(graph, dict.fromkeys(edges, FLOOR))
-    rules = [f.rule for f in network.fifos]
+    events = EventGraph(graph, dict.fromkeys(edges, FLOOR))
+    rules = [f.rule for f in events.fifos]
 
     def enough(slots: tuple[int, ...]) -> bool:
-        """As `predict` begins, on one network whose FIFOs change."""
-        for f in network.fifos:
-            network.set_depth(f, slots[edges.index(f.edge)])
-        return settled(network.earliest(), rules, network.anchor)
+        """Return whether depths keep the best interval, as `predict` does, on one event graph."""
+        for f in events.fifos:
+            events.set_depth(f, slots[edges.index(f.edge)])
+        return is_feasible(events.earliest(), rules, events.slowest.anchor)
 
     assert enough((AMPLE,) * len(edges))
     best = interval(graph, dict.fromkeys(edges, AMPLE))

@@ -28,7 +28,7 @@ SEEDS = range(14)
 
 
 def walked(graph: Graph, depths: dict[str, int], frames: int = FRAMES) -> Timing | None:
-    """What the walk shows; None where it stands still. Some networks take long to settle."""
+    """Return the walk's timing; None where it stands still. Some networks take long to settle."""
     waits: dict[tuple[str, str], list] = {}
     sizes = {("source", ""): graph.reader(INPUT).beats_in}
     written = {INPUT: ("source", "")}

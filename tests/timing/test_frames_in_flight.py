@@ -11,7 +11,7 @@ from bitrill.errors import StageError
 from bitrill.ir import BIPOLAR, Graph, Schedule, Stage, Tensor, pipeline
 from bitrill.ops import Convert
 from bitrill.timing.frames_in_flight import frames_inside, whole_frame_first
-from bitrill.timing.predict import replay
+from bitrill.timing.replay import replay
 from hw.networks import chained, convert, matvec, mlp, threshold
 
 FRAME = Tensor((12,), BIPOLAR)

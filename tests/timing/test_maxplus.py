@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from bitrill.errors import StageError
 from bitrill.timing.critical_cycle import Cycle
-from bitrill.timing.feasibility import Laps, settled
+from bitrill.timing.feasibility import SuspectLinks, is_feasible
+from bitrill.timing.intervals import least_interval, schedule
 from bitrill.timing.maxplus import Event, System
 from bitrill.timing.relaxation import NEVER, Relaxation
 from bitrill.timing.strided import pieces
@@ -17,8 +18,9 @@ from bitrill.timing.strided import pieces
 def test_a_stream_alone_takes_a_cycle_an_event() -> None:
     system = System("s")
     system.stream(7)
-    interval, (times,) = system.least_interval()
-    assert interval == 7
+    least = least_interval(system)
+    (times,) = least.times
+    assert least.interval == 7
     assert times.tolist() == list(range(7))
 
 
@@ -26,7 +28,7 @@ def test_a_rule_of_a_stream_on_itself() -> None:
     system = System("s")
     a = system.stream(4)
     system.rule(a, a, np.arange(4) - 1, 3)
-    assert system.least_interval()[0] == 12
+    assert least_interval(system).interval == 12
 
 
 def test_a_fraction() -> None:
@@ -34,7 +36,7 @@ def test_a_fraction() -> None:
     system = System("s")
     a = system.stream(4)
     system.rule(a, a, np.arange(4) - 8, 11)
-    assert system.least_interval()[0] == Fraction(11, 2)
+    assert least_interval(system).interval == Fraction(11, 2)
 
 
 def test_what_lies_ahead_does_not_slow_down_and_a_short_way_back_does() -> None:
@@ -42,11 +44,11 @@ def test_what_lies_ahead_does_not_slow_down_and_a_short_way_back_does() -> None:
     a, b = system.stream(4), system.stream(4)
     k = np.arange(4)
     system.rule(b, a, k, 5)
-    assert system.least_interval()[0] == 4
+    assert least_interval(system).interval == 4
     back = system.rule(a, b, k - 2, 1)  # two slots: six cycles for two events
-    assert system.least_interval()[0] == 12
+    assert least_interval(system).interval == 12
     system.replace(back, k - 6)
-    assert system.least_interval()[0] == 4
+    assert least_interval(system).interval == 4
 
 
 def longest_cycle(rng: np.random.Generator) -> tuple[System, Fraction]:
@@ -88,7 +90,8 @@ def longest_cycle(rng: np.random.Generator) -> tuple[System, Fraction]:
 @pytest.mark.parametrize("seed", range(20))
 def test_random_systems_by_all_their_cycles(seed: int) -> None:
     system, want = longest_cycle(np.random.default_rng(seed))
-    interval, times = system.least_interval()
+    least = least_interval(system)
+    interval, times = least.interval, least.times
     assert interval == want
     for rule in system.rules:
         for piece in rule.pieces:
@@ -101,7 +104,7 @@ def test_a_shorter_interval_is_answered_by_a_longer_one() -> None:
     system = System("s")
     a = system.stream(2)
     system.rule(a, a, np.arange(2) - 2, 9)
-    found = system.schedule(Fraction(5))
+    found = schedule(system, Fraction(5))
     assert isinstance(found, Cycle)
     assert found.interval == 9
 
@@ -111,11 +114,11 @@ def test_deadlock() -> None:
     a, b = system.stream(2), system.stream(2)
     system.rule(a, b, np.arange(2), 1)
     system.rule(b, a, np.arange(2), 0)
-    found = system.schedule(Fraction(100))
+    found = schedule(system, Fraction(100))
     assert isinstance(found, Cycle)
     assert found.interval is None
     with pytest.raises(StageError, match="stuck: deadlock: rules wait for one another"):
-        system.least_interval()
+        least_interval(system)
 
 
 def test_the_end_of_a_frame_holds_up_the_next_one() -> None:
@@ -123,7 +126,7 @@ def test_the_end_of_a_frame_holds_up_the_next_one() -> None:
     a, b = system.stream(4), system.stream(4)
     system.rule(b, a, np.array([3, 3, 3, 3]), 1)  # 4, 5, 6, 7
     system.rule(b, a, np.array([-9, -9, -9, 3]), 5)  # 8 for the last
-    found = system.schedule(Fraction(4))
+    found = schedule(system, Fraction(4))
     assert isinstance(found, list)
     assert found[b].tolist() == [5, 6, 7, 8]
 
@@ -140,10 +143,10 @@ def test_random_systems_settle_from_their_least_interval_on(seed: int) -> None:
     best = max(best, Fraction(max(system.sizes)))
     rules = range(len(system.rules))
     for more in (Fraction(0), Fraction(1, 7), Fraction(3)):
-        assert settled(earliest(system, best + more), rules, Event(0, 0))
+        assert is_feasible(earliest(system, best + more), rules, Event(0, 0))
     for less in (Fraction(1, 1000), Fraction(1, 7), Fraction(1)):
         if best - less >= max(system.sizes):
-            assert not settled(earliest(system, best - less), rules, Event(0, 0))
+            assert not is_feasible(earliest(system, best - less), rules, Event(0, 0))
 
 
 @pytest.mark.parametrize(("slots", "enough"), [(2, False), (5, False), (6, True)])
@@ -154,7 +157,7 @@ def test_a_cycle_that_never_reaches_the_anchor(slots: int, enough: bool) -> None
     k = np.arange(4)
     system.rule(b, a, k, 5)
     back = system.rule(a, b, k - slots, 1)
-    assert settled(earliest(system, Fraction(4)), [back], Event(0, 0)) == enough
+    assert is_feasible(earliest(system, Fraction(4)), [back], Event(0, 0)) == enough
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -194,11 +197,11 @@ def test_events_know_the_rule_that_those_before_them_were_raised_by() -> None:
     system = System("s")
     a = system.stream(5)
     number = system.rule(a, a, np.arange(5), 1)
-    laps, rule = Laps(system, [number]), system.rules[number]
-    laps.ruled(number, rule, rule.pieces[0], np.array([1, 0, 0, 1, 0], bool))
-    laps.spaced(a, 0, np.array([0, 1, 1, 0, 1], bool))
-    known = laps._of(a)
+    links, rule = SuspectLinks(system, [number]), system.rules[number]
+    links.ruled(number, rule, rule.pieces[0], np.array([1, 0, 0, 1, 0], bool))
+    links.spaced(a, 0, np.array([0, 1, 1, 0, 1], bool))
+    known = links._suspects(a)
     assert known.tolist() == [known[0]] * 3 + [known[3]] * 2
     assert len({0, *known.tolist()}) == 3
-    laps.chained(a, -1, 0, 1)
+    links.chained(a, -1, 0, 1)
     assert known[0] == known[4]

@@ -10,27 +10,14 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from bitrill.errors import StageError
-from bitrill.ir import BIPOLAR, Graph, Impl, Rule, Schedule, Sink, Source, Stage, Tensor, verify
+from bitrill.ir import BIPOLAR, Graph, Impl, Rule, Schedule, Stage, Tensor
 from bitrill.ops import Convert, MatVec, Threshold
 from bitrill.timing.fifo_depths import FLOOR, fifo_depths
-from bitrill.timing.predict import predict, replay
+from bitrill.timing.predict import predict
+from bitrill.timing.replay import replay
+from hw.networks import chained
 
 FRAME = Tensor((12,), BIPOLAR)
-
-
-def chain(*nodes, depths: dict[str, int] | None = None) -> Graph:
-    """Nodes in a row, each reading the one before."""
-    last = nodes[-1]
-    graph = Graph(
-        name="chain",
-        stage=Stage.FOLDED,
-        source=Source(shape=nodes[0].x.shape, tensor=nodes[0].x, raw_scale="1"),
-        nodes=nodes,
-        sink=Sink(shape=last.y.shape, edge=last.name, tensor=last.y),
-    )
-    graph = graph.replace(depths=dict.fromkeys(graph.edges, FLOOR) | (depths or {}))
-    verify(graph, Stage.FOLDED)
-    return graph
 
 
 def converters(*lanes: int) -> list[Convert]:
@@ -71,7 +58,7 @@ def mlp(*layers: tuple[int, int, int, int]) -> Graph:
         )
         nodes += [fc, act]
         edge, x = act.name, act.y
-    return chain(*nodes)
+    return chained(*nodes)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,7 +84,7 @@ def scripted(name: str, edge: str, *rules: Rule) -> Scripted:
 
 def test_latency_counts_each_beat_each_fifo_and_each_stage():
     # 4 beats of 3: the last is accepted at 3, FIFO +1, converter +1, FIFO +1
-    assert predict(chain(*converters(3, 3))).latency == 3 + 1 + 1 + 1
+    assert predict(chained(*converters(3, 3))).latency == 3 + 1 + 1 + 1
 
 
 @pytest.mark.parametrize(
@@ -119,7 +106,7 @@ def test_interval_is_an_exact_fraction():
     # each beat waits 11 cycles after the same beat two frames ago
     k = np.arange(4)
     wait = Rule("in", "in", k - 8, 11)
-    graph = chain(
+    graph = chained(
         scripted("a", "input", Rule("out", "in", k, 1), wait, Rule("in", "out", k - 1, 0))
     )
     assert predict(graph).ii == Fraction(11, 2)
@@ -136,7 +123,7 @@ def test_replay_without_stalls_is_the_prediction():
 
 
 def test_replay_waits_for_the_source_and_the_sink():
-    graph = chain(*converters(3, 3))
+    graph = chained(*converters(3, 3))
     offered = np.array([5, 5, 20, 21])
     ready = np.zeros(40, bool)
     ready[[8, 30, 31]] = True
@@ -146,7 +133,7 @@ def test_replay_waits_for_the_source_and_the_sink():
 
 
 def test_replay_feels_backpressure_at_the_source():
-    graph = chain(*converters(3, 3))
+    graph = chained(*converters(3, 3))
     trace = replay(graph, np.zeros(12), np.zeros(50, bool))
     # the first FIFO, the converter and the last FIFO hold 2 + 1 + 2 beats until cycle 50
     assert np.flatnonzero(np.diff(trace.accepted) > 10).tolist() == [4]
@@ -164,7 +151,7 @@ def bursty() -> Graph:
     slow = scripted(
         "b", "a", Rule("in", "in", k - 1, 2), Rule("out", "in", k, 1), Rule("in", "out", k - 1, 0)
     )
-    return chain(burst, slow)
+    return chained(burst, slow)
 
 
 def test_depths_are_minimal_by_brute_force():
@@ -188,9 +175,9 @@ def test_deadlock_is_named():
     k = np.arange(4)
     stuck = scripted("a", "input", Rule("out", "in", k, 1), Rule("in", "out", k, 0))
     with pytest.raises(StageError, match="a: deadlock: rules wait for one another"):
-        predict(chain(stuck))
+        predict(chained(stuck))
     with pytest.raises(StageError, match="chain: deadlock: a FIFO is too short for the paths"):
-        replay(chain(stuck), np.zeros(4), np.ones(0, bool))
+        replay(chained(stuck), np.zeros(4), np.ones(0, bool))
     with pytest.raises(StageError, match="chain: deadlock: a FIFO is too short for the paths"):
         predict(bursty().replace(depths={"input": 2, "a": 0, "b": 2}))
 
@@ -199,7 +186,7 @@ def test_a_frame_that_waits_for_the_next_one_is_a_deadlock():
     k = np.arange(4)
     ahead = scripted("a", "input", Rule("out", "in", k + 1, 1), Rule("in", "out", k - 4, 0))
     with pytest.raises(StageError, match="chain: deadlock: a frame waits for the next one"):
-        predict(chain(ahead))
+        predict(chained(ahead))
 
 
 def test_only_folded_graphs_have_time():

@@ -6,8 +6,13 @@ from typing import Any
 
 import brevitas.nn as qnn
 import torch
-from bitrill.train import models
-from bitrill.train.quantizers import Activation, BinaryWeight, TernaryWeight, init_weights
+from bitrill.train import recipe_networks
+from bitrill.train.brevitas_quantizers import (
+    BinaryWeight,
+    IntActivation,
+    TernaryWeight,
+    init_weights,
+)
 from bitrill.train.recipes import Options
 from torch import Tensor, nn
 
@@ -21,7 +26,7 @@ def settled(
     init_weights(network, generator)
     with torch.no_grad():
         for part in network.modules():
-            if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d | models.TensorNorm):
+            if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d | recipe_networks.TensorNorm):
                 for values, low, high in ((part.weight, -1.5, 1.5), (part.bias, -1.0, 1.0)):
                     values.uniform_(low, high, generator=generator)
         network.train()
@@ -35,7 +40,7 @@ def images(n: int, shape: tuple[int, ...] = (1, 8, 8), seed: int = 1) -> Tensor:
 
 
 def recipe(weights: str, acts: int | str) -> nn.Module:
-    network = models.build(Options(recipe="tfc", weights=weights, acts=acts))
+    network = recipe_networks.build(Options(recipe="tfc", weights=weights, acts=acts))
     return settled(network, (1, 8, 8))
 
 
@@ -61,10 +66,10 @@ def two_layers(
 ) -> nn.Sequential:
     """``[N, 12]`` to ``[N, 5]``, a quantizer in front of each layer."""
     return nn.Sequential(
-        qnn.QuantIdentity(act_quant=Activation, bit_width=act_bits),
+        qnn.QuantIdentity(act_quant=IntActivation, bit_width=act_bits),
         qnn.QuantLinear(12, 9, bias=False, weight_quant=weights),
         nn.BatchNorm1d(9),
-        qnn.QuantIdentity(act_quant=Activation, bit_width=act_bits),
+        qnn.QuantIdentity(act_quant=IntActivation, bit_width=act_bits),
         qnn.QuantLinear(9, 5, bias=False, weight_quant=weights),
         tail or nn.BatchNorm1d(5),
     )
@@ -88,7 +93,7 @@ def with_lost_activation() -> nn.Module:
 def convolutional() -> nn.Module:
     """``[N, 2, 9, 8]``: convolution with stride and padding, pool, average, bias."""
     network = nn.Sequential(
-        qnn.QuantIdentity(act_quant=Activation, bit_width=2),
+        qnn.QuantIdentity(act_quant=IntActivation, bit_width=2),
         qnn.QuantConv2d(2, 6, (3, 2), stride=2, padding=1, bias=False, weight_quant=TernaryWeight),
         nn.BatchNorm2d(6),
         qnn.QuantReLU(bit_width=3),

@@ -90,7 +90,7 @@ def test_the_bound_is_narrow():
 def test_integers_sum_without_error():
     terms = [(Value.of(k % 7 - 3), Value.of(1 - 2 * (k % 2))) for k in range(1000)]
     assert dot(terms).err == 0
-    assert dot(terms, more=[Value.of(0.5)]).err == 0
+    assert dot(terms, addends=[Value.of(0.5)]).err == 0
     assert dot([*terms, (Value.of(1 << 23), Value.of(1))]).err == 0
     assert dot([*terms, (Value.of(1 << 24), Value.of(1))]).err > 0
     assert dot([*terms, (Value.of(Fraction(1, 3)), Value.of(1))]).err > 0
@@ -104,7 +104,7 @@ def test_an_error_that_is_there_is_carried():
     assert (Value.of(1) / shaky).err >= Fraction(1, 100)
     for pair in ((shaky, Value.of(3)), (Value.of(3), shaky)):
         assert dot([pair]).err >= (pair[0] * pair[1]).err >= Fraction(3, 100)
-    assert dot([], more=[shaky]).err >= Fraction(1, 100)
+    assert dot([], addends=[shaky]).err >= Fraction(1, 100)
     assert (Value.of(3) / shaky).err >= Fraction(3, 100)
     assert maximum([shaky, Value.of(0)]).err == Fraction(1, 100)
     assert shaky.clip(Fraction(0), None).err == Fraction(1, 100)

@@ -44,6 +44,6 @@ def test_a_coding_is_exact_from_torch_to_rtl(
     done = flow.compile(tmp_path / "model.onnx", out=tmp_path / "build", fps=97_656)
     for stall in (0.0, 0.3):
         report = flow.verify(done.build, data="mnist", samples=1000, stall=stall, seed=3)
-        assert (report["samples"], report["mismatches"]) == (1000, 0)
-        assert report["measured"] == report["predicted"]
-        assert report["cycles_exact"]
+        assert (report.samples, report.mismatches) == (1000, 0)
+        assert report.measured == report.predicted
+        assert report.cycles_exact

@@ -11,13 +11,14 @@ from bitrill.errors import MismatchError
 from bitrill.flow.data import samples
 from bitrill.lowering import to_folded
 from bitrill.ops import Add, Concat, Depthwise, MatVec, MaxPool, SumPool, Upsample, Window
-from bitrill.train import Options, loop, models, train
-from bitrill.train.executor import Network
-from bitrill.train.loop import decisions, noisy, squared_hinge
+from bitrill.train import Options, recipe_networks, train, training_loop
+from bitrill.train.evaluation import decisions, noisy
+from bitrill.train.executor import QonnxNetwork
+from bitrill.train.training_loop import squared_hinge
 from torch import Tensor, nn
 from train.whole_networks import agree
 
-CNV = [("binary", 1), ("binary", 2), ("ternary", 2)]
+CNV = [("binary", 1), pytest.param("binary", 2, marks=pytest.mark.nightly), ("ternary", 2)]
 OTHERS = [
     pytest.param("lenet", {Window, MaxPool, MatVec}, id="lenet"),
     pytest.param("mobilenet", {Depthwise, SumPool}, id="mobilenet"),
@@ -27,21 +28,26 @@ OTHERS = [
 ]
 
 
+TEST_IMAGES = 120
+
+
 def held_out(options: Options) -> Tensor:
-    """Of the test split, as the loop gives them to the network."""
-    x = torch.from_numpy(loop.datasets.load(options.dataset, "test")[0])
+    """Images of the test split in the form that the training loop gives to the network."""
+    x = torch.from_numpy(training_loop.datasets.load(options.dataset, "test")[0])
     if options.segments:
         return noisy(x, 2)[0]
     return x.flatten(2) if options.sequential else x
 
 
 def check(recipe: str, kinds: set[type], least: float, folder: Path, **given: object) -> None:
-    """Train for an epoch and compare: torch, qonnx and golden decide alike on every test image,
-    but where a number lies at a boundary."""
+    """Train for an epoch, then compare torch, qonnx and the golden model on test images.
+
+    They must decide alike except where a number lies at a boundary.
+    """
     result = train(recipe, epochs=1, out=folder, **given)  # pyright: ignore[reportArgumentType]
     assert result.accuracy > least
     assert "decisions differ" in result.metrics["export"]["notes"][0]
-    x = held_out(result.options)
+    x = held_out(result.options)[:TEST_IMAGES]
     graph, found = agree(result.module, x, folder / "model.onnx")
     assert found.values > 0
     assert kinds <= {type(n) for n in graph}
@@ -63,9 +69,12 @@ def test_other_topologies(recipe: str, kinds: set[type], tmp_path: Path):
 
 
 def shapes(recipe: str, dataset: str) -> list[tuple[int, ...]]:
-    """Of the weights, in order."""
-    network = models.build(Options(recipe=recipe, dataset=dataset))
-    return [tuple(q.weight.shape) for _, q in models.quantizers.quantized_layers(network)]
+    """Return the shapes of the weights, in order."""
+    network = recipe_networks.build(Options(recipe=recipe, dataset=dataset))
+    return [
+        tuple(q.weight.shape)
+        for _, q in recipe_networks.brevitas_quantizers.quantized_layers(network)
+    ]
 
 
 def test_the_full_topologies():
@@ -85,7 +94,7 @@ def test_the_full_topologies():
 def test_colours_go_into_the_first_layer(recipe: str):
     options = Options(recipe=recipe, dataset="cifar10")
     assert shapes(recipe, "cifar10")[0][1] == 3
-    network = models.build(options).eval()
+    network = recipe_networks.build(options).eval()
     x = torch.zeros(2, 3, 1024) if options.sequential else torch.zeros(2, 3, 32, 32)
     assert network(x).shape == (2, 10)
 
@@ -100,7 +109,7 @@ def test_the_small_ones_leave_out_what_does_not_fit():
 
 @pytest.mark.parametrize("recipe", ["resnet8", "unet-tiny"])
 def test_outputs_have_their_shapes(recipe: str):
-    network = models.build(Options(recipe=recipe)).eval()
+    network = recipe_networks.build(Options(recipe=recipe)).eval()
     want = (2, 1, 8, 8) if recipe == "unet-tiny" else (2, 10)
     assert network(torch.zeros(2, 1, 8, 8)).shape == want
 
@@ -131,7 +140,7 @@ def test_a_lost_shortcut_is_caught(tmp_path: Path):
         def forward(self, x: Tensor) -> Tensor:
             return -x if torch.onnx.is_in_onnx_export() else x
 
-    network = models.build(Options(recipe="resnet8", width=2))
+    network = recipe_networks.build(Options(recipe="resnet8", width=2))
     block = next(m for m in network.modules() if isinstance(m, Residual))
     block.shortcut = nn.Sequential(Lost())
     with pytest.raises(MismatchError, match=r"differ at .* and not for rounding"):
@@ -139,10 +148,10 @@ def test_a_lost_shortcut_is_caught(tmp_path: Path):
 
 
 def test_elements_behind_a_repetition_are_exact():
-    network = models.build(Options(recipe="unet-tiny", width=2)).eval()
+    network = recipe_networks.build(Options(recipe="unet-tiny", width=2)).eval()
     from bitrill.train.qonnx_export import freeze_weights, to_onnx
 
-    file = Network(to_onnx(freeze_weights(network), torch.zeros(1, 1, 8, 8), dynamo=False))
+    file = QonnxNetwork(to_onnx(freeze_weights(network), torch.zeros(1, 1, 8, 8), dynamo=False))
     node = next(n for n in file.nodes if n.op_type in ("Resize", "Upsample"))
     x = np.random.default_rng(0).random((1, 1, 8, 8), np.float32)
     trace = file.run(x)

@@ -12,8 +12,8 @@ import pytest
 import torch
 from bitrill.errors import MismatchError, SpecError, ToolError
 from bitrill.train import export, qonnx_export
-from bitrill.train.executor import Network
-from bitrill.train.quantizers import BinaryWeight
+from bitrill.train.brevitas_quantizers import BinaryWeight
+from bitrill.train.executor import QonnxNetwork
 from torch import Tensor, nn
 from train import brevitas_modules as networks
 
@@ -36,7 +36,7 @@ def test_recipes_are_exported_as_torch_has_them(weights: str, acts: int, tmp_pat
     x = networks.images(200, seed=9)
     with torch.no_grad():
         decided = network(x).argmax(1).numpy()
-    found = Network.load(tmp_path / "m.onnx").run(x.numpy()).output.argmax(1)
+    found = QonnxNetwork.load(tmp_path / "m.onnx").run(x.numpy()).output.argmax(1)
     assert np.array_equal(decided, found)
 
 
@@ -46,7 +46,7 @@ def test_both_exporters_give_the_same_network(tmp_path: Path):
     files = [tmp_path / "script.onnx", tmp_path / "dynamo.onnx"]
     reports = [export(network, x, f, dynamo=d) for f, d in zip(files, (False, True), strict=True)]
     assert [list(r.nodes.values()) for r in reports] == [[16 * 64] * 4 + [160]] * 2
-    runs = [Network.load(f).run(x.numpy()) for f in files]
+    runs = [QonnxNetwork.load(f).run(x.numpy()) for f in files]
     for a, b in zip(runs[0].given, runs[1].given, strict=True):
         assert np.array_equal(a, b)
 
@@ -68,7 +68,7 @@ def test_the_file_is_the_same_each_time_and_says_nothing_of_the_machine(tmp_path
 def test_a_quantizer_of_ones_own_survives(tmp_path: Path):
     network = networks.with_codebook()
     export(network, networks.images(32, (12,)), tmp_path / "m.onnx")
-    found = Network.load(tmp_path / "m.onnx")
+    found = QonnxNetwork.load(tmp_path / "m.onnx")
     values = np.unique(found.constant(found.weights[0].output))
     assert values.tolist() == [-1, -0.25, 0.25, 1]
 

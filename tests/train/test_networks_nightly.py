@@ -57,7 +57,7 @@ def test_lenet_reaches_98_5_percent_of_mnist_and_its_rtl_takes_every_image(
     for stall in (0.0, 0.3):
         report = flow.verify(done.build, data="mnist", samples=10_000, stall=stall, seed=3)
         print(f"lenet, stall {stall}: {report}")
-        assert (report["samples"], report["mismatches"]) == (10_000, 0)
-        assert report["measured"] == report["predicted"]
-        assert report["cycles_exact"]
-        assert report["accuracy"] >= 0.985
+        assert (report.samples, report.mismatches) == (10_000, 0)
+        assert report.measured == report.predicted
+        assert report.cycles_exact
+        assert report.accuracy >= 0.985

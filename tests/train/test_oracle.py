@@ -18,7 +18,7 @@ from bitrill.ops import Threshold
 from bitrill.real import ROUNDINGS
 from bitrill.train import datasets
 from bitrill.train.bounds import Value
-from bitrill.train.executor import Network
+from bitrill.train.executor import QonnxNetwork
 from bitrill.train.oracle import Side, compare, golden_side
 from onnx import TensorProto, helper, numpy_helper
 
@@ -28,7 +28,7 @@ THIRD = np.float32(1) / np.float32(3)
 
 def network(
     nodes: list[onnx.NodeProto], constants: dict[str, Any], shape: tuple[int, ...]
-) -> Network:
+) -> QonnxNetwork:
     """A model from ``x`` (``[N, *shape]``) to ``y``; lists become float32, arrays stay."""
     graph = helper.make_graph(
         nodes,
@@ -43,7 +43,7 @@ def network(
         ],
     )
     opsets = [helper.make_opsetid("", 20), helper.make_opsetid(QONNX, 2)]
-    return Network(helper.make_model(graph, opset_imports=opsets))
+    return QonnxNetwork(helper.make_model(graph, opset_imports=opsets))
 
 
 def quant(x: str, y: str, *, scale: str = "one", bits: str = "four", **attributes: Any) -> Any:
@@ -51,7 +51,7 @@ def quant(x: str, y: str, *, scale: str = "one", bits: str = "four", **attribute
     return helper.make_node("Quant", [x, scale, "zero", bits], [y], name=y, domain=QONNX, **given)
 
 
-def at_a_boundary() -> Network:
+def at_a_boundary() -> QonnxNetwork:
     """``round(x / 3 - 1/2)``: at x = 3 exactly 0.50000003 and so 1, in float32 0.5 and so 0."""
     node = helper.make_node
     nodes = [
@@ -68,7 +68,7 @@ def at_a_boundary() -> Network:
 X = np.array([[3, 0, 5], [1, 3, -3]], np.float32)
 
 
-def side(n: Network, change: Callable[[np.ndarray], None], exact: bool = False) -> Side:
+def side(n: QonnxNetwork, change: Callable[[np.ndarray], None], exact: bool = False) -> Side:
     """The network's own answers, the last quantizer's changed."""
     trace = n.run(X)
     given = [g.copy() for g in trace.given]
@@ -188,7 +188,7 @@ def test_quantizers_decide_as_qonnx_does(
         assert decided == (codes[0, i], codes[0, i])
 
 
-def every_element(n: Network, x: np.ndarray) -> int:
+def every_element(n: QonnxNetwork, x: np.ndarray) -> int:
     """Check the exact elements against qonnx's floats, for all tensors; how many there were."""
     trace = n.run(x)
     scalars = n.scalars(trace)
@@ -315,14 +315,14 @@ def test_what_cannot_be_run_is_told(tmp_path: Path):
     n = at_a_boundary().model
     n.graph.input.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, [1]))
     with pytest.raises(UnsupportedError, match="one input and one output, not 2 and 1"):
-        Network(n)
+        QonnxNetwork(n)
     (tmp_path / "m.onnx").write_bytes(b"\xff\xff no model")
     with pytest.raises(SpecError, match=r"m\.onnx must be an ONNX model: "):
-        Network.load(tmp_path / "m.onnx")
+        QonnxNetwork.load(tmp_path / "m.onnx")
 
 
 def test_the_golden_model_agrees_on_every_test_image(finished: Path):
-    n = Network.load(finished / "model.onnx")
+    n = QonnxNetwork.load(finished / "model.onnx")
     graph = to_integer(load_model(finished / "model.onnx"))
     x, _ = datasets.load("digits", "test")
     report = compare(n, x, golden_side(n, graph, x))
@@ -330,7 +330,7 @@ def test_the_golden_model_agrees_on_every_test_image(finished: Path):
 
 
 def test_a_threshold_moved_by_one_is_caught(finished: Path):
-    n = Network.load(finished / "model.onnx")
+    n = QonnxNetwork.load(finished / "model.onnx")
     graph = to_integer(load_model(finished / "model.onnx"))
     x, _ = datasets.load("digits", "test")
     node = [op for op in graph if isinstance(op, Threshold)][1]

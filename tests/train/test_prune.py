@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bitrill.train import Options, models, train
-from bitrill.train.executor import Network
+from bitrill.train import Options, recipe_networks, train
+from bitrill.train.brevitas_quantizers import quantized_layers
+from bitrill.train.executor import QonnxNetwork
 from bitrill.train.prune import Pruned, drop_constant_inputs, masked, share, update
-from bitrill.train.quantizers import quantized_layers
 from support import shared_data
 
 COMPARED = re.compile(r"golden model compared: \d+ differences at boundaries, \d decisions differ")
@@ -21,7 +21,7 @@ COMPARED = re.compile(r"golden model compared: \d+ differences at boundaries, \d
 
 def network(**given: Any) -> Any:
     torch.manual_seed(1)
-    return models.build(Options(recipe="tfc", **({"prune": 0.5} | given)))
+    return recipe_networks.build(Options(recipe="tfc", **({"prune": 0.5} | given)))
 
 
 def zeros(pruned: Pruned) -> int:
@@ -112,7 +112,7 @@ def test_a_pruned_network_is_trained_resumed_and_exported(tmp_path: Path):
     assert [layer["sparsity"] for layer in metrics["layers"][1:]] == [0.5, 0.5, 0.5]
     assert metrics["layers"][0]["sparsity"] > 0.5  # digits have pixels that are never inked
     assert [layer["values"] for layer in metrics["layers"]] == [[-1, 0, 1]] * 4
-    file = Network.load(tmp_path / "whole" / "model.onnx")
+    file = QonnxNetwork.load(tmp_path / "whole" / "model.onnx")
     for q, layer in zip(file.weights, metrics["layers"], strict=True):
         y = file.constant(q.output)
         assert np.count_nonzero(y == 0) == layer["sparsity"] * layer["weights"]

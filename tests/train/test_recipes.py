@@ -7,9 +7,8 @@ import sys
 from typing import Any
 
 import pytest
-from bitrill.cli import parser
 from bitrill.errors import SpecError
-from bitrill.train import ACTS, RECIPES, WEIGHTS, Options, train
+from bitrill.train import Options, train
 from bitrill.train.recipes import CHANNELS
 
 BAD: list[tuple[dict[str, Any], str]] = [
@@ -112,14 +111,6 @@ def test_defaults_follow_the_recipe():
     assert [Options(recipe=r).name for r in others] == [f"{r}_w4a4_digits" for r in others]
     assert Options(recipe="resnet8", weights="ternary", acts=2).name == "resnet8_w2a2_digits"
     assert Options(recipe="resnet8", width=5).channels == 5
-
-
-def test_the_command_line_offers_the_same():
-    _, verbs = parser._parser()
-    choices = {a.dest: a.choices for a in verbs["train"]._actions if a.choices}
-    assert choices["recipe"] == RECIPES
-    assert choices["weights"] == WEIGHTS
-    assert choices["acts"] == ACTS
 
 
 def test_importing_the_package_is_cheap():

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support import ROOT, shared_data, shared_model
+from support import HANG_SECONDS, ROOT, shared_data, shared_model
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
@@ -16,7 +16,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
         [sys.executable, *map(str, command)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=HANG_SECONDS,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
 

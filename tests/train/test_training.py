@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from bitrill.errors import SpecError, StorageError, ToolError
-from bitrill.train import loop, train
+from bitrill.train import train, training_loop
 from support import shared_data
 
 EPOCHS = 3
@@ -27,7 +27,7 @@ def forbid_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(loop, "squared_hinge", refuse)
+    monkeypatch.setattr(training_loop, "squared_hinge", refuse)
 
 
 def test_a_run_leaves_its_files_and_learns(finished: Path):
@@ -41,7 +41,7 @@ def test_a_run_leaves_its_files_and_learns(finished: Path):
     assert metrics["test_images"] == 360
     assert metrics["parameters"] == 64 * 64 * 3 + 64 * 10 + 3 * 2 * 64 + 2
     assert set(metrics["versions"]) == {"torch", "brevitas"}
-    assert metrics["export"]["samples"] == loop.EXPORT_SAMPLES
+    assert metrics["export"]["samples"] == training_loop.EXPORT_SAMPLES
     assert "golden model compared" in metrics["export"]["notes"][0]
     for name in ("metrics.json", "model.onnx"):
         data = (finished / name).read_bytes()
@@ -185,10 +185,12 @@ def test_damaged_checkpoints_are_refused_and_run_nothing(finished: Path, tmp_pat
 
 
 def test_a_loss_that_diverges_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    real = loop.squared_hinge
+    real = training_loop.squared_hinge
     calls = iter(range(10_000))
     monkeypatch.setattr(
-        loop, "squared_hinge", lambda *a: real(*a) * (float("nan") if next(calls) == 4 else 1)
+        training_loop,
+        "squared_hinge",
+        lambda *a: real(*a) * (float("nan") if next(calls) == 4 else 1),
     )
     want = r"training diverged: the loss is nan in epoch 1, batch 5 of \d+; try another seed"
     with pytest.raises(ToolError, match=want) as caught:

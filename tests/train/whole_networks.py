@@ -13,9 +13,9 @@ from bitrill import flow
 from bitrill.frontend import load_model
 from bitrill.ir import Graph
 from bitrill.lowering import to_integer
-from bitrill.train import Options, datasets, models, oracle
-from bitrill.train.executor import Network
-from bitrill.train.loop import decisions
+from bitrill.train import Options, datasets, oracle, recipe_networks
+from bitrill.train.evaluation import decisions
+from bitrill.train.executor import QonnxNetwork
 from bitrill.train.qonnx_export import observe
 from torch import Tensor, nn
 from train.brevitas_modules import settled
@@ -43,7 +43,7 @@ def drawn(options: Options, *, batch: int = 16, steps: int = 8) -> tuple[nn.Modu
     torch.manual_seed(options.seed)
     channels, *sides = datasets.shape(options.dataset)
     shape = (channels, int(np.prod(sides))) if options.sequential else (channels, *sides)
-    network = settled(models.build(options), shape, batch=batch, steps=steps)
+    network = settled(recipe_networks.build(options), shape, batch=batch, steps=steps)
     return network, pictures(FRAMES, shape)
 
 
@@ -65,7 +65,7 @@ def agree(module: nn.Module, x: Tensor, model: Path) -> tuple[Graph, Agreement]:
     in which no node differs is equal from end to end, so a frame that is decided differently must
     be one in which a proven difference lies.
     """
-    network, graph = Network.load(model), to_integer(load_model(model))
+    network, graph = QonnxNetwork.load(model), to_integer(load_model(model))
     floats = x.numpy()
     theirs = oracle.compare(network, floats, observe(module, x).side(network))
     side = oracle.golden_side(network, graph, floats)
@@ -104,8 +104,8 @@ def compiled(model: Path, out: Path, interval: int) -> Hardware:
 def simulated(hardware: Hardware, x: Tensor, stall: float) -> dict[str, Any]:
     """Every frame through the RTL; no mismatch, and every beat in its predicted cycle."""
     found = flow.verify(hardware.build, data=x.numpy(), stall=stall, seed=3)
-    assert found["mismatches"] == 0, found["first_mismatch"]
-    assert (found["samples"], found["violations"]) == (len(x), [])
-    assert found["measured"] == found["predicted"]
-    assert found["cycles_exact"], found["late"]
+    assert found.mismatches == 0, found.report.first
+    assert (found.samples, found.report.violations) == (len(x), ())
+    assert found.measured == found.predicted
+    assert found.cycles_exact, found.report.late
     return found

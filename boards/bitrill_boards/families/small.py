@@ -18,7 +18,7 @@ from ..board import Board, Pins
 @dataclass(frozen=True)
 class Program:
     """A tool: its ``name`` where it is installed natively, the ``package`` that carries it (of
-    `bitrill.doctor`), and Python that runs it there on ``sys.argv[1:]``."""
+    `bitrill.requirements`), and Python that runs it there on ``sys.argv[1:]``."""
 
     name: str
     package: str

@@ -10,15 +10,14 @@ import selectors
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TypeAlias, cast
+from typing import IO, cast
 
 from bitrill.errors import ToolError
+from bitrill.progress import Progress
 from bitrill_sim.tools import stop
-
-Progress: TypeAlias = Callable[[str, int, int], None]
 
 _PERCENT = re.compile(r"([A-Za-z][\w ]*): \[[= ]*\] *(\d+)[.,]?\d*%")
 _LIBRARIES = (

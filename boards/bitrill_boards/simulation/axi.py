@@ -23,7 +23,7 @@ from bitrill_hw.design.axilite import axi_lite
 from bitrill_hw.memories.roms import convert
 from bitrill_sim.ports import Dut, Ports
 from bitrill_sim.tools import stop
-from bitrill_sim.verilator import Model, model
+from bitrill_sim.verilator import CompiledModel, model
 
 from ..driver.errors import LinkError
 from ..driver.registers import SIZE
@@ -113,7 +113,7 @@ class Traffic:
         return self.reads_owed + self.writes_owed + self.responses_owed
 
 
-def compiled(shell: str, verilog: Path, work: Path) -> Model:
+def compiled(shell: str, verilog: Path, work: Path) -> CompiledModel:
     """The Verilator model of a module ``shell`` with the network inside."""
     text = work / "zynq_shell.v"
     write_text(text, shell)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 from bitrill.errors import SpecError
+from bitrill.progress import Progress, silent
 from bitrill.storage import read_bytes, write_text
-from bitrill_hw.synth.yosys import Job, run
-from bitrill_sim.job import Progress, silent
+from bitrill_hw.synth.yosys import YosysRun, run
 from bitrill_sim.netlist import cells, library, without_unknowns
 from bitrill_sim.ports import Dut
 
@@ -152,7 +152,7 @@ def verilog(netlist: Path, work: Path, *, progress: Progress = silent) -> str:
     """Yosys' JSON as Verilog; the same netlist is not converted twice."""
     script = "read_json netlist.json\nwrite_verilog -noattr netlist.v\n"
     text = read_bytes(netlist).decode()
-    job = Job(work / "verilog", script, {"netlist.json": text}, ("netlist.v",))
+    job = YosysRun(work / "verilog", script, {"netlist.json": text}, ("netlist.v",))
     run([job], progress=progress)
     return read_bytes(job.folder / "netlist.v").decode()
 

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 from importlib.resources import files
 
-from bitrill.doctor import require_tools
 from bitrill.errors import ToolError
+from bitrill.requirements import require_tools
 from bitrill_sim.netlist import cell_models, without_unknowns
 
 from ..shell.ps7_ports import OUTPUTS

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from bitrill.errors import ToolError
+from bitrill.progress import Progress, silent
 from bitrill_hw.memories.roms import convert
-from bitrill_sim.job import Progress, silent
 from bitrill_sim.ports import Dut, Ports
 from bitrill_sim.tools import stop
 from bitrill_sim.verilator import model

@@ -17,8 +17,8 @@ from fractions import Fraction
 from importlib import import_module
 from typing import cast
 
-from bitrill.doctor import require_tools
 from bitrill.errors import SpecError
+from bitrill.requirements import require_tools
 from bitrill.storage import read_bytes, remove, write_bytes
 
 from ..board import Board

@@ -21,7 +21,7 @@ from pathlib import Path
 from bitrill.errors import ToolError
 from bitrill.storage import read_bytes, read_json, remove, write_bytes
 from bitrill_hw.memories.roms import PREFIX
-from bitrill_hw.synth import Resources, count, yosys
+from bitrill_hw.synth import CellCounts, count, yosys
 
 from ..board import Board
 from ..families import zynq7
@@ -138,10 +138,10 @@ def synthesise(
     sources: Mapping[str, str], board: Board, work: Path, progress: Progress
 ) -> dict[str, tuple[int, int]]:
     """Leave ``netlist.json``; gives ``{resource: (used, available)}``."""
-    job = yosys.Job(work, script(), {**sources, **LIBRARY}, (MAPPED, NETLIST))
+    job = yosys.YosysRun(work, script(), {**sources, **LIBRARY}, (MAPPED, NETLIST))
     yosys.run([job], progress=lambda *_: progress("synthesis by Yosys", 0, 0))
     cells = read_json(work / MAPPED)["modules"][STEM]
-    n: Resources = count(cells, ignore=("PS7",))
+    n: CellCounts = count(cells, ignore=("PS7",))
     taken = {"lut": n.lcs, "ff": n.ff, "bram": n.ramb36 + (n.ramb18 + 1) // 2, "dsp": n.dsp}
     return {r: (k, getattr(board.resources, r)) for r, k in taken.items()}
 

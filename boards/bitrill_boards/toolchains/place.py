@@ -97,7 +97,7 @@ def synthesise(
     target: Target, top: str, sources: Mapping[str, str], folder: Path, progress: Progress
 ) -> None:
     """Leave ``netlist.json`` in the folder."""
-    job = yosys.Job(folder, script(target, top, list(sources)), sources, (NETLIST,))
+    job = yosys.YosysRun(folder, script(target, top, list(sources)), sources, (NETLIST,))
     yosys.run([job], progress=lambda *_: progress("synthesis by Yosys", 0, 0))
 
 

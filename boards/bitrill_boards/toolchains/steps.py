@@ -12,8 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
 
-from bitrill.doctor import require_tools
 from bitrill.errors import StorageError, ToolError
+from bitrill.requirements import require_tools
 from bitrill.storage import read_bytes, write_text
 from bitrill_sim.tools import POLL, stop
 

@@ -1,8 +1,8 @@
-"""Synthesis for xc7 with Yosys: resources in all and per layer, and the worst cell-delay path."""
+"""Synthesis for xc7 with Yosys: cells of the design and of each layer, and the worst path."""
 
 from bitrill.parts.devices import DEFAULT_PART, Part, devices, part_of
 
-from .cell_counts import KEYS, Resources, count
+from .cell_counts import KEYS, CellCounts, count
 from .critical_path import CellPath
 from .synthesis import synthesise, synthesise_verilog
 from .utilization import SynthReport
@@ -10,9 +10,9 @@ from .utilization import SynthReport
 __all__ = [
     "DEFAULT_PART",
     "KEYS",
+    "CellCounts",
     "CellPath",
     "Part",
-    "Resources",
     "SynthReport",
     "count",
     "devices",

@@ -1,18 +1,21 @@
-"""What a netlist of xc7 primitives uses: counts by Bitrill's own definition, not by Yosys'."""
+"""NetlistCell counts of a netlist of xc7 primitives: LUTs, flip-flops, carry cells and hard blocks.
+
+LUTs that share a physical LUT are counted by Bitrill's own definition, not by Yosys'.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from typing import Any
 
 from bitrill.errors import ToolError
 
 from .pairing import max_pairs
+from .yosys_json import NetlistCell, NetlistModule
 
 LUTS = {"INV": 1, "LUT1": 1, "LUT2": 2, "LUT3": 3, "LUT4": 4, "LUT5": 5, "LUT6": 6}
-"""Inputs of each single-output LUT; Yosys writes a LUT1 that inverts as INV."""
+"""Number of inputs of each LUT with one output; Yosys writes an inverting LUT1 as INV."""
 
 MEMORY_LUTS = {
     "RAM32M": 4,
@@ -42,8 +45,8 @@ FREE = frozenset(
 
 
 @dataclass(frozen=True)
-class Resources:
-    """What a design takes of an xc7 part.
+class CellCounts:
+    """Cells that a design takes of an xc7 part.
 
     ``lut``: LUT1..6 as Yosys wrote them (INV is a LUT1, LUT6_2 counts one). ``lcs``: physical
     LUTs: LUT6s, the smaller ones after a maximum matching of those that can share (see
@@ -59,25 +62,25 @@ class Resources:
     ramb36: int = 0
     dsp: int = 0
 
-    def __add__(self, other: Resources) -> Resources:
-        return Resources(*(getattr(self, k) + getattr(other, k) for k in KEYS))
+    def __add__(self, other: CellCounts) -> CellCounts:
+        return CellCounts(*(getattr(self, k) + getattr(other, k) for k in KEYS))
 
-    def __sub__(self, other: Resources) -> Resources:
-        return Resources(*(getattr(self, k) - getattr(other, k) for k in KEYS))
+    def __sub__(self, other: CellCounts) -> CellCounts:
+        return CellCounts(*(getattr(self, k) - getattr(other, k) for k in KEYS))
 
     def to_json(self) -> dict[str, int]:
         return asdict(self)
 
 
-KEYS = tuple(f.name for f in fields(Resources))
+KEYS = tuple(f.name for f in fields(CellCounts))
 """The figures, in the order in which tables show them."""
 
 
-def count(module: Mapping[str, Any], *, ignore: Iterable[str] = ()) -> Resources:
-    """Resources of one module of Yosys' JSON netlist.
+def count(module: NetlistModule, *, ignore: Iterable[str] = ()) -> CellCounts:
+    """Count the cells of one module of Yosys' JSON netlist.
 
     ``ignore``: types of cells that are counted elsewhere (submodules). Raises `ToolError` for a
-    primitive that has no entry here: a figure that leaves something out would be wrong.
+    primitive that has no entry here, since the figures would be too small.
     """
     types = cell_types(module)
     for name in ignore:
@@ -90,7 +93,7 @@ def count(module: Mapping[str, Any], *, ignore: Iterable[str] = ()) -> Resources
     blocks = Counter(dict.fromkeys(_BLOCKS.values(), 0))
     for cell, field in _BLOCKS.items():
         blocks[field] += types[cell]
-    return Resources(
+    return CellCounts(
         lut=sum(types[t] for t in LUTS) + types["LUT6_2"],
         lcs=types["LUT6"]
         + len(small)
@@ -106,12 +109,12 @@ def count(module: Mapping[str, Any], *, ignore: Iterable[str] = ()) -> Resources
 _BLOCKS = {"RAMB18E1": "ramb18", "RAMB36E1": "ramb36", "DSP48E1": "dsp"}
 
 
-def cell_types(module: Mapping[str, Any]) -> Counter[str]:
-    """How many cells of each type a module holds."""
+def cell_types(module: NetlistModule) -> Counter[str]:
+    """Count a module's cells by type."""
     return Counter(c["type"] for c in module["cells"].values())
 
 
-def inputs(cell: Mapping[str, Any]) -> set[int]:
-    """The nets at a LUT's inputs; constants need no pin of their own."""
+def inputs(cell: NetlistCell) -> set[int]:
+    """Return the nets at a LUT's inputs; constants need no pin of their own."""
     pins = (bits[0] for port, bits in cell["connections"].items() if port != "O")
     return {bit for bit in pins if isinstance(bit, int)}

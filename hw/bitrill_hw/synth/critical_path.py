@@ -1,17 +1,17 @@
-"""The longest path through cells, from the report of Yosys' ``sta`` and the netlist's names."""
+"""The worst path through cells, read from the report of Yosys' ``sta``, in the Verilog's names."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from bitrill.errors import ToolError
 
 from .cell_counts import FLOPS, LUTS, MEMORY_LUTS
+from .yosys_json import Bit, NetlistModule
 
 NOTE = "cell delay, no routing"
 
@@ -26,8 +26,8 @@ class CellPath:
     """The worst path: ``ns`` of cell delay and set-up time, without any routing.
 
     ``levels``: LUTs on it (an asynchronous read of distributed RAM is one); ``start``, ``end``:
-    the registers, memories or ports it joins, by their names in the Verilog; ``cells``: type of
-    each cell on the way.
+    registers, memories or ports at its ends, by their names in the Verilog; ``cells``: type of each
+    cell on it.
     """
 
     ns: float
@@ -36,7 +36,7 @@ class CellPath:
     end: str
     cells: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return {
             "ns": self.ns,
             "levels": self.levels,
@@ -47,8 +47,8 @@ class CellPath:
         }
 
 
-def worst_path(report: str, module: Mapping[str, Any]) -> CellPath | None:
-    """The path that ``sta`` printed for ``module`` of the netlist; None where there is none."""
+def worst_path(report: str, module: NetlistModule) -> CellPath | None:
+    """Read the path that ``sta`` printed for ``module``; None where it found none."""
     lines = iter(report.splitlines())
     picoseconds = next((int(m[1]) for m in map(_TOTAL.match, lines) if m), None)
     if picoseconds is None:
@@ -83,15 +83,15 @@ class _Step:
 
 
 def _steps(lines: Iterator[str]) -> Iterator[_Step]:
-    """The report's cells from the end to the start, each with the signal that it drives."""
+    """Read the path's cells from its end to its start, each with the signal that it drives."""
     signal = ""
-    found: list[tuple[str, str, str]] = []
+    cells: list[tuple[str, str, str]] = []
     start = ""
     for line in lines:
         if line.startswith("Warning:"):
             continue
         if cell := _CELL.match(line):
-            found.append((cell[2], f"{cell[3]}->{cell[4]}", signal))
+            cells.append((cell[2], f"{cell[3]}->{cell[4]}", signal))
         elif port := _INPUT.match(line):
             start = _plain(port[1])
             break
@@ -99,7 +99,7 @@ def _steps(lines: Iterator[str]) -> Iterator[_Step]:
             break
         else:
             signal = line.strip()
-    for type_, arc, driven in found:
+    for type_, arc, driven in cells:
         yield _Step(type_, arc, driven, start)
 
 
@@ -108,34 +108,34 @@ def _plain(signal: str) -> str:
 
 
 class _Names:
-    """From signals of the report to the names of registers, memories and ports."""
+    """Finds the registers, memories and ports of the Verilog by the report's signals."""
 
-    def __init__(self, module: Mapping[str, Any]):
+    def __init__(self, module: NetlistModule):
         self.module = module
 
     @cached_property
-    def _bits(self) -> dict[str, int]:
+    def _bits(self) -> dict[str, Bit]:
         """Net of each ``name`` or ``name[i]``."""
-        bits: dict[str, int] = {}
-        for name, net in self.module["netnames"].items():
+        bits: dict[str, Bit] = {}
+        for name, net in self.module.get("netnames", {}).items():
             for i, bit in enumerate(net["bits"]):
                 index = i + net.get("offset", 0)
                 bits[name if len(net["bits"]) == 1 else f"{name}[{index}]"] = bit
         return bits
 
     @cached_property
-    def _public(self) -> dict[int, str]:
-        """The shortest name from the Verilog of each net that has one."""
-        public: dict[int, str] = {}
+    def _public(self) -> dict[Bit, str]:
+        """Shortest name in the Verilog of each net that has one."""
+        public: dict[Bit, str] = {}
         for name, bit in sorted(self._bits.items(), key=lambda item: (len(item[0]), item[0])):
             if not name.startswith("$"):
                 public.setdefault(bit, name)
         return public
 
     @cached_property
-    def _sinks(self) -> dict[int, list[str]]:
+    def _sinks(self) -> dict[Bit, list[str]]:
         """Clocked cells that each net enters."""
-        sinks: dict[int, list[str]] = defaultdict(list)
+        sinks: dict[Bit, list[str]] = defaultdict(list)
         for name, cell in self.module["cells"].items():
             if not cell["type"].startswith(("INV", "LUT", "CARRY", "MUXF", "$")):
                 for bits in cell["connections"].values():
@@ -148,13 +148,13 @@ class _Names:
         return self._public.get(self._bits.get(name, -1), name)
 
     def cell(self, name: str) -> str:
-        """A register by the signal it holds, another cell by its own name."""
+        """Return the signal that a register holds, or another cell's own name."""
         cell = self.module["cells"].get(name.removeprefix("\\"))
         if cell is not None and cell["type"] in FLOPS:
             return self._public.get(cell["connections"]["Q"][0], name)
         return _plain(name)
 
     def sink(self, signal: str) -> str:
-        """The register, memory or port that a signal enters."""
+        """Return the register, memory or port that a signal enters."""
         bit = self._bits.get(_plain(signal), -1)
         return min(map(self.cell, self._sinks[bit]), default=self.public(signal))

@@ -1,24 +1,23 @@
-"""How many LUTs stand one behind the other between two registers of a netlist of xc7 cells."""
+"""Logic levels: the most LUTs between two registers of a netlist of xc7 cells."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from bitrill.errors import ToolError
 
 from .cell_counts import LUTS
+from .yosys_json import NetlistCell, NetlistModule
 
 Arc = tuple[tuple[int, ...], int, int]
-"""Nets that a net depends on within a cell, the net, and the LUTs in between (0 or 1)."""
+"""Nets that a cell's output depends on, the output's net, and the LUTs in between (0 or 1)."""
 
 
-def lut_levels(module: Mapping[str, Any]) -> int:
-    """The most LUTs on any path through LUTs, carry chains and wide multiplexers.
+def lut_levels(module: NetlistModule) -> int:
+    """Return the most LUTs on any path through LUTs, carry chains and wide multiplexers.
 
-    Registers, memories and ports end paths. ``module``: of Yosys' JSON. Raises `ToolError` for a
-    loop.
+    Registers, memories and ports end paths. Raises `ToolError` for a combinational loop.
     """
     arcs = [arc for cell in module["cells"].values() for arc in _arcs(cell)]
     driven: dict[int, tuple[tuple[int, ...], int]] = {net: (ins, n) for ins, net, n in arcs}
@@ -43,16 +42,16 @@ def lut_levels(module: Mapping[str, Any]) -> int:
 
 
 def decides(init: int, size: int, i: int) -> bool:
-    """Whether input ``i`` of ``size`` has a say in the table ``init``."""
+    """Return whether the table ``init`` of ``size`` inputs depends on input ``i``."""
     halves = [(init >> n & 1, init >> (n | 1 << i) & 1) for n in range(1 << size) if not n >> i & 1]
     return any(low != high for low, high in halves)
 
 
-def _arcs(cell: Mapping[str, Any]) -> Iterator[Arc]:
+def _arcs(cell: NetlistCell) -> Iterator[Arc]:
     kind, pins = cell["type"], cell["connections"]
 
     def read(size: int) -> tuple[str, ...]:
-        """Inputs that decide something."""
+        """Return the inputs that the table depends on."""
         init = int(cell["parameters"]["INIT"], 2) if "parameters" in cell else -1
         return tuple(f"I{i}" for i in range(size) if decides(init, size, i))
 

@@ -1,4 +1,4 @@
-"""How many small LUTs share a physical one: an exact maximum matching.
+"""LUT pairing: how many small LUTs can share a physical one, by an exact maximum matching.
 
 A LUT6 of xc7 has two outputs and serves two functions if their inputs together are at most five
 (Xilinx UG474, "Look-Up Table"). LUTs are the vertices of a graph, such pairs its edges, and the
@@ -23,10 +23,10 @@ MAX_INPUTS = 5
 """Inputs that two functions in one physical LUT may have together."""
 
 Key: TypeAlias = tuple[int, int, tuple[int, ...]]
-"""Vertices of this kind and of this many inputs that have this subset of them."""
+"""Kind, number of inputs and a subset of the inputs: stands for all vertices that have these."""
 
 Kinds: TypeAlias = Mapping[int, Sequence[int]]
-"""Which kinds each kind may share with; symmetric."""
+"""The kinds that each kind may share with; symmetric."""
 
 ALIKE: Kinds = {0: (0,)}
 
@@ -36,17 +36,17 @@ _NEW, _EVEN, _ODD = range(3)
 def max_pairs(
     luts: Sequence[Iterable[Hashable]], kinds: Sequence[int] | None = None, may: Kinds = ALIKE
 ) -> int:
-    """The largest number of disjoint pairs of ``luts`` that may share; see `match`."""
+    """Return the largest number of disjoint pairs of ``luts`` that may share; see `match`."""
     return sum(m >= 0 for m in match(luts, kinds, may)) // 2
 
 
 def match(
     luts: Sequence[Iterable[Hashable]], kinds: Sequence[int] | None = None, may: Kinds = ALIKE
 ) -> list[int]:
-    """The partner of each LUT, -1 for none, in a maximum matching; same input, same result.
+    """Return the partner of each LUT, -1 for none, in a maximum matching; it is deterministic.
 
-    ``luts``: the nets at the inputs of each; those with more than `MAX_INPUTS` stay alone.
-    ``kinds``: of each, where ``may`` says which of them may share at all.
+    ``luts``: the nets at the inputs of each; one with more than `MAX_INPUTS` has no partner.
+    ``kinds``: the kind of each; ``may`` gives the kinds that may share.
     """
     numbers: dict[Hashable, int] = {}
     inputs = [tuple(sorted({numbers.setdefault(n, len(numbers)) for n in lut})) for lut in luts]
@@ -58,7 +58,7 @@ def match(
 
 
 class _Graph:
-    """``keys[v]``: where to look for neighbours; ``entries``: who is found there."""
+    """The graph: ``keys[v]`` lead to v's neighbours, which are in ``entries``."""
 
     def __init__(self, inputs: list[tuple[int, ...]], kinds: Sequence[int], may: Kinds):
         self.inputs = inputs
@@ -76,27 +76,27 @@ class _Graph:
         size = len(nets)
         if size > MAX_INPUTS:
             return []
-        found = [
+        keys = [
             (kind, other, shared)
             for other in range(MAX_INPUTS, -1, -1)
             for kind in kinds
             for shared in combinations(nets, max(0, size + other - MAX_INPUTS))
         ]
-        return [key for key in found if key in self.entries]
+        return [key for key in keys if key in self.entries]
 
     def greedy(self) -> list[int]:
-        """A matching to begin with: large LUTs first, each with the largest that it may have."""
+        """Return a first matching: large LUTs first, each with its largest possible partner."""
         mate = [-1] * len(self.inputs)
-        free = {key: list(reversed(found)) for key, found in self.entries.items()}
+        free = {key: list(reversed(entry)) for key, entry in self.entries.items()}
         for v in sorted(range(len(mate)), key=lambda v: -len(self.inputs[v])):
             if mate[v] >= 0:
                 continue
             for key in self.keys[v]:
-                found = free[key]
-                while found and (mate[found[-1]] >= 0 or found[-1] == v):
-                    found.pop()
-                if found:
-                    mate[v], mate[found[-1]] = found[-1], v
+                entry = free[key]
+                while entry and (mate[entry[-1]] >= 0 or entry[-1] == v):
+                    entry.pop()
+                if entry:
+                    mate[v], mate[entry[-1]] = entry[-1], v
                     break
         return mate
 
@@ -124,7 +124,7 @@ class _Forest:
         self.augmented = False
 
     def augment(self) -> bool:
-        """Improve the matching in place; whether it was improved."""
+        """Improve the matching in place; return whether it was improved."""
         for v, m in enumerate(self.mate):
             if m < 0 and self.graph.keys[v]:
                 self._make_even(v, v)
@@ -166,7 +166,7 @@ class _Forest:
                     base = self._ancestor(u, v)
                     self._contract(u, base, v)
                     self._contract(v, base, u)
-            # all that were even here are in u's blossom now: one of them stands for the others
+            # all even vertices of this entry are in u's blossom now: keep one for all
             self.even[key] = kept
             fresh = self.fresh.get(key)
             if fresh is None:
@@ -178,7 +178,7 @@ class _Forest:
                     self._make_even(self.mate[v], self.root[u])
 
     def _ancestor(self, u: int, v: int) -> int:
-        """The base at which the paths of two even vertices to their root meet."""
+        """Return the base at which the paths of two even vertices to their root meet."""
         seen: set[int] = set()
         while True:
             if u >= 0:
@@ -204,11 +204,11 @@ class _Forest:
     def _flip(self, u: int, partner: int) -> None:
         """Match ``u`` with ``partner``, and alternate along the path from ``u`` to its root."""
         while True:
-            left = self.mate[u]
+            former = self.mate[u]
             self.mate[u] = partner
-            if left < 0:
+            if former < 0:
                 return
-            u, partner = self.via[left], left
+            u, partner = self.via[former], former
             self.mate[partner] = u
 
 

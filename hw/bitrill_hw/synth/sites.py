@@ -1,33 +1,34 @@
-"""How many LUT sites a placer needs at the least: the count of LUTs that knows carry chains.
+"""LUT sites: the least number of LUTs that a placer needs, with the limits of carry chains.
 
-`cells.Resources.lcs` lets any two small functions share a LUT6. In a slice of the 7 series (Xilinx
+`CellCounts.lcs` lets any two small functions share a LUT6. In a slice of the 7 series (Xilinx
 UG474, "CLB Slices") the outputs of a LUT that stands at a carry chain are not free:
 
 - the propagate input ``S`` of a place comes from the ``O6`` of the LUT of that very place, and
-  wide multiplexers read ``O6`` alone. So two functions of that sort never share; what drives ``S``
-  but is no LUT of its own (a register, a constant, the ``S`` of a second place) takes a LUT that
-  passes it through;
+  wide multiplexers read only ``O6``. So two such functions never share. A driver of ``S`` that is
+  no LUT of its own (a register, a constant, the ``S`` of a second place) takes a LUT that passes
+  it through;
 - a place has two ways out, the multiplexer (``AMUX`` ..) and the register, for its sum ``O``, its
-  carry ``CO`` and the second function ``O5``. Of two signals one must go nowhere but into a
-  register; where sum and carry do not, the carry leaves one place further up, through a LUT of 0.
-  ``O5`` needs none where it drives the place's own ``DI``.
+  carry ``CO`` and the second function ``O5``. One of two signals must go only into a register;
+  where sum and carry do not, the carry leaves one place further up, through a LUT of 0. ``O5``
+  needs no way out where it drives the place's own ``DI``.
 
-Left out, for both sides alike, is all that has to do with other slices: that chains begin at
-fixed places, that registers of a slice share controls, and what the bypass inputs are used for.
+The count ignores what concerns several slices: chains begin at fixed places, registers of a slice
+share controls, and bypass inputs have other uses.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping
-from typing import Any
+from collections.abc import Hashable
 
 from .cell_counts import FLOPS, LUTS, MEMORY_LUTS, inputs
 from .pairing import Kinds, max_pairs
+from .yosys_json import NetlistCell, NetlistModule
 
 _FREE, _HELD, _O6, _O6_OUT, _O6_ALONE = range(5)
-"""Of a function: anywhere; read by one register alone; the ``O6`` of its site, beside which another
-finds a way out, finds one if it is ``_HELD``, or finds none."""
+"""Kinds of functions. Free: placed anywhere. Held: read by one register only. The others are the
+``O6`` of a site at a carry chain: beside it a second function finds a way out, finds one only if it
+is held, or finds none."""
 
 _MAY: Kinds = {
     _FREE: (_FREE, _HELD, _O6),
@@ -38,14 +39,20 @@ _MAY: Kinds = {
 }
 
 
-def lut_sites(module: Mapping[str, Any]) -> int:
-    """LUT sites of one module of Yosys' JSON netlist, at the least (see above)."""
+def lut_sites(module: NetlistModule) -> int:
+    """Return the least number of LUT sites of one module of Yosys' JSON netlist."""
     return _Sites(module).total()
 
 
 class _Sites:
-    def __init__(self, module: Mapping[str, Any]):
-        self.cells: list[Mapping[str, Any]] = list(module["cells"].values())
+    """The functions of a module, and the kinds of those at carry chains.
+
+    ``passed``: inputs and kind of LUTs that only pass a signal through; ``apart``: second functions
+    of a LUT that need a site of their own.
+    """
+
+    def __init__(self, module: NetlistModule):
+        self.cells: list[NetlistCell] = list(module["cells"].values())
         self.readers: dict[Hashable, list[tuple[str, str]]] = defaultdict(list)
         for port in module["ports"].values():
             if port["direction"] == "output":
@@ -60,7 +67,7 @@ class _Sites:
                     for bit in bits:
                         self.readers[bit].append((cell["type"], port))
         self.kind: dict[int, int] = {}
-        self.more: list[tuple[set[int], int]] = []
+        self.passed: list[tuple[set[int], int]] = []
         self.apart = 0
 
     def total(self) -> int:
@@ -72,25 +79,25 @@ class _Sites:
                     self._site(cell["connections"][port][0], _O6)
         luts = [(k, c) for k, c in enumerate(self.cells) if c["type"] in LUTS]
         small = [(k, c) for k, c in luts if c["type"] != "LUT6"]
-        shapes = [inputs(c) for _, c in small] + [nets for nets, _ in self.more]
-        kinds = [self._of(k, c) for k, c in small] + [kind for _, kind in self.more]
+        shapes = [inputs(c) for _, c in small] + [nets for nets, _ in self.passed]
+        kinds = [self._of(k, c) for k, c in small] + [kind for _, kind in self.passed]
         full = sum(c["type"] in ("LUT6", "LUT6_2") for c in self.cells)
         memories = sum(MEMORY_LUTS.get(c["type"], 0) for c in self.cells)
         pairs = max_pairs(shapes, kinds, _MAY)
         return full + memories + self.apart + len(shapes) - pairs
 
-    def _of(self, k: int, cell: Mapping[str, Any]) -> int:
-        """The kind of a LUT that stands at no chain, or was found to stand at one."""
+    def _of(self, k: int, cell: NetlistCell) -> int:
+        """Return the kind of a LUT."""
         if k in self.kind:
             return self.kind[k]
         return _HELD if self._held(cell["connections"]["O"][0]) else _FREE
 
     def _held(self, net: Hashable) -> bool:
-        """Whether a net ends in one register and nothing else."""
-        found = self.readers[net]
-        return len(found) == 1 and found[0][0] in FLOPS and found[0][1] == "D"
+        """Return whether a net ends in one register and nothing else."""
+        readers = self.readers[net]
+        return len(readers) == 1 and readers[0][0] in FLOPS and readers[0][1] == "D"
 
-    def _chain(self, cell: Mapping[str, Any]) -> None:
+    def _chain(self, cell: NetlistCell) -> None:
         pins = cell["connections"]
         leave = [self._leaving(cell, place) for place in range(4)]
         top = max((k for k in range(4) if leave[k]), default=-1)
@@ -103,13 +110,13 @@ class _Sites:
             out = leave[place]
             bare = sum(not self._held(n) for n in out)
             if bare > 1:  # the carry goes on by one place
-                self.more.append((set(), _O6_OUT))
+                self.passed.append((set(), _O6_OUT))
                 out, bare = out[:1], 1
             kind = _O6_ALONE if len(out) > 1 else _O6_OUT if bare else _O6
             self._site(pins["S"][place], kind, pins["DI"][place], len(out), bare)
 
-    def _leaving(self, cell: Mapping[str, Any], place: int) -> list[Hashable]:
-        """The sum and the carry of a place, where something reads them past the chain."""
+    def _leaving(self, cell: NetlistCell, place: int) -> list[Hashable]:
+        """Return the sum and the carry of a place, as far as cells outside the chain read them."""
         pins = cell["connections"]
         out: list[Hashable] = []
         if self.readers[pins["O"][place]]:
@@ -119,11 +126,13 @@ class _Sites:
             out.append(carry)
         return out
 
-    def _site(self, net: Any, kind: int, di: Any = None, leaving: int = 0, bare: int = 0) -> None:
-        """A site whose O6 is ``net``: its LUT's, unless that stands elsewhere already."""
+    def _site(
+        self, net: Hashable, kind: int, di: Hashable = None, leaving: int = 0, bare: int = 0
+    ) -> None:
+        """Add a site whose O6 is ``net``: that of its LUT, unless the LUT has a site already."""
         k = self.driver.get(net, -1)
         if k < 0 or k in self.kind:
-            self.more.append(({net} if isinstance(net, int) else set(), kind))
+            self.passed.append(({net} if isinstance(net, int) else set(), kind))
             return
         self.kind[k] = kind
         cell = self.cells[k]

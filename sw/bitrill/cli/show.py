@@ -1,46 +1,26 @@
-"""What verbs print for people: plain text, aligned, no colours."""
+"""What each verb prints for people: plain text and tables, no colours."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import flow
+from ..flow.boards import fit_in_words
+from ..folding.solve import Solution
+from ..resources.estimate import held_out_errors
+from .tables import text as table
 
 ROWS_SHOWN = 10
 """Frames that ``run`` prints."""
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Columns aligned: the first to the left, the others to the right."""
-    lines = [list(map(str, row)) for row in (head, *rows)]
-    widths = [max(len(line[k]) for line in lines) for k in range(len(head))]
-
-    def text(line: list[str]) -> str:
-        cells = [line[0].ljust(widths[0])]
-        cells += [c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True)]
-        return "  ".join(cells).rstrip()
-
-    rule = "  ".join("-" * w for w in widths)
-    return "\n".join([text(lines[0]), rule, *map(text, lines[1:])])
-
-
-def columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of texts: every column to the left."""
-    lines = [list(row) for row in (head, *rows)]
-    widths = [max(len(line[k]) for line in lines) for k in range(len(head))]
-    lines.insert(1, ["-" * w for w in widths])
-    return "\n".join(
-        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
-
-
-def trained(value: dict[str, Any], out: str) -> str:
+def trained(done: flow.Trained) -> str:
     return "\n".join(
         [
-            f"{value['name']}: {value['parameters']:,} parameters",
-            f"accuracy: {100 * value['accuracy']:.2f} % of {value['test_images']:,} test images",
-            f"model: {out}/model.onnx, checked against torch",
+            f"{done.name}: {done.parameters:,} parameters",
+            f"accuracy: {100 * done.accuracy:.2f} % of {done.test_images:,} test images",
+            f"model: {done.model}, checked against torch",
         ]
     )
 
@@ -49,46 +29,15 @@ def refused(model: str, reasons: Sequence[str]) -> str:
     return "\n".join([f"{model} is refused:", *(f"  {' '.join(r.split())}" for r in reasons)])
 
 
-def inspected(found: flow.Inspection) -> str:
-    rows = [
-        (
-            x.name,
-            x.kind,
-            f"{x.parameters:,}",
-            f"{x.operations:,}",
-            f"{x.weight_bits:,}",
-            f"{x.state_bits:,}",
-            x.cycles,
-            x.pe,
-            x.simd,
-            x.weights,
-            x.input,
-            x.output,
-        )
-        for x in found.layers
-    ]
-    head = (
-        "layer",
-        "kind",
-        "parameters",
-        "operations",
-        "weight bits",
-        "buffer bits",
-        "cycles",
-        "PE",
-        "SIMD",
-        "weights",
-        "input",
-        "output",
-    )
-    total = found.json()["total"]
+def inspected(done: flow.Inspection) -> str:
+    total = done.total
     return "\n\n".join(
         [
-            *map(str, found.stages),
-            table(head, rows),
+            *map(str, done.stages),
+            *map(table, done.tables()),
             f"in all: {total['parameters']:,} parameters, {total['operations']:,} operations a"
             f" frame, {total['weight_bits']:,} bits of constants, {total['state_bits']:,} bits of"
-            f" buffers\npredicted: a frame every {found.ii} cycles, latency {found.latency} cycles",
+            f" buffers\npredicted: a frame every {done.ii} cycles, latency {done.latency} cycles",
         ]
     )
 
@@ -104,169 +53,166 @@ def compiled(done: flow.Compiled) -> str:
             f"FIFOs: {done.fifo_bits:,} bits",
             f"block memory: {done.block_memory}",
             f"{done.fps:,.0f} frames/s at {done.clock_mhz:g} MHz (assumed)",
-            *([] if done.solution is None else [f"folding: {done.solution}"]),
+            *([] if done.solution is None else searched(done.solution)),
             f"Verilog: {build.verilog}",
             fitting(done),
         ]
     )
 
 
+def searched(solution: Solution) -> list[str]:
+    """Say which folding the search found, and what the next faster one would take."""
+    names = list(solution.limits)
+    shown = names if len(names) <= 3 else [*names[:2], f"{len(names) - 2} more"]
+    slowest = " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+    error = held_out_errors()["lcs"]
+    if solution.faster is None:
+        faster = "faster folding: none that fits"
+    else:
+        interval, resources = solution.faster
+        luts = resources.lcs - solution.resources.lcs
+        faster = f"faster folding: {interval:,} cycles a frame would take {luts:+,} LUTs"
+    return [
+        f"slowest layer{'s' if len(names) > 1 else ''}: {slowest},"
+        f" {solution.interval:,} cycles a frame",
+        f"predicted resources: {solution.resources} (the prediction of LUTs is wrong by"
+        f" {100 * error['mean']:.0f} % on average, by {100 * error['greatest']:.0f} % at most)",
+        faster,
+    ]
+
+
 def fitting(done: flow.Compiled) -> str:
-    """Of the board that was compiled for, fit and rates; else the boards that it fits."""
+    """Say how the network does on the board that it was compiled for, or which boards it fits."""
     if done.board is None:
-        fits = [r.board for r in done.boards if r.fits]
-        fits += [f"{r.board}?" for r in done.boards if r.fits is None and r.estimate <= 1]
-        named = ", ".join(fits) or "none known here"
-        return f"boards that it fits (predicted; ? roughly): {named}"
-    (r,) = done.boards
-    return f"{r.board}: {fit(r)}; core {r.core:,.0f} frames/s, system {r.system:,.0f} ({r.limit})"
+        fits = [r.board for r in done.rooflines if r.fits]
+        fits += [f"{r.board}?" for r in done.rooflines if r.fits is None and (r.estimate or 0) <= 1]
+        names = ", ".join(fits) or "none known here"
+        return f"fits these boards, by prediction (? is a rough one): {names}"
+    (r,) = done.rooflines
+    return (
+        f"fits {r.board}: {fit_in_words(r)}; core {r.core:,.0f} frames/s,"
+        f" system {r.system:,.0f} frames/s (limited by: {r.limit})"
+    )
 
 
-def fit(r: Any) -> str:
-    """Whether a network fits a board, in words; ``r``: a `bitrill_boards.roofline.Roofline`."""
-    if r.fits is None:
-        return f"not known before routing (about {100 * r.estimate:.0f} % of its LUTs)"
-    if r.lacks:
-        return f"no: {'; '.join(r.lacks)}"
-    share = max(n / r.usable[k] if n else 0 for k, n in r.needs.items())
-    return f"yes ({100 * share:.0f} %)"
-
-
-def ran(outputs: flow.Outputs, value: dict[str, Any]) -> str:
-    if "files" in value:
-        return (
-            f"{value['samples']} frames: floats {value['files'][0]}, integers {value['files'][1]}"
-        )
+def ran(done: flow.Outputs) -> str:
+    if done.files:
+        return f"{len(done.integers)} frames: floats {done.files[0]}, integers {done.files[1]}"
     lines = []
-    for k, (i, f) in enumerate(zip(outputs.integers, outputs.floats, strict=True)):
+    for k, (i, f) in enumerate(zip(done.integers, done.floats, strict=True)):
         if k == ROWS_SHOWN:
-            lines.append(f"... {len(outputs.integers) - k} more (give --out or --json)")
+            lines.append(f"... {len(done.integers) - k} more (give --out or --json)")
             break
         lines.append(f"{k}: integers {i.tolist()}, floats {f.tolist()}")
     return "\n".join(lines) or "no frames"
 
 
-def verified(value: dict[str, Any]) -> str:
-    predicted, measured = value["predicted"] or {}, value["measured"] or {}
-    rows = [
-        (name, _known(predicted.get(key)), _known(measured.get(key)))
-        for name, key in (("cycles a frame", "ii"), ("latency", "latency"))
-    ]
+def verified(done: flow.Verified) -> str:
+    report = done.report
     lines = [
-        table(("", "predicted", "measured"), rows),
-        f"mismatches: {value['mismatches']} of {value['samples']} samples"
-        f" ({value['engine']}, stall {value['stall']:g}, {value['seconds']:.1f} s)",
+        *map(table, done.tables()),
+        f"mismatches: {done.mismatches} of {done.samples} samples"
+        f" ({done.engine}, stall {report.stall:g}, {done.seconds:.1f} s)",
     ]
-    if value["cycles_exact"] is not None:
-        lines.append(
-            f"every beat in its predicted cycle: {'yes' if value['cycles_exact'] else 'NO'}"
-        )
-    if "accuracy" in value:
-        lines.append(f"accuracy of the golden model: {100 * value['accuracy']:.2f} %")
-    if first := value["first_mismatch"]:
-        lines.append(
-            f"first: sample {first['sample']}, layer {first['layer']}, channel {first['channel']}:"
-            f" expected {first['expected']}, seen {first['seen']}"
-        )
-        lines += [f"  see {file}" for file in first["files"]]
-    return "\n".join([*lines, *value["violations"]])
+    if done.cycles_exact is not None:
+        exact = "yes" if done.cycles_exact else "NO"
+        lines.append(f"every beat in its predicted cycle: {exact}")
+    if done.accuracy is not None:
+        lines.append(f"accuracy of the golden model: {100 * done.accuracy:.2f} %")
+    if report.first is not None:
+        lines.append(f"first mismatch: {report.first}")
+        lines += [f"  see {file}" for file in report.first.files]
+    return "\n".join([*lines, *map(str, report.violations)])
 
 
-def synthesised(value: dict[str, Any]) -> str:
-    keys = list(value["total"])
-    rows = [(name, *(layer[k] for k in keys)) for name, layer in value["layers"].items()]
-    rows += [(name, *(value[name][k] for k in keys)) for name in ("difference", "total")]
-    shares = ", ".join(f"{k} {u['percent']:g} %" for k, u in value["utilisation"].items())
-    fits = "" if value["fits"] else "; it does not fit"
-    lines = [table(("layer", *keys), rows), f"{value['part']}: {shares}{fits} ({value['tool']})"]
-    if path := value["path"]:
-        lines.append(f"worst path: {path['ns']:.3f} ns of cells, wires not counted")
-    if check := value.get("check"):
-        wrong, n = check["mismatches"], check["samples"]
+def synthesised(done: flow.Synthesised) -> str:
+    report = done.report
+    used = report.part.utilisation(report.total)
+    shares = ", ".join(f"{k} {round(100 * n / have, 2):g} %" for k, (n, have) in used.items())
+    fits = "" if report.fits else "; the design does not fit"
+    lines = [*map(table, done.tables()), f"{report.part.name}: {shares}{fits} ({report.tool})"]
+    if report.path is not None:
+        lines.append(f"worst path: {report.path.ns:.3f} ns of cell delay, without wires")
+    if done.check is not None:
+        wrong, n = done.check.mismatches, done.check.samples
         lines.append(f"netlist against the golden model: {wrong} mismatches of {n} samples")
     return "\n".join(lines)
 
 
-def boards(found: flow.Boards) -> str:
-    rows = [(b.name, b.part, "|".join(b.toolchains), b.status) for b in found.boards]
-    text = columns(("board", "part", "toolchains", "status"), rows)
-    if found.rooflines is None:
-        return text
-    rates = [
-        (
-            r.board,
-            fit(r),
-            f"{r.core:,.0f}",
-            f"{r.system:,.0f}",
-            r.limit,
-            f"{r.clock_mhz:g} MHz (assumed)",
-        )
-        for r in found.rooflines
-    ]
-    head = ("board", "fits", "core frames/s", "system frames/s", "limit", "clock")
-    return f"{text}\n\n{columns(head, rates)}"
+def listed(done: flow.Boards) -> str:
+    return "\n\n".join(map(table, done.tables()))
 
 
 def built(done: flow.BoardBuild) -> str:
     m = done.manifest
     asked = "" if m.clock == done.asked_mhz else f" (asked: {float(done.asked_mhz):g})"
     lines = [f"{m.title} ({m.part}), toolchain {m.toolchain}: {float(m.clock):g} MHz{asked}"]
-    if m.bitstream is None:
+    if done.bitstream is None:
         lines.append(f"bitstream: none yet (only files were asked for); files: {done.folder}")
         return "\n".join(lines)
-    rows = [
-        (r, f"{n:,}", f"{have:,}", f"{100 * n / have:.0f} %") for r, (n, have) in m.used.items()
-    ]
-    lines += [table(("resource", "used", "of", "share"), rows)] if rows else []
-    lines += [
-        f"fmax: {m.fmax_mhz:g} MHz after routing",
-        f"recorded for the self-test: {done.samples:,} frames",
-        f"bitstream: {done.folder / m.bitstream}",
-    ]
-    return "\n".join(lines)
+    return "\n".join(
+        [
+            *lines,
+            *map(table, done.tables()),
+            f"fmax: {m.fmax_mhz:g} MHz after routing",
+            f"recorded for the self-test: {done.samples:,} frames",
+            f"bitstream: {done.bitstream}",
+        ]
+    )
 
 
 def flashed(done: flow.Flashed) -> str:
-    found = done.loaded
-    chip = "" if found.idcode is None else f", IDCODE 0x{found.idcode:08x}"
-    until = "stays after power-off" if found.lasting else "until power-off"
-    by = "" if done.recorded else " (made by hand)"
-    loaded = f"loaded into {found.board}{chip} in {found.seconds:.1f} s ({until})"
+    loaded = done.loaded
+    chip = "" if loaded.idcode is None else f", IDCODE 0x{loaded.idcode:08x}"
+    until = "stays after power-off" if loaded.lasting else "until power-off"
+    maker = "" if done.recorded else " (made by hand)"
     after = f"now test it: {done.command}" if done.driven is None else driven(done.driven)
-    return f"{done.bitstream}{by}: {loaded}\n{after}"
+    return (
+        f"{done.bitstream}{maker}: loaded into {loaded.board}{chip} in {loaded.seconds:.1f} s"
+        f" ({until})\n{after}"
+    )
 
 
 def driven(done: flow.Driven) -> str:
-    r, n = done.report, len(done.outputs.integers)
-    lines = [f"mismatches: {len(done.wrong)} of {n:,} frames ({done.board}, {done.transport})"]
+    r = done.rates
+    count = f"{len(done.wrong)} of {done.samples:,} frames"
+    lines = [f"mismatches: {count} ({done.board}, {done.transport})"]
     if not done.ok:
-        lines.append(f"first: frame {done.wrong[0]}")
-    if r.get("cycles_per_frame"):
+        lines.append(f"first mismatch: frame {done.wrong[0]}")
+    if r.cycles_per_frame and r.core_share is not None:
         lines.append(
-            f"hardware: {r['cycles_per_frame']:,.1f} cycles a frame, {r['fps_hardware']:,.0f}"
-            f" images/s, {100 * r['roofline']:.1f} % of the core's peak ({r['fps_core']:,.0f})"
+            f"hardware: {r.cycles_per_frame:,.1f} cycles a frame, {r.fps_hardware:,.0f}"
+            f" images/s, {100 * r.core_share:.1f} % of the core's peak ({r.fps_core:,.0f})"
         )
-    if done.timed:
-        lines.append(f"with host and link: {r['fps_wall']:,.0f} images/s")
-    if done.share is not None:
+    if r.fps_wall is not None:
+        lines.append(f"with host and link: {r.fps_wall:,.0f} images/s")
+    if r.system_share is not None:
         lines.append(
-            f"roofline: {100 * done.share:.1f} % of {r['fps_system']:,.0f} images/s"
-            f" (limit: {r['limit']})"
+            f"roofline: {100 * r.system_share:.1f} % of {r.fps_system:,.0f} images/s"
+            f" (limited by: {r.limit})"
         )
-    if done.files:
-        lines.append(f"floats {done.files[0]}, integers {done.files[1]}")
+    if done.outputs.files:
+        floats, integers = done.outputs.files
+        lines.append(f"floats {floats}, integers {integers}")
     lines += [f"note: {note}" for note in done.notes]
     return "\n".join(lines)
 
 
-def examined(value: dict[str, Any]) -> str:
-    rows = [(t["tool"], t["version"] or "-", t["status"]) for t in value["tools"]]
-    lines = table(("tool", "version", "status"), rows).splitlines()
-    whys = ["why; how to get it", "-" * 18]
-    whys += [t["why"] + ("" if t["status"] == "ok" else f"; {t['get']}") for t in value["tools"]]
-    width = max(map(len, lines))
-    return "\n".join(f"{a.ljust(width)}  {b}" for a, b in zip(lines, whys, strict=True))
+def examined(done: flow.Diagnosis) -> str:
+    return "\n".join(map(table, done.tables()))
 
 
-def _known(value: Any) -> Any:
-    return "not measured" if value is None else value
+TEXTS: dict[str, Callable[[Any], str]] = {
+    "train": trained,
+    "inspect": inspected,
+    "compile": compiled,
+    "run": ran,
+    "verify": verified,
+    "synth": synthesised,
+    "boards": listed,
+    "build": built,
+    "flash": flashed,
+    "drive": driven,
+    "doctor": examined,
+}
+"""How each verb's result is written."""

@@ -1,32 +1,47 @@
-"""The facade: one function for each verb of the command line, for scripts and notebooks.
+"""The Python interface: one function for each verb of the command line, for scripts and notebooks.
 
     from bitrill import flow
-    flow.compile("model.onnx", out="build")
-    flow.verify("build", data="digits")["mismatches"]
+    flow.compile("model.onnx", out="build", fps=10_000)
+    flow.verify("build", data="digits").mismatches
 
-Every function returns a frozen dataclass or the JSON value that the verb prints, raises a
-`BitrillError` and nothing else on purpose, and imports what it needs when it is called.
+Parameters are named as the flags of the command line. Every function returns a frozen dataclass (a
+`Result`: ``ok``, ``to_json()``, a table in notebooks), raises a `BitrillError` for whatever it
+refuses, and imports what it needs when it is called. Steps are logged to ``bitrill.flow``.
 """
 
 from .board_build import BoardBuild, build
-from .board_drive import Driven, drive
+from .board_drive import Driven, Rates, drive
 from .board_flash import Flashed, flash
 from .boards import Boards, boards
-from .compiling import Build, Compiled, compile, load_build
+from .builds import Build, load_build
+from .compile_options import CompileOptions
+from .compiling import Compiled, compile
+from .doctor import Diagnosis, doctor
 from .inspection import Inspection, Layer, inspect
-from .verbs import Outputs, doctor, integers_beside, run, synth, train, verify
+from .result import Result
+from .running import Outputs, integers_beside, run
+from .synthesising import Synthesised, synth
+from .training import Trained, train
+from .verifying import Verified, verify
 from .weights import read_weights, register_writes, with_weights
 
 __all__ = [
     "BoardBuild",
     "Boards",
     "Build",
+    "CompileOptions",
     "Compiled",
+    "Diagnosis",
     "Driven",
     "Flashed",
     "Inspection",
     "Layer",
     "Outputs",
+    "Rates",
+    "Result",
+    "Synthesised",
+    "Trained",
+    "Verified",
     "boards",
     "build",
     "compile",

@@ -1,42 +1,69 @@
-"""`build`: a compiled network for a board, down to the bitstream where the tools are there."""
+"""The verb `build`: files and bitstream of a board, for a compiled network."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import SpecError, StorageError
-from .boards import default_folder, used_by
-from .compiling import Build, load_build
-from .data import samples as named_samples
-from .data import to_integers
-from .extras import Progress, extra, silent
+from .builds import Build, BuildLike, open_build
+from .data import chosen_samples
+from .extras import Progress, extra, logged
+from .result import Json, Result, Table
+
+if TYPE_CHECKING:
+    from bitrill_boards.manifest import Manifest
 
 
-@dataclass(frozen=True)
-class BoardBuild:
-    """What `build` left in ``folder``; ``manifest``: a `bitrill_boards.manifest.Manifest`;
-    ``samples``: frames recorded for the self-test; ``asked_mhz``: the clock that was asked for,
-    which the board may only come near to."""
+@dataclass(frozen=True, repr=False)
+class BoardBuild(Result):
+    """Result of `build`.
+
+    ``samples``: frames recorded for the self-test; ``asked_mhz``: the clock that was asked for;
+    ``manifest``: what was made, with the clock that the board really has.
+    """
 
     folder: Path
-    manifest: Any
+    manifest: Manifest
     samples: int
     asked_mhz: Fraction
 
-    def json(self) -> dict[str, Any]:
-        """The object that ``build --json`` prints."""
+    @property
+    def bitstream(self) -> Path | None:
+        """The bitstream; None if only files were asked for."""
+        name = self.manifest.bitstream
+        return None if name is None else self.folder / name
+
+    def summary(self) -> dict[str, object]:
+        m = self.manifest
+        return {
+            "board": m.board,
+            "toolchain": m.toolchain,
+            "clock": f"{float(m.clock):g} MHz",
+            "fmax": "not routed" if m.fmax_mhz is None else f"{m.fmax_mhz:g} MHz",
+            "bitstream": self.bitstream,
+        }
+
+    def tables(self) -> tuple[Table, ...]:
+        used = self.manifest.used or {}
+        rows = [
+            (name, f"{n:,}", f"{have:,}", f"{100 * n / have:.0f} %")
+            for name, (n, have) in used.items()
+        ]
+        return (Table.of(("resource", "used", "of", "share"), rows),) if rows else ()
+
+    def to_json(self) -> Json:
         m = self.manifest
         return {
             "board": m.board,
             "part": m.part,
             "toolchain": m.toolchain,
             "clock_mhz": float(m.clock),
-            "bitstream": None if m.bitstream is None else str(self.folder / m.bitstream),
+            "bitstream": None if self.bitstream is None else str(self.bitstream),
             "fmax_mhz": m.fmax_mhz,
             "used": m.used,
             "samples": self.samples,
@@ -47,7 +74,7 @@ class BoardBuild:
 
 def build(
     board: str,
-    build: str | Path | Build,
+    build: BuildLike,
     *,
     out: str | Path | None = None,
     toolchain: str | None = None,
@@ -55,35 +82,33 @@ def build(
     seed: int = 1,
     data: str | np.ndarray = "random",
     samples: int | None = None,
-    folder: str | Path | None = None,
+    boards: str | Path | None = None,
     files_only: bool = False,
-    progress: Progress = silent,
+    progress: Progress = logged,
 ) -> BoardBuild:
-    """Everything that a board needs, in ``out`` (``boards/BOARD`` in the build, when None).
+    """Make all files of a board in ``out`` (``boards/BOARD`` in the build, if None).
 
-    ``toolchain``: the board's first, when None. ``clock_mhz``: the board's, when None; a number or
-    a fraction such as ``"200/3"``. ``seed``: of placement. ``data``: frames recorded for the
-    self-test, as `verify` takes them, ``samples`` in all (1,000): frames that are too few are
-    followed by corners and noise. ``folder``: of more boards, one TOML each. ``files_only``: no
-    tool is run. Raises `ToolError` (exit 3) where tools are missing, `TimingError`, `FitError`; the
-    files are there all the same, but not of a network that is predicted to be too large.
+    ``toolchain``: the board's first, if None. ``clock_mhz``: the board's, if None; a number or a
+    fraction such as ``"200/3"``. ``seed``: of placement. ``data``: frames to record for the
+    self-test, as `verify` takes them, ``samples`` in all (1,000); if they are fewer, corners and
+    noise follow. ``boards``: a folder of more boards, one TOML file each. ``files_only``: run no
+    tool. Raises `ToolError` (exit 3) if tools are missing, `TimingError`, `FitError`; the files are
+    written all the same, unless the network is predicted not to fit.
     """
     with extra("boards", "build"):
         from bitrill_boards import making, toolchains, vectors
         from bitrill_boards.board import every, find
         from bitrill_boards.project import Project
         from bitrill_boards.roofline import made_clock, require_fit
-    more = None if folder is None else Path(folder)
-    chosen = find(board, more)
+    folder = None if boards is None else Path(boards)
+    chosen = find(board, folder)
     chain = toolchains.choose(chosen, toolchain)
     clock = parse_clock(str(chosen.clock_mhz) if clock_mhz is None else clock_mhz)
-    count = vectors.FRAMES if samples is None else samples
-    built = build if isinstance(build, Build) else load_build(build)
+    built = open_build(build)
     if not files_only:
-        require_fit(chosen, every(more), built.graph, built.predicted.ii, used_by(built))
-    target = default_folder(built, chosen.name) if out is None else Path(out)
-    if target.resolve() == built.folder.resolve():
-        raise StorageError(f"{target} is the build itself: the board's files go elsewhere")
+        require_fit(chosen, every(folder), built.graph, built.predicted.ii, built.resources)
+    target = _target(built, chosen.name, out)
+    count = vectors.FRAMES if samples is None else samples
     x = vectors.frames(built.graph, count, seed, _given(built, data, count, progress))
     project = Project(
         chosen,
@@ -101,7 +126,7 @@ def build(
 
 
 def parse_clock(clock: float | str | Fraction) -> Fraction:
-    """MHz as written, exactly: a number or a fraction."""
+    """Read MHz exactly, from a number or a fraction."""
     try:
         value = Fraction(str(clock))
     except (ValueError, ZeroDivisionError):
@@ -111,12 +136,18 @@ def parse_clock(clock: float | str | Fraction) -> Fraction:
     return value
 
 
+def _target(build: Build, board: str, out: str | Path | None) -> Path:
+    """The folder to write; never the build's own, whose files it would replace."""
+    target = build.board_folder(board) if out is None else Path(out)
+    if target.resolve() == build.folder.resolve():
+        raise StorageError(f"{target} is the build itself: the board's files go elsewhere")
+    return target
+
+
 def _given(
     build: Build, data: str | np.ndarray, count: int, progress: Progress
 ) -> np.ndarray | None:
-    """Frames of a data set or a file; None where none are asked for."""
-    if isinstance(data, np.ndarray):
-        return to_integers(build.graph, data[:count])
-    if data == "random":
+    """Frames of a data set, a file or an array; None for random ones."""
+    if isinstance(data, str) and data == "random":
         return None
-    return named_samples(build.graph, data, count, 0, progress).x
+    return chosen_samples(build.graph, data, count, 0, progress).x

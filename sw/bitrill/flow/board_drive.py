@@ -1,42 +1,89 @@
-"""`drive`: frames through a board, or through its shell in simulation, against the golden model."""
+"""The verb `drive`: run frames on a board, or on its shell in simulation, and compare the outputs.
+
+Every bit that comes back is compared with the recorded outputs or with the golden model.
+"""
 
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import SpecError, ToolError
-from ..storage import write_array
-from .boards import board_folder
-from .compiling import Build, load_build
+from .boards import BoardFolder, board_folder
+from .builds import Build, BuildLike, open_build
 from .data import read_array, to_integers
-from .extras import Progress, extra, silent
-from .verbs import Outputs, integers_beside
+from .extras import Progress, extra, logged
+from .result import Json, Result
+from .running import Outputs, output_file, write_outputs
 from .weights import Weights, read_weights, register_writes, with_weights
 
-BOARDS_OWN = ("armv7l", "aarch64")
-"""Machines that a Zynq's processor may be."""
+if TYPE_CHECKING:
+    from bitrill_boards.driver import Driver
+
+ZYNQ_PROCESSORS = ("armv7l", "aarch64")
+"""Machine names of the processors inside a Zynq."""
 
 TRANSPORTS = ("uart", "pynq", "linux", "simulation")
 
 
-@dataclass(frozen=True, eq=False)
-class Driven:
-    """What came back; ``report``: `bitrill_boards.driver.Driver.report`; ``wrong``: indices of
-    frames that differ from what they must be in any bit; ``notes``: of the link, for people."""
+@dataclass(frozen=True)
+class Rates:
+    """Rates that a driver measured; a field is None if it was not measured or is not known.
+
+    ``cycles_per_frame``: by the hardware's own counter; ``fps_hardware``: at the board's clock;
+    ``fps_core``: the network alone, ``core_share``: how much of that was reached; ``fps_wall``: by
+    the wall clock of the host; ``fps_system``: what the board allows, because of its ``limit``;
+    ``system_share``: how much of that was reached.
+    """
+
+    cycles_per_frame: float | None = None
+    fps_hardware: float | None = None
+    fps_core: float | None = None
+    core_share: float | None = None
+    fps_wall: float | None = None
+    fps_system: float | None = None
+    limit: str | None = None
+    system_share: float | None = None
+
+    @staticmethod
+    def of(report: Mapping[str, Any], *, simulated: bool) -> Rates:
+        """Take the figures of `bitrill_boards.driver.Driver.report` that mean something.
+
+        The wall clock of a simulation says nothing about the board, and over a serial line the
+        share of the system's rate is by the wall clock.
+        """
+        timed = not simulated and report["frames"] > 0
+        return Rates(
+            cycles_per_frame=report.get("cycles_per_frame"),
+            fps_hardware=report.get("fps_hardware"),
+            fps_core=report.get("fps_core"),
+            core_share=report.get("roofline"),
+            fps_wall=report["fps_wall"] if timed else None,
+            fps_system=report.get("fps_system"),
+            limit=report.get("limit"),
+            system_share=report.get("system") if timed or report.get("limit") != "uart" else None,
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Driven(Result):
+    """Result of `drive`.
+
+    ``wrong``: indices of frames with any wrong bit; ``notes``: remarks of the link for people.
+    """
 
     board: str
     transport: str
     outputs: Outputs
     wrong: np.ndarray
-    report: dict[str, Any]
-    files: tuple[str, ...]
+    rates: Rates
     notes: tuple[str, ...] = ()
 
     @property
@@ -44,44 +91,43 @@ class Driven:
         return len(self.wrong) == 0
 
     @property
-    def timed(self) -> bool:
-        """Whether time by the clock on the wall tells of the board."""
-        return self.transport != "simulation" and self.report["frames"] > 0
+    def samples(self) -> int:
+        return len(self.outputs.integers)
 
-    @property
-    def share(self) -> float | None:
-        """Of the roofline, what was reached: over AXI by the hardware's own cycles, simulated or
-        not; over a serial line by the clock on the wall, so not in simulation."""
-        known = self.timed or self.report.get("limit") != "uart"
-        return self.report.get("system") if known else None
+    def summary(self) -> dict[str, object]:
+        cycles = self.rates.cycles_per_frame
+        return {
+            "board": f"{self.board} ({self.transport})",
+            "mismatches": f"{len(self.wrong)} of {self.samples} frames",
+            "cycles a frame": "not measured" if cycles is None else f"{cycles:,.1f}",
+        }
 
-    def json(self) -> dict[str, Any]:
-        """The object that ``drive --json`` prints."""
-        r = self.report
+    def to_json(self) -> Json:
+        rates = self.rates
         return {
             "ok": self.ok,
             "board": self.board,
             "transport": self.transport,
-            "samples": len(self.outputs.integers),
+            "samples": self.samples,
             "mismatches": len(self.wrong),
             "first_mismatch": None if self.ok else int(self.wrong[0]),
-            "cycles_per_frame": r.get("cycles_per_frame"),
-            "fps_hardware": r.get("fps_hardware"),
-            "fps_core": r.get("fps_core"),
-            "core_share": r.get("roofline"),
-            "fps_wall": r["fps_wall"] if self.timed else None,
-            "fps_system": r.get("fps_system"),
-            "limit": r.get("limit"),
-            "system_share": self.share,
-            "files": list(self.files),
+            "cycles_per_frame": rates.cycles_per_frame,
+            "fps_hardware": rates.fps_hardware,
+            "fps_core": rates.fps_core,
+            "core_share": rates.core_share,
+            "fps_wall": rates.fps_wall,
+            "fps_system": rates.fps_system,
+            "limit": rates.limit,
+            "system_share": rates.system_share,
+            "files": list(self.outputs.files),
             "notes": list(self.notes),
         }
 
 
 def drive(
     board: str,
-    build: str | Path | Build,
-    x: str | Path | np.ndarray | None = None,
+    build: BuildLike,
+    input: str | Path | np.ndarray | None = None,
     *,
     out: str | Path | None = None,
     source: str | Path | None = None,
@@ -90,88 +136,94 @@ def drive(
     self_test: bool = False,
     samples: int | None = None,
     weights: str | Path | Weights | None = None,
-    folder: str | Path | None = None,
-    progress: Progress = silent,
+    boards: str | Path | None = None,
+    progress: Progress = logged,
 ) -> Driven:
-    """Run frames on a board and compare each bit with the golden model.
+    """Run frames on a board and compare every output bit.
 
-    ``x``: floats or integers ``[N, *shape of the model's input]`` or a .npy file; the recorded
-    frames of the board's folder with ``self_test`` or where it is None. ``samples``: the first so
-    many. ``weights``: other ones for a build of style runtime, written before (see
-    `with_weights`); they stay until others are, or the bitstream is loaded anew. ``out``: floats to
-    ``Y.npy``, integers to ``Y.int.npy``. ``source``: the folder that `build` left,
-    ``boards/BOARD`` in the build when None. ``transport``: one of `TRANSPORTS`, by the board when
-    None; ``port``: of the serial line. Raises `ToolError` where the board does not answer as it
-    must.
+    ``input``: floats or integers ``[N, *shape of the model's input]``, or a .npy file; the frames
+    recorded in the board's folder if None or with ``self_test``. ``samples``: use only the first
+    ones. ``weights``: written first, into a build of style runtime (see `with_weights`); they stay
+    until others are written or the bitstream is loaded again. ``out``: floats go to ``Y.npy``,
+    integers to ``Y.int.npy``. ``source``: the folder that `build` left, ``boards/BOARD`` in the
+    build if None. ``transport``: one of `TRANSPORTS`, the board's own if None; ``port``: of the
+    serial line. ``boards``: a folder of more boards. Raises `ToolError` if the board does not
+    answer as it must.
     """
-    if transport is not None and transport not in TRANSPORTS:
-        raise SpecError(f"transport must be one of {', '.join(TRANSPORTS)}, not {transport!r}")
-    if x is not None and self_test:
-        raise SpecError("a self-test takes the recorded frames: give no input of your own")
-    if samples is not None and samples < 1:
-        raise SpecError(f"samples must be at least 1, not {samples}")
-    target = None if out is None else Path(out)
-    if target is not None and target.suffix != ".npy":
-        raise SpecError(f"the output file must end in .npy, not {target.name!r}")
+    _check(transport, input is not None and self_test, samples)
+    target = None if out is None else output_file(out)
     with extra("boards", "drive"):
         from bitrill_boards import driver, manifest
-    built = build if isinstance(build, Build) else load_build(build)
-    found = board_folder(board, built, source, folder)
-    manifest.require(found.folder, found.manifest, ["network.json"])
-    images, wanted = _frames(found, built, x, samples)
-    access, golden = [], built.graph
+    built = open_build(build)
+    place = board_folder(board, built, source, boards)
+    manifest.require(place.folder, place.manifest, ["network.json"])
+    images, expected = _frames(place, built, input, samples)
+    registers, golden = [], built.graph
     if weights is not None:
         arrays = read_weights(weights) if isinstance(weights, str | Path) else weights
-        access, golden, wanted = register_writes(built, arrays), with_weights(built, arrays), None
+        registers, expected = register_writes(built, arrays), None
+        golden = with_weights(built, arrays)
     try:
-        used, link = _transport(found, built, transport, port, progress)
+        used, link = _transport(place, built, transport, port, progress)
         with closing(link):
-            network = driver.Network.read(found.folder / "network.json")
-            runs = driver.Driver(network, link, roofline=found.manifest.roofline)
-            if access:
-                progress("writing weights", 0, 0)
-                runs.write_weights(access)
-            integers, floats = runs.run(images, progress)
+            network = driver.Network.read(place.folder / "network.json")
+            runner = driver.Driver(network, link, roofline=place.manifest.roofline)
+            integers, floats = _run(runner, registers, images, progress)
     except driver.DriverError as error:
         raise ToolError(str(error)) from error
-    if wanted is None:
-        wanted = golden.run(to_integers(golden, images))
-    differ = integers.reshape(len(integers), -1) != wanted.reshape(len(wanted), -1)
-    if target is not None:
-        write_array(target, floats)
-        write_array(integers_beside(target), integers)
-    files = () if target is None else (str(target), str(integers_beside(target)))
+    if expected is None:
+        expected = golden.run(to_integers(golden, images))
+    differ = integers.reshape(len(integers), -1) != expected.reshape(len(expected), -1)
     return Driven(
-        found.board.name,
+        place.board.name,
         used,
-        Outputs(integers, floats),
+        write_outputs(target, integers, floats),
         np.flatnonzero(differ.any(1)),
-        runs.report(),
-        files,
+        Rates.of(runner.report(), simulated=used == "simulation"),
         tuple(getattr(link, "notes", ())),
     )
 
 
+def _check(transport: str | None, both: bool, samples: int | None) -> None:
+    """Raise `SpecError` for options that cannot be, before anything is opened."""
+    if transport is not None and transport not in TRANSPORTS:
+        raise SpecError(f"transport must be one of {', '.join(TRANSPORTS)}, not {transport!r}")
+    if both:
+        raise SpecError("a self-test takes the recorded frames: give no input of your own")
+    if samples is not None and samples < 1:
+        raise SpecError(f"samples must be at least 1, not {samples}")
+
+
+def _run(
+    runner: Driver, registers: Sequence[tuple[int, int]], images: np.ndarray, progress: Progress
+) -> tuple[np.ndarray, np.ndarray]:
+    """Write registers, if there are any, then run the frames: ``(integers, floats)``."""
+    if registers:
+        progress("writing weights", 0, 0)
+        runner.write_weights(registers)
+    return runner.run(images, progress)
+
+
 def _frames(
-    found: Any, build: Build, x: str | Path | np.ndarray | None, samples: int | None
+    place: BoardFolder, build: Build, x: str | Path | np.ndarray | None, samples: int | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """``(images, outputs)``: those recorded, or given ones, whose outputs are not known yet."""
+    """``(images, outputs)``: recorded ones, or given ones whose outputs are not known yet."""
     from bitrill_boards import manifest, vectors
 
     if x is None:
-        manifest.require(found.folder, found.manifest, [vectors.NAME])
-        images, wanted = vectors.read(found.folder)
-        return images[:samples], wanted[:samples]
+        manifest.require(place.folder, place.manifest, [vectors.NAME])
+        images, outputs = vectors.read(place.folder)
+        return images[:samples], outputs[:samples]
     images = read_array(Path(x)) if isinstance(x, str | Path) else np.asarray(x)
     images = images[:samples]
     if images.ndim and not len(images):
         raise SpecError("the data must hold at least one sample, not 0")
-    to_integers(build.graph, images[:1])  # its shape and range, before anything is opened
+    to_integers(build.graph, images[:1])  # refuse a wrong shape or range before opening a port
     return images, None
 
 
 def _transport(
-    found: Any, built: Build, kind: str | None, port: str | None, progress: Progress
+    place: BoardFolder, built: Build, kind: str | None, port: str | None, progress: Progress
 ) -> tuple[str, Any]:
     """``(its name, transport)`` to the board, or to its shell in simulation."""
     if kind == "simulation":
@@ -179,29 +231,29 @@ def _transport(
             raise SpecError("a port is a board's: a simulation takes none")
         progress("building the simulation", 0, 0)
         with extra("sim", "drive --transport simulation"):
-            return kind, _simulated(found, built)
+            return kind, _simulated(place, built)
     from bitrill_boards.driver import opening
 
-    if kind is None and found.board.zynq and platform.machine() not in BOARDS_OWN:
+    if kind is None and place.board.zynq and platform.machine() not in ZYNQ_PROCESSORS:
         raise ToolError(
-            f"this computer is no {found.board.name}: copy {found.folder} to the board and run"
+            f"this computer is no {place.board.name}: copy {place.folder} to the board and run"
             " in it python3 -m bitrill_driver . --self-test; or give --transport simulation"
         )
-    return opening.open_transport(found.folder, kind, port)
+    return opening.open_transport(place.folder, kind, port)
 
 
-def _simulated(found: Any, built: Build) -> Any:
+def _simulated(place: BoardFolder, built: Build) -> Any:
     """The board's shell in Verilator, with the network inside."""
     from bitrill_boards.shell.network import Edges
 
     edges = Edges.of(built.graph, built.predicted.ii)
-    work = (found.folder / "simulation").absolute()
-    clock_hz = round(found.manifest.clock * 1_000_000)
-    if found.board.zynq:
+    work = (place.folder / "simulation").absolute()
+    clock_hz = round(place.manifest.clock * 1_000_000)
+    if place.board.zynq:
         from bitrill_boards.driver import AxiTransport
         from bitrill_boards.simulation.axi import Bench, SimulatedShell
 
-        family = import_module(f"bitrill_boards.families.{found.board.family}")
+        family = import_module(f"bitrill_boards.families.{place.board.family}")
         shell = SimulatedShell(
             built.verilog,
             edges,

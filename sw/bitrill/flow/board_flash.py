@@ -1,28 +1,34 @@
-"""`flash`: the bitstream of a board's folder onto the board."""
+"""The verb `flash`: load the bitstream of a board's folder into the board."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errors import SpecError, StorageError
 from .board_drive import Driven, drive
-from .boards import board_folder
-from .compiling import Build, load_build
-from .extras import Progress, extra, silent
+from .boards import BoardFolder, board_folder
+from .builds import Build, BuildLike, open_build
+from .extras import Progress, extra, logged
+from .result import Json, Result
+
+if TYPE_CHECKING:
+    from bitrill_boards.flash import Loaded
 
 BY_HAND = ("bitrill.bit", "bitrill.fs", "bitrill.bin")
-"""Names that a bitstream may have that was made from a board's files by hand."""
+"""Names of bitstreams that a person may have made from a board's files."""
 
 
-@dataclass(frozen=True)
-class Flashed:
-    """``loaded``: a `bitrill_boards.flash.Loaded`; ``driven``: the self-test after it, if asked
-    for; ``command``: the self-test's command; ``recorded``: `build` made the bitstream, no person.
+@dataclass(frozen=True, repr=False)
+class Flashed(Result):
+    """Result of `flash`.
+
+    ``driven``: the self-test that followed, if one was asked for; ``command``: the command that
+    runs it; ``recorded``: True if `build` made the bitstream, False if a person did.
     """
 
-    loaded: Any
+    loaded: Loaded
     bitstream: Path
     driven: Driven | None
     command: str
@@ -32,8 +38,15 @@ class Flashed:
     def ok(self) -> bool:
         return self.driven is None or self.driven.ok
 
-    def json(self) -> dict[str, Any]:
-        """The object that ``flash --json`` prints."""
+    def summary(self) -> dict[str, object]:
+        return {
+            "board": self.loaded.board,
+            "bitstream": self.bitstream,
+            "seconds": f"{self.loaded.seconds:.1f}",
+            "self-test": "not run" if self.driven is None else self.driven.summary(),
+        }
+
+    def to_json(self) -> Json:
         return {
             "board": self.loaded.board,
             "bitstream": str(self.bitstream),
@@ -41,32 +54,32 @@ class Flashed:
             "idcode": self.loaded.idcode,
             "seconds": self.loaded.seconds,
             "lasting": self.loaded.lasting,
-            "self_test": None if self.driven is None else self.driven.json(),
+            "self_test": None if self.driven is None else self.driven.to_json(),
             "next": None if self.driven else self.command,
         }
 
 
 def flash(
     board: str,
-    build: str | Path | Build,
+    build: BuildLike,
     *,
     source: str | Path | None = None,
     xvc: str | None = None,
     cable: str | None = None,
     timeout: float | None = None,
-    folder: str | Path | None = None,
+    boards: str | Path | None = None,
     self_test: bool = False,
     port: str | None = None,
-    progress: Progress = silent,
+    progress: Progress = logged,
 ) -> Flashed:
     """Load the bitstream that `build` left into a board, and check that the board has started.
 
-    A bitstream that a person made of the folder's files and put there is taken where `build` left
-    none. ``source``: that folder, ``boards/BOARD`` in the build when None. ``xvc``:
-    ``HOST:PORT`` of a cable elsewhere; ``cable``: a name of openFPGALoader's; ``timeout``: seconds
-    without a sign of life. ``self_test``: afterwards all recorded frames over the serial ``port``.
-    Raises `ToolError` with what is missing (exit 3) or went wrong (exit 4), `SpecError` where the
-    bitstream is another chip's.
+    If `build` left none, a bitstream that a person made from the folder's files is taken.
+    ``source``: that folder, ``boards/BOARD`` in the build if None. ``xvc``: ``HOST:PORT`` of a
+    cable elsewhere; ``cable``: a cable's name in openFPGALoader; ``timeout``: seconds without a
+    sign of life. ``boards``: a folder of more boards. ``self_test``: run all recorded frames
+    afterwards, over the serial ``port``. Raises `ToolError` for what is missing (exit 3) or went
+    wrong (exit 4), `SpecError` if the bitstream is for another chip.
     """
     if timeout is not None and not 0 < timeout <= 86400:
         raise SpecError(f"the time limit must be above 0 and at most 86400 seconds, not {timeout}")
@@ -75,19 +88,14 @@ def flash(
     with extra("boards", "flash"):
         from bitrill_boards import flash as loader
         from bitrill_boards.flash.loading import TIMEOUT
-    built = build if isinstance(build, Build) else load_build(build)
-    found = board_folder(board, built, source, folder)
-    made = found.manifest
-    if self_test and found.board.zynq:
-        raise SpecError(
-            f"the self-test of {found.board.name} runs on the board: see {found.folder}/README.md"
-        )
-    if self_test and port is None:
-        raise SpecError("the self-test needs the board's serial port: --port /dev/ttyUSB0, say")
-    path = _bitstream(found, built)
+    built = open_build(build)
+    place = board_folder(board, built, source, boards)
+    if self_test:
+        _require_self_test(place, port)
+    bitstream = _bitstream(place, built)
     loaded = loader.flash(
-        made.to_json(),
-        path,
+        place.manifest.to_json(),
+        bitstream,
         xvc=xvc,
         cable=cable,
         progress=progress,
@@ -98,36 +106,45 @@ def flash(
         driven = drive(
             board,
             built,
-            source=found.folder,
+            source=place.folder,
             port=port,
             self_test=True,
-            folder=folder,
+            boards=boards,
             progress=progress,
         )
-    return Flashed(
-        loaded, path, driven, next_command(found, built, source), made.bitstream is not None
+    command = next_command(place, built, source)
+    return Flashed(loaded, bitstream, driven, command, place.manifest.bitstream is not None)
+
+
+def _require_self_test(place: BoardFolder, port: str | None) -> None:
+    """Raise unless this computer can test the board."""
+    if place.board.zynq:
+        raise SpecError(
+            f"the self-test of {place.board.name} runs on the board: see {place.folder}/README.md"
+        )
+    if port is None:
+        raise SpecError("the self-test needs the board's serial port: --port /dev/ttyUSB0, say")
+
+
+def _bitstream(place: BoardFolder, build: Build) -> Path:
+    """The recorded bitstream; if none is recorded, one that a person made from the files."""
+    recorded = place.manifest.bitstream
+    for name in BY_HAND if recorded is None else (recorded,):
+        if (place.folder / name).is_file():
+            return place.folder / name
+    raise StorageError(
+        f"there is no bitstream in {place.folder} yet: run bitrill build {place.board.name}"
+        f" {build.folder} where the tools of {place.manifest.toolchain} are installed"
     )
 
 
-def _bitstream(found: Any, build: Build) -> Path:
-    """The recorded one, or, where there is none, one that a person has made of the files."""
-    made = found.manifest
-    names = BY_HAND if made.bitstream is None else (made.bitstream,)
-    there = [found.folder / name for name in names if (found.folder / name).is_file()]
-    if not there:
-        raise StorageError(
-            f"there is no bitstream in {found.folder} yet: run bitrill build {found.board.name}"
-            f" {build.folder} where the tools of {made.toolchain} are installed"
-        )
-    return there[0]
-
-
-def next_command(found: Any, build: Build, source: str | Path | None) -> str:
-    """The self-test of what was loaded."""
-    if found.board.zynq:
+def next_command(place: BoardFolder, build: Build, source: str | Path | None) -> str:
+    """The command that tests what was loaded."""
+    if place.board.zynq:
         return (
-            f"copy {found.folder} to the board, and in it:"
+            f"copy {place.folder} to the board, and in it:"
             " python3 -m bitrill_driver . --self-test --loaded"
         )
-    where = "" if source is None else f" --from {source}"
-    return f"bitrill drive {found.board.name} {build.folder}{where} --self-test --port /dev/ttyUSB0"
+    folder = "" if source is None else f" --source {source}"
+    board = place.board.name
+    return f"bitrill drive {board} {build.folder}{folder} --self-test --port /dev/ttyUSB0"

@@ -1,91 +1,127 @@
-"""The verbs of boards: which there are, what each can do with a network."""
+"""The verb `boards`, and finding a board and the folder that `build` left for it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errors import StorageError
-from .compiling import Build, load_build
+from ..ir.serialisation import digest
+from .builds import Build, BuildLike, open_build
+from .result import Json, Result, Table
+
+if TYPE_CHECKING:
+    from bitrill_boards.board import Board
+    from bitrill_boards.manifest import Manifest
+    from bitrill_boards.roofline import Roofline
 
 
-@dataclass(frozen=True)
-class Boards:
-    """``boards``: of `bitrill_boards.board.Board`; ``rooflines``: of each with a build, or None."""
+@dataclass(frozen=True, repr=False)
+class Boards(Result):
+    """Result of `boards`; ``rooflines``: what a build reaches on each, None without a build."""
 
-    boards: tuple[Any, ...]
-    rooflines: tuple[Any, ...] | None
+    boards: tuple[Board, ...]
+    rooflines: tuple[Roofline, ...] | None
 
-    def json(self) -> dict[str, Any]:
-        """The object that ``boards --json`` prints."""
-        rows = [b.to_json() for b in self.boards]
+    def summary(self) -> dict[str, object]:
+        figures: dict[str, object] = {"boards": len(self.boards)}
+        if self.rooflines is not None:
+            figures["fits"] = sum(r.fits is True for r in self.rooflines)
+        return figures
+
+    def tables(self) -> tuple[Table, ...]:
+        rows = [(b.name, b.part, " or ".join(b.toolchains), b.status) for b in self.boards]
+        every = Table.of_texts(("board", "part", "toolchains", "status"), rows)
+        if self.rooflines is None:
+            return (every,)
+        head = ("board", "fits", "core frames/s", "system frames/s", "limited by", "clock")
+        rates = [
+            (
+                r.board,
+                fit_in_words(r),
+                f"{r.core:,.0f}",
+                f"{r.system:,.0f}",
+                r.limit,
+                f"{r.clock_mhz:g} MHz (assumed)",
+            )
+            for r in self.rooflines
+        ]
+        return every, Table.of_texts(head, rates)
+
+    def to_json(self) -> Json:
+        rows: list[Json] = [b.to_json() for b in self.boards]
         for row, roofline in zip(rows, self.rooflines or (), strict=False):
             row["network"] = roofline.to_json()
         return {"boards": rows}
 
 
-def boards(build: str | Path | Build | None = None, *, folder: str | Path | None = None) -> Boards:
-    """All boards, those of a TOML file in ``folder`` with them; with a ``build``, what each can do
-    with it: fit, rate of the core, rate of the system and what limits that."""
+def boards(build: BuildLike | None = None, *, boards: str | Path | None = None) -> Boards:
+    """List all boards; with a ``build``, say for each whether it fits and how fast it is.
+
+    ``boards``: a folder of more boards, one TOML file each.
+    """
     from bitrill_boards.board import every
     from bitrill_boards.roofline import roofline
 
-    known = tuple(every(None if folder is None else Path(folder)))
+    known = tuple(every(None if boards is None else Path(boards)))
     if build is None:
         return Boards(known, None)
-    built = build if isinstance(build, Build) else load_build(build)
-    used = used_by(built)
-    return Boards(known, tuple(roofline(b, built.graph, built.predicted.ii, used) for b in known))
+    built = open_build(build)
+    rooflines = (roofline(b, built.graph, built.predicted.ii, built.resources) for b in known)
+    return Boards(known, tuple(rooflines))
 
 
-def used_by(build: Build) -> Any:
-    """What the model of `bitrill.resources.estimate` predicts for all of a build."""
-    from ..resources.estimate import Resources, network_resources
+def fit_in_words(roofline: Roofline) -> str:
+    """Say whether a network fits a board."""
+    if roofline.fits is None:
+        return (
+            f"not known before routing (about {100 * (roofline.estimate or 0):.0f} % of its LUTs)"
+        )
+    if roofline.lacks:
+        return f"no: {'; '.join(roofline.lacks)}"
+    share = max(n / roofline.usable[k] if n else 0 for k, n in roofline.needs.items())
+    return f"yes ({100 * share:.0f} %)"
 
-    return sum(network_resources(build.graph).values(), Resources())
+
+def find_board(name: str, boards: str | Path | None) -> Board:
+    """Return a board by its name; raises `SpecError` for an unknown one."""
+    from bitrill_boards.board import find
+
+    return find(name, None if boards is None else Path(boards))
 
 
 @dataclass(frozen=True)
 class BoardFolder:
-    """What `build` left, read and checked: ``board`` (`bitrill_boards.board.Board`), ``manifest``
-    (`bitrill_boards.manifest.Manifest`)."""
+    """A folder that `build` left, read and checked."""
 
     folder: Path
-    board: Any
-    manifest: Any
+    board: Board
+    manifest: Manifest
 
 
 def board_folder(
-    board: str, build: Build, source: str | Path | None, folder: str | Path | None
+    board: str, build: Build, source: str | Path | None, boards: str | Path | None
 ) -> BoardFolder:
-    """A board's folder of this very build; ``source``, or where `build` leaves it.
+    """Read the folder that the verb `build` left for a board, at ``source`` or in the build.
 
-    Raises `StorageError` where there is none, or of another board or network.
+    Raises `StorageError` if there is none, or if it belongs to another board or network.
     """
     from bitrill_boards import manifest
-    from bitrill_boards.board import find
 
-    from ..ir.serialisation import digest
-
-    chosen = find(board, None if folder is None else Path(folder))
-    where = default_folder(build, chosen.name) if source is None else Path(source)
+    chosen = find_board(board, boards)
+    folder = build.board_folder(chosen.name) if source is None else Path(source)
     again = f"run bitrill build {chosen.name} {build.folder}"
-    if not (where / manifest.NAME).is_file():
-        raise StorageError(f"{where} holds no finished build for {chosen.name}: {again}")
-    found = manifest.read(where)
-    if found.board != chosen.name:
-        raise StorageError(f"{where} was built for {found.board}, not for {chosen.name}: {again}")
-    if found.network["digest"] != digest(build.graph):
+    if not (folder / manifest.NAME).is_file():
+        raise StorageError(f"{folder} holds no finished build for {chosen.name}: {again}")
+    made = manifest.read(folder)
+    if made.board != chosen.name:
+        raise StorageError(f"{folder} was built for {made.board}, not for {chosen.name}: {again}")
+    if made.network["digest"] != digest(build.graph):
         if source is None:
-            raise StorageError(f"the build in {where} is older than the network: {again}")
+            raise StorageError(f"the build in {folder} is older than the network: {again}")
         raise StorageError(
-            f"{where} was built of another network ({found.network['name']}) than"
+            f"{folder} was built of another network ({made.network['name']}) than"
             f" {build.folder}: {again}"
         )
-    return BoardFolder(where, chosen, found)
-
-
-def default_folder(build: Build, board: str) -> Path:
-    """Where `build` leaves a board's files."""
-    return build.folder / "boards" / board
+    return BoardFolder(folder, chosen, made)

@@ -1,4 +1,7 @@
-"""Arrays and named data sets on their way into a design."""
+"""Input data as integers that a design takes: .npy files, arrays and named data sets.
+
+The name ``random`` stands for inputs from the design's whole range.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +14,23 @@ import numpy as np
 
 from ..errors import SpecError, StorageError
 from ..ir import Graph
-from .extras import Progress, extra, silent
-
-DATASETS = ("digits", "mnist", "fashion", "cifar10")
-"""Named data sets; ``random`` beside them is inputs drawn from the whole range of the design."""
+from ..train.recipes import DATASETS
+from .extras import Progress, extra, logged
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """``x``: integers ``[N, *shape of the model's input]``; ``labels``: ``[N]``, if known."""
+    """Frames for a design.
+
+    ``x``: integers ``[N, *shape of the model's input]``; ``labels``: classes ``[N]``, if known.
+    """
 
     x: np.ndarray
     labels: np.ndarray | None = None
 
 
 def read_array(path: Path) -> np.ndarray:
-    """The array of a ``.npy`` file, mapped, not read: integers or floats, never pickled objects."""
+    """Map the array of a ``.npy`` file into memory: integers or floats, never pickled objects."""
     try:
         array = np.lib.format.open_memmap(path, mode="r")
     except OSError as error:
@@ -39,16 +43,16 @@ def read_array(path: Path) -> np.ndarray:
 
 
 def to_integers(graph: Graph, x: np.ndarray) -> np.ndarray:
-    """Floats quantized, integers checked: ``[N, *graph.source.shape]``."""
+    """Quantize floats, check integers: ``[N, *graph.source.shape]``."""
     if x.dtype.kind == "f":
         return graph.source.quantize(x)
     return graph.source.flatten(x).reshape(x.shape)
 
 
 def samples(
-    graph: Graph, data: str, count: int | None, seed: int, progress: Progress = silent
+    graph: Graph, data: str, count: int | None, seed: int, progress: Progress = logged
 ) -> Samples:
-    """``count`` frames (all, when None) of a data set, of a file, or ``random``."""
+    """Return ``count`` frames (all, if None) of a data set, of a .npy file, or ``random``."""
     if count is not None and count < 1:
         raise SpecError(f"samples must be at least 1, not {count}")
     if data == "random":
@@ -69,13 +73,22 @@ def samples(
     return Samples(_some(on_grid(graph, x)), known)
 
 
+def chosen_samples(
+    graph: Graph, data: str | np.ndarray, count: int | None, seed: int, progress: Progress
+) -> Samples:
+    """Return `samples`, or the first ``count`` frames of an array."""
+    if isinstance(data, np.ndarray):
+        return Samples(to_integers(graph, data[:count]))
+    return samples(graph, data, count, seed, progress)
+
+
 def decides(graph: Graph) -> bool:
-    """Whether the output is one vector, and so tells a class; of an image it tells a pixel each."""
+    """Whether the output is one vector, and so a class; an image has one decision a pixel."""
     return sum(n > 1 for n in graph.sink.shape) <= 1
 
 
 def fit(x: np.ndarray, graph: Graph, what: str) -> np.ndarray:
-    """Frames of a data set in the shape of the model's input."""
+    """Reshape frames of a data set to the model's input."""
     _same_size(x[0].size, graph, what)
     if graph.source.channel_last:
         x = np.moveaxis(x, 1, -1)
@@ -89,7 +102,7 @@ def _same_size(values: int, graph: Graph, what: str) -> None:
 
 
 def on_grid(graph: Graph, x: np.ndarray) -> np.ndarray:
-    """Floats of a data set as the design's integers; a raw design's grid must hold them."""
+    """Turn floats of a data set into the design's integers; a raw input's grid must hold them."""
     source = graph.source
     if source.quantizer is not None or source.raw_scale is None:
         return to_integers(graph, x)
@@ -102,7 +115,7 @@ def on_grid(graph: Graph, x: np.ndarray) -> np.ndarray:
 
 
 def random_inputs(graph: Graph, count: int, seed: int) -> np.ndarray:
-    """The lowest and the highest frame, then random ones: integers of the design's input."""
+    """Return the lowest frame, the highest, then random ones, as integers of the input's type."""
     type_, shape = graph.source.tensor.type, graph.source.shape
     codes = np.random.default_rng(seed).integers(0, type_.n_values, (count, *shape))
     codes[0] = 0

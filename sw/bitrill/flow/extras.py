@@ -1,24 +1,33 @@
-"""What a verb needs beyond numpy: imported when used, named when missing; progress of a verb."""
+"""Optional packages and progress: what every verb needs around its own work.
+
+A package that is not installed becomes an error that names the extra to install; progress is a
+callback, by default lines of the log ``bitrill.flow``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
 
 from ..errors import ToolError
+from ..progress import Progress as Progress
 
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with ``(what, done, total)``; total 0 where it is unknown."""
+LOG = logging.getLogger("bitrill.flow")
 
 
-def silent(what: str, done: int, total: int) -> None:
-    """The `Progress` that shows nothing."""
+def logged(step: str, done: int, total: int) -> None:
+    """Write the start of each step to the log, at level INFO: the default `Progress`."""
+    if done == 0:
+        LOG.info("%s", step)
 
 
 @contextmanager
 def extra(name: str, purpose: str) -> Iterator[None]:
-    """Imports inside need the extra ``name``; a missing package becomes a `ToolError` (exit 3)."""
+    """Turn a missing package, imported inside, into a `ToolError` (exit 3).
+
+    ``name``: the extra of Bitrill that installs it; ``purpose``: the verb that needs it.
+    """
     try:
         yield
     except ModuleNotFoundError as error:

@@ -1,27 +1,31 @@
-"""`inspect`: a model at each stage, and what each layer stores and computes."""
+"""The verb `inspect`: a model at each stage, and what each of its layers stores and computes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from ..ir import Graph, Operator
 from ..ops import L1MatVec, MatVec, Threshold
 from ..ops.matvec import Matrix
-from ..timing import predict
-from .steps import exact_number, fold, integer, load
+from ..timing.predict import predict
+from .compile_options import Folding
+from .extras import Progress, logged
+from .result import Json, Result, Table, exact_number
+from .steps import fold, integer, load
+
+TOTALS = ("parameters", "operations", "weight_bits", "state_bits")
+"""Figures of a layer that can be added up."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One node of the folded graph. Counts are of one frame, and exact.
+    """One node of the folded graph, with exact counts for one frame.
 
     ``parameters``: weights or thresholds; ``operations``: two for each multiply-accumulate;
     ``weight_bits`` and ``state_bits``: memory for constants and for buffers; ``cycles``: steps a
-    frame; the types are those of one element.
+    frame; ``weights``, ``input``, ``output``: types of one element.
     """
 
     name: str
@@ -40,22 +44,48 @@ class Layer:
     output: str
 
 
-@dataclass(frozen=True)
-class Inspection:
-    """A model at each stage, its layers, and its predicted cycles (None before folding)."""
+@dataclass(frozen=True, repr=False)
+class Inspection(Result):
+    """Result of `inspect`: the graph at each stage, the layers, the predicted cycles."""
 
     stages: tuple[Graph, ...]
     layers: tuple[Layer, ...]
     ii: Fraction
     latency: int
 
-    def json(self) -> dict[str, Any]:
-        """The object that ``inspect --json`` prints."""
-        totals = ("parameters", "operations", "weight_bits", "state_bits")
+    @property
+    def total(self) -> dict[str, int]:
+        """Sums of `TOTALS` over all layers."""
+        return {key: sum(getattr(layer, key) for layer in self.layers) for key in TOTALS}
+
+    def summary(self) -> dict[str, object]:
+        return {
+            "network": self.stages[-1].name,
+            "layers": len(self.layers),
+            "parameters": f"{self.total['parameters']:,}",
+            "cycles a frame": self.ii,
+            "latency": f"{self.latency} cycles",
+        }
+
+    def tables(self) -> tuple[Table, ...]:
+        head = ("layer", "kind", "parameters", "operations", "weight bits", "buffer bits")
+        head += ("cycles", "PE", "SIMD", "weights", "input", "output")
+        rows = [
+            (
+                x.name,
+                x.kind,
+                *(f"{getattr(x, key):,}" for key in TOTALS),
+                *(x.cycles, x.pe, x.simd, x.weights, x.input, x.output),
+            )
+            for x in self.layers
+        ]
+        return (Table.of(head, rows),)
+
+    def to_json(self) -> Json:
         return {
             "stages": {g.stage.value: str(g).splitlines() for g in self.stages},
             "layers": [asdict(layer) for layer in self.layers],
-            "total": {key: sum(getattr(layer, key) for layer in self.layers) for key in totals},
+            "total": self.total,
             "ii": exact_number(self.ii),
             "latency": self.latency,
         }
@@ -64,18 +94,32 @@ class Inspection:
 def inspect(
     model: str | Path,
     *,
-    folding: str | Path | Mapping[str, Any] | None = None,
+    folding: str | Path | Folding | None = None,
     raw_input: str | None = None,
     input_scale: str | Fraction | None = None,
     top: int | None = None,
+    progress: Progress = logged,
 ) -> Inspection:
-    """Import, make integer and fold, writing nothing; options as in `compile`."""
+    """Take a model through all stages without writing anything; options as in `compile`."""
+    progress("importing", 0, 0)
     imported = load(model, raw_input, input_scale)
     whole = integer(imported, top=top)
-    folded = fold(whole, folding)
-    predicted = predict.predict(folded)
+    folded = fold(whole, folding, progress=progress)
+    predicted = predict(folded)
     layers = tuple(map(_layer, folded.nodes))
     return Inspection((imported, whole, folded), layers, predicted.ii, predicted.latency)
+
+
+def node_table(graph: Graph) -> Table:
+    """Table of a graph's nodes, with their folding if they have one."""
+    rows = []
+    for node in graph.nodes:
+        impl = node.impl
+        choices = ("",) * 4 if impl is None else (impl.pe, impl.simd, impl.style, impl.memory)
+        results = ", ".join(map(str, node.results))
+        rows.append((node.name, node.kind, ", ".join(node.inputs), results, *choices))
+    head = ("node", "kind", "reads", "gives", "PE", "SIMD", "style", "memory")
+    return Table.of(head, rows, texts=4)
 
 
 def _layer(op: Operator) -> Layer:

@@ -1,24 +1,19 @@
-"""What `compile` does of a model before Verilog: import, integer passes, folding."""
+"""Steps of `compile` and `inspect` before any Verilog: import, integer passes, folding."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from ..errors import FitError, SpecError, StorageError
 from ..folding.solve import Solution
 from ..ir import Graph, IntType, Stage, verify
 from ..parts.devices import Part
 from ..storage import read_json
-from .extras import Progress, silent
-
-Style = Literal["folded", "unrolled", "runtime", "streamed"]
-
-STYLES = get_args(Style)
-"""What `compile` makes of matrices that a folding says nothing of."""
+from .compile_options import Folding, Style
+from .extras import Progress, logged
 
 _RAW_INPUT = re.compile(r"(u?)int([1-9]|1[0-6])")
 
@@ -26,9 +21,7 @@ _RAW_INPUT = re.compile(r"(u?)int([1-9]|1[0-6])")
 def load(
     model: str | Path, raw_input: str | None = None, input_scale: str | Fraction | None = None
 ) -> Graph:
-    """The graph of a model file, stage IMPORTED."""
-    if (raw_input is None) is not (input_scale is None):
-        raise SpecError("a raw input must have both a type and a scale (uint8 and 1/255, say)")
+    """Read a model file: a graph of stage IMPORTED."""
     raw = None if raw_input is None else parse_raw_input(raw_input)
     scale = None if input_scale is None else parse_scale(input_scale)
     path = Path(model)
@@ -40,7 +33,7 @@ def load(
 
 
 def integer(graph: Graph, *, top: int | None = None, folder: Path | None = None) -> Graph:
-    """Stage IMPORTED to INTEGER; checkpoints below ``folder``, if given."""
+    """Take a graph from IMPORTED to INTEGER; ``folder``: where to leave checkpoints."""
     from ..lowering import to_integer
 
     return to_integer(graph, top=top, checkpoints=_checkpoints(folder))
@@ -48,16 +41,19 @@ def integer(graph: Graph, *, top: int | None = None, folder: Path | None = None)
 
 def fold(
     graph: Graph,
-    folding: str | Path | Mapping[str, Any] | None = None,
+    folding: str | Path | Folding | None = None,
     *,
     style: Style = "folded",
     part: Part | None = None,
     clock_mhz: float | None = None,
     folder: Path | None = None,
-    progress: Progress = silent,
+    progress: Progress = logged,
 ) -> Graph:
-    """Stage INTEGER to FOLDED, checked; ``part``: what unrolled matrices are to fit in;
-    ``clock_mhz``: what pipelines are made deep enough for."""
+    """Take a graph from INTEGER to FOLDED, and check it.
+
+    ``part``: what unrolled matrices must fit; ``clock_mhz``: the clock that pipelines are made
+    deep enough for.
+    """
     from ..lowering import to_folded
 
     progress("folding", 0, 0)
@@ -80,17 +76,19 @@ def fold_for(
     clock_mhz: float,
     fps: float | None,
     part: Part | None,
-    folding: str | Path | Mapping[str, Any] | None = None,
+    folding: str | Path | Folding | None = None,
     *,
     deep: bool = False,
     folder: Path | None = None,
-    progress: Progress = silent,
+    progress: Progress = logged,
 ) -> tuple[Graph, Solution]:
-    """Stage INTEGER to FOLDED for a rate, a part or both, checked; ``deep``: pipelines are made
-    deep enough for the clock."""
+    """Search for a folding that meets a rate, a part or both: INTEGER to FOLDED, checked.
+
+    ``deep``: make pipelines deep enough for the clock.
+    """
     from ..lowering import to_target
 
-    progress("solving for a folding", 0, 0)
+    progress("searching for a folding", 0, 0)
     if isinstance(folding, str | Path):
         folding = read_folding(Path(folding))
     folded, solution = to_target(
@@ -111,10 +109,10 @@ def first_that_fits(
     clock_mhz: float,
     rates: list[float | None],
     part: Part | None,
-    folding: str | Path | Mapping[str, Any] | None,
+    folding: str | Path | Folding | None,
     **options: Any,
 ) -> tuple[Graph, Solution]:
-    """`fold_for` the first of ``rates`` that can be reached; raises what the last one does."""
+    """Return `fold_for` of the first rate that can be reached; raises what the last one does."""
     for fps in rates[:-1]:
         try:
             return fold_for(graph, clock_mhz, fps, part, folding, **options)
@@ -123,8 +121,8 @@ def first_that_fits(
     return fold_for(graph, clock_mhz, rates[-1], part, folding, **options)
 
 
-def read_folding(path: Path) -> dict[str, Any]:
-    """The mapping of a folding file."""
+def read_folding(path: Path) -> Folding:
+    """Read a folding file."""
     value = read_json(path)
     if not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
         raise SpecError(f"{path} must map node names to {{pe, simd, style, memory}}")
@@ -132,7 +130,7 @@ def read_folding(path: Path) -> dict[str, Any]:
 
 
 def parse_raw_input(name: str) -> IntType:
-    """``uint8`` and the like, 1 to 16 bits, to a type."""
+    """Return the type of a name such as ``uint8``, of 1 to 16 bits."""
     match = _RAW_INPUT.fullmatch(name)
     if match is None:
         raise SpecError(f"the raw input must be uint1..uint16 or int1..int16, not {name!r}")
@@ -143,7 +141,7 @@ def parse_raw_input(name: str) -> IntType:
 
 
 def parse_scale(scale: str | Fraction) -> Fraction:
-    """``1/255`` or ``0.5`` to a positive rational."""
+    """Read a positive rational such as ``1/255`` or ``0.5``."""
     try:
         value = Fraction(scale)
     except (ValueError, ZeroDivisionError, OverflowError) as error:
@@ -151,11 +149,6 @@ def parse_scale(scale: str | Fraction) -> Fraction:
     if value <= 0:
         raise SpecError(f"the input scale must be above zero, not {scale}")
     return value
-
-
-def exact_number(value: Fraction) -> int | str:
-    """An exact fraction for JSON: a whole number, or ``"p/q"``."""
-    return value.numerator if value.denominator == 1 else str(value)
 
 
 def _checkpoints(folder: Path | None) -> Path | None:

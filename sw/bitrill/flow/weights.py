@@ -1,4 +1,7 @@
-"""Other weights for a build whose weights can change: checked, as registers, as a golden model."""
+"""Other weights for a build of style runtime or streamed, without compiling again.
+
+They are checked, turned into register writes, and put into the golden model.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,14 @@ from ..ir import Graph, Operator, serialisation
 from ..ops import Depthwise, MatVec, Threshold
 from ..runtime.register_map import register_map, writes
 from ..storage import read_bytes
-from .compiling import Build, load_build
+from .builds import BuildLike, open_build
 
 Weights = Mapping[str, Any]
 """Arrays by ``NODE.weights``, ``NODE.thresholds`` or ``NODE.inverted``, as in ``weights.npz``."""
 
 
 def read_weights(path: str | Path) -> dict[str, np.ndarray]:
-    """The arrays of a ``.npz`` file, such as the ``weights.npz`` of a build, or of that folder."""
+    """Read the arrays of a ``.npz`` file, or of the ``weights.npz`` in a build folder."""
     path = Path(path)
     path = path / "weights.npz" if path.is_dir() else path
     data = read_bytes(path)
@@ -34,15 +37,14 @@ def read_weights(path: str | Path) -> dict[str, np.ndarray]:
         raise StorageError(f"{path} must be a .npz file of arrays, and is none") from error
 
 
-def with_weights(build: str | Path | Build, weights: Weights) -> Graph:
-    """The build's graph, golden model of its hardware, with other weights or thresholds.
+def with_weights(build: BuildLike, weights: Weights) -> Graph:
+    """Return the build's graph (its golden model) with other weights or thresholds.
 
     Arrays keep their shapes; weights are values of their type, thresholds ascend within
-    ``x.lo .. x.hi + 1``. Arrays that cannot be written are allowed where they are as compiled, so
-    that the whole ``weights.npz`` of another build serves. Raises `SpecError` with all that is
-    wrong.
+    ``x.lo .. x.hi + 1``. Arrays that cannot be written may be given if they are as compiled, so
+    the whole ``weights.npz`` of another build can be used. Raises `SpecError` with every fault.
     """
-    graph = (build if isinstance(build, Build) else load_build(build)).graph
+    graph = open_build(build).graph
     changes, problems = _changes(graph, weights)
     if problems:
         count = f"{len(problems)} problems: " if len(problems) > 1 else ""
@@ -52,15 +54,13 @@ def with_weights(build: str | Path | Build, weights: Weights) -> Graph:
     )
 
 
-def register_writes(
-    build: str | Path | Build, weights: Weights | None = None
-) -> list[tuple[int, int]]:
-    """Address and data of each register to write over AXI-Lite, in order of addresses.
+def register_writes(build: BuildLike, weights: Weights | None = None) -> list[tuple[int, int]]:
+    """Return address and data of each register to write over AXI4-Lite, by ascending address.
 
-    Of the nodes that ``weights`` names, the tables that follow from it whole; of all nodes, as
-    compiled, where it is None. Raises as `with_weights` does.
+    ``weights``: only the nodes that it names, each whole; if None, all nodes as compiled. Raises
+    as `with_weights` does.
     """
-    built = build if isinstance(build, Build) else load_build(build)
+    built = open_build(build)
     graph = built.graph if weights is None else with_weights(built, weights)
     named = None if weights is None else {name.rpartition(".")[0] for name in weights}
     return [
@@ -72,7 +72,7 @@ def register_writes(
 
 
 def writable(graph: Graph) -> dict[str, np.ndarray]:
-    """The arrays that may change, by name, as they are now."""
+    """Return the arrays that can be changed, by name, with their present values."""
     return {
         f"{node.name}.{field}": getattr(node, field)
         for node in graph.nodes
@@ -87,7 +87,7 @@ def _fields(node: Operator) -> tuple[str, ...]:
 
 
 def _changes(graph: Graph, weights: Weights) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """New fields by node, and all that is wrong."""
+    """Return the new fields by node, and every fault."""
     open_, compiled = writable(graph), serialisation.to_parts(graph)[1]
     if not open_:
         return {}, [
@@ -113,7 +113,7 @@ def _changes(graph: Graph, weights: Weights) -> tuple[dict[str, dict[str, Any]],
 
 
 def _fault(node: Operator, field: str, old: np.ndarray, new: np.ndarray) -> str:
-    """What is wrong with an array, if anything."""
+    """Say what is wrong with an array; empty if nothing is."""
     if new.dtype.kind not in "iub":
         return f"must hold integers, not {new.dtype}"
     if new.shape != old.shape:

@@ -1,1 +1,1 @@
-"""Where windows lie in a feature map, and which pixels a line buffer holds."""
+"""Geometry of feature maps: sliding windows, the line buffers they read, pooling."""

@@ -1,11 +1,11 @@
-"""The ring of beats that a folded sliding window reads: who waits for whom, and the rate it keeps.
+"""The line buffer of a folded sliding window: which beats it holds, and the rate it keeps.
 
-The ring holds what a window spans, ``(k - 1) * d`` rows and ``(k - 1) * d + 1`` pixels, no more.
-Beats are freed in the order in which they came, so pixels of a window's second row count as held
-until its first row is free, however often they were read. Windows one row apart lose nothing by
-that: a row comes while a row is read. With ``s`` rows between them, ``s - 1`` rows that nobody
-reads again are still held when a row of windows ends; the next windows wait for as many rows. Why
-so, and at what price it could be otherwise: docs/adr/0005-what-windows-wait-for.md.
+It is a ring that holds what a window spans, ``(k - 1) * d`` rows and ``(k - 1) * d + 1`` pixels.
+Beats are freed in the order in which they came, so pixels of a window's second row are held until
+its first row is free, however often they were read. Windows one row apart lose no time by that: a
+row comes while a row is read. With a stride of ``s`` rows, ``s - 1`` rows that nobody reads again
+are still held when a row of windows ends, and the next windows wait for as many rows.
+docs/adr/0005-what-windows-wait-for.md gives the reasons and the price of other ways.
 """
 
 from __future__ import annotations
@@ -18,52 +18,55 @@ import numpy as np
 from .windows import Sliding
 
 ROWS = 8
-"""Rows of windows from which on one more takes as long as the one before."""
+"""Rows of windows after which each further row takes as long as the one before."""
 
 
 def capacity(windows: Sliding, pieces: int) -> int:
-    """Beats held, ``pieces`` a pixel: two at least, that one may come while another is read."""
+    """Return the beats that the ring holds, ``pieces`` a pixel.
+
+    It holds at least two, so that one may come while another is read.
+    """
     return max(2, (int(windows.offsets[-1]) + 1) * pieces)
 
 
 def ring(windows: Sliding, pieces: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each step the beat that it reads, and for each beat the step that frees its place.
+    """Return for each step the beat that it reads, and for each beat the step that frees its place.
 
-    Steps are numbered on through all frames: one below 0 is of an earlier frame.
+    Steps are numbered through all frames; a negative one belongs to an earlier frame.
     """
     n_in = windows.height * windows.width * pieces
     origin = windows.origins * pieces
     rel = (windows.offsets[:, None] * pieces + np.arange(pieces)).reshape(-1)
     n = len(origin) * len(rel)
-    # all beats of x before it are never read again, once a step has fired
+    # once a step has fired, the beats of x before ``after`` are never read again
     following = np.append(origin[1:], n_in)
     after = np.minimum(origin[:, None] + np.append(rel[1:], n_in), following[:, None])
     needed = np.arange(n_in) - capacity(windows, pieces) + 1
-    frame = (needed - 1) // n_in  # 0: this frame's beats are overwritten, below: earlier ones'
+    frame = (needed - 1) // n_in  # 0: this frame's beats are overwritten, below 0: an earlier one's
     frees = np.searchsorted(after.reshape(-1), needed - frame * n_in) + frame * n
     return (origin[:, None] + rel).reshape(-1), frees
 
 
 @lru_cache(maxsize=1024)
 def interval(windows: Sliding) -> int:
-    """Cycles from frame to frame of a ring of one beat a pixel, if nothing else ever waits.
+    """Return the initiation interval of a ring of one beat a pixel, if nothing else ever waits.
 
-    With more beats a pixel it is so many times as long at most: what waits then is finer.
+    With n beats a pixel it is at most n times as long, since waits are finer then.
     """
     rows = windows.out[0]
     if rows <= ROWS:
         return _simulated(windows)
-    less = [
+    shorter = [
         _simulated(
             dataclasses.replace(windows, height=windows.height - (rows - n) * windows.stride[0])
         )
         for n in (ROWS - 1, ROWS)
     ]
-    return less[1] + (rows - ROWS) * (less[1] - less[0])
+    return shorter[1] + (rows - ROWS) * (shorter[1] - shorter[0])
 
 
 def _simulated(windows: Sliding) -> int:
-    """The third frame's cycles, event by event."""
+    """Return the cycles of the third frame, computed event by event."""
     needs, frees = ring(windows, 1)
     n_in, n = len(frees), len(needs)
     came: list[int] = []

@@ -1,6 +1,6 @@
-"""Pooling: one result for each window, kept as running results instead of rows of pixels.
+"""Pooling: the base of the operators that take a maximum or a sum over windows.
 
-`MaxPool` and `SumPool` add how two elements are merged.
+It holds what they share: parameters, state, schedule and cost.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ from .windows import Sizes, Sliding, sliding
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pooling(EvenLanes, abstract=True):
-    """One result a channel and window of ``kernel`` places, windows ``stride`` places apart.
+    """One result for each channel and each window of ``kernel`` places, ``stride`` places apart.
 
     ``(H, W, C)`` gives ``(Ho, Wo, C)``, ``(L, C)`` gives ``(Lo, C)``; the kernel may be as large as
     the frame (global), windows may overlap or leave places out.
 
-    ``pe`` elements a beat, one a cycle, on both sides. First along the row, then down the
-    columns, each beat is merged into the results of all windows that it belongs to; what is kept is
-    a running result for each window that can be open between two places of an axis, at most
-    ``ceil((k - 1) / s)``: a word a beat of a pixel along the row, a word a beat of a row of results
-    down the columns. (Windows read out of a ring would keep whole rows of pixels and take a cycle
-    a tap.) Two stages, a beat is in the second only where a window ends in its row.
+    Beats have ``simd`` elements on both sides; one is taken a cycle. Each beat is merged into the
+    running results of all windows that it belongs to, first along the row, then down the columns. A
+    running result is kept for each window that can be open between two places of an axis, at most
+    ``ceil((k - 1) / s)``: along the row a word for each beat of a pixel, down the columns a word
+    for each beat of a row of results. (A line buffer would keep whole rows of pixels and take a
+    cycle a tap.) There are two pipeline stages; only beats at which a window ends in its row enter
+    the second.
     """
 
     kernel: Sizes
@@ -42,12 +43,12 @@ class Pooling(EvenLanes, abstract=True):
 
     @cached_property
     def windows(self) -> Sliding:
-        """The places of the windows in a frame."""
+        """The windows over x."""
         return sliding(self.name, self.x, kernel=self.kernel, stride=self.stride)
 
     @abstractmethod
     def merged(self, n: int) -> IntType:
-        """Type of the result over ``n`` places."""
+        """Return the type of a result over ``n`` places."""
 
     @abstractmethod
     def merge_luts(self, slots: int, bits: int) -> dict[str, float]:
@@ -64,7 +65,7 @@ class Pooling(EvenLanes, abstract=True):
 
     @property
     def open_windows(self) -> tuple[int, int]:
-        """Most windows that are open between two places, down the columns and along the row."""
+        """Most windows open between two places: down the columns, and along the row."""
         (kh, kw), (sh, sw) = self.windows.kernel, self.windows.stride
         return -(-(kh - 1) // sh), -(-(kw - 1) // sw)
 
@@ -78,15 +79,15 @@ class Pooling(EvenLanes, abstract=True):
         return Cost(state_bits=row + column, cycles=self.beats_in)
 
     def schedule(self) -> Schedule:
-        """Steps: beats enter the second stage."""
+        """A step is a beat that enters the second stage."""
         w, pieces = self.windows, self.pieces
         (ho, wo), (kh, kw), (sh, sw) = w.out, w.kernel, w.stride
         piece = np.arange(pieces)
         ends = np.arange(wo) * sw + kw - 1
         rows = np.arange(w.height)[:, None] * w.width + ends
-        entered = (rows.reshape(-1)[:, None] * pieces + piece).reshape(-1)  # the input beat of each
+        entered = (rows.reshape(-1)[:, None] * pieces + piece).reshape(-1)  # input beats of steps
         down = (np.arange(ho) * sh + kh - 1)[:, None] * wo + np.arange(wo)
-        given = (down.reshape(-1)[:, None] * pieces + piece).reshape(-1)  # the step of each output
+        given = (down.reshape(-1)[:, None] * pieces + piece).reshape(-1)
         # the beat before must have left a stage: at the next edge, or as the next stage moves
         above = np.searchsorted(entered, np.arange(self.beats_in)) - 1
         taken = np.searchsorted(given, np.arange(len(entered))) - 1

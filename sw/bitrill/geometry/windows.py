@@ -1,4 +1,7 @@
-"""Where windows lie in a frame: the geometry that all operators over space share."""
+"""Sliding windows over a feature map: sizes, strides, dilation, and the places of their taps.
+
+All operators over space (convolutions, pooling) take their geometry from here.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ Sizes = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Sliding:
-    """Windows over ``height x width`` places: ``kernel`` taps an axis, ``dilation`` places apart.
+    """Windows over ``height x width`` places, ``stride`` places apart.
 
-    Windows stand ``stride`` places apart; only whole ones count:
+    A window has ``kernel`` taps along an axis, ``dilation`` places apart. Only whole windows count:
     ``out = (size - span) // stride + 1`` with ``span = (kernel - 1) * dilation + 1``. Frames of one
     axis have height 1. Places, windows and taps are counted row by row.
     """
@@ -46,18 +49,21 @@ class Sliding:
 
     @property
     def offsets(self) -> np.ndarray:
-        """The taps' places after a window's first, in order."""
+        """Places of the taps, counted from the window's first tap."""
         (kh, kw), (dh, dw) = self.kernel, self.dilation
         return (np.arange(kh)[:, None] * dh * self.width + np.arange(kw) * dw).reshape(-1)
 
     @property
     def origins(self) -> np.ndarray:
-        """Place of each window's first tap, in order."""
+        """Place of each window's first tap."""
         (ho, wo), (sh, sw) = self.out, self.stride
         return (np.arange(ho)[:, None] * sh * self.width + np.arange(wo) * sw).reshape(-1)
 
     def taps(self, x: np.ndarray) -> list[np.ndarray]:
-        """Each tap of all windows, ``[N, Ho, Wo, C]``, of frames ``[N, *shape]``."""
+        """Return for each tap its values in all windows, ``[N, Ho, Wo, C]``.
+
+        ``x``: frames ``[N, *shape]``.
+        """
         frames = x.reshape(len(x), self.height, self.width, x.shape[-1])
         (kh, kw), (dh, dw), (sh, sw), (ho, wo) = self.kernel, self.dilation, self.stride, self.out
         return [
@@ -67,21 +73,22 @@ class Sliding:
         ]
 
     def shape(self, x: Tensor, channels: int) -> Sizes:
-        """Shape of a result of so many channels a window."""
+        """Return the shape of a result that has ``channels`` channels a window."""
         return (*self.out[3 - len(x.shape) :], channels)
 
 
 def plane(name: str, x: Tensor) -> tuple[int, int]:
-    """Height and width of ``(H, W, C)`` or, height 1, of ``(L, C)``."""
+    """Return height and width of ``(H, W, C)``, or 1 and L of ``(L, C)``."""
     if len(x.shape) not in (2, 3):
         raise SpecError(f"{name}: x must have shape (H, W, C) or (L, C), not {x.shape}")
     return (1, x.shape[0]) if len(x.shape) == 2 else (x.shape[0], x.shape[1])
 
 
 def sliding(name: str, x: Tensor, *, kernel: Sizes, stride: Sizes, dilation: Sizes = ()) -> Sliding:
-    """The windows over ``x``; sizes are given for each of its one or two axes of space.
+    """Make the windows over ``x``; sizes are given for each of its one or two axes of space.
 
-    ``dilation`` is 1 where not given. Raises `SpecError` that lists all that does not fit.
+    ``dilation`` is 1 where it is not given. Raises `SpecError`, which lists everything that does
+    not fit.
     """
     height, width = plane(name, x)
     axes = len(x.shape) - 1
@@ -92,7 +99,7 @@ def sliding(name: str, x: Tensor, *, kernel: Sizes, stride: Sizes, dilation: Siz
         if len(sizes) != axes or not all(isinstance(s, int) and s >= 1 for s in sizes)
     ]
     if not faults:
-        kernel_, stride_, dilation_ = map(_of_plane, given.values())
+        kernel_, stride_, dilation_ = map(_two_axes, given.values())
         windows = Sliding(height, width, kernel_, stride_, dilation_)
         size = x.shape[:-1]
         if windows.span[0] > height or windows.span[1] > width:
@@ -105,6 +112,6 @@ def sliding(name: str, x: Tensor, *, kernel: Sizes, stride: Sizes, dilation: Siz
     raise SpecError(f"{name}: " + "; ".join(faults))
 
 
-def _of_plane(sizes: Sizes) -> tuple[int, int]:
-    """Sizes of one or two axes; that of rows is 1 where there are none."""
+def _two_axes(sizes: Sizes) -> tuple[int, int]:
+    """Return sizes of one or two axes as two; the size along a missing height is 1."""
     return (1, sizes[0]) if len(sizes) == 1 else (sizes[0], sizes[1])

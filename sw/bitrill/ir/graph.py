@@ -138,6 +138,12 @@ class Graph:
     def _last_reader(self) -> dict[str, Operator]:
         return {edge: node for node in self.nodes for edge in node.inputs}
 
+    def __repr__(self) -> str:
+        stage, n = self.stage.value, len(self.nodes)
+        return (
+            f"<Graph {self.name} ({stage}): {n} nodes, {self.source.tensor} to {self.sink.tensor}>"
+        )
+
     def __str__(self) -> str:
         lines = [f"{self.name} ({self.stage.value}): {self.source}"]
         width = max((len(edge) for edge in self.edges), default=0)

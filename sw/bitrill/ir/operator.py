@@ -143,6 +143,16 @@ class Operator(ABC):
             registry.require_members(cls, ("kind", "component"))
             registry.register(cls, cls.kind)
 
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        # `dataclass` would give each subclass a repr that prints all its weights
+        cls.__repr__ = Operator.__repr__
+
+    def __repr__(self) -> str:
+        impl = self.impl
+        folding = "" if impl is None else f", PE {impl.pe}, SIMD {impl.simd}, {impl.style}"
+        return f"<{type(self).__name__} {self.name}: reads {', '.join(self.inputs)}{folding}>"
+
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.operands):
             raise SpecError(

@@ -89,7 +89,10 @@ def load(folder: Path) -> Graph:
     value = read_json(path)
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
         schema = value.get("schema") if isinstance(value, dict) else None
-        raise StorageError(f"{path} must have schema {SCHEMA}, not {schema!r}")
+        raise StorageError(
+            f"{path} must have schema {SCHEMA}, not {schema!r}:"
+            " another version wrote it; compile again"
+        )
     try:
         with np.load(io.BytesIO(read_bytes(folder / "weights.npz")), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}

@@ -2,7 +2,7 @@
 
 ``figure = sum(coefficient[name][count] * op.structure()[count])``, rounded, for physical LUTs and
 flip-flops of an xc7 part; block memory is counted exactly. The coefficients, none of them negative,
-are least squares of relative error over points measured with Yosys by ``benchmarks/resources.py``.
+are least squares of relative error over points measured with Yosys by ``benchmarks/fit_resources.py``.
 It writes them, the points, and how far the model is off on points that it was not fitted to, to
 ``coefficients.json`` beside this file. An operator of another package brings its own coefficients.
 """

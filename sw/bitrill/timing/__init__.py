@@ -1,1 +1,1 @@
-"""Initiation intervals, latencies and FIFO depths, exact, by max-plus systems."""
+"""Initiation intervals, latencies and FIFO depths, exact, computed from max-plus systems."""

@@ -1,38 +1,39 @@
-"""Whether times can keep the rules of a max-plus system, and the cycle of rules that forbids it.
+"""The critical cycle of a max-plus system: the rules that forbid an interval.
 
-Relaxation as in `bitrill.timing.relaxation`, but each event remembers the rule that raised it last:
-these rules form a cycle exactly where no times can keep them (Cherkassky and Goldberg 1999).
+This is relaxation as in `bitrill.timing.relaxation`, but each event remembers the rule that raised
+it last. These rules form a cycle exactly where no times keep all rules (Cherkassky and Goldberg
+1999). It is slower, so it is used only where plain relaxation does not come to rest.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from .maxplus import System
+from .maxplus import Event, System
 
 _CHAIN = -1
-"""Instead of a rule's number: the event before it in its own stream."""
+"""Stands for a rule's number where an event was raised by the one before it in its stream."""
 
 _ROUNDS = 4
-"""Sweeps before the first look for a cycle; each next one half as many later."""
+"""Sweeps before the first search for a cycle; each later search waits half as many again."""
 
 
 @dataclass(frozen=True)
 class Cycle:
-    """Rules that wait for one another: the interval that they ask for, None if they do so within
-    one frame, a deadlock; and one of their events, ``(stream, k)``."""
+    """Rules that wait for one another, and one event on them.
+
+    ``interval``: what the rules ask for; None for a deadlock, a cycle within one frame.
+    """
 
     interval: Fraction | None
-    event: tuple[int, int]
+    event: Event
 
 
-class Tracked:
-    """Times on the way to keeping all rules."""
+class TrackedTimes:
+    """Times that are raised until they keep all rules, with the reason of each raise."""
 
     def __init__(self, system: System, start: list[np.ndarray], unit: int, period: int):
         self.system, self.unit, self.period = system, unit, period
@@ -42,15 +43,15 @@ class Tracked:
         self.first = np.concatenate([[0], np.cumsum(sizes)])  # number of a stream's first event
         total = int(self.first[-1])
         small = np.int32 if total < 2**31 else np.int64
-        self.parent = np.full(total, total, small)  # the event that raised each; none: `total`
+        self.parent = np.full(total, total, small)  # the event that raised each; `total`: none
         self.via = np.full(total, _CHAIN, np.int32)
         self.order = list(range(len(sizes)))
         self.clock = 0
-        self.changed = [0] * len(sizes)  # when a stream was changed last, and when it was looked at
-        self.looked = [-1] * len(sizes)
+        self.changed = [0] * len(sizes)  # when a stream was raised last
+        self.looked = [-1] * len(sizes)  # when its rules were last applied
 
     def settle(self) -> list[np.ndarray] | Cycle:
-        """Times that keep all rules, or a cycle that forbids it."""
+        """Raise times until they keep all rules; return them, or a cycle that forbids it."""
         sweeps, next_look = 0, _ROUNDS
         while self._sweep():
             sweeps += 1
@@ -72,7 +73,7 @@ class Tracked:
                 if self.changed[self.system.rules[number].src] > since:
                     raised |= self._apply(s, number)
             if raised or since < 0:
-                raised |= self._chain(s)
+                raised |= self._space(s)
             if raised:
                 self.clock += 1  # after the look: a stream may have rules on itself
                 self.changed[s] = self.clock
@@ -95,8 +96,8 @@ class Tracked:
                 raised = True
         return raised
 
-    def _chain(self, s: int) -> bool:
-        """One event of a stream a cycle, through the end of the frame."""
+    def _space(self, s: int) -> bool:
+        """Keep a cycle between events of a stream, also from frame to frame."""
         u, first = self.times[s], int(self.first[s])
         steps = self.steps[: len(u)]
         raised = False
@@ -116,18 +117,18 @@ class Tracked:
             raised = True
 
     def _cycle(self) -> Cycle | None:
-        """A cycle of events that raised one another, if there is one."""
+        """Return a cycle of events that raised one another, if there is one."""
         none = len(self.parent)
         ahead = np.append(self.parent, none).astype(self.parent.dtype)
         for _ in range(none.bit_length()):
             ahead = ahead[ahead]
-        rest = np.flatnonzero(ahead[:-1] != none)
-        if not len(rest):
+        circling = np.flatnonzero(ahead[:-1] != none)
+        if not len(circling):
             return None
-        start = event = int(ahead[rest[0]])
+        start = event = int(ahead[circling[0]])
         delay = frames = 0
         while True:
-            k = self._event(event)[1]
+            k = self._event(event).k
             if self.via[event] == _CHAIN:
                 delay, frames = delay + 1, frames + (k == 0)
             else:
@@ -138,6 +139,6 @@ class Tracked:
             if event == start:
                 return Cycle(Fraction(delay, frames) if frames > 0 else None, self._event(event))
 
-    def _event(self, number: int) -> tuple[int, int]:
+    def _event(self, number: int) -> Event:
         s = int(np.searchsorted(self.first, number, "right")) - 1
-        return s, number - int(self.first[s])
+        return Event(s, number - int(self.first[s]))

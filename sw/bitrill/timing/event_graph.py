@@ -1,8 +1,9 @@
-"""All that a folded graph's events wait for, as one max-plus system.
+"""The event graph of a folded network: all schedules and FIFOs as one max-plus system.
 
-Streams are those of every operator's schedule, in the order in which data passes them, and the
+Streams are those of every operator's schedule, in the order in which data passes them, then the
 sink's. A FIFO of D slots between streams p (written) and q (read): ``q[k] >= p[k] + 1`` and
-``p[k] >= q[k - D] + 1``. The source writes the first FIFO, the sink reads the last.
+``p[k] >= q[k - D] + 1``. The source writes the first FIFO, the sink reads the last. Prediction,
+FIFO depths and replay under stalls all read this one graph.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 
@@ -17,16 +19,20 @@ from ..errors import StageError
 from ..ir.graph import INPUT, Graph, Stage
 from ..ir.operator import Operator
 from ..ir.schedule import Schedule, Stream, port
+from .intervals import least_interval
 from .maxplus import Event, System
 from .relaxation import NEVER, Relaxation
 
-_UNLIMITED = 1_000_000
+UNLIMITED = 1_000_000
 """Frames that an unlimited FIFO holds."""
 
 
 @dataclass(frozen=True)
-class Fifo:
-    """Between stream ``p``, written, and ``q``, read; ``rule``: the one that its slots make."""
+class EdgeFifo:
+    """The FIFO of an edge: ``p`` and ``q`` number its written and its read stream.
+
+    ``rule``: number of the rule that its slots make.
+    """
 
     edge: str
     p: int
@@ -34,11 +40,23 @@ class Fifo:
     rule: int
 
 
-class Network:
-    """The system of a graph; ``fifos`` in the order of streams, of ``depths`` slots or unlimited.
+@dataclass(frozen=True)
+class SlowestOperator:
+    """The slowest operator alone: its interval in cycles, which no FIFO depths can beat.
 
-    ``interval``: that of the slowest operator alone, which no depths can beat; ``anchor``: an
-    event of that operator that takes all of it to come round.
+    ``anchor``: an event of it that takes all of the interval to come round.
+    """
+
+    interval: Fraction
+    anchor: Event
+
+
+class EventGraph:
+    """The max-plus system of a FOLDED graph.
+
+    ``fifos``: in the order of streams, of ``depths`` slots each, unlimited where that is None;
+    ``streams``: number of a stream by node and name; ``source``, ``sink``: numbers of the network's
+    first and last stream.
     """
 
     def __init__(self, graph: Graph, depths: Mapping[str, int] | None):
@@ -47,61 +65,72 @@ class Network:
                 f"{graph.name}: time is known for folded graphs, not {graph.stage.value} ones"
             )
         self.system = System(graph.name)
-        self.fifos: list[Fifo] = []
+        self.fifos: list[EdgeFifo] = []
+        self.streams: dict[tuple[str, Stream], int] = {}
         self._depths = depths
+        self._schedules = {node.name: node.schedule() for node in graph.nodes}
         self.source = self.system.stream(graph.reader(INPUT).beats_in)
-        self.interval, self.anchor = Fraction(self.system.sizes[0]), Event(0, 0)
         self._written = {INPUT: self.source}
         for node in graph.nodes:
             self._add(node)
         self.sink = self.system.stream(graph.producer(graph.output).beats_out)
         self._join(graph.output, self.sink)
 
-    def set_depth(self, fifo: Fifo, depth: int) -> None:
-        """Other slots of one FIFO."""
+    @cached_property
+    def slowest(self) -> SlowestOperator:
+        """The operator that sets the interval where every FIFO is deep enough."""
+        slowest = SlowestOperator(Fraction(self.system.sizes[self.source]), Event(self.source, 0))
+        for name, schedule in self._schedules.items():
+            alone = System(name)
+            numbers = _add_streams(alone, schedule)
+            _add_rules(alone, schedule, numbers)
+            least = least_interval(alone)
+            if least.interval > slowest.interval:
+                names = {number: stream for stream, number in numbers.items()}
+                stream = self.streams[name, names[least.event.stream]]
+                slowest = SlowestOperator(least.interval, Event(stream, least.event.k))
+        return slowest
+
+    def set_depth(self, fifo: EdgeFifo, depth: int) -> None:
+        """Give one FIFO another number of slots."""
         self.system.replace(fifo.rule, np.arange(self.system.sizes[fifo.p]) - depth)
 
     def earliest(self) -> Relaxation:
-        """Towards the earliest times, the anchor at 0."""
+        """Start a relaxation to the earliest times at the slowest operator's interval.
+
+        The anchor is at 0.
+        """
+        interval, anchor = self.slowest.interval, self.slowest.anchor
         start = [np.full(n, NEVER) for n in self.system.sizes]
-        start[self.anchor.stream][self.anchor.k] = 0
-        unit, period = self.interval.denominator, self.interval.numerator
+        start[anchor.stream][anchor.k] = 0
+        unit, period = interval.denominator, interval.numerator
         return Relaxation(self.system, start, unit=unit, period=period)
 
     def _add(self, node: Operator) -> None:
-        schedule = node.schedule()
-        first = len(self.system.sizes)
-        ids = _streams(self.system, schedule)
+        schedule = self._schedules[node.name]
+        numbers = _add_streams(self.system, schedule)
+        self.streams |= {(node.name, stream): number for stream, number in numbers.items()}
         for k, edge in enumerate(node.inputs):
-            self._join(edge, ids[port("in", k)])
-        for r in schedule.rules:
-            self.system.rule(ids[r.dst], ids[r.src], r.index, r.delay)
-        self._written |= {edge: ids[port("out", k)] for k, edge in enumerate(node.outputs)}
-        interval, event = _alone(node.name, schedule)
-        if interval > self.interval:
-            self.interval, self.anchor = interval, Event(first + event.stream, event.k)
+            self._join(edge, numbers[port("in", k)])
+        _add_rules(self.system, schedule, numbers)
+        self._written |= {edge: numbers[port("out", k)] for k, edge in enumerate(node.outputs)}
 
     def _join(self, edge: str, q: int) -> None:
         p = self._written[edge]
         k = np.arange(self.system.sizes[p])
         self.system.rule(q, p, k, 1)
-        slots = _UNLIMITED * len(k) if self._depths is None else self._depths[edge]
+        slots = UNLIMITED * len(k) if self._depths is None else self._depths[edge]
         rule = self.system.rule(p, q, k - slots, 1)
-        self.fifos.append(Fifo(edge, p, q, rule))
+        self.fifos.append(EdgeFifo(edge, p, q, rule))
 
 
-def _streams(system: System, schedule: Schedule) -> dict[Stream, int]:
-    """Numbers of new streams: what goes in, steps, what comes out."""
+def _add_streams(system: System, schedule: Schedule) -> dict[Stream, int]:
+    """Add an operator's streams, inputs first, outputs last; return their numbers."""
     kinds = ("in", "step", "out")
     names = sorted(schedule.sizes, key=lambda s: kinds.index(s.rstrip("0123456789")))
     return {name: system.stream(schedule.sizes[name]) for name in names if schedule.sizes[name]}
 
 
-def _alone(name: str, schedule: Schedule) -> tuple[Fraction, Event]:
-    """The interval of an operator that never waits for others, and an event that it rests on."""
-    system = System(name)
-    ids = _streams(system, schedule)
+def _add_rules(system: System, schedule: Schedule, numbers: Mapping[Stream, int]) -> None:
     for r in schedule.rules:
-        system.rule(ids[r.dst], ids[r.src], r.index, r.delay)
-    interval, event, _ = system.critical()
-    return interval, event
+        system.rule(numbers[r.dst], numbers[r.src], r.index, r.delay)

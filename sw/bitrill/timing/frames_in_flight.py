@@ -1,8 +1,8 @@
-"""Frames in flight: what a check of frames at the input and a gate at the output need to know.
+"""Frames in flight: how many frames a network can hold, and when it holds back its output.
 
-Both answers follow from the schedules' rules read backwards: when an event has happened, so have
-those that it had to wait for. A FIFO of D slots between p and q says that ``p[k]`` waited for
-``q[k - D]``.
+The frame check at a design's input and the gate at its output are built from these answers. Both
+follow from the schedules' rules read backwards: when an event has happened, so have those that it
+had to wait for. With a FIFO of D slots between p and q, ``p[k]`` waited for ``q[k - D]``.
 """
 
 from __future__ import annotations
@@ -14,23 +14,26 @@ from ..ir.schedule import Stream, port
 
 
 def frames_inside(graph: Graph) -> int:
-    """The most frames that can be complete at the input with output beats still to be taken.
+    """Return the most frames that can be whole at the input, with output beats still to be taken.
 
-    Acceptance of a frame's last input beat implies, back through every FIFO and operator, that
-    some output beat was taken before; only frames that end after that beat can still be inside.
+    A frame's last input beat is accepted only after some output beat was taken: this follows back
+    through every FIFO and operator. Only frames that end after that beat can still be inside.
     """
     _must_be_folded(graph)
-    happened = {INPUT: graph.reader(INPUT).beats_in - 1}  # beats written into the FIFO of an edge
+    happened = {INPUT: graph.reader(INPUT).beats_in - 1}  # last beat written into an edge's FIFO
     for node in graph.nodes:
         accepted = {port("in", k): happened[e] - graph.depths[e] for k, e in enumerate(node.inputs)}
-        for k, edge in enumerate(node.outputs):  # what follows along any path is true
+        for k, edge in enumerate(node.outputs):  # every path gives a true bound
             happened[edge] = max(_implied(node, accepted, port("out", k)))
     taken = happened[graph.output] - graph.depths[graph.output]
     return 1 - (taken + 1) // graph.producer(graph.output).beats_out
 
 
 def whole_frame_first(graph: Graph) -> bool:
-    """Whether a frame's first output beat waits for its last input beat (dense layers do so)."""
+    """Return whether a frame's first output beat waits for its last input beat.
+
+    It does so behind any dense layer.
+    """
     _must_be_folded(graph)
     needed = {graph.output: 0}
     for node in reversed(graph.nodes):
@@ -41,16 +44,16 @@ def whole_frame_first(graph: Graph) -> bool:
 
 
 def _implied(node: Operator, events: dict[Stream, int], goal: Stream) -> list[int]:
-    """For each of ``events`` that is tied to ``goal``: the last ``goal`` event before it."""
-    found = [_waited_for(node, event, number, goal) for event, number in events.items()]
-    known = [f for f in found if f is not None]
+    """Return the last ``goal`` event before each of ``events`` that a rule ties to ``goal``."""
+    waited = [_waited_for(node, event, number, goal) for event, number in events.items()]
+    known = [w for w in waited if w is not None]
     if not known:
         raise StageError(f"{node.name}: no rule of its schedule ties {min(events)!r} to {goal!r}")
     return known
 
 
 def _waited_for(node: Operator, event: Stream, number: int, goal: Stream) -> int | None:
-    """The last ``goal`` event that must have happened when ``event`` of that number has, if any.
+    """Return the last ``goal`` event that ``event`` of that number waited for, if any.
 
     Numbers count from the first event of one frame on; earlier frames' events are negative.
     """
@@ -66,11 +69,11 @@ def _waited_for(node: Operator, event: Stream, number: int, goal: Stream) -> int
         before = max(int(r.index.max()) for r in rules) - sizes[src]
         return max(own, before) + frame * sizes[src]
 
-    found = [direct(event, number, goal)]
+    waited = [direct(event, number, goal)]
     step = direct(event, number, "step")
     if step is not None:
-        found.append(direct("step", step, goal))
-    return max((f for f in found if f is not None), default=None)
+        waited.append(direct("step", step, goal))
+    return max((w for w in waited if w is not None), default=None)
 
 
 def _must_be_folded(graph: Graph) -> None:

@@ -1,28 +1,19 @@
-"""Rates of max-plus systems: which interval a set of rules allows, and a schedule that keeps it.
+"""Max-plus systems: streams of events that repeat frame by frame, and rules between their times.
 
-Events repeat frame by frame: event k of stream s in frame f happens at ``f * interval + u[s][k]``.
-Rules then are difference constraints between the u, and such u exist exactly if no cycle of rules
-asks for more than ``interval`` a frame (Baccelli, Cohen, Olsder, Quadrat 1992). They are found by
-relaxation (see `bitrill.timing.relaxation`); where that does not come to rest soon, it is done
-again with a look for the cycle that forbids it (see `bitrill.timing.critical_cycle`). That cycle's
-own interval is the next one to try (Lawler 1976): so the least interval comes out exact.
+Event k of stream s in frame f happens at ``f * interval + u[s][k]``. A rule is then a difference
+constraint between the u: one event comes no sooner than another plus a delay (Baccelli, Cohen,
+Olsder, Quadrat 1992). This module holds the system; `relaxation` finds times that keep the rules,
+`intervals` the least interval that allows such times.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import StageError
-from .critical_cycle import Cycle, Tracked
-from .relaxation import Relaxation
 from .strided import Piece, pieces
-
-SWEEPS = 16
-"""Sweeps in which all but few systems come to rest; then a cycle is looked for."""
 
 
 class Event(NamedTuple):
@@ -33,7 +24,7 @@ class Event(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Rule:
+class PiecewiseRule:
     """``u[dst][k] >= u[src][place[k]] + frames[k] * interval + delay``, cut into pieces."""
 
     dst: int
@@ -51,66 +42,32 @@ class System:
     def __init__(self, name: str):
         self.name = name
         self.sizes: list[int] = []
-        self.rules: list[Rule] = []
-        self.into: list[list[int]] = []  # rules by the stream that they raise
-        self.out: list[list[int]] = []  # and by the one that they look at
+        self.rules: list[PiecewiseRule] = []
+        self.into: list[list[int]] = []  # numbers of the rules that raise a stream
+        self.out: list[list[int]] = []  # numbers of the rules that look at a stream
 
     def stream(self, size: int) -> int:
-        """A new stream of ``size`` events a frame; its number."""
+        """Add a stream of ``size`` events a frame; return its number."""
         self.sizes.append(size)
         self.into.append([])
         self.out.append([])
         return len(self.sizes) - 1
 
     def rule(self, dst: int, src: int, index: np.ndarray, delay: int) -> int:
-        """A new rule, as `bitrill.ir.Rule` has it; its number."""
-        self.rules.append(Rule(dst, src, pieces(index, self.sizes[src]), delay))
+        """Add a rule with the index that a `bitrill.ir.Rule` has; return its number."""
+        self.rules.append(PiecewiseRule(dst, src, pieces(index, self.sizes[src]), delay))
         self.into[dst].append(len(self.rules) - 1)
         self.out[src].append(len(self.rules) - 1)
         return len(self.rules) - 1
 
     def replace(self, number: int, index: np.ndarray) -> None:
-        """Another index of a rule."""
+        """Give a rule another index."""
         old = self.rules[number]
-        self.rules[number] = Rule(old.dst, old.src, pieces(index, self.sizes[old.src]), old.delay)
+        cut = pieces(index, self.sizes[old.src])
+        self.rules[number] = PiecewiseRule(old.dst, old.src, cut, old.delay)
 
-    def least_interval(self, at_least: Fraction | int = 0) -> tuple[Fraction, list[np.ndarray]]:
-        """The shortest interval that all rules allow, and a `schedule` of it.
-
-        ``at_least``: an interval known to be none too long. `StageError` where no interval is long
-        enough.
-        """
-        interval, _, times = self.critical(at_least)
-        return interval, times
-
-    def critical(self, at_least: Fraction | int = 0) -> tuple[Fraction, Event, list[np.ndarray]]:
-        """As `least_interval`, with an event that takes all of the interval to come round.
-
-        That event counts only where the interval is more than ``at_least``.
-        """
-        longest = max(self.sizes)
-        interval, event = Fraction(max(longest, at_least)), Event(self.sizes.index(longest), 0)
-        while True:
-            found = self.schedule(interval)
-            if isinstance(found, list):
-                return interval, event, found
-            if found.interval is None:
-                raise StageError(f"{self.name}: deadlock: rules wait for one another")
-            interval, event = found.interval, Event(*found.event)
-
-    def schedule(
-        self, interval: Fraction, start: list[np.ndarray] | None = None
-    ) -> list[np.ndarray] | Cycle:
-        """Times of one frame's events, in units of ``1 / interval.denominator`` cycles.
-
-        ``start``: the times may be no earlier than these. Where no times keep all rules: a cycle
-        of rules that forbids it.
-        """
-        unit, period = interval.denominator, interval.numerator
-        start = start or [np.arange(n) * unit for n in self.sizes]
-        if max(self.sizes) * unit <= period:
-            quick = Relaxation(self, start, unit=unit, period=period)
-            if quick.settle(SWEEPS):
-                return quick.times
-            start = quick.times  # no later than any that keep all rules
-        return Tracked(self, start, unit, period).settle()
+    def index(self, number: int) -> np.ndarray:
+        """Index of a rule into its source stream; events of earlier frames are negative."""
+        rule = self.rules[number]
+        size = self.sizes[rule.src]
+        return np.concatenate([p.indices() + p.frames * size for p in rule.pieces])

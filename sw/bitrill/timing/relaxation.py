@@ -1,38 +1,55 @@
-"""Least times that keep the rules of a max-plus system, whole streams at a time.
+"""Relaxation of a max-plus system: the least times that keep its rules, whole streams at a time.
 
-Relaxation (Bellman 1958, Ford 1956) as Yen (1970) orders it: through the streams to and fro, so
-what is late goes on downstream, and what stands holds up all upstream, in one sweep each. Only
-rules out of streams that have changed are looked at, only streams that are raised are copied.
+This is the method of Bellman (1958) and Ford (1956) in Yen's order (1970): streams are visited
+forwards, then backwards, so a delay travels downstream and a stall upstream in one sweep each. Only
+rules out of streams that have changed are applied, and only streams that are raised are copied.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from .feasibility import Laps
-    from .maxplus import Event, System
+from .maxplus import Event, PiecewiseRule, System
+from .strided import Piece
 
 NEVER = -(1 << 40)
-"""Long before everything: the times of what waits for nothing."""
+"""Time of an event that waits for nothing: long before all others."""
 
+SWEEPS = 16
+"""Sweeps in which nearly all systems come to rest."""
 
 _STEP = 64
-"""Events that are looked at behind a raised one; twice as many each time."""
+"""Events behind a raised one that are checked at first; twice as many each time."""
 
 Span: TypeAlias = tuple[int, int]
-"""From one event of a stream to another, both included."""
+"""First and last event of a part of a stream, both included."""
+
+
+class Observer(Protocol):
+    """Is called for each raise of events, with the reason: see `bitrill.timing.feasibility`."""
+
+    def ruled(self, number: int, rule: PiecewiseRule, piece: Piece, later: np.ndarray) -> None:
+        """Note that a rule raised the events of one of its pieces, where ``later``."""
+        ...
+
+    def spaced(self, s: int, start: int, later: np.ndarray) -> None:
+        """Note that events of a stream were raised by those before them, where ``later``."""
+        ...
+
+    def chained(self, s: int, cause: int, first: int, stop: int) -> None:
+        """Note that one event of a stream raised its events ``first .. stop - 1``."""
+        ...
 
 
 class Relaxation:
-    """The least times, no earlier than those given, that keep all rules.
+    """Raises given times to the least that keep all rules.
 
     Times count in units of ``1 / unit`` cycles; event k of frame f happens at ``f * period +
     times[s][k]``. ``period`` None: there is one frame alone, and nothing waits for earlier ones.
-    ``rules``: numbers of the rules that the times given may break; None: any.
+    ``rules``: numbers of the rules that the given times may break; None: any of them.
     """
 
     def __init__(
@@ -51,8 +68,8 @@ class Relaxation:
         self._later = np.empty(longest, bool)
         self._steps = np.arange(longest + 1) * unit
         self._order = list(range(n))
-        self.laps: Laps | None = None
-        self._due: dict[int, Span] = {}  # what was raised since a rule was looked at
+        self.observer: Observer | None = None
+        self._due: dict[int, Span] = {}  # events raised since a rule was last applied, by rule
         self._fresh = [rules is None] * n
         if rules is None:
             for s, size in enumerate(system.sizes):
@@ -64,7 +81,10 @@ class Relaxation:
                 self._raised(rule.dst, self._chain(rule.dst, span))
 
     def settle(self, sweeps: int, anchor: Event | None = None) -> bool | None:
-        """Whether all rules are kept after at most so many sweeps; None: ``anchor`` was raised."""
+        """Raise times for at most ``sweeps`` sweeps; return whether they keep all rules.
+
+        Returns None as soon as ``anchor`` is raised.
+        """
         if self.excess(anchor):
             return None
         for _ in range(sweeps):
@@ -80,20 +100,20 @@ class Relaxation:
         return False
 
     def excess(self, anchor: Event | None) -> int:
-        """By how much an event was raised."""
+        """Time by which an event was raised beyond its given time."""
         if anchor is None:
             return 0
         s, k = anchor
         return int(self.times[s][k] - self._given[s][k])
 
     def _visit(self, s: int) -> bool:
-        """Raise a stream by its rules; whether it was."""
+        """Raise a stream by its rules; return whether it was raised."""
         span: Span | None = None
         for number in self.system.into[s]:
             due = self._due.pop(number, None)
-            found = due and self._apply(number, due)
-            if found:
-                span = found if span is None else _hull(span, found)
+            raised = due and self._apply(number, due)
+            if raised:
+                span = raised if span is None else _hull(span, raised)
         if self._fresh[s]:
             self._fresh[s] = False
             span = (0, len(self.times[s]) - 1)
@@ -108,18 +128,18 @@ class Relaxation:
             self._due[number] = span if due is None else _hull(due, span)
 
     def _mine(self, s: int) -> np.ndarray:
-        """The times of a stream, to be raised in place."""
+        """Return the times of a stream, copied once so that the given ones stay."""
         if self.times[s] is self._given[s]:
             self.times[s] = self._given[s].copy()
         return self.times[s]
 
     def _apply(self, number: int, due: Span) -> Span | None:
-        """Raise events by one rule, those that look at ``due``; from where to where any was."""
+        """Raise the events that wait for ``due`` by one rule; return the span of raised ones."""
         rule = self.system.rules[number]
         span: Span | None = None
         for whole in rule.pieces:
             if self.period is None and whole.frames:
-                continue  # what another frame does is nothing to one alone
+                continue  # one frame alone waits for no other frame
             piece = whole.part(*due)
             if piece is None:
                 continue
@@ -133,30 +153,30 @@ class Relaxation:
                 continue
             u = self._mine(rule.dst)[piece.first : piece.last]
             np.maximum(u, wanted, out=u)
-            if self.laps is not None:
-                self.laps.ruled(number, rule, piece, later)
-            found = piece.first + first, piece.last - 1 - int(later[::-1].argmax())
-            span = found if span is None else _hull(span, found)
+            if self.observer is not None:
+                self.observer.ruled(number, rule, piece, later)
+            raised = piece.first + first, piece.last - 1 - int(later[::-1].argmax())
+            span = raised if span is None else _hull(span, raised)
         return span
 
     def _chain(self, s: int, span: Span) -> Span:
-        """One event of a stream a cycle, through the end of the frame, once a span was raised."""
+        """Keep a cycle between events of a stream, a span of which was raised; return the span."""
         first, last = span
         self._space(s, max(first - 1, 0), last + 1)
         last = self._push(s, last)
         u = self.times[s]
         if self.period is not None and last == len(u) - 1:
             start = int(u[-1]) + self.unit - self.period
-            if start > u[0]:  # and no further round: the frame is long enough for all its events
+            if start > u[0]:  # once is enough: the period is long enough for all events
                 self._mine(s)[0] = start
-                if self.laps is not None:
-                    self.laps.chained(s, -1, 0, 1)
+                if self.observer is not None:
+                    self.observer.chained(s, -1, 0, 1)
                 self._push(s, 0)
                 first = 0
         return first, last
 
     def _space(self, s: int, start: int, stop: int) -> None:
-        """Space raised events."""
+        """Keep a cycle between events ``start .. stop - 1``."""
         u = self.times[s][start:stop]
         n = len(u)
         ahead, later = self._wanted[: n - 1], self._later[: n - 1]
@@ -164,17 +184,17 @@ class Relaxation:
         np.greater(ahead, u[1:], out=later)
         if not later.any():
             return
-        old = u if self.laps is None else u.copy()
+        old = u if self.observer is None else u.copy()
         u = self._mine(s)[start:stop]
         steps = self._steps[:n]
         u -= steps
         np.maximum.accumulate(u, out=u)
         u += steps
-        if self.laps is not None:
-            self.laps.spaced(s, start, u > old)
+        if self.observer is not None:
+            self.observer.spaced(s, start, u > old)
 
     def _push(self, s: int, last: int) -> int:
-        """Raise the events behind the last raised one as far as they stand too close; the last."""
+        """Raise the events behind ``last`` that stand too close; return the last raised one."""
         u, n = self.times[s], _STEP
         while last + 1 < len(u):
             behind = u[last + 1 : last + 1 + n]
@@ -185,8 +205,8 @@ class Relaxation:
                 break
             u = self._mine(s)
             u[last + 1 : last + 1 + count] = due[:count]
-            if self.laps is not None:
-                self.laps.chained(s, last, last + 1, last + 1 + count)
+            if self.observer is not None:
+                self.observer.chained(s, last, last + 1, last + 1 + count)
             last, n = last + count, 2 * n
             if count < len(late):
                 break

@@ -1,10 +1,10 @@
-"""Rules' indices without index arrays: runs of evenly spaced places, nested.
+"""Rules' indices as nested loops instead of index arrays.
 
-The index of nearly every rule is a walk through loops (passes over a vector, taps of a window, rows
-of an image), so ``x[index]`` is a strided view of ``x``, which costs neither memory nor a look-up
-an event: ``index = offset + sum of digit * step`` for the digits of 0, 1, .. in mixed radix. A rule
-is cut where its index passes into another frame, and where a first or last run is shorter than the
-others; what fits no loops keeps its indices.
+The index of nearly every rule is a walk through loops (repeats of a vector, taps of a window, rows
+of an image): ``index = offset + sum of digit * step`` for the digits of 0, 1, .. in mixed radix. So
+``x[index]`` is a strided view of ``x``, which costs neither memory nor a look-up an event. A rule
+is cut into pieces where its index passes into another frame, and where a first or last run is
+shorter than the others; a piece that fits no loops keeps its index array.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from dataclasses import dataclass
 import numpy as np
 
 _SHORT = 4
-"""Shorter innermost runs are looked up faster than walked."""
+"""Length of an innermost run below which an index array is faster than a view."""
 
 _LOOPS = 6
+"""Most loops in one another."""
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
     """Events ``first .. last - 1`` of a rule, whose indices lie ``frames`` frames away.
 
-    Place within that frame: ``offset`` plus the loops' digits times their steps (``loops``:
-    ``(length, step)``, outermost first), or where there are no loops, ``places``, ``ascending`` or
-    not.
+    The place within that frame is ``offset`` plus the loops' digits times their steps (``loops``:
+    ``(length, step)``, outermost first). Where there are no loops it is listed in ``places``,
+    which may be ``ascending``.
     """
 
     first: int
@@ -37,7 +38,7 @@ class Piece:
     ascending: bool = False
 
     def plus(self, x: np.ndarray, lag: int, out: np.ndarray) -> None:
-        """``out = x[place] + lag``, of ``last - first`` entries."""
+        """Write ``x[place] + lag`` to ``out``, which has ``last - first`` entries."""
         if self.places is not None:
             np.take(x, self.places, out=out, mode="clip")
             out += lag
@@ -45,7 +46,7 @@ class Piece:
         np.add(self._view(x), lag, out=out.reshape([n for n, _ in self.loops]))
 
     def part(self, low: int, high: int) -> Piece | None:
-        """A piece of this one with all events whose places lie in ``low .. high``, if any do."""
+        """Return the part with all events whose places lie in ``low .. high``; None if none do."""
         if self.places is not None:
             if not self.ascending:
                 return self
@@ -69,13 +70,13 @@ class Piece:
         return Piece(start, stop, self.frames, self.offset + a * step, ((b - a, step), *inner))
 
     def indices(self) -> np.ndarray:
-        """All places."""
+        """Return the places as an index array."""
         if self.places is not None:
             return self.places.astype(np.int64)
-        found = np.array([self.offset])
+        places = np.array([self.offset])
         for n, step in self.loops:
-            found = (found[:, None] + np.arange(n) * step).reshape(-1)
-        return found
+            places = (places[:, None] + np.arange(n) * step).reshape(-1)
+        return places
 
     def _view(self, x: np.ndarray) -> np.ndarray:
         size = x.itemsize
@@ -85,18 +86,18 @@ class Piece:
 
 
 def pieces(index: np.ndarray, size: int) -> tuple[Piece, ...]:
-    """A rule's index into a stream of ``size`` events a frame, cut into pieces."""
+    """Cut a rule's index into a stream of ``size`` events a frame into pieces."""
     index = np.asarray(index, np.int64)
     frames, place = np.divmod(index, size)
     cuts = np.flatnonzero(np.diff(frames)) + 1
-    found: list[Piece] = []
+    cut: list[Piece] = []
     for first, last in zip([0, *cuts.tolist()], [*cuts.tolist(), len(index)], strict=True):
-        found += _cut(place[first:last], first, int(frames[first]))
-    return tuple(found)
+        cut += _cut(place[first:last], first, int(frames[first]))
+    return tuple(cut)
 
 
 def _cut(place: np.ndarray, first: int, frames: int) -> list[Piece]:
-    """Pieces of one frame: all at once, or a first and a last run by themselves, or as it is."""
+    """Cut the places of one frame: one piece, or without odd first and last runs, or listed."""
     n = len(place)
     whole = _loops(place)
     if whole is None:
@@ -104,8 +105,7 @@ def _cut(place: np.ndarray, first: int, frames: int) -> list[Piece]:
         body = _run(place[head:]) if head < n else 1
         for start in (head, 0):
             stop = n - (n - start) % (body if start else head)
-            found = _loops(place[start:stop]) if stop - start > 1 else None
-            if found is not None:
+            if stop - start > 1 and _loops(place[start:stop]) is not None:
                 parts = [(a, b) for a, b in ((0, start), (start, stop), (stop, n)) if b > a]
                 return [p for a, b in parts for p in _cut(place[a:b], first + a, frames)]
         return [_listed(place, first, frames)]
@@ -121,7 +121,7 @@ def _listed(place: np.ndarray, first: int, frames: int) -> Piece:
 
 
 def _run(place: np.ndarray) -> int:
-    """Length of the first run of even steps."""
+    """Return the length of the first run of even steps."""
     if len(place) < 2:
         return len(place)
     steps = np.diff(place)
@@ -130,15 +130,15 @@ def _run(place: np.ndarray) -> int:
 
 
 def _loops(place: np.ndarray) -> tuple[tuple[int, int], ...] | None:
-    """Nested loops that give these places, outermost first."""
-    found: list[tuple[int, int]] = []
+    """Return the nested loops that give these places, outermost first; None if there are none."""
+    loops: list[tuple[int, int]] = []
     while len(place) > 1:
         run = _run(place)
-        if len(found) == _LOOPS or len(place) % run:
+        if len(loops) == _LOOPS or len(place) % run:
             return None
         rows, step = place.reshape(-1, run), int(place[1] - place[0])
         if (rows != rows[:, :1] + np.arange(run) * step).any():
             return None
-        found.append((run, step))
+        loops.append((run, step))
         place = rows[:, 0]
-    return tuple(reversed(found)) or ((1, 0),)
+    return tuple(reversed(loops)) or ((1, 0),)

@@ -1,4 +1,4 @@
-"""Dense layers without products: AdderNet (Chen et al. 2020), and how they are exported."""
+"""AdderNet: dense layers that compute distances instead of products (Chen et al. 2020)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch import Tensor
 from ..frontend.reader.functions import DOMAIN
 
 STEP = 0.2
-"""The paper's eta: length of a layer's gradient, by the root of the number of its weights."""
+"""The paper's eta: length of a layer's gradient over the root of the number of its weights."""
 
 
 class L1MatMul(torch.autograd.Function):
-    """``y[n, r] = -sum_j |x[n, j] - w[r, j]|``.
+    """Computes ``y[n, r] = -sum_j |x[n, j] - w[r, j]|``; exported as the ONNX function `L1MatMul`.
 
-    Gradients as published: of w the full difference ``x - w``, then scaled to a length of
-    ``STEP * sqrt(weights)`` (the layer's own learning rate); of x ``w - x`` clipped to -1..1.
+    Gradients as published: w gets the full difference ``x - w``, scaled to a length of
+    ``STEP * sqrt(weights)`` (the layer's own learning rate); x gets ``w - x`` clipped to -1..1.
     """
 
     @staticmethod
@@ -44,9 +44,9 @@ class L1MatMul(torch.autograd.Function):
 
 
 class AdderLinear(qnn.QuantLinear):
-    """``y = -sum |x - w|`` instead of ``sum x * w``; no bias. Quantizers as of `QuantLinear`.
+    """Dense layer ``y = -sum |x - w|`` without bias; it takes the quantizers of `QuantLinear`.
 
-    Weights and inputs must stand on one scale: give both as many bits.
+    Weights and inputs must have one scale: give both the same number of bits.
     """
 
     def inner_forward_impl(self, x: Tensor, quant_weight: Any, quant_bias: Any) -> Tensor:

@@ -1,4 +1,4 @@
-"""Real numbers with a float error bound: what any float32 computation of them may give.
+"""Float error bounds: real numbers, with all that any float32 computation of them may give.
 
 `Value` is an enclosure ``lo <= exact <= hi`` (equal ends unless a root was taken) and a bound
 ``err``: every float32 evaluation, in any order of its sums, with or without fused multiply-add,
@@ -37,7 +37,10 @@ def gamma(n: int) -> Fraction:
 
 @dataclass(frozen=True)
 class Value:
-    """See the module; a number that every side holds as the same float has ``err`` 0."""
+    """A number in ``lo..hi``, whose float32 evaluations err by ``err`` at most.
+
+    A number that every side holds as the same float has ``err`` 0.
+    """
 
     lo: Fraction
     hi: Fraction
@@ -45,7 +48,7 @@ class Value:
 
     @staticmethod
     def of(x: float | int | Fraction) -> Value:
-        """The number that x is, exactly; NaN and infinity raise ValueError or OverflowError."""
+        """Return x exactly; NaN and infinity raise ValueError or OverflowError."""
         exact = Fraction(x)
         return Value(exact, exact)
 
@@ -56,23 +59,23 @@ class Value:
 
     @property
     def low(self) -> Fraction:
-        """No evaluation gives less."""
+        """Least number that an evaluation gives."""
         return self.lo - self.err
 
     @property
     def high(self) -> Fraction:
-        """No evaluation gives more."""
+        """Largest number that an evaluation gives."""
         return self.hi + self.err
 
     def may_be(self, x: float) -> bool:
-        """Whether a float32 evaluation may give x."""
+        """Return whether a float32 evaluation may give x."""
         return self.low <= Fraction(x) <= self.high
 
     def __neg__(self) -> Value:
         return Value(-self.hi, -self.lo, self.err)
 
     def __abs__(self) -> Value:
-        """No rounding, and it brings no two numbers further apart."""
+        """Return the absolute value: nothing is rounded, and no error grows."""
         least = Fraction(0) if self.lo <= 0 <= self.hi else min(abs(self.lo), abs(self.hi))
         return Value(least, max(abs(self.lo), abs(self.hi)), self.err)
 
@@ -94,7 +97,7 @@ class Value:
         return _rounded(min(ends), max(ends), err)
 
     def clip(self, lo: Fraction | None, hi: Fraction | None) -> Value:
-        """``min(max(x, lo), hi)``: no rounding, and it brings no two numbers further apart."""
+        """Return ``min(max(x, lo), hi)``: nothing is rounded, and no error grows."""
         ends = [self.lo, self.hi]
         if lo is not None:
             ends = [max(e, lo) for e in ends]
@@ -103,7 +106,7 @@ class Value:
         return Value(ends[0], ends[1], self.err)
 
     def sqrt(self) -> Value:
-        """Square root of a number that every evaluation finds positive."""
+        """Return the square root of a number whose evaluations are all positive."""
         if self.low <= 0:
             raise ZeroDivisionError("a radicand may be zero or less")
         lo, hi = _root(self.lo), _root(self.hi) + Fraction(1, 1 << _ROOT_BITS)
@@ -111,13 +114,13 @@ class Value:
 
 
 def _rounded(lo: Fraction, hi: Fraction, err: Fraction, n: int = 1) -> Value:
-    """The same exact number after n more roundings."""
+    """Return the same exact number after n more roundings."""
     size = max(abs(lo), abs(hi)) + err
     return Value(lo, hi, err + gamma(n) * size + n * TINY)
 
 
 def _product(a: Value, b: Value) -> tuple[Fraction, Fraction, Fraction]:
-    """Ends and error of the product before it is rounded."""
+    """Return ends and error of a product before it is rounded."""
     err = a.size * b.err + b.size * a.err + a.err * b.err
     if a.lo == a.hi and b.lo == b.hi:
         return a.lo * b.lo, a.lo * b.lo, err
@@ -126,12 +129,12 @@ def _product(a: Value, b: Value) -> tuple[Fraction, Fraction, Fraction]:
 
 
 def _root(x: Fraction) -> Fraction:
-    """The root of x, rounded down to `_ROOT_BITS` binary places."""
+    """Return the root of x, rounded down to `_ROOT_BITS` binary places."""
     return Fraction(isqrt((x.numerator << (2 * _ROOT_BITS)) // x.denominator), 1 << _ROOT_BITS)
 
 
 class _Sum:
-    """Adds products of Fractions as integers, one sum a denominator: gcd only at the end."""
+    """Sum of products of Fractions: integers by denominator, so gcd runs only at the end."""
 
     def __init__(self) -> None:
         self._parts: dict[int, int] = {}
@@ -146,24 +149,24 @@ class _Sum:
 
     @property
     def total(self) -> Fraction:
-        """The sum."""
+        """Sum of all terms."""
         return sum((Fraction(n, d) for d, n in self._parts.items()), Fraction(0))
 
     def is_grid(self, size: Fraction) -> bool:
-        """Whether all terms are multiples of a power of two, and ``size`` below 2**24 of it."""
+        """Return whether all terms are multiples of a power of two, ``size`` below 2**24 of it."""
         finest = max(self._parts, default=1)
         return all(d & (d - 1) == 0 for d in self._parts) and size * finest < 1 << 24
 
 
-def dot(terms: Iterable[tuple[Value, Value]], *, more: Iterable[Value] = ()) -> Value:
-    """``sum(a * b) + sum(more)`` in any order: n terms round at most n times each.
+def dot(terms: Iterable[tuple[Value, Value]], *, addends: Iterable[Value] = ()) -> Value:
+    """Return ``sum(a * b) + sum(addends)`` in any order: n terms round at most n times each.
 
-    Where all terms are multiples of one power of two, and their sizes sum to less than 2**24 of
-    it, no order of additions rounds at all: integers, in short.
+    Where all terms are multiples of one power of two (integers, in short), and their sizes sum to
+    less than 2**24 of it, no order of additions rounds at all.
     """
     lo, hi, err, size = _Sum(), _Sum(), _Sum(), _Sum()
     n = 0
-    for a, b in (*terms, *((m, _ONE) for m in more)):
+    for a, b in (*terms, *((m, _ONE) for m in addends)):
         n += 1
         if a.lo is a.hi and b.lo is b.hi:
             lo.add(a.lo, b.lo)
@@ -188,13 +191,13 @@ _ONE = Value.of(1)
 
 
 def maximum(values: Iterable[Value]) -> Value:
-    """The largest: no rounding."""
+    """Return the largest value: nothing is rounded."""
     given = list(values)
     return Value(max(v.lo for v in given), max(v.hi for v in given), max(v.err for v in given))
 
 
 def power(x: Value, exponent: float) -> Value:
-    """``x ** exponent`` for the exponents that norms use: 0.5, -0.5, 1, -1, 2."""
+    """Return ``x ** exponent`` for the exponents that norms use: 0.5, -0.5, 1, -1, 2."""
     if exponent == 0.5:
         return x.sqrt()
     if exponent == -0.5:
@@ -211,7 +214,7 @@ def _widened(x: Value) -> Value:
 
 
 def batch_norm(x: Value, scale: Value, bias: Value, mean: Value, var: Value, eps: float) -> Value:
-    """``(x - mean) / sqrt(var + eps) * scale + bias``, in this or the fused form ``x*a + b``.
+    """Return ``(x - mean) / sqrt(var + eps) * scale + bias``, or its fused form ``x*a + b``.
 
     Both forms round numbers no larger than ``(|x| + |mean|) * |a|`` and ``|bias|``, each at most
     `NORM_ROUNDINGS` times; ``a = scale / sqrt(var + eps)``.

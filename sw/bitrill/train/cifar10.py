@@ -1,6 +1,7 @@
-"""CIFAR-10 (Krizhevsky 2009) from the archive of its binary form.
+"""Reader of CIFAR-10 (Krizhevsky 2009) in its binary form, without unpacking the archive.
 
-Six files of 10,000 records: a byte that is the class, then 32x32 bytes each of red, green, blue.
+The archive holds six files of 10,000 records. A record is a byte that is the class, then 32x32
+bytes each of red, green and blue.
 """
 
 from __future__ import annotations
@@ -18,35 +19,38 @@ from ..storage import read_bytes
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
-"""Of the archive."""
+"""MD5 sum of the archive."""
 
 FILE = "cifar-10-binary.tar.gz"
 SHAPE = (3, 32, 32)
 CLASSES = 10
 RECORDS = 10_000
 MEMBERS = {"train": tuple(f"data_batch_{k}.bin" for k in range(1, 6)), "test": ("test_batch.bin",)}
-"""Files of a split, in order, by their last name."""
+"""Names of each split's files, in order, without their folder."""
 
 _RECORD = 1 + 3 * 32 * 32
 _READ_LIMIT = 256 << 20
-"""Bytes of the unpacked archive that are looked at; the official one has 184 million."""
+"""Bytes of the unpacked archive that are read at most; the official one has 184 million."""
 
 
 def check(data: bytes, where: str) -> None:
-    """`StorageError` unless the archive is the official one."""
-    found = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    if found != MD5:
-        raise StorageError(f"{where} must have the MD5 sum {MD5}, not {found}")
+    """Raise `StorageError` unless the archive is the official one."""
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    if md5 != MD5:
+        raise StorageError(f"{where} must have the MD5 sum {MD5}, not {md5}")
 
 
 def read(path: Path, split: str, records: int = RECORDS) -> tuple[np.ndarray, np.ndarray]:
-    """``(images, labels)`` of a split, uint8 ``[N, 3, 32, 32]`` and ``[N]``; `StorageError`."""
+    """Read ``(images, labels)`` of a split, uint8 ``[N, 3, 32, 32]`` and ``[N]``.
+
+    Raises `StorageError` for an archive that is not whole.
+    """
     wanted = MEMBERS[split]
-    found = _members(path, set(wanted), records * _RECORD)
-    missing = [name for name in wanted if name not in found]
+    files = _members(path, set(wanted), records * _RECORD)
+    missing = [name for name in wanted if name not in files]
     if missing:
         raise StorageError(f"{path} must hold {', '.join(missing)}, and does not")
-    rows = np.concatenate([np.frombuffer(found[n], np.uint8) for n in wanted]).reshape(-1, _RECORD)
+    rows = np.concatenate([np.frombuffer(files[n], np.uint8) for n in wanted]).reshape(-1, _RECORD)
     labels = rows[:, 0]
     if labels.max() >= CLASSES:
         raise StorageError(f"{path} must hold classes 0 to {CLASSES - 1}, not {labels.max()}")
@@ -54,8 +58,8 @@ def read(path: Path, split: str, records: int = RECORDS) -> tuple[np.ndarray, np
 
 
 def _members(path: Path, wanted: set[str], size: int) -> dict[str, bytes]:
-    """The bytes of the archive's files of those names; nothing is unpacked onto the disk."""
-    found: dict[str, bytes] = {}
+    """Read the archive's files of these names; nothing is unpacked onto the disk."""
+    files: dict[str, bytes] = {}
     try:
         with tarfile.open(fileobj=io.BytesIO(read_bytes(path)), mode="r|gz") as archive:
             for member in archive:
@@ -69,7 +73,7 @@ def _members(path: Path, wanted: set[str], size: int) -> dict[str, bytes]:
                     raise StorageError(
                         f"{name} of {path} must be {size} bytes long, not {member.size}"
                     )
-                found[name] = file.read()
+                files[name] = file.read()
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise StorageError(f"{path} must be a whole tar.gz archive: {error}") from error
-    return found
+    return files

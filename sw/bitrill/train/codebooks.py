@@ -1,21 +1,24 @@
-"""Weights that share a few values a layer, found by k-means (Han et al. 2016, Deep Compression)."""
+"""Codebook weights: a layer's weights share a few values (Han et al. 2016, Deep Compression).
+
+k-means chooses the values while the network trains.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from .latent import BYTE, GridQuant, GridWeight, straight
+from .grid_weights import BYTE, GridQuant, GridWeight, straight
 
 FOLLOW = 0.05
-"""How far a centroid goes towards the mean of its weights, on each batch of training."""
+"""Share of its way to the mean of its weights that a centroid goes on each training batch."""
 
 
 class CodebookQuant(GridQuant):
-    """The nearest of ``entries`` centroids, each rounded to an integer of ``-127..127`` over 127.
+    """Rounds to the nearest of ``entries`` centroids, which are integers ``-127..127`` over 127.
 
-    Centroids begin as k-means' optimum for weights drawn uniformly from -1..1, and follow the
-    running weights: a step of Lloyd's on each batch of training, so they need no gradients.
+    Centroids begin as k-means' optimum for weights drawn uniformly from -1..1. They need no
+    gradients: a step of Lloyd's algorithm on each training batch makes them follow the weights.
     """
 
     centroids: Tensor
@@ -33,7 +36,10 @@ class CodebookQuant(GridQuant):
         return straight(scaled, grid[_nearest(scaled.detach(), grid)])
 
     def _follow(self, x: Tensor) -> None:
-        """Centroids stay ascending: means of intervals in order, taken equally far."""
+        """Move each centroid towards the mean of its weights.
+
+        Centroids stay ascending: the means are ascending too, and all move by the same share.
+        """
         chosen, k = _nearest(x, self.centroids).flatten(), len(self.centroids)
         counts = torch.bincount(chosen, minlength=k)
         means = torch.bincount(chosen, x.flatten(), minlength=k) / counts.clamp(min=1)
@@ -45,7 +51,7 @@ def _nearest(x: Tensor, ascending: Tensor) -> Tensor:
 
 
 class CodebookWeight(GridWeight):
-    """At most 4 distinct values ``k/127`` a layer; ``weight_entries=n``: at most n."""
+    """Weights of at most 4 distinct values ``k/127`` a layer; ``weight_entries=n``: at most n."""
 
     tensor_quant = CodebookQuant  # pyright: ignore[reportAssignmentType]
     entries = 4

@@ -1,8 +1,8 @@
-"""The convolutional recipes' networks, as torch modules; which layers there are follows the map.
+"""Torch modules of the convolutional recipes; the image's size decides which layers there are.
 
-All take ``[N, C, H, W]`` (``dilated1d``: ``[N, C, H * W]``) in 0..1, quantized to 8 bits in
-front, and have batch norm and signed narrow activations on -1..1 behind each layer. ``width`` is
-the number of channels of the first.
+All take ``[N, C, H, W]`` (``dilated1d``: ``[N, C, H * W]``) in 0..1, quantize it to 8 bits, and
+have batch norm and signed narrow activations on -1..1 behind each layer. ``width`` is the number of
+channels of the first layer.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ import brevitas.nn as qnn
 import torch
 from torch import Tensor, nn
 
-from . import datasets, quantizers
+from . import brevitas_quantizers, datasets
 from .recipes import Options
 
 INPUT_BITS = 8
 
 
 class Blocks:
-    """Layers with the options' quantizers."""
+    """Maker of layers that have the options' quantizers."""
 
     def __init__(self, options: Options, arguments: dict[str, Any]):
         self.options, self.arguments = options, arguments
         self.colours = datasets.shape(options.dataset)[0]
 
     def act(self, bits: int | None = None) -> nn.Module:
-        """A quantizer of activations; all are on one scale, so that branches can be added."""
+        """Make an activation quantizer; all have one scale, so that branches can be added."""
         bits = bits or self.options.n_acts
-        return qnn.QuantIdentity(act_quant=quantizers.Activation, bit_width=bits)
+        return qnn.QuantIdentity(act_quant=brevitas_quantizers.IntActivation, bit_width=bits)
 
     def conv(
         self, n_in: int, n_out: int, kernel: int = 3, *, rank: int = 2, **given: Any
     ) -> list[nn.Module]:
-        """Convolution, batch norm, quantizer."""
+        """Make a convolution with batch norm and activation quantizer."""
         layer, norm = (
             (qnn.QuantConv1d, nn.BatchNorm1d) if rank == 1 else (qnn.QuantConv2d, nn.BatchNorm2d)
         )
@@ -49,9 +49,9 @@ class Blocks:
         return [self.linear(n_in, n_out), nn.BatchNorm1d(n_out), self.act()]
 
     def head(self, channels: int, tail: nn.Module, rank: int = 2) -> list[nn.Module]:
-        """Mean over all places of ``[N, C, H, W]`` or ``[N, C, L]``, quantized, and the classes.
+        """Make the last layers: quantized means of ``[N, C, H, W]`` or ``[N, C, L]``, then classes.
 
-        The batch norm takes the means off the middle between two levels, where many would lie.
+        Many means would lie in the middle between two levels; the batch norm moves them away.
         """
         pool = nn.AdaptiveAvgPool1d(1) if rank == 1 else nn.AdaptiveAvgPool2d(1)
         mean = [pool, nn.Flatten(), nn.BatchNorm1d(channels), self.act()]
@@ -59,7 +59,7 @@ class Blocks:
 
 
 class Residual(nn.Module):
-    """Two convolutions beside a shortcut, both on one grid, added and quantized."""
+    """Residual block: two convolutions and a shortcut, on one scale, added and quantized."""
 
     def __init__(self, blocks: Blocks, n_in: int, n_out: int, stride: int):
         super().__init__()
@@ -73,8 +73,8 @@ class Residual(nn.Module):
         return self.act(self.body(x) + self.shortcut(x))
 
 
-class Level(nn.Module):
-    """A level of a U-net: encode, what lies below at half the size, joined, decode."""
+class UnetStage(nn.Module):
+    """Stage of a U-net: encode, the stages below at half the size, concatenate, decode."""
 
     def __init__(self, encode: nn.Module, below: nn.Module, decode: nn.Module):
         super().__init__()
@@ -87,9 +87,9 @@ class Level(nn.Module):
 
 
 def cnv(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn.Module]:
-    """FINN's CNV: two convolutions of 3x3, unpadded, and a pool, thrice (the last without).
+    """FINN's CNV: three times two unpadded 3x3 convolutions, with a pool behind the first two.
 
-    A convolution on a map of less than 3, and a pool of less than 2, are left out.
+    A convolution on a map smaller than 3, and a pool on one smaller than 2, are left out.
     """
     layers: list[nn.Module] = []
     n = blocks.colours
@@ -110,8 +110,8 @@ def cnv(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn.Modul
 def lenet(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn.Module]:
     """LeNet-5 (LeCun et al. 1998; ``width`` 6): 5x5, pool, 5x5, pool, dense 120-84-10.
 
-    The pools take maxima; the first convolution is padded to 2 pixels around, as MNIST was for it,
-    the second only where its map is less than 5.
+    The pools take maxima. The first convolution pads 2 pixels around, as MNIST was padded for it;
+    the second pads only where its map is smaller than 5.
     """
     second, padding, side = 8 * width // 3, 2 * (side // 2 < 5), side // 2
     layers = [*blocks.conv(blocks.colours, width, 5, padding=2), nn.MaxPool2d(2)]
@@ -122,7 +122,7 @@ def lenet(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn.Mod
 
 
 def resnet8(blocks: Blocks, _: int, width: int, tail: nn.Module) -> list[nn.Module]:
-    """A stem and three residual blocks, the second and third at half the size of the one before."""
+    """ResNet-8: a convolution and three residual blocks; the last two halve height and width."""
     layers = blocks.conv(blocks.colours, width, padding=1)
     layers.append(Residual(blocks, width, width, 1))
     layers.append(Residual(blocks, width, 2 * width, 2))
@@ -135,7 +135,7 @@ _MOBILENET = ((2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (16, 2), *((16, 1),) * 5, 
 
 
 def mobilenet(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn.Module]:
-    """MobileNet-v1 (``width`` 8 is its 0.25); from where a map of one place is halved, no more."""
+    """MobileNet-v1 (``width`` 8 is its 0.25), cut before a map of one place would be halved."""
     layers = blocks.conv(blocks.colours, width, stride=2, padding=1)
     n, side = width, (side + 1) // 2
     for factor, stride in _MOBILENET:
@@ -148,19 +148,22 @@ def mobilenet(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn
 
 
 def unet(blocks: Blocks, _: int, width: int, tail: nn.Module) -> list[nn.Module]:
-    """Two levels above a bottom, ``[N, 1, H, W]`` again: a number a pixel; H and W fours."""
+    """U-net of three stages; gives a number for each pixel, ``[N, 1, H, W]``.
+
+    H and W must be multiples of 4.
+    """
     conv = partial(blocks.conv, padding=1)
-    inner = Level(
+    inner = UnetStage(
         nn.Sequential(*conv(width, 2 * width)),
         nn.Sequential(*conv(2 * width, 4 * width)),
         nn.Sequential(*conv(6 * width, 2 * width)),
     )
-    outer = Level(nn.Sequential(*conv(1, width)), inner, nn.Sequential(*conv(3 * width, width)))
+    outer = UnetStage(nn.Sequential(*conv(1, width)), inner, nn.Sequential(*conv(3 * width, width)))
     return [outer, qnn.QuantConv2d(width, 1, 1, bias=False, **blocks.arguments), tail]
 
 
 def dilated(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn.Module]:
-    """Pixels as a sequence; 1-D convolutions of 3, dilated 1, 2, 4, .. while taps lie inside."""
+    """1-D convolutions of 3 taps over the pixels, dilated by 1, 2, 4, .. while taps lie inside."""
     layers: list[nn.Module] = []
     n, step = blocks.colours, 1
     while 2 * step < side * side:
@@ -180,7 +183,7 @@ _BUILDERS = {
 
 
 def layers(options: Options, arguments: dict[str, Any], tail: nn.Module) -> list[nn.Module]:
-    """A recipe's layers behind the normalized input; ``tail`` behind the last layer."""
+    """Make a recipe's layers behind the normalized input; ``tail`` comes last."""
     blocks = Blocks(options, arguments)
     _, side, _ = datasets.shape(options.dataset)
     made = _BUILDERS[options.recipe](blocks, side, options.channels, tail)

@@ -1,11 +1,13 @@
-"""Named data sets as arrays: ``x`` float32 ``[N, C, H, W]`` in 0..1, ``labels`` int64 ``[N]``.
+"""Data sets by name, fetched where missing.
+
+A set is ``x``, float32 ``[N, C, H, W]`` in 0..1, and ``labels``, int64 ``[N]``:
 
 - ``digits``: the 1,797 handwritten 8x8 digits bundled with scikit-learn, ``x / 16``. Sorted by
-  class (stable), every fifth image is for testing: 360 for the test, 1,437 for training.
+  class (stable), every fifth image is for testing: 360 for testing, 1,437 for training.
 - ``mnist``, ``fashion``: 28x28, ``x / 255``, 60,000 + 10,000, from gzipped IDX files (LeCun et al.)
-  in the folder ``mnist/`` or ``fashion/`` of ``$BITRILL_DATA``, else of ``~/.cache/bitrill``. Files
-  that are missing there are fetched from the set's public mirror; the uncompressed bytes of what
-  was fetched must have the MD5 sums of the official files.
+  in the folder ``mnist/`` or ``fashion/`` of ``$BITRILL_DATA``, else of ``~/.cache/bitrill``.
+  Missing files are fetched from the set's public mirror; uncompressed, they must have the MD5 sums
+  of the official files.
 - ``cifar10``: 3x32x32, ``x / 255``, 50,000 + 10,000, from the archive of the set's binary form in
   the folder ``cifar10/``, fetched likewise; the archive must have the official MD5 sum.
 """
@@ -30,12 +32,12 @@ import numpy as np
 from ..errors import SpecError, StorageError, ToolError
 from ..storage import read_bytes, write_bytes
 from . import cifar10
+from .recipes import DATASETS
 
 Split: TypeAlias = Literal["train", "test"]
 FetchProgress: TypeAlias = Callable[[str, int, int], None]
-"""Called with a file's name, the bytes received and the bytes in all (0 where unknown)."""
+"""Function called with a file's name, the bytes received and the bytes in all (0: unknown)."""
 
-NAMES = ("digits", "mnist", "fashion", "cifar10")
 CLASSES = 10
 
 _SIDE = 28
@@ -48,7 +50,7 @@ _TIMEOUT_SECONDS = 30
 
 @dataclass(frozen=True)
 class Mirror:
-    """Where a set's four files lie in public, and the MD5 sums of their uncompressed bytes."""
+    """Public address of a set's four files, and the MD5 sums of their uncompressed bytes."""
 
     url: str
     md5: dict[str, str]
@@ -77,7 +79,7 @@ MIRRORS = {
 
 
 def shape(name: str) -> tuple[int, int, int]:
-    """Shape of one image, ``(C, H, W)``."""
+    """Return the shape of one image, ``(C, H, W)``."""
     _check(name)
     return {"digits": (1, 8, 8), "cifar10": cifar10.SHAPE}.get(name, (1, _SIDE, _SIDE))
 
@@ -85,7 +87,7 @@ def shape(name: str) -> tuple[int, int, int]:
 def load(
     name: str, split: Split = "test", *, progress: FetchProgress | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """``(x, labels)`` of one split; x: float32 ``[N, C, H, W]``, ``uint8 / 255`` in float32.
+    """Load ``(x, labels)`` of one split; x: float32 ``[N, C, H, W]``, ``uint8 / 255`` in float32.
 
     Raises `SpecError` for an unknown name or split, `ToolError` where scikit-learn is missing or a
     file cannot be fetched, `StorageError` for a file that is damaged or cannot be read.
@@ -105,14 +107,14 @@ def load(
 
 
 def data_folder() -> Path:
-    """``$BITRILL_DATA``, else ``~/.cache/bitrill``."""
+    """Return ``$BITRILL_DATA``, else ``~/.cache/bitrill``."""
     given = os.environ.get("BITRILL_DATA")
     return Path(given) if given else Path.home() / ".cache" / "bitrill"
 
 
 def _check(name: str) -> None:
-    if name not in NAMES:
-        raise SpecError(f"dataset must be one of {', '.join(NAMES)}, not {name!r}")
+    if name not in DATASETS:
+        raise SpecError(f"dataset must be one of {', '.join(DATASETS)}, not {name!r}")
 
 
 def _digits(split: Split) -> tuple[np.ndarray, np.ndarray]:
@@ -131,7 +133,7 @@ def _digits(split: Split) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _idx(folder: Path, name: str, file: str, progress: FetchProgress | None) -> np.ndarray:
-    """One IDX file of the set, uint8: ``[N, 28, 28]`` images or ``[N]`` labels."""
+    """Load one IDX file of the set, uint8: ``[N, 28, 28]`` images or ``[N]`` labels."""
     path = folder / f"{file}.gz"
     if not path.is_file():
         _fetch(path, name, file, progress)
@@ -156,7 +158,7 @@ def _bytes(sizes: tuple[int, ...]) -> int:
 
 
 def unzip(data: bytes, limit: int, path: Path) -> bytes:
-    """Uncompressed bytes of a gzip file, at most ``limit + 1`` of them: a bomb stays small."""
+    """Uncompress a gzip file; at most ``limit + 1`` bytes, so that no file can fill the memory."""
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
             return file.read(limit + 1)
@@ -165,7 +167,7 @@ def unzip(data: bytes, limit: int, path: Path) -> bytes:
 
 
 def parse_idx(data: bytes, sizes: tuple[int, ...], path: Path) -> np.ndarray:
-    """The uint8 array of an IDX file, whose magic number, axes and length must be as given."""
+    """Read the uint8 array of an IDX file; its magic number, axes and length must be right."""
     header = 4 + 4 * len(sizes)
     if len(data) < header:
         raise StorageError(f"{path} must hold an IDX header of {header} bytes, not {len(data)}")
@@ -176,11 +178,11 @@ def parse_idx(data: bytes, sizes: tuple[int, ...], path: Path) -> np.ndarray:
             f" (magic {0x0800 + len(sizes):#010x}), not {magic:#010x}"
         )
     if tuple(axes) != sizes:
-        want, found = ("x".join(map(str, s)) for s in (sizes, axes))
-        raise StorageError(f"{path} must hold {want} bytes, not {found}")
+        due, given = ("x".join(map(str, s)) for s in (sizes, axes))
+        raise StorageError(f"{path} must hold {due} bytes, not {given}")
     if len(data) != _bytes(sizes):
-        found = f"{len(data)}" if len(data) < _bytes(sizes) else "more"
-        raise StorageError(f"{path} must be {_bytes(sizes)} bytes long unzipped, not {found}")
+        length = f"{len(data)}" if len(data) < _bytes(sizes) else "more"
+        raise StorageError(f"{path} must be {_bytes(sizes)} bytes long unzipped, not {length}")
     return np.frombuffer(data, np.uint8, offset=header).reshape(sizes)
 
 
@@ -191,16 +193,16 @@ def _fetch(path: Path, name: str, file: str, progress: FetchProgress | None) -> 
     data = _received(url, path, name, "put its four .gz files", progress)
     count = _COUNT["train" if file.startswith("train") else "test"]
     size = _bytes((count, _SIDE, _SIDE) if "images" in file else (count,))
-    found = hashlib.md5(unzip(data, size, Path(path.name)), usedforsecurity=False).hexdigest()
-    if found != mirror.md5[file]:
+    md5 = hashlib.md5(unzip(data, size, Path(path.name)), usedforsecurity=False).hexdigest()
+    if md5 != mirror.md5[file]:
         raise StorageError(
-            f"{url} must have the MD5 sum {mirror.md5[file]} uncompressed, not {found}"
+            f"{url} must have the MD5 sum {mirror.md5[file]} uncompressed, not {md5}"
         )
     write_bytes(path, data)
 
 
 def _received(url: str, path: Path, name: str, how: str, progress: FetchProgress | None) -> bytes:
-    """What lies at ``url``; `ToolError` says ``how`` to do without."""
+    """Download ``url``; the `ToolError` says ``how`` to put the data there by hand."""
     try:
         return _download(url, path.name, progress)
     except (urllib.error.URLError, OSError, ValueError) as error:

@@ -1,8 +1,8 @@
-"""A QONNX network run node by node: qonnx for quantizers, onnxruntime for the rest.
+"""Executor of QONNX networks, node by node: qonnx runs quantizers, onnxruntime the rest.
 
-That is what qonnx's own executor does; this one keeps every tensor, takes any batch, and can put
-given integers in the place of each quantizer's output, so that two sides meet on equal inputs.
-qonnx trusts what it reads: run files of one's own, or of someone trusted, never a stranger's.
+qonnx's own executor does the same; this one also keeps every tensor, takes any batch, and can
+replace each quantizer's output by given values, so that two sides are compared on equal inputs.
+qonnx trusts what it reads: run only your own files, or those of someone you trust.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import onnx
@@ -23,7 +23,7 @@ from ..frontend.reader.functions import DOMAIN, l1_matmul_function, log_quant_fu
 from ..real import ROUNDINGS, Rounding, round_real
 from ..storage import read_bytes
 from .bounds import Value
-from .powers import PowerNode
+from .power_node import PowerNode
 from .scalars import Index, Scalars, attributes, element
 
 _QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant", "LogQuant")
@@ -34,7 +34,7 @@ _SPECIFIED = {"L1MatMul": l1_matmul_function, "LogQuant": log_quant_function}
 
 @dataclass(frozen=True)
 class QuantNode:
-    """A quantizer: integers ``lo..hi`` that stand for ``(q - zero) * scale``."""
+    """A quantizer node: its integers ``lo..hi`` stand for ``(q - zero) * scale``."""
 
     name: str
     input: str
@@ -44,13 +44,13 @@ class QuantNode:
     lo: int
     hi: int
     rounding: Rounding | None
-    """None for a bipolar one, whose integers are -1 and +1."""
+    """None for a bipolar quantizer, whose integers are -1 and +1."""
 
     def decode(self, y: np.ndarray) -> np.ndarray:
-        """The integers that the floats stand for, int64; `MismatchError` if they stand for none."""
+        """Return the integers, int64, that floats stand for; `MismatchError` if there are none."""
         scale = self.scale.astype(np.float64)
         q = np.rint(y / scale + self.zero)
-        # a float is off the grid if it is not the nearest to its integer's product, or next to it
+        # a float is on the grid if it is the nearest to its integer's product, or next to that
         off = np.abs(y - (q - self.zero) * scale) > 2.0**-22 * np.abs(y)
         wild = (q < self.lo) | (q > self.hi) | ((q == 0) & (self.rounding is None))
         if np.any(off | wild | ~np.isfinite(y)):
@@ -62,15 +62,15 @@ class QuantNode:
         return q.astype(np.int64)
 
     def encode(self, q: np.ndarray) -> np.ndarray:
-        """The float32 numbers that qonnx gives for integers."""
+        """Return the float32 numbers that qonnx gives for integers."""
         return (q.astype(np.float32) - self.zero) * self.scale
 
     def exact(self, q: int, index: Index) -> Fraction:
-        """The real number that an integer stands for."""
+        """Return the real number that an integer stands for."""
         return (q - element(self.zero, index)) * element(self.scale, index)
 
     def decide(self, x: Value, index: Index, *, exact: bool = False) -> tuple[int, int]:
-        """Least and largest integer for the number x: in float32, or of the exact reals."""
+        """Return the least and largest integer that x may give: in float32, or if ``exact``."""
         v = x
         if self.rounding is not None:
             v = x / Value.of(element(self.scale, index)) + Value.of(element(self.zero, index))
@@ -87,17 +87,18 @@ class QuantNode:
 
 @dataclass(frozen=True)
 class Trace:
-    """One evaluation: every tensor, and what each quantizer gave before it was replaced."""
+    """One evaluation: every tensor, and each quantizer's output before it was replaced."""
 
     arrays: dict[str, np.ndarray]
     given: tuple[np.ndarray, ...]
     output: np.ndarray
 
 
-class Network:
-    """A QONNX model made ready to run; one input, one output.
+class QonnxNetwork:
+    """A QONNX model of one input and one output, ready to run.
 
-    ``quantizers``: those of activations, ``weights``: those of constants; in the graph's order.
+    ``quantizers``: the quantizers of activations; ``weights``: those of constants; both in the
+    graph's order.
     """
 
     def __init__(self, model: onnx.ModelProto):
@@ -114,28 +115,28 @@ class Network:
         self.input, self.output = inputs[0], graph.output[0].name
         self.nodes = [self._any_batch(n) for n in graph.node]
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
-        found: dict[bool, list[QuantNode | PowerNode]] = {True: [], False: []}
+        of_constants: dict[bool, list[QuantNode | PowerNode]] = {True: [], False: []}
         for node in self.nodes:
             _check_known(node)
             constant = all(name in self._constants or not name for name in node.input)
             if constant:
                 self._execute(node, self._constants)
             if node.op_type in _QUANTIZERS:
-                found[constant].append(self._quantizer(node))
-        self.weights, self.quantizers = tuple(found[True]), tuple(found[False])
+                of_constants[constant].append(self._quantizer(node))
+        self.weights, self.quantizers = tuple(of_constants[True]), tuple(of_constants[False])
 
     @staticmethod
-    def load(path: Path | str) -> Network:
-        """Read a model file that is trusted."""
+    def load(path: Path | str) -> QonnxNetwork:
+        """Read a model file, which must be trusted."""
         try:
-            return Network(onnx.load_model_from_string(read_bytes(Path(path))))
+            return QonnxNetwork(onnx.load_model_from_string(read_bytes(Path(path))))
         except Exception as error:  # protobuf's errors share no base that onnx names
             if isinstance(error, BitrillError):
                 raise
             raise SpecError(f"{path} must be an ONNX model: {error}") from error
 
     def constant(self, tensor: str) -> np.ndarray:
-        """A tensor that depends on no input."""
+        """Return a tensor that depends on no input."""
         return self._constants[tensor]
 
     def run(self, x: np.ndarray, replace: Sequence[np.ndarray] | None = None) -> Trace:
@@ -158,7 +159,7 @@ class Network:
         return Trace(arrays, tuple(given), arrays[self.output])
 
     def scalars(self, trace: Trace) -> Scalars:
-        """Exact elements of one evaluation; a quantizer's are ``(q - zero) * scale``."""
+        """Return the exact elements of one evaluation; a quantizer's are ``(q - zero) * scale``."""
         known = {q.output: q for q in (*self.weights, *self.quantizers)}
         codes: dict[str, np.ndarray] = {}
 
@@ -186,7 +187,7 @@ class Network:
             self._execute_custom(node, arrays)
 
     def _execute_custom(self, node: onnx.NodeProto, arrays: dict[str, np.ndarray]) -> None:
-        """By qonnx."""
+        """Run a quantizer by qonnx."""
         from qonnx.core.execute_custom_node import execute_custom_node
         from qonnx.util.basic import get_preferred_qonnx_opset
 
@@ -197,7 +198,7 @@ class Network:
     def _session(
         self, node: onnx.NodeProto, feeds: dict[str, np.ndarray]
     ) -> onnxruntime.InferenceSession:
-        """A model of one node, made once; shapes are left open, so it takes any batch."""
+        """Make a model of one node, once; shapes are left open, so it takes any batch."""
         if node.output[0] not in self._sessions:
             info = onnx.helper.make_tensor_value_info
             inputs = [
@@ -223,14 +224,14 @@ class Network:
         return self._sessions[node.output[0]]
 
     def _functions(self, node: onnx.NodeProto) -> list[onnx.FunctionProto]:
-        """The local function that a node calls: the file's, or as `docs/format.md` has it."""
+        """Return the local function that a node calls: the file's, or that of `docs/format.md`."""
         if node.domain != DOMAIN:
             return []
         given = [f for f in self.model.functions if (f.domain, f.name) == (DOMAIN, node.op_type)]
         return given or [_SPECIFIED[node.op_type]()]
 
     def _any_batch(self, node: onnx.NodeProto) -> onnx.NodeProto:
-        """A Reshape to a fixed batch of one, as some exporters write, made to take any batch."""
+        """Let a Reshape to a fixed batch of one, as some exporters write, take any batch."""
         if node.op_type != "Reshape" or node.input[1] not in self._constants:
             return node
         target = self._constants[node.input[1]]
@@ -242,7 +243,7 @@ class Network:
         copy = onnx.NodeProto()
         copy.CopyFrom(node)
         copy.input[1] = name
-        if open_axis == 0:  # which here must mean "as the input", not "no element"
+        if open_axis == 0:  # 0 must mean "as the input" here, not "no element"
             del copy.attribute[:]
         return copy
 
@@ -263,18 +264,18 @@ class Network:
         given = attributes(node)
         bits = int(np.ravel(constant(3))[0])
         narrow, signed = int(given.get("narrow", 0)), int(given.get("signed", 1))
-        if bits == 1 and signed:  # qonnx makes these bipolar, on v = x / scale + zero
+        if bits == 1 and signed:  # qonnx makes these bipolar: the sign of x / scale + zero
             return QuantNode(name, *_ends(node), scale, constant(2), -1, 1, None)
         lo = -(1 << (bits - 1)) + narrow if signed else 0
         hi = (1 << (bits - 1)) - 1 if signed else (1 << bits) - 1 - narrow
         mode = bytes(given.get("rounding_mode", b"ROUND")).decode().upper()
         if mode not in ROUNDINGS:
             raise UnsupportedError(f"{name}: rounding {mode} is none of {', '.join(ROUNDINGS)}")
-        return QuantNode(name, *_ends(node), scale, constant(2), lo, hi, cast("Any", mode))
+        return QuantNode(name, *_ends(node), scale, constant(2), lo, hi, cast("Rounding", mode))
 
 
 def _check_known(node: onnx.NodeProto) -> None:
-    """qonnx imports what a node's domain names: only domains known for quantizers get there."""
+    """Refuse unknown operators: qonnx would import whatever module a node's domain names."""
     inputs = {"Quant": 4, "IntQuant": 4, "BipolarQuant": 2, "Trunc": None}
     if node.domain in ("", "ai.onnx") or (node.domain == DOMAIN and node.op_type in _SPECIFIED):
         return

@@ -1,29 +1,27 @@
-"""Ternary weights with a trained scale for each group of inputs of an output.
+"""FGQ: ternary weights with a trained scale for each group of an output's inputs.
 
-FGQ: Mellempudi et al. 2017, "Ternary Neural Networks with Fine-Grained Quantization".
+Mellempudi et al. 2017, "Ternary Neural Networks with Fine-Grained Quantization".
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
-from .latent import BYTE, GridQuant, GridWeight, byte, ternary
+from .grid_weights import BYTE, GridQuant, GridWeight, byte, ternary
 
 GROUP = 16
-"""Inputs of a group."""
+"""Inputs in a group."""
 
 
 class FgqQuant(GridQuant):
-    """-s, 0, +s with one s in ``1..127`` of 127 for each ``inputs`` inputs of a row, in order.
+    """Rounds to -s, 0, +s with one s, ``1..127`` over 127, for each group of a row's inputs.
 
-    Of a convolution a row's inputs are its channels and taps, flattened. The last group may be
+    The inputs of a convolution's row are its channels and taps, flattened. The last group may be
     smaller.
     """
 
-    def __init__(self, tracked_parameter_list: Any, inputs_of_group: int):
+    def __init__(self, tracked_parameter_list: list[Tensor], inputs_of_group: int):
         super().__init__(BYTE)
         (weight,) = tracked_parameter_list
         rows, inputs = weight.shape[0], weight[0].numel()
@@ -41,7 +39,7 @@ class FgqQuant(GridQuant):
 
 
 class FgqWeight(GridWeight):
-    """-s/127, 0, +s/127, with s trained for each 16 inputs of an output."""
+    """Weights -s/127, 0, +s/127, with an s trained for each 16 inputs of an output."""
 
     tensor_quant = FgqQuant  # pyright: ignore[reportAssignmentType]
     inputs_of_group = GROUP

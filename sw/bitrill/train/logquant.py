@@ -1,4 +1,7 @@
-"""Logarithmic activations: zero and powers of two (LogNN, Miyashita et al. 2016)."""
+"""Logarithmic activations: zero and powers of two, so that products are shifts.
+
+LogNN, Miyashita et al. 2016.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from torch import Tensor, nn
 from ..frontend.reader.functions import DOMAIN
 
 LARGEST = 2.0
-"""Largest activation: batch norm leaves few above."""
+"""Largest activation; batch norm leaves few values above it."""
 
 
 class LogQuant(torch.autograd.Function):
-    """0 and ``scale * 2**k``, ``k = 0 .. 2**bits - 2``: the nearest in the log domain.
+    """Rounds to 0 or ``scale * 2**k``, ``k = 0 .. 2**bits - 2``, the nearest in the log domain.
 
-    ``x >= scale * 2**(k - 1/2)`` gives at least ``scale * 2**k``; below all: 0. The gradient is
-    passed where ``0 <= x <= `` the largest value.
+    ``x >= scale * 2**(k - 1/2)`` gives at least ``scale * 2**k``; less than all of these gives 0.
+    The gradient passes where ``0 <= x <= `` the largest value.
     """
 
     @staticmethod
@@ -26,7 +29,7 @@ class LogQuant(torch.autograd.Function):
         bounds = torch.pow(torch.tensor(2.0), torch.arange(levels) - 0.5)
         values = torch.cat([torch.zeros(1), torch.pow(torch.tensor(2.0), torch.arange(levels))])
         ctx.save_for_backward((x >= 0) & (x <= scale * values[-1]))
-        # right=True: a bound itself has been reached
+        # right=True: x equal to a bound has reached it
         return values[torch.bucketize(x / scale, bounds, right=True)] * scale
 
     @staticmethod

@@ -1,17 +1,18 @@
-"""Two sides of one network, compared node by node on the same integers.
+"""Comparison of a QONNX network with torch or the golden model, node by node, without tolerance.
 
-One side is qonnx (`executor.Network`), the other torch or the golden model. Floats round, so the
-two may differ; each difference must then lie within the float error bound of a decision boundary.
-With v the exact number that a quantizer decides on and e the bound of its float32 evaluation, both
-integers must be decisions of numbers in ``v - e .. v + e``; the golden model's must be that of v
-itself. This is judged on Fractions, element by element (`scalars`, `bounds`): no tolerance.
+One side is qonnx (`executor.QonnxNetwork`), the other torch or the golden model; both see the same
+integers at each node. Floats round, so the two may differ; each difference must then lie within the
+float error bound of a decision boundary. With v the exact number that a quantizer decides on and e
+the bound of its float32 evaluation, both integers must be decisions of numbers from ``v - e`` to
+``v + e``; the golden model's must be that of v itself. This is computed with Fractions, element by
+element (`scalars`, `bounds`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
@@ -19,17 +20,18 @@ from ..errors import MismatchError
 from ..ir.activation import Activation
 from ..ir.graph import INPUT, Graph
 from ..ops.threshold import Threshold
-from .executor import Network, QuantNode, Trace
-from .powers import PowerNode
+from .bounds import Value
+from .executor import QonnxNetwork, QuantNode, Trace
+from .power_node import PowerNode
 from .scalars import Index, Scalars
 
 EXACT_OUTPUTS = 256
-"""Outputs of the golden model that are compared with exact numbers; decisions are compared all."""
+"""Most outputs of the golden model that are compared with exact numbers."""
 
 
 @dataclass(frozen=True)
-class Difference:
-    """One element that the sides decide differently, and why both may: ``exact +- bound``."""
+class ProvenDifference:
+    """An element that the sides decide differently, as both may: it is ``exact +- bound``."""
 
     node: str
     index: Index
@@ -47,21 +49,21 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Report:
-    """A comparison that passed: every difference lies at a boundary.
+class Comparison:
+    """Result of a comparison that passed: every difference lies at a decision boundary.
 
-    ``nodes``: values compared, by node; ``differences``: the proven ones; ``decisions``: samples
-    whose decision differs when each side runs alone, by index.
+    ``nodes``: number of values compared, by node; ``decisions``: indices of the samples whose
+    decision differs when each side runs alone.
     """
 
     samples: int
     nodes: dict[str, int]
-    differences: tuple[Difference, ...]
+    differences: tuple[ProvenDifference, ...]
     decisions: tuple[int, ...]
     notes: tuple[str, ...] = field(default=())
 
-    def to_json(self) -> dict[str, Any]:
-        """Counts as plain values."""
+    def to_json(self) -> dict[str, object]:
+        """Return the counts as plain values."""
         return {
             "samples": self.samples,
             "values": sum(self.nodes.values()),
@@ -74,9 +76,9 @@ class Report:
 
 @dataclass(frozen=True)
 class Side:
-    """What the other side gave: floats of each quantizer and of the output, in qonnx's layout.
+    """Values of the side to compare: floats of each quantizer and the output, in qonnx's layout.
 
-    ``exact``: it claims to decide on exact numbers, as the golden model does.
+    ``exact``: the side decides on exact numbers, as the golden model does.
     """
 
     name: str
@@ -85,10 +87,10 @@ class Side:
     exact: bool = False
 
 
-def compare(network: Network, x: np.ndarray, side: Side) -> Report:
-    """Run qonnx on the other side's integers, node by node; `MismatchError` names the first wrong.
+def compare(network: QonnxNetwork, x: np.ndarray, side: Side) -> Comparison:
+    """Run qonnx on the other side's integers, node by node; x: float32 ``[N, *shape]``.
 
-    x: float32 ``[N, *shape]``.
+    Raises `MismatchError`, which names the first wrong node.
     """
     if len(network.quantizers) != len(side.quantizers):
         raise MismatchError(
@@ -97,14 +99,16 @@ def compare(network: Network, x: np.ndarray, side: Side) -> Report:
         )
     trace = network.run(x, side.quantizers)
     scalars = network.scalars(trace)
-    differences: list[Difference] = []
+    differences: list[ProvenDifference] = []
     for q, ours, theirs in zip(network.quantizers, trace.given, side.quantizers, strict=True):
         differences += _quantizer(q, ours, theirs.reshape(ours.shape), scalars, side)
     differences += _output(network, trace, scalars, side)
     nodes = {q.name: y.size for q, y in zip(network.quantizers, trace.given, strict=True)}
     alone = network.run(x).output
     decided = tuple(int(i) for i in np.flatnonzero(_decide(alone) != _decide(side.output)))
-    return Report(len(x), nodes | {network.output: side.output.size}, tuple(differences), decided)
+    return Comparison(
+        len(x), nodes | {network.output: side.output.size}, tuple(differences), decided
+    )
 
 
 def _decide(y: np.ndarray) -> np.ndarray:
@@ -113,34 +117,36 @@ def _decide(y: np.ndarray) -> np.ndarray:
 
 def _quantizer(
     q: QuantNode | PowerNode, ours: np.ndarray, theirs: np.ndarray, scalars: Scalars, side: Side
-) -> list[Difference]:
-    """Every difference at one quantizer, proven."""
+) -> list[ProvenDifference]:
+    """Prove every difference at one quantizer."""
     a, b = q.decode(ours), q.decode(theirs)
     places = [tuple(int(i) for i in p) for p in np.argwhere(a != b)]
-    proven: list[Difference] = []
+    proven: list[ProvenDifference] = []
     for index in places:
         mine, other = int(a[index]), int(b[index])
-        found, why = None, ""
+        exact, why = None, ""
         try:
-            found = scalars(q.input, index)
-            least, most = q.decide(found, index)
+            exact = scalars(q.input, index)
+            least, most = q.decide(exact, index)
             if least > min(mine, other) or most < max(mine, other):
                 why = f"numbers within the float error decide {least}..{most}"
-            least, most = q.decide(found, index, exact=True)
+            least, most = q.decide(exact, index, exact=True)
             if side.exact and not why and not least <= other <= most:
                 why = f"exact numbers decide {least}"
         except (NotImplementedError, ZeroDivisionError) as error:
             why = f"it cannot be judged through {error}"
-        if why:
-            _fail(side, (q.name, len(places), a.size), index, (mine, other), found, why)
-        proven.append(_difference(q.name, index, (mine, other), found))
+        if exact is None or why:
+            _fail(side, (q.name, len(places), a.size), index, (mine, other), exact, why)
+        proven.append(_difference(q.name, index, (mine, other), exact))
     return proven
 
 
-def _output(network: Network, trace: Trace, scalars: Scalars, side: Side) -> list[Difference]:
-    """Outputs: each float of both sides within the bound of the exact number, and decisions.
+def _output(
+    network: QonnxNetwork, trace: Trace, scalars: Scalars, side: Side
+) -> list[ProvenDifference]:
+    """Prove that each differing output lies within the float error of the exact number.
 
-    Of an exact side all decisions are checked, and `EXACT_OUTPUTS` values.
+    For an exact side, these are all samples decided differently, and `EXACT_OUTPUTS` other values.
     """
     ours, theirs = trace.output, side.output.reshape(trace.output.shape)
     rows = set(np.flatnonzero(_decide(ours) != _decide(theirs)).tolist())
@@ -148,23 +154,25 @@ def _output(network: Network, trace: Trace, scalars: Scalars, side: Side) -> lis
     if side.exact:
         chosen = [p for p in places if p[0] in rows]
         places = chosen + [p for p in places if p[0] not in rows][:EXACT_OUTPUTS]
-    proven: list[Difference] = []
+    proven: list[ProvenDifference] = []
     for index in places:
         mine, other = float(ours[index]), float(theirs[index])
-        found, why = None, "one of them lies outside the float error"
+        exact, why = None, "one of them lies outside the float error"
         try:
-            found = scalars(network.output, index)
+            exact = scalars(network.output, index)
         except (NotImplementedError, ZeroDivisionError) as error:
             why = f"it cannot be judged through {error}"
-        if found is None or not (found.may_be(mine) and found.may_be(other)):
-            _fail(side, (network.output, len(places), ours.size), index, (mine, other), found, why)
+        if exact is None or not (exact.may_be(mine) and exact.may_be(other)):
+            _fail(side, (network.output, len(places), ours.size), index, (mine, other), exact, why)
         if index[0] in rows:
-            proven.append(_difference(network.output, index, (mine, other), found))
+            proven.append(_difference(network.output, index, (mine, other), exact))
     return proven
 
 
-def _difference(node: str, index: Index, seen: tuple[float, float], found: Any) -> Difference:
-    return Difference(node, index, *seen, float(found.lo), float(found.err))
+def _difference(
+    node: str, index: Index, seen: tuple[float, float], exact: Value
+) -> ProvenDifference:
+    return ProvenDifference(node, index, *seen, float(exact.lo), float(exact.err))
 
 
 def _fail(
@@ -172,11 +180,11 @@ def _fail(
     where: tuple[str, int, int],
     index: Index,
     seen: tuple[float, float],
-    found: Any,
+    exact: Value | None,
     why: str,
 ) -> NoReturn:
     node, count, total = where
-    number = "" if found is None else f" of {float(found.lo)!r} +- {float(found.err):.3g}"
+    number = "" if exact is None else f" of {float(exact.lo)!r} +- {float(exact.err):.3g}"
     raise MismatchError(
         f"qonnx and {side.name} differ at {node} in {count} of {total} values,"
         f" and not for rounding: sample {index[0]}, element {list(index[1:])}:"
@@ -188,10 +196,10 @@ def _fail(
     )
 
 
-def golden_side(network: Network, graph: Graph, x: np.ndarray) -> Side:
-    """The golden model's integers of every quantizer for floats x, as qonnx would hold them.
+def golden_side(network: QonnxNetwork, graph: Graph, x: np.ndarray) -> Side:
+    """Run the golden model on floats x; return each quantizer's values as qonnx would hold them.
 
-    The network's quantizers and the graph's thresholds must be equally many, in one order.
+    The network's quantizers and the graph's thresholds must be equally many, in the same order.
     """
     codes = graph.source.quantize(x)
     traced = graph.trace(codes)
@@ -211,8 +219,8 @@ def golden_side(network: Network, graph: Graph, x: np.ndarray) -> Side:
 
 
 def _channels_first(y: np.ndarray) -> np.ndarray:
-    """``[N, H, W, C]`` as ``[N, C, H, W]``; vectors as they are."""
+    """Return ``[N, H, W, C]`` as ``[N, C, H, W]``; vectors stay as they are."""
     return np.moveaxis(y, -1, 1) if y.ndim > 2 else y
 
 
-__all__ = ["Difference", "Network", "Report", "Side", "compare", "golden_side"]
+__all__ = ["Comparison", "ProvenDifference", "QonnxNetwork", "Side", "compare", "golden_side"]

@@ -1,7 +1,7 @@
-"""Weights that are powers of two, or sums of a few: products are shifts.
+"""Power-of-two weights, or sums of a few, so that products are shifts and additions.
 
-One term: DeepShift (Elhoushi et al. 2019) and INQ (Zhou et al. 2017); more: ShiftCNN (Gudovskiy and
-Rigazio 2017), whose codebooks of shifts these sums are.
+One power: DeepShift (Elhoushi et al. 2019) and INQ (Zhou et al. 2017). Several: the codebooks of
+shifts in ShiftCNN (Gudovskiy and Rigazio 2017).
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import itertools
 import torch
 from torch import Tensor
 
-from .latent import GridQuant, GridWeight, straight
+from .grid_weights import GridQuant, GridWeight, straight
 
 LARGEST = 4
 """Largest magnitude of a term: terms are 0, +-1, +-2, +-4."""
 
 
 def pot_values(terms: int) -> list[int]:
-    """All sums of ``terms`` of 0, +-1, +-2, +-4, ascending."""
+    """Return every sum of ``terms`` terms out of 0, +-1, +-2, +-4, ascending."""
     powers = [2**k for k in range(LARGEST.bit_length())]
     term = [0, *powers, *(-p for p in powers)]
     return sorted({sum(chosen) for chosen in itertools.product(term, repeat=terms)})
 
 
 class PotQuant(GridQuant):
-    """The nearest sum of ``terms`` terms, over the largest of them, ``4 * terms``."""
+    """Rounds to the nearest sum of ``terms`` terms, divided by the largest sum, ``4 * terms``."""
 
     values: Tensor
     bounds: Tensor
@@ -42,7 +42,7 @@ class PotQuant(GridQuant):
 
 
 class PotWeight(GridWeight):
-    """0, +-1/4, +-1/2, +-1; ``weight_terms=n``: sums of n such terms, over n."""
+    """Weights 0, +-1/4, +-1/2, +-1; ``weight_terms=n``: sums of n such terms, divided by n."""
 
     tensor_quant = PotQuant  # pyright: ignore[reportAssignmentType]
     terms = 1

@@ -1,11 +1,11 @@
 """Magnitude pruning: a share of each layer's weights becomes zero while it trains.
 
-The share grows as ``F * (1 - (1 - t)**3)`` (Zhu and Gupta 2017), t from 0 to 1 over the first
-`RAMP` of all steps; the smallest latent weights are zero at each time, and may come back. Then the
-mask is fixed, and the rest is spent on fine-tuning.
+The share grows as ``F * (1 - (1 - t)**3)`` (Zhu and Gupta 2017), with t from 0 to 1 over the first
+`RAMP` of all steps. The smallest latent weights are zero at each time, and may come back. Then the
+mask is fixed, and the rest of the training is fine-tuning.
 
 Inputs of a dense first layer that are the same in every training image add a constant to each row,
-which batch norm takes in: their weights are zero from the start, and the share counts the others.
+which batch norm absorbs. Their weights are zero from the start, and the share counts the others.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from . import quantizers
+from . import brevitas_quantizers
 
 RAMP = 0.5
 """Share of the training in which weights are pruned."""
 
 EVERY = 16
-"""Steps between two choices of weights; fewer in a run of few steps."""
+"""Steps between two choices of zeros; fewer in a run of few steps."""
 
 
 class Pruned(nn.Module):
-    """A weight quantizer with zeros where ``mask`` is 0; one bit becomes two: -1, 0, +1.
+    """Weight quantizer with zeros where ``mask`` is 0; binary weights become -1, 0, +1.
 
-    ``alive``: the weights that may be other than zero. State of both is the checkpoint's.
+    ``alive``: the weights that may be other than zero. Both are saved in a checkpoint.
     """
 
     mask: Tensor
@@ -44,7 +44,7 @@ class Pruned(nn.Module):
         return torch.where(self.mask, y, torch.zeros(())), scale, zero, bits.clamp(min=2.0)
 
     def keep(self, weight: Tensor, share: float) -> None:
-        """Zero ``share`` of the weights that are alive: the smallest; of equals the first."""
+        """Set the smallest ``share`` of the alive weights to zero; the first among equal ones."""
         alive = self.alive.flatten()
         size = weight.detach().abs().flatten().masked_fill(~alive, -1)
         drop = int(share * int(alive.sum()))
@@ -56,20 +56,20 @@ class Pruned(nn.Module):
 
 def wrap(network: nn.Module) -> None:
     """Put a `Pruned` around the weight quantizer of each layer."""
-    for _, layer in quantizers.quantized_layers(network):
+    for _, layer in brevitas_quantizers.quantized_layers(network):
         proxy = layer.weight_quant
         proxy.tensor_quant = Pruned(proxy.tensor_quant, layer.weight)
 
 
 def masked(network: nn.Module) -> Iterator[tuple[Tensor, Pruned]]:
-    """Weights and `Pruned` of each layer that has one."""
-    for _, layer in quantizers.quantized_layers(network):
+    """Yield weights and `Pruned` of each layer that has one."""
+    for _, layer in brevitas_quantizers.quantized_layers(network):
         if isinstance(layer.weight_quant.tensor_quant, Pruned):
             yield layer.weight, layer.weight_quant.tensor_quant
 
 
 def drop_constant_inputs(network: nn.Sequential, x: Tensor, batch: int = 1000) -> None:
-    """Mark weights of the first dense layer whose quantized input is equal in all images ``x``."""
+    """Mark first-layer weights as not alive whose input is the same in all images ``x``."""
     network.eval()
     place = next(i for i, layer in enumerate(network) if isinstance(layer, nn.Linear))
     front, (_, pruned) = network[:place], next(masked(network))
@@ -82,13 +82,13 @@ def drop_constant_inputs(network: nn.Sequential, x: Tensor, batch: int = 1000) -
 
 
 def share(final: float, step: int, steps: int) -> float:
-    """The share of zeros to have before a step, counted from 0."""
+    """Return the share of zeros before a step, counted from 0."""
     t = min(step / (RAMP * steps), 1.0)
     return final * (1 - (1 - t) ** 3)
 
 
 def update(network: nn.Module, final: float, step: int, steps: int) -> None:
-    """Choose the zeros anew before a step, where it is time: at times, until the ramp has ended."""
+    """Choose the zeros anew before a step, if one of the regular choices is due."""
     every = max(1, min(EVERY, int(RAMP * steps) // EVERY))
     if step % every == 0 and step < RAMP * steps + every:
         for weight, pruned in masked(network):

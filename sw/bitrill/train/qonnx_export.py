@@ -1,4 +1,4 @@
-"""Export of a Brevitas module to QONNX, with every quantizer checked; see `export`."""
+"""Export of a Brevitas module to QONNX; the file is compared with torch before it is written."""
 
 from __future__ import annotations
 
@@ -28,33 +28,33 @@ from torch import Tensor, nn
 from ..errors import MismatchError, SpecError, ToolError, UnsupportedError
 from ..frontend.reader.functions import DOMAIN, VERSION, l1_matmul_function, log_quant_function
 from ..storage import write_bytes
-from . import quantizers
+from . import brevitas_quantizers
 from .adder import AdderLinear
-from .executor import Network
+from .executor import QonnxNetwork
 from .logquant import LogActivation
-from .oracle import Report, Side, compare, golden_side
+from .oracle import Comparison, Side, compare, golden_side
 
 
 class _Frozen(nn.Module):
-    """Stands in for a weight quantizer: gives the values, scale, zero point and bits it gave."""
+    """Replacement of a weight quantizer that gives fixed values, scale, zero point and bits."""
 
-    def __init__(self, given: tuple[Any, ...]):
+    def __init__(self, given: tuple[Tensor, ...]):
         super().__init__()
         self.given = given
 
-    def forward(self, *_: Any) -> tuple[Any, ...]:
+    def forward(self, *_: Tensor) -> tuple[Tensor, ...]:
         return self.given
 
 
 def freeze_weights(module: nn.Module) -> nn.Module:
-    """A copy, in evaluation mode, whose weights hold the very values that their quantizers give.
+    """Return a copy in evaluation mode whose weights are the values that their quantizers give.
 
-    Brevitas exports raw weights with a plain Quant node, which loses a quantizer of one's own
-    (power of two, codebook): on the quantized values that node changes nothing.
+    Brevitas exports latent weights with a plain Quant node, which would lose quantizers that it
+    does not know (power of two, codebook). Quantized values pass that node unchanged.
     """
     frozen = copy.deepcopy(module).eval()
     with torch.no_grad():
-        for _, layer in quantizers.quantized_layers(frozen):
+        for _, layer in brevitas_quantizers.quantized_layers(frozen):
             proxy: Any = layer.weight_quant
             if not proxy.is_quant_enabled or proxy.requires_quant_input:
                 continue
@@ -66,17 +66,17 @@ def freeze_weights(module: nn.Module) -> nn.Module:
 
 def export(
     module: nn.Module, example_input: Tensor, path: Path | str, *, dynamo: bool = False
-) -> Report:
+) -> Comparison:
     """Write a Brevitas module as QONNX, after comparing the file with torch on a batch.
 
-    ``example_input``: floats ``[N, *shape]``, as the network will see; the file takes one at a
-    time, the comparison all of them. Node by node, on torch's own integers, qonnx must decide as
-    torch does; a difference must lie within the float error bound of a decision boundary, which is
-    proven for each (see `oracle`). Where Bitrill can import the file, its golden model is compared
-    likewise; where not, ``notes`` of the report says why. ``module`` is left as it was.
+    ``example_input``: typical inputs, floats ``[N, *shape]``, all of which are compared. Node by
+    node, on torch's own integers, qonnx must decide as torch does; each difference is proven to lie
+    within the float error bound of a decision boundary (see `oracle`). Where Bitrill can import the
+    file, its golden model is compared likewise; where not, ``notes`` says why. ``module`` is left
+    as it was.
 
-    ``dynamo``: torch's newer exporter instead of TorchScript; both give what Bitrill reads.
-    Raises `MismatchError` that names the first wrong node (then nothing is written), `ToolError`
+    ``dynamo``: use torch's newer exporter instead of TorchScript; Bitrill reads both.
+    Raises `MismatchError`, which names the first wrong node (then nothing is written), `ToolError`
     for what the exporter refuses, `SpecError` for an example without images.
     """
     path = Path(path)
@@ -84,7 +84,7 @@ def export(
         shape = list(example_input.shape)
         raise SpecError(f"example_input must be a batch of inputs, [N, ..], not {shape}")
     model = to_onnx(freeze_weights(module), example_input[:1], dynamo=dynamo)
-    network = Network(model)
+    network = QonnxNetwork(model)
     x = example_input.detach().numpy().astype(np.float32)
     seen = observe(module, example_input)
     _same_weights(network, seen.weights)
@@ -97,14 +97,14 @@ def export(
 
 @dataclass
 class Observed:
-    """What torch's quantizers gave in one evaluation, in the order in which they ran."""
+    """Outputs of torch's quantizers in one evaluation, in the order in which they ran."""
 
     weights: list[tuple[str, np.ndarray]] = field(default_factory=list)
     activations: list[tuple[str, np.ndarray]] = field(default_factory=list)
     output: np.ndarray = field(default_factory=lambda: np.empty(0))
 
-    def side(self, network: Network) -> Side:
-        """Torch as a side of the comparison; its quantizers must be those of the file, in order."""
+    def side(self, network: QonnxNetwork) -> Side:
+        """Return torch as a side of the comparison; the file must have the same quantizers."""
         ours = [q.name for q in network.quantizers]
         if len(ours) != len(self.activations):
             theirs = [name for name, _ in self.activations]
@@ -116,15 +116,15 @@ class Observed:
 
 
 def observe(module: nn.Module, x: Tensor) -> Observed:
-    """Evaluate the module on x (not in training mode) and note what every quantizer gives."""
+    """Evaluate the module on x (not in training mode); record what every quantizer gives."""
     seen = Observed()
     parameters: dict[str, np.ndarray] = {}
 
     def note(name: str, is_parameter: bool, y: Any) -> None:
         value = _plain(y)
-        if is_parameter:  # may be asked again for its scale: the value is the same
+        if is_parameter:  # called again where its scale is needed; the value is the same
             parameters.setdefault(name, value)
-        elif value.ndim and len(value) == len(x):  # a probe for the scale is no batch
+        elif value.ndim and len(value) == len(x):  # not a probe of Brevitas for the scale
             seen.activations.append((name, value))
 
     hooks = []
@@ -148,13 +148,13 @@ def observe(module: nn.Module, x: Tensor) -> Observed:
 
 
 def _plain(y: Any) -> np.ndarray:
-    """A tensor's or quantized tensor's values."""
+    """Return the values of a tensor or quantized tensor."""
     value = getattr(y, "value", y)
     return value.detach().numpy().astype(np.float32)
 
 
-def _same_weights(network: Network, seen: list[tuple[str, np.ndarray]]) -> None:
-    """Each constant's quantizer must give what torch's gave, value for value."""
+def _same_weights(network: QonnxNetwork, seen: list[tuple[str, np.ndarray]]) -> None:
+    """Check that each weight quantizer of the file gives torch's values."""
     if len(network.weights) != len(seen):
         raise MismatchError(
             f"the export must hold torch's {len(seen)} weight quantizers"
@@ -181,8 +181,8 @@ def _same_weights(network: Network, seen: list[tuple[str, np.ndarray]]) -> None:
             )
 
 
-def _compare_golden(network: Network, data: bytes, x: np.ndarray, name: str) -> str:
-    """Compare the golden model too; what came of it, in words."""
+def _compare_golden(network: QonnxNetwork, data: bytes, x: np.ndarray, name: str) -> str:
+    """Compare the golden model too; return the outcome in words."""
     from ..frontend import load_model
     from ..lowering import to_integer
 
@@ -201,7 +201,7 @@ def _compare_golden(network: Network, data: bytes, x: np.ndarray, name: str) -> 
 
 
 def to_onnx(module: nn.Module, example: Tensor, *, dynamo: bool) -> onnx.ModelProto:
-    """What Brevitas exports, without traces of the machine, the day or the folder."""
+    """Export by Brevitas, and remove every trace of machine, date and folder."""
     options: dict[str, Any] = {"dynamo": dynamo} | ({"optimize": True} if dynamo else {})
     functions = _functions(module)
     if functions and dynamo:
@@ -231,7 +231,7 @@ def to_onnx(module: nn.Module, example: Tensor, *, dynamo: bool) -> onnx.ModelPr
 
 
 def _functions(module: nn.Module) -> dict[str, Callable[[int], onnx.FunctionProto]]:
-    """Makers of the local functions that a module's export calls, by name."""
+    """Return the makers of the local functions that a module's export calls, by name."""
     kinds = {
         "L1MatMul": (AdderLinear, l1_matmul_function),
         "LogQuant": (LogActivation, log_quant_function),
@@ -245,7 +245,7 @@ def _functions(module: nn.Module) -> dict[str, Callable[[int], onnx.FunctionProt
 
 
 def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Initializers are no inputs; no traces, paths or names of scopes beside the network."""
+    """Remove initializers from the inputs, and traces, paths and names of scopes."""
     graph = model.graph
     constants = {i.name for i in graph.initializer}
     inputs = [i for i in graph.input if i.name not in constants]
@@ -262,7 +262,7 @@ def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Exporters print progress and warn of their own parts; neither is the user's concern."""
+    """Hide the progress that exporters print, and their warnings about their own parts."""
     with (
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),

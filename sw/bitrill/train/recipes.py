@@ -1,30 +1,36 @@
-"""Recipes: which networks `bitrill.train.train` knows, and their options; no torch here."""
+"""Recipes: the networks that `bitrill.train.train` knows, and their options.
+
+Needs no torch, so the command line can list and check options quickly.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from ..errors import SpecError
-from . import datasets
 
 WIDTHS = {"tfc": 64, "sfc": 256, "lfc": 1024}
 """Neurons of each of the three hidden layers, by recipe (FINN's TFC, SFC, LFC)."""
 
 CHANNELS = {"lenet": 6, "cnv": 64, "resnet8": 16, "mobilenet": 8, "unet-tiny": 8, "dilated1d": 16}
-"""Channels of the first layer, by convolutional recipe; see `convolutional` for the rest."""
+"""Channels of the first layer, by convolutional recipe; `convolutional` has the layers."""
+
+DATASETS = ("digits", "mnist", "fashion", "cifar10")
+"""Names of the data sets; see `datasets`."""
 
 RECIPES = (*WIDTHS, *CHANNELS)
+"""Names of all recipes."""
+
 SEGMENTING = ("unet-tiny",)
-"""Recipes that tell which pixels of a noisy image are ink, not which digit it is."""
+"""Recipes that decide which pixels of a noisy image are ink, not which digit it shows."""
 
 SEQUENTIAL = ("dilated1d",)
 """Recipes that take an image's pixels one after another, ``[N, 1, H * W]``."""
 
 MOST_ENTRIES = 16
-"""Values of the largest codebook."""
+"""Number of values in the largest codebook."""
 
 WEIGHTS = (
     "binary",
@@ -39,17 +45,19 @@ WEIGHTS = (
     "adder",
     *(f"codebook{n}" for n in range(2, MOST_ENTRIES + 1)),
 )
-"""What weights may be; `bitrill.train.train` says what each is."""
+"""Codings of weights; `Options` describes them."""
 
 LOG = "log3"
 """Logarithmic activations of 3 bits."""
 
 ACTS = (1, 2, 4, 8, LOG)
+"""Codings of activations: bits, or logarithmic."""
 
 MOST_PRUNED = 0.95
+"""Largest share of weights that may be pruned."""
 
 _SMALL = {"cnv": 16, "resnet8": 8}
-"""Channels where an image is 8x8."""
+"""Channels of the first layer for images of 8x8."""
 
 _MOST_CHANNELS = 1024
 _CONVOLUTIONAL_EPOCHS = 10
@@ -59,14 +67,29 @@ _BATCH = {"digits": 64, "mnist": 100, "fashion": 100, "cifar10": 100}
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a run is, entirely: equal options give equal networks (same machine and versions).
+    """Options of a training run: equal options give equal networks (same machine, versions).
 
-    The input is normalised inside the network, ``(x - mean) / std``, and then quantized to
-    ``acts`` bits (convolutional recipes: to 8); ``2x - 1`` by default. Weights and activations are
-    binary where not given, of 4 bits for convolutional recipes but ``cnv``. ``width``: channels of
-    the first layer of a convolutional recipe, by default as published, less for digits. ``prune``:
-    share of each layer's weights that become zero; 0 is None.
-    Raises `SpecError`, all reasons at once.
+    - ``recipe``: ``tfc``, ``sfc``, ``lfc`` are dense, ``in-H-H-H-10`` with H = 64, 256, 1024, batch
+      norm and quantized activations, as in FINN's examples (Umuroglu et al. 2017). ``lenet``,
+      ``cnv``, ``resnet8``, ``mobilenet``, ``unet-tiny`` and ``dilated1d`` are convolutional (see
+      `convolutional`). ``unet-tiny`` separates ink from paper in noisy images, and its accuracy
+      counts pixels.
+    - ``weights``: ``binary``, ``ternary``, ``int4``, ``int8``; ``pot``, ``pot2``, ``pot3``: sums of
+      one to three powers of two (`pot`); ``codebook2`` .. ``codebook16``: so many shared values
+      (`codebooks`); ``ttq``: ternary with two scales (`ttq`); ``fgq``: ternary with a scale for
+      each 16 inputs (`fgq`); ``adder``: distances instead of products, for dense recipes (`adder`).
+    - ``acts``: bits of an activation (1, 2, 4, 8), or ``log3``: 0 and powers of two, for dense
+      recipes (`logquant`). The input has as many bits; it has 8 in convolutional recipes and with
+      ``log3``.
+    - ``mean``, ``std``: the network takes x in 0..1 in the data set's shape and computes
+      ``(x - mean) / std`` itself, ``2x - 1`` by default.
+    - ``width``: channels of the first layer of a convolutional recipe, as published by default,
+      fewer for digits.
+    - ``prune``: share of each layer's weights that become zero, by magnitude (`prune`).
+
+    Weights are binary and activations of 1 bit by default; int4 and 4 bits in convolutional recipes
+    other than ``cnv``. Adam at 0.02 with a cosine schedule and squared hinge loss trains; weights
+    are clamped to -1..1. Raises `SpecError`, which lists everything that is wrong.
     """
 
     recipe: str
@@ -93,7 +116,7 @@ class Options:
                 ("recipe", self.recipe, RECIPES),
                 ("weights", self.weights, WEIGHTS),
                 ("acts", self.acts, ACTS),
-                ("dataset", self.dataset, datasets.NAMES),
+                ("dataset", self.dataset, DATASETS),
             )
             if value not in known or isinstance(value, bool)
         ]
@@ -127,7 +150,7 @@ class Options:
         return [f"width must be an integer from 1 to {_MOST_CHANNELS}, not {self.width!r}"]
 
     def _coding_faults(self) -> list[str]:
-        """What is wrong with arithmetic that a recipe lacks, and with pruning."""
+        """List codings that the recipe does not have, and what is wrong with pruning."""
         faults: list[str] = []
         if self.recipe in tuple(CHANNELS):
             for name, value in (("weights", "adder"), ("acts", LOG)):
@@ -166,7 +189,7 @@ class Options:
 
     @property
     def segments(self) -> bool:
-        """Whether the network decides on pixels."""
+        """Whether the network decides on each pixel."""
         return self.recipe in SEGMENTING
 
     @property
@@ -176,7 +199,7 @@ class Options:
 
     @property
     def hidden(self) -> int:
-        """Neurons of a hidden layer."""
+        """Neurons of each hidden layer."""
         return WIDTHS[self.recipe]
 
     @property
@@ -198,7 +221,7 @@ class Options:
 
     @property
     def name(self) -> str:
-        """``tfc_w1a1_digits``, say; ``tfc_pot_log3_digits`` where bits do not say it all."""
+        """Name of the run, like ``tfc_w1a1_digits`` or ``tfc_pot_log3_digits``."""
         bits = {"binary": 1, "ternary": 2, "int4": 4, "int8": 8}.get(self.weights or "binary")
         short = bits is not None and not self.logarithmic
         acts = self.acts if self.logarithmic else f"a{self.acts}"
@@ -206,13 +229,13 @@ class Options:
         parts += [f"p{100 * self.prune:g}"] if self.prune else []
         return "_".join(map(str, [*parts, self.dataset]))
 
-    def to_json(self) -> dict[str, Any]:
-        """The fields as plain values."""
+    def to_json(self) -> dict[str, object]:
+        """Return the fields as plain values."""
         return dataclasses.asdict(self)
 
 
 def split(weights: str) -> tuple[str, int]:
-    """``("pot", 2)`` for ``pot2``: a coding of weights and its number, 1 where there is none."""
+    """Split ``pot2`` into ``("pot", 2)``; the number is 1 where there is none."""
     family = weights.rstrip("0123456789")
     return family, int(weights.removeprefix(family) or 1)
 

@@ -1,8 +1,8 @@
-"""One element of a tensor of an ONNX graph, exactly, with its float error bound.
+"""Exact evaluation of single elements of an ONNX graph's tensors, with float error bounds.
 
 `Scalars` walks from an element back to the nearest tensors whose floats are the same on every
-side (inputs, constants, outputs of quantizers), and computes on `bounds.Value` from there. Slow,
-and meant for the few elements on which two sides differ.
+side (inputs, constants, outputs of quantizers), and computes on `bounds.Value` from there. This is
+slow, and meant for the few elements on which two sides differ.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ Index: TypeAlias = tuple[int, ...]
 
 
 def element(values: np.ndarray, index: Index) -> Fraction:
-    """The one of broadcast floats that goes with an element."""
+    """Return the element of ``values`` that stands at ``index`` after broadcasting, exactly."""
     own = index[len(index) - values.ndim :]
     place = tuple(i if n > 1 else 0 for i, n in zip(own, values.shape, strict=True))
     return Fraction(float(values[place]))
 
 
 class Scalars:
-    """``scalars(tensor, index)``: the `Value` of one element.
+    """Evaluator: ``scalars(tensor, index)`` is the `Value` of one element.
 
-    ``arrays``: every tensor of one evaluation; ``leaf(tensor, index)``: the elements of tensors
+    ``arrays``: every tensor of one evaluation; ``leaf(tensor, index)``: elements of the tensors
     that no node makes, and of ``cuts``, at which the walk ends. Raises NotImplementedError for an
-    operator it does not know.
+    unknown operator.
     """
 
     def __init__(
@@ -68,18 +68,21 @@ class Scalars:
         return self._arrays[tensor]
 
     def broadcast(self, tensor: str, index: Index) -> Value:
-        """The element that stands at ``index`` after numpy's broadcasting."""
+        """Return the element that stands at ``index`` after numpy's broadcasting."""
         shape = self.shape(tensor)
         own = index[len(index) - len(shape) :]
         return self(tensor, tuple(i if n > 1 else 0 for i, n in zip(own, shape, strict=True)))
 
 
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    """A node's attributes as Python values; strings as bytes."""
+    """Return a node's attributes as Python values; strings are bytes."""
     return {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
 
 
-def _elementwise(f: Callable[..., Value]) -> Callable[[Scalars, onnx.NodeProto, Index], Value]:
+_Rule: TypeAlias = Callable[[Scalars, onnx.NodeProto, Index], Value]
+
+
+def _elementwise(f: Callable[..., Value]) -> _Rule:
     def rule(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
         return f(*(s.broadcast(name, index) for name in node.input))
 
@@ -87,7 +90,7 @@ def _elementwise(f: Callable[..., Value]) -> Callable[[Scalars, onnx.NodeProto, 
 
 
 def _same_order(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
-    """Reshape and its kin: the flat position stays."""
+    """Rule of Reshape and similar operators: the flat position stays."""
     flat = int(np.ravel_multi_index(index, s.shape(node.output[0])))
     return s(node.input[0], _unravel(flat, s.shape(node.input[0])))
 
@@ -124,11 +127,11 @@ def _matmul(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
 
 
 def _l1_matmul(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
-    """``-sum |x - w|``, whose sum rounds as a dot product's."""
+    """Rule of ``-sum |x - w|``; its sum rounds like a dot product's."""
     x, w = node.input[:2]
     *batch, r = index
     differences = (s(x, (*batch, k)) - s(w, (k, r)) for k in range(s.shape(w)[0]))
-    return -dot((), more=map(abs, differences))
+    return -dot((), addends=map(abs, differences))
 
 
 def _gemm(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
@@ -145,14 +148,14 @@ def _gemm(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
             (s(a, (k, i) if trans_a else (i, k)), s(b, (j, k) if trans_b else (k, j)))
             for k in range(n)
         ),
-        more=bias,
+        addends=bias,
     )
 
 
 def _windows(
     given: dict[str, Any], kernel: tuple[int, ...], sizes: tuple[int, ...], place: Index
 ) -> Iterator[tuple[Index, Index]]:
-    """``(tap, position)`` of each tap of the window at ``place`` that lies inside the image."""
+    """Yield ``(tap, position)`` of each tap of the window at ``place`` inside the image."""
     rank = len(kernel)
     if given.get("auto_pad", b"NOTSET") != b"NOTSET" or given.get("ceil_mode", 0):
         raise NotImplementedError("auto_pad and ceil_mode")
@@ -181,7 +184,7 @@ def _conv(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
             for c in range(depth)
             for tap, position in taps
         ),
-        more=bias,
+        addends=bias,
     )
 
 
@@ -193,7 +196,7 @@ def _max_pool(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
 
 
 def _resize(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
-    """Nearest pixels, repeated whole times; any form of that takes these."""
+    """Rule of nearest-pixel repetition by whole factors."""
     sizes, out = s.shape(node.input[0]), s.shape(node.output[0])
     if attributes(node).get("mode", b"nearest") != b"nearest" or any(
         m % n for n, m in zip(sizes, out, strict=True)
@@ -234,8 +237,8 @@ def _reduce_mean(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
 
 
 def _mean(values: Iterator[Value], count: int) -> Value:
-    """A sum divided, or multiplied by a rounded reciprocal: two roundings more cover both."""
-    mean = dot((), more=values) / Value.of(count)
+    """Return the mean; two roundings cover a division and a product with the reciprocal."""
+    mean = dot((), addends=values) / Value.of(count)
     return mean * Value.of(1)
 
 
@@ -260,7 +263,7 @@ def _pow(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
     return power(s.broadcast(node.input[0], index), float(exponent.lo))
 
 
-_RULES: dict[str, Callable[[Scalars, onnx.NodeProto, Index], Value]] = {
+_RULES: dict[str, _Rule] = {
     "Add": _elementwise(lambda a, b: a + b),
     "Sub": _elementwise(lambda a, b: a - b),
     "Mul": _elementwise(lambda a, b: a * b),
@@ -291,4 +294,4 @@ _RULES: dict[str, Callable[[Scalars, onnx.NodeProto, Index], Value]] = {
     "Resize": _resize,
     "Upsample": _resize,
 }
-"""How an element comes from its inputs' elements, by operator."""
+"""Rule of each operator: an element from its inputs' elements."""

@@ -1,18 +1,18 @@
-"""Ternary weights with two trained scales a layer: -n, 0, +p (TTQ, Zhu et al. 2017)."""
+"""TTQ: ternary weights with two trained scales a layer, -n, 0, +p (Zhu et al. 2017)."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from .latent import BYTE, GridQuant, GridWeight, byte, ternary
+from .grid_weights import BYTE, GridQuant, GridWeight, byte, ternary
 
 
 class TtqQuant(GridQuant):
-    """-n, 0, +p by the sign of the nearest of -1, 0, +1; n and p are ``1..127`` of 127.
+    """Rounds to -n, 0, +p by the nearest of -1, 0, +1; n and p are ``1..127`` over 127.
 
-    Gradients as published: of p the sum over positive weights, of n over negative ones; of a latent
-    weight that of its own value times p, n, or 1 where the weight is zero.
+    Gradients as published: p gets the sum over positive weights, n over negative ones; a latent
+    weight gets its value's gradient times p, n, or 1 where the weight is zero.
     """
 
     def __init__(self) -> None:
@@ -31,6 +31,6 @@ class TtqQuant(GridQuant):
 
 
 class TtqWeight(GridWeight):
-    """-n/127, 0, +p/127, with n and p trained, one pair a layer."""
+    """Weights -n/127, 0, +p/127, with one trained pair n and p a layer."""
 
     tensor_quant = TtqQuant  # pyright: ignore[reportAssignmentType]

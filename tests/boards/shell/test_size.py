@@ -16,7 +16,7 @@ from bitrill_hw.design.axilite import axi_lite
 from bitrill_hw.memories.roms import convert
 from bitrill_hw.pipeline.stream import padded
 from bitrill_hw.synth import synthesis
-from bitrill_hw.synth.cell_counts import Resources, count
+from bitrill_hw.synth.cell_counts import CellCounts, count
 
 TFC = Edges(49, 16, 70, 1, Fraction(64), b"\xfe\xfe[\x90\xe6\xf2'\x01")
 """The trained network's: beats of 49 bits to words of 64, and 70 to two words."""
@@ -45,8 +45,8 @@ def hollow(edges: Edges) -> str:
     return f"{text}\n(* blackbox *)\nmodule unknown({ports});\nendmodule\n"
 
 
-def size(edges: Edges, work: Path) -> Resources:
-    job = synthesis.Job(work, synthesis._TOTAL, {"design.v": hollow(edges)}, ("netlist.json",))
+def size(edges: Edges, work: Path) -> CellCounts:
+    job = synthesis.YosysRun(work, synthesis._TOTAL, {"design.v": hollow(edges)}, ("netlist.json",))
     synthesis.run([job])
     flat = synthesis._netlist(job)["top"]
     cells = flat["cells"]

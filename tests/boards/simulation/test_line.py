@@ -79,7 +79,7 @@ def test_from_flash_to_self_test(
             "flash",
             "ulx3s-85f",
             str(board.build.folder),
-            "--from",
+            "--source",
             str(tmp_path),
             "--xvc",
             cable.address,

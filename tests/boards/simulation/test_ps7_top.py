@@ -148,7 +148,7 @@ def netlist(build, tmp_path_factory: pytest.TempPathFactory) -> str:
     openxc7.synthesise(sources, boards.find("pynq-z1"), folder, lambda *told: None)
     made = {"netlist.json": (folder / "netlist.json").read_text()}
     script = "read_json netlist.json\nwrite_verilog -noattr netlist.v\n"
-    yosys.run([yosys.Job(folder / "verilog", script, made, ("netlist.v",))])
+    yosys.run([yosys.YosysRun(folder / "verilog", script, made, ("netlist.v",))])
     return (folder / "verilog" / "netlist.v").read_text()
 
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from bitrill import doctor
+from bitrill import requirements
 from bitrill.errors import FitError, SpecError, TimingError, ToolError
 from bitrill_boards.board import find
 from bitrill_boards.project import Made, Project
@@ -303,10 +303,10 @@ def test_missing_tools_are_named_with_the_command(
     tools.write()
     package = open_tools.family_of(given.board).NEXTPNR.package
     gone = {
-        t.name: dataclasses.replace(t, found=lambda: None) if t.name == package else t
-        for t in doctor.TOOLS
+        t.name: dataclasses.replace(t, installed=lambda: None) if t.name == package else t
+        for t in requirements.TOOLS
     }
-    monkeypatch.setattr(doctor, "_by_name", lambda: gone)
+    monkeypatch.setattr(requirements, "_by_name", lambda: gone)
     with pytest.raises(ToolError) as caught:
         open_tools.make(given, lambda *_: None)
     assert caught.value.exit_code == 3

@@ -318,7 +318,7 @@ def test_a_table_of_two_outputs_is_split_rightly(tmp_path: Path, fault: bool) ->
     models = netlist.cell_models("  LUT6_2 a (\n  LUT6 b (\n  LUT5 c (\n")
     pair = "module pair(input [5:0] i);\n  gold a(.i(i));\n  gate b(.i(i));\nendmodule\n"
     sources = {"cells.v": models, "design.v": design, "pair.v": pair, "lut6_2.v": split}
-    job = yosys.Job(tmp_path, EQUAL, sources, ("proven.txt",))
+    job = yosys.YosysRun(tmp_path, EQUAL, sources, ("proven.txt",))
     if fault:
         with pytest.raises(ToolError, match="Called with -verify and proof did fail"):
             yosys.run([job])

@@ -83,10 +83,10 @@ def test_yosys_finds_the_whole_hierarchy(build: Build, files: Files, tmp_path: P
     sources |= {name: made[name] for name in ("shell.v", "bitrill.v")}
     check = "hierarchy -check -top bitrill; proc; check -assert; tee -o found stat"
     script = f"read_verilog {' '.join(sources)}; {check}"
-    job = yosys.Job(tmp_path / "right", script, sources, ("found",))
+    job = yosys.YosysRun(tmp_path / "right", script, sources, ("found",))
     yosys.run([job])
     wrong = sources["bitrill.v"].replace(".write__awid(", ".write__awidth(")
-    job = yosys.Job(tmp_path / "wrong", script, sources | {"bitrill.v": wrong}, ("found",))
+    job = yosys.YosysRun(tmp_path / "wrong", script, sources | {"bitrill.v": wrong}, ("found",))
     with pytest.raises(ToolError, match="does not have a port named 'write__awidth'"):
         yosys.run([job])
 

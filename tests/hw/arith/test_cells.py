@@ -10,7 +10,7 @@ from amaranth.sim import Simulator
 from bitrill.errors import ToolError
 from bitrill_hw.arith import cells
 from bitrill_hw.memories.roms import Roms
-from bitrill_hw.synth.yosys import Job, run
+from bitrill_hw.synth.yosys import YosysRun, run
 
 _SIDE = """\
 read_verilog +/xilinx/cells_sim.v
@@ -47,7 +47,7 @@ def prove(name: str, text: str, parameters: dict[str, str], work: Path) -> None:
         "model": text.replace("`ifdef SYNTHESIS", "`ifdef NEVER"),
     }
     script = "".join(_SIDE.format(side=s, name=name, parameters=told) for s in sides) + _EQUAL
-    run([Job(work, script, {f"{s}.v": t for s, t in sides.items()}, ("proven.txt",))])
+    run([YosysRun(work, script, {f"{s}.v": t for s, t in sides.items()}, ("proven.txt",))])
 
 
 @pytest.mark.parametrize(("name", "text", "parameters"), CELLS, ids=lambda c: str(c)[:15])

@@ -11,7 +11,7 @@ from amaranth.sim import Simulator
 from bitrill.errors import ToolError
 from bitrill.parts.families import FAMILIES
 from bitrill_hw.arith.enables import INIT, LUTS, READS, Enable4, enable
-from bitrill_hw.synth.yosys import Job, run
+from bitrill_hw.synth.yosys import YosysRun, run
 
 CELLS = {
     "ecp5": "+/lattice/common_sim.vh",
@@ -46,7 +46,7 @@ tee -o proven.txt stat
 def prove(family: str, text: str, work: Path) -> None:
     script = PROOF.format(cells=CELLS[family], name=f"bitrill_enable_{family}")
     model = text.replace("`ifdef SYNTHESIS", "`ifdef NEVER")
-    run([Job(work, script, {"cell.v": text, "model.v": model}, ("proven.txt",))])
+    run([YosysRun(work, script, {"cell.v": text, "model.v": model}, ("proven.txt",))])
 
 
 def test_every_family_has_a_cell() -> None:

@@ -10,7 +10,8 @@ import pytest
 from bitrill.errors import StageError
 from bitrill.ir import BIPOLAR, Graph, Stage, Tensor
 from bitrill.ir.operator import Primitives
-from bitrill.timing.predict import predict, replay
+from bitrill.timing.predict import predict
+from bitrill.timing.replay import replay
 from bitrill_hw.design.top import Top
 from hw.driving import Moves, Stall, drive, simulate, stalls
 from hw.networks import chained, convert, inputs, matvec, mlp

@@ -254,7 +254,7 @@ def test_32_words_take_half_a_lut_a_bit(measured: partial) -> None:
 
 def test_no_table_is_left_a_module(tmp_path: Path) -> None:
     graph_like = convert(Reader(drawn(40, 4)))
-    job = synthesis.Job(
+    job = synthesis.YosysRun(
         tmp_path, synthesis._TOTAL, {"design.v": graph_like}, ("netlist.json", "netlist.v")
     )
     synthesis.run([job])

@@ -1,0 +1,88 @@
+"""Options of `compile`, checked before any work is done.
+
+`bitrill.flow.compile` and ``bitrill compile`` take the same names; both make a `CompileOptions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, TypeAlias, TypedDict, get_args
+
+from ..errors import SpecError
+
+Style = Literal["folded", "unrolled", "runtime", "streamed"]
+
+STYLES: tuple[Style, ...] = get_args(Style)
+"""Structures that matrices may have if the folding does not say."""
+
+Folding: TypeAlias = Mapping[str, Mapping[str, object]]
+"""Choices by node name, in the form of ``folding.json``."""
+
+
+class CompileKeywords(TypedDict, total=False):
+    """Keywords of `bitrill.flow.compile`; see `CompileOptions`."""
+
+    folding: str | Path | Folding | None
+    raw_input: str | None
+    input_scale: str | Fraction | None
+    top: int | None
+    fps: float | None
+    clock_mhz: float | None
+    part: str | None
+    board: str | None
+    boards: str | Path | None
+    style: Style
+    checkpoints: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompileOptions:
+    """What `compile` is asked for. Raises `SpecError` for values that cannot be.
+
+    The model: ``raw_input`` (such as ``"uint8"``) with ``input_scale`` (such as ``"1/255"``): the
+    hardware takes raw integers that stand for scale * integer. ``top``: the ``top`` best classes
+    instead of scores.
+
+    The target: ``fps``: frames a second to reach at ``clock_mhz``, with the fewest LUTs. ``part``:
+    FPGA that the design must fit; without ``fps``, the fastest design that fits. ``board``: the
+    part and clock of a board, less what the board's own logic takes; without ``fps``, as fast as
+    its link delivers frames, or as fast as fits. ``boards``: a folder of more boards, one TOML
+    file each. ``clock_mhz``: 100 for rates, if not given; if given, it also sets how deep
+    pipelines are (see `bitrill.resources.clock`).
+
+    The structure: ``folding``: choices by node, or a file of them; they override everything else.
+    ``style``: of the matrices: ``folded``; ``unrolled``: constants in the logic, one vector a
+    cycle; ``runtime``: weights and thresholds writable over AXI4-Lite; ``streamed``: weights that
+    come over streams. Only ``folded`` searches for a folding.
+
+    ``checkpoints``: leave the graph after each pass in ``checkpoints``, in the build folder.
+    """
+
+    folding: str | Path | Folding | None = None
+    raw_input: str | None = None
+    input_scale: str | Fraction | None = None
+    top: int | None = None
+    fps: float | None = None
+    clock_mhz: float | None = None
+    part: str | None = None
+    board: str | None = None
+    boards: str | Path | None = None
+    style: Style = "folded"
+    checkpoints: bool = False
+
+    def __post_init__(self) -> None:
+        if self.style not in STYLES:
+            raise SpecError(f"style must be {' or '.join(map(repr, STYLES))}, not {self.style!r}")
+        if self.clock_mhz is not None and not 0 < self.clock_mhz <= 2000:
+            raise SpecError(f"the clock must be above 0 and at most 2000 MHz, not {self.clock_mhz}")
+        if self.fps is not None and not 0 < self.fps <= 1e12:
+            raise SpecError(
+                f"the rate must be above 0 and at most 1e12 frames a second, not {self.fps:g}"
+            )
+        if (self.raw_input is None) is not (self.input_scale is None):
+            raise SpecError("a raw input must have both a type and a scale (uint8 and 1/255, say)")
+        if self.board is not None and self.part is not None:
+            raise SpecError("a board has a part of its own: give a board or a part, not both")

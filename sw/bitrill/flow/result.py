@@ -1,0 +1,78 @@
+"""Base of the results that the verbs return: JSON for scripts, a short line, a notebook's table.
+
+Every function of `bitrill.flow` returns a frozen dataclass derived from `Result`, so that the
+command line, a notebook and a script show the same figures.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from html import escape
+from typing import TypeAlias
+
+Json: TypeAlias = dict[str, object]
+"""An object that `json.dumps` takes."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a head; the first ``texts`` columns hold words, the others figures."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    texts: int = 1
+
+    @staticmethod
+    def of(head: Sequence[str], rows: Iterable[Sequence[object]], texts: int = 1) -> Table:
+        """Make a table of any values, each written with `str`."""
+        return Table(tuple(head), tuple(tuple(map(str, row)) for row in rows), texts)
+
+    @staticmethod
+    def of_texts(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+        """Make a table all of whose columns hold words."""
+        return Table.of(head, rows, texts=len(head))
+
+    def to_html(self) -> str:
+        """Write an HTML table; every cell is escaped."""
+        head = "".join(f"<th>{escape(cell)}</th>" for cell in self.head)
+        cells = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in self.rows)
+        body = "".join(f"<tr>{row}</tr>" for row in cells)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+class Result(ABC):
+    """What a verb returns. Subclasses are frozen dataclasses with ``repr=False``."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the verb succeeded; False makes the command line exit with an error code."""
+        return True
+
+    @abstractmethod
+    def to_json(self) -> Json:
+        """Return the object that the verb prints with ``--json``."""
+
+    @abstractmethod
+    def summary(self) -> dict[str, object]:
+        """Return the few figures that a reader wants first, by name."""
+
+    def tables(self) -> tuple[Table, ...]:
+        """Return the tables that the verb prints."""
+        return ()
+
+    def __repr__(self) -> str:
+        figures = ", ".join(f"{name}: {value}" for name, value in self.summary().items())
+        return f"<{type(self).__name__} {figures}>"
+
+    def _repr_html_(self) -> str:
+        """Show the summary and the tables in a notebook."""
+        summary = Table.of_texts((type(self).__name__, ""), self.summary().items())
+        return "".join(table.to_html() for table in (summary, *self.tables()))
+
+
+def exact_number(value: Fraction) -> int | str:
+    """Write an exact fraction for JSON: an integer, or ``"p/q"``."""
+    return value.numerator if value.denominator == 1 else str(value)

@@ -1,0 +1,111 @@
+"""The verb `synth`: resources by Yosys, and the netlist simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import SpecError
+from ..storage import read_bytes, write_json
+from .builds import Build, BuildLike, open_build
+from .data import random_inputs
+from .extras import Progress, extra, logged
+from .result import Json, Result, Table
+
+if TYPE_CHECKING:
+    from bitrill_hw.synth.cell_counts import CellCounts
+    from bitrill_hw.synth.utilization import SynthReport
+    from bitrill_sim.outcome import Report
+
+
+@dataclass(frozen=True, repr=False)
+class Synthesised(Result):
+    """Result of `synth`; ``check``: the netlist against the golden model, if it was asked for."""
+
+    report: SynthReport
+    check: Report | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.check is None or self.check.ok
+
+    @property
+    def total(self) -> CellCounts:
+        """Cells of the whole design, flattened."""
+        return self.report.total
+
+    @property
+    def layers(self) -> Mapping[str, CellCounts]:
+        """Cells of each layer by itself."""
+        return self.report.layers
+
+    @property
+    def fits(self) -> bool:
+        """Whether the part has enough of everything."""
+        return self.report.fits
+
+    def summary(self) -> dict[str, object]:
+        return {
+            "part": self.report.part.name,
+            "LUT": f"{self.total.lut:,} ({self.total.lcs:,} physical)",
+            "FF": f"{self.total.ff:,}",
+            "fits": "yes" if self.fits else "NO",
+        }
+
+    def tables(self) -> tuple[Table, ...]:
+        rows = {**self.layers, "difference": self.report.difference, "total": self.total}
+        figures = {name: resources.to_json() for name, resources in rows.items()}
+        cells = [(name, *values.values()) for name, values in figures.items()]
+        return (Table.of(("layer", *figures["total"]), cells),)
+
+    def to_json(self) -> Json:
+        value: Json = self.report.to_json()
+        return value if self.check is None else value | {"check": self.check.to_json()}
+
+
+def synth(
+    build: BuildLike,
+    *,
+    part: str | None = None,
+    check: int = 0,
+    seed: int = 0,
+    out: str | Path | None = None,
+    progress: Progress = logged,
+) -> Synthesised:
+    """Synthesise a build with Yosys, as a whole and layer by layer.
+
+    ``part``: an xc7 part, xc7z020clg400-1 if None. ``check``: random samples to run through the
+    netlist, with stalls on both sides. Leaves ``synth.json`` in ``out`` (the build, if None).
+    """
+    if check < 0:
+        raise SpecError(f"check must be a number of samples, not {check}")
+    built = open_build(build)
+    with extra("synth", "synth"):
+        from bitrill_hw.synth import DEFAULT_PART, synthesise
+    folder = built.folder if out is None else Path(out)
+    report = synthesise(
+        built.graph,
+        part=part or DEFAULT_PART,
+        work=folder / "synth",
+        verilog=read_bytes(built.verilog).decode(),
+        progress=progress,
+    )
+    checked = None
+    if check:
+        work = (folder / "check").absolute()
+        checked = _check(built, report.netlist.absolute(), work, check, seed, progress)
+    done = Synthesised(report, checked)
+    write_json(folder / "synth.json", done.to_json())
+    return done
+
+
+def _check(
+    build: Build, netlist: Path, work: Path, count: int, seed: int, progress: Progress
+) -> Report:
+    """Run ``count`` random samples through the netlist."""
+    with extra("sim", "synth --check"):
+        from bitrill_sim.netlist import check
+    x = random_inputs(build.graph, count, seed)
+    return check(build.graph, netlist, x, work=work, seed=seed, progress=progress)

@@ -1,0 +1,90 @@
+"""The verb `train`: a recipe trained with Brevitas, exported and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .extras import Progress, logged
+from .result import Json, Result
+
+
+@dataclass(frozen=True, repr=False)
+class Trained(Result):
+    """Result of `train`.
+
+    ``accuracy``: share of ``test_images`` that the network classifies rightly, 0..1; ``metrics``:
+    everything that ``metrics.json`` says.
+    """
+
+    name: str
+    model: Path
+    accuracy: float
+    test_images: int
+    parameters: int
+    metrics: Mapping[str, object]
+
+    def summary(self) -> dict[str, object]:
+        return {
+            "network": self.name,
+            "parameters": f"{self.parameters:,}",
+            "accuracy": f"{100 * self.accuracy:.2f} % of {self.test_images:,} test images",
+            "model": self.model,
+        }
+
+    def to_json(self) -> Json:
+        return dict(self.metrics)
+
+
+def train(
+    recipe: str,
+    *,
+    out: str | Path,
+    weights: str | None = None,
+    acts: int | str | None = None,
+    dataset: str = "digits",
+    epochs: int | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    mean: float | None = None,
+    std: float | None = None,
+    width: int | None = None,
+    prune: float | None = None,
+    progress: Progress = logged,
+) -> Trained:
+    """Train a recipe with Brevitas, export it and compare the export with torch.
+
+    Options as in `bitrill.train.train`. Leaves ``model.onnx`` and ``metrics.json`` in ``out``.
+    """
+    from .. import train as training
+
+    def batch(
+        epoch: int, n_epochs: int, k: int, n: int, loss: float, accuracy: float | None
+    ) -> None:
+        known = "" if accuracy is None else f", accuracy {100 * accuracy:.2f} %"
+        progress(f"epoch {epoch}/{n_epochs}{known}", (epoch - 1) * n + k, n_epochs * n)
+
+    metrics = training.train(
+        recipe,
+        out=out,
+        weights=weights,
+        acts=acts,
+        dataset=dataset,
+        epochs=epochs,
+        seed=seed,
+        resume=resume,
+        mean=mean,
+        std=std,
+        width=width,
+        prune=prune,
+        progress=batch,
+    ).metrics
+    return Trained(
+        metrics["name"],
+        Path(out) / "model.onnx",
+        metrics["accuracy"],
+        metrics["test_images"],
+        metrics["parameters"],
+        metrics,
+    )

@@ -1,0 +1,199 @@
+"""The verb `verify`: simulate the Verilog and compare it with the golden model, bit for bit."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..engines import check_engine
+from ..errors import SpecError
+from ..storage import write_json
+from ..timing.predict import Timing
+from .builds import Build, BuildLike, open_build
+from .data import Samples, chosen_samples
+from .extras import Progress, extra, logged
+from .result import Json, Result, Table
+from .weights import Weights, read_weights, register_writes, with_weights
+
+if TYPE_CHECKING:
+    from bitrill_sim.measured import Measured
+    from bitrill_sim.outcome import Report
+
+
+SLOW_SAMPLES = 100
+"""Frames of a data set that an engine other than Verilator runs if nothing is said."""
+
+
+@dataclass(frozen=True)
+class Cycles:
+    """Initiation interval and latency, in cycles; ``ii`` is None if a run never became periodic."""
+
+    ii: Fraction | None
+    latency: int
+
+    @staticmethod
+    def of(timing: Timing | Measured | None) -> Cycles | None:
+        """Make predicted and measured times comparable."""
+        return None if timing is None else Cycles(timing.ii, timing.latency)
+
+
+@dataclass(frozen=True, repr=False)
+class Verified(Result):
+    """Result of `verify`.
+
+    ``report``: everything that the simulation found; ``registers``: how many were written, None if
+    no other weights were given; ``accuracy``: of the golden model, 0..1, None without labels.
+    """
+
+    report: Report
+    registers: int | None = None
+    accuracy: float | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether every bit and every cycle is right."""
+        return self.report.ok
+
+    @property
+    def samples(self) -> int:
+        return self.report.samples
+
+    @property
+    def mismatches(self) -> int:
+        """Samples of which any output bit is wrong."""
+        return self.report.mismatches
+
+    @property
+    def predicted(self) -> Cycles | None:
+        """Predicted interval and latency."""
+        return Cycles.of(self.report.predicted)
+
+    @property
+    def measured(self) -> Cycles | None:
+        """Measured interval and latency; None if time was not compared."""
+        return Cycles.of(self.report.measured)
+
+    @property
+    def cycles_exact(self) -> bool | None:
+        """Whether every beat moved in its predicted cycle; None if time was not compared."""
+        return self.report.cycles_exact
+
+    @property
+    def engine(self) -> str:
+        return self.report.engine
+
+    @property
+    def seconds(self) -> float:
+        return self.report.seconds
+
+    def summary(self) -> dict[str, object]:
+        figures: dict[str, object] = {
+            "mismatches": f"{self.mismatches} of {self.samples} samples",
+            "cycles exact": {True: "yes", False: "NO", None: "not compared"}[self.cycles_exact],
+            "engine": self.engine,
+        }
+        if self.accuracy is not None:
+            figures["accuracy"] = f"{100 * self.accuracy:.2f} %"
+        return figures
+
+    def tables(self) -> tuple[Table, ...]:
+        predicted, measured = self.predicted, self.measured
+        rows = [
+            (
+                "cycles a frame",
+                _known(predicted and predicted.ii),
+                _known(measured and measured.ii),
+            ),
+            (
+                "latency",
+                _known(predicted and predicted.latency),
+                _known(measured and measured.latency),
+            ),
+        ]
+        return (Table.of(("", "predicted", "measured"), rows),)
+
+    def to_json(self) -> Json:
+        value: Json = self.report.to_json()
+        if self.registers is not None:
+            value["registers"] = self.registers
+        if self.accuracy is not None:
+            value["accuracy"] = self.accuracy
+        return value
+
+
+def verify(
+    build: BuildLike,
+    *,
+    engine: str = "verilator",
+    data: str | np.ndarray = "random",
+    samples: int | None = None,
+    stall: float = 0.0,
+    seed: int = 0,
+    weights: str | Path | Weights | None = None,
+    out: str | Path | None = None,
+    progress: Progress = logged,
+) -> Verified:
+    """Simulate a build and compare it with the golden model, and its cycles with the prediction.
+
+    ``data``: a named data set's test images, a .npy file, ``random``, or an array. ``samples``:
+    how many; all of a data set under Verilator, else `SLOW_SAMPLES`, if None. ``stall``: the
+    probability that source and sink pause in a cycle. ``weights``: other ones, or a file of them
+    (see `with_weights`), written over AXI4-Lite and read back, or streamed. Leaves
+    ``verify.json`` in ``out`` (the build, if None).
+    """
+    engine = check_engine(engine)
+    if not 0 <= stall < 1:
+        raise SpecError(f"stall must be at least 0 and below 1, not {stall}")
+    built = compiled = open_build(build)
+    registers: list[tuple[int, int]] = []
+    if weights is not None:
+        arrays = read_weights(weights) if isinstance(weights, str | Path) else weights
+        registers = register_writes(compiled, arrays)
+        built = dataclasses.replace(compiled, graph=with_weights(compiled, arrays))
+    if samples is None and engine != "verilator":
+        samples = SLOW_SAMPLES
+    chosen = chosen_samples(built.graph, data, samples, seed, progress)
+    with extra("sim", "verify"):
+        from bitrill_sim import verify as simulate
+    folder = built.folder if out is None else Path(out)
+    report = simulate(
+        built.graph,
+        built.verilog.absolute(),
+        chosen.x,
+        engine=engine,
+        stall=stall,
+        seed=seed,
+        work=(folder / "sim").absolute(),
+        progress=progress,
+        made=compiled.graph,
+        access=np.array(registers, np.uint32).reshape(-1, 2),
+    )
+    done = Verified(
+        report,
+        registers=None if weights is None else len(registers),
+        accuracy=None if chosen.labels is None else accuracy(built, chosen),
+    )
+    write_json(folder / "verify.json", done.to_json())
+    return done
+
+
+def accuracy(build: Build, chosen: Samples) -> float:
+    """Share of labelled samples that the golden model classifies rightly."""
+    if chosen.labels is None:
+        raise SpecError("accuracy must have labels, and the data has none")
+    graph = build.graph
+    y = graph.run(chosen.x)
+    if graph.sink.scale:
+        decided = graph.sink.dequantize(y).reshape(len(y), -1).argmax(1)
+    else:
+        decided = y.reshape(len(y), -1)[:, 0]
+    return float(Fraction(int((decided == chosen.labels).sum()), len(y)))
+
+
+def _known(value: Fraction | int | None) -> object:
+    return "not measured" if value is None else value

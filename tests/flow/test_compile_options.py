@@ -1,0 +1,93 @@
+"""Options of `compile`: wrong ones are named before anything is written."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from bitrill import flow
+from bitrill.errors import SpecError, StorageError
+from bitrill.flow import steps as build_module
+from bitrill.ir import IntType
+from flow.helpers import refused
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"style": "x"},
+            "style must be 'folded' or 'unrolled' or 'runtime' or 'streamed', not 'x'",
+        ),
+        ({"clock_mhz": 0}, "the clock must be above 0 and at most 2000 MHz, not 0"),
+        ({"clock_mhz": -1.0}, "the clock must be above 0 and at most 2000 MHz, not -1.0"),
+        ({"fps": 0}, "the rate must be above 0 and at most 1e12 frames a second, not 0"),
+        ({"fps": 1e13}, "the rate must be above 0 and at most 1e12 frames a second, not 1e+13"),
+        ({"part": "xc7z021"}, r"part must be one of those known here, not 'xc7z021'"),
+        ({"raw_input": "uint8"}, "a raw input must have both a type and a scale"),
+        ({"input_scale": "1/255"}, "a raw input must have both a type and a scale"),
+        (
+            {"raw_input": "uint17", "input_scale": "1"},
+            "the raw input must be uint1..uint16 or int1..int16, not 'uint17'",
+        ),
+        ({"raw_input": "float", "input_scale": "1"}, "int1..int16, not 'float'"),
+        (
+            {"raw_input": "uint8", "input_scale": "x"},
+            "the input scale must be a number such as 1/255, not 'x'",
+        ),
+        ({"raw_input": "uint8", "input_scale": "1/0"}, "such as 1/255, not '1/0'"),
+        ({"raw_input": "uint8", "input_scale": "nan"}, "such as 1/255, not 'nan'"),
+        ({"raw_input": "uint8", "input_scale": "0"}, "the input scale must be above zero, not 0"),
+        ({"raw_input": "uint8", "input_scale": "-1/2"}, "must be above zero, not -1/2"),
+    ],
+)
+def test_wrong_options_are_named(options: dict, message: str, model: Path, tmp_path: Path) -> None:
+    with refused(SpecError, message):
+        flow.compile(model, out=tmp_path / "b", **options)
+    assert not (tmp_path / "b").exists()
+
+
+def test_raw_types_span_their_bits() -> None:
+    assert build_module.parse_raw_input("uint8") == IntType(0, 255)
+    assert build_module.parse_raw_input("int3") == IntType(-4, 3)
+    assert build_module.parse_raw_input("uint1") == IntType(0, 1)
+    assert build_module.parse_scale("0.5") == Fraction(1, 2)
+
+
+def test_a_folding_that_does_not_divide_is_named(model: Path, tmp_path: Path) -> None:
+    node = flow.inspect(model).layers[0].name
+    path = tmp_path / "folding.json"
+    path.write_text(json.dumps({node: {"pe": 2}, "nowhere": {"pe": 1}}))
+    with pytest.raises(SpecError) as caught:
+        flow.compile(model, out=tmp_path / "b", folding=path)
+    assert "PE must divide 5 rows, not 2" in str(caught.value)
+    assert "nowhere" in str(caught.value)
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("[]", SpecError, "must map node names to {pe, simd, style, memory}"),
+        ('{"a": 1}', SpecError, "must map node names to {pe, simd, style, memory}"),
+        ("{", StorageError, "must be JSON"),
+        (None, StorageError, "No such file"),
+    ],
+)
+def test_a_bad_folding_file_is_named(
+    text: str | None, error: type[Exception], message: str, model: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "folding.json"
+    if text is not None:
+        path.write_text(text)
+    with refused(error, message):
+        flow.compile(model, out=tmp_path / "b", folding=path)
+
+
+def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with refused(StorageError, f"cannot read {tmp_path / 'no.onnx'}: No such file or directory"):
+        flow.compile(tmp_path / "no.onnx", out=tmp_path / "b")
+    with refused(StorageError, f"cannot read {tmp_path}: it is a folder, not a model file"):
+        flow.compile(tmp_path, out=tmp_path / "b")

@@ -1,0 +1,108 @@
+"""Data sets, files and random inputs as a design's integers."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bitrill import flow
+from bitrill.errors import SpecError, StorageError
+from bitrill.flow import data
+from flow.helpers import frames, refused
+
+
+def npy(array: np.ndarray, *, pickled: bool = False) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=pickled)
+    return buffer.getvalue()
+
+
+def archive() -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, x=np.zeros(3))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "message"),
+    [
+        (None, StorageError, "No such file or directory"),
+        (b"", StorageError, "must be a whole .npy array of numbers"),
+        (b"hello", StorageError, "must be a whole .npy array of numbers"),
+        (npy(np.zeros((3, 6)))[:-1], StorageError, "must be a whole .npy array of numbers"),
+        (npy(np.zeros((3, 6)))[:40], StorageError, "must be a whole .npy array of numbers"),
+        (
+            npy(np.zeros((1, 6))).replace(b"(1, 6), }   ", b"(10000000,)}"),
+            StorageError,
+            "must be a whole .npy array of numbers",
+        ),
+        (
+            npy(np.array([{}], dtype=object), pickled=True),
+            StorageError,
+            "must be a whole .npy array of numbers",
+        ),
+        (archive(), StorageError, "must be a whole .npy array of numbers"),
+        (npy(np.array(["a"])), SpecError, "must hold integers or floats, not <U1"),
+        (npy(np.array([True])), SpecError, "must hold integers or floats, not bool"),
+        (npy(np.array([1j])), SpecError, "must hold integers or floats, not complex128"),
+    ],
+)
+def test_a_bad_array_file_is_named(
+    content: bytes | None, error: type[Exception], message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.npy"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(error) as caught:
+        data.read_array(path)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_random_inputs_hold_both_ends_and_follow_the_seed(whole: flow.Compiled) -> None:
+    graph = whole.build.graph
+    x = data.random_inputs(graph, 50, 3)
+    assert x.shape == (50, 1, 2, 3)
+    assert (x[0] == -8).all()
+    assert (x[1] == 7).all()
+    assert np.array_equal(x, data.random_inputs(graph, 50, 3))
+    assert not np.array_equal(x, data.random_inputs(graph, 50, 4))
+    assert data.random_inputs(graph, 1, 0).shape == (1, 1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "message"),
+    [
+        ("cifar", None, "data must be one of digits, mnist, fashion, cifar10, random or a .npy"),
+        ("random", 0, "samples must be at least 1, not 0"),
+        ("digits", None, "digits has 64 values a sample, and the model takes 6"),
+        ("cifar10", None, "cifar10 has 3072 values a sample, and the model takes 6"),
+    ],
+)
+def test_wrong_data_is_named(
+    whole: flow.Compiled, name: str, count: int | None, message: str
+) -> None:
+    with refused(SpecError, message):
+        data.samples(whole.build.graph, name, count, 0)
+
+
+def test_data_from_a_file_is_cut_to_the_count(whole: flow.Compiled, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", frames(9))
+    path = str(tmp_path / "x.npy")
+    assert len(data.samples(whole.build.graph, path, 4, 0).x) == 4
+    assert len(data.samples(whole.build.graph, path, None, 0).x) == 9
+    np.save(tmp_path / "x.npy", frames(0))
+    with refused(SpecError, "the data must hold at least one sample, not 0"):
+        data.samples(whole.build.graph, path, None, 0)
+
+
+def test_a_raw_design_takes_a_data_set_on_its_grid(whole: flow.Compiled) -> None:
+    source = whole.build.graph.source
+    raw = source.__class__(shape=source.shape, tensor=source.tensor, raw_scale="1/16")
+    graph = whole.build.graph.replace(source=raw)
+    x = (np.arange(-3, 3) / 16).astype(np.float32).reshape(1, 1, 2, 3)
+    assert data.on_grid(graph, x).reshape(-1).tolist() == [-3, -2, -1, 0, 1, 2]
+    with refused(SpecError, "the data must be multiples of the input scale 1/16, and are not"):
+        data.on_grid(graph, x + np.float32(0.01))
