@@ -92,7 +92,8 @@ def load(folder: Path) -> Graph:
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
         found = value.get("schema") if isinstance(value, dict) else None
         raise StorageError(
-            f"{path} must have schema {SCHEMA}, not {found!r}: another version wrote it; compile again"
+            f"{path} must have schema {SCHEMA}, not {found!r}: another version wrote it;"
+            " compile again"
         )
     try:
         with np.load(io.BytesIO(read_bytes(folder / "weights.npz")), allow_pickle=False) as file:
