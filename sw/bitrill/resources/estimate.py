@@ -119,11 +119,11 @@ def held_out_errors() -> dict[str, dict[str, float]]:
 
 
 def accuracy() -> str:
-    """That of LUTs, in words."""
-    found = held_out_errors()["lcs"]
+    """Say how exact predicted LUTs are."""
+    error = held_out_errors()["lcs"]
     return (
-        f"the model's LUTs are {100 * found['mean']:.0f} % off on average,"
-        f" {100 * found['greatest']:.0f} % at most"
+        f"predicted LUTs are wrong by {100 * error['mean']:.0f} % on average,"
+        f" by {100 * error['greatest']:.0f} % at most"
     )
 
 
