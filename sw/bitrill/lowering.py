@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -37,6 +37,9 @@ from .storage import write_text
 from .timing.predict import predict
 
 Pass: TypeAlias = Callable[[Graph], Graph]
+
+Folding: TypeAlias = Mapping[str, Mapping[str, object]]
+"""Choices by node name, in the form of ``folding.json``."""
 
 INTEGER: tuple[Pass, ...] = (
     to_thresholds,  # first: all others move integers only
@@ -77,7 +80,7 @@ def to_integer(graph: Graph, *, top: int | None = None, checkpoints: Path | None
 def to_folded(
     graph: Graph,
     *,
-    folding: Mapping[str, Mapping[str, Any]] | None = None,
+    folding: Folding | None = None,
     style: Style = "folded",
     part: Part | None = None,
     clock_mhz: float | None = None,
@@ -105,7 +108,7 @@ def to_target(
     clock_hz: Fraction | int,
     fps: Fraction | int | float | None = None,
     part: Part | None = None,
-    folding: Mapping[str, Mapping[str, Any]] | None = None,
+    folding: Folding | None = None,
     clock_mhz: float | None = None,
     checkpoints: Path | None = None,
 ) -> tuple[Graph, Solution]:
@@ -144,8 +147,8 @@ def to_target(
             part.require_fit(used)
         room = _without(part, used, solution.resources)
     raise FitError(
-        f"{graph.name}: no folding was found that keeps rate and part with the whole network's"
-        f" timing and FIFOs counted: the last takes {last}"
+        f"{graph.name}: no folding meets the rate and fits the part once timing and FIFOs of the"
+        f" whole network are counted; the last one tried: {last}"
     )
 
 

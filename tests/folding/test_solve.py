@@ -250,7 +250,8 @@ def test_what_limits_and_what_is_next() -> None:
         f"faster folding: {interval} cycles a frame would take"
         f" +{used.lcs - found.resources.lcs} LUTs"
     )
-    assert repr(found) == f"<Solution {len(found.folding)} nodes, {found.interval} cycles, {found.resources}>"
+    nodes = len(found.folding)
+    assert repr(found) == f"<Solution {nodes} nodes, {found.interval} cycles, {found.resources}>"
     assert solve(graph, clock_hz=CLOCK, interval=interval).resources == used
     assert "faster folding: none that fits" in str(solve(graph, clock_hz=CLOCK, interval=1))
 
@@ -311,7 +312,8 @@ def test_no_folding_keeps_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bitrill.lowering.ROUNDS", 1)
     monkeypatch.setattr("bitrill.lowering.predict", lambda _: Timing(Fraction(401, 4), 1))
     words = (
-        "the whole network's timing and FIFOs counted: the last takes a frame every 100.2 cycles"
+        "once timing and FIFOs of the whole network are counted; the last one tried:"
+        " a frame every 100.2 cycles"
     )
     with pytest.raises(FitError, match=words):
         to_target(chain(24, 48, 36, 10), clock_hz=CLOCK, fps=CLOCK / 100)
