@@ -1,7 +1,7 @@
-"""From an imported graph to hardware's: passes in order, each checked by the runner.
+"""The pipeline of passes that turns an imported graph into one that hardware can be made of.
 
-Whatever a pass does, the graph must keep its stage's promises and its function: after each one
-the runner compares outputs on a seeded probe, exactly, reals included.
+After each pass the runner checks that the graph keeps the promises of its stage, and that its
+outputs for some probe inputs mean exactly the same numbers as before.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -38,31 +38,35 @@ from .timing.predict import predict
 
 Pass: TypeAlias = Callable[[Graph], Graph]
 
+Folding: TypeAlias = Mapping[str, Mapping[str, object]]
+"""Choices by node name, in the form of ``folding.json``."""
+
 INTEGER: tuple[Pass, ...] = (
     to_thresholds,  # first: all others move integers only
     turn_polarity,  # before narrowing: a row may need its type's other end
-    narrow_widths,  # last: it judges by the values that are left
+    narrow_widths,  # last: it measures the values that the others leave
 )
-"""From IMPORTED to INTEGER."""
+"""Passes from IMPORTED to INTEGER."""
 
 HEAD = len(INTEGER) + 1
-"""Number of the pass that adds decisions: behind narrowing, since it ranks every value left."""
+"""Number of the pass that adds decisions; after narrowing, as it ranks every value that is left."""
 
 ROUNDS = 6
-"""Foldings that `to_target` tries."""
+"""Largest number of foldings that `to_target` tries."""
 
 PROBES = 16
-"""Random inputs that each pass is tried on, beside the corners."""
+"""Random inputs that each pass is checked on, beside the corners."""
 
 PROBE_ELEMENTS = 1 << 22
-"""Of a large graph fewer are tried, one at least: so many elements over all edges."""
+"""Largest number of elements of all edges in a check; a large graph takes fewer random inputs."""
 
 
 def to_integer(graph: Graph, *, top: int | None = None, checkpoints: Path | None = None) -> Graph:
-    """The integer graph of an imported one; ``top`` asks for that many decisions.
+    """Take a graph from IMPORTED to INTEGER; ``top``: end in the ``top`` best classes.
 
     ``checkpoints``: a folder for the graph after each pass, ``NN_pass/``. Raises `StageError`
-    for a graph that is not IMPORTED, `UnsupportedError` for a function that integers cannot give.
+    for a graph that is not IMPORTED, `UnsupportedError` for a function that integers cannot
+    compute.
     """
     verify(graph, Stage.IMPORTED)
     _checkpoint(graph, checkpoints, 0, "imported")
@@ -76,23 +80,22 @@ def to_integer(graph: Graph, *, top: int | None = None, checkpoints: Path | None
 def to_folded(
     graph: Graph,
     *,
-    folding: Mapping[str, Mapping[str, Any]] | None = None,
+    folding: Folding | None = None,
     style: Style = "folded",
     part: Part | None = None,
     clock_mhz: float | None = None,
     checkpoints: Path | None = None,
 ) -> Graph:
-    """The folded graph of an integer one; ``folding`` overrides the default, key by key.
+    """Take a graph from INTEGER to FOLDED; ``folding`` overrides the default, key by key.
 
-    ``style``: of matrices that ``folding`` says nothing of; ``part``: what unrolled ones are to
-    fit in; ``clock_mhz``: what pipelines are made deep enough for (see `bitrill.resources.clock`).
-    Raises `StageError` for a graph that is not INTEGER, `SpecError` that lists all that is
-    wrong with ``folding``, `FitError` for a matrix too large to be unrolled.
+    ``style``: of matrices that ``folding`` does not mention; ``part``: what unrolled ones must
+    fit; ``clock_mhz``: the clock that pipelines are made deep enough for (see
+    `bitrill.resources.clock`). Raises `StageError` for a graph that is not INTEGER, `SpecError`
+    with every fault of ``folding``, `FitError` for a matrix too large to be unrolled.
     """
     verify(graph, Stage.INTEGER)
     folded = (
-        insert_forks,  # before folding: it chooses a fork's lanes as any node's
-        # converters stand where its lanes differ
+        insert_forks,  # before folding, which chooses a fork's lanes, too
         partial(fold, folding=folding or {}, style=style, part=part, clock_mhz=clock_mhz),
         set_depths,  # last: the timing of every node is known
     )
@@ -105,32 +108,32 @@ def to_target(
     clock_hz: Fraction | int,
     fps: Fraction | int | float | None = None,
     part: Part | None = None,
-    folding: Mapping[str, Mapping[str, Any]] | None = None,
+    folding: Folding | None = None,
     clock_mhz: float | None = None,
     checkpoints: Path | None = None,
 ) -> tuple[Graph, Solution]:
-    """The folded graph of fewest LUTs for a rate, or the fastest that a part holds.
+    """Fold an INTEGER graph with the fewest LUTs for a rate, or as fast as a part holds.
 
-    See `bitrill.folding.solve`, whose intervals are those of single nodes. Here the whole network's
-    exact interval counts, and its FIFOs at their real depths: where they fall short, a shorter
-    interval (without a rate: a smaller part) is solved for, `ROUNDS` times at most. Raises as
+    `bitrill.folding.solve` knows the intervals of single nodes. Here the exact interval of the
+    whole network counts, and its FIFOs at their real depths. If they miss the target, a shorter
+    interval (or, without a rate, a smaller part) is solved for, `ROUNDS` times at most. Raises as
     `solve` does.
     """
     wanted = None if fps is None else Fraction(clock_hz) / Fraction(fps)
     if folding:
-        fold(graph, folding)  # whatever is wrong in it is told at once
+        fold(graph, folding)  # refuses a wrong folding before the search
     graph, settled, codings = settle_codings(graph, folding or {})
-    interval, left, last = None, part, ""
+    interval, room, last = None, part, ""
     for _ in range(ROUNDS):
         solution = solve(
-            graph, clock_hz=clock_hz, fps=fps, part=left, folding=settled, interval=interval
+            graph, clock_hz=clock_hz, fps=fps, part=room, folding=settled, interval=interval
         )
-        told = {
-            name: {**found, **settled.get(name, {}), **codings.get(name, {})}
-            for name, found in solution.folding.items()
+        choices = {
+            name: {**solved, **settled.get(name, {}), **codings.get(name, {})}
+            for name, solved in solution.folding.items()
         }
         folded = to_folded(
-            graph, folding=told, part=part, clock_mhz=clock_mhz, checkpoints=checkpoints
+            graph, folding=choices, part=part, clock_mhz=clock_mhz, checkpoints=checkpoints
         )
         ii = predict(folded).ii
         used = sum(network_resources(folded).values(), Resources())
@@ -142,15 +145,15 @@ def to_target(
             return folded, solution
         if wanted is not None:
             part.require_fit(used)
-        left = _without(part, used, solution.resources)
+        room = _without(part, used, solution.resources)
     raise FitError(
-        f"{graph.name}: no folding was found that keeps rate and part with the whole network's"
-        f" timing and FIFOs counted: the last takes {last}"
+        f"{graph.name}: no folding meets the rate and fits the part once timing and FIFOs of the"
+        f" whole network are counted; the last one tried: {last}"
     )
 
 
 def _without(part: Part, used: Resources, counted: Resources) -> Part:
-    """What a part leaves beside the FIFOs' slots that a solution did not count."""
+    """Shrink a part by what the network takes beyond the resources that a solution counted."""
     return dataclasses.replace(
         part,
         lcs=part.lcs - max(0, used.lcs - counted.lcs),
@@ -166,7 +169,7 @@ def _cycles(ii: Fraction) -> str:
 def run_passes(
     graph: Graph, passes: tuple[Pass, ...], *, checkpoints: Path | None = None, first: int = 1
 ) -> Graph:
-    """``graph`` through ``passes``; `StageError` names the pass that breaks it."""
+    """Run passes in order and check each; `StageError` names the one that breaks the graph."""
     x = probe(graph)
     y = graph.run(x)
     for number, step in enumerate(passes, first):
@@ -183,7 +186,7 @@ def run_passes(
 
 
 def probe(graph: Graph) -> np.ndarray:
-    """Inputs to try a graph on: all lowest, all highest, and random ones; always the same."""
+    """Make inputs to check a graph on: all lowest, all highest, random ones; always the same."""
     t = graph.source.tensor.type
     rng = np.random.default_rng(0)
     n = PROBE_ELEMENTS // sum(t.size for t in graph.edges.values())
@@ -194,7 +197,7 @@ def probe(graph: Graph) -> np.ndarray:
 
 
 def difference(before: Graph, y: np.ndarray, after: Graph, y_after: np.ndarray) -> str:
-    """How the outputs of two graphs differ in what they mean; empty if they do not."""
+    """Say how outputs of two graphs differ in the numbers that they mean; empty if equal."""
     a, b = before.sink, after.sink
     if a.scale and not b.scale:
         k = b.shape[0]
@@ -208,12 +211,12 @@ def difference(before: Graph, y: np.ndarray, after: Graph, y_after: np.ndarray) 
 
 
 def decisions(scores: np.ndarray, meaning: Affine, k: int) -> list[int]:
-    """Indices of the ``k`` highest real scores of one vector, exactly; lowest index first."""
+    """Return the indices of the ``k`` highest real scores, exactly; of equal ones the lowest."""
     return ascending([-meaning(Fraction(int(v)), c) for c, v in enumerate(scores.ravel())])[:k]
 
 
 def _meaning(y: np.ndarray, graph: Graph) -> np.ndarray:
-    """The exact reals of outputs ``[N, *shape]``, as an array of objects."""
+    """Return the exact real numbers of outputs ``[N, *shape]``, as an array of objects."""
     sink = graph.sink
     meaning = Affine(sink.scale, sink.offset)
     rows = sink.flatten(y).reshape(-1, sink.tensor.channels)

@@ -91,7 +91,7 @@ def test_compile_for_a_rate(model: Path, tmp_path: Path, run: Run) -> None:
     assert code == 0
     assert re.search(r"^slowest layers?: .*, \d cycles a frame$", out, re.M)
     assert re.search(
-        r"^predicted resources: .* LUTs, .* \(the prediction of LUTs is wrong by \d+ % on average,"
+        r"^predicted resources: .* LUTs, .* \(predicted LUTs are wrong by \d+ % on average,"
         r" by \d+ % at most\)$",
         out,
         re.M,

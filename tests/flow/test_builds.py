@@ -83,7 +83,7 @@ def test_a_truncated_build_is_refused(build: Path, victim: str, keep: float) -> 
             "timing.json must hold ii and latency",
         ),
         (lambda b: (b / "graph.json").unlink(), "holds no finished build: graph.json is missing"),
-        (shutil.rmtree, "must be a folder that `bitrill compile` left, and is none"),
+        (shutil.rmtree, "must be a folder that `bitrill compile` left, and is not"),
     ],
 )
 def test_a_damaged_build_is_named(build: Path, damage, message: str) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from bitrill import flow
-from bitrill.errors import UnsupportedError
+from bitrill.errors import SpecError, UnsupportedError
 from bitrill.ir import Stage
+from flow.helpers import refused
 from frontend.onnx_models import Net, save
 
 
@@ -32,3 +33,8 @@ def test_inspect_gives_every_reason(tmp_path: Path) -> None:
     assert len(caught.value.reasons) >= 2
     assert any("Sin" in r for r in caught.value.reasons)
     assert any("Erf" in r for r in caught.value.reasons)
+
+
+def test_wrong_options_are_named(model: Path) -> None:
+    with refused(SpecError, "a raw input must have both a type and a scale"):
+        flow.inspect(model, raw_input="uint8")

@@ -137,10 +137,10 @@ def test_more_time_never_costs_more() -> None:
 
 
 def test_many_who_limit() -> None:
-    assert "fc0, act0 and fc1 limit: 1 cycles" in str(
+    assert "slowest layers: fc0, act0 and fc1, 1 cycles a frame" in str(
         solve(chain(4, 3, 2), clock_hz=CLOCK, interval=1)
     )
-    assert "fc0, act0 and 3 more limit: 1 cycles" in str(
+    assert "slowest layers: fc0, act0 and 3 more, 1 cycles a frame" in str(
         solve(chain(4, 3, 2, 2), clock_hz=CLOCK, interval=1)
     )
 
@@ -243,13 +243,17 @@ def test_what_limits_and_what_is_next() -> None:
     found = solve(graph, clock_hz=CLOCK, interval=100)
     assert found.faster is not None
     interval, used = found.faster
-    words = {1: "{} limits", 2: "{} and {} limit"}[len(found.limits)].format(*found.limits)
+    words = {1: "layer: {}", 2: "layers: {} and {}"}[len(found.limits)].format(*found.limits)
     assert str(found) == (
-        f"{words}: {found.interval} cycles a frame ({found.resources});"
-        f" {interval} cycles would take +{used.lcs - found.resources.lcs} LUTs; {accuracy()}"
+        f"slowest {words}, {found.interval} cycles a frame\n"
+        f"predicted resources: {found.resources} ({accuracy()})\n"
+        f"faster folding: {interval} cycles a frame would take"
+        f" +{used.lcs - found.resources.lcs} LUTs"
     )
+    nodes = len(found.folding)
+    assert repr(found) == f"<Solution {nodes} nodes, {found.interval} cycles, {found.resources}>"
     assert solve(graph, clock_hz=CLOCK, interval=interval).resources == used
-    assert "nothing faster fits" in str(solve(graph, clock_hz=CLOCK, interval=1))
+    assert "faster folding: none that fits" in str(solve(graph, clock_hz=CLOCK, interval=1))
 
 
 @pytest.mark.parametrize(
@@ -308,7 +312,8 @@ def test_no_folding_keeps_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bitrill.lowering.ROUNDS", 1)
     monkeypatch.setattr("bitrill.lowering.predict", lambda _: Timing(Fraction(401, 4), 1))
     words = (
-        "the whole network's timing and FIFOs counted: the last takes a frame every 100.2 cycles"
+        "once timing and FIFOs of the whole network are counted; the last one tried:"
+        " a frame every 100.2 cycles"
     )
     with pytest.raises(FitError, match=words):
         to_target(chain(24, 48, 36, 10), clock_hz=CLOCK, fps=CLOCK / 100)

@@ -82,7 +82,9 @@ def test_it_says_its_own_error() -> None:
 
 def test_its_error_in_words() -> None:
     held_out = FILE["error"]["held_out"]["lcs"]
-    said = re.fullmatch(r"the model's LUTs are (\d+) % off on average, (\d+) % at most", accuracy())
+    said = re.fullmatch(
+        r"predicted LUTs are wrong by (\d+) % on average, by (\d+) % at most", accuracy()
+    )
     assert said is not None
     assert tuple(map(int, said.groups())) == (
         round(100 * held_out["mean"]),

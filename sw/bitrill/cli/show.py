@@ -7,8 +7,6 @@ from typing import Any
 
 from .. import flow
 from ..flow.boards import fit_in_words
-from ..folding.solve import Solution
-from ..resources.estimate import held_out_errors
 from .tables import text as table
 
 ROWS_SHOWN = 10
@@ -53,32 +51,11 @@ def compiled(done: flow.Compiled) -> str:
             f"FIFOs: {done.fifo_bits:,} bits",
             f"block memory: {done.block_memory}",
             f"{done.fps:,.0f} frames/s at {done.clock_mhz:g} MHz (assumed)",
-            *([] if done.solution is None else searched(done.solution)),
+            *([] if done.solution is None else [str(done.solution)]),
             f"Verilog: {build.verilog}",
             fitting(done),
         ]
     )
-
-
-def searched(solution: Solution) -> list[str]:
-    """Say which folding the search found, and what the next faster one would take."""
-    names = list(solution.limits)
-    shown = names if len(names) <= 3 else [*names[:2], f"{len(names) - 2} more"]
-    slowest = " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
-    error = held_out_errors()["lcs"]
-    if solution.faster is None:
-        faster = "faster folding: none that fits"
-    else:
-        interval, resources = solution.faster
-        luts = resources.lcs - solution.resources.lcs
-        faster = f"faster folding: {interval:,} cycles a frame would take {luts:+,} LUTs"
-    return [
-        f"slowest layer{'s' if len(names) > 1 else ''}: {slowest},"
-        f" {solution.interval:,} cycles a frame",
-        f"predicted resources: {solution.resources} (the prediction of LUTs is wrong by"
-        f" {100 * error['mean']:.0f} % on average, by {100 * error['greatest']:.0f} % at most)",
-        faster,
-    ]
 
 
 def fitting(done: flow.Compiled) -> str:

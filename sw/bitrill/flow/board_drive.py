@@ -22,7 +22,7 @@ from .data import read_array, to_integers
 from .extras import Progress, extra, logged
 from .result import Json, Result
 from .running import Outputs, output_file, write_outputs
-from .weights import Weights, read_weights, register_writes, with_weights
+from .weights import Weights, replace_weights
 
 if TYPE_CHECKING:
     from bitrill_boards.driver import Driver
@@ -158,11 +158,7 @@ def drive(
     place = board_folder(board, built, source, boards)
     manifest.require(place.folder, place.manifest, ["network.json"])
     images, expected = _frames(place, built, input, samples)
-    registers, golden = [], built.graph
-    if weights is not None:
-        arrays = read_weights(weights) if isinstance(weights, str | Path) else weights
-        registers, expected = register_writes(built, arrays), None
-        golden = with_weights(built, arrays)
+    golden, registers = replace_weights(built, weights)
     try:
         used, link = _transport(place, built, transport, port, progress)
         with closing(link):
@@ -171,7 +167,7 @@ def drive(
             integers, floats = _run(runner, registers, images, progress)
     except driver.DriverError as error:
         raise ToolError(str(error)) from error
-    if expected is None:
+    if expected is None or weights is not None:  # recorded outputs are those of the old weights
         expected = golden.run(to_integers(golden, images))
     differ = integers.reshape(len(integers), -1) != expected.reshape(len(expected), -1)
     return Driven(
@@ -228,7 +224,7 @@ def _transport(
     """``(its name, transport)`` to the board, or to its shell in simulation."""
     if kind == "simulation":
         if port is not None:
-            raise SpecError("a port is a board's: a simulation takes none")
+            raise SpecError("a simulation takes no port")
         progress("building the simulation", 0, 0)
         with extra("sim", "drive --transport simulation"):
             return kind, _simulated(place, built)
@@ -236,7 +232,7 @@ def _transport(
 
     if kind is None and place.board.zynq and platform.machine() not in ZYNQ_PROCESSORS:
         raise ToolError(
-            f"this computer is no {place.board.name}: copy {place.folder} to the board and run"
+            f"this computer is not a {place.board.name}: copy {place.folder} to the board and run"
             " in it python3 -m bitrill_driver . --self-test; or give --transport simulation"
         )
     return opening.open_transport(place.folder, kind, port)

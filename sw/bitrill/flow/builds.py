@@ -73,7 +73,7 @@ def load_build(folder: str | Path) -> Build:
     folder = Path(folder)
     marker = folder / "graph.json"
     if not folder.is_dir():
-        raise StorageError(f"{folder} must be a folder that `bitrill compile` left, and is none")
+        raise StorageError(f"{folder} must be a folder that `bitrill compile` left, and is not")
     if not marker.is_file():
         raise StorageError(
             f"{folder} holds no finished build: {marker.name} is missing; compile again"

@@ -5,21 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, TypeAlias, TypedDict, get_args
+from typing import Literal, TypedDict, get_args
 
 from ..errors import SpecError
+from ..lowering import Folding
 
 Style = Literal["folded", "unrolled", "runtime", "streamed"]
 
 STYLES: tuple[Style, ...] = get_args(Style)
 """Structures that matrices may have if the folding does not say."""
-
-Folding: TypeAlias = Mapping[str, Mapping[str, object]]
-"""Choices by node name, in the form of ``folding.json``."""
 
 
 class CompileKeywords(TypedDict, total=False):

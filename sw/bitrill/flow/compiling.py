@@ -24,7 +24,7 @@ from .compile_options import CompileKeywords, CompileOptions
 from .extras import Progress, extra, logged
 from .inspection import node_table
 from .result import Json, Result, Table, exact_number
-from .steps import first_that_fits, fold, integer, load
+from .steps import fold, fold_for, integer, load
 
 if TYPE_CHECKING:
     from bitrill_boards.board import Board
@@ -180,7 +180,7 @@ def _folded(
             progress=progress,
         )
         return folded, None
-    return first_that_fits(
+    return fold_for(
         graph,
         target.clock_mhz,
         _rates(graph, asked, target),
@@ -214,9 +214,9 @@ def _require_rate(graph: Graph, asked: CompileOptions, predicted: Timing, clock_
         return
     if predicted.ii * Fraction(asked.fps) > clock_mhz * 1_000_000:
         raise FitError(
-            f"{graph.name} {asked.style} takes a frame every {predicted.ii} cycles, at"
-            f" {clock_mhz:g} MHz {clock_mhz * 1e6 / predicted.ii:,.0f} a second, not"
-            f" {asked.fps:g}"
+            f"{graph.name} in style {asked.style} takes {predicted.ii} cycles a frame:"
+            f" {clock_mhz * 1e6 / predicted.ii:,.0f} frames/s at {clock_mhz:g} MHz, not"
+            f" {asked.fps:,.0f}"
         )
 
 

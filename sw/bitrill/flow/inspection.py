@@ -7,10 +7,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..ir import Graph, Operator
+from ..lowering import Folding
 from ..ops import L1MatVec, MatVec, Threshold
 from ..ops.matvec import Matrix
 from ..timing.predict import predict
-from .compile_options import Folding
+from .compile_options import CompileOptions
 from .extras import Progress, logged
 from .result import Json, Result, Table, exact_number
 from .steps import fold, integer, load
@@ -101,6 +102,7 @@ def inspect(
     progress: Progress = logged,
 ) -> Inspection:
     """Take a model through all stages without writing anything; options as in `compile`."""
+    CompileOptions(folding=folding, raw_input=raw_input, input_scale=input_scale, top=top)
     progress("importing", 0, 0)
     imported = load(model, raw_input, input_scale)
     whole = integer(imported, top=top)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from ..errors import FitError, SpecError, StorageError
 from ..folding.solve import Solution
 from ..ir import Graph, IntType, Stage, verify
+from ..lowering import Folding, to_folded, to_integer, to_target
 from ..parts.devices import Part
 from ..storage import read_json
-from .compile_options import Folding, Style
+from .compile_options import Style
 from .extras import Progress, logged
 
 _RAW_INPUT = re.compile(r"(u?)int([1-9]|1[0-6])")
@@ -34,8 +36,6 @@ def load(
 
 def integer(graph: Graph, *, top: int | None = None, folder: Path | None = None) -> Graph:
     """Take a graph from IMPORTED to INTEGER; ``folder``: where to leave checkpoints."""
-    from ..lowering import to_integer
-
     return to_integer(graph, top=top, checkpoints=_checkpoints(folder))
 
 
@@ -54,8 +54,6 @@ def fold(
     ``part``: what unrolled matrices must fit; ``clock_mhz``: the clock that pipelines are made
     deep enough for.
     """
-    from ..lowering import to_folded
-
     progress("folding", 0, 0)
     if isinstance(folding, str | Path):
         folding = read_folding(Path(folding))
@@ -74,7 +72,7 @@ def fold(
 def fold_for(
     graph: Graph,
     clock_mhz: float,
-    fps: float | None,
+    rates: Sequence[float | None],
     part: Part | None,
     folding: str | Path | Folding | None = None,
     *,
@@ -84,41 +82,35 @@ def fold_for(
 ) -> tuple[Graph, Solution]:
     """Search for a folding that meets a rate, a part or both: INTEGER to FOLDED, checked.
 
-    ``deep``: make pipelines deep enough for the clock.
+    ``rates``: frames a second, None for as fast as fits; the first that can be met counts, and
+    what the last one raises is raised. ``deep``: make pipelines deep enough for the clock.
     """
-    from ..lowering import to_target
-
     progress("searching for a folding", 0, 0)
     if isinstance(folding, str | Path):
         folding = read_folding(Path(folding))
-    folded, solution = to_target(
+    search = partial(
+        to_target,
         graph,
         clock_hz=Fraction(clock_mhz) * 1_000_000,
-        fps=fps,
         part=part,
         folding=folding,
         clock_mhz=clock_mhz if deep else None,
         checkpoints=_checkpoints(folder),
     )
+    folded, solution = _first_that_fits(search, rates)
     verify(folded, Stage.FOLDED)
     return folded, solution
 
 
-def first_that_fits(
-    graph: Graph,
-    clock_mhz: float,
-    rates: list[float | None],
-    part: Part | None,
-    folding: str | Path | Folding | None,
-    **options: Any,
+def _first_that_fits(
+    search: Callable[..., tuple[Graph, Solution]], rates: Sequence[float | None]
 ) -> tuple[Graph, Solution]:
-    """Return `fold_for` of the first rate that can be reached; raises what the last one does."""
     for fps in rates[:-1]:
         try:
-            return fold_for(graph, clock_mhz, fps, part, folding, **options)
+            return search(fps=fps)
         except FitError:
             continue
-    return fold_for(graph, clock_mhz, rates[-1], part, folding, **options)
+    return search(fps=rates[-1])
 
 
 def read_folding(path: Path) -> Folding:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,13 +11,14 @@ import numpy as np
 
 from ..engines import check_engine
 from ..errors import SpecError
+from ..ir import Graph
 from ..storage import write_json
 from ..timing.predict import Timing
-from .builds import Build, BuildLike, open_build
+from .builds import BuildLike, open_build
 from .data import Samples, chosen_samples
 from .extras import Progress, extra, logged
 from .result import Json, Result, Table
-from .weights import Weights, read_weights, register_writes, with_weights
+from .weights import Weights, replace_weights
 
 if TYPE_CHECKING:
     from bitrill_sim.measured import Measured
@@ -149,20 +149,16 @@ def verify(
     engine = check_engine(engine)
     if not 0 <= stall < 1:
         raise SpecError(f"stall must be at least 0 and below 1, not {stall}")
-    built = compiled = open_build(build)
-    registers: list[tuple[int, int]] = []
-    if weights is not None:
-        arrays = read_weights(weights) if isinstance(weights, str | Path) else weights
-        registers = register_writes(compiled, arrays)
-        built = dataclasses.replace(compiled, graph=with_weights(compiled, arrays))
+    built = open_build(build)
+    golden, registers = replace_weights(built, weights)
     if samples is None and engine != "verilator":
         samples = SLOW_SAMPLES
-    chosen = chosen_samples(built.graph, data, samples, seed, progress)
+    chosen = chosen_samples(golden, data, samples, seed, progress)
     with extra("sim", "verify"):
         from bitrill_sim import verify as simulate
     folder = built.folder if out is None else Path(out)
     report = simulate(
-        built.graph,
+        golden,
         built.verilog.absolute(),
         chosen.x,
         engine=engine,
@@ -170,23 +166,22 @@ def verify(
         seed=seed,
         work=(folder / "sim").absolute(),
         progress=progress,
-        made=compiled.graph,
+        made=built.graph,
         access=np.array(registers, np.uint32).reshape(-1, 2),
     )
     done = Verified(
         report,
         registers=None if weights is None else len(registers),
-        accuracy=None if chosen.labels is None else accuracy(built, chosen),
+        accuracy=None if chosen.labels is None else accuracy(golden, chosen),
     )
     write_json(folder / "verify.json", done.to_json())
     return done
 
 
-def accuracy(build: Build, chosen: Samples) -> float:
+def accuracy(graph: Graph, chosen: Samples) -> float:
     """Share of labelled samples that the golden model classifies rightly."""
     if chosen.labels is None:
         raise SpecError("accuracy must have labels, and the data has none")
-    graph = build.graph
     y = graph.run(chosen.x)
     if graph.sink.scale:
         decided = graph.sink.dequantize(y).reshape(len(y), -1).argmax(1)

@@ -10,18 +10,18 @@ import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import SpecError, StorageError
 from ..ir import Graph, Operator, serialisation
 from ..ops import Depthwise, MatVec, Threshold
 from ..runtime.register_map import register_map, writes
 from ..storage import read_bytes
-from .builds import BuildLike, open_build
+from .builds import Build, BuildLike, open_build
 
-Weights = Mapping[str, Any]
+Weights = Mapping[str, ArrayLike]
 """Arrays by ``NODE.weights``, ``NODE.thresholds`` or ``NODE.inverted``, as in ``weights.npz``."""
 
 
@@ -34,7 +34,7 @@ def read_weights(path: str | Path) -> dict[str, np.ndarray]:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (AttributeError, EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
-        raise StorageError(f"{path} must be a .npz file of arrays, and is none") from error
+        raise StorageError(f"{path} must be a .npz file of arrays, and is not") from error
 
 
 def with_weights(build: BuildLike, weights: Weights) -> Graph:
@@ -71,6 +71,16 @@ def register_writes(build: BuildLike, weights: Weights | None = None) -> list[tu
     ]
 
 
+def replace_weights(
+    build: Build, weights: str | Path | Weights | None
+) -> tuple[Graph, list[tuple[int, int]]]:
+    """Return the golden model with other weights, if any, and the registers to write for them."""
+    if weights is None:
+        return build.graph, []
+    arrays = read_weights(weights) if isinstance(weights, str | Path) else weights
+    return with_weights(build, arrays), register_writes(build, arrays)
+
+
 def writable(graph: Graph) -> dict[str, np.ndarray]:
     """Return the arrays that can be changed, by name, with their present values."""
     return {
@@ -86,14 +96,14 @@ def _fields(node: Operator) -> tuple[str, ...]:
     return ("thresholds", "inverted") if isinstance(node, Threshold) and node.writable else ()
 
 
-def _changes(graph: Graph, weights: Weights) -> tuple[dict[str, dict[str, Any]], list[str]]:
+def _changes(graph: Graph, weights: Weights) -> tuple[dict[str, dict[str, np.ndarray]], list[str]]:
     """Return the new fields by node, and every fault."""
     open_, compiled = writable(graph), serialisation.to_parts(graph)[1]
     if not open_:
         return {}, [
             "there must be nodes of style 'runtime' or 'streamed' to take them, and there are none"
         ]
-    changes: dict[str, dict[str, Any]] = {}
+    changes: dict[str, dict[str, np.ndarray]] = {}
     problems: list[str] = []
     for name, value in weights.items():
         array, (node, _, field) = np.asarray(value), name.rpartition(".")

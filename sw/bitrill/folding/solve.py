@@ -1,6 +1,6 @@
-"""The folding that reaches a rate with the fewest LUTs, or the fastest that a part holds.
+"""Choosing a folding: the fewest LUTs for a rate, or the fastest that fits a part.
 
-The search itself is in `bitrill.folding.search`; here are what is asked, and what is said.
+The search itself is in `bitrill.folding.search`; here are its question, its answer and its errors.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .options import Option
 from .search import Chain, Search
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Solution:
     """``folding`` in the form of ``folding.json``; ``interval``: cycles of its slowest node.
 
@@ -46,13 +46,23 @@ class Solution:
         }
 
     def __str__(self) -> str:
-        who = _listed(self.limits)
-        line = f"{who}: {self.interval:,} cycles a frame ({self.resources})"
-        if self.faster is None:
-            return f"{line}; nothing faster fits; {accuracy()}"
-        interval, resources = self.faster
-        step = f"{interval:,} cycles would take {resources.lcs - self.resources.lcs:+,} LUTs"
-        return f"{line}; {step}; {accuracy()}"
+        names = list(self.limits)
+        shown = names if len(names) <= 3 else [*names[:2], f"{len(names) - 2} more"]
+        slowest = " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+        faster = "none that fits"
+        if self.faster is not None:
+            interval, resources = self.faster
+            luts = resources.lcs - self.resources.lcs
+            faster = f"{interval:,} cycles a frame would take {luts:+,} LUTs"
+        return (
+            f"slowest layer{'s' if len(names) > 1 else ''}: {slowest},"
+            f" {self.interval:,} cycles a frame\n"
+            f"predicted resources: {self.resources} ({accuracy()})\n"
+            f"faster folding: {faster}"
+        )
+
+    def __repr__(self) -> str:
+        return f"<Solution {len(self.folding)} nodes, {self.interval:,} cycles, {self.resources}>"
 
 
 def solve(
@@ -176,14 +186,6 @@ def _reached(chain: Chain) -> int:
         cycles = max(cycles, 0 if at.option is None else at.option.cycles)
         at = at.before
     return cycles
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    """Who limits, in words."""
-    if len(names) == 1:
-        return f"{names[0]} limits"
-    shown = list(names) if len(names) <= 3 else [*names[:2], f"{len(names) - 2} more"]
-    return f"{', '.join(shown[:-1])} and {shown[-1]} limit"
 
 
 def _number(value: Fraction) -> str:

@@ -139,14 +139,11 @@ class Operator(ABC):
 
     def __init_subclass__(cls, *, abstract: bool = False, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
+        # `dataclass` would give each subclass a repr that prints all its weights
+        cls.__repr__ = Operator.__repr__
         if not abstract:
             registry.require_members(cls, ("kind", "component"))
             registry.register(cls, cls.kind)
-
-    def __init_subclass__(cls, **arguments: Any) -> None:
-        super().__init_subclass__(**arguments)
-        # `dataclass` would give each subclass a repr that prints all its weights
-        cls.__repr__ = Operator.__repr__
 
     def __repr__(self) -> str:
         impl = self.impl

@@ -2,9 +2,9 @@
 
 ``figure = sum(coefficient[name][count] * op.structure()[count])``, rounded, for physical LUTs and
 flip-flops of an xc7 part; block memory is counted exactly. The coefficients, none of them negative,
-are least squares of relative error over points measured with Yosys by ``benchmarks/fit_resources.py``.
-It writes them, the points, and how far the model is off on points that it was not fitted to, to
-``coefficients.json`` beside this file. An operator of another package brings its own coefficients.
+are least squares of relative error over points measured with Yosys by
+``benchmarks/fit_resources.py``. It writes them, the points, and how far the model is off on points
+that it was not fitted to, to ``coefficients.json`` beside this file. An operator of another package brings its own coefficients.
 """
 
 from __future__ import annotations
@@ -123,11 +123,11 @@ def held_out_errors() -> dict[str, dict[str, float]]:
 
 
 def accuracy() -> str:
-    """Return how exact predicted LUTs are, in words."""
+    """Say how exact predicted LUTs are."""
     error = held_out_errors()["lcs"]
     return (
-        f"the model's LUTs are {100 * error['mean']:.0f} % off on average,"
-        f" {100 * error['greatest']:.0f} % at most"
+        f"predicted LUTs are wrong by {100 * error['mean']:.0f} % on average,"
+        f" by {100 * error['greatest']:.0f} % at most"
     )
 
 
