@@ -22,7 +22,7 @@ from bitrill_boards.board import SHARES, Board
 from bitrill_boards.families import zynq7
 from bitrill_boards.families.zynq import told
 from bitrill_boards.project import Project
-from bitrill_boards.toolchains import openxc7, ps7
+from bitrill_boards.toolchains import openxc7, ps7_project
 from common import ROOT, default_model, table
 
 FITS_NOT = 6
@@ -36,8 +36,8 @@ def project(build: flow.Build, board: Board, folder: Path) -> Project:
 
 def row(made: Project, work: Path) -> tuple[dict[str, Any], bool]:
     """A line of the table, and whether the design is within the budget."""
-    board, top = made.board, ps7.common_files(made)[ps7.TOP]
-    sources = {"top.v": made.verilog.read_text(), ps7.TOP: top}
+    board, top = made.board, ps7_project.common_files(made)[ps7_project.TOP]
+    sources = {"top.v": made.verilog.read_text(), ps7_project.TOP: top}
     used = openxc7.synthesise(sources, board, work, lambda *told: None)
     rate = Fraction(made.clock_hz) / made.predicted.ii
     shares = {r: f"{n:,} of {board.usable(r):,}" for r, (n, _) in used.items()}
@@ -60,7 +60,7 @@ def main() -> int:
     try:
         model = given.model or default_model("TFC_1W1A.onnx")
         build = flow.compile(model, out=given.out / "network").build
-        found = [b for b in boards.every() if b.family == ps7.FAMILY]
+        found = [b for b in boards.every() if b.family == ps7_project.FAMILY]
         rows = [row(project(build, b, given.out / b.name), given.out / "work") for b in found]
     except BitrillError as error:
         print(f"ps7: {error}", file=sys.stderr)

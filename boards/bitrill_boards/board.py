@@ -23,7 +23,7 @@ SHARES = {"lut": 0.7, "ff": 0.5, "bram": 0.8, "dsp": 0.8}
 
 
 @dataclass(frozen=True)
-class Resources:
+class BoardResources:
     """LUTs (of six inputs on Xilinx parts, else four), flip-flops, block memories of
     ``bram_kbit`` kbit, multipliers."""
 
@@ -35,7 +35,7 @@ class Resources:
 
 
 @dataclass(frozen=True)
-class Memory:
+class BoardMemory:
     """DDR of ``ddr_bits`` at ``ddr_mts`` million transfers a second, and the fabric's ports."""
 
     ddr_bits: int
@@ -86,9 +86,9 @@ class Board:
     crystal_mhz: float
     toolchains: tuple[str, ...]
     proven: tuple[str, ...]
-    resources: Resources
+    resources: BoardResources
     share: Mapping[str, float]
-    memory: Memory | None
+    memory: BoardMemory | None
     base: int | None
     baud: int | None
     presets: tuple[str, ...]
@@ -162,9 +162,9 @@ def load(path: Path) -> Board:
         idcode=raw.get("idcode"),
         toolchains=tuple(raw["toolchains"]),
         proven=tuple(raw["proven"]),
-        resources=Resources(**resources),
+        resources=BoardResources(**resources),
         share=SHARES | raw.get("share", {}),
-        memory=Memory(**raw["memory"]) if "memory" in raw else None,
+        memory=BoardMemory(**raw["memory"]) if "memory" in raw else None,
         base=host.get("base"),
         baud=host.get("baud"),
         presets=tuple(ps.get("presets", ())),

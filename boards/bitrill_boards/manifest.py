@@ -18,8 +18,8 @@ from bitrill.resources.estimate import Resources
 from bitrill.storage import read_bytes, read_json, write_json
 
 from . import schema
-from .driver.clocks import crystal
 from .driver.registers import OFFSETS
+from .driver.zynq_clocks import crystal
 from .project import Made, Project
 from .roofline import roofline
 from .shell.zynq_shell import register_bits

@@ -13,7 +13,7 @@ from bitrill.ir.graph import Graph
 from bitrill.timing.predict import Timing
 
 from .board import Board
-from .shell.network import Edges
+from .shell.network_instance import Edges
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with ``(what, done, total)``; total 0 where it is not known."""

@@ -7,13 +7,13 @@ with connect("FOLDER") as driver:               # what `bitrill build` made
     print(driver.report())
 """
 
-from .axi import AxiTransport
+from .axi_transport import AxiTransport
 from .driver import Driver
-from .errors import DriverError, LinkError
+from .driver_errors import DriverError, LinkError
 from .folder import Folder
 from .network import Network
 from .opening import connect
-from .serial import PySerial, SerialTransport
+from .serial_transport import PySerial, SerialTransport
 from .summary import summary
 
 __all__ = [

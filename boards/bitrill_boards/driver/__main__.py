@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .driver import Driver
-from .errors import DriverError
+from .driver_errors import DriverError
 from .folder import Folder
 from .opening import TRANSPORTS, connect, load_bitstream
 from .summary import summary

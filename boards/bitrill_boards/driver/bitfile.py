@@ -11,7 +11,7 @@ import struct
 
 import numpy as np
 
-from .errors import DriverError
+from .driver_errors import DriverError
 
 _NAMES = {b"a": "design", b"b": "part", b"c": "date", b"d": "time"}
 _WRITE_IDCODE = b"\x30\x01\x80\x01"

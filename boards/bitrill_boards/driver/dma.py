@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import registers as r
-from .errors import LinkError
+from .driver_errors import LinkError
 from .mapped import SUDO
 
 FOLDERS = ("sys/class/u-dma-buf", "sys/class/udmabuf")

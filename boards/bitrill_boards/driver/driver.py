@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DriverError
+from .driver_errors import DriverError
 from .network import Network
 
 BATCH = 16

@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from .errors import DriverError
+from .driver_errors import DriverError
 from .network import Network
 
 NEEDED = {

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from .bitfile import BitFile, part_key
-from .errors import DriverError
+from .driver_errors import DriverError
 
 MANAGER = "sys/class/fpga_manager/fpga0"
 FIRMWARE = "lib/firmware"

@@ -11,12 +11,12 @@ import os
 from fractions import Fraction
 from typing import Any
 
-from .axi import TIMEOUT, AxiTransport
-from .clocks import crystal
+from .axi_transport import TIMEOUT, AxiTransport
 from .dma import DmaMemory
-from .errors import LinkError
+from .driver_errors import LinkError
 from .mapped import SUDO, DevMem, Mapped, Uio, map_physical
-from .zynq import prepare
+from .zynq_clocks import crystal
+from .zynq_setup import prepare
 
 MANAGER = "sys/class/fpga_manager/fpga0/state"
 TREE = "proc/device-tree/compatible"

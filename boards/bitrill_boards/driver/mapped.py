@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import LinkError
+from .driver_errors import LinkError
 
 PAGE = 4096
 SUDO = "run this with sudo"

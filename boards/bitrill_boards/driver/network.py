@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DriverError
+from .driver_errors import DriverError
 from .packing import Format
-from .quantizer import Quantizer
+from .quantizer import BatchQuantizer
 
 FORMAT = 1
 
@@ -64,7 +64,9 @@ class Network:
         self._quantizer = (
             None
             if q is None
-            else Quantizer([[float.fromhex(v) for v in row] for row in q["levels"]], q["inverted"])
+            else BatchQuantizer(
+                [[float.fromhex(v) for v in row] for row in q["levels"]], q["inverted"]
+            )
         )
         self._scale, self._offset = (
             np.array([float.fromhex(v) for v in told["output"][k]]) for k in ("scale", "offset")

@@ -7,9 +7,9 @@ from typing import Any
 
 from . import fpga_manager, linux, pynq
 from .driver import Driver
-from .errors import DriverError, LinkError
+from .driver_errors import DriverError, LinkError
 from .folder import Folder
-from .serial import PySerial, SerialTransport
+from .serial_transport import PySerial, SerialTransport
 
 TRANSPORTS = {"axi": ("pynq", "linux"), "uart": ("uart",)}
 """What may carry frames, by the board's link; the first one that is there is taken."""

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .axi import TIMEOUT, AxiTransport
-from .errors import LinkError
+from .axi_transport import TIMEOUT, AxiTransport
+from .driver_errors import LinkError
 from .folder import Folder
 from .linux import check_here, set_clock
 
@@ -40,7 +40,10 @@ def open_board(
     except Exception as error:  # PYNQ has no errors of its own
         raise LinkError(f"PYNQ cannot map the registers at {base:#x}: {error}") from None
     transport = AxiTransport(
-        Registers(mmio, size), Memory(pynq), clock_hz=round(clock * 1_000_000), timeout=timeout
+        PynqRegisters(mmio, size),
+        PynqMemory(pynq),
+        clock_hz=round(clock * 1_000_000),
+        timeout=timeout,
     )
     transport.notes = notes
     return transport
@@ -58,7 +61,7 @@ def _load(pynq: Any, path: str) -> None:
         raise LinkError(f"PYNQ cannot load {path}: {error}{hint}") from None
 
 
-class Registers:
+class PynqRegisters:
     """Those of the shell, through PYNQ's MMIO."""
 
     def __init__(self, mmio: Any, size: int):
@@ -76,20 +79,20 @@ class Registers:
         return offset
 
 
-class Memory:
+class PynqMemory:
     """PYNQ's contiguous memory."""
 
     def __init__(self, pynq: Any):
         self._pynq = pynq
 
-    def allocate(self, nbytes: int) -> Buffer:
+    def allocate(self, nbytes: int) -> PynqBuffer:
         try:
-            return Buffer(self._pynq.allocate(shape=(nbytes,), dtype=np.uint8))
+            return PynqBuffer(self._pynq.allocate(shape=(nbytes,), dtype=np.uint8))
         except Exception as error:  # PYNQ has no errors of its own
             raise LinkError(f"PYNQ cannot allocate {nbytes} bytes: {error}") from None
 
 
-class Buffer:
+class PynqBuffer:
     """One of PYNQ's."""
 
     def __init__(self, buffer: Any):

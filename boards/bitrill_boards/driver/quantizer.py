@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DriverError
+from .driver_errors import DriverError
 
 COMPARED = 15
 """Levels that are compared one by one."""
 
 
-class Quantizer:
+class BatchQuantizer:
     """``levels [C, steps]``, ascending float64, one row for all channels (the last axis) or one
     each; where ``inverted [C]``, the steps count downwards."""
 
@@ -104,4 +104,4 @@ def _as(levels: np.ndarray, dtype: Any) -> np.ndarray:
     return np.where(near < levels, np.nextafter(near, np.dtype(dtype).type(np.inf)), near)
 
 
-__all__ = ["Quantizer"]
+__all__ = ["BatchQuantizer"]

@@ -9,8 +9,8 @@ from fractions import Fraction
 from bitrill.errors import SpecError
 
 from ..board import Board
-from ..driver import clocks
-from ..driver.clocks import Divided
+from ..driver import zynq_clocks
+from ..driver.zynq_clocks import Divided
 
 NEAR = 1 + Fraction(1, 10_000)
 """A clock may be faster than asked for by this: 142.857 MHz is meant to be 1000/7."""
@@ -52,25 +52,25 @@ class Processing:
     def pll(self, board: Board) -> Fraction:
         """MHz of the PLL that the clock comes from: the multiple of the board's crystal that is
         nearest to what the board says, or to what is usual."""
-        crystal = clocks.crystal(board.crystal_mhz)
+        crystal = zynq_clocks.crystal(board.crystal_mhz)
         usual = Fraction(self.pll_mhz)
-        wanted = usual if board.pll_mhz is None else clocks.crystal(board.pll_mhz)
+        wanted = usual if board.pll_mhz is None else zynq_clocks.crystal(board.pll_mhz)
         return crystal * max(1, round(wanted / crystal))
 
     def below(self, board: Board, asked: Fraction) -> Divided:
         """The fastest clock that is made and not above ``asked``, give or take decimals that
         people leave out."""
         _running(board, asked)
-        return clocks.divide(self.pll(board), asked * NEAR)
+        return zynq_clocks.divide(self.pll(board), asked * NEAR)
 
     def exactly(self, board: Board, asked: Fraction) -> Divided:
         """The divisors of a clock; raises `SpecError` where the PLL does not make it."""
         _running(board, asked)
         pll = self.pll(board)
-        under = clocks.divide(pll, asked)
+        under = zynq_clocks.divide(pll, asked)
         if under.mhz == asked:
             return under
-        over = clocks.above(pll, asked)
+        over = zynq_clocks.above(pll, asked)
         raise SpecError(
             f"clock of {board.name} must be one that its PLL makes ({told(pll)} MHz, divided), not"
             f" {told(asked)} MHz: nearest are {told(under.mhz)} and {told(over.mhz)} MHz"

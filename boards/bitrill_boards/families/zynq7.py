@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
-from ..driver.clocks import Divided
+from ..driver.zynq_clocks import Divided
 from .zynq import Processing, told
 
 PLL_MHZ = 1000

@@ -11,7 +11,7 @@ from bitrill.errors import BitrillError, SpecError, ToolError
 
 from ..driver.bitfile import part_key
 from . import tool
-from .bitstreams import Target
+from .bitstreams import FlashTarget
 from .tool import Ended
 
 VECTORS = 16384
@@ -35,7 +35,7 @@ class Cable:
         return tool.usb_of(cable) if cable else None
 
 
-def choose(target: Target, xvc: str | None, cable: str | None) -> Cable:
+def choose(target: FlashTarget, xvc: str | None, cable: str | None) -> Cable:
     """``xvc`` (``HOST:PORT``) or ``cable`` in place of what the board's file names."""
     if xvc is not None and cable is not None:
         raise SpecError("xvc and cable exclude each other: give one of them")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bitrill.errors import ToolError
 
-from .bitstreams import Target
+from .bitstreams import FlashTarget
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def parse(text: str) -> list[Chip]:
     return chips
 
 
-def find(target: Target, chips: list[Chip]) -> Chip:
+def find(target: FlashTarget, chips: list[Chip]) -> Chip:
     """The board's chip; raises `ToolError` where it is not there, or not the only one."""
     if not chips:
         raise ToolError(f"no chip answers: is {target.board} powered?")

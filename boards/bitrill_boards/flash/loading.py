@@ -13,7 +13,7 @@ from typing import Any
 from bitrill.errors import ToolError
 
 from . import chain, tool
-from .bitstreams import Target, check
+from .bitstreams import FlashTarget, check
 from .cable import Cable, check_vectors, choose, trouble
 from .tool import Ended, Progress
 
@@ -49,7 +49,7 @@ def flash(
     is another chip's or not what was built, `ToolError` where the tool is missing, the cable or the
     chip is not there, hangs, or did not start with the bitstream.
     """
-    target = Target.of(manifest)
+    target = FlashTarget.of(manifest)
     check(target, bitstream)
     way = choose(target, xvc, cable)
     start = time.perf_counter()
@@ -74,7 +74,7 @@ _MODES = {
 }
 
 
-def _chip(target: Target, way: Cable, timeout: float) -> tuple[chain.Chip, tuple[str, ...]]:
+def _chip(target: FlashTarget, way: Cable, timeout: float) -> tuple[chain.Chip, tuple[str, ...]]:
     """The board's chip, and what chooses it among several."""
     ended = tool.run([*way.arguments, "--detect"], timeout=timeout)
     check_vectors(ended)
@@ -86,7 +86,7 @@ def _chip(target: Target, way: Cable, timeout: float) -> tuple[chain.Chip, tuple
     return chip, ("--index-chain", str(chip.index)) if several else ()
 
 
-def _judge(target: Target, way: Cable, ended: Ended) -> None:
+def _judge(target: FlashTarget, way: Cable, ended: Ended) -> None:
     """Raise unless the tool's own words say that the chip runs."""
     if ended.code == 0 and _DONE[target.family](ended.text):
         return

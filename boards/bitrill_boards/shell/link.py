@@ -35,7 +35,7 @@ from amaranth.lib.wiring import In, Out
 from bitrill.errors import SpecError
 from bitrill_hw.pipeline.stream import beats
 
-from ..driver import wire
+from ..driver import messages
 from .replies import Replies
 from .requests import Requests
 
@@ -61,7 +61,9 @@ class Identity:
     def pack(self) -> bytes:
         """As IDENT's reply holds it."""
         sizes = (self.bytes_in, self.bytes_out)
-        return wire.IDENTITY.pack(wire.MAGIC, wire.VERSION, 0, self.digest, self.clock_hz, *sizes)
+        return messages.IDENTITY.pack(
+            messages.MAGIC, messages.VERSION, 0, self.digest, self.clock_hz, *sizes
+        )
 
 
 class Link(wiring.Component):

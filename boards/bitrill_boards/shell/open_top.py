@@ -15,7 +15,7 @@ from amaranth.lib.wiring import In, Out
 from bitrill_hw.memories.roms import convert
 
 from ..families.small import Pll
-from .network import Edges
+from .network_instance import Edges
 from .uart import divisor
 from .uart_shell import UartShell
 

@@ -15,7 +15,7 @@ from amaranth.lib import wiring
 from bitrill_hw.memories.roms import convert
 
 from .axi3 import Axi3ToLite, axi3_master
-from .network import Edges
+from .network_instance import Edges
 from .ps7_ports import INPUTS
 from .zynq_shell import ZynqShell
 

@@ -10,7 +10,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from bitrill_hw.pipeline.stream import beats
 
-from ..driver.wire import DONE, FAULT, IDENT, REPLY, RESET, RUN
+from ..driver.messages import DONE, FAULT, IDENT, REPLY, RESET, RUN
 from .crc import Crc
 
 if TYPE_CHECKING:

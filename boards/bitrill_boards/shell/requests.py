@@ -11,7 +11,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from bitrill_hw.pipeline.stream import beats
 
-from ..driver.wire import DAMAGED, DONE, IDENT, REQUEST, RESET, RUN, UNKNOWN
+from ..driver.messages import DAMAGED, DONE, IDENT, REQUEST, RESET, RUN, UNKNOWN
 from .crc import RESIDUE, Crc
 
 

@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 from bitrill_hw.pipeline.stream import beats
 
 from .link import Identity, Link
-from .network import Edges, Network
+from .network_instance import Edges, NetworkInstance
 from .uart import Receiver, Transmitter
 
 SILENCE = 20
@@ -43,7 +43,7 @@ class UartCore(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.link = link = Link(self.identity, timeout=self.timeout)
-        m.submodules.network = network = Network(self.edges, 8)
+        m.submodules.network = network = NetworkInstance(self.edges, 8)
         wiring.connect(m, wiring.flipped(self.rx), link.rx)
         wiring.connect(m, wiring.flipped(self.tx), link.tx)
         wiring.connect(m, link.i, network.i)

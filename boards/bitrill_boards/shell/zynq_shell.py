@@ -28,8 +28,8 @@ from bitrill_hw.design.axilite import AxiLite, axi_lite
 
 from ..driver.registers import IDENTITY, REGISTERS, SIZE, SIZE_RUNTIME, VERSION, WEIGHTS, WRITABLE
 from .movers import ALIGN, Reader, Writer, read_channels, write_channels
-from .network import Edges, Network
-from .weights import Onward
+from .network_instance import Edges, NetworkInstance
+from .register_forwarder import RegisterForwarder
 
 STATUS_BITS = 7
 """Of STATUS, above BUSY."""
@@ -60,7 +60,7 @@ class _Kept:
 
 
 @dataclass
-class _State:
+class _ShellState:
     """What the registers show, and what a write to them does."""
 
     kept: dict[str, _Kept]
@@ -118,7 +118,7 @@ class ZynqShell(wiring.Component):
         m = Module()
         m.submodules.lite = lite = AxiLite(self.register_bits)
         wiring.connect(m, wiring.flipped(self.axi), lite.axi)
-        state = _State(
+        state = _ShellState(
             kept={name: self._kept(name) for name in WRITABLE},
             status=Signal(STATUS_BITS, name="status"),
             cycles=Signal(48, name="cycles"),
@@ -175,10 +175,10 @@ class ZynqShell(wiring.Component):
         }.get(name, range(32))
         return _Kept(Signal(len(bits), name=name.lower()), bits.start)
 
-    def _path(self, m: Module, s: _State, begin: Value, clear: Value) -> tuple[Any, Any, Any]:
+    def _path(self, m: Module, s: _ShellState, begin: Value, clear: Value) -> tuple[Any, Any, Any]:
         """Memory, reader, network, writer, memory."""
         reader, writer = Reader(self.address), Writer(self.address)
-        network = Network(self.edges, 64)
+        network = NetworkInstance(self.edges, 64)
         m.submodules.reader = ResetInserter(clear)(reader)
         m.submodules.writer = ResetInserter(clear)(writer)
         m.submodules.network = network
@@ -199,7 +199,7 @@ class ZynqShell(wiring.Component):
             ]
         return reader, writer, network
 
-    def _registers(self, m: Module, bus: Any, s: _State) -> None:
+    def _registers(self, m: Module, bus: Any, s: _ShellState) -> None:
         digest = int.from_bytes(self.edges.digest, "big")
         values: dict[str, Any] = {
             "IDENTITY": C(IDENTITY, 32),
@@ -243,7 +243,7 @@ class ZynqShell(wiring.Component):
         the network when that is over.
         """
         bits = self.edges.register_bits
-        m.submodules.onward = onward = Onward(bits)
+        m.submodules.onward = onward = RegisterForwarder(bits)
         wiring.connect(m, onward.axi, network.weights)
         own = Signal()
         m.d.comb += [

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from bitrill.errors import ToolError
 
-from .serial import DutLine
+from .simulated_serial import DutLine
 
 Tear: TypeAlias = Callable[[bytes], Sequence[bytes]]
 """What becomes of bytes on their way: pieces, with a silence between two of them that is longer

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from bitrill.errors import FitError, TimingError
 
 from ..board import SHARES, Board, every
-from . import clocks
+from . import pll_choice
 
 Used: TypeAlias = Mapping[str, tuple[int, int]]
 """``{resource: (used, available)}``"""
@@ -88,8 +88,8 @@ def timing_error(
     """None where the clock is met; ``slower``: the clock next below what was reached."""
     if fmax_mhz >= clock_mhz:
         return None
-    wanted, deeper = clocks.text(clock_mhz), ceil(DEEPER * clock_mhz)
-    lower = "" if slower is None else f"a lower --clock-mhz ({clocks.text(slower)}), "
+    wanted, deeper = pll_choice.text(clock_mhz), ceil(DEEPER * clock_mhz)
+    lower = "" if slower is None else f"a lower --clock-mhz ({pll_choice.text(slower)}), "
     return TimingError(
         f"{name} runs at {fmax_mhz:.1f} MHz at most on {board.name}, not at {wanted} MHz: build"
         f" with {lower}another --seed, or compile again with --board {board.name} --clock-mhz"

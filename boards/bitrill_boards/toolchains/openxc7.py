@@ -28,7 +28,7 @@ from ..families import zynq7
 from ..project import STEM, Made, Progress, Project
 from ..shell.ps7_ports import declaration
 from ..shell.ps7_top import CLOCK
-from . import native, ps7
+from . import native, ps7_project
 from .fit import fit_error, timing_error
 
 WORK = "work"
@@ -62,8 +62,8 @@ LIBRARY = {SPLIT: _SPLIT, CELL: declaration()}
 def files(project: Project) -> Mapping[str, str]:
     """See `bitrill_boards.project.Toolchain`."""
     return {
-        **ps7.common_files(project),
-        ps7.CONSTRAINTS: constraints(project),
+        **ps7_project.common_files(project),
+        ps7_project.CONSTRAINTS: constraints(project),
         SCRIPT: script(),
         **LIBRARY,
         "build.sh": _build_sh(project),
@@ -75,12 +75,12 @@ def make(project: Project, progress: Progress) -> Made:
     tools = Tools.find(project.board)
     folder, work = project.folder, project.folder / WORK
     remove(folder / BITSTREAM)
-    sources = {n: read_bytes(folder / n).decode() for n in ps7.SOURCES}
+    sources = {n: read_bytes(folder / n).decode() for n in ps7_project.SOURCES}
     used = synthesise(sources, project.board, work, progress)
     large = fit_error(project.graph.name, project.board, used)
     if large is not None:
         raise large
-    write_bytes(work / ps7.CONSTRAINTS, read_bytes(folder / ps7.CONSTRAINTS))
+    write_bytes(work / ps7_project.CONSTRAINTS, read_bytes(folder / ps7_project.CONSTRAINTS))
     fmax = _place(project, tools, used, work, progress)
     for k, (words, result) in enumerate(tools.packing(project.board.part)):
         progress(words[0], k, 2)
@@ -97,11 +97,11 @@ def readme(project: Project) -> str:
 `sh build.sh` makes `{BITSTREAM}` with `yosys`, {", ".join(f"`{p}`" for p in PROGRAMS)}
 on PATH ({HOME}). `{CHIPDB}` is nextpnr-xilinx'
 database of the chip, `{chipdb_name(project.board)}`, or the folder that holds it; `{DATABASE}` is
-Project X-Ray's database, the folder that holds `{ps7.FAMILY}`.
+Project X-Ray's database, the folder that holds `{ps7_project.FAMILY}`.
 `bitrill build` runs the same, Yosys from its wheel; `work/` holds what the tools left. Their timing
 model is rough: leave some slack, and run the self-test on the board.
 
-{ps7.set_up(project)}"""
+{ps7_project.set_up(project)}"""
 
 
 def script() -> str:
@@ -111,7 +111,7 @@ def script() -> str:
     return f"""\
 read_verilog -lib -specify +/xilinx/cells_sim.v
 read_verilog -lib {CELL}
-read_verilog {" ".join(ps7.SOURCES)}
+read_verilog {" ".join(ps7_project.SOURCES)}
 hierarchy -check -top {STEM}
 synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -nodsp -top {STEM} -run prepare:
 setattr -mod -unset keep_hierarchy {PREFIX}*
@@ -131,7 +131,8 @@ write_json -selected {NETLIST}
 
 def constraints(project: Project) -> str:
     """``bitrill.xdc``: the clock, at the net that registers see."""
-    return f"create_clock -period {ps7.period_ns(ps7.clock(project).mhz)} [get_nets {CLOCK}]\n"
+    period = ps7_project.period_ns(ps7_project.clock(project).mhz)
+    return f"create_clock -period {period} [get_nets {CLOCK}]\n"
 
 
 def synthesise(
@@ -169,9 +170,9 @@ class Tools:
             chipdb = chipdb / chipdb_name(board) if chipdb.is_dir() else chipdb
             if not chipdb.is_file():
                 lacks.append(f"the database {chipdb} ({CHIPDB})")
-        database = Path(os.environ.get(DATABASE, "")).absolute() / ps7.FAMILY
+        database = Path(os.environ.get(DATABASE, "")).absolute() / ps7_project.FAMILY
         if not os.environ.get(DATABASE):
-            lacks.append(f"the variable {DATABASE} (the folder that holds {ps7.FAMILY})")
+            lacks.append(f"the variable {DATABASE} (the folder that holds {ps7_project.FAMILY})")
         elif not (database / board.part / "part.yaml").is_file():
             lacks.append(f"part {board.part} in {database} ({DATABASE})")
         if lacks:
@@ -188,7 +189,7 @@ class Tools:
             "--chipdb",
             self.chipdb,
             "--xdc",
-            ps7.CONSTRAINTS,
+            ps7_project.CONSTRAINTS,
             "--json",
             NETLIST,
             "--fasm",
@@ -275,13 +276,13 @@ def _build_sh(project: Project) -> str:
 # {BITSTREAM} by openXC7 ({HOME})
 set -eu
 : "${{{CHIPDB}:?must be {chipdb_name(board)} of nextpnr-xilinx, or its folder}}"
-: "${{{DATABASE}:?must be the folder of Project X-Ray's database that holds {ps7.FAMILY}}}"
+: "${{{DATABASE}:?must be the folder of Project X-Ray's database that holds {ps7_project.FAMILY}}}"
 chipdb=$(realpath "${CHIPDB}")
 test -d "$chipdb" && chipdb=$chipdb/{chipdb_name(board)}
-database=$(realpath "${DATABASE}")/{ps7.FAMILY}
+database=$(realpath "${DATABASE}")/{ps7_project.FAMILY}
 cd "$(dirname "$0")"
 mkdir -p {WORK}
-cp {" ".join((*ps7.SOURCES, *LIBRARY, SCRIPT, ps7.CONSTRAINTS))} {WORK}
+cp {" ".join((*ps7_project.SOURCES, *LIBRARY, SCRIPT, ps7_project.CONSTRAINTS))} {WORK}
 cd {WORK}
 yosys -q -l yosys.log -s {SCRIPT}
 {text}

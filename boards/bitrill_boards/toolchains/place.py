@@ -19,7 +19,7 @@ from bitrill_hw.synth import yosys
 
 from ..families.small import Family, Target
 from ..project import Progress
-from .steps import Step, Watch, run
+from .tool_steps import Step, Watch, run
 
 NETLIST = "netlist.json"
 REPORT = "report.json"

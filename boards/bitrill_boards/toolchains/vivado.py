@@ -8,8 +8,8 @@ from bitrill.errors import SpecError
 from bitrill_hw.memories.roms import convert
 
 from ..board import Board
-from ..driver.clocks import Divided, crystal
 from ..driver.fpga_manager import NAME as FIRMWARE
+from ..driver.zynq_clocks import Divided, crystal
 from ..families import zynq7, zynqmp
 from ..families.zynq import Processing, told
 from ..project import Made, Progress, Project

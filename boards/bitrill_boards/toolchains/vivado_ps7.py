@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from ..project import Made, Progress, Project
 from ..shell.ps7_top import CELL
-from . import ps7, tcl, vivado_run
+from . import ps7_project, tcl, vivado_run
 from .vivado import constraints as identity
 
 STEPS = 1 + tcl.IMPLEMENT_STEPS
@@ -19,8 +19,8 @@ JITTER = Fraction(3, 100)
 def files(project: Project) -> Mapping[str, str]:
     """``bitrill.v``, ``bitrill.xdc``, ``build.tcl``, ``bitrill.dts``; ``top.v`` is there."""
     return {
-        **ps7.common_files(project),
-        ps7.CONSTRAINTS: constraints(project),
+        **ps7_project.common_files(project),
+        ps7_project.CONSTRAINTS: constraints(project),
         "build.tcl": script(project),
     }
 
@@ -35,9 +35,9 @@ def script(project: Project) -> str:
     variables = {
         "steps": str(STEPS),
         "wanted": project.board.part,
-        "top": ps7.STEM,
-        "sources": ps7.SOURCES,
-        "constraints": ps7.CONSTRAINTS,
+        "top": ps7_project.STEM,
+        "sources": ps7_project.SOURCES,
+        "constraints": ps7_project.CONSTRAINTS,
         "directive": tcl.directive(project.seed),
         "also": (),
     }
@@ -55,8 +55,8 @@ def script(project: Project) -> str:
 
 def constraints(project: Project) -> str:
     """``bitrill.xdc``: the clock, at the primitive's pin, and the network's digest."""
-    made = ps7.clock(project)
-    period = ps7.period_ns(made.mhz)
+    made = ps7_project.clock(project)
+    period = ps7_project.period_ns(made.mhz)
     jitter = float(Fraction(period) * JITTER)
     return f"""\
 create_clock -name fclk0 -period {period} [get_pins {{{CELL}/FCLKCLK[0]}}]
@@ -79,7 +79,7 @@ It leaves `bitrill.bit`, `timing.rpt`, `utilization.rpt` and `result.json`, or e
 bitstream is only left where timing is met, with every path constrained. There is no `bitrill.hwh`:
 PYNQ's `Overlay` wants one, its `Bitstream` does not.
 
-{ps7.set_up(project)}"""
+{ps7_project.set_up(project)}"""
 
 
 __all__ = ["files", "make", "readme"]

@@ -192,14 +192,14 @@ def _transport(
 
 def _simulated(found: Any, built: Build) -> Any:
     """The board's shell in Verilator, with the network inside."""
-    from bitrill_boards.shell.network import Edges
+    from bitrill_boards.shell.network_instance import Edges
 
     edges = Edges.of(built.graph, built.predicted.ii)
     work = (found.folder / "simulation").absolute()
     clock_hz = round(found.manifest.clock * 1_000_000)
     if found.board.zynq:
         from bitrill_boards.driver import AxiTransport
-        from bitrill_boards.simulation.axi import Bench, SimulatedShell
+        from bitrill_boards.simulation.simulated_axi import AxiStalls, SimulatedShell
 
         family = import_module(f"bitrill_boards.families.{found.board.family}")
         shell = SimulatedShell(
@@ -207,11 +207,11 @@ def _simulated(found: Any, built: Build) -> Any:
             edges,
             work=work,
             clock_hz=clock_hz,
-            bench=Bench(latency=100),
+            bench=AxiStalls(latency=100),
             address=family.PROCESSING.address,
         )
         return AxiTransport(shell.registers, shell.memory, clock_hz=clock_hz)
     from bitrill_boards.driver import SerialTransport
-    from bitrill_boards.simulation.serial import SimulatedLine
+    from bitrill_boards.simulation.simulated_serial import SimulatedLine
 
     return SerialTransport(SimulatedLine(built.verilog, edges, work=work, clock_hz=clock_hz))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bitrill.flow import Build
-from bitrill_boards.driver import AxiTransport, Driver, DriverError, LinkError, axi
+from bitrill_boards.driver import AxiTransport, Driver, DriverError, LinkError, axi_transport
 from bitrill_boards.driver import registers as r
 from boards.driver.shell_model import CYCLES, LATENCY, Memory, Shell, network_of
 
@@ -34,7 +34,7 @@ class Time:
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
     found = Time()
-    monkeypatch.setattr(axi, "time", found)
+    monkeypatch.setattr(axi_transport, "time", found)
     return found
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import cocotb
 import numpy as np
 from bitrill_boards.driver import Driver, LinkError, Network
-from bitrill_boards.driver.axi import AxiTransport
+from bitrill_boards.driver.axi_transport import AxiTransport
 from cocotb.clock import Clock
 from cocotb.task import bridge, resume
 from cocotb.triggers import ClockCycles, First, RisingEdge

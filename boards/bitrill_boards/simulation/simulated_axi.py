@@ -25,17 +25,17 @@ from bitrill_sim.ports import Dut, Ports
 from bitrill_sim.tools import stop
 from bitrill_sim.verilator import Model, model
 
-from ..driver.errors import LinkError
+from ..driver.driver_errors import LinkError
 from ..driver.registers import SIZE
 from ..shell.movers import read_channels, write_channels
-from ..shell.network import Edges
+from ..shell.network_instance import Edges
 from ..shell.zynq_shell import ZynqShell
 
 SLVERR, DECERR = 2, 3
 RESPONSES = {SLVERR: "SLVERR", DECERR: "DECERR"}
 
 WAIT_CYCLES = 20_000
-"""That `Registers.wait` waits at most."""
+"""That `SimulatedRegisters.wait` waits at most."""
 
 _PAGE = 4096
 _MAIN = Path(__file__).with_name("axi.cpp")
@@ -72,7 +72,7 @@ PORTS = _Ports(
 
 
 @dataclass(frozen=True)
-class Bench:
+class AxiStalls:
     """``latency``: cycles from an address to its first word, and from a burst's last word to its
     response; ``stall``: the probability that a channel begins to wait, on a cycle, then for 1 to
     ``pause`` cycles."""
@@ -134,12 +134,12 @@ class SimulatedShell:
         edges: Edges,
         *,
         work: Path,
-        bench: Bench | None = None,
+        bench: AxiStalls | None = None,
         clock_hz: int = 100_000_000,
         address: int = 32,
         shell: str | None = None,
     ):
-        bench = bench or Bench()
+        bench = bench or AxiStalls()
         self.clock_hz = clock_hz
         text = shell or convert(ZynqShell(edges, address=address), name="shell")
         program = compiled(text, verilog, work).program("axi", _MAIN)
@@ -162,7 +162,7 @@ class SimulatedShell:
         self._to, self._from = (
             cast(BinaryIO, p) for p in (self._process.stdin, self._process.stdout)
         )
-        self.registers, self.memory = Registers(self), Memory(self, address)
+        self.registers, self.memory = SimulatedRegisters(self), SimulatedMemory(self, address)
 
     def run(self, cycles: int, *, interrupt: bool = False) -> bool:
         """So many cycles, or, if so asked, until the interrupt is 1; whether it is, then."""
@@ -220,7 +220,7 @@ class SimulatedShell:
         return self._get(n)
 
 
-class Registers:
+class SimulatedRegisters:
     """The shell's registers; `LinkError` where the hardware refuses."""
 
     def __init__(self, shell: SimulatedShell):
@@ -253,7 +253,7 @@ class Registers:
         self._shell.close()
 
 
-class Memory:
+class SimulatedMemory:
     """Pieces of the simulated memory, each behind a hole."""
 
     def __init__(self, shell: SimulatedShell, address: int):
@@ -261,14 +261,14 @@ class Memory:
         # the first burst ends where a page does
         self._next = (1 << (address - 4)) + _PAGE - 128
 
-    def allocate(self, nbytes: int) -> Buffer:
+    def allocate(self, nbytes: int) -> SimulatedBuffer:
         address = self._next
         self._next += -(-nbytes // _PAGE) * _PAGE + _PAGE
         self._shell.ask("<cQQ", b"A", address, nbytes)
-        return Buffer(self._shell, address, nbytes)
+        return SimulatedBuffer(self._shell, address, nbytes)
 
 
-class Buffer:
+class SimulatedBuffer:
     """The processor's view; it and the memory see each other's bytes after `flush` and `invalidate`
     alone."""
 
@@ -296,10 +296,10 @@ def _accept(what: str, offset: int, response: int) -> None:
 
 __all__ = [
     "PORTS",
-    "Bench",
-    "Buffer",
-    "Memory",
-    "Registers",
+    "AxiStalls",
+    "SimulatedBuffer",
+    "SimulatedMemory",
+    "SimulatedRegisters",
     "SimulatedShell",
     "Traffic",
     "compiled",

@@ -1,4 +1,4 @@
-"""A serial shell in Verilator as a line of the driver's (`bitrill_boards.driver.serial.Line`)."""
+"""Serial shell in Verilator, as the line that the driver's `SerialTransport` takes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bitrill_sim.ports import Dut, Ports
 from bitrill_sim.tools import stop
 from bitrill_sim.verilator import model
 
-from ..shell.network import Edges
+from ..shell.network_instance import Edges
 from ..shell.uart_shell import UartCore, UartShell
 
 _MAIN = Path(__file__).with_name("serial.cpp")

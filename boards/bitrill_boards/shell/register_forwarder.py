@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from bitrill_hw.design.axilite import axi_lite, register_bus
 
 
-class Onward(wiring.Component):
+class RegisterForwarder(wiring.Component):
     """A master of AXI4-Lite for one access of ``bus`` at a time.
 
     Members
@@ -61,4 +61,4 @@ class Onward(wiring.Component):
         return m
 
 
-__all__ = ["Onward"]
+__all__ = ["RegisterForwarder"]

@@ -10,8 +10,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any, Protocol
 
-from .clocks import divide, zynq7_pll, zynqmp_pll
-from .errors import DriverError
+from .driver_errors import DriverError
+from .zynq_clocks import divide, zynq7_pll, zynqmp_pll
 
 
 class Physical(Protocol):

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
-from . import wire
-from .errors import LinkError
+from . import messages
+from .driver_errors import LinkError
 
 WINDOW = 2
 """Requests under way at once: what the device has room for."""
@@ -20,7 +20,7 @@ TRIES = 50
 """Requests sent for one frame before the line is given up."""
 
 
-class Line(Protocol):
+class SerialLine(Protocol):
     """Bytes out and in; ``read`` gives what has come, nothing only after ``timeout`` seconds.
 
     ``slack``: seconds that a byte may be late on its way, beside its time on the line.
@@ -97,30 +97,30 @@ class SerialTransport:
 
     align = 1
 
-    def __init__(self, line: Line, *, tries: int = TRIES):
+    def __init__(self, line: SerialLine, *, tries: int = TRIES):
         self.line, self.tries = line, tries
         self.resent = self.damaged = 0
         self._number = 0
         self._computing = 0.0  # seconds that a frame took in the network
-        self._replies = wire.Replies(0xFFFF)
+        self._replies = messages.ReplyParser(0xFFFF)
         self.device = self._identify()
 
-    def _identify(self) -> wire.Device:
-        self._replies = wire.Replies(64)
+    def _identify(self) -> messages.SerialDevice:
+        self._replies = messages.ReplyParser(64)
         device = None
         while device is None:
-            reply = next(iter(self._exchange([(wire.IDENT, b"")], wire.IDENTITY.size)))
+            reply = next(iter(self._exchange([(messages.IDENT, b"")], messages.IDENTITY.size)))
             try:
-                device = wire.device(reply.payload)
+                device = messages.device(reply.payload)
             except ValueError as error:  # or an answer to a host before this one, as long as this
                 if self._number > WINDOW:
                     raise LinkError(f"the device is no Bitrill network: {error}") from None
-        self._replies = wire.Replies(max(64, device.bytes_out + 4))
+        self._replies = messages.ReplyParser(max(64, device.bytes_out + 4))
         return device
 
     def reset(self) -> None:
         """Reset the network; what is inside of it is lost."""
-        list(self._exchange([(wire.RESET, b"")], 0))
+        list(self._exchange([(messages.RESET, b"")], 0))
 
     def run(self, frames: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
         """For each frame, in order, what comes out of the network and the cycles it took."""
@@ -132,7 +132,7 @@ class SerialTransport:
                     raise LinkError(
                         f"a frame must have {self.device.bytes_in} bytes, not {len(frame)}"
                     )
-                yield wire.RUN, frame
+                yield messages.RUN, frame
 
         for reply in self._exchange(requests(), n + 4):
             cycles = int.from_bytes(reply.payload[n:], "little")
@@ -142,12 +142,14 @@ class SerialTransport:
     def close(self) -> None:
         self.line.close()
 
-    def _exchange(self, requests: Iterable[tuple[int, bytes]], size: int) -> Iterator[wire.Reply]:
+    def _exchange(
+        self, requests: Iterable[tuple[int, bytes]], size: int
+    ) -> Iterator[messages.Reply]:
         """The replies, in order, whose payload has ``size`` bytes."""
         source = iter(requests)
         under_way: dict[int, _Pending] = {}
         order: list[int] = []
-        done: dict[int, wire.Reply] = {}
+        done: dict[int, messages.Reply] = {}
         more = True
         while more or order:
             while more and len(order) < WINDOW:
@@ -156,7 +158,7 @@ class SerialTransport:
                     more = False
                     break
                 self._number = (self._number + 1) % 256
-                under_way[self._number] = _Pending(wire.request(*_parts(item, self._number)))
+                under_way[self._number] = _Pending(messages.request(*_parts(item, self._number)))
                 order.append(self._number)
                 self.line.write(under_way[self._number].message)
             if not order:
@@ -166,7 +168,7 @@ class SerialTransport:
                 yield done.pop(order.pop(0))
 
     def _collect(
-        self, under_way: dict[int, _Pending], done: dict[int, wire.Reply], size: int
+        self, under_way: dict[int, _Pending], done: dict[int, messages.Reply], size: int
     ) -> None:
         """Wait for one reply at least, sending again what got lost."""
         while True:
@@ -183,21 +185,21 @@ class SerialTransport:
 
     def _take(
         self,
-        reply: wire.Reply,
+        reply: messages.Reply,
         under_way: dict[int, _Pending],
-        done: dict[int, wire.Reply],
+        done: dict[int, messages.Reply],
         size: int,
     ) -> None:
-        if reply.status == wire.DAMAGED:
+        if reply.status == messages.DAMAGED:
             self.damaged += 1
             return
         if reply.number not in under_way:
             return  # an answer that came twice, or of a request before
-        if reply.status == wire.UNKNOWN:
+        if reply.status == messages.UNKNOWN:
             raise LinkError(
                 "the device refuses the request: it was built for frames of another length"
             )
-        if reply.status == wire.FAULT or len(reply.payload) != size:
+        if reply.status == messages.FAULT or len(reply.payload) != size:
             return
         del under_way[reply.number]
         done[reply.number] = reply
@@ -230,4 +232,4 @@ def _parts(item: tuple[int, bytes], number: int) -> tuple[int, int, bytes]:
     return item[0], number, item[1]
 
 
-__all__ = ["Line", "PySerial", "SerialTransport"]
+__all__ = ["PySerial", "SerialLine", "SerialTransport"]

@@ -7,7 +7,7 @@ from fractions import Fraction
 from bitrill.errors import SpecError
 
 from ..board import Board
-from ..driver.clocks import Divided
+from ..driver.zynq_clocks import Divided
 from ..families import zynq7
 from ..families.zynq import told
 from ..project import STEM, Project

@@ -24,9 +24,9 @@ from ..driver import Driver, Network, SerialTransport
 from ..families.small import Pll
 from ..project import Project
 from ..shell.uart import divisor
-from ..toolchains import clocks, open_tools
+from ..toolchains import open_tools, pll_choice
 from ..toolchains.place import NETLIST
-from .serial import PINS, DutLine, Noise
+from .simulated_serial import PINS, DutLine, Noise
 
 LOCK_CYCLES = 100
 """Of the crystal's clock, until the PLL's model locks."""
@@ -127,7 +127,7 @@ def line_of(
         family=board.family,
         clock_hz=hz,
         divisor=divisor(hz, board.baud or 0),
-        pll=clocks.pll_for(family, board, pins, project.clock_mhz),
+        pll=pll_choice.pll_for(family, board, pins, project.clock_mhz),
         work=work / "simulation",
         seed=seed,
         change=change,

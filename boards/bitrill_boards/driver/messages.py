@@ -29,7 +29,7 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Device:
+class SerialDevice:
     """What IDENT tells: the network's digest, the clock, bytes of a frame in and out."""
 
     digest: bytes
@@ -50,17 +50,17 @@ def reply(status: int, number: int, payload: bytes = b"") -> bytes:
     return bytes([REPLY]) + body + zlib.crc32(body).to_bytes(4, "little")
 
 
-def device(payload: bytes) -> Device:
+def device(payload: bytes) -> SerialDevice:
     """What IDENT's reply says; raises `ValueError` where it is no such device."""
     if len(payload) != IDENTITY.size:
         raise ValueError(f"an identity must have {IDENTITY.size} bytes, not {len(payload)}")
     magic, version, _, digest, clock, n_in, n_out = IDENTITY.unpack(payload)
     if (magic, version) != (MAGIC, VERSION):
         raise ValueError(f"an identity must begin with BTRL, version 1, not {magic!r}, {version}")
-    return Device(digest, clock, n_in, n_out)
+    return SerialDevice(digest, clock, n_in, n_out)
 
 
-class Replies:
+class ReplyParser:
     """Replies out of bytes that may be damaged, cut or doubled: `feed` gives those that are whole.
 
     ``most``: the longest payload there can be; a length above it is noise. Where a reply turns out

@@ -65,7 +65,7 @@ class Edges:
         return self.bits_out * self.beats_out
 
 
-class Network(wiring.Component):
+class NetworkInstance(wiring.Component):
     """Module ``top`` of a build, between words of ``width`` bits: dense frames, low bits first,
     each on a fresh word.
 
@@ -161,4 +161,4 @@ class Network(wiring.Component):
         }
 
 
-__all__ = ["Edges", "Network"]
+__all__ = ["Edges", "NetworkInstance"]

@@ -21,7 +21,7 @@ import numpy as np
 
 from . import registers as r
 from .buffers import Buffer, Memory, Slot
-from .errors import LinkError
+from .driver_errors import LinkError
 from .faults import faults, hang
 
 TIMEOUT = 10.0
@@ -37,7 +37,7 @@ PAUSES = (0.0, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002)
 """Seconds between looks at STATUS, where nothing waits for the interrupt."""
 
 
-class Registers(Protocol):
+class ShellRegisters(Protocol):
     """Of the shell, by their offsets in bytes."""
 
     def read(self, offset: int) -> int: ...
@@ -46,7 +46,7 @@ class Registers(Protocol):
 
 
 @dataclass(frozen=True)
-class Device:
+class AxiDevice:
     """What is known of the hardware. The bytes of a frame follow from the digest."""
 
     digest: bytes
@@ -67,12 +67,12 @@ class AxiTransport:
     notes: tuple[str, ...] = ()
 
     def __init__(
-        self, registers: Registers, memory: Memory, *, clock_hz: int, timeout: float = TIMEOUT
+        self, registers: ShellRegisters, memory: Memory, *, clock_hz: int, timeout: float = TIMEOUT
     ):
         self.registers, self.memory, self.timeout = registers, memory, timeout
         self._free = [Slot(), Slot()]
         self._under_way: deque[Slot] = deque()
-        self.device = Device(self._identify(), clock_hz)
+        self.device = AxiDevice(self._identify(), clock_hz)
         self._stop()  # whatever a program before this one has left
 
     def _identify(self) -> bytes:
@@ -280,4 +280,4 @@ class AxiTransport:
         self._write("STATUS", r.CLEAR)
 
 
-__all__ = ["AxiTransport", "Buffer", "Device", "Memory", "Registers"]
+__all__ = ["AxiDevice", "AxiTransport", "Buffer", "Memory", "ShellRegisters"]
