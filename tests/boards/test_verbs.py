@@ -18,7 +18,7 @@ from bitrill.cli import main
 from bitrill.errors import ToolError
 from bitrill.ir import Graph
 from bitrill_boards import manifest, toolchains, vectors
-from bitrill_boards.driver import LinkError, Network, opening
+from bitrill_boards.driver import FrameTransport, LinkError, Network, opening
 from bitrill_boards.flash import Loaded, loading
 from boards.fakes import FakeToolchain
 from boards.test_board import written
@@ -63,7 +63,7 @@ def refused(got: tuple[int, str, str], code: int, message: str) -> None:
     assert re.match(f"bitrill: error: {message}\n$", got[2]), got[2]
 
 
-class Golden:
+class Golden(FrameTransport):
     """A transport that is the golden model, behind a serial line of a board; ``fault``: a frame
     that comes back wrong."""
 

@@ -1,9 +1,9 @@
-"""What the driver raises on purpose."""
+"""Errors of the driver. `LinkError` is a `DriverError`."""
 
 
 class DriverError(Exception):
-    """A board that does not do as it should; one line."""
+    """The board or its folder cannot be used as asked; the message is one line."""
 
 
 class LinkError(DriverError):
-    """Nothing, or nothing right, answers at the other end."""
+    """Nothing answers at the other end of the link, or something wrong."""

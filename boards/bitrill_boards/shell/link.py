@@ -26,44 +26,16 @@ one is dropped. A request that stops half-way is forgotten after ``timeout`` cyc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
-from bitrill.errors import SpecError
 from bitrill_hw.pipeline.stream import beats
 
-from ..driver import messages
+from .identity import Identity
 from .replies import Replies
 from .requests import Requests
-
-MOST_BYTES = 0xFFFF - 4
-"""Of a frame: the length of a payload has 16 bits."""
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What a device is: ``digest`` of the network (8 bytes), its clock, bytes of a frame in and
-    out."""
-
-    digest: bytes
-    clock_hz: int
-    bytes_in: int
-    bytes_out: int
-
-    def __post_init__(self) -> None:
-        for name, n in (("in", self.bytes_in), ("out", self.bytes_out)):
-            if not 1 <= n <= MOST_BYTES:
-                raise SpecError(f"a frame {name} must have 1 to {MOST_BYTES} bytes, not {n:,}")
-
-    def pack(self) -> bytes:
-        """As IDENT's reply holds it."""
-        sizes = (self.bytes_in, self.bytes_out)
-        return messages.IDENTITY.pack(
-            messages.MAGIC, messages.VERSION, 0, self.digest, self.clock_hz, *sizes
-        )
 
 
 class Link(wiring.Component):
@@ -129,4 +101,4 @@ class Link(wiring.Component):
         return m
 
 
-__all__ = ["Identity", "Link"]
+__all__ = ["Link"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from amaranth import *
 from amaranth.lib import wiring
@@ -12,9 +12,7 @@ from bitrill_hw.pipeline.stream import beats
 
 from ..driver.messages import DONE, FAULT, IDENT, REPLY, RESET, RUN
 from .crc import Crc
-
-if TYPE_CHECKING:
-    from .link import Identity
+from .identity import Identity
 
 
 class Replies(wiring.Component):

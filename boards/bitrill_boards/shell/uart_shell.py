@@ -11,7 +11,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from bitrill_hw.pipeline.stream import beats
 
-from .link import Identity, Link
+from .identity import Identity
+from .link import Link
 from .network_instance import Edges, NetworkInstance
 from .uart import Receiver, Transmitter
 

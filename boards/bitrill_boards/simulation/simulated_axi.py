@@ -221,7 +221,9 @@ class SimulatedShell:
 
 
 class SimulatedRegisters:
-    """The shell's registers; `LinkError` where the hardware refuses."""
+    """The shell's registers; raises `LinkError` where the hardware refuses an access."""
+
+    interrupts = True
 
     def __init__(self, shell: SimulatedShell):
         self._shell = shell
@@ -245,7 +247,7 @@ class SimulatedRegisters:
             _accept("writing", offset, response)
 
     def wait(self, seconds: float) -> None:
-        """Until the interrupt, but not for longer."""
+        """Simulate until the interrupt, `WAIT_CYCLES` or ``seconds``, whichever comes first."""
         cycles = round(seconds * self._shell.clock_hz)
         self._shell.run(max(1, min(WAIT_CYCLES, cycles)), interrupt=True)
 
@@ -254,7 +256,9 @@ class SimulatedRegisters:
 
 
 class SimulatedMemory:
-    """Pieces of the simulated memory, each behind a hole."""
+    """Allocates pieces of the simulated memory, with a page that answers DECERR behind each."""
+
+    size = None
 
     def __init__(self, shell: SimulatedShell, address: int):
         self._shell = shell
@@ -266,6 +270,9 @@ class SimulatedMemory:
         self._next += -(-nbytes // _PAGE) * _PAGE + _PAGE
         self._shell.ask("<cQQ", b"A", address, nbytes)
         return SimulatedBuffer(self._shell, address, nbytes)
+
+    def close(self) -> None:
+        pass  # the simulation ends with its registers
 
 
 class SimulatedBuffer:

@@ -148,7 +148,7 @@ def drive(
         np.flatnonzero(differ.any(1)),
         runs.report(),
         files,
-        tuple(getattr(link, "notes", ())),
+        link.notes,
     )
 
 

@@ -56,7 +56,7 @@ def test_images_through_the_kernels_files(
         tree.uio(3)
         opened: list[tuple[Any, ...]] = []
         monkeypatch.setattr(linux, "Uio", lambda *a: opened.append(a) or shell)
-        shell.wait = lambda seconds: None
+        shell.interrupts, shell.wait = True, lambda seconds: None
     else:
         own = linux.map_physical
         monkeypatch.setattr(
@@ -104,7 +104,7 @@ def test_the_interrupt_of_a_uio_device(tree: Tree) -> None:
     with (tree.root / "dev/uio0").open("rb") as file:
         os.dup2(file.fileno(), uio._file)  # a write fails, as where the device has no interrupt
         uio.wait(60)
-    assert not uio.interrupt
+    assert not uio.usable
     uio.close()
 
 
