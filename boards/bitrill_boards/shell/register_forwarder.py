@@ -1,4 +1,4 @@
-"""Accesses to registers that go on to a slave behind: those of a network's weights."""
+"""Forwards register accesses to a network's own AXI4-Lite slave, which holds its weights."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from bitrill_hw.design.axilite import axi_lite, register_bus
 
 
 class RegisterForwarder(wiring.Component):
-    """A master of AXI4-Lite for one access of ``bus`` at a time.
+    """AXI4-Lite master that passes accesses of ``bus`` on, one at a time.
 
     Members
     -------
     bus : In(`register_bus`)
     axi : Out(`axi_lite`)
     idle : Out(1)
-        No access is under way: the slave may be reset.
+        No access is under way, so the slave may be reset.
     """
 
     bus: wiring.PureInterface
