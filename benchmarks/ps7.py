@@ -19,8 +19,7 @@ from bitrill import flow
 from bitrill.errors import BitrillError
 from bitrill_boards import board as boards
 from bitrill_boards.board import SHARES, Board
-from bitrill_boards.families import zynq7
-from bitrill_boards.families.zynq import told
+from bitrill_boards.families.zynq import decimals
 from bitrill_boards.project import Project
 from bitrill_boards.toolchains import openxc7, ps7_project
 from common import ROOT, default_model, table
@@ -30,7 +29,7 @@ FITS_NOT = 6
 
 def project(build: flow.Build, board: Board, folder: Path) -> Project:
     """At the fastest clock that the board makes and its file allows."""
-    clock = zynq7.PROCESSING.below(board, Fraction(str(board.clock_mhz))).mhz
+    clock = ps7_project.processing().below(board, Fraction(str(board.clock_mhz))).mhz
     return Project(board, build.graph, build.predicted, build.verilog, folder, "openxc7", clock)
 
 
@@ -45,7 +44,7 @@ def row(made: Project, work: Path) -> tuple[dict[str, Any], bool]:
     return {
         "board": board.name,
         "part": board.part,
-        "MHz": told(made.clock_mhz),
+        "MHz": decimals(made.clock_mhz),
         "images/s": f"{float(rate):,.0f}",
         **shares,
         "fits": "yes" if fits else "NO",

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib import import_module
 from typing import Any
 
 from bitrill.errors import FitError, SpecError
@@ -23,6 +22,7 @@ from bitrill.parts.devices import FOUR_FOR_SIX, Part, part_of
 from bitrill.resources.estimate import Resources
 
 from .board import Board
+from .families.zynq import families
 
 PORT_BYTES = 8
 """The shell's ports are 64 bits wide."""
@@ -134,8 +134,7 @@ def made_clock(board: Board, asked_mhz: float | Fraction) -> Fraction:
     one not above; on small boards a PLL makes it exactly, or the toolchain refuses."""
     if not board.zynq:
         return Fraction(asked_mhz)
-    family = import_module(f".families.{board.family}", __package__)
-    return family.PROCESSING.below(board, Fraction(asked_mhz)).mhz
+    return families()[board.family].below(board, Fraction(asked_mhz)).mhz
 
 
 def links(board: Board, graph: Graph, clock_mhz: float) -> dict[str, float]:

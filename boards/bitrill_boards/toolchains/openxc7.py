@@ -24,7 +24,6 @@ from bitrill_hw.memories.roms import PREFIX
 from bitrill_hw.synth import Resources, count, yosys
 
 from ..board import Board
-from ..families import zynq7
 from ..project import STEM, Made, Progress, Project
 from ..shell.ps7_ports import declaration
 from ..shell.ps7_top import CLOCK
@@ -256,7 +255,7 @@ def _require_clock(
     project: Project, fmax: float, used: dict[str, tuple[int, int]], cause: ToolError | None
 ) -> None:
     name, board, asked = project.graph.name, project.board, project.clock_mhz
-    slower = zynq7.PROCESSING.below(board, Fraction(fmax)).mhz
+    slower = ps7_project.processing().below(board, Fraction(fmax)).mhz
     late = timing_error(name, board, asked, fmax, slower, used)
     if late is not None:
         raise late from cause

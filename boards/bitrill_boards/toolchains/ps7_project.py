@@ -8,8 +8,7 @@ from bitrill.errors import SpecError
 
 from ..board import Board
 from ..driver.zynq_clocks import Divided
-from ..families import zynq7
-from ..families.zynq import told
+from ..families.zynq import Processing, decimals, families
 from ..project import STEM, Project
 from ..shell import ps7_top
 from ..shell.zynq_shell import register_bits
@@ -23,6 +22,11 @@ OVERLAY = f"{STEM}.dts"
 FIRMWARE = f"{STEM}.bin"
 
 
+def processing() -> Processing:
+    """Return the processing system of a Zynq-7000."""
+    return families()[FAMILY]
+
+
 def clock(project: Project) -> Divided:
     """The divisors of the project's clock; raises `SpecError` for a board or a clock that cannot
     be had."""
@@ -32,7 +36,7 @@ def clock(project: Project) -> Divided:
             f"toolchain {project.toolchain} is for boards of family {FAMILY} (Zynq-7000), not"
             f" {board.family} ({board.name})"
         )
-    return zynq7.PROCESSING.exactly(board, project.clock_mhz)
+    return processing().exactly(board, project.clock_mhz)
 
 
 def base(board: Board) -> int:
@@ -50,7 +54,7 @@ def common_files(project: Project) -> dict[str, str]:
     hz = round(made.mhz * 10**6)
     return {
         TOP: ps7_top.verilog(project.edges, base=address, name=STEM),
-        OVERLAY: overlay(zynq7.PROCESSING, address, size, hz, FIRMWARE),
+        OVERLAY: overlay(processing(), address, size, hz, FIRMWARE),
     }
 
 
@@ -64,7 +68,7 @@ def set_up(project: Project) -> str:
     """Of the README: what holds on the board for a bitstream whose processing system no block
     design describes."""
     board, made = project.board, clock(project)
-    pll = zynq7.PROCESSING.pll(board)
+    pll = processing().pll(board)
     control = made.second << 20 | made.first << 8
     return f"""\
 ## On the board
@@ -77,8 +81,8 @@ afterwards, as root, these registers must be as below. The driver sets them; by 
 | register | value | why |
 | --- | --- | --- |
 | 0xF8000008 | 0xDF0D | lets the registers below be written |
-| 0xF8000170 | {control:#010x} | FCLK0 = {told(pll)} MHz / ({made.first} x {made.second}) \
-= {told(made.mhz)} MHz, where the I/O PLL runs at {told(pll)} MHz |
+| 0xF8000170 | {control:#010x} | FCLK0 = {decimals(pll)} MHz / ({made.first} x {made.second}) \
+= {decimals(made.mhz)} MHz, where the I/O PLL runs at {decimals(pll)} MHz |
 | 0xF8000178 | 0 | FCLK0 runs |
 | 0xF8000900 | 0xF | level shifters on, once the bitstream is loaded |
 | 0xF8008000 | 0 | reads of S_AXI_HP0 are 64 bits wide (bit 0: 32) |
@@ -86,7 +90,7 @@ afterwards, as root, these registers must be as below. The driver sets them; by 
 | 0xF8000240 | 1, then 0 | a reset of the design by FCLK_RESET0_N |
 | 0xF8000004 | 0x767B | locks the registers again |
 
-Never set FCLK0 above {told(made.mhz)} MHz: timing was met there. `{OVERLAY}` is a device-tree
+Never set FCLK0 above {decimals(made.mhz)} MHz: timing was met there. `{OVERLAY}` is a device-tree
 overlay (registers as UIO, a buffer as u-dma-buf, the bitstream by its name `{FIRMWARE}` in
 `/lib/firmware`): `dtc -@ -I dts -O dtb -o {STEM}.dtbo {OVERLAY}`.
 """

@@ -10,15 +10,13 @@ from bitrill_hw.memories.roms import convert
 from ..board import Board
 from ..driver.fpga_manager import NAME as FIRMWARE
 from ..driver.zynq_clocks import Divided, crystal
-from ..families import zynq7, zynqmp
-from ..families.zynq import Processing, told
+from ..families.zynq import Processing, decimals, families
 from ..project import Made, Progress, Project
 from ..shell.zynq_shell import ZynqShell
 from . import tcl, vivado_run
 from .overlay import overlay
 from .wrapper import SHELL, wrapper
 
-FAMILIES = {"zynq7": zynq7, "zynqmp": zynqmp}
 STEPS = 5 + tcl.IMPLEMENT_STEPS
 
 
@@ -50,16 +48,16 @@ def script(project: Project, ps: Processing, made: Divided, size: int) -> str:
         "wanted": board.part,
         "presets": board.presets,
         "install": _install(board),
-        "clock_mhz": told(made.mhz),
+        "clock_mhz": decimals(made.mhz),
         "base": hex(_base(board)),
         "size": hex(size),
         "directive": tcl.directive(project.seed),
         "also": (vivado_run.HANDOFF,),
         "ps_ip": ps.ip,
         "ps_automation": ps.automation,
-        "ps_config": _properties(ps.config(made)),
-        "ps_bare": _properties(ps.bare(crystal(board.crystal_mhz))),
-        "ps_actual": ps.actual,
+        "ps_config": _properties(ps.properties(made)),
+        "ps_bare": _properties(ps.bare_properties(crystal(board.crystal_mhz))),
+        "ps_actual": ps.actual_key,
         "ps_clock": ps.clock,
         "ps_reset": ps.reset,
         "ps_port_clocks": [f"ps/{pin}" for pin in ps.port_clocks],
@@ -99,7 +97,7 @@ set_property BITSTREAM.GENERAL.COMPRESS TRUE [current_design]
 def readme(project: Project) -> str:
     """What a person does with these files, in Markdown."""
     board = project.board
-    _, made = _processing(project)
+    mhz = decimals(_processing(project)[1].mhz)
     return f"""\
 ## The bitstream, with Vivado
 
@@ -118,7 +116,7 @@ then copy `bitrill.bit` and `bitrill.hwh` back into this one.
 
 ## On the board
 
-- Registers are at {_base(board):#x}, the network's clock is {told(made.mhz)} MHz. The driver sets
+- Registers are at {_base(board):#x}, the network's clock is {mhz} MHz. The driver sets
   it from the PLL that it finds; where you load the bitstream by other means, set
   {"FCLK0" if board.family == "zynq7" else "PL0"} yourself, no higher.
 - Copy this folder to the board (or to its SD card). The driver needs Python 3.8 and numpy, and
@@ -165,13 +163,13 @@ def _properties(values: Mapping[str, str]) -> list[str]:
 
 def _processing(project: Project) -> tuple[Processing, Divided]:
     """The board's processing system, and the clock, which must be one that it makes."""
-    family = FAMILIES.get(project.board.family)
-    if family is None:
+    ps = families().get(project.board.family)
+    if ps is None:
         raise SpecError(
-            f"toolchain vivado is for {', '.join(FAMILIES)}, not {project.board.family}"
+            f"toolchain vivado is for {', '.join(families())}, not {project.board.family}"
             f" ({project.board.name})"
         )
-    return family.PROCESSING, family.PROCESSING.exactly(project.board, project.clock_mhz)
+    return ps, ps.exactly(project.board, project.clock_mhz)
 
 
 def _base(board: Board) -> int:

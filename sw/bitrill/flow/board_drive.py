@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from contextlib import closing
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -199,16 +198,16 @@ def _simulated(found: Any, built: Build) -> Any:
     clock_hz = round(found.manifest.clock * 1_000_000)
     if found.board.zynq:
         from bitrill_boards.driver import AxiTransport
+        from bitrill_boards.families.zynq import families
         from bitrill_boards.simulation.simulated_axi import AxiStalls, SimulatedShell
 
-        family = import_module(f"bitrill_boards.families.{found.board.family}")
         shell = SimulatedShell(
             built.verilog,
             edges,
             work=work,
             clock_hz=clock_hz,
             bench=AxiStalls(latency=100),
-            address=family.PROCESSING.address,
+            address=families()[found.board.family].address,
         )
         return AxiTransport(shell.registers, shell.memory, clock_hz=clock_hz)
     from bitrill_boards.driver import SerialTransport
