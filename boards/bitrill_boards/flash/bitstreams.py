@@ -1,4 +1,4 @@
-"""Which chip a bitstream is for, by what stands in the file itself."""
+"""Checks, by a bitstream's own content, that it is for the board's chip and unchanged."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ from ..driver.bitfile import BitFile, part_key
 from ..driver.driver_errors import DriverError
 
 MASKS = {"zynq7": 0x0FFFFFFF, "zynqmp": 0x0FFFFFFF, "gowin": 0x0FFFFFFF, "ecp5": 0xFFFFFFFF}
-"""The bits of an IDCODE that tell chips apart: the top four are a revision, but on the ECP5, where
-they tell a 12F from a 25F. An iCE40 has no IDCODE."""
+"""Bits of an IDCODE that identify a chip. The top four are a revision, but on the ECP5 they
+distinguish a 12F from a 25F. An iCE40 has no IDCODE."""
 
 _ICE40 = {(872, 272): "iCE40HX8K", (692, 336): "iCE40UP5K", (332, 144): "iCE40HX1K"}
-"""By width and height of a bank of configuration memory; LP parts are the HX ones' equals."""
+"""Chips by width and height of a bank of configuration memory; LP parts equal HX parts."""
 
 
 @dataclass(frozen=True)
 class FlashTarget:
-    """The board that a bitstream goes to, of a manifest (``board.json``); ``digest``: of the
-    network that it was built for."""
+    """Board that a bitstream is for, as its manifest (``board.json``) describes it.
+
+    ``sha256``: of the bitstream that was built; ``digest``: of the network in it.
+    """
 
     board: str
     family: str
@@ -43,13 +45,13 @@ class FlashTarget:
         return FlashTarget(**named, sha256=manifest.get("bitstream_sha256"), digest=digest)  # pyright: ignore
 
     def has(self, idcode: int) -> bool:
-        """Whether a chip of that IDCODE is the board's."""
+        """Return whether a chip with that IDCODE is the board's."""
         mask = MASKS[self.family]
         return self.idcode is not None and not (idcode ^ self.idcode) & mask
 
 
 def check(target: FlashTarget, bitstream: Path) -> bytes:
-    """The file's bytes; raises `SpecError` where it is another part's, or not what was built."""
+    """Return the file's bytes; raises `SpecError` where it is for another part or was changed."""
     raw = read_bytes(bitstream)
     _FAMILIES[target.family](target, bitstream.name, raw)
     if target.sha256 is not None and hashlib.sha256(raw).hexdigest() != target.sha256:
@@ -115,8 +117,10 @@ def _ice40(target: FlashTarget, name: str, raw: bytes) -> None:
 
 
 def _ice40_banks(raw: bytes, at: int) -> tuple[int, int] | None:
-    """Width and height of the banks, of the commands in front of the first data: the low half of
-    a command's byte is how many bytes follow it."""
+    """Read width and height of the banks from the commands before the first data.
+
+    The low half of a command's byte is the number of bytes that follow it.
+    """
     width = height = 0
     while at + 3 <= len(raw) and raw[at : at + 2] != b"\x01\x01":
         many = raw[at] & 0x0F

@@ -1,12 +1,12 @@
 # amaranth: UnusedElaboratable=no
-# (a board that is refused leaves its top behind)
-"""Small boards by open tools: Yosys, nextpnr and the family's packer.
+# (a board that is refused leaves an unused top)
+"""Makes bitstreams of small boards by open tools: Yosys, nextpnr and the family's packer.
 
     bitrill.v    the board's top: clock, reset, serial line and shell around the network's top.v
-    bitrill.ys   Yosys' script          work/      what the tools leave, and their logs
+    bitrill.ys   Yosys' script          work/      intermediate files and logs
     build.sh     the same by tools that are installed natively
 
-Tools run from their wheels (the extra ``place``); runs that are finished are found again.
+Tools run from their wheels (the extra ``place``). A step that is finished is not run again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SOURCES = ("bitrill.v", "top.v")
 
 
 def family_of(board: Board) -> Family:
-    """The module of a small board's family."""
+    """Return the module of a small board's family."""
     return cast("Family", import_module(f"..families.{board.family}", __package__))
 
 
@@ -52,7 +52,7 @@ def files(project: Project) -> Mapping[str, str]:
 
 
 def top(project: Project) -> OpenTop:
-    """The board's top. Raises `SpecError` for a clock or a baud rate that it cannot make."""
+    """Return the top module; raises `SpecError` for a clock or a baud rate that it cannot make."""
     board, mhz, pins = project.board, project.clock_mhz, pins_of(project.board)
     pll = pll_choice.pll_for(family_of(board), board, pins, mhz)
     if board.baud is None:
@@ -86,7 +86,7 @@ def make(project: Project, progress: Progress) -> Made:
 
 
 def readme(project: Project) -> str:
-    """Of the board's README: what these files are, and how to make the bitstream by hand."""
+    """Return the README's part on these files, and on making the bitstream by hand."""
     family, target = family_of(project.board), _target(project)
     tools = f"`yosys`, `{family.NEXTPNR.name}` and `{family.PACKER.name}`"
     pins = pins_of(project.board)

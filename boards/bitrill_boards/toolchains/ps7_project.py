@@ -1,4 +1,4 @@
-"""What the toolchains of a Zynq-7000 without a block design share: its top, clock and set-up."""
+"""Common part of the Zynq-7000 toolchains that use no block design: top, clock, set-up by hand."""
 
 from __future__ import annotations
 
@@ -28,8 +28,7 @@ def processing() -> Processing:
 
 
 def clock(project: Project) -> Divided:
-    """The divisors of the project's clock; raises `SpecError` for a board or a clock that cannot
-    be had."""
+    """Return the divisors of the project's clock; raises `SpecError` where there are none."""
     board = project.board
     if board.family != FAMILY:
         raise SpecError(
@@ -40,15 +39,14 @@ def clock(project: Project) -> Divided:
 
 
 def base(board: Board) -> int:
-    """Where the registers are."""
+    """Return the address of the registers; raises `SpecError` where the board's file has none."""
     if board.base is None:
         raise SpecError(f"board {board.name} must have an address of registers (host.base)")
     return board.base
 
 
 def common_files(project: Project) -> dict[str, str]:
-    """``bitrill.v``, the whole top but for the network's ``top.v``, and ``bitrill.dts``, a
-    device-tree overlay."""
+    """Return ``bitrill.v``, the top without the network, and ``bitrill.dts``, an overlay."""
     made, address = clock(project), base(project.board)
     size = 1 << register_bits(project.edges)
     hz = round(made.mhz * 10**6)
@@ -59,14 +57,13 @@ def common_files(project: Project) -> dict[str, str]:
 
 
 def period_ns(mhz: Fraction) -> str:
-    """A clock's period in whole picoseconds, never longer than it is."""
+    """Write a clock's period in ns, rounded down to picoseconds."""
     ps = 1_000_000 // mhz
     return f"{ps // 1000}.{ps % 1000:03}"
 
 
 def set_up(project: Project) -> str:
-    """Of the README: what holds on the board for a bitstream whose processing system no block
-    design describes."""
+    """Return the README's part on registers to set by hand, as no block design describes them."""
     board, made = project.board, clock(project)
     pll = processing().pll(board)
     control = made.second << 20 | made.first << 8

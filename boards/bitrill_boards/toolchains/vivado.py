@@ -1,4 +1,4 @@
-"""Vivado with a block design: ``bitrill.bit`` and ``bitrill.hwh``, for all Zynq boards."""
+"""Makes ``bitrill.bit`` and ``bitrill.hwh`` by Vivado with a block design, for all Zynq boards."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from ..project import Made, Progress, Project
 from ..shell.zynq_shell import ZynqShell
 from . import tcl, vivado_run
 from .overlay import overlay
+from .ps7_project import base
 from .wrapper import SHELL, wrapper
 
 STEPS = 5 + tcl.IMPLEMENT_STEPS
 
 
 def files(project: Project) -> Mapping[str, str]:
-    """``shell.v``, ``bitrill.v`` (its wrapper), ``build.tcl``, ``bitrill.xdc``, ``bitrill.dts``;
-    ``top.v`` is there."""
+    """Return ``shell.v``, ``bitrill.v`` (its wrapper), ``build.tcl``, ``bitrill.xdc`` and
+    ``bitrill.dts``."""
     ps, made = _processing(project)
     shell = ZynqShell(project.edges, address=ps.address)
     size = 1 << len(shell.axi.awaddr)
@@ -31,17 +32,17 @@ def files(project: Project) -> Mapping[str, str]:
         "bitrill.v": wrapper(shell),
         "build.tcl": script(project, ps, made, size),
         "bitrill.xdc": constraints(project),
-        "bitrill.dts": overlay(ps, _base(project.board), size, round(made.mhz * 10**6), FIRMWARE),
+        "bitrill.dts": overlay(ps, base(project.board), size, round(made.mhz * 10**6), FIRMWARE),
     }
 
 
 def make(project: Project, progress: Progress) -> Made:
-    """`vivado_run.run` of ``build.tcl``."""
+    """Run Vivado on ``build.tcl``."""
     return vivado_run.run(project, progress, also=(vivado_run.HANDOFF,))
 
 
 def script(project: Project, ps: Processing, made: Divided, size: int) -> str:
-    """``build.tcl``: what is this project's own as variables, then the scripts for all."""
+    """Return ``build.tcl``: this project's variables, then the common scripts."""
     board = project.board
     variables = {
         "steps": str(STEPS),
@@ -49,7 +50,7 @@ def script(project: Project, ps: Processing, made: Divided, size: int) -> str:
         "presets": board.presets,
         "install": _install(board),
         "clock_mhz": decimals(made.mhz),
-        "base": hex(_base(board)),
+        "base": hex(base(board)),
         "size": hex(size),
         "directive": tcl.directive(project.seed),
         "also": (vivado_run.HANDOFF,),
@@ -82,8 +83,10 @@ def script(project: Project, ps: Processing, made: Divided, size: int) -> str:
 
 
 def constraints(project: Project) -> str:
-    """``bitrill.xdc``. The clock is constrained by the processing system's own block, and no path
-    leaves it: what remains is to say which network a bitstream holds."""
+    """Return ``bitrill.xdc``, which writes the network's digest into the bitstream.
+
+    The clock needs no constraint here: the processing system's block has one.
+    """
     digest = project.edges.digest.hex()
     return f"""\
 # The network's digest begins with {digest}: its first half is in the bitstream's
@@ -95,7 +98,7 @@ set_property BITSTREAM.GENERAL.COMPRESS TRUE [current_design]
 
 
 def readme(project: Project) -> str:
-    """What a person does with these files, in Markdown."""
+    """Return the README's part on these files, in Markdown."""
     board = project.board
     mhz = decimals(_processing(project)[1].mhz)
     return f"""\
@@ -116,7 +119,7 @@ then copy `bitrill.bit` and `bitrill.hwh` back into this one.
 
 ## On the board
 
-- Registers are at {_base(board):#x}, the network's clock is {mhz} MHz. The driver sets
+- Registers are at {base(board):#x}, the network's clock is {mhz} MHz. The driver sets
   it from the PLL that it finds; where you load the bitstream by other means, set
   {"FCLK0" if board.family == "zynq7" else "PL0"} yourself, no higher.
 - Copy this folder to the board (or to its SD card). The driver needs Python 3.8 and numpy, and
@@ -145,7 +148,7 @@ Without them, or for a board whose Linux runs already and has set up memory and 
 
 
 def _install(board: Board) -> str:
-    """What to do where no board files are found."""
+    """Return the message that says how to install missing board files."""
     short = board.presets[0].partition(":")[2] if board.presets else board.name
     return (
         f"board files of {board.name} ({' or '.join(board.presets)}) are not installed in Vivado:"
@@ -162,7 +165,7 @@ def _properties(values: Mapping[str, str]) -> list[str]:
 
 
 def _processing(project: Project) -> tuple[Processing, Divided]:
-    """The board's processing system, and the clock, which must be one that it makes."""
+    """Return the board's processing system, and the divisors of the clock."""
     ps = families().get(project.board.family)
     if ps is None:
         raise SpecError(
@@ -170,12 +173,6 @@ def _processing(project: Project) -> tuple[Processing, Divided]:
             f" ({project.board.name})"
         )
     return ps, ps.exactly(project.board, project.clock_mhz)
-
-
-def _base(board: Board) -> int:
-    if board.base is None:
-        raise SpecError(f"board {board.name} must have an address of registers (host.base)")
-    return board.base
 
 
 __all__ = ["files", "make", "readme"]

@@ -1,5 +1,7 @@
-"""Vivado without a block design, for Zynq-7000: ``bitrill.bit`` of a top that names the primitive
-PS7. It needs no board files, and what PYNQ calls a hardware handoff there is not."""
+"""Makes ``bitrill.bit`` of Zynq-7000 boards by Vivado without a block design.
+
+The top instantiates the primitive PS7. It needs no board files, and makes no ``bitrill.hwh``.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,11 @@ from .vivado import constraints as identity
 
 STEPS = 1 + tcl.IMPLEMENT_STEPS
 JITTER = Fraction(3, 100)
-"""Of the period: what Xilinx' own block tells Vivado of its clocks."""
+"""Input jitter as a share of the period, as Xilinx' own block states it."""
 
 
 def files(project: Project) -> Mapping[str, str]:
-    """``bitrill.v``, ``bitrill.xdc``, ``build.tcl``, ``bitrill.dts``; ``top.v`` is there."""
+    """Return ``bitrill.v``, ``bitrill.xdc``, ``build.tcl`` and ``bitrill.dts``."""
     return {
         **ps7_project.common_files(project),
         ps7_project.CONSTRAINTS: constraints(project),
@@ -26,12 +28,12 @@ def files(project: Project) -> Mapping[str, str]:
 
 
 def make(project: Project, progress: Progress) -> Made:
-    """`vivado_run.run` of ``build.tcl``."""
+    """Run Vivado on ``build.tcl``."""
     return vivado_run.run(project, progress)
 
 
 def script(project: Project) -> str:
-    """``build.tcl``: what is this project's own as variables, then the scripts for all."""
+    """Return ``build.tcl``: this project's variables, then the common scripts."""
     variables = {
         "steps": str(STEPS),
         "wanted": project.board.part,
@@ -54,7 +56,7 @@ def script(project: Project) -> str:
 
 
 def constraints(project: Project) -> str:
-    """``bitrill.xdc``: the clock, at the primitive's pin, and the network's digest."""
+    """Return ``bitrill.xdc``: the clock at the primitive's pin, and the network's digest."""
     made = ps7_project.clock(project)
     period = ps7_project.period_ns(made.mhz)
     jitter = float(Fraction(period) * JITTER)
@@ -65,7 +67,7 @@ set_input_jitter fclk0 {jitter:.3f}
 
 
 def readme(project: Project) -> str:
-    """What a person does with these files, in Markdown."""
+    """Return the README's part on these files, in Markdown."""
     return f"""\
 ## The bitstream, with Vivado and no block design
 
