@@ -19,7 +19,7 @@ from bitrill import flow
 from bitrill.flow.data import samples
 from bitrill_boards.board import find
 from bitrill_boards.project import Project
-from bitrill_boards.simulation.netlist import check, line_of
+from bitrill_boards.simulation.netlist_line import check, line_of
 from bitstreams import RATES, steps
 from common import ROOT, default_model
 

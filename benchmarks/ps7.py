@@ -19,10 +19,9 @@ from bitrill import flow
 from bitrill.errors import BitrillError
 from bitrill_boards import board as boards
 from bitrill_boards.board import SHARES, Board
-from bitrill_boards.families import zynq7
-from bitrill_boards.families.zynq import told
+from bitrill_boards.families.zynq import decimals
 from bitrill_boards.project import Project
-from bitrill_boards.toolchains import openxc7, ps7
+from bitrill_boards.toolchains import openxc7, ps7_project
 from common import ROOT, default_model, table
 
 FITS_NOT = 6
@@ -30,14 +29,14 @@ FITS_NOT = 6
 
 def project(build: flow.Build, board: Board, folder: Path) -> Project:
     """At the fastest clock that the board makes and its file allows."""
-    clock = zynq7.PROCESSING.below(board, Fraction(str(board.clock_mhz))).mhz
+    clock = ps7_project.processing().below(board, Fraction(str(board.clock_mhz))).mhz
     return Project(board, build.graph, build.predicted, build.verilog, folder, "openxc7", clock)
 
 
 def row(made: Project, work: Path) -> tuple[dict[str, Any], bool]:
     """A line of the table, and whether the design is within the budget."""
-    board, top = made.board, ps7.common_files(made)[ps7.TOP]
-    sources = {"top.v": made.verilog.read_text(), ps7.TOP: top}
+    board, top = made.board, ps7_project.common_files(made)[ps7_project.TOP]
+    sources = {"top.v": made.verilog.read_text(), ps7_project.TOP: top}
     used = openxc7.synthesise(sources, board, work, lambda *_: None)
     rate = Fraction(made.clock_hz) / made.predicted.ii
     shares = {r: f"{n:,} of {board.usable(r):,}" for r, (n, _) in used.items()}
@@ -45,7 +44,7 @@ def row(made: Project, work: Path) -> tuple[dict[str, Any], bool]:
     return {
         "board": board.name,
         "part": board.part,
-        "MHz": told(made.clock_mhz),
+        "MHz": decimals(made.clock_mhz),
         "images/s": f"{float(rate):,.0f}",
         **shares,
         "fits": "yes" if fits else "NO",
@@ -60,7 +59,7 @@ def main() -> int:
     try:
         model = given.model or default_model("TFC_1W1A.onnx")
         build = flow.compile(model, out=given.out / "network").build
-        zynq = [b for b in boards.every() if b.family == ps7.FAMILY]
+        zynq = [b for b in boards.every() if b.family == ps7_project.FAMILY]
         rows = [row(project(build, b, given.out / b.name), given.out / "work") for b in zynq]
     except BitrillError as error:
         print(f"ps7: {error}", file=sys.stderr)

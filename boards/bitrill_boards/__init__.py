@@ -1,1 +1,1 @@
-"""Boards: what each is, its shell and tools, how to load and drive it."""
+"""FPGA boards: their descriptions, shells, toolchains, ways to load them, and the driver."""

@@ -1,6 +1,6 @@
-"""Boards: one TOML each, shipped in ``boards/``, or in a folder of the user's.
+"""Reads boards from TOML files, one each, shipped in ``boards/`` or in a folder of the user's.
 
-A file's name is the board's. `load` checks it against `schema`; `find` knows all by name.
+The file's name is the board's. `schema` says what may stand in it.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from . import schema
 
 SHIPPED = Path(__file__).parent / "boards"
 SHARES = {"lut": 0.7, "ff": 0.5, "bram": 0.8, "dsp": 0.8}
-"""Of each resource, how much to plan for where a board's file says nothing."""
+"""Share of each resource that a design may use, unless a board's file gives another one."""
 
 
 @dataclass(frozen=True)
-class Resources:
-    """LUTs (of six inputs on Xilinx parts, else four), flip-flops, block memories of
-    ``bram_kbit`` kbit, multipliers."""
+class BoardResources:
+    """What a board's part has: LUTs (of six inputs on Xilinx parts, else four), flip-flops, block
+    memories of ``bram_kbit`` kbit, multipliers."""
 
     lut: int
     ff: int
@@ -35,8 +35,8 @@ class Resources:
 
 
 @dataclass(frozen=True)
-class Memory:
-    """DDR of ``ddr_bits`` at ``ddr_mts`` million transfers a second, and the fabric's ports."""
+class BoardMemory:
+    """DDR of ``ddr_bits`` bits at ``ddr_mts`` million transfers per second, and the ports to it."""
 
     ddr_bits: int
     ddr_mts: int
@@ -45,14 +45,14 @@ class Memory:
 
     @property
     def peak(self) -> float:
-        """Bytes a second that the DDR moves at best."""
+        """Largest number of bytes per second that the DDR moves."""
         return self.ddr_bits / 8 * self.ddr_mts * 1e6
 
 
 @dataclass(frozen=True)
 class Pins:
-    """``clk``, ``rx`` and ``tx`` of a small board, and their I/O standard; ``high``: others, which
-    the board wants held high."""
+    """Pins of a small board: clock, serial line, their I/O standard; ``high``: pins that must be
+    held high."""
 
     clk: str
     rx: str
@@ -62,19 +62,20 @@ class Pins:
 
     @property
     def outputs(self) -> dict[str, str]:
-        """Ports that are driven, by name."""
+        """Pins of the top module's outputs, by port."""
         return {"tx": self.tx, **{f"high{k}": pin for k, pin in enumerate(self.high)}}
 
 
 @dataclass(frozen=True)
 class Board:
-    """What a board is; ``share``: how much of each resource a design may use.
+    """A board, as its TOML file describes it.
 
-    ``presets``: names of Vivado's board files, the first one installed is taken; ``in_vivado``:
-    they come with Vivado; ``pll_mhz``: of the processing system's PLL of I/O, where it is not what
-    is usual in the family. ``pins``: where the file gives all of them; else ``given_pins`` and
-    those of the amaranth-boards ``platform``, see `bitrill_boards.pins`. ``proven``: what was done
-    with it, of `schema.PROVEN`.
+    ``share``: how much of each resource a design may use. ``presets``: names of Vivado's board
+    files, of which the first installed one is taken; ``in_vivado``: they come with Vivado.
+    ``pll_mhz``: rate of the processing system's I/O PLL, None where it is the family's usual one.
+    ``pins``: None where the file does not give all; then `bitrill_boards.pins` completes
+    ``given_pins`` from the amaranth-boards ``platform``. ``proven``: what was done with the board,
+    words of `schema.PROVEN`.
     """
 
     name: str
@@ -86,9 +87,9 @@ class Board:
     crystal_mhz: float
     toolchains: tuple[str, ...]
     proven: tuple[str, ...]
-    resources: Resources
+    resources: BoardResources
     share: Mapping[str, float]
-    memory: Memory | None
+    memory: BoardMemory | None
     base: int | None
     baud: int | None
     presets: tuple[str, ...]
@@ -105,21 +106,21 @@ class Board:
 
     @property
     def status(self) -> str:
-        """What was done with it and what never was, in words."""
-        said = [p for p in ("simulated", "placed and routed") if p in self.proven]
-        if not said:
-            said = ["files only"]
+        """What was done with the board and what never was, in words."""
+        steps = [p for p in ("simulated", "placed and routed") if p in self.proven]
+        if not steps:
+            steps = ["files only"]
         if self.zynq:
-            said.append("run in Vivado" if "vivado" in self.proven else "never run in Vivado")
-        said.append("run on hardware" if "hardware" in self.proven else "never run on hardware")
-        return ", ".join(said)
+            steps.append("run in Vivado" if "vivado" in self.proven else "never run in Vivado")
+        steps.append("run on hardware" if "hardware" in self.proven else "never run on hardware")
+        return ", ".join(steps)
 
     def usable(self, resource: str) -> int:
-        """How many of ``lut``, ``ff``, ``bram`` or ``dsp`` a design may use."""
+        """Return how many of ``lut``, ``ff``, ``bram`` or ``dsp`` a design may use."""
         return int(getattr(self.resources, resource) * self.share[resource])
 
     def to_json(self) -> dict[str, Any]:
-        """What ``boards --json`` prints of one."""
+        """Return what ``boards --json`` prints of it."""
         return {
             "name": self.name,
             "title": self.title,
@@ -134,7 +135,7 @@ class Board:
 
 
 def load(path: Path) -> Board:
-    """The board of a TOML file; raises `SpecError` with all that is wrong in it."""
+    """Read a board's TOML file; raises `SpecError` with everything that is wrong in it."""
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -142,29 +143,40 @@ def load(path: Path) -> Board:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: not TOML: {error}") from None
     problems = schema.check(raw)
-    resources: dict[str, Any] | None = raw.get("resources")
-    if not problems and resources is None:
-        try:
-            p = part_of(raw["part"])
-            resources = {"lut": p.lcs, "ff": p.ff, "bram": p.bram36, "bram_kbit": 36, "dsp": p.dsp}
-        except SpecError:
-            problems = [f"table [resources] is missing: nothing is known of part {raw['part']}"]
-    if problems or resources is None:
+    resources = None if problems else _resources(raw)
+    if resources is None and not problems:
+        problems = [f"table [resources] is missing: nothing is known of part {raw['part']}"]
+    if resources is None:
         raise SpecError(f"{path}: {'; '.join(problems)}", problems=problems)
+    return _board(path.stem, raw, resources)
+
+
+def _resources(raw: Mapping[str, Any]) -> BoardResources | None:
+    """Return the resources that the file gives, else those of a part that is known."""
+    if "resources" in raw:
+        return BoardResources(**raw["resources"])
+    try:
+        p = part_of(raw["part"])
+    except SpecError:
+        return None
+    return BoardResources(lut=p.lcs, ff=p.ff, bram=p.bram36, bram_kbit=36, dsp=p.dsp)
+
+
+def _board(name: str, raw: Mapping[str, Any], resources: BoardResources) -> Board:
     given: dict[str, Any] = raw.get("pins", {})
     pins = {k: v for k, v in given.items() if k != "amaranth"}
     if "high" in pins:
         pins["high"] = tuple(pins["high"])
     ps, host = raw.get("ps", {}), raw["host"]
     return Board(
-        name=path.stem,
+        name=name,
         **{k: raw[k] for k in ("title", "family", "part", "clock_mhz", "crystal_mhz")},
         idcode=raw.get("idcode"),
         toolchains=tuple(raw["toolchains"]),
         proven=tuple(raw["proven"]),
-        resources=Resources(**resources),
+        resources=resources,
         share=SHARES | raw.get("share", {}),
-        memory=Memory(**raw["memory"]) if "memory" in raw else None,
+        memory=BoardMemory(**raw["memory"]) if "memory" in raw else None,
         base=host.get("base"),
         baud=host.get("baud"),
         presets=tuple(ps.get("presets", ())),
@@ -178,24 +190,23 @@ def load(path: Path) -> Board:
 
 
 def paths(folder: Path | None = None) -> dict[str, Path]:
-    """``{name: file}``, shipped ones and those of ``folder``, which come first."""
+    """Return each board's file by name; a file in ``folder`` replaces the shipped one."""
     if folder is not None and not folder.is_dir():
         raise StorageError(f"cannot read boards: {folder} is not a folder")
     own = [] if folder is None else sorted(folder.glob("*.toml"))
-    found = {p.stem: p for p in (*sorted(SHIPPED.glob("*.toml")), *own)}
-    return dict(sorted(found.items()))
+    return {p.stem: p for p in sorted((*SHIPPED.glob("*.toml"), *own), key=lambda p: p.stem)}
 
 
 def find(name: str, folder: Path | None = None) -> Board:
-    """The board of a name; an unknown one is refused with the nearest names."""
+    """Return the board of a name; raises `SpecError` that lists the nearest names."""
     known = paths(folder)
     if name in known:
         return load(known[name])
     near = difflib.get_close_matches(name.lower().replace("_", "-"), known, n=3, cutoff=0.4)
-    told = f"nearest: {', '.join(near)}" if near else f"known: {', '.join(known)}"
-    raise SpecError(f"board must be one of those known, not {name!r} ({told})")
+    hint = f"nearest: {', '.join(near)}" if near else f"known: {', '.join(known)}"
+    raise SpecError(f"board must be one of those known, not {name!r} ({hint})")
 
 
 def every(folder: Path | None = None) -> list[Board]:
-    """All boards by name."""
+    """Return all boards, sorted by name."""
     return [load(path) for path in paths(folder).values()]

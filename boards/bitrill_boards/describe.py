@@ -1,4 +1,4 @@
-"""What a driver must know of a build, as JSON: the edges of its network, and who it is.
+"""Writes ``network.json``, from which the driver knows a network's input, output and digest.
 
 Floats are written as C99 hexadecimal strings, so that they come back bit for bit.
 """
@@ -17,7 +17,7 @@ FORMAT = 1
 
 
 def describe(graph: Graph, predicted: Timing) -> dict[str, Any]:
-    """The object of ``network.json``, of a FOLDED graph."""
+    """Return the content of ``network.json`` for a FOLDED graph."""
     source, sink = graph.source, graph.sink
     return {
         "format": FORMAT,

@@ -1,8 +1,8 @@
-"""A board's folder: all files of a toolchain and of the host, then the toolchain's run.
+"""Makes a board's folder: writes the files for toolchain and driver, then runs the toolchain.
 
 The manifest is removed first and written last. Where tools are missing, or the design is too slow
-or too large, the folder is whole but for the bitstream; after an interrupt it has no manifest, and
-nothing of the tools but in their scratch folder `WORK`.
+or too large, the folder lacks only the bitstream. After an interrupt it has no manifest, and files
+of the tools only in their scratch folder `WORK`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from .project import STEM, Progress, Project
 from .readme import readme
 
 DRIVER = "bitrill_driver"
-"""The driver's folder in a board's folder, and its package's name there."""
+"""Name of the driver's folder in a board's folder, and of the package that it is."""
 
 WORK = "work"
-"""Where toolchains keep what they do not need again, or find again."""
+"""Folder in which toolchains keep intermediate files and finished steps."""
 
 _DRIVER = Path(__file__).parent / "driver"
 
@@ -35,9 +35,9 @@ _DRIVER = Path(__file__).parent / "driver"
 def build_board(
     project: Project, x: np.ndarray, progress: Progress, *, files_only: bool = False
 ) -> Manifest:
-    """Make ``project.folder``; ``x``: frames to record for the self-test, integers.
+    """Make ``project.folder``; ``x``: frames of integers to record for the self-test.
 
-    Raises what the toolchain does: `ToolError`, `TimingError`, `FitError`, each naming the folder.
+    Raises the toolchain's `ToolError`, `TimingError` or `FitError`; the message names the folder.
     """
     chain = toolchains.load(project.toolchain)
     progress("recording frames", 0, 0)
@@ -56,30 +56,31 @@ def build_board(
 
 
 def common_files(project: Project, x: np.ndarray) -> dict[str, bytes]:
-    """What every board's folder holds, whatever its toolchain."""
-    told = describe(project.graph, project.predicted)
+    """Return the files of every board's folder, whatever its toolchain."""
+    network = describe(project.graph, project.predicted)
     return {
         "top.v": read_bytes(project.verilog),
-        "network.json": (json.dumps(told, indent=1, sort_keys=True) + "\n").encode(),
+        "network.json": (json.dumps(network, indent=1, sort_keys=True) + "\n").encode(),
         vectors.NAME: vectors.recorded(project.graph, x),
         **driver_files(),
     }
 
 
 def driver_files() -> Mapping[str, bytes]:
-    """The driver, which runs on a board with numpy alone."""
+    """Return the driver's files."""
     return {f"{DRIVER}/{p.name}": read_bytes(p) for p in sorted(_DRIVER.glob("*.py"))}
 
 
 def _run(project: Project, made: Manifest, progress: Progress) -> Manifest:
-    """With the bitstream; on failure the manifest is written without one."""
+    """Run the toolchain; returns the manifest with its bitstream. On failure, one without it is
+    written."""
     folder = project.folder
     before = set(folder.iterdir())
     try:
         done = toolchains.load(project.toolchain).make(project, progress)
     except (ToolError, TimingError, FitError) as error:
-        told = {k: error.details[k] for k in ("fmax_mhz", "used") if error.details.get(k)}
-        manifest.write(folder, replace(made, **told))
+        measured = {k: error.details[k] for k in ("fmax_mhz", "used") if error.details.get(k)}
+        manifest.write(folder, replace(made, **measured))
         raise _with_folder(error, folder) from error
     except KeyboardInterrupt:
         _sweep(folder, before)
@@ -96,8 +97,8 @@ def _with_folder(error: BitrillError, folder: Path) -> BitrillError:
 
 
 def _clear(folder: Path) -> None:
-    """Remove what a former build wrote there, bitstreams that were made by hand with it, and
-    nothing else; its manifest at last."""
+    """Remove the files of a former build, and bitstreams made from it by hand, and nothing else;
+    the manifest goes last."""
     try:
         former = list(manifest.read(folder).files)
     except BitrillError:
@@ -108,7 +109,7 @@ def _clear(folder: Path) -> None:
 
 
 def _sweep(folder: Path, keep: set[Path]) -> None:
-    """Remove what was not there before."""
+    """Remove what is in the folder and not in ``keep``."""
     for path in sorted(folder.iterdir()):
         if path in keep or path.name == WORK:
             continue

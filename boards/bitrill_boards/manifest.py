@@ -1,6 +1,7 @@
-"""``board.json``: what a board's folder holds. Written last, so that a folder with it is whole.
+"""Reads and writes ``board.json``, the manifest of a board's folder.
 
-A folder may be whole without a bitstream: where the tools are missing or failed.
+It is written last, so that a folder that has one is whole. The bitstream may be missing where the
+tools are missing or failed.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from bitrill.resources.estimate import Resources
 from bitrill.storage import read_bytes, read_json, write_json
 
 from . import schema
-from .driver.clocks import crystal
 from .driver.registers import OFFSETS
+from .driver.zynq_clocks import crystal
 from .project import Made, Project
 from .roofline import roofline
 from .shell.zynq_shell import register_bits
@@ -28,16 +29,19 @@ NAME = "board.json"
 FORMAT = 1
 
 WORD = 64
-"""Bits of a word in memory, on boards that have one."""
+"""Bits of a word in a Zynq board's memory."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """``clock_mhz``, ``crystal_mhz``: exact fractions; ``register_bits``: of the address from
-    ``base`` on. ``network``: name, digest of the whole graph, interval and latency; ``geometry``:
-    words of 64 bits and bytes of a frame in and out; ``registers``: their offsets from ``base``, of
-    a Zynq; ``roofline``: frames a second of the core, and that the board allows by its ``limit``;
-    ``files``: SHA-256 of each; ``used``: of each resource how many of how many."""
+    """Content of ``board.json``.
+
+    ``clock_mhz``, ``crystal_mhz``: exact fractions. ``register_bits``: address bits of the
+    registers at ``base``. ``network``: name, digest of the whole graph, interval, latency.
+    ``geometry``: 64-bit words and bytes of a frame in and out. ``registers``: a Zynq shell's, with
+    their offsets. ``roofline``: frames per second of the core and of the board, and what limits
+    them. ``files``: SHA-256 of each. ``used``: used and available, by resource.
+    """
 
     board: str
     title: str
@@ -65,14 +69,14 @@ class Manifest:
 
     @property
     def clock(self) -> Fraction:
-        """MHz of the network."""
+        """Clock of the network in MHz."""
         return Fraction(self.clock_mhz)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     def with_made(self, folder: Path, made: Made) -> Manifest:
-        """With what a toolchain's run gave."""
+        """Return the manifest with the results of a toolchain's run."""
         hashes = hashes_of(folder, {made.bitstream, *made.files})
         return replace(
             self,
@@ -85,7 +89,7 @@ class Manifest:
 
 
 def of(project: Project, files: Iterable[str]) -> Manifest:
-    """Of a project whose ``files`` lie in its folder, before any tool has run."""
+    """Return the manifest of a project whose ``files`` are written and whose tools have not run."""
     board, edges = project.board, project.edges
     return Manifest(
         board=board.name,
@@ -120,12 +124,12 @@ def of(project: Project, files: Iterable[str]) -> Manifest:
 
 
 def write(folder: Path, manifest: Manifest) -> None:
-    """The last file of a folder."""
+    """Write a folder's manifest: it must be the folder's last file."""
     write_json(folder / NAME, manifest.to_json())
 
 
 def read(folder: Path) -> Manifest:
-    """Read and check; a folder without it, a foreign file or a damaged one is refused."""
+    """Read a folder's manifest; raises `StorageError` where it is missing, foreign or damaged."""
     path = folder / NAME
     if not path.is_file():
         raise StorageError(
@@ -133,9 +137,9 @@ def read(folder: Path) -> Manifest:
             " run bitrill build BOARD BUILD"
         )
     value = read_json(path)
-    found = value.get("format") if isinstance(value, dict) else None
-    if found != FORMAT:
-        raise StorageError(f"{path} must have format {FORMAT}, not {found!r}; build it again")
+    version = value.get("format") if isinstance(value, dict) else None
+    if version != FORMAT:
+        raise StorageError(f"{path} must have format {FORMAT}, not {version!r}; build it again")
     wrong = [k for k, test in _FIELDS.items() if k not in value or not test(value[k])]
     wrong += [k for k in value if k not in _FIELDS]
     if wrong:
@@ -144,7 +148,7 @@ def read(folder: Path) -> Manifest:
 
 
 def require(folder: Path, manifest: Manifest, names: Iterable[str]) -> None:
-    """Raise `StorageError` unless files are as they were written."""
+    """Raise `StorageError` unless files are unchanged since they were written."""
     for name in names:
         if name not in manifest.files:
             raise StorageError(f"{folder / NAME} knows no file {name}; build it again")
@@ -153,14 +157,14 @@ def require(folder: Path, manifest: Manifest, names: Iterable[str]) -> None:
 
 
 def hashes_of(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """SHA-256 of files, hex, by name."""
+    """Return the SHA-256 of files, in hex, by name."""
     return {n: hashlib.sha256(read_bytes(folder / n)).hexdigest() for n in sorted(set(names))}
 
 
 def _rates(project: Project) -> dict[str, Any]:
     interval, clock = project.predicted.ii, project.clock_mhz
-    found = roofline(project.board, project.graph, interval, Resources(), clock)
-    return {"core_fps": found.core, "system_fps": found.system, "limit": found.limit}
+    r = roofline(project.board, project.graph, interval, Resources(), clock)
+    return {"core_fps": r.core, "system_fps": r.system, "limit": r.limit}
 
 
 def _maps(value: Any, to: type) -> bool:
@@ -176,7 +180,7 @@ def _network(value: Any) -> bool:
 
 
 def _plain(value: Any) -> bool:
-    """A name in the folder, not a way out of it."""
+    """Return whether a value is a file name that stays in the folder."""
     return (
         isinstance(value, str)
         and bool(value)
@@ -225,7 +229,7 @@ _FIELDS = {
     "fmax_mhz": lambda v: v is None or isinstance(v, int | float),
     "used": lambda v: v is None or _maps(v, list),
 }
-"""Every key, and what it must hold."""
+"""Test of each key's value."""
 
 
 __all__ = ["FORMAT", "NAME", "Manifest", "hashes_of", "of", "read", "require", "write"]

@@ -1,7 +1,7 @@
-"""Pins of a small board: those of its file, or of the amaranth-boards platform that it names.
+"""Finds the pins of a small board: in its file, or in the amaranth-boards platform it names.
 
-Of a platform, ``clk`` is its default clock, ``rx`` and ``tx`` are its resource ``uart`` 0; what
-the file gives beside it stands. The platform is read, nothing of it is called.
+A platform's default clock gives ``clk``, its resource ``uart`` 0 gives ``rx`` and ``tx``; pins that
+the file gives itself come first. The platform is only read: none of its methods is called.
 """
 
 from __future__ import annotations
@@ -17,35 +17,37 @@ from .board import Board, Pins
 
 PACKAGE = "amaranth_boards"
 STANDARD = "IO_TYPE"
-"""The attribute that names an I/O standard. (An iCE40's IO_STANDARD does not: its banks' supply
-decides.)"""
+"""Attribute that names an I/O standard. An iCE40's IO_STANDARD is ignored: its supply decides."""
 
 
 def of(board: Board) -> Pins:
-    """Raises `SpecError` where the platform lacks something or contradicts the file, `ToolError`
-    where amaranth-boards is not installed."""
+    """Return a board's pins.
+
+    Raises `SpecError` where the platform lacks something or contradicts the file, `ToolError` where
+    amaranth-boards is not installed.
+    """
     if board.pins is not None:
         return board.pins
     if board.platform is None:
         raise SpecError(f"board {board.name}: [pins] must have clk, rx and tx, or amaranth")
-    found = _Platform(board, board.platform, _class(board, board.platform))
+    platform = _Platform(board, board.platform, _class(board, board.platform))
     given = dict(board.given_pins)
     if "clk" not in given:
-        given["clk"] = found.clock()
+        given["clk"] = platform.clock()
     for name in ("rx", "tx"):
         if name not in given:
-            given[name] = found.serial(name)
-    standards = sorted(found.standards)
+            given[name] = platform.serial(name)
+    standards = sorted(platform.standards)
     if "standard" not in given and len(standards) > 1:
         raise SpecError(
-            f"{found.who} gives its pins several I/O standards, {', '.join(standards)}:"
+            f"{platform.who} gives its pins several I/O standards, {', '.join(standards)}:"
             " give clk, rx, tx and standard in [pins]"
         )
     return Pins(**{"standard": standards[0] if standards else None, **given})
 
 
 class _Platform:
-    """A platform's class; ``standards``: of the pins asked for so far."""
+    """A platform's class; ``standards``: I/O standards of the pins looked up so far."""
 
     def __init__(self, board: Board, text: str, cls: Any):
         self.board, self.cls = board, cls
@@ -78,7 +80,7 @@ class _Platform:
         return every.get((name, number))
 
     def _pin(self, resource: Any, signal: Any, name: str) -> str:
-        """The one pin of a signal, through connectors."""
+        """Return the single pin of a signal; a connector's pin is followed to the package."""
         pins = signal.ios[0]
         if not hasattr(pins, "map_names") or len(pins) != 1 or pins.invert:
             raise SpecError(f"{self.who}: {name} must be a single pin, not {pins!r}")
@@ -90,7 +92,7 @@ class _Platform:
 
 
 def _class(board: Board, text: str) -> Any:
-    """The platform's class, of amaranth-boards alone."""
+    """Import a platform's class; only modules of amaranth-boards are imported."""
     module, _, name = text.partition(":")
     if not module.startswith(f"{PACKAGE}."):
         raise SpecError(
@@ -105,14 +107,14 @@ def _class(board: Board, text: str) -> Any:
             missing=True,
         ) from None
     try:
-        found = import_module(module)
+        platforms = import_module(module)
     except ImportError:
         raise SpecError(f"board {board.name}: amaranth-boards has no module {module}") from None
-    if not hasattr(found, name):
-        near = difflib.get_close_matches(name, list(_platforms(found)), n=3)
+    if not hasattr(platforms, name):
+        near = difflib.get_close_matches(name, list(_platforms(platforms)), n=3)
         hint = f" (nearest: {', '.join(near)})" if near else ""
         raise SpecError(f"board {board.name}: {module} has no platform {name}{hint}")
-    return getattr(found, name)
+    return getattr(platforms, name)
 
 
 def _platforms(module: Any) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What a toolchain is given, and what it answers: a network's build on its way to a board."""
+"""A compiled network on its way to a board: what toolchains get (`Project`) and return (`Made`)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from bitrill.progress import Progress
 from bitrill.timing.predict import Timing
 
 from .board import Board
-from .shell.network import Edges
+from .shell.network_instance import Edges
 
 STEM = "bitrill"
-"""Of the bitstream and of what belongs to it."""
+"""Stem of the names of the bitstream and the files that belong to it."""
 
 
 @dataclass(frozen=True)
 class Project:
-    """A FOLDED ``graph`` for a ``board``: ``verilog`` is its build's ``top.v``; files go to
-    ``folder``; the network runs at ``clock_mhz``. ``seed``: of placement."""
+    """A FOLDED ``graph`` for a ``board``.
+
+    ``verilog``: its build's ``top.v``; ``folder``: where files go; ``clock_mhz``: the network's
+    clock; ``seed``: seed of placement.
+    """
 
     board: Board
     graph: Graph
@@ -45,8 +48,11 @@ class Project:
 
 @dataclass(frozen=True)
 class Made:
-    """What a toolchain's run gave: ``bitstream`` (its name in the folder) and what belongs to it,
-    the clock that it may run at, ``{resource: (used, available)}``."""
+    """Result of a toolchain's run.
+
+    ``bitstream``: name of its file; ``files``: names of files that belong to it; ``fmax_mhz``: the
+    fastest clock; ``used``: ``{resource: (used, available)}``.
+    """
 
     bitstream: str
     fmax_mhz: float
@@ -58,18 +64,20 @@ class Toolchain(Protocol):
     """A module of `bitrill_boards.toolchains`."""
 
     def files(self, project: Project) -> Mapping[str, str]:
-        """All that the tools read, and what a person at the board wants, by name: pure, no tool is
-        run. Raises `SpecError` where the board cannot do what is asked."""
+        """Return the files that tools and users need, by name, without running a tool.
+
+        Raises `SpecError` where the board cannot do what is asked.
+        """
         ...
 
     def readme(self, project: Project) -> str:
-        """Markdown, from headings of the second level on: what a person does with its files."""
+        """Return Markdown, headings from the second level on: what to do with the files."""
         ...
 
     def make(self, project: Project, progress: Progress) -> Made:
-        """Run the tools on what `files` gave, written to the project's folder.
+        """Run the tools on the files, which are in the project's folder.
 
-        Raises `ToolError` (missing: all tools that are; or failed), `FitError` (too large),
+        Raises `ToolError` (a tool failed, or names all that are missing), `FitError` (too large) or
         `TimingError` (slower than ``clock_mhz``).
         """
         ...

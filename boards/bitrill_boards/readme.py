@@ -1,4 +1,4 @@
-"""``README.md`` of a board's folder: for the person at the board, who may not know Bitrill."""
+"""Writes the ``README.md`` of a board's folder, for a reader who may not know Bitrill."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KNOWN = {
 
 
 def readme(project: Project, chain: Toolchain, files: Iterable[str]) -> str:
-    """The common part, and what ``chain`` says of its own files."""
+    """Return the README: the part for all boards, and the toolchain's own."""
     board = project.board
     rate = Fraction(project.clock_hz) / project.predicted.ii
     parts = [

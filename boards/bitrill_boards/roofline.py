@@ -1,11 +1,11 @@
-"""What a board can do with a network: does it fit, how fast is the core, what limits the system.
+"""Tells what a board can do with a network: whether it fits, how fast it runs, and what limits it.
 
-    core   = clock / interval                                           frames a second, on chip
-    axi    = min(port / bytes in, port / bytes out, DDR / all bytes)    port: 8 bytes a cycle
+    core   = clock / interval                                           frames per second, on chip
+    axi    = min(port / bytes in, port / bytes out, DDR / all bytes)    port: 8 bytes per cycle
     uart   = (baud / 10) / (bytes + `OVERHEAD`), the longer direction
 
-Frames are dense bits; in memory each starts on 8 bytes, on the line on one. A core that takes an
-image a clock cannot be fed from DDR, so both rates stand beside each other.
+Frames are dense bits; each starts on 8 bytes in memory, on one byte on the line. A core that takes
+an image per cycle cannot be fed from DDR, so both rates are shown.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib import import_module
 from typing import Any
 
 from bitrill.errors import FitError, SpecError
@@ -23,32 +22,35 @@ from bitrill.parts.devices import FOUR_FOR_SIX, Part, part_of
 from bitrill.resources.estimate import Resources
 
 from .board import Board
+from .families.zynq import families
 
 PORT_BYTES = 8
-"""The shell's ports are 64 bits wide."""
+"""Bytes per cycle of the shell's memory ports, which are 64 bits wide."""
 
 PORT_SHARE = 0.97
-"""Of a port's beats, used at 100 cycles of latency."""
+"""Share of a port's beats that are used at 100 cycles of latency, measured."""
 
 DDR_SHARE = 0.7
-"""Of the DDR's peak: what streams reach beside refresh, turns and the processor."""
+"""Share of the DDR's peak rate that streams reach beside refresh and the processor."""
 
 OVERHEAD = 9
 """Bytes around a frame on the UART: mark, operation, number, length (2), CRC-32."""
 
 SHELL_LUT = 900
-"""What the Zynq shell may take."""
+"""LUTs that the Zynq shell takes at most."""
 
 LINE_LUT = 1500
-"""What the shell of small boards takes, in LUTs of four inputs."""
+"""LUTs of four inputs that the shell of small boards takes."""
 
 
 @dataclass(frozen=True)
 class Roofline:
-    """``needs`` and ``usable``: by resource, of what is known; rates in frames a second.
+    """Resources and rates of a network on a board.
 
-    ``limit`` names what the system rate is bounded by: core, port, ddr or uart. ``estimate``: the
-    share of usable LUTs of four inputs, at two for each of six, where no more is known.
+    ``needs`` and ``usable``: by resource, where known. ``core``, ``system``: frames per second on
+    chip, and with the links; ``limit``: what bounds ``system``: core, port, ddr or uart.
+    ``estimate``: share of the usable LUTs of four inputs, at two for each LUT of six, where the
+    exact number is not known.
     """
 
     board: str
@@ -62,7 +64,7 @@ class Roofline:
 
     @property
     def lacks(self) -> list[str]:
-        """Resources of which there are too few, in words."""
+        """Messages that name each resource of which there is too little."""
         return [
             f"{name} {n:,} of {self.usable[name]:,} usable"
             for name, n in self.needs.items()
@@ -71,7 +73,7 @@ class Roofline:
 
     @property
     def fits(self) -> bool | None:
-        """None where nothing is known before place and route."""
+        """Whether the network fits; None where that is unknown before place and route."""
         return not self.lacks if self.needs else None
 
     def to_json(self) -> dict[str, Any]:
@@ -89,17 +91,17 @@ class Roofline:
 
 
 def frame_bytes(elements: int, bits: int) -> int:
-    """Bytes of a frame in memory: dense bits, rounded up to 8 bytes."""
+    """Return the bytes of a frame in memory: dense bits, rounded up to 8 bytes."""
     return -(-elements * bits // 64) * 8
 
 
 def line_bytes(elements: int, bits: int) -> int:
-    """Bytes of a frame on a serial line: dense bits, rounded up to one byte."""
+    """Return the bytes of a frame on a serial line: dense bits, rounded up to one byte."""
     return -(-elements * bits // 8)
 
 
 def result(graph: Graph) -> Tensor:
-    """What leaves the network."""
+    """Return the tensor that leaves the network."""
     return graph.edges[graph.output]
 
 
@@ -110,10 +112,10 @@ def roofline(
     used: Resources,
     clock_mhz: float | Fraction | None = None,
 ) -> Roofline:
-    """Of a FOLDED ``graph`` that takes a frame every ``interval`` cycles.
+    """Return what a board can do with a FOLDED ``graph`` and a frame every ``interval`` cycles.
 
-    ``used`` is what it takes of a Xilinx part, predicted or measured; on parts with LUTs of four
-    inputs nothing is known of it before place and route.
+    ``used``: what the network takes of a Xilinx part, predicted or measured; for parts with LUTs of
+    four inputs it gives an estimate only.
     """
     clock = made_clock(board, board.clock_mhz if clock_mhz is None else clock_mhz)
     core = float(clock * 1_000_000 / interval)
@@ -130,16 +132,18 @@ def roofline(
 
 
 def made_clock(board: Board, asked_mhz: float | Fraction) -> Fraction:
-    """MHz of the clock that a board makes when asked for one: a Zynq's processor gives the nearest
-    one not above; on small boards a PLL makes it exactly, or the toolchain refuses."""
+    """Return MHz of the clock that a board makes when asked for one.
+
+    A Zynq gives the nearest one that is not above; a small board's PLL makes it exactly, or the
+    toolchain refuses it.
+    """
     if not board.zynq:
         return Fraction(asked_mhz)
-    family = import_module(f".families.{board.family}", __package__)
-    return family.PROCESSING.below(board, Fraction(asked_mhz)).mhz
+    return families()[board.family].below(board, Fraction(asked_mhz)).mhz
 
 
 def links(board: Board, graph: Graph, clock_mhz: float) -> dict[str, float]:
-    """Frames a second that can be brought to a network and taken from it, by each way's name."""
+    """Return the frames per second that each link between board and network carries, by name."""
     hertz = clock_mhz * 1e6
     edges = (graph.source.tensor, result(graph))
     into, out = (frame_bytes(t.size, t.type.bits) for t in edges)
@@ -155,7 +159,7 @@ def links(board: Board, graph: Graph, clock_mhz: float) -> dict[str, float]:
 
 
 def part_for(board: Board) -> Part:
-    """What a network may take of a board, its shell aside, as a part to plan for."""
+    """Return a part that has what a board leaves to the network, without its shell."""
     try:
         device = part_of(board.part).device
     except SpecError:
@@ -177,16 +181,15 @@ def part_for(board: Board) -> Part:
 def require_fit(
     board: Board, known: Iterable[Board], graph: Graph, interval: Fraction, used: Resources
 ) -> None:
-    """Raise `FitError` where a network is known not to fit: what lacks, and on which of the
-    ``known`` boards it would."""
-    found = roofline(board, graph, interval, used)
-    if found.fits is not False:
+    """Raise `FitError` where a network does not fit: what lacks, and which ``known`` boards do."""
+    here = roofline(board, graph, interval, used)
+    if here.fits is not False:
         return
     enough = [b.name for b in known if roofline(b, graph, interval, used).fits]
     hint = f"it would fit {', '.join(enough)}" if enough else "it would fit no board known here"
     raise FitError(
-        f"{graph.name} does not fit {board.name}: {'; '.join(found.lacks)}; {hint}, or compile with"
+        f"{graph.name} does not fit {board.name}: {'; '.join(here.lacks)}; {hint}, or compile with"
         f" a lower --fps",
-        lacks=found.lacks,
+        lacks=here.lacks,
         enough=enough,
     )

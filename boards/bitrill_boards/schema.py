@@ -1,7 +1,7 @@
-"""What a board's TOML may hold: every key, its type and its accepted values, in one table.
+"""Defines what a board's TOML file may hold: every key, its type and its accepted values.
 
-`check` lists all that is wrong in a file at once; `bitrill_boards.board` makes a `Board` of what
-is right. A key is asked for by the families that it names, by all where it names none.
+`check` lists everything that is wrong in a file at once; `bitrill_boards.board` makes a `Board` of
+a right one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PROVEN = ("simulated", "placed and routed", "vivado", "hardware")
 
 @dataclass(frozen=True)
 class Key:
-    """A key of a table: which values it takes (in words, and as a test), and who must have it."""
+    """Key of a table: its values, in words and as a test, and the families that have it."""
 
     accepts: str
     test: Callable[[Any], bool]
@@ -33,38 +33,40 @@ class Key:
     required: bool = True
 
 
-def _number(lo: float, hi: float, accepts: str, **more: Any) -> Key:
+def _number(lo: float, hi: float, accepts: str, **options: Any) -> Key:
     def test(v: Any) -> bool:
         return isinstance(v, int | float) and not isinstance(v, bool) and lo < v <= hi
 
-    return Key(accepts, test, **more)
+    return Key(accepts, test, **options)
 
 
-def _whole(lo: int, hi: int, accepts: str, **more: Any) -> Key:
+def _whole(lo: int, hi: int, accepts: str, **options: Any) -> Key:
     def test(v: Any) -> bool:
         return isinstance(v, int) and not isinstance(v, bool) and lo <= v <= hi
 
-    return Key(accepts, test, **more)
+    return Key(accepts, test, **options)
 
 
-def _choice(values: tuple[Any, ...], **more: Any) -> Key:
-    return Key("one of " + ", ".join(map(str, values)), lambda v: v in values, **more)
+def _choice(values: tuple[Any, ...], **options: Any) -> Key:
+    return Key("one of " + ", ".join(map(str, values)), lambda v: v in values, **options)
 
 
-def _choices(values: tuple[str, ...], **more: Any) -> Key:
+def _choices(values: tuple[str, ...], **options: Any) -> Key:
     def test(v: Any) -> bool:
         return isinstance(v, list) and all(x in values for x in v) and len(set(v)) == len(v)
 
-    return Key("a list of " + ", ".join(values), test, **more)
+    return Key("a list of " + ", ".join(values), test, **options)
 
 
-def _text(accepts: str = "a text", **more: Any) -> Key:
-    return Key(accepts, lambda v: isinstance(v, str) and bool(v.strip()), **more)
+def _text(accepts: str = "a text", **options: Any) -> Key:
+    return Key(accepts, lambda v: isinstance(v, str) and bool(v.strip()), **options)
 
 
-def _texts(accepts: str, **more: Any) -> Key:
+def _texts(accepts: str, **options: Any) -> Key:
     return Key(
-        accepts, lambda v: isinstance(v, list) and all(isinstance(x, str) and x for x in v), **more
+        accepts,
+        lambda v: isinstance(v, list) and all(isinstance(x, str) and x for x in v),
+        **options,
     )
 
 
@@ -137,35 +139,35 @@ WANTED = {
     "resources": FAMILIES,
     "share": FAMILIES,
 }
-"""Families that may have a table; all but ``resources`` and ``share`` must then be there."""
+"""Families that have a table; all but `OPTIONAL_TABLES` must be there."""
 
 OPTIONAL_TABLES = ("resources", "share")
 
 
 def check(raw: Mapping[str, Any]) -> list[str]:
-    """All that is wrong in a board's TOML; each names the key and what is accepted."""
+    """List everything that is wrong in a board's TOML, each with its key and what is accepted."""
     family = raw.get("family")
     problems = _table("", {k: v for k, v in raw.items() if k not in WANTED}, family)
     if family not in FAMILIES:
         return problems
     for name, families in WANTED.items():
-        found = raw.get(name)
-        if found is None:
+        table = raw.get(name)
+        if table is None:
             if family in families and name not in OPTIONAL_TABLES:
                 problems.append(f"table [{name}] is missing")
         elif family not in families:
             problems.append(f"table [{name}] is only for {', '.join(families)}, not {family}")
-        elif not isinstance(found, Mapping):
-            problems.append(f"[{name}] must be a table, not {found!r}")
+        elif not isinstance(table, Mapping):
+            problems.append(f"[{name}] must be a table, not {table!r}")
         else:
-            problems += _table(name, found, family)
+            problems += _table(name, table, family)
     return problems + _together(raw, str(family))
 
 
-def _table(name: str, found: Mapping[str, Any], family: Any) -> list[str]:
+def _table(name: str, table: Mapping[str, Any], family: Any) -> list[str]:
     keys, problems = TABLES[name], []
     prefix = f"{name}." if name else ""
-    for key, value in found.items():
+    for key, value in table.items():
         if key not in keys:
             near = difflib.get_close_matches(key, [*keys, *([] if name else WANTED)], n=1)
             hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(keys)}"
@@ -176,13 +178,13 @@ def _table(name: str, found: Mapping[str, Any], family: Any) -> list[str]:
         elif not keys[key].test(value):
             problems.append(f"{prefix}{key} must be {keys[key].accepts}, not {value!r}")
     for key, k in keys.items():
-        if k.required and key not in found and (family not in FAMILIES or family in k.families):
+        if k.required and key not in table and (family not in FAMILIES or family in k.families):
             problems.append(f"{prefix}{key} is missing (it must be {k.accepts})")
     return problems
 
 
 def _together(raw: Mapping[str, Any], family: str) -> list[str]:
-    """What single keys cannot tell."""
+    """List what is wrong between keys."""
     problems = []
     chains, known = raw.get("toolchains"), TOOLCHAINS[family]
     if isinstance(chains, list) and not all(c in known for c in chains):

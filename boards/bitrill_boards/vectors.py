@@ -1,4 +1,4 @@
-"""Recorded frames of a network: inputs and what the golden model makes of them, for a self-test.
+"""Records frames for the self-test: inputs, and the outputs that the golden model gives.
 
 ``vectors.npz``: ``inputs``, integers ``[N, *shape of the model's input]``, and ``outputs``,
 integers ``[N, *shape of its output]``, both in the narrowest type. The same frames
@@ -19,13 +19,13 @@ from bitrill.storage import read_bytes
 
 NAME = "vectors.npz"
 FRAMES = 1000
-"""Recorded, where nobody says how many."""
+"""Number of frames that are recorded by default."""
 
 
 def frames(graph: Graph, count: int, seed: int, given: np.ndarray | None = None) -> np.ndarray:
-    """``count`` frames ``[N, *shape]``: those ``given``, then corners, then noise.
+    """Return ``count`` frames ``[N, *shape]``: those ``given``, then corners, then noise.
 
-    Corners: all lowest, all highest, and both in turn, from either on.
+    Corners: all values lowest, all highest, and both alternating, starting with either.
     """
     if count < 1:
         raise SpecError(f"samples must be at least 1, not {count}")
@@ -40,7 +40,7 @@ def frames(graph: Graph, count: int, seed: int, given: np.ndarray | None = None)
 
 
 def recorded(graph: Graph, x: np.ndarray) -> bytes:
-    """The file of frames ``x`` and the golden model's outputs."""
+    """Return the file with frames ``x`` and the golden model's outputs."""
     buffer = io.BytesIO()
     outputs = graph.run(x)
     np.savez_compressed(buffer, inputs=_narrow(x), outputs=_narrow(outputs), allow_pickle=False)
@@ -48,7 +48,7 @@ def recorded(graph: Graph, x: np.ndarray) -> bytes:
 
 
 def read(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """``(inputs, outputs)`` of a board's folder."""
+    """Return ``(inputs, outputs)`` of a board's folder."""
     path = folder / NAME
     data = read_bytes(path)
     try:
@@ -62,7 +62,7 @@ def read(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _narrow(a: np.ndarray) -> np.ndarray:
-    """In the smallest type that holds them."""
+    """Convert integers to the smallest type that holds them."""
     signed = a.size > 0 and a.min() < 0
     most = max(abs(int(a.min()) + signed), abs(int(a.max()))) if a.size else 0
     bits = next(b for b in (8, 16, 32, 64) if most < 1 << (b - signed))

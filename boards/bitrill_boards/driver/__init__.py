@@ -1,30 +1,35 @@
-"""The host's side, for boards too: numpy alone, nothing else of Bitrill, Python 3.8 or later.
+"""The driver: runs a compiled network on a board, from a host or on the board itself.
+
+It needs numpy and Python 3.8, nothing else of Bitrill; each board folder holds a copy.
 
 from bitrill_driver import connect
 
-with connect("FOLDER") as driver:               # what `bitrill build` made
+with connect("FOLDER") as driver:               # made by `bitrill build`
     integers, floats = driver.run(images)
     print(driver.report())
 """
 
-from .axi import AxiTransport
+from .axi_transport import AxiTransport
 from .driver import Driver
-from .errors import DriverError, LinkError
+from .driver_errors import DriverError, LinkError
 from .folder import Folder
 from .network import Network
 from .opening import connect
-from .serial import PySerial, SerialTransport
+from .serial_transport import PySerial, SerialTransport
 from .summary import summary
+from .transport import FrameTransport, Transport
 
 __all__ = [
     "AxiTransport",
     "Driver",
     "DriverError",
     "Folder",
+    "FrameTransport",
     "LinkError",
     "Network",
     "PySerial",
     "SerialTransport",
+    "Transport",
     "connect",
     "summary",
 ]

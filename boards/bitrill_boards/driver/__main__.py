@@ -1,4 +1,4 @@
-"""On the board: run frames, or the self-test, with the folder that ``bitrill build`` made.
+"""Command line of the driver: runs images or the self-test on a board.
 
 python3 -m bitrill_driver FOLDER --self-test
 python3 -m bitrill_driver FOLDER --input X.npy --out Y.npy
@@ -9,41 +9,50 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import Any
 
 import numpy as np
 
 from .driver import Driver
-from .errors import DriverError
+from .driver_errors import DriverError
 from .folder import Folder
 from .opening import TRANSPORTS, connect, load_bitstream
 from .summary import summary
 
 WRONG, FAILED = 1, 4
-"""Exit codes beside 0 and argparse's 2: frames that differ; what could not be done."""
+"""Exit codes beside 0 and argparse's 2: frames differ; the command failed."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """What the command takes."""
+    """Return the parser of the command's arguments."""
     p = argparse.ArgumentParser(prog="python3 -m bitrill_driver", description=__doc__)
     p.formatter_class = argparse.RawDescriptionHelpFormatter
-    p.add_argument("folder", help="with board.json: BUILD/boards/BOARD, copied to the board")
+    p.add_argument("folder", help="BUILD/boards/BOARD, or its copy on the board")
     kinds = [k for kinds in TRANSPORTS.values() for k in kinds]
-    p.add_argument("--transport", choices=kinds, help="else what is there")
-    p.add_argument("--port", help="serial port, else the only one there is")
+    p.add_argument(
+        "--transport",
+        choices=kinds,
+        help="how to reach the board (default: the first one installed)",
+    )
+    p.add_argument("--port", help="serial port (default: the only one there is)")
     p.add_argument(
         "--load", action="store_true", help="load the bitstream first (PYNQ always does)"
     )
-    p.add_argument("--loaded", action="store_true", help="the bitstream is there, by JTAG say")
-    p.add_argument("--self-test", action="store_true", help="the recorded frames, bit by bit")
+    p.add_argument(
+        "--loaded", action="store_true", help="the bitstream is already loaded, by JTAG for example"
+    )
+    p.add_argument(
+        "--self-test", action="store_true", help="run the recorded frames and compare every bit"
+    )
     p.add_argument("--input", metavar="X.npy", help="images [N, *shape], floats or integers")
-    p.add_argument("--out", metavar="Y.npy", help="floats; the integers go to Y.int.npy")
+    p.add_argument(
+        "--out", metavar="Y.npy", help="where the floats go; the integers go to Y.int.npy"
+    )
     p.add_argument("--root", default="/", help=argparse.SUPPRESS)
     return p
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command; its exit code."""
+    """Run the command; returns its exit code."""
     p = parser()
     a = p.parse_args(arguments)
     if a.out and not a.input:
@@ -62,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _run(a: Any) -> int:
+def _run(a: argparse.Namespace) -> int:
     folder = Folder(a.folder)
     images = _images(a.input) if a.input else None
     if not (a.self_test or a.input):
@@ -74,7 +83,7 @@ def _run(a: Any) -> int:
     ) as driver:
         clock = driver.transport.device.clock_hz / 1e6
         print(f"{folder.manifest['board']}: {driver.network.name} at {clock:g} MHz")
-        for note in getattr(driver.transport, "notes", ()):
+        for note in driver.transport.notes:
             print(f"note: {note}", file=sys.stderr)
         wrong = _self_test(folder, driver) if a.self_test else 0
         if images is not None:
@@ -105,7 +114,7 @@ def _images(path: str) -> np.ndarray:
 
 
 def _save(path: str, array: np.ndarray) -> None:
-    """Whole or not at all."""
+    """Write an array file whole or not at all."""
     beside = path + ".part"
     try:
         with open(beside, "wb") as file:

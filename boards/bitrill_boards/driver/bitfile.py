@@ -1,4 +1,4 @@
-"""A Xilinx bitstream (``.bit``): whose it is, and the form that Linux' FPGA manager takes.
+"""Xilinx bitstream files (``.bit``): which part they are for, and their form for Linux.
 
 Header: two length-prefixed fields, then ``a`` design, ``b`` part, ``c`` date, ``d`` time, each with
 a length of 2 bytes, and ``e``, the configuration data with a length of 4; all high byte first.
@@ -11,22 +11,22 @@ import struct
 
 import numpy as np
 
-from .errors import DriverError
+from .driver_errors import DriverError
 
 _NAMES = {b"a": "design", b"b": "part", b"c": "date", b"d": "time"}
 _WRITE_IDCODE = b"\x30\x01\x80\x01"
-"""The packet that writes one word to the register IDCODE."""
+"""Configuration packet that writes one word to the register IDCODE."""
 
 
 class BitFile:
-    """``fields``: design, part, date and time; ``data``: what is shifted into the chip."""
+    """A parsed file: ``fields`` (design, part, date, time) and ``data``, the configuration data."""
 
     def __init__(self, fields: dict[str, str], data: bytes):
         self.fields, self.data = fields, data
 
     @staticmethod
     def parse(raw: bytes, name: str = "the bitstream") -> BitFile:
-        """Raises `DriverError` where ``raw`` is no whole ``.bit``."""
+        """Parse a file's bytes; raises `DriverError` where they are no whole ``.bit``."""
         try:
             fields, data = _parse(raw)
         except (struct.error, IndexError, KeyError, UnicodeDecodeError):
@@ -43,26 +43,27 @@ class BitFile:
 
     @property
     def idcode(self) -> int | None:
-        """Of the chip that the data itself asks for."""
+        """IDCODE that the configuration data expects of the chip; None where it names none."""
         at = self.data.find(_WRITE_IDCODE)
         if at < 0 or len(self.data) < at + 8:
             return None
         return int.from_bytes(self.data[at + 4 : at + 8], "big")
 
     def swapped(self) -> bytes:
-        """The data with the bytes of each word turned round: the ``.bin`` of the FPGA manager."""
+        """Configuration data with the bytes of each word swapped: the FPGA manager's ``.bin``."""
         return np.frombuffer(self.data, ">u4").astype("<u4").tobytes()
 
 
 def part_key(part: str) -> str:
-    """A part's die and package, by which names of one part are equal: ``7z020clg400`` of
-    ``xc7z020clg400-1``, ``zu3egsbva484`` of ``xczu3eg-sbva484-1-i``."""
+    """Return die and package of a part's name: ``7z020clg400`` of ``xc7z020clg400-1``,
+    ``zu3egsbva484`` of ``xczu3eg-sbva484-1-i``. Two names of one part give the same key."""
     name = re.sub("^xc", "", part.strip().lower())
-    found = re.match(r"([a-z0-9]+?)-?([a-z]{3,4}\d{3,4})(-.*)?$", name)
-    return found.group(1) + found.group(2) if found else name
+    match = re.match(r"([a-z0-9]+?)-?([a-z]{3,4}\d{3,4})(-.*)?$", name)
+    return match.group(1) + match.group(2) if match else name
 
 
-def _parse(raw: bytes):
+def _parse(raw: bytes) -> tuple[dict[str, str], bytes | None]:
+    """Return the header's fields and the data, None where the data is cut off."""
     (n,) = struct.unpack_from(">H", raw, 0)
     at = 2 + n
     if n != 9 or struct.unpack_from(">H", raw, at) != (1,):

@@ -1,15 +1,15 @@
-"""Memory that the hardware sees, too: what it must offer, and what of it a batch holds."""
+"""Memory that both the processor and the programmable logic see, and what a batch holds of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 
 class Buffer(Protocol):
-    """Memory that the hardware sees, too."""
+    """A piece of shared memory: ``array`` is its bytes (uint8), ``address`` where the hardware
+    finds them."""
 
     @property
     def address(self) -> int: ...
@@ -17,49 +17,61 @@ class Buffer(Protocol):
     @property
     def array(self) -> np.ndarray: ...
 
-    def flush(self) -> None: ...
+    def flush(self) -> None:
+        """Write the processor's caches back: call it before the hardware reads."""
+        ...
 
-    def invalidate(self) -> None: ...
+    def invalidate(self) -> None:
+        """Forget what the processor's caches hold: call it before the processor reads."""
+        ...
 
     def close(self) -> None: ...
 
 
 class Memory(Protocol):
-    """Where buffers come from. An attribute ``size``, if there, bounds their bytes together."""
+    """Gives buffers; ``size`` bounds their bytes together, None where nothing is known."""
+
+    @property
+    def size(self) -> int | None: ...
 
     def allocate(self, nbytes: int) -> Buffer: ...
 
+    def close(self) -> None: ...
 
-@dataclass
+
 class Slot:
-    """A batch: its buffers, and what is in them."""
+    """A pair of buffers that is used again and again, and the batch that lies in it."""
 
-    into: Any = None
-    out: Any = None
-    frames: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
+    def __init__(self) -> None:
+        self.ends: tuple[Buffer, Buffer] | None = None
+        self.frames = self.bytes_in = self.bytes_out = 0
 
     @property
-    def buffers(self) -> tuple[tuple[str, Any, int], ...]:
+    def pair(self) -> tuple[Buffer, Buffer]:
+        """The buffers of frames in and frames out."""
+        if self.ends is None:
+            raise RuntimeError("a slot is used before it has buffers")
+        return self.ends
+
+    @property
+    def spans(self) -> tuple[tuple[str, int, int], ...]:
+        """Name, address and bytes of what the hardware reads and of what it writes."""
+        into, out = self.pair
         n = self.frames
-        return ("IN", self.into, n * self.bytes_in), ("OUT", self.out, n * self.bytes_out)
+        return ("IN", into.address, n * self.bytes_in), ("OUT", out.address, n * self.bytes_out)
 
     def holds(self, bytes_in: int, bytes_out: int) -> bool:
-        """Whether so much has room."""
-        return (
-            self.into is not None
-            and len(self.into.array) >= bytes_in
-            and self.out is not None
-            and len(self.out.array) >= bytes_out
-        )
+        """Return whether the buffers are large enough for that many bytes."""
+        if self.ends is None:
+            return False
+        into, out = self.ends
+        return len(into.array) >= bytes_in and len(out.array) >= bytes_out
 
     def release(self) -> None:
         """Give the buffers back."""
-        for buffer in (self.into, self.out):
-            if buffer is not None:
-                buffer.close()
-        self.into = self.out = None
+        for buffer in self.ends or ():
+            buffer.close()
+        self.ends = None
 
 
 __all__ = ["Buffer", "Memory", "Slot"]

@@ -1,4 +1,4 @@
-"""Memory that the hardware sees, too: the buffer of the kernel's module u-dma-buf."""
+"""Shared memory on bare Linux: pieces of the buffer that the kernel module u-dma-buf reserves."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Any
 import numpy as np
 
 from . import registers as r
-from .errors import LinkError
+from .driver_errors import LinkError
 from .mapped import SUDO
 
 FOLDERS = ("sys/class/u-dma-buf", "sys/class/udmabuf")
 OWN = "bitrill"
-"""The buffer of the build's device-tree overlay."""
+"""Name of the buffer in the build's device-tree overlay."""
 
 TO_DEVICE, FROM_DEVICE = 1, 2
 
 
 class DmaMemory:
-    """Buffers out of the one that u-dma-buf has; ``size``: its bytes.
+    """`Memory` in the buffer of u-dma-buf.
 
-    Cached, with the kernel's help: ``sync_for_device`` and ``sync_for_cpu``.
+    It is cached; the kernel's files ``sync_for_device`` and ``sync_for_cpu`` keep both views equal.
     """
 
     def __init__(self, root: str):
@@ -42,7 +42,7 @@ class DmaMemory:
         self._bytes: Any = np.frombuffer(self._map, np.uint8)
 
     def allocate(self, nbytes: int) -> DmaBuffer:
-        """The first room that is large enough."""
+        """Return the first free piece that is large enough; `LinkError` where there is none."""
         start = -self.base % r.ALIGN
         for first, last in sorted(self._taken):
             if start + nbytes <= first:
@@ -60,7 +60,7 @@ class DmaMemory:
         self._taken = [t for t in self._taken if t[0] != start]
 
     def sync(self, what: str, start: int, nbytes: int, direction: int) -> None:
-        """Write the caches back, or forget what they hold."""
+        """Have the kernel write the caches back or invalidate them, by its file ``what``."""
         for name, value in (
             ("sync_offset", start),
             ("sync_size", nbytes),
@@ -78,13 +78,13 @@ class DmaMemory:
 
     def close(self) -> None:
         self._bytes = None
-        with suppress(BufferError):  # somebody still holds a part: it goes with the last one
+        with suppress(BufferError):  # a buffer is still in use: the map ends with it
             self._map.close()
         os.close(self._file)
 
 
 class DmaBuffer:
-    """A part of a `DmaMemory`."""
+    """`Buffer` in a `DmaMemory`."""
 
     def __init__(self, memory: DmaMemory, start: int, array: np.ndarray):
         self._memory, self._start, self.array = memory, start, array
@@ -103,7 +103,7 @@ class DmaBuffer:
 
 
 def _dma_buffer(root: str) -> tuple[str, str]:
-    """Folder and device of the build's own buffer, else of the first one."""
+    """Return folder and device of the build's own buffer, else of the first one there is."""
     names: list[tuple[bool, str, str]] = []
     for parent in FOLDERS:
         for folder in sorted(glob.glob(os.path.join(root, parent, "*"))):

@@ -1,4 +1,4 @@
-"""What can go wrong in a run over AXI, in words: what it was, where, and what to do."""
+"""Messages for what can go wrong in a run over AXI: what, where, and what to do about it."""
 
 from __future__ import annotations
 
@@ -8,28 +8,31 @@ from . import registers as r
 
 
 def faults(status: int, spans: Sequence[tuple[int, int]]) -> list[str]:
-    """Of STATUS's error bits; ``spans``: address and bytes of what was read and written."""
-    found = []
+    """List the error bits of STATUS in words.
+
+    ``spans``: address and bytes of what the hardware read, then of what it wrote.
+    """
+    messages = []
     kinds = (("reading", r.READ_SLVERR, r.READ_DECERR), ("writing", r.WRITE_SLVERR, r.WRITE_DECERR))
     for (what, slverr, decerr), (address, nbytes) in zip(kinds, spans):  # noqa: B905
         where = f"{what} memory at {address:#x}..{address + nbytes - 1:#x} failed"
         if status & decerr:
-            found.append(
+            messages.append(
                 f"{where} with DECERR: nothing is at these addresses; is the memory port enabled"
                 " and its address map that of the board?"
             )
         if status & slverr:
-            found.append(
+            messages.append(
                 f"{where} with SLVERR: the memory refuses the access; is the buffer the driver's"
                 " own, and is this memory open to the programmable logic?"
             )
     if status & r.FRAME_ERROR:
-        found.append("the network found a frame of a wrong length: flash the bitstream anew")
-    return found
+        messages.append("the network found a frame of a wrong length: flash the bitstream anew")
+    return messages
 
 
 def hang(done: int, of: int, seconds: float) -> str:
-    """A run of which nothing came for so long."""
+    """Message for a run of ``of`` frames that stopped after ``done``, ``seconds`` ago."""
     where = (
         "writing their results to memory hangs"
         if done == of

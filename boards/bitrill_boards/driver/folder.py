@@ -1,4 +1,4 @@
-"""A board's folder, as ``bitrill build`` leaves it: what the driver reads of it."""
+"""Reads a board's folder, which ``bitrill build`` wrote."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from .errors import DriverError
+from .driver_errors import DriverError
 from .network import Network
 
 NEEDED = {
     "axi": ("board", "family", "part", "base", "clock_mhz", "crystal_mhz", "register_bits"),
     "uart": ("board", "baud", "clock_mhz"),
 }
-"""Keys of ``board.json`` by its ``link``."""
+"""Keys that ``board.json`` must have, by its ``link``."""
 
 BITSTREAM = "bitrill.bit"
-"""What people make by hand of a Zynq's folder."""
+"""Name of a bitstream that somebody made by hand in a Zynq's folder."""
 
 
 class Folder:
-    """``manifest``: its ``board.json``, checked as far as it is used here."""
+    """A board's folder; ``manifest``: its ``board.json``, checked as far as the driver uses it."""
 
     def __init__(self, path: Any):
         self.path = os.fspath(path)
@@ -47,7 +47,7 @@ class Folder:
 
     @property
     def bitstream(self) -> str:
-        """Path of the bitstream, of the build or made by hand; `DriverError` without one."""
+        """Path of the bitstream, built or made by hand; `DriverError` where there is none."""
         by_hand = self._of(BITSTREAM)
         name = self.manifest.get("bitstream")
         if not name and not os.path.exists(by_hand):
@@ -60,7 +60,7 @@ class Folder:
         return Network(self._json("network.json"))
 
     def vectors(self) -> tuple[np.ndarray, np.ndarray]:
-        """Recorded inputs and outputs, for the self-test."""
+        """Return recorded inputs and outputs, for the self-test."""
         path = self._of("vectors.npz")
         try:
             with np.load(path) as file:

@@ -1,4 +1,4 @@
-"""Load a bitstream on a Zynq's own Linux, through the kernel's FPGA manager."""
+"""Loads a bitstream on the Linux of a Zynq board, by the kernel's FPGA manager."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import os
 from typing import Any
 
 from .bitfile import BitFile, part_key
-from .errors import DriverError
+from .driver_errors import DriverError
 
 MANAGER = "sys/class/fpga_manager/fpga0"
 FIRMWARE = "lib/firmware"
 NAME = "bitrill.bin"
-"""Of the file that the kernel reads, below ``/lib/firmware``."""
+"""Name of the file that the kernel reads, in ``/lib/firmware``."""
 
 
 def load(path: Any, part: str, *, root: str = "/") -> None:
-    """Configure this chip's logic with the ``.bit`` at ``path``, made for ``part``.
+    """Load the ``.bit`` at ``path`` into this board, whose part is ``part``.
 
-    ``root``: below which ``/sys`` and ``/lib`` are looked for. Raises `DriverError` where the
+    ``root``: folder that stands for ``/``. Raises `DriverError` where the
     bitstream is another part's, or the kernel does not end in state ``operating``.
     """
     manager = os.path.join(root, MANAGER)
@@ -63,7 +63,7 @@ def _has_manager(manager: str) -> None:
 
 
 def _start(manager: str) -> None:
-    """Name the firmware to the kernel, which loads it before the write returns."""
+    """Name the firmware file to the kernel, which loads it before the write returns."""
     try:
         with open(os.path.join(manager, "firmware"), "w") as file:
             file.write(NAME)

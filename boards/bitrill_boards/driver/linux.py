@@ -1,7 +1,7 @@
-"""A Zynq's own Linux, bare: registers over UIO or ``/dev/mem``, memory from u-dma-buf.
+"""Opens a network on a Zynq board's bare Linux: registers by UIO or ``/dev/mem``, u-dma-buf memory.
 
-Nothing of it needs more than the kernel's files. ``root`` is where they are looked for. An access
-that the hardware refuses ends the program with SIGBUS: so what can be known is checked before.
+It needs nothing but the kernel's files; ``root`` is the folder that stands for ``/``. An access
+that the hardware refuses would end the program with SIGBUS, so all that can be is checked before.
 """
 
 from __future__ import annotations
@@ -11,47 +11,46 @@ import os
 from fractions import Fraction
 from typing import Any
 
-from .axi import TIMEOUT, AxiTransport
-from .clocks import crystal
+from .axi_transport import TIMEOUT, AxiTransport
 from .dma import DmaMemory
-from .errors import LinkError
+from .driver_errors import LinkError
 from .mapped import SUDO, DevMem, Mapped, Uio, map_physical
-from .zynq import prepare
+from .zynq_clocks import crystal
+from .zynq_setup import prepare
 
 MANAGER = "sys/class/fpga_manager/fpga0/state"
 TREE = "proc/device-tree/compatible"
 COMPATIBLE = {"zynq7": b"xlnx,zynq-7000", "zynqmp": b"xlnx,zynqmp"}
-"""What the kernel's device tree says of a board, by its family."""
+"""Entry in the kernel's device tree by which a family's boards are known."""
 
 
 def open_board(
     manifest: dict[str, Any], *, root: str = "/", loaded: bool = False, timeout: float = TIMEOUT
 ) -> AxiTransport:
-    """The network of a board folder's ``board.json``, on this board.
+    """Open the network that ``board.json`` (``manifest``) describes, on this board.
 
-    ``loaded``: the bitstream is there, though the kernel does not know of it (it came over JTAG).
-    Raises `LinkError` that names all that is missing. The transport's ``notes``: what could not be
-    set or checked.
+    ``loaded``: the bitstream is loaded though the kernel does not know it, by JTAG for example.
+    Raises one `LinkError` that names everything missing.
     """
     check_here(manifest, root)
     missing = [] if loaded else _not_loaded(root)
-    found: list[Any] = []
+    ends: list[Any] = []
     for opens in (
         lambda: _registers(root, int(manifest["base"]), 1 << int(manifest["register_bits"])),
         lambda: DmaMemory(root),
     ):
         try:
-            found.append(opens())
+            ends.append(opens())
         except LinkError as error:
             missing.append(str(error))
     if missing:
-        _close(found)
+        _close(ends)
         raise LinkError("; ".join(missing))
     try:
         clock, notes = set_clock(manifest, root)
-        transport = AxiTransport(*found, clock_hz=round(clock * 1_000_000), timeout=timeout)
+        transport = AxiTransport(*ends, clock_hz=round(clock * 1_000_000), timeout=timeout)
     except BaseException:
-        _close(found)
+        _close(ends)
         raise
     transport.notes = notes
     return transport
@@ -63,7 +62,7 @@ def _close(ends: list[Any]) -> None:
 
 
 def check_here(manifest: dict[str, Any], root: str) -> None:
-    """Refuse any other computer: what is written at a Zynq's addresses could be anything there."""
+    """Raise `LinkError` unless this is the board: elsewhere its addresses could be anything."""
     board, wanted = manifest["board"], COMPATIBLE.get(manifest["family"])
     if wanted is None:
         raise LinkError(f"{board} is of family {manifest['family']!r}, and has no Linux of its own")
@@ -80,7 +79,7 @@ def check_here(manifest: dict[str, Any], root: str) -> None:
 
 
 def _not_loaded(root: str) -> list[str]:
-    """To read registers that are not there would freeze the processor."""
+    """List what is wrong if no bitstream is loaded: reading its registers would freeze the CPU."""
     try:
         with open(os.path.join(root, MANAGER)) as file:
             state = file.read().strip()
@@ -95,7 +94,7 @@ def _not_loaded(root: str) -> list[str]:
 
 
 def set_clock(manifest: dict[str, Any], root: str) -> tuple[Fraction, tuple[str, ...]]:
-    """MHz of the logic, set to the manifest's, and what is to be said of it."""
+    """Set the network's clock to the manifest's; returns its MHz, and notes on what failed."""
     asked = Fraction(manifest["clock_mhz"])
     oscillator = crystal(float(Fraction(manifest["crystal_mhz"])))
     physical = DevMem(root)
@@ -108,7 +107,7 @@ def set_clock(manifest: dict[str, Any], root: str) -> tuple[Fraction, tuple[str,
 
 
 def _registers(root: str, base: int, size: int) -> Mapped:
-    """Of the shell at ``base``: over UIO, else over ``/dev/mem``."""
+    """Map the shell's registers at ``base``: by UIO, else by ``/dev/mem``."""
     for folder in sorted(glob.glob(os.path.join(root, "sys/class/uio/uio*"))):
         first = os.path.join(folder, "maps", "map0")
         try:

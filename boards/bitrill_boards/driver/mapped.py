@@ -1,4 +1,4 @@
-"""Registers in mapped files of the kernel: UIO devices and ``/dev/mem``."""
+"""Hardware registers as the Linux kernel maps them: UIO devices and ``/dev/mem``."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from .errors import LinkError
+from .driver_errors import LinkError
 
 PAGE = 4096
 SUDO = "run this with sudo"
 
 
 def _map(path: str, offset: int, size: int) -> tuple[int, mmap.mmap]:
-    """A file, open, and mapped: what the hardware has there, uncached where it is a device's."""
+    """Open and map a file; returns its descriptor and the map, uncached where it is a device."""
     descriptor = os.open(path, os.O_RDWR | os.O_SYNC)
     try:
         return descriptor, mmap.mmap(descriptor, size, offset=offset)
@@ -28,12 +28,14 @@ def _map(path: str, offset: int, size: int) -> tuple[int, mmap.mmap]:
 
 
 class Mapped:
-    """Registers of 32 bits in a mapped file, each access a single one."""
+    """`ShellRegisters` in a mapped file: 32 bits each, read and written in one access."""
+
+    interrupts = False
 
     def __init__(self, path: str, offset: int, size: int):
         self.path, self.size = path, size
         self._file, self._map = _map(path, offset, size)
-        # numpy moves 32 bits at once; slices of a map may go byte by byte, which the bus refuses
+        # numpy moves 32 bits at once; slices of a map may move single bytes, which the bus refuses
         self._words: Any = np.frombuffer(self._map, np.uint32)
 
     def read(self, offset: int) -> int:
@@ -41,6 +43,9 @@ class Mapped:
 
     def write(self, offset: int, value: int) -> None:
         self._words[self._at(offset)] = value
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
 
     def _at(self, offset: int) -> int:
         if offset % 4 or not 0 <= offset < self.size:
@@ -54,25 +59,28 @@ class Mapped:
 
 
 class Uio(Mapped):
-    """Registers over UIO, with the interrupt where there is one."""
+    """`ShellRegisters` of a UIO device.
 
-    interrupt = True
+    ``usable``: the kernel delivers its interrupt; where it does not, `wait` is a short sleep.
+    """
+
+    interrupts = True
+    usable = True
 
     def wait(self, seconds: float) -> None:
-        """Until the interrupt, but no longer than so; a short sleep where there is none."""
         try:
-            if self.interrupt:
-                os.write(self._file, struct.pack("=i", 1))  # let it come, once
+            if self.usable:
+                os.write(self._file, struct.pack("=i", 1))  # enables the interrupt, once
         except OSError:
-            self.interrupt = False
-        if not self.interrupt:
+            self.usable = False
+        if not self.usable:
             time.sleep(min(seconds, 0.0005))
         elif select.select([self._file], [], [], seconds)[0]:
             os.read(self._file, 4)
 
 
 class DevMem:
-    """Registers anywhere in the processor's addresses."""
+    """Registers at any physical address, mapped page by page when they are first used."""
 
     def __init__(self, root: str):
         self._path = os.path.join(root, "dev/mem")
@@ -97,7 +105,7 @@ class DevMem:
 
 
 def map_physical(path: str, base: int, size: int) -> Mapped:
-    """Registers at a physical address, out of ``/dev/mem``."""
+    """Map registers at a physical address from ``/dev/mem``; raises `LinkError` if that fails."""
     try:
         return Mapped(path, base, size)
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""A network as a driver sees it: arrays of the model's shape to frames and back, exactly.
+"""Turns the model's arrays into frames of a network and back, exactly as the model quantizes.
 
-Made from the build's ``network.json``: its levels are the smallest float64 at which the model's
-first quantizer takes its next value, so the driver decides as the model does.
+All it needs is the build's ``network.json``. The levels there are the smallest float64 at which the
+model's first quantizer gives its next value.
 """
 
 from __future__ import annotations
@@ -11,38 +11,40 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DriverError
+from .driver_errors import DriverError
 from .packing import CODINGS, Format
-from .quantizer import Quantizer
+from .quantizer import BatchQuantizer
 
 FORMAT = 1
 
 PART = 1 << 20
-"""Bytes of images that are quantized and packed together."""
+"""Bytes of images that are quantized and packed at once: they stay in the caches."""
+
+_NO_FLOATS = "images must hold integers: this network has no quantizer at its input"
 
 
 class Edge:
-    """One side: ``shape`` of the model's arrays (no batch axis), ``edge`` that of the stream."""
+    """Input or output: ``shape`` of the model's array (no batch axis), ``edge`` of the stream."""
 
-    def __init__(self, told: dict[str, Any]):
-        self.shape, self.edge = tuple(told["shape"]), tuple(told["edge"])
-        self.channel_last = bool(told["channel_last"])
-        self.bits, self.signed, self.coding = told["bits"], told["signed"], told["coding"]
-        self.lo, self.hi = told["lo"], told["hi"]
+    def __init__(self, spec: dict[str, Any]):
+        self.shape, self.edge = tuple(spec["shape"]), tuple(spec["edge"])
+        self.channel_last = bool(spec["channel_last"])
+        self.bits, self.signed, self.coding = spec["bits"], spec["signed"], spec["coding"]
+        self.lo, self.hi = spec["lo"], spec["hi"]
 
     def format(self, align: int) -> Format:
-        """Frames in units of ``align`` bytes."""
+        """Return how a frame lies in memory, in units of ``align`` bytes."""
         size = int(np.prod(self.edge))
         return Format(size, self.bits, signed=self.signed, coding=self.coding, align=align)
 
     def to_stream(self, x: np.ndarray) -> np.ndarray:
-        """``[N, *shape]`` as ``[N, *edge]``: channels innermost."""
+        """Turn ``[N, *shape]`` into ``[N, *edge]``: channels innermost."""
         if self.channel_last or len(self.edge) == 1:
             return x.reshape(-1, *self.edge)
         return np.moveaxis(x.reshape(-1, self.edge[-1], *self.edge[:-1]), 1, -1)
 
     def to_model(self, y: np.ndarray) -> np.ndarray:
-        """Inverse of `to_stream`."""
+        """Turn ``[N, *edge]`` into ``[N, *shape]``."""
         y = y.reshape(-1, *self.edge)
         if y.ndim > 2 and not self.channel_last:
             y = np.moveaxis(y, -1, 1)
@@ -50,34 +52,36 @@ class Edge:
 
 
 class Network:
-    """``digest``: 8 bytes by which a device is known to hold this network."""
+    """A compiled network; ``digest``: 8 bytes by which a board is known to hold it."""
 
-    def __init__(self, told: dict[str, Any]):
-        if told.get("format") != FORMAT:
-            raise DriverError(f"network.json must have format {FORMAT}, not {told.get('format')!r}")
-        self.name, self.digest = told["name"], bytes.fromhex(told["digest"])
-        self.input, self.output = Edge(told["input"]), Edge(told["output"])
-        n, _, d = told["interval"].partition("/")
+    def __init__(self, spec: dict[str, Any]):
+        if spec.get("format") != FORMAT:
+            raise DriverError(f"network.json must have format {FORMAT}, not {spec.get('format')!r}")
+        self.name, self.digest = spec["name"], bytes.fromhex(spec["digest"])
+        self.input, self.output = Edge(spec["input"]), Edge(spec["output"])
+        n, _, d = spec["interval"].partition("/")
         self.interval = int(n) / int(d or 1)
-        self.latency = told["latency"]
-        q = told["input"]["quantizer"]
+        self.latency = spec["latency"]
+        q = spec["input"]["quantizer"]
         self._quantizer = (
             None
             if q is None
-            else Quantizer([[float.fromhex(v) for v in row] for row in q["levels"]], q["inverted"])
+            else BatchQuantizer(
+                [[float.fromhex(v) for v in row] for row in q["levels"]], q["inverted"]
+            )
         )
         self._scale, self._offset = (
-            np.array([float.fromhex(v) for v in told["output"][k]]) for k in ("scale", "offset")
+            np.array([float.fromhex(v) for v in spec["output"][k]]) for k in ("scale", "offset")
         )
 
     @staticmethod
     def read(path: Any) -> Network:
-        """From a ``network.json``."""
+        """Read a ``network.json``."""
         with open(path, encoding="utf-8") as file:
             return Network(json.load(file))
 
     def checked(self, x: Any) -> np.ndarray:
-        """The images as an array, if it can be ``[N, *shape]`` of this network."""
+        """Return the images as an array; `DriverError` unless it is ``[N, *shape]`` of numbers."""
         x = np.asarray(x)
         if x.ndim == 0 or x.shape[1:] != self.input.shape:
             want = ", ".join(["N", *map(str, self.input.shape)])
@@ -85,11 +89,11 @@ class Network:
         if x.dtype.kind not in "fiub":
             raise DriverError(f"images must hold floats or integers, not {x.dtype}")
         if x.dtype.kind == "f" and self._quantizer is None:
-            raise DriverError("images must hold integers: this network takes raw ones")
+            raise DriverError(_NO_FLOATS)
         return x
 
     def integers(self, x: Any) -> np.ndarray:
-        """The model's floats or integers ``[N, *shape]`` as the stream's integers, checked."""
+        """Return the stream's integers ``[N, *edge]`` of the model's floats or integers."""
         x, e = self.checked(x), self.input
         if x.dtype.kind == "f":
             return CODINGS[e.coding].nth(self._steps(x), e.lo)
@@ -99,7 +103,7 @@ class Network:
         return e.to_stream(x)
 
     def pack(self, x: Any, form: Format) -> np.ndarray:
-        """`integers` as frames, uint8 ``[N, bytes]``, in parts that stay in the caches."""
+        """Return images as packed frames, uint8 ``[N, bytes]``."""
         x = self.checked(x)
         out = np.empty((len(x), form.bytes), np.uint8)
         part = max(1, PART // (form.size * x.itemsize))
@@ -112,17 +116,18 @@ class Network:
         return out
 
     def _steps(self, x: np.ndarray) -> np.ndarray:
-        """Steps of the quantizer, ``[N, *edge]``."""
-        assert self._quantizer is not None  # `checked` refuses floats without one
+        """Quantize floats to steps of the quantizer, ``[N, *edge]``."""
+        if self._quantizer is None:
+            raise DriverError(_NO_FLOATS)
         return self._quantizer(self.input.to_stream(x))
 
     def _codes(self, n: np.ndarray) -> np.ndarray:
-        """The bits of steps: their number is the code, but of integers that begin elsewhere."""
+        """Return the stream's bits of steps: the step, plus ``lo`` where integers start there."""
         e = self.input
         return CODINGS[e.coding].nth_codes(n, e.lo, e.bits)
 
     def outputs(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The stream's integers ``[N, size]`` as integers and floats ``[N, *shape]``."""
+        """Return the model's integers and floats ``[N, *shape]`` of the stream's ``[N, size]``."""
         flat = y.reshape(-1, *self.output.edge)
         floats = flat * self._scale + self._offset if len(self._scale) else flat.astype(float)
         return self.output.to_model(flat), self.output.to_model(floats)

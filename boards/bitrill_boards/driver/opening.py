@@ -1,4 +1,4 @@
-"""From a board's folder to a `Driver`: by PYNQ, bare Linux or a serial line."""
+"""Opens the board that a folder describes: by PYNQ, bare Linux or a serial line."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 
 from . import fpga_manager, linux, pynq
 from .driver import Driver
-from .errors import DriverError, LinkError
+from .driver_errors import DriverError, LinkError
 from .folder import Folder
-from .serial import PySerial, SerialTransport
+from .serial_transport import PySerial, SerialTransport
+from .transport import Transport
 
 TRANSPORTS = {"axi": ("pynq", "linux"), "uart": ("uart",)}
-"""What may carry frames, by the board's link; the first one that is there is taken."""
+"""Transports by the board's link; the first one that is installed is the default."""
 
 
 def connect(
@@ -24,7 +25,7 @@ def connect(
     loaded: bool = False,
     root: str = "/",
 ) -> Driver:
-    """A `Driver` of the network that a board's ``folder`` describes: see `open_transport`."""
+    """Return a `Driver` of the network in a board's ``folder``; see `open_transport`."""
     f = folder if isinstance(folder, Folder) else Folder(folder)
     network = f.network()
     _, opened = open_transport(f, transport, port, load=load, loaded=loaded, root=root)
@@ -43,18 +44,19 @@ def open_transport(
     load: bool = False,
     loaded: bool = False,
     root: str = "/",
-) -> tuple[str, Any]:
-    """What carries frames to a board, and its name.
+) -> tuple[str, Transport]:
+    """Open the link to a board; returns its kind and the transport.
 
-    ``port``: of a serial line, else the only one there is. ``load``: the bitstream first (PYNQ
-    always does), unless it is ``loaded``: it came over JTAG, say.
+    ``kind``: one of `TRANSPORTS` for the board's link. ``port``: the serial port, else the only one
+    there is. ``load``: load the bitstream first (PYNQ always does), unless it is
+    already ``loaded``, by JTAG for example.
     """
     f = folder if isinstance(folder, Folder) else Folder(folder)
-    carries = TRANSPORTS[f.link]
-    kind = _there(carries) if kind is None else kind
-    if kind not in carries:
+    kinds = TRANSPORTS[f.link]
+    kind = _installed(kinds) if kind is None else kind
+    if kind not in kinds:
         raise DriverError(
-            f"transport must be {' or '.join(carries)} for {f.manifest['board']}, not {kind!r}"
+            f"transport must be {' or '.join(kinds)} for {f.manifest['board']}, not {kind!r}"
         )
     if port is not None and kind != "uart":
         raise DriverError(f"a port is a serial line's: transport {kind} takes none")
@@ -68,20 +70,20 @@ def open_transport(
 
 
 def load_bitstream(folder: Folder, *, root: str = "/") -> None:
-    """Load the folder's bitstream through the kernel of this Zynq."""
+    """Load the folder's bitstream by the kernel of this Zynq board."""
     if folder.link != "axi":
         raise DriverError("a board on a serial line is loaded from the host: bitrill flash")
     fpga_manager.load(folder.bitstream, folder.manifest["part"], root=root)
 
 
-def _there(carries: tuple[str, ...]) -> str:
-    if "pynq" in carries and importlib.util.find_spec("pynq") is None:
+def _installed(kinds: tuple[str, ...]) -> str:
+    if "pynq" in kinds and importlib.util.find_spec("pynq") is None:
         return "linux"
-    return carries[0]
+    return kinds[0]
 
 
 def only_port() -> str:
-    """The serial port, if there is one alone."""
+    """Return the serial port if there is exactly one; else raises `LinkError` that lists them."""
     try:
         from serial.tools import list_ports
     except ImportError:

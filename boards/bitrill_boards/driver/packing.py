@@ -1,7 +1,7 @@
-"""Frames of integers as dense bits and back, whole batches at once.
+"""Packs integers into frames of dense bits and back, whole batches at once.
 
-A frame's elements follow each other without gaps, low bits first, signed ones in two's complement;
-a frame fills whole units of ``align`` bytes, the last one up with zeros.
+A frame's elements follow each other without gaps, low bits first, signed ones in two's complement.
+Zeros fill the frame up to a multiple of ``align`` bytes.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _narrowest(bits: int) -> Any:
 
 
 class Format:
-    """How a frame of ``size`` elements of ``bits`` bits lies in memory.
+    """Layout of a frame in memory: ``size`` elements of ``bits`` bits.
 
     ``coding``: a word of `CODINGS`; ``signed``: whether integers are two's complement.
     """
@@ -106,11 +106,11 @@ class Format:
         self.bytes = -(-self.dense // self.align) * self.align
 
     def pack(self, values: Any) -> np.ndarray:
-        """Integers ``[N, size]`` to uint8 ``[N, bytes]``."""
+        """Pack integers ``[N, size]`` into uint8 ``[N, bytes]``."""
         return self.pack_codes(self.coding.codes(np.asarray(values), self.bits, self.signed))
 
     def pack_codes(self, codes: np.ndarray) -> np.ndarray:
-        """The elements' bits, unsigned ``[N, size]``, to uint8 ``[N, bytes]``."""
+        """Pack codes, the elements' bits as unsigned ``[N, size]``, into uint8 ``[N, bytes]``."""
         packed = self._packed(codes.reshape(-1, self.size))
         if packed.shape[1] == self.bytes:
             return packed
@@ -119,25 +119,23 @@ class Format:
         return out
 
     def unpack(self, data: Any) -> np.ndarray:
-        """uint8 ``[N, bytes]`` to int64 ``[N, size]``."""
+        """Unpack uint8 ``[N, bytes]`` into int64 ``[N, size]``."""
         data, b = np.asarray(data, np.uint8).reshape(-1, self.bytes), self.bits
         if b in (1, 2, 4):
             table = self._values(np.arange(256)[:, None] >> np.arange(0, 8, b) & ((1 << b) - 1))
-            found = table.take(data[:, : self.dense], axis=0).reshape(
-                len(data), self.dense * 8 // b
-            )
-            return found[:, : self.size]
+            values = table.take(data[:, : self.dense], axis=0)
+            return values.reshape(len(data), self.dense * 8 // b)[:, : self.size]
         if b in (8, 16, 32, 64):
             dense = np.ascontiguousarray(data[:, : self.dense])
             return self._values(dense.view(f"<u{b // 8}").astype(np.int64))
         return self._values(_windows(data, self.size, b))
 
     def _values(self, codes: np.ndarray) -> np.ndarray:
-        """Values of int64 codes."""
+        """Return the integers that codes (int64) stand for."""
         return self.coding.values(codes, self.bits, self.signed)
 
     def _packed(self, codes: np.ndarray) -> np.ndarray:
-        """Codes ``[N, size]`` to dense bytes ``[N, at least dense]``."""
+        """Pack codes ``[N, size]`` into dense bytes ``[N, at least dense]``."""
         n, b = len(codes), self.bits
         if b in (8, 16, 32, 64):
             return np.ascontiguousarray(codes).astype(f"<u{b // 8}", copy=False).view(np.uint8)
@@ -146,7 +144,7 @@ class Format:
         if b > 8:
             bits = (codes[..., None] >> np.arange(b, dtype=codes.dtype)) & 1
             return np.packbits(bits.reshape(n, -1).astype(bool), axis=1, bitorder="little")
-        if b in (2, 4):  # so many elements a byte
+        if b in (2, 4):  # whole elements in each byte
             return _merged(codes, 8 // b, b, np.uint8)
         # eight elements are b bytes of a word of eight
         words = _merged(codes, 8, b, np.uint64)
@@ -156,7 +154,7 @@ class Format:
 
 
 def _merged(codes: np.ndarray, group: int, b: int, dtype: Any) -> np.ndarray:
-    """``group`` elements each, the first one lowest, as one number."""
+    """Join each ``group`` elements into one number, the first one lowest."""
     n, size = codes.shape
     short = -size % group
     if short:
@@ -168,17 +166,17 @@ def _merged(codes: np.ndarray, group: int, b: int, dtype: Any) -> np.ndarray:
 
 
 def _windows(data: np.ndarray, size: int, b: int) -> np.ndarray:
-    """Codes of any width up to 56 bits, int64: the bytes that each begins in and goes on to."""
+    """Unpack codes of up to 56 bits to int64, from the bytes that each of them reaches into."""
     at = np.arange(size) * b
     reach = (b + 14) // 8
     bytes_ = np.zeros((len(data), data.shape[1] + reach), np.uint8)
     bytes_[:, : data.shape[1]] = data
-    found = bytes_[:, at // 8].astype(np.int64)
+    codes = bytes_[:, at // 8].astype(np.int64)
     for k in range(1, reach):
-        found |= bytes_[:, at // 8 + k].astype(np.int64) << (8 * k)
-    found >>= at % 8
-    found &= (1 << b) - 1
-    return found
+        codes |= bytes_[:, at // 8 + k].astype(np.int64) << (8 * k)
+    codes >>= at % 8
+    codes &= (1 << b) - 1
+    return codes
 
 
 __all__ = ["Format"]

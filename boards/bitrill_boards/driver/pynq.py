@@ -1,19 +1,20 @@
 """PYNQ: its Overlay or Bitstream, its memory; the clock by arithmetic of our own.
 
 PYNQ's ``Clocks`` takes every crystal for one of 50 MHz, and what the design tool's ``.hwh`` says of
-the PLL need not be what the boot loader did: so the divisors are set here (`zynq`).
+the PLL need not be what the boot loader did: so the divisors are set here (`zynq_setup`).
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import time
 from typing import Any
 
 import numpy as np
 
-from .axi import TIMEOUT, AxiTransport
-from .errors import LinkError
+from .axi_transport import TIMEOUT, AxiTransport
+from .driver_errors import LinkError
 from .folder import Folder
 from .linux import check_here, set_clock
 
@@ -21,7 +22,7 @@ from .linux import check_here, set_clock
 def open_board(
     folder: Folder, *, root: str = "/", loaded: bool = False, timeout: float = TIMEOUT
 ) -> AxiTransport:
-    """Load the folder's bitstream, but where it is ``loaded``, and open its network."""
+    """Load the folder's bitstream, unless it is ``loaded``, and open its network."""
     try:
         pynq: Any = importlib.import_module("pynq")
     except ImportError:
@@ -37,29 +38,34 @@ def open_board(
     base, size = int(manifest["base"]), 1 << int(manifest["register_bits"])
     try:
         mmio = pynq.MMIO(base, size)
-    except Exception as error:  # PYNQ has no errors of its own
+    except Exception as error:  # PYNQ raises what it likes
         raise LinkError(f"PYNQ cannot map the registers at {base:#x}: {error}") from None
     transport = AxiTransport(
-        Registers(mmio, size), Memory(pynq), clock_hz=round(clock * 1_000_000), timeout=timeout
+        PynqRegisters(mmio, size),
+        PynqMemory(pynq),
+        clock_hz=round(clock * 1_000_000),
+        timeout=timeout,
     )
     transport.notes = notes
     return transport
 
 
 def _load(pynq: Any, path: str) -> None:
-    """An overlay where there is a ``.hwh`` under the same stem, else the bitstream alone."""
+    """Load an overlay where a ``.hwh`` lies beside the bitstream, else the bitstream alone."""
     try:
         if os.path.exists(os.path.splitext(path)[0] + ".hwh"):
             pynq.Overlay(path)
         else:
             pynq.Bitstream(path).download()
-    except Exception as error:  # PYNQ has no errors of its own
+    except Exception as error:  # PYNQ raises what it likes
         hint = ": run this as root (sudo -i)" if "ermission" in str(error) else ""
         raise LinkError(f"PYNQ cannot load {path}: {error}{hint}") from None
 
 
-class Registers:
-    """Those of the shell, through PYNQ's MMIO."""
+class PynqRegisters:
+    """`ShellRegisters` through PYNQ's MMIO, without the interrupt."""
+
+    interrupts = False
 
     def __init__(self, mmio: Any, size: int):
         self._mmio, self._size = mmio, size
@@ -70,27 +76,38 @@ class Registers:
     def write(self, offset: int, value: int) -> None:
         self._mmio.write(self._checked(offset), int(value))
 
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def close(self) -> None:
+        pass  # PYNQ unmaps them by itself
+
     def _checked(self, offset: int) -> int:
         if offset % 4 or not 0 <= offset < self._size:
             raise LinkError(f"there is no register at {offset:#x}")
         return offset
 
 
-class Memory:
-    """PYNQ's contiguous memory."""
+class PynqMemory:
+    """`Memory` that PYNQ allocates, contiguous; how much there is, it does not say."""
+
+    size = None
 
     def __init__(self, pynq: Any):
         self._pynq = pynq
 
-    def allocate(self, nbytes: int) -> Buffer:
+    def allocate(self, nbytes: int) -> PynqBuffer:
         try:
-            return Buffer(self._pynq.allocate(shape=(nbytes,), dtype=np.uint8))
-        except Exception as error:  # PYNQ has no errors of its own
+            return PynqBuffer(self._pynq.allocate(shape=(nbytes,), dtype=np.uint8))
+        except Exception as error:  # PYNQ raises what it likes
             raise LinkError(f"PYNQ cannot allocate {nbytes} bytes: {error}") from None
 
+    def close(self) -> None:
+        pass  # each buffer is freed by its own `close`
 
-class Buffer:
-    """One of PYNQ's."""
+
+class PynqBuffer:
+    """`Buffer` that PYNQ allocated."""
 
     def __init__(self, buffer: Any):
         self._buffer, self.array = buffer, np.asarray(buffer)

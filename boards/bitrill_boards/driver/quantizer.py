@@ -1,9 +1,9 @@
-"""Floats to steps of a quantizer, exactly as the model decides, whole batches at once.
+"""Quantizes batches of floats exactly as the model does.
 
-The step of ``x`` is how many levels are not above it. Few levels are compared one after the other.
-Many that lie about evenly are guessed, ``g = floor((x - level 0) / distance + 1/2)``, and then
-compared with one level alone: each operation of the guess is monotone in ``x``, so where it is the
-step or one less at all levels and just below them, it is so everywhere.
+The step of ``x`` is the number of levels that are not above it. Few levels are compared one by one.
+Many evenly spaced levels are guessed, ``g = floor((x - level 0) / distance + 1/2)``, and the guess
+is corrected by a single comparison. Each operation of the guess is monotone in ``x``: if it is the
+step or one less at every level and just below every level, it is so everywhere.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DriverError
+from .driver_errors import DriverError
 
 COMPARED = 15
-"""Levels that are compared one by one."""
+"""Largest number of levels that are compared one by one."""
 
 
-class Quantizer:
-    """``levels [C, steps]``, ascending float64, one row for all channels (the last axis) or one
-    each; where ``inverted [C]``, the steps count downwards."""
+class BatchQuantizer:
+    """Quantizer with ``levels [C, steps]``, ascending float64: one row for all channels (the last
+    axis) or one for each. Where ``inverted [C]`` is true, steps count downwards."""
 
     def __init__(self, levels: Any, inverted: Any):
         self.levels, self.inverted = np.array(levels, np.float64), np.array(inverted, bool)
@@ -28,7 +28,7 @@ class Quantizer:
         self._known: dict[Any, tuple[np.ndarray, Any]] = {}
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """The steps of finite floats, as small unsigned integers; bool where there is but one."""
+        """Return the steps of finite floats as small unsigned integers; bool where there is one."""
         if x.dtype.itemsize < 4:
             x = x.astype(np.float32)  # exact, and faster
         low, high = (x.min(), x.max()) if x.size else (0.0, 0.0)
@@ -59,8 +59,8 @@ class Quantizer:
 
 
 def _guess(levels: np.ndarray) -> tuple[np.ndarray, ...] | None:
-    """How to guess: factor, offset, the levels in a row with what is above all, where each channel
-    begins; None where a guess could be wrong by more than it may."""
+    """Return how to guess: factor, offset, all levels in a row with infinity behind each channel's,
+    where each channel begins, and the steps; None where a guess could miss by more than one."""
     rows, steps = levels.shape
     kind = levels.dtype.type
     if steps < 2 or not np.isfinite(levels).all():
@@ -80,7 +80,7 @@ def _guess(levels: np.ndarray) -> tuple[np.ndarray, ...] | None:
 
 
 def _first(x: np.ndarray, factor: Any, offset: Any, steps: Any) -> np.ndarray:
-    """The guess: the step of ``x``, or one less."""
+    """Guess the step of ``x``: right, or one too small."""
     t = x * factor
     t += offset
     np.clip(t, 0, steps, out=t)
@@ -96,7 +96,7 @@ def _guessed(x: np.ndarray, guess: tuple[np.ndarray, ...]) -> np.ndarray:
 
 
 def _as(levels: np.ndarray, dtype: Any) -> np.ndarray:
-    """The smallest numbers of a narrower float dtype that are not below the levels."""
+    """Round levels up to a narrower float dtype: a number reaches both or neither."""
     if np.dtype(dtype).itemsize >= 8:
         return levels
     with np.errstate(over="ignore"):
@@ -104,4 +104,4 @@ def _as(levels: np.ndarray, dtype: Any) -> np.ndarray:
     return np.where(near < levels, np.nextafter(near, np.dtype(dtype).type(np.inf)), near)
 
 
-__all__ = ["Quantizer"]
+__all__ = ["BatchQuantizer"]

@@ -1,4 +1,4 @@
-"""Registers of the shell of Zynq boards (``shell/zynq_shell.py``), 32 bits each, for both ends."""
+"""Register map of the Zynq shell, for the driver and for the hardware (``shell/zynq_shell.py``)."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ REGISTERS = (
     "CYCLES_LOW",
     "CYCLES_HIGH",
 )
-"""Names of the registers, from offset 0 on. All others answer SLVERR."""
+"""Names of the registers, 32 bits each, from offset 0 on. Other addresses answer SLVERR."""
 
 OFFSETS = {name: 4 * k for k, name in enumerate(REGISTERS)}
-"""Bytes from the base address on."""
+"""Offset of each register in bytes."""
 
 WRITABLE = (
     "INTERRUPT",
@@ -37,7 +37,7 @@ WRITABLE = (
     "OUT_ADDRESS_HIGH",
     "OUT_WORDS",
 )
-"""Registers that keep what is written, not while busy (SLVERR)."""
+"""Registers that keep what is written; while the shell is busy a write answers SLVERR."""
 
 START, STOP = 1, 2
 """CONTROL, on a write. A start while busy is refused (SLVERR); a stop ends a run at any cycle, half
@@ -49,16 +49,16 @@ BUSY, DONE, READ_SLVERR, READ_DECERR, WRITE_SLVERR, WRITE_DECERR, FRAME_ERROR, S
 """STATUS; a write of ones clears all but BUSY. DONE: a run has ended, by itself or by a stop."""
 
 CLEAR = 0xFE
-"""STATUS, written: clears it."""
+"""Value that clears STATUS when it is written there."""
 
 WORD = 8
-"""Bytes of a word of memory; frames start on one."""
+"""Bytes of a word in memory; each frame starts on a new word."""
 
 ALIGN = 128
-"""Bytes that the addresses of a run are multiples of."""
+"""Bytes; the addresses of a run are multiples of it."""
 
 WEIGHTS = 0x1000000
-"""Where the network's own registers begin, if its weights can be written (``registers.json``)."""
+"""Offset of the network's own registers, if its weights are writable (``registers.json``)."""
 
 SIZE, SIZE_RUNTIME = 0x1000, 2 * WEIGHTS
-"""Bytes of all registers: without and with those of the network."""
+"""Bytes of all registers, without and with those of the network."""

@@ -1,4 +1,4 @@
-"""What was measured, for people."""
+"""Prints a driver's measurements in a few lines of text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def summary(report: dict[str, Any]) -> str:
-    """`Driver.report` in a few lines."""
+    """Return the report of `Driver.report` as text."""
     if not report["frames"]:
         return "no frames"
     lines = [f"{report['frames']:,} frames, {report['fps_wall']:,.0f} a second with all of it"]

@@ -1,1 +1,1 @@
-"""What is particular to a family of parts and to no toolchain, one module each."""
+"""Families of FPGA parts: their PLLs, part names, pins and processing systems."""

@@ -1,4 +1,4 @@
-"""Lattice ECP5: Project Trellis' tools.
+"""Lattice ECP5: arguments of Project Trellis' tools, PLL settings, pin constraints.
 
 PLL (Lattice FPGA-DS-02012, sysCLOCK PLL timing; FPGA-TN-02200):
 
@@ -31,19 +31,39 @@ VCO_MHZ = (400, 800)
 OUTPUT_MHZ = (Fraction(25, 8), 400)
 DIVIDERS = range(1, 129)
 
+# as Lattice's own tool and ecppll set it
+_LOOP_FILTER = {
+    "ICP_CURRENT": "12",
+    "LPF_RESISTOR": "8",
+    "MFG_ENABLE_FILTEROPAMP": "1",
+    "MFG_GMCREF_SEL": "2",
+}
+_HELD = {
+    "RST": 0,
+    "STDBY": 0,
+    "PHASESEL0": 0,
+    "PHASESEL1": 0,
+    "PHASEDIR": 1,
+    "PHASESTEP": 1,
+    "PHASELOADREG": 1,
+    "PLLWAKESYNC": 0,
+    "ENCLKOP": 0,
+    "ENCLKOS": 0,
+}
+
 KINDS = {"U": "", "UM": "um-", "UM5G": "um5g-"}
 PACKAGES = {"BG": "CABGA", "MG": "CSFBGA", "TG": "TQFP"}
 _PART = re.compile(r"LFE5(U|UM|UM5G)-(12|25|45|85)F-([678])(BG|MG|TG)(\d+)[CI]?")
 
 
 def target(board: Board, pins: Pins) -> Target:
-    found = _PART.fullmatch(board.part.upper())
-    if found is None:
+    match = _PART.fullmatch(board.part.upper())
+    if match is None:
         raise SpecError(
             f"board {board.name}: part must be an ECP5's full name, like LFE5U-85F-6BG381C,"
             f" not {board.part!r}"
         )
-    kind, size, speed, package, balls = found.groups()
+    kind, size, speed, package, balls = match.groups()
     return Target(
         synth="synth_ecp5",
         constraints={"bitrill.lpf": _lpf(board, pins)},
@@ -77,7 +97,7 @@ def plls(board: Board, pins: Pins) -> Iterator[Pll]:
 
 
 def _pll(divide: int, times: int, divider: int, vco: Fraction) -> Pll:
-    """Output and feedback by CLKOP where that can be; else CLKOP feeds back, CLKOS is the clock."""
+    """Let CLKOP be output and feedback where possible, else CLKOP feedback and CLKOS output."""
     alone = times % divider == 0 and times // divider in DIVIDERS
     feedback = divider if alone else times
     output = "CLKOP" if alone else "CLKOS"
@@ -94,28 +114,11 @@ def _pll(divide: int, times: int, divider: int, vco: Fraction) -> Pll:
             **{f"{name}_DIV": n for name, n in dividers.items()},
             **{f"{name}_CPHASE": n - 1 for name, n in dividers.items()},  # in phase with the input
         },
-        # of the loop's filter, as Lattice's own tool and ecppll set them
-        attributes={
-            "ICP_CURRENT": "12",
-            "LPF_RESISTOR": "8",
-            "MFG_ENABLE_FILTEROPAMP": "1",
-            "MFG_GMCREF_SEL": "2",
-        },
+        attributes=_LOOP_FILTER,
         source="CLKI",
         output=output,
         locked="LOCK",
-        constants={
-            "RST": 0,
-            "STDBY": 0,
-            "PHASESEL0": 0,
-            "PHASESEL1": 0,
-            "PHASEDIR": 1,
-            "PHASESTEP": 1,
-            "PHASELOADREG": 1,
-            "PLLWAKESYNC": 0,
-            "ENCLKOP": 0,
-            "ENCLKOS": 0,
-        },
+        constants=_HELD,
         joined={"CLKFB": "CLKOP"},
     )
 

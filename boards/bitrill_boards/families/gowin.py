@@ -1,4 +1,4 @@
-"""Gowin GW1N and GW2A: Project Apicula's tools.
+"""Gowin GW1N and GW2A: arguments of Project Apicula's tools, PLL settings, pin constraints.
 
 PLL (rPLL; Gowin DS117 and DS226, UG286):
 
@@ -29,7 +29,7 @@ ODIV = (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128)
 
 @dataclass(frozen=True)
 class _Limits:
-    """MHz: ``fastest`` into the PLL and its phase detector, VCO, and clock."""
+    """Limits of a PLL in MHz: ``fastest`` input, lowest and highest VCO and output clock."""
 
     fastest: int
     vco: tuple[int, int]
@@ -37,14 +37,14 @@ class _Limits:
 
     @property
     def middle(self) -> Fraction:
-        """Of the VCO's range."""
+        """Middle of the VCO's range."""
         return Fraction(sum(self.vco), 2)
 
 
 @dataclass(frozen=True)
 class _Device:
-    """``chip``: as Apicula calls the die; ``family``: as Yosys does; PLL by the speed grades
-    (commercial) that have it."""
+    """A die: ``chip`` is its name in Apicula, ``family`` in Yosys; ``limits`` of its PLL by
+    (commercial) speed grades."""
 
     chip: str
     family: str
@@ -66,9 +66,9 @@ _GW2A = (
     ((7,), _Limits(400, (400, 1000), (Fraction(25, 8), 500))),
 )
 SLOWEST_MHZ = 3
-"""Into the PLL and its phase detector."""
+"""Slowest input of the PLL and of its phase detector in MHz."""
 
-# parts of two dies may have one name, so the die is known by its IDCODE, version left out
+# two dies may have parts of one name, so the IDCODE (without its version) decides
 DEVICES = {
     0x100581B: _Device("GW1N-9", "gw1n", ("GW1N", "GW1NR"), "9", _GW1N9),
     0x100481B: _Device("GW1N-9C", "gw1n", ("GW1N", "GW1NR"), "9", _GW1N9C),
@@ -78,7 +78,7 @@ VERSION = 0xF << 28
 
 _PART = re.compile(r"(GW1NR?|GW2AR?)-(?:LV|UV)(\d+)([A-Z]+\d+[A-Z]*)C(\d)/I(\d)")
 
-# tables stay modules of their own for a while: Yosys' own option would put pads into them too
+# ROM tables are still modules of their own then: Yosys' own option would put pads into them, too
 _PADS = """\
 iopadmap -bits -inpad IBUF O:I -outpad OBUF I:O
 clean
@@ -145,25 +145,25 @@ def _pll(
 
 
 def _device(board: Board) -> tuple[_Device, _Limits]:
-    found = _PART.fullmatch(board.part.upper())
+    match = _PART.fullmatch(board.part.upper())
     device = None if board.idcode is None else DEVICES.get(board.idcode & ~VERSION)
     if device is None:
         known = ", ".join(f"{code:#010x} ({d.chip})" for code, d in DEVICES.items())
         raise SpecError(
             f"board {board.name}: idcode must be one of {known}, not {board.idcode or 0:#010x}"
         )
-    if found is None or found[1] not in device.series or found[2] != device.size:
+    if match is None or match[1] not in device.series or match[2] != device.size:
         raise SpecError(
             f"board {board.name}: part must be the full name of a {device.chip}, like"
             f" {device.series[0]}-LV{device.size}QN88PC6/I5, not {board.part!r}"
         )
     grades = {grade: limits for some, limits in device.limits for grade in some}
-    if int(found[4]) not in grades:
+    if int(match[4]) not in grades:
         raise SpecError(
             f"board {board.name}: part must have a speed grade of"
             f" {', '.join(f'C{g}' for g in sorted(grades))}, not {board.part!r}"
         )
-    return device, grades[int(found[4])]
+    return device, grades[int(match[4])]
 
 
 def _cst(pins: Pins) -> str:

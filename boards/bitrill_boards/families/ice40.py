@@ -1,4 +1,4 @@
-"""Lattice iCE40: Project IceStorm's tools.
+"""Lattice iCE40: arguments of Project IceStorm's tools, PLL settings, pin constraints.
 
 PLL (Lattice FPGA-TN-02052 and DS1040), simple feedback:
 
@@ -27,10 +27,10 @@ DIVR = range(16)
 DIVF = range(128)
 DIVQ = range(1, 7)
 FILTERS = ((17, 1), (26, 2), (44, 3), (66, 4), (101, 5), (134, 6))
-"""FILTER_RANGE by the frequency that the phase detector stays below."""
+"""FILTER_RANGE by the frequency in MHz that the phase detector stays below."""
 
 PLL_PADS = {("up5k", "sg48"): "35"}
-"""Where the clock's pin is the PLL's own: its input buffer is then part of the PLL."""
+"""Pin that feeds the PLL directly, by device and package: its input buffer is part of the PLL."""
 
 SIZES = {
     "lp": ("384", "1k", "4k", "8k"),
@@ -88,14 +88,14 @@ def _pll(pad: bool, divr: int, divf: int, divq: int, vco: Fraction, pfd: Fractio
 
 
 def _part(board: Board) -> tuple[str, str]:
-    """Device and package as nextpnr names them."""
-    found = _PART.fullmatch(board.part.lower())
-    if found is None or found[2] not in SIZES[found[1]]:
+    """Return device and package as nextpnr names them."""
+    match = _PART.fullmatch(board.part.lower())
+    if match is None or match[2] not in SIZES[match[1]]:
         raise SpecError(
             f"board {board.name}: part must be an iCE40's full name, like iCE40HX8K-CT256,"
             f" not {board.part!r}"
         )
-    return found[1] + found[2], found[3]
+    return match[1] + match[2], match[3]
 
 
 def _pcf(board: Board, pins: Pins) -> str:

@@ -1,7 +1,7 @@
-"""What the open tools are told of a family of small parts: `Family`, one module each.
+"""Describes a family of small parts for the open tools: each family is a module, a `Family`.
 
-Yosys reads the design, ``synth`` maps it, nextpnr places and routes it, a packer writes the
-bitstream. All files have names of their own in one folder.
+Yosys synthesises the design, nextpnr places and routes it, a packer writes the bitstream. All their
+files are in one folder.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from ..board import Board, Pins
 
 @dataclass(frozen=True)
 class Program:
-    """A tool: its ``name`` where it is installed natively, the ``package`` that carries it (of
-    `bitrill.requirements`), and Python that runs it there on ``sys.argv[1:]``."""
+    """A tool: its ``name`` when installed natively, the Python ``package`` that contains it (of
+    `bitrill.requirements`), and the code that runs it from there on ``sys.argv[1:]``."""
 
     name: str
     package: str
@@ -26,7 +26,7 @@ class Program:
 
     @staticmethod
     def yowasp(name: str, package: str) -> Program:
-        """One of YoWASP's, by its native name (``ecppack``) and package (``yowasp-..``)."""
+        """Return a tool of YoWASP by its native name (``ecppack``) and package (``yowasp-..``)."""
         run = f"run_{name.replace('-', '_')}"
         module = package.replace("-", "_")
         start = f"import sys; from {module} import {run}; sys.exit({run}(sys.argv[1:]))"
@@ -35,10 +35,10 @@ class Program:
 
 @dataclass(frozen=True)
 class Pll:
-    """One setting of a family's PLL: a cell whose output is ``mhz``, exactly.
+    """A setting of a family's PLL cell that makes exactly ``mhz``.
 
-    ``source``, ``output``, ``locked``: ports of clock in, clock out and lock; ``constants``: other
-    inputs and what they are held at; ``joined``: inputs and the outputs that feed them (feedback).
+    ``source``, ``output``, ``locked``: ports of clock in, clock out and lock; ``constants``: values
+    of other inputs; ``joined``: inputs that are fed by outputs of the cell (feedback).
     """
 
     mhz: Fraction
@@ -55,9 +55,9 @@ class Pll:
 
 @dataclass(frozen=True)
 class Target:
-    """A board, as the tools are told of it.
+    """A board, as the tools' arguments describe it.
 
-    ``synth``: Yosys' command, without ``-top``; ``pads``: commands behind it, on the flat netlist;
+    ``synth``: Yosys' command, without ``-top``; ``pads``: commands after it, on the flat netlist;
     ``constraints``: files of pins and clocks, of ports clk, rx, tx and those held high; ``place``:
     nextpnr's options for part and constraints; ``routed``: option and file of what it writes for
     the packer; ``pack``: the packer's arguments, which name that file and ``bitstream``.
@@ -78,22 +78,25 @@ class Family(Protocol):
     NEXTPNR: Program
     PACKER: Program
     CELLS: Mapping[str, tuple[str, ...]]
-    """Of the resources lut, ff, bram and dsp: names of cells in nextpnr's report, summed up.
-    (A resource that the report does not count apart is left out.)"""
+    """Names of cells in nextpnr's report, by resource (lut, ff, bram, dsp), to be summed up.
+
+    A resource that the report does not count is left out.
+    """
 
     def target(self, board: Board, pins: Pins) -> Target:
-        """Raises `SpecError` for a part or a package that the tools do not know: the key ``part``
-        and what is accepted."""
+        """Return how the tools see a board; raises `SpecError` for a part that they do not know."""
         ...
 
     def plls(self, board: Board, pins: Pins) -> Iterator[Pll]:
-        """All settings for the board's crystal within the limits of the data sheet; of those of
-        one frequency the best one first."""
+        """Yield all PLL settings for the board's crystal within the limits of the data sheet.
+
+        The best setting of each frequency comes first.
+        """
         ...
 
 
 def ordered(pfd: Fraction, vco_mhz: tuple[int, int]) -> Iterator[tuple[int, Fraction]]:
-    """``(times, vco)`` of each VCO within its limits, those amid them first."""
+    """Yield ``(times, vco)`` for each VCO rate within its limits, the middle ones first."""
     middle = Fraction(sum(vco_mhz), 2)
     every = range(ceil(vco_mhz[0] / pfd), floor(vco_mhz[1] / pfd) + 1)
     for times in sorted(every, key=lambda n: abs(n * pfd - middle)):
@@ -101,5 +104,5 @@ def ordered(pfd: Fraction, vco_mhz: tuple[int, int]) -> Iterator[tuple[int, Frac
 
 
 def mhz_text(mhz: float) -> str:
-    """Of a constraint: the shortest decimal that is the same number."""
+    """Write a rate as the shortest decimal that is the same number."""
     return f"{mhz:g}" if float(f"{mhz:g}") == mhz else repr(mhz)

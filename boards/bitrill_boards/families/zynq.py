@@ -1,47 +1,57 @@
-"""What both families of Zynq have: a processing system with ports to the fabric, and its clock."""
+"""Processing systems of both Zynq families: their ports to the programmable logic, and its clock.
+
+The families differ in names and numbers alone, which stand in ``zynq.toml``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
+from pathlib import Path
 
 from bitrill.errors import SpecError
 
 from ..board import Board
-from ..driver import clocks
-from ..driver.clocks import Divided
+from ..driver import zynq_clocks
+from ..driver.zynq_clocks import Divided
 
 NEAR = 1 + Fraction(1, 10_000)
-"""A clock may be faster than asked for by this: 142.857 MHz is meant to be 1000/7."""
+"""How much faster than asked for a clock may be, relatively: 142.857 MHz means 1000/7."""
 
 
 @dataclass(frozen=True)
 class Processing:
-    """A processing system's block, in Vivado's names, and what device trees say of it.
+    """A family's processing system, in the names of Vivado and of Linux' device trees.
 
-    ``automation``: options of its rule in block designs. ``control`` is the master port whose
-    addresses reach the registers, ``memory`` the slave port to DDR, ``port_clocks`` are their clock
-    pins; ``config(clock)`` sets them up, ``bare(crystal)`` is added where no preset of a board is;
-    ``actual``: property that holds the clock that is made. ``segments``: what is behind ``memory``,
-    ``ddr`` those of it that are DDR. ``address``: bits of a memory address. Device trees:
-    ``interrupt_parent``, ``interrupt_spi``, ``clock_cell`` and ``cells`` of an address.
-    ``pll_mhz``: of the PLL of I/O, where a board's file says nothing.
+    Vivado: ``ip``, its block; ``automation``, options of the block's rule; ``control``, the master
+    port that reaches the registers; ``memory``, the slave port to DDR; ``port_clocks``, their clock
+    pins; ``clock``, ``reset`` and ``interrupt``, pins; ``segments``, address segments behind
+    ``memory``; ``ddr``, those of them that are DDR. ``config``: the block's properties;
+    ``clock_key``, ``actual_key`` and ``crystal_key``: properties that hold the clock asked for, the
+    clock that is made, and the crystal's.
+
+    Device trees: ``interrupt_parent``, ``interrupt_spi``, ``clock_cell``, ``cells`` of an address.
+    ``address``: bits of a memory address. ``pll_mhz``: rate of the I/O PLL that a board has unless
+    its file gives another one.
     """
 
     ip: str
     automation: tuple[str, ...]
     control: str
     memory: str
-    port_clocks: tuple[str, str]
+    port_clocks: tuple[str, ...]
     clock: str
     reset: str
     interrupt: str
     segments: str
     ddr: tuple[str, ...]
-    actual: str
-    config: Callable[[Divided], Mapping[str, str]]
-    bare: Callable[[Fraction], Mapping[str, str]]
+    config: Mapping[str, str]
+    clock_key: str
+    actual_key: str
+    crystal_key: str
     address: int
     interrupt_parent: str
     interrupt_spi: int
@@ -49,43 +59,60 @@ class Processing:
     pll_mhz: int
     cells: int
 
+    def properties(self, made: Divided) -> dict[str, str]:
+        """Return the block's properties for a clock."""
+        return {**self.config, self.clock_key: decimals(made.mhz)}
+
+    def bare_properties(self, crystal: Fraction) -> dict[str, str]:
+        """Return the properties that are added where no board files say them."""
+        return {self.crystal_key: decimals(crystal)}
+
     def pll(self, board: Board) -> Fraction:
-        """MHz of the PLL that the clock comes from: the multiple of the board's crystal that is
-        nearest to what the board says, or to what is usual."""
-        crystal = clocks.crystal(board.crystal_mhz)
-        usual = Fraction(self.pll_mhz)
-        wanted = usual if board.pll_mhz is None else clocks.crystal(board.pll_mhz)
-        return crystal * max(1, round(wanted / crystal))
+        """Return MHz of the PLL that makes the clock: a multiple of the board's crystal, the
+        nearest one to the rate that the board or the family states."""
+        crystal = zynq_clocks.crystal(board.crystal_mhz)
+        stated = self.pll_mhz if board.pll_mhz is None else zynq_clocks.crystal(board.pll_mhz)
+        return crystal * max(1, round(stated / crystal))
 
     def below(self, board: Board, asked: Fraction) -> Divided:
-        """The fastest clock that is made and not above ``asked``, give or take decimals that
-        people leave out."""
-        _running(board, asked)
-        return clocks.divide(self.pll(board), asked * NEAR)
+        """Return the fastest clock that is not above ``asked``, which may be rounded."""
+        _require_running(board, asked)
+        return zynq_clocks.divide(self.pll(board), asked * NEAR)
 
     def exactly(self, board: Board, asked: Fraction) -> Divided:
-        """The divisors of a clock; raises `SpecError` where the PLL does not make it."""
-        _running(board, asked)
+        """Return the divisors of a clock; raises `SpecError` where the PLL does not make it."""
+        _require_running(board, asked)
         pll = self.pll(board)
-        under = clocks.divide(pll, asked)
+        under = zynq_clocks.divide(pll, asked)
         if under.mhz == asked:
             return under
-        over = clocks.above(pll, asked)
+        over = zynq_clocks.above(pll, asked)
         raise SpecError(
-            f"clock of {board.name} must be one that its PLL makes ({told(pll)} MHz, divided), not"
-            f" {told(asked)} MHz: nearest are {told(under.mhz)} and {told(over.mhz)} MHz"
+            f"clock of {board.name} must be one that its PLL makes ({decimals(pll)} MHz, divided),"
+            f" not {decimals(asked)} MHz: nearest are {decimals(under.mhz)} and"
+            f" {decimals(over.mhz)} MHz"
         )
 
 
-def _running(board: Board, mhz: Fraction) -> None:
+@cache
+def families() -> dict[str, Processing]:
+    """Return the processing system of each Zynq family, by the family's name."""
+    tables = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    return {
+        family: Processing(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
+        for family, table in tables.items()
+    }
+
+
+def _require_running(board: Board, mhz: Fraction) -> None:
     if mhz <= 0:
         raise SpecError(f"clock of {board.name} must be above 0 MHz, not {mhz}")
 
 
-def told(mhz: Fraction) -> str:
-    """A rate in decimals, at most six, never more than it is."""
+def decimals(mhz: Fraction) -> str:
+    """Write a rate with at most six decimals, rounded down."""
     whole, rest = divmod(mhz.numerator * 1_000_000 // mhz.denominator, 1_000_000)
     return f"{whole}.{rest:06}".rstrip("0").rstrip(".")
 
 
-__all__ = ["Processing", "told"]
+__all__ = ["Processing", "decimals", "families"]

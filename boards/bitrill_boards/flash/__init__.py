@@ -1,4 +1,4 @@
-"""Load a bitstream into a board, and see that it is there."""
+"""Loads a bitstream into a board over its cable, and checks that the chip runs it."""
 
 from .loading import Loaded, flash
 

@@ -1,4 +1,4 @@
-"""Which chip a bitstream is for, by what stands in the file itself."""
+"""Checks, by a bitstream's own content, that it is for the board's chip and unchanged."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from bitrill.errors import SpecError
 from bitrill.storage import read_bytes
 
 from ..driver.bitfile import BitFile, part_key
-from ..driver.errors import DriverError
+from ..driver.driver_errors import DriverError
 
 MASKS = {"zynq7": 0x0FFFFFFF, "zynqmp": 0x0FFFFFFF, "gowin": 0x0FFFFFFF, "ecp5": 0xFFFFFFFF}
-"""The bits of an IDCODE that tell chips apart: the top four are a revision, but on the ECP5, where
-they tell a 12F from a 25F. An iCE40 has no IDCODE."""
+"""Bits of an IDCODE that identify a chip. The top four are a revision, but on the ECP5 they
+distinguish a 12F from a 25F. An iCE40 has no IDCODE."""
 
 _ICE40 = {(872, 272): "iCE40HX8K", (692, 336): "iCE40UP5K", (332, 144): "iCE40HX1K"}
-"""By width and height of a bank of configuration memory; LP parts are the HX ones' equals."""
+"""Chips by width and height of a bank of configuration memory; LP parts equal HX parts."""
 
 
 @dataclass(frozen=True)
-class Target:
-    """The board that a bitstream goes to, of a manifest (``board.json``); ``digest``: of the
-    network that it was built for."""
+class FlashTarget:
+    """Board that a bitstream is for, as its manifest (``board.json``) describes it.
+
+    ``sha256``: of the bitstream that was built; ``digest``: of the network in it.
+    """
 
     board: str
     family: str
@@ -37,19 +39,19 @@ class Target:
     digest: str
 
     @staticmethod
-    def of(manifest: Mapping[str, Any]) -> Target:
+    def of(manifest: Mapping[str, Any]) -> FlashTarget:
         named = {k: manifest.get(k) for k in ("board", "family", "part", "idcode", "flash")}
         digest = manifest.get("network", {}).get("digest", "")
-        return Target(**named, sha256=manifest.get("bitstream_sha256"), digest=digest)  # pyright: ignore
+        return FlashTarget(**named, sha256=manifest.get("bitstream_sha256"), digest=digest)  # pyright: ignore
 
     def has(self, idcode: int) -> bool:
-        """Whether a chip of that IDCODE is the board's."""
+        """Return whether a chip with that IDCODE is the board's."""
         mask = MASKS[self.family]
         return self.idcode is not None and not (idcode ^ self.idcode) & mask
 
 
-def check(target: Target, bitstream: Path) -> bytes:
-    """The file's bytes; raises `SpecError` where it is another part's, or not what was built."""
+def check(target: FlashTarget, bitstream: Path) -> bytes:
+    """Return the file's bytes; raises `SpecError` where it is for another part or was changed."""
     raw = read_bytes(bitstream)
     _FAMILIES[target.family](target, bitstream.name, raw)
     if target.sha256 is not None and hashlib.sha256(raw).hexdigest() != target.sha256:
@@ -59,7 +61,7 @@ def check(target: Target, bitstream: Path) -> bytes:
     return raw
 
 
-def _xilinx(target: Target, name: str, raw: bytes) -> None:
+def _xilinx(target: FlashTarget, name: str, raw: bytes) -> None:
     try:
         bit = BitFile.parse(raw, name)
     except DriverError as error:
@@ -77,7 +79,7 @@ def _xilinx(target: Target, name: str, raw: bytes) -> None:
         )
 
 
-def _ecp5(target: Target, name: str, raw: bytes) -> None:
+def _ecp5(target: FlashTarget, name: str, raw: bytes) -> None:
     if raw[:2] != b"\xff\x00":
         raise SpecError(f"{name} is not an ECP5 bitstream")
     comment, _, data = raw[2:].partition(b"\xff")
@@ -93,7 +95,7 @@ def _ecp5(target: Target, name: str, raw: bytes) -> None:
         raise _other(target, name, f"IDCODE 0x{idcode:08x}")
 
 
-def _gowin(target: Target, name: str, raw: bytes) -> None:
+def _gowin(target: FlashTarget, name: str, raw: bytes) -> None:
     for line in raw[:4096].split(b"\n"):
         bits = line.strip()
         if set(bits) <= set(b"01") and len(bits) == 64 and int(bits[:8], 2) & 0x7F == 0x06:
@@ -104,7 +106,7 @@ def _gowin(target: Target, name: str, raw: bytes) -> None:
     raise SpecError(f"{name} names no IDCODE: it is not a Gowin bitstream (.fs)")
 
 
-def _ice40(target: Target, name: str, raw: bytes) -> None:
+def _ice40(target: FlashTarget, name: str, raw: bytes) -> None:
     at = raw[:256].find(b"\x7e\xaa\x99\x7e")
     size = _ice40_banks(raw, at + 4) if at >= 0 else None
     if size is None:
@@ -115,8 +117,10 @@ def _ice40(target: Target, name: str, raw: bytes) -> None:
 
 
 def _ice40_banks(raw: bytes, at: int) -> tuple[int, int] | None:
-    """Width and height of the banks, of the commands in front of the first data: the low half of
-    a command's byte is how many bytes follow it."""
+    """Read width and height of the banks from the commands before the first data.
+
+    The low half of a command's byte is the number of bytes that follow it.
+    """
     width = height = 0
     while at + 3 <= len(raw) and raw[at : at + 2] != b"\x01\x01":
         many = raw[at] & 0x0F
@@ -129,12 +133,12 @@ def _ice40_banks(raw: bytes, at: int) -> tuple[int, int] | None:
     return (width, height) if width and height else None
 
 
-def _other(target: Target, name: str, what: str) -> SpecError:
+def _other(target: FlashTarget, name: str, what: str) -> SpecError:
     own = target.part if target.idcode is None else f"{target.part}, IDCODE 0x{target.idcode:08x}"
     return SpecError(f"{name} is for another chip ({what}) than that of {target.board} ({own})")
 
 
-_FAMILIES: Mapping[str, Callable[[Target, str, bytes], None]] = {
+_FAMILIES: Mapping[str, Callable[[FlashTarget, str, bytes], None]] = {
     "zynq7": _xilinx,
     "zynqmp": _xilinx,
     "ecp5": _ecp5,

@@ -1,5 +1,4 @@
-"""How a board is reached: over its USB cable, or over a cable elsewhere (XVC); and what is wrong
-where it is not."""
+"""Chooses the cable to a board, USB or XVC over the network, and explains why it fails."""
 
 from __future__ import annotations
 
@@ -11,32 +10,32 @@ from bitrill.errors import BitrillError, SpecError, ToolError
 
 from ..driver.bitfile import part_key
 from . import tool
-from .bitstreams import Target
+from .bitstreams import FlashTarget
 from .tool import Ended
 
 VECTORS = 16384
-"""Bytes of TMS and TDI together that openFPGALoader's XVC client can send at once: it counts the
-bits in 16 of them."""
+"""Largest number of bytes, TMS and TDI together, that openFPGALoader's XVC client can send at
+once: it counts their bits in 16 bits."""
 
 RULES = "/etc/udev/rules.d/70-bitrill.rules"
 
 
 @dataclass(frozen=True)
 class Cable:
-    """``arguments``: those of openFPGALoader that choose it; ``name``: in messages."""
+    """A cable: its ``name`` in messages, and the ``arguments`` of openFPGALoader that choose it."""
 
     name: str
     arguments: tuple[str, ...]
     board: str | None = None
 
     def usb(self) -> tuple[str, str] | None:
-        """Its USB vendor and product, where they are known."""
+        """Return its USB vendor and product, where they are known."""
         cable = tool.cable_of(self.board) if self.board else self.name
         return tool.usb_of(cable) if cable else None
 
 
-def choose(target: Target, xvc: str | None, cable: str | None) -> Cable:
-    """``xvc`` (``HOST:PORT``) or ``cable`` in place of what the board's file names."""
+def choose(target: FlashTarget, xvc: str | None, cable: str | None) -> Cable:
+    """Return the board's cable, unless ``xvc`` (``HOST:PORT``) or ``cable`` names another one."""
     if xvc is not None and cable is not None:
         raise SpecError("xvc and cable exclude each other: give one of them")
     board = target.flash.get("board")
@@ -59,14 +58,16 @@ def _host_port(text: str) -> tuple[str, str]:
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise SpecError(f"xvc must be HOST:PORT, such as 127.0.0.1:2542, not {text!r}")
     try:
-        return socket.gethostbyname(host), port  # the tool takes numbers alone
+        return socket.gethostbyname(host), port  # the tool takes addresses, no names
     except OSError:
         raise SpecError(f"xvc must be HOST:PORT, and there is no host {host!r}") from None
 
 
 def check_vectors(ended: Ended) -> None:
-    """Raise where an XVC server takes more at once than the tool's client can count: it would send
-    a part of the bitstream, and say that all is well."""
+    """Raise `ToolError` where an XVC server takes more at once than the tool's client can count.
+
+    The client would send a part of the bitstream and report success.
+    """
     size = re.search(r"xvcServer version \S+ packet size (\d+)", ended.text)
     if size is not None and int(size.group(1)) > VECTORS // 2:
         raise ToolError(
@@ -76,7 +77,7 @@ def check_vectors(ended: Ended) -> None:
 
 
 def trouble(ended: Ended, cable: Cable) -> BitrillError | None:
-    """What a run's text says about the cable; None where it says nothing."""
+    """Return the error that a run's output tells of the cable; None where it tells none."""
     text = ended.text
     if re.search(r"permission|LIBUSB_ERROR_ACCESS|ftdi device: -4\b", text, re.I):
         return _no_permission(cable, ended)

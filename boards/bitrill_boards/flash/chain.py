@@ -1,4 +1,4 @@
-"""What hangs on a JTAG cable, of openFPGALoader's ``--detect``."""
+"""Reads which chips are on a JTAG cable from the output of openFPGALoader's ``--detect``."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from bitrill.errors import ToolError
 
-from .bitstreams import Target
+from .bitstreams import FlashTarget
 
 
 @dataclass(frozen=True)
 class Chip:
-    """One of the chain; ``fpga``: not a processor's debug port."""
+    """A chip of the JTAG chain; ``fpga`` is false for a processor's debug port."""
 
     index: int
     idcode: int
@@ -24,30 +24,30 @@ class Chip:
 
 
 def parse(text: str) -> list[Chip]:
-    """The chips that ``--detect`` prints, and one that it does not know."""
+    """Return the chips that ``--detect`` prints, or the one that it does not know."""
     unknown = re.search(r"Unknown device with IDCODE: 0x([0-9a-f]+)", text)
     if unknown is not None:
         return [Chip(0, int(unknown.group(1), 16), "an unknown chip", True)]
     chips = []
     for part in re.split(r"^index ", text, flags=re.M)[1:]:
-        told = dict(re.findall(r"^\s+(\w+) +(.+?)\s*$", part, re.M))
-        if "idcode" in told:
-            what = told.get("model") or told.get("type", "a chip")
+        fields = dict(re.findall(r"^\s+(\w+) +(.+?)\s*$", part, re.M))
+        if "idcode" in fields:
+            what = fields.get("model") or fields.get("type", "a chip")
             chips.append(
-                Chip(int(part.split(":")[0]), int(told["idcode"], 16), what, "family" in told)
+                Chip(int(part.split(":")[0]), int(fields["idcode"], 16), what, "family" in fields)
             )
     return chips
 
 
-def find(target: Target, chips: list[Chip]) -> Chip:
-    """The board's chip; raises `ToolError` where it is not there, or not the only one."""
+def find(target: FlashTarget, chips: list[Chip]) -> Chip:
+    """Return the board's chip; raises `ToolError` unless there is exactly one."""
     if not chips:
         raise ToolError(f"no chip answers: is {target.board} powered?")
     own = [c for c in chips if target.has(c.idcode)]
     if not own:
-        found = ", ".join(map(str, chips))
+        others = ", ".join(map(str, chips))
         raise ToolError(
-            f"the cable leads to {found}, not to the {target.part} of {target.board}"
+            f"the cable leads to {others}, not to the {target.part} of {target.board}"
             f" (IDCODE 0x{target.idcode:08x}): is this the right board and cable?"
         )
     if len(own) > 1:

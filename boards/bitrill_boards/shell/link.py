@@ -1,12 +1,12 @@
-"""Frames of a network over bytes that may get lost or damaged: the device's end of the link.
+"""Serial link, the board's end: frames over a line that may lose or damage bytes.
 
     request  A5 operation number length(2) payload CRC-32(4)
     reply    5A status    number length(2) payload CRC-32(4)
 
 Numbers of several bytes go low byte first. The CRC-32 (ISO-HDLC, as zlib's) covers everything
-behind the first byte. ``number`` is the host's, and comes back: with it the host tells which
-request a reply answers. A network has no memory, so a request that is sent again is computed
-again, and gives the same reply.
+after the first byte. ``number`` comes back in the reply, so that the host knows which request it
+answers. A network keeps no state from frame to frame: a request that is sent again is computed
+again and gives the same reply.
 
 =========  ==========================  ===================================================
 operation  payload of the request      payload of the reply
@@ -17,55 +17,29 @@ operation  payload of the request      payload of the reply
 2 RESET    none                        none; the network is reset
 =========  ==========================  ===================================================
 
-``status``: 0 done, 1 a damaged request (its number is not to be trusted), 2 an unknown operation
-or a payload of a wrong length, 3 the network found a frame of a wrong length.
+``status``: 0 done; 1 a damaged request (its number may be wrong); 2 an unknown operation or a
+payload of a wrong length; 3 the network found a frame of a wrong length.
 
 Two requests may be under way: one is computed and answered while the next one comes in. A third
-one is dropped. A request that stops half-way is forgotten after ``timeout`` cycles without a byte.
+one is dropped. A request that stops half-way is dropped after ``timeout`` cycles without a byte.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
-from bitrill.errors import SpecError
 from bitrill_hw.pipeline.stream import beats
 
-from ..driver import wire
+from .identity import Identity
 from .replies import Replies
 from .requests import Requests
 
-MOST_BYTES = 0xFFFF - 4
-"""Of a frame: the length of a payload has 16 bits."""
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What a device is: ``digest`` of the network (8 bytes), its clock, bytes of a frame in and
-    out."""
-
-    digest: bytes
-    clock_hz: int
-    bytes_in: int
-    bytes_out: int
-
-    def __post_init__(self) -> None:
-        for name, n in (("in", self.bytes_in), ("out", self.bytes_out)):
-            if not 1 <= n <= MOST_BYTES:
-                raise SpecError(f"a frame {name} must have 1 to {MOST_BYTES} bytes, not {n:,}")
-
-    def pack(self) -> bytes:
-        """As IDENT's reply holds it."""
-        sizes = (self.bytes_in, self.bytes_out)
-        return wire.IDENTITY.pack(wire.MAGIC, wire.VERSION, 0, self.digest, self.clock_hz, *sizes)
-
 
 class Link(wiring.Component):
-    """The device's end: bytes of the line on one side, bytes of frames on the other.
+    """Connects bytes of the line with bytes of the network's frames.
 
     Members
     -------
@@ -127,4 +101,4 @@ class Link(wiring.Component):
         return m
 
 
-__all__ = ["Identity", "Link"]
+__all__ = ["Link"]

@@ -1,10 +1,11 @@
-"""Between memory and streams of 64-bit words: AXI4 reader and writer (ARM IHI 0022).
+"""Move frames between memory and streams of 64-bit words: AXI4 reader and writer (ARM IHI 0022).
 
-Both move ``words`` words from an address that is a multiple of 128 on, in increasing bursts of 16
-words (the last one shorter): legal for AXI3 ports, too, and never across 4 KiB. Identifiers are 0.
+Both move ``words`` words, starting at an address that is a multiple of 128, in increasing bursts of
+16 words (the last one shorter). Such bursts are legal for AXI3 ports, too, and never cross 4 KiB.
+Identifiers are 0.
 
-``stop`` ends a run at any cycle: nothing more is asked for; what the bus owes, or is owed, still
-moves, for which there is room, and then ``idle`` is 1. Only then may they be reset.
+``stop`` ends a run at any cycle: no more bursts are requested, those already requested still
+complete, and then ``idle`` is 1. Only then may a mover be reset.
 """
 
 from __future__ import annotations
@@ -21,25 +22,17 @@ WORD, BURST = 64, 16
 BURST_BYTES = WORD // 8 * BURST
 ALIGN = BURST_BYTES.bit_length() - 1
 WINDOW = 256
-"""Words that may be under way to the reader: at 100 cycles of latency, a port is never short."""
+"""Words that may be under way to the reader: enough for full rate at 100 cycles of latency."""
 
 SLVERR, DECERR = 2, 3
 _CHANNEL = ("valid", "ready", "addr", "len", "size", "burst", "cache")
 
 
 def read_channels(address: int) -> wiring.Signature:
-    """A master's read channels for addresses of ``address`` bits."""
+    """Signature of a master's read channels with addresses of ``address`` bits."""
     return wiring.Signature(
         {
-            "arid": Out(1),
-            "araddr": Out(address),
-            "arlen": Out(8),
-            "arsize": Out(3),
-            "arburst": Out(2),
-            "arcache": Out(4),
-            "arprot": Out(3),
-            "arvalid": Out(1),
-            "arready": In(1),
+            **_address_channel("ar", address),
             "rid": In(1),
             "rdata": In(WORD),
             "rresp": In(2),
@@ -51,18 +44,10 @@ def read_channels(address: int) -> wiring.Signature:
 
 
 def write_channels(address: int) -> wiring.Signature:
-    """A master's write channels."""
+    """Signature of a master's write channels with addresses of ``address`` bits."""
     return wiring.Signature(
         {
-            "awid": Out(1),
-            "awaddr": Out(address),
-            "awlen": Out(8),
-            "awsize": Out(3),
-            "awburst": Out(2),
-            "awcache": Out(4),
-            "awprot": Out(3),
-            "awvalid": Out(1),
-            "awready": In(1),
+            **_address_channel("aw", address),
             "wdata": Out(WORD),
             "wstrb": Out(WORD // 8),
             "wlast": Out(1),
@@ -76,13 +61,20 @@ def write_channels(address: int) -> wiring.Signature:
     )
 
 
-class _Asker:
-    """The address channel of one direction: bursts as long as ``allowed`` words are there for one.
+def _address_channel(prefix: str, address: int) -> dict[str, wiring.Member]:
+    widths = {"id": 1, "addr": address, "len": 8, "size": 3, "burst": 2, "cache": 4, "prot": 3}
+    ports = {f"{prefix}{name}": Out(width) for name, width in widths.items()}
+    return {**ports, f"{prefix}valid": Out(1), f"{prefix}ready": In(1)}
 
-    ``asks``: a burst is promised at this edge, of ``size`` words; ``left``: words still to ask for.
+
+class _Requester:
+    """Requests bursts on one direction's address channel, none longer than ``allowed`` words.
+
+    ``asks``: a burst of ``size`` words is requested in this cycle; ``left``: words not requested.
     """
 
-    def __init__(self, m: Module, mover: _Mover, allowed: Value, channel: dict[str, Signal]):
+    def __init__(self, m: Module, mover: _Mover, allowed: Value, prefix: str):
+        channel = {name: getattr(mover.bus, prefix + name) for name in _CHANNEL}
         valid, ready, addr, length = (channel[n] for n in ("valid", "ready", "addr", "len"))
         m.d.comb += [
             channel["size"].eq((WORD // 8).bit_length() - 1),
@@ -115,11 +107,31 @@ class _Asker:
 
 
 class _Mover(wiring.Component):
-    """Members beside the bus: ``start`` (a pulse) with ``address`` and ``words``; ``stop``;
-    ``idle``: nothing is left to move, and nothing owed; ``slverr`` and ``decerr``: a response that
-    came now."""
+    """Base of reader and writer.
 
-    def __init__(self, address: int, bus: wiring.Signature, flow: Any):
+    Members
+    -------
+    bus : Out, the master's channels
+    start : In(1)
+        A pulse begins a run, with its first ``address`` and its number of ``words``.
+    stop : In(1)
+        End the run.
+    idle : Out(1)
+        All words have moved and all bursts are complete.
+    slverr, decerr : Out(1)
+        Such a response came in this cycle.
+    """
+
+    bus: Any
+    start: Signal
+    address: Signal
+    words: Signal
+    stop: Signal
+    idle: Signal
+    slverr: Signal
+    decerr: Signal
+
+    def __init__(self, address: int, bus: wiring.Signature, flow: dict[str, wiring.Member]):
         self.bits = address
         super().__init__(
             {
@@ -137,16 +149,8 @@ class _Mover(wiring.Component):
 
 
 class Reader(_Mover):
-    """From memory to ``o``."""
+    """Reads memory into the stream ``o``; ``window``: words that may be under way."""
 
-    bus: Any
-    start: Signal
-    address: Signal
-    words: Signal
-    stop: Signal
-    idle: Signal
-    slverr: Signal
-    decerr: Signal
     o: stream.Interface
 
     def __init__(self, address: int, *, window: int = WINDOW):
@@ -158,10 +162,10 @@ class Reader(_Mover):
         bus = self.bus
         fifo = Fifo(WORD, self.window + 1, form="block")
         m.submodules.fifo = fifo
-        # words of the FIFO that are not promised yet; words that the bus still owes
+        # free words of the FIFO that no burst was requested for; words requested that have not come
         credit = Signal(range(self.window + 1), init=self.window)
         owed = Signal(range(self.window + 1))
-        ask = _Asker(m, self, credit, {n: getattr(bus, f"ar{n}") for n in _CHANNEL})
+        ask = _Requester(m, self, credit, "ar")
         comes, leaves = bus.rvalid & bus.rready, self.o.valid & self.o.ready
         m.d.sync += [
             owed.eq(owed + Mux(ask.asks, ask.size, 0) - comes),
@@ -169,7 +173,7 @@ class Reader(_Mover):
         ]
         wiring.connect(m, wiring.flipped(self.o), fifo.o)
         m.d.comb += [
-            bus.rready.eq(1),  # there is room for all that was asked for
+            bus.rready.eq(1),  # the FIFO has room for all requested words
             fifo.i.valid.eq(bus.rvalid),
             fifo.i.payload.eq(bus.rdata),
             self.idle.eq((ask.left == 0) & (owed == 0)),
@@ -180,21 +184,13 @@ class Reader(_Mover):
 
 
 class Writer(_Mover):
-    """From ``i`` to memory."""
+    """Writes the stream ``i`` to memory."""
 
-    bus: Any
-    start: Signal
-    address: Signal
-    words: Signal
-    stop: Signal
-    idle: Signal
-    slverr: Signal
-    decerr: Signal
     i: stream.Interface
 
     SLOTS = 64
     UNANSWERED = 16
-    """Bursts whose response has not come."""
+    """Largest number of bursts whose response has not come."""
 
     def __init__(self, address: int):
         super().__init__(address, write_channels(address), {"i": In(beats(WORD))})
@@ -204,11 +200,11 @@ class Writer(_Mover):
         bus, slots = self.bus, self.SLOTS
         m.submodules.fifo = fifo = Fifo(WORD, slots, form="distributed")
         wiring.connect(m, wiring.flipped(self.i), fifo.i)
-        # words that are in the FIFO and not promised; words whose address is out, not written
+        # words in the FIFO that no burst was requested for; words requested but not yet written
         free, owed = Signal(range(slots + 1)), Signal(range(2 * slots))
         unanswered = Signal(range(self.UNANSWERED + 1))
         allowed = Mux((unanswered < self.UNANSWERED) & (owed < slots), free, 0)
-        ask = _Asker(m, self, allowed, {n: getattr(bus, f"aw{n}") for n in _CHANNEL})
+        ask = _Requester(m, self, allowed, "aw")
         enters = self.i.valid & self.i.ready
         writes, answers = bus.wvalid & bus.wready, bus.bvalid & bus.bready
         size = Mux(ask.asks, ask.size, 0)
@@ -217,7 +213,7 @@ class Writer(_Mover):
             owed.eq(owed + Mux(bus.awvalid & bus.awready, bus.awlen + 1, 0) - writes),
             unanswered.eq(unanswered + ask.asks - answers),
         ]
-        # all bursts are of 16 words, but a run's last one, which nothing is owed behind
+        # all bursts have 16 words but a run's last one, which ends with the last word owed
         at = Signal(4)
         with m.If(writes):
             m.d.sync += at.eq(at + 1)

@@ -1,6 +1,6 @@
 # amaranth: UnusedElaboratable=no
-# (a network that is refused leaves its shell behind)
-"""The outermost module of a small board: clock, reset and serial line around the shell."""
+# (a network that is refused leaves an unused shell)
+"""Top module of a small board: clock, reset and serial line around the shell."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from amaranth.lib.wiring import In, Out
 from bitrill_hw.memories.roms import convert
 
 from ..families.small import Pll
-from .network import Edges
+from .network_instance import Edges
 from .uart import divisor
 from .uart_shell import UartShell
 
 NAME = "bitrill"
-"""Of the module; the network's own is ``top``."""
+"""Name of the module; the network's own is ``top``."""
 
 START_SECONDS = Fraction(20, 1_000_000)
-"""From lock until reset ends: an iCE40's block memory reads zeros for some 15 us at first."""
+"""Time from the PLL's lock to the end of reset: an iCE40's block memory reads zeros for 15 us."""
 
 
 class StartUp(wiring.Component):
-    """``reset`` until ``lock`` has been 1 for some ``cycles``, and anew where it is lost. Its own
-    domain must have no reset.
+    """Holds ``reset`` until ``lock`` has been 1 for ``cycles`` cycles, and again if it is lost.
+
+    It must run in a clock domain without reset.
 
     Members
     -------
-    lock : In(1), of any clock
+    lock : In(1), asynchronous
     reset : Out(1)
     """
 
@@ -56,8 +57,10 @@ class StartUp(wiring.Component):
 
 
 class OpenTop(wiring.Component):
-    """`UartShell` at ``pll``'s clock, or the crystal's where ``pll`` is None; ``mhz``: which that
-    is, exactly. Reset lasts `START_SECONDS` from the PLL's lock, and returns if that is lost.
+    """`UartShell` with its clock and reset.
+
+    ``pll``: setting that makes the clock, None where it is the crystal's own; ``mhz``: the clock,
+    exactly. Reset lasts `START_SECONDS` from the PLL's lock, and returns if that is lost.
 
     Members
     -------
@@ -97,12 +100,12 @@ class OpenTop(wiring.Component):
         return m
 
     def verilog(self) -> str:
-        """Module `NAME`, without the network."""
+        """Return Verilog of module `NAME`, without the network."""
         return convert(self, name=NAME)
 
 
 def instance(pll: Pll, *, clock_in: Signal, clock_out: Signal, locked: Signal) -> Instance:
-    """The PLL's cell between its signals."""
+    """Return the PLL's cell, connected."""
     outputs = {pll.output: clock_out, pll.locked: locked}
     for port in pll.joined.values():
         outputs.setdefault(port, Signal(name=port.lower()))

@@ -1,8 +1,7 @@
-"""Ports of the primitive PS7 (Xilinx UG585): inputs, all of which a design must drive, and the
-outputs that the top reads.
+"""Ports of the Zynq-7000's primitive PS7 (Xilinx UG585): all its inputs, and the outputs used here.
 
 No input may stay open: with the level shifters on, an undriven interrupt line stops the processors.
-Pads (DDR, MIO and the like) are none of the fabric's.
+Pads (DDR, MIO and the like) do not belong to the programmable logic.
 """
 
 from __future__ import annotations
@@ -53,14 +52,14 @@ def _ports(groups: dict[str, str]) -> dict[str, int]:
 
 
 INPUTS = _ports(_GROUPS)
-"""``{name: bits}``, all of them."""
+"""Bits of each input."""
 
 OUTPUTS = _ports(_READ)
-"""``{name: bits}``, those that are read."""
+"""Bits of each output that the top module reads."""
 
 
 def declaration() -> str:
-    """The primitive as a black box in Verilog, for tools that take long to read of all others."""
+    """Return the primitive as a black box in Verilog: reading the whole library takes seconds."""
     ports = [f"input [{n - 1}:0] {name}" for name, n in INPUTS.items()]
     ports += [f"output [{n - 1}:0] {name}" for name, n in OUTPUTS.items()]
     return "(* blackbox, keep *)\nmodule PS7(\n  " + ",\n  ".join(ports) + "\n);\nendmodule\n"

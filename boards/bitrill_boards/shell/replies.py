@@ -1,8 +1,11 @@
-"""The device's end of the link: replies go out (see `link`)."""
+"""The board's end of the serial link, outwards: answers the requests that `requests` received.
+
+`link` describes the messages.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from amaranth import *
 from amaranth.lib import wiring
@@ -10,18 +13,28 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from bitrill_hw.pipeline.stream import beats
 
-from ..driver.wire import DONE, FAULT, IDENT, REPLY, RESET, RUN
+from ..driver.messages import DONE, FAULT, IDENT, REPLY, RESET, RUN
 from .crc import Crc
-
-if TYPE_CHECKING:
-    from .link import Identity
+from .identity import Identity
 
 
 class Replies(wiring.Component):
     """Answers requests, one after the other.
 
-    ``asked``, with ``status``, ``operation`` and ``number``: a request waits; ``taken``: now it is
-    answered. ``feed``: its frame is to enter the network.
+    Members
+    -------
+    tx : bytes of the line
+    o : bytes of frames from the network
+    asked, status, operation, number : In
+        A request waits for its answer, and what it is.
+    taken : Out(1)
+        It is answered now.
+    feed : Out(1)
+        Its frame shall enter the network.
+    enters, leaves, fault : In(1)
+        A frame's first beat enters the network; its last one leaves it; it had a wrong length.
+    reset : Out(1)
+        Reset the network.
     """
 
     def __init__(self, identity: Identity):
@@ -51,94 +64,98 @@ class Replies(wiring.Component):
             shape=8, depth=len(ident), init=ident, attrs={"rom_block": "logic"}
         )
         letters = rom.read_port()
-        status, runs = Signal(2), Signal()
-        size, at = Signal(16), Signal(16)
+        r = _Reply()
         cycles = self._cycles(m)
-        head = Signal(32)  # status, number, length
-        byte, valid, put, counts = Signal(8), Signal(), Signal(), Signal()
         m.d.comb += [
-            self.tx.payload.eq(byte),
-            self.tx.valid.eq(valid & ~crc.busy),
-            put.eq(self.tx.valid & self.tx.ready),
-            crc.data.eq(byte),
-            crc.load.eq(put & counts),
+            self.tx.payload.eq(r.byte),
+            self.tx.valid.eq(r.valid & ~crc.busy),
+            r.put.eq(self.tx.valid & self.tx.ready),
+            crc.data.eq(r.byte),
+            crc.load.eq(r.put & r.counts),
         ]
-        m.d.comb += letters.addr.eq(at[: len(letters.addr)])
-        # a cycle late: each byte that counts keeps the CRC busy for longer
-        within, final = Signal(), Signal()
-        m.d.sync += [within.eq(at < out), final.eq(at + 1 == size)]
+        m.d.comb += letters.addr.eq(r.at[: len(letters.addr)])
+        # registered: the CRC keeps the next byte waiting for more than that one cycle
+        m.d.sync += [r.within.eq(r.at < out), r.final.eq(r.at + 1 == r.size)]
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += crc.clear.eq(1)
-                length = Mux(
-                    self.status != DONE,
-                    0,
-                    Mux(
-                        self.operation == RUN, out + 4, Mux(self.operation == IDENT, len(ident), 0)
-                    ),
-                )
-                m.d.sync += [at.eq(0), size.eq(length), runs.eq(self.operation == RUN)]
-                m.d.sync += head.eq(Cat(self.status, C(0, 6), self.number, size))
-                with m.If(self.asked):
-                    m.d.comb += [
-                        self.taken.eq(1),
-                        self.feed.eq((self.status == DONE) & (self.operation == RUN)),
-                        self.reset.eq((self.status == DONE) & (self.operation == RESET)),
-                    ]
-                    m.d.sync += status.eq(self.status)
-                    m.next = "MARK"
+                self._accept(m, r)
             with m.State("MARK"):
-                m.d.comb += [valid.eq(1), byte.eq(REPLY)]
-                m.d.sync += head[16:].eq(size)
-                # a result's first byte tells that its frame was whole: then the status stands
-                with m.If(runs & (status == DONE)):
-                    m.d.comb += valid.eq(self.o.valid | self.fault)
-                    with m.If(self.fault):
-                        m.d.sync += [size.eq(0), head.eq(Cat(C(FAULT, 8), head[8:16], C(0, 16)))]
-                        m.d.comb += self.reset.eq(put)
-                with m.If(put):
-                    m.next = "HEAD"
-                with m.Elif(self.asked & (self.status == DONE) & (self.operation == RESET)):
-                    m.next = "IDLE"  # a network that never answers is given up
+                self._mark(m, r)
             with m.State("HEAD"):
-                m.d.comb += [valid.eq(1), byte.eq(head), counts.eq(1)]
-                with m.If(put):
-                    m.d.sync += [head.eq(head >> 8), at.eq(at + 1)]
-                    with m.If(at[:2] == 3):
-                        m.d.sync += at.eq(0)
+                m.d.comb += [r.valid.eq(1), r.byte.eq(r.head), r.counts.eq(1)]
+                with m.If(r.put):
+                    m.d.sync += [r.head.eq(r.head >> 8), r.at.eq(r.at + 1)]
+                    with m.If(r.at[:2] == 3):
+                        m.d.sync += r.at.eq(0)
                         m.next = "PAYLOAD"
-                        with m.If(size == 0):
+                        with m.If(r.size == 0):
                             m.next = "CRC"
             with m.State("PAYLOAD"):
-                m.d.comb += [valid.eq(1), counts.eq(1), byte.eq(letters.data)]
-                with m.If(runs):
-                    m.d.comb += byte.eq(cycles[:8])
-                    with m.If(within):
-                        m.d.comb += [
-                            byte.eq(self.o.payload),
-                            valid.eq(self.o.valid),
-                            self.o.ready.eq(self.tx.ready & ~crc.busy),
-                        ]
-                with m.If(put & runs & ~within):
-                    m.d.sync += cycles.eq(cycles >> 8)
-                with m.If(put):
-                    m.d.sync += at.eq(at + 1)
-                    with m.If(final):
-                        m.d.sync += at.eq(0)
-                        m.next = "CRC"
+                self._payload(m, r, letters.data, cycles, ~crc.busy)
             with m.State("CRC"):
-                sent = ~crc.value.word_select(at[:2], 8)
-                m.d.comb += [valid.eq(1), byte.eq(sent)]
-                with m.If(put):
-                    m.d.sync += at.eq(at + 1)
-                    with m.If(at[:2] == 3):
+                sent = ~crc.value.word_select(r.at[:2], 8)
+                m.d.comb += [r.valid.eq(1), r.byte.eq(sent)]
+                with m.If(r.put):
+                    m.d.sync += r.at.eq(r.at + 1)
+                    with m.If(r.at[:2] == 3):
                         m.next = "IDLE"
         return m
 
+    def _accept(self, m: Module, r: _Reply) -> None:
+        """Take the next request and prepare the reply's head."""
+        run, ident = self.identity.bytes_out + 4, len(self.identity.pack())
+        payload = Mux(self.operation == RUN, run, Mux(self.operation == IDENT, ident, 0))
+        length = Mux(self.status != DONE, 0, payload)
+        m.d.sync += [r.at.eq(0), r.size.eq(length), r.runs.eq(self.operation == RUN)]
+        m.d.sync += r.head.eq(Cat(self.status, C(0, 6), self.number, r.size))
+        with m.If(self.asked):
+            m.d.comb += [
+                self.taken.eq(1),
+                self.feed.eq((self.status == DONE) & (self.operation == RUN)),
+                self.reset.eq((self.status == DONE) & (self.operation == RESET)),
+            ]
+            m.d.sync += r.status.eq(self.status)
+            m.next = "MARK"
+
+    def _mark(self, m: Module, r: _Reply) -> None:
+        """Send the first byte, as soon as the status is known."""
+        m.d.comb += [r.valid.eq(1), r.byte.eq(REPLY)]
+        m.d.sync += r.head[16:].eq(r.size)
+        # once a result's first byte is there, its frame was whole: then the status is final
+        with m.If(r.runs & (r.status == DONE)):
+            m.d.comb += r.valid.eq(self.o.valid | self.fault)
+            with m.If(self.fault):
+                m.d.sync += [r.size.eq(0), r.head.eq(Cat(C(FAULT, 8), r.head[8:16], C(0, 16)))]
+                m.d.comb += self.reset.eq(r.put)
+        with m.If(r.put):
+            m.next = "HEAD"
+        with m.Elif(self.asked & (self.status == DONE) & (self.operation == RESET)):
+            m.next = "IDLE"  # the host gives up a network that never answers
+
+    def _payload(self, m: Module, r: _Reply, letter: Value, cycles: Signal, ready: Value) -> None:
+        """Send the identity, or the frame and its cycles."""
+        m.d.comb += [r.valid.eq(1), r.counts.eq(1), r.byte.eq(letter)]
+        with m.If(r.runs):
+            m.d.comb += r.byte.eq(cycles[:8])
+            with m.If(r.within):
+                m.d.comb += [
+                    r.byte.eq(self.o.payload),
+                    r.valid.eq(self.o.valid),
+                    self.o.ready.eq(self.tx.ready & ready),
+                ]
+        with m.If(r.put & r.runs & ~r.within):
+            m.d.sync += cycles.eq(cycles >> 8)
+        with m.If(r.put):
+            m.d.sync += r.at.eq(r.at + 1)
+            with m.If(r.final):
+                m.d.sync += r.at.eq(0)
+                m.next = "CRC"
+
     def _cycles(self, m: Module) -> Signal:
-        """Cycles between a frame's first beat in and its last one out; stands still afterwards."""
+        """Count the cycles from a frame's first beat in to its last one out, then stand still."""
         cycles, inside = Signal(32), Signal()
-        enters, leaves = Signal(), Signal()  # both a cycle late
+        enters, leaves = Signal(), Signal()  # both one cycle late
         m.d.sync += [enters.eq(self.enters), leaves.eq(self.leaves)]
         with m.If(enters):
             m.d.sync += [inside.eq(1), cycles.eq(1)]
@@ -147,3 +164,20 @@ class Replies(wiring.Component):
         with m.If(inside & leaves):
             m.d.sync += [inside.eq(0), cycles.eq(cycles)]
         return cycles
+
+
+class _Reply:
+    """The reply that is being sent: ``byte`` of it leaves where ``put``; the CRC ``counts`` it.
+
+    ``head``: status, number and length, next byte lowest. ``at``: number of bytes sent of the part
+    that is under way; ``within``: it is still below a frame's bytes; ``final``: one is left.
+    """
+
+    def __init__(self) -> None:
+        self.status, self.size, self.byte = Signal(2), Signal(16), Signal(8)
+        self.valid, self.put = Signal(), Signal()
+        self.within, self.counts = Signal(), Signal()
+        self.head = Signal(32)
+        self.at = Signal(16)
+        self.runs = Signal()
+        self.final = Signal()

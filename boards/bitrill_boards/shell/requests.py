@@ -1,4 +1,7 @@
-"""The device's end of the link: requests come in (see `link`)."""
+"""The board's end of the serial link, inwards: receives requests, checks them, keeps the frame.
+
+`link` describes the messages; `replies` answers them.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from bitrill_hw.pipeline.stream import beats
 
-from ..driver.wire import DAMAGED, DONE, IDENT, REQUEST, RESET, RUN, UNKNOWN
+from ..driver.messages import DAMAGED, DONE, IDENT, REQUEST, RESET, RUN, UNKNOWN
 from .crc import RESIDUE, Crc
 
 
 class _State(Enum):
-    """What a request's next byte is."""
+    """What the next byte of a request is."""
 
     HUNT = 0
     OPERATION = 1
@@ -29,10 +32,20 @@ class _State(Enum):
 
 
 class Requests(wiring.Component):
-    """Takes requests in: checks them, keeps the last good frame, and feeds it when told to.
+    """Receives requests, keeps the last good frame, and sends it to the network when told to.
 
-    ``pending``: a request waits, of ``status``, ``operation`` and ``number``; ``taken``: it is
-    answered now. ``feed``: send the frame to the network; ``reset``: give up sending it.
+    Members
+    -------
+    rx : bytes of the line
+    i : bytes of frames to the network
+    pending, status, operation, number : Out
+        A request waits for its answer, and what it is.
+    taken : In(1)
+        The pending request is answered now.
+    feed : In(1)
+        Send the frame to the network.
+    reset : In(1)
+        Stop sending it.
     """
 
     def __init__(self, bytes_in: int, *, timeout: int):
@@ -58,83 +71,90 @@ class Requests(wiring.Component):
         m.submodules.frame = frame = Memory(shape=8, depth=max(2, n), init=[])
         write, fed = frame.write_port(), Signal(range(n + 1))
         feeding = self._feeder(m, frame, fed)
-        operation, number = Signal(8), Signal(8)
-        size, at = Signal(16), Signal(16)
+        r = _Request(self.rx.payload)
         silence = Signal(range(self.timeout + 1))
-        byte, get, judging, hunting = self.rx.payload, Signal(), Signal(), Signal()
         m.d.comb += [
-            # in front of a request that still waits, a byte does, too, as long as it can
-            self.rx.ready.eq(~crc.busy & ~judging & ~(hunting & self.pending)),
-            get.eq(self.rx.valid & self.rx.ready),
-            crc.data.eq(byte),
-            write.addr.eq(at[: len(write.addr)]),
-            write.data.eq(byte),
+            # while a request still waits, so does the first byte of the next, as long as it can
+            self.rx.ready.eq(~crc.busy & ~r.judging & ~(r.hunting & self.pending)),
+            r.get.eq(self.rx.valid & self.rx.ready),
+            crc.data.eq(r.byte),
+            write.addr.eq(r.at[: len(write.addr)]),
+            write.data.eq(r.byte),
         ]
-        # a cycle late: each byte that counts keeps the CRC busy for longer
+        # registered: the CRC keeps the next byte waiting for more than that one cycle
         within, final, needed, silent = Signal(), Signal(), Signal(), Signal()
         m.d.sync += [
-            within.eq(at < n),
-            final.eq(at + 1 == size),
-            needed.eq(at >= fed),
+            within.eq(r.at < n),
+            final.eq(r.at + 1 == r.size),
+            needed.eq(r.at >= fed),
             silent.eq(silence == self.timeout),
         ]
         with m.If(self.taken):
             m.d.sync += self.pending.eq(0)
-        m.d.sync += silence.eq(Mux(get, 0, silence + 1))
-        state = Signal(_State)
-        with m.Switch(state):
+        m.d.sync += silence.eq(Mux(r.get, 0, silence + 1))
+        with m.Switch(r.state):
             with m.Case(_State.HUNT):
-                m.d.comb += [hunting.eq(1), crc.clear.eq(1)]
+                m.d.comb += [r.hunting.eq(1), crc.clear.eq(1)]
                 m.d.sync += silence.eq(0)
-                with m.If(get & (byte == REQUEST)):
-                    m.d.sync += state.eq(_State.OPERATION)
-            for here, field, following in (
-                (_State.OPERATION, operation, _State.NUMBER),
-                (_State.NUMBER, number, _State.LOW),
-                (_State.LOW, size[:8], _State.HIGH),
-            ):
-                with m.Case(here), m.If(get):
-                    m.d.sync += field.eq(byte)
-                    m.d.sync += state.eq(following)
-            with m.Case(_State.HIGH), m.If(get):
-                m.d.sync += [size[8:].eq(byte), at.eq(0)]
-                m.d.sync += state.eq(_State.CRC)
-                with m.If((byte != 0) | (size[:8] != 0)):
-                    m.d.sync += state.eq(_State.PAYLOAD)
-            with m.Case(_State.PAYLOAD), m.If(get):
+                with m.If(r.get & (r.byte == REQUEST)):
+                    m.d.sync += r.state.eq(_State.OPERATION)
+            self._header(m, r)
+            with m.Case(_State.PAYLOAD), m.If(r.get):
                 m.d.comb += write.en.eq(within)
-                m.d.sync += at.eq(at + 1)
+                m.d.sync += r.at.eq(r.at + 1)
                 with m.If(final):
-                    m.d.sync += at.eq(0)
-                    m.d.sync += state.eq(_State.CRC)
-                with m.If(feeding & needed):  # the frame before is still needed
-                    m.d.sync += state.eq(_State.HUNT)
-            with m.Case(_State.CRC), m.If(get):
-                m.d.sync += at.eq(at + 1)
-                with m.If(at[:2] == 3):
-                    m.d.sync += state.eq(_State.JUDGE)
-            with m.Case(_State.JUDGE):
-                m.d.comb += judging.eq(1)
-                right = ((operation == RUN) & (size == n)) | (
-                    ((operation == IDENT) | (operation == RESET)) & (size == 0)
-                )
-                with m.If(~crc.busy):
-                    damaged = crc.value != RESIDUE
-                    m.d.sync += [
-                        self.pending.eq(1),
-                        self.operation.eq(operation),
-                        self.number.eq(number),
-                        self.status.eq(Mux(damaged, DAMAGED, Mux(right, DONE, UNKNOWN))),
-                    ]
-                    m.d.sync += state.eq(_State.HUNT)
-        with m.If(~hunting & silent):
-            m.d.sync += state.eq(_State.HUNT)
-        m.d.comb += crc.load.eq(get & ~hunting)
+                    m.d.sync += r.at.eq(0)
+                    m.d.sync += r.state.eq(_State.CRC)
+                with m.If(feeding & needed):  # the frame before is not yet in the network
+                    m.d.sync += r.state.eq(_State.HUNT)
+            self._trailer(m, r, crc)
+        with m.If(~r.hunting & silent):
+            m.d.sync += r.state.eq(_State.HUNT)
+        m.d.comb += crc.load.eq(r.get & ~r.hunting)
         return m
 
+    def _header(self, m: Module, r: _Request) -> None:
+        """Take operation, number and length."""
+        for here, field, following in (
+            (_State.OPERATION, r.operation, _State.NUMBER),
+            (_State.NUMBER, r.number, _State.LOW),
+            (_State.LOW, r.size[:8], _State.HIGH),
+        ):
+            with m.Case(here), m.If(r.get):
+                m.d.sync += field.eq(r.byte)
+                m.d.sync += r.state.eq(following)
+        with m.Case(_State.HIGH), m.If(r.get):
+            m.d.sync += [r.size[8:].eq(r.byte), r.at.eq(0)]
+            m.d.sync += r.state.eq(_State.CRC)
+            with m.If((r.byte != 0) | (r.size[:8] != 0)):
+                m.d.sync += r.state.eq(_State.PAYLOAD)
+
+    def _trailer(self, m: Module, r: _Request, crc: Crc) -> None:
+        """Take the CRC, then judge the request."""
+        with m.Case(_State.CRC), m.If(r.get):
+            m.d.sync += r.at.eq(r.at + 1)
+            with m.If(r.at[:2] == 3):
+                m.d.sync += r.state.eq(_State.JUDGE)
+        with m.Case(_State.JUDGE):
+            m.d.comb += r.judging.eq(1)
+            right = ((r.operation == RUN) & (r.size == self.bytes_in)) | (
+                ((r.operation == IDENT) | (r.operation == RESET)) & (r.size == 0)
+            )
+            with m.If(~crc.busy):
+                damaged = crc.value != RESIDUE
+                m.d.sync += [
+                    self.pending.eq(1),
+                    self.operation.eq(r.operation),
+                    self.number.eq(r.number),
+                    self.status.eq(Mux(damaged, DAMAGED, Mux(right, DONE, UNKNOWN))),
+                ]
+                m.d.sync += r.state.eq(_State.HUNT)
+
     def _feeder(self, m: Module, frame: Memory, at: Signal) -> Signal:
-        """The frame's bytes to ``i``, one a cycle; the result is 1 until the last one is read,
-        ``at`` how many are."""
+        """Send the frame's bytes to ``i``, one a cycle; ``at`` counts those that were read.
+
+        Returns a signal that is 1 until the last byte is read.
+        """
         n = self.bytes_in
         read = frame.read_port()
         feeding, there, moves = Signal(), Signal(), Signal()
@@ -156,3 +176,19 @@ class Requests(wiring.Component):
         with m.If(self.reset):
             m.d.sync += [feeding.eq(0), there.eq(0), at.eq(0)]
         return feeding
+
+
+class _Request:
+    """The request that is being received: its fields so far, and ``byte``, taken where ``get``.
+
+    ``at``: number of bytes of the payload, or of the CRC, that have come. ``hunting``: no request
+    has begun; ``judging``: it is whole.
+    """
+
+    def __init__(self, byte: Value):
+        self.byte = byte
+        self.operation, self.size, self.get = Signal(8), Signal(16), Signal()
+        self.judging, self.hunting = Signal(), Signal()
+        self.number = Signal(8)
+        self.at = Signal(16)
+        self.state = Signal(_State)

@@ -1,4 +1,4 @@
-"""An asynchronous serial line: 8 data bits, no parity, one stop bit, low bit first."""
+"""Serial receiver and transmitter (UART): 8 data bits, no parity, one stop bit, low bit first."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from bitrill.errors import SpecError
 from bitrill_hw.pipeline.stream import beats
 
 LEAST_DIVISOR = 8
-"""Cycles a bit: the three samples around its middle and the synchroniser's doubt fit in."""
+"""Fewest cycles per bit: room for three samples and for the synchroniser's uncertainty."""
 
 MOST_ERROR = 0.02
-"""Of the baud rate: over ten bits both ends together may drift by less than half a bit."""
+"""Largest relative error of the baud rate: both ends may drift by half a bit within ten."""
 
 
 def divisor(clock_hz: float, baud: int) -> int:
-    """Cycles a bit; raises `SpecError` where no whole number is near enough."""
+    """Return the cycles per bit; raises `SpecError` where no whole number is near enough."""
     ratio = clock_hz / baud
     d = round(ratio)
     if d < LEAST_DIVISOR:
@@ -38,13 +38,15 @@ def divisor(clock_hz: float, baud: int) -> int:
 
 
 class Receiver(wiring.Component):
-    """Bytes from a line. A bit is the majority of three samples around its middle; a byte without
-    its stop bit is dropped, and the line must rest before the next one.
+    """Receives bytes from a line.
+
+    A bit is the majority of three samples around its middle. A byte without its stop bit is
+    dropped, and the line must be idle before the next one.
 
     Members
     -------
     rx : In(1), idle 1
-    o : bytes; there is no room to wait in, ``o.ready`` must be 1 in time (ten bits)
+    o : bytes; each one must be taken before the next one ends (ten bits), or it is lost
     """
 
     rx: Signal
@@ -69,7 +71,7 @@ class Receiver(wiring.Component):
             with m.State("REST"), m.If(bit):  # the line must be 1 before a start bit counts
                 m.next = "IDLE"
             with m.State("IDLE"):
-                # the middle of the start bit, whose majority is two cycles late
+                # until the middle of the start bit; its majority comes two cycles late
                 m.d.sync += [wait.eq(self.divisor // 2 - 2), left.eq(9)]
                 with m.If(~bit):
                     m.next = "BITS"
@@ -78,7 +80,7 @@ class Receiver(wiring.Component):
                 with m.If(wait == 0):
                     m.d.sync += [wait.eq(self.divisor - 1), left.eq(left - 1)]
                     m.d.sync += data.eq(Cat(data[1:], bit))
-                    with m.If((left == 9) & bit):  # no start bit, a spike
+                    with m.If((left == 9) & bit):  # a spike, no start bit
                         m.next = "IDLE"
                     with m.Elif(left == 0):
                         m.next = "REST"
@@ -88,7 +90,7 @@ class Receiver(wiring.Component):
 
 
 class Transmitter(wiring.Component):
-    """Bytes to a line.
+    """Sends bytes over a line.
 
     Members
     -------

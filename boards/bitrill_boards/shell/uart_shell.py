@@ -1,6 +1,6 @@
 # amaranth: UnusedElaboratable=no
-# (a network that is refused leaves its shell behind)
-"""The shell of small boards: a network behind a serial line."""
+# (a network that is refused leaves an unused shell)
+"""Shell of small boards: a network behind a serial line."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from bitrill_hw.pipeline.stream import beats
 
-from .link import Identity, Link
-from .network import Edges, Network
+from .identity import Identity
+from .link import Link
+from .network_instance import Edges, NetworkInstance
 from .uart import Receiver, Transmitter
 
 SILENCE = 20
-"""Bytes' time without one, after which a request that has begun is forgotten."""
+"""Silence, in times of a byte, after which an incomplete request is dropped."""
 
 
 def identity(edges: Edges, clock_hz: int) -> Identity:
-    """What the device says of itself."""
+    """Return what the board answers to IDENT."""
     into, out = (-(-bits // 8) for bits in (edges.frame_in, edges.frame_out))
     return Identity(edges.digest, clock_hz, into, out)
 
 
 class UartCore(wiring.Component):
-    """A network behind bytes: all of the shell but the serial line itself.
+    """Network behind a stream of bytes: the whole shell but the serial line itself.
 
     Members
     -------
@@ -43,7 +44,7 @@ class UartCore(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.link = link = Link(self.identity, timeout=self.timeout)
-        m.submodules.network = network = Network(self.edges, 8)
+        m.submodules.network = network = NetworkInstance(self.edges, 8)
         wiring.connect(m, wiring.flipped(self.rx), link.rx)
         wiring.connect(m, wiring.flipped(self.tx), link.tx)
         wiring.connect(m, link.i, network.i)
@@ -58,7 +59,7 @@ class UartCore(wiring.Component):
 
 
 class UartShell(wiring.Component):
-    """`UartCore` behind pins: ``divisor`` cycles a bit.
+    """`UartCore` behind two pins; ``divisor``: cycles per bit.
 
     Members
     -------

@@ -1,16 +1,16 @@
-"""The shell of Zynq boards: a network between AXI4 memory ports, ruled by AXI4-Lite registers.
+"""Shell of Zynq boards: a network between AXI4 memory ports, controlled by AXI4-Lite registers.
 
-A run reads ``IN_WORDS`` words of 64 bits from ``IN_ADDRESS`` on, sends them through the network,
-frame by frame, and writes ``OUT_WORDS`` words from ``OUT_ADDRESS`` on; both addresses are multiples
-of 128. Frames in memory are dense bits, low first, each starting on 8 bytes. A start resets the
-network, so that whatever a run before has left is gone.
+A run reads ``IN_WORDS`` words of 64 bits at ``IN_ADDRESS``, sends them through the network frame by
+frame, and writes ``OUT_WORDS`` words to ``OUT_ADDRESS``; both addresses are multiples of 128.
+Frames in memory are dense bits, low first, each starting on 8 bytes. A start resets the network, so
+that nothing is left of a run before.
 
 =====================  ==========================================================================
 address
 =====================  ==========================================================================
 0 ..                   `REGISTERS`, 32 bits each: see `bitrill_boards.driver.registers`
-``WEIGHTS`` (16 MiB)   the network's own registers, where its weights can be written: the
-.. twice that          addresses of its ``registers.json``, with what refuses them (a frame inside)
+``WEIGHTS`` (16 MiB)   the network's own registers, where its weights are writable: addresses as in
+.. twice that          ``registers.json``; an access is refused while a frame is inside
 all others             SLVERR
 =====================  ==========================================================================
 """
@@ -28,16 +28,16 @@ from bitrill_hw.design.axilite import AxiLite, axi_lite
 
 from ..driver.registers import IDENTITY, REGISTERS, SIZE, SIZE_RUNTIME, VERSION, WEIGHTS, WRITABLE
 from .movers import ALIGN, Reader, Writer, read_channels, write_channels
-from .network import Edges, Network
-from .weights import Onward
+from .network_instance import Edges, NetworkInstance
+from .register_forwarder import RegisterForwarder
 
 STATUS_BITS = 7
-"""Of STATUS, above BUSY."""
+"""Number of STATUS bits above BUSY."""
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """Words of 64 bits a frame in and out: what a driver needs to know."""
+    """Number of 64-bit words of a frame in and out."""
 
     words_in: int
     words_out: int
@@ -49,7 +49,7 @@ class Geometry:
 
 @dataclass
 class _Kept:
-    """A register of those bits, from ``first`` on, that mean something; the others read 0."""
+    """A writable register that keeps ``bits``, bit ``first`` and up; the other bits read 0."""
 
     bits: Signal
     first: int
@@ -60,8 +60,8 @@ class _Kept:
 
 
 @dataclass
-class _State:
-    """What the registers show, and what a write to them does."""
+class _ShellState:
+    """Signals that registers show (``status`` .. ``busy``), and that writes to them set."""
 
     kept: dict[str, _Kept]
     status: Signal
@@ -74,13 +74,14 @@ class _State:
 
 
 def register_bits(edges: Edges) -> int:
-    """Of a register's address: 12, or 25 where the network's weights can be written."""
+    """Return the bits of a register's address: 12, or 25 where weights are writable."""
     return (SIZE_RUNTIME if edges.register_bits else SIZE).bit_length() - 1
 
 
 class ZynqShell(wiring.Component):
-    """A build's network behind AXI. ``address``: bits of a memory address; ``register_bits``: those
-    of a register's, 12, or 25 where the network's weights can be written.
+    """A compiled network behind AXI.
+
+    ``address``: bits of a memory address; ``register_bits``: bits of a register's address.
 
     Members
     -------
@@ -118,7 +119,37 @@ class ZynqShell(wiring.Component):
         m = Module()
         m.submodules.lite = lite = AxiLite(self.register_bits)
         wiring.connect(m, wiring.flipped(self.axi), lite.axi)
-        state = _State(
+        state = self._state()
+        clear, quiet = Signal(), Signal()
+        # starts the movers one cycle after the start, which resets them
+        begin = Signal()
+        m.d.sync += begin.eq(state.start)
+        reader, writer, network = self._path(m, state, begin, clear)
+        self._registers(m, lite.bus, state)
+        idle = reader.idle & writer.idle
+        if self.edges.register_bits:
+            idle &= self._weights(m, lite.bus, network)
+        begun = Signal()  # the cycle in which the movers are still idle though a run has begun
+        m.d.sync += begun.eq(begin)
+        raised = Cat(
+            state.busy & quiet,
+            reader.slverr,
+            reader.decerr,
+            writer.slverr,
+            writer.decerr,
+            network.error & ~clear,
+            state.stop & quiet,
+        )
+        m.d.comb += [
+            quiet.eq(idle & ~begin & ~begun),
+            clear.eq(state.start | (state.stop & quiet)),
+            self.interrupt.eq(state.status[0] & state.kept["INTERRUPT"].bits),
+        ]
+        self._run(m, state, raised, quiet, network.leaves)
+        return m
+
+    def _state(self) -> _ShellState:
+        return _ShellState(
             kept={name: self._kept(name) for name in WRITABLE},
             status=Signal(STATUS_BITS, name="status"),
             cycles=Signal(48, name="cycles"),
@@ -128,42 +159,18 @@ class ZynqShell(wiring.Component):
             stop=Signal(name="stop"),
             cleared=Signal(STATUS_BITS, name="cleared"),
         )
-        clear, quiet = Signal(), Signal()
-        # of the movers and the network: in reset with the start itself, so begun one cycle later
-        begin = Signal()
-        m.d.sync += begin.eq(state.start)
-        reader, writer, network = self._path(m, state, begin, clear)
-        self._registers(m, lite.bus, state)
-        idle = reader.idle & writer.idle
-        if self.edges.register_bits:
-            idle &= self._weights(m, lite.bus, network)
-        s = state
-        begun = Signal()  # the cycle in which the movers do not know of it yet
-        m.d.sync += begun.eq(begin)
-        raised = Cat(
-            s.busy & quiet,
-            reader.slverr,
-            reader.decerr,
-            writer.slverr,
-            writer.decerr,
-            network.error & ~clear,
-            s.stop & quiet,
-        )
-        m.d.comb += [
-            quiet.eq(idle & ~begin & ~begun),
-            clear.eq(s.start | (s.stop & quiet)),
-            self.interrupt.eq(s.status[0] & s.kept["INTERRUPT"].bits),
-        ]
+
+    def _run(self, m: Module, s: _ShellState, raised: Value, quiet: Value, leaves: Value) -> None:
+        """Keep STATUS, BUSY and counters; ``quiet``: nothing moves; ``leaves``: a frame leaves."""
         m.d.sync += s.status.eq((s.status & ~s.cleared) | raised)
         with m.If(s.busy):
-            m.d.sync += [s.cycles.eq(s.cycles + 1), s.frames.eq(s.frames + network.leaves)]
+            m.d.sync += [s.cycles.eq(s.cycles + 1), s.frames.eq(s.frames + leaves)]
         with m.If(quiet):
             m.d.sync += s.busy.eq(0)
-        with m.If(quiet & s.stop):  # not one that comes in this very cycle
+        with m.If(quiet & s.stop):  # a stop that comes in this very cycle is kept
             m.d.sync += s.stop.eq(0)
         with m.If(s.start):
             m.d.sync += [s.busy.eq(1), s.cycles.eq(0), s.frames.eq(0)]
-        return m
 
     def _kept(self, name: str) -> _Kept:
         bits = {
@@ -175,10 +182,12 @@ class ZynqShell(wiring.Component):
         }.get(name, range(32))
         return _Kept(Signal(len(bits), name=name.lower()), bits.start)
 
-    def _path(self, m: Module, s: _State, begin: Value, clear: Value) -> tuple[Any, Any, Any]:
-        """Memory, reader, network, writer, memory."""
+    def _path(
+        self, m: Module, s: _ShellState, begin: Value, clear: Value
+    ) -> tuple[Reader, Writer, NetworkInstance]:
+        """Connect reader, network and writer between the memory ports."""
         reader, writer = Reader(self.address), Writer(self.address)
-        network = Network(self.edges, 64)
+        network = NetworkInstance(self.edges, 64)
         m.submodules.reader = ResetInserter(clear)(reader)
         m.submodules.writer = ResetInserter(clear)(writer)
         m.submodules.network = network
@@ -199,7 +208,8 @@ class ZynqShell(wiring.Component):
             ]
         return reader, writer, network
 
-    def _registers(self, m: Module, bus: Any, s: _State) -> None:
+    def _registers(self, m: Module, bus: Any, s: _ShellState) -> None:
+        """Answer accesses to the shell's own registers."""
         digest = int.from_bytes(self.edges.digest, "big")
         values: dict[str, Any] = {
             "IDENTITY": C(IDENTITY, 32),
@@ -236,30 +246,30 @@ class ZynqShell(wiring.Component):
                             m.d.sync += kept.bits.eq(bus.data[kept.first :])
                     m.d.comb += bus.error.eq(~allowed)
 
-    def _weights(self, m: Module, bus: Any, network: Any) -> Value:
-        """Accesses from `WEIGHTS` on go to the network; whether none is under way.
+    def _weights(self, m: Module, bus: Any, network: NetworkInstance) -> Value:
+        """Forward accesses from `WEIGHTS` on to the network; returns 1 while none is under way.
 
-        A reset of the network would forget one, so it waits. One that begins with the reset reaches
-        the network when that is over.
+        A reset of the network waits for that, or it would lose the access. An access that begins
+        together with the reset reaches the network after it.
         """
         bits = self.edges.register_bits
-        m.submodules.onward = onward = Onward(bits)
-        wiring.connect(m, onward.axi, network.weights)
+        m.submodules.onward = forwarder = RegisterForwarder(bits)
+        wiring.connect(m, forwarder.axi, network.weights)
         own = Signal()
         m.d.comb += [
             own.eq(bus.address[bits - 2 :] == WEIGHTS >> bits),
-            onward.bus.valid.eq(bus.valid & own),
-            onward.bus.write.eq(bus.write),
-            onward.bus.address.eq(bus.address[: bits - 2]),
-            onward.bus.data.eq(bus.data),
+            forwarder.bus.valid.eq(bus.valid & own),
+            forwarder.bus.write.eq(bus.write),
+            forwarder.bus.address.eq(bus.address[: bits - 2]),
+            forwarder.bus.data.eq(bus.data),
         ]
         with m.If(own):
             m.d.comb += [
-                bus.done.eq(onward.bus.done),
-                bus.error.eq(onward.bus.error),
-                bus.value.eq(onward.bus.value),
+                bus.done.eq(forwarder.bus.done),
+                bus.error.eq(forwarder.bus.error),
+                bus.value.eq(forwarder.bus.value),
             ]
-        return onward.idle
+        return forwarder.idle
 
 
 __all__ = ["Geometry", "ZynqShell"]

@@ -1,1 +1,1 @@
-"""Shells in simulation: the same driver, over RTL in place of a board."""
+"""Boards in simulation: their shells in Verilator, as links that the driver takes."""

@@ -1,4 +1,4 @@
-"""A serial port of this computer with a simulated board at its other end (a pseudo-terminal)."""
+"""Serial port of this computer (a pseudo-terminal) with a simulated board at its other end."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from typing import TypeAlias
 
 from bitrill.errors import ToolError
 
-from .serial import DutLine
+from .simulated_serial import DutLine
 
 Tear: TypeAlias = Callable[[bytes], Sequence[bytes]]
-"""What becomes of bytes on their way: pieces, with a silence between two of them that is longer
-than the device waits within a request."""
+"""Splits bytes on their way into pieces; between two of them is a silence that is longer than the
+board waits for the rest of a request."""
 
 STEP = 500
-"""Cycles that are simulated between two looks at the port."""
+"""Number of cycles that are simulated before the port is read again."""
 
 SETTLE = 4_000
-"""Cycles for which the simulation goes on at full speed when nothing comes any more: longer than a
-network of one frame's interval needs. Then it goes on slowly."""
+"""Number of cycles without traffic after which the simulation slows down: longer than a network's
+interval."""
 
 IDLE = 0.005
-"""Seconds between two steps then."""
+"""Seconds between two steps after that."""
 
 
 class SimulatedPort:
-    """``name`` is what a driver opens, again and again if it wants; ``line`` is the board's end.
+    """A port ``name`` that a driver can open several times; ``line`` is the board's end.
 
-    ``tear``: what becomes of the host's bytes. `unplug` is what its name says. The simulation's
-    time goes on beside that of the world, in a thread; ``error``: what ended it.
+    ``tear``: splits the host's bytes. The simulation runs in a thread of its own; ``error`` is what
+    ended it.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class SimulatedPort:
         self._thread.start()
 
     def unplug(self) -> None:
-        """The port vanishes, under the hands of who has it open."""
+        """Remove the port while a driver may have it open."""
         self._over.set()
         self._thread.join()
 
@@ -79,7 +79,7 @@ class SimulatedPort:
             os.close(self._slave)
 
     def _take(self, wait: float) -> bool:
-        """Bytes of the host to the board; whether there were some."""
+        """Pass the host's bytes to the board; returns whether there were some."""
         if not select.select([self._master], [], [], wait)[0]:
             return False
         data = os.read(self._master, 4096)
@@ -90,13 +90,13 @@ class SimulatedPort:
         return True
 
     def _give(self, cycles: int = STEP) -> bool:
-        """Let the board run, and its bytes to the host; whether there were some."""
+        """Let the board run and pass its bytes to the host; returns whether there were some."""
         some, until = False, self.line.now + cycles
         while self.line.now < until:
             data = self.line.read((until - self.line.now) / self.line.clock_hz)
             if not data:
                 break
             some = True
-            with contextlib.suppress(BlockingIOError):  # nobody reads: an overrun loses bytes
+            with contextlib.suppress(BlockingIOError):  # nobody reads: bytes are lost
                 os.write(self._master, data)
         return some

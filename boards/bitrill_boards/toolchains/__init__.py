@@ -1,4 +1,4 @@
-"""What makes a bitstream: one module a toolchain, each a `bitrill_boards.project.Toolchain`."""
+"""Toolchains that make bitstreams, each a module that is a `bitrill_boards.project.Toolchain`."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ TOOLCHAINS = {
     "openxc7": "openxc7",
     "open": "open_tools",
 }
-"""Their modules here, imported when asked for."""
+"""Module of each toolchain here, imported when it is asked for."""
 
 
 def load(name: str) -> Toolchain:
-    """The toolchain of a name; raises `SpecError` for an unknown one."""
+    """Return the toolchain of a name; raises `SpecError` for an unknown one."""
     if name not in TOOLCHAINS:
         raise SpecError(f"toolchain must be one of {', '.join(TOOLCHAINS)}, not {name!r}")
     return cast("Toolchain", import_module(f".{TOOLCHAINS[name]}", __name__))
 
 
 def choose(board: Board, name: str | None) -> str:
-    """``name``, or the first one of a board, where the board has it; else raises `SpecError`."""
+    """Return ``name``, or the board's default; raises `SpecError` where the board lacks it."""
     if name is None:
         return board.toolchains[0]
     if name not in board.toolchains:

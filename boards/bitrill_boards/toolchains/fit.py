@@ -1,4 +1,4 @@
-"""A design that is too large or too slow for a small board: what lacks, and what would do."""
+"""Errors for a design that is too large or too slow for its board: what lacks, what would fit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeAlias
 from bitrill.errors import FitError, TimingError
 
 from ..board import SHARES, Board, every
-from . import clocks
+from . import pll_choice
 
 Used: TypeAlias = Mapping[str, tuple[int, int]]
 """``{resource: (used, available)}``"""
@@ -22,20 +22,22 @@ CROWDED = (
     "Unable to find",
     "it ran for",
 )
-"""What is said of a design that may be within the counts, and finds no place or no end."""
+"""Parts of nextpnr's errors about a design that finds no place, though the counts may suffice."""
 
 CROWD = 0.85
-"""Share of a resource from which on such an error is one of size."""
+"""Share of a resource above which such an error counts as one of size."""
 
 MOST_NAMES = 3
 
 DEEPER = Fraction(5, 4)
-"""Of the clock: what to compile for where a design was too slow."""
+"""Factor of the clock to compile for where a design was too slow."""
 
 
 def fit_error(name: str, board: Board, used: Used, said: str = "") -> FitError | None:
-    """Network ``name`` on ``board``; None where size is not what failed. ``said``: nextpnr's own
-    error, if it gave one."""
+    """Return the error for network ``name`` on ``board``; None where it is not too large.
+
+    ``said``: nextpnr's own error, if it gave one.
+    """
     most = CROWD if any(words in said for words in CROWDED) else 1
     over = {r: (n, have) for r, (n, have) in used.items() if n > most * have}
     if not over:
@@ -55,9 +57,8 @@ def fit_error(name: str, board: Board, used: Used, said: str = "") -> FitError |
 
 
 def larger(board: Board, used: Used) -> list[str]:
-    """Boards that have room for all that is used: those of its own toolchain first, small ones
-    first."""
-    found = [
+    """Return boards that are large enough: those of the same toolchain first, then by size."""
+    boards = [
         b
         for b in every()
         if b.name != board.name
@@ -67,12 +68,12 @@ def larger(board: Board, used: Used) -> list[str]:
             if r in SHARES
         )
     ]
-    found.sort(key=lambda b: (b.toolchains[0] != board.toolchains[0], b.resources.lut))
-    return [b.name for b in found[:MOST_NAMES]]
+    boards.sort(key=lambda b: (b.toolchains[0] != board.toolchains[0], b.resources.lut))
+    return [b.name for b in boards[:MOST_NAMES]]
 
 
 def _amount(board: Board, resource: str) -> int:
-    """What a design may use of it; block memory in kbit."""
+    """Return how much of a resource a design may use; block memory in kbit."""
     unit = board.resources.bram_kbit if resource == "bram" else 1
     return board.usable(resource) * unit
 
@@ -85,11 +86,14 @@ def timing_error(
     slower: Fraction | None,
     used: Used,
 ) -> TimingError | None:
-    """None where the clock is met; ``slower``: the clock next below what was reached."""
+    """Return the error for a missed clock; None where it is met.
+
+    ``slower``: the next clock below what was reached.
+    """
     if fmax_mhz >= clock_mhz:
         return None
-    wanted, deeper = clocks.text(clock_mhz), ceil(DEEPER * clock_mhz)
-    lower = "" if slower is None else f"a lower --clock-mhz ({clocks.text(slower)}), "
+    wanted, deeper = pll_choice.text(clock_mhz), ceil(DEEPER * clock_mhz)
+    lower = "" if slower is None else f"a lower --clock-mhz ({pll_choice.text(slower)}), "
     return TimingError(
         f"{name} runs at {fmax_mhz:.1f} MHz at most on {board.name}, not at {wanted} MHz: build"
         f" with {lower}another --seed, or compile again with --board {board.name} --clock-mhz"

@@ -1,4 +1,4 @@
-"""Tools that are installed outside of Python: which are missing, and running one."""
+"""Runs tools that are installed outside of Python, within a time limit and with a log."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from bitrill.errors import ToolError
 
 PATIENCE_SECONDS = 4 * 3600
-"""After which a tool is taken to hang."""
+"""Time after which a tool counts as hanging."""
 
 POLL_SECONDS = 0.05
 _GRACE_SECONDS = 5
 
 
 def absent(programs: Iterable[str]) -> list[str]:
-    """Those that PATH does not have."""
+    """Return the programs that are not on PATH."""
     return [name for name in programs if shutil.which(name) is None]
 
 
@@ -32,11 +34,11 @@ def run(
     watch: Callable[[], None] = lambda: None,
     patience: float = PATIENCE_SECONDS,
 ) -> Path:
-    """Run a command in ``folder``; gives its log, ``NAME.log`` there.
+    """Run a command in ``folder``; returns its log, ``NAME.log`` there.
 
-    ``watch`` is called now and then. Raises `ToolError` with the tool's own words where it fails,
-    leaves none of ``results`` or runs for more than ``patience`` seconds. An interrupt ends it and
-    all that it started, and what it left of ``results`` is removed.
+    ``watch`` is called every `POLL_SECONDS`. Raises `ToolError` with the tool's own message where
+    it fails, leaves out one of ``results`` or runs longer than ``patience`` seconds. Ctrl-C ends it
+    and all that it started; incomplete ``results`` are removed.
     """
     name = Path(words[0]).name
     log = folder / f"{name}.log"
@@ -57,7 +59,7 @@ def run(
 
 
 def message(log: Path) -> str | None:
-    """The line in which a tool says what went wrong: its error, or the end of a Python trace."""
+    """Return the log's line that says what went wrong: an error, or the end of a Python trace."""
     lines = log.read_text(errors="replace").splitlines()
     for line in lines:
         if line.startswith(("ERROR:", "Error:", "error:")):
@@ -73,14 +75,7 @@ def _follow(
     name, end = Path(words[0]).name, time.monotonic() + patience
     try:
         with log.open("wb") as output:
-            process = subprocess.Popen(
-                words,
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+            process = start(words, folder, output)
     except OSError as error:
         raise _error(name, log, error.strerror or str(error)) from error
     try:
@@ -90,20 +85,31 @@ def _follow(
                 raise _error(name, log, f"it ran for more than {patience:g} seconds and was ended")
             time.sleep(POLL_SECONDS)
     finally:
-        _stop(process)
+        stop_group(process)
     return process.returncode
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End a tool and its children, if it still runs."""
+def start(words: Sequence[str], folder: Path, output: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a command in a process group of its own; it writes to ``output``."""
+    return subprocess.Popen(
+        words,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+    )
+
+
+def stop_group(process: subprocess.Popen[bytes]) -> None:
+    """End a tool and its children if it still runs."""
     for end in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is not None:
             return
-        os.killpg(process.pid, end)
-        try:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, end)
+        with suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
 
 
 def _error(name: str, log: Path, said: str) -> ToolError:
@@ -111,4 +117,4 @@ def _error(name: str, log: Path, said: str) -> ToolError:
     return ToolError(f"{name} failed: {said} (log: {where})", command=name, log=str(log))
 
 
-__all__ = ["absent", "message", "run"]
+__all__ = ["absent", "message", "run", "start", "stop_group"]

@@ -1,12 +1,12 @@
 # amaranth: UnusedElaboratable=no
-# (a board that is refused leaves its top behind)
-"""Small boards by open tools: Yosys, nextpnr and the family's packer.
+# (a board that is refused leaves an unused top)
+"""Makes bitstreams of small boards by open tools: Yosys, nextpnr and the family's packer.
 
     bitrill.v    the board's top: clock, reset, serial line and shell around the network's top.v
-    bitrill.ys   Yosys' script          work/      what the tools leave, and their logs
+    bitrill.ys   Yosys' script          work/      intermediate files and logs
     build.sh     the same by tools that are installed natively
 
-Tools run from their wheels (the extra ``place``); runs that are finished are found again.
+Tools run from their wheels (the extra ``place``). A step that is finished is not run again.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from ..families.small import Family, Target
 from ..pins import of as pins_of
 from ..project import Made, Progress, Project
 from ..shell.open_top import NAME, OpenTop
-from . import clocks, place
+from . import place, pll_choice
 from .fit import Used, fit_error, timing_error
-from .steps import FailedError, Step, run
+from .tool_steps import FailedError, Step, run
 
 WORK = "work"
 SOURCES = ("bitrill.v", "top.v")
 
 
 def family_of(board: Board) -> Family:
-    """The module of a small board's family."""
+    """Return the module of a small board's family."""
     return cast("Family", import_module(f"..families.{board.family}", __package__))
 
 
@@ -52,9 +52,9 @@ def files(project: Project) -> Mapping[str, str]:
 
 
 def top(project: Project) -> OpenTop:
-    """The board's top. Raises `SpecError` for a clock or a baud rate that it cannot make."""
+    """Return the top module; raises `SpecError` for a clock or a baud rate that it cannot make."""
     board, mhz, pins = project.board, project.clock_mhz, pins_of(project.board)
-    pll = clocks.pll_for(family_of(board), board, pins, mhz)
+    pll = pll_choice.pll_for(family_of(board), board, pins, mhz)
     if board.baud is None:
         raise SpecError(f"board {board.name}: host.baud is missing (its link is a serial line)")
     return OpenTop(project.edges, mhz=mhz, pll=pll, baud=board.baud, high=len(pins.high))
@@ -86,19 +86,19 @@ def make(project: Project, progress: Progress) -> Made:
 
 
 def readme(project: Project) -> str:
-    """Of the board's README: what these files are, and how to make the bitstream by hand."""
+    """Return the README's part on these files, and on making the bitstream by hand."""
     family, target = family_of(project.board), _target(project)
     tools = f"`yosys`, `{family.NEXTPNR.name}` and `{family.PACKER.name}`"
     pins = pins_of(project.board)
     crystal, clock = Fraction(str(project.board.crystal_mhz)), project.clock_mhz
-    made = f"is made by a PLL from the crystal's {clocks.text(crystal)} MHz"
+    made = f"is made by a PLL from the crystal's {pll_choice.text(crystal)} MHz"
     if crystal == clock:
         made = "is the crystal's own"
     return f"""\
 ## Bitstream by open tools
 
 `bitrill.v` is the board's top: clock, reset and serial line around the network in `top.v`. Its
-clock of {clocks.text(clock)} MHz {made}. Pins stand in
+clock of {pll_choice.text(clock)} MHz {made}. Pins stand in
 `{next(iter(target.constraints))}`: clock {pins.clk}, serial line in {pins.rx}, out {pins.tx}
 ({project.board.baud:,} baud).
 
@@ -109,7 +109,7 @@ NEXTPNR and PACKER name others. `work/` holds what the tools left: logs, netlist
 
 def _require_clock(project: Project, family: Family, fmax: float, used: Used) -> None:
     board, clock = project.board, project.clock_mhz
-    slower = clocks.below(family, board, pins_of(board), min(fmax, float(clock)))
+    slower = pll_choice.below(family, board, pins_of(board), min(fmax, float(clock)))
     error = timing_error(project.graph.name, board, clock, fmax, slower, used)
     if error is not None:
         raise error

@@ -1,11 +1,11 @@
-"""openXC7 for Zynq-7000: Yosys, nextpnr-xilinx and Project X-Ray, and no vendor's tool.
+"""Makes bitstreams of Zynq-7000 boards by openXC7: Yosys, nextpnr-xilinx and Project X-Ray.
 
     bitrill.v    the whole top: the primitive PS7 and the shell around the network's top.v
-    bitrill.ys   Yosys' script           work/      what the tools leave, and their logs
+    bitrill.ys   Yosys' script           work/      intermediate files and logs
     build.sh     the same by hand
 
-Yosys runs from its wheel. The others are no Python packages; they are looked for on PATH, and their
-databases by OPENXC7_CHIPDB and PRJXRAY_DB_DIR.
+Yosys runs from its wheel. The other tools must be on PATH; OPENXC7_CHIPDB and PRJXRAY_DB_DIR name
+their databases.
 """
 
 from __future__ import annotations
@@ -24,18 +24,17 @@ from bitrill_hw.memories.roms import PREFIX
 from bitrill_hw.synth import CellCounts, count, yosys
 
 from ..board import Board
-from ..families import zynq7
 from ..project import STEM, Made, Progress, Project
 from ..shell.ps7_ports import declaration
 from ..shell.ps7_top import CLOCK
-from . import native, ps7
+from . import native, ps7_project
 from .fit import fit_error, timing_error
 
 WORK = "work"
 SCRIPT, NETLIST, SPLIT, CELL = f"{STEM}.ys", "netlist.json", "lut6_2.v", "ps7.v"
 FASM, FRAMES, BITSTREAM = f"{STEM}.fasm", f"{STEM}.frames", f"{STEM}.bit"
 MAPPED = "mapped.json"
-"""The netlist as it is counted: a LUT of two outputs is one."""
+"""Netlist in which cells are counted: a LUT with two outputs is still one."""
 
 PLACER, ASSEMBLER, PACKER = "nextpnr-xilinx", "fasm2frames", "xc7frames2bit"
 PROGRAMS = (PLACER, ASSEMBLER, PACKER)
@@ -43,7 +42,7 @@ CHIPDB, DATABASE = "OPENXC7_CHIPDB", "PRJXRAY_DB_DIR"
 HOME = "https://github.com/openXC7/toolchain-installer"
 
 PHASES = (("Info: Packing", "packing"), ("Info: Placed", "placing"), ("Info: Routing", "routing"))
-# there is one clock, whichever of its nets' names a release tells
+# there is one clock; releases call it by different nets
 _FMAX = re.compile(r"Max frequency for clock\s+'[^']*':\s*([\d.]+) MHz")
 
 # Releases of nextpnr-xilinx before 2026 have no cell of two outputs.
@@ -56,14 +55,14 @@ endmodule
 """
 
 LIBRARY = {SPLIT: _SPLIT, CELL: declaration()}
-"""What else Yosys reads."""
+"""Files that Yosys reads beside the design."""
 
 
 def files(project: Project) -> Mapping[str, str]:
     """See `bitrill_boards.project.Toolchain`."""
     return {
-        **ps7.common_files(project),
-        ps7.CONSTRAINTS: constraints(project),
+        **ps7_project.common_files(project),
+        ps7_project.CONSTRAINTS: constraints(project),
         SCRIPT: script(),
         **LIBRARY,
         "build.sh": _build_sh(project),
@@ -71,16 +70,16 @@ def files(project: Project) -> Mapping[str, str]:
 
 
 def make(project: Project, progress: Progress) -> Made:
-    """See `bitrill_boards.project.Toolchain`. All that is missing is told of before a tool runs."""
+    """See `bitrill_boards.project.Toolchain`. All missing tools are reported before one runs."""
     tools = Tools.find(project.board)
     folder, work = project.folder, project.folder / WORK
     remove(folder / BITSTREAM)
-    sources = {n: read_bytes(folder / n).decode() for n in ps7.SOURCES}
+    sources = {n: read_bytes(folder / n).decode() for n in ps7_project.SOURCES}
     used = synthesise(sources, project.board, work, progress)
     large = fit_error(project.graph.name, project.board, used)
     if large is not None:
         raise large
-    write_bytes(work / ps7.CONSTRAINTS, read_bytes(folder / ps7.CONSTRAINTS))
+    write_bytes(work / ps7_project.CONSTRAINTS, read_bytes(folder / ps7_project.CONSTRAINTS))
     fmax = _place(project, tools, used, work, progress)
     for k, (words, result) in enumerate(tools.packing(project.board.part)):
         progress(words[0], k, 2)
@@ -97,21 +96,24 @@ def readme(project: Project) -> str:
 `sh build.sh` makes `{BITSTREAM}` with `yosys`, {", ".join(f"`{p}`" for p in PROGRAMS)}
 on PATH ({HOME}). `{CHIPDB}` is nextpnr-xilinx'
 database of the chip, `{chipdb_name(project.board)}`, or the folder that holds it; `{DATABASE}` is
-Project X-Ray's database, the folder that holds `{ps7.FAMILY}`.
+Project X-Ray's database, the folder that holds `{ps7_project.FAMILY}`.
 `bitrill build` runs the same, Yosys from its wheel; `work/` holds what the tools left. Their timing
 model is rough: leave some slack, and run the self-test on the board.
 
-{ps7.set_up(project)}"""
+{ps7_project.set_up(project)}"""
 
 
 def script() -> str:
-    """Yosys' script: tables stay modules of their own until LUTs are mapped. Of Xilinx' primitives
-    Yosys would read hundreds more than are here, for seconds; of its own, which say where cells
-    come from, releases of nextpnr-xilinx know nothing."""
+    """Return Yosys' script.
+
+    ROM tables stay modules of their own until LUTs are mapped. Only the primitives needed are read:
+    the whole library takes seconds. Yosys' ``$scopeinfo`` cells are removed: nextpnr-xilinx does
+    not know them.
+    """
     return f"""\
 read_verilog -lib -specify +/xilinx/cells_sim.v
 read_verilog -lib {CELL}
-read_verilog {" ".join(ps7.SOURCES)}
+read_verilog {" ".join(ps7_project.SOURCES)}
 hierarchy -check -top {STEM}
 synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -nodsp -top {STEM} -run prepare:
 setattr -mod -unset keep_hierarchy {PREFIX}*
@@ -130,14 +132,15 @@ write_json -selected {NETLIST}
 
 
 def constraints(project: Project) -> str:
-    """``bitrill.xdc``: the clock, at the net that registers see."""
-    return f"create_clock -period {ps7.period_ns(ps7.clock(project).mhz)} [get_nets {CLOCK}]\n"
+    """Return ``bitrill.xdc``: the clock, at the net behind the clock buffer."""
+    period = ps7_project.period_ns(ps7_project.clock(project).mhz)
+    return f"create_clock -period {period} [get_nets {CLOCK}]\n"
 
 
 def synthesise(
     sources: Mapping[str, str], board: Board, work: Path, progress: Progress
 ) -> dict[str, tuple[int, int]]:
-    """Leave ``netlist.json``; gives ``{resource: (used, available)}``."""
+    """Write ``netlist.json``; returns ``{resource: (used, available)}``."""
     job = yosys.YosysRun(work, script(), {**sources, **LIBRARY}, (MAPPED, NETLIST))
     yosys.run([job], progress=lambda *_: progress("synthesis by Yosys", 0, 0))
     cells = read_json(work / MAPPED)["modules"][STEM]
@@ -147,20 +150,20 @@ def synthesise(
 
 
 def chipdb_name(board: Board) -> str:
-    """nextpnr-xilinx' database of a part, whatever its speed: ``xc7z020clg400.bin``."""
+    """Return the name of nextpnr-xilinx' database of a part: ``xc7z020clg400.bin``."""
     return f"{board.part.rpartition('-')[0] or board.part}.bin"
 
 
 @dataclass(frozen=True)
 class Tools:
-    """Where databases are: nextpnr-xilinx' of the chip, and Project X-Ray's of the family."""
+    """Paths of the databases: nextpnr-xilinx' of the chip, Project X-Ray's of the family."""
 
     chipdb: str
     database: str
 
     @staticmethod
     def find(board: Board) -> Tools:
-        """Raises `ToolError` that names all that is missing."""
+        """Find the databases; raises one `ToolError` that names everything missing."""
         lacks = [f"{name} on PATH" for name in native.absent(PROGRAMS)]
         chipdb = Path(os.environ.get(CHIPDB, "")).absolute()
         if not os.environ.get(CHIPDB):
@@ -169,9 +172,9 @@ class Tools:
             chipdb = chipdb / chipdb_name(board) if chipdb.is_dir() else chipdb
             if not chipdb.is_file():
                 lacks.append(f"the database {chipdb} ({CHIPDB})")
-        database = Path(os.environ.get(DATABASE, "")).absolute() / ps7.FAMILY
+        database = Path(os.environ.get(DATABASE, "")).absolute() / ps7_project.FAMILY
         if not os.environ.get(DATABASE):
-            lacks.append(f"the variable {DATABASE} (the folder that holds {ps7.FAMILY})")
+            lacks.append(f"the variable {DATABASE} (the folder that holds {ps7_project.FAMILY})")
         elif not (database / board.part / "part.yaml").is_file():
             lacks.append(f"part {board.part} in {database} ({DATABASE})")
         if lacks:
@@ -188,7 +191,7 @@ class Tools:
             "--chipdb",
             self.chipdb,
             "--xdc",
-            ps7.CONSTRAINTS,
+            ps7_project.CONSTRAINTS,
             "--json",
             NETLIST,
             "--fasm",
@@ -200,7 +203,7 @@ class Tools:
         ]
 
     def packing(self, part: str) -> list[tuple[list[str], str]]:
-        """Commands, and what each leaves."""
+        """Return the commands of packing, and the file that each writes."""
         description = f"{self.database}/{part}/part.yaml"
         return [
             ([ASSEMBLER, "--db-root", self.database, "--part", part, FASM, FRAMES], FRAMES),
@@ -224,7 +227,7 @@ class Tools:
 def _place(
     project: Project, tools: Tools, used: dict[str, tuple[int, int]], work: Path, progress: Progress
 ) -> float:
-    """The clock that the placed design reaches, in MHz; raises where that is too low."""
+    """Place and route; returns the clock reached in MHz, raises where that is too low."""
     log = work / f"{PLACER}.log"
 
     def watch() -> None:
@@ -239,8 +242,8 @@ def _place(
         native.run(words, work, (FASM,), watch=watch)
     except ToolError as error:  # a design that is too slow is an error to some releases
         failed = error
-    found = _FMAX.findall(log.read_text(errors="replace"))
-    fmax = float(found[-1]) if found else None
+    rates = _FMAX.findall(log.read_text(errors="replace"))
+    fmax = float(rates[-1]) if rates else None
     if fmax is not None:
         _require_clock(project, fmax, used, failed)
     if failed is not None:
@@ -255,7 +258,7 @@ def _require_clock(
     project: Project, fmax: float, used: dict[str, tuple[int, int]], cause: ToolError | None
 ) -> None:
     name, board, asked = project.graph.name, project.board, project.clock_mhz
-    slower = zynq7.PROCESSING.below(board, Fraction(fmax)).mhz
+    slower = ps7_project.processing().below(board, Fraction(fmax)).mhz
     late = timing_error(name, board, asked, fmax, slower, used)
     if late is not None:
         raise late from cause
@@ -275,13 +278,13 @@ def _build_sh(project: Project) -> str:
 # {BITSTREAM} by openXC7 ({HOME})
 set -eu
 : "${{{CHIPDB}:?must be {chipdb_name(board)} of nextpnr-xilinx, or its folder}}"
-: "${{{DATABASE}:?must be the folder of Project X-Ray's database that holds {ps7.FAMILY}}}"
+: "${{{DATABASE}:?must be the folder of Project X-Ray's database that holds {ps7_project.FAMILY}}}"
 chipdb=$(realpath "${CHIPDB}")
 test -d "$chipdb" && chipdb=$chipdb/{chipdb_name(board)}
-database=$(realpath "${DATABASE}")/{ps7.FAMILY}
+database=$(realpath "${DATABASE}")/{ps7_project.FAMILY}
 cd "$(dirname "$0")"
 mkdir -p {WORK}
-cp {" ".join((*ps7.SOURCES, *LIBRARY, SCRIPT, ps7.CONSTRAINTS))} {WORK}
+cp {" ".join((*ps7_project.SOURCES, *LIBRARY, SCRIPT, ps7_project.CONSTRAINTS))} {WORK}
 cd {WORK}
 yosys -q -l yosys.log -s {SCRIPT}
 {text}

@@ -1,5 +1,5 @@
-"""A device-tree overlay: Linux loads the bitstream, sets the clock, and gives registers, interrupt
-and memory to the driver.
+"""Writes the device-tree overlay by which Linux loads the bitstream, sets the clock, and gives
+registers, interrupt and memory to the driver.
 
 Bindings: fpga-region (its ``firmware-name``), generic-uio (needs the kernel's argument
 ``uio_pdrv_genirq.of_id=generic-uio``), ikwzm,u-dma-buf (a module of its own).
@@ -10,14 +10,14 @@ from __future__ import annotations
 from ..families.zynq import Processing
 
 MEMORY_BYTES = 16 << 20
-"""Of the buffer that driver and hardware share."""
+"""Bytes of the buffer that driver and hardware share."""
 
 NAME = "bitrill"
-"""Of the device and of its buffer: what the driver looks for."""
+"""Name of the device and of its buffer, by which the driver finds them."""
 
 
 def overlay(ps: Processing, base: int, size: int, clock_hz: int, firmware: str) -> str:
-    """``bitrill.dts``; compile: ``dtc -@ -I dts -O dtb -o bitrill.dtbo bitrill.dts``."""
+    """Return ``bitrill.dts``; compile it: ``dtc -@ -I dts -O dtb -o bitrill.dtbo bitrill.dts``."""
     parent, cell = ps.clock_cell
     return f"""\
 /dts-v1/;
@@ -48,7 +48,7 @@ def overlay(ps: Processing, base: int, size: int, clock_hz: int, firmware: str) 
 
 
 def _number(value: int, cells: int) -> str:
-    """In cells of 32 bits, the highest one first."""
+    """Write a number in cells of 32 bits, the highest one first."""
     return " ".join(f"{value >> 32 * k & 0xFFFFFFFF:#x}" for k in reversed(range(cells)))
 
 

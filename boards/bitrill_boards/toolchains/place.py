@@ -1,7 +1,6 @@
-"""Synthesis, placement and routing of a design on a small part by Yosys and nextpnr.
+"""Synthesises, places and routes a design on a small part by Yosys and nextpnr.
 
-A design is Verilog by file name. All is done in one folder: ``netlist.json`` is what Yosys maps,
-``report.json`` nextpnr's figures.
+All files are in one folder: Yosys writes ``netlist.json``, nextpnr its figures in ``report.json``.
 """
 
 from __future__ import annotations
@@ -19,25 +18,25 @@ from bitrill_hw.synth import yosys
 
 from ..families.small import Family, Target
 from ..project import Progress
-from .steps import Step, Watch, run
+from .tool_steps import Step, Watch, run
 
 NETLIST = "netlist.json"
 REPORT = "report.json"
 
 PHASES = (("Info: Packing", "packing"), ("Info: Running", "placing"), ("Info: Routing", "routing"))
-"""How lines of nextpnr's log begin, and what it then does."""
+"""Beginnings of lines of nextpnr's log, and what it does from there on."""
 
 
 @dataclass(frozen=True)
 class Placed:
-    """nextpnr's report: the slowest clock in MHz, and ``{cell: (used, available)}``."""
+    """nextpnr's report: the rate of the slowest clock, and ``{cell: (used, available)}``."""
 
     fmax_mhz: float
     cells: Mapping[str, tuple[int, int]]
 
     @staticmethod
     def read(path: Path) -> Placed:
-        """Raises `ToolError` for a report that has no clock."""
+        """Read a report; raises `ToolError` where it has no clock."""
         return Placed.of(read_json(path), path)
 
     @staticmethod
@@ -54,18 +53,18 @@ class Placed:
         return Placed(min(clocks), cells)
 
     def used(self, family: Family) -> dict[str, tuple[int, int]]:
-        """By resource: lut, ff, bram, dsp; of those that the part has, and the report counts."""
+        """Return used and available by resource, as far as the report counts it."""
         return by_resource(self.cells, family)
 
 
 def by_resource(cells: Mapping[str, tuple[int, int]], family: Family) -> dict[str, tuple[int, int]]:
-    """``{resource: (used, available)}`` of cells as nextpnr counts them."""
-    found = {r: [cells[c] for c in names if c in cells] for r, names in family.CELLS.items()}
-    return {r: (sum(u for u, _ in n), sum(a for _, a in n)) for r, n in found.items() if n}
+    """Sum up nextpnr's counts of cells to ``{resource: (used, available)}``."""
+    counts = {r: [cells[c] for c in names if c in cells] for r, names in family.CELLS.items()}
+    return {r: (sum(u for u, _ in n), sum(a for _, a in n)) for r, n in counts.items() if n}
 
 
 def script(target: Target, top: str, sources: Sequence[str]) -> str:
-    """Yosys' script: tables stay modules of their own until LUTs are mapped."""
+    """Return Yosys' script: ROM tables stay modules of their own until LUTs are mapped."""
     return f"""\
 read_verilog {" ".join(sources)}
 {target.synth} -top {top}
@@ -78,7 +77,7 @@ write_json {NETLIST}
 
 
 def options(target: Target, mhz: Fraction, seed: int) -> list[str]:
-    """nextpnr's arguments. A design that is too slow is an error to it."""
+    """Return nextpnr's arguments; with these, a design that is too slow is an error."""
     return [
         *target.place,
         "--json",
@@ -96,7 +95,7 @@ def options(target: Target, mhz: Fraction, seed: int) -> list[str]:
 def synthesise(
     target: Target, top: str, sources: Mapping[str, str], folder: Path, progress: Progress
 ) -> None:
-    """Leave ``netlist.json`` in the folder."""
+    """Synthesise a design; writes ``netlist.json`` into the folder."""
     job = yosys.YosysRun(folder, script(target, top, list(sources)), sources, (NETLIST,))
     yosys.run([job], progress=lambda *_: progress("synthesis by Yosys", 0, 0))
 
@@ -104,10 +103,10 @@ def synthesise(
 def place(
     family: Family, target: Target, *, mhz: Fraction, seed: int, folder: Path, progress: Progress
 ) -> Placed:
-    """Place and route ``netlist.json``; a design that is too slow is placed all the same.
+    """Place and route ``netlist.json``, even where the design is too slow.
 
-    Leaves the report and what the packer reads. Raises `steps.FailedError`, among others where the
-    design does not fit.
+    Writes the report and the packer's input. Raises `FailedError`, for example where the design
+    does not fit.
     """
     for name, text in target.constraints.items():
         write_text(folder / name, text)
@@ -123,7 +122,7 @@ def place(
 
 
 def phases(tool: str, progress: Progress) -> Watch:
-    """Shows what nextpnr does by the lines of its log."""
+    """Return a watcher of nextpnr's log that reports what it does."""
     progress(f"{tool}: reading", 0, len(PHASES))
 
     def watch(line: str) -> None:
@@ -135,7 +134,7 @@ def phases(tool: str, progress: Progress) -> Watch:
 
 
 def counted(log: Path) -> dict[str, tuple[int, int]]:
-    """Cells used and available, as nextpnr's log lists them before it places."""
+    """Return cells used and available, as nextpnr's log lists them before it places."""
     cells: dict[str, tuple[int, int]] = {}
     _, _, text = log.read_text(errors="replace").partition("Info: Device utilisation:")
     for line in text.splitlines():

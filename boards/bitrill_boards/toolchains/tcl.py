@@ -1,7 +1,7 @@
-"""Tcl for Vivado: texts as words of it, and the scripts in ``scripts/``, the same for all designs.
+"""Puts together Tcl scripts for Vivado from a head of variables and the files in ``scripts/``.
 
-A generated script is a head of variables, then ``common``, a design's own part, and ``implement``.
-It exits with 3 where something is missing, 4 where a step failed, 5 where timing is not met.
+A script is the head, then ``common``, ``block_design`` or ``ps7``, then ``implement``. It exits
+with 3 where something is missing, 4 where a step failed, 5 where timing is not met.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from functools import cache
 from pathlib import Path
 
 IMPLEMENT_STEPS = 6
-"""Steps that ``implement`` tells of."""
+"""Number of steps that ``implement`` reports."""
 
 DIRECTIVES = ("Default", "Explore", "ExtraNetDelay_high", "ExtraPostPlacementOpt")
-"""Vivado's placer takes no seed: another seed is another one of these."""
+"""Directives of Vivado's placer, which takes no seed: another seed means another directive."""
 
 
 def word(text: str) -> str:
-    """One word of Tcl that stands for ``text``, whatever is in it."""
+    """Quote ``text`` as one word of Tcl, whatever is in it."""
     if re.fullmatch(r"[\w./:+*,=@-]+", text, flags=re.ASCII):
         return text
     if not re.search(r"[{}\\]", text):
@@ -28,7 +28,7 @@ def word(text: str) -> str:
 
 
 def head(variables: Mapping[str, str | Sequence[str]]) -> str:
-    """Sets variables to texts and to lists of texts."""
+    """Return Tcl that sets variables to texts and to lists of texts."""
     return "".join(
         f"set {name} {word(value) if isinstance(value, str) else _list(value)}\n"
         for name, value in variables.items()
@@ -36,7 +36,7 @@ def head(variables: Mapping[str, str | Sequence[str]]) -> str:
 
 
 def _list(texts: Sequence[str]) -> str:
-    """A line for each two of a long list: properties and values go in pairs."""
+    """Write a list, two items on a line: properties and values come in pairs."""
     rows = [" ".join(map(word, texts[k : k + 2])) for k in range(0, len(texts), 2)]
     if len(rows) < 2:
         return f"[list {''.join(rows)}]"
@@ -44,13 +44,13 @@ def _list(texts: Sequence[str]) -> str:
 
 
 def directive(seed: int) -> str:
-    """The placer's, of a seed from 1 on."""
+    """Return the placer's directive for a seed, 1 or more."""
     return DIRECTIVES[(seed - 1) % len(DIRECTIVES)]
 
 
 @cache
 def text(name: str) -> str:
-    """One of the scripts: ``common``, ``implement``, ``block_design``, ``ps7``."""
+    """Read a script: ``common``, ``implement``, ``block_design`` or ``ps7``."""
     path = Path(__file__).parent / "scripts" / f"{name}.tcl"
     return path.read_text(encoding="utf-8")
 

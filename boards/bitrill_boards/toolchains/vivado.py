@@ -1,4 +1,4 @@
-"""Vivado with a block design: ``bitrill.bit`` and ``bitrill.hwh``, for all Zynq boards."""
+"""Makes ``bitrill.bit`` and ``bitrill.hwh`` by Vivado with a block design, for all Zynq boards."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from bitrill.errors import SpecError
 from bitrill_hw.memories.roms import convert
 
 from ..board import Board
-from ..driver.clocks import Divided, crystal
 from ..driver.fpga_manager import NAME as FIRMWARE
-from ..families import zynq7, zynqmp
-from ..families.zynq import Processing, told
+from ..driver.zynq_clocks import Divided, crystal
+from ..families.zynq import Processing, decimals, families
 from ..project import Made, Progress, Project
 from ..shell.zynq_shell import ZynqShell
 from . import tcl, vivado_run
 from .overlay import overlay
+from .ps7_project import base
 from .wrapper import SHELL, wrapper
 
-FAMILIES = {"zynq7": zynq7, "zynqmp": zynqmp}
 STEPS = 5 + tcl.IMPLEMENT_STEPS
 
 
 def files(project: Project) -> Mapping[str, str]:
-    """``shell.v``, ``bitrill.v`` (its wrapper), ``build.tcl``, ``bitrill.xdc``, ``bitrill.dts``;
-    ``top.v`` is there."""
+    """Return ``shell.v``, ``bitrill.v`` (its wrapper), ``build.tcl``, ``bitrill.xdc`` and
+    ``bitrill.dts``."""
     ps, made = _processing(project)
     shell = ZynqShell(project.edges, address=ps.address)
     size = 1 << len(shell.axi.awaddr)
@@ -33,33 +32,33 @@ def files(project: Project) -> Mapping[str, str]:
         "bitrill.v": wrapper(shell),
         "build.tcl": script(project, ps, made, size),
         "bitrill.xdc": constraints(project),
-        "bitrill.dts": overlay(ps, _base(project.board), size, round(made.mhz * 10**6), FIRMWARE),
+        "bitrill.dts": overlay(ps, base(project.board), size, round(made.mhz * 10**6), FIRMWARE),
     }
 
 
 def make(project: Project, progress: Progress) -> Made:
-    """`vivado_run.run` of ``build.tcl``."""
+    """Run Vivado on ``build.tcl``."""
     return vivado_run.run(project, progress, also=(vivado_run.HANDOFF,))
 
 
 def script(project: Project, ps: Processing, made: Divided, size: int) -> str:
-    """``build.tcl``: what is this project's own as variables, then the scripts for all."""
+    """Return ``build.tcl``: this project's variables, then the common scripts."""
     board = project.board
     variables = {
         "steps": str(STEPS),
         "wanted": board.part,
         "presets": board.presets,
         "install": _install(board),
-        "clock_mhz": told(made.mhz),
-        "base": hex(_base(board)),
+        "clock_mhz": decimals(made.mhz),
+        "base": hex(base(board)),
         "size": hex(size),
         "directive": tcl.directive(project.seed),
         "also": (vivado_run.HANDOFF,),
         "ps_ip": ps.ip,
         "ps_automation": ps.automation,
-        "ps_config": _properties(ps.config(made)),
-        "ps_bare": _properties(ps.bare(crystal(board.crystal_mhz))),
-        "ps_actual": ps.actual,
+        "ps_config": _properties(ps.properties(made)),
+        "ps_bare": _properties(ps.bare_properties(crystal(board.crystal_mhz))),
+        "ps_actual": ps.actual_key,
         "ps_clock": ps.clock,
         "ps_reset": ps.reset,
         "ps_port_clocks": [f"ps/{pin}" for pin in ps.port_clocks],
@@ -84,8 +83,10 @@ def script(project: Project, ps: Processing, made: Divided, size: int) -> str:
 
 
 def constraints(project: Project) -> str:
-    """``bitrill.xdc``. The clock is constrained by the processing system's own block, and no path
-    leaves it: what remains is to say which network a bitstream holds."""
+    """Return ``bitrill.xdc``, which writes the network's digest into the bitstream.
+
+    The clock needs no constraint here: the processing system's block has one.
+    """
     digest = project.edges.digest.hex()
     return f"""\
 # The network's digest begins with {digest}: its first half is in the bitstream's
@@ -97,9 +98,9 @@ set_property BITSTREAM.GENERAL.COMPRESS TRUE [current_design]
 
 
 def readme(project: Project) -> str:
-    """What a person does with these files, in Markdown."""
+    """Return the README's part on these files, in Markdown."""
     board = project.board
-    _, made = _processing(project)
+    mhz = decimals(_processing(project)[1].mhz)
     return f"""\
 ## The bitstream, with Vivado
 
@@ -118,7 +119,7 @@ then copy `bitrill.bit` and `bitrill.hwh` back into this one.
 
 ## On the board
 
-- Registers are at {_base(board):#x}, the network's clock is {told(made.mhz)} MHz. The driver sets
+- Registers are at {base(board):#x}, the network's clock is {mhz} MHz. The driver sets
   it from the PLL that it finds; where you load the bitstream by other means, set
   {"FCLK0" if board.family == "zynq7" else "PL0"} yourself, no higher.
 - Copy this folder to the board (or to its SD card). The driver needs Python 3.8 and numpy, and
@@ -147,7 +148,7 @@ Without them, or for a board whose Linux runs already and has set up memory and 
 
 
 def _install(board: Board) -> str:
-    """What to do where no board files are found."""
+    """Return the message that says how to install missing board files."""
     short = board.presets[0].partition(":")[2] if board.presets else board.name
     return (
         f"board files of {board.name} ({' or '.join(board.presets)}) are not installed in Vivado:"
@@ -164,20 +165,14 @@ def _properties(values: Mapping[str, str]) -> list[str]:
 
 
 def _processing(project: Project) -> tuple[Processing, Divided]:
-    """The board's processing system, and the clock, which must be one that it makes."""
-    family = FAMILIES.get(project.board.family)
-    if family is None:
+    """Return the board's processing system, and the divisors of the clock."""
+    ps = families().get(project.board.family)
+    if ps is None:
         raise SpecError(
-            f"toolchain vivado is for {', '.join(FAMILIES)}, not {project.board.family}"
+            f"toolchain vivado is for {', '.join(families())}, not {project.board.family}"
             f" ({project.board.name})"
         )
-    return family.PROCESSING, family.PROCESSING.exactly(project.board, project.clock_mhz)
-
-
-def _base(board: Board) -> int:
-    if board.base is None:
-        raise SpecError(f"board {board.name} must have an address of registers (host.base)")
-    return board.base
+    return ps, ps.exactly(project.board, project.clock_mhz)
 
 
 __all__ = ["files", "make", "readme"]

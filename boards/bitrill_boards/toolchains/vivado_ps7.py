@@ -1,5 +1,7 @@
-"""Vivado without a block design, for Zynq-7000: ``bitrill.bit`` of a top that names the primitive
-PS7. It needs no board files, and what PYNQ calls a hardware handoff there is not."""
+"""Makes ``bitrill.bit`` of Zynq-7000 boards by Vivado without a block design.
+
+The top instantiates the primitive PS7. It needs no board files, and makes no ``bitrill.hwh``.
+"""
 
 from __future__ import annotations
 
@@ -8,36 +10,36 @@ from fractions import Fraction
 
 from ..project import Made, Progress, Project
 from ..shell.ps7_top import CELL
-from . import ps7, tcl, vivado_run
+from . import ps7_project, tcl, vivado_run
 from .vivado import constraints as identity
 
 STEPS = 1 + tcl.IMPLEMENT_STEPS
 JITTER = Fraction(3, 100)
-"""Of the period: what Xilinx' own block tells Vivado of its clocks."""
+"""Input jitter as a share of the period, as Xilinx' own block states it."""
 
 
 def files(project: Project) -> Mapping[str, str]:
-    """``bitrill.v``, ``bitrill.xdc``, ``build.tcl``, ``bitrill.dts``; ``top.v`` is there."""
+    """Return ``bitrill.v``, ``bitrill.xdc``, ``build.tcl`` and ``bitrill.dts``."""
     return {
-        **ps7.common_files(project),
-        ps7.CONSTRAINTS: constraints(project),
+        **ps7_project.common_files(project),
+        ps7_project.CONSTRAINTS: constraints(project),
         "build.tcl": script(project),
     }
 
 
 def make(project: Project, progress: Progress) -> Made:
-    """`vivado_run.run` of ``build.tcl``."""
+    """Run Vivado on ``build.tcl``."""
     return vivado_run.run(project, progress)
 
 
 def script(project: Project) -> str:
-    """``build.tcl``: what is this project's own as variables, then the scripts for all."""
+    """Return ``build.tcl``: this project's variables, then the common scripts."""
     variables = {
         "steps": str(STEPS),
         "wanted": project.board.part,
-        "top": ps7.STEM,
-        "sources": ps7.SOURCES,
-        "constraints": ps7.CONSTRAINTS,
+        "top": ps7_project.STEM,
+        "sources": ps7_project.SOURCES,
+        "constraints": ps7_project.CONSTRAINTS,
         "directive": tcl.directive(project.seed),
         "also": (),
     }
@@ -54,9 +56,9 @@ def script(project: Project) -> str:
 
 
 def constraints(project: Project) -> str:
-    """``bitrill.xdc``: the clock, at the primitive's pin, and the network's digest."""
-    made = ps7.clock(project)
-    period = ps7.period_ns(made.mhz)
+    """Return ``bitrill.xdc``: the clock at the primitive's pin, and the network's digest."""
+    made = ps7_project.clock(project)
+    period = ps7_project.period_ns(made.mhz)
     jitter = float(Fraction(period) * JITTER)
     return f"""\
 create_clock -name fclk0 -period {period} [get_pins {{{CELL}/FCLKCLK[0]}}]
@@ -65,7 +67,7 @@ set_input_jitter fclk0 {jitter:.3f}
 
 
 def readme(project: Project) -> str:
-    """What a person does with these files, in Markdown."""
+    """Return the README's part on these files, in Markdown."""
     return f"""\
 ## The bitstream, with Vivado and no block design
 
@@ -79,7 +81,7 @@ It leaves `bitrill.bit`, `timing.rpt`, `utilization.rpt` and `result.json`, or e
 bitstream is only left where timing is met, with every path constrained. There is no `bitrill.hwh`:
 PYNQ's `Overlay` wants one, its `Bitstream` does not.
 
-{ps7.set_up(project)}"""
+{ps7_project.set_up(project)}"""
 
 
 __all__ = ["files", "make", "readme"]

@@ -1,6 +1,6 @@
-"""Running Vivado on a script of ours: its steps shown, its end told by exit code, none left behind.
+"""Runs Vivado on a generated script, reports its steps, and turns its exit code into an error.
 
-The script prints lines that begin with ``BITRILL`` (``scripts/common.tcl``) and leaves
+The script prints lines that begin with ``BITRILL`` (``scripts/common.tcl``) and writes
 ``result.json`` (``scripts/implement.tcl``).
 """
 
@@ -9,12 +9,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +20,20 @@ from bitrill.errors import BitrillError, FitError, StorageError, TimingError, To
 from bitrill.storage import read_json, remove
 
 from ..project import STEM, Made, Progress, Project
+from .native import start, stop_group
 
 PROGRAM = "vivado"
 LOG = "vivado.log"
 BITSTREAM, HANDOFF, RESULT = f"{STEM}.bit", f"{STEM}.hwh", "result.json"
 MISSING, SLOW = 3, 5
 POLL_SECONDS = 0.05
-PATIENCE_SECONDS = 5
 
 _STEP = re.compile(r"BITRILL STEP (\d+)/(\d+) (.+)")
 _TOO_LARGE = re.compile(r"UTLZ-1|Place 30-640|over-?utilized|requires more .* than are available")
 
 
 def command(script: str) -> list[str]:
-    """Vivado's, as it is run in a project's folder."""
+    """Return the command that runs Vivado in a project's folder."""
     return [PROGRAM, "-mode", "batch", "-nojournal", "-notrace", "-log", LOG, "-source", script]
 
 
@@ -44,8 +42,8 @@ def run(
 ) -> Made:
     """Run ``script`` in the project's folder; ``also``: files that belong to the bitstream.
 
-    Raises `ToolError` (missing, or failed), `FitError` (placement found no room), `TimingError`.
-    An interrupt ends Vivado and all that it started; no bitstream is left but a whole, right one.
+    Raises `ToolError` (missing, or failed), `FitError` (placement found no room) or `TimingError`.
+    Ctrl-C ends Vivado and all that it started; only a complete bitstream is left.
     """
     if shutil.which(PROGRAM) is None:
         raise ToolError(
@@ -69,21 +67,15 @@ def run(
 
 
 def _follow(words: list[str], folder: Path, progress: Progress) -> tuple[int, list[str]]:
-    """Exit code, and the lines that tell of errors.
+    """Run Vivado; returns its exit code and its lines about errors.
 
-    What it prints goes to a file, not a pipe: helpers that outlive Vivado would hold a pipe open.
+    Its output goes to a file, not a pipe: helper processes that outlive Vivado would keep a pipe
+    open.
     """
-    told: list[str] = []
+    errors: list[str] = []
     with tempfile.TemporaryFile() as output:
         try:
-            process = subprocess.Popen(
-                words,
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+            process = start(words, folder, output)
         except OSError as error:
             raise StorageError(f"cannot run {words[0]}: {error.strerror or error}") from error
         try:
@@ -93,17 +85,17 @@ def _follow(words: list[str], folder: Path, progress: Progress) -> tuple[int, li
                     done, total, name = step.groups()
                     progress(f"Vivado: {name}", int(done) - 1, int(total))
                 elif line.startswith(("ERROR:", "BITRILL ERROR ")):
-                    told.append(line.strip())
-            return process.wait(), told
+                    errors.append(line.strip())
+            return process.wait(), errors
         finally:
-            _stop(process)
+            stop_group(process)
 
 
 def _lines(file: int, process: subprocess.Popen[bytes]) -> Iterator[str]:
-    """Whole lines of what is written to ``file`` until the process has ended."""
+    """Yield the whole lines that are written to ``file`` until the process has ended."""
     at, rest = 0, b""
     while True:
-        ended = process.poll() is not None  # asked first: what it wrote last is read below
+        ended = process.poll() is not None  # before reading: what it wrote last is read below
         while data := os.pread(file, 1 << 16, at):
             at += len(data)
             *whole, rest = (rest + data).split(b"\n")
@@ -114,19 +106,8 @@ def _lines(file: int, process: subprocess.Popen[bytes]) -> Iterator[str]:
         time.sleep(POLL_SECONDS)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End Vivado and its children, if it still runs."""
-    for end in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            return
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, end)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(PATIENCE_SECONDS)
-
-
 def _error(code: int, lines: list[str], project: Project) -> BitrillError:
-    """What an exit code means; the script's own words first, then Vivado's."""
+    """Return the error for an exit code, with the script's own message first, then Vivado's."""
     own = [line.removeprefix("BITRILL ERROR ") for line in lines if line.startswith("BITRILL")]
     theirs = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
     said = own[-1] if own else f"vivado ended with status {code}"
@@ -155,14 +136,14 @@ def _slow(said: str, known: dict[str, Any], project: Project) -> str:
 
 
 def _result(folder: Path) -> dict[str, Any]:
-    """Of ``result.json``: ``fmax_mhz``, ``used``, and the slacks."""
-    found = read_json(folder / RESULT)
+    """Read ``result.json``: ``fmax_mhz``, ``used``, and the slacks."""
+    result = read_json(folder / RESULT)
     try:
         return {
-            "fmax_mhz": 1000 / (float(found["period_ns"]) - float(found["wns_ns"])),
-            "wns_ns": float(found["wns_ns"]),
-            "whs_ns": float(found["whs_ns"]),
-            "used": {k: (int(a), int(b)) for k, (a, b) in found["used"].items()},
+            "fmax_mhz": 1000 / (float(result["period_ns"]) - float(result["wns_ns"])),
+            "wns_ns": float(result["wns_ns"]),
+            "whs_ns": float(result["whs_ns"]),
+            "used": {k: (int(a), int(b)) for k, (a, b) in result["used"].items()},
         }
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise ToolError(

@@ -1,4 +1,4 @@
-"""The shell as Vivado's block designs take it: Verilog whose ports say which interface they are.
+"""Wraps the shell for Vivado's block designs: Verilog attributes name each port's interface.
 
 Attributes: UG994, "List of Supported X_ Attributes". Read and write channels are one AXI4 master.
 """
@@ -12,16 +12,16 @@ from ..shell.movers import BURST, WINDOW, WORD, Writer
 from ..shell.zynq_shell import ZynqShell
 
 MODULE, SHELL = "bitrill", "bitrill_shell"
-"""Modules: the wrapper's, and the shell's inside of it."""
+"""Names of the wrapper's module and of the shell's inside it."""
 
 CONTROL, MEMORY, INTERRUPT = "s_axi", "m_axi", "interrupt"
 INTERFACES = {"axi": CONTROL, "read": MEMORY, "write": MEMORY}
-"""Members of the shell and the interfaces that they are."""
+"""Interface in the block design of each member of the shell."""
 
 
 @dataclass(frozen=True)
 class Port:
-    """A port of the wrapper: ``inner`` is the shell's; ``logical`` its name in ``interface``."""
+    """Port of the wrapper; ``inner``: the shell's port; ``logical``: its name in ``interface``."""
 
     name: str
     inner: str
@@ -32,8 +32,8 @@ class Port:
 
 
 def ports(shell: ZynqShell) -> list[Port]:
-    """All ports but clock and reset, in the shell's order."""
-    found = []
+    """Return all ports but clock and reset, in the shell's order."""
+    listed = []
     for path, member, value in shell.signature.flatten(shell):
         *outer, name = map(str, path)
         port, logical = INTERRUPT, "INTERRUPT"
@@ -41,15 +41,15 @@ def ports(shell: ZynqShell) -> list[Port]:
             port, logical = f"{INTERFACES[outer[0]]}_{name}", name.upper()
         interface = INTERFACES[outer[0]] if outer else INTERRUPT
         output = member.flow.name == "Out"
-        found.append(
+        listed.append(
             Port(port, "__".join(map(str, path)), output, _width(value), interface, logical)
         )
-    return found
+    return listed
 
 
 def wrapper(shell: ZynqShell) -> str:
-    """Verilog of module `MODULE` around `SHELL`."""
-    found = ports(shell)
+    """Return Verilog of module `MODULE` around `SHELL`."""
+    own = ports(shell)
     lines = [
         _attributed(
             "signal:clock:1.0",
@@ -61,16 +61,16 @@ def wrapper(shell: ZynqShell) -> str:
         _attributed("signal:reset:1.0", "aresetn", "RST", "POLARITY ACTIVE_LOW"),
         "  input wire aresetn,",
     ]
-    told: set[str] = set()
-    for k, port in enumerate(found):
-        parameters = None if port.interface in told else _parameters(port.interface, shell)
-        told.add(port.interface)
+    described: set[str] = set()
+    for k, port in enumerate(own):
+        parameters = None if port.interface in described else _parameters(port.interface, shell)
+        described.add(port.interface)
         vlnv = "signal:interrupt:1.0" if port.interface == INTERRUPT else "interface:aximm:1.0"
         lines.append(_attributed(vlnv, port.interface, port.logical, parameters))
         width = f" [{port.width - 1}:0]" if port.width > 1 else ""
         direction = "output" if port.output else "input"
-        lines.append(f"  {direction} wire{width} {port.name}{'' if k == len(found) - 1 else ','}")
-    inner = [".clk(aclk)", ".rst(~aresetn)", *(f".{p.inner}({p.name})" for p in found)]
+        lines.append(f"  {direction} wire{width} {port.name}{'' if k == len(own) - 1 else ','}")
+    inner = [".clk(aclk)", ".rst(~aresetn)", *(f".{p.inner}({p.name})" for p in own)]
     return "\n".join(
         [
             "// The network's shell, for block designs: a module reference of Vivado.",
@@ -89,10 +89,10 @@ def wrapper(shell: ZynqShell) -> str:
 
 
 def _attributed(vlnv: str, interface: str, logical: str, parameters: str | None) -> str:
-    told = [f'X_INTERFACE_INFO = "xilinx.com:{vlnv} {interface} {logical}"']
+    attributes = [f'X_INTERFACE_INFO = "xilinx.com:{vlnv} {interface} {logical}"']
     if parameters is not None:
-        told.append(f'X_INTERFACE_PARAMETER = "XIL_INTERFACENAME {interface}, {parameters}"')
-    return f"  (* {(',' + chr(10) + '     ').join(told)} *)"
+        attributes.append(f'X_INTERFACE_PARAMETER = "XIL_INTERFACENAME {interface}, {parameters}"')
+    return f"  (* {(',' + chr(10) + '     ').join(attributes)} *)"
 
 
 def _parameters(interface: str, shell: ZynqShell) -> str:

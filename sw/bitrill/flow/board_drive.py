@@ -9,7 +9,6 @@ import platform
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -176,7 +175,7 @@ def drive(
         write_outputs(target, integers, floats),
         np.flatnonzero(differ.any(1)),
         Rates.of(runner.report(), simulated=used == "simulation"),
-        tuple(getattr(link, "notes", ())),
+        tuple(link.notes),
     )
 
 
@@ -240,26 +239,26 @@ def _transport(
 
 def _simulated(place: BoardFolder, built: Build) -> Any:
     """The board's shell in Verilator, with the network inside."""
-    from bitrill_boards.shell.network import Edges
+    from bitrill_boards.shell.network_instance import Edges
 
     edges = Edges.of(built.graph, built.predicted.ii)
     work = (place.folder / "simulation").absolute()
     clock_hz = round(place.manifest.clock * 1_000_000)
     if place.board.zynq:
         from bitrill_boards.driver import AxiTransport
-        from bitrill_boards.simulation.axi import Bench, SimulatedShell
+        from bitrill_boards.families.zynq import families
+        from bitrill_boards.simulation.simulated_axi import AxiStalls, SimulatedShell
 
-        family = import_module(f"bitrill_boards.families.{place.board.family}")
         shell = SimulatedShell(
             built.verilog,
             edges,
             work=work,
             clock_hz=clock_hz,
-            bench=Bench(latency=100),
-            address=family.PROCESSING.address,
+            bench=AxiStalls(latency=100),
+            address=families()[place.board.family].address,
         )
         return AxiTransport(shell.registers, shell.memory, clock_hz=clock_hz)
     from bitrill_boards.driver import SerialTransport
-    from bitrill_boards.simulation.serial import SimulatedLine
+    from bitrill_boards.simulation.simulated_serial import SimulatedLine
 
     return SerialTransport(SimulatedLine(built.verilog, edges, work=work, clock_hz=clock_hz))

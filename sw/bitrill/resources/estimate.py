@@ -4,7 +4,8 @@
 flip-flops of an xc7 part; block memory is counted exactly. The coefficients, none of them negative,
 are least squares of relative error over points measured with Yosys by
 ``benchmarks/fit_resources.py``. It writes them, the points, and how far the model is off on points
-that it was not fitted to, to ``coefficients.json`` beside this file. An operator of another package brings its own coefficients.
+that it was not fitted to, to ``coefficients.json`` beside this file. An operator of another
+package brings its own coefficients.
 """
 
 from __future__ import annotations

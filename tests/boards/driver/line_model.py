@@ -13,7 +13,7 @@ from types import TracebackType
 
 import numpy as np
 from bitrill.flow import Build
-from bitrill_boards.driver import wire
+from bitrill_boards.driver import messages
 from boards.driver.shell_model import network_of
 
 CYCLES = 99
@@ -58,7 +58,7 @@ class Board:
             data += os.read(self.master, 4096)
             while len(data) >= 5 and len(data) >= 9 + struct.unpack_from("<H", data, 3)[0]:
                 size = struct.unpack_from("<H", data, 3)[0]
-                assert data[0] == wire.REQUEST
+                assert data[0] == messages.REQUEST
                 assert zlib.crc32(data[1 : 5 + size]) == int.from_bytes(
                     data[5 + size : 9 + size], "little"
                 )
@@ -66,12 +66,14 @@ class Board:
                 data = data[9 + size :]
 
     def _answer(self, operation: int, number: int, payload: bytes) -> bytes:
-        if operation == wire.IDENT:
-            told = (wire.MAGIC, wire.VERSION, 0, self.digest, 25_000_000, self.into.bytes)
-            return wire.reply(wire.DONE, number, wire.IDENTITY.pack(*told, self.out.bytes))
+        if operation == messages.IDENT:
+            told = (messages.MAGIC, messages.VERSION, 0, self.digest, 25_000_000, self.into.bytes)
+            return messages.reply(
+                messages.DONE, number, messages.IDENTITY.pack(*told, self.out.bytes)
+            )
         x = self.into.unpack(np.frombuffer(payload, np.uint8))
         y = self.graph.run(self.net.input.to_model(x)).reshape(1, -1)
         data = bytearray(self.out.pack(y).tobytes())
         data[0] ^= self.seen == self.flip
         self.seen += 1
-        return wire.reply(wire.DONE, number, bytes(data) + CYCLES.to_bytes(4, "little"))
+        return messages.reply(messages.DONE, number, bytes(data) + CYCLES.to_bytes(4, "little"))

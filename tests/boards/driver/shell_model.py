@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from bitrill.flow import Build
 from bitrill_boards.describe import describe
-from bitrill_boards.driver import LinkError, Network
+from bitrill_boards.driver import LinkError, Network, axi_transport
 from bitrill_boards.driver import registers as r
 
 CYCLES = 64
@@ -45,9 +45,10 @@ class Memory:
 
     def __init__(self, *, first: int = 0x1000_0000, skew: int = 0, size: int | None = None):
         self.buffers: list[Buffer] = []
-        self.next, self.skew, self.log = first, skew, []
-        if size is not None:
-            self.size = size
+        self.next, self.skew, self.size, self.log = first, skew, size, []
+
+    def close(self) -> None:
+        assert not self.buffers
 
     def allocate(self, nbytes: int) -> Buffer:
         buffer = Buffer(self, self.next + self.skew, nbytes)
@@ -71,6 +72,7 @@ class Shell:
     """
 
     looks = 3
+    interrupts = False
 
     def __init__(self, build: Build, memory: Memory, *, fault_in: int = -1, **faults: int | bytes):
         self.graph, self.memory, self.net = build.graph, memory, network_of(build)
@@ -131,6 +133,9 @@ class Shell:
             self.kept[name] = value & ((1 << bits) - 1)
         else:
             raise LinkError(f"the bus refuses a write of {name}")
+
+    def wait(self, seconds: float) -> None:
+        axi_transport.time.sleep(seconds)
 
     def close(self) -> None:
         self.closed = True

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bitrill.flow import Build
-from bitrill_boards.driver import AxiTransport, Driver, DriverError, LinkError, axi
+from bitrill_boards.driver import AxiTransport, Driver, DriverError, LinkError, axi_transport
 from bitrill_boards.driver import registers as r
 from boards.driver.shell_model import CYCLES, LATENCY, Memory, Shell, network_of
 
@@ -34,7 +34,7 @@ class Time:
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
     found = Time()
-    monkeypatch.setattr(axi, "time", found)
+    monkeypatch.setattr(axi_transport, "time", found)
     return found
 
 
@@ -44,6 +44,11 @@ def board(
     shell = Shell(build, memory or Memory(), **faults)
     transport = AxiTransport(shell, shell.memory, clock_hz=100_000_000, timeout=timeout)
     return Driver(network_of(build), transport), shell
+
+
+def axi_link(driver: Driver) -> AxiTransport:
+    assert isinstance(driver.transport, AxiTransport)
+    return driver.transport
 
 
 def images(build: Build, n: int) -> np.ndarray:
@@ -239,7 +244,7 @@ def test_memory_that_the_hardware_cannot_use(build: Build) -> None:
 
 def test_batches_that_no_run_can_be(build: Build) -> None:
     driver, shell = board(build)
-    t = driver.transport
+    t = axi_link(driver)
     for n, size, out in ((0, 8, 8), (2, 7, 8), (2, 8, 9)):
         with pytest.raises(LinkError, match=f"not {n} of {size} and {out} bytes"):
             t.submit(np.zeros((n, size), np.uint8), out)
@@ -258,7 +263,7 @@ def test_batches_that_no_run_can_be(build: Build) -> None:
 
 def test_what_came_back_stays(build: Build) -> None:
     driver, _ = board(build)
-    form, t = driver.network.input.format(8), driver.transport
+    form, t = driver.network.input.format(8), axi_link(driver)
     first, second = (form.pack(images(build, n)[:5].reshape(5, -1)) for n in (10, 20))
     t.submit(first, 8)
     data, _ = t.collect()
@@ -274,7 +279,7 @@ def test_what_came_back_stays(build: Build) -> None:
 def test_the_interrupt_is_waited_for_where_there_is_one(build: Build) -> None:
     shell = Shell(build, Memory())
     waits: list[float] = []
-    shell.wait = waits.append  # type: ignore[attr-defined]
+    shell.interrupts, shell.wait = True, waits.append
     driver = Driver(network_of(build), AxiTransport(shell, shell.memory, clock_hz=1, timeout=30))
     driver.run(images(build, 5))
     assert shell.kept["INTERRUPT"] == 1
@@ -292,13 +297,3 @@ def test_weights(build: Build) -> None:
     message = r"refuses a weight at address 0x40: .* --style runtime \(the bus answers SLVERR\)"
     with pytest.raises(LinkError, match=re.compile(message)):
         driver.write_weights([(32, 0), (64, 1)])
-
-
-def test_weights_over_a_link_that_carries_frames_alone(build: Build) -> None:
-    driver, _ = board(build)
-
-    class Link:
-        align, device = 8, driver.transport.device
-
-    with pytest.raises(DriverError, match="weights can be written over AXI only"):
-        Driver(network_of(build), Link()).write_weights([])

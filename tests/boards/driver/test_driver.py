@@ -16,7 +16,7 @@ from bitrill import flow
 from bitrill.flow import Build
 from bitrill_boards import driver as package
 from bitrill_boards.describe import describe
-from bitrill_boards.driver import Driver, DriverError, Network
+from bitrill_boards.driver import Driver, DriverError, FrameTransport, Network
 from boards.driver.shell_model import network_of
 
 
@@ -28,7 +28,7 @@ class Device:
     bytes_out: int
 
 
-class Golden:
+class Golden(FrameTransport):
     """A transport that is the golden model, with frames in units of 8 bytes, as in memory."""
 
     align = 8
@@ -100,6 +100,12 @@ def test_the_self_test_sees_one_wrong_bit(build: Build) -> None:
     wanted = build.graph.run(x)
     assert Driver(network_of(build), Golden(build)).self_test(x, wanted) == 0
     assert Driver(network_of(build), Golden(build, fault=7)).self_test(x, wanted) == 1
+
+
+def test_weights_over_a_link_that_carries_frames_alone(build: Build) -> None:
+    driver = Driver(network_of(build), Golden(build))
+    with pytest.raises(DriverError, match="weights can be written over AXI only"):
+        driver.write_weights([])
 
 
 @pytest.mark.parametrize(

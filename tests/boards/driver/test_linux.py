@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bitrill.flow import Build
-from bitrill_boards.driver import Driver, DriverError, LinkError, linux, zynq
+from bitrill_boards.driver import Driver, DriverError, LinkError, linux, zynq_setup
 from bitrill_boards.driver.dma import DmaMemory
 from bitrill_boards.driver.mapped import DevMem, Mapped, Uio
 from boards.driver.shell_model import Shell, network_of
@@ -56,7 +56,7 @@ def test_images_through_the_kernels_files(
         tree.uio(3)
         opened: list[tuple[Any, ...]] = []
         monkeypatch.setattr(linux, "Uio", lambda *a: opened.append(a) or shell)
-        shell.wait = lambda seconds: None
+        shell.interrupts, shell.wait = True, lambda seconds: None
     else:
         own = linux.map_physical
         monkeypatch.setattr(
@@ -104,7 +104,7 @@ def test_the_interrupt_of_a_uio_device(tree: Tree) -> None:
     with (tree.root / "dev/uio0").open("rb") as file:
         os.dup2(file.fileno(), uio._file)  # a write fails, as where the device has no interrupt
         uio.wait(60)
-    assert not uio.interrupt
+    assert not uio.usable
     uio.close()
 
 
@@ -325,7 +325,7 @@ def test_the_clock_of_a_zynq_7000(
     crystal: Fraction, feedback: int, asked: Fraction, made: Fraction, divisors: int
 ) -> None:
     ps = Ps({IO_PLL: feedback << 12 | 0xF, FCLK0: 0x3F03F30, 0xF8008000: 0xF01, 0xF8000240: 0xF})
-    assert zynq.prepare("zynq7", ps, crystal, asked) == made
+    assert zynq_setup.prepare("zynq7", ps, crystal, asked) == made
     clock = ps.values[FCLK0]
     assert (clock >> 8 & 63) * (clock >> 20 & 63) == divisors
     assert clock & 0x30 == 0
@@ -336,13 +336,13 @@ def test_the_clock_of_a_zynq_7000(
     assert ps.values[0xF8000008] == 0xDF0D
     assert ps.values[0xF8000004] == 0x767B
     ps.log.clear()
-    zynq.prepare("zynq7", ps, crystal, asked)
+    zynq_setup.prepare("zynq7", ps, crystal, asked)
     assert ps.log == [0xF8000008, 0xF8000004]  # nothing is disturbed that is right
 
 
 def test_the_clock_of_an_ultrascale() -> None:
     ps = Ps({0xFF5E0020: 90 << 8 | 1 << 16, 0xFF5E00C0: 0x2, 0xFD380000: 0xB01, 0xFD615000: 0xA00})
-    assert zynq.prepare("zynqmp", ps, Fraction(100, 3), Fraction(200)) == Fraction(1500, 8)
+    assert zynq_setup.prepare("zynqmp", ps, Fraction(100, 3), Fraction(200)) == Fraction(1500, 8)
     clock = ps.values[0xFF5E00C0]
     assert (clock >> 8 & 63) * (clock >> 16 & 63) == 8
     assert clock & 7 == 0
@@ -350,10 +350,10 @@ def test_the_clock_of_an_ultrascale() -> None:
     assert ps.values[0xFD380000] == 0xB00
     assert ps.values[0xFD615000] == 0xA00
     ps.log.clear()
-    zynq.prepare("zynqmp", ps, Fraction(100, 3), Fraction(200))
+    zynq_setup.prepare("zynqmp", ps, Fraction(100, 3), Fraction(200))
     assert ps.log == []
 
 
 def test_a_family_without_a_processing_system() -> None:
     with pytest.raises(DriverError, match="family 'ecp5' has no processing system to set up"):
-        zynq.prepare("ecp5", Ps({}), Fraction(25), Fraction(25))
+        zynq_setup.prepare("ecp5", Ps({}), Fraction(25), Fraction(25))

@@ -137,7 +137,7 @@ def test_registers_that_are_not_there(
     with opened(place) as driver, pytest.raises(LinkError, match="there is no register at 0x10000"):
         driver.write_weights([(0, 0)])
     with pytest.raises(LinkError, match="there is no register at 0x2"):
-        ours.Registers(SimpleNamespace(read=None), 4096).read(2)
+        ours.PynqRegisters(SimpleNamespace(read=None), 4096).read(2)
 
 
 def test_no_pynq(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

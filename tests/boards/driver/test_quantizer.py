@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bitrill_boards.driver import DriverError, Network
-from bitrill_boards.driver.quantizer import Quantizer
+from bitrill_boards.driver.quantizer import BatchQuantizer
 
 RNG = np.random.default_rng(7)
 EVEN = np.arange(255) / 255 + 0.5 / 255
@@ -67,7 +67,7 @@ def test_each_step_is_the_models(name: str, dtype: Any, inverts: bool) -> None:
         inverted[:] = False
     with np.errstate(over="ignore"):
         x = beside(levels, dtype)
-    n = Quantizer(levels, inverted)(x)
+    n = BatchQuantizer(levels, inverted)(x)
     assert n.dtype.kind in "ub"
     assert n.dtype.itemsize <= 2
     assert (n == plainly(x, levels, inverted)).all()
@@ -96,11 +96,11 @@ def test_what_no_step_can_be_told_of(value: float, dtype: Any) -> None:
     x = np.zeros((3, 4), dtype)
     x[1, 2] = value
     with pytest.raises(DriverError, match="images must be finite, and hold NaN or infinity"):
-        Quantizer([[0.0]], [False])(x)
+        BatchQuantizer([[0.0]], [False])(x)
 
 
 def test_no_images() -> None:
-    assert Quantizer([[0.0]], [False])(np.zeros((0, 4))).shape == (0, 4)
+    assert BatchQuantizer([[0.0]], [False])(np.zeros((0, 4))).shape == (0, 4)
 
 
 CODINGS = [

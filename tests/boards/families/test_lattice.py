@@ -10,7 +10,7 @@ from bitrill.errors import SpecError
 from bitrill_boards.board import Board, Pins, find
 from bitrill_boards.families import ecp5, ice40
 from bitrill_boards.families.small import Pll
-from bitrill_boards.toolchains import clocks
+from bitrill_boards.toolchains import pll_choice
 from bitrill_boards.toolchains.open_tools import pins_of
 
 
@@ -75,7 +75,7 @@ def test_a_crystal_outside_of_the_pll_makes_nothing(crystal):
 def test_an_ice40_is_set_as_icepll_sets_it(mhz, divf, divq):
     """Recorded of `icepll -i 12 -o ..`."""
     chosen = find("ice40-hx8k")
-    pll = clocks.pll_for(ice40, chosen, pins_of(chosen), Fraction(mhz))
+    pll = pll_choice.pll_for(ice40, chosen, pins_of(chosen), Fraction(mhz))
     assert pll is not None
     wanted = {"DIVR": 0, "DIVF": divf, "DIVQ": divq, "FILTER_RANGE": 1, "FEEDBACK_PATH": "SIMPLE"}
     assert pll.parameters == wanted
@@ -84,7 +84,7 @@ def test_an_ice40_is_set_as_icepll_sets_it(mhz, divf, divq):
 def test_an_ecp5_is_set_as_ecppll_sets_it():
     """Recorded of `ecppll -i 25 -o 100`: but for the phase, which nobody sees."""
     chosen = find("ulx3s-85f")
-    pll = clocks.pll_for(ecp5, chosen, pins_of(chosen), Fraction(100))
+    pll = pll_choice.pll_for(ecp5, chosen, pins_of(chosen), Fraction(100))
     assert pll is not None
     assert pll.vco_mhz == 600
     dividers = {k: v for k, v in pll.parameters.items() if k.endswith("_DIV")}
@@ -101,30 +101,30 @@ def test_a_pll_whose_pin_is_the_clocks_takes_the_pad():
 
 def test_the_crystal_itself_needs_no_pll():
     chosen = find("ulx3s-85f")
-    assert clocks.pll_for(ecp5, chosen, pins_of(chosen), Fraction(25)) is None
+    assert pll_choice.pll_for(ecp5, chosen, pins_of(chosen), Fraction(25)) is None
 
 
 def test_a_clock_that_no_setting_makes_names_the_nearest():
     chosen = find("ice40-hx8k")
     with pytest.raises(SpecError) as caught:
-        clocks.pll_for(ice40, chosen, pins_of(chosen), Fraction("33.7"))
+        pll_choice.pll_for(ice40, chosen, pins_of(chosen), Fraction("33.7"))
     assert str(caught.value) == (
         "the clock must be one that ice40-hx8k makes of its 12 MHz, not 33.7 MHz"
         " (nearest: 33 and 33.75)"
     )
     with pytest.raises(SpecError, match=r"not 3 MHz \(nearest: 12\)"):
-        clocks.pll_for(ice40, chosen, pins_of(chosen), Fraction(3))
+        pll_choice.pll_for(ice40, chosen, pins_of(chosen), Fraction(3))
 
 
 def test_the_clock_next_below_is_one_that_can_be_had():
     chosen = find("ulx3s-85f")
-    found = clocks.below(ecp5, chosen, pins_of(chosen), 96.1)
+    found = pll_choice.below(ecp5, chosen, pins_of(chosen), 96.1)
     assert found is not None
     assert 90 < found <= Fraction("96.1")
-    assert Fraction(clocks.text(found)) == found
-    assert "/" not in clocks.text(found)
-    assert clocks.pll_for(ecp5, chosen, pins_of(chosen), found) is not None
-    assert clocks.below(ecp5, chosen, pins_of(chosen), 1.0) is None
+    assert Fraction(pll_choice.text(found)) == found
+    assert "/" not in pll_choice.text(found)
+    assert pll_choice.pll_for(ecp5, chosen, pins_of(chosen), found) is not None
+    assert pll_choice.below(ecp5, chosen, pins_of(chosen), 1.0) is None
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from bitrill.errors import SpecError
 from bitrill_boards.board import every
 from bitrill_boards.driver.bitfile import BitFile, part_key
-from bitrill_boards.driver.errors import DriverError
-from bitrill_boards.flash.bitstreams import MASKS, Target, check
+from bitrill_boards.driver.driver_errors import DriverError
+from bitrill_boards.flash.bitstreams import MASKS, FlashTarget, check
 from boards.flash import bitfiles
 from boards.flash.bitfiles import manifest, written
 
@@ -34,7 +34,7 @@ OWN = {
 @pytest.mark.parametrize("board", OWN)
 def test_a_board_takes_its_own(tmp_path: Path, board: str) -> None:
     path = written(tmp_path, "b", OWN[board])
-    assert check(Target.of(manifest(board)), path) == OWN[board]
+    assert check(FlashTarget.of(manifest(board)), path) == OWN[board]
 
 
 OTHERS = [
@@ -66,7 +66,7 @@ OTHERS = [
 def test_another_s_is_refused(tmp_path: Path, board: str, raw: bytes, what: str, own: str) -> None:
     words = f"b.bit is for another chip ({what}) than that of {board} ({own}"
     with pytest.raises(SpecError, match="^" + re.escape(words)):
-        check(Target.of(manifest(board)), written(tmp_path, "b.bit", raw))
+        check(FlashTarget.of(manifest(board)), written(tmp_path, "b.bit", raw))
 
 
 NONE = [
@@ -85,7 +85,7 @@ NONE = [
 @pytest.mark.parametrize(("board", "raw", "words"), NONE)
 def test_what_is_no_bitstream(tmp_path: Path, board: str, raw: bytes, words: str) -> None:
     with pytest.raises(SpecError, match=re.escape(f"b.bit {words}")):
-        check(Target.of(manifest(board)), written(tmp_path, "b.bit", raw))
+        check(FlashTarget.of(manifest(board)), written(tmp_path, "b.bit", raw))
 
 
 def test_words_must_be_whole() -> None:
@@ -134,7 +134,7 @@ def test_every_board_s_chip_is_known_by_its_own_idcode() -> None:
         if b.idcode is None:
             assert b.family not in MASKS
             continue
-        target = Target.of(manifest(b.name))
+        target = FlashTarget.of(manifest(b.name))
         assert target.has(b.idcode)
         assert target.has(b.idcode ^ 0x1000_0000) is (b.family != "ecp5")
         assert not target.has(b.idcode ^ 0x1000)
@@ -145,11 +145,11 @@ def test_a_bitstream_of_another_network(tmp_path: Path) -> None:
     raw = OWN["pynq-z2"]
     told = manifest("pynq-z2") | {"network": {"digest": "1234abcd" * 8}}
     path = written(tmp_path, "b.bit", raw)
-    check(Target.of(told), path)
+    check(FlashTarget.of(told), path)
     path.write_bytes(raw.replace(b"0XFFFFFFFF", b"0X1234ABCD"))
-    check(Target.of(told), path)
-    check(Target.of(manifest("pynq-z2")), path)
+    check(FlashTarget.of(told), path)
+    check(FlashTarget.of(manifest("pynq-z2")), path)
     path.write_bytes(raw.replace(b"0XFFFFFFFF", b"0X1234ABCE"))
     words = r"holds another network \(its UserID is 1234abce, this build's 1234abcd\): build pynq"
     with pytest.raises(SpecError, match=words):
-        check(Target.of(told), path)
+        check(FlashTarget.of(told), path)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bitrill_boards.driver import fpga_manager
-from bitrill_boards.driver.errors import DriverError
+from bitrill_boards.driver.driver_errors import DriverError
 from boards.flash import bitfiles
 from boards.flash.bitfiles import written
 

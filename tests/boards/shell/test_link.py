@@ -11,7 +11,7 @@ import pytest
 from amaranth import Module
 from amaranth.sim import Simulator
 from bitrill.errors import SpecError
-from bitrill_boards.driver import wire
+from bitrill_boards.driver import messages
 from bitrill_boards.shell.crc import Crc
 from bitrill_boards.shell.link import Identity, Link
 
@@ -39,7 +39,7 @@ class Bench:
         self.entered: list[int] = []
         self.left: list[int] = []
 
-    def run(self, *script: bytes | int, linger: int = 1500) -> list[wire.Reply]:
+    def run(self, *script: bytes | int, linger: int = 1500) -> list[messages.Reply]:
         """Send bytes, and rest for cycles where a number stands; the replies that came."""
         sim = Simulator(self.m)
         sim.add_clock(1e-6)
@@ -51,7 +51,7 @@ class Bench:
         sim.add_testbench(self._line, background=True)
         sim.add_testbench(self._network, background=True)
         sim.run()
-        return wire.Replies(100).feed(bytes(self.sent))
+        return messages.ReplyParser(100).feed(bytes(self.sent))
 
     async def _host(self, ctx: Any, script: tuple[bytes | int, ...], linger: int) -> None:
         rx = self.link.rx
@@ -120,12 +120,12 @@ def frame(seed: int) -> bytes:
 
 
 def run_request(number: int) -> bytes:
-    return wire.request(wire.RUN, number, frame(number))
+    return messages.request(messages.RUN, number, frame(number))
 
 
-def right(reply: wire.Reply) -> bool:
+def right(reply: messages.Reply) -> bool:
     out = answer(frame(reply.number))
-    return reply.status == wire.DONE and reply.payload[:BYTES_OUT] == out
+    return reply.status == messages.DONE and reply.payload[:BYTES_OUT] == out
 
 
 @pytest.mark.parametrize("data", [b"", b"123456789", bytes(range(256))])
@@ -151,9 +151,11 @@ def test_the_crc_is_zlibs(data: bytes) -> None:
 
 
 def test_it_says_what_it_is() -> None:
-    (reply,) = Bench().run(wire.request(wire.IDENT, 7))
-    assert (reply.status, reply.number) == (wire.DONE, 7)
-    assert wire.device(reply.payload) == wire.Device(b"digest!!", 25_000_000, BYTES_IN, BYTES_OUT)
+    (reply,) = Bench().run(messages.request(messages.IDENT, 7))
+    assert (reply.status, reply.number) == (messages.DONE, 7)
+    assert messages.device(reply.payload) == messages.SerialDevice(
+        b"digest!!", 25_000_000, BYTES_IN, BYTES_OUT
+    )
 
 
 def test_a_frame_goes_through_with_its_cycles() -> None:
@@ -187,7 +189,7 @@ def test_a_damaged_byte_gives_no_answer_of_the_network(at: int) -> None:
     damaged[at] ^= 0x10
     bench = Bench()
     replies = bench.run(bytes(damaged), TIMEOUT + 10, run_request(2))
-    assert [r.status for r in replies[:-1]] in ([], [wire.DAMAGED])
+    assert [r.status for r in replies[:-1]] in ([], [messages.DAMAGED])
     assert replies[-1].number == 2
     assert right(replies[-1])
     assert len(bench.entered) == 1
@@ -208,20 +210,20 @@ def test_noise_in_front_is_passed_over() -> None:
 @pytest.mark.parametrize(
     ("operation", "payload"),
     [
-        (wire.RUN, b""),
-        (wire.RUN, b"1234"),
-        (wire.RUN, b"123456"),
-        (wire.IDENT, b"1"),
-        (wire.RESET, b"1"),
+        (messages.RUN, b""),
+        (messages.RUN, b"1234"),
+        (messages.RUN, b"123456"),
+        (messages.IDENT, b"1"),
+        (messages.RESET, b"1"),
         (3, b""),
         (255, frame(1)),
-        (wire.RUN + 4, frame(1)),
+        (messages.RUN + 4, frame(1)),
     ],
 )
 def test_what_it_does_not_know_is_refused(operation: int, payload: bytes) -> None:
     bench = Bench()
-    replies = bench.run(wire.request(operation, 9, payload), 500, run_request(2))
-    assert [(r.status, r.number) for r in replies] == [(wire.UNKNOWN, 9), (wire.DONE, 2)]
+    replies = bench.run(messages.request(operation, 9, payload), 500, run_request(2))
+    assert [(r.status, r.number) for r in replies] == [(messages.UNKNOWN, 9), (messages.DONE, 2)]
     assert right(replies[1])
 
 
@@ -236,8 +238,8 @@ def test_a_third_request_is_dropped_whole() -> None:
 
 def test_reset_reaches_the_network() -> None:
     bench = Bench()
-    replies = bench.run(wire.request(wire.RESET, 4), 500, run_request(2))
-    assert (replies[0].status, replies[0].number, replies[0].payload) == (wire.DONE, 4, b"")
+    replies = bench.run(messages.request(messages.RESET, 4), 500, run_request(2))
+    assert (replies[0].status, replies[0].number, replies[0].payload) == (messages.DONE, 4, b"")
     assert bench.resets == 1
     assert right(replies[1])
 
@@ -245,7 +247,11 @@ def test_reset_reaches_the_network() -> None:
 def test_a_network_that_never_answers_is_reset() -> None:
     bench = Bench(stuck=True)
     replies = bench.run(
-        run_request(1), 2000, wire.request(wire.RESET, 4), 500, wire.request(wire.IDENT, 5)
+        run_request(1),
+        2000,
+        messages.request(messages.RESET, 4),
+        500,
+        messages.request(messages.IDENT, 5),
     )
     assert [r.number for r in replies] == [4, 5]
     assert bench.resets == 1
@@ -253,10 +259,10 @@ def test_a_network_that_never_answers_is_reset() -> None:
 
 def test_a_frame_of_a_wrong_length_is_told() -> None:
     bench = Bench(fault=True)
-    replies = bench.run(run_request(1), 1000, wire.request(wire.IDENT, 5))
+    replies = bench.run(run_request(1), 1000, messages.request(messages.IDENT, 5))
     assert [(r.status, r.number, len(r.payload)) for r in replies] == [
-        (wire.FAULT, 1, 0),
-        (wire.DONE, 5, 28),
+        (messages.FAULT, 1, 0),
+        (messages.DONE, 5, 28),
     ]
     assert bench.resets == 1
 
@@ -270,12 +276,12 @@ def test_frames_that_a_length_cannot_say_are_refused(n: int) -> None:
 def test_replies_are_found_among_noise() -> None:
     """Whatever is cut, doubled or damaged: never a wrong one, and none that is whole is lost."""
     rng = np.random.default_rng(0)
-    whole = [wire.reply(0, k, rng.bytes(int(rng.integers(0, 20)))) for k in range(50)]
+    whole = [messages.reply(0, k, rng.bytes(int(rng.integers(0, 20)))) for k in range(50)]
     line = bytearray()
     for text in whole:
         line += rng.bytes(int(rng.integers(0, 4)))
         line += text
-    found = wire.Replies(20)
+    found = messages.ReplyParser(20)
     got = [r for k in range(0, len(line), 7) for r in found.feed(bytes(line[k : k + 7]))]
     got += found.flush()
-    assert [wire.reply(r.status, r.number, r.payload) for r in got] == whole
+    assert [messages.reply(r.status, r.number, r.payload) for r in got] == whole

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 from bitrill.errors import SpecError
-from bitrill_boards.driver import wire
+from bitrill_boards.driver import messages
 from bitrill_boards.families.small import Pll
-from bitrill_boards.shell.network import Edges
+from bitrill_boards.shell.network_instance import Edges
 from bitrill_boards.shell.open_top import OpenTop, StartUp
 
 EDGES = Edges(8, 4, 8, 1, Fraction(4), bytes(range(8)))
@@ -73,8 +73,8 @@ def test_the_shell_is_told_of_the_clock_that_is_made() -> None:
     assert (top.divisor, top.start_cycles) == (36, 720)  # 20 us
     words = re.findall(r"words\[(\d+)\] = 8'h(\w\w);", top.verilog())
     told = bytes(int(byte, 16) for _, byte in words)
-    assert [int(k) for k, _ in words] == list(range(wire.IDENTITY.size))
-    assert wire.IDENTITY.unpack(told)[3:] == (EDGES.digest, 36_000_000, 4, 1)
+    assert [int(k) for k, _ in words] == list(range(messages.IDENTITY.size))
+    assert messages.IDENTITY.unpack(told)[3:] == (EDGES.digest, 36_000_000, 4, 1)
 
 
 def test_a_baud_rate_that_the_clock_cannot_make_is_refused() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from amaranth.lib.wiring import In
-from bitrill_boards.shell.network import Edges
+from bitrill_boards.shell.network_instance import Edges
 from bitrill_boards.shell.zynq_shell import ZynqShell
 from bitrill_hw.design.axilite import axi_lite
 from bitrill_hw.memories.roms import convert

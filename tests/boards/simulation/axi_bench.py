@@ -20,7 +20,7 @@ from typing import Any
 import cocotb
 import numpy as np
 from bitrill_boards.driver import Driver, LinkError, Network
-from bitrill_boards.driver.axi import AxiTransport
+from bitrill_boards.driver.axi_transport import AxiTransport
 from cocotb.clock import Clock
 from cocotb.task import bridge, resume
 from cocotb.triggers import ClockCycles, First, RisingEdge
@@ -76,7 +76,7 @@ class Board:
         read, write = AxiReadBus.from_prefix(dut, "read_"), AxiWriteBus.from_prefix(dut, "write_")
         self.reads: Any = Reads(read, dut.clk, dut.rst, size=SIZE)
         self.writes: Any = Writes(write, dut.clk, dut.rst, mem=self.reads.mem, size=SIZE)
-        self.next = BASE
+        self.next, self.size, self.interrupts = BASE, None, True
         self.beats: list[int] = []
         if spec["latency"]:
             self._late(spec["latency"])
@@ -125,6 +125,8 @@ class Board:
             t += 1
             if d.read__rvalid.value == 1 and d.read__rready.value == 1:
                 self.beats.append(t)
+
+    def close(self) -> None: ...
 
     @resume
     async def read(self, offset: int) -> int:

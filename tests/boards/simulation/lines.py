@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from bitrill import flow
 from bitrill_boards.describe import describe
-from bitrill_boards.driver import Driver, Network, PySerial, SerialTransport, wire
+from bitrill_boards.driver import Driver, Network, PySerial, SerialTransport, messages
 from bitrill_boards.project import Made, Progress, Project
-from bitrill_boards.shell.network import Edges
+from bitrill_boards.shell.network_instance import Edges
 from bitrill_boards.simulation.pty import SimulatedPort
-from bitrill_boards.simulation.serial import Noise, SimulatedLine
+from bitrill_boards.simulation.simulated_serial import Noise, SimulatedLine
 from boards.fakes import FakeToolchain
 from boards.flash import bitfiles
 
@@ -125,7 +125,9 @@ def leave(board: Board, port: SimulatedPort, cut: int) -> None:
     """A host that sends two requests, but for the last ``cut`` bytes, and is no more."""
     x, _ = board.frames(2, seed=77)
     frames = board.network.input.format(1).pack(x)
-    sent = b"".join(wire.request(wire.RUN, k + 2, row.tobytes()) for k, row in enumerate(frames))
+    sent = b"".join(
+        messages.request(messages.RUN, k + 2, row.tobytes()) for k, row in enumerate(frames)
+    )
     serial = PySerial(port.name, BAUD)
     serial.write(sent[: len(sent) - cut])
     serial.close()

@@ -14,11 +14,11 @@ from bitrill.storage import write_text
 from bitrill.timing.predict import predict
 from bitrill_boards.describe import describe
 from bitrill_boards.driver import Driver, Network
-from bitrill_boards.driver.axi import AxiTransport
+from bitrill_boards.driver.axi_transport import AxiTransport
 from bitrill_boards.driver.registers import BUSY, CLEAR, DONE, OFFSETS, START, STOP, STOPPED
-from bitrill_boards.shell.network import Edges
+from bitrill_boards.shell.network_instance import Edges
 from bitrill_boards.shell.zynq_shell import ZynqShell
-from bitrill_boards.simulation.axi import Bench, SimulatedShell
+from bitrill_boards.simulation.simulated_axi import AxiStalls, SimulatedShell
 from bitrill_hw.design.verilog import verilog
 from bitrill_hw.memories.roms import convert
 
@@ -51,7 +51,7 @@ class Case:
             self.top,
             self.edges,
             work=self.work,
-            bench=Bench(**options),
+            bench=AxiStalls(**options),
             address=self.address,
             shell=text,
         )

@@ -9,7 +9,7 @@ import pytest
 from bitrill_boards.driver import DriverError, LinkError
 from bitrill_boards.driver import registers as r
 from bitrill_boards.driver.registers import OFFSETS
-from bitrill_boards.simulation.axi import DECERR, SLVERR, SimulatedShell
+from bitrill_boards.simulation.simulated_axi import DECERR, SLVERR, SimulatedShell
 from boards.simulation.shells import Case, Host, bursts
 from support import shared_data
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bitrill_boards.describe import describe
-from bitrill_boards.simulation.axi import compiled
+from bitrill_boards.simulation.simulated_axi import compiled
 from bitrill_sim.cocotb_sim import _environment
 from boards.simulation.shells import Case
 from support import ROOT, shared_data

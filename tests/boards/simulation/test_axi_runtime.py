@@ -13,11 +13,11 @@ from bitrill.runtime.register_map import IDENTITY
 from bitrill_boards.driver import LinkError, SerialTransport
 from bitrill_boards.driver import registers as r
 from bitrill_boards.driver.registers import OFFSETS, WEIGHTS
-from bitrill_boards.shell.network import Edges
+from bitrill_boards.shell.network_instance import Edges
 from bitrill_boards.shell.uart_shell import UartCore
 from bitrill_boards.shell.zynq_shell import ZynqShell
-from bitrill_boards.simulation.axi import SimulatedShell
-from bitrill_boards.simulation.serial import SimulatedLine
+from bitrill_boards.simulation.simulated_axi import SimulatedShell
+from bitrill_boards.simulation.simulated_serial import SimulatedLine
 from bitrill_hw.memories.roms import convert
 from boards.simulation.shells import Case, Host
 from sim.test_runtime import accesses, network, retrained

@@ -18,8 +18,8 @@ from bitrill import flow
 from bitrill.cli import main
 from bitrill.flow.data import samples
 from bitrill_boards import toolchains
-from bitrill_boards.driver import LinkError, PySerial, SerialTransport, wire
-from bitrill_boards.simulation.serial import Noise
+from bitrill_boards.driver import LinkError, PySerial, SerialTransport, messages
+from bitrill_boards.simulation.simulated_serial import Noise
 from boards.flash import bitfiles
 from boards.flash.jtag import Cable, Ecp5
 from boards.flash.tools import need_openfpgaloader
@@ -46,7 +46,7 @@ def small_board(tmp_path_factory: pytest.TempPathFactory) -> Board:
     x = net.quant(net.node("Relu", net.dense(x, 32, 16, scale=0.3)), 4.0, bits=2.0, signed=0)
     model = save(net.proto(net.dense(x, 16, 4, bits=3.0)), folder)
     found = Board(flow.compile(model, out=folder / "b", fps=1000).build, folder)
-    assert found.build.predicted.ii > 10 * (wire.AROUND + found.network.input.format(1).bytes)
+    assert found.build.predicted.ii > 10 * (messages.AROUND + found.network.input.format(1).bytes)
     return found
 
 
@@ -139,7 +139,7 @@ def test_a_length_that_is_noise_is_forgotten(board: Board) -> None:
     swallow thousands of requests."""
     port = board.port()
     serial = PySerial(port.name, BAUD)
-    serial.write(bytes((wire.REQUEST, wire.RUN, 2, 0xFF, 0xFF)))
+    serial.write(bytes((messages.REQUEST, messages.RUN, 2, 0xFF, 0xFF)))
     serial.close()
     x, wanted = board.frames(3, seed=6)
     with board.driver(port) as driver:
@@ -168,32 +168,38 @@ def test_the_simulation_ends(board: Board) -> None:
 
 
 def test_an_answer_to_a_host_before_that_is_as_long_as_an_identity() -> None:
-    stale = wire.reply(wire.DONE, 1, bytes(28))
-    identity = wire.IDENTITY.pack(wire.MAGIC, wire.VERSION, 0, b"12345678", 12_000_000, 98, 24)
-    line = Recorded(stale, wire.reply(wire.DONE, 2, identity))
+    stale = messages.reply(messages.DONE, 1, bytes(28))
+    identity = messages.IDENTITY.pack(
+        messages.MAGIC, messages.VERSION, 0, b"12345678", 12_000_000, 98, 24
+    )
+    line = Recorded(stale, messages.reply(messages.DONE, 2, identity))
     assert SerialTransport(line).device.bytes_out == 24
     with pytest.raises(LinkError, match="the device is no Bitrill network: an identity must begin"):
-        SerialTransport(Recorded(*(wire.reply(wire.DONE, k, bytes(28)) for k in range(1, 9))))
+        SerialTransport(
+            Recorded(*(messages.reply(messages.DONE, k, bytes(28)) for k in range(1, 9)))
+        )
 
 
 def test_an_answer_behind_a_damaged_one_is_not_lost() -> None:
     """The damaged one's length reaches over it."""
-    good = wire.reply(wire.DONE, 3, b"right")
-    damaged = bytearray(wire.reply(wire.DONE, 2, b"wrong"))
+    good = messages.reply(messages.DONE, 3, b"right")
+    damaged = bytearray(messages.reply(messages.DONE, 2, b"wrong"))
     damaged[3] += 9
-    replies = wire.Replies(64)
-    found = replies.feed(bytes(damaged) + good + wire.reply(wire.DONE, 4, b"last"))
+    replies = messages.ReplyParser(64)
+    found = replies.feed(bytes(damaged) + good + messages.reply(messages.DONE, 4, b"last"))
     assert [r.number for r in found] == [3, 4]
 
 
 def test_patience_with_a_slow_network() -> None:
     """Once it has answered, a network that computes for a second gets the time for two frames."""
-    identity = wire.IDENTITY.pack(wire.MAGIC, wire.VERSION, 0, b"12345678", 12_000_000, 1, 2)
+    identity = messages.IDENTITY.pack(
+        messages.MAGIC, messages.VERSION, 0, b"12345678", 12_000_000, 1, 2
+    )
     result = bytes(2) + (12_000_000).to_bytes(4, "little")
     line = Recorded(
-        wire.reply(wire.DONE, 1, identity),
-        wire.reply(wire.DONE, 2, result),
-        wire.reply(wire.DONE, 3, result),
+        messages.reply(messages.DONE, 1, identity),
+        messages.reply(messages.DONE, 2, result),
+        messages.reply(messages.DONE, 3, result),
     )
     answers = list(SerialTransport(line).run([b"a", b"b"]))
     assert [cycles for _, cycles in answers] == [12_000_000] * 2
@@ -202,7 +208,7 @@ def test_patience_with_a_slow_network() -> None:
 
 
 def any_crc(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "zlib", SimpleNamespace(crc32=lambda b: _Equal(zlib.crc32(b))))
+    monkeypatch.setattr(messages, "zlib", SimpleNamespace(crc32=lambda b: _Equal(zlib.crc32(b))))
 
 
 def any_number(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,7 +291,7 @@ def test_mnist_over_bad_lines(
 
 @pytest.mark.nightly
 def test_a_host_is_gone_at_every_byte(board: Board) -> None:
-    length = 2 * (wire.AROUND + board.network.input.format(1).bytes)
+    length = 2 * (messages.AROUND + board.network.input.format(1).bytes)
     check_after(board, range(length))
 
 

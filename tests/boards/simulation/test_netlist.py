@@ -14,10 +14,10 @@ from bitrill.parts.devices import part_of
 from bitrill.timing.predict import predict
 from bitrill_boards import vectors
 from bitrill_boards.board import find
-from bitrill_boards.driver.errors import LinkError
+from bitrill_boards.driver.driver_errors import LinkError
 from bitrill_boards.families.small import Pll
 from bitrill_boards.project import Project
-from bitrill_boards.simulation.netlist import check, line_of, models
+from bitrill_boards.simulation.netlist_line import check, line_of, models
 from bitrill_boards.toolchains import open_tools, place
 from bitrill_hw.design.verilog import verilog
 from support import integer_mlp

@@ -13,14 +13,14 @@ from bitrill.errors import ToolError
 from bitrill_boards import board as boards
 from bitrill_boards.describe import describe
 from bitrill_boards.driver import Driver, Network
-from bitrill_boards.driver.axi import AxiTransport
-from bitrill_boards.driver.errors import DriverError, LinkError
+from bitrill_boards.driver.axi_transport import AxiTransport
+from bitrill_boards.driver.driver_errors import DriverError, LinkError
 from bitrill_boards.shell import ps7_top
-from bitrill_boards.shell.network import Edges
+from bitrill_boards.shell.network_instance import Edges
 from bitrill_boards.shell.ps7_ports import INPUTS, OUTPUTS
 from bitrill_boards.shell.zynq_shell import register_bits
-from bitrill_boards.simulation import ps7
-from bitrill_boards.simulation.axi import Bench, SimulatedShell
+from bitrill_boards.simulation import ps7_stand_in
+from bitrill_boards.simulation.simulated_axi import AxiStalls, SimulatedShell
 from bitrill_boards.toolchains import openxc7
 from bitrill_hw.synth import yosys
 from boards.simulation.shells import Case
@@ -35,13 +35,13 @@ def whole(build, work: Path, *, base: int = BASE, top: Callable[[str], str] = la
     """Build's whole top, behind the pins of a bare shell that looks for registers at `BASE`."""
     edges = Edges.of(build.graph, build.predicted.ii)
     text = top(ps7_top.verilog(edges, base=base, name="bitrill"))
-    return behind(build.verilog, edges, text + ps7.BUFFER + ps7.stand_in(), work)
+    return behind(build.verilog, edges, text + ps7_stand_in.BUFFER + ps7_stand_in.stand_in(), work)
 
 
 def behind(verilog: Path, edges: Edges, text: str, work: Path) -> SimulatedShell:
     bits = register_bits(edges)
-    text += ps7.bench("bitrill", name="shell", bits=bits, base=BASE)
-    bench = Bench(latency=40, stall=0.1, pause=3, seed=1)
+    text += ps7_stand_in.bench("bitrill", name="shell", bits=bits, base=BASE)
+    bench = AxiStalls(latency=40, stall=0.1, pause=3, seed=1)
     return SimulatedShell(verilog, edges, work=work, bench=bench, shell=text)
 
 
@@ -69,7 +69,7 @@ def check(build, shell: SimulatedShell, n: int) -> None:
 
 
 def test_the_tables_of_ports_are_the_primitives() -> None:
-    ports = ps7.ports()
+    ports = ps7_stand_in.ports()
     assert {n: bits for n, (direction, bits) in ports.items() if direction == "input"} == INPUTS
     outputs = {n: bits for n, (direction, bits) in ports.items() if direction == "output"}
     assert OUTPUTS.items() <= outputs.items()
@@ -100,7 +100,11 @@ def test_weights_are_written_through_the_whole_top(runtime: Case, tmp_path: Path
     """Registers of 32 MiB, thousands of writes one behind the other."""
     other, x = retrained(runtime.graph, "runtime"), runtime.images(30)
     assert (runtime.graph.run(x) != other.run(x)).any()
-    text = ps7_top.verilog(runtime.edges, base=BASE, name="bitrill") + ps7.BUFFER + ps7.stand_in()
+    text = (
+        ps7_top.verilog(runtime.edges, base=BASE, name="bitrill")
+        + ps7_stand_in.BUFFER
+        + ps7_stand_in.stand_in()
+    )
     shell = behind(runtime.top, runtime.edges, text, tmp_path)
     with runtime.driver(shell) as board:
         assert (board.run(x)[0] == runtime.graph.run(x)).all()
@@ -156,7 +160,7 @@ def over_cells(build, netlist: str, work: Path) -> None:
     edges = Edges.of(build.graph, build.predicted.ii)
     nothing = work / "nothing.v"
     nothing.write_text("module nothing;\nendmodule\n")
-    check(build, behind(nothing, edges, ps7.mapped(netlist), work), 50)
+    check(build, behind(nothing, edges, ps7_stand_in.mapped(netlist), work), 50)
 
 
 @pytest.mark.nightly

@@ -10,8 +10,8 @@ import pytest
 from bitrill import flow
 from bitrill_boards.describe import describe
 from bitrill_boards.driver import Driver, Network, SerialTransport
-from bitrill_boards.shell.network import Edges
-from bitrill_boards.simulation.serial import Noise, SimulatedLine
+from bitrill_boards.shell.network_instance import Edges
+from bitrill_boards.simulation.simulated_serial import Noise, SimulatedLine
 from frontend.onnx_models import save, small
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bitrill.flow import Build
 from bitrill_boards import board as boards
+from bitrill_boards.families.zynq import families
 from bitrill_boards.project import Project
-from bitrill_boards.toolchains import vivado
 from bitrill_boards.toolchains.vivado_run import command
 from support import need_tool
 
@@ -40,7 +40,7 @@ def board_files(*, installed: tuple[str, ...] = ZYNQ) -> tuple[str, ...]:
 def project(build: Build, name: str, folder: Path, **changes: object) -> Project:
     """A build on its way to a board, at the clock that the board makes."""
     board = boards.find(name)
-    clock = vivado.FAMILIES[board.family].PROCESSING.below(board, Fraction(board.clock_mhz)).mhz
+    clock = families()[board.family].below(board, Fraction(board.clock_mhz)).mhz
     values = {"toolchain": "vivado", "clock_mhz": clock} | changes
     return Project(board, build.graph, build.predicted, build.verilog, folder, **values)  # pyright: ignore
 

@@ -16,7 +16,7 @@ from bitrill import requirements
 from bitrill.errors import FitError, SpecError, TimingError, ToolError
 from bitrill_boards.board import find
 from bitrill_boards.project import Made, Project
-from bitrill_boards.toolchains import fit, open_tools, place, steps
+from bitrill_boards.toolchains import fit, open_tools, place, tool_steps
 from boards.toolchains.open_projects import FINE, Tools, project, report
 
 
@@ -269,9 +269,11 @@ def test_a_hanging_tool_is_ended(given: Project, tools: Tools) -> None:
     tools.write()
     work = given.folder / "work"
     work.mkdir()
-    step = steps.Step(open_tools.family_of(given.board).NEXTPNR, work, ["-x"], (), ("report.json",))
+    step = tool_steps.Step(
+        open_tools.family_of(given.board).NEXTPNR, work, ["-x"], (), ("report.json",)
+    )
     with pytest.raises(ToolError, match="it ran for more than 2 seconds and was ended"):
-        steps.run(step, lambda line: None, patience=2)
+        tool_steps.run(step, lambda line: None, patience=2)
     with pytest.raises(ProcessLookupError):
         os.kill(int((work / "pid").read_text()), 0)
 

@@ -16,7 +16,7 @@ from bitrill import flow
 from bitrill.errors import FitError, SpecError, TimingError, ToolError
 from bitrill.storage import write_text
 from bitrill_boards import board as boards
-from bitrill_boards.families import zynq7
+from bitrill_boards.families.zynq import families
 from bitrill_boards.project import Made, Project
 from bitrill_boards.toolchains import native, openxc7
 from bitrill_hw.synth import yosys
@@ -228,7 +228,7 @@ ZYNQ7 = tuple(b.name for b in boards.every() if b.family == "zynq7")
 @pytest.mark.parametrize("name", ZYNQ7)
 def test_the_constraints_of_every_board_are_tcl(whole: Project, tmp_path: Path, name: str) -> None:
     board = boards.find(name)
-    clock = zynq7.PROCESSING.below(board, Fraction(board.clock_mhz)).mhz
+    clock = families()["zynq7"].below(board, Fraction(board.clock_mhz)).mhz
     project = dataclasses.replace(whole, board=board, clock_mhz=clock)
     stub = "proc get_nets n {return $n}\nproc create_clock args {puts $args}\nsource bitrill.xdc\n"
     (tmp_path / "stub.tcl").write_text(stub)

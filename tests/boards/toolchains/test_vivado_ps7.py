@@ -15,7 +15,7 @@ from bitrill.flow import Build
 from bitrill_boards import board as boards
 from bitrill_boards.project import Project
 from bitrill_boards.shell import ps7_top
-from bitrill_boards.toolchains import load, ps7, vivado_ps7
+from bitrill_boards.toolchains import load, ps7_project, vivado_ps7
 from boards.toolchains import modelled
 from frontend.onnx_models import save, small
 
@@ -41,7 +41,7 @@ def project(
     build: Build, top: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Project]:
     """Of a board's name and changes: a project whose files are there."""
-    monkeypatch.setattr(ps7.ps7_top, "verilog", lambda edges, *, base, name: top)
+    monkeypatch.setattr(ps7_project.ps7_top, "verilog", lambda edges, *, base, name: top)
 
     def of(name: str = "pynq-z1", **changes: object) -> Project:
         values = {"toolchain": "vivado-ps7"} | changes
@@ -189,7 +189,7 @@ def test_what_no_such_top_can_be_made_for(project: Callable[..., Project]) -> No
     ],
 )
 def test_a_period_is_never_longer_than_the_clocks(mhz: Fraction, period: str) -> None:
-    assert ps7.period_ns(Fraction(mhz)) == period
+    assert ps7_project.period_ns(Fraction(mhz)) == period
 
 
 def test_the_readme_tells_the_registers(project: Callable[..., Project]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bitrill_boards import board as boards
-from bitrill_boards.families.zynq import told
+from bitrill_boards.families.zynq import decimals
 from boards.toolchains.modelled import PARTS, ZYNQ, Ended, project, run
 from boards.toolchains.vivado_build import Written, build, files, shells, written
 
@@ -29,7 +29,7 @@ def left(folder: Path) -> list[str]:
 
 def whole(folder: Path, board: boards.Board, ended: Ended, digest: str) -> list[str]:
     """All that is wrong with a run that should have gone well."""
-    clock = told(project_clock(board))
+    clock = decimals(project_clock(board))
     part = next(p for p in PARTS if p.lower() == board.part.lower())
     wanted = {
         "part": [f"{part} top system_wrapper"],

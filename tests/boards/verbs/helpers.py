@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from bitrill import flow
 from bitrill.ir import Graph
-from bitrill_boards.driver import Network, opening
+from bitrill_boards.driver import FrameTransport, Network, opening
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -24,7 +24,7 @@ def refused(got: tuple[int, str, str], code: int, message: str) -> None:
     assert re.match(f"bitrill: error: {message}\n$", got[2]), got[2]
 
 
-class Golden:
+class Golden(FrameTransport):
     """A transport that is the golden model, behind a serial line of a board; ``fault``: a frame
     that comes back wrong."""
 

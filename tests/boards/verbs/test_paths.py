@@ -73,7 +73,7 @@ def test_a_shell_is_simulated_with_the_familys_addresses(
         asked.update(options)
         raise LinkError("enough")
 
-    monkeypatch.setattr("bitrill_boards.simulation.axi.SimulatedShell", shell)
+    monkeypatch.setattr("bitrill_boards.simulation.simulated_axi.SimulatedShell", shell)
     run("build", board, build.folder, "--out", tmp_path, "--samples", 2)
     base = ("drive", board, build.folder, "--source", tmp_path, "--transport", "simulation")
     refused(run(*base), 4, "enough")

@@ -1,4 +1,4 @@
-"""Messages on a serial line, as the device's end has them (``shell/link.py``), and nothing else.
+"""Messages of the serial link, packed and parsed; ``shell/link.py`` is the board's end of it.
 
 request  A5 operation number length(2) payload CRC-32(4)
 reply    5A status    number length(2) payload CRC-32(4)
@@ -14,23 +14,25 @@ REQUEST, REPLY = 0xA5, 0x5A
 IDENT, RUN, RESET = 0, 1, 2
 DONE, DAMAGED, UNKNOWN, FAULT = 0, 1, 2, 3
 AROUND = 9
-"""Bytes of a message beside its payload."""
+"""Number of bytes of a message beside its payload."""
 
 MAGIC, VERSION = b"BTRL", 1
 IDENTITY = struct.Struct("<4sHH8sIII")
-"""Magic, version, nothing, digest of the network, clock in Hz, bytes of a frame in and out."""
+"""Payload of IDENT's reply: magic, version, 0, digest, clock in Hz, bytes of a frame in and out."""
 
 
 @dataclass(frozen=True)
 class Reply:
+    """A reply that came whole: its CRC-32 was right."""
+
     status: int
     number: int
     payload: bytes
 
 
 @dataclass(frozen=True)
-class Device:
-    """What IDENT tells: the network's digest, the clock, bytes of a frame in and out."""
+class SerialDevice:
+    """A board's answer to IDENT: its network's digest, its clock, bytes of a frame in and out."""
 
     digest: bytes
     clock_hz: int
@@ -39,32 +41,32 @@ class Device:
 
 
 def request(operation: int, number: int, payload: bytes = b"") -> bytes:
-    """A request's bytes."""
+    """Return a request's bytes."""
     body = struct.pack("<BBH", operation, number, len(payload)) + payload
     return bytes([REQUEST]) + body + zlib.crc32(body).to_bytes(4, "little")
 
 
 def reply(status: int, number: int, payload: bytes = b"") -> bytes:
-    """A reply's bytes: what a device sends."""
+    """Return a reply's bytes, as a board sends them."""
     body = struct.pack("<BBH", status, number, len(payload)) + payload
     return bytes([REPLY]) + body + zlib.crc32(body).to_bytes(4, "little")
 
 
-def device(payload: bytes) -> Device:
-    """What IDENT's reply says; raises `ValueError` where it is no such device."""
+def device(payload: bytes) -> SerialDevice:
+    """Parse the payload of IDENT's reply; raises `ValueError` where no Bitrill network sent it."""
     if len(payload) != IDENTITY.size:
         raise ValueError(f"an identity must have {IDENTITY.size} bytes, not {len(payload)}")
     magic, version, _, digest, clock, n_in, n_out = IDENTITY.unpack(payload)
     if (magic, version) != (MAGIC, VERSION):
         raise ValueError(f"an identity must begin with BTRL, version 1, not {magic!r}, {version}")
-    return Device(digest, clock, n_in, n_out)
+    return SerialDevice(digest, clock, n_in, n_out)
 
 
-class Replies:
-    """Replies out of bytes that may be damaged, cut or doubled: `feed` gives those that are whole.
+class ReplyParser:
+    """Finds whole replies in bytes that may be damaged, cut or repeated.
 
-    ``most``: the longest payload there can be; a length above it is noise. Where a reply turns out
-    to be damaged, the search goes on behind its first byte, so that none that follows is lost.
+    ``most``: bytes of the longest payload there can be; a greater length is noise. Where a reply is
+    damaged, the search goes on at its second byte, so that no reply behind it is lost.
     """
 
     def __init__(self, most: int):
@@ -72,14 +74,15 @@ class Replies:
         self._bytes = bytearray()
 
     def feed(self, data: bytes) -> list[Reply]:
+        """Take bytes; returns the replies that are now whole."""
         self._bytes += data
-        found: list[Reply] = []
+        replies: list[Reply] = []
         at = 0
         while True:
             at = self._bytes.find(REPLY, at)
             if at < 0:
                 self._bytes.clear()
-                return found
+                return replies
             head = self._bytes[at + 1 : at + 5]
             if len(head) < 4:
                 break
@@ -92,17 +95,17 @@ class Replies:
                 break
             body, crc = self._bytes[at + 1 : end - 4], self._bytes[end - 4 : end]
             if zlib.crc32(body) == int.from_bytes(crc, "little"):
-                found.append(Reply(status, number, bytes(body[4:])))
+                replies.append(Reply(status, number, bytes(body[4:])))
                 at = end
             else:
                 at += 1
         del self._bytes[:at]
-        return found
+        return replies
 
     def flush(self) -> list[Reply]:
-        """Nothing more will come of what is begun: the replies that hide behind it."""
-        found: list[Reply] = []
+        """Give up a reply that has begun; returns whole ones that it was hiding."""
+        replies: list[Reply] = []
         while self._bytes:
             del self._bytes[0]
-            found += self.feed(b"")
-        return found
+            replies += self.feed(b"")
+        return replies

@@ -1,4 +1,4 @@
-"""Which clock a small board's PLL makes, exactly."""
+"""Chooses the PLL setting of a small board that makes exactly the clock asked for."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ..families.small import Family, Pll
 
 
 def pll_for(family: Family, board: Board, pins: Pins, mhz: Fraction) -> Pll | None:
-    """The setting that makes ``mhz`` of the crystal; None where that is the crystal's own.
+    """Return the setting that makes ``mhz``; None where that is the crystal's own rate.
 
-    Raises `SpecError` where no setting makes it: the nearest ones that can be had.
+    Raises `SpecError` where no setting makes it; the message names the nearest ones.
     """
     crystal = Fraction(str(board.crystal_mhz))
     if mhz == crystal:
@@ -32,18 +32,18 @@ def pll_for(family: Family, board: Board, pins: Pins, mhz: Fraction) -> Pll | No
 
 
 def below(family: Family, board: Board, pins: Pins, mhz: float) -> Fraction | None:
-    """The fastest clock that can be had at or below ``mhz``, a short decimal if there is one."""
+    """Return the fastest clock at or below ``mhz``; a short decimal is preferred."""
     made = {Fraction(str(board.crystal_mhz)), *(p.mhz for p in family.plls(board, pins))}
     return max((m for m in made if m <= mhz), key=lambda m: ("/" not in text(m), m), default=None)
 
 
 def nearest(made: Iterable[Fraction], mhz: Fraction) -> list[Fraction]:
-    """The next one below and the next one above, of those there are."""
+    """Return the nearest rate below and the nearest one above, as far as there are."""
     known = sorted(made)
     return [*[m for m in known if m < mhz][-1:], *[m for m in known if m > mhz][:1]]
 
 
 def text(mhz: Fraction) -> str:
-    """An exact decimal where there is a short one, else a fraction: what ``--clock-mhz`` takes."""
+    """Write a rate as ``--clock-mhz`` takes it: a short exact decimal, else a fraction."""
     short = f"{float(mhz):g}"
     return short if Fraction(short) == mhz else str(mhz)

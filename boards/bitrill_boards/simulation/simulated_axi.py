@@ -1,10 +1,11 @@
-"""The shell of Zynq boards in Verilator, as what the driver's AXI transport takes.
+"""Zynq shell in Verilator, as registers and memory that the driver's `AxiTransport` takes.
 
     shell = SimulatedShell(build.verilog, edges, work=folder)
     transport = AxiTransport(shell.registers, shell.memory, clock_hz=shell.clock_hz)
 
-The memory answers with a latency and, on all channels, with random pauses; so does the registers'
-master. Where nothing was allocated it answers DECERR. The rules of AXI are checked on each cycle.
+The memory answers with a latency and with random pauses on all channels; the registers' master
+pauses likewise. Memory that was not allocated answers DECERR. The rules of AXI are checked in each
+cycle.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ from bitrill_sim.ports import Dut, Ports
 from bitrill_sim.tools import stop
 from bitrill_sim.verilator import CompiledModel, model
 
-from ..driver.errors import LinkError
+from ..driver.driver_errors import LinkError
 from ..driver.registers import SIZE
 from ..shell.movers import read_channels, write_channels
-from ..shell.network import Edges
+from ..shell.network_instance import Edges
 from ..shell.zynq_shell import ZynqShell
 
 SLVERR, DECERR = 2, 3
 RESPONSES = {SLVERR: "SLVERR", DECERR: "DECERR"}
 
 WAIT_CYCLES = 20_000
-"""That `Registers.wait` waits at most."""
+"""Largest number of cycles that `SimulatedRegisters.wait` simulates."""
 
 _PAGE = 4096
 _MAIN = Path(__file__).with_name("axi.cpp")
@@ -48,12 +49,12 @@ _SIDES = {
 
 @dataclass(frozen=True, kw_only=True)
 class _Ports(Ports):
-    """All of the shell's by their own names, for benches that know them."""
+    """All ports of the shell under their own names."""
 
     @property
     def names(self) -> dict[str, str]:
-        found = [f"{side}__{name}" for side, ports in _SIDES.items() for name in ports.members]
-        return super().names | {name: name for name in (*found, "interrupt")}
+        own = [f"{side}__{name}" for side, ports in _SIDES.items() for name in ports.members]
+        return super().names | {name: name for name in (*own, "interrupt")}
 
 
 PORTS = _Ports(
@@ -68,14 +69,17 @@ PORTS = _Ports(
     m_data="write__wdata",
     padded=False,
 )
-"""Of the module ``shell``."""
+"""Ports of the module ``shell``."""
 
 
 @dataclass(frozen=True)
-class Bench:
-    """``latency``: cycles from an address to its first word, and from a burst's last word to its
-    response; ``stall``: the probability that a channel begins to wait, on a cycle, then for 1 to
-    ``pause`` cycles."""
+class AxiStalls:
+    """Delays of the simulated memory.
+
+    ``latency``: cycles from an address to its first word, and from a burst's last word to its
+    response. ``stall``: probability that a channel begins to wait in a cycle, for 1 to ``pause``
+    cycles. ``seed``: seed of the waits.
+    """
 
     latency: int = 100
     stall: float = 0.0
@@ -85,7 +89,7 @@ class Bench:
 
 @dataclass(frozen=True)
 class Traffic:
-    """Of the data ports: words, and cycles at which; words and responses that are still owed."""
+    """Traffic on the memory ports: words, cycles of the first and last, what is still owed."""
 
     now: int
     read_words: int
@@ -101,7 +105,7 @@ class Traffic:
 
     @property
     def read_use(self) -> float:
-        """Words a cycle, from the first to the last one that was read."""
+        """Words read per cycle, from the first to the last one."""
         return self.read_words / (self.last_read - self.first_read + 1)
 
     @property
@@ -114,18 +118,18 @@ class Traffic:
 
 
 def compiled(shell: str, verilog: Path, work: Path) -> CompiledModel:
-    """The Verilator model of a module ``shell`` with the network inside."""
+    """Build the Verilator model of a module ``shell`` with the network inside."""
     text = work / "zynq_shell.v"
     write_text(text, shell)
-    # more optimising would take longer than it saves in some million cycles
+    # better code would take longer to compile than it saves in some million cycles
     return model(Dut(sources=(text, verilog), top="shell", ports=PORTS, level="-O1"), work)
 
 
 class SimulatedShell:
-    """A network's Verilog in its shell. ``address``: bits of a memory address. ``shell``: Verilog
-    of a module ``shell`` of the same ports, in place of the shell's own.
+    """A network's Verilog in its shell.
 
-    Raises `ToolError` where a rule of AXI is broken.
+    ``address``: bits of a memory address. ``shell``: Verilog of another module ``shell`` with the
+    same ports. Raises `ToolError` where a rule of AXI is broken.
     """
 
     def __init__(
@@ -134,12 +138,12 @@ class SimulatedShell:
         edges: Edges,
         *,
         work: Path,
-        bench: Bench | None = None,
+        bench: AxiStalls | None = None,
         clock_hz: int = 100_000_000,
         address: int = 32,
         shell: str | None = None,
     ):
-        bench = bench or Bench()
+        bench = bench or AxiStalls()
         self.clock_hz = clock_hz
         text = shell or convert(ZynqShell(edges, address=address), name="shell")
         program = compiled(text, verilog, work).program("axi", _MAIN)
@@ -162,33 +166,33 @@ class SimulatedShell:
         self._to, self._from = (
             cast(BinaryIO, p) for p in (self._process.stdin, self._process.stdout)
         )
-        self.registers, self.memory = Registers(self), Memory(self, address)
+        self.registers, self.memory = SimulatedRegisters(self), SimulatedMemory(self, address)
 
     def run(self, cycles: int, *, interrupt: bool = False) -> bool:
-        """So many cycles, or, if so asked, until the interrupt is 1; whether it is, then."""
+        """Simulate ``cycles``, or until the interrupt is 1; returns whether it is."""
         return bool(self.ask("<cQI", b"c", cycles, interrupt, answer="<I")[0])
 
     def fault(self, address: int, nbytes: int, response: int, *, write: bool = False) -> None:
-        """Answer ``response`` to accesses of that direction there."""
+        """Plant a fault: accesses there, in one direction, get ``response``."""
         self.ask("<cQQII", b"E", address, nbytes, write, response)
 
     def mend(self) -> None:
-        """No `fault` any more."""
+        """Remove the planted fault."""
         self.ask("<cQQII", b"E", 0, 0, 0, 0)
 
     def traffic(self) -> Traffic:
-        """Since the beginning, or the last `restart`."""
+        """Return the traffic since the beginning or the last `restart`."""
         (n,) = self.ask("<c", b"S", answer="<I")
         return Traffic(*struct.unpack(f"<{n}Q", self._get(8 * n)))
 
     def bursts(self) -> list[tuple[bool, int, int]]:
-        """Of the same time: whether written, address, words."""
+        """Return the bursts of that time: whether written, address, words."""
         (n,) = self.ask("<c", b"B", answer="<I")
         rows = np.frombuffer(self._get(24 * n), "<u8").reshape(n, 3).tolist()
         return [(bool(write), address, words) for write, address, words in rows]
 
     def restart(self) -> None:
-        """Count traffic and bursts from here on."""
+        """Start counting traffic and bursts anew."""
         self.ask("<c", b"Z")
 
     def close(self) -> None:
@@ -197,7 +201,7 @@ class SimulatedShell:
     def ask(
         self, form: str, *values: object, data: bytes = b"", answer: str = "<"
     ) -> tuple[int, ...]:
-        """A command of the bench, and what it answers."""
+        """Send a command to the bench and return its answer."""
         try:
             self._to.write(struct.pack(form, *values) + data)
             self._to.flush()
@@ -215,13 +219,15 @@ class SimulatedShell:
         return data
 
     def bytes(self, address: int, n: int) -> bytes:
-        """What is in memory."""
+        """Return the bytes in memory."""
         self.ask("<cQQ", b"m", address, n)
         return self._get(n)
 
 
-class Registers:
-    """The shell's registers; `LinkError` where the hardware refuses."""
+class SimulatedRegisters:
+    """The shell's registers; raises `LinkError` where the hardware refuses an access."""
+
+    interrupts = True
 
     def __init__(self, shell: SimulatedShell):
         self._shell = shell
@@ -235,7 +241,7 @@ class Registers:
         self.write_all([(offset, value)])
 
     def write_all(self, pairs: Iterable[tuple[int, int]]) -> None:
-        """Offsets and values, one behind the other without a pause."""
+        """Write offsets and values, one right after the other."""
         pairs = list(pairs)
         flat = [v for pair in pairs for v in pair]
         responses = self._shell.ask(
@@ -245,7 +251,7 @@ class Registers:
             _accept("writing", offset, response)
 
     def wait(self, seconds: float) -> None:
-        """Until the interrupt, but not for longer."""
+        """Simulate until the interrupt, `WAIT_CYCLES` or ``seconds``, whichever comes first."""
         cycles = round(seconds * self._shell.clock_hz)
         self._shell.run(max(1, min(WAIT_CYCLES, cycles)), interrupt=True)
 
@@ -253,24 +259,28 @@ class Registers:
         self._shell.close()
 
 
-class Memory:
-    """Pieces of the simulated memory, each behind a hole."""
+class SimulatedMemory:
+    """Allocates pieces of the simulated memory, with a page that answers DECERR behind each."""
+
+    size = None
 
     def __init__(self, shell: SimulatedShell, address: int):
         self._shell = shell
         # the first burst ends where a page does
         self._next = (1 << (address - 4)) + _PAGE - 128
 
-    def allocate(self, nbytes: int) -> Buffer:
+    def allocate(self, nbytes: int) -> SimulatedBuffer:
         address = self._next
         self._next += -(-nbytes // _PAGE) * _PAGE + _PAGE
         self._shell.ask("<cQQ", b"A", address, nbytes)
-        return Buffer(self._shell, address, nbytes)
+        return SimulatedBuffer(self._shell, address, nbytes)
+
+    def close(self) -> None:
+        pass  # the simulation ends with its registers
 
 
-class Buffer:
-    """The processor's view; it and the memory see each other's bytes after `flush` and `invalidate`
-    alone."""
+class SimulatedBuffer:
+    """The processor's view of a piece of memory: `flush` and `invalidate` alone move bytes."""
 
     def __init__(self, shell: SimulatedShell, address: int, nbytes: int):
         self._shell = shell
@@ -296,10 +306,10 @@ def _accept(what: str, offset: int, response: int) -> None:
 
 __all__ = [
     "PORTS",
-    "Bench",
-    "Buffer",
-    "Memory",
-    "Registers",
+    "AxiStalls",
+    "SimulatedBuffer",
+    "SimulatedMemory",
+    "SimulatedRegisters",
     "SimulatedShell",
     "Traffic",
     "compiled",

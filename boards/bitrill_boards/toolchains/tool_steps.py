@@ -1,4 +1,4 @@
-"""Running tools: each step in a folder, its log kept, its result reused while it holds."""
+"""Runs tools as steps: each keeps its log, and is not run again on the same inputs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bitrill_sim.tools import POLL, stop
 from ..families.small import Program
 
 PATIENCE_SECONDS = 3600
-"""After which a tool is taken to hang: nextpnr routes for ever where a wire has no way."""
+"""Time after which a tool counts as hanging: nextpnr may route for ever."""
 
 Watch: TypeAlias = Callable[[str], None]
 """Called with each line that a tool prints, while it runs."""
@@ -47,8 +47,8 @@ class Step:
     @property
     def key(self) -> str:
         """SHA-256 over everything that decides the results, the tool's version included."""
-        told = (self.program.package, version(self.program.package), *self.arguments)
-        sha = hashlib.sha256(repr(told).encode())
+        call = (self.program.package, version(self.program.package), *self.arguments)
+        sha = hashlib.sha256(repr(call).encode())
         for name in self.inputs:
             data = read_bytes(self.folder / name)
             sha.update(f"{name}\0{len(data)}\0".encode() + data)
@@ -56,14 +56,14 @@ class Step:
 
     @property
     def is_done(self) -> bool:
-        """Whether the folder holds the results of this very step."""
+        """Whether the folder holds the results of exactly this step."""
         if any(not (self.folder / r).is_file() for r in (*self.results, self.mark.name)):
             return False
         return read_bytes(self.mark).decode(errors="replace") == self.key
 
 
 class FailedError(ToolError):
-    """A tool that ended with an error; ``said``: its own line of it, ``log``: all that it wrote."""
+    """A tool failed; ``said``: its own error line, ``log``: the file with all its output."""
 
     def __init__(self, step: Step, said: str):
         self.said = said
@@ -75,10 +75,11 @@ class FailedError(ToolError):
 
 
 def run(step: Step, watch: Watch, *, patience: float = PATIENCE_SECONDS) -> None:
-    """Run the step, unless it is done; what marks it so is written last.
+    """Run a step unless it is done.
 
     Raises `ToolError` where the tool is missing, `FailedError` where it fails or still runs after
-    ``patience`` seconds. An interrupt ends it too, and nothing that it left is taken for a result.
+    ``patience`` seconds. Ctrl-C ends it; the mark of a finished step is written last, so that an
+    unfinished one is run again.
     """
     require_tools([step.program.package])
     if step.is_done:
@@ -106,10 +107,9 @@ def run(step: Step, watch: Watch, *, patience: float = PATIENCE_SECONDS) -> None
 
 
 def message(log: Path) -> str | None:
-    """The line in which a tool says what went wrong."""
+    """Return the first error line of a log."""
     lines = log.read_text(errors="replace").splitlines()
-    found = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return found[0] if found else None
+    return next((s.removeprefix("ERROR: ") for s in lines if s.startswith("ERROR: ")), None)
 
 
 def _start(step: Step) -> subprocess.Popen[bytes]:
@@ -126,10 +126,10 @@ def _start(step: Step) -> subprocess.Popen[bytes]:
 
 
 def _watch(log: Path, seen: int, watch: Watch) -> int:
-    """Show the whole lines behind ``seen`` bytes; gives where they end."""
+    """Pass on the whole lines after ``seen`` bytes; returns where they end."""
     with log.open("rb") as file:
         file.seek(seen)
-        text, found, _ = file.read().rpartition(b"\n")
+        text, newline, _ = file.read().rpartition(b"\n")
     for line in text.decode(errors="replace").splitlines():
         watch(line)
-    return seen + len(text) + len(found)
+    return seen + len(text) + len(newline)

@@ -1,21 +1,21 @@
-"""What a Zynq's processing system must be set to, before anything moves: clock, ports, levels.
+"""Sets up a Zynq's processing system for a design: clock, port widths, level shifters.
 
-Set by arithmetic from the crystal and the PLL as it runs now: what a boot loader or a design tool
-believed of the PLL may be another one's, and PYNQ takes every crystal for one of 50 MHz.
+The clock's divisors are computed from the crystal and from the PLL as it runs now: a boot loader or
+design tool may have assumed another PLL, and PYNQ assumes a crystal of 50 MHz.
 Registers: AMD UG585 (Zynq-7000), UG1087 (Zynq UltraScale+).
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Protocol
 
-from .clocks import divide, zynq7_pll, zynqmp_pll
-from .errors import DriverError
+from .driver_errors import DriverError
+from .zynq_clocks import divide, zynq7_pll, zynqmp_pll
 
 
 class Physical(Protocol):
-    """32 bits at a physical address."""
+    """Reads and writes 32 bits at a physical address."""
 
     def read(self, address: int) -> int: ...
 
@@ -23,9 +23,9 @@ class Physical(Protocol):
 
 
 def prepare(family: str, at: Physical, crystal_mhz: Fraction, clock_mhz: Fraction) -> Fraction:
-    """Give the ports the widths of the design, and the logic ``clock_mhz`` or a little less.
+    """Set ports and clock as the design needs them; returns the clock in MHz that there is now.
 
-    Returns the clock in MHz that there is now. Writes only what is not yet so.
+    That is ``clock_mhz`` or a little less. Registers that are already right are not written.
     """
     if family not in _FAMILIES:
         raise DriverError(f"a board of family {family!r} has no processing system to set up")
@@ -61,7 +61,7 @@ def _zynqmp(at: Physical, crystal_mhz: Fraction, clock_mhz: Fraction) -> Fractio
     return made.mhz
 
 
-_FAMILIES: dict[str, Any] = {"zynq7": _zynq7, "zynqmp": _zynqmp}
+_FAMILIES = {"zynq7": _zynq7, "zynqmp": _zynqmp}
 
 
 def _field(value: int, low: int, bits: int) -> int:
@@ -69,7 +69,7 @@ def _field(value: int, low: int, bits: int) -> int:
 
 
 def _change(at: Physical, address: int, fields: dict[tuple[int, int], int]) -> None:
-    """Set fields, ``(lowest bit, bits)``, of the register, if they differ."""
+    """Set fields of a register, by ``(lowest bit, bits)``, if they differ."""
     before = value = at.read(address)
     for (low, bits), field in fields.items():
         value = value & ~(((1 << bits) - 1) << low) | field << low

@@ -1,29 +1,31 @@
-"""A network at the other end of a serial line: frames out, answers back, whatever the line does.
+"""Runs a network at the other end of a serial line, over a protocol that survives a bad line.
 
-Each frame has a number and is sent again until its answer comes: by its number a late or doubled
-answer is told from the right one, and an answer counts only with a right CRC-32. Two requests are
-under way at once, so that the line carries both directions.
+Each frame has a number and is sent again until its answer comes. The number tells a late or
+repeated answer from the right one, and an answer counts only if its CRC-32 is right. Two requests
+are under way at once, so that both directions of the line are busy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, Protocol
 
-from . import wire
-from .errors import LinkError
+from . import messages
+from .driver_errors import LinkError
+from .transport import FrameTransport
 
 WINDOW = 2
-"""Requests under way at once: what the device has room for."""
+"""Number of requests under way at once: the board has room for so many."""
 
 TRIES = 50
-"""Requests sent for one frame before the line is given up."""
+"""Number of times that one frame is sent before the line is given up."""
 
 
-class Line(Protocol):
-    """Bytes out and in; ``read`` gives what has come, nothing only after ``timeout`` seconds.
+class SerialLine(Protocol):
+    """A line of bytes in both directions.
 
-    ``slack``: seconds that a byte may be late on its way, beside its time on the line.
+    ``slack``: seconds that a byte may be late, beside its time on the line.
     """
 
     baud: int
@@ -31,13 +33,15 @@ class Line(Protocol):
 
     def write(self, data: bytes) -> None: ...
 
-    def read(self, timeout: float) -> bytes: ...
+    def read(self, timeout: float) -> bytes:
+        """Return what has come; nothing only after ``timeout`` seconds without a byte."""
+        ...
 
     def close(self) -> None: ...
 
 
 class PySerial:
-    """A serial port of this computer (pyserial), or whatever its URLs name."""
+    """A serial port of this computer by pyserial; ``port`` may be one of its URLs, too."""
 
     slack = 0.05
 
@@ -88,42 +92,41 @@ def _cannot_open(port: str, error: Exception) -> str:
     return f"cannot open {port}: {text}"
 
 
-class SerialTransport:
-    """Frames through a device at the end of ``line``.
+class SerialTransport(FrameTransport):
+    """`Transport` over a serial ``line``.
 
-    ``device``: what it says of itself. ``resent``: requests that had to be sent again; ``damaged``:
-    those that the device received damaged. Raises `LinkError` where nothing (right) answers.
+    ``tries``: how often a frame is sent at most. ``device``: what the board said of itself.
+    ``resent``: requests that were sent again; ``damaged``: those that reached the board damaged.
+    Raises `LinkError` where no Bitrill network answers.
     """
 
-    align = 1
-
-    def __init__(self, line: Line, *, tries: int = TRIES):
+    def __init__(self, line: SerialLine, *, tries: int = TRIES):
         self.line, self.tries = line, tries
         self.resent = self.damaged = 0
         self._number = 0
-        self._computing = 0.0  # seconds that a frame took in the network
-        self._replies = wire.Replies(0xFFFF)
+        self._computing = 0.0  # longest time in seconds that a frame took in the network
+        self._replies = messages.ReplyParser(0xFFFF)
         self.device = self._identify()
 
-    def _identify(self) -> wire.Device:
-        self._replies = wire.Replies(64)
+    def _identify(self) -> messages.SerialDevice:
+        self._replies = messages.ReplyParser(64)
         device = None
         while device is None:
-            reply = next(iter(self._exchange([(wire.IDENT, b"")], wire.IDENTITY.size)))
+            reply = next(iter(self._exchange([(messages.IDENT, b"")], messages.IDENTITY.size)))
             try:
-                device = wire.device(reply.payload)
-            except ValueError as error:  # or an answer to a host before this one, as long as this
+                device = messages.device(reply.payload)
+            except ValueError as error:  # maybe a late answer to a program before this one
                 if self._number > WINDOW:
                     raise LinkError(f"the device is no Bitrill network: {error}") from None
-        self._replies = wire.Replies(max(64, device.bytes_out + 4))
+        self._replies = messages.ReplyParser(max(64, device.bytes_out + 4))
         return device
 
     def reset(self) -> None:
-        """Reset the network; what is inside of it is lost."""
-        list(self._exchange([(wire.RESET, b"")], 0))
+        """Reset the network; frames inside are lost."""
+        list(self._exchange([(messages.RESET, b"")], 0))
 
     def run(self, frames: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
-        """For each frame, in order, what comes out of the network and the cycles it took."""
+        """For each frame of bytes, in order, the frame that comes out and its cycles."""
         n = self.device.bytes_out
 
         def requests() -> Iterator[tuple[int, bytes]]:
@@ -132,7 +135,7 @@ class SerialTransport:
                     raise LinkError(
                         f"a frame must have {self.device.bytes_in} bytes, not {len(frame)}"
                     )
-                yield wire.RUN, frame
+                yield messages.RUN, frame
 
         for reply in self._exchange(requests(), n + 4):
             cycles = int.from_bytes(reply.payload[n:], "little")
@@ -142,23 +145,24 @@ class SerialTransport:
     def close(self) -> None:
         self.line.close()
 
-    def _exchange(self, requests: Iterable[tuple[int, bytes]], size: int) -> Iterator[wire.Reply]:
-        """The replies, in order, whose payload has ``size`` bytes."""
-        source = iter(requests)
+    def _exchange(
+        self, requests: Iterable[tuple[int, bytes]], size: int
+    ) -> Iterator[messages.Reply]:
+        """Send requests, ``(operation, payload)``; yields their replies in order.
+
+        ``size``: bytes of a right reply's payload.
+        """
+        waiting = iter(requests)
         under_way: dict[int, _Pending] = {}
         order: list[int] = []
-        done: dict[int, wire.Reply] = {}
-        more = True
-        while more or order:
-            while more and len(order) < WINDOW:
-                item = next(source, None)
-                if item is None:
-                    more = False
-                    break
+        done: dict[int, messages.Reply] = {}
+        while True:
+            for operation, payload in islice(waiting, WINDOW - len(order)):
                 self._number = (self._number + 1) % 256
-                under_way[self._number] = _Pending(wire.request(*_parts(item, self._number)))
+                message = messages.request(operation, self._number, payload)
+                under_way[self._number] = _Pending(message)
                 order.append(self._number)
-                self.line.write(under_way[self._number].message)
+                self.line.write(message)
             if not order:
                 return
             self._collect(under_way, done, size)
@@ -166,9 +170,9 @@ class SerialTransport:
                 yield done.pop(order.pop(0))
 
     def _collect(
-        self, under_way: dict[int, _Pending], done: dict[int, wire.Reply], size: int
+        self, under_way: dict[int, _Pending], done: dict[int, messages.Reply], size: int
     ) -> None:
-        """Wait for one reply at least, sending again what got lost."""
+        """Wait for at least one reply; requests that seem lost are sent again."""
         while True:
             longest = max(len(p.message) for p in under_way.values())
             data = self.line.read(self._patience(longest + size))
@@ -183,27 +187,27 @@ class SerialTransport:
 
     def _take(
         self,
-        reply: wire.Reply,
+        reply: messages.Reply,
         under_way: dict[int, _Pending],
-        done: dict[int, wire.Reply],
+        done: dict[int, messages.Reply],
         size: int,
     ) -> None:
-        if reply.status == wire.DAMAGED:
+        if reply.status == messages.DAMAGED:
             self.damaged += 1
             return
         if reply.number not in under_way:
-            return  # an answer that came twice, or of a request before
-        if reply.status == wire.UNKNOWN:
+            return  # a repeated answer, or one to an earlier request
+        if reply.status == messages.UNKNOWN:
             raise LinkError(
                 "the device refuses the request: it was built for frames of another length"
             )
-        if reply.status == wire.FAULT or len(reply.payload) != size:
+        if reply.status == messages.FAULT or len(reply.payload) != size:
             return
         del under_way[reply.number]
         done[reply.number] = reply
 
     def _again(self, under_way: dict[int, _Pending]) -> None:
-        """The line was silent for long: the device has forgotten what was begun."""
+        """Send all pending requests again: after so long a silence they count as lost."""
         for pending in under_way.values():
             pending.tries += 1
             if pending.tries > self.tries:
@@ -215,19 +219,17 @@ class SerialTransport:
             self.line.write(pending.message)
 
     def _patience(self, size: int) -> float:
-        """Seconds without a byte until a request counts as lost: longer than the device waits
-        within one, and than the network computes."""
+        """Seconds of silence after which a request counts as lost: longer than the board waits for
+        the rest of a request, and longer than the network computes."""
         line = (WINDOW * size + 60) * 10 / self.line.baud + self.line.slack
         return line + WINDOW * self._computing
 
 
 class _Pending:
+    """A request that has no answer yet, and how often it was sent."""
+
     def __init__(self, message: bytes):
         self.message, self.tries = message, 1
 
 
-def _parts(item: tuple[int, bytes], number: int) -> tuple[int, int, bytes]:
-    return item[0], number, item[1]
-
-
-__all__ = ["Line", "PySerial", "SerialTransport"]
+__all__ = ["PySerial", "SerialLine", "SerialTransport"]

@@ -1,4 +1,4 @@
-"""Clocks that a Zynq's processing system makes for the fabric: a PLL's, divided twice."""
+"""Clocks that a Zynq makes for its programmable logic: a PLL's clock, divided twice."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from math import ceil, floor
 from typing import NamedTuple
 
 LARGEST = 63
-"""Of each of both divisors: six bits."""
+"""Largest value of each of the two divisors, which have six bits."""
 
 
 class Divided(NamedTuple):
-    """A clock of ``mhz``: the PLL's over ``first * second``."""
+    """A clock: ``mhz`` is the PLL's rate over ``first * second``."""
 
     mhz: Fraction
     first: int
@@ -19,14 +19,14 @@ class Divided(NamedTuple):
 
 
 def crystal(mhz: float) -> Fraction:
-    """An oscillator's rate as people write it: 33.333333 is 100/3."""
+    """Return the exact rate that is meant by a rounded one: 33.333333 is 100/3."""
     return Fraction(mhz).limit_denominator(1000)
 
 
 def divide(pll_mhz: int | Fraction, asked_mhz: int | Fraction) -> Divided:
-    """The fastest clock that is not above ``asked_mhz``; the slowest of all where none is.
+    """Return the fastest clock not above ``asked_mhz``; the slowest one where all are above.
 
-    Never above: timing was met at the clock that is asked for.
+    A faster clock would be wrong: timing was met at the one that is asked for.
     """
     pll = Fraction(pll_mhz)
     least = min(ceil(pll / asked_mhz), LARGEST**2)
@@ -34,14 +34,14 @@ def divide(pll_mhz: int | Fraction, asked_mhz: int | Fraction) -> Divided:
 
 
 def above(pll_mhz: int | Fraction, asked_mhz: int | Fraction) -> Divided:
-    """The slowest clock that is not below ``asked_mhz``; the PLL's own where none is."""
+    """Return the slowest clock not below ``asked_mhz``; the PLL's own where all are below."""
     pll = Fraction(pll_mhz)
     most = min(floor(pll / asked_mhz), LARGEST**2)
     return next(_divided(pll, k) for k in range(max(most, 1), 0, -1) if _pair(k))
 
 
 def _pair(product: int) -> tuple[int, int] | None:
-    """Two divisors of a product, the first one not the smaller one, if there are such."""
+    """Return the two divisors of a product, the larger one first; None where there are none."""
     for first in range(1, LARGEST + 1):
         if product % first == 0 and product // first <= first:
             return first, product // first
@@ -54,12 +54,12 @@ def _divided(pll: Fraction, product: int) -> Divided:
 
 
 def zynq7_pll(crystal_mhz: int | Fraction, feedback: int) -> Fraction:
-    """MHz of a PLL of Zynq-7000: its multiplier is PLL_FDIV (UG585, IO_PLL_CTRL)."""
+    """Return MHz of a Zynq-7000's PLL; ``feedback`` is PLL_FDIV (UG585, IO_PLL_CTRL)."""
     return Fraction(crystal_mhz) * feedback
 
 
 def zynqmp_pll(crystal_mhz: int | Fraction, feedback: int, halved: bool) -> Fraction:
-    """MHz of a PLL of Zynq UltraScale+: FBDIV and DIV2 (UG1087, IOPLL_CTRL)."""
+    """Return MHz of a Zynq UltraScale+'s PLL, by FBDIV and DIV2 (UG1087, IOPLL_CTRL)."""
     return Fraction(crystal_mhz) * feedback / (2 if halved else 1)
 
 

@@ -1,4 +1,4 @@
-"""Accesses to registers that go on to a slave behind: those of a network's weights."""
+"""Forwards register accesses to a network's own AXI4-Lite slave, which holds its weights."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from amaranth.lib.wiring import In, Out
 from bitrill_hw.design.axilite import axi_lite, register_bus
 
 
-class Onward(wiring.Component):
-    """A master of AXI4-Lite for one access of ``bus`` at a time.
+class RegisterForwarder(wiring.Component):
+    """AXI4-Lite master that passes accesses of ``bus`` on, one at a time.
 
     Members
     -------
     bus : In(`register_bus`)
     axi : Out(`axi_lite`)
     idle : Out(1)
-        No access is under way: the slave may be reset.
+        No access is under way, so the slave may be reset.
     """
 
     bus: wiring.PureInterface
@@ -61,4 +61,4 @@ class Onward(wiring.Component):
         return m
 
 
-__all__ = ["Onward"]
+__all__ = ["RegisterForwarder"]

@@ -1,4 +1,4 @@
-"""A compiled network inside a shell: an instance of its own Verilog, and its edges as streams."""
+"""Places a compiled network's Verilog in a shell: its edges become streams of dense words."""
 
 from __future__ import annotations
 
@@ -22,9 +22,12 @@ from .gearbox import Gearbox, gear
 
 @dataclass(frozen=True)
 class Edges:
-    """The network's edges: bits of a beat and beats of a frame on both sides, cycles between
-    frames, the first 8 bytes of the graph's digest, and the address bits of its own registers: 0
-    where it has none, because no weights can be written."""
+    """Interface of a compiled network, as a shell needs it.
+
+    Bits of a beat and beats of a frame on both sides; ``interval``: cycles from frame to frame;
+    ``digest``: first 8 bytes of the graph's; ``register_bits``: address bits of its own registers,
+    0 where no weights are writable.
+    """
 
     bits_in: int
     beats_in: int
@@ -36,7 +39,7 @@ class Edges:
 
     @staticmethod
     def of(graph: Graph, interval: Fraction) -> Edges:
-        """Those of a FOLDED graph; `SpecError` where its weights come over a stream."""
+        """Return the edges of a FOLDED graph; `SpecError` where its weights come over a stream."""
         if nodes := streamed(graph):
             raise SpecError(
                 f"{graph.name}: a board has no stream of weights for {nodes[0].name}: its style"
@@ -65,23 +68,25 @@ class Edges:
         return self.bits_out * self.beats_out
 
 
-class Network(wiring.Component):
-    """Module ``top`` of a build, between words of ``width`` bits: dense frames, low bits first,
-    each on a fresh word.
+class NetworkInstance(wiring.Component):
+    """Module ``top`` of a build between words of ``width`` bits.
+
+    Frames are dense bits, low first; each starts on a new word.
 
     Members
     -------
     i, o : words
-    last : Out(1), beside ``o.payload``: this word ends a frame
+    last : Out(1), beside ``o.payload``
+        This word ends a frame.
     enters, leaves : Out(1)
         The first beat of a frame enters; the last one leaves.
     error : Out(1)
-        A frame had the wrong length; until ``clear``.
+        A frame had the wrong length; stays 1 until ``clear``.
     clear : In(1)
-        Reset the network, whatever is inside of it lost.
+        Reset the network; frames inside are lost.
     weights : In(`axi_lite`)
-        The network's own registers, where ``edges.register_bits``. Left open, what was compiled in
-        runs.
+        The network's own registers, where there are some. Unconnected, the weights stay those that
+        were compiled in.
     """
 
     i: stream.Interface
@@ -151,7 +156,7 @@ class Network(wiring.Component):
         return m
 
     def _weight_ports(self) -> dict[str, Signal]:
-        """Arguments of the instance: the ports of its registers, ``i_`` or ``o_`` before each."""
+        """Return the instance's arguments for the ports of the network's registers."""
         if not self.edges.register_bits:
             return {}
         members = axi_lite(self.edges.register_bits).members
@@ -161,4 +166,4 @@ class Network(wiring.Component):
         }
 
 
-__all__ = ["Edges", "Network"]
+__all__ = ["Edges", "NetworkInstance"]

@@ -1,9 +1,4 @@
-"""A network behind the shell of Zynq boards: batches through memory, ruled by registers.
-
-``registers`` reads and writes 32 bits at an offset (`LinkError` where the bus refuses); where it
-can wait for the interrupt, it has ``wait(seconds)``. ``memory`` gives buffers that the hardware
-sees, too: ``address``, a multiple of 128; ``array``, its bytes (uint8); ``flush()`` before the
-hardware reads, ``invalidate()`` before the processor does; ``close()``.
+"""Runs a network behind the shell of Zynq boards: batches lie in memory, registers start them.
 
 Two batches may be under way: one is computed while the next one waits in memory.
 """
@@ -12,42 +7,57 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from . import registers as r
 from .buffers import Buffer, Memory, Slot
-from .errors import LinkError
+from .driver_errors import LinkError
 from .faults import faults, hang
 
 TIMEOUT = 10.0
-"""Seconds in which one frame at least must leave the network."""
+"""Seconds without a single frame from the network after which a run is given up."""
 
 ROOM = 16 << 20
-"""Bytes of memory that are used where there is no smaller bound."""
+"""Bytes of memory that are used where the memory itself sets no smaller bound."""
 
 FRAMES = 4096
-"""Of a batch at most."""
+"""Largest number of frames in one batch."""
 
 PAUSES = (0.0, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002)
-"""Seconds between looks at STATUS, where nothing waits for the interrupt."""
+"""Seconds between two reads of STATUS where there is no interrupt: longer and longer."""
+
+WAIT = 0.1
+"""Seconds between two reads of STATUS where the interrupt wakes the driver earlier."""
 
 
-class Registers(Protocol):
-    """Of the shell, by their offsets in bytes."""
+class ShellRegisters(Protocol):
+    """The shell's registers of 32 bits, addressed in bytes from the shell's base address on.
+
+    A bus that refuses an access raises `LinkError`. ``interrupts``: `wait` returns early when the
+    shell's interrupt comes.
+    """
+
+    interrupts: bool
 
     def read(self, offset: int) -> int: ...
 
     def write(self, offset: int, value: int) -> None: ...
 
+    def wait(self, seconds: float) -> None:
+        """Sleep for so long, or until the interrupt."""
+        ...
+
+    def close(self) -> None: ...
+
 
 @dataclass(frozen=True)
-class Device:
-    """What is known of the hardware. The bytes of a frame follow from the digest."""
+class AxiDevice:
+    """What the shell's registers say of the network; a frame's bytes follow from the digest."""
 
     digest: bytes
     clock_hz: int
@@ -56,24 +66,24 @@ class Device:
 
 
 class AxiTransport:
-    """Batches of frames through the shell whose registers are ``registers``.
+    """`Transport` through a Zynq shell's ``registers`` and shared ``memory``.
 
-    ``clock_hz``: of the network. ``timeout``: seconds without a frame after which a run is stopped;
-    the next one works again. ``notes``: what whoever opened the board could not set or check.
-    Raises `LinkError` where no such shell answers.
+    ``clock_hz``: the network's clock. ``timeout``: seconds without a frame after which a run is
+    stopped; the next one works again. Raises `LinkError` where no such shell answers.
     """
 
     align = r.WORD
+    overlaps = True
     notes: tuple[str, ...] = ()
 
     def __init__(
-        self, registers: Registers, memory: Memory, *, clock_hz: int, timeout: float = TIMEOUT
+        self, registers: ShellRegisters, memory: Memory, *, clock_hz: int, timeout: float = TIMEOUT
     ):
         self.registers, self.memory, self.timeout = registers, memory, timeout
         self._free = [Slot(), Slot()]
         self._under_way: deque[Slot] = deque()
-        self.device = Device(self._identify(), clock_hz)
-        self._stop()  # whatever a program before this one has left
+        self.device = AxiDevice(self._identify(), clock_hz)
+        self._stop()  # a program before this one may have left a run behind
 
     def _identify(self) -> bytes:
         got, version = self._read("IDENTITY"), self._read("VERSION")
@@ -90,12 +100,27 @@ class AxiTransport:
         return (self._read("DIGEST_HIGH") << 32 | self._read("DIGEST_LOW")).to_bytes(8, "big")
 
     def batch(self, bytes_in: int, bytes_out: int) -> int:
-        """Frames that go well into one run: two batches fit into the memory."""
-        room = min(ROOM, getattr(self.memory, "size", None) or ROOM) - 4 * r.ALIGN
+        """Number of frames of one batch, such that two batches fit into the memory."""
+        room = min(ROOM, self.memory.size or ROOM) - 4 * r.ALIGN
         return max(1, min(FRAMES, room // (2 * (bytes_in + bytes_out))))
 
+    def run_batches(
+        self, batches: Iterable[np.ndarray], bytes_out: int
+    ) -> Generator[tuple[np.ndarray, int], None, None]:
+        """See `Transport`: the next batch is fetched while one is computed."""
+        try:
+            for frames in batches:
+                self.submit(frames, bytes_out)
+                if len(self._under_way) == 2:
+                    yield self.collect()
+            if self._under_way:
+                yield self.collect()
+        except BaseException:
+            self.abandon()
+            raise
+
     def submit(self, frames: np.ndarray, bytes_out: int) -> None:
-        """Begin a batch, uint8 ``[N, bytes in]``, or leave it waiting while another one runs."""
+        """Start a batch, uint8 ``[N, bytes in]``, or queue it while another one runs."""
         if not self._free:
             raise LinkError("two batches are under way: collect one before the next is begun")
         n, bytes_in = frames.shape
@@ -107,15 +132,16 @@ class AxiTransport:
         slot = self._free[-1]
         slot.frames, slot.bytes_in, slot.bytes_out = n, bytes_in, bytes_out
         self._room(slot, n * bytes_in, n * bytes_out)
-        slot.into.array[: n * bytes_in] = frames.reshape(-1)
-        slot.into.flush()
+        into, _ = slot.pair
+        into.array[: n * bytes_in] = frames.reshape(-1)
+        into.flush()
         self._under_way.append(self._free.pop())
         if len(self._under_way) == 1:
             with self._whole():
                 self._start(slot)
 
     def collect(self) -> tuple[np.ndarray, int]:
-        """Of the batch begun first: uint8 ``[N, bytes out]`` and the cycles of its run."""
+        """Wait for the oldest batch; returns its results, uint8 ``[N, bytes out]``, and cycles."""
         if not self._under_way:
             raise LinkError("no batch is under way")
         slot = self._under_way[0]
@@ -124,22 +150,20 @@ class AxiTransport:
             self._free.insert(0, self._under_way.popleft())
             if self._under_way:
                 self._start(self._under_way[0])
-        slot.out.invalidate()
-        data = slot.out.array[: slot.frames * slot.bytes_out]
+        _, out = slot.pair
+        out.invalidate()
+        data = out.array[: slot.frames * slot.bytes_out]
         return data.reshape(slot.frames, slot.bytes_out).copy(), cycles
 
     def abandon(self) -> None:
-        """Give up what is under way: the network is reset, the next batch starts afresh."""
+        """Give up all batches under way and reset the network."""
         if self._under_way:
             self._free.extend(self._under_way)
             self._under_way.clear()
             self._stop()
 
     def write_weights(self, pairs: Iterable[tuple[int, int]]) -> int:
-        """Write ``(address, word)`` of the network's own registers; how many there were.
-
-        Addresses are those of the build's ``registers.json``.
-        """
+        """Write ``(address, word)`` pairs of ``registers.json``; returns their number."""
         if self._under_way:
             raise LinkError("weights can be written only while no batch is under way")
         n = 0
@@ -155,17 +179,16 @@ class AxiTransport:
         return n
 
     def close(self) -> None:
-        """Stop what is under way, and give the buffers back."""
+        """Stop what is under way, and free buffers, registers and memory."""
         self.abandon()
         for slot in self._free:
             slot.release()
-        for end in (self.registers, self.memory):
-            if hasattr(end, "close"):
-                end.close()  # type: ignore[attr-defined]
+        self.registers.close()
+        self.memory.close()
 
     @contextmanager
     def _whole(self) -> Iterator[None]:
-        """What fails in here, or is interrupted, leaves nothing under way."""
+        """Give up all batches under way if the block fails or is interrupted."""
         try:
             yield
         except LinkError as error:
@@ -185,10 +208,10 @@ class AxiTransport:
         self.registers.write(r.OFFSETS[name], value)
 
     def _room(self, slot: Slot, bytes_in: int, bytes_out: int) -> None:
-        """See to it that a slot's buffers are large enough.
+        """Make a slot's buffers large enough.
 
-        While nothing is under way, all buffers are made anew: so none is left in between that is
-        too small for the next one, and the memory may be used to its end.
+        While nothing is under way, the buffers of both slots are made anew: an old one in between
+        would split the memory.
         """
         if slot.holds(bytes_in, bytes_out):
             return
@@ -196,39 +219,43 @@ class AxiTransport:
         for s in slots:
             s.release()
         for s in slots:
-            s.into = self._buffer(bytes_in)
-            s.out = self._buffer(bytes_out)
+            into = self._buffer(bytes_in)
+            try:
+                s.ends = into, self._buffer(bytes_out)
+            except BaseException:
+                into.close()
+                raise
 
-    def _buffer(self, nbytes: int) -> Any:
-        found = self.memory.allocate(-(-nbytes // r.ALIGN) * r.ALIGN)
-        if found.address % r.ALIGN:
-            found.close()
+    def _buffer(self, nbytes: int) -> Buffer:
+        buffer = self.memory.allocate(-(-nbytes // r.ALIGN) * r.ALIGN)
+        if buffer.address % r.ALIGN:
+            buffer.close()
             raise LinkError(
-                f"memory for frames must begin at a multiple of {r.ALIGN}, not {found.address:#x}"
+                f"memory for frames must begin at a multiple of {r.ALIGN}, not {buffer.address:#x}"
             )
-        return found
+        return buffer
 
     def _start(self, slot: Slot) -> None:
-        for side, buffer, nbytes in slot.buffers:
-            low, high = buffer.address & 0xFFFFFFFF, buffer.address >> 32
+        for side, address, nbytes in slot.spans:
+            low, high = address & 0xFFFFFFFF, address >> 32
             self._write(f"{side}_ADDRESS_LOW", low)
             self._write(f"{side}_ADDRESS_HIGH", high)
             self._write(f"{side}_WORDS", nbytes // r.WORD)
             kept = self._read(f"{side}_ADDRESS_HIGH") << 32 | self._read(f"{side}_ADDRESS_LOW")
-            if kept != buffer.address:
+            if kept != address:
                 raise LinkError(
-                    f"the hardware cannot reach memory at {buffer.address:#x} (it keeps {kept:#x}):"
+                    f"the hardware cannot reach memory at {address:#x} (it keeps {kept:#x}):"
                     " buffers must lie lower"
                 )
         self._write("STATUS", r.CLEAR)
-        self._write("INTERRUPT", 1 if hasattr(self.registers, "wait") else 0)
+        self._write("INTERRUPT", int(self.registers.interrupts))
         self._write("CONTROL", r.START)
 
     def _finish(self, slot: Slot) -> int:
-        """Wait for a run's end; its cycles."""
+        """Wait for a run's end; returns its cycles."""
         status = self._wait(slot)
         frames = self._read("FRAMES")
-        bad = faults(status, [(b.address, n) for _, b, n in slot.buffers])
+        bad = faults(status, [(address, n) for _, address, n in slot.spans])
         if not bad and frames != slot.frames:
             bad = [
                 f"{frames} of {slot.frames} frames left the network, though the run has ended:"
@@ -239,7 +266,7 @@ class AxiTransport:
         return self._read("CYCLES_HIGH") << 32 | self._read("CYCLES_LOW")
 
     def _wait(self, slot: Slot) -> int:
-        """STATUS at the end of a run."""
+        """Wait for a run's end; returns STATUS."""
         seen, since, looks = -1, time.monotonic(), 0
         while True:
             now = time.monotonic()  # before looking: this process may be kept waiting in between
@@ -251,18 +278,13 @@ class AxiTransport:
                 seen, since = frames, now
             elif now - since > self.timeout:
                 raise LinkError(hang(frames, slot.frames, self.timeout))
-            self._pause(looks)
+            pause = PAUSES[min(looks, len(PAUSES) - 1)]
+            interval = min(self.timeout, WAIT) if self.registers.interrupts else pause
+            self.registers.wait(interval)
             looks += 1
 
-    def _pause(self, looks: int) -> None:
-        wait: Any = getattr(self.registers, "wait", None)
-        if wait is not None:
-            wait(min(self.timeout, 0.1))
-        else:
-            time.sleep(PAUSES[min(looks, len(PAUSES) - 1)])
-
     def _stop(self) -> None:
-        """Stop and reset the network; nothing is under way after that."""
+        """Stop any run and reset the network."""
         self._write("STATUS", r.CLEAR)
         self._write("CONTROL", r.STOP)
         until = time.monotonic() + self.timeout
@@ -280,4 +302,4 @@ class AxiTransport:
         self._write("STATUS", r.CLEAR)
 
 
-__all__ = ["AxiTransport", "Buffer", "Device", "Memory", "Registers"]
+__all__ = ["AxiDevice", "AxiTransport", "ShellRegisters"]

@@ -1,4 +1,4 @@
-"""What the toolchains of a Zynq-7000 without a block design share: its top, clock and set-up."""
+"""Common part of the Zynq-7000 toolchains that use no block design: top, clock, set-up by hand."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from fractions import Fraction
 from bitrill.errors import SpecError
 
 from ..board import Board
-from ..driver.clocks import Divided
-from ..families import zynq7
-from ..families.zynq import told
+from ..driver.zynq_clocks import Divided
+from ..families.zynq import Processing, decimals, families
 from ..project import STEM, Project
 from ..shell import ps7_top
 from ..shell.zynq_shell import register_bits
@@ -23,48 +22,50 @@ OVERLAY = f"{STEM}.dts"
 FIRMWARE = f"{STEM}.bin"
 
 
+def processing() -> Processing:
+    """Return the processing system of a Zynq-7000."""
+    return families()[FAMILY]
+
+
 def clock(project: Project) -> Divided:
-    """The divisors of the project's clock; raises `SpecError` for a board or a clock that cannot
-    be had."""
+    """Return the divisors of the project's clock; raises `SpecError` where there are none."""
     board = project.board
     if board.family != FAMILY:
         raise SpecError(
             f"toolchain {project.toolchain} is for boards of family {FAMILY} (Zynq-7000), not"
             f" {board.family} ({board.name})"
         )
-    return zynq7.PROCESSING.exactly(board, project.clock_mhz)
+    return processing().exactly(board, project.clock_mhz)
 
 
 def base(board: Board) -> int:
-    """Where the registers are."""
+    """Return the address of the registers; raises `SpecError` where the board's file has none."""
     if board.base is None:
         raise SpecError(f"board {board.name} must have an address of registers (host.base)")
     return board.base
 
 
 def common_files(project: Project) -> dict[str, str]:
-    """``bitrill.v``, the whole top but for the network's ``top.v``, and ``bitrill.dts``, a
-    device-tree overlay."""
+    """Return ``bitrill.v``, the top without the network, and ``bitrill.dts``, an overlay."""
     made, address = clock(project), base(project.board)
     size = 1 << register_bits(project.edges)
     hz = round(made.mhz * 10**6)
     return {
         TOP: ps7_top.verilog(project.edges, base=address, name=STEM),
-        OVERLAY: overlay(zynq7.PROCESSING, address, size, hz, FIRMWARE),
+        OVERLAY: overlay(processing(), address, size, hz, FIRMWARE),
     }
 
 
 def period_ns(mhz: Fraction) -> str:
-    """A clock's period in whole picoseconds, never longer than it is."""
+    """Write a clock's period in ns, rounded down to picoseconds."""
     ps = 1_000_000 // mhz
     return f"{ps // 1000}.{ps % 1000:03}"
 
 
 def set_up(project: Project) -> str:
-    """Of the README: what holds on the board for a bitstream whose processing system no block
-    design describes."""
+    """Return the README's part on registers to set by hand, as no block design describes them."""
     board, made = project.board, clock(project)
-    pll = zynq7.PROCESSING.pll(board)
+    pll = processing().pll(board)
     control = made.second << 20 | made.first << 8
     return f"""\
 ## On the board
@@ -77,8 +78,8 @@ afterwards, as root, these registers must be as below. The driver sets them; by 
 | register | value | why |
 | --- | --- | --- |
 | 0xF8000008 | 0xDF0D | lets the registers below be written |
-| 0xF8000170 | {control:#010x} | FCLK0 = {told(pll)} MHz / ({made.first} x {made.second}) \
-= {told(made.mhz)} MHz, where the I/O PLL runs at {told(pll)} MHz |
+| 0xF8000170 | {control:#010x} | FCLK0 = {decimals(pll)} MHz / ({made.first} x {made.second}) \
+= {decimals(made.mhz)} MHz, where the I/O PLL runs at {decimals(pll)} MHz |
 | 0xF8000178 | 0 | FCLK0 runs |
 | 0xF8000900 | 0xF | level shifters on, once the bitstream is loaded |
 | 0xF8008000 | 0 | reads of S_AXI_HP0 are 64 bits wide (bit 0: 32) |
@@ -86,7 +87,7 @@ afterwards, as root, these registers must be as below. The driver sets them; by 
 | 0xF8000240 | 1, then 0 | a reset of the design by FCLK_RESET0_N |
 | 0xF8000004 | 0x767B | locks the registers again |
 
-Never set FCLK0 above {told(made.mhz)} MHz: timing was met there. `{OVERLAY}` is a device-tree
+Never set FCLK0 above {decimals(made.mhz)} MHz: timing was met there. `{OVERLAY}` is a device-tree
 overlay (registers as UIO, a buffer as u-dma-buf, the bitstream by its name `{FIRMWARE}` in
 `/lib/firmware`): `dtc -@ -I dts -O dtb -o {STEM}.dtbo {OVERLAY}`.
 """

@@ -1,8 +1,8 @@
-"""A board's netlist after synthesis as a line of the driver's: what nextpnr places, before it does.
+"""Simulates a board's netlist after synthesis, as a line that the driver takes.
 
-The whole board runs, through its two pins: the PLL's cell passes the crystal's clock on and locks
-some cycles later, all other cells are Yosys' own models. Flip-flops and memories start as anything,
-though configuration clears them: reset alone must be enough.
+The whole board runs, through its two pins. The PLL's model passes the crystal's clock on and locks
+after some cycles; all other cells are Yosys' models. Flip-flops and memories start with random
+values, though a real configuration clears them: reset alone must be enough.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from ..driver import Driver, Network, SerialTransport
 from ..families.small import Pll
 from ..project import Project
 from ..shell.uart import divisor
-from ..toolchains import clocks, open_tools
+from ..toolchains import open_tools, pll_choice
 from ..toolchains.place import NETLIST
-from .serial import PINS, DutLine, Noise
+from .simulated_serial import PINS, DutLine, Noise
 
 LOCK_CYCLES = 100
-"""Of the crystal's clock, until the PLL's model locks."""
+"""Cycles of the crystal until the PLL's model locks."""
 
 START_SECONDS = 100e-6
-"""What the line is left alone for: the board's own reset is over by then."""
+"""Time that the board's reset gets before the line is used."""
 
 _FRAME = """\
 module shell(input clk, input rst, input rx, output tx);
@@ -46,7 +46,7 @@ module SB_LUT4(output O, input I0, I1, I2, I3);
   assign O = LUT_INIT[{I3, I2, I1, I0}];
 endmodule
 """
-# inputs that a netlist leaves open are held by the cells' own defaults
+# gives inputs that a netlist leaves open the cells' own defaults
 _ICE40 = """\
 `define SB_DFF_INIT
 `define ICE40_DEFAULT_ASSIGNMENT_V(v) = v
@@ -57,7 +57,7 @@ _ICE40 = """\
 
 @dataclass(frozen=True)
 class _Cells:
-    """``folder`` of Yosys' models; ``before`` them stands this; ``written``: our own ones."""
+    """Cell models of a family: ``folder`` in Yosys, text ``before`` them, ``written``: our own."""
 
     folder: str
     before: str
@@ -68,11 +68,10 @@ _FAMILIES = {"ice40": _Cells("ice40", _ICE40, {"SB_LUT4": _LUT})}
 
 
 class NetlistLine(DutLine):
-    """A line to a board's netlist (Yosys' JSON, module ``bitrill``, ports clk, rx and tx).
+    """`SerialLine` to a board's netlist (Yosys' JSON, module ``bitrill``, ports clk, rx and tx).
 
-    ``pll``: the cell in it, None where the crystal is the clock, of ``clock_hz``; ``divisor``:
-    cycles a bit. ``change``: what becomes of the netlist's Verilog (tests plant faults in it);
-    ``level``: see `Dut`.
+    ``pll``: its PLL's setting, None where the crystal is the clock; ``divisor``: cycles per bit.
+    ``change``: applied to the netlist's Verilog (tests plant faults by it); ``level``: see `Dut`.
     """
 
     def __init__(
@@ -118,7 +117,7 @@ def line_of(
     level: str = "",
     progress: Progress = silent,
 ) -> NetlistLine:
-    """A line to the netlist that the open tools made in the project's folder."""
+    """Return a line to the netlist that the open tools made in the project's folder."""
     board, work = project.board, project.folder / open_tools.WORK
     pins, family = open_tools.pins_of(board), open_tools.family_of(board)
     hz = project.clock_hz
@@ -127,7 +126,7 @@ def line_of(
         family=board.family,
         clock_hz=hz,
         divisor=divisor(hz, board.baud or 0),
-        pll=clocks.pll_for(family, board, pins, project.clock_mhz),
+        pll=pll_choice.pll_for(family, board, pins, project.clock_mhz),
         work=work / "simulation",
         seed=seed,
         change=change,
@@ -137,8 +136,10 @@ def line_of(
 
 
 def check(project: Project, x: np.ndarray, line: DutLine, *, progress: Progress = silent) -> int:
-    """How many frames of integers ``x``, as `Graph.run` takes them, come back wrong in any bit
-    through the driver of boards; ``line`` is closed."""
+    """Run frames of integers ``x`` by the driver; returns how many come back wrong in any bit.
+
+    Closes ``line``.
+    """
     try:
         driver = Driver(Network(describe(project.graph, project.predicted)), SerialTransport(line))
         integers, _ = driver.run(x, progress=progress)
@@ -149,7 +150,7 @@ def check(project: Project, x: np.ndarray, line: DutLine, *, progress: Progress 
 
 
 def verilog(netlist: Path, work: Path, *, progress: Progress = silent) -> str:
-    """Yosys' JSON as Verilog; the same netlist is not converted twice."""
+    """Convert Yosys' JSON to Verilog; the same netlist is not converted twice."""
     script = "read_json netlist.json\nwrite_verilog -noattr netlist.v\n"
     text = read_bytes(netlist).decode()
     job = YosysRun(work / "verilog", script, {"netlist.json": text}, ("netlist.v",))
@@ -158,18 +159,18 @@ def verilog(netlist: Path, work: Path, *, progress: Progress = silent) -> str:
 
 
 def models(netlist: str, family: str, pll: Pll | None) -> str:
-    """Verilog of every cell that a netlist holds."""
-    found = _FAMILIES.get(family)
-    if found is None:
+    """Return Verilog models of every cell in a netlist."""
+    models_of = _FAMILIES.get(family)
+    if models_of is None:
         raise SpecError(f"netlists can be simulated of {', '.join(_FAMILIES)}, not of {family}")
-    known = {**library(found.folder), **found.written}
+    known = {**library(models_of.folder), **models_of.written}
     if pll is not None:
         known[pll.cell] = pll_model(pll)
-    return found.before + "\n".join(known[name] for name in cells(netlist, known))
+    return models_of.before + "\n".join(known[name] for name in cells(netlist, known))
 
 
 def pll_model(pll: Pll) -> str:
-    """The clock as it comes, and a lock `LOCK_CYCLES` later."""
+    """Return a PLL model that passes the clock on, and locks after `LOCK_CYCLES`."""
     outputs = {pll.output, *pll.joined.values()}
     inputs = {pll.source, *pll.constants, *pll.joined}
     ports = [*(f"input {p}" for p in sorted(inputs)), *(f"output {p}" for p in sorted(outputs))]

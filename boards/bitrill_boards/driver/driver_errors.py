@@ -1,0 +1,9 @@
+"""Errors of the driver. `LinkError` is a `DriverError`."""
+
+
+class DriverError(Exception):
+    """The board or its folder cannot be used as asked; the message is one line."""
+
+
+class LinkError(DriverError):
+    """Nothing answers at the other end of the link, or something wrong."""
