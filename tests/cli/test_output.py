@@ -13,7 +13,7 @@ from bitrill import flow
 from bitrill.parts.devices import part_of
 from bitrill.requirements import Check
 from bitrill.timing.predict import Timing
-from bitrill_hw.synth.cell_counts import Resources
+from bitrill_hw.synth.cell_counts import CellCounts
 from bitrill_hw.synth.critical_path import CellPath
 from bitrill_hw.synth.utilization import SynthReport
 from bitrill_sim.measured import Measured
@@ -193,7 +193,7 @@ def test_verify_prints_a_table_and_fails_on_a_mismatch(build: Path, run: Run, mo
 
 def test_synth_prints_layers_and_the_netlists_check(build: Path, run: Run, monkeypatch) -> None:
     part = part_of("xc7z020")
-    row = Resources(lut=1, ff=532)
+    row = CellCounts(lut=1, ff=532)
     path = CellPath(2.5, 3, "a", "b", ())
     report = SynthReport(part, "yosys", row, {"fc0": row}, path, Path("n.v"), Path("log"))
     done = flow.Synthesised(report, verified(samples=3, measured=None).report)

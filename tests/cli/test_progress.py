@@ -8,8 +8,8 @@ import threading
 
 import pytest
 import rich.progress
-from bitrill.cli import progress
-from bitrill.cli.progress import silent
+from bitrill.cli import progress_bar as progress
+from bitrill.progress import silent
 
 
 class Terminal(io.StringIO):
