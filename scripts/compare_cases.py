@@ -113,11 +113,7 @@ _STYLES = (
 )
 
 _FOLDINGS = tuple(
-    Case(
-        name=f"{model}.{name}",
-        model=model,
-        folding=dict.fromkeys(_MATRICES[:nodes], given),
-    )
+    Case(name=f"{model}.{name}", model=model, folding=dict.fromkeys(_MATRICES[:nodes], given))
     for model, name, nodes, given in (
         ("int4", "serial", 3, {"multiply": "serial"}),
         ("int8", "serial", 4, {"multiply": "serial"}),
