@@ -7,13 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from amaranth import *
 from amaranth.lib import memory
-from bitrill.ir.operator import Memory
 from bitrill.ir.structure import ALONE
 from bitrill.parts.memories import place, spilled
 
 from ..pipeline.elastic import Elastic
 
-BLOCK: Memory = "block"
+BLOCK = "block"
 
 RUNS = 64
 """Most pieces that a word is put together from: slices of wide words take Amaranth long."""

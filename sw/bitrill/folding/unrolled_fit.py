@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from ..arith.unrolled import estimated_luts
 from ..errors import FitError
 from ..ir.operator import Operator
-from ..ops.units.matrix import Matrix
+from ..ops.matvec import MatVec
 from ..parts.devices import DEFAULT_PART, Part, part_of
 
 
@@ -20,7 +20,7 @@ def require_room(nodes: Iterable[Operator], part: Part | None) -> None:
     The LUTs of their sums are estimated from a sample of their rows.
     """
     part = part or part_of(DEFAULT_PART)
-    unrolled = [n for n in nodes if isinstance(n, Matrix) and not n.unit.takes_lanes]
+    unrolled = [n for n in nodes if isinstance(n, MatVec) and not n.unit.takes_lanes]
     luts = {n.name: round(estimated_luts(n)) for n in unrolled}
     if sum(luts.values()) > part.lcs:
         each = ", ".join(f"{n.name} {n.cols}x{n.rows} {luts[n.name]}" for n in unrolled)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 
 from ..arith.l1_products import front_stages, groups
+from ..arith.shapes import DistanceMatrix
 from ..errors import SpecError
 from ..ir.operator import Impl, frozen_array, must_be_style
 from ..ir.structure import Structure
@@ -33,13 +34,13 @@ class Distances(Folded):
     component = "bitrill_hw.ops.l1matvec:L1MatVecCore"
 
     def read_stages(self, op: MatrixLike) -> int:
-        return op.memory_stages + front_stages(op)
+        return op.memory_stages + front_stages(cast(DistanceMatrix, op))
 
     def front(self, s: Structure, op: MatrixLike) -> None:
         impl, bits, links = op.folded, op.x.type.bits, len(groups(op.x.type))
         lanes = impl.pe * impl.simd
         s.luts(sums=lanes * links)
-        for stage in range(front_stages(op)):
+        for stage in range(front_stages(cast(DistanceMatrix, op))):
             known = min(links, (stage + 1) * impl.levels)
             s.flops(held=lanes * (bits + known) + impl.simd * bits)
 
@@ -110,8 +111,12 @@ class L1MatVec(Matrix):
         """Never set: there is no border that counts 0."""
         return None
 
-    @cached_property
+    @property
     def accumulator(self) -> IntType:
+        return self._range
+
+    @cached_property
+    def _range(self) -> IntType:
         t, w = self.x.type, self.weights
         most = np.maximum(np.abs(w - t.lo), np.abs(w - t.hi)).sum(1)
         least = np.abs(w - self.reached).sum(1)

@@ -161,8 +161,12 @@ class MatVec(Matrix):
             return np.full(self.rows, -self.cols)
         return self.x.type.coding.offset * self.weights.sum(1)
 
-    @cached_property
+    @property
     def accumulator(self) -> IntType:
+        return self._range
+
+    @cached_property
+    def _range(self) -> IntType:
         if self.popcount:
             return IntType.for_range(lo=0, hi=self.cols)
         lo, hi = self.x.type.coding.operand

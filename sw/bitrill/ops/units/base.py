@@ -27,8 +27,8 @@ REPLAY_BLOCK = 512
 class MatrixLike(SerialMatrix, Protocol):
     """What units ask a matrix operator (`bitrill.ops.units.matrix.Matrix`) for."""
 
-    name: str
-
+    @property
+    def name(self) -> str: ...
     @property
     def free(self) -> bool: ...
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from ...ir.schedule import Schedule
 from ...ir.structure import Structure
 from ...ir.types import IntType, Tensor
 from ...parts.families import family_of
-from .base import Unit, find_unit
+from .base import MatrixLike, Unit, find_unit
 from .tables import start_words
 
 
@@ -40,6 +40,11 @@ class Matrix(Operator, abstract=True):
     @abstractmethod
     def accumulator(self) -> IntType:
         """The integers that hold every result."""
+
+    @property
+    def like(self) -> MatrixLike:
+        """This operator as units see it; subclasses give the members that are missing here."""
+        return cast(MatrixLike, self)
 
     def unit_of(self, style: Style, multiply: str = "lut") -> Unit:
         """The unit that a folding's words mean for this operator; `SpecError` for none."""
@@ -78,7 +83,7 @@ class Matrix(Operator, abstract=True):
     @property
     def plane_pairs(self) -> int:
         """How often the unit goes over a vector for the same rows: 1 unless it is bit-serial."""
-        return self.unit.plane_pairs(self)
+        return self.unit.plane_pairs(self.like)
 
     @property
     def steps(self) -> int:
@@ -88,17 +93,17 @@ class Matrix(Operator, abstract=True):
     @property
     def memory_stages(self) -> int:
         """Registers behind the weight memory."""
-        return self.unit.memory_stages(self)
+        return self.unit.memory_stages(self.like)
 
     @property
     def read_stages(self) -> int:
         """Registers up to what the sums read."""
-        return self.unit.read_stages(self)
+        return self.unit.read_stages(self.like)
 
     @property
     def latency(self) -> int:
         """Pipeline stages from a step to the accumulator, which is the output register."""
-        return self.unit.latency(self)
+        return self.unit.latency(self.like)
 
     def infer(self) -> Tensor:
         places = self.x.shape[:-1] if self.cols == self.x.channels else ()
@@ -107,11 +112,11 @@ class Matrix(Operator, abstract=True):
     def validate_impl(self, impl: Impl) -> None:
         must_divide(name=self.name, what="PE", value=impl.pe, of="rows", total=self.rows)
         must_divide(name=self.name, what="SIMD", value=impl.simd, of="columns", total=self.cols)
-        self.unit_of(impl.style, impl.multiply).check(self, impl)
+        self.unit_of(impl.style, impl.multiply).check(self.like, impl)
 
     def default_impl(self, lanes: tuple[int | None, ...], *, style: Style) -> Impl:
         unit = self.unit_of(style if style in self.styles else "folded")
-        impl = unit.default_impl(self, lanes[0])
+        impl = unit.default_impl(self.like, lanes[0])
         return impl or self.default_impl(lanes, style="folded")
 
     def foldings(self, fixed: Choice) -> Iterator[Impl]:
@@ -139,17 +144,17 @@ class Matrix(Operator, abstract=True):
             chosen = {"primitives": unit.primitives, **chosen}
         pe, simd = chosen.get("pe", default.pe), chosen.get("simd", default.simd)
         primitives = chosen.get("primitives", default.primitives)
-        return {"memory": unit.default_memory(self, pe, simd, primitives), **chosen}
+        return {"memory": unit.default_memory(self.like, pe, simd, primitives), **chosen}
 
     def at(self, impl: Impl) -> Self:
         """A copy whose constants are neither copied nor checked again."""
         return unchecked(self, impl)
 
     def schedule(self) -> Schedule:
-        return self.unit.schedule(self)
+        return self.unit.schedule(self.like)
 
     def structure(self) -> Structure:
-        return self.unit.structure(self)
+        return self.unit.structure(self.like)
 
     @property
     def coefficients_name(self) -> str:
@@ -160,13 +165,13 @@ class Matrix(Operator, abstract=True):
         return self.folded.pe * self.lanes_in
 
     def cost(self) -> Cost:
-        vectors, bits = self.x.size // self.cols, self.weight_type.bits
+        vectors, bits = self.x.size // self.cols, self.like.weight_type.bits
         macs = vectors * self.rows * self.cols
         if self.impl is None:
             return Cost(weight_bits=self.weights.size * bits, macs=macs)
         replays = self.neuron_fold * self.plane_pairs > 1
         return Cost(
-            weight_bits=self.unit.stored_bits(self),
+            weight_bits=self.unit.stored_bits(self.like),
             state_bits=2 * self.cols * self.x.type.bits if replays else 0,
             macs=macs,
             cycles=vectors * self.steps,
@@ -177,13 +182,14 @@ class Matrix(Operator, abstract=True):
 
         A word's bits are ``[lane][plane][row]``.
         """
-        pe, simd, bits = self.folded.pe, self.folded.simd, self.weight_type.bits
-        planes = stored_weights(self).reshape(self.neuron_fold, pe, self.synapse_fold, simd, bits)
+        pe, simd, bits = self.folded.pe, self.folded.simd, self.like.weight_type.bits
+        folds = (self.neuron_fold, pe, self.synapse_fold, simd, bits)
+        planes = stored_weights(self.like).reshape(folds)
         return planes.transpose(0, 2, 3, 4, 1).reshape(self.steps, -1)
 
     def start_words(self) -> np.ndarray:
         """Bits of what rows' sums start from, ``[neuron_fold, bits]``, bits ``[plane][row]``."""
-        return start_words(starts(self), sum_plan(self).width, self.folded.pe)
+        return start_words(starts(self.like), sum_plan(self.like).width, self.folded.pe)
 
     @property
     def lanes_in(self) -> int:
