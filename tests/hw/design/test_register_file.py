@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,11 @@ from bitrill.runtime.register_map import (
     register_map,
     writes,
 )
-from bitrill_hw.design import control, register_file, top
-from bitrill_hw.matvec import writable
+from bitrill_hw.design.top import Top
 from hw.registers_bench import LIMIT, OKAY, SLVERR, Design, golden, network, other
+from ops.faults import Faulty, sites
+
+from hw import registers_bench
 
 GRAPH = network()
 OTHER = other(GRAPH)
@@ -298,75 +300,25 @@ def test_bad_frames_leave_the_registers_free(beats: int, marked: int) -> None:
     assert d.frames[0].tolist() == golden(OTHER, X)
 
 
-FAULTS = {
-    "writes while busy": (
-        "design/register_file.py",
-        "free = Cat(inside).any() & ~self.busy & ~self.begins",
-        "free = Cat(inside).any()",
-        check_busy,
-    ),
-    "a frame that begins at that very edge": (
-        "design/register_file.py",
-        "& ~self.busy & ~self.begins",
-        "& ~self.busy",
-        check_busy,
-    ),
-    "a frame that is not counted": (
-        "design/control.py",
-        "registers.busy.eq(coming | inside.any())",
-        "registers.busy.eq(coming)",
-        check_busy,
-    ),
-    "beats come in during an access": (
-        "design/control.py",
-        "self.lets.eq(~registers.held & (coming | ~registers.closed))",
-        "self.lets.eq(coming | ~registers.closed)",
-        check_busy,
-    ),
-    "any window is written": (
-        "design/register_file.py",
-        "(port.address[size:] == block.offset // block.size)",
-        "1",
-        check_each_register_alone,
-    ),
-    "all registers of a word are written": (
-        "design/register_file.py",
-        "mine & port.write & (at == k)",
-        "mine & port.write",
-        check_each_register_alone,
-    ),
-    "bits that no table has are kept": (
-        "design/register_file.py",
-        "lane.eq(bits)",
-        "lane.eq(Cat(bits, C(1, 1)))",
-        check_each_register_alone,
-    ),
-    "a word further": (
-        "design/register_file.py",
-        "Mux(port.select, word, self.address)",
-        "Mux(port.select, word + 1, self.address)",
-        check_new_weights,
-    ),
-    "the value of the access before": (
-        "design/register_file.py",
-        "READ_CYCLES = 7",
-        "READ_CYCLES = 2",
-        check_each_register_alone,
-    ),
-}
+FAULTS = 6
+"""Places of the registers that are broken, one at a time."""
+
+BROKEN = ("a condition never holds", "a signal is never driven, or a register never loads")
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_planted_faults_are_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    file, old, new, check = FAULTS[fault]
-    module = {"design/register_file.py": register_file, "design/control.py": control}[file]
-    source = inspect.getsource(module)
-    assert source.count(old) == 1
-    broken: dict[str, Any] = {"__name__": module.__name__, "__package__": module.__package__}
-    exec(compile(source.replace(old, new), file, "exec"), broken)
-    for home in (writable, control, register_file, top):
-        for name in ("Table", "Registers", "Control"):
-            if hasattr(home, name) and broken.get(name) is not None and home is not module:
-                monkeypatch.setattr(home, name, broken[name])
-    with pytest.raises((AssertionError, SimulationTimeout)):
-        check()
+def test_planted_faults_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At least half: a place may be broken without harm."""
+    rng = Random(1)
+    places = [s for s in sites(Top(GRAPH), inside="control") if s.behaviour in BROKEN]
+    missed = []
+    for site in rng.sample(places, FAULTS):
+        monkeypatch.setattr(registers_bench, "Top", lambda g, site=site: Faulty(Top(g), site))
+        try:
+            test_the_design_names_itself()
+            test_every_address_reads_what_was_compiled_or_is_refused()
+            check_each_register_alone()
+            check_busy()
+        except (AssertionError, SimulationTimeout):
+            continue
+        missed.append(site)
+    assert len(missed) <= FAULTS // 2, missed
