@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from . import registers as r
 from .buffers import Buffer, Memory, Slot
 from .driver_errors import LinkError
 from .faults import faults, hang
+from .registers import ShellRegisters
 
 TIMEOUT = 10.0
 """Seconds without a single frame from the network after which a run is given up."""
@@ -33,26 +33,6 @@ PAUSES = (0.0, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002)
 
 WAIT = 0.1
 """Seconds between two reads of STATUS where the interrupt wakes the driver earlier."""
-
-
-class ShellRegisters(Protocol):
-    """The shell's registers of 32 bits, addressed in bytes from the shell's base address on.
-
-    A bus that refuses an access raises `LinkError`. ``interrupts``: `wait` returns early when the
-    shell's interrupt comes.
-    """
-
-    interrupts: bool
-
-    def read(self, offset: int) -> int: ...
-
-    def write(self, offset: int, value: int) -> None: ...
-
-    def wait(self, seconds: float) -> None:
-        """Sleep for so long, or until the interrupt."""
-        ...
-
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -302,4 +282,4 @@ class AxiTransport:
         self._write("STATUS", r.CLEAR)
 
 
-__all__ = ["AxiDevice", "AxiTransport", "ShellRegisters"]
+__all__ = ["AxiDevice", "AxiTransport"]

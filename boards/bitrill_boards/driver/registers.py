@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 IDENTITY = int.from_bytes(b"BTRS", "little")
 VERSION = 1
 
@@ -62,3 +64,23 @@ WEIGHTS = 0x1000000
 
 SIZE, SIZE_RUNTIME = 0x1000, 2 * WEIGHTS
 """Bytes of all registers, without and with those of the network."""
+
+
+class ShellRegisters(Protocol):
+    """The shell's registers of 32 bits, addressed in bytes from the shell's base address on.
+
+    A bus that refuses an access raises `LinkError`. ``interrupts``: `wait` returns early when the
+    shell's interrupt comes.
+    """
+
+    interrupts: bool
+
+    def read(self, offset: int) -> int: ...
+
+    def write(self, offset: int, value: int) -> None: ...
+
+    def wait(self, seconds: float) -> None:
+        """Sleep for so long, or until the interrupt."""
+        ...
+
+    def close(self) -> None: ...

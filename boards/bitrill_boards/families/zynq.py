@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from bitrill.errors import SpecError
 
@@ -98,10 +99,12 @@ class Processing:
 def families() -> dict[str, Processing]:
     """Return the processing system of each Zynq family, by the family's name."""
     tables = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-    return {
-        family: Processing(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
-        for family, table in tables.items()
-    }
+    return {family: _processing(table) for family, table in tables.items()}
+
+
+def _processing(table: Mapping[str, Any]) -> Processing:
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+    return Processing(**values)
 
 
 def _require_running(board: Board, mhz: Fraction) -> None:
