@@ -24,7 +24,7 @@ FOLDERS = {
 PACKAGES = {name: rank for rank, name in enumerate(FOLDERS)}
 
 ROOMS = (
-    "errors exact storage requirements real jobs",
+    "errors exact storage requirements progress engines real jobs",
     "ir",
     "parts",
     "arith",
@@ -87,12 +87,6 @@ KNOWN_CIRCLES = (
         "bitrill.frontend.symbolic.deferred",
         "bitrill.frontend.symbolic.grids",
         "bitrill.frontend.symbolic.values",
-    },
-    {
-        "bitrill.timing.critical_cycle",
-        "bitrill.timing.feasibility",
-        "bitrill.timing.maxplus",
-        "bitrill.timing.relaxation",
     },
     {"bitrill_boards.shell.link", "bitrill_boards.shell.replies"},
 )

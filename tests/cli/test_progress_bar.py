@@ -8,8 +8,9 @@ import threading
 
 import pytest
 import rich.progress
-from bitrill.cli import progress_bar as progress
+from bitrill.cli import progress_bar
 from bitrill.progress import silent
+from support import HANG_SECONDS
 
 
 class Terminal(io.StringIO):
@@ -20,14 +21,14 @@ class Terminal(io.StringIO):
 
 
 def test_progress_is_drawn_on_a_terminal_once_patience_ends(monkeypatch) -> None:
-    monkeypatch.setattr(progress, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(progress_bar, "PATIENCE_SECONDS", 0.0)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     started = threading.Event()
     start = rich.progress.Progress.start
     monkeypatch.setattr(rich.progress.Progress, "start", lambda self: (start(self), started.set()))
-    with progress.shown("verify") as step:
-        assert started.wait(30)
+    with progress_bar.shown("verify") as step:
+        assert started.wait(HANG_SECONDS)
         step("simulation", 3, 7)
     assert "simulation" in terminal.getvalue()
     assert "3/7" in terminal.getvalue()
@@ -35,7 +36,7 @@ def test_progress_is_drawn_on_a_terminal_once_patience_ends(monkeypatch) -> None
 
 def test_progress_of_what_is_quick_is_not_drawn(monkeypatch) -> None:
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    with progress.shown("verify") as step:
+    with progress_bar.shown("verify") as step:
         step("simulation", 3, 7)
     assert terminal.getvalue() == ""
 
@@ -45,5 +46,5 @@ def test_progress_is_silent_elsewhere(why: str, monkeypatch) -> None:
     if why == "no rich":
         monkeypatch.setattr(sys, "stderr", Terminal())
         monkeypatch.setitem(sys.modules, "rich.console", None)
-    with progress.shown("verify") as step:
+    with progress_bar.shown("verify") as step:
         assert step is silent
