@@ -19,14 +19,11 @@ def test_each_operator_has_the_same_file_in_three_folders() -> None:
     # tests of the whole lie beside those of each operator
     whole = {
         "build",
+        "faults",
         "lanes",
         "levels",
         "log2",
         "multiply",
-        "mutations",
-        "mutations_moving",
-        "mutations_multiply",
-        "mutations_spatial",
         "names",
         "own_operator",
         "sweep",
