@@ -14,7 +14,7 @@ from functools import cache
 from itertools import product
 from typing import NamedTuple, Protocol, TypeAlias
 
-from .compress import KINDS, SEVEN, Choice
+from .compress import FIVE_ONE, KINDS, SEVEN, Choice
 
 LUT, PLAIN = 4, 3
 """Costs of a LUT of two outputs, and of a place of a chain that needs one output of its LUT.
@@ -25,7 +25,10 @@ A small LUT is left there, which may share with others.
 _MOST = (0, 1, 3, 1, 3)
 """How many of each kind are tried in a column; of seven bits, the most that there can be."""
 
-ABOVE = max(_MOST)
+ABOVE = 1
+"""Bits of the next column that matter: a counter that takes one gives one back."""
+
+FIVE_ONES = KINDS.index(FIVE_ONE)
 
 
 class Adder(Protocol):
@@ -143,7 +146,7 @@ def _options(height: int, above: int, room: int, full_adders: bool) -> tuple[Opt
         option
         for choice in tried
         if 0 <= (option := _option(height, choice)).kept <= room
-        and choice[2] <= above
+        and (above or not choice[FIVE_ONES])
         and _served(height, choice)
     ]
     best: list[Option] = []
