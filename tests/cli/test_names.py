@@ -11,7 +11,7 @@ import pytest
 from bitrill import flow
 from bitrill.cli import arguments, parser
 from bitrill.cli.verbs import COMMAND_LINE_ONLY
-from bitrill.flow import board_drive, compile_options, data, verifying
+from bitrill.flow import board_drive, compile_options, data
 from bitrill.flow.compile_options import CompileKeywords, CompileOptions
 from bitrill.train import recipes
 
@@ -70,10 +70,6 @@ def test_keywords_are_the_options_of_compile() -> None:
 
 
 def test_choices_are_those_of_the_functions() -> None:
-    assert (*arguments.DENSE, *arguments.CONVOLUTIONAL) == recipes.RECIPES
-    assert arguments.WEIGHTS == recipes.WEIGHTS
-    assert arguments.ACTS == recipes.ACTS
-    assert arguments.DATASETS == data.DATASETS
+    assert recipes.DATASETS == data.DATASETS
     assert arguments.STYLES == compile_options.STYLES
-    assert arguments.ENGINES == verifying.ENGINES
     assert arguments.TRANSPORTS == board_drive.TRANSPORTS

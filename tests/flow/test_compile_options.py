@@ -19,7 +19,7 @@ from flow.helpers import refused
     [
         (
             {"style": "x"},
-            "style must be 'folded' or 'runtime' or 'streamed' or 'unrolled', not 'x'",
+            "style must be 'folded' or 'unrolled' or 'runtime' or 'streamed', not 'x'",
         ),
         ({"clock_mhz": 0}, "the clock must be above 0 and at most 2000 MHz, not 0"),
         ({"clock_mhz": -1.0}, "the clock must be above 0 and at most 2000 MHz, not -1.0"),

@@ -82,5 +82,5 @@ def test_the_graph_holds_what_the_model_says(build: flow.Compiled) -> None:
 
 def test_unrolled_distances_are_refused(model: Path, tmp_path: Path) -> None:
     folding = {"l1matmul3": {"style": "unrolled"}}
-    with pytest.raises(SpecError, match="the style of an l1matvec must be 'folded'"):
+    with pytest.raises(SpecError, match="the style of l1matvec must be 'folded'"):
         flow.compile(model, out=tmp_path / "b", folding=folding)
