@@ -23,7 +23,7 @@ The second is cheaper since synthesis may pair such a small LUT with another.
 """
 
 _MOST = (0, 1, 3, 1, 3)
-"""How many numbers of each kind of counter are tried; for 7:3, counted from the most possible."""
+"""Most counters of each kind that are tried in a column; of 7:3 up to as many as fit are tried."""
 
 ABOVE = max(_MOST)
 
@@ -135,7 +135,7 @@ def choose(heights: Sequence[int], adder: Adder, *, full_adders: bool = False) -
 
 @cache
 def _options(height: int, above: int, room: int, full_adders: bool) -> tuple[Option, ...]:
-    """Choices for ``height`` bits, ``above`` in the next column, that keep at most ``room`` bits."""
+    """Choices for ``height`` bits, ``above`` in the next column, that keep at most ``room``."""
     if full_adders:
         adders = max(0, -((room - height) // 2))
         return (_option(height, (0,) * (len(KINDS) - 1) + (adders,)),)
