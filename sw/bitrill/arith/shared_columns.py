@@ -77,7 +77,7 @@ def share(problem: Problem, way: Way | None = None) -> AdderGraph:
 
 
 def cheapest(problem: Problem) -> tuple[Way, float]:
-    """The way that takes the fewest LUTs, and their number; large matrices are judged by a sample."""
+    """The way that takes the fewest LUTs, and their number; by a sample of a large matrix' rows."""
     n = len(problem.weights)
     digits = (False,) if abs(problem.weights).max() <= 1 else (False, True)
     rows = tuple(similar_first(problem.weights))
