@@ -1,4 +1,4 @@
-"""What tests share: the root, data outside the repository, tools, a small network."""
+"""Helpers of all tests: the root, data outside the repository, tools, a small network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Thresholds as multiply-add-shift: exact, smallest, and refused where they are uneven."""
+"""Tests of multiply-add-shift: it equals the thresholds, is the smallest, refuses uneven steps."""
 
 from __future__ import annotations
 

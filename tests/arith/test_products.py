@@ -1,4 +1,4 @@
-"""Readings of weights: which are tried, what they cost, and that a wrong one would be seen."""
+"""Tests of readings of weights: which are tried, their cost, and that a wrong one is noticed."""
 
 from __future__ import annotations
 

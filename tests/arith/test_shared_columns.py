@@ -1,4 +1,4 @@
-"""Adder graphs: what rows share is exact, and cheaper than what it replaces."""
+"""Tests of adder graphs: sums that rows share are exact, and cheaper than separate sums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small Brevitas networks of the blocks of SqueezeNet, ShuffleNet, DenseNet and Inception.
+"""Small Brevitas networks with the blocks of SqueezeNet, ShuffleNet, DenseNet and Inception.
 
 Each takes ``[N, 2, H, W]`` in 0..1 and gives ten scores. Weights and activations are of 1 to 4
 bits, mixed; scales are of both kinds: fixed ones, on which branches share a grid, and ones that

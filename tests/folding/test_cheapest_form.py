@@ -1,4 +1,4 @@
-"""How thresholds are found: the cheapest form, and what a folding forces."""
+"""The cheapest form of thresholds is chosen, and a folding can force one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Converters stand exactly where lanes differ."""
+"""Converters stand exactly on the edges whose lanes differ."""
 
 from __future__ import annotations
 

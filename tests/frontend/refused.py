@@ -1,4 +1,4 @@
-"""Small networks with one construct that is refused, and the test of what is said."""
+"""Small networks with one construct that is refused each, and a check of the message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an ONNX file of quantized dense layers means, in exact arithmetic; knows nothing of Bitrill.
+"""Evaluates an ONNX file of quantized dense layers in exact arithmetic, without using Bitrill.
 
 Written from the operators' definitions (ONNX operator schemas; QONNX's Quant and BipolarQuant).
 Reals are `Fraction`s in object arrays. Square roots that are irrational are taken to `DIGITS`

@@ -1,4 +1,4 @@
-"""The model that is damaged, the ways of damaging it, and the judgement of what comes of it."""
+"""The model to be damaged, ways to damage it, and the check of the result."""
 
 from __future__ import annotations
 

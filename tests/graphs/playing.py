@@ -1,4 +1,4 @@
-"""Checks of a random network: golden model, FIFO depths, hardware and time agree."""
+"""Checks of a random network: golden model, FIFO depths, hardware and timing agree."""
 
 from __future__ import annotations
 

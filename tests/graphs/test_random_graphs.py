@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Networks that nobody thought of: every bit and every cycle, free-running and paused.
+"""Random networks: every bit and every cycle, free-running and stalled.
 
 A network is an INTEGER graph of 2 to 8 random operators (and those that join what is left open),
 with random constants, folded at random. Of each: the golden model equals the operators' oracles

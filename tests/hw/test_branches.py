@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Networks that branch and join, whole: every beat and every cycle, free-running and stalled."""
+"""Whole networks that branch and join: every beat and every cycle, free-running and stalled."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Networks of coded weights and logarithmic activations, whole: every beat and every cycle."""
+"""Whole networks of coded weights and logarithmic activations: every beat and every cycle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FIFOs and elastic pipelines hold, keep order and lose nothing, proven without bound.
+"""Proofs without bound: FIFOs and elastic pipelines keep order, and lose nothing.
 
 Each proof must also see the faults planted below, by a counterexample from the initial state.
 """

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Convolutional networks, whole: every beat and every cycle as golden model and schedules tell."""
+"""Whole convolutional networks: every beat and every cycle equal golden model and schedules."""
 
 from __future__ import annotations
 

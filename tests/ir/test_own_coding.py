@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Codings that are defined here: from weights to Verilog, without an edit elsewhere."""
+"""Codings defined in a test file: from weights to Verilog, without an edit elsewhere."""
 
 from __future__ import annotations
 

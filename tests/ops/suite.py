@@ -1,4 +1,4 @@
-"""What every operator must pass: golden against an oracle, hardware against golden, to the cycle.
+"""The suite of every operator: golden model against oracle, hardware against golden, to the cycle.
 
 A test file subclasses `OperatorSuite` and gives instances, corner inputs and an oracle in plain
 Python. Time is checked against `least_times`, an evaluator of schedules that shares nothing with

@@ -1,4 +1,4 @@
-"""Sums of streams."""
+"""Tests of the operator `Add`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 

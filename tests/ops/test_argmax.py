@@ -1,4 +1,4 @@
-"""Decisions."""
+"""Tests of the operator `ArgMax`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sums over windows."""
+"""Tests of the operator `SumPool`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 

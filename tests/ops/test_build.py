@@ -1,4 +1,4 @@
-"""From operators to components."""
+"""Components of operators: found by name, and refused with a clear error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Width converters."""
+"""Tests of the operator `Convert`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zeros between pixels."""
+"""Tests of the operator `Deconv`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A kernel a channel."""
+"""Tests of the operator `Depthwise`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults planted in the hardware of every operator: the suite's check must find them.
+"""Faults planted in the hardware of every operator: the suite must find them.
 
 A fault breaks one place of the elaborated netlist (see `ops.faults`); the check compares bits and
 cycles on the frames of the operator's own tests, under stalls. Some places may be broken without

@@ -1,4 +1,4 @@
-"""Copies of a stream."""
+"""Tests of the operator `Fork`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sums of distances."""
+"""Tests of the operator `L1MatVec`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Registers after so many levels of LUTs, on LUTs of six inputs and of four: exact to the cycle."""
+"""Registers after so many logic levels, on six-input and four-input LUTs: exact to the cycle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables."""
+"""Tests of the operator `Lookup`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Matrix times vector."""
+"""Tests of the operator `MatVec`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Maxima over windows."""
+"""Tests of the operator `MaxPool`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Matrix times vector, a pair of planes a cycle, and in DSP slices."""
+"""Bit-serial and DSP units of `MatVec`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operators that are not Bitrill's: of a test file, and of a package installed beside."""
+"""Operators from outside of Bitrill: of a test file, and of an installed package."""
 
 from __future__ import annotations
 

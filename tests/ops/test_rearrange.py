@@ -1,4 +1,4 @@
-"""Blocks of pixels to channels and back."""
+"""Tests of the operator `Rearrange`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 

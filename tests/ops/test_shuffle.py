@@ -1,4 +1,4 @@
-"""Channels in another order."""
+"""Tests of the operator `Shuffle`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Channels apart."""
+"""Tests of the operator `Split`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 

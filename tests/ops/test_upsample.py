@@ -1,4 +1,4 @@
-"""Nearest-neighbour upsampling."""
+"""Tests of the operator `Upsample`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 

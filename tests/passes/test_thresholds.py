@@ -1,4 +1,4 @@
-"""Thresholds equal the real function at every integer; the oracle is decimal, of 120 digits."""
+"""Thresholds equal the real function at every integer; the oracle uses decimals of 120 digits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where each bit of weights and thresholds is: the description alone suffices to find it."""
+"""The register map alone suffices to find each bit of weights and thresholds."""
 
 from __future__ import annotations
 

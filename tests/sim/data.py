@@ -1,4 +1,4 @@
-"""Input frames."""
+"""Input frames for simulations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks that multiply by planes and in DSP slices: Verilog, and the netlist with its slices."""
+"""Networks of bit-serial and DSP units: their Verilog, and the netlist with DSP slices."""
 
 from __future__ import annotations
 

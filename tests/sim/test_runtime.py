@@ -1,4 +1,4 @@
-"""Networks whose weights are written or streamed: bit for bit and to the cycle, in every engine."""
+"""Writable and streamed networks: bit for bit and to the cycle, in every engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LUTs between two registers, and the delays of LUTs of two outputs."""
+"""Logic levels between two registers, and the delays of LUTs with two outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The matching of small LUTs is a matching, and no larger one exists."""
+"""The matching of small LUTs is valid, and no larger one exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prediction and depths of random small networks against events walked one by one.
+"""Predicted timing and depths of random small networks, compared with events walked one by one.
 
 The walk knows nothing of intervals: frames follow one another, each event happens as soon as all
 that it waits for has happened, and what comes out shows latency, rate, or that it stands still.

@@ -1,4 +1,4 @@
-"""Training: what a run leaves, that it can be broken off anywhere, and what it refuses."""
+"""Training: its files, its interruption at any point, and its refusals."""
 
 from __future__ import annotations
 

@@ -233,16 +233,16 @@ class Registers(wiring.Component):
 
     def _inside(self, window: Window) -> Value:
         """Whether the address is that of a register of the window."""
-        found = []
+        registers = []
         for b in window.blocks:
             at, place = window.offset + b.offset, self.bus.address
             low, size = _bits(b.stride), _bits(b.size)
-            found.append(
+            registers.append(
                 (place[size:] == at // b.size)
                 & (place[:low] < b.registers)
                 & (place[low:size] < b.words)
             )
-        return reduce(or_, found)
+        return reduce(or_, registers)
 
 
 def _bits(size: int) -> int:

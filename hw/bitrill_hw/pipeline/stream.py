@@ -23,20 +23,20 @@ class OneToOne(wiring.Component):
     -------
     i : ``op.lanes_in`` elements of ``op.x.type``
     o : ``op.lanes_out`` elements of ``op.y.type``
-    further members, given as ``more``
+    further members, given as ``members``
     """
 
     i: stream.Interface
     o: stream.Interface
     op: Any
 
-    def __init__(self, op: Operator, **more: Member):
+    def __init__(self, op: Operator, **members: Member):
         self.op = op
         super().__init__(
             {
                 "i": In(beats(op.lanes_in * op.x.type.bits)),
                 "o": Out(beats(op.lanes_out * op.y.type.bits)),
-                **more,
+                **members,
             }
         )
 

@@ -1,4 +1,4 @@
-"""Bare Linux, on a tree of plain files: registers, memory, the clock, and what may be missing."""
+"""The driver on bare Linux, on a tree of plain files: registers, memory, clock, missing files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PYNQ: a module of that name whose memory and registers are the model's."""
+"""The driver on PYNQ: a fake module of that name has the memory and registers of the model."""
 
 from __future__ import annotations
 

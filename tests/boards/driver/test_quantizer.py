@@ -1,4 +1,4 @@
-"""Floats to steps: against comparing with each level, at the levels and just beside them."""
+"""Quantizing floats, compared with each level, at the levels and just beside them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A board's folder, and the files of a Zynq's Linux, made of plain ones."""
+"""Makes a board's folder, and the files of a Zynq's Linux as plain files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gowin boards as the open tools are told of them."""
+"""Gowin boards: the parts and options that the open tools are given."""
 
 from __future__ import annotations
 

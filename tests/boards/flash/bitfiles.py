@@ -1,4 +1,4 @@
-"""Bitstreams as the tools write them, small: heads that are right, and data that is noise."""
+"""Small bitstreams in the tools' formats: correct headers and random data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real tool, where it is there."""
+"""Finds the real openFPGALoader, for tests that need it."""
 
 from __future__ import annotations
 

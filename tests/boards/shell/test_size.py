@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""What the shell of Zynq boards takes by itself: the network is left out."""
+"""Resources of the Zynq shell by itself, without a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests of the serial line share: a board at a port, bad lines, hosts that stop."""
+"""Helpers for tests of the serial line: a board at a port, bad lines, hosts that stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks on their way to small boards, and tools that only pretend."""
+"""Networks for small boards, and tools that only pretend to work."""
 
 from __future__ import annotations
 

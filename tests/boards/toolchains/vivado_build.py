@@ -1,4 +1,4 @@
-"""What tests of toolchain ``vivado`` share: one small build, and its files for any board."""
+"""Helpers for tests of toolchain ``vivado``: one small build, and its files for any board."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A board that is the golden model, and refusals of the command line."""
+"""Helpers: a board that is the golden model, and refusals of the command line."""
 
 from __future__ import annotations
 

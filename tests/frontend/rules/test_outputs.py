@@ -1,4 +1,4 @@
-"""What stands at a model's end, and Trunc in both of its versions."""
+"""Nodes at a model's end (Softmax, ArgMax, TopK), and Trunc in both versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unrolled matrices: planted faults die, and whole networks of them keep to golden and cycles."""
+"""Unrolled matrices: planted faults are found; whole networks equal golden model and schedule."""
 
 from __future__ import annotations
 

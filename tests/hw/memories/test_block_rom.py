@@ -1,4 +1,4 @@
-"""Tables in DP16KD: what the cells hold and how they are wired is the table, word for word.
+"""Tables in DP16KD: contents and wiring of the cells give the table, word for word.
 
 The cell is told here as Lattice describes it (FPGA-TN-02204): rows of 18 bits, sixteen of them in
 320 bits of INITVAL, read by 14 address pins of which the lowest choose within a row.

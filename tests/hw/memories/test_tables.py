@@ -1,4 +1,4 @@
-"""Tables of constants: what they become in Verilog, in Amaranth's simulator, and in LUTs."""
+"""Tables of constants in Verilog, in Amaranth's simulator, and in LUTs."""
 
 from __future__ import annotations
 
