@@ -48,7 +48,7 @@ class EvenLanes(Operator, abstract=True):
         return 0
 
     def default_impl(self, lanes: tuple[int | None, ...], *, style: Style) -> Impl:
-        """The lanes of the widest operand, or the next legal number, so that no operand is slowed down.
+        """The lanes of the widest operand, or the next legal number, so that none is slowed down.
 
         If no operand has lanes yet, the fewest that take a frame in `INTERVAL` cycles.
         """

@@ -1,5 +1,5 @@
+# amaranth: UnusedElaboratable=no
 """Connecting streams: payloads of different shapes are refused."""
-"""Connecting streams: matching and different payloads."""
 
 from __future__ import annotations
 
