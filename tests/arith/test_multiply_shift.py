@@ -45,7 +45,7 @@ def test_even_steps_are_found_exactly(seed: int) -> None:
 
 
 def smallest_shift(op: Threshold) -> int | None:
-    """By trying: all rising gains and offsets that could be, for one channel; shifts up to 5."""
+    """The smallest shift of one channel, by trying all rising gains and offsets; shifts up to 5."""
     x = op.x.type.values()
     want = op.eval(x[:, None])[:, 0]
     for shift in range(6):

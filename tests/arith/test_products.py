@@ -151,7 +151,7 @@ def test_what_a_lane_takes(weight: IntType, x: IntType, luts: int, bits: int) ->
 
 @pytest.mark.parametrize("entries", BOOKS, ids=str)
 def test_digits_of_a_codebook_are_few_powers_of_two(entries: tuple[int, ...]) -> None:
-    """At most four, each of as many exponents as a table of six inputs can tell apart."""
+    """A codebook has at most four digits; a table of six inputs distinguishes their exponents."""
     weight = IntType.of_entries(entries)
     window = 6 - weight.bits
     for found in readings(weight, U4)[1:]:
@@ -178,7 +178,7 @@ def test_two_levels_are_counted_as_such() -> None:
 
 
 def test_counters_wait_for_gates_of_two_levels() -> None:
-    """At two levels between registers, a shifter's bits meet no counter in front of the first."""
+    """With two logic levels, a shifter's bits reach no counter before the first register."""
     op = MatVec(
         name="fc",
         inputs=("input",),

@@ -41,7 +41,7 @@ HEAPS = [
 
 
 def added(plan: HeapPlan, bits: np.ndarray) -> np.ndarray:
-    """What a plan makes of ``bits [n, inputs]``: counters, then the columns that are left."""
+    """The sum of ``bits [n, inputs]`` by a plan: counters, then the remaining columns."""
     values = dict(enumerate(bits.T)) | {ONE: np.ones(len(bits), np.int64)}
     for stage in plan.stages:
         for level in stage:

@@ -54,7 +54,7 @@ def threshold(of: MatVec, name: str, *, out: IntType = BIPOLAR) -> Threshold:
 
 
 def convert(name: str, edge: str, x: Tensor, simd: int, pe: int) -> Convert:
-    """From ``simd`` elements a beat to ``pe``."""
+    """A converter from ``simd`` elements a beat to ``pe``."""
     return Convert(name=name, inputs=(edge,), operands=(x,), impl=Impl(simd=simd, pe=pe))
 
 

@@ -37,7 +37,7 @@ def _first(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def after(of: Operator | Tensor) -> dict[str, Any]:
-    """What an operator behind ``of`` reads."""
+    """The arguments of an operator that reads ``of``."""
     if isinstance(of, Tensor):
         return {"inputs": ("input",), "operands": (of,)}
     return {"inputs": (of.name,), "operands": (of.y,)}

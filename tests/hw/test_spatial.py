@@ -50,7 +50,7 @@ def plane(shape: tuple[int, ...], type: IntType, lanes: int, *pads: int, value: 
 
 
 def within(n: int) -> np.ndarray:
-    """Which of three taps lie within n places and not on the one before or behind them."""
+    """Which of three taps lie inside, for each of n places with one place of padding."""
     place = np.arange(n)[:, None] + np.arange(3) - 1
     return (place >= 0) & (place < n)
 
@@ -175,7 +175,7 @@ def test_prime_numbers_of_channels_are_folded(fps: int | None) -> None:
 
 
 def test_latency_does_not_depend_on_how_long_the_network_was_idle() -> None:
-    """Nothing of a frame's border is given before the frame."""
+    """No border beat is given before its frame comes."""
     graph = conv_net(3)
     n = graph.nodes[0].beats_in
     latency = predict(graph).latency

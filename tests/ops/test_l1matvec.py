@@ -106,7 +106,7 @@ class TestL1MatVec(OperatorSuite):
 
 
 def summed(op: L1MatVec, x: int) -> np.ndarray:
-    """What the planned bits of a matrix of one column sum up to, with the starts; ``[rows]``."""
+    """The sums ``[rows]`` of the planned bits of a matrix of one column, with starts."""
     code = int(op.x.type.encode(np.array(x)))
     planes = stored_weights(op)[:, 0]
     total = starts(op).copy()

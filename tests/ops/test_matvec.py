@@ -237,7 +237,7 @@ class TestMatVec(OperatorSuite):
         assert sum(bool((t != t[0]).any()) for t in tables) >= 3
 
     def test_the_range_is_reached_at_both_ends(self, op: Operator) -> None:
-        """No wider than needed (agreements in 0..cols are declared whatever the weights)."""
+        """The range is no wider than needed (XNOR counts always have 0..cols)."""
         assert isinstance(op, MatVec)
         if not op.popcount:
             t = op.x.type
@@ -325,7 +325,7 @@ def gates(op: MatVec, x: np.ndarray) -> np.ndarray:
     "weight", [BIPOLAR, TERNARY, IntType(-2, 1), IntType(0, 1), IntType(-4, 3), POT], ids=str
 )
 def test_planned_bits_of_all_lanes_make_the_sum(weight: IntType, x: IntType, simd: int) -> None:
-    """Where lanes merge: as many of random weights and inputs as there may be in one step."""
+    """The planned bits add up to the sum, for many lanes, random weights and inputs."""
     op = matvec(16, simd, 16, simd, weight, x)
     rng = np.random.default_rng(simd)
     vectors = rng.choice(x.values(), (6, simd))

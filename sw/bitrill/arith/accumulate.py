@@ -42,7 +42,7 @@ class Fabric:
 
 @dataclass(frozen=True)
 class SumPlan:
-    """How one row's products of a step are summed.
+    """The plan by which the products of one row in a step are summed.
 
     Bits are numbered: the gates first, in order, then ``start``, then each counter's outputs.
 

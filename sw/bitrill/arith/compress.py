@@ -58,7 +58,7 @@ class Kind:
 
     @property
     def up(self) -> tuple[int, int]:
-        """How many bits it adds to each of the next two columns."""
+        """The number of bits that it adds to each of the next two columns."""
         return (1, 0) if self.takes == 3 else (1 - self.above, 1)
 
 

@@ -45,7 +45,7 @@ CHAIN = 4
 
 @dataclass(frozen=True)
 class Packing:
-    """How rows share slices, and lanes share chains of slices.
+    """The way in which rows share DSP slices, and lanes share chains of slices.
 
     ``rows``: the most rows of a slice, their fields ``spacing`` bits apart; ``chains``: the number
     of lanes of each chain; ``lo .. hi``: the range of a product; ``fields``: bits that the memory

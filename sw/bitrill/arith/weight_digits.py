@@ -76,7 +76,7 @@ class Digit:
         return (self.most * ((1 << high - low) - 1)).bit_length()
 
     def excess(self, n: int) -> np.ndarray:
-        """How much too large the product is, for each code, int64."""
+        """The constant by which the product is too large, for each code, int64."""
         low, high = self.planes_of(n)
         each = (1 << self.width(n)) - 1 if self.whole else (1 << high - low) - 1
         excesses = [

@@ -21,7 +21,7 @@ LATENCY = 3
 """Stages: operands; sum; shift and clamp."""
 
 STYLE: Style = "requantize"
-"""What a folding calls a `Threshold` that is built as this operator."""
+"""The style in a folding of a `Threshold` that becomes this operator."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -70,7 +70,7 @@ class Upsample(EvenLanes):
 
     @property
     def copies(self) -> tuple[int, int]:
-        """How often a row and a pixel is repeated; a one-dimensional map is one row."""
+        """Number of copies of each row and of each pixel; a one-dimensional map is one row."""
         return (1, *self.factors) if len(self.factors) == 1 else self.factors  # type: ignore[return-value]
 
     @property

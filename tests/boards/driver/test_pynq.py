@@ -31,7 +31,7 @@ class Allocated(np.ndarray):
 
 
 class Pynq(SimpleNamespace):
-    """What the driver uses of it. ``fails``: the name of what raises."""
+    """The part of PYNQ that the driver uses. ``fails``: the name of the member that raises."""
 
     def __init__(self, build: Build, *, old: bool = False, fails: str = ""):
         self.memory = Memory()

@@ -31,7 +31,7 @@ UART = {"board": "ulx3s-85f", "link": "uart", "baud": 115_200, "clock_mhz": "25"
 
 
 def folder(path: Path, build: Build, manifest: dict[str, Any], n: int = 50) -> Path:
-    """What ``bitrill build`` leaves, as far as the driver reads it."""
+    """A board's folder, with the files that the driver reads."""
     path.mkdir(parents=True, exist_ok=True)
     (path / "board.json").write_text(json.dumps(manifest))
     (path / "network.json").write_text(json.dumps(describe(build.graph, build.predicted)))

@@ -51,7 +51,7 @@ class Chip:
         return (self.idcode, 32) if self.instruction == self.identify else (0, 1)
 
     def status(self) -> int:
-        """What the instruction register shows."""
+        """The status bits that the instruction register shows."""
         return 0b01
 
     def told(self) -> None:
@@ -69,7 +69,7 @@ class Chip:
         return both & ((1 << n) - 1)
 
     def bytes_in(self, skip: int = 0) -> bytes:
-        """What a sink swallowed behind ``skip`` bits, the first bit the highest of its byte."""
+        """The bytes shifted in after ``skip`` bits, the first bit highest in its byte."""
         bits = [
             np.unpackbits(
                 np.frombuffer(v.to_bytes((n + 7) // 8, "little"), np.uint8),

@@ -207,7 +207,7 @@ def test_reads_go_on_while_a_write_waits_for_its_data() -> None:
 
 
 def test_nothing_is_taken_in_reset() -> None:
-    """What came in a cycle of reset would never be answered."""
+    """Nothing is accepted during reset, since it would never be answered."""
     bench = Bench(stall=0.0, seed=1)
 
     async def master(ctx: Any) -> None:

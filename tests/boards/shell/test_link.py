@@ -22,7 +22,7 @@ DELAY = 30
 
 
 def answer(frame: bytes) -> bytes:
-    """What the toy gives: sums of the bytes, shifted."""
+    """The results of the toy network: sums of the bytes, shifted."""
     total = sum(frame)
     return bytes((total >> k) & 0xFF for k in range(BYTES_OUT))
 
@@ -274,7 +274,7 @@ def test_frames_that_a_length_cannot_say_are_refused(n: int) -> None:
 
 
 def test_replies_are_found_among_noise() -> None:
-    """Whatever is cut, doubled or damaged: never a wrong one, and none that is whole is lost."""
+    """Cut, doubled or damaged bytes give no wrong reply, and no whole reply is lost."""
     rng = np.random.default_rng(0)
     whole = [messages.reply(0, k, rng.bytes(int(rng.integers(0, 20)))) for k in range(50)]
     line = bytearray()

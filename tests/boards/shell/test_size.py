@@ -57,7 +57,7 @@ def size(edges: Edges, work: Path) -> CellCounts:
 @pytest.mark.nightly
 @pytest.mark.parametrize("edges", [TFC, RUNTIME], ids=["folded", "runtime"])
 def test_the_shell_takes_at_most_900_luts(edges: Edges, tmp_path: Path) -> None:
-    """Its converters between words of memory and a trained network's beats with it."""
+    """This includes converters between words of memory and a trained network's beats."""
     found = size(edges, tmp_path)
     print(found)
     assert found.lcs <= 900

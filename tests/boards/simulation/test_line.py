@@ -158,7 +158,7 @@ def test_the_board_is_unplugged(board: Board) -> None:
 
 
 def test_the_simulation_ends(board: Board) -> None:
-    """What ended it is kept, and the driver sees a port that is gone."""
+    """The reason of the end is kept, and the driver sees that the port is gone."""
     port = board.port()
     driver = board.driver(port)
     port.line.close()
@@ -268,7 +268,7 @@ def _trained(folder: Path) -> Iterator[Board]:
 def test_mnist_over_bad_lines(
     trained: Board, frames: int, divisor: int | None, flip: float, record_property
 ) -> None:
-    """Nothing is lost, and no wrong answer is given."""
+    """No frame is lost, and no wrong result is given."""
     images = samples(trained.build.graph, "mnist", frames, seed=0).x
     wanted = flow.run(trained.build, images).integers
     tears = Tears(seed=9, probability=0.02) if flip else None

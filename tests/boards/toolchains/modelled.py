@@ -76,7 +76,7 @@ class Ended:
 
     @property
     def error(self) -> str:
-        """What the script says of its end."""
+        """The script's message about its end."""
         told = [k for k in self.output.splitlines() if k.startswith("BITRILL ERROR ")]
         return told[-1].removeprefix("BITRILL ERROR ") if told else ""
 

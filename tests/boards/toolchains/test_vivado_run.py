@@ -161,7 +161,7 @@ def fake(folder: Path, text: str) -> None:
 
 
 def test_a_vivado_that_ends_otherwise(made: Project, pretend: Pretend) -> None:
-    """Its own exit codes are not taken for the script's."""
+    """Vivado's own exit codes are not mistaken for the script's."""
     for code in (1, 3, 5, 139):
         fake(made.folder, f"echo 'ERROR: [Common 17-345] no licence'; exit {code}")
         with pytest.raises(
@@ -202,7 +202,7 @@ def test_a_vivado_that_cannot_be_run(made: Project, pretend: Pretend) -> None:
 
 
 def test_an_interrupt_ends_vivado(made: Project, pretend: Pretend) -> None:
-    """With all that it started, and without a bitstream."""
+    """An interrupt ends Vivado and its children, and leaves no bitstream."""
     pids = made.folder / "pids"
     fake(
         made.folder,

@@ -23,7 +23,7 @@ DDR = {
 
 
 def left(folder: Path) -> list[str]:
-    """What belongs to a bitstream, if there is one."""
+    """The files that belong to a bitstream, if there is one."""
     return sorted(p.name for p in folder.glob("bitrill.*") if p.suffix in (".bit", ".hwh"))
 
 
@@ -115,7 +115,7 @@ def test_a_path_that_is_not_quoted_is_found(there: str, instead: str, written: W
 def test_no_board_files_are_needed_where_linux_runs(
     name: str, crystal: str, written: Written
 ) -> None:
-    """Then the crystal is told, which a preset would tell."""
+    """Without a preset, the script sets the crystal's frequency itself."""
     folder = written(name)
     ended = run(folder, "part-only", boards="")
     assert (ended.code, ended.fact("preset"), ended.fact("board")) == (0, ["0"], [])

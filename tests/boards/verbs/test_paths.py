@@ -1,4 +1,4 @@
-"""From a model to frames: one path through build, flash and drive, in simulation and in Python."""
+"""The way from a model to frames: build, flash and drive, in simulation and in Python."""
 
 from __future__ import annotations
 

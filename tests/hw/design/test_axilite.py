@@ -43,7 +43,7 @@ class Master:
 
 @dataclass
 class Registers:
-    """What stands behind the bus: answers after some cycles; counts what it is asked."""
+    """Registers behind the bus that answer after some cycles and count accesses."""
 
     rng: np.random.Generator
     slow: bool

@@ -307,7 +307,7 @@ BROKEN = ("a condition never holds", "a signal is never driven, or a register ne
 
 
 def test_planted_faults_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At least half: a place may be broken without harm."""
+    """At least half of the faults are found; some places can be broken without effect."""
     rng = Random(1)
     places = [s for s in sites(Top(GRAPH), inside="control") if s.behaviour in BROKEN]
     missed = []

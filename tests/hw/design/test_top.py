@@ -179,7 +179,7 @@ def test_reset_at_any_time_leaves_a_clean_design(at):
 
 
 def test_a_graph_whose_output_leaves_early_fills_bad_frames_up():
-    """No dense layer: nothing can be dropped, but frames keep their length, the next is right."""
+    """Without a dense layer bad frames cannot be dropped, but get the right length."""
     frame = Tensor((12,), BIPOLAR)
     graph = chained(convert("c", "input", frame, 3, 2))
     x = inputs(graph, 4)

@@ -56,7 +56,7 @@ def row(cell: dict[str, str], number: int) -> int:
 
 
 def read(cell: dict[str, str], port: str, address: int) -> int:
-    """What a port gives for the value of its 14 address pins."""
+    """The output of a port for a value of its 14 address pins."""
     width, bits = int(cell[f"DATA_WIDTH_{port}"]), row(cell, address >> 4)
     upper, inside = 9 * (address >> 3 & 1), address & 7
     if width == 18:

@@ -87,7 +87,7 @@ class Unit(ABC):
         """Counts for the resource model."""
 
     def plane_pairs(self, op: MatrixLike) -> int:
-        """How often the unit goes over a vector for the same rows: once for each pair of planes."""
+        """Turns over a vector for the same rows: 1, or in a bit-serial unit the pairs of planes."""
         return 1
 
     def word_planes(self, op: MatrixLike) -> int:

@@ -72,7 +72,7 @@ class Matrix(Operator, abstract=True):
 
     @property
     def neuron_fold(self) -> int:
-        """How often the unit goes over a vector for other rows, ``pe`` rows each time."""
+        """Number of times that the unit goes over a vector, with ``pe`` rows each time."""
         return self.rows // self.folded.pe
 
     @property
@@ -82,7 +82,7 @@ class Matrix(Operator, abstract=True):
 
     @property
     def plane_pairs(self) -> int:
-        """How often the unit goes over a vector for the same rows: 1 unless it is bit-serial."""
+        """Turns over a vector for the same rows: 1, or in a bit-serial unit the pairs of planes."""
         return self.unit.plane_pairs(self.like)
 
     @property
