@@ -73,7 +73,7 @@ def test_types() -> None:
     [
         (
             {"operands": (Tensor((4,), S),)},
-            r"up: deconv must stand on \[L, C\] or \[H, W, C\], not \(4,\)",
+            r"up: x of deconv must be \[L, C\] or \[H, W, C\], not \(4,\)",
         ),
         ({"strides": (2,)}, r"up: strides must be 2 of at least 1, not \[2\]"),
         ({"strides": (2, 0)}, r"up: strides must be 2 of at least 1, not \[2, 0\]"),

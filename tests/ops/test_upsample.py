@@ -70,7 +70,7 @@ def test_the_buffer_is_a_row_or_a_pixel() -> None:
     [
         (
             {"operands": (Tensor((4,), S),)},
-            r"up: upsample must stand on \[L, C\] or \[H, W, C\], not \(4,\)",
+            r"up: x of upsample must be \[L, C\] or \[H, W, C\], not \(4,\)",
         ),
         ({"factors": (2,)}, r"up: factors must be 2 of at least 1, not \[2\]"),
         ({"factors": (2, 0)}, r"up: factors must be 2 of at least 1, not \[2, 0\]"),

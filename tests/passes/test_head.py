@@ -170,5 +170,5 @@ def test_bad_requests():
     graph = to_integer(mlp((6, 4, 5)))
     with pytest.raises(SpecError, match=r"argmax: top must be in 1\.\.5, not 6"):
         add_argmax(graph, 6)
-    with pytest.raises(SpecError, match="top must be asked of a network that gives scores; mlp do"):
+    with pytest.raises(SpecError, match="top needs a network that gives scores; mlp do"):
         add_argmax(add_argmax(graph, 1), 1)

@@ -133,7 +133,7 @@ def check_dsp(name: str, weight: IntType, x: IntType) -> None:
     if wide:
         raise SpecError(
             f"{name}: multiply 'dsp' takes weights of at most {WEIGHT_BITS} bits and x of at most"
-            f" {X_BITS}, signs with them, not {' and '.join(wide)}"
+            f" {X_BITS}, signs included, not {' and '.join(wide)}"
         )
 
 

@@ -45,7 +45,7 @@ class ArgMax(Operator):
             must_be_numbers(self)
         if self.x.size != self.x.channels:
             raise SpecError(
-                f"{self.name}: argmax must stand on a vector, not on shape {self.x.shape}"
+                f"{self.name}: the operand of argmax must be a vector, not of shape {self.x.shape}"
             )
         if self._bound >= 1 << 48:
             raise SpecError(f"{self.name}: scores must fit 48 bits, not {self._bound.bit_length()}")

@@ -38,7 +38,7 @@ class Deconv(EvenLanes):
     def validate(self) -> None:
         if len(self.x.shape) not in (2, 3):
             raise SpecError(
-                f"{self.name}: deconv must stand on [L, C] or [H, W, C], not {self.x.shape}"
+                f"{self.name}: x of deconv must be [L, C] or [H, W, C], not {self.x.shape}"
             )
         axes = len(self.x.shape) - 1
         if len(self.strides) != axes or min(self.strides) < 1:

@@ -39,7 +39,7 @@ class Upsample(EvenLanes):
     def validate(self) -> None:
         if len(self.x.shape) not in (2, 3):
             raise SpecError(
-                f"{self.name}: upsample must stand on [L, C] or [H, W, C], not {self.x.shape}"
+                f"{self.name}: x of upsample must be [L, C] or [H, W, C], not {self.x.shape}"
             )
         axes = len(self.x.shape) - 1
         if len(self.factors) != axes or min(self.factors) < 1:

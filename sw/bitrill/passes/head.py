@@ -41,7 +41,7 @@ def add_argmax(graph: Graph, k: int) -> Graph:
     """
     sink = graph.sink
     if not sink.scale:
-        raise SpecError(f"top must be asked of a network that gives scores; {graph.name} does not")
+        raise SpecError(f"top needs a network that gives scores; {graph.name} does not")
     channels = range(sink.tensor.channels)
     names = {n.name for n in graph.nodes}
     name = next(
