@@ -260,8 +260,8 @@ def test_cost_of_products_in_slices() -> None:
             "dsp",
             INT[2],
             IntType(0, (1 << 18) - 1),
-            "fc: multiply 'dsp' takes weights of at most 25 bits and x of at most 18, signs included"
-            ", not x of 19 bits",
+            "fc: multiply 'dsp' takes weights of at most 25 bits and x of at most 18,"
+            " signs included, not x of 19 bits",
         ),
         ("dsp", IntType(0, 1 << 24), UINT[1], "signs included, not weights of 26 bits"),
     ],
