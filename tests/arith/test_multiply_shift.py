@@ -21,13 +21,13 @@ def threshold(x: IntType, out: IntType, limits: np.ndarray, inverted: tuple[int,
 
 
 def equal(op: Threshold, found: Requantize) -> bool:
-    """For every value of every channel."""
+    """Whether two functions agree for every value of every channel."""
     x = np.repeat(op.x.type.values()[:, None], op.x.channels, 1)
     return bool((op.eval(x) == found.eval(x)).all())
 
 
 def even(rng: np.random.Generator, x: IntType, levels: int, channels: int) -> np.ndarray:
-    """True thresholds of an affine function and a rounding: what a quantized network has."""
+    """Thresholds of an affine function and a rounding, as a quantized network has."""
     step = rng.uniform(0.3, (x.hi - x.lo) / levels * 1.5, channels)
     first = rng.uniform(x.lo, x.hi, channels)
     return np.ceil(first[:, None] + step[:, None] * np.arange(levels)).astype(int)

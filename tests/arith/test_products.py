@@ -22,7 +22,7 @@ BOOK = IntType.of_entries(BOOKS[6])
 
 
 def one_lane(weight: IntType, x: IntType) -> MatVec:
-    """A row for each value of ``weight``."""
+    """A matrix of one lane, with a row for each value of ``weight``."""
     return MatVec(
         name="fc",
         inputs=("input",),
@@ -34,7 +34,7 @@ def one_lane(weight: IntType, x: IntType) -> MatVec:
 
 
 def is_right(weight: IntType, x: IntType) -> bool:
-    """Whether all products are, of one lane."""
+    """Whether all products of one lane are right."""
     for cached in (accumulate._plan, products.products, products.reading, logarithmic.digit_bits):
         cached.cache_clear()
     op = one_lane(weight, x)

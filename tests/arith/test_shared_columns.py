@@ -242,7 +242,7 @@ def test_pairs_of_which_few_rows_make_use_are_not_built() -> None:
 
 
 def computes(graph: AdderGraph, given: Problem) -> None:
-    """All results, modulo the width, and that nothing is hidden by it."""
+    """Check all results modulo the width, and that they fit it."""
     rng = np.random.default_rng(2)
     greatest, offset = given.inputs[0].greatest, given.inputs[0].offset
     n = given.weights.shape[1]

@@ -350,7 +350,7 @@ class Evaluator:
 
     @staticmethod
     def scalar(x: np.ndarray) -> np.ndarray:
-        """One number of any rank is one for all: QONNX leaves open whether it may add axes."""
+        """A single number of any rank as a scalar; QONNX leaves open whether it adds axes."""
         return x.reshape(()) if x.size == 1 else x
 
     @staticmethod

@@ -28,7 +28,7 @@ def beats(graph: Graph, x: np.ndarray) -> tuple[list[int], list[int]]:
 def play(
     graph: Graph, script: list[tuple[int, bool]], n_out: int, stall: Stall, *, linger: int = 0
 ) -> Moves:
-    """``script``: (tdata, tlast) of every beat."""
+    """Run a design; ``script``: (tdata, tlast) of every beat."""
     top = Top(graph)
 
     def give(ctx, k):
@@ -53,7 +53,7 @@ def play(
 
 
 def whole(sent: list[int]) -> list[tuple[int, bool]]:
-    """Good frames."""
+    """Frames as beats, with the right length."""
     n = len(sent) // FRAMES
     return [(data, k % n == n - 1) for k, data in enumerate(sent)]
 

@@ -38,7 +38,7 @@ def after(of: Any, kind: Any, name: str, impl: Impl, **fields: Any) -> Any:
 
 
 def plane(shape: tuple[int, ...], type: IntType, lanes: int, *pads: int, value: int = 0) -> Pad:
-    """The input with a border, of zeros by default."""
+    """The input feature map with a border, of zeros by default."""
     return Pad(
         name="border",
         inputs=("input",),
@@ -72,7 +72,7 @@ def conv_net(depth: int) -> Graph:
 
 
 def separable_net(depth: int) -> Graph:
-    """One axis: dilated windows, a whole one a cycle; a kernel a channel; a global sum."""
+    """A one-dimensional network: dilated parallel windows, a depthwise layer, a global sum."""
     border = plane((9, 4), IntType(-2, 1), 4, 2, 2)
     win = after(
         border,
@@ -98,7 +98,7 @@ def separable_net(depth: int) -> Graph:
 
 
 def prime_net() -> Graph:
-    """Seven channels, then five: foldings are all or one."""
+    """A network of seven and then five channels, so that lanes are one or all."""
     border = plane((4, 5, 7), IntType(0, 3), 1, 0, 1, 1, 0)
     win = after(border, Window, "win", Impl(), kernel=(2, 2), stride=(1, 1))
     conv = matvec("conv", "win", win.y, 5, 1, 1, seed=1)

@@ -16,7 +16,7 @@ SUITES = [suite_of(op.kind) for op in OPERATORS]
 
 
 def made(op: Operator) -> wiring.Component:
-    """The component, elaborated: Amaranth warns of one that nobody uses."""
+    """The component, elaborated, since Amaranth warns of unused ones."""
     core = build.component(op)
     Fragment.get(core, None)
     return core

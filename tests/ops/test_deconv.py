@@ -37,7 +37,7 @@ class TestDeconv(OperatorSuite):
         }
 
     def corners(self, op: Operator) -> np.ndarray:
-        """Each element alone at its other extreme."""
+        """Frames with a single element at its other extreme."""
         t, n = op.x.type, op.x.size
         one = np.where(np.eye(n, dtype=bool), t.hi, t.lo)[:: max(1, n // 6)]
         return np.concatenate([one, t.lo + t.hi - one]).reshape(-1, *op.x.shape)
@@ -59,7 +59,7 @@ def spread(x: list, strides: list[int]) -> list:
 
 
 def blank(x: Any) -> Any:
-    """Zeros in the place of all numbers."""
+    """The nested lists with all numbers replaced by zeros."""
     return [blank(v) for v in x] if isinstance(x, list) else 0
 
 

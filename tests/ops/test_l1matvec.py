@@ -74,7 +74,7 @@ class TestL1MatVec(OperatorSuite):
         }
 
     def corners(self, op: Operator) -> np.ndarray:
-        """All at one end; each row's nearest and farthest; single places."""
+        """Frames at one end; nearest and farthest from each row; single elements."""
         assert isinstance(op, L1MatVec)
         t, n = op.x.type, op.cols
         ends = np.array([[t.lo] * n, [t.hi] * n])

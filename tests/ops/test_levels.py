@@ -13,7 +13,7 @@ from ops.test_matvec import POT, TERNARY, matvec
 
 
 def at(op: Any, levels: int, primitives: str = "portable") -> Any:
-    """``op`` with other levels and primitives."""
+    """``op`` with other logic levels and primitives."""
     return op.replace(impl=dataclasses.replace(op.folded, levels=levels, primitives=primitives))
 
 

@@ -164,7 +164,7 @@ class TestMatVec(OperatorSuite):
         }
 
     def corners(self, op: Operator) -> np.ndarray:
-        """All at one end; each row's highest and lowest sum; single places."""
+        """Frames at one end; each row's highest and lowest sum; single elements."""
         assert isinstance(op, MatVec)
         t, n = op.x.type, op.cols
         ends = np.array([[t.lo] * n, [t.hi] * n])
@@ -193,7 +193,7 @@ class TestMatVec(OperatorSuite):
         return out
 
     def behind_a_border(self, op: MatVec, x: list, place: list[int]) -> list:
-        """Agreements, with -1 and +1 in turn for the weights of the taps outside."""
+        """The number of agreements; taps outside have the weights -1 and +1 in turn."""
         assert op.inside is not None
         if isinstance(x[0], list):
             return [self.behind_a_border(op, inner, [*place, k]) for k, inner in enumerate(x)]

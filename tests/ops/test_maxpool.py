@@ -37,7 +37,7 @@ def maxpool(
 
 
 def instances(of: type[Pooling]) -> dict[str, Operator]:
-    """The shapes at which pooling is wrong first, of either kind."""
+    """Instances of the shapes at which a wrong pooling most likely fails."""
 
     def make(*args: Any) -> Any:
         return maxpool(*args, of=of)

@@ -33,7 +33,7 @@ class _Multiplied(OperatorSuite):
 
 
 def extremes(op: MatVec) -> MatVec:
-    """Rows of all weights at one end, so that sums reach as far as they can."""
+    """Rows with all weights at one end of the range, for the largest sums."""
     weights = op.weights.copy()
     weights[0], weights[1] = op.weight_type.lo, op.weight_type.hi
     return op.replace(weights=weights)

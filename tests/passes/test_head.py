@@ -22,7 +22,7 @@ UINT3 = IntType(0, 7)
 
 
 def scores(scale, offset, x: IntType) -> tuple[list[int], list[int]]:
-    """Gain and offset, checked against the reals for every pair of channels and values."""
+    """Gain and offset, after a check against the reals for every pair of channels and values."""
     gain, bias = integer_scores(scale, offset, x)
     pairs = [(c, int(v)) for c in range(len(scale)) for v in x.values()]
     reals = [scale[c] * v + offset[c] for c, v in pairs]

@@ -27,7 +27,7 @@ def tree(tmp_path: Path) -> Tree:
 
 
 class Seen:
-    """The memory of a `Shell`: what lies in the file of a u-dma-buf."""
+    """The memory of a `Shell`, in the file of a u-dma-buf."""
 
     def __init__(self, path: Path):
         self.log: list[str] = []

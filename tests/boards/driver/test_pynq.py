@@ -17,7 +17,7 @@ from boards.driver.tree import AXI, BASE, FCLK0, Tree, folder
 
 
 class Allocated(np.ndarray):
-    """As PYNQ's: an array with an address."""
+    """A fake of PYNQ's allocated buffer: an array with an address."""
 
     model: Any
 

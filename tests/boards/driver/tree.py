@@ -42,7 +42,7 @@ def folder(path: Path, build: Build, manifest: dict[str, Any], n: int = 50) -> P
 
 
 class Tree:
-    """Below ``root``: ``/dev/mem`` (sparse), a UIO device and a u-dma-buf where asked for."""
+    """A file tree below ``root``: ``/dev/mem`` (sparse), a UIO device, a u-dma-buf."""
 
     def __init__(self, root: Path, *, state: str = "operating", feedback: int = 20):
         self.root = root

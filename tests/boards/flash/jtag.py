@@ -36,7 +36,7 @@ SINK = 0
 
 
 class Chip:
-    """One of a chain: ``identify`` is the instruction that holds the IDCODE, there after reset."""
+    """A chip of a chain; ``identify``: the instruction of the IDCODE, which reset selects."""
 
     irlen, identify = 8, 0xE0
 
@@ -47,7 +47,7 @@ class Chip:
         self.taken = b""
 
     def captured(self) -> tuple[int, int]:
-        """Value and length of the data register; bypass where nothing else is said."""
+        """Value and length of the data register; the bypass register by default."""
         return (self.idcode, 32) if self.instruction == self.identify else (0, 1)
 
     def status(self) -> int:
@@ -55,10 +55,10 @@ class Chip:
         return 0b01
 
     def told(self) -> None:
-        """An instruction came."""
+        """Act on a new instruction."""
 
     def updated(self) -> None:
-        """Data came: in ``value``, or in ``bytes_in``, of a sink."""
+        """Act on new data: ``value``, or ``bytes_in`` of a sink."""
 
     def shift(self, bits: int, n: int) -> int:
         if self.length == SINK:
@@ -192,7 +192,7 @@ class Chain:
         self.chips, self.state = chips, RESET
 
     def clock(self, tms: int, tdi: int, n: int) -> int:
-        """``n`` clocks, bit 0 first; runs of shifting at once."""
+        """Apply ``n`` clocks, bit 0 first; shifts are done in one go."""
         tdo = at = 0
         while at < n:
             left = n - at

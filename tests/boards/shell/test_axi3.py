@@ -45,7 +45,7 @@ class Burst:
 
 
 class Bench:
-    """The bridge before a file of `WORDS` registers; the same file in Python."""
+    """The bridge in front of `WORDS` registers, and a model of these in Python."""
 
     def __init__(self, *, stall: float, seed: int, bits: int = 12):
         self.bits, self.stall, self.rng = bits, stall, np.random.default_rng(seed)
@@ -57,7 +57,7 @@ class Bench:
         self._registers(self.lite.bus)
 
     def _registers(self, bus: Any) -> None:
-        """A file that answers late where the bench stalls."""
+        """Registers that answer late if the bench stalls."""
         m = self.m
         self.file = Array(Signal(32, name=f"word{k}") for k in range(WORDS))
         late = Signal(8, init=1)

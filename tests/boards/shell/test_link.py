@@ -40,7 +40,7 @@ class Bench:
         self.left: list[int] = []
 
     def run(self, *script: bytes | int, linger: int = 1500) -> list[messages.Reply]:
-        """Send bytes, and rest for cycles where a number stands; the replies that came."""
+        """Send bytes, and wait the cycles that a number gives; return the replies."""
         sim = Simulator(self.m)
         sim.add_clock(1e-6)
 

@@ -27,7 +27,7 @@ OUTPUTS = ("s_axis_tready", "m_axis_tdata", "m_axis_tvalid", "m_axis_tlast", "er
 
 
 def hollow(edges: Edges) -> str:
-    """The shell's Verilog around a network of which nothing is known."""
+    """The shell's Verilog around a black box instead of a network."""
     text = convert(ZynqShell(edges), name="shell")
     instance = re.search(r"^  top network \((.*?)^  \);", text, re.MULTILINE | re.DOTALL)
     assert instance is not None

@@ -93,7 +93,7 @@ class Board:
             channel.set_pause_generator(pauses(p, k))
 
     def _late(self, latency: int) -> None:
-        """Each burst so many cycles after its address; addresses are taken meanwhile."""
+        """Delay each burst after its address; further addresses are accepted meanwhile."""
         channel, due = self.reads.ar_channel, deque()
         channel.queue_occupancy_limit = 64
         receive, d = channel.recv, self.dut

@@ -31,7 +31,7 @@ def odd(shells: Path) -> Case:
 
 @pytest.fixture(scope="session")
 def fast(shells: Path) -> Case:
-    """A word a cycle, in and out."""
+    """A network with a word a cycle, in and out."""
     return Case(wire(64), shells / "fast")
 
 

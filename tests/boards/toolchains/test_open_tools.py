@@ -27,7 +27,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture
 def given(made_once: Project, tmp_path: Path) -> Project:
-    """A project in a folder of its own, nothing run."""
+    """A project in its own folder; no tool has run."""
     shutil.copytree(made_once.folder, tmp_path / "board")
     return dataclasses.replace(made_once, folder=tmp_path / "board")
 

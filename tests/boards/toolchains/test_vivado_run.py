@@ -31,7 +31,7 @@ def made(build: Build, files: Callable[[Project], Mapping[str, str]], tmp_path: 
 
 @pytest.fixture
 def pretend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pretend:
-    """Put the model on PATH, and set what it pretends."""
+    """Put the model on PATH, and set its behaviour."""
     path = modelled.install(tmp_path / "bin")
     monkeypatch.setenv("PATH", f"{path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("BITRILL_PART_ONLY", raising=False)
@@ -239,7 +239,7 @@ def test_a_model_that_hangs_is_ended_too(made: Project, pretend: Pretend) -> Non
 
 
 def running(pid: int) -> bool:
-    """Whether a process is there that is not a zombie."""
+    """Whether the process runs and is no zombie."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -28,7 +28,7 @@ def left(folder: Path) -> list[str]:
 
 
 def whole(folder: Path, board: boards.Board, ended: Ended, digest: str) -> list[str]:
-    """All that is wrong with a run that should have gone well."""
+    """Everything wrong with a run that should have succeeded."""
     clock = decimals(project_clock(board))
     part = next(p for p in PARTS if p.lower() == board.part.lower())
     wanted = {
@@ -58,7 +58,7 @@ def project_clock(board: boards.Board) -> Fraction:
 
 
 def judge(folder: Path, board: boards.Board, digest: str) -> list[str]:
-    """All that is wrong with a folder's files: a good run, and one for each way to fail."""
+    """Everything wrong with a folder's files, in a good run and in one for each failure."""
     wrong = whole(folder, board, run(folder), digest)
     for pretended, code, words in (
         ({"wns": -0.001}, 5, "setup slack -0.001 ns"),

@@ -26,7 +26,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
 
 @pytest.fixture(scope="session")
 def shells() -> dict[int, str]:
-    """Verilog of the shell by the bits of an address: it is all that takes time."""
+    """Verilog of the shell by the bits of an address, cached since it is slow."""
     return {}
 
 

@@ -81,7 +81,7 @@ def test_a_shell_is_simulated_with_the_familys_addresses(
 
 
 def wrong_record(folder: Path) -> None:
-    """A frame is recorded otherwise than it is computed, and the manifest knows no better."""
+    """Change a recorded frame, and the manifest's digest with it."""
     x, y = vectors.read(folder)
     y[6, ..., -1] += 1
     np.savez(folder / "vectors.npz", inputs=x, outputs=y)

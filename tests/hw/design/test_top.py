@@ -18,7 +18,7 @@ from hw.networks import chained, convert, inputs, matvec, mlp
 
 
 def pack(values: np.ndarray, lanes: int, bits: int) -> list[int]:
-    """Codes, element 0 low, as beats."""
+    """Beats of codes, element 0 low."""
     return [
         sum(int(v) << (bits * i) for i, v in enumerate(beat)) for beat in values.reshape(-1, lanes)
     ]
@@ -58,7 +58,7 @@ def play(graph: Graph, sent: list[tuple[int, int]], n_out: int, stall: Stall, **
 
 
 def built_for(graph: Graph, primitives: Primitives, levels: int) -> Graph:
-    """``graph`` with these in all nodes."""
+    """``graph`` with these fields of ``impl`` in all nodes."""
     nodes = (
         n.replace(impl=dataclasses.replace(n.folded, primitives=primitives, levels=levels))
         for n in graph.nodes

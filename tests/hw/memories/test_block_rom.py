@@ -21,7 +21,7 @@ SIZES = [(1, 3), (12, 40), (512, 36), (513, 20), (1030, 9), (2049, 5), (4100, 3)
 
 
 class Table(wiring.Component):
-    """A table alone."""
+    """A component that is only a table."""
 
     def __init__(self, words: list[int], width: int):
         self.words, self.width = words, width
@@ -50,7 +50,7 @@ def cells_of(text: str) -> list[dict[str, str]]:
 
 
 def row(cell: dict[str, str], number: int) -> int:
-    """18 bits of a row."""
+    """The 18 bits of a row."""
     value = cell.get(f"INITVAL_{number // 16:02X}", "320'h0").partition("'h")[2]
     return int(value, 16) >> (20 * (number % 16)) & 0x3FFFF
 
