@@ -170,16 +170,16 @@ def outcomes():
     proofs = {f"{form}_{depth}": fifo_proof(form, depth) for form, depth in FORMS}
     proofs |= {f"elastic_{n}": elastic_proof(n) for n in STAGES}
     for fault, (old, new, forms) in FAULTS.items():
-        faulty = planted("bitrill_hw/fifo.py", old, new)
+        faulty = planted("bitrill_hw/pipeline/fifo.py", old, new)
         for form, depth in forms:
             proofs[f"{form}_{depth}: {fault}"] = fifo_proof(form, depth, faulty)
     for fault, (old, new) in ELASTIC_FAULTS.items():
-        faulty = planted("bitrill_hw/elastic.py", old, new)
+        faulty = planted("bitrill_hw/pipeline/elastic.py", old, new)
         for n in STAGES:
             proofs[f"elastic_{n}: {fault}"] = elastic_proof(n, faulty)
     proofs |= {f"ahead_{n}": elastic_proof(n, ahead=True) for n in AHEAD}
     for fault, (old, new) in AHEAD_FAULTS.items():
-        faulty = planted("bitrill_hw/elastic.py", old, new)
+        faulty = planted("bitrill_hw/pipeline/elastic.py", old, new)
         proofs |= {f"ahead_{n}: {fault}": elastic_proof(n, faulty, ahead=True) for n in AHEAD}
     return prove(proofs)
 
@@ -224,4 +224,4 @@ def test_every_proof_refutes_two_faults_or_more():
 
 def test_a_fault_must_stand_at_one_place():
     with pytest.raises(ValueError, match=r"holds 'm' \d+ times, not once"):
-        planted("bitrill_hw/fifo.py", "m", "n")
+        planted("bitrill_hw/pipeline/fifo.py", "m", "n")
