@@ -56,7 +56,7 @@ def join(name: str, *edges: tuple[str, Tensor], gains: tuple[int, ...] | None = 
 
 
 def collected() -> Graph:
-    """Beside a shuffle, which collects pixels, a bypass."""
+    """A network with a shuffle, which collects pixels, and a bypass beside it."""
     mix = Shuffle(name="mix", inputs=("input",), operands=(PIXELS,), order=np.array([2, 0, 3, 1]))
     total = join("total", ("mix", mix.y), ("input", PIXELS), gains=(1, -2))
     return network(mix, total, folding={"input_fork": {"pe": 2}})

@@ -31,7 +31,7 @@ if _DATA.is_dir():
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where CI is set, a test that was skipped for a missing tool has failed."""
+    """Count a test as failed that was skipped for a missing tool, if CI is set."""
     report = yield
     if report.skipped and isinstance(report.longrepr, tuple) and is_ci():
         reason = report.longrepr[2]

@@ -1,4 +1,4 @@
-"""What tests share: the root, data outside the repository, tools, a small network."""
+"""Helpers of all tests: the root, data outside the repository, tools, a small network."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ HANG_SECONDS = 1800
 """Time after which a test's process has certainly hung, however busy the machine is."""
 
 TOOL_MISSING = "tool missing: "
-"""How the reason of a skip begins that counts as a failure where CI is set."""
+"""Prefix of skip reasons that count as failures if CI is set."""
 
 
 def shared_data() -> Path:
-    """The folder of MNIST and Fashion-MNIST; skips the test where there is none."""
+    """The folder of MNIST and Fashion-MNIST; skips the test if there is none."""
     return _shared("BITRILL_DATA", "data")
 
 
 def shared_model(name: str) -> Path:
-    """A model made elsewhere, by file name; skips the test where it is absent."""
+    """A model that was made elsewhere, by file name; skips the test if it is absent."""
     path = _shared("BITRILL_MODELS", "models") / name
     if not path.is_file():
         pytest.skip(f"no model {name} (set BITRILL_MODELS to its folder)")
@@ -47,7 +47,7 @@ def shared_model(name: str) -> Path:
 
 
 def need_tool(name: str, how: str = "") -> str:
-    """Path of a program that the suite counts on; its absence fails the test where CI is set."""
+    """Path of a program that the suite needs; its absence fails the test if CI is set."""
     found = shutil.which(name)
     if found is None:
         pytest.skip(f"{TOOL_MISSING}{name} {how}".strip())

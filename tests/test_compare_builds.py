@@ -29,7 +29,7 @@ def script(name: str) -> ModuleType:
 
 
 def write_build(folder: Path, which: int = 0, version: str = "0.1.0") -> Path:
-    """A build with a board's files; ``which``: of the digests."""
+    """Write a build with a board's files; ``which``: which of two sets of digests it has."""
     digest, sha = DIGESTS[which], SHA[which]
     words = [int(digest[at : at + 8], 16) for at in (0, 8)]
     texts = {

@@ -126,7 +126,7 @@ def room(module: str) -> str | None:
 
 
 def package_faults(every: list[Import]) -> list[str]:
-    """Imports of a package above, and of packages from elsewhere."""
+    """Forbidden imports: of a package above, and of other distributions."""
     faults = []
     for i in every:
         root, top = i.source.partition(".")[0], i.target.partition(".")[0]

@@ -1,4 +1,4 @@
-"""The pipeline end to end, and a runner that lets no broken pass through."""
+"""The whole pipeline of passes, and the runner, which stops at a broken pass."""
 
 from __future__ import annotations
 

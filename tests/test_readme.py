@@ -31,7 +31,7 @@ def session(text: str) -> list[tuple[str, list[str]]]:
 
 
 def shape(line: str) -> str:
-    """A line without its figures, spaces and rules."""
+    """The line without figures, spaces and ruled lines."""
     return re.sub(r"[-\s]+", " ", re.sub(r"\d[\d,.]*", "#", line)).strip()
 
 

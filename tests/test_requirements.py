@@ -16,7 +16,7 @@ from bitrill.requirements import TOOLS, Check, check_all, require_tools
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, **versions: str | None) -> None:
-    """Packages of these versions (None: not installed); no others, and no program on PATH."""
+    """Pretend that only these package versions are installed, and no program."""
 
     def version(name: str) -> str:
         found = versions.get(name.replace("-", "_"))

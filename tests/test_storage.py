@@ -1,4 +1,4 @@
-"""Files are whole or not there, whatever the disk does."""
+"""Files are either complete or absent, whatever the disk does."""
 
 from __future__ import annotations
 

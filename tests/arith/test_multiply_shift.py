@@ -1,4 +1,4 @@
-"""Thresholds as multiply-add-shift: exact, smallest, and refused where they are uneven."""
+"""Tests of multiply-add-shift: it equals the thresholds, is the smallest, refuses uneven steps."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def threshold(x: IntType, out: IntType, limits: np.ndarray, inverted: tuple[int,
 
 
 def equal(op: Threshold, found: Requantize) -> bool:
-    """For every value of every channel."""
+    """Whether two functions agree for every value of every channel."""
     x = np.repeat(op.x.type.values()[:, None], op.x.channels, 1)
     return bool((op.eval(x) == found.eval(x)).all())
 
 
 def even(rng: np.random.Generator, x: IntType, levels: int, channels: int) -> np.ndarray:
-    """True thresholds of an affine function and a rounding: what a quantized network has."""
+    """Thresholds of an affine function and a rounding, as a quantized network has."""
     step = rng.uniform(0.3, (x.hi - x.lo) / levels * 1.5, channels)
     first = rng.uniform(x.lo, x.hi, channels)
     return np.ceil(first[:, None] + step[:, None] * np.arange(levels)).astype(int)
@@ -45,7 +45,7 @@ def test_even_steps_are_found_exactly(seed: int) -> None:
 
 
 def smallest_shift(op: Threshold) -> int | None:
-    """By trying: all rising gains and offsets that could be, for one channel; shifts up to 5."""
+    """The smallest shift of one channel, by trying all rising gains and offsets; shifts up to 5."""
     x = op.x.type.values()
     want = op.eval(x[:, None])[:, 0]
     for shift in range(6):

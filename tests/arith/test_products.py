@@ -1,4 +1,4 @@
-"""Readings of weights: which are tried, what they cost, and that a wrong one would be seen."""
+"""Tests of readings of weights: which are tried, their cost, and that a wrong one is noticed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BOOK = IntType.of_entries(BOOKS[6])
 
 
 def one_lane(weight: IntType, x: IntType) -> MatVec:
-    """A row for each value of ``weight``."""
+    """A matrix of one lane, with a row for each value of ``weight``."""
     return MatVec(
         name="fc",
         inputs=("input",),
@@ -34,7 +34,7 @@ def one_lane(weight: IntType, x: IntType) -> MatVec:
 
 
 def is_right(weight: IntType, x: IntType) -> bool:
-    """Whether all products are, of one lane."""
+    """Whether all products of one lane are right."""
     for cached in (accumulate._plan, products.products, products.reading, logarithmic.digit_bits):
         cached.cache_clear()
     op = one_lane(weight, x)
@@ -151,7 +151,7 @@ def test_what_a_lane_takes(weight: IntType, x: IntType, luts: int, bits: int) ->
 
 @pytest.mark.parametrize("entries", BOOKS, ids=str)
 def test_digits_of_a_codebook_are_few_powers_of_two(entries: tuple[int, ...]) -> None:
-    """At most four, each of as many exponents as a table of six inputs can tell apart."""
+    """A codebook has at most four digits; a table of six inputs distinguishes their exponents."""
     weight = IntType.of_entries(entries)
     window = 6 - weight.bits
     for found in readings(weight, U4)[1:]:
@@ -178,7 +178,7 @@ def test_two_levels_are_counted_as_such() -> None:
 
 
 def test_counters_wait_for_gates_of_two_levels() -> None:
-    """At two levels between registers, a shifter's bits meet no counter in front of the first."""
+    """With two logic levels, a shifter's bits reach no counter before the first register."""
     op = MatVec(
         name="fc",
         inputs=("input",),

@@ -1,4 +1,4 @@
-"""Adder graphs: what rows share is exact, and cheaper than what it replaces."""
+"""Tests of adder graphs: sums that rows share are exact, and cheaper than separate sums."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ HEAPS = [
 
 
 def added(plan: HeapPlan, bits: np.ndarray) -> np.ndarray:
-    """What a plan makes of ``bits [n, inputs]``: counters, then the columns that are left."""
+    """The sum of ``bits [n, inputs]`` by a plan: counters, then the remaining columns."""
     values = dict(enumerate(bits.T)) | {ONE: np.ones(len(bits), np.int64)}
     for stage in plan.stages:
         for level in stage:
@@ -242,7 +242,7 @@ def test_pairs_of_which_few_rows_make_use_are_not_built() -> None:
 
 
 def computes(graph: AdderGraph, given: Problem) -> None:
-    """All results, modulo the width, and that nothing is hidden by it."""
+    """Check all results modulo the width, and that they fit it."""
     rng = np.random.default_rng(2)
     greatest, offset = given.inputs[0].greatest, given.inputs[0].offset
     n = given.weights.shape[1]

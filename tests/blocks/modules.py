@@ -1,4 +1,4 @@
-"""Small Brevitas networks of the blocks of SqueezeNet, ShuffleNet, DenseNet and Inception.
+"""Small Brevitas networks with the blocks of SqueezeNet, ShuffleNet, DenseNet and Inception.
 
 Each takes ``[N, 2, H, W]`` in 0..1 and gives ten scores. Weights and activations are of 1 to 4
 bits, mixed; scales are of both kinds: fixed ones, on which branches share a grid, and ones that
@@ -34,7 +34,7 @@ WEIGHTS: dict[Any, dict[str, Any]] = {
 
 
 def fixed(bits: int = 4) -> nn.Module:
-    """Signed integers on -1..1: all of so many bits share one grid."""
+    """A quantizer to signed integers on -1..1; all with equal bits share one grid."""
     return qnn.QuantIdentity(act_quant=IntActivation, bit_width=bits)
 
 
@@ -58,7 +58,7 @@ def head(channels: int, act: nn.Module) -> nn.Module:
 
 
 class Fire(nn.Module):
-    """Squeeze by points, expand by points and by 3x3 side by side (Iandola et al. 2016, 3.1).
+    """Squeeze by 1x1, then expand by 1x1 and 3x3 side by side (Iandola et al. 2016, 3.1).
 
     One quantizer behind both halves, or the same one on each.
     """
@@ -94,13 +94,13 @@ def squeezenet() -> nn.Module:
 
 
 def shuffled(x: Tensor, groups: int) -> Tensor:
-    """Channels dealt out: the first of each group, the second of each, .."""
+    """A channel shuffle: the first channel of each group, then the second of each, .."""
     n, c, h, w = x.shape
     return x.view(n, groups, c // groups, h, w).transpose(1, 2).reshape(n, c, h, w)
 
 
 class GroupUnit(nn.Module):
-    """Points in groups, a shuffle, depthwise 3x3, points in groups (Zhang et al. 2018, fig. 2).
+    """Grouped 1x1, a shuffle, depthwise 3x3, grouped 1x1 (Zhang et al. 2018, fig. 2).
 
     Added to the input (b), or at half the size put beside its average (c).
     """
@@ -122,7 +122,7 @@ class GroupUnit(nn.Module):
 
 
 def shufflenet_v1() -> nn.Module:
-    """A stem, a unit at half the size, one that adds."""
+    """A stem, a unit that halves the size, a unit that adds."""
     return nn.Sequential(
         fixed(8),
         conv(2, 6, 3),
@@ -134,7 +134,7 @@ def shufflenet_v1() -> nn.Module:
 
 
 class SplitUnit(nn.Module):
-    """Half of the channels pass, half go points, depthwise 3x3, points (Ma et al. 2018, fig. 3c).
+    """Half of the channels pass, half take 1x1, depthwise 3x3, 1x1 (Ma et al. 2018, fig. 3c).
 
     All on one grid; both halves are joined and shuffled.
     """
@@ -181,7 +181,7 @@ class SplitDown(nn.Module):
 
 
 def shufflenet_v2() -> nn.Module:
-    """A stem, a unit at half the size, two that split."""
+    """A stem, a unit that halves the size, two units that split."""
     return nn.Sequential(
         fixed(8),
         conv(2, 4, 3),
@@ -194,7 +194,7 @@ def shufflenet_v2() -> nn.Module:
 
 
 class DenseLayer(nn.Module):
-    """Norm, quantizer, points; norm, quantizer, 3x3; its channels join the input's.
+    """Norm, quantizer, 1x1; norm, quantizer, 3x3; concatenated with the input.
 
     The narrow one of DenseNet-BC (Huang et al. 2017, 3): what is joined keeps a scale a branch.
     """
@@ -235,7 +235,7 @@ def densenet() -> nn.Module:
 
 
 class Inception(nn.Module):
-    """Points; 3x3 and 5x5 behind points; points behind a pool (Szegedy et al. 2015, fig. 2b)."""
+    """Branches 1x1; 1x1 and 3x3; 1x1 and 5x5; pool and 1x1 (Szegedy et al. 2015, fig. 2b)."""
 
     def __init__(self, n_in: int, reduced: int, widths: tuple[int, int, int, int], bits: int):
         super().__init__()

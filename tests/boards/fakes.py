@@ -10,7 +10,7 @@ BITSTREAM = b"\x55" * 64
 
 
 class FakeToolchain:
-    """``act`` is called in the place of the tools; it may write files, or raise."""
+    """A toolchain that calls ``act`` instead of tools; it may write files, or raise."""
 
     def __init__(self, act: Callable[[Project], None] | None = None):
         self.act, self.runs = act, 0

@@ -1,4 +1,4 @@
-"""The page of boards: its example is a board, its commands are commands."""
+"""The page of boards: its example is a valid board file, and its commands parse."""
 
 from __future__ import annotations
 

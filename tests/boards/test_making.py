@@ -94,7 +94,7 @@ def test_the_readme_tells_both_parts(build: flow.Build, tmp_path: Path, monkeypa
 
 
 def test_the_driver_runs_from_the_folder_alone(build: flow.Build, tmp_path, monkeypatch) -> None:
-    """With nothing of Bitrill to import."""
+    """The driver imports nothing of Bitrill."""
     fake(monkeypatch)
     flow.build("ulx3s-85f", build, out=tmp_path, samples=5)
     code = (

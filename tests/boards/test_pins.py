@@ -38,7 +38,7 @@ def platform(folder: Path, like: str, text: str, *lines: str, **more: float) -> 
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> type:
-    """An empty platform, to be asked for as `FAKE`."""
+    """An empty amaranth-boards platform under the name `FAKE`."""
     module = ModuleType("amaranth_boards.fake")
     cls = type("FakePlatform", (), {})
     module.FakePlatform = cls  # type: ignore[attr-defined]

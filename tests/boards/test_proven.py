@@ -1,4 +1,4 @@
-"""What a board's file says was done with it, done: every board's own folder, driven in simulation.
+"""The claims in each board's file are true: every board's own folder is driven in simulation.
 
 "placed and routed" is shown by `make boards`; figures stand in docs/results/boards.md.
 """

@@ -1,4 +1,4 @@
-"""What each verb prints for people and as JSON."""
+"""The output of each verb, for people and as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks of the functions of domain ``bitrill``, from file to RTL."""
+"""Networks with functions of ONNX domain ``bitrill``, from file to RTL."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from flow.helpers import frames, refused
 
 
 class Simulated:
-    """Stands in for the simulators, which have tests of their own."""
+    """A fake of the simulators, which have their own tests."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         import bitrill_sim

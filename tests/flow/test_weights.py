@@ -1,4 +1,4 @@
-"""Other weights for a build: through the facade and the command line."""
+"""Other weights for a build, by `bitrill.flow` and by the command line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def build(style: Any, seed: int = 0, **more: Any) -> Build:
 
 
 def arrays(graph: Graph) -> dict[str, np.ndarray]:
-    """What ``weights.npz`` holds."""
+    """The arrays of ``weights.npz``."""
     return serialisation.to_parts(graph)[1]
 
 

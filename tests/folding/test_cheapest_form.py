@@ -1,4 +1,4 @@
-"""How thresholds are found: the cheapest form, and what a folding forces."""
+"""The cheapest form of thresholds is chosen, and a folding can force one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ X = IntType(-2048, 2047)
 
 
 def thresholds(bits: int, *, even: bool, channels: int = 16) -> Threshold:
-    """Of ``bits`` bits out; ``even``: of a gain and an offset of each channel's own."""
+    """Thresholds with results of ``bits`` bits; ``even``: evenly spaced in each channel."""
     rng, n = np.random.default_rng(bits), (1 << bits) - 1
     limits = np.sort(rng.integers(X.lo, X.hi + 2, (channels, n)), 1)
     if even:

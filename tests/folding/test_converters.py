@@ -1,4 +1,4 @@
-"""Converters stand exactly where lanes differ."""
+"""Converters stand exactly on the edges whose lanes differ."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support import integer_mlp
 
 
 def folded(**impls: tuple[int, int]):
-    """A chain fc0, act0, fc1 with lanes as told, not yet converted."""
+    """A chain fc0, act0, fc1 with the given lanes, without converters."""
     graph = integer_mlp(12, 6, 4)
     styles = {"matvec": "folded", "threshold": "parallel"}
     nodes = tuple(

@@ -1,4 +1,4 @@
-"""Default lanes of nodes that take and give equally many."""
+"""Default lanes of operators with as many elements in an output beat as in an input beat."""
 
 from __future__ import annotations
 

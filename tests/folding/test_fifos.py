@@ -1,4 +1,4 @@
-"""Depths are those that the timing asks for."""
+"""FIFO depths of a folded graph are those that its timing needs."""
 
 from __future__ import annotations
 

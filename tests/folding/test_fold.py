@@ -1,4 +1,4 @@
-"""The default folding, the user's, and all that can be wrong with the latter."""
+"""The default folding, the user's folding, and every error in the latter."""
 
 from __future__ import annotations
 

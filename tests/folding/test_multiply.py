@@ -1,4 +1,4 @@
-"""Foldings that name how a matrix multiplies: what they fix, and what is refused."""
+"""The folding key ``multiply``: what follows from it, and what is refused."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def test_the_fastest_that_fits_by_trying_all_intervals(lcs: int) -> None:
 
 
 def test_too_many_states_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is found then is legal, and no cheaper."""
+    """With too many states the result is legal, and no cheaper than the best."""
     graph = branches()
     best = solve(graph, clock_hz=CLOCK, interval=4)
     monkeypatch.setattr("bitrill.folding.search.STATES", 1)
@@ -293,7 +293,7 @@ def deep(graph: Graph) -> Graph:
 
 
 def test_a_network_slower_than_its_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the whole network loses is made up for by a shorter interval."""
+    """If the whole network is slower than its nodes, the search takes a shorter interval."""
     graph = chain(24, 48, 36, 10)
 
     def slow(folded: Graph) -> Timing:

@@ -1,4 +1,4 @@
-"""Codings of weights: which is chosen, what a folding may tell, what is refused."""
+"""Codings of weights: which is chosen, which a folding may ask for, which are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an imported graph computes what the float evaluator says the model means."""
+"""Compares an imported graph with the float evaluator of its ONNX model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def agrees(
 ) -> int:
     """Compare ``n`` random inputs; every output must lie within the evaluator's own error bound.
 
-    Gives how many could be decided in float64.
+    Returns the number of inputs that float64 could decide.
     """
     rng = np.random.default_rng(seed)
     shape = graph.source.shape
@@ -42,7 +42,7 @@ def agrees(
 
 
 def magnitude(graph: Graph) -> float:
-    """Bound on ``|scale * integer| + |offset|``: dequantizing rounds relative to that."""
+    """Bound of ``|scale * integer| + |offset|``; rounding when dequantizing is relative to it."""
     t = graph.sink.tensor.type
     largest = max(abs(t.lo), abs(t.hi))
     return max(abs(float(s)) for s in graph.sink.scale) * largest + max(

@@ -1,8 +1,8 @@
-"""An evaluator of ONNX graphs in float64 that knows how far it may be off; shares no code.
+"""Evaluates ONNX graphs in float64 with bounds of the error; shares no code with Bitrill.
 
 Each float tensor is a pair of values and bounds on their error (running error analysis: Higham,
-"Accuracy and Stability of Numerical Algorithms", 3.3). Where a quantizer's input is nearer to one
-of its boundaries than its bound, the float evaluation cannot know; it says so.
+"Accuracy and Stability of Numerical Algorithms", 3.3). If a quantizer's input is nearer to one of
+its boundaries than its bound, float64 cannot decide, and `Undecided` says so.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Undecided(Exception):  # noqa: N818
 
 @dataclass
 class Num:
-    """``|true - v| <= e``."""
+    """A float tensor ``v`` with a bound ``e`` of its error: ``|true - v| <= e``."""
 
     v: np.ndarray
     e: np.ndarray
@@ -98,7 +98,7 @@ ROUND = {
 
 
 def sure(f: Any, a: Num) -> np.ndarray:
-    """``f`` of a monotone step function, if both ends of the interval agree."""
+    """The value of the monotone step function ``f``, if both ends of the interval agree."""
     lo, hi = f(a.v - a.e), f(a.v + a.e)
     if (lo != hi).any():
         raise Undecided
@@ -149,7 +149,7 @@ def bipolar(x: Num, scale: Num) -> Num:
 
 
 def log_quant(x: Num, scale: Num, bits: int) -> Num:
-    """0 and powers of two, nearest by the logarithm (`docs/format.md`)."""
+    """The quantizer to 0 and powers of two, nearest by the logarithm (`docs/format.md`)."""
     bounds = 2.0 ** (np.arange(2**bits - 1) - 0.5)
     ratio = div(x, scale)
     ratio.e += np.abs(ratio.v) * U  # of the bounds
@@ -158,7 +158,7 @@ def log_quant(x: Num, scale: Num, bits: int) -> Num:
 
 
 def l1_matmul(x: Num, w: Num) -> Num:
-    """``-sum |x - w|``: each difference rounded, and each partial sum."""
+    """``-sum |x - w|``, with rounding errors of each difference and each partial sum."""
     far = sub(Num(x.v[..., None], x.e[..., None]), w)
     total = np.abs(far.v).sum(-2)
     return rounded(-total, far.e.sum(-2) + len(w.v) * U * total)

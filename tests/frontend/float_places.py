@@ -1,4 +1,4 @@
-"""The evaluator's operators over space: each output place by itself, as ONNX defines it."""
+"""The float evaluator's operators over space (Conv, pools, Resize), one output place at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def per_axis(attrs: dict[str, Any], key: str, axes: int, default: int) -> list[i
 
 
 class Windows:
-    """Every window of a node: which input places it reads, padding left out."""
+    """Every window of a node, with the input places that it reads, without padding."""
 
     def __init__(self, size: tuple[int, ...], kernel: list[int], attrs: dict[str, Any]):
         axes = len(size)
@@ -56,7 +56,7 @@ class Windows:
 
 
 def taken(x: Num, rows: slice, columns: slice, places: list[tuple[int, ...]]) -> Num:
-    """``[N, C * places]``: those places of ``x[rows, columns]``."""
+    """The given places of ``x[rows, columns]``, as ``[N, C * places]``."""
     parts = (np.stack([t[(rows, columns, *p)] for p in places], 2) for t in (x.v, x.e))
     return Num(*(t.reshape(len(t), -1) for t in parts))
 

@@ -66,7 +66,7 @@ class Net:
         return self.node("LogQuant", x, self.const(scale), domain=DOMAIN, bits=bits)
 
     def distances(self, x: str, cols: int, rows: int, *, seed: int = 0, **quant: Any) -> str:
-        """``L1MatMul`` with weights that are quantized as told."""
+        """An ``L1MatMul`` whose weights have the given quantizer."""
         w = self.node("Transpose", self.weights(rows, cols, seed=seed, **quant), perm=[1, 0])
         return self.node("L1MatMul", x, w, domain=DOMAIN)
 

@@ -1,4 +1,4 @@
-"""Small networks with one construct that is refused, and the test of what is said."""
+"""Small networks with one construct that is refused each, and a check of the message."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def dense(n: Net, **quant: object) -> str:
 
 
 def on_layer(op: str, *constants: object, **attributes: object) -> Build:
-    """``op`` of one layer's result and constants."""
+    """A model with ``op`` on one layer's result and constants."""
     return lambda n: n.node(op, dense(n), *[n.const(c) for c in constants], **attributes)
 
 
 def of_constants(op: str, *constants: object, **attributes: object) -> Build:
-    """A layer plus what ``op`` makes of constants."""
+    """A model that adds the result of ``op`` on constants to a layer."""
     return lambda n: n.node(
         "Add", dense(n), n.node(op, *[n.const(c) for c in constants], **attributes)
     )
 
 
 def of_integers(op: str, *constants: object, **attributes: object) -> Build:
-    """A Reshape to what ``op`` makes of int64 constants."""
+    """A model with a Reshape to the result of ``op`` on int64 constants."""
     return lambda n: n.node(
         "Reshape", dense(n), n.node(op, *[n.const(c, np.int64) for c in constants], **attributes)
     )
@@ -125,7 +125,7 @@ ONES = [1.0] * 4
 
 
 def check_refused(case: tuple[Build, str], folder: Path, *shape: int) -> None:
-    """The message, on one line."""
+    """Check that the import is refused with that message, on one line."""
     build, message = case
     net = Net(*shape)
     proto = net.proto(build(net))

@@ -1,4 +1,4 @@
-"""What cannot be joined or does not agree, as a user sees it: one line, exit code 1."""
+"""Models that cannot be joined or do not agree: the user sees one line, and exit code 1."""
 
 from __future__ import annotations
 

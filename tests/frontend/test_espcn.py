@@ -43,7 +43,7 @@ def images(n: int, side: int) -> np.ndarray:
 
 
 def checked(path: Path, x: np.ndarray) -> Graph:
-    """Golden decides as qonnx, or at a proven boundary; pixels that differ hold such a place."""
+    """Compare golden model and qonnx; they may differ only at a proven boundary."""
     graph, network = to_integer(load_model(path)), QonnxNetwork.load(path)
     report = compare(network, x, golden_side(network, graph, x))
     assert set(report.decisions) <= {d.index[0] for d in report.differences}

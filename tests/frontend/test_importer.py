@@ -1,4 +1,4 @@
-"""What imports means what the model means, in every form that is accepted."""
+"""Imported graphs compute what the model means, in every accepted form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Import rules that are not Bitrill's own: of a test, or of a package beside."""
+"""Import rules from outside of Bitrill: from a test, or from an installed package."""
 
 from __future__ import annotations
 

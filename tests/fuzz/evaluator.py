@@ -1,4 +1,4 @@
-"""What an ONNX file of quantized dense layers means, in exact arithmetic; knows nothing of Bitrill.
+"""Evaluates an ONNX file of quantized dense layers in exact arithmetic, without using Bitrill.
 
 Written from the operators' definitions (ONNX operator schemas; QONNX's Quant and BipolarQuant).
 Reals are `Fraction`s in object arrays. Square roots that are irrational are taken to `DIGITS`
@@ -350,7 +350,7 @@ class Evaluator:
 
     @staticmethod
     def scalar(x: np.ndarray) -> np.ndarray:
-        """One number of any rank is one for all: QONNX leaves open whether it may add axes."""
+        """A single number of any rank as a scalar; QONNX leaves open whether it adds axes."""
         return x.reshape(()) if x.size == 1 else x
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""The model that is damaged, the ways of damaging it, and the judgement of what comes of it."""
+"""The model to be damaged, ways to damage it, and the check of the result."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def victim() -> onnx.ModelProto:
 
 
 def mutated(data: bytes, seed: int) -> bytes:
-    """One byte, now and then two, set, flipped in a bit, counted on, lost or doubled."""
+    """The file with one or two bytes set, flipped in a bit, increased, removed or doubled."""
     rng = random.Random(seed)
     out = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2))):

@@ -1,4 +1,4 @@
-"""Random small networks: a strategy of graphs, foldings, inputs and pauses, which shrinks."""
+"""A Hypothesis strategy of random small networks: graphs, foldings, inputs and stalls."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from graphs.kinds import MOST, PEAK, TYPES, WAYS, foldings, operator, peak
 from hypothesis import strategies as st
 
 STEPS = 7
-"""Operators of a graph, before open ends are joined."""
+"""Most operators of a graph, before open ends are joined."""
 
 CYCLES = 100
-"""Cycles that a frame may take in an operator, where some folding allows it."""
+"""Most cycles that a frame takes in an operator, if a folding allows it."""
 
 Draw = Any
 
 GAINS = (1, 2, -1, 3, -2)
 
 SUMS = ("matvec", "depthwise", "bordered") * 5
-"""Operators that often read windows."""
+"""Operators drawn more often to read windows."""
 
 SPATIAL = (
     "window",
@@ -40,19 +40,19 @@ SPATIAL = (
     "bordered",
     "bordered",
 )
-"""Operators that often read feature maps."""
+"""Operators drawn more often to read feature maps."""
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """An INTEGER graph, how it is folded, and the seed of its frames and of the pauses."""
+    """An INTEGER graph with its folding, and the seed of its frames and stalls."""
 
     graph: Graph
     folding: dict[str, dict[str, Any]]
     seed: int
 
     def folded(self) -> Graph:
-        """The hardware's graph."""
+        """The FOLDED graph."""
         return to_folded(self.graph, folding=self.folding)
 
     def frames(self, n: int) -> np.ndarray:
@@ -86,7 +86,7 @@ class Case:
         printer.text(repr(self))
 
     def folded_text(self) -> str:
-        """The graph with its lanes and slots, if it can be folded."""
+        """The folded graph with lanes and FIFO slots as text, if it can be folded."""
         try:
             folded = self.folded()
         except Exception as error:
@@ -96,7 +96,7 @@ class Case:
 
 @dataclass
 class Sketch:
-    """A graph on the way: its edges, and those that nothing reads as yet."""
+    """A graph under construction: its edges, and the open ones, which nothing reads yet."""
 
     draw: Draw
     rng: np.random.Generator
@@ -120,7 +120,7 @@ class Sketch:
         self.edges |= zip(node.outputs, node.results, strict=True)
 
     def step(self) -> None:
-        """One more operator, on any edge, mostly on one that nothing reads as yet."""
+        """Add an operator on a random edge, mostly on an open one."""
         ends = self.open[::-1]
         edge = self.draw(st.sampled_from(ends * 3 + list(self.edges)))
         t = self.edges[edge]
@@ -139,8 +139,10 @@ class Sketch:
         return kinds + [k for k in often if k in kinds]
 
     def partners(self, edge: str) -> list[str]:
-        """Other operands of a join: any edge of the same places, itself too; more often those
-        that can be added, or that nothing reads as yet."""
+        """Other operands of a join: edges of the same places, also the same edge.
+
+        Edges that can be added, and open ones, are listed more often.
+        """
         t = self.edges[edge]
         among = [
             e
@@ -151,7 +153,7 @@ class Sketch:
         return [e for e in often if e != edge] * 3 + among
 
     def join(self, edge: str, others: list[str]) -> None:
-        """Add where shapes allow, or concatenate."""
+        """Join edges by an `Add` if shapes allow it, else by a `Concat`."""
         inputs = (edge, *others)
         operands = tuple(self.edges[e] for e in inputs)
         same = len({t.shape for t in operands}) == 1
@@ -161,7 +163,7 @@ class Sketch:
         self.add(kind(name=self.name, inputs=inputs, operands=operands, gains=gains))
 
     def close(self) -> None:
-        """Join open ends until one is left; those of unequal places become vectors first."""
+        """Join open edges until one remains; edges of unequal places become vectors first."""
         while len(self.open) > 1:
             a, b = self.open[-1], self.open[-2]
             fronts = [self.edges[e].shape[:-1] for e in (a, b)]
@@ -171,7 +173,7 @@ class Sketch:
                 self.flatten(a if fronts[0] else b)
 
     def flatten(self, edge: str) -> None:
-        """To a vector: a dense layer, which takes a frame that has more than one place."""
+        """Turn an edge into a vector by a dense layer over the whole frame."""
         t = self.edges[edge]
         if t.size == t.channels:
             self.put("convert", {"shape": (t.size,)}, edge)
@@ -194,20 +196,20 @@ class Sketch:
 
 
 def _first(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Channel first, as the model has it."""
+    """The shape with the channel first, as in the model."""
     return (shape[-1], *shape[:-1])
 
 
 RANKS = (1, 2, 3, 3, 3)
-"""Axes of inputs: mostly images."""
+"""Numbers of axes of inputs; most are images."""
 
 SIZES = {1: (16,), 2: (12, 4), 3: (6, 6, 4)}
-"""The largest of each rank."""
+"""The largest input shape of each rank."""
 
 
 @st.composite
 def graphs(draw: Draw) -> Graph:
-    """INTEGER graphs of one operator up, with forks and joins."""
+    """INTEGER graphs of at least one operator, with forks and joins."""
     rng = np.random.default_rng(draw(st.integers(0, 255)))
     largest = SIZES[draw(st.sampled_from(RANKS))]
     shape = draw(st.tuples(*[st.integers(1, n) for n in largest]))
@@ -221,7 +223,7 @@ def graphs(draw: Draw) -> Graph:
 
 @st.composite
 def cases(draw: Draw) -> Case:
-    """Graphs whose nodes, forks included, have their default folding or any other."""
+    """Cases whose nodes, forks included, have their default folding or any other."""
     graph = draw(graphs())
     folding: dict[str, dict[str, Any]] = {}
     for node in insert_forks(graph):

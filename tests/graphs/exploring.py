@@ -1,4 +1,4 @@
-"""Random networks by number: the same ones in every run, each found fault shrunk."""
+"""Draws random networks by number: the same in every run; a failing one is shrunk."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ SHRUNK = (Phase.generate, Phase.shrink)
 def explore(
     number: int, n: int, holds: Callable[[Case], None], *, phases: tuple[Phase, ...] = SHRUNK
 ) -> None:
-    """``holds`` for ``n`` networks that ``number`` gives; a failure prints the smallest one found
-    as a table and as a `Case.load`, which plays it again."""
+    """Call ``holds`` for the ``n`` networks of ``number``.
+
+    A failure prints the smallest failing network as a table, and as a `Case.load` that repeats it.
+    """
 
     # a seed instead of `derandomize`, which would give every group the same networks
     @seed(number)
@@ -35,7 +37,7 @@ def explore(
 
 
 def drawn(number: int, n: int) -> list[Case]:
-    """The networks of `explore`, where nothing fails."""
+    """The networks that `explore` takes if nothing fails."""
     networks: list[Case] = []
     explore(number, n, networks.append, phases=GENERATED)
     return networks

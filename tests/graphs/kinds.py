@@ -1,8 +1,7 @@
 """Random operators for a given edge: every legal shape, constants by a generator.
 
-``WAYS[kind](t)`` lists the parameters that decide shapes, none where the operator cannot stand on
-``t``; `operator` adds the constants. So a random graph is legal as it is drawn, and shrinking
-never meets one that is not.
+``WAYS[kind](t)`` lists the parameters that decide shapes; the list is empty if the operator cannot
+read ``t``. `operator` adds the constants. So every random graph is legal, also while it shrinks.
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ from bitrill.ir import BIPOLAR, Impl, IntType, Operator, Tensor
 from bitrill.ops import OPERATORS, MatVec
 
 MOST = 120
-"""Elements of an edge."""
+"""Most elements of an edge."""
 
 PEAK = 1 << 11
-"""Values of an edge stay below."""
+"""Bound of the magnitude of an edge's values."""
 
 TABLE = 64
-"""Values of what a table is on."""
+"""Most values of a type that a table reads."""
 
 ROWS = 6
-"""Rows of a matrix."""
+"""Most rows of a matrix."""
 
 Ways = list[dict[str, Any]]
 
@@ -42,13 +41,13 @@ TYPES = (
     IntType(0, 6),
     IntType(-4, 3),
 )
-"""Types of inputs, and of the outputs of thresholds, tables and scalings."""
+"""Types of inputs, and of the results of thresholds, tables and requantizers."""
 
 WEIGHTS = (BIPOLAR, IntType(-2, 1), IntType(-1, 1), IntType(0, 3), IntType(-7, 7))
 
 
 def peak(t: IntType) -> int:
-    """The greatest magnitude."""
+    """The largest magnitude of a type."""
     return max(abs(t.lo), abs(t.hi))
 
 
@@ -62,7 +61,7 @@ def matvec(t: Tensor) -> Ways:
 
 
 def l1matvec(t: Tensor) -> Ways:
-    """Rows of distances, of weights within x's range and past it."""
+    """Matrices of distances, with weights inside and outside of x's range."""
     places = t.size // t.channels
     return [
         {"rows": rows, "past": past}
@@ -75,7 +74,7 @@ def l1matvec(t: Tensor) -> Ways:
 
 
 def bordered(t: Tensor) -> Ways:
-    """Matrices with taps outside."""
+    """Matrices whose windows have taps outside of the feature map."""
     return [
         {"rows": rows, "cols": t.channels, "weight_type": BIPOLAR, "taps": taps}
         for rows, taps in product(range(1, ROWS + 1), product((1, 2, 3), repeat=axes(t)))
@@ -119,7 +118,7 @@ def argmax(t: Tensor) -> Ways:
 
 
 def convert(t: Tensor) -> Ways:
-    """Other axes."""
+    """Conversions to other axes."""
     two = [(d, t.size // d) for d in divisors(t.size)]
     three = [(a, b // a, c) for b, c in two for a in divisors(b)]
     return [{"shape": s} for s in ((t.size,), *two, *three) if s != t.shape]
@@ -146,7 +145,7 @@ def pad(t: Tensor) -> Ways:
 
 
 def padded(t: Tensor, pads: tuple[int, ...]) -> int:
-    """Elements with that border."""
+    """Number of elements with that border."""
     n, size = axes(t), t.channels
     for a in range(n):
         size *= t.shape[a] + pads[a] + pads[a + n]
@@ -218,7 +217,7 @@ def rearrange(t: Tensor) -> Ways:
 
 
 def axes(t: Tensor) -> int:
-    """Axes of space."""
+    """Number of axes of space."""
     return len(t.shape) - 1
 
 
@@ -333,11 +332,11 @@ STORING = (
     "threshold",
     "upsample",
 )
-"""Kinds that keep something in memory, of one form or the other."""
+"""Kinds of operators with memories, whose form a folding may choose."""
 
 
 def foldings(node: Operator, cycles: int) -> list[dict[str, Any]]:
-    """Every folding that takes a frame in so many cycles, the quickest first; else the quickest."""
+    """Foldings that take a frame in at most ``cycles``, quickest first; or else the quickest."""
     n = divisors(node.x.size)
     pe = divisors(node.y.channels) if node.kind in ("matvec", "l1matvec", "window") else [0]
     pe = n if node.kind == "convert" else pe

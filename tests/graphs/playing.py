@@ -1,4 +1,4 @@
-"""Checks of a random network: golden model, FIFO depths, hardware and time agree."""
+"""Checks of a random network: golden model, FIFO depths, hardware and timing agree."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from graphs.cases import Case
 from ops.suite import several, suite_of
 
 PAUSED, PAUSED_BEATS = 4, 24
-"""Frames with pauses on both sides, at least; and the beats that they have, at least."""
+"""Least number of frames with stalls on both sides, and least number of their beats."""
 
 FULL = 200
-"""Cycles in which the network fills up, the sink asleep, or not much more."""
+"""Cycles for which the sink stays stalled, so that the network fills up."""
 
 SETTLED = 16
 """Frames back to back within which most networks are at their interval."""
 
 
 def check(case: Case) -> None:
-    """Golden models, hardware and time of one network agree."""
+    """Check that golden model, hardware and timing of one network agree."""
     folded = case.folded()
     check_golden(case, folded)
     timing = predict(folded)
@@ -53,11 +53,11 @@ def check_golden(case: Case, folded: Graph) -> None:
 
 
 def oracle(graph: Graph, frame: np.ndarray) -> Any:
-    """The output of one frame, nested lists of Python integers, by the operators' oracles."""
+    """The output for one frame (nested lists of integers), by the operators' oracles."""
     values: dict[str, Any] = {"input": frame.tolist()}
     for node in graph:
         xs = [values[e] for e in node.inputs]
-        if node.kind == "argmax":  # its oracle takes a vector as such
+        if node.kind == "argmax":  # its oracle takes a flat vector
             xs = [np.ravel(xs[0]).tolist()]
         y = suite_of(node.kind)().oracle(node, *xs)
         values |= zip(node.outputs, several(y), strict=True)
@@ -65,7 +65,7 @@ def oracle(graph: Graph, frame: np.ndarray) -> Any:
 
 
 def check_depths(folded: Graph, timing: Timing, seed: int) -> None:
-    """More slots give no higher rate, and of a FIFO above the floor one less gives a lower one."""
+    """Check that more slots give no higher rate, and one slot less a lower one."""
     deeper = {e: 2 * d + 4 for e, d in folded.depths.items()}
     assert predict(folded.replace(depths=deeper)).ii == timing.ii, "FIFOs hold up the rate"
     deep = [e for e, d in folded.depths.items() if d > 2]
@@ -76,7 +76,7 @@ def check_depths(folded: Graph, timing: Timing, seed: int) -> None:
 
 
 def slower(graph: Graph, than: Timing) -> bool:
-    """Whether a graph takes longer for a frame, or stands still."""
+    """Whether a graph takes longer for a frame, or deadlocks."""
     try:
         return predict(graph).ii > than.ii
     except StageError:
@@ -85,8 +85,9 @@ def slower(graph: Graph, than: Timing) -> bool:
 
 @dataclass(frozen=True)
 class Plan:
-    """``free`` frames back to back; then as many as find room while the sink sleeps; then pauses
-    on both sides. ``settled``: whether the last free frames come at the interval.
+    """Plan of a run: free frames, then a stalled sink, then stalls on both sides.
+
+    ``free``: frames back to back. ``settled``: whether the last of them come at the interval.
 
     ``source``, ``sink``: the cycles in which either may move.
     """
@@ -99,13 +100,13 @@ class Plan:
 
 
 def plan(graph: Graph, timing: Timing, seed: int) -> Plan:
-    """Plan as few free frames as show the interval; once the network is idle, the sink sleeps."""
+    """Plan the fewest free frames that show the interval; when it is idle, the sink stalls."""
     n_in = graph.source.tensor.size // graph.reader(INPUT).lanes_in
     n_out = graph.sink.tensor.size // graph.producer(graph.output).lanes_out
     due = replay(graph, np.zeros(SETTLED * n_in, int), np.ones(0, bool))
     ends, period = due.taken[n_out - 1 :: n_out], timing.ii.denominator
     at_rate = np.flatnonzero(ends[period:] - ends[:-period] == timing.ii * period)
-    # an interval by chance, of frames that still fill the network, shows nothing
+    # frames that still fill the network may come at the interval by chance, which shows nothing
     late = [f for f in at_rate if f >= 2 and set(at_rate) >= set(range(f, len(ends) - period))]
     free = int(late[0]) + period + 1 if late else 4
     inside = min(frames_inside(graph) + 1, 2 + int(FULL / timing.ii))
@@ -124,7 +125,7 @@ def plan(graph: Graph, timing: Timing, seed: int) -> Plan:
 
 
 def pauses(rng: np.random.Generator) -> np.ndarray:
-    """Cycles in which one side may move: all, single ones paused, or short or long bursts."""
+    """Cycles in which one side may move: all, or with single stalls, or short or long bursts."""
     n, share = stalls.CYCLES, rng.choice([0.2, 0.5, 0.7])
     return (
         lambda: np.ones(n, bool),
@@ -135,7 +136,7 @@ def pauses(rng: np.random.Generator) -> np.ndarray:
 
 
 def check_hardware(case: Case, folded: Graph, timing: Timing, top: Component) -> None:
-    """Every beat's value and cycle, in and out, running free and paused, and the rules between."""
+    """Check every beat's value and cycle at both edges, free-running and stalled."""
     schedule = plan(folded, timing, case.seed)
     x = case.frames(schedule.frames)
     i, o = streams(folded, AXIS)

@@ -1,11 +1,11 @@
 # amaranth: UnusedElaboratable=no
-"""Networks that nobody thought of: every bit and every cycle, free-running and paused.
+"""Random networks: every bit and every cycle, free-running and stalled.
 
-A network is an INTEGER graph of 2 to 8 random operators (and those that join what is left open),
-with random constants, folded at random. Of each: the golden model equals the operators' oracles
-and itself folded; FIFOs are as short as full rate allows; the RTL equals golden in every beat and
-the schedule in every cycle, frames back to back and with pauses on both sides; interval and
-latency are those predicted.
+A network is an INTEGER graph of 2 to 8 random operators (and those that join open ends), with
+random constants, folded at random. For each network: the golden model equals the operators'
+oracles, also after folding; FIFOs are as short as full rate allows; the RTL equals the golden model
+in every beat and the schedule in every cycle, with frames back to back and with stalls on both
+sides; interval and latency are as predicted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from graphs.together import chosen, together
 from support import need_tool
 
 GROUPS, EACH = 4, 28
-"""Some networks come twice: 100 different ones remain."""
+"""Number of groups, and of networks in each; some are drawn twice, so 100 are different."""
 
 NIGHTLY_GROUPS = 20
 
@@ -78,7 +78,7 @@ def test_networks_together_in_verilator(tmp_path: Path) -> None:
             assert report.ok, f"{report}\n{case}"
 
     def seen(k: int) -> bool:
-        """Whether a deeper FIFO at the output comes out, which it does where that one fills up."""
+        """Whether a deeper FIFO at the output is noticed, which it is if that FIFO fills up."""
         graph = graphs[k]
         deeper = graph.replace(
             depths={**graph.depths, graph.output: 3 + graph.depths[graph.output]}
@@ -97,7 +97,7 @@ def test_a_printed_network_is_the_network() -> None:
         assert (again.frames(5) == case.frames(5)).all()
 
 
-# planted faults: one that went unseen would make all of the above worth nothing
+# planted faults: if one were not noticed, the tests above would be worth nothing
 
 
 def test_a_wrong_golden_model_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +123,7 @@ def test_a_window_that_comes_a_cycle_late_is_seen(monkeypatch: pytest.MonkeyPatc
 
 
 def planted(case: Case, wrong: Graph) -> None:
-    """The hardware of another graph in place of the right one."""
+    """Check the hardware of another graph instead of the right one."""
     folded = case.folded()
     check_hardware(case, folded, predict(folded), Top(wrong))
 

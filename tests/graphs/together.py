@@ -12,8 +12,10 @@ from bitrill_sim.ports import Dut
 
 
 def together(graphs: Sequence[Graph]) -> str:
-    """Module ``top`` with an instance of every design; ``+graph=K`` joins its streams to the
-    K-th, while all others wait in reset's wake with nothing offered and nothing taken."""
+    """Module ``top`` with an instance of every design; ``+graph=K`` connects its streams to one.
+
+    The other designs are idle: nothing is offered to them, and nothing taken.
+    """
     texts = [re.sub(r"\btop\b", f"graph{k}", verilog(g)) for k, g in enumerate(graphs)]
     widths = [_widths(g) for g in graphs]
     i, o = (max(w) for w in zip(*widths, strict=True))
@@ -21,12 +23,12 @@ def together(graphs: Sequence[Graph]) -> str:
 
 
 def chosen(k: int, source: Path) -> Dut:
-    """The K-th design of a `together`."""
+    """Design ``k`` of a `together`."""
     return Dut(sources=(source,), plusargs=(f"+graph={k}",))
 
 
 def _widths(graph: Graph) -> tuple[int, int]:
-    """Bits of tdata on both sides, whole bytes."""
+    """Bits of tdata at input and output, whole bytes."""
     first, last = graph.reader(INPUT), graph.producer(graph.output)
     bits = (first.lanes_in * first.x.type.bits, last.lanes_out * last.y.type.bits)
     return -(-bits[0] // 8) * 8, -(-bits[1] // 8) * 8

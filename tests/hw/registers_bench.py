@@ -1,4 +1,4 @@
-"""A small runtime network in Amaranth's simulator, its registers and its frames driven by hand."""
+"""A bench for a small writable network in Amaranth's simulator: bus accesses and frames by hand."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from support import integer_mlp
 
 OKAY, SLVERR = 0, 2
 LIMIT = 400
-"""Cycles that an access, or a frame, may take."""
+"""Most cycles that an access or a frame may take."""
 
 FOLDING = {
     "fc0": {"pe": 4, "simd": 12, "memory": "block"},
     "fc1": {"pe": 3, "simd": 4},
     "fc2": {"pe": 3, "simd": 6},
 }
-"""Words of 48 bits, two registers; of 12 bits; a single word of 18."""
+"""Foldings with words of 48 bits (two registers), of 12 bits, and a single word of 18 bits."""
 
 
 def network(seed: int = 0, style: Any = "runtime") -> Graph:
-    """24-8-6-3, two thresholds a channel; the first layer in block memory."""
+    """A network 24-8-6-3 with two thresholds a channel, the first layer in block memory."""
     return to_folded(integer_mlp(24, 8, 6, 3, levels=2, seed=seed), folding=FOLDING, style=style)
 
 
@@ -53,7 +53,7 @@ class Design:
     ctx: Any = None
     cycle: int = 0
     frames: list[np.ndarray] = field(default_factory=list)
-    """Outputs that came out whole, flat integers."""
+    """Complete output frames, as flat integers."""
 
     def __post_init__(self) -> None:
         self.top = self.top or Top(self.graph)
@@ -79,8 +79,11 @@ class Design:
     def send(
         self, x: np.ndarray, *, at: int = 0, beats: int | None = None, marked: int | None = None
     ) -> None:
-        """Queue one frame, from cycle ``at`` on; ``beats`` of it (more repeat it), tlast with beat
-        ``marked``."""
+        """Queue one frame, from cycle ``at`` on.
+
+        ``beats``: number of beats, which may be too few or too many; ``marked``: the beat with
+        ``tlast``.
+        """
         self.starts = at
         first = self.graph.reader("input")
         flat = self.graph.source.flatten(x[None])
@@ -156,5 +159,5 @@ class Design:
 
 
 def golden(graph: Graph, x: np.ndarray) -> list[int]:
-    """The flat output of one frame."""
+    """The golden model's flat output for one frame."""
     return graph.sink.flatten(graph.run(x[None])).ravel().tolist()

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Networks that branch and join, whole: every beat and every cycle, free-running and stalled."""
+"""Whole networks that branch and join: every beat and every cycle, free-running and stalled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FRAMES = 6
 
 
 def beats(graph: Graph, x: np.ndarray) -> tuple[list[int], list[int]]:
-    """What goes in and comes out, as codes."""
+    """The input and output beats, as codes."""
     edges = graph.trace(x)
     source, sink = graph.reader(INPUT), graph.producer(graph.output)
     ends = [(INPUT, source.x, source.lanes_in), (graph.output, sink.y, sink.lanes_out)]
@@ -28,7 +28,7 @@ def beats(graph: Graph, x: np.ndarray) -> tuple[list[int], list[int]]:
 def play(
     graph: Graph, script: list[tuple[int, bool]], n_out: int, stall: Stall, *, linger: int = 0
 ) -> Moves:
-    """``script``: (tdata, tlast) of every beat."""
+    """Run a design; ``script``: (tdata, tlast) of every beat."""
     top = Top(graph)
 
     def give(ctx, k):
@@ -53,7 +53,7 @@ def play(
 
 
 def whole(sent: list[int]) -> list[tuple[int, bool]]:
-    """Good frames."""
+    """Frames as beats, with the right length."""
     n = len(sent) // FRAMES
     return [(data, k % n == n - 1) for k, data in enumerate(sent)]
 
@@ -78,7 +78,7 @@ def test_every_beat_and_every_cycle(name: str, stall: str) -> None:
 
 
 def test_a_bypass_one_slot_short_is_seen() -> None:
-    """What the plan calls minimal is so in hardware: one slot less, and the rate drops."""
+    """The planned depth is minimal in hardware: with one slot less, the rate drops."""
     graph = NETWORKS["a bypass of a shuffle"]()
     deep = max(graph.depths, key=lambda e: graph.depths[e])
     short = graph.replace(depths={**graph.depths, deep: graph.depths[deep] - 1})

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Networks of coded weights and logarithmic activations, whole: every beat and every cycle."""
+"""Whole networks of coded weights and logarithmic activations: every beat and every cycle."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def _first(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def after(of: Operator | Tensor) -> dict[str, Any]:
-    """What an operator behind ``of`` reads."""
+    """The arguments of an operator that reads ``of``."""
     if isinstance(of, Tensor):
         return {"inputs": ("input",), "operands": (of,)}
     return {"inputs": (of.name,), "operands": (of.y,)}
 
 
 def dense(name: str, of: Operator | Tensor, rows: int, values: IntType) -> MatVec:
-    """Weights that ``values`` holds, as integers."""
+    """A dense layer with random weights of type ``values``."""
     x = of if isinstance(of, Tensor) else of.y
     w = np.random.default_rng(rows).choice(values.values(), (rows, x.channels))
     kept = IntType.for_range(lo=int(w.min()), hi=int(w.max()))
@@ -59,7 +59,7 @@ def steps(name: str, of: Operator, out: IntType) -> Threshold:
 
 
 def layers() -> Graph:
-    """Dense, every layer of other weights, all activations logarithmic."""
+    """A dense network; each layer has another coding, and all activations are logarithmic."""
     first = dense("fc0", Tensor((12,), U4), 8, POT)
     a = steps("act0", first, LOG)
     second = dense("fc1", a, 6, BOOK)
@@ -69,7 +69,7 @@ def layers() -> Graph:
 
 
 def pixels() -> Graph:
-    """A convolution, a maximum, a padded kernel a channel, all on exponents."""
+    """A convolution, a maximum and a padded depthwise layer, all on logarithmic data."""
     x = Tensor((4, 4, 2), U4)
     window = Window(name="win0", **after(x), kernel=(1, 1), stride=(1, 1))
     conv = dense("conv", window, 4, IntType(-1, 1))

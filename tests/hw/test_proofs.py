@@ -1,4 +1,4 @@
-"""FIFOs and elastic pipelines hold, keep order and lose nothing, proven without bound.
+"""Proofs without bound: FIFOs and elastic pipelines keep order, and lose nothing.
 
 Each proof must also see the faults planted below, by a counterexample from the initial state.
 """
@@ -28,7 +28,7 @@ FORMS = [
 
 
 def fifo_proof(form: str, depth: int, module: Any = fifo_module) -> StreamProof:
-    """Of `Fifo`: the stream rules, and valid and ready exactly as its docstring has them."""
+    """A proof for `Fifo`: the stream rules, and valid and ready as its docstring says."""
     fifo = module.Fifo(2, depth, form=form)
     if form != "registers":
         peek = fifo.memory.read_port(domain="comb")
@@ -58,7 +58,7 @@ def fifo_proof(form: str, depth: int, module: Any = fifo_module) -> StreamProof:
 
 
 class Pipe(wiring.Component):
-    """Two bits through an elastic pipeline of ``stages``."""
+    """An elastic pipeline of ``stages`` for payloads of two bits."""
 
     def __init__(self, stages: int, module: Any, ahead: bool):
         self.stages, self.module, self.ahead = stages, module, ahead
@@ -91,7 +91,7 @@ class Pipe(wiring.Component):
 
 
 def elastic_proof(stages: int, module: Any = elastic_module, *, ahead: bool = False) -> StreamProof:
-    """Of `Elastic`: the stream rules; as many beats as stages; bubbles close up at every edge."""
+    """A proof for `Elastic`: the stream rules; it fills up; bubbles close up at every edge."""
     pipe = Pipe(stages, module, ahead)
 
     def more(p: StreamProof, m: Module) -> list[Any]:
@@ -166,20 +166,20 @@ AHEAD_FAULTS = {
 
 @pytest.fixture(scope="module")
 def outcomes():
-    """All in one process: starting it is most of the cost."""
+    """The outcomes of all proofs, in one process, since starting it costs most."""
     proofs = {f"{form}_{depth}": fifo_proof(form, depth) for form, depth in FORMS}
     proofs |= {f"elastic_{n}": elastic_proof(n) for n in STAGES}
     for fault, (old, new, forms) in FAULTS.items():
-        faulty = planted("bitrill_hw/fifo.py", old, new)
+        faulty = planted("bitrill_hw/pipeline/fifo.py", old, new)
         for form, depth in forms:
             proofs[f"{form}_{depth}: {fault}"] = fifo_proof(form, depth, faulty)
     for fault, (old, new) in ELASTIC_FAULTS.items():
-        faulty = planted("bitrill_hw/elastic.py", old, new)
+        faulty = planted("bitrill_hw/pipeline/elastic.py", old, new)
         for n in STAGES:
             proofs[f"elastic_{n}: {fault}"] = elastic_proof(n, faulty)
     proofs |= {f"ahead_{n}": elastic_proof(n, ahead=True) for n in AHEAD}
     for fault, (old, new) in AHEAD_FAULTS.items():
-        faulty = planted("bitrill_hw/elastic.py", old, new)
+        faulty = planted("bitrill_hw/pipeline/elastic.py", old, new)
         proofs |= {f"ahead_{n}: {fault}": elastic_proof(n, faulty, ahead=True) for n in AHEAD}
     return prove(proofs)
 
@@ -224,4 +224,4 @@ def test_every_proof_refutes_two_faults_or_more():
 
 def test_a_fault_must_stand_at_one_place():
     with pytest.raises(ValueError, match=r"holds 'm' \d+ times, not once"):
-        planted("bitrill_hw/fifo.py", "m", "n")
+        planted("bitrill_hw/pipeline/fifo.py", "m", "n")

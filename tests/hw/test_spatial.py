@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Convolutional networks, whole: every beat and every cycle as golden model and schedules tell."""
+"""Whole convolutional networks: every beat and every cycle equal golden model and schedules."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def after(of: Any, kind: Any, name: str, impl: Impl, **fields: Any) -> Any:
 
 
 def plane(shape: tuple[int, ...], type: IntType, lanes: int, *pads: int, value: int = 0) -> Pad:
-    """The input with a border, of zeros by default."""
+    """The input feature map with a border, of zeros by default."""
     return Pad(
         name="border",
         inputs=("input",),
@@ -50,7 +50,7 @@ def plane(shape: tuple[int, ...], type: IntType, lanes: int, *pads: int, value: 
 
 
 def within(n: int) -> np.ndarray:
-    """Which of three taps lie within n places and not on the one before or behind them."""
+    """Which of three taps lie inside, for each of n places with one place of padding."""
     place = np.arange(n)[:, None] + np.arange(3) - 1
     return (place >= 0) & (place < n)
 
@@ -72,7 +72,7 @@ def conv_net(depth: int) -> Graph:
 
 
 def separable_net(depth: int) -> Graph:
-    """One axis: dilated windows, a whole one a cycle; a kernel a channel; a global sum."""
+    """A one-dimensional network: dilated parallel windows, a depthwise layer, a global sum."""
     border = plane((9, 4), IntType(-2, 1), 4, 2, 2)
     win = after(
         border,
@@ -98,7 +98,7 @@ def separable_net(depth: int) -> Graph:
 
 
 def prime_net() -> Graph:
-    """Seven channels, then five: foldings are all or one."""
+    """A network of seven and then five channels, so that lanes are one or all."""
     border = plane((4, 5, 7), IntType(0, 3), 1, 0, 1, 1, 0)
     win = after(border, Window, "win", Impl(), kernel=(2, 2), stride=(1, 1))
     conv = matvec("conv", "win", win.y, 5, 1, 1, seed=1)
@@ -175,7 +175,7 @@ def test_prime_numbers_of_channels_are_folded(fps: int | None) -> None:
 
 
 def test_latency_does_not_depend_on_how_long_the_network_was_idle() -> None:
-    """Nothing of a frame's border is given before the frame."""
+    """No border beat is given before its frame comes."""
     graph = conv_net(3)
     n = graph.nodes[0].beats_in
     latency = predict(graph).latency

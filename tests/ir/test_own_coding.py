@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Codings that are defined here: from weights to Verilog, without an edit elsewhere."""
+"""Codings defined in a test file: from weights to Verilog, without an edit elsewhere."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def network(weights: Coding, x: IntType) -> Graph:
-    """One matrix, its weights of type integer, of values that ``weights`` can write."""
+    """A network of one matrix, whose integer weights type ``weights`` can hold."""
     w = np.random.default_rng(1).choice(weights.values(), (6, 12))
     w[0, :2] = weights.lo, weights.hi
     edge = Tensor((12,), x)

@@ -19,7 +19,7 @@ from bitrill.ir import Operator as Node
 from ops.suite import check, suite_of
 
 Breaker = Callable[[Any], Any]
-"""A value, statement or table to its broken form; None where it has no place for the fault."""
+"""Gives the broken form of a value, statement or table; None if the fault does not apply to it."""
 
 
 def _operator(old: str, new: str) -> Breaker:
@@ -61,7 +61,7 @@ def _comparison(v: Any) -> Any:
 
 
 def _constant(v: Any) -> Any:
-    """A constant beside a sum, difference or comparison is one more."""
+    """Increase a constant in a sum, difference or comparison by one."""
     if not _is(v, "+", "-", "==", "!=", "<", ">=", "<=", ">") or len(v.operands) != 2:
         return None
     a, b = v.operands
@@ -77,7 +77,7 @@ def _sign(v: Any) -> Any:
 
 
 def _bit(v: Any) -> Any:
-    """The neighbouring bits of the same value are read."""
+    """Read the neighbouring bits of the same value."""
     if not isinstance(v, Slice):
         return None
     if v.stop < len(v.value):
@@ -90,14 +90,14 @@ def _load(s: Any) -> Any:
 
 
 def _condition(s: Any) -> Any:
-    """The first branch is taken whatever the condition says."""
+    """Always take the first branch."""
     if not isinstance(s, Switch) or not s.cases or s.cases[0][0] is None:
         return None
     return s.cases[0][1]
 
 
 def _branch(s: Any) -> Any:
-    """The first branch is never taken."""
+    """Never take the first branch."""
     if not isinstance(s, Switch) or not s.cases:
         return None
     patterns, _, loc = s.cases[0]
@@ -126,7 +126,7 @@ BEHAVIOURS: dict[str, tuple[str, Breaker]] = {
     "a condition never holds": ("statement", _branch),
     "a stored constant has a wrong bit": ("table", _table),
 }
-"""What goes wrong: the kind of thing that is broken, and how."""
+"""Faults by what goes wrong: the kind of thing that is broken, and how."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Site:
 
 
 def _fitted(broken: Value, value: Value) -> Value:
-    """``broken`` with the width of ``value``; what changes it takes the sign of ``value``, too."""
+    """``broken`` with the width of ``value``, and its signedness if the width has to change."""
     if len(broken) == len(value):
         return broken
     wide = Concat([broken, Const(0, len(value))])
@@ -159,7 +159,7 @@ class _Break(FragmentTransformer, ValueTransformer, StatementTransformer):
         self.inside, self.entered = inside, not inside
 
     def _turn(self, broken: Any) -> bool:
-        """Whether a place (one that has a broken form) is the one."""
+        """Count a place that has a broken form; return whether it is the one to break."""
         if broken is None or not self.entered:
             return False
         self.count += 1
@@ -181,7 +181,7 @@ class _Break(FragmentTransformer, ValueTransformer, StatementTransformer):
             new_fragment.add_statements(domain, self.on_statements(statements))
 
     def map_memory_ports(self, fragment: Any, new_fragment: Any) -> None:
-        """A port's data are targets, which no fault may touch."""
+        """Leave the ports: their data are assigned to, which no fault may touch."""
         for port in new_fragment._read_ports:
             port._en, port._addr = self.on_value(port._en), self.on_value(port._addr)
         for port in new_fragment._write_ports:
@@ -223,7 +223,7 @@ def sites(core: Any, inside: str = "") -> Iterator[Site]:
 
 
 def drawn(places: Iterator[Site], rng: Random) -> Site:
-    """One place, each behaviour that occurs being as likely as another."""
+    """Draw a place; each behaviour that occurs is equally likely."""
     listed = list(places)
     behaviour = rng.choice(sorted({p.behaviour for p in listed}))
     return rng.choice([p for p in listed if p.behaviour == behaviour])
@@ -244,7 +244,7 @@ class Faulty(Elaboratable):
 
 
 def is_found(op: Node, core: object) -> bool:
-    """Whether the check fails for ``core`` in the place of ``op``'s hardware, under some stall."""
+    """Whether the check fails, under some stall, if ``core`` replaces the hardware of ``op``."""
     frames = suite_of(op.kind)().frames(op)
     try:
         for stall in ("blocked", "random", "free", "starved", "bursty"):

@@ -1,9 +1,9 @@
-"""What every operator must pass: golden against an oracle, hardware against golden, to the cycle.
+"""The suite of every operator: golden model against oracle, hardware against golden, to the cycle.
 
 A test file subclasses `OperatorSuite` and gives instances, corner inputs and an oracle in plain
 Python. Time is checked against `least_times`, an evaluator of schedules that shares nothing with
-`bitrill.timing.predict`. Of an operator of several operands, frames are a tuple of arrays, one an
-operand; of several results, the oracle gives a tuple. Every stream stalls on its own.
+`bitrill.timing.predict`. For an operator with several operands, frames are a tuple of arrays, one
+for each; with several results, the oracle gives a tuple. Every stream stalls on its own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bitrill.ir.schedule import port
 from bitrill_hw.design.build import component
 
 NOISE_FRAMES = 8
-"""Random frames behind the corners."""
+"""Number of random frames after the corners."""
 
 Frames: TypeAlias = np.ndarray | tuple[np.ndarray, ...]
 """``[n, *shape]``, or one such array for each operand or result."""
@@ -41,15 +41,15 @@ class OperatorSuite(ABC):
 
     @abstractmethod
     def instances(self) -> dict[str, Operator]:
-        """Folded operators by the name of what they are there for."""
+        """Folded operators; their names say what each one tests."""
 
     @abstractmethod
     def corners(self, op: Operator) -> Frames:
-        """Frames ``[n, *op.x.shape]`` at which an operator is wrong first."""
+        """Frames ``[n, *op.x.shape]`` at which a wrong operator most likely fails."""
 
     @abstractmethod
     def oracle(self, op: Operator, *x: Any) -> Any:
-        """``op`` of one frame (nested lists of Python integers), told independently."""
+        """The result of ``op`` for one frame (nested lists of integers), computed independently."""
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if "op" in metafunc.fixturenames:
@@ -59,7 +59,7 @@ class OperatorSuite(ABC):
             metafunc.parametrize("stall", STALLS)
 
     def frames(self, op: Operator) -> Frames:
-        """Corners, then noise."""
+        """The corners, then random frames."""
         rng = np.random.default_rng(7)
         out = tuple(
             np.concatenate([corners, rng.choice(t.type.values(), (NOISE_FRAMES, *t.shape))]).astype(
@@ -121,7 +121,7 @@ class OperatorSuite(ABC):
             component(op)
 
     def test_cost_and_lanes(self, op: Operator) -> None:
-        """Cycles as counted by the schedule; a frame is whole beats."""
+        """`cost` counts the schedule's cycles; a frame is a whole number of beats."""
         s = op.schedule()
         assert op.cost().cycles == max(s.n_in, s.n_step, s.n_out)
         for kind, lanes, tensors in (
@@ -149,7 +149,7 @@ def several(x: Any) -> tuple:
 
 
 def reloaded(op: Operator) -> Any:
-    """An operator that cannot stand alone in a graph, to JSON and back."""
+    """Copy of an operator through JSON, for one that cannot stand alone in a graph."""
     arrays: dict[str, np.ndarray] = {}
     value = json.loads(json.dumps(serialisation._encode(op, "", arrays)))
     return serialisation._decode(value, arrays)
@@ -170,14 +170,14 @@ def alone(op: Operator) -> Graph:
 
 
 def text(core: wiring.Component) -> str:
-    """Hardware as text: all that Verilog is made from, without the time that takes."""
+    """The hardware as text (RTLIL), from which Verilog is made; quicker than Verilog."""
     return rtlil.convert(core, name="top", emit_src=False)
 
 
 def check(op: Operator, core: Any, x: Frames, stall: str, *, reset_at: int | None = None) -> None:
-    """``core`` must give golden's beats at the cycles that the schedule tells.
+    """Check that ``core`` gives the golden model's beats in the cycles of the schedule.
 
-    ``reset_at``: a reset in that cycle comes before it all.
+    ``reset_at``: first run to that cycle, and reset.
     """
     xs = several(x)
     ys = several(op.eval(*xs))
@@ -225,7 +225,7 @@ def pattern(stall: str, n_beats: int, n_cycles: int, *, seed: int) -> tuple[list
 
 @dataclass
 class Trace:
-    """What moved when, by stream: cycles are counted from the release of reset."""
+    """Cycles in which beats moved, by stream, counted from the release of reset."""
 
     offered: dict[str, list[int]] = field(default_factory=dict)
     moved: dict[str, list[int]] = field(default_factory=dict)
@@ -233,12 +233,12 @@ class Trace:
 
 
 def interface(core: Any, stream: str) -> Any:
-    """The member of a component that is ``stream`` of its schedule: ``i1`` of ``in1``."""
+    """The member of a component for a stream of its schedule: ``i1`` for ``in1``."""
     return getattr(core, stream.replace("in", "i").replace("out", "o"))
 
 
 class _Source:
-    """Shows beats on one stream, each after its gap."""
+    """Offers beats on one stream, each after its gap."""
 
     def __init__(self, name: str, i: Any, beats: list[int], gaps: list[int], trace: Trace):
         self.name, self.i, self.beats, self.gaps = name, i, beats, gaps
@@ -300,10 +300,10 @@ def simulate(
     patience: int,
     reset_at: int | None = None,
 ) -> Trace:
-    """Drive ``core`` from reset until all beats moved, as long as ``ready`` tells.
+    """Drive ``core`` from reset until all beats have moved, or to the end of ``ready``.
 
-    Some are accepted after the last output: windows leave places out. Where nothing moves for
-    ``patience`` cycles, it stalls; a wrong beat ends it at once.
+    Some beats are accepted after the last output, since windows may skip places. If nothing moves
+    for ``patience`` cycles, the run has stalled; a wrong beat ends it at once.
 
     The rules of a stream are checked as it runs: valid and payload do not depend on ready within
     a cycle, and stay until the beat is taken.
@@ -359,12 +359,12 @@ def simulate(
 def least_times(
     schedule: Schedule, frames: int, offered: dict[str, list[int]], ready: dict[str, list[bool]]
 ) -> dict[str, list[int]]:
-    """The earliest cycles of all events that keep every rule: of the inputs and the outputs."""
+    """The earliest cycles of all input and output beats that keep every rule."""
     sizes = schedule.sizes
     times: dict[str, list[int]] = {stream: [] for stream in sizes}
 
     def earliest(stream: str) -> int | None:
-        """Of the stream's next event, if all that it waits for is known."""
+        """Earliest cycle of the stream's next event; None if an event before it is unknown."""
         k = len(times[stream])
         frame, place = divmod(k, sizes[stream])
         t = times[stream][-1] + 1 if k else 0

@@ -1,4 +1,4 @@
-"""Sums of streams."""
+"""Tests of the operator `Add`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TestAdd(OperatorSuite):
         }
 
     def corners(self, op: Operator) -> tuple[np.ndarray, ...]:
-        """All operands' extremes together, in every combination: both ends of the result."""
+        """Every combination of the operands' extremes, which reach both ends of the result."""
         ends = product(*((t.type.lo, t.type.hi) for t in op.operands))
         frames = [[np.full(op.x.shape, e) for e in combination] for combination in ends]
         return tuple(np.array(x) for x in zip(*frames, strict=True))

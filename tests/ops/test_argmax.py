@@ -1,4 +1,4 @@
-"""Decisions."""
+"""Tests of the operator `ArgMax`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_cost_counts_both_registers() -> None:
         ({"gain": np.ones(4)}, "top: gain must hold integers, not float64"),
         (
             {"operands": (Tensor((2, 4), BIPOLAR),)},
-            r"top: argmax must stand on a vector, not on shape \(2, 4\)",
+            r"top: the operand of argmax must be a vector, not of shape \(2, 4\)",
         ),
         ({"k": 0}, r"top: top must be in 1\.\.4, not 0"),
         ({"k": 5}, r"top: top must be in 1\.\.4, not 5"),

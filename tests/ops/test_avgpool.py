@@ -1,4 +1,4 @@
-"""Sums over windows."""
+"""Tests of the operator `SumPool`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TestAvgPool(OperatorSuite):
         return np.concatenate([self.corners(op), noise])
 
     def corners(self, op: Operator) -> np.ndarray:
-        """Ends of the result's range, too."""
+        """Frames that also reach both ends of the result's range."""
         ends = [np.full((1, *op.x.shape), v) for v in (op.x.type.lo, op.x.type.hi)]
         return np.concatenate([spread(op, 2), *ends])
 

@@ -1,4 +1,4 @@
-"""From operators to components."""
+"""Components of operators: found by name, and refused with a clear error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SUITES = [suite_of(op.kind) for op in OPERATORS]
 
 
 def made(op: Operator) -> wiring.Component:
-    """The component, elaborated: Amaranth warns of one that nobody uses."""
+    """The component, elaborated, since Amaranth warns of unused ones."""
     core = build.component(op)
     Fragment.get(core, None)
     return core

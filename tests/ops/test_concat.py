@@ -1,4 +1,4 @@
-"""Channels of several streams side by side."""
+"""Tests of the operator `Concat`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 

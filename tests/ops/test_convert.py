@@ -1,4 +1,4 @@
-"""Width converters."""
+"""Tests of the operator `Convert`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class TestConvert(OperatorSuite):
         }
 
     def corners(self, op: Operator) -> np.ndarray:
-        """Each element alone at its extremes: a lane that goes elsewhere is seen."""
+        """Each element alone at its extremes, so that a misplaced lane is noticed."""
         t, n = op.x.type, op.x.size
         one = np.where(np.eye(n, dtype=bool), t.hi, t.lo)[:: max(1, n // 6)]
         return np.concatenate([one, t.lo + t.hi - one]).reshape(-1, *op.x.shape)

@@ -1,4 +1,4 @@
-"""Zeros between pixels."""
+"""Tests of the operator `Deconv`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class TestDeconv(OperatorSuite):
         }
 
     def corners(self, op: Operator) -> np.ndarray:
-        """Each element alone at its other extreme."""
+        """Frames with a single element at its other extreme."""
         t, n = op.x.type, op.x.size
         one = np.where(np.eye(n, dtype=bool), t.hi, t.lo)[:: max(1, n // 6)]
         return np.concatenate([one, t.lo + t.hi - one]).reshape(-1, *op.x.shape)
@@ -59,7 +59,7 @@ def spread(x: list, strides: list[int]) -> list:
 
 
 def blank(x: Any) -> Any:
-    """Zeros in the place of all numbers."""
+    """The nested lists with all numbers replaced by zeros."""
     return [blank(v) for v in x] if isinstance(x, list) else 0
 
 
@@ -73,7 +73,7 @@ def test_types() -> None:
     [
         (
             {"operands": (Tensor((4,), S),)},
-            r"up: deconv must stand on \[L, C\] or \[H, W, C\], not \(4,\)",
+            r"up: x of deconv must be \[L, C\] or \[H, W, C\], not \(4,\)",
         ),
         ({"strides": (2,)}, r"up: strides must be 2 of at least 1, not \[2\]"),
         ({"strides": (2, 0)}, r"up: strides must be 2 of at least 1, not \[2, 0\]"),

@@ -1,4 +1,4 @@
-"""A kernel a channel."""
+"""Tests of the operator `Depthwise`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class TestDepthwise(OperatorSuite):
         }
 
     def corners(self, op: Operator) -> np.ndarray:
-        """Each channel's greatest and least sum, too."""
+        """Frames that also give each channel's largest and smallest sum."""
         assert isinstance(op, Depthwise)
         positive = (op.weights.T > 0).reshape(-1)
         t = op.x.type

@@ -1,4 +1,4 @@
-"""Faults planted in the hardware of every operator: the suite's check must find them.
+"""Faults planted in the hardware of every operator: the suite must find them.
 
 A fault breaks one place of the elaborated netlist (see `ops.faults`); the check compares bits and
 cycles on the frames of the operator's own tests, under stalls. Some places may be broken without
@@ -75,7 +75,7 @@ def test_many_planted_faults_are_found(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_hardware_taken_apart_and_put_together_is_as_before(kind: str) -> None:
-    """Without a fault the harness finds none: what it finds is the fault's doing."""
+    """Without a fault the check passes, so that a failure is due to the fault."""
     op = min(
         suite_of(kind)().instances().values(), key=lambda op: sum(op.schedule().sizes.values())
     )
@@ -121,7 +121,7 @@ SCHEDULED = {
 
 @pytest.mark.parametrize("name", SCHEDULED)
 def test_every_rule_of_a_schedule_is_needed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With all rules the least times are those of the hardware, without any one they are not."""
+    """The least times equal the hardware's with all rules, and differ without any one."""
     op = SCHEDULED[name]
     schedule = op.schedule()
     assert not is_found(op, component(op))

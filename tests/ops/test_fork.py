@@ -1,4 +1,4 @@
-"""Copies of a stream."""
+"""Tests of the operator `Fork`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TestFork(OperatorSuite):
         }
 
     def corners(self, op: Operator) -> np.ndarray:
-        """Each element alone at its other extreme."""
+        """Frames with a single element at its other extreme."""
         t, n = op.x.type, op.x.size
         one = np.where(np.eye(n, dtype=bool), t.hi, t.lo)[:: max(1, n // 6)]
         return np.concatenate([one, t.lo + t.hi - one]).reshape(-1, *op.x.shape)

@@ -1,4 +1,4 @@
-"""Sums of distances."""
+"""Tests of the operator `L1MatVec`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class TestL1MatVec(OperatorSuite):
         }
 
     def corners(self, op: Operator) -> np.ndarray:
-        """All at one end; each row's nearest and farthest; single places."""
+        """Frames at one end; nearest and farthest from each row; single elements."""
         assert isinstance(op, L1MatVec)
         t, n = op.x.type, op.cols
         ends = np.array([[t.lo] * n, [t.hi] * n])
@@ -106,7 +106,7 @@ class TestL1MatVec(OperatorSuite):
 
 
 def summed(op: L1MatVec, x: int) -> np.ndarray:
-    """What the planned bits of a matrix of one column sum up to, with the starts; ``[rows]``."""
+    """The sums ``[rows]`` of the planned bits of a matrix of one column, with starts."""
     code = int(op.x.type.encode(np.array(x)))
     planes = stored_weights(op)[:, 0]
     total = starts(op).copy()

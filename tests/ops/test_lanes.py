@@ -36,7 +36,7 @@ NEAREST = re.compile(r"must divide (\d+) .+, not (\d+) \(nearest: (\d+)(?: or (\
 
 
 def refusal(op: Operator, impl: Impl) -> str:
-    """What is wrong with a folding; empty where nothing is."""
+    """The error message of a folding; empty if it is legal."""
     try:
         op.validate_impl(impl)
     except SpecError as error:
@@ -81,5 +81,5 @@ def test_a_refusal_names_the_nearest_lanes(kind: str) -> None:
 
 
 def bisect(legal: list[int], n: int) -> int:
-    """How many of ``legal`` are below n."""
+    """The number of entries of ``legal`` below n."""
     return sum(v < n for v in legal)

@@ -1,4 +1,4 @@
-"""Registers after so many levels of LUTs, on LUTs of six inputs and of four: exact to the cycle."""
+"""Registers after so many logic levels, on six-input and four-input LUTs: exact to the cycle."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ops.test_matvec import POT, TERNARY, matvec
 
 
 def at(op: Any, levels: int, primitives: str = "portable") -> Any:
-    """``op`` with other levels and primitives."""
+    """``op`` with other logic levels and primitives."""
     return op.replace(impl=dataclasses.replace(op.folded, levels=levels, primitives=primitives))
 
 

@@ -1,4 +1,4 @@
-"""Logarithmic elements through the operators: moved as they are, compared by their codes.
+"""Logarithmic elements through the operators: moved unchanged, compared by their codes.
 
 An operator that takes them must agree with itself on the codes as plain integers; the products of
 matrices are with the matrices' own tests.

@@ -1,4 +1,4 @@
-"""Tables."""
+"""Tests of the operator `Lookup`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def lookup(
     pixels: tuple[int, ...] = (),
     **impl: Any,
 ) -> Lookup:
-    """A random table of every value; ``tables`` of them."""
+    """A `Lookup` with ``tables`` random tables over every value."""
     rng = np.random.default_rng(3)
     return Lookup(
         name="leaky",

@@ -1,4 +1,4 @@
-"""Matrix times vector."""
+"""Tests of the operator `MatVec`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class TestMatVec(OperatorSuite):
         }
 
     def corners(self, op: Operator) -> np.ndarray:
-        """All at one end; each row's highest and lowest sum; single places."""
+        """Frames at one end; each row's highest and lowest sum; single elements."""
         assert isinstance(op, MatVec)
         t, n = op.x.type, op.cols
         ends = np.array([[t.lo] * n, [t.hi] * n])
@@ -193,7 +193,7 @@ class TestMatVec(OperatorSuite):
         return out
 
     def behind_a_border(self, op: MatVec, x: list, place: list[int]) -> list:
-        """Agreements, with -1 and +1 in turn for the weights of the taps outside."""
+        """The number of agreements; taps outside have the weights -1 and +1 in turn."""
         assert op.inside is not None
         if isinstance(x[0], list):
             return [self.behind_a_border(op, inner, [*place, k]) for k, inner in enumerate(x)]
@@ -237,7 +237,7 @@ class TestMatVec(OperatorSuite):
         assert sum(bool((t != t[0]).any()) for t in tables) >= 3
 
     def test_the_range_is_reached_at_both_ends(self, op: Operator) -> None:
-        """No wider than needed (agreements in 0..cols are declared whatever the weights)."""
+        """The range is no wider than needed (XNOR counts always have 0..cols)."""
         assert isinstance(op, MatVec)
         if not op.popcount:
             t = op.x.type
@@ -325,7 +325,7 @@ def gates(op: MatVec, x: np.ndarray) -> np.ndarray:
     "weight", [BIPOLAR, TERNARY, IntType(-2, 1), IntType(0, 1), IntType(-4, 3), POT], ids=str
 )
 def test_planned_bits_of_all_lanes_make_the_sum(weight: IntType, x: IntType, simd: int) -> None:
-    """Where lanes merge: as many of random weights and inputs as there may be in one step."""
+    """The planned bits add up to the sum, for many lanes, random weights and inputs."""
     op = matvec(16, simd, 16, simd, weight, x)
     rng = np.random.default_rng(simd)
     vectors = rng.choice(x.values(), (6, simd))

@@ -1,4 +1,4 @@
-"""Maxima over windows."""
+"""Tests of the operator `MaxPool`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def maxpool(
 
 
 def instances(of: type[Pooling]) -> dict[str, Operator]:
-    """The shapes at which pooling is wrong first, of either kind."""
+    """Instances of the shapes at which a wrong pooling most likely fails."""
 
     def make(*args: Any) -> Any:
         return maxpool(*args, of=of)

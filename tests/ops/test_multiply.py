@@ -1,4 +1,4 @@
-"""Matrix times vector, a pair of planes a cycle, and in DSP slices."""
+"""Bit-serial and DSP units of `MatVec`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Multiplied(OperatorSuite):
 
 
 def extremes(op: MatVec) -> MatVec:
-    """Rows of all weights at one end, so that sums reach as far as they can."""
+    """Rows with all weights at one end of the range, for the largest sums."""
     weights = op.weights.copy()
     weights[0], weights[1] = op.weight_type.lo, op.weight_type.hi
     return op.replace(weights=weights)
@@ -260,10 +260,10 @@ def test_cost_of_products_in_slices() -> None:
             "dsp",
             INT[2],
             IntType(0, (1 << 18) - 1),
-            "fc: multiply 'dsp' takes weights of at most 25 bits and x of at most 18, signs with"
-            " them, not x of 19 bits",
+            "fc: multiply 'dsp' takes weights of at most 25 bits and x of at most 18,"
+            " signs included, not x of 19 bits",
         ),
-        ("dsp", IntType(0, 1 << 24), UINT[1], "signs with them, not weights of 26 bits"),
+        ("dsp", IntType(0, 1 << 24), UINT[1], "signs included, not weights of 26 bits"),
     ],
 )
 def test_refusals(multiply: str, weight: IntType, x: IntType, message: str) -> None:

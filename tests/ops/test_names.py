@@ -1,4 +1,4 @@
-"""One operator, one file name, three folders."""
+"""Each operator has the same file name in three folders: sw, hw, tests."""
 
 from __future__ import annotations
 

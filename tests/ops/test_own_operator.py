@@ -1,4 +1,4 @@
-"""Operators that are not Bitrill's: of a test file, and of a package installed beside."""
+"""Operators from outside of Bitrill: of a test file, and of an installed package."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def absolute(pe: int = 1) -> Absolute:
 
 
 def network() -> Graph:
-    """``w @ |x|`` of 16 elements."""
+    """A network ``w @ |x|`` of 16 elements."""
     x = Tensor((16,), IntType(-8, 7))
     size = Absolute(name="size", inputs=("input",), operands=(x,))
     weights = np.random.default_rng(1).integers(-2, 2, (8, 16))

@@ -1,4 +1,4 @@
-"""Borders."""
+"""Tests of the operator `Pad`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 

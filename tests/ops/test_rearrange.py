@@ -1,4 +1,4 @@
-"""Blocks of pixels to channels and back."""
+"""Tests of the operator `Rearrange`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TestRearrange(OperatorSuite):
         }
 
     def corners(self, op: Operator) -> np.ndarray:
-        """Each element alone at its other extreme."""
+        """Frames with a single element at its other extreme."""
         t, n = op.x.type, op.x.size
         one = np.where(np.eye(n, dtype=bool), t.hi, t.lo)
         return one.reshape(-1, *op.x.shape)

@@ -1,4 +1,4 @@
-"""Multiply, add, shift."""
+"""Tests of the operator `Requantize`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Channels in another order."""
+"""Tests of the operator `Shuffle`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TestShuffle(OperatorSuite):
         }
 
     def corners(self, op: Operator) -> np.ndarray:
-        """Each element alone at its other extreme."""
+        """Frames with a single element at its other extreme."""
         t, n = op.x.type, op.x.size
         one = np.where(np.eye(n, dtype=bool), t.hi, t.lo)
         return one.reshape(-1, *op.x.shape)

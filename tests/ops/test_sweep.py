@@ -1,4 +1,4 @@
-"""Random operators on random frames: what nobody thought of, from seeds."""
+"""Random operators on random frames, from seeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random operators over space, as in `test_sweep`; the golden model's oracles are asked, too."""
+"""Random operators over space, as in `test_sweep`, also against the oracles."""
 
 from __future__ import annotations
 

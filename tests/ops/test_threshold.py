@@ -1,4 +1,4 @@
-"""Multi-threshold activations."""
+"""Tests of the operator `Threshold`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nearest-neighbour upsampling."""
+"""Tests of the operator `Upsample`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TestUpsample(OperatorSuite):
         }
 
     def corners(self, op: Operator) -> np.ndarray:
-        """Each element alone at its other extreme."""
+        """Frames with a single element at its other extreme."""
         t, n = op.x.type, op.x.size
         one = np.where(np.eye(n, dtype=bool), t.hi, t.lo)[:: max(1, n // 6)]
         return np.concatenate([one, t.lo + t.hi - one]).reshape(-1, *op.x.shape)
@@ -70,7 +70,7 @@ def test_the_buffer_is_a_row_or_a_pixel() -> None:
     [
         (
             {"operands": (Tensor((4,), S),)},
-            r"up: upsample must stand on \[L, C\] or \[H, W, C\], not \(4,\)",
+            r"up: x of upsample must be \[L, C\] or \[H, W, C\], not \(4,\)",
         ),
         ({"factors": (2,)}, r"up: factors must be 2 of at least 1, not \[2\]"),
         ({"factors": (2, 0)}, r"up: factors must be 2 of at least 1, not \[2, 0\]"),

@@ -1,4 +1,4 @@
-"""Sliding windows."""
+"""Tests of the operator `Window`: golden model, hardware and schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where tables lie, and how full block memories are."""
+"""Places of tables in logic or block memory, and how full the blocks are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forks behind edges of several readers."""
+"""Forks behind edges with several readers."""
 
 from __future__ import annotations
 

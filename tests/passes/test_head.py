@@ -22,7 +22,7 @@ UINT3 = IntType(0, 7)
 
 
 def scores(scale, offset, x: IntType) -> tuple[list[int], list[int]]:
-    """Gain and offset, checked against the reals for every pair of channels and values."""
+    """Gain and offset, after a check against the reals for every pair of channels and values."""
     gain, bias = integer_scores(scale, offset, x)
     pairs = [(c, int(v)) for c in range(len(scale)) for v in x.values()]
     reals = [scale[c] * v + offset[c] for c, v in pairs]
@@ -170,5 +170,5 @@ def test_bad_requests():
     graph = to_integer(mlp((6, 4, 5)))
     with pytest.raises(SpecError, match=r"argmax: top must be in 1\.\.5, not 6"):
         add_argmax(graph, 6)
-    with pytest.raises(SpecError, match="top must be asked of a network that gives scores; mlp do"):
+    with pytest.raises(SpecError, match="top needs a network that gives scores; mlp do"):
         add_argmax(add_argmax(graph, 1), 1)

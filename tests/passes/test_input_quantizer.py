@@ -21,7 +21,7 @@ CORNERS = [0.0, -0.0, 5e-324, -5e-324, LARGEST, -LARGEST, 1.0, -1.0, 0.5, -0.5, 
 
 
 def check(function: Function) -> InputQuantizer:
-    """The quantizer, equal to the function beside all its levels and at the corners."""
+    """The quantizer, after a check that it equals the function near all levels."""
     found = input_quantizer(function)
     for c in range(function.n_channels):
         finite = [float(v) for v in found.levels[c] if np.isfinite(v)]

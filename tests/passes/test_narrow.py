@@ -1,4 +1,4 @@
-"""Types shrink to what occurs; outputs mean the same reals."""
+"""Types shrink to the values that occur; outputs keep their meaning."""
 
 from __future__ import annotations
 

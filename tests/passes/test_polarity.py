@@ -14,7 +14,7 @@ F = Fraction
 
 
 def graph(w, wt: IntType, x: IntType, t, inverted, out: IntType = BIPOLAR) -> Graph:
-    """One layer and its thresholds."""
+    """A graph of one layer and its thresholds."""
     w = np.array(w)
     operand = Tensor((w.shape[1],), x)
     fc = MatVec(name="fc", inputs=("input",), operands=(operand,), weights=w, weight_type=wt)

@@ -1,4 +1,4 @@
-"""Thresholds equal the real function at every integer; the oracle is decimal, of 120 digits."""
+"""Thresholds equal the real function at every integer; the oracle uses decimals of 120 digits."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def activation(function: Function, x: IntType, channels: int = 1) -> Activation:
 
 
 def thresholds(function: Function, x: IntType) -> Threshold:
-    """Of every channel; equal to the function at every integer of x, or the test fails."""
+    """Thresholds of every channel; the test fails if one is not exact."""
     node = activation(function, x, function.n_channels)
     found = threshold_of(node)
     every = np.repeat(x.values()[:, None], function.n_channels, axis=1)
@@ -198,7 +198,7 @@ def as_decimal(x: Fraction) -> Decimal:
 
 
 def oracle(x: int, chain, scale: Fraction, zero: int, q: IntType, mode: str) -> int:
-    """The chain in decimals; places where its rounding could tell are not drawn (see test)."""
+    """The function in decimals of 120 digits; x at which rounding could matter are not drawn."""
     v = Decimal(x)
     for slope, root, offset, clip in chain:
         if clip is not None:

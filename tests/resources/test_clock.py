@@ -1,4 +1,4 @@
-"""Levels follow from the clock and the family."""
+"""Logic levels follow from the clock and the family."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What open constants cost beside folded ones: the same, and their registers or words."""
+"""Resources of writable and streamed weights: folded ones, plus registers or words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where each bit of weights and thresholds is: the description alone suffices to find it."""
+"""The register map alone suffices to find each bit of weights and thresholds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support import integer_mlp
 
 
 def words_of(graph: Graph, node: str) -> dict[str, np.ndarray]:
-    """The tables of a node, put together from its writes as ``registers.json`` says."""
+    """The tables of a node, assembled from its writes by ``registers.json``."""
     described = to_json(graph)
     (entry,) = (n for n in described["nodes"] if n["node"] == node)
     (window,) = (w for w in register_map(graph) if w.node == node)

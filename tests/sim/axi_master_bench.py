@@ -1,4 +1,4 @@
-"""Runs inside the simulator: cocotbext-axi's master, with pauses, on a runtime network's registers.
+"""Runs inside the simulator: cocotbext-axi's master, with pauses, on a writable network's bus.
 
 Started by ``test_axi_master``; ``CONTENTS`` in the environment is a JSON file of what the registers
 hold and what is to be written to them.

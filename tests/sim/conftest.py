@@ -42,13 +42,13 @@ def relay_graph() -> Graph:
 
 @pytest.fixture(scope="session")
 def relay() -> Dut:
-    """``relay.v``, faultless."""
+    """The design ``relay.v`` without a fault."""
     return Dut(sources=(Path(__file__).with_name("relay.v"),))
 
 
 @pytest.fixture(scope="session")
 def network() -> Graph:
-    """12-8-3: bipolar, two-bit activations between, signed integers out."""
+    """A network 12-8-3: bipolar, with two-bit activations and signed results."""
     rng = np.random.default_rng(5)
     x = Tensor((12,), BIPOLAR)
     fc0 = MatVec(

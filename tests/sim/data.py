@@ -1,4 +1,4 @@
-"""Input frames."""
+"""Input frames for simulations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from bitrill.ir import Graph
 
 
 def frames(graph: Graph, n: int, seed: int = 0) -> np.ndarray:
-    """``n`` random input frames, the type's ends first."""
+    """Input frames: the type's lowest, its highest, then random ones; ``n`` in all."""
     values = graph.source.tensor.type.values()
     rng = np.random.default_rng(seed)
     x = values[rng.integers(0, len(values), (n, *graph.source.shape))]

@@ -1,4 +1,4 @@
-"""The registers under a master that is not ours: cocotbext-axi's, on Verilator."""
+"""The registers under cocotbext-axi's master, on Verilator."""
 
 from __future__ import annotations
 

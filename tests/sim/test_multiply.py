@@ -1,4 +1,4 @@
-"""Networks that multiply by planes and in DSP slices: Verilog, and the netlist with its slices."""
+"""Networks of bit-serial and DSP units: their Verilog, and the netlist with DSP slices."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from networks import inputs, mlp
 
 @pytest.fixture(scope="module")
 def graph() -> Graph:
-    """In slices with chains and fields, serially out of block memory, in slices of one lane."""
+    """A network of DSP chains and fields, a bit-serial layer in block memory, and single slices."""
     integer = to_integer(
         mlp(
             (12, 6, 4, 3),

@@ -1,4 +1,4 @@
-"""Whole data sets: too long for every run."""
+"""Whole data sets, which take too long for every run."""
 
 from __future__ import annotations
 

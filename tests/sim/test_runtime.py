@@ -1,4 +1,4 @@
-"""Networks whose weights are written or streamed: bit for bit and to the cycle, in every engine."""
+"""Writable and streamed networks: bit for bit and to the cycle, in every engine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FOLDING = {"fc0": {"pe": 4, "simd": 12}}
 
 
 def network(style: Any, seed: int = 0) -> Graph:
-    """24-8-6-3; its first words are of 48 bits."""
+    """A network 24-8-6-3, whose first layer has words of 48 bits."""
     return to_folded(integer_mlp(24, 8, 6, 3, levels=2, seed=seed), folding=FOLDING, style=style)
 
 

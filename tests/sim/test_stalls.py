@@ -1,4 +1,4 @@
-"""Schedules of pauses: seeded, of the share asked for, bursty, never without an end."""
+"""Patterns of stalls: seeded, of the requested share, bursty, never endless."""
 
 from __future__ import annotations
 

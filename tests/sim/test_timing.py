@@ -1,4 +1,4 @@
-"""Interval and latency out of recorded cycles."""
+"""Interval and latency from recorded cycles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tools that are missing or fail: which, why, where the log is, how to get them."""
+"""Tools that are missing or fail: the message names the tool, the reason, the log, and the cure."""
 
 from __future__ import annotations
 

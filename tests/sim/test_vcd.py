@@ -1,4 +1,4 @@
-"""Wave files: names, and what stood before each edge."""
+"""Wave files: names, and values before each edge."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from synth.small_synthesis import Synthesised, small_graph
 
 @pytest.fixture(scope="session")
 def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
-    """The small network and what synthesis says of it."""
+    """The small network and its synthesis report."""
     graph, work = small_graph(), tmp_path_factory.mktemp("synth")
     text = verilog(graph)
     return Synthesised(graph, text, work, synthesise(graph, work=work, verilog=text))

@@ -25,7 +25,7 @@ class Synthesised:
 
 
 def small_graph() -> Graph:
-    """Two layers; the first one's weights, and a FIFO, in block memory; its arithmetic of cells."""
+    """A network of two layers, with weights and a FIFO in block memory, and 7-series cells."""
     integer = to_integer(mlp((12, 6, 3), seed=3))
     folding = folding_of(to_folded(integer))
     folding["fc0"] = {"pe": 1, "simd": 4, "style": "folded", "memory": "block"}

@@ -1,4 +1,4 @@
-"""LUTs between two registers, and the delays of LUTs of two outputs."""
+"""Logic levels between two registers, and the delays of LUTs with two outputs."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_an_input_that_decides_nothing_is_no_path() -> None:
 
 
 def test_the_majority_of_a_ternary_chain_goes_one_place_up() -> None:
-    """Its LUT reads the place below too, but for the parity alone."""
+    """The LUT also reads the place below, but only for its parity."""
     places = [ternary(10 + k, 20 + k, 30 + k, 40 + k, 60 + k, 41 + k) for k in range(5)]
     assert lut_levels(module(*places)) == 2
 

@@ -1,4 +1,4 @@
-"""The matching of small LUTs is a matching, and no larger one exists."""
+"""The matching of small LUTs is valid, and no larger one exists."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def matched(luts: Luts) -> int:
 def brute_force(
     luts: Luts, kinds: Sequence[int] | None = None, may: pairing.Kinds = pairing.ALIKE
 ) -> int:
-    """Every matching, tried."""
+    """The largest matching, by trying all of them."""
     kinds = kinds or [0] * len(luts)
 
     @cache

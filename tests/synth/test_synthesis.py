@@ -1,4 +1,4 @@
-"""Synthesis of a small network by Yosys, and what happens when it cannot be."""
+"""Synthesis of a small network by Yosys, and how it fails."""
 
 from __future__ import annotations
 

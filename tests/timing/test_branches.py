@@ -19,7 +19,7 @@ AMPLE = 400
 
 
 def interval(graph: Graph, depths: dict[str, int]):
-    """None for a deadlock."""
+    """The interval of a graph; None if it deadlocks."""
     try:
         return predict(graph.replace(depths=depths)).ii
     except StageError:

@@ -1,4 +1,4 @@
-"""Prediction and depths of random small networks against events walked one by one.
+"""Predicted timing and depths of random small networks, compared with events walked one by one.
 
 The walk knows nothing of intervals: frames follow one another, each event happens as soon as all
 that it waits for has happened, and what comes out shows latency, rate, or that it stands still.
@@ -28,7 +28,7 @@ SEEDS = range(14)
 
 
 def walked(graph: Graph, depths: dict[str, int], frames: int = FRAMES) -> Timing | None:
-    """Return the walk's timing; None where it stands still. Some networks take long to settle."""
+    """Return the timing by walking events one by one; None for a deadlock."""
     waits: dict[tuple[str, str], list] = {}
     sizes = {("source", ""): graph.reader(INPUT).beats_in}
     written = {INPUT: ("source", "")}
@@ -53,7 +53,7 @@ def walked(graph: Graph, depths: dict[str, int], frames: int = FRAMES) -> Timing
     times: dict[tuple[str, str], list[int]] = {s: [] for s in sizes}
 
     def happens(s: tuple[str, str]) -> bool:
-        """The next event of a stream, if it can be told yet."""
+        """The time of a stream's next event, if all that it waits for is known."""
         done = times[s]
         frame, k = divmod(len(done), sizes[s])
         if frame == frames:

@@ -35,7 +35,7 @@ GRAPHS: dict[str, Any] = {
 
 
 def complete(graph: Graph, stops: int, frames: int = 60) -> int:
-    """Frames whole at the input but not at the output, the sink standing after ``stops`` beats."""
+    """Frames that are whole at the input but not at the output, if the sink stops."""
     n_in, n_out = graph.nodes[0].beats_in, graph[graph.output].beats_out
     free = replay(graph, np.zeros(frames * n_in), np.ones(0, bool))
     edge = int(free.taken[stops - 1]) + 1 if stops else 0

@@ -1,4 +1,4 @@
-"""Least intervals of max-plus systems, exact."""
+"""Smallest intervals of max-plus systems, exact."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def test_depths_are_the_floor_for_layers_that_replay_from_their_own_buffer():
 
 
 def bursty() -> Graph:
-    """Four beats in, then four out; behind it a reader that takes one every other cycle."""
+    """A graph with bursts: four beats in, four out; its reader takes one every other cycle."""
     k = np.arange(4)
     burst = scripted("a", "input", Rule("out", "in", k * 0 + 3, 1), Rule("in", "out", k * 0 - 1, 1))
     slow = scripted(

@@ -13,7 +13,7 @@ SEEDS = range(40)
 
 
 def draw(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Floats of all sizes and both signs, with pairs that nearly cancel."""
+    """Draw floats of all magnitudes and both signs, with pairs that nearly cancel."""
     x = (rng.standard_normal(n) * 10.0 ** rng.integers(-6, 7, n)).astype(F)
     x[1::3] = -x[0 : len(x[1::3]) * 3 : 3] * F(1 + 2**-20)
     return x

@@ -17,7 +17,7 @@ NAMES = [*cifar10.MEMBERS["train"], *cifar10.MEMBERS["test"]]
 
 
 def batch(k: int, records: int = RECORDS) -> bytes:
-    """Records whose class is their number, red 10 * k, green and blue 1 and 2 more."""
+    """Records of CIFAR-10: record k has class k, red 10 * k, and green and blue 1 and 2 more."""
     planes = b"".join(bytes([10 * k + c]) * 1024 for c in range(3))
     return b"".join(bytes([i]) + planes for i in range(records))
 

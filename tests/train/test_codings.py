@@ -123,7 +123,7 @@ def _spoilt(monkeypatch: pytest.MonkeyPatch, spoil: Any) -> None:
 
 def test_a_wrong_body_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def half(model: onnx.ModelProto) -> None:
-        """A bound of 2**k instead of 2**(k - 1/2)."""
+        """Spoil a logarithmic quantizer: bounds of 2**k instead of 2**(k - 1/2)."""
         (at,) = (n for n in model.functions[0].node if n.output[0] == "half")
         at.attribute[0].f = 0.0
 

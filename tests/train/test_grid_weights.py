@@ -1,4 +1,4 @@
-"""Quantizers of one's own: values, gradients, what they keep in range."""
+"""Weight quantizers on a grid: values, gradients, and the range that they keep."""
 
 from __future__ import annotations
 

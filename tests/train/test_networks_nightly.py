@@ -1,4 +1,4 @@
-"""The recipes' full topologies, from torch to RTL; LeNet over all of MNIST."""
+"""The recipes' full topologies, from torch to RTL, and LeNet over all of MNIST."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def test_a_wrong_decision_is_no_rounding(index: tuple[int, int], value: int):
 
 
 def test_an_exact_side_must_decide_exactly():
-    """At x = -3, exactly -1.50000003 and so -2, rounding may give -1; the golden model may not."""
+    """The golden model must not round: at x = -3 the value is -1.50000003, so the level is -2."""
     n = at_a_boundary()
 
     def up(y: np.ndarray) -> None:
@@ -172,7 +172,7 @@ def test_what_cannot_be_judged_is_no_proof():
 def test_quantizers_decide_as_qonnx_does(
     rounding: str, signed: int, narrow: int, span: tuple[int, int]
 ):
-    """On quarters, where nothing rounds but the quantizer itself."""
+    """Quantizers agree with qonnx on quarters, where only the quantizer itself rounds."""
     nodes = [
         quant("x", "q", scale="half", signed=signed, narrow=narrow, rounding_mode=rounding),
         helper.make_node("Neg", ["q"], ["y"]),

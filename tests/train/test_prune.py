@@ -1,4 +1,4 @@
-"""Pruning: how many zeros, which, when; what an export makes of them."""
+"""Pruning: how many weights become zero, which, and when; and the exported file."""
 
 from __future__ import annotations
 

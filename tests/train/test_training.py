@@ -1,4 +1,4 @@
-"""Training: what a run leaves, that it can be broken off anywhere, and what it refuses."""
+"""Training: its files, its interruption at any point, and its refusals."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_another_runs_checkpoint_is_refused(finished: Path):
 
 
 class Hostile:
-    """Pickled, this would write a file on loading."""
+    """An object whose pickle would write a file when it is loaded."""
 
     def __init__(self, path: Path):
         self.path = path

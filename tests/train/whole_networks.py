@@ -59,7 +59,7 @@ class Agreement:
 
 
 def agree(module: nn.Module, x: Tensor, model: Path) -> tuple[Graph, Agreement]:
-    """Torch, qonnx on the module's export, and the golden model of it, compared.
+    """Compare torch, qonnx on the module's export, and the golden model.
 
     Node by node on equal integers (`oracle.compare` proves each difference or raises). A frame
     in which no node differs is equal from end to end, so a frame that is decided differently must
@@ -92,7 +92,7 @@ class Hardware:
 
 
 def compiled(model: Path, out: Path, interval: int) -> Hardware:
-    """Compiled for a frame every ``interval`` cycles, with the fewest LUTs."""
+    """Compile for a frame every ``interval`` cycles, with the fewest LUTs."""
     start = time.perf_counter()
     done = flow.compile(model, out=out, fps=CLOCK / interval, clock_mhz=CLOCK / 1e6)
     seconds = time.perf_counter() - start
@@ -102,7 +102,7 @@ def compiled(model: Path, out: Path, interval: int) -> Hardware:
 
 
 def simulated(hardware: Hardware, x: Tensor, stall: float) -> dict[str, Any]:
-    """Every frame through the RTL; no mismatch, and every beat in its predicted cycle."""
+    """Run every frame through the RTL; check all bits, and the cycle of every beat."""
     found = flow.verify(hardware.build, data=x.numpy(), stall=stall, seed=3)
     assert found.mismatches == 0, found.report.first
     assert (found.samples, found.report.violations) == (len(x), ())

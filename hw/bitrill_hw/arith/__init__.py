@@ -1,1 +1,1 @@
-"""Arithmetic that the components share."""
+"""Arithmetic in hardware: gates, counters, carry chains, comparators, DSP slices, their cells."""

@@ -1,8 +1,8 @@
-"""Products and sums of a folded matrix unit, as `bitrill.arith.accumulate` plans them.
+"""Builds the products and sums of a folded matrix unit, as `bitrill.arith.accumulate` plans them.
 
-All rows of a step are summed alike, so each bit of the plan becomes a word of ``pe`` bits: small to
-write, quick to simulate, and out of reach of synthesis passes that turn ``+`` into adders. With
-``cells``, counters and the last chain are those of `compressors`, for parts of the 7 series;
+All rows of a step are summed alike, so each bit of the plan becomes a word of ``pe`` bits. That is
+short, quick to simulate, and safe from synthesis passes that turn ``+`` into adders. With
+``cells``, counters and the last chain are the cells of `compressors`, for parts of the 7 series;
 otherwise they are plain logic and a plain sum.
 """
 
@@ -24,9 +24,10 @@ from .gates import logic
 
 
 def parities(m: Module, plan: Products, x: Value, *, bits: int, pe: int = 1) -> Value:
-    """The bits of x alone that all rows share, of a step's ``x [lane][plane]`` of ``bits`` planes:
-    parities, and the planes of a logarithmic x. ``pe``: words of so many bits, where each row has
-    its own x."""
+    """The bits that depend on x alone and that all rows share: parities, and decoded planes.
+
+    x is ``[lane][plane]`` with ``bits`` planes. ``pe``: bits of a word, if each row has its own x.
+    """
     planes = split(m, x, pe, "plane") if plan.shared else []
     shared: list[Value] = []
     for k, g in enumerate(plan.shared):
@@ -38,10 +39,10 @@ def parities(m: Module, plan: Products, x: Value, *, bits: int, pe: int = 1) -> 
 
 @dataclass
 class Operands:
-    """The bits that a step's gates read, all in one stage.
+    """The bits that the gates of a step read, all in one stage.
 
     ``weights [lane][plane][pe]``, the `parities` ``shared``, and ``x [lane][plane]``; with ``own``,
-    each row has x and parities of its own, as words of ``pe`` bits.
+    each row has its own x and parities, as words of ``pe`` bits.
     """
 
     m: Module
@@ -61,7 +62,7 @@ class Operands:
         self._inner: list[Value] = []
 
     def word(self, source: Source) -> Value:
-        """The word of a source, a bit for each row."""
+        """The word of a source, with a bit for each row."""
         kind, n, plane = source
         if kind == "w":
             return self._w[n * (len(self._w) // self.lanes) + plane]
@@ -71,7 +72,7 @@ class Operands:
         return value if self.own else value.replicate(self.pe)
 
     def gates(self, cells: bool) -> dict[int, Value]:
-        """The bits of the products."""
+        """The bits of the products, by their numbers in the plan."""
         inner = self._tables(self.plan.inner, self.plan.inner_pairs if cells else (), "inner")
         self._inner = [inner[k] for k in range(len(inner))]
         return self._tables(self.plan.gates, self.plan.pairs if cells else (), "product")
@@ -79,9 +80,9 @@ class Operands:
     def _tables(
         self, gates: Sequence[Gate], pairs: Sequence[tuple[int, int]], name: str
     ) -> dict[int, Value]:
-        """``gates`` by their numbers, ``pairs`` of them in one cell each.
+        """The values of ``gates`` by number; each of ``pairs`` is one cell.
 
-        Yosys would spread two gates of one LUT over two, to put a register's enable in.
+        Without cells Yosys would split such a LUT into two, to merge a register's enable into it.
         """
         bits: dict[int, Value] = {}
         for a, b in pairs:
@@ -108,10 +109,10 @@ class Operands:
 def lane_sums(
     pipe: Elastic, plan: SumPlan, operands: Operands, start: list[Value], *, stage: int, cells: bool
 ) -> list[list[Value]]:
-    """The bits of each column for the accumulator, in the plan's last stage: words of a bit a row.
+    """The bits of each column for the accumulator, as words with a bit for each row.
 
-    Stages are counted on from ``stage``. ``start``: words of the bits that a result starts from,
-    registered in ``stage``; empty where the plan has none.
+    They stand in the plan's last stage, counted from ``stage``. ``start``: words of the bits that a
+    result starts from, registered in ``stage``; empty if the plan has none.
     """
     adders = Adders(operands.m, cells, xc7=True, adder_cells=False)
     bits = {b: Bit(word) for b, word in operands.gates(cells).items()}
@@ -135,7 +136,7 @@ def _added(
 ) -> list[list[Value]]:
     """The sum of the two bits of each column, in stage ``stage``.
 
-    A third bit of the lowest column is the carry out of a place below it.
+    A third bit of the lowest column enters as the carry out of a place below it.
     """
     none = C(0, operands.pe)
     a, b, low = ([column[k] if k < len(column) else none for column in columns] for k in range(3))
@@ -157,7 +158,7 @@ def accumulated(
     *,
     cells: bool,
 ) -> Value:
-    """The sum of one row and ``total``, which counts 0 where ``clear``, modulo its columns.
+    """The sum of one row and ``total`` (0 if ``clear``), modulo 2 to the number of columns.
 
     ``total`` is None for a result of one step.
     """

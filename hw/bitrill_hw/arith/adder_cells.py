@@ -1,12 +1,12 @@
-"""Verilog of the modules that add bits: counters and a carry chain, on LUT6_2 and CARRY4.
+"""Verilog modules that add bits, on LUT6_2 and CARRY4: counters and a carry chain.
 
-Yosys infers none of these, so they name the cells of the 7 series (see `cells`); for other parts
-they say what they compute. `compressors` makes instances of them.
+Yosys infers none of these, so they instantiate the cells of the 7 series (see `cells`); for other
+parts they are plain Verilog. `compressors` makes instances of them.
 
-``O5``, the lower half of a LUT's table, drives a place's second operand ``DI``. In the first place
-of a counter it is the parity of five inputs where ``O6`` is that of six: wherever ``DI`` counts,
-that parity is 0, so ``O5`` equals the sixth input, and the slice's bypass pin stays free for the
-seventh, which enters as the carry.
+``O5``, the lower half of a LUT's table, drives ``DI``, the second operand of a place in the carry
+chain. In a counter's first place, ``O6`` is the parity of six inputs and ``O5`` that of five. If
+``DI`` matters, the parity of six is 0, so ``O5`` equals the sixth input. The slice's bypass pin
+stays free for the seventh input, which enters as the carry.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 
 class Verilog(NamedTuple):
-    """The Verilog of a module: ``model`` says what it computes, ``body`` how on LUTs and carries.
+    """The Verilog of a module: ``model`` is its function, ``body`` its LUTs and carry cells.
 
-    Words are ports of their own: Verilator makes four times as much code of wider vectors.
-    ``inputs``, ``outputs``: how many words ``x0``, .. and ``y0``, .. it has, where these are all.
+    Each word is a port of its own: with wider vectors Verilator makes four times as much code.
+    ``inputs``, ``outputs``: number of words ``x0``, .. and ``y0``, .., if it has no other ports.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Verilog(NamedTuple):
     outputs: int = 0
 
     def text(self, *, xc7: bool) -> str:
-        """The module; for the 7 series the model is for simulators alone."""
+        """The text of the module; with ``xc7`` only simulators use the model."""
         body = f"`ifdef SYNTHESIS\n{self.body}`else\n{self.model}`endif\n" if xc7 else self.model
         return f"module {self.named(xc7=xc7)} {self.head};\n{body}endmodule\n"
 
@@ -39,7 +39,7 @@ class Verilog(NamedTuple):
 
 
 def _counter(name: str, inputs: int, outputs: int, functions: str, row: str, model: str) -> Verilog:
-    """A counter of words of N bits, of which each row counts its own."""
+    """A counter module for words of N bits; each row counts its own bits."""
     xs, ys = (", ".join(f"{p}{k}" for k in range(n)) for p, n in (("x", inputs), ("y", outputs)))
     head = (
         f"#(parameter N = 1, parameter [{inputs - 1}:0] INVERT = 0) (\n"
@@ -92,9 +92,10 @@ COUNT7 = _counter(
   assign y2 = a & b | c & (a | b);
 """,
 )
-"""Counts which of seven bits are 1; bits of ``INVERT``, of the first five, count where they are 0.
+"""A 7:3 counter: the number of ones among seven bits, in three bits.
 
-Two LUTs and two places of a carry chain a row.
+Bits that ``INVERT`` selects, among the first five, count if they are 0. It takes two LUTs and two
+places of a carry chain a row.
 """
 
 COUNT15 = _counter(
@@ -137,9 +138,10 @@ COUNT15 = _counter(
   assign y2 = a & b | v5 & (a | b);
 """,
 )
-"""Counts five bits and twice the last one; bits of ``INVERT``, never the fifth, where they are 0.
+"""A (1,5;3) counter: the number of ones among five bits, plus twice the last bit.
 
-Two LUTs and two places of a carry chain a row.
+Bits that ``INVERT`` selects, never the fifth, count if they are 0. It takes two LUTs and two places
+of a carry chain a row.
 """
 
 ADD3 = _counter(
@@ -164,7 +166,7 @@ ADD3 = _counter(
   assign y1 = v0 & v1 | v2 & (v0 | v1);
 """,
 )
-"""Counts which of three bits are 1; bits of ``INVERT`` count where they are 0. One LUT a row."""
+"""A full adder: the number of ones among three bits; those of ``INVERT`` count if 0. One LUT."""
 
 CHAIN = Verilog(
     "bitrill_chain",
@@ -221,10 +223,11 @@ CHAIN = Verilog(
   assign y = ((a ^ A) & ~{N{clear}}) + (b ^ B) + (c ^ C) + m + (E ? n : 1'b0);
 """,
 )
-"""``(a ^ A, or 0 where clear) + (b ^ B) + (c ^ C) + m``, and ``n`` where ``E`` is 1.
+"""A carry chain: ``(a ^ A, or 0 if clear) + (b ^ B) + (c ^ C) + m``, plus ``n`` if ``E`` is 1.
 
-A place adds ``a`` and ``b``, or, where ``HANDS`` is set, all three, handing their majority to the
-next one (cf. Simkins and Young, US patent 7274211, ternary adders: two levels of LUTs). Where it is
-handed one, it has ``a`` alone, or hands on itself. ``M``: 0 where ``m`` is always 0. ``n`` enters
-through a place of its own, which is there beside a first place that hands on.
+A place of the chain adds ``a`` and ``b``. If its bit of ``HANDS`` is set, it adds all three, and
+hands their majority to the next place (cf. Simkins and Young, US patent 7274211, ternary adders:
+two logic levels). A place that receives a majority adds it to ``a`` alone, or hands on, too. ``M``
+is 0 if ``m`` is always 0. ``n`` enters through an extra place, which exists if the first place
+hands on.
 """

@@ -1,9 +1,9 @@
-"""Modules of Verilog that name the cells of a family, and say what these compute.
+"""Verilog modules that instantiate cells of a family for synthesis, and model them for simulation.
 
-Yosys infers neither LUT6_2 nor CARRY4 of the 7 series (Xilinx UG474), so Verilog instantiates them
-where it is synthesised, and says what they compute where it is simulated: the text of a module
-holds both, chosen by the macro ``SYNTHESIS``, which Yosys and Vivado define. Amaranth's own
-simulator gets the same function from `Cell.model`. The cells that add are in `adder_cells`.
+Yosys infers neither LUT6_2 nor CARRY4 of the 7 series (Xilinx UG474), so modules instantiate them.
+A module's text holds the cells and their model; the macro ``SYNTHESIS``, which Yosys and Vivado
+define, chooses. Amaranth's own simulator gets the same function from `Cell.model`. The cells that
+add are in `adder_cells`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .gates import logic
 
 
 def table(outputs: Sequence[Callable[..., int]], inputs: int) -> int:
-    """INIT of a LUT6_2: O5 in the lower half, O6 in the upper; one function fills both."""
+    """INIT of a LUT6_2: O5 is the lower half, O6 the upper; a single function fills both."""
     init = 0
     for half, f in enumerate(outputs if len(outputs) == 2 else (*outputs, *outputs)):
         for bits in product((0, 1), repeat=5):
@@ -27,7 +27,7 @@ def table(outputs: Sequence[Callable[..., int]], inputs: int) -> int:
 
 
 def module(name: str, parameters: str, ports: str, body: str, model: str) -> str:
-    """Verilog of a cell: ``body`` where it is synthesised, ``model`` where it is simulated."""
+    """Verilog of a module: ``body`` for synthesis, ``model`` for simulation."""
     return (
         f"module {name} #({parameters}) (\n  {ports}\n);\n`ifdef SYNTHESIS\n{body}`else\n"
         f"{model}`endif\nendmodule\n"
@@ -35,7 +35,7 @@ def module(name: str, parameters: str, ports: str, body: str, model: str) -> str
 
 
 def _pins(*names: str) -> str:
-    """I0.. of a LUT: a row's bits of these words; the rest 0, the last 1 where it is left."""
+    """Connections of a LUT's I0.. to the bits of a row; unused pins are 0, an unused last pin 1."""
     pins = [f"{n}[k]" for n in names] + ["1'b0"] * (5 - len(names)) + ["1'b1"]
     return ", ".join(f".I{i}({pin})" for i, pin in enumerate(pins[:6]))
 
@@ -75,11 +75,11 @@ LUT2 = module(
   assign b = (l3[2*N +: N] & ~i4) | (l3[3*N +: N] & i4);
 """,
 )
-"""Two tables over the same five inputs, whose names are those of the module's ports."""
+"""A LUT with two outputs: two tables over the same five inputs, for each row."""
 
 
 ANY_EMPTY = table([lambda *v: 1 ^ min(v), lambda *v: 1], 5)
-"""O6: 1 unless I0..I4 are 1 and I5 is 0."""
+"""INIT of a LUT whose O6 is 1 unless I0..I4 are all 1 and I5 is 0."""
 
 ENABLE = module(
     "bitrill_enable",
@@ -94,7 +94,7 @@ ENABLE = module(
 
 
 class Cell(Elaboratable):
-    """A module of the platform, or what it computes, where the platform takes no modules."""
+    """An instance of a Verilog module, or its `model` if the platform takes no modules."""
 
     name: str
     text: str
@@ -116,7 +116,7 @@ class Cell(Elaboratable):
 
 
 class Lut2(Cell):
-    """Two tables over the same five inputs at most, in each row: one LUT of two outputs."""
+    """Two tables over the same inputs, at most five, in each row: one LUT with two outputs."""
 
     name, text = "bitrill_lut2", LUT2
 
@@ -145,10 +145,10 @@ class Lut2(Cell):
 
 
 class Enable(Cell):
-    """``o``: whether one of up to five stages is empty, or the one behind them loads.
+    """A pipeline enable ``o``: one of up to five stages is empty, or the stage behind them loads.
 
-    As a LUT of its own: Yosys, which sees more time left than routing leaves, would make a ripple
-    of it, stage by stage.
+    It is a LUT of its own. Yosys does not know how much time routing takes, and would make a ripple
+    through the stages of it.
     """
 
     name, text = "bitrill_enable", ENABLE

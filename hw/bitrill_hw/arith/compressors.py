@@ -1,7 +1,7 @@
-"""Counters and carry chains that add bits in every unit: cells of a family, or plain logic.
+"""Builds the counters and carry chains of all sums, as cells of a family or as plain logic.
 
-One class, `Adders`, renders the plans of folded and of unrolled matrices. Bits may be inverted on
-the way in: LUTs take them as they are.
+One class, `Adders`, renders the plans of folded and of unrolled matrices. Inputs may be complements
+of bits; that costs nothing, since LUTs absorb the inversion.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from .cells import Cell
 
 
 class Bit(NamedTuple):
-    """A bit, or a word of one bit for each row; where ``inverted``, its complement is meant."""
+    """A bit, or a word with a bit for each row; if ``inverted``, it stands for the complement."""
 
     value: Value
     inverted: bool = False
 
     def plain(self) -> Value:
-        """The bit itself, by logic where it is inverted."""
+        """The bit itself, with an inverter if it is inverted."""
         return ~self.value if self.inverted else self.value
 
 
 ZERO, ONE_BIT = Bit(C(0, 1)), Bit(C(0, 1), True)
-"""1 as a complement: so it goes where LUTs take it in, never to a carry's end."""
+"""The constants 0 and 1; 1 is a complement, so that it enters a LUT and no carry input."""
 
 
 class Counter(Cell):
     """A counter of ``bits`` in each row; ``o``: words of weight 1, 2, 4.
 
-    ``bits``: as many as ``verilog`` takes, of rows of equal number. ``xc7``: whether the module is
-    written in primitives of the 7 series.
+    ``bits``: as many words as ``verilog`` takes, all with the same number of rows. ``xc7``: whether
+    the module is made of primitives of the 7 series.
     """
 
     def __init__(self, verilog: Verilog, bits: Sequence[Bit], *, xc7: bool, label: str):
@@ -62,10 +62,10 @@ class Counter(Cell):
 
 @dataclass(frozen=True)
 class Adders:
-    """Renders the counters and chains of plans in module ``m``: as ``cells``, or as plain logic.
+    """Builds the counters and chains of plans in module ``m``, as ``cells`` or as plain logic.
 
-    ``xc7``: whether cells are written in primitives of the 7 series. ``adder_cells``: whether full
-    adders are cells, too; without it, synthesis may merge one with the logic around it.
+    ``xc7``: whether cells are made of primitives of the 7 series. ``adder_cells``: whether full
+    adders are cells, too; if not, synthesis may merge them with the logic around them.
     """
 
     m: Module
@@ -74,7 +74,7 @@ class Adders:
     adder_cells: bool = True
 
     def count(self, counter: Compressor, alive: dict[int, Bit], label: str = "") -> None:
-        """Replace the inputs of a planned counter among the bits ``alive`` by its outputs."""
+        """Replace the inputs of a planned counter, among the bits ``alive``, by its outputs."""
         label = f"{label}bit{counter.outputs[0]}"
         bits, above = (
             [ONE_BIT if b == ONE else alive.pop(b) for b in some]
@@ -92,7 +92,7 @@ class Adders:
         alive |= zip(counter.outputs, outputs, strict=False)
 
     def _cell(self, bits: list[Bit], above: list[Bit], label: str) -> list[Bit]:
-        """The outputs of a cell, which are complements where most of its inputs are."""
+        """The outputs of a cell; they are complements if most of its inputs are."""
         zero = Bit(C(0, len(bits[0].value)))
         if not above and len(bits) <= 3:
             verilog, flip, bits = ADD3, False, [*bits, zero, zero][:3]
@@ -101,9 +101,9 @@ class Adders:
         else:
             bits = [*bits, *[zero] * (7 - len(bits))]
             verilog, flip = COUNT7, sum(b.inverted for b in bits) > 3
-        if flip:  # the greatest sum less that of the complements
+        if flip:  # count the complements: the sum is the greatest one minus that count
             bits, above = ([Bit(b.value, not b.inverted) for b in some] for some in (bits, above))
-        if verilog is not ADD3:  # the last ones go to a carry's end as they are
+        if verilog is not ADD3:  # the last inputs enter a carry chain, which cannot invert them
             bits = sorted(bits, key=lambda b: not b.inverted)
         cell = Counter(verilog, [*bits, *above], xc7=self.xc7, label=label)
         self.m.submodules[f"count_{label}"] = cell
@@ -112,7 +112,7 @@ class Adders:
     def chain(
         self, columns: Sequence[Sequence[Bit]], *, label: str, clear: Value | None = None
     ) -> Signal:
-        """The sum that a `CarryChain` makes of ``columns``, with its carry."""
+        """The sum of ``columns`` by a `CarryChain`, with its carry."""
         s = Signal(len(columns) + 1, name=label)
         if self.cells:
             chain = CarryChain(columns, xc7=self.xc7, s=s, clear=clear)
@@ -123,10 +123,10 @@ class Adders:
 
 
 class CarryChain(Cell):
-    """``s``: the sum of up to three bits a column, and up to two more in the lowest column.
+    """The sum ``s`` of up to three bits a column, and up to two more in the lowest column.
 
     ``columns``: the bits of each, lowest column first; in an accumulator the first bit is that of
-    the old sum, which counts 0 where ``clear``. ``s`` has one bit more than there are columns.
+    the old sum, which counts 0 if ``clear``. ``s`` has one bit more than there are columns.
     """
 
     def __init__(
@@ -188,7 +188,7 @@ def chain_sum(columns: Sequence[Sequence[Bit]], clear: Value | None) -> Value:
 def summed(bits: Sequence[Value], *, above: bool = False) -> list[Value]:
     """The sum of ``bits`` in each row: words of weight 1, 2, 4, as plain logic.
 
-    ``above``: whether the last one, of six, counts twice.
+    ``above``: whether the last of six bits counts twice.
     """
     if not above:
         return counted(bits)
@@ -198,7 +198,7 @@ def summed(bits: Sequence[Value], *, above: bool = False) -> list[Value]:
 
 
 def counted(bits: Sequence[Value]) -> list[Value]:
-    """How many of ``bits`` are 1 in each row: words of weight 1, 2, 4, as plain logic."""
+    """The number of ones in each row: words of weight 1, 2, 4, as plain logic."""
     out: list[Value] = []
     level = list(bits)
     while level:
@@ -213,7 +213,7 @@ def counted(bits: Sequence[Value]) -> list[Value]:
 
 
 def added(a: Value, b: Value, c: Value | None = None) -> tuple[Value, Value]:
-    """Full or half adder: sum and carry."""
+    """Sum and carry of a full or half adder."""
     if c is None:
         return a ^ b, a & b
     return a ^ b ^ c, (a & b) | (c & (a ^ b))

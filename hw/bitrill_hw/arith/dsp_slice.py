@@ -1,7 +1,7 @@
-"""A DSP slice of the 7 series: a product and a sum, with registers where the slice has them.
+"""A DSP slice of the 7 series: a product and a sum, with the registers that the slice has.
 
-Verilog holds the DSP48E1 where it is synthesised, and what it computes where it is simulated (see
-`cells`). Plain logic with the same registers serves other parts and Amaranth's own simulator.
+The Verilog holds the DSP48E1 for synthesis and a model for simulation (see `cells`). Other parts
+and Amaranth's own simulator get plain logic with the same registers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from bitrill.arith.dsp_packing import SUM_BITS, WEIGHT_BITS, X_BITS
 from .cells import Cell, module
 
 INNER = 2
-"""Registers that a slice has in front of its product."""
+"""Number of registers that a slice has in front of its product."""
 
 _ZEROS = (
     "CARRYIN",
@@ -36,7 +36,7 @@ _ZEROS = (
     "CED",
     "CEAD",
 )
-"""Pins of no use here."""
+"""Pins that are not used here."""
 
 SLICE = module(
     "bitrill_dsp",
@@ -74,10 +74,10 @@ SLICE = module(
 
 
 class Slice(Cell):
-    """``p = a * b`` of so many cycles before, plus ``c``: a constant, or the `Slice` above.
+    """``p = a * b + c``, pipelined; ``c``: a constant, or the `Slice` before this one.
 
-    ``registers`` (0, 1, 2) of both factors, one of the product, one of the sum; ``loads``: their
-    enables, in that order.
+    Both factors have ``registers`` (0, 1, 2), the product has one, and the sum has one. ``loads``:
+    their enables, in that order.
     """
 
     name, text = "bitrill_dsp", SLICE
@@ -141,6 +141,6 @@ class Slice(Cell):
 
     @staticmethod
     def _wide(value: Value, bits: int) -> Value:
-        """With its sign, or zeros."""
+        """``value`` extended to ``bits`` bits by its sign, or by zeros."""
         top = value[-1] if value.shape().signed else C(0, 1)
         return Cat(value, top.replicate(bits - len(value)))

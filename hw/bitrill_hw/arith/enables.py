@@ -1,8 +1,8 @@
-"""Clock enables of pipelines as cells: a LUT of four inputs for every few registers.
+"""Clock enables of pipelines as cells: a four-input LUT for every group of registers.
 
-Synthesis sees no routing, so it makes one net of an enable that a thousand registers read, and a
-ripple of the stages' enables. It leaves cells as they are. So each group of registers has a LUT of
-its own near by, and only bits that are registers themselves cross the chip.
+Synthesis sees no routing. It would make one net of an enable that a thousand registers read, and a
+ripple through the stages' enables; but it leaves cells as they are. So each group of registers has
+a LUT of its own near by, and only bits that are registers themselves cross the chip.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from amaranth import *
 from .cells import Cell, module
 
 READS = 3
-"""Stages, or registers that stand for several, of which one enable tells that they are full."""
+"""Number of stages (or of registers that stand for several stages) that one enable reads."""
 
 INIT = 0xFF7F
-"""1 unless the first three inputs are 1 and the last is 0."""
+"""Truth table of the LUT: 1 unless the first three inputs are 1 and the last is 0."""
 
 LUTS = {
     "ecp5": "LUT4 #(.INIT({init})) any_empty (.A({0}), .B({1}), .C({2}), .D({3}), .Z({o}));",
@@ -25,11 +25,11 @@ LUTS = {
     " .O({o}));",
     "gowin": "LUT4 #(.INIT({init})) any_empty (.I0({0}), .I1({1}), .I2({2}), .I3({3}), .F({o}));",
 }
-"""The instance of a LUT in each family."""
+"""Verilog of a LUT instance, for each family."""
 
 
 def enable(family: str) -> str:
-    """Verilog of the cell of a family."""
+    """Verilog of the enable cell of a family."""
     pins = [f"full[{k}]" for k in range(READS)] + ["behind"]
     lut = LUTS[family].format(*pins, init=f"16'h{INIT:04x}", o="o")
     return module(
@@ -42,7 +42,7 @@ def enable(family: str) -> str:
 
 
 class Enable4(Cell):
-    """``o``: whether one of up to three stages is empty, or the one behind them loads."""
+    """A pipeline enable ``o``: one of up to three stages is empty, or the one behind them loads."""
 
     def __init__(self, family: str, full: Sequence[Value], behind: Value, *, o: Signal):
         self.name, self.text = f"bitrill_enable_{family}", enable(family)

@@ -1,6 +1,6 @@
-"""Turns truth tables into logic on words, by way of a binary decision diagram.
+"""Turns truth tables into logic on words, through binary decision diagrams.
 
-A word has a bit for each row of a matrix: so one piece of logic serves all rows.
+A word has a bit for each row of a matrix, so one expression serves all rows.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from functools import lru_cache
 from amaranth import *
 
 Node = tuple[int, int, int]
-"""Input that decides, and what follows where it is 0 and where it is 1 (see `diagram`)."""
+"""Number of the input that decides, and the edges for 0 and for 1 (see `diagram`)."""
 
 
 def logic(m: Module, table: int, inputs: list[Value], *, name: str) -> Value:
-    """Bit ``sum(v[i] << i)`` of ``table`` where inputs have values ``v``, in each bit of a word."""
+    """Bit ``sum(v[i] << i)`` of ``table`` for input values ``v``, in each bit of a word."""
     nodes, root = diagram(table, len(inputs))
     width = len(inputs[0]) if inputs else 1
     uses = [0] * len(nodes)
@@ -46,9 +46,10 @@ def logic(m: Module, table: int, inputs: list[Value], *, name: str) -> Value:
 
 @lru_cache(maxsize=4096)
 def diagram(table: int, n: int) -> tuple[list[Node], int]:
-    """Nodes in order and the edge to the root: twice a node's number, plus 1 for its complement.
+    """The binary decision diagram of ``table`` over ``n`` inputs: its nodes, and the root's edge.
 
-    Node 0 is the constant 0 (Bryant 1986; complemented edges: Brace, Rudell and Bryant 1990).
+    An edge is twice a node's number, plus 1 for the complement. Node 0 is the constant 0 (Bryant
+    1986; complemented edges: Brace, Rudell and Bryant 1990).
     """
     nodes: list[Node] = [(0, 0, 0)]
     known: dict[tuple[int, int], int] = {}

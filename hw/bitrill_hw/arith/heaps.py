@@ -1,7 +1,7 @@
-"""The sums of an unrolled matrix, as `bitrill.arith.heaps` plans them, in a pipeline.
+"""Builds the sums of an unrolled matrix as pipelines, as `bitrill.arith.heaps` plans them.
 
-A bit may stand for its complement: LUTs take it as it is, and only a register that is read as a
-number has it in the plain form.
+A bit may stand for its complement, since LUTs absorb inversions. Only a register that is read as a
+number holds plain bits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .compressors import ONE_BIT, Adders, Bit
 
 
 def complemented(column: Sequence[Bit]) -> list[Bit]:
-    """A column whose carry is dropped: in place of 1, one of the other bits is complemented."""
+    """A column whose carry is dropped: instead of adding 1, one of the other bits is inverted."""
     bits = [b for b in column if b is not ONE_BIT]
     if bits and len(bits) < len(column):
         bits[0] = Bit(bits[0].value, not bits[0].inverted)
@@ -37,8 +37,8 @@ def heap_sum(
 ) -> list[list[Bit]]:
     """The sum of ``bits``, column by column, in the register of the plan's last stage.
 
-    ``stage``: the first one; a plan without stages has no register. ``plain``: no bit of the sum
-    stands for its complement.
+    ``stage``: the first stage; a plan without stages has no register. ``plain``: whether no bit of
+    the sum may stand for its complement.
     """
     alive = dict(enumerate(bits))
     for s, levels in enumerate(plan.stages):
@@ -61,7 +61,7 @@ def heap_sum(
 def _chained(
     adders: Adders, plan: HeapPlan, columns: list[list[Bit]], name: str
 ) -> list[list[Bit]]:
-    """The columns that counters leave, those of the plan's chain added up."""
+    """The columns that counters leave; those that the plan's chain spans are added up."""
     if columns:
         columns[-1] = complemented(columns[-1])
     low, high = plan.chain

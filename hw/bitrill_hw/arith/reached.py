@@ -1,13 +1,13 @@
-"""Comparators of a number with one of a few constants, chosen in each cycle.
+"""Comparators of a number with one of a few constants, which is chosen in each cycle.
 
 The table of the constants lies in the comparator's LUTs:
 
     x bits ─┐         ┌ O6: these bits of x equal the constant's ─ S  ┐
     turn ───┴ LUT6_2 ─┴ O5: they alone decide, and x reached it ── DI ┴ carry chain ─ reached
 
-A place takes five inputs: the bits that choose the constant, and as many of x as are left. So of
-four turns three bits of x take one LUT, of eight turns two, where a table by itself would take
-two half LUTs for them, and the comparator another one.
+A LUT takes five inputs: the bits that choose the constant, and bits of x. With four constants, a
+LUT compares three bits of x; with eight, two bits. A separate table would take half a LUT for each
+bit, and the comparator another LUT.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from amaranth import *
 from .cells import Cell
 
 INPUTS = 5
-"""Inputs of a LUT of two outputs."""
+"""Inputs of a LUT with two outputs."""
 
 REACHED = """\
 module bitrill_reached #(parameter N = 1, parameter D = 2, parameter [32*N-1:0] P = 0,
@@ -66,7 +66,7 @@ endmodule
 
 @dataclass(frozen=True)
 class Limit:
-    """A constant: ``x >= at``, or ``x < at`` where ``falls``."""
+    """A comparison with a constant: ``x >= at``, or ``x < at`` if ``falls``."""
 
     at: int
     falls: bool = False
@@ -78,7 +78,7 @@ class Limit:
 class Places:
     """The contents of a comparator's LUTs: each compares ``5 - choosing`` bits of x.
 
-    Bits of x below those that are 0 in all limits are ``skipped``.
+    ``skipped`` low bits of x, which are 0 in all limits, are not compared.
     """
 
     def __init__(self, shape: Shape, choosing: int, limits: Sequence[Limit]):
@@ -90,33 +90,33 @@ class Places:
         self.n = -(-(self.bits - self.skipped) // self.each)
 
     def tables(self) -> tuple[int, int]:
-        """Two tables over all places: bits of x equal the limit's; they differ and are past it."""
+        """Two tables over all LUTs: bits of x equal the limit's; they differ and x is past it."""
         equal = past = 0
         for turn, limit in enumerate(self.limits):
             for place in range(self.n):
                 for v in range(1 << self.each):
                     index = 32 * place + (turn << self.each | v)
                     e, p = self._decide(limit, place, v)
-                    equal |= int(e) << index  # numpy would cut it at 64 bits
+                    equal |= int(e) << index  # as int, since numpy would overflow at 64 bits
                     past |= int(p) << index
         return equal, past
 
     def _decide(self, limit: Limit, place: int, v: int) -> tuple[bool, bool]:
         at = limit.at - self.lo
-        if not 0 < at < 1 << self.bits:  # holds of all x, or of none
+        if not 0 < at < 1 << self.bits:  # true for all x, or for none
             return False, (at <= 0) ^ limit.falls
         first = self.skipped + place * self.each
         if self.lo and first <= self.bits - 1 < first + self.each:
-            v ^= 1 << self.bits - 1 - first  # the sign counts down
-        # all of x < at, in these places, is x <= at - 1
+            v ^= 1 << self.bits - 1 - first  # inverting the sign bit makes signed numbers ascend
+        # x < at is x <= at - 1, on the compared bits
         own = ((at >> self.skipped) - limit.falls) >> place * self.each & (1 << self.each) - 1
         return v == own, (v < own if limit.falls else v > own)
 
 
 class Reached(Cell):
-    """``o``: whether ``limits[turn].holds(x)``; x has the range of its shape.
+    """A comparator: ``o`` is ``limits[turn].holds(x)``, for any x of its shape.
 
-    ``turn``: 1 to 4 bits; anything where there is no limit of it. One LUT a place (`Places`).
+    ``turn`` has 1 to 4 bits; ``o`` is undefined for a turn without a limit. `Places` has the LUTs.
     """
 
     name, text = "bitrill_reached", REACHED
@@ -147,7 +147,7 @@ class Reached(Cell):
 
 
 def reached_one(m: Module, x: Value, turn: Value, limits: Sequence[Limit], *, name: str) -> Value:
-    """The bit of `Reached`, as a submodule ``name``; a constant where x does not matter."""
+    """The output of a `Reached` as a submodule ``name``, or a constant if x does not matter."""
     lo, hi = value_range(x.shape())
     ends = {limit.holds(v) for limit in limits for v in (lo, hi)}
     if len(ends) == 1:

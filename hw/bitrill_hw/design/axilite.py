@@ -1,4 +1,4 @@
-"""AXI4-Lite (ARM IHI 0022) to a bus of registers: one access at a time, any order of its parts."""
+"""An AXI4-Lite slave (ARM IHI 0022) in front of a register bus, which has one access at a time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from amaranth.lib.wiring import In, Out
 OKAY, SLVERR = 0, 2
 
 WHOLE = 0b1111
-"""Strobes of a write: all four bytes, or none of it is done."""
+"""Byte strobes of a write that is accepted: all four bytes."""
 
 
 def axi_lite(bits: int) -> wiring.Signature:
-    """The ports of a master for addresses of ``bits`` bits, 32 bits of data."""
+    """Ports of an AXI4-Lite master with addresses of ``bits`` bits and 32 bits of data."""
     return wiring.Signature(
         {
             "awaddr": Out(bits),
@@ -38,10 +38,10 @@ def axi_lite(bits: int) -> wiring.Signature:
 
 
 def register_bus(bits: int) -> wiring.Signature:
-    """Accesses to registers, one after the other.
+    """Ports of the register bus, which has one access at a time.
 
-    ``valid`` stands, with all that describes the access, until the edge at which ``done`` is 1;
-    ``error`` and ``value`` hold then. ``address``: in words of 32 bits.
+    ``valid`` and the signals that describe the access stay until the edge at which ``done`` is 1;
+    ``error`` and ``value`` hold at that edge. ``address`` counts words of 32 bits.
     """
     return wiring.Signature(
         {
@@ -57,12 +57,12 @@ def register_bus(bits: int) -> wiring.Signature:
 
 
 class AxiLite(wiring.Component):
-    """A slave: one write and one read may be pending; they go to the bus in turns.
+    """AXI4-Lite slave: one write and one read may be pending; they go to the bus in turns.
 
-    Write addresses and data come in any order. An address that is no multiple of four and a write
-    of some bytes only get SLVERR and never reach the bus, as do accesses that the bus calls wrong;
-    a read that fails gives 0. All outputs are registers. Whoever answers the bus in bounded time
-    bounds the answer here: nothing waits for the master but its own next access.
+    Address and data of a write come in any order. An address that is no multiple of four, and a
+    write of only some bytes, get SLVERR and never reach the bus. An access to which the bus answers
+    with an error gets SLVERR, too. A read that fails gives 0. All outputs are registers. If the bus
+    answers in bounded time, so does the slave; a slow master delays only its own next access.
 
     Members
     -------
@@ -79,7 +79,7 @@ class AxiLite(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         axi, bus = self.axi, self.bus
-        live = Signal()  # not in the cycles of reset: what is taken there would be lost
+        live = Signal()  # 0 during reset: a beat that is accepted then would be lost
         m.d.sync += live.eq(1)
         aw = self._slot(m, "aw", live, axi.awvalid, axi.awready, axi.awaddr)
         w = self._slot(m, "w", live, axi.wvalid, axi.wready, Cat(axi.wdata, axi.wstrb))
@@ -101,7 +101,7 @@ class AxiLite(wiring.Component):
             ar.empties.eq(ends & ~writing),
         ]
         with m.If(~active):
-            # in turns where both wait: ``writing`` is still that of the last access
+            # if both wait they take turns: ``writing`` still describes the last access
             turn = to_write & ~(to_read & writing)
             odd = Mux(turn, (strobes != WHOLE) | aw.held[:2].any(), ar.held[:2].any())
             m.d.sync += [active.eq(to_write | to_read), refused.eq(odd)]
@@ -134,7 +134,7 @@ class AxiLite(wiring.Component):
 
 
 class _Slot:
-    """Room for one beat of a channel."""
+    """A register for one beat of a channel."""
 
     def __init__(self, width: int, name: str):
         self.held = Signal(width, name=f"{name}_held", reset_less=True)

@@ -1,4 +1,4 @@
-"""From operators to hardware: each operator names its component, which is imported here."""
+"""Makes the hardware component of an operator, by importing the class that the operator names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def component(op: Operator) -> wiring.Component:
 
 
 def _imported(op: Operator, text: str):
-    """Return the class that ``"module:Class"`` means."""
+    """Return the class that ``text``, ``"module:Class"``, names."""
     module, _, name = text.partition(":")
     try:
         return getattr(import_module(module), name)

@@ -1,4 +1,4 @@
-"""Registers beside a design: AXI-Lite, and whether frames are inside."""
+"""Control of a writable design: AXI4-Lite registers, and a count of the frames inside."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .axilite import AxiLite, axi_lite
 from .register_file import Registers, access_ports
 
 PREFIX = "s_axi_"
-"""What the names of the AXI-Lite ports of a design begin with."""
+"""Prefix of the names of a design's AXI4-Lite ports."""
 
 
 def axi_ports(graph: Graph) -> dict[str, Any]:
-    """The AXI-Lite ports of a FOLDED graph by name; none without runtime nodes."""
+    """AXI4-Lite ports of a FOLDED graph by name; none without nodes of style ``runtime``."""
     windows = register_map(graph)
     if not windows:
         return {}
@@ -31,22 +31,22 @@ def axi_ports(graph: Graph) -> dict[str, Any]:
 
 
 class Control(wiring.Component):
-    """Counts the frames inside, and answers AXI-Lite with `Registers`; see there.
+    """Counts the frames inside the design, and answers AXI4-Lite accesses by `Registers`.
 
-    A frame is inside from the edge at which its first beat comes in to those at which its last one
-    has come in and its last output beat is at the gate, whatever is wrong with it.
+    A frame is inside from the edge at which its first beat comes in until its last beat has come in
+    and its last output beat is at the gate, even if its length is wrong.
 
     Members
     -------
     axi : In(`axi_lite`)
     beat, last : In(1)
-        A beat comes in at this edge; it is its frame's last.
+        A beat comes in at this edge; it is the last of its frame.
     left : In(1)
-        A frame's last output beat moves at this edge.
+        The last output beat of a frame leaves at this edge.
     error : In(1)
     lets : Out(1)
         Whether a beat may come in.
-    held, select, write, address, data, value : those of `Registers`
+    held, select, write, address, data, value : as in `Registers`
     """
 
     axi: wiring.PureInterface
@@ -66,7 +66,7 @@ class Control(wiring.Component):
         self.windows = register_map(graph)
         self.bits = address_bits(self.windows)
         self.digest = int(serialisation.digest(graph)[:16], 16)
-        self.frames = frames_inside(graph) + 1  # and one that comes in
+        self.frames = frames_inside(graph) + 1  # one more is coming in
         super().__init__(
             {
                 "axi": In(axi_lite(self.bits)),
@@ -107,7 +107,7 @@ class Control(wiring.Component):
         return m
 
     def join(self, m: Module, cores: dict[str, Any]) -> None:
-        """The ports ``registers`` of the windows' operators, by name, in module ``m``."""
+        """Connect the ports ``registers`` of the writable operators, given by name."""
         ports = [cores[w.node].registers for w in self.windows]
         for k, port in enumerate(ports):
             m.d.comb += [

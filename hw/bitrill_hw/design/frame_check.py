@@ -1,9 +1,9 @@
-"""Frames at the edges: wrong lengths are found at the input, and dropped at the output.
+"""Handles frames of a wrong length: the input makes them whole, and the output drops them.
 
-Inside, every frame has the right number of beats, whatever came: a short one is filled up with
-zeros, the rest of a long one is swallowed. So no operator knows of bad frames, and the network is
-in step with the next one. What was wrong with a frame travels beside the network as one bit, its
-verdict, in a queue from `FrameCheck` to `FrameGate`.
+Inside, every frame has the right number of beats: a short one is filled up with zeros, and the rest
+of a long one is swallowed. So operators need not know of bad frames, and the network stays in step.
+One bit for each frame, its verdict, travels beside the network in a queue from `FrameCheck` to
+`FrameGate`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from ..pipeline.stream import beats
 
 
 class FrameCheck(wiring.Component):
-    """Passes whole frames of ``n_beats`` beats on, and one verdict with the last beat of each.
+    """Passes on frames of exactly ``n_beats`` beats, and a verdict with the last beat of each.
 
-    A short frame (``last`` before its time) is filled up with zero beats, one a cycle, while ``i``
-    waits; of a long one (no ``last`` in its time) everything up to ``last`` is swallowed, one beat
-    a cycle. Good frames pass combinationally: no cycle and no register lie in between. The last
-    beat of a frame also waits for ``verdict.ready``.
+    A short frame (``last`` comes early) is filled up with zero beats, one a cycle, while ``i``
+    waits. The surplus of a long frame, up to its ``last``, is swallowed, one beat a cycle. Good
+    frames pass combinationally, without a register. The last beat of a frame also waits for
+    ``verdict.ready``.
 
     Members
     -------
@@ -32,7 +32,7 @@ class FrameCheck(wiring.Component):
     verdict : Out(stream of 1 bit)
         1 for a bad frame.
     error : Out(1)
-        From the edge on that accepts the beat that makes a frame bad; sticky until reset.
+        Rises at the edge that accepts the beat that makes a frame bad; sticky until reset.
     """
 
     i: stream.Interface
@@ -59,7 +59,7 @@ class FrameCheck(wiring.Component):
         final = _final_beat(m, self.n_beats, moves)
         m.d.comb += [
             offered.eq(self.i.valid & ~swallowing | filling),
-            # with the final beat its verdict leaves, or neither does
+            # the final beat and its verdict leave together
             self.o.valid.eq(offered & (self.verdict.ready | ~final)),
             self.verdict.valid.eq(offered & final & self.o.ready),
             moves.eq(self.o.valid & self.o.ready),
@@ -88,9 +88,9 @@ class FrameCheck(wiring.Component):
 class FrameGate(wiring.Component):
     """Passes good frames of ``n_beats`` beats combinationally, swallows bad ones, marks the ends.
 
-    A beat waits while the verdict on its frame is not known. Where a frame's first beat comes out
-    after its last one went in (`bitrill.timing.frames_in_flight.whole_frame_first`), it always is
-    known by then, and the gate costs no cycle.
+    A beat waits until the verdict on its frame is known. In networks whose first output beat leaves
+    after the last input beat went in (`bitrill.timing.frames_in_flight.whole_frame_first`), the
+    verdict is always known in time, and the gate costs no cycle.
 
     Members
     -------
@@ -98,7 +98,7 @@ class FrameGate(wiring.Component):
     verdict : In(stream of 1 bit)
         1 for a bad frame; taken with the frame's last beat.
     o : Out(stream of ``width`` bits), with last : Out(1)
-        The good frames; ``last`` with the last beat of each.
+        Good frames; ``last`` with the last beat of each.
     """
 
     i: stream.Interface
@@ -132,7 +132,7 @@ def _final_beat(m: Module, n_beats: int, moves: Value) -> Signal:
     """Whether the next beat that ``moves`` ends a frame of ``n_beats``."""
     final = Signal(init=n_beats == 1)
     if n_beats > 1:
-        left = Signal(range(n_beats), init=n_beats - 1)  # beats that follow the present one
+        left = Signal(range(n_beats), init=n_beats - 1)  # beats of the frame after this one
         with m.If(moves):
             m.d.sync += [left.eq(Mux(final, n_beats - 1, left - 1)), final.eq(left == 1)]
     return final

@@ -1,4 +1,4 @@
-"""Constants that can be written: their tables in the operators, and the registers around them."""
+"""The registers of a writable design: its own, and the tables inside operators."""
 
 from __future__ import annotations
 
@@ -24,18 +24,21 @@ from ..memories.rams import Ram
 from .axilite import register_bus
 
 READ_CYCLES = 7
-"""From the cycle in which the network is first held to the one in which a value has come back: the
-pipelines empty, the table's word, its second register, the value's, all tables' values in one."""
+"""Cycles from the one in which the network is first held in reset to the one with the value.
+
+They are: pipelines become empty, the table's word, its second register, the operator's value
+register, the register of all operators' values.
+"""
 
 WRITE_CYCLE = 1
-"""In which the register is written, the network held since cycle 0."""
+"""The cycle in which the register is written; the network is held from cycle 0 on."""
 
 
 def window_port(size: int) -> wiring.Signature:
-    """What an operator is told of an access to its window of ``size`` bytes.
+    """Ports of an operator for accesses to its window of ``size`` bytes.
 
-    ``address``: in words; ``value``: the register's, four cycles after ``select`` at the latest,
-    0 where it is another operator's. The network is in reset while ``select`` is 1.
+    ``address`` counts words. ``value`` is the register's, at most four cycles after ``select``, and
+    0 if another operator is selected. The network is in reset while ``select`` is 1.
     """
     return wiring.Signature(
         {
@@ -49,18 +52,18 @@ def window_port(size: int) -> wiring.Signature:
 
 
 class Table(wiring.Component):
-    """The table of a `Block`: in its pipeline a memory, which an access takes over.
+    """A writable table inside an operator: a memory of its pipeline that bus accesses take over.
 
     Members
     -------
     port : In(`window_port`)
     address, enable : In
-        Of the pipeline.
+        The pipeline's reading.
     data : Out(``block.bits``)
-        The word at ``address``, from the edge on at which ``enable`` was 1.
+        The word at ``address``, registered at the edge at which ``enable`` is 1.
     shown : In(``block.bits``)
-        That word, in the same cycle or, out of a register that the pipeline has, in the next one:
-        what an access reads.
+        The same word, for an access to read: in the same cycle, or in the next one, out of a
+        register of the pipeline.
     """
 
     port: wiring.PureInterface
@@ -97,7 +100,7 @@ class Table(wiring.Component):
             self.data.eq(ram.data),
         ]
         words = [self.shown[k : k + REGISTER_BITS] for k in range(0, block.bits, REGISTER_BITS)]
-        with m.Switch(at):  # beyond the word's end there is nothing, whatever was written
+        with m.Switch(at):  # bits beyond the word's end read 0, whatever was written
             for k, bits in enumerate(words):
                 with m.Case(k):
                     m.d.comb += lane.eq(bits)
@@ -109,7 +112,7 @@ class Table(wiring.Component):
 
 
 def access_ports(windows: int, bits: int) -> dict[str, Member]:
-    """Members of `Registers` that go to the operators: an access to one of ``windows`` windows."""
+    """Members of `Registers` for the operators: an access to one of ``windows`` windows."""
     return {
         "held": Out(1),
         "select": Out(windows),
@@ -121,26 +124,26 @@ def access_ports(windows: int, bits: int) -> dict[str, Member]:
 
 
 class Registers(wiring.Component):
-    """Answers the bus: the design's own registers, and the windows while no frame is inside.
+    """Answers the bus: the design's own registers, and the operators' windows.
 
     An access to a window holds the network in reset for a few cycles, so that its memories are
-    free; it is refused while ``busy``, or where a frame ``begins`` at that very edge, as are
-    addresses that nothing is at, and writes to what can only be read.
+    free. It is refused while ``busy``, or if a frame ``begins`` at that very edge. Accesses to
+    unused addresses, and writes to registers that can only be read, are refused, too.
 
     Members
     -------
     bus : In(`register_bus`)
     busy, begins, error : In(1)
-        Whether a frame is inside; one enters at this edge; the design's error flag.
+        Whether a frame is inside; whether one enters at this edge; the design's error flag.
     held : Out(1)
-        Whether the network is to be in reset, and no beat to be let in.
+        Whether to keep the network in reset, and let no beat in.
     closed : Out(1)
-        Whether no further frame is to be let in.
+        Whether to let no further frame in.
     select : Out(a bit a window)
     write, address, data : Out
-        The access to the window that is selected.
+        The access to the selected window.
     value : In(32)
-        Of all windows together.
+        The values of all windows, ORed.
     """
 
     bus: wiring.PureInterface
@@ -206,7 +209,7 @@ class Registers(wiring.Component):
         return m
 
     def _system(self, m: Module, idle: Value) -> tuple[Value, Value]:
-        """The value of a register of the design's own, and whether the access is one to these."""
+        """The value of the design's own register at the address, and whether there is one."""
         bus = self.bus
         status = Cat(self.busy, self.error, self.closed & ~self.busy)
         values = {
@@ -229,19 +232,19 @@ class Registers(wiring.Component):
         return value, known
 
     def _inside(self, window: Window) -> Value:
-        """Whether an address is that of a register of the window."""
-        found = []
+        """Whether the address is that of a register of the window."""
+        registers = []
         for b in window.blocks:
             at, place = window.offset + b.offset, self.bus.address
             low, size = _bits(b.stride), _bits(b.size)
-            found.append(
+            registers.append(
                 (place[size:] == at // b.size)
                 & (place[:low] < b.registers)
                 & (place[low:size] < b.words)
             )
-        return reduce(or_, found)
+        return reduce(or_, registers)
 
 
 def _bits(size: int) -> int:
-    """Bits of an address in words within ``size`` bytes, a power of two."""
+    """Bits of a word address within ``size`` bytes, a power of two."""
     return (size // REGISTER_BYTES).bit_length() - 1

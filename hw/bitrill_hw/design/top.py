@@ -1,4 +1,4 @@
-"""The design: one operator a node, one FIFO an edge, AXI4-Stream at both ends."""
+"""The top level of a design: a component for each node, a FIFO for each edge, AXI4-Stream ports."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .frame_check import FrameCheck, FrameGate
 from .word_streams import join_streams, stream_ports
 
 OUTSIDE = "outside"
-"""Domain of what is not in reset while the network is, where there are registers."""
+"""Clock domain of registers and frame checks, which are not reset with the network."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
@@ -31,14 +31,14 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 class Top(wiring.Component):
     """The hardware of a FOLDED graph; `verilog` writes it.
 
-    Submodules bear the nodes' names; ``fifo_E`` is the FIFO of edge E, ``frame_check``,
-    ``frame_gate`` and ``frame_verdicts`` see to frames of a wrong length (see `frames`). Where the
-    first output beat leaves before the last input beat is in (no dense layer in the graph), a bad
-    frame cannot be dropped any more: it is made whole with zeros, and ``error`` alone tells.
+    Submodules have the nodes' names; ``fifo_E`` is the FIFO of edge E. ``frame_check``,
+    ``frame_gate`` and ``frame_verdicts`` handle frames of a wrong length (see `frame_check`). If
+    the first output beat leaves before the last input beat is in (no dense layer in the graph), a
+    bad frame cannot be dropped any more: it is made whole with zeros, and only ``error`` tells.
 
-    An input frame is ``source.tensor.size`` elements, an output frame ``sink.tensor.size``, as
-    many a beat as the first and last nodes take and give; each beat is padded to whole bytes:
-    ignored on input, zero on output.
+    An input frame has ``source.tensor.size`` elements, an output frame ``sink.tensor.size``. Beats
+    have as many elements as the first node takes and the last one gives, and are padded to whole
+    bytes: padding is ignored on input, and zero on output.
 
     Members
     -------
@@ -51,9 +51,9 @@ class Top(wiring.Component):
     error : Out(1)
         A frame had the wrong length; sticky until reset.
     s_axi_* : AXI4-Lite
-        Where nodes are of style ``runtime``: their registers (`bitrill.runtime.register_map`).
+        The registers (`bitrill.runtime.register_map`), if nodes have style ``runtime``.
     s_axis_NODE_tdata, s_axis_NODE_tvalid : In, s_axis_NODE_tready : Out(1)
-        Of each node of style ``streamed``: its words (`bitrill_hw.matvec.writable`), padded like a
+        The words of each node of style ``streamed`` (`bitrill_hw.matvec.writable`), padded like a
         beat, a whole matrix for each vector.
 
     Raises `StageError` for a graph of another stage, and for names that are no identifiers.
@@ -117,7 +117,7 @@ class Top(wiring.Component):
         connect(m, check.o, first.i)
         connect(m, last.o, gate.i)
         if whole_frame_first(self.graph):
-            # as many slots as frames can be inside, so that a good frame never waits for one
+            # a slot for each frame that can be inside, so that a good frame never waits for one
             verdicts = Fifo(1, max(2, frames_inside(self.graph)))
             add("frame_verdicts", outside(verdicts))
             connect(m, check.verdict, verdicts.i)
@@ -128,7 +128,7 @@ class Top(wiring.Component):
             check.i.payload.eq(self.s_axis_tdata),
             check.i.valid.eq(self.s_axis_tvalid),
             check.last.eq(self.s_axis_tlast),
-            # a beat taken during reset would be lost
+            # a beat that is accepted during reset would be lost
             self.s_axis_tready.eq(check.i.ready & self.aresetn),
             self.m_axis_tdata.eq(gate.o.payload),
             self.m_axis_tvalid.eq(gate.o.valid),
@@ -144,8 +144,11 @@ class Top(wiring.Component):
         return m
 
     def _control(self, m: Module, network: ClockDomain) -> Control | None:
-        """What answers AXI-Lite, if anything does: it and the frames' checks are in a domain of
-        their own, since it resets the network alone."""
+        """Add the AXI4-Lite control, if there are registers.
+
+        The control and the frame checks are in a clock domain of their own, since the control
+        resets the network.
+        """
         if not register_map(self.graph):
             return None
         control, reset = Control(self.graph), Signal(name="network_reset")
@@ -155,7 +158,7 @@ class Top(wiring.Component):
         return control
 
     def _join(self, m: Module, control: Control, check: FrameCheck, gate: FrameGate) -> None:
-        """Beats come in as the control lets them; it sees what moves."""
+        """Let beats in only while the control allows it, and show it the beats that move."""
         axi: Any = control.axi
         for name, member in axi.signature.members.items():
             pin, wire = getattr(self, f"{PREFIX}{name}"), getattr(axi, name)
@@ -172,7 +175,7 @@ class Top(wiring.Component):
     def _network(
         self, m: Module, add: Callable[[str, Any], None]
     ) -> tuple[Fifo, Fifo, dict[str, Any]]:
-        """Operators and FIFOs, joined: the first and last FIFO, and the operators by name."""
+        """Add and connect operators and FIFOs; return the first and last FIFO, and operators."""
         cores: dict[str, Any] = {}
         fifos = {INPUT: Fifo(self.input_bits, self.graph.depths[INPUT])}
         add(f"fifo_{INPUT}", fifos[INPUT])
@@ -188,7 +191,7 @@ class Top(wiring.Component):
         return fifos[INPUT], fifos[self.graph.output], cores
 
     def _adder(self, m: Module) -> Callable[[str, Any], None]:
-        """Adds a submodule under its name, with ``_`` behind it where a node has that name."""
+        """A function that adds a submodule, under its name with ``_`` behind if a node has it."""
         taken = {n.name for n in self.graph.nodes}
 
         def add(name: str, core: Any) -> None:

@@ -1,6 +1,6 @@
 # amaranth: UnusedElaboratable=no
-# (a graph that is refused leaves its top behind)
-"""Verilog of a folded graph: the same text for the same graph, on every machine and run."""
+# (a graph that is refused leaves an unused `Top`)
+"""Writes the Verilog of a folded graph: the same text on every machine and in every run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .top import Top
 
 
 def verilog(graph: Graph) -> str:
-    """Module ``top`` with the ports of `bitrill_hw.design.top.Top`, as one Verilog text.
+    """The Verilog of module ``top``, with the ports of `bitrill_hw.design.top.Top`, as one text.
 
     Weights and tables are initial values of memories, each in a module of its own. The head names
     Bitrill's version and the graph's digest; nothing in the text depends on date, folder, machine
@@ -24,7 +24,7 @@ def verilog(graph: Graph) -> str:
     Raises `StageError` for a graph that is not FOLDED.
     """
     with warnings.catch_warnings():
-        # a table that does not fit its memory is only warned of, and cut
+        # Amaranth only warns of a table that does not fit its memory, and cuts it
         warnings.simplefilter("error", HdlWarning)
         text = convert(Top(graph))
     return f"// Bitrill {__version__}, graph {digest(graph)}\n{text}"

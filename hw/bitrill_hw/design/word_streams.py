@@ -1,4 +1,4 @@
-"""Streams of weights at the edge of a design, for its nodes of style ``streamed``."""
+"""The ports of a design through which weights come to its nodes of style ``streamed``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..pipeline.stream import padded
 
 
 def stream_ports(graph: Graph) -> dict[str, Member]:
-    """AXI4-Stream ports by name: ``s_axis_NODE_tdata``, ``_tvalid`` and ``_tready``."""
+    """AXI4-Stream ports of a graph by name: ``s_axis_NODE_tdata``, ``_tvalid`` and ``_tready``."""
     ports: dict[str, Member] = {}
     for node in streamed(graph):
         name = f"s_axis_{node.name}"
@@ -25,7 +25,7 @@ def stream_ports(graph: Graph) -> dict[str, Member]:
 
 
 def join_streams(m: Module, top: Any, cores: dict[str, Any], graph: Graph) -> None:
-    """The ports of `stream_ports` to the operators, by name; nothing moves during reset."""
+    """Connect the ports of `stream_ports` to the operators; nothing moves during reset."""
     for node in streamed(graph):
         words, name = cores[node.name].i1, f"s_axis_{node.name}"
         m.d.comb += [

@@ -1,1 +1,1 @@
-"""Units that multiply a matrix by a vector, beside the folded one of ops."""
+"""Hardware of matrix units other than the folded one: unrolled, bit-serial, DSP, writable."""

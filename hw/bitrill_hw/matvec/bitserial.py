@@ -1,4 +1,4 @@
-"""Folded matrix-vector unit that multiplies a plane of weights by one of x in each step."""
+"""The bit-serial matrix unit: each step multiplies one plane of the weights by one plane of x."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from .steps import Steps
 
 
 class SerialMatVecCore(MatVecCore):
-    """``op`` at its folding, see `bitrill.arith.bitserial`. The stages: the word of a plane of
-    weights and the beat, out of their memories; the plane of x; those of the count; the
-    accumulators, which with the bits that fell out of them are the output register.
+    """The bit-serial unit, planned by `bitrill.arith.bitserial`.
 
-    The weight memory holds a word for each plane, pass and beat, in that order.
+    The stages: the word of a weight plane and the beat, out of their memories; the plane of x;
+    those of the count; the accumulators. With the bits that have fallen out of them, the
+    accumulators are the output register. The weight memory holds a word for each plane, neuron fold
+    and beat, in that order.
     """
 
     def elaborate(self, _) -> Module:
@@ -60,7 +61,7 @@ class SerialMatVecCore(MatVecCore):
         return self._folded_steps(self.op.neuron_fold * self.op.plane_pairs)
 
     def _plane(self, m: Module, pipe: Elastic, beat: Value, plane: Value) -> Value:
-        """A bit of each lane of the beat, in the second stage."""
+        """The given plane of all lanes of the beat, in the second stage."""
         bits, lanes = self.op.x.type.bits, self.op.folded.simd
         chosen = Signal(lanes, name="chosen")
         with m.Switch(plane):
@@ -79,7 +80,7 @@ class SerialMatVecCore(MatVecCore):
         halves: Value,
         negative: Value,
     ) -> Value:
-        """A row's result: the accumulator above the bits that fell out of it."""
+        """The result of a row: the accumulator, above the bits that have fallen out of it."""
         op, plan = self.op, serial_plan(self.op)
         total = Signal(
             Shape(plan.total.bits, plan.total.signed), name=f"total{row}", reset_less=True
@@ -88,7 +89,7 @@ class SerialMatVecCore(MatVecCore):
         enters = pipe.enters(op.latency)
         before = Mux(first, 0, Mux(halves, total >> 1, total))
         added = Cat(count, C(0, 1)).as_signed() ^ negative.replicate(len(count) + 1).as_signed()
-        # the carry into the lowest place makes a complement a negative
+        # a carry into the lowest place turns the complement into the negative
         carried = Signal(len(total) + 1, name=f"carried{row}")
         m.d.comb += carried.eq(
             Cat(C(1, 1), self._bits(before, len(total)))
@@ -103,17 +104,17 @@ class SerialMatVecCore(MatVecCore):
 
     @staticmethod
     def _bits(value: Value, width: int, *, signed: bool | None = None) -> Value:
-        """``width`` bits of it, its sign among them where it is short."""
+        """The low ``width`` bits of ``value``, sign-extended if it is shorter."""
         signed = value.shape().signed if signed is None else signed
         top = value[-1] if signed else C(0, 1)
         return Cat(value, top.replicate(max(0, width - len(value))))[:width]
 
 
 class _Turns:
-    """Which pair of planes is offered, and where its word lies.
+    """Counters of the pair of planes that is offered, and of the address of its word.
 
-    ``address``: of the step's word; ``x``: the plane of x; ``negative``, ``halves``: see
-    `bitrill.arith.bitserial.Pair`.
+    ``address``: address of the step's word; ``x``: number of the plane of x; ``negative``,
+    ``halves``: see `bitrill.arith.bitserial.Pair`.
     """
 
     def __init__(self, m: Module, op, steps: Steps, pipe: Elastic) -> None:
@@ -122,7 +123,7 @@ class _Turns:
         self.pair = pair = Lap(m, len(order), fires & steps.last, name="pair")
         turn = Lap(m, op.neuron_fold, fires & steps.last & pair.last, name="turn")
         words = op.neuron_fold * op.synapse_fold
-        whole = words & (words - 1) == 0  # then a plane's number stands above the word's
+        whole = words & (words - 1) == 0  # a power of two: the plane is the address' upper bits
         each = 1 if whole else words
         base = Signal(range(max(2, (op.weight_type.bits - 1) * each + 1)), name="base")
         self.x = Signal(range(max(2, op.x.type.bits)), name="x_plane_next")
@@ -145,7 +146,7 @@ class _Turns:
         m.d.comb += self.address.eq(Cat(place, base) if whole else base + place)
 
     def _place(self, m: Module, op, steps: Steps, fires: Value, turn: Lap) -> Value:
-        """Number of the step's word in its plane; each pair of planes begins again at its first."""
+        """Number of the step's word in its plane; it starts again for each pair of planes."""
         place = Signal(range(op.neuron_fold * op.synapse_fold), name="place")
         begin = Signal(range(op.neuron_fold * op.synapse_fold), name="begin")
         ahead = Mux(turn.last, 0, place + 1)

@@ -1,4 +1,4 @@
-"""Weights behind a border that counts 0: -1 and +1 in turn in the columns that lie outside."""
+"""Forces the weights of lanes that read zero padding to -1 and +1 in turn, so that they count 0."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ from .steps import Steps
 def bordered_weights(
     m: Module, pipe: Elastic, op: MatVec, steps: Steps, words: np.ndarray
 ) -> Value:
-    """The step's word of ``words [steps, lane and row]`` in stage ``op.read_stages``, or -1 and +1
-    in turn in the lanes that lie outside.
+    """The weights of a step in stage ``op.read_stages``, with -1 and +1 in turn in lanes outside.
 
-    Out of logic these are one more word for the lanes that lie alike, found by its address. Behind
-    block memory each bit is forced in front of its second register, which synthesis makes the
-    register's synchronous reset or set.
+    ``words``: ``[steps, lane and row]``. If they lie in logic, each group of lanes has one more
+    word, which is addressed if the group is outside. Behind block memory, each bit is forced in
+    front of its second register, so that synthesis uses the register's synchronous reset or set.
     """
     plan = border(op)
     outside, group = lanes_outside(m, op, plan, steps), plan.group
@@ -51,11 +50,11 @@ def bordered_weights(
 
 
 def lanes_outside(m: Module, op: MatVec, plan: Border, steps: Steps) -> list[Value]:
-    """For each group of lanes, whether they lie outside in the step that is offered."""
+    """For each group of lanes, whether it lies outside in the step that is offered."""
     sizes = [len(taps) for taps in op.inside or ()]
     axes = {f"place{axis}": sizes[axis] for axis in reversed(range(len(sizes)))}
     places = count_up(m, steps.ends, **axes)[::-1]
-    here: list[Value] = []  # registers, set as the place is reached: a short path
+    here: list[Value] = []  # registers that are set as the place is reached, for a short path
     for k, (axis, at) in enumerate(plan.places):
         here.append(Signal(name=f"here{k}", init=0 in at))
         moves = steps.ends & (places[axis + 1].ends if axis + 1 < len(sizes) else 1)

@@ -1,4 +1,4 @@
-"""Folded matrix-vector unit of DSP slices, as `bitrill.arith.dsp_packing` packs them."""
+"""The matrix unit of DSP slices, whose words are packed by `bitrill.arith.dsp_packing`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..pipeline.elastic import Elastic
 
 @dataclass
 class _Bits:
-    """Bits of the chains' fields, and of the start, by their numbers: words of a bit a row."""
+    """Bits of the chains' fields and of the start, by number: words with a bit for each row."""
 
     m: Module
     bits: list[Value]
@@ -28,10 +28,11 @@ class _Bits:
 
 
 class DspMatVecCore(MatVecCore):
-    """``op`` at its folding. The stages: the weight word and the beat, as of `MatVecCore`; the
-    products; a sum for each lane of a chain; those of the counters; the accumulators.
+    """The DSP unit.
 
-    A chain that is shorter than the longest begins later, so that all end in the same stage.
+    The stages: the weight word and the beat, as in `MatVecCore`; the products; a sum for each lane
+    of a chain; those of the counters; the accumulators. A shorter chain begins later, so that all
+    chains end in the same stage.
     """
 
     def elaborate(self, _) -> Module:
@@ -70,7 +71,7 @@ class DspMatVecCore(MatVecCore):
         return m
 
     def _chains(self, m: Module, pipe: Elastic, word: Value, x: Value) -> list[list[Value]]:
-        """The fields of all rows, for each chain."""
+        """For each chain, the fields of all rows."""
         op, packing = self.op, dsp_plan(self.op).packing
         lanes = split(m, word, packing.bits(op.folded.pe), "lane")
         operands = split(m, x, op.x.type.bits, "operand")
@@ -102,8 +103,11 @@ class DspMatVecCore(MatVecCore):
         at: tuple[int, int, int],
         packing: Packing,
     ) -> list[Slice]:
-        """The slices of a lane, ``late`` stages behind the first of a chain: as many registers in
-        front of the product, the first of them outside where they are more than a slice has."""
+        """The slices of a lane, ``late`` stages behind the first lane of its chain.
+
+        There are as many registers in front of the product. If they are more than a slice has, the
+        first of them are outside.
+        """
         op, (lane, n, late) = self.op, at
         begin = op.read_stages
         outside, inside = max(0, late - INNER), min(late, INNER)
@@ -132,7 +136,7 @@ class DspMatVecCore(MatVecCore):
         return slices
 
     def _factor(self, fields: Value, size: int, packing: Packing) -> Value:
-        """The word of several rows: fields as stored, each with its sign up to the next."""
+        """The word of several rows: the stored fields, each sign-extended up to the next."""
         signed, parts, used = self.op.weight_type.signed, [], 0
         for r in range(size):
             bits = packing.fields[r > 0]

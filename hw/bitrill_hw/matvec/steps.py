@@ -1,4 +1,4 @@
-"""The steps of a folded matrix-vector unit: which beat, which weights, when."""
+"""The control of folded matrix units: steps through beats and weights, with a replay buffer."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from ..pipeline.end_counters import Lap, Stock
 
 
 class Steps(wiring.Component):
-    """Offers ``turns * beats`` steps a vector: step ``n`` is beat ``n % beats`` of the vector.
+    """Offers ``turns * beats`` steps for each vector; step ``n`` reads its beat ``n % beats``.
 
-    With one turn, a beat is a step. With more, a vector's beats are written to one half of a
-    replay buffer at the edges that accept them; a step may fire from the next edge on, and frees
-    its beat's slot in the last turn. So the next vector comes in while this one is replayed.
-    ``styled``: whether the buffer says what memory it wants, as not every part has each.
+    With one turn, a beat is a step. With more turns, the beats of a vector are written to one half
+    of a replay buffer at the edges that accept them. A step may fire from the next edge on; in the
+    last turn it frees its beat's slot. So the next vector comes in while this one is replayed.
+    ``styled``: whether the buffer asks for a kind of memory, which not every part has.
 
     Members
     -------
     i : beats of ``width`` bits
     valid, ready : a step fires at an edge at which both are 1
     x : the beat of the step that fired last, registered at that edge
-    address, beat, turn : of the step that is offered: ``n``, its beat and its turn
-    first, last : whether it is the first or last of its turn
-    ends : whether it fires at the coming edge, its vector's last
+    address, beat, turn : number ``n``, beat and turn of the step that is offered
+    first, last : whether that step is the first or last of its turn
+    ends : whether the last step of a vector fires at the next edge
 
-    ``load``: what the register of x loads at: ``ready``, or another net of that value.
+    ``load``: enable of the register of x: ``ready``, or another net of that value.
     """
 
     i: stream.Interface
@@ -88,7 +88,7 @@ class Steps(wiring.Component):
         return m
 
     def _replay(self, m: Module, beat: Lap, turn: Lap) -> None:
-        """Two vectors of beats; both ends see registered state only."""
+        """A replay buffer of two vectors; both its ends depend on registers only."""
         half = 1 << ceil_log2(self.beats)
         style = "block" if 2 * half >= REPLAY_BLOCK else "distributed"
         m.submodules.replay = replay = memory.Memory(
@@ -107,7 +107,7 @@ class Steps(wiring.Component):
         m.d.comb += [
             takes.eq(self.i.valid & held.room),
             self.i.ready.eq(held.room),
-            # once begun, a vector is there to be read again
+            # after the first turn, all beats of the vector are in the buffer
             self.valid.eq(~turn.first | unread.some),
             reads.eq(turn.first & unread.some & self.ready),
             frees.eq(turn.last & self.ready),

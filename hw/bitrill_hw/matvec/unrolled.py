@@ -1,4 +1,4 @@
-"""Unrolled matrix-vector unit: the weights are wired into its adders, one vector a cycle."""
+"""The unrolled matrix unit: weights are wired into its adders, and it takes a vector a cycle."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ..arith.heaps import heap_sum
 from ..pipeline.elastic import Elastic
 
 Columns: TypeAlias = list[list[Bit]]
-"""Bits by their weights."""
+"""The bits of a number; entry ``k`` has those of weight ``2**k``."""
 
 
 class UnrolledCore(wiring.Component):
-    """``op`` in style ``unrolled``: a vector a cycle, ``op.latency`` stages.
+    """The unrolled unit, planned by `bitrill.arith.unrolled`: ``op.latency`` stages.
 
     Members
     -------
@@ -74,7 +74,7 @@ class UnrolledCore(wiring.Component):
         return m
 
     def _elements(self, m: Module, pipe: Elastic) -> tuple[list[Columns], int]:
-        """The input's elements, and the stage in which they are: 0, or 1 where planes are decoded.
+        """The input's elements, and their stage: 0, or 1 if planes are decoded.
 
         The top bit of a signed element is complemented.
         """
@@ -92,7 +92,7 @@ class UnrolledCore(wiring.Component):
 
 
 class _Numbers:
-    """The bits of every number by their weights, in each stage in which they are read."""
+    """The bits of each number of the adder graph, in each stage in which they are read."""
 
     def __init__(self, pipe: Elastic, inputs: list[Columns], first: int):
         self.pipe = pipe
@@ -103,7 +103,7 @@ class _Numbers:
         self.held.append({stage: bits})
 
     def at(self, number: int, stage: int) -> Columns:
-        """A number's bits in the register of ``stage``, delayed where it was ready before."""
+        """The bits of a number in the register of ``stage``, delayed if it was ready before."""
         held = self.held[number]
         if stage not in held:
             before = self.at(number, stage - 1)
@@ -114,7 +114,7 @@ class _Numbers:
         return held[stage]
 
     def gathered(self, operands: tuple[Operand, ...], stage: int, width: int) -> list[Bit]:
-        """The operands' bits, column by column, as a plan numbers them."""
+        """The bits of the operands, column by column, in the order of the plan's numbers."""
         columns: list[list[Bit]] = [[] for _ in range(width)]
         for o in operands:
             for k, column in enumerate(self.at(o.number, stage), o.shift):

@@ -1,4 +1,4 @@
-"""Components with weights or thresholds that change: written by the host, or streamed in."""
+"""Components whose weights or thresholds change: the host writes them, or a stream brings them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .steps import Steps
 
 
 class _Runtime(OneToOne):
-    """Base of cores whose tables lie in memories with a port ``registers`` beside."""
+    """Base of components with tables in memories that the host reaches by port ``registers``."""
 
     registers: wiring.PureInterface
 
@@ -42,7 +42,7 @@ class _Runtime(OneToOne):
 
 
 class RuntimeMatVecCore(_Runtime, MatVecCore):
-    """A `MatVecCore` whose words and starts lie in memories that the host writes."""
+    """A `MatVecCore` with weights and starting values in memories that the host writes."""
 
     def _starts(self, m: Module, pipe: Elastic, turn: Value, first: Value) -> list[Value]:
         return _starts(m, pipe, self, turn, first)
@@ -55,7 +55,7 @@ class RuntimeMatVecCore(_Runtime, MatVecCore):
 
 
 class RuntimeDepthwiseCore(_Runtime, DepthwiseCore):
-    """A `DepthwiseCore` whose words and starts lie in memories that the host writes."""
+    """A `DepthwiseCore` with weights and starting values in memories that the host writes."""
 
     def _word(self, m: Module, pipe: Elastic, address: Value) -> Value:
         return _table(m, pipe, 1, self, "weights", address)
@@ -65,7 +65,7 @@ class RuntimeDepthwiseCore(_Runtime, DepthwiseCore):
 
 
 class RuntimeThresholdCore(_Runtime, ThresholdCore):
-    """A parallel `ThresholdCore` whose thresholds and flips lie in a memory the host writes."""
+    """A parallel `ThresholdCore` with thresholds and flips in a memory that the host writes."""
 
     def __init__(self, op: Threshold):
         super().__init__(op)
@@ -78,8 +78,8 @@ class RuntimeThresholdCore(_Runtime, ThresholdCore):
 class StreamedMatVecCore(MatVecCore):
     """A `MatVecCore` that takes the word of each step from a stream ``i1``, through a FIFO.
 
-    A word: the weights ``[lane][plane][row]``, and above them what each row starts from,
-    ``[plane][row]``, which counts in the first step of a pass alone.
+    A word holds the weights ``[lane][plane][row]``, and above them the value that each row starts
+    from, ``[plane][row]``, which counts only in the first step of those rows.
     """
 
     i1: stream.Interface
@@ -105,13 +105,13 @@ class StreamedMatVecCore(MatVecCore):
 
 
 class StreamedSteps(wiring.Component):
-    """`Steps` that wait for a word each.
+    """`Steps` in which each step also waits for a word of a stream.
 
     Members
     -------
     those of `Steps`
-    words : a word for each step, in order, into a FIFO
-    word : that of the step that fired last, registered at that edge
+    words : a stream with a word for each step, into a FIFO
+    word : the word of the step that fired last, registered at that edge
     """
 
     words: stream.Interface
@@ -146,17 +146,17 @@ class StreamedSteps(wiring.Component):
 
 
 def weight_bits(op: MatVec) -> int:
-    """Bits of a step's weights."""
+    """Bits of the weights of a step."""
     return op.folded.pe * op.folded.simd * op.weight_type.bits
 
 
 def word_bits(op: MatVec) -> int:
-    """Bits of a step's word in a stream: weights, and what the rows start from."""
+    """Bits of a step's word in a stream: weights, and the values that rows start from."""
     return weight_bits(op) + op.folded.pe * len(sum_plan(op).start)
 
 
 def _table(m: Module, pipe: Elastic, stage: int, core: Any, name: str, address: Value) -> Value:
-    """The word of a table with ``registers``, read like that of `tables.table`."""
+    """The word of a writable table, read like that of `tables.table`."""
     op = core.op
     (block,) = (b for b in blocks_of(op) if b.table == name)
     content, size = op.tables()[name], window_size(blocks_of(op))
@@ -173,7 +173,7 @@ def _table(m: Module, pipe: Elastic, stage: int, core: Any, name: str, address: 
 
 
 def _starts(m: Module, pipe: Elastic, core: Any, turn: Value, first: Value) -> list[Value]:
-    """What the rows start from, as `MatVecCore._starts`, out of a table with ``registers``."""
+    """The values that rows start from, as in `MatVecCore._starts`, out of a writable table."""
     op, at = core.op, core.op.read_stages
     if "starts" not in op.tables():
         return []

@@ -1,1 +1,1 @@
-"""Tables of constants and memories that can be written."""
+"""Memories of operators: tables of constants, and tables that the host writes."""

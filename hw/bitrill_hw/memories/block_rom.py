@@ -1,8 +1,8 @@
-"""Constants in block memory with its output register, as cells of one family.
+"""Tables of constants in ECP5 block memory cells, with the cells' output registers.
 
-Yosys infers block memories without the register behind their outputs, which on ECP5 leaves 5.8 ns
-from clock to output. So there the module of a table holds the cells where it is synthesised (macro
-``SYNTHESIS``, as in `arith.cells`), and what they are where it is simulated.
+Yosys infers block memories without the register behind their outputs, which on ECP5 means 5.8 ns
+from clock to output. So the module of a table holds the cells for synthesis, and a model of them
+for simulation (macro ``SYNTHESIS``, as in `arith.cells`).
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ ROW = 18
 ROWS = 1024
 
 WIDTHS = {512: 18, 1024: 9, 2048: 4, 4096: 2, 8192: 1}
-"""Bits that each port of a DP16KD gives, by the words of a table; each port reads a half."""
+"""Bits that each port of a DP16KD gives, by the number of words; a port reads half of the rows."""
 
 DEEPEST = max(WIDTHS)
-"""Words of a bank; of a longer table the address' upper bits choose a bank's output register."""
+"""Words of a bank; in a longer table the upper bits of the address choose a bank's output."""
 
 
 class BlockRom(Elaboratable):
-    """Word ``address`` of ``words``, behind two registers: ``load(1)`` and ``load(2)`` make their
-    enables (`bitrill_hw.pipeline.elastic.Elastic.copy`), for each cell its own.
+    """A table of ``words`` in banks of `DEEPEST`; gives word ``address`` behind two registers.
 
-    Plain memory and a register; where the platform takes modules of their own (see
-    `bitrill_hw.memories.roms.Roms`), cells of ECP5. `DEEPEST` words to a bank.
+    ``load(1)`` and ``load(2)`` make the registers' enables, one for each cell
+    (`bitrill_hw.pipeline.elastic.Elastic.copy`). It is cells of ECP5 if the platform takes modules
+    of their own (see `bitrill_hw.memories.roms.Roms`), else plain memory and a register.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class BlockRom(Elaboratable):
         return m
 
     def _text(self) -> str:
-        """From the ports to the end."""
+        """The Verilog from the ports to the end of the module."""
         width, digits = len(self.data), -(-len(self.data) // 4)
         return "\n".join(
             [
@@ -125,9 +125,9 @@ class BlockRom(Elaboratable):
         )
 
     def _cells(self) -> list[str]:
-        """Port A of each cell reads the lower half of its rows, port B the upper."""
+        """Verilog of the cells; port A of each reads the lower half of the rows, B the upper."""
         width, total = WIDTHS[self.depth], len(self.data)
-        # of the 14 address pins the highest chooses the half; the lowest enable bytes of 18 bits
+        # the highest of 14 address pins chooses the half; the lowest are byte enables at 18 bits
         low = {18: 4, 9: 3, 4: 2, 2: 1, 1: 0}[width]
         lines = [
             f"  wire [12:0] word = {{addr, {low}'b0}};" if low else "  wire [12:0] word = addr;"

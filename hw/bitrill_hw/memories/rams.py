@@ -1,4 +1,4 @@
-"""Tables that can be written: the memories of runtime operators, as Verilog of their own."""
+"""Writable memories of operators of style ``runtime``, as Verilog modules of their own."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .tables import words
 
 
 class Ram(wiring.Component):
-    """``bits [n, width]`` (0 or 1, low bit first) to begin with, in one port.
+    """A memory with one port and the initial content ``bits [n, width]`` (0 or 1, low bit first).
 
-    Its words are padded to whole registers, each of which is written alone: no word is ever put
-    together anywhere else. What is read in the cycle of a write does not matter. No reset.
+    Words are padded to whole 32-bit registers. Each register is written alone, so no write needs
+    the rest of the word. The word that is read in the cycle of a write is undefined. No reset.
 
     Members
     -------
     address : In
     enable : In(1)
-        ``data`` takes the word at ``address`` at this edge.
+        ``data`` becomes the word at ``address`` at this edge.
     write : In(a bit a register)
     value : In(32)
     data : Out(width)
@@ -84,7 +84,7 @@ class Ram(wiring.Component):
         return m
 
     def _body(self) -> str:
-        """From the ports to the end."""
+        """The Verilog from the ports to the end of the module."""
         width, n = len(self.data), self.registers
         lanes = [f"{REGISTER_BITS * k + REGISTER_BITS - 1}:{REGISTER_BITS * k}" for k in range(n)]
         return "\n".join(

@@ -1,11 +1,10 @@
-"""Tables of constants as Verilog of their own, beside what Amaranth writes.
+"""Writes tables of constants as Verilog modules of their own, instead of Amaranth's memories.
 
-Amaranth carries each bit of a table through its netlist, which for large networks takes longer
-than all the rest; and Yosys, which maps a module as a whole, shares what the bits of a table have
-in common wherever a longer path elsewhere leaves it the time, for up to three times the LUTs. In a
-module of its own that stays one while LUTs are mapped, 64 words take one LUT a bit, 32 words half
-of one. Amaranth's own simulator keeps its memories: this is asked for through the platform, see
-`Roms.get_memory`.
+There are two reasons. Amaranth carries each bit of a table through its netlist, which for large
+networks takes longer than everything else. And Yosys, which maps a module as a whole, restructures
+tables together with other logic, for up to three times the LUTs. In a module that stays separate
+while LUTs are mapped, 64 words take one LUT a bit, 32 words half a LUT. Amaranth's own simulator
+keeps its memories, since the modules are requested through the platform (`Roms.get_memory`).
 """
 
 from __future__ import annotations
@@ -19,18 +18,20 @@ from amaranth.lib import memory
 from bitrill.ir.structure import ALONE
 
 PREFIX = "table_"
-"""What the names of modules of tables begin with; a digest of the table follows."""
+"""Prefix of the names of table modules; a digest of the table follows."""
 
 
 class Roms:
-    """A platform for which memories that are read alone become modules; `modules` are their texts,
-    by name, in the order in which they came up."""
+    """A platform that turns read-only memories into Verilog modules.
+
+    `modules` has their texts by name, in the order in which they were requested.
+    """
 
     def __init__(self) -> None:
         self.modules: dict[str, str] = {}
 
     def get_memory(self, mem: memory.Memory) -> Any:
-        """What `amaranth.lib.memory` takes in place of ``mem``."""
+        """The elaboratable that `amaranth.lib.memory` takes instead of ``mem``."""
         ports = mem.read_ports
         if mem.write_ports or len({port.domain for port in ports}) != 1 or len(ports) > 2:
             return mem.elaborate(None)
@@ -48,19 +49,19 @@ class Roms:
 
 
 def convert(top: Any, *, name: str = "top") -> str:
-    """Verilog of a component, its tables behind it; the same text each time."""
+    """Verilog of a component and of its tables; the same text each time."""
     roms = Roms()
     text = backend.convert(top, name=name, platform=roms, emit_src=False, strip_internal_attrs=True)
     return "\n".join([text, *roms.modules.values()])
 
 
 def _names(mem: memory.Memory) -> list[str]:
-    """What the names of each port's wires end in."""
+    """Suffixes of the names of each port's wires."""
     return ["", "2"][: len(mem.read_ports)]
 
 
 def _body(mem: memory.Memory) -> str:
-    """From the ports to the end: a word is read at an edge at which ``en`` is 1, or at once."""
+    """The Verilog from the ports on; a word is read at an edge at which ``en`` is 1, or at once."""
     width, depth, port = Shape.cast(mem.shape).width, mem.depth, mem.read_ports[0]
     at_once, names = port.domain == "comb", _names(mem)
     attributes = ", ".join(f'{key} = "{value}"' for key, value in sorted(mem.attrs.items()))

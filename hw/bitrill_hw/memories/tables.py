@@ -1,4 +1,4 @@
-"""Tables of constants, read into a stage of a pipeline."""
+"""Builds tables of constants that are read into a pipeline stage, in logic or block memory."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..pipeline.elastic import Elastic
 BLOCK = "block"
 
 RUNS = 64
-"""Most pieces that a word is put together from: slices of wide words take Amaranth long."""
+"""Most pieces from which a word is concatenated, since Amaranth is slow at slices of wide words."""
 
 
 def words(bits: np.ndarray) -> list[int]:
-    """Rows of ``bits [n, width]`` (0 or 1, low bit first) as ``n`` integers."""
+    """The rows of ``bits [n, width]`` (0 or 1, low bit first) as ``n`` integers."""
     packed = np.packbits(bits.astype(np.uint8), axis=1, bitorder="little")
     return [int.from_bytes(row.tobytes(), "little") for row in packed]
 
@@ -29,15 +29,15 @@ def table(
 ) -> Value:
     """Word ``address`` of ``bits [n, width]``, registered in stage ``stage``.
 
-    A submodule ``name`` in memory of ``style``; where all words are equal, a constant instead.
+    It is a submodule ``name`` in memory of ``style``, or a constant if all words are equal.
     """
     width = bits.shape[1]
     if (bits == bits[0]).all():
         return C(words(bits[:1])[0], width)
     attrs = {"ram_style": style}
     if style != BLOCK:
-        # Yosys maps no table without a write port to distributed RAM, and stops at being told to;
-        # it heeds `rom_block` first, which makes it logic. Vivado heeds `ram_style` alone.
+        # Yosys has no distributed RAM without a write port, and stops if `ram_style` asks for it;
+        # `rom_block` goes first there, and makes it logic. Vivado reads `ram_style` alone.
         attrs["rom_block"] = "logic"
         if len(bits) > ALONE:
             return _varying(m, pipe, stage, name, bits, address, attrs)
@@ -49,7 +49,8 @@ def filled(
 ) -> Value:
     """Word ``address`` of a table in block memory, registered like that of `table`.
 
-    Bits that would hardly fill another block lie in logic (`bitrill.parts.memories.spilled`).
+    Bits that would hardly fill another block memory lie in logic instead
+    (`bitrill.parts.memories.spilled`).
     """
     depth, width = bits.shape
     kept = width - spilled(depth, width)
@@ -71,8 +72,8 @@ def tables(
 ) -> list[Value]:
     """A word of each of several tables of one size, registered like that of `table`.
 
-    With ``style`` ``"block"`` they lie where `bitrill.parts.memories.place` puts them, so that two
-    may share a memory.
+    With ``style`` ``"block"``, `bitrill.parts.memories.place` decides where they lie; two may share
+    a memory.
     """
     depth, width = bits[0].shape
     same = all(b is bits[0] for b in bits)
@@ -95,9 +96,9 @@ def _shared(
     bits: Sequence[np.ndarray],
     addresses: Sequence[Value],
 ) -> list[Value]:
-    """Two tables in one memory, each behind a port of its own; the second from its middle on.
+    """Two tables in one memory, each behind a port of its own; the second begins in the middle.
 
-    Where both are the same table, it is stored once.
+    If both are the same table, it is stored once.
     """
     loads, (depth, width) = pipe.load[stage], bits[0].shape
     half = 1 << (depth - 1).bit_length()
@@ -118,10 +119,10 @@ def _shared(
 def _varying(
     m: Module, pipe: Elastic, stage: int, name: str, bits: np.ndarray, address: Value, attrs: dict
 ) -> Value:
-    """A table without the bits that are the same in all words, which are constants.
+    """A table in which bits that are the same in all words are constants outside of the memory.
 
-    No tool looks into a module for them. Where they are too many to be taken out one by one, they
-    stay.
+    Synthesis does not look into the module for them. If there are too many separate ones, they stay
+    in the table.
     """
     varies = (bits != bits[0]).any(axis=0)
     starts, ends = _runs(varies)
@@ -174,7 +175,7 @@ def wired(m: Module, name: str, bits: np.ndarray, address: Value) -> Value:
 
 
 def split(m: Module, word: Value, width: int, name: str) -> list[Value]:
-    """The parts of ``word``, low first; signals, since slices of wide words take Amaranth long."""
+    """The parts of ``word``, low first, as signals: Amaranth is slow at slices of wide words."""
     parts: list[Value] = [Signal(width, name=f"{name}{k}") for k in range(len(word) // width)]
     m.d.comb += Cat(parts).eq(word)
     return parts

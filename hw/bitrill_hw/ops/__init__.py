@@ -1,1 +1,1 @@
-"""Components, one file an operator, named as in ``bitrill.ops``."""
+"""Hardware components of the operators, one file each, named as in ``bitrill.ops``."""

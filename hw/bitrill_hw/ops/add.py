@@ -1,4 +1,4 @@
-"""Sums of streams."""
+"""Hardware of `bitrill.ops.Add`: adds several streams element by element."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..pipeline.stream import beats
 
 
 class AddCore(wiring.Component):
-    """A register for each operand, products where needed, a tree of adders.
+    """A register for each operand, products if gains need them, then a tree of adders.
 
     Members
     -------

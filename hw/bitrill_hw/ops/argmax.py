@@ -1,4 +1,4 @@
-"""Decisions: an insertion register of the best channels."""
+"""Hardware of `bitrill.ops.ArgMax`: registers that hold the best channels so far, sorted."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..pipeline.stream import OneToOne
 
 
 class ArgMaxCore(OneToOne):
-    """``op.k`` places, best first; a vector's last element hands them on to the output register.
+    """Keeps the ``op.k`` best, best first; after a vector's last element they go to the output.
 
-    The stages: the element with its gain and offset; its score (both in one where every score is
-    its element); the insertion. The next vector fills the places while indices leave.
+    The stages: the element with its gain and offset; its score (one stage for both if every score
+    is the element itself); the insertion. The next vector is sorted while indices leave.
     """
 
     op: ArgMax
@@ -25,7 +25,7 @@ class ArgMaxCore(OneToOne):
         op, bits = self.op, self.op.y.type.bits
         before = op.latency - 1
         free, last = Signal(), Signal()
-        # only a vector's last element may have to wait, for the output register
+        # only the last element of a vector may have to wait: for the output register
         pipe = Elastic(m, stages=before, valid=self.i.valid, ready=free | ~last)
         m.d.comb += self.i.ready.eq(pipe.load[1])
         channel = Signal(bits)
@@ -70,7 +70,7 @@ class ArgMaxCore(OneToOne):
     def _places(
         self, m: Module, score: Value, index: Value, *, inserts: Value, ends: Value
     ) -> list[Value]:
-        """The places' indices with the coming element put in: behind those as good as itself."""
+        """The sorted indices with the new element inserted, behind those of equal scores."""
         scores = [Signal(score.shape(), name=f"score{j}") for j in range(self.op.k)]
         indices = [Signal(len(index), name=f"place{j}") for j in range(self.op.k)]
         taken = Signal(self.op.k)
@@ -91,5 +91,5 @@ class ArgMaxCore(OneToOne):
 
 
 def beats(score: Value, other: Value) -> Value:
-    """The comparison: whether ``score`` goes before one of a lower index."""
+    """Whether ``score`` goes before the ``other``, whose index is lower."""
     return score > other

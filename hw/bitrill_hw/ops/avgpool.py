@@ -1,4 +1,4 @@
-"""Sums over windows."""
+"""Hardware of `bitrill.ops.SumPool`: sums over windows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..pipeline.pooling import PoolingCore
 
 
 class SumPoolCore(PoolingCore):
-    """`PoolingCore` that adds: modulo the width of a type that holds every sum."""
+    """A `PoolingCore` that adds, modulo the width of a type that holds every sum."""
 
     def merge(self, a: Value, b: Value, t: IntType) -> Value:
         return (a + b)[: t.bits]

@@ -1,4 +1,4 @@
-"""Channels of several streams side by side."""
+"""Hardware of `bitrill.ops.Concat`: takes the beats of several streams in turn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..pipeline.turns import turns
 
 
 class ConcatCore(wiring.Component):
-    """One register, filled from the operand whose turn it is, times its gain.
+    """One register, filled from the operand whose turn it is, multiplied by its gain.
 
     Members
     -------

@@ -1,4 +1,4 @@
-"""Stream width converter."""
+"""Hardware of `bitrill.ops.Convert`: a stream width converter."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ..pipeline.stream import OneToOne
 class ConvertCore(OneToOne):
     """A shift register of ``op.capacity`` elements, the oldest in the low bits.
 
-    Amounts are counted in units of the greatest common divisor of the two widths; what lies
-    above the held units is 0, so that a beat is put in place by OR. Where a beat goes depends on
-    registers alone: it is taken while a whole output beat is held only as that one leaves.
+    Amounts are counted in units of the greatest common divisor of the two widths. Units above the
+    held ones are 0, so a new beat is put in by OR. Its place depends on registers alone: while a
+    whole output beat is held, a new beat is accepted only if that one leaves.
     """
 
     op: Convert
@@ -30,12 +30,12 @@ class ConvertCore(OneToOne):
         shift = Signal(capacity * unit)
         held = Signal(range(capacity + 1))
         gives, takes = self.o.valid & self.o.ready, self.i.valid & self.i.ready
-        # registers: whether a beat is held, and whether no more than it and what is too few
+        # registers: whether an output beat is held; whether an input beat fits once it has left
         valid, fits = Signal(), Signal(init=1)
         place = Signal.like(held)
         rest = Signal.like(shift)
         m.d.comb += [
-            # a beat is taken while too little is held, or else at the edge at which that changes
+            # a beat is accepted if no output beat is held, or if it fits and the held one leaves
             self.i.ready.eq(~valid | (fits & self.o.ready)),
             self.o.valid.eq(valid),
             self.o.payload.eq(shift),
@@ -75,7 +75,7 @@ class ConvertCore(OneToOne):
 
 
 def at_least(held: Value, n: int) -> Value:
-    """The comparison ``held >= n``, where it can go both ways."""
+    """The comparison ``held >= n``; a constant if it is always or never true."""
     if n <= 0:
         return C(1, 1)
     return held >= n if n < 1 << len(held) else C(0, 1)

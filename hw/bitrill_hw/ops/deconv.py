@@ -1,4 +1,4 @@
-"""Zeros between pixels."""
+"""Hardware of `bitrill.ops.Deconv`: puts zeros between pixels."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class DeconvCore(OneToOne):
         return m
 
     def _walk(self, m: Module, moves: Value) -> Value:
-        """Steps through y; whether its next beat is one of x."""
+        """Counters that step through y; returns whether its next beat is one of x."""
         op = self.op
         on_grid = []
         ends = moves

@@ -1,4 +1,4 @@
-"""A kernel of its own for each channel."""
+"""Hardware of `bitrill.ops.Depthwise`: a convolution in which each channel has its own kernel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..pipeline.stream import OneToOne
 
 
 class DepthwiseCore(OneToOne):
-    """``op.folded.pe`` channels a beat: product, sum of its bits, running sum of the taps."""
+    """Takes ``op.folded.pe`` channels a beat: product, sum of its bits, running sum over taps."""
 
     op: Depthwise
 
@@ -70,11 +70,11 @@ class DepthwiseCore(OneToOne):
         return m
 
     def _word(self, m: Module, pipe: Elastic, address: Value) -> Value:
-        """The beat's weights in stage 1."""
+        """The weights of the beat, in stage 1."""
         return table(m, pipe, 1, "weights", self.op.weight_words(), address, self.op.folded.memory)
 
     def _starts(self, m: Module, pipe: Elastic, group: Value, first: Value) -> list[Value]:
-        """Bits that each channel's sum starts from, as in `MatVecCore`."""
+        """Bits of the value that each channel's sum starts from, as in `MatVecCore`."""
         op, at, pe = self.op, self.op.read_stages, self.op.folded.pe
         plan = sum_plan(op.rows)
         if not plan.start:

@@ -1,4 +1,4 @@
-"""Copies of a stream."""
+"""Hardware of `bitrill.ops.Fork`: copies of a stream."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..pipeline.stream import beats
 
 
 class ForkCore(wiring.Component):
-    """One register of a beat, and for each copy whether it is still to be taken.
+    """A register for a beat, and for each copy a flag whether it has still to be taken.
 
     Members
     -------

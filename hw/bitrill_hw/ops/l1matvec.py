@@ -1,4 +1,4 @@
-"""Folded unit of sums of absolute differences (`bitrill.arith.l1_products`)."""
+"""Hardware of `bitrill.ops.L1MatVec`: a folded unit that sums absolute differences."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ from .matvec import MatVecCore
 
 
 class L1MatVecCore(MatVecCore):
-    """A `MatVecCore` with stages of comparisons between the weights' memory and the sums."""
+    """A `MatVecCore` with stages of comparisons between the weight memory and the sums.
+
+    `bitrill.arith.l1_products` has the arithmetic.
+    """
 
     op: Any  # L1MatVec
 
     def _weights(self, m: Module, pipe: Elastic, steps: Steps) -> Value:
-        """The step's word in stage ``op.read_stages``: bits ``[lane][plane][pe]``, the planes of
-        the weights and then the links of the lane's chain of comparisons."""
+        """The step's word in stage ``op.read_stages``, bits ``[lane][plane][pe]``.
+
+        A lane has the planes of its weights, then the links of its chain of comparisons.
+        """
         op, stage, links = self.op, self.op.memory_stages, len(groups(self.op.x.type))
         word = super()._weights(m, pipe, steps)
         x = pipe.delay(steps.x, "compared", first=2, last=stage) if links else steps.x
@@ -34,7 +39,7 @@ class L1MatVecCore(MatVecCore):
         return word
 
     def _linked(self, m: Module, x: Value, word: Value, links: range) -> Value:
-        """``word`` with these links of each lane's chain above what it has of it."""
+        """``word`` with the given links of each lane's chain added above the earlier ones."""
         op, pe = self.op, self.op.folded.pe
         bits, known = op.x.type.bits, op.x.type.bits + links[0]
         planes = {"w": split(m, word, pe, "compared_w"), "x": split(m, x, 1, "compared_x")}

@@ -1,4 +1,4 @@
-"""Tables."""
+"""Hardware of `bitrill.ops.Lookup`: a table for each lane."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..pipeline.stream import OneToOne
 
 
 class LookupCore(OneToOne):
-    """For each lane a memory, addressed by the element's code and the turn of its channel."""
+    """Each lane has a memory, addressed by the element's code and its channel's turn."""
 
     op: Lookup
 
@@ -37,7 +37,7 @@ class LookupCore(OneToOne):
         return m
 
     def _words(self, turns: int) -> np.ndarray:
-        """Bits ``[turn and code, lane, bit]``; codes of no value give 0."""
+        """Bits ``[turn and code, lane, bit]``; unused codes give 0."""
         op = self.op
         by_code = np.zeros((len(op.table), 1 << op.x.type.bits), np.int64)
         by_code[:, op.x.type.encode(op.x.type.values())] = op.out.encode(op.table)

@@ -1,4 +1,4 @@
-"""Folded matrix-vector unit."""
+"""Hardware of `bitrill.ops.MatVec` in style ``folded``: PE rows by SIMD columns a cycle."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from ..pipeline.stream import OneToOne
 
 
 class MatVecCore(OneToOne):
-    """``op`` at its folding: ``op.simd`` columns of ``op.pe`` rows a cycle, ``op.latency`` stages.
+    """The folded unit: ``simd`` columns of ``pe`` rows a cycle, ``op.latency`` pipeline stages.
 
-    The stages: the weight word and the beat, out of their memories; a second register of the
-    word behind block memory; those of the sum; the accumulators, which are the output register.
+    The stages: the weight word and the beat, out of their memories; a second register of the word
+    behind block memory; those of the sums; the accumulators, which are the output register.
     """
 
     op: MatVec
@@ -58,7 +58,7 @@ class MatVecCore(OneToOne):
         return m
 
     def _pipeline(self, m: Module, whole: Value) -> tuple[Steps, Elastic]:
-        """The steps, and the stages behind them; ``whole``: whether what comes makes a result."""
+        """The steps, and the pipeline behind them; ``whole``: the next item ends a result."""
         op, end = self.op, self.op.latency
         m.submodules.steps = steps = self._steps(m)
         wiring.connect(m, wiring.flipped(self.i), steps.i)
@@ -78,7 +78,7 @@ class MatVecCore(OneToOne):
     def _accumulate(
         self, m: Module, pipe: Elastic, columns: list[list[Value]], first: Value
     ) -> None:
-        """The rows' sums into the output register, which ``first`` clears."""
+        """Add the rows' sums to the output register; ``first`` starts a new result."""
         op, totals = self.op, []
         for p in range(op.folded.pe):
             total = Signal(op.y.type.bits, name=f"total{p}", reset_less=True)
@@ -94,7 +94,7 @@ class MatVecCore(OneToOne):
         return self._folded_steps(self.op.neuron_fold)
 
     def _folded_steps(self, turns: int) -> Steps:
-        """Steps that go ``turns`` times over each vector."""
+        """`Steps` that go ``turns`` times over each vector."""
         return Steps(
             width=len(self.i.payload),
             beats=self.op.synapse_fold,
@@ -125,10 +125,10 @@ class MatVecCore(OneToOne):
         return pipe.delay(word, "weights", first=2, last=op.memory_stages)
 
     def _starts(self, m: Module, pipe: Elastic, turn: Value, first: Value) -> list[Value]:
-        """Bits that each row starts from, words of a bit a row: 0 but for a result's first step.
+        """Bits of the value that each row starts from, as words with a bit for each row.
 
-        In the stage behind the weights'; forced to 0 in front of a register, whose synchronous
-        reset does it.
+        They are 0 except in a result's first step, and stand in the stage behind the weights'. The
+        0 is forced in front of a register, so that synthesis uses its synchronous reset.
         """
         op, at = self.op, self.op.read_stages
         plan, pe = sum_plan(op), op.folded.pe

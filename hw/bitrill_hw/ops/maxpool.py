@@ -1,4 +1,4 @@
-"""Maximum over windows."""
+"""Hardware of `bitrill.ops.MaxPool`: the maximum over windows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..pipeline.pooling import PoolingCore
 
 
 class MaxPoolCore(PoolingCore):
-    """`PoolingCore` that keeps the greater; on one bit an OR."""
+    """A `PoolingCore` that keeps the greater value; with one bit, an OR."""
 
     def merge(self, a: Value, b: Value, t: IntType) -> Value:
         if t.bits == 1 and not t.signed:

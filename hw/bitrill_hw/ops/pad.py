@@ -1,4 +1,4 @@
-"""A border of a constant around each frame."""
+"""Hardware of `bitrill.ops.Pad`: a border of a constant around each feature map."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..pipeline.stream import OneToOne
 
 
 class PadCore(OneToOne):
-    """One beat of x in a register; a constant where the output beat lies on the border."""
+    """A register holds a beat of x; output beats on the border are a constant instead."""
 
     op: Pad
 

@@ -1,4 +1,4 @@
-"""Blocks of pixels to channels and back."""
+"""Hardware of `bitrill.ops.Rearrange`: blocks of pixels become channels, or the reverse."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..pipeline.stream import OneToOne
 
 
 class RearrangeCore(OneToOne):
-    """Two bands of beats, each in a half of a memory: one is written, the older one read."""
+    """A memory with two halves, a band of beats in each: one is written, the older one read."""
 
     op: Rearrange
 
@@ -29,7 +29,7 @@ class RearrangeCore(OneToOne):
         )
         write, read = bands.write_port(), bands.read_port()
         slot, address = Signal(range(band), name="slot"), Signal(range(band), name="address")
-        into, source, full = Signal(), Signal(), Signal(2)  # full: bands to be read to their end
+        into, source, full = Signal(), Signal(), Signal(2)  # full: bands that are not read yet
         takes, offered = Signal(), Signal()
         pipe = Elastic(m, stages=1, valid=offered, ready=self.o.ready)
         fires = pipe.enters(1)
@@ -56,9 +56,9 @@ class RearrangeCore(OneToOne):
         return m
 
     def _walk(self, m: Module, fires: Value, address: Signal) -> Value:
-        """Moves the address on: through a run, then the outer axis, then the inner one.
+        """Advance the address: through a run, then the outer axis, then the inner one.
 
-        Returns whether it stands on the band's last reading.
+        Returns whether this is the band's last reading.
         """
         outer, inner, run = self.op.beats
         beat, far, near = (
@@ -66,7 +66,7 @@ class RearrangeCore(OneToOne):
             for name, n in (("beat", run), ("far", outer), ("near", inner))
         )
         end = [c == n - 1 for c, n in ((beat, run), (far, outer), (near, inner))]
-        first = Signal.like(address, name="first")  # of the present turn of the outer axis
+        first = Signal.like(address, name="first")  # first address of this turn of the outer axis
         with m.If(fires):
             m.d.sync += [beat.eq(Mux(end[0], 0, beat + 1)), address.eq(address + 1)]
             with m.If(end[0]):

@@ -1,4 +1,4 @@
-"""Multiply, add, shift."""
+"""Hardware of `bitrill.ops.Requantize`: multiply, add, shift."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..pipeline.stream import OneToOne
 
 
 class RequantizeCore(OneToOne):
-    """The stages: element, gain and offset; their sum of products; what is left, in range."""
+    """Three stages: the element, its gain and offset; their product and sum; shift and clamp."""
 
     op: Requantize
 
@@ -44,7 +44,7 @@ class RequantizeCore(OneToOne):
     def _constants(
         self, m: Module, pipe: Elastic, name: str, values: np.ndarray, turn: Value
     ) -> list[Value]:
-        """Each lane's constant of its channel, in stage 1."""
+        """The constant of each lane's channel, in stage 1."""
         t = IntType.for_range(lo=int(values.min()), hi=int(values.max()))
         words = (t.encode(values)[:, None] >> np.arange(t.bits) & 1).reshape(
             -1, self.op.lanes_in, t.bits

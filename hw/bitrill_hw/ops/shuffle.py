@@ -1,4 +1,4 @@
-"""Channels in another order."""
+"""Hardware of `bitrill.ops.Shuffle`: channels in another order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..pipeline.stream import OneToOne
 
 
 class ShuffleCore(OneToOne):
-    """Registers that collect a pixel, and a register of the whole one that is being given."""
+    """Registers that collect a pixel, and a register of the pixel that is leaving."""
 
     op: Shuffle
 
@@ -17,8 +17,8 @@ class ShuffleCore(OneToOne):
         m = Module()
         op, b = self.op, self.op.pixel
         width, bits = len(self.i.payload), op.x.type.bits
-        comes = Signal(range(max(2, b)))  # the beat to come
-        left = Signal(range(b + 1))  # beats of the pixel in `out`
+        comes = Signal(range(max(2, b)))  # number of the next input beat in its pixel
+        left = Signal(range(b + 1))  # beats in `out` that have still to leave
         out = Signal(b * width, reset_less=True)
         free, last, takes = Signal(), Signal(), Signal()
         m.d.comb += [

@@ -1,4 +1,4 @@
-"""Channels apart."""
+"""Hardware of `bitrill.ops.Split`: distributes the beats of each pixel to several streams."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..pipeline.turns import turns
 
 
 class SplitCore(wiring.Component):
-    """One register of a beat, offered to the result whose it is.
+    """A register for a beat, which is offered to the result that it belongs to.
 
     Members
     -------
@@ -31,7 +31,7 @@ class SplitCore(wiring.Component):
         m = Module()
         outs = [getattr(self, port("o", j)) for j in range(len(self.op.sizes))]
         held = Signal(len(self.i.payload), reset_less=True)
-        owner = Signal(len(outs))  # at most one bit: whose beat is held
+        owner = Signal(len(outs))  # at most one bit is 1: the result that the held beat belongs to
         m.d.comb += self.i.ready.eq((owner & ~Cat(o.ready for o in outs)) == 0)
         mine = turns(m, self.op.turns, self.i.valid & self.i.ready)
         for j, o in enumerate(outs):

@@ -1,4 +1,4 @@
-"""Multi-threshold activations."""
+"""Hardware of `bitrill.ops.Threshold` (MultiThreshold), in styles ``parallel`` and ``search``."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from ..pipeline.stream import OneToOne
 
 
 class ThresholdCore(OneToOne):
-    """``op.pe`` channels a beat, a beat a cycle, ``op.latency`` stages.
+    """Takes ``pe`` channels a beat, a beat a cycle, in ``op.latency`` stages.
 
-    ``parallel``: the thresholds' word; all comparisons; for more than one, their count.
-    ``search``: for each bit of the count, high bit first, the lane's next threshold out of a
-    memory of its own, and the comparison. Tables of few words lie in the comparators themselves,
-    where there are cells for it (`arith.reached`).
+    The stages of ``parallel``: the word of thresholds; all comparisons; their count, if there are
+    several. Those of ``search``, for each bit of the count, high bit first: a threshold out of a
+    memory of the lane's own; the comparison. If the family has cells for it, tables of few words
+    lie in the comparators themselves (`arith.reached`).
     """
 
     op: Threshold
 
-    def __init__(self, op: Threshold, **more: Member):
-        super().__init__(op, **more)
+    def __init__(self, op: Threshold, **members: Member):
+        super().__init__(op, **members)
         self.limit = op.limit_type
         self.flips = bool(op.inverted.any())
 
@@ -53,7 +53,7 @@ class ThresholdCore(OneToOne):
         return m
 
     def _elements(self, x: Value) -> list[Value]:
-        """A beat's elements, signed where their type is; a bipolar one as -1 or +1."""
+        """The elements of a beat as numbers; bipolar ones are -1 or +1."""
         t = self.op.x.type
         lanes = [x[p * t.bits : (p + 1) * t.bits] for p in range(self.op.folded.pe)]
         if t.coding.is_bipolar:
@@ -61,15 +61,15 @@ class ThresholdCore(OneToOne):
         return [lane.as_signed() if t.signed else lane for lane in lanes]
 
     def _limits(self, word: Value, n: int) -> list[Value]:
-        """``n`` thresholds of a word, low first."""
+        """The ``n`` thresholds of a word, low first."""
         b = self.limit.bits
         fields = [word[k * b : (k + 1) * b] for k in range(n)]
         return [f.as_signed() if self.limit.signed else f for f in fields]
 
     def _within_parallel(self, m: Module, pipe: Elastic, turn: Value, x: Value) -> list[Value]:
-        """Comparators that hold their thresholds, and their count.
+        """Comparators that contain their thresholds, and the count of their results.
 
-        A falling channel's comparisons are turned round, and its count with them.
+        In a falling channel the comparisons are inverted, so the count is, too.
         """
         op, n, pe = self.op, self.op.levels, self.op.folded.pe
         turn = pipe.register(1, turn, "turn1")
@@ -110,7 +110,7 @@ class ThresholdCore(OneToOne):
         return out
 
     def _word(self, m: Module, pipe: Elastic, turn: Value) -> Value:
-        """A beat's thresholds in stage 1, ``[channel][threshold (and flip)]``."""
+        """The thresholds of a beat, in stage 1: ``[channel][threshold (and flip)]``."""
         op = self.op
         words = op.threshold_words(flips=self.flips)
         return table(m, pipe, 1, "thresholds", words, turn, op.folded.memory)
@@ -119,23 +119,25 @@ class ThresholdCore(OneToOne):
         depth = self.op.levels.bit_length()
         turns = self.op.x.channels // self.op.folded.pe
         limits = self._search_limits(depth)
-        found: list[list[Value]] = [[] for _ in self._elements(x)]
-        flips: list[Value] = []  # behind the last step's thresholds
+        decided: list[list[Value]] = [[] for _ in self._elements(x)]
+        flips: list[Value] = []  # they stand behind the last step's thresholds
         for step in range(depth):
             read, compare, last = 2 * step + 1, 2 * step + 2, step == depth - 1
             within = self.op.within(turns << step) and not (last and self.flips)
             held = turn if last and not within else pipe.register(read, turn, f"turn{read}")
             lanes = self._elements(x)
-            addresses = [Cat(*reversed(bits), turn) for bits in found]
-            found = [
+            addresses = [Cat(*reversed(bits), turn) for bits in decided]
+            decided = [
                 [pipe.register(read, f, f"bit{i}_{p}_{read}") for i, f in enumerate(bits)]
-                for p, bits in enumerate(found)
+                for p, bits in enumerate(decided)
             ]
             if within:
                 for p, element in enumerate(lanes):
-                    chosen = Cat(*reversed(found[p]), held if turns > 1 else C(0, 0))
+                    chosen = Cat(*reversed(decided[p]), held if turns > 1 else C(0, 0))
                     own = [Limit(at) for at in limits[step][:, p].tolist()]
-                    found[p].append(reached_one(m, element, chosen, own, name=f"reached{step}_{p}"))
+                    decided[p].append(
+                        reached_one(m, element, chosen, own, name=f"reached{step}_{p}")
+                    )
                 flips = [C(0, 1)] * len(lanes)
             else:
                 bits = [
@@ -146,23 +148,23 @@ class ThresholdCore(OneToOne):
                     m, pipe, read, f"thresholds{step}", bits, addresses, self.op.folded.memory
                 )
                 for p, (element, word) in enumerate(zip(lanes, words, strict=True)):
-                    found[p].append(reached(element, *self._limits(word, 1)))
+                    decided[p].append(reached(element, *self._limits(word, 1)))
                 flips = [word[self.limit.bits :] for word in words]
             if not last:
                 turn = pipe.register(compare, held, f"turn{compare}")
                 x = pipe.delay(x, "x", first=compare, last=compare + 1)
-                found = [
+                decided = [
                     [pipe.register(compare, f, f"bit{i}_{p}_{compare}") for i, f in enumerate(bits)]
-                    for p, bits in enumerate(found)
+                    for p, bits in enumerate(decided)
                 ]
-        values = [self._value(Cat(*reversed(bits)), flips[p]) for p, bits in enumerate(found)]
+        values = [self._value(Cat(*reversed(bits)), flips[p]) for p, bits in enumerate(decided)]
         return [pipe.register(2 * depth, v, f"y{p}") for p, v in enumerate(values)]
 
     def _search_limits(self, depth: int) -> list[np.ndarray]:
         """For each step, thresholds ``[turn and the count's bits so far, pe]``.
 
-        Step ``s`` compares with the threshold that admits its candidate: the count whose bits so
-        far are as found, whose next is 1, and the rest 0. Missing ones are never reached.
+        A step tries a candidate count: the bits found so far, then a 1, then zeros. It compares
+        with the threshold of that number. Thresholds that do not exist are never reached.
         """
         op, pe = self.op, self.op.folded.pe
         padded = np.full((op.x.channels, (1 << depth) - 1), op.x.type.hi + 1)
@@ -176,7 +178,7 @@ class ThresholdCore(OneToOne):
         ]
 
     def _search_bits(self, limits: np.ndarray, lane: int, *, flips: bool) -> np.ndarray:
-        """The table of one lane's thresholds of a step, and whether its channels fall."""
+        """The table of a lane's thresholds in a step; with ``flips`` also of inverted channels."""
         fields = _bits(self.limit.encode(limits), self.limit.bits)
         if not flips:
             return fields
@@ -184,7 +186,7 @@ class ThresholdCore(OneToOne):
         return np.concatenate([fields, np.repeat(own, len(limits) // len(own))[:, None]], 1)
 
     def _value(self, n: Value, flip: Value) -> Value:
-        """The code of a count: ``decode`` of `Threshold`."""
+        """The code of y for a count ``n``: ``decode`` of `Threshold`."""
         op = self.op
         if op.out.coding.is_bipolar:
             return (n ^ flip)[0]
@@ -194,19 +196,19 @@ class ThresholdCore(OneToOne):
 
 
 def reached(x: Value, limit: Value) -> Value:
-    """The comparison: whether ``x >= limit``."""
+    """Whether ``x >= limit``."""
     return x >= limit
 
 
 def thermometer(passed: list[Value]) -> Value:
-    """How many of ``passed`` are 1, where none is 1 behind one that is 0.
+    """The number of ones in ``passed``, which has no 1 behind a 0 (a thermometer code).
 
-    Bit ``j`` of the count is the parity of the thresholds number ``2**j, 2 * 2**j, ..`` passed.
+    Bit ``j`` of the count is the parity of the comparisons number ``2**j, 2 * 2**j, ..``.
     """
     n = len(passed)
     return Cat(reduce(xor, passed[(1 << j) - 1 :: 1 << j]) for j in range(n.bit_length()))
 
 
 def _bits(codes: np.ndarray, width: int) -> np.ndarray:
-    """Codes as bits, low first, in a new last axis."""
+    """The bits of codes, low first, in a new last axis."""
     return (codes[..., None] >> np.arange(width)) & 1

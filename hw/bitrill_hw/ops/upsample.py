@@ -1,4 +1,4 @@
-"""Nearest-neighbour upsampling."""
+"""Hardware of `bitrill.ops.Upsample`: nearest-neighbour upsampling."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..pipeline.stream import OneToOne
 
 
 class UpsampleCore(OneToOne):
-    """A ring of ``op.capacity`` beats, read again from a pixel's or a row's first beat on."""
+    """A buffer of ``op.capacity`` beats; pixels and rows are read from it several times."""
 
     op: Upsample
 
@@ -49,7 +49,7 @@ class UpsampleCore(OneToOne):
         return m
 
     def _walk(self, m: Module, fires: Value, read: memory.ReadPort) -> tuple[Value, Value]:
-        """The address of each reading; whether it is its beat's first, and its last."""
+        """Step through readings; returns whether one is the first, and the last, of its beat."""
         op = self.op
         down, across = op.copies
         of_row, of_pixel = Signal.like(read.addr), Signal.like(read.addr)

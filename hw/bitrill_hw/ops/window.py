@@ -1,4 +1,7 @@
-"""Sliding windows out of a line buffer: tap by tap, or a whole window a beat."""
+"""Hardware of `bitrill.ops.Window`: sliding windows out of a line buffer.
+
+A window leaves tap by tap (style ``folded``), or whole in one beat (``parallel``).
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,9 @@ from ..pipeline.stream import OneToOne
 class _At(NamedTuple):
     """Position of a step in its window and frame.
 
-    ``ends``: whether it is its window's last; ``step``: beats to the window's next one; ``skip``:
-    beats from this window to the next, ``around`` the ring; ``_limit``: with the ring's capacity
-    added.
+    ``ends``: whether it is the last of its window; ``step``: distance in beats to the next step of
+    the window; ``skip``: distance from this window to the next, and ``around`` the same as a move
+    of the address in the line buffer; ``_limit``: with the buffer's capacity added.
     """
 
     ends: Value
@@ -31,7 +34,7 @@ class _At(NamedTuple):
 
 
 class WindowCore(OneToOne):
-    """A ring of beats that is read tap by tap (folded), or a delay line with taps (parallel)."""
+    """A line buffer that is read tap by tap (folded), or shift registers with taps (parallel)."""
 
     op: Window
 
@@ -44,11 +47,12 @@ class WindowCore(OneToOne):
         return m
 
     def _folded(self, m: Module) -> None:
-        """Steps read the ring; one stage, the register behind the memory.
+        """Steps read the line buffer; the only stage is the register behind the memory.
 
         Positions count from the window's first beat: ``offset`` is the beat to be read, ``come``
-        how many have come, ``limit`` how many may: as many as the ring holds, from the first that
-        will be read again (itself the beat to be read, or the first of the next window).
+        the number of beats that have come, ``limit`` the number that may come. That is the buffer's
+        capacity, counted from the first beat that will be read again (the beat to be read, or the
+        first of the next window).
         """
         op, capacity, most = self.op, self.op.capacity, max(self.op.advances)
         fires, takes = Signal(), Signal()
@@ -60,7 +64,7 @@ class WindowCore(OneToOne):
         m.d.comb += read.eq(offset + at.step)
         m.d.sync += come.eq(come + takes - Mux(fires & at.ends, at.skip, 0))
         with m.If(fires):
-            # the capacity is added to the constants, not to the least of the two: a short path
+            # the capacity is added to constants, not to the smaller of the two, for a short path
             m.d.sync += [
                 offset.eq(Mux(at.ends, 0, read)),
                 limit.eq(Mux(read > at.skip, at.skip_limit, offset + at.step_limit)),
@@ -77,7 +81,7 @@ class WindowCore(OneToOne):
         self._ring(m, pipe, at, takes=takes, fires=fires)
 
     def _walk(self, m: Module, fires: Value) -> _At:
-        """Counters of the steps: taps of a window, windows of a frame."""
+        """Counters of the steps: the taps of a window, and the windows of a frame."""
         op, w, capacity = self.op, self.op.windows, self.op.capacity
         (kh, kw), (dh, dw), (ho, wo) = w.kernel, w.dilation, w.out
         piece, x, y, right, bottom = count_up(
@@ -107,7 +111,7 @@ class WindowCore(OneToOne):
         )
 
     def _ring(self, m: Module, pipe: Elastic, at: _At, *, takes: Value, fires: Value) -> None:
-        """The memory and its addresses; ``origin`` is that of the window's first beat."""
+        """The memory and its addresses; ``origin`` is the address of the window's first beat."""
         capacity = self.op.capacity
         form = "block" if is_deep(capacity, len(self.i.payload)) else "distributed"
         ring = memory.Memory(
@@ -170,7 +174,7 @@ def wrapped(address: Value, depth: int) -> Value:
 
 
 def delayed(m: Module, moves: Value, value: Value, n: int, name: str) -> Value:
-    """``value`` of ``n`` moves ago: up to two registers, else a memory and the one behind it."""
+    """``value`` as it was ``n`` moves ago: up to two registers, else a memory with its register."""
     if n <= 2:
         for k in range(n):
             held = Signal(len(value), name=f"{name}_{k}", reset_less=True)
@@ -183,7 +187,7 @@ def delayed(m: Module, moves: Value, value: Value, n: int, name: str) -> Value:
         shape=unsigned(len(value)), depth=n - 1, init=[], attrs={"ram_style": form}
     )
     m.submodules[name] = rows
-    write, read = rows.write_port(), rows.read_port()  # reads what is overwritten at that edge
+    write, read = rows.write_port(), rows.read_port()  # reads the word that is being overwritten
     at = Signal(range(n - 1), name=f"{name}_at")
     with m.If(moves):
         m.d.sync += at.eq(wrapped(at + 1, n - 1))

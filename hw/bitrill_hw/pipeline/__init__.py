@@ -1,1 +1,1 @@
-"""Streams, FIFOs, elastic pipelines and counters that all operators are made of."""
+"""Streams, FIFOs, elastic pipelines and counters, from which all operators are built."""

@@ -1,4 +1,4 @@
-"""Elastic pipelines: every stage has a valid bit, and bubbles close up while the end stands."""
+"""Elastic pipelines: each stage has a valid bit, and bubbles close up while the end is stalled."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from ..arith import enables
 from ..arith.cells import Enable
 
 ENABLED = 5
-"""Stages whose valid bits one enable reads."""
+"""Number of stages whose valid bits one enable reads."""
 
 
 class Elastic:
-    """Control of a pipeline of ``stages`` registers, numbered from 1, in module ``m``.
+    """Valid bits and enables of a pipeline of ``stages`` registers, numbered from 1, in ``m``.
 
     Stage ``s`` loads at an edge at which it is empty or its content moves on:
     ``load[s] = ~valid[s] | load[s + 1]``, where ``load[stages + 1]`` is ``ready``. Stage 1 takes
-    what ``valid`` announces. An item is in stage ``s`` in the ``s``-th cycle after it entered, at
-    the earliest; this is `bitrill.ir.pipeline` of as many stages.
+    the item that ``valid`` announces. An item is in stage ``s`` at the earliest in the ``s``-th
+    cycle after it entered. The schedule is that of `bitrill.ir.schedule.pipeline`.
 
-    ``completes``: for an accumulating last stage, whether the item that comes makes its content
-    whole, so that it is offered; others merge into it. ``ahead``: a register holds what stage 1
-    would else ask of all stages, whether they are full (`full`), so that ``load[1]`` is a function
-    of two bits; further registers do so for as many stages behind as an enable reads.
-    ``primitives``: for those of a family such enables are LUTs of their own
-    (`arith.cells.Enable`); on LUTs of four inputs one for each group of registers
-    (`Family.enable_group`), and ``ahead`` always holds.
+    ``completes``: for an accumulating last stage, whether the next item makes its content whole, so
+    that it is offered; other items merge into it. ``ahead``: registers know a cycle ahead whether
+    all stages are full (`full`), so that ``load[1]`` is a function of two bits; further registers
+    do the same for every group of stages that one enable reads.
+    ``primitives``: with those of a family, enables are LUT cells (`arith.cells.Enable`); on LUTs of
+    four inputs there is one for each group of registers (`Family.enable_group`), and ``ahead`` is
+    always on.
     """
 
     def __init__(
@@ -86,8 +86,8 @@ class Elastic:
     def _foresee(self, at: list[int]) -> None:
         """Registers ``full[s]``: whether the stages from ``s`` on are all full.
 
-        They are full in the next cycle if all move and the last comes from a full one each, or
-        none does, or one alone is empty: the bubble closes up, and another item comes.
+        They are full in the next cycle if they are full now and every item that leaves is replaced,
+        or if a single stage is empty, none leaves and an item enters: the bubble closes up.
         """
         valid, ready = self.valid, self.load[-1]
         ends = valid[-1] | self._completes
@@ -101,12 +101,15 @@ class Elastic:
                 self.m.d.sync += full.eq(0)
 
     def enters(self, stage: int) -> Value:
-        """Whether an item enters this stage at the coming edge."""
+        """Whether an item enters ``stage`` at the next edge."""
         return self.valid[stage - 1] & self.load[stage]
 
     def register(self, stage: int, value: ValueLike, name: str, *, whole: bool = False) -> Signal:
-        """``value`` held in stage ``stage``; ``whole``: by one enable, as a carry chain's registers
-        must be where they stand in one tile."""
+        """``value``, registered in ``stage``.
+
+        ``whole``: by a single enable, which the registers of a carry chain must have if they stand
+        in one tile.
+        """
         given = Value.cast(value)
         held = Signal(given.shape(), name=name, reset_less=True)
         group = 0 if whole else self._group
@@ -118,7 +121,7 @@ class Elastic:
         return held
 
     def _shared(self, stage: int, bits: int) -> Value:
-        """``load[stage]`` for so many bits: a copy that has room for them, or a new one."""
+        """``load[stage]`` for ``bits`` registers: a copy with room for them, or a new copy."""
         if not self._family:
             return self.load[stage]
         shared, room = self._open.get(stage, (None, 0))
@@ -128,7 +131,7 @@ class Elastic:
         return shared
 
     def copy(self, stage: int) -> Signal:
-        """``load[stage]``, for some readers alone: on LUTs of four inputs in a LUT near them."""
+        """``load[stage]`` for few readers: on LUTs of four inputs, a LUT of their own."""
         if not self._family:
             return self.load[stage]
         self._copies += 1
@@ -137,14 +140,14 @@ class Elastic:
         return o
 
     def delay(self, value: Value, name: str, *, first: int, last: int) -> Value:
-        """``value`` carried through the stages ``first .. last`` (none when last < first)."""
+        """``value``, registered in each of the stages ``first .. last`` (none if last < first)."""
         for stage in range(first, last + 1):
             value = self.register(stage, value, f"{name}{stage}")
         return value
 
 
 def _single(bits: Iterable[Value]) -> Value:
-    """Whether one bit alone is 1."""
+    """Whether exactly one of ``bits`` is 1."""
     none, one = C(1, 1), C(0, 1)
     for bit in bits:
         none, one = none & ~bit, (one & ~bit) | (none & bit)

@@ -1,4 +1,4 @@
-"""The elements of a beat as Amaranth numbers, and numbers as the bits of an element."""
+"""Converts between the elements of a beat, in their codings, and Amaranth numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counters whose ends are registers, so that no comparison stands in front of what they decide."""
+"""Counters with registers that tell whether they are at an end, which makes paths short."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from amaranth import *
 
 
 class Lap:
-    """``value`` counts 0 .. ``size - 1`` and round again, on at an edge at which ``moves`` is 1.
+    """A counter ``value`` from 0 to ``size - 1`` and round again; it counts when ``moves`` is 1.
 
-    ``first``, ``last``: whether it stands at 0, and at ``size - 1``.
+    ``first``, ``last``: registers, whether the value is 0, and ``size - 1``.
     """
 
     def __init__(self, m: Module, size: int, moves: Value, *, name: str) -> None:
@@ -27,10 +27,10 @@ class Lap:
 
 
 class Stock:
-    """How many there are, 0 .. ``size``: one more where ``comes``, one less where ``goes``, which
-    are 0 where there is no room, and where there is none. At least 2 in ``size``.
+    """A counter of stored items, 0 to ``size``: ``comes`` adds one, ``goes`` removes one.
 
-    ``room``, ``some``: whether there are fewer than ``size``, and more than 0.
+    ``size`` is at least 2. ``comes`` must be 0 without room, and ``goes`` without an item.
+    ``room``, ``some``: registers, whether there are fewer than ``size``, and more than 0.
     """
 
     def __init__(self, m: Module, size: int, comes: Value, goes: Value, *, name: str) -> None:

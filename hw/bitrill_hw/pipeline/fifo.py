@@ -1,4 +1,4 @@
-"""The FIFO on every edge of a graph: cuts the ready path; one exact schedule in every form."""
+"""The FIFO on every edge of a graph, which cuts the ready path; all its forms have one schedule."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ Form = Literal["registers", "distributed", "block"]
 
 
 def fifo_form(width: int, depth: int) -> Form:
-    """Return what `Fifo` makes the slots of where nobody says so."""
+    """Return the form that `Fifo` takes by default."""
     if depth == 2:
         return "registers"
     return "block" if is_deep(depth, width) else "distributed"
 
 
 class Fifo(wiring.Component):
-    """``depth`` slots of ``width`` bits, first in first out, of one schedule whatever its form.
+    """A FIFO of ``depth`` slots of ``width`` bits; its schedule is the same in every form.
 
     With ``in[k]`` and ``out[k]`` the edges at which beat k is accepted and taken::
 
         out[k] >= in[k] + 1                 a beat is offered in the cycle after its acceptance
         in[k]  >= out[k - depth] + 1        a slot freed at an edge is refilled at the next
 
-    so ``i.ready`` and ``o.valid`` are registers, and two slots or more run at one beat a cycle.
+    So ``i.ready`` and ``o.valid`` are registers, and two slots or more run at one beat a cycle.
 
     Forms (``form``, by default `fifo_form`): ``registers`` for two slots; ``distributed`` memory,
-    read asynchronously; ``block`` memory (`bitrill.ir.structure.is_deep`). There the head stands
-    outside the memory (in the register behind its read port, or in a register filled straight from
-    the input where the memory would answer a cycle late), so that ``depth - 1`` words of memory
-    make ``depth`` slots. Reset empties it.
+    read asynchronously; ``block`` memory (`bitrill.ir.structure.is_deep`). With block memory the
+    head of the FIFO is outside the memory: in the register behind its read port, or, if the memory
+    would be a cycle late, in a register filled straight from the input. So ``depth - 1`` words of
+    memory make ``depth`` slots. Reset empties the FIFO.
 
     Members
     -------
@@ -58,7 +58,7 @@ class Fifo(wiring.Component):
         if self.form == "registers" and depth != 2:
             raise SpecError(f"a FIFO of registers must have 2 slots, not {depth!r}")
         super().__init__({"i": In(beats(width)), "o": Out(beats(width))})
-        # state that proofs speak of
+        # state that the proofs in the tests refer to
         self.ready = Signal(init=1)
         if self.form == "registers":
             self.slots = [Signal(width, name=f"slot{k}", reset_less=True) for k in range(2)]
@@ -81,7 +81,7 @@ class Fifo(wiring.Component):
             push.eq(self.i.valid & self.ready),
             pop.eq(self.o.valid & self.o.ready),
         ]
-        one, room = Signal(), Signal()  # a single beat is held; a single slot is free
+        one, room = Signal(), Signal()  # exactly one beat is held; exactly one slot is free
         if self.form == "registers":
             m.d.comb += [one.eq(self.o.valid & self.ready), room.eq(one)]
         else:
@@ -97,12 +97,12 @@ class Fifo(wiring.Component):
             "distributed": self._distributed,
             "block": self._block,
         }
-        # a beat accepted now is the next head: nothing is held, or the only beat leaves
+        # a beat that is accepted now becomes the head if nothing is held or the only beat leaves
         store[self.form](m, push, pop, ~self.o.valid | (one & pop))
         return m
 
     def _registers(self, m: Module, push: Value, pop: Value, becomes_head: Value) -> None:
-        """The slots fill in turn: no register of a payload waits for what the far end does."""
+        """The slots fill in turn, so payload registers do not depend on the reader's ready."""
         m.d.comb += self.o.payload.eq(Mux(self.read_at, self.slots[1], self.slots[0]))
         for k, slot in enumerate(self.slots):
             with m.If(push & (self.write_at == k)):

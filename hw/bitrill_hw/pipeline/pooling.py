@@ -1,4 +1,4 @@
-"""Results over windows, merged beat by beat: first along the rows, then down the columns."""
+"""The pooling component: merges windows beat by beat, along the rows and then down the columns."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from .stream import OneToOne
 
 
 class PoolingCore(OneToOne):
-    """Two stages, each with running results that it updates as its beat leaves.
+    """Base of pooling components: two stages, each with running results of the open windows.
 
-    A beat goes on from the first only where a window ends in its row, and from the second (to the
-    output) only where one ends in its column.
+    A beat leaves the first stage for the second only if a window ends there in its row, and the
+    second for the output only if one ends there in its column.
     """
 
     op: Pooling
 
     @abstractmethod
     def merge(self, a: Value, b: Value, t: IntType) -> Value:
-        """The code of the result of two results, codes of ``t``."""
+        """The code of the combination of two results; all are codes of ``t``."""
 
     def elaborate(self, _) -> Module:
         m = Module()
         op, w = self.op, self.op.windows
         (kh, kw), (sh, sw), (_, wo) = w.kernel, w.stride, w.out
-        along, down = Signal(), Signal()  # a beat leaves the first, the second stage
+        along, down = Signal(), Signal()  # a beat leaves the first stage; the second one
         go_along, go_down = Signal(), Signal()
         first = Elastic(m, stages=1, valid=self.i.valid, ready=go_along)
         piece, column = count_up(m, along, piece=op.pieces, column=w.width)
@@ -73,9 +73,9 @@ class PoolingCore(OneToOne):
         depth: int,
         name: str,
     ) -> list[Value]:
-        """The beat in ``pipe`` merged into ``slots`` open windows, oldest first; the oldest.
+        """Merge the beat in ``pipe`` into ``slots`` open windows, and return the oldest one.
 
-        As the oldest ends, the others move up; the beat alone is the newest.
+        When the oldest window ends, the others move up; the newest one starts with the beat alone.
         """
         if not slots:
             return x
@@ -96,5 +96,5 @@ class PoolingCore(OneToOne):
 
 
 def as_codes(payload: Value, given: IntType, t: IntType) -> list[Value]:
-    """Elements of type ``given`` as codes of ``t``."""
+    """The elements of a beat, of type ``given``, as codes of ``t``."""
     return [code(x, t) for x in elements(payload, given)]

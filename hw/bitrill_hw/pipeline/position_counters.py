@@ -1,4 +1,4 @@
-"""Counters of places and of the windows that end there."""
+"""Counters of positions in a feature map, and of the windows that end at them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from amaranth import *
 
 
 class Counter(NamedTuple):
-    """``value``; ``top``: it stands at its last value; ``ends``: so do all inside of it."""
+    """A counter's ``value``; ``top``: it is at its last value; ``ends``: inner ones are, too."""
 
     value: Signal
     top: Value
@@ -16,7 +16,7 @@ class Counter(NamedTuple):
 
 
 def count_up(m: Module, moves: Value, **sizes: int) -> list[Counter]:
-    """Nested counters that go on when ``moves`` is 1, the innermost first, named as given."""
+    """Nested counters of the given names and sizes, innermost first; they count with ``moves``."""
     out: list[Counter] = []
     carry: Value = C(1)
     for name, size in sizes.items():
@@ -32,11 +32,11 @@ def count_up(m: Module, moves: Value, **sizes: int) -> list[Counter]:
 
 
 class Ends:
-    """Which places of an axis end a window of ``span`` places, windows ``stride`` places apart.
+    """Tells which places of an axis end a window of ``span`` places, with a stride of ``stride``.
 
-    ``moves``: the next place follows; ``top``: this is the last one. ``since``: places from the
-    first one of the oldest window that is open (below 0: it has still to come); ``here``: that
-    window ends at this place.
+    ``moves``: the next place follows; ``top``: this place is the last one. ``since``: distance from
+    the first place of the oldest open window (below 0 if it has not begun); ``here``: that window
+    ends at this place.
     """
 
     def __init__(

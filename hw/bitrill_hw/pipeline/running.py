@@ -1,4 +1,4 @@
-"""Running results: words that are updated in turn, as a beat passes a stage of a pipeline."""
+"""Running results: a memory of words that beats update in turn as they pass a pipeline stage."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .fifo import fifo_form
 
 
 class Running:
-    """``depth`` words of ``width`` bits, beat after beat its own one in turn.
+    """``depth`` words of ``width`` bits; each beat has the next word in turn.
 
-    ``word`` is that of the beat in ``stage``, `update` what it becomes as the beat leaves. A word
-    is read at the edge at which its beat enters; the beat before writes another one at that edge
-    at the latest, so nothing has to be forwarded. One word is a register.
+    ``word`` belongs to the beat in ``stage``; `update` gives its new value as the beat leaves. A
+    word is read at the edge at which its beat enters. The beat before has another word, and writes
+    it at that edge at the latest, so nothing has to be forwarded. A single word is a register.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Running:
         self.word = read.data
 
     def update(self, leaves: Value, value: Value) -> None:
-        """The word becomes ``value`` at an edge at which its beat leaves."""
+        """Set the word to ``value`` at an edge at which its beat leaves."""
         if self._port is None:
             with self.m.If(leaves):
                 self.m.d.sync += self._held.eq(value)

@@ -1,4 +1,4 @@
-"""Streams between components: one signature, one way to join two of them."""
+"""Streams between components: their signature, and how two are connected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bitrill.ir import Operator
 
 
 def beats(width: int) -> stream.Signature:
-    """A stream of beats of ``width`` bits, elements packed low first without padding."""
+    """Signature of a stream with beats of ``width`` bits, elements packed low first, unpadded."""
     return stream.Signature(unsigned(width))
 
 
@@ -23,29 +23,29 @@ class OneToOne(wiring.Component):
     -------
     i : ``op.lanes_in`` elements of ``op.x.type``
     o : ``op.lanes_out`` elements of ``op.y.type``
-    and ``more``, of those that have them
+    further members, given as ``members``
     """
 
     i: stream.Interface
     o: stream.Interface
     op: Any
 
-    def __init__(self, op: Operator, **more: Member):
+    def __init__(self, op: Operator, **members: Member):
         self.op = op
         super().__init__(
             {
                 "i": In(beats(op.lanes_in * op.x.type.bits)),
                 "o": Out(beats(op.lanes_out * op.y.type.bits)),
-                **more,
+                **members,
             }
         )
 
 
 def connect(m: Module, source: stream.Interface, sink: stream.Interface) -> None:
-    """Let ``source`` feed ``sink`` in module ``m``.
+    """Connect ``source`` to ``sink`` in module ``m``.
 
-    Unlike `amaranth.lib.wiring.connect` this works alike for ports of the module itself and of its
-    submodules, and refuses payloads of another shape with `SpecError`.
+    Unlike `amaranth.lib.wiring.connect` this takes ports of the module itself and of its submodules
+    alike, and raises `SpecError` for payloads of different shapes.
     """
     given, wanted = (Value.cast(s.payload).shape() for s in (source, sink))
     if given != wanted:

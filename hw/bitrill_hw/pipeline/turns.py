@@ -1,4 +1,4 @@
-"""Whose turn it is, where the beats of a pixel belong to several streams one after the other."""
+"""Tells which of several streams the next beat of a pixel belongs to, for concat and split."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from amaranth import *
 
 
 def turns(m: Module, beats: tuple[int, ...], moves: Value) -> list[Value]:
-    """For each of the streams, whether the coming beat is its own.
+    """For each stream, whether the next beat belongs to it.
 
-    A pixel has ``beats[j]`` beats of stream ``j``, in order; ``moves``: a beat is taken at the
-    coming edge.
+    A pixel has ``beats[j]`` beats of stream ``j``, in order of ``j``; ``moves``: a beat is taken at
+    the next edge.
     """
     total = sum(beats)
     place = Signal(range(total), name="place")

@@ -1,1 +1,1 @@
-"""How sums and products are built from the LUTs, carry chains and DSP slices of a family."""
+"""Plans of sums and products: built from the LUTs, carry chains and DSP slices of a family."""

@@ -1,11 +1,11 @@
 """Plan of the adders of a folded matrix unit: from the products of a step to the accumulator.
 
-The bits of the products (see `products`) form a heap of columns of weight ``2**column``, which
-counters (see `compress`; Dadda 1965) turn into two rows. The accumulator's carry chain adds both at
-once, one LUT a bit, and a third bit of the lowest column. Some products are too large by a constant
-of the row: the accumulator starts from its negative (`starts`), which joins the heap in a result's
-first step. Sums are taken modulo ``2**y.bits``, which is exact because every result lies in the
-range of ``y``. `bitrill_hw.arith.accumulate` turns the plan into logic.
+The bits of the products (see `products`) form a heap: column ``c`` holds bits of weight ``2**c``.
+Counters (see `compress`; Dadda 1965) turn it into two rows. The accumulator's carry chain adds both
+rows at once, one LUT a bit, and a third bit of the lowest column. Some products are too large by a
+constant of the row. The accumulator starts from its negative (`starts`), which joins the heap in a
+result's first step. Sums are taken modulo ``2**y.bits``, which is exact because every result lies
+in the range of ``y``. `bitrill_hw.arith.accumulate` turns the plan into logic.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .shapes import DistanceMatrix, FoldedMatrix
 
 @dataclass(frozen=True)
 class Fabric:
-    """The logic that a plan is made for: LUTs of six inputs, or with ``four``, of four.
+    """The logic that a plan is made for: LUTs of six inputs, or of four inputs with ``four``.
 
     ``levels``: LUTs between two registers. Gates take one level (two where their inputs are too
     many), counters one each, the chain two; parities that are not registered before come on top, in
@@ -42,7 +42,7 @@ class Fabric:
 
 @dataclass(frozen=True)
 class SumPlan:
-    """How one row's products of a step are summed.
+    """The plan by which the products of one row in a step are summed.
 
     Bits are numbered: the gates first, in order, then ``start``, then each counter's outputs.
 
@@ -110,7 +110,7 @@ def sum_plan(op: FoldedMatrix) -> SumPlan:
 
 
 def fabric_of(impl: Impl) -> Fabric:
-    """The logic that a folding chooses."""
+    """The logic of a folding: its family's LUTs, and its logic levels."""
     return Fabric(impl.levels, family_of(impl.primitives).four_inputs)
 
 
@@ -151,9 +151,9 @@ def _plan(
     """The plan of products with the fewest LUTs.
 
     ``starting``: whether rows have a start; ``early``: whether parities are registered before the
-    first stage; ``triples``: whether lanes may store parities, as they may not where a border
-    forces weights. LUTs of four inputs have no use for those: a majority of three products takes
-    four of them, and a count of two bits as many.
+    first stage; ``triples``: whether lanes may store parities, which a border that forces weights
+    forbids. With LUTs of four inputs parities save nothing: a majority of three products takes four
+    LUTs, and so does their whole count of two bits.
     """
     gates = products(weight, x, simd, width, triples and not fabric.four)
     return _cheapest(gates, width, starting, early, fabric)
@@ -166,7 +166,7 @@ def _distance_plan(x: IntType, simd: int, width: int, early: bool, fabric: Fabri
 
 
 def _cheapest(gates: Products, width: int, starting: bool, early: bool, fabric: Fabric) -> SumPlan:
-    """The plan of the fewest LUTs, with the chain's place for a fourth lowest bit or without."""
+    """The cheaper of two plans: with the chain's place for a fourth lowest bit, and without it."""
     carries = (False,) if fabric.four else (False, True)
     return min(
         (_with(gates, width, starting, early, carry, fabric) for carry in carries),
@@ -221,7 +221,7 @@ def tree(
 def counted_plan(gates: Products, width: int, fabric: Fabric) -> SumPlan:
     """The plan of a count of ``gates``, without a start or an accumulator.
 
-    At most two bits of a column remain, three of the lowest, for a carry chain of two rows that
-    begins with a bit.
+    At most two bits of each column remain, and three of the lowest, for a carry chain that adds two
+    rows and a carry in.
     """
     return _with(gates, width, False, True, False, fabric)

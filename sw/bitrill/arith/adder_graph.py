@@ -1,8 +1,8 @@
 """Adder graphs: a constant matrix times a vector as sums that several rows share.
 
-Everything is a sum of unsigned numbers, shifted and complemented by wires. A negative operand of
-``n`` bits counts as its complement: ``-u = ~u - (2**n - 1)``; such constants are gathered and
-added once, to the row. So no number has a sign, and none is extended.
+All numbers are unsigned; shifts and complements are wires. A negative operand of ``n`` bits is
+added as its complement, ``-u = ~u - (2**n - 1)``. The constants are collected and added once, to
+the row. So no number has a sign, and none is extended.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .heaps import HeapPlan, heap_plan
 
 @dataclass(frozen=True, order=True)
 class Operand:
-    """``2**shift`` times number ``number``, taken from the sum where ``negative``."""
+    """``2**shift`` times number ``number`` of the graph; subtracted if ``negative``."""
 
     number: int
     shift: int = 0
@@ -27,7 +27,7 @@ class Operand:
 
 @dataclass(frozen=True)
 class Number:
-    """A number of the graph: an input, or a sum that is built; its bits sum to 0 .. ``greatest``.
+    """An input of the graph, or one of its sums; the bits sum to a value in ``0..greatest``.
 
     ``offset``: how much is to be added to the sum of the bits. ``least``: columns of fewer bits
     are not added up (see `heap_plan`); None where all are, to one bit a column. ``columns``: how
@@ -51,7 +51,7 @@ class Number:
 
     @property
     def total(self) -> int:
-        """The sum of its bits where all are 1, which may be more than ``greatest``."""
+        """The sum of its bits if all are 1, which may be more than ``greatest``."""
         return sum(n << k for k, n in enumerate(self.heights))
 
 
@@ -98,7 +98,7 @@ class AdderGraph:
         return any(o.number < self.n_inputs for o in operands)
 
     def heights(self, operands: Iterable[Operand]) -> tuple[int, ...]:
-        """How many bits of each weight the operands have."""
+        """Number of bits of each weight in all operands."""
         return heights((self.numbers[o.number].heights, o.shift) for o in operands)
 
     def eval(self, x: np.ndarray) -> np.ndarray:
@@ -118,7 +118,7 @@ class AdderGraph:
 
 
 def heights(shapes: Iterable[tuple[tuple[int, ...], int]]) -> tuple[int, ...]:
-    """How many bits there are of each weight, in numbers of ``(heights, shift)``."""
+    """Number of bits of each weight in several numbers, each given as ``(heights, shift)``."""
     out: list[int] = []
     for columns, shift in shapes:
         out += [0] * (len(columns) + shift - len(out))
@@ -129,7 +129,7 @@ def heights(shapes: Iterable[tuple[tuple[int, ...], int]]) -> tuple[int, ...]:
 
 @dataclass
 class Builder:
-    """Builds an adder graph, sum by sum; ``luts``: those of the sums so far."""
+    """Builds an adder graph, sum by sum; ``luts``: LUTs of the sums built so far."""
 
     numbers: list[Number]
     luts: float = 0.0
@@ -137,9 +137,9 @@ class Builder:
     _known: dict[tuple[Operand, ...], Operand] = field(default_factory=dict)
 
     def shared(self, operands: list[Operand], least: int | None = None) -> Operand:
-        """The sum of operands as an operand, built unless the graph has it already.
+        """The sum of the operands, as an operand; it is built unless the graph already has it.
 
-        ``least``: see `Number`; a sum that is there keeps the one that was asked for first.
+        ``least``: see `Number`; a sum that exists keeps the value with which it was built.
         """
         if len(operands) == 1:
             return operands[0]
@@ -161,7 +161,7 @@ class Builder:
         return heap_plan(heights(shapes)[:width], width, 0, least)
 
     def _bounds(self, operands: tuple[Operand, ...]) -> tuple[int, int]:
-        """The greatest sum of the operands' bits, and the offset of the number that they make."""
+        """The greatest sum of the operands' bits, and the offset of the resulting number."""
         greatest = offset = 0
         for o in operands:
             number = self.numbers[o.number]
@@ -178,7 +178,7 @@ class Builder:
     def graph(
         self, n_inputs: int, order: Iterable[int], base: np.ndarray, width: int
     ) -> AdderGraph:
-        """The graph; ``order``: which row each result is, ``base``: the constant of each row."""
+        """The graph; ``order[i]``: the row that result ``i`` is; ``base``: each row's constant."""
         made = tuple(
             Row(row, int(base[r]) + self._bounds(row)[1])
             for r, row in sorted(zip(order, self.rows, strict=True))
@@ -190,7 +190,7 @@ class Builder:
 def signed_digits(value: int) -> tuple[tuple[int, bool], ...]:
     """The canonical signed digits of ``value`` (Reitwiesner 1960).
 
-    They are the fewest terms ``+-2**shift`` that make it, as (shift, negative), none adjacent.
+    Pairs ``(shift, negative)``, the fewest terms ``+-2**shift`` with this sum; no two are adjacent.
     """
     out, shift = [], 0
     while value:

@@ -1,15 +1,15 @@
-"""Plan of a bit-serial matrix unit: a plane of the weights times a plane of x in each cycle.
+"""Plans bit-serial matrix units, which multiply one plane of the weights by one of x a cycle.
 
 With planes ``w = sum(+-2**i * w_i)`` and ``x = sum(+-2**j * x_j)``, the top one of a signed type
 negative, a row of a vector is
 
     y = sum(+-2**(i + j) * popcount(w_i & x_j))
 
-(Umuroglu et al. 2018). Each `Pair` of planes is counted over all beats of the vector, which the
-replay buffer holds, before the next pair begins. Pairs come by ascending ``i + j``. Where that
-grows, the accumulator is halved, and the bit that falls out is one of y. So the accumulator has no
-more bits than the counts of a few pairs need, while the bits of y below it are a shift register,
-which takes no LUT. Counts of negative pairs are subtracted.
+(Umuroglu et al. 2018). The unit goes over all beats of the vector, out of the replay buffer, for
+one `Pair` of planes after the other. Pairs come by ascending ``i + j``. When that grows, the
+accumulator is halved, and the bit that falls out is a bit of y. So the accumulator needs only the
+bits of a few pairs' counts; the lower bits of y go into a shift register, which takes no LUT.
+Counts of negative pairs are subtracted.
 
     LUTs of a row = gates + counters + adder of the count + half a LUT a bit of the count
                     + one a bit of the accumulator
@@ -36,10 +36,10 @@ READ_STAGES = 2
 
 @dataclass(frozen=True)
 class Pair:
-    """A plane of w and one of x, by their numbers.
+    """A plane of w and a plane of x, which are multiplied in one turn over the vector.
 
-    ``negative``: whether their count is subtracted; ``halves``: whether the accumulator is halved
-    before it.
+    ``w``, ``x``: the planes' numbers; ``negative``: whether their count is subtracted; ``halves``:
+    whether the accumulator is halved before.
     """
 
     w: int

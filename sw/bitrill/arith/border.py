@@ -1,6 +1,7 @@
-"""Lanes of a matrix unit that read padding: which of them, at which places of the feature map.
+"""Finds the lanes of a matrix unit that read zero padding, for each window of the feature map.
 
-In one bit no code means 0, so a border that counts 0 forces weights there instead of inputs.
+A bipolar input has no code for 0. So that padding counts as 0, the unit forces the weights of those
+lanes instead of the inputs (ADR 4).
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from .shapes import FoldedMatrix
 
 @dataclass(frozen=True, eq=False)
 class Border:
-    """The rule by which lanes lie outside of the feature map.
+    """The rule that decides which lanes lie outside of the feature map.
 
-    A lane of group ``g`` is outside in beat ``b`` where, for some ``k``, the window stands at one
-    of ``places[k]`` (its axis of space, the places on it) and ``taps[b, g, k]`` is set. ``group``:
-    of each lane; lanes of a group lie in the same tap in every beat.
+    A lane of group ``g`` is outside in beat ``b`` if, for some ``k``, ``taps[b, g, k]`` is set and
+    the window stands at one of ``places[k]`` (an axis of space, and places on it). ``group`` has
+    the group of each lane; lanes of a group read the same tap in every beat.
     """
 
     places: tuple[tuple[int, tuple[int, ...]], ...]

@@ -1,6 +1,6 @@
-"""The entries of a codebook as sums of few digits, each of which is 0 or a power of two.
+"""Writes the entries of a codebook as sums of few digits, each 0 or plus or minus a power of two.
 
-Such a digit times x is a choice among shifted copies of x, so a codebook needs no multiplier.
+Such a digit times x is a choice among shifted copies of x, so codebook weights need no multiplier.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import product
 
 _SETS = 6
-"""Number of sets that are handed on, to be compared by their LUTs."""
+"""Number of sets that are returned, for a comparison by their LUTs."""
 
 _MOST_DIGITS = 4
 """Most digits of a set: four of -2 .. 2 make every number of 8 bits."""
@@ -20,11 +20,11 @@ Column = tuple[int, tuple[int, ...]]
 
 @lru_cache(maxsize=256)
 def power_digits(entries: tuple[int, ...], window: int, n: int) -> tuple[tuple[Column, ...], ...]:
-    """Sets of at most four digits whose sums are the ``entries``: the sets of the fewest bits.
+    """The sets of at most four digits that can make all ``entries``, those of the fewest bits.
 
     A digit is 0 or ``+-2**k`` for up to ``window`` successive k, and is multiplied by ``n`` planes.
-    The sums that a set can make are the 1 bits of one integer, at place ``bias + sum``: a digit
-    more ORs shifted copies of it.
+    The search keeps the sums that a set can make as the 1 bits of one integer, at place
+    ``bias + sum``. Adding a digit then means to OR shifted copies of that integer.
     """
     bias = 1 << max(map(abs, entries)).bit_length() + 2
     need = sum(1 << bias + e for e in set(entries))
@@ -53,7 +53,7 @@ def power_digits(entries: tuple[int, ...], window: int, n: int) -> tuple[tuple[C
 
 
 def _split(entries: tuple[int, ...], chosen: tuple[tuple[int, int], ...]) -> tuple[Column, ...]:
-    """The digits of each entry: the fewest that are not 0, then the fewest below 0."""
+    """The digits of each entry, with the fewest that are not 0, then the fewest below 0."""
     ways = [[0, *(sign << e for e in range(w) for sign in (1, -1))] for _, w in chosen]
     best: dict[int, tuple[tuple[int, int], tuple[int, ...]]] = {}
     for digits in product(*ways):

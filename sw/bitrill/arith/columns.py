@@ -1,9 +1,9 @@
-"""How many counters each column of a heap takes: the cheapest choice, with the adder behind them.
+"""Chooses how many counters each column of a bit heap takes, at the least cost in LUTs.
 
-A shortest path over the columns, from the lowest up. Its state is the number of bits that the
-counters so far hand to the next two columns, and the state of the adder. So the choice is the
-cheapest of all, except for columns much higher than seven bits, of which only choices of nearly as
-many counters of seven bits as there can be are tried.
+The choice is a shortest path over the columns, from the lowest up, and includes the adder behind
+the counters. Its state is the number of bits that the counters so far hand to the next two columns,
+and the state of the adder. The result is the cheapest of all choices, except for columns much
+higher than seven bits, where only choices with nearly the most 7:3 counters are tried.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import NamedTuple, Protocol, TypeAlias
 from .compress import FIVE_ONE, KINDS, SEVEN, Choice
 
 LUT, PLAIN = 4, 3
-"""Costs of a LUT of two outputs, and of a place of a chain that needs one output of its LUT.
+"""Costs of a LUT of two outputs, and of a place of a chain that needs only one output of its LUT.
 
-A small LUT is left there, which may share with others.
+The second is cheaper since synthesis may pair such a small LUT with another.
 """
 
 _MOST = (0, 1, 3, 1, 3)
-"""How many of each kind are tried in a column; of seven bits, the most that there can be."""
+"""Most counters of each kind that are tried in a column; of 7:3 up to as many as fit are tried."""
 
 ABOVE = 1
 """Bits of the next column that matter: a counter that takes one gives one back."""
@@ -32,20 +32,20 @@ FIVE_ONES = KINDS.index(FIVE_ONE)
 
 
 class Adder(Protocol):
-    """The adder behind the counters: how many bits it takes of each column, and what that costs."""
+    """The adder behind the counters: how many bits it takes from each column, and at what cost."""
 
     def room(self, column: int, state: int) -> int:
-        """The most bits that a column may keep; ``state``: of the adder below it, first 0."""
+        """The most bits that a column may keep; ``state``: the adder's below it, 0 at first."""
         ...
 
     def places(self, bits: int, state: int, *, last: bool) -> Sequence[tuple[int, int]]:
-        """States behind a column that keeps ``bits``, each with its cost; ``last``: the top one."""
+        """Possible ``(state, cost)`` after a column that keeps ``bits``; ``last``: the top one."""
         ...
 
 
 @dataclass(frozen=True)
 class Rows:
-    """An adder of two rows in every column, and of ``lowest`` bits in the first one, at no cost."""
+    """An adder that takes two bits of every column, and ``lowest`` of the first one, at no cost."""
 
     lowest: int
 
@@ -57,14 +57,15 @@ class Rows:
 
 
 _NONE, _ON, _HANDED, _OVER = range(4)
-"""The chain has not begun; it goes on; its LUT below hands on a majority besides; it has ended."""
+"""States of a `Chain`: not begun; going on; going on with a majority from below; ended."""
 
 
 @dataclass(frozen=True)
 class Chain:
-    """A carry chain of three bits a column, and four in its lowest one, over the columns in need.
+    """A carry chain that adds three bits a column, and four in its lowest one.
 
-    ``inverted``: the top column, whose carry is dropped, is complemented besides, in a LUT.
+    It spans only the columns that need it. ``inverted``: a LUT also complements the top column,
+    whose carry is dropped.
     """
 
     inverted: bool
@@ -87,18 +88,19 @@ class Chain:
 
 
 def hands_on(bits: int, handed: bool, *, lowest: bool) -> bool:
-    """Whether a column of the chain needs its LUT's second output: the majority of three bits.
+    """Whether a column of the chain needs its LUT's second output, the majority of three bits.
 
-    One bit goes into the LUT, one beside it (what the column below ``handed`` on, if it did), and
-    in the lowest column one into the chain's end; of more, three are added by the LUT.
+    The chain adds two bits: one through the LUT, one beside it (the majority that the column below
+    ``handed`` on, if it did). The lowest column also has the chain's carry in. If there are more
+    bits than that, the LUT adds three of them.
     """
     return bits > 2 + lowest - handed
 
 
 class Option(NamedTuple):
-    """What a column may take: its cost and number of counters, and the bits that it then has.
+    """The counters that a column may take, with their cost and number.
 
-    ``kept``: bits of the column; ``up``: bits for each of the next two columns.
+    ``kept``: bits that remain in the column; ``up``: bits for each of the next two columns.
     """
 
     cost: int
@@ -109,13 +111,13 @@ class Option(NamedTuple):
 
 
 Path: TypeAlias = tuple[tuple[int, int], tuple[Choice, ...]]
-"""Cost and number of counters up to a column, and what each column takes."""
+"""Cost and number of counters up to a column, and the choice of each column."""
 
 
 def choose(heights: Sequence[int], adder: Adder, *, full_adders: bool = False) -> list[Choice]:
-    """What each column takes, for the least cost; of equal costs, the fewest counters.
+    """The counters of each column, for the least cost; of equal costs, the fewest counters.
 
-    ``full_adders``: those alone, as suits LUTs of four inputs: two of them each, one level.
+    ``full_adders``: use full adders only, which suit LUTs of four inputs: two LUTs, one level.
     """
     paths: dict[tuple[int, int, int], Path] = {(0, 0, 0): ((0, 0), ())}
     for c, height in enumerate(heights):
@@ -136,7 +138,7 @@ def choose(heights: Sequence[int], adder: Adder, *, full_adders: bool = False) -
 
 @cache
 def _options(height: int, above: int, room: int, full_adders: bool) -> tuple[Option, ...]:
-    """What a column of ``height`` bits, with ``above`` in the next, takes to keep ``room``."""
+    """Choices for ``height`` bits, ``above`` in the next column, that keep at most ``room``."""
     if full_adders:
         adders = max(0, -((room - height) // 2))
         return (_option(height, (0,) * (len(KINDS) - 1) + (adders,)),)
@@ -167,7 +169,7 @@ def _option(height: int, choice: Choice) -> Option:
 
 
 def _served(height: int, choice: Choice) -> bool:
-    """Whether each counter, in order, still finds the bits it takes."""
+    """Whether each counter, in order, finds its bits: the column's, or outputs of earlier ones."""
     for kind, times in zip(KINDS, choice, strict=True):
         for _ in range(times):
             if height < kind.takes:
@@ -177,9 +179,10 @@ def _served(height: int, choice: Choice) -> bool:
 
 
 def _undominated(paths: dict[tuple[int, int, int], Path]) -> dict[tuple[int, int, int], Path]:
-    """The paths without those that another one beats.
+    """The paths that no other path beats.
 
-    One beats another where the adder is in the same state, it hands up no more, and costs no more.
+    A path beats another if the adder's state is the same, and it hands up no more and costs no
+    more.
     """
     kept: dict[tuple[int, int, int], Path] = {}
     for state, path in sorted(paths.items(), key=lambda e: (e[1][0], e[0])):

@@ -1,9 +1,9 @@
 """Greedy common subexpressions: pairs of terms that many rows add alike are built once.
 
-The pair that saves most comes first, and its sum is then a term itself, which may be part of the
-next pair (cf. Pasko et al. 1999, and da4ml, Sun et al. 2025). A pair saves the bits that every row
-has to add less, and costs the bits of an adder. Rows of few terms, as ternary ones are, have little
-else in common.
+The pair that saves most comes first. Its sum is then a term itself, which may be part of the next
+pair (cf. Pasko et al. 1999, and da4ml, Sun et al. 2025). A pair saves bits in every row that adds
+it, and costs the bits of an adder. It pays for rows of few terms, such as ternary ones, which share
+little else.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import numpy as np
 from .adder_graph import Builder, Operand
 
 PRICE = 1.85
-"""Bits that rows must be spared for each bit of the adder: those of a row go at two a LUT."""
+"""Bits that rows must save for each bit of the adder: in a row, a LUT adds about two bits."""
 
 COLUMNS = 128
-"""Terms past which a matrix is left alone: a search for a pair takes time quadratic in them."""
+"""Most terms of a matrix in which pairs are searched for: the time is quadratic in their number."""
 
 
 def paired(
     builder: Builder, weights: np.ndarray, terms: list[Operand]
 ) -> tuple[np.ndarray, list[Operand]]:
-    """``weights`` of -1, 0, 1, and their terms, with pairs as terms of their own behind them."""
+    """``weights`` of -1, 0, 1 and their terms, rewritten so that common pairs are further terms."""
     terms = list(terms)
     weights = weights.astype(np.float64)
     while len(terms) <= 4 * COLUMNS:
@@ -43,7 +43,7 @@ def paired(
 def _best(
     builder: Builder, weights: np.ndarray, terms: list[Operand]
 ) -> tuple[int, int, int] | None:
-    """The pair of terms that saves most, and their weights' product's sign; None if none does."""
+    """The two terms that save most, and the product of their weights' signs; None if none saves."""
     numbers = [builder.numbers[t.number] for t in terms]
     bits = np.array([sum(n.heights) for n in numbers], np.float64)
     most = np.array([n.total << t.shift for n, t in zip(numbers, terms, strict=True)], np.float64)

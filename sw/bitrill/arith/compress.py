@@ -1,14 +1,14 @@
 """Compressor trees: counters that turn a heap of bits into the rows that a carry chain adds.
 
-Three kinds of counters, by what they take of a column and what they cost in 6-input LUTs:
+The counters, by the bits that they take from a column and by their cost in 6-input LUTs:
 
 - a counter of up to seven bits, ``7:3``, or of five and one of the next column, ``(1,5;3)``: two
   LUTs and two places of a carry chain. Seven bits become three, so half a LUT a bit removed.
 - a full adder: one LUT of two outputs.
 
-`columns.choose` decides how many of each a column takes; `compress` decides which bits each takes:
-those that arrive first. Every sum of the project is compressed here, that of a folded unit's step
-(`accumulate`, `dsp_packing`, `bitserial`) and those of an unrolled matrix (`heaps`).
+`columns.choose` decides how many of each a column takes. `compress` decides which bits each takes:
+those that arrive first. Every sum of the project is compressed here, for a step of a folded unit
+(`accumulate`, `dsp_packing`, `bitserial`) and for an unrolled matrix (`heaps`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ONE = -1
 
 @dataclass(frozen=True)
 class Compressor:
-    """One counter of a tree, by the numbers of its bits.
+    """One counter of a tree; bits are referred to by number.
 
     ``inputs``: bits of weight ``2**column``; ``above``: at most one of the next column.
     ``outputs``: bits of weight ``2**column``, ``2**(column + 1)``, ..; those past the width are
@@ -39,7 +39,7 @@ class Compressor:
 
     @property
     def taken(self) -> tuple[int, ...]:
-        """Every bit that it takes."""
+        """Numbers of all bits that it takes."""
         return self.inputs + self.above
 
     @property
@@ -58,7 +58,7 @@ class Kind:
 
     @property
     def up(self) -> tuple[int, int]:
-        """How many bits it adds to each of the next two columns."""
+        """The number of bits that it adds to each of the next two columns."""
         return (1, 0) if self.takes == 3 else (1 - self.above, 1)
 
 
@@ -71,7 +71,7 @@ SEVEN, SIX, FIVE_ONE, FIVE, THREE = KINDS = (
 )
 
 Choice: TypeAlias = tuple[int, ...]
-"""How many of each of `KINDS` a column takes."""
+"""The number of counters of each of `KINDS` in one column."""
 
 Level: TypeAlias = tuple[Compressor, ...]
 """Counters that work side by side."""
@@ -80,7 +80,7 @@ Level: TypeAlias = tuple[Compressor, ...]
 def compress(
     heap: Sequence[Sequence[tuple[int, int]]], choices: Sequence[Choice], *, first: int
 ) -> tuple[list[Level], list[tuple[int, ...]]]:
-    """The counters that ``choices`` ask for, in levels, and the bits of each column that remain.
+    """Place the counters of ``choices`` in levels; also return the bits that remain in each column.
 
     ``heap``: for each column ``(level, bit)``: after how many levels of counters the bit is there.
     Carries out of the last column are dropped. ``first``: the number of the first new bit.
@@ -109,9 +109,9 @@ def compress(
 def staged(
     levels: Sequence[Level], *, first: int, each: int, behind: int = 0
 ) -> tuple[tuple[Level, ...], ...]:
-    """Levels in stages between registers: ``first`` in the first one, then ``each``.
+    """Group levels into stages between registers: ``first`` in the first stage, then ``each``.
 
-    ``behind``: levels of a carry chain that the last stage has room for besides.
+    ``behind``: levels of a carry chain for which the last stage must also have room.
     """
     stages: list[tuple[Level, ...]] = []
     rest, room = tuple(levels), first

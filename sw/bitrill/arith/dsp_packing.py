@@ -1,22 +1,22 @@
-"""Plan of a matrix unit in DSP slices: how weights of several rows share a slice's multiplier.
+"""Plans matrix units in DSP slices, where weights of several rows share a slice's multiplier.
 
-A slice of the 7 series (DSP48E1, Xilinx UG479) multiplies 25 by 18 bits and adds 48. A word of
-several rows' weights, ``spacing`` bits apart, times one x gives all of their products:
+A slice of the 7 series (DSP48E1, Xilinx UG479) multiplies 25 by 18 bits and adds 48 bits. A word
+that holds several rows' weights, ``spacing`` bits apart, times one x gives all of their products:
 
     (w0 + w1 * 2**S + ..) * x = w0 * x + w1 * x * 2**S + ..
 
-and a chain of slices sums those of several lanes, one stage after the other, before the fields are
-taken apart (as Xilinx WP486 does for two). The first slice of a chain adds a constant that keeps
-every field from falling below 0. So no field borrows from the next one, and each is just its bits,
-too large by a constant that the rows' accumulators take back as they start. With products in
-``lo .. hi`` and chains of L lanes
+A chain of slices sums the products of several lanes, one stage after the other, before the fields
+are taken apart (as Xilinx WP486 does for two). The first slice of a chain adds a constant that
+keeps every field from falling below 0. So no field borrows from the next one, and each is simply
+its bits. It is too large by a constant, which the rows' accumulators subtract as they start. With
+products in ``lo .. hi`` and chains of L lanes
 
-    S = bits(L * (hi - lo)), and not less than a weight and a borrow have
+    S = bits(L * (hi - lo)), and at least the bits of a weight and a borrow
     rows a slice = the most n with bits(w * (1 + 2**S + .. + 2**(S * (n - 1)))) <= 25
 
-where the most rows are chosen first, then the longest chain that the words have room for. The
-memory holds the fields of the words, without bits that repeat the sign. The fields of the chains go
-through counters into the accumulator.
+The most rows are chosen first, then the longest chain that the words have room for. The memory
+holds the fields of the words without repeated sign bits. The fields of the chains go through
+counters into the accumulator.
 
     slices = ceil(PE / n) * SIMD
 """
@@ -40,12 +40,12 @@ WEIGHT_BITS, X_BITS, SUM_BITS = 25, 18, 48
 """The ports of a slice, all two's complement."""
 
 CHAIN = 4
-"""The longest chain: lanes past the third of one wait in registers outside of the slices."""
+"""The longest chain; from its fourth lane on, operands wait in registers outside of the slices."""
 
 
 @dataclass(frozen=True)
 class Packing:
-    """How rows share slices, and lanes share chains of slices.
+    """The way in which rows share DSP slices, and lanes share chains of slices.
 
     ``rows``: the most rows of a slice, their fields ``spacing`` bits apart; ``chains``: the number
     of lanes of each chain; ``lo .. hi``: the range of a product; ``fields``: bits that the memory
@@ -65,7 +65,7 @@ class Packing:
         return max(self.chains)
 
     def groups(self, pe: int) -> list[int]:
-        """How many rows each slice of a lane has."""
+        """Number of rows in each slice of a lane."""
         return [min(self.rows, pe - first) for first in range(0, pe, self.rows)]
 
     def slices(self, pe: int) -> int:
@@ -73,18 +73,18 @@ class Packing:
         return len(self.groups(pe)) * sum(self.chains)
 
     def bits(self, pe: int) -> int:
-        """Bits that the memory holds of a lane."""
+        """Bits of a lane in a word of the memory."""
         return sum(self.fields[0] + self.fields[1] * (n - 1) for n in self.groups(pe))
 
     def width(self, lanes: int) -> int:
-        """Bits of a field of a chain."""
+        """Bits of a field at the end of a chain of ``lanes``."""
         return (lanes * (self.hi - self.lo)).bit_length() or 1
 
     def bias(self, lanes: int) -> int:
         """The constant that keeps a field of a chain from falling below 0.
 
-        It is a multiple of the greatest power of two with which the field needs no further bit:
-        so a constant of the row has few bits that are 1.
+        It is a multiple of the greatest power of two that does not widen the field, so that the
+        constant of a row has few bits that are 1.
         """
         most = (1 << self.width(lanes)) - 1
         for e in reversed(range(self.width(lanes) + 1)):
@@ -110,7 +110,7 @@ class DspPlan:
     def latency(self) -> int:
         """Stages from a step's operands to the accumulator.
 
-        A product, a sum for each lane of a chain, those of the counters, the accumulator.
+        One for the product, one for each lane of a chain, those of the counters, the accumulator.
         """
         return self.packing.chain + 1 + len(self.sums.stages) + self.sums.added + 1
 
@@ -133,7 +133,7 @@ def check_dsp(name: str, weight: IntType, x: IntType) -> None:
     if wide:
         raise SpecError(
             f"{name}: multiply 'dsp' takes weights of at most {WEIGHT_BITS} bits and x of at most"
-            f" {X_BITS}, signs with them, not {' and '.join(wide)}"
+            f" {X_BITS}, signs included, not {' and '.join(wide)}"
         )
 
 
@@ -184,7 +184,7 @@ def stored_fields(op: FoldedMatrix) -> np.ndarray:
         word = np.zeros(rows.shape[:-1], np.int64)
         for k in range(n):
             bits = packed.fields[k > 0]
-            borrow = (word < 0).astype(np.int64)  # what is below it takes one of it
+            borrow = (word < 0).astype(np.int64)  # a negative word below borrows 1 from this field
             code = rows[..., first + k] - borrow
             parts.append(code[..., None] >> np.arange(bits) & 1)
             word = word + (rows[..., first + k] << packed.spacing * k)

@@ -1,6 +1,6 @@
-"""Single bits of logic as truth tables of few inputs, and how many LUTs they take.
+"""Gates: truth tables of few inputs with one output bit, and how many LUTs they take.
 
-Products of weights and inputs are made of these, bit by bit (see `products`).
+Products of weights and inputs are made of gates, bit by bit (see `products`).
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 LUT_INPUTS = 6
-"""Inputs of a LUT of one output; a LUT of two outputs has `SHARED_INPUTS`."""
+"""Inputs of a LUT with one output; a LUT with two outputs has `SHARED_INPUTS`."""
 
 SHARED_INPUTS = 5
 
 _NEAR = 16
-"""Number of small gates that are compared, to find one to share a LUT with."""
+"""Number of following gates that are tried as partners for sharing a LUT."""
 
 Source = tuple[str, int, int]
 """``("w", lane, plane)`` or ``("x", lane, plane)``: stored weight and operand; ``("p", n, 0)``: bit
@@ -23,9 +23,9 @@ Source = tuple[str, int, int]
 
 @dataclass(frozen=True)
 class Gate:
-    """A bit of weight ``2**column``, the value of a truth table.
+    """A bit of weight ``2**column`` that a truth table gives.
 
-    With inputs of values ``v``, it is bit ``sum(v[i] << i)`` of ``table``.
+    If the inputs have the values ``v``, it is bit ``sum(v[i] << i)`` of ``table``.
     """
 
     column: int
@@ -39,7 +39,7 @@ class Gate:
 
     @property
     def luts(self) -> int:
-        """LUTs of the gate alone; past six inputs, a multiplexer chooses among several."""
+        """LUTs of the gate alone; with more than six inputs, several LUTs and a multiplexer."""
         if self.is_wire:
             return 0
         return 1 << max(0, len(self.inputs) - LUT_INPUTS)
@@ -54,9 +54,9 @@ def gate(column: int, inputs: Sequence[Source], f: Callable[..., object]) -> Gat
 
 
 def fewest(column: int, inputs: Sequence[Source], f: Callable[..., object]) -> Gate | None:
-    """The gate of ``f`` without inputs that decide nothing; None where it is always 0.
+    """The gate of ``f`` without the inputs that it does not depend on; None if it is always 0.
 
-    ``f`` gives None for values that never occur.
+    ``f`` returns None for values that never occur.
     """
     kept = list(inputs)
     ones = [f(*(n >> i & 1 for i in range(len(kept)))) for n in range(1 << len(kept))]
@@ -75,7 +75,7 @@ def fewest(column: int, inputs: Sequence[Source], f: Callable[..., object]) -> G
 
 
 def over(g: Gate, inputs: Sequence[Source]) -> int:
-    """The table of ``g`` over ``inputs``, which hold its own and others."""
+    """The truth table of ``g`` over ``inputs``, which contain the gate's own."""
     at = [inputs.index(s) for s in g.inputs]
     return gate(
         g.column, inputs, lambda *v: g.table >> sum(v[k] << i for i, k in enumerate(at)) & 1
@@ -83,7 +83,7 @@ def over(g: Gate, inputs: Sequence[Source]) -> int:
 
 
 def paired(gates: Sequence[Gate]) -> tuple[tuple[int, int], ...]:
-    """Pairs of gates that share a LUT of two outputs, since they have at most five inputs together.
+    """Pairs of gates that share a LUT of two outputs: together they have at most five inputs.
 
     A gate is paired with the one of the next few that adds the fewest inputs.
     """

@@ -1,8 +1,8 @@
-"""Plan of one sum of an unrolled matrix: a heap of bits of weight ``2**column`` becomes a number.
+"""Plans one sum of an unrolled matrix: a heap of bits of weight ``2**column`` becomes a number.
 
-Counters (see `compress`) leave a few bits in each column, and a carry chain adds up to three of
-them, one LUT each: a LUT adds the three without carry, and hands their majority to the next
-(ternary adder, Simkins and Young 2007). The chain's lowest column takes one more bit, at its end.
+Counters (see `compress`) leave a few bits in each column. A carry chain adds up to three of them,
+one LUT a column: the LUT adds the three without carry, and hands their majority to the next column
+(ternary adder, Simkins and Young 2007). The chain's carry in is one more bit of its lowest column.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .columns import Chain, choose, hands_on
 from .compress import ONE, Compressor, Level, compress, staged
 
 LEVELS_PER_STAGE = 3
-"""LUT levels between two registers."""
+"""Logic levels between two registers."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class HeapPlan:
 
     Bits are numbered: the heap's first, column by column, then each counter's outputs.
 
-    ``stages``: levels of counters between registers; the chain follows in the last one. There are
-    none where nothing is to be added. ``columns``: the bits that remain in each; ``chain``: the
+    ``stages``: levels of counters between registers, none if nothing is to be added; the chain
+    follows in the last one. ``columns``: the bits that remain in each column; ``chain``: the
     columns that the carry chain spans, ``(0, 0)`` for none; ``luts``: physical LUTs of the sum.
     `ONE` in the last column, whose carry is dropped, complements it.
     """
@@ -42,7 +42,7 @@ class HeapPlan:
 
     @property
     def result(self) -> tuple[int, ...]:
-        """How many bits of each weight the sum has; a chain gives one a column, and its carry."""
+        """Number of bits of each weight in the sum; a chain gives one a column, and its carry."""
         low, high = self.chain
         heights = [len(c) for c in self.columns]
         if self.columns and self.columns[-1][-1:] == (ONE,):
@@ -74,10 +74,10 @@ def heap_plan(
     """The plan with the fewest LUTs.
 
     ``heights``: bits of each column; the sum of them and ``constant`` is taken modulo
-    ``2**width``. With ``least``, 7 or 3, there is no chain: counters of seven bits, and for 3 full
-    adders, take columns of so many bits and more, and what they leave, several bits a column, is
-    the sum, without a constant. Counters of fewer bits than they could take would make its
-    complement cost a constant. ``late``: the bits come out of a LUT, not out of a register.
+    ``2**width``. With ``least`` 7 or 3 there is no chain and no constant: only columns of at least
+    so many bits get counters (7:3, and with 3 also full adders), and the sum has several bits a
+    column. All these counters are full: with a free input, the sum's complement would cost a
+    constant. ``late``: the bits come out of a LUT, not out of a register.
     """
     columns = _columns(heights, width)
     first = LEVELS_PER_STAGE - late
@@ -91,7 +91,7 @@ def heap_plan(
         if constant >> k & 1:
             columns[k].append(ONE)
     inverted = bool(columns) and ONE in columns[-1]
-    if inverted:  # no bit there, but a complement
+    if inverted:  # the 1 is no bit to be added: it complements the column
         columns[-1].remove(ONE)
     choices = choose([len(c) for c in columns], Chain(inverted))
     heap = [[(0, bit) for bit in column] for column in columns]
@@ -104,7 +104,7 @@ def heap_plan(
 
 
 def _columns(heights: tuple[int, ...], width: int) -> list[list[int]]:
-    """The heap's bits, column by column, without those past the width."""
+    """The numbers of the heap's bits, column by column, without those past the width."""
     columns: list[list[int]] = [[] for _ in range(width)]
     bit = 0
     for k, height in enumerate(heights):
@@ -119,7 +119,7 @@ def _luts(levels: list[Level]) -> int:
 
 
 def _level(columns: list[list[int]], numbers: Iterator[int], least: int) -> Level:
-    """One level of full counters of columns of ``least`` bits and more; replaces the columns."""
+    """One level of full counters for columns of at least ``least`` bits; updates ``columns``."""
     counters: list[Compressor] = []
     arriving: list[list[int]] = [[] for _ in columns]
     for k, bits in enumerate(columns):
@@ -136,7 +136,7 @@ def _level(columns: list[list[int]], numbers: Iterator[int], least: int) -> Leve
 
 
 def _chain(columns: list[tuple[int, ...]]) -> tuple[tuple[int, int], int]:
-    """The columns that the last carry chain spans, and its LUT levels."""
+    """The columns that the last carry chain spans, and its logic levels."""
     top = len(columns) - 1
     sizes = [len(c) - (k == top and ONE in c) for k, c in enumerate(columns)]
     low = next((k for k, n in enumerate(sizes) if n > 1), None)
@@ -147,7 +147,7 @@ def _chain(columns: list[tuple[int, ...]]) -> tuple[tuple[int, int], int]:
     for k in range(low, high):
         handed = hands_on(sizes[k], handed, lowest=k == low)
         ternary |= handed
-        if k == low:  # one more bit enters at its end, maybe behind an inverter
+        if k == low:  # the carry in takes one more bit, which may need an inverter
             entry = sizes[k] > 2 + handed
     high = min(high + handed, len(columns))
     return (low, high + (high == top and ONE in columns[top])), 1 + ternary + entry

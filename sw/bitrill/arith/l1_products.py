@@ -1,20 +1,20 @@
 """Distances ``-|x - w|`` as bits to be summed, like the products of `bitrill.arith.products`.
 
-Where a weight lies outside x's range, its distance to that range is a constant of the row. So
-weights are stored as values of x, and both are unsigned numbers x', w' of n bits (a signed x plus
+If a weight lies outside x's range, its distance to that range is a constant of the row. So weights
+are stored as values of x, and both become unsigned numbers x', w' of n bits (a signed x plus
 ``2**(n - 1)``). With ``ge = [x' >= w']`` and ``d`` the n low bits of ``x' - w'``,
 
     -|x - w| = (d ^ ge) + ge - 2**n
 
-where ``^ ge`` is on every bit: this is ``d`` where x' is the smaller, else the complement of ``d``,
-which is ``-d - 1``. The constant is added to the value that the row's accumulator starts from, so
-no sign is extended. ``ge`` is a chain of comparisons of two bits each, one LUT a link, in
-registered stages in front of the sums (`front`). The links are handed on beside the weight's
-planes, so a bit of ``d ^ ge`` is again one table: of its group of two bits, the link below it, and
-ge. An even number n of bits takes 3 n / 2 - 2 LUTs, and leaves n + 1 bits to sum.
+where ``^ ge`` acts on every bit: the result is ``d`` if x' is smaller than w', else the complement
+of ``d``, which is ``-d - 1``. The constant joins the value that the row's accumulator starts from,
+so no sign is extended. ``ge`` is a chain of comparisons of two bits each, one LUT a link, in
+registered stages in front of the sums (`front`). The links travel beside the weight's planes, so
+each bit of ``d ^ ge`` is one table: of its group of two bits, the link below it, and ge. An even
+number n of bits takes 3 n / 2 - 2 LUTs, and leaves n + 1 bits to sum.
 
-Up to three bits the distance is a table of x' and w' themselves, without ge, ``2**n - 1`` too
-large. Of one bit it is XNOR-popcount less one, with the bits of `products`.
+With up to three bits, the distance is a table of x' and w' themselves, without ge, and too large by
+``2**n - 1``. With one bit it is XNOR-popcount minus one, with the bits of `products`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .products import Products, products, stored
 from .shapes import DistanceMatrix
 
 DIRECT = 3
-"""Most bits of a distance that is made as tables of x and w."""
+"""Most bits of x for which the distance is made of tables of x and w alone."""
 
 
 def groups(x: IntType) -> tuple[tuple[int, ...], ...]:
@@ -91,7 +91,7 @@ def _sources(x: IntType, lane: int, planes: Sequence[int], group: int) -> list[S
 
 
 def _number(x: IntType, planes: Sequence[int], bits: Sequence[int]) -> int:
-    """The number that a group's planes of x' are; the top plane of a signed x is complemented."""
+    """The value of a group's planes of x'; the top plane of a signed x is complemented."""
     return sum(
         (b ^ (x.signed and p == x.bits - 1)) << i
         for i, (p, b) in enumerate(zip(planes, bits, strict=True))
@@ -124,7 +124,7 @@ def _complements(x: IntType, lane: int) -> list[Gate]:
     ge: Source = ("w", lane, x.bits + len(every) - 1)
     bits = []
     for k, planes in enumerate(every):
-        top = k == len(every) - 1  # whose comparison is ge itself
+        top = k == len(every) - 1  # the comparison of the top group is ge itself
         sources = _sources(x, lane, planes, k)
 
         def bit(

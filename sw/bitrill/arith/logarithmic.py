@@ -1,6 +1,7 @@
-"""The bits of one digit of a weight times x, as tables of few inputs.
+"""Bits of the product of one digit of a weight and x, as truth tables of few inputs.
 
-They are made once, for lane 0; `bitrill.arith.products` repeats them in each lane.
+It covers plain and logarithmic x. The tables are made once, for lane 0; `bitrill.arith.products`
+repeats them in each lane.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Template:
 def template(
     column: int, inputs: list[Source | Template], f: Callable[..., object]
 ) -> Template | None:
-    """The table of ``f`` without the inputs that decide nothing, or None: see `fewest`."""
+    """The table of ``f`` without the inputs that it does not depend on, or None: see `fewest`."""
     names: list[Source] = [("n", k, 0) for k, _ in enumerate(inputs)]
     least = fewest(column, names, f)
     if least is None:
@@ -37,7 +38,7 @@ def template(
 def x_planes(x: IntType) -> list[Source | Template]:
     """The planes of x, decoded where x is logarithmic.
 
-    They are the planes of x' but for the top one of a signed x, which is not complemented.
+    They are the planes of x', except that the top plane of a signed x is not complemented.
     """
     bits: list[Source | Template] = [("x", 0, p) for p in range(x.bits)]
     if not x.coding.one_hot:
@@ -107,8 +108,8 @@ def _multiplied(d: Digit, x: IntType, k: int) -> Template | None:
 def _chosen(d: Digit, x: IntType, k: int) -> Template | None:
     """Bit ``k`` of any value times a power of two: bit ``k - exponent`` of the value.
 
-    Where weight and x together have more than six bits, x is first translated to the place of that
-    bit, a number of as few bits as possible.
+    If weight and x together have more than six bits, x is first translated to the number of the bit
+    that it selects, in as few bits as possible.
     """
     w = len(d.planes)
     bits: list[Source | Template] = [("x", 0, p) for p in range(x.bits)]

@@ -1,12 +1,12 @@
-"""The smallest multiply-add-shift that is a layer's thresholds, if there is one.
+"""Finds the smallest multiply-add-shift that equals a layer's thresholds, if there is one.
 
-With ``y = lo + #{k : x >= t[k]}`` and ``f(x) = (g * x + a) >> s``, clamped, f equals y exactly if
-for each k = 1..N that x can reach, or miss: ``g * t[k] + a >= k * 2**s`` and
-``g * (t[k] - 1) + a < k * 2**s`` (counted from lo). An offset ``a`` between all of these exists
-exactly if for each pair j, k of them ``(k - j) * 2**s < g * (t[k] - t[j] + 1)``. So the slopes
-``g / 2**s`` that do form an open interval with rational ends, and the smallest s is the first at
-which an integer g lies within. A larger s never fails where a smaller one does not (2g), so one
-shift serves all channels.
+Let ``y = lo + #{k : x >= t[k]}`` and ``f(x) = (g * x + a) >> s``, clamped. f equals y if and only
+if ``g * t[k] + a >= k * 2**s`` for each k = 1..N that x can reach, and
+``g * (t[k] - 1) + a < k * 2**s`` for each k that x can miss (counted from lo). An offset ``a`` for
+all of these exists if and only if ``(k - j) * 2**s < g * (t[k] - t[j] + 1)`` for each pair j, k. So
+the possible slopes ``g / 2**s`` form an open interval with rational ends, and the smallest s is the
+first for which an integer g lies within. If s works with g, then s + 1 works with 2g, so one shift
+serves all channels.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def multiply_shift(
 ) -> MultiplyShift | None:
     """Return the parameters of the fewest bits that equal a MultiThreshold, None for uneven steps.
 
-    ``thresholds``: ``[C, N]``, ascending; ``inverted``: ``[C]``. They are equal for every x of its
-    type: checked at both sides of every threshold, which suffices, as both rise (or fall)
-    throughout. None also for results that are no plain integers, and where the sum would need more
-    than 48 bits.
+    ``thresholds``: ``[C, N]``, ascending; ``inverted``: ``[C]``. Both functions are equal for every
+    x of its type. This is checked at both sides of every threshold, which suffices since both are
+    monotone. The result is also None if ``out`` is not plain integers, and if the sum would need
+    more than 48 bits.
     """
     if not out.coding.binary or thresholds.shape[1] < 1:
         return None
@@ -56,9 +56,9 @@ def multiply_shift(
 
 
 def _rising(limits: np.ndarray, falls: bool, x: IntType) -> tuple[list[int], int, int]:
-    """Return thresholds and ends of x; where the function falls, of -x, in which it rises.
+    """Return thresholds and range of x, or of -x if the function falls, so that it rises.
 
-    A falling one is ``#{k : x < t[k]} = #{k : -x >= 1 - t[k]}``.
+    A falling function is ``#{k : x < t[k]} = #{k : -x >= 1 - t[k]}``.
     """
     if falls:
         return (1 - limits[::-1]).tolist(), -x.hi, -x.lo
@@ -112,7 +112,7 @@ def _fit(
 def _in_range(
     fits: list[tuple[int, int]], inverted: np.ndarray, x: IntType, out: IntType, shift: int
 ) -> MultiplyShift | None:
-    """Return what the channels' gains and offsets make, None where a sum has too many bits."""
+    """Return the channels' gains and offsets together, None if a sum would have too many bits."""
     gain, offset = np.array(fits, np.int64).T
     greatest = max(abs(x.lo), abs(x.hi))
     offset = offset + (out.lo << shift)

@@ -1,19 +1,19 @@
 """Products of weights and inputs as bits to be summed; each is a table of at most six inputs.
 
-With ``x' = x + offset`` unsigned (the top plane of a signed x is complemented; a bipolar bit is its
-own plane; a logarithmic x has the plane of its exponent 1, the others 0), a weight is a sum of
-digits, which are some planes of its stored bits (`bitrill.arith.weight_digits`):
+Let ``x' = x + offset`` be unsigned: the top plane of a signed x is complemented, a bipolar bit is
+its own plane, and in a logarithmic x only the plane of its exponent is 1. A weight is a sum of
+digits, each decided by some planes of its stored bits (`bitrill.arith.weight_digits`):
 
     w * x = sum(2**shift * m * x') - offset * w
 
-A digit's product is ``|m| * x'``, with the complement of x' where m is negative. Then it is too
-large by a constant that depends on the code alone, and that is subtracted from the value that the
-row's accumulator starts from (`constants`). So no sign is ever extended.
+A digit's product is ``|m| * x'``, with the complement of x' if m is negative. It is then too large
+by a constant that depends on the code alone. That constant is subtracted from the value that the
+row's accumulator starts from (`constants`), so no sign is ever extended.
 
 Bits of several lanes in one column merge into fewer (`_merged`): three AND products become their
 count, two LUTs for two bits. For three XNOR products, the upper bit of the count is a LUT of six
 inputs, and the lower one is ``(w0 ^ w1 ^ w2) xnor (x0 ^ x1 ^ x2)``. That is an XNOR product again:
-of the parity of the weights, which is stored in place of the third one, and of the parity of the
+of the parity of the weights, which is stored in place of the third weight, and of the parity of the
 inputs, which all rows share. Three of those merge once more.
 """
 
@@ -36,7 +36,7 @@ Item = tuple[tuple[Source, ...], Source]
 """An XNOR product: parity of stored bits, and a bit that all rows share."""
 
 _LANES = 6
-"""Number of lanes that readings of a weight are compared on."""
+"""Number of lanes for which readings of a weight are compared."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Products:
         return each - len(self.pairs) - len(self.inner_pairs)
 
     def levels(self, g: Gate) -> int:
-        """Levels of LUTs up to a gate's output: two where one LUT does not hold it."""
+        """Logic levels up to a gate's output: two if it takes more than one LUT."""
         return 1 + (len(g.inputs) > LUT_INPUTS or any(kind == "i" for kind, _, _ in g.inputs))
 
 
@@ -134,7 +134,7 @@ def constants(weight: IntType, x: IntType, weights: np.ndarray) -> np.ndarray:
 
 
 class _Bits:
-    """Gates of several lanes; what the templates of a lane read is made once."""
+    """Collects the gates of several lanes; bits that several templates read are made once."""
 
     def __init__(self) -> None:
         self.shared: dict[Gate, int] = {}

@@ -1,6 +1,6 @@
-"""What the plans of a matrix unit need to know of its matrix: sizes, values, types and folding.
+"""Protocols of a matrix: the sizes, values, types and folding that plans of matrix units read.
 
-Operators have these members. The plans ask for no more, so that this room knows no operator.
+Matrix operators have these members. The plans need nothing else, so this room imports no operator.
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ class FoldedMatrix(ConstantMatrix, Protocol):
 
 
 class SerialMatrix(FoldedMatrix, Protocol):
-    """A matrix that is multiplied plane by plane; ``serial_range``: that of its accumulators."""
+    """A matrix for a bit-serial unit; ``serial_range``: the range of its accumulators."""
 
     @property
     def serial_range(self) -> IntType: ...
 
 
 class DistanceMatrix(FoldedMatrix, Protocol):
-    """A matrix of distances; ``reached``: its weights, or the nearest value in the range of x."""
+    """A matrix of distances; ``reached``: its weights, clipped to the range of x."""
 
     @property
     def reached(self) -> np.ndarray: ...

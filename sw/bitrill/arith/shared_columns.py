@@ -1,12 +1,12 @@
 """Finds the sums that the rows of a constant matrix share, so that each is built once.
 
-Rows are taken in groups. Over the rows of a group, inputs whose columns are equal, up to sign and
-a power of two, always go together: their sum is built once, and stands for all of them. The group
-is then halved, the same is done for each half with what is left, and so on down to single rows.
-With ``R`` binary rows there are at most ``2**(R - 1)`` different columns, so that ``n`` inputs
-cost ``R`` rows hardly more than one (the method of four Russians, Arlazarov et al. 1970, with the
-sums' bits counted instead of operations). How many rows a group has, and in which order rows are
-grouped, is decided by the cost of the sums.
+Rows are taken in groups. Inputs whose columns are equal over the rows of a group, up to sign and
+a power of two, always go together, so their sum is built once and replaces them. Then the group is
+halved, each half is treated likewise, and so on down to single rows.
+``R`` binary rows have at most ``2**(R - 1)`` different columns, so adding ``n`` inputs for ``R``
+rows costs hardly more than for one (the method of four Russians, Arlazarov et al. 1970, with the
+sums' bits counted instead of operations). The size of the groups and the order of the rows are
+chosen by the cost of the sums.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from .adder_graph import AdderGraph, Builder, Number, Operand, signed_digits
 from .common_terms import COLUMNS, paired
 
 GROUPS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16)
-"""Rows of a group that are tried."""
+"""Numbers of rows in a group that are tried."""
 
 LEASTS = (None, 7, 3)
 
 SAMPLE = 16
-"""Rows of which a way of sharing is judged, where there are more than `COLUMNS` columns."""
+"""Rows from which a way of sharing is judged if there are more than `COLUMNS` columns."""
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
     """The sums to be built: ``y = weights @ x + base`` modulo ``2**width``.
 
-    ``inputs``: the numbers of x.
+    ``inputs``: the elements of x, as numbers of the adder graph.
     """
 
     weights: np.ndarray
@@ -43,19 +43,16 @@ class Problem:
 
 
 Leasts: TypeAlias = tuple[int | None, int | None]
-"""The fewest bits of a column that are counted in sums for two rows, and in sums for more rows.
-
-None: sums are added up to numbers of one bit a column.
-"""
+"""The value of `Number.least` for sums of groups of up to three rows, and of larger groups."""
 
 
 @dataclass(frozen=True)
 class Way:
-    """A way of sharing.
+    """One way to share sums between rows.
 
-    ``rows``: the order in which rows are grouped; ``size``: rows of a group; ``digits``: whether
-    weights are cut in signed digits before anything is shared, or at the end; ``pairs``: whether
-    pairs of terms that many rows have in common come first (`common_terms.paired`).
+    ``rows``: the order in which rows are grouped; ``size``: rows in a group; ``digits``: whether
+    weights are cut into signed digits before anything is shared, or at the end; ``pairs``: whether
+    pairs of terms that many rows have in common are built first (`common_terms.paired`).
     """
 
     rows: tuple[int, ...]
@@ -70,7 +67,7 @@ class Way:
 
 
 def share(problem: Problem, way: Way | None = None) -> AdderGraph:
-    """The adder graph that a way of sharing gives, the `cheapest` one if None."""
+    """The adder graph that ``way`` gives; None takes the `cheapest` way."""
     way = way or cheapest(problem)[0]
     builder = Builder(list(problem.inputs))
     given = _given(builder, problem, way)
@@ -80,7 +77,7 @@ def share(problem: Problem, way: Way | None = None) -> AdderGraph:
 
 
 def cheapest(problem: Problem) -> tuple[Way, float]:
-    """The way that takes the fewest LUTs, and how many, by a sample of a large matrix' rows."""
+    """The way that takes the fewest LUTs, and their number; by a sample of a large matrix' rows."""
     n = len(problem.weights)
     digits = (False,) if abs(problem.weights).max() <= 1 else (False, True)
     rows = tuple(similar_first(problem.weights))
@@ -99,7 +96,7 @@ def cheapest(problem: Problem) -> tuple[Way, float]:
 
 
 def _luts(problem: Problem, way: Way) -> float:
-    """LUTs of a way, estimated from as many whole groups as `SAMPLE` rows make."""
+    """LUTs of a way, estimated from whole groups of `SAMPLE` rows."""
     groups = way.groups
     step = max(1, len(groups) * way.size // SAMPLE) if len(problem.inputs) > COLUMNS else 1
     tried = groups[step // 2 :: step]
@@ -114,7 +111,7 @@ def _luts(problem: Problem, way: Way) -> float:
 
 
 def similar_first(weights: np.ndarray) -> list[int]:
-    """The rows, ordered so that those that agree or disagree most stand together."""
+    """Order of the rows in which those that agree or disagree most stand together."""
     groups = [[r] for r in range(len(weights))]
     signs = np.sign(weights)
     alike = np.abs(signs @ signs.T)
@@ -156,7 +153,7 @@ def _build(
 
 
 def _digits(weights: np.ndarray, terms: list[Operand]) -> tuple[np.ndarray, list[Operand]]:
-    """Columns of -1, 0, 1 with their terms: one for each place of a column's signed digits."""
+    """Columns of -1, 0, 1 and their terms: one for each place of a column's signed digits."""
     planes = np.zeros((64, *weights.shape), np.int64)
     for (r, c), w in np.ndenumerate(weights):
         for shift, negative in signed_digits(int(w)):
@@ -176,7 +173,7 @@ def _halve(
         _halve(builder, weights[: (n + 1) // 2], terms, width, least)
         _halve(builder, weights[(n + 1) // 2 :], terms, width, least)
         return
-    # what is added once as it is goes straight into the result, with its constant
+    # terms whose weight is a power of two go straight into the result, together with its constant
     size = np.abs(weights[0])
     once: np.ndarray = np.equal(size & (size - 1), 0)
     several, merged = _merge(

@@ -1,8 +1,8 @@
-"""Plan of an unrolled matrix unit, whose weights are wired into its adders, with its registers.
+"""Plans unrolled matrix units, whose weights are wired into the adders: sums and registers.
 
-An input element of ``n`` bits is the number ``u + offset`` with ``u`` unsigned: ``u`` is a bipolar
-element's bit, or a signed one's code with the top bit complemented. The adders are those of
-`shared_columns`.
+An input element of ``n`` bits is the number ``u + offset`` with ``u`` unsigned: ``u`` is the bit of
+a bipolar element, or the code of a signed one with the top bit complemented. `shared_columns` plans
+the adders.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .shared_columns import Problem, Way, cheapest, share
 class UnrolledPlan:
     """An adder graph, and the pipeline stage in which each of its sums is ready.
 
-    ``ready``: for each number of the graph, the stage in whose register it is, 0 for one that is
-    there without a register; ``rows_ready``: likewise for each row.
+    ``ready``: for each number of the graph, the stage in whose register it is, 0 if it has no
+    register; ``rows_ready``: the same for each row.
     """
 
     graph: AdderGraph
@@ -41,7 +41,7 @@ class UnrolledPlan:
 
     @property
     def flops(self) -> int:
-        """Bits in registers: between the stages of sums, and of numbers until they are read."""
+        """Bits in registers: between stages of sums, and of numbers that wait to be read."""
         graph = self.graph
         last = list(self.ready)
         heaps = []
@@ -67,12 +67,12 @@ def unrolled_plan(op: ConstantMatrix) -> UnrolledPlan:
 
 
 def estimated_luts(op: ConstantMatrix) -> float:
-    """LUTs of the sums of a matrix, from a sample of its rows: quicker than its plan."""
+    """LUTs of the sums of a matrix, estimated from a sample of its rows, without the whole plan."""
     return _way(_key(op))[1]
 
 
 class _Key:
-    """A matrix that equals others of the same weights and types, to find its plan by."""
+    """Cache key of a plan: matrices with the same weights and types are equal."""
 
     def __init__(self, digest: str, op: ConstantMatrix):
         self.digest, self.op = digest, op
@@ -102,7 +102,7 @@ def _plan(key: _Key) -> UnrolledPlan:
 
 
 def problem(op: ConstantMatrix) -> Problem:
-    """The sums that a matrix asks for; XNOR-popcount counts the places that agree."""
+    """The sums of a matrix; XNOR-popcount counts the places that agree."""
     agree = (op.weights < 0).sum(1) if op.popcount else 0 * op.weights[:, 0]
     number = element(op.x.type)
     return Problem(op.weights, agree, (number,) * op.cols, op.y.type.bits)
@@ -115,9 +115,9 @@ def element(t: IntType) -> Number:
 
 
 def _staged(graph: AdderGraph, first: int) -> UnrolledPlan:
-    """The graph with its stages.
+    """Assign pipeline stages to the sums of a graph.
 
-    ``first``: the stage in whose register the input's planes are: 1 where they are decoded.
+    ``first``: the stage in whose register the input's planes are: 1 if they are decoded, else 0.
     """
     ready = [first] * graph.n_inputs
     for number in graph.numbers[graph.n_inputs :]:

@@ -1,21 +1,21 @@
-"""Ways to take a weight apart into digits, so that each digit times x is few bits of few inputs.
+"""Splits weights into digits, so that each digit times x is a few bits of few inputs each.
 
 ``w * x' = sum(2**(shift + low) * m * x'[low:high])``: x' is x as an unsigned number (see
 `bitrill.arith.products`), and m the digit's value, which some planes of the stored weight choose.
-A coding says in which form its bits are (`bitrill.ir.coding.DigitReader`); for each form several
-ways are tried (`readings`), and `bitrill.arith.products` takes the cheapest:
+A coding describes its bits in one of four forms (`bitrill.ir.coding.DigitReader`). For each form
+`readings` gives several ways, of which `bitrill.arith.products` takes the cheapest:
 
 - ternary: one digit of two planes
-- powers of two: one digit a term; where a term has many exponents, either one digit, or one for a
-  few exponents each, or a shifter of two levels
-- table (codebook): digits of all planes of the index, whose values are 0 and a few successive
-  powers of two (`codebook_digits`); or the whole entry times a few planes of x, whose product is a
-  table of six inputs
-- binary: where x has one plane, the planes of w themselves (AND); else two planes and the one
-  below, -2 .. 2 (Booth 1951, MacSorley 1961)
+- powers of two: one digit a term; if a term has many exponents, also one digit for every few
+  exponents, or a shifter of two levels
+- table (codebook): digits that all planes of the index decide, with values 0 and a few successive
+  powers of two (`codebook_digits`); or the whole entry times a few planes of x, as tables of six
+  inputs
+- binary: the planes of w themselves (AND) if x has one plane; else two planes and the one below,
+  -2 .. 2 (Booth 1951, MacSorley 1961)
 
-A logarithmic x has one bit that is 1 at most, so a product is a shift: each of its bits is one bit
-of the weight, and a digit may have any value (`_ByShifts`).
+In a logarithmic x at most one bit is 1, so a product is a shift: each of its bits is one bit of the
+weight, and a digit may have any value (`_ByShifts`).
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from .gates import LUT_INPUTS
 
 @dataclass(frozen=True)
 class Digit:
-    """The number ``values[code] * 2**shift``; some stored ``planes`` of a weight are the code.
+    """A part of a weight: ``values[code] * 2**shift``, where the stored ``planes`` are the code.
 
-    A value is None where the code never occurs. ``x``: the first plane of x' that the digit
-    multiplies, and the one behind the last; None: all of them. Where a value is negative, the
-    product is made too large by a constant (`excess`): with ``whole``, all bits of the product are
-    complemented, else those of x'. ``shifter``: the product is built in two levels, the exponent's
-    lower two bits first.
+    A value is None if its code never occurs. ``x``: the first plane of x' that the digit
+    multiplies, and the one behind the last; None means all planes. If a value is negative, the
+    product is too large by a constant (`excess`): with ``whole``, all bits of the product are
+    complemented, else those of x'. ``shifter``: the product is built in two logic levels, the
+    exponent's lower two bits first.
     """
 
     planes: tuple[int, ...]
@@ -65,7 +65,7 @@ class Digit:
         return [m for m in self.values if m is not None]
 
     def planes_of(self, n: int) -> tuple[int, int]:
-        """First plane and end of what is multiplied, where x' has ``n`` planes."""
+        """First plane that is multiplied, and the one behind the last, if x' has ``n`` planes."""
         return self.x or (0, n)
 
     def width(self, n: int) -> int:
@@ -76,7 +76,7 @@ class Digit:
         return (self.most * ((1 << high - low) - 1)).bit_length()
 
     def excess(self, n: int) -> np.ndarray:
-        """How much too large the product is, for each code, int64."""
+        """The constant by which the product is too large, for each code, int64."""
         low, high = self.planes_of(n)
         each = (1 << self.width(n)) - 1 if self.whole else (1 << high - low) - 1
         excesses = [
@@ -87,7 +87,7 @@ class Digit:
 
 @dataclass(frozen=True)
 class Reading:
-    """A weight as a sum of digits; ``magnitude``: it is stored as sign and magnitude."""
+    """A weight as a sum of digits; ``magnitude``: whether it is stored as sign and magnitude."""
 
     digits: tuple[Digit, ...]
     magnitude: bool = False
@@ -99,14 +99,14 @@ def planes(x: IntType) -> int:
 
 
 def readings(weight: IntType, x: IntType) -> list[Reading]:
-    """The ways to read a weight that are tried."""
+    """The ways to split a weight into digits, for a choice by cost."""
     tried = weight.coding.digits(_ByPlanes(planes(x)))
     return tried + weight.coding.digits(_ByShifts(x)) if x.coding.one_hot else tried
 
 
 @dataclass(frozen=True)
 class _ByPlanes:
-    """Readings for an x' of ``n`` planes of which any may be 1."""
+    """Readings for an x' of ``n`` planes, any of which may be 1."""
 
     n: int
 
@@ -125,7 +125,7 @@ class _ByPlanes:
         return [Reading(each), Reading(_booth(bits, lo < 0, shift))]
 
     def exponents(self, terms: tuple[Planes, ...], values: Values) -> list[Reading]:
-        """One digit a term, or several for a few of its exponents each, or a shifter."""
+        """One digit a term, or one for every few of its exponents, or a shifter."""
         powers = _magnitude_bits(values)
         tried = []
         for few in range(1, powers + 1):
@@ -137,7 +137,7 @@ class _ByPlanes:
         return [Reading(digits) for digits in tried]
 
     def table(self, values: Values) -> list[Reading]:
-        """Value times a few planes of x' each, or digits of 0 and a few powers of two."""
+        """The whole value times a few planes of x' each, or digits of 0 and a few powers of two."""
         index = _index(values)
         step = max(1, LUT_INPUTS - len(index))
         parts = ((low, min(self.n, low + step)) for low in range(0, self.n, step))
@@ -160,7 +160,7 @@ class _ByShifts:
         return []
 
     def binary(self, bits: int, lo: int, hi: int, shift: int = 0) -> list[Reading]:
-        """One digit where a table of six inputs holds the product; or parts of the magnitude."""
+        """One digit if a table of six inputs holds the product, else parts of the magnitude."""
         tried = []
         if bits + self.x.bits <= LUT_INPUTS:
             codes = range(1 << bits)
@@ -177,7 +177,7 @@ class _ByShifts:
         return [Reading(tuple(Digit(t, 0, values, None, True) for t in terms))]
 
     def table(self, values: Values) -> list[Reading]:
-        """Parts of the magnitude: as many places as a table of six inputs can choose from."""
+        """Parts of the magnitude, each as wide as a table of six inputs can choose from."""
         index = _index(values)
         b = len(index)
         fits = b + self.x.bits <= LUT_INPUTS

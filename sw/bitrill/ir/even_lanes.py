@@ -48,9 +48,9 @@ class EvenLanes(Operator, abstract=True):
         return 0
 
     def default_impl(self, lanes: tuple[int | None, ...], *, style: Style) -> Impl:
-        """As many lanes as the widest operand has, or the next legal number: none is slowed down.
+        """The lanes of the widest operand, or the next legal number, so that none is slowed down.
 
-        Without any, the fewest lanes that take a frame in `INTERVAL` cycles.
+        If no operand has lanes yet, the fewest that take a frame in `INTERVAL` cycles.
         """
         given = [n for n in lanes if n is not None]
         wanted = max(given, default=-(-self.x.size // INTERVAL))

@@ -1,4 +1,4 @@
-"""The operators, one file each; ``hw/bitrill_hw/ops`` and ``tests/ops`` mirror the names."""
+"""Bitrill's operators, one file each; `bitrill_hw.ops` has their hardware under the same names."""
 
 from ..ir.operator import Operator
 from ..ir.registry import registered

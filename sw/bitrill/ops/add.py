@@ -1,4 +1,4 @@
-"""Sums of streams: residual connections."""
+"""The operator `Add`: tensors added element by element, for residual connections."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..ir.structure import Structure
 from ..ir.types import IntType, Tensor
 
 GAIN_BITS = 16
-"""The widest gain: passes choose the smallest that are right, which have far fewer bits."""
+"""Bits of the widest gain; the gains that passes choose have far fewer."""
 
 
 def check_gains(name: str, gains: tuple[int, ...], operands: tuple[Tensor, ...]) -> None:
@@ -32,7 +32,7 @@ def check_gains(name: str, gains: tuple[int, ...], operands: tuple[Tensor, ...])
 
 
 def scaled(t: IntType, gain: int) -> tuple[int, int]:
-    """Return the least and greatest value of ``gain * x``."""
+    """Return the lowest and highest value of ``gain * x``."""
     a, b = gain * t.lo, gain * t.hi
     return min(a, b), max(a, b)
 
@@ -42,12 +42,12 @@ class Add(EvenLanes):
     """``y = sum(gains[j] * x_j)``, element by element; operands of one shape, any types.
 
     ``gains``: an integer for each operand, not 0; they bring operands of different scales to one
-    grid. y has exactly the range that sum can reach. (He et al. 2016, residual connections.)
+    grid. y has exactly the range that the sum can reach. (He et al. 2016, residual connections.)
 
     ``pe`` elements a beat, one beat a cycle, ``latency`` stages: a register for each operand,
-    which waits for the others; the products, where a gain is not plus or minus a power of two;
-    then the operands are added two by two, a level of the tree a stage. The input registers are
-    filled one by one, as beats come: ``in_j[k] >= step[k - 1]``, ``step[k] >= in_j[k] + 1``.
+    which waits for the others; the products, if a gain is not plus or minus a power of two; then a
+    tree that adds two operands at a time, a level a stage. The input registers are filled one by
+    one, as beats come: ``in_j[k] >= step[k - 1]``, ``step[k] >= in_j[k] + 1``.
     """
 
     kind: ClassVar[str] = "add"
@@ -120,7 +120,8 @@ class Add(EvenLanes):
         s.flops(held=pe * sum(widths) if self.has_gains else 0)
         while len(widths) > 1:
             pairs = [widths[k : k + 2] for k in range(0, len(widths), 2)]
-            # a bit that only one of two has adds the carry alone, unless its sign goes on
+            # a bit that only one of two operands has adds the carry alone, unless the other is
+            # sign-extended
             s.luts(sum=pe * sum(max(p) if signed else min(p) for p in pairs if len(p) > 1))
             widths = [max(p) + len(p) - 1 for p in pairs]
             s.flops(held=pe * sum(widths))

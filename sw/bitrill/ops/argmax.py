@@ -1,4 +1,4 @@
-"""Decisions: the channels with the highest scores."""
+"""The operator `ArgMax`: a classifier's decision, the channels with the highest scores."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ..ir.types import IntType, Tensor
 class ArgMax(Operator):
     """Indices of the ``k`` highest scores, best first; among equals the lowest index first.
 
-    Score of channel c: ``gain[c] * x[c] + offset[c]``, int64 ``[C]`` each: integers that keep the
+    The score of channel c is ``gain[c] * x[c] + offset[c]``, int64 ``[C]`` each: integers with the
     order and the ties of the real scores (see `bitrill.passes.head`).
     x: ``[C]``, or with axes of size 1 before; y: ``[k]``. One element a beat in, one index a beat
-    out: an insertion register of k places; the next vector is accepted while the present one's
-    indices leave.
+    out. Scores are sorted into k registers; the next vector is accepted while the indices of this
+    one leave.
     """
 
     kind: ClassVar[str] = "argmax"
@@ -45,7 +45,7 @@ class ArgMax(Operator):
             must_be_numbers(self)
         if self.x.size != self.x.channels:
             raise SpecError(
-                f"{self.name}: argmax must stand on a vector, not on shape {self.x.shape}"
+                f"{self.name}: the operand of argmax must be a vector, not of shape {self.x.shape}"
             )
         if self._bound >= 1 << 48:
             raise SpecError(f"{self.name}: scores must fit 48 bits, not {self._bound.bit_length()}")
@@ -96,7 +96,7 @@ class ArgMax(Operator):
 
     @property
     def plain(self) -> bool:
-        """Whether a score is its element."""
+        """Whether each score is the element itself."""
         return bool((self.gain == 1).all() and not self.offset.any())
 
     @property
@@ -107,8 +107,8 @@ class ArgMax(Operator):
     def schedule(self) -> Schedule:
         c, k = self.x.size, self.k
         before = self.latency - 1
-        # the element that is to leave the last of the stages before ends a vector at times; then
-        # it waits for the indices of the vector before that one
+        # an element that ends a vector waits, in the last stage before the insertion, until the
+        # indices of the vector before have left
         ended = (np.arange(c) - before + 1) // c
         decided = Rule("out", "in", np.full(k, c - 1), self.latency)
         return Schedule(c, 0, k, (decided, Rule("in", "out", (ended - 1) * k - 1, 0)))

@@ -1,4 +1,4 @@
-"""Sums over windows: average pooling, the division left to the scale."""
+"""The operator `SumPool`: sums over windows, for average pooling; the scale does the division."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Channels of several streams side by side: dense and inception blocks, skip connections."""
+"""The operator `Concat`: channels of several tensors side by side, as in DenseNet and U-Net."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .add import check_gains, scaled
 class Concat(EvenLanes):
     """``y = [gains[0] * x_0, gains[1] * x_1, ..]`` along the channels, pixel by pixel.
 
-    Operands agree in all axes but the innermost, and may differ in type; y is bipolar, or
-    logarithmic, where all of them are of that type and no gain is other than 1, else the integers
-    from the lowest value to the highest. ``gains`` as in `bitrill.ops.Add`. (Huang et al. 2017,
-    Szegedy et al. 2015.)
+    Operands agree in all axes but the innermost, and may differ in type. y is bipolar or
+    logarithmic if all operands have that type and all gains are 1, else the integers from the
+    lowest value to the highest. ``gains`` as in `bitrill.ops.Add`. (Huang et al. 2017, Szegedy et
+    al. 2015.)
 
-    ``pe`` elements a beat, a divisor of every operand's channels: of each pixel first the beats
+    ``pe`` elements a beat, a divisor of every operand's channels. Each pixel gives first the beats
     of ``x_0``, then those of ``x_1``, .. One register: ``out[k] >= in_j[its beat] + 1``, and a
     beat is accepted when its turn has come, at the edge at which the one before it leaves.
     """
@@ -52,7 +52,7 @@ class Concat(EvenLanes):
 
     @property
     def _alike(self) -> bool:
-        """Whether elements are passed on as they are, whatever their bits mean."""
+        """Whether elements are passed on unchanged, whatever their bits mean."""
         types = {t.type for t in self.operands}
         return len(types) == 1 and not self.x.type.coding.binary and set(self.gains) == {1}
 
@@ -74,7 +74,7 @@ class Concat(EvenLanes):
 
     @property
     def turns(self) -> tuple[int, ...]:
-        """Beats of a pixel that each operand gives."""
+        """Beats a pixel of each operand."""
         return tuple(t.channels // self.folded.pe for t in self.operands)
 
     def schedule(self) -> Schedule:
@@ -82,7 +82,8 @@ class Concat(EvenLanes):
         for j, (i, given) in enumerate(zip(*turns(self.turns, self.beats_out), strict=True)):
             name = port("in", j)
             ins[name] = len(i)
-            # a beat of another operand stands behind its own last one, so that rule holds anyway
+            # a beat that follows one of another operand needs no further rule: that operand's own
+            # last beat came before
             rules += [Rule("out", name, given, 1), Rule(name, "out", i - 1, 0)]
         return Schedule(ins.pop("in"), 0, self.beats_out, tuple(rules), ins)
 

@@ -1,4 +1,4 @@
-"""Stream width converter: the same elements, another number of them a beat, or other axes."""
+"""The operator `Convert`: the same elements with another number of them a beat, or other axes."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from ..ir.structure import Structure
 from ..ir.types import Tensor
 
 DEEP_LOAD = 8
-"""Places from which on the counter of beats no longer fits the LUT of each bit."""
+"""Elements of the shift register from which on the counter no longer fits the LUT of each bit."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Convert(EvenLanes):
     """``y = x``; ``simd`` elements an input beat, ``pe`` an output beat; ``shape``: axes of y.
 
-    A shift register of ``capacity = simd + pe - gcd(simd, pe)`` elements: an output beat is
-    offered as soon as ``pe`` elements are held; an input beat is accepted at the edge at which
-    its elements find room, counting those that leave at that same edge.
+    It is a shift register of ``capacity = simd + pe - gcd(simd, pe)`` elements. An output beat is
+    offered as soon as ``pe`` elements are held. An input beat is accepted at the first edge at
+    which its elements find room; elements that leave at that edge make room, too.
     """
 
     kind: ClassVar[str] = "convert"
@@ -67,7 +67,7 @@ class Convert(EvenLanes):
         a, b = self.lanes_in, self.lanes_out
         k, i = np.arange(self.beats_out), np.arange(self.beats_in)
         arrived = Rule("out", "in", -(-(k + 1) * b // a) - 1, 1)
-        # beat i fits once (i + 1) * a - capacity elements have left
+        # input beat i fits once (i + 1) * a - capacity elements have left
         fits = -(-((i + 1) * a - self.capacity) // b) - 1
         return Schedule(self.beats_in, 0, self.beats_out, (arrived, Rule("in", "out", fits, 0)))
 
@@ -81,13 +81,13 @@ class Convert(EvenLanes):
         u, v, capacity = a // common, b // common, self.capacity // common
         unit = common * self.x.type.bits
         places = capacity - u + 1
-        # a bit is held, moved down or loaded in one LUT; to choose among several places to load it
-        # from takes another, and so do bits that are moved down from where they may be loaded
+        # one LUT holds, shifts or loads a bit; another one is needed to choose among several places
+        # to load from, and to shift bits down from where they may be loaded
         loads = [sum(p <= j < p + u for p in range(places)) for j in range(capacity)]
         s.luts(held=unit * capacity, choose=unit * sum(n - 1 for n in loads))
         s.luts(several=unit * sum(n > 1 for n in loads), down=unit * (u - 1) * (v > 1))
-        # how many are held arrives last: where what leaves changes all of its bits, each place is
-        # found both ways
+        # the number of held elements arrives last: if a leaving beat changes all of its bits, each
+        # place to load is computed for both cases
         late = v % 2 and u > 1 and capacity >= DEEP_LOAD
         kind = "late" if v > 1 else "deep" if u < 32 else "deeper"
         plain = (u, v) == (32, 1) or (kind == "deeper" and unit == 1)

@@ -1,4 +1,4 @@
-"""Zeros between pixels: with a convolution behind it, a transposed convolution."""
+"""The operator `Deconv`: zeros between pixels; a convolution behind it makes a transposed one."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ..ir.types import IntType, Tensor
 class Deconv(EvenLanes):
     """``y[i * s0, j * s1, c] = x[i, j, c]`` with ``strides`` (s0, s1), and 0 elsewhere.
 
-    x: ``[H, W, C]`` or ``[L, C]``; y: ``[(H - 1) * s0 + 1, (W - 1) * s1 + 1, C]``, of x's range
-    with 0 in it (bipolar becomes the integers -1..1). A transposed convolution of stride s is a
-    convolution of stride 1, its kernel turned, over this and its padding (Dumoulin and Visin
+    x: ``[H, W, C]`` or ``[L, C]``; y: ``[(H - 1) * s0 + 1, (W - 1) * s1 + 1, C]``, with the range
+    of x and 0 (bipolar becomes the integers -1..1). A transposed convolution of stride s is a
+    convolution of stride 1 with a turned kernel over this and its padding (Dumoulin and Visin
     2016).
 
-    ``pe`` elements a beat, a divisor of the channels; one output beat a cycle, one stage: zeros
+    ``pe`` elements a beat, a divisor of the channels; one output beat a cycle, one stage. Zeros
     come without waiting for the next pixel. ``out[k] >= in[its beat] + 1``; a beat is accepted at
     the edge at which the one in front of it leaves.
     """
@@ -38,7 +38,7 @@ class Deconv(EvenLanes):
     def validate(self) -> None:
         if len(self.x.shape) not in (2, 3):
             raise SpecError(
-                f"{self.name}: deconv must stand on [L, C] or [H, W, C], not {self.x.shape}"
+                f"{self.name}: x of deconv must be [L, C] or [H, W, C], not {self.x.shape}"
             )
         axes = len(self.x.shape) - 1
         if len(self.strides) != axes or min(self.strides) < 1:
@@ -83,8 +83,8 @@ class Deconv(EvenLanes):
         s = Structure()
         sizes = [n for axis in zip(self.strides, self.x.shape[:-1], strict=True) for n in axis]
         s.counters(self.pixel, *sizes)
-        # zeros are the registers' reset; of a bipolar element the one bit tells it from them, in
-        # all lanes alike, and the other is its complement
+        # zeros reset the registers; a bipolar element becomes two bits, of which one is the same in
+        # all lanes (it is no zero) and the other is the element's complement
         widened = self.y.type.bits > self.x.type.bits
         s.luts(width=widened * self.lanes_out)
         s.flops(held=self.lanes_out * self.x.type.bits + 1 + widened)

@@ -1,4 +1,4 @@
-"""A kernel of its own for each channel: depthwise convolution behind a sliding window."""
+"""The operator `Depthwise`: each channel has its own kernel; it stands behind a sliding window."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Depthwise(EvenLanes):
     ``[C, taps]``, values of ``weight_type``. Gain and offset are those of `MatVec`, of which each
     channel is a row (see `rows`): bipolar x counts bits, or with bipolar weights agreements.
 
-    ``simd = pe`` channels a beat on both sides, one a cycle: ``taps * C/pe`` beats a window. Sums
-    that are not whole wait in a memory of a word a beat of the result; y's beats leave with the
+    ``simd = pe`` channels a beat on both sides, one beat a cycle: ``taps * C/pe`` beats a window.
+    Partial sums wait in a memory with a word for each beat of the result. y's beats leave with the
     beats of the last tap, ``latency`` cycles after them.
 
-    ``free``: the weights may be any of ``weight_type``, as those of `MatVec` may; style
-    ``runtime`` holds them in a memory that the host writes.
+    ``free``: the weights may be any of ``weight_type``, as in `MatVec`; style ``runtime`` holds
+    them in a memory that the host writes.
     """
 
     kind: ClassVar[str] = "depthwise"
@@ -116,7 +116,7 @@ class Depthwise(EvenLanes):
 
     @property
     def dot_gain(self) -> int:
-        """Gain of ``dot = dot_gain * y + dot_offset``, as `MatVec.dot_gain`."""
+        """Factor in ``dot = dot_gain * y + dot_offset``, as `MatVec.dot_gain`."""
         return self.rows.dot_gain
 
     @property
@@ -151,7 +151,7 @@ class Depthwise(EvenLanes):
 
     @property
     def latency(self) -> int:
-        """Pipeline stages from a beat to its sum, which merges into its channels' as it leaves."""
+        """Pipeline stages from a beat to its sum, which joins the partial sum as it leaves."""
         return self.read_stages + sum_stages(self.rows)
 
     def cost(self) -> Cost:
@@ -165,13 +165,13 @@ class Depthwise(EvenLanes):
         groups, taps = self.groups, self.taps
         i, k = np.arange(self.beats_in), np.arange(self.beats_out)
         ends = (k // groups * taps + taps - 1) * groups + k % groups
-        # the last result that left, at the latest, with the beat of latency places before
+        # the beat ``latency`` places before must have left, and its result with it
         frame, place = np.divmod(i - self.latency, self.beats_in)
         given = np.searchsorted(ends, place, side="right") - 1 + frame * self.beats_out
         rules = (
             Rule("out", "in", ends, self.latency),
             Rule("in", "out", given, 0),
-            # beats that waited behind a result leave one by one
+            # beats that waited behind a result leave one a cycle
             Rule("out", "out", k // groups * groups - 1, (taps - 1) * groups + 1),
         )
         return Schedule(self.beats_in, 0, self.beats_out, rules)
@@ -187,11 +187,11 @@ class Depthwise(EvenLanes):
         return planes.transpose(2, 0, 3, 1).reshape(self.taps * self.groups, -1)
 
     def start_words(self) -> np.ndarray:
-        """Bits of what the channels' sums start from, ``[groups, bits]``, bits ``[plane][row]``."""
+        """Bits of the values that sums start from, ``[groups, bits]``, bits ``[plane][row]``."""
         return start_words(starts(self.rows), sum_plan(self.rows).width, self.folded.pe)
 
     def tables(self) -> dict[str, Table]:
-        """Weights, and what the sums of channels start from where they start from anything."""
+        """Weights, and the values that the channels' sums start from, if there are any."""
         pe, words = self.folded.pe, self.weight_words().astype(np.uint8)
         axes = {"lane": 1, "plane": words.shape[1] // pe, "row": pe}
         notes = {"type": type_note(self.weight_type), "taps": self.taps, "groups": self.groups}

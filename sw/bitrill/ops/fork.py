@@ -1,4 +1,4 @@
-"""A stream that several nodes read."""
+"""The operator `Fork`: copies of one stream for several readers."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ..ir.types import Tensor
 class Fork(EvenLanes):
     """``y_j = x`` for ``copies`` results; ``pe`` elements a beat.
 
-    One register holds a beat; each copy is offered in the next cycle and taken once, when its own
-    reader is ready, whatever the others do. The next beat is accepted at the edge at which the
-    last copy leaves, at the earliest: ``out_j[k] >= in[k] + 1``, ``in[k] >= out_j[k - 1]``.
+    One register holds a beat. Each copy is offered in the next cycle, and its reader takes it when
+    it is ready, whatever the others do. The next beat is accepted at the earliest at the edge at
+    which the last copy leaves: ``out_j[k] >= in[k] + 1``, ``in[k] >= out_j[k - 1]``.
     """
 
     kind: ClassVar[str] = "fork"

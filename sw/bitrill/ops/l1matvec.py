@@ -1,4 +1,4 @@
-"""Sums of absolute differences instead of products: the dense layers of AdderNet."""
+"""The operator `L1MatVec`, AdderNet's dense layer: sums of absolute differences, not products."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CHUNK = 1 << 20
 
 
 class Distances(Folded):
-    """A folded unit with stages of comparisons between the weights' memory and the sums."""
+    """A folded unit with stages of comparisons between the weight memory and the sums."""
 
     component = "bitrill_hw.ops.l1matvec:L1MatVecCore"
 
@@ -50,11 +50,11 @@ class L1MatVec(Matrix):
     """``y[r] = -sum_j |w[r, j] - x[j]|`` over the innermost axis (Chen et al. 2020, AdderNet).
 
     ``weights``: int64 ``[rows, cols]``, of at most 16 bits, on the scale of x. x: integers of at
-    most 8 bits, ``[.., cols]``; y: ``[.., rows]``, of the range that these weights can reach. A
-    column for each element of an x of several axes makes one vector of all of it.
+    most 8 bits, ``[.., cols]``; y: ``[.., rows]``, with the range that these weights can reach. If
+    ``cols`` is the number of all elements of an x of several axes, x is taken as one vector.
 
-    Folded like a `MatVec`: ``simd`` columns a step, ``pe`` rows at once, the same steps, replay and
-    accumulators. Wide distances take more stages before their sums (see
+    It is folded like a `MatVec`: ``simd`` columns a step, ``pe`` rows at once, with the same steps,
+    replay buffer and accumulators. Wide distances take more stages before their sums (see
     `bitrill.arith.l1_products`).
     """
 
@@ -88,12 +88,12 @@ class L1MatVec(Matrix):
         super().validate_impl(impl)
 
     def unit_of(self, style: str, multiply: str = "lut") -> Distances:
-        """Its only unit, whatever the words are: `validate_impl` refuses other styles."""
+        """Its only unit; `validate_impl` refuses other styles."""
         return Distances()
 
     @property
     def reached(self) -> np.ndarray:
-        """The weights, clipped to x's range: what that takes from ``|w - x|`` is a constant."""
+        """The weights, clipped to x's range; that changes ``|w - x|`` only by a constant."""
         return np.clip(self.weights, self.x.type.lo, self.x.type.hi)
 
     @property

@@ -1,4 +1,4 @@
-"""Tables: functions that are not monotone, so that no thresholds give them."""
+"""The operator `Lookup`: a table, for functions that are not monotone and so have no thresholds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ADDRESS_BITS = 16
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lookup(EvenLanes):
-    """``y = table[c, n]`` for x the n-th value of its type (``n = x - lo``; else its code).
+    """``y = table[c, n]`` if x is the n-th value of its type (``n = x - lo`` for integers).
 
     ``table``: int64 ``[C, values]`` of values of ``out``, or ``[1, values]``, the same for all
     channels. ``pe`` channels a beat, one beat a cycle, one stage: a memory for each lane.
@@ -56,7 +56,7 @@ class Lookup(EvenLanes):
         return self.cost().weight_bits
 
     def on(self, operands: tuple[Tensor, ...]) -> Lookup:
-        """The table keeps the words of the values that are left."""
+        """The same function; its table keeps only the words of values that x still has."""
         kept = np.isin(self.x.type.values(), operands[0].type.values())
         return self.replace(operands=operands, table=self.table[:, kept])
 

@@ -1,4 +1,4 @@
-"""Matrix times vector: dense layers, and convolutions behind a sliding window."""
+"""The operator `MatVec`: matrix times vector; dense layers, and behind a `Window` convolutions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .units.tables import free_type, starts_table, type_note
 
 _PACKED_WEIGHTS = 1 << 19
 _PACKED_VECTORS = 8
-"""A binary matrix that caches do not hold is read faster as bits, while few vectors share it."""
+"""Most vectors for which a large binary matrix is multiplied as packed bits, not by BLAS."""
 
 
 STYLES = unit_styles()
@@ -58,7 +58,7 @@ def alternating(n: int) -> np.ndarray:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MatVec(Matrix):
-    """``y = gain * (w @ x) + offset`` over the innermost axis: what the adders really count.
+    """``y = gain * (w @ x) + offset`` over the innermost axis, in the integers that adders count.
 
     - integer x:                 ``y = w @ x``
     - bipolar x, integer w:      ``y = w @ b`` with bits ``b = (x + 1) / 2``
@@ -66,33 +66,37 @@ class MatVec(Matrix):
       (XNOR-popcount; Courbariaux et al. 2016, Umuroglu et al. 2017)
 
     ``weights``: int64 ``[rows, cols]``, values of ``weight_type`` (+-1 when bipolar).
-    x: ``[.., cols]``; y: ``[.., rows]``, of the range that these weights can reach. A matrix with
-    a column for each element of an x of several axes takes all of it, in the order of the stream,
-    as one vector, and gives ``[rows]``.
+    x: ``[.., cols]``; y: ``[.., rows]``, with the range that these weights can reach. If ``cols``
+    is the number of all elements of an x of several axes, x is taken as one vector, in the order of
+    the stream, and y is ``[rows]``.
 
-    ``inside`` (of XNOR-popcount behind a border): which taps of each window lie inside, bool
-    ``[places, taps]`` for each axis of space; a tap is inside where it is on all axes. Outside,
-    the weights are -1 and +1 in turn, column by column, so a tap's channels, an even number, agree
-    with half of them where they hold one value: they count 0 in ``w @ x``, for every row alike.
-    So zero padding is a border of -1 in one bit, and gain, offset and thresholds are constants.
+    ``inside`` (XNOR-popcount behind zero padding): which taps of each window lie inside the feature
+    map, bool ``[places, taps]`` for each axis of space; a tap is inside if it is so on all axes.
+    Outside, the weights are -1 and +1 in turn, column by column. A tap has an even number of
+    channels, all -1 there, so half of them agree with the weights: they count 0 in ``w @ x``, for
+    every row. So zero padding is a border of -1 in one bit, and gain, offset and thresholds stay
+    constants.
 
-    Folded: ``simd`` columns a step, ``pe`` rows at once; a vector takes
+    Style ``folded``: ``simd`` columns a step, ``pe`` rows at once; a vector takes
     ``(rows/pe)*(cols/simd)`` steps, one a cycle. Beat ``k`` of the output holds rows
     ``k*pe .. k*pe+pe-1``; it is taken ``latency`` cycles after its last step at the earliest.
-    With more than one pass over the input, beats wait in a replay buffer of two vectors, so the
-    next vector is taken in while the present one is replayed.
+    If the neuron fold is above 1, beats wait in a replay buffer of two vectors, so the next vector
+    is taken in while the present one is replayed.
 
-    Style ``unrolled``: the matrix is in the logic, a vector a beat and a beat a cycle, ``latency``
-    stages (see `bitrill.arith.unrolled`); ``pe`` and ``simd`` are all rows and all columns.
+    Style ``unrolled``: the weights are in the logic, a vector is a beat, and there is a beat a
+    cycle, with ``latency`` stages (see `bitrill.arith.unrolled`); ``pe`` and ``simd`` are all rows
+    and all columns.
 
-    ``free``: the weights may be any of ``weight_type``, these are the ones it begins with; y has
-    the range that all of them can reach. Style ``runtime``, of free weights alone, is folded with a
-    memory that can be written (see `bitrill.runtime.register_map`). Style ``streamed`` takes the
-    word of each step from a second stream, ``in1``, through a FIFO of two words.
+    ``free``: the weights may become any of ``weight_type``, and ``weights`` are the first ones; y
+    has the range that all of them can reach. Style ``runtime`` needs free weights; it is folded,
+    with a memory that can be written (see `bitrill.runtime.register_map`). Style ``streamed`` needs
+    them, too; it takes the word of each step from a second stream, ``in1``, through a FIFO of two
+    words.
 
-    Multiply ``serial`` (`bitrill.arith.bitserial`): a pair of planes of w and x a step, so
-    ``w.bits * x.bits`` times the steps, always through the replay buffer. Multiply ``dsp``
-    (`bitrill.arith.dsp_packing`): several rows' products in a DSP slice, the steps as they are.
+    Multiply ``serial`` (`bitrill.arith.bitserial`): a step is one plane of w and one of x, so there
+    are ``w.bits * x.bits`` times the steps, always through the replay buffer. Multiply ``dsp``
+    (`bitrill.arith.dsp_packing`): a DSP slice has the products of several rows; the steps are those
+    of ``folded``.
     """
 
     kind: ClassVar[str] = "matvec"
@@ -151,12 +155,12 @@ class MatVec(Matrix):
 
     @cached_property
     def dot_gain(self) -> int:
-        """``w @ x = dot_gain * y + dot_offset``."""
+        """Factor in ``w @ x = dot_gain * y + dot_offset``."""
         return self.x.type.coding.gain
 
     @cached_property
     def dot_offset(self) -> np.ndarray:
-        """Per row, int64: see `dot_gain`."""
+        """Offset of each row, int64: see `dot_gain`."""
         if self.popcount:
             return np.full(self.rows, -self.cols)
         return self.x.type.coding.offset * self.weights.sum(1)
@@ -193,7 +197,7 @@ class MatVec(Matrix):
 
     @cached_property
     def _outside(self) -> tuple[np.ndarray, np.ndarray]:
-        """``[*places, cols]``, int8: 1 inside; and the weights outside, 0 inside."""
+        """Two int8 arrays ``[*places, cols]``: 1 inside, else 0; and weights outside, else 0."""
         first, *rest = self.inside or (np.ones((1, 1), bool),)
         for axis in rest:
             both = first[..., None, :, None] & axis[:, None, :]
@@ -239,10 +243,10 @@ class MatVec(Matrix):
         return self.replace(free=True, weight_type=free_type(self.weight_type))
 
     def tables(self) -> dict[str, Table]:
-        """Weights, and what the sums of rows start from where they start from anything.
+        """Weights, and the values that the rows' sums start from, if there are any.
 
-        Where `bitrill.arith.products` has three lanes share a parity, the third one's bit is the
-        parity of the three.
+        If three lanes share a parity (`bitrill.arith.products`), the third one stores the parity of
+        the three.
         """
         pe, simd, plan = self.folded.pe, self.folded.simd, sum_plan(self)
         words = self.weight_words().astype(np.uint8)
@@ -257,9 +261,9 @@ class MatVec(Matrix):
         return {"weights": weights} | (starts_table(self.start_words(), pe) if plan.start else {})
 
     def stream_words(self) -> np.ndarray:
-        """Bits ``[steps, bits]`` of the words that a streamed unit takes for each vector.
+        """Words that a streamed unit takes for each vector, as bits ``[steps, bits]``.
 
-        The weights, and above them, in every word of the same rows, what these start from.
+        A word has the weights, and above them the values that its rows' sums start from.
         """
         parts = [table.bits for table in self.tables().values()]
         parts[1:] = [bits.repeat(self.synapse_fold, axis=0) for bits in parts[1:]]

@@ -1,4 +1,4 @@
-"""Maximum over windows."""
+"""The operator `MaxPool`: the maximum over windows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..ir.types import IntType
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MaxPool(Pooling):
-    """``y`` is the greatest x of each window (see `Pooling`); on one bit an OR.
+    """``y`` is the greatest x of each window (see `Pooling`); with one bit, an OR.
 
     Padding is a `Pad` in front, with the lowest value of the type.
     """
@@ -28,7 +28,7 @@ class MaxPool(Pooling):
     def merge_luts(self, slots: int, bits: int) -> dict[str, float]:
         if bits == 1:  # the greatest of single bits is their OR, in the LUT that moves them
             return {"either": slots}
-        # two bits of each are one LUT of both, more are compared
+        # the greater of two numbers of two bits takes a LUT a bit; wider ones are compared
         return {
             "merge": slots * bits,
             "greater": slots * (bits - 2),

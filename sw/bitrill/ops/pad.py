@@ -1,4 +1,4 @@
-"""A border of a constant around each frame."""
+"""The operator `Pad`: a border of a constant around each feature map."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Pad(EvenLanes):
     """``y`` is ``x`` with ``pads`` rows and columns of ``value`` around it.
 
     ``pads``: ``(top, left, bottom, right)`` for x of shape ``(H, W, C)``, ``(left, right)`` for
-    ``(L, C)``: the order of ONNX. The result's type is that of x where it holds ``value``, else
-    the integers that hold both.
+    ``(L, C)``: the order of ONNX. The result has x's type if that holds ``value``, else the
+    integers that hold both.
 
-    In front of XNOR-popcount zero padding is a border of -1 in one bit, which `MatVec.inside`
-    counts as 0. Elsewhere a border of 0 makes bipolar x the integers -1..1 in two bits, of which
-    the second is the element's valid bit: exact, with nothing beside the stream.
+    In front of XNOR-popcount, zero padding is a border of -1 in one bit, which `MatVec.inside`
+    counts as 0. Elsewhere a border of 0 makes bipolar x the integers -1..1 in two bits. The second
+    bit says whether the element is inside, so this is exact and needs nothing beside the stream.
 
-    ``pe`` elements a beat on both sides, one a cycle. A register holds one beat of x. The border
-    in front of a frame's first element is given once that has come (an idle network stays
-    empty), all other border as soon as it is due.
+    ``pe`` elements a beat on both sides, one beat a cycle. A register holds one beat of x. The
+    border in front of a frame's first element is given once that element has come, so an idle
+    network stays empty; all other border is given as soon as it is due.
     """
 
     kind: ClassVar[str] = "pad"

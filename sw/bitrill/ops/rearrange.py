@@ -1,4 +1,4 @@
-"""Blocks of pixels to channels and back: depth-to-space (sub-pixel convolution) and its inverse."""
+"""The operator `Rearrange`: depth-to-space (sub-pixel convolution) and its inverse."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Direction = Literal["to_space", "to_depth"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rearrange(EvenLanes):
-    """Move blocks of ``b * b`` pixels of n channels each into the channels of one, or back.
+    """Moves a block of ``b * b`` pixels, n channels each, into the channels of one pixel, or back.
 
-    Pixel ``[d, e]`` of a block has the channels ``(d * b + e) * n + c`` in the deep form:
+    In the deep form, pixel ``[d, e]`` of a block is the channels ``(d * b + e) * n + c``:
 
     - ``to_space``: ``y[i*b + d, j*b + e, c] = x[i, j, (d*b + e)*n + c]``
     - ``to_depth``: ``y[i, j, (d*b + e)*n + c] = x[i*b + d, j*b + e, c]``
@@ -29,10 +29,10 @@ class Rearrange(EvenLanes):
     x: ``[H, W, C]``. (ONNX DepthToSpace in mode DCR, and SpaceToDepth; mode CRD is this behind a
     `bitrill.ops.Shuffle`. Shi et al. 2016.)
 
-    ``pe`` elements a beat, a divisor of ``b * n``: of what is consecutive in both forms. A band
-    is a row of the deep form; beats wait in a buffer of two bands. ``step[k] >= in[its beat] + 1``;
-    ``out[k] >= step[k] + 1``; a band is written from the cycle after the last reading of the band
-    before the last one on.
+    ``pe`` elements a beat, a divisor of ``b * n``, the number of elements that are consecutive in
+    both forms. A band is a row of the deep form; beats wait in a buffer of two bands.
+    ``step[k] >= in[its beat] + 1``; ``out[k] >= step[k] + 1``; a band may be written from the cycle
+    after the last reading of the band two before it.
     """
 
     kind: ClassVar[str] = "rearrange"
@@ -83,7 +83,9 @@ class Rearrange(EvenLanes):
 
     @property
     def runs(self) -> tuple[int, int, int]:
-        """A band of x is ``[outer, inner]`` runs of elements; in y it is ``[inner, outer]``."""
+        """Sizes ``(outer, inner, run)``: a band is ``[outer, inner, run]`` in x and
+        ``[inner, outer, run]`` in y.
+        """
         b = self.block
         if self.direction == "to_space":
             return self.x.shape[1], b, b * self.small

@@ -1,4 +1,4 @@
-"""Multiply, add, shift: activations whose steps are even."""
+"""The operator `Requantize`: multiply, add, shift, for activations with evenly spaced steps."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ LATENCY = 3
 """Stages: operands; sum; shift and clamp."""
 
 STYLE: Style = "requantize"
-"""What a folding calls a `Threshold` that is built as this operator."""
+"""The style in a folding of a `Threshold` that becomes this operator."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Requantize(EvenLanes):
     """``y = min(max((gain[c] * x + offset[c]) >> shift, out.lo), out.hi)``; ``>>`` rounds down.
 
-    ``gain``, ``offset``: int64 ``[C]``; ``shift``: one for all channels. Exact as it stands: that
-    it equals a layer's thresholds is proven where it is made (`bitrill.arith.multiply_shift`).
+    ``gain``, ``offset``: int64 ``[C]``; ``shift``: one for all channels. It equals a layer's
+    thresholds exactly, which `bitrill.arith.multiply_shift` checks when it finds the parameters.
     (Jacob et al. 2018, without the rounding of its parameters.)
 
     ``pe`` channels a beat, one beat a cycle, 3 stages: operands; sum; shift and clamp.
@@ -107,22 +107,22 @@ class Requantize(EvenLanes):
             rows = _set_bits(gains) + offsets
             s.luts(times=float(np.maximum(rows - 2, 0).sum() * bits))
             s.luts(sum=int((rows > 1).sum()) * self.sum_type.bits)
-        # whether a sum is out of range shows in the bits above the result's
+        # the bits above the result's show whether a sum is out of range
         above = max(0, self.sum_type.bits - self.shift - self.out.bits)
         s.luts(clamp=pe * self.out.bits * (above > 0), above=pe * above)
         return s
 
 
 def _constant_adders(gain: int, bits: int) -> int:
-    """Return the bits of all adders of a product with a constant.
+    """Return the bits of all adders in a product with the constant ``gain``.
 
-    A row of x is added for each 1 of ``gain``; its places below the next row's need no adder.
+    A row of x is added for each 1 of ``gain``; the bits below the next row need no adder.
     """
     places = [k for k in range(gain.bit_length()) if gain >> k & 1]
     return sum(max(1, bits + 2 - (b - a)) for a, b in pairwise(places))
 
 
 def _set_bits(words: np.ndarray) -> np.ndarray:
-    """Return for each lane in how many places some of its words has a 1."""
+    """Return for each lane the number of bits that are 1 in any of its words."""
     union = np.bitwise_or.reduce(words, axis=0)
     return np.array([int(v).bit_count() for v in union])

@@ -1,4 +1,4 @@
-"""Channels in another order: ShuffleNet's shuffle, and any other permutation."""
+"""The operator `Shuffle`: channels in another order, as in ShuffleNet."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def group_order(channels: int, groups: int) -> np.ndarray:
 class Shuffle(EvenLanes):
     """``y[.., c] = x[.., order[c]]``; ``order``: int64 ``[C]``, a permutation.
 
-    ``pe`` elements a beat, a divisor of the channels. A pixel is collected, and handed whole to
-    the output register at the edge that accepts its last beat; it leaves beat by beat while the
-    next one comes in. With B beats a pixel: ``out[k] >= in[k // B * B + B - 1] + 1``.
+    ``pe`` elements a beat, a divisor of the channels. The beats of a pixel are collected. The edge
+    that accepts the last one moves the whole pixel to the output register, which it leaves beat by
+    beat while the next pixel comes in: ``out[k] >= in[k // B * B + B - 1] + 1``, B beats a pixel.
     """
 
     kind: ClassVar[str] = "shuffle"
@@ -66,7 +66,7 @@ class Shuffle(EvenLanes):
         n, b = self.beats_in, self.pixel
         k = np.arange(n)
         start = k // b * b
-        # only a pixel's last beat waits for the pixel before to have left
+        # a pixel's last beat waits until the pixel before has left; its other beats do not
         before = np.where(k % b == b - 1, start, start - b) - 1
         return Schedule(
             n, 0, n, (Rule("out", "in", start + b - 1, 1), Rule("in", "out", before, 0))

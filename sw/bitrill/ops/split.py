@@ -1,4 +1,4 @@
-"""Channels apart: each of several streams gets its own."""
+"""The operator `Split`: several results, each with some consecutive channels of its operand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .concat import turns
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Split(EvenLanes):
-    """``y_j = x[.., start_j : start_j + sizes[j]]``: consecutive channels, as many as ``sizes``.
+    """``y_j = x[.., start_j : start_j + sizes[j]]``: ``sizes[j]`` consecutive channels each.
 
     ``pe`` elements a beat, a divisor of every size. One register: ``out_j[its beat] >= in + 1``,
     and a beat is accepted at the edge at which the one before it leaves, whichever result that
@@ -59,7 +59,7 @@ class Split(EvenLanes):
 
     @property
     def turns(self) -> tuple[int, ...]:
-        """Beats of a pixel that each result gets."""
+        """Beats a pixel of each result."""
         return tuple(c // self.folded.pe for c in self.sizes)
 
     def schedule(self) -> Schedule:
@@ -67,7 +67,7 @@ class Split(EvenLanes):
         for j, (i, last) in enumerate(zip(*turns(self.turns, self.beats_in), strict=True)):
             name = port("out", j)
             outs[name] = len(i)
-            before = np.concatenate([[-1], last[:-1]])  # its last beat in front of each
+            before = np.concatenate([[-1], last[:-1]])  # this result's last beat before each beat
             rules += [Rule(name, "in", i, 1), Rule("in", name, before, 0)]
         return Schedule(self.beats_in, 0, outs.pop("out"), tuple(rules), outs)
 

@@ -1,4 +1,4 @@
-"""Multi-threshold activation: any quantized monotone function of an integer."""
+"""The operator `Threshold` (MultiThreshold): any quantized monotone function of an integer."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ from .units.thresholds import STYLES, ThresholdStyle, threshold_style
 class Threshold(EvenLanes):
     """``n = #{k : x >= thresholds[c, k]}``; ``y = decode(N - n if inverted[c] else n)``.
 
-    ``decode(n)`` is the n-th value of ``out``: ``out.lo + n``; ``2n - 1`` when it is bipolar (then
-    N = 1); when it is logarithmic 0, or ``2**(n - 1)``.
+    ``decode(n)`` is the n-th value of ``out``: ``out.lo + n``; ``2n - 1`` if it is bipolar (then
+    N = 1); 0 or ``2**(n - 1)`` if it is logarithmic.
     ``thresholds``: int64 ``[C, N]``, ascending along N, each in ``x.lo .. x.hi + 1`` (the ends
     mean always and never); ``inverted``: bool ``[C]``, for falling functions. C is the number of
     channels. (FINN's MultiThreshold, Umuroglu et al. 2017.)
 
     ``pe`` channels a beat, one beat a cycle, ``latency`` cycles. Style ``parallel``: all N
-    comparisons at once, then a count; ``search``: one comparison a stage, binary search (in memory
-    ``block``, steps of few bits stay in logic);
-    ``runtime``: as ``parallel``, in a memory that can be written (`bitrill.runtime.register_map`).
+    comparisons at once, then a count. Style ``search``: a binary search, one comparison a stage (in
+    memory ``block``, steps of few bits stay in logic). Style ``runtime``: ``parallel`` with
+    thresholds in a memory that can be written (`bitrill.runtime.register_map`).
     """
 
     kind: ClassVar[str] = "threshold"
@@ -87,7 +87,7 @@ class Threshold(EvenLanes):
             )
 
     def on(self, operands: tuple[Tensor, ...]) -> Threshold:
-        """Thresholds that the new range does not reach are moved to its ends."""
+        """The same function; thresholds outside of the new range are moved to its ends."""
         x = operands[0].type
         return self.replace(operands=operands, thresholds=np.clip(self.thresholds, x.lo, x.hi + 1))
 
@@ -96,7 +96,7 @@ class Threshold(EvenLanes):
         must_be_style(self, impl)
 
     def default_impl(self, lanes: tuple[int | None, ...], *, style: Style) -> Impl:
-        """The operand's lanes where they divide the channels, else the fewest in time."""
+        """The operand's lanes if they divide the channels, else the fewest that keep the rate."""
         pe, channels = lanes[0], self.x.channels
         if not pe or channels % pe:
             places = self.x.size // channels
@@ -111,9 +111,9 @@ class Threshold(EvenLanes):
         yield Impl(pe=lanes, simd=lanes, style="search", memory="block")
 
     def forms(self, impl: Impl, chosen: Choice) -> Iterator[tuple[Operator, Impl]]:
-        """Comparators, a search or a multiplier; what ``chosen`` says of style and memory stands.
+        """Comparators, a search or a multiplier, if ``chosen`` does not exclude them.
 
-        Style ``requantize`` is refused where the steps are uneven.
+        Style ``requantize`` is refused if the thresholds are not evenly spaced.
         """
         if impl.writable:
             return
@@ -137,7 +137,7 @@ class Threshold(EvenLanes):
     def requantized(self) -> Requantize | None:
         """The same function as a multiplication, addition and shift of the fewest bits.
 
-        None where the steps are uneven, and for a single threshold a channel.
+        None if the thresholds are not evenly spaced, and for a single threshold a channel.
         """
         if self.levels == 1:
             return None
@@ -156,7 +156,7 @@ class Threshold(EvenLanes):
 
     @property
     def form(self) -> ThresholdStyle:
-        """How it is built, by its style."""
+        """The form of its hardware, by its style."""
         return threshold_style(self.folded.style)
 
     @property
@@ -170,7 +170,7 @@ class Threshold(EvenLanes):
 
     @property
     def limit_type(self) -> IntType:
-        """The integers that a threshold may be: those of x, and one that is never reached."""
+        """Possible thresholds: the integers of x, and one above that is never reached."""
         return IntType.for_range(lo=self.x.type.lo, hi=self.x.type.hi + 1)
 
     @property
@@ -179,7 +179,7 @@ class Threshold(EvenLanes):
         return self.thresholds.shape[1]
 
     def within(self, words: int) -> bool:
-        """Whether a table of so many thresholds lies in the comparator that reads it."""
+        """Whether a table of ``words`` thresholds lies in the comparator that reads it."""
         return self.form.within(self, words)
 
     def infer(self) -> Tensor:
@@ -220,7 +220,7 @@ class Threshold(EvenLanes):
     def threshold_words(self, *, flips: bool) -> np.ndarray:
         """Bits of the thresholds of each beat, ``[turns, bits]``, bits ``[channel][field]``.
 
-        A channel's fields: its thresholds in ascending order, and with ``flips`` whether it falls.
+        A channel's fields are its thresholds, ascending, and with ``flips`` whether it is inverted.
         """
         t = self.limit_type
         planes = (t.encode(self.thresholds)[..., None] >> np.arange(t.bits)) & 1

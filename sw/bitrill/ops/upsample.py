@@ -1,4 +1,4 @@
-"""Nearest-neighbour upsampling: decoders."""
+"""The operator `Upsample`: nearest-neighbour upsampling, as in decoders."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Upsample(EvenLanes):
     """``y[i, j, c] = x[i // factors[0], j // factors[1], c]``; one axis: ``y[i, c]``.
 
     x: ``[H, W, C]`` or ``[L, C]``; ``factors``: one a spatial axis. (ONNX Resize, mode nearest,
-    asymmetric and floor, of integer scales.)
+    asymmetric and floor, with integer scales.)
 
     ``pe`` elements a beat, a divisor of the channels; one output beat a cycle. Beats wait in a
-    buffer of ``capacity``: a row where rows are repeated, else a pixel, and two at least. A beat
-    is read again for each copy, and its slot is free for another in the cycle after its last
+    buffer of ``capacity`` slots: a row if rows are repeated, else a pixel, and at least two. A beat
+    is read again for each copy; its slot is free for another beat in the cycle after its last
     reading: ``step[k] >= in[its beat] + 1``, ``out[k] >= step[k] + 1``.
     """
 
@@ -39,7 +39,7 @@ class Upsample(EvenLanes):
     def validate(self) -> None:
         if len(self.x.shape) not in (2, 3):
             raise SpecError(
-                f"{self.name}: upsample must stand on [L, C] or [H, W, C], not {self.x.shape}"
+                f"{self.name}: x of upsample must be [L, C] or [H, W, C], not {self.x.shape}"
             )
         axes = len(self.x.shape) - 1
         if len(self.factors) != axes or min(self.factors) < 1:
@@ -70,7 +70,7 @@ class Upsample(EvenLanes):
 
     @property
     def copies(self) -> tuple[int, int]:
-        """How often a row and a pixel is repeated; one row where the axis is but one."""
+        """Number of copies of each row and of each pixel; a one-dimensional map is one row."""
         return (1, *self.factors) if len(self.factors) == 1 else self.factors  # type: ignore[return-value]
 
     @property
@@ -85,7 +85,7 @@ class Upsample(EvenLanes):
 
     @property
     def capacity(self) -> int:
-        """Slots of the buffer: beats that are read again, and two at least, for full rate."""
+        """Slots of the buffer: the beats that are read again, but at least two, for full rate."""
         return max(2, self.pixel * (self.row if self.copies[0] > 1 else 1))
 
     def schedule(self) -> Schedule:
@@ -96,7 +96,7 @@ class Upsample(EvenLanes):
         read = np.broadcast_to(beats, (rows, down, row, across, pixel)).ravel()
         steps = np.arange(len(read))
         last = np.zeros(n, np.int64)
-        last[read] = steps  # ascending: the last reading stays
+        last[read] = steps  # steps ascend, so the last reading of each beat remains
         frame, beat = np.divmod(np.arange(n) - self.capacity, n)
         freed = last[beat] + frame * len(read)
         rules = (

@@ -1,4 +1,4 @@
-"""Sliding windows: what convolutions, depthwise ones included, read."""
+"""The operator `Window`: sliding windows (im2col), which convolutions read."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from ..ir.types import Tensor
 class Window(EvenLanes):
     """``y[i, j, (ky, kx, c)] = x[i * sh + ky * dh, j * sw + kx * dw, c]``: one vector a window.
 
-    ``kernel``, ``stride`` and ``dilation`` (1 where empty) hold one size an axis of space. x:
-    ``(H, W, C)``; y: ``(Ho, Wo, kh * kw * C)``, taps row by row, the channel innermost: the columns
-    of a matrix behind it come in this order. ``(L, C)`` likewise gives ``(Lo, k * C)``.
+    ``kernel``, ``stride`` and ``dilation`` (1 if empty) hold one size for each axis of space. x:
+    ``(H, W, C)``; y: ``(Ho, Wo, kh * kw * C)``, taps row by row, channels innermost, which is the
+    order of the columns of a matrix behind it. ``(L, C)`` likewise gives ``(Lo, k * C)``.
 
-    Style ``folded``: ``simd`` elements a beat on both sides (a piece of one tap), ``kh * kw * C /
-    simd`` beats a window, one a cycle, out of a ring that holds ``span`` places: ``(kh - 1) * dh``
-    rows and ``(kw - 1) * dw + 1`` pixels (two beats at least). A beat of a window waits for itself
-    alone, not for the whole window; a beat of x is accepted once what it overwrites has been read
-    for the last time. So the next pixels come in while a window is read; between two frames, and
-    between two rows when their stride is above 1, windows wait for pixels that found no room: see
-    `bitrill.geometry.line_buffer`, and `interval` for how long.
+    Style ``folded``: ``simd`` elements a beat on both sides (a part of one tap), ``kh * kw * C /
+    simd`` beats a window, one a cycle. They come out of a line buffer of ``span`` places:
+    ``(kh - 1) * dh`` rows and ``(kw - 1) * dw + 1`` pixels (at least two beats). A beat of a window
+    waits until its own pixel is there, not for the whole window. A beat of x is accepted once the
+    beat that it overwrites has been read for the last time. So the next pixels come in while a
+    window is read. Between two frames, and between two rows if their stride is above 1, windows
+    wait for pixels that found no room: see `bitrill.geometry.line_buffer`, and `interval`.
 
-    Style ``parallel``: C elements in, a whole window out, one a cycle: the same places as shift
-    registers and row memories. Pixels behind the last window are swallowed in both.
+    Style ``parallel``: C elements in, a whole window out, one a cycle. The line buffer is shift
+    registers and row memories. Both styles swallow pixels behind the last window.
     """
 
     kind: ClassVar[str] = "window"
@@ -98,7 +98,7 @@ class Window(EvenLanes):
 
     @property
     def capacity(self) -> int:
-        """Beats that are held."""
+        """Beats that the line buffer holds."""
         return self.span if self.parallel else capacity(self.windows, self.pieces)
 
     @property
@@ -120,7 +120,7 @@ class Window(EvenLanes):
 
     @property
     def interval(self) -> int:
-        """Cycles a frame, what windows wait for included; of several beats a pixel a bound."""
+        """Cycles a frame, with waits for pixels; an upper bound if a pixel has several beats."""
         if self.parallel:
             return self.cost().cycles
         return interval(self.windows) * self.pieces
@@ -140,10 +140,10 @@ class Window(EvenLanes):
         return Schedule(n_in, n, n, rules)
 
     def _parallel(self) -> Schedule:
-        """A window is given once its last pixel is in; the next pixel waits for it to be taken."""
+        """A window is given once its last pixel is in; the next pixel waits until it is taken."""
         n_in, n = self.beats_in, self.beats_out
         last = self.windows.origins + self.span - 1
-        # of the windows that end before pixel i the last, maybe an earlier frame's
+        # the last window that ends before pixel i, maybe in an earlier frame
         given = np.searchsorted(last, np.arange(n_in)) - 1
         return Schedule(n_in, 0, n, (Rule("out", "in", last, 1), Rule("in", "out", given, 0)))
 

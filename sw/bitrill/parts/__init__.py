@@ -1,1 +1,1 @@
-"""What each FPGA offers: its budget, its family, the shapes of its memories."""
+"""Data about FPGAs: resources of each part, families of cells, shapes of memories."""

@@ -1,4 +1,4 @@
-"""The parts: what each offers, and whether a design fits."""
+"""The FPGA parts that Bitrill knows: their resources, and whether a design fits one."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ _FULL = {
     r"gw1nr-(?:lv)?(9)c?([a-z0-9/]*)?": "gw1nr-{}",
     r"gw2ar?-(?:lv)?(18)c?([a-z0-9/]*)?": "gw2a-{}",
 }
-"""Full names of open devices, ``LFE5U-85F-6BG381C`` and the like, in lower case."""
+"""Patterns of full part names in lower case, such as ``lfe5u-85f-6bg381c``, and their devices."""
 
 FOUR_FOR_SIX = 2
-"""LUTs of four inputs that a design is taken to need for one of six."""
+"""Estimated number of four-input LUTs that replace one six-input LUT."""
 
 
 class Used(Protocol):
@@ -83,10 +83,10 @@ class Used(Protocol):
 
 @dataclass(frozen=True)
 class Part:
-    """``name`` as given; what the device offers: physical LUTs, flip-flops, 36 kbit RAMs, DSPs.
+    """A part, by the name that was given, and what it has: LUTs, flip-flops, 36 kbit RAMs, DSPs.
 
-    ``family``: the primitives of arithmetic on it. Designs are counted in LUTs of six inputs; of
-    one with four, `FOUR_FOR_SIX` stand for each: an estimate.
+    ``family``: the primitives of arithmetic on it. Designs are counted in LUTs of six inputs; on a
+    part with LUTs of four, each counts as `FOUR_FOR_SIX`, which is an estimate.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Part:
     family: Primitives = "xc7"
 
     def utilisation(self, used: Used) -> dict[str, tuple[float, int]]:
-        """``{resource: (used, available)}``; two RAMB18 share the place of one RAMB36."""
+        """``{resource: (used, available)}``; two RAMB18 count as one RAMB36."""
         return {
             "lcs": (
                 used.lcs * (FOUR_FOR_SIX if family_of(self.family).four_inputs else 1),
@@ -110,7 +110,7 @@ class Part:
         }
 
     def excess(self, used: Used) -> list[str]:
-        """Return what the part has too little of, in words; empty where the design fits."""
+        """Return the resources that the part lacks, in words; empty if the design fits."""
         return [
             f"{k} {n:g} of {have} ({100 * n / have:.0f} %)"
             for k, (n, have) in self.utilisation(used).items()
@@ -118,7 +118,7 @@ class Part:
         ]
 
     def require_fit(self, used: Used) -> None:
-        """Raise `FitError` unless the design fits: what lacks, and a part that is enough."""
+        """Raise `FitError` unless the design fits: names what lacks, and a part that is enough."""
         over = self.excess(used)
         if not over:
             return
@@ -141,7 +141,7 @@ _DEVICES = {
 
 
 def part_of(name: str) -> Part:
-    """The part of a full name (``xc7z020clg400-1``) or a device (``xc7z020``), in any case."""
+    """Return the part of a full name (``xc7z020clg400-1``) or device (``xc7z020``), in any case."""
     device = _device(name.lower())
     if device not in _DEVICES:
         near = difflib.get_close_matches((device or name.lower())[:9], _DEVICES, n=3, cutoff=0.5)

@@ -1,4 +1,4 @@
-"""Families of FPGAs: what their cells offer, so that nobody else compares their names."""
+"""Families of FPGAs: what the cells of each offer. Other code asks a `Family`, not for its name."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from ..ir.operator import Primitives
 
 @dataclass(frozen=True)
 class Family:
-    """What parts with the same cells have in common.
+    """The properties of all parts that have the same cells.
 
-    ``lut_inputs``: inputs of a LUT; ``cells``: whether arithmetic is built of the 7 series' LUTs
-    and carry chains, which synthesis is given as cells; ``fills_blocks``: whether a table in block
-    memory leaves bits in logic that would take another, hardly filled block (`memories.spilled`);
-    ``block_register``: whether block memories are given as cells, for the register behind their
-    outputs that synthesis does not infer; ``distributed_memory``: whether LUTs can be memory;
-    ``enable_group``: registers that share one enable of their own, 0 where synthesis decides.
-    ``beside_ns``, ``level_ns``: a clock period is at least their sum for one LUT between two
-    registers, and ``level_ns`` more for each further one (`bitrill.resources.clock`).
+    ``lut_inputs``: inputs of a LUT; ``cells``: whether arithmetic is instances of the 7 series'
+    LUT and carry cells; ``fills_blocks``: whether bits of a table that would hardly fill another
+    block memory lie in logic (`memories.spilled`); ``block_register``: whether block memories are
+    instances of cells, because synthesis does not infer the register behind their outputs;
+    ``distributed_memory``: whether LUTs can be memory; ``enable_group``: number of registers that
+    share an enable cell, 0 if synthesis decides.
+    A clock period is at least ``beside_ns + n * level_ns`` with n LUTs between two registers
+    (`bitrill.resources.clock`).
     """
 
     name: Primitives
@@ -47,8 +47,8 @@ FAMILIES: dict[Primitives, Family] = {
     for f in (
         Family("portable", 6, 2.0, 1.0, fills_blocks=True),
         Family("xc7", 6, 2.0, 1.0, cells=True, fills_blocks=True),
-        # enables: few registers each where wires to them are plenty; more on iCE40, where a tile
-        # of eight registers has one and it is hard to reach
+        # iCE40 shares an enable among more registers: a tile of eight registers has one enable,
+        # which few wires reach
         Family("ecp5", 4, 2.6, 1.9, block_register=True, enable_group=32),
         Family("ice40", 4, 4.0, 2.2, distributed_memory=False, enable_group=512),
         Family("gowin", 4, 3.0, 2.0, enable_group=32),

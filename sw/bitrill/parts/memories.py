@@ -1,4 +1,4 @@
-"""Places of tables of constants: in logic or in block memory, and how many blocks they take."""
+"""Decides whether tables of constants lie in logic or in block memory, and counts the blocks."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ HALF_BITS = 18432
 """Bits of half a RAMB36."""
 
 BLOCK_DEPTH = 256
-"""Words from which on a table of `BLOCK_DEPTH_BITS` goes to block memory, with 4-input LUTs."""
+"""Words from which on a table of `BLOCK_DEPTH_BITS` goes to block memory, on 4-input LUTs."""
 
 BLOCK_DEPTH_BITS = 2048
 
 Place = Literal["distributed", "block", "shared"]
-"""In logic; in block memory; two tables in one block memory, each behind a port of its own."""
+"""Logic; block memory; or two tables in one block memory, each behind a port of its own."""
 
 _PORTS = ((1, 8192, 2), (1, 4096, 4), (1, 2048, 9), (1, 1024, 18), (2, 1024, 36), (2, 2048, 18))
 """Halves, words and bits of each shape that a block with two ports can have (Xilinx UG473)."""
@@ -40,16 +40,18 @@ def worth_block(depth: int, width: int) -> bool:
 
 
 def shared_halves(depth: int, width: int, *, same: bool = False) -> int:
-    """Return the halves of RAMB36 of two tables in one memory, one from the middle on.
+    """Return the halves of RAMB36 of two tables in one memory, the second from its middle on.
 
-    ``same``: it is one table, read at two places at once.
+    ``same``: both are the same table, read at two places at once.
     """
     words = depth if same else 2 << (depth - 1).bit_length()
     return min(n * ceil(words / w) * ceil(width / b) for n, w, b in _PORTS)
 
 
 def place(depth: int, width: int, tables: int, *, same: bool = False) -> Place:
-    """Return where ``tables`` like tables go that may lie in block memory, each read every cycle.
+    """Return the place of ``tables`` tables of one size that may lie in block memory.
+
+    Each is read every cycle.
 
     ``same``: they hold the same words.
     """
@@ -66,7 +68,7 @@ def deep_enough(depth: int, bits: int) -> bool:
 
 
 def spilled(depth: int, width: int) -> int:
-    """Return the bits of a word in block memory that are better left in logic.
+    """Return the number of a word's bits that lie in logic although the table lies in block memory.
 
     They would take another half of a RAMB36 and hardly fill it.
     """
@@ -77,9 +79,9 @@ def spilled(depth: int, width: int) -> int:
 
 
 def halves(depth: int, width: int, tables: int, *, same: bool = False) -> int:
-    """Return the halves of RAMB36 that ``tables`` like tables take where `place` puts them.
+    """Return the halves of RAMB36 that ``tables`` tables of one size take, where `place` puts them.
 
-    Of an odd number of shared ones the last has a memory of its own.
+    If an odd number of tables shares memories, the last one has its own.
     """
     where = place(depth, width, tables, same=same)
     if where == "distributed":

@@ -1,1 +1,1 @@
-"""Passes from an imported graph to an integer one: thresholds, narrow types, forks, decisions."""
+"""Passes from an imported graph to an integer one: thresholds, narrow types, forks, argmax."""

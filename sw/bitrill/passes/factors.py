@@ -1,6 +1,6 @@
-"""Divides weights by their common factors; the reader takes the factor in.
+"""Divides the weights of a row by their common factor, which moves to the thresholds behind.
 
-Weights 2, 4, 8 become 1, 2, 4 behind thresholds half as large: narrower weights and accumulators.
+Weights 2, 4, 8 become 1, 2, 4, and the thresholds half as large: narrower weights and accumulators.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ from .rebuild import can_remap, readers, rebuild
 def take_factors(graph: Graph, node: MatVec | Depthwise) -> Graph:
     """Divide the rows of ``node`` by the common factors of their weights.
 
-    In front of a threshold each row has a factor of its own, unless the matrix would then hold more
-    different weights; else all rows share one. The one reader takes the factor g in:
-    ``g * y >= t`` is ``y >= ceil(t / g)``, and a sink's scale is g times as large (one factor for
-    all channels, since decisions compare integers).
+    If the one reader is a threshold, each row has its own factor, unless the matrix would then hold
+    more different weights; ``g * y >= t`` becomes ``y >= ceil(t / g)``. If it is the sink, all rows
+    share one factor, since decisions compare integers, and the scale is g times as large.
     """
     if not node.weight_type.coding.binary or not can_remap(graph, node.name):
         return graph

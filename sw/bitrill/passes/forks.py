@@ -1,4 +1,4 @@
-"""Puts a fork behind every edge that has several readers: a stream in hardware has one."""
+"""Puts a fork behind every edge that has several readers, since a stream in hardware has one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def insert_forks(graph: Graph) -> Graph:
     nodes: list[Operator] = []
 
     def follow(edge: str, tensor: Tensor) -> None:
-        """Put the fork of an edge behind it, if it needs one."""
+        """Put a fork behind an edge if it needs one."""
         if reads[edge] < 2:
             return
         fork = Fork(name=f"{edge}_fork", inputs=(edge,), operands=(tensor,), copies=reads[edge])

@@ -1,4 +1,4 @@
-"""Adds a classifier's decision to a network: integer scores in the order of the real ones."""
+"""Adds a classifier's decision (argmax), with integer scores that have the real scores' order."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ MAX_PAIRS = 1 << 23
 """Largest number of pairs of channel and value that are ranked."""
 
 LINEAR = 1 << 14
-"""Multipliers up to this one are all tried; beyond it each is a fifth larger than the last."""
+"""Multipliers up to this one are all tried; beyond it, each is a fifth larger than the last."""
 
 EFFORT = 1 << 27
-"""Bound of the work of trying multipliers one by one."""
+"""Largest number of comparisons that are spent on multipliers one by one."""
 
 SCORE_LIMIT = 1 << 47
-"""Bound of the scores: `ArgMax` takes 48 bits.
+"""Largest score: `ArgMax` takes 48 bits.
 
-To order twenty thousand unrelated reals takes about 30 bits, ten times as many about 37; scales
-that agree take few.
+Twenty thousand unrelated reals need scores of about 30 bits, ten times as many about 37; equal
+scales need few.
 """
 
 
 def add_argmax(graph: Graph, k: int) -> Graph:
     """Put an `ArgMax` behind ``graph``: the output becomes ``k`` decisions, best first.
 
-    Raises `SpecError` for a graph that gives no scores, or a ``k`` out of range;
-    `UnsupportedError` where no integers of 48 bits keep the order of the scores.
+    Raises `SpecError` for a graph that gives no scores, or a ``k`` out of range, and
+    `UnsupportedError` if no integers of 48 bits keep the order of the scores.
     """
     sink = graph.sink
     if not sink.scale:
-        raise SpecError(f"top must be asked of a network that gives scores; {graph.name} does not")
+        raise SpecError(f"top needs a network that gives scores; {graph.name} does not")
     channels = range(sink.tensor.channels)
     names = {n.name for n in graph.nodes}
     name = next(
@@ -68,13 +68,13 @@ def integer_scores(
 
     That holds for all channels c and values v of x. Gains are the smallest rounded multiples of the
     scales for which offsets exist, searched one by one up to 2**14 and in steps of a fifth beyond.
-    Where no search succeeds (ties between unlike scales), they are the reals over their common
+    If no search succeeds (ties between unlike scales), they are the reals times their common
     denominator.
     """
     pairs: dict[tuple[Real, Real], int] = {}
     which = [pairs.setdefault(p, len(pairs)) for p in zip(scale, offset, strict=True)]
     gains, offsets = [s for s, _ in pairs], [o for _, o in pairs]
-    if len(pairs) == 1:  # equal channels tie always
+    if len(pairs) == 1:  # all channels have the same score function: only its sign matters
         scores = np.array([sign(gains[0])]), np.array([0])
     else:
         scores = _search(gains, offsets, x) or _exact(gains, offsets, x)

@@ -1,7 +1,7 @@
-"""Turns the model's first quantizer into float64 levels, so that a host quantizes exactly.
+"""Turns the model's first quantizer into float64 limits, so that the host quantizes exactly.
 
-For each level the smallest float64 that reaches it is searched by exact decisions, over the bit
-patterns of float64. Comparing a float with it then decides as the real numbers do.
+For each level it searches the smallest float64 that reaches it, over the bit patterns of float64,
+with exact decisions. Comparing a float with that limit then gives the result of real arithmetic.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..ir.interface import InputQuantizer
 from .real_thresholds import LevelCounter, check_size, line_of, smallest
 
 LARGEST = int(np.array(np.finfo(np.float64).max).view(np.int64))
-"""Key of the largest finite float64."""
+"""Position of the largest finite float64, see `key_of`."""
 
 
 def key_of(x: float) -> int:
@@ -36,7 +36,7 @@ def float_of(key: int) -> float:
 def input_quantizer(function: Function) -> InputQuantizer:
     """Return ``levels[c, k]``: the smallest float64 at which ``function`` reaches k + 1 levels.
 
-    -inf where every float does, +inf where none does. Falling functions are inverted. Raises
+    It is -inf if every float does, +inf if none does. Falling functions are inverted. Raises
     `UnsupportedError` for a quantizer of too many levels.
     """
     check_size(function, "input")

@@ -18,8 +18,8 @@ from .rebuild import can_remap, readers, rebuild, remap
 def narrow_widths(graph: Graph) -> Graph:
     """Give weights the smallest types, and drop levels of activations that are never reached.
 
-    The nodes are taken from input to output, since the values that a layer can give depend on what
-    stands before it. Accumulators follow: a `MatVec` derives its range from weights and operand.
+    Nodes are taken from input to output, since the values of a layer depend on the layers before.
+    Accumulators follow: a `MatVec` derives its range from weights and operand.
     """
     for name in [n.name for n in graph.nodes]:
         node = graph[name]
@@ -46,7 +46,7 @@ def _narrow_taps(graph: Graph, node: Depthwise) -> Graph:
 
 
 def _raise_border(graph: Graph, node: Pad) -> Graph:
-    """Raise padding below every value to the lowest value: neither wins a maximum."""
+    """Raise a padding value below all of x's to the lowest of x: the maximum is the same."""
     if all(isinstance(r, MaxPool) for r in readers(graph, node.name)):
         return rebuild(graph, node.replace(value=node.x.type.lo))
     return graph
@@ -74,7 +74,7 @@ def _drop_levels(graph: Graph, node: Threshold) -> Graph:
     last = (node.thresholds <= x.values()[-1]).sum(1)
     lo = int(np.where(node.inverted, levels - last, first).min())
     hi = int(np.where(node.inverted, levels - first, last).max())
-    if lo == hi:  # a constant keeps one level, which is always or never reached
+    if lo == hi:  # a constant result keeps one threshold, which is always or never reached
         lo, hi = (lo, hi + 1) if hi < levels else (lo - 1, hi)
     if (lo, hi) == (0, levels):
         return graph

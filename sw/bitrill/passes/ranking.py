@@ -1,8 +1,8 @@
-"""Sorts real scores exactly over all channels and values, and keeps the order with integers.
+"""Sorts real scores exactly over all channels and values, and finds integers in the same order.
 
-For given integer gains, neighbours in the order bound the difference of two channels' offsets from
-below. This system of difference constraints is solved by longest paths (Bellman 1958), or shown to
-have no solution.
+For given integer gains, each two neighbours in the order give a lower bound for the difference of
+two channels' offsets. Longest paths (Bellman 1958) solve this system of difference constraints, or
+show that it has no solution.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import numpy as np
 from ..exact import Real, floor, sign
 
 KEPT = 4096
-"""Largest number of constraints that earlier gains broke; these are checked first."""
+"""Largest number of remembered constraints, which earlier gains broke; they are checked first."""
 
 NONE = -(1 << 62)
-"""Distance where there is no constraint between two channels."""
+"""Distance of two channels without a constraint between them."""
 
 FINEST = 2200
-"""Binary places within which nonzero scores differ from 0: float64 ends at 1074."""
+"""Most binary places that approximations may need: float64 ends at 1074."""
 
 
 def magnitude(x: Real) -> Real:
@@ -42,7 +42,7 @@ def ascending(reals: list[Real]) -> list[int]:
 class Ranking:
     """Pairs (channel c, value v) in ascending order of ``scale[c] * v + offset[c]``, with ties.
 
-    They are sorted by 62-bit approximations, and exactly where these lie closer than their errors.
+    They are sorted by 62-bit approximations, and exactly if these lie closer than their errors.
     """
 
     def __init__(self, scale: list[Real], offset: list[Real], values: np.ndarray):
@@ -59,7 +59,7 @@ class Ranking:
         self._constrain()
 
     def _approximate(self, channel: np.ndarray, value: np.ndarray) -> np.ndarray:
-        """Return each score in units that let all fit 62 bits, within ``|v| + 1`` units; int64."""
+        """Return each score in units with which all fit 62 bits, int64, within ``|v| + 1``."""
         reach = int(np.abs(value).max())
 
         def size(bits: int) -> int:
@@ -94,7 +94,7 @@ class Ranking:
             self._rises[start:stop] = [sign(reals[j] - reals[i]) > 0 for i, j in pairwise(order)]
 
     def _constrain(self) -> None:
-        """Collect ``score[to] >= score[base] + rise`` for neighbours, both ways where they tie."""
+        """Collect ``score[to] >= score[base] + rise`` for neighbours, both ways if they tie."""
         low, high = np.arange(len(self._rises)), np.arange(len(self._rises)) + 1
         tie = self._rises == 0
         base = np.concatenate((low, high[tie]))
@@ -116,7 +116,7 @@ class Ranking:
         self._asked = self._edges[:, :0]
 
     def offsets(self, gain: np.ndarray) -> np.ndarray | None:
-        """Return the smallest offsets ``>= 0`` with which ``gain[c] * v + offset[c]`` ranks so.
+        """Return the smallest offsets ``>= 0`` that give ``gain[c] * v + offset[c]`` this order.
 
         gain, offsets: int64 for each channel. None if there are no such offsets.
         """
@@ -133,7 +133,7 @@ class Ranking:
         return offsets
 
     def _longest(self, base: np.ndarray, to: np.ndarray, distance: np.ndarray) -> np.ndarray | None:
-        """Return the longest paths over ``to >= base + distance``, or None if they never end."""
+        """Return the longest paths over ``to >= base + distance``, None if a cycle is positive."""
         n = len(self._scale)
         apart = np.full((n, n), NONE)
         np.maximum.at(apart, (base, to), distance)

@@ -1,9 +1,9 @@
 """Finds where a real function reaches each level of its quantizer, exactly.
 
-Between two quantizers a channel's chain of affine maps and clips is one clamped line,
-``v = min(max(slope * x + offset, lo), hi)``, in units of the next quantizer's steps; with leaky
-slopes, a few such lines end to end. It is monotone, so its levels follow from the places at which
-each begins. A place is guessed in float64 and proven by exact decisions on both sides; a wrong
+Between two quantizers, a channel's affine maps and clips are one clamped line,
+``v = min(max(slope * x + offset, lo), hi)``, in units of the next quantizer's steps. Leaky slopes
+give a few such lines end to end. The function is monotone, so it is enough to find the x at which
+each level begins. That x is guessed in float64 and proven by exact decisions on both sides. A wrong
 guess costs steps of a bisection, never a wrong answer.
 """
 
@@ -22,13 +22,13 @@ from ..ir.activation import Function, Quantizer
 from ..real import Affine, Clip, Rounding, at
 
 MAX_BITS = 16
-"""Largest width of a quantizer that becomes levels."""
+"""Most bits of a quantizer that can become thresholds."""
 
 MAX_LEVELS = 1 << 22
 """Largest number of levels of one function: channels that differ, times levels."""
 
 PLACES = 128
-"""Binary places of the intervals that decide most integers."""
+"""Binary places of the intervals by which most integers are decided."""
 
 
 def check_size(function: Function, name: str) -> None:
@@ -49,7 +49,7 @@ def check_size(function: Function, name: str) -> None:
 
 @dataclass(frozen=True)
 class ClampedLine:
-    """``v = min(max(slope * x + offset, lo), hi)``; None is no bound."""
+    """The function ``v = min(max(slope * x + offset, lo), hi)``; a bound of None is no bound."""
 
     slope: Real
     offset: Real
@@ -105,7 +105,7 @@ class ClampedLine:
 
 @dataclass(frozen=True)
 class Curve:
-    """Lines end to end: ``parts`` are ``(start, line)``, starts ascending, the first one None."""
+    """Clamped lines end to end: ``parts`` are ``(start, line)``, ascending; the first has None."""
 
     parts: tuple[tuple[Real | None, ClampedLine], ...]
 
@@ -135,7 +135,7 @@ class Curve:
             for joint, part in line.then_leaky(slope):
                 if joint is None or (start is not None and sign(joint - start) <= 0):
                     if parts and _same(parts[-1][0], start):
-                        parts.pop()  # the part before ends where it begins
+                        parts.pop()  # the part before is empty
                     parts.append((start, part))
                 elif end is None or sign(joint - end) < 0:
                     parts.append((joint, part))
@@ -167,8 +167,8 @@ def line_of(function: Function, channel: int) -> ClampedLine | Curve:
 class LevelCounter:
     """Counts ``n(x)``: the number of a quantizer's N levels that one channel reaches at ``x``.
 
-    Where the function falls (``inverted``), n counts from the other end, so that it always rises.
-    Decisions are exact; ``places`` are float64 guesses of where n becomes 1, 2, .. N.
+    If the function falls (``inverted``), n counts from the other end, so that it always rises.
+    Decisions are exact; ``places`` are float64 guesses of the x at which n becomes 1, 2, .. N.
     """
 
     def __init__(self, line: ClampedLine | Curve, quantizer: Quantizer):
@@ -198,19 +198,19 @@ class LevelCounter:
         return self.n_levels - n if self.inverted else n
 
     def at_integer(self, x: int) -> int:
-        """Return ``n(x)``; integers decide where an interval around v meets no boundary."""
+        """Return ``n(x)``, with integer arithmetic if an interval around v holds no boundary."""
         if isinstance(self._line, Curve) or not self._at_halves:
             return self.decide(x)
         slope, offset = self._near
         v, error = slope * x + offset, abs(x) + 1
-        half = (2 * (v - error)) >> PLACES  # boundaries stand at halves of an integer
+        half = (2 * (v - error)) >> PLACES  # boundaries are multiples of one half
         if half != (2 * (v + error)) >> PLACES:
             return self.decide(x)
         n = min(max(bisect_right(self._halves, half), self._least), self._most)
         return self.n_levels - n if self.inverted else n
 
     def _guess(self, v: np.ndarray) -> np.ndarray:
-        """Return about where the line takes the values ``v``, those of the boundaries."""
+        """Return guesses of the x at which the line takes the values ``v``."""
         if self.constant:
             return np.where(np.arange(self.n_levels) < self.decide(0), -np.inf, np.inf)
         if isinstance(self._line, ClampedLine):
@@ -226,7 +226,7 @@ class LevelCounter:
 
 
 def _places(line: ClampedLine, v: np.ndarray) -> np.ndarray:
-    """Return about where ``line`` takes the values ``v``; infinite beyond its ends."""
+    """Return guesses of the x at which ``line`` takes the values ``v``; infinite if it does not."""
     slope, offset = to_float(line.slope), to_float(line.offset)
     with np.errstate(all="ignore"):
         x = (v - offset) / slope
@@ -252,7 +252,7 @@ def boundaries(lo: int, n: int, rounding: Rounding) -> np.ndarray:
 
 
 def to_float(x: Real) -> float:
-    """Return ``float(x)``, infinite where float64 ends."""
+    """Return ``float(x)``, infinite if it is beyond float64."""
     try:
         return float(x)
     except OverflowError:
@@ -279,7 +279,7 @@ def smallest(reached: Callable[[int], bool], *, lo: int, hi: int, guess: int) ->
             below, above = above, above + step
             step *= 2
         above = min(above, hi)
-    while above - below > 1:  # below is not reached (or lo - 1), above is (or hi)
+    while above - below > 1:  # ``below`` is not reached (or lo - 1), ``above`` is (or hi)
         middle = (below + above) // 2
         if reached(middle):
             above = middle

@@ -1,4 +1,4 @@
-"""Changes one node of a graph; its readers take the new operand type, or the new meaning."""
+"""Replaces a node of a graph; adapts its readers to a new type, or to negated, shifted values."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..real import at, compact
 
 
 def readers(graph: Graph, edge: str) -> list[Operator | Sink]:
-    """Return the nodes that read an edge, and the sink if it does."""
+    """Return the nodes that read an edge, and the sink if it reads it."""
     nodes: list[Operator | Sink] = [n for n in graph.nodes if edge in n.inputs]
     return [*nodes, graph.sink] if graph.output == edge else nodes
 
 
 def rebuild(graph: Graph, changed: Operator | Sink, *others: Operator | Sink) -> Graph:
-    """Put nodes in the place of those of the same name, and renew every operand type.
+    """Replace the nodes of the same names, and update every operand type behind them.
 
     Thresholds outside the new ranges are moved to their ends.
     """
@@ -58,11 +58,11 @@ def can_remap(graph: Graph, edge: str) -> bool:
 
 
 def remap(graph: Graph, node: Operator, sign: np.ndarray, shift: np.ndarray) -> Graph:
-    """Put ``node`` in the place of its namesake; it gives ``x' = sign * x + shift`` instead of x.
+    """Replace the node of that name; ``node`` gives ``x' = sign * x + shift`` instead of x.
 
     ``sign``: +-1 for each channel; ``shift``: for each channel, both int64. The one reader of the
-    edge undoes the change: thresholds turn and move (``x >= t`` is ``x' >= t + shift``, or for
-    sign -1 ``not x' >= shift - t + 1``), a sink's scale and offset change.
+    edge undoes the change. A threshold's limits move (``x >= t`` is ``x' >= t + shift``, or for
+    sign -1 ``not x' >= shift - t + 1``); a sink's scale and offset change.
     """
     (reader,) = readers(graph, node.name)
     if isinstance(reader, Threshold):

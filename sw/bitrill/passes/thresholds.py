@@ -18,7 +18,7 @@ MAX_ENTRIES = 1 << 20
 
 
 def to_thresholds(graph: Graph) -> Graph:
-    """Replace every `Activation` by a `Threshold` that gives the same integer for every integer.
+    """Replace every `Activation` by a `Threshold` with the same result for every integer.
 
     A function that is not monotone (a leaky slope below 0) becomes a `Lookup`. Raises
     `UnsupportedError` for a quantizer of too many levels, or a table of too many entries.
@@ -28,7 +28,7 @@ def to_thresholds(graph: Graph) -> Graph:
 
 
 def integer_form(node: Activation) -> Operator:
-    """Return the thresholds of a monotone function, the table of any other."""
+    """Return the thresholds of a monotone function, or the table of any other."""
     return threshold_of(node) if node.function.is_monotone else lookup_of(node)
 
 

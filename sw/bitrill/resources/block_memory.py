@@ -1,4 +1,4 @@
-"""Block memory that a folded network takes, and how full it is."""
+"""Counts the block memory that a folded network takes, and how full it is."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .fifo import fifo_structure
 
 @dataclass(frozen=True)
 class BlockUse:
-    """``halves`` of RAMB36 (RAMB18), and the ``bits`` of them that hold something."""
+    """Block memory in use: ``halves`` of RAMB36 (RAMB18), and the ``bits`` stored in them."""
 
     halves: int = 0
     bits: int = 0
 
     @property
     def filled(self) -> float:
-        """The share that holds something; 0 where there are none."""
+        """The share of bits that are used; 0 without block memory."""
         return self.bits / (self.halves * HALF_BITS) if self.halves else 0.0
 
     def __str__(self) -> str:

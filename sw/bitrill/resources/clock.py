@@ -1,11 +1,11 @@
-"""Logic levels: how many LUTs may stand between two registers at a clock, by family of the part.
+"""Estimates how many logic levels may stand between two registers at a clock, for each family.
 
     period >= beside_ns + levels * level_ns
 
-A level is a LUT and the wire behind it; beside them stand the clock's way out of a register
-and into the next, and the longest wire of the stall logic. Set from placed and routed networks
-(`benchmarks/clock.py`) for the families of four-input LUTs. For the 7 series, which no tool here
-places, LUTs and registers of the slowest speed grade (Xilinx DS187), with wires thrice as long.
+A level is a LUT and the wire behind it. ``beside_ns`` is for clock-to-output, setup, and the
+longest wire of the stall logic. For families with four-input LUTs the figures come from placed and
+routed networks (`benchmarks/clock.py`). For the 7 series, which no tool here places, they are LUTs
+and registers of the slowest speed grade (Xilinx DS187), with wires three times as long.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from ..ir.operator import Primitives
 from ..parts.families import family_of
 
 MOST = 3
-"""Levels at slow clocks; further ones would save few registers."""
+"""Most logic levels, for slow clocks; further ones would save few registers."""
 
 USUAL = 2
-"""Levels that are taken if no clock is asked for."""
+"""Logic levels if no clock is asked for."""
 
 
 def levels_at(clock_mhz: float | None, primitives: Primitives) -> int:
-    """Return the most levels, 1 to `MOST`, that leave room for the clock; 1 where none does."""
+    """Return the most logic levels, 1 to `MOST`, that meet the clock; 1 if none does."""
     if clock_mhz is None:
         return USUAL
     family = family_of(primitives)
@@ -29,6 +29,6 @@ def levels_at(clock_mhz: float | None, primitives: Primitives) -> int:
 
 
 def clock_at(levels: int, primitives: Primitives) -> float:
-    """Return the clock in MHz that so many levels leave room for."""
+    """Return the clock in MHz that can be met with so many logic levels."""
     family = family_of(primitives)
     return 1000 / (family.beside_ns + levels * family.level_ns)

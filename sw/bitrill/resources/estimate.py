@@ -1,11 +1,10 @@
 """The resource model: LUTs, flip-flops and memories of a folded operator, without synthesis.
 
 ``figure = sum(coefficient[name][count] * op.structure()[count])``, rounded, for physical LUTs and
-flip-flops of an xc7 part; block memory is counted exactly. The coefficients, none of them negative,
-are least squares of relative error over points measured with Yosys by
-``benchmarks/fit_resources.py``. It writes them, the points, and how far the model is off on points
-that it was not fitted to, to ``coefficients.json`` beside this file. An operator of another
-package brings its own coefficients.
+flip-flops of an xc7 part; block memory is counted exactly. ``benchmarks/fit_resources.py`` measures
+units with Yosys and fits the coefficients: non-negative least squares of the relative error. It
+writes them, the points, and the errors on points that it did not use, to ``coefficients.json``
+beside this file. An operator of another package brings its own coefficients.
 """
 
 from __future__ import annotations
@@ -26,16 +25,15 @@ from .fifo import fifo_structure
 TABLE = Path(__file__).with_name("coefficients.json")
 
 RELATIVE = 0.15
-"""The greatest relative error that the model is to have ..."""
+"""Largest relative error that counts as a good prediction ..."""
 
 ABSOLUTE = 8
-"""... or the greatest number of LUTs or flip-flops that it may be off, which for a small unit is
-more: the LUTs of one CLB, the least that can be placed (Xilinx UG474)."""
+"""... or the largest difference, if that allows more: the LUTs of one CLB (Xilinx UG474)."""
 
 
 @dataclass(frozen=True)
 class Resources:
-    """Physical LUTs, flip-flops, halves of 36 kbit RAMs, DSP slices: predicted."""
+    """Predicted resources: physical LUTs, flip-flops, halves of 36 kbit RAMs, DSP slices."""
 
     lcs: int = 0
     ff: int = 0
@@ -52,12 +50,12 @@ class Resources:
 
     @property
     def ramb18(self) -> int:
-        """Block memory in halves; `bram18` has all of it."""
+        """Block memory in halves, all of it."""
         return self.bram18
 
     @property
     def ramb36(self) -> int:
-        """Whole blocks: 0, as these count as two halves."""
+        """Whole blocks: 0, since each counts as two halves."""
         return 0
 
     def __str__(self) -> str:
@@ -66,12 +64,12 @@ class Resources:
 
 
 def resources(op: Operator) -> Resources:
-    """Return what a folded operator takes, without its FIFO."""
+    """Return the resources of a folded operator, without its FIFO."""
     return weigh(op.structure(), coefficients_of(op))
 
 
 def coefficients_of(op: Operator) -> Coefficients:
-    """Return an operator's coefficients: its own, or those of `TABLE`; `SpecError` for none."""
+    """Return an operator's coefficients, its own or those of `TABLE`; `SpecError` for neither."""
     table = op.coefficients or coefficients().get(op.coefficients_name)
     if table is None:
         raise SpecError(
@@ -83,12 +81,12 @@ def coefficients_of(op: Operator) -> Coefficients:
 
 @cache
 def fifo_resources(width: int, depth: int) -> Resources:
-    """Return what a FIFO of ``depth`` slots of ``width`` bits takes."""
+    """Return the resources of a FIFO of ``depth`` slots of ``width`` bits."""
     return weigh(fifo_structure(width, depth), coefficients()["fifo"])
 
 
 def network_resources(graph: Graph) -> dict[str, Resources]:
-    """Return what each node of a FOLDED graph takes, and as ``fifos`` what all FIFOs take."""
+    """Return the resources of each node of a FOLDED graph, and of all FIFOs under ``fifos``."""
     if graph.stage is not Stage.FOLDED:
         raise StageError(
             f"{graph.name} must be folded to have resources, and is {graph.stage.value}"
@@ -119,7 +117,7 @@ def coefficients() -> dict[str, dict[str, dict[str, float]]]:
 
 @cache
 def held_out_errors() -> dict[str, dict[str, float]]:
-    """Return how far the model is off on points that it was not fitted to: see `errors`."""
+    """Return the model's errors on points that it was not fitted to: see `errors`."""
     return read_json(TABLE)["error"]["held_out"]
 
 
@@ -133,10 +131,10 @@ def accuracy() -> str:
 
 
 def errors(rows: Sequence[Mapping[str, Any]], predicted: Sequence[Resources]) -> dict[str, Any]:
-    """Return how far predictions are off the measured ``rows``, for each figure.
+    """Return the errors of predictions against the measured ``rows``, for each figure.
 
-    Greatest and mean relative error of units of more than a few (`ABSOLUTE` / `RELATIVE`), and how
-    many rows are outside the bounds.
+    These are the largest and mean relative error of units above `ABSOLUTE` / `RELATIVE`, and the
+    number of rows outside the bounds.
     """
     out: dict[str, Any] = {}
     for figure in ("lcs", "ff"):
@@ -151,5 +149,5 @@ def errors(rows: Sequence[Mapping[str, Any]], predicted: Sequence[Resources]) ->
 
 
 def within(measured: int, predicted: int) -> bool:
-    """Return whether a prediction is as near as `RELATIVE` and `ABSOLUTE` ask for."""
+    """Return whether a prediction is within `RELATIVE` or `ABSOLUTE` of the measurement."""
     return abs(predicted - measured) <= max(ABSOLUTE, RELATIVE * measured)

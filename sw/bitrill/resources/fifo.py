@@ -1,4 +1,4 @@
-"""The structure of a FIFO, which every edge has: registers, LUTs used as memory or block memory."""
+"""Counts the parts of a FIFO for the resource model: registers, LUTs as memory, or block memory."""
 
 from __future__ import annotations
 

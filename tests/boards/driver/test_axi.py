@@ -17,7 +17,7 @@ TIMEOUT = 0.02
 
 
 class Time:
-    """A clock that goes on while one sleeps, and only then."""
+    """A clock that advances only during sleeps."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -1,4 +1,4 @@
-"""Bare Linux, on a tree of plain files: registers, memory, the clock, and what may be missing."""
+"""The driver on bare Linux, on a tree of plain files: registers, memory, clock, missing files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tree(tmp_path: Path) -> Tree:
 
 
 class Seen:
-    """The memory of a `Shell`: what lies in the file of a u-dma-buf."""
+    """The memory of a `Shell`, in the file of a u-dma-buf."""
 
     def __init__(self, path: Path):
         self.log: list[str] = []

@@ -1,4 +1,4 @@
-"""From a board's folder to a driver, and the folders that are none."""
+"""Opening a board's folder as a driver, and refusals of folders that are no board's."""
 
 from __future__ import annotations
 

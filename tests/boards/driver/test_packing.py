@@ -1,4 +1,4 @@
-"""Frames as dense bits: against bits laid out one by one."""
+"""Packing of frames as dense bits, compared with bits laid out one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PYNQ: a module of that name whose memory and registers are the model's."""
+"""The driver on PYNQ: a fake module of that name has the memory and registers of the model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from boards.driver.tree import AXI, BASE, FCLK0, Tree, folder
 
 
 class Allocated(np.ndarray):
-    """As PYNQ's: an array with an address."""
+    """A fake of PYNQ's allocated buffer: an array with an address."""
 
     model: Any
 
@@ -31,7 +31,7 @@ class Allocated(np.ndarray):
 
 
 class Pynq(SimpleNamespace):
-    """What the driver uses of it. ``fails``: the name of what raises."""
+    """The part of PYNQ that the driver uses. ``fails``: the name of the member that raises."""
 
     def __init__(self, build: Build, *, old: bool = False, fails: str = ""):
         self.memory = Memory()

@@ -1,4 +1,4 @@
-"""Floats to steps: against comparing with each level, at the levels and just beside them."""
+"""Quantizing floats, compared with each level, at the levels and just beside them."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ LEVELS = {
 
 
 def plainly(x: np.ndarray, levels: np.ndarray, inverted: np.ndarray) -> np.ndarray:
-    """Every level compared, in float64: narrower floats are among them."""
+    """The result of comparing with every level in float64, which holds narrower floats."""
     n = (x.astype(np.float64)[..., None] >= levels).sum(-1)
     return np.where(inverted, levels.shape[-1] - n, n)
 
 
 def beside(levels: np.ndarray, dtype: Any) -> np.ndarray:
-    """``[N, 3]`` of the levels, their neighbours and far away."""
+    """Floats ``[N, 3]``: the levels, their neighbours, and numbers far away."""
     finite = levels.astype(dtype).ravel()
     finite = finite[np.isfinite(finite)]
     if not len(finite):

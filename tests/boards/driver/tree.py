@@ -1,4 +1,4 @@
-"""A board's folder, and the files of a Zynq's Linux, made of plain ones."""
+"""Makes a board's folder, and the files of a Zynq's Linux as plain files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ UART = {"board": "ulx3s-85f", "link": "uart", "baud": 115_200, "clock_mhz": "25"
 
 
 def folder(path: Path, build: Build, manifest: dict[str, Any], n: int = 50) -> Path:
-    """What ``bitrill build`` leaves, as far as the driver reads it."""
+    """A board's folder, with the files that the driver reads."""
     path.mkdir(parents=True, exist_ok=True)
     (path / "board.json").write_text(json.dumps(manifest))
     (path / "network.json").write_text(json.dumps(describe(build.graph, build.predicted)))
@@ -42,7 +42,7 @@ def folder(path: Path, build: Build, manifest: dict[str, Any], n: int = 50) -> P
 
 
 class Tree:
-    """Below ``root``: ``/dev/mem`` (sparse), a UIO device and a u-dma-buf where asked for."""
+    """A file tree below ``root``: ``/dev/mem`` (sparse), a UIO device, a u-dma-buf."""
 
     def __init__(self, root: Path, *, state: str = "operating", feedback: int = 20):
         self.root = root

@@ -1,4 +1,4 @@
-"""Gowin boards as the open tools are told of them."""
+"""Gowin boards: the parts and options that the open tools are given."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LIMITS = {
 def test_each_pll_is_within_the_data_sheets_limits(
     board: Board, pfd: int, vco: tuple[int, int], clock: tuple[float, float], crystal: float
 ) -> None:
-    """By the formulas alone, and none that they allow is left out."""
+    """Each PLL setting obeys the data sheet's formulas, and every setting they allow is offered."""
     found = {}
     for p in plls(replace(board, crystal_mhz=crystal)):
         i, f, o = (int(p.parameters[k]) for k in ("IDIV_SEL", "FBDIV_SEL", "ODIV_SEL"))

@@ -1,4 +1,4 @@
-"""Clocks of processing systems: which one is really made."""
+"""Clocks of Zynq's processing systems: which frequency is really made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bitstreams as the tools write them, small: heads that are right, and data that is noise."""
+"""Small bitstreams in the tools' formats: correct headers and random data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SYNC = b"\xff" * 32 + bytes.fromhex("000000BB11220044") + b"\xff" * 8 + bytes.fr
 
 
 def manifest(name: str) -> dict[str, Any]:
-    """What ``flash`` reads of a board's ``board.json``."""
+    """The part of a board's ``board.json`` that ``flash`` reads."""
     b = board.find(name)
     flash = dict(b.flash)
     return {"board": b.name, "family": b.family, "part": b.part, "idcode": b.idcode, "flash": flash}
@@ -53,14 +53,14 @@ def xilinx_data(raw: bytes) -> bytes:
 
 
 def ecp5(part: str = "LFE5U-85F-6CABGA381", idcode: int = 0x41113043, size: int = 20_000) -> bytes:
-    """What ecppack writes."""
+    """A bitstream in the format of ecppack."""
     head = b"\xff\x00" + f"Part: {part}".encode() + b"\0\xff"
     verify = b"\x3b\0\0\0\xe2\0\0\0" + struct.pack(">I", idcode)
     return head + b"\xff\xff\xbd\xb3\xff\xff\xff\xff" + verify + noise(size)
 
 
 def ecp5_data(raw: bytes) -> bytes:
-    """What of one is shifted in: from the preamble on."""
+    """The part of an ECP5 bitstream that is shifted in: from the preamble on."""
     return raw[raw.index(b"\xff\xff\xbd\xb3") :]
 
 
@@ -83,13 +83,13 @@ def gowin(idcode: int = 0x1100481B, lines: int = 712) -> bytes:
 
 
 def gowin_data(raw: bytes) -> bytes:
-    """What of one is shifted in."""
+    """The part of a Gowin bitstream that is shifted in."""
     text = raw.replace(b"\n", b"")
     return int(text, 2).to_bytes(len(text) // 8, "big")
 
 
 def ice40(width: int = 872, height: int = 272, size: int = 2000) -> bytes:
-    """What icepack writes."""
+    """A bitstream in the format of icepack."""
     head = bytes.fromhex("ff0000ff 7eaa997e 5100 0105 920020")
     width_bytes, height_bytes = (v.to_bytes(2, "big") for v in (width - 1, height))
     head += b"\x62" + width_bytes + b"\x82\0\0" + b"\x72" + height_bytes + b"\x11\0\x01\x01"

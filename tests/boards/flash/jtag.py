@@ -36,7 +36,7 @@ SINK = 0
 
 
 class Chip:
-    """One of a chain: ``identify`` is the instruction that holds the IDCODE, there after reset."""
+    """A chip of a chain; ``identify``: the instruction of the IDCODE, which reset selects."""
 
     irlen, identify = 8, 0xE0
 
@@ -47,18 +47,18 @@ class Chip:
         self.taken = b""
 
     def captured(self) -> tuple[int, int]:
-        """Value and length of the data register; bypass where nothing else is said."""
+        """Value and length of the data register; the bypass register by default."""
         return (self.idcode, 32) if self.instruction == self.identify else (0, 1)
 
     def status(self) -> int:
-        """What the instruction register shows."""
+        """The status bits that the instruction register shows."""
         return 0b01
 
     def told(self) -> None:
-        """An instruction came."""
+        """Act on a new instruction."""
 
     def updated(self) -> None:
-        """Data came: in ``value``, or in ``bytes_in``, of a sink."""
+        """Act on new data: ``value``, or ``bytes_in`` of a sink."""
 
     def shift(self, bits: int, n: int) -> int:
         if self.length == SINK:
@@ -69,7 +69,7 @@ class Chip:
         return both & ((1 << n) - 1)
 
     def bytes_in(self, skip: int = 0) -> bytes:
-        """What a sink swallowed behind ``skip`` bits, the first bit the highest of its byte."""
+        """The bytes shifted in after ``skip`` bits, the first bit highest in its byte."""
         bits = [
             np.unpackbits(
                 np.frombuffer(v.to_bytes((n + 7) // 8, "little"), np.uint8),
@@ -192,7 +192,7 @@ class Chain:
         self.chips, self.state = chips, RESET
 
     def clock(self, tms: int, tdi: int, n: int) -> int:
-        """``n`` clocks, bit 0 first; runs of shifting at once."""
+        """Apply ``n`` clocks, bit 0 first; shifts are done in one go."""
         tdo = at = 0
         while at < n:
             left = n - at

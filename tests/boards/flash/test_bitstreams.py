@@ -1,4 +1,4 @@
-"""Whose a bitstream is: every family's own, another's, and what is none."""
+"""Bitstreams are recognised: those of each family, those of another part, and other files."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def _has_the_tool() -> None:
 
 @pytest.fixture
 def cable(request: pytest.FixtureRequest) -> Callable[..., Cable]:
-    """Makes cables that are gone when the test is over."""
+    """Makes cables that are closed at the test's end."""
 
     def made(*chips: Chip, **more: Any) -> Cable:
         c = Cable(*chips, **more)

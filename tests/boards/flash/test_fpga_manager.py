@@ -87,7 +87,7 @@ def test_no_manager(tmp_path: Path) -> None:
 
 
 def test_the_kernel_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What ``write`` of the file answers."""
+    """Each error of writing the kernel's file is reported."""
     manager = tmp_path / fpga_manager.MANAGER
     manager.mkdir(parents=True)
     (manager / "state").write_text("write init error\n")

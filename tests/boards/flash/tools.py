@@ -1,4 +1,4 @@
-"""The real tool, where it is there."""
+"""Finds the real openFPGALoader, for tests that need it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support import TOOL_MISSING
 
 
 def need_openfpgaloader() -> None:
-    """Skip without the wheel or its libraries; where CI is set, that fails the test."""
+    """Skip without the wheel or its libraries; fail if CI is set."""
     try:
         tool.run(["--Version"], timeout=30)
     except ToolError as error:

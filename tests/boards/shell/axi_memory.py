@@ -12,7 +12,7 @@ WORD = 8
 
 @dataclass
 class Memory:
-    """Words by address; what went over the bus, and which rules were broken.
+    """A memory that records the bus's traffic and each broken rule.
 
     ``latency``: cycles from an address to its first word, or from a burst's last word to its
     response; ``stall``: the probability that a channel waits on a cycle; ``errors``: responses by

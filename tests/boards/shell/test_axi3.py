@@ -45,7 +45,7 @@ class Burst:
 
 
 class Bench:
-    """The bridge before a file of `WORDS` registers; the same file in Python."""
+    """The bridge in front of `WORDS` registers, and a model of these in Python."""
 
     def __init__(self, *, stall: float, seed: int, bits: int = 12):
         self.bits, self.stall, self.rng = bits, stall, np.random.default_rng(seed)
@@ -57,7 +57,7 @@ class Bench:
         self._registers(self.lite.bus)
 
     def _registers(self, bus: Any) -> None:
-        """A file that answers late where the bench stalls."""
+        """Registers that answer late if the bench stalls."""
         m = self.m
         self.file = Array(Signal(32, name=f"word{k}") for k in range(WORDS))
         late = Signal(8, init=1)
@@ -207,7 +207,7 @@ def test_reads_go_on_while_a_write_waits_for_its_data() -> None:
 
 
 def test_nothing_is_taken_in_reset() -> None:
-    """What came in a cycle of reset would never be answered."""
+    """Nothing is accepted during reset, since it would never be answered."""
     bench = Bench(stall=0.0, seed=1)
 
     async def master(ctx: Any) -> None:

@@ -22,7 +22,7 @@ DELAY = 30
 
 
 def answer(frame: bytes) -> bytes:
-    """What the toy gives: sums of the bytes, shifted."""
+    """The results of the toy network: sums of the bytes, shifted."""
     total = sum(frame)
     return bytes((total >> k) & 0xFF for k in range(BYTES_OUT))
 
@@ -40,7 +40,7 @@ class Bench:
         self.left: list[int] = []
 
     def run(self, *script: bytes | int, linger: int = 1500) -> list[messages.Reply]:
-        """Send bytes, and rest for cycles where a number stands; the replies that came."""
+        """Send bytes, and wait the cycles that a number gives; return the replies."""
         sim = Simulator(self.m)
         sim.add_clock(1e-6)
 
@@ -274,7 +274,7 @@ def test_frames_that_a_length_cannot_say_are_refused(n: int) -> None:
 
 
 def test_replies_are_found_among_noise() -> None:
-    """Whatever is cut, doubled or damaged: never a wrong one, and none that is whole is lost."""
+    """Cut, doubled or damaged bytes give no wrong reply, and no whole reply is lost."""
     rng = np.random.default_rng(0)
     whole = [messages.reply(0, k, rng.bytes(int(rng.integers(0, 20)))) for k in range(50)]
     line = bytearray()

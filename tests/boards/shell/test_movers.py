@@ -91,7 +91,7 @@ def test_every_word_arrives(words: int, latency: int, stall: float) -> None:
 
 
 def test_the_port_is_used_at_a_hundred_cycles_of_latency() -> None:
-    """At least 97 % of the beats between the first and the last word."""
+    """The port is busy in at least 97 % of the cycles between the first and the last word."""
     words = 2600
     memory = filled(words, latency=100)
     Copy(memory).run(words)
@@ -101,7 +101,7 @@ def test_the_port_is_used_at_a_hundred_cycles_of_latency() -> None:
 
 
 def test_a_small_window_starves() -> None:
-    """So that the figure above is the window's doing."""
+    """A small window keeps the port less busy, so the figure above is due to the window."""
     memory = filled(600, latency=100)
     Copy(memory, window=64).run(600)
     beats = memory.read_beats

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""What the shell of Zynq boards takes by itself: the network is left out."""
+"""Resources of the Zynq shell by itself, without a network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OUTPUTS = ("s_axis_tready", "m_axis_tdata", "m_axis_tvalid", "m_axis_tlast", "er
 
 
 def hollow(edges: Edges) -> str:
-    """The shell's Verilog around a network of which nothing is known."""
+    """The shell's Verilog around a black box instead of a network."""
     text = convert(ZynqShell(edges), name="shell")
     instance = re.search(r"^  top network \((.*?)^  \);", text, re.MULTILINE | re.DOTALL)
     assert instance is not None
@@ -57,7 +57,7 @@ def size(edges: Edges, work: Path) -> CellCounts:
 @pytest.mark.nightly
 @pytest.mark.parametrize("edges", [TFC, RUNTIME], ids=["folded", "runtime"])
 def test_the_shell_takes_at_most_900_luts(edges: Edges, tmp_path: Path) -> None:
-    """Its converters between words of memory and a trained network's beats with it."""
+    """This includes converters between words of memory and a trained network's beats."""
     found = size(edges, tmp_path)
     print(found)
     assert found.lcs <= 900

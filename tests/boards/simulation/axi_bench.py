@@ -46,7 +46,7 @@ def pauses(p: float, seed: int) -> Iterator[bool]:
 
 
 class Faulty:
-    """Beside a memory of cocotbext-axi: an access that goes wrong gets SLVERR."""
+    """A memory of cocotbext-axi in which chosen accesses get SLVERR."""
 
     wrong = False
 
@@ -68,7 +68,7 @@ class Writes(AxiRamWrite, Faulty):
 
 
 class Board:
-    """What the driver's AXI transport takes: ``registers`` and ``memory`` in one."""
+    """The device of the driver's AXI transport: ``registers`` and ``memory`` in one."""
 
     def __init__(self, dut: Any, spec: dict[str, Any]):
         self.dut = dut
@@ -93,7 +93,7 @@ class Board:
             channel.set_pause_generator(pauses(p, k))
 
     def _late(self, latency: int) -> None:
-        """Each burst so many cycles after its address; addresses are taken meanwhile."""
+        """Delay each burst after its address; further addresses are accepted meanwhile."""
         channel, due = self.reads.ar_channel, deque()
         channel.queue_occupancy_limit = 64
         receive, d = channel.recv, self.dut

@@ -17,7 +17,7 @@ FOLDING = {"fc0": {"pe": 4, "simd": 25}, "fc1": {"pe": 2, "simd": 4}, "fc2": {"p
 
 @pytest.fixture(scope="session")
 def shells(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where all tests of a session, in all its workers, find each other's compiled simulators."""
+    """The folder in which all workers of a session share compiled simulators."""
     base = tmp_path_factory.getbasetemp()
     return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shells"
 
@@ -31,7 +31,7 @@ def odd(shells: Path) -> Case:
 
 @pytest.fixture(scope="session")
 def fast(shells: Path) -> Case:
-    """A word a cycle, in and out."""
+    """A network with a word a cycle, in and out."""
     return Case(wire(64), shells / "fast")
 
 
@@ -45,5 +45,5 @@ def trained(shells: Path, tmp_path_factory: pytest.TempPathFactory) -> Case:
 
 @pytest.fixture(scope="session")
 def runtime(shells: Path) -> Case:
-    """Its weights can be written."""
+    """A network with writable weights."""
     return Case(network("runtime"), shells / "runtime")

@@ -1,4 +1,4 @@
-"""What tests of the serial line share: a board at a port, bad lines, hosts that stop."""
+"""Helpers for tests of the serial line: a board at a port, bad lines, hosts that stop."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Board:
         return Driver(self.network, SerialTransport(serial, tries=1000))
 
     def frames(self, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Integers in the model's shape, all different, and what must come out."""
+        """Different input frames in the model's shape, and their expected results."""
         graph = self.build.graph
         values = graph.source.tensor.type.values()
         x = np.random.default_rng(seed).choice(values, (n, *self.network.input.shape))
@@ -84,7 +84,7 @@ class Tears:
 
 
 class Ecp5Tools(FakeToolchain):
-    """Tools that need none of theirs: a bitstream of noise, for the right chip."""
+    """Fake ECP5 tools: the bitstream is noise, with the right chip's ID."""
 
     def make(self, project: Project, progress: Progress) -> Made:
         made = super().make(project, progress)
@@ -106,7 +106,7 @@ HOST = """
 
 
 def kill_a_host(board: Board, port: SimulatedPort, seed: int) -> None:
-    """A process of its own runs other frames, and is killed while it does."""
+    """Start a process that runs other frames, and kill it while it does."""
     told = describe(board.build.graph, board.build.predicted)
     (board.work / "network.json").write_text(json.dumps(told))
     np.save(board.work / "x.npy", board.frames(50, seed=1000 + seed)[0])
@@ -122,7 +122,7 @@ def kill_a_host(board: Board, port: SimulatedPort, seed: int) -> None:
 
 
 def leave(board: Board, port: SimulatedPort, cut: int) -> None:
-    """A host that sends two requests, but for the last ``cut`` bytes, and is no more."""
+    """Act as a host that sends two requests without the last ``cut`` bytes, and ends."""
     x, _ = board.frames(2, seed=77)
     frames = board.network.input.format(1).pack(x)
     sent = b"".join(
@@ -134,7 +134,7 @@ def leave(board: Board, port: SimulatedPort, cut: int) -> None:
 
 
 class Recorded:
-    """A line that gives what was recorded, once something is written."""
+    """A serial line that replays recorded bytes once something is written."""
 
     baud, slack = BAUD, 0.0
 

@@ -61,13 +61,13 @@ class Case:
         return Driver(self.network, transport)
 
     def images(self, n: int, seed: int = 0) -> np.ndarray:
-        """Integers of the first quantizer."""
+        """Random images, as integers of the first quantizer."""
         t = self.graph.source.tensor.type
         rng = np.random.default_rng(seed)
         return rng.choice(t.values(), (n, *self.graph.source.shape))
 
     def frames(self, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Frames in memory, and what must come out."""
+        """Frames in memory, and their expected results."""
         x = self.images(n, seed)
         y = self.graph.run(x)
         into, out = (e.format(8) for e in (self.network.input, self.network.output))
@@ -75,7 +75,7 @@ class Case:
 
 
 def wire(bits: int) -> Graph:
-    """A network of nothing: a frame of so many bits a cycle, in and out."""
+    """A network that passes frames on: so many bits a cycle, in and out."""
     x = Tensor((bits,), BIPOLAR)
     node = Convert(name="same", inputs=("input",), operands=(x,), impl=Impl(simd=bits, pe=bits))
     return Graph(
@@ -107,7 +107,7 @@ class Host:
 
     @property
     def setup(self) -> list[tuple[int, int]]:
-        """Writes to registers: all of a run but its start."""
+        """The register writes of a run, except its start."""
         values = {"STATUS": CLEAR}
         for side, buffer in (("IN", self.into), ("OUT", self.out)):
             values |= {
@@ -130,7 +130,7 @@ class Host:
         self.shell.registers.write(OFFSETS[name], value)
 
     def finish(self, bit: int = DONE, limit: int = LIMIT) -> int:
-        """STATUS once it has that bit and is not busy."""
+        """Wait until STATUS has that bit and is not busy; return it."""
         until = self.shell.traffic().now + limit
         while self.shell.traffic().now < until:
             status = self.read("STATUS")
@@ -140,7 +140,7 @@ class Host:
         raise TimeoutError(f"STATUS is {status:#x} after {limit} cycles")
 
     def blank(self) -> None:
-        """The memory of the results, filled with what no result is."""
+        """Fill the memory of the results with a value that no result has."""
         self.out.array[:] = ~self.wanted
         self.out.flush()
 
@@ -151,25 +151,25 @@ class Host:
 
     @property
     def begun_right(self) -> bool:
-        """Whether what has been written is right, word by word, in order."""
+        """Whether the words written so far are right, in order."""
         self.out.invalidate()
         words, wanted = self.out.array.view("<u8"), self.wanted.view("<u8")
         n = int((words == wanted).sum())
         return bool((words[:n] == wanted[:n]).all() and (words[n:] == ~wanted[n:]).all())
 
     def whole(self) -> bool:
-        """A run from its start to its end, and all of it right."""
+        """Do a whole run, and check all of it."""
         self.blank()
         self.start()
         return self.finish() == DONE and self.right
 
     def stopped(self) -> bool:
-        """Stop; whether nothing is owed then, and what has been written is right."""
+        """Stop a run; check that no access is pending, and that written results are right."""
         self.stop()
         self.finish(STOPPED)
         return self.shell.traffic().owed == 0 and self.begun_right
 
 
 def bursts(address: int, words: int) -> list[tuple[int, int]]:
-    """Addresses and words of those that a run must make."""
+    """Addresses and words of the bursts that a run must make."""
     return [(address + 8 * k, min(16, words - k)) for k in range(0, words, 16)]

@@ -50,7 +50,7 @@ def test_mnist_images_come_back_bit_for_bit(
 def test_a_frame_takes_the_interval_of_the_network(
     name: str, request: pytest.FixtureRequest
 ) -> None:
-    """To the cycle, where the memory does not pause."""
+    """A frame takes exactly the interval, if the memory does not pause."""
     case: Case = request.getfixturevalue(name)
     cycles = {}
     for n in (24, 56):  # the last burst of results is whole
@@ -246,7 +246,7 @@ def test_a_stop_without_a_run(odd: Case, shell: SimulatedShell) -> None:
 
 @BENCHES
 def test_a_stop_at_any_cycle_of_a_run(odd: Case, bench: dict) -> None:
-    """Nothing is owed then, what was written is right, and the next run is."""
+    """After a stop no access is pending, written results are right, and so is the next run."""
     sweep(odd, bench, frames=24, step=1 if not bench else 3)
 
 

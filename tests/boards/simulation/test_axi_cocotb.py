@@ -36,7 +36,7 @@ def simulate(
     pause: float = 0.0,
     fault: str = "",
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """What the driver gave for images, and what else was seen."""
+    """The driver's results for images, and the bench's observations."""
     import cocotb_tools.config
     from cocotb_tools.check_results import get_results
 

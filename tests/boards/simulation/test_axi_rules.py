@@ -1,4 +1,4 @@
-"""What the bench of the shell of Zynq boards calls wrong: each rule broken once."""
+"""The bench of the Zynq shell reports each broken rule of the bus; each is broken once."""
 
 from __future__ import annotations
 

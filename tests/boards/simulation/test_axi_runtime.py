@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Networks whose weights can be written: behind AXI their registers, else what is compiled in."""
+"""Writable networks behind AXI: their registers are reached, and compiled weights work without."""
 
 from __future__ import annotations
 

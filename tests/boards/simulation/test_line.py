@@ -39,7 +39,7 @@ from support import shared_data, shared_model
 
 @pytest.fixture(scope="module")
 def small_board(tmp_path_factory: pytest.TempPathFactory) -> Board:
-    """A network that takes longer than the next request: two are under way."""
+    """A network slower than the line, so that two requests are under way."""
     folder = tmp_path_factory.mktemp("line")
     net = Net(1, 1, 4, 8)
     x = net.quant(net.node("Reshape", "x", net.shape_const(1, -1)), 0.25)
@@ -121,7 +121,7 @@ def test_a_host_is_killed_and_another_one_starts(board: Board) -> None:
 
 
 def check_after(board: Board, cuts: Iterable[int]) -> None:
-    """The answers to those two requests have the numbers of the new host's first two frames."""
+    """Check answers to two old requests, which have the numbers of the new host's frames."""
     port = board.port()
     for cut in cuts:
         leave(board, port, cut)
@@ -158,7 +158,7 @@ def test_the_board_is_unplugged(board: Board) -> None:
 
 
 def test_the_simulation_ends(board: Board) -> None:
-    """What ended it is kept, and the driver sees a port that is gone."""
+    """The reason of the end is kept, and the driver sees that the port is gone."""
     port = board.port()
     driver = board.driver(port)
     port.line.close()
@@ -222,7 +222,7 @@ def any_number(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class _Equal(int):
-    """A CRC that every other one equals."""
+    """A CRC that equals any other."""
 
     def __eq__(self, other: object) -> bool:
         return True
@@ -247,7 +247,7 @@ def test_a_careless_driver_would_be_seen(
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
-    """MNIST, 784-64-64-64-10, trained."""
+    """A trained network 784-64-64-64-10 for MNIST."""
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BITRILL_DATA", str(shared_data()))
@@ -268,7 +268,7 @@ def _trained(folder: Path) -> Iterator[Board]:
 def test_mnist_over_bad_lines(
     trained: Board, frames: int, divisor: int | None, flip: float, record_property
 ) -> None:
-    """Nothing is lost, and no wrong answer is given."""
+    """No frame is lost, and no wrong result is given."""
     images = samples(trained.build.graph, "mnist", frames, seed=0).x
     wanted = flow.run(trained.build, images).integers
     tears = Tears(seed=9, probability=0.02) if flip else None

@@ -43,7 +43,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def run(project: Project, *, seed: int, change: Callable[[str], str] = str) -> tuple[int, int]:
-    """Frames that came back wrong, and requests that were sent for them."""
+    """Run frames; return the number of wrong ones, and of requests."""
     line = line_of(project, seed=seed, change=change, level="-O0")
     sent, write = [], line.write
     line.write = lambda data: (sent.append(data), write(data))[1]  # type: ignore[method-assign]
@@ -63,7 +63,7 @@ def test_frames_come_back_right_whatever_registers_start_as(project: Project) ->
 
 
 def inverted_table(text: str) -> str:
-    """A LUT of the network's first matrix."""
+    """Plant a fault: invert a LUT of the network's first matrix."""
     return once(
         r"(LUT_INIT\(16'h)([0-9a-f]{4})(?=\)\n  \) \S*network\.network\.fc0)",
         text,
@@ -72,7 +72,7 @@ def inverted_table(text: str) -> str:
 
 
 def wrong_weights(text: str) -> str:
-    """All of the first words of a block memory of weights."""
+    """Plant a fault in the first words of a block memory of weights."""
     return once(
         r"(INIT_0\(256'h)([0-9a-f]*[1-9a-f][0-9a-f]*)(?=\))",
         text,

@@ -32,7 +32,7 @@ BASE = 0x4000_0000
 
 
 def whole(build, work: Path, *, base: int = BASE, top: Callable[[str], str] = lambda t: t):
-    """Build's whole top, behind the pins of a bare shell that looks for registers at `BASE`."""
+    """The whole top of a build, behind a bare shell with registers at `BASE`."""
     edges = Edges.of(build.graph, build.predicted.ii)
     text = top(ps7_top.verilog(edges, base=base, name="bitrill"))
     return behind(build.verilog, edges, text + ps7_stand_in.BUFFER + ps7_stand_in.stand_in(), work)
@@ -58,7 +58,7 @@ def build(tmp_path_factory: pytest.TempPathFactory):
 
 
 def check(build, shell: SimulatedShell, n: int) -> None:
-    """Floats in, floats out, against the golden model."""
+    """Run floats through the driver, and compare with the golden model."""
     with driver(build, shell) as board:
         x = np.random.default_rng(6).normal(0, 1, (n, *build.graph.source.shape))
         integers, floats = board.run(x)
@@ -143,7 +143,7 @@ def test_registers_elsewhere_are_not_there(build, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def netlist(build, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Verilog of all cells, the network's too, as nextpnr-xilinx is given them."""
+    """Verilog of the whole netlist that nextpnr-xilinx gets."""
     edges, folder = Edges.of(build.graph, build.predicted.ii), tmp_path_factory.mktemp("mapped")
     sources = {
         "top.v": build.verilog.read_text(),

@@ -77,7 +77,7 @@ NOISE = [
 
 @pytest.mark.parametrize("transport", [(None, n) for n in NOISE], indirect=True)
 def test_noise_costs_time_alone(case: Case, transport: SerialTransport) -> None:
-    """Nothing is lost and no wrong answer is given."""
+    """No frame is lost, and no wrong result is given."""
     frames, wanted = case.frames(200, seed=2)
     assert [a for a, _ in transport.run(frames)] == wanted
     assert transport.resent > 0

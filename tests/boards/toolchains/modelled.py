@@ -32,7 +32,7 @@ PARTS = (
 
 
 def board_files(*, installed: tuple[str, ...] = ZYNQ) -> tuple[str, ...]:
-    """Board files of boards, three versions of each: the newest is not the last by the alphabet."""
+    """Vivado's board files, three versions of each; the newest is not last by alphabet."""
     names = (p for b in installed for p in boards.find(b).presets[:1])
     return tuple(f"{n}:part0:1.{v}" for n in names for v in (9, 10, 0))
 
@@ -46,7 +46,7 @@ def project(build: Build, name: str, folder: Path, **changes: object) -> Project
 
 
 def write(project: Project, files: Mapping[str, str]) -> Path:
-    """Files of a project and its ``top.v``, to its folder."""
+    """Write a project's files and its ``top.v`` into its folder."""
     project.folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (project.folder / name).write_text(text)
@@ -55,7 +55,7 @@ def write(project: Project, files: Mapping[str, str]) -> Path:
 
 
 def install(folder: Path) -> Path:
-    """A folder for PATH with the model as ``vivado``."""
+    """Make a folder for PATH in which the model is ``vivado``."""
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / "vivado"
     program.write_text(f'#!/bin/sh\nexec "{need_tool("tclsh")}" "{MODEL}" "$@"\n')
@@ -76,20 +76,20 @@ class Ended:
 
     @property
     def error(self) -> str:
-        """What the script says of its end."""
+        """The script's message about its end."""
         told = [k for k in self.output.splitlines() if k.startswith("BITRILL ERROR ")]
         return told[-1].removeprefix("BITRILL ERROR ") if told else ""
 
 
 def environment(**pretended: object) -> dict[str, str]:
-    """For the model: all parts and board files, but for what is said."""
+    """The model's environment: all parts and board files, with changes."""
     model = {"PARTS": " ".join(PARTS), "BOARDS": " ".join(board_files())}
     model |= {key.upper(): str(value) for key, value in pretended.items()}
     return {f"MODEL_{key}": value for key, value in model.items()}
 
 
 def run(folder: Path, *tclargs: str, **pretended: object) -> Ended:
-    """``build.tcl`` of a folder in the model."""
+    """Run ``build.tcl`` of a folder in the model."""
     trace = folder.parent / f"{folder.name}.trace"
     trace.unlink(missing_ok=True)
     env = {k: v for k, v in os.environ.items() if k != "BITRILL_PART_ONLY"}

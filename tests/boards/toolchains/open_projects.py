@@ -1,4 +1,4 @@
-"""Networks on their way to small boards, and tools that only pretend."""
+"""Networks for small boards, and tools that only pretend to work."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def write_files(found: Project) -> None:
 
 
 def report(fmax: float, **used: tuple[int, int]) -> dict[str, Any]:
-    """As nextpnr 0.11 writes it."""
+    """A report in the format of nextpnr 0.11."""
     return {
         "critical_paths": [],
         "fmax": {"$glbnet$clock": {"achieved": fmax, "constraint": 100.0}},
@@ -58,7 +58,7 @@ FINE = report(123.4, TRELLIS_COMB=(1660, 83640), TRELLIS_FF=(961, 83640), DP16KD
 
 
 class Tools:
-    """Packages in the place of Yosys' and nextpnr's; each call adds a line to ``calls``.
+    """Fakes of Yosys' and nextpnr's packages; each call adds a line to ``calls``.
 
     ``nextpnr``: Python that runs in its place, with ``argv`` and ``result(name, text)``.
     """
@@ -72,7 +72,7 @@ class Tools:
         monkeypatch.setenv("PYTHONPATH", path)
 
     def nextpnr_is(self, found: Any, *, log: str = "", also: str = "") -> None:
-        """It leaves a report and a routed design."""
+        """Make nextpnr write a report and a routed design."""
         self.nextpnr = f"""\
 print({log!r}, flush=True)
 result("report.json", {json.dumps(found)!r})

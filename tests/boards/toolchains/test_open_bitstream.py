@@ -40,7 +40,7 @@ class Case:
 
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
-    """Made once for all workers of a session; each has a copy of its own."""
+    """A bitstream, made once a session; each worker has its own copy."""
     base, own = tmp_path_factory.getbasetemp(), tmp_path_factory.mktemp("bitstream") / "ulx3s-85f"
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "bitstream"
     shared.mkdir(exist_ok=True)
@@ -52,7 +52,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
 
 
 def settings(config: Path) -> dict[str, set[str]]:
-    """What Trellis' text says of each tile; what it cannot name is left out."""
+    """The settings of each tile in Trellis' text, without those that it cannot name."""
     tiles: dict[str, set[str]] = {}
     tile: set[str] = set()
     for line in config.read_text().splitlines():

@@ -27,7 +27,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture
 def given(made_once: Project, tmp_path: Path) -> Project:
-    """A project in a folder of its own, nothing run."""
+    """A project in its own folder; no tool has run."""
     shutil.copytree(made_once.folder, tmp_path / "board")
     return dataclasses.replace(made_once, folder=tmp_path / "board")
 
@@ -50,7 +50,7 @@ def test_files_are_the_same_each_time_and_name_no_folder(given: Project) -> None
 
 
 def test_build_sh_runs_the_three_tools_on_what_is_there(given: Project, tmp_path: Path) -> None:
-    """By tools of other names, from another folder."""
+    """The script works with tools of other names, and from another folder."""
     fake = tmp_path / "fake tool"
     fake.write_text('#!/bin/sh\necho "$*" >> calls\n')
     fake.chmod(0o755)

@@ -97,7 +97,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """All that openXC7 has, on PATH and in its variables; gives their folder."""
+    """Fakes of all openXC7 tools, on PATH and in variables; returns their folder."""
     for name in (*openxc7.PROGRAMS, "yosys"):
         write_text(tmp_path / "bin" / name, FAKE)
         (tmp_path / "bin" / name).chmod(0o755)

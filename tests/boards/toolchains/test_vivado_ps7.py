@@ -31,7 +31,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
 
 @pytest.fixture(scope="module")
 def top(build: Build) -> str:
-    """``bitrill.v``, which is the same for all boards: it is all that takes time."""
+    """``bitrill.v``, which is the same for all boards, and takes the most time."""
     edges = modelled.project(build, ZYNQ7[0], Path()).edges
     return ps7_top.verilog(edges, base=0x4000_0000, name="bitrill")
 
@@ -40,7 +40,7 @@ def top(build: Build) -> str:
 def project(
     build: Build, top: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Project]:
-    """Of a board's name and changes: a project whose files are there."""
+    """Makes a project with its files, from a board's name and changes."""
     monkeypatch.setattr(ps7_project.ps7_top, "verilog", lambda edges, *, base, name: top)
 
     def of(name: str = "pynq-z1", **changes: object) -> Project:
@@ -53,7 +53,7 @@ def project(
 
 
 def wrong(project: Project) -> Iterator[str]:
-    """All that is wrong with a project's files where Vivado does well."""
+    """Everything wrong with a project's files, if Vivado succeeds."""
     ended, clock = modelled.run(project.folder), project.clock_mhz
     wanted = {
         "part": [f"{project.board.part} top bitrill"],
@@ -74,7 +74,7 @@ def wrong(project: Project) -> Iterator[str]:
 
 
 def unnoticed(project: Project) -> Iterator[str]:
-    """Ways to fail that its script does not tell of."""
+    """Failures that the project's script does not report."""
     for pretended, code in (
         ({"wns": -0.001}, 5),
         ({"whs": -0.001}, 5),

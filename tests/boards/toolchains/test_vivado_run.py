@@ -31,7 +31,7 @@ def made(build: Build, files: Callable[[Project], Mapping[str, str]], tmp_path: 
 
 @pytest.fixture
 def pretend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pretend:
-    """Put the model on PATH, and set what it pretends."""
+    """Put the model on PATH, and set its behaviour."""
     path = modelled.install(tmp_path / "bin")
     monkeypatch.setenv("PATH", f"{path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("BITRILL_PART_ONLY", raising=False)
@@ -161,7 +161,7 @@ def fake(folder: Path, text: str) -> None:
 
 
 def test_a_vivado_that_ends_otherwise(made: Project, pretend: Pretend) -> None:
-    """Its own exit codes are not taken for the script's."""
+    """Vivado's own exit codes are not mistaken for the script's."""
     for code in (1, 3, 5, 139):
         fake(made.folder, f"echo 'ERROR: [Common 17-345] no licence'; exit {code}")
         with pytest.raises(
@@ -202,7 +202,7 @@ def test_a_vivado_that_cannot_be_run(made: Project, pretend: Pretend) -> None:
 
 
 def test_an_interrupt_ends_vivado(made: Project, pretend: Pretend) -> None:
-    """With all that it started, and without a bitstream."""
+    """An interrupt ends Vivado and its children, and leaves no bitstream."""
     pids = made.folder / "pids"
     fake(
         made.folder,
@@ -239,7 +239,7 @@ def test_a_model_that_hangs_is_ended_too(made: Project, pretend: Pretend) -> Non
 
 
 def running(pid: int) -> bool:
-    """Whether a process is there that is not a zombie."""
+    """Whether the process runs and is no zombie."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -23,12 +23,12 @@ DDR = {
 
 
 def left(folder: Path) -> list[str]:
-    """What belongs to a bitstream, if there is one."""
+    """The files that belong to a bitstream, if there is one."""
     return sorted(p.name for p in folder.glob("bitrill.*") if p.suffix in (".bit", ".hwh"))
 
 
 def whole(folder: Path, board: boards.Board, ended: Ended, digest: str) -> list[str]:
-    """All that is wrong with a run that should have gone well."""
+    """Everything wrong with a run that should have succeeded."""
     clock = decimals(project_clock(board))
     part = next(p for p in PARTS if p.lower() == board.part.lower())
     wanted = {
@@ -58,7 +58,7 @@ def project_clock(board: boards.Board) -> Fraction:
 
 
 def judge(folder: Path, board: boards.Board, digest: str) -> list[str]:
-    """All that is wrong with a folder's files: a good run, and one for each way to fail."""
+    """Everything wrong with a folder's files, in a good run and in one for each failure."""
     wrong = whole(folder, board, run(folder), digest)
     for pretended, code, words in (
         ({"wns": -0.001}, 5, "setup slack -0.001 ns"),
@@ -115,7 +115,7 @@ def test_a_path_that_is_not_quoted_is_found(there: str, instead: str, written: W
 def test_no_board_files_are_needed_where_linux_runs(
     name: str, crystal: str, written: Written
 ) -> None:
-    """Then the crystal is told, which a preset would tell."""
+    """Without a preset, the script sets the crystal's frequency itself."""
     folder = written(name)
     ended = run(folder, "part-only", boards="")
     assert (ended.code, ended.fact("preset"), ended.fact("board")) == (0, ["0"], [])

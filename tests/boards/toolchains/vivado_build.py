@@ -1,4 +1,4 @@
-"""What tests of toolchain ``vivado`` share: one small build, and its files for any board."""
+"""Helpers for tests of toolchain ``vivado``: one small build, and its files for any board."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
 
 @pytest.fixture(scope="session")
 def shells() -> dict[int, str]:
-    """Verilog of the shell by the bits of an address: it is all that takes time."""
+    """Verilog of the shell by the bits of an address, cached since it is slow."""
     return {}
 
 

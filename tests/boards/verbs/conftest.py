@@ -44,7 +44,7 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture
 def loader(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What was to be loaded."""
+    """A fake loader; gives the bitstreams that it was asked to load."""
     asked: list[dict[str, Any]] = []
 
     def flash(told: dict[str, Any], bitstream: Path, **options: Any) -> Loaded:

@@ -1,4 +1,4 @@
-"""A board that is the golden model, and refusals of the command line."""
+"""Helpers: a board that is the golden model, and refusals of the command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 def refused(got: tuple[int, str, str], code: int, message: str) -> None:
-    """One line on stderr that matches; nothing else."""
+    """Check that stderr has exactly one line, which matches."""
     assert got[:2] == (code, "")
     assert got[2].count("\n") == 1
     assert re.match(f"bitrill: error: {message}\n$", got[2]), got[2]
@@ -51,7 +51,7 @@ class Golden(FrameTransport):
 
 
 def wired(monkeypatch: pytest.MonkeyPatch, build: flow.Build, fault: int | None = None) -> list:
-    """A board at every port; what was asked to be opened."""
+    """Put a board at every port; returns the ports that were opened."""
     asked: list[tuple[Any, ...]] = []
 
     def opened(folder: Path, kind: str | None, port: str | None) -> tuple[str, Golden]:

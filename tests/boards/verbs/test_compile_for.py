@@ -1,4 +1,4 @@
-"""Compiling for a board: its part and clock, what it can feed, and what is said of it."""
+"""Compiling for a board: its part, its clock, the rate of its link, and the report."""
 
 from __future__ import annotations
 

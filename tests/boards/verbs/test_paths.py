@@ -1,4 +1,4 @@
-"""From a model to frames: one path through build, flash and drive, in simulation and in Python."""
+"""The way from a model to frames: build, flash and drive, in simulation and in Python."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_shell_is_simulated_with_the_familys_addresses(
 
 
 def wrong_record(folder: Path) -> None:
-    """A frame is recorded otherwise than it is computed, and the manifest knows no better."""
+    """Change a recorded frame, and the manifest's digest with it."""
     x, y = vectors.read(folder)
     y[6, ..., -1] += 1
     np.savez(folder / "vectors.npz", inputs=x, outputs=y)

@@ -34,7 +34,7 @@ from support import ROOT
 
 
 class Quant(OpRun):
-    """Of QONNX, for the reference evaluator; of the modes that these tests use."""
+    """QONNX's Quant for the reference evaluator, with the modes that these tests use."""
 
     op_domain = QONNX
 
@@ -55,7 +55,7 @@ class Quant(OpRun):
 
 
 def reference(proto: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
-    """What onnx makes of a file: of functions, by their bodies in it."""
+    """The output by onnx's reference evaluator, which runs functions by their bodies."""
     (y,) = list(ReferenceEvaluator(proto, new_ops=[Quant]).run(None, {"x": x}))
     return np.asarray(y)
 
@@ -275,7 +275,7 @@ def set_(part: Any, **values: Any) -> None:
 
 
 def swap(f: onnx.FunctionProto) -> None:
-    """Two constants change places."""
+    """Swap two constants."""
     first, second = f.node[0].SerializeToString(), f.node[1].SerializeToString()
     f.node[0].ParseFromString(second)
     f.node[1].ParseFromString(first)

@@ -60,7 +60,7 @@ def test_deep_nesting_is_refused() -> None:
 def test_many_empty_parts_are_refused_anywhere(
     path: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What two bytes in the file name takes hundreds in memory."""
+    """Two bytes of a file can stand for hundreds in memory."""
     monkeypatch.setattr(limits, "MESSAGES", 5_000)
     *outer, last = path
     data = bytes([last << 3 | 2, 0]) * 5_001

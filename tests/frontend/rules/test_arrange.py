@@ -1,4 +1,4 @@
-"""Upsampling, transposed convolutions, shuffles and blocks import as what they mean."""
+"""Upsampling, transposed convolutions, shuffles and blocks are imported with their meaning."""
 
 from __future__ import annotations
 

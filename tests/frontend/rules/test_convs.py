@@ -1,4 +1,4 @@
-"""Convolutions and pools import as what they mean, in every form of their parameters."""
+"""Convolutions and pools are imported with their meaning, in every form of their parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Branches meet and part as the model means it, scales that differ included."""
+"""Branches that meet and part are imported with their meaning, with different scales, too."""
 
 from __future__ import annotations
 

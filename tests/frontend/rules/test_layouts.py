@@ -1,4 +1,4 @@
-"""Channels last, flat inputs of images, images made of vectors: all mean the same edges."""
+"""Channels last, flat images and images made of vectors: all give the same edges."""
 
 from __future__ import annotations
 

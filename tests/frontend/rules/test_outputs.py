@@ -1,4 +1,4 @@
-"""What stands at a model's end, and Trunc in both of its versions."""
+"""Nodes at a model's end (Softmax, ArgMax, TopK), and Trunc in both versions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def scores(net: Net) -> str:
 
 
 def decisions(net: Net, x: str, logits: str, k: int, folder: Path) -> Graph:
-    """The model's decisions are the order of its scores."""
+    """Check that the model's decisions follow the order of its scores."""
     graph = imported(net.proto(x), folder)
     floats = np.random.default_rng(0).normal(0, 2, (20, *graph.source.shape)).astype(np.float32)
     got = to_integer(graph).run(graph.source.quantize(floats))

@@ -40,7 +40,7 @@ CELLS = [
 
 
 def prove(name: str, text: str, parameters: dict[str, str], work: Path) -> None:
-    """For all inputs, what is synthesised equals what is simulated; else `ToolError`."""
+    """Prove that cells and model agree for all inputs; raise `ToolError` if not."""
     told = " ".join(f"-chparam {k} {v}" for k, v in parameters.items())
     sides = {
         "primitives": text.replace("`ifdef SYNTHESIS", "`ifndef NEVER"),
@@ -64,7 +64,7 @@ def test_a_fault_is_seen(tmp_path: Path) -> None:
 
 
 def values(outputs: list[Signal], inputs: list[Signal], top: Elaboratable, rows) -> list[list[int]]:
-    """The outputs in Amaranth's simulator, of each of ``rows`` of inputs."""
+    """The outputs in Amaranth's simulator for each of ``rows`` of inputs."""
     seen = []
 
     async def bench(ctx) -> None:

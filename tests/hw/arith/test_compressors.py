@@ -16,7 +16,7 @@ from hw.arith.test_cells import values
 
 
 def prove(verilog: Verilog, parameters: dict[str, str], work: Path) -> None:
-    """For all inputs, what is synthesised equals what is simulated; else `ToolError`."""
+    """Prove that cells and model agree for all inputs; raise `ToolError` if not."""
     prove_text(verilog.named(xc7=True), verilog.text(xc7=True), parameters, work)
 
 
@@ -141,7 +141,7 @@ def test_five_bits_and_one_of_twice_the_weight_are_counted(inverted: int, cells:
 
 
 def shown(m: Module, bits: list[Bit]) -> list[Signal]:
-    """Plain bits as signals."""
+    """The bits as signals, without inversion."""
     out = [Signal(2, name=f"o{k}") for k in range(len(bits))]
     m.d.comb += [o.eq(b.plain()) for o, b in zip(out, bits, strict=True)]
     return out

@@ -1,4 +1,4 @@
-"""Comparators that hold their constants: tables, cell and model are one function."""
+"""Comparators that contain their constants: tables, cell and model are one function."""
 
 from __future__ import annotations
 

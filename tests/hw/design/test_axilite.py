@@ -43,7 +43,7 @@ class Master:
 
 @dataclass
 class Registers:
-    """What stands behind the bus: answers after some cycles; counts what it is asked."""
+    """Registers behind the bus that answer after some cycles and count accesses."""
 
     rng: np.random.Generator
     slow: bool
@@ -52,7 +52,7 @@ class Registers:
     waits: int = -1
 
     def answer(self, ctx: Any, bus: Any) -> None:
-        """One cycle, settled: whether it is done at this edge."""
+        """Settle one cycle; return whether the access is done at this edge."""
         ctx.set(bus.done, 0)
         if not ctx.get(bus.valid):
             self.waits = -1
@@ -162,7 +162,7 @@ def run(
 
 
 def some(n: int, seed: int) -> list[tuple]:
-    """Writes and reads of all kinds: good, unaligned, partial, and where nothing is."""
+    """Writes and reads of all kinds: good, unaligned, partial, unused addresses."""
     rng = np.random.default_rng(seed)
     found: list[tuple] = []
     for _ in range(n):
@@ -178,7 +178,7 @@ def some(n: int, seed: int) -> list[tuple]:
 
 
 def check_all(pattern: str = "random", seed: int = 0, reset_at: int = -1) -> None:
-    """Each access is answered once, in its order, and reaches the bus once or never."""
+    """Check that each access is answered once, in order, and reaches the bus at most once."""
     operations = some(80, seed)
     master, behind, _ = run(operations, pattern, seed=seed, reset_at=reset_at)
     writes = [o for o in operations if o[0] == "w"]

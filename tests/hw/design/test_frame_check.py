@@ -18,7 +18,7 @@ BITS = 8
 
 
 class Framed(wiring.Component):
-    """Check, a store of ``depth`` beats that gives a frame away once it is whole, gate.
+    """A check, a store of ``depth`` beats that releases whole frames, and a gate.
 
     Each frame of ``n`` beats comes out as ``n`` beats, each the sum of its frame: any beat that is
     lost, kept over or added elsewhere shows in the values.
@@ -62,7 +62,7 @@ class Framed(wiring.Component):
         return m
 
     def _sums(self, m, i, o):
-        """A dense layer of one row, its result repeated; takes the next frame meanwhile."""
+        """A stand-in for a dense layer of one row, which repeats its result."""
         total, count = Signal(BITS), Signal(range(self.n + 1))
         left = Signal(range(self.n + 1))
         result = Signal(BITS)

@@ -119,7 +119,7 @@ def test_odd_addresses_and_part_writes_are_refused_and_change_nothing() -> None:
 
 
 def check_each_register_alone() -> None:
-    """All ones into one register change its bits, and no other register's."""
+    """Check that writing ones to a register changes its bits and no other register's."""
     d = Design(GRAPH)
 
     async def body(d: Design) -> None:
@@ -151,7 +151,7 @@ def test_each_register_alone() -> None:
 
 
 def check_new_weights() -> None:
-    """Frames before and behind the writes, through a reset too."""
+    """Check frames before and after writes, and after a reset."""
     some = [X, *inputs(5)]
 
     async def body(d: Design) -> None:
@@ -179,7 +179,7 @@ def test_new_weights() -> None:
 
 
 def check_busy() -> None:
-    """A write at any cycle around a frame: done between frames, else refused; the frame is whole.
+    """Write at any cycle around a frame: done between frames, else refused.
 
     The last layer's weights are one register, whose new ones sum up to the same starts.
     """
@@ -307,7 +307,7 @@ BROKEN = ("a condition never holds", "a signal is never driven, or a register ne
 
 
 def test_planted_faults_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At least half: a place may be broken without harm."""
+    """At least half of the faults are found; some places can be broken without effect."""
     rng = Random(1)
     places = [s for s in sites(Top(GRAPH), inside="control") if s.behaviour in BROKEN]
     missed = []

@@ -18,7 +18,7 @@ from hw.networks import chained, convert, inputs, matvec, mlp
 
 
 def pack(values: np.ndarray, lanes: int, bits: int) -> list[int]:
-    """Codes, element 0 low, as beats."""
+    """Beats of codes, element 0 low."""
     return [
         sum(int(v) << (bits * i) for i, v in enumerate(beat)) for beat in values.reshape(-1, lanes)
     ]
@@ -58,7 +58,7 @@ def play(graph: Graph, sent: list[tuple[int, int]], n_out: int, stall: Stall, **
 
 
 def built_for(graph: Graph, primitives: Primitives, levels: int) -> Graph:
-    """``graph`` with these in all nodes."""
+    """``graph`` with these fields of ``impl`` in all nodes."""
     nodes = (
         n.replace(impl=dataclasses.replace(n.folded, primitives=primitives, levels=levels))
         for n in graph.nodes
@@ -179,7 +179,7 @@ def test_reset_at_any_time_leaves_a_clean_design(at):
 
 
 def test_a_graph_whose_output_leaves_early_fills_bad_frames_up():
-    """No dense layer: nothing can be dropped, but frames keep their length, the next is right."""
+    """Without a dense layer bad frames cannot be dropped, but get the right length."""
     frame = Tensor((12,), BIPOLAR)
     graph = chained(convert("c", "input", frame, 3, 2))
     x = inputs(graph, 4)

@@ -1,4 +1,4 @@
-"""Unrolled matrices: planted faults die, and whole networks of them keep to golden and cycles."""
+"""Unrolled matrices: planted faults are found; whole networks equal golden model and schedule."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FAULTS = 8
 
 @pytest.mark.parametrize("op", [SIGNS, SIGNED, MIXED], ids=["signs", "signed", "mixed"])
 def test_planted_faults_are_found(op: Operator) -> None:
-    """At least half: a place may be broken without harm."""
+    """At least half of the faults are found; some places can be broken without effect."""
     rng = Random(1)
     drawn_sites = [drawn(sites(component(op)), rng) for _ in range(FAULTS)]
     missed = [site for site in drawn_sites if not is_found(op, Faulty(component(op), site))]
@@ -42,7 +42,7 @@ def test_planted_faults_are_found(op: Operator) -> None:
 
 @pytest.mark.parametrize("part", [None, "xc7z020clg400-1"])
 def test_a_whole_network_takes_a_frame_a_cycle(part: str | None, tmp_path: Path) -> None:
-    """In the plain cells and in those of the 7 series: their models, in Verilator."""
+    """This holds for plain cells and for the models of the 7 series' cells, in Verilator."""
     integer = to_integer(mlp((12, 6, 3), seed=3))
     graph = to_folded(integer, style="unrolled", part=part_of(part) if part else None)
     assert predict(graph).ii == 1

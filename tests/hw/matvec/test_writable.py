@@ -1,4 +1,4 @@
-"""Operators whose constants can be written or are streamed: golden, to the cycle, under stalls."""
+"""Writable and streamed operators: equal to the golden model, to the cycle, under stalls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables in DP16KD: what the cells hold and how they are wired is the table, word for word.
+"""Tables in DP16KD: contents and wiring of the cells give the table, word for word.
 
 The cell is told here as Lattice describes it (FPGA-TN-02204): rows of 18 bits, sixteen of them in
 320 bits of INITVAL, read by 14 address pins of which the lowest choose within a row.
@@ -21,7 +21,7 @@ SIZES = [(1, 3), (12, 40), (512, 36), (513, 20), (1030, 9), (2049, 5), (4100, 3)
 
 
 class Table(wiring.Component):
-    """A table alone."""
+    """A component that is only a table."""
 
     def __init__(self, words: list[int], width: int):
         self.words, self.width = words, width
@@ -50,13 +50,13 @@ def cells_of(text: str) -> list[dict[str, str]]:
 
 
 def row(cell: dict[str, str], number: int) -> int:
-    """18 bits of a row."""
+    """The 18 bits of a row."""
     value = cell.get(f"INITVAL_{number // 16:02X}", "320'h0").partition("'h")[2]
     return int(value, 16) >> (20 * (number % 16)) & 0x3FFFF
 
 
 def read(cell: dict[str, str], port: str, address: int) -> int:
-    """What a port gives for the value of its 14 address pins."""
+    """The output of a port for a value of its 14 address pins."""
     width, bits = int(cell[f"DATA_WIDTH_{port}"]), row(cell, address >> 4)
     upper, inside = 9 * (address >> 3 & 1), address & 7
     if width == 18:

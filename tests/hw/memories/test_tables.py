@@ -1,4 +1,4 @@
-"""Tables of constants: what they become in Verilog, in Amaranth's simulator, and in LUTs."""
+"""Tables of constants in Verilog, in Amaranth's simulator, and in LUTs."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def drawn(depth: int, width: int, seed: int = 0) -> np.ndarray:
 
 
 def with_constants(depth: int, width: int, fixed: list[int]) -> np.ndarray:
-    """Bits ``fixed`` the same in all words."""
+    """A table in which the bits ``fixed`` are the same in all words."""
     bits = drawn(depth, width)
     bits[:, fixed] = bits[0, fixed]
     return bits
@@ -105,7 +105,7 @@ def test_each_word_comes_out(k: int) -> None:
 
 
 class Lanes(wiring.Component):
-    """Tables read at addresses that run apart, a word of each a cycle."""
+    """Several tables, read at different addresses, a word of each a cycle."""
 
     def __init__(self, bits: list[np.ndarray]):
         self.bits = bits

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Joining streams."""
+"""Connecting streams: payloads of different shapes are refused."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a unit of a matrix must tell: checks, latency, schedule, memory, structure and hardware.
+"""The contract of matrix units: each form of hardware that multiplies a matrix by a vector.
 
-A folding names a unit by its style and its way to multiply; `find_unit` is the only place where
-these words are looked up.
+A unit answers for its checks, latency, schedule, memory, structure and component. A folding names
+it by style and way to multiply; `find_unit` is the only place that looks these words up.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from ...parts.memories import deep_enough, worth_block
 from .default_lanes import default_lanes
 
 REPLAY_BLOCK = 512
-"""Words from which on a replay buffer lies in block memory."""
+"""Number of words from which on a replay buffer lies in block memory."""
 
 
 class MatrixLike(SerialMatrix, Protocol):
-    """What units ask a matrix operator (`bitrill.ops.units.matrix.Matrix`) for."""
+    """Members of a matrix operator (`bitrill.ops.units.matrix.Matrix`) that units read."""
 
     @property
     def name(self) -> str: ...
@@ -42,9 +42,9 @@ class MatrixLike(SerialMatrix, Protocol):
 
 
 class Unit(ABC):
-    """A form of a matrix's hardware: ``pe`` rows by ``simd`` columns a step, unless it says else.
+    """One form of a matrix's hardware; most take ``pe`` rows by ``simd`` columns a step.
 
-    Methods take the operator; those beside `check` and `default_impl` take it folded.
+    Methods take the operator. It must be folded, except for `check` and `default_impl`.
     """
 
     style: ClassVar[Style]
@@ -53,16 +53,16 @@ class Unit(ABC):
     """The hardware, ``"module:Class"``."""
 
     coefficients: ClassVar[str] = ""
-    """What the name of its coefficients has behind the operator's kind."""
+    """Suffix, behind the operator's kind, of the name of its coefficients."""
 
     primitives: ClassVar[Primitives | None] = None
-    """The cells that it is made of; None where any will do."""
+    """The cells that it is made of; None if it works with any."""
 
     free_weights: ClassVar[bool] = False
-    """Whether its weights are no constants."""
+    """Whether its weights may change."""
 
     coded: ClassVar[bool] = False
-    """Whether the coding of constant weights decides what a product takes."""
+    """Whether the coding of constant weights decides how many LUTs a product takes."""
 
     takes_lanes: ClassVar[bool] = True
     """Whether PE and SIMD can be chosen."""
@@ -70,7 +70,7 @@ class Unit(ABC):
     def __init_subclass__(
         cls, *, style: Style | None = None, multiply: Multiply | None = None
     ) -> None:
-        """Make a unit known by its two words; without them it is a variant of its base."""
+        """Register a unit by its two words; without them it is a variant of its base."""
         if style is not None and multiply is not None:
             cls.style, cls.multiply = style, multiply
             _UNITS[style, multiply] = cls
@@ -84,14 +84,14 @@ class Unit(ABC):
 
     @abstractmethod
     def structure(self, op: MatrixLike) -> Structure:
-        """Counts of what it is made of."""
+        """Counts for the resource model."""
 
     def plane_pairs(self, op: MatrixLike) -> int:
-        """How often the unit goes over a vector for the same rows: once for each pair of planes."""
+        """Turns over a vector for the same rows: 1, or in a bit-serial unit the pairs of planes."""
         return 1
 
     def word_planes(self, op: MatrixLike) -> int:
-        """Planes of weights that lie in words of their own."""
+        """Number of weight planes that lie in words of their own; 1 if a word has all planes."""
         return 1
 
     def memory_stages(self, op: MatrixLike) -> int:
@@ -99,7 +99,7 @@ class Unit(ABC):
         return 2 if op.folded.in_block else 1
 
     def read_stages(self, op: MatrixLike) -> int:
-        """Registers up to what the sums read."""
+        """Registers up to the operands of the sums."""
         return self.memory_stages(op)
 
     def stored_bits(self, op: MatrixLike) -> int:
@@ -107,7 +107,7 @@ class Unit(ABC):
         return op.weights.size * op.weight_type.bits
 
     def fills_blocks(self, op: MatrixLike) -> bool:
-        """Whether weights in block memory leave to logic what would hardly fill another block."""
+        """Whether bits that would hardly fill another block memory lie in logic instead."""
         family = family_of(op.folded.primitives)
         constant = op.inside is None and not self.free_weights
         return op.folded.in_block and constant and family.fills_blocks
@@ -119,7 +119,7 @@ class Unit(ABC):
         return Impl(pe=pe, simd=simd, memory=memory, style=self.style)
 
     def default_memory(self, op: MatrixLike, pe: int, simd: int, primitives: Primitives) -> Memory:
-        """The memory of the weights if a folding does not say so."""
+        """The memory of the weights if the folding does not name one."""
         bits = op.weights.size * op.weight_type.bits
         depth = (op.rows // pe) * (op.cols // simd) * self.word_planes(op)
         if depth <= 1:
@@ -140,7 +140,7 @@ class Unit(ABC):
         fires = "in" if turns == 1 else "step"  # without a replay buffer a beat is a step
         done = Rule("out", fires, (k + 1) * each - 1, self.latency(op))
         room = Rule(fires, "out", (s - self.latency(op) + 1) // each - 1, 0)
-        # steps that waited behind a whole result enter the accumulator one by one
+        # steps that waited behind a whole result enter the accumulator one a cycle
         merged = Rule("out", "out", k - 1, each)
         words = self.word_rules(fires, n)
         rules = (done, room, merged, *words)
@@ -155,11 +155,11 @@ class Unit(ABC):
         return Schedule(len(i), n, len(k), (arrived, freed, *rules), further)
 
     def word_rules(self, fires: str, steps: int) -> tuple[Rule, ...]:
-        """Rules of a second stream, ``in1``, of words of weights; none without one."""
+        """Rules of the second stream, ``in1``, which brings weights; none without one."""
         return ()
 
     def replay(self, s: Structure, op: MatrixLike) -> None:
-        """Count the replay buffer, or without one the register of a beat."""
+        """Count the replay buffer, or the register of a beat if there is none."""
         width = op.folded.simd * op.x.type.bits
         if op.neuron_fold * op.plane_pairs == 1:
             s.flops(held=width)
@@ -180,12 +180,12 @@ def unit_styles() -> tuple[Style, ...]:
 
 
 def free_styles() -> tuple[Style, ...]:
-    """Return the styles whose weights are no constants."""
+    """Return the styles whose weights may change."""
     return tuple(style for (style, _), unit in _UNITS.items() if unit.free_weights)
 
 
 def coding_matters(style: str, multiply: str) -> bool:
-    """Return whether weights are best stored in the cheapest coding; so it is for unknown words."""
+    """Return whether weights should get the cheapest coding; True for unknown words."""
     unit = next((u for words, u in _UNITS.items() if words == (style, multiply)), None)
     return unit is None or unit.coded
 
@@ -196,7 +196,7 @@ def unit_ways() -> tuple[Multiply, ...]:
 
 
 def find_unit(name: str, kind: str, style: Style, multiply: Multiply = "lut") -> Unit:
-    """Return the unit of a folding's words; raise `SpecError` with those that there are."""
+    """Return the unit of a folding's words; `SpecError` names the known ones."""
     if (style, multiply) in _UNITS:
         return _UNITS[style, multiply]()
     if style not in unit_styles():

@@ -1,4 +1,4 @@
-"""Default PE and SIMD of a matrix: a vector in about 64 cycles, from as few lanes as that takes."""
+"""Chooses the default PE and SIMD of a matrix: the fewest lanes for a vector in about 64 cycles."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from math import log2
 from ...ir.even_lanes import INTERVAL, divisors
 
 STRAIGHT_ROWS = 16
-"""Rows up to which a matrix takes its vector as it comes: all rows at once need no replay."""
+"""Most rows with which a matrix has PE = rows by default, and so needs no replay buffer."""
 
 WASTE = 8
-"""How many times the lanes that the interval needs may be spent where divisors are scarce."""
+"""Largest factor by which lanes may exceed what the interval needs, if divisors are scarce."""
 
 
 def default_lanes(rows: int, cols: int, given: int | None) -> tuple[int, int]:
     """Return ``(pe, simd)``: the fewest lanes whose interval is at most 64, the nearest to square.
 
-    ``given``: elements of a beat of the operand, None where this matrix chooses. 784-64-64-64-10
-    gives (16, 49), (8, 8), (8, 8), (10, 8). Where divisors are so scarce that this would waste
-    lanes (two primes: all or hardly any), the interval nearest to 64 by ratio.
+    ``given``: elements of a beat of the operand, None if this matrix chooses. 784-64-64-64-10
+    gives (16, 49), (8, 8), (8, 8), (10, 8). If divisors are so scarce that this would waste lanes
+    (rows and columns are primes, say), the interval nearest to 64 by ratio is taken.
     """
     if rows <= STRAIGHT_ROWS and given and cols % given == 0 and cols // given <= INTERVAL:
         return rows, given

@@ -11,7 +11,7 @@ from .weight_memory import add_weights
 
 
 class Dsp(Unit, style="folded", multiply="dsp"):
-    """Chains of slices and words of packed weights; it takes the steps of a folded unit."""
+    """Chains of DSP slices and words of packed weights; it has the steps of a folded unit."""
 
     component = "bitrill_hw.matvec.dsp:DspMatVecCore"
     coefficients = " dsp"
@@ -37,7 +37,7 @@ class Dsp(Unit, style="folded", multiply="dsp"):
         plain = 0
         if family_of(impl.primitives).cells:
             s.dsp += packing.slices(impl.pe)
-        else:  # plain products
+        else:  # other families: plain products in logic
             s.luts(sums=impl.pe * impl.simd * op.weight_type.bits * op.x.type.bits)
             plain = sum(c.luts for c in plan.sums.counters)
         s.luts(sums=impl.pe * (plan.luts + plain))

@@ -10,11 +10,11 @@ from ...parts.memories import spilled
 from .base import MatrixLike, Unit
 
 TRIED = 1 << 16
-"""Bits of weights up to which it is counted which of them are alike; past that, it is expected."""
+"""Most bits of weights whose different bit columns are counted; beyond, a number is expected."""
 
 
 class Folded(Unit, style="folded", multiply="lut"):
-    """Constant weights in a memory of a word a step; sums in compressors and carry chains."""
+    """Constant weights in a memory with a word for each step; compressors and carry chains add."""
 
     component = "bitrill_hw.ops.matvec:MatVecCore"
     coded = True
@@ -35,7 +35,7 @@ class Folded(Unit, style="folded", multiply="lut"):
         return s
 
     def front(self, s: Structure, op: MatrixLike) -> None:
-        """Count what stands between the weights' memory and the sums."""
+        """Count the logic between the weight memory and the sums; here there is none."""
 
     def _weights(self, s: Structure, op: MatrixLike) -> None:
         impl, steps = op.folded, op.steps
@@ -57,7 +57,7 @@ class Folded(Unit, style="folded", multiply="lut"):
 
 
 def _starts(s: Structure, op: MatrixLike) -> None:
-    """Count the table of what each row's sum starts from."""
+    """Count the table of the values that each row's sum starts from."""
     if op.popcount or op.neuron_fold == 1 or len(set(starts(op).tolist())) == 1:
         return
     pe, bits = op.folded.pe, op.y.type.bits

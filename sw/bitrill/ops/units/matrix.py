@@ -1,4 +1,4 @@
-"""Matrix operators: what `MatVec` and `L1MatVec` share, all of it asked of their unit."""
+"""The base class of the matrix operators `MatVec` and `L1MatVec`; it asks their unit for most."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from .tables import start_words
 class Matrix(Operator, abstract=True):
     """A matrix by a vector: ``weights`` int64 ``[rows, cols]``, x ``[.., cols]``, y ``[.., rows]``.
 
-    A matrix with a column for each element of an x of several axes takes all of it, in the order of
-    the stream, as one vector.
+    If ``cols`` is the number of all elements of an x of several axes, x is taken as one vector, in
+    the order of the stream.
     """
 
     weights: np.ndarray
@@ -43,11 +43,11 @@ class Matrix(Operator, abstract=True):
 
     @property
     def like(self) -> MatrixLike:
-        """This operator as units see it; subclasses give the members that are missing here."""
+        """This operator as units see it; subclasses have the members that are missing here."""
         return cast(MatrixLike, self)
 
     def unit_of(self, style: Style, multiply: str = "lut") -> Unit:
-        """The unit that a folding's words mean for this operator; `SpecError` for none."""
+        """The unit for a folding's words; `SpecError` if there is none."""
         return find_unit(self.name, self.kind, style, multiply)  # pyright: ignore[reportArgumentType]
 
     @property
@@ -72,7 +72,7 @@ class Matrix(Operator, abstract=True):
 
     @property
     def neuron_fold(self) -> int:
-        """How often the unit goes over a vector for other rows, ``pe`` rows each time."""
+        """Number of times that the unit goes over a vector, with ``pe`` rows each time."""
         return self.rows // self.folded.pe
 
     @property
@@ -82,7 +82,7 @@ class Matrix(Operator, abstract=True):
 
     @property
     def plane_pairs(self) -> int:
-        """How often the unit goes over a vector for the same rows: 1 unless it is bit-serial."""
+        """Turns over a vector for the same rows: 1, or in a bit-serial unit the pairs of planes."""
         return self.unit.plane_pairs(self.like)
 
     @property
@@ -97,7 +97,7 @@ class Matrix(Operator, abstract=True):
 
     @property
     def read_stages(self) -> int:
-        """Registers up to what the sums read."""
+        """Registers up to the operands of the sums."""
         return self.unit.read_stages(self.like)
 
     @property
@@ -122,7 +122,7 @@ class Matrix(Operator, abstract=True):
     def foldings(self, fixed: Choice) -> Iterator[Impl]:
         style = fixed.get("style")
         if style in self.styles and not self.unit_of(style).takes_lanes:
-            # only where it is asked for: planning it takes seconds
+            # only if the folding asks for it, since planning takes seconds
             yield Impl(pe=self.rows, simd=self.cols, style=style)
         for pe in divisors(self.rows):
             for simd in divisors(self.cols):
@@ -136,7 +136,7 @@ class Matrix(Operator, abstract=True):
         return carried if cells is None else {"primitives": cells, **carried}
 
     def completed(self, chosen: Choice, default: Impl) -> dict[str, Any]:
-        """Memory follows from the lanes, and primitives from what multiplies."""
+        """Memory follows from the lanes, and primitives from the unit."""
         if not self.unit_of(default.style).takes_lanes:
             return dict(chosen)
         unit = self.unit_of("folded", chosen.get("multiply", "lut"))
@@ -188,7 +188,7 @@ class Matrix(Operator, abstract=True):
         return planes.transpose(0, 2, 3, 4, 1).reshape(self.steps, -1)
 
     def start_words(self) -> np.ndarray:
-        """Bits of what rows' sums start from, ``[neuron_fold, bits]``, bits ``[plane][row]``."""
+        """Bits of the values that sums start from, ``[neuron_fold, bits]``: ``[plane][row]``."""
         return start_words(starts(self.like), sum_plan(self.like).width, self.folded.pe)
 
     @property

@@ -14,7 +14,7 @@ _SELECT = {1: 0.0, 2: 0.5, 4: 1.0, 8: 2.0}
 
 
 class Serial(Unit, style="folded", multiply="serial"):
-    """Goes over its vector once for each pair of planes, always out of a replay buffer."""
+    """Goes over its vector once for each pair of planes; it always has a replay buffer."""
 
     component = "bitrill_hw.matvec.bitserial:SerialMatVecCore"
     coefficients = " serial"

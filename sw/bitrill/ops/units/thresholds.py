@@ -1,8 +1,8 @@
-"""Styles of a `Threshold`: comparators side by side, a search, or comparators that are written.
+"""Styles of a `Threshold`: parallel comparators, a binary search, or writable comparators.
 
-Each is one object that a folding names by its style. Where a lane serves one channel its constants
-are wires, and what is left of a comparison depends on their values; where it serves two, they are
-one bit, the turn.
+Each style is one object, which a folding names. The size of a comparator depends on its constants:
+if a lane serves one channel they are wires, so synthesis simplifies the comparison; if it serves
+two channels, each bit of the constant is 0, 1, or the turn, or its complement.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST_WITHIN = 16
 
 
 class ThresholdLike(Protocol):
-    """What styles ask a `bitrill.ops.Threshold` for."""
+    """Members of a `bitrill.ops.Threshold` that styles read."""
 
     @property
     def x(self) -> Tensor: ...
@@ -45,7 +45,7 @@ class ThresholdLike(Protocol):
 
 
 class ThresholdStyle(ABC):
-    """How thresholds are compared with; methods take the folded operator."""
+    """One form of the hardware of thresholds; methods take the folded operator."""
 
     component: ClassVar[str] = "bitrill_hw.ops.threshold:ThresholdCore"
     searches: ClassVar[bool] = False
@@ -60,11 +60,11 @@ class ThresholdStyle(ABC):
         """Counts for the resource model."""
 
     def constant_tables(self, impl: Impl) -> bool:
-        """Whether its tables are constants in logic, which comparators may hold themselves."""
+        """Whether its tables are constants in logic, so that comparators may contain them."""
         return not impl.in_block
 
     def within(self, op: ThresholdLike, words: int) -> bool:
-        """Whether a table of so many thresholds lies in the comparator that reads it."""
+        """Whether a table of ``words`` thresholds lies in the comparator that reads it."""
         return (
             family_of(op.folded.primitives).cells
             and op.x.type.coding.binary
@@ -74,10 +74,10 @@ class ThresholdStyle(ABC):
 
 
 class Parallel(ThresholdStyle):
-    """Comparators of all thresholds side by side, then a count."""
+    """Compares with all thresholds at once, then counts."""
 
     def latency(self, op: ThresholdLike) -> int:
-        """Read and compare, and for more than one threshold count."""
+        """Stages: read, compare, and with several thresholds also count."""
         return 2 if op.levels == 1 else 3
 
     def structure(self, op: ThresholdLike) -> Structure:
@@ -115,7 +115,7 @@ class Parallel(ThresholdStyle):
 
 
 class Search(ThresholdStyle):
-    """Binary search: for each bit of the count one threshold out of a table of its own."""
+    """Binary search: for each bit of the count, one comparison with a threshold out of a table."""
 
     searches = True
 
@@ -164,7 +164,7 @@ class Search(ThresholdStyle):
 
 
 class Written(Parallel):
-    """Comparators side by side, with thresholds that the host writes."""
+    """Compares with all thresholds at once; the host writes them."""
 
     component = "bitrill_hw.matvec.writable:RuntimeThresholdCore"
 
@@ -202,7 +202,8 @@ def threshold_style(style: Style) -> ThresholdStyle:
 def compared_bits(op: ThresholdLike, limits: np.ndarray | None = None) -> np.ndarray:
     """Return the bits of x that each ``x >= t`` depends on, ``[channels, levels]``.
 
-    Those below the lowest 1 of ``t`` do not matter; none does where it always or never holds.
+    Bits below the lowest 1 of ``t`` do not matter; no bit does if the comparison is always or never
+    true.
     """
     t = op.x.type
     limits = op.thresholds if limits is None else limits
@@ -213,7 +214,7 @@ def compared_bits(op: ThresholdLike, limits: np.ndarray | None = None) -> np.nda
 
 
 def _begun(op: ThresholdLike, latency: int) -> tuple[Structure, int]:
-    """Return a structure with the counter of turns and the pipeline, and the turns."""
+    """Return a structure with the pipeline and the counter of turns, and the number of turns."""
     s, turns = Structure(), op.x.channels // op.folded.pe
     s.counters(turns)
     s.pipe(latency)
@@ -221,12 +222,12 @@ def _begun(op: ThresholdLike, latency: int) -> tuple[Structure, int]:
 
 
 def _within(s: Structure, compared: np.ndarray, words: int) -> None:
-    """Count comparators that hold their ``words`` constants; of five inputs the rest is for x."""
+    """Count comparators that contain their ``words`` constants, in LUTs of five inputs."""
     s.luts(within=int((-(-compared // (5 - bits_for(words)))).sum()))
 
 
 def _count(s: Structure, compared: np.ndarray, n: int, y_bits: int, flips: int = 0) -> None:
-    """Count what follows the comparisons ``[lanes, n]``."""
+    """Count the logic behind the comparisons ``[lanes, n]``, which adds up their results."""
     live = int((compared > 0).sum())
     if n == 1:
         s.flops(held=live)
@@ -237,9 +238,10 @@ def _count(s: Structure, compared: np.ndarray, n: int, y_bits: int, flips: int =
 
 
 def _settled(compared: np.ndarray) -> np.ndarray:
-    """Return the LUTs of comparisons ``[lanes, levels]`` with constants.
+    """Return the LUTs of comparisons ``[lanes, levels]`` with single constants.
 
-    Six bits take one LUT, five more each further one; two of one lane in five bits share one.
+    The first LUT takes six bits, each further one five. Two comparisons of a lane that need at most
+    five bits share a LUT.
     """
     shared = 0.5 if compared.shape[1] > 1 else 1.0
     small = np.where(compared <= 1, 0.0, np.where(compared == 2, 0.5, shared))

@@ -1,4 +1,4 @@
-"""The unrolled unit: the matrix is in the logic, a vector a beat."""
+"""The unrolled unit: the weights are part of the logic, and a beat is a whole vector."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .base import MatrixLike, Unit
 
 
 class Unrolled(Unit, style="unrolled", multiply="lut"):
-    """An adder graph of all rows and columns; no memory of weights."""
+    """An adder graph of all rows and columns, without a weight memory."""
 
     component = "bitrill_hw.matvec.unrolled:UnrolledCore"
     takes_lanes = False

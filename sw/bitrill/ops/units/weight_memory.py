@@ -1,4 +1,4 @@
-"""The weight memory of units that do not multiply in LUTs, as counts for the resource model."""
+"""Counts the weight memory of bit-serial and DSP units for the resource model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .base import MatrixLike
 def add_weights(s: Structure, op: MatrixLike, depth: int, width: int, *, fills: bool) -> None:
     """Count a memory of ``depth`` words and the register behind it.
 
-    ``fills``: it is block memory that leaves the bits that would hardly fill a block to logic.
+    ``fills``: bits that would hardly fill another block memory lie in logic instead.
     """
     if fills:
         rest = spilled(depth, width)
