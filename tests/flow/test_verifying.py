@@ -95,6 +95,9 @@ def test_a_missing_package_is_named_with_its_extra(
 ) -> None:
     ours = ("bitrill_hw", "bitrill_sim", "bitrill.frontend", package)
     for name in [n for n in sys.modules if n.startswith(ours)]:
+        parent, _, leaf = name.rpartition(".")
+        if parent in sys.modules and hasattr(sys.modules[parent], leaf):
+            monkeypatch.delattr(sys.modules[parent], leaf)
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
     with refused(ToolError, message) as caught:

@@ -194,7 +194,7 @@ def test_memory_holds_as_many_bits_as_x_has() -> None:
         ),
         (
             {"impl": Impl(pe=2, simd=4, style="unrolled")},
-            "l1: the style of an l1matvec must be 'folded', not 'unrolled'",
+            "l1: the style of l1matvec must be 'folded', not 'unrolled'",
         ),
     ],
 )

@@ -112,8 +112,8 @@ def test_what_is_kept_is_open_windows_not_rows_of_pixels() -> None:
         ({"kernel": (2,)}, r"pool: kernel must have 2 sizes of at least 1, not \(2,\)"),
         ({"kernel": (6, 2)}, r"pool: kernel must span at most the input's \(4, 6\), not \(6, 2\)"),
         ({"stride": (5, 2)}, r"pool: stride must be at most the input's \(4, 6\), not \(5, 2\)"),
-        ({"impl": Impl(simd=3, pe=3)}, r"pool: SIMD must divide 4 channels, not 3 \(nearest: 2 or"),
-        ({"impl": Impl(simd=2, pe=1)}, r"pool: PE must equal SIMD \(2\), not 1"),
+        ({"impl": Impl(simd=3, pe=3)}, r"pool: PE must divide 4 channels, not 3 \(nearest: 2 or"),
+        ({"impl": Impl(simd=2, pe=1)}, r"pool: SIMD must equal PE \(1\), not 2"),
     ],
 )
 def test_refusals(changes: dict, message: str) -> None:

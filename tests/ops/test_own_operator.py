@@ -184,7 +184,7 @@ def test_a_model_with_an_own_function_goes_from_file_to_netlist(tmp_path: Path, 
     assert isinstance(done.build.graph["size"], Absolute)
     assert flow.load_build(out).graph["size"].lanes_in >= 4
     report = flow.verify(out, engine="amaranth", samples=6, stall=0.3)
-    assert report["mismatches"] == 0
+    assert report.mismatches == 0
     flow.synth(out)
     layers = {layer.name: layer for layer in flow.inspect(model).layers}
     assert layers["size"].kind == "absolute"

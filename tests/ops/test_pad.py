@@ -105,9 +105,9 @@ def test_an_idle_network_stays_empty() -> None:
         ),
         (
             {"impl": Impl(pe=3, simd=3)},
-            r"pad: SIMD must divide 4 channels, not 3 \(nearest: 2 or 4\)",
+            r"pad: PE must divide 4 channels, not 3 \(nearest: 2 or 4\)",
         ),
-        ({"impl": Impl(pe=4, simd=2)}, r"pad: PE must equal SIMD \(2\), not 4"),
+        ({"impl": Impl(pe=4, simd=2)}, r"pad: SIMD must equal PE \(4\), not 2"),
     ],
 )
 def test_refusals(changes: dict, message: str) -> None:

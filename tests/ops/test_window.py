@@ -159,15 +159,15 @@ def test_the_interval_counts_what_windows_wait_for(
             {"operands": (Tensor((8,), S),)},
             r"win: x must have shape \(H, W, C\) or \(L, C\), not \(8,\)",
         ),
-        ({"impl": Impl(simd=3, pe=3)}, r"win: SIMD must divide 4 channels, not 3 \(nearest: 2 or"),
-        ({"impl": Impl(simd=2, pe=1)}, r"win: PE must equal SIMD \(2\), not 1"),
+        ({"impl": Impl(simd=3, pe=3)}, r"win: PE must divide 4 channels, not 3 \(nearest: 2 or"),
+        ({"impl": Impl(simd=2, pe=1)}, r"win: SIMD must equal PE \(1\), not 2"),
         (
             {"impl": Impl(simd=4, pe=4, style="parallel")},
             "win: SIMD and PE of a parallel window must be 4 and 16, not 4 and 4",
         ),
         (
             {"impl": Impl(style="search")},
-            "win: the style of a window must be 'folded' or 'parallel', not 'search'",
+            "win: the style of window must be 'folded' or 'parallel', not 'search'",
         ),
     ],
 )

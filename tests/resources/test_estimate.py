@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import resources as benchmark
+import fit_resources as benchmark
 from bitrill.errors import StageError
 from bitrill.folding.fold import fold
 from bitrill.ir.structure import block_halves
