@@ -155,8 +155,7 @@ def test_cost_counts_thresholds_with_the_bit_that_never_needs() -> None:
         ({"impl": Impl(pe=2, simd=1, style="parallel")}, r"act: SIMD must equal PE \(2\), not 1"),
         (
             {"impl": Impl(pe=2, simd=2)},
-            "act: the style of threshold must be 'parallel' or 'search' or 'runtime',"
-            " not 'folded'",
+            "act: the style of threshold must be 'parallel' or 'search' or 'runtime', not 'folded'",
         ),
     ],
 )

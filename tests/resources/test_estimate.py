@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
 import fit_resources as benchmark
+import pytest
 from bitrill.errors import StageError
 from bitrill.folding.fold import fold
 from bitrill.ir.structure import block_halves
