@@ -17,8 +17,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from ..ir.operator import Impl
-from ..ir.types import IntType
+from ..ir import Impl, IntType
 from ..parts.families import family_of
 from .columns import Rows, choose
 from .compress import Compressor, Level, compress, staged

@@ -23,7 +23,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.types import IntType
+from ..ir import IntType
 from .accumulate import Fabric, SumPlan, counted_plan, fabric_of
 from .products import products
 from .shapes import ConstantMatrix, SerialMatrix

@@ -63,6 +63,3 @@ def _split(entries: tuple[int, ...], chosen: tuple[tuple[int, int], ...]) -> tup
             best[total] = cost
     columns = zip(*(best[e][1] for e in entries), strict=True)
     return tuple((s, column) for (s, _), column in zip(chosen, columns, strict=True))
-
-
-__all__ = ["power_digits"]

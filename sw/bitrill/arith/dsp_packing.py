@@ -30,7 +30,7 @@ from itertools import product
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.types import IntType
+from ..ir import IntType
 from .accumulate import Fabric, SumPlan, fabric_of, tree
 from .gates import Gate
 from .products import Products

@@ -99,6 +99,3 @@ def paired(gates: Sequence[Gate]) -> tuple[tuple[int, int], ...]:
         if sizes and min(sizes) <= SHARED_INPUTS:
             shared.append((k, small.pop(sizes.index(min(sizes)))[0]))
     return tuple(shared)
-
-
-__all__ = ["LUT_INPUTS", "SHARED_INPUTS", "Gate", "Source", "fewest", "gate", "over", "paired"]

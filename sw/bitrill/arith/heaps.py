@@ -151,6 +151,3 @@ def _chain(columns: list[tuple[int, ...]]) -> tuple[tuple[int, int], int]:
             entry = sizes[k] > 2 + handed
     high = min(high + handed, len(columns))
     return (low, high + (high == top and ONE in columns[top])), 1 + ternary + entry
-
-
-__all__ = ["LEVELS_PER_STAGE", "ONE", "HeapPlan", "hands_on", "heap_plan"]

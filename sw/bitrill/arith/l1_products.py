@@ -24,7 +24,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..ir.types import BIPOLAR, IntType
+from ..ir import BIPOLAR, IntType
 from .gates import Gate, Source, fewest, gate
 from .products import Products, products, stored
 from .shapes import DistanceMatrix
@@ -141,6 +141,3 @@ def _complements(x: IntType, lane: int) -> list[Gate]:
             g = fewest(p, inputs, lambda *v, at=at, bit=bit: bit(*v, at=at))
             bits += [] if g is None else [g]
     return [*bits, gate(0, [ge], lambda v: v)]
-
-
-__all__ = ["distance_starts", "distances", "front", "front_stages", "groups", "stored_distances"]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..ir.types import IntType
+from ..ir import IntType
 from .gates import LUT_INPUTS, Source, fewest
 from .weight_digits import Digit, planes
 

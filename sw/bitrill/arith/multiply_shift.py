@@ -16,7 +16,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..ir.types import IntType
+from ..ir import IntType
 
 SUM_BITS = 48
 """The widest sum before the shift: what a DSP block accumulates."""

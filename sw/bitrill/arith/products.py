@@ -26,8 +26,8 @@ from itertools import product
 
 import numpy as np
 
-from ..ir.types import IntType
-from .gates import LUT_INPUTS, Gate, Source, gate, over, paired
+from ..ir import IntType
+from .gates import LUT_INPUTS, Gate, Source, gate, paired
 from .logarithmic import Template, digit_bits, x_planes
 from .weight_digits import Digit, Reading, readings
 from .weight_digits import planes as planes_of
@@ -247,16 +247,3 @@ def _upper(column: int, items: Sequence[Item], flip: bool) -> Gate:
 def _lower(column: int, items: Sequence[Item], flip: bool) -> Gate:
     inputs, count = _agreements(items, flip)
     return gate(column, inputs, lambda *v: count(*v) & 1)
-
-
-__all__ = [
-    "Gate",
-    "Products",
-    "Source",
-    "constants",
-    "lane_cost",
-    "over",
-    "products",
-    "reading",
-    "stored",
-]

@@ -9,8 +9,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from ..ir.operator import Impl
-from ..ir.types import IntType, Tensor
+from ..ir import Impl, IntType, Tensor
 
 
 class ConstantMatrix(Protocol):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 
-from ..ir.types import IntType
+from ..ir import IntType
 from .adder_graph import AdderGraph, Number
 from .shapes import ConstantMatrix
 from .shared_columns import Problem, Way, cheapest, share

@@ -25,8 +25,7 @@ from itertools import product
 
 import numpy as np
 
-from ..ir.coding import Planes, Values
-from ..ir.types import IntType
+from ..ir import IntType, Planes, Values
 from .codebook_digits import power_digits
 from .gates import LUT_INPUTS
 
@@ -263,6 +262,3 @@ def _magnitudes(b: int, sign: int | None, shift: int) -> list[Digit]:
             used = (*used, sign)
         digits.append(Digit(used, shift + low, values, None, True))
     return digits
-
-
-__all__ = ["Digit", "Reading", "planes", "readings"]

@@ -6,7 +6,7 @@ Thresholds are found by comparators, a search or a multiplier. What each would t
 
 from __future__ import annotations
 
-from ..ir.operator import Choice, Impl, Operator
+from ..ir import Choice, Impl, Operator
 from ..parts.memories import LUTS_OF_HALF
 from ..resources.estimate import resources
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ..errors import SpecError
-from ..ir.graph import Graph
-from ..ir.operator import Impl, Operator
+from ..ir import Graph, Impl, Operator
 from ..ops.convert import Convert
 
 

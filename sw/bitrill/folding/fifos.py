@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..ir.graph import Graph
+from ..ir import Graph
 from ..timing.fifo_depths import fifo_depths
 
 

@@ -8,9 +8,18 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.graph import Graph, Stage
-from ..ir.operator import Choice, Impl, Memory, Multiply, Operator, Primitives, Style
+from ..ir import (
+    Choice,
+    EvenLanes,
+    Graph,
+    Impl,
+    Memory,
+    Multiply,
+    Operator,
+    Primitives,
+    Stage,
+    Style,
+)
 from ..ops.convert import Convert
 from ..parts.devices import Part
 from ..resources.clock import levels_at

@@ -8,8 +8,7 @@ from functools import cache
 from math import lcm
 
 from ..errors import SpecError
-from ..ir.operator import Choice, Impl, Operator
-from ..ir.types import IntType, Tensor
+from ..ir import Choice, Impl, IntType, Operator, Tensor
 from ..ops.convert import Convert
 from ..resources.estimate import Resources, resources
 

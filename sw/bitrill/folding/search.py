@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ..ir.graph import INPUT, Graph
+from ..ir import INPUT, Graph
 from ..parts.devices import Part
 from ..resources.estimate import Resources, fifo_resources
 from .options import Choices, Option, convert_resources

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from ..errors import FitError, SpecError
-from ..ir.graph import Graph, Stage, verify
+from ..ir import Graph, Stage, verify
 from ..parts.devices import Part
 from ..resources.estimate import Resources, accuracy, held_out_errors
 from .options import Option
@@ -191,6 +191,3 @@ def _reached(chain: Chain) -> int:
 def _number(value: Fraction) -> str:
     """Three digits behind the point at most, thousands apart."""
     return f"{float(value):,.3f}".rstrip("0").rstrip(".")
-
-
-__all__ = ["Search", "Solution", "solve"]

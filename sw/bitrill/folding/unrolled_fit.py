@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from ..arith.unrolled import estimated_luts
 from ..errors import FitError
-from ..ir.operator import Operator
+from ..ir import Operator
 from ..ops.matvec import MatVec
 from ..parts.devices import DEFAULT_PART, Part, part_of
 

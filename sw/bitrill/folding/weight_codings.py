@@ -12,10 +12,7 @@ import numpy as np
 
 from ..arith.products import lane_cost
 from ..errors import SpecError
-from ..ir.coding import CODINGS, Coding
-from ..ir.graph import Graph
-from ..ir.operator import Operator
-from ..ir.types import IntType
+from ..ir import CODINGS, Coding, Graph, IntType, Operator
 from ..ops.depthwise import Depthwise
 from ..ops.matvec import MatVec
 from ..ops.units import coding_matters
@@ -144,6 +141,3 @@ def coding_choices() -> dict[str, type[Coding]]:
     return {
         choice: kind for kind in CODINGS.values() if kind.for_weights for choice in kind.choices()
     }
-
-
-__all__ = ["KEY", "cheapest", "choose_codings", "coding_choices", "coding_of", "settle_codings"]

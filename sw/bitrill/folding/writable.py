@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import SpecError
-from ..ir.graph import Graph
-from ..ir.operator import Operator, Style
+from ..ir import Graph, Operator, Style
 from ..ops.units import free_styles
 from ..passes.rebuild import readers, rebuild
 

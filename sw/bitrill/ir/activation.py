@@ -119,6 +119,3 @@ class Activation(Imported):
                 y[middle] = self.function(int(seen[middle]), channel)
                 parts += [(first, middle), (middle, last)]
         return y
-
-
-__all__ = ["Activation", "Function", "Quantizer"]

@@ -173,6 +173,3 @@ def _pot_codes(powers: int, terms: int) -> tuple[np.ndarray, np.ndarray]:
     codes = codes[np.lexsort((codes, used))]
     values, first = np.unique(_pot_values(codes, powers, terms), return_index=True)
     return values, codes[first]
-
-
-__all__ = ["ENTRY", "MAX_ENTRIES", "MAX_TERMS", "Codebook", "PowersOfTwo"]

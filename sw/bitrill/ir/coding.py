@@ -213,6 +213,3 @@ def coding_class(word: str) -> type[Coding]:
     if word not in CODINGS:
         raise SpecError(f"coding must be one of {', '.join(map(repr, CODINGS))}, not {word!r}")
     return CODINGS[word]
-
-
-__all__ = ["CODINGS", "Coding", "DigitReader", "Planes", "Values", "coding_class"]

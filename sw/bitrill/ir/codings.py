@@ -187,6 +187,3 @@ class Log2(Coding):
 def is_power(n: int) -> bool:
     """Return whether ``n`` is a power of two."""
     return n >= 1 and n & (n - 1) == 0
-
-
-__all__ = ["HALF_POWER", "Bipolar", "Integer", "Log2", "is_power"]

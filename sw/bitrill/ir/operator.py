@@ -406,22 +406,3 @@ def must_be_numbers(op: Operator) -> None:
     logarithmic = [str(t.type) for t in op.operands if not t.type.coding.addable]
     if logarithmic:
         raise SpecError(f"{op.name}: operands of {op.kind} must be integers, not {logarithmic[0]}")
-
-
-__all__ = [
-    "Choice",
-    "Component",
-    "Cost",
-    "Impl",
-    "Imported",
-    "Memory",
-    "Multiply",
-    "Operator",
-    "Primitives",
-    "Style",
-    "frozen_array",
-    "must_be_numbers",
-    "must_be_style",
-    "must_divide",
-    "unchecked",
-]

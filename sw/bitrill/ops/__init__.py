@@ -1,6 +1,6 @@
 """The operators, one file each; ``hw/bitrill_hw/ops`` and ``tests/ops`` mirror the names."""
 
-from ..ir.operator import Operator
+from ..ir import Operator
 from ..ir.registry import registered
 from .add import Add
 from .argmax import ArgMax

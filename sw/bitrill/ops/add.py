@@ -8,11 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost, must_be_numbers
-from ..ir.schedule import Rule, Schedule, port
-from ..ir.structure import Structure
-from ..ir.types import IntType, Tensor
+from ..ir import Cost, EvenLanes, IntType, Rule, Schedule, Structure, Tensor, must_be_numbers, port
 
 GAIN_BITS = 16
 """The widest gain: passes choose the smallest that are right, which have far fewer bits."""

@@ -9,10 +9,20 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.operator import Choice, Cost, Impl, Operator, Style, frozen_array, must_be_numbers
-from ..ir.schedule import Rule, Schedule
-from ..ir.structure import Structure
-from ..ir.types import IntType, Tensor
+from ..ir import (
+    Choice,
+    Cost,
+    Impl,
+    IntType,
+    Operator,
+    Rule,
+    Schedule,
+    Structure,
+    Style,
+    Tensor,
+    frozen_array,
+    must_be_numbers,
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

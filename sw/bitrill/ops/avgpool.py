@@ -10,8 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..geometry.pooling import Pooling
-from ..ir.operator import must_be_numbers
-from ..ir.types import IntType
+from ..ir import IntType, must_be_numbers
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

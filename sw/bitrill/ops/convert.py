@@ -9,11 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost, Impl, must_divide
-from ..ir.schedule import Rule, Schedule
-from ..ir.structure import Structure
-from ..ir.types import Tensor
+from ..ir import Cost, EvenLanes, Impl, Rule, Schedule, Structure, Tensor, must_divide
 
 DEEP_LOAD = 8
 """Places from which on the counter of beats no longer fits the LUT of each bit."""

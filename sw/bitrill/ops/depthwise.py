@@ -11,12 +11,22 @@ import numpy as np
 
 from ..arith.accumulate import starts, stored_weights, sum_plan, sum_stages
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost, Impl, Style, frozen_array, must_be_style
-from ..ir.schedule import Rule, Schedule
-from ..ir.structure import Structure, bits_for, different_bits
-from ..ir.tables import Table
-from ..ir.types import IntType, Tensor
+from ..ir import (
+    Cost,
+    EvenLanes,
+    Impl,
+    IntType,
+    Rule,
+    Schedule,
+    Structure,
+    Style,
+    Table,
+    Tensor,
+    bits_for,
+    different_bits,
+    frozen_array,
+    must_be_style,
+)
 from .matvec import MatVec
 from .units.folded import add_sums
 from .units.tables import free_type, start_words, starts_table, type_note

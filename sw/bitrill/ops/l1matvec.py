@@ -11,9 +11,7 @@ import numpy as np
 from ..arith.l1_products import front_stages, groups
 from ..arith.shapes import DistanceMatrix
 from ..errors import SpecError
-from ..ir.operator import Impl, frozen_array, must_be_style
-from ..ir.structure import Structure
-from ..ir.types import IntType
+from ..ir import Impl, IntType, Structure, frozen_array, must_be_style
 from .units.base import MatrixLike
 from .units.folded import Folded
 from .units.matrix import Matrix

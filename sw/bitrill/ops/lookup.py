@@ -8,11 +8,18 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost, Impl, frozen_array
-from ..ir.schedule import Schedule, pipeline
-from ..ir.structure import Structure, different_bits
-from ..ir.types import IntType, Tensor
+from ..ir import (
+    Cost,
+    EvenLanes,
+    Impl,
+    IntType,
+    Schedule,
+    Structure,
+    Tensor,
+    different_bits,
+    frozen_array,
+    pipeline,
+)
 from ..parts.memories import HALF_BITS, halves, place
 
 ADDRESS_BITS = 16

@@ -12,9 +12,7 @@ import numpy as np
 from ..arith.accumulate import sum_plan
 from ..arith.bitserial import total_range
 from ..errors import SpecError
-from ..ir.operator import frozen_array
-from ..ir.tables import Table
-from ..ir.types import IntType
+from ..ir import IntType, Table, frozen_array
 from .units import unit_styles, unit_ways
 from .units.matrix import Matrix
 from .units.tables import free_type, starts_table, type_note

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..geometry.pooling import Pooling
-from ..ir.types import IntType
+from ..ir import IntType
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

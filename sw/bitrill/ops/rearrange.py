@@ -8,11 +8,7 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost, Impl
-from ..ir.schedule import Rule, Schedule
-from ..ir.structure import Structure, bits_for
-from ..ir.types import Tensor
+from ..ir import Cost, EvenLanes, Impl, Rule, Schedule, Structure, Tensor, bits_for
 
 Direction = Literal["to_space", "to_depth"]
 

@@ -11,11 +11,20 @@ import numpy as np
 
 from ..arith.multiply_shift import SUM_BITS
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost, Impl, Style, frozen_array, must_be_numbers
-from ..ir.schedule import Schedule, pipeline
-from ..ir.structure import Structure, different_bits
-from ..ir.types import IntType, Tensor
+from ..ir import (
+    Cost,
+    EvenLanes,
+    Impl,
+    IntType,
+    Schedule,
+    Structure,
+    Style,
+    Tensor,
+    different_bits,
+    frozen_array,
+    must_be_numbers,
+    pipeline,
+)
 
 LATENCY = 3
 """Stages: operands; sum; shift and clamp."""

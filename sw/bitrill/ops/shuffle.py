@@ -8,11 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost, frozen_array
-from ..ir.schedule import Rule, Schedule
-from ..ir.structure import Structure
-from ..ir.types import Tensor
+from ..ir import Cost, EvenLanes, Rule, Schedule, Structure, Tensor, frozen_array
 from .convert import DEEP_LOAD
 
 

@@ -9,11 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost
-from ..ir.schedule import Rule, Schedule, port
-from ..ir.structure import Structure
-from ..ir.types import Tensor
+from ..ir import Cost, EvenLanes, Rule, Schedule, Structure, Tensor, port
 from .concat import turns
 
 

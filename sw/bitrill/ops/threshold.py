@@ -12,22 +12,26 @@ import numpy as np
 
 from ..arith.multiply_shift import multiply_shift
 from ..errors import SpecError
-from ..ir.even_lanes import INTERVAL, EvenLanes, divisors
-from ..ir.operator import (
+from ..ir import (
+    INTERVAL,
     Choice,
     Cost,
+    EvenLanes,
     Impl,
+    IntType,
     Operator,
+    Schedule,
+    Structure,
     Style,
+    Table,
+    Tensor,
+    divisors,
     frozen_array,
     must_be_numbers,
     must_be_style,
+    pipeline,
     unchecked,
 )
-from ..ir.schedule import Schedule, pipeline
-from ..ir.structure import Structure
-from ..ir.tables import Table
-from ..ir.types import IntType, Tensor
 from .requantize import STYLE as REQUANTIZE
 from .requantize import Requantize
 from .units.thresholds import STYLES, ThresholdStyle, threshold_style

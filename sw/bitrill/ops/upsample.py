@@ -9,11 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost, Impl
-from ..ir.schedule import Rule, Schedule
-from ..ir.structure import Structure, bits_for, turned_bits
-from ..ir.types import Tensor
+from ..ir import Cost, EvenLanes, Impl, Rule, Schedule, Structure, Tensor, bits_for, turned_bits
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -12,11 +12,20 @@ import numpy as np
 from ..errors import SpecError
 from ..geometry.line_buffer import capacity, interval, ring
 from ..geometry.windows import Sizes, Sliding, sliding
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Choice, Cost, Impl, must_be_style
-from ..ir.schedule import Rule, Schedule
-from ..ir.structure import Structure, bits_for, is_deep, turned_bits
-from ..ir.types import Tensor
+from ..ir import (
+    Choice,
+    Cost,
+    EvenLanes,
+    Impl,
+    Rule,
+    Schedule,
+    Structure,
+    Tensor,
+    bits_for,
+    is_deep,
+    must_be_style,
+    turned_bits,
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

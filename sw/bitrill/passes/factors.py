@@ -9,8 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from ..ir.graph import Graph
-from ..ir.types import IntType
+from ..ir import Graph, IntType
 from ..ops.depthwise import Depthwise
 from ..ops.matvec import MatVec
 from ..ops.threshold import Threshold
@@ -49,6 +48,3 @@ def _factors(weights: np.ndarray, *, alike: bool) -> np.ndarray:
     if not alike and len(np.unique(weights // rows[:, None])) <= len(np.unique(weights)):
         return rows
     return np.full(len(weights), max(1, np.gcd.reduce(np.abs(weights), axis=None)))
-
-
-__all__ = ["take_factors"]

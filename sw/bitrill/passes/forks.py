@@ -7,9 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ..errors import SpecError
-from ..ir.graph import INPUT, Graph
-from ..ir.operator import Operator
-from ..ir.types import Tensor
+from ..ir import INPUT, Graph, Operator, Tensor
 from ..ops.fork import Fork
 
 

@@ -8,9 +8,7 @@ import numpy as np
 
 from ..errors import SpecError, UnsupportedError
 from ..exact import Real, common_denominator, sign
-from ..ir.graph import Graph
-from ..ir.interface import Sink
-from ..ir.types import IntType
+from ..ir import Graph, IntType, Sink
 from ..ops.argmax import ArgMax
 from ..real import at
 from .ranking import Ranking, magnitude

@@ -11,8 +11,7 @@ from fractions import Fraction
 import numpy as np
 
 from ..errors import StageError
-from ..ir.activation import Function
-from ..ir.interface import InputQuantizer
+from ..ir import Function, InputQuantizer
 from .real_thresholds import LevelCounter, check_size, line_of, smallest
 
 LARGEST = int(np.array(np.finfo(np.float64).max).view(np.int64))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..ir.graph import Graph
-from ..ir.types import BIPOLAR, IntType
+from ..ir import BIPOLAR, Graph, IntType
 from ..ops.depthwise import Depthwise
 from ..ops.matvec import MatVec
 from ..ops.maxpool import MaxPool

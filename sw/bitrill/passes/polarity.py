@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..ir.graph import Graph
+from ..ir import Graph
 from ..ops.matvec import MatVec
 from ..ops.threshold import Threshold
 from .rebuild import can_remap, readers, remap

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from ..exact import Real, floor, real, sign
-from ..ir.activation import Function, Quantizer
+from ..ir import Function, Quantizer
 from ..real import Affine, Clip, Rounding, at
 
 MAX_BITS = 16

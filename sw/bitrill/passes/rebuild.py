@@ -8,10 +8,7 @@ import numpy as np
 
 from ..errors import StageError
 from ..exact import Real, real
-from ..ir.graph import INPUT, Graph
-from ..ir.interface import Sink
-from ..ir.operator import Operator
-from ..ir.types import Tensor
+from ..ir import INPUT, Graph, Operator, Sink, Tensor
 from ..ops.threshold import Threshold
 from ..real import at, compact
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import UnsupportedError
-from ..ir.activation import Activation
-from ..ir.graph import Graph, Stage
-from ..ir.operator import Operator
-from ..ir.types import IntType
+from ..ir import Activation, Graph, IntType, Operator, Stage
 from ..ops.lookup import ADDRESS_BITS, Lookup
 from ..ops.threshold import Threshold
 from .real_thresholds import LevelCounter, check_size, line_of, smallest

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import StageError
-from ..ir.graph import INPUT, Graph, Stage
-from ..ir.structure import Structure
+from ..ir import INPUT, Graph, Stage, Structure
 from ..parts.memories import HALF_BITS
 from .fifo import fifo_structure
 

@@ -10,7 +10,7 @@ places, LUTs and registers of the slowest speed grade (Xilinx DS187), with wires
 
 from __future__ import annotations
 
-from ..ir.operator import Primitives
+from ..ir import Primitives
 from ..parts.families import family_of
 
 MOST = 3

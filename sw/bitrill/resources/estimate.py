@@ -17,9 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SpecError, StageError
-from ..ir.graph import INPUT, Graph, Stage
-from ..ir.operator import Operator
-from ..ir.structure import Coefficients, Structure
+from ..ir import INPUT, Coefficients, Graph, Operator, Stage, Structure
 from ..storage import read_json
 from .fifo import fifo_structure
 

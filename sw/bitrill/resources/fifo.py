@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..ir.structure import Structure, is_deep
+from ..ir import Structure, is_deep
 
 
 def fifo_structure(width: int, depth: int) -> Structure:

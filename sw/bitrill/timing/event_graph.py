@@ -16,9 +16,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import StageError
-from ..ir.graph import INPUT, Graph, Stage
-from ..ir.operator import Operator
-from ..ir.schedule import Schedule, Stream, port
+from ..ir import INPUT, Graph, Operator, Schedule, Stage, Stream, port
 from .intervals import least_interval
 from .maxplus import Event, System
 from .relaxation import NEVER, Relaxation

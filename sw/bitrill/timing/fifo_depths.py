@@ -20,7 +20,7 @@ from math import ceil, isqrt
 
 import numpy as np
 
-from ..ir.graph import INPUT, Graph
+from ..ir import INPUT, Graph
 from .event_graph import EdgeFifo, EventGraph
 from .feasibility import is_feasible
 from .relaxation import SWEEPS, Relaxation

@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 
 from ..errors import StageError
-from ..ir.graph import Graph
+from ..ir import Graph
 from .event_graph import EventGraph
 from .feasibility import is_feasible
 from .intervals import least_interval

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..errors import StageError
-from ..ir.graph import Graph
+from ..ir import Graph
 from .event_graph import EventGraph
 from .maxplus import System
 from .relaxation import NEVER

@@ -17,8 +17,7 @@ from typing import NoReturn
 import numpy as np
 
 from ..errors import MismatchError
-from ..ir.activation import Activation
-from ..ir.graph import INPUT, Graph
+from ..ir import INPUT, Activation, Graph
 from ..ops.threshold import Threshold
 from .bounds import Value
 from .executor import QonnxNetwork, QuantNode, Trace
@@ -221,6 +220,3 @@ def golden_side(network: QonnxNetwork, graph: Graph, x: np.ndarray) -> Side:
 def _channels_first(y: np.ndarray) -> np.ndarray:
     """Return ``[N, H, W, C]`` as ``[N, C, H, W]``; vectors stay as they are."""
     return np.moveaxis(y, -1, 1) if y.ndim > 2 else y
-
-
-__all__ = ["Comparison", "ProvenDifference", "QonnxNetwork", "Side", "compare", "golden_side"]

@@ -11,17 +11,14 @@ from math import prod
 
 import numpy as np
 
-from ...ir.types import BIPOLAR, IntType
+from ...ir import BIPOLAR, IntType
 from ...ops.deconv import Deconv
 from ...ops.depthwise import Depthwise
 from ...ops.matvec import MatVec
 from ...ops.window import Window
 from ...real import Affine, Channels, at
 from ..reader import limits
-from ..symbolic.call import Call
-from ..symbolic.constants import Quantized
-from ..symbolic.refusal import RefusedError
-from ..symbolic.values import Data, Known, per_channel
+from ..symbolic import Call, Data, Known, Quantized, RefusedError, per_channel
 from .layouts import on_last
 from .matmul import one_scale, product, quantized, row_scales, scaled, widest
 from .places import WINDOW, Placing, padded, placing, sizes, zero_of

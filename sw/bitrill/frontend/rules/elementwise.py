@@ -11,10 +11,18 @@ from ... import exact
 from ...exact import Real, Surd
 from ...real import Affine, Clip, Leaky
 from ..reader import limits
-from ..symbolic.call import Call
-from ..symbolic.constants import Const, Quantized, as_objects, check_exact
-from ..symbolic.refusal import RefusedError, brief
-from ..symbolic.values import Data, Known, per_channel
+from ..symbolic import (
+    Call,
+    Const,
+    Data,
+    Known,
+    Quantized,
+    RefusedError,
+    as_objects,
+    brief,
+    check_exact,
+    per_channel,
+)
 from . import addition
 from .layouts import either, on_last
 from .table import CHANNELS_LAST, rule

@@ -15,15 +15,12 @@ import numpy as np
 
 from ... import exact
 from ...exact import Real
-from ...ir.activation import Quantizer
+from ...ir import Quantizer
 from ...ops.concat import Concat
 from ...ops.split import Split
 from ...real import Affine, at, compact
 from ..reader.model import Node
-from ..symbolic.builder import GraphBuilder
-from ..symbolic.call import Call
-from ..symbolic.refusal import RefusedError
-from ..symbolic.values import Data, Deferred, Known
+from ..symbolic import Call, Data, Deferred, GraphBuilder, Known, RefusedError
 from .addition import RATIO_BITS
 from .layouts import either
 from .table import rule

@@ -9,16 +9,12 @@ import numpy as np
 
 from ... import exact
 from ...exact import Real
-from ...ir.types import BIPOLAR, IntType
+from ...ir import BIPOLAR, IntType
 from ...ops.l1matvec import WEIGHT_BITS, X_BITS, L1MatVec
 from ...ops.matvec import MatVec
 from ...real import Affine, compact
 from ..reader.functions import DOMAIN, L1_MATMUL
-from ..symbolic.call import Call
-from ..symbolic.constants import Quantized
-from ..symbolic.grids import multiplied
-from ..symbolic.refusal import RefusedError, brief
-from ..symbolic.values import Data, Known
+from ..symbolic import Call, Data, Known, Quantized, RefusedError, brief, multiplied
 from .matmul import product, vector_and_matrix
 from .table import rule
 

@@ -12,10 +12,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..reader.model import Model, Node
-from ..symbolic.call import Call
-from ..symbolic.constants import Const
-from ..symbolic.refusal import RefusedError
-from ..symbolic.values import Data, Known, rank_of, transposed
+from ..symbolic import Call, Const, Data, Known, RefusedError, rank_of, transposed
 from .table import CHANNELS_LAST, Layout, rule_of
 
 Apply: TypeAlias = Callable[[Call], Known | tuple[Known, ...]]

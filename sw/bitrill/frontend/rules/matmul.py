@@ -8,15 +8,12 @@ import numpy as np
 
 from ... import exact
 from ...exact import Real, Surd
-from ...ir.types import BIPOLAR, IntType
+from ...ir import BIPOLAR, IntType
 from ...ops.depthwise import Depthwise
 from ...ops.matvec import MatVec
 from ...real import Affine, Channels, compact
 from ..reader import limits
-from ..symbolic.call import Call
-from ..symbolic.constants import Const, Quantized
-from ..symbolic.refusal import RefusedError
-from ..symbolic.values import Data, Known, per_channel
+from ..symbolic import Call, Const, Data, Known, Quantized, RefusedError, per_channel
 from .table import rule
 
 

@@ -12,16 +12,11 @@ from fractions import Fraction
 import numpy as np
 
 from ...exact import Real, ceil, floor, sign
-from ...ir.graph import INPUT
-from ...ir.interface import InputQuantizer
-from ...ir.types import BIPOLAR, IntType
+from ...ir import BIPOLAR, INPUT, InputQuantizer, IntType
 from ...ops.threshold import Threshold
 from ...real import Affine, Channels, at
 from ..reader import limits
-from ..symbolic.builder import GraphBuilder
-from ..symbolic.call import Call
-from ..symbolic.refusal import RefusedError
-from ..symbolic.values import Data, Known, per_channel
+from ..symbolic import Call, Data, GraphBuilder, Known, RefusedError, per_channel
 from .quantizers import check_bits
 from .table import QONNX, rule
 

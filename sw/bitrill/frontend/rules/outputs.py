@@ -10,9 +10,7 @@ import numpy as np
 from ...ops.argmax import ArgMax
 from ...passes.head import integer_scores
 from ...real import Affine, at
-from ..symbolic.call import Call
-from ..symbolic.refusal import RefusedError
-from ..symbolic.values import Data, Head
+from ..symbolic import Call, Data, Head, RefusedError
 from .table import rule
 
 _log = logging.getLogger(__name__)

@@ -11,9 +11,7 @@ from ...exact import Real, Surd
 from ...ops.pad import Pad
 from ...real import Affine, at
 from ..reader import limits
-from ..symbolic.call import Call
-from ..symbolic.refusal import RefusedError, brief
-from ..symbolic.values import Data
+from ..symbolic import Call, Data, RefusedError, brief
 
 Sizes: TypeAlias = tuple[int, ...]
 

@@ -15,15 +15,21 @@ import numpy as np
 
 from ... import exact
 from ...exact import Surd
-from ...ir.activation import Quantizer
-from ...ir.types import BIPOLAR, IntType
+from ...ir import BIPOLAR, IntType, Quantizer
 from ...real import ROUNDINGS, Affine, Rounding, is_rounding
 from ..reader import limits
 from ..reader.functions import DOMAIN, LARGEST_BITS, LOG_QUANT
-from ..symbolic.call import Call
-from ..symbolic.constants import Const, Quantized, Work, exact_array
-from ..symbolic.refusal import RefusedError, brief
-from ..symbolic.values import Known, per_channel
+from ..symbolic import (
+    Call,
+    Const,
+    Known,
+    Quantized,
+    RefusedError,
+    Work,
+    brief,
+    exact_array,
+    per_channel,
+)
 from .table import QONNX, rule
 
 _CLOSE = 2.0**-46

@@ -12,10 +12,7 @@ import numpy as np
 from ...exact import ceil, floor
 from ...ops.upsample import Upsample
 from ..reader import limits
-from ..symbolic.call import Call
-from ..symbolic.constants import Const
-from ..symbolic.refusal import RefusedError
-from ..symbolic.values import Data, Known
+from ..symbolic import Call, Const, Data, Known, RefusedError
 from .table import rule
 
 _HALF = Fraction(1, 2)

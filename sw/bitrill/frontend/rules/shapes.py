@@ -8,10 +8,7 @@ from math import prod
 import numpy as np
 
 from ..reader import limits
-from ..symbolic.call import Call
-from ..symbolic.constants import Const, Quantized
-from ..symbolic.refusal import RefusedError
-from ..symbolic.values import Data, Known, transposed
+from ..symbolic import Call, Const, Data, Known, Quantized, RefusedError, transposed
 from . import joins
 from .layouts import either
 from .table import rule

@@ -17,8 +17,7 @@ from ..reader.functions import DOMAIN, Body
 from ..reader.model import Attribute, Node
 from ..reader.names import shown
 from ..reader.proto import QUANT_DOMAINS, STANDARD_DOMAINS
-from ..symbolic.call import Call
-from ..symbolic.values import Head, Known
+from ..symbolic import Call, Head, Known
 
 QONNX = QUANT_DOMAINS[-1]
 """The domain of QONNX's operators; rules in it hold for its older names, too."""

@@ -19,12 +19,9 @@ from fractions import Fraction
 
 from ... import exact
 from ...exact import Real, Surd
-from ...ir.activation import Quantizer
-from ...ir.types import IntType
+from ...ir import IntType, Quantizer
 from ...real import Affine, Rounding, at, round_real
-from ..symbolic.call import Call
-from ..symbolic.refusal import RefusedError, brief
-from ..symbolic.values import Data, Known
+from ..symbolic import Call, Data, Known, RefusedError, brief
 from .quantizers import FLAGS, check_bits, integer_type, rounding_mode
 from .table import QONNX, rule
 

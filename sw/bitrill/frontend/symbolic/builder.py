@@ -11,11 +11,7 @@ from typing import TypeVar, cast
 
 import numpy as np
 
-from ...ir.activation import Activation, Function, Quantizer
-from ...ir.graph import INPUT
-from ...ir.interface import InputQuantizer
-from ...ir.operator import Operator
-from ...ir.types import IntType, Tensor
+from ...ir import INPUT, Activation, Function, InputQuantizer, IntType, Operator, Quantizer, Tensor
 from ...ops.lookup import Lookup
 from ...ops.split import Split
 from ...passes.input_quantizer import input_quantizer

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from ...exact import Real
-from ...ir.operator import Operator
+from ...ir import Operator
 from ...real import Affine, Step
 from ..reader import limits
 from ..reader.model import Attribute, Node

@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 
 from ...exact import Real, Surd
-from ...ir.types import IntType
+from ...ir import IntType
 from ..reader import limits
 from .refusal import RefusedError
 

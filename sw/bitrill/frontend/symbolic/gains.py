@@ -15,8 +15,7 @@ from fractions import Fraction
 import numpy as np
 
 from ...exact import Real, sign
-from ...ir.activation import Function
-from ...ir.types import IntType
+from ...ir import Function, IntType
 from .refusal import RefusedError
 
 PAIRS = 1 << 20

@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from ...exact import Real, Surd, sign
-from ...ir.types import IntType
+from ...ir import IntType
 from ...ops.lookup import ADDRESS_BITS
 from ...passes.thresholds import MAX_ENTRIES
 from ...real import Affine, Clip, Step, at, chain

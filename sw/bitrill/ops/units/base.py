@@ -13,9 +13,7 @@ import numpy as np
 
 from ...arith.shapes import SerialMatrix
 from ...errors import SpecError
-from ...ir.operator import Impl, Memory, Multiply, Primitives, Style
-from ...ir.schedule import Rule, Schedule
-from ...ir.structure import Structure, bits_for
+from ...ir import Impl, Memory, Multiply, Primitives, Rule, Schedule, Structure, Style, bits_for
 from ...parts.families import family_of
 from ...parts.memories import deep_enough, worth_block
 from .default_lanes import default_lanes

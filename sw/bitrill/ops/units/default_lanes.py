@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import log2
 
-from ...ir.even_lanes import INTERVAL, divisors
+from ...ir import INTERVAL, divisors
 
 STRAIGHT_ROWS = 16
 """Rows up to which a matrix takes its vector as it comes: all rows at once need no replay."""

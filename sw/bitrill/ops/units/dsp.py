@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ...arith.dsp_packing import check_dsp, dsp_plan
-from ...ir.operator import Impl
-from ...ir.structure import Structure
+from ...ir import Impl, Structure
 from ...parts.families import family_of
 from .base import MatrixLike, Unit
 from .weight_memory import add_weights

@@ -10,11 +10,20 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 
 from ...arith.accumulate import starts, stored_weights, sum_plan
-from ...ir.even_lanes import divisors
-from ...ir.operator import Choice, Cost, Impl, Operator, Style, must_divide, unchecked
-from ...ir.schedule import Schedule
-from ...ir.structure import Structure
-from ...ir.types import IntType, Tensor
+from ...ir import (
+    Choice,
+    Cost,
+    Impl,
+    IntType,
+    Operator,
+    Schedule,
+    Structure,
+    Style,
+    Tensor,
+    divisors,
+    must_divide,
+    unchecked,
+)
 from ...parts.families import family_of
 from .base import MatrixLike, Unit, find_unit
 from .tables import start_words

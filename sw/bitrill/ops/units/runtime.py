@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ...ir.operator import Impl
-from ...ir.structure import Structure
+from ...ir import Impl, Structure
 from .base import MatrixLike, require_free
 from .folded import Folded
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ...arith.bitserial import READ_STAGES, check_serial, pairs, serial_plan
-from ...ir.operator import Impl
-from ...ir.structure import Structure
+from ...ir import Impl, Structure
 from ...parts.families import family_of
 from .base import MatrixLike, Unit
 from .weight_memory import add_weights

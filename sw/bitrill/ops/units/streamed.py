@@ -6,9 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from ...ir.operator import Impl
-from ...ir.schedule import Rule
-from ...ir.structure import Structure
+from ...ir import Impl, Rule, Structure
 from .base import MatrixLike, require_free
 from .folded import Folded
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...ir.tables import Note, Table
-from ...ir.types import IntType
+from ...ir import IntType, Note, Table
 
 
 def start_words(starts: np.ndarray, width: int, pe: int) -> np.ndarray:

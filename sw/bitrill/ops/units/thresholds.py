@@ -12,9 +12,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from ...ir.operator import Impl, Style
-from ...ir.structure import Structure, bits_for, different_bits
-from ...ir.types import IntType, Tensor
+from ...ir import Impl, IntType, Structure, Style, Tensor, bits_for, different_bits
 from ...parts.families import family_of
 from ...parts.memories import halves, place
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...ir.structure import Structure
+from ...ir import Structure
 from ...parts.memories import spilled
 from .base import MatrixLike
 
