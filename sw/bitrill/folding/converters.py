@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import SpecError
 from ..ir import Graph, Impl, Operator
-from ..ops.convert import Convert
+from ..ops import Convert
 
 
 def insert_converts(graph: Graph) -> Graph:

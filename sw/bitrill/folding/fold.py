@@ -20,7 +20,7 @@ from ..ir import (
     Stage,
     Style,
 )
-from ..ops.convert import Convert
+from ..ops import Convert
 from ..parts.devices import Part
 from ..resources.clock import levels_at
 from ..timing.fifo_depths import FLOOR

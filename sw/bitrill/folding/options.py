@@ -9,7 +9,7 @@ from math import lcm
 
 from ..errors import SpecError
 from ..ir import Choice, Impl, IntType, Operator, Tensor
-from ..ops.convert import Convert
+from ..ops import Convert
 from ..resources.estimate import Resources, resources
 
 WASTE = 8

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from ..arith.unrolled import estimated_luts
 from ..errors import FitError
 from ..ir import Operator
-from ..ops.matvec import MatVec
+from ..ops import MatVec
 from ..parts.devices import DEFAULT_PART, Part, part_of
 
 

@@ -13,8 +13,7 @@ import numpy as np
 from ..arith.products import lane_cost
 from ..errors import SpecError
 from ..ir import CODINGS, Coding, Graph, IntType, Operator
-from ..ops.depthwise import Depthwise
-from ..ops.matvec import MatVec
+from ..ops import Depthwise, MatVec
 from ..ops.units import coding_matters
 
 KEY = "coding"

@@ -10,9 +10,7 @@ import dataclasses
 import numpy as np
 
 from ..ir import Graph, IntType
-from ..ops.depthwise import Depthwise
-from ..ops.matvec import MatVec
-from ..ops.threshold import Threshold
+from ..ops import Depthwise, MatVec, Threshold
 from .rebuild import can_remap, readers, rebuild
 
 

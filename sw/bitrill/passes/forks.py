@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from ..errors import SpecError
 from ..ir import INPUT, Graph, Operator, Tensor
-from ..ops.fork import Fork
+from ..ops import Fork
 
 
 def insert_forks(graph: Graph) -> Graph:

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import SpecError, UnsupportedError
 from ..exact import Real, common_denominator, sign
 from ..ir import Graph, IntType, Sink
-from ..ops.argmax import ArgMax
+from ..ops import ArgMax
 from ..real import at
 from .ranking import Ranking, magnitude
 from .real_thresholds import to_float

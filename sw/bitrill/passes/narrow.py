@@ -5,11 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..ir import BIPOLAR, Graph, IntType
-from ..ops.depthwise import Depthwise
-from ..ops.matvec import MatVec
-from ..ops.maxpool import MaxPool
-from ..ops.pad import Pad
-from ..ops.threshold import Threshold
+from ..ops import Depthwise, MatVec, MaxPool, Pad, Threshold
 from .factors import take_factors
 from .rebuild import can_remap, readers, rebuild, remap
 

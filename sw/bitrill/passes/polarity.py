@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..ir import Graph
-from ..ops.matvec import MatVec
-from ..ops.threshold import Threshold
+from ..ops import MatVec, Threshold
 from .rebuild import can_remap, readers, remap
 
 

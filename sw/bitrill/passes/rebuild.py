@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import StageError
 from ..exact import Real, real
 from ..ir import INPUT, Graph, Operator, Sink, Tensor
-from ..ops.threshold import Threshold
+from ..ops import Threshold
 from ..real import at, compact
 
 

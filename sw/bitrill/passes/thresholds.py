@@ -6,8 +6,8 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from ..ir import Activation, Graph, IntType, Operator, Stage
+from ..ops import Threshold
 from ..ops.lookup import ADDRESS_BITS, Lookup
-from ..ops.threshold import Threshold
 from .real_thresholds import LevelCounter, check_size, line_of, smallest
 
 MAX_ENTRIES = 1 << 20

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import MismatchError
 from ..ir import INPUT, Activation, Graph
-from ..ops.threshold import Threshold
+from ..ops import Threshold
 from .bounds import Value
 from .executor import QonnxNetwork, QuantNode, Trace
 from .power_node import PowerNode

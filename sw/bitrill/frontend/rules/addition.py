@@ -14,8 +14,7 @@ from operator import add as plus
 import numpy as np
 
 from ...ir import Function, Quantizer
-from ...ops.add import Add
-from ...ops.threshold import Threshold
+from ...ops import Add, Threshold
 from ...real import Affine, Channels, at, compact, zip_channels
 from ..reader.model import Node
 from ..symbolic import (

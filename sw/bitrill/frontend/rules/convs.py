@@ -12,10 +12,7 @@ from math import prod
 import numpy as np
 
 from ...ir import BIPOLAR, IntType
-from ...ops.deconv import Deconv
-from ...ops.depthwise import Depthwise
-from ...ops.matvec import MatVec
-from ...ops.window import Window
+from ...ops import Deconv, Depthwise, MatVec, Window
 from ...real import Affine, Channels, at
 from ..reader import limits
 from ..symbolic import Call, Data, Known, Quantized, RefusedError, per_channel

@@ -16,8 +16,7 @@ import numpy as np
 from ... import exact
 from ...exact import Real
 from ...ir import Quantizer
-from ...ops.concat import Concat
-from ...ops.split import Split
+from ...ops import Concat, Split
 from ...real import Affine, at, compact
 from ..reader.model import Node
 from ..symbolic import Call, Data, Deferred, GraphBuilder, Known, RefusedError

@@ -10,8 +10,8 @@ import numpy as np
 from ... import exact
 from ...exact import Real
 from ...ir import BIPOLAR, IntType
+from ...ops import MatVec
 from ...ops.l1matvec import WEIGHT_BITS, X_BITS, L1MatVec
-from ...ops.matvec import MatVec
 from ...real import Affine, compact
 from ..reader.functions import DOMAIN, L1_MATMUL
 from ..symbolic import Call, Data, Known, Quantized, RefusedError, brief, multiplied

@@ -9,8 +9,7 @@ import numpy as np
 from ... import exact
 from ...exact import Real, Surd
 from ...ir import BIPOLAR, IntType
-from ...ops.depthwise import Depthwise
-from ...ops.matvec import MatVec
+from ...ops import Depthwise, MatVec
 from ...real import Affine, Channels, compact
 from ..reader import limits
 from ..symbolic import Call, Const, Data, Known, Quantized, RefusedError, per_channel

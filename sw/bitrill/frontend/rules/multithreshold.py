@@ -13,7 +13,7 @@ import numpy as np
 
 from ...exact import Real, ceil, floor, sign
 from ...ir import BIPOLAR, INPUT, InputQuantizer, IntType
-from ...ops.threshold import Threshold
+from ...ops import Threshold
 from ...real import Affine, Channels, at
 from ..reader import limits
 from ..symbolic import Call, Data, GraphBuilder, Known, RefusedError, per_channel

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...ops.argmax import ArgMax
+from ...ops import ArgMax
 from ...passes.head import integer_scores
 from ...real import Affine, at
 from ..symbolic import Call, Data, Head, RefusedError

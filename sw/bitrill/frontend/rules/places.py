@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ...exact import Real, Surd
-from ...ops.pad import Pad
+from ...ops import Pad
 from ...real import Affine, at
 from ..reader import limits
 from ..symbolic import Call, Data, RefusedError, brief

@@ -11,9 +11,7 @@ import numpy as np
 
 from ...exact import sign
 from ...ir import Quantizer
-from ...ops.avgpool import SumPool
-from ...ops.maxpool import MaxPool
-from ...ops.pad import Pad
+from ...ops import MaxPool, Pad, SumPool
 from ...real import Affine, Step, chain
 from ..reader.model import Node
 from ..symbolic import Call, Data, Deferred, GraphBuilder, Known, RefusedError

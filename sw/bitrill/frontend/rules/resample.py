@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 
 from ...exact import ceil, floor
-from ...ops.upsample import Upsample
+from ...ops import Upsample
 from ..reader import limits
 from ..symbolic import Call, Const, Data, Known, RefusedError
 from .table import rule

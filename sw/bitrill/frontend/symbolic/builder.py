@@ -12,8 +12,7 @@ from typing import TypeVar, cast
 import numpy as np
 
 from ...ir import INPUT, Activation, Function, InputQuantizer, IntType, Operator, Quantizer, Tensor
-from ...ops.lookup import Lookup
-from ...ops.split import Split
+from ...ops import Lookup, Split
 from ...passes.input_quantizer import input_quantizer
 from ..reader.model import Node
 from ..reader.names import LENGTH, Names, legal

@@ -10,9 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...ops.convert import Convert
-from ...ops.rearrange import Rearrange
-from ...ops.shuffle import Shuffle
+from ...ops import Convert, Rearrange, Shuffle
 from ...real import Step
 from ..reader.model import Node
 from .builder import GraphBuilder
