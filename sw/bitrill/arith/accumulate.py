@@ -8,8 +8,6 @@ first step. Sums are taken modulo ``2**y.bits``, which is exact because every re
 range of ``y``. `bitrill_hw.arith.accumulate` turns the plan into logic.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache

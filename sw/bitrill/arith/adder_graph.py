@@ -5,8 +5,6 @@ Everything is a sum of unsigned numbers, shifted and complemented by wires. A ne
 added once, to the row. So no number has a sign, and none is extended.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache

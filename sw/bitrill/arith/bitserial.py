@@ -15,8 +15,6 @@ which takes no LUT. Counts of negative pairs are subtracted.
                     + one a bit of the accumulator
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import lru_cache
 

@@ -3,8 +3,6 @@
 In one bit no code means 0, so a border that counts 0 forces weights there instead of inputs.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import prod
 

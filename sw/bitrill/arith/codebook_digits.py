@@ -3,8 +3,6 @@
 Such a digit times x is a choice among shifted copies of x, so a codebook needs no multiplier.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from itertools import product
 

@@ -6,8 +6,6 @@ cheapest of all, except for columns much higher than seven bits, of which only c
 many counters of seven bits as there can be are tried.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache

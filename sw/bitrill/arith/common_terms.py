@@ -6,8 +6,6 @@ has to add less, and costs the bits of an adder. Rows of few terms, as ternary o
 else in common.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from .adder_graph import Builder, Operand

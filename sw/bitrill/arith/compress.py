@@ -11,8 +11,6 @@ those that arrive first. Every sum of the project is compressed here, that of a 
 (`accumulate`, `dsp_packing`, `bitserial`) and those of an unrolled matrix (`heaps`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush

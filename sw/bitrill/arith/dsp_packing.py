@@ -21,8 +21,6 @@ through counters into the accumulator.
     slices = ceil(PE / n) * SIMD
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product

@@ -3,8 +3,6 @@
 Products of weights and inputs are made of these, bit by bit (see `products`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ them, one LUT each: a LUT adds the three without carry, and hands their majority
 (ternary adder, Simkins and Young 2007). The chain's lowest column takes one more bit, at its end.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache

@@ -17,8 +17,6 @@ Up to three bits the distance is a table of x' and w' themselves, without ge, ``
 large. Of one bit it is XNOR-popcount less one, with the bits of `products`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 

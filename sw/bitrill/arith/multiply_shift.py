@@ -9,8 +9,6 @@ which an integer g lies within. A larger s never fails where a smaller one does 
 shift serves all channels.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 

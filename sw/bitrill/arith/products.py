@@ -17,8 +17,6 @@ of the parity of the weights, which is stored in place of the third one, and of 
 inputs, which all rows share. Three of those merge once more.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache

@@ -3,8 +3,6 @@
 Operators have these members. The plans ask for no more, so that this room knows no operator.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar, Protocol
 
 import numpy as np

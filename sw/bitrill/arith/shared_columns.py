@@ -9,8 +9,6 @@ sums' bits counted instead of operations). How many rows a group has, and in whi
 grouped, is decided by the cost of the sums.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import product
 from typing import TypeAlias

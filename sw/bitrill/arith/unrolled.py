@@ -5,8 +5,6 @@ element's bit, or a signed one's code with the top bit complemented. The adders 
 `shared_columns`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256

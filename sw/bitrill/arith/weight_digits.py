@@ -18,8 +18,6 @@ A logarithmic x has one bit that is 1 at most, so a product is a shift: each of 
 of the weight, and a digit may have any value (`_ByShifts`).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import product
 

@@ -4,8 +4,6 @@ Thresholds are found by comparators, a search or a multiplier. What each would t
 (`bitrill.resources.estimate`) at the node's own lanes, constants and primitives.
 """
 
-from __future__ import annotations
-
 from ..ir import Choice, Impl, Operator
 from ..parts.memories import LUTS_OF_HALF
 from ..resources.estimate import resources

@@ -1,7 +1,5 @@
 """Width converters, wherever two ends of an edge differ in lanes."""
 
-from __future__ import annotations
-
 from ..errors import SpecError
 from ..ir import Graph, Impl, Operator
 from ..ops import Convert

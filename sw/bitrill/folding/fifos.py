@@ -1,7 +1,5 @@
 """FIFO depths by the timing of the whole network."""
 
-from __future__ import annotations
-
 from ..ir import Graph
 from ..timing.fifo_depths import fifo_depths
 

@@ -1,7 +1,5 @@
 """Folding: PE, SIMD, style, memory and the other choices of each node, from INTEGER to FOLDED."""
 
-from __future__ import annotations
-
 import dataclasses
 import difflib
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Options: what each node may be folded to, with the cycles and resources of each choice."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from functools import cache

@@ -3,8 +3,6 @@
 The search itself is in `bitrill.folding.search`; here are its question, its answer and its errors.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction

@@ -3,8 +3,6 @@
 Planning a large matrix takes minutes, and a matrix far too large for the part should not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from ..arith.unrolled import estimated_luts

@@ -3,8 +3,6 @@
 It is the cheapest one that holds them, or the one that the folding names.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Free weights: types from what their coding can hold, not from what the weights are now."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Import of a model file: its nodes in order, each by its rule, every refusal collected."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from math import prod
 from pathlib import Path

@@ -4,8 +4,6 @@ Imported graphs hold it over exact reals, so that nothing is rounded before it m
 `bitrill.passes.thresholds` turns it into integer thresholds, which hardware has.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar

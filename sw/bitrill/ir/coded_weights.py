@@ -1,7 +1,5 @@
 """The codings that only weights have: sums of powers of two, and codebooks."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise

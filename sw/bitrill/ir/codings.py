@@ -1,7 +1,5 @@
 """The codings of activations: bipolar, integer and logarithmic; the first two of weights too."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction

@@ -4,8 +4,6 @@ Most operators that move, join or map elements are so; they share their lanes, d
 foldings.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The input and output of a design: how its integers relate to the model's floats and arrays."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

@@ -1,7 +1,5 @@
 """Sums of streams: residual connections."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Decisions: the channels with the highest scores."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """Sums over windows: average pooling, the division left to the scale."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import reduce
 from operator import add

@@ -1,7 +1,5 @@
 """Channels of several streams side by side: dense and inception blocks, skip connections."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import gcd
 from typing import ClassVar

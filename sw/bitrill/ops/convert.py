@@ -1,7 +1,5 @@
 """Stream width converter: the same elements, another number of them a beat, or other axes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import gcd, prod
 from typing import ClassVar

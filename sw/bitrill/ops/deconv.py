@@ -1,7 +1,5 @@
 """Zeros between pixels: with a convolution behind it, a transposed convolution."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import prod
 from typing import ClassVar

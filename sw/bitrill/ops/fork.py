@@ -1,7 +1,5 @@
 """A stream that several nodes read."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

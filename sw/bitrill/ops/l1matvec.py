@@ -1,7 +1,5 @@
 """Sums of absolute differences instead of products: the dense layers of AdderNet."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, cast

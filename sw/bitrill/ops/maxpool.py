@@ -1,7 +1,5 @@
 """Maximum over windows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import reduce
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """A border of a constant around each frame."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

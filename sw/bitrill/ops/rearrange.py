@@ -1,7 +1,5 @@
 """Blocks of pixels to channels and back: depth-to-space (sub-pixel convolution) and its inverse."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 

@@ -1,7 +1,5 @@
 """Multiply, add, shift: activations whose steps are even."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise

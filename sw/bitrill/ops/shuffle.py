@@ -1,7 +1,5 @@
 """Channels in another order: ShuffleNet's shuffle, and any other permutation."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Channels apart: each of several streams gets its own."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import gcd
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """Nearest-neighbour upsampling: decoders."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import prod
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """Sliding windows: what convolutions, depthwise ones included, read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property

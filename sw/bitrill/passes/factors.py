@@ -3,8 +3,6 @@
 Weights 2, 4, 8 become 1, 2, 4 behind thresholds half as large: narrower weights and accumulators.
 """
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Puts a fork behind every edge that has several readers: a stream in hardware has one."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator

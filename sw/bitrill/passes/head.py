@@ -1,7 +1,5 @@
 """Adds a classifier's decision to a network: integer scores in the order of the real ones."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np

@@ -4,8 +4,6 @@ For each level the smallest float64 that reaches it is searched by exact decisio
 patterns of float64. Comparing a float with it then decides as the real numbers do.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np

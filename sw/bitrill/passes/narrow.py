@@ -1,7 +1,5 @@
 """Narrows the types of weights and activations to the values that can occur."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..ir import BIPOLAR, Graph, IntType

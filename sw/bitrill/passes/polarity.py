@@ -1,7 +1,5 @@
 """Turns falling activations into rising ones by negating the matrix rows in front of them."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..ir import Graph

@@ -5,8 +5,6 @@ below. This system of difference constraints is solved by longest paths (Bellman
 have no solution.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 from functools import cmp_to_key
 from itertools import pairwise

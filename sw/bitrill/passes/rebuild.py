@@ -1,7 +1,5 @@
 """Changes one node of a graph; its readers take the new operand type, or the new meaning."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

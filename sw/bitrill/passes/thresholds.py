@@ -1,7 +1,5 @@
 """Turns every activation's real function into integer thresholds, exactly."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..errors import UnsupportedError

@@ -1,7 +1,5 @@
 """Block memory that a folded network takes, and how full it is."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ..errors import StageError

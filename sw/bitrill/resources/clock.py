@@ -8,8 +8,6 @@ and into the next, and the longest wire of the stall logic. Set from placed and 
 places, LUTs and registers of the slowest speed grade (Xilinx DS187), with wires thrice as long.
 """
 
-from __future__ import annotations
-
 from ..ir import Primitives
 from ..parts.families import family_of
 

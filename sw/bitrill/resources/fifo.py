@@ -1,7 +1,5 @@
 """The structure of a FIFO, which every edge has: registers, LUTs used as memory or block memory."""
 
-from __future__ import annotations
-
 from ..ir import Structure, is_deep
 
 

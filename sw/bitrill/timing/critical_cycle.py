@@ -5,8 +5,6 @@ it last. These rules form a cycle exactly where no times keep all rules (Cherkas
 1999). It is slower, so it is used only where plain relaxation does not come to rest.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 

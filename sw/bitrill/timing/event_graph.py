@@ -6,8 +6,6 @@ sink's. A FIFO of D slots between streams p (written) and q (read): ``q[k] >= p[
 FIFO depths and replay under stalls all read this one graph.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction

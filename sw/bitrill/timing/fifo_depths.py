@@ -13,8 +13,6 @@ no times keep the rules. Otherwise the later times are the earliest again, and t
 from them.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 from math import ceil, isqrt
 

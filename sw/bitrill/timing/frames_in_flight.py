@@ -5,8 +5,6 @@ follow from the schedules' rules read backwards: when an event has happened, so 
 had to wait for. With a FIFO of D slots between p and q, ``p[k]`` waited for ``q[k - D]``.
 """
 
-from __future__ import annotations
-
 from ..errors import StageError
 from ..ir import INPUT, Graph, Operator, Stage, Stream, port
 

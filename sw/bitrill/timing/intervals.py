@@ -6,8 +6,6 @@ rest soon, the cycle that forbids it is looked for (see `bitrill.timing.critical
 cycle's own interval is the next one to try (Lawler 1976), so the least interval comes out exact.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 

@@ -5,8 +5,6 @@ Both follow from the operators' schedules and the FIFO depths alone (see
 times of events, whole streams at once. `bitrill.timing.replay` gives times under stalls.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 

@@ -5,8 +5,6 @@ forwards, then backwards, so a delay travels downstream and a stall upstream in 
 rules out of streams that have changed are applied, and only streams that are raised are copied.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Protocol, TypeAlias
 

@@ -5,8 +5,6 @@ same dependencies, which are put in order once. A beat enters no sooner than the
 and leaves in the first cycle in which the sink is ready.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias

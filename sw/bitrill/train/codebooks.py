@@ -3,8 +3,6 @@
 k-means chooses the values while the network trains.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

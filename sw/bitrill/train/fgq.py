@@ -3,8 +3,6 @@
 Mellempudi et al. 2017, "Ternary Neural Networks with Fine-Grained Quantization".
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

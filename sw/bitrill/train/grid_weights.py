@@ -4,8 +4,6 @@ A layer keeps latent real weights in -1..1; a `GridQuant` gives an integer for e
 scale. Gradients pass rounding unchanged (straight-through estimator, Bengio et al. 2013).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

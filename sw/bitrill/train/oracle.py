@@ -8,8 +8,6 @@ the bound of its float32 evaluation, both integers must be decisions of numbers 
 element (`scalars`, `bounds`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn

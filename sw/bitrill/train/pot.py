@@ -4,8 +4,6 @@ One power: DeepShift (Elhoushi et al. 2019) and INQ (Zhou et al. 2017). Several:
 shifts in ShiftCNN (Gudovskiy and Rigazio 2017).
 """
 
-from __future__ import annotations
-
 import itertools
 
 import torch

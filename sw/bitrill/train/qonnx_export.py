@@ -1,7 +1,5 @@
 """Export of a Brevitas module to QONNX; the file is compared with torch before it is written."""
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import dataclasses

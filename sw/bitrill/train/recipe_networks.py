@@ -1,7 +1,5 @@
 """Torch modules of the recipes: dense ones are made here, convolutional ones in `convolutional`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import brevitas.nn as qnn

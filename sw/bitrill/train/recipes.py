@@ -3,8 +3,6 @@
 Needs no torch, so the command line can list and check options quickly.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ side (inputs, constants, outputs of quantizers), and computes on `bounds.Value` 
 slow, and meant for the few elements on which two sides differ.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """TTQ: ternary weights with two trained scales a layer, -n, 0, +p (Zhu et al. 2017)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -5,8 +5,6 @@ multipliers: the ratio of the scales itself where that has at most 8 bits, else 
 with which the next quantizer decides right for every pair of values (see `symbolic.gains`).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from operator import add as plus

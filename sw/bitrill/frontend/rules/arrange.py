@@ -1,7 +1,5 @@
 """Rules for DepthToSpace and SpaceToDepth: blocks of places become channels, or the other way."""
 
-from __future__ import annotations
-
 from ..symbolic import Call, Known, RefusedError, to_depth, to_space
 from .table import rule
 

@@ -5,8 +5,6 @@ A Conv with weights ``[O, C/g, kh, kw]`` becomes a `MatVec` of ``[O, kh * kw * C
 a `Depthwise`; other groups become one matrix with zeros between the groups.
 """
 
-from __future__ import annotations
-
 from math import prod
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Rules for elementwise operators: batch norm, arithmetic, ReLU, clip; also on constants."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from operator import add, mul, sub, truediv
 

@@ -4,8 +4,6 @@ Concatenated channels keep a scale each where a quantizer follows. Elsewhere the
 scale by multipliers of at most 8 bits, where there are such.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial

@@ -1,7 +1,5 @@
 """Rule for L1MatMul, a function of domain ``bitrill``: sums of distances, on one common grid."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from math import lcm
 

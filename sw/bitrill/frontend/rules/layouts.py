@@ -4,8 +4,6 @@ The channels of an edge are innermost whatever the model's layout, and a Transpo
 views of it costs nothing (`Data.is_last`). So a rule written for channels first serves both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import TypeAlias
 

@@ -1,7 +1,5 @@
 """Rules for MatMul and Gemm, and the matrix times integers that convolutions share."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np

@@ -4,8 +4,6 @@
 ``[1, N]``. (FINN-R: Blott et al. 2018, 4; QONNX's multithreshold.)
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction
 

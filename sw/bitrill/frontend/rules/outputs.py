@@ -1,7 +1,5 @@
 """Rules for a classifier's end: Softmax, which is dropped, ArgMax and TopK."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Windows of a Conv or pool: kernel, stride, dilation and padding, in every form that ONNX has."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import TypeAlias
 

@@ -1,7 +1,5 @@
 """Rules for pools: a maximum, which may move behind the next quantizer, and sums over windows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial, reduce

@@ -6,8 +6,6 @@
 (QONNX: Pappalardo et al. 2022, "QONNX: Representing Arbitrary-Precision Quantized Neural Networks")
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction
 

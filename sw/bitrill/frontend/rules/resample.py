@@ -1,7 +1,5 @@
 """Rules for Resize and Upsample, which repeat pixels, in every form that ONNX has."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """Rules for ONNX operators that compute and change shapes, and for constants made on the way."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from math import prod
 

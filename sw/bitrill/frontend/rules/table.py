@@ -4,8 +4,6 @@ Each rule is declared by `rule` beside its function. A package or a test adds it
 in the same way, in a domain of its own (`docs/format.md`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType

@@ -12,8 +12,6 @@ v must be ``a * integer + b`` of the data's own integers with integers a and b. 
 floats, so this is checked for all values.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction
 

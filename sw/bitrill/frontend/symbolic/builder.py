@@ -4,8 +4,6 @@ It names nodes after the model's, makes operators once where several readers can
 puts a quantizer behind whatever real functions a tensor stands for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import TypeVar, cast
 

@@ -4,8 +4,6 @@ A rule asks a `Call` for operands and attributes in the form that it needs, and 
 what does not have that form. What the rule appends to the graph goes through `Call.emit`.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction
 from typing import TypeVar

@@ -7,8 +7,6 @@ each such place every integer sum before it is smaller than every one behind it;
 between. The smallest such multipliers are searched for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from fractions import Fraction
 

@@ -4,8 +4,6 @@ A Relu or Clip at a point of the data's grid gives integers of that grid again, 
 integer factor for each channel. So a model need not quantize behind them.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction
 

@@ -4,8 +4,6 @@ A permutation of channels is a `Shuffle`; blocks of places that go to channels, 
 `Rearrange`. Each is recognised by the order of the elements itself, however the model spells it.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -4,8 +4,6 @@ A folding names a unit by its style and its way to multiply; `find_unit` is the 
 these words are looked up.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import ClassVar, Protocol, Self
 

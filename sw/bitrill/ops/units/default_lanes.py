@@ -1,7 +1,5 @@
 """Default PE and SIMD of a matrix: a vector in about 64 cycles, from as few lanes as that takes."""
 
-from __future__ import annotations
-
 from math import log2
 
 from ...ir import INTERVAL, divisors

@@ -1,7 +1,5 @@
 """The DSP unit: several rows' products in one DSP slice (`bitrill.arith.dsp_packing`)."""
 
-from __future__ import annotations
-
 from ...arith.dsp_packing import check_dsp, dsp_plan
 from ...ir import Impl, Structure
 from ...parts.families import family_of

@@ -1,7 +1,5 @@
 """The folded unit: products in LUTs, ``simd`` columns of ``pe`` rows a step."""
 
-from __future__ import annotations
-
 from ...arith.accumulate import starts, sum_plan, sum_stages
 from ...arith.border import border
 from ...ir import Structure, bits_for, different_bits

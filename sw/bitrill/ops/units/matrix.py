@@ -1,7 +1,5 @@
 """Matrix operators: what `MatVec` and `L1MatVec` share, all of it asked of their unit."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass

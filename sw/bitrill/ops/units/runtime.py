@@ -1,7 +1,5 @@
 """The writable unit: folded, with weights that the host writes between frames."""
 
-from __future__ import annotations
-
 from ...ir import Impl, Structure
 from .base import MatrixLike, require_free
 from .folded import Folded

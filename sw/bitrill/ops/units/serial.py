@@ -1,7 +1,5 @@
 """The bit-serial unit: a plane of weights by a plane of x a step (`bitrill.arith.bitserial`)."""
 
-from __future__ import annotations
-
 from ...arith.bitserial import READ_STAGES, check_serial, pairs, serial_plan
 from ...ir import Impl, Structure
 from ...parts.families import family_of

@@ -1,7 +1,5 @@
 """The streamed unit: folded, with the word of each step from a second stream."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

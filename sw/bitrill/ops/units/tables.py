@@ -1,7 +1,5 @@
 """Writable tables of matrices and depthwise kernels, as the register map describes them."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...ir import IntType, Note, Table

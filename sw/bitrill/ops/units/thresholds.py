@@ -5,8 +5,6 @@ are wires, and what is left of a comparison depends on their values; where it se
 one bit, the turn.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import ClassVar, Protocol
 

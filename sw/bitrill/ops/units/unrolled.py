@@ -1,7 +1,5 @@
 """The unrolled unit: the matrix is in the logic, a vector a beat."""
 
-from __future__ import annotations
-
 from ...arith.unrolled import unrolled_plan
 from ...errors import SpecError
 from ...ir import Impl, Schedule, Structure, pipeline

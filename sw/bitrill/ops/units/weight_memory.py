@@ -1,7 +1,5 @@
 """The weight memory of units that do not multiply in LUTs, as counts for the resource model."""
 
-from __future__ import annotations
-
 from ...ir import Structure
 from ...parts.memories import spilled
 from .base import MatrixLike
