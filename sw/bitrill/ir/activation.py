@@ -6,7 +6,6 @@ Imported graphs hold it over exact reals, so that nothing is rounded before it m
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar
 
 import numpy as np
 
@@ -80,7 +79,7 @@ class Function:
 class Activation(Imported):
     """``y = function(x)`` on each channel (innermost axis), exact and slow; it has no hardware."""
 
-    kind: ClassVar[str] = "activation"
+    kind = "activation"
 
     function: Function
 

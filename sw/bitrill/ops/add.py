@@ -1,7 +1,6 @@
 """Sums of streams: residual connections."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -44,7 +43,7 @@ class Add(EvenLanes):
     filled one by one, as beats come: ``in_j[k] >= step[k - 1]``, ``step[k] >= in_j[k] + 1``.
     """
 
-    kind: ClassVar[str] = "add"
+    kind = "add"
     component = "bitrill_hw.ops.add:AddCore"
 
     gains: tuple[int, ...] = (1, 1)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -34,7 +33,7 @@ class ArgMax(Operator):
     indices leave.
     """
 
-    kind: ClassVar[str] = "argmax"
+    kind = "argmax"
     component = "bitrill_hw.ops.argmax:ArgMaxCore"
 
     gain: np.ndarray

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import ClassVar
 
 import numpy as np
 
@@ -18,7 +17,7 @@ class SumPool(Pooling):
     An average is this sum with a scale divided by the number of places.
     """
 
-    kind: ClassVar[str] = "avgpool"
+    kind = "avgpool"
     component = "bitrill_hw.ops.avgpool:SumPoolCore"
 
     def validate(self) -> None:

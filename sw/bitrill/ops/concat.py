@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from math import gcd
-from typing import ClassVar
 
 import numpy as np
 
@@ -25,7 +24,7 @@ class Concat(EvenLanes):
     beat is accepted when its turn has come, at the edge at which the one before it leaves.
     """
 
-    kind: ClassVar[str] = "concat"
+    kind = "concat"
     component = "bitrill_hw.ops.concat:ConcatCore"
 
     gains: tuple[int, ...] = (1, 1)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from math import gcd, prod
-from typing import ClassVar
 
 import numpy as np
 
@@ -22,9 +21,9 @@ class Convert(EvenLanes):
     its elements find room, counting those that leave at that same edge.
     """
 
-    kind: ClassVar[str] = "convert"
+    kind = "convert"
     component = "bitrill_hw.ops.convert:ConvertCore"
-    takes_codes: ClassVar[bool] = True
+    takes_codes = True
 
     shape: tuple[int, ...] | None = None
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar
 
 import numpy as np
 
@@ -24,7 +23,7 @@ class Deconv(EvenLanes):
     the edge at which the one in front of it leaves.
     """
 
-    kind: ClassVar[str] = "deconv"
+    kind = "deconv"
     component = "bitrill_hw.ops.deconv:DeconvCore"
 
     strides: tuple[int, ...]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 
@@ -48,11 +47,11 @@ class Depthwise(EvenLanes):
     ``runtime`` holds them in a memory that the host writes.
     """
 
-    kind: ClassVar[str] = "depthwise"
+    kind = "depthwise"
     styles = ("folded", "runtime")
     block_choice = True
     can_be_free = True
-    takes_codes: ClassVar[bool] = True
+    takes_codes = True
 
     weights: np.ndarray
     weight_type: IntType

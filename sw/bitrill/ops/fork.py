@@ -1,7 +1,6 @@
 """A stream that several nodes read."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -18,7 +17,7 @@ class Fork(EvenLanes):
     last copy leaves, at the earliest: ``out_j[k] >= in[k] + 1``, ``in[k] >= out_j[k - 1]``.
     """
 
-    kind: ClassVar[str] = "fork"
+    kind = "fork"
     component = "bitrill_hw.ops.fork:ForkCore"
 
     copies: int = 2

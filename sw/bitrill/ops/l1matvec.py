@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, cast
+from typing import cast
 
 import numpy as np
 
@@ -54,9 +54,9 @@ class L1MatVec(Matrix):
     `bitrill.arith.l1_products`).
     """
 
-    kind: ClassVar[str] = "l1matvec"
+    kind = "l1matvec"
 
-    distances: ClassVar[bool] = True
+    distances = True
 
     def validate(self) -> None:
         weights = frozen_array(self.weights, name=f"{self.name}: weights", ndim=2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -34,11 +33,11 @@ class Lookup(EvenLanes):
     channels. ``pe`` channels a beat, one beat a cycle, one stage: a memory for each lane.
     """
 
-    kind: ClassVar[str] = "lookup"
+    kind = "lookup"
     component = "bitrill_hw.ops.lookup:LookupCore"
     block_choice = True
     fixed_range = True
-    takes_codes: ClassVar[bool] = True
+    takes_codes = True
 
     table: np.ndarray
     out: IntType

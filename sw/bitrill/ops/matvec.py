@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import ClassVar
 
 import numpy as np
 
@@ -93,8 +92,8 @@ class MatVec(Matrix):
     (`bitrill.arith.dsp_packing`): several rows' products in a DSP slice, the steps as they are.
     """
 
-    kind: ClassVar[str] = "matvec"
-    takes_codes: ClassVar[bool] = True
+    kind = "matvec"
+    takes_codes = True
 
     styles = STYLES
     ways = unit_ways()

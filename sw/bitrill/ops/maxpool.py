@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import reduce
-from typing import ClassVar
 
 import numpy as np
 
@@ -17,7 +16,7 @@ class MaxPool(Pooling):
     Padding is a `Pad` in front, with the lowest value of the type.
     """
 
-    kind: ClassVar[str] = "maxpool"
+    kind = "maxpool"
     component = "bitrill_hw.ops.maxpool:MaxPoolCore"
 
     def merged(self, n: int) -> IntType:

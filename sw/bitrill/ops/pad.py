@@ -1,7 +1,6 @@
 """A border of a constant around each frame."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -27,9 +26,9 @@ class Pad(EvenLanes):
     empty), all other border as soon as it is due.
     """
 
-    kind: ClassVar[str] = "pad"
+    kind = "pad"
     component = "bitrill_hw.ops.pad:PadCore"
-    takes_codes: ClassVar[bool] = True
+    takes_codes = True
 
     pads: tuple[int, ...]
     value: int

@@ -1,7 +1,7 @@
 """Blocks of pixels to channels and back: depth-to-space (sub-pixel convolution) and its inverse."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -29,9 +29,9 @@ class Rearrange(EvenLanes):
     before the last one on.
     """
 
-    kind: ClassVar[str] = "rearrange"
+    kind = "rearrange"
     component = "bitrill_hw.ops.rearrange:RearrangeCore"
-    takes_codes: ClassVar[bool] = True
+    takes_codes = True
 
     block: int
     direction: Direction

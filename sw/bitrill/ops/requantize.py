@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import ClassVar
 
 import numpy as np
 
@@ -42,7 +41,7 @@ class Requantize(EvenLanes):
     ``pe`` channels a beat, one beat a cycle, 3 stages: operands; sum; shift and clamp.
     """
 
-    kind: ClassVar[str] = "requantize"
+    kind = "requantize"
     component = "bitrill_hw.ops.requantize:RequantizeCore"
 
     gain: np.ndarray

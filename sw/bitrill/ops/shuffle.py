@@ -1,7 +1,6 @@
 """Channels in another order: ShuffleNet's shuffle, and any other permutation."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -24,9 +23,9 @@ class Shuffle(EvenLanes):
     next one comes in. With B beats a pixel: ``out[k] >= in[k // B * B + B - 1] + 1``.
     """
 
-    kind: ClassVar[str] = "shuffle"
+    kind = "shuffle"
     component = "bitrill_hw.ops.shuffle:ShuffleCore"
-    takes_codes: ClassVar[bool] = True
+    takes_codes = True
 
     order: np.ndarray
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from math import gcd
-from typing import ClassVar
 
 import numpy as np
 
@@ -20,9 +19,9 @@ class Split(EvenLanes):
     belongs to: a result that is not read holds up the others.
     """
 
-    kind: ClassVar[str] = "split"
+    kind = "split"
     component = "bitrill_hw.ops.split:SplitCore"
-    takes_codes: ClassVar[bool] = True
+    takes_codes = True
 
     sizes: tuple[int, ...]
 

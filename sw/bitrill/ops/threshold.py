@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 
@@ -53,7 +52,7 @@ class Threshold(EvenLanes):
     ``runtime``: as ``parallel``, in a memory that can be written (`bitrill.runtime.register_map`).
     """
 
-    kind: ClassVar[str] = "threshold"
+    kind = "threshold"
     styles = tuple(STYLES)
 
     thresholds: np.ndarray

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar
 
 import numpy as np
 
@@ -23,10 +22,10 @@ class Upsample(EvenLanes):
     reading: ``step[k] >= in[its beat] + 1``, ``out[k] >= step[k] + 1``.
     """
 
-    kind: ClassVar[str] = "upsample"
+    kind = "upsample"
     component = "bitrill_hw.ops.upsample:UpsampleCore"
     block_choice = True
-    takes_codes: ClassVar[bool] = True
+    takes_codes = True
 
     factors: tuple[int, ...]
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 
@@ -46,10 +45,10 @@ class Window(EvenLanes):
     registers and row memories. Pixels behind the last window are swallowed in both.
     """
 
-    kind: ClassVar[str] = "window"
+    kind = "window"
     component = "bitrill_hw.ops.window:WindowCore"
     styles = ("folded", "parallel")
-    takes_codes: ClassVar[bool] = True
+    takes_codes = True
 
     kernel: Sizes
     stride: Sizes
