@@ -17,8 +17,7 @@ import numpy as np
 
 from .errors import FitError, StageError
 from .exact import Real
-from .folding.fifos import set_depths
-from .folding.fold import fold
+from .folding.fold import fold, set_depths
 from .folding.solve import Solution, solve
 from .folding.weight_codings import settle_codings
 from .ir import serialisation

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import fit_resources as benchmark
 import pytest
-import resources as benchmark
 from bitrill.errors import StageError
 from bitrill.folding.fold import fold
 from bitrill.ir.structure import block_halves

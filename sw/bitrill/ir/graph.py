@@ -62,6 +62,12 @@ class Graph:
             e: t for n in self.nodes for e, t in zip(n.outputs, n.results, strict=True)
         }
 
+    @cached_property
+    def lanes(self) -> dict[str, int]:
+        """Elements of a beat on every edge by name (stage FOLDED)."""
+        given = {e: n.lanes_out for n in self.nodes for e in n.outputs}
+        return {INPUT: self.reader(INPUT).lanes_in} | given
+
     def producer(self, edge: str) -> Operator:
         """The node that writes an edge; the input edge has none."""
         for node in self.nodes:
