@@ -1,7 +1,6 @@
 """Options: what each node may be folded to, with the cycles and resources of each choice."""
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import lcm
 
@@ -45,7 +44,7 @@ class Choices:
         asked = {key: value for key, value in fixed.items() if key not in carried}
         self.options = sorted(
             (
-                _option(node, dataclasses.replace(impl, **carried))
+                _option(node, replace(impl, **carried))
                 for impl in node.foldings(fixed)
                 if all(getattr(impl, key) == value for key, value in asked.items())
             ),

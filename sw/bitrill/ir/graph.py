@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from typing import Any
@@ -95,7 +94,7 @@ class Graph:
 
     def replace(self, **changes: Any) -> Graph:
         """A copy with some fields changed."""
-        return dataclasses.replace(self, **changes)
+        return replace(self, **changes)
 
     def run(self, x: np.ndarray) -> np.ndarray:
         """The golden model: integers ``[N, *source.shape]`` to int64 ``[N, *sink.shape]``, exact.

@@ -7,10 +7,9 @@ operators, so a class that a user defines goes through the whole compiler.
 from __future__ import annotations
 
 import copy
-import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -198,7 +197,7 @@ class Operator(ABC):
 
     def replace(self, **changes: Any) -> Any:
         """A copy with some fields changed."""
-        return dataclasses.replace(self, **changes)
+        return replace(self, **changes)
 
     # parameters
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -84,7 +83,7 @@ class Depthwise(EvenLanes):
 
     def default_impl(self, lanes: tuple[int | None, ...], *, style: Style) -> Impl:
         impl = super().default_impl(lanes, style=style)
-        runtime = dataclasses.replace(impl, style=style)
+        runtime = replace(impl, style=style)
         return runtime if runtime.writable else impl
 
     @property

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -106,7 +105,7 @@ class Threshold(EvenLanes):
             in_time = (d for d in divisors(channels) if channels // d * places <= INTERVAL)
             pe = next(in_time, channels)
         impl = Impl(pe=pe, simd=pe, style=style)
-        return impl if impl.writable else dataclasses.replace(impl, style="parallel")
+        return impl if impl.writable else replace(impl, style="parallel")
 
     def variants(self, lanes: int) -> Iterator[Impl]:
         yield Impl(pe=lanes, simd=lanes, style="parallel")
@@ -126,12 +125,12 @@ class Threshold(EvenLanes):
                 f" every threshold), which its {self.levels} thresholds a channel do not have"
             )
         settled = {key: chosen[key] for key in ("pe", "primitives") if key in chosen}
-        impl = dataclasses.replace(impl, **settled)
+        impl = replace(impl, **settled)
         made = self.requantized
         ways: list[tuple[Operator | None, Style]] = [(self, "parallel"), (self, "search")]
         for op, style in (*ways, (made, REQUANTIZE)):
             for memory in ("distributed", "block"):
-                form = dataclasses.replace(impl, simd=impl.pe, style=style, memory=memory)
+                form = replace(impl, simd=impl.pe, style=style, memory=memory)
                 asked = (getattr(form, k) == chosen[k] for k in ("style", "memory") if k in chosen)
                 if op is not None and self.x.channels % impl.pe == 0 and all(asked):
                     yield op, form

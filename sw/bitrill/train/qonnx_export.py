@@ -2,14 +2,13 @@
 
 import contextlib
 import copy
-import dataclasses
 import functools
 import io
 import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +89,7 @@ def export(
     data = model.SerializeToString(deterministic=True)
     note = _compare_golden(network, data, x, path.name)
     write_bytes(path, data)
-    return dataclasses.replace(report, notes=(note,))
+    return replace(report, notes=(note,))
 
 
 @dataclass

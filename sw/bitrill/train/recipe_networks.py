@@ -8,13 +8,10 @@ from torch import Tensor, nn
 
 from . import brevitas_quantizers, convolutional, datasets, prune
 from .adder import AdderLinear
-from .codebooks import CodebookWeight
 from .convolutional import INPUT_BITS
-from .fgq import FgqWeight
+from .grid_weights import CodebookWeight, FgqWeight, PotWeight, TtqWeight
 from .logquant import LogActivation
-from .pot import PotWeight
 from .recipes import CHANNELS, Options, split
-from .ttq import TtqWeight
 
 DROPOUT = {"tfc": 0.0, "sfc": 0.2, "lfc": 0.2}
 """Dropout after each hidden layer, as FINN trains. ``tfc`` has none: its 64 binary neurons then

@@ -3,9 +3,8 @@
 Needs no torch, so the command line can list and check options quickly.
 """
 
-import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from ..errors import SpecError
 
@@ -229,7 +228,7 @@ class Options:
 
     def to_json(self) -> dict[str, object]:
         """Return the fields as plain values."""
-        return dataclasses.asdict(self)
+        return asdict(self)
 
 
 def split(weights: str) -> tuple[str, int]:

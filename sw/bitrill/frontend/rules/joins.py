@@ -11,8 +11,7 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from ... import exact
-from ...exact import Real
+from ...exact import Real, common_denominator
 from ...ir import Quantizer
 from ...ops import Concat, Split
 from ...real import Affine, at, compact
@@ -95,7 +94,7 @@ class Joined(Deferred):
         if len(ratios) < len(scales) or not all(isinstance(r, Fraction) for r in ratios):
             return None
         exact_ratios = [r for r in ratios if isinstance(r, Fraction)]
-        common = exact.common_denominator(exact_ratios)
+        common = common_denominator(exact_ratios)
         gains = [int(r * common) for r in exact_ratios]
         shared = int(np.gcd.reduce(gains)) if max(map(abs, gains)) < 1 << 62 else 1
         gains = [g // shared for g in gains]

@@ -4,8 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ... import exact
-from ...exact import Real, Surd
+from ...exact import Real, Surd, common_denominator
 from ...ir import BIPOLAR, IntType
 from ...ops import Depthwise, MatVec
 from ...real import Affine, Channels, compact
@@ -136,7 +135,7 @@ def _offset_sums(w: np.ndarray, offset: Channels, call: Call) -> Channels:
     if len(rationals) < len(offset):
         call.builder.work.spend(w.size)
         return compact((w.astype(object) @ np.array(offset, object)).tolist())
-    common = exact.common_denominator(rationals)
+    common = common_denominator(rationals)
     if common.bit_length() > limits.EXACT_BITS:
         raise RefusedError("its data's offsets must have a shorter common denominator")
     whole = np.array([int(o * common) for o in rationals], object)

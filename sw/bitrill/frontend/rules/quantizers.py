@@ -11,8 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ... import exact
-from ...exact import Surd
+from ...exact import Surd, sign
 from ...ir import BIPOLAR, IntType, Quantizer
 from ...real import ROUNDINGS, Affine, Rounding, is_rounding
 from ..reader import limits
@@ -78,7 +77,7 @@ def log_quant(call: Call) -> Known:
         raise RefusedError(f"attribute bits must be 1 to {LARGEST_BITS}, not {bits}")
     call.data(0)
     scale = call.exact(1, "its scale")
-    if any(exact.sign(s) <= 0 for s in scale.flat):
+    if any(sign(s) <= 0 for s in scale.flat):
         raise RefusedError("its scale must be above 0")
     return _apply(call, IntType(0, 1 << (1 << bits) - 2, "log2"), "ROUND", scale, None)
 

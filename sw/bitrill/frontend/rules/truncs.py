@@ -15,8 +15,7 @@ floats, so this is checked for all values.
 from dataclasses import replace
 from fractions import Fraction
 
-from ... import exact
-from ...exact import Real, Surd
+from ...exact import Real, Surd, floor, sign
 from ...ir import IntType, Quantizer
 from ...real import Affine, Rounding, at, round_real
 from ..symbolic import Call, Data, Known, RefusedError, brief
@@ -101,9 +100,9 @@ def _grid(x: Data, scale: Fraction, zero: Fraction) -> Affine:
     shifts: list[Real] = []
     for c in range(given.n_channels):
         slope, shift = at(given.scale, c) / scale, at(given.offset, c) / scale + zero
-        a, b = (Fraction(exact.floor(v + half)) for v in (slope, shift))
+        a, b = (Fraction(floor(v + half)) for v in (slope, shift))
         far = [(slope - a) * v + (shift - b) for v in ends]
-        if any(exact.sign(f - half) >= 0 or exact.sign(f + half) <= 0 for f in far):
+        if any(sign(f - half) >= 0 or sign(f + half) <= 0 for f in far):
             raise RefusedError(
                 f"its data, {brief(at(given.scale, c))} * integer, must lie on the grid of its"
                 f" scale, {brief(scale)}"

@@ -4,7 +4,6 @@ from ...arith.dsp_packing import check_dsp, dsp_plan
 from ...ir import Impl, Structure
 from ...parts.families import family_of
 from .base import MatrixLike, Unit
-from .weight_memory import add_weights
 
 
 class Dsp(Unit, style="folded", multiply="dsp"):
@@ -28,7 +27,7 @@ class Dsp(Unit, style="folded", multiply="dsp"):
         packing = plan.packing
         s.counters(op.steps, op.synapse_fold, op.neuron_fold)
         bits = packing.bits(impl.pe)
-        add_weights(s, op, op.steps, impl.simd * bits, fills=self.fills_blocks(op))
+        self.weight_memory(s, op, op.steps, impl.simd * bits)
         late = sum(max(0, packing.chain - n + k - 2) for n in packing.chains for k in range(n))
         s.flops(held=late * (bits + op.x.type.bits) + impl.simd * op.x.type.bits)
         plain = 0
