@@ -28,7 +28,6 @@ from ..ir import IntType
 from .gates import LUT_INPUTS, Gate, Source, gate, paired
 from .logarithmic import Template, digit_bits, x_planes
 from .weight_digits import Digit, Reading, readings
-from .weight_digits import planes as planes_of
 
 Item = tuple[tuple[Source, ...], Source]
 """An XNOR product: parity of stored bits, and a bit that all rows share."""
@@ -127,7 +126,7 @@ def constants(weight: IntType, x: IntType, weights: np.ndarray) -> np.ndarray:
     total = (1 << x.bits - 1 if x.signed else 0) * np.atleast_2d(weights).astype(np.int64)
     for d in reading(weight, x).digits:
         code = sum(planes[..., p] << i for i, p in enumerate(d.planes))
-        total = total + d.excess(planes_of(x))[code]
+        total = total + d.excess(x.coding.planes)[code]
     return total.reshape(np.shape(weights))
 
 

@@ -90,14 +90,9 @@ class Reading:
     magnitude: bool = False
 
 
-def planes(x: IntType) -> int:
-    """Number of planes of x'."""
-    return x.coding.planes
-
-
 def readings(weight: IntType, x: IntType) -> list[Reading]:
     """The ways to read a weight that are tried."""
-    tried = weight.coding.digits(_ByPlanes(planes(x)))
+    tried = weight.coding.digits(_ByPlanes(x.coding.planes))
     return tried + weight.coding.digits(_ByShifts(x)) if x.coding.one_hot else tried
 
 

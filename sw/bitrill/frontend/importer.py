@@ -11,7 +11,7 @@ from ..real import Affine
 from .reader import limits
 from .reader.model import Model, Node
 from .reader.names import legal, shown
-from .reader.proto import QUANT_DOMAINS, STANDARD_DOMAINS, read_model
+from .reader.proto import QUANT_DOMAINS, STANDARD, read_model
 from .rules import layouts, table
 from .symbolic import (
     RAW_HINT,
@@ -146,7 +146,7 @@ class _Import:
         failed = "".join(
             f"; package {name} could not be imported: {why}" for name, why in failures()
         )
-        if node.domain not in (*STANDARD_DOMAINS, *known):
+        if node.domain not in (*STANDARD, *known):
             names = ", ".join(known)
             return f"its domain must be ONNX's own or {names}, not {shown(node.domain)}{failed}"
         names, self.listed = "" if self.listed else ", ".join(table.accepted()), True

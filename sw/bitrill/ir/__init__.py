@@ -2,7 +2,7 @@
 
 from .activation import Activation, Function, Quantizer
 from .coding import CODINGS, Coding, Planes, Values
-from .even_lanes import INTERVAL, EvenLanes, divisors
+from .even_lanes import INTERVAL, Buffered, EvenLanes, divisors
 from .graph import INPUT, Graph, Stage, verify
 from .interface import InputQuantizer, Sink, Source
 from .operator import (
@@ -14,6 +14,8 @@ from .operator import (
     Operator,
     Primitives,
     Style,
+    freeze,
+    freeze_channels,
     frozen_array,
     must_be_numbers,
     must_be_style,
@@ -31,6 +33,7 @@ __all__ = [
     "INPUT",
     "INTERVAL",
     "Activation",
+    "Buffered",
     "Choice",
     "Coding",
     "Coefficients",
@@ -62,6 +65,8 @@ __all__ = [
     "bits_for",
     "different_bits",
     "divisors",
+    "freeze",
+    "freeze_channels",
     "frozen_array",
     "is_deep",
     "must_be_numbers",

@@ -377,6 +377,21 @@ def unchecked(op: Operator, impl: Impl) -> Any:
     return twin
 
 
+def freeze(op: Operator, field: str, *, ndim: int, dtype: Any = np.int64) -> np.ndarray:
+    """Make an array parameter of ``op`` read-only, as `frozen_array` does, and return it."""
+    array = frozen_array(getattr(op, field), name=f"{op.name}: {field}", ndim=ndim, dtype=dtype)
+    object.__setattr__(op, field, array)
+    return array
+
+
+def freeze_channels(op: Operator, *fields: str) -> None:
+    """Make array parameters of ``op`` read-only that hold one integer for each channel of x."""
+    for field in fields:
+        n = len(freeze(op, field, ndim=1))
+        if n != op.x.channels:
+            raise SpecError(f"{op.name}: {field} must have {op.x.channels} entries, not {n}")
+
+
 def must_divide(*, name: str, what: str, value: int, of: str, total: int) -> None:
     """Raise unless ``value`` is a divisor of ``total``; the message offers the nearest ones."""
     if value >= 1 and total % value == 0:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import SpecError
-from ..ir import Cost, EvenLanes, IntType, Rule, Schedule, Structure, Tensor, must_be_numbers, port
+from ..ir import Buffered, IntType, Rule, Schedule, Structure, Tensor, must_be_numbers, port
 
 GAIN_BITS = 16
 """The widest gain: passes choose the smallest that are right, which have far fewer bits."""
@@ -31,7 +31,7 @@ def scaled(t: IntType, gain: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Add(EvenLanes):
+class Add(Buffered):
     """``y = sum(gains[j] * x_j)``, element by element; operands of one shape, any types.
 
     ``gains``: an integer for each operand, not 0; they bring operands of different scales to one
@@ -72,11 +72,9 @@ class Add(EvenLanes):
         scaled_xs = [g * x.astype(np.int64) for g, x in zip(self.gains, xs, strict=True)]
         return np.sum(scaled_xs, axis=0)
 
-    def cost(self) -> Cost:
-        bits = sum(t.type.bits for t in self.operands)
-        if self.impl is None:
-            return Cost()
-        return Cost(state_bits=bits * self.impl.pe, cycles=self.x.size // self.impl.pe)
+    @property
+    def state_bits(self) -> int:
+        return self.folded.pe * sum(t.type.bits for t in self.operands)
 
     @property
     def has_gains(self) -> bool:

@@ -17,7 +17,7 @@ from ..ir import (
     Structure,
     Style,
     Tensor,
-    frozen_array,
+    freeze_channels,
     must_be_numbers,
 )
 
@@ -41,13 +41,7 @@ class ArgMax(Operator):
     k: int = 1
 
     def validate(self) -> None:
-        for what in ("gain", "offset"):
-            array = frozen_array(getattr(self, what), name=f"{self.name}: {what}", ndim=1)
-            if array.shape != (self.x.channels,):
-                raise SpecError(
-                    f"{self.name}: {what} must have {self.x.channels} entries, not {array.shape[0]}"
-                )
-            object.__setattr__(self, what, array)
+        freeze_channels(self, "gain", "offset")
         if not self.plain:
             must_be_numbers(self)
         if self.x.size != self.x.channels:

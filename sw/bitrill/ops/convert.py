@@ -6,14 +6,14 @@ from math import gcd, prod
 import numpy as np
 
 from ..errors import SpecError
-from ..ir import Cost, EvenLanes, Impl, Rule, Schedule, Structure, Tensor, must_divide
+from ..ir import Buffered, Impl, Rule, Schedule, Structure, Tensor, must_divide
 
 DEEP_LOAD = 8
 """Places from which on the counter of beats no longer fits the LUT of each bit."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Convert(EvenLanes):
+class Convert(Buffered):
     """``y = x``; ``simd`` elements an input beat, ``pe`` an output beat; ``shape``: axes of y.
 
     A shift register of ``capacity = simd + pe - gcd(simd, pe)`` elements: an output beat is
@@ -49,12 +49,9 @@ class Convert(EvenLanes):
         a, b = self.lanes_in, self.lanes_out
         return a + b - gcd(a, b)
 
-    def cost(self) -> Cost:
-        if self.impl is None:
-            return Cost()
-        return Cost(
-            state_bits=self.capacity * self.x.type.bits, cycles=max(self.beats_in, self.beats_out)
-        )
+    @property
+    def state_bits(self) -> int:
+        return self.capacity * self.x.type.bits
 
     def schedule(self) -> Schedule:
         a, b = self.lanes_in, self.lanes_out

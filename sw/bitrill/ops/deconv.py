@@ -6,11 +6,11 @@ from math import prod
 import numpy as np
 
 from ..errors import SpecError
-from ..ir import Cost, EvenLanes, IntType, Rule, Schedule, Structure, Tensor
+from ..ir import Buffered, IntType, Rule, Schedule, Structure, Tensor
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Deconv(EvenLanes):
+class Deconv(Buffered):
     """``y[i * s0, j * s1, c] = x[i, j, c]`` with ``strides`` (s0, s1), and 0 elsewhere.
 
     x: ``[H, W, C]`` or ``[L, C]``; y: ``[(H - 1) * s0 + 1, (W - 1) * s1 + 1, C]``, of x's range
@@ -53,10 +53,9 @@ class Deconv(EvenLanes):
         y[(slice(None), *(slice(None, None, s) for s in self.strides))] = xs[0]
         return y
 
-    def cost(self) -> Cost:
-        if self.impl is None:
-            return Cost()
-        return Cost(state_bits=self.impl.pe * self.y.type.bits, cycles=self.y.size // self.impl.pe)
+    @property
+    def state_bits(self) -> int:
+        return self.folded.pe * self.y.type.bits
 
     @property
     def pixel(self) -> int:

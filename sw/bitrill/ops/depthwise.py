@@ -22,7 +22,7 @@ from ..ir import (
     Tensor,
     bits_for,
     different_bits,
-    frozen_array,
+    freeze,
     must_be_style,
 )
 from .matvec import MatVec
@@ -57,9 +57,7 @@ class Depthwise(EvenLanes):
     free: bool = False
 
     def validate(self) -> None:
-        weights = frozen_array(self.weights, name=f"{self.name}: weights", ndim=2)
-        object.__setattr__(self, "weights", weights)
-        channels, taps = weights.shape
+        channels, taps = freeze(self, "weights", ndim=2).shape
         if channels * taps != self.x.channels:
             raise SpecError(
                 f"{self.name}: weights must have {self.x.channels} entries (channels by taps),"

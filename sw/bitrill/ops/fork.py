@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import SpecError
-from ..ir import Cost, EvenLanes, Rule, Schedule, Structure, Tensor, port
+from ..ir import Buffered, Rule, Schedule, Structure, Tensor, port
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Fork(EvenLanes):
+class Fork(Buffered):
     """``y_j = x`` for ``copies`` results; ``pe`` elements a beat.
 
     One register holds a beat; each copy is offered in the next cycle and taken once, when its own
@@ -39,10 +39,9 @@ class Fork(EvenLanes):
     def eval(self, *xs: np.ndarray) -> tuple[np.ndarray, ...]:
         return (xs[0],) * self.copies
 
-    def cost(self) -> Cost:
-        if self.impl is None:
-            return Cost()
-        return Cost(state_bits=self.impl.pe * self.x.type.bits, cycles=self.x.size // self.impl.pe)
+    @property
+    def state_bits(self) -> int:
+        return self.folded.pe * self.x.type.bits
 
     def schedule(self) -> Schedule:
         n = self.beats_in

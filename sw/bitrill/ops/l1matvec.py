@@ -9,7 +9,7 @@ import numpy as np
 from ..arith.l1_products import front_stages, groups
 from ..arith.shapes import DistanceMatrix
 from ..errors import SpecError
-from ..ir import Impl, IntType, Structure, frozen_array, must_be_style
+from ..ir import Impl, IntType, Structure, freeze, must_be_style
 from .units.base import MatrixLike
 from .units.folded import Folded
 from .units.matrix import Matrix
@@ -59,8 +59,7 @@ class L1MatVec(Matrix):
     distances = True
 
     def validate(self) -> None:
-        weights = frozen_array(self.weights, name=f"{self.name}: weights", ndim=2)
-        object.__setattr__(self, "weights", weights)
+        weights = freeze(self, "weights", ndim=2)
         if self.cols not in (self.x.channels, self.x.size):
             raise SpecError(
                 f"{self.name}: weights must have {self.x.channels} columns, not {self.cols}"

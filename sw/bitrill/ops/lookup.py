@@ -16,7 +16,7 @@ from ..ir import (
     Structure,
     Tensor,
     different_bits,
-    frozen_array,
+    freeze,
     pipeline,
 )
 from ..parts.memories import HALF_BITS, halves, place
@@ -43,8 +43,7 @@ class Lookup(EvenLanes):
     out: IntType
 
     def validate(self) -> None:
-        table = frozen_array(self.table, name=f"{self.name}: table", ndim=2)
-        object.__setattr__(self, "table", table)
+        table = freeze(self, "table", ndim=2)
         want = (self.x.channels, self.x.type.n_values)
         if table.shape not in (want, (1, want[1])):
             raise SpecError(

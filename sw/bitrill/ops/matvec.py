@@ -11,7 +11,7 @@ import numpy as np
 from ..arith.accumulate import sum_plan
 from ..arith.bitserial import total_range
 from ..errors import SpecError
-from ..ir import IntType, Table, frozen_array
+from ..ir import IntType, Table, freeze, frozen_array
 from .units import unit_styles, unit_ways
 from .units.matrix import Matrix
 from .units.tables import free_type, starts_table, type_note
@@ -104,9 +104,7 @@ class MatVec(Matrix):
     free: bool = False
 
     def validate(self) -> None:
-        object.__setattr__(
-            self, "weights", frozen_array(self.weights, name=f"{self.name}: weights", ndim=2)
-        )
+        freeze(self, "weights", ndim=2)
         if self.cols not in (self.x.channels, self.x.size):
             raise SpecError(
                 f"{self.name}: weights must have {self.x.channels} columns, not {self.cols}"

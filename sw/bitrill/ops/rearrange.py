@@ -1,18 +1,19 @@
 """Blocks of pixels to channels and back: depth-to-space (sub-pixel convolution) and its inverse."""
 
 from dataclasses import dataclass
+from math import prod
 from typing import Literal, get_args
 
 import numpy as np
 
 from ..errors import SpecError
-from ..ir import Cost, EvenLanes, Impl, Rule, Schedule, Structure, Tensor, bits_for
+from ..ir import Buffered, Impl, Rule, Schedule, Structure, Tensor, bits_for
 
 Direction = Literal["to_space", "to_depth"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Rearrange(EvenLanes):
+class Rearrange(Buffered):
     """Move blocks of ``b * b`` pixels of n channels each into the channels of one, or back.
 
     Pixel ``[d, e]`` of a block has the channels ``(d * b + e) * n + c`` in the deep form:
@@ -57,7 +58,7 @@ class Rearrange(EvenLanes):
         return "elements of a run", self.block * self.small
 
     def stored_bits(self, impl: Impl) -> int:
-        return self.replace(impl=impl).cost().state_bits
+        return self.replace(impl=impl).state_bits
 
     @property
     def small(self) -> int:
@@ -89,14 +90,9 @@ class Rearrange(EvenLanes):
         outer, inner, run = self.runs
         return outer, inner, run // self.folded.pe
 
-    def cost(self) -> Cost:
-        if self.impl is None:
-            return Cost()
-        outer, inner, run = self.runs
-        return Cost(
-            state_bits=2 * outer * inner * run * self.x.type.bits,
-            cycles=self.x.size // self.impl.pe,
-        )
+    @property
+    def state_bits(self) -> int:
+        return 2 * prod(self.runs) * self.x.type.bits
 
     def schedule(self) -> Schedule:
         n, (outer, inner, run) = self.beats_in, self.beats

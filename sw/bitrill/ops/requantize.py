@@ -18,7 +18,7 @@ from ..ir import (
     Style,
     Tensor,
     different_bits,
-    frozen_array,
+    freeze_channels,
     must_be_numbers,
     pipeline,
 )
@@ -51,13 +51,7 @@ class Requantize(EvenLanes):
 
     def validate(self) -> None:
         must_be_numbers(self)
-        for what in ("gain", "offset"):
-            array = frozen_array(getattr(self, what), name=f"{self.name}: {what}", ndim=1)
-            if array.shape != (self.x.channels,):
-                raise SpecError(
-                    f"{self.name}: {what} must have {self.x.channels} entries, not {array.shape[0]}"
-                )
-            object.__setattr__(self, what, array)
+        freeze_channels(self, "gain", "offset")
         if not self.out.coding.binary:
             raise SpecError(f"{self.name}: the result must be integers, not {self.out}")
         if not 0 <= self.shift < SUM_BITS:

@@ -5,18 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import SpecError
-from ..ir import Cost, EvenLanes, Rule, Schedule, Structure, Tensor, frozen_array
+from ..ir import Buffered, Rule, Schedule, Structure, Tensor, freeze
 from .convert import DEEP_LOAD
 
 
-def group_order(channels: int, groups: int) -> np.ndarray:
-    """The order of ShuffleNet's shuffle: ``[groups, n]`` transposed (Zhang et al. 2018)."""
-    return np.arange(channels).reshape(groups, -1).T.ravel()
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Shuffle(EvenLanes):
+class Shuffle(Buffered):
     """``y[.., c] = x[.., order[c]]``; ``order``: int64 ``[C]``, a permutation.
+
+    ShuffleNet's order of G groups is ``[G, C / G]`` transposed (Zhang et al. 2018).
 
     ``pe`` elements a beat, a divisor of the channels. A pixel is collected, and handed whole to
     the output register at the edge that accepts its last beat; it leaves beat by beat while the
@@ -30,8 +27,7 @@ class Shuffle(EvenLanes):
     order: np.ndarray
 
     def validate(self) -> None:
-        order = frozen_array(self.order, name=f"{self.name}: order", ndim=1)
-        object.__setattr__(self, "order", order)
+        order = freeze(self, "order", ndim=1)
         if sorted(order.tolist()) != list(range(self.x.channels)):
             raise SpecError(
                 f"{self.name}: order must hold each of 0..{self.x.channels - 1} once,"
@@ -44,11 +40,9 @@ class Shuffle(EvenLanes):
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         return xs[0][..., self.order]
 
-    def cost(self) -> Cost:
-        if self.impl is None:
-            return Cost()
-        held = 2 * self.x.channels - self.impl.pe
-        return Cost(state_bits=held * self.x.type.bits, cycles=self.x.size // self.impl.pe)
+    @property
+    def state_bits(self) -> int:
+        return (2 * self.x.channels - self.folded.pe) * self.x.type.bits
 
     @property
     def pixel(self) -> int:

@@ -6,12 +6,12 @@ from math import gcd
 import numpy as np
 
 from ..errors import SpecError
-from ..ir import Cost, EvenLanes, Rule, Schedule, Structure, Tensor, port
+from ..ir import Buffered, Rule, Schedule, Structure, Tensor, port
 from .concat import turns
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Split(EvenLanes):
+class Split(Buffered):
     """``y_j = x[.., start_j : start_j + sizes[j]]``: consecutive channels, as many as ``sizes``.
 
     ``pe`` elements a beat, a divisor of every size. One register: ``out_j[its beat] >= in + 1``,
@@ -45,10 +45,9 @@ class Split(EvenLanes):
     def eval(self, *xs: np.ndarray) -> tuple[np.ndarray, ...]:
         return tuple(np.split(xs[0], np.cumsum(self.sizes)[:-1], axis=-1))
 
-    def cost(self) -> Cost:
-        if self.impl is None:
-            return Cost()
-        return Cost(state_bits=self.impl.pe * self.x.type.bits, cycles=self.x.size // self.impl.pe)
+    @property
+    def state_bits(self) -> int:
+        return self.folded.pe * self.x.type.bits
 
     @property
     def turns(self) -> tuple[int, ...]:

@@ -24,7 +24,7 @@ from ..ir import (
     Table,
     Tensor,
     divisors,
-    frozen_array,
+    freeze,
     must_be_numbers,
     must_be_style,
     pipeline,
@@ -32,7 +32,7 @@ from ..ir import (
 )
 from .requantize import STYLE as REQUANTIZE
 from .requantize import Requantize
-from .units.thresholds import STYLES, ThresholdStyle, threshold_style
+from .units.thresholds import STYLES, ThresholdStyle
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,19 +59,9 @@ class Threshold(EvenLanes):
     out: IntType
 
     def validate(self) -> None:
-        set_ = object.__setattr__
-        set_(
-            self,
-            "thresholds",
-            frozen_array(self.thresholds, name=f"{self.name}: thresholds", ndim=2),
-        )
-        set_(
-            self,
-            "inverted",
-            frozen_array(self.inverted, name=f"{self.name}: inverted", ndim=1, dtype=bool),
-        )
+        c, n = freeze(self, "thresholds", ndim=2).shape
+        freeze(self, "inverted", ndim=1, dtype=bool)
         must_be_numbers(self)
-        c, n = self.thresholds.shape
         if c != self.x.channels or self.inverted.shape != (c,):
             raise SpecError(
                 f"{self.name}: thresholds and inverted must have {self.x.channels} channels,"
@@ -159,7 +149,7 @@ class Threshold(EvenLanes):
     @property
     def form(self) -> ThresholdStyle:
         """How it is built, by its style."""
-        return threshold_style(self.folded.style)
+        return STYLES[self.folded.style]
 
     @property
     def component(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]

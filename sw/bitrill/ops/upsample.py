@@ -6,11 +6,11 @@ from math import prod
 import numpy as np
 
 from ..errors import SpecError
-from ..ir import Cost, EvenLanes, Impl, Rule, Schedule, Structure, Tensor, bits_for, turned_bits
+from ..ir import Buffered, Impl, Rule, Schedule, Structure, Tensor, bits_for, turned_bits
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Upsample(EvenLanes):
+class Upsample(Buffered):
     """``y[i, j, c] = x[i // factors[0], j // factors[1], c]``; one axis: ``y[i, c]``.
 
     x: ``[H, W, C]`` or ``[L, C]``; ``factors``: one a spatial axis. (ONNX Resize, mode nearest,
@@ -43,7 +43,7 @@ class Upsample(EvenLanes):
             raise SpecError(f"{self.name}: some factor must be above 1")
 
     def stored_bits(self, impl: Impl) -> int:
-        return self.replace(impl=impl).cost().state_bits
+        return self.replace(impl=impl).state_bits
 
     def infer(self) -> Tensor:
         sizes = (n * f for n, f in zip(self.x.shape, self.factors, strict=False))
@@ -55,11 +55,9 @@ class Upsample(EvenLanes):
             y = y.repeat(factor, axis)
         return y
 
-    def cost(self) -> Cost:
-        if self.impl is None:
-            return Cost()
-        word = self.impl.pe * self.x.type.bits
-        return Cost(state_bits=self.capacity * word, cycles=self.y.size // self.impl.pe)
+    @property
+    def state_bits(self) -> int:
+        return self.capacity * self.folded.pe * self.x.type.bits
 
     @property
     def copies(self) -> tuple[int, int]:

@@ -10,9 +10,8 @@ from ..errors import SpecError
 from ..geometry.line_buffer import capacity, interval, ring
 from ..geometry.windows import Sizes, Sliding, sliding
 from ..ir import (
+    Buffered,
     Choice,
-    Cost,
-    EvenLanes,
     Impl,
     Rule,
     Schedule,
@@ -26,7 +25,7 @@ from ..ir import (
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Window(EvenLanes):
+class Window(Buffered):
     """``y[i, j, (ky, kx, c)] = x[i * sh + ky * dh, j * sw + kx * dw, c]``: one vector a window.
 
     ``kernel``, ``stride`` and ``dilation`` (1 where empty) hold one size an axis of space. x:
@@ -116,13 +115,9 @@ class Window(EvenLanes):
         frame = w.width * w.height - (ho - 1) * sh * w.width - (wo - 1) * sw
         return sw * self.pieces, row * self.pieces, frame * self.pieces
 
-    def cost(self) -> Cost:
-        if self.impl is None:
-            return Cost()
-        return Cost(
-            state_bits=self.capacity * self.lanes_in * self.x.type.bits,
-            cycles=max(self.beats_in, self.beats_out),
-        )
+    @property
+    def state_bits(self) -> int:
+        return self.capacity * self.lanes_in * self.x.type.bits
 
     @property
     def interval(self) -> int:

@@ -1,10 +1,8 @@
 """Families of FPGAs: what their cells offer, so that nobody else compares their names."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
-from ..ir.operator import Primitives
+from ..ir import Primitives
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Places of tables of constants: in logic or in block memory, and how many blocks they take."""
 
-from __future__ import annotations
-
 from math import ceil
 from typing import Literal
 

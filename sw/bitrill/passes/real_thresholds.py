@@ -225,6 +225,16 @@ class LevelCounter:
         return x[::-1] if self.inverted else x
 
 
+def each_channel(
+    function: Function, name: str, count: Callable[[LevelCounter], tuple[np.ndarray, bool]]
+) -> list[tuple[np.ndarray, bool]]:
+    """Return ``count`` of the levels of each channel; channels that are alike are counted once."""
+    check_size(function, name)
+    lines = [line_of(function, channel) for channel in range(function.n_channels)]
+    counted = {ln: count(LevelCounter(ln, function.quantizer)) for ln in dict.fromkeys(lines)}
+    return [counted[line] for line in lines]
+
+
 def _places(line: ClampedLine, v: np.ndarray) -> np.ndarray:
     """Return about where ``line`` takes the values ``v``; infinite beyond its ends."""
     slope, offset = to_float(line.slope), to_float(line.offset)

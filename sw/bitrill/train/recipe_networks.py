@@ -58,7 +58,7 @@ class TensorNorm(nn.Module):
 
 def weight_arguments(weights: str) -> dict[str, Any]:
     """Return a quantized layer's keyword arguments for an option ``weights`` other than adder."""
-    family, number = split(weights)
+    name, number = split(weights)
     quant, argument = {
         "binary": (brevitas_quantizers.BinaryWeight, ""),
         "ternary": (brevitas_quantizers.TernaryWeight, ""),
@@ -67,7 +67,7 @@ def weight_arguments(weights: str) -> dict[str, Any]:
         "codebook": (CodebookWeight, "weight_entries"),
         "ttq": (TtqWeight, ""),
         "fgq": (FgqWeight, ""),
-    }[family]
+    }[name]
     return {"weight_quant": quant} | ({argument: number} if argument else {})
 
 

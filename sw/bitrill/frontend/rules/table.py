@@ -11,10 +11,10 @@ from typing import Literal, TypeAlias, TypeVar
 
 from ...errors import SpecError
 from ..reader.bodies import Bodies
-from ..reader.functions import DOMAIN, Body
+from ..reader.functions import DOMAIN, STANDARD, Body
 from ..reader.model import Attribute, Node
 from ..reader.names import shown
-from ..reader.proto import QUANT_DOMAINS, STANDARD_DOMAINS
+from ..reader.proto import QUANT_DOMAINS
 from ..symbolic import Call, Head, Known
 
 QONNX = QUANT_DOMAINS[-1]
@@ -165,6 +165,6 @@ def bodies() -> Bodies:
 
 def _family(domain: str) -> str:
     """Return the name under which the rules of a domain are kept, where it has several."""
-    if domain in STANDARD_DOMAINS:
+    if domain in STANDARD:
         return ""
     return QONNX if domain in QUANT_DOMAINS else domain
