@@ -22,7 +22,7 @@ through counters into the accumulator.
 """
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -111,11 +111,6 @@ class DspPlan:
         A product, a sum for each lane of a chain, those of the counters, the accumulator.
         """
         return self.packing.chain + 1 + len(self.sums.stages) + self.sums.added + 1
-
-    @cached_property
-    def luts(self) -> float:
-        """Physical LUTs of a row."""
-        return self.sums.luts
 
 
 def check_dsp(name: str, weight: IntType, x: IntType) -> None:

@@ -3,8 +3,6 @@
 They are made once, for lane 0; `bitrill.arith.products` repeats them in each lane.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +17,7 @@ class Template:
     """A `Gate` of lane 0; its inputs may be gates of lane 0, too."""
 
     column: int
-    inputs: tuple[Source | Template, ...]
+    inputs: "tuple[Source | Template, ...]"
     table: int
 
 

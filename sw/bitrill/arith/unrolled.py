@@ -5,7 +5,7 @@ element's bit, or a signed one's code with the top bit complemented. The adders 
 `shared_columns`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 
@@ -69,17 +69,12 @@ def estimated_luts(op: ConstantMatrix) -> float:
     return _way(_key(op))[1]
 
 
+@dataclass(frozen=True)
 class _Key:
     """A matrix that equals others of the same weights and types, to find its plan by."""
 
-    def __init__(self, digest: str, op: ConstantMatrix):
-        self.digest, self.op = digest, op
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self.digest == other.digest
+    digest: str
+    op: ConstantMatrix = field(compare=False)
 
 
 def _key(op: ConstantMatrix) -> _Key:

@@ -1,7 +1,5 @@
 """Graphs: the network as frozen data that can be run, checked and printed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -92,7 +90,7 @@ class Graph:
     def __iter__(self) -> Iterator[Operator]:
         return iter(self.nodes)
 
-    def replace(self, **changes: Any) -> Graph:
+    def replace(self, **changes: Any) -> "Graph":
         """A copy with some fields changed."""
         return replace(self, **changes)
 
@@ -110,7 +108,7 @@ class Graph:
     def _run(self, x: np.ndarray, prepare: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         x = np.asarray(x)
         self.source.check_shape(x)
-        rows = max(1, CHUNK_ELEMENTS // self._widest)
+        rows = max(1, CHUNK_ELEMENTS // max(t.size for t in self.edges.values()))
         out = np.empty((len(x), *self.sink.shape), np.int64)
         for start in range(0, len(x), rows):
             chunk = self._evaluate(prepare(x[start : start + rows]), keep=False)[self.output]
@@ -118,10 +116,6 @@ class Graph:
         if len(x) == 0:
             prepare(x)  # its type may still be wrong
         return out
-
-    @cached_property
-    def _widest(self) -> int:
-        return max(t.size for t in self.edges.values())
 
     def trace(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """Every edge's int64 integers ``[N, *shape]`` for the inputs ``x`` of `run`."""

@@ -6,7 +6,18 @@ from math import prod
 import numpy as np
 
 from ..errors import SpecError
-from ..ir import Buffered, IntType, Rule, Schedule, Structure, Tensor
+from ..ir import Buffered, IntType, Operator, Rule, Schedule, Structure, Tensor
+
+
+def check_factors(op: Operator, factors: tuple[int, ...], what: str) -> None:
+    """Raise `SpecError` unless there is a factor for each axis of space, and one is above 1."""
+    if len(op.x.shape) not in (2, 3):
+        raise SpecError(f"{op.name}: {op.kind} must stand on [L, C] or [H, W, C], not {op.x.shape}")
+    axes = len(op.x.shape) - 1
+    if len(factors) != axes or min(factors) < 1:
+        raise SpecError(f"{op.name}: {what}s must be {axes} of at least 1, not {list(factors)}")
+    if prod(factors) == 1:
+        raise SpecError(f"{op.name}: some {what} must be above 1")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,17 +40,7 @@ class Deconv(Buffered):
     strides: tuple[int, ...]
 
     def validate(self) -> None:
-        if len(self.x.shape) not in (2, 3):
-            raise SpecError(
-                f"{self.name}: deconv must stand on [L, C] or [H, W, C], not {self.x.shape}"
-            )
-        axes = len(self.x.shape) - 1
-        if len(self.strides) != axes or min(self.strides) < 1:
-            raise SpecError(
-                f"{self.name}: strides must be {axes} of at least 1, not {list(self.strides)}"
-            )
-        if prod(self.strides) == 1:
-            raise SpecError(f"{self.name}: some stride must be above 1")
+        check_factors(self, self.strides, "stride")
 
     def infer(self) -> Tensor:
         sizes = ((n - 1) * s + 1 for n, s in zip(self.x.shape, self.strides, strict=False))

@@ -1,7 +1,5 @@
 """A kernel of its own for each channel: depthwise convolution behind a sliding window."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -182,7 +180,7 @@ class Depthwise(EvenLanes):
         )
         return Schedule(self.beats_in, 0, self.beats_out, rules)
 
-    def freed(self) -> Depthwise:
+    def freed(self) -> "Depthwise":
         if self.free:
             return self
         return self.replace(free=True, weight_type=free_type(self.weight_type))

@@ -1,7 +1,5 @@
 """Tables: functions that are not monotone, so that no thresholds give them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +58,7 @@ class Lookup(EvenLanes):
     def stored_bits(self, impl: Impl) -> int:
         return self.cost().weight_bits
 
-    def on(self, operands: tuple[Tensor, ...]) -> Lookup:
+    def on(self, operands: tuple[Tensor, ...]) -> "Lookup":
         """The table keeps the words of the values that are left."""
         kept = np.isin(self.x.type.values(), operands[0].type.values())
         return self.replace(operands=operands, table=self.table[:, kept])

@@ -1,7 +1,5 @@
 """Matrix times vector: dense layers, and convolutions behind a sliding window."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -228,7 +226,7 @@ class MatVec(Matrix):
     def _serial_range(self) -> IntType:
         return total_range(self)
 
-    def freed(self) -> MatVec:
+    def freed(self) -> "MatVec":
         if self.free or self.inside is not None:
             return self
         return self.replace(free=True, weight_type=free_type(self.weight_type))

@@ -1,7 +1,5 @@
 """Multi-threshold activation: any quantized monotone function of an integer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -78,7 +76,7 @@ class Threshold(EvenLanes):
                 f"{self.name}: thresholds must lie in {self.x.type.lo}..{self.x.type.hi + 1}"
             )
 
-    def on(self, operands: tuple[Tensor, ...]) -> Threshold:
+    def on(self, operands: tuple[Tensor, ...]) -> "Threshold":
         """Thresholds that the new range does not reach are moved to its ends."""
         x = operands[0].type
         return self.replace(operands=operands, thresholds=np.clip(self.thresholds, x.lo, x.hi + 1))

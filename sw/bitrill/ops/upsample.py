@@ -1,12 +1,11 @@
 """Nearest-neighbour upsampling: decoders."""
 
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 
-from ..errors import SpecError
 from ..ir import Buffered, Impl, Rule, Schedule, Structure, Tensor, bits_for, turned_bits
+from .deconv import check_factors
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,17 +29,7 @@ class Upsample(Buffered):
     factors: tuple[int, ...]
 
     def validate(self) -> None:
-        if len(self.x.shape) not in (2, 3):
-            raise SpecError(
-                f"{self.name}: upsample must stand on [L, C] or [H, W, C], not {self.x.shape}"
-            )
-        axes = len(self.x.shape) - 1
-        if len(self.factors) != axes or min(self.factors) < 1:
-            raise SpecError(
-                f"{self.name}: factors must be {axes} of at least 1, not {list(self.factors)}"
-            )
-        if prod(self.factors) == 1:
-            raise SpecError(f"{self.name}: some factor must be above 1")
+        check_factors(self, self.factors, "factor")
 
     def stored_bits(self, impl: Impl) -> int:
         return self.replace(impl=impl).state_bits

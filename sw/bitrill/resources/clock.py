@@ -24,9 +24,3 @@ def levels_at(clock_mhz: float | None, primitives: Primitives) -> int:
         return USUAL
     family = family_of(primitives)
     return max(1, min(MOST, int((1000 / clock_mhz - family.beside_ns) / family.level_ns)))
-
-
-def clock_at(levels: int, primitives: Primitives) -> float:
-    """Return the clock in MHz that so many levels leave room for."""
-    family = family_of(primitives)
-    return 1000 / (family.beside_ns + levels * family.level_ns)

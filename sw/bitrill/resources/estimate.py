@@ -8,8 +8,6 @@ that it was not fitted to, to ``coefficients.json`` beside this file. An operato
 package brings its own coefficients.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -40,7 +38,7 @@ class Resources:
     bram18: int = 0
     dsp: int = 0
 
-    def __add__(self, other: Resources) -> Resources:
+    def __add__(self, other: "Resources") -> "Resources":
         return Resources(
             self.lcs + other.lcs,
             self.ff + other.ff,

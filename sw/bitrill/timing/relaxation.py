@@ -31,15 +31,12 @@ class Observer(Protocol):
 
     def ruled(self, number: int, rule: PiecewiseRule, piece: Piece, later: np.ndarray) -> None:
         """Note that a rule raised the events of one of its pieces, where ``later``."""
-        ...
 
     def spaced(self, s: int, start: int, later: np.ndarray) -> None:
         """Note that events of a stream were raised by those before them, where ``later``."""
-        ...
 
     def chained(self, s: int, cause: int, first: int, stop: int) -> None:
         """Note that one event of a stream raised its events ``first .. stop - 1``."""
-        ...
 
 
 class Relaxation:

@@ -12,6 +12,7 @@ import numpy as np
 from ...exact import Real, ceil, floor, sign
 from ...ir import BIPOLAR, INPUT, InputQuantizer, IntType
 from ...ops import Threshold
+from ...passes.ranking import ascending
 from ...real import Affine, Channels, at
 from ..reader import limits
 from ..symbolic import Call, Data, GraphBuilder, Known, RefusedError, per_channel
@@ -79,18 +80,7 @@ def _row(bounds: list[Real], steps: Affine, channel: int) -> tuple[list[Real], b
     if not scale:
         raise RefusedError("its data must not be scaled by zero")
     places: list[Real] = [(b - offset) / scale for b in bounds]
-    return _sorted(places), sign(scale) < 0
-
-
-def _sorted(values: list[Real]) -> list[Real]:
-    """Sort exact numbers, irrational ones included."""
-    done: list[Real] = []
-    for v in values:
-        k = len(done)
-        while k and sign(done[k - 1] - v) > 0:
-            k -= 1
-        done.insert(k, v)
-    return done
+    return [places[k] for k in ascending(places)], sign(scale) < 0
 
 
 def _of_integers(call: Call, x: Data, rows: list[tuple[list[Real], bool]], out: IntType) -> str:

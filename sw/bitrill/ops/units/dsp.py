@@ -36,7 +36,7 @@ class Dsp(Unit, style="folded", multiply="dsp"):
         else:  # plain products
             s.luts(sums=impl.pe * impl.simd * op.weight_type.bits * op.x.type.bits)
             plain = sum(c.luts for c in plan.sums.counters)
-        s.luts(sums=impl.pe * (plan.luts + plain))
+        s.luts(sums=impl.pe * (plan.sums.luts + plain))
         s.flops(held=impl.pe * (plan.sums.held + op.y.type.bits))
         s.flops(held=3 * op.latency)
         self.replay(s, op)
