@@ -10,7 +10,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NoReturn
 
 import numpy as np
 
@@ -335,36 +335,23 @@ class Imported(Operator, abstract=True):
 
     component = ""
 
-    def _refuse(self) -> StageError:
-        return StageError(
-            f"{self.name}: {self.kind} must become integer operators before it is folded"
-        )
-
-    def validate_impl(self, impl: Impl) -> None:
-        raise self._refuse()
-
-    def default_impl(self, lanes: tuple[int | None, ...], *, style: Style) -> Impl:
-        raise self._refuse()
-
-    def foldings(self, fixed: Choice) -> Iterator[Impl]:
-        raise self._refuse()
-
     def cost(self) -> Cost:
         return Cost()
 
-    def schedule(self) -> Schedule:
-        raise self._refuse()
+    def _refuse(self, *given: object, **named: object) -> NoReturn:
+        raise StageError(
+            f"{self.name}: {self.kind} must become integer operators before it is folded"
+        )
 
-    def structure(self) -> Structure:
-        raise self._refuse()
+    validate_impl = default_impl = foldings = schedule = structure = _refuse
 
     @property
     def lanes_in(self) -> int:
-        raise self._refuse()
+        self._refuse()
 
     @property
     def lanes_out(self) -> int:
-        raise self._refuse()
+        self._refuse()
 
 
 def unchecked(op: Operator, impl: Impl) -> Any:
