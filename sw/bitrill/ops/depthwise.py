@@ -25,7 +25,7 @@ from ..ir import (
 )
 from .matvec import MatVec
 from .units.folded import add_sums
-from .units.tables import free_type, start_words, starts_table, type_note
+from .units.matrix import free_type, start_words, starts_table, type_note
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

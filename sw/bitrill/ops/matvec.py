@@ -11,8 +11,7 @@ from ..arith.bitserial import total_range
 from ..errors import SpecError
 from ..ir import IntType, Table, freeze, frozen_array
 from .units import unit_styles, unit_ways
-from .units.matrix import Matrix
-from .units.tables import free_type, starts_table, type_note
+from .units.matrix import Matrix, free_type, starts_table, type_note
 
 _PACKED_WEIGHTS = 1 << 19
 _PACKED_VECTORS = 8

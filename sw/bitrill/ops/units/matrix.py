@@ -1,4 +1,4 @@
-"""Matrix operators: what `MatVec` and `L1MatVec` share, all of it asked of their unit."""
+"""Matrix operators: what `MatVec` and `L1MatVec` share, asked of their unit; writable tables of both."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -13,10 +13,12 @@ from ...ir import (
     Cost,
     Impl,
     IntType,
+    Note,
     Operator,
     Schedule,
     Structure,
     Style,
+    Table,
     Tensor,
     divisors,
     must_divide,
@@ -24,7 +26,6 @@ from ...ir import (
 )
 from ...parts.families import family_of
 from .base import MatrixLike, Unit, find_unit
-from .tables import start_words
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -205,3 +206,29 @@ class Matrix(Operator, abstract=True):
     @property
     def lanes_out(self) -> int:
         return self.folded.pe
+
+
+def start_words(starts: np.ndarray, width: int, pe: int) -> np.ndarray:
+    """Return the table of numbers that sums start from, ``[rows / pe, bits]``.
+
+    ``starts``: int64 ``[rows]``; a word's bits are ``[plane][row]``, ``width`` planes.
+    """
+    codes = (starts[:, None] >> np.arange(width)) & 1
+    words = codes.reshape(-1, pe, width).transpose(0, 2, 1)
+    return words.reshape(len(words), -1)
+
+
+def starts_table(words: np.ndarray, pe: int) -> dict[str, Table]:
+    """Return the writable table of `start_words`."""
+    axes = {"plane": words.shape[1] // pe, "row": pe}
+    return {"starts": Table(words.astype(np.uint8), axes)}
+
+
+def free_type(t: IntType) -> IntType:
+    """Return the type of all weights that ``t``'s bits can hold; a ternary type stays as it is."""
+    return IntType.of(t.coding.whole())
+
+
+def type_note(t: IntType) -> Note:
+    """Return what ``registers.json`` tells of the type of weights."""
+    return {"coding": t.coding.word, "bits": t.bits, "lo": t.lo, "hi": t.hi}
