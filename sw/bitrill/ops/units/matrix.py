@@ -1,4 +1,4 @@
-"""Matrix operators: what `MatVec` and `L1MatVec` share, asked of their unit; writable tables of both."""
+"""Matrix operators: what `MatVec` and `L1MatVec` share, asked of their unit; their writable tables."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
