@@ -30,7 +30,7 @@ from ..ir import (
 )
 from .requantize import STYLE as REQUANTIZE
 from .requantize import Requantize
-from .units.thresholds import STYLES, ThresholdStyle
+from .units.thresholds import STYLES, ThresholdStyle, threshold_style
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -147,7 +147,7 @@ class Threshold(EvenLanes):
     @property
     def form(self) -> ThresholdStyle:
         """How it is built, by its style."""
-        return STYLES[self.folded.style]
+        return threshold_style(self.folded.style)
 
     @property
     def component(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]

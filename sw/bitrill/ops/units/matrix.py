@@ -1,4 +1,7 @@
-"""Matrix operators: what `MatVec` and `L1MatVec` share, asked of their unit; their writable tables."""
+"""Matrix operators: what `MatVec` and `L1MatVec` share, all of it asked of their unit.
+
+It also describes the tables of weights and starts that a host writes, those of `Depthwise` too.
+"""
 
 from abc import abstractmethod
 from collections.abc import Iterator

@@ -190,6 +190,11 @@ STYLES: dict[Style, ThresholdStyle] = {
 """Styles by their names in a folding."""
 
 
+def threshold_style(style: Style) -> ThresholdStyle:
+    """Return the style of a name."""
+    return STYLES[style]
+
+
 def compared_bits(op: ThresholdLike, limits: np.ndarray | None = None) -> np.ndarray:
     """Return the bits of x that each ``x >= t`` depends on, ``[channels, levels]``.
 
