@@ -22,7 +22,7 @@ from amaranth import Module
 from amaranth.lib import wiring
 from bitrill.ir.structure import Structure
 from bitrill.resources import estimate as model
-from bitrill.resources.fifo import fifo_structure
+from bitrill.resources.estimate import fifo_structure
 from bitrill.storage import read_json, write_text
 from bitrill_hw.memories.roms import convert
 from bitrill_hw.synth.synthesis import synthesise_layers

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bitrill.folding.cheapest_form import cheapest_form
+from bitrill.folding.fold import cheapest_form
 from bitrill.ir import Impl, IntType, Operator, Tensor
 from bitrill.ops import Threshold
 from bitrill.resources.estimate import resources

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from bitrill.engines import Engine
 from bitrill.errors import StorageError
-from bitrill.ir.graph import INPUT, Graph
+from bitrill.ir.graph import Graph
 from bitrill.storage import write_json
 
 from . import vcd
@@ -125,11 +125,9 @@ def _located(
 
 
 def _taps(graph: Graph) -> Iterator[_Tap]:
-    lanes = {INPUT: graph.reader(INPUT).lanes_in}
-    lanes |= {e: n.lanes_out for n in graph.nodes for e in n.outputs}
     for edge, tensor in graph.edges.items():
         for side in ("i", "o"):
-            yield _Tap(edge, side, Stream(tensor, lanes[edge], padded=False))
+            yield _Tap(edge, side, Stream(tensor, graph.lanes[edge], padded=False))
 
 
 def _seen(graph: Graph, rig: Rig, wave: Path) -> dict[str, np.ndarray]:

@@ -1,7 +1,5 @@
 """Names of the simulation engines, known without importing any of them."""
 
-from __future__ import annotations
-
 from typing import Literal, TypeAlias, get_args
 
 from .errors import SpecError

@@ -14,8 +14,6 @@ BitrillError
 └── SimulationTimeout        a stream that stalled past its bound of cycles     exit 4
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import ClassVar
 

@@ -4,8 +4,6 @@ After each pass the runner checks that the graph keeps the promises of its stage
 outputs for some probe inputs mean exactly the same numbers as before.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Mapping
 from fractions import Fraction
@@ -17,13 +15,10 @@ import numpy as np
 
 from .errors import FitError, StageError
 from .exact import Real
-from .folding.fifos import set_depths
-from .folding.fold import fold
+from .folding.fold import fold, set_depths
 from .folding.solve import Solution, solve
 from .folding.weight_codings import settle_codings
-from .ir import serialisation
-from .ir.graph import Graph, Stage, verify
-from .ir.operator import Style
+from .ir import Graph, Stage, Style, serialisation, verify
 from .parts.devices import Part
 from .passes.forks import insert_forks
 from .passes.head import add_argmax

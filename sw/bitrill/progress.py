@@ -1,7 +1,5 @@
 """Progress of long work: the function that is called with it, and the one that ignores it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import TypeAlias
 

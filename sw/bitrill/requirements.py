@@ -4,8 +4,6 @@ Steps that run a tool call `require_tools` first, and ``bitrill doctor`` shows a
 heavy is imported: packages are looked up by their metadata, programs on PATH.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import sys

@@ -3,8 +3,6 @@
 A file is written under another name and then renamed, so nobody ever reads half of one.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -14,7 +14,7 @@ from bitrill.arith.heaps import ONE, HeapPlan, hands_on, heap_plan
 from bitrill.arith.shared_columns import Problem, Way, cheapest, share
 from bitrill.arith.unrolled import unrolled_plan
 from bitrill.errors import FitError
-from bitrill.folding.unrolled_fit import require_room
+from bitrill.folding.fold import require_room
 from bitrill.ir import BIPOLAR, Impl, IntType, Tensor
 from bitrill.ops import MatVec
 from bitrill.parts.devices import part_of

@@ -8,8 +8,7 @@ import json
 import numpy as np
 import pytest
 from bitrill.errors import SpecError
-from bitrill.folding.cheapest_form import cheapest_form, weight
-from bitrill.folding.fold import fold, folding_of
+from bitrill.folding.fold import cheapest_form, fold, folding_of, weight
 from bitrill.ir import Graph, Impl, IntType, Sink, Source, Stage, Tensor
 from bitrill.ops import Requantize, Threshold
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bitrill.folding.fifos import set_depths
-from bitrill.folding.fold import fold
+from bitrill.folding.fold import fold, set_depths
 from bitrill.timing.fifo_depths import fifo_depths
 from support import integer_mlp
 

@@ -17,7 +17,7 @@ from bitrill.parts.memories import (
     spilled,
     worth_block,
 )
-from bitrill.resources.block_memory import BlockUse, block_use
+from bitrill.resources.estimate import BlockUse, block_use
 from support import integer_mlp
 
 

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 from bitrill.ir.operator import Primitives
 from bitrill.parts.families import FAMILIES
-from bitrill.resources.clock import MOST, USUAL, clock_at, levels_at
+from bitrill.resources.clock import MOST, USUAL, levels_at
 
 
 def test_every_family_is_known() -> None:
@@ -20,7 +20,7 @@ def test_levels_leave_room_for_the_clock(family: Primitives) -> None:
     assert levels_at(1.0, family) == MOST
     assert levels_at(2000.0, family) == 1
     for levels in range(1, MOST + 1):
-        clock = clock_at(levels, family)
+        clock = 1000 / (FAMILIES[family].beside_ns + levels * FAMILIES[family].level_ns)
         assert levels_at(clock * 0.999, family) == levels
         assert levels_at(clock * 1.001, family) == max(1, levels - 1)
 

@@ -7,9 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from bitrill.errors import StageError
-from bitrill.timing.critical_cycle import Cycle
 from bitrill.timing.feasibility import SuspectLinks, is_feasible
-from bitrill.timing.intervals import least_interval, schedule
+from bitrill.timing.intervals import Cycle, least_interval, schedule
 from bitrill.timing.maxplus import Event, System
 from bitrill.timing.relaxation import NEVER, Relaxation
 from bitrill.timing.strided import pieces

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 from bitrill.train.adder import STEP, L1MatMul
-from bitrill.train.codebooks import CodebookQuant
-from bitrill.train.fgq import FgqQuant
-from bitrill.train.grid_weights import BYTE, clamp_scales
+from bitrill.train.grid_weights import (
+    BYTE,
+    CodebookQuant,
+    FgqQuant,
+    PotQuant,
+    TtqQuant,
+    clamp_scales,
+)
 from bitrill.train.logquant import LogActivation
-from bitrill.train.pot import PotQuant
-from bitrill.train.ttq import TtqQuant
 
 
 def drawn(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 from bitrill.arith.accumulate import sum_plan
 from bitrill.ir import Operator
 from bitrill.ops import MatVec, Threshold
-from bitrill.ops.units.streamed import WORDS
+from bitrill.ops.units.runtime import WORDS
 from bitrill.runtime.register_map import blocks_of, window_size
 
 from ..design.register_file import Table, window_port

@@ -8,8 +8,6 @@ result's first step. Sums are taken modulo ``2**y.bits``, which is exact because
 in the range of ``y``. `bitrill_hw.arith.accumulate` turns the plan into logic.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,8 +15,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from ..ir.operator import Impl
-from ..ir.types import IntType
+from ..ir import Impl, IntType
 from ..parts.families import family_of
 from .columns import Rows, choose
 from .compress import Compressor, Level, compress, staged

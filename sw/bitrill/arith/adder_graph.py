@@ -5,8 +5,6 @@ added as its complement, ``-u = ~u - (2**n - 1)``. The constants are collected a
 the row. So no number has a sign, and none is extended.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache

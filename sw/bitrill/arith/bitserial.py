@@ -15,15 +15,13 @@ Counts of negative pairs are subtracted.
                     + one a bit of the accumulator
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.types import IntType
+from ..ir import IntType
 from .accumulate import Fabric, SumPlan, counted_plan, fabric_of
 from .products import products
 from .shapes import ConstantMatrix, SerialMatrix

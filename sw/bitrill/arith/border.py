@@ -4,8 +4,6 @@ A bipolar input has no code for 0. So that padding counts as 0, the unit forces 
 lanes instead of the inputs (ADR 4).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import prod
 

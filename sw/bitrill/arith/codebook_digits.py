@@ -3,8 +3,6 @@
 Such a digit times x is a choice among shifted copies of x, so codebook weights need no multiplier.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from itertools import product
 
@@ -63,6 +61,3 @@ def _split(entries: tuple[int, ...], chosen: tuple[tuple[int, int], ...]) -> tup
             best[total] = cost
     columns = zip(*(best[e][1] for e in entries), strict=True)
     return tuple((s, column) for (s, _), column in zip(chosen, columns, strict=True))
-
-
-__all__ = ["power_digits"]

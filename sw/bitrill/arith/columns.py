@@ -6,8 +6,6 @@ and the state of the adder. The result is the cheapest of all choices, except fo
 higher than seven bits, where only choices with nearly the most 7:3 counters are tried.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache

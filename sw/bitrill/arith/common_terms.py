@@ -6,8 +6,6 @@ it, and costs the bits of an adder. It pays for rows of few terms, such as terna
 little else.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from .adder_graph import Builder, Operand

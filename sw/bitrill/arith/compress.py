@@ -11,8 +11,6 @@ those that arrive first. Every sum of the project is compressed here, for a step
 (`accumulate`, `dsp_packing`, `bitserial`) and for an unrolled matrix (`heaps`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush

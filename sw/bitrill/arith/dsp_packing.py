@@ -21,16 +21,14 @@ counters into the accumulator.
     slices = ceil(PE / n) * SIMD
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.types import IntType
+from ..ir import IntType
 from .accumulate import Fabric, SumPlan, fabric_of, tree
 from .gates import Gate
 from .products import Products
@@ -113,11 +111,6 @@ class DspPlan:
         One for the product, one for each lane of a chain, those of the counters, the accumulator.
         """
         return self.packing.chain + 1 + len(self.sums.stages) + self.sums.added + 1
-
-    @cached_property
-    def luts(self) -> float:
-        """Physical LUTs of a row."""
-        return self.sums.luts
 
 
 def check_dsp(name: str, weight: IntType, x: IntType) -> None:

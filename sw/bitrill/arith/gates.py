@@ -3,8 +3,6 @@
 Products of weights and inputs are made of gates, bit by bit (see `products`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -99,6 +97,3 @@ def paired(gates: Sequence[Gate]) -> tuple[tuple[int, int], ...]:
         if sizes and min(sizes) <= SHARED_INPUTS:
             shared.append((k, small.pop(sizes.index(min(sizes)))[0]))
     return tuple(shared)
-
-
-__all__ = ["LUT_INPUTS", "SHARED_INPUTS", "Gate", "Source", "fewest", "gate", "over", "paired"]

@@ -5,8 +5,6 @@ one LUT a column: the LUT adds the three without carry, and hands their majority
 (ternary adder, Simkins and Young 2007). The chain's carry in is one more bit of its lowest column.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -151,6 +149,3 @@ def _chain(columns: list[tuple[int, ...]]) -> tuple[tuple[int, int], int]:
             entry = sizes[k] > 2 + handed
     high = min(high + handed, len(columns))
     return (low, high + (high == top and ONE in columns[top])), 1 + ternary + entry
-
-
-__all__ = ["LEVELS_PER_STAGE", "ONE", "HeapPlan", "hands_on", "heap_plan"]

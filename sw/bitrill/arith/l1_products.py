@@ -17,14 +17,12 @@ With up to three bits, the distance is a table of x' and w' themselves, without 
 ``2**n - 1``. With one bit it is XNOR-popcount minus one, with the bits of `products`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
-from ..ir.types import BIPOLAR, IntType
+from ..ir import BIPOLAR, IntType
 from .gates import Gate, Source, fewest, gate
 from .products import Products, products, stored
 from .shapes import DistanceMatrix
@@ -141,6 +139,3 @@ def _complements(x: IntType, lane: int) -> list[Gate]:
             g = fewest(p, inputs, lambda *v, at=at, bit=bit: bit(*v, at=at))
             bits += [] if g is None else [g]
     return [*bits, gate(0, [ge], lambda v: v)]
-
-
-__all__ = ["distance_starts", "distances", "front", "front_stages", "groups", "stored_distances"]

@@ -4,15 +4,13 @@ It covers plain and logarithmic x. The tables are made once, for lane 0; `bitril
 repeats them in each lane.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..ir.types import IntType
+from ..ir import IntType
 from .gates import LUT_INPUTS, Source, fewest
-from .weight_digits import Digit, planes
+from .weight_digits import Digit
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,7 @@ class Template:
     """A `Gate` of lane 0; its inputs may be gates of lane 0, too."""
 
     column: int
-    inputs: tuple[Source | Template, ...]
+    inputs: "tuple[Source | Template, ...]"
     table: int
 
 
@@ -43,14 +41,16 @@ def x_planes(x: IntType) -> list[Source | Template]:
     bits: list[Source | Template] = [("x", 0, p) for p in range(x.bits)]
     if not x.coding.one_hot:
         return bits
-    decoded = (template(0, bits, lambda *v, k=k: _number(v) == k + 1) for k in range(planes(x)))
+    decoded = (
+        template(0, bits, lambda *v, k=k: _number(v) == k + 1) for k in range(x.coding.planes)
+    )
     return [plane for plane in decoded if plane is not None]
 
 
 @lru_cache(maxsize=1024)
 def digit_bits(d: Digit, x: IntType) -> tuple[Template, ...]:
     """The bits of a digit's product that are not 0."""
-    n = planes(x)
+    n = x.coding.planes
     if d.shifter:
         bits = _shifted(d, x)
     elif x.coding.one_hot and d.whole:
@@ -72,7 +72,7 @@ def _weight(d: Digit) -> list[Source | Template]:
 
 def _placed(d: Digit, x: IntType, k: int) -> Template | None:
     """Bit ``k`` of the product with 0 or a power of two: a plane of x', or its complement."""
-    low, high = d.planes_of(planes(x))
+    low, high = d.planes_of(x.coding.planes)
     shifts = sorted({abs(m).bit_length() - 1 for m in d.known if m})
     read = [k - s for s in shifts if 0 <= k - s < high - low]
     w = len(d.planes)
@@ -92,7 +92,7 @@ def _placed(d: Digit, x: IntType, k: int) -> Template | None:
 
 def _multiplied(d: Digit, x: IntType, k: int) -> Template | None:
     """Bit ``k`` of the product of any value and a few planes of x."""
-    low, high = d.planes_of(planes(x))
+    low, high = d.planes_of(x.coding.planes)
     w, ones = len(d.planes), (1 << high - low) - 1
 
     def bit(*v: int) -> int | None:
@@ -113,7 +113,8 @@ def _chosen(d: Digit, x: IntType, k: int) -> Template | None:
     """
     w = len(d.planes)
     bits: list[Source | Template] = [("x", 0, p) for p in range(x.bits)]
-    places = [j for j in range(d.most.bit_length()) if 0 <= k - j < planes(x)]
+    n = x.coding.planes
+    places = [j for j in range(d.most.bit_length()) if 0 <= k - j < n]
 
     def of(code: int, place: int | None) -> int | None:
         m = d.values[code]
@@ -121,7 +122,9 @@ def _chosen(d: Digit, x: IntType, k: int) -> Template | None:
 
     def direct(*v: int) -> int | None:
         exponent = _number(v[w:]) - 1
-        return None if exponent >= planes(x) else of(_number(v[:w]), _at(k - exponent, exponent))
+        return (
+            None if exponent >= x.coding.planes else of(_number(v[:w]), _at(k - exponent, exponent))
+        )
 
     def by_place(*v: int) -> int | None:
         which = _number(v[w:])
@@ -155,7 +158,7 @@ def _shifted(d: Digit, x: IntType) -> list[Template | None]:
 
     The first shifts x' by the lower two bits of the exponent, the second by the others.
     """
-    n, given = planes(x), x_planes(x)
+    n, given = x.coding.planes, x_planes(x)
     *exponent, sign = _weight(d)
     powers = d.most.bit_length()
     fine: list[Template | None] = []

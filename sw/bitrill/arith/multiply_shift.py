@@ -9,14 +9,12 @@ first for which an integer g lies within. If s works with g, then s + 1 works wi
 serves all channels.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-from ..ir.types import IntType
+from ..ir import IntType
 
 SUM_BITS = 48
 """The widest sum before the shift: what a DSP block accumulates."""

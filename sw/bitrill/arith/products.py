@@ -17,8 +17,6 @@ of the parity of the weights, which is stored in place of the third weight, and 
 inputs, which all rows share. Three of those merge once more.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -26,11 +24,10 @@ from itertools import product
 
 import numpy as np
 
-from ..ir.types import IntType
-from .gates import LUT_INPUTS, Gate, Source, gate, over, paired
+from ..ir import IntType
+from .gates import LUT_INPUTS, Gate, Source, gate, paired
 from .logarithmic import Template, digit_bits, x_planes
 from .weight_digits import Digit, Reading, readings
-from .weight_digits import planes as planes_of
 
 Item = tuple[tuple[Source, ...], Source]
 """An XNOR product: parity of stored bits, and a bit that all rows share."""
@@ -129,7 +126,7 @@ def constants(weight: IntType, x: IntType, weights: np.ndarray) -> np.ndarray:
     total = (1 << x.bits - 1 if x.signed else 0) * np.atleast_2d(weights).astype(np.int64)
     for d in reading(weight, x).digits:
         code = sum(planes[..., p] << i for i, p in enumerate(d.planes))
-        total = total + d.excess(planes_of(x))[code]
+        total = total + d.excess(x.coding.planes)[code]
     return total.reshape(np.shape(weights))
 
 
@@ -247,16 +244,3 @@ def _upper(column: int, items: Sequence[Item], flip: bool) -> Gate:
 def _lower(column: int, items: Sequence[Item], flip: bool) -> Gate:
     inputs, count = _agreements(items, flip)
     return gate(column, inputs, lambda *v: count(*v) & 1)
-
-
-__all__ = [
-    "Gate",
-    "Products",
-    "Source",
-    "constants",
-    "lane_cost",
-    "over",
-    "products",
-    "reading",
-    "stored",
-]

@@ -3,14 +3,11 @@
 Matrix operators have these members. The plans need nothing else, so this room imports no operator.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar, Protocol
 
 import numpy as np
 
-from ..ir.operator import Impl
-from ..ir.types import IntType, Tensor
+from ..ir import Impl, IntType, Tensor
 
 
 class ConstantMatrix(Protocol):

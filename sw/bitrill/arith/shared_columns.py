@@ -9,8 +9,6 @@ sums' bits counted instead of operations). The size of the groups and the order 
 chosen by the cost of the sums.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import product
 from typing import TypeAlias

@@ -5,13 +5,11 @@ a bipolar element, or the code of a signed one with the top bit complemented. `s
 the adders.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 
-from ..ir.types import IntType
+from ..ir import IntType
 from .adder_graph import AdderGraph, Number
 from .shapes import ConstantMatrix
 from .shared_columns import Problem, Way, cheapest, share
@@ -71,17 +69,12 @@ def estimated_luts(op: ConstantMatrix) -> float:
     return _way(_key(op))[1]
 
 
+@dataclass(frozen=True)
 class _Key:
     """Cache key of a plan: matrices with the same weights and types are equal."""
 
-    def __init__(self, digest: str, op: ConstantMatrix):
-        self.digest, self.op = digest, op
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self.digest == other.digest
+    digest: str
+    op: ConstantMatrix = field(compare=False)
 
 
 def _key(op: ConstantMatrix) -> _Key:

@@ -18,15 +18,12 @@ In a logarithmic x at most one bit is 1, so a product is a shift: each of its bi
 weight, and a digit may have any value (`_ByShifts`).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
-from ..ir.coding import Planes, Values
-from ..ir.types import IntType
+from ..ir import IntType, Planes, Values
 from .codebook_digits import power_digits
 from .gates import LUT_INPUTS
 
@@ -93,14 +90,9 @@ class Reading:
     magnitude: bool = False
 
 
-def planes(x: IntType) -> int:
-    """Number of planes of x'."""
-    return x.coding.planes
-
-
 def readings(weight: IntType, x: IntType) -> list[Reading]:
     """The ways to split a weight into digits, for a choice by cost."""
-    tried = weight.coding.digits(_ByPlanes(planes(x)))
+    tried = weight.coding.digits(_ByPlanes(x.coding.planes))
     return tried + weight.coding.digits(_ByShifts(x)) if x.coding.one_hot else tried
 
 
@@ -263,6 +255,3 @@ def _magnitudes(b: int, sign: int | None, shift: int) -> list[Digit]:
             used = (*used, sign)
         digits.append(Digit(used, shift + low, values, None, True))
     return digits
-
-
-__all__ = ["Digit", "Reading", "planes", "readings"]

@@ -10,8 +10,6 @@ Results go to stdout; progress, notes and errors go to stderr through the log ``
     3 a tool is missing                  130 interrupted
 """
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """The log of the command line: what the logger ``bitrill`` says, on stderr."""
 
-from __future__ import annotations
-
 import logging
 import sys
 from collections.abc import Iterator

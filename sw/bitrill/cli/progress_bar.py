@@ -1,7 +1,5 @@
 """Progress on stderr: a bar on a terminal for what takes over two seconds, lines with --verbose."""
 
-from __future__ import annotations
-
 import sys
 import threading
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What each verb prints for people: plain text and tables, no colours."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

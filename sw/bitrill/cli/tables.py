@@ -4,8 +4,6 @@ On a terminal that is too narrow for a table, its columns are spread over severa
 the first column; what is still too wide is wrapped. Nothing is ever cut off.
 """
 
-from __future__ import annotations
-
 import io
 import sys
 from collections.abc import Sequence

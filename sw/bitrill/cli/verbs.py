@@ -1,7 +1,5 @@
 """Calls of `bitrill.flow`: the options of a verb are the parameters of the function of its name."""
 
-from __future__ import annotations
-
 import argparse
 import inspect
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ names the digest of the graph that it was written from; a reader refuses a pair 
 belong together.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path

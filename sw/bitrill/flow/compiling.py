@@ -15,7 +15,7 @@ from ..errors import FitError
 from ..folding.solve import Solution
 from ..ir import Graph
 from ..parts.devices import Part, part_of
-from ..resources.block_memory import BlockUse, block_use
+from ..resources.estimate import BlockUse, block_use
 from ..timing.fifo_depths import fifo_bits
 from ..timing.predict import Timing, predict
 from .boards import boards, find_board

@@ -3,8 +3,6 @@
 The name ``random`` stands for inputs from the design's whole range.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """The verb `doctor`: which tools are installed, which are missing or faulty, how to get each."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 
 from ..requirements import Check, check_all

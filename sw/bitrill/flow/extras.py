@@ -4,8 +4,6 @@ A package that is not installed becomes an error that names the extra to install
 callback, by default lines of the log ``bitrill.flow``.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The verb `inspect`: a model at each stage, and what each of its layers stores and computes."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The verb `run`: the golden model on an array."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

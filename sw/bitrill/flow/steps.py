@@ -1,7 +1,5 @@
 """Steps of `compile` and `inspect` before any Verilog: import, integer passes, folding."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """The verb `train`: a recipe trained with Brevitas, exported and checked."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -3,8 +3,6 @@
 They are checked, turned into register writes, and put into the golden model.
 """
 
-from __future__ import annotations
-
 import difflib
 import io
 import zipfile

@@ -1,11 +1,8 @@
 """Width converters, wherever two ends of an edge differ in lanes."""
 
-from __future__ import annotations
-
 from ..errors import SpecError
-from ..ir.graph import Graph
-from ..ir.operator import Impl, Operator
-from ..ops.convert import Convert
+from ..ir import Graph, Impl, Operator
+from ..ops import Convert
 
 
 def insert_converts(graph: Graph) -> Graph:

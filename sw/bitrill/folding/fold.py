@@ -1,23 +1,31 @@
 """Folding: PE, SIMD, style, memory and the other choices of each node, from INTEGER to FOLDED."""
 
-from __future__ import annotations
-
 import dataclasses
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
-from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.graph import Graph, Stage
-from ..ir.operator import Choice, Impl, Memory, Multiply, Operator, Primitives, Style
-from ..ops.convert import Convert
-from ..parts.devices import Part
+from ..arith.unrolled import estimated_luts
+from ..errors import FitError, SpecError
+from ..ir import (
+    Choice,
+    EvenLanes,
+    Graph,
+    Impl,
+    Memory,
+    Multiply,
+    Operator,
+    Primitives,
+    Stage,
+    Style,
+)
+from ..ops import Convert, MatVec
+from ..parts.devices import DEFAULT_PART, Part, part_of
+from ..parts.memories import LUTS_OF_HALF
 from ..resources.clock import levels_at
-from ..timing.fifo_depths import FLOOR
-from .cheapest_form import cheapest_form
+from ..resources.estimate import resources
+from ..timing.fifo_depths import FLOOR, fifo_depths
 from .converters import insert_converts
-from .unrolled_fit import require_room
 from .weight_codings import KEY as CODING
 from .weight_codings import choose_codings, coding_of
 from .writable import free_weights
@@ -31,6 +39,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 _OF_IMPL = ("pe", "simd", "levels", *_CHOICES)
 KEYS = (*_OF_IMPL, CODING)
 """Keys that a folding may have for a node; ``coding`` is for matrices only."""
+
+FLOPS_A_LUT = 8
+"""Flip-flops that weigh as much as a LUT: there are twice as many, and LUTs run out first."""
 
 
 def fold(
@@ -65,6 +76,29 @@ def fold(
     return graph.replace(stage=Stage.FOLDED, depths=dict.fromkeys(graph.edges, FLOOR))
 
 
+def require_room(nodes: Iterable[Operator], part: Part | None) -> None:
+    """Raise `FitError` unless ``part`` (`DEFAULT_PART` if None) has LUTs for all unrolled nodes.
+
+    The LUTs of their sums are estimated from a sample of their rows: to plan a large matrix takes
+    minutes, and a matrix far too large for the part should not.
+    """
+    part = part or part_of(DEFAULT_PART)
+    unrolled = [n for n in nodes if isinstance(n, MatVec) and not n.unit.takes_lanes]
+    luts = {n.name: round(estimated_luts(n)) for n in unrolled}
+    if sum(luts.values()) > part.lcs:
+        each = ", ".join(f"{n.name} {n.cols}x{n.rows} {luts[n.name]}" for n in unrolled)
+        raise FitError(
+            f"the unrolled matrices do not fit {part.name}: their sums take about"
+            f" {sum(luts.values())} LUTs of {part.lcs} ({each}); fold some of them",
+            over=[f"lcs {sum(luts.values())} of {part.lcs}"],
+        )
+
+
+def set_depths(graph: Graph) -> Graph:
+    """The fewest slots on every edge that keep the rate (see `bitrill.timing.fifo_depths`)."""
+    return graph.replace(depths=fifo_depths(graph))
+
+
 def _folded(
     node: Operator,
     before: list[Operator],
@@ -91,6 +125,24 @@ def _folded(
         chosen = node.completed(chosen, default)
         wrong = _wrong_impls(node, default, chosen)
     return node.replace(impl=default if wrong else dataclasses.replace(default, **chosen)), wrong
+
+
+def cheapest_form(node: Operator, impl: Impl, chosen: Choice) -> tuple[Operator, Impl]:
+    """Return the operator that takes the node's place, and its default; ties go to the first.
+
+    Thresholds are found by comparators, a search or a multiplier, for instance. What each takes is
+    predicted at the node's own lanes, constants and primitives. ``impl``: the default that is taken
+    where there is but one form. Raises `SpecError` where ``chosen`` asks for a form that there is
+    not.
+    """
+    forms = list(node.forms(impl, chosen))
+    return min(forms, key=lambda form: weight(*form)) if forms else (node, impl)
+
+
+def weight(node: Operator, impl: Impl) -> float:
+    """Return LUTs, with what stands for them: flip-flops and halves of block memories."""
+    used = resources(node.replace(impl=impl))
+    return used.lcs + used.ff / FLOPS_A_LUT + LUTS_OF_HALF * used.bram18
 
 
 def default_impl(node: Operator, before: list[Operator], style: Style = "folded") -> Impl:

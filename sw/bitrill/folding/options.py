@@ -1,16 +1,12 @@
 """Options: what each node may be folded to, with the cycles and resources of each choice."""
 
-from __future__ import annotations
-
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import lcm
 
 from ..errors import SpecError
-from ..ir.operator import Choice, Impl, Operator
-from ..ir.types import IntType, Tensor
-from ..ops.convert import Convert
+from ..ir import Choice, Impl, IntType, Operator, Tensor
+from ..ops import Convert
 from ..resources.estimate import Resources, resources
 
 WASTE = 8
@@ -48,7 +44,7 @@ class Choices:
         asked = {key: value for key, value in fixed.items() if key not in carried}
         self.options = sorted(
             (
-                _option(node, dataclasses.replace(impl, **carried))
+                _option(node, replace(impl, **carried))
                 for impl in node.foldings(fixed)
                 if all(getattr(impl, key) == value for key, value in asked.items())
             ),

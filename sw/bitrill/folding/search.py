@@ -8,14 +8,11 @@ which count like everything else; FIFOs count with two slots. Where block memory
 not suffice, they are given a price in LUTs, which is raised until they do (Everett 1963).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-from ..ir.graph import INPUT, Graph
+from ..ir import INPUT, Graph
 from ..parts.devices import Part
 from ..resources.estimate import Resources, fifo_resources
 from .options import Choices, Option, convert_resources
@@ -48,7 +45,7 @@ class Chain:
 
     price: float
     resources: Resources
-    before: Chain | None = None
+    before: "Chain | None" = None
     name: str = ""
     option: Option | None = None
 
@@ -63,6 +60,7 @@ class Search:
         self._closes = {
             n.name: [e for e in last if last[e] == n.name and e != INPUT] for n in graph.nodes
         }
+        self._read = {e for closed in self._closes.values() for e in closed}
         self._known: dict[int, Chain | None] = {}
 
     @property
@@ -151,10 +149,6 @@ class Search:
             states = dict(kept)
         return states
 
-    @cached_property
-    def _read(self) -> set[str]:
-        return {e for closed in self._closes.values() for e in closed}
-
     def _best_options(
         self, name: str, interval: int, prices: Prices
     ) -> dict[int, list[tuple[Option, Resources]]]:
@@ -190,7 +184,4 @@ def _keep(entries: dict[Any, Chain], key: Any, chain: Chain, price: float, r: Re
 
 
 def _fifos(node: Any, lanes: int) -> Resources:
-    total = Resources()
-    for t in node.results:
-        total += fifo_resources(lanes * t.type.bits, SLOTS)
-    return total
+    return sum((fifo_resources(lanes * t.type.bits, SLOTS) for t in node.results), Resources())

@@ -3,15 +3,13 @@
 The search itself is in `bitrill.folding.search`; here are its question, its answer and its errors.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
 from ..errors import FitError, SpecError
-from ..ir.graph import Graph, Stage, verify
+from ..ir import Graph, Stage, verify
 from ..parts.devices import Part
 from ..resources.estimate import Resources, accuracy, held_out_errors
 from .options import Option
@@ -191,6 +189,3 @@ def _reached(chain: Chain) -> int:
 def _number(value: Fraction) -> str:
     """Three digits behind the point at most, thousands apart."""
     return f"{float(value):,.3f}".rstrip("0").rstrip(".")
-
-
-__all__ = ["Search", "Solution", "solve"]

@@ -3,8 +3,6 @@
 It is the cheapest one that holds them, or the one that the folding names.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,12 +10,8 @@ import numpy as np
 
 from ..arith.products import lane_cost
 from ..errors import SpecError
-from ..ir.coding import CODINGS, Coding
-from ..ir.graph import Graph
-from ..ir.operator import Operator
-from ..ir.types import IntType
-from ..ops.depthwise import Depthwise
-from ..ops.matvec import MatVec
+from ..ir import CODINGS, Coding, Graph, IntType, Operator
+from ..ops import Depthwise, MatVec
 from ..ops.units import coding_matters
 
 KEY = "coding"
@@ -144,6 +138,3 @@ def coding_choices() -> dict[str, type[Coding]]:
     return {
         choice: kind for kind in CODINGS.values() if kind.for_weights for choice in kind.choices()
     }
-
-
-__all__ = ["KEY", "cheapest", "choose_codings", "coding_choices", "coding_of", "settle_codings"]

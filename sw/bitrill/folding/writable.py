@@ -1,13 +1,10 @@
 """Free weights: types from what their coding can hold, not from what the weights are now."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
 from ..errors import SpecError
-from ..ir.graph import Graph
-from ..ir.operator import Operator, Style
+from ..ir import Graph, Operator, Style
 from ..ops.units import free_styles
 from ..passes.rebuild import readers, rebuild
 

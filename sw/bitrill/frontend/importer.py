@@ -1,28 +1,30 @@
 """Import of a model file: its nodes in order, each by its rule, every refusal collected."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from math import prod
 from pathlib import Path
 
 from ..errors import SpecError, UnsupportedError
-from ..ir.graph import INPUT, Graph, Stage, verify
-from ..ir.interface import Sink, Source
-from ..ir.operator import Operator
+from ..ir import INPUT, Graph, IntType, Operator, Sink, Source, Stage, Tensor, verify
 from ..ir.registry import failures, load_packages
-from ..ir.types import IntType, Tensor
 from ..real import Affine
 from .reader import limits
 from .reader.model import Model, Node
 from .reader.names import legal, shown
-from .reader.proto import QUANT_DOMAINS, STANDARD_DOMAINS, read_model
+from .reader.proto import QUANT_DOMAINS, STANDARD, read_model
 from .rules import layouts, table
-from .symbolic.builder import GraphBuilder
-from .symbolic.call import RAW_HINT, Call
-from .symbolic.constants import Const
-from .symbolic.refusal import RefusedError
-from .symbolic.values import Data, Head, Known, Unknown, Value
+from .symbolic import (
+    RAW_HINT,
+    Call,
+    Const,
+    Data,
+    GraphBuilder,
+    Head,
+    Known,
+    RefusedError,
+    Unknown,
+    Value,
+)
 
 
 def load_model(
@@ -144,7 +146,7 @@ class _Import:
         failed = "".join(
             f"; package {name} could not be imported: {why}" for name, why in failures()
         )
-        if node.domain not in (*STANDARD_DOMAINS, *known):
+        if node.domain not in (*STANDARD, *known):
             names = ", ".join(known)
             return f"its domain must be ONNX's own or {names}, not {shown(node.domain)}{failed}"
         names, self.listed = "" if self.listed else ", ".join(table.accepted()), True
@@ -244,6 +246,3 @@ def _input_frame(model: Model) -> tuple[int, ...]:
     if len(shape) in (2, 3) and layouts.is_spatial(model):
         return shape if layouts.input_is_last(model) else (*shape[1:], shape[0])
     return (prod(shape),)
-
-
-__all__ = ["load_model"]

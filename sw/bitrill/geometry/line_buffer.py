@@ -8,8 +8,6 @@ are still held when a row of windows ends, and the next windows wait for as many
 docs/adr/0005-what-windows-wait-for.md gives the reasons and the price of other ways.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from functools import lru_cache
 

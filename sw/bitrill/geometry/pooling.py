@@ -3,24 +3,18 @@
 It holds what they share: parameters, state, schedule and cost.
 """
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost
-from ..ir.schedule import Rule, Schedule
-from ..ir.structure import Structure
-from ..ir.types import IntType, Tensor
+from ..ir import Buffered, IntType, Rule, Schedule, Structure, Tensor
 from .windows import Sizes, Sliding, sliding
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Pooling(EvenLanes, abstract=True):
+class Pooling(Buffered, abstract=True):
     """One result for each channel and each window of ``kernel`` places, ``stride`` places apart.
 
     ``(H, W, C)`` gives ``(Ho, Wo, C)``, ``(L, C)`` gives ``(Lo, C)``; the kernel may be as large as
@@ -69,14 +63,12 @@ class Pooling(EvenLanes, abstract=True):
         (kh, kw), (sh, sw) = self.windows.kernel, self.windows.stride
         return -(-(kh - 1) // sh), -(-(kw - 1) // sw)
 
-    def cost(self) -> Cost:
-        if self.impl is None:
-            return Cost()
-        w, channels = self.windows, self.x.channels
-        down, along = self.open_windows
-        row = along * channels * self.merged(w.kernel[1]).bits
-        column = down * w.out[1] * channels * self.y.type.bits
-        return Cost(state_bits=row + column, cycles=self.beats_in)
+    @property
+    def state_bits(self) -> int:
+        w, (down, along) = self.windows, self.open_windows
+        row = along * self.merged(w.kernel[1]).bits
+        column = down * w.out[1] * self.y.type.bits
+        return self.x.channels * (row + column)
 
     def schedule(self) -> Schedule:
         """A step is a beat that enters the second stage."""

@@ -3,14 +3,12 @@
 All operators over space (convolutions, pooling) take their geometry from here.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.types import Tensor
+from ..ir import Tensor
 
 Sizes = tuple[int, ...]
 

@@ -1,28 +1,80 @@
-"""The one data structure: integer types, operators, graphs."""
+"""The one data structure: integer types, operators, graphs, and what operators are written with."""
 
-from .coding import Coding
+from .activation import Activation, Function, Quantizer
+from .coding import CODINGS, Coding, Planes, Values
+from .even_lanes import INTERVAL, Buffered, EvenLanes, divisors
 from .graph import INPUT, Graph, Stage, verify
 from .interface import InputQuantizer, Sink, Source
-from .operator import Cost, Impl, Operator
-from .schedule import Rule, Schedule, pipeline
+from .operator import (
+    Choice,
+    Cost,
+    Impl,
+    Memory,
+    Multiply,
+    Operator,
+    Primitives,
+    Style,
+    freeze,
+    freeze_channels,
+    frozen_array,
+    must_be_numbers,
+    must_be_style,
+    must_divide,
+    unchecked,
+)
+from .schedule import Rule, Schedule, Stream, pipeline, port
+from .structure import Coefficients, Structure, bits_for, different_bits, is_deep, turned_bits
+from .tables import Note, Table
 from .types import BIPOLAR, IntType, Tensor
 
 __all__ = [
     "BIPOLAR",
+    "CODINGS",
     "INPUT",
+    "INTERVAL",
+    "Activation",
+    "Buffered",
+    "Choice",
     "Coding",
+    "Coefficients",
     "Cost",
+    "EvenLanes",
+    "Function",
     "Graph",
     "Impl",
     "InputQuantizer",
     "IntType",
+    "Memory",
+    "Multiply",
+    "Note",
     "Operator",
+    "Planes",
+    "Primitives",
+    "Quantizer",
     "Rule",
     "Schedule",
     "Sink",
     "Source",
     "Stage",
+    "Stream",
+    "Structure",
+    "Style",
+    "Table",
     "Tensor",
+    "Values",
+    "bits_for",
+    "different_bits",
+    "divisors",
+    "freeze",
+    "freeze_channels",
+    "frozen_array",
+    "is_deep",
+    "must_be_numbers",
+    "must_be_style",
+    "must_divide",
     "pipeline",
+    "port",
+    "turned_bits",
+    "unchecked",
     "verify",
 ]

@@ -4,11 +4,8 @@ Imported graphs hold it over exact reals, so that nothing is rounded before it m
 `bitrill.passes.thresholds` turns it into integer thresholds, which hardware has.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar
 
 import numpy as np
 
@@ -82,7 +79,7 @@ class Function:
 class Activation(Imported):
     """``y = function(x)`` on each channel (innermost axis), exact and slow; it has no hardware."""
 
-    kind: ClassVar[str] = "activation"
+    kind = "activation"
 
     function: Function
 
@@ -119,6 +116,3 @@ class Activation(Imported):
                 y[middle] = self.function(int(seen[middle]), channel)
                 parts += [(first, middle), (middle, last)]
         return y
-
-
-__all__ = ["Activation", "Function", "Quantizer"]

@@ -4,8 +4,6 @@ A beat holds ``lanes`` elements, element 0 in the low bits, unpadded within the 
 padded with zeros to whole bytes, little-endian.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from .types import IntType

@@ -1,7 +1,5 @@
 """The codings that only weights have: sums of powers of two, and codebooks."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -173,6 +171,3 @@ def _pot_codes(powers: int, terms: int) -> tuple[np.ndarray, np.ndarray]:
     codes = codes[np.lexsort((codes, used))]
     values, first = np.unique(_pot_values(codes, powers, terms), return_index=True)
     return values, codes[first]
-
-
-__all__ = ["ENTRY", "MAX_ENTRIES", "MAX_TERMS", "Codebook", "PowersOfTwo"]

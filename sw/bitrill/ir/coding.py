@@ -5,8 +5,6 @@ rest of the compiler never asks for a coding by name; a class with a new `word`,
 is a new coding.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -177,7 +175,7 @@ class Coding(ABC):
         by_code = dict(zip(self.encode(values).tolist(), values.tolist(), strict=True))
         return reader.table(tuple(by_code.get(code) for code in range(1 << self.bits)))
 
-    def whole(self) -> Coding:
+    def whole(self) -> "Coding":
         """The coding of every value that writable weights of these bits may take."""
         return self
 
@@ -192,7 +190,7 @@ class Coding(ABC):
         return (cls.word,)
 
     @classmethod
-    def fitting(cls, choice: str, weights: np.ndarray, given: Coding) -> Coding:
+    def fitting(cls, choice: str, weights: np.ndarray, given: "Coding") -> "Coding":
         """The smallest coding under the name ``choice`` for ``weights``, int64 of any shape.
 
         ``given`` is the one that they have. Where none holds all weights, the result is the
@@ -213,6 +211,3 @@ def coding_class(word: str) -> type[Coding]:
     if word not in CODINGS:
         raise SpecError(f"coding must be one of {', '.join(map(repr, CODINGS))}, not {word!r}")
     return CODINGS[word]
-
-
-__all__ = ["CODINGS", "Coding", "DigitReader", "Planes", "Values", "coding_class"]

@@ -1,7 +1,5 @@
 """The codings of activations: bipolar, integer and logarithmic; the first two of weights too."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -187,6 +185,3 @@ class Log2(Coding):
 def is_power(n: int) -> bool:
     """Return whether ``n`` is a power of two."""
     return n >= 1 and n & (n - 1) == 0
-
-
-__all__ = ["HALF_POWER", "Bipolar", "Integer", "Log2", "is_power"]

@@ -4,14 +4,13 @@ Most operators that move, join or map elements are so; they share their lanes, d
 foldings.
 """
 
-from __future__ import annotations
-
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SpecError
-from .operator import Choice, Impl, Operator, Style, must_divide
+from .operator import Choice, Cost, Impl, Operator, Style, must_divide
 from .structure import BLOCK_BITS
 
 INTERVAL = 64
@@ -84,6 +83,21 @@ class EvenLanes(Operator, abstract=True):
     def completed(self, chosen: Choice, default: Impl) -> dict[str, Any]:
         """SIMD follows PE where only PE is chosen."""
         return {"simd": chosen["pe"], **chosen} if "pe" in chosen else dict(chosen)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Buffered(EvenLanes, abstract=True):
+    """An operator of even lanes that holds elements of its streams, and no constants."""
+
+    @property
+    @abstractmethod
+    def state_bits(self) -> int:
+        """Bits of its buffers (stage FOLDED)."""
+
+    def cost(self) -> Cost:
+        if self.impl is None:
+            return Cost()
+        return Cost(state_bits=self.state_bits, cycles=max(self.beats_in, self.beats_out))
 
 
 def divisors(n: int) -> list[int]:

@@ -1,10 +1,7 @@
 """Graphs: the network as frozen data that can be run, checked and printed."""
 
-from __future__ import annotations
-
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from typing import Any
@@ -62,6 +59,12 @@ class Graph:
             e: t for n in self.nodes for e, t in zip(n.outputs, n.results, strict=True)
         }
 
+    @cached_property
+    def lanes(self) -> dict[str, int]:
+        """Elements of a beat on every edge by name (stage FOLDED)."""
+        given = {e: n.lanes_out for n in self.nodes for e in n.outputs}
+        return {INPUT: self.reader(INPUT).lanes_in} | given
+
     def producer(self, edge: str) -> Operator:
         """The node that writes an edge; the input edge has none."""
         for node in self.nodes:
@@ -87,9 +90,9 @@ class Graph:
     def __iter__(self) -> Iterator[Operator]:
         return iter(self.nodes)
 
-    def replace(self, **changes: Any) -> Graph:
+    def replace(self, **changes: Any) -> "Graph":
         """A copy with some fields changed."""
-        return dataclasses.replace(self, **changes)
+        return replace(self, **changes)
 
     def run(self, x: np.ndarray) -> np.ndarray:
         """The golden model: integers ``[N, *source.shape]`` to int64 ``[N, *sink.shape]``, exact.
@@ -105,7 +108,7 @@ class Graph:
     def _run(self, x: np.ndarray, prepare: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         x = np.asarray(x)
         self.source.check_shape(x)
-        rows = max(1, CHUNK_ELEMENTS // self._widest)
+        rows = max(1, CHUNK_ELEMENTS // max(t.size for t in self.edges.values()))
         out = np.empty((len(x), *self.sink.shape), np.int64)
         for start in range(0, len(x), rows):
             chunk = self._evaluate(prepare(x[start : start + rows]), keep=False)[self.output]
@@ -113,10 +116,6 @@ class Graph:
         if len(x) == 0:
             prepare(x)  # its type may still be wrong
         return out
-
-    @cached_property
-    def _widest(self) -> int:
-        return max(t.size for t in self.edges.values())
 
     def trace(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """Every edge's int64 integers ``[N, *shape]`` for the inputs ``x`` of `run`."""

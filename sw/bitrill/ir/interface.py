@@ -1,7 +1,5 @@
 """The input and output of a design: how its integers relate to the model's floats and arrays."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -107,15 +105,16 @@ class Source:
             raise SpecError(
                 f"input must hold values of {self.tensor.type}, not {int(x.min())}..{int(x.max())}"
             )
-        return self._to_edge(x)
+        return to_edge(x, self.tensor, channel_last=self.channel_last)
 
     def restore(self, flat: np.ndarray) -> np.ndarray:
         """Inverse of `flatten`: the edge's integers as ``[N, *shape]``."""
-        return self._from_edge(flat.reshape(-1, *self.tensor.shape))
+        flat = flat.reshape(-1, *self.tensor.shape)
+        return from_edge(flat, self.shape, channel_last=self.channel_last)
 
     def quantize(self, x: np.ndarray) -> np.ndarray:
         """Finite floats ``[N, *shape]`` to the integers that `flatten` takes."""
-        return self._from_edge(self.quantize_edge(x))
+        return self.restore(self.quantize_edge(x))
 
     def quantize_edge(self, x: np.ndarray) -> np.ndarray:
         """Finite floats ``[N, *shape]`` to the edge's integers, ``[N, *tensor.shape]``."""
@@ -127,13 +126,7 @@ class Source:
             )
         if not np.isfinite(x).all():
             raise SpecError("input must be finite, and holds NaN or infinity")
-        return self.quantizer(self._to_edge(x))
-
-    def _to_edge(self, x: np.ndarray) -> np.ndarray:
-        return to_edge(x, self.tensor, channel_last=self.channel_last)
-
-    def _from_edge(self, x: np.ndarray) -> np.ndarray:
-        return from_edge(x, self.shape, channel_last=self.channel_last)
+        return self.quantizer(to_edge(x, self.tensor, channel_last=self.channel_last))
 
     def check_shape(self, x: np.ndarray) -> None:
         """Raise `SpecError` unless x is ``[N, *shape]``."""

@@ -7,11 +7,10 @@ operators, so a class that a user defines goes through the whole compiler.
 from __future__ import annotations
 
 import copy
-import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, NoReturn
 
 import numpy as np
 
@@ -198,7 +197,7 @@ class Operator(ABC):
 
     def replace(self, **changes: Any) -> Any:
         """A copy with some fields changed."""
-        return dataclasses.replace(self, **changes)
+        return replace(self, **changes)
 
     # parameters
 
@@ -336,36 +335,23 @@ class Imported(Operator, abstract=True):
 
     component = ""
 
-    def _refuse(self) -> StageError:
-        return StageError(
-            f"{self.name}: {self.kind} must become integer operators before it is folded"
-        )
-
-    def validate_impl(self, impl: Impl) -> None:
-        raise self._refuse()
-
-    def default_impl(self, lanes: tuple[int | None, ...], *, style: Style) -> Impl:
-        raise self._refuse()
-
-    def foldings(self, fixed: Choice) -> Iterator[Impl]:
-        raise self._refuse()
-
     def cost(self) -> Cost:
         return Cost()
 
-    def schedule(self) -> Schedule:
-        raise self._refuse()
+    def _refuse(self, *given: object, **named: object) -> NoReturn:
+        raise StageError(
+            f"{self.name}: {self.kind} must become integer operators before it is folded"
+        )
 
-    def structure(self) -> Structure:
-        raise self._refuse()
+    validate_impl = default_impl = foldings = schedule = structure = _refuse
 
     @property
     def lanes_in(self) -> int:
-        raise self._refuse()
+        self._refuse()
 
     @property
     def lanes_out(self) -> int:
-        raise self._refuse()
+        self._refuse()
 
 
 def unchecked(op: Operator, impl: Impl) -> Any:
@@ -376,6 +362,21 @@ def unchecked(op: Operator, impl: Impl) -> Any:
     twin = copy.copy(op)
     object.__setattr__(twin, "impl", impl)
     return twin
+
+
+def freeze(op: Operator, field: str, *, ndim: int, dtype: Any = np.int64) -> np.ndarray:
+    """Make an array parameter of ``op`` read-only, as `frozen_array` does, and return it."""
+    array = frozen_array(getattr(op, field), name=f"{op.name}: {field}", ndim=ndim, dtype=dtype)
+    object.__setattr__(op, field, array)
+    return array
+
+
+def freeze_channels(op: Operator, *fields: str) -> None:
+    """Make array parameters of ``op`` read-only that hold one integer for each channel of x."""
+    for field in fields:
+        n = len(freeze(op, field, ndim=1))
+        if n != op.x.channels:
+            raise SpecError(f"{op.name}: {field} must have {op.x.channels} entries, not {n}")
 
 
 def must_divide(*, name: str, what: str, value: int, of: str, total: int) -> None:
@@ -406,22 +407,3 @@ def must_be_numbers(op: Operator) -> None:
     logarithmic = [str(t.type) for t in op.operands if not t.type.coding.addable]
     if logarithmic:
         raise SpecError(f"{op.name}: operands of {op.kind} must be integers, not {logarithmic[0]}")
-
-
-__all__ = [
-    "Choice",
-    "Component",
-    "Cost",
-    "Impl",
-    "Imported",
-    "Memory",
-    "Multiply",
-    "Operator",
-    "Primitives",
-    "Style",
-    "frozen_array",
-    "must_be_numbers",
-    "must_be_style",
-    "must_divide",
-    "unchecked",
-]

@@ -4,8 +4,6 @@ A class is known from when it is made. Packages are imported when a name is aske
 known yet: those of the entry point group ``bitrill.operators``.
 """
 
-from __future__ import annotations
-
 import importlib
 import logging
 from collections.abc import Iterable

@@ -10,8 +10,6 @@ or one past the frame, means an earlier or later frame (event ``-1`` is the prev
 Cf. Baccelli, Cohen, Olsder, Quadrat: Synchronization and Linearity (1992), timed event graphs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias

@@ -4,8 +4,6 @@
 ``weights.npz`` holds the arrays, named ``node.field``.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import io

@@ -4,8 +4,6 @@ Two lists of named counts, of what takes LUTs and of what takes flip-flops. How 
 flip-flops one of each takes is fitted to synthesis (`bitrill.resources.estimate`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil

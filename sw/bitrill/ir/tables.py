@@ -4,8 +4,6 @@ An operator with writable constants describes them by `Table`; the register map 
 made from these descriptions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Types of edges: which integers may stand there, and in which coding."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -47,19 +45,19 @@ class IntType:
         object.__setattr__(self, "coding", kind(lo, hi, **parameters))
 
     @staticmethod
-    def of(coding: Coding) -> IntType:
+    def of(coding: Coding) -> "IntType":
         """The type of a coding."""
         made = object.__new__(IntType)
         object.__setattr__(made, "coding", coding)
         return made
 
     @staticmethod
-    def for_range(*, lo: int, hi: int) -> IntType:
+    def for_range(*, lo: int, hi: int) -> "IntType":
         """The integer type of ``lo..hi``."""
         return IntType(int(lo), int(hi))
 
     @staticmethod
-    def of_entries(entries: tuple[int, ...]) -> IntType:
+    def of_entries(entries: tuple[int, ...]) -> "IntType":
         """The codebook of these values, ascending."""
         ends = (int(entries[0]), int(entries[-1])) if len(entries) else (0, 0)
         return IntType.of(Codebook(*ends, tuple(entries)))

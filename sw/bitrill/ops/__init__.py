@@ -1,6 +1,6 @@
 """Bitrill's operators, one file each; `bitrill_hw.ops` has their hardware under the same names."""
 
-from ..ir.operator import Operator
+from ..ir import Operator
 from ..ir.registry import registered
 from .add import Add
 from .argmax import ArgMax

@@ -1,18 +1,11 @@
 """The operator `Add`: tensors added element by element, for residual connections."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost, must_be_numbers
-from ..ir.schedule import Rule, Schedule, port
-from ..ir.structure import Structure
-from ..ir.types import IntType, Tensor
+from ..ir import Buffered, IntType, Rule, Schedule, Structure, Tensor, must_be_numbers, port
 
 GAIN_BITS = 16
 """Bits of the widest gain; the gains that passes choose have far fewer."""
@@ -38,7 +31,7 @@ def scaled(t: IntType, gain: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Add(EvenLanes):
+class Add(Buffered):
     """``y = sum(gains[j] * x_j)``, element by element; operands of one shape, any types.
 
     ``gains``: an integer for each operand, not 0; they bring operands of different scales to one
@@ -50,7 +43,7 @@ class Add(EvenLanes):
     one, as beats come: ``in_j[k] >= step[k - 1]``, ``step[k] >= in_j[k] + 1``.
     """
 
-    kind: ClassVar[str] = "add"
+    kind = "add"
     component = "bitrill_hw.ops.add:AddCore"
 
     gains: tuple[int, ...] = (1, 1)
@@ -79,11 +72,9 @@ class Add(EvenLanes):
         scaled_xs = [g * x.astype(np.int64) for g, x in zip(self.gains, xs, strict=True)]
         return np.sum(scaled_xs, axis=0)
 
-    def cost(self) -> Cost:
-        bits = sum(t.type.bits for t in self.operands)
-        if self.impl is None:
-            return Cost()
-        return Cost(state_bits=bits * self.impl.pe, cycles=self.x.size // self.impl.pe)
+    @property
+    def state_bits(self) -> int:
+        return self.folded.pe * sum(t.type.bits for t in self.operands)
 
     @property
     def has_gains(self) -> bool:

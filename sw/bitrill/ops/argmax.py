@@ -1,18 +1,25 @@
 """The operator `ArgMax`: a classifier's decision, the channels with the highest scores."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.operator import Choice, Cost, Impl, Operator, Style, frozen_array, must_be_numbers
-from ..ir.schedule import Rule, Schedule
-from ..ir.structure import Structure
-from ..ir.types import IntType, Tensor
+from ..ir import (
+    Choice,
+    Cost,
+    Impl,
+    IntType,
+    Operator,
+    Rule,
+    Schedule,
+    Structure,
+    Style,
+    Tensor,
+    freeze_channels,
+    must_be_numbers,
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,7 +33,7 @@ class ArgMax(Operator):
     one leave.
     """
 
-    kind: ClassVar[str] = "argmax"
+    kind = "argmax"
     component = "bitrill_hw.ops.argmax:ArgMaxCore"
 
     gain: np.ndarray
@@ -34,13 +41,7 @@ class ArgMax(Operator):
     k: int = 1
 
     def validate(self) -> None:
-        for what in ("gain", "offset"):
-            array = frozen_array(getattr(self, what), name=f"{self.name}: {what}", ndim=1)
-            if array.shape != (self.x.channels,):
-                raise SpecError(
-                    f"{self.name}: {what} must have {self.x.channels} entries, not {array.shape[0]}"
-                )
-            object.__setattr__(self, what, array)
+        freeze_channels(self, "gain", "offset")
         if not self.plain:
             must_be_numbers(self)
         if self.x.size != self.x.channels:

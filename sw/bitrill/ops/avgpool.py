@@ -1,17 +1,13 @@
 """The operator `SumPool`: sums over windows, for average pooling; the scale does the division."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import ClassVar
 
 import numpy as np
 
 from ..geometry.pooling import Pooling
-from ..ir.operator import must_be_numbers
-from ..ir.types import IntType
+from ..ir import IntType, must_be_numbers
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,7 +17,7 @@ class SumPool(Pooling):
     An average is this sum with a scale divided by the number of places.
     """
 
-    kind: ClassVar[str] = "avgpool"
+    kind = "avgpool"
     component = "bitrill_hw.ops.avgpool:SumPoolCore"
 
     def validate(self) -> None:

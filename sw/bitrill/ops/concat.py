@@ -1,24 +1,17 @@
 """The operator `Concat`: channels of several tensors side by side, as in DenseNet and U-Net."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import gcd
-from typing import ClassVar
 
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost, must_be_numbers
-from ..ir.schedule import Rule, Schedule, port
-from ..ir.structure import Structure
-from ..ir.types import IntType, Tensor
+from ..ir import Buffered, IntType, Rule, Schedule, Structure, Tensor, must_be_numbers, port
 from .add import check_gains, scaled
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Concat(EvenLanes):
+class Concat(Buffered):
     """``y = [gains[0] * x_0, gains[1] * x_1, ..]`` along the channels, pixel by pixel.
 
     Operands agree in all axes but the innermost, and may differ in type. y is bipolar or
@@ -31,7 +24,7 @@ class Concat(EvenLanes):
     beat is accepted when its turn has come, at the edge at which the one before it leaves.
     """
 
-    kind: ClassVar[str] = "concat"
+    kind = "concat"
     component = "bitrill_hw.ops.concat:ConcatCore"
 
     gains: tuple[int, ...] = (1, 1)
@@ -67,10 +60,9 @@ class Concat(EvenLanes):
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         return np.concatenate([g * x for g, x in zip(self.gains, xs, strict=True)], axis=-1)
 
-    def cost(self) -> Cost:
-        if self.impl is None:
-            return Cost()
-        return Cost(state_bits=self.impl.pe * self.y.type.bits, cycles=self.y.size // self.impl.pe)
+    @property
+    def state_bits(self) -> int:
+        return self.folded.pe * self.y.type.bits
 
     @property
     def turns(self) -> tuple[int, ...]:

@@ -1,26 +1,19 @@
 """The operator `Convert`: the same elements with another number of them a beat, or other axes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import gcd, prod
-from typing import ClassVar
 
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost, Impl, must_divide
-from ..ir.schedule import Rule, Schedule
-from ..ir.structure import Structure
-from ..ir.types import Tensor
+from ..ir import Buffered, Impl, Rule, Schedule, Structure, Tensor, must_divide
 
 DEEP_LOAD = 8
 """Elements of the shift register from which on the counter no longer fits the LUT of each bit."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Convert(EvenLanes):
+class Convert(Buffered):
     """``y = x``; ``simd`` elements an input beat, ``pe`` an output beat; ``shape``: axes of y.
 
     It is a shift register of ``capacity = simd + pe - gcd(simd, pe)`` elements. An output beat is
@@ -28,9 +21,9 @@ class Convert(EvenLanes):
     which its elements find room; elements that leave at that edge make room, too.
     """
 
-    kind: ClassVar[str] = "convert"
+    kind = "convert"
     component = "bitrill_hw.ops.convert:ConvertCore"
-    takes_codes: ClassVar[bool] = True
+    takes_codes = True
 
     shape: tuple[int, ...] | None = None
 
@@ -56,12 +49,9 @@ class Convert(EvenLanes):
         a, b = self.lanes_in, self.lanes_out
         return a + b - gcd(a, b)
 
-    def cost(self) -> Cost:
-        if self.impl is None:
-            return Cost()
-        return Cost(
-            state_bits=self.capacity * self.x.type.bits, cycles=max(self.beats_in, self.beats_out)
-        )
+    @property
+    def state_bits(self) -> int:
+        return self.capacity * self.x.type.bits
 
     def schedule(self) -> Schedule:
         a, b = self.lanes_in, self.lanes_out

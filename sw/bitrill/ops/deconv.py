@@ -1,23 +1,27 @@
 """The operator `Deconv`: zeros between pixels; a convolution behind it makes a transposed one."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar
 
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost
-from ..ir.schedule import Rule, Schedule
-from ..ir.structure import Structure
-from ..ir.types import IntType, Tensor
+from ..ir import Buffered, IntType, Operator, Rule, Schedule, Structure, Tensor
+
+
+def check_factors(op: Operator, factors: tuple[int, ...], what: str) -> None:
+    """Raise `SpecError` unless there is a factor for each axis of space, and one is above 1."""
+    if len(op.x.shape) not in (2, 3):
+        raise SpecError(f"{op.name}: x of {op.kind} must be [L, C] or [H, W, C], not {op.x.shape}")
+    axes = len(op.x.shape) - 1
+    if len(factors) != axes or min(factors) < 1:
+        raise SpecError(f"{op.name}: {what}s must be {axes} of at least 1, not {list(factors)}")
+    if prod(factors) == 1:
+        raise SpecError(f"{op.name}: some {what} must be above 1")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Deconv(EvenLanes):
+class Deconv(Buffered):
     """``y[i * s0, j * s1, c] = x[i, j, c]`` with ``strides`` (s0, s1), and 0 elsewhere.
 
     x: ``[H, W, C]`` or ``[L, C]``; y: ``[(H - 1) * s0 + 1, (W - 1) * s1 + 1, C]``, with the range
@@ -30,23 +34,13 @@ class Deconv(EvenLanes):
     the edge at which the one in front of it leaves.
     """
 
-    kind: ClassVar[str] = "deconv"
+    kind = "deconv"
     component = "bitrill_hw.ops.deconv:DeconvCore"
 
     strides: tuple[int, ...]
 
     def validate(self) -> None:
-        if len(self.x.shape) not in (2, 3):
-            raise SpecError(
-                f"{self.name}: x of deconv must be [L, C] or [H, W, C], not {self.x.shape}"
-            )
-        axes = len(self.x.shape) - 1
-        if len(self.strides) != axes or min(self.strides) < 1:
-            raise SpecError(
-                f"{self.name}: strides must be {axes} of at least 1, not {list(self.strides)}"
-            )
-        if prod(self.strides) == 1:
-            raise SpecError(f"{self.name}: some stride must be above 1")
+        check_factors(self, self.strides, "stride")
 
     def infer(self) -> Tensor:
         sizes = ((n - 1) * s + 1 for n, s in zip(self.x.shape, self.strides, strict=False))
@@ -60,10 +54,9 @@ class Deconv(EvenLanes):
         y[(slice(None), *(slice(None, None, s) for s in self.strides))] = xs[0]
         return y
 
-    def cost(self) -> Cost:
-        if self.impl is None:
-            return Cost()
-        return Cost(state_bits=self.impl.pe * self.y.type.bits, cycles=self.y.size // self.impl.pe)
+    @property
+    def state_bits(self) -> int:
+        return self.folded.pe * self.y.type.bits
 
     @property
     def pixel(self) -> int:

@@ -1,25 +1,31 @@
 """The operator `Depthwise`: each channel has its own kernel; it stands behind a sliding window."""
 
-from __future__ import annotations
-
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 
 from ..arith.accumulate import starts, stored_weights, sum_plan, sum_stages
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost, Impl, Style, frozen_array, must_be_style
-from ..ir.schedule import Rule, Schedule
-from ..ir.structure import Structure, bits_for, different_bits
-from ..ir.tables import Table
-from ..ir.types import IntType, Tensor
+from ..ir import (
+    Cost,
+    EvenLanes,
+    Impl,
+    IntType,
+    Rule,
+    Schedule,
+    Structure,
+    Style,
+    Table,
+    Tensor,
+    bits_for,
+    different_bits,
+    freeze,
+    must_be_style,
+)
 from .matvec import MatVec
 from .units.folded import add_sums
-from .units.tables import free_type, start_words, starts_table, type_note
+from .units.matrix import free_type, start_words, starts_table, type_note
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,20 +44,18 @@ class Depthwise(EvenLanes):
     them in a memory that the host writes.
     """
 
-    kind: ClassVar[str] = "depthwise"
+    kind = "depthwise"
     styles = ("folded", "runtime")
     block_choice = True
     can_be_free = True
-    takes_codes: ClassVar[bool] = True
+    takes_codes = True
 
     weights: np.ndarray
     weight_type: IntType
     free: bool = False
 
     def validate(self) -> None:
-        weights = frozen_array(self.weights, name=f"{self.name}: weights", ndim=2)
-        object.__setattr__(self, "weights", weights)
-        channels, taps = weights.shape
+        channels, taps = freeze(self, "weights", ndim=2).shape
         if channels * taps != self.x.channels:
             raise SpecError(
                 f"{self.name}: weights must have {self.x.channels} entries (channels by taps),"
@@ -75,7 +79,7 @@ class Depthwise(EvenLanes):
 
     def default_impl(self, lanes: tuple[int | None, ...], *, style: Style) -> Impl:
         impl = super().default_impl(lanes, style=style)
-        runtime = dataclasses.replace(impl, style=style)
+        runtime = replace(impl, style=style)
         return runtime if runtime.writable else impl
 
     @property
@@ -176,7 +180,7 @@ class Depthwise(EvenLanes):
         )
         return Schedule(self.beats_in, 0, self.beats_out, rules)
 
-    def freed(self) -> Depthwise:
+    def freed(self) -> "Depthwise":
         if self.free:
             return self
         return self.replace(free=True, weight_type=free_type(self.weight_type))

@@ -1,22 +1,15 @@
 """The operator `Fork`: copies of one stream for several readers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost
-from ..ir.schedule import Rule, Schedule, port
-from ..ir.structure import Structure
-from ..ir.types import Tensor
+from ..ir import Buffered, Rule, Schedule, Structure, Tensor, port
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Fork(EvenLanes):
+class Fork(Buffered):
     """``y_j = x`` for ``copies`` results; ``pe`` elements a beat.
 
     One register holds a beat. Each copy is offered in the next cycle, and its reader takes it when
@@ -24,7 +17,7 @@ class Fork(EvenLanes):
     which the last copy leaves: ``out_j[k] >= in[k] + 1``, ``in[k] >= out_j[k - 1]``.
     """
 
-    kind: ClassVar[str] = "fork"
+    kind = "fork"
     component = "bitrill_hw.ops.fork:ForkCore"
 
     copies: int = 2
@@ -46,10 +39,9 @@ class Fork(EvenLanes):
     def eval(self, *xs: np.ndarray) -> tuple[np.ndarray, ...]:
         return (xs[0],) * self.copies
 
-    def cost(self) -> Cost:
-        if self.impl is None:
-            return Cost()
-        return Cost(state_bits=self.impl.pe * self.x.type.bits, cycles=self.x.size // self.impl.pe)
+    @property
+    def state_bits(self) -> int:
+        return self.folded.pe * self.x.type.bits
 
     def schedule(self) -> Schedule:
         n = self.beats_in

@@ -1,19 +1,15 @@
 """The operator `L1MatVec`, AdderNet's dense layer: sums of absolute differences, not products."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, cast
+from typing import cast
 
 import numpy as np
 
 from ..arith.l1_products import front_stages, groups
 from ..arith.shapes import DistanceMatrix
 from ..errors import SpecError
-from ..ir.operator import Impl, frozen_array, must_be_style
-from ..ir.structure import Structure
-from ..ir.types import IntType
+from ..ir import Impl, IntType, Structure, freeze, must_be_style
 from .units.base import MatrixLike
 from .units.folded import Folded
 from .units.matrix import Matrix
@@ -58,13 +54,12 @@ class L1MatVec(Matrix):
     `bitrill.arith.l1_products`).
     """
 
-    kind: ClassVar[str] = "l1matvec"
+    kind = "l1matvec"
 
-    distances: ClassVar[bool] = True
+    distances = True
 
     def validate(self) -> None:
-        weights = frozen_array(self.weights, name=f"{self.name}: weights", ndim=2)
-        object.__setattr__(self, "weights", weights)
+        weights = freeze(self, "weights", ndim=2)
         if self.cols not in (self.x.channels, self.x.size):
             raise SpecError(
                 f"{self.name}: weights must have {self.x.channels} columns, not {self.cols}"

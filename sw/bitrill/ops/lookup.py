@@ -1,18 +1,22 @@
 """The operator `Lookup`: a table, for functions that are not monotone and so have no thresholds."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost, Impl, frozen_array
-from ..ir.schedule import Schedule, pipeline
-from ..ir.structure import Structure, different_bits
-from ..ir.types import IntType, Tensor
+from ..ir import (
+    Cost,
+    EvenLanes,
+    Impl,
+    IntType,
+    Schedule,
+    Structure,
+    Tensor,
+    different_bits,
+    freeze,
+    pipeline,
+)
 from ..parts.memories import HALF_BITS, halves, place
 
 ADDRESS_BITS = 16
@@ -27,18 +31,17 @@ class Lookup(EvenLanes):
     channels. ``pe`` channels a beat, one beat a cycle, one stage: a memory for each lane.
     """
 
-    kind: ClassVar[str] = "lookup"
+    kind = "lookup"
     component = "bitrill_hw.ops.lookup:LookupCore"
     block_choice = True
     fixed_range = True
-    takes_codes: ClassVar[bool] = True
+    takes_codes = True
 
     table: np.ndarray
     out: IntType
 
     def validate(self) -> None:
-        table = frozen_array(self.table, name=f"{self.name}: table", ndim=2)
-        object.__setattr__(self, "table", table)
+        table = freeze(self, "table", ndim=2)
         want = (self.x.channels, self.x.type.n_values)
         if table.shape not in (want, (1, want[1])):
             raise SpecError(
@@ -55,7 +58,7 @@ class Lookup(EvenLanes):
     def stored_bits(self, impl: Impl) -> int:
         return self.cost().weight_bits
 
-    def on(self, operands: tuple[Tensor, ...]) -> Lookup:
+    def on(self, operands: tuple[Tensor, ...]) -> "Lookup":
         """The same function; its table keeps only the words of values that x still has."""
         kept = np.isin(self.x.type.values(), operands[0].type.values())
         return self.replace(operands=operands, table=self.table[:, kept])

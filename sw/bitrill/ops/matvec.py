@@ -1,23 +1,17 @@
 """The operator `MatVec`: matrix times vector; dense layers, and behind a `Window` convolutions."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import ClassVar
 
 import numpy as np
 
 from ..arith.accumulate import sum_plan
 from ..arith.bitserial import total_range
 from ..errors import SpecError
-from ..ir.operator import frozen_array
-from ..ir.tables import Table
-from ..ir.types import IntType
+from ..ir import IntType, Table, freeze, frozen_array
 from .units import unit_styles, unit_ways
-from .units.matrix import Matrix
-from .units.tables import free_type, starts_table, type_note
+from .units.matrix import Matrix, free_type, starts_table, type_note
 
 _PACKED_WEIGHTS = 1 << 19
 _PACKED_VECTORS = 8
@@ -99,8 +93,8 @@ class MatVec(Matrix):
     of ``folded``.
     """
 
-    kind: ClassVar[str] = "matvec"
-    takes_codes: ClassVar[bool] = True
+    kind = "matvec"
+    takes_codes = True
 
     styles = STYLES
     ways = unit_ways()
@@ -111,9 +105,7 @@ class MatVec(Matrix):
     free: bool = False
 
     def validate(self) -> None:
-        object.__setattr__(
-            self, "weights", frozen_array(self.weights, name=f"{self.name}: weights", ndim=2)
-        )
+        freeze(self, "weights", ndim=2)
         if self.cols not in (self.x.channels, self.x.size):
             raise SpecError(
                 f"{self.name}: weights must have {self.x.channels} columns, not {self.cols}"
@@ -237,7 +229,7 @@ class MatVec(Matrix):
     def _serial_range(self) -> IntType:
         return total_range(self)
 
-    def freed(self) -> MatVec:
+    def freed(self) -> "MatVec":
         if self.free or self.inside is not None:
             return self
         return self.replace(free=True, weight_type=free_type(self.weight_type))

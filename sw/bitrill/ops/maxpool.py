@@ -1,15 +1,12 @@
 """The operator `MaxPool`: the maximum over windows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import reduce
-from typing import ClassVar
 
 import numpy as np
 
 from ..geometry.pooling import Pooling
-from ..ir.types import IntType
+from ..ir import IntType
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -19,7 +16,7 @@ class MaxPool(Pooling):
     Padding is a `Pad` in front, with the lowest value of the type.
     """
 
-    kind: ClassVar[str] = "maxpool"
+    kind = "maxpool"
     component = "bitrill_hw.ops.maxpool:MaxPoolCore"
 
     def merged(self, n: int) -> IntType:

@@ -1,23 +1,16 @@
 """The operator `Pad`: a border of a constant around each feature map."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from ..errors import SpecError
 from ..geometry.windows import plane
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost
-from ..ir.schedule import Rule, Schedule
-from ..ir.structure import Structure
-from ..ir.types import IntType, Tensor
+from ..ir import Buffered, IntType, Rule, Schedule, Structure, Tensor
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Pad(EvenLanes):
+class Pad(Buffered):
     """``y`` is ``x`` with ``pads`` rows and columns of ``value`` around it.
 
     ``pads``: ``(top, left, bottom, right)`` for x of shape ``(H, W, C)``, ``(left, right)`` for
@@ -33,9 +26,9 @@ class Pad(EvenLanes):
     network stays empty; all other border is given as soon as it is due.
     """
 
-    kind: ClassVar[str] = "pad"
+    kind = "pad"
     component = "bitrill_hw.ops.pad:PadCore"
-    takes_codes: ClassVar[bool] = True
+    takes_codes = True
 
     pads: tuple[int, ...]
     value: int
@@ -80,15 +73,14 @@ class Pad(EvenLanes):
             xs[0].astype(dtype, copy=False), [(0, 0), *sides, (0, 0)], constant_values=value
         )
 
-    def cost(self) -> Cost:
-        if self.impl is None:
-            return Cost()
-        return Cost(state_bits=self.lanes_in * self.x.type.bits, cycles=self.beats_out)
+    @property
+    def state_bits(self) -> int:
+        return self.lanes_in * self.x.type.bits
 
     def schedule(self) -> Schedule:
-        (height, width), (top, left, bottom, right) = self.plane, self.sides
-        inside = np.zeros((height + top + bottom, width + left + right), bool)
-        inside[top : top + height, left : left + width] = True
+        (height, width), (top, before, bottom, behind) = self.plane, self.sides
+        inside = np.zeros((height + top + bottom, before + width + behind), bool)
+        inside[top : top + height, before : before + width] = True
         inside = inside.reshape(-1).repeat(self.x.channels // self.lanes_in)
         places = np.flatnonzero(inside)
         arrived = Rule("out", "in", np.maximum(inside.cumsum() - 1, 0), 1)
@@ -98,8 +90,8 @@ class Pad(EvenLanes):
         return Schedule(len(places), 0, len(inside), (arrived, moved))
 
     def structure(self) -> Structure:
-        s, (height, width), (top, left, bottom, right) = Structure(), self.plane, self.sides
-        s.counters(self.x.channels // self.lanes_in, left + width + right, top + height + bottom)
+        s, (height, width) = Structure(), plane(self.name, self.y)
+        s.counters(self.x.channels // self.lanes_in, width, height)
         held = self.lanes_in * self.x.type.bits
         s.luts(width=held)
         s.flops(held=held + 2)

@@ -1,24 +1,19 @@
 """The operator `Rearrange`: depth-to-space (sub-pixel convolution) and its inverse."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from math import prod
+from typing import Literal, get_args
 
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost, Impl
-from ..ir.schedule import Rule, Schedule
-from ..ir.structure import Structure, bits_for
-from ..ir.types import Tensor
+from ..ir import Buffered, Impl, Rule, Schedule, Structure, Tensor, bits_for
 
 Direction = Literal["to_space", "to_depth"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Rearrange(EvenLanes):
+class Rearrange(Buffered):
     """Moves a block of ``b * b`` pixels, n channels each, into the channels of one pixel, or back.
 
     In the deep form, pixel ``[d, e]`` of a block is the channels ``(d * b + e) * n + c``:
@@ -35,9 +30,9 @@ class Rearrange(EvenLanes):
     after the last reading of the band two before it.
     """
 
-    kind: ClassVar[str] = "rearrange"
+    kind = "rearrange"
     component = "bitrill_hw.ops.rearrange:RearrangeCore"
-    takes_codes: ClassVar[bool] = True
+    takes_codes = True
 
     block: int
     direction: Direction
@@ -63,7 +58,7 @@ class Rearrange(EvenLanes):
         return "elements of a run", self.block * self.small
 
     def stored_bits(self, impl: Impl) -> int:
-        return self.replace(impl=impl).cost().state_bits
+        return self.replace(impl=impl).state_bits
 
     @property
     def small(self) -> int:
@@ -97,14 +92,9 @@ class Rearrange(EvenLanes):
         outer, inner, run = self.runs
         return outer, inner, run // self.folded.pe
 
-    def cost(self) -> Cost:
-        if self.impl is None:
-            return Cost()
-        outer, inner, run = self.runs
-        return Cost(
-            state_bits=2 * outer * inner * run * self.x.type.bits,
-            cycles=self.x.size // self.impl.pe,
-        )
+    @property
+    def state_bits(self) -> int:
+        return 2 * prod(self.runs) * self.x.type.bits
 
     def schedule(self) -> Schedule:
         n, (outer, inner, run) = self.beats_in, self.beats

@@ -1,21 +1,27 @@
 """The operator `Requantize`: multiply, add, shift, for activations with evenly spaced steps."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import ClassVar
 
 import numpy as np
 
 from ..arith.multiply_shift import SUM_BITS
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost, Impl, Style, frozen_array, must_be_numbers
-from ..ir.schedule import Schedule, pipeline
-from ..ir.structure import Structure, different_bits
-from ..ir.types import IntType, Tensor
+from ..ir import (
+    Cost,
+    EvenLanes,
+    Impl,
+    IntType,
+    Schedule,
+    Structure,
+    Style,
+    Tensor,
+    different_bits,
+    freeze_channels,
+    must_be_numbers,
+    pipeline,
+)
 
 LATENCY = 3
 """Stages: operands; sum; shift and clamp."""
@@ -35,7 +41,7 @@ class Requantize(EvenLanes):
     ``pe`` channels a beat, one beat a cycle, 3 stages: operands; sum; shift and clamp.
     """
 
-    kind: ClassVar[str] = "requantize"
+    kind = "requantize"
     component = "bitrill_hw.ops.requantize:RequantizeCore"
 
     gain: np.ndarray
@@ -45,13 +51,7 @@ class Requantize(EvenLanes):
 
     def validate(self) -> None:
         must_be_numbers(self)
-        for what in ("gain", "offset"):
-            array = frozen_array(getattr(self, what), name=f"{self.name}: {what}", ndim=1)
-            if array.shape != (self.x.channels,):
-                raise SpecError(
-                    f"{self.name}: {what} must have {self.x.channels} entries, not {array.shape[0]}"
-                )
-            object.__setattr__(self, what, array)
+        freeze_channels(self, "gain", "offset")
         if not self.out.coding.binary:
             raise SpecError(f"{self.name}: the result must be integers, not {self.out}")
         if not 0 <= self.shift < SUM_BITS:

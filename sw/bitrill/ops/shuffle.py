@@ -1,44 +1,33 @@
 """The operator `Shuffle`: channels in another order, as in ShuffleNet."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost, frozen_array
-from ..ir.schedule import Rule, Schedule
-from ..ir.structure import Structure
-from ..ir.types import Tensor
+from ..ir import Buffered, Rule, Schedule, Structure, Tensor, freeze
 from .convert import DEEP_LOAD
 
 
-def group_order(channels: int, groups: int) -> np.ndarray:
-    """The order of ShuffleNet's shuffle: ``[groups, n]`` transposed (Zhang et al. 2018)."""
-    return np.arange(channels).reshape(groups, -1).T.ravel()
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Shuffle(EvenLanes):
+class Shuffle(Buffered):
     """``y[.., c] = x[.., order[c]]``; ``order``: int64 ``[C]``, a permutation.
+
+    ShuffleNet's order of G groups is ``[G, C / G]`` transposed (Zhang et al. 2018).
 
     ``pe`` elements a beat, a divisor of the channels. The beats of a pixel are collected. The edge
     that accepts the last one moves the whole pixel to the output register, which it leaves beat by
     beat while the next pixel comes in: ``out[k] >= in[k // B * B + B - 1] + 1``, B beats a pixel.
     """
 
-    kind: ClassVar[str] = "shuffle"
+    kind = "shuffle"
     component = "bitrill_hw.ops.shuffle:ShuffleCore"
-    takes_codes: ClassVar[bool] = True
+    takes_codes = True
 
     order: np.ndarray
 
     def validate(self) -> None:
-        order = frozen_array(self.order, name=f"{self.name}: order", ndim=1)
-        object.__setattr__(self, "order", order)
+        order = freeze(self, "order", ndim=1)
         if sorted(order.tolist()) != list(range(self.x.channels)):
             raise SpecError(
                 f"{self.name}: order must hold each of 0..{self.x.channels - 1} once,"
@@ -51,11 +40,9 @@ class Shuffle(EvenLanes):
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         return xs[0][..., self.order]
 
-    def cost(self) -> Cost:
-        if self.impl is None:
-            return Cost()
-        held = 2 * self.x.channels - self.impl.pe
-        return Cost(state_bits=held * self.x.type.bits, cycles=self.x.size // self.impl.pe)
+    @property
+    def state_bits(self) -> int:
+        return (2 * self.x.channels - self.folded.pe) * self.x.type.bits
 
     @property
     def pixel(self) -> int:

@@ -1,24 +1,17 @@
 """The operator `Split`: several results, each with some consecutive channels of its operand."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import gcd
-from typing import ClassVar
 
 import numpy as np
 
 from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost
-from ..ir.schedule import Rule, Schedule, port
-from ..ir.structure import Structure
-from ..ir.types import Tensor
+from ..ir import Buffered, Rule, Schedule, Structure, Tensor, port
 from .concat import turns
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Split(EvenLanes):
+class Split(Buffered):
     """``y_j = x[.., start_j : start_j + sizes[j]]``: ``sizes[j]`` consecutive channels each.
 
     ``pe`` elements a beat, a divisor of every size. One register: ``out_j[its beat] >= in + 1``,
@@ -26,9 +19,9 @@ class Split(EvenLanes):
     belongs to: a result that is not read holds up the others.
     """
 
-    kind: ClassVar[str] = "split"
+    kind = "split"
     component = "bitrill_hw.ops.split:SplitCore"
-    takes_codes: ClassVar[bool] = True
+    takes_codes = True
 
     sizes: tuple[int, ...]
 
@@ -52,10 +45,9 @@ class Split(EvenLanes):
     def eval(self, *xs: np.ndarray) -> tuple[np.ndarray, ...]:
         return tuple(np.split(xs[0], np.cumsum(self.sizes)[:-1], axis=-1))
 
-    def cost(self) -> Cost:
-        if self.impl is None:
-            return Cost()
-        return Cost(state_bits=self.impl.pe * self.x.type.bits, cycles=self.x.size // self.impl.pe)
+    @property
+    def state_bits(self) -> int:
+        return self.folded.pe * self.x.type.bits
 
     @property
     def turns(self) -> tuple[int, ...]:

@@ -1,33 +1,33 @@
 """The operator `Threshold` (MultiThreshold): any quantized monotone function of an integer."""
 
-from __future__ import annotations
-
-import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 
 from ..arith.multiply_shift import multiply_shift
 from ..errors import SpecError
-from ..ir.even_lanes import INTERVAL, EvenLanes, divisors
-from ..ir.operator import (
+from ..ir import (
+    INTERVAL,
     Choice,
     Cost,
+    EvenLanes,
     Impl,
+    IntType,
     Operator,
+    Schedule,
+    Structure,
     Style,
-    frozen_array,
+    Table,
+    Tensor,
+    divisors,
+    freeze,
     must_be_numbers,
     must_be_style,
+    pipeline,
     unchecked,
 )
-from ..ir.schedule import Schedule, pipeline
-from ..ir.structure import Structure
-from ..ir.tables import Table
-from ..ir.types import IntType, Tensor
 from .requantize import STYLE as REQUANTIZE
 from .requantize import Requantize
 from .units.thresholds import STYLES, ThresholdStyle, threshold_style
@@ -49,7 +49,7 @@ class Threshold(EvenLanes):
     thresholds in a memory that can be written (`bitrill.runtime.register_map`).
     """
 
-    kind: ClassVar[str] = "threshold"
+    kind = "threshold"
     styles = tuple(STYLES)
 
     thresholds: np.ndarray
@@ -57,19 +57,9 @@ class Threshold(EvenLanes):
     out: IntType
 
     def validate(self) -> None:
-        set_ = object.__setattr__
-        set_(
-            self,
-            "thresholds",
-            frozen_array(self.thresholds, name=f"{self.name}: thresholds", ndim=2),
-        )
-        set_(
-            self,
-            "inverted",
-            frozen_array(self.inverted, name=f"{self.name}: inverted", ndim=1, dtype=bool),
-        )
+        c, n = freeze(self, "thresholds", ndim=2).shape
+        freeze(self, "inverted", ndim=1, dtype=bool)
         must_be_numbers(self)
-        c, n = self.thresholds.shape
         if c != self.x.channels or self.inverted.shape != (c,):
             raise SpecError(
                 f"{self.name}: thresholds and inverted must have {self.x.channels} channels,"
@@ -86,7 +76,7 @@ class Threshold(EvenLanes):
                 f"{self.name}: thresholds must lie in {self.x.type.lo}..{self.x.type.hi + 1}"
             )
 
-    def on(self, operands: tuple[Tensor, ...]) -> Threshold:
+    def on(self, operands: tuple[Tensor, ...]) -> "Threshold":
         """The same function; thresholds outside of the new range are moved to its ends."""
         x = operands[0].type
         return self.replace(operands=operands, thresholds=np.clip(self.thresholds, x.lo, x.hi + 1))
@@ -103,7 +93,7 @@ class Threshold(EvenLanes):
             in_time = (d for d in divisors(channels) if channels // d * places <= INTERVAL)
             pe = next(in_time, channels)
         impl = Impl(pe=pe, simd=pe, style=style)
-        return impl if impl.writable else dataclasses.replace(impl, style="parallel")
+        return impl if impl.writable else replace(impl, style="parallel")
 
     def variants(self, lanes: int) -> Iterator[Impl]:
         yield Impl(pe=lanes, simd=lanes, style="parallel")
@@ -123,12 +113,12 @@ class Threshold(EvenLanes):
                 f" every threshold), which its {self.levels} thresholds a channel do not have"
             )
         settled = {key: chosen[key] for key in ("pe", "primitives") if key in chosen}
-        impl = dataclasses.replace(impl, **settled)
+        impl = replace(impl, **settled)
         made = self.requantized
         ways: list[tuple[Operator | None, Style]] = [(self, "parallel"), (self, "search")]
         for op, style in (*ways, (made, REQUANTIZE)):
             for memory in ("distributed", "block"):
-                form = dataclasses.replace(impl, simd=impl.pe, style=style, memory=memory)
+                form = replace(impl, simd=impl.pe, style=style, memory=memory)
                 asked = (getattr(form, k) == chosen[k] for k in ("style", "memory") if k in chosen)
                 if op is not None and self.x.channels % impl.pe == 0 and all(asked):
                     yield op, form

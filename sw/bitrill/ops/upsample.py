@@ -1,23 +1,15 @@
 """The operator `Upsample`: nearest-neighbour upsampling, as in decoders."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from math import prod
-from typing import ClassVar
 
 import numpy as np
 
-from ..errors import SpecError
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Cost, Impl
-from ..ir.schedule import Rule, Schedule
-from ..ir.structure import Structure, bits_for, turned_bits
-from ..ir.types import Tensor
+from ..ir import Buffered, Impl, Rule, Schedule, Structure, Tensor, bits_for, turned_bits
+from .deconv import check_factors
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Upsample(EvenLanes):
+class Upsample(Buffered):
     """``y[i, j, c] = x[i // factors[0], j // factors[1], c]``; one axis: ``y[i, c]``.
 
     x: ``[H, W, C]`` or ``[L, C]``; ``factors``: one a spatial axis. (ONNX Resize, mode nearest,
@@ -29,28 +21,18 @@ class Upsample(EvenLanes):
     reading: ``step[k] >= in[its beat] + 1``, ``out[k] >= step[k] + 1``.
     """
 
-    kind: ClassVar[str] = "upsample"
+    kind = "upsample"
     component = "bitrill_hw.ops.upsample:UpsampleCore"
     block_choice = True
-    takes_codes: ClassVar[bool] = True
+    takes_codes = True
 
     factors: tuple[int, ...]
 
     def validate(self) -> None:
-        if len(self.x.shape) not in (2, 3):
-            raise SpecError(
-                f"{self.name}: x of upsample must be [L, C] or [H, W, C], not {self.x.shape}"
-            )
-        axes = len(self.x.shape) - 1
-        if len(self.factors) != axes or min(self.factors) < 1:
-            raise SpecError(
-                f"{self.name}: factors must be {axes} of at least 1, not {list(self.factors)}"
-            )
-        if prod(self.factors) == 1:
-            raise SpecError(f"{self.name}: some factor must be above 1")
+        check_factors(self, self.factors, "factor")
 
     def stored_bits(self, impl: Impl) -> int:
-        return self.replace(impl=impl).cost().state_bits
+        return self.replace(impl=impl).state_bits
 
     def infer(self) -> Tensor:
         sizes = (n * f for n, f in zip(self.x.shape, self.factors, strict=False))
@@ -62,11 +44,9 @@ class Upsample(EvenLanes):
             y = y.repeat(factor, axis)
         return y
 
-    def cost(self) -> Cost:
-        if self.impl is None:
-            return Cost()
-        word = self.impl.pe * self.x.type.bits
-        return Cost(state_bits=self.capacity * word, cycles=self.y.size // self.impl.pe)
+    @property
+    def state_bits(self) -> int:
+        return self.capacity * self.folded.pe * self.x.type.bits
 
     @property
     def copies(self) -> tuple[int, int]:

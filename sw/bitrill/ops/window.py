@@ -1,26 +1,31 @@
 """The operator `Window`: sliding windows (im2col), which convolutions read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 
 from ..errors import SpecError
 from ..geometry.line_buffer import capacity, interval, ring
 from ..geometry.windows import Sizes, Sliding, sliding
-from ..ir.even_lanes import EvenLanes
-from ..ir.operator import Choice, Cost, Impl, must_be_style
-from ..ir.schedule import Rule, Schedule
-from ..ir.structure import Structure, bits_for, is_deep, turned_bits
-from ..ir.types import Tensor
+from ..ir import (
+    Buffered,
+    Choice,
+    Impl,
+    Rule,
+    Schedule,
+    Structure,
+    Tensor,
+    bits_for,
+    is_deep,
+    must_be_style,
+    turned_bits,
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Window(EvenLanes):
+class Window(Buffered):
     """``y[i, j, (ky, kx, c)] = x[i * sh + ky * dh, j * sw + kx * dw, c]``: one vector a window.
 
     ``kernel``, ``stride`` and ``dilation`` (1 if empty) hold one size for each axis of space. x:
@@ -39,10 +44,10 @@ class Window(EvenLanes):
     registers and row memories. Both styles swallow pixels behind the last window.
     """
 
-    kind: ClassVar[str] = "window"
+    kind = "window"
     component = "bitrill_hw.ops.window:WindowCore"
     styles = ("folded", "parallel")
-    takes_codes: ClassVar[bool] = True
+    takes_codes = True
 
     kernel: Sizes
     stride: Sizes
@@ -110,13 +115,9 @@ class Window(EvenLanes):
         frame = w.width * w.height - (ho - 1) * sh * w.width - (wo - 1) * sw
         return sw * self.pieces, row * self.pieces, frame * self.pieces
 
-    def cost(self) -> Cost:
-        if self.impl is None:
-            return Cost()
-        return Cost(
-            state_bits=self.capacity * self.lanes_in * self.x.type.bits,
-            cycles=max(self.beats_in, self.beats_out),
-        )
+    @property
+    def state_bits(self) -> int:
+        return self.capacity * self.lanes_in * self.x.type.bits
 
     @property
     def interval(self) -> int:

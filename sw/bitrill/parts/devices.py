@@ -1,7 +1,5 @@
 """The FPGA parts that Bitrill knows: their resources, and whether a design fits one."""
 
-from __future__ import annotations
-
 import dataclasses
 import difflib
 import re
@@ -9,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..errors import FitError, SpecError
-from ..ir.operator import Primitives
+from ..ir import Primitives
 from .families import family_of
 
 DEFAULT_PART = "xc7z020clg400-1"

@@ -1,10 +1,8 @@
 """Families of FPGAs: what the cells of each offer. Other code asks a `Family`, not for its name."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
-from ..ir.operator import Primitives
+from ..ir import Primitives
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Decides whether tables of constants lie in logic or in block memory, and counts the blocks."""
 
-from __future__ import annotations
-
 from math import ceil
 from typing import Literal
 

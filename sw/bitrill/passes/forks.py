@@ -1,16 +1,12 @@
 """Puts a fork behind every edge that has several readers, since a stream in hardware has one."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 
 from ..errors import SpecError
-from ..ir.graph import INPUT, Graph
-from ..ir.operator import Operator
-from ..ir.types import Tensor
-from ..ops.fork import Fork
+from ..ir import INPUT, Graph, Operator, Tensor
+from ..ops import Fork
 
 
 def insert_forks(graph: Graph) -> Graph:

@@ -1,17 +1,13 @@
 """Adds a classifier's decision (argmax), with integer scores that have the real scores' order."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np
 
 from ..errors import SpecError, UnsupportedError
 from ..exact import Real, common_denominator, sign
-from ..ir.graph import Graph
-from ..ir.interface import Sink
-from ..ir.types import IntType
-from ..ops.argmax import ArgMax
+from ..ir import Graph, IntType, Sink
+from ..ops import ArgMax
 from ..real import at
 from .ranking import Ranking, magnitude
 from .real_thresholds import to_float

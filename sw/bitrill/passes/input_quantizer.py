@@ -4,16 +4,13 @@ For each level it searches the smallest float64 that reaches it, over the bit pa
 with exact decisions. Comparing a float with that limit then gives the result of real arithmetic.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np
 
 from ..errors import StageError
-from ..ir.activation import Function
-from ..ir.interface import InputQuantizer
-from .real_thresholds import LevelCounter, check_size, line_of, smallest
+from ..ir import Function, InputQuantizer
+from .real_thresholds import LevelCounter, each_channel, smallest
 
 LARGEST = int(np.array(np.finfo(np.float64).max).view(np.int64))
 """Position of the largest finite float64, see `key_of`."""
@@ -39,14 +36,7 @@ def input_quantizer(function: Function) -> InputQuantizer:
     It is -inf if every float does, +inf if none does. Falling functions are inverted. Raises
     `UnsupportedError` for a quantizer of too many levels.
     """
-    check_size(function, "input")
-    known: dict[object, tuple[np.ndarray, bool]] = {}
-    rows = []
-    for channel in range(function.n_channels):
-        line = line_of(function, channel)
-        if line not in known:
-            known[line] = _levels(LevelCounter(line, function.quantizer))
-        rows.append(known[line])
+    rows = each_channel(function, "input", _levels)
     levels = np.array([level for level, _ in rows])
     inverted = np.array([falling for _, falling in rows])
     for array in (levels, inverted):

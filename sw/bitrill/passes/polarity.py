@@ -1,12 +1,9 @@
 """Turns falling activations into rising ones by negating the matrix rows in front of them."""
 
-from __future__ import annotations
-
 import numpy as np
 
-from ..ir.graph import Graph
-from ..ops.matvec import MatVec
-from ..ops.threshold import Threshold
+from ..ir import Graph
+from ..ops import MatVec, Threshold
 from .rebuild import can_remap, readers, remap
 
 

@@ -5,8 +5,6 @@ two channels' offsets. Longest paths (Bellman 1958) solve this system of differe
 show that it has no solution.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 from functools import cmp_to_key
 from itertools import pairwise

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from ..exact import Real, floor, real, sign
-from ..ir.activation import Function, Quantizer
+from ..ir import Function, Quantizer
 from ..real import Affine, Clip, Rounding, at
 
 MAX_BITS = 16
@@ -223,6 +223,16 @@ class LevelCounter:
                 here = _places(line, v)
                 x = np.where(here >= joint, here, np.fmin(x, joint))
         return x[::-1] if self.inverted else x
+
+
+def each_channel(
+    function: Function, name: str, count: Callable[[LevelCounter], tuple[np.ndarray, bool]]
+) -> list[tuple[np.ndarray, bool]]:
+    """Return ``count`` of the levels of each channel; channels that are alike are counted once."""
+    check_size(function, name)
+    lines = [line_of(function, channel) for channel in range(function.n_channels)]
+    counted = {ln: count(LevelCounter(ln, function.quantizer)) for ln in dict.fromkeys(lines)}
+    return [counted[line] for line in lines]
 
 
 def _places(line: ClampedLine, v: np.ndarray) -> np.ndarray:

@@ -1,18 +1,13 @@
 """Replaces a node of a graph; adapts its readers to a new type, or to negated, shifted values."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np
 
 from ..errors import StageError
 from ..exact import Real, real
-from ..ir.graph import INPUT, Graph
-from ..ir.interface import Sink
-from ..ir.operator import Operator
-from ..ir.types import Tensor
-from ..ops.threshold import Threshold
+from ..ir import INPUT, Graph, Operator, Sink, Tensor
+from ..ops import Threshold
 from ..real import at, compact
 
 

@@ -1,17 +1,12 @@
 """Turns every activation's real function into integer thresholds, exactly."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..errors import UnsupportedError
-from ..ir.activation import Activation
-from ..ir.graph import Graph, Stage
-from ..ir.operator import Operator
-from ..ir.types import IntType
+from ..ir import Activation, Graph, IntType, Operator, Stage
+from ..ops import Threshold
 from ..ops.lookup import ADDRESS_BITS, Lookup
-from ..ops.threshold import Threshold
-from .real_thresholds import LevelCounter, check_size, line_of, smallest
+from .real_thresholds import LevelCounter, each_channel, smallest
 
 MAX_ENTRIES = 1 << 20
 """Largest number of entries of a table: channels that differ, times values."""
@@ -54,23 +49,15 @@ def lookup_of(node: Activation) -> Lookup:
 
 def threshold_of(node: Activation) -> Threshold:
     """Return the thresholds of one activation; falling channels are inverted."""
-    function, channels = node.function, node.x.channels
-    check_size(function, node.name)
-    known: dict[object, tuple[np.ndarray, bool]] = {}
-    rows = []
-    for channel in range(function.n_channels):
-        line = line_of(function, channel)
-        if line not in known:
-            known[line] = _thresholds(LevelCounter(line, function.quantizer), node.x.type)
-        rows.append(known[line])
-    rows *= channels // len(rows)
+    rows = each_channel(node.function, node.name, lambda c: _thresholds(c, node.x.type))
+    rows *= node.x.channels // len(rows)
     return Threshold(
         name=node.name,
         inputs=node.inputs,
         operands=node.operands,
         thresholds=np.array([t for t, _ in rows]),
         inverted=np.array([inverted for _, inverted in rows]),
-        out=function.quantizer.type,
+        out=node.function.quantizer.type,
     )
 
 

@@ -8,9 +8,7 @@ routed networks (`benchmarks/clock.py`). For the 7 series, which no tool here pl
 and registers of the slowest speed grade (Xilinx DS187), with wires three times as long.
 """
 
-from __future__ import annotations
-
-from ..ir.operator import Primitives
+from ..ir import Primitives
 from ..parts.families import family_of
 
 MOST = 3
@@ -26,9 +24,3 @@ def levels_at(clock_mhz: float | None, primitives: Primitives) -> int:
         return USUAL
     family = family_of(primitives)
     return max(1, min(MOST, int((1000 / clock_mhz - family.beside_ns) / family.level_ns)))
-
-
-def clock_at(levels: int, primitives: Primitives) -> float:
-    """Return the clock in MHz that can be met with so many logic levels."""
-    family = family_of(primitives)
-    return 1000 / (family.beside_ns + levels * family.level_ns)

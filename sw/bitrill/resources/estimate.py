@@ -7,8 +7,6 @@ writes them, the points, and the errors on points that it did not use, to ``coef
 beside this file. An operator of another package brings its own coefficients.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,11 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SpecError, StageError
-from ..ir.graph import INPUT, Graph, Stage
-from ..ir.operator import Operator
-from ..ir.structure import Coefficients, Structure
+from ..ir import Coefficients, Graph, Operator, Stage, Structure, is_deep
+from ..parts.memories import HALF_BITS
 from ..storage import read_json
-from .fifo import fifo_structure
 
 TABLE = Path(__file__).with_name("coefficients.json")
 
@@ -40,7 +36,7 @@ class Resources:
     bram18: int = 0
     dsp: int = 0
 
-    def __add__(self, other: Resources) -> Resources:
+    def __add__(self, other: "Resources") -> "Resources":
         return Resources(
             self.lcs + other.lcs,
             self.ff + other.ff,
@@ -79,6 +75,26 @@ def coefficients_of(op: Operator) -> Coefficients:
     return table
 
 
+def fifo_structure(width: int, depth: int) -> Structure:
+    """Return the counts of a FIFO of ``depth`` slots of ``width`` bits, in the form it takes.
+
+    It is made of registers, LUTs used as memory or block memory.
+    """
+    s = Structure()
+    if depth == 2:
+        s.luts(head=width)
+        s.flops(held=2 * width)
+        return s
+    block = is_deep(depth, width)
+    words = depth - block
+    s.ram(words, width, block=block)
+    s.counters(depth + 1, words, words)
+    if block:
+        s.luts(bypass=width, block=1)
+        s.flops(held=width)
+    return s
+
+
 @cache
 def fifo_resources(width: int, depth: int) -> Resources:
     """Return the resources of a FIFO of ``depth`` slots of ``width`` bits."""
@@ -87,17 +103,41 @@ def fifo_resources(width: int, depth: int) -> Resources:
 
 def network_resources(graph: Graph) -> dict[str, Resources]:
     """Return the resources of each node of a FOLDED graph, and of all FIFOs under ``fifos``."""
-    if graph.stage is not Stage.FOLDED:
-        raise StageError(
-            f"{graph.name} must be folded to have resources, and is {graph.stage.value}"
-        )
+    fifos = [fifo_resources(*size) for size in _fifo_sizes(graph, "resources")]
     nodes = {n.name: resources(n) for n in graph.nodes}
-    lanes = {INPUT: graph.reader(INPUT).lanes_in}
-    lanes |= {e: n.lanes_out for n in graph.nodes for e in n.outputs}
-    fifos = [
-        fifo_resources(lanes[e] * t.type.bits, graph.depths[e]) for e, t in graph.edges.items()
-    ]
     return nodes | {"fifos": sum(fifos, Resources())}
+
+
+@dataclass(frozen=True)
+class BlockUse:
+    """``halves`` of RAMB36 (RAMB18), and the ``bits`` of them that hold something."""
+
+    halves: int = 0
+    bits: int = 0
+
+    @property
+    def filled(self) -> float:
+        """The share that holds something; 0 where there are none."""
+        return self.bits / (self.halves * HALF_BITS) if self.halves else 0.0
+
+    def __str__(self) -> str:
+        if not self.halves:
+            return "none"
+        return f"{self.halves:,} RAMB18, filled {100 * self.filled:.0f} %"
+
+
+def block_use(graph: Graph) -> BlockUse:
+    """Return the block memory of all nodes and FIFOs of a FOLDED graph, as the model plans it."""
+    parts = [fifo_structure(*size) for size in _fifo_sizes(graph, "block memories")]
+    parts += [n.structure() for n in graph.nodes]
+    return BlockUse(sum(s.bram18 for s in parts), sum(s.block_bits for s in parts))
+
+
+def _fifo_sizes(graph: Graph, what: str) -> list[tuple[int, int]]:
+    """Return width and depth of every FIFO of a graph, which must be folded to have ``what``."""
+    if graph.stage is not Stage.FOLDED:
+        raise StageError(f"{graph.name} must be folded to have {what}, and is {graph.stage.value}")
+    return [(graph.lanes[e] * t.type.bits, graph.depths[e]) for e, t in graph.edges.items()]
 
 
 def weigh(s: Structure, table: Coefficients) -> Resources:

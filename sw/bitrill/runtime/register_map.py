@@ -10,19 +10,15 @@ two; the bits that the last one has too many read 0.
 An operator tells what the bits of its tables are (`bitrill.ir.operator.Operator.tables`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..ir.graph import Graph
-from ..ir.operator import Operator
+from ..ir import Graph, Operator, Table
 from ..ir.structure import BUS_BITS as REGISTER_BITS
-from ..ir.tables import Table
-from ..ops.matvec import MatVec
+from ..ops import MatVec
 
 REGISTER_BYTES = REGISTER_BITS // 8
 

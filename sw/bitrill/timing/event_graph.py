@@ -6,8 +6,6 @@ sink's. A FIFO of D slots between streams p (written) and q (read): ``q[k] >= p[
 FIFO depths and replay under stalls all read this one graph.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,9 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import StageError
-from ..ir.graph import INPUT, Graph, Stage
-from ..ir.operator import Operator
-from ..ir.schedule import Schedule, Stream, port
+from ..ir import INPUT, Graph, Operator, Schedule, Stage, Stream, port
 from .intervals import least_interval
 from .maxplus import Event, System
 from .relaxation import NEVER, Relaxation

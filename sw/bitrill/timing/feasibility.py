@@ -10,8 +10,6 @@ such cycle, all times are bounded by ways without repetition. (Cherkassky and Go
 with the parents of all events; links are fewer, and a cycle of them shows earlier.)
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 import numpy as np

@@ -13,14 +13,12 @@ no times keep the rules. Otherwise the later times are the earliest again, and t
 from them.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 from math import ceil, isqrt
 
 import numpy as np
 
-from ..ir.graph import INPUT, Graph
+from ..ir import Graph
 from .event_graph import EdgeFifo, EventGraph
 from .feasibility import is_feasible
 from .relaxation import SWEEPS, Relaxation
@@ -38,20 +36,15 @@ def fifo_depths(graph: Graph) -> dict[str, int]:
     Depths are lowered one edge at a time, widest edges first. The rate is monotone in all of them,
     so in the end no FIFO above the floor can lose a slot without lowering the rate.
     """
-    lanes = {e: n.lanes_in for n in graph.nodes for e in n.inputs}
-    lanes |= {e: n.lanes_out for n in graph.nodes for e in n.outputs}
+    widths = {e: graph.lanes[e] * t.type.bits for e, t in graph.edges.items()}
     search = _Search(graph)
-    search.lower_all(
-        sorted(search.events.fifos, key=lambda f: -lanes[f.edge] * graph.edges[f.edge].type.bits)
-    )
+    search.lower_all(sorted(search.events.fifos, key=lambda f: -widths[f.edge]))
     return {edge: search.depths[edge] for edge in graph.edges}
 
 
 def fifo_bits(graph: Graph) -> int:
     """Return the bits that all FIFOs of a FOLDED graph hold."""
-    lanes = {INPUT: graph.reader(INPUT).lanes_in}
-    lanes |= {e: n.lanes_out for n in graph.nodes for e in n.outputs}
-    return sum(lanes[e] * t.type.bits * graph.depths[e] for e, t in graph.edges.items())
+    return sum(graph.lanes[e] * t.type.bits * graph.depths[e] for e, t in graph.edges.items())
 
 
 class _Search:

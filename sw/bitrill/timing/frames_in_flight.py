@@ -5,12 +5,8 @@ follow from the schedules' rules read backwards: when an event has happened, so 
 had to wait for. With a FIFO of D slots between p and q, ``p[k]`` waited for ``q[k - D]``.
 """
 
-from __future__ import annotations
-
 from ..errors import StageError
-from ..ir.graph import INPUT, Graph, Stage
-from ..ir.operator import Operator
-from ..ir.schedule import Stream, port
+from ..ir import INPUT, Graph, Operator, Stage, Stream, port
 
 
 def frames_inside(graph: Graph) -> int:

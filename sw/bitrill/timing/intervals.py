@@ -1,12 +1,12 @@
-"""The least interval that a max-plus system allows, and times that keep it.
+"""The least interval that a max-plus system allows, times that keep it, and the critical cycle.
 
 Times that keep all rules exist exactly if no cycle of rules asks for more than ``interval`` a frame
 (Baccelli, Cohen, Olsder, Quadrat 1992). They are found by relaxation. Where that does not come to
-rest soon, the cycle that forbids it is looked for (see `bitrill.timing.critical_cycle`); that
-cycle's own interval is the next one to try (Lawler 1976), so the least interval comes out exact.
+rest soon, the cycle that forbids it is looked for: by relaxation again, but each event remembers
+the rule that raised it last, and these rules form a cycle exactly where no times keep all rules
+(Cherkassky and Goldberg 1999). That cycle's own interval is the next one to try (Lawler 1976), so
+the least interval comes out exact.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,9 +14,25 @@ from fractions import Fraction
 import numpy as np
 
 from ..errors import StageError
-from .critical_cycle import Cycle, TrackedTimes
 from .maxplus import Event, System
 from .relaxation import SWEEPS, Relaxation
+
+_CHAIN = -1
+"""Stands for a rule's number where an event was raised by the one before it in its stream."""
+
+_ROUNDS = 4
+"""Sweeps before the first search for a cycle; each later search waits half as many again."""
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """Rules that wait for one another, and one event on them.
+
+    ``interval``: what the rules ask for; None for a deadlock, a cycle within one frame.
+    """
+
+    interval: Fraction | None
+    event: Event
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,3 +77,115 @@ def schedule(system: System, interval: Fraction) -> list[np.ndarray] | Cycle:
             return relaxation.times
         start = relaxation.times  # no later than any that keep all rules
     return TrackedTimes(system, start, unit, period).settle()
+
+
+class TrackedTimes:
+    """Times that are raised until they keep all rules, with the reason of each raise."""
+
+    def __init__(self, system: System, start: list[np.ndarray], unit: int, period: int):
+        self.system, self.unit, self.period = system, unit, period
+        sizes = system.sizes
+        self.times = [u.copy() for u in start]
+        self.steps = np.arange(max(sizes)) * unit
+        self.first = np.concatenate([[0], np.cumsum(sizes)])  # number of a stream's first event
+        total = int(self.first[-1])
+        small = np.int32 if total < 2**31 else np.int64
+        self.parent = np.full(total, total, small)  # the event that raised each; `total`: none
+        self.via = np.full(total, _CHAIN, np.int32)
+        self.order = list(range(len(sizes)))
+        self.clock = 0
+        self.changed = [0] * len(sizes)  # when a stream was raised last
+        self.looked = [-1] * len(sizes)  # when its rules were last applied
+
+    def settle(self) -> list[np.ndarray] | Cycle:
+        """Raise times until they keep all rules; return them, or a cycle that forbids it."""
+        sweeps, next_look = 0, _ROUNDS
+        while self._sweep():
+            sweeps += 1
+            if sweeps == next_look:
+                next_look += next_look // 2
+                cycle = self._cycle()
+                if cycle is not None:
+                    return cycle
+        return self.times
+
+    def _sweep(self) -> bool:
+        moved = False
+        for s in self.order:
+            since = self.looked[s]
+            self.clock += 1
+            self.looked[s] = self.clock
+            raised = False
+            for number in self.system.into[s]:
+                if self.changed[self.system.rules[number].src] > since:
+                    raised |= self._apply(s, number)
+            if raised or since < 0:
+                raised |= self._space(s)
+            if raised:
+                self.clock += 1  # after the look: a stream may have rules on itself
+                self.changed[s] = self.clock
+                moved = True
+        self.order.reverse()
+        return moved
+
+    def _apply(self, s: int, number: int) -> bool:
+        rule, u, raised = self.system.rules[number], self.times[s], False
+        for piece in rule.pieces:
+            wanted = np.empty(piece.last - piece.first, np.int64)
+            lag = rule.delay * self.unit + piece.frames * self.period
+            piece.plus(self.times[rule.src], lag, wanted)
+            late = np.flatnonzero(wanted > u[piece.first : piece.last])
+            if len(late):
+                at = piece.first + late
+                u[at] = wanted[late]
+                self.parent[self.first[s] + at] = self.first[rule.src] + piece.indices()[late]
+                self.via[self.first[s] + at] = number
+                raised = True
+        return raised
+
+    def _space(self, s: int) -> bool:
+        """Keep a cycle between events of a stream, also from frame to frame."""
+        u, first = self.times[s], int(self.first[s])
+        steps = self.steps[: len(u)]
+        raised = False
+        while True:
+            spaced = np.maximum.accumulate(u - steps) + steps
+            later = spaced > u
+            if later.any():
+                late = later.nonzero()[0]
+                u[late] = spaced[late]
+                self.parent[first + late], self.via[first + late] = first + late - 1, _CHAIN
+                raised = True
+            wrapped = u[-1] + self.unit - self.period
+            if wrapped <= u[0]:
+                return raised
+            u[0] = wrapped
+            self.parent[first], self.via[first] = first + len(u) - 1, _CHAIN
+            raised = True
+
+    def _cycle(self) -> Cycle | None:
+        """Return a cycle of events that raised one another, if there is one."""
+        none = len(self.parent)
+        ahead = np.append(self.parent, none).astype(self.parent.dtype)
+        for _ in range(none.bit_length()):
+            ahead = ahead[ahead]
+        circling = np.flatnonzero(ahead[:-1] != none)
+        if not len(circling):
+            return None
+        start = event = int(ahead[circling[0]])
+        delay = frames = 0
+        while True:
+            k = self._event(event).k
+            if self.via[event] == _CHAIN:
+                delay, frames = delay + 1, frames + (k == 0)
+            else:
+                rule = self.system.rules[self.via[event]]
+                piece = next(p for p in rule.pieces if p.first <= k < p.last)
+                delay, frames = delay + rule.delay, frames - piece.frames
+            event = int(self.parent[event])
+            if event == start:
+                return Cycle(Fraction(delay, frames) if frames > 0 else None, self._event(event))
+
+    def _event(self, number: int) -> Event:
+        s = int(np.searchsorted(self.first, number, "right")) - 1
+        return Event(s, number - int(self.first[s]))

@@ -6,8 +6,6 @@ Olsder, Quadrat 1992). This module holds the system; `relaxation` finds times th
 `intervals` the least interval that allows such times.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

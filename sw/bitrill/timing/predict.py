@@ -5,15 +5,13 @@ Both follow from the operators' schedules and the FIFO depths alone (see
 times of events, whole streams at once. `bitrill.timing.replay` gives times under stalls.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from ..errors import StageError
-from ..ir.graph import Graph
+from ..ir import Graph
 from .event_graph import EventGraph
 from .feasibility import is_feasible
 from .intervals import least_interval

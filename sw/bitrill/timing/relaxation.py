@@ -5,8 +5,6 @@ forwards, then backwards, so a delay travels downstream and a stall upstream in 
 rules out of streams that have changed are applied, and only streams that are raised are copied.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Protocol, TypeAlias
 
@@ -33,15 +31,12 @@ class Observer(Protocol):
 
     def ruled(self, number: int, rule: PiecewiseRule, piece: Piece, later: np.ndarray) -> None:
         """Note that a rule raised the events of one of its pieces, where ``later``."""
-        ...
 
     def spaced(self, s: int, start: int, later: np.ndarray) -> None:
         """Note that events of a stream were raised by those before them, where ``later``."""
-        ...
 
     def chained(self, s: int, cause: int, first: int, stop: int) -> None:
         """Note that one event of a stream raised its events ``first .. stop - 1``."""
-        ...
 
 
 class Relaxation:

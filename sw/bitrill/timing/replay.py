@@ -5,8 +5,6 @@ same dependencies, which are put in order once. A beat enters no sooner than the
 and leaves in the first cycle in which the sink is ready.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -14,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..errors import StageError
-from ..ir.graph import Graph
+from ..ir import Graph
 from .event_graph import EventGraph
 from .maxplus import System
 from .relaxation import NEVER

@@ -7,8 +7,6 @@ is cut into pieces where its index passes into another frame, and where a first 
 shorter than the others; a piece that fits no loops keeps its index array.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +43,7 @@ class Piece:
             return
         np.add(self._view(x), lag, out=out.reshape([n for n, _ in self.loops]))
 
-    def part(self, low: int, high: int) -> Piece | None:
+    def part(self, low: int, high: int) -> "Piece | None":
         """Return the part with all events whose places lie in ``low .. high``; None if none do."""
         if self.places is not None:
             if not self.ascending:

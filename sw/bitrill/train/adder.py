@@ -1,7 +1,5 @@
 """AdderNet: dense layers that compute distances instead of products (Chen et al. 2020)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import brevitas.nn as qnn

@@ -15,8 +15,6 @@ IntActivation  1 bit: -1, +1; n bits: the same as IntWeight   ``act_quant=``, ``
 =============  =============================================  ==============================
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -4,8 +4,6 @@ The archive holds six files of 10,000 records. A record is a byte that is the cl
 bytes each of red, green and blue.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import tarfile

@@ -5,8 +5,6 @@ have batch norm and signed narrow activations on -1..1 behind each layer. ``widt
 channels of the first layer.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

@@ -12,8 +12,6 @@ A set is ``x``, float32 ``[N, C, H, W]`` in 0..1, and ``labels``, int64 ``[N]``:
   the folder ``cifar10/``, fetched likewise; the archive must have the official MD5 sum.
 """
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import io

@@ -1,7 +1,5 @@
 """Evaluation of networks: their decisions, and the noisy images of recipes that segment."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -5,8 +5,6 @@ replace each quantizer's output by given values, so that two sides are compared 
 qonnx trusts what it reads: run only your own files, or those of someone you trust.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -126,7 +124,7 @@ class QonnxNetwork:
         self.weights, self.quantizers = tuple(of_constants[True]), tuple(of_constants[False])
 
     @staticmethod
-    def load(path: Path | str) -> QonnxNetwork:
+    def load(path: Path | str) -> "QonnxNetwork":
         """Read a model file, which must be trusted."""
         try:
             return QonnxNetwork(onnx.load_model_from_string(read_bytes(Path(path))))

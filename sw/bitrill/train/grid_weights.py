@@ -1,11 +1,10 @@
-"""Base classes of weight quantizers that Brevitas lacks: powers of two, codebooks, TTQ, FGQ.
+"""Weight quantizers that Brevitas lacks: powers of two, codebooks, TTQ, FGQ; and their base.
 
 A layer keeps latent real weights in -1..1; a `GridQuant` gives an integer for each, times a fixed
 scale. Gradients pass rounding unchanged (straight-through estimator, Bengio et al. 2013).
 """
 
-from __future__ import annotations
-
+from itertools import product
 from typing import Any
 
 import torch
@@ -87,3 +86,158 @@ def clamp_scales(module: nn.Module) -> None:
         for part in module.modules():
             if isinstance(part, GridQuant):
                 part.clamp_()
+
+
+LARGEST = 4
+"""Largest magnitude of a term: terms are 0, +-1, +-2, +-4."""
+
+
+def pot_values(terms: int) -> list[int]:
+    """Return every sum of ``terms`` terms out of 0, +-1, +-2, +-4, ascending."""
+    powers = [2**k for k in range(LARGEST.bit_length())]
+    term = [0, *powers, *(-p for p in powers)]
+    return sorted({sum(chosen) for chosen in product(term, repeat=terms)})
+
+
+class PotQuant(GridQuant):
+    """Rounds to the nearest sum of ``terms`` terms, divided by the largest sum, ``4 * terms``.
+
+    Products are then shifts and additions. One term: DeepShift (Elhoushi et al. 2019) and INQ (Zhou
+    et al. 2017). Several: the codebooks of shifts in ShiftCNN (Gudovskiy and Rigazio 2017).
+    """
+
+    values: Tensor
+    bounds: Tensor
+
+    def __init__(self, terms: int):
+        super().__init__(LARGEST * terms)
+        values = torch.tensor(pot_values(terms), dtype=torch.float32)
+        self.register_buffer("values", values, persistent=False)
+        self.register_buffer("bounds", (values[1:] + values[:-1]) / 2, persistent=False)
+
+    def integers(self, x: Tensor) -> Tensor:
+        scaled = x * self.top
+        return straight(scaled, self.values[torch.bucketize(scaled.detach(), self.bounds)])
+
+
+class PotWeight(GridWeight):
+    """Weights 0, +-1/4, +-1/2, +-1; ``weight_terms=n``: sums of n such terms, divided by n."""
+
+    tensor_quant = PotQuant  # pyright: ignore[reportAssignmentType]
+    terms = 1
+
+
+FOLLOW = 0.05
+"""Share of its way to the mean of its weights that a centroid goes on each training batch."""
+
+
+class CodebookQuant(GridQuant):
+    """Rounds to the nearest of ``entries`` centroids, which are integers ``-127..127`` over 127.
+
+    Weights share a few values, which k-means chooses while the network trains (Han et al. 2016,
+    Deep Compression). Centroids begin as k-means' optimum for weights drawn uniformly from -1..1.
+    They need no gradients: a step of Lloyd's algorithm on each training batch makes them follow the
+    weights.
+    """
+
+    centroids: Tensor
+
+    def __init__(self, entries: int):
+        super().__init__(BYTE)
+        places = (2 * torch.arange(entries) + 1) / entries - 1
+        self.register_buffer("centroids", places)
+
+    def integers(self, x: Tensor) -> Tensor:
+        scaled = x * BYTE
+        if self.training:
+            self._follow(x.detach())
+        grid = (self.centroids * BYTE).round()
+        return straight(scaled, grid[_nearest(scaled.detach(), grid)])
+
+    def _follow(self, x: Tensor) -> None:
+        """Move each centroid towards the mean of its weights.
+
+        Centroids stay ascending: the means are ascending too, and all move by the same share.
+        """
+        chosen, k = _nearest(x, self.centroids).flatten(), len(self.centroids)
+        counts = torch.bincount(chosen, minlength=k)
+        means = torch.bincount(chosen, x.flatten(), minlength=k) / counts.clamp(min=1)
+        self.centroids.lerp_(torch.where(counts > 0, means, self.centroids), FOLLOW)
+
+
+def _nearest(x: Tensor, ascending: Tensor) -> Tensor:
+    return torch.bucketize(x, (ascending[1:] + ascending[:-1]) / 2)
+
+
+class CodebookWeight(GridWeight):
+    """Weights of at most 4 distinct values ``k/127`` a layer; ``weight_entries=n``: at most n."""
+
+    tensor_quant = CodebookQuant  # pyright: ignore[reportAssignmentType]
+    entries = 4
+
+
+class TtqQuant(GridQuant):
+    """Rounds to -n, 0, +p by the nearest of -1, 0, +1; n and p are ``1..127`` over 127.
+
+    TTQ: ternary weights with two trained scales a layer (Zhu et al. 2017).
+
+    Gradients as published: p gets the sum over positive weights, n over negative ones; a latent
+    weight gets its value's gradient times p, n, or 1 where the weight is zero.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(BYTE)
+        self.positive = nn.Parameter(torch.tensor(0.75))
+        self.negative = nn.Parameter(torch.tensor(0.75))
+
+    def integers(self, x: Tensor) -> Tensor:
+        t = ternary(x)
+        below = torch.where(t < 0, t * byte(self.negative), t * BYTE)
+        return torch.where(t > 0, t * byte(self.positive), below)
+
+    def clamp_(self) -> None:
+        self.positive.clamp_(1 / BYTE, 1)
+        self.negative.clamp_(1 / BYTE, 1)
+
+
+class TtqWeight(GridWeight):
+    """Weights -n/127, 0, +p/127, with one trained pair n and p a layer."""
+
+    tensor_quant = TtqQuant  # pyright: ignore[reportAssignmentType]
+
+
+GROUP = 16
+"""Inputs in a group."""
+
+
+class FgqQuant(GridQuant):
+    """Rounds to -s, 0, +s with one s, ``1..127`` over 127, for each group of a row's inputs.
+
+    FGQ (Mellempudi et al. 2017, "Ternary Neural Networks with Fine-Grained Quantization").
+
+    The inputs of a convolution's row are its channels and taps, flattened. The last group may be
+    smaller.
+    """
+
+    def __init__(self, tracked_parameter_list: list[Tensor], inputs_of_group: int):
+        super().__init__(BYTE)
+        (weight,) = tracked_parameter_list
+        rows, inputs = weight.shape[0], weight[0].numel()
+        self.inputs = inputs_of_group
+        groups = -(-inputs // self.inputs)
+        self.scales = nn.Parameter(torch.full((rows, groups), 0.5))
+
+    def integers(self, x: Tensor) -> Tensor:
+        rows = x.reshape(x.shape[0], -1)
+        scales = byte(self.scales).repeat_interleave(self.inputs, 1)[:, : rows.shape[1]]
+        return (ternary(rows) * scales).reshape(x.shape)
+
+    def clamp_(self) -> None:
+        self.scales.clamp_(1 / BYTE, 1)
+
+
+class FgqWeight(GridWeight):
+    """Weights -s/127, 0, +s/127, with an s trained for each 16 inputs of an output."""
+
+    tensor_quant = FgqQuant  # pyright: ignore[reportAssignmentType]
+    inputs_of_group = GROUP

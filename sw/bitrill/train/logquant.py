@@ -3,8 +3,6 @@
 LogNN, Miyashita et al. 2016.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -8,8 +8,6 @@ the bound of its float32 evaluation, both integers must be decisions of numbers 
 element (`scalars`, `bounds`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -17,9 +15,8 @@ from typing import NoReturn
 import numpy as np
 
 from ..errors import MismatchError
-from ..ir.activation import Activation
-from ..ir.graph import INPUT, Graph
-from ..ops.threshold import Threshold
+from ..ir import INPUT, Activation, Graph
+from ..ops import Threshold
 from .bounds import Value
 from .executor import QonnxNetwork, QuantNode, Trace
 from .power_node import PowerNode
@@ -221,6 +218,3 @@ def golden_side(network: QonnxNetwork, graph: Graph, x: np.ndarray) -> Side:
 def _channels_first(y: np.ndarray) -> np.ndarray:
     """Return ``[N, H, W, C]`` as ``[N, C, H, W]``; vectors stay as they are."""
     return np.moveaxis(y, -1, 1) if y.ndim > 2 else y
-
-
-__all__ = ["Comparison", "ProvenDifference", "QonnxNetwork", "Side", "compare", "golden_side"]

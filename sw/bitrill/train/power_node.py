@@ -3,8 +3,6 @@
 `executor` makes it from a `LogQuant`, `oracle` compares with it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 

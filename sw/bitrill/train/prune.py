@@ -8,8 +8,6 @@ Inputs of a dense first layer that are the same in every training image add a co
 which batch norm absorbs. Their weights are zero from the start, and the share counts the others.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

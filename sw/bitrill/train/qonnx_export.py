@@ -1,17 +1,14 @@
 """Export of a Brevitas module to QONNX; the file is compared with torch before it is written."""
 
-from __future__ import annotations
-
 import contextlib
 import copy
-import dataclasses
 import functools
 import io
 import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +89,7 @@ def export(
     data = model.SerializeToString(deterministic=True)
     note = _compare_golden(network, data, x, path.name)
     write_bytes(path, data)
-    return dataclasses.replace(report, notes=(note,))
+    return replace(report, notes=(note,))
 
 
 @dataclass

@@ -1,7 +1,5 @@
 """Torch modules of the recipes: dense ones are made here, convolutional ones in `convolutional`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import brevitas.nn as qnn
@@ -10,13 +8,10 @@ from torch import Tensor, nn
 
 from . import brevitas_quantizers, convolutional, datasets, prune
 from .adder import AdderLinear
-from .codebooks import CodebookWeight
 from .convolutional import INPUT_BITS
-from .fgq import FgqWeight
+from .grid_weights import CodebookWeight, FgqWeight, PotWeight, TtqWeight
 from .logquant import LogActivation
-from .pot import PotWeight
 from .recipes import CHANNELS, Options, split
-from .ttq import TtqWeight
 
 DROPOUT = {"tfc": 0.0, "sfc": 0.2, "lfc": 0.2}
 """Dropout after each hidden layer, as FINN trains. ``tfc`` has none: its 64 binary neurons then
@@ -63,7 +58,7 @@ class TensorNorm(nn.Module):
 
 def weight_arguments(weights: str) -> dict[str, Any]:
     """Return a quantized layer's keyword arguments for an option ``weights`` other than adder."""
-    family, number = split(weights)
+    name, number = split(weights)
     quant, argument = {
         "binary": (brevitas_quantizers.BinaryWeight, ""),
         "ternary": (brevitas_quantizers.TernaryWeight, ""),
@@ -72,7 +67,7 @@ def weight_arguments(weights: str) -> dict[str, Any]:
         "codebook": (CodebookWeight, "weight_entries"),
         "ttq": (TtqWeight, ""),
         "fgq": (FgqWeight, ""),
-    }[family]
+    }[name]
     return {"weight_quant": quant} | ({argument: number} if argument else {})
 
 

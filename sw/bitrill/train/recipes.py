@@ -3,11 +3,8 @@
 Needs no torch, so the command line can list and check options quickly.
 """
 
-from __future__ import annotations
-
-import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from ..errors import SpecError
 
@@ -75,9 +72,9 @@ class Options:
       `convolutional`). ``unet-tiny`` separates ink from paper in noisy images, and its accuracy
       counts pixels.
     - ``weights``: ``binary``, ``ternary``, ``int4``, ``int8``; ``pot``, ``pot2``, ``pot3``: sums of
-      one to three powers of two (`pot`); ``codebook2`` .. ``codebook16``: so many shared values
-      (`codebooks`); ``ttq``: ternary with two scales (`ttq`); ``fgq``: ternary with a scale for
-      each 16 inputs (`fgq`); ``adder``: distances instead of products, for dense recipes (`adder`).
+      one to three powers of two; ``codebook2`` .. ``codebook16``: so many shared values; ``ttq``:
+      ternary with two scales; ``fgq``: ternary with a scale for each 16 inputs (`grid_weights` has
+      these); ``adder``: distances instead of products, for dense recipes (`adder`).
     - ``acts``: bits of an activation (1, 2, 4, 8), or ``log3``: 0 and powers of two, for dense
       recipes (`logquant`). The input has as many bits; it has 8 in convolutional recipes and with
       ``log3``.
@@ -231,7 +228,7 @@ class Options:
 
     def to_json(self) -> dict[str, object]:
         """Return the fields as plain values."""
-        return dataclasses.asdict(self)
+        return asdict(self)
 
 
 def split(weights: str) -> tuple[str, int]:

@@ -5,8 +5,6 @@ side (inputs, constants, outputs of quantizers), and computes on `bounds.Value` 
 slow, and meant for the few elements on which two sides differ.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
@@ -92,11 +90,8 @@ def _elementwise(f: Callable[..., Value]) -> _Rule:
 def _same_order(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
     """Rule of Reshape and similar operators: the flat position stays."""
     flat = int(np.ravel_multi_index(index, s.shape(node.output[0])))
-    return s(node.input[0], _unravel(flat, s.shape(node.input[0])))
-
-
-def _unravel(flat: int, shape: tuple[int, ...]) -> Index:
-    return tuple(int(i) for i in np.unravel_index(flat, shape))
+    place = np.unravel_index(flat, s.shape(node.input[0]))
+    return s(node.input[0], tuple(int(i) for i in place))
 
 
 def _transpose(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:

@@ -3,8 +3,6 @@
 `bitrill.train.train` calls it and describes its arguments.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import math
@@ -84,7 +82,7 @@ class _Run:
     history: list[Epoch] = field(default_factory=list)
 
     @staticmethod
-    def start(options: Options, x: Tensor) -> _Run:
+    def start(options: Options, x: Tensor) -> "_Run":
         torch.manual_seed(options.seed)
         network = recipe_networks.build(options)
         if options.prune and options.recipe in WIDTHS:

@@ -1,7 +1,5 @@
 """Statistics of a trained network's weights, for ``metrics.json``: sparsity and distinct values."""
 
-from __future__ import annotations
-
 from typing import TypedDict
 
 import torch

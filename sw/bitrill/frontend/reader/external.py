@@ -1,7 +1,5 @@
 """Reads tensor data beside a model file: below its folder, through no link, in a plain file."""
 
-from __future__ import annotations
-
 import os
 import stat
 from pathlib import Path, PurePosixPath

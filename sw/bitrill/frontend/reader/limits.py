@@ -1,7 +1,5 @@
 """Sizes of a model file that are accepted; each is checked before anything of that size is made."""
 
-from __future__ import annotations
-
 FILE_BYTES = 1 << 29
 """Bytes of the model file (512 MiB), and likewise of its external data together."""
 

@@ -4,8 +4,6 @@ A part of two bytes in the file takes hundreds of bytes in memory once parsed, s
 bounded first. Only messages that may hold many parts are entered; others are skipped by length.
 """
 
-from __future__ import annotations
-
 from ...errors import UnsupportedError
 from . import limits
 

@@ -1,7 +1,5 @@
 """A parsed model: plain, checked Python in place of ONNX's protobuf, for the importer."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

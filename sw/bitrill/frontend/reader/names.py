@@ -1,7 +1,5 @@
 """Names from a model file, made legal and unique for Verilog, VHDL, JSON and paths."""
 
-from __future__ import annotations
-
 import re
 
 LENGTH = 48

@@ -34,7 +34,6 @@ OPSETS = range(9, 21)
 IR_VERSIONS = range(3, 15)
 """Accepted versions of the file format."""
 
-STANDARD_DOMAINS = STANDARD
 QUANT_DOMAINS = ("onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general")
 
 
@@ -159,7 +158,7 @@ class _Parser:
             reasons.append(
                 f"the IR version must be {IR_VERSIONS[0]} to {IR_VERSIONS[-1]}, not {version}"
             )
-        opsets = [o.version for o in self.proto.opset_import if o.domain in STANDARD_DOMAINS]
+        opsets = [o.version for o in self.proto.opset_import if o.domain in STANDARD]
         if not opsets:
             reasons.append(f"the model must declare its opset ({OPSETS[0]} to {OPSETS[-1]})")
         elif len(set(opsets)) > 1:

@@ -1,7 +1,5 @@
 """Checks the wiring of a graph: one writer for each tensor, every input defined, no cycle."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 

@@ -5,25 +5,28 @@ multipliers: the ratio of the scales itself where that has at most 8 bits, else 
 with which the next quantizer decides right for every pair of values (see `symbolic.gains`).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from operator import add as plus
 
 import numpy as np
 
-from ...ir.activation import Function, Quantizer
-from ...ops.add import Add
-from ...ops.threshold import Threshold
+from ...ir import Function, Quantizer
+from ...ops import Add, Threshold
 from ...real import Affine, Channels, at, compact, zip_channels
 from ..reader.model import Node
-from ..symbolic.builder import GraphBuilder
-from ..symbolic.call import Call
-from ..symbolic.gains import thresholds_of_sum
-from ..symbolic.grids import multiplied, ratios
-from ..symbolic.refusal import RefusedError, brief
-from ..symbolic.values import Data, Deferred, Known
+from ..symbolic import (
+    Call,
+    Data,
+    Deferred,
+    GraphBuilder,
+    Known,
+    RefusedError,
+    brief,
+    multiplied,
+    ratios,
+    thresholds_of_sum,
+)
 
 RATIO_BITS = 8
 """Widest multipliers that bring operands to one scale where no quantizer follows."""

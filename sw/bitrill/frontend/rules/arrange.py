@@ -1,11 +1,6 @@
 """Rules for DepthToSpace and SpaceToDepth: blocks of places become channels, or the other way."""
 
-from __future__ import annotations
-
-from ..symbolic.call import Call
-from ..symbolic.orders import to_depth, to_space
-from ..symbolic.refusal import RefusedError
-from ..symbolic.values import Known
+from ..symbolic import Call, Known, RefusedError, to_depth, to_space
 from .table import rule
 
 

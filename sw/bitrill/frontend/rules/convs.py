@@ -5,23 +5,15 @@ A Conv with weights ``[O, C/g, kh, kw]`` becomes a `MatVec` of ``[O, kh * kw * C
 a `Depthwise`; other groups become one matrix with zeros between the groups.
 """
 
-from __future__ import annotations
-
 from math import prod
 
 import numpy as np
 
-from ...ir.types import BIPOLAR, IntType
-from ...ops.deconv import Deconv
-from ...ops.depthwise import Depthwise
-from ...ops.matvec import MatVec
-from ...ops.window import Window
+from ...ir import BIPOLAR, IntType
+from ...ops import Deconv, Depthwise, MatVec, Window
 from ...real import Affine, Channels, at
 from ..reader import limits
-from ..symbolic.call import Call
-from ..symbolic.constants import Quantized
-from ..symbolic.refusal import RefusedError
-from ..symbolic.values import Data, Known, per_channel
+from ..symbolic import Call, Data, Known, Quantized, RefusedError, per_channel
 from .layouts import on_last
 from .matmul import one_scale, product, quantized, row_scales, scaled, widest
 from .places import WINDOW, Placing, padded, placing, sizes, zero_of

@@ -1,20 +1,25 @@
 """Rules for elementwise operators: batch norm, arithmetic, ReLU, clip; also on constants."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from operator import add, mul, sub, truediv
 
 import numpy as np
 
-from ... import exact
-from ...exact import Real, Surd
+from ...exact import Real, Surd, reciprocal, sign, sqrt
 from ...real import Affine, Clip, Leaky
 from ..reader import limits
-from ..symbolic.call import Call
-from ..symbolic.constants import Const, Quantized, as_objects, check_exact
-from ..symbolic.refusal import RefusedError, brief
-from ..symbolic.values import Data, Known, per_channel
+from ..symbolic import (
+    Call,
+    Const,
+    Data,
+    Known,
+    Quantized,
+    RefusedError,
+    as_objects,
+    brief,
+    check_exact,
+    per_channel,
+)
 from . import addition
 from .layouts import either, on_last
 from .table import CHANNELS_LAST, rule
@@ -40,9 +45,9 @@ def batch_norm(call: Call) -> Known:
     gamma, beta, mean, var = parts
     eps = call.fraction("epsilon", float(np.float32(1e-5)))
     total = var + eps
-    if any(exact.sign(v) <= 0 for v in total):
+    if any(sign(v) <= 0 for v in total):
         raise RefusedError("its variance plus epsilon must be above 0")
-    scale = gamma / np.array([exact.sqrt(v) for v in total], object)
+    scale = gamma / np.array([sqrt(v) for v in total], object)
     shape = (channels, *[1] * (len(x.shape) - 1))
     what = "batch norm's numbers"
     step = Affine(
@@ -173,13 +178,13 @@ def power(call: Call) -> Known:
 def _reciprocal(v: Real) -> Real:
     if not v:
         raise RefusedError("its divisor must not be zero")
-    return exact.reciprocal(v)
+    return reciprocal(v)
 
 
 def _root(v: Real) -> Real:
-    if exact.sign(v) < 0:
+    if sign(v) < 0:
         raise RefusedError(f"a square root must be of a number of at least 0, not {brief(v)}")
-    return exact.sqrt(v)
+    return sqrt(v)
 
 
 @rule("Relu", inputs=1, layout="same")

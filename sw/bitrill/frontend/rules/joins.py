@@ -4,8 +4,6 @@ Concatenated channels keep a scale each where a quantizer follows. Elsewhere the
 scale by multipliers of at most 8 bits, where there are such.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -13,17 +11,12 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from ... import exact
-from ...exact import Real
-from ...ir.activation import Quantizer
-from ...ops.concat import Concat
-from ...ops.split import Split
+from ...exact import Real, common_denominator
+from ...ir import Quantizer
+from ...ops import Concat, Split
 from ...real import Affine, at, compact
 from ..reader.model import Node
-from ..symbolic.builder import GraphBuilder
-from ..symbolic.call import Call
-from ..symbolic.refusal import RefusedError
-from ..symbolic.values import Data, Deferred, Known
+from ..symbolic import Call, Data, Deferred, GraphBuilder, Known, RefusedError
 from .addition import RATIO_BITS
 from .layouts import either
 from .table import rule
@@ -101,7 +94,7 @@ class Joined(Deferred):
         if len(ratios) < len(scales) or not all(isinstance(r, Fraction) for r in ratios):
             return None
         exact_ratios = [r for r in ratios if isinstance(r, Fraction)]
-        common = exact.common_denominator(exact_ratios)
+        common = common_denominator(exact_ratios)
         gains = [int(r * common) for r in exact_ratios]
         shared = int(np.gcd.reduce(gains)) if max(map(abs, gains)) < 1 << 62 else 1
         gains = [g // shared for g in gains]

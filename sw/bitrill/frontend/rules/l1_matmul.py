@@ -1,24 +1,17 @@
 """Rule for L1MatMul, a function of domain ``bitrill``: sums of distances, on one common grid."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from math import lcm
 
 import numpy as np
 
-from ... import exact
-from ...exact import Real
-from ...ir.types import BIPOLAR, IntType
+from ...exact import Real, sign
+from ...ir import BIPOLAR, IntType
+from ...ops import MatVec
 from ...ops.l1matvec import WEIGHT_BITS, X_BITS, L1MatVec
-from ...ops.matvec import MatVec
 from ...real import Affine, compact
 from ..reader.functions import DOMAIN, L1_MATMUL
-from ..symbolic.call import Call
-from ..symbolic.constants import Quantized
-from ..symbolic.grids import multiplied
-from ..symbolic.refusal import RefusedError, brief
-from ..symbolic.values import Data, Known
+from ..symbolic import Call, Data, Known, Quantized, RefusedError, brief, multiplied
 from .matmul import product, vector_and_matrix
 from .table import rule
 
@@ -37,7 +30,7 @@ def l1_matmul(call: Call) -> Known:
     columns = np.empty((w.shape[1], w.shape[0]), np.int64)
     columns[:, x.stream] = w.T
     if x.type == BIPOLAR:
-        return _signs(call, x, step, abs(factor), columns * exact.sign(Fraction(factor)))
+        return _signs(call, x, step, abs(factor), columns * sign(Fraction(factor)))
     edge, builder = x.edge, call.builder
     if factor != 1 or not builder.edges[edge].type.coding.binary:
         edge = multiplied(builder, edge, [factor], call.node)
@@ -72,7 +65,7 @@ def _common(weights: Quantized, scale: Real, offset: Real) -> tuple[Real, int, n
     parts = lcm(*(r.denominator for r in rational))
     if parts >= 1 << X_BITS:
         raise _apart(weights, scale)
-    factor = parts * exact.sign(scale)
+    factor = parts * sign(scale)
     whole = np.array([int(r * factor) for r in ratios], object).reshape(weights.scale.shape)
     v = weights.integers.astype(object) * whole - int(shift * factor)
     if max(abs(int(v.min())), abs(int(v.max()))) >= 1 << WEIGHT_BITS - 1:

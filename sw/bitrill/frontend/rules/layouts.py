@@ -4,18 +4,13 @@ The channels of an edge are innermost whatever the model's layout, and a Transpo
 views of it costs nothing (`Data.is_last`). So a rule written for channels first serves both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
 
 from ..reader.model import Model, Node
-from ..symbolic.call import Call
-from ..symbolic.constants import Const
-from ..symbolic.refusal import RefusedError
-from ..symbolic.values import Data, Known, rank_of, transposed
+from ..symbolic import Call, Const, Data, Known, RefusedError, rank_of, transposed
 from .table import CHANNELS_LAST, Layout, rule_of
 
 Apply: TypeAlias = Callable[[Call], Known | tuple[Known, ...]]

@@ -1,22 +1,15 @@
 """Rules for MatMul and Gemm, and the matrix times integers that convolutions share."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np
 
-from ... import exact
-from ...exact import Real, Surd
-from ...ir.types import BIPOLAR, IntType
-from ...ops.depthwise import Depthwise
-from ...ops.matvec import MatVec
+from ...exact import Real, Surd, common_denominator
+from ...ir import BIPOLAR, IntType
+from ...ops import Depthwise, MatVec
 from ...real import Affine, Channels, compact
 from ..reader import limits
-from ..symbolic.call import Call
-from ..symbolic.constants import Const, Quantized
-from ..symbolic.refusal import RefusedError
-from ..symbolic.values import Data, Known, per_channel
+from ..symbolic import Call, Const, Data, Known, Quantized, RefusedError, per_channel
 from .table import rule
 
 
@@ -142,7 +135,7 @@ def _offset_sums(w: np.ndarray, offset: Channels, call: Call) -> Channels:
     if len(rationals) < len(offset):
         call.builder.work.spend(w.size)
         return compact((w.astype(object) @ np.array(offset, object)).tolist())
-    common = exact.common_denominator(rationals)
+    common = common_denominator(rationals)
     if common.bit_length() > limits.EXACT_BITS:
         raise RefusedError("its data's offsets must have a shorter common denominator")
     whole = np.array([int(o * common) for o in rationals], object)

@@ -4,24 +4,18 @@
 ``[1, N]``. (FINN-R: Blott et al. 2018, 4; QONNX's multithreshold.)
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
 from ...exact import Real, ceil, floor, sign
-from ...ir.graph import INPUT
-from ...ir.interface import InputQuantizer
-from ...ir.types import BIPOLAR, IntType
-from ...ops.threshold import Threshold
+from ...ir import BIPOLAR, INPUT, InputQuantizer, IntType
+from ...ops import Threshold
+from ...passes.ranking import ascending
 from ...real import Affine, Channels, at
 from ..reader import limits
-from ..symbolic.builder import GraphBuilder
-from ..symbolic.call import Call
-from ..symbolic.refusal import RefusedError
-from ..symbolic.values import Data, Known, per_channel
+from ..symbolic import Call, Data, GraphBuilder, Known, RefusedError, per_channel
 from .quantizers import check_bits
 from .table import QONNX, rule
 
@@ -86,18 +80,7 @@ def _row(bounds: list[Real], steps: Affine, channel: int) -> tuple[list[Real], b
     if not scale:
         raise RefusedError("its data must not be scaled by zero")
     places: list[Real] = [(b - offset) / scale for b in bounds]
-    return _sorted(places), sign(scale) < 0
-
-
-def _sorted(values: list[Real]) -> list[Real]:
-    """Sort exact numbers, irrational ones included."""
-    done: list[Real] = []
-    for v in values:
-        k = len(done)
-        while k and sign(done[k - 1] - v) > 0:
-            k -= 1
-        done.insert(k, v)
-    return done
+    return [places[k] for k in ascending(places)], sign(scale) < 0
 
 
 def _of_integers(call: Call, x: Data, rows: list[tuple[list[Real], bool]], out: IntType) -> str:

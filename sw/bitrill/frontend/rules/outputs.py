@@ -1,18 +1,14 @@
 """Rules for a classifier's end: Softmax, which is dropped, ArgMax and TopK."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import replace
 
 import numpy as np
 
-from ...ops.argmax import ArgMax
+from ...ops import ArgMax
 from ...passes.head import integer_scores
 from ...real import Affine, at
-from ..symbolic.call import Call
-from ..symbolic.refusal import RefusedError
-from ..symbolic.values import Data, Head
+from ..symbolic import Call, Data, Head, RefusedError
 from .table import rule
 
 _log = logging.getLogger(__name__)

@@ -1,19 +1,15 @@
 """Windows of a Conv or pool: kernel, stride, dilation and padding, in every form that ONNX has."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 from ...exact import Real, Surd
-from ...ops.pad import Pad
+from ...ops import Pad
 from ...real import Affine, at
 from ..reader import limits
-from ..symbolic.call import Call
-from ..symbolic.refusal import RefusedError, brief
-from ..symbolic.values import Data
+from ..symbolic import Call, Data, RefusedError, brief
 
 Sizes: TypeAlias = tuple[int, ...]
 

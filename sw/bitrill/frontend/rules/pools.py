@@ -1,7 +1,5 @@
 """Rules for pools: a maximum, which may move behind the next quantizer, and sums over windows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial, reduce
@@ -10,16 +8,11 @@ from math import prod
 import numpy as np
 
 from ...exact import sign
-from ...ir.activation import Quantizer
-from ...ops.avgpool import SumPool
-from ...ops.maxpool import MaxPool
-from ...ops.pad import Pad
+from ...ir import Quantizer
+from ...ops import MaxPool, Pad, SumPool
 from ...real import Affine, Step, chain
 from ..reader.model import Node
-from ..symbolic.builder import GraphBuilder
-from ..symbolic.call import Call
-from ..symbolic.refusal import RefusedError
-from ..symbolic.values import Data, Deferred, Known
+from ..symbolic import Call, Data, Deferred, GraphBuilder, Known, RefusedError
 from .layouts import either, on_last
 from .places import WINDOW, Placing, padded, placing, sizes, zero_of
 from .table import CHANNELS_LAST, rule

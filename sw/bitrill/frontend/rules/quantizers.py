@@ -6,24 +6,27 @@
 (QONNX: Pappalardo et al. 2022, "QONNX: Representing Arbitrary-Precision Quantized Neural Networks")
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
-from ... import exact
-from ...exact import Surd
-from ...ir.activation import Quantizer
-from ...ir.types import BIPOLAR, IntType
+from ...exact import Surd, sign
+from ...ir import BIPOLAR, IntType, Quantizer
 from ...real import ROUNDINGS, Affine, Rounding, is_rounding
 from ..reader import limits
 from ..reader.functions import DOMAIN, LARGEST_BITS, LOG_QUANT
-from ..symbolic.call import Call
-from ..symbolic.constants import Const, Quantized, Work, exact_array
-from ..symbolic.refusal import RefusedError, brief
-from ..symbolic.values import Known, per_channel
+from ..symbolic import (
+    Call,
+    Const,
+    Known,
+    Quantized,
+    RefusedError,
+    Work,
+    brief,
+    exact_array,
+    per_channel,
+)
 from .table import QONNX, rule
 
 _CLOSE = 2.0**-46
@@ -74,7 +77,7 @@ def log_quant(call: Call) -> Known:
         raise RefusedError(f"attribute bits must be 1 to {LARGEST_BITS}, not {bits}")
     call.data(0)
     scale = call.exact(1, "its scale")
-    if any(exact.sign(s) <= 0 for s in scale.flat):
+    if any(sign(s) <= 0 for s in scale.flat):
         raise RefusedError("its scale must be above 0")
     return _apply(call, IntType(0, 1 << (1 << bits) - 2, "log2"), "ROUND", scale, None)
 

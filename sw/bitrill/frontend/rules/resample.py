@@ -1,7 +1,5 @@
 """Rules for Resize and Upsample, which repeat pixels, in every form that ONNX has."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -10,12 +8,9 @@ from math import prod
 import numpy as np
 
 from ...exact import ceil, floor
-from ...ops.upsample import Upsample
+from ...ops import Upsample
 from ..reader import limits
-from ..symbolic.call import Call
-from ..symbolic.constants import Const
-from ..symbolic.refusal import RefusedError
-from ..symbolic.values import Data, Known
+from ..symbolic import Call, Const, Data, Known, RefusedError
 from .table import rule
 
 _HALF = Fraction(1, 2)

@@ -1,17 +1,12 @@
 """Rules for ONNX operators that compute and change shapes, and for constants made on the way."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from math import prod
 
 import numpy as np
 
 from ..reader import limits
-from ..symbolic.call import Call
-from ..symbolic.constants import Const, Quantized
-from ..symbolic.refusal import RefusedError
-from ..symbolic.values import Data, Known, transposed
+from ..symbolic import Call, Const, Data, Known, Quantized, RefusedError, transposed
 from . import joins
 from .layouts import either
 from .table import rule

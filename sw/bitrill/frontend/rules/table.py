@@ -4,8 +4,6 @@ Each rule is declared by `rule` beside its function. A package or a test adds it
 in the same way, in a domain of its own (`docs/format.md`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -13,12 +11,11 @@ from typing import Literal, TypeAlias, TypeVar
 
 from ...errors import SpecError
 from ..reader.bodies import Bodies
-from ..reader.functions import DOMAIN, Body
+from ..reader.functions import DOMAIN, STANDARD, Body
 from ..reader.model import Attribute, Node
 from ..reader.names import shown
-from ..reader.proto import QUANT_DOMAINS, STANDARD_DOMAINS
-from ..symbolic.call import Call
-from ..symbolic.values import Head, Known
+from ..reader.proto import QUANT_DOMAINS
+from ..symbolic import Call, Head, Known
 
 QONNX = QUANT_DOMAINS[-1]
 """The domain of QONNX's operators; rules in it hold for its older names, too."""
@@ -168,6 +165,6 @@ def bodies() -> Bodies:
 
 def _family(domain: str) -> str:
     """Return the name under which the rules of a domain are kept, where it has several."""
-    if domain in STANDARD_DOMAINS:
+    if domain in STANDARD:
         return ""
     return QONNX if domain in QUANT_DOMAINS else domain

@@ -12,19 +12,13 @@ v must be ``a * integer + b`` of the data's own integers with integers a and b. 
 floats, so this is checked for all values.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction
 
-from ... import exact
-from ...exact import Real, Surd
-from ...ir.activation import Quantizer
-from ...ir.types import IntType
+from ...exact import Real, Surd, floor, sign
+from ...ir import IntType, Quantizer
 from ...real import Affine, Rounding, at, round_real
-from ..symbolic.call import Call
-from ..symbolic.refusal import RefusedError, brief
-from ..symbolic.values import Data, Known
+from ..symbolic import Call, Data, Known, RefusedError, brief
 from .quantizers import FLAGS, check_bits, integer_type, rounding_mode
 from .table import QONNX, rule
 
@@ -106,9 +100,9 @@ def _grid(x: Data, scale: Fraction, zero: Fraction) -> Affine:
     shifts: list[Real] = []
     for c in range(given.n_channels):
         slope, shift = at(given.scale, c) / scale, at(given.offset, c) / scale + zero
-        a, b = (Fraction(exact.floor(v + half)) for v in (slope, shift))
+        a, b = (Fraction(floor(v + half)) for v in (slope, shift))
         far = [(slope - a) * v + (shift - b) for v in ends]
-        if any(exact.sign(f - half) >= 0 or exact.sign(f + half) <= 0 for f in far):
+        if any(sign(f - half) >= 0 or sign(f + half) <= 0 for f in far):
             raise RefusedError(
                 f"its data, {brief(at(given.scale, c))} * integer, must lie on the grid of its"
                 f" scale, {brief(scale)}"

@@ -1,1 +1,38 @@
 """Symbolic values of tensors while a model is imported, and the graph that grows from them."""
+
+from .builder import GraphBuilder
+from .call import RAW_HINT, Call
+from .constants import Const, Quantized, Work, as_objects, check_exact, exact_array
+from .gains import thresholds_of_sum
+from .grids import multiplied, ratios
+from .orders import to_depth, to_space
+from .refusal import RefusedError, brief
+from .values import Data, Deferred, Head, Known, Unknown, Value, per_channel, rank_of, transposed
+
+__all__ = [
+    "RAW_HINT",
+    "Call",
+    "Const",
+    "Data",
+    "Deferred",
+    "GraphBuilder",
+    "Head",
+    "Known",
+    "Quantized",
+    "RefusedError",
+    "Unknown",
+    "Value",
+    "Work",
+    "as_objects",
+    "brief",
+    "check_exact",
+    "exact_array",
+    "multiplied",
+    "per_channel",
+    "rank_of",
+    "ratios",
+    "thresholds_of_sum",
+    "to_depth",
+    "to_space",
+    "transposed",
+]

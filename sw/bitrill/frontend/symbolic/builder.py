@@ -4,20 +4,13 @@ It names nodes after the model's, makes operators once where several readers can
 puts a quantizer behind whatever real functions a tensor stands for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import TypeVar, cast
 
 import numpy as np
 
-from ...ir.activation import Activation, Function, Quantizer
-from ...ir.graph import INPUT
-from ...ir.interface import InputQuantizer
-from ...ir.operator import Operator
-from ...ir.types import IntType, Tensor
-from ...ops.lookup import Lookup
-from ...ops.split import Split
+from ...ir import INPUT, Activation, Function, InputQuantizer, IntType, Operator, Quantizer, Tensor
+from ...ops import Lookup, Split
 from ...passes.input_quantizer import input_quantizer
 from ..reader.model import Node
 from ..reader.names import LENGTH, Names, legal

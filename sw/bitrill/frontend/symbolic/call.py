@@ -4,8 +4,6 @@ A rule asks a `Call` for operands and attributes in the form that it needs, and 
 what does not have that form. What the rule appends to the graph goes through `Call.emit`.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction
 from typing import TypeVar
@@ -13,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from ...exact import Real
-from ...ir.operator import Operator
+from ...ir import Operator
 from ...real import Affine, Step
 from ..reader import limits
 from ..reader.model import Attribute, Node

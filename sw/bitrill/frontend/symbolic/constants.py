@@ -4,8 +4,6 @@ Scales, biases and batch norm are computed without rounding. Exact numbers can g
 `check_exact` refuse a file that asks for too many or too long ones.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,7 +11,7 @@ from fractions import Fraction
 import numpy as np
 
 from ...exact import Real, Surd
-from ...ir.types import IntType
+from ...ir import IntType
 from ..reader import limits
 from .refusal import RefusedError
 
@@ -38,7 +36,7 @@ class Const:
         """``batch`` as an array of the numbers' shape, also where nothing is marked."""
         return np.zeros(self.array.shape, bool) if self.batch is None else self.batch
 
-    def each(self, f: Callable[[np.ndarray], np.ndarray]) -> Const:
+    def each(self, f: Callable[[np.ndarray], np.ndarray]) -> "Const":
         """Apply ``f``, which only moves or picks elements, to the numbers and to their marks."""
         marks = None if self.batch is None else np.asarray(f(self.batch))
         return Const(np.asarray(f(self.array)), marks)

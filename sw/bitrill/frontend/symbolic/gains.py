@@ -7,16 +7,13 @@ each such place every integer sum before it is smaller than every one behind it;
 between. The smallest such multipliers are searched for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
 
 from ...exact import Real, sign
-from ...ir.activation import Function
-from ...ir.types import IntType
+from ...ir import Function, IntType
 from .refusal import RefusedError
 
 PAIRS = 1 << 20

@@ -4,15 +4,13 @@ A Relu or Clip at a point of the data's grid gives integers of that grid again, 
 integer factor for each channel. So a model need not quantize behind them.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
 from ...exact import Real, Surd, sign
-from ...ir.types import IntType
+from ...ir import IntType
 from ...ops.lookup import ADDRESS_BITS
 from ...passes.thresholds import MAX_ENTRIES
 from ...real import Affine, Clip, Step, at, chain

@@ -4,15 +4,11 @@ A permutation of channels is a `Shuffle`; blocks of places that go to channels, 
 `Rearrange`. Each is recognised by the order of the elements itself, however the model spells it.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
 
-from ...ops.convert import Convert
-from ...ops.rearrange import Rearrange
-from ...ops.shuffle import Shuffle
+from ...ops import Convert, Rearrange, Shuffle
 from ...real import Step
 from ..reader.model import Node
 from .builder import GraphBuilder

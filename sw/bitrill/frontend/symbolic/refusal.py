@@ -1,7 +1,5 @@
 """The error by which a rule refuses a node, and the form of numbers in its message."""
 
-from __future__ import annotations
-
 from ...errors import BitrillError
 from ...exact import Real
 

@@ -19,9 +19,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ...ir.activation import Quantizer
-from ...ir.operator import Operator
-from ...ir.types import IntType
+from ...ir import IntType, Operator, Quantizer
 from ...real import Affine, Channels, Leaky, Step, append_step, chain, compact
 from ..reader import limits
 from ..reader.model import Node

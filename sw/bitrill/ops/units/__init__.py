@@ -3,9 +3,8 @@
 from .base import Unit, coding_matters, find_unit, free_styles, unit_styles, unit_ways
 from .dsp import Dsp
 from .folded import Folded
-from .runtime import Runtime
+from .runtime import Runtime, Streamed
 from .serial import Serial
-from .streamed import Streamed
 from .unrolled import Unrolled
 
 __all__ = [

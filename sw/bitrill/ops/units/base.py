@@ -4,24 +4,38 @@ A unit answers for its checks, latency, schedule, memory, structure and componen
 it by style and way to multiply; `find_unit` is the only place that looks these words up.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
+from math import log2
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
 from ...arith.shapes import SerialMatrix
 from ...errors import SpecError
-from ...ir.operator import Impl, Memory, Multiply, Primitives, Style
-from ...ir.schedule import Rule, Schedule
-from ...ir.structure import Structure, bits_for
+from ...ir import (
+    INTERVAL,
+    Impl,
+    Memory,
+    Multiply,
+    Primitives,
+    Rule,
+    Schedule,
+    Structure,
+    Style,
+    bits_for,
+    divisors,
+)
 from ...parts.families import family_of
-from ...parts.memories import deep_enough, worth_block
-from .default_lanes import default_lanes
+from ...parts.memories import deep_enough, spilled, worth_block
 
 REPLAY_BLOCK = 512
 """Number of words from which on a replay buffer lies in block memory."""
+
+STRAIGHT_ROWS = 16
+"""Rows up to which a matrix takes its vector as it comes: all rows at once need no replay."""
+
+WASTE = 8
+"""How many times the lanes that the interval needs may be spent where divisors are scarce."""
 
 
 class MatrixLike(SerialMatrix, Protocol):
@@ -75,8 +89,17 @@ class Unit(ABC):
             cls.style, cls.multiply = style, multiply
             _UNITS[style, multiply] = cls
 
-    def check(self, op: MatrixLike, impl: Impl) -> None:  # noqa: B027 (most take any matrix)
+    def check(self, op: MatrixLike, impl: Impl) -> None:
         """Raise `SpecError` for a matrix that this unit cannot have."""
+        if self.free_weights and op.inside is not None:
+            raise SpecError(
+                f"{op.name}: a matvec behind a border must have constant weights, not style"
+                f" {self.style!r}"
+            )
+        if self.free_weights and not op.free:
+            raise SpecError(
+                f"{op.name}: the weights of style {self.style!r} must be free, not constants"
+            )
 
     @abstractmethod
     def latency(self, op: MatrixLike) -> int:
@@ -111,6 +134,17 @@ class Unit(ABC):
         family = family_of(op.folded.primitives)
         constant = op.inside is None and not self.free_weights
         return op.folded.in_block and constant and family.fills_blocks
+
+    def weight_memory(self, s: Structure, op: MatrixLike, depth: int, width: int) -> None:
+        """Count a memory of ``depth`` words for the weights, and the register behind it."""
+        if self.fills_blocks(op):
+            rest = spilled(depth, width)
+            s.rom(depth, width - rest, block=True)
+            s.rom(depth, rest)
+        else:
+            s.rom(depth, width, block=op.folded.in_block)
+        if op.read_stages > 1:
+            s.flops(held=width)
 
     def default_impl(self, op: MatrixLike, given: int | None) -> Impl | None:
         """The default folding; None where the unit cannot have this matrix."""
@@ -208,11 +242,24 @@ def find_unit(name: str, kind: str, style: Style, multiply: Multiply = "lut") ->
     raise SpecError(f"{name}: multiply of style {style!r} must be {ways}, not {multiply!r}")
 
 
-def require_free(op: MatrixLike, style: Style) -> None:
-    """Raise unless the weights of ``op`` may change."""
-    if op.inside is not None:
-        raise SpecError(
-            f"{op.name}: a matvec behind a border must have constant weights, not style {style!r}"
-        )
-    if not op.free:
-        raise SpecError(f"{op.name}: the weights of style {style!r} must be free, not constants")
+def default_lanes(rows: int, cols: int, given: int | None) -> tuple[int, int]:
+    """Return ``(pe, simd)``: the fewest lanes whose interval is at most 64, the nearest to square.
+
+    ``given``: elements of a beat of the operand, None where this matrix chooses. 784-64-64-64-10
+    gives (16, 49), (8, 8), (8, 8), (10, 8). Where divisors are so scarce that this would waste
+    lanes (two primes: all or hardly any), the interval nearest to 64 by ratio.
+    """
+    if rows <= STRAIGHT_ROWS and given and cols % given == 0 and cols // given <= INTERVAL:
+        return rows, given
+    options = [(pe, simd) for pe in divisors(rows) for simd in divisors(cols)]
+
+    def interval(o: tuple[int, int]) -> int:
+        return (rows // o[0]) * (cols // o[1])
+
+    def cost(o: tuple[int, int]) -> tuple[float, ...]:
+        return (o[0] * o[1], abs(log2(o[0] / o[1])), o[0])
+
+    fast = min((o for o in options if interval(o) <= INTERVAL), key=cost)
+    if fast[0] * fast[1] <= WASTE * max(1, -(-rows * cols // INTERVAL)):
+        return fast
+    return min(options, key=lambda o: (abs(log2(interval(o) / INTERVAL)), *cost(o)))

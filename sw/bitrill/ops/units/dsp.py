@@ -1,13 +1,9 @@
 """The DSP unit: several rows' products in one DSP slice (`bitrill.arith.dsp_packing`)."""
 
-from __future__ import annotations
-
 from ...arith.dsp_packing import check_dsp, dsp_plan
-from ...ir.operator import Impl
-from ...ir.structure import Structure
+from ...ir import Impl, Structure
 from ...parts.families import family_of
 from .base import MatrixLike, Unit
-from .weight_memory import add_weights
 
 
 class Dsp(Unit, style="folded", multiply="dsp"):
@@ -31,7 +27,7 @@ class Dsp(Unit, style="folded", multiply="dsp"):
         packing = plan.packing
         s.counters(op.steps, op.synapse_fold, op.neuron_fold)
         bits = packing.bits(impl.pe)
-        add_weights(s, op, op.steps, impl.simd * bits, fills=self.fills_blocks(op))
+        self.weight_memory(s, op, op.steps, impl.simd * bits)
         late = sum(max(0, packing.chain - n + k - 2) for n in packing.chains for k in range(n))
         s.flops(held=late * (bits + op.x.type.bits) + impl.simd * op.x.type.bits)
         plain = 0
@@ -40,7 +36,7 @@ class Dsp(Unit, style="folded", multiply="dsp"):
         else:  # other families: plain products in logic
             s.luts(sums=impl.pe * impl.simd * op.weight_type.bits * op.x.type.bits)
             plain = sum(c.luts for c in plan.sums.counters)
-        s.luts(sums=impl.pe * (plan.luts + plain))
+        s.luts(sums=impl.pe * (plan.sums.luts + plain))
         s.flops(held=impl.pe * (plan.sums.held + op.y.type.bits))
         s.flops(held=3 * op.latency)
         self.replay(s, op)

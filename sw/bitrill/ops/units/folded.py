@@ -1,10 +1,8 @@
 """The folded unit: products in LUTs, ``simd`` columns of ``pe`` rows a step."""
 
-from __future__ import annotations
-
 from ...arith.accumulate import starts, sum_plan, sum_stages
 from ...arith.border import border
-from ...ir.structure import Structure, bits_for, different_bits
+from ...ir import Structure, bits_for, different_bits
 from ...parts.families import family_of
 from ...parts.memories import spilled
 from .base import MatrixLike, Unit

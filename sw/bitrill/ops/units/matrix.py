@@ -1,6 +1,7 @@
-"""The base class of the matrix operators `MatVec` and `L1MatVec`; it asks their unit for most."""
+"""The base class of the matrix operators `MatVec` and `L1MatVec`; it asks their unit for most.
 
-from __future__ import annotations
+It also describes the tables of weights and starts that a host writes, those of `Depthwise` too.
+"""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -10,14 +11,24 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 
 from ...arith.accumulate import starts, stored_weights, sum_plan
-from ...ir.even_lanes import divisors
-from ...ir.operator import Choice, Cost, Impl, Operator, Style, must_divide, unchecked
-from ...ir.schedule import Schedule
-from ...ir.structure import Structure
-from ...ir.types import IntType, Tensor
+from ...ir import (
+    Choice,
+    Cost,
+    Impl,
+    IntType,
+    Note,
+    Operator,
+    Schedule,
+    Structure,
+    Style,
+    Table,
+    Tensor,
+    divisors,
+    must_divide,
+    unchecked,
+)
 from ...parts.families import family_of
 from .base import MatrixLike, Unit, find_unit
-from .tables import start_words
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -198,3 +209,29 @@ class Matrix(Operator, abstract=True):
     @property
     def lanes_out(self) -> int:
         return self.folded.pe
+
+
+def start_words(starts: np.ndarray, width: int, pe: int) -> np.ndarray:
+    """Return the table of numbers that sums start from, ``[rows / pe, bits]``.
+
+    ``starts``: int64 ``[rows]``; a word's bits are ``[plane][row]``, ``width`` planes.
+    """
+    codes = (starts[:, None] >> np.arange(width)) & 1
+    words = codes.reshape(-1, pe, width).transpose(0, 2, 1)
+    return words.reshape(len(words), -1)
+
+
+def starts_table(words: np.ndarray, pe: int) -> dict[str, Table]:
+    """Return the writable table of `start_words`."""
+    axes = {"plane": words.shape[1] // pe, "row": pe}
+    return {"starts": Table(words.astype(np.uint8), axes)}
+
+
+def free_type(t: IntType) -> IntType:
+    """Return the type of all weights that ``t``'s bits can hold; a ternary type stays as it is."""
+    return IntType.of(t.coding.whole())
+
+
+def type_note(t: IntType) -> Note:
+    """Return what ``registers.json`` tells of the type of weights."""
+    return {"coding": t.coding.word, "bits": t.bits, "lo": t.lo, "hi": t.hi}

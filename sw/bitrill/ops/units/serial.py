@@ -1,13 +1,9 @@
 """The bit-serial unit: a plane of weights by a plane of x a step (`bitrill.arith.bitserial`)."""
 
-from __future__ import annotations
-
 from ...arith.bitserial import READ_STAGES, check_serial, pairs, serial_plan
-from ...ir.operator import Impl
-from ...ir.structure import Structure
+from ...ir import Impl, Structure
 from ...parts.families import family_of
 from .base import MatrixLike, Unit
-from .weight_memory import add_weights
 
 _SELECT = {1: 0.0, 2: 0.5, 4: 1.0, 8: 2.0}
 """LUTs that choose one of so many bits."""
@@ -41,7 +37,7 @@ class Serial(Unit, style="folded", multiply="serial"):
         if beats & (beats - 1):
             s.counters(words, words)
         depth = op.weight_type.bits * words
-        add_weights(s, op, depth, impl.pe * impl.simd, fills=self.fills_blocks(op))
+        self.weight_memory(s, op, depth, impl.pe * impl.simd)
         s.luts(sums=impl.simd * next(n for k, n in _SELECT.items() if op.x.type.bits <= k))
         s.flops(held=impl.simd)
         plain = 0 if family_of(impl.primitives).cells else sum(c.luts for c in plan.count.counters)

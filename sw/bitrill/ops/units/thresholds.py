@@ -5,16 +5,12 @@ if a lane serves one channel they are wires, so synthesis simplifies the compari
 two channels, each bit of the constant is 0, 1, or the turn, or its complement.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import ClassVar, Protocol
 
 import numpy as np
 
-from ...ir.operator import Impl, Style
-from ...ir.structure import Structure, bits_for, different_bits
-from ...ir.types import IntType, Tensor
+from ...ir import Impl, IntType, Structure, Style, Tensor, bits_for, different_bits
 from ...parts.families import family_of
 from ...parts.memories import halves, place
 

@@ -1,12 +1,8 @@
 """The unrolled unit: the weights are part of the logic, and a beat is a whole vector."""
 
-from __future__ import annotations
-
 from ...arith.unrolled import unrolled_plan
 from ...errors import SpecError
-from ...ir.operator import Impl
-from ...ir.schedule import Schedule, pipeline
-from ...ir.structure import Structure
+from ...ir import Impl, Schedule, Structure, pipeline
 from ...parts.families import family_of
 from .base import MatrixLike, Unit
 
