@@ -1,7 +1,9 @@
 """Builds the counters and carry chains of all sums, as cells of a family or as plain logic.
 
 One class, `Adders`, renders the plans of folded and of unrolled matrices. Inputs may be complements
-of bits; that costs nothing, since LUTs absorb the inversion.
+of bits; that costs nothing, since LUTs absorb the inversion. The chain at the end of a heap takes
+up to three bits a column: a full adder in front of each place turns them into a sum, which enters
+the chain there, and a carry, which is handed to the next place (`bitrill.arith.columns.hands_on`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""Components whose weights or thresholds change: the host writes them, or a stream brings them."""
+"""Components whose weights or thresholds change: the host writes them, or a stream brings them.
+
+Each is the component with constants of `bitrill_hw.ops`, with one method replaced: the one that
+reads the constants out of a table. The table here is a `bitrill_hw.design.register_file.Table`, a
+memory with a port of the register bus beside its reading port. ``shown`` is the word that the
+pipeline has just read; the bus reads it from there, since the memory has no second reading port.
+"""
 
 from __future__ import annotations
 

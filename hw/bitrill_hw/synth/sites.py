@@ -8,8 +8,9 @@ UG474, "CLB Slices") the outputs of a LUT that stands at a carry chain are not f
   no LUT of its own (a register, a constant, the ``S`` of a second place) takes a LUT that passes
   it through;
 - a place has two ways out, the multiplexer (``AMUX`` ..) and the register, for its sum ``O``, its
-  carry ``CO`` and the second function ``O5``. One of two signals must go only into a register;
-  where sum and carry do not, the carry leaves one place further up, through a LUT of 0. ``O5``
+  carry ``CO`` and the second function ``O5``. If two of them leave, one
+  must go into its register and nowhere else. If sum and carry both go elsewhere, the carry must
+  leave at the next place up the chain, where a LUT that gives 0 passes it on: one more site. ``O5``
   needs no way out where it drives the place's own ``DI``.
 
 The count ignores what concerns several slices: chains begin at fixed places, registers of a slice

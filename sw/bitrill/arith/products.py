@@ -1,4 +1,8 @@
-"""Products of weights and inputs as bits to be summed; each is a table of at most six inputs.
+"""Products of weights and inputs as bits to be summed, each a truth table (`bitrill.arith.gates`).
+
+A table reads bits named by tuples: ``("w", lane, plane)`` of a stored weight, ``("x", lane,
+plane)`` of an input, ``("p", n, 0)`` a bit of the inputs that is made once for all rows, ``("i", n,
+0)`` an inner bit, made one level before. Most tables have at most six inputs, one LUT.
 
 Let ``x' = x + offset`` be unsigned: the top plane of a signed x is complemented, a bipolar bit is
 its own plane, and in a logarithmic x only the plane of its exponent is 1. A weight is a sum of

@@ -22,6 +22,11 @@ GROUPS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16)
 """Numbers of rows in a group that are tried."""
 
 LEASTS = (None, 7, 3)
+"""Numbers of bits that a column of a heap must have to be compressed before its sum is shared.
+
+The two of a `Way` are for sums that two rows share, and for sums that more rows share; None: all
+columns are added up, so that each shared sum is one number.
+"""
 
 SAMPLE = 16
 """Rows from which a way of sharing is judged if there are more than `COLUMNS` columns."""
@@ -50,7 +55,8 @@ class Way:
 
     ``rows``: the order in which rows are grouped; ``size``: rows in a group; ``digits``: whether
     weights are cut into signed digits before anything is shared, or at the end; ``pairs``: whether
-    pairs of terms that many rows have in common are built first (`common_terms.paired`).
+    pairs of terms that many rows have in common are built first (`common_terms.paired`); ``least``:
+    see `LEASTS`.
     """
 
     rows: tuple[int, ...]

@@ -1,4 +1,8 @@
-"""Free weights: types from what their coding can hold, not from what the weights are now."""
+"""Widens a graph for weights that will change: written by the host, or brought by a stream.
+
+A design with constant weights has sums as wide as these weights can make them. If other weights
+may come later, each sum must hold whatever weights of the same coding can make of it.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +18,8 @@ def free_weights(graph: Graph, folding: Mapping[str, Any], style: Style) -> Grap
 
     `style_of` tells which are. Integers become all those of their bits, accumulators and all that
     follows as wide as any such weights can make them; thresholds stay, in their wider range.
-    Matrices behind a border are left as they are. Raises `SpecError` for an accumulator past 32
+    Operators that cannot have free weights stay as they are: a matrix behind a zero padding that is
+    one bit wide (`MatVec.inside`) is one. Raises `SpecError` for an accumulator past 32
     bits, for a table of inputs behind free weights, which has no entries for other sums, and for
     both styles in one graph: an access to registers resets the network between frames, and with it
     the place in a stream.

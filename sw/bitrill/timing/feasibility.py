@@ -1,7 +1,12 @@
-"""A quick check whether a max-plus system has times that keep all rules.
+"""A quick check whether a network with given FIFO depths keeps an interval.
 
-The check needs a few rules, the suspects, such that every cycle that could forbid times leads
-through one of them. Each event knows the last suspect on the way by which it was raised, and each
+In hardware an event is a beat that moves, and a rule says that it waits for another one: for data
+from an operator in front of it, or for a free slot in a FIFO behind it (`bitrill.timing.maxplus`).
+Times that keep all rules exist unless some rules wait for each other in a cycle. The caller names
+the suspects: rules such that every cycle of this kind leads through one of them. Where FIFO depths
+are tried, these are the rules of the FIFOs that were made shallower.
+
+Each event knows the last suspect on the way by which it was raised, and each
 suspect the one before it. A cycle of these links is a cycle of rules that forbids times: let v be
 the time to which a suspect's event was raised last, and w the delay of a link's way. Then
 ``v = v' + w``, where v' is no later than the v of the suspect before. Around the cycle the event
@@ -25,7 +30,8 @@ _SWEEPS, _LOOK = 4, 2
 def is_feasible(relaxation: Relaxation, suspects: Collection[int], anchor: Event) -> bool:
     """Return whether some times keep all rules; if so, ``relaxation`` holds them.
 
-    ``suspects``: numbers of rules such that every cycle that could forbid times leads through one.
+    ``suspects``: numbers of the rules that may be to blame, the FIFOs under trial, say; every cycle
+    of rules that forbids times must lead through one of them.
     Where ``anchor`` must be raised, there are no such times either.
     """
     kept = relaxation.settle(_SWEEPS, anchor)

@@ -1,10 +1,12 @@
-"""Rules' indices as nested loops instead of index arrays.
+"""Which event each event waits for, as nested loops instead of an index array.
 
-The index of nearly every rule is a walk through loops (repeats of a vector, taps of a window, rows
-of an image): ``index = offset + sum of digit * step`` for the digits of 0, 1, .. in mixed radix. So
-``x[index]`` is a strided view of ``x``, which costs neither memory nor a look-up an event. A rule
-is cut into pieces where its index passes into another frame, and where a first or last run is
-shorter than the others; a piece that fits no loops keeps its index array.
+A rule of a schedule says that event k of one stream waits for event ``index[k]`` of another, a
+delay later (`bitrill.ir.schedule`). The index of nearly every rule is a walk through loops (repeats
+of a vector, taps of a window, rows of an image): ``index = offset + sum of digit * step`` for the
+digits of 0, 1, .. in mixed radix. So ``x[index]`` is a strided view of ``x``, which costs neither
+memory nor a look-up an event. A rule is cut into pieces where its index passes into another frame,
+and where a first or last run is shorter than the others; a piece that fits no loops keeps its index
+array.
 """
 
 from dataclasses import dataclass

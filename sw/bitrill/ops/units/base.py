@@ -174,7 +174,8 @@ class Unit(ABC):
         fires = "in" if turns == 1 else "step"  # without a replay buffer a beat is a step
         done = Rule("out", fires, (k + 1) * each - 1, self.latency(op))
         room = Rule(fires, "out", (s - self.latency(op) + 1) // each - 1, 0)
-        # steps that waited behind a whole result enter the accumulator one a cycle
+        # after a stall, the steps of the next result enter the accumulator one a cycle, so that
+        # result comes at least ``each`` cycles behind the one before it
         merged = Rule("out", "out", k - 1, each)
         words = self.word_rules(fires, n)
         rules = (done, room, merged, *words)
