@@ -230,6 +230,3 @@ _FIELDS = {
     "used": lambda v: v is None or _maps(v, list),
 }
 """Test of each key's value."""
-
-
-__all__ = ["FORMAT", "NAME", "Manifest", "hashes_of", "of", "read", "require", "write"]

@@ -119,6 +119,3 @@ def _class(board: Board, text: str) -> Any:
 
 def _platforms(module: Any) -> Iterator[str]:
     return (n for n in dir(module) if n.endswith("Platform"))
-
-
-__all__ = ["of"]

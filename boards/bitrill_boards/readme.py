@@ -100,6 +100,3 @@ python3 -m bitrill_driver . --self-test --load    # bare Linux: the kernel's FPG
 python3 -m bitrill_driver . --self-test --loaded  # it came over JTAG
 python3 -m bitrill_driver . --input images.npy --out scores.npy
 ```"""
-
-
-__all__ = ["readme"]

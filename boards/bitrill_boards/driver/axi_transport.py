@@ -280,6 +280,3 @@ class AxiTransport:
                 )
             time.sleep(PAUSES[1])
         self._write("STATUS", r.CLEAR)
-
-
-__all__ = ["AxiDevice", "AxiTransport"]

@@ -128,6 +128,3 @@ def _no_buffer_permission(path: str) -> LinkError:
 def _text(path: str) -> str:
     with open(path) as file:
         return file.read().strip()
-
-
-__all__ = ["DmaBuffer", "DmaMemory"]

@@ -94,6 +94,3 @@ def _write(path: str, data: bytes) -> None:
 
 def _no_permission(path: str) -> DriverError:
     return DriverError(f"no permission to write {path}: loading a bitstream needs root (sudo)")
-
-
-__all__ = ["load"]

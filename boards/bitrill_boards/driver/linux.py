@@ -144,6 +144,3 @@ def _registers(root: str, base: int, size: int) -> Mapped:
 def _hex(path: str) -> int:
     with open(path) as file:
         return int(file.read(), 16)
-
-
-__all__ = ["check_here", "open_board", "set_clock"]

@@ -119,6 +119,3 @@ def map_physical(path: str, base: int, size: int) -> Mapped:
         ) from None
     except OSError as error:
         raise LinkError(f"cannot map {base:#x} of {path}: {error.strerror}") from None
-
-
-__all__ = ["SUDO", "DevMem", "Mapped", "Uio", "map_physical"]

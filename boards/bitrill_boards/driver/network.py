@@ -131,6 +131,3 @@ class Network:
         flat = y.reshape(-1, *self.output.edge)
         floats = flat * self._scale + self._offset if len(self._scale) else flat.astype(float)
         return self.output.to_model(flat), self.output.to_model(floats)
-
-
-__all__ = ["Network"]

@@ -103,6 +103,3 @@ class FrameTransport(ABC):
 
 def _joined(answers: list[bytes], bytes_out: int) -> np.ndarray:
     return np.frombuffer(b"".join(answers), np.uint8).reshape(-1, bytes_out)
-
-
-__all__ = ["BATCH", "Device", "FrameTransport", "Transport"]

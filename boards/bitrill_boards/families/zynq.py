@@ -116,6 +116,3 @@ def decimals(mhz: Fraction) -> str:
     """Write a rate with at most six decimals, rounded down."""
     whole, rest = divmod(mhz.numerator * 1_000_000 // mhz.denominator, 1_000_000)
     return f"{whole}.{rest:06}".rstrip("0").rstrip(".")
-
-
-__all__ = ["Processing", "decimals", "families"]

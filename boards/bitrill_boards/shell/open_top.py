@@ -37,9 +37,6 @@ class StartUp(wiring.Component):
     reset : Out(1)
     """
 
-    lock: Signal
-    reset: Signal
-
     def __init__(self, cycles: int):
         self.cycles = cycles
         super().__init__({"lock": In(1), "reset": Out(1, init=1)})
@@ -68,10 +65,6 @@ class OpenTop(wiring.Component):
     rx : In(1); tx : Out(1)
     high0, high1, .. : Out(1), ``high`` of them, always 1
     """
-
-    clk: Signal
-    rx: Signal
-    tx: Signal
 
     def __init__(self, edges: Edges, *, mhz: Fraction, pll: Pll | None, baud: int, high: int = 0):
         hz = mhz * 1_000_000

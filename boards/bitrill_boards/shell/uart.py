@@ -6,7 +6,7 @@ from math import ceil, floor
 from typing import Any
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 from bitrill.errors import SpecError
@@ -48,9 +48,6 @@ class Receiver(wiring.Component):
     rx : In(1), idle 1
     o : bytes; each one must be taken before the next one ends (ten bits), or it is lost
     """
-
-    rx: Signal
-    o: stream.Interface
 
     def __init__(self, divisor: int):
         self.divisor = divisor
@@ -97,9 +94,6 @@ class Transmitter(wiring.Component):
     i : bytes
     tx : Out(1), idle 1
     """
-
-    i: stream.Interface
-    tx: Signal
 
     def __init__(self, divisor: int):
         self.divisor = divisor

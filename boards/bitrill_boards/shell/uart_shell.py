@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from bitrill_hw.pipeline.stream import beats
 
@@ -33,9 +33,6 @@ class UartCore(wiring.Component):
     -------
     rx, tx : bytes
     """
-
-    rx: stream.Interface
-    tx: stream.Interface
 
     def __init__(self, edges: Edges, *, clock_hz: int, timeout: int):
         self.edges, self.identity, self.timeout = edges, identity(edges, clock_hz), timeout
@@ -65,9 +62,6 @@ class UartShell(wiring.Component):
     -------
     rx : In(1); tx : Out(1)
     """
-
-    rx: Signal
-    tx: Signal
 
     def __init__(self, edges: Edges, *, clock_hz: int, divisor: int):
         self.divisor = divisor

@@ -93,11 +93,6 @@ class ZynqShell(wiring.Component):
         DONE, where INTERRUPT is 1.
     """
 
-    axi: Any
-    read: Any
-    write: Any
-    interrupt: Signal
-
     def __init__(self, edges: Edges, *, address: int = 32):
         self.edges, self.address = edges, address
         if 1 << edges.register_bits > WEIGHTS:
@@ -270,6 +265,3 @@ class ZynqShell(wiring.Component):
                 bus.value.eq(forwarder.bus.value),
             ]
         return forwarder.idle
-
-
-__all__ = ["Geometry", "ZynqShell"]

@@ -48,6 +48,3 @@ class Traffic:
     @property
     def owed(self) -> int:
         return self.reads_owed + self.writes_owed + self.responses_owed
-
-
-__all__ = ["AxiStalls", "Traffic"]

@@ -258,15 +258,3 @@ def _accept(what: str, offset: int, response: int) -> None:
     if response:
         name = RESPONSES.get(response, response)
         raise LinkError(f"{what} the register at {offset:#x} was refused ({name})")
-
-
-__all__ = [
-    "PORTS",
-    "AxiStalls",
-    "SimulatedBuffer",
-    "SimulatedMemory",
-    "SimulatedRegisters",
-    "SimulatedShell",
-    "Traffic",
-    "compiled",
-]

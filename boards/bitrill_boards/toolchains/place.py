@@ -143,17 +143,3 @@ def counted(log: Path) -> dict[str, tuple[int, int]]:
         if slash and used.strip().isdigit() and have.strip().isdigit():
             cells[name.strip()] = (int(used), int(have))
     return cells
-
-
-__all__ = [
-    "NETLIST",
-    "REPORT",
-    "Placed",
-    "by_resource",
-    "counted",
-    "options",
-    "phases",
-    "place",
-    "script",
-    "synthesise",
-]

@@ -70,9 +70,6 @@ class AxiLite(wiring.Component):
     bus : Out(`register_bus`)
     """
 
-    axi: wiring.PureInterface
-    bus: wiring.PureInterface
-
     def __init__(self, bits: int):
         super().__init__({"axi": In(axi_lite(bits)), "bus": Out(register_bus(bits))})
 

@@ -59,18 +59,6 @@ class Top(wiring.Component):
     Raises `StageError` for a graph of another stage, and for names that are no identifiers.
     """
 
-    aclk: Signal
-    aresetn: Signal
-    s_axis_tdata: Signal
-    s_axis_tvalid: Signal
-    s_axis_tready: Signal
-    s_axis_tlast: Signal
-    m_axis_tdata: Signal
-    m_axis_tvalid: Signal
-    m_axis_tready: Signal
-    m_axis_tlast: Signal
-    error: Signal
-
     def __init__(self, graph: Graph):
         verify(graph, Stage.FOLDED)
         bad = [n.name for n in graph.nodes if not _NAME.fullmatch(n.name)]

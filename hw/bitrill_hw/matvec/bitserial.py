@@ -157,6 +157,3 @@ class _Turns:
             with m.Else():
                 m.d.sync += [place.eq(ahead), begin.eq(ahead)]
         return place
-
-
-__all__ = ["SerialMatVecCore"]

@@ -31,17 +31,6 @@ class Steps(wiring.Component):
     ``load``: what the register of x loads at: ``ready``, or another net of that value.
     """
 
-    i: stream.Interface
-    valid: Signal
-    ready: Signal
-    x: Signal
-    address: Signal
-    beat: Signal
-    turn: Signal
-    first: Signal
-    last: Signal
-    ends: Signal
-
     def __init__(self, *, width: int, beats: int, turns: int, styled: bool = True):
         self.beats = beats
         self.turns = turns

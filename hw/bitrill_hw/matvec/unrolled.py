@@ -28,9 +28,6 @@ class UnrolledCore(wiring.Component):
     o : ``op.lanes_out`` elements of ``op.y.type``: all rows
     """
 
-    i: stream.Interface
-    o: stream.Interface
-
     def __init__(self, op: MatVec):
         self.op = op
         super().__init__(

@@ -7,7 +7,7 @@ from operator import or_
 from typing import Any
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from bitrill.arith.accumulate import sum_plan
 from bitrill.ir import Operator
@@ -28,8 +28,6 @@ from .steps import Steps
 
 class _Runtime(OneToOne):
     """Base of cores whose tables lie in memories with a port ``registers`` beside."""
-
-    registers: wiring.PureInterface
 
     def __init__(self, op: Operator):
         super().__init__(op, registers=In(window_port(window_size(blocks_of(op)))))
@@ -82,8 +80,6 @@ class StreamedMatVecCore(MatVecCore):
     ``[plane][row]``, which counts in the first step of a pass alone.
     """
 
-    i1: stream.Interface
-
     def __init__(self, op: MatVec):
         super().__init__(op, i1=In(beats(word_bits(op))))
 
@@ -113,9 +109,6 @@ class StreamedSteps(wiring.Component):
     words : a word for each step, in order, into a FIFO
     word : that of the step that fired last, registered at that edge
     """
-
-    words: stream.Interface
-    word: Signal
 
     def __init__(self, steps: Steps, width: int):
         self.steps = steps

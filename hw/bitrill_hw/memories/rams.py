@@ -30,12 +30,6 @@ class Ram(wiring.Component):
     data : Out(width)
     """
 
-    address: Signal
-    enable: Signal
-    write: Signal
-    value: Signal
-    data: Signal
-
     def __init__(self, bits: np.ndarray, style: str):
         self.depth, self.width = bits.shape
         self.registers = -(-self.width // REGISTER_BITS)

@@ -26,8 +26,6 @@ class OneToOne(wiring.Component):
     and ``more``, of those that have them
     """
 
-    i: stream.Interface
-    o: stream.Interface
     op: Any
 
     def __init__(self, op: Operator, **more: Member):
