@@ -85,8 +85,12 @@ class OpenTop(wiring.Component):
         else:
             m.submodules.pll = instance(self.pll, clock_in=self.clk, clock_out=clock, locked=lock)
         m.submodules.startup = startup = DomainRenamer("start")(StartUp(self.start_cycles))
-        m.d.comb += [start.clk.eq(clock), sync.clk.eq(clock), startup.lock.eq(lock)]
-        m.d.comb += ResetSignal().eq(startup.reset)
+        m.d.comb += [
+            start.clk.eq(clock),
+            sync.clk.eq(clock),
+            startup.lock.eq(lock),
+            ResetSignal().eq(startup.reset),
+        ]
         shell = UartShell(self.edges, clock_hz=self.clock_hz, divisor=self.divisor)
         m.submodules.shell = shell
         m.d.comb += [shell.rx.eq(self.rx), self.tx.eq(shell.tx)]

@@ -72,8 +72,8 @@ class Replies(wiring.Component):
             r.put.eq(self.tx.valid & self.tx.ready),
             crc.data.eq(r.byte),
             crc.load.eq(r.put & r.counts),
+            letters.addr.eq(r.at[: len(letters.addr)]),
         ]
-        m.d.comb += letters.addr.eq(r.at[: len(letters.addr)])
         # registered: the CRC keeps the next byte waiting for more than that one cycle
         m.d.sync += [r.within.eq(r.at < out), r.final.eq(r.at + 1 == r.size)]
         with m.FSM():
@@ -107,8 +107,12 @@ class Replies(wiring.Component):
         run, ident = self.identity.bytes_out + 4, len(self.identity.pack())
         payload = Mux(self.operation == RUN, run, Mux(self.operation == IDENT, ident, 0))
         length = Mux(self.status != DONE, 0, payload)
-        m.d.sync += [r.at.eq(0), r.size.eq(length), r.runs.eq(self.operation == RUN)]
-        m.d.sync += r.head.eq(Cat(self.status, C(0, 6), self.number, r.size))
+        m.d.sync += [
+            r.at.eq(0),
+            r.size.eq(length),
+            r.runs.eq(self.operation == RUN),
+            r.head.eq(Cat(self.status, C(0, 6), self.number, r.size)),
+        ]
         with m.If(self.asked):
             m.d.comb += [
                 self.taken.eq(1),

@@ -75,8 +75,11 @@ class Receiver(wiring.Component):
             with m.State("BITS"):
                 m.d.sync += wait.eq(wait - 1)
                 with m.If(wait == 0):
-                    m.d.sync += [wait.eq(self.divisor - 1), left.eq(left - 1)]
-                    m.d.sync += data.eq(Cat(data[1:], bit))
+                    m.d.sync += [
+                        wait.eq(self.divisor - 1),
+                        left.eq(left - 1),
+                        data.eq(Cat(data[1:], bit)),
+                    ]
                     with m.If((left == 9) & bit):  # a spike, no start bit
                         m.next = "IDLE"
                     with m.Elif(left == 0):

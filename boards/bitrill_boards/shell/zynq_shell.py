@@ -35,18 +35,6 @@ STATUS_BITS = 7
 """Number of STATUS bits above BUSY."""
 
 
-@dataclass(frozen=True)
-class Geometry:
-    """Number of 64-bit words of a frame in and out."""
-
-    words_in: int
-    words_out: int
-
-    @staticmethod
-    def of(edges: Edges) -> Geometry:
-        return Geometry(-(-edges.frame_in // 64), -(-edges.frame_out // 64))
-
-
 @dataclass
 class _Kept:
     """A writable register that keeps ``bits``, bit ``first`` and up; the other bits read 0."""

@@ -32,8 +32,10 @@ class ForkCore(wiring.Component):
         held = Signal(len(self.i.payload), reset_less=True)
         left = Signal(len(outs))  # copies still to be taken
         kept = Signal.like(left)
-        m.d.comb += [kept[j].eq(left[j] & ~o.ready) for j, o in enumerate(outs)]
-        m.d.comb += self.i.ready.eq(kept == 0)
+        m.d.comb += [
+            *(kept[j].eq(left[j] & ~o.ready) for j, o in enumerate(outs)),
+            self.i.ready.eq(kept == 0),
+        ]
         for j, o in enumerate(outs):
             m.d.comb += [o.valid.eq(left[j]), o.payload.eq(held)]
         m.d.sync += left.eq(kept)

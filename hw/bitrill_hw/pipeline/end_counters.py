@@ -22,8 +22,11 @@ class Lap:
         self.last = last = Signal(name=f"{name}_last")
         wraps = 1 << len(value) == size
         with m.If(moves):
-            m.d.sync += [first.eq(last), last.eq(value == size - 2)]
-            m.d.sync += value.eq(value + 1 if wraps else Mux(last, 0, value + 1))
+            m.d.sync += [
+                first.eq(last),
+                last.eq(value == size - 2),
+                value.eq(value + 1 if wraps else Mux(last, 0, value + 1)),
+            ]
 
 
 class Stock:
