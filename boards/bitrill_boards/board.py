@@ -43,11 +43,6 @@ class BoardMemory:
     ports: int
     port_bits: int
 
-    @property
-    def peak(self) -> float:
-        """Largest number of bytes per second that the DDR moves."""
-        return self.ddr_bits / 8 * self.ddr_mts * 1e6
-
 
 @dataclass(frozen=True)
 class Pins:

@@ -151,7 +151,8 @@ def links(board: Board, graph: Graph, clock_mhz: float) -> dict[str, float]:
     if board.memory is not None:
         port = PORT_BYTES * hertz * PORT_SHARE
         bounds["port"] = port / max(into, out)
-        bounds["ddr"] = board.memory.peak * DDR_SHARE / (into + out)
+        peak = board.memory.ddr_bits / 8 * board.memory.ddr_mts * 1e6
+        bounds["ddr"] = peak * DDR_SHARE / (into + out)
     if board.baud is not None:
         longer = max(line_bytes(t.size, t.type.bits) for t in edges)
         bounds["uart"] = board.baud / 10 / (longer + OVERHEAD)

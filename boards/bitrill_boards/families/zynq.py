@@ -64,10 +64,6 @@ class Processing:
         """Return the block's properties for a clock."""
         return {**self.config, self.clock_key: decimals(made.mhz)}
 
-    def bare_properties(self, crystal: Fraction) -> dict[str, str]:
-        """Return the properties that are added where no board files say them."""
-        return {self.crystal_key: decimals(crystal)}
-
     def pll(self, board: Board) -> Fraction:
         """Return MHz of the PLL that makes the clock: a multiple of the board's crystal, the
         nearest one to the rate that the board or the family states."""

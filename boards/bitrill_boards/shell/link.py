@@ -33,8 +33,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from bitrill_hw.pipeline.stream import beats
 
-from .identity import Identity
-from .replies import Replies
+from .replies import Identity, Replies
 from .requests import Requests
 
 

@@ -11,19 +11,13 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from bitrill_hw.pipeline.stream import beats
 
-from .identity import Identity
 from .link import Link
 from .network_instance import Edges, NetworkInstance
+from .replies import Identity
 from .uart import Receiver, Transmitter
 
 SILENCE = 20
 """Silence, in times of a byte, after which an incomplete request is dropped."""
-
-
-def identity(edges: Edges, clock_hz: int) -> Identity:
-    """Return what the board answers to IDENT."""
-    into, out = (-(-bits // 8) for bits in (edges.frame_in, edges.frame_out))
-    return Identity(edges.digest, clock_hz, into, out)
 
 
 class UartCore(wiring.Component):
@@ -35,7 +29,9 @@ class UartCore(wiring.Component):
     """
 
     def __init__(self, edges: Edges, *, clock_hz: int, timeout: int):
-        self.edges, self.identity, self.timeout = edges, identity(edges, clock_hz), timeout
+        self.edges, self.timeout = edges, timeout
+        into, out = (-(-bits // 8) for bits in (edges.frame_in, edges.frame_out))
+        self.identity = Identity(edges.digest, clock_hz, into, out)
         super().__init__({"rx": In(beats(8)), "tx": Out(beats(8))})
 
     def elaborate(self, platform: Any) -> Module:

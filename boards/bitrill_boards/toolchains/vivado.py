@@ -57,7 +57,7 @@ def script(project: Project, ps: Processing, made: Divided, size: int) -> str:
         "ps_ip": ps.ip,
         "ps_automation": ps.automation,
         "ps_config": _properties(ps.properties(made)),
-        "ps_bare": _properties(ps.bare_properties(crystal(board.crystal_mhz))),
+        "ps_bare": _properties({ps.crystal_key: decimals(crystal(board.crystal_mhz))}),
         "ps_actual": ps.actual_key,
         "ps_clock": ps.clock,
         "ps_reset": ps.reset,
