@@ -9,8 +9,8 @@ from bitrill.parts.families import family_of
 
 from ..arith.accumulate import Operands, lane_sums
 from ..ops.matvec import MatVecCore
+from ..pipeline.counters import Lap
 from ..pipeline.elastic import Elastic
-from ..pipeline.end_counters import Lap
 from .steps import Steps
 
 

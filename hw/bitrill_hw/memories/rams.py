@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 from amaranth import *
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 from bitrill.runtime.register_map import REGISTER_BITS
 
-from .roms import PREFIX, Roms
+from .roms import Roms, add_module
 from .tables import words
 
 
@@ -47,11 +45,8 @@ class Ram(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         if isinstance(platform, Roms):
-            body = self._body()
-            name = f"{PREFIX}{hashlib.sha256(body.encode()).hexdigest()[:12]}"
-            platform.modules[name] = f"module {name}{body}"
             m.submodules.ram = Instance(
-                name,
+                add_module(platform.modules, self._body()),
                 i_clk=ClockSignal(),
                 i_en=self.enable,
                 i_addr=self.address,

@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 from amaranth import *
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 from bitrill.ir.schedule import port
-from bitrill.ops import Fork
 
-from ..pipeline.stream import beats
+from ..pipeline.stream import OneToMany
 
 
-class ForkCore(wiring.Component):
-    """One register of a beat, and for each copy whether it is still to be taken.
-
-    Members
-    -------
-    i : ``op.lanes_in`` elements of ``op.x.type``
-    o, o1, .. : the same, ``op.copies`` times
-    """
-
-    def __init__(self, op: Fork):
-        self.op = op
-        signature = beats(op.lanes_in * op.x.type.bits)
-        outs = {port("o", j): Out(signature) for j in range(op.copies)}
-        super().__init__({"i": In(signature), **outs})
+class ForkCore(OneToMany):
+    """One register of a beat, and for each copy whether it is still to be taken."""
 
     def elaborate(self, _) -> Module:
         m = Module()
