@@ -212,16 +212,16 @@ class Registers(wiring.Component):
 
     def _inside(self, window: Window) -> Value:
         """Whether an address is that of a register of the window."""
-        found = []
+        hits = []
         for b in window.blocks:
             at, place = window.offset + b.offset, self.bus.address
             low, size = _bits(b.stride), _bits(b.size)
-            found.append(
+            hits.append(
                 (place[size:] == at // b.size)
                 & (place[:low] < b.registers)
                 & (place[low:size] < b.words)
             )
-        return reduce(or_, found)
+        return reduce(or_, hits)
 
 
 def _bits(size: int) -> int:

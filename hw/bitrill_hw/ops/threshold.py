@@ -27,8 +27,8 @@ class ThresholdCore(OneToOne):
 
     op: Threshold
 
-    def __init__(self, op: Threshold, **more: Member):
-        super().__init__(op, **more)
+    def __init__(self, op: Threshold, **ports: Member):
+        super().__init__(op, **ports)
         self.limit = op.limit_type
         self.flips = bool(op.inverted.any())
 
@@ -119,23 +119,23 @@ class ThresholdCore(OneToOne):
         depth = self.op.levels.bit_length()
         turns = self.op.x.channels // self.op.folded.pe
         limits = self._search_limits(depth)
-        found: list[list[Value]] = [[] for _ in self._elements(x)]
+        known: list[list[Value]] = [[] for _ in self._elements(x)]
         flips: list[Value] = []  # behind the last step's thresholds
         for step in range(depth):
             read, compare, last = 2 * step + 1, 2 * step + 2, step == depth - 1
             within = self.op.within(turns << step) and not (last and self.flips)
             held = turn if last and not within else pipe.register(read, turn, f"turn{read}")
             lanes = self._elements(x)
-            addresses = [Cat(*reversed(bits), turn) for bits in found]
-            found = [
+            addresses = [Cat(*reversed(bits), turn) for bits in known]
+            known = [
                 [pipe.register(read, f, f"bit{i}_{p}_{read}") for i, f in enumerate(bits)]
-                for p, bits in enumerate(found)
+                for p, bits in enumerate(known)
             ]
             if within:
                 for p, element in enumerate(lanes):
-                    chosen = Cat(*reversed(found[p]), held if turns > 1 else C(0, 0))
+                    chosen = Cat(*reversed(known[p]), held if turns > 1 else C(0, 0))
                     own = [Limit(at) for at in limits[step][:, p].tolist()]
-                    found[p].append(reached_one(m, element, chosen, own, name=f"reached{step}_{p}"))
+                    known[p].append(reached_one(m, element, chosen, own, name=f"reached{step}_{p}"))
                 flips = [C(0, 1)] * len(lanes)
             else:
                 bits = [
@@ -146,16 +146,16 @@ class ThresholdCore(OneToOne):
                     m, pipe, read, f"thresholds{step}", bits, addresses, self.op.folded.memory
                 )
                 for p, (element, word) in enumerate(zip(lanes, words, strict=True)):
-                    found[p].append(reached(element, *self._limits(word, 1)))
+                    known[p].append(reached(element, *self._limits(word, 1)))
                 flips = [word[self.limit.bits :] for word in words]
             if not last:
                 turn = pipe.register(compare, held, f"turn{compare}")
                 x = pipe.delay(x, "x", first=compare, last=compare + 1)
-                found = [
+                known = [
                     [pipe.register(compare, f, f"bit{i}_{p}_{compare}") for i, f in enumerate(bits)]
-                    for p, bits in enumerate(found)
+                    for p, bits in enumerate(known)
                 ]
-        values = [self._value(Cat(*reversed(bits)), flips[p]) for p, bits in enumerate(found)]
+        values = [self._value(Cat(*reversed(bits)), flips[p]) for p, bits in enumerate(known)]
         return [pipe.register(2 * depth, v, f"y{p}") for p, v in enumerate(values)]
 
     def _search_limits(self, depth: int) -> list[np.ndarray]:

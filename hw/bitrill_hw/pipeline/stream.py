@@ -24,18 +24,18 @@ class OneToOne(wiring.Component):
     -------
     i : ``op.lanes_in`` elements of ``op.x.type``
     o : ``op.lanes_out`` elements of ``op.y.type``
-    and ``more``, of those that have them
+    and further ``ports`` of those that have them
     """
 
     op: Any
 
-    def __init__(self, op: Operator, **more: Member):
+    def __init__(self, op: Operator, **ports: Member):
         self.op = op
         super().__init__(
             {
                 "i": In(beats(op.lanes_in * op.x.type.bits)),
                 "o": Out(beats(op.lanes_out * op.y.type.bits)),
-                **more,
+                **ports,
             }
         )
 
