@@ -37,10 +37,7 @@ class Placed:
     @staticmethod
     def read(path: Path) -> Placed:
         """Read a report; raises `ToolError` where it has no clock."""
-        return Placed.of(read_json(path), path)
-
-    @staticmethod
-    def of(report: Any, path: Path) -> Placed:
+        report: Any = read_json(path)
         try:
             clocks = [float(clock["achieved"]) for clock in report["fmax"].values()]
             cells = {
