@@ -20,10 +20,10 @@ from typing import Any
 from amaranth.hdl import Cat, ClockDomain, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from bitrill.flow.steps import integer, load
+from bitrill.flow.steps import load
 from bitrill.ir import Graph
 from bitrill.ir.graph import INPUT
-from bitrill.lowering import to_folded
+from bitrill.lowering import to_folded, to_integer
 from bitrill.ops import MatVec
 from bitrill.parts.devices import part_of
 from bitrill.timing.predict import predict
@@ -134,7 +134,7 @@ class Frame(wiring.Component):
 
 def network(case: Case) -> Graph:
     """TFC_1W1A at the case's lanes, in block memory."""
-    graph = integer(load(default_model("TFC_1W1A.onnx")))
+    graph = to_integer(load(default_model("TFC_1W1A.onnx")))
     matrices = [n.name for n in graph.nodes if isinstance(n, MatVec)]
     folding = {
         name: {"pe": pe, "simd": simd, "memory": "block"}

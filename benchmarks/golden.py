@@ -25,8 +25,9 @@ from pathlib import Path
 
 import numpy as np
 from bitrill.cli.show import table
-from bitrill.flow.steps import integer, load
+from bitrill.flow.steps import load
 from bitrill.ir import Graph
+from bitrill.lowering import to_integer
 from common import default_model
 
 PROMISED = {1: 100, 1000: 10}
@@ -37,7 +38,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, help="a QONNX file (default: TFC_1W1A, if at hand)")
     model = parser.parse_args().model or default_model("TFC_1W1A.onnx")
-    graph = integer(load(model))
+    graph = to_integer(load(model))
     rows, kept = [], True
     for batch, promised in PROMISED.items():
         x = np.random.default_rng(batch).random((batch, *graph.source.shape), np.float32)

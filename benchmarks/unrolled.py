@@ -24,8 +24,9 @@ from typing import Any
 
 import numpy as np
 from bitrill.arith.unrolled import element, problem, unrolled_plan
-from bitrill.flow.steps import integer, load
+from bitrill.flow.steps import load
 from bitrill.ir import Impl, IntType, Tensor
+from bitrill.lowering import to_integer
 from bitrill.ops import MatVec
 from bitrill_hw.design.build import component
 from bitrill_hw.memories.roms import convert
@@ -52,7 +53,7 @@ def layer(number: int) -> Callable[[], MatVec]:
     """The matrix of a layer of the 1-bit network."""
 
     def build() -> MatVec:
-        graph = integer(load(default_model("TFC_1W1A.onnx")))
+        graph = to_integer(load(default_model("TFC_1W1A.onnx")))
         return [n for n in graph.nodes if isinstance(n, MatVec)][number]
 
     return build

@@ -43,11 +43,6 @@ class BoardMemory:
     ports: int
     port_bits: int
 
-    @property
-    def peak(self) -> float:
-        """Largest number of bytes per second that the DDR moves."""
-        return self.ddr_bits / 8 * self.ddr_mts * 1e6
-
 
 @dataclass(frozen=True)
 class Pins:
@@ -189,15 +184,15 @@ def _board(name: str, raw: Mapping[str, Any], resources: BoardResources) -> Boar
     )
 
 
-def paths(folder: Path | None = None) -> dict[str, Path]:
+def paths(folder: str | Path | None = None) -> dict[str, Path]:
     """Return each board's file by name; a file in ``folder`` replaces the shipped one."""
-    if folder is not None and not folder.is_dir():
+    if folder is not None and not Path(folder).is_dir():
         raise StorageError(f"cannot read boards: {folder} is not a folder")
-    own = [] if folder is None else sorted(folder.glob("*.toml"))
+    own = [] if folder is None else Path(folder).glob("*.toml")
     return {p.stem: p for p in sorted((*SHIPPED.glob("*.toml"), *own), key=lambda p: p.stem)}
 
 
-def find(name: str, folder: Path | None = None) -> Board:
+def find(name: str, folder: str | Path | None = None) -> Board:
     """Return the board of a name; raises `SpecError` that lists the nearest names."""
     known = paths(folder)
     if name in known:
@@ -207,6 +202,6 @@ def find(name: str, folder: Path | None = None) -> Board:
     raise SpecError(f"board must be one of those known, not {name!r} ({hint})")
 
 
-def every(folder: Path | None = None) -> list[Board]:
+def every(folder: str | Path | None = None) -> list[Board]:
     """Return all boards, sorted by name."""
     return [load(path) for path in paths(folder).values()]

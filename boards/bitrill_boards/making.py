@@ -117,6 +117,3 @@ def _sweep(folder: Path, keep: set[Path]) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-
-
-__all__ = ["DRIVER", "build_board", "common_files", "driver_files"]

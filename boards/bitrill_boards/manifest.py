@@ -91,6 +91,7 @@ class Manifest:
 def of(project: Project, files: Iterable[str]) -> Manifest:
     """Return the manifest of a project whose ``files`` are written and whose tools have not run."""
     board, edges = project.board, project.edges
+    rates = roofline(board, project.graph, project.predicted.ii, Resources(), project.clock_mhz)
     return Manifest(
         board=board.name,
         title=board.title,
@@ -116,7 +117,7 @@ def of(project: Project, files: Iterable[str]) -> Manifest:
             "bytes_in": -(-edges.frame_in // 8),
             "bytes_out": -(-edges.frame_out // 8),
         },
-        roofline=_rates(project),
+        roofline={"core_fps": rates.core, "system_fps": rates.system, "limit": rates.limit},
         registers=dict(OFFSETS) if board.zynq else {},
         flash=dict(board.flash),
         files=hashes_of(project.folder, files),
@@ -159,12 +160,6 @@ def require(folder: Path, manifest: Manifest, names: Iterable[str]) -> None:
 def hashes_of(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """Return the SHA-256 of files, in hex, by name."""
     return {n: hashlib.sha256(read_bytes(folder / n)).hexdigest() for n in sorted(set(names))}
-
-
-def _rates(project: Project) -> dict[str, Any]:
-    interval, clock = project.predicted.ii, project.clock_mhz
-    r = roofline(project.board, project.graph, interval, Resources(), clock)
-    return {"core_fps": r.core, "system_fps": r.system, "limit": r.limit}
 
 
 def _maps(value: Any, to: type) -> bool:
@@ -230,6 +225,3 @@ _FIELDS = {
     "used": lambda v: v is None or _maps(v, list),
 }
 """Test of each key's value."""
-
-
-__all__ = ["FORMAT", "NAME", "Manifest", "hashes_of", "of", "read", "require", "write"]

@@ -7,7 +7,6 @@ the file gives itself come first. The platform is only read: none of its methods
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -111,14 +110,8 @@ def _class(board: Board, text: str) -> Any:
     except ImportError:
         raise SpecError(f"board {board.name}: amaranth-boards has no module {module}") from None
     if not hasattr(platforms, name):
-        near = difflib.get_close_matches(name, list(_platforms(platforms)), n=3)
+        known = [n for n in dir(platforms) if n.endswith("Platform")]
+        near = difflib.get_close_matches(name, known, n=3)
         hint = f" (nearest: {', '.join(near)})" if near else ""
         raise SpecError(f"board {board.name}: {module} has no platform {name}{hint}")
     return getattr(platforms, name)
-
-
-def _platforms(module: Any) -> Iterator[str]:
-    return (n for n in dir(module) if n.endswith("Platform"))
-
-
-__all__ = ["of"]

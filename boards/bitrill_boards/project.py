@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -57,7 +57,7 @@ class Made:
     bitstream: str
     fmax_mhz: float
     used: Mapping[str, tuple[int, int]]
-    files: tuple[str, ...] = field(default_factory=tuple)
+    files: tuple[str, ...] = ()
 
 
 class Toolchain(Protocol):

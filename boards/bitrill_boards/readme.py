@@ -29,7 +29,7 @@ def readme(project: Project, chain: Toolchain, files: Iterable[str]) -> str:
         "\n".join(
             [
                 f"- part: {board.part}, toolchain: `{project.toolchain}`",
-                f"- the network's clock: {_mhz(project.clock_mhz)} MHz; a frame every"
+                f"- the network's clock: {float(project.clock_mhz):g} MHz; a frame every"
                 f" {project.predicted.ii} cycles at best: {float(rate):,.0f} a second",
                 f"- what was done with this board: {board.status}",
                 f"- a frame in: {_edge(project.graph.source.tensor, board.zynq)}",
@@ -44,10 +44,6 @@ def readme(project: Project, chain: Toolchain, files: Iterable[str]) -> str:
         " behind right simulations.",
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _mhz(clock: Fraction) -> str:
-    return f"{float(clock):g}"
 
 
 def _edge(t: Tensor, words: bool) -> str:
@@ -100,6 +96,3 @@ python3 -m bitrill_driver . --self-test --load    # bare Linux: the kernel's FPG
 python3 -m bitrill_driver . --self-test --loaded  # it came over JTAG
 python3 -m bitrill_driver . --input images.npy --out scores.npy
 ```"""
-
-
-__all__ = ["readme"]

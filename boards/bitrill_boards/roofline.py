@@ -95,11 +95,6 @@ def frame_bytes(elements: int, bits: int) -> int:
     return -(-elements * bits // 64) * 8
 
 
-def line_bytes(elements: int, bits: int) -> int:
-    """Return the bytes of a frame on a serial line: dense bits, rounded up to one byte."""
-    return -(-elements * bits // 8)
-
-
 def result(graph: Graph) -> Tensor:
     """Return the tensor that leaves the network."""
     return graph.edges[graph.output]
@@ -151,9 +146,10 @@ def links(board: Board, graph: Graph, clock_mhz: float) -> dict[str, float]:
     if board.memory is not None:
         port = PORT_BYTES * hertz * PORT_SHARE
         bounds["port"] = port / max(into, out)
-        bounds["ddr"] = board.memory.peak * DDR_SHARE / (into + out)
+        peak = board.memory.ddr_bits / 8 * board.memory.ddr_mts * 1e6
+        bounds["ddr"] = peak * DDR_SHARE / (into + out)
     if board.baud is not None:
-        longer = max(line_bytes(t.size, t.type.bits) for t in edges)
+        longer = max(-(-t.size * t.type.bits // 8) for t in edges)
         bounds["uart"] = board.baud / 10 / (longer + OVERHEAD)
     return bounds
 

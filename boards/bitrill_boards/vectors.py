@@ -67,6 +67,3 @@ def _narrow(a: np.ndarray) -> np.ndarray:
     most = max(abs(int(a.min()) + signed), abs(int(a.max()))) if a.size else 0
     bits = next(b for b in (8, 16, 32, 64) if most < 1 << (b - signed))
     return np.ascontiguousarray(a.astype(f"{'i' if signed else 'u'}{bits // 8}"))
-
-
-__all__ = ["FRAMES", "NAME", "frames", "read", "recorded"]

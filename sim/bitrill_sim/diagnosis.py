@@ -9,7 +9,7 @@ from that frame on.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -185,6 +185,6 @@ def _leave(
     if wave.is_file():
         files.append(wave)
     summary = keep / "mismatch.json"
-    difference = difference.with_files((*files, summary))
+    difference = replace(difference, files=(*files, summary))
     write_json(summary, difference.to_json())
     return difference

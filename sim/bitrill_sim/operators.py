@@ -52,21 +52,8 @@ def verify_operator(
         **_hardware(op, engine, work),
     )
     run = Run(rig, graph, None, seed, work / "mismatch")
-    found = run(graph.source.flatten(x), stalls.pair(stall, seed, long=rig.cycles))
-    return Report(
-        samples=len(x),
-        mismatches=int(found.wrong.sum()),
-        measured=None,
-        predicted=None,
-        late=None,
-        violations=found.violations,
-        first=found.first,
-        engine=engine,
-        stall=stall,
-        seed=seed,
-        cycles=found.cycles,
-        seconds=time.monotonic() - began,
-    )
+    result = run(graph.source.flatten(x), stalls.pair(stall, seed, long=rig.cycles))
+    return result.report(predicted=None, engine=engine, stall=stall, seed=seed, began=began)
 
 
 def alone(op: Operator) -> Graph:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -39,10 +39,6 @@ class Difference:
             f"sample {self.sample}, layer {self.layer}, channel {self.channel}{place}:"
             f" expected {self.expected}, seen {'nothing' if self.seen is None else self.seen}"
         )
-
-    def with_files(self, files: tuple[Path, ...]) -> Difference:
-        """Return the same difference with the names of the files that show it."""
-        return replace(self, files=files)
 
     def to_json(self) -> dict[str, object]:
         return {

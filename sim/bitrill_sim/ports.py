@@ -50,7 +50,8 @@ class Ports:
 
     def header(self) -> str:
         """Return ``ports.h`` for the C++ bench."""
-        lines = [f"#define PORT_{k.upper()} {cpp_name(v)}" for k, v in self.names.items()]
+        escaped = {k: v.replace("__", "___05F") for k, v in self.names.items()}  # as Verilator does
+        lines = [f"#define PORT_{k.upper()} {v}" for k, v in escaped.items()]
         lines.append(f"#define RESET_LEVEL {self.reset_level}")
         streams = " ".join(f"DO({k})" for k in range(len(self.words)))
         return "\n".join([*lines, f"#define WORDS(DO) {streams}", ""])
@@ -110,8 +111,3 @@ class Dut:
     flags: tuple[str, ...] = ()
     plusargs: tuple[str, ...] = ()
     level: str = ""
-
-
-def cpp_name(port: str) -> str:
-    """Return a port's name as Verilator writes it in C++, where it escapes two underscores."""
-    return port.replace("__", "___05F")

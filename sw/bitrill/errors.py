@@ -31,6 +31,10 @@ class BitrillError(Exception):
     def kind(self) -> str:
         return type(self).__name__
 
+    def to_json(self) -> dict[str, object]:
+        """Return what the command line prints with ``--json``."""
+        return {"error": str(self), "kind": self.kind, "details": self.details}
+
 
 class SpecError(BitrillError, ValueError):
     """A bad parameter, argument or array: ``"X must be ..., not ..."``."""

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 import rich.progress
-from bitrill.cli import progress_bar
+from bitrill.cli import log
 from bitrill.progress import silent
 from support import HANG_SECONDS
 
@@ -21,13 +21,13 @@ class Terminal(io.StringIO):
 
 
 def test_progress_is_drawn_on_a_terminal_once_patience_ends(monkeypatch) -> None:
-    monkeypatch.setattr(progress_bar, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(log, "PATIENCE_SECONDS", 0.0)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     started = threading.Event()
     start = rich.progress.Progress.start
     monkeypatch.setattr(rich.progress.Progress, "start", lambda self: (start(self), started.set()))
-    with progress_bar.shown("verify") as step:
+    with log.shown("verify") as step:
         assert started.wait(HANG_SECONDS)
         step("simulation", 3, 7)
     assert "simulation" in terminal.getvalue()
@@ -36,7 +36,7 @@ def test_progress_is_drawn_on_a_terminal_once_patience_ends(monkeypatch) -> None
 
 def test_progress_of_what_is_quick_is_not_drawn(monkeypatch) -> None:
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    with progress_bar.shown("verify") as step:
+    with log.shown("verify") as step:
         step("simulation", 3, 7)
     assert terminal.getvalue() == ""
 
@@ -46,5 +46,5 @@ def test_progress_is_silent_elsewhere(why: str, monkeypatch) -> None:
     if why == "no rich":
         monkeypatch.setattr(sys, "stderr", Terminal())
         monkeypatch.setitem(sys.modules, "rich.console", None)
-    with progress_bar.shown("verify") as step:
+    with log.shown("verify") as step:
         assert step is silent

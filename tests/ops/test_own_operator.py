@@ -37,8 +37,7 @@ from bitrill.ops import MatVec
 from bitrill.resources.estimate import resources
 from bitrill_hw.design.verilog import verilog
 from bitrill_hw.pipeline.elastic import Elastic
-from bitrill_hw.pipeline.elements import code, elements
-from bitrill_hw.pipeline.stream import OneToOne
+from bitrill_hw.pipeline.stream import OneToOne, code, elements
 from bitrill_hw.synth import synthesise
 from bitrill_sim import verify
 from frontend.onnx_models import Net, save
@@ -298,7 +297,7 @@ class Invert(EvenLanes):
 CORE = """
 from amaranth import Cat, Module
 from bitrill_hw.pipeline.elastic import Elastic
-from bitrill_hw.pipeline.elements import code, elements
+from bitrill_hw.pipeline.stream import code, elements
 from bitrill_hw.pipeline.stream import OneToOne
 
 

@@ -69,7 +69,7 @@ def test_the_report_is_json_without_paths_of_the_machine(synthesised: Synthesise
     assert all(list(layer) == list(value["total"]) for layer in value["layers"].values())
     assert value["utilisation"]["bram36"] == {"used": 1.0, "available": 140, "percent": 0.71}
     assert value["fits"] is True
-    synthesised.report.require_fit()
+    synthesised.report.part.require_fit(synthesised.report.total)
 
 
 def test_the_table_has_a_line_a_layer(synthesised: Synthesised) -> None:

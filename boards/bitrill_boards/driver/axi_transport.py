@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from .buffers import Buffer, Memory, Slot
 from .driver_errors import LinkError
 from .faults import faults, hang
 from .registers import ShellRegisters
+from .transport import Device
 
 TIMEOUT = 10.0
 """Seconds without a single frame from the network after which a run is given up."""
@@ -33,16 +33,6 @@ PAUSES = (0.0, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002)
 
 WAIT = 0.1
 """Seconds between two reads of STATUS where the interrupt wakes the driver earlier."""
-
-
-@dataclass(frozen=True)
-class AxiDevice:
-    """What the shell's registers say of the network; a frame's bytes follow from the digest."""
-
-    digest: bytes
-    clock_hz: int
-    bytes_in: int | None = None
-    bytes_out: int | None = None
 
 
 class AxiTransport:
@@ -62,7 +52,7 @@ class AxiTransport:
         self.registers, self.memory, self.timeout = registers, memory, timeout
         self._free = [Slot(), Slot()]
         self._under_way: deque[Slot] = deque()
-        self.device = AxiDevice(self._identify(), clock_hz)
+        self.device = Device(self._identify(), clock_hz)
         self._stop()  # a program before this one may have left a run behind
 
     def _identify(self) -> bytes:
@@ -280,6 +270,3 @@ class AxiTransport:
                 )
             time.sleep(PAUSES[1])
         self._write("STATUS", r.CLEAR)
-
-
-__all__ = ["AxiDevice", "AxiTransport"]

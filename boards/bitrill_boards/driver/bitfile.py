@@ -78,6 +78,3 @@ def _parse(raw: bytes) -> tuple[dict[str, str], bytes | None]:
     (n,) = struct.unpack_from(">I", raw, at + 1)
     data = raw[at + 5 : at + 5 + n]
     return fields, data if len(data) == n else None
-
-
-__all__ = ["BitFile", "part_key"]

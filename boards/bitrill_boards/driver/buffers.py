@@ -72,6 +72,3 @@ class Slot:
         for buffer in self.ends or ():
             buffer.close()
         self.ends = None
-
-
-__all__ = ["Buffer", "Memory", "Slot"]

@@ -12,7 +12,7 @@ import numpy as np
 
 from . import registers as r
 from .driver_errors import LinkError
-from .mapped import SUDO
+from .mapped import SUDO, text_of
 
 FOLDERS = ("sys/class/u-dma-buf", "sys/class/udmabuf")
 OWN = "bitrill"
@@ -31,8 +31,8 @@ class DmaMemory:
         self.folder, path = _dma_buffer(root)
         self._taken: list[tuple[int, int]] = []
         try:
-            self.size = int(_text(os.path.join(self.folder, "size")), 0)
-            self.base = int(_text(os.path.join(self.folder, "phys_addr")), 0)
+            self.size = int(text_of(os.path.join(self.folder, "size")), 0)
+            self.base = int(text_of(os.path.join(self.folder, "phys_addr")), 0)
             self._file = os.open(path, os.O_RDWR)
         except PermissionError:
             raise _no_buffer_permission(path) from None
@@ -123,11 +123,3 @@ def _no_buffer_permission(path: str) -> LinkError:
         f"no permission to open {path}: {SUDO}, or give it to a group of yours"
         ' (udev rule: SUBSYSTEM=="u-dma-buf", GROUP="users", MODE="0660")'
     )
-
-
-def _text(path: str) -> str:
-    with open(path) as file:
-        return file.read().strip()
-
-
-__all__ = ["DmaBuffer", "DmaMemory"]

@@ -127,6 +127,3 @@ class Driver:
 
     def __exit__(self, *_: Any) -> None:
         self.close()
-
-
-__all__ = ["Driver"]

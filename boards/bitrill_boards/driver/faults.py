@@ -43,6 +43,3 @@ def hang(done: int, of: int, seconds: float) -> str:
         f" {seconds:g} s ({where}); it was stopped: try again, and if it hangs again,"
         " flash the bitstream anew and check that its memory port is enabled"
     )
-
-
-__all__ = ["faults", "hang"]

@@ -85,6 +85,3 @@ class Folder:
         if not isinstance(value, dict):
             raise DriverError(f"{self._of(name)} must hold a JSON object")
         return value
-
-
-__all__ = ["Folder"]

@@ -7,6 +7,7 @@ from typing import Any
 
 from .bitfile import BitFile, part_key
 from .driver_errors import DriverError
+from .mapped import text_of
 
 MANAGER = "sys/class/fpga_manager/fpga0"
 FIRMWARE = "lib/firmware"
@@ -33,7 +34,7 @@ def load(path: Any, part: str, *, root: str = "/") -> None:
         _start(manager)
     finally:
         os.unlink(firmware)
-    state = _state(manager)
+    state = text_of(os.path.join(manager, "state"))
     if state != "operating":
         raise DriverError(
             f"the FPGA manager's state must be operating after loading, not {state!r}"
@@ -72,13 +73,8 @@ def _start(manager: str) -> None:
     except OSError as error:
         raise DriverError(
             f"the FPGA manager refused the bitstream: {error.strerror}"
-            f" (state: {_state(manager)}; what the kernel says: dmesg)"
+            f" (state: {text_of(os.path.join(manager, 'state'))}; what the kernel says: dmesg)"
         ) from None
-
-
-def _state(manager: str) -> str:
-    with open(os.path.join(manager, "state")) as file:
-        return file.read().strip()
 
 
 def _write(path: str, data: bytes) -> None:
@@ -94,6 +90,3 @@ def _write(path: str, data: bytes) -> None:
 
 def _no_permission(path: str) -> DriverError:
     return DriverError(f"no permission to write {path}: loading a bitstream needs root (sudo)")
-
-
-__all__ = ["load"]

@@ -14,7 +14,7 @@ from typing import Any
 from .axi_transport import TIMEOUT, AxiTransport
 from .dma import DmaMemory
 from .driver_errors import LinkError
-from .mapped import SUDO, DevMem, Mapped, Uio, map_physical
+from .mapped import SUDO, DevMem, Mapped, Uio, map_physical, text_of
 from .zynq_clocks import crystal
 from .zynq_setup import prepare
 
@@ -81,8 +81,7 @@ def check_here(manifest: dict[str, Any], root: str) -> None:
 def _not_loaded(root: str) -> list[str]:
     """List what is wrong if no bitstream is loaded: reading its registers would freeze the CPU."""
     try:
-        with open(os.path.join(root, MANAGER)) as file:
-            state = file.read().strip()
+        state = text_of(os.path.join(root, MANAGER))
     except OSError:
         return []
     if state == "operating":
@@ -111,7 +110,7 @@ def _registers(root: str, base: int, size: int) -> Mapped:
     for folder in sorted(glob.glob(os.path.join(root, "sys/class/uio/uio*"))):
         first = os.path.join(folder, "maps", "map0")
         try:
-            address, room = (_hex(os.path.join(first, k)) for k in ("addr", "size"))
+            address, room = (int(text_of(os.path.join(first, k)), 16) for k in ("addr", "size"))
         except (OSError, ValueError):
             continue
         if address != base:
@@ -139,11 +138,3 @@ def _registers(root: str, base: int, size: int) -> Mapped:
             " then: modprobe uio_pdrv_genirq of_id=generic-uio), and "
             f"{error}"
         ) from None
-
-
-def _hex(path: str) -> int:
-    with open(path) as file:
-        return int(file.read(), 16)
-
-
-__all__ = ["check_here", "open_board", "set_clock"]

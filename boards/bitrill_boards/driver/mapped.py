@@ -104,6 +104,12 @@ class DevMem:
         self._pages.clear()
 
 
+def text_of(path: str) -> str:
+    """Read one of the kernel's files of text."""
+    with open(path) as file:
+        return file.read().strip()
+
+
 def map_physical(path: str, base: int, size: int) -> Mapped:
     """Map registers at a physical address from ``/dev/mem``; raises `LinkError` if that fails."""
     try:
@@ -119,6 +125,3 @@ def map_physical(path: str, base: int, size: int) -> Mapped:
         ) from None
     except OSError as error:
         raise LinkError(f"cannot map {base:#x} of {path}: {error.strerror}") from None
-
-
-__all__ = ["SUDO", "DevMem", "Mapped", "Uio", "map_physical"]

@@ -10,6 +10,8 @@ import struct
 import zlib
 from dataclasses import dataclass
 
+from .transport import Device
+
 REQUEST, REPLY = 0xA5, 0x5A
 IDENT, RUN, RESET = 0, 1, 2
 DONE, DAMAGED, UNKNOWN, FAULT = 0, 1, 2, 3
@@ -31,13 +33,11 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class SerialDevice:
+class SerialDevice(Device):
     """A board's answer to IDENT: its network's digest, its clock, bytes of a frame in and out."""
 
-    digest: bytes
-    clock_hz: int
-    bytes_in: int
-    bytes_out: int
+    bytes_in: int = 0
+    bytes_out: int = 0
 
 
 def request(operation: int, number: int, payload: bytes = b"") -> bytes:

@@ -104,13 +104,14 @@ class Network:
 
     def pack(self, x: Any, form: Format) -> np.ndarray:
         """Return images as packed frames, uint8 ``[N, bytes]``."""
-        x = self.checked(x)
+        x, e = self.checked(x), self.input
         out = np.empty((len(x), form.bytes), np.uint8)
         part = max(1, PART // (form.size * x.itemsize))
         for k in range(0, len(x), part):
             some = x[k : k + part]
             if x.dtype.kind == "f":
-                out[k : k + part] = form.pack_codes(self._codes(self._steps(some)))
+                codes = CODINGS[e.coding].nth_codes(self._steps(some), e.lo, e.bits)
+                out[k : k + part] = form.pack_codes(codes)
             else:
                 out[k : k + part] = form.pack(self.integers(some))
         return out
@@ -121,16 +122,8 @@ class Network:
             raise DriverError(_NO_FLOATS)
         return self._quantizer(self.input.to_stream(x))
 
-    def _codes(self, n: np.ndarray) -> np.ndarray:
-        """Return the stream's bits of steps: the step, plus ``lo`` where integers start there."""
-        e = self.input
-        return CODINGS[e.coding].nth_codes(n, e.lo, e.bits)
-
     def outputs(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the model's integers and floats ``[N, *shape]`` of the stream's ``[N, size]``."""
         flat = y.reshape(-1, *self.output.edge)
         floats = flat * self._scale + self._offset if len(self._scale) else flat.astype(float)
         return self.output.to_model(flat), self.output.to_model(floats)
-
-
-__all__ = ["Network"]

@@ -96,6 +96,3 @@ def only_port() -> str:
         if ports
         else "there is no serial port: is the cable plugged in?"
     )
-
-
-__all__ = ["connect", "load_bitstream", "only_port", "open_transport"]

@@ -177,6 +177,3 @@ def _windows(data: np.ndarray, size: int, b: int) -> np.ndarray:
     codes >>= at % 8
     codes &= (1 << b) - 1
     return codes
-
-
-__all__ = ["Format"]

@@ -123,6 +123,3 @@ class PynqBuffer:
     def close(self) -> None:
         self.array = np.zeros(0, np.uint8)
         self._buffer.freebuffer()
-
-
-__all__ = ["open_board"]

@@ -102,6 +102,3 @@ def _as(levels: np.ndarray, dtype: Any) -> np.ndarray:
     with np.errstate(over="ignore"):
         near = levels.astype(dtype)
     return np.where(near < levels, np.nextafter(near, np.dtype(dtype).type(np.inf)), near)
-
-
-__all__ = ["BatchQuantizer"]

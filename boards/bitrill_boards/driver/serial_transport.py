@@ -230,6 +230,3 @@ class _Pending:
 
     def __init__(self, message: bytes):
         self.message, self.tries = message, 1
-
-
-__all__ = ["PySerial", "SerialLine", "SerialTransport"]

@@ -25,5 +25,3 @@ def summary(report: dict[str, Any]) -> str:
 
 
 _LIMITS = {"core": "core", "port": "memory port", "ddr": "memory", "uart": "serial line"}
-
-__all__ = ["summary"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -18,21 +19,15 @@ BATCH = 16
 """Frames that are packed and unpacked together for a link that takes one at a time."""
 
 
-class Device(Protocol):
+@dataclass(frozen=True)
+class Device:
     """What a board says of the network in it; a frame's bytes are None where only the digest tells
     them."""
 
-    @property
-    def digest(self) -> bytes: ...
-
-    @property
-    def clock_hz(self) -> int: ...
-
-    @property
-    def bytes_in(self) -> int | None: ...
-
-    @property
-    def bytes_out(self) -> int | None: ...
+    digest: bytes
+    clock_hz: int
+    bytes_in: int | None = None
+    bytes_out: int | None = None
 
 
 class Transport(Protocol):
@@ -103,6 +98,3 @@ class FrameTransport(ABC):
 
 def _joined(answers: list[bytes], bytes_out: int) -> np.ndarray:
     return np.frombuffer(b"".join(answers), np.uint8).reshape(-1, bytes_out)
-
-
-__all__ = ["BATCH", "Device", "FrameTransport", "Transport"]

@@ -61,6 +61,3 @@ def zynq7_pll(crystal_mhz: int | Fraction, feedback: int) -> Fraction:
 def zynqmp_pll(crystal_mhz: int | Fraction, feedback: int, halved: bool) -> Fraction:
     """Return MHz of a Zynq UltraScale+'s PLL, by FBDIV and DIV2 (UG1087, IOPLL_CTRL)."""
     return Fraction(crystal_mhz) * feedback / (2 if halved else 1)
-
-
-__all__ = ["Divided", "above", "crystal", "divide", "zynq7_pll", "zynqmp_pll"]

@@ -75,6 +75,3 @@ def _change(at: Physical, address: int, fields: dict[tuple[int, int], int]) -> N
         value = value & ~(((1 << bits) - 1) << low) | field << low
     if value != before:
         at.write(address, value)
-
-
-__all__ = ["Physical", "prepare"]

@@ -35,11 +35,6 @@ class _Limits:
     vco: tuple[int, int]
     clock: tuple[Fraction, int]
 
-    @property
-    def middle(self) -> Fraction:
-        """Middle of the VCO's range."""
-        return Fraction(sum(self.vco), 2)
-
 
 @dataclass(frozen=True)
 class _Device:
@@ -107,7 +102,7 @@ def target(board: Board, pins: Pins) -> Target:
 
 def plls(board: Board, pins: Pins) -> Iterator[Pll]:
     device, limits = _device(board)
-    crystal = Fraction(str(board.crystal_mhz))
+    crystal, middle = Fraction(str(board.crystal_mhz)), Fraction(sum(limits.vco), 2)
     if not SLOWEST_MHZ <= crystal <= limits.fastest:
         return
     for divide in IDIV:
@@ -118,7 +113,7 @@ def plls(board: Board, pins: Pins) -> Iterator[Pll]:
             mhz = pfd * (times + 1)
             if not limits.clock[0] <= mhz <= limits.clock[1]:
                 continue
-            for divider in sorted(ODIV, key=lambda n: abs(n * mhz - limits.middle)):
+            for divider in sorted(ODIV, key=lambda n: abs(n * mhz - middle)):
                 if limits.vco[0] <= mhz * divider <= limits.vco[1]:
                     yield _pll(device, board, divide, times, divider, mhz)
 

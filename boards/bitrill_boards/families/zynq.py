@@ -64,10 +64,6 @@ class Processing:
         """Return the block's properties for a clock."""
         return {**self.config, self.clock_key: decimals(made.mhz)}
 
-    def bare_properties(self, crystal: Fraction) -> dict[str, str]:
-        """Return the properties that are added where no board files say them."""
-        return {self.crystal_key: decimals(crystal)}
-
     def pll(self, board: Board) -> Fraction:
         """Return MHz of the PLL that makes the clock: a multiple of the board's crystal, the
         nearest one to the rate that the board or the family states."""
@@ -116,6 +112,3 @@ def decimals(mhz: Fraction) -> str:
     """Write a rate with at most six decimals, rounded down."""
     whole, rest = divmod(mhz.numerator * 1_000_000 // mhz.denominator, 1_000_000)
     return f"{whole}.{rest:06}".rstrip("0").rstrip(".")
-
-
-__all__ = ["Processing", "decimals", "families"]

@@ -67,9 +67,6 @@ class Axi3ToLite(wiring.Component):
     axi : Out(`axi_lite`)
     """
 
-    gp: Any
-    axi: Any
-
     def __init__(self, bits: int, base: int):
         self.bits, self.base = bits, base
         super().__init__({"gp": In(axi3_master()), "axi": Out(axi_lite(bits))})
@@ -202,6 +199,3 @@ class _Burst:
     def step(self) -> None:
         """Within an ``m.If``: go on to the next beat, whose address is a multiple of its size."""
         self._m.d.sync += [self.address[:PAGE_BITS].eq(self._next), self._left.eq(self._left - 1)]
-
-
-__all__ = ["Axi3ToLite"]

@@ -31,12 +31,6 @@ class Crc(wiring.Component):
         The register, not complemented.
     """
 
-    clear: Signal
-    load: Signal
-    data: Signal
-    busy: Signal
-    value: Signal
-
     def __init__(self) -> None:
         super().__init__(
             {

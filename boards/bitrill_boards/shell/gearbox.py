@@ -23,7 +23,7 @@ from math import gcd
 from typing import Any
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from bitrill.errors import SpecError
 from bitrill_hw.pipeline.stream import beats
@@ -106,10 +106,6 @@ class Gearbox(wiring.Component):
     o : words of ``gear.width_out`` bits
     last : Out(1), beside ``o.payload``: this word ends its frame
     """
-
-    i: stream.Interface
-    o: stream.Interface
-    last: Signal
 
     def __init__(self, gear: Gear):
         self.gear = gear
@@ -225,6 +221,3 @@ class _Slices:
             self.size = Mux(flushing, 0, self.size)
             with m.If(fire):
                 m.d.sync += flushing.eq(use & at_end)
-
-
-__all__ = ["Gear", "Gearbox", "gear"]

@@ -29,12 +29,11 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from bitrill_hw.pipeline.stream import beats
 
-from .identity import Identity
-from .replies import Replies
+from .replies import Identity, Replies
 from .requests import Requests
 
 
@@ -52,15 +51,6 @@ class Link(wiring.Component):
     reset : Out(1)
         Reset the network.
     """
-
-    rx: stream.Interface
-    tx: stream.Interface
-    i: stream.Interface
-    o: stream.Interface
-    enters: Signal
-    leaves: Signal
-    fault: Signal
-    reset: Signal
 
     def __init__(self, identity: Identity, *, timeout: int):
         self.identity, self.timeout = identity, timeout
@@ -99,6 +89,3 @@ class Link(wiring.Component):
             requests.reset.eq(replies.reset),
         ]
         return m
-
-
-__all__ = ["Link"]

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from bitrill_hw.pipeline.fifo import Fifo
 from bitrill_hw.pipeline.stream import beats
@@ -122,15 +122,6 @@ class _Mover(wiring.Component):
         Such a response came in this cycle.
     """
 
-    bus: Any
-    start: Signal
-    address: Signal
-    words: Signal
-    stop: Signal
-    idle: Signal
-    slverr: Signal
-    decerr: Signal
-
     def __init__(self, address: int, bus: wiring.Signature, flow: dict[str, wiring.Member]):
         self.bits = address
         super().__init__(
@@ -150,8 +141,6 @@ class _Mover(wiring.Component):
 
 class Reader(_Mover):
     """Reads memory into the stream ``o``; ``window``: words that may be under way."""
-
-    o: stream.Interface
 
     def __init__(self, address: int, *, window: int = WINDOW):
         self.window = window
@@ -185,8 +174,6 @@ class Reader(_Mover):
 
 class Writer(_Mover):
     """Writes the stream ``i`` to memory."""
-
-    i: stream.Interface
 
     SLOTS = 64
     UNANSWERED = 16
@@ -231,6 +218,3 @@ class Writer(_Mover):
             self.decerr.eq(answers & (bus.bresp == DECERR)),
         ]
         return m
-
-
-__all__ = ["Reader", "Writer"]

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from bitrill.errors import SpecError
 from bitrill.ir.graph import INPUT, Graph
@@ -89,15 +89,6 @@ class NetworkInstance(wiring.Component):
         were compiled in.
     """
 
-    i: stream.Interface
-    o: stream.Interface
-    last: Signal
-    enters: Signal
-    leaves: Signal
-    error: Signal
-    clear: Signal
-    weights: Any
-
     def __init__(self, edges: Edges, width: int):
         self.edges, self.width = edges, width
         bits = edges.register_bits
@@ -164,6 +155,3 @@ class NetworkInstance(wiring.Component):
             f"{'i' if member.flow is Out else 'o'}_{PREFIX}{name}": getattr(self.weights, name)
             for name, member in members.items()
         }
-
-
-__all__ = ["Edges", "NetworkInstance"]

@@ -37,9 +37,6 @@ class StartUp(wiring.Component):
     reset : Out(1)
     """
 
-    lock: Signal
-    reset: Signal
-
     def __init__(self, cycles: int):
         self.cycles = cycles
         super().__init__({"lock": In(1), "reset": Out(1, init=1)})
@@ -69,10 +66,6 @@ class OpenTop(wiring.Component):
     high0, high1, .. : Out(1), ``high`` of them, always 1
     """
 
-    clk: Signal
-    rx: Signal
-    tx: Signal
-
     def __init__(self, edges: Edges, *, mhz: Fraction, pll: Pll | None, baud: int, high: int = 0):
         hz = mhz * 1_000_000
         self.edges, self.pll, self.clock_hz = edges, pll, round(hz)
@@ -92,8 +85,12 @@ class OpenTop(wiring.Component):
         else:
             m.submodules.pll = instance(self.pll, clock_in=self.clk, clock_out=clock, locked=lock)
         m.submodules.startup = startup = DomainRenamer("start")(StartUp(self.start_cycles))
-        m.d.comb += [start.clk.eq(clock), sync.clk.eq(clock), startup.lock.eq(lock)]
-        m.d.comb += ResetSignal().eq(startup.reset)
+        m.d.comb += [
+            start.clk.eq(clock),
+            sync.clk.eq(clock),
+            startup.lock.eq(lock),
+            ResetSignal().eq(startup.reset),
+        ]
         shell = UartShell(self.edges, clock_hz=self.clock_hz, divisor=self.divisor)
         m.submodules.shell = shell
         m.d.comb += [shell.rx.eq(self.rx), self.tx.eq(shell.tx)]

@@ -102,6 +102,3 @@ def _hp(channels: Any, names: tuple[str, ...]) -> dict[str, Value]:
 def verilog(edges: Edges, *, base: int, name: str) -> str:
     """Return Verilog of module ``name``, without the network ``top`` and Xilinx' primitives."""
     return convert(Ps7Top(edges, base=base), name=name)
-
-
-__all__ = ["Ps7Top", "verilog"]

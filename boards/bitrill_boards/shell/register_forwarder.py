@@ -19,10 +19,6 @@ class RegisterForwarder(wiring.Component):
         No access is under way, so the slave may be reset.
     """
 
-    bus: wiring.PureInterface
-    axi: wiring.PureInterface
-    idle: Signal
-
     def __init__(self, bits: int):
         super().__init__(
             {"bus": In(register_bus(bits)), "axi": Out(axi_lite(bits)), "idle": Out(1)}
@@ -59,6 +55,3 @@ class RegisterForwarder(wiring.Component):
             with m.Elif(ready):
                 m.d.sync += valid.eq(0)
         return m
-
-
-__all__ = ["RegisterForwarder"]

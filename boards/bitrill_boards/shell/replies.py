@@ -5,17 +5,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+from bitrill.errors import SpecError
 from bitrill_hw.pipeline.stream import beats
 
+from ..driver import messages
 from ..driver.messages import DONE, FAULT, IDENT, REPLY, RESET, RUN
 from .crc import Crc
-from .identity import Identity
+
+MOST_BYTES = 0xFFFF - 4
+"""Largest frame in bytes: a payload's length has 16 bits, and a result ends with 4 more bytes."""
+
+
+@dataclass(frozen=True)
+class Identity(messages.SerialDevice):
+    """What a serial board answers when asked who it is: the reply to the request IDENT."""
+
+    def __post_init__(self) -> None:
+        for name, n in (("in", self.bytes_in), ("out", self.bytes_out)):
+            if not 1 <= n <= MOST_BYTES:
+                raise SpecError(f"a frame {name} must have 1 to {MOST_BYTES} bytes, not {n:,}")
+
+    def pack(self) -> bytes:
+        """Payload of the reply, in the layout of `messages.IDENTITY`."""
+        sizes = (self.bytes_in, self.bytes_out)
+        header = (messages.MAGIC, messages.VERSION, 0)
+        return messages.IDENTITY.pack(*header, self.digest, self.clock_hz, *sizes)
 
 
 class Replies(wiring.Component):
@@ -72,8 +93,8 @@ class Replies(wiring.Component):
             r.put.eq(self.tx.valid & self.tx.ready),
             crc.data.eq(r.byte),
             crc.load.eq(r.put & r.counts),
+            letters.addr.eq(r.at[: len(letters.addr)]),
         ]
-        m.d.comb += letters.addr.eq(r.at[: len(letters.addr)])
         # registered: the CRC keeps the next byte waiting for more than that one cycle
         m.d.sync += [r.within.eq(r.at < out), r.final.eq(r.at + 1 == r.size)]
         with m.FSM():
@@ -107,8 +128,12 @@ class Replies(wiring.Component):
         run, ident = self.identity.bytes_out + 4, len(self.identity.pack())
         payload = Mux(self.operation == RUN, run, Mux(self.operation == IDENT, ident, 0))
         length = Mux(self.status != DONE, 0, payload)
-        m.d.sync += [r.at.eq(0), r.size.eq(length), r.runs.eq(self.operation == RUN)]
-        m.d.sync += r.head.eq(Cat(self.status, C(0, 6), self.number, r.size))
+        m.d.sync += [
+            r.at.eq(0),
+            r.size.eq(length),
+            r.runs.eq(self.operation == RUN),
+            r.head.eq(Cat(self.status, C(0, 6), self.number, r.size)),
+        ]
         with m.If(self.asked):
             m.d.comb += [
                 self.taken.eq(1),

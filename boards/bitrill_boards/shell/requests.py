@@ -103,8 +103,7 @@ class Requests(wiring.Component):
                 m.d.comb += write.en.eq(within)
                 m.d.sync += r.at.eq(r.at + 1)
                 with m.If(final):
-                    m.d.sync += r.at.eq(0)
-                    m.d.sync += r.state.eq(_State.CRC)
+                    m.d.sync += [r.at.eq(0), r.state.eq(_State.CRC)]
                 with m.If(feeding & needed):  # the frame before is not yet in the network
                     m.d.sync += r.state.eq(_State.HUNT)
             self._trailer(m, r, crc)
@@ -121,11 +120,9 @@ class Requests(wiring.Component):
             (_State.LOW, r.size[:8], _State.HIGH),
         ):
             with m.Case(here), m.If(r.get):
-                m.d.sync += field.eq(r.byte)
-                m.d.sync += r.state.eq(following)
+                m.d.sync += [field.eq(r.byte), r.state.eq(following)]
         with m.Case(_State.HIGH), m.If(r.get):
-            m.d.sync += [r.size[8:].eq(r.byte), r.at.eq(0)]
-            m.d.sync += r.state.eq(_State.CRC)
+            m.d.sync += [r.size[8:].eq(r.byte), r.at.eq(0), r.state.eq(_State.CRC)]
             with m.If((r.byte != 0) | (r.size[:8] != 0)):
                 m.d.sync += r.state.eq(_State.PAYLOAD)
 
@@ -147,8 +144,8 @@ class Requests(wiring.Component):
                     self.operation.eq(r.operation),
                     self.number.eq(r.number),
                     self.status.eq(Mux(damaged, DAMAGED, Mux(right, DONE, UNKNOWN))),
+                    r.state.eq(_State.HUNT),
                 ]
-                m.d.sync += r.state.eq(_State.HUNT)
 
     def _feeder(self, m: Module, frame: Memory, at: Signal) -> Signal:
         """Send the frame's bytes to ``i``, one a cycle; ``at`` counts those that were read.

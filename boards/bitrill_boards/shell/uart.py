@@ -6,7 +6,7 @@ from math import ceil, floor
 from typing import Any
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 from bitrill.errors import SpecError
@@ -49,9 +49,6 @@ class Receiver(wiring.Component):
     o : bytes; each one must be taken before the next one ends (ten bits), or it is lost
     """
 
-    rx: Signal
-    o: stream.Interface
-
     def __init__(self, divisor: int):
         self.divisor = divisor
         super().__init__({"rx": In(1, init=1), "o": Out(beats(8))})
@@ -78,8 +75,11 @@ class Receiver(wiring.Component):
             with m.State("BITS"):
                 m.d.sync += wait.eq(wait - 1)
                 with m.If(wait == 0):
-                    m.d.sync += [wait.eq(self.divisor - 1), left.eq(left - 1)]
-                    m.d.sync += data.eq(Cat(data[1:], bit))
+                    m.d.sync += [
+                        wait.eq(self.divisor - 1),
+                        left.eq(left - 1),
+                        data.eq(Cat(data[1:], bit)),
+                    ]
                     with m.If((left == 9) & bit):  # a spike, no start bit
                         m.next = "IDLE"
                     with m.Elif(left == 0):
@@ -97,9 +97,6 @@ class Transmitter(wiring.Component):
     i : bytes
     tx : Out(1), idle 1
     """
-
-    i: stream.Interface
-    tx: Signal
 
     def __init__(self, divisor: int):
         self.divisor = divisor

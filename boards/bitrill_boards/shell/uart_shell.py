@@ -7,23 +7,17 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from bitrill_hw.pipeline.stream import beats
 
-from .identity import Identity
 from .link import Link
 from .network_instance import Edges, NetworkInstance
+from .replies import Identity
 from .uart import Receiver, Transmitter
 
 SILENCE = 20
 """Silence, in times of a byte, after which an incomplete request is dropped."""
-
-
-def identity(edges: Edges, clock_hz: int) -> Identity:
-    """Return what the board answers to IDENT."""
-    into, out = (-(-bits // 8) for bits in (edges.frame_in, edges.frame_out))
-    return Identity(edges.digest, clock_hz, into, out)
 
 
 class UartCore(wiring.Component):
@@ -34,11 +28,10 @@ class UartCore(wiring.Component):
     rx, tx : bytes
     """
 
-    rx: stream.Interface
-    tx: stream.Interface
-
     def __init__(self, edges: Edges, *, clock_hz: int, timeout: int):
-        self.edges, self.identity, self.timeout = edges, identity(edges, clock_hz), timeout
+        self.edges, self.timeout = edges, timeout
+        into, out = (-(-bits // 8) for bits in (edges.frame_in, edges.frame_out))
+        self.identity = Identity(edges.digest, clock_hz, into, out)
         super().__init__({"rx": In(beats(8)), "tx": Out(beats(8))})
 
     def elaborate(self, platform: Any) -> Module:
@@ -65,9 +58,6 @@ class UartShell(wiring.Component):
     -------
     rx : In(1); tx : Out(1)
     """
-
-    rx: Signal
-    tx: Signal
 
     def __init__(self, edges: Edges, *, clock_hz: int, divisor: int):
         self.divisor = divisor

@@ -35,18 +35,6 @@ STATUS_BITS = 7
 """Number of STATUS bits above BUSY."""
 
 
-@dataclass(frozen=True)
-class Geometry:
-    """Number of 64-bit words of a frame in and out."""
-
-    words_in: int
-    words_out: int
-
-    @staticmethod
-    def of(edges: Edges) -> Geometry:
-        return Geometry(-(-edges.frame_in // 64), -(-edges.frame_out // 64))
-
-
 @dataclass
 class _Kept:
     """A writable register that keeps ``bits``, bit ``first`` and up; the other bits read 0."""
@@ -92,11 +80,6 @@ class ZynqShell(wiring.Component):
     interrupt : Out(1)
         DONE, where INTERRUPT is 1.
     """
-
-    axi: Any
-    read: Any
-    write: Any
-    interrupt: Signal
 
     def __init__(self, edges: Edges, *, address: int = 32):
         self.edges, self.address = edges, address
@@ -270,6 +253,3 @@ class ZynqShell(wiring.Component):
                 bus.value.eq(forwarder.bus.value),
             ]
         return forwarder.idle
-
-
-__all__ = ["Geometry", "ZynqShell"]

@@ -186,6 +186,3 @@ def pll_model(pll: Pll) -> str:
             "",
         ]
     )
-
-
-__all__ = ["NetlistLine", "check", "line_of", "models", "verilog"]

@@ -189,5 +189,3 @@ module {name}(
   end
 {wires}endmodule
 """
-
-__all__ = ["BUFFER", "bench", "mapped", "ports", "stand_in"]

@@ -11,11 +11,9 @@ cycle.
 from __future__ import annotations
 
 import struct
-import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 from bitrill.errors import ToolError
@@ -23,7 +21,6 @@ from bitrill.storage import write_text
 from bitrill_hw.design.axilite import axi_lite
 from bitrill_hw.memories.roms import convert
 from bitrill_sim.ports import Dut, Ports
-from bitrill_sim.tools import stop
 from bitrill_sim.verilator import CompiledModel, model
 
 from ..driver.driver_errors import LinkError
@@ -31,7 +28,7 @@ from ..driver.registers import SIZE
 from ..shell.movers import read_channels, write_channels
 from ..shell.network_instance import Edges
 from ..shell.zynq_shell import ZynqShell
-from .axi_traffic import AxiStalls, Traffic
+from .bench_process import BenchProcess
 
 SLVERR, DECERR = 2, 3
 RESPONSES = {SLVERR: "SLVERR", DECERR: "DECERR"}
@@ -46,6 +43,51 @@ _SIDES = {
     "read": read_channels(32),
     "write": write_channels(32),
 }
+
+
+@dataclass(frozen=True)
+class AxiStalls:
+    """Delays of the simulated memory.
+
+    ``latency``: cycles from an address to its first word, and from a burst's last word to its
+    response. ``stall``: probability that a channel begins to wait in a cycle, for 1 to ``pause``
+    cycles. ``seed``: seed of the waits.
+    """
+
+    latency: int = 100
+    stall: float = 0.0
+    pause: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Traffic on the memory ports: words, cycles of the first and last, what is still owed."""
+
+    now: int
+    read_words: int
+    write_words: int
+    first_address: int
+    first_read: int
+    last_read: int
+    first_write: int
+    last_write: int
+    reads_owed: int
+    writes_owed: int
+    responses_owed: int
+
+    @property
+    def read_use(self) -> float:
+        """Words read per cycle, from the first to the last one."""
+        return self.read_words / (self.last_read - self.first_read + 1)
+
+    @property
+    def write_use(self) -> float:
+        return self.write_words / (self.last_write - self.first_write + 1)
+
+    @property
+    def owed(self) -> int:
+        return self.reads_owed + self.writes_owed + self.responses_owed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +123,7 @@ def compiled(shell: str, verilog: Path, work: Path) -> CompiledModel:
     return model(Dut(sources=(text, verilog), top="shell", ports=PORTS, level="-O1"), work)
 
 
-class SimulatedShell:
+class SimulatedShell(BenchProcess):
     """A network's Verilog in its shell.
 
     ``address``: bits of a memory address. ``shell``: Verilog of another module ``shell`` with the
@@ -99,29 +141,10 @@ class SimulatedShell:
         address: int = 32,
         shell: str | None = None,
     ):
-        bench = bench or AxiStalls()
         self.clock_hz = clock_hz
         text = shell or convert(ZynqShell(edges, address=address), name="shell")
         program = compiled(text, verilog, work).program("axi", _MAIN)
-        self._log = work / "axi.log"
-        with self._log.open("wb") as errors:
-            self._process = subprocess.Popen(
-                [
-                    str(program.resolve()),
-                    f"--latency={bench.latency}",
-                    f"--stall={bench.stall}",
-                    f"--pause={bench.pause}",
-                    f"--seed={bench.seed}",
-                    "+verilator+rand+reset+2",
-                    f"+verilator+seed+{bench.seed % 0x7FFFFFFE + 1}",
-                ],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-            )
-        self._to, self._from = (
-            cast(BinaryIO, p) for p in (self._process.stdin, self._process.stdout)
-        )
+        super().__init__(program, work / "axi.log", **asdict(bench or AxiStalls()))
         self.registers, self.memory = SimulatedRegisters(self), SimulatedMemory(self, address)
 
     def run(self, cycles: int, *, interrupt: bool = False) -> bool:
@@ -139,45 +162,32 @@ class SimulatedShell:
     def traffic(self) -> Traffic:
         """Return the traffic since the beginning or the last `restart`."""
         (n,) = self.ask("<c", b"S", answer="<I")
-        return Traffic(*struct.unpack(f"<{n}Q", self._get(8 * n)))
+        return Traffic(*struct.unpack(f"<{n}Q", self.receive(8 * n)))
 
     def bursts(self) -> list[tuple[bool, int, int]]:
         """Return the bursts of that time: whether written, address, words."""
         (n,) = self.ask("<c", b"B", answer="<I")
-        rows = np.frombuffer(self._get(24 * n), "<u8").reshape(n, 3).tolist()
+        rows = np.frombuffer(self.receive(24 * n), "<u8").reshape(n, 3).tolist()
         return [(bool(write), address, words) for write, address, words in rows]
 
     def restart(self) -> None:
         """Start counting traffic and bursts anew."""
         self.ask("<c", b"Z")
 
-    def close(self) -> None:
-        stop(self._process)
-
     def ask(
         self, form: str, *values: object, data: bytes = b"", answer: str = "<"
     ) -> tuple[int, ...]:
         """Send a command to the bench and return its answer."""
-        try:
-            self._to.write(struct.pack(form, *values) + data)
-            self._to.flush()
-        except BrokenPipeError:
-            raise ToolError(f"the simulation ended; see {self._log}") from None
-        (length,) = struct.unpack("<I", self._get(4))
+        self.send(struct.pack(form, *values) + data)
+        (length,) = struct.unpack("<I", self.receive(4))
         if length:
-            raise ToolError(f"in simulation, {self._get(length).decode()}")
-        return struct.unpack(answer, self._get(struct.calcsize(answer)))
-
-    def _get(self, n: int) -> bytes:
-        data = self._from.read(n)
-        if len(data) != n:
-            raise ToolError(f"the simulation ended; see {self._log}")
-        return data
+            raise ToolError(f"in simulation, {self.receive(length).decode()}")
+        return struct.unpack(answer, self.receive(struct.calcsize(answer)))
 
     def bytes(self, address: int, n: int) -> bytes:
         """Return the bytes in memory."""
         self.ask("<cQQ", b"m", address, n)
-        return self._get(n)
+        return self.receive(n)
 
 
 class SimulatedRegisters:
@@ -258,15 +268,3 @@ def _accept(what: str, offset: int, response: int) -> None:
     if response:
         name = RESPONSES.get(response, response)
         raise LinkError(f"{what} the register at {offset:#x} was refused ({name})")
-
-
-__all__ = [
-    "PORTS",
-    "AxiStalls",
-    "SimulatedBuffer",
-    "SimulatedMemory",
-    "SimulatedRegisters",
-    "SimulatedShell",
-    "Traffic",
-    "compiled",
-]

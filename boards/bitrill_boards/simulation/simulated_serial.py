@@ -3,45 +3,31 @@
 from __future__ import annotations
 
 import struct
-import subprocess
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, cast
 
-from bitrill.errors import ToolError
 from bitrill.progress import Progress, silent
 from bitrill_hw.memories.roms import convert
-from bitrill_sim.ports import Dut, Ports
-from bitrill_sim.tools import stop
+from bitrill_sim.ports import STREAM, Dut
 from bitrill_sim.verilator import model
 
 from ..shell.network_instance import Edges
 from ..shell.uart_shell import UartCore, UartShell
+from .bench_process import BenchProcess
 
 _MAIN = Path(__file__).with_name("serial.cpp")
-_CORE = Ports(
-    clock="clk",
-    reset="rst",
-    reset_level=1,
+_CORE = replace(
+    STREAM,
     s_valid="rx__valid",
     s_ready="rx__ready",
     s_data="rx__payload",
     m_valid="tx__valid",
     m_ready="tx__ready",
     m_data="tx__payload",
-    padded=False,
 )
-PINS = Ports(  # there is no handshake: the bench touches rx and tx alone
-    clock="clk",
-    reset="rst",
-    reset_level=1,
-    s_valid="rx",
-    s_ready="rx",
-    s_data="rx",
-    m_valid="tx",
-    m_ready="rx",
-    m_data="tx",
-    padded=False,
+# there is no handshake: the bench touches rx and tx alone
+PINS = replace(
+    STREAM, s_valid="rx", s_ready="rx", s_data="rx", m_valid="tx", m_ready="rx", m_data="tx"
 )
 
 
@@ -55,7 +41,7 @@ class Noise:
     seed: int = 0
 
 
-class DutLine:
+class DutLine(BenchProcess):
     """`SerialLine` to a design in Verilator.
 
     ``divisor``: cycles per bit on the design's two pins (`PINS`), 0 where it takes whole bytes
@@ -76,55 +62,19 @@ class DutLine:
         noise: Noise | None = None,
         progress: Progress = silent,
     ):
-        noise = noise or Noise()
         self.clock_hz, self.now = clock_hz, 0
         self.baud = clock_hz // divisor if divisor else clock_hz * 10 // gap
         program = model(dut, work, progress=progress).program("serial", _MAIN)
-        self._log = work / "serial.log"
-        with self._log.open("wb") as errors:
-            self._process = subprocess.Popen(
-                [
-                    str(program.resolve()),
-                    f"--divisor={divisor}",
-                    f"--gap={gap}",
-                    f"--flip={noise.flip}",
-                    f"--drop={noise.drop}",
-                    f"--twice={noise.twice}",
-                    f"--seed={noise.seed}",
-                    "+verilator+rand+reset+2",
-                    f"+verilator+seed+{noise.seed % 0x7FFFFFFE + 1}",
-                ],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-            )
-        self._to, self._from = (
-            cast(BinaryIO, p) for p in (self._process.stdin, self._process.stdout)
-        )
+        log = work / "serial.log"
+        super().__init__(program, log, divisor=divisor, gap=gap, **asdict(noise or Noise()))
 
     def write(self, data: bytes) -> None:
-        self._send(b"W" + struct.pack("<I", len(data)) + data)
+        self.send(b"W" + struct.pack("<I", len(data)) + data)
 
     def read(self, timeout: float) -> bytes:
-        self._send(b"R" + struct.pack("<I", max(1, round(timeout * self.clock_hz))))
-        n, self.now = struct.unpack("<IQ", self._get(12))
-        return self._get(n)
-
-    def close(self) -> None:
-        stop(self._process)
-
-    def _send(self, data: bytes) -> None:
-        try:
-            self._to.write(data)
-            self._to.flush()
-        except BrokenPipeError:
-            raise ToolError(f"the simulation ended; see {self._log}") from None
-
-    def _get(self, n: int) -> bytes:
-        data = self._from.read(n)
-        if len(data) != n:
-            raise ToolError(f"the simulation ended; see {self._log}")
-        return data
+        self.send(b"R" + struct.pack("<I", max(1, round(timeout * self.clock_hz))))
+        n, self.now = struct.unpack("<IQ", self.receive(12))
+        return self.receive(n)
 
 
 class SimulatedLine(DutLine):

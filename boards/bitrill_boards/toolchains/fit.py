@@ -63,7 +63,7 @@ def larger(board: Board, used: Used) -> list[str]:
         for b in every()
         if b.name != board.name
         and all(
-            _amount(b, r) >= n * (board.resources.bram_kbit if r == "bram" else 1)
+            b.usable(r) * _unit(b, r) >= n * _unit(board, r)
             for r, (n, _) in used.items()
             if r in SHARES
         )
@@ -72,10 +72,9 @@ def larger(board: Board, used: Used) -> list[str]:
     return [b.name for b in boards[:MOST_NAMES]]
 
 
-def _amount(board: Board, resource: str) -> int:
-    """Return how much of a resource a design may use; block memory in kbit."""
-    unit = board.resources.bram_kbit if resource == "bram" else 1
-    return board.usable(resource) * unit
+def _unit(board: Board, resource: str) -> int:
+    """Return what makes boards comparable: kbit of a block memory, 1 for all others."""
+    return board.resources.bram_kbit if resource == "bram" else 1
 
 
 def timing_error(

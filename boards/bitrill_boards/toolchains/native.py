@@ -115,6 +115,3 @@ def stop_group(process: subprocess.Popen[bytes]) -> None:
 def _error(name: str, log: Path, said: str) -> ToolError:
     where = f"{log.parent.name}/{log.name}"
     return ToolError(f"{name} failed: {said} (log: {where})", command=name, log=str(log))
-
-
-__all__ = ["absent", "message", "run", "start", "stop_group"]

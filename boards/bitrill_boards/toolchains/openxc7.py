@@ -290,6 +290,3 @@ yosys -q -l yosys.log -s {SCRIPT}
 {text}
 mv {BITSTREAM} ..
 """
-
-
-__all__ = ["Tools", "files", "make", "readme", "synthesise"]

@@ -50,6 +50,3 @@ def overlay(ps: Processing, base: int, size: int, clock_hz: int, firmware: str) 
 def _number(value: int, cells: int) -> str:
     """Write a number in cells of 32 bits, the highest one first."""
     return " ".join(f"{value >> 32 * k & 0xFFFFFFFF:#x}" for k in reversed(range(cells)))
-
-
-__all__ = ["MEMORY_BYTES", "NAME", "overlay"]

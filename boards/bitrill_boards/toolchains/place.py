@@ -37,10 +37,7 @@ class Placed:
     @staticmethod
     def read(path: Path) -> Placed:
         """Read a report; raises `ToolError` where it has no clock."""
-        return Placed.of(read_json(path), path)
-
-    @staticmethod
-    def of(report: Any, path: Path) -> Placed:
+        report: Any = read_json(path)
         try:
             clocks = [float(clock["achieved"]) for clock in report["fmax"].values()]
             cells = {
@@ -143,17 +140,3 @@ def counted(log: Path) -> dict[str, tuple[int, int]]:
         if slash and used.strip().isdigit() and have.strip().isdigit():
             cells[name.strip()] = (int(used), int(have))
     return cells
-
-
-__all__ = [
-    "NETLIST",
-    "REPORT",
-    "Placed",
-    "by_resource",
-    "counted",
-    "options",
-    "phases",
-    "place",
-    "script",
-    "synthesise",
-]

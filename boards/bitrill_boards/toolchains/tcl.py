@@ -53,6 +53,3 @@ def text(name: str) -> str:
     """Read a script: ``common``, ``implement``, ``block_design`` or ``ps7``."""
     path = Path(__file__).parent / "scripts" / f"{name}.tcl"
     return path.read_text(encoding="utf-8")
-
-
-__all__ = ["IMPLEMENT_STEPS", "directive", "head", "text", "word"]

@@ -26,7 +26,7 @@ def files(project: Project) -> Mapping[str, str]:
     ``bitrill.dts``."""
     ps, made = _processing(project)
     shell = ZynqShell(project.edges, address=ps.address)
-    size = 1 << len(shell.axi.awaddr)
+    size = 1 << shell.register_bits
     return {
         "shell.v": convert(shell, name=SHELL),
         "bitrill.v": wrapper(shell),
@@ -57,7 +57,7 @@ def script(project: Project, ps: Processing, made: Divided, size: int) -> str:
         "ps_ip": ps.ip,
         "ps_automation": ps.automation,
         "ps_config": _properties(ps.properties(made)),
-        "ps_bare": _properties(ps.bare_properties(crystal(board.crystal_mhz))),
+        "ps_bare": _properties({ps.crystal_key: decimals(crystal(board.crystal_mhz))}),
         "ps_actual": ps.actual_key,
         "ps_clock": ps.clock,
         "ps_reset": ps.reset,
@@ -173,6 +173,3 @@ def _processing(project: Project) -> tuple[Processing, Divided]:
             f" ({project.board.name})"
         )
     return ps, ps.exactly(project.board, project.clock_mhz)
-
-
-__all__ = ["files", "make", "readme"]

@@ -82,6 +82,3 @@ bitstream is only left where timing is met, with every path constrained. There i
 PYNQ's `Overlay` wants one, its `Bitstream` does not.
 
 {ps7_project.set_up(project)}"""
-
-
-__all__ = ["files", "make", "readme"]

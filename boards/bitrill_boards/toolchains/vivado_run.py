@@ -149,6 +149,3 @@ def _result(folder: Path) -> dict[str, Any]:
         raise ToolError(
             f"{RESULT} is not what build.tcl writes: {error!r} (log: {LOG})", log=LOG
         ) from None
-
-
-__all__ = ["BITSTREAM", "HANDOFF", "LOG", "command", "run"]

@@ -99,7 +99,7 @@ def _parameters(interface: str, shell: ZynqShell) -> str:
     if interface == INTERRUPT:
         return "SENSITIVITY LEVEL_HIGH"
     if interface == CONTROL:
-        return f"PROTOCOL AXI4LITE, DATA_WIDTH 32, ADDR_WIDTH {_width(shell.axi.awaddr)}"
+        return f"PROTOCOL AXI4LITE, DATA_WIDTH 32, ADDR_WIDTH {shell.register_bits}"
     return (
         f"PROTOCOL AXI4, DATA_WIDTH {WORD}, ADDR_WIDTH {shell.address}, ID_WIDTH 1,"
         f" MAX_BURST_LENGTH {BURST}, NUM_READ_OUTSTANDING {WINDOW // BURST},"
@@ -110,6 +110,3 @@ def _parameters(interface: str, shell: ZynqShell) -> str:
 
 def _width(signal: Any) -> int:
     return len(signal)
-
-
-__all__ = ["CONTROL", "INTERRUPT", "MEMORY", "MODULE", "SHELL", "Port", "ports", "wrapper"]

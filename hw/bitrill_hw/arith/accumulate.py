@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from amaranth import *
 from bitrill.arith.accumulate import SumPlan
 from bitrill.arith.gates import Gate, Source, over
 from bitrill.arith.products import Products
 
-from ..memories.tables import split
+from ..memories.tables import split, table
 from ..pipeline.elastic import Elastic
 from .cells import Lut2
 from .compressors import Adders, Bit
@@ -147,6 +148,23 @@ def _added(
         operands.m.d.comb += sums[row].eq((one + other) >> 1)
     held = [pipe.register(stage, s, f"{s.name}_held", whole=True) for s in sums]
     return [[Cat(s[c] for s in held)] for c in range(plan.width)]
+
+
+def start_words(
+    m: Module, pipe: Elastic, op: Any, plan: SumPlan, turn: Value, first: Value, name: str
+) -> list[Value]:
+    """Bits that each row starts from, words of a bit a row: 0 but for a result's first step.
+
+    In the stage behind the weights'; forced to 0 in front of a register, whose synchronous reset
+    does it. ``turn``: which word, called ``name``.
+    """
+    if not plan.start:
+        return []
+    at, codes = op.read_stages, op.start_words()
+    if (codes != codes[0]).any():
+        turn = pipe.delay(turn, name, first=1, last=at - 1)
+    word = Mux(first, table(m, pipe, at, "starts", codes, turn, "distributed"), 0)
+    return split(m, pipe.register(at + 1, word, "start"), op.folded.pe, "start")
 
 
 def accumulated(

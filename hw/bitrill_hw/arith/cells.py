@@ -153,13 +153,15 @@ class Enable(Cell):
 
     name, text = "bitrill_enable", ENABLE
 
-    def __init__(self, valid: Sequence[Value], behind: Value, *, o: Signal):
-        absent = 5 - len(valid)
-        self.valid = Cat(*valid, C((1 << absent) - 1, absent))
+    reads, port = 5, "i_valid"
+
+    def __init__(self, full: Sequence[Value], behind: Value, *, o: Signal):
+        absent = self.reads - len(full)
+        self.full = Cat(*full, C((1 << absent) - 1, absent))
         self.behind, self.o = behind, o
 
     def model(self, m: Module) -> None:
-        m.d.comb += self.o.eq(~self.valid.all() | self.behind)
+        m.d.comb += self.o.eq(~self.full.all() | self.behind)
 
     def instance(self) -> Instance:
-        return Instance(self.name, i_valid=self.valid, i_behind=self.behind, o_o=self.o)
+        return Instance(self.name, **{self.port: self.full}, i_behind=self.behind, o_o=self.o)

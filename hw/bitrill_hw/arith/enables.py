@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from amaranth import *
 
-from .cells import Cell, module
+from .cells import Enable, module
 
 READS = 3
 """Number of stages (or of registers that stand for several stages) that one enable reads."""
@@ -41,17 +41,11 @@ def enable(family: str) -> str:
     )
 
 
-class Enable4(Cell):
+class Enable4(Enable):
     """A pipeline enable ``o``: one of up to three stages is empty, or the one behind them loads."""
 
+    reads, port = READS, "i_full"
+
     def __init__(self, family: str, full: Sequence[Value], behind: Value, *, o: Signal):
+        super().__init__(full, behind, o=o)
         self.name, self.text = f"bitrill_enable_{family}", enable(family)
-        absent = READS - len(full)
-        self.full = Cat(*full, C((1 << absent) - 1, absent))
-        self.behind, self.o = behind, o
-
-    def model(self, m: Module) -> None:
-        m.d.comb += self.o.eq(~self.full.all() | self.behind)
-
-    def instance(self) -> Instance:
-        return Instance(self.name, i_full=self.full, i_behind=self.behind, o_o=self.o)

@@ -70,9 +70,6 @@ class AxiLite(wiring.Component):
     bus : Out(`register_bus`)
     """
 
-    axi: wiring.PureInterface
-    bus: wiring.PureInterface
-
     def __init__(self, bits: int):
         super().__init__({"axi": In(axi_lite(bits)), "bus": Out(register_bus(bits))})
 
@@ -115,8 +112,11 @@ class AxiLite(wiring.Component):
         with m.Elif(axi.bready):
             m.d.sync += axi.bvalid.eq(0)
         with m.If(ends & ~writing):
-            m.d.sync += [axi.rvalid.eq(1), axi.rresp.eq(response)]
-            m.d.sync += axi.rdata.eq(Mux(failed, 0, bus.value))
+            m.d.sync += [
+                axi.rvalid.eq(1),
+                axi.rresp.eq(response),
+                axi.rdata.eq(Mux(failed, 0, bus.value)),
+            ]
         with m.Elif(axi.rready):
             m.d.sync += axi.rvalid.eq(0)
         return m

@@ -49,19 +49,6 @@ class Control(wiring.Component):
     held, select, write, address, data, value : as in `Registers`
     """
 
-    axi: wiring.PureInterface
-    beat: Signal
-    last: Signal
-    left: Signal
-    error: Signal
-    lets: Signal
-    held: Signal
-    select: Signal
-    write: Signal
-    address: Signal
-    data: Signal
-    value: Signal
-
     def __init__(self, graph: Graph):
         self.windows = register_map(graph)
         self.bits = address_bits(self.windows)

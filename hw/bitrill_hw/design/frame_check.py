@@ -9,7 +9,7 @@ One bit for each frame, its verdict, travels beside the network in a queue from 
 from __future__ import annotations
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..pipeline.stream import beats
@@ -34,12 +34,6 @@ class FrameCheck(wiring.Component):
     error : Out(1)
         Rises at the edge that accepts the beat that makes a frame bad; sticky until reset.
     """
-
-    i: stream.Interface
-    last: Signal
-    o: stream.Interface
-    verdict: stream.Interface
-    error: Signal
 
     def __init__(self, width: int, n_beats: int):
         self.n_beats = n_beats
@@ -100,11 +94,6 @@ class FrameGate(wiring.Component):
     o : Out(stream of ``width`` bits), with last : Out(1)
         Good frames; ``last`` with the last beat of each.
     """
-
-    i: stream.Interface
-    verdict: stream.Interface
-    o: stream.Interface
-    last: Signal
 
     def __init__(self, width: int, n_beats: int):
         self.n_beats = n_beats

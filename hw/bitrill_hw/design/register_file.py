@@ -66,12 +66,6 @@ class Table(wiring.Component):
         register of the pipeline.
     """
 
-    port: wiring.PureInterface
-    address: Signal
-    enable: Signal
-    data: Signal
-    shown: Signal
-
     def __init__(self, block: Block, bits: np.ndarray, *, size: int, style: str):
         self.block, self.bits, self.style = block, bits, style
         super().__init__(
@@ -145,18 +139,6 @@ class Registers(wiring.Component):
     value : In(32)
         The values of all windows, ORed.
     """
-
-    bus: wiring.PureInterface
-    busy: Signal
-    begins: Signal
-    error: Signal
-    held: Signal
-    closed: Signal
-    select: Signal
-    write: Signal
-    address: Signal
-    data: Signal
-    value: Signal
 
     def __init__(self, windows: tuple[Window, ...], bits: int, digest: int):
         self.windows, self.digest = windows, digest

@@ -8,19 +8,19 @@ from typing import Any
 
 from amaranth import *
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 from bitrill.errors import StageError
 from bitrill.ir.graph import INPUT, Graph, Stage, verify
 from bitrill.ir.schedule import port
-from bitrill.runtime.register_map import register_map
+from bitrill.runtime.register_map import register_map, streamed
 from bitrill.timing.frames_in_flight import frames_inside, whole_frame_first
 
+from ..matvec.writable import word_bits
 from ..pipeline.fifo import Fifo
 from ..pipeline.stream import connect, padded
 from .build import component
 from .control import PREFIX, Control, axi_ports
 from .frame_check import FrameCheck, FrameGate
-from .word_streams import join_streams, stream_ports
 
 OUTSIDE = "outside"
 """Clock domain of registers and frame checks, which are not reset with the network."""
@@ -58,18 +58,6 @@ class Top(wiring.Component):
 
     Raises `StageError` for a graph of another stage, and for names that are no identifiers.
     """
-
-    aclk: Signal
-    aresetn: Signal
-    s_axis_tdata: Signal
-    s_axis_tvalid: Signal
-    s_axis_tready: Signal
-    s_axis_tlast: Signal
-    m_axis_tdata: Signal
-    m_axis_tvalid: Signal
-    m_axis_tready: Signal
-    m_axis_tlast: Signal
-    error: Signal
 
     def __init__(self, graph: Graph):
         verify(graph, Stage.FOLDED)
@@ -201,3 +189,25 @@ class Top(wiring.Component):
             m.submodules[name] = core
 
         return add
+
+
+def stream_ports(graph: Graph) -> dict[str, Member]:
+    """AXI4-Stream ports of a graph by name: ``s_axis_NODE_tdata``, ``_tvalid`` and ``_tready``."""
+    ports: dict[str, Member] = {}
+    for node in streamed(graph):
+        name = f"s_axis_{node.name}"
+        ports[f"{name}_tdata"] = In(padded(word_bits(node)))
+        ports[f"{name}_tvalid"] = In(1)
+        ports[f"{name}_tready"] = Out(1)
+    return ports
+
+
+def join_streams(m: Module, top: Any, cores: dict[str, Any], graph: Graph) -> None:
+    """Connect the ports of `stream_ports` to the operators; nothing moves during reset."""
+    for node in streamed(graph):
+        words, name = cores[node.name].i1, f"s_axis_{node.name}"
+        m.d.comb += [
+            words.payload.eq(getattr(top, f"{name}_tdata")),
+            words.valid.eq(getattr(top, f"{name}_tvalid")),
+            getattr(top, f"{name}_tready").eq(words.ready & top.aresetn),
+        ]

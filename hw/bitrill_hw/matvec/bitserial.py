@@ -9,8 +9,8 @@ from bitrill.parts.families import family_of
 
 from ..arith.accumulate import Operands, lane_sums
 from ..ops.matvec import MatVecCore
+from ..pipeline.counters import Lap
 from ..pipeline.elastic import Elastic
-from ..pipeline.end_counters import Lap
 from .steps import Steps
 
 
@@ -158,6 +158,3 @@ class _Turns:
             with m.Else():
                 m.d.sync += [place.eq(ahead), begin.eq(ahead)]
         return place
-
-
-__all__ = ["SerialMatVecCore"]

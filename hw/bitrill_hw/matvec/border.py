@@ -11,8 +11,8 @@ from bitrill.arith.border import Border, border
 from bitrill.ops import MatVec
 
 from ..memories.tables import split, table, wired
+from ..pipeline.counters import count_up
 from ..pipeline.elastic import Elastic
-from ..pipeline.position_counters import count_up
 from .steps import Steps
 
 

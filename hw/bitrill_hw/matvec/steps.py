@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2, exact_log2
 from bitrill.ops.units.base import REPLAY_BLOCK
 
-from ..pipeline.end_counters import Lap, Stock
+from ..pipeline.counters import Lap, Stock
 
 
 class Steps(wiring.Component):
@@ -31,21 +31,8 @@ class Steps(wiring.Component):
     ``load``: enable of the register of x: ``ready``, or another net of that value.
     """
 
-    i: stream.Interface
-    valid: Signal
-    ready: Signal
-    x: Signal
-    address: Signal
-    beat: Signal
-    turn: Signal
-    first: Signal
-    last: Signal
-    ends: Signal
-
     def __init__(self, *, width: int, beats: int, turns: int, styled: bool = True):
-        self.beats = beats
-        self.turns = turns
-        self.styled = styled
+        self.beats, self.turns, self.styled = beats, turns, styled
         super().__init__(
             {
                 "i": In(stream.Signature(unsigned(width))),

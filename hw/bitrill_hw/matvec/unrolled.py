@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from amaranth import *
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
 from bitrill.arith.adder_graph import Operand
 from bitrill.arith.unrolled import unrolled_plan
 from bitrill.ops import MatVec
@@ -14,31 +12,16 @@ from bitrill.ops import MatVec
 from ..arith.compressors import Adders, Bit
 from ..arith.heaps import heap_sum
 from ..pipeline.elastic import Elastic
+from ..pipeline.stream import OneToOne
 
 Columns: TypeAlias = list[list[Bit]]
 """The bits of a number; entry ``k`` has those of weight ``2**k``."""
 
 
-class UnrolledCore(wiring.Component):
-    """The unrolled unit, planned by `bitrill.arith.unrolled`: ``op.latency`` stages.
+class UnrolledCore(OneToOne):
+    """The unrolled unit, planned by `bitrill.arith.unrolled`: ``op.latency`` stages."""
 
-    Members
-    -------
-    i : ``op.lanes_in`` elements of ``op.x.type``: all columns
-    o : ``op.lanes_out`` elements of ``op.y.type``: all rows
-    """
-
-    i: stream.Interface
-    o: stream.Interface
-
-    def __init__(self, op: MatVec):
-        self.op = op
-        super().__init__(
-            {
-                "i": In(stream.Signature(unsigned(op.lanes_in * op.x.type.bits))),
-                "o": Out(stream.Signature(unsigned(op.lanes_out * op.y.type.bits))),
-            }
-        )
+    op: MatVec
 
     def elaborate(self, _: object) -> Module:
         m = Module()

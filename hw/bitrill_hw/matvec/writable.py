@@ -13,7 +13,7 @@ from operator import or_
 from typing import Any
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from bitrill.arith.accumulate import sum_plan
 from bitrill.ir import Operator
@@ -34,8 +34,6 @@ from .steps import Steps
 
 class _Runtime(OneToOne):
     """Base of components with tables in memories that the host reaches by port ``registers``."""
-
-    registers: wiring.PureInterface
 
     def __init__(self, op: Operator):
         super().__init__(op, registers=In(window_port(window_size(blocks_of(op)))))
@@ -88,8 +86,6 @@ class StreamedMatVecCore(MatVecCore):
     from, ``[plane][row]``, which counts only in the first step of those rows.
     """
 
-    i1: stream.Interface
-
     def __init__(self, op: MatVec):
         super().__init__(op, i1=In(beats(word_bits(op))))
 
@@ -119,9 +115,6 @@ class StreamedSteps(wiring.Component):
     words : a stream with a word for each step, into a FIFO
     word : the word of the step that fired last, registered at that edge
     """
-
-    words: stream.Interface
-    word: Signal
 
     def __init__(self, steps: Steps, width: int):
         self.steps = steps

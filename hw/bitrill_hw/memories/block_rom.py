@@ -7,18 +7,15 @@ for simulation (macro ``SYNTHESIS``, as in `arith.cells`).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 
 from amaranth import *
 from amaranth.lib import memory
 
-from .roms import PREFIX
-
-ROW = 18
-"""Bits of a row of a DP16KD."""
+from .roms import add_module
 
 ROWS = 1024
+"""Rows of a DP16KD, of 18 bits."""
 
 WIDTHS = {512: 18, 1024: 9, 2048: 4, 4096: 2, 8192: 1}
 """Bits that each port of a DP16KD gives, by the number of words; a port reads half of the rows."""
@@ -52,12 +49,9 @@ class BlockRom(Elaboratable):
         modules = getattr(platform, "modules", None)
         if modules is None:
             return self._plain()
-        body = self._text()
-        name = f"{PREFIX}{hashlib.sha256(body.encode()).hexdigest()[:12]}"
-        modules[name] = f"module {name}{body}"
         first, second = self.loads
         return Instance(
-            name,
+            add_module(modules, self._text()),
             i_clk=ClockSignal(),
             i_first=first,
             i_second=second,
@@ -149,14 +143,12 @@ class BlockRom(Elaboratable):
             for half in range(2)
         ]
         per_row = 16 // width if width < 9 else 18 // width
-        step = {18: 18, 9: 9, 4: 4, 2: 2, 1: 1}[width]
         values = halves[0] + halves[1]
         rows = []
-        for r in range(ROWS):
+        for start in range(0, ROWS * per_row, per_row):
             row = 0
-            for k, v in enumerate(values[r * per_row : (r + 1) * per_row]):
-                place = k * step + (k * step // 8 if width < 9 else 0)
-                row |= v << place
+            for k, v in enumerate(values[start : start + per_row]):
+                row |= v << k * width + (k * width // 8 if width < 9 else 0)
             rows.append(row)
         inits = []
         for n in range(64):

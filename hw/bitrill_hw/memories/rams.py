@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 from amaranth import *
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 from bitrill.runtime.register_map import REGISTER_BITS
 
-from .roms import PREFIX, Roms
+from .roms import Roms, add_module
 from .tables import words
 
 
@@ -30,12 +28,6 @@ class Ram(wiring.Component):
     data : Out(width)
     """
 
-    address: Signal
-    enable: Signal
-    write: Signal
-    value: Signal
-    data: Signal
-
     def __init__(self, bits: np.ndarray, style: str):
         self.depth, self.width = bits.shape
         self.registers = -(-self.width // REGISTER_BITS)
@@ -53,11 +45,8 @@ class Ram(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         if isinstance(platform, Roms):
-            body = self._body()
-            name = f"{PREFIX}{hashlib.sha256(body.encode()).hexdigest()[:12]}"
-            platform.modules[name] = f"module {name}{body}"
             m.submodules.ram = Instance(
-                name,
+                add_module(platform.modules, self._body()),
                 i_clk=ClockSignal(),
                 i_en=self.enable,
                 i_addr=self.address,

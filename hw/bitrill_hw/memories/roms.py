@@ -35,17 +35,22 @@ class Roms:
         ports = mem.read_ports
         if mem.write_ports or len({port.domain for port in ports}) != 1 or len(ports) > 2:
             return mem.elaborate(None)
-        body = _body(mem)
-        name = f"{PREFIX}{hashlib.sha256(body.encode()).hexdigest()[:12]}"
         logic = mem.attrs.get("rom_block") == "logic"
         kept = '(* keep_hierarchy = "yes" *)\n' if logic and mem.depth > ALONE else ""
-        self.modules[name] = f"{kept}module {name}{body}"
+        name = add_module(self.modules, _body(mem), attributes=kept)
         clocked = ports[0].domain != "comb"
         ends: dict[str, Any] = {"i_clk": ClockSignal(ports[0].domain)} if clocked else {}
         for k, port in zip(_names(mem), ports, strict=True):
             ends |= {f"i_addr{k}": port.addr, f"o_data{k}": port.data}
             ends |= {f"i_en{k}": port.en} if clocked else {}
         return Instance(name, **ends)
+
+
+def add_module(modules: dict[str, str], body: str, *, attributes: str = "") -> str:
+    """Add a table's module, whose name holds a digest of its ``body``; returns the name."""
+    name = f"{PREFIX}{hashlib.sha256(body.encode()).hexdigest()[:12]}"
+    modules[name] = f"{attributes}module {name}{body}"
+    return name
 
 
 def convert(top: Any, *, name: str = "top") -> str:

@@ -6,31 +6,14 @@ from functools import reduce
 from operator import add, and_
 
 from amaranth import *
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 from bitrill.ir.schedule import port
-from bitrill.ops import Add
 
 from ..pipeline.elastic import Elastic
-from ..pipeline.elements import code, elements
-from ..pipeline.stream import beats
+from ..pipeline.stream import ManyToOne, code, elements
 
 
-class AddCore(wiring.Component):
-    """A register for each operand, products if gains need them, then a tree of adders.
-
-    Members
-    -------
-    i, i1, .. : ``op.lanes_in`` elements of each operand's type
-    o : ``op.lanes_out`` elements of ``op.y.type``
-    """
-
-    def __init__(self, op: Add):
-        self.op = op
-        ins = {
-            port("i", j): In(beats(op.lanes_in * t.type.bits)) for j, t in enumerate(op.operands)
-        }
-        super().__init__({**ins, "o": Out(beats(op.lanes_out * op.y.type.bits))})
+class AddCore(ManyToOne):
+    """A register for each operand, products if gains need them, then a tree of adders."""
 
     def elaborate(self, _) -> Module:
         m = Module()

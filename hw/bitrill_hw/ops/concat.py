@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 from amaranth import *
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 from bitrill.ir.schedule import port
-from bitrill.ops import Concat
 
+from ..pipeline.counters import turns
 from ..pipeline.elastic import Elastic
-from ..pipeline.elements import code, elements
-from ..pipeline.stream import beats
-from ..pipeline.turns import turns
+from ..pipeline.stream import ManyToOne, code, elements
 
 
-class ConcatCore(wiring.Component):
-    """One register, filled from the operand whose turn it is, multiplied by its gain.
-
-    Members
-    -------
-    i, i1, .. : ``op.lanes_in`` elements of each operand's type
-    o : ``op.lanes_out`` elements of ``op.y.type``
-    """
-
-    def __init__(self, op: Concat):
-        self.op = op
-        ins = {
-            port("i", j): In(beats(op.lanes_in * t.type.bits)) for j, t in enumerate(op.operands)
-        }
-        super().__init__({**ins, "o": Out(beats(op.lanes_out * op.y.type.bits))})
+class ConcatCore(ManyToOne):
+    """One register, filled from the operand whose turn it is, multiplied by its gain."""
 
     def elaborate(self, _) -> Module:
         m = Module()

@@ -24,7 +24,7 @@ class ConvertCore(OneToOne):
         m = Module()
         op = self.op
         common = gcd(op.lanes_in, op.lanes_out)
-        units_in, units_out = op.lanes_in // common, op.lanes_out // common
+        n_in, n_out = op.lanes_in // common, op.lanes_out // common
         unit = common * op.x.type.bits
         capacity = op.capacity // common
         shift = Signal(capacity * unit)
@@ -39,36 +39,28 @@ class ConvertCore(OneToOne):
             self.i.ready.eq(~valid | (fits & self.o.ready)),
             self.o.valid.eq(valid),
             self.o.payload.eq(shift),
-            place.eq(Mux(valid, held - units_out, held)),
-            rest.eq(Mux(valid, shift >> (units_out * unit), shift)),
+            place.eq(Mux(valid, held - n_out, held)),
+            rest.eq(Mux(valid, shift >> (n_out * unit), shift)),
         ]
         with m.If(takes):
             m.d.sync += [
-                held.eq(place + units_in),
+                held.eq(place + n_in),
                 valid.eq(
-                    Mux(
-                        valid,
-                        at_least(held, 2 * units_out - units_in),
-                        at_least(held, units_out - units_in),
-                    )
+                    Mux(valid, at_least(held, 2 * n_out - n_in), at_least(held, n_out - n_in))
                 ),
                 fits.eq(
-                    ~Mux(
-                        valid,
-                        at_least(held, 3 * units_out - units_in),
-                        at_least(held, 2 * units_out - units_in),
-                    )
+                    ~Mux(valid, at_least(held, 3 * n_out - n_in), at_least(held, 2 * n_out - n_in))
                 ),
             ]
             with m.Switch(place):
-                for n in range(capacity - units_in + 1):
+                for n in range(capacity - n_in + 1):
                     with m.Case(n):
                         m.d.sync += shift.eq(rest | (self.i.payload << (n * unit)))
         with m.Elif(gives):
             m.d.sync += [
                 held.eq(place),
                 valid.eq(~fits),
-                fits.eq(~at_least(held, 3 * units_out)),
+                fits.eq(~at_least(held, 3 * n_out)),
                 shift.eq(rest),
             ]
         return m

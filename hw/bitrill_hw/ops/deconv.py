@@ -9,8 +9,7 @@ from amaranth import *
 from bitrill.ops import Deconv
 
 from ..pipeline.elastic import Elastic
-from ..pipeline.elements import code, elements
-from ..pipeline.stream import OneToOne
+from ..pipeline.stream import OneToOne, code, elements
 
 
 class DeconvCore(OneToOne):

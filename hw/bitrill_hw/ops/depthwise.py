@@ -7,10 +7,10 @@ from bitrill.arith.accumulate import sum_plan
 from bitrill.ops import Depthwise
 from bitrill.parts.families import family_of
 
-from ..arith.accumulate import Operands, accumulated, lane_sums, parities
+from ..arith.accumulate import Operands, accumulated, lane_sums, parities, start_words
 from ..memories.tables import split, table
+from ..pipeline.counters import count_up
 from ..pipeline.elastic import Elastic
-from ..pipeline.position_counters import count_up
 from ..pipeline.running import Running
 from ..pipeline.stream import OneToOne
 
@@ -75,12 +75,5 @@ class DepthwiseCore(OneToOne):
 
     def _starts(self, m: Module, pipe: Elastic, group: Value, first: Value) -> list[Value]:
         """Bits of the value that each channel's sum starts from, as in `MatVecCore`."""
-        op, at, pe = self.op, self.op.read_stages, self.op.folded.pe
-        plan = sum_plan(op.rows)
-        if not plan.start:
-            return []
-        codes = op.start_words()
-        if (codes != codes[0]).any():
-            group = pipe.delay(group, "group", first=1, last=at - 1)
-        word = Mux(first, table(m, pipe, at, "starts", codes, group, "distributed"), 0)
-        return split(m, pipe.register(at + 1, word, "start"), pe, "start")
+        op = self.op
+        return start_words(m, pipe, op, sum_plan(op.rows), group, first, "group")

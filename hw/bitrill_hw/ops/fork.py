@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 from amaranth import *
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 from bitrill.ir.schedule import port
-from bitrill.ops import Fork
 
-from ..pipeline.stream import beats
+from ..pipeline.stream import OneToMany
 
 
-class ForkCore(wiring.Component):
-    """A register for a beat, and for each copy a flag whether it has still to be taken.
-
-    Members
-    -------
-    i : ``op.lanes_in`` elements of ``op.x.type``
-    o, o1, .. : the same, ``op.copies`` times
-    """
-
-    def __init__(self, op: Fork):
-        self.op = op
-        signature = beats(op.lanes_in * op.x.type.bits)
-        outs = {port("o", j): Out(signature) for j in range(op.copies)}
-        super().__init__({"i": In(signature), **outs})
+class ForkCore(OneToMany):
+    """A register for a beat, and for each copy a flag whether it has still to be taken."""
 
     def elaborate(self, _) -> Module:
         m = Module()
@@ -32,8 +17,10 @@ class ForkCore(wiring.Component):
         held = Signal(len(self.i.payload), reset_less=True)
         left = Signal(len(outs))  # copies still to be taken
         kept = Signal.like(left)
-        m.d.comb += [kept[j].eq(left[j] & ~o.ready) for j, o in enumerate(outs)]
-        m.d.comb += self.i.ready.eq(kept == 0)
+        m.d.comb += [
+            *(kept[j].eq(left[j] & ~o.ready) for j, o in enumerate(outs)),
+            self.i.ready.eq(kept == 0),
+        ]
         for j, o in enumerate(outs):
             m.d.comb += [o.valid.eq(left[j]), o.payload.eq(held)]
         m.d.sync += left.eq(kept)

@@ -9,11 +9,11 @@ from bitrill.arith.accumulate import sum_plan
 from bitrill.ops import MatVec
 from bitrill.parts.families import family_of
 
-from ..arith.accumulate import Operands, accumulated, lane_sums, parities
+from ..arith.accumulate import Operands, accumulated, lane_sums, parities, start_words
 from ..matvec.border import bordered_weights
 from ..matvec.steps import Steps
 from ..memories.block_rom import BlockRom
-from ..memories.tables import filled, split, table
+from ..memories.tables import filled, table
 from ..memories.tables import words as packed
 from ..pipeline.elastic import Elastic
 from ..pipeline.stream import OneToOne
@@ -125,17 +125,6 @@ class MatVecCore(OneToOne):
         return pipe.delay(word, "weights", first=2, last=op.memory_stages)
 
     def _starts(self, m: Module, pipe: Elastic, turn: Value, first: Value) -> list[Value]:
-        """Bits of the value that each row starts from, as words with a bit for each row.
-
-        They are 0 except in a result's first step, and stand in the stage behind the weights'. The
-        0 is forced in front of a register, so that synthesis uses its synchronous reset.
-        """
-        op, at = self.op, self.op.read_stages
-        plan, pe = sum_plan(op), op.folded.pe
-        if not plan.start:
-            return []
-        codes = op.start_words()
-        if (codes != codes[0]).any():
-            turn = pipe.delay(turn, "turn", first=1, last=at - 1)
-        word = Mux(first, table(m, pipe, at, "starts", codes, turn, "distributed"), 0)
-        return split(m, pipe.register(at + 1, word, "start"), pe, "start")
+        """Bits of the value that each row starts from, as words with a bit for each row."""
+        op = self.op
+        return start_words(m, pipe, op, sum_plan(op), turn, first, "turn")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from amaranth import *
 from bitrill.ir import IntType
 
-from ..pipeline.elements import elements
 from ..pipeline.pooling import PoolingCore
+from ..pipeline.stream import elements
 
 
 class MaxPoolCore(PoolingCore):

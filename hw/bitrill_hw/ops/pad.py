@@ -5,9 +5,8 @@ from __future__ import annotations
 from amaranth import *
 from bitrill.ops import Pad
 
-from ..pipeline.elements import code, elements
-from ..pipeline.position_counters import count_up
-from ..pipeline.stream import OneToOne
+from ..pipeline.counters import count_up
+from ..pipeline.stream import OneToOne, code, elements
 
 
 class PadCore(OneToOne):

@@ -70,10 +70,14 @@ class RearrangeCore(OneToOne):
         with m.If(fires):
             m.d.sync += [beat.eq(Mux(end[0], 0, beat + 1)), address.eq(address + 1)]
             with m.If(end[0]):
-                m.d.sync += far.eq(Mux(end[1], 0, far + 1))
-                m.d.sync += address.eq(address + (inner - 1) * run + 1)
+                m.d.sync += [
+                    far.eq(Mux(end[1], 0, far + 1)),
+                    address.eq(address + (inner - 1) * run + 1),
+                ]
                 with m.If(end[1]):
-                    m.d.sync += near.eq(Mux(end[2], 0, near + 1))
-                    m.d.sync += first.eq(Mux(end[2], 0, first + run))
-                    m.d.sync += address.eq(Mux(end[2], 0, first + run))
+                    m.d.sync += [
+                        near.eq(Mux(end[2], 0, near + 1)),
+                        first.eq(Mux(end[2], 0, first + run)),
+                        address.eq(Mux(end[2], 0, first + run)),
+                    ]
         return end[0] & end[1] & end[2]

@@ -10,8 +10,7 @@ from bitrill.ops.requantize import LATENCY
 
 from ..memories.tables import table
 from ..pipeline.elastic import Elastic
-from ..pipeline.elements import code, elements
-from ..pipeline.stream import OneToOne
+from ..pipeline.stream import OneToOne, code, elements
 
 
 class RequantizeCore(OneToOne):

@@ -41,6 +41,8 @@ class ShuffleCore(OneToOne):
         with m.If(takes):
             m.d.sync += comes.eq(Mux(last, 0, comes + 1))
             with m.If(last):
-                m.d.sync += left.eq(b)
-                m.d.sync += out.eq(Cat(x[c * bits : (c + 1) * bits] for c in op.order.tolist()))
+                m.d.sync += [
+                    left.eq(b),
+                    out.eq(Cat(x[c * bits : (c + 1) * bits] for c in op.order.tolist())),
+                ]
         return m

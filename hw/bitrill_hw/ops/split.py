@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 from amaranth import *
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 from bitrill.ir.schedule import port
-from bitrill.ops import Split
 
-from ..pipeline.stream import beats
-from ..pipeline.turns import turns
+from ..pipeline.counters import turns
+from ..pipeline.stream import OneToMany
 
 
-class SplitCore(wiring.Component):
-    """A register for a beat, which is offered to the result that it belongs to.
-
-    Members
-    -------
-    i : ``op.lanes_in`` elements of ``op.x.type``
-    o, o1, .. : ``op.lanes_out`` elements of the same
-    """
-
-    def __init__(self, op: Split):
-        self.op = op
-        signature = beats(op.lanes_in * op.x.type.bits)
-        outs = {port("o", j): Out(signature) for j in range(len(op.sizes))}
-        super().__init__({"i": In(signature), **outs})
+class SplitCore(OneToMany):
+    """A register for a beat, which is offered to the result that it belongs to."""
 
     def elaborate(self, _) -> Module:
         m = Module()

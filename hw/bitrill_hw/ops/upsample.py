@@ -70,8 +70,11 @@ class UpsampleCore(OneToOne):
             with m.If(end_pixel):
                 m.d.sync += [again.eq(Mux(ends[1], 0, again + 1)), read.addr.eq(of_pixel)]
             with m.If(end_copies):
-                m.d.sync += [pixel.eq(Mux(ends[2], 0, pixel + 1)), of_pixel.eq(after)]
-                m.d.sync += read.addr.eq(after)
+                m.d.sync += [
+                    pixel.eq(Mux(ends[2], 0, pixel + 1)),
+                    of_pixel.eq(after),
+                    read.addr.eq(after),
+                ]
             with m.If(end_row):
                 m.d.sync += pass_.eq(Mux(pass_ == down - 1, 0, pass_ + 1))
                 with m.If(pass_ == down - 1):

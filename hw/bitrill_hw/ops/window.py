@@ -12,8 +12,8 @@ from amaranth.lib import memory
 from bitrill.ir.structure import is_deep
 from bitrill.ops import Window
 
+from ..pipeline.counters import Ends, count_up
 from ..pipeline.elastic import Elastic
-from ..pipeline.position_counters import Ends, count_up
 from ..pipeline.stream import OneToOne
 
 

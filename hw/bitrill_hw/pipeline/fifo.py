@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from amaranth import *
-from amaranth.lib import memory, stream, wiring
+from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 from bitrill.errors import SpecError
 from bitrill.ir.structure import is_deep
@@ -45,9 +45,6 @@ class Fifo(wiring.Component):
 
     Raises `SpecError` for a width below 1, a depth below 2, or two registers for another depth.
     """
-
-    i: stream.Interface
-    o: stream.Interface
 
     def __init__(self, width: int, depth: int, *, form: Form | None = None):
         if width < 1:

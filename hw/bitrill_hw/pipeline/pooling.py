@@ -9,11 +9,10 @@ from bitrill.geometry.pooling import Pooling
 from bitrill.ir import IntType
 
 from ..memories.tables import split
+from .counters import Ends, count_up
 from .elastic import Elastic
-from .elements import code, elements
-from .position_counters import Ends, count_up
 from .running import Running
-from .stream import OneToOne
+from .stream import OneToOne, code, elements
 
 
 class PoolingCore(OneToOne):

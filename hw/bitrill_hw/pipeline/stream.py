@@ -1,4 +1,4 @@
-"""Streams between components: their signature, and how two are connected."""
+"""Streams between components: signature, bases of components, elements of a beat, connection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Member, Out
 from bitrill.errors import SpecError
-from bitrill.ir import Operator
+from bitrill.ir import IntType, Operator
+from bitrill.ir.schedule import port
 
 
 def beats(width: int) -> stream.Signature:
@@ -26,8 +27,6 @@ class OneToOne(wiring.Component):
     further members, given as ``members``
     """
 
-    i: stream.Interface
-    o: stream.Interface
     op: Any
 
     def __init__(self, op: Operator, **members: Member):
@@ -39,6 +38,37 @@ class OneToOne(wiring.Component):
                 **members,
             }
         )
+
+
+class ManyToOne(wiring.Component):
+    """Base of the components of operators of several operands and one result.
+
+    Members
+    -------
+    i, i1, .. : ``op.lanes_in`` elements of each operand's type
+    o : ``op.lanes_out`` elements of ``op.y.type``
+    """
+
+    def __init__(self, op: Any):
+        self.op = op
+        bits = [op.lanes_in * t.type.bits for t in op.operands]
+        ins = {port("i", j): In(beats(width)) for j, width in enumerate(bits)}
+        super().__init__({**ins, "o": Out(beats(op.lanes_out * op.y.type.bits))})
+
+
+class OneToMany(wiring.Component):
+    """Base of the components of operators of one operand and several results.
+
+    Members
+    -------
+    i, o, o1, .. : ``op.lanes_in`` elements of ``op.x.type``
+    """
+
+    def __init__(self, op: Any):
+        self.op = op
+        signature = beats(op.lanes_in * op.x.type.bits)
+        outs = {port("o", j): Out(signature) for j in range(len(op.results))}
+        super().__init__({"i": In(signature), **outs})
 
 
 def connect(m: Module, source: stream.Interface, sink: stream.Interface) -> None:
@@ -60,3 +90,18 @@ def connect(m: Module, source: stream.Interface, sink: stream.Interface) -> None
 def padded(bits: int) -> int:
     """Bits of the whole bytes that a beat takes at the edge of a design."""
     return -(-bits // 8) * 8
+
+
+def elements(payload: Value, t: IntType) -> list[Value]:
+    """The elements of a beat, element 0 first, as numbers; a bipolar one is -1 or +1."""
+    lanes = [payload[p : p + t.bits] for p in range(0, len(payload), t.bits)]
+    if t.coding.is_bipolar:
+        return [Cat(C(1, 1), ~lane).as_signed() for lane in lanes]
+    return [lane.as_signed() if t.signed else lane for lane in lanes]
+
+
+def code(value: Value, t: IntType) -> Value:
+    """The bits of a number that ``t`` holds (-1 or +1 where it is bipolar)."""
+    if t.coding.is_bipolar:
+        return ~value[1]
+    return (value if len(value) >= t.bits else value + C(0, t.bits))[: t.bits]

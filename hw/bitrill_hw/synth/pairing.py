@@ -210,6 +210,3 @@ class _Forest:
                 return
             u, partner = self.via[former], former
             self.mate[partner] = u
-
-
-__all__ = ["MAX_INPUTS", "match", "max_pairs"]

@@ -143,6 +143,3 @@ class _Sites:
         ways = [r for r in self.readers[second] if second != di or r != ("CARRY4", "DI")]
         if ways and (leaving > 1 or (bare and not self._held(second))):
             self.apart += 1  # the second function finds no way out
-
-
-__all__ = ["lut_sites"]

@@ -218,13 +218,3 @@ def _netlist(job: YosysRun) -> dict[str, NetlistModule]:
             f"Yosys must write the module {TOP} to {path}, and did not", log=str(job.log)
         )
     return modules
-
-
-__all__ = [
-    "TOP",
-    "UnitReport",
-    "synthesise",
-    "synthesise_layers",
-    "synthesise_unit",
-    "synthesise_verilog",
-]

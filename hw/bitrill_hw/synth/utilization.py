@@ -41,10 +41,6 @@ class SynthReport:
         """Whether the part has enough cells of each kind."""
         return not self.part.excess(self.total)
 
-    def require_fit(self) -> None:
-        """Raise `FitError` unless the design fits."""
-        self.part.require_fit(self.total)
-
     def to_json(self) -> dict[str, object]:
         """Return the content of ``synth.json``; it holds no path of the machine and no time."""
         used = self.part.utilisation(self.total)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class YosysRun:
     folder: Path
     script: str
     sources: Mapping[str, str]
-    results: Sequence[str] = field(default_factory=tuple)
+    results: Sequence[str] = ()
 
     @property
     def log(self) -> Path:

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 
 from ..errors import BitrillError, UnsupportedError
-from .log import LOG, logging_to_stderr
+from .log import LOG, logging_to_stderr, shown
 from .parser import parse
 
 REASONS_SHOWN = 3
@@ -33,8 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(arguments)
         except BitrillError as error:
             if "--json" in arguments:
-                value = {"error": str(error), "kind": error.kind, "details": error.details}
-                print(_json(value))
+                print(_json(error.to_json()))
             LOG.debug("the error came from here", exc_info=True)
             LOG.error("%s", one_line(error))
             return error.exit_code
@@ -51,18 +50,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     options = parse(arguments)
     from . import verbs  # loads numpy, which --help does not need
-    from .progress_bar import shown
 
     with (
         shown(options.verb, verbose=options.verbose, quiet=options.quiet) as progress,
         _stdout_for_json(options.json),
         _termination_interrupts(),
     ):
-        done = verbs.call(options, progress)
-        printed = _json(done.to_json()) if options.json else done.text()
+        code, value = verbs.call(options, progress)
+        printed = value if isinstance(value, str) else _json(value)
     print(printed)
     sys.stdout.flush()
-    return done.exit_code
+    return code
 
 
 @contextmanager

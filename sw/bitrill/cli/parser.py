@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from .. import __version__
 from ..errors import SpecError
-from .arguments import VERBS
+from .arguments import JSON, VERBS
 
 
 class Parser(argparse.ArgumentParser):
@@ -63,10 +63,10 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
     parser.add_argument("--version", action="version", version=f"bitrill {__version__}")
     sub = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     verbs: dict[str, Parser] = {}
-    for name, (summary, add_arguments) in VERBS.items():
+    for name, (summary, arguments) in VERBS.items():
         verbs[name] = verb = sub.add_parser(name, help=summary, description=f"{summary}.")
-        add_arguments(verb)
-        verb.add_argument("--json", action="store_true", help="print one JSON object")
+        for names, options in (*arguments, JSON):
+            verb.add_argument(*names, **options)
         loudness = verb.add_mutually_exclusive_group()
         loudness.add_argument(
             "--verbose", action="store_true", help="name each step, and where an error came from"

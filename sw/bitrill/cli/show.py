@@ -114,7 +114,7 @@ def synthesised(done: flow.Synthesised) -> str:
     return "\n".join(lines)
 
 
-def listed(done: flow.Boards) -> str:
+def tabled(done: flow.Boards | flow.Diagnosis) -> str:
     return "\n\n".join(map(table, done.tables()))
 
 
@@ -173,10 +173,6 @@ def driven(done: flow.Driven) -> str:
     return "\n".join(lines)
 
 
-def examined(done: flow.Diagnosis) -> str:
-    return "\n".join(map(table, done.tables()))
-
-
 TEXTS: dict[str, Callable[[Any], str]] = {
     "train": trained,
     "inspect": inspected,
@@ -184,10 +180,10 @@ TEXTS: dict[str, Callable[[Any], str]] = {
     "run": ran,
     "verify": verified,
     "synth": synthesised,
-    "boards": listed,
+    "boards": tabled,
     "build": built,
     "flash": flashed,
     "drive": driven,
-    "doctor": examined,
+    "doctor": tabled,
 }
 """How each verb's result is written."""

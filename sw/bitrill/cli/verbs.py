@@ -2,7 +2,6 @@
 
 import argparse
 import inspect
-from dataclasses import dataclass
 
 from .. import flow
 from ..errors import UnsupportedError
@@ -16,55 +15,22 @@ COMMAND_LINE_ONLY = ("verb", "json", "verbose", "quiet")
 FAILED, TOOL_MISSING = 1, 3
 
 
-@dataclass(frozen=True)
-class Done:
-    """A verb's result on its way to stdout."""
+def call(options: argparse.Namespace, progress: Progress) -> tuple[int, Json | str]:
+    """Run the verb of a command; return its exit code, and its result as JSON or for people.
 
-    verb: str
-    result: Result
-
-    @property
-    def exit_code(self) -> int:
-        if self.result.ok:
-            return 0
-        return TOOL_MISSING if self.verb == "doctor" else FAILED
-
-    def to_json(self) -> Json:
-        return self.result.to_json()
-
-    def text(self) -> str:
-        """Write the result for people."""
-        return show.TEXTS[self.verb](self.result)
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A model that ``inspect`` was asked about and that is refused: an answer, no error."""
-
-    model: str
-    error: UnsupportedError
-
-    @property
-    def exit_code(self) -> int:
-        return self.error.exit_code
-
-    def to_json(self) -> Json:
-        error = self.error
-        return {"error": str(error), "kind": error.kind, "details": error.details}
-
-    def text(self) -> str:
-        return show.refused(self.model, self.error.reasons)
-
-
-def call(options: argparse.Namespace, progress: Progress) -> Done | Refused:
-    """Run the verb of a command."""
+    A model that ``inspect`` is asked about and that is refused is an answer, no error.
+    """
     function = getattr(flow, options.verb)
     arguments = {k: v for k, v in vars(options).items() if k not in COMMAND_LINE_ONLY}
     if "progress" in inspect.signature(function).parameters:
         arguments["progress"] = progress
     try:
-        return Done(options.verb, function(**arguments))
+        result: Result = function(**arguments)
     except UnsupportedError as error:
         if options.verb != "inspect":
             raise
-        return Refused(options.model, error)
+        refused = show.refused(options.model, error.reasons)
+        return error.exit_code, error.to_json() if options.json else refused
+    failed = TOOL_MISSING if options.verb == "doctor" else FAILED
+    value = result.to_json() if options.json else show.TEXTS[options.verb](result)
+    return 0 if result.ok else failed, value

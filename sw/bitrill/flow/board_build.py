@@ -100,13 +100,12 @@ def build(
         from bitrill_boards.board import every, find
         from bitrill_boards.project import Project
         from bitrill_boards.roofline import made_clock, require_fit
-    folder = None if boards is None else Path(boards)
-    chosen = find(board, folder)
+    chosen = find(board, boards)
     chain = toolchains.choose(chosen, toolchain)
     clock = parse_clock(str(chosen.clock_mhz) if clock_mhz is None else clock_mhz)
     built = open_build(build)
     if not files_only:
-        require_fit(chosen, every(folder), built.graph, built.predicted.ii, built.resources)
+        require_fit(chosen, every(boards), built.graph, built.predicted.ii, built.resources)
     target = _target(built, chosen.name, out)
     count = vectors.FRAMES if samples is None else samples
     x = vectors.frames(built.graph, count, seed, _given(built, data, count, progress))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +102,6 @@ class Driven(Result):
         }
 
     def to_json(self) -> Json:
-        rates = self.rates
         return {
             "ok": self.ok,
             "board": self.board,
@@ -110,14 +109,7 @@ class Driven(Result):
             "samples": self.samples,
             "mismatches": len(self.wrong),
             "first_mismatch": None if self.ok else int(self.wrong[0]),
-            "cycles_per_frame": rates.cycles_per_frame,
-            "fps_hardware": rates.fps_hardware,
-            "fps_core": rates.fps_core,
-            "core_share": rates.core_share,
-            "fps_wall": rates.fps_wall,
-            "fps_system": rates.fps_system,
-            "limit": rates.limit,
-            "system_share": rates.system_share,
+            **asdict(self.rates),
             "files": list(self.outputs.files),
             "notes": list(self.notes),
         }

@@ -1,4 +1,4 @@
-"""The verb `boards`, and finding a board and the folder that `build` left for it."""
+"""The verb `boards`, and finding the folder that `build` left for one."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def boards(build: BuildLike | None = None, *, boards: str | Path | None = None) 
     from bitrill_boards.board import every
     from bitrill_boards.roofline import roofline
 
-    known = tuple(every(None if boards is None else Path(boards)))
+    known = tuple(every(boards))
     if build is None:
         return Boards(known, None)
     built = open_build(build)
@@ -84,13 +84,6 @@ def fit_in_words(roofline: Roofline) -> str:
     return f"yes ({100 * share:.0f} %)"
 
 
-def find_board(name: str, boards: str | Path | None) -> Board:
-    """Return a board by its name; raises `SpecError` for an unknown one."""
-    from bitrill_boards.board import find
-
-    return find(name, None if boards is None else Path(boards))
-
-
 @dataclass(frozen=True)
 class BoardFolder:
     """A folder that `build` left, read and checked."""
@@ -108,8 +101,9 @@ def board_folder(
     Raises `StorageError` if there is none, or if it belongs to another board or network.
     """
     from bitrill_boards import manifest
+    from bitrill_boards.board import find
 
-    chosen = find_board(board, boards)
+    chosen = find(board, boards)
     folder = build.board_folder(chosen.name) if source is None else Path(source)
     again = f"run bitrill build {chosen.name} {build.folder}"
     if not (folder / manifest.NAME).is_file():

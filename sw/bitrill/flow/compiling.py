@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Unpack
 from ..errors import FitError
 from ..folding.solve import Solution
 from ..ir import Graph
+from ..lowering import to_integer
 from ..parts.devices import Part, part_of
 from ..resources.estimate import BlockUse, block_use
 from ..timing.fifo_depths import fifo_bits
 from ..timing.predict import Timing, predict
-from .boards import boards, find_board
+from .boards import boards
 from .builds import Build, write_build
 from .compile_options import CompileKeywords, CompileOptions
 from .extras import Progress, extra, logged
 from .inspection import node_table
 from .result import Json, Result, Table, exact_number
-from .steps import fold, fold_for, integer, load
+from .steps import fold, fold_for, load
 
 if TYPE_CHECKING:
     from bitrill_boards.board import Board
@@ -123,9 +124,9 @@ def compile(
     """
     asked = CompileOptions(**options)
     target = _target(asked)
-    checkpoints = Path(out) if asked.checkpoints else None
+    checkpoints = Path(out) / "checkpoints" if asked.checkpoints else None
     imported = load(model, asked.raw_input, asked.input_scale)
-    start = integer(imported, top=asked.top, folder=checkpoints)
+    start = to_integer(imported, top=asked.top, checkpoints=checkpoints)
     graph, solution = _folded(start, asked, target, checkpoints, progress)
     progress("writing Verilog", 0, 0)
     verilog = _verilog(graph)
@@ -152,9 +153,10 @@ class _Target:
 def _target(asked: CompileOptions) -> _Target:
     if asked.board is None:
         return _Target(None, None if asked.part is None else part_of(asked.part), asked.clock_mhz)
+    from bitrill_boards.board import find
     from bitrill_boards.roofline import made_clock, part_for
 
-    board = find_board(asked.board, asked.boards)
+    board = find(asked.board, asked.boards)
     clock_mhz = asked.clock_mhz
     if clock_mhz is None:
         clock_mhz = float(made_clock(board, board.clock_mhz))
@@ -176,7 +178,7 @@ def _folded(
             style=asked.style,
             part=target.part,
             clock_mhz=target.wanted_mhz,
-            folder=checkpoints,
+            checkpoints=checkpoints,
             progress=progress,
         )
         return folded, None
@@ -187,7 +189,7 @@ def _folded(
         target.part,
         asked.folding,
         deep=target.wanted_mhz is not None,
-        folder=checkpoints,
+        checkpoints=checkpoints,
         progress=progress,
     )
 

@@ -5,14 +5,14 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..ir import Graph, Operator
-from ..lowering import Folding
+from ..lowering import Folding, to_integer
 from ..ops import L1MatVec, MatVec, Threshold
 from ..ops.matvec import Matrix
 from ..timing.predict import predict
 from .compile_options import CompileOptions
 from .extras import Progress, logged
 from .result import Json, Result, Table, exact_number
-from .steps import fold, integer, load
+from .steps import fold, load
 
 TOTALS = ("parameters", "operations", "weight_bits", "state_bits")
 """Figures of a layer that can be added up."""
@@ -103,7 +103,7 @@ def inspect(
     CompileOptions(folding=folding, raw_input=raw_input, input_scale=input_scale, top=top)
     progress("importing", 0, 0)
     imported = load(model, raw_input, input_scale)
-    whole = integer(imported, top=top)
+    whole = to_integer(imported, top=top)
     folded = fold(whole, folding, progress=progress)
     predicted = predict(folded)
     layers = tuple(map(_layer, folded.nodes))

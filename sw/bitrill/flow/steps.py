@@ -1,4 +1,4 @@
-"""Steps of `compile` and `inspect` before any Verilog: import, integer passes, folding."""
+"""Steps of `compile` and `inspect` before any Verilog: import and folding."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import FitError, SpecError, StorageError
 from ..folding.solve import Solution
 from ..ir import Graph, IntType, Stage, verify
-from ..lowering import Folding, to_folded, to_integer, to_target
+from ..lowering import Folding, to_folded, to_target
 from ..parts.devices import Part
 from ..storage import read_json
 from .compile_options import Style
@@ -32,11 +32,6 @@ def load(
     return load_model(path, raw_input=raw, raw_scale=scale)
 
 
-def integer(graph: Graph, *, top: int | None = None, folder: Path | None = None) -> Graph:
-    """Take a graph from IMPORTED to INTEGER; ``folder``: where to leave checkpoints."""
-    return to_integer(graph, top=top, checkpoints=_checkpoints(folder))
-
-
 def fold(
     graph: Graph,
     folding: str | Path | Folding | None = None,
@@ -44,7 +39,7 @@ def fold(
     style: Style = "folded",
     part: Part | None = None,
     clock_mhz: float | None = None,
-    folder: Path | None = None,
+    checkpoints: Path | None = None,
     progress: Progress = logged,
 ) -> Graph:
     """Take a graph from INTEGER to FOLDED, and check it.
@@ -53,15 +48,13 @@ def fold(
     deep enough for.
     """
     progress("folding", 0, 0)
-    if isinstance(folding, str | Path):
-        folding = read_folding(Path(folding))
     folded = to_folded(
         graph,
-        folding=folding,
+        folding=read_folding(folding),
         style=style,
         part=part,
         clock_mhz=clock_mhz,
-        checkpoints=_checkpoints(folder),
+        checkpoints=checkpoints,
     )
     verify(folded, Stage.FOLDED)
     return folded
@@ -75,7 +68,7 @@ def fold_for(
     folding: str | Path | Folding | None = None,
     *,
     deep: bool = False,
-    folder: Path | None = None,
+    checkpoints: Path | None = None,
     progress: Progress = logged,
 ) -> tuple[Graph, Solution]:
     """Search for a folding that meets a rate, a part or both: INTEGER to FOLDED, checked.
@@ -84,16 +77,14 @@ def fold_for(
     what the last one raises is raised. ``deep``: make pipelines deep enough for the clock.
     """
     progress("searching for a folding", 0, 0)
-    if isinstance(folding, str | Path):
-        folding = read_folding(Path(folding))
     search = partial(
         to_target,
         graph,
         clock_hz=Fraction(clock_mhz) * 1_000_000,
         part=part,
-        folding=folding,
+        folding=read_folding(folding),
         clock_mhz=clock_mhz if deep else None,
-        checkpoints=_checkpoints(folder),
+        checkpoints=checkpoints,
     )
     folded, solution = _first_that_fits(search, rates)
     verify(folded, Stage.FOLDED)
@@ -111,11 +102,13 @@ def _first_that_fits(
     return search(fps=rates[-1])
 
 
-def read_folding(path: Path) -> Folding:
-    """Read a folding file."""
-    value = read_json(path)
+def read_folding(folding: str | Path | Folding | None) -> Folding | None:
+    """Read a folding file; a folding, or None, is returned as it is."""
+    if not isinstance(folding, str | Path):
+        return folding
+    value = read_json(Path(folding))
     if not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
-        raise SpecError(f"{path} must map node names to {{pe, simd, style, memory}}")
+        raise SpecError(f"{folding} must map node names to {{pe, simd, style, memory}}")
     return value
 
 
@@ -139,7 +132,3 @@ def parse_scale(scale: str | Fraction) -> Fraction:
     if value <= 0:
         raise SpecError(f"the input scale must be above zero, not {scale}")
     return value
-
-
-def _checkpoints(folder: Path | None) -> Path | None:
-    return None if folder is None else folder / "checkpoints"

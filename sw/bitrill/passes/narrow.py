@@ -85,11 +85,9 @@ def _drop_levels(graph: Graph, node: Threshold) -> Graph:
 def take_factors(graph: Graph, node: MatVec | Depthwise) -> Graph:
     """Divide the rows of ``node`` by the common factors of their weights.
 
-    Weights 2, 4, 8 become 1, 2, 4 behind thresholds half as large, with narrower accumulators.
-    In front of a threshold each row has a factor of its own, unless the matrix would then hold more
-    different weights; else all rows share one. The one reader takes the factor g in:
-    ``g * y >= t`` is ``y >= ceil(t / g)``, and a sink's scale is g times as large (one factor for
-    all channels, since decisions compare integers).
+    If the one reader is a threshold, each row has its own factor, unless the matrix would then hold
+    more different weights; ``g * y >= t`` becomes ``y >= ceil(t / g)``. If it is the sink, all rows
+    share one factor, since decisions compare integers, and the scale is g times as large.
     """
     if not node.weight_type.coding.binary or not can_remap(graph, node.name):
         return graph

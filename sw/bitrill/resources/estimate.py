@@ -76,10 +76,7 @@ def coefficients_of(op: Operator) -> Coefficients:
 
 
 def fifo_structure(width: int, depth: int) -> Structure:
-    """Return the counts of a FIFO of ``depth`` slots of ``width`` bits, in the form it takes.
-
-    It is made of registers, LUTs used as memory or block memory.
-    """
+    """Return the counts of a FIFO of ``depth`` slots of ``width`` bits, in the form it takes."""
     s = Structure()
     if depth == 2:
         s.luts(head=width)
@@ -110,14 +107,14 @@ def network_resources(graph: Graph) -> dict[str, Resources]:
 
 @dataclass(frozen=True)
 class BlockUse:
-    """``halves`` of RAMB36 (RAMB18), and the ``bits`` of them that hold something."""
+    """Block memory in use: ``halves`` of RAMB36 (RAMB18), and the ``bits`` stored in them."""
 
     halves: int = 0
     bits: int = 0
 
     @property
     def filled(self) -> float:
-        """The share that holds something; 0 where there are none."""
+        """The share of bits that are used; 0 without block memory."""
         return self.bits / (self.halves * HALF_BITS) if self.halves else 0.0
 
     def __str__(self) -> str:

@@ -246,9 +246,9 @@ def find_unit(name: str, kind: str, style: Style, multiply: Multiply = "lut") ->
 def default_lanes(rows: int, cols: int, given: int | None) -> tuple[int, int]:
     """Return ``(pe, simd)``: the fewest lanes whose interval is at most 64, the nearest to square.
 
-    ``given``: elements of a beat of the operand, None where this matrix chooses. 784-64-64-64-10
-    gives (16, 49), (8, 8), (8, 8), (10, 8). Where divisors are so scarce that this would waste
-    lanes (two primes: all or hardly any), the interval nearest to 64 by ratio.
+    ``given``: elements of a beat of the operand, None if this matrix chooses. 784-64-64-64-10
+    gives (16, 49), (8, 8), (8, 8), (10, 8). If divisors are so scarce that this would waste lanes
+    (rows and columns are primes, say), the interval nearest to 64 by ratio is taken.
     """
     if rows <= STRAIGHT_ROWS and given and cols % given == 0 and cols // given <= INTERVAL:
         return rows, given

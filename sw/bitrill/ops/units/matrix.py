@@ -212,7 +212,7 @@ class Matrix(Operator, abstract=True):
 
 
 def start_words(starts: np.ndarray, width: int, pe: int) -> np.ndarray:
-    """Return the table of numbers that sums start from, ``[rows / pe, bits]``.
+    """Return the table of the values that sums start from, ``[rows / pe, bits]``.
 
     ``starts``: int64 ``[rows]``; a word's bits are ``[plane][row]``, ``width`` planes.
     """
@@ -233,5 +233,5 @@ def free_type(t: IntType) -> IntType:
 
 
 def type_note(t: IntType) -> Note:
-    """Return what ``registers.json`` tells of the type of weights."""
+    """Return the entry of ``registers.json`` that describes the type of weights."""
     return {"coding": t.coding.word, "bits": t.bits, "lo": t.lo, "hi": t.hi}
