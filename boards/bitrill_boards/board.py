@@ -3,8 +3,6 @@
 The file's name is the board's. `schema` says what may stand in it.
 """
 
-from __future__ import annotations
-
 import difflib
 import tomllib
 from collections.abc import Mapping

@@ -3,8 +3,6 @@
 Floats are written as C99 hexadecimal strings, so that they come back bit for bit.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from bitrill.ir.graph import Graph

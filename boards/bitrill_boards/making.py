@@ -5,8 +5,6 @@ or too large, the folder lacks only the bitstream. After an interrupt it has no 
 of the tools only in their scratch folder `WORK`.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ It is written last, so that a folder that has one is whole. The bitstream may be
 tools are missing or failed.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -75,7 +73,7 @@ class Manifest:
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
-    def with_made(self, folder: Path, made: Made) -> Manifest:
+    def with_made(self, folder: Path, made: Made) -> "Manifest":
         """Return the manifest with the results of a toolchain's run."""
         hashes = hashes_of(folder, {made.bitstream, *made.files})
         return replace(

@@ -4,8 +4,6 @@ A platform's default clock gives ``clk``, its resource ``uart`` 0 gives ``rx`` a
 the file gives itself come first. The platform is only read: none of its methods is called.
 """
 
-from __future__ import annotations
-
 import difflib
 from importlib import import_module
 from typing import Any

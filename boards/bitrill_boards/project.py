@@ -1,7 +1,5 @@
 """A compiled network on its way to a board: what toolchains get (`Project`) and return (`Made`)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """Writes the ``README.md`` of a board's folder, for a reader who may not know Bitrill."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from fractions import Fraction
 

@@ -8,8 +8,6 @@ Frames are dense bits; each starts on 8 bytes in memory, on one byte on the line
 an image per cycle cannot be fed from DDR, so both rates are shown.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction

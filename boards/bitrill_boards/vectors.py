@@ -5,8 +5,6 @@ integers ``[N, *shape of its output]``, both in the narrowest type. The same fra
 give the same bytes.
 """
 
-from __future__ import annotations
-
 import io
 import zipfile
 import zlib

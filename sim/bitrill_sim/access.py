@@ -3,8 +3,6 @@
 ``harness.cpp`` has the same master in C++, equal cycle for cycle.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +34,7 @@ class Master:
     violations: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @staticmethod
-    def of(folder: Path) -> Master:
+    def of(folder: Path) -> "Master":
         """Load the accesses of a job."""
         return Master(np.fromfile(folder / "access.bin", "<u4").reshape(-1, 2))
 

@@ -3,8 +3,6 @@
 It needs neither Verilog nor a compiler, and simulates a few thousand cycles a second.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import reduce

@@ -5,8 +5,6 @@ and hands the outputs to `StreamBench.observe`; then the clock rises. ``harness.
 bench in C++, equal beat for beat.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -5,8 +5,6 @@ then high, and reads every value when it has settled: so all simulators give the
 their order of events.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import time

@@ -5,8 +5,6 @@ Verilator model is the one that `verilator` builds, with cocotb's main program, 
 perl is needed; it serves every job.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

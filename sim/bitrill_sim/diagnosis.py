@@ -6,8 +6,6 @@ model. If the frame comes out right this time, all frames up to it run again, an
 from that frame on.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -9,8 +9,6 @@ int64), ``out.bin`` (cycle in which each output beat is taken, int64) and ``fed0
 accesses.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Measured timing: interval and latency of a run, and its beats against the prediction, exactly."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 

@@ -6,8 +6,6 @@ Yosys' own ``cells_sim.v``, with two exceptions: LUTs are written as look-ups, f
 makes a quarter of the code, and block RAM, which has no model there, is ``primitives.v``.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Container
 from importlib.resources import files

@@ -1,7 +1,5 @@
 """One operator alone against its golden model, in any engine."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Result of a verification: wrong values, broken stream rules and cycles, also as JSON."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Ports of a simulated design: the names by which a bench finds clock, reset and streams."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 

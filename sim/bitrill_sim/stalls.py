@@ -1,7 +1,5 @@
 """Stall schedules: the cycles in which source and sink pause, the same in every engine."""
 
-from __future__ import annotations
-
 import numpy as np
 from bitrill.errors import SpecError
 

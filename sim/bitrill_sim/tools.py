@@ -1,7 +1,5 @@
 """Programs that simulation needs: finds them, runs them with a log, and says how to get them."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.metadata
 import importlib.util

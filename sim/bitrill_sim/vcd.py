@@ -1,7 +1,5 @@
 """Reader of wave files (IEEE 1364 value change dump): signals' values before each clock edge."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 

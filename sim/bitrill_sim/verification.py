@@ -1,7 +1,5 @@
 """Verification of a design's RTL against the golden model, bit for bit and cycle for cycle."""
 
-from __future__ import annotations
-
 import math
 import shutil
 import tempfile

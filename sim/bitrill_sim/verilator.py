@@ -5,8 +5,6 @@ under the digest of everything that went into it, so a second run starts at once
 runtime is compiled once for all designs.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

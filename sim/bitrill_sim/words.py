@@ -1,7 +1,5 @@
 """Streams of words beside the frames: weights of streamed operators, repeated for ever."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +16,7 @@ class Words:
     words: np.ndarray
 
     @staticmethod
-    def of(node: str, bits: np.ndarray) -> Words:
+    def of(node: str, bits: np.ndarray) -> "Words":
         """Make words from bits ``[n, bits]``, low bit first."""
         return Words(node, np.packbits(bits, axis=1, bitorder="little"))
 

@@ -5,8 +5,6 @@ PLL (Lattice FPGA-DS-02012, sysCLOCK PLL timing; FPGA-TN-02200):
     pfd = crystal / CLKI_DIV    vco = pfd * CLKFB_DIV * CLKOP_DIV    clock = vco / divider
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from fractions import Fraction

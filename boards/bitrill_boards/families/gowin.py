@@ -5,8 +5,6 @@ PLL (rPLL; Gowin DS117 and DS226, UG286):
     pfd = crystal / (IDIV_SEL + 1)    clock = pfd * (FBDIV_SEL + 1)    vco = clock * ODIV_SEL
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ PLL (Lattice FPGA-TN-02052 and DS1040), simple feedback:
     pfd = crystal / (DIVR + 1)    vco = pfd * (DIVF + 1)    clock = vco / 2**DIVQ
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from fractions import Fraction

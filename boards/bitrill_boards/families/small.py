@@ -4,8 +4,6 @@ Yosys synthesises the design, nextpnr places and routes it, a packer writes the 
 files are in one folder.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -25,7 +23,7 @@ class Program:
     start: str
 
     @staticmethod
-    def yowasp(name: str, package: str) -> Program:
+    def yowasp(name: str, package: str) -> "Program":
         """Return a tool of YoWASP by its native name (``ecppack``) and package (``yowasp-..``)."""
         run = f"run_{name.replace('-', '_')}"
         module = package.replace("-", "_")

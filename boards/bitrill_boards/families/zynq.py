@@ -3,8 +3,6 @@
 The families differ in names and numbers alone, which stand in ``zynq.toml``.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Checks, by a bitstream's own content, that it is for the board's chip and unchanged."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Callable, Mapping
@@ -39,7 +37,7 @@ class FlashTarget:
     digest: str
 
     @staticmethod
-    def of(manifest: Mapping[str, Any]) -> FlashTarget:
+    def of(manifest: Mapping[str, Any]) -> "FlashTarget":
         named = {k: manifest.get(k) for k in ("board", "family", "part", "idcode", "flash")}
         digest = manifest.get("network", {}).get("digest", "")
         return FlashTarget(**named, sha256=manifest.get("bitstream_sha256"), digest=digest)  # pyright: ignore

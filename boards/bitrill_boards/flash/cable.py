@@ -1,7 +1,5 @@
 """Chooses the cable to a board, USB or XVC over the network, and explains why it fails."""
 
-from __future__ import annotations
-
 import re
 import socket
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Reads which chips are on a JTAG cable from the output of openFPGALoader's ``--detect``."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ The tool reports success where bitstream and chip are of different parts, and wh
 starts.
 """
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Mapping

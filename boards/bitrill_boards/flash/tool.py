@@ -1,7 +1,5 @@
 """Runs openFPGALoader within a time limit and reports its progress."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib.util
 import os

@@ -4,8 +4,6 @@
 flip-flops bit by bit, 390 LUTs byte by byte; with this one, 296 and 257 (lcs, Yosys, Xilinx).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from amaranth import *

@@ -24,8 +24,6 @@ Two requests may be under way: one is computed and answered while the next one c
 one is dropped. A request that stops half-way is dropped after ``timeout`` cycles without a byte.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from amaranth import *

@@ -2,8 +2,6 @@
 # (a network that is refused leaves an unused shell)
 """Top module of a small board: clock, reset and serial line around the shell."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from math import ceil
 from typing import Any

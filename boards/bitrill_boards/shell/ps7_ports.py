@@ -4,8 +4,6 @@ No input may stay open: with the level shifters on, an undriven interrupt line s
 Pads (DDR, MIO and the like) do not belong to the programmable logic.
 """
 
-from __future__ import annotations
-
 _SLAVE = """ACLK ARVALID AWVALID BREADY RREADY WLAST WVALID ARBURST:2 ARLOCK:2 ARSIZE:2 AWBURST:2
 AWLOCK:2 AWSIZE:2 ARPROT:3 AWPROT:3 ARADDR:32 AWADDR:32 ARCACHE:4 ARLEN:4 ARQOS:4 AWCACHE:4 AWLEN:4
 AWQOS:4"""

@@ -1,7 +1,5 @@
 """Forwards register accesses to a network's own AXI4-Lite slave, which holds its weights."""
 
-from __future__ import annotations
-
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out

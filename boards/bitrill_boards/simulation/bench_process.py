@@ -1,7 +1,5 @@
 """C++ bench around a design in Verilator, as a process that takes commands over a pipe."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 from typing import BinaryIO, cast

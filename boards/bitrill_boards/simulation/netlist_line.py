@@ -5,8 +5,6 @@ after some cycles; all other cells are Yosys' models. Flip-flops and memories st
 values, though a real configuration clears them: reset alone must be enough.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -6,8 +6,6 @@ A wrong identifier in an answer, a burst that is no AXI3, or write data that do 
 address end the simulation (``$fatal``).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from importlib.resources import files

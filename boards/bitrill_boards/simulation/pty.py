@@ -1,7 +1,5 @@
 """Serial port of this computer (a pseudo-terminal) with a simulated board at its other end."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import pty
@@ -59,7 +57,7 @@ class SimulatedPort:
         self.unplug()
         self.line.close()
 
-    def __enter__(self) -> SimulatedPort:
+    def __enter__(self) -> "SimulatedPort":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -8,8 +8,6 @@ pauses likewise. Memory that was not allocated answers DECERR. The rules of AXI 
 cycle.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -235,7 +233,7 @@ class SimulatedMemory:
         # the first burst ends where a page does
         self._next = (1 << (address - 4)) + _PAGE - 128
 
-    def allocate(self, nbytes: int) -> SimulatedBuffer:
+    def allocate(self, nbytes: int) -> "SimulatedBuffer":
         address = self._next
         self._next += -(-nbytes // _PAGE) * _PAGE + _PAGE
         self._shell.ask("<cQQ", b"A", address, nbytes)

@@ -1,7 +1,5 @@
 """Serial shell in Verilator, as the line that the driver's `SerialTransport` takes."""
 
-from __future__ import annotations
-
 import struct
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path

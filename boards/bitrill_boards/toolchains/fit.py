@@ -1,7 +1,5 @@
 """Errors for a design that is too large or too slow for its board: what lacks, what would fit."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from fractions import Fraction
 from math import ceil

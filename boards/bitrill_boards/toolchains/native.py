@@ -1,7 +1,5 @@
 """Runs tools that are installed outside of Python, within a time limit and with a log."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

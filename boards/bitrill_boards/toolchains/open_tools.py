@@ -9,8 +9,6 @@
 Tools run from their wheels (the extra ``place``). A step that is finished is not run again.
 """
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping
 from fractions import Fraction

@@ -8,8 +8,6 @@ Yosys runs from its wheel. The other tools must be on PATH; OPENXC7_CHIPDB and P
 their databases.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shlex
@@ -162,7 +160,7 @@ class Tools:
     database: str
 
     @staticmethod
-    def find(board: Board) -> Tools:
+    def find(board: Board) -> "Tools":
         """Find the databases; raises one `ToolError` that names everything missing."""
         lacks = [f"{name} on PATH" for name in native.absent(PROGRAMS)]
         chipdb = Path(os.environ.get(CHIPDB, "")).absolute()

@@ -5,8 +5,6 @@ Bindings: fpga-region (its ``firmware-name``), generic-uio (needs the kernel's a
 ``uio_pdrv_genirq.of_id=generic-uio``), ikwzm,u-dma-buf (a module of its own).
 """
 
-from __future__ import annotations
-
 from ..families.zynq import Processing
 
 MEMORY_BYTES = 16 << 20

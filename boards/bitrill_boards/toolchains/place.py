@@ -3,8 +3,6 @@
 All files are in one folder: Yosys writes ``netlist.json``, nextpnr its figures in ``report.json``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -35,7 +33,7 @@ class Placed:
     cells: Mapping[str, tuple[int, int]]
 
     @staticmethod
-    def read(path: Path) -> Placed:
+    def read(path: Path) -> "Placed":
         """Read a report; raises `ToolError` where it has no clock."""
         report: Any = read_json(path)
         try:

@@ -1,7 +1,5 @@
 """Chooses the PLL setting of a small board that makes exactly the clock asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from fractions import Fraction
 

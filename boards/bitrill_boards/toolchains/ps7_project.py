@@ -1,7 +1,5 @@
 """Common part of the Zynq-7000 toolchains that use no block design: top, clock, set-up by hand."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 from bitrill.errors import SpecError

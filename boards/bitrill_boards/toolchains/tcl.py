@@ -4,8 +4,6 @@ A script is the head, then ``common``, ``block_design`` or ``ps7``, then ``imple
 with 3 where something is missing, 4 where a step failed, 5 where timing is not met.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache

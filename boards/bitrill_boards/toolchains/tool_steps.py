@@ -1,7 +1,5 @@
 """Runs tools as steps: each keeps its log, and is not run again on the same inputs."""
 
-from __future__ import annotations
-
 import hashlib
 import subprocess
 import sys

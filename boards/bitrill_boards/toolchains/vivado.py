@@ -1,7 +1,5 @@
 """Makes ``bitrill.bit`` and ``bitrill.hwh`` by Vivado with a block design, for all Zynq boards."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from bitrill.errors import SpecError

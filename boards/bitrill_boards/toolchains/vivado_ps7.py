@@ -3,8 +3,6 @@
 The top instantiates the primitive PS7. It needs no board files, and makes no ``bitrill.hwh``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from fractions import Fraction
 

@@ -4,8 +4,6 @@ The script prints lines that begin with ``BITRILL`` (``scripts/common.tcl``) and
 ``result.json`` (``scripts/implement.tcl``).
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -3,8 +3,6 @@
 Attributes: UG994, "List of Supported X_ Attributes". Read and write channels are one AXI4 master.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

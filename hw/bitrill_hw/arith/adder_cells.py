@@ -9,8 +9,6 @@ chain. In a counter's first place, ``O6`` is the parity of six inputs and ``O5``
 stays free for the seventh input, which enters as the carry.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

@@ -4,8 +4,6 @@ A bit may stand for its complement, since LUTs absorb inversions. Only a registe
 number holds plain bits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from amaranth import *

@@ -1,7 +1,5 @@
 """Makes the hardware component of an operator, by importing the class that the operator names."""
 
-from __future__ import annotations
-
 from importlib import import_module
 
 from amaranth.lib import wiring

@@ -2,8 +2,6 @@
 # (a graph that is refused leaves an unused `Top`)
 """Writes the Verilog of a folded graph: the same text on every machine and in every run."""
 
-from __future__ import annotations
-
 import warnings
 
 from amaranth.hdl import SyntaxWarning as HdlWarning

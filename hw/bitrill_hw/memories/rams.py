@@ -1,7 +1,5 @@
 """Writable memories of operators of style ``runtime``, as Verilog modules of their own."""
 
-from __future__ import annotations
-
 import numpy as np
 from amaranth import *
 from amaranth.lib import memory, wiring

@@ -7,8 +7,6 @@ while LUTs are mapped, 64 words take one LUT a bit, 32 words half a LUT. Amarant
 keeps its memories, since the modules are requested through the platform (`Roms.get_memory`).
 """
 
-from __future__ import annotations
-
 import hashlib
 from typing import Any
 

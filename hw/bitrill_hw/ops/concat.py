@@ -1,7 +1,5 @@
 """Hardware of `bitrill.ops.Concat`: takes the beats of several streams in turn."""
 
-from __future__ import annotations
-
 from amaranth import *
 from bitrill.ir.schedule import port
 

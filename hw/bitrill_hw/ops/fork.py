@@ -1,7 +1,5 @@
 """Hardware of `bitrill.ops.Fork`: copies of a stream."""
 
-from __future__ import annotations
-
 from amaranth import *
 from bitrill.ir.schedule import port
 

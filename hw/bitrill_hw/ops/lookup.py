@@ -1,7 +1,5 @@
 """Hardware of `bitrill.ops.Lookup`: a table for each lane."""
 
-from __future__ import annotations
-
 import numpy as np
 from amaranth import *
 from bitrill.ops import Lookup

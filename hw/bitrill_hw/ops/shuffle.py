@@ -1,7 +1,5 @@
 """Hardware of `bitrill.ops.Shuffle`: channels in another order."""
 
-from __future__ import annotations
-
 from amaranth import *
 from bitrill.ops import Shuffle
 

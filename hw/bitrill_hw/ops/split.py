@@ -1,7 +1,5 @@
 """Hardware of `bitrill.ops.Split`: distributes the beats of each pixel to several streams."""
 
-from __future__ import annotations
-
 from amaranth import *
 from bitrill.ir.schedule import port
 

@@ -1,7 +1,5 @@
 """The worst path through cells, read from the report of Yosys' ``sta``, in the Verilog's names."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterator

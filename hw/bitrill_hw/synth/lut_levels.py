@@ -1,7 +1,5 @@
 """Logic levels: the most LUTs between two registers of a netlist of xc7 cells."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator
 

@@ -12,8 +12,6 @@ entries. A search empties an entry as it meets its vertices, so a forest costs t
 the number of LUTs, times those subsets.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict, deque
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import combinations

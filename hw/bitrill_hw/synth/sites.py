@@ -17,8 +17,6 @@ The count ignores what concerns several slices: chains begin at fixed places, re
 share controls, and bypass inputs have other uses.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Hashable
 

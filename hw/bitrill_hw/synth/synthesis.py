@@ -1,7 +1,5 @@
 """Synthesis of Verilog by Yosys: one flattened run, and one that keeps the layers apart."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Report of a synthesis: cells, utilisation and worst path, as an object, JSON or table."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

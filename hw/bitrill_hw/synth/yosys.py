@@ -1,7 +1,5 @@
 """Runs of Yosys, each in a folder that keeps its log and results; equal runs are not repeated."""
 
-from __future__ import annotations
-
 import hashlib
 import signal
 import subprocess

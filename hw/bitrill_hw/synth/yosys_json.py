@@ -1,7 +1,5 @@
 """Types of Yosys' JSON netlists, as far as the rooms above read them."""
 
-from __future__ import annotations
-
 from typing import NotRequired, TypeAlias, TypedDict
 
 Bit: TypeAlias = int | str
