@@ -27,8 +27,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import tempfile
+import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -224,12 +224,12 @@ def _checkout(revision: Revision) -> Iterator[Path]:
         yield revision.root
         return
     archive = subprocess.run(
-        ["git", "archive", "--format=tar", revision.commit], capture_output=True, check=True,
+        ["git", "archive", "--format=zip", revision.commit], capture_output=True, check=True,
         cwd=_git("rev-parse", "--show-toplevel", at=Path()),
     )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="compare-") as folder:
-        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-            tar.extractall(folder, filter="data")
+        with zipfile.ZipFile(io.BytesIO(archive.stdout)) as files:
+            files.extractall(folder)
         yield Path(folder)
 
 

@@ -59,9 +59,9 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tarfile
 import tempfile
 import tokenize
+import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -509,13 +509,13 @@ def measure(root: Path) -> Counts:
 
 def measure_revision(revision: str) -> Counts:
     """Return the counts of a revision, unpacked into a temporary folder."""
-    arguments = ["git", "-C", str(ROOT), "archive", "--format=tar", revision]
+    arguments = ["git", "-C", str(ROOT), "archive", "--format=zip", revision]
     done = subprocess.run(arguments, capture_output=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr.decode(errors="replace").strip())
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
-            tar.extractall(folder, filter="data")
+        with zipfile.ZipFile(io.BytesIO(done.stdout)) as files:
+            files.extractall(folder)
         return measure(Path(folder))
 
 
