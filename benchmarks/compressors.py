@@ -72,7 +72,7 @@ def folded(simd: int, weight: IntType, x: IntType, **impl: object) -> MatVec:
 
 
 def unrolled(rows: int, cols: int, weight: IntType, x: IntType) -> MatVec:
-    """All rows and columns at once."""
+    """The unrolled unit: rows and columns all at once."""
     return matrix(rows, cols, weight, x, pe=rows, simd=cols, style="unrolled")
 
 

@@ -189,7 +189,7 @@ def modules(root: Path) -> list[Module]:
 
 
 def imports(module: Module, names: set[str]) -> set[str]:
-    """Those of ``names`` that the module imports."""
+    """Return the modules among ``names`` that a module imports."""
     targets = set()
     is_package = module.place.endswith("/__init__.py")
     package = module.name.split(".") if is_package else module.name.split(".")[:-1]

@@ -46,7 +46,7 @@ def test_the_core_limits_until_the_port_does(network: Graph) -> None:
 
 
 def test_the_clock_is_the_one_that_the_board_makes(network: Graph) -> None:
-    """Of 150 MHz and 1,000 / 7, the PLL of a Zynq makes the second."""
+    """A Zynq's PLL makes 1,000 / 7 MHz, and not the 150 MHz that are asked for."""
     assert roofline(find("zc706"), network, Fraction(1), Resources()).core == float(
         Fraction(10**9, 7)
     )

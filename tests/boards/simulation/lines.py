@@ -60,8 +60,8 @@ class Board:
 
 
 class Tears:
-    """Of the host's messages: some are cut off, some interrupted for longer than the board waits,
-    some doubled in part."""
+    """A line that cuts off some of the host's messages, interrupts some for longer than the board
+    waits, and doubles parts of others."""
 
     def __init__(self, seed: int, probability: float = 0.3):
         self.random, self.probability = random.Random(seed), probability

@@ -184,7 +184,7 @@ def test_helpers_that_outlive_vivado_are_not_waited_for(made: Project, pretend: 
 
 
 def test_results_that_are_not_there(made: Project, pretend: Pretend) -> None:
-    """Those of an earlier run are not taken for them."""
+    """Results of an earlier run are not taken for those of this one."""
     for name in ("bitrill.bit", "bitrill.hwh", "result.json"):
         (made.folder / name).write_text("{}")
     fake(made.folder, "exit 0")

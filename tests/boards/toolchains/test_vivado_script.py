@@ -212,7 +212,7 @@ def test_another_seed_is_another_placement(written: Written) -> None:
 
 
 def test_an_address_that_is_too_narrow_is_found(written: Written) -> None:
-    """Of 35 bits, where DDR goes on at 32 GiB."""
+    """An address of 35 bits does not reach DDR that goes on at 32 GiB."""
     folder = written("kv260")
     text = (folder / "bitrill.v").read_text()
     narrow = text.replace("[39:0]", "[34:0]").replace("ADDR_WIDTH 40", "ADDR_WIDTH 35")
