@@ -89,12 +89,10 @@ class OperatorSuite(ABC):
             assert (y == other).all()
 
     @pytest.mark.filterwarnings("error")
-    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
     def test_hardware_equals_golden_to_the_cycle(self, op: Operator, stall: str) -> None:
         check(op, component(op), self.frames(op), stall)
 
     @pytest.mark.filterwarnings("error")
-    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
     def test_reset_forgets_everything(self, op: Operator) -> None:
         frames = tuple(x[-4:] for x in several(self.frames(op)))
         check(op, component(op), frames, "random", reset_at=3 + op.beats_in // 2)

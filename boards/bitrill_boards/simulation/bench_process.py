@@ -1,6 +1,7 @@
 """C++ bench around a design in Verilator, as a process that takes commands over a pipe."""
 
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -47,5 +48,8 @@ class BenchProcess:
         return data
 
     def close(self) -> None:
-        """End the simulation."""
+        """End the simulation and close its pipes."""
         stop(self._process)
+        self._from.close()
+        with suppress(BrokenPipeError):  # bytes that it never read
+            self._to.close()
