@@ -98,11 +98,24 @@ _TRAIN = (
     argument("--std", type=number, metavar="D", help="divides x - M; 0.5 if not given"),
     argument("--resume", action="store_true", help="go on from the checkpoint in DIR"),
 )
-_MODEL = (
+_FILE = (
     argument("model", metavar="MODEL", help="a QONNX file"),
-    argument("--folding", metavar="FILE", help="JSON: {node: {pe, simd, style, memory}}"),
     argument("--raw-input", metavar="TYPE", help="take raw integers, such as uint8"),
     argument("--input-scale", metavar="S", help="the value of a raw 1, such as 1/255"),
+)
+_CHECK = (
+    *_FILE,
+    argument("--inputs", required=True, metavar="X.npy", help="frames as the model takes them"),
+    argument(
+        "--outputs",
+        required=True,
+        metavar="Y.npy",
+        help="what torch, ONNX Runtime or a board gave for them",
+    ),
+)
+_MODEL = (
+    *_FILE,
+    argument("--folding", metavar="FILE", help="JSON: {node: {pe, simd, style, memory}}"),
     argument("--top", type=whole, metavar="K", help="give the K best classes, not scores"),
 )
 _COMPILE = (
@@ -229,6 +242,7 @@ JSON = argument("--json", action="store_true", help="print one JSON object")
 
 VERBS: dict[str, tuple[str, tuple[Argument, ...]]] = {
     "train": ("train a network with Brevitas and export it", _TRAIN),
+    "check": ("compare a model file with outputs recorded elsewhere", _CHECK),
     "inspect": ("print a model at each stage, or every reason why it is refused", _MODEL),
     "compile": ("compile a model to Verilog", _COMPILE),
     "run": ("run the golden model on an array", _RUN),

@@ -8,7 +8,7 @@ from ..flow.boards import fit_in_words
 from .tables import text as table
 
 ROWS_SHOWN = 10
-"""Frames that ``run`` prints."""
+"""Frames that ``run`` and ``check`` print."""
 
 
 def trained(done: flow.Trained) -> str:
@@ -17,6 +17,23 @@ def trained(done: flow.Trained) -> str:
             f"{done.name}: {done.parameters:,} parameters",
             f"accuracy: {100 * done.accuracy:.2f} % of {done.test_images:,} test images",
             f"model: {done.model}, checked against torch",
+        ]
+    )
+
+
+def checked(done: flow.Checked) -> str:
+    verdict = "the file is the network that was recorded"
+    if not done.ok:
+        verdict = "the file is another network than the one that was recorded"
+    elif done.differ:
+        verdict += ", but for float rounding at decision boundaries"
+    return "\n".join(
+        [
+            f"{done.model}: {done.differ} of {done.samples} samples differ, {done.boundary} of them"
+            f" proven at a boundary; {done.decisions_differ} decisions differ",
+            *done.proofs[:ROWS_SHOWN],
+            *done.faults,
+            verdict,
         ]
     )
 
@@ -175,6 +192,7 @@ def driven(done: flow.Driven) -> str:
 
 TEXTS: dict[str, Callable[[Any], str]] = {
     "train": trained,
+    "check": checked,
     "inspect": inspected,
     "compile": compiled,
     "run": ran,

@@ -14,6 +14,7 @@ from .board_drive import Driven, Rates, drive
 from .board_flash import Flashed, flash
 from .boards import Boards, boards
 from .builds import Build, load_build
+from .checking import Checked, check
 from .compile_options import CompileOptions
 from .compiling import Compiled, compile
 from .doctor import Diagnosis, doctor
@@ -29,6 +30,7 @@ __all__ = [
     "BoardBuild",
     "Boards",
     "Build",
+    "Checked",
     "CompileOptions",
     "Compiled",
     "Diagnosis",
@@ -44,6 +46,7 @@ __all__ = [
     "Verified",
     "boards",
     "build",
+    "check",
     "compile",
     "doctor",
     "drive",
