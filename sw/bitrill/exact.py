@@ -191,6 +191,14 @@ def ceil(x: Real) -> int:
     return -floor(-x)
 
 
+def to_float(x: Real) -> float:
+    """Return ``float(x)``, infinite if it is beyond float64."""
+    try:
+        return float(x)
+    except OverflowError:
+        return float("inf") * sign(x)
+
+
 def common_denominator(values: list[Fraction]) -> int:
     """Return the smallest ``k > 0`` that makes each ``k * v`` an integer."""
     return lcm(*(v.denominator for v in values))

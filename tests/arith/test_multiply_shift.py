@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from fractions import Fraction
+
 import numpy as np
 import pytest
+from bitrill.arith.multiply_shift import _slopes
 from bitrill.ir import BIPOLAR, IntType, Tensor
 from bitrill.ops import Requantize, Threshold
 
@@ -99,3 +103,50 @@ def test_a_sum_of_more_than_48_bits_is_refused() -> None:
     x = IntType(-(1 << 28), 1 << 28)
     limits = even(np.random.default_rng(1), x, 63, 1)
     assert threshold(x, IntType(0, 63), limits, ()).requantized is None
+
+
+def slopes_of_every_pair(t: list[int], lo: int, hi: int) -> tuple[Fraction, Fraction | None]:
+    """The interval of slopes, from each pair of a reached and a missed threshold by itself."""
+    below, above = [Fraction(-1)], []
+    for k, a in enumerate(t):
+        for j, b in enumerate(t):
+            n, d = k - j, a - b + 1
+            if a > hi or b <= lo:
+                continue
+            if d > 0:
+                below.append(Fraction(n, d))
+            elif d < 0:
+                above.append(Fraction(n, d))
+    return max(below), min(above, default=None)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_slopes_are_those_of_every_pair(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lo, hi = -int(rng.integers(1, 200)), int(rng.integers(1, 200))
+    x = IntType(lo, hi)
+    noise = 0 if seed % 2 else 2
+    t = even(rng, x, 12, 1)[0] + rng.integers(-noise, noise + 1, 12)
+    t = np.sort(t.clip(lo, hi + 1))
+    below, above = slopes_of_every_pair(t.tolist(), lo, hi)
+    found = _slopes(t, lo, hi)
+    if above is not None and below >= above:
+        assert found[1] is not None
+        assert found[0] >= found[1]
+    else:
+        assert found == (below, above)
+
+
+def test_16_bits_take_memory_in_proportion_to_the_levels() -> None:
+    x = IntType(-(1 << 20), 1 << 20)
+    levels = (1 << 16) - 1
+    limits = np.ceil(-600_000 + 19.3 * np.arange(levels))[None].astype(int)
+    op = threshold(x, IntType(0, levels), limits, ())
+    tracemalloc.start()
+    found = op.requantized
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found is not None
+    assert peak < 1000 * levels
+    at = np.concatenate([op.thresholds.T + d for d in (-1, 0)]).clip(x.lo, x.hi)
+    assert (op.eval(at) == found.eval(at)).all()

@@ -46,65 +46,100 @@ def multiply_shift(
     if any(above is not None and below >= above for below, above in slopes):
         return None
     for shift in range(SUM_BITS):
-        fits = [_fit(*channel, *s, shift) for channel, s in zip(rising, slopes, strict=True)]
-        known = [f for f in fits if f is not None]
-        if len(known) == len(fits):
+        known: list[tuple[int, int]] = []
+        for channel, slope in zip(rising, slopes, strict=True):
+            fit = _fit(*channel, *slope, shift)
+            if fit is None:
+                break
+            known.append(fit)
+        else:
             return _in_range(known, inverted, x, out, shift)
     return None
 
 
-def _rising(limits: np.ndarray, falls: bool, x: IntType) -> tuple[list[int], int, int]:
+def _rising(limits: np.ndarray, falls: bool, x: IntType) -> tuple[np.ndarray, int, int]:
     """Return thresholds and range of x, or of -x if the function falls, so that it rises.
 
     A falling function is ``#{k : x < t[k]} = #{k : -x >= 1 - t[k]}``.
     """
     if falls:
-        return (1 - limits[::-1]).tolist(), -x.hi, -x.lo
-    return limits.tolist(), x.lo, x.hi
+        return 1 - limits[::-1], -x.hi, -x.lo
+    return limits, x.lo, x.hi
 
 
-def _slopes(limits: list[int], lo: int, hi: int) -> tuple[Fraction, Fraction | None]:
-    """Return the open interval of slopes that a channel admits; its lower end is at least -1."""
-    t = np.array(limits)
+def _slopes(limits: np.ndarray, lo: int, hi: int) -> tuple[Fraction, Fraction | None]:
+    """Return the open interval of slopes that a channel admits; its lower end is at least -1.
+
+    A reached threshold k and a missed one j demand ``slope * d > n`` with ``n = k - j`` and
+    ``d = t[k] - t[j] + 1``. From one end a slope moves to the quotient of the pair that it breaks
+    most, until it breaks none (Dinkelbach 1967); that pair follows from two sums over thresholds.
+    """
     k = np.arange(1, len(limits) + 1)
-    reached, missed = t <= hi, t > lo  # x can be at the threshold, and below it
-    n = (k[reached, None] - k[missed]).ravel()
-    d = (t[reached, None] - t[missed] + 1).ravel()
-    if np.any((d == 0) & (n >= 0)):
-        return Fraction(0), Fraction(0)
-    below, above = Fraction(-1), None
-    # n has at most 17 bits and d 33: so different quotients differ as floats, and none is rounded
-    # past another
-    up, down = d > 0, d < 0
-    if up.any():
-        best = np.argmax(n[up] / d[up])
-        below = max(below, Fraction(int(n[up][best]), int(d[up][best])))
-    if down.any():
-        best = np.argmin(n[down] / d[down])
-        above = Fraction(int(n[down][best]), int(d[down][best]))
-    return below, above
+    reached, missed = limits <= hi, limits > lo  # x can be at the threshold, and below it
+    if not reached.any() or not missed.any():
+        return Fraction(-1), None
+    points = (limits[reached] + 1, k[reached]), (limits[missed], k[missed])
+    below = _end(*points, Fraction(-1), side=1)
+    first, last = points[0][0][0], points[1][0][-1]
+    if below is None or first >= last:
+        return (Fraction(0), Fraction(0)) if below is None else (below, None)
+    steepest = Fraction(int(points[1][1][-1] - points[0][1][0]), int(last - first))
+    above = _end(*points, steepest, side=-1)
+    return (Fraction(0), Fraction(0)) if above is None else (below, above)
+
+
+def _end(
+    ahead: tuple[np.ndarray, np.ndarray],
+    behind: tuple[np.ndarray, np.ndarray],
+    slope: Fraction,
+    *,
+    side: int,
+) -> Fraction | None:
+    """Return the last slope that pairs of ``(place, number)`` with ``side * d > 0`` exclude.
+
+    None if a slope that they exclude is excluded from the other side, too: none is left then.
+    """
+    while True:
+        p, q = slope.numerator, slope.denominator
+        top = int(np.argmax(_weighed(*ahead, p, q)))
+        low = int(np.argmin(_weighed(*behind, p, q)))
+        n = int(ahead[1][top]) - int(behind[1][low])
+        d = int(ahead[0][top]) - int(behind[0][low])
+        if n * q <= p * d:
+            return slope
+        if side * d <= 0:
+            return None
+        slope = Fraction(n, d)
+
+
+def _weighed(place: np.ndarray, number: np.ndarray, p: int, q: int) -> np.ndarray:
+    """Return ``q * number - p * place``, in int64 where that cannot overflow."""
+    reach = int(np.abs(place).max()) * abs(p) + int(number.max()) * q
+    exact = np.int64 if reach < 1 << 62 else object
+    return number.astype(exact) * q - place.astype(exact) * p
 
 
 def _fit(
-    limits: list[int], lo: int, hi: int, below: Fraction, above: Fraction | None, shift: int
+    limits: np.ndarray, lo: int, hi: int, below: Fraction, above: Fraction | None, shift: int
 ) -> tuple[int, int] | None:
     """Return ``(gain, offset)`` of a channel in rising form at this shift, the smallest gain."""
     gain = max(0, (below.numerator << shift) // below.denominator + 1)
     if above is not None and gain * above.denominator >= above.numerator << shift:
         return None
-    at = [(k << shift) - gain * t for k, t in enumerate(limits, 1) if t <= hi]
-    under = [(k << shift) - gain * (t - 1) for k, t in enumerate(limits, 1) if t > lo]
+    k = np.arange(1, len(limits) + 1)
+    reached, missed = limits <= hi, limits > lo
     offset = 0
-    if at and offset < max(at):
-        offset = max(at)
-    elif under and offset >= min(under):
-        offset = min(under) - 1
-    ends = {lo, hi, *(x for t in limits for x in (t - 1, t) if lo <= x <= hi)}
-    for x in ends:
-        n = min(max((gain * x + offset) >> shift, 0), len(limits))
-        if n != sum(x >= t for t in limits):
-            return None
-    return gain, offset
+    if reached.any():
+        offset = max(0, int(_weighed(limits[reached], k[reached], gain, 1 << shift).max()))
+    if missed.any():
+        offset = min(
+            offset, int(_weighed(limits[missed] - 1, k[missed], gain, 1 << shift).min()) - 1
+        )
+    ends = np.concatenate([[lo, hi], limits - 1, limits])
+    ends = ends[(ends >= lo) & (ends <= hi)]
+    exact = np.int64 if gain * max(abs(lo), abs(hi)) + abs(offset) < 1 << 62 else object
+    n = np.clip((ends.astype(exact) * gain + offset) >> shift, 0, len(limits))
+    return (gain, offset) if (n == np.searchsorted(limits, ends, "right")).all() else None
 
 
 def _in_range(

@@ -32,6 +32,9 @@ from .requantize import STYLE as REQUANTIZE
 from .requantize import Requantize
 from .units.thresholds import STYLES, ThresholdStyle, threshold_style
 
+MANY = 256
+"""Levels from which on the golden model searches instead of comparing with each."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Threshold(EvenLanes):
@@ -183,12 +186,22 @@ class Threshold(EvenLanes):
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         x = xs[0]
-        n = (x >= self._columns[0]).astype(np.float32)
-        for column in self._columns[1:]:
-            n += x >= column
+        if self.levels > MANY:
+            n = self._searched(x)
+        else:
+            n = (x >= self._columns[0]).astype(np.float32)
+            for column in self._columns[1:]:
+                n += x >= column
         if self.inverted.any():
             n = np.where(self.inverted, np.float32(self.levels) - n, n)
         return self.out.coding.nth(n)
+
+    def _searched(self, x: np.ndarray) -> np.ndarray:
+        """Count the thresholds that ``x`` reaches by a binary search in each channel."""
+        n = np.empty(x.shape, np.float32)
+        for c, row in enumerate(self.thresholds.astype(np.float64)):
+            n[..., c] = np.searchsorted(row, x[..., c], "right")
+        return n
 
     def cost(self) -> Cost:
         return Cost(

@@ -5,12 +5,11 @@ from fractions import Fraction
 import numpy as np
 
 from ..errors import SpecError, UnsupportedError
-from ..exact import Real, common_denominator, sign
+from ..exact import Real, common_denominator, sign, to_float
 from ..ir import Graph, IntType, Sink
 from ..ops import ArgMax
 from ..real import at
 from .ranking import Ranking, magnitude
-from .real_thresholds import to_float
 
 MAX_PAIRS = 1 << 23
 """Largest number of pairs of channel and value that are ranked."""

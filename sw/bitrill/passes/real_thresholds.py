@@ -17,9 +17,10 @@ from fractions import Fraction
 import numpy as np
 
 from ..errors import UnsupportedError
-from ..exact import Real, floor, real, sign
+from ..exact import Real, common_denominator, floor, real, sign, to_float
 from ..ir import Function, Quantizer
-from ..real import Affine, Clip, Rounding, at
+from ..real import Affine, Clip, at
+from .boundaries import boundaries, holds_boundary
 
 MAX_BITS = 16
 """Most bits of a quantizer that can become thresholds."""
@@ -178,13 +179,16 @@ class LevelCounter:
         self.n_levels = quantizer.type.n_values - 1
         self.inverted = sign(line.slope) < 0
         self.constant = sign(line.slope) == 0
-        v = self._type.coding.boundaries()
+        v, reached = self._type.coding.boundaries(), np.ones(self.n_levels, bool)
         if v is None:
             v = boundaries(self._type.lo, self.n_levels, quantizer.rounding)
+            reached = holds_boundary(self._type.lo, self.n_levels, quantizer.rounding)
         self.places = self._guess(v)
         self._halves = [int(h) for h in 2 * v]
+        self._reached = reached.tolist()
         self._at_halves = bool((2 * v == self._halves).all())
         if isinstance(line, ClampedLine):
+            self._ratio = _ratio(line)
             self._near = [floor(c * (1 << PLACES)) for c in (line.slope, line.offset)]
             self._least = 0 if line.lo is None else self._level(line.lo)
             self._most = self.n_levels if line.hi is None else self._level(line.hi)
@@ -201,12 +205,23 @@ class LevelCounter:
         """Return ``n(x)``, with integer arithmetic if an interval around v holds no boundary."""
         if isinstance(self._line, Curve) or not self._at_halves:
             return self.decide(x)
+        if self._ratio is not None:
+            return self._at_ratio(x, *self._ratio)
         slope, offset = self._near
         v, error = slope * x + offset, abs(x) + 1
         half = (2 * (v - error)) >> PLACES  # boundaries are multiples of one half
         if half != (2 * (v + error)) >> PLACES:
             return self.decide(x)
         n = min(max(bisect_right(self._halves, half), self._least), self._most)
+        return self.n_levels - n if self.inverted else n
+
+    def _at_ratio(self, x: int, slope: int, offset: int, divisor: int) -> int:
+        """Return ``n(x)`` where twice the line is ``(slope * x + offset) / divisor``."""
+        half, rest = divmod(slope * x + offset, divisor)
+        n = bisect_right(self._halves, half)
+        if n and not rest and self._halves[n - 1] == half and not self._reached[n - 1]:
+            n -= 1
+        n = min(max(n, self._least), self._most)
         return self.n_levels - n if self.inverted else n
 
     def _guess(self, v: np.ndarray) -> np.ndarray:
@@ -235,6 +250,14 @@ def each_channel(
     return [counted[line] for line in lines]
 
 
+def _ratio(line: ClampedLine) -> tuple[int, int, int] | None:
+    """Return twice a line as integers ``(slope, offset, divisor)``; None where it is irrational."""
+    if not isinstance(line.slope, Fraction) or not isinstance(line.offset, Fraction):
+        return None
+    d = common_denominator([line.slope, line.offset])
+    return int(2 * d * line.slope), int(2 * d * line.offset), d
+
+
 def _places(line: ClampedLine, v: np.ndarray) -> np.ndarray:
     """Return guesses of the x at which ``line`` takes the values ``v``; infinite if it does not."""
     slope, offset = to_float(line.slope), to_float(line.offset)
@@ -245,28 +268,6 @@ def _places(line: ClampedLine, v: np.ndarray) -> np.ndarray:
     if line.hi is not None:
         x = np.where(v > to_float(line.hi), np.copysign(np.inf, slope), x)
     return x
-
-
-def boundaries(lo: int, n: int, rounding: Rounding) -> np.ndarray:
-    """Return the reals at which rounding begins to give ``lo + 1 .. lo + n``, float64."""
-    j = lo + 1.0 + np.arange(n)
-    if rounding == "FLOOR":
-        return j
-    if rounding == "CEIL":
-        return j - 1
-    if rounding == "UP":
-        return np.where(j > 0, j - 1, j)
-    if rounding == "DOWN":
-        return np.where(j > 0, j, j - 1)
-    return j - 0.5
-
-
-def to_float(x: Real) -> float:
-    """Return ``float(x)``, infinite if it is beyond float64."""
-    try:
-        return float(x)
-    except OverflowError:
-        return float("inf") * sign(x)
 
 
 def smallest(reached: Callable[[int], bool], *, lo: int, hi: int, guess: int) -> int:
