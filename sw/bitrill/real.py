@@ -63,8 +63,8 @@ class Affine:
 
     @property
     def rises(self) -> bool:
-        """Whether it keeps the order of numbers on every channel."""
-        return all(sign(s) > 0 for s in self.scale)
+        """Whether it never turns the order of numbers; a scale of 0 makes them equal."""
+        return all(sign(s) >= 0 for s in self.scale)
 
     def then(self, outer: Affine) -> Affine:
         """``outer(self(x))`` as one map."""

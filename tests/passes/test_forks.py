@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bitrill.errors import SpecError
 from bitrill.ir import BIPOLAR, Graph, Sink, Source, Stage, Tensor, verify
 from bitrill.lowering import to_folded
 from bitrill.ops import Add, Fork
@@ -68,7 +67,7 @@ def test_a_chain_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("name", ["input_fork", "input_fork_1"])
-def test_a_name_that_a_fork_takes(name: str) -> None:
-    message = f"a node must not be named {name}: a fork takes that name"
-    with pytest.raises(SpecError, match=message):
-        insert_forks(sums((name, "input", "input"), output=name))
+def test_a_name_that_a_node_has_gets_a_number(name: str) -> None:
+    graph = insert_forks(sums((name, "input", "input"), output=name))
+    assert reads(graph)[name] == ("input_fork2", "input_fork2_1")
+    verify(graph, Stage.INTEGER)

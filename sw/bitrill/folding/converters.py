@@ -1,6 +1,7 @@
 """Width converters, wherever two ends of an edge differ in lanes."""
 
-from ..errors import SpecError
+from itertools import count
+
 from ..ir import Graph, Impl, Operator
 from ..ops import Convert
 
@@ -8,7 +9,8 @@ from ..ops import Convert
 def insert_converts(graph: Graph) -> Graph:
     """``graph`` (impl set) with a `Convert` named ``EDGE_to_READER`` on each edge that needs one.
 
-    The input edge has the lanes of its first reader, so it needs none.
+    The input edge has the lanes of its first reader, so it needs none. Where a name is taken, a
+    number is added to it.
     """
     given = {e: n.lanes_out for n in graph.nodes for e in n.outputs}
     taken = {*given, *graph.edges}
@@ -20,8 +22,9 @@ def insert_converts(graph: Graph) -> Graph:
             if lanes == node.lanes_in:
                 continue
             name = f"{edge}_to_{node.name}"
-            if name in taken:
-                raise SpecError(f"a node must not be named {name}: a converter takes that name")
+            number = count(2)
+            while name in taken:
+                name = f"{edge}_to_{node.name}{next(number)}"
             taken.add(name)
             nodes.append(
                 Convert(

@@ -3,8 +3,8 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 
-from ..errors import SpecError
 from ..ir import INPUT, Graph, Operator, Tensor
 from ..ops import Fork
 
@@ -13,7 +13,7 @@ def insert_forks(graph: Graph) -> Graph:
     """Put a `Fork` named ``EDGE_fork`` behind each edge that has several readers.
 
     The sink counts as one reader, a node that reads an edge twice as two. Copies go to readers in
-    the order of the nodes, the sink's last. Raises `SpecError` where a name is taken.
+    the order of the nodes, the sink's last. Where a name is taken, it is ``EDGE_fork2``, ..
     """
     reads = Counter(edge for node in graph.nodes for edge in node.inputs)
     reads[graph.output] += 1
@@ -26,9 +26,9 @@ def insert_forks(graph: Graph) -> Graph:
         if reads[edge] < 2:
             return
         fork = Fork(name=f"{edge}_fork", inputs=(edge,), operands=(tensor,), copies=reads[edge])
-        clash = [name for name in fork.outputs if name in taken]
-        if clash:
-            raise SpecError(f"a node must not be named {clash[0]}: a fork takes that name")
+        number = count(2)
+        while not taken.isdisjoint(fork.outputs):
+            fork = fork.replace(name=f"{edge}_fork{next(number)}")
         taken.update(fork.outputs)
         nodes.append(fork)
         copies[edge] = iter(fork.outputs)

@@ -1,6 +1,7 @@
 """Names from a model file, made legal and unique for Verilog, VHDL, JSON and paths."""
 
 import re
+from collections.abc import Sequence
 
 LENGTH = 48
 """Largest number of characters of a legal name."""
@@ -56,6 +57,13 @@ class Names:
             name = f"{base[: LENGTH - len(str(count)) - 1].rstrip('_')}_{count}"
         self._taken.add(name)
         return name
+
+    def take(self, names: Sequence[str]) -> bool:
+        """Give out ``names`` as they are, if all are free; whether they were."""
+        if not self._taken.isdisjoint(names):
+            return False
+        self._taken.update(names)
+        return True
 
 
 def legal(wanted: str, *, fallback: str = "node") -> str:

@@ -23,6 +23,7 @@ from ..symbolic import (
     Known,
     RefusedError,
     brief,
+    is_constant,
     multiplied,
     ratios,
     thresholds_of_sum,
@@ -41,6 +42,8 @@ def add(call: Call) -> Known:
         )
     if call.node.op == "Sub":
         second = second.then(Affine((Fraction(-1),)))
+    if is_constant(first) or is_constant(second):
+        return _shifted((a, first), (b, second))
     if small_ratio(first.scale, second.scale) is None:
         a, first, b, second = _levelled(call, (a, first), (b, second))
     if a.edge == b.edge:
@@ -53,6 +56,13 @@ def add(call: Call) -> Known:
     total = Sum(call.builder, a.edge, b.edge, first, second, quantized, call.node)
     waiting = replace(a, steps=(), quantized=False, deferred=total)
     return waiting if total.gains is None else call.builder.settle(waiting)
+
+
+def _shifted(one: tuple[Data, Affine], other: tuple[Data, Affine]) -> Data:
+    """Return the sum of two branches of which one is constant, as behind a gamma of 0."""
+    (a, first), (_, second) = (other, one) if is_constant(one[1]) else (one, other)
+    offset = zip_channels(plus, first.offset, second.offset)
+    return replace(a, steps=(Affine(first.scale, offset),))
 
 
 def _levelled(

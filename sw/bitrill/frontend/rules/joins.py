@@ -11,12 +11,21 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from ...exact import Real, common_denominator
+from ...exact import Real, common_denominator, sign
 from ...ir import Quantizer
 from ...ops import Concat, Split
 from ...real import Affine, at, compact
 from ..reader.model import Node
-from ..symbolic import Call, Data, Deferred, GraphBuilder, Known, RefusedError
+from ..symbolic import (
+    Call,
+    Data,
+    Deferred,
+    GraphBuilder,
+    Known,
+    RefusedError,
+    is_constant,
+    multiplied,
+)
 from .addition import RATIO_BITS
 from .layouts import either
 from .table import rule
@@ -81,7 +90,21 @@ class Joined(Deferred):
         return data.behind(made, meaning, quantized=self.quantized)
 
     def settle(self, data: Data) -> Data:
-        return self._emit(data, self._common() or (1,) * len(self.edges))
+        joined = self._living()
+        return joined._emit(data, joined._common() or (1,) * len(self.edges))
+
+    def _living(self) -> "Joined":
+        """Return the same with the scale of another branch for those whose only scale is 0."""
+        dead = [is_constant(m) for m in self.meanings]
+        if all(dead) or not any(dead):
+            return self
+        scale = self.meanings[dead.index(False)].scale[:1]
+        edges, meanings = list(self.edges), list(self.meanings)
+        for j in (j for j, d in enumerate(dead) if d):
+            zeros = [0] * self.channels[j]
+            edges[j] = multiplied(self.builder, edges[j], zeros, self.node)
+            meanings[j] = Affine(scale, meanings[j].offset)
+        return replace(self, edges=tuple(edges), meanings=tuple(meanings))
 
     def quantize(self, data: Data, quantizer: Quantizer, node: Node) -> str:
         inner = self._emit(data, (1,) * len(self.edges))
@@ -90,6 +113,8 @@ class Joined(Deferred):
     def _common(self) -> tuple[int, ...] | None:
         """Return multipliers of at most `RATIO_BITS` that give one scale, or None."""
         scales = [compact(list(m.scale)) for m in self.meanings]
+        if not sign(scales[0][0]):
+            return None  # all are constant
         ratios = [s[0] / scales[0][0] for s in scales if len(s) == 1]
         if len(ratios) < len(scales) or not all(isinstance(r, Fraction) for r in ratios):
             return None

@@ -41,7 +41,7 @@ def multi_threshold(call: Call) -> Known:
     x = call.clipped(x)
     steps = x.meaning("its data", "; leave those out, thresholds do their work")
     n = max(map(len, (*bounds, steps.scale, steps.offset)))
-    rows = [_row([at(b, c) for b in bounds], steps, c) for c in range(n)]
+    rows = [_row([at(b, c) for b in bounds], steps, c, x.type) for c in range(n)]
     if x.type is None:
         _of_floats(call.builder, x, rows, out)
         edge = INPUT
@@ -74,11 +74,16 @@ def _meaning(call: Call, n: int) -> tuple[IntType, Affine]:
     return out, Affine((scale,), (offset - lo * scale,))
 
 
-def _row(bounds: list[Real], steps: Affine, channel: int) -> tuple[list[Real], bool]:
+def _row(
+    bounds: list[Real], steps: Affine, channel: int, x: IntType | None
+) -> tuple[list[Real], bool]:
     """Return the operands at which each bound is reached, ascending; whether below them."""
     scale, offset = at(steps.scale, channel), at(steps.offset, channel)
-    if not scale:
-        raise RefusedError("its data must not be scaled by zero")
+    if not sign(scale):
+        if x is None:
+            raise RefusedError("the model's float input must not be scaled by zero")
+        reached = sum(sign(offset - b) >= 0 for b in bounds)  # always, whatever the integers are
+        return [Fraction(x.lo)] * reached + [Fraction(x.hi + 1)] * (len(bounds) - reached), False
     places: list[Real] = [(b - offset) / scale for b in bounds]
     return [places[k] for k in ascending(places)], sign(scale) < 0
 

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ...exact import Real, Surd
+from ...exact import Real, Surd, sign
 from ...ops import Pad
 from ...real import Affine, at
 from ..reader import limits
@@ -148,8 +148,10 @@ def zero_of(meaning: Affine) -> int:
 
 
 def _zero(scale: Real, offset: Real) -> int:
-    zero = -offset / scale
-    if isinstance(zero, Surd) or zero.denominator != 1:
+    if not sign(scale) and not sign(offset):
+        return 0  # whatever stands there means 0
+    zero = -offset / scale if sign(scale) else None
+    if zero is None or isinstance(zero, Surd) or zero.denominator != 1:
         raise RefusedError(
             f"its padding with 0 must lie on the grid of its data, {brief(scale)} * integer"
             f" + {brief(offset)}: pad before the quantizer, or give it a zero point that stands"

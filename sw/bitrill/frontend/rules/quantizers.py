@@ -132,8 +132,13 @@ def _apply(
     scales = per_channel(scale, value, what="its scale")
     zeros = (Fraction(0),) if zero is None else per_channel(zero, value, what="its zero point")
     quantizer = Quantizer(type_, (Fraction(1),) if unit else scales, zeros, rounding)
-    edge = call.builder.quantize(value, quantizer, call.node)
     meaning = Affine(scales) if unit else quantizer.meaning
+    if type_.n_values == 1:  # hardware needs two: a constant in front gives the lower one
+        lo = (Fraction(type_.lo),)
+        value = call.then(value, Affine((Fraction(0),), lo))
+        type_ = IntType(type_.lo, type_.lo + 1)
+        quantizer = Quantizer(type_)
+    edge = call.builder.quantize(value, quantizer, call.node)
     return replace(value, edge=edge, type=type_, steps=(meaning,), quantized=True, deferred=None)
 
 

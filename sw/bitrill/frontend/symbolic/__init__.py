@@ -4,7 +4,7 @@ from .builder import GraphBuilder
 from .call import RAW_HINT, Call
 from .constants import Const, Quantized, Work, as_objects, check_exact, exact_array
 from .gains import thresholds_of_sum
-from .grids import multiplied, ratios
+from .grids import is_constant, multiplied, ratios
 from .orders import to_depth, to_space
 from .refusal import RefusedError, brief
 from .values import Data, Deferred, Head, Known, Unknown, Value, per_channel, rank_of, transposed
@@ -27,6 +27,7 @@ __all__ = [
     "brief",
     "check_exact",
     "exact_array",
+    "is_constant",
     "multiplied",
     "per_channel",
     "rank_of",

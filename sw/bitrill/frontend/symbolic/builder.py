@@ -62,12 +62,12 @@ class GraphBuilder:
         if isinstance(known := self._shared.get(key), kind):
             return known
         make = cast("Callable[..., Made]", kind)  # each class has parameters of its own
-        made = make(
-            name=self._name(node, kind.kind if part else ""),
-            inputs=edges,
-            operands=tuple(self.edges[e] for e in edges),
-            **parameters,
-        )
+        operands = tuple(self.edges[e] for e in edges)
+        while True:  # until the names of further results are free, too
+            name = self._name(node, kind.kind if part else "")
+            made = make(name=name, inputs=edges, operands=operands, **parameters)
+            if self._names.take(made.outputs[1:]):
+                break
         self.nodes.append(made)
         self.edges |= zip(made.outputs, made.results, strict=True)
         if key is not None:

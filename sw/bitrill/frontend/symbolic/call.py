@@ -100,8 +100,9 @@ class Call:
         return data, data.meaning(f"its operand {i}", "; quantize each branch")
 
     def clipped(self, data: Data) -> Data:
-        """``data`` without clips, where its integers can be clipped instead."""
-        return grids.clipped(self.builder, data, self.node)
+        """``data`` without clips and single scales of 0, where its integers can tell them."""
+        data = grids.clipped(self.builder, data, self.node)
+        return grids.living(self.builder, data, self.node)
 
     def image(self, i: int) -> Data:
         """Input ``i``, which must be ``[batch, channels, places]`` with one or two such axes."""

@@ -12,12 +12,21 @@ from fractions import Fraction
 
 import numpy as np
 
-from ...exact import Real, sign
+from ...exact import Real, floor, sign
 from ...ir import Function, IntType
 from .refusal import RefusedError
 
 PAIRS = 1 << 20
 """Largest number of value pairs of two operands that are sorted."""
+
+PLACES = 192
+"""Binary places to which an irrational ratio of scales is known."""
+
+ROUNDED = 33
+"""Largest error of a sum's key with such a ratio, a power of two: values have at most 32 bits."""
+
+UNIT_BITS = 256
+"""Bits of the integers in the ratio of two scales; there is one sum of such for each pair."""
 
 LARGEST = 1 << 15
 """Bound of the multipliers, exclusive: what `bitrill.ops.Add` takes."""
@@ -37,14 +46,19 @@ def thresholds_of_sum(
         raise RefusedError("a slope below 0 must not follow a sum of unlike scales")
     units = _units(*scales)
     n_pairs = types[0].n_values * types[1].n_values
-    if units is None or n_pairs > PAIRS:
+    if n_pairs > PAIRS or max(map(abs, units)).bit_length() > UNIT_BITS:
         return None
     a, b = (v.reshape(-1) for v in np.meshgrid(*(t.values() for t in types), indexing="ij"))
     keys = units[0] * a.astype(object) + units[1] * b.astype(object)
     order = np.argsort(keys, kind="stable")
     a, b, keys = a[order], b[order], keys[order]
-    unit = scales[0] / units[0]
-    rows = [_places(function, c, keys, unit) for c in range(function.n_channels)]
+    if units[0] == 1 << PLACES and (np.diff(keys) <= 1 << ROUNDED).any():
+        return None  # sums so close that rounded units do not tell their order
+
+    def total(place: int) -> Real:
+        return scales[0] * int(a[place]) + scales[1] * int(b[place])
+
+    rows = [_places(function, c, total, len(keys)) for c in range(function.n_channels)]
     cuts = np.unique(np.concatenate([places for places, _ in rows]))
     cuts = cuts[(cuts > 0) & (cuts < len(keys))]
     gains = _smallest(a, b, cuts, units)
@@ -55,28 +69,37 @@ def thresholds_of_sum(
     return gains, np.array([above[p] for p, _ in rows]), np.array([i for _, i in rows])
 
 
-def _units(sa: Real, sb: Real) -> tuple[int, int] | None:
-    """Return integers in the ratio of the scales, the first above 0; None if it is irrational."""
+def _units(sa: Real, sb: Real) -> tuple[int, int]:
+    """Return integers in the ratio of the scales, the first above 0; rounded if it is irrational.
+
+    The first is then ``2**PLACES``, and sums of two types differ by more than ``2**ROUNDED`` from
+    the real ones in no case.
+    """
     ratio = sb / sa
-    return (ratio.denominator, ratio.numerator) if isinstance(ratio, Fraction) else None
+    if isinstance(ratio, Fraction):
+        return ratio.denominator, ratio.numerator
+    return 1 << PLACES, floor(ratio * (1 << PLACES))
 
 
 def _places(
-    function: Function, channel: int, keys: np.ndarray, unit: Real
+    function: Function, channel: int, total: Callable[[int], Real], n: int
 ) -> tuple[np.ndarray, bool]:
-    """Return the places in the order at which the level becomes 1, 2, .. N; whether it falls."""
+    """Return the places in the order at which the level becomes 1, 2, .. N; whether it falls.
+
+    ``total``: the real sum at each of ``n`` places.
+    """
     out = function.quantizer.type
     n_levels, flip = out.n_values - 1, False
 
     def count(place: int) -> int:
-        q = function(unit * int(keys[place]), channel)
+        q = function(total(place), channel)
         level = int(out.coding.rank(np.array(q)))
         return n_levels - level if flip else level
 
-    # keys ascend, their reals fall where the unit is negative: the ends show both together
-    flip = count(0) > count(len(keys) - 1)
-    places = np.full(n_levels, len(keys))
-    _bisect(count, 0, len(keys) - 1, places)
+    # keys ascend, their reals fall where the first scale is negative: the ends show both together
+    flip = count(0) > count(n - 1)
+    places = np.full(n_levels, n)
+    _bisect(count, 0, n - 1, places)
     return places, flip
 
 

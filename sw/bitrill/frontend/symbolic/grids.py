@@ -11,9 +11,10 @@ import numpy as np
 
 from ...exact import Real, Surd, sign
 from ...ir import IntType
+from ...ops import Depthwise
 from ...ops.lookup import ADDRESS_BITS
 from ...passes.thresholds import MAX_ENTRIES
-from ...real import Affine, Clip, Step, at, chain
+from ...real import Affine, Channels, Clip, Step, at, chain, compact
 from ..reader.model import Node
 from .builder import GraphBuilder
 from .refusal import RefusedError, brief
@@ -33,7 +34,45 @@ def clipped(builder: GraphBuilder, data: Data, node: Node) -> Data:
     _check_size(data.type, data.channels)
     rows = [_row(data.type, first, c, clips) for c in range(first.n_channels)]
     edge = builder.table(data.edge, np.array(rows), node)
-    return replace(data, edge=edge, type=builder.edges[edge].type, steps=chain((first,), last))
+    meaning = Affine(first.scale, _clipped_offsets(first, clips))
+    return replace(data, edge=edge, type=builder.edges[edge].type, steps=chain((meaning,), last))
+
+
+def _clipped_offsets(meaning: Affine, clips: list[Clip]) -> Channels:
+    """Return the offsets behind clips, which change those of channels whose scale is 0."""
+    if all(map(sign, meaning.scale)):
+        return meaning.offset
+    offsets = []
+    for c in range(meaning.n_channels):
+        offset = at(meaning.offset, c)
+        if not sign(at(meaning.scale, c)):
+            for clip in clips:
+                offset = clip(offset, c)
+        offsets.append(offset)
+    return compact(offsets)
+
+
+def living(builder: GraphBuilder, data: Data, node: Node) -> Data:
+    """Return ``data`` with another scale for channels whose scale is 0, their integers made 0.
+
+    Unchanged where no scale is 0, and where all are: such data are constant, and readers see it.
+    """
+    real = data.affine
+    if data.type is None or data.deferred is not None or real is None:
+        return data
+    alive = [bool(sign(s)) for s in real.scale]
+    if all(alive) or not any(alive):
+        return data
+    edge = multiplied(builder, data.edge, [int(a) for a in alive], node)
+    other = real.scale[alive.index(True)]
+    scale = compact([s if a else other for s, a in zip(real.scale, alive, strict=True)])
+    meaning = Affine(scale, real.offset)
+    return replace(data, edge=edge, type=builder.edges[edge].type, steps=(meaning,))
+
+
+def is_constant(meaning: Affine) -> bool:
+    """Whether the integers do not matter: every channel's scale is 0."""
+    return not any(map(sign, meaning.scale))
 
 
 def _parts(steps: tuple[Step, ...]) -> tuple[Affine, list[Clip], tuple[Step, ...]] | None:
@@ -56,7 +95,7 @@ def _row(t: IntType, meaning: Affine, channel: int, clips: list[Clip]) -> np.nda
     """Return what the integers of ``t`` become on one channel."""
     values = t.values()
     scale, offset = at(meaning.scale, channel), at(meaning.offset, channel)
-    for clip in clips:
+    for clip in clips if sign(scale) else ():
         for bound, is_low in ((clip.lo, True), (clip.hi, False)):
             if bound is None:
                 continue
@@ -74,9 +113,15 @@ def _row(t: IntType, meaning: Affine, channel: int, clips: list[Clip]) -> np.nda
 
 
 def multiplied(builder: GraphBuilder, edge: str, factors: list[int], node: Node) -> str:
-    """Return the edge that holds each channel's integers times its factor."""
+    """Return the edge that holds each channel's integers times its factor, by table or product."""
     tensor = builder.edges[edge]
-    _check_size(tensor.type, len(factors))
+    if tensor.type.bits > ADDRESS_BITS or tensor.type.n_values * len(factors) > MAX_ENTRIES:
+        weights = np.array(factors)[:, None]
+        held = IntType.for_range(lo=int(weights.min()), hi=int(weights.max()))
+        made = builder.emit(
+            Depthwise, node, edge, part=True, share=True, weights=weights, weight_type=held
+        )
+        return made.name
     return builder.table(edge, np.outer(factors, tensor.type.values()), node)
 
 
