@@ -83,7 +83,8 @@ def _row(
         if x is None:
             raise RefusedError("the model's float input must not be scaled by zero")
         reached = sum(sign(offset - b) >= 0 for b in bounds)  # always, whatever the integers are
-        return [Fraction(x.lo)] * reached + [Fraction(x.hi + 1)] * (len(bounds) - reached), False
+        ends: list[Real] = [Fraction(x.lo), Fraction(x.hi + 1)]
+        return [ends[k >= reached] for k in range(len(bounds))], False
     places: list[Real] = [(b - offset) / scale for b in bounds]
     return [places[k] for k in ascending(places)], sign(scale) < 0
 
