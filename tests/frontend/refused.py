@@ -14,6 +14,16 @@ from frontend.onnx_models import Net, imported
 Build = Callable[[Net], str]
 
 
+def at(opset: int, build: Build) -> Build:
+    """The same model, of another opset."""
+
+    def built(n: Net) -> str:
+        n.opset = opset
+        return build(n)
+
+    return built
+
+
 def dense(n: Net, **quant: object) -> str:
     """One layer on quantized data."""
     return n.dense(n.quant("x", 0.5), 6, 4, **quant)  # type: ignore[arg-type]
@@ -63,7 +73,7 @@ def two_readers(n: Net) -> str:
 
 
 def batch_axis(n: Net) -> str:
-    n.shape = ("N", 6)
+    n.shape, n.opset = ("N", 6), 13
     return n.node("Unsqueeze", dense(n), n.node("Shape", "x"))
 
 

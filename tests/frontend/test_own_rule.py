@@ -178,7 +178,7 @@ def test_two_rules_of_one_operator_are_refused_by_both_names() -> None:
 
 def test_a_rule_that_is_defined_again_takes_its_own_place() -> None:
     rule("Absolute", domain=DOMAIN, inputs=(1, 2))(absolute)
-    assert table.RULES[DOMAIN, "Absolute"].inputs == (1, 2)
+    assert table.RULES[DOMAIN, "Absolute"].inputs == {1: (1, 2)}
 
 
 def test_a_body_of_another_name_is_refused() -> None:

@@ -59,7 +59,7 @@ class _Import:
 
     def __init__(self, model: Model, raw_input: IntType | None, raw_scale: Fraction | None):
         self.model, self.raw_scale = model, raw_scale
-        self.builder = GraphBuilder(model.batch)
+        self.builder = GraphBuilder(model.batch, model.opset)
         self.reasons = list(model.reasons)
         self.listed = False  # whether a reason has listed the accepted operators
         self.read = {t for n in model.nodes for t in n.inputs} | {model.output}
@@ -154,21 +154,13 @@ class _Import:
 
     def _fault(self, node: Node, rule: table.ImportRule) -> str:
         """Return why ``node`` is refused before its operands are looked at; empty if it is not."""
-        least, most = rule.inputs
-        if not least <= len(node.inputs) <= most:
-            count = str(least) if least == most else f"{least} to {most}"
-            return f"it must have {count} inputs, not {len(node.inputs)}"
+        if fault := rule.fault(node, self.model.opset):
+            return fault
         further = [t for t in node.outputs[1:] if t]
         if rule.outputs == "first read":
             further = [t for t in further if t in self.read]
         if rule.outputs != "all" and (not node.outputs[0] or further):
             return "it must give one tensor, its first"
-        for name, value in node.attributes.items():
-            if name not in rule.attributes:
-                known = ", ".join(rule.attributes) or "none"
-                return f"its attributes must be among {known}, not {shown(name)}"
-            if not table.has_type(value, rule.attributes[name]):
-                return f"attribute {name} has the wrong type"
         return ""
 
     def _sink(self) -> Sink | None:

@@ -304,7 +304,7 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "graph attribute": (
         attribute(type=AttributeProto.GRAPH),
-        "its attributes must be among allowzero, not 'odd'",
+        "its attributes must be among none, not 'odd'",
     ),
     "untyped attribute": (
         lambda m: m.graph.node[3].attribute[0].ClearField("type"),

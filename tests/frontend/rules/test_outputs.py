@@ -15,6 +15,7 @@ from bitrill.ops import ArgMax, SumPool
 from bitrill.real import ROUNDINGS
 from frontend.float_evaluator import evaluate
 from frontend.onnx_models import QONNX, Net, imported
+from frontend.refused import at
 from frontend.rules.test_convs import check, kinds
 
 
@@ -78,7 +79,7 @@ def test_a_softmax_is_dropped_and_that_is_said(
             "its scores must be a scale times integers",
         ),
         (
-            lambda n: n.node("ArgMax", scores(n), axis=1, select_last_index=1),
+            at(13, lambda n: n.node("ArgMax", scores(n), axis=1, select_last_index=1)),
             "select_last_index must be 0",
         ),
         (lambda n: n.node("TopK", scores(n), n.shape_const(0)), "its k must be one integer"),

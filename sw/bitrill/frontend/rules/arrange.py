@@ -1,10 +1,10 @@
 """Rules for DepthToSpace and SpaceToDepth: blocks of places become channels, or the other way."""
 
 from ..symbolic import Call, Known, RefusedError, to_depth, to_space
-from .table import rule
+from .table import rule, since
 
 
-@rule("DepthToSpace", inputs=1, layout="spatial", blocksize=int, mode=str)
+@rule("DepthToSpace", inputs=1, layout="spatial", blocksize=int, mode=since(11, str))
 def depth_to_space(call: Call) -> Known:
     x, block = call.image(0), _block(call)
     mode = call.text_attribute("mode", "DCR")

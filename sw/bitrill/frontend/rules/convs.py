@@ -5,6 +5,7 @@ A Conv with weights ``[O, C/g, kh, kw]`` becomes a `MatVec` of ``[O, kh * kw * C
 a `Depthwise`; other groups become one matrix with zeros between the groups.
 """
 
+from collections.abc import Mapping
 from math import prod
 
 import numpy as np
@@ -17,9 +18,9 @@ from ..symbolic import Call, Data, Known, Quantized, RefusedError, per_channel
 from .layouts import on_last
 from .matmul import one_scale, product, quantized, row_scales, scaled, widest
 from .places import WINDOW, Placing, padded, placing, sizes, zero_of
-from .table import CHANNELS_LAST, rule
+from .table import CHANNELS_LAST, Versioned, rule
 
-CONV: dict[str, type] = {"group": int} | WINDOW
+CONV: Mapping[str, type | Versioned] = {"group": int} | WINDOW
 
 
 @rule("Conv", inputs=(2, 3), layout="spatial", attributes=CONV)
@@ -28,12 +29,7 @@ def conv(call: Call) -> Known:
     x, meaning = call.integers_of(0, image=True)
     weights = quantized(call.value(1))
     groups = _check_weights(call, weights, x)
-    kernel = sizes(call, "kernel_shape", len(x.frame) - 1, 1)
-    if "kernel_shape" in call.attributes and kernel != weights.integers.shape[2:]:
-        raise RefusedError(
-            f"its kernel_shape must be that of its weights, {list(weights.integers.shape[2:])},"
-            f" not {list(kernel)}"
-        )
+    _check_kernel(call, weights)
     place = placing(call, x, weights.integers.shape[2:])
     if not _is_depthwise(groups, weights, x):
         one_scale(meaning)
@@ -49,6 +45,15 @@ def conv(call: Call) -> Known:
 rule("Conv", domain=CHANNELS_LAST, inputs=(2, 3), layout="spatial", attributes=CONV)(
     on_last(conv, operands=2)
 )
+
+
+def _check_kernel(call: Call, weights: Quantized) -> None:
+    kernel = weights.integers.shape[2:]
+    if "kernel_shape" in call.attributes and call.list_attribute("kernel_shape") != kernel:
+        raise RefusedError(
+            f"its kernel_shape must be that of its weights, {list(kernel)},"
+            f" not {list(call.list_attribute('kernel_shape'))[:8]}"
+        )
 
 
 def _counts_agreements(groups: int, weights: Quantized, x: Data) -> bool:
@@ -78,6 +83,7 @@ def conv_transpose(call: Call) -> Known:
             f"its weights must be [{x.channels}, outputs, kernel], with group a divisor of"
             f" {x.channels}, not {list(shape)} with group {groups}"
         )
+    _check_kernel(call, weights)
     weights = _turned(weights, groups)
     _check_weights(call, weights, x)
     stride, dilation = sizes(call, "strides", axes, 1), sizes(call, "dilations", axes, 1)

@@ -22,20 +22,29 @@ from ..symbolic import (
 )
 from . import addition
 from .layouts import either, on_last
-from .table import CHANNELS_LAST, rule
+from .table import CHANNELS_LAST, Versioned, rule, since, until
 
 _ARITHMETIC = {"Add": add, "Sub": sub, "Mul": mul, "Div": truediv}
 
 
-NORM: dict[str, type] = {"epsilon": float, "momentum": float, "training_mode": int}
+NORM: dict[str, type | Versioned] = {"epsilon": float, "momentum": float}
 
 
-@rule("BatchNormalization", inputs=5, layout="spatial", attributes=NORM)
+@rule(
+    "BatchNormalization",
+    inputs=5,
+    layout="spatial",
+    spatial=until(8, int),
+    training_mode=since(14, int),
+    attributes=NORM,
+)
 def batch_norm(call: Call) -> Known:
     """``gamma / sqrt(var + eps) * (x - mean) + beta`` over axis 1, the root exact."""
     x = call.data(0)
     if call.int_attribute("training_mode", 0):
         raise RefusedError("training_mode must be 0")
+    if call.int_attribute("spatial", 1) != 1:
+        raise RefusedError("spatial must be 1: one mean and one variance for each channel")
     channels = x.shape[0] if x.shape else 1
     names = ("its scale", "its bias", "its mean", "its variance")
     parts = [call.exact(i + 1, name) for i, name in enumerate(names)]
@@ -57,9 +66,14 @@ def batch_norm(call: Call) -> Known:
     return call.then(x, step)
 
 
-rule("BatchNormalization", domain=CHANNELS_LAST, inputs=5, layout="spatial", attributes=NORM)(
-    on_last(batch_norm)
-)
+rule(
+    "BatchNormalization",
+    domain=CHANNELS_LAST,
+    inputs=5,
+    layout="spatial",
+    training_mode=int,
+    attributes=NORM,
+)(on_last(batch_norm))
 
 
 @rule("Add", inputs=2, layout="same")
@@ -193,13 +207,11 @@ def relu(call: Call) -> Known:
     return call.then(call.data(0), Clip(Fraction(0), None))
 
 
-@rule("Clip", inputs=(1, 3), layout="same", min=float, max=float)
+@rule("Clip", inputs={1: 1, 11: (1, 3)}, layout="same", min=until(10, float), max=until(10, float))
 def clip(call: Call) -> Known:
     """Clip to bounds that are attributes (before opset 11) or inputs."""
     bounds: list[Fraction | None] = []
     for i, name in ((1, "min"), (2, "max")):
-        if name in call.attributes and call.has(i):
-            raise RefusedError(f"{name} must be given once, as attribute or as input")
         if name in call.attributes:
             bounds.append(call.fraction(name, 0.0))
         elif call.has(i):

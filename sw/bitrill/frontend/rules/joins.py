@@ -28,7 +28,7 @@ from ..symbolic import (
 )
 from .addition import RATIO_BITS
 from .layouts import either
-from .table import rule
+from .table import rule, since, until
 
 
 def concat(call: Call) -> Known:
@@ -127,7 +127,13 @@ class Joined(Deferred):
 
 
 @rule(
-    "Split", inputs=(1, 2), outputs="all", layout="spatial", axis=int, split=tuple, num_outputs=int
+    "Split",
+    inputs={1: 1, 13: (1, 2)},
+    outputs="all",
+    layout="spatial",
+    axis=int,
+    split=until(12, tuple),
+    num_outputs=since(18, int),
 )
 @partial(either, sizes_input=1)
 def split(call: Call) -> tuple[Known, ...]:
@@ -137,10 +143,17 @@ def split(call: Call) -> tuple[Known, ...]:
     if axis not in (1, -len(x.shape)) or x.shape[0] != x.channels:
         raise RefusedError(f"its axis must be 1, the channels, not {axis}")
     n = len(call.node.outputs)
+    if call.int_attribute("num_outputs", n) != n:
+        raise RefusedError(f"its num_outputs must be the number of its outputs, {n}")
     sizes = list(call.list_attribute("split"))
     if call.has(1):
         sizes = call.integers(1, "its sizes").reshape(-1).tolist()
     if not sizes:
+        if x.channels % n and call.opset < 18:
+            raise RefusedError(
+                f"its {x.channels} channels must be a multiple of its {n} outputs, or their sizes"
+                " given"
+            )
         part = -(-x.channels // n)
         sizes = [part] * (n - 1) + [x.channels - part * (n - 1)]
     if len(sizes) != n or min(sizes) < 1 or sum(sizes) != x.channels:

@@ -16,6 +16,13 @@ from .table import CHANNELS_LAST, Layout, rule_of
 Apply: TypeAlias = Callable[[Call], Known | tuple[Known, ...]]
 
 
+def axis_of(axis: int, rank: int, name: str = "axis") -> int:
+    """Return the axis that a possibly negative number means, or refuse it."""
+    if not -rank <= axis < rank:
+        raise RefusedError(f"{name} must be -{rank}..{rank - 1}, not {axis}")
+    return axis % rank
+
+
 def on_last(apply: Callable[[Call], Known], *, operands: int = 1) -> Callable[[Call], Known]:
     """Make the channels-last form of a rule: the first ``operands`` inputs are turned for it."""
 
@@ -48,12 +55,15 @@ def either(apply: Apply, *, axes_input: int | None = None, sizes_input: int | No
         values = [v.first() if isinstance(v, Data) else v for v in call.values]
         if axes_input is not None and call.has(axes_input):
             axes = call.integers(axes_input, "axes").reshape(-1).tolist()
-            values[axes_input] = Const(np.array([turn[a % rank] for a in axes], np.int64))
+            values[axes_input] = Const(
+                np.array([turn[axis_of(a, rank, "axes")] for a in axes], np.int64)
+            )
         attributes = dict(call.attributes)
         if "axis" in attributes:
-            attributes["axis"] = turn[call.int_attribute("axis", 0) % rank]
+            attributes["axis"] = turn[axis_of(call.int_attribute("axis", 0), rank)]
         if "axes" in attributes:
-            attributes["axes"] = tuple(turn[a % rank] for a in call.list_attribute("axes"))
+            axes = call.list_attribute("axes")
+            attributes["axes"] = tuple(turn[axis_of(a, rank, "axes")] for a in axes)
         out = apply(Call(call.builder, call.node, values, attributes))
         return tuple(map(_last, out)) if isinstance(out, tuple) else _last(out)
 

@@ -19,7 +19,7 @@ def matmul(call: Call) -> Known:
     return _dense(call, call.value(1), transposed=False)
 
 
-@rule("Gemm", inputs=(2, 3), alpha=float, beta=float, transA=int, transB=int)
+@rule("Gemm", inputs={1: 3, 11: (2, 3)}, alpha=float, beta=float, transA=int, transB=int)
 def gemm(call: Call) -> Known:
     """``alpha * x @ w + beta * c``."""
     if call.int_attribute("transA", 0):

@@ -9,7 +9,7 @@ from ...ops import ArgMax
 from ...passes.head import integer_scores
 from ...real import Affine, at
 from ..symbolic import Call, Data, Head, RefusedError
-from .table import rule
+from .table import rule, since, until
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +25,9 @@ def softmax(call: Call) -> Head:
     return Head(x)
 
 
-@rule("ArgMax", inputs=1, after_head="read", axis=int, keepdims=int, select_last_index=int)
+@rule(
+    "ArgMax", inputs=1, after_head="read", axis=int, keepdims=int, select_last_index=since(12, int)
+)
 def arg_max(call: Call) -> Head:
     """Decide for the class of the highest score; the lowest index wins among equals."""
     if call.int_attribute("select_last_index", 0):
@@ -35,13 +37,13 @@ def arg_max(call: Call) -> Head:
 
 @rule(
     "TopK",
-    inputs=(1, 2),
+    inputs={1: 1, 10: 2},
     outputs="all",
     after_head="read",
     axis=int,
-    k=int,
-    largest=int,
-    sorted=int,
+    k=until(9, int),
+    largest=since(11, int),
+    sorted=since(11, int),
 )
 def top_k(call: Call) -> tuple[Head, ...]:
     """Give the indices of the highest scores; nothing may read their values."""

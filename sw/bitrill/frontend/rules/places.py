@@ -10,10 +10,11 @@ from ...ops import Pad
 from ...real import Affine, at
 from ..reader import limits
 from ..symbolic import Call, Data, RefusedError, brief
+from .table import Versioned
 
 Sizes: TypeAlias = tuple[int, ...]
 
-WINDOW: dict[str, type] = {
+WINDOW: dict[str, type | Versioned] = {
     "auto_pad": str,
     "dilations": tuple,
     "kernel_shape": tuple,

@@ -13,11 +13,15 @@ from ...ops import MaxPool, Pad, SumPool
 from ...real import Affine, Step, chain
 from ..reader.model import Node
 from ..symbolic import Call, Data, Deferred, GraphBuilder, Known, RefusedError
-from .layouts import either, on_last
+from .layouts import axis_of, either, on_last
 from .places import WINDOW, Placing, padded, placing, sizes, zero_of
-from .table import CHANNELS_LAST, rule
+from .table import CHANNELS_LAST, Versioned, rule, since, until
 
-MAX_POOL: dict[str, type] = {"ceil_mode": int, "storage_order": int} | WINDOW
+MAX_POOL: dict[str, type | Versioned] = WINDOW | {
+    "ceil_mode": since(10, int),
+    "dilations": since(10, tuple),
+    "storage_order": since(8, int),
+}
 
 
 @rule("MaxPool", inputs=1, layout="spatial", attributes=MAX_POOL)
@@ -43,9 +47,8 @@ def global_max_pool(call: Call) -> Known:
     "AveragePool",
     inputs=1,
     layout="spatial",
-    ceil_mode=int,
     count_include_pad=int,
-    attributes=WINDOW,
+    attributes=WINDOW | {"ceil_mode": since(10, int), "dilations": since(19, tuple)},
 )
 def average_pool(call: Call) -> Known:
     x = call.image(0)
@@ -61,11 +64,11 @@ def global_average_pool(call: Call) -> Known:
 
 @rule(
     "ReduceMean",
-    inputs=(1, 2),
+    inputs={1: 1, 18: (1, 2)},
     layout="spatial",
-    axes=tuple,
+    axes=until(17, tuple),
     keepdims=int,
-    noop_with_empty_axes=int,
+    noop_with_empty_axes=since(18, int),
 )
 @partial(either, axes_input=1)
 def reduce_mean(call: Call) -> Known:
@@ -75,14 +78,15 @@ def reduce_mean(call: Call) -> Known:
     if call.has(1):
         axes = tuple(call.integers(1, "axes").reshape(-1).tolist())
     rank = len(x.shape) + 1
-    over = {a % rank for a in axes}
+    if not axes and call.int_attribute("noop_with_empty_axes", 0):
+        return x
+    over = {axis_of(a, rank, "axes") for a in axes or range(rank)}
     places = {a for a, n in enumerate(x.shape, 1) if a > 1 and n > 1}
     if x.order is not None or x.shape[0] != x.channels or len(x.frame) < 2:
         x = call.arranged(x)
     if over & {0, 1} or not places <= over:
-        raise RefusedError(
-            f"its axes must be all places, {list(range(2, rank))}, not {list(axes)[:8]}"
-        )
+        given = list(axes)[:8] if axes else "left out, which means all"
+        raise RefusedError(f"its axes must be all places, {list(range(2, rank))}, not {given}")
     out = _average(call, replace(x, shape=x.image), whole(x), prod(x.frame[:-1]))
     keep = call.int_attribute("keepdims", 1)
     kept = [1 if a in over else n for a, n in enumerate(x.shape, 1) if keep or a not in over]

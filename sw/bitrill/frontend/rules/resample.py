@@ -7,11 +7,12 @@ from math import prod
 
 import numpy as np
 
-from ...exact import ceil, floor
+from ...exact import Real, ceil, floor
 from ...ops import Upsample
 from ..reader import limits
 from ..symbolic import Call, Const, Data, Known, RefusedError
-from .table import rule
+from .layouts import axis_of
+from .table import rule, since, until
 
 _HALF = Fraction(1, 2)
 
@@ -33,54 +34,79 @@ _BACK: dict[str, Callable[[int, int, int], Fraction]] = {
 """Maps place ``k`` of ``n * f`` places back to one of the n places before, by mode."""
 
 
-@rule("Upsample", inputs=(1, 2), layout="spatial", mode=str, scales=list)
+@rule("Upsample", inputs={1: 1, 9: 2}, last=9, layout="spatial", mode=str, scales=until(8, list))
 def upsample(call: Call) -> Known:
     """Repeat pixels by scales that are an attribute or an input (opset 9)."""
     x = call.image(0)
-    scales = call.list_attribute("scales")
-    given = list(scales) if scales else call.exact(1, "its scales").reshape(-1).tolist()
+    if call.opset < 9:
+        given = [Fraction(s) for s in call.list_attribute("scales")]
+    else:
+        given = call.exact(1, "its scales").reshape(-1).tolist()
     return _repeated(call, x, _factors(given, x), "asymmetric", "floor")
 
 
 @rule(
     "Resize",
-    inputs=(2, 4),
+    inputs={10: 2, 11: (3, 4), 13: (1, 4)},
     layout="spatial",
     mode=str,
-    coordinate_transformation_mode=str,
-    nearest_mode=str,
-    cubic_coeff_a=float,
-    exclude_outside=int,
-    extrapolation_value=float,
-    antialias=int,
-    axes=tuple,
-    keep_aspect_ratio_policy=str,
+    coordinate_transformation_mode=since(11, str),
+    nearest_mode=since(11, str),
+    cubic_coeff_a=since(11, float),
+    exclude_outside=since(11, int),
+    extrapolation_value=since(11, float),
+    antialias=since(18, int),
+    axes=since(18, tuple),
+    keep_aspect_ratio_policy=since(18, str),
 )
 def resize(call: Call) -> Known:
     """Repeat pixels by scales or to sizes, in the forms of opset 10 and of later ones."""
     x = call.image(0)
-    last = len(call.values) == 2
-    if not last and call.has(3):
-        sizes = call.integers(3, "sizes").reshape(-1).tolist()
-        full = [call.builder.batch, *x.shape]
-        given = [Fraction(s, n) for s, n in zip(sizes, full, strict=False)]
+    first = call.opset < 11
+    back = call.text_attribute(
+        "coordinate_transformation_mode", "asymmetric" if first else "half_pixel"
+    )
+    nearest = call.text_attribute("nearest_mode", "floor" if first else "round_prefer_floor")
+    return _repeated(call, x, _factors(_scales(call, x), x), back, nearest)
+
+
+def _scales(call: Call, x: Data) -> list[Real]:
+    """Return the scale of each axis of a Resize, given by its scales or its sizes."""
+    full = [call.builder.batch, *x.shape]
+    listed = call.list_attribute("axes")
+    axes = [axis_of(a, len(full), "axes") for a in listed] or [*range(len(full))]
+    at = 1 if call.opset < 11 else 2
+    scales = call.has(at) and not _is_empty(call.value(at))
+    if scales is (call.has(3) and not _is_empty(call.value(3))):
+        raise RefusedError("scales or sizes must be given, one of them")
+    given: list[Real]
+    if scales:
+        given = call.exact(at, "its scales").reshape(-1).tolist()
     else:
-        value = call.value(1 if last else 2)
-        if not isinstance(value, Const) or value.array.size == 0:
-            raise RefusedError("scales or sizes must be given, as constants")
-        given = call.exact(1 if last else 2, "its scales").reshape(-1).tolist()
-    axes = call.list_attribute("axes")
-    if axes:
-        by_axis = dict(zip((a % (len(x.shape) + 1) for a in axes), given, strict=False))
-        given = [by_axis.get(a, Fraction(1)) for a in range(len(x.shape) + 1)]
-    default = "half_pixel" if not last else "asymmetric"
-    back = call.text_attribute("coordinate_transformation_mode", default)
-    nearest = call.text_attribute("nearest_mode", "floor" if last else "round_prefer_floor")
-    return _repeated(call, x, _factors(given, x), back, nearest)
+        sizes = call.integers(3, "sizes").reshape(-1).tolist()
+        given = [Fraction(s, full[a]) for a, s in zip(axes, sizes, strict=False)]
+        given += [Fraction(1)] * (len(sizes) - len(given))
+        policy = call.text_attribute("keep_aspect_ratio_policy", "stretch")
+        if policy != "stretch" and len({*given}) > 1:
+            raise RefusedError(f"keep_aspect_ratio_policy must be stretch, not {policy[:40]!r}")
+    if len(given) != len(axes) or len({*axes}) < len(axes):
+        raise RefusedError(
+            f"it must have one scale or size for each of {len(axes)} different axes, not"
+            f" {len(given)} for axes {list(axes)}"
+        )
+    by_axis = dict(zip(axes, given, strict=True))
+    return [by_axis.get(a, Fraction(1)) for a in range(len(full))]
 
 
-def _factors(scales: Sequence[float | Fraction], x: Data) -> tuple[int, ...]:
-    whole = [int(s) if s == int(s) and 1 <= s <= 1 << 10 else 0 for s in scales]
+def _is_empty(value: Known) -> bool:
+    return isinstance(value, Const) and value.array.size == 0
+
+
+def _factors(scales: Sequence[Real], x: Data) -> tuple[int, ...]:
+    whole = [
+        int(s) if isinstance(s, Fraction) and s == int(s) and 1 <= s <= 1 << 10 else 0
+        for s in scales
+    ]
     if len(whole) != len(x.shape) + 1 or not all(whole) or whole[:2] != [1, 1]:
         numbers = [float(s) for s in scales[:8]]
         raise RefusedError(

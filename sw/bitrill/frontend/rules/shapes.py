@@ -8,12 +8,19 @@ import numpy as np
 from ..reader import limits
 from ..symbolic import Call, Const, Data, Known, Quantized, RefusedError, transposed
 from . import joins
-from .layouts import either
-from .table import rule
+from .layouts import axis_of, either
+from .table import rule, since, until
 
 
 @rule("Identity", inputs=1, layout="same", after_head="passed")
-@rule("Dropout", inputs=(1, 3), outputs="first read", layout="same", ratio=float, seed=int)
+@rule(
+    "Dropout",
+    inputs={1: 1, 12: (1, 3)},
+    outputs="first read",
+    layout="same",
+    ratio=until(11, float),
+    seed=since(12, int),
+)
 def identity(call: Call) -> Known:
     """Pass the value on, which Dropout does outside training, too."""
     if call.node.op == "Dropout" and call.has(2) and call.integers(2, "training_mode").any():
@@ -25,10 +32,10 @@ def identity(call: Call) -> Known:
     "Constant",
     inputs=0,
     value=np.ndarray,
-    value_float=float,
-    value_int=int,
-    value_floats=list,
-    value_ints=tuple,
+    value_float=since(12, float),
+    value_int=since(12, int),
+    value_floats=since(12, list),
+    value_ints=since(12, tuple),
 )
 def constant(call: Call) -> Known:
     """Return the attribute's value."""
@@ -44,7 +51,7 @@ def constant(call: Call) -> Known:
     return Const(array)
 
 
-@rule("Cast", inputs=1, layout="same", after_head="passed", to=int, saturate=int)
+@rule("Cast", inputs=1, layout="same", after_head="passed", to=int, saturate=since(19, int))
 def cast(call: Call) -> Known:
     """Cast constants as ONNX does; data are exact and stay as they are."""
     value, to = call.value(0), call.int_attribute("to", 0)
@@ -71,7 +78,7 @@ def cast(call: Call) -> Known:
     return Const(array.astype(np.int64) if to_int else array, value.batch)
 
 
-@rule("Shape", inputs=1, start=int, end=int)
+@rule("Shape", inputs=1, start=since(15, int), end=since(15, int))
 def shape(call: Call) -> Known:
     value, batch = call.value(0), None
     if isinstance(value, Data):
@@ -98,19 +105,13 @@ def _const(call: Call, i: int) -> Const:
 @rule("Gather", inputs=2, axis=int)
 def gather(call: Call) -> Known:
     value, indices = _const(call, 0), call.integers(1, "indices")
-    axis = _axis(call.int_attribute("axis", 0), value.array.ndim)
+    axis = axis_of(call.int_attribute("axis", 0), value.array.ndim)
     n = value.array.shape[axis]
     if indices.size and (indices.min() < -n or indices.max() >= n):
         raise RefusedError(f"indices must be -{n}..{n - 1}, not {indices.min()}..{indices.max()}")
     if value.array.size // max(n, 1) * indices.size > limits.EXACT_ELEMENTS:
         raise RefusedError(f"it must give at most {limits.EXACT_ELEMENTS} elements")
     return value.each(lambda a: np.take(a, indices, axis))
-
-
-def _axis(axis: int, rank: int) -> int:
-    if not -rank <= axis < rank:
-        raise RefusedError(f"axis must be -{rank}..{rank - 1}, not {axis}")
-    return axis % rank
 
 
 @rule("Concat", inputs=(1, limits.NODE_ITEMS), axis=int)
@@ -123,7 +124,7 @@ def concat(call: Call) -> Known:
         return joins.concat(call)
     values = [_const(call, i) for i in range(len(call.values))]
     arrays = [v.array for v in values]
-    axis = _axis(call.int_attribute("axis", 0), arrays[0].ndim)
+    axis = axis_of(call.int_attribute("axis", 0), arrays[0].ndim)
     rests = {a.shape[:axis] + a.shape[axis + 1 :] if a.ndim > axis else None for a in arrays}
     if len({a.ndim for a in arrays}) != 1 or len(rests) != 1:
         raise RefusedError("its operands must have the same shape but for one axis")
@@ -134,7 +135,13 @@ def concat(call: Call) -> Known:
     return Const(np.concatenate(arrays, axis), np.concatenate([v.marks for v in values], axis))
 
 
-@rule("Slice", inputs=(1, 5), starts=tuple, ends=tuple, axes=tuple)
+@rule(
+    "Slice",
+    inputs={1: 1, 10: (3, 5)},
+    starts=until(9, tuple),
+    ends=until(9, tuple),
+    axes=until(9, tuple),
+)
 def slice_(call: Call) -> Known:
     """Slice constants, or the channels of data."""
     value = call.value(0)
@@ -149,13 +156,13 @@ def slice_(call: Call) -> Known:
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         # an end of the most negative integer means "to the front" when going backwards
         stop = None if step < 0 and end < -(1 << 30) else end
-        parts[_axis(axis, value.array.ndim)] = slice(start, stop, step)
+        parts[axis_of(axis, value.array.ndim)] = slice(start, stop, step)
     return value.each(lambda a: a[tuple(parts)])
 
 
 def _slices(call: Call) -> tuple[list[int], ...]:
     """Return starts, ends, axes and steps: inputs, or (before opset 10) attributes."""
-    if call.has(1):
+    if call.opset >= 10:
         starts, ends = call.integers(1, "starts").tolist(), call.integers(2, "ends").tolist()
         axes = call.integers(3, "axes").tolist() if call.has(3) else list(range(len(starts)))
         steps = call.integers(4, "steps").tolist() if call.has(4) else [1] * len(starts)
@@ -168,27 +175,25 @@ def _slices(call: Call) -> tuple[list[int], ...]:
     return starts, ends, axes, steps
 
 
-@rule("Squeeze", inputs=(1, 2), after_head="passed", axes=tuple)
-@rule("Unsqueeze", inputs=(1, 2), after_head="passed", axes=tuple)
+@rule("Squeeze", inputs={1: 1, 13: (1, 2)}, after_head="passed", axes=until(12, tuple))
+@rule("Unsqueeze", inputs={1: 1, 13: 2}, after_head="passed", axes=until(12, tuple))
 def squeeze(call: Call) -> Known:
     """Drop or add axes of size 1; the axes are an attribute or an input."""
     value, is_squeeze = call.value(0), call.node.op == "Squeeze"
     axes = list(call.list_attribute("axes"))
     if call.has(1):
-        if axes:
-            raise RefusedError("axes must be given once, as attribute or as input")
         axes = call.integers(1, "axes").reshape(-1).tolist()
     elif not axes and not is_squeeze:
         raise RefusedError("axes must be given")
     old = _full_shape(call, value)
     if is_squeeze:
-        drop = {_axis(a, len(old)) for a in axes} or {i for i, s in enumerate(old) if s == 1}
+        drop = {axis_of(a, len(old)) for a in axes} or {i for i, s in enumerate(old) if s == 1}
         if any(old[a] != 1 for a in drop):
             raise RefusedError(f"the axes squeezed must have size 1, not those of {list(old)}")
         new = [s for i, s in enumerate(old) if i not in drop]
     else:
         rank = len(old) + len(axes)
-        added = {_axis(a, rank) for a in axes}
+        added = {axis_of(a, rank) for a in axes}
         if len(added) != len(axes) or rank > limits.RANK:
             raise RefusedError(f"axes must be different and give at most {limits.RANK} axes")
         rest = iter(old)
@@ -216,7 +221,7 @@ def flatten(call: Call) -> Known:
     return _reshaped(call, value, (prod(old[:axis]), prod(old[axis:])))
 
 
-@rule("Reshape", inputs=2, after_head="passed", allowzero=int)
+@rule("Reshape", inputs=2, after_head="passed", allowzero=since(14, int))
 def reshape(call: Call) -> Known:
     """Give the same elements another shape."""
     value, target = call.value(0), _const(call, 1)

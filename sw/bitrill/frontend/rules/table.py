@@ -33,15 +33,47 @@ AfterHead: TypeAlias = Literal["refused", "passed", "read"]
 Function = TypeVar("Function", bound=Callable[[Call], Result])
 
 
+@dataclass(frozen=True)
+class Versioned:
+    """Type of an attribute that ONNX has in the opsets ``first .. last`` only."""
+
+    kind: type
+    first: int = 1
+    last: int | None = None
+
+    def fault(self, opset: int) -> str:
+        """Return why a node of that opset must not have the attribute; empty if it may."""
+        if opset < self.first:
+            return f"belongs to opsets from {self.first} on, and the model's is {opset}"
+        if self.last is not None and opset > self.last:
+            return f"belongs to opsets up to {self.last}, and the model's is {opset}"
+        return ""
+
+
+def since(opset: int, kind: type) -> Versioned:
+    """Type of an attribute that ONNX has from ``opset`` on."""
+    return Versioned(kind, first=opset)
+
+
+def until(opset: int, kind: type) -> Versioned:
+    """Type of an attribute that ONNX has up to ``opset``."""
+    return Versioned(kind, last=opset)
+
+
+Inputs: TypeAlias = int | tuple[int, int] | Mapping[int, int | tuple[int, int]]
+"""How many inputs a node has, or the least and the most; by the opset from which on that holds."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ImportRule:
     """How one ONNX operator is imported.
 
     - ``apply``: takes a `Call` and returns the value of the node's output, or a tuple with one
       value for each output. It raises `RefusedError` for what it does not accept.
-    - ``inputs``: the least and the largest number of inputs.
+    - ``inputs``: the least and the largest number of inputs, by the opset from which on they hold.
     - ``attributes``: the accepted attributes and the type of each: int, float, str, tuple (a list
-      of integers), list (a list of floats) or numpy.ndarray.
+      of integers), list (a list of floats) or numpy.ndarray, and the opsets that have it.
+    - ``last``: the last opset that has the operator, None where all later ones do.
     - ``outputs``: which outputs others may read: the first; ``"first read"``: further ones may be
       named if nothing reads them; ``"all"``.
     - ``layout``: ``"spatial"`` if it sees places and channels apart, ``"same"`` if its result has
@@ -56,8 +88,9 @@ class ImportRule:
     apply: Callable[[Call], Result]
     op: str
     domain: str
-    inputs: tuple[int, int]
-    attributes: Mapping[str, type]
+    inputs: Mapping[int, tuple[int, int]]
+    attributes: Mapping[str, Versioned]
+    last: int | None
     outputs: Outputs
     layout: Layout
     after_head: AfterHead
@@ -66,6 +99,30 @@ class ImportRule:
 
     def __str__(self) -> str:
         return f"{self.apply.__module__}.{self.apply.__qualname__}"
+
+    def fault(self, node: Node, opset: int) -> str:
+        """Return why the inputs and attributes of ``node`` are not accepted; empty if they are."""
+        opset = max(self.inputs) if self.domain else opset  # other domains have no such versions
+        versions = [v for v in self.inputs if v <= opset]
+        if not versions or (self.last is not None and opset > self.last):
+            ends = f"{min(self.inputs)} to {self.last}" if self.last else f"{min(self.inputs)} on"
+            return f"it belongs to opsets from {ends}, and the model's is {opset}"
+        least, most = self.inputs[max(versions)]
+        if not least <= len(node.inputs) <= most:
+            count = str(least) if least == most else f"{least} to {most}"
+            at = f" at opset {opset}" if len(self.inputs) > 1 else ""
+            return f"it must have {count} inputs{at}, not {len(node.inputs)}"
+        for name, value in node.attributes.items():
+            if name not in self.attributes:
+                known = ", ".join(
+                    n for n, t in self.attributes.items() if self.domain or not t.fault(opset)
+                )
+                return f"its attributes must be among {known or 'none'}, not {shown(name)}"
+            if not self.domain and (fault := self.attributes[name].fault(opset)):
+                return f"attribute {name} {fault}"
+            if not has_type(value, self.attributes[name].kind):
+                return f"attribute {name} has the wrong type"
+        return ""
 
     def declare(self) -> None:
         """Put the rule into `RULES`, or raise `SpecError`."""
@@ -94,31 +151,37 @@ def rule(
     op: str,
     *,
     domain: str = "",
-    inputs: int | tuple[int, int],
+    inputs: Inputs,
+    last: int | None = None,
     outputs: Outputs = "first",
     layout: Layout = "other",
     after_head: AfterHead = "refused",
     quantizer: bool = False,
     body: Body | Literal["any"] | None = None,
-    attributes: Mapping[str, type] = MappingProxyType({}),
-    **types: type,
+    attributes: Mapping[str, type | Versioned] = MappingProxyType({}),
+    **types: type | Versioned,
 ) -> Callable[[Function], Function]:
     """Declare the decorated function as the import rule of an ONNX operator or function.
 
-    ``inputs``: how many inputs the node has, or the least and the most; ``types``: the attributes
-    that it may have; `ImportRule` describes them and the other options.
+    ``inputs``: how many inputs the node has, or the least and the most, and where that changed, by
+    opset (``{1: 1, 11: (1, 3)}``); ``types``: the attributes that it may have, with `since` and
+    `until` where ONNX has them in some opsets only. `ImportRule` describes the other options.
 
     Raises `SpecError` if another function is the operator's rule already. A function that is
     defined again under the same module and name takes its own place.
     """
+
+    counts = inputs if isinstance(inputs, Mapping) else {1: inputs}
+    all_types = {**types, **attributes}.items()
 
     def declare(apply: Function) -> Function:
         ImportRule(
             apply=apply,
             op=op,
             domain=domain,
-            inputs=(inputs, inputs) if isinstance(inputs, int) else inputs,
-            attributes={**types, **attributes},
+            inputs={v: _range(n) for v, n in counts.items()},
+            attributes={n: t if isinstance(t, Versioned) else Versioned(t) for n, t in all_types},
+            last=last,
             outputs=outputs,
             layout=layout,
             after_head=after_head,
@@ -128,6 +191,10 @@ def rule(
         return apply
 
     return declare
+
+
+def _range(count: int | tuple[int, int]) -> tuple[int, int]:
+    return (count, count) if isinstance(count, int) else count
 
 
 def has_type(value: Attribute, kind: type) -> bool:

@@ -24,11 +24,12 @@ Made = TypeVar("Made", bound=Operator)
 class GraphBuilder:
     """The nodes and edges that rules have appended so far, and the input's quantizer.
 
-    ``batch``: the batch's size, 1 where it is free. ``splits``: the `Split` of each edge that was
-    sliced. ``work``: the exact arithmetic spent on the model.
+    ``batch``: the batch's size, 1 where it is free. ``opset``: the model's. ``splits``: the
+    `Split` of each edge that was sliced. ``work``: the exact arithmetic spent on the model.
     """
 
-    def __init__(self, batch: int | None) -> None:
+    def __init__(self, batch: int | None, opset: int) -> None:
+        self.opset = opset
         self.batch = 1 if batch is None else batch
         self.batch_is_free = batch is None
         self.nodes: list[Operator] = []

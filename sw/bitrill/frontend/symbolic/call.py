@@ -42,6 +42,11 @@ class Call:
         self.builder, self.node, self.values = builder, node, values
         self.attributes = node.attributes if attributes is None else attributes
 
+    @property
+    def opset(self) -> int:
+        """The model's version of ONNX's own operators."""
+        return self.builder.opset
+
     # operands
 
     def value(self, i: int) -> Known:
