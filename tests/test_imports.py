@@ -24,7 +24,7 @@ FOLDERS = {
 PACKAGES = {name: rank for rank, name in enumerate(FOLDERS)}
 
 ROOMS = (
-    "errors exact storage requirements progress engines real jobs",
+    "errors exact enclosure steps real functions storage requirements progress engines jobs",
     "ir",
     "parts",
     "arith",

@@ -174,6 +174,14 @@ def _bracket(x: Surd, bits: int) -> tuple[int, int]:
     return lo, hi
 
 
+def bracket(x: Real, bits: int) -> tuple[Fraction, Fraction]:
+    """Return rationals ``lo <= x <= hi``: x itself if it is rational, else of ``bits`` places."""
+    if not isinstance(x, Surd):
+        return x, x
+    lo, hi = _bracket(x, bits)
+    return Fraction(lo, 1 << bits), Fraction(hi, 1 << bits)
+
+
 def floor(x: Real) -> int:
     """Return the largest integer not above ``x``."""
     if not isinstance(x, Surd):

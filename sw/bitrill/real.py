@@ -2,7 +2,8 @@
 
 A quantized tensor means ``scale * integer + offset``. Between a layer's accumulator and the next
 quantizer a model applies scales, biases, batch norm, ReLU and clips; here each is a `Step` over
-exact reals. `bitrill.ir.activation` ends a chain of them with a quantizer.
+exact reals (`bitrill.functions` has the curved ones). `bitrill.ir.activation` ends a chain of them
+with a quantizer.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ from fractions import Fraction
 from functools import reduce
 from typing import Literal, TypeAlias, TypeGuard, get_args
 
+import numpy as np
+
+from .enclosure import Interval, hull, product_of, sum_of
 from .errors import SpecError
-from .exact import Real, ceil, floor, sign
+from .exact import Real, bracket, ceil, floor, sign, to_float
+from .steps import Step
 
 Channels: TypeAlias = tuple[Real, ...]
 """One number for each channel, or a single number for all of them."""
@@ -52,9 +57,23 @@ class Affine:
     offset: Channels = (Fraction(0),)
 
     is_monotone = True
+    curved = False
 
     def __call__(self, x: Real, channel: int) -> Real:
         return at(self.scale, channel) * x + at(self.offset, channel)
+
+    def enclose(self, x: Interval, channel: int, bits: int) -> Interval:
+        """Bounds of its values."""
+        scaled = product_of(bracket(at(self.scale, channel), bits), x)
+        return sum_of(scaled, bracket(at(self.offset, channel), bits))
+
+    def derivative(self, x: Interval, channel: int, bits: int) -> Interval:
+        """Bounds of the scale."""
+        return bracket(at(self.scale, channel), bits)
+
+    def floats(self, x: np.ndarray, channel: int) -> np.ndarray:
+        """In float64, rounded."""
+        return to_float(at(self.scale, channel)) * x + to_float(at(self.offset, channel))
 
     @property
     def n_channels(self) -> int:
@@ -86,6 +105,7 @@ class Clip:
     hi: Fraction | None
 
     is_monotone = rises = True
+    curved = False
     n_channels = 1
 
     def __post_init__(self) -> None:
@@ -99,6 +119,24 @@ class Clip:
             return self.hi
         return x
 
+    def enclose(self, x: Interval, channel: int, bits: int) -> Interval:
+        """Bounds of its values."""
+        least = x if self.lo is None else (max(x[0], self.lo), max(x[1], self.lo))
+        return least if self.hi is None else (min(least[0], self.hi), min(least[1], self.hi))
+
+    def derivative(self, x: Interval, channel: int, bits: int) -> Interval:
+        """0 where it clips, else 1."""
+        inside = (self.lo is None or self.lo <= x[0]) and (self.hi is None or x[1] <= self.hi)
+        outside = (self.lo is not None and x[1] <= self.lo) or (
+            self.hi is not None and self.hi <= x[0]
+        )
+        return Fraction(inside), Fraction(not outside)
+
+    def floats(self, x: np.ndarray, channel: int) -> np.ndarray:
+        """In float64, rounded."""
+        x = x if self.lo is None else np.maximum(x, to_float(self.lo))
+        return x if self.hi is None else np.minimum(x, to_float(self.hi))
+
     def pick(self, channels: Sequence[int]) -> Clip:
         """The same clip: it does not depend on the channel."""
         return self
@@ -110,8 +148,30 @@ class Leaky:
 
     slope: Channels
 
+    curved = False
+
     def __call__(self, x: Real, channel: int) -> Real:
         return x if sign(x) >= 0 else at(self.slope, channel) * x
+
+    def enclose(self, x: Interval, channel: int, bits: int) -> Interval:
+        """Bounds of its values."""
+        if x[0] >= 0:
+            return x
+        zero = Fraction(0)
+        low = product_of(bracket(at(self.slope, channel), bits), (x[0], min(x[1], zero)))
+        return low if x[1] < 0 else hull(low, (zero, x[1]))
+
+    def derivative(self, x: Interval, channel: int, bits: int) -> Interval:
+        """Bounds of the slope below 0, of 1 above, or of both."""
+        one = (Fraction(1), Fraction(1))
+        if x[0] >= 0:
+            return one
+        low = bracket(at(self.slope, channel), bits)
+        return low if x[1] < 0 else hull(low, one)
+
+    def floats(self, x: np.ndarray, channel: int) -> np.ndarray:
+        """In float64, rounded."""
+        return np.where(x >= 0, x, to_float(at(self.slope, channel)) * x)
 
     @property
     def n_channels(self) -> int:
@@ -128,9 +188,6 @@ class Leaky:
     def pick(self, channels: Sequence[int]) -> Leaky:
         """The same function for some channels, in the order in which these are listed."""
         return Leaky(pick(self.slope, channels))
-
-
-Step: TypeAlias = Affine | Clip | Leaky
 
 
 def append_step(steps: tuple[Step, ...], step: Step) -> tuple[Step, ...]:

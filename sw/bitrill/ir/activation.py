@@ -9,11 +9,19 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..errors import SpecError
-from ..exact import Real, sign
-from ..real import ROUNDINGS, Affine, Channels, Rounding, Step, at, round_real, zip_channels
+from ..enclosure import Interval
+from ..errors import SpecError, UnsupportedError
+from ..exact import Real, bracket, sign
+from ..real import ROUNDINGS, Affine, Channels, Rounding, at, pick, round_real, zip_channels
+from ..steps import Step, derivative_of, enclose
 from .operator import Imported
 from .types import IntType, Tensor
+
+FEWEST_BITS = 40
+"""Binary places by which most values of curved functions are decided; doubled where not."""
+
+MOST_BITS = 1 << 13
+"""Binary places after which a value is given up, and refused."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,11 @@ class Quantizer:
         """The map from ``q`` to the real number that it stands for."""
         return Affine(self.scale, zip_channels(lambda s, z: -s * z, self.scale, self.zero))
 
+    def within(self, x: Interval, channel: int) -> int | None:
+        """Return the integer that all of ``x`` become, or None where there are several."""
+        lo, hi = self(x[0], channel), self(x[1], channel)
+        return lo if lo == hi else None
+
 
 @dataclass(frozen=True)
 class Function:
@@ -68,11 +81,50 @@ class Function:
         """Whether every channel rises or falls, never both."""
         return all(s.is_monotone for s in self.steps)
 
+    @property
+    def is_curved(self) -> bool:
+        """Whether a step is anything but straight lines end to end."""
+        return any(s.curved for s in self.steps)
+
+    def channel(self, channel: int) -> "Function":
+        """The function of one channel."""
+        q, one = self.quantizer, (channel,)
+        quantizer = Quantizer(q.type, pick(q.scale, one), pick(q.zero, one), q.rounding)
+        return Function(tuple(s.pick(one) for s in self.steps), quantizer)
+
     def __call__(self, x: Real | int, channel: int) -> int:
         value: Real = Fraction(x) if isinstance(x, int) else x
-        for step in self.steps:
-            value = step(value, channel)
+        for k, step in enumerate(self.steps):
+            exact = step(value, channel)
+            if exact is None:
+                return self._refined(self.steps[k:], value, channel)
+            value = exact
         return self.quantizer(value, channel)
+
+    def _refined(self, steps: tuple[Step, ...], x: Real, channel: int) -> int:
+        """Return the quantizer's integer from bounds that are drawn closer until they agree."""
+        bits = FEWEST_BITS
+        while bits <= MOST_BITS:
+            bounds = enclose(steps, bracket(x, bits), channel, bits)
+            q = self.quantizer.within(bounds, channel)
+            if q is not None:
+                return q
+            bits *= 2
+        raise UnsupportedError(
+            f"an activation function comes so near to a boundary of its quantizer that {MOST_BITS}"
+            " binary places do not tell on which side it lies"
+        )
+
+    def throughout(self, lo: int, hi: int, channel: int) -> int | None:
+        """Return the integer that all of ``lo .. hi`` provably become, or None."""
+        ends = Fraction(lo), Fraction(hi)
+        return self.quantizer.within(enclose(self.steps, ends, channel, FEWEST_BITS), channel)
+
+    def turns(self, lo: int, hi: int, channel: int) -> bool:
+        """Whether it may both rise and fall within ``lo .. hi``."""
+        ends = Fraction(lo), Fraction(hi)
+        slope = derivative_of(self.steps, ends, channel, FEWEST_BITS)
+        return slope is None or slope[0] < 0 < slope[1]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -102,17 +154,26 @@ class Activation(Imported):
         return y.reshape(xs[0].shape)
 
     def _values(self, seen: np.ndarray, channel: int) -> np.ndarray:
-        """Apply the function to ascending integers; between ends that agree it is constant."""
+        """Apply the function to ascending integers; where it is constant, to the ends alone."""
         y = np.empty(len(seen), np.int64)
         for end in {0, len(seen) - 1}:
             y[end] = self.function(int(seen[end]), channel)
         parts = [(0, len(seen) - 1)]
         while parts:
             first, last = parts.pop()
-            if self.function.is_monotone and y[first] == y[last]:
+            if (
+                last - first > 1
+                and y[first] == y[last]
+                and self._is_flat(seen[first], seen[last], channel)
+            ):
                 y[first:last] = y[first]
             elif last - first > 1:
                 middle = (first + last) // 2
                 y[middle] = self.function(int(seen[middle]), channel)
                 parts += [(first, middle), (middle, last)]
         return y
+
+    def _is_flat(self, lo: np.int64, hi: np.int64, channel: int) -> bool:
+        """Whether the function is constant between two integers at which it has one value."""
+        f = self.function
+        return f.is_monotone or f.throughout(int(lo), int(hi), channel) is not None

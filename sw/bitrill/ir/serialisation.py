@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import exact, real
+from .. import exact, functions, real
 from ..errors import StageError, StorageError, UnsupportedError
 from ..storage import read_bytes, read_json, write_bytes, write_json
 from . import activation, interface, operator, registry, types
@@ -47,6 +47,8 @@ _PARTS: dict[str, type] = {
         real.Affine,
         real.Clip,
         real.Leaky,
+        functions.Elementary,
+        functions.Combined,
         activation.Quantizer,
         activation.Function,
         types.IntType,

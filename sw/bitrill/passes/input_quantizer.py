@@ -10,10 +10,9 @@ import numpy as np
 
 from ..errors import StageError
 from ..ir import Function, InputQuantizer
-from .real_thresholds import LevelCounter, each_channel, smallest
-
-LARGEST = int(np.array(np.finfo(np.float64).max).view(np.int64))
-"""Position of the largest finite float64, see `key_of`."""
+from .curved import LARGEST
+from .level_counters import Counter, each_channel
+from .real_thresholds import smallest
 
 
 def key_of(x: float) -> int:
@@ -44,7 +43,7 @@ def input_quantizer(function: Function) -> InputQuantizer:
     return InputQuantizer(levels, inverted, function.quantizer.type)
 
 
-def _levels(counter: LevelCounter) -> tuple[np.ndarray, bool]:
+def _levels(counter: Counter) -> tuple[np.ndarray, bool]:
     if counter.constant:
         return counter.places, False
     keys = [_smallest(counter, n + 1, guess) for n, guess in enumerate(counter.places)]
@@ -54,7 +53,7 @@ def _levels(counter: LevelCounter) -> tuple[np.ndarray, bool]:
     return levels, counter.inverted
 
 
-def _smallest(counter: LevelCounter, n: int, guess: float) -> int:
+def _smallest(counter: Counter, n: int, guess: float) -> int:
     """Return the key of the smallest float64 at which ``counter`` counts n or more."""
     start = 0 if np.isnan(guess) else key_of(np.clip(guess, float_of(-LARGEST), float_of(LARGEST)))
     return smallest(

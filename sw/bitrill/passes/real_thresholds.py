@@ -4,7 +4,7 @@ Between two quantizers, a channel's affine maps and clips are one clamped line,
 ``v = min(max(slope * x + offset, lo), hi)``, in units of the next quantizer's steps. Leaky slopes
 give a few such lines end to end. The function is monotone, so it is enough to find the x at which
 each level begins. That x is guessed in float64 and proven by exact decisions on both sides. A wrong
-guess costs steps of a bisection, never a wrong answer.
+guess costs steps of a bisection, never a wrong answer. `curved` does so for other functions.
 """
 
 from __future__ import annotations
@@ -16,36 +16,14 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..errors import UnsupportedError
+from ..errors import StageError
 from ..exact import Real, common_denominator, floor, real, sign, to_float
 from ..ir import Function, Quantizer
-from ..real import Affine, Clip, at
+from ..real import Affine, Clip, Leaky, at
 from .boundaries import boundaries, holds_boundary
-
-MAX_BITS = 16
-"""Most bits of a quantizer that can become thresholds."""
-
-MAX_LEVELS = 1 << 22
-"""Largest number of levels of one function: channels that differ, times levels."""
 
 PLACES = 128
 """Binary places of the intervals by which most integers are decided."""
-
-
-def check_size(function: Function, name: str) -> None:
-    """Refuse a quantizer with too many levels, before any is computed."""
-    if not function.is_monotone:
-        raise UnsupportedError(f"{name}: a slope below 0 must not stand before this quantizer")
-    out, n = function.quantizer.type, function.n_channels
-    if out.bits > MAX_BITS:
-        raise UnsupportedError(
-            f"{name}: a quantizer must have at most {MAX_BITS} bits, not {out.bits}"
-        )
-    if n * (out.n_values - 1) > MAX_LEVELS:
-        raise UnsupportedError(
-            f"{name}: a quantizer must have at most {MAX_LEVELS} levels over all channels,"
-            f" not {n * (out.n_values - 1)}"
-        )
 
 
 @dataclass(frozen=True)
@@ -156,8 +134,10 @@ def line_of(function: Function, channel: int) -> ClampedLine | Curve:
             curve = curve.each(lambda line, s=scale, o=offset: line.then_affine(s, o))
         elif isinstance(step, Clip):
             curve = curve.each(lambda line, c=step: line.then_clip(c.lo, c.hi))
-        else:
+        elif isinstance(step, Leaky):
             curve = curve.then_leaky(at(step.slope, channel))
+        else:
+            raise StageError(f"{step} is no straight line")
     q = function.quantizer
     scale, zero = 1 / at(q.scale, channel), at(q.zero, channel)
     curve = curve.each(lambda line: line.then_affine(scale, zero))
@@ -238,16 +218,6 @@ class LevelCounter:
                 here = _places(line, v)
                 x = np.where(here >= joint, here, np.fmin(x, joint))
         return x[::-1] if self.inverted else x
-
-
-def each_channel(
-    function: Function, name: str, count: Callable[[LevelCounter], tuple[np.ndarray, bool]]
-) -> list[tuple[np.ndarray, bool]]:
-    """Return ``count`` of the levels of each channel; channels that are alike are counted once."""
-    check_size(function, name)
-    lines = [line_of(function, channel) for channel in range(function.n_channels)]
-    counted = {ln: count(LevelCounter(ln, function.quantizer)) for ln in dict.fromkeys(lines)}
-    return [counted[line] for line in lines]
 
 
 def _ratio(line: ClampedLine) -> tuple[int, int, int] | None:

@@ -3,47 +3,101 @@
 import numpy as np
 
 from ..errors import UnsupportedError
-from ..ir import Activation, Graph, IntType, Operator, Stage
+from ..ir import Activation, Graph, IntType, Operator, Stage, Tensor
 from ..ops import Threshold
 from ..ops.lookup import ADDRESS_BITS, Lookup
-from .real_thresholds import LevelCounter, each_channel, smallest
+from .curved import Runs
+from .level_counters import MAX_CURVED, Counter, each_channel, naming
+from .real_thresholds import smallest
 
 MAX_ENTRIES = 1 << 20
-"""Largest number of entries of a table: channels that differ, times values."""
+"""Largest number of entries of a table: channels that differ, times values or runs."""
 
 
 def to_thresholds(graph: Graph) -> Graph:
-    """Replace every `Activation` by a `Threshold` with the same result for every integer.
+    """Replace every `Activation` by operators with the same result for every integer.
 
-    A function that is not monotone (a leaky slope below 0) becomes a `Lookup`. Raises
-    `UnsupportedError` for a quantizer of too many levels, or a table of too many entries.
+    A monotone function becomes a `Threshold`. Another one (GELU, a leaky slope below 0) becomes a
+    `Lookup`, behind a `Threshold` that counts its runs of equal values if that takes fewer bits.
+    Raises `UnsupportedError` for a quantizer of too many levels, or a table of too many entries.
     """
-    nodes = tuple(integer_form(n) if isinstance(n, Activation) else n for n in graph.nodes)
-    return graph.replace(nodes=nodes, stage=Stage.INTEGER)
+    names = {n.name for n in graph.nodes}
+    nodes: list[Operator] = []
+    for node in graph.nodes:
+        nodes += integer_forms(node, names) if isinstance(node, Activation) else [node]
+    return graph.replace(nodes=tuple(nodes), stage=Stage.INTEGER)
 
 
-def integer_form(node: Activation) -> Operator:
-    """Return the thresholds of a monotone function, or the table of any other."""
-    return threshold_of(node) if node.function.is_monotone else lookup_of(node)
+def integer_forms(node: Activation, names: set[str]) -> list[Operator]:
+    """Return the thresholds of a monotone function, or what gives any other; the last is ``node``.
+
+    ``names`` are taken.
+    """
+    if node.function.is_monotone:
+        return [threshold_of(node)]
+    with naming(node.name):
+        return tables_of(node, names)
 
 
-def lookup_of(node: Activation) -> Lookup:
-    """Return the table of one activation over all values of its operand."""
-    function, x = node.function, node.x.type
-    entries = function.n_channels * x.n_values
-    if x.bits > ADDRESS_BITS or entries > MAX_ENTRIES:
+def tables_of(node: Activation, names: set[str]) -> list[Operator]:
+    """Return a table over all values of the operand, or over the runs of equal values."""
+    function, x, out = node.function, node.x.type, node.function.quantizer.type
+    levels = function.n_channels * (out.n_values - 1)
+    if levels > MAX_CURVED:
         raise UnsupportedError(
-            f"{node.name}: a function that rises and falls (a slope below 0) must be of at most"
-            f" {ADDRESS_BITS} bits and {MAX_ENTRIES} values over all channels, not {x.bits} and"
-            f" {entries}"
+            f"a quantizer behind a function that rises and falls must have at most {MAX_CURVED}"
+            f" levels over all channels, not {levels}"
         )
-    table = [[function(int(v), c) for v in x.values()] for c in range(function.n_channels)]
-    return Lookup(
-        name=node.name,
+    own = [function.channel(c) for c in range(function.n_channels)]
+    runs = {f: Runs(f, x) for f in dict.fromkeys(own)}
+    rows = [runs[f] for f in own]
+    steps = max(1, *(len(r.starts) - 1 for r in rows))
+    if x.bits <= ADDRESS_BITS and len(rows) * x.n_values <= MAX_ENTRIES:
+        table = np.array([r.at(x.values()) for r in rows])
+        stepwise = steps * node.x.channels * x.bits + len(rows) * (steps + 1) * out.bits
+        if table.size * out.bits <= stepwise:
+            return [_lookup(node, node.inputs, node.x, table)]
+    return _stepwise(node, rows, steps, names)
+
+
+def _stepwise(node: Activation, rows: list[Runs], steps: int, names: set[str]) -> list[Operator]:
+    """Return a `Threshold` that counts the runs begun so far, and a `Lookup` of their values."""
+    if len(rows) * (steps + 1) > MAX_ENTRIES or steps >= 1 << ADDRESS_BITS:
+        raise UnsupportedError(
+            f"a function that rises and falls must have at most {MAX_ENTRIES} runs of equal values"
+            f" over all channels, not {len(rows) * (steps + 1)}"
+        )
+    x = node.x.type
+    starts = np.full((len(rows), steps), x.hi + 1)
+    table = np.empty((len(rows), steps + 1), np.int64)
+    for c, run in enumerate(rows):
+        starts[c, : len(run.starts) - 1] = run.starts[1:]
+        table[c, : len(run.values)] = run.values
+        table[c, len(run.values) :] = run.values[-1]
+    count = Threshold(
+        name=_free(f"{node.name}_run", names),
         inputs=node.inputs,
         operands=node.operands,
-        table=np.array(table),
-        out=function.quantizer.type,
+        thresholds=np.tile(starts, (node.x.channels // len(rows), 1)),
+        inverted=np.zeros(node.x.channels, bool),
+        out=IntType(0, steps),
+    )
+    names.add(count.name)
+    return [count, _lookup(node, count.outputs, count.y, table)]
+
+
+def _lookup(
+    node: Activation, inputs: tuple[str, ...], operand: Tensor, table: np.ndarray
+) -> Lookup:
+    """Return the table that gives the edge of ``node``."""
+    out = node.function.quantizer.type
+    return Lookup(name=node.name, inputs=inputs, operands=(operand,), table=table, out=out)
+
+
+def _free(name: str, names: set[str]) -> str:
+    """Return ``name``, or the first of its kind that is not taken."""
+    return next(
+        n for n in (name, *(f"{name}_{k}" for k in range(2, len(names) + 3))) if n not in names
     )
 
 
@@ -61,7 +115,7 @@ def threshold_of(node: Activation) -> Threshold:
     )
 
 
-def _thresholds(counter: LevelCounter, x: IntType) -> tuple[np.ndarray, bool]:
+def _thresholds(counter: Counter, x: IntType) -> tuple[np.ndarray, bool]:
     """Return the smallest integers of ``x`` at which the counter counts 1, 2, .. N; int64."""
     places = np.nan_to_num(counter.places, nan=x.lo, posinf=np.inf, neginf=-np.inf)
     guesses = np.ceil(np.clip(places, x.lo, x.hi + 1)).astype(np.int64)
