@@ -14,12 +14,13 @@ from typing import Any, Literal
 
 from bitrill.errors import StorageError, ToolError
 from bitrill.progress import Progress, silent
+from bitrill.provenance import fingerprint, is_ours, remember
 from bitrill.storage import read_bytes, read_json, write_json, write_text
 
 from .bench import CYCLE_NS, RESET_CYCLES
 from .job import Capture, Job, Violation
 from .ports import Dut
-from .tools import Command, digest, has_cocotb, icarus, install, run_all, scratch_folder
+from .tools import Command, digest, discard, has_cocotb, icarus, install, run_all, scratch_folder
 from .verilator import model
 
 Simulator = Literal["verilator", "icarus"]
@@ -56,7 +57,7 @@ def simulate(
     log.unlink(missing_ok=True)
     spec_path = str((job.folder / "job.json").resolve())
     run_all(
-        [Command([sys.executable, "-m", "bitrill_sim.cocotb_sim", spec_path], "cocotb")],
+        [Command([sys.executable, "-P", "-m", "bitrill_sim.cocotb_sim", spec_path], "cocotb")],
         log,
         cwd=job.folder,
         env=_environment(),
@@ -115,7 +116,7 @@ def _icarus_model(dut: Dut, work: Path, job: Job, progress: Progress) -> Path:
     wave = None if job.wave is None else str(job.wave.resolve())
     key = digest(compiler, dut.top, *dut.flags, wave or "", str(job.wave_from), *sources)
     folder = work / f"icarus-{key}"
-    if (folder / "sim.vvp").is_file():
+    if (folder / "sim.vvp").is_file() and is_ours(fingerprint("vvp", folder / "sim.vvp")):
         return folder
     progress("building the simulator", 0, 0)
     scratch = scratch_folder(".icarus.", work)
@@ -129,6 +130,8 @@ def _icarus_model(dut: Dut, work: Path, job: Job, progress: Progress) -> Path:
         log = work / f"{folder.name}.log"
         command = [compiler, "-g2012", "-o", "sim.vvp", *tops, "-f", "scale.f", *dut.flags, *files]
         run_all([Command(command, "iverilog")], log, cwd=scratch)
+        remember(fingerprint("vvp", scratch / "sim.vvp"))
+        discard(folder)
         install(scratch, folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

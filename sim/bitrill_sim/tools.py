@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from bitrill import provenance
 from bitrill.errors import StorageError, ToolError
+from bitrill.processes import Process, start, stop
 
 _REMEDIES = {
     "g++": "install a C++17 compiler, such as Debian's package g++, or set CXX",
@@ -79,20 +81,9 @@ def has_cocotb() -> None:
 
 
 def cache_folder(fallback: Path) -> Path:
-    """Return the folder of compiled parts that all designs share.
-
-    It is ``BITRILL_CACHE``, else the user's cache folder, or ``fallback`` where that cannot be
-    written.
-    """
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    try:
-        chosen = os.environ.get("BITRILL_CACHE") or Path(base).expanduser() / "bitrill"
-        folder = Path(chosen)
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except (OSError, RuntimeError):  # RuntimeError: there is no home
-        return fallback
+    """Return the folder of compiled parts that all designs share: the user's cache, where that can
+    be written."""
+    return provenance.cache_folder() or fallback
 
 
 def digest(*parts: str | bytes) -> str:
@@ -157,6 +148,14 @@ def scratch_folder(prefix: str, parent: Path) -> Path:
         raise StorageError(f"cannot write {parent}: {error.strerror or error}") from error
 
 
+def discard(folder: Path) -> None:
+    """Remove a folder that was not made here, or what stands in its place."""
+    if folder.is_dir() and not folder.is_symlink():
+        shutil.rmtree(folder)
+    else:
+        folder.unlink(missing_ok=True)
+
+
 def install(scratch: Path, folder: Path) -> None:
     """Give a finished build its name; if another process was first, its build is the same."""
     try:
@@ -166,31 +165,16 @@ def install(scratch: Path, folder: Path) -> None:
             raise
 
 
-def stop(process: subprocess.Popen) -> None:
-    """End a program if it still runs."""
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(2)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _start(
-    command: Command, cwd: Path, env: Mapping[str, str] | None, out: BinaryIO
-) -> subprocess.Popen:
+def _start(command: Command, cwd: Path, env: Mapping[str, str] | None, out: BinaryIO) -> Process:
     out.write(f"$ {' '.join(command.arguments)}\n".encode())
     out.flush()
     try:
-        return subprocess.Popen(
-            command.arguments, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out
-        )
+        return start(command.arguments, cwd=cwd, env=env, stdout=out, stderr=out)
     except OSError as error:
         raise ToolError(f"cannot start {command.arguments[0]}: {error.strerror}") from error
 
 
-def _finished(command: Command, process: subprocess.Popen, log: Path) -> bool:
+def _finished(command: Command, process: Process, log: Path) -> bool:
     code = process.poll()
     if code is None:
         return False

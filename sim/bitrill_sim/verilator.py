@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitrill.errors import StorageError, ToolError
+from bitrill.processes import start, stop
 from bitrill.progress import Progress, silent
+from bitrill.provenance import fingerprint, fingerprint_of_files, is_ours, remember
 from bitrill.storage import read_bytes, write_text
 
 from .job import Capture, Job, Violation
@@ -25,9 +27,9 @@ from .tools import (
     cache_folder,
     compiler,
     digest,
+    discard,
     install,
     run_all,
-    stop,
     verilator,
 )
 
@@ -112,7 +114,7 @@ class CompiledModel:
         ``also``: further parts of the runtime; ``flags``: of the linker.
         """
         out = self.folder / f"main-{digest(read_bytes(main), *flags, *also)}" / name
-        if out.is_file():
+        if out.is_file() and is_ours(fingerprint("program", out)):
             return out
         also = (*also, *(("verilated_vcd_c",) if self.trace else ()))
         objects = [str(o) for o in sorted(self.folder.glob("*.o"))]
@@ -123,26 +125,34 @@ class CompiledModel:
             link = [self.cxx, "-o", str(linked), str(obj), *objects, *flags, "-lpthread"]
             run_all([Command(link, f"linking {name}")], self.log, cwd=self.folder)
             out.parent.mkdir(exist_ok=True)
+            remember(fingerprint("program", linked))
             linked.replace(out)
         return out
 
     def part(self, name: str) -> Path:
         """Return a part of Verilator's runtime; compile it once for all designs."""
         out = self.runtime / f"{name}{'-trace' if self.trace else ''}.o"
-        if not out.is_file():
+        if not out.is_file() or not is_ours(fingerprint("part", out)):
             self.runtime.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=self.runtime) as scratch:
                 obj = Path(scratch) / "part.o"
                 source = self.tool.root / "include" / f"{name}.cpp"
                 run_all([self.compile(source, obj, "-O1")], self.log, cwd=self.folder)
+                remember(fingerprint("part", obj))
                 obj.replace(out)
         return out
+
+
+def _fingerprint(folder: Path) -> str:
+    """Return the fingerprint of a model's objects and C++, from which programs are made."""
+    files = (*folder.glob("*.o"), *folder.glob("gen/*"))
+    return fingerprint_of_files(folder, files, "model")
 
 
 def model(
     dut: Dut, work: Path, *, trace: bool = False, progress: Progress = silent
 ) -> CompiledModel:
-    """Compile a design, or take its model from ``work`` if it is there already."""
+    """Compile a design, or take its model from ``work`` if one made here is there already."""
     tool, cxx = verilator(), compiler()
     flags = (*_TRANSLATE, *(_TRACE if trace else ()), *dut.flags)
     sources = [read_bytes(s) for s in dut.sources]
@@ -159,13 +169,14 @@ def model(
         cxx=cxx,
         runtime=cache_folder(work) / f"verilated-{runtime}",
     )
-    if not built.folder.is_dir():
-        progress("building the simulator", 0, 0)
-        try:
+    try:
+        if not built.folder.is_dir() or not is_ours(_fingerprint(built.folder)):
+            progress("building the simulator", 0, 0)
             work.mkdir(parents=True, exist_ok=True)
+            discard(built.folder)
             _build(built, flags, names)
-        except OSError as error:
-            raise StorageError(f"cannot write {work}: {error.strerror or error}") from error
+    except OSError as error:
+        raise StorageError(f"cannot write {work}: {error.strerror or error}") from error
     return built
 
 
@@ -192,6 +203,7 @@ def _build(built: CompiledModel, flags: Iterable[str], names: list[str]) -> None
             write_text(unit, "".join(f'#include "{f.name}"\n' for f in files))
             commands.append(built.compile(unit, scratch / f"unit{k}.o", level))
         run_all(commands, built.log, cwd=scratch)
+        remember(_fingerprint(scratch))
         install(scratch, built.folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -241,12 +253,10 @@ def _watch(arguments: list[str], job: Job, progress: Progress) -> Capture:
     result: list[str] = []
     log = job.folder / "harness.log"
     with log.open("wb") as errors:
-        process = subprocess.Popen(
-            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
-        )
+        process = start(arguments, stdout=subprocess.PIPE, stderr=errors)
         try:
             for line in process.stdout or ():
-                match line.split():
+                match line.decode().split():
                     case ["P", frames, _]:
                         progress("simulating", int(frames), job.frames)
                     case ["V", kind, cycle, beat]:

@@ -3,12 +3,14 @@
 A file is written under another name and then renamed, so nobody ever reads half of one.
 """
 
+import errno
 import io
 import json
 import os
+import stat
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -41,16 +43,38 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write ``value`` as JSON with sorted keys: the same value gives the same bytes."""
-    write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    """Write ``value`` as `json_bytes`."""
+    write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: object) -> bytes:
+    """Return JSON with sorted keys: the same value gives the same bytes."""
+    return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a file to read; `OSError` unless it is one, and no folder, pipe or device.
+
+    A pipe into which nobody writes would be waited for without end.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(handle).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(handle, "rb")
+    os.close(handle)
+    if stat.S_ISDIR(mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    raise OSError(errno.EINVAL, f"it is a {'pipe' if stat.S_ISFIFO(mode) else 'device'}, no file")
 
 
 def read_bytes(path: Path) -> bytes:
     """Read the bytes of a file; `StorageError` if it cannot be read."""
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
+        with open_file(path) as file:
+            return file.read()
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        why = error.strerror if isinstance(error, OSError) else None
+        raise StorageError(f"cannot read {path}: {why or error}") from error
 
 
 def read_json(path: Path) -> Any:

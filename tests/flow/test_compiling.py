@@ -18,10 +18,10 @@ from bitrill.timing.fifo_depths import fifo_bits
 from flow.helpers import frames, refused
 from support import HANG_SECONDS
 
-FILES = ("graph.json", "weights.npz", "top.v", "timing.json", "folding.json")
+FILES = ("graph.json", "weights.npz", "top.v", "timing.json", "folding.json", "digests.json")
 
 
-def test_compile_leaves_five_files_and_says_so(whole: flow.Compiled) -> None:
+def test_compile_leaves_six_files_and_says_so(whole: flow.Compiled) -> None:
     folder = whole.build.folder
     assert sorted(p.name for p in folder.iterdir()) == sorted(FILES)
     value = whole.to_json()

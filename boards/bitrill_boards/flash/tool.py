@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO, cast
 
 from bitrill.errors import ToolError
+from bitrill.processes import start, stop
 from bitrill.progress import Progress
-from bitrill_sim.tools import stop
 
 _PERCENT = re.compile(r"([A-Za-z][\w ]*): \[[= ]*\] *(\d+)[.,]?\d*%")
 _LIBRARIES = (
@@ -68,9 +68,7 @@ def run(arguments: Sequence[str], *, timeout: float, progress: Progress | None =
     """
     command = [program(), *arguments]
     try:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+        process = start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     except OSError as error:
         raise ToolError(f"cannot start {command[0]}: {error.strerror}") from None
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from bitrill.errors import ToolError
-from bitrill_sim.tools import stop
+from bitrill.processes import start, stop
 
 
 class BenchProcess:
@@ -26,7 +26,7 @@ class BenchProcess:
             f"+verilator+seed+{seed % 0x7FFFFFFE + 1}",
         ]
         with log.open("wb") as errors:
-            self._process = subprocess.Popen(
+            self._process = start(
                 arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
             )
         pipes = (self._process.stdin, self._process.stdout)

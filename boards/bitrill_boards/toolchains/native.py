@@ -1,22 +1,17 @@
 """Runs tools that are installed outside of Python, within a time limit and with a log."""
 
-import os
 import shutil
-import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 from bitrill.errors import ToolError
+from bitrill.processes import start, stop
 
 PATIENCE_SECONDS = 4 * 3600
 """Time after which a tool counts as hanging."""
 
 POLL_SECONDS = 0.05
-_GRACE_SECONDS = 5
 
 
 def absent(programs: Iterable[str]) -> list[str]:
@@ -73,7 +68,7 @@ def _follow(
     name, end = Path(words[0]).name, time.monotonic() + patience
     try:
         with log.open("wb") as output:
-            process = start(words, folder, output)
+            process = start(words, cwd=folder, stdout=output, stderr=output)
     except OSError as error:
         raise _error(name, log, error.strerror or str(error)) from error
     try:
@@ -83,31 +78,8 @@ def _follow(
                 raise _error(name, log, f"it ran for more than {patience:g} seconds and was ended")
             time.sleep(POLL_SECONDS)
     finally:
-        stop_group(process)
+        stop(process)
     return process.returncode
-
-
-def start(words: Sequence[str], folder: Path, output: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start a command in a process group of its own; it writes to ``output``."""
-    return subprocess.Popen(
-        words,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        start_new_session=True,
-    )
-
-
-def stop_group(process: subprocess.Popen[bytes]) -> None:
-    """End a tool and its children if it still runs."""
-    for end in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            return
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, end)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_SECONDS)
 
 
 def _error(name: str, log: Path, said: str) -> ToolError:

@@ -1,7 +1,6 @@
 """Runs tools as steps: each keeps its log, and is not run again on the same inputs."""
 
 import hashlib
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -11,9 +10,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bitrill.errors import StorageError, ToolError
+from bitrill.processes import Process, start, stop
+from bitrill.provenance import fingerprint_of_files, is_ours, remember
 from bitrill.requirements import require_tools
 from bitrill.storage import read_bytes, write_text
-from bitrill_sim.tools import POLL, stop
+from bitrill_sim.tools import POLL
 
 from ..families.small import Program
 
@@ -59,6 +60,13 @@ class Step:
             return False
         return read_bytes(self.mark).decode(errors="replace") == self.key
 
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the step and the results in the folder: they are used again only if they
+        were made here."""
+        results = [self.folder / r for r in self.results]
+        return fingerprint_of_files(self.folder, results, self.program.name, self.key)
+
 
 class FailedError(ToolError):
     """A tool failed; ``said``: its own error line, ``log``: the file with all its output."""
@@ -80,7 +88,7 @@ def run(step: Step, watch: Watch, *, patience: float = PATIENCE_SECONDS) -> None
     unfinished one is run again.
     """
     require_tools([step.program.package])
-    if step.is_done:
+    if step.is_done and is_ours(step.fingerprint):
         return
     step.mark.unlink(missing_ok=True)
     for name in step.results:
@@ -101,6 +109,7 @@ def run(step: Step, watch: Watch, *, patience: float = PATIENCE_SECONDS) -> None
         raise FailedError(step, message(step.log) or f"status {process.returncode}")
     if lost:
         raise FailedError(step, f"it left no {', '.join(lost)}")
+    remember(step.fingerprint)
     write_text(step.mark, step.key)
 
 
@@ -110,13 +119,11 @@ def message(log: Path) -> str | None:
     return next((s.removeprefix("ERROR: ") for s in lines if s.startswith("ERROR: ")), None)
 
 
-def _start(step: Step) -> subprocess.Popen[bytes]:
+def _start(step: Step) -> Process:
     command = [sys.executable, "-P", "-c", step.program.start, *step.arguments]
     try:
         with step.log.open("wb") as output:
-            return subprocess.Popen(
-                command, cwd=step.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
+            return start(command, cwd=step.folder, stdout=output, stderr=output)
     except OSError as error:
         raise StorageError(
             f"cannot run {step.program.name} in {step.folder}: {error.strerror or error}"

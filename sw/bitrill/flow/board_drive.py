@@ -217,6 +217,7 @@ def _transport(
         if port is not None:
             raise SpecError("a simulation takes no port")
         progress("building the simulation", 0, 0)
+        built.checked_verilog()
         with extra("sim", "drive --transport simulation"):
             return kind, _simulated(place, built)
     from bitrill_boards.driver import opening

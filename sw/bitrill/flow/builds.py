@@ -1,11 +1,10 @@
-"""Build folders: writing what `compile` made, reading and checking it again.
+"""Builds: writing what `compile` made, reading it again, and comparing it with its graph.
 
-A build folder is whole exactly if it has ``graph.json``: writing removes that file first and
-writes it last, so nothing that was interrupted is taken for a build. The first line of ``top.v``
-names the digest of the graph that it was written from; a reader refuses a pair that does not
-belong together.
+``graph.json`` and ``weights.npz`` are the network; every other file follows from them. A build may
+come from anybody, so what was not written here is written anew and compared before it is used.
 """
 
+import json
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,19 +13,14 @@ from typing import TypeAlias
 from ..errors import StorageError
 from ..folding.fold import folding_of
 from ..ir import Graph, Stage, serialisation, verify
+from ..provenance import fingerprint, is_ours, remember
 from ..resources.estimate import Resources, network_resources
 from ..runtime import register_map
-from ..storage import read_bytes, read_json, remove, write_json, write_text
-from ..timing.predict import Timing
-
-FILES = ("graph.json", "weights.npz", "top.v", "timing.json", "folding.json")
-"""Files of every build."""
-
-REGISTERS = "registers.json"
-"""Addresses of writable weights and thresholds; only in builds that have some."""
-
-RESULTS = ("verify.json", "synth.json")
-"""Files that other verbs leave about a build; removed when it is compiled again."""
+from ..storage import json_bytes, read_bytes, read_json
+from ..timing.predict import Timing, predict
+from . import build_files
+from .build_files import DIGESTS, FILES, REGISTERS
+from .verilog import write_verilog
 
 
 @dataclass(frozen=True)
@@ -45,7 +39,7 @@ class Build:
     @property
     def files(self) -> tuple[str, ...]:
         """Names of the files that `compile` left."""
-        return (*FILES, REGISTERS) if register_map.register_map(self.graph) else FILES
+        return (*FILES, *((REGISTERS,) if register_map.register_map(self.graph) else ()), DIGESTS)
 
     @property
     def resources(self) -> Resources:
@@ -55,6 +49,22 @@ class Build:
     def board_folder(self, board: str) -> Path:
         """The folder in which the verb `build` leaves a board's files."""
         return self.folder / "boards" / board
+
+    def checked_verilog(self) -> str:
+        """Return the text of ``top.v``, which is what Bitrill writes for the graph.
+
+        Raises `StorageError` where it is not: Verilog can run anything in a simulator.
+        """
+        data = read_bytes(self.verilog)
+        made = _verilog_fingerprint(self.graph, data)
+        if not is_ours(made):
+            if data != write_verilog(self.graph, "checking top.v").encode():
+                raise StorageError(
+                    f"{self.verilog} is not what this version of Bitrill writes for the graph"
+                    " beside it; compile again"
+                )
+            remember(made)
+        return data.decode()
 
 
 BuildLike: TypeAlias = Build | str | Path
@@ -72,37 +82,63 @@ def load_build(folder: str | Path) -> Build:
     marker = folder / "graph.json"
     if not folder.is_dir():
         raise StorageError(f"{folder} must be a folder that `bitrill compile` left, and is not")
+    build_files.settle(folder)
     if not marker.is_file():
         raise StorageError(
             f"{folder} holds no finished build: {marker.name} is missing; compile again"
         )
+    digests = build_files.check(folder)
     graph = serialisation.load(folder)
     verify(graph, Stage.FOLDED)
     _check_verilog(folder / "top.v", serialisation.digest(graph))
-    value = read_json(folder / "timing.json")
-    try:
-        predicted = Timing(Fraction(value["ii"]), int(value["latency"]))
-    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
-        raise StorageError(
-            f"{folder / 'timing.json'} must hold ii and latency; compile again"
-        ) from error
+    if digests is not None and is_ours(fingerprint("build", digests)):
+        return Build(folder, graph, _timing(folder / "timing.json"))
+    predicted = predict(graph)
+    for name, value in _derived(graph, predicted).items():
+        if read_json(folder / name) != json.loads(json.dumps(value)):
+            raise StorageError(
+                f"{folder / name} is not what this version of Bitrill writes for the graph beside"
+                " it; compile again"
+            )
+    if digests is not None:
+        remember(fingerprint("build", digests))
     return Build(folder, graph, predicted)
 
 
 def write_build(folder: Path, graph: Graph, verilog: str, predicted: Timing) -> Build:
-    """Write all files of a build, ``graph.json`` last."""
-    for name in ("graph.json", REGISTERS, *RESULTS):
-        remove(folder / name)
-    if register_map.register_map(graph):
-        write_json(folder / REGISTERS, register_map.to_json(graph))
-    write_text(folder / "top.v", verilog)
-    write_json(folder / "folding.json", folding_of(graph))
-    write_json(
-        folder / "timing.json",
-        {"ii": str(predicted.ii), "latency": predicted.latency, "depths": dict(graph.depths)},
-    )
-    serialisation.save(graph, folder)
+    """Write all files of a build, or none."""
+    files = {name: json_bytes(value) for name, value in _derived(graph, predicted).items()}
+    files |= serialisation.to_files(graph) | {"top.v": verilog.encode()}
+    digests = build_files.install(folder, files)
+    remember(fingerprint("build", digests))
+    remember(_verilog_fingerprint(graph, files["top.v"]))
     return Build(folder, graph, predicted)
+
+
+def _derived(graph: Graph, predicted: Timing) -> dict[str, object]:
+    """Return the content of each JSON file that follows from the graph."""
+    values: dict[str, object] = {
+        "folding.json": folding_of(graph),
+        "timing.json": {
+            "ii": str(predicted.ii),
+            "latency": predicted.latency,
+            "depths": dict(graph.depths),
+        },
+    }
+    has_registers = bool(register_map.register_map(graph))
+    return values | ({REGISTERS: register_map.to_json(graph)} if has_registers else {})
+
+
+def _verilog_fingerprint(graph: Graph, verilog: bytes) -> str:
+    return fingerprint("verilog", serialisation.digest(graph), verilog)
+
+
+def _timing(path: Path) -> Timing:
+    value = read_json(path)
+    try:
+        return Timing(Fraction(value["ii"]), int(value["latency"]))
+    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
+        raise StorageError(f"{path} must hold ii and latency; compile again") from error
 
 
 def _check_verilog(path: Path, digest: str) -> None:

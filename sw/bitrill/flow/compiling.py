@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -20,12 +17,14 @@ from ..resources.estimate import BlockUse, block_use
 from ..timing.fifo_depths import fifo_bits
 from ..timing.predict import Timing, predict
 from .boards import boards
+from .build_files import check_target
 from .builds import Build, write_build
 from .compile_options import CompileKeywords, CompileOptions
-from .extras import Progress, extra, logged
+from .extras import Progress, logged
 from .inspection import node_table
 from .result import Json, Result, Table, exact_number
 from .steps import fold, fold_for, load
+from .verilog import write_verilog
 
 if TYPE_CHECKING:
     from bitrill_boards.board import Board
@@ -120,16 +119,18 @@ def compile(
 
     ``options``: the fields of `CompileOptions`. Raises `SpecError` for wrong options,
     `UnsupportedError` for a model that cannot be compiled, `FitError` for a rate or a part that
-    cannot be met.
+    cannot be met, `StorageError` for an ``out`` that is neither new, empty nor a build. A build
+    that is there stays as it is until the new one is whole.
     """
     asked = CompileOptions(**options)
+    check_target(Path(out))
     target = _target(asked)
     checkpoints = Path(out) / "checkpoints" if asked.checkpoints else None
     imported = load(model, asked.raw_input, asked.input_scale)
     start = to_integer(imported, top=asked.top, checkpoints=checkpoints)
     graph, solution = _folded(start, asked, target, checkpoints, progress)
     progress("writing Verilog", 0, 0)
-    verilog = _verilog(graph)
+    verilog = write_verilog(graph)
     progress("predicting cycles", 0, 0)
     predicted = predict(graph)
     _require_rate(graph, asked, predicted, target.clock_mhz)
@@ -220,21 +221,3 @@ def _require_rate(graph: Graph, asked: CompileOptions, predicted: Timing, clock_
             f" {clock_mhz * 1e6 / predicted.ii:,.0f} frames/s at {clock_mhz:g} MHz, not"
             f" {asked.fps:,.0f}"
         )
-
-
-def _verilog(graph: Graph) -> str:
-    with extra("hw", "compile"):
-        from bitrill_hw.design.verilog import verilog
-    with _rare_collection():
-        return verilog(graph)
-
-
-@contextmanager
-def _rare_collection() -> Iterator[None]:
-    """Collect garbage rarely: Amaranth's millions of live objects made it a third of the time."""
-    usual = gc.get_threshold()
-    gc.set_threshold(500_000, 20, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import SpecError
-from ..storage import read_bytes, write_json
+from ..storage import write_json
 from .builds import Build, BuildLike, open_build
 from .data import random_inputs
 from .extras import Progress, extra, logged
@@ -85,11 +85,12 @@ def synth(
     with extra("synth", "synth"):
         from bitrill_hw.synth import DEFAULT_PART, synthesise
     folder = built.folder if out is None else Path(out)
+    verilog = built.checked_verilog()
     report = synthesise(
         built.graph,
         part=part or DEFAULT_PART,
         work=folder / "synth",
-        verilog=read_bytes(built.verilog).decode(),
+        verilog=verilog,
         progress=progress,
     )
     checked = None

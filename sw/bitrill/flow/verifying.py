@@ -156,6 +156,7 @@ def verify(
     chosen = chosen_samples(golden, data, samples, seed, progress)
     with extra("sim", "verify"):
         from bitrill_sim import verify as simulate
+    built.checked_verilog()
     folder = built.folder if out is None else Path(out)
     report = simulate(
         golden,

@@ -19,7 +19,7 @@ import numpy as np
 
 from .. import exact, functions, real
 from ..errors import StageError, StorageError, UnsupportedError
-from ..storage import read_bytes, read_json, write_bytes, write_json
+from ..storage import json_bytes, read_bytes, read_json, write_bytes
 from . import activation, interface, operator, registry, types
 from . import graph as graph_module
 from .graph import Graph, Stage
@@ -33,6 +33,7 @@ _DAMAGE = (
     AttributeError,
     EOFError,
     LookupError,
+    MemoryError,
     NotImplementedError,
     RecursionError,
     TypeError,
@@ -76,11 +77,17 @@ def digest(graph: Graph) -> str:
 
 def save(graph: Graph, folder: Path) -> None:
     """Write ``graph.json`` and ``weights.npz``; the JSON last, since readers start from it."""
+    for name, data in to_files(graph).items():
+        write_bytes(folder / name, data)
+
+
+def to_files(graph: Graph) -> dict[str, bytes]:
+    """Return the content of ``weights.npz`` and ``graph.json``."""
     value, arrays = to_parts(graph)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    write_bytes(folder / "weights.npz", buffer.getvalue())
-    write_json(folder / "graph.json", value | {"digest": _digest(value, arrays)})
+    text = json_bytes(value | {"digest": _digest(value, arrays)})
+    return {"weights.npz": buffer.getvalue(), "graph.json": text}
 
 
 def load(folder: Path) -> Graph:

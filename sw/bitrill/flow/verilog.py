@@ -1,0 +1,27 @@
+"""Writing a graph's Verilog, which needs the package of the hardware."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..ir import Graph
+from .extras import extra
+
+
+def write_verilog(graph: Graph, purpose: str = "compile") -> str:
+    """Return the design of a FOLDED graph, module ``top``; ``purpose``: the verb that needs it."""
+    with extra("hw", purpose):
+        from bitrill_hw.design.verilog import verilog
+    with _rare_collection():
+        return verilog(graph)
+
+
+@contextmanager
+def _rare_collection() -> Iterator[None]:
+    """Collect garbage rarely: Amaranth's millions of live objects made it a third of the time."""
+    usual = gc.get_threshold()
+    gc.set_threshold(500_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
