@@ -7,6 +7,7 @@ from .argmax import ArgMax
 from .avgpool import SumPool
 from .concat import Concat
 from .convert import Convert
+from .crop import Crop
 from .deconv import Deconv
 from .depthwise import Depthwise
 from .fork import Fork
@@ -34,6 +35,7 @@ __all__ = [
     "ArgMax",
     "Concat",
     "Convert",
+    "Crop",
     "Deconv",
     "Depthwise",
     "Fork",
