@@ -91,6 +91,7 @@ ROUND = {
     "CEIL": np.ceil,
     "FLOOR": np.floor,
     "DOWN": np.trunc,
+    "ROUND_TO_ZERO": np.trunc,
     "UP": lambda v: np.sign(v) * np.ceil(np.abs(v)),
     "HALF_UP": lambda v: np.sign(v) * np.floor(np.abs(v) + 0.5),
     "HALF_DOWN": lambda v: np.sign(v) * np.ceil(np.abs(v) - 0.5),
@@ -181,9 +182,8 @@ def evaluate(proto: onnx.ModelProto, x: np.ndarray, error: float = 0.0) -> Num:
             n = len(node.output)
             sizes = args[1].ints if len(args) > 1 else list(attrs.get("split", ()))
             ends = np.cumsum(sizes)[:-1] if sizes else n
-            parts = zip(
-                *(np.split(t, ends, attrs["axis"]) for t in (args[0].v, args[0].e)), strict=True
-            )
+            axis = attrs.get("axis", 0)
+            parts = zip(*(np.split(t, ends, axis) for t in (args[0].v, args[0].e)), strict=True)
             env |= {o: Num(*p) for o, p in zip(node.output, parts, strict=True)}
             continue
         last = node.domain == "qonnx.custom_op.channels_last"
@@ -246,9 +246,10 @@ def step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
                 np.array(value, np.float32 if "value_f" in str(list(attrs)) else np.int64)
             )
         return Num.of(numpy_helper.to_array(value))
+    from frontend.float_operators import more_step
     from frontend.float_places import place_step
 
-    found = place_step(op, a, attrs)
+    found = place_step(op, a, attrs) or more_step(op, a, attrs)
     return shape_step(op, a, attrs) if found is None else found
 
 

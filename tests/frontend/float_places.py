@@ -139,25 +139,11 @@ def conv_transpose(a: list[Any], attrs: dict[str, Any]) -> Num:
     return biased(Num(v[(..., *cut)], e[(..., *cut)]), a)
 
 
-def resize(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
+def upsample(a: list[Any], attrs: dict[str, Any]) -> Num:
     x = a[0]
-    if op == "Upsample":
-        scales = attrs.get("scales") or a[1].v
-    else:
-        scales = a[-1].v if len(a) < 4 else np.array(a[3].v) / np.array(x.v.shape)
-    mode = attrs.get("coordinate_transformation_mode", b"half_pixel").decode()
-    near = attrs.get("nearest_mode", b"round_prefer_floor").decode()
-    rule = {
-        "round_prefer_floor": lambda t: np.ceil(t - 0.5),
-        "floor": np.floor,
-        "ceil": np.ceil,
-        "round_prefer_ceil": lambda t: np.floor(t + 0.5),
-    }[near if op == "Resize" else "floor"]
-    for axis, scale in enumerate(np.asarray(scales, float).tolist()):
+    for axis, scale in enumerate(attrs.get("scales") or a[1].v.tolist()):
         n = int(np.floor(x.v.shape[axis] * scale))
-        k = np.arange(n, dtype=float)
-        back = (k + 0.5) / scale - 0.5 if op == "Resize" and mode != "asymmetric" else k / scale
-        index = np.clip(rule(back), 0, x.v.shape[axis] - 1).astype(int)
+        index = np.floor(np.arange(n) / scale).astype(int)
         x = x.map(lambda t, i=index, ax=axis: np.take(t, i, ax))
     return x
 
@@ -202,14 +188,8 @@ def place_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num | None:
         return conv_transpose(a, attrs)
     if op in ("MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool"):
         return pool(op, a[0], attrs)
-    if op == "ReduceMean":
-        axes = tuple(a[1].ints if len(a) > 1 else attrs["axes"])
-        x, keep = a[0], bool(attrs.get("keepdims", 1))
-        n = int(np.prod([x.v.shape[i] for i in axes]))
-        bound = x.e.sum(axes, keepdims=keep) + (n + 1) * U * np.abs(x.v).sum(axes, keepdims=keep)
-        return Num(x.v.mean(axes, keepdims=keep), bound / n)
-    if op in ("Resize", "Upsample"):
-        return resize(op, a, attrs)
+    if op == "Upsample":
+        return upsample(a, attrs)
     if op == "DepthToSpace":
         return depth_to_space(a[0], attrs)
     if op == "SpaceToDepth":

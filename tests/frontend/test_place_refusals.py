@@ -189,9 +189,9 @@ CASES: dict[str, tuple[Build, str]] = {
         pool("AveragePool", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1),
         "its windows must all hold equally many places, not 2 to 4 of them",
     ),
-    "mean of channels": (
-        pool("ReduceMean", axes=[1]),
-        r"its axes must be all places, \[2, 3\], not \[1\]",
+    "mean of the batch": (
+        pool("ReduceMean", axes=[0, 2], keepdims=0),
+        r"its axes must leave the batch, axis 0, and be among \[1, 2, 3\], not \[0, 2\]",
     ),
     "transposed weights": (deconv(3, 4, 2, 2), r"its weights must be \[4, outputs, kernel\]"),
     "transposed auto_pad": (deconv(auto_pad="SAME_UPPER"), "auto_pad of a ConvTranspose must be"),
@@ -204,14 +204,15 @@ CASES: dict[str, tuple[Build, str]] = {
         "the integer 0 must stand for the real 0 .*, not 2",
     ),
     "downsampling": (
-        resize(1, 1, 0.5, 1),
-        r"its scales must be integers of at least 1, .*\[1.0, 1.0, 0.5, 1.0\]",
+        resize(1, 1, 0.75, 1),
+        r"each axis must repeat every place equally often, or take .* a scale of 0.75 over 5 places"
+        r" by half_pixel with round_prefer_floor takes \[0, 1, 3\]",
     ),
-    "resized channels": (resize(1, 2, 1, 1), "and 1 for batch and channels"),
+    "resized channels": (resize(1, 2, 1, 1), "its scale must be 1 for the channels"),
     "linear": (resize(1, 1, 2, 2, mode="linear"), "its mode must be nearest, not 'linear'"),
     "other places": (
         resize(1, 1, 2, 2, coordinate_transformation_mode="asymmetric", nearest_mode="ceil"),
-        "it must repeat each place 2 times; asymmetric with ceil takes others",
+        "a scale of 2 over 5 places by asymmetric with ceil takes .* floor repeats for every",
     ),
     "unknown places": (resize(1, 1, 2, 2, nearest_mode="odd"), "with 'odd' is not known"),
     "no scales": (

@@ -43,7 +43,6 @@ def test_a_float_network_made_elsewhere_is_refused() -> None:
     with pytest.raises(UnsupportedError) as caught:
         load_model(shared_model("qonnx_mnist-conv_model.onnx"))
     text = str(caught.value)
-    assert "the opset must be 9 to 20, not 8" in text
     assert "holds no quantizer: a network must be quantized" in text
     assert "Conv node 'Convolution28': it takes unquantized floats" in text
 

@@ -40,7 +40,9 @@ class TestCrop(OperatorSuite):
             "every second": crop((4, 6, 2), (0, 1, 0), (2, 2, 1), (2, 3, 2), 2),
             "steps that do not fit": crop((5, 7, 1), (1, 0, 0), (3, 2, 1), (2, 3, 1)),
             "channels": crop((2, 2, 6), (0, 0, 2), (1, 1, 1), (2, 2, 2), 2),
-            "the last channel, bipolar": crop((2, 3, 3), (0, 0, 2), (1, 1, 1), (2, 3, 1), 1, BIPOLAR),
+            "the last channel, bipolar": crop(
+                (2, 3, 3), (0, 0, 2), (1, 1, 1), (2, 3, 1), 1, BIPOLAR
+            ),
             "one axis": crop((7, 2), (2, 0), (2, 1), (2, 2), 2, IntType(0, 5)),
             "a vector": crop((6,), (2,), (1,), (4,), 2),
             "nothing dropped": crop((2, 2, 2), (0, 0, 0), (1, 1, 1), (2, 2, 2), 2),
@@ -61,9 +63,7 @@ class TestCrop(OperatorSuite):
 def cut(x: list, axes: list[tuple[int, int, int]]) -> list:
     """Some elements of nested lists."""
     (start, step, size), *inner = axes
-    return [
-        cut(x[start + k * step], inner) if inner else x[start + k * step] for k in range(size)
-    ]
+    return [cut(x[start + k * step], inner) if inner else x[start + k * step] for k in range(size)]
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,19 @@
 """Import of a model file: its nodes in order, each by its rule, every refusal collected."""
 
 from fractions import Fraction
-from math import prod
 from pathlib import Path
 
 from ..errors import SpecError, UnsupportedError
 from ..ir import INPUT, Graph, IntType, Operator, Sink, Source, Stage, Tensor, verify
 from ..ir.registry import failures, load_packages
+from ..ops import Split
 from ..real import Affine
 from .reader import limits
 from .reader.model import Model, Node
 from .reader.names import legal, shown
 from .reader.proto import QUANT_DOMAINS, STANDARD, read_model
-from .rules import layouts, table
+from .rules import table
+from .rules.input_layout import input_edge
 from .symbolic import (
     RAW_HINT,
     Call,
@@ -64,11 +65,10 @@ class _Import:
         self.listed = False  # whether a reason has listed the accepted operators
         self.read = {t for n in model.nodes for t in n.inputs} | {model.output}
         self.values: dict[str, Value] = {n: Const(a) for n, a in model.constants.items()}
-        frame = _input_frame(model)
+        frame, self.last = input_edge(model)
         data = Data(INPUT, raw_input, model.shape, frame, quantized=raw_input is not None)
-        self.last = len(frame) > 1 and layouts.input_is_last(model)
         if self.last:
-            data = data.last()
+            data = data.streamed(model.shape)
         if raw_input is not None and raw_scale is not None:
             self.builder.edges[INPUT] = Tensor(frame, raw_input)
             data = data.then(Affine((raw_scale,)), self.builder.work)
@@ -95,10 +95,9 @@ class _Import:
             name=legal(self.model.path.stem, fallback="model"),
             stage=Stage.IMPORTED,
             source=self._source(),
-            nodes=_needed(self.builder.nodes, sink),
+            nodes=_read(_needed(self.builder.nodes, sink), sink),
             sink=sink,
         )
-        _check_parts(graph)
         verify(graph, Stage.IMPORTED)
         return graph
 
@@ -221,20 +220,16 @@ def _needed(nodes: list[Operator], sink: Sink) -> tuple[Operator, ...]:
     return tuple(kept[::-1])
 
 
-def _check_parts(graph: Graph) -> None:
-    """Refuse parts of a split that nothing reads: in hardware they would hold up all others."""
-    read = {graph.output, *(e for n in graph.nodes for e in n.inputs)}
-    unread = [e for n in graph.nodes for e in n.outputs if e not in read]
-    if unread:
-        raise UnsupportedError(
-            f"every part of a Split or Slice must be read, and {', '.join(unread)} is not;"
-            " leave its channels out of the layer in front of it"
-        )
+def _read(nodes: tuple[Operator, ...], sink: Sink) -> tuple[Operator, ...]:
+    """Return ``nodes`` with crops for a split of which nothing reads some part.
 
-
-def _input_frame(model: Model) -> tuple[int, ...]:
-    """Return the shape of the input edge: channel last where layers of the model see places."""
-    shape = model.shape
-    if len(shape) in (2, 3) and layouts.is_spatial(model):
-        return shape if layouts.input_is_last(model) else (*shape[1:], shape[0])
-    return (prod(shape),)
+    In hardware a part that nobody takes would hold up all others.
+    """
+    read = {sink.edge, *(e for n in nodes for e in n.inputs)}
+    kept: list[Operator] = []
+    for node in nodes:
+        if isinstance(node, Split) and not read.issuperset(node.outputs):
+            kept += [crop for crop in node.crops() if crop.name in read]
+        else:
+            kept.append(node)
+    return tuple(kept)

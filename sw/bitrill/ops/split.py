@@ -8,6 +8,7 @@ import numpy as np
 from ..errors import SpecError
 from ..ir import Buffered, Rule, Schedule, Structure, Tensor, port
 from .concat import turns
+from .crop import Crop
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,6 +45,22 @@ class Split(Buffered):
 
     def eval(self, *xs: np.ndarray) -> tuple[np.ndarray, ...]:
         return tuple(np.split(xs[0], np.cumsum(self.sizes)[:-1], axis=-1))
+
+    def crops(self) -> tuple[Crop, ...]:
+        """Return a `Crop` for each result, under the result's name."""
+        none, one = (0,) * len(self.x.shape[:-1]), (1,) * len(self.x.shape)
+        starts = np.cumsum((0, *self.sizes[:-1])).tolist()
+        return tuple(
+            Crop(
+                name=name,
+                inputs=self.inputs,
+                operands=self.operands,
+                starts=(*none, start),
+                steps=one,
+                sizes=y.shape,
+            )
+            for name, start, y in zip(self.outputs, starts, self.results, strict=True)
+        )
 
     @property
     def state_bits(self) -> int:

@@ -28,7 +28,7 @@ from .wiring import check_structure, needed_nodes
 if TYPE_CHECKING:
     from onnx import AttributeProto, ModelProto, NodeProto, ValueInfoProto
 
-OPSETS = range(9, 21)
+OPSETS = range(7, 26)
 """Accepted versions of ONNX's own operators."""
 
 IR_VERSIONS = range(3, 15)

@@ -83,7 +83,26 @@ rule(
 @either
 def arithmetic(call: Call) -> Known:
     """Add, subtract, multiply or divide data and a constant, or two constants."""
-    a, b, op = call.value(0), call.value(1), call.node.op
+    return combined(call, call.node.op)
+
+
+@rule("Sum", inputs=(1, limits.NODE_ITEMS), layout="same")
+@rule("Mean", inputs=(1, limits.NODE_ITEMS), layout="same")
+@either
+def total(call: Call) -> Known:
+    """Add up all operands; a mean is their sum divided by their number."""
+    out = call.value(0)
+    for i in range(1, len(call.values)):
+        out = combined(Call(call.builder, call.node, [out, call.value(i)]), "Add")
+    if call.node.op == "Sum":
+        return out
+    count = Const(np.array(len(call.values), np.float64))
+    return combined(Call(call.builder, call.node, [out, count]), "Div")
+
+
+def combined(call: Call, op: str) -> Known:
+    """Return the two operands of ``call`` combined by the arithmetic operator ``op``."""
+    a, b = call.value(0), call.value(1)
     if isinstance(a, Data):
         if isinstance(b, Data):
             if op in ("Add", "Sub"):
@@ -93,7 +112,7 @@ def arithmetic(call: Call) -> Known:
     elif isinstance(b, Data):
         data, constant = b, 0
     else:
-        return _fold(call, a, b)
+        return _fold(call, a, b, op)
     if op == "Div" and constant == 0:
         raise RefusedError("data must not stand in the denominator")
     values = per_channel(call.exact(constant, "its constant"), data, what="its constant")
@@ -108,13 +127,13 @@ def arithmetic(call: Call) -> Known:
     return call.then(data, step)
 
 
-def _fold(call: Call, a: Const | Quantized, b: Const | Quantized) -> Known:
+def _fold(call: Call, a: Const | Quantized, b: Const | Quantized, op: str) -> Known:
     """Compute with two constants: int64 as ONNX does, everything else exactly."""
     for one, other, index in ((a, b, 1), (b, a, 0)):
         single = isinstance(other, Const) and other.array.size == 1
-        scales = call.node.op == "Mul" or (call.node.op == "Div" and index == 1)
+        scales = op == "Mul" or (op == "Div" and index == 1)
         if isinstance(one, Quantized) and single and scales:
-            return _rescaled(call, one, index)
+            return _rescaled(call, one, index, op)
     whole = all(isinstance(v, Const) and v.array.dtype == np.int64 for v in (a, b))
     first, second = call.exact(0, "its operand"), call.exact(1, "its operand")
     try:
@@ -127,9 +146,9 @@ def _fold(call: Call, a: Const | Quantized, b: Const | Quantized) -> Known:
     if len(shape) > limits.RANK:
         raise RefusedError(f"it must give at most {limits.RANK} axes")
     call.builder.work.spend(int(np.prod(shape, dtype=object)))
-    if call.node.op == "Div" and not second.all():
+    if op == "Div" and not second.all():
         raise RefusedError("its divisor must not be zero")
-    out = as_objects(_ARITHMETIC[call.node.op](first, second), shape)
+    out = as_objects(_ARITHMETIC[op](first, second), shape)
     if whole:
         numbers = [int(v) for v in out.reshape(-1)]  # division of integers drops the fraction
         if any(not -(1 << 63) <= v < 1 << 63 for v in numbers):
@@ -139,10 +158,10 @@ def _fold(call: Call, a: Const | Quantized, b: Const | Quantized) -> Known:
     return Const(out)
 
 
-def _rescaled(call: Call, weights: Quantized, index: int) -> Quantized:
+def _rescaled(call: Call, weights: Quantized, index: int, op: str) -> Quantized:
     """Multiply or divide a quantized constant by input ``index``, a single number."""
     factor = call.number(index, "its constant")
-    scale = weights.scale * (_reciprocal(factor) if call.node.op == "Div" else factor)
+    scale = weights.scale * (_reciprocal(factor) if op == "Div" else factor)
     check_exact(scale.reshape(-1).tolist())
     return Quantized(weights.integers, scale, weights.type)
 

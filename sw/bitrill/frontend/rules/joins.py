@@ -25,18 +25,24 @@ from ..symbolic import (
     RefusedError,
     is_constant,
     multiplied,
+    rank_of,
 )
 from .addition import RATIO_BITS
+from .crops import gathered, sliced
 from .layouts import either
 from .table import rule, since, until
 
 
 def concat(call: Call) -> Known:
     """Concatenate edges along the channels."""
+    axis = call.int_attribute("axis", 0)
+    if axis in (1, -rank_of(call.value(0)) + 1):
+        whole = gathered([call.value(i) for i in range(len(call.values))], 1)
+        if whole is not None:
+            return whole
     branches = [call.branch(i) for i in range(len(call.values))]
     data = [d for d, _ in branches]
     rank = len(data[0].shape) + 1
-    axis = call.int_attribute("axis", 0)
     if axis not in (1, 1 - rank):
         raise RefusedError(f"its axis must be 1, the channels, not {axis}")
     if any(
@@ -183,10 +189,7 @@ def slice_of(call: Call, first: int, end: int) -> Known:
         call.builder.splits[x.edge] = node
     starts = [0, *accumulate(node.sizes)]
     if first not in starts or starts[(k := starts.index(first)) + 1] != end:
-        raise RefusedError(
-            f"slices of one tensor must fit together: channels {first} to {end} cross those at"
-            f" {starts}; use Split"
-        )
+        return sliced(call, x, [(first, 1, end - first), *((0, 1, n) for n in x.shape[1:])])
     return _part(call, x, meaning, node, k)
 
 

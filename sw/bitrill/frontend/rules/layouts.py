@@ -1,4 +1,4 @@
-"""Rules on data whose channels come last, and which layout a model's input has.
+"""Rules on data whose channels come last.
 
 The channels of an edge are innermost whatever the model's layout, and a Transpose between both
 views of it costs nothing (`Data.is_last`). So a rule written for channels first serves both.
@@ -9,9 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..reader.model import Model, Node
 from ..symbolic import Call, Const, Data, Known, RefusedError, rank_of, transposed
-from .table import CHANNELS_LAST, Layout, rule_of
 
 Apply: TypeAlias = Callable[[Call], Known | tuple[Known, ...]]
 
@@ -79,39 +77,3 @@ def _first(value: Known) -> Known:
     if rank < 2:
         raise RefusedError("its operands must have at least 2 axes, the last for the channels")
     return transposed(value, (0, rank - 1, *range(1, rank - 1)))
-
-
-def is_spatial(model: Model) -> bool:
-    """Whether a layer of the model sees places; batch norm does so only beside another."""
-    return any(_layout(n) == "spatial" and n.op != "BatchNormalization" for n in model.nodes)
-
-
-def input_is_last(model: Model) -> bool:
-    """Whether the model's input is ``[batch, *places, channels]``, as its first layers take it."""
-    rank = len(model.shape) + 1
-    axes: dict[str, tuple[int, ...]] = {model.input: tuple(range(rank))}
-    for node in model.nodes:
-        known = [axes[t] for t in node.inputs if t in axes]
-        if not known:
-            continue
-        if _layout(node) == "spatial":
-            last = node.domain == CHANNELS_LAST
-            return rank > 2 and known[0][-1 if last else 1] == rank - 1
-        if node.op == "Transpose" or _layout(node) == "same":
-            axes[node.outputs[0]] = _turned(node, known[0])
-    return False
-
-
-def _layout(node: Node) -> Layout:
-    known = rule_of(node)
-    return "other" if known is None else known.layout
-
-
-def _turned(node: Node, axes: tuple[int, ...]) -> tuple[int, ...]:
-    """Return which axis of the model's input each axis of the node's result is."""
-    if node.op != "Transpose":
-        return axes
-    perm = node.attributes.get("perm", range(len(axes) - 1, -1, -1))
-    if not isinstance(perm, tuple | range) or sorted(perm) != list(range(len(axes))):
-        return axes  # the rule of Transpose refuses it
-    return tuple(axes[int(p)] for p in perm)

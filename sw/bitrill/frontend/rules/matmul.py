@@ -13,7 +13,7 @@ from ..symbolic import Call, Const, Data, Known, Quantized, RefusedError, per_ch
 from .table import rule
 
 
-@rule("MatMul", inputs=2)
+@rule("MatMul", inputs=2, layout="last")
 def matmul(call: Call) -> Known:
     """``x @ w``."""
     return _dense(call, call.value(1), transposed=False)
@@ -60,18 +60,40 @@ def _are_whole(w: np.ndarray) -> bool:
 
 
 def _dense(call: Call, weights: Known, *, transposed: bool) -> Data:
-    """Append ``x @ w`` with the columns in the order in which the edge gives the features."""
+    """Append ``x @ w``: one product, or one for each place of ``[batch, *places, features]``."""
+    if len(call.data(0).shape if isinstance(call.value(0), Data) else ()) > 1:
+        return _each_place(call, weights)
     x, meaning, weights = vector_and_matrix(call, weights)
-    w, scale = weights.integers, weights.scale
-    if not transposed:
-        w, scale = w.T, scale.T
-    if w.shape[1] != x.size:
-        raise RefusedError(f"its weights must take {x.size} features, not {w.shape[1]}")
-    rows = row_scales(scale)
+    w, rows = _rows(weights, x.size, transposed=transposed)
     columns = np.empty_like(w)
     columns[:, x.stream] = w
     node = call.emit(MatVec, x.edge, weights=columns, weight_type=weights.type)
     return product(call, node, meaning, rows, shape=(len(w),))
+
+
+def _rows(weights: Quantized, features: int, *, transposed: bool) -> tuple[np.ndarray, Channels]:
+    """Return a matrix with a row for each output, and the scale of each row."""
+    w, scale = weights.integers, weights.scale
+    if not transposed:
+        w, scale = w.T, scale.T
+    if w.shape[1] != features:
+        raise RefusedError(f"its weights must take {features} features, not {w.shape[1]}")
+    return w, row_scales(scale)
+
+
+def _each_place(call: Call, weights: Known) -> Data:
+    """Append ``x @ w`` for each place: the last axis must be the channels of the edge."""
+    x, meaning = call.integers_of(0)
+    matrix = quantized(weights)
+    if matrix.integers.ndim != 2:
+        raise RefusedError(f"its weights must be a matrix, not of {matrix.integers.ndim} axes")
+    x = call.innermost(x)
+    meaning = x.meaning("its data")
+    one_scale(meaning)
+    w, rows = _rows(matrix, x.channels, transposed=False)
+    node = call.emit(MatVec, x.edge, weights=w, weight_type=matrix.type)
+    out = product(call, node, meaning, rows, shape=(len(w), *x.frame[:-1]))
+    return out.streamed((*x.shape[:-1], len(w)))
 
 
 def vector_and_matrix(call: Call, weights: Known) -> tuple[Data, Affine, Quantized]:

@@ -1,6 +1,7 @@
 """Windows of a Conv or pool: kernel, stride, dilation and padding, in every form that ONNX has."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeAlias
 
 import numpy as np
@@ -141,21 +142,33 @@ def padded(call: Call, edge: str, pads: Sizes, value: int) -> str:
 
 def zero_of(meaning: Affine) -> int:
     """Return the integer that stands for the real 0 of padding, the same on all channels."""
-    n = meaning.n_channels
-    zeros = {_zero(at(meaning.scale, c), at(meaning.offset, c)) for c in range(n)}
-    if len(zeros) != 1:
-        raise RefusedError("its padding with 0 must be the same integer on all channels")
-    return zeros.pop()
+    return integer_of(
+        meaning,
+        Fraction(0),
+        "its padding with 0",
+        ": pad before the quantizer, or give it a zero point that stands for 0",
+    )
 
 
-def _zero(scale: Real, offset: Real) -> int:
-    if not sign(scale) and not sign(offset):
-        return 0  # whatever stands there means 0
-    zero = -offset / scale if sign(scale) else None
-    if zero is None or isinstance(zero, Surd) or zero.denominator != 1:
-        raise RefusedError(
-            f"its padding with 0 must lie on the grid of its data, {brief(scale)} * integer"
-            f" + {brief(offset)}: pad before the quantizer, or give it a zero point that stands"
-            " for 0"
-        )
-    return int(zero)
+def integer_of(
+    meaning: Affine, value: Real, what: str, advice: str = "; quantize behind it"
+) -> int:
+    """Return the integer that stands for ``value`` on all channels, or refuse ``what``."""
+    integers: set[int] = set()
+    for c in range(meaning.n_channels):
+        scale, offset = at(meaning.scale, c), at(meaning.offset, c)
+        if not sign(scale) and offset == value:
+            continue  # whatever stands there means it
+        place = (value - offset) / scale if sign(scale) else None
+        if place is None or isinstance(place, Surd) or place.denominator != 1:
+            raise RefusedError(
+                f"{what} must lie on the grid of its data, {brief(scale)} * integer"
+                f" + {brief(offset)}{advice}"
+            )
+        integers.add(int(place))
+    if len(integers) > 1:
+        raise RefusedError(f"{what} must be the same integer on all channels")
+    integer = integers.pop() if integers else 0
+    if abs(integer) >= 1 << 31:
+        raise RefusedError(f"{what} must be an integer of at most 32 bits on the grid of its data")
+    return integer

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial, reduce
+from functools import reduce
 from math import prod
 
 import numpy as np
@@ -13,9 +13,9 @@ from ...ops import MaxPool, Pad, SumPool
 from ...real import Affine, Step, chain
 from ..reader.model import Node
 from ..symbolic import Call, Data, Deferred, GraphBuilder, Known, RefusedError
-from .layouts import axis_of, either, on_last
+from .layouts import on_last
 from .places import WINDOW, Placing, padded, placing, sizes, zero_of
-from .table import CHANNELS_LAST, Versioned, rule, since, until
+from .table import CHANNELS_LAST, Versioned, rule, since
 
 MAX_POOL: dict[str, type | Versioned] = WINDOW | {
     "ceil_mode": since(10, int),
@@ -29,7 +29,7 @@ def max_pool(call: Call) -> Known:
     if call.int_attribute("storage_order", 0):
         raise RefusedError("storage_order must be 0")
     x = call.image(0)
-    return _maximum(call, x, placing(call, x, _kernel(call, x)))
+    return maximum(call, x, placing(call, x, _kernel(call, x)))
 
 
 rule("MaxPool", domain=CHANNELS_LAST, inputs=1, layout="spatial", attributes=MAX_POOL)(
@@ -40,7 +40,7 @@ rule("MaxPool", domain=CHANNELS_LAST, inputs=1, layout="spatial", attributes=MAX
 @rule("GlobalMaxPool", inputs=1, layout="spatial")
 def global_max_pool(call: Call) -> Known:
     x = call.image(0)
-    return _maximum(call, x, whole(x))
+    return maximum(call, x, whole(x))
 
 
 @rule(
@@ -53,44 +53,13 @@ def global_max_pool(call: Call) -> Known:
 def average_pool(call: Call) -> Known:
     x = call.image(0)
     place = placing(call, x, _kernel(call, x))
-    return _average(call, x, place, _divisor(call, x, place))
+    return average(call, x, place, _divisor(call, x, place))
 
 
 @rule("GlobalAveragePool", inputs=1, layout="spatial")
 def global_average_pool(call: Call) -> Known:
     x = call.image(0)
-    return _average(call, x, whole(x), prod(x.frame[:-1]))
-
-
-@rule(
-    "ReduceMean",
-    inputs={1: 1, 18: (1, 2)},
-    layout="spatial",
-    axes=until(17, tuple),
-    keepdims=int,
-    noop_with_empty_axes=since(18, int),
-)
-@partial(either, axes_input=1)
-def reduce_mean(call: Call) -> Known:
-    """Average over all places, axes as attribute or (from opset 18 on) as input."""
-    x = call.builder.settle(call.data(0))
-    axes = call.list_attribute("axes")
-    if call.has(1):
-        axes = tuple(call.integers(1, "axes").reshape(-1).tolist())
-    rank = len(x.shape) + 1
-    if not axes and call.int_attribute("noop_with_empty_axes", 0):
-        return x
-    over = {axis_of(a, rank, "axes") for a in axes or range(rank)}
-    places = {a for a, n in enumerate(x.shape, 1) if a > 1 and n > 1}
-    if x.order is not None or x.shape[0] != x.channels or len(x.frame) < 2:
-        x = call.arranged(x)
-    if over & {0, 1} or not places <= over:
-        given = list(axes)[:8] if axes else "left out, which means all"
-        raise RefusedError(f"its axes must be all places, {list(range(2, rank))}, not {given}")
-    out = _average(call, replace(x, shape=x.image), whole(x), prod(x.frame[:-1]))
-    keep = call.int_attribute("keepdims", 1)
-    kept = [1 if a in over else n for a, n in enumerate(x.shape, 1) if keep or a not in over]
-    return replace(out, shape=tuple(kept))
+    return average(call, x, whole(x), prod(x.frame[:-1]))
 
 
 def _kernel(call: Call, x: Data) -> tuple[int, ...]:
@@ -116,7 +85,8 @@ def _frame(x: Data, place: Placing) -> tuple[int, ...]:
     return (*(room[a] // place.stride[a] + 1 for a in axes), x.channels)
 
 
-def _maximum(call: Call, x: Data, place: Placing) -> Known:
+def maximum(call: Call, x: Data, place: Placing) -> Data:
+    """Return the maximum over windows, which waits for a quantizer unless data have one."""
     call.check_quantized(x)
     if place.is_point:
         return x
@@ -198,7 +168,7 @@ def _divisor(call: Call, x: Data, place: Placing) -> int:
     return int(table.max())
 
 
-def _average(call: Call, x: Data, place: Placing, divisor: int) -> Data:
+def average(call: Call, x: Data, place: Placing, divisor: int) -> Data:
     """Sum over windows; the scale is divided by the number of places."""
     x = call.clipped(call.settled(x))
     meaning = x.meaning("its data", "; quantize in front of it")

@@ -40,6 +40,9 @@ and added: four roundings of 2**-53 each, and a spare factor of 32.
 _CHUNK = 1 << 18
 """Elements quantized at once, so that float64 copies stay small."""
 
+ALIASES = {"ROUND_TO_ZERO": "DOWN"}
+"""Further names of rounding modes, which Brevitas writes."""
+
 FLAGS: dict[str, type] = {"signed": int, "narrow": int, "rounding_mode": str}
 """Attributes that Quant, IntQuant and Trunc share."""
 
@@ -85,9 +88,11 @@ def log_quant(call: Call) -> Known:
 def rounding_mode(call: Call, default: str) -> Rounding:
     """Return the attribute ``rounding_mode``, which exporters write in either case."""
     mode = call.text_attribute("rounding_mode", default).upper()
+    mode = ALIASES.get(mode, mode)
     if is_rounding(mode):
         return mode
-    raise RefusedError(f"rounding_mode must be one of {', '.join(ROUNDINGS)}, not {mode[:40]!r}")
+    known = ", ".join((*ROUNDINGS, *ALIASES))
+    raise RefusedError(f"rounding_mode must be one of {known}, not {mode[:40]!r}")
 
 
 def integer_type(call: Call, bits: int) -> IntType:

@@ -1,16 +1,17 @@
-"""Rules for Resize and Upsample, which repeat pixels, in every form that ONNX has."""
+"""Rules for Resize and Upsample to the nearest pixel, in every form that ONNX has."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from math import prod
 
 import numpy as np
 
-from ...exact import Real, ceil, floor
+from ...exact import Surd, ceil, floor
 from ...ops import Upsample
 from ..reader import limits
-from ..symbolic import Call, Const, Data, Known, RefusedError
+from ..symbolic import Call, Const, Data, Known, RefusedError, brief
+from .crops import Part, sliced
 from .layouts import axis_of
 from .table import rule, since, until
 
@@ -23,32 +24,31 @@ _ROUND: dict[str, Callable[[Fraction], int]] = {
     "ceil": ceil,
 }
 
-_BACK: dict[str, Callable[[int, int, int], Fraction]] = {
-    "asymmetric": lambda k, f, n: Fraction(k, f),
+_BACK: dict[str, Callable[[int, Fraction, int], Fraction]] = {
+    "asymmetric": lambda k, f, n: k / f,
     "half_pixel": lambda k, f, n: (k + _HALF) / f - _HALF,
-    "half_pixel_symmetric": lambda k, f, n: (k + _HALF) / f - _HALF,
+    "half_pixel_symmetric": lambda k, f, n: (
+        Fraction(n, 2) * (1 - floor(n * f) / (n * f)) + (k + _HALF) / f - _HALF
+    ),
     "pytorch_half_pixel": lambda k, f, n: (k + _HALF) / f - _HALF if n * f > 1 else Fraction(0),
     "tf_half_pixel_for_nn": lambda k, f, n: (k + _HALF) / f,
-    "align_corners": lambda k, f, n: Fraction(k * (n - 1), max(n * f - 1, 1)),
+    "align_corners": lambda k, f, n: k * (n - 1) / (n * f - 1) if n * f != 1 else Fraction(0),
 }
 """Maps place ``k`` of ``n * f`` places back to one of the n places before, by mode."""
 
 
-@rule("Upsample", inputs={1: 1, 9: 2}, last=9, layout="spatial", mode=str, scales=until(8, list))
+@rule("Upsample", inputs={1: 1, 9: 2}, last=9, layout="either", mode=str, scales=until(8, list))
 def upsample(call: Call) -> Known:
-    """Repeat pixels by scales that are an attribute or an input (opset 9)."""
-    x = call.image(0)
-    if call.opset < 9:
-        given = [Fraction(s) for s in call.list_attribute("scales")]
-    else:
-        given = call.exact(1, "its scales").reshape(-1).tolist()
-    return _repeated(call, x, _factors(given, x), "asymmetric", "floor")
+    """Repeat pixels by scales that are an attribute (opset 7) or an input (opset 9)."""
+    x = call.data(0)
+    given = [Fraction(s) for s in call.list_attribute("scales")] or _scales(call, 1)
+    return _nearest(call, x, given, "asymmetric", "floor")
 
 
 @rule(
     "Resize",
     inputs={10: 2, 11: (3, 4), 13: (1, 4)},
-    layout="spatial",
+    layout="either",
     mode=str,
     coordinate_transformation_mode=since(11, str),
     nearest_mode=since(11, str),
@@ -60,81 +60,115 @@ def upsample(call: Call) -> Known:
     keep_aspect_ratio_policy=since(18, str),
 )
 def resize(call: Call) -> Known:
-    """Repeat pixels by scales or to sizes, in the forms of opset 10 and of later ones."""
-    x = call.image(0)
-    first = call.opset < 11
-    back = call.text_attribute(
-        "coordinate_transformation_mode", "asymmetric" if first else "half_pixel"
-    )
-    nearest = call.text_attribute("nearest_mode", "floor" if first else "round_prefer_floor")
-    return _repeated(call, x, _factors(_scales(call, x), x), back, nearest)
-
-
-def _scales(call: Call, x: Data) -> list[Real]:
-    """Return the scale of each axis of a Resize, given by its scales or its sizes."""
-    full = [call.builder.batch, *x.shape]
-    listed = call.list_attribute("axes")
-    axes = [axis_of(a, len(full), "axes") for a in listed] or [*range(len(full))]
-    at = 1 if call.opset < 11 else 2
-    scales = call.has(at) and not _is_empty(call.value(at))
-    if scales is (call.has(3) and not _is_empty(call.value(3))):
+    """Take the nearest pixels by scales or to sizes, in the forms of opset 10 and of later ones."""
+    x = call.data(0)
+    rank, old = len(x.shape) + 1, call.opset < 11
+    axes = call.list_attribute("axes") if "axes" in call.attributes else tuple(range(rank))
+    axes = tuple(axis_of(a, rank, "axes") for a in axes)
+    if len({*axes}) < len(axes):
+        raise RefusedError(f"its axes must be different, not {list(axes)[:8]}")
+    at = 1 if old else 2
+    if _is_given(call, 3) is _is_given(call, at):
         raise RefusedError("scales or sizes must be given, one of them")
-    given: list[Real]
-    if scales:
-        given = call.exact(at, "its scales").reshape(-1).tolist()
-    else:
-        sizes = call.integers(3, "sizes").reshape(-1).tolist()
-        given = [Fraction(s, full[a]) for a, s in zip(axes, sizes, strict=False)]
-        given += [Fraction(1)] * (len(sizes) - len(given))
-        policy = call.text_attribute("keep_aspect_ratio_policy", "stretch")
-        if policy != "stretch" and len({*given}) > 1:
-            raise RefusedError(f"keep_aspect_ratio_policy must be stretch, not {policy[:40]!r}")
-    if len(given) != len(axes) or len({*axes}) < len(axes):
+    given = _to_sizes(call, x, axes) if _is_given(call, 3) else _scales(call, at)
+    if len(given) != len(axes):
         raise RefusedError(
-            f"it must have one scale or size for each of {len(axes)} different axes, not"
-            f" {len(given)} for axes {list(axes)}"
+            f"it must have one scale or size for each of {len(axes)} axes, not {len(given)}"
         )
     by_axis = dict(zip(axes, given, strict=True))
-    return [by_axis.get(a, Fraction(1)) for a in range(len(full))]
+    scales = [by_axis.get(a, Fraction(1)) for a in range(rank)]
+    back = call.text_attribute(
+        "coordinate_transformation_mode", "asymmetric" if old else "half_pixel"
+    )
+    nearest = call.text_attribute("nearest_mode", "floor" if old else "round_prefer_floor")
+    return _nearest(call, x, scales, back, nearest)
 
 
-def _is_empty(value: Known) -> bool:
-    return isinstance(value, Const) and value.array.size == 0
+def _is_given(call: Call, i: int) -> bool:
+    """Whether input ``i`` is there and holds something."""
+    value = call.value(i) if call.has(i) else Const(np.empty(0))
+    return not isinstance(value, Const) or value.array.size > 0
 
 
-def _factors(scales: Sequence[Real], x: Data) -> tuple[int, ...]:
-    whole = [
-        int(s) if isinstance(s, Fraction) and s == int(s) and 1 <= s <= 1 << 10 else 0
-        for s in scales
-    ]
-    if len(whole) != len(x.shape) + 1 or not all(whole) or whole[:2] != [1, 1]:
-        numbers = [float(s) for s in scales[:8]]
+def _scales(call: Call, i: int) -> list[Fraction]:
+    """Return the scales that constant input ``i`` lists."""
+    numbers = call.exact(i, "its scales").reshape(-1).tolist()
+    if any(isinstance(s, Surd) for s in numbers):
+        raise RefusedError("its scales must be rational")
+    return numbers
+
+
+def _to_sizes(call: Call, x: Data, axes: tuple[int, ...]) -> list[Fraction]:
+    """Return the scales that lead to the sizes of input 3, by the policy of their ratios."""
+    sizes = call.integers(3, "sizes").reshape(-1).tolist()
+    full = [call.builder.batch, *x.shape]
+    scales = [Fraction(s, full[a]) for s, a in zip(sizes, axes, strict=False)]
+    policy = call.text_attribute("keep_aspect_ratio_policy", "stretch")
+    if policy == "stretch" or not scales:
+        return scales
+    if policy not in ("not_larger", "not_smaller"):
         raise RefusedError(
-            f"its scales must be integers of at least 1, and 1 for batch and channels, not"
-            f" {numbers}"
+            "keep_aspect_ratio_policy must be stretch, not_larger or not_smaller, not"
+            f" {policy[:40]!r}"
         )
-    if prod(whole) * x.size > limits.ELEMENTS:
-        raise RefusedError(f"it must give at most {limits.ELEMENTS} elements")
-    return tuple(whole[2:])
+    one = min(scales) if policy == "not_larger" else max(scales)
+    # sizes are rounded, and scales follow from the rounded ones
+    return [Fraction(floor(one * full[a] + _HALF), full[a]) for a in axes]
 
 
-def _repeated(call: Call, x: Data, factors: tuple[int, ...], back: str, nearest: str) -> Known:
+def _nearest(call: Call, x: Data, scales: list[Fraction], back: str, nearest: str) -> Known:
+    """Return ``x`` with each axis scaled: pixels repeated, or some of them left out."""
     mode = call.text_attribute("mode", "nearest")
     if mode != "nearest":
         raise RefusedError(f"its mode must be nearest, not {mode[:40]!r}")
     if back not in _BACK or nearest not in _ROUND:
         raise RefusedError(f"{back[:40]!r} with {nearest[:40]!r} is not known")
-    for n, f in zip(x.frame[:-1], factors, strict=True):
-        taken = [_ROUND[nearest](_BACK[back](k, f, n)) for k in range(n * f)]
-        if not np.array_equal(np.clip(taken, 0, n - 1), np.arange(n * f) // f):
-            raise RefusedError(
-                f"it must repeat each place {f} times; {back} with {nearest} takes others"
-                " (asymmetric with floor does so always)"
-            )
-    call.check_quantized(x)
-    if prod(factors) == 1:
+    if len(scales) != len(x.shape) + 1 or scales[0] != 1:
+        listed = [float(s) for s in scales[:8]]
+        raise RefusedError(
+            f"it must have {len(x.shape) + 1} scales, one for each axis and 1 for the batch, not"
+            f" {listed}"
+        )
+    factors, parts = [], []
+    for n, scale in zip(x.shape, scales[1:], strict=True):
+        factor, part = _along(n, scale, back, nearest)
+        factors.append(factor)
+        parts.append(part)
+    if prod(factors) * x.size > limits.ELEMENTS:
+        raise RefusedError(f"it must give at most {limits.ELEMENTS} elements")
+    return _repeated(call, sliced(call, x, parts), factors)
+
+
+def _along(n: int, scale: Fraction, back: str, nearest: str) -> tuple[int, Part]:
+    """Return how often each place of an axis is repeated, and which places are taken at all."""
+    out = floor(n * scale)
+    if not 1 <= out <= limits.INPUT_ELEMENTS:
+        raise RefusedError(f"its scale {brief(scale)} must give at least one place of {n}")
+    taken = [min(max(_ROUND[nearest](_BACK[back](k, scale, n)), 0), n - 1) for k in range(out)]
+    if scale.denominator == 1 and taken == [k // int(scale) for k in range(out)]:
+        return int(scale), (0, 1, n)
+    step = taken[1] - taken[0] if out > 1 else 1
+    if step >= 1 and taken == [taken[0] + k * step for k in range(out)]:
+        return 1, (taken[0], step, out)
+    raise RefusedError(
+        f"each axis must repeat every place equally often, or take places equally far apart; a"
+        f" scale of {brief(scale)} over {n} places by {back} with {nearest} takes {taken[:8]}"
+        " (asymmetric with floor repeats for every integer scale)"
+    )
+
+
+def _repeated(call: Call, x: Known, factors: list[int]) -> Known:
+    """Return ``x`` with every place repeated."""
+    if not isinstance(x, Data) or prod(factors) == 1:
         return x
+    call.check_quantized(x)
     x = call.builder.settle(x)
-    node = call.emit(Upsample, x.edge, share=True, factors=factors)
+    if x.is_last:
+        made = _repeated(call, x.first(), [factors[-1], *factors[:-1]])
+        return made.last() if isinstance(made, Data) else made
+    x = x if x.is_image else call.arranged(x)
+    if factors[0] > 1:
+        raise RefusedError("its scale must be 1 for the channels, not above it")
+    node = call.emit(Upsample, x.edge, share=True, factors=tuple(factors[1:]))
     y = node.y.shape
     return replace(x, edge=node.name, shape=(y[-1], *y[:-1]), frame=y)

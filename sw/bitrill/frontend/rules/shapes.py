@@ -7,7 +7,7 @@ import numpy as np
 
 from ..reader import limits
 from ..symbolic import Call, Const, Data, Known, Quantized, RefusedError, transposed
-from . import joins
+from . import crops, joins
 from .layouts import axis_of, either
 from .table import rule, since, until
 
@@ -138,19 +138,17 @@ def concat(call: Call) -> Known:
 @rule(
     "Slice",
     inputs={1: 1, 10: (3, 5)},
+    layout="either",
     starts=until(9, tuple),
     ends=until(9, tuple),
     axes=until(9, tuple),
 )
 def slice_(call: Call) -> Known:
-    """Slice constants, or the channels of data."""
+    """Slice constants or data."""
     value = call.value(0)
     starts, ends, axes, steps = _slices(call)
     if isinstance(value, Data):
-        if axes not in ([1], [-len(value.shape)]) or steps != [1]:
-            raise RefusedError("data must be sliced along axis 1, the channels, in steps of 1")
-        first, end, _ = slice(starts[0], ends[0]).indices(value.shape[0])
-        return joins.slice_of(call, first, end)
+        return _parts(call, value, starts, ends, axes, steps)
     value = _const(call, 0)
     parts = [slice(None)] * value.array.ndim
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
@@ -158,6 +156,25 @@ def slice_(call: Call) -> Known:
         stop = None if step < 0 and end < -(1 << 30) else end
         parts[axis_of(axis, value.array.ndim)] = slice(start, stop, step)
     return value.each(lambda a: a[tuple(parts)])
+
+
+def _parts(call: Call, x: Data, *given: list[int]) -> Known:
+    """Return a part of each axis of data."""
+    rank, builder = len(x.shape) + 1, call.builder
+    # a free batch must be taken whole: no number may reach its end but the largest
+    sizes = [1 << 31 if builder.batch_is_free else builder.batch, *x.shape]
+    parts = [(0, 1, n) for n in sizes]
+    axes = [axis_of(a, rank) for a in given[2]]
+    if len({*axes}) < len(axes):
+        raise RefusedError(f"its axes must be different, not {axes[:8]}")
+    for start, end, axis, step in zip(given[0], given[1], axes, given[3], strict=True):
+        parts[axis] = crops.part_of(start, end, step, sizes[axis])
+    if parts[0] != (0, 1, sizes[0]):
+        raise RefusedError("the batch axis must be taken whole")
+    start, step, n = parts[1]
+    if axes == [1] and step == 1 and x.type is not None and not x.is_last:
+        return joins.slice_of(call, start, start + n)
+    return crops.sliced(call, x, parts[1:])
 
 
 def _slices(call: Call) -> tuple[list[int], ...]:

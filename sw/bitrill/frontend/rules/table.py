@@ -27,7 +27,7 @@ Result: TypeAlias = Known | Head | tuple[Known, ...] | tuple[Head, ...]
 """What a rule gives: one value, or one for each of the node's outputs."""
 
 Outputs: TypeAlias = Literal["first", "first read", "all"]
-Layout: TypeAlias = Literal["other", "same", "spatial"]
+Layout: TypeAlias = Literal["other", "same", "spatial", "last", "either"]
 AfterHead: TypeAlias = Literal["refused", "passed", "read"]
 
 Function = TypeVar("Function", bound=Callable[[Call], Result])
@@ -76,8 +76,9 @@ class ImportRule:
     - ``last``: the last opset that has the operator, None where all later ones do.
     - ``outputs``: which outputs others may read: the first; ``"first read"``: further ones may be
       named if nothing reads them; ``"all"``.
-    - ``layout``: ``"spatial"`` if it sees places and channels apart, ``"same"`` if its result has
-      the axes of its first operand.
+    - ``layout``: ``"spatial"`` if it sees places and channels apart, ``"last"`` if it takes the
+      last axis for channels and the axes in front of it for places, ``"either"`` if channels may
+      be its axis 1 or its last, ``"same"`` if its result has the axes of its first operand.
     - ``after_head``: behind a Softmax, ArgMax or TopK it is refused, ``"passed"`` over, or
       ``"read"``, that is, takes the scores in front of a Softmax.
     - ``quantizer``: whether it makes a network quantized that has no node of QONNX.

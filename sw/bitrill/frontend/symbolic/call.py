@@ -125,6 +125,17 @@ class Call:
             )
         return data
 
+    def innermost(self, data: Data) -> Data:
+        """``data`` with its last axis as the channels of the edge, all others as places."""
+        turned = orders.innermost(self.builder, data, self.node)
+        if turned is None:
+            raise RefusedError(
+                "its data's last axis must be the channels that a layer gives, which come"
+                f" together for each place, not the last of {['batch', *data.shape]} made of"
+                f" {['batch', *data.image]}"
+            )
+        return turned
+
     def exact(self, i: int, what: str) -> np.ndarray:
         """Constant input ``i``, as an object array of exact numbers."""
         v = self.value(i)

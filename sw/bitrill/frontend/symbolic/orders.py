@@ -81,6 +81,22 @@ def _converted(builder: GraphBuilder, data: Data, node: Node) -> Data | None:
     return replace(data, edge=made.name, frame=made.y.shape, steps=steps, order=None)
 
 
+def innermost(builder: GraphBuilder, data: Data, node: Node) -> Data | None:
+    """Return ``data`` with its last axis as channels, or None where these do not come together."""
+    if not np.array_equal(data.stream, np.arange(data.size)):
+        return None
+    channels = data.shape[-1]
+    if channels == data.channels:
+        return data
+    rows = data.stream.reshape(-1, channels) % data.channels
+    steps = _picked(data.steps, rows[0])
+    if any(_picked(data.steps, row) != steps for row in rows[1:]):
+        raise RefusedError("its data must have one scale and offset for each channel")
+    made = builder.emit(Convert, node, data.edge, part=True, share=True, shape=data.shape)
+    turned = replace(data, edge=made.name, frame=made.y.shape, steps=steps)
+    return turned.streamed(data.shape)
+
+
 def _permuted(order: np.ndarray, plain: np.ndarray, channels: int) -> np.ndarray | None:
     """Return channels ``p`` with ``order[c] = plain[p[c]]`` for rows of channels, or None."""
     order, plain = order.reshape(channels, -1), plain.reshape(channels, -1)

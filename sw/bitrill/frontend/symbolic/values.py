@@ -100,8 +100,12 @@ class Data:
 
     def last(self) -> Data:
         """The same edge seen as ``[*places, channels]``."""
+        return self.streamed(self.frame)
+
+    def streamed(self, shape: tuple[int, ...]) -> Data:
+        """The same edge seen as ``shape`` in the order in which its elements come."""
         places = np.arange(self.size).reshape(self.image)
-        return self.first().reordered(np.moveaxis(places, 0, -1).reshape(-1), self.frame)
+        return self.first().reordered(np.moveaxis(places, 0, -1).reshape(-1), shape)
 
     @cached_property
     def stream(self) -> np.ndarray:

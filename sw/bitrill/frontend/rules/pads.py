@@ -1,0 +1,167 @@
+"""Rule for Pad with a constant, in every form that ONNX has; negative pads cut off.
+
+The border waits for the next quantizer where it can: its number need not lie on the grid of the
+data, only the quantizer's result for it must be one integer.
+"""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import gcd, prod
+
+from ...exact import Real
+from ...ir import Function, Quantizer
+from ...ops import Convert, Pad
+from ...real import Affine, Channels, at, chain, compact
+from ..reader import limits
+from ..reader.model import Node
+from ..symbolic import Call, Data, Deferred, GraphBuilder, Known, RefusedError, brief
+from ..symbolic.grids import clipped
+from .crops import Part, sliced
+from .layouts import axis_of
+from .places import integer_of
+from .table import rule, until
+
+
+@rule(
+    "Pad",
+    inputs={2: 1, 11: (2, 3), 18: (2, 4)},
+    layout="either",
+    mode=str,
+    pads=until(10, tuple),
+    value=until(10, float),
+)
+def pad(call: Call) -> Known:
+    """Put a border of a constant around data; pads as attribute or (from opset 11 on) as input."""
+    mode = call.text_attribute("mode", "constant")
+    if mode != "constant":
+        raise RefusedError(f"its mode must be constant, not {mode[:40]!r}")
+    x = call.data(0)
+    before, after = _pads(call, len(x.shape) + 1)
+    if before[0] or after[0]:
+        raise RefusedError("the batch axis must have no padding")
+    parts: list[Part] = [
+        (max(0, -b), 1, n - max(0, -b) - max(0, -a))
+        for n, b, a in zip(x.shape, before[1:], after[1:], strict=True)
+    ]
+    if any(n < 1 for _, _, n in parts):
+        raise RefusedError(f"its negative pads must leave something of {['batch', *x.shape]}")
+    cut = sliced(call, x, parts)
+    sides = [(max(0, b), max(0, a)) for b, a in zip(before[1:], after[1:], strict=True)]
+    return _bordered(call, cut, sides) if isinstance(cut, Data) else cut
+
+
+def _pads(call: Call, rank: int) -> tuple[list[int], list[int]]:
+    """Return the pads in front of and behind each axis, the batch's included."""
+    pads = list(call.list_attribute("pads"))
+    if call.has(1):
+        pads = call.integers(1, "pads").reshape(-1).tolist()
+    axes = list(range(rank))
+    if call.has(3):
+        axes = call.integers(3, "axes").reshape(-1).tolist()
+    axes = [axis_of(a, rank, "axes") for a in axes]
+    if len({*axes}) < len(axes):
+        raise RefusedError(f"its axes must be different, not {axes[:8]}")
+    if len(pads) != 2 * len(axes):
+        raise RefusedError(f"its pads must be {2 * len(axes)} integers, not {len(pads)}")
+    before, after = [0] * rank, [0] * rank
+    for k, a in enumerate(axes):
+        before[a], after[a] = pads[k], pads[len(axes) + k]
+    return before, after
+
+
+def _value(call: Call) -> Real:
+    if call.has(2):
+        return call.number(2, "its constant")
+    return call.fraction("value", 0.0)
+
+
+def _bordered(call: Call, x: Data, sides: list[tuple[int, int]]) -> Data:
+    if not any(map(any, sides)):
+        return x
+    if x.is_last:
+        return _bordered(call, x.first(), [sides[-1], *sides[:-1]]).last()
+    if not x.is_image and x.type is not None and len(x.frame) > 1:
+        x = call.arranged(call.builder.settle(x))
+    if x.shape != x.image or x.order is not None:
+        raise RefusedError(
+            "its data must be [batch, channels], or with one or two axes behind the channels, in"
+            f" the order that a layer gives them, not {['batch', *x.shape]}"
+        )
+    frame = tuple(n + sum(s) for n, s in zip(x.frame, (*sides[1:], sides[0]), strict=True))
+    if any(max(s) > limits.ELEMENTS for s in sides) or prod(frame) > limits.ELEMENTS:
+        raise RefusedError(f"it must give at most {limits.ELEMENTS} elements")
+    border = Border(call.builder, x, (*sides[1:], sides[0]), _value(call), call.node)
+    waiting = replace(
+        x, shape=(frame[-1], *frame[:-1]), frame=frame, steps=(), quantized=False, deferred=border
+    )
+    return border.settle(waiting) if any(sides[0]) else waiting
+
+
+@dataclass(frozen=True, eq=False)
+class Border(Deferred):
+    """``before`` with ``sides`` places of ``value`` around it, for each axis of its edge."""
+
+    builder: GraphBuilder
+    before: Data
+    sides: tuple[tuple[int, int], ...]
+    value: Real
+    node: Node
+
+    def quantize(self, data: Data, quantizer: Quantizer, node: Node) -> str:
+        function = Function(data.steps, quantizer)
+        values = {function(self.value, c) for c in range(function.n_channels)}
+        if len(values) > 1 or any(self.sides[-1]):
+            return self.builder.quantize(self.settle(data), quantizer, node)
+        inner = replace(self.before, steps=chain(self.before.steps, data.steps))
+        return self._pad(self.builder.quantize(inner, quantizer, node), values.pop())
+
+    def settle(self, data: Data) -> Data:
+        before = self.builder.settle(self.before)
+        if before.type is None:
+            return data
+        before = clipped(self.builder, before, self.node)
+        meaning = before.meaning("its data", "; quantize them in front of it")
+        what = f"its border of {brief(self.value)}"
+        pad = self._pad(before.edge, integer_of(meaning, self.value, what))
+        return replace(
+            data,
+            edge=pad,
+            type=self.builder.edges[pad].type,
+            quantized=before.quantized,
+            steps=chain((self._widened(meaning),), data.steps),
+            deferred=None,
+        )
+
+    def _widened(self, meaning: Affine) -> Affine:
+        """Return what integers mean with channels of the border beside the others."""
+        first, last = self.sides[-1]
+        if not first + last or meaning.n_channels == 1:
+            return meaning
+
+        def wide(numbers: Channels, border: Real) -> Channels:
+            n = self.before.channels
+            inner = [at(numbers, c) for c in range(n)]
+            return compact([*[border] * first, *inner, *[border] * last])
+
+        # with scale 1 the border's integer, the same as in every channel, needs an offset
+        integer = integer_of(meaning, self.value, "its border")
+        return Affine(
+            wide(meaning.scale, Fraction(1)), wide(meaning.offset, self.value - Fraction(integer))
+        )
+
+    def _pad(self, edge: str, value: int) -> str:
+        """Return the edge with a border; channels are padded as columns of pixels in a row."""
+        emit, sides = self.builder.emit, self.sides
+        if any(sides[:-1]):
+            pads = (*(b for b, _ in sides[:-1]), *(a for _, a in sides[:-1]))
+            edge = emit(Pad, self.node, edge, share=True, pads=pads, value=value).name
+        first, last = sides[-1]
+        if not first + last:
+            return edge
+        *places, channels = self.builder.edges[edge].shape
+        group = gcd(channels, first, last)
+        row, wide = (prod(places), channels // group, group), (*places, channels + first + last)
+        edge = emit(Convert, self.node, edge, part=True, share=True, shape=row).name
+        pads = (0, first // group, 0, last // group)
+        edge = emit(Pad, self.node, edge, part=True, share=True, pads=pads, value=value).name
+        return emit(Convert, self.node, edge, part=True, share=True, shape=wide).name
