@@ -109,7 +109,7 @@ class Sliced(Deferred):
 
     def _crop(self, edge: str) -> str:
         emit, box = self.builder.emit, self.box
-        start, step, n = box[-1]
+        _, step, n = box[-1]
         if step > 1:  # the channels that are taken first, then the others
             rest = sorted({*range(self.before.channels)} - {*self.channels})
             order = np.array([*self.channels, *rest])
