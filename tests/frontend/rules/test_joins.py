@@ -154,7 +154,7 @@ def test_slices_that_overlap_or_leave_channels_unread(
 
 
 def test_a_split_of_which_a_part_is_unread(tmp_path: Path) -> None:
-    net = Net(1, 6, 3, 3)
+    net = Net(1, 6, 3, 3, opset=13)
     x = net.quant(net.conv(net.quant("x", 0.37), 6, 6, 1, 1), 0.7)
     x = net.node("Split", x, net.shape_const(2, 1, 3), axis=1)
     net.nodes[-1].output.extend(["second", "third"])
