@@ -7,7 +7,8 @@ source text is looked at, so the sources may be rewritten in any way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -18,7 +19,7 @@ from amaranth.hdl._xfrm import FragmentTransformer, StatementTransformer, ValueT
 from bitrill.ir import Operator as Node
 from ops.suite import check, suite_of
 
-Breaker = Callable[[Any], Any]
+Breaker = Callable[..., Any]
 """Gives the broken form of a value, statement or table; None if the fault does not apply to it."""
 
 
@@ -148,30 +149,38 @@ def _fitted(broken: Value, value: Value) -> Value:
 
 
 class _Break(FragmentTransformer, ValueTransformer, StatementTransformer):
-    """Counts the places of one behaviour, and breaks the one at ``index``.
+    """Counts the places of some behaviours, and breaks the one at ``index``.
 
     ``inside``: the name of the submodule that is looked at, at any depth; empty for all of it.
     """
 
-    def __init__(self, behaviour: str, index: int | None, inside: str = "") -> None:
-        self.kind, self.broken = BEHAVIOURS[behaviour]
-        self.index, self.count = index, 0
+    def __init__(self, behaviours: Iterable[str], index: int, inside: str = "") -> None:
+        self.breakers: dict[str, list[tuple[str, Breaker]]] = defaultdict(list)
+        for behaviour in behaviours:
+            kind, breaker = BEHAVIOURS[behaviour]
+            self.breakers[kind].append((behaviour, breaker))
+        self.index, self.counts = index, Counter[str]()
         self.inside, self.entered = inside, not inside
 
-    def _turn(self, broken: Any) -> bool:
-        """Count a place that has a broken form; return whether it is the one to break."""
-        if broken is None or not self.entered:
-            return False
-        self.count += 1
-        return self.count - 1 == self.index
+    def _broken(self, kind: str, *place: Any) -> Any:
+        """Count a place for each broken form that it has; return the one to put there, if any."""
+        if not self.entered:
+            return None
+        for behaviour, breaker in self.breakers[kind]:
+            broken = breaker(*place)
+            if broken is not None:
+                self.counts[behaviour] += 1
+                if self.counts[behaviour] - 1 == self.index:
+                    return broken
+        return None
 
     def on_value(self, value: Value) -> Value:
-        broken = self.broken(value) if self.kind == "value" else None
-        return _fitted(broken if self._turn(broken) else super().on_value(value), value)
+        broken = self._broken("value", value)
+        return _fitted(super().on_value(value) if broken is None else broken, value)
 
     def on_statement(self, stmt: Statement) -> Any:
-        broken = self.broken(stmt) if self.kind == "statement" else None
-        return broken if self._turn(broken) else super().on_statement(stmt)
+        broken = self._broken("statement", stmt)
+        return super().on_statement(stmt) if broken is None else broken
 
     def on_Assign(self, stmt: Assign) -> Assign:  # noqa: N802
         return Assign(stmt.lhs, self.on_value(stmt.rhs))
@@ -201,28 +210,23 @@ class _Break(FragmentTransformer, ValueTransformer, StatementTransformer):
     def on_fragment(self, fragment: Fragment) -> Fragment:
         new = super().on_fragment(fragment)
         written = isinstance(new, MemoryInstance) and new._write_ports
-        if self.kind == "table" and isinstance(new, MemoryInstance) and not written:
+        if isinstance(new, MemoryInstance) and not written:
             data = new._data
-            words = self.broken(list(data.init._raw), data.init._shape.width)
-            if self._turn(words):
+            words = self._broken("table", list(data.init._raw), data.init._shape.width)
+            if words is not None:
                 new._data = MemoryData(shape=data.shape, depth=data.depth, init=words)
         return new
 
 
-def _transformed(core: Any, site: Site) -> tuple[Fragment, int]:
-    change = _Break(site.behaviour, site.index, site.inside)
-    fragment = change.on_fragment(Fragment.get(core, None))
-    return fragment, change.count
-
-
 def sites(core: Any, inside: str = "") -> Iterator[Site]:
     """All places of a component, or of one of its submodules, that can be broken."""
+    change = _Break(BEHAVIOURS, -1, inside)
+    change.on_fragment(Fragment.get(core, None))
     for behaviour in BEHAVIOURS:
-        _, count = _transformed(core, Site(behaviour, -1, inside))
-        yield from (Site(behaviour, k, inside) for k in range(count))
+        yield from (Site(behaviour, k, inside) for k in range(change.counts[behaviour]))
 
 
-def drawn(places: Iterator[Site], rng: Random) -> Site:
+def drawn(places: Iterable[Site], rng: Random) -> Site:
     """Draw a place; each behaviour that occurs is equally likely."""
     listed = list(places)
     behaviour = rng.choice(sorted({p.behaviour for p in listed}))
@@ -239,8 +243,8 @@ class Faulty(Elaboratable):
         return getattr(self._core, name)
 
     def elaborate(self, platform: object) -> Fragment:
-        fragment, _ = _transformed(self._core, self._site)
-        return fragment
+        change = _Break([self._site.behaviour], self._site.index, self._site.inside)
+        return change.on_fragment(Fragment.get(self._core, None))
 
 
 def is_found(op: Node, core: object) -> bool:

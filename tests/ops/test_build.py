@@ -33,14 +33,6 @@ def test_every_operator_has_a_component_and_a_suite() -> None:
         assert type(core).__name__ == f"{kind.__name__}Core"
 
 
-def test_payloads_are_the_lanes_of_the_edges() -> None:
-    for suite in SUITES:
-        for op in suite().instances().values():
-            core = made(op)
-            assert len(core.i.payload) == op.lanes_in * op.x.type.bits
-            assert len(core.o.payload) == op.lanes_out * op.y.type.bits
-
-
 @pytest.mark.parametrize(
     "component", ["bitrill_hw.ops.none:Core", "bitrill_hw.ops.convert:None", "ConvertCore"]
 )

@@ -14,7 +14,7 @@ from bitrill_hw.arith.gates import diagram
 from bitrill_hw.design.build import component
 from bitrill_hw.memories.roms import convert
 from bitrill_sim import verify_operator
-from ops.suite import STALLS, check
+from ops.suite import STALLS, check, hardware
 from support import optional_tool
 
 TERNARY = IntType(-1, 1)
@@ -79,7 +79,7 @@ def test_every_kind_of_cell_is_among_them() -> None:
 @pytest.mark.parametrize("stall", STALLS)
 @pytest.mark.parametrize("op", (OPERATORS | MORE).values(), ids=(OPERATORS | MORE).keys())
 def test_cells_change_neither_values_nor_cycles(op: Operator, stall: str) -> None:
-    check(op, component(op), corners(op), stall)
+    check(op, hardware(op), corners(op), stall)
 
 
 @pytest.mark.parametrize("name", ["agreements, distributed", "four by four bits"])

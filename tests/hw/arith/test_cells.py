@@ -13,7 +13,7 @@ from bitrill_hw.memories.roms import Roms
 from bitrill_hw.synth.yosys import YosysRun, run
 
 _SIDE = """\
-read_verilog +/xilinx/cells_sim.v
+read_verilog -defer +/xilinx/cells_sim.v
 read_verilog {side}.v
 hierarchy -check -top {name} {parameters}
 proc

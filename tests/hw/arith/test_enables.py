@@ -20,7 +20,7 @@ CELLS = {
 }
 
 PROOF = """\
-read_verilog {cells}
+read_verilog -defer {cells}
 read_verilog cell.v
 hierarchy -check -top {name}
 proc

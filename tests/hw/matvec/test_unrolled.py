@@ -33,8 +33,8 @@ FAULTS = 8
 @pytest.mark.parametrize("op", [SIGNS, SIGNED, MIXED], ids=["signs", "signed", "mixed"])
 def test_planted_faults_are_found(op: Operator) -> None:
     """At least half of the faults are found; some places can be broken without effect."""
-    rng = Random(1)
-    drawn_sites = [drawn(sites(component(op)), rng) for _ in range(FAULTS)]
+    rng, places = Random(1), list(sites(component(op)))
+    drawn_sites = [drawn(places, rng) for _ in range(FAULTS)]
     missed = [site for site in drawn_sites if not is_found(op, Faulty(component(op), site))]
     assert len(missed) <= FAULTS // 2, missed
     assert not is_found(op, component(op))
