@@ -161,6 +161,7 @@ def export(recipe: str, width: int) -> None:
     import torch
     from bitrill.storage import write_bytes
     from bitrill.train import Options, qonnx_export, recipe_networks
+    from bitrill.train.frozen import freeze_weights
 
     torch.manual_seed(0)
     if recipe == "dense":
@@ -176,7 +177,7 @@ def export(recipe: str, width: int) -> None:
             torch.nn.init.normal_(module.bias, 0, 0.3)
     example = torch.rand(1, *shape)
     network.eval()(example)
-    frozen = qonnx_export.freeze_weights(network)
+    frozen = freeze_weights(network, example)
     model = qonnx_export.to_onnx(frozen, example, dynamo=False)
     write_bytes(network_path(recipe, width), model.SerializeToString(deterministic=True))
 

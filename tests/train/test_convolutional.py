@@ -149,9 +149,11 @@ def test_a_lost_shortcut_is_caught(tmp_path: Path):
 
 def test_elements_behind_a_repetition_are_exact():
     network = recipe_networks.build(Options(recipe="unet-tiny", width=2)).eval()
-    from bitrill.train.qonnx_export import freeze_weights, to_onnx
+    from bitrill.train.frozen import freeze_weights
+    from bitrill.train.qonnx_export import to_onnx
 
-    file = QonnxNetwork(to_onnx(freeze_weights(network), torch.zeros(1, 1, 8, 8), dynamo=False))
+    image = torch.zeros(1, 1, 8, 8)
+    file = QonnxNetwork(to_onnx(freeze_weights(network, image), image, dynamo=False))
     node = next(n for n in file.nodes if n.op_type in ("Resize", "Upsample"))
     x = np.random.default_rng(0).random((1, 1, 8, 8), np.float32)
     trace = file.run(x)

@@ -1,7 +1,6 @@
 """Export of a Brevitas module to QONNX; the file is compared with torch before it is written."""
 
 import contextlib
-import copy
 import functools
 import io
 import logging
@@ -25,40 +24,11 @@ from torch import Tensor, nn
 from ..errors import MismatchError, SpecError, ToolError, UnsupportedError
 from ..frontend.reader.functions import DOMAIN, VERSION, l1_matmul_function, log_quant_function
 from ..storage import write_bytes
-from . import brevitas_quantizers
 from .adder import AdderLinear
 from .executor import QonnxNetwork
+from .frozen import check_quantized, freeze_weights, one_bit_integers
 from .logquant import LogActivation
 from .oracle import Comparison, Side, compare, golden_side
-
-
-class _Frozen(nn.Module):
-    """Replacement of a weight quantizer that gives fixed values, scale, zero point and bits."""
-
-    def __init__(self, given: tuple[Tensor, ...]):
-        super().__init__()
-        self.given = given
-
-    def forward(self, *_: Tensor) -> tuple[Tensor, ...]:
-        return self.given
-
-
-def freeze_weights(module: nn.Module) -> nn.Module:
-    """Return a copy in evaluation mode whose weights are the values that their quantizers give.
-
-    Brevitas exports latent weights with a plain Quant node, which would lose quantizers that it
-    does not know (power of two, codebook). Quantized values pass that node unchanged.
-    """
-    frozen = copy.deepcopy(module).eval()
-    with torch.no_grad():
-        for _, layer in brevitas_quantizers.quantized_layers(frozen):
-            proxy: Any = layer.weight_quant
-            if not proxy.is_quant_enabled or proxy.requires_quant_input:
-                continue
-            given = proxy.tensor_quant(layer.weight)
-            proxy.tensor_quant = _Frozen(given)
-            layer.weight.copy_(given[0])
-    return frozen
 
 
 def export(
@@ -74,13 +44,15 @@ def export(
 
     ``dynamo``: use torch's newer exporter instead of TorchScript; Bitrill reads both.
     Raises `MismatchError`, which names the first wrong node (then nothing is written), `ToolError`
-    for what the exporter refuses, `SpecError` for an example without images.
+    for what the exporter refuses, `SpecError` for a layer without a quantizer of its weights, and
+    for an example without images.
     """
     path = Path(path)
     if example_input.ndim < 2 or len(example_input) < 1:
         shape = list(example_input.shape)
         raise SpecError(f"example_input must be a batch of inputs, [N, ..], not {shape}")
-    model = to_onnx(freeze_weights(module), example_input[:1], dynamo=dynamo)
+    check_quantized(module)
+    model = to_onnx(freeze_weights(module, example_input[:1]), example_input[:1], dynamo=dynamo)
     network = QonnxNetwork(model)
     x = example_input.detach().numpy().astype(np.float32)
     seen = observe(module, example_input)
@@ -208,7 +180,7 @@ def to_onnx(module: nn.Module, example: Tensor, *, dynamo: bool) -> onnx.ModelPr
         )
     if functions:
         options["custom_opsets"] = {DOMAIN: VERSION}
-    with _silence():
+    with _silence(), one_bit_integers():
         try:
             from brevitas.export import export_qonnx
 
