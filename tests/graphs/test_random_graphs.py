@@ -25,7 +25,7 @@ from graphs.cases import Case
 from graphs.exploring import GENERATED, drawn, explore
 from graphs.playing import check, check_depths, check_golden, check_hardware
 from graphs.together import chosen, together
-from support import need_tool
+from support import need_tool, optional_tool
 
 GROUPS, EACH = 4, 28
 """Number of groups, and of networks in each; some are drawn twice, so 100 are different."""
@@ -88,6 +88,22 @@ def test_networks_together_in_verilator(tmp_path: Path) -> None:
         return report.late is not None
 
     assert any(map(seen, range(TOGETHER))), "a FIFO of other depth went unseen"
+
+
+@pytest.mark.parametrize(
+    ("first", "count"), [(0, 3), pytest.param(3, 20, marks=pytest.mark.nightly)]
+)
+def test_networks_together_in_a_second_simulator(tmp_path: Path, first: int, count: int) -> None:
+    """Icarus knows X: a bit that nothing has set is seen, which Verilator takes for 0."""
+    optional_tool("iverilog")
+    cases = drawn(101, first + count)[first:]
+    graphs = [case.folded() for case in cases]
+    source = tmp_path / "top.v"
+    source.write_text(together(graphs))
+    for k, (case, graph) in enumerate(zip(cases, graphs, strict=True)):
+        dut, x = chosen(k, source), case.frames(8)
+        report = verify(graph, dut, x, engine="icarus", stall=0.5, seed=k, work=tmp_path)
+        assert report.ok, f"{report}\n{case}"
 
 
 def test_a_printed_network_is_the_network() -> None:

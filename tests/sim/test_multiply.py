@@ -14,6 +14,7 @@ from bitrill_hw.synth import synthesise
 from bitrill_sim import verify
 from bitrill_sim.netlist import check
 from networks import inputs, mlp
+from support import optional_tool
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,14 @@ def test_verilog_gives_golden_s_results_in_the_predicted_cycles(
     report = verify(graph, path, inputs(graph, 60), stall=stall, work=work)
     report.check()
     assert report.cycles_exact
+
+
+def test_the_first_frame_is_known_in_a_second_simulator(graph: Graph, work: Path) -> None:
+    """Every combinational process wakes at time 0, also where nothing that it reads changes."""
+    optional_tool("iverilog")
+    path = work / "multiply.v"
+    path.write_text(verilog(graph))
+    verify(graph, path, inputs(graph, 6), engine="icarus", stall=0.3, work=work).check()
 
 
 @pytest.mark.nightly

@@ -8,6 +8,7 @@ keeps its memories, since the modules are requested through the platform (`Roms.
 """
 
 import hashlib
+import re
 from typing import Any
 
 from amaranth import *
@@ -51,10 +52,20 @@ def add_module(modules: dict[str, str], body: str, *, attributes: str = "") -> s
     return name
 
 
+_WAKING = re.compile(r"^( *)reg (\S+)  = 0;$", re.MULTILINE)
+"""A register that Yosys declares for one combinational process, to wake it at time 0."""
+
+
 def convert(top: Any, *, name: str = "top") -> str:
-    """Verilog of a component and of its tables; the same text each time."""
+    """Verilog of a component and of its tables; the same text each time.
+
+    Yosys wakes each combinational process by the initial value of a register of its own. That is
+    an event in Verilog-2005. In SystemVerilog, values of declarations are set before any process
+    runs, so that the process would sleep and its results stay X; an ``initial`` is one in both.
+    """
     roms = Roms()
     text = backend.convert(top, name=name, platform=roms, emit_src=False, strip_internal_attrs=True)
+    text = _WAKING.sub(r"\1reg \2 ;\n\1initial \2 = 0;", text)
     return "\n".join([text, *roms.modules.values()])
 
 
