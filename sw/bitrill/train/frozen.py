@@ -69,15 +69,15 @@ def freeze_weights(module: nn.Module, example: Tensor) -> nn.Module:
 
 def check_quantized(module: nn.Module) -> None:
     """Raise `SpecError` if a layer has plain weights; every such layer is named."""
-    layers: list[tuple[str, Any]] = [
-        (name, layer)
-        for name, layer in module.named_modules()
-        if isinstance(layer, nn.Linear | _ConvNd)
-    ]
+    quantized = {
+        name
+        for name, layer in brevitas_quantizers.quantized_layers(module)
+        if layer.weight_quant.is_quant_enabled
+    }
     plain = [
         f"{name or 'module'} ({type(layer).__name__})"
-        for name, layer in layers
-        if not (isinstance(layer, QuantWeightMixin) and layer.weight_quant.is_quant_enabled)
+        for name, layer in module.named_modules()
+        if isinstance(layer, nn.Linear | _ConvNd) and name not in quantized
     ]
     if plain:
         raise SpecError(
