@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bitrill.errors import StorageError
+from bitrill.exact import rational
 from bitrill.ir.serialisation import digest
 from bitrill.resources.estimate import Resources
 from bitrill.storage import read_bytes, read_json, write_json
@@ -184,7 +185,7 @@ def _plain(value: Any) -> bool:
 
 def _fraction(value: Any) -> bool:
     try:
-        return isinstance(value, str) and Fraction(value) > 0
+        return isinstance(value, str) and rational(value) > 0
     except (ValueError, ZeroDivisionError):
         return False
 

@@ -9,11 +9,15 @@ beyond that by intervals that are refined until they exclude zero.
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from math import isqrt, lcm
 from typing import TypeAlias
 
 from .errors import UnsupportedError
+
+DIGITS = 4096
+"""Characters of a number that is read from text, and its largest decimal exponent."""
 
 
 class Surd:
@@ -220,5 +224,19 @@ def to_json(x: Real) -> Json:
 def from_json(value: Json) -> Real:
     """Return the number that `to_json` wrote."""
     if isinstance(value, str):
-        return Fraction(value)
-    return _make([(int(d), Fraction(q)) for d, q in value])
+        return rational(value)
+    return _make([(int(d), rational(q)) for d, q in value])
+
+
+def rational(text: str) -> Fraction:
+    """Return the number of a text such as ``1/255``, ``0.5`` or ``1e-3``.
+
+    Raises `ValueError` where it is none, and where it has more than `DIGITS` digits when written
+    out; `ZeroDivisionError` for a denominator of 0.
+    """
+    exponent = (
+        re.search(r"e([-+]?\d+(_\d+)*)\s*$", text, re.IGNORECASE) if len(text) <= DIGITS else None
+    )
+    if len(text) > DIGITS or (exponent is not None and abs(int(exponent[1])) > DIGITS):
+        raise ValueError(f"a number must have at most {DIGITS} digits")
+    return Fraction(text)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import SpecError, StorageError
+from ..exact import rational
 from .builds import Build, BuildLike, open_build
 from .data import chosen_samples
 from .extras import Progress, extra, logged
@@ -128,7 +129,7 @@ def build(
 def parse_clock(clock: float | str | Fraction) -> Fraction:
     """Read MHz exactly, from a number or a fraction."""
     try:
-        value = Fraction(str(clock))
+        value = rational(str(clock))
     except (ValueError, ZeroDivisionError):
         raise SpecError(f"the clock must be MHz such as 100 or 200/3, not {clock!r}") from None
     if not 0 < value <= 2000:

@@ -6,11 +6,11 @@ come from anybody, so what was not written here is written anew and compared bef
 
 import json
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias
 
 from ..errors import StorageError
+from ..exact import rational
 from ..folding.fold import folding_of
 from ..ir import Graph, Stage, serialisation, verify
 from ..provenance import fingerprint, is_ours, remember
@@ -136,7 +136,7 @@ def _verilog_fingerprint(graph: Graph, verilog: bytes) -> str:
 def _timing(path: Path) -> Timing:
     value = read_json(path)
     try:
-        return Timing(Fraction(value["ii"]), int(value["latency"]))
+        return Timing(rational(value["ii"]), int(value["latency"]))
     except (ArithmeticError, KeyError, TypeError, ValueError) as error:
         raise StorageError(f"{path} must hold ii and latency; compile again") from error
 

@@ -15,6 +15,9 @@ from ..ir import Graph
 from ..train.recipes import DATASETS
 from .extras import Progress, extra, logged
 
+RANDOM_ELEMENTS = 1 << 27
+"""Elements of all random frames together (1 GiB)."""
+
 
 @dataclass(frozen=True, eq=False)
 class Samples:
@@ -115,6 +118,11 @@ def on_grid(graph: Graph, x: np.ndarray) -> np.ndarray:
 def random_inputs(graph: Graph, count: int, seed: int) -> np.ndarray:
     """Return the lowest frame, the highest, then random ones, as integers of the input's type."""
     type_, shape = graph.source.tensor.type, graph.source.shape
+    if count * math.prod(shape) > RANDOM_ELEMENTS:
+        raise SpecError(
+            f"random samples must have at most {RANDOM_ELEMENTS} elements together:"
+            f" {RANDOM_ELEMENTS // math.prod(shape)} samples, not {count}"
+        )
     codes = np.random.default_rng(seed).integers(0, type_.n_values, (count, *shape))
     codes[0] = 0
     codes[1:2] = type_.n_values - 1

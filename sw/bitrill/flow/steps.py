@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import FitError, SpecError, StorageError
+from ..exact import rational
 from ..folding.solve import Solution
 from ..ir import Graph, IntType, Stage, verify
 from ..lowering import Folding, to_folded, to_target
@@ -102,6 +103,10 @@ def _first_that_fits(
     return search(fps=rates[-1])
 
 
+SMALLEST_SCALE = Fraction(1, 10**300)
+"""Least value of a raw 1; its reciprocal is the greatest."""
+
+
 def read_folding(folding: str | Path | Folding | None) -> Folding | None:
     """Read a folding file; a folding, or None, is returned as it is."""
     if not isinstance(folding, str | Path):
@@ -126,9 +131,11 @@ def parse_raw_input(name: str) -> IntType:
 def parse_scale(scale: str | Fraction) -> Fraction:
     """Read a positive rational such as ``1/255`` or ``0.5``."""
     try:
-        value = Fraction(scale)
+        value = rational(str(scale))
     except (ValueError, ZeroDivisionError, OverflowError) as error:
         raise SpecError(f"the input scale must be a number such as 1/255, not {scale!r}") from error
     if value <= 0:
         raise SpecError(f"the input scale must be above zero, not {scale}")
+    if not SMALLEST_SCALE <= value <= 1 / SMALLEST_SCALE:
+        raise SpecError(f"the input scale must be 1e-300 to 1e300, not {scale}")
     return value

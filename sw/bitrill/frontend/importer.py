@@ -60,7 +60,7 @@ class _Import:
 
     def __init__(self, model: Model, raw_input: IntType | None, raw_scale: Fraction | None):
         self.model, self.raw_scale = model, raw_scale
-        self.builder = GraphBuilder(model.batch, model.opset)
+        self.builder = GraphBuilder(model.batch, model.opset, limits.results_of(prod(model.shape)))
         self.reasons = list(model.reasons)
         self.listed = False  # whether a reason has listed the accepted operators
         self.read = {t for n in model.nodes for t in n.inputs} | {model.output}

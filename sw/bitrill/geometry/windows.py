@@ -3,7 +3,9 @@
 All operators over space (convolutions, pooling) take their geometry from here.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -69,6 +71,19 @@ class Sliding:
             for y in range(0, kh * dh, dh)
             for x in range(0, kw * dw, dw)
         ]
+
+    def merged(
+        self, x: np.ndarray, merge: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    ) -> np.ndarray:
+        """Return each window's values merged two by two, ``[N, Ho, Wo, C]``.
+
+        ``x``: frames ``[N, *shape]``; ``merge`` is associative and commutative: rows of a window
+        are merged first, so a window of ``kh x kw`` taps takes ``kh + kw`` steps.
+        """
+        frames = x.reshape(len(x), self.height, self.width, x.shape[-1])
+        (kh, kw), (dh, dw), (sh, sw), (ho, wo) = self.kernel, self.dilation, self.stride, self.out
+        rows = reduce(merge, (frames[:, :, c * dw :: sw][:, :, :wo] for c in range(kw)))
+        return reduce(merge, (rows[:, r * dh :: sh][:, :ho] for r in range(kh)))
 
     def shape(self, x: Tensor, channels: int) -> Sizes:
         """Return the shape of a result that has ``channels`` channels a window."""

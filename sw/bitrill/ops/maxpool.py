@@ -1,7 +1,6 @@
 """The operator `MaxPool`: the maximum over windows."""
 
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 
@@ -33,4 +32,4 @@ class MaxPool(Pooling):
         }
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
-        return reduce(np.maximum, self.windows.taps(xs[0])).reshape(len(xs[0]), *self.y.shape)
+        return self.windows.merged(xs[0], np.maximum).reshape(len(xs[0]), *self.y.shape)

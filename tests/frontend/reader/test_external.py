@@ -95,6 +95,10 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "w.bin")
     with pytest.raises(UnsupportedError, match=r"must be a plain file, not 'w.bin'"):
         load_model(path)
+    (tmp_path / "w.bin").unlink()
+    (tmp_path / "w.bin").mkdir()
+    with pytest.raises(UnsupportedError, match=r"must be a plain file, not 'w.bin'"):
+        load_model(path)
 
 
 def test_the_amount_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,10 +30,11 @@ def read_external(folder: Path, entries: dict[str, str], *, tensor: str, n_bytes
         handle = os.open(path, _FLAGS)
     except OSError as error:
         raise StorageError(f"cannot read {what} {path}: {error.strerror or error}") from error
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise UnsupportedError(f"{what} must be a plain file, not {shown(location)}")
     with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise UnsupportedError(f"{what} must be a plain file, not {shown(location)}")
         if offset + length > status.st_size:
             raise UnsupportedError(
                 f"{what} must lie within its file of {status.st_size} bytes,"

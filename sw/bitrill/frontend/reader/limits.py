@@ -27,6 +27,18 @@ TOTAL_ELEMENTS = 1 << 26
 INPUT_ELEMENTS = 1 << 20
 """Elements of one input frame."""
 
+RESULT_ELEMENTS = 1 << 20
+"""Elements of any layer's result; more in proportion to the input, see `results_of`."""
+
+GROWTH = 64
+"""Largest ratio of a result's elements to the input's, where it is above `RESULT_ELEMENTS`."""
+
+WINDOWS = 64
+"""Largest ratio of the elements of overlapping windows to those of a result."""
+
+CHANNELS = 1 << 16
+"""Channels of a concatenation."""
+
 EXACT_ELEMENTS = 1 << 18
 """Elements of a constant on which exact arithmetic is done (scales, biases, batch norm)."""
 
@@ -50,3 +62,8 @@ ACTIVATION_BITS = 16
 
 REASONS = 50
 """Reasons listed for one refused model; the others are only counted."""
+
+
+def results_of(n_inputs: int) -> int:
+    """Return how many elements a result may have in a network of so many input elements."""
+    return min(ELEMENTS, max(RESULT_ELEMENTS, GROWTH * n_inputs))

@@ -15,6 +15,7 @@ from ...exact import Real, common_denominator, sign
 from ...ir import Quantizer
 from ...ops import Concat, Split
 from ...real import Affine, at, compact
+from ..reader import limits
 from ..reader.model import Node
 from ..symbolic import (
     Call,
@@ -56,6 +57,8 @@ def concat(call: Call) -> Known:
     if len(data) == 1:
         return data[0]
     channels = sum(d.channels for d in data)
+    if channels > limits.CHANNELS:
+        raise RefusedError(f"it must give at most {limits.CHANNELS} channels, not {channels}")
     joined = Joined(
         call.builder,
         tuple(d.edge for d in data),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from typing import TypeAlias
 
 import numpy as np
@@ -87,6 +88,7 @@ def placing(call: Call, x: Data, kernel: Sizes) -> Placing:
     span = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
     before, after = _pads(call, size, span, stride)
     padded = tuple(n + b + a for n, b, a in zip(size, before, after, strict=True))
+    call.builder.check_size(prod(padded) * x.channels)
     if any(s > n for s, n in zip(span, padded, strict=True)):
         raise RefusedError(
             f"its kernel must span at most its padded input, {list(padded)}, not {list(span)}"

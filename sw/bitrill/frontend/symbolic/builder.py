@@ -10,8 +10,9 @@ from typing import TypeVar, cast
 import numpy as np
 
 from ...ir import INPUT, Activation, Function, InputQuantizer, IntType, Operator, Quantizer, Tensor
-from ...ops import Lookup, Split
+from ...ops import Lookup, Split, Window
 from ...passes.input_quantizer import input_quantizer
+from ..reader import limits
 from ..reader.model import Node
 from ..reader.names import LENGTH, Names, legal
 from .constants import Work
@@ -24,12 +25,13 @@ Made = TypeVar("Made", bound=Operator)
 class GraphBuilder:
     """The nodes and edges that rules have appended so far, and the input's quantizer.
 
-    ``batch``: the batch's size, 1 where it is free. ``opset``: the model's. ``splits``: the
-    `Split` of each edge that was sliced. ``work``: the exact arithmetic spent on the model.
+    ``largest``: elements that a result may have. ``batch``: the batch's size, 1 where it is free.
+    ``opset``: the model's. ``splits``: the `Split` of each edge that was sliced. ``work``: the
+    exact arithmetic spent on the model.
     """
 
-    def __init__(self, batch: int | None, opset: int) -> None:
-        self.opset = opset
+    def __init__(self, batch: int | None, opset: int, largest: int) -> None:
+        self.opset, self.largest = opset, largest
         self.batch = 1 if batch is None else batch
         self.batch_is_free = batch is None
         self.nodes: list[Operator] = []
@@ -69,11 +71,21 @@ class GraphBuilder:
             made = make(name=name, inputs=edges, operands=operands, **parameters)
             if self._names.take(made.outputs[1:]):
                 break
+        for result in made.results:
+            self.check_size(result.size // (limits.WINDOWS if kind is Window else 1))
         self.nodes.append(made)
         self.edges |= zip(made.outputs, made.results, strict=True)
         if key is not None:
             self._shared[key] = made
         return made
+
+    def check_size(self, n: int) -> None:
+        """Refuse a result of ``n`` elements if that is too many, before any is computed."""
+        if n > self.largest:
+            raise RefusedError(
+                f"its result must have at most {self.largest} elements (2**20, or"
+                f" {limits.GROWTH} times the input's), not {n}"
+            )
 
     def table(self, edge: str, table: np.ndarray, node: Node) -> str:
         """Return the edge of a `Lookup` that maps the integers of ``edge`` by ``table``."""
