@@ -225,7 +225,7 @@ def from_json(value: Json) -> Real:
     """Return the number that `to_json` wrote."""
     if isinstance(value, str):
         return rational(value)
-    return _make([(int(d), rational(q)) for d, q in value])
+    return _make([(int(d), rational(str(q))) for d, q in value])
 
 
 def rational(text: str) -> Fraction:
