@@ -43,7 +43,7 @@ LARGE: dict[str, tuple[Callable[[Net, str], str], str]] = {
     "deconv": (lambda n, x: deconv(n, x, strides=[1 << 15] * 2), ELEMENTS),
     "channels": (lambda n, x: n.conv(x, 1 << 15, 1, 1, 1), ELEMENTS),
     "concat": (
-        lambda n, x: doubled(n, n.conv(x, 1, 1, 1, 1), 40),
+        lambda n, x: doubled(n, n.conv(x, 1, 1, 8, 8), 40),
         "it must give at most 65536 channels, not 131072",
     ),
     "upsample": (
