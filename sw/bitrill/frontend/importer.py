@@ -1,6 +1,7 @@
 """Import of a model file: its nodes in order, each by its rule, every refusal collected."""
 
 from fractions import Fraction
+from math import prod
 from pathlib import Path
 
 from ..errors import SpecError, UnsupportedError
