@@ -202,10 +202,16 @@ def chain(first: tuple[Step, ...], second: tuple[Step, ...]) -> tuple[Step, ...]
     return reduce(append_step, second, first)
 
 
-Rounding = Literal["ROUND", "HALF_EVEN", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN"]
-"""QONNX's rounding modes; UP and DOWN are away from and towards zero, halves go by magnitude."""
+Rounding = Literal[
+    "ROUND", "HALF_EVEN", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN", "HALF_ODD"
+]
+"""Rounding modes; UP and DOWN are away from and towards zero, halves go by magnitude.
 
-ROUNDINGS: tuple[str, ...] = get_args(Rounding)
+All but HALF_ODD are QONNX's. It is what HALF_EVEN in front of an odd zero point is behind it.
+"""
+
+ROUNDINGS: tuple[str, ...] = get_args(Rounding)[:-1]
+"""QONNX's rounding modes, which a file may name."""
 
 
 def is_rounding(mode: str) -> TypeGuard[Rounding]:
@@ -231,4 +237,4 @@ def round_real(x: Real, mode: Rounding) -> int:
         return s * ceil(a - Fraction(1, 2))
     below = floor(a)
     side = sign(a - below - Fraction(1, 2))
-    return s * (below + (side > 0 or (side == 0 and below % 2 == 1)))
+    return s * (below + (side > 0 or (side == 0 and below % 2 == (mode != "HALF_ODD"))))

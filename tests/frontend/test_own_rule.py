@@ -130,7 +130,7 @@ def test_refusals_list_it_and_its_domain(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError) as info:
         imported(proto, tmp_path)
     assert "accepted are Absolute, Add, ArgMax, " in str(info.value)
-    assert ", bitrill, tests.example, not 'os.path'" in str(info.value)
+    assert ", com.microsoft, tests.example, not 'os.path'" in str(info.value)
 
 
 def test_a_function_whose_body_differs_is_refused(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ CASES: dict[str, tuple[Build, str]] = {
     ),
     "quantizer without a domain": (
         lambda n: n.node("Quant", dense(n)),
-        "Quant node .* this operator is not supported",
+        "Quant node .* it must have 4 inputs, not 1",
     ),
     "unknown domain": (
         on_layer("Relu", domain="os.path"),
@@ -111,8 +111,10 @@ CASES: dict[str, tuple[Build, str]] = {
         "its first operand must be data, its second constant weights",
     ),
     "float weights": (
-        lambda n: n.node("MatMul", n.quant("x", 0.5), n.const(np.full((6, 4), 0.5))),
-        "its weights are not quantized; pass them through Quant or BipolarQuant",
+        lambda n: n.node(
+            "MatMul", n.quant("x", 0.5), n.const(np.sqrt(np.arange(24)).reshape(6, 4))
+        ),
+        "its weights are not quantized; pass them through Quant, BipolarQuant or Dequantize",
     ),
     "float input": (
         lambda n: n.dense("x", 6, 4),

@@ -1,5 +1,6 @@
 """Import of a model file: its nodes in order, each by its rule, every refusal collected."""
 
+from dataclasses import replace
 from fractions import Fraction
 from math import prod
 from pathlib import Path
@@ -80,7 +81,8 @@ class _Import:
         if not any(map(_quantizes, self.model.nodes)):
             self.reasons.append(
                 f"{self.model.path.name} holds no quantizer: a network must be quantized"
-                f" ({', '.join(table.accepted(table.QONNX))}), as Brevitas exports it to QONNX"
+                f" ({', '.join(table.accepted(table.QONNX))}, QuantizeLinear), as Brevitas"
+                " exports it to QONNX or ONNX Runtime's static quantization writes it"
             )
         for node in self.model.nodes:
             results = self._results(node)
@@ -132,13 +134,23 @@ class _Import:
                     )
                     return ()
                 value = value.data
+            if isinstance(value, Data) and value.stored and rule.integers == "refused":
+                self.reasons.append(
+                    f"{node}: its data must be real numbers, not integers of type"
+                    f" {value.stored.lower()}; put DequantizeLinear in front of it"
+                )
+                return ()
             values.append(value)
         try:
             result = rule.apply(Call(self.builder, node, values))
         except (RefusedError, SpecError, UnsupportedError) as error:
             self.reasons.append(f"{node}: {error}")
             return ()
-        return result if isinstance(result, tuple) else (result,)
+        results = result if isinstance(result, tuple) else (result,)
+        first = values[0] if values else None
+        if rule.integers != "kept" or not isinstance(first, Data):
+            return results
+        return tuple(replace(r, stored=first.stored) if isinstance(r, Data) else r for r in results)
 
     def _no_rule(self, node: Node) -> str:
         """Return why a node without a rule is refused."""
@@ -208,7 +220,9 @@ class _Import:
 def _quantizes(node: Node) -> bool:
     """Whether a node makes its network a quantized one."""
     rule = table.rule_of(node)
-    return node.domain in QUANT_DOMAINS or (rule is not None and rule.quantizer)
+    return node.domain in QUANT_DOMAINS or (
+        rule is not None and (rule.quantizer or rule.domain in QUANT_DOMAINS)
+    )
 
 
 def _needed(nodes: list[Operator], sink: Sink) -> tuple[Operator, ...]:

@@ -6,13 +6,14 @@ Imported graphs hold it over exact reals, so that nothing is rounded before it m
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import get_args
 
 import numpy as np
 
 from ..enclosure import Interval
 from ..errors import SpecError, UnsupportedError
 from ..exact import Real, bracket, sign
-from ..real import ROUNDINGS, Affine, Channels, Rounding, at, pick, round_real, zip_channels
+from ..real import Affine, Channels, Rounding, at, pick, round_real, zip_channels
 from ..steps import Step, derivative_of, enclose
 from .operator import Imported
 from .types import IntType, Tensor
@@ -39,9 +40,9 @@ class Quantizer:
     rounding: Rounding = "ROUND"
 
     def __post_init__(self) -> None:
-        if self.rounding not in ROUNDINGS:
+        if self.rounding not in get_args(Rounding):
             raise SpecError(
-                f"rounding must be one of {', '.join(ROUNDINGS)}, not {self.rounding!r}"
+                f"rounding must be one of {', '.join(get_args(Rounding))}, not {self.rounding!r}"
             )
         if any(sign(s) == 0 for s in self.scale):
             raise SpecError("a quantizer's scale must not be zero")

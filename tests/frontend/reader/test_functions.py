@@ -472,8 +472,10 @@ REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
     ),
     "floats": (lambda n: n.distances("x", 6, 2, scale=1.0), "it takes unquantized floats"),
     "float weights": (
-        lambda n: n.node("L1MatMul", n.quant("x"), n.const(np.full((6, 2), 0.5)), domain=DOMAIN),
-        "its weights are not quantized; pass them through Quant or BipolarQuant",
+        lambda n: n.node(
+            "L1MatMul", n.quant("x"), n.const(np.sqrt(np.arange(12)).reshape(6, 2)), domain=DOMAIN
+        ),
+        "its weights are not quantized; pass them through Quant, BipolarQuant or",
     ),
     "constants on both sides": (
         lambda n: n.node(

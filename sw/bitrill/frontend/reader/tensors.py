@@ -13,6 +13,7 @@ from ...errors import UnsupportedError
 from . import limits
 from .external import read_external
 from .names import shown, text
+from .stored import BITS, as_stored, unpacked
 
 if TYPE_CHECKING:
     from onnx import TensorProto
@@ -30,6 +31,10 @@ _FIELDS = {
     "UINT32": "uint64_data",
     "UINT64": "uint64_data",
     "BOOL": "int32_data",
+    "INT2": "int32_data",
+    "UINT2": "int32_data",
+    "INT4": "int32_data",
+    "UINT4": "int32_data",
 }
 """Accepted element types, and the protobuf field that holds each beside ``raw_data``."""
 
@@ -49,7 +54,10 @@ class TensorReader:
         return types.Name(number) if number in types.values() else f"type {number}"
 
     def read(self, tensor: TensorProto, name: str) -> np.ndarray:
-        """Return floats as they are, integers as int64. Raises `UnsupportedError` for others."""
+        """Return floats as they are, integers as int64 that know their type (`stored`).
+
+        Raises `UnsupportedError` for others.
+        """
         what = f"tensor {shown(name)}"
         kind = self.type_name(tensor.data_type)
         if kind not in _FIELDS:
@@ -69,15 +77,20 @@ class TensorReader:
             raise UnsupportedError(
                 f"{what}: all constants together must have at most {limits.TOTAL_ELEMENTS} elements"
             )
-        array = self._values(tensor, what, name, kind, n).reshape(dims)
+        if (bits := BITS.get(kind, 8)) < 8:
+            packed = self._values(tensor, what, name, "UINT8", -(-n * bits // 8))
+            array = unpacked(packed, kind, n).reshape(dims)
+        else:
+            array = self._values(tensor, what, name, kind, n).reshape(dims)
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise UnsupportedError(f"{what} must be finite, and holds NaN or infinity")
         if array.dtype.kind == "u" and n and int(array.max()) >= 1 << 63:
             raise UnsupportedError(f"{what} must hold integers below 2**63, not {int(array.max())}")
-        return array if array.dtype.kind == "f" else array.astype(np.int64)
+        return array if array.dtype.kind == "f" else as_stored(array, kind)
 
     def _values(self, tensor: TensorProto, what: str, name: str, kind: str, n: int) -> np.ndarray:
-        dtype = np.dtype(self.onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type))
+        number = self.onnx.TensorProto.DataType.Value(kind)
+        dtype = np.dtype(self.onnx.helper.tensor_dtype_to_np_dtype(number))
         filled = [f for f in _ALL_FIELDS if len(getattr(tensor, f))]
         external = tensor.data_location == self.onnx.TensorProto.EXTERNAL
         sources = [*filled, *["raw_data"] * tensor.HasField("raw_data"), *["a file"] * external]

@@ -4,7 +4,9 @@ from ..symbolic import Call, Known, RefusedError, to_depth, to_space
 from .table import rule, since
 
 
-@rule("DepthToSpace", inputs=1, layout="spatial", blocksize=int, mode=since(11, str))
+@rule(
+    "DepthToSpace", inputs=1, layout="spatial", integers="kept", blocksize=int, mode=since(11, str)
+)
 def depth_to_space(call: Call) -> Known:
     x, block = call.image(0), _block(call)
     mode = call.text_attribute("mode", "DCR")
@@ -19,7 +21,7 @@ def depth_to_space(call: Call) -> Known:
     return call.arranged(x.reordered(order.reshape(-1), order.shape))
 
 
-@rule("SpaceToDepth", inputs=1, layout="spatial", blocksize=int)
+@rule("SpaceToDepth", inputs=1, layout="spatial", integers="kept", blocksize=int)
 def space_to_depth(call: Call) -> Known:
     x, block = call.image(0), _block(call)
     if len(x.frame) != 3 or x.shape[1] % block or x.shape[2] % block:

@@ -27,7 +27,7 @@ CONV: Mapping[str, type | Versioned] = {"group": int} | WINDOW
 def conv(call: Call) -> Known:
     """``y = w * x + b`` over windows."""
     x, meaning = call.integers_of(0, image=True)
-    weights = quantized(call.value(1))
+    weights = quantized(call.value(1), 0)
     groups = _check_weights(call, weights, x)
     _check_kernel(call, weights)
     place = placing(call, x, weights.integers.shape[2:])
@@ -73,7 +73,7 @@ def _counts_agreements(groups: int, weights: Quantized, x: Data) -> bool:
 def conv_transpose(call: Call) -> Known:
     """Put zeros between the places, then convolve with stride 1 and the kernel turned around."""
     x, meaning = call.integers_of(0, image=True)
-    weights = quantized(call.value(1))
+    weights = quantized(call.value(1), 1)
     axes, groups = len(x.frame) - 1, call.int_attribute("group", 1)
     if call.text_attribute("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
         raise RefusedError("auto_pad of a ConvTranspose must be NOTSET or VALID; give pads")

@@ -220,13 +220,20 @@ def _root(v: Real) -> Real:
     return sqrt(v)
 
 
-@rule("Relu", inputs=1, layout="same")
+@rule("Relu", inputs=1, layout="same", integers="kept")
 def relu(call: Call) -> Known:
     """``max(x, 0)``."""
     return call.then(call.data(0), Clip(Fraction(0), None))
 
 
-@rule("Clip", inputs={1: 1, 11: (1, 3)}, layout="same", min=until(10, float), max=until(10, float))
+@rule(
+    "Clip",
+    inputs={1: 1, 11: (1, 3)},
+    layout="same",
+    integers="kept",
+    min=until(10, float),
+    max=until(10, float),
+)
 def clip(call: Call) -> Known:
     """Clip to bounds that are attributes (before opset 11) or inputs."""
     bounds: list[Fraction | None] = []
@@ -243,8 +250,35 @@ def clip(call: Call) -> Known:
     lo, hi = bounds
     if lo is not None and hi is not None and lo > hi:
         raise RefusedError(f"its min must not be above its max, not {brief(lo)} and {brief(hi)}")
-    x = call.data(0)
+    x = call.value(0)
+    if not isinstance(x, Data):
+        return _clipped(call, lo, hi)
     return x if lo is None and hi is None else call.then(x, Clip(lo, hi))
+
+
+def _clipped(call: Call, lo: Fraction | None, hi: Fraction | None) -> Const:
+    """Clip a constant: integers stay integers, and floats floats where the bounds are such."""
+    value = call.value(0)
+    if isinstance(value, Const) and value.array.dtype != object and not value.depends_on_batch:
+        array, ends = value.array, [_of_type(b, value.array.dtype) for b in (lo, hi)]
+        if (lo is None or ends[0] is not None) and (hi is None or ends[1] is not None):
+            clipped = array if ends[0] is None else np.maximum(array, ends[0])
+            clipped = clipped if ends[1] is None else np.minimum(clipped, ends[1])
+            return Const(clipped.astype(array.dtype))
+    out, inner = call.exact(0, "its operand"), Clip(lo, hi)
+    flat = [inner(v, 0) for v in out.reshape(-1)]
+    made = np.empty(out.shape, object)
+    made.reshape(-1)[:] = flat
+    return Const(made)
+
+
+def _of_type(bound: Fraction | None, dtype: np.dtype) -> np.generic | None:
+    """Return a number as one of an array's type; None where it is none of these."""
+    if bound is None or (dtype.kind == "i" and (bound.denominator != 1 or abs(bound) >= 1 << 62)):
+        return None
+    with np.errstate(over="ignore"):
+        made = dtype.type(bound)
+    return made if np.isfinite(made) and Fraction(made.item()) == bound else None
 
 
 @rule("LeakyRelu", inputs=1, layout="same", alpha=float)

@@ -140,6 +140,7 @@ class Joined(Deferred):
     inputs={1: 1, 13: (1, 2)},
     outputs="all",
     layout="spatial",
+    integers="kept",
     axis=int,
     split=until(12, tuple),
     num_outputs=since(18, int),

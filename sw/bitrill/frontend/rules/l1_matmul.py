@@ -19,7 +19,7 @@ from .table import rule
 @rule("L1MatMul", domain=DOMAIN, inputs=2, body=L1_MATMUL)
 def l1_matmul(call: Call) -> Known:
     """``-sum_j |x[j] - w[j, r]|``; docs/format.md specifies it."""
-    x, meaning, weights = vector_and_matrix(call, call.value(1))
+    x, meaning, weights = vector_and_matrix(call, call.value(1), -1)
     if len(meaning.offset) != 1:
         raise RefusedError("its data must have one zero point for all channels")
     if len(weights.integers) != x.size:

@@ -5,12 +5,13 @@ from fractions import Fraction
 import numpy as np
 
 from ...exact import Real, Surd, common_denominator
-from ...ir import BIPOLAR, IntType
+from ...ir import IntType
 from ...ops import Depthwise, MatVec
 from ...real import Affine, Channels, compact
 from ..reader import limits
 from ..symbolic import Call, Const, Data, Known, Quantized, RefusedError, per_channel
 from .table import rule
+from .weight_grids import narrowest, on_grid, rounded_grid
 
 
 @rule("MatMul", inputs=2, layout="last")
@@ -33,18 +34,30 @@ def gemm(call: Call) -> Known:
     return call.then(out, Affine(offset=tuple(beta * b for b in bias)))
 
 
-def quantized(weights: Known) -> Quantized:
-    """Return ``weights``, which must be a constant behind a quantizer or hold small integers."""
+def quantized(weights: Known, axis: int) -> Quantized:
+    """Return ``weights``, which must be a constant behind a quantizer or lie on a grid.
+
+    ``axis``: the outputs', which may have a scale each.
+    """
     if isinstance(weights, Data):
         raise data_and_weights()
     if isinstance(weights, Const) and weights.batch is None and _are_whole(weights.array):
         w = weights.array.astype(np.int64)
-        lo, hi = int(w.min()), int(w.max())
-        bits = BIPOLAR if (np.abs(w) == 1).all() else IntType.for_range(lo=lo, hi=hi)
-        return Quantized(w, np.full((1,) * w.ndim, Fraction(1), object), bits)
-    if not isinstance(weights, Quantized):
-        raise RefusedError("its weights are not quantized; pass them through Quant or BipolarQuant")
-    return weights
+        return Quantized(w, np.full((1,) * w.ndim, Fraction(1), object), narrowest(w))
+    if isinstance(weights, Quantized):
+        return weights
+    if weights.batch is None and weights.array.ndim > 1:
+        if found := on_grid(weights.array, axis):
+            return found
+        if grid := rounded_grid(weights.array, axis):
+            raise RefusedError(
+                f"its weights equal {grid}, but these products are rounded: as real numbers they"
+                " lie on no grid; leave their quantizer in the file (Quant, or DequantizeLinear of"
+                " integers), or choose a scale of at most 16 significant bits"
+            )
+    raise RefusedError(
+        "its weights are not quantized; pass them through Quant, BipolarQuant or DequantizeLinear"
+    )
 
 
 def data_and_weights() -> RefusedError:
@@ -63,7 +76,7 @@ def _dense(call: Call, weights: Known, *, transposed: bool) -> Data:
     """Append ``x @ w``: one product, or one for each place of ``[batch, *places, features]``."""
     if len(call.data(0).shape if isinstance(call.value(0), Data) else ()) > 1:
         return _each_place(call, weights)
-    x, meaning, weights = vector_and_matrix(call, weights)
+    x, meaning, weights = vector_and_matrix(call, weights, 0 if transposed else -1)
     w, rows = _rows(weights, x.size, transposed=transposed)
     columns = np.empty_like(w)
     columns[:, x.stream] = w
@@ -84,7 +97,7 @@ def _rows(weights: Quantized, features: int, *, transposed: bool) -> tuple[np.nd
 def _each_place(call: Call, weights: Known) -> Data:
     """Append ``x @ w`` for each place: the last axis must be the channels of the edge."""
     x, meaning = call.integers_of(0)
-    matrix = quantized(weights)
+    matrix = quantized(weights, -1)
     if matrix.integers.ndim != 2:
         raise RefusedError(f"its weights must be a matrix, not of {matrix.integers.ndim} axes")
     x = call.innermost(x)
@@ -96,11 +109,11 @@ def _each_place(call: Call, weights: Known) -> Data:
     return out.streamed((*x.shape[:-1], len(w)))
 
 
-def vector_and_matrix(call: Call, weights: Known) -> tuple[Data, Affine, Quantized]:
+def vector_and_matrix(call: Call, weights: Known, axis: int) -> tuple[Data, Affine, Quantized]:
     """Return input 0 as a vector of one scale, its meaning, and ``weights``, a matrix."""
     if not isinstance(call.value(0), Data):
         raise data_and_weights()
-    matrix = quantized(weights)
+    matrix = quantized(weights, axis)
     x, meaning = call.integers_of(0)
     one_scale(meaning)
     if matrix.integers.ndim != 2 or len(x.shape) != 1:

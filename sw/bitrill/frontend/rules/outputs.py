@@ -26,7 +26,13 @@ def softmax(call: Call) -> Head:
 
 
 @rule(
-    "ArgMax", inputs=1, after_head="read", axis=int, keepdims=int, select_last_index=since(12, int)
+    "ArgMax",
+    inputs=1,
+    after_head="read",
+    integers="read",
+    axis=int,
+    keepdims=int,
+    select_last_index=since(12, int),
 )
 def arg_max(call: Call) -> Head:
     """Decide for the class of the highest score; the lowest index wins among equals."""
@@ -40,6 +46,7 @@ def arg_max(call: Call) -> Head:
     inputs={1: 1, 10: 2},
     outputs="all",
     after_head="read",
+    integers="read",
     axis=int,
     k=until(9, int),
     largest=since(11, int),

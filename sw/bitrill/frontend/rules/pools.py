@@ -24,7 +24,7 @@ MAX_POOL: dict[str, type | Versioned] = WINDOW | {
 }
 
 
-@rule("MaxPool", inputs=1, layout="spatial", attributes=MAX_POOL)
+@rule("MaxPool", inputs=1, layout="spatial", integers="kept", attributes=MAX_POOL)
 def max_pool(call: Call) -> Known:
     if call.int_attribute("storage_order", 0):
         raise RefusedError("storage_order must be 0")

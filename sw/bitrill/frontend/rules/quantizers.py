@@ -230,7 +230,7 @@ def _approximate(
         slack = (np.abs(quotient) + np.abs(zero)) * _CLOSE + 1e-290  # which covers underflow
         if type_.coding.is_bipolar:
             return np.where(v >= 0, 1, -1), np.abs(v) <= slack
-        half = 0.5 if rounding in ("ROUND", "HALF_EVEN", "HALF_UP", "HALF_DOWN") else 0.0
+        half = 0.0 if rounding in ("CEIL", "FLOOR", "UP", "DOWN") else 0.5
         near = np.abs(v - (np.round(v - half) + half)) <= slack
         inside = (v >= type_.lo - slack) & (v <= type_.hi + slack)
         q = _rounded(np.clip(v, type_.lo, type_.hi), rounding)

@@ -37,7 +37,15 @@ _BACK: dict[str, Callable[[int, Fraction, int], Fraction]] = {
 """Maps place ``k`` of ``n * f`` places back to one of the n places before, by mode."""
 
 
-@rule("Upsample", inputs={1: 1, 9: 2}, last=9, layout="either", mode=str, scales=until(8, list))
+@rule(
+    "Upsample",
+    inputs={1: 1, 9: 2},
+    last=9,
+    layout="either",
+    integers="kept",
+    mode=str,
+    scales=until(8, list),
+)
 def upsample(call: Call) -> Known:
     """Repeat pixels by scales that are an attribute (opset 7) or an input (opset 9)."""
     x = call.data(0)
@@ -49,6 +57,7 @@ def upsample(call: Call) -> Known:
     "Resize",
     inputs={10: 2, 11: (3, 4), 13: (1, 4)},
     layout="either",
+    integers="kept",
     mode=str,
     coordinate_transformation_mode=since(11, str),
     nearest_mode=since(11, str),

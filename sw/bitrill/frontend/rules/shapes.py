@@ -12,7 +12,7 @@ from .layouts import axis_of, either
 from .table import rule, since, until
 
 
-@rule("Identity", inputs=1, layout="same", after_head="passed")
+@rule("Identity", inputs=1, layout="same", after_head="passed", integers="kept")
 @rule(
     "Dropout",
     inputs={1: 1, 12: (1, 3)},
@@ -51,7 +51,15 @@ def constant(call: Call) -> Known:
     return Const(array)
 
 
-@rule("Cast", inputs=1, layout="same", after_head="passed", to=int, saturate=since(19, int))
+@rule(
+    "Cast",
+    inputs=1,
+    layout="same",
+    after_head="passed",
+    integers="read",
+    to=int,
+    saturate=since(19, int),
+)
 def cast(call: Call) -> Known:
     """Cast constants as ONNX does; data are exact and stay as they are."""
     value, to = call.value(0), call.int_attribute("to", 0)
@@ -61,7 +69,7 @@ def cast(call: Call) -> Known:
     if isinstance(value, Data | Quantized):
         if to_int:
             raise RefusedError("only constants may be cast to integers; use Quant for data")
-        return value
+        return replace(value, stored="") if isinstance(value, Data) else value
     if value.array.dtype == object:
         if to_int:
             raise RefusedError("computed parameters must not be cast to integers")
@@ -78,7 +86,7 @@ def cast(call: Call) -> Known:
     return Const(array.astype(np.int64) if to_int else array, value.batch)
 
 
-@rule("Shape", inputs=1, start=since(15, int), end=since(15, int))
+@rule("Shape", inputs=1, integers="read", start=since(15, int), end=since(15, int))
 def shape(call: Call) -> Known:
     value, batch = call.value(0), None
     if isinstance(value, Data):
@@ -114,7 +122,7 @@ def gather(call: Call) -> Known:
     return value.each(lambda a: np.take(a, indices, axis))
 
 
-@rule("Concat", inputs=(1, limits.NODE_ITEMS), axis=int)
+@rule("Concat", inputs=(1, limits.NODE_ITEMS), integers="kept", axis=int)
 @either
 def concat(call: Call) -> Known:
     """Concatenate constants, or branches of the network."""
@@ -139,6 +147,7 @@ def concat(call: Call) -> Known:
     "Slice",
     inputs={1: 1, 10: (3, 5)},
     layout="either",
+    integers="kept",
     starts=until(9, tuple),
     ends=until(9, tuple),
     axes=until(9, tuple),
@@ -192,8 +201,16 @@ def _slices(call: Call) -> tuple[list[int], ...]:
     return starts, ends, axes, steps
 
 
-@rule("Squeeze", inputs={1: 1, 13: (1, 2)}, after_head="passed", axes=until(12, tuple))
-@rule("Unsqueeze", inputs={1: 1, 13: 2}, after_head="passed", axes=until(12, tuple))
+@rule(
+    "Squeeze",
+    inputs={1: 1, 13: (1, 2)},
+    after_head="passed",
+    integers="kept",
+    axes=until(12, tuple),
+)
+@rule(
+    "Unsqueeze", inputs={1: 1, 13: 2}, after_head="passed", integers="kept", axes=until(12, tuple)
+)
 def squeeze(call: Call) -> Known:
     """Drop or add axes of size 1; the axes are an attribute or an input."""
     value, is_squeeze = call.value(0), call.node.op == "Squeeze"
@@ -227,7 +244,7 @@ def _full_shape(call: Call, value: Known) -> tuple[int, ...]:
     return _array(value).shape
 
 
-@rule("Flatten", inputs=1, after_head="passed", axis=int)
+@rule("Flatten", inputs=1, after_head="passed", integers="kept", axis=int)
 def flatten(call: Call) -> Known:
     """Make two axes of all."""
     value = call.value(0)
@@ -238,7 +255,7 @@ def flatten(call: Call) -> Known:
     return _reshaped(call, value, (prod(old[:axis]), prod(old[axis:])))
 
 
-@rule("Reshape", inputs=2, after_head="passed", allowzero=since(14, int))
+@rule("Reshape", inputs=2, after_head="passed", integers="kept", allowzero=since(14, int))
 def reshape(call: Call) -> Known:
     """Give the same elements another shape."""
     value, target = call.value(0), _const(call, 1)
@@ -284,7 +301,7 @@ def _reshaped(call: Call, value: Known, new: tuple[int, ...]) -> Known:
     return replace(value, shape=new[1:])
 
 
-@rule("Transpose", inputs=1, perm=tuple)
+@rule("Transpose", inputs=1, integers="kept", perm=tuple)
 def transpose(call: Call) -> Known:
     """Move axes; the batch axis of data must stay the first."""
     value = call.value(0)

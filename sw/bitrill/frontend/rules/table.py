@@ -20,6 +20,9 @@ from ..symbolic import Call, Head, Known
 QONNX = QUANT_DOMAINS[-1]
 """The domain of QONNX's operators; rules in it hold for its older names, too."""
 
+MICROSOFT = "com.microsoft"
+"""ONNX Runtime's domain of operators on integers."""
+
 CHANNELS_LAST = "qonnx.custom_op.channels_last"
 """QONNX's domain of operators whose data are ``[batch, *places, channels]``."""
 
@@ -28,6 +31,7 @@ Result: TypeAlias = Known | Head | tuple[Known, ...] | tuple[Head, ...]
 
 Outputs: TypeAlias = Literal["first", "first read", "all"]
 Layout: TypeAlias = Literal["other", "same", "spatial", "last", "either"]
+Integers: TypeAlias = Literal["refused", "kept", "read"]
 AfterHead: TypeAlias = Literal["refused", "passed", "read"]
 
 Function = TypeVar("Function", bound=Callable[[Call], Result])
@@ -82,6 +86,8 @@ class ImportRule:
     - ``after_head``: behind a Softmax, ArgMax or TopK it is refused, ``"passed"`` over, or
       ``"read"``, that is, takes the scores in front of a Softmax.
     - ``quantizer``: whether it makes a network quantized that has no node of QONNX.
+    - ``integers``: what it does with data that are integers in the file (int8, uint8, ...):
+      ``"refused"``; ``"kept"`` if its result is of the same type; ``"read"`` if it is another.
     - ``body``: the local function that a model may hold under this name: exactly this one,
       ``"any"``, or None for none. A body is never run; the rule decides what the node means.
     """
@@ -96,6 +102,7 @@ class ImportRule:
     layout: Layout
     after_head: AfterHead
     quantizer: bool
+    integers: Integers
     body: Body | Literal["any"] | None
 
     def __str__(self) -> str:
@@ -158,6 +165,7 @@ def rule(
     layout: Layout = "other",
     after_head: AfterHead = "refused",
     quantizer: bool = False,
+    integers: Integers = "refused",
     body: Body | Literal["any"] | None = None,
     attributes: Mapping[str, type | Versioned] = MappingProxyType({}),
     **types: type | Versioned,
@@ -187,6 +195,7 @@ def rule(
             layout=layout,
             after_head=after_head,
             quantizer=quantizer,
+            integers=integers,
             body=body,
         ).declare()
         return apply
@@ -208,12 +217,20 @@ def has_type(value: Attribute, kind: type) -> bool:
 
 def rule_of(node: Node) -> ImportRule | None:
     """Return the rule of a node, or None where its operator is not known."""
-    return RULES.get((_family(node.domain), node.op))
+    found = RULES.get((_family(node.domain), node.op))
+    if found is None and node.domain in STANDARD:
+        return RULES.get((QONNX, node.op))  # old Brevitas writes its quantizers without a domain
+    return found
+
+
+def plain_rule(op: str) -> ImportRule | None:
+    """Return the rule of ONNX's own operator, or None."""
+    return RULES.get(("", op))
 
 
 def domains() -> tuple[str, ...]:
     """Return the domains beside ONNX's own in which there are rules, QONNX's first."""
-    known = dict.fromkeys((*QUANT_DOMAINS, CHANNELS_LAST, DOMAIN))
+    known = dict.fromkeys((*QUANT_DOMAINS, CHANNELS_LAST, DOMAIN, MICROSOFT))
     return tuple(known | dict.fromkeys(domain for domain, _ in sorted(RULES) if domain))
 
 

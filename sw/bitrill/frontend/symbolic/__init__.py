@@ -7,6 +7,7 @@ from .gains import thresholds_of_sum
 from .grids import is_constant, multiplied, ratios
 from .orders import to_depth, to_space
 from .refusal import RefusedError, brief
+from .rounded import Rounded
 from .values import Data, Deferred, Head, Known, Unknown, Value, per_channel, rank_of, transposed
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Known",
     "Quantized",
     "RefusedError",
+    "Rounded",
     "Unknown",
     "Value",
     "Work",

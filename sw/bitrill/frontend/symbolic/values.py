@@ -52,7 +52,7 @@ class Data:
     ``order``: for each element of ``shape``, row by row, its place in the edge read channel first;
     None where that is the same order. ``quantized``: whether a quantizer gives the edge.
     ``deferred``: a layer that waits for the next quantizer; ``type`` and ``frame`` are those of its
-    result.
+    result. ``stored``: where the model sees integers, ONNX's name of their type; floats have none.
     """
 
     edge: str
@@ -63,6 +63,7 @@ class Data:
     quantized: bool = False
     order: np.ndarray | None = None
     deferred: Deferred | None = None
+    stored: str = ""
 
     @property
     def size(self) -> int:

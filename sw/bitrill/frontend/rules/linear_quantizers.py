@@ -1,0 +1,254 @@
+"""Rules for ONNX's own quantizers, QuantizeLinear and DequantizeLinear, on data and constants.
+
+``QuantizeLinear(x, s, z)``: ``min(max(round(x / s) + z, lo), hi)``, halves to even, in front of the
+zero point. ``DequantizeLinear(q, s, z)``: ``(q - z) * s``. Between both the model sees integers; a
+Clip there leaves fewer bits, as Brevitas' QCDQ has it.
+"""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from ...exact import Surd, floor
+from ...ir import IntType
+from ...real import Affine, zip_channels
+from ..reader.stored import NUMBERS, as_stored, limits_of, stored_kind
+from ..symbolic import (
+    Call,
+    Const,
+    Data,
+    Known,
+    Quantized,
+    RefusedError,
+    Rounded,
+    exact_array,
+    per_channel,
+)
+from .quantizers import quantize_array
+from .table import MICROSOFT, rule, since
+from .weight_grids import narrowest
+
+ACTIVATIONS = ("INT2", "UINT2", "INT4", "UINT4", "INT8", "UINT8", "INT16", "UINT16")
+"""Types that QuantizeLinear gives."""
+
+FLOATS = (0, 1, 10, 11)
+"""Attribute values that name floats of 16, 32 or 64 bits, or nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class LinearGrid:
+    """Scale and zero point of a linear quantizer, of as many axes as what they quantize."""
+
+    scale: np.ndarray
+    zero: np.ndarray
+    kind: str
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """The smallest and the largest integer."""
+        return limits_of(self.kind)
+
+
+@rule(
+    "QuantizeLinear",
+    inputs={10: (2, 3)},
+    layout="same",
+    quantizer=True,
+    axis=since(13, int),
+    saturate=since(19, int),
+    block_size=since(21, int),
+    output_dtype=since(21, int),
+    precision=since(23, int),
+)
+@rule("QuantizeLinear", domain=MICROSOFT, inputs=(2, 3), layout="same", quantizer=True, axis=int)
+def quantize_linear(call: Call) -> Known:
+    """Divide by the scale, round half to even, add the zero point, and saturate."""
+    if call.int_attribute("precision", 0) not in FLOATS:
+        raise RefusedError("attribute precision must be float (16, 32, 64 bits); it is exact here")
+    return onto_grid(call, call.value(0), grid_of(call, call.value(0), 1, 2))
+
+
+def onto_grid(call: Call, value: Known, grid: LinearGrid) -> Known:
+    """Return the integers of ``value`` on a grid."""
+    if grid.kind not in ACTIVATIONS:
+        raise RefusedError(
+            f"its zero point must be {', '.join(ACTIVATIONS[2:-1])} or {ACTIVATIONS[-1]},"
+            f" not {grid.kind}"
+        )
+    if not grid.scale.all():
+        raise RefusedError("its scale must not be zero")
+    lo, hi = grid.limits
+    if not isinstance(value, Data):
+        return _constant(call, value, grid)
+    scale = per_channel(grid.scale, value, what="its scale")
+    zero = tuple(floor(z) for z in per_channel(grid.zero, value, what="its zero point"))
+    if _lies_on(value, _meaning(grid, value), lo, hi):
+        return replace(value, steps=(), stored=grid.kind)
+    return replace(
+        value,
+        type=IntType(lo, hi),
+        steps=(),
+        quantized=True,
+        stored=grid.kind,
+        deferred=Rounded(call.builder, value, call.node, scale, zero, lo, hi),
+    )
+
+
+def _lies_on(value: Data, meaning: Affine, lo: int, hi: int) -> bool:
+    """Whether data are what integers of this very grid mean, as between two nodes of QDQ."""
+    given = value.affine
+    waits = value.deferred is not None and not isinstance(value.deferred, Rounded)
+    if given is None or value.type is None or not value.quantized or waits:
+        return False
+    fits = value.type.coding.binary and lo <= value.type.lo and value.type.hi <= hi
+    return fits and all(
+        all(a == b for a, b in zip(one, other, strict=True)) if len(one) == len(other) else False
+        for one, other in ((given.scale, meaning.scale), (given.offset, meaning.offset))
+    )
+
+
+def _constant(call: Call, value: Const | Quantized, grid: LinearGrid) -> Const:
+    """Quantize a constant; its integers stay integers."""
+    if isinstance(value, Quantized) or value.array.dtype == object:
+        value = Const(exact_array(value, call.builder.work))
+    if not value.array.size:
+        raise RefusedError("the constant that it quantizes must not be empty")
+    (lo, hi), zero = grid.limits, grid.zero.astype(np.int64)
+    wide = IntType(lo - int(zero.max()), hi - int(zero.min()))
+    none = np.full((1,) * value.array.ndim, Fraction(0), object)
+    q = quantize_array(value.array, grid.scale, none, wide, "ROUND") + zero
+    return Const(as_stored(np.clip(q, lo, hi), grid.kind))
+
+
+@rule(
+    "DequantizeLinear",
+    inputs={10: (2, 3)},
+    layout="same",
+    integers="read",
+    axis=since(13, int),
+    block_size=since(21, int),
+    output_dtype=since(23, int),
+)
+@rule("DequantizeLinear", domain=MICROSOFT, inputs=(2, 3), layout="same", integers="read", axis=int)
+def dequantize_linear(call: Call) -> Known:
+    """Subtract the zero point and multiply by the scale."""
+    if call.int_attribute("output_dtype", 0) not in FLOATS:
+        raise RefusedError("attribute output_dtype must be float (16, 32 or 64 bits)")
+    return off_grid(call, call.value(0), grid_of(call, call.value(0), 1, 2))
+
+
+def off_grid(call: Call, value: Known, grid: LinearGrid) -> Known:
+    """Return the real numbers that integers of a grid stand for."""
+    if isinstance(value, Data):
+        if not value.stored:
+            raise RefusedError("its data must be integers: what QuantizeLinear gives")
+        if isinstance(value.deferred, Rounded):
+            value = call.builder.settle(value)
+        return call.then(replace(value, stored=""), _meaning(grid, value))
+    if not isinstance(value, Const) or value.array.dtype != np.int64:
+        raise RefusedError("the constant that it reads must hold integers")
+    if not value.array.size:
+        raise RefusedError("the constant that it reads must not be empty")
+    w = value.array.astype(np.int64) - grid.zero.astype(np.int64)
+    return Quantized(w, grid.scale, narrowest(w))
+
+
+def _meaning(grid: LinearGrid, value: Data) -> Affine:
+    scale = per_channel(grid.scale, value, what="its scale")
+    zero = per_channel(grid.zero, value, what="its zero point")
+    return Affine(scale, zip_channels(lambda s, z: -s * z, scale, zero))
+
+
+def grid_of(
+    call: Call, value: Known, scale: int, zero: int, *, axis: int | None = None
+) -> LinearGrid:
+    """Return the grid that inputs ``scale`` and ``zero`` give of ``value``.
+
+    ``axis``: the axis of scales that are several, in place of the attribute.
+    """
+    shape = _shape(call, value)
+    scales = call.exact(scale, "its scale")
+    if any(isinstance(s, Surd) for s in scales.flat):
+        raise RefusedError("its scale must be rational")
+    zeros, kind = np.full(scales.shape, Fraction(0), object), _kind(call, value)
+    if call.has(zero):
+        given = call.value(zero)
+        if not isinstance(given, Const) or given.array.dtype != np.int64:
+            raise RefusedError("its zero point must be constant integers")
+        zeros = call.exact(zero, "its zero point")
+        kind = _named(call, stored_kind(given.array) or kind)
+        lo, hi = limits_of(kind)
+        if any(not lo <= z <= hi for z in zeros.flat):
+            raise RefusedError(f"its zero point must be {lo} to {hi}")
+    if scales.size != zeros.size:
+        raise RefusedError(
+            f"its scale and zero point must have one shape, not {list(scales.shape)} and"
+            f" {list(zeros.shape)}"
+        )
+    axis = call.int_attribute("axis", 1) if axis is None else axis
+    block = call.int_attribute("block_size", 0)
+    return LinearGrid(_along(scales, shape, axis, block), _along(zeros, shape, axis, block), kind)
+
+
+def _shape(call: Call, value: Known) -> tuple[int, ...]:
+    if isinstance(value, Data):
+        return (call.builder.batch, *value.shape)
+    return value.array.shape if isinstance(value, Const) else value.integers.shape
+
+
+def _kind(call: Call, value: Known) -> str:
+    """Return the integers' type where no zero point names it."""
+    stored = value.stored if isinstance(value, Data) else ""
+    if isinstance(value, Const):
+        stored = stored_kind(value.array)
+    named = call.int_attribute("output_dtype", 0)
+    if stored or not named:
+        return stored or "UINT8"
+    return _named(call, NUMBERS.get(named, ""))
+
+
+def _named(call: Call, kind: str) -> str:
+    """Return the integers' type, which the attribute may name, too."""
+    named = call.int_attribute("output_dtype", 0)
+    if named in FLOATS and kind:
+        return kind
+    if NUMBERS.get(named) != kind or not kind:
+        raise RefusedError(
+            f"attribute output_dtype must be an integer type, that of its zero point, not {named}"
+        )
+    return kind
+
+
+def _along(values: np.ndarray, shape: tuple[int, ...], axis: int, block: int) -> np.ndarray:
+    """Return one number, or several along an axis, as an array that fits ``shape``."""
+    rank = len(shape)
+    if values.size == 1:
+        return values.reshape((1,) * rank)
+    if not -rank <= axis < rank:
+        raise RefusedError(f"axis must be -{rank}..{rank - 1}, not {axis}")
+    axis %= rank
+    n = shape[axis]
+    if block:
+        wanted = (*shape[:axis], -(-n // max(block, 1)), *shape[axis + 1 :])
+        if block < 1 or values.shape != wanted:
+            raise RefusedError(
+                f"its scale must be of shape {list(wanted)} for blocks of {block}, not"
+                f" {list(values.shape)}"
+            )
+        return np.repeat(values, block, axis).take(range(n), axis)
+    if values.ndim != 1 or len(values) != n:
+        raise RefusedError(
+            f"its scale must be a single number or {n} along axis {axis}, not of shape"
+            f" {list(values.shape)}"
+        )
+    return values.reshape(tuple(n if a == axis else 1 for a in range(rank)))
+
+
+@rule("DynamicQuantizeLinear", inputs={11: 1}, outputs="all", quantizer=True)
+def dynamic(call: Call) -> Known:
+    """Refuse a scale that depends on each input."""
+    raise RefusedError(
+        "its scale is taken from each frame while it runs, so no integers are fixed; quantize with"
+        " static scales (onnxruntime.quantization.quantize_static)"
+    )

@@ -1,0 +1,170 @@
+"""Numbers that a model has rounded, waiting for the Clip that may say how far they go.
+
+QuantizeLinear gives all integers of 8 bits, and a Clip behind it leaves fewer; Round gives integers
+without bound, an Add may move them and a Clip cuts them off. So the quantizer is put into the graph
+by the first node that reads the integers, with what has become of their range by then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+import numpy as np
+
+from ...exact import Real, Surd, ceil, floor, sign
+from ...ir import IntType, Quantizer
+from ...real import Affine, Channels, Clip, Rounding, Step, at, chain, round_real
+from ..reader import limits
+from ..reader.model import Node
+from .builder import GraphBuilder
+from .refusal import RefusedError
+from .values import Data, Deferred
+
+
+@dataclass(frozen=True, eq=False)
+class Rounded(Deferred):
+    """``min(max(round(before / scale) + zero, lo), hi)``; a bound of None is none.
+
+    Zero points are integers, one for each channel, or one. ``made`` are the edges of its quantizers
+    that are in the graph, so that all readers share them.
+    """
+
+    builder: GraphBuilder
+    before: Data
+    node: Node
+    scale: Channels
+    zero: tuple[int, ...] = (0,)
+    lo: int | None = None
+    hi: int | None = None
+    rounding: Rounding = "ROUND"
+    made: dict[object, str] = field(default_factory=dict)
+
+    def quantize(self, data: Data, quantizer: Quantizer, node: Node) -> str:
+        return self.builder.quantize(self.settle(data), quantizer, node)
+
+    def settle(self, data: Data) -> Data:
+        lo, hi, first, rest = _cut(data.steps, self.lo, self.hi)
+        if lo is None or hi is None:
+            lo, hi = self._bounds(lo, hi)
+        shift = _shift(first)
+        zero = tuple(z + shift for z in self.zero)
+        if shift:
+            first = Affine()
+        type_ = IntType(lo + shift, hi + shift)
+        if type_.bits > limits.ACTIVATION_BITS:
+            raise RefusedError(
+                f"what {self.node} rounds must have at most {limits.ACTIVATION_BITS} bits, not"
+                f" {type_.bits}; a Clip behind it can leave fewer"
+            )
+        key = type_, zero
+        if key not in self.made:
+            self.made[key] = self._quantized(type_, zero)
+        inner = replace(data, edge=self.made[key], type=type_, quantized=True, deferred=None)
+        return replace(inner, steps=chain(() if first == Affine() else (first,), rest))
+
+    def _quantized(self, type_: IntType, zero: tuple[int, ...]) -> str:
+        """Return the edge of the quantizer, which rounds in front of the zero point."""
+        odd = {z % 2 for z in zero}
+        if self.rounding != "ROUND" or odd == {0}:
+            return self._edge(type_, zero, self.rounding)
+        if odd == {1}:
+            return self._edge(type_, zero, "HALF_ODD")
+        even = tuple(z - z % 2 for z in zero)
+        edge = self._edge(IntType(type_.lo - 1, type_.hi), even, "ROUND")
+        values = np.arange(type_.lo - 1, type_.hi + 1)
+        table = np.array([np.clip(values + z % 2, type_.lo, type_.hi) for z in zero])
+        return self.builder.table(edge, table, self.node)
+
+    def _edge(self, type_: IntType, zero: tuple[int, ...], rounding: Rounding) -> str:
+        quantizer = Quantizer(type_, self.scale, tuple(map(Fraction, zero)), rounding)
+        return self.builder.quantize(self.before, quantizer, self.node)
+
+    def _bounds(self, lo: int | None, hi: int | None) -> tuple[int, int]:
+        """Return bounds of the integers, those that are not known from what is rounded."""
+        before = self.before
+        ends: tuple[Real | None, Real | None] = (None, None)
+        if before.type is not None:
+            ends = Fraction(before.type.lo), Fraction(before.type.hi)
+        divided = (*before.steps, Affine(tuple(1 / s for s in self.scale)))
+        n = max(len(self.zero), *(s.n_channels for s in divided))
+        spans = [_span(ends, divided, c) for c in range(n)]
+        lows, highs = [low for low, _ in spans], [high for _, high in spans]
+        if lo is None:
+            lo = min(self._rounded(low, c) for c, low in enumerate(lows))
+        if hi is None:
+            hi = max(self._rounded(high, c) for c, high in enumerate(highs))
+        return lo, max(lo, hi)
+
+    def _rounded(self, end: Real | None, channel: int) -> int:
+        if end is None:
+            raise RefusedError(
+                f"what {self.node} rounds must have bounds; put a Clip behind it, or the numbers"
+                " of a layer in front"
+            )
+        zero = self.zero[0] if len(self.zero) == 1 else self.zero[channel]
+        return round_real(end, self.rounding) + zero
+
+
+def _shift(first: Affine) -> int:
+    """Return the integer that a map adds to integers, 0 if it does anything else."""
+    (offset, *more) = first.offset
+    whole = not more and isinstance(offset, Fraction) and offset.denominator == 1
+    return int(offset) if whole and first.scale == (1,) and isinstance(offset, Fraction) else 0
+
+
+def _cut(
+    steps: tuple[Step, ...], lo: int | None, hi: int | None
+) -> tuple[int | None, int | None, Affine, tuple[Step, ...]]:
+    """Return the bounds that clips leave of integers, the map in front of these, other steps."""
+    first, rest = Affine(), steps
+    if rest and isinstance(rest[0], Affine):
+        first, rest = rest[0], rest[1:]
+    (scale, *more), (offset, *others) = first.scale, first.offset
+    while rest and isinstance(clip := rest[0], Clip) and not (more or others) and scale:
+        low, high = (None if b is None else (b - offset) / scale for b in (clip.lo, clip.hi))
+        if sign(scale) < 0:
+            low, high = high, low
+        least = _last(lo, None if low is None else floor(low), up=True)
+        most = _last(hi, None if high is None else ceil(high), up=False)
+        if least is not None and most is not None and least > most:
+            break
+        lo, hi = least, most
+        if not (_is_whole(low) and _is_whole(high)):
+            break
+        rest = rest[1:]
+    return lo, hi, first, rest
+
+
+def _last(a: int | None, b: int | None, *, up: bool) -> int | None:
+    """Return the tighter of two bounds: the larger of lower ones (``up``), the smaller of upper."""
+    if a is None or b is None:
+        return b if a is None else a
+    return max(a, b) if up else min(a, b)
+
+
+def _is_whole(x: Real | None) -> bool:
+    return x is None or (not isinstance(x, Surd) and x.denominator == 1)
+
+
+def _span(
+    ends: tuple[Real | None, Real | None], steps: tuple[Step, ...], channel: int
+) -> tuple[Real | None, Real | None]:
+    """Return the smallest and the largest result of ``steps`` on numbers between ``ends``."""
+    low, high = ends
+    for step in steps:
+        if isinstance(step, Clip):
+            low = step.lo if low is None else step(low, channel)
+            high = step.hi if high is None else step(high, channel)
+            continue
+        made = [None if e is None else step(e, channel) for e in (low, high)]
+        if isinstance(step, Affine):
+            if sign(at(step.scale, channel)) < 0:
+                made.reverse()
+            elif not sign(at(step.scale, channel)):
+                made = [at(step.offset, channel)] * 2
+        elif not step.is_monotone:
+            known = None if None in (low, high) else [v for v in made if v is not None]
+            made = [None, None] if known is None else [min(*known, Fraction(0)), max(known)]
+        low, high = made
+    return low, high

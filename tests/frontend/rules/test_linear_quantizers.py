@@ -1,0 +1,209 @@
+"""QuantizeLinear and DequantizeLinear, against ONNX Runtime where floats are exact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bitrill.ir import Graph
+from bitrill.ir.activation import Activation
+from bitrill.lowering import to_integer
+from frontend.onnx_models import Net, imported
+from frontend.refused import Build, check_refused
+from frontend.runtime import outputs_of, session
+
+EXACT = np.arange(-96, 97) / 16
+"""Inputs with ties at every grid of a power of two that is used here."""
+
+
+def grid(net: Net, scale: Any, zero: Any, kind: Any) -> list[str]:
+    return [net.const(scale), net.const(zero, kind)]
+
+
+def qdq(
+    net: Net, x: str, scale: Any, zero: Any, kind: Any, clip: Any = None, **options: Any
+) -> str:
+    """QuantizeLinear, a Clip if one is given, and DequantizeLinear."""
+    q = net.node("QuantizeLinear", x, *grid(net, scale, zero, kind), **options)
+    if clip is not None:
+        q = net.node("Clip", q, *[net.const(c, kind) for c in clip])
+    return net.node("DequantizeLinear", q, *grid(net, scale, zero, kind), **options)
+
+
+def behind_a_layer(
+    scale: Any, zero: Any, kind: Any, clip: Any = None, domain: str = "", **options: Any
+) -> Net:
+    """A layer that keeps its inputs, in sixteenths, and the quantizer behind it."""
+    net = Net(1, 3, opset=19, ir=9)
+    x = qdq(net, "x", 1 / 16, 0, np.int8)
+    x = net.node("MatMul", x, net.const(np.eye(3)))
+    qdq(net, x, scale, zero, kind, clip, domain=domain, **options)
+    return net
+
+
+def frames() -> np.ndarray:
+    return np.stack([EXACT, EXACT + 1 / 16, -EXACT], 1).astype(np.float32)
+
+
+def check_equal(net: Net, folder: Path, x: np.ndarray, output: str | None = None) -> Graph:
+    """Compare imported and integer graph with ONNX Runtime, with no tolerance."""
+    proto = net.proto(output or net.nodes[-1].output[0])
+    proto.opset_import.add(domain="com.microsoft", version=1)
+    graph = imported(proto, folder)
+    want = outputs_of(session(proto), x)
+    few = graph.sink.tensor.type.bits < 16  # thresholds of 16 bits take long
+    for some in (graph, to_integer(graph) if few else graph):
+        got = some.sink.dequantize(some.run(some.source.quantize(x)))
+        assert np.array_equal(got.reshape(want.shape), want)
+    return graph
+
+
+QUANTIZERS = {
+    "odd zero point": (0.125, 3, np.uint8),
+    "even zero point": (0.125, 4, np.uint8),
+    "most negative": (0.25, -128, np.int8),
+    "odd and signed": (0.5, -17, np.int8),
+    "saturates": (0.015625, 5, np.int8),
+    "16 bits": (0.125, 7, np.uint16, None, "com.microsoft"),
+    "clipped": (0.25, 0, np.int8, (-7, 7)),
+    "clipped with an odd zero point": (0.25, 3, np.uint8, (1, 14)),
+    "clipped beyond": (0.25, 3, np.uint8, (0, 255)),
+}
+
+
+@pytest.mark.parametrize("case", QUANTIZERS)
+def test_rounds_in_front_of_the_zero_point(case: str, tmp_path: Path) -> None:
+    check_equal(behind_a_layer(*QUANTIZERS[case]), tmp_path, frames())
+
+
+@pytest.mark.parametrize("zeros", [[3, 4, 5], [3, 7, 1], [2, 4, 200]])
+def test_scales_and_zero_points_along_an_axis(zeros: list[int], tmp_path: Path) -> None:
+    for axis in (1, -1):
+        net = behind_a_layer([0.25, 0.5, 0.125], zeros, np.uint8, axis=axis)
+        check_equal(net, tmp_path, frames())
+
+
+@pytest.mark.parametrize("zero", [0, 3, -128, 127])
+def test_the_first_quantizer_is_the_host_s(zero: int, tmp_path: Path) -> None:
+    net = Net(1, 3, opset=13)
+    net.node("MatMul", qdq(net, "x", 0.25, zero, np.int8), net.const(np.eye(3)))
+    graph = check_equal(net, tmp_path, frames())
+    assert str(graph.source.tensor.type) == "int8[-128..127]"
+
+
+def test_a_clip_leaves_fewer_bits(tmp_path: Path) -> None:
+    net = Net(1, 3, opset=13)
+    net.node("MatMul", qdq(net, "x", 0.25, 0, np.int8, (-8, 7)), net.const(np.eye(3)))
+    assert check_equal(net, tmp_path, frames()).source.tensor.type.bits == 4
+    graph = check_equal(
+        behind_a_layer(*QUANTIZERS["clipped with an odd zero point"]), tmp_path, frames()
+    )
+    assert str(graph.sink.tensor.type) == "uint4[1..14]"
+
+
+def test_integers_of_one_grid_are_not_quantized_again(tmp_path: Path) -> None:
+    net = behind_a_layer(0.25, 3, np.uint8)
+    qdq(net, net.nodes[-1].output[0], 0.25, 3, np.uint8)
+    graph = check_equal(net, tmp_path, frames())
+    assert len([n for n in graph.nodes if isinstance(n, Activation)]) == 1
+    qdq(net, net.nodes[-1].output[0], 0.25, 4, np.uint8)
+    graph = check_equal(net, tmp_path, frames())
+    assert len([n for n in graph.nodes if isinstance(n, Activation)]) == 2
+
+
+@pytest.mark.parametrize("per", ["tensor", "row"])
+@pytest.mark.parametrize("kind", [np.int8, np.uint8])
+def test_quantized_weights_and_bias(per: str, kind: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    info = np.iinfo(kind)
+    n = 4 if per == "row" else 1
+    scale = 2.0 ** -rng.integers(3, 6, n)
+    zero = rng.integers(info.min, info.max + 1, n)
+    net = Net(1, 6, opset=13)
+    x = qdq(net, "x", 1 / 8, 1, np.int8)
+    along = {"axis": 0} if per == "row" else {}
+    w = net.const(rng.integers(info.min, info.max + 1, (4, 6)), kind)
+    parts = grid(net, scale if per == "row" else scale[0], zero if per == "row" else zero[0], kind)
+    w = net.node("DequantizeLinear", w, *parts, **along)
+    b = net.const(rng.integers(-1000, 1000, 4), np.int32)
+    b = net.node("DequantizeLinear", b, net.const(scale / 8), axis=0)
+    net.node("Gemm", x, w, b, transB=1)
+    qdq(net, net.nodes[-1].output[0], 0.5, 7, np.uint8)
+    check_equal(net, tmp_path, (rng.integers(-64, 64, (50, 6)) / 16).astype(np.float32))
+
+
+def test_weights_quantized_in_the_graph(tmp_path: Path) -> None:
+    """As Brevitas' QCDQ has them, with a Clip; along axis 0, with ties."""
+    net = Net(1, 6, opset=13)
+    x = qdq(net, "x", 1 / 8, 0, np.int8)
+    w = net.const(np.arange(-12, 12).reshape(4, 6) / 16)
+    w = qdq(net, w, [0.125, 0.25, 0.125, 0.125], [0, 0, 1, 3], np.int8, (-7, 7), axis=0)
+    net.node("Gemm", x, w, transB=1)
+    x = np.random.default_rng(0).integers(-64, 64, (50, 6)) / 16
+    check_equal(net, tmp_path, x.astype(np.float32))
+
+
+def test_integers_move_and_are_compared(tmp_path: Path) -> None:
+    net = Net(1, 2, 4, 4, opset=13)
+    q = net.node("QuantizeLinear", "x", *grid(net, 0.25, 3, np.uint8))
+    q = net.node("MaxPool", q, kernel_shape=[2, 2], strides=[2, 2])
+    q = net.node("Reshape", net.node("Transpose", q, perm=[0, 2, 3, 1]), net.shape_const(1, 8))
+    x = net.node("DequantizeLinear", q, *grid(net, 0.25, 3, np.uint8))
+    net.node("MatMul", x, net.const(np.random.default_rng(0).integers(-8, 8, (8, 3))))
+    x = np.random.default_rng(1).integers(-64, 64, (40, 2, 4, 4)) / 16
+    check_equal(net, tmp_path, x.astype(np.float32))
+
+
+def quantized(net: Net) -> str:
+    return net.node("QuantizeLinear", "x", *grid(net, 0.5, 0, np.int8))
+
+
+def layer(net: Net) -> str:
+    return net.node("MatMul", qdq(net, "x", 0.5, 0, np.int8), net.const(np.eye(6)))
+
+
+REFUSED: dict[str, tuple[Build, str]] = {
+    "zero scale": (
+        lambda n: qdq(n, layer(n), 0.0, 0, np.int8),
+        "QuantizeLinear node .* its scale must not be zero",
+    ),
+    "sums of integers": (
+        lambda n: n.node("Add", quantized(n), quantized(n)),
+        "Add node .* its data must be real numbers, not integers of type int8; put DequantizeLin",
+    ),
+    "floats": (
+        lambda n: n.node("DequantizeLinear", layer(n), *grid(n, 0.5, 0, np.int8)),
+        "its data must be integers: what QuantizeLinear gives",
+    ),
+    "float weights": (
+        lambda n: n.node("DequantizeLinear", n.const(np.eye(6)), n.const(0.5)),
+        "the constant that it reads must hold integers",
+    ),
+    "two shapes": (
+        lambda n: qdq(n, layer(n), [0.5] * 6, 0, np.int8),
+        r"its scale and zero point must have one shape, not \[6\] and \[\]",
+    ),
+    "wrong number of scales": (
+        lambda n: qdq(n, layer(n), [0.5] * 5, [0] * 5, np.int8),
+        r"its scale must be a single number or 6 along axis 1, not of shape \[5\]",
+    ),
+    "axis": (
+        lambda n: qdq(n, layer(n), [0.5] * 6, [0] * 6, np.int8, axis=2),
+        r"axis must be -2..1, not 2",
+    ),
+    "32 bits": (
+        lambda n: qdq(n, layer(n), 0.5, 0, np.int32),
+        "its zero point must be INT4, UINT4, INT8, UINT8, INT16 or UINT16, not INT32",
+    ),
+    "dynamic": (
+        lambda n: n.node("DynamicQuantizeLinear", "x"),
+        "its scale is taken from each frame while it runs",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refusals(case: str, tmp_path: Path) -> None:
+    check_refused(REFUSED[case], tmp_path, 1, 6)
