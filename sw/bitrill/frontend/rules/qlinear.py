@@ -16,7 +16,7 @@ from ..symbolic import Call, Const, Data, Known, Quantized, RefusedError, as_obj
 from .layouts import on_last
 from .linear_quantizers import grid_of, off_grid, onto_grid
 from .places import WINDOW
-from .table import MICROSOFT, plain_rule, rule
+from .table import MICROSOFT, Versioned, plain_rule, rule
 
 Operand: TypeAlias = tuple[int, int, int]
 """Inputs that hold a tensor, its scale and its zero point."""
@@ -62,11 +62,16 @@ def _bias(
     return Const(as_objects(whole.astype(object) * scale, whole.shape))
 
 
-CONV: dict[str, type] = {"group": int} | WINDOW
+CONV: dict[str, type | Versioned] = {"group": int} | WINDOW
 
 
 @rule(
-    "QLinearConv", inputs=(8, 9), layout="spatial", quantizer=True, integers="read", attributes=CONV
+    "QLinearConv",
+    inputs={10: (8, 9)},
+    layout="spatial",
+    quantizer=True,
+    integers="read",
+    attributes=CONV,
 )
 def qlinear_conv(call: Call) -> Known:
     """Convolve integers; the bias is integers, too."""
@@ -97,7 +102,12 @@ def q_gemm(call: Call) -> Known:
 
 
 @rule(
-    "ConvInteger", inputs=(2, 4), layout="spatial", quantizer=True, integers="read", attributes=CONV
+    "ConvInteger",
+    inputs={10: (2, 4)},
+    layout="spatial",
+    quantizer=True,
+    integers="read",
+    attributes=CONV,
 )
 @rule("MatMulInteger", inputs={10: (2, 4)}, quantizer=True, integers="read")
 def on_integers(call: Call) -> Known:
@@ -153,8 +163,8 @@ def _unary(op: str, *names: str) -> Callable[[Call], Known]:
     return apply
 
 
-POOL: dict[str, type] = {"ceil_mode": int, "count_include_pad": int} | WINDOW
-UNARY: dict[str, tuple[str, dict[str, type]]] = {
+POOL: dict[str, type | Versioned] = {"ceil_mode": int, "count_include_pad": int} | WINDOW
+UNARY: dict[str, tuple[str, dict[str, type | Versioned]]] = {
     "AveragePool": ("spatial", POOL | {"channels_last": int}),
     "GlobalAveragePool": ("spatial", {"channels_last": int}),
     "LeakyRelu": ("same", {"alpha": float}),
