@@ -4,7 +4,7 @@ Each means DequantizeLinear of its operands, the operator on real numbers, and Q
 result. So it is imported as just that, by the rule of the operator itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TypeAlias
@@ -62,7 +62,7 @@ def _bias(
     return Const(as_objects(whole.astype(object) * scale, whole.shape))
 
 
-CONV: dict[str, type | Versioned] = {"group": int} | WINDOW
+CONV: Mapping[str, type | Versioned] = {"group": int, **WINDOW}
 
 
 @rule(
@@ -163,9 +163,9 @@ def _unary(op: str, *names: str) -> Callable[[Call], Known]:
     return apply
 
 
-POOL: dict[str, type | Versioned] = {"ceil_mode": int, "count_include_pad": int} | WINDOW
-UNARY: dict[str, tuple[str, dict[str, type | Versioned]]] = {
-    "AveragePool": ("spatial", POOL | {"channels_last": int}),
+POOL: Mapping[str, type | Versioned] = {"ceil_mode": int, "count_include_pad": int, **WINDOW}
+UNARY: dict[str, tuple[str, Mapping[str, type | Versioned]]] = {
+    "AveragePool": ("spatial", {**POOL, "channels_last": int}),
     "GlobalAveragePool": ("spatial", {"channels_last": int}),
     "LeakyRelu": ("same", {"alpha": float}),
     "Sigmoid": ("same", {}),
