@@ -1,20 +1,19 @@
-"""Rules for Max and Min of data and constants, and for constants that are rounded."""
+"""Rules for Max and Min of data and constants."""
 
-from collections.abc import Callable
 from fractions import Fraction
 from functools import reduce
 
 import numpy as np
 
-from ...exact import Real, ceil, floor
+from ...exact import Real
 from ...real import Affine, Clip
 from ..reader import limits
 from ..symbolic import Call, Const, Data, Known, RefusedError, as_objects, per_channel
 from .table import rule
 
 
-@rule("Max", inputs=(1, limits.NODE_ITEMS), layout="same")
-@rule("Min", inputs=(1, limits.NODE_ITEMS), layout="same")
+@rule("Max", inputs=(1, limits.NODE_ITEMS), layout="same", integers="kept")
+@rule("Min", inputs=(1, limits.NODE_ITEMS), layout="same", integers="kept")
 def extreme(call: Call) -> Known:
     """Return the greatest or least of data and constants, or of constants alone."""
     data = [v for v in call.values if isinstance(v, Data)]
@@ -56,16 +55,3 @@ def _extreme_constant(call: Call) -> Known:
     if out.shape != shape:
         out = np.broadcast_to(out, shape)
     return Const(out.astype(np.int64) if whole else out)
-
-
-@rule("Ceil", inputs=1)
-@rule("Floor", inputs=1)
-def rounded(call: Call) -> Known:
-    """Round constants up or down."""
-    if isinstance(call.value(0), Data):
-        raise RefusedError("only constants are rounded so; put Quant behind data")
-    values = call.exact(0, "its operand")
-    to: Callable[[Real], int] = ceil if call.node.op == "Ceil" else floor
-    out = np.empty(values.shape, object)
-    out.reshape(-1)[:] = [Fraction(to(v)) for v in values.reshape(-1)]
-    return Const(out)

@@ -26,6 +26,7 @@ from .table import rule, until
     "Pad",
     inputs={2: 1, 11: (2, 3), 18: (2, 4)},
     layout="either",
+    integers="kept",
     mode=str,
     pads=until(10, tuple),
     value=until(10, float),

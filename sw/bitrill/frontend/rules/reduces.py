@@ -23,7 +23,13 @@ def _axes_until(opset: int) -> dict[str, type | Versioned]:
     return {"axes": until(opset, tuple), "keepdims": int, "noop_with_empty_axes": noop}
 
 
-@rule("ReduceMax", inputs={1: 1, 18: (1, 2)}, layout="either", attributes=_axes_until(17))
+@rule(
+    "ReduceMax",
+    inputs={1: 1, 18: (1, 2)},
+    layout="either",
+    integers="kept",
+    attributes=_axes_until(17),
+)
 @rule("ReduceMean", inputs={1: 1, 18: (1, 2)}, layout="either", attributes=_axes_until(17))
 @rule("ReduceSum", inputs={1: 1, 13: (1, 2)}, layout="either", attributes=_axes_until(12))
 def reduce_axes(call: Call) -> Known:
