@@ -28,4 +28,4 @@ def holds_boundary(lo: int, n: int, rounding: Rounding) -> np.ndarray:
         return j <= 0
     if rounding in ("DOWN", "HALF_UP"):
         return j > 0
-    return j % 2 == 0
+    return j % 2 == (rounding == "HALF_ODD")
