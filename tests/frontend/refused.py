@@ -134,10 +134,10 @@ def normed(n: Net, *parts: object, **attributes: object) -> str:
 ONES = [1.0] * 4
 
 
-def check_refused(case: tuple[Build, str], folder: Path, *shape: int) -> None:
+def check_refused(case: tuple[Build, str], folder: Path, *shape: int, opset: int = 11) -> None:
     """Check that the import is refused with that message, on one line."""
     build, message = case
-    net = Net(*shape)
+    net = Net(*shape, opset=opset)
     proto = net.proto(build(net))
     proto.graph.input[0].CopyFrom(Net(*net.shape).proto("x").graph.input[0])
     with pytest.raises(UnsupportedError, match=message) as caught:

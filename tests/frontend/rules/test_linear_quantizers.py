@@ -206,4 +206,4 @@ REFUSED: dict[str, tuple[Build, str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refusals(case: str, tmp_path: Path) -> None:
-    check_refused(REFUSED[case], tmp_path, 1, 6)
+    check_refused(REFUSED[case], tmp_path, 1, 6, opset=13)
