@@ -3,19 +3,23 @@
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import reduce
-from math import prod
+from math import lcm, prod
 
 import numpy as np
 
 from ...exact import sign
-from ...ir import Quantizer
-from ...ops import MaxPool, Pad, SumPool
+from ...geometry.pooling import Pooling
+from ...ir import IntType, Quantizer
+from ...ops import Convert, Depthwise, MaxPool, Pad, SumPool, Window
 from ...real import Affine, Step, chain
 from ..reader.model import Node
 from ..symbolic import Call, Data, Deferred, GraphBuilder, Known, RefusedError
 from .layouts import on_last
 from .places import WINDOW, Placing, padded, placing, sizes, zero_of
 from .table import CHANNELS_LAST, Versioned, rule, since
+
+FACTOR_BITS = 16
+"""Widest factors that bring averages over unlike numbers of places to one scale."""
 
 MAX_POOL: dict[str, type | Versioned] = WINDOW | {
     "ceil_mode": since(10, int),
@@ -53,22 +57,19 @@ def global_max_pool(call: Call) -> Known:
 def average_pool(call: Call) -> Known:
     x = call.image(0)
     place = placing(call, x, _kernel(call, x))
-    return average(call, x, place, _divisor(call, x, place))
+    return average(call, x, place, _counts(call, x, place))
 
 
 @rule("GlobalAveragePool", inputs=1, layout="spatial")
 def global_average_pool(call: Call) -> Known:
     x = call.image(0)
-    return average(call, x, whole(x), prod(x.frame[:-1]))
+    return average(call, x, whole(x), np.array(prod(x.frame[:-1])))
 
 
 def _kernel(call: Call, x: Data) -> tuple[int, ...]:
     if "kernel_shape" not in call.attributes:
         raise RefusedError("attribute kernel_shape must be given")
-    kernel = sizes(call, "kernel_shape", len(x.frame) - 1, 1)
-    if {*sizes(call, "dilations", len(kernel), 1)} != {1}:
-        raise RefusedError("dilations of a pool must be 1")
-    return kernel
+    return sizes(call, "kernel_shape", len(x.frame) - 1, 1)
 
 
 def whole(x: Data) -> Placing:
@@ -81,7 +82,8 @@ def whole(x: Data) -> Placing:
 def _frame(x: Data, place: Placing) -> tuple[int, ...]:
     """Return the shape of the edge behind the windows."""
     n, axes = len(x.frame) - 1, range(len(x.frame) - 1)
-    room = [x.frame[a] + place.pads[a] + place.pads[n + a] - place.kernel[a] for a in axes]
+    span = [(k - 1) * d + 1 for k, d in zip(place.kernel, place.dilation, strict=True)]
+    room = [x.frame[a] + place.pads[a] + place.pads[n + a] - span[a] for a in axes]
     return (*(room[a] // place.stride[a] + 1 for a in axes), x.channels)
 
 
@@ -120,7 +122,7 @@ class Maximum(Deferred):
     def quantize(self, data: Data, quantizer: Quantizer, node: Node) -> str:
         if _rises(data.steps) and all(sign(s) > 0 for s in quantizer.scale):
             inner = replace(self.before, steps=chain(self.before.steps, data.steps))
-            return self._pool(self.builder.quantize(inner, quantizer, node)).name
+            return self._pool(self.builder.quantize(inner, quantizer, node))
         return self.builder.quantize(self.settle(data), quantizer, node)
 
     def settle(self, data: Data) -> Data:
@@ -131,16 +133,17 @@ class Maximum(Deferred):
                 " that keeps their order follows; quantize in front of it"
             )
         pool = self._pool(before.edge)
-        inner = replace(data, edge=pool.name, type=pool.y.type, quantized=before.quantized)
+        kind = self.builder.edges[pool].type
+        inner = replace(data, edge=pool, type=kind, quantized=before.quantized)
         return replace(inner, steps=chain(before.steps, data.steps), deferred=None)
 
-    def _pool(self, edge: str) -> MaxPool:
+    def _pool(self, edge: str) -> str:
         place, emit = self.place, self.builder.emit
         if any(place.pads):
             low = self.builder.edges[edge].type.lo
             pad = emit(Pad, self.node, edge, part=True, share=True, pads=place.pads, value=low)
             edge = pad.name
-        return emit(MaxPool, self.node, edge, share=True, kernel=place.kernel, stride=place.stride)
+        return pooled(self.builder, self.node, MaxPool, edge, place)
 
 
 def _rises(steps: tuple[Step, ...]) -> bool:
@@ -148,33 +151,89 @@ def _rises(steps: tuple[Step, ...]) -> bool:
     return all(s.rises for s in steps)
 
 
-def _divisor(call: Call, x: Data, place: Placing) -> int:
-    """Return the number of places that count in a window, which all windows must share."""
+def _counts(call: Call, x: Data, place: Placing) -> np.ndarray:
+    """Return how many places count in each window."""
     counts = []
     for axis, n in enumerate(x.frame[:-1]):
         first, end = place.before[axis], place.before[axis] + n
         if call.int_attribute("count_include_pad", 0):
             first, end = 0, end + place.after[axis]
         starts = np.arange(_frame(x, place)[axis]) * place.stride[axis]
-        stops = np.minimum(starts + place.kernel[axis], end)
-        counts.append(stops - np.maximum(starts, first))
-    table = reduce(np.multiply.outer, counts)
-    if table.min() != table.max():
-        raise RefusedError(
-            "its windows must all hold equally many places, not"
-            f" {table.min()} to {table.max()} of them (padding with count_include_pad 0, or"
-            " ceil_mode); set count_include_pad to 1, or choose pads that fit"
-        )
-    return int(table.max())
+        taps = starts[:, None] + np.arange(place.kernel[axis]) * place.dilation[axis]
+        counts.append(((taps >= first) & (taps < end)).sum(1))
+    return reduce(np.multiply.outer, counts)
 
 
-def average(call: Call, x: Data, place: Placing, divisor: int) -> Data:
-    """Sum over windows; the scale is divided by the number of places."""
+def average(call: Call, x: Data, place: Placing, counts: np.ndarray) -> Data:
+    """Sum over windows; the scale is divided by the number of places that count in each.
+
+    Where these differ, each sum is multiplied by what is missing to a common multiple of them.
+    """
     x = call.clipped(call.settled(x))
     meaning = x.meaning("its data", "; quantize in front of it")
-    edge = padded(call, x.edge, place.pads, zero_of(meaning) if any(place.pads) else 0)
-    node = call.emit(SumPool, edge, share=True, kernel=place.kernel, stride=place.stride)
+    zero = zero_of(meaning) if any(place.pads) else 0
+    uneven = counts.min() < counts.max()
+    if uneven and zero:
+        table = call.builder.edges[x.edge].type.values() - zero
+        x = replace(x, edge=call.builder.table(x.edge, table[None], call.node))
+        meaning, zero = Affine(meaning.scale), 0
+    edge = pooled(call.builder, call.node, SumPool, padded(call, x.edge, place.pads, zero), place)
+    multiple = int(counts.max())
+    if uneven:
+        multiple, factors = _common(counts)
+        edge = _weighted(call, edge, factors)
     n = Fraction(prod(place.kernel))
     total = Affine(meaning.scale, tuple(n * o for o in meaning.offset))
-    out = call.result(node, total, quantized=x.quantized)
-    return call.then(out, Affine((Fraction(1, divisor),)))
+    y = call.builder.edges[edge]
+    out = Data(edge, y.type, (y.channels, *y.shape[:-1]), y.shape)
+    out = replace(call.then(out, total), quantized=x.quantized)
+    return call.then(out, Affine((Fraction(1, multiple),)))
+
+
+def _common(counts: np.ndarray) -> tuple[int, np.ndarray]:
+    """Return a common multiple of all counts, and how often each one goes into it."""
+    different = np.unique(counts).tolist()
+    if different[0] == 0:
+        raise RefusedError("each of its windows must hold a place that counts, and one holds none")
+    multiple = lcm(*different)
+    if multiple // different[0] >= 1 << FACTOR_BITS:
+        raise RefusedError(
+            f"its windows hold {different[0]} to {different[-1]} places that count, and these"
+            f" numbers must have a common multiple below {different[0] << FACTOR_BITS}; set"
+            " count_include_pad to 1, or choose pads that fit"
+        )
+    return multiple, multiple // counts
+
+
+def _weighted(call: Call, edge: str, factors: np.ndarray) -> str:
+    """Return the edge of integers times the factor of their place: a channel for each element."""
+    tensor = call.builder.edges[edge]
+    weights = factors.reshape(-1).repeat(tensor.channels)[:, None]
+    kind = IntType.for_range(lo=0, hi=int(weights.max()))
+    flat = call.emit(Convert, edge, part=True, share=True, shape=(tensor.size,))
+    times = call.emit(
+        Depthwise, flat.name, part=True, share=True, weights=weights, weight_type=kind
+    )
+    return call.emit(Convert, times.name, part=True, share=True, shape=tensor.shape).name
+
+
+def pooled(
+    builder: GraphBuilder, node: Node, pool: type[Pooling], edge: str, place: Placing
+) -> str:
+    """Return the edge of ``pool`` over the windows of ``edge``.
+
+    The taps of a dilated window are gathered first: a map with a row for each window.
+    """
+    emit, kernel, stride = builder.emit, place.kernel, place.stride
+    if all(k == 1 or d == 1 for k, d in zip(kernel, place.dilation, strict=True)):
+        return emit(pool, node, edge, share=True, kernel=kernel, stride=stride).name
+    dilation = place.dilation
+    gathered = emit(
+        Window, node, edge, part=True, share=True, kernel=kernel, stride=stride, dilation=dilation
+    )
+    *places, _ = gathered.y.shape
+    row = (1, prod(kernel))
+    shape = (prod(places), row[1], builder.edges[edge].channels)
+    rows = emit(Convert, node, gathered.name, part=True, share=True, shape=shape).name
+    made = emit(pool, node, rows, share=True, kernel=row, stride=row).name
+    return emit(Convert, node, made, part=True, share=True, shape=(*places, shape[-1])).name

@@ -8,6 +8,8 @@ from dataclasses import replace
 from fractions import Fraction
 from math import prod
 
+import numpy as np
+
 from ...ops import Convert
 from ...real import Affine
 from ..symbolic import Call, Data, Known, RefusedError
@@ -74,7 +76,8 @@ def _pooled(call: Call, x: Data, kernel: tuple[int, ...]) -> Data:
     place = Placing(kernel, kernel, one, none, none, none)
     if call.node.op == "ReduceMax":
         return maximum(call, x, place)
-    return average(call, x, place, prod(kernel) if call.node.op == "ReduceMean" else 1)
+    count = prod(kernel) if call.node.op == "ReduceMean" else 1
+    return average(call, x, place, np.array(count))
 
 
 def _channels_pooled(call: Call, x: Data) -> Data:
