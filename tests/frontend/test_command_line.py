@@ -46,8 +46,8 @@ CASES: dict[str, tuple[Build, str]] = {
     ),
     "branches that cannot be added": (
         lengths("Add"),
-        "bitrill: error: Add node 'add5': its branches must have one shape, not ['batch', 3, 5, 6]"
-        " and ['batch', 3, 4, 5]",
+        "bitrill: error: Add node 'add5': its branches must have one shape, but for axes of size 1"
+        " behind the batch's, not ['batch', 3, 5, 6] and ['batch', 3, 4, 5]",
     ),
     "branches that cannot be put side by side": (
         lengths("Concat", axis=1),
@@ -58,15 +58,15 @@ CASES: dict[str, tuple[Build, str]] = {
         two("Add", 0.713, 0.402),
         "bitrill: error: the output 't7': the branches of Add node 'add7' must come to one grid,"
         " and their scales 0.713 and 0.402 are in no ratio of at most 8 bits; no quantizer follows"
-        " that could tell what is enough; give both branches one quantizer, or scales whose ratio"
-        " is a small fraction",
+        " that could tell what is enough; give all branches one quantizer, or scales whose ratios"
+        " are small fractions",
     ),
     "scales of a sum by channel": (
         by_channel,
         "bitrill: error: Quant node 'quant8': the branches of Add node 'add7' must come to one"
         " grid, and their scales 0.5 and 0.713 of channel 2 are in no ratio of at most 8 bits; its"
-        " operands have a scale for each channel; give both branches one quantizer, or scales whose"
-        " ratio is a small fraction",
+        " operands have a scale for each channel; give all branches one quantizer, or scales whose"
+        " ratios are small fractions",
     ),
     "scales side by side": (
         lambda n: n.conv(two("Concat", 0.713, 0.402, axis=1)(n), 2, 6, 1, 1),

@@ -229,7 +229,8 @@ CASES: dict[str, tuple[Build, str]] = {
     ),
     "branches of other lengths": (
         lengths("Add"),
-        r"its branches must have one shape, not \['batch', 3, 5, 6\] and \['batch', 3, 4, 5\]",
+        r"its branches must have one shape, but for axes of size 1 behind the batch's, not"
+        r" \['batch', 3, 5, 6\] and \['batch', 3, 4, 5\]",
     ),
     "joined lengths": (
         lengths("Concat", axis=1),

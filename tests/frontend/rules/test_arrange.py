@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bitrill.errors import UnsupportedError
+from bitrill.ir.activation import Activation
 from bitrill.ops import Deconv, MatVec, Rearrange, Shuffle, Upsample, Window
-from frontend.onnx_models import Net
+from frontend.onnx_models import Net, imported
 from frontend.rules.test_convs import check, kinds
 
 
@@ -35,6 +37,26 @@ def test_resize(tmp_path: Path, back: str, near: str, form: str) -> None:
         mode="nearest",
     )
     assert kinds(check(net, x, tmp_path)) == [Upsample]
+
+
+@pytest.mark.parametrize("mode", ["DCR", "CRD"])
+def test_channels_of_unlike_meaning_become_one_behind_a_quantizer(
+    tmp_path: Path, mode: str
+) -> None:
+    net = Net(1, 3, 2, 3)
+    x = net.norm(net.conv(net.quant("x", 0.3), 8, 3, 1, 1, bias=True), 8)
+    x = net.node("Relu", net.node("DepthToSpace", x, blocksize=2, mode=mode))
+    x = net.node("Mul", x, net.const([[[0.7]], [[1.3]]]))
+    graph = check(net, net.conv(net.quant(x, 0.31, bits=3.0), 2, 2, 2, 2), tmp_path)
+    assert kinds(graph).index(Rearrange) > kinds(graph).index(Activation)
+
+
+def test_channels_of_unlike_meaning_do_not_become_one(tmp_path: Path) -> None:
+    net = Net(1, 3, 2, 3)
+    x = net.conv(net.quant("x", 0.3), 8, 3, 1, 1, bias=True)
+    x = net.node("DepthToSpace", x, blocksize=2)
+    with pytest.raises(UnsupportedError, match="put a quantizer between the two, or right behind"):
+        imported(net.proto(x), tmp_path)
 
 
 @pytest.mark.parametrize("op", ["Resize", "Upsample"])

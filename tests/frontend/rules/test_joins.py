@@ -162,3 +162,64 @@ def test_a_split_of_which_a_part_is_unread(tmp_path: Path) -> None:
     graph = check(net, x, tmp_path)
     assert kinds(graph).count(Crop) == 2
     assert Split not in kinds(graph)
+
+
+@pytest.mark.parametrize("form", ["left", "right", "sum", "minus"])
+def test_three_branches_of_unlike_scales(tmp_path: Path, form: str) -> None:
+    net = Net(1, 2, 3, 3)
+    a, b, c = branches(net, 0.267, 0.345, 0.291, bits=3.0)
+    if form == "left":
+        x = net.node("Add", net.node("Add", a, b), c)
+    elif form == "right":
+        x = net.node("Add", a, net.node("Mul", net.node("Add", b, c), net.const(0.7)))
+    elif form == "minus":
+        x = net.node("Sub", c, net.node("Add", net.node("Add", a, b), net.const(0.3)))
+    else:
+        x = net.node("Sum", a, net.const(0.2), b, c)
+    graph = check(net, net.conv(net.quant(x, 0.5, bits=3.0), 2, 3, 1, 1), tmp_path)
+    (node,) = [n for n in graph if isinstance(n, Add)]
+    assert len(node.gains) == 3
+
+
+def test_too_many_combinations_are_refused(tmp_path: Path) -> None:
+    net = Net(1, 2, 3, 3)
+    a, b, c = branches(net, 0.267, 0.345, 0.291, bits=8.0)
+    x = net.quant(net.node("Sum", a, b, c), 0.5)
+    with pytest.raises(UnsupportedError, match="over the 16777216 combinations of their values"):
+        imported(net.proto(net.conv(x, 2, 3, 2, 2)), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("map", "vector"),
+        ("vector", "map"),
+        ("map", "column"),
+        ("column", "map"),
+        ("vector", "column"),
+        ("map", "one"),
+    ],
+)
+def test_sums_that_repeat_an_operand(tmp_path: Path, first: str, second: str) -> None:
+    net = Net(1, 2, 4, 3)
+    x = net.quant("x", 0.37)
+    made = {
+        "map": net.conv(x, 3, 2, 1, 1),
+        "vector": net.node("GlobalMaxPool", net.conv(x, 3, 2, 1, 1, seed=1)),
+        "column": net.conv(x, 1, 2, 1, 3, seed=2, pads=[0, 0, 0, 0]),
+        "one": net.node("GlobalMaxPool", net.conv(x, 1, 2, 1, 1, seed=3)),
+    }
+    a, b = (net.quant(made[k], s) for k, s in ((first, 0.5), (second, 0.25)))
+    check(net, net.conv(net.node("Add", a, b), 2, 3, 2, 1), tmp_path)
+
+
+@pytest.mark.parametrize("quantized", [True, False])
+def test_flattened_branches_side_by_side(tmp_path: Path, quantized: bool) -> None:
+    net = Net(1, 2, 4, 3)
+    x = net.quant("x", 0.37)
+    parts = [net.quant(net.conv(x, 3, 2, k, k, seed=k), 0.25 * k) for k in (1, 2)]
+    flat = [net.node("Flatten", p) for p in parts]
+    flat.append(net.quant(net.dense(flat[1], 18, 4, seed=3), 0.5))
+    x = net.node("Concat", *flat, axis=1)
+    x = net.quant(x, 0.53) if quantized else x
+    check(net, net.dense(x, 36 + 18 + 4, 3), tmp_path)

@@ -1,4 +1,4 @@
-"""Rules for Add and Sub of two tensors that depend on the input.
+"""Rules for Add and Sub of tensors that depend on the input.
 
 Each operand means ``scale * integer + offset``. Equal scales add integers. Others need integer
 multipliers: the ratio of the scales itself where that has at most 8 bits, else the smallest ones
@@ -7,6 +7,8 @@ with which the next quantizer decides right for every pair of values (see `symbo
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial, reduce
+from math import lcm
 from operator import add as plus
 
 import numpy as np
@@ -16,6 +18,7 @@ from ...ops import Add, Threshold
 from ...real import Affine, Channels, at, compact, zip_channels
 from ..reader.model import Node
 from ..symbolic import (
+    PAIRS,
     Call,
     Data,
     Deferred,
@@ -23,23 +26,24 @@ from ..symbolic import (
     Known,
     RefusedError,
     brief,
+    combinations,
     is_constant,
     multiplied,
     ratios,
     thresholds_of_sum,
 )
+from .broadcasts import alike
 
 RATIO_BITS = 8
 """Widest multipliers that bring operands to one scale where no quantizer follows."""
 
 
 def add(call: Call) -> Known:
-    """Import Add or Sub of two edges."""
-    (a, first), (b, second) = call.branch(0), call.branch(1)
-    if a.shape != b.shape or a.frame != b.frame:
-        raise RefusedError(
-            f"its branches must have one shape, not {['batch', *a.shape]} and {['batch', *b.shape]}"
-        )
+    """Import Add or Sub of two edges, or of sums that wait for a quantizer."""
+    waiting = _waiting(call)
+    if waiting is not None:
+        return waiting
+    (a, first), (b, second) = alike(call, call.branch(0), call.branch(1))
     if call.node.op == "Sub":
         second = second.then(Affine((Fraction(-1),)))
     if is_constant(first) or is_constant(second):
@@ -53,9 +57,47 @@ def add(call: Call) -> Known:
         )
         return replace(a, steps=(both,))
     quantized = a.quantized and b.quantized
-    total = Sum(call.builder, a.edge, b.edge, first, second, quantized, call.node)
-    waiting = replace(a, steps=(), quantized=False, deferred=total)
-    return waiting if total.gains is None else call.builder.settle(waiting)
+    return _summed(Sum(call.builder, (a.edge, b.edge), (first, second), quantized, call.node), a)
+
+
+def _summed(total: "Sum", shape: Data) -> Data:
+    """Return a sum as data of that shape: an edge where multipliers are known, else waiting."""
+    waiting = replace(shape, steps=(), quantized=False, deferred=total)
+    return waiting if total.gains is None else total.settle(waiting)
+
+
+def _waiting(call: Call) -> Data | None:
+    """Return the sum of operands of which one is itself a sum that waits for a quantizer."""
+    given = [call.data(0), call.data(1)]
+    sums = [x.deferred if x.affine is not None else None for x in given]
+    if not any(isinstance(s, Sum) for s in sums):
+        return None
+    edges: list[str] = []
+    meanings: list[Affine] = []
+    quantized, shapes = True, []
+    for i, x in enumerate(given):
+        turn = Affine((Fraction(-1 if i and call.node.op == "Sub" else 1),))
+        if isinstance(x.deferred, Sum) and x.affine is not None:
+            outer, terms = x.affine, x.deferred
+            quantized &= terms.quantized
+            edges += terms.edges
+            # the outer offset counts once
+            inner = [m.then(Affine(outer.scale)) for m in terms.meanings]
+            inner[0] = inner[0].then(Affine(offset=outer.offset))
+        else:
+            x, meaning = call.branch(i)
+            quantized &= x.quantized
+            edges.append(x.edge)
+            inner = [meaning]
+        meanings += [m.then(turn) for m in inner]
+        shapes.append(x)
+    if shapes[0].shape != shapes[1].shape or shapes[0].frame != shapes[1].frame:
+        raise RefusedError(
+            f"its branches must have one shape, not {['batch', *shapes[0].shape]} and"
+            f" {['batch', *shapes[1].shape]}"
+        )
+    total = Sum(call.builder, tuple(edges), tuple(meanings), quantized, call.node)
+    return _summed(total, shapes[0])
 
 
 def _shifted(one: tuple[Data, Affine], other: tuple[Data, Affine]) -> Data:
@@ -87,52 +129,62 @@ def _levelled(
     return made[0], made[1], made[2], made[3]
 
 
-def small_ratio(a: Channels, b: Channels) -> tuple[int, int] | None:
-    """Return ``(p, q)`` of at most `RATIO_BITS` with ``a / b = p / q`` everywhere, or None."""
-    pairs = ratios(a, b, RATIO_BITS)
-    return pairs[0] if pairs and len({*pairs}) == 1 else None
+def small_ratio(*scales: Channels) -> tuple[int, ...] | None:
+    """Return integers of at most `RATIO_BITS` in the ratio of scales everywhere, or None."""
+    first, *others = scales
+    found = [ratios(s, first, RATIO_BITS) for s in others]
+    pairs = [p for p in found if p]
+    if len(pairs) < len(found) or any(len({*p}) != 1 for p in pairs):
+        return None
+    common = lcm(*(p[0][1] for p in pairs))
+    gains = (common, *(p[0][0] * (common // p[0][1]) for p in pairs))
+    if gains[1] < 0:
+        gains = tuple(-g for g in gains)
+    return gains if max(map(abs, gains)) < 1 << RATIO_BITS else None
 
 
 @dataclass(frozen=True, eq=False)
 class Sum(Deferred):
-    """``first(a) + second(b)`` of two edges, waiting for the quantizer that decides how exactly."""
+    """The sum of edges of these meanings, waiting for the quantizer that decides how exactly."""
 
     builder: GraphBuilder
-    a: str
-    b: str
-    first: Affine
-    second: Affine
+    edges: tuple[str, ...]
+    meanings: tuple[Affine, ...]
     quantized: bool
     node: Node
 
     @property
-    def gains(self) -> tuple[int, int] | None:
+    def gains(self) -> tuple[int, ...] | None:
         """Multipliers that are exact whatever follows, or None where these are too wide."""
-        return small_ratio(self.first.scale, self.second.scale)
+        return small_ratio(*(m.scale for m in self.meanings))
 
     @property
     def offset(self) -> Channels:
         """The offset of the sum."""
-        return zip_channels(plus, self.first.offset, self.second.offset)
+        return reduce(partial(zip_channels, plus), (m.offset for m in self.meanings))
 
     def settle(self, data: Data) -> Data:
         gains = self.gains
         if gains is None:
             raise RefusedError(self._why("no quantizer follows that could tell what is enough"))
-        scale = zip_channels(lambda s: s / gains[0], self.first.scale)
+        scale = zip_channels(lambda s: s / gains[0], self.meanings[0].scale)
         meaning = Affine(scale, self.offset)
         return data.behind(self._add(gains), meaning, quantized=self.quantized)
 
-    def _add(self, gains: tuple[int, int]) -> Add:
-        return self.builder.emit(Add, self.node, self.a, self.b, share=True, gains=gains)
+    def _add(self, gains: tuple[int, ...]) -> Add:
+        return self.builder.emit(Add, self.node, *self.edges, share=True, gains=gains)
 
     def quantize(self, data: Data, quantizer: Quantizer, node: Node) -> str:
-        scale, other = compact(list(self.first.scale)), compact(list(self.second.scale))
-        if len(scale) != 1 or len(other) != 1:
+        scales = [compact(list(m.scale)) for m in self.meanings]
+        if any(len(s) != 1 for s in scales):
             raise RefusedError(self._why("its operands have a scale for each channel"))
         function = Function((Affine(offset=self.offset), *data.steps), quantizer)
-        types = self.builder.edges[self.a].type, self.builder.edges[self.b].type
-        decided = thresholds_of_sum(function, (scale[0], other[0]), types)
+        types = tuple(self.builder.edges[e].type for e in self.edges)
+        if (n := combinations(types)) > PAIRS:
+            raise RefusedError(
+                self._why(f"a search over the {n} combinations of their values would be too long")
+            )
+        decided = thresholds_of_sum(function, tuple(s[0] for s in scales), types)
         if decided is None:
             raise RefusedError(
                 self._why(
@@ -153,14 +205,13 @@ class Sum(Deferred):
         ).name
 
     def _why(self, cause: str) -> str:
-        scales = self.first.scale, self.second.scale
-        n = max(map(len, scales))
-        pairs = [(at(scales[0], c), at(scales[1], c)) for c in range(n)]
-        odd = next((c for c, (a, b) in enumerate(pairs) if small_ratio((a,), (b,)) is None), 0)
-        a, b = map(brief, pairs[odd])
+        n = max(len(m.scale) for m in self.meanings)
+        rows = [[at(m.scale, c) for m in self.meanings] for c in range(n)]
+        odd = next((c for c, r in enumerate(rows) if small_ratio(*((s,) for s in r)) is None), 0)
+        *others, last = map(brief, rows[odd])
         where = "" if n == 1 else f" of channel {odd}"
         return (
-            f"the branches of {self.node} must come to one grid, and their scales {a} and"
-            f" {b}{where} are in no ratio of at most {RATIO_BITS} bits; {cause}; give both branches"
-            " one quantizer, or scales whose ratio is a small fraction"
+            f"the branches of {self.node} must come to one grid, and their scales"
+            f" {', '.join(others)} and {last}{where} are in no ratio of at most {RATIO_BITS} bits;"
+            f" {cause}; give all branches one quantizer, or scales whose ratios are small fractions"
         )

@@ -1,6 +1,24 @@
 """Rules for DepthToSpace and SpaceToDepth: blocks of places become channels, or the other way."""
 
-from ..symbolic import Call, Known, RefusedError, to_depth, to_space
+from dataclasses import dataclass, replace
+from math import prod
+
+import numpy as np
+
+from ...ir import Quantizer
+from ...real import chain, pick
+from ..reader.model import Node
+from ..symbolic import (
+    Call,
+    Data,
+    Deferred,
+    GraphBuilder,
+    Known,
+    RefusedError,
+    arrange,
+    to_depth,
+    to_space,
+)
 from .table import rule, since
 
 
@@ -18,7 +36,52 @@ def depth_to_space(call: Call) -> Known:
             f" channels, not {['batch', *x.shape]}"
         )
     order = to_space(x.image, block, columns_first=mode == "CRD")
-    return call.arranged(x.reordered(order.reshape(-1), order.shape))
+    parts = order.reshape(len(order), -1) // prod(x.frame[:-1])  # the channels that become one
+    firsts = [s.pick(parts[:, 0].tolist()) for s in x.steps]
+    if all([s.pick(p.tolist()) for s in x.steps] == firsts for p in parts.T[1:]):
+        return call.arranged(x.reordered(order.reshape(-1), order.shape))
+    owner = np.empty(x.channels, np.int64)
+    owner[parts] = np.arange(len(parts))[:, None]
+    call.check_quantized(x)
+    spread = Spread(call.builder, x, order, owner.tolist(), call.node)
+    channels, *places = order.shape
+    return replace(
+        x, shape=order.shape, frame=(*places, channels), steps=(), quantized=False, deferred=spread
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Spread(Deferred):
+    """Channels of unlike meaning moved to blocks of places, behind the quantizer that follows.
+
+    ``order``: the elements of ``before`` at each place; ``owner``: what each channel becomes.
+    """
+
+    builder: GraphBuilder
+    before: Data
+    order: np.ndarray
+    owner: list[int]
+    node: Node
+
+    def quantize(self, data: Data, quantizer: Quantizer, node: Node) -> str:
+        wide = replace(
+            quantizer,
+            scale=pick(quantizer.scale, self.owner),
+            zero=pick(quantizer.zero, self.owner),
+        )
+        steps = tuple(s.pick(self.owner) for s in data.steps)
+        inner = replace(self.before, steps=chain(self.before.steps, steps))
+        edge = self.builder.quantize(inner, wide, node)
+        done = replace(self.before, edge=edge, type=wide.type, steps=(), deferred=None)
+        moved = done.reordered(self.order.reshape(-1), self.order.shape)
+        return arrange(self.builder, moved, self.node).edge
+
+    def settle(self, data: Data) -> Data:
+        raise RefusedError(
+            f"the channels that {self.node} makes one must have one scale and offset, and a bias or"
+            " batch norm in front of it gives them several; put a quantizer between the two, or"
+            " right behind it"
+        )
 
 
 @rule("SpaceToDepth", inputs=1, layout="spatial", integers="kept", blocksize=int)

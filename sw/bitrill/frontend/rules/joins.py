@@ -13,7 +13,7 @@ import numpy as np
 
 from ...exact import Real, common_denominator, sign
 from ...ir import Quantizer
-from ...ops import Concat, Split
+from ...ops import Concat, Convert, Split
 from ...real import Affine, at, compact
 from ..reader import limits
 from ..reader.model import Node
@@ -41,7 +41,7 @@ def concat(call: Call) -> Known:
         whole = gathered([call.value(i) for i in range(len(call.values))], 1)
         if whole is not None:
             return whole
-    branches = [call.branch(i) for i in range(len(call.values))]
+    branches = _branches(call)
     data = [d for d, _ in branches]
     rank = len(data[0].shape) + 1
     if axis not in (1, 1 - rank):
@@ -67,14 +67,35 @@ def concat(call: Call) -> Known:
         all(d.quantized for d in data),
         call.node,
     )
-    return replace(
+    side = replace(
         data[0],
         shape=(channels, *data[0].shape[1:]),
         frame=(*data[0].frame[:-1], channels),
         steps=(),
         quantized=joined.quantized,
+        order=None,
         deferred=joined,
     )
+    starts = [0, *accumulate(d.channels for d in data[:-1])]
+    order = [d.stream + s for d, s in zip(data, starts, strict=True)]
+    return side if side.is_image else side.reordered(np.concatenate(order), side.shape)
+
+
+def _branches(call: Call) -> list[tuple[Data, Affine]]:
+    """Return the operands as edges; flattened maps as vectors in the order of their elements."""
+    if any(len(call.data(i).shape) != 1 for i in range(len(call.values))):
+        return [call.branch(i) for i in range(len(call.values))]
+    out = []
+    for i in range(len(call.values)):
+        x = call.clipped(call.edge(i))
+        meaning = x.meaning(f"its operand {i}", "; quantize each branch")
+        if len(x.frame) > 1:
+            made = call.emit(Convert, x.edge, part=True, share=True, shape=(x.size,))
+            meaning = meaning.pick([e % x.channels for e in range(x.size)])
+            flat = replace(x, edge=made.name, frame=made.y.shape, steps=(meaning,), order=None)
+            x = flat.reordered(x.stream, x.shape)
+        out.append((x, meaning))
+    return out
 
 
 @dataclass(frozen=True, eq=False)

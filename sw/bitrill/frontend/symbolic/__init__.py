@@ -3,14 +3,15 @@
 from .builder import GraphBuilder
 from .call import RAW_HINT, Call
 from .constants import Const, Quantized, Work, as_objects, check_exact, exact_array
-from .gains import thresholds_of_sum
+from .gains import PAIRS, combinations, thresholds_of_sum
 from .grids import is_constant, multiplied, ratios
-from .orders import to_depth, to_space
+from .orders import arrange, to_depth, to_space
 from .refusal import RefusedError, brief
 from .rounded import Rounded
 from .values import Data, Deferred, Head, Known, Unknown, Value, per_channel, rank_of, transposed
 
 __all__ = [
+    "PAIRS",
     "RAW_HINT",
     "Call",
     "Const",
@@ -25,9 +26,11 @@ __all__ = [
     "Unknown",
     "Value",
     "Work",
+    "arrange",
     "as_objects",
     "brief",
     "check_exact",
+    "combinations",
     "exact_array",
     "is_constant",
     "multiplied",

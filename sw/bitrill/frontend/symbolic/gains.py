@@ -1,23 +1,25 @@
-"""Integer multipliers for a sum of two tensors with unlike scales.
+"""Integer multipliers for a sum of tensors with unlike scales.
 
 A quantizer f behind the sum needs only its own decisions right: ``f(sa * a + sb * b)`` must follow
 from ``p * a + q * b`` for all integers a and b of two types. All pairs (a, b) are sorted by the
 real sum, exactly; f changes its value at few places of that order. Multipliers (p, q) will do if at
 each such place every integer sum before it is smaller than every one behind it; a threshold lies
-between. The smallest such multipliers are searched for.
+between. The smallest such multipliers are searched for. The same holds for more operands.
 """
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import product
+from math import prod
 
 import numpy as np
 
-from ...exact import Real, floor, sign
+from ...exact import Real, common_denominator, floor, sign
 from ...ir import Function, IntType
 from .refusal import RefusedError
 
 PAIRS = 1 << 20
-"""Largest number of value pairs of two operands that are sorted."""
+"""Largest number of combinations of the operands' values that are sorted."""
 
 PLACES = 192
 """Binary places to which an irrational ratio of scales is known."""
@@ -26,7 +28,7 @@ ROUNDED = 33
 """Largest error of a sum's key with such a ratio, a power of two: values have at most 32 bits."""
 
 UNIT_BITS = 256
-"""Bits of the integers in the ratio of two scales; there is one sum of such for each pair."""
+"""Bits of the integers in the ratio of the scales; there is one sum of such for each pair."""
 
 LARGEST = 1 << 15
 """Bound of the multipliers, exclusive: what `bitrill.ops.Add` takes."""
@@ -34,51 +36,60 @@ LARGEST = 1 << 15
 EFFORT = 1 << 28
 """Largest number of sums computed in one search, which takes a few seconds."""
 
-Thresholds = tuple[tuple[int, int], np.ndarray, np.ndarray]
-"""``((p, q), thresholds [C, N], inverted [C])``: multipliers, and a `Threshold` behind."""
+Thresholds = tuple[tuple[int, ...], np.ndarray, np.ndarray]
+"""``(multipliers, thresholds [C, N], inverted [C])``: multipliers, and a `Threshold` behind."""
 
 
 def thresholds_of_sum(
-    function: Function, scales: tuple[Real, Real], types: tuple[IntType, IntType]
+    function: Function, scales: tuple[Real, ...], types: tuple[IntType, ...]
 ) -> Thresholds | None:
     """Return the smallest multipliers and their thresholds, or None where the search fails."""
     if not function.is_monotone:
         raise RefusedError("a slope below 0 must not follow a sum of unlike scales")
-    units = _units(*scales)
-    n_pairs = types[0].n_values * types[1].n_values
-    if n_pairs > PAIRS or max(map(abs, units)).bit_length() > UNIT_BITS:
+    units = _units(scales)
+    if combinations(types) > PAIRS or max(map(abs, units)).bit_length() > UNIT_BITS:
         return None
-    a, b = (v.reshape(-1) for v in np.meshgrid(*(t.values() for t in types), indexing="ij"))
-    keys = units[0] * a.astype(object) + units[1] * b.astype(object)
+    grid = np.meshgrid(*(t.values() for t in types), indexing="ij")
+    values = np.array([v.reshape(-1) for v in grid])
+    keys = np.array(units, object) @ values.astype(object)
     order = np.argsort(keys, kind="stable")
-    a, b, keys = a[order], b[order], keys[order]
-    if units[0] == 1 << PLACES and (np.diff(keys) <= 1 << ROUNDED).any():
+    values, keys = values[:, order], keys[order]
+    close = (len(types) - 1) << ROUNDED
+    if units[0] == 1 << PLACES and (np.diff(keys) <= close).any():
         return None  # sums so close that rounded units do not tell their order
 
     def total(place: int) -> Real:
-        return scales[0] * int(a[place]) + scales[1] * int(b[place])
+        parts = (s * int(v) for s, v in zip(scales, values[:, place].tolist(), strict=True))
+        return sum(parts, Fraction(0))
 
     rows = [_places(function, c, total, len(keys)) for c in range(function.n_channels)]
     cuts = np.unique(np.concatenate([places for places, _ in rows]))
     cuts = cuts[(cuts > 0) & (cuts < len(keys))]
-    gains = _smallest(a, b, cuts, units)
+    gains = _smallest(values, cuts, units)
     if gains is None:
         return None
-    sums = gains[0] * a + gains[1] * b
+    sums = np.array(gains) @ values
     above = np.append(np.minimum.accumulate(sums[::-1])[::-1], sums.max() + 1)
     return gains, np.array([above[p] for p, _ in rows]), np.array([i for _, i in rows])
 
 
-def _units(sa: Real, sb: Real) -> tuple[int, int]:
+def combinations(types: tuple[IntType, ...]) -> int:
+    """Return the number of combinations of values, one of each type."""
+    return prod(t.n_values for t in types)
+
+
+def _units(scales: tuple[Real, ...]) -> tuple[int, ...]:
     """Return integers in the ratio of the scales, the first above 0; rounded if it is irrational.
 
-    The first is then ``2**PLACES``, and sums of two types differ by more than ``2**ROUNDED`` from
-    the real ones in no case.
+    The first is then ``2**PLACES``, and sums of n types differ by more than ``(n - 1) *
+    2**ROUNDED`` from the real ones in no case.
     """
-    ratio = sb / sa
-    if isinstance(ratio, Fraction):
-        return ratio.denominator, ratio.numerator
-    return 1 << PLACES, floor(ratio * (1 << PLACES))
+    ratios = [s / scales[0] for s in scales]
+    rational = [r for r in ratios if isinstance(r, Fraction)]
+    if len(rational) == len(ratios):
+        common = common_denominator(rational)
+        return tuple(int(r * common) for r in rational)
+    return tuple(floor(r * (1 << PLACES)) for r in ratios)
 
 
 def _places(
@@ -121,18 +132,20 @@ def _bisect(count: Callable[[int], int], first: int, last: int, places: np.ndarr
 
 
 def _smallest(
-    a: np.ndarray, b: np.ndarray, cuts: np.ndarray, units: tuple[int, int]
-) -> tuple[int, int] | None:
-    """Return the smallest multipliers that keep the cuts, or None."""
-    large, small = max(map(abs, units)), min(map(abs, units))
-    turned = abs(units[1]) > abs(units[0])
-    down = sign(units[1])
-    for p in range(1, min(LARGEST, EFFORT // (2 * len(a)))):
-        near = p * small // large
-        for q in {max(near, 1), near + 1}:
-            pair = (q, p * down) if turned else (p, q * down)
-            if _keeps(pair[0] * a + pair[1] * b, cuts):
-                return pair
+    values: np.ndarray, cuts: np.ndarray, units: tuple[int, ...]
+) -> tuple[int, ...] | None:
+    """Return the smallest multipliers that keep the cuts, or None; ``values``: one row each."""
+    sizes = [abs(u) for u in units]
+    large, n = max(sizes), len(units)
+    first = sizes.index(large)
+    tries = EFFORT // ((1 << (n - 1)) * values.shape[1])
+    for p in range(1, min(LARGEST, tries)):
+        near = [p * s // large for s in sizes]
+        choices = [{p} if k == first else {max(v, 1), v + 1} for k, v in enumerate(near)]
+        for chosen in product(*choices):
+            gains = tuple(g * sign(u) for g, u in zip(chosen, units, strict=True))
+            if _keeps(np.array(gains) @ values, cuts):
+                return gains
     return None
 
 

@@ -38,6 +38,7 @@ def arrange(builder: GraphBuilder, data: Data, node: Node) -> Data:
     """Return ``data`` as an image whose order layers make; unchanged where no layer makes it."""
     if data.type is None or data.is_image or len(data.shape) not in (2, 3):
         return data
+    data = builder.settle(data)
     converted = _converted(builder, data, node)
     if converted is not None:
         return converted

@@ -1,0 +1,47 @@
+"""Data that are repeated along axes of size 1, as ONNX broadcasts the operands of an Add."""
+
+from dataclasses import replace
+from math import prod
+
+from ...ops import Convert, Upsample
+from ...real import Affine
+from ..reader import limits
+from ..symbolic import Call, Data, RefusedError
+
+Branch = tuple[Data, Affine]
+
+
+def alike(call: Call, one: Branch, other: Branch) -> tuple[Branch, Branch]:
+    """Return both branches with one shape, or refuse them."""
+    (a, first), (b, second) = one, other
+    if a.shape == b.shape and a.frame == b.frame:
+        return one, other
+    pairs = list(zip(a.shape, b.shape, strict=False))
+    fits = len(a.shape) == len(b.shape) and all(m == n or 1 in (m, n) for m, n in pairs)
+    if not fits or len(pairs) not in (2, 3):
+        raise RefusedError(
+            "its branches must have one shape, but for axes of size 1 behind the batch's, not"
+            f" {['batch', *a.shape]} and {['batch', *b.shape]}"
+        )
+    wanted = tuple(max(p) for p in pairs)
+    if prod(wanted) > limits.ELEMENTS:
+        raise RefusedError(f"it must give at most {limits.ELEMENTS} elements")
+    return _stretched(call, a, first, wanted), _stretched(call, b, second, wanted)
+
+
+def _stretched(call: Call, x: Data, meaning: Affine, shape: tuple[int, ...]) -> Branch:
+    """Return an image repeated to ``shape``, channels as columns of a map of one channel."""
+    x = x if x.is_image else call.arranged(replace(x, steps=(meaning,)))
+    meaning = x.meaning("its data")
+    channels, *places = shape
+    factors = tuple(n // m for m, n in zip(x.frame, places, strict=False))
+    edge = x.edge
+    if prod(factors) > 1:
+        edge = call.emit(Upsample, edge, part=True, share=True, factors=factors).name
+    if channels > x.channels:
+        size = prod(places)
+        edge = call.emit(Convert, edge, part=True, share=True, shape=(size, 1, 1)).name
+        edge = call.emit(Upsample, edge, part=True, share=True, factors=(1, channels)).name
+        edge = call.emit(Convert, edge, part=True, share=True, shape=(*places, channels)).name
+    frame = (*places, channels)
+    return replace(x, edge=edge, shape=shape, frame=frame, steps=(meaning,)), meaning
