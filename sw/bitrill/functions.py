@@ -180,7 +180,7 @@ class Elementary:
     name: str
 
     is_monotone = rises = curved = True
-    n_channels = 1
+    n_channels = length = 1
 
     def __post_init__(self) -> None:
         if self.name not in FUNCTIONS:
@@ -278,6 +278,11 @@ class Combined:
     def n_channels(self) -> int:
         """Number of channels it tells apart; 1 when all are alike."""
         return max([1, *(s.n_channels for s in (*self.first, *self.second))])
+
+    @property
+    def length(self) -> int:
+        """Number of steps that it is made of, itself included."""
+        return 1 + sum(s.length for s in (*self.first, *self.second))
 
     def pick(self, channels: Sequence[int]) -> Combined:
         """The same functions for some channels, in the order in which these are listed."""

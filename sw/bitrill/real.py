@@ -58,6 +58,7 @@ class Affine:
 
     is_monotone = True
     curved = False
+    length = 1
 
     def __call__(self, x: Real, channel: int) -> Real:
         return at(self.scale, channel) * x + at(self.offset, channel)
@@ -106,6 +107,7 @@ class Clip:
 
     is_monotone = rises = True
     curved = False
+    length = 1
     n_channels = 1
 
     def __post_init__(self) -> None:
@@ -149,6 +151,7 @@ class Leaky:
     slope: Channels
 
     curved = False
+    length = 1
 
     def __call__(self, x: Real, channel: int) -> Real:
         return x if sign(x) >= 0 else at(self.slope, channel) * x

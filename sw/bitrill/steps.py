@@ -39,6 +39,11 @@ class Step(Protocol):
         """Number of channels it tells apart; 1 when all are alike."""
         ...
 
+    @property
+    def length(self) -> int:
+        """Number of steps that it is made of, itself included."""
+        ...
+
     def __call__(self, x: Real, channel: int) -> Real | None:
         """Return the value, exactly; None where it is known by its bounds only."""
         ...

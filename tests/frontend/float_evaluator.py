@@ -219,7 +219,9 @@ def step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
         return div(Num.of(1.0), a[0])
     if op == "Pow":
         e = float(a[1].v.reshape(-1)[0])
-        base = root(a[0]) if abs(e) == 0.5 else mul(a[0], a[0]) if e == 2 else a[0]
+        base = root(a[0]) if abs(e) == 0.5 else a[0]
+        for _ in range(int(abs(e)) - 1):
+            base = mul(base, a[0])
         return div(Num.of(1.0), base) if e < 0 else base
     if op == "Relu":
         return Num(np.maximum(a[0].v, 0), a[0].e)
@@ -246,10 +248,11 @@ def step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
                 np.array(value, np.float32 if "value_f" in str(list(attrs)) else np.int64)
             )
         return Num.of(numpy_helper.to_array(value))
+    from frontend.float_functions import function_step
     from frontend.float_operators import more_step
     from frontend.float_places import place_step
 
-    found = place_step(op, a, attrs) or more_step(op, a, attrs)
+    found = function_step(op, a[0], attrs) or place_step(op, a, attrs) or more_step(op, a, attrs)
     return shape_step(op, a, attrs) if found is None else found
 
 

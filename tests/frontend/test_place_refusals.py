@@ -250,7 +250,10 @@ CASES: dict[str, tuple[Build, str]] = {
         "its operand 0 must be a scale times integers .*; quantize each branch",
     ),
     "branch of floats": (lambda n: n.node("Add", "x", n.quant("x", 0.5)), "unquantized floats"),
-    "slope below 0 behind a sum": (negative_slope_before_sum, "a slope below 0 must not follow"),
+    "slope below 0 behind a sum": (
+        negative_slope_before_sum,
+        "a function that rises and falls must not follow",
+    ),
     "split that is short": (split(1, 2), "its 2 sizes must be of at least 1 and 4 together"),
     "split of rows": (split(2, 3, axis=2), "its axis must be 1, the channels, not 2"),
     "slope for each place": (

@@ -1,5 +1,7 @@
 """Turns every activation's real function into integer thresholds, exactly."""
 
+from itertools import count
+
 import numpy as np
 
 from ..errors import UnsupportedError
@@ -21,7 +23,7 @@ def to_thresholds(graph: Graph) -> Graph:
     `Lookup`, behind a `Threshold` that counts its runs of equal values if that takes fewer bits.
     Raises `UnsupportedError` for a quantizer of too many levels, or a table of too many entries.
     """
-    names = {n.name for n in graph.nodes}
+    names = set(graph.edges)
     nodes: list[Operator] = []
     for node in graph.nodes:
         nodes += integer_forms(node, names) if isinstance(node, Activation) else [node]
@@ -74,7 +76,7 @@ def _stepwise(node: Activation, rows: list[Runs], steps: int, names: set[str]) -
         starts[c, : len(run.starts) - 1] = run.starts[1:]
         table[c, : len(run.values)] = run.values
         table[c, len(run.values) :] = run.values[-1]
-    count = Threshold(
+    counted = Threshold(
         name=_free(f"{node.name}_run", names),
         inputs=node.inputs,
         operands=node.operands,
@@ -82,8 +84,8 @@ def _stepwise(node: Activation, rows: list[Runs], steps: int, names: set[str]) -
         inverted=np.zeros(node.x.channels, bool),
         out=IntType(0, steps),
     )
-    names.add(count.name)
-    return [count, _lookup(node, count.outputs, count.y, table)]
+    names.add(counted.name)
+    return [counted, _lookup(node, counted.outputs, counted.y, table)]
 
 
 def _lookup(
@@ -95,10 +97,11 @@ def _lookup(
 
 
 def _free(name: str, names: set[str]) -> str:
-    """Return ``name``, or the first of its kind that is not taken."""
-    return next(
-        n for n in (name, *(f"{name}_{k}" for k in range(2, len(names) + 3))) if n not in names
-    )
+    """Return ``name``, with a number where it is taken."""
+    number, free = count(2), name
+    while free in names:
+        free = f"{name}{next(number)}"
+    return free
 
 
 def threshold_of(node: Activation) -> Threshold:

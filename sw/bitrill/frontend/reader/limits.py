@@ -55,7 +55,7 @@ EXACT_TERMS = 8
 """Different square roots in an exact parameter."""
 
 STEPS = 32
-"""Clips and affine maps in a row between two quantizers."""
+"""Functions and affine maps between two quantizers."""
 
 ACTIVATION_BITS = 16
 """Bits of an activation; constants may have 32."""

@@ -1,6 +1,7 @@
 """Import rules, one module for each kind of ONNX operator; importing this declares all of them."""
 
 from . import (
+    activations,
     arrange,
     convs,
     elementwise,
@@ -23,6 +24,7 @@ from . import (
 )
 
 __all__ = [
+    "activations",
     "arrange",
     "convs",
     "elementwise",

@@ -20,7 +20,7 @@ from ..symbolic import (
     check_exact,
     per_channel,
 )
-from . import addition
+from . import activations, addition
 from .layouts import either, on_last
 from .table import CHANNELS_LAST, Versioned, rule, since, until
 
@@ -105,6 +105,9 @@ def combined(call: Call, op: str) -> Known:
     a, b = call.value(0), call.value(1)
     if isinstance(a, Data):
         if isinstance(b, Data):
+            together = activations.combined(call, a, b)
+            if together is not None:
+                return together
             if op in ("Add", "Sub"):
                 return addition.add(call)
             raise RefusedError("one operand must be a constant, not both depend on the input")
@@ -186,9 +189,12 @@ def negate(call: Call) -> Known:
 @rule("Reciprocal", inputs=1)
 @rule("Sqrt", inputs=1)
 def power(call: Call) -> Known:
-    """Raise constants to a power; roots are kept exact."""
-    if isinstance(call.value(0), Data):
-        raise RefusedError("its base must be a constant, not data")
+    """Raise constants to a power, roots kept exact; data to a small whole one."""
+    base = call.value(0)
+    if isinstance(base, Data):
+        if call.node.op != "Pow":
+            raise RefusedError("its base must be a constant, not data")
+        return activations.powered(call, base)
     base = call.exact(0, "its base")
     exponent = {"Sqrt": Fraction(1, 2), "Reciprocal": Fraction(-1)}.get(call.node.op)
     if exponent is None:

@@ -45,7 +45,7 @@ def thresholds_of_sum(
 ) -> Thresholds | None:
     """Return the smallest multipliers and their thresholds, or None where the search fails."""
     if not function.is_monotone:
-        raise RefusedError("a slope below 0 must not follow a sum of unlike scales")
+        raise RefusedError("a function that rises and falls must not follow a sum of unlike scales")
     units = _units(scales)
     if combinations(types) > PAIRS or max(map(abs, units)).bit_length() > UNIT_BITS:
         return None

@@ -20,7 +20,8 @@ from typing import TypeAlias
 import numpy as np
 
 from ...ir import IntType, Operator, Quantizer
-from ...real import Affine, Channels, Leaky, Step, append_step, chain, compact
+from ...real import Affine, Channels, Leaky, append_step, chain, compact
+from ...steps import Step
 from ..reader import limits
 from ..reader.model import Node
 from .constants import Const, Quantized, Work, check_exact
@@ -124,9 +125,9 @@ class Data:
     def then(self, step: Step, work: Work) -> Data:
         """Add one step; too many steps, or numbers too long, are refused."""
         steps = append_step(self.steps, step)
-        if len(steps) > limits.STEPS:
+        if sum(s.length for s in steps) > limits.STEPS:
             raise RefusedError(
-                f"clips and maps between two quantizers must be at most {limits.STEPS}"
+                f"functions and maps between two quantizers must be at most {limits.STEPS}"
             )
         if isinstance(last := steps[-1], Affine):
             check_exact([*last.scale, *last.offset])
