@@ -35,14 +35,14 @@ def test_inspect_prints_every_stage_and_a_table(model: Path, run: Run) -> None:
 def test_inspect_lists_every_reason_of_a_refusal(tmp_path: Path, run: Run) -> None:
     net = Net(1, 6)
     x = net.quant("x")
-    for op in ("Sin", "Erf", "Cos", "Tan", "Tanh"):
+    for op in ("Sin", "Asin", "Cos", "Tan", "Atan"):
         x = net.node(op, x)
     bad = save(net.proto(x), tmp_path)
     code, out, err = run("inspect", bad)
     assert (code, err) == (1, "")
     lines = out.splitlines()
     assert lines[0] == f"{bad} is refused:"
-    for op in ("Sin", "Erf", "Cos", "Tan", "Tanh"):
+    for op in ("Sin", "Asin", "Cos", "Tan", "Atan"):
         assert [line for line in lines[1:] if line.startswith(f"  {op} node")]
     code, out, _ = run("inspect", bad, "--json")
     assert code == 1

@@ -25,8 +25,8 @@ from frontend.refused import (
 
 CASES: dict[str, tuple[Build, str]] = {
     "unknown operator": (
-        on_layer("Softsign"),
-        r"Softsign node 'softsign\d+': this operator is not supported; accepted are Add, ArgMax",
+        on_layer("Atanh"),
+        r"Atanh node 'atanh\d+': this operator is not supported; accepted are Abs, Add, ArgMax",
     ),
     "custom operator of the wrong domain": (
         lambda n: n.node("Conv", dense(n), domain="onnx.brevitas"),
@@ -192,7 +192,7 @@ CASES: dict[str, tuple[Build, str]] = {
         on_layer("Add", [[[1.0]]]),
         "its constant must be a single number or one for each",
     ),
-    "power of data": (on_layer("Pow", 2.0), "its base must be a constant, not data"),
+    "root of data": (on_layer("Sqrt"), "its base must be a constant, not data"),
     "unknown power": (
         of_constants("Pow", 2.0, 0.3),
         "its exponent must be -1, -0.5, 0.5, 1 or 2, not 0.3",

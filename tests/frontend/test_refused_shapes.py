@@ -124,7 +124,7 @@ CASES: dict[str, tuple[Build, str]] = {
     ),
     "too many steps": (
         clips,
-        f"clips and maps between two quantizers must be at most {limits.STEPS}",
+        f"functions and maps between two quantizers must be at most {limits.STEPS}",
     ),
     "numbers too long": (squares, "must have at most 4096 bits and 8 square roots"),
     "too many roots": (roots, "must have at most 4096 bits and 8 square roots"),
