@@ -1,19 +1,20 @@
 """Bitrill: few-bit neural networks to streaming FPGA hardware, bit-exact at every step."""
 
-import logging
+TYPE_CHECKING = False  # that of typing, which takes milliseconds to import
 
-from .errors import (
-    BitrillError,
-    FitError,
-    MismatchError,
-    SimulationTimeout,
-    SpecError,
-    StageError,
-    StorageError,
-    TimingError,
-    ToolError,
-    UnsupportedError,
-)
+if TYPE_CHECKING:
+    from .errors import (
+        BitrillError,
+        FitError,
+        MismatchError,
+        SimulationTimeout,
+        SpecError,
+        StageError,
+        StorageError,
+        TimingError,
+        ToolError,
+        UnsupportedError,
+    )
 
 __version__ = "0.1.0"
 
@@ -31,5 +32,11 @@ __all__ = [
     "__version__",
 ]
 
-# a program that sets up no logging sees nothing, not even Python's lines for warnings
-logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+def __getattr__(name: str) -> object:
+    """Import the errors when they are asked for: a command is ready for a stop before that."""
+    from importlib import import_module
+
+    if name in __all__:
+        return getattr(import_module(".errors", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,6 @@
 """Errors that Bitrill raises on purpose, with the exit codes of its command line.
 
-Any other exception is a bug and shows its trace.
+Any other exception is a fault of Bitrill's own: exit 70, its trace in a file.
 
 BitrillError
 ├── SpecError (ValueError)   a bad parameter, argument or input array           exit 2
@@ -14,8 +14,12 @@ BitrillError
 └── SimulationTimeout        a stream that stalled past its bound of cycles     exit 4
 """
 
+import logging
 from collections.abc import Iterable
 from typing import ClassVar
+
+# a program that sets up no logging sees nothing, not even Python's lines for warnings
+logging.getLogger("bitrill").addHandler(logging.NullHandler())
 
 
 class BitrillError(Exception):

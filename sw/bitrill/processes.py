@@ -66,13 +66,14 @@ def interrupt() -> None:
 def stop(process: Process, first: signal.Signals = signal.SIGTERM) -> None:
     """End a program and all that it started, by the signal ``first``, then for certain.
 
-    What a program left running that ended well is its own affair.
+    What a program left running that ended by itself is its own affair.
     """
-    if process.poll() is None:
+    ended = process.poll()
+    if ended is None:
         _signal(process, first)
         with suppress(subprocess.TimeoutExpired):
             process.wait(PATIENCE_SECONDS)
-    if process.returncode != 0:
+    if ended is None or ended < 0:
         _signal(process, signal.SIGKILL)
         process.wait()
     _running.discard(process)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
-from bitrill import cli, flow
+from bitrill import flow, processes
+from bitrill.cli.faults import one_line
 from bitrill.errors import (
     BitrillError,
     FitError,
@@ -55,22 +58,74 @@ def test_every_error_has_its_exit_code(error, code: int, run: Run, monkeypatch) 
     assert isinstance(value["details"], dict)
 
 
-def test_a_bug_shows_its_trace(monkeypatch) -> None:
+FAULTS = [
+    (ZeroDivisionError("a\nb"), "a fault of Bitrill's own (ZeroDivisionError: a b)"),
+    (RecursionError(), "a fault of Bitrill's own (RecursionError)"),
+    (MemoryError("Unable to allocate"), "there is too little memory (MemoryError: Unable to"),
+    (BrokenPipeError(32, "Broken pipe"), "a fault of Bitrill's own (BrokenPipeError: "),
+    (SystemExit("a library gives up"), "a fault of Bitrill's own (SystemExit: a library gives up)"),
+]
+
+
+@pytest.mark.parametrize(("fault", "said"), FAULTS)
+def test_a_fault_is_one_line_that_names_the_file_of_its_trace(
+    fault: BaseException, said: str, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def bug():
+        raise fault
+
+    monkeypatch.setattr(flow, "doctor", bug)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code, out, err = run("doctor")
+    (trace,) = tmp_path.iterdir()
+    assert (code, out) == (70, "")
+    assert err.startswith(f"bitrill: error: {said}")
+    assert err.endswith(f"; its trace is in {trace}\n")
+    assert err.count("\n") == 1
+    assert "Traceback (most recent call last)" in trace.read_text()
+    assert f"{type(fault).__name__}" in trace.read_text()
+    code, out, err = run("doctor", "--json")
+    value = json.loads(out)
+    assert (code, value["kind"]) == (70, "InternalError")
+    assert value["details"]["exception"] == type(fault).__name__
+    assert Path(value["details"]["trace"]).is_file()
+    assert "Traceback (most recent call last)" in run("doctor", "--verbose")[2]
+
+
+def test_a_trace_that_cannot_be_written(run: Run, monkeypatch) -> None:
     def bug():
         raise ZeroDivisionError
 
     monkeypatch.setattr(flow, "doctor", bug)
-    with pytest.raises(ZeroDivisionError):
-        cli.main(["doctor"])
+
+    def full(**_: object):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "mkstemp", full)
+    code, _, err = run("doctor")
+    assert code == 70
+    assert err.endswith("; its trace cannot be written; --verbose shows it\n")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG, errno.EMFILE])
+def test_an_error_of_the_surroundings_is_no_fault(number: int, run: Run, monkeypatch) -> None:
+    def full():
+        raise OSError(number, os.strerror(number), "/some/file")
+
+    monkeypatch.setattr(flow, "doctor", full)
+    line = f"cannot read or write /some/file: {os.strerror(number)}"
+    assert run("doctor") == (4, "", f"bitrill: error: {line}\n")
+    code, out, _ = run("doctor", "--json")
+    assert (code, json.loads(out)["kind"]) == (4, "StorageError")
 
 
 def test_many_reasons_stay_one_line() -> None:
     error = UnsupportedError([f"reason {k}" for k in range(9)])
-    assert cli.one_line(error) == (
+    assert one_line(error) == (
         "9 reasons: reason 0; reason 1; reason 2; and 6 more (`bitrill inspect` lists all)"
     )
-    assert cli.one_line(UnsupportedError(["a", "b"])) == "2 reasons: a; b"
-    assert cli.one_line(BitrillError("a\nb")) == "a b"
+    assert one_line(UnsupportedError(["a", "b"])) == "2 reasons: a; b"
+    assert one_line(BitrillError("a\nb")) == "a b"
 
 
 def test_an_interrupt_is_one_line(run: Run, monkeypatch) -> None:
@@ -79,6 +134,9 @@ def test_an_interrupt_is_one_line(run: Run, monkeypatch) -> None:
 
     monkeypatch.setattr(flow, "doctor", interrupted)
     assert run("doctor") == (130, "", "bitrill: interrupted; nothing half-written is left\n")
+    code, out, _ = run("doctor", "--json")
+    text = "interrupted; nothing half-written is left"
+    assert (code, json.loads(out)) == (130, {"error": text, "kind": "Interrupted", "details": {}})
 
 
 def test_a_termination_is_an_interrupt(run: Run, monkeypatch) -> None:
@@ -137,3 +195,75 @@ def test_whatever_a_library_prints_json_stays_json(run: Run, monkeypatch) -> Non
     code, out, err = run("doctor", "--json")
     assert (code, json.loads(out)) == (0, {"ok": True, "tools": []})
     assert err == "from a library\nfrom a tool\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("--version >/dev/full", "No space left on device"),
+        ("boards --json >/dev/full", "No space left on device"),
+        ("boards --json >&-", "it is closed"),
+    ],
+)
+def test_stdout_that_takes_nothing(command: str, why: str) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"exec {sys.executable} -m bitrill {command}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    line = f"bitrill: error: cannot write to stdout: {why}\n"
+    assert (done.returncode, done.stderr) == (4, line)
+
+
+@pytest.mark.parametrize(
+    ("module", "number"),
+    [("bitrill.cli.command", signal.SIGINT), ("numpy", signal.SIGTERM), ("numpy", signal.SIGHUP)],
+)
+def test_a_stop_while_modules_are_imported_is_one_line(
+    module: str, number: signal.Signals, tmp_path: Path
+) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "class Stop:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}:\n"
+        f"            os.kill(os.getpid(), {int(number)})\n"
+        "sys.meta_path.insert(0, Stop())\n"
+        "sys.argv = ['bitrill', 'inspect', 'none', '--json']\n"
+        "from bitrill.cli import main\n"
+        "sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    text = "interrupted; nothing half-written is left"
+    assert (done.returncode, done.stderr) == (130, f"bitrill: {text}\n")
+    assert json.loads(done.stdout) == {"error": text, "kind": "Interrupted", "details": {}}
+
+
+def test_no_program_is_left_after_a_stop(run: Run, monkeypatch, tmp_path: Path) -> None:
+    """A compiler's driver ends with the compiler, whoever catches the stop on its way."""
+    script = "sleep 600 & echo $! > child; wait"
+
+    def verb():
+        processes.start(["bash", "-c", script], cwd=tmp_path, stdout=2, stderr=2)
+        while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(flow, "doctor", verb)
+    assert run("doctor")[0] == 130
+    assert until_gone(int((tmp_path / "child").read_text()))
+
+
+def until_gone(pid: int) -> bool:
+    """Wait until a process is gone: it is dead before somebody has waited for it."""
+    for _ in range(1000):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.01)
+    return False

@@ -58,7 +58,8 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
         prog="bitrill",
         description="Few-bit neural networks to streaming FPGA hardware, bit-exact.",
         epilog="Exit codes: 0 done, 1 a mismatch or a refused model, 2 wrong usage, 3 a tool is"
-        " missing, 4 a step failed, 5 timing not met, 6 does not fit, 130 interrupted.",
+        " missing, 4 a step failed, 5 timing not met, 6 does not fit, 70 a fault of Bitrill's own,"
+        " 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"bitrill {__version__}")
     sub = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
