@@ -228,7 +228,7 @@ def step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
     if op == "Clip":
         lo = attrs.get("min", a[1].v if len(a) > 1 and a[1] else -np.inf)
         hi = attrs.get("max", a[2].v if len(a) > 2 and a[2] else np.inf)
-        return Num(np.clip(a[0].v, lo, hi), a[0].e)
+        return Num(np.clip(a[0].v, lo, hi).astype(a[0].v.dtype), a[0].e)
     if op == "BatchNormalization":
         x, *parts = a
         shape = (-1, *[1] * (x.v.ndim - 2))
@@ -249,10 +249,12 @@ def step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
             )
         return Num.of(numpy_helper.to_array(value))
     from frontend.float_functions import function_step
+    from frontend.float_integers import integer_step
     from frontend.float_operators import more_step
     from frontend.float_places import place_step
 
-    found = function_step(op, a[0], attrs) or place_step(op, a, attrs) or more_step(op, a, attrs)
+    found = function_step(op, a[0], attrs) or place_step(op, a, attrs)
+    found = found or more_step(op, a, attrs) or integer_step(op, a, attrs)
     return shape_step(op, a, attrs) if found is None else found
 
 
