@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from bitrill.ir import Graph
+from bitrill.lowering import to_integer
+from frontend.onnx_models import Net, imported
 
 
 def session(proto: onnx.ModelProto, *, optimize: bool = False) -> Any:
@@ -29,3 +33,16 @@ def outputs_of(made: Any, x: np.ndarray) -> np.ndarray:
     """What a session gives for each frame of ``x``, one by one."""
     name = made.get_inputs()[0].name
     return np.concatenate([made.run(None, {name: frame[None]})[0] for frame in x])
+
+
+def check_equal(net: Net, folder: Path, x: np.ndarray, output: str | None = None) -> Graph:
+    """Compare imported and integer graph with ONNX Runtime exactly, where floats are exact."""
+    proto = net.proto(output or net.nodes[-1].output[0])
+    proto.opset_import.add(domain="com.microsoft", version=1)
+    graph = imported(proto, folder)
+    want = outputs_of(session(proto), x)
+    few = graph.sink.tensor.type.bits < 16  # thresholds of 16 bits take long
+    for some in (graph, to_integer(graph) if few else graph):
+        got = some.sink.dequantize(some.run(some.source.quantize(x)))
+        assert np.array_equal(got.reshape(want.shape), want)
+    return graph

@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bitrill.ir import Graph
 from bitrill.ir.activation import Activation
-from bitrill.lowering import to_integer
-from frontend.onnx_models import Net, imported
+from frontend.onnx_models import Net
 from frontend.refused import Build, check_refused
-from frontend.runtime import outputs_of, session
+from frontend.runtime import check_equal
 
 EXACT = np.arange(-96, 97) / 16
 """Inputs with ties at every grid of a power of two that is used here."""
@@ -45,19 +43,6 @@ def behind_a_layer(
 
 def frames() -> np.ndarray:
     return np.stack([EXACT, EXACT + 1 / 16, -EXACT], 1).astype(np.float32)
-
-
-def check_equal(net: Net, folder: Path, x: np.ndarray, output: str | None = None) -> Graph:
-    """Compare imported and integer graph with ONNX Runtime, with no tolerance."""
-    proto = net.proto(output or net.nodes[-1].output[0])
-    proto.opset_import.add(domain="com.microsoft", version=1)
-    graph = imported(proto, folder)
-    want = outputs_of(session(proto), x)
-    few = graph.sink.tensor.type.bits < 16  # thresholds of 16 bits take long
-    for some in (graph, to_integer(graph) if few else graph):
-        got = some.sink.dequantize(some.run(some.source.quantize(x)))
-        assert np.array_equal(got.reshape(want.shape), want)
-    return graph
 
 
 QUANTIZERS = {
