@@ -3,10 +3,13 @@
 Floats are written as C99 hexadecimal strings, so that they come back bit for bit.
 """
 
+from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 from bitrill.ir.graph import Graph
-from bitrill.ir.interface import InputQuantizer
+from bitrill.ir.host import HostAttribute, Part
+from bitrill.ir.interface import InputQuantizer, Sink
 from bitrill.ir.serialisation import digest
 from bitrill.ir.types import Tensor
 from bitrill.timing.predict import Timing
@@ -28,12 +31,50 @@ def describe(graph: Graph, predicted: Timing) -> dict[str, Any]:
             "quantizer": None if source.quantizer is None else _quantizer(source.quantizer),
             "raw_scale": source.raw_scale,
         },
-        "output": {
-            **_edge(graph.edges[graph.output], sink.shape, sink.channel_last),
-            "scale": [float(s).hex() for s in sink.scale],
-            "offset": [float(o).hex() for o in sink.offset],
-        },
+        "output": output(sink),
     }
+
+
+def output(sink: Sink) -> dict[str, Any]:
+    """Describe the integers that a design gives, and what the host makes of them."""
+    value = {**_edge(sink.tensor, sink.shape, sink.channel_last), **_meaning(sink)}
+    if sink.parts:
+        value["parts"] = [
+            {
+                "shape": list(p.shape),
+                "edge": list(p.frame),
+                "channel_last": p.channel_last,
+                **_meaning(p),
+            }
+            for p in sink.parts
+        ]
+    if sink.functions:
+        value["functions"] = [
+            {
+                "op": f.op,
+                "inputs": list(f.inputs),
+                "attributes": {k: _attribute(v) for k, v in sorted(f.attributes.items())},
+            }
+            for f in sink.functions
+        ]
+    if sink.outputs:
+        value["outputs"] = [asdict(o) for o in sink.outputs]
+    return value
+
+
+def _meaning(part: Part | Sink) -> dict[str, Any]:
+    return {
+        "scale": [float(s).hex() for s in part.scale],
+        "offset": [float(o).hex() for o in part.offset],
+    }
+
+
+def _attribute(value: HostAttribute) -> Any:
+    if not isinstance(value, np.ndarray):
+        return list(value) if isinstance(value, tuple) else value
+    flat = value.ravel().tolist()
+    numbers = {"integers": flat} if value.dtype.kind == "i" else {"floats": [v.hex() for v in flat]}
+    return {"shape": list(value.shape), **numbers}
 
 
 def _edge(tensor: Tensor, shape: tuple[int, ...], channel_last: bool) -> dict[str, Any]:

@@ -10,9 +10,11 @@ of steps give of one number. SiLU, GELU and their like are chains of these, see
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 from math import erf as float_erf
 from typing import Literal, TypeAlias
 
@@ -22,7 +24,7 @@ from . import enclosure
 from .enclosure import ONE, Interval, hull, point, product_of, square_of, sum_of
 from .errors import SpecError, UnsupportedError
 from .exact import Real, Surd, sign
-from .steps import Step, derivative_of, enclose, value_of
+from .steps import Apply, Step, X, derivative_of, enclose, value_of
 
 ZERO = Fraction(0)
 
@@ -38,7 +40,8 @@ class RealFunction:
 
     ``bounds`` and ``slope``: at rational numbers; ``floats``: float64, rounded, for guesses and for
     the host. ``exact``: the value at a number where it is known exactly, else None. ``jumps``:
-    whether it jumps at 0. ``above``: the numbers it is defined for lie above this one.
+    whether it jumps at 0. ``above``: the numbers it is defined for lie above this one. The host
+    has the function of ONNX that the first word of ``name`` is, of ``factor`` times the number.
     """
 
     name: str
@@ -48,6 +51,14 @@ class RealFunction:
     exact: Callable[[Real], Real | None]
     jumps: bool = False
     above: Fraction | None = None
+    factor: Fraction = ONE
+
+    def in_onnx(self, x: X, apply: Apply[X]) -> X:
+        """Return the same of ``x`` in functions that ONNX names, for the host."""
+        name, _, _ = self.name.partition(" ")
+        if self.factor != 1:
+            x = apply("Mul", (x,), {"value": (self.factor,)})
+        return apply(name.capitalize(), (x,), {})
 
 
 def _sigmoid(x: Fraction, bits: int) -> Interval:
@@ -134,6 +145,7 @@ FUNCTIONS = {
             _one_minus_square(_tanh_of_root, lambda bits: enclosure.root_over_pi(2, bits)),
             lambda x: np.tanh(np.sqrt(2 / np.pi) * x),
             _at_zero(ZERO),
+            factor=Fraction(math.sqrt(2 / math.pi)),
         ),
         RealFunction("erf", enclosure.erf, _erf_slope, _errors, _at_zero(ZERO)),
         RealFunction("exp", enclosure.exp, enclosure.exp, np.exp, _at_zero(ONE)),
@@ -214,6 +226,10 @@ class Elementary:
         """In float64, rounded."""
         return self.function.floats(x)
 
+    def in_onnx(self, x: X, apply: Apply[X]) -> X:
+        """As the function of that name."""
+        return self.function.in_onnx(x, apply)
+
     def pick(self, channels: Sequence[int]) -> Elementary:
         """The same function: it does not depend on the channel."""
         return self
@@ -273,6 +289,14 @@ class Combined:
         for step in self.second:
             b = step.floats(b, channel)
         return a + b if self.how == "add" else a * b
+
+    def in_onnx(self, x: X, apply: Apply[X]) -> X:
+        """As a sum or a product of both chains."""
+        a, b = (
+            reduce(lambda y, step: step.in_onnx(y, apply), steps, x)
+            for steps in (self.first, self.second)
+        )
+        return apply("Add" if self.how == "add" else "Mul", (a, b), {})
 
     @property
     def n_channels(self) -> int:

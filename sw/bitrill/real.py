@@ -19,7 +19,7 @@ import numpy as np
 from .enclosure import Interval, hull, product_of, sum_of
 from .errors import SpecError
 from .exact import Real, bracket, ceil, floor, sign, to_float
-from .steps import Step
+from .steps import Apply, Step, X
 
 Channels: TypeAlias = tuple[Real, ...]
 """One number for each channel, or a single number for all of them."""
@@ -93,6 +93,10 @@ class Affine:
             zip_channels(lambda o, t, p: o * t + p, self.offset, outer.scale, outer.offset),
         )
 
+    def in_onnx(self, x: X, apply: Apply[X]) -> X:
+        """As a product and a sum."""
+        return apply("Add", (apply("Mul", (x,), {"value": self.scale}),), {"value": self.offset})
+
     def pick(self, channels: Sequence[int]) -> Affine:
         """The same map for some channels, in the order in which these are listed."""
         return Affine(pick(self.scale, channels), pick(self.offset, channels))
@@ -138,6 +142,13 @@ class Clip:
         """In float64, rounded."""
         x = x if self.lo is None else np.maximum(x, to_float(self.lo))
         return x if self.hi is None else np.minimum(x, to_float(self.hi))
+
+    def in_onnx(self, x: X, apply: Apply[X]) -> X:
+        """As Relu or Clip."""
+        if self.hi is None and self.lo is not None and not self.lo:
+            return apply("Relu", (x,), {})
+        bounds = {"min": self.lo, "max": self.hi}
+        return apply("Clip", (x,), {name: (b,) for name, b in bounds.items() if b is not None})
 
     def pick(self, channels: Sequence[int]) -> Clip:
         """The same clip: it does not depend on the channel."""
@@ -187,6 +198,10 @@ class Leaky:
         return all(sign(s) >= 0 for s in self.slope)
 
     rises = is_monotone
+
+    def in_onnx(self, x: X, apply: Apply[X]) -> X:
+        """As LeakyRelu, with a slope for each channel."""
+        return apply("LeakyRelu", (x,), {"slope": self.slope})
 
     def pick(self, channels: Sequence[int]) -> Leaky:
         """The same function for some channels, in the order in which these are listed."""

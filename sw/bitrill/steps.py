@@ -6,14 +6,19 @@ steps of straight lines, `bitrill.functions` the curved ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from typing import Protocol
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
 from .enclosure import Interval, product_of
 from .exact import Real
+
+X = TypeVar("X")
+
+Apply: TypeAlias = Callable[[str, tuple[X, ...], Mapping[str, tuple[Real, ...]]], X]
+"""Applies a function, by its name in ONNX, to values; its numbers are one, or one a channel."""
 
 
 class Step(Protocol):
@@ -58,6 +63,10 @@ class Step(Protocol):
 
     def floats(self, x: np.ndarray, channel: int) -> np.ndarray:
         """Return the values in float64, rounded."""
+        ...
+
+    def in_onnx(self, x: X, apply: Apply[X]) -> X:
+        """Return the same of ``x`` in functions that ONNX names, for the host."""
         ...
 
     def pick(self, channels: Sequence[int]) -> Step:

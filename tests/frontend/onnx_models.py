@@ -112,12 +112,12 @@ class Net:
             epsilon=1e-3,
         )
 
-    def proto(self, output: str) -> onnx.ModelProto:
+    def proto(self, *outputs: str, dtype: int = TensorProto.FLOAT) -> onnx.ModelProto:
         graph = helper.make_graph(
             self.nodes,
             "net",
             [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)],
-            [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
+            [helper.make_tensor_value_info(output, dtype, None) for output in outputs],
             self.constants,
         )
         imports = [helper.make_opsetid("", self.opset)]

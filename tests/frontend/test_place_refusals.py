@@ -236,7 +236,10 @@ CASES: dict[str, tuple[Build, str]] = {
         lengths("Concat", axis=1),
         "its branches must have one shape but for their channels",
     ),
-    "joined along rows": (two("Concat", 1.0, 1.0, axis=2), "its axis must be 1, the channels, not"),
+    "joined along rows": (
+        lambda n: n.quant(two("Concat", 1.0, 1.0, axis=2)(n), 0.1),
+        "its axis must be 1, the channels, not",
+    ),
     "sum of unlike scales": (
         two("Add", 0.713, 0.402),
         "must come to one grid, and their scales 0.713 and 0.402 are in no ratio of at most 8 bits",
@@ -255,7 +258,10 @@ CASES: dict[str, tuple[Build, str]] = {
         "a function that rises and falls must not follow",
     ),
     "split that is short": (split(1, 2), "its 2 sizes must be of at least 1 and 4 together"),
-    "split of rows": (split(2, 3, axis=2), "its axis must be 1, the channels, not 2"),
+    "split of columns": (
+        lambda n: n.quant(split(3, 3, axis=3)(n), 0.1),
+        "its axis must be 1, the channels, not 3",
+    ),
     "slope for each place": (
         lambda n: n.node("PRelu", n.quant("x", 0.5), n.const(np.ones((4, 1)))),
         r"its slope must be a single number or of shape \[4, 1, ..\], not \[4, 1\]",

@@ -12,7 +12,6 @@ from frontend.refused import (
     dense,
     named,
     no_layer,
-    on_layer,
     quantized,
     two_input_quantizers,
     weights,
@@ -71,10 +70,6 @@ CASES: dict[str, tuple[Build, str]] = {
         "must go through one quantizer, not two different",
     ),
     "no layer": (no_layer, "must come from at least one layer; there is none"),
-    "relu at the end": (
-        on_layer("Relu"),
-        "the output 't4' must be a scale times integers plus an offset, not what a Relu",
-    ),
     "constant output": (
         lambda n: n.quant(n.const(1.0)),
         "the output .* must depend on the model's input",

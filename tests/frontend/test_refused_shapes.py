@@ -53,12 +53,6 @@ CASES: dict[str, tuple[Build, str]] = {
     "negative size": (reshaped(1, -2), "sizes of at least 0 and at most one -1"),
     "copied axis": (reshaped(1, 4, 0), "must not copy axes that"),
     "nine axes": (reshaped(1, 4, *[1] * 7), "the shape must be 1 to 8 integers"),
-    "order changed": (
-        lambda n: n.node(
-            "Transpose", n.node("Reshape", dense(n), n.shape_const(1, 2, 2)), perm=[0, 2, 1]
-        ),
-        "data must keep its order",
-    ),
     "no permutation": (
         on_layer("Transpose", perm=[0, 0]),
         r"perm must order the 2 axes, not be \[0, 0\]",

@@ -16,6 +16,7 @@ from .driver import Driver
 from .driver_errors import DriverError
 from .folder import Folder
 from .opening import TRANSPORTS, connect, load_bitstream
+from .output_files import files_of
 from .summary import summary
 
 WRONG, FAILED = 1, 4
@@ -45,7 +46,9 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--input", metavar="X.npy", help="images [N, *shape], floats or integers")
     p.add_argument(
-        "--out", metavar="Y.npy", help="where the floats go; the integers go to Y.int.npy"
+        "--out",
+        metavar="Y.npy",
+        help="where the outputs go, several to Y.NAME.npy each; the integers go to Y.int.npy",
     )
     p.add_argument("--root", default="/", help=argparse.SUPPRESS)
     return p
@@ -87,9 +90,10 @@ def _run(a: argparse.Namespace) -> int:
             print(f"note: {note}", file=sys.stderr)
         wrong = _self_test(folder, driver) if a.self_test else 0
         if images is not None:
-            integers, floats = driver.run(images, _progress)
+            integers, outputs = driver.run_named(images, _progress)
             if a.out:
-                _save(a.out, floats)
+                for file, name in files_of(a.out, list(outputs)).items():
+                    _save(file, outputs[name])
                 _save(a.out[: -len(".npy")] + ".int.npy", integers)
         print(summary(driver.report()))
     return WRONG if wrong else 0

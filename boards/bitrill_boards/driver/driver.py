@@ -48,10 +48,20 @@ class Driver:
 
     def run(
         self, images: Any, progress: Callable[[str, int, int], None] | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Run images ``[N, *shape]`` and return integers and floats ``[N, *shape of the output]``.
+    ) -> tuple[np.ndarray, Any]:
+        """Run images ``[N, *shape]`` and return the integers and the model's output ``[N, ..]``.
 
-        ``images``: floats, quantized as the model does, or integers of its first quantizer.
+        Of a network with several outputs, the second is a dictionary of them by name. ``images``:
+        floats, quantized as the model does, or integers of its first quantizer.
+        """
+        integers, outputs = self.run_named(images, progress)
+        return integers, outputs if len(outputs) > 1 else next(iter(outputs.values()))
+
+    def run_named(
+        self, images: Any, progress: Callable[[str, int, int], None] | None = None
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Run images as `run` does; the outputs, however many, are a dictionary by name.
+
         Packing, computing and unpacking overlap where the transport allows it.
         """
         images = self.network.checked(images)
@@ -84,7 +94,7 @@ class Driver:
         self, inputs: Any, outputs: Any, progress: Callable[[str, int, int], None] | None = None
     ) -> int:
         """Run recorded frames; returns how many come back wrong in any bit."""
-        integers, _ = self.run(inputs, progress)
+        integers, _ = self.run_named(inputs, progress)
         wanted = np.asarray(outputs)
         if wanted.shape != integers.shape:
             raise DriverError(

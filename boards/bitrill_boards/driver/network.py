@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from .driver_errors import DriverError
+from .layout import to_model, to_stream
+from .outputs import Outputs
 from .packing import CODINGS, Format
 from .quantizer import BatchQuantizer
 
@@ -24,7 +26,7 @@ _NO_FLOATS = "images must hold integers: this network has no quantizer at its in
 
 
 class Edge:
-    """Input or output: ``shape`` of the model's array (no batch axis), ``edge`` of the stream."""
+    """Input or output: ``shape`` of the integers (no batch axis), ``edge`` of the stream."""
 
     def __init__(self, spec: dict[str, Any]):
         self.shape, self.edge = tuple(spec["shape"]), tuple(spec["edge"])
@@ -39,16 +41,11 @@ class Edge:
 
     def to_stream(self, x: np.ndarray) -> np.ndarray:
         """Turn ``[N, *shape]`` into ``[N, *edge]``: channels innermost."""
-        if self.channel_last or len(self.edge) == 1:
-            return x.reshape(-1, *self.edge)
-        return np.moveaxis(x.reshape(-1, self.edge[-1], *self.edge[:-1]), 1, -1)
+        return to_stream(x, self.edge, self.channel_last)
 
     def to_model(self, y: np.ndarray) -> np.ndarray:
         """Turn ``[N, *edge]`` into ``[N, *shape]``."""
-        y = y.reshape(-1, *self.edge)
-        if y.ndim > 2 and not self.channel_last:
-            y = np.moveaxis(y, -1, 1)
-        return y.reshape(-1, *self.shape)
+        return to_model(y.reshape(-1, *self.edge), self.shape, self.channel_last)
 
 
 class Network:
@@ -70,9 +67,7 @@ class Network:
                 [[float.fromhex(v) for v in row] for row in q["levels"]], q["inverted"]
             )
         )
-        self._scale, self._offset = (
-            np.array([float.fromhex(v) for v in spec["output"][k]]) for k in ("scale", "offset")
-        )
+        self._outputs = Outputs(spec["output"])
 
     @staticmethod
     def read(path: Any) -> Network:
@@ -122,8 +117,7 @@ class Network:
             raise DriverError(_NO_FLOATS)
         return self._quantizer(self.input.to_stream(x))
 
-    def outputs(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the model's integers and floats ``[N, *shape]`` of the stream's ``[N, size]``."""
-        flat = y.reshape(-1, *self.output.edge)
-        floats = flat * self._scale + self._offset if len(self._scale) else flat.astype(float)
-        return self.output.to_model(flat), self.output.to_model(floats)
+    def outputs(self, y: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Return the integers ``[N, *shape]``, and the model's outputs by name, of the stream's
+        ``[N, size]``."""
+        return self.output.to_model(y), self._outputs.of(y)

@@ -158,7 +158,7 @@ _COMPILE = (
 _RUN = (
     _BUILD,
     argument("--input", required=True, metavar="X.npy", help="floats or integers, [N, ..]"),
-    argument("--out", metavar="Y.npy", help="floats; the integers go to Y.int.npy"),
+    argument("--out", metavar="Y.npy", help="outputs (several: Y.NAME.npy); integers: Y.int.npy"),
 )
 _VERIFY = (
     _BUILD,
@@ -231,7 +231,7 @@ _DRIVE = (
     argument(
         "--input", metavar="X.npy", help="floats or integers, [N, ..]; the recorded frames without"
     ),
-    argument("--out", metavar="Y.npy", help="floats; the integers go to Y.int.npy"),
+    argument("--out", metavar="Y.npy", help="outputs (several: Y.NAME.npy); integers: Y.int.npy"),
     argument("--self-test", action="store_true", help="run the recorded frames"),
     argument("--weights", metavar="W.npz", help="other weights, written over AXI4-Lite first"),
     argument("--samples", type=whole, metavar="N", help="use only the first N frames"),

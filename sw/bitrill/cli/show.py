@@ -89,14 +89,23 @@ def fitting(done: flow.Compiled) -> str:
 
 def ran(done: flow.Outputs) -> str:
     if done.files:
-        return f"{len(done.integers)} frames: floats {done.files[0]}, integers {done.files[1]}"
+        return f"{len(done.integers)} frames: {written(done)}"
     lines = []
-    for k, (i, f) in enumerate(zip(done.integers, done.floats, strict=True)):
+    outputs = done.outputs if len(done.outputs) > 1 else {"floats": done.floats}
+    for k, row in enumerate(done.integers):
         if k == ROWS_SHOWN:
             lines.append(f"... {len(done.integers) - k} more (give --out or --json)")
             break
-        lines.append(f"{k}: integers {i.tolist()}, floats {f.tolist()}")
+        values = ", ".join(f"{name} {y[k].tolist()}" for name, y in outputs.items())
+        lines.append(f"{k}: integers {row.tolist()}, {values}")
     return "\n".join(lines) or "no frames"
+
+
+def written(done: flow.Outputs) -> str:
+    """Name the files that a network's outputs were written to."""
+    *files, integers = done.files
+    what = "outputs" if len(files) > 1 else "floats"
+    return f"{what} {', '.join(files)}, integers {integers}"
 
 
 def verified(done: flow.Verified) -> str:
@@ -184,8 +193,7 @@ def driven(done: flow.Driven) -> str:
             f" (limited by: {r.limit})"
         )
     if done.outputs.files:
-        floats, integers = done.outputs.files
-        lines.append(f"floats {floats}, integers {integers}")
+        lines.append(written(done.outputs))
     lines += [f"note: {note}" for note in done.notes]
     return "\n".join(lines)
 

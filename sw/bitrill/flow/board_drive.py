@@ -135,11 +135,10 @@ def drive(
     ``input``: floats or integers ``[N, *shape of the model's input]``, or a .npy file; the frames
     recorded in the board's folder if None or with ``self_test``. ``samples``: use only the first
     ones. ``weights``: written first, into a build of style runtime (see `with_weights`); they stay
-    until others are written or the bitstream is loaded again. ``out``: floats go to ``Y.npy``,
-    integers to ``Y.int.npy``. ``source``: the folder that `build` left, ``boards/BOARD`` in the
-    build if None. ``transport``: one of `TRANSPORTS`, the board's own if None; ``port``: of the
-    serial line. ``boards``: a folder of more boards. Raises `ToolError` if the board does not
-    answer as it must.
+    until others are written or the bitstream is loaded again. ``out``: as `run` has it.
+    ``source``: the folder that `build` left, ``boards/BOARD`` in the build if None. ``transport``:
+    one of `TRANSPORTS`, the board's own if None; ``port``: of the serial line. ``boards``: a folder
+    of more boards. Raises `ToolError` if the board does not answer as it must.
     """
     _check(transport, input is not None and self_test, samples)
     target = None if out is None else output_file(out)
@@ -155,7 +154,7 @@ def drive(
         with closing(link):
             network = driver.Network.read(place.folder / "network.json")
             runner = driver.Driver(network, link, roofline=place.manifest.roofline)
-            integers, floats = _run(runner, registers, images, progress)
+            integers, outputs = _run(runner, registers, images, progress)
     except driver.DriverError as error:
         raise ToolError(str(error)) from error
     if expected is None or weights is not None:  # recorded outputs are those of the old weights
@@ -164,7 +163,7 @@ def drive(
     return Driven(
         place.board.name,
         used,
-        write_outputs(target, integers, floats),
+        write_outputs(target, integers, outputs),
         np.flatnonzero(differ.any(1)),
         Rates.of(runner.report(), simulated=used == "simulation"),
         tuple(link.notes),
@@ -183,12 +182,12 @@ def _check(transport: str | None, both: bool, samples: int | None) -> None:
 
 def _run(
     runner: Driver, registers: Sequence[tuple[int, int]], images: np.ndarray, progress: Progress
-) -> tuple[np.ndarray, np.ndarray]:
-    """Write registers, if there are any, then run the frames: ``(integers, floats)``."""
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Write registers, if there are any, then run the frames: integers, and outputs by name."""
     if registers:
         progress("writing weights", 0, 0)
         runner.write_weights(registers)
-    return runner.run(images, progress)
+    return runner.run_named(images, progress)
 
 
 def _frames(

@@ -1,11 +1,13 @@
 """The verb `run`: the golden model on an array."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import SpecError
+from ..ir import Sink
 from ..storage import write_array
 from .builds import BuildLike, open_build
 from .data import read_array
@@ -16,18 +18,28 @@ from .result import Json, Result
 class Outputs(Result):
     """Result of `run`.
 
-    ``integers``: int64 ``[N, *shape]`` as the hardware gives them; ``floats``: what they stand
-    for, float64; ``files``: names of the files they were written to, if any.
+    ``integers``: int64 ``[N, *shape]`` as the hardware gives them; ``outputs``: the model's, by
+    name, each ``[N, *shape]`` of the model's element type; ``files``: names of the files that they
+    were written to, if any, the integers' last.
     """
 
     integers: np.ndarray
-    floats: np.ndarray
+    outputs: Mapping[str, np.ndarray]
     files: tuple[str, ...] = ()
 
+    @property
+    def floats(self) -> np.ndarray:
+        """The model's output, of a model that has one."""
+        if len(self.outputs) > 1:
+            names = ", ".join(self.outputs)
+            raise SpecError(f"floats must be of one output; take them from outputs: {names}")
+        return next(iter(self.outputs.values()))
+
     def summary(self) -> dict[str, object]:
+        shapes = {name: list(y.shape[1:]) for name, y in self.outputs.items()}
         figures: dict[str, object] = {
             "samples": len(self.integers),
-            "shape": list(self.integers.shape[1:]),
+            "shape": shapes if len(shapes) > 1 else next(iter(shapes.values())),
         }
         return figures | ({"files": ", ".join(self.files)} if self.files else {})
 
@@ -35,7 +47,17 @@ class Outputs(Result):
         value: Json = {"samples": len(self.integers)}
         if self.files:
             return value | {"files": list(self.files)}
-        return value | {"integers": self.integers.tolist(), "floats": self.floats.tolist()}
+        value["integers"] = self.integers.tolist()
+        if len(self.outputs) == 1:
+            return value | {"floats": _finite(self.floats)}
+        return value | {"outputs": {name: _finite(y) for name, y in self.outputs.items()}}
+
+
+def _finite(y: np.ndarray) -> list:
+    """Return an array as JSON has it, which knows no infinity and no NaN: these become null."""
+    plain = y.astype(object)
+    plain[~np.isfinite(y)] = None
+    return plain.tolist()
 
 
 def run(
@@ -43,14 +65,23 @@ def run(
 ) -> Outputs:
     """Run the golden model on floats or integers ``[N, *shape of the model's input]``.
 
-    ``input``: an array or a .npy file. ``out``: a .npy file for the floats; the integers go beside
-    it (see `integers_beside`). Memory beyond the outputs is bounded, however long the file is.
+    ``input``: an array or a .npy file. ``out``: a .npy file for the model's output; several go to
+    ``Y.NAME.npy`` each, the integers to ``Y.int.npy``. Memory beyond the outputs is bounded,
+    however long the file is.
     """
     graph = open_build(build).graph
     target = None if out is None else output_file(out)
     array = read_array(Path(input)) if isinstance(input, str | Path) else np.asarray(input)
     integers = graph.run_floats(array) if array.dtype.kind == "f" else graph.run(array)
-    return write_outputs(target, integers, graph.sink.dequantize(integers))
+    return write_outputs(target, integers, model_outputs(graph.sink, integers))
+
+
+def model_outputs(sink: Sink, integers: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the model's outputs by name, computed of a design's integers as the driver does it."""
+    from bitrill_boards.describe import output
+    from bitrill_boards.driver.outputs import Outputs as Driven
+
+    return Driven(output(sink)).of(sink.flatten(integers))
 
 
 def integers_beside(path: str | Path) -> Path:
@@ -66,10 +97,16 @@ def output_file(path: str | Path) -> Path:
     return path
 
 
-def write_outputs(target: Path | None, integers: np.ndarray, floats: np.ndarray) -> Outputs:
+def write_outputs(
+    target: Path | None, integers: np.ndarray, outputs: Mapping[str, np.ndarray]
+) -> Outputs:
     """Return outputs as a result, and write them if there is a ``target``."""
     if target is None:
-        return Outputs(integers, floats)
-    write_array(target, floats)
+        return Outputs(integers, outputs)
+    from bitrill_boards.driver.output_files import files_of
+
+    files = files_of(str(target), list(outputs))
+    for file, name in files.items():
+        write_array(Path(file), outputs[name])
     write_array(integers_beside(target), integers)
-    return Outputs(integers, floats, (str(target), str(integers_beside(target))))
+    return Outputs(integers, outputs, (*files, str(integers_beside(target))))

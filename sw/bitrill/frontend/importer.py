@@ -10,23 +10,27 @@ from ..ir import INPUT, Graph, IntType, Operator, Sink, Source, Stage, Tensor, v
 from ..ir.registry import failures, load_packages
 from ..ops import Split
 from ..real import Affine
+from .outputs import sink_of
 from .reader import limits
 from .reader.model import Model, Node
 from .reader.names import legal, shown
 from .reader.proto import QUANT_DOMAINS, STANDARD, read_model
-from .rules import table
+from .rules import accepted, table
+from .rules.host import HostRule, host_rule_of
 from .rules.input_layout import input_edge
 from .symbolic import (
-    RAW_HINT,
     Call,
     Const,
     Data,
     GraphBuilder,
-    Head,
-    Known,
+    HostCall,
+    Hosted,
+    Operand,
     RefusedError,
     Unknown,
     Value,
+    of_integers,
+    unreadable,
 )
 
 
@@ -64,8 +68,9 @@ class _Import:
         self.model, self.raw_scale = model, raw_scale
         self.builder = GraphBuilder(model.batch, model.opset, limits.results_of(prod(model.shape)))
         self.reasons = list(model.reasons)
+        self.n_hosted = 0
         self.listed = False  # whether a reason has listed the accepted operators
-        self.read = {t for n in model.nodes for t in n.inputs} | {model.output}
+        self.read = {t for n in model.nodes for t in n.inputs} | {o.name for o in model.outputs}
         self.values: dict[str, Value] = {n: Const(a) for n, a in model.constants.items()}
         frame, self.last = input_edge(model)
         data = Data(INPUT, raw_input, model.shape, frame, quantized=raw_input is not None)
@@ -89,7 +94,11 @@ class _Import:
             for i, tensor in enumerate(node.outputs):
                 if tensor:
                     self.values[tensor] = results[i] if i < len(results) else Unknown()
-        sink = None if self.reasons else self._sink()
+        sink = None
+        if not self.reasons:
+            outputs = [(declared, self.values[declared.name]) for declared in self.model.outputs]
+            sink, reasons = sink_of(self.builder, outputs)
+            self.reasons += reasons
         if sink is None:
             unlisted = len(self.reasons) - limits.REASONS
             tail = [f"and {unlisted} more"] if unlisted > 0 else []
@@ -115,42 +124,69 @@ class _Import:
 
     def _results(self, node: Node) -> tuple[Value, ...]:
         """Return what a node gives; nothing where it is refused or reads a refused node's."""
-        rule = table.rule_of(node)
+        rule, host = table.rule_of(node), host_rule_of(node)
         fault = self._no_rule(node) if rule is None else self._fault(node, rule)
-        if rule is None or fault:
-            self.reasons.append(f"{node}: {fault}")
+        late_fault = fault if host is None else self._fault(node, host)
+        if fault and late_fault:
+            return self._refuse(f"{node}: {fault}")
+        operands = [self.values[tensor] if tensor else None for tensor in node.inputs]
+        values = [v for v in operands if not isinstance(v, Unknown)]
+        if len(values) < len(operands):
             return ()
-        values: list[Known | None] = []
-        for tensor in node.inputs:
-            value = self.values[tensor] if tensor else None
-            if isinstance(value, Unknown):
-                return ()
-            if isinstance(value, Head):
-                if rule.after_head == "passed":
-                    return (value,)
-                if value.decided or rule.after_head != "read":
-                    self.reasons.append(
-                        f"{node}: what a Softmax, ArgMax or TopK gives must be the model's output"
-                    )
-                    return ()
-                value = value.data
-            if isinstance(value, Data) and value.stored and rule.integers == "refused":
-                self.reasons.append(
-                    f"{node}: its data must be real numbers, not integers of type"
-                    f" {value.stored.lower()}; put DequantizeLinear in front of it"
-                )
-                return ()
-            values.append(value)
+        known = [v for v in values if not isinstance(v, Hosted)]
+        late = next((v for v in values if isinstance(v, Hosted)), None)
+        if late is not None and (host is None or late_fault):
+            return self._refuse(unreadable(late, node))
+        if late is not None or rule is None:
+            result = self._hosted(node, host, values)
+            return self._refuse(f"{node}: {result}") if isinstance(result, str) else result
+        result = fault or self._applied(Call(self.builder, node, known), rule)
+        if not isinstance(result, str):
+            return result
+        if host is not None and host.instead and any(isinstance(v, Data) for v in known):
+            hosted = self._hosted(node, host, values)
+            if not isinstance(hosted, str):
+                return tuple(replace(v, reason=v.reason or result) for v in hosted)
+        return self._refuse(f"{node}: {result}")
+
+    def _refuse(self, reason: str) -> tuple[Value, ...]:
+        """List a reason, once."""
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+        return ()
+
+    def _applied(self, call: Call, rule: table.ImportRule) -> tuple[Value, ...] | str:
+        """Return what a node gives by its import rule, or why it is refused."""
+        stored = next((v.stored for v in call.values if isinstance(v, Data) and v.stored), "")
+        if stored and rule.integers == "refused":
+            return of_integers(stored)
         try:
-            result = rule.apply(Call(self.builder, node, values))
+            result = rule.apply(call)
         except (RefusedError, SpecError, UnsupportedError) as error:
-            self.reasons.append(f"{node}: {error}")
-            return ()
+            return str(error)
         results = result if isinstance(result, tuple) else (result,)
-        first = values[0] if values else None
+        first = call.values[0] if call.values else None
         if rule.integers != "kept" or not isinstance(first, Data):
             return results
         return tuple(replace(r, stored=first.stored) if isinstance(r, Data) else r for r in results)
+
+    def _hosted(
+        self, node: Node, host: HostRule | None, operands: list[Operand]
+    ) -> tuple[Hosted, ...] | str:
+        """Return what the host computes for a node, or why it is refused."""
+        if host is None or not any(isinstance(v, Data | Hosted) for v in operands):
+            return self._no_rule(node)
+        try:
+            result = host.apply(HostCall(self.builder, node, operands))
+        except (RefusedError, SpecError, UnsupportedError) as error:
+            return str(error)
+        results = result if isinstance(result, tuple) else (result,)
+        self.n_hosted += 1
+        if self.n_hosted > limits.HOST_NODES:
+            return f"nodes that the host computes must be at most {limits.HOST_NODES}"
+        if any(prod(v.shape) > limits.INPUT_ELEMENTS for v in results):
+            return f"it must give at most {limits.INPUT_ELEMENTS} elements"
+        return results
 
     def _no_rule(self, node: Node) -> str:
         """Return why a node without a rule is refused."""
@@ -161,10 +197,10 @@ class _Import:
         if node.domain not in (*STANDARD, *known):
             names = ", ".join(known)
             return f"its domain must be ONNX's own or {names}, not {shown(node.domain)}{failed}"
-        names, self.listed = "" if self.listed else ", ".join(table.accepted()), True
+        names, self.listed = "" if self.listed else ", ".join(accepted()), True
         return f"this operator is not supported{names and f'; accepted are {names}'}{failed}"
 
-    def _fault(self, node: Node, rule: table.ImportRule) -> str:
+    def _fault(self, node: Node, rule: table.ImportRule | HostRule) -> str:
         """Return why ``node`` is refused before its operands are looked at; empty if it is not."""
         if fault := rule.fault(node, self.model.opset):
             return fault
@@ -174,47 +210,6 @@ class _Import:
         if rule.outputs != "all" and (not node.outputs[0] or further):
             return "it must give one tensor, its first"
         return ""
-
-    def _sink(self) -> Sink | None:
-        """Return what the model's output means; None, and a reason, where it is refused."""
-        value = self.values[self.model.output]
-        if isinstance(value, Head):
-            if value.decided:
-                edge = value.data.edge
-                tensor = self.builder.edges[edge]
-                return Sink(shape=tensor.shape, edge=edge, tensor=tensor)
-            value = value.data
-        try:
-            return self._scores(value, f"the output {shown(self.model.output)}")
-        except (RefusedError, SpecError) as error:
-            self.reasons.append(str(error))
-            return None
-
-    def _scores(self, value: Value, name: str) -> Sink:
-        """Return the sink of an output that means a scale times integers plus an offset."""
-        if not isinstance(value, Data):
-            raise RefusedError(f"{name} must depend on the model's input")
-        try:
-            value = self.builder.settle(value)
-        except (RefusedError, SpecError) as error:
-            raise RefusedError(f"{name}: {error}") from error
-        if value.type is None:
-            raise RefusedError(f"{name} is floats without any quantizer; {RAW_HINT}")
-        real = value.meaning(name, "; end the model with a linear layer or a quantizer")
-        if value.edge == INPUT:
-            raise RefusedError(f"{name} must come from at least one layer; there is none")
-        if value.order is not None and not value.is_last:
-            raise RefusedError(
-                f"{name}: data must keep its order; a Transpose must be followed by a layer"
-            )
-        return Sink(
-            shape=value.shape,
-            edge=value.edge,
-            tensor=self.builder.edges[value.edge],
-            scale=real.scale,
-            offset=real.offset,
-            channel_last=value.is_last,
-        )
 
 
 def _quantizes(node: Node) -> bool:

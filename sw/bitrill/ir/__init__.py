@@ -4,6 +4,7 @@ from .activation import Activation, Function, Quantizer
 from .coding import CODINGS, Coding, Planes, Values
 from .even_lanes import INTERVAL, Buffered, EvenLanes, divisors
 from .graph import INPUT, Graph, Stage, verify
+from .host import HostAttribute, HostFunction, Output, Part
 from .interface import InputQuantizer, Sink, Source
 from .operator import (
     Choice,
@@ -41,6 +42,8 @@ __all__ = [
     "EvenLanes",
     "Function",
     "Graph",
+    "HostAttribute",
+    "HostFunction",
     "Impl",
     "InputQuantizer",
     "IntType",
@@ -48,6 +51,8 @@ __all__ = [
     "Multiply",
     "Note",
     "Operator",
+    "Output",
+    "Part",
     "Planes",
     "Primitives",
     "Quantizer",

@@ -56,7 +56,7 @@ class EvenLanes(Operator, abstract=True):
         if given and self._can_be(Impl(pe=wanted, simd=wanted)):
             chosen = wanted
         else:
-            every = range(1, self.x.channels + 1)
+            every = [n for n in divisors(self.x.size) if n <= self.x.channels]
             legal = [n for n in every if self._can_be(Impl(pe=n, simd=n))]
             chosen = next((n for n in legal if n >= wanted), legal[-1])
         impl = Impl(pe=chosen, simd=chosen)

@@ -1,12 +1,16 @@
 """The input and output of a design: how its integers relate to the model's floats and arrays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from ..errors import SpecError
+from .host import HostFunction, Output, Part
 from .types import IntType, Tensor
+
+USED_ONLY = {"used only": True}
+"""Metadata of a field that files hold only where it differs from its default."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,11 +145,14 @@ class Source:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Sink:
-    """The model's output: ``shape`` as in the model, its edge, and the meaning of its integers.
+    """The output of a design: ``shape`` as in the model, its edge, the meaning of its integers.
 
-    The real output is ``scale * integer + offset``, exact numbers (see `bitrill.exact`), one for
-    each channel (innermost axis) or a single one. Decisions (indices) have neither.
-    ``channel_last``: see `Source`.
+    They mean ``scale * integer + offset``, exact numbers (see `bitrill.exact`), one for each
+    channel (innermost axis) or a single one. Decisions (indices) have neither. ``channel_last``:
+    see `Source`. ``parts``: where several tensors follow each other in a frame, each flat as on its
+    edge, what each one is; empty where there is only this one. ``functions``: what the host
+    computes of them. ``outputs``: those of the model; empty where the integers, scaled, are the one
+    output, of float32 (int64 for decisions).
     """
 
     shape: tuple[int, ...]
@@ -154,13 +161,16 @@ class Sink:
     scale: tuple = ()
     offset: tuple = ()
     channel_last: bool = False
+    parts: tuple[Part, ...] = field(default=(), metadata=USED_ONLY)
+    functions: tuple[HostFunction, ...] = field(default=(), metadata=USED_ONLY)
+    outputs: tuple[Output, ...] = field(default=(), metadata=USED_ONLY)
 
     @cached_property
     def _floats(self) -> tuple[np.ndarray, np.ndarray]:
         return np.array([float(s) for s in self.scale]), np.array([float(o) for o in self.offset])
 
     def dequantize(self, y: np.ndarray) -> np.ndarray:
-        """Integers ``[N, *shape]`` to the model's float64 outputs."""
+        """Integers ``[N, *shape]`` to the float64 numbers that they mean, before ``functions``."""
         if not self.scale:
             return y.astype(np.float64)
         scale, offset = self._floats
@@ -175,5 +185,9 @@ class Sink:
         return from_edge(y, self.shape, channel_last=self.channel_last)
 
     def __str__(self) -> str:
-        meaning = "scaled" if self.scale else "decisions"
-        return f"output {'x'.join(map(str, self.shape))} from {self.edge}, {meaning}"
+        if self.parts:
+            meaning = f"{len(self.parts)} tensors"
+        else:
+            meaning = "scaled" if self.scale else "decisions"
+        host = "".join(f", {f.op}" for f in self.functions)
+        return f"output {'x'.join(map(str, self.shape))} from {self.edge}, {meaning}{host}"

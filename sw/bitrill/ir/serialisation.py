@@ -20,7 +20,7 @@ import numpy as np
 from .. import exact, functions, real
 from ..errors import StageError, StorageError, UnsupportedError
 from ..storage import json_bytes, read_bytes, read_json, write_bytes
-from . import activation, interface, operator, registry, types
+from . import activation, host, interface, operator, registry, types
 from . import graph as graph_module
 from .graph import Graph, Stage
 
@@ -55,6 +55,9 @@ _PARTS: dict[str, type] = {
         types.IntType,
         types.Tensor,
         operator.Impl,
+        host.HostFunction,
+        host.Output,
+        host.Part,
         interface.Source,
         interface.Sink,
         interface.InputQuantizer,
@@ -149,6 +152,8 @@ def _encode(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
         out: dict[str, Any] = {"class": type(value).__name__}
         here = value.name if isinstance(value, operator.Operator) else path
         for f in dataclasses.fields(value):
+            if f.metadata == interface.USED_ONLY and getattr(value, f.name) == f.default:
+                continue
             key = f"{here}.{f.name}" if here else f.name
             out[f.name] = _encode(getattr(value, f.name), key, arrays)
         return out

@@ -28,9 +28,9 @@ class ArgMax(Operator):
 
     The score of channel c is ``gain[c] * x[c] + offset[c]``, int64 ``[C]`` each: integers with the
     order and the ties of the real scores (see `bitrill.passes.head`).
-    x: ``[C]``, or with axes of size 1 before; y: ``[k]``. One element a beat in, one index a beat
-    out. Scores are sorted into k registers; the next vector is accepted while the indices of this
-    one leave.
+    x: ``[C]``, or with axes of size 1 before; y: ``[k]``. Of ``[.., C]`` with several places each
+    has its own indices, ``[.., k]``. One element a beat in, one index a beat out. Scores are sorted
+    into k registers; the next vector is accepted while the indices of this one leave.
     """
 
     kind = "argmax"
@@ -44,10 +44,6 @@ class ArgMax(Operator):
         freeze_channels(self, "gain", "offset")
         if not self.plain:
             must_be_numbers(self)
-        if self.x.size != self.x.channels:
-            raise SpecError(
-                f"{self.name}: the operand of argmax must be a vector, not of shape {self.x.shape}"
-            )
         if self._bound >= 1 << 48:
             raise SpecError(f"{self.name}: scores must fit 48 bits, not {self._bound.bit_length()}")
         if not 1 <= self.k <= self.x.channels:
@@ -66,7 +62,8 @@ class ArgMax(Operator):
         yield Impl()
 
     def infer(self) -> Tensor:
-        return Tensor((self.k,), IntType.for_range(lo=0, hi=self.x.channels - 1))
+        places = () if self.x.size == self.x.channels else self.x.shape[:-1]
+        return Tensor((*places, self.k), IntType.for_range(lo=0, hi=self.x.channels - 1))
 
     @property
     def _bound(self) -> int:
@@ -82,7 +79,8 @@ class ArgMax(Operator):
         return IntType.for_range(lo=int(values.min()), hi=int(values.max()))
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
-        scores = xs[0].reshape(len(xs[0]), -1).astype(np.int64) * self.gain + self.offset
+        x = xs[0].reshape(len(xs[0]), *self.y.shape[:-1], self.x.channels)
+        scores = x.astype(np.int64) * self.gain + self.offset
         if self.k == 1:
             return scores.argmax(-1)[..., None]
         return np.argsort(-scores, axis=-1, kind="stable")[..., : self.k]
@@ -106,13 +104,14 @@ class ArgMax(Operator):
         return 2 if self.plain else 3
 
     def schedule(self) -> Schedule:
-        c, k = self.x.size, self.k
+        c, k = self.x.channels, self.k
+        n_in, n_out = self.x.size, self.y.size
         before = self.latency - 1
         # an element that ends a vector waits, in the last stage before the insertion, until the
         # indices of the vector before have left
-        ended = (np.arange(c) - before + 1) // c
-        decided = Rule("out", "in", np.full(k, c - 1), self.latency)
-        return Schedule(c, 0, k, (decided, Rule("in", "out", (ended - 1) * k - 1, 0)))
+        ended = (np.arange(n_in) - before + 1) // c
+        decided = Rule("out", "in", (np.arange(n_out) // k + 1) * c - 1, self.latency)
+        return Schedule(n_in, 0, n_out, (decided, Rule("in", "out", (ended - 1) * k - 1, 0)))
 
     def structure(self) -> Structure:
         s, score = Structure(), self.score_type.bits

@@ -200,10 +200,13 @@ CASES: dict[str, tuple[Change, str]] = {
         "must have one input that is no initializer, not 2: 'x', 'y'",
     ),
     "same input twice": (lambda m: m.graph.input.add(name="x"), "two inputs have one name"),
-    "no output": (lambda m: m.graph.ClearField("output"), "the model must have one output, not 0"),
-    "two outputs": (
-        lambda m: m.graph.output.add(name="t1"),
-        "the model must have one output, not 2",
+    "no output": (
+        lambda m: m.graph.ClearField("output"),
+        "the model must have 1 to 64 outputs of different names, not 0",
+    ),
+    "same output twice": (
+        lambda m: m.graph.output.add(name=m.graph.output[0].name),
+        "the model must have 1 to 64 outputs of different names, not 2",
     ),
     "unknown output": (
         lambda m: setattr(m.graph.output[0], "name", "q"),

@@ -12,6 +12,12 @@ NODES = 10_000
 NODE_ITEMS = 64
 """Inputs, outputs or attributes of one node."""
 
+OUTPUTS = 64
+"""Outputs of a model."""
+
+HOST_NODES = 256
+"""Nodes at a model's end that the host computes."""
+
 ATTRIBUTE_ITEMS = 1 << 16
 """Elements of one list attribute."""
 

@@ -34,6 +34,23 @@ class Node:
         return f"{shown(self.op)[1:-1]} node {self.index} (gives {gives})"
 
 
+@dataclass(frozen=True)
+class Declared:
+    """An output as the model declares it.
+
+    ``dtype``: its element type as in numpy, empty where that is not told. ``shape``: its sizes, the
+    batch's first, None for those that are free; None where no shape is told.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...] | None
+
+    def __str__(self) -> str:
+        sizes = "" if self.shape is None else [s or "free" for s in self.shape]
+        return f"{self.dtype or 'of no type'} {sizes}".strip()
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A sound ONNX graph: sorted, with one writer for each tensor and every input defined.
@@ -48,7 +65,7 @@ class Model:
     input: str
     batch: int | None
     shape: tuple[int, ...]
-    output: str
+    outputs: tuple[Declared, ...]
     nodes: tuple[Node, ...]
     constants: Mapping[str, np.ndarray]
     reasons: tuple[str, ...]

@@ -20,7 +20,7 @@ from . import limits
 from .bodies import Bodies, faults
 from .functions import STANDARD
 from .message_count import count_messages
-from .model import Attribute, Model, Node
+from .model import Attribute, Declared, Model, Node
 from .names import shown, text
 from .tensors import TensorReader
 from .wiring import check_structure, needed_nodes
@@ -33,6 +33,9 @@ OPSETS = range(7, 26)
 
 IR_VERSIONS = range(3, 15)
 """Accepted versions of the file format."""
+
+_NUMPY = {"FLOAT": "float32", "DOUBLE": "float64"}
+"""Names of element types in numpy, where they are not those of ONNX in small letters."""
 
 QUANT_DOMAINS = ("onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general")
 
@@ -117,19 +120,23 @@ class _Parser:
                 0,
                 f"the model must have one input that is no initializer, not {len(inputs)}: {given}",
             )
-        if len(outputs) != 1:
-            broken.insert(0, f"the model must have one output, not {len(outputs)}")
+        if not 1 <= len(outputs) <= limits.OUTPUTS or len({*outputs}) != len(outputs):
+            broken.insert(
+                0,
+                f"the model must have 1 to {limits.OUTPUTS} outputs of different names,"
+                f" not {len(outputs)}",
+            )
         if broken:
             raise self.fail(broken)
         batch, shape = self._input(inputs[0])
-        used = needed_nodes(nodes, outputs[0])
+        used = needed_nodes(nodes, outputs)
         return Model(
             self.path,
             opset,
             inputs[0].name,
             batch,
             shape,
-            outputs[0],
+            tuple(map(self._declared, self.graph.output)),
             used,
             constants,
             tuple(f"{self.path.name}: {r}" for r in reasons),
@@ -202,6 +209,21 @@ class _Parser:
                 f"{what} must have at most {limits.INPUT_ELEMENTS} elements, not {total}"
             )
         return sizes[0], tuple(s for s in sizes[1:] if s is not None)
+
+    def _declared(self, value: ValueInfoProto) -> Declared:
+        """Return an output's declaration; kinds that no network here gives are left out."""
+        kind, types = value.type.tensor_type, self.onnx.TensorProto
+        if not value.type.HasField("tensor_type"):
+            return Declared(value.name, "", None)
+        shape = None
+        if (
+            kind.HasField("shape") and kind.shape.dim
+        ):  # no axes: it tells nothing, not even the batch
+            dims = kind.shape.dim
+            shape = tuple(d.dim_value if d.HasField("dim_value") else None for d in dims)
+        name = self.tensors.type_name(kind.elem_type)
+        known = kind.elem_type != types.UNDEFINED
+        return Declared(value.name, _NUMPY.get(name, name.lower()) if known else "", shape)
 
     def _node(self, index: int, proto: NodeProto) -> Node:
         attributes: dict[str, Attribute] = {}

@@ -71,9 +71,9 @@ def _order_faults(nodes: Sequence[Node], writer: dict[str, Node | None]) -> list
     return [f"nodes must be sorted: {node} reads {shown(tensor)}, which {source} gives later"]
 
 
-def needed_nodes(nodes: Sequence[Node], output: str) -> tuple[Node, ...]:
-    """Return the nodes that ``output`` depends on, in order."""
-    wanted, kept = {output}, []
+def needed_nodes(nodes: Sequence[Node], outputs: Sequence[str]) -> tuple[Node, ...]:
+    """Return the nodes that ``outputs`` depend on, in order."""
+    wanted, kept = {*outputs}, []
     for node in reversed(nodes):
         if not wanted.isdisjoint(node.outputs):
             kept.append(node)

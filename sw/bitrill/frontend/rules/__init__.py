@@ -6,12 +6,12 @@ from . import (
     convs,
     elementwise,
     extremes,
+    host,
     joins,
     l1_matmul,
     linear_quantizers,
     matmul,
     multithreshold,
-    outputs,
     pads,
     pools,
     qlinear,
@@ -20,21 +20,30 @@ from . import (
     resample,
     rounding,
     shapes,
+    table,
     truncs,
 )
+from .host import HOST
+
+
+def accepted() -> list[str]:
+    """Return the names of all operators that have a rule, in hardware or on the host."""
+    return sorted({*table.accepted(), *HOST})
+
 
 __all__ = [
+    "accepted",
     "activations",
     "arrange",
     "convs",
     "elementwise",
     "extremes",
+    "host",
     "joins",
     "l1_matmul",
     "linear_quantizers",
     "matmul",
     "multithreshold",
-    "outputs",
     "pads",
     "pools",
     "qlinear",
@@ -43,5 +52,6 @@ __all__ = [
     "resample",
     "rounding",
     "shapes",
+    "table",
     "truncs",
 ]

@@ -12,7 +12,7 @@ from .layouts import axis_of, either
 from .table import rule, since, until
 
 
-@rule("Identity", inputs=1, layout="same", after_head="passed", integers="kept")
+@rule("Identity", inputs=1, layout="same", integers="kept")
 @rule(
     "Dropout",
     inputs={1: 1, 12: (1, 3)},
@@ -51,15 +51,7 @@ def constant(call: Call) -> Known:
     return Const(array)
 
 
-@rule(
-    "Cast",
-    inputs=1,
-    layout="same",
-    after_head="passed",
-    integers="read",
-    to=int,
-    saturate=since(19, int),
-)
+@rule("Cast", inputs=1, layout="same", integers="read", to=int, saturate=since(19, int))
 def cast(call: Call) -> Known:
     """Cast constants as ONNX does; data are exact and stay as they are."""
     value, to = call.value(0), call.int_attribute("to", 0)
@@ -155,7 +147,7 @@ def concat(call: Call) -> Known:
 def slice_(call: Call) -> Known:
     """Slice constants or data."""
     value = call.value(0)
-    starts, ends, axes, steps = _slices(call)
+    starts, ends, axes, steps = slices(call)
     if isinstance(value, Data):
         return _parts(call, value, starts, ends, axes, steps)
     value = _const(call, 0)
@@ -186,7 +178,7 @@ def _parts(call: Call, x: Data, *given: list[int]) -> Known:
     return crops.sliced(call, x, parts[1:])
 
 
-def _slices(call: Call) -> tuple[list[int], ...]:
+def slices(call: Call) -> tuple[list[int], ...]:
     """Return starts, ends, axes and steps: inputs, or (before opset 10) attributes."""
     if call.opset >= 10:
         starts, ends = call.integers(1, "starts").tolist(), call.integers(2, "ends").tolist()
@@ -201,16 +193,8 @@ def _slices(call: Call) -> tuple[list[int], ...]:
     return starts, ends, axes, steps
 
 
-@rule(
-    "Squeeze",
-    inputs={1: 1, 13: (1, 2)},
-    after_head="passed",
-    integers="kept",
-    axes=until(12, tuple),
-)
-@rule(
-    "Unsqueeze", inputs={1: 1, 13: 2}, after_head="passed", integers="kept", axes=until(12, tuple)
-)
+@rule("Squeeze", inputs={1: 1, 13: (1, 2)}, integers="kept", axes=until(12, tuple))
+@rule("Unsqueeze", inputs={1: 1, 13: 2}, integers="kept", axes=until(12, tuple))
 def squeeze(call: Call) -> Known:
     """Drop or add axes of size 1; the axes are an attribute or an input."""
     value, is_squeeze = call.value(0), call.node.op == "Squeeze"
@@ -244,7 +228,7 @@ def _full_shape(call: Call, value: Known) -> tuple[int, ...]:
     return _array(value).shape
 
 
-@rule("Flatten", inputs=1, after_head="passed", integers="kept", axis=int)
+@rule("Flatten", inputs=1, integers="kept", axis=int)
 def flatten(call: Call) -> Known:
     """Make two axes of all."""
     value = call.value(0)
@@ -255,7 +239,7 @@ def flatten(call: Call) -> Known:
     return _reshaped(call, value, (prod(old[:axis]), prod(old[axis:])))
 
 
-@rule("Reshape", inputs=2, after_head="passed", integers="kept", allowzero=since(14, int))
+@rule("Reshape", inputs=2, integers="kept", allowzero=since(14, int))
 def reshape(call: Call) -> Known:
     """Give the same elements another shape."""
     value, target = call.value(0), _const(call, 1)

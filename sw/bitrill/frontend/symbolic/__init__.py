@@ -5,10 +5,12 @@ from .call import RAW_HINT, Call
 from .constants import Const, Quantized, Work, as_objects, check_exact, exact_array
 from .gains import PAIRS, combinations, thresholds_of_sum
 from .grids import is_constant, multiplied, ratios
+from .host_call import HostCall, Operand
+from .hosted import Hosted, Value, decided, of_integers, on_host, unreadable
 from .orders import arrange, to_depth, to_space
 from .refusal import RefusedError, brief
 from .rounded import Rounded
-from .values import Data, Deferred, Head, Known, Unknown, Value, per_channel, rank_of, transposed
+from .values import Data, Deferred, Known, Unknown, per_channel, rank_of, transposed
 
 __all__ = [
     "PAIRS",
@@ -18,8 +20,10 @@ __all__ = [
     "Data",
     "Deferred",
     "GraphBuilder",
-    "Head",
+    "HostCall",
+    "Hosted",
     "Known",
+    "Operand",
     "Quantized",
     "RefusedError",
     "Rounded",
@@ -31,9 +35,12 @@ __all__ = [
     "brief",
     "check_exact",
     "combinations",
+    "decided",
     "exact_array",
     "is_constant",
     "multiplied",
+    "of_integers",
+    "on_host",
     "per_channel",
     "rank_of",
     "ratios",
@@ -41,4 +48,5 @@ __all__ = [
     "to_depth",
     "to_space",
     "transposed",
+    "unreadable",
 ]

@@ -5,7 +5,7 @@ While the importer goes through a model, each tensor stands for one value:
 - `Data`: an integer edge of the new graph (or the model's float input), and the exact real
   functions that the model has applied to it since;
 - `constants.Const`, `constants.Quantized`: numbers that are known;
-- `Head`: the end of the network: decisions, or scores of which only the order counts;
+- `hosted.Hosted`: what the host computes at the network's end;
 - `Unknown`: the result of a refused node; nodes that read it are passed over in silence.
 """
 
@@ -96,6 +96,16 @@ class Data:
             and bool(np.array_equal(self.stream, np.arange(self.size)))
         )
 
+    def placed(self, edge: str, frame: tuple[int, ...], stream: np.ndarray) -> Data:
+        """Another edge of that frame, without steps: element i of ``stream``'s shape, row by row,
+        is the edge's element ``stream[i]`` as it stands."""
+        data = replace(
+            self, edge=edge, frame=frame, shape=stream.shape, steps=(), order=None, deferred=None
+        )
+        where = np.argsort(data.stream)[stream.reshape(-1)]
+        same = np.array_equal(where, np.arange(where.size))
+        return replace(data, order=None if same else where)
+
     def first(self) -> Data:
         """The same edge seen as ``[channels, *places]``."""
         return replace(self, shape=self.image, order=None)
@@ -165,21 +175,12 @@ class Data:
         return self.affine
 
 
-@dataclass(frozen=True, eq=False)
-class Head:
-    """A value for the model's end only: scores that a Softmax was dropped behind, or decisions."""
-
-    data: Data
-    decided: bool = False
-
-
 @dataclass(frozen=True)
 class Unknown:
     """The result of a refused node, whose reason is already listed."""
 
 
 Known: TypeAlias = Data | Const | Quantized
-Value: TypeAlias = Known | Head | Unknown
 
 
 def transposed(value: Known, perm: tuple[int, ...]) -> Known:

@@ -1,0 +1,93 @@
+"""Takes a network's integers apart and computes the model's outputs from them.
+
+The integers of a frame are those of one tensor, or of several one after the other (``parts``).
+Each part is dequantized in float64; the host's ``functions`` follow, then each output is cast to
+the model's element type.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .functions import FUNCTIONS
+from .layout import to_model
+
+BATCH = 1 << 20
+"""Numbers of a part that functions are computed of at once."""
+
+
+class Part:
+    """Integers of one tensor, and the numbers that they mean."""
+
+    def __init__(self, spec: dict[str, Any]):
+        self.shape, self.edge = tuple(spec["shape"]), tuple(spec["edge"])
+        self.channel_last = bool(spec["channel_last"])
+        self.size = int(np.prod(self.edge, dtype=np.int64))
+        self._scale, self._offset = (
+            np.array([float.fromhex(v) for v in spec[k]]) for k in ("scale", "offset")
+        )
+
+    def numbers(self, y: np.ndarray) -> np.ndarray:
+        """Return float64 ``[N, *shape]`` (int64 for decisions) of the stream's ``[N, size]``."""
+        y = y.reshape(-1, *self.edge)
+        if len(self._scale):
+            y = y * self._scale + self._offset
+        return to_model(y, self.shape, self.channel_last)
+
+
+class Outputs:
+    """The model's outputs, from the ``output`` of a ``network.json``."""
+
+    def __init__(self, spec: dict[str, Any]):
+        self._parts = [Part(p) for p in spec.get("parts", [spec])]
+        self._functions = [
+            (
+                FUNCTIONS[f["op"]],
+                f["inputs"],
+                {k: _attribute(v) for k, v in f["attributes"].items()},
+            )
+            for f in spec.get("functions", [])
+        ]
+        plain = "float32" if spec["scale"] else "int64"
+        named = spec.get("outputs") or [
+            {"name": "output", "shape": spec["shape"], "dtype": plain, "value": 0}
+        ]
+        self._outputs = [
+            (o["name"], tuple(o["shape"]), np.dtype(o["dtype"]), o["value"]) for o in named
+        ]
+        self._size = sum(p.size for p in self._parts)
+
+    def of(self, y: np.ndarray) -> dict[str, np.ndarray]:
+        """Return every output ``[N, *shape]`` by name, of the stream's integers ``[N, ..]``."""
+        y = y.reshape(-1, self._size)
+        out = {name: np.empty((len(y), *shape), dtype) for name, shape, dtype, _ in self._outputs}
+        some = max(1, BATCH // self._size)
+        for k in range(0, len(y), some):
+            values = self._values(y[k : k + some])
+            for name, _, _, value in self._outputs:
+                with np.errstate(over="ignore"):  # float16: infinity, as the model has it
+                    out[name][k : k + some] = values[value]
+        return out
+
+    def _values(self, y: np.ndarray) -> list[np.ndarray]:
+        values, at = [], 0
+        for part in self._parts:
+            values.append(part.numbers(y[:, at : at + part.size]))
+            at += part.size
+        with np.errstate(all="ignore"):  # logarithms of 0 and the like are the model's own
+            for f, inputs, attributes in self._functions:
+                values.append(f(*(values[i] for i in inputs), **attributes))
+        return values
+
+
+def _attribute(value: Any) -> Any:
+    """Return an attribute as a function takes it; arrays of numbers are objects."""
+    if not isinstance(value, dict):
+        return value
+    if "floats" in value:
+        numbers = np.array([float.fromhex(v) for v in value["floats"]])
+    else:
+        numbers = np.array(value["integers"], np.int64)
+    return numbers.reshape(value["shape"])

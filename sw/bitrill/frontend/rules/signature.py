@@ -1,0 +1,104 @@
+"""What the nodes of an ONNX operator may look like: inputs and attributes, by opset."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from ..reader.model import Attribute, Node
+from ..reader.names import shown
+
+Outputs: TypeAlias = Literal["first", "first read", "all"]
+
+
+@dataclass(frozen=True)
+class Versioned:
+    """Type of an attribute that ONNX has in the opsets ``first .. last`` only."""
+
+    kind: type
+    first: int = 1
+    last: int | None = None
+
+    def fault(self, opset: int) -> str:
+        """Return why a node of that opset must not have the attribute; empty if it may."""
+        if opset < self.first:
+            return f"belongs to opsets from {self.first} on, and the model's is {opset}"
+        if self.last is not None and opset > self.last:
+            return f"belongs to opsets up to {self.last}, and the model's is {opset}"
+        return ""
+
+
+def since(opset: int, kind: type) -> Versioned:
+    """Type of an attribute that ONNX has from ``opset`` on."""
+    return Versioned(kind, first=opset)
+
+
+def until(opset: int, kind: type) -> Versioned:
+    """Type of an attribute that ONNX has up to ``opset``."""
+    return Versioned(kind, last=opset)
+
+
+Inputs: TypeAlias = int | tuple[int, int] | Mapping[int, int | tuple[int, int]]
+"""How many inputs a node has, or the least and the most; by the opset from which on that holds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signature:
+    """An operator's name and domain, and what its nodes may look like.
+
+    - ``inputs``: the least and the largest number of inputs, by the opset from which on they hold.
+    - ``attributes``: the accepted attributes and the type of each: int, float, str, tuple (a list
+      of integers), list (a list of floats) or numpy.ndarray, and the opsets that have it.
+    - ``last``: the last opset that has the operator, None where all later ones do.
+    - ``outputs``: which outputs others may read: the first; ``"first read"``: further ones may be
+      named if nothing reads them; ``"all"``.
+    """
+
+    op: str
+    domain: str
+    inputs: Mapping[int, tuple[int, int]]
+    attributes: Mapping[str, Versioned]
+    last: int | None
+    outputs: Outputs
+
+    def fault(self, node: Node, opset: int) -> str:
+        """Return why the inputs and attributes of ``node`` are not accepted; empty if they are."""
+        opset = max(self.inputs) if self.domain else opset  # other domains have no such versions
+        versions = [v for v in self.inputs if v <= opset]
+        if not versions or (self.last is not None and opset > self.last):
+            ends = f"{min(self.inputs)} to {self.last}" if self.last else f"{min(self.inputs)} on"
+            return f"it belongs to opsets from {ends}, and the model's is {opset}"
+        least, most = self.inputs[max(versions)]
+        if not least <= len(node.inputs) <= most:
+            count = str(least) if least == most else f"{least} to {most}"
+            at = f" at opset {opset}" if len(self.inputs) > 1 else ""
+            return f"it must have {count} inputs{at}, not {len(node.inputs)}"
+        for name, value in node.attributes.items():
+            if name not in self.attributes:
+                known = ", ".join(
+                    n for n, t in self.attributes.items() if self.domain or not t.fault(opset)
+                )
+                return f"its attributes must be among {known or 'none'}, not {shown(name)}"
+            if not self.domain and (fault := self.attributes[name].fault(opset)):
+                return f"attribute {name} {fault}"
+            if not has_type(value, self.attributes[name].kind):
+                return f"attribute {name} has the wrong type"
+        return ""
+
+
+def by_opset(inputs: Inputs) -> dict[int, tuple[int, int]]:
+    """Return the least and the largest number of inputs by opset."""
+    counts = inputs if isinstance(inputs, Mapping) else {1: inputs}
+    return {v: (n, n) if isinstance(n, int) else n for v, n in counts.items()}
+
+
+def versioned(types: Mapping[str, type | Versioned]) -> dict[str, Versioned]:
+    """Return types of attributes with the opsets that have them: all, where none are told."""
+    return {n: t if isinstance(t, Versioned) else Versioned(t) for n, t in types.items()}
+
+
+def has_type(value: Attribute, kind: type) -> bool:
+    """Whether an attribute of a node has the type that its rule names."""
+    if kind in (tuple, list):
+        number = int if kind is tuple else int | float
+        return isinstance(value, tuple) and all(isinstance(v, number) for v in value)
+    return isinstance(value, kind)
