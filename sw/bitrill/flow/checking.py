@@ -79,6 +79,12 @@ def check(
     file is another network than the one that was recorded.
     """
     graph = load(model, raw_input, input_scale)
+    if not graph.sink.is_plain:
+        host = ", ".join(dict.fromkeys(f.op for f in graph.sink.functions)) or "several outputs"
+        raise SpecError(
+            f"the model must end in one output that is a scale times integers, not in {host}:"
+            " cut it there, and record what is in front"
+        )
     x, recorded = _array(inputs), _recorded(graph, outputs)
     graph.source.check_shape(x)
     if len(x) != len(recorded):

@@ -184,6 +184,11 @@ class Sink:
         """Inverse of `flatten`."""
         return from_edge(y, self.shape, channel_last=self.channel_last)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the integers, scaled, are the model's one output."""
+        return not (self.parts or self.functions)
+
     def __str__(self) -> str:
         if self.parts:
             meaning = f"{len(self.parts)} tensors"

@@ -11,6 +11,9 @@ from ..ops import ArgMax
 from ..real import at
 from .ranking import Ranking, magnitude
 
+ORDERED = {"Softmax", "LogSoftmax", "Sigmoid", "Tanh", "Exp", "Softplus", "Softsign", "Reshape"}
+"""Functions behind which the order of scores is the same: decisions leave them out."""
+
 MAX_PAIRS = 1 << 23
 """Largest number of pairs of channel and value that are ranked."""
 
@@ -37,6 +40,10 @@ def add_argmax(graph: Graph, k: int) -> Graph:
     sink = graph.sink
     if not sink.scale:
         raise SpecError(f"top needs a network that gives scores; {graph.name} does not")
+    others = sorted({f.op for f in sink.functions} - ORDERED)
+    if others or len(sink.outputs) > 1:
+        what = ", ".join(others) or f"{len(sink.outputs)} outputs"
+        raise SpecError(f"top needs a network whose scores are its output; {graph.name} has {what}")
     channels = range(sink.tensor.channels)
     names = {n.name for n in graph.nodes}
     name = next(
