@@ -140,8 +140,11 @@ class Elastic:
         return o
 
     def delay(self, value: Value, name: str, *, first: int, last: int) -> Value:
-        """``value``, registered in each of the stages ``first .. last`` (none if last < first)."""
-        for stage in range(first, last + 1):
+        """``value``, registered in each of the stages ``first .. last`` (none if last < first).
+
+        A value without bits stays as it is: Verilog has no empty registers.
+        """
+        for stage in range(first, last + 1 if len(value) else first):
             value = self.register(stage, value, f"{name}{stage}")
         return value
 

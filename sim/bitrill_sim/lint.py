@@ -1,0 +1,81 @@
+"""Verilator's lint of a design with all warnings on, but for those that generated code always has."""
+
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bitrill.errors import ToolError
+
+from .tools import verilator
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """A warning that is no fault: its code, the form of its message, and why."""
+
+    code: str
+    form: str
+    reason: str
+
+    def covers(self, code: str, message: str) -> bool:
+        """Return whether a warning is of this form."""
+        return code == self.code and re.search(self.form, message) is not None
+
+
+WAIVERS = (
+    Waiver("DECLFILENAME", "", "all modules of a design stand in one file"),
+    Waiver(
+        "UNUSEDSIGNAL",
+        "",
+        "Amaranth gives every port of a submodule a wire in the module around it, and a sum keeps"
+        " the carry that its width proves to be 0",
+    ),
+    Waiver(
+        "PROCASSINIT",
+        "",
+        "Amaranth's registers have their reset value as initial value, too, as FPGAs load it",
+    ),
+    Waiver(
+        "WIDTHEXPAND",
+        r"^Operator \w+ expects \d+ bits on the [LR]HS",
+        "Verilog extends the narrower operand by its sign as Amaranth does; results are not cut",
+    ),
+    Waiver(
+        "WIDTHTRUNC",
+        "^Logical operator LOGNOT expects 1 bit",
+        "Yosys writes a test for zero of several bits as !x",
+    ),
+    Waiver(
+        "CASEINCOMPLETE",
+        "",
+        "Amaranth sets each value of a process before its case, so that nothing is held",
+    ),
+    Waiver(
+        "UNSIGNED", "", "a bound that a type cannot pass stays in the code, for all types alike"
+    ),
+    Waiver(
+        "CMPCONST", "", "a bound that a type cannot pass stays in the code, for all types alike"
+    ),
+)
+"""Every warning that is accepted, with the reason."""
+
+_WARNING = re.compile(r"^%(?:Warning|Error)(?:-(\w+))?: (?:\S+:\d+:\d+: )?(.*)$", re.MULTILINE)
+
+
+def lint(sources: Sequence[Path], *, top: str = "top") -> list[str]:
+    """Return Verilator's warnings and errors about a design, without those that are waived."""
+    tool = verilator()
+    command = [str(tool.program), "--lint-only", "-Wall", "--top-module", top, *map(str, sources)]
+    environment = {**os.environ, "VERILATOR_ROOT": str(tool.root)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    found = [(code, text) for code, text in _WARNING.findall(done.stderr) if code or ":" in text]
+    if done.returncode and not found:
+        raise ToolError(f"verilator failed: {done.stderr.strip()[-300:]}")
+    return [
+        f"{code or 'error'}: {text}"
+        for code, text in found
+        if not any(w.covers(code, text) for w in WAIVERS)
+    ]
