@@ -12,6 +12,7 @@ from typing import Any
 
 from bitrill.errors import SpecError, StorageError
 from bitrill.parts.devices import part_of
+from bitrill.storage import read_bytes
 
 from . import schema
 
@@ -129,11 +130,11 @@ class Board:
 
 def load(path: Path) -> Board:
     """Read a board's TOML file; raises `SpecError` with everything that is wrong in it."""
+    if not schema.is_word(schema.NAME, path.stem):
+        raise SpecError(f"a board's name must be of {schema.WORDS}, not {path.stem!r}")
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raw = tomllib.loads(read_bytes(path).decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SpecError(f"{path}: not TOML: {error}") from None
     problems = schema.check(raw)
     resources = None if problems else _resources(raw)

@@ -5,6 +5,7 @@ a right one.
 """
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -56,16 +57,32 @@ def _choices(values: tuple[str, ...], **options: Any) -> Key:
     return Key("a list of " + ", ".join(values), test, **options)
 
 
-def _text(accepts: str = "a text", **options: Any) -> Key:
-    return Key(accepts, lambda v: isinstance(v, str) and bool(v.strip()), **options)
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+"""A word that scripts, constraints, paths and command lines take as it is. Texts of a board's file
+reach all of these, and the file may be anybody's."""
+
+WORDS = f"letters, digits, {', '.join('._-')}"
+_PART = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}(/[A-Za-z0-9]{1,15})?"
+_PIN = r"[A-Za-z0-9_]{1,31}"
 
 
-def _texts(accepts: str, **options: Any) -> Key:
+def is_word(pattern: str, value: Any) -> bool:
+    """Whether a value is a text that consists of a pattern."""
+    return isinstance(value, str) and re.fullmatch(pattern, value, re.ASCII) is not None
+
+
+def _word(accepts: str, pattern: str, **options: Any) -> Key:
+    return Key(accepts, lambda v: is_word(pattern, v), **options)
+
+
+def _words(accepts: str, pattern: str, **options: Any) -> Key:
     return Key(
-        accepts,
-        lambda v: isinstance(v, list) and all(isinstance(x, str) and x for x in v),
-        **options,
+        accepts, lambda v: isinstance(v, list) and all(is_word(pattern, x) for x in v), **options
     )
+
+
+def _title(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
 
 
 _SHARE = _number(0, 1, "a share above 0 and at most 1", required=False)
@@ -73,9 +90,9 @@ _COUNT = _whole(0, 1 << 30, "a whole number")
 
 TABLES: dict[str, dict[str, Key]] = {
     "": {
-        "title": _text(),
+        "title": Key("a text of one line", _title),
         "family": _choice(FAMILIES),
-        "part": _text("the part's full name"),
+        "part": _word("the part's full name", _PART),
         "idcode": _whole(1, (1 << 28) - 1 | 0xF << 28, "the 32-bit JTAG IDCODE", required=False),
         "clock_mhz": _number(0, 2000, "MHz of the network's clock, above 0 and at most 2000"),
         "crystal_mhz": _number(0, 1000, "MHz of the oscillator, above 0 and at most 1000"),
@@ -105,25 +122,25 @@ TABLES: dict[str, dict[str, Key]] = {
         "baud": _whole(9600, 12_000_000, "baud, 9600 to 12000000", families=SMALL),
     },
     "ps": {
-        "presets": _texts("a list of board parts, vendor:name"),
+        "presets": _words("a list of board parts, vendor:name", rf"{NAME}(:{NAME}){{1,3}}"),
         "in_vivado": Key("true or false", lambda v: isinstance(v, bool)),
         "pll_mhz": _number(
             0, 3000, "MHz of the PLL of I/O, above 0 and at most 3000", required=False
         ),
     },
     "flash": {
-        "board": _text("a board of openFPGALoader", required=False),
-        "cable": _text("a cable of openFPGALoader", required=False),
+        "board": _word("a board of openFPGALoader", NAME, required=False),
+        "cable": _word("a cable of openFPGALoader", NAME, required=False),
     },
     "pins": {
-        "clk": _text("a pin", required=False),
-        "rx": _text("a pin", required=False),
-        "tx": _text("a pin", required=False),
-        "standard": _text("an I/O standard", required=False),
-        "high": _texts("a list of pins to hold high", required=False),
+        "clk": _word("a pin", _PIN, required=False),
+        "rx": _word("a pin", _PIN, required=False),
+        "tx": _word("a pin", _PIN, required=False),
+        "standard": _word("an I/O standard", NAME, required=False),
+        "high": _words("a list of pins to hold high", _PIN, required=False),
         "amaranth": Key(
             "module:class of an amaranth-boards platform",
-            lambda v: isinstance(v, str) and v.count(":") == 1,
+            lambda v: is_word(r"\w+(\.\w+)*:\w+", v),
             required=False,
         ),
     },

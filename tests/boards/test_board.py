@@ -148,6 +148,54 @@ def test_what_is_wrong_is_named(
     assert str(caught.value).startswith(str(path))
 
 
+BAD = ("$(x)", "`x`", "a b", "a;b", 'a"b', "a'b", "a\\nb", "[x]", "{x}", "-x", "../x", "", "é")
+
+
+@pytest.mark.parametrize(
+    ("like", "key", "message"),
+    [
+        ("pynq-z2", "part", "part must be the part's full name"),
+        ("pynq-z2", "board", "flash.board must be a board of openFPGALoader"),
+        ("pynq-z2", "presets", "ps.presets must be a list of board parts, vendor:name"),
+        ("kv260", "cable", "flash.cable must be a cable of openFPGALoader"),
+        ("ulx3s-85f", "clk", "pins.clk must be a pin"),
+        ("ulx3s-85f", "high", "pins.high must be a list of pins to hold high"),
+        ("icebreaker", "rx", "pins.rx must be a pin"),
+        ("tang-nano-9k", "standard", "pins.standard must be an I/O standard"),
+    ],
+)
+@pytest.mark.parametrize("bad", BAD)
+def test_no_text_reaches_a_script_that_scripts_would_read(
+    tmp_path: Path, like: str, key: str, message: str, bad: str
+) -> None:
+    text = (SHIPPED / f"{like}.toml").read_text()
+    if not re.search(f"^{key} = ", text, re.M):
+        text = text.replace("[pins]\n", f'[pins]\n{key} = ""\n')
+    bad = f"vendor:{bad}" if key == "presets" else bad
+    value = f'"{bad}"' if '"' not in bad else f"'{bad}'"
+    value = f"[{value}]" if key in ("presets", "high") else value
+    path = tmp_path / "mine.toml"
+    path.write_text(re.sub(f"^{key} = .*", lambda _: f"{key} = {value}", text, flags=re.M))
+    with pytest.raises(SpecError, match=message):
+        load(path)
+
+
+@pytest.mark.parametrize("bad", ['"a\\nb"', '"\\u001b[31m"', '" "'])
+def test_a_title_is_one_line(tmp_path: Path, bad: str) -> None:
+    path = written(tmp_path, "pynq-z2")
+    path.write_text(re.sub("^title = .*", lambda _: f"title = {bad}", path.read_text(), flags=re.M))
+    with pytest.raises(SpecError, match="title must be a text of one line"):
+        load(path)
+
+
+@pytest.mark.parametrize("stem", ["a b", "$(x)", "-x", "a;b", ".x", "a\nb"])
+def test_a_name_is_a_word(tmp_path: Path, stem: str) -> None:
+    path = written(tmp_path, "pynq-z2")
+    path = path.rename(tmp_path / f"{stem}.toml")
+    with pytest.raises(SpecError, match="a board's name must be of letters, digits, "):
+        every(tmp_path)
+
+
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     path = written(
         tmp_path,
@@ -158,7 +206,9 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     )
     with pytest.raises(SpecError) as caught:
         load(path)
-    assert len(caught.value.details["problems"]) == 3
+    problems = caught.value.details["problems"]
+    assert isinstance(problems, list)
+    assert len(problems) == 3
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,11 @@ def archive() -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, x=np.zeros(3))
     return buffer.getvalue()
+
+
+def header(text: str) -> bytes:
+    """The beginning of a file, whose header numpy evaluates."""
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
 
 
 @pytest.mark.parametrize(
@@ -47,6 +53,15 @@ def archive() -> bytes:
         (npy(np.array(["a"])), SpecError, "must hold integers or floats, not <U1"),
         (npy(np.array([True])), SpecError, "must hold integers or floats, not bool"),
         (npy(np.array([1j])), SpecError, "must hold integers or floats, not complex128"),
+        (npy(np.zeros(2, np.longdouble)), SpecError, "must hold numbers of at most 64 bits"),
+        (npy(np.zeros(1, [("a", "f4")])), SpecError, "must hold integers or floats, not [('a',"),
+        (header("(" * 5000), StorageError, f"numbers: Cannot parse header: '{'(' * 50}"),
+        (header("{'descr': '<f8', 'shape': (3,)}"), StorageError, "numbers: Header does not"),
+        (
+            header("{'descr': '<f8', 'fortran_order': False, 'shape': (10**99, 3)}"),
+            StorageError,
+            "must be a whole .npy array of numbers",
+        ),
     ],
 )
 def test_a_bad_array_file_is_named(
@@ -59,6 +74,17 @@ def test_a_bad_array_file_is_named(
         data.read_array(path)
     assert message in str(caught.value)
     assert str(path) in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.npy")
+    with refused(StorageError, "pipe.npy: it is a pipe, no file"):
+        data.read_array(tmp_path / "pipe.npy")
+    with refused(StorageError, f"{tmp_path}: Is a directory"):
+        data.read_array(tmp_path)
+    with refused(StorageError, "/dev/zero: it is a device, no file"):
+        data.read_array(Path("/dev/zero"))
 
 
 def test_random_inputs_hold_both_ends_and_follow_the_seed(whole: flow.Compiled) -> None:

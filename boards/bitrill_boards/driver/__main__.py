@@ -69,6 +69,9 @@ def main(arguments: list[str] | None = None) -> int:
     except DriverError as error:
         print(f"error: {error}", file=sys.stderr)
         return FAILED
+    except (MemoryError, OSError) as error:
+        print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
+        return FAILED
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -112,9 +115,16 @@ def _self_test(folder: Folder, driver: Driver) -> int:
 
 def _images(path: str) -> np.ndarray:
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise DriverError(f"cannot read {path}: {error}") from None
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise DriverError(f"cannot read {path}: it is no file")  # a pipe would be waited for
+        array = np.load(path, allow_pickle=False)
+    except DriverError:
+        raise
+    except Exception as error:  # numpy evaluates the header, whose words raise anything
+        raise DriverError(f"cannot read {path}: {str(error)[:200]}") from None
+    if not isinstance(array, np.ndarray):
+        raise DriverError(f"cannot read {path}: it must hold one array, not several")
+    return array
 
 
 def _save(path: str, array: np.ndarray) -> None:

@@ -244,7 +244,12 @@ class AxiTransport:
             if status & r.DONE:
                 return status
             frames = self._read("FRAMES")
-            if frames != seen:
+            if frames > slot.frames:
+                raise LinkError(
+                    f"{frames} frames left the network, which got {slot.frames}:"
+                    " the bitstream does not work as built; flash it anew"
+                )
+            if frames > seen:
                 seen, since = frames, now
             elif now - since > self.timeout:
                 raise LinkError(hang(frames, slot.frames, self.timeout))

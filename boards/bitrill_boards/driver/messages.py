@@ -22,6 +22,12 @@ MAGIC, VERSION = b"BTRL", 1
 IDENTITY = struct.Struct("<4sHH8sIII")
 """Payload of IDENT's reply: magic, version, 0, digest, clock in Hz, bytes of a frame in and out."""
 
+CLOCKS = (1_000, 2_000_000_000)
+"""Slowest and fastest clock in Hz that a board may have."""
+
+LONGEST = 0xFFFF
+"""Bytes of the longest payload. The reply to RUN has a frame and four bytes of cycles."""
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -59,6 +65,13 @@ def device(payload: bytes) -> SerialDevice:
     magic, version, _, digest, clock, n_in, n_out = IDENTITY.unpack(payload)
     if (magic, version) != (MAGIC, VERSION):
         raise ValueError(f"an identity must begin with BTRL, version 1, not {magic!r}, {version}")
+    if not CLOCKS[0] <= clock <= CLOCKS[1]:
+        raise ValueError(f"an identity's clock must be {CLOCKS[0]}..{CLOCKS[1]} Hz, not {clock}")
+    if not 0 < n_in <= LONGEST or not 0 < n_out <= LONGEST - 4:
+        raise ValueError(
+            f"an identity's frames must have 1..{LONGEST} bytes in, 1..{LONGEST - 4} out, not"
+            f" {n_in} and {n_out}"
+        )
     return SerialDevice(digest, clock, n_in, n_out)
 
 

@@ -63,10 +63,27 @@ def open_transport(
     if load and kind != "pynq":
         load_bitstream(f, root=root)
     if kind == "uart":
-        return kind, SerialTransport(PySerial(port or only_port(), int(f.manifest["baud"])))
+        return kind, _serial(f, port or only_port())
     if kind == "pynq":
         return kind, pynq.open_board(f, root=root, loaded=loaded)
     return kind, linux.open_board(f.manifest, root=root, loaded=loaded)
+
+
+def _serial(folder: Folder, port: str) -> SerialTransport:
+    """Open a serial line; the board's clock must be the one that the folder was built for."""
+    line = PySerial(port, int(folder.manifest["baud"]))
+    try:
+        transport = SerialTransport(line)
+        has, wants = transport.device.clock_hz, round(folder.clock_mhz * 1_000_000)
+        if has != wants:
+            raise LinkError(
+                f"the board's clock must be {wants} Hz, as this folder was built for, and it says"
+                f" {has} Hz: flash this build"
+            )
+    except BaseException:
+        line.close()
+        raise
+    return transport
 
 
 def load_bitstream(folder: Folder, *, root: str = "/") -> None:

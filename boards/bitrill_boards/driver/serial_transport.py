@@ -7,6 +7,7 @@ are under way at once, so that both directions of the line are busy.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, Protocol
@@ -21,6 +22,16 @@ WINDOW = 2
 TRIES = 50
 """Number of times that one frame is sent before the line is given up."""
 
+NOISE_PATIENCES = 4
+"""Number of patiences, as a silence is waited for, after which a request that only noise follows is
+sent again."""
+
+NOISE_SECONDS = 30.0
+"""Seconds of noise without an answer after which the line is given up: it may never be silent."""
+
+MOST_COMPUTING = 10.0
+"""Most seconds that a frame is taken to compute, whatever the board says of its clock."""
+
 
 class SerialLine(Protocol):
     """A line of bytes in both directions.
@@ -30,6 +41,10 @@ class SerialLine(Protocol):
 
     baud: int
     slack: float
+
+    def seconds(self) -> float:
+        """Time on the line's clock, in seconds."""
+        ...
 
     def write(self, data: bytes) -> None: ...
 
@@ -51,10 +66,15 @@ class PySerial:
         except ImportError as error:
             raise LinkError("a serial port needs pyserial: pip install pyserial") from error
         try:
-            self._port: Any = serial.serial_for_url(port, baudrate=baud, timeout=0)
-        except serial.SerialException as error:
+            self._port: Any = serial.serial_for_url(
+                port, baudrate=baud, timeout=0, write_timeout=NOISE_SECONDS
+            )
+        except (serial.SerialException, ValueError) as error:
             raise LinkError(_cannot_open(port, error)) from error
         self.name, self.baud = port, baud
+
+    def seconds(self) -> float:
+        return time.monotonic()
 
     def write(self, data: bytes) -> None:
         try:
@@ -139,7 +159,8 @@ class SerialTransport(FrameTransport):
 
         for reply in self._exchange(requests(), n + 4):
             cycles = int.from_bytes(reply.payload[n:], "little")
-            self._computing = max(self._computing, cycles / self.device.clock_hz)
+            computing = min(cycles / self.device.clock_hz, MOST_COMPUTING)
+            self._computing = max(self._computing, computing)
             yield reply.payload[:n], cycles
 
     def close(self) -> None:
@@ -173,17 +194,22 @@ class SerialTransport(FrameTransport):
         self, under_way: dict[int, _Pending], done: dict[int, messages.Reply], size: int
     ) -> None:
         """Wait for at least one reply; requests that seem lost are sent again."""
+        patience = self._patience(max(len(p.message) for p in under_way.values()) + size)
+        began = sent = self.line.seconds()
         while True:
-            longest = max(len(p.message) for p in under_way.values())
-            data = self.line.read(self._patience(longest + size))
+            data = self.line.read(patience)
             replies = self._replies.feed(data) if data else self._replies.flush()
             before = len(done)
             for reply in replies:
                 self._take(reply, under_way, done, size)
             if len(done) > before:
                 return
-            if not data:
+            now = self.line.seconds()
+            if data and now - began > max(NOISE_SECONDS, self.tries * patience):
+                raise self._unanswered(f"within {now - began:.0f} s, though bytes come")
+            if not data or now - sent > NOISE_PATIENCES * patience:
                 self._again(under_way)
+                sent = self.line.seconds()
 
     def _take(
         self,
@@ -211,12 +237,15 @@ class SerialTransport(FrameTransport):
         for pending in under_way.values():
             pending.tries += 1
             if pending.tries > self.tries:
-                raise LinkError(
-                    f"no answer after {self.tries} requests (sent again: {self.resent};"
-                    f" received damaged: {self.damaged}): is this the right port and baud rate?"
-                )
+                raise self._unanswered(f"after {self.tries} requests")
             self.resent += 1
             self.line.write(pending.message)
+
+    def _unanswered(self, when: str) -> LinkError:
+        return LinkError(
+            f"no answer {when} (sent again: {self.resent};"
+            f" received damaged: {self.damaged}): is this the right port and baud rate?"
+        )
 
     def _patience(self, size: int) -> float:
         """Seconds of silence after which a request counts as lost: longer than the board waits for

@@ -66,6 +66,9 @@ class DutLine(BenchProcess):
         log = work / "serial.log"
         super().__init__(program, log, divisor=divisor, gap=gap, **asdict(noise or Noise()))
 
+    def seconds(self) -> float:
+        return self.now / self.clock_hz
+
     def write(self, data: bytes) -> None:
         self.send(b"W" + struct.pack("<I", len(data)) + data)
 

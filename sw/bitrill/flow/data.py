@@ -12,11 +12,16 @@ import numpy as np
 
 from ..errors import SpecError, StorageError
 from ..ir import Graph
+from ..storage import open_file
 from ..train.recipes import DATASETS
 from .extras import Progress, extra, logged
 
 RANDOM_ELEMENTS = 1 << 27
 """Elements of all random frames together (1 GiB)."""
+
+
+MOST_WORDS = 100
+"""Letters of numpy's reason that are shown: it may quote the file's whole header."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +38,17 @@ class Samples:
 def read_array(path: Path) -> np.ndarray:
     """Map the array of a ``.npy`` file into memory: integers or floats, never pickled objects."""
     try:
+        open_file(path).close()  # whoever opens a pipe waits for it
         array = np.lib.format.open_memmap(path, mode="r")
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, TypeError, SyntaxError, OverflowError, MemoryError, EOFError) as error:
-        raise StorageError(f"{path} must be a whole .npy array of numbers: {error}") from error
+    except Exception as error:  # numpy evaluates the header, whose words raise anything
+        why = str(error)[:MOST_WORDS]
+        raise StorageError(f"{path} must be a whole .npy array of numbers: {why}") from error
     if array.dtype.kind not in "iuf":
         raise SpecError(f"{path} must hold integers or floats, not {array.dtype}")
+    if array.dtype.itemsize > 8:
+        raise SpecError(f"{path} must hold numbers of at most 64 bits, not {array.dtype}")
     return array
 
 

@@ -5,7 +5,6 @@ They are checked, turned into register writes, and put into the golden model.
 
 import difflib
 import io
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,7 +30,7 @@ def read_weights(path: str | Path) -> dict[str, np.ndarray]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (AttributeError, EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
+    except Exception as error:  # numpy evaluates headers, whose words raise anything
         raise StorageError(f"{path} must be a .npz file of arrays, and is not") from error
 
 
