@@ -5,18 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from frontend.float_evaluator import Num, Undecided, div, mul, step
+from frontend.float_evaluator import Num, Undecided, add, div, mul, step
 
 OPERANDS = {
     "QLinearConv": (("Conv", 3), (0, 3), 6),
     "QLinearMatMul": (("MatMul", 2), (0, 3), 6),
     "QGemm": (("Gemm", 3), (0, 3), 7),
     "QLinearAdd": (("Add", 2), (0, 3), 6),
+    "QLinearMul": (("Mul", 2), (0, 3), 6),
     "QLinearAveragePool": (("AveragePool", 1), (0,), 3),
     "QLinearGlobalAveragePool": (("GlobalAveragePool", 1), (0,), 3),
     "QLinearLeakyRelu": (("LeakyRelu", 1), (0,), 3),
 }
 """ONNX's operator and its number of operands, the places of operands, and of the result's scale."""
+
+BEHIND = ("QLinearAdd", "QLinearMul", "QLinearAveragePool")
+"""Operators that round behind the zero point: ``round(y / s + z)``, as ONNX Runtime has them."""
+
+ROUNDING = ("QuantizeLinear", "QLinearConcat", "Round", *OPERANDS)
+"""Operators that give integers."""
 
 
 def along(values: np.ndarray, rank: int, axis: int) -> np.ndarray:
@@ -26,12 +33,17 @@ def along(values: np.ndarray, rank: int, axis: int) -> np.ndarray:
     return values.reshape([-1 if k == axis % rank else 1 for k in range(rank)])
 
 
-def span(x: Num, scale: Num, zero: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+def span(
+    x: Num, scale: Num, zero: np.ndarray, axis: int, behind: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """The least and the greatest integers that ``x`` may become within its error."""
     info = np.iinfo(zero.dtype)
     s = along(scale.v, x.v.ndim, axis)
     v, z = div(x, Num.of(s)), along(zero, x.v.ndim, axis).astype(np.int64)
     ends = (np.round(v.v - v.e) + z, np.round(v.v + v.e) + z)
+    if behind:
+        v = add(v, Num.of(z.astype(np.float64)))
+        ends = (np.round(v.v - v.e), np.round(v.v + v.e))
     low, high = (np.clip(e, info.min, info.max).astype(zero.dtype) for e in ends)
     return low, high
 
@@ -59,7 +71,7 @@ def quantized_from(
         return step("Concat", parts, attrs), a[0], zero_point(a, 1), 0
     (inner, _), places, out = OPERANDS[op]
     known = {k: v for k, v in attrs.items() if k != "channels_last"}
-    if len(places) == 1 or op == "QLinearAdd":
+    if len(places) == 1 or op in BEHIND:
         return (
             step(inner, [real(a, i, 0) for i in places], known),
             a[out],
@@ -85,16 +97,20 @@ def quantized_from(
     return mul(Num.of(total.v.astype(np.int64)), scale), a[out], zero_point(a, out + 1), 0
 
 
+def ends_of(op: str, a: list[Any], attrs: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the greatest integers that a node which rounds may give."""
+    if op == "Round":
+        return np.round(a[0].v - a[0].e), np.round(a[0].v + a[0].e)
+    return span(*quantized_from(op, a, attrs), op in BEHIND)
+
+
 def integer_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num | None:
     """What a node of `OPERANDS`, a linear quantizer, or Round gives; None for others."""
     if op == "DequantizeLinear":
         return real(a, 0, attrs.get("axis", 1))
-    if op == "Round":
-        low, high = np.round(a[0].v - a[0].e), np.round(a[0].v + a[0].e)
-    elif op == "QuantizeLinear" or op in OPERANDS or op == "QLinearConcat":
-        low, high = span(*quantized_from(op, a, attrs))
-    else:
+    if op not in ROUNDING:
         return None
+    low, high = ends_of(op, a, attrs)
     if (low != high).any():
         raise Undecided
     return Num.of(low)

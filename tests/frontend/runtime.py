@@ -35,12 +35,12 @@ def outputs_of(made: Any, x: np.ndarray) -> np.ndarray:
     return np.concatenate([made.run(None, {name: frame[None]})[0] for frame in x])
 
 
-def check_equal(net: Net, folder: Path, x: np.ndarray, output: str | None = None) -> Graph:
+def check_equal(net: Net, folder: Path, x: np.ndarray, *, optimize: bool = False) -> Graph:
     """Compare imported and integer graph with ONNX Runtime exactly, where floats are exact."""
-    proto = net.proto(output or net.nodes[-1].output[0])
+    proto = net.proto(net.nodes[-1].output[0])
     proto.opset_import.add(domain="com.microsoft", version=1)
     graph = imported(proto, folder)
-    want = outputs_of(session(proto), x)
+    want = outputs_of(session(proto, optimize=optimize), x)
     few = graph.sink.tensor.type.bits < 16  # thresholds of 16 bits take long
     for some in (graph, to_integer(graph) if few else graph):
         got = some.sink.dequantize(some.run(some.source.quantize(x)))

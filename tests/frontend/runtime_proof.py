@@ -39,10 +39,7 @@ def unit(u: float) -> Iterator[None]:
 
 
 def rounds(node: onnx.NodeProto) -> bool:
-    op = node.op_type
-    return (
-        op == "QuantizeLinear" or op in float_integers.OPERANDS or op in ("QLinearConcat", "Round")
-    )
+    return node.op_type in float_integers.ROUNDING
 
 
 def spans(
@@ -55,13 +52,7 @@ def spans(
         attrs = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         out = node.output[0]
         if rounds(node) and out in given:
-            if node.op_type == "Round":
-                yield out, np.round(args[0].v - args[0].e), np.round(args[0].v + args[0].e)
-            else:
-                yield (
-                    out,
-                    *float_integers.span(*float_integers.quantized_from(node.op_type, args, attrs)),
-                )
+            yield out, *float_integers.ends_of(node.op_type, args, attrs)
         else:
             env[out] = float_evaluator.step(node.op_type, args, attrs)
 

@@ -69,8 +69,8 @@ def quantize_linear(call: Call) -> Known:
     return onto_grid(call, call.value(0), grid_of(call, call.value(0), 1, 2))
 
 
-def onto_grid(call: Call, value: Known, grid: LinearGrid) -> Known:
-    """Return the integers of ``value`` on a grid."""
+def onto_grid(call: Call, value: Known, grid: LinearGrid, *, behind: bool = False) -> Known:
+    """Return the integers of ``value`` on a grid; ``behind``: rounded behind the zero point."""
     if grid.kind not in ACTIVATIONS:
         raise RefusedError(
             f"its zero point must be {', '.join(ACTIVATIONS[2:-1])} or {ACTIVATIONS[-1]},"
@@ -91,7 +91,7 @@ def onto_grid(call: Call, value: Known, grid: LinearGrid) -> Known:
         steps=(),
         quantized=True,
         stored=grid.kind,
-        deferred=Rounded(call.builder, value, call.node, scale, zero, lo, hi),
+        deferred=Rounded(call.builder, value, call.node, scale, zero, lo, hi, behind=behind),
     )
 
 

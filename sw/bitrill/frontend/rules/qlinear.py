@@ -1,7 +1,9 @@
 """Rules for ONNX Runtime's operators on integers (QOperator): QLinearConv, QGemm and others.
 
-Each means DequantizeLinear of its operands, the operator on real numbers, and QuantizeLinear of the
-result. So it is imported as just that, by the rule of the operator itself.
+Each means DequantizeLinear of its operands, the operator on real numbers, and QuantizeLinear of
+the result. So it is imported as just that, by the rule of the operator itself. Sums, products and
+averages of windows round behind the zero point, ``round(y / s + z)``, by ONNX Runtime's formulas
+and in its kernels; the others round in front of it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +18,7 @@ from ..symbolic import Call, Const, Data, Known, Quantized, RefusedError, as_obj
 from .layouts import on_last
 from .linear_quantizers import grid_of, off_grid, onto_grid
 from .places import WINDOW
-from .table import MICROSOFT, Versioned, plain_rule, rule
+from .table import MICROSOFT, Layout, Versioned, plain_rule, rule
 
 Operand: TypeAlias = tuple[int, int, int]
 """Inputs that hold a tensor, its scale and its zero point."""
@@ -41,12 +43,12 @@ def _applied(call: Call, op: str, values: Sequence[Known | None], *names: str) -
     raise RefusedError("it must be followed by a layer, not give a decision")
 
 
-def _quantized(call: Call, value: Known, scale: int, zero: int) -> Known:
+def _quantized(call: Call, value: Known, scale: int, zero: int, *, behind: bool = False) -> Known:
     """Return ``value`` on the grid of two inputs, which are single numbers."""
     grid = grid_of(call, value, scale, zero, axis=0)
     if grid.scale.size != 1:
         raise RefusedError("the scale of its result must be a single number")
-    return onto_grid(call, value, grid)
+    return onto_grid(call, value, grid, behind=behind)
 
 
 def _bias(
@@ -132,7 +134,7 @@ def _shifted(call: Call, i: int, zero: int, *, axis: int) -> Known:
 def _binary(op: str) -> Callable[[Call], Known]:
     def apply(call: Call) -> Known:
         values = [_real(call, (0, 1, 2)), _real(call, (3, 4, 5))]
-        return _quantized(call, _applied(call, op, values), 6, 7)
+        return _quantized(call, _applied(call, op, values), 6, 7, behind=True)
 
     apply.__qualname__ = f"qlinear_{op}"
     return apply
@@ -149,39 +151,42 @@ for _op in ("Add", "Mul"):
     )(_binary(_op))
 
 
-def _unary(op: str, *names: str) -> Callable[[Call], Known]:
+def _unary(op: str, layout: Layout, *, behind: bool = False, **types: type | Versioned) -> None:
+    """Declare the rule of an operator with one operand."""
+
     def first(call: Call) -> Known:
-        return _applied(call, op, [call.value(0)], *names)
+        return _applied(call, op, [call.value(0)], *types)
 
     def apply(call: Call) -> Known:
-        value = _real(call, (0, 1, 2))
-        inner = Call(call.builder, call.node, [value])
+        inner = Call(call.builder, call.node, [_real(call, (0, 1, 2))])
         last = call.int_attribute("channels_last", 0)
-        return _quantized(call, on_last(first)(inner) if last else first(inner), 3, 4)
+        out = on_last(first)(inner) if last else first(inner)
+        return _quantized(call, out, 3, 4, behind=behind)
 
     apply.__qualname__ = f"qlinear_{op}"
-    return apply
-
-
-POOL: Mapping[str, type | Versioned] = {"ceil_mode": int, "count_include_pad": int, **WINDOW}
-UNARY: dict[str, tuple[str, Mapping[str, type | Versioned]]] = {
-    "AveragePool": ("spatial", {**POOL, "channels_last": int}),
-    "GlobalAveragePool": ("spatial", {"channels_last": int}),
-    "LeakyRelu": ("same", {"alpha": float}),
-    "Sigmoid": ("same", {}),
-}
-"""Operators of one operand, with their layout and attributes."""
-
-for _op, (_layout, _names) in UNARY.items():
     rule(
-        f"QLinear{_op}",
+        f"QLinear{op}",
         domain=MICROSOFT,
         inputs=(4, 5),
-        layout="spatial" if _layout == "spatial" else "same",
+        layout=layout,
         quantizer=True,
         integers="read",
-        attributes=_names,
-    )(_unary(_op, *_names))
+        attributes=types,
+    )(apply)
+
+
+_unary(
+    "AveragePool",
+    "spatial",
+    behind=True,
+    ceil_mode=int,
+    count_include_pad=int,
+    channels_last=int,
+    **WINDOW,
+)
+_unary("GlobalAveragePool", "spatial", channels_last=int)
+_unary("LeakyRelu", "same", alpha=float)
+_unary("Sigmoid", "same")
 
 
 @rule(

@@ -26,8 +26,9 @@ from .values import Data, Deferred
 class Rounded(Deferred):
     """``min(max(round(before / scale) + zero, lo), hi)``; a bound of None is none.
 
-    Zero points are integers, one for each channel, or one. ``made`` are the edges of its quantizers
-    that are in the graph, so that all readers share them.
+    Zero points are integers, one for each channel, or one; with ``behind`` the rounding is behind
+    them. ``made`` are the edges of its quantizers that are in the graph, so that all readers share
+    them.
     """
 
     builder: GraphBuilder
@@ -38,6 +39,7 @@ class Rounded(Deferred):
     lo: int | None = None
     hi: int | None = None
     rounding: Rounding = "ROUND"
+    behind: bool = False
     made: dict[object, str] = field(default_factory=dict)
 
     def quantize(self, data: Data, quantizer: Quantizer, node: Node) -> str:
@@ -47,7 +49,7 @@ class Rounded(Deferred):
         lo, hi, first, rest = _cut(data.steps, self.lo, self.hi)
         if lo is None or hi is None:
             lo, hi = self._bounds(lo, hi)
-        shift = _shift(first)
+        shift = _shift(first) if self.lo is self.hi is None else 0
         zero = tuple(z + shift for z in self.zero)
         if shift:
             first = Affine()
@@ -64,9 +66,9 @@ class Rounded(Deferred):
         return replace(inner, steps=chain(() if first == Affine() else (first,), rest))
 
     def _quantized(self, type_: IntType, zero: tuple[int, ...]) -> str:
-        """Return the edge of the quantizer, which rounds in front of the zero point."""
+        """Return the edge of the quantizer, which rounds in front of the zero point or behind."""
         odd = {z % 2 for z in zero}
-        if self.rounding != "ROUND" or odd == {0}:
+        if self.rounding != "ROUND" or self.behind or odd == {0}:
             return self._edge(type_, zero, self.rounding)
         if odd == {1}:
             return self._edge(type_, zero, "HALF_ODD")
