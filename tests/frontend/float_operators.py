@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from frontend.float_evaluator import Num, U, add, div, sure
+from onnx import numpy_helper
 
 
 def pad(a: list[Any], attrs: dict[str, Any]) -> Num:
@@ -111,6 +112,13 @@ def more_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num | None:
     if op in ("Max", "Min"):
         choose = np.maximum if op == "Max" else np.minimum
         return Num(reduce(choose, [n.v for n in a]), reduce(np.maximum, [n.e for n in a]))
+    if op == "ConstantOfShape":
+        value = numpy_helper.to_array(attrs["value"]) if "value" in attrs else np.zeros(1, "f")
+        return Num.of(np.full(a[0].ints, value.reshape(-1)[0]))
+    if op == "Expand":
+        return a[0].map(lambda t: np.broadcast_to(t, np.broadcast_shapes(t.shape, a[1].ints)))
+    if op == "Tile":
+        return a[0].map(lambda t: np.tile(t, a[1].ints))
     if op == "Sum":
         return reduce(add, a)
     if op == "Mean":

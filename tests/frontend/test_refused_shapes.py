@@ -67,7 +67,7 @@ CASES: dict[str, tuple[Build, str]] = {
     ),
     "gathered data": (
         lambda n: n.node("Gather", dense(n), n.shape_const(0)),
-        "only constants .shapes. are accepted here, not data",
+        "its axis must not be 0, the batch",
     ),
     "gathered too far": (
         of_integers("Gather", [1, 4], [2]),

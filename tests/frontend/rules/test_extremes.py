@@ -19,12 +19,16 @@ def test_data_and_constants(tmp_path: Path, op: str, bound: object) -> None:
     check(net, net.quant(net.node(op, net.const(bound), x, net.const(1.5)), 0.3), tmp_path)
 
 
-def test_sums_of_three(tmp_path: Path) -> None:
+@pytest.mark.parametrize("last", [False, True])
+def test_sums_of_three(tmp_path: Path, last: bool) -> None:
     net = Net(1, 2, 3, 3)
     x = net.quant("x", 0.5)
     scales, w = (0.5, 0.25, 1.0), {"scale": 0.37}
     parts = [net.quant(net.conv(x, 3, 2, 1, 1, seed=int(8 * s), quant=w), s) for s in scales]
+    if last:
+        parts = [net.node("Transpose", p, perm=[0, 2, 3, 1]) for p in parts]
     x = net.node("Sum", *parts, net.const(0.5))
+    x = net.node("Transpose", x, perm=[0, 3, 1, 2]) if last else x
     check(net, net.conv(net.quant(x, 0.53), 2, 3, 1, 1), tmp_path)
 
 
@@ -46,12 +50,26 @@ def test_constants(tmp_path: Path, op: str) -> None:
     check(net, x, tmp_path)
 
 
-def test_the_greater_of_two_data_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("op", ["Max", "Min"])
+@pytest.mark.parametrize("scale", [0.5, -0.5])
+@pytest.mark.parametrize("kind", ["map", "vector", "tokens"])
+def test_extremes_of_data(tmp_path: Path, op: str, scale: float, kind: str) -> None:
+    net = Net(1, 2, 3, 3) if kind == "map" else Net(1, 6) if kind == "vector" else Net(1, 3, 6)
+    x, w = net.quant("x", 0.37), {"scale": 0.3}
+    if kind == "map":
+        parts = [net.conv(x, 3, 2, k, 1, seed=k, pads=[0, 0, k - 1, 0]) for k in (1, 2)]
+    else:
+        parts = [net.dense(x, 6, 3, seed=k, **w) for k in (1, 2)]
+    a, b = (net.quant(p, scale) for p in parts)
+    x = net.quant(net.node(op, a, net.const(-0.7), b), 0.53)
+    check(net, net.conv(x, 2, 3, 2, 2) if kind == "map" else net.dense(x, 3, 2), tmp_path)
+
+
+def test_extremes_of_unlike_scales_are_refused(tmp_path: Path) -> None:
     net = Net(1, 6)
-    x = net.dense(net.quant("x", 0.5), 6, 4)
-    x = net.node("Max", x, x)
-    message = "one operand may depend on the model's input, the others be constants"
-    with pytest.raises(UnsupportedError, match=message):
+    x = net.quant("x", 0.5)
+    x = net.node("Max", *(net.quant(net.dense(x, 6, 4, seed=k), k) for k in (1, 2)))
+    with pytest.raises(UnsupportedError, match="must have one scale and offset; give them one"):
         imported(net.proto(x), tmp_path)
 
 

@@ -18,7 +18,7 @@ def alike(call: Call, one: Branch, other: Branch) -> tuple[Branch, Branch]:
         return one, other
     pairs = list(zip(a.shape, b.shape, strict=False))
     fits = len(a.shape) == len(b.shape) and all(m == n or 1 in (m, n) for m, n in pairs)
-    if not fits or len(pairs) not in (2, 3):
+    if not fits or len(pairs) not in (1, 2, 3):
         raise RefusedError(
             "its branches must have one shape, but for axes of size 1 behind the batch's, not"
             f" {['batch', *a.shape]} and {['batch', *b.shape]}"
@@ -26,13 +26,24 @@ def alike(call: Call, one: Branch, other: Branch) -> tuple[Branch, Branch]:
     wanted = tuple(max(p) for p in pairs)
     if prod(wanted) > limits.ELEMENTS:
         raise RefusedError(f"it must give at most {limits.ELEMENTS} elements")
-    return _stretched(call, a, first, wanted), _stretched(call, b, second, wanted)
+    one, other = _branch(call, a, first, wanted), _branch(call, b, second, wanted)
+    if one[0].frame != other[0].frame:
+        raise RefusedError("its branches must come in one order of their elements; flatten neither")
+    return one, other
 
 
-def _stretched(call: Call, x: Data, meaning: Affine, shape: tuple[int, ...]) -> Branch:
-    """Return an image repeated to ``shape``, channels as columns of a map of one channel."""
-    x = x if x.is_image else call.arranged(replace(x, steps=(meaning,)))
-    meaning = x.meaning("its data")
+def _branch(call: Call, x: Data, meaning: Affine, shape: tuple[int, ...]) -> Branch:
+    made = stretched(call, replace(x, steps=(meaning,)), shape)
+    return made, made.meaning("its data")
+
+
+def stretched(call: Call, x: Data, shape: tuple[int, ...]) -> Data:
+    """Return an edge repeated to ``shape``, channels as columns of a map of one channel."""
+    if x.shape == shape:
+        return x
+    if x.is_last:
+        return stretched(call, x.first(), (shape[-1], *shape[:-1])).last()
+    x = x if x.is_image or len(shape) == 1 else call.arranged(x)
     channels, *places = shape
     factors = tuple(n // m for m, n in zip(x.frame, places, strict=False))
     edge = x.edge
@@ -43,5 +54,4 @@ def _stretched(call: Call, x: Data, meaning: Affine, shape: tuple[int, ...]) -> 
         edge = call.emit(Convert, edge, part=True, share=True, shape=(size, 1, 1)).name
         edge = call.emit(Upsample, edge, part=True, share=True, factors=(1, channels)).name
         edge = call.emit(Convert, edge, part=True, share=True, shape=(*places, channels)).name
-    frame = (*places, channels)
-    return replace(x, edge=edge, shape=shape, frame=frame, steps=(meaning,)), meaning
+    return replace(x, edge=edge, shape=shape, frame=(*places, channels))

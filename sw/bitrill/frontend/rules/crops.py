@@ -1,10 +1,12 @@
-"""Slices of data: a part of each axis, some steps apart, which waits for what reads it.
+"""Parts of data along each axis, by Slice or Gather, which wait for what reads them.
 
 Slices of one tensor that a Concat puts side by side again are only another order of its elements
 (a space-to-depth in YOLO's Focus); `gathered` tells so. Any other becomes a `Crop`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -14,25 +16,41 @@ from ...ops import Crop, Shuffle
 from ...real import Step, chain, pick
 from ..reader.model import Node
 from ..symbolic import Call, Data, Deferred, GraphBuilder, Known, RefusedError
+from .layouts import axis_of
 
-Part: TypeAlias = tuple[int, int, int]
-"""First place, step and number of places along an axis."""
-
-
-def part_of(start: int, end: int, step: int, n: int) -> Part:
-    """Return the part that a Slice with these numbers takes of ``n`` places."""
-    taken = range(*slice(start, end, step).indices(n))
-    if step < 1 or not taken:
-        raise RefusedError(
-            f"it must take at least one place of {n} in steps of at least 1, not {start} to {end}"
-            f" in steps of {step}"
-        )
-    return taken[0], step if len(taken) > 1 else 1, len(taken)
+Places: TypeAlias = Sequence[int]
+"""The places of an axis that are taken, in that order."""
 
 
-def sliced(call: Call, x: Data, parts: list[Part]) -> Known:
-    """Return ``parts`` of data, one for each axis behind the batch's."""
-    if parts == [(0, 1, n) for n in x.shape]:
+def slice_parts(call: Call, x: Data, *given: list[int]) -> list[range]:
+    """Return the places that a Slice takes of each axis behind the batch's.
+
+    ``given``: starts, ends, axes and steps.
+    """
+    rank, builder = len(x.shape) + 1, call.builder
+    # a free batch must be taken whole: no number may reach its end but the largest
+    sizes = [1 << 31 if builder.batch_is_free else builder.batch, *x.shape]
+    parts = [range(n) for n in sizes]
+    axes = [axis_of(a, rank) for a in given[2]]
+    if len({*axes}) < len(axes):
+        raise RefusedError(f"its axes must be different, not {axes[:8]}")
+    for start, end, axis, step in zip(given[0], given[1], axes, given[3], strict=True):
+        n = sizes[axis]
+        # an end of the most negative integer means "to the front" when going backwards
+        stop = None if step < 0 and end < -n else end
+        parts[axis] = range(n)[slice(start, stop, step)]
+        if not parts[axis]:
+            raise RefusedError(
+                f"it must take at least one place of {n}, not {start} to {end} in steps of {step}"
+            )
+    if parts[0] != range(sizes[0]):
+        raise RefusedError("the batch axis must be taken whole")
+    return list(parts[1:])
+
+
+def sliced(call: Call, x: Data, parts: Sequence[Places]) -> Known:
+    """Return ``parts`` of data, the places taken of each axis behind the batch's."""
+    if all(len(p) == n and tuple(p) == (*range(n),) for p, n in zip(parts, x.shape, strict=True)):
         return x
     if x.is_last:
         made = sliced(call, x.first(), [parts[-1], *parts[:-1]])
@@ -44,11 +62,12 @@ def sliced(call: Call, x: Data, parts: list[Part]) -> Known:
             "its data must be [batch, channels], or with one or two axes behind the channels, in"
             f" the order that a layer gives them, not {['batch', *x.shape]}"
         )
-    box = (*parts[1:], parts[0])
+    box = tuple(map(tuple, (*parts[1:], parts[0])))
+    _check(box)
     if isinstance(x.deferred, Sliced) and not x.steps:
-        box = tuple(map(_within, x.deferred.box, box))
+        box = tuple(tuple(o[i] for i in p) for o, p in zip(x.deferred.box, box, strict=True))
         x = x.deferred.before
-    *places, channels = (n for _, _, n in box)
+    *places, channels = map(len, box)
     return replace(
         x,
         shape=(channels, *places),
@@ -58,33 +77,36 @@ def sliced(call: Call, x: Data, parts: list[Part]) -> Known:
     )
 
 
-def _within(outer: Part, inner: Part) -> Part:
-    """Return the part ``inner`` of the part ``outer``."""
-    return outer[0] + inner[0] * outer[1], outer[1] * inner[1], inner[2]
+def _check(box: tuple[tuple[int, ...], ...]) -> None:
+    """Refuse places that no `Crop` takes, and channels that are taken twice."""
+    *places, channels = box
+    for taken in places:
+        steps = {b - a for a, b in pairwise(taken)}
+        if len(steps) > 1 or min(steps, default=1) < 1:
+            raise RefusedError(
+                "rows and columns must be taken in their order and equally far apart, not"
+                f" {list(taken)[:8]}"
+            )
+    if len({*channels}) < len(channels):
+        raise RefusedError(f"each channel must be taken once, not {list(channels)[:8]}")
 
 
 @dataclass(frozen=True, eq=False)
 class Sliced(Deferred):
-    """The part ``box`` of ``before``, for each axis of its edge.
+    """The part ``box`` of ``before``: the places taken of each axis of its edge.
 
     Behind the model's float input the quantizer moves in front of it.
     """
 
     builder: GraphBuilder
     before: Data
-    box: tuple[Part, ...]
+    box: tuple[tuple[int, ...], ...]
     node: Node
-
-    @property
-    def channels(self) -> list[int]:
-        """The channels that it takes."""
-        start, step, n = self.box[-1]
-        return list(range(start, start + (n - 1) * step + 1, step))
 
     def quantize(self, data: Data, quantizer: Quantizer, node: Node) -> str:
         if self.before.type is not None:
             return self.builder.quantize(self.settle(data), quantizer, node)
-        where = {c: k for k, c in enumerate(self.channels)}
+        where = {c: k for k, c in enumerate(self.box[-1])}
         every = [where.get(c, 0) for c in range(self.before.channels)]
         wide = replace(
             quantizer, scale=pick(quantizer.scale, every), zero=pick(quantizer.zero, every)
@@ -97,7 +119,7 @@ class Sliced(Deferred):
         before = self.builder.settle(self.before)
         if before.type is None:
             return data
-        steps: tuple[Step, ...] = tuple(s.pick(self.channels) for s in before.steps)
+        steps: tuple[Step, ...] = tuple(s.pick(self.box[-1]) for s in before.steps)
         return replace(
             data,
             edge=self._crop(before.edge),
@@ -108,16 +130,19 @@ class Sliced(Deferred):
         )
 
     def _crop(self, edge: str) -> str:
-        emit, box = self.builder.emit, self.box
-        _, step, n = box[-1]
-        if step > 1:  # the channels that are taken first, then the others
-            rest = sorted({*range(self.before.channels)} - {*self.channels})
-            order = np.array([*self.channels, *rest])
+        emit, channels = self.builder.emit, self.box[-1]
+        if channels != (*range(channels[0], channels[0] + len(channels)),):
+            # the channels that are taken first, then the others
+            rest = sorted({*range(self.before.channels)} - {*channels})
+            order = np.array([*channels, *rest])
             edge = emit(Shuffle, self.node, edge, part=True, share=True, order=order).name
-            box = (*box[:-1], (0, 1, n))
-        starts, steps, sizes = zip(*box, strict=True)
+            channels = (*range(len(channels)),)
+        box = (*self.box[:-1], channels)
+        sizes = tuple(map(len, box))
         if sizes == self.builder.edges[edge].shape:
             return edge
+        starts = tuple(p[0] for p in box)
+        steps = tuple(p[1] - p[0] if len(p) > 1 else 1 for p in box)
         return emit(Crop, self.node, edge, share=True, starts=starts, steps=steps, sizes=sizes).name
 
 
@@ -134,10 +159,7 @@ def gathered(branches: list[Known], axis: int) -> Data | None:
     if any((p.before.edge, p.before.steps) != (whole.edge, whole.steps) for p in parts):
         return None
     places = np.arange(whole.size).reshape(whole.image)
-    taken = []
-    for p in parts:
-        box = (p.box[-1], *p.box[:-1])
-        taken.append(places[tuple(slice(s, s + (n - 1) * t + 1, t) for s, t, n in box)])
+    taken = [places[np.ix_(p.box[-1], *p.box[:-1])] for p in parts]
     order = np.concatenate(taken, axis - 1)
     if order.size != whole.size or len(np.unique(order)) < whole.size:
         return None

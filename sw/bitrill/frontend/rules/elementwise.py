@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from operator import add, mul, sub, truediv
+from typing import cast
 
 import numpy as np
 
@@ -88,16 +89,20 @@ def arithmetic(call: Call) -> Known:
 
 @rule("Sum", inputs=(1, limits.NODE_ITEMS), layout="same")
 @rule("Mean", inputs=(1, limits.NODE_ITEMS), layout="same")
-@either
 def total(call: Call) -> Known:
     """Add up all operands; a mean is their sum divided by their number."""
     out = call.value(0)
     for i in range(1, len(call.values)):
-        out = combined(Call(call.builder, call.node, [out, call.value(i)]), "Add")
+        out = cast("Known", _plus(Call(call.builder, call.node, [out, call.value(i)])))
     if call.node.op == "Sum":
         return out
     count = Const(np.array(len(call.values), np.float64))
     return combined(Call(call.builder, call.node, [out, count]), "Div")
+
+
+@either
+def _plus(call: Call) -> Known:
+    return combined(call, "Add")
 
 
 def combined(call: Call, op: str) -> Known:

@@ -1,14 +1,19 @@
 """Rules for Max and Min of data and constants."""
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import reduce
+from typing import cast
 
 import numpy as np
 
-from ...exact import Real
+from ...exact import Real, sign
+from ...ops import Concat, Convert, MaxPool
 from ...real import Affine, Clip
 from ..reader import limits
 from ..symbolic import Call, Const, Data, Known, RefusedError, as_objects, per_channel
+from .broadcasts import alike
+from .layouts import either
 from .table import rule
 
 
@@ -19,14 +24,40 @@ def extreme(call: Call) -> Known:
     data = [v for v in call.values if isinstance(v, Data)]
     if not data:
         return _extreme_constant(call)
-    if len(data) > 1:
-        raise RefusedError("one operand may depend on the model's input, the others be constants")
     out = data[0]
+    for other in data[1:]:
+        out = cast("Data", _of_two(Call(call.builder, call.node, [out, other])))
     for i, value in enumerate(call.values):
         if not isinstance(value, Data):
             bounds = per_channel(call.exact(i, "its bound"), out, what="its bound")
             out = _bounded(call, out, bounds)
     return out
+
+
+@either
+def _of_two(call: Call) -> Known:
+    """Return the extreme of two branches: pooled as two columns of a map with a row a place."""
+    (a, first), (b, second) = alike(call, call.branch(0), call.branch(1))
+    signs = {sign(s) for s in first.scale}
+    if first != second or signs not in ({1}, {-1}):
+        raise RefusedError(
+            "operands that depend on the model's input must have one scale and offset; give them"
+            " one quantizer"
+        )
+    edges, turned = [a.edge, b.edge], (call.node.op == "Min") is (signs == {1})
+    edges = [_negated(call, e) if turned else e for e in edges]
+    joined = call.emit(Concat, *edges, part=True, share=True, gains=(1, 1))
+    rows = (a.size // a.channels, 2, a.channels)
+    edge = call.emit(Convert, joined.name, part=True, share=True, shape=rows).name
+    edge = call.emit(MaxPool, edge, share=True, kernel=(1, 2), stride=(1, 2)).name
+    edge = call.emit(Convert, edge, part=True, share=True, shape=a.frame).name
+    edge = _negated(call, edge) if turned else edge
+    kind = call.builder.edges[edge].type
+    return replace(a, edge=edge, type=kind, steps=(first,), quantized=a.quantized and b.quantized)
+
+
+def _negated(call: Call, edge: str) -> str:
+    return call.builder.table(edge, -call.builder.edges[edge].type.values()[None], call.node)
 
 
 def _bounded(call: Call, x: Data, bounds: tuple[Real, ...]) -> Data:

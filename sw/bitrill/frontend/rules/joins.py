@@ -214,7 +214,7 @@ def slice_of(call: Call, first: int, end: int) -> Known:
         call.builder.splits[x.edge] = node
     starts = [0, *accumulate(node.sizes)]
     if first not in starts or starts[(k := starts.index(first)) + 1] != end:
-        return sliced(call, x, [(first, 1, end - first), *((0, 1, n) for n in x.shape[1:])])
+        return sliced(call, x, [range(first, end), *map(range, x.shape[1:])])
     return _part(call, x, meaning, node, k)
 
 

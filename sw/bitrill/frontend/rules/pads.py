@@ -16,7 +16,7 @@ from ..reader import limits
 from ..reader.model import Node
 from ..symbolic import Call, Data, Deferred, GraphBuilder, Known, RefusedError, brief
 from ..symbolic.grids import clipped
-from .crops import Part, sliced
+from .crops import sliced
 from .layouts import axis_of
 from .places import integer_of
 from .table import rule, until
@@ -40,11 +40,11 @@ def pad(call: Call) -> Known:
     before, after = _pads(call, len(x.shape) + 1)
     if before[0] or after[0]:
         raise RefusedError("the batch axis must have no padding")
-    parts: list[Part] = [
-        (max(0, -b), 1, n - max(0, -b) - max(0, -a))
+    parts = [
+        range(max(0, -b), n - max(0, -a))
         for n, b, a in zip(x.shape, before[1:], after[1:], strict=True)
     ]
-    if any(n < 1 for _, _, n in parts):
+    if not all(parts):
         raise RefusedError(f"its negative pads must leave something of {['batch', *x.shape]}")
     cut = sliced(call, x, parts)
     sides = [(max(0, b), max(0, a)) for b, a in zip(before[1:], after[1:], strict=True)]

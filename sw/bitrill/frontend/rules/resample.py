@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -11,7 +12,7 @@ from ...exact import Surd, ceil, floor
 from ...ops import Upsample
 from ..reader import limits
 from ..symbolic import Call, Const, Data, Known, RefusedError, brief
-from .crops import Part, sliced
+from .crops import Places, sliced
 from .layouts import axis_of
 from .table import rule, since, until
 
@@ -148,17 +149,17 @@ def _nearest(call: Call, x: Data, scales: list[Fraction], back: str, nearest: st
     return _repeated(call, sliced(call, x, parts), factors)
 
 
-def _along(n: int, scale: Fraction, back: str, nearest: str) -> tuple[int, Part]:
+def _along(n: int, scale: Fraction, back: str, nearest: str) -> tuple[int, Places]:
     """Return how often each place of an axis is repeated, and which places are taken at all."""
     out = floor(n * scale)
     if not 1 <= out <= limits.INPUT_ELEMENTS:
         raise RefusedError(f"its scale {brief(scale)} must give at least one place of {n}")
     taken = [min(max(_ROUND[nearest](_BACK[back](k, scale, n)), 0), n - 1) for k in range(out)]
     if scale.denominator == 1 and taken == [k // int(scale) for k in range(out)]:
-        return int(scale), (0, 1, n)
-    step = taken[1] - taken[0] if out > 1 else 1
-    if step >= 1 and taken == [taken[0] + k * step for k in range(out)]:
-        return 1, (taken[0], step, out)
+        return int(scale), range(n)
+    steps = {b - a for a, b in pairwise(taken)}
+    if len(steps) <= 1 and min(steps, default=1) >= 1:
+        return 1, taken
     raise RefusedError(
         f"each axis must repeat every place equally often, or take places equally far apart; a"
         f" scale of {brief(scale)} over {n} places by {back} with {nearest} takes {taken[:8]}"

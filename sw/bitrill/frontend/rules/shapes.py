@@ -102,18 +102,6 @@ def _const(call: Call, i: int) -> Const:
     return value
 
 
-@rule("Gather", inputs=2, axis=int)
-def gather(call: Call) -> Known:
-    value, indices = _const(call, 0), call.integers(1, "indices")
-    axis = axis_of(call.int_attribute("axis", 0), value.array.ndim)
-    n = value.array.shape[axis]
-    if indices.size and (indices.min() < -n or indices.max() >= n):
-        raise RefusedError(f"indices must be -{n}..{n - 1}, not {indices.min()}..{indices.max()}")
-    if value.array.size // max(n, 1) * indices.size > limits.EXACT_ELEMENTS:
-        raise RefusedError(f"it must give at most {limits.EXACT_ELEMENTS} elements")
-    return value.each(lambda a: np.take(a, indices, axis))
-
-
 @rule("Concat", inputs=(1, limits.NODE_ITEMS), integers="kept", axis=int)
 @either
 def concat(call: Call) -> Known:
@@ -149,7 +137,12 @@ def slice_(call: Call) -> Known:
     value = call.value(0)
     starts, ends, axes, steps = slices(call)
     if isinstance(value, Data):
-        return _parts(call, value, starts, ends, axes, steps)
+        parts = crops.slice_parts(call, value, starts, ends, axes, steps)
+        first = parts[0] if parts else range(0)
+        whole = value.type is not None and not value.is_last and first.step == 1
+        if axes in ([1], [-len(value.shape)]) and whole:
+            return joins.slice_of(call, first.start, first.stop)
+        return crops.sliced(call, value, parts)
     value = _const(call, 0)
     parts = [slice(None)] * value.array.ndim
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
@@ -157,25 +150,6 @@ def slice_(call: Call) -> Known:
         stop = None if step < 0 and end < -(1 << 30) else end
         parts[axis_of(axis, value.array.ndim)] = slice(start, stop, step)
     return value.each(lambda a: a[tuple(parts)])
-
-
-def _parts(call: Call, x: Data, *given: list[int]) -> Known:
-    """Return a part of each axis of data."""
-    rank, builder = len(x.shape) + 1, call.builder
-    # a free batch must be taken whole: no number may reach its end but the largest
-    sizes = [1 << 31 if builder.batch_is_free else builder.batch, *x.shape]
-    parts = [(0, 1, n) for n in sizes]
-    axes = [axis_of(a, rank) for a in given[2]]
-    if len({*axes}) < len(axes):
-        raise RefusedError(f"its axes must be different, not {axes[:8]}")
-    for start, end, axis, step in zip(given[0], given[1], axes, given[3], strict=True):
-        parts[axis] = crops.part_of(start, end, step, sizes[axis])
-    if parts[0] != (0, 1, sizes[0]):
-        raise RefusedError("the batch axis must be taken whole")
-    start, step, n = parts[1]
-    if axes == [1] and step == 1 and x.type is not None and not x.is_last:
-        return joins.slice_of(call, start, start + n)
-    return crops.sliced(call, x, parts[1:])
 
 
 def slices(call: Call) -> tuple[list[int], ...]:
