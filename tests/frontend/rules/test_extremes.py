@@ -77,4 +77,5 @@ def test_bounds_of_places_are_refused(tmp_path: Path) -> None:
     net = Net(1, 2, 3, 3)
     x = net.conv(net.quant("x", 0.5), 3, 2, 1, 1)
     with pytest.raises(UnsupportedError, match="its bound must be one for each of 3 channels"):
-        imported(net.proto(net.node("Max", x, net.const(np.arange(3.0)))), tmp_path)
+        x = net.quant(net.node("Max", x, net.const(np.arange(3.0))), 0.5)
+        imported(net.proto(net.conv(x, 2, 3, 1, 1)), tmp_path)
