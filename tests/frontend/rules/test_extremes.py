@@ -76,6 +76,6 @@ def test_extremes_of_unlike_scales_are_refused(tmp_path: Path) -> None:
 def test_bounds_of_places_are_refused(tmp_path: Path) -> None:
     net = Net(1, 2, 3, 3)
     x = net.conv(net.quant("x", 0.5), 3, 2, 1, 1)
+    x = net.quant(net.node("Max", x, net.const(np.arange(3.0))), 0.5)
     with pytest.raises(UnsupportedError, match="its bound must be one for each of 3 channels"):
-        x = net.quant(net.node("Max", x, net.const(np.arange(3.0))), 0.5)
         imported(net.proto(net.conv(x, 2, 3, 1, 1)), tmp_path)
