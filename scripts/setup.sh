@@ -44,6 +44,7 @@ rm -f "$stamp"
 # builds in isolation are held to the same versions
 export PIP_CONSTRAINT="$PWD/constraints.txt" PIP_BUILD_CONSTRAINT="$PWD/constraints.txt"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-.venv/bin/python -m pip install --quiet -c constraints.txt -e '.[dev]' ||
+# Python compiles what it imports; all that is installed takes longer than the installation
+.venv/bin/python -m pip install --quiet --no-compile -c constraints.txt -e '.[dev]' ||
     fail "pip could not install what constraints.txt names; its message is above"
 echo "$key" >"$stamp"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,15 @@ def pytest_runtest_makereport(
             report.outcome = "failed"
             report.longrepr = f"{item.nodeid}: {reason}; in CI every tool must be there"
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_simulators(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compile simulators without optimising, but for the nightly tests, whose runs are long."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.config.option.markexpr != "nightly":
+            patch.setattr("bitrill_sim.verilator.CompiledModel.level", lambda *_: "-O0")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -121,7 +121,7 @@ class CompiledModel:
         objects += [str(self.part(p)) for p in (*_RUNTIME, *also)]
         with tempfile.TemporaryDirectory(prefix=".link.", dir=self.folder) as scratch:
             obj, linked = Path(scratch) / "main.o", Path(scratch) / out.name
-            run_all([self.compile(main, obj, "-O2")], self.log, cwd=self.folder)
+            run_all([self.compile(main, obj, self.level(main))], self.log, cwd=self.folder)
             link = [self.cxx, "-o", str(linked), str(obj), *objects, *flags, "-lpthread"]
             run_all([Command(link, f"linking {name}")], self.log, cwd=self.folder)
             out.parent.mkdir(exist_ok=True)

@@ -19,7 +19,7 @@ from bitrill_sim import verify
 from blocks.modules import NETWORKS, pictures, settled, together
 from torch import nn
 
-INPUTS = 100
+INPUTS = 40
 CLOCK_HZ = 10**8
 
 HOLDS: dict[str, dict[type, int]] = {

@@ -144,6 +144,21 @@ def pad(t: Tensor) -> Ways:
     ]
 
 
+def crop(t: Tensor) -> Ways:
+    """Parts of the places, in steps of one or two, and of the channels."""
+    *places, channels = t.shape
+    axes_of_space = [
+        [(s, k, (n - 1 - s) // k + 1) for s, k in product((0, 1), (1, 2)) if s < n] for n in places
+    ]
+    starts = (s for s in {0, 1, channels // 2} if s < channels)
+    parts = [(s, 1, n) for s in starts for n in {1, channels - s}]
+    return [
+        dict(zip(("starts", "steps", "sizes"), zip(*way, strict=True), strict=True))
+        for way in product(*axes_of_space, sorted(parts))
+        if len(t.shape) <= 3
+    ]
+
+
 def padded(t: Tensor, pads: tuple[int, ...]) -> int:
     """Number of elements with that border."""
     n, size = axes(t), t.channels
@@ -232,6 +247,7 @@ WAYS: dict[str, Callable[[Tensor], Ways]] = {
     "maxpool": maxpool,
     "avgpool": avgpool,
     "pad": pad,
+    "crop": crop,
     "depthwise": depthwise,
     "requantize": requantize,
     "lookup": lookup,

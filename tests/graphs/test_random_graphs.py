@@ -27,8 +27,8 @@ from graphs.playing import check, check_depths, check_golden, check_hardware
 from graphs.together import chosen, together
 from support import need_tool, optional_tool
 
-GROUPS, EACH = 4, 28
-"""Number of groups, and of networks in each; some are drawn twice, so 100 are different."""
+GROUPS, EACH = 4, 14
+"""Number of groups, and of networks in each; some are drawn twice, so 50 are different."""
 
 NIGHTLY_GROUPS = 20
 
@@ -43,23 +43,23 @@ def test_random_networks(group: int) -> None:
 @pytest.mark.nightly
 @pytest.mark.parametrize("group", range(GROUPS, GROUPS + NIGHTLY_GROUPS))
 def test_many_random_networks(group: int) -> None:
-    explore(group, 110, check)
+    explore(group, 115, check)
 
 
 def test_networks_are_many_and_of_all_kinds() -> None:
     cases = [case for group in range(GROUPS) for case in drawn(group, EACH)]
-    assert len({case.dump() for case in cases}) >= 100
+    assert len({case.dump() for case in cases}) >= 50
     graphs = [case.folded() for case in cases]
     nodes = [node for graph in graphs for node in graph]
     kinds = Counter(node.kind for node in nodes)
     assert set(kinds) == {op.kind for op in OPERATORS}
-    assert min(kinds.values()) >= 3
-    assert kinds["fork"] >= 50
-    assert kinds["add"] >= 20
-    assert kinds["concat"] >= 20
+    assert min(kinds.values()) >= 1
+    assert kinds["fork"] >= 20
+    assert kinds["add"] >= 10
+    assert kinds["concat"] >= 10
     assert {n.folded.style for n in nodes if n.kind == "window"} == {"folded", "parallel"}
     assert {n.folded.style for n in nodes if n.kind == "threshold"} == {"search", "parallel"}
-    assert sum(max(graph.depths.values()) > 2 for graph in graphs) >= 10
+    assert sum(max(graph.depths.values()) > 2 for graph in graphs) >= 5
     sources = [case.graph.source.tensor for case in cases]
     assert {len(t.shape) for t in sources} == {1, 2, 3}
     assert {str(t.type) for t in sources} >= {"bipolar", "uint1[0..1]", "int2[-2..1]"}

@@ -19,7 +19,7 @@ from bitrill.ir import IntType, Stage, serialisation
 from bitrill.ir.activation import Activation, Function, Quantizer
 from bitrill.ir.serialisation import digest, load, save
 from bitrill.real import Affine, Clip
-from support import ROOT, integer_mlp
+from support import HANG_SECONDS, ROOT, integer_mlp
 
 
 def net():
@@ -70,7 +70,8 @@ def test_the_bytes_do_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
     )
     for seed in ("1", "2"):
         command = [sys.executable, "-c", code, str(tmp_path / seed), str(ROOT / "tests")]
-        subprocess.run(command, check=True, env=os.environ | {"PYTHONHASHSEED": seed}, timeout=60)
+        env = os.environ | {"PYTHONHASHSEED": seed}
+        subprocess.run(command, check=True, env=env, timeout=HANG_SECONDS)
     for name in ("graph.json", "weights.npz"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 

@@ -40,7 +40,7 @@ from support import ROOT
 
 KINDS = sorted(p.stem for p in (ROOT / "hw/bitrill_hw/ops").glob("*.py") if p.stem != "__init__")
 
-DRAWN, DRAWN_NIGHTLY = 10, 150
+DRAWN, DRAWN_NIGHTLY = 6, 150
 """Faults drawn for each kind of operator."""
 
 SHARE, SHARE_NIGHTLY = 0.5, 0.7

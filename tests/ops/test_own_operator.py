@@ -42,7 +42,7 @@ from bitrill_hw.synth import synthesise
 from bitrill_sim import verify
 from frontend.onnx_models import Net, save
 from ops.suite import OperatorSuite
-from support import ROOT
+from support import HANG_SECONDS, ROOT
 
 
 class AbsoluteCore(OneToOne):
@@ -370,7 +370,7 @@ def python(site: Path, code: str, *arguments: Path) -> subprocess.CompletedProce
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=HANG_SECONDS,
         check=False,
     )
 

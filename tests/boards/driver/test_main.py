@@ -20,7 +20,7 @@ from bitrill_boards import driver as package
 from bitrill_boards.driver import __main__ as command
 from boards.driver.line_model import Board
 from boards.driver.tree import AXI, UART, Tree, folder
-from support import ROOT
+from support import HANG_SECONDS, ROOT
 
 BLOCK = """
 import sys, runpy
@@ -50,7 +50,7 @@ def run(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=place,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
         env={"PATH": os.environ["PATH"], "OPENBLAS_NUM_THREADS": "1"},
         check=False,
     )

@@ -37,7 +37,7 @@ def cable(request: pytest.FixtureRequest) -> Callable[..., Cable]:
 
 
 def load(board: str, bitstream: Path, c: Cable, **more) -> Loaded:
-    return flash(manifest(board), bitstream, xvc=c.address, **{"timeout": 20.0, **more})
+    return flash(manifest(board), bitstream, xvc=c.address, **{"timeout": 600.0, **more})
 
 
 @pytest.mark.parametrize("size", [20_000, 4_045_564 - 60], ids=["short", "whole"])
@@ -167,17 +167,21 @@ def test_a_cable_by_its_host_s_name(tmp_path: Path, cable) -> None:
     c = cable(Ecp5(U85))
     port = c.address.rpartition(":")[2]
     path = written(tmp_path, "b.bit", bitfiles.ecp5())
-    loaded = flash(manifest("ulx3s-85f"), path, xvc=f"localhost:{port}", timeout=20)
+    loaded = flash(manifest("ulx3s-85f"), path, xvc=f"localhost:{port}", timeout=600)
     assert loaded.idcode == U85
     assert c.clocks > 0
 
 
 @pytest.mark.parametrize("hangs_after", [0, 80_000], ids=["at once", "half-way"])
 def test_a_cable_that_hangs(tmp_path: Path, cable, hangs_after: int) -> None:
-    c = cable(ArmPort(0x4BA00477), Xilinx(Z7020), hangs_after=hangs_after)
     path = written(tmp_path, "b.bit", bitfiles.xilinx("7z020clg400"))
-    with pytest.raises(ToolError, match=r"the cable hangs: nothing came from it for 0\.5 s"):
-        load("pynq-z2", path, c, timeout=0.5)
+    for timeout in (0.5, 5, 50):  # until it comes so far, which takes its time on a busy machine
+        c = cable(ArmPort(0x4BA00477), Xilinx(Z7020), hangs_after=hangs_after)
+        message = rf"the cable hangs: nothing came from it for {timeout} s"
+        with pytest.raises(ToolError, match=message):
+            load("pynq-z2", path, c, timeout=timeout)
+        if c.clocks >= hangs_after:
+            break
     assert c.clocks >= hangs_after
 
 
@@ -206,7 +210,7 @@ def test_what_was_built_is_what_is_loaded(tmp_path: Path, cable) -> None:
     path = written(tmp_path, "b.bit", raw)
     told = manifest("ulx3s-85f") | {"bitstream_sha256": hashlib.sha256(raw).hexdigest()}
     c = cable(Ecp5(U85))
-    flash(told, path, xvc=c.address, timeout=20)
+    flash(told, path, xvc=c.address, timeout=600)
     path.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
     with pytest.raises(SpecError, match=r"b\.bit was changed since it was built: build ulx3s-85f"):
-        flash(told, path, xvc=c.address, timeout=20)
+        flash(told, path, xvc=c.address, timeout=600)

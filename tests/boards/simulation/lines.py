@@ -49,7 +49,7 @@ class Board:
     def driver(self, port: SimulatedPort, slack: float = SLACK) -> Driver:
         serial = PySerial(port.name, BAUD)
         serial.slack = slack
-        return Driver(self.network, SerialTransport(serial, tries=1000))
+        return Driver(self.network, SerialTransport(serial, tries=100_000))
 
     def frames(self, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Different input frames in the model's shape, and their expected results."""

@@ -15,7 +15,7 @@ from bitrill_boards.describe import describe
 from bitrill_boards.simulation.simulated_axi import compiled
 from bitrill_sim.cocotb_sim import _environment
 from boards.simulation.shells import Case
-from support import ROOT, shared_data
+from support import HANG_SECONDS, ROOT, shared_data
 
 pytest.importorskip("cocotbext.axi", reason="cocotbext-axi comes with the extra 'dev'")
 
@@ -68,7 +68,11 @@ def simulate(
         "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), *sys.path]),
     }
     done = subprocess.run(
-        [sys.executable, "-c", run], env=environment, capture_output=True, text=True, timeout=1200
+        [sys.executable, "-c", run],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=HANG_SECONDS,
     )
     assert results.is_file(), done.stdout[-4000:] + done.stderr[-4000:]
     assert get_results(results) == (1, 0), done.stdout[-6000:] + done.stderr[-2000:]

@@ -14,7 +14,7 @@ from bitrill_boards import board as boards
 from bitrill_boards.families.zynq import families
 from bitrill_boards.project import Project
 from bitrill_boards.toolchains.vivado_run import command
-from support import need_tool
+from support import HANG_SECONDS, need_tool
 
 MODEL = Path(__file__).with_name("vivado_model.tcl")
 ZYNQ = tuple(b.name for b in boards.every() if b.zynq)
@@ -96,6 +96,8 @@ def run(folder: Path, *tclargs: str, **pretended: object) -> Ended:
     env |= environment(trace=trace, **pretended)
     words = [need_tool("tclsh"), str(MODEL), *command("build.tcl")[1:]]
     words += ["-tclargs", *tclargs] if tclargs else []
-    done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        words, cwd=folder, env=env, capture_output=True, text=True, timeout=HANG_SECONDS
+    )
     facts = trace.read_text().splitlines() if trace.is_file() else []
     return Ended(done.returncode, done.stdout + done.stderr, tuple(facts))

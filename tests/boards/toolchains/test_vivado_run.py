@@ -218,7 +218,7 @@ def test_an_interrupt_ends_vivado(made: Project, pretend: Pretend) -> None:
     with pytest.raises(KeyboardInterrupt):
         vivado.make(made, interrupt)
     for pid in map(int, pids.read_text().split()):
-        for _ in range(500):
+        for _ in range(30_000):
             if not running(pid):
                 break
             time.sleep(0.01)

@@ -89,10 +89,17 @@ def test_verilog_with_cells_equals_golden(name: str, tmp_path: Path) -> None:
     assert "CARRY4" in (tmp_path / f"{op.name}.v").read_text()
 
 
-@pytest.mark.parametrize("op", OPERATORS.values(), ids=OPERATORS.keys())
-def test_verilog_with_cells_in_icarus(op: Operator, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["agreements, one step", "ternary, two bits"])
+def test_verilog_with_cells_in_icarus(name: str, tmp_path: Path) -> None:
     optional_tool("iverilog")
+    op = OPERATORS[name]
     verify_operator(op, corners(op), engine="icarus", stall=0.3, work=tmp_path).check()
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", OPERATORS)
+def test_all_verilog_with_cells_in_icarus(name: str, tmp_path: Path) -> None:
+    test_verilog_with_cells_in_icarus(name, tmp_path)
 
 
 def corners(op: Operator) -> np.ndarray:

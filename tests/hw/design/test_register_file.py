@@ -300,7 +300,7 @@ def test_bad_frames_leave_the_registers_free(beats: int, marked: int) -> None:
     assert d.frames[0].tolist() == golden(OTHER, X)
 
 
-FAULTS = 6
+FAULTS = 4
 """Places of the registers that are broken, one at a time."""
 
 BROKEN = ("a condition never holds", "a signal is never driven, or a register never loads")

@@ -26,7 +26,7 @@ SIGNED = with_zeros(unrolled(5, 9, IntType(-8, 7), IntType(-3, 3)))
 MIXED = with_zeros(unrolled(7, 13, TERNARY))
 
 
-FAULTS = 8
+FAULTS = 6
 """Places of each unit that are broken, one at a time."""
 
 
