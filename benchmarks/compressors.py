@@ -29,7 +29,7 @@ from bitrill.storage import read_json
 from bitrill_hw.design.build import component
 from bitrill_hw.memories.roms import convert
 from bitrill_hw.synth.synthesis import synthesise_unit
-from bitrill_hw.synth.yosys import Job, run
+from bitrill_hw.synth.yosys import YosysRun, run
 from common import ROOT, table
 
 Figures: TypeAlias = dict[str, float]
@@ -141,7 +141,7 @@ def measure(name: str, op: MatVec) -> Figures:
         return plan | {"lcs": report.total.lcs, "sites": report.sites, "ff": report.total.ff}
     synth, lut = FOUR_INPUTS[family]
     script = f"read_verilog design.v\n{synth}\ntee -o stat.json stat -json\n"
-    job = Job(work, script, {"design.v": verilog}, ("stat.json",))
+    job = YosysRun(work, script, {"design.v": verilog}, ("stat.json",))
     run([job])
     cells = read_json(job.folder / "stat.json")["design"]["num_cells_by_type"]
     return plan | {

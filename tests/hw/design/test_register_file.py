@@ -300,18 +300,19 @@ def test_bad_frames_leave_the_registers_free(beats: int, marked: int) -> None:
     assert d.frames[0].tolist() == golden(OTHER, X)
 
 
-FAULTS = 4
+FAULTS, FAULTS_NIGHTLY = 2, 16
 """Places of the registers that are broken, one at a time."""
 
 BROKEN = ("a condition never holds", "a signal is never driven, or a register never loads")
 
 
-def test_planted_faults_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("count", [FAULTS, pytest.param(FAULTS_NIGHTLY, marks=pytest.mark.nightly)])
+def test_planted_faults_are_found(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """At least half of the faults are found; some places can be broken without effect."""
     rng = Random(1)
     places = [s for s in sites(Top(GRAPH), inside="control") if s.behaviour in BROKEN]
     missed = []
-    for site in rng.sample(places, FAULTS):
+    for site in rng.sample(places, count):
         monkeypatch.setattr(registers_bench, "Top", lambda g, site=site: Faulty(Top(g), site))
         try:
             test_the_design_names_itself()
@@ -321,4 +322,4 @@ def test_planted_faults_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
         except (AssertionError, SimulationTimeout):
             continue
         missed.append(site)
-    assert len(missed) <= FAULTS // 2, missed
+    assert len(missed) <= count // 2, missed
