@@ -141,12 +141,11 @@ def powered(call: Call, x: Data) -> Data:
     return call.then(x, *_power(int(exponent)))
 
 
-def combined(call: Call, a: Data, b: Data) -> Data | None:
+def combined(call: Call, op: str, a: Data, b: Data) -> Data | None:
     """Add, subtract or multiply what a model has made of one edge; None of two different ones.
 
     So SiLU, GELU and their like are recognised however they are written out.
     """
-    op = call.node.op
     if a.edge != b.edge or a.deferred is not b.deferred or a.shape != b.shape:
         return None
     if not np.array_equal(a.stream, b.stream) or op not in ("Add", "Sub", "Mul"):

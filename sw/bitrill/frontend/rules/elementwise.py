@@ -110,7 +110,7 @@ def combined(call: Call, op: str) -> Known:
     a, b = call.value(0), call.value(1)
     if isinstance(a, Data):
         if isinstance(b, Data):
-            together = activations.combined(call, a, b)
+            together = activations.combined(call, op, a, b)
             if together is not None:
                 return together
             if op in ("Add", "Sub"):
