@@ -30,6 +30,7 @@ def describe(graph: Graph, predicted: Timing) -> dict[str, Any]:
             **_edge(source.tensor, source.shape, source.channel_last),
             "quantizer": None if source.quantizer is None else _quantizer(source.quantizer),
             "raw_scale": source.raw_scale,
+            **({} if source.raw_offset is None else {"raw_offset": source.raw_offset}),
         },
         "output": output(sink),
     }

@@ -41,6 +41,18 @@ from flow.helpers import refused
         ({"raw_input": "uint8", "input_scale": "nan"}, "such as 1/255, not 'nan'"),
         ({"raw_input": "uint8", "input_scale": "0"}, "the input scale must be above zero, not 0"),
         ({"raw_input": "uint8", "input_scale": "-1/2"}, "must be above zero, not -1/2"),
+        ({"raw_input": "uint8", "input_scale": "1/2,0"}, "must be above zero, not 1/2,0"),
+        ({"raw_input": "uint8", "input_scale": "1,,2"}, "such as 1/255, not '1,,2'"),
+        ({"raw_input": "uint8", "input_scale": "1/2/3"}, "such as 1/255, not '1/2/3'"),
+        ({"input_offset": "1"}, "an input offset must come with a raw input's type and scale"),
+        (
+            {"raw_input": "uint8", "input_scale": "1", "input_offset": "1e-301"},
+            "the input offset must be 0 or 1e-300 to 1e300 in size, not 1e-301",
+        ),
+        (
+            {"raw_input": "uint8", "input_scale": "1", "input_offset": "," * (1 << 16)},
+            "the input offset must be at most 65536 numbers",
+        ),
     ],
 )
 def test_wrong_options_are_named(options: dict, message: str, model: Path, tmp_path: Path) -> None:
@@ -53,7 +65,10 @@ def test_raw_types_span_their_bits() -> None:
     assert build_module.parse_raw_input("uint8") == IntType(0, 255)
     assert build_module.parse_raw_input("int3") == IntType(-4, 3)
     assert build_module.parse_raw_input("uint1") == IntType(0, 1)
-    assert build_module.parse_scale("0.5") == Fraction(1, 2)
+    assert build_module.parse_scale("0.5") == (Fraction(1, 2),)
+    assert build_module.parse_scale(Fraction(1, 2)) == (Fraction(1, 2),)
+    assert build_module.parse_scale("1/58.395, 1/2") == (Fraction(200, 11679), Fraction(1, 2))
+    assert build_module.parse_offset(["-0.485/0.229", "0"]) == (Fraction(-485, 229), 0)
 
 
 def test_a_folding_that_does_not_divide_is_named(model: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from bitrill import flow
 from bitrill.errors import SpecError, StorageError
 from bitrill.flow import data
+from bitrill.ir import IntType, Tensor
 from flow.helpers import frames, refused
 
 
@@ -132,3 +133,17 @@ def test_a_raw_design_takes_a_data_set_on_its_grid(whole: flow.Compiled) -> None
     assert data.on_grid(graph, x).reshape(-1).tolist() == [-3, -2, -1, 0, 1, 2]
     with refused(SpecError, "the data must be multiples of the input scale 1/16, and are not"):
         data.on_grid(graph, x + np.float32(0.01))
+
+
+def test_a_raw_design_takes_data_on_a_grid_by_channel(whole: flow.Compiled) -> None:
+    source = whole.build.graph.source
+    scales, offsets = ("1/16", "1/3"), ("0", "-2/7")
+    tensor = Tensor((2, 3, 2), IntType(0, 255))
+    raw = source.__class__(shape=(2, 2, 3), tensor=tensor, raw_scale=scales, raw_offset=offsets)
+    graph = whole.build.graph.replace(source=raw)
+    n = np.arange(24).reshape(2, 2, 2, 3)
+    x = np.stack([n[:, 0] / 16, n[:, 1] / 3 - 2 / 7], 1).astype(np.float32)
+    assert np.array_equal(data.on_grid(graph, x), n)
+    assert np.array_equal(data.to_integers(graph, n), n)
+    with refused(SpecError, "multiples of the input scale 1/3 plus -2/7, and are not"):
+        data.on_grid(graph, x + np.float32(1 / 16))

@@ -19,9 +19,11 @@ def agrees(
     shape = graph.source.shape
     decided = 0
     if graph.source.quantizer is None:
-        t, scale = graph.source.tensor.type, float(eval_fraction(graph.source.raw_scale))
-        integers = rng.integers(t.lo, t.hi + 1, (n, *shape))
-        floats, error = integers * scale, 4 * U
+        t, source = graph.source.tensor.type, graph.source
+        integers = t.values()[rng.integers(0, t.n_values, (n, *shape))]
+        scale, offset = (np.array(numbers, object) for numbers in source.raw_meaning)
+        exact = source.flatten(integers).astype(object) * scale + offset
+        floats, error = source.restore(exact.astype(np.float64)), 4 * U
     else:
         floats, error = rng.normal(0, spread, (n, *shape)).astype(np.float32), 0.0
         integers = graph.source.quantize(floats)
@@ -48,8 +50,3 @@ def magnitude(graph: Graph) -> float:
     return max(abs(float(s)) for s in graph.sink.scale) * largest + max(
         abs(float(o)) for o in graph.sink.offset
     )
-
-
-def eval_fraction(text: str | None) -> float:
-    top, _, bottom = (text or "1").partition("/")
-    return int(top) / int(bottom or 1)

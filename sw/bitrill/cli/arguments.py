@@ -101,7 +101,16 @@ _TRAIN = (
 _FILE = (
     argument("model", metavar="MODEL", help="a QONNX file"),
     argument("--raw-input", metavar="TYPE", help="take raw integers, such as uint8"),
-    argument("--input-scale", metavar="S", help="the value of a raw 1, such as 1/255"),
+    argument(
+        "--input-scale",
+        metavar="S[,S..]",
+        help="the value of a raw 1, such as 1/255, or one for each channel",
+    ),
+    argument(
+        "--input-offset",
+        metavar="O[,O..]",
+        help="the value of a raw 0, such as --input-offset=-1/2; 0 if not given",
+    ),
 )
 _CHECK = (
     *_FILE,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from ..errors import SpecError
 from ..ir import Graph
 from .boundaries import Agreement, Boundaries, Flip, first
+from .compile_options import Numbers
 from .data import on_grid, read_array, to_integers
 from .extras import Progress, logged
 from .result import Json, Result
@@ -68,7 +68,8 @@ def check(
     inputs: str | Path | np.ndarray,
     outputs: str | Path | np.ndarray,
     raw_input: str | None = None,
-    input_scale: str | Fraction | None = None,
+    input_scale: Numbers | None = None,
+    input_offset: Numbers | None = None,
     progress: Progress = logged,
 ) -> Checked:
     """Compare a model file with ``outputs`` that another program gave for ``inputs``.
@@ -78,7 +79,7 @@ def check(
     that float32 may take them otherwise (`bitrill.flow.boundaries`). Where none explains it, the
     file is another network than the one that was recorded.
     """
-    graph = load(model, raw_input, input_scale)
+    graph = load(model, raw_input, input_scale, input_offset)
     if not graph.sink.is_plain:
         host = ", ".join(dict.fromkeys(f.op for f in graph.sink.functions)) or "several outputs"
         raise SpecError(

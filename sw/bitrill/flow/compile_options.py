@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, TypedDict, get_args
+from typing import Literal, TypeAlias, TypedDict, get_args
 
 from ..errors import SpecError
 from ..lowering import Folding
+
+Numbers: TypeAlias = str | Fraction | Sequence[str | Fraction]
+"""An exact number, text or fraction, or one for each channel: a text with commas, or a list."""
 
 Style = Literal["folded", "unrolled", "runtime", "streamed"]
 
@@ -24,7 +28,8 @@ class CompileKeywords(TypedDict, total=False):
 
     folding: str | Path | Folding | None
     raw_input: str | None
-    input_scale: str | Fraction | None
+    input_scale: Numbers | None
+    input_offset: Numbers | None
     top: int | None
     fps: float | None
     clock_mhz: float | None
@@ -39,9 +44,10 @@ class CompileKeywords(TypedDict, total=False):
 class CompileOptions:
     """What `compile` is asked for. Raises `SpecError` for values that cannot be.
 
-    The model: ``raw_input`` (such as ``"uint8"``) with ``input_scale`` (such as ``"1/255"``): the
-    hardware takes raw integers that stand for scale * integer. ``top``: the ``top`` best classes
-    instead of scores.
+    The model: ``raw_input`` (such as ``"uint8"``) with ``input_scale`` (such as ``"1/255"``) and
+    perhaps ``input_offset``: the hardware takes raw integers that stand for scale * integer +
+    offset; of each, one number or one for each channel of the input. ``top``: the ``top`` best
+    classes instead of scores.
 
     The target: ``fps``: frames a second to reach at ``clock_mhz``, with the fewest LUTs. ``part``:
     FPGA that the design must fit; without ``fps``, the fastest design that fits. ``board``: the
@@ -60,7 +66,8 @@ class CompileOptions:
 
     folding: str | Path | Folding | None = None
     raw_input: str | None = None
-    input_scale: str | Fraction | None = None
+    input_scale: Numbers | None = None
+    input_offset: Numbers | None = None
     top: int | None = None
     fps: float | None = None
     clock_mhz: float | None = None
@@ -81,5 +88,7 @@ class CompileOptions:
             )
         if (self.raw_input is None) is not (self.input_scale is None):
             raise SpecError("a raw input must have both a type and a scale (uint8 and 1/255, say)")
+        if self.input_offset is not None and self.raw_input is None:
+            raise SpecError("an input offset must come with a raw input's type and scale")
         if self.board is not None and self.part is not None:
             raise SpecError("a board has a part of its own: give a board or a part, not both")

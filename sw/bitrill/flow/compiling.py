@@ -126,7 +126,7 @@ def compile(
     check_target(Path(out))
     target = _target(asked)
     checkpoints = Path(out) / "checkpoints" if asked.checkpoints else None
-    imported = load(model, asked.raw_input, asked.input_scale)
+    imported = load(model, asked.raw_input, asked.input_scale, asked.input_offset)
     start = to_integer(imported, top=asked.top, checkpoints=checkpoints)
     graph, solution = _folded(start, asked, target, checkpoints, progress)
     progress("writing Verilog", 0, 0)

@@ -11,7 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import SpecError, StorageError
+from ..exact import Real, floor
 from ..ir import Graph
+from ..ir.interface import to_edge
+from ..real import at
 from ..storage import open_file
 from ..train.recipes import DATASETS
 from .extras import Progress, extra, logged
@@ -56,7 +59,8 @@ def to_integers(graph: Graph, x: np.ndarray) -> np.ndarray:
     """Quantize floats, check integers: ``[N, *graph.source.shape]``."""
     if x.dtype.kind == "f":
         return graph.source.quantize(x)
-    return graph.source.flatten(x).reshape(x.shape)
+    graph.source.flatten(x)  # refuses a wrong shape, type or range
+    return x
 
 
 def samples(
@@ -116,12 +120,28 @@ def on_grid(graph: Graph, x: np.ndarray) -> np.ndarray:
     source = graph.source
     if source.quantizer is not None or source.raw_scale is None:
         return to_integers(graph, x)
-    scale = Fraction(source.raw_scale)
+    source.check_shape(x)
+    edge = to_edge(x, source.tensor, channel_last=source.channel_last)
+    scales, offsets = source.raw_meaning
+    raw = np.empty(edge.shape, np.int64)
+    n = max(len(scales), len(offsets))
+    for c in range(n):
+        here = np.s_[..., c] if n > 1 else np.s_[...]
+        raw[here] = _raw(edge[here], at(scales, c), at(offsets, c))
+    return to_integers(graph, source.restore(raw))
+
+
+def _raw(x: np.ndarray, scale: Real, offset: Real) -> np.ndarray:
+    """Return the integers that floats mean on a grid, which must hold them all."""
     values, where = np.unique(x, return_inverse=True)
-    raw = [round(Fraction(float(v)) / scale) for v in values]
-    if any(np.float32(float(r * scale)) != v for r, v in zip(raw, values, strict=True)):
-        raise SpecError(f"the data must be multiples of the input scale {scale}, and are not")
-    return to_integers(graph, np.array(raw, np.int64)[where].reshape(x.shape))
+    raw = [floor((Fraction(float(v)) - offset) / scale + Fraction(1, 2)) for v in values]
+    near = [x.dtype.type(float(r * scale + offset)) for r in raw]
+    if any(v != w for v, w in zip(near, values, strict=True)):
+        shift = f" plus {offset}" if offset else ""
+        raise SpecError(
+            f"the data must be multiples of the input scale {scale}{shift}, and are not"
+        )
+    return np.array(raw, np.int64)[where].reshape(x.shape)
 
 
 def random_inputs(graph: Graph, count: int, seed: int) -> np.ndarray:

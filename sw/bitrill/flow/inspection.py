@@ -9,7 +9,7 @@ from ..lowering import Folding, to_integer
 from ..ops import L1MatVec, MatVec, Threshold
 from ..ops.matvec import Matrix
 from ..timing.predict import predict
-from .compile_options import CompileOptions
+from .compile_options import CompileOptions, Numbers
 from .extras import Progress, logged
 from .result import Json, Result, Table, exact_number
 from .steps import fold, load
@@ -95,14 +95,21 @@ def inspect(
     *,
     folding: str | Path | Folding | None = None,
     raw_input: str | None = None,
-    input_scale: str | Fraction | None = None,
+    input_scale: Numbers | None = None,
+    input_offset: Numbers | None = None,
     top: int | None = None,
     progress: Progress = logged,
 ) -> Inspection:
     """Take a model through all stages without writing anything; options as in `compile`."""
-    CompileOptions(folding=folding, raw_input=raw_input, input_scale=input_scale, top=top)
+    asked = CompileOptions(
+        folding=folding,
+        raw_input=raw_input,
+        input_scale=input_scale,
+        input_offset=input_offset,
+        top=top,
+    )
     progress("importing", 0, 0)
-    imported = load(model, raw_input, input_scale)
+    imported = load(model, asked.raw_input, asked.input_scale, asked.input_offset)
     whole = to_integer(imported, top=top)
     folded = fold(whole, folding, progress=progress)
     predicted = predict(folded)

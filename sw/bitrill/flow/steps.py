@@ -13,24 +13,28 @@ from ..ir import Graph, IntType, Stage, verify
 from ..lowering import Folding, to_folded, to_target
 from ..parts.devices import Part
 from ..storage import read_json
-from .compile_options import Style
+from .compile_options import Numbers, Style
 from .extras import Progress, logged
 
 _RAW_INPUT = re.compile(r"(u?)int([1-9]|1[0-6])")
 
 
 def load(
-    model: str | Path, raw_input: str | None = None, input_scale: str | Fraction | None = None
+    model: str | Path,
+    raw_input: str | None = None,
+    input_scale: Numbers | None = None,
+    input_offset: Numbers | None = None,
 ) -> Graph:
     """Read a model file: a graph of stage IMPORTED."""
     raw = None if raw_input is None else parse_raw_input(raw_input)
     scale = None if input_scale is None else parse_scale(input_scale)
+    offset = None if input_offset is None else parse_offset(input_offset)
     path = Path(model)
     if path.is_dir():
         raise StorageError(f"cannot read {path}: it is a folder, not a model file")
     from ..frontend import load_model
 
-    return load_model(path, raw_input=raw, raw_scale=scale)
+    return load_model(path, raw_input=raw, raw_scale=scale, raw_offset=offset)
 
 
 def fold(
@@ -107,6 +111,10 @@ SMALLEST_SCALE = Fraction(1, 10**300)
 """Least value of a raw 1; its reciprocal is the greatest."""
 
 
+MOST_CHANNELS = 1 << 16
+"""Most numbers of a list that goes by channel."""
+
+
 def read_folding(folding: str | Path | Folding | None) -> Folding | None:
     """Read a folding file; a folding, or None, is returned as it is."""
     if not isinstance(folding, str | Path):
@@ -128,14 +136,45 @@ def parse_raw_input(name: str) -> IntType:
     )
 
 
-def parse_scale(scale: str | Fraction) -> Fraction:
-    """Read a positive rational such as ``1/255`` or ``0.5``."""
+def parse_scale(scale: Numbers) -> tuple[Fraction, ...]:
+    """Read positive rationals such as ``1/255``, ``0.5`` or ``1/58.395,1/57.12,1/57.375``."""
+    values = _parse_numbers(scale, "scale", "1/255")
+    for value in values:
+        if value <= 0:
+            raise SpecError(f"the input scale must be above zero, not {scale}")
+        if not SMALLEST_SCALE <= value <= 1 / SMALLEST_SCALE:
+            raise SpecError(f"the input scale must be 1e-300 to 1e300, not {scale}")
+    return values
+
+
+def parse_offset(offset: Numbers) -> tuple[Fraction, ...]:
+    """Read rationals such as ``-1/2`` or ``-0.485/0.229,-0.456/0.224,-0.406/0.225``."""
+    values = _parse_numbers(offset, "offset", "-0.5")
+    for value in values:
+        if value and not SMALLEST_SCALE <= abs(value) <= 1 / SMALLEST_SCALE:
+            raise SpecError(f"the input offset must be 0 or 1e-300 to 1e300 in size, not {offset}")
+    return values
+
+
+def _parse_numbers(given: Numbers, what: str, example: str) -> tuple[Fraction, ...]:
+    """Read one number or a list, separated by commas where it is text."""
+    if isinstance(given, str):
+        listed: Sequence[object] = given.split(",")
+    else:
+        listed = [given] if isinstance(given, int | float | Fraction) else given
+    if len(listed) > MOST_CHANNELS:
+        raise SpecError(f"the input {what} must be at most {MOST_CHANNELS} numbers")
     try:
-        value = rational(str(scale))
+        return tuple(_quotient(str(v).strip()) for v in listed)
     except (ValueError, ZeroDivisionError, OverflowError) as error:
-        raise SpecError(f"the input scale must be a number such as 1/255, not {scale!r}") from error
-    if value <= 0:
-        raise SpecError(f"the input scale must be above zero, not {scale}")
-    if not SMALLEST_SCALE <= value <= 1 / SMALLEST_SCALE:
-        raise SpecError(f"the input scale must be 1e-300 to 1e300, not {scale}")
-    return value
+        raise SpecError(
+            f"the input {what} must be a number such as {example}, not {given!r}"
+        ) from error
+
+
+def _quotient(text: str) -> Fraction:
+    """Read a number, or a quotient of two."""
+    above, slash, below = text.partition("/")
+    if "/" in below:
+        raise ValueError(f"{text!r} is no quotient of two numbers")
+    return rational(above) / rational(below) if slash else rational(above)

@@ -1,16 +1,16 @@
 """Import of a model file: its nodes in order, each by its rule, every refusal collected."""
 
 from dataclasses import replace
-from fractions import Fraction
 from math import prod
 from pathlib import Path
 
 from ..errors import SpecError, UnsupportedError
-from ..ir import INPUT, Graph, IntType, Operator, Sink, Source, Stage, Tensor, verify
+from ..ir import INPUT, Graph, IntType, Operator, Sink, Source, Stage, Tensor, raw_numbers, verify
 from ..ir.registry import failures, load_packages
 from ..ops import Split
 from ..real import Affine
 from .outputs import sink_of
+from .raw_input import Numbers, RawInput
 from .reader import limits
 from .reader.model import Model, Node
 from .reader.names import legal, shown
@@ -35,37 +35,48 @@ from .symbolic import (
 
 
 def load_model(
-    path: Path | str, *, raw_input: IntType | None = None, raw_scale: Fraction | None = None
+    path: Path | str,
+    *,
+    raw_input: IntType | None = None,
+    raw_scale: Numbers | None = None,
+    raw_offset: Numbers | None = None,
 ) -> Graph:
     """Read the model in ``path`` as a graph at stage IMPORTED.
 
-    ``raw_input``, ``raw_scale``: the design takes integers of that type, which mean
-    ``raw_scale * integer``, and the model's first quantizer becomes a node. Without them the
-    integers of the first quantizer are the design's input. Both or neither are given.
+    ``raw_input``, ``raw_scale``, ``raw_offset``: the design takes integers of that type, which mean
+    ``raw_scale * integer + raw_offset`` (0 if not given; lists of one number a channel), and the
+    model's first quantizer becomes a node. Without them the integers of the first quantizer are the
+    design's input, or those that the file says it takes: by its input's type, or by qonnx's
+    annotation where no quantizer comes first.
 
     Raises `StorageError` if the file cannot be read, `UnsupportedError` with every reason if the
     model is refused, `SpecError` for a bad grid, `ToolError` if the package ``onnx`` is missing.
     """
-    if (raw_input is None) is not (raw_scale is None):
-        raise SpecError("raw_input and raw_scale must be given together")
-    if raw_input is not None and (
-        not raw_input.coding.binary or raw_input.bits > limits.ACTIVATION_BITS
-    ):
-        raise SpecError(
-            f"raw_input must be an integer type of at most {limits.ACTIVATION_BITS} bits,"
-            f" not {raw_input}"
-        )
-    if raw_scale is not None and raw_scale <= 0:
-        raise SpecError(f"raw_scale must be above 0, not {raw_scale}")
+    raw = RawInput.asked(raw_input, raw_scale, raw_offset)
     load_packages()
-    return _Import(read_model(Path(path), table.bodies()), raw_input, raw_scale).graph()
+    model = read_model(Path(path), table.bodies())
+    if model.grid is None:
+        return _Import(model, raw).graph()
+    stated = RawInput.stated(model.grid)
+    if raw is not None and stated.stored:
+        raise UnsupportedError(
+            f"{model.path.name}: its input holds integers of type {stated.stored.lower()};"
+            " no other grid may be declared for it"
+        )
+    attempt = _Import(model, stated if stated.stored else raw)
+    try:
+        return attempt.graph()
+    except UnsupportedError:
+        if not attempt.builder.met_floats:
+            raise
+    return _Import(model, stated).graph()
 
 
 class _Import:
     """The import of one model: the value of each tensor, and the reasons for refusing it."""
 
-    def __init__(self, model: Model, raw_input: IntType | None, raw_scale: Fraction | None):
-        self.model, self.raw_scale = model, raw_scale
+    def __init__(self, model: Model, raw: RawInput | None):
+        self.model, self.raw = model, raw
         self.builder = GraphBuilder(model.batch, model.opset, limits.results_of(prod(model.shape)))
         self.reasons = list(model.reasons)
         self.n_hosted = 0
@@ -73,12 +84,14 @@ class _Import:
         self.read = {t for n in model.nodes for t in n.inputs} | {o.name for o in model.outputs}
         self.values: dict[str, Value] = {n: Const(a) for n, a in model.constants.items()}
         frame, self.last = input_edge(model)
-        data = Data(INPUT, raw_input, model.shape, frame, quantized=raw_input is not None)
+        data = Data(INPUT, None, model.shape, frame)
         if self.last:
             data = data.streamed(model.shape)
-        if raw_input is not None and raw_scale is not None:
-            self.builder.edges[INPUT] = Tensor(frame, raw_input)
-            data = data.then(Affine((raw_scale,)), self.builder.work)
+        self.meaning = Affine() if raw is None else raw.meaning(data)
+        if raw is not None:
+            self.builder.edges[INPUT] = Tensor(frame, raw.type)
+            data = replace(data, type=raw.type, quantized=True, stored=raw.stored)
+            data = data if raw.stored else data.then(self.meaning, self.builder.work)
         self.values[model.input] = data
 
     def graph(self) -> Graph:
@@ -118,8 +131,8 @@ class _Import:
             shape=self.model.shape,
             tensor=self.builder.edges[INPUT],
             quantizer=self.builder.input_quantizer,
-            raw_scale=None if self.raw_scale is None else str(self.raw_scale),
             channel_last=self.last,
+            **({} if self.raw is None else raw_numbers(self.meaning.scale, self.meaning.offset)),
         )
 
     def _results(self, node: Node) -> tuple[Value, ...]:

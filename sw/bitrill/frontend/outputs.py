@@ -14,7 +14,7 @@ from ..ir import INPUT, HostFunction, Output, Sink
 from ..ops import Concat, Convert
 from .reader.model import Declared, Node
 from .reader.names import shown
-from .symbolic import RAW_HINT, Call, Data, GraphBuilder, Hosted, RefusedError, Value, on_host
+from .symbolic import Call, Data, GraphBuilder, Hosted, RefusedError, Value, on_host
 from .symbolic.hosted import FLOAT, Applied, Expression, Leaf, folded
 
 _JOINED = "outputs"
@@ -62,8 +62,7 @@ def _result(builder: GraphBuilder, value: Value, name: str) -> Hosted:
         return value
     if not isinstance(value, Data):
         raise RefusedError(f"{name} must depend on the model's input")
-    if value.type is None:
-        raise RefusedError(f"{name} is floats without any quantizer; {RAW_HINT}")
+    builder.check_quantized(value, f"{name} is floats without any quantizer")
     try:
         return on_host(Call(builder, _node(_JOINED), []), value)
     except (RefusedError, SpecError) as error:

@@ -5,7 +5,7 @@ from .coding import CODINGS, Coding, Planes, Values
 from .even_lanes import INTERVAL, Buffered, EvenLanes, divisors
 from .graph import INPUT, Graph, Stage, verify
 from .host import HostAttribute, HostFunction, Output, Part
-from .interface import InputQuantizer, Sink, Source
+from .interface import InputQuantizer, Sink, Source, raw_numbers
 from .operator import (
     Choice,
     Cost,
@@ -79,6 +79,7 @@ __all__ = [
     "must_divide",
     "pipeline",
     "port",
+    "raw_numbers",
     "turned_bits",
     "unchecked",
     "verify",

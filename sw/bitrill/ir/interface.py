@@ -1,11 +1,14 @@
 """The input and output of a design: how its integers relate to the model's floats and arrays."""
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
 
 from ..errors import SpecError
+from ..exact import rational, sign
+from ..real import Channels
 from .host import HostFunction, Output, Part
 from .types import IntType, Tensor
 
@@ -88,7 +91,8 @@ class Source:
     """The model's input: ``shape`` (no batch axis) as in the model, ``tensor`` as on the edge.
 
     ``quantizer`` turns the user's floats into the edge's integers; without one the design takes
-    raw integers, which stand for ``raw_scale * integer`` (an exact rational as a string). The
+    raw integers, which stand for ``raw_scale * integer + raw_offset``: exact rationals as strings,
+    one or one for each channel of the edge; no offset is 0. The
     model's arrays are channel first (NCHW) unless ``channel_last`` says otherwise. An edge of
     several axes is channel last; an edge of one axis is the model's array in its own order.
     """
@@ -96,8 +100,16 @@ class Source:
     shape: tuple[int, ...]
     tensor: Tensor
     quantizer: InputQuantizer | None = None
-    raw_scale: str | None = None
+    raw_scale: str | tuple[str, ...] | None = None
     channel_last: bool = False
+    raw_offset: str | tuple[str, ...] | None = field(default=None, metadata=USED_ONLY)
+
+    @property
+    def raw_meaning(self) -> tuple[tuple[Fraction, ...], tuple[Fraction, ...]]:
+        """Scales and offsets of raw integers, each one number or one for each channel."""
+        scale, offset = self.raw_scale or "1", self.raw_offset or "0"
+        each = [(v,) if isinstance(v, str) else v for v in (scale, offset)]
+        return tuple(map(rational, each[0])), tuple(map(rational, each[1]))
 
     def flatten(self, x: np.ndarray) -> np.ndarray:
         """Checked integers ``[N, *shape]`` as ``[N, *tensor.shape]``."""
@@ -139,8 +151,22 @@ class Source:
             raise SpecError(f"input must have shape [{want}], not {list(x.shape)}")
 
     def __str__(self) -> str:
-        how = "quantized from floats" if self.quantizer else f"raw, times {self.raw_scale}"
+        how = "quantized from floats" if self.quantizer else f"raw, times {_listed(self.raw_scale)}"
+        if self.raw_offset is not None:
+            how += f", plus {_listed(self.raw_offset)}"
         return f"input {'x'.join(map(str, self.shape))} as {self.tensor}, {how}"
+
+
+def raw_numbers(scale: Channels, offset: Channels) -> dict[str, str | tuple[str, ...]]:
+    """Return the arguments of a `Source` whose raw integers mean ``scale * integer + offset``."""
+    texts = {"raw_scale": scale, "raw_offset": offset}
+    if not any(map(sign, offset)):
+        del texts["raw_offset"]
+    return {k: str(v[0]) if len(v) == 1 else tuple(map(str, v)) for k, v in texts.items()}
+
+
+def _listed(values: str | tuple[str, ...] | None) -> str:
+    return values if isinstance(values, str) else ", ".join(values or ())
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -314,8 +314,8 @@ CASES: dict[str, tuple[Change, str]] = {
         "attribute perm has the wrong type",
     ),
     "input of integers": (
-        lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", 2),
-        "the input 'x' must hold floats, not UINT8",
+        lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", 7),
+        "the input 'x' must hold floats or integers of at most 16 bits, not INT64",
     ),
     "input without type": (
         lambda m: m.graph.input[0].ClearField("type"),

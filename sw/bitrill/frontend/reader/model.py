@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from .input_grid import InputGrid
 from .names import shown
 
 Attribute: TypeAlias = (
@@ -56,6 +57,7 @@ class Model:
     """A sound ONNX graph: sorted, with one writer for each tensor and every input defined.
 
     ``batch``: the first axis of the input, None when it is free. ``shape``: the other axes.
+    ``grid``: the integers that the file says its input holds, None where it does not.
     ``constants``: the initializers, float or int64. ``reasons``: why it is refused already; the
     importer adds its own before it raises.
     """
@@ -65,6 +67,7 @@ class Model:
     input: str
     batch: int | None
     shape: tuple[int, ...]
+    grid: InputGrid | None
     outputs: tuple[Declared, ...]
     nodes: tuple[Node, ...]
     constants: Mapping[str, np.ndarray]

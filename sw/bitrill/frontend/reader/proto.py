@@ -19,6 +19,7 @@ from ...storage import read_bytes
 from . import limits
 from .bodies import Bodies, faults
 from .functions import STANDARD
+from .input_grid import InputGrid, of_annotations, of_element_type
 from .message_count import count_messages
 from .model import Attribute, Declared, Model, Node
 from .names import shown, text
@@ -128,7 +129,7 @@ class _Parser:
             )
         if broken:
             raise self.fail(broken)
-        batch, shape = self._input(inputs[0])
+        batch, shape, grid = self._input(inputs[0])
         used = needed_nodes(nodes, outputs)
         return Model(
             self.path,
@@ -136,6 +137,7 @@ class _Parser:
             inputs[0].name,
             batch,
             shape,
+            grid,
             tuple(map(self._declared, self.graph.output)),
             used,
             constants,
@@ -184,14 +186,20 @@ class _Parser:
             constants[tensor.name] = self.tensors.read(tensor, tensor.name)
         return constants
 
-    def _input(self, value: ValueInfoProto) -> tuple[int | None, tuple[int, ...]]:
+    def _input(self, value: ValueInfoProto) -> tuple[int | None, tuple[int, ...], InputGrid | None]:
+        """Return the batch's size, the shape of one frame, and the grid that the file states."""
         what = f"the input {shown(value.name)}"
         kind, types = value.type.tensor_type, self.onnx.TensorProto
         if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
             raise self.fail(f"{what} must be a tensor of known shape")
-        if kind.elem_type not in (types.FLOAT, types.DOUBLE, types.FLOAT16):
+        if kind.elem_type in (types.FLOAT, types.DOUBLE, types.FLOAT16):
+            grid = of_annotations(self.graph.quantization_annotation, value.name)
+        else:
             given = self.tensors.type_name(kind.elem_type)
-            raise self.fail(f"{what} must hold floats, not {given}")
+            grid = of_element_type(given)
+            if grid is None:
+                most = f"integers of at most {limits.ACTIVATION_BITS} bits"
+                raise self.fail(f"{what} must hold floats or {most}, not {given}")
         dims = kind.shape.dim
         if not 2 <= len(dims) <= limits.RANK:
             raise self.fail(
@@ -208,7 +216,7 @@ class _Parser:
             raise self.fail(
                 f"{what} must have at most {limits.INPUT_ELEMENTS} elements, not {total}"
             )
-        return sizes[0], tuple(s for s in sizes[1:] if s is not None)
+        return sizes[0], tuple(s for s in sizes[1:] if s is not None), grid
 
     def _declared(self, value: ValueInfoProto) -> Declared:
         """Return an output's declaration; kinds that no network here gives are left out."""

@@ -13,7 +13,7 @@ from ...exact import Surd, sqrt
 from ...functions import Combined, Elementary
 from ...real import Affine, Clip, Leaky
 from ...steps import Step, enclose
-from ..symbolic import RAW_HINT, Call, Data, RefusedError, brief
+from ..symbolic import Call, Data, RefusedError, brief
 from .table import rule
 
 _ONE, _HALF = Fraction(1), Fraction(1, 2)
@@ -48,8 +48,9 @@ def elementary(call: Call) -> Data:
 def logarithm(call: Call) -> Data:
     """Apply the natural logarithm to data that are above 0 whatever the input."""
     x = call.data(0)
+    call.check_quantized(x)
     if x.type is None:
-        raise RefusedError(f"it takes unquantized floats; {RAW_HINT}")
+        return x
     ends = Fraction(x.type.lo), Fraction(x.type.hi)
     n = max([1, *(s.n_channels for s in x.steps)])
     least = min(enclose(x.steps, ends, c, _RANGE_BITS)[0] for c in range(n))

@@ -1,7 +1,7 @@
 """Symbolic values of tensors while a model is imported, and the graph that grows from them."""
 
 from .builder import GraphBuilder
-from .call import RAW_HINT, Call
+from .call import Call
 from .constants import Const, Quantized, Work, as_objects, check_exact, exact_array
 from .gains import PAIRS, combinations, thresholds_of_sum
 from .grids import is_constant, multiplied, ratios
@@ -14,7 +14,6 @@ from .values import Data, Deferred, Known, Unknown, per_channel, rank_of, transp
 
 __all__ = [
     "PAIRS",
-    "RAW_HINT",
     "Call",
     "Const",
     "Data",

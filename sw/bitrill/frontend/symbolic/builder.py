@@ -39,6 +39,7 @@ class GraphBuilder:
         self.input_function: Function | None = None
         self.input_quantizer: InputQuantizer | None = None
         self.work = Work()
+        self.met_floats = False
         self.splits: dict[str, Split] = {}
         self._shared: dict[object, Operator] = {}
         self._names = Names()
@@ -129,6 +130,15 @@ class GraphBuilder:
             )
         self.input_quantizer = quantizer
         self.edges[INPUT] = Tensor(data.frame, quantizer.type)
+
+    def check_quantized(self, data: Data, what: str) -> None:
+        """Refuse the model's float input, telling ``what`` takes it; `met_floats` remembers it."""
+        if data.type is None:
+            self.met_floats = True
+            raise RefusedError(
+                f"{what}; quantize the model's input first, or declare the grid of raw integers"
+                " that it takes (--raw-input uint8 --input-scale 1/255)"
+            )
 
     def settle(self, data: Data) -> Data:
         """Return ``data`` with nothing deferred: an edge that is in the graph."""

@@ -21,11 +21,6 @@ from .constants import Const, Quantized, check_exact, exact_array
 from .refusal import RefusedError
 from .values import Data, Known
 
-RAW_HINT = (
-    "quantize the model's input first, or declare the grid of raw integers that it takes"
-    " (--raw-input uint8 --input-scale 1/255)"
-)
-
 _Kind = TypeVar("_Kind")
 
 
@@ -78,8 +73,7 @@ class Call:
 
     def check_quantized(self, data: Data) -> None:
         """Refuse the model's float input, which no quantizer has been met behind yet."""
-        if data.type is None:
-            raise RefusedError(f"it takes unquantized floats; {RAW_HINT}")
+        self.builder.check_quantized(data, "it takes unquantized floats")
 
     def integers_of(self, i: int, *, image: bool = False) -> tuple[Data, Affine]:
         """Input ``i`` as an edge of integers, and what these mean, with no clip in between.

@@ -232,7 +232,7 @@ def of_integers(stored: str) -> str:
     """Return why data that are integers of a type in the file are refused."""
     return (
         f"its data must be real numbers, not integers of type {stored.lower()}; put"
-        " DequantizeLinear in front of it"
+        " DequantizeLinear or a Cast to float in front of it"
     )
 
 
