@@ -61,9 +61,11 @@ CASES: dict[str, tuple[Build, str]] = {
         lambda n: n.node(
             "MatMul",
             n.quant("x"),
-            n.node("Reshape", n.weights(4, 6, scale=np.ones((4, 1))), n.shape_const(6, 4)),
+            n.node(
+                "Reshape", n.weights(4, 6, scale=[[1.0], [2.0], [3.0], [4.0]]), n.shape_const(6, 4)
+            ),
         ),
-        "a constant with one scale for each channel must keep its shape",
+        "its weights must have one scale, or one for each output, not for each input",
     ),
     "gathered data": (
         lambda n: n.node("Gather", dense(n), n.shape_const(0)),

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bitrill import flow
 from bitrill.lowering import to_integer
-from frontend.onnx_models import imported
+from frontend.onnx_models import imported, save
 from frontend.runtime_files import FILES, shapes
 from frontend.runtime_proof import Compared, compare
 
@@ -31,3 +32,11 @@ def test_twenty_frames(style: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("style", FILES)
 def test_a_thousand_frames(style: str, tmp_path: Path) -> None:
     print(f"\n{style}: {examined(style, tmp_path, 1000)}")
+
+
+@pytest.mark.nightly
+def test_in_verilog(tmp_path: Path) -> None:
+    """Residual and concatenated branches of ONNX Runtime's QDQ, in Verilator with stalls."""
+    proto = FILES["ONNX Runtime, QDQ, u8s8, branches"](tmp_path)
+    build = flow.compile(save(proto, tmp_path), out=tmp_path / "build").build
+    assert flow.verify(build, samples=4, stall=0.3).ok

@@ -11,6 +11,7 @@ from bitrill.ir.activation import Activation
 from frontend.onnx_models import Net
 from frontend.refused import Build, check_refused
 from frontend.runtime import check_equal
+from onnx import TensorProto, helper
 
 EXACT = np.arange(-96, 97) / 16
 """Inputs with ties at every grid of a power of two that is used here."""
@@ -139,6 +140,50 @@ def test_integers_move_and_are_compared(tmp_path: Path) -> None:
     net.node("MatMul", x, net.const(np.random.default_rng(0).integers(-8, 8, (8, 3))))
     x = np.random.default_rng(1).integers(-64, 64, (40, 2, 4, 4)) / 16
     check_equal(net, tmp_path, x.astype(np.float32))
+
+
+def test_scales_of_weights_move_with_them(tmp_path: Path) -> None:
+    """A depthwise layer's weights in the order of TF-Lite, reshaped and turned."""
+    rng = np.random.default_rng(0)
+    net = Net(1, 6, 4, 4, opset=13)
+    w = net.const(rng.integers(-127, 128, (3, 3, 6)), np.int8)
+    parts = grid(net, 2.0 ** -rng.integers(1, 4, 6), np.zeros(6), np.int8)
+    w = net.node("DequantizeLinear", w, *parts, axis=2)
+    w = net.node("Reshape", w, net.shape_const(3, 3, 1, 6))
+    w = net.node("Transpose", w, perm=[3, 2, 0, 1])
+    net.node("Conv", qdq(net, "x", 0.25, 0, np.int8), w, group=6)
+    x = rng.integers(-64, 64, (20, 6, 4, 4)) / 16
+    check_equal(net, tmp_path, x.astype(np.float32))
+
+
+def test_branches_of_one_grid_are_joined_as_they_are(tmp_path: Path) -> None:
+    net, rng = Net(1, 2, 4, 4, opset=13), np.random.default_rng(0)
+    x = qdq(net, "x", 0.25, 0, np.int8)
+    layers = [net.const(rng.integers(-3, 4, (2, 2, 1, 1))) for _ in range(2)]
+    branches = [qdq(net, net.node("Conv", x, w), 0.5, 3, np.uint8) for w in layers]
+    x = qdq(net, net.node("Concat", *branches, axis=1), 0.5, 3, np.uint8)
+    net.node("Conv", x, net.const(rng.integers(-3, 4, (2, 4, 1, 1))))
+    x = rng.integers(-64, 64, (20, 2, 4, 4)) / 16
+    graph = check_equal(net, tmp_path, x.astype(np.float32))
+    assert len([n for n in graph.nodes if isinstance(n, Activation)]) == 2
+
+
+def test_four_bits(tmp_path: Path) -> None:
+    """Types of 4 bits, of which two lie in a byte."""
+    net, rng = Net(1, 3, opset=21, ir=10), np.random.default_rng(0)
+
+    def four(values: Any, kind: int) -> str:
+        v = np.asarray(values)
+        net.constants.append(helper.make_tensor(f"f{len(net.constants)}", kind, v.shape, v))
+        return net.constants[-1].name
+
+    parts = [net.const(0.25), four(3, TensorProto.UINT4)]
+    x = net.node("DequantizeLinear", net.node("QuantizeLinear", "x", *parts), *parts)
+    w = four(rng.integers(-8, 8, (5, 3)), TensorProto.INT4)
+    w = net.node("DequantizeLinear", w, net.const([0.5, 0.25, 1, 0.5, 2]), axis=0)
+    net.node("Gemm", x, w, transB=1)
+    graph = check_equal(net, tmp_path, frames())
+    assert str(graph.source.tensor.type) == "uint4[0..15]"
 
 
 def quantized(net: Net) -> str:

@@ -109,6 +109,11 @@ class Joined(Deferred):
     quantized: bool
     node: Node
 
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all branches have one scale and offset."""
+        return len({*self.meanings}) == 1
+
     def _emit(self, data: Data, gains: tuple[int, ...]) -> Data:
         made = self.builder.emit(Concat, self.node, *self.edges, share=True, gains=gains)
         scale: list[Real] = []

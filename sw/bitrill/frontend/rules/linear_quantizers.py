@@ -25,6 +25,7 @@ from ..symbolic import (
     exact_array,
     per_channel,
 )
+from .joins import Joined
 from .quantizers import quantize_array
 from .table import MICROSOFT, rule, since
 from .weight_grids import narrowest
@@ -81,6 +82,8 @@ def onto_grid(call: Call, value: Known, grid: LinearGrid, *, behind: bool = Fals
     lo, hi = grid.limits
     if not isinstance(value, Data):
         return _constant(call, value, grid)
+    if isinstance(value.deferred, Joined) and value.deferred.is_uniform:
+        value = call.builder.settle(value)
     scale = per_channel(grid.scale, value, what="its scale")
     zero = tuple(floor(z) for z in per_channel(grid.zero, value, what="its zero point"))
     if _lies_on(value, _meaning(grid, value), lo, hi):

@@ -247,16 +247,26 @@ def _reshaped(call: Call, value: Known, new: tuple[int, ...]) -> Known:
     if isinstance(value, Const):
         return value.each(lambda a: a.reshape(new))
     if isinstance(value, Quantized):
-        if value.scale.size != 1 and new != value.integers.shape:
-            raise RefusedError("a constant with one scale for each channel must keep its shape")
-        scale = value.scale if value.scale.size != 1 else value.scale.reshape((1,) * len(new))
-        return Quantized(value.integers.reshape(new), scale, value.type)
+        return Quantized(value.integers.reshape(new), _reshaped_scale(call, value, new), value.type)
     if not new or new[0] != call.builder.batch:
         raise RefusedError(
             f"the batch axis must stay the first, not {[call.builder.batch, *value.shape]}"
             f" become {list(new)}"
         )
     return replace(value, shape=new[1:])
+
+
+def _reshaped_scale(call: Call, weights: Quantized, new: tuple[int, ...]) -> np.ndarray:
+    """Return the scale of each element in another shape, with axes of size 1 where it can."""
+    if weights.scale.size == 1:
+        return weights.scale.reshape((1,) * len(new))
+    call.builder.work.spend(weights.integers.size)
+    scale = np.broadcast_to(weights.scale, weights.integers.shape).reshape(new)
+    for axis in range(len(new)):
+        first = scale.take([0], axis)
+        if (scale == first).all():
+            scale = first
+    return scale
 
 
 @rule("Transpose", inputs=1, integers="kept", perm=tuple)
