@@ -166,15 +166,22 @@ def l1_matmul(x: Num, w: Num) -> Num:
 
 
 def evaluate(proto: onnx.ModelProto, x: np.ndarray, error: float = 0.0) -> Num:
-    """The model's output for the float input ``x`` (with the batch axis)."""
+    """The model's first output for the float input ``x`` (with the batch axis)."""
+    return evaluate_all(proto, x, error)[0]
+
+
+def evaluate_all(proto: onnx.ModelProto, x: np.ndarray, error: float = 0.0) -> list[Num]:
+    """The model's outputs for the float input ``x`` (with the batch axis)."""
     env = {t.name: Num.of(numpy_helper.to_array(t)) for t in proto.graph.initializer}
     (name,) = [i.name for i in proto.graph.input if i.name not in env]
     env[name] = Num(x.astype(np.float64), np.abs(x) * error)
-    needed, nodes = {proto.graph.output[0].name}, []
+    needed, nodes = {o.name for o in proto.graph.output}, []
     for node in reversed(proto.graph.node):
         if needed.intersection(node.output):
             nodes.insert(0, node)
             needed.update(node.input)
+    from frontend import float_heads
+
     for node in nodes:
         args = [env.get(i) if i else None for i in node.input]
         attrs = {a.name: helper.get_attribute_value(a) for a in node.attribute}
@@ -186,13 +193,16 @@ def evaluate(proto: onnx.ModelProto, x: np.ndarray, error: float = 0.0) -> Num:
             parts = zip(*(np.split(t, ends, axis) for t in (args[0].v, args[0].e)), strict=True)
             env |= {o: Num(*p) for o, p in zip(node.output, parts, strict=True)}
             continue
+        if node.op_type == "TopK":
+            env |= zip(node.output, float_heads.top_k(args, attrs), strict=True)
+            continue
         last = node.domain == "qonnx.custom_op.channels_last"
         if last:
             for i in range(2 if node.op_type == "Conv" else 1):
                 args[i] = args[i].map(lambda t: np.moveaxis(t, -1, 1))
         out = step(node.op_type, args, attrs)
         env[node.output[0]] = out.map(lambda t: np.moveaxis(t, 1, -1)) if last else out
-    return env[proto.graph.output[0].name]
+    return [env[o.name] for o in proto.graph.output]
 
 
 def step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
@@ -249,12 +259,14 @@ def step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
             )
         return Num.of(numpy_helper.to_array(value))
     from frontend.float_functions import function_step
+    from frontend.float_heads import head_step
     from frontend.float_integers import integer_step
     from frontend.float_operators import more_step
     from frontend.float_places import place_step
 
     found = function_step(op, a[0], attrs) or place_step(op, a, attrs)
     found = found or more_step(op, a, attrs) or integer_step(op, a, attrs)
+    found = found or head_step(op, a, attrs)
     return shape_step(op, a, attrs) if found is None else found
 
 

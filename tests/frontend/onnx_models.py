@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,12 +113,16 @@ class Net:
             epsilon=1e-3,
         )
 
-    def proto(self, *outputs: str, dtype: int = TensorProto.FLOAT) -> onnx.ModelProto:
+    def proto(
+        self, *outputs: str, dtype: int = TensorProto.FLOAT, whole: Sequence[str] = ()
+    ) -> onnx.ModelProto:
+        """The model with outputs of that type; those of ``whole`` are int64."""
+        types = {name: TensorProto.INT64 if name in whole else dtype for name in outputs}
         graph = helper.make_graph(
             self.nodes,
             "net",
             [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)],
-            [helper.make_tensor_value_info(output, dtype, None) for output in outputs],
+            [helper.make_tensor_value_info(name, kind, None) for name, kind in types.items()],
             self.constants,
         )
         imports = [helper.make_opsetid("", self.opset)]
