@@ -55,13 +55,18 @@ def build_board(
 
 def common_files(project: Project, x: np.ndarray) -> dict[str, bytes]:
     """Return the files of every board's folder, whatever its toolchain."""
-    network = describe(project.graph, project.predicted)
     return {
         "top.v": read_bytes(project.verilog),
-        "network.json": (json.dumps(network, indent=1, sort_keys=True) + "\n").encode(),
+        "network.json": network_file(project),
         vectors.NAME: vectors.recorded(project.graph, x),
         **driver_files(),
     }
+
+
+def network_file(project: Project) -> bytes:
+    """Return ``network.json``: what the driver knows of the network."""
+    network = describe(project.graph, project.predicted)
+    return (json.dumps(network, indent=1, sort_keys=True) + "\n").encode()
 
 
 def driver_files() -> Mapping[str, bytes]:

@@ -123,6 +123,21 @@ def of(project: Project, files: Iterable[str]) -> Manifest:
     )
 
 
+_BY_TOOLS = {"files", "bitstream", "bitstream_sha256", "fmax_mhz", "used"}
+"""Keys that tell of files and of what tools found; all others follow from board and network."""
+
+
+def require_own(manifest: Manifest, project: Project) -> None:
+    """Raise `StorageError` unless a folder's manifest is what is written for a project."""
+    own, read_ = of(project, ()).to_json(), manifest.to_json()
+    wrong = [key for key in own if key not in _BY_TOOLS and own[key] != read_[key]]
+    if wrong:
+        raise StorageError(
+            f"{project.folder / NAME} is not what Bitrill writes for {project.board.name} and this"
+            f" network ({', '.join(wrong)}); build it again"
+        )
+
+
 def write(folder: Path, manifest: Manifest) -> None:
     """Write a folder's manifest: it must be the folder's last file."""
     write_json(folder / NAME, manifest.to_json())

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import SpecError, ToolError
+from ..errors import SpecError, StorageError, ToolError
+from ..storage import read_bytes
 from .boards import BoardFolder, board_folder
 from .builds import Build, BuildLike, open_build
 from .data import read_array, to_integers
@@ -143,10 +144,10 @@ def drive(
     _check(transport, input is not None and self_test, samples)
     target = None if out is None else output_file(out)
     with extra("boards", "drive"):
-        from bitrill_boards import driver, manifest
+        from bitrill_boards import driver
     built = open_build(build)
     place = board_folder(board, built, source, boards)
-    manifest.require(place.folder, place.manifest, ["network.json"])
+    _require_network(place)
     images, expected = _frames(place, built, input, samples)
     golden, registers = replace_weights(built, weights)
     try:
@@ -168,6 +169,18 @@ def drive(
         Rates.of(runner.report(), simulated=used == "simulation"),
         tuple(link.notes),
     )
+
+
+def _require_network(place: BoardFolder) -> None:
+    """Raise `StorageError` unless the folder's ``network.json`` is the network's."""
+    from bitrill_boards import making, manifest
+
+    name = "network.json"
+    manifest.require(place.folder, place.manifest, [name])
+    if read_bytes(place.folder / name) != making.network_file(place.project):
+        raise StorageError(
+            f"{place.folder / name} is not what Bitrill writes for this network; build it again"
+        )
 
 
 def _check(transport: str | None, both: bool, samples: int | None) -> None:

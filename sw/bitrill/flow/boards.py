@@ -14,6 +14,7 @@ from .result import Json, Result, Table
 if TYPE_CHECKING:
     from bitrill_boards.board import Board
     from bitrill_boards.manifest import Manifest
+    from bitrill_boards.project import Project
     from bitrill_boards.roofline import Roofline
 
 
@@ -91,6 +92,7 @@ class BoardFolder:
     folder: Path
     board: Board
     manifest: Manifest
+    project: Project
 
 
 def board_folder(
@@ -98,10 +100,12 @@ def board_folder(
 ) -> BoardFolder:
     """Read the folder that the verb `build` left for a board, at ``source`` or in the build.
 
-    Raises `StorageError` if there is none, or if it belongs to another board or network.
+    Raises `StorageError` if there is none, if it belongs to another board or network, or if its
+    ``board.json`` says anything else than follows from them.
     """
     from bitrill_boards import manifest
     from bitrill_boards.board import find
+    from bitrill_boards.project import Project
 
     chosen = find(board, boards)
     folder = build.board_folder(chosen.name) if source is None else Path(source)
@@ -118,4 +122,8 @@ def board_folder(
             f"{folder} was built of another network ({made.network['name']}) than"
             f" {build.folder}: {again}"
         )
-    return BoardFolder(folder, chosen, made)
+    project = Project(
+        chosen, build.graph, build.predicted, build.verilog, folder, made.toolchain, made.clock
+    )
+    manifest.require_own(made, project)
+    return BoardFolder(folder, chosen, made, project)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 
 import pytest
 from bitrill import flow
+from bitrill_boards import manifest
 from boards.test_board import written
 from boards.verbs.helpers import Run, refused, wired
 from frontend.onnx_models import save, small
@@ -84,3 +87,33 @@ def test_a_board_of_the_users(build: flow.Build, tmp_path: Path, run: Run, chain
     base = ("build", "mine", build.folder, "--boards", tmp_path, "--out", tmp_path / "o")
     code, out, _ = run(*base)
     assert (code, out.splitlines()[0][:8]) == (0, "My board")
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("flash", {"board": "another"}), ("geometry", {}), ("baud", 9600), ("part", "LFE5U-25F")],
+)
+def test_a_manifest_that_somebody_wrote(
+    verb: str, key: str, value: object, build, tmp_path: Path, run: Run, chain, loader
+) -> None:
+    run("build", "ulx3s-85f", build.folder, "--out", tmp_path, "--samples", 2)
+    path = tmp_path / "board.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    message = rf"{path} is not what Bitrill writes for ulx3s-85f and this network \({key}\); build"
+    refused(run(verb, "ulx3s-85f", build.folder, "--source", tmp_path), 4, f"{message} it again")
+    assert not loader
+
+
+def test_a_network_file_that_somebody_wrote(build, tmp_path: Path, run: Run, chain) -> None:
+    run("build", "ulx3s-85f", build.folder, "--out", tmp_path, "--samples", 2)
+    network = json.loads((tmp_path / "network.json").read_text())
+    (tmp_path / "network.json").write_text(json.dumps(network | {"latency": 1}))
+    known = manifest.read(tmp_path)
+    files = known.files | manifest.hashes_of(tmp_path, ["network.json"])
+    manifest.write(tmp_path, dataclasses.replace(known, files=files))
+    refused(
+        run("drive", "ulx3s-85f", build.folder, "--source", tmp_path),
+        4,
+        f"{tmp_path}/network.json is not what Bitrill writes for this network; build it again",
+    )
