@@ -13,6 +13,7 @@ from bitrill.flow.boundaries import Boundaries
 from bitrill.frontend import load_model
 from flow.helpers import frames, refused
 from frontend.onnx_models import Net, save
+from onnx import TensorProto, helper
 
 X_SCALE, W_SCALE, Y_SCALE = (np.float32(s) for s in (0.1, 0.1, 0.02))
 """Every odd accumulator lies next to a tie of the second quantizer, at which float32 rounds."""
@@ -84,6 +85,31 @@ def test_the_network_itself_agrees(small_model: Path, tmp_path: Path) -> None:
         "proofs": [],
         "faults": [],
     }
+
+
+def test_outputs_that_the_host_computes_are_compared(tmp_path: Path) -> None:
+    """Two outputs by name: probabilities, and the scores behind another layer."""
+    net = Net(1, 6)
+    hidden = net.quant(net.dense(net.quant("x", 0.25), 6, 5, seed=1), 0.4)
+    scores = net.dense(hidden, 5, 3, seed=2, scale=0.2)
+    likely = net.node("Softmax", net.dense(hidden, 5, 4, seed=3, scale=0.01), axis=1)
+    proto = net.proto(scores)
+    proto.graph.output.append(helper.make_tensor_value_info(likely, TensorProto.FLOAT, None))
+    path = save(proto, tmp_path)
+    build = flow.compile(path, out=tmp_path / "b").build
+    x = np.random.default_rng(0).normal(0, 1, (40, 6))
+    outputs = {name: y.astype(np.float32) for name, y in flow.run(build, x).outputs.items()}
+    np.savez(tmp_path / "y.npz", **outputs)
+    assert flow.check(path, inputs=x, outputs=tmp_path / "y.npz", progress=silent).differ == 0
+    outputs[likely] = outputs[likely].copy()
+    outputs[likely][3] = outputs[likely][3, ::-1]
+    done = flow.check(path, inputs=x, outputs=outputs, progress=silent)
+    assert done.differ == 1
+    assert f"differ; {likely} element [0] is " in done.faults[0]
+    with refused(SpecError, f"outputs must be a .npz file of {scores}, {likely}, not one array"):
+        flow.check(path, inputs=x, outputs=outputs[scores])
+    with refused(SpecError, f"outputs must be {scores}, {likely}, not {scores}"):
+        flow.check(path, inputs=x, outputs={scores: outputs[scores]})
 
 
 def test_nothing_is_near_a_boundary_far_from_ties(small_model: Path) -> None:

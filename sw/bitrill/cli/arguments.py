@@ -119,7 +119,7 @@ _CHECK = (
         "--outputs",
         required=True,
         metavar="Y.npy",
-        help="what torch, ONNX Runtime or a board gave for them",
+        help="what torch, ONNX Runtime or a board gave for them; Y.npz for several outputs",
     ),
 )
 _MODEL = (

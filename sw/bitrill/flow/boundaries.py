@@ -16,12 +16,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
 from math import ceil
+from typing import Protocol
 
 import numpy as np
 
 from ..ir import INPUT, Activation, Graph, Operator
 from ..real import Affine, at
-from ..train.bounds import U, gamma
+from ..train.bounds import gamma
 
 FURTHER_ROUNDINGS = 32
 """Roundings allowed between an accumulator and its quantizer, and behind the last accumulator."""
@@ -34,6 +35,14 @@ TRIED = 256
 
 KEPT = 4
 """Sets of decisions that are carried on from one flip to the next."""
+
+
+class CountsWrong(Protocol):
+    """Anything that compares outputs with what was recorded of one frame."""
+
+    def count_wrong(self, edge: np.ndarray) -> np.ndarray:
+        """Return how many outputs of each frame disagree; edge: ``[N, *shape of the edge]``."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -67,13 +76,20 @@ class Boundaries:
 
     @property
     def errors(self) -> np.ndarray:
-        """Float error of the outputs' integers, float64: one number, or one for each channel."""
+        """Float error of the last integers in their steps: float64, of the last edge's shape."""
         sink = self.graph.sink
-        meaning = Affine(tuple(sink.scale), tuple(sink.offset))
-        errors = [float(self._error(sink.edge, meaning, c)) for c in range(meaning.n_channels)]
-        return np.array(errors)
+        parts: list[np.ndarray] = []
+        for part, frame in [(p, p.frame) for p in sink.parts] or [(sink, sink.tensor.shape)]:
+            meaning = Affine(tuple(part.scale), tuple(part.offset))
+            exact = not part.scale  # decisions
+            error = [
+                0.0 if exact else float(self._error(sink.edge, meaning, c))
+                for c in range(meaning.n_channels)
+            ]
+            parts.append(np.broadcast_to(np.array(error), frame).reshape(-1))
+        return np.concatenate(parts).reshape(sink.tensor.shape)
 
-    def explained(self, x: np.ndarray, codes: np.ndarray, agrees: Agreement) -> list[Flip] | None:
+    def explained(self, x: np.ndarray, codes: np.ndarray, agrees: CountsWrong) -> list[Flip] | None:
         """Return decisions of one frame that give what was recorded, or None if none are found.
 
         x, codes: the frame's floats and integers, ``[1, *shape]``. Looks at single decisions
@@ -179,35 +195,6 @@ class Boundaries:
 def _terms(node: Operator) -> int:
     """Terms of the sum that one element of a node's result is."""
     return max(1, -(-node.cost().macs // max(1, node.y.size)))
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """Comparison of a graph's outputs with what was recorded of one frame, or of several.
-
-    ``recorded``: ``[N, *sink.shape]``; an output agrees if it lies within ``errors`` steps of its
-    integer's meaning, and within float32's rounding of itself; decisions must be equal.
-    """
-
-    graph: Graph
-    recorded: np.ndarray
-    errors: np.ndarray
-
-    def wrong(self, integers: np.ndarray) -> np.ndarray:
-        """Return which outputs disagree, bool ``[N, *sink.shape]``; integers: the same shape."""
-        sink = self.graph.sink
-        ours = sink.dequantize(integers)
-        if not sink.scale:
-            return ours != self.recorded
-        scale = np.array([abs(float(s)) for s in sink.scale])
-        error = np.broadcast_to(self.errors * scale, (1, *sink.tensor.shape))
-        allowed = sink.restore(error) + 4 * float(U) * np.abs(ours)
-        return ~(np.abs(ours - self.recorded) <= allowed)
-
-    def count_wrong(self, edge: np.ndarray) -> np.ndarray:
-        """Return how many outputs of each frame disagree; edge: ``[N, *sink.tensor.shape]``."""
-        wrong = self.wrong(self.graph.sink.restore(edge.astype(np.int64)))
-        return wrong.reshape(len(edge), -1).sum(1)
 
 
 def first(flips: list[Flip], count: int = 3) -> str:

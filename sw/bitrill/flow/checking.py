@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
 from ..errors import SpecError
 from ..ir import Graph
-from .boundaries import Agreement, Boundaries, Flip, first
+from .agreement import Agreement
+from .boundaries import Boundaries, Flip, first
 from .compile_options import Numbers
 from .data import on_grid, read_array, to_integers
 from .extras import Progress, logged
 from .result import Json, Result
 from .steps import load
+from .weights import read_weights
+
+Recorded: TypeAlias = str | Path | np.ndarray | Mapping[str, np.ndarray]
+"""Outputs: an array or a .npy file; several by their names, as a mapping or a .npz file."""
 
 UNEXPLAINED = 3
 """Unexplained frames after which a check stops looking for explanations."""
@@ -66,7 +73,7 @@ def check(
     model: str | Path,
     *,
     inputs: str | Path | np.ndarray,
-    outputs: str | Path | np.ndarray,
+    outputs: Recorded,
     raw_input: str | None = None,
     input_scale: Numbers | None = None,
     input_offset: Numbers | None = None,
@@ -74,42 +81,37 @@ def check(
 ) -> Checked:
     """Compare a model file with ``outputs`` that another program gave for ``inputs``.
 
-    Both are arrays or .npy files, ``[N, *shape]`` as in the model. The network is evaluated
+    ``inputs``: an array or .npy file, ``[N, *shape]`` as in the model; ``outputs`` likewise, or of
+    a model with several outputs a mapping or a .npz file, by their names. The network is evaluated
     exactly; each frame that disagrees must be explained by decisions that lie so near to a boundary
     that float32 may take them otherwise (`bitrill.flow.boundaries`). Where none explains it, the
     file is another network than the one that was recorded.
     """
     graph = load(model, raw_input, input_scale, input_offset)
-    if not graph.sink.is_plain:
-        host = ", ".join(dict.fromkeys(f.op for f in graph.sink.functions)) or "several outputs"
-        raise SpecError(
-            f"the model must end in one output that is a scale times integers, not in {host}:"
-            " cut it there, and record what is in front"
-        )
-    x, recorded = _array(inputs), _recorded(graph, outputs)
+    x = read_array(Path(inputs)) if isinstance(inputs, str | Path) else np.asarray(inputs)
     graph.source.check_shape(x)
-    if len(x) != len(recorded):
-        raise SpecError(f"outputs must be {len(x)} frames, one an input, not {len(recorded)}")
     boundaries = Boundaries(graph)
-    errors = boundaries.errors if graph.sink.scale else np.zeros(1)
-    ours, wrong = [], []
+    whole = Agreement(graph, {}, boundaries.errors)
+    recorded = _recorded(outputs, whole.outputs(np.zeros((0, *graph.sink.tensor.shape))), len(x))
+    codes, ours, wrong, undecided = [], [], [], 0
     for k in range(0, len(x), CHUNK):
         progress("comparing", k, len(x))
-        integers = graph.run(_integers(graph, x[k : k + CHUNK]))
-        agreement = Agreement(graph, recorded[k : k + CHUNK], errors)
-        ours.append(integers)
-        wrong.append(agreement.wrong(integers).reshape(len(integers), -1).any(1))
-    integers = np.concatenate([*ours, np.empty((0, *graph.sink.shape), np.int64)])
+        codes.append(_integers(graph, x[k : k + CHUNK]))
+        ours.append(graph.run(codes[-1]))
+        agreement = replace(whole, recorded=_frames(recorded, k, CHUNK))
+        wrong.append(_any([*agreement.wrong(ours[-1]).values()], len(ours[-1])))
+        undecided += _decisions_differ(agreement, graph.sink.flatten(ours[-1]))
     differing = np.flatnonzero(np.concatenate([*wrong, np.empty(0, bool)]))
     proofs: list[str] = []
     faults: list[str] = []
     for done, k in enumerate(map(int, differing)):
         progress("explaining differences", done, len(differing))
-        agreement = Agreement(graph, recorded[k : k + 1], errors)
-        frame = x[k : k + 1]
-        flips = boundaries.explained(frame, _integers(graph, frame), agreement)
+        agreement = replace(whole, recorded=_frames(recorded, k, 1))
+        chunk, place = divmod(k, CHUNK)
+        frame = codes[chunk][place : place + 1]
+        flips = boundaries.explained(x[k : k + 1], frame, agreement)
         if flips is None:
-            faults.append(_fault(k, agreement, integers[k : k + 1]))
+            faults.append(_fault(k, agreement, ours[chunk][place : place + 1]))
         else:
             proofs.append(_proof(k, flips))
         if len(faults) == UNEXPLAINED:
@@ -118,23 +120,44 @@ def check(
         model=str(model),
         samples=len(x),
         differ=len(differing),
-        decisions_differ=_decisions_differ(graph, integers, recorded),
+        decisions_differ=undecided,
         proofs=tuple(proofs),
         faults=tuple(faults),
     )
 
 
-def _array(given: str | Path | np.ndarray) -> np.ndarray:
-    return read_array(Path(given)) if isinstance(given, str | Path) else np.asarray(given)
+def _recorded(
+    outputs: Recorded, empty: Mapping[str, np.ndarray], samples: int
+) -> dict[str, np.ndarray]:
+    """Read recorded outputs, and check them; ``empty``: no frame of each of the model's outputs."""
+    given = outputs
+    if isinstance(given, str | Path):
+        path = Path(given)
+        given = read_weights(path) if path.suffix == ".npz" else read_array(path)
+    if not isinstance(given, Mapping):
+        if len(empty) > 1:
+            raise SpecError(f"outputs must be a .npz file of {', '.join(empty)}, not one array")
+        given = dict.fromkeys(empty, np.asarray(given))
+    if set(given) != set(empty):
+        raise SpecError(f"outputs must be {', '.join(empty)}, not {', '.join(given) or 'none'}")
+    for name, want in empty.items():
+        y = given[name]
+        whose = "outputs" if len(empty) == 1 else f"output {name}"
+        if y.shape[1:] != want.shape[1:] or y.ndim == 0:
+            shape = ", ".join(["N", *map(str, want.shape[1:])])
+            raise SpecError(f"{whose} must have shape [{shape}], not {list(y.shape)}")
+        if len(y) != samples:
+            raise SpecError(f"{whose} must be {samples} frames, one an input, not {len(y)}")
+    return {name: given[name] for name in empty}
 
 
-def _recorded(graph: Graph, outputs: str | Path | np.ndarray) -> np.ndarray:
-    """Read recorded outputs, and check their shape."""
-    recorded = _array(outputs)
-    if recorded.shape[1:] != graph.sink.shape or recorded.ndim == 0:
-        want = ", ".join(["N", *map(str, graph.sink.shape)])
-        raise SpecError(f"outputs must have shape [{want}], not {list(recorded.shape)}")
-    return recorded
+def _frames(recorded: Mapping[str, np.ndarray], start: int, count: int) -> dict[str, np.ndarray]:
+    return {name: y[start : start + count] for name, y in recorded.items()}
+
+
+def _any(flags: list[np.ndarray], samples: int) -> np.ndarray:
+    """Return for each sample whether any of its flags is set."""
+    return np.any([f.reshape(samples, -1).any(1) for f in flags], 0)
 
 
 def _integers(graph: Graph, x: np.ndarray) -> np.ndarray:
@@ -142,13 +165,17 @@ def _integers(graph: Graph, x: np.ndarray) -> np.ndarray:
     return on_grid(graph, x) if x.dtype.kind == "f" else to_integers(graph, x)
 
 
-def _decisions_differ(graph: Graph, integers: np.ndarray, recorded: np.ndarray) -> int:
-    if sum(n > 1 for n in graph.sink.shape) > 1:
-        return 0
-    ours, theirs = graph.sink.dequantize(integers), recorded
-    if graph.sink.scale:
-        ours, theirs = (y.reshape(len(y), -1).argmax(1) for y in (ours, theirs))
-    return int((ours != theirs).reshape(len(ours), -1).any(1).sum())
+def _decisions_differ(agreement: Agreement, edge: np.ndarray) -> int:
+    """Count frames of which an output that is one vector of numbers has another largest number."""
+    differ: list[np.ndarray] = []
+    for name, ours in agreement.outputs(edge).items():
+        theirs = agreement.recorded[name]
+        if ours.dtype.kind != "f":
+            differ.append(ours != theirs)
+        elif sum(n > 1 for n in ours.shape[1:]) <= 1:
+            pair = (y.reshape(len(y), -1).argmax(1) for y in (ours, theirs))
+            differ.append(np.not_equal(*pair))
+    return int(_any(differ, len(edge)).sum()) if differ else 0
 
 
 def _proof(sample: int, flips: list[Flip]) -> str:
@@ -160,13 +187,17 @@ def _proof(sample: int, flips: list[Flip]) -> str:
 
 
 def _fault(sample: int, agreement: Agreement, integers: np.ndarray) -> str:
-    """Name the first output of a frame that disagrees."""
+    """Name the first element of a frame's outputs that disagrees."""
     wrong = agreement.wrong(integers)
-    place = tuple(map(int, np.argwhere(wrong)[0]))
-    ours = agreement.graph.sink.dequantize(integers)
+    name = next(name for name, w in wrong.items() if w.any())
+    place = tuple(map(int, np.argwhere(wrong[name])[0]))
+    ours = agreement.outputs(agreement.graph.sink.flatten(integers))[name]
+    count = sum(int(w.sum()) for w in wrong.values())
+    total = sum(w.size for w in wrong.values())
+    whose = "element" if len(wrong) == 1 else f"{name} element"
     return (
-        f"sample {sample}: {int(wrong.sum())} of {wrong.size} outputs differ; element"
+        f"sample {sample}: {count} of {total} outputs differ; {whose}"
         f" {list(place[1:])} is {float(ours[place])!r} by the file,"
-        f" {float(agreement.recorded[place])!r} as recorded; no decision near a boundary"
+        f" {float(agreement.recorded[name][place])!r} as recorded; no decision near a boundary"
         " explains it"
     )
