@@ -215,6 +215,15 @@ def _split(rng: np.random.Generator) -> dict[str, Any]:
     return row | {"sizes": _one(rng, ([c // 2, c // 2], [c // 4, c // 4, c // 2]))}
 
 
+def _crop(rng: np.random.Generator) -> dict[str, Any]:
+    row = _plane(rng)
+    rows, columns, c = row["shape"]
+    step, half = _one(rng, (1, 2)), _one(rng, (c, c // 2))
+    starts = [int(rng.integers(0, 3)), int(rng.integers(0, 3)), _one(rng, (0, c - half))]
+    sizes = [(rows - starts[0]) // step, (columns - starts[1]) // step, half]
+    return row | {"starts": starts, "steps": [step, step, 1], "sizes": sizes}
+
+
 def _requantize(rng: np.random.Generator) -> dict[str, Any]:
     gain = int(rng.integers(4, 10))
     return _plane(rng) | {
@@ -269,4 +278,5 @@ _DRAWS: dict[str, Draw] = {
     "argmax": _argmax,
     "l1matvec": _l1matvec,
     "multiplied": _multiplied,
+    "crop": _crop,
 }

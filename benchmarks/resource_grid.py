@@ -265,6 +265,16 @@ _OTHERS: Rows = [
         for x, k, n in [("uint4", [8, 8], 4), ("bipolar", [8, 8], 8), ("uint4", [4, 4, 8], 2)]
     ),
     *(
+        {"kind": "crop", "x": x, "shape": s, "starts": a, "steps": t, "sizes": n, "pe": p}
+        for x, s, a, t, n, p in [
+            ("uint4", [8, 8, 16], [1, 1, 0], [1, 1, 1], [6, 6, 16], 4),
+            ("bipolar", [8, 8, 16], [0, 0, 0], [2, 2, 1], [4, 4, 16], 16),
+            ("uint4", [28, 28, 4], [1, 0, 0], [2, 2, 1], [14, 14, 4], 1),
+            ("uint2", [4, 4, 24], [0, 0, 8], [1, 1, 1], [4, 4, 8], 8),
+            ("uint8", [16, 12, 8], [2, 3, 4], [3, 1, 1], [4, 6, 4], 2),
+        ]
+    ),
+    *(
         {"kind": "fork", "x": x, "shape": [4, 4, 16], "n": k, "pe": n}
         for x, k, n in [("uint4", 2, 4), ("bipolar", 2, 16), ("uint4", 3, 1)]
     ),
@@ -436,6 +446,7 @@ _SHARES = {
     "argmax": 2,
     "l1matvec": 4,
     "multiplied": 6,
+    "crop": 2,
 }
 """How many of each kind are drawn: most of what differs most."""
 
