@@ -135,19 +135,6 @@ def split(t: Tensor) -> Ways:
     return [{"sizes": s} for s in (*two, *three)]
 
 
-def crop(t: Tensor) -> Ways:
-    """Crops by the same step along rows and columns, of all channels or of half of them."""
-    c, places = t.channels, t.shape[:-1]
-    halves = [(0, c), *([(0, c // 2), (c // 2, c - c // 2)] if c > 1 else [])]
-    ways = []
-    for step, front, back, (first, n) in product((1, 2, 3), (0, 1), (0, 1), halves):
-        sizes = tuple(-(-(m - front - back) // step) for m in places)
-        if all(s > 0 for s in sizes) and len(places) < 3:
-            starts, steps = (*(front,) * len(places), first), (*(step,) * len(places), 1)
-            ways.append({"starts": starts, "steps": steps, "sizes": (*sizes, n)})
-    return ways
-
-
 def pad(t: Tensor) -> Ways:
     return [
         {"pads": pads, "value": value}
