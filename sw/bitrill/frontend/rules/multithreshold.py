@@ -19,6 +19,9 @@ from ..symbolic import Call, Data, GraphBuilder, Known, RefusedError, per_channe
 from .quantizers import check_bits
 from .table import QONNX, rule
 
+_LAYOUTS = {2: "NC", 4: "NCHW"}
+"""Layouts of nodes that name none; of three axes, versions of QONNX differ."""
+
 
 @rule(
     "MultiThreshold",
@@ -52,10 +55,14 @@ def multi_threshold(call: Call) -> Known:
 
 def _column(call: Call, x: Data, values: np.ndarray) -> Channels:
     """Return one threshold for each channel of the edge."""
-    layout = call.text_attribute("data_layout", "NCHW")
-    if layout not in ("NCHW", "NHWC", "NC", "NCL", "NLC"):
-        raise RefusedError(f"its data_layout must be NCHW or NHWC, not {layout[:40]!r}")
-    behind = 0 if layout[-1] == "C" else len(x.shape) - 1
+    rank = len(x.shape) + 1
+    layout = call.text_attribute("data_layout", "") or _LAYOUTS.get(rank, "")
+    if len(layout) != rank or layout[0] != "N" or layout.count("C") != 1:
+        raise RefusedError(
+            f"its data_layout must be a letter for each of {rank} axes, N first and one C, such as"
+            f" NCHW, not {layout[:40]!r}"
+        )
+    behind = rank - 1 - layout.index("C")
     return per_channel(values.reshape(-1, *(1,) * behind), x, what="its thresholds")
 
 

@@ -131,6 +131,9 @@ def _nearest(call: Call, x: Data, scales: list[Fraction], back: str, nearest: st
     mode = call.text_attribute("mode", "nearest")
     if mode != "nearest":
         raise RefusedError(f"its mode must be nearest, not {mode[:40]!r}")
+    for name in ("exclude_outside", "antialias"):
+        if call.int_attribute(name, 0):
+            raise RefusedError(f"{name} must be 0 where the mode is nearest")
     if back not in _BACK or nearest not in _ROUND:
         raise RefusedError(f"{back[:40]!r} with {nearest[:40]!r} is not known")
     if len(scales) != len(x.shape) + 1 or scales[0] != 1:

@@ -55,6 +55,8 @@ def constant(call: Call) -> Known:
 def cast(call: Call) -> Known:
     """Cast constants as ONNX does; data are exact and stay as they are."""
     value, to = call.value(0), call.int_attribute("to", 0)
+    if call.int_attribute("saturate", 1) != 1:
+        raise RefusedError("saturate must be 1: it is for floats of 8 bits")
     to_float, to_int = to in (1, 10, 11), to in (6, 7)
     if not (to_float or to_int):
         raise RefusedError("it must cast to float (16, 32, 64 bits) or int32 or int64")

@@ -35,6 +35,8 @@ def trunc(call: Call) -> Known:
     if len(call.values) == 6:
         step, type_, meaning = _to_scale(call, scale, zero)
     else:
+        if given := [n for n in ("signed", "narrow") if n in call.attributes]:
+            raise RefusedError(f"attribute {given[0]} must come with six inputs, not five")
         step = _dropped(call)
         type_ = _range(x, grid, step, rounding)
         meaning = Affine((scale,), (-zero * scale,))
