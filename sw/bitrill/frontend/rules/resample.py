@@ -51,6 +51,8 @@ def upsample(call: Call) -> Known:
     """Repeat pixels by scales that are an attribute (opset 7) or an input (opset 9)."""
     x = call.data(0)
     given = [Fraction(s) for s in call.list_attribute("scales")] or _scales(call, 1)
+    if any(s < 1 for s in given):
+        raise RefusedError("its scales must be at least 1")
     return _nearest(call, x, given, "asymmetric", "floor")
 
 

@@ -1,7 +1,7 @@
 """Rules for ONNX operators that compute and change shapes, and for constants made on the way."""
 
 from dataclasses import replace
-from math import prod
+from math import inf, nextafter, prod
 
 import numpy as np
 
@@ -71,9 +71,7 @@ def cast(call: Call) -> Known:
     if to_float and value.depends_on_batch:
         raise RefusedError("the size of the batch must not be cast to float")
     dtype = {1: np.float32, 10: np.float16, 11: np.float64, 6: np.int32, 7: np.int64}[to]
-    largest = (
-        -float(np.iinfo(dtype).min) if to_int else np.nextafter(float(np.finfo(dtype).max), np.inf)
-    )
+    largest = -float(np.iinfo(dtype).min) if to_int else nextafter(float(np.finfo(dtype).max), inf)
     if value.array.size and np.abs(value.array.astype(np.float64)).max() >= largest:
         raise RefusedError("every number must fit the type it is cast to")
     array = value.array.astype(dtype)

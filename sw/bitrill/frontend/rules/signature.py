@@ -60,14 +60,17 @@ class Signature:
     last: int | None
     outputs: Outputs
 
+    def counts(self, opset: int) -> tuple[int, int]:
+        """Return the least and the largest number of inputs at that opset."""
+        return self.inputs[max(v for v in self.inputs if v <= opset)]
+
     def fault(self, node: Node, opset: int) -> str:
         """Return why the inputs and attributes of ``node`` are not accepted; empty if they are."""
         opset = max(self.inputs) if self.domain else opset  # other domains have no such versions
-        versions = [v for v in self.inputs if v <= opset]
-        if not versions or (self.last is not None and opset > self.last):
+        if opset < min(self.inputs) or (self.last is not None and opset > self.last):
             ends = f"{min(self.inputs)} to {self.last}" if self.last else f"{min(self.inputs)} on"
             return f"it belongs to opsets from {ends}, and the model's is {opset}"
-        least, most = self.inputs[max(versions)]
+        least, most = self.counts(opset)
         if not least <= len(node.inputs) <= most:
             count = str(least) if least == most else f"{least} to {most}"
             at = f" at opset {opset}" if len(self.inputs) > 1 else ""

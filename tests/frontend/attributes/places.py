@@ -1,122 +1,13 @@
-"""Legal nodes of every accepted operator, with each attribute at its default and at other values.
-
-Each function lists the cases of one opset. An attribute that the opset does not have is left to
-`foreign`, which takes its value from an opset that has it.
-"""
+"""Cases of operators over places: convolutions, pools, reductions, Pad, Resize."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from frontend.differential import Case, Tail, X
-from frontend.onnx_models import Net
-
-Cases = Callable[[int], Iterable[Case]]
-IMAGE = (4, 5, 6)
-rng = np.random.default_rng(12)
-
-
-def f(*values: Any) -> np.ndarray:
-    return np.array(values[0] if len(values) == 1 else values, np.float32)
-
-
-def i(*values: Any) -> np.ndarray:
-    return np.array(values[0] if len(values) == 1 and not np.isscalar(values[0]) else values)
-
-
-def ints(*shape: int, low: int = -3, high: int = 4) -> np.ndarray:
-    return np.random.default_rng(sum(shape)).integers(low, high, shape).astype(np.float32)
-
-
-def node(op: str, *operands: Any, shape: tuple[int, ...] = (6,), **options: Any) -> Case:
-    own = ("domain", "outputs", "tail", "refused", "invalid", "low", "integers")
-    mine = {k: options.pop(k) for k in own if k in options}
-    return Case(op, operands or (X,), options, shape, **mine)
-
-
-def elementwise(op: str) -> Cases:
-    """Operators of two numbers: data and constants of each shape, on either side; two constants."""
-
-    def cases(opset: int) -> Iterable[Case]:
-        c = f(0.5, -2, 4, 1, -0.25, 8)
-        yield node(op, X, c)
-        yield node(op, X, f(2.0))
-        yield node(op, X, f([c[:4]]).reshape(4, 1, 1), shape=IMAGE)
-        yield node(op, c, X, refused="data must not stand in the denominator")
-        yield node(op, c, f(0.5), tail=behind("Mul"))
-        yield node(op, X, X, refused="one operand must be a constant")
-
-    return cases
-
-
-def behind(op: str) -> Tail:
-    """Join the node's constant result with the data."""
-    return lambda net, out, x: net.node(op, x, out[0])
-
-
-def shape_of(net: Net, out: list[str], x: str) -> str:
-    """Give the data the node's result as their shape."""
-    return net.node("Reshape", x, out[0])
-
-
-def plain(op: str, **options: Any) -> Cases:
-    return lambda opset: [node(op, shape=IMAGE, **options), node(op, **options)]
-
-
-def unary(op: str, *constants: Any) -> Cases:
-    """Operators of one constant."""
-    return lambda opset: [node(op, c, tail=behind("Mul")) for c in constants]
-
-
-def clip(opset: int) -> Iterable[Case]:
-    yield node("Clip")
-    ends: list[tuple[float | None, float | None]] = [(-1.0, None), (None, 2.5), (-1.5, 2.0)]
-    for lo, hi in ends:
-        if opset < 11:
-            yield node("Clip", **{k: v for k, v in (("min", lo), ("max", hi)) if v is not None})
-        else:
-            yield node("Clip", X, *["" if v is None else f(v) for v in (lo, hi)])
-
-
-def batch_norm(opset: int, domain: str = "") -> Iterable[Case]:
-    def one(shape: tuple[int, ...], **options: Any) -> Case:
-        shape = (*shape[1:], shape[0]) if domain else shape
-        return node("BatchNormalization", X, *parts, shape=shape, domain=domain, **options)
-
-    parts = f(0.5, -2, 1, 3), f(1, -1, 0.5, 2), f(0.5, 0, -1, 2), f(1, 4, 0.25, 2)
-    for shape in ((4,), IMAGE):
-        yield one(shape)
-        yield one(shape, epsilon=0.5)
-        yield one(shape, momentum=0.5)
-        if opset >= 14 or domain:
-            yield one(shape, training_mode=0)
-            yield one(shape, training_mode=1, refused="training_mode")
-        if opset < 9 and not domain:
-            yield one(shape, spatial=1)
-            yield one(shape, spatial=0, refused="spatial")
-
-
-def gemm(opset: int) -> Iterable[Case]:
-    w, c = ints(6, 4), f(1, -2, 0.5, 3)
-    yield node("Gemm", X, w, c)
-    if opset >= 11:
-        yield node("Gemm", X, w)
-        yield node("Gemm", X, w, alpha=0.5)
-    for bias in (f([1, -2, 0.5, 3]).reshape(1, 4), f(2.0), f([2.0])):
-        yield node("Gemm", X, w, bias)
-    yield node("Gemm", X, w, c, alpha=0.25)
-    yield node("Gemm", X, w, c, beta=-0.5)
-    yield node("Gemm", X, w, c, alpha=-1.0, beta=0.0)
-    yield node("Gemm", X, ints(4, 6), c, transB=1)
-    yield node("Gemm", X, ints(4, 6), c, transA=0, transB=1)
-    yield node("Gemm", X, ints(1, 4), c, transA=1, refused="transA")
-
-
-def matmul(opset: int) -> Iterable[Case]:
-    yield node("MatMul", X, ints(6, 4))
-    yield node("MatMul", X, ints(5, 3), shape=(4, 5), refused="features")
+from frontend.attributes.cases import IMAGE, Cases, f, ints, node
+from frontend.attributes.differential import Case, X
 
 
 def conv(opset: int, domain: str = "") -> Iterable[Case]:
@@ -220,34 +111,70 @@ def pool(op: str, domain: str = "") -> Cases:
     return cases
 
 
-def reduce_mean(opset: int) -> Iterable[Case]:
-    def one(axes: list[int] | None, shape: tuple[int, ...] = IMAGE, **options: Any) -> Case:
-        if axes is not None and opset < 18:
-            options["axes"] = axes
-        operands = (X, np.array(axes, np.int64)) if axes is not None and opset >= 18 else (X,)
-        return node("ReduceMean", *operands, shape=shape, **options)
+def reduction(op: str, input_since: int) -> Cases:
+    def cases(opset: int) -> Iterable[Case]:
+        def one(axes: list[int] | None, shape: tuple[int, ...] = IMAGE, **options: Any) -> Case:
+            operands: tuple[Any, ...] = (X,)
+            if axes is not None and opset < input_since:
+                options["axes"] = axes
+            elif axes is not None:
+                operands = (X, np.array(axes, np.int64))
+            return node(op, *operands, shape=shape, **options)
 
-    for keep in ({}, {"keepdims": 0}, {"keepdims": 1}):
-        yield one([2, 3], **keep)
-        if opset >= 11:
-            yield one([-1, -2], **keep)
-        yield one([2], shape=(4, 7), **keep)
-        yield one(None, **keep, refused="its axes")
-        yield one([2], **keep, refused="its axes")
-        yield one([1], **keep, refused="its axes")
-        yield one([1, 2, 3], **keep, refused="its axes")
-    yield one([2, 7], invalid="axes must be")
+        keeps: list[dict[str, Any]] = [{}, {"keepdims": 0}, {"keepdims": 1}]
+        for keep in keeps:
+            for axes in ([2, 3], [1], [3], [2], [1, 2, 3], *[[-1, -2]] * (opset >= 11)):
+                yield one(axes, **keep)
+            yield one([2], shape=(4, 7), **keep)
+            yield one([1], shape=(4,), **keep)
+            yield one(None, **keep, refused="its axes")
+            yield one([0], **keep, refused="its axes")
+        yield one([2, 7], invalid="axes must be")
+        if opset >= input_since:
+            yield one(None, noop_with_empty_axes=1)
+            yield one([], noop_with_empty_axes=1)
+            yield one([], noop_with_empty_axes=0, refused="its axes")
+            yield one([2, 3], noop_with_empty_axes=1)
+
+    return cases
+
+
+def pad(opset: int) -> Iterable[Case]:
+    def one(pads: list[int], value: float | None = None, axes: Any = None, **options: Any) -> Case:
+        shape = options.pop("shape", IMAGE)
+        if opset < 11:
+            options |= {"pads": pads} | ({} if value is None else {"value": value})
+            return node("Pad", shape=shape, **options)
+        operands: tuple[Any, ...] = (X, np.array(pads, np.int64))
+        operands += ("" if value is None else f(value),) * (value is not None or axes is not None)
+        operands += () if axes is None else (np.array(axes, np.int64),)
+        return node("Pad", *operands, shape=shape, **options)
+
+    square = [0, 0, 1, 2, 0, 0, 3, 1]
+    for value in (None, 0.0, 1.5, -4.0, 0.3):
+        yield one(square, value)
+    yield one(square, mode="constant")
+    for mode in ("reflect", "edge"):
+        yield one([0, 0, 1, 2, 0, 0, 3, 1], mode=mode, refused="mode")
+    yield one([0, 1, 0, 0, 0, 2, 0, 0], 0.5)
+    yield one([0, 1, 0, 2], 1.0, shape=(4,))
+    yield one([0, 0, -1, 1, 0, 0, -2, 0], 1.0)
+    yield one([1, 0, 0, 0, 0, 0, 0, 0], refused="the batch axis")
     if opset >= 18:
-        yield one(None, noop_with_empty_axes=1)
-        yield one([], noop_with_empty_axes=1)
-        yield one([], noop_with_empty_axes=0, refused="its axes")
-        yield one([2, 3], noop_with_empty_axes=1)
+        yield one([1, 2], 1.0, [2])
+        yield one([1, 0, 2, 3], 0.5, [-1, 2])
+        yield one([1, 2], None, [3])
+        yield one([1, 2, 1, 1], None, [3, 3], invalid="axes")
+    if opset >= 19:
+        yield one(square, mode="wrap", refused="mode")
 
 
 def resize(opset: int) -> Iterable[Case]:
     def one(scales: Any = None, sizes: Any = None, **options: Any) -> Case:
         shape = options.pop("shape", (4, 3, 4))
         options = {"mode": "nearest"} | options
+        if opset < 9:
+            return node("Upsample", scales=[float(s) for s in scales], shape=shape, **options)
         if opset < 10:
             return node("Upsample", X, f(scales), shape=shape, **options)
         if opset == 10:
@@ -257,10 +184,11 @@ def resize(opset: int) -> Iterable[Case]:
         more = () if sizes is None else (np.array(sizes, np.int64),)
         return node("Resize", X, roi, given, *more, shape=shape, **options)
 
-    yield one([1, 1, 2, 3], refused="half_pixel" if opset > 10 else "")
-    yield one([1, 1, 1.5, 2], refused="scales")
-    yield one([1, 1, 0.5, 0.5], refused="scales")
-    yield one([1, 2, 2, 2], refused="scales", **(where() if opset > 10 else {}))
+    uneven = "each axis must repeat every place equally often"
+    yield one([1, 1, 2, 3], refused="half_pixel")
+    yield one([1, 1, 1.5, 2], refused="scale")
+    yield one([1, 1, 0.5, 0.5], **{"refused" if opset > 9 else "invalid": "scale"})
+    yield one([1, 2, 2, 2], refused="scale", **(where() if opset > 10 else {}))
     yield one([1, 1, 2, 2], mode="linear", refused="mode")
     if opset < 11:
         return
@@ -269,11 +197,13 @@ def resize(opset: int) -> Iterable[Case]:
     for back in backs:
         for near in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"):
             mode = {"coordinate_transformation_mode": back, "nearest_mode": near}
-            yield one([1, 1, 2, 2], **mode, refused="it must repeat each place")
-            yield one([1, 1, 3, 1], **mode, refused="it must repeat each place")
-            yield one(None, [1, 4, 6, 12], **mode, refused="it must repeat each place")
+            yield one([1, 1, 2, 2], **mode, refused=uneven)
+            yield one([1, 1, 3, 1], **mode, refused=uneven)
+            yield one(None, [1, 4, 6, 12], **mode, refused=uneven)
     plain = where()
-    yield one(None, [1, 4, 7, 8], **plain, refused="scales")
+    yield one(None, [1, 4, 7, 8], **plain, refused="scale")
+    if opset >= 13:
+        yield node("Resize", shape=(4, 3, 4), **plain, invalid="scales or sizes")
     yield one([1, 1, 2, 2], [1, 4, 6, 8], **plain, invalid="scales or sizes")
     yield one([1, 1, 2, 2], cubic_coeff_a=-0.5, **plain)
     yield one([1, 1, 2, 2], exclude_outside=0, **plain)
@@ -306,3 +236,14 @@ def resize(opset: int) -> Iterable[Case]:
 def where(**more: Any) -> dict[str, Any]:
     """Attributes with which a Resize repeats pixels for any scale."""
     return {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor", **more}
+
+
+def depth(op: str) -> Cases:
+    def cases(opset: int) -> Iterable[Case]:
+        data = (8, 3, 2) if op == "DepthToSpace" else (2, 4, 6)
+        yield node(op, blocksize=2, shape=data)
+        yield node(op, blocksize=1, shape=data)
+        for mode in ("DCR", "CRD") if op == "DepthToSpace" and opset >= 11 else ():
+            yield node(op, blocksize=2, mode=mode, shape=data)
+
+    return cases

@@ -143,7 +143,7 @@ def _by_runtime(proto: onnx.ModelProto, x: np.ndarray) -> np.ndarray | None:
         session = runtime.InferenceSession(
             proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
-        return np.concatenate([session.run(None, {"x": row[None]})[0] for row in x])
+        return np.concatenate([np.asarray(session.run(None, {"x": row[None]})[0]) for row in x])
     except tuple(LACKING) as error:
         if any(words in str(error) for words in LACKING[type(error)]):
             return None
@@ -156,6 +156,9 @@ def _by_qonnx(proto: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
     context = {t.name: onnx.numpy_helper.to_array(t) for t in proto.graph.initializer}
     context["x"] = x
     for node in proto.graph.node:
+        for attribute in node.attribute:
+            if attribute.s == b"ROUND_TO_ZERO":  # Brevitas' name, which qonnx does not know
+                attribute.s = b"DOWN"
         version = 2 if node.op_type == "Trunc" and len(node.input) == 6 else 1
         getCustomOp(node, onnx_opset_version=version).execute_node(context, proto.graph)
     return np.asarray(context[proto.graph.output[0].name], np.float32)

@@ -1,0 +1,58 @@
+"""Counts nodes as imported against ONNX Runtime: each operator x attribute x opset.
+
+    python benchmarks/attributes.py [--op NAME ...] [--json]
+
+Each combination is equal to the judge wherever it is accepted, or refused with a reason that names
+what it has; one that is neither is printed and this exits with 1. The cases are those of
+`tests/frontend/attributes`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import bitrill.frontend.importer
+from bitrill.frontend.rules.table import RULES
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from frontend.attributes.outcomes import judge, opsets  # pyright: ignore[reportMissingImports]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="operator x attribute x opset, judged")
+    parser.add_argument("--op", nargs="*", help="only these operators")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    args = parser.parse_args()
+    bitrill.frontend.importer.load_packages = lambda: None
+    counts: dict[str, Counter[str]] = {}
+    wrong: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for key in sorted(RULES):
+            if args.op and key[1] not in args.op:
+                continue
+            total = counts.setdefault(".".join(filter(None, key)), Counter())
+            for opset in opsets(RULES[key], every=True):
+                found, faults = judge(RULES[key], opset, Path(folder), every=True)
+                total.update(found)
+                total["opsets"] += 1
+                wrong += faults
+            if not args.json:
+                print(f"{key[1]:24} {dict(total)}", flush=True)
+    every = sum(counts.values(), Counter())
+    if args.json:
+        print(json.dumps({"operators": counts, "wrong": wrong}, indent=2))
+    else:
+        print("\n".join(wrong))
+        print(
+            f"in all {every['equal'] + every['refused'] + len(wrong)} combinations: {dict(every)}"
+        )
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

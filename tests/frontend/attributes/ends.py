@@ -1,0 +1,139 @@
+"""Cases of operators that end a network, and of quantizers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from bitrill.frontend.reader.functions import DOMAIN
+from bitrill.frontend.rules.table import CHANNELS_LAST, QONNX
+from frontend.attributes.cases import IMAGE, Cases, f, ints, long, node
+from frontend.attributes.differential import Case, X
+from frontend.attributes.places import pool
+
+
+def arg_max(opset: int) -> Iterable[Case]:
+    why = "its axis must be 1"
+    yield node("ArgMax", X, integers=True, refused=why)
+    for axis in (0, 1):
+        yield node("ArgMax", X, integers=True, axis=axis, refused=why if axis == 0 else "")
+        for keep in (0, 1):
+            yield node(
+                "ArgMax",
+                X,
+                integers=True,
+                axis=axis,
+                keepdims=keep,
+                refused=why if axis == 0 else "",
+            )
+    yield node("ArgMax", X, integers=True, axis=2, shape=IMAGE, refused=why)
+    if opset >= 11:
+        yield node("ArgMax", X, integers=True, axis=-1)
+    if opset >= 12:
+        yield node("ArgMax", X, integers=True, axis=1, select_last_index=0)
+        yield node(
+            "ArgMax", X, integers=True, axis=1, select_last_index=1, refused="select_last_index"
+        )
+
+
+def top_k(opset: int) -> Iterable[Case]:
+    def one(k: int, output: int = 1, **more: Any) -> Case:
+        more |= {"tail": lambda n, o, x: o[output], "outputs": 2, "integers": output == 1}
+        if opset < 10:
+            return node("TopK", k=k, **more)
+        return node("TopK", X, long(k), **more)
+
+    yield one(1)
+    yield one(3)
+    yield one(3, 0, refused="must")
+    for axis in (1, *[-1] * (opset >= 11)):
+        yield one(2, axis=axis)
+    yield one(1, axis=0, refused="its axis must be 1")
+    if opset >= 11:
+        yield one(2, largest=1, sorted=1)
+        yield one(2, largest=0, refused="largest")
+        yield one(2, sorted=0, refused="sorted")
+
+
+def softmax(opset: int) -> Iterable[Case]:
+    yield node("Softmax")
+    yield node("Softmax", axis=1)
+    yield node("Softmax", axis=0, refused="its axis must be")
+    yield node("Softmax", shape=IMAGE, axis=2, refused="its")
+
+
+MODES = (
+    *("ROUND", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN", "HALF_EVEN"),
+    "ROUND_TO_ZERO",
+)
+
+
+def quant(op: str) -> Cases:
+    def cases(opset: int) -> Iterable[Case]:
+        numbers = (f(0.75), f(0.0), f(3.0))
+        for signed in (0, 1):
+            for narrow in (0, 1):
+                flags: dict[str, Any] = {"signed": signed, "narrow": narrow}
+                for mode in MODES:
+                    yield node(op, X, *numbers, domain=QONNX, rounding_mode=mode, **flags)
+        flags = {"signed": 1, "narrow": 0, "rounding_mode": "ROUND"}
+        yield node(op, X, f(0.75), f(1.0), f(3.0), domain=QONNX, **flags)
+        yield node(op, X, f([0.5, 1, 2, 0.75, 1.5, 3]), f(0.0), f(3.0), domain=QONNX, **flags)
+
+    return cases
+
+
+def trunc(opset: int) -> Iterable[Case]:
+    old, new = (f(0.5), f(0.0), f(4.0), f(2.0)), (f(0.5), f(0.0), f(4.0), f(2.0), f(3.0))
+    for mode in ("FLOOR", "ROUND", "CEIL"):
+        yield node("Trunc", X, *old, domain=QONNX, rounding_mode=mode)
+        for signed in (0, 1):
+            for narrow in (0, 1):
+                flags: dict[str, Any] = {"signed": signed, "narrow": narrow, "rounding_mode": mode}
+                yield node("Trunc", X, *new, domain=QONNX, **flags)
+    flags = {"signed": 1, "narrow": 1, "rounding_mode": "FLOOR"}
+    yield node("Trunc", X, *old, domain=QONNX, **flags, invalid="signed")
+
+
+def multi_threshold(opset: int) -> Iterable[Case]:
+    table = np.sort(ints(4, 3, low=-6, high=7) / 2 + 0.25).astype(np.float32)
+    for data, layouts in (
+        ((4,), ("", "NC")),
+        (IMAGE, ("", "NCHW")),
+        ((5, 6, 4), ("NHWC",)),
+        ((4, 5), ("NCL", "NCW")),
+        ((5, 4), ("NLC", "NWC")),
+    ):
+        for layout in layouts:
+            given = {"data_layout": layout} if layout else {}
+            yield node(
+                "MultiThreshold", X, table, domain=QONNX, shape=data, out_dtype="UINT2", **given
+            )
+    why = "data_layout"
+    yield node(
+        "MultiThreshold", X, table, domain=QONNX, shape=(4, 4), out_dtype="UINT2", refused=why
+    )
+    for scale, bias in ((0.5, 0.0), (1.0, -2.0), (0.25, 0.5), (2.0, 1.0)):
+        yield node(
+            "MultiThreshold", X, table, domain=QONNX, shape=(4,), out_dtype="INT4",
+            out_scale=scale, out_bias=bias,
+        )  # fmt: skip
+
+
+def bipolar(opset: int) -> Iterable[Case]:
+    for scale in (f(0.5), f([0.5, 1, 2, 0.75, 1.5, 3])):
+        yield node("BipolarQuant", X, scale, domain=QONNX)
+
+
+def log_quant(opset: int) -> Iterable[Case]:
+    for bits in (1, 2, 3):
+        yield node("LogQuant", X, f(0.5), domain=DOMAIN, bits=bits)
+
+
+def l1_matmul(opset: int) -> Iterable[Case]:
+    yield node("L1MatMul", X, ints(6, 4), domain=DOMAIN)
+
+
+def max_pool_last(opset: int) -> Iterable[Case]:
+    return pool("MaxPool", CHANNELS_LAST)(opset)
