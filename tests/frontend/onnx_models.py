@@ -14,6 +14,7 @@ from bitrill.ir import Graph
 from onnx import TensorProto, helper, numpy_helper
 
 QONNX = "qonnx.custom_op.general"
+MICROSOFT = "com.microsoft"
 
 
 class Net:
@@ -126,6 +127,8 @@ class Net:
             self.constants,
         )
         imports = [helper.make_opsetid("", self.opset)]
+        if any(n.domain == MICROSOFT for n in self.nodes):
+            imports.append(helper.make_opsetid(MICROSOFT, 1))
         if self.declare:
             imports.append(helper.make_opsetid(QONNX, 1))
         functions = []

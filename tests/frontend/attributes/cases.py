@@ -28,7 +28,7 @@ def ints(*shape: int, low: int = -3, high: int = 4) -> np.ndarray:
 
 
 def node(op: str, *operands: Any, shape: tuple[int, ...] = (6,), **options: Any) -> Case:
-    own = ("domain", "outputs", "tail", "refused", "invalid", "low", "integers")
+    own = ("domain", "outputs", "head", "tail", "refused", "invalid", "low", "integers")
     mine = {k: options.pop(k) for k in own if k in options}
     return Case(op, operands or (X,), options, shape, **mine)
 

@@ -20,7 +20,7 @@ import onnxruntime as runtime
 import onnxruntime.capi.onnxruntime_pybind11_state as state
 from bitrill.errors import UnsupportedError
 from bitrill.frontend import load_model
-from bitrill.frontend.rules.table import QONNX
+from bitrill.frontend.rules.table import MICROSOFT, QONNX
 from bitrill.ir import Graph
 from frontend.float_evaluator import evaluate
 from frontend.onnx_models import Net, save
@@ -38,7 +38,8 @@ Tail = Callable[[Net, list[str], str], str]
 class Case:
     """One node: operands (`X` is the data, ``""`` is left out), attributes, shape of the data.
 
-    ``tail``: builds what follows it from its outputs and the data. ``refused``: part of the reason
+    ``head``: builds the operand that `X` stands for; ``tail``: what follows the node, from its
+    outputs and the data. ``refused``: part of the reason
     with which it may be refused. ``invalid``: the same for what the standard does not allow, which
     must be refused. ``low``: the least integer of the data. ``integers``: it gives integers.
     """
@@ -49,6 +50,7 @@ class Case:
     shape: tuple[int, ...]
     domain: str = ""
     outputs: int = 1
+    head: Callable[[Net, str], str] | None = None
     tail: Tail | None = None
     refused: str = ""
     invalid: str = ""
@@ -57,12 +59,12 @@ class Case:
 
     def place(self, net: Net, x: str) -> str:
         """Add the node, and its tail, to a network."""
-        names = []
+        names, data = [], x if self.head is None else self.head(net, x)
         for operand in self.operands:
             array = operand
             if not isinstance(operand, str):
                 array = net.const(operand, np.asarray(operand).dtype)
-            names.append(x if array == X else array)
+            names.append(data if array == X else array)
         out = [f"out{len(net.nodes)}_{k}" for k in range(self.outputs)]
         node = helper.make_node(
             self.op, names, out, name="judged", domain=self.domain, **self.attributes
@@ -84,6 +86,7 @@ def _brief(value: Any) -> str:
 
 LACKING = {
     state.InvalidArgument: ("Dilation not supported for AutoPadType",),
+    state.Fail: ("is not a registered function/op",),
     state.NotImplemented: ("Could not find an implementation",),
 }
 """What ONNX Runtime says of operators or combinations of attributes that it does not have."""
@@ -128,7 +131,7 @@ def judged(case: Case, opset: int, x: np.ndarray) -> np.ndarray:
         proto.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
     if case.domain == QONNX:
         return np.concatenate([_by_qonnx(proto, row[None]) for row in x])
-    if not case.domain and (got := _by_runtime(proto, x)) is not None:
+    if case.domain in ("", MICROSOFT) and (got := _by_runtime(proto, x)) is not None:
         return got
     return np.concatenate([evaluate(proto, row[None]).v for row in x])
 
@@ -136,6 +139,8 @@ def judged(case: Case, opset: int, x: np.ndarray) -> np.ndarray:
 def _by_runtime(proto: onnx.ModelProto, x: np.ndarray) -> np.ndarray | None:
     """Return what ONNX Runtime gives; None where it has no such operator or combination."""
     options = runtime.SessionOptions()
+    # products of u8 and s8 saturate at 16 bits on some processors without it
+    options.add_session_config_entry("session.x64quantprecision", "1")
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4

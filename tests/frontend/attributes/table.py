@@ -31,6 +31,7 @@ from frontend.attributes.ends import (
     top_k,
     trunc,
 )
+from frontend.attributes.integers import INTEGERS
 from frontend.attributes.places import conv, conv_transpose, depth, pad, pool, reduction, resize
 from frontend.attributes.shapes import (
     cast,
@@ -48,7 +49,7 @@ from frontend.attributes.shapes import (
     unsqueeze,
 )
 
-CASES: dict[tuple[str, str], Cases] = {
+CASES: dict[tuple[str, str], Cases] = INTEGERS | {
     ("", "Add"): elementwise("Add"),
     ("", "ArgMax"): arg_max,
     ("", "AveragePool"): pool("AveragePool"),

@@ -31,7 +31,7 @@ def test_each_rule_equals_its_standard(key: tuple[str, str], tmp_path: Path) -> 
         counts, wrong = judge(rule, opset, tmp_path, every=False)
         assert key in OWED or not wrong, "\n".join(wrong)
         equal += counts["equal"]
-    assert key in OWED or equal
+    assert key in OWED or equal or all(c.refused for c in CASES[key](opset))
 
 
 @pytest.mark.nightly

@@ -46,6 +46,8 @@ def _applied(call: Call, op: str, values: Sequence[Known | None], *names: str) -
 def _quantized(call: Call, value: Known, scale: int, zero: int, *, behind: bool = False) -> Known:
     """Return ``value`` on the grid of two inputs, which are single numbers."""
     grid = grid_of(call, value, scale, zero, axis=0)
+    if not call.has(zero):
+        grid = replace(grid, kind=next(v.stored for v in call.values if isinstance(v, Data)))
     if grid.scale.size != 1:
         raise RefusedError("the scale of its result must be a single number")
     return onto_grid(call, value, grid, behind=behind)
@@ -167,7 +169,7 @@ def _unary(op: str, layout: Layout, *, behind: bool = False, **types: type | Ver
     rule(
         f"QLinear{op}",
         domain=MICROSOFT,
-        inputs=(4, 5),
+        inputs=5,
         layout=layout,
         quantizer=True,
         integers="read",
