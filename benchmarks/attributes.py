@@ -17,10 +17,9 @@ from collections import Counter
 from pathlib import Path
 
 import bitrill.frontend.importer
-from bitrill.frontend.rules.table import RULES
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from frontend.attributes.outcomes import judge, opsets  # pyright: ignore[reportMissingImports]
+from frontend.attributes.outcomes import judge, opsets, rules  # pyright: ignore[reportMissingImports]
 
 
 def main() -> int:
@@ -32,12 +31,12 @@ def main() -> int:
     counts: dict[str, Counter[str]] = {}
     wrong: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
-        for key in sorted(RULES):
+        for key in sorted(rules()):
             if args.op and key[1] not in args.op:
                 continue
             total = counts.setdefault(".".join(filter(None, key)), Counter())
-            for opset in opsets(RULES[key], every=True):
-                found, faults = judge(RULES[key], opset, Path(folder), every=True)
+            for opset in opsets(rules()[key], every=True):
+                found, faults = judge(rules()[key], opset, Path(folder), every=True)
                 total.update(found)
                 total["opsets"] += 1
                 wrong += faults

@@ -19,6 +19,7 @@ import onnx
 import onnxruntime as runtime
 import onnxruntime.capi.onnxruntime_pybind11_state as state
 from bitrill.errors import UnsupportedError
+from bitrill.flow.running import model_outputs
 from bitrill.frontend import load_model
 from bitrill.frontend.rules.table import MICROSOFT, QONNX
 from bitrill.ir import Graph
@@ -110,8 +111,16 @@ def network(case: Case, opset: int, kind: str) -> onnx.ModelProto:
             x = net.node("Conv", x, net.const(w.reshape(*w.shape, *[1] * (len(case.shape) - 1))))
     y = case.place(net, x)
     if kind in ("sums", "quantized"):
-        y = net.quant(y, FINE, bits=8.0)
-    return net.proto(y)
+        return net.proto(net.quant(y, FINE, bits=8.0))
+    return proto_of(net, y, case)
+
+
+def proto_of(net: Net, output: str, case: Case) -> onnx.ModelProto:
+    """A network that ends with the node, its output of the right type."""
+    proto = net.proto(output)
+    if case.integers:
+        proto.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
+    return proto
 
 
 def inputs(case: Case, n: int = 4) -> np.ndarray:
@@ -126,9 +135,7 @@ def inputs(case: Case, n: int = 4) -> np.ndarray:
 def judged(case: Case, opset: int, x: np.ndarray) -> np.ndarray:
     """What the standard says that the node gives for each of ``x``, in float32."""
     net = Net(1, *case.shape, opset=opset, ir=8)
-    proto = net.proto(case.place(net, "x"))
-    if case.integers:
-        proto.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
+    proto = proto_of(net, case.place(net, "x"), case)
     if case.domain == QONNX:
         return np.concatenate([_by_qonnx(proto, row[None]) for row in x])
     if case.domain in ("", MICROSOFT) and (got := _by_runtime(proto, x)) is not None:
@@ -206,20 +213,19 @@ def difference(case: Case, opset: int, kind: str, graph: Graph) -> str:
     if kind in ON_SUMS:
         real = np.einsum("oc,nc...->no...", mixing(case.shape[0]), x).astype(np.float32)
     want = judged(case, opset, real)
-    got = graph.run(graph.source.quantize(x))
-    if want.shape[1:] != graph.sink.shape:
-        return f"its shape is {list(graph.sink.shape)}, not {list(want.shape[1:])}"
+    integers = graph.run(graph.source.quantize(x))
+    (got,) = model_outputs(graph.sink, integers).values()
+    if want.shape != got.shape:
+        return f"its shape is {list(got.shape[1:])}, not {list(want.shape[1:])}"
     if case.integers:
-        same = np.array_equal(got.reshape(want.shape), want)
-        return "" if same else f"{got.tolist()}, not {want.tolist()}"
+        return "" if np.array_equal(got, want) else f"{got.tolist()}, not {want.tolist()}"
     if kind not in ("sums", "quantized"):
-        given = graph.sink.dequantize(got).reshape(want.shape)
         error = 2.0**-22 * (np.abs(want) + np.abs(real).max())  # of the judge's float32
-        far = np.abs(given - want) > error
-        return f"{given[far][:4]}, not {want[far][:4]}" if far.any() else ""
+        far = np.abs(got - want) > error
+        return f"{got[far][:4]}, not {want[far][:4]}" if far.any() else ""
     place = want.astype(np.float64) / FINE
     slack = 2.0**-20 * (np.abs(place) + 1)
     low, high = (np.clip(np.rint(place + s), -128, 127) for s in (-slack, slack))
-    steps = np.rint(graph.sink.dequantize(got).reshape(want.shape) / FINE)
+    steps = np.rint(got / FINE)
     far = (steps < low) | (steps > high)
     return f"{steps[far][:4] * FINE}, not {want[far][:4]}" if far.any() else ""

@@ -13,28 +13,33 @@ from frontend.attributes.differential import Case, X
 from frontend.attributes.places import pool
 
 
-def arg_max(opset: int) -> Iterable[Case]:
-    why = "its axis must be 1"
-    yield node("ArgMax", X, integers=True, refused=why)
-    for axis in (0, 1):
-        yield node("ArgMax", X, integers=True, axis=axis, refused=why if axis == 0 else "")
-        for keep in (0, 1):
-            yield node(
-                "ArgMax",
-                X,
-                integers=True,
-                axis=axis,
-                keepdims=keep,
-                refused=why if axis == 0 else "",
-            )
-    yield node("ArgMax", X, integers=True, axis=2, shape=IMAGE, refused=why)
-    if opset >= 11:
-        yield node("ArgMax", X, integers=True, axis=-1)
-    if opset >= 12:
-        yield node("ArgMax", X, integers=True, axis=1, select_last_index=0)
-        yield node(
-            "ArgMax", X, integers=True, axis=1, select_last_index=1, refused="select_last_index"
-        )
+def arg(op: str) -> Cases:
+    """ArgMax and ArgMin: ties are in the data, whose numbers are few."""
+
+    def cases(opset: int) -> Iterable[Case]:
+        def one(**options: Any) -> Case:
+            options = {"axis": 1, **options}
+            if options["axis"] == 0:
+                options["refused"] = "axis"
+            return node(op, X, integers=True, **options)
+
+        yield node(op, X, integers=True, refused="axis")
+        for axis in (0, 1, 2, 3):
+            yield one(axis=axis, shape=IMAGE)
+            for keep in (0, 1):
+                yield one(axis=axis, keepdims=keep, shape=IMAGE)
+        yield one()
+        yield one(keepdims=0)
+        yield one(axis=7, shape=IMAGE, invalid="axis")
+        if opset >= 11:
+            yield one(axis=-1)
+            yield one(axis=-1, shape=IMAGE)
+        if opset >= 12:
+            for last in (0, 1):
+                yield one(select_last_index=last)
+                yield one(select_last_index=last, axis=3, shape=IMAGE)
+
+    return cases
 
 
 def top_k(opset: int) -> Iterable[Case]:
@@ -44,23 +49,35 @@ def top_k(opset: int) -> Iterable[Case]:
             return node("TopK", k=k, **more)
         return node("TopK", X, long(k), **more)
 
-    yield one(1)
-    yield one(3)
-    yield one(3, 0, refused="must")
-    for axis in (1, *[-1] * (opset >= 11)):
-        yield one(2, axis=axis)
-    yield one(1, axis=0, refused="its axis must be 1")
+    for output in (0, 1):
+        yield one(1, output)
+        yield one(3, output)
+        yield one(2, output, shape=IMAGE)
+        for axis in (1, 2, 3, *[-1] * (opset >= 11)):
+            yield one(2, output, axis=axis, shape=IMAGE)
+        yield one(1, output, axis=0, refused="axis")
+        if opset >= 11:
+            yield one(2, output, largest=1, sorted=1)
+            yield one(2, output, largest=0)
+            yield one(2, output, largest=0, axis=2, shape=IMAGE)
+    yield one(7, invalid="k must")
     if opset >= 11:
-        yield one(2, largest=1, sorted=1)
-        yield one(2, largest=0, refused="largest")
-        yield one(2, sorted=0, refused="sorted")
+        yield one(2, 0, sorted=0, refused="sorted")
 
 
-def softmax(opset: int) -> Iterable[Case]:
-    yield node("Softmax")
-    yield node("Softmax", axis=1)
-    yield node("Softmax", axis=0, refused="its axis must be")
-    yield node("Softmax", shape=IMAGE, axis=2, refused="its")
+def softmax(op: str) -> Cases:
+    def cases(opset: int) -> Iterable[Case]:
+        yield node(op)
+        yield node(op, axis=1)
+        yield node(op, axis=0, refused="axis")
+        for axis in (1, 2, 3):
+            yield node(op, shape=IMAGE, axis=axis)
+        yield node(op, shape=IMAGE)
+        yield node(op, shape=IMAGE, axis=9, invalid="axis")
+        if opset >= 11:
+            yield node(op, shape=IMAGE, axis=-1)
+
+    return cases
 
 
 MODES = (

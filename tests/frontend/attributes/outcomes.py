@@ -7,14 +7,22 @@ from pathlib import Path
 
 import onnx
 from bitrill.frontend.reader.proto import OPSETS
-from bitrill.frontend.rules.table import ImportRule
+from bitrill.frontend.rules.host import HOST
+from bitrill.frontend.rules.signature import Signature
+from bitrill.frontend.rules.table import RULES
 from frontend.attributes.differential import Case, Verdict, verdict
 from frontend.attributes.table import CASES
 
 LATEST = min(OPSETS[-1], 25)
 
 
-def opsets(rule: ImportRule, *, every: bool) -> list[int]:
+def rules() -> dict[tuple[str, str], Signature]:
+    """Every operator that is accepted, in hardware or on the host."""
+    hosted = {("", op): rule for op, rule in HOST.items()}
+    return {k: r for k, r in (hosted | RULES).items() if not k[0].startswith("tests.")}
+
+
+def opsets(rule: Signature, *, every: bool) -> list[int]:
     """The opsets that have the operator: all, or each end of what ONNX changed last and first."""
     if rule.domain:
         return [LATEST]
@@ -25,7 +33,7 @@ def opsets(rule: ImportRule, *, every: bool) -> list[int]:
     return sorted({min(versions.values()), max(versions.values())})
 
 
-def cases(rule: ImportRule, opset: int) -> list[Case]:
+def cases(rule: Signature, opset: int) -> list[Case]:
     """The cases of one opset, and one for each attribute that belongs to other opsets."""
     own = list(CASES[rule.domain, rule.op](opset))
     if rule.domain:
@@ -40,7 +48,7 @@ def cases(rule: ImportRule, opset: int) -> list[Case]:
 
 
 def judge(
-    rule: ImportRule, opset: int, folder: Path, *, every: bool
+    rule: Signature, opset: int, folder: Path, *, every: bool
 ) -> tuple[Counter[str], list[str]]:
     """Count the cases of one opset by outcome, and list what is wrong."""
     outcomes: Counter[str] = Counter()
