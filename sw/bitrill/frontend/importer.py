@@ -138,8 +138,9 @@ class _Import:
     def _results(self, node: Node) -> tuple[Value, ...]:
         """Return what a node gives; nothing where it is refused or reads a refused node's."""
         rule, host = table.rule_of(node), host_rule_of(node)
-        fault = self._no_rule(node) if rule is None else self._fault(node, rule)
-        late_fault = fault if host is None else self._fault(node, host)
+        if rule is None and host is None:
+            return self._refuse(f"{node}: {self._no_rule(node)}")
+        fault, late_fault = (r and self._fault(node, r) for r in (rule or host, host or rule))
         if fault and late_fault:
             return self._refuse(f"{node}: {fault}")
         operands = [self.values[tensor] if tensor else None for tensor in node.inputs]
@@ -188,7 +189,7 @@ class _Import:
     ) -> tuple[Hosted, ...] | str:
         """Return what the host computes for a node, or why it is refused."""
         if host is None or not any(isinstance(v, Data | Hosted) for v in operands):
-            return self._no_rule(node)
+            return "one of its inputs must depend on the model's input"
         try:
             result = host.apply(HostCall(self.builder, node, operands))
         except (RefusedError, SpecError, UnsupportedError) as error:

@@ -61,8 +61,6 @@ def top_k(opset: int) -> Iterable[Case]:
             yield one(2, output, largest=0)
             yield one(2, output, largest=0, axis=2, shape=IMAGE)
     yield one(7, invalid="k must")
-    if opset >= 11:
-        yield one(2, 0, sorted=0, refused="sorted")
 
 
 def softmax(op: str) -> Cases:

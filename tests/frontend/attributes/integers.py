@@ -131,7 +131,7 @@ def on_integers(of: Callable[[int], Iterable[Case]], opset: int, op: str) -> Ite
         auto = {"auto_pad", "dilations"} <= {*case.attributes}  # which the runtime does not have
         if len(case.operands) > 2 or auto:
             continue
-        w = np.asarray(case.operands[1]).astype(np.int8)
+        w = np.asarray([*case.operands][1]).astype(np.int8)
         options: dict[str, Any] = {
             "shape": case.shape, "refused": case.refused, "domain": case.domain, **case.attributes
         }  # fmt: skip
@@ -235,12 +235,27 @@ def concat(opset: int) -> Iterable[Case]:
 def average(opset: int) -> Iterable[Case]:
     """The cases of AveragePool on integers."""
     for case in pool("AveragePool")(19):
-        if case.attributes.get("dilations", [1, 1]) == [1, 1]:  # the runtime has no others
+        if "dilations" not in case.attributes:
             yield node(
                 "QLinearAveragePool", X, HALF, ZERO, f(0.25), i8(2), shape=case.shape,
                 domain=MICROSOFT, head=quantized, tail=real(0.25, 2), refused=case.refused,
                 **case.attributes,
             )  # fmt: skip
+    yield last("QLinearAveragePool", kernel_shape=[2, 2])
+
+
+def last(op: str, **attributes: Any) -> Case:
+    """A pool of data whose channels come last."""
+    back = real(0.25, 2)
+
+    def head(net: Net, x: str) -> str:
+        return net.node("Transpose", quantized(net, x), perm=[0, 2, 3, 1])
+
+    def tail(net: Net, out: list[str], x: str) -> str:
+        return net.node("Transpose", back(net, out, x), perm=[0, 3, 1, 2])
+
+    options: dict[str, Any] = {"domain": MICROSOFT, "head": head, "tail": tail, **attributes}
+    return node(op, X, HALF, ZERO, f(0.25), i8(2), shape=IMAGE, channels_last=1, **options)
 
 
 INTEGERS: dict[tuple[str, str], Cases] = {
@@ -257,9 +272,10 @@ INTEGERS: dict[tuple[str, str], Cases] = {
     (MICROSOFT, "QLinearAdd"): binary("QLinearAdd"),
     (MICROSOFT, "QLinearAveragePool"): average,
     (MICROSOFT, "QLinearConcat"): concat,
-    (MICROSOFT, "QLinearGlobalAveragePool"): unary(
-        "QLinearGlobalAveragePool", IMAGE, {}, {"channels_last": 0}
-    ),
+    (MICROSOFT, "QLinearGlobalAveragePool"): lambda o: [
+        *unary("QLinearGlobalAveragePool", IMAGE, {}, {"channels_last": 0})(o),
+        last("QLinearGlobalAveragePool"),
+    ],
     (MICROSOFT, "QLinearLeakyRelu"): unary("QLinearLeakyRelu", (6,), {}, {"alpha": 0.25}),
     (MICROSOFT, "QLinearMatMul"): matmul_microsoft,
     (MICROSOFT, "QLinearMul"): binary("QLinearMul"),

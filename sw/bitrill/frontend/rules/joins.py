@@ -178,6 +178,16 @@ def split(call: Call) -> tuple[Known, ...]:
     axis = call.int_attribute("axis", 0)
     if axis not in (1, -len(x.shape)) or x.shape[0] != x.channels:
         raise RefusedError(f"its axis must be 1, the channels, not {axis}")
+    sizes = split_sizes(call, x.channels)
+    n = len(sizes)
+    if n == 1:
+        return (x,)
+    node = call.emit(Split, x.edge, share=True, sizes=tuple(sizes))
+    return tuple(_part(call, x, meaning, node, k) for k in range(n))
+
+
+def split_sizes(call: Call, total: int) -> list[int]:
+    """Return the sizes of the parts of a Split: an attribute, an input, or equal parts."""
     n = len(call.node.outputs)
     if call.int_attribute("num_outputs", n) != n:
         raise RefusedError(f"its num_outputs must be the number of its outputs, {n}")
@@ -185,21 +195,18 @@ def split(call: Call) -> tuple[Known, ...]:
     if call.has(1):
         sizes = call.integers(1, "its sizes").reshape(-1).tolist()
     if not sizes:
-        if x.channels % n and call.opset < 18:
+        if total % n and call.opset < 18:
             raise RefusedError(
-                f"its {x.channels} channels must be a multiple of its {n} outputs, or their sizes"
-                " given"
+                f"the size of its axis, {total}, must be a multiple of its {n} outputs, or their"
+                " sizes given"
             )
-        part = -(-x.channels // n)
-        sizes = [part] * (n - 1) + [x.channels - part * (n - 1)]
-    if len(sizes) != n or min(sizes) < 1 or sum(sizes) != x.channels:
+        part = -(-total // n)
+        sizes = [part] * (n - 1) + [total - part * (n - 1)]
+    if len(sizes) != n or min(sizes) < 1 or sum(sizes) != total:
         raise RefusedError(
-            f"its {n} sizes must be of at least 1 and {x.channels} together, not {sizes[:8]}"
+            f"its {n} sizes must be of at least 1 and {total} together, not {sizes[:8]}"
         )
-    if n == 1:
-        return (x,)
-    node = call.emit(Split, x.edge, share=True, sizes=tuple(sizes))
-    return tuple(_part(call, x, meaning, node, k) for k in range(n))
+    return sizes
 
 
 def slice_of(call: Call, first: int, end: int) -> Known:

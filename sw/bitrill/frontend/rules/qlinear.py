@@ -184,7 +184,7 @@ _unary(
     ceil_mode=int,
     count_include_pad=int,
     channels_last=int,
-    **WINDOW,
+    **{name: kind for name, kind in WINDOW.items() if name != "dilations"},
 )
 _unary("GlobalAveragePool", "spatial", channels_last=int)
 _unary("LeakyRelu", "same", alpha=float)

@@ -6,6 +6,7 @@ from itertools import accumulate
 from ....errors import SpecError, UnsupportedError
 from ...symbolic import Call, Data, HostCall, Hosted, RefusedError
 from ...symbolic.hosted import FLOAT, Applied, Scores, ordered
+from ..joins import split_sizes
 from ..shapes import slices
 from ..table import RULES
 from .table import also
@@ -123,17 +124,9 @@ def parts(x: Hosted, ranges: dict[int, range]) -> Hosted:
 @also("Split", instead=True)
 def split(call: HostCall) -> tuple[Hosted, ...]:
     """Split along an axis, sizes as attribute or input, or in equal parts."""
-    x, n = call.hosted(0), len(call.node.outputs)
+    x = call.hosted(0)
     axis = call.axis(call.int_attribute("axis", 0), len(x.shape) + 1)
-    total = x.shape[axis - 1]
-    sizes = list(call.list_attribute("split"))
-    if call.has(1):
-        sizes = call.integers(1, "its sizes").reshape(-1).tolist()
-    if not sizes:
-        part = -(-total // n)
-        sizes = [part] * (n - 1) + [total - part * (n - 1)]
-    if len(sizes) != n or min(sizes) < 1 or sum(sizes) != total:
-        raise RefusedError(f"its {n} sizes must be of at least 1 and {total} together")
+    sizes = split_sizes(call, x.shape[axis - 1])
     ends = list(accumulate(sizes))
     return tuple(
         parts(x, {axis: range(end - size, end)}) for size, end in zip(sizes, ends, strict=True)

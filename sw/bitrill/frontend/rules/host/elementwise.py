@@ -40,7 +40,9 @@ OTHERS: dict[str, dict[str, float]] = {
 
 def _declare(op: str, defaults: dict[str, float], *, rising: bool) -> None:
     known = ("", op) in RULES
-    declare = also(op) if known else host(op, attributes=dict.fromkeys(defaults, float))
+    first = {"ThresholdedRelu": 10}.get(op, 1)
+    types = dict.fromkeys(defaults, float)
+    declare = also(op) if known else host(op, inputs={first: 1}, attributes=types)
 
     @declare
     def apply(call: HostCall) -> Hosted:
