@@ -32,7 +32,8 @@ GROUPS, EACH = 4, 14
 
 NIGHTLY_GROUPS = 20
 
-TOGETHER = 12
+TOGETHER, TOGETHER_NIGHTLY = 6, 12
+"""Number of networks in one Verilog file."""
 
 
 @pytest.mark.parametrize("group", range(GROUPS))
@@ -65,9 +66,12 @@ def test_networks_are_many_and_of_all_kinds() -> None:
     assert {str(t.type) for t in sources} >= {"bipolar", "uint1[0..1]", "int2[-2..1]"}
 
 
-def test_networks_together_in_verilator(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "count", [TOGETHER, pytest.param(TOGETHER_NIGHTLY, marks=pytest.mark.nightly)]
+)
+def test_networks_together_in_verilator(tmp_path: Path, count: int) -> None:
     need_tool("c++")
-    cases = drawn(100, TOGETHER + 5)[-TOGETHER:]  # the first ones are the smallest
+    cases = drawn(100, count + 5)[-count:]  # the first ones are the smallest
     graphs = [case.folded() for case in cases]
     source = tmp_path / "top.v"
     source.write_text(together(graphs))
@@ -87,7 +91,7 @@ def test_networks_together_in_verilator(tmp_path: Path) -> None:
         report = verify(deeper, dut, cases[k].frames(20), stall=0.5, seed=1, work=tmp_path)
         return report.late is not None
 
-    assert any(map(seen, range(TOGETHER))), "a FIFO of other depth went unseen"
+    assert any(map(seen, range(count))), "a FIFO of other depth went unseen"
 
 
 @pytest.mark.parametrize(
