@@ -15,6 +15,9 @@ from .real_thresholds import smallest
 MAX_ENTRIES = 1 << 20
 """Largest number of entries of a table: channels that differ, times values or runs."""
 
+LUT_BITS = 6
+"""Widest operand of which a table takes no more than one LUT for each bit of its result."""
+
 
 def to_thresholds(graph: Graph) -> Graph:
     """Replace every `Activation` by operators with the same result for every integer.
@@ -57,7 +60,7 @@ def tables_of(node: Activation, names: set[str]) -> list[Operator]:
     if x.bits <= ADDRESS_BITS and len(rows) * x.n_values <= MAX_ENTRIES:
         table = np.array([r.at(x.values()) for r in rows])
         stepwise = steps * node.x.channels * x.bits + len(rows) * (steps + 1) * out.bits
-        if table.size * out.bits <= stepwise:
+        if x.bits <= LUT_BITS or table.size * out.bits <= stepwise:
             return [_lookup(node, node.inputs, node.x, table)]
     return _stepwise(node, rows, steps, names)
 
