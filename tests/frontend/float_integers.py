@@ -50,7 +50,8 @@ def span(
 
 def zero_point(a: list[Any], i: int) -> np.ndarray:
     given = a[i] if len(a) > i else None
-    return np.zeros(a[i - 1].v.shape, np.uint8) if given is None else given.v
+    kinds = [n.v.dtype for n in a if n and n.v.dtype in (np.int8, np.uint8)]
+    return np.zeros(a[i - 1].v.shape, [*kinds, np.uint8][0]) if given is None else given.v
 
 
 def real(a: list[Any], i: int, axis: int) -> Num:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from frontend.onnx_models import Net
+from bitrill.errors import UnsupportedError
+from frontend.onnx_models import Net, imported
 from frontend.refused import Build, check_refused
 from frontend.runtime import check_equal
 
@@ -137,6 +138,17 @@ def test_factors_and_terms_that_are_constant(tmp_path: Path) -> None:
         ]
     real(net, x[0], 16.0, 77)
     check_equal(net, tmp_path, frames(6), optimize=True)
+
+
+def test_sums_of_more_than_32_bits_are_refused(tmp_path: Path) -> None:
+    net = Net(1, 40000, opset=13)
+    w = net.const(np.full((40000, 1), 255), np.uint8)
+    y = net.node("MatMulInteger", quantized(net)[0], w)
+    proto = net.proto(net.node("Cast", y, to=1))
+    with pytest.raises(
+        UnsupportedError, match="must fit 32 bits"
+    ):
+        imported(proto, tmp_path)
 
 
 def test_pools_whose_channels_are_last(tmp_path: Path) -> None:

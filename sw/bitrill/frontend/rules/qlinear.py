@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..reader import limits
+from ..reader.stored import limits_of
 from ..symbolic import Call, Const, Data, Known, Quantized, RefusedError, as_objects
 from .layouts import on_last
 from .linear_quantizers import grid_of, off_grid, onto_grid
@@ -119,7 +120,12 @@ def on_integers(call: Call) -> Known:
     op = call.node.op.removesuffix("Integer")
     values = [_shifted(call, 0, 2, axis=0), _shifted(call, 1, 3, axis=-1 if op == "MatMul" else 0)]
     out = _applied(call, op, values, *CONV)
-    return replace(out, stored="INT32") if isinstance(out, Data) else out
+    if not isinstance(out, Data):
+        return out
+    lo, hi = limits_of("INT32")
+    if out.type is not None and not lo <= out.type.lo <= out.type.hi <= hi:
+        raise RefusedError(f"its sums must fit 32 bits, as its result does, not {out.type}")
+    return replace(out, stored="INT32")
 
 
 def _shifted(call: Call, i: int, zero: int, *, axis: int) -> Known:
