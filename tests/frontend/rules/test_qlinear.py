@@ -145,9 +145,7 @@ def test_sums_of_more_than_32_bits_are_refused(tmp_path: Path) -> None:
     w = net.const(np.full((40000, 1), 255), np.uint8)
     y = net.node("MatMulInteger", quantized(net)[0], w)
     proto = net.proto(net.node("Cast", y, to=1))
-    with pytest.raises(
-        UnsupportedError, match="must fit 32 bits"
-    ):
+    with pytest.raises(UnsupportedError, match="must fit 32 bits"):
         imported(proto, tmp_path)
 
 
