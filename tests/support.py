@@ -46,6 +46,14 @@ def shared_model(name: str) -> Path:
     return path
 
 
+def shared_case(name: str) -> Path:
+    """A small model of a kind that people have, by file name; skips the test if it is absent."""
+    path = _shared("BITRILL_CASES", "cases") / name
+    if not path.is_file():
+        pytest.skip(f"no case {name} (set BITRILL_CASES to its folder)")
+    return path
+
+
 def need_tool(name: str, how: str = "") -> str:
     """Path of a program that the suite needs; its absence fails the test if CI is set."""
     found = shutil.which(name)

@@ -81,11 +81,9 @@ class Boundaries:
         parts: list[np.ndarray] = []
         for part, frame in [(p, p.frame) for p in sink.parts] or [(sink, sink.tensor.shape)]:
             meaning = Affine(tuple(part.scale), tuple(part.offset))
-            exact = not part.scale  # decisions
-            error = [
-                0.0 if exact else float(self._error(sink.edge, meaning, c))
-                for c in range(meaning.n_channels)
-            ]
+            channels = range(meaning.n_channels)
+            error = [float(self._error(sink.edge, meaning, c)) for c in channels]
+            error = error or [0.0]  # decisions
             parts.append(np.broadcast_to(np.array(error), frame).reshape(-1))
         return np.concatenate(parts).reshape(sink.tensor.shape)
 

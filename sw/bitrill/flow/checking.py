@@ -138,6 +138,8 @@ def _recorded(
         if len(empty) > 1:
             raise SpecError(f"outputs must be a .npz file of {', '.join(empty)}, not one array")
         given = dict.fromkeys(empty, np.asarray(given))
+    if len(given) == len(empty) == 1:
+        given = dict(zip(empty, given.values(), strict=True))
     if set(given) != set(empty):
         raise SpecError(f"outputs must be {', '.join(empty)}, not {', '.join(given) or 'none'}")
     for name, want in empty.items():
