@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from bitrill.ir import Graph, IntType, serialisation
 from bitrill.lowering import to_folded
 from bitrill.runtime.register_map import register_map, writes
 from bitrill.timing.predict import predict
+from flow.helpers import refused
 from folding.test_writable import layered
 from frontend.onnx_models import save, small
 from support import integer_mlp
@@ -204,3 +206,11 @@ def test_rates_are_checked_against_the_default_folding(model: Path, tmp_path: Pa
     words = r"in style runtime takes \d+ cycles a frame: [\d,]+ frames/s at 100 MHz, not 90,000,000"
     with pytest.raises(FitError, match=words):
         flow.compile(model, out=tmp_path / "b", style="runtime", fps=9e7)
+
+
+def test_the_weights_of_a_damaged_build_are_refused(whole: flow.Compiled, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(whole.build.folder, tmp_path / "b"))
+    assert set(flow.read_weights(copy)) == set(flow.read_weights(copy / "weights.npz"))
+    (copy / "weights.npz").write_bytes((copy / "weights.npz").read_bytes() + b" ")
+    with refused(StorageError, "weights.npz was changed since it was compiled; compile again"):
+        flow.read_weights(copy)

@@ -13,7 +13,9 @@ from typing import Any
 
 from amaranth import *
 from amaranth.back import verilog as backend
+from amaranth.back.verilog import YosysError
 from amaranth.lib import memory
+from bitrill.errors import ToolError
 from bitrill.ir.structure import ALONE
 
 PREFIX = "table_"
@@ -64,7 +66,13 @@ def convert(top: Any, *, name: str = "top") -> str:
     runs, so that the process would sleep and its results stay X; an ``initial`` is one in both.
     """
     roms = Roms()
-    text = backend.convert(top, name=name, platform=roms, emit_src=False, strip_internal_attrs=True)
+    try:
+        text = backend.convert(
+            top, name=name, platform=roms, emit_src=False, strip_internal_attrs=True
+        )
+    except YosysError as error:  # a disk that is full, say: it may hold Yosys' whole trace
+        last = str(error).strip().splitlines()[-1:]
+        raise ToolError(f"Amaranth's Yosys failed: {''.join(last)}", command="yosys") from error
     text = _WAKING.sub(r"\1reg \2 ;\n\1initial \2 = 0;", text)
     return "\n".join([text, *roms.modules.values()])
 

@@ -15,6 +15,9 @@ from .early import INTERRUPTED
 REASONS_SHOWN = 3
 """Reasons of a refusal in the one line of an error; JSON and ``inspect`` give them all."""
 
+MOST_LETTERS = 200
+"""Letters of a fault's own text in its line; the trace has the rest."""
+
 _SURROUNDINGS = (
     errno.EACCES,
     errno.EDQUOT,
@@ -52,7 +55,7 @@ def as_error(fault: BaseException, arguments: Sequence[str]) -> BitrillError:
     if isinstance(fault, OSError) and fault.errno in _SURROUNDINGS:
         where = "" if fault.filename is None else f" {fault.filename}"
         return StorageError(f"cannot read or write{where}: {fault.strerror}")
-    name, text = type(fault).__name__, " ".join(str(fault).split())
+    name, text = type(fault).__name__, " ".join(str(fault).split())[:MOST_LETTERS]
     said = f"{name}: {text}" if text else name
     what = "a fault of Bitrill's own"
     if isinstance(fault, MemoryError):

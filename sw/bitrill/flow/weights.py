@@ -16,6 +16,7 @@ from ..ir import Graph, Operator, serialisation
 from ..ops import Depthwise, MatVec, Threshold
 from ..runtime.register_map import register_map, writes
 from ..storage import read_bytes
+from . import build_files
 from .builds import Build, BuildLike, open_build
 
 Weights = Mapping[str, ArrayLike]
@@ -25,7 +26,10 @@ Weights = Mapping[str, ArrayLike]
 def read_weights(path: str | Path) -> dict[str, np.ndarray]:
     """Read the arrays of a ``.npz`` file, or of the ``weights.npz`` in a build folder."""
     path = Path(path)
-    path = path / "weights.npz" if path.is_dir() else path
+    if path.is_dir():
+        if (path / build_files.DIGESTS).exists():
+            build_files.check(path)
+        path = path / "weights.npz"
     data = read_bytes(path)
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
