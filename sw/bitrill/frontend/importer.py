@@ -96,7 +96,8 @@ class _Import:
 
     def graph(self) -> Graph:
         """Import every node and return the graph, or raise with every reason."""
-        if not any(map(_quantizes, self.model.nodes)):
+        floats = self.raw is None or not self.raw.stored
+        if floats and not any(map(_quantizes, self.model.nodes)):
             self.reasons.append(
                 f"{self.model.path.name} holds no quantizer: a network must be quantized"
                 f" ({', '.join(table.accepted(table.QONNX))}, QuantizeLinear), as Brevitas"

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from bitrill.ir.activation import Activation
-from frontend.onnx_models import Net
+from frontend.onnx_models import Net, imported
 from frontend.refused import Build, check_refused
-from frontend.runtime import check_equal
+from frontend.runtime import check_equal, outputs_of, session
 from onnx import TensorProto, helper
 
 EXACT = np.arange(-96, 97) / 16
@@ -184,6 +184,23 @@ def test_four_bits(tmp_path: Path) -> None:
     net.node("Gemm", x, w, transB=1)
     graph = check_equal(net, tmp_path, frames())
     assert str(graph.source.tensor.type) == "uint4[0..15]"
+
+
+def test_integers_at_both_ends(tmp_path: Path) -> None:
+    """As converters from TF-Lite write networks that take and give bytes, channels last."""
+    net, rng = Net(1, 4, 4, 2, opset=13), np.random.default_rng(0)
+    x = net.node("DequantizeLinear", "x", *grid(net, 0.25, 3, np.uint8))
+    x = net.node("Transpose", x, perm=[0, 3, 1, 2])
+    w = net.const(rng.integers(-127, 128, (3, 2, 3, 3)), np.int8)
+    w = net.node("DequantizeLinear", w, *grid(net, [0.5, 0.25, 1], [0] * 3, np.int8), axis=0)
+    x = net.node("Transpose", net.node("Conv", x, w, pads=[1] * 4), perm=[0, 2, 3, 1])
+    proto = net.proto(net.node("QuantizeLinear", x, *grid(net, 16.0, 7, np.uint8)))
+    for end in (proto.graph.input[0], proto.graph.output[0]):
+        end.type.tensor_type.elem_type = TensorProto.UINT8
+    frames = rng.integers(0, 256, (20, 4, 4, 2)).astype(np.uint8)
+    graph = imported(proto, tmp_path)
+    got = graph.sink.dequantize(graph.run(frames))
+    assert np.array_equal(got, outputs_of(session(proto), frames))
 
 
 def quantized(net: Net) -> str:
