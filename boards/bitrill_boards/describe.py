@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from bitrill.ir.graph import Graph
-from bitrill.ir.host import HostAttribute, Part
+from bitrill.ir.host import HostAttribute, Segment
 from bitrill.ir.interface import InputQuantizer, Sink
 from bitrill.ir.serialisation import digest
 from bitrill.ir.types import Tensor
@@ -39,15 +39,15 @@ def describe(graph: Graph, predicted: Timing) -> dict[str, Any]:
 def output(sink: Sink) -> dict[str, Any]:
     """Describe the integers that a design gives, and what the host makes of them."""
     value = {**_edge(sink.tensor, sink.shape, sink.channel_last), **_meaning(sink)}
-    if sink.parts:
-        value["parts"] = [
+    if sink.segments:
+        value["segments"] = [
             {
                 "shape": list(p.shape),
                 "edge": list(p.frame),
                 "channel_last": p.channel_last,
                 **_meaning(p),
             }
-            for p in sink.parts
+            for p in sink.segments
         ]
     if sink.functions:
         value["functions"] = [
@@ -63,10 +63,10 @@ def output(sink: Sink) -> dict[str, Any]:
     return value
 
 
-def _meaning(part: Part | Sink) -> dict[str, Any]:
+def _meaning(segment: Segment | Sink) -> dict[str, Any]:
     return {
-        "scale": [float(s).hex() for s in part.scale],
-        "offset": [float(o).hex() for o in part.offset],
+        "scale": [float(s).hex() for s in segment.scale],
+        "offset": [float(o).hex() for o in segment.offset],
     }
 
 

@@ -146,7 +146,7 @@ def test_one_tensor_for_several_outputs_is_sent_once(tmp_path: Path) -> None:
     outputs = [x, n.node("Identity", x), n.node("Reshape", x, n.shape_const(0, 2, 2))]
     proto = n.proto(*outputs)
     graph = imported(proto, tmp_path)
-    assert (graph.sink.parts, graph.sink.tensor.size) == ((), 4)
+    assert (graph.sink.segments, graph.sink.tensor.size) == ((), 4)
     assert check(to_integer(graph), proto, outputs) > 0
 
 
@@ -157,7 +157,10 @@ def test_one_output_upstream_of_the_other(tmp_path: Path) -> None:
     for outputs in ([x, y], [y, x]):
         proto = n.proto(*outputs)
         graph = to_folded(to_integer(imported(proto, tmp_path)))
-        assert [p.shape for p in graph.sink.parts] == [(3,), (5,)]  # the larger frame comes first
+        assert [p.shape for p in graph.sink.segments] == [
+            (3,),
+            (5,),
+        ]  # the larger frame comes first
         assert check(graph, proto, outputs) > 0
 
 

@@ -1,7 +1,7 @@
 """Takes a network's integers apart and computes the model's outputs from them.
 
-The integers of a frame are those of one tensor, or of several one after the other (``parts``).
-Each part is dequantized in float64; the host's ``functions`` follow, then each output is cast to
+The integers of a frame are those of one tensor, or of several one after the other (``segments``).
+Each segment is dequantized in float64; the host's ``functions`` follow, then each output is cast to
 the model's element type.
 """
 
@@ -15,10 +15,10 @@ from .functions import FUNCTIONS
 from .layout import to_model
 
 BATCH = 1 << 20
-"""Numbers of a part that functions are computed of at once."""
+"""Numbers of a segment that functions are computed of at once."""
 
 
-class Part:
+class Segment:
     """Integers of one tensor, and the numbers that they mean."""
 
     def __init__(self, spec: dict[str, Any]):
@@ -41,7 +41,7 @@ class Outputs:
     """The model's outputs, from the ``output`` of a ``network.json``."""
 
     def __init__(self, spec: dict[str, Any]):
-        self._parts = [Part(p) for p in spec.get("parts", [spec])]
+        self._segments = [Segment(p) for p in spec.get("segments", [spec])]
         self._functions = [
             (
                 FUNCTIONS[f["op"]],
@@ -57,7 +57,7 @@ class Outputs:
         self._outputs = [
             (o["name"], tuple(o["shape"]), np.dtype(o["dtype"]), o["value"]) for o in named
         ]
-        self._size = sum(p.size for p in self._parts)
+        self._size = sum(p.size for p in self._segments)
 
     def of(self, y: np.ndarray) -> dict[str, np.ndarray]:
         """Return every output ``[N, *shape]`` by name, of the stream's integers ``[N, ..]``."""
@@ -73,9 +73,9 @@ class Outputs:
 
     def _values(self, y: np.ndarray) -> list[np.ndarray]:
         values, at = [], 0
-        for part in self._parts:
-            values.append(part.numbers(y[:, at : at + part.size]))
-            at += part.size
+        for segment in self._segments:
+            values.append(segment.numbers(y[:, at : at + segment.size]))
+            at += segment.size
         with np.errstate(all="ignore"):  # logarithms of 0 and the like are the model's own
             for f, inputs, attributes in self._functions:
                 values.append(f(*(values[i] for i in inputs), **attributes))

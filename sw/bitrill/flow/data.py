@@ -98,7 +98,7 @@ def chosen_samples(
 
 def decides(graph: Graph) -> bool:
     """Whether the output is one vector, and so a class; an image has one decision a pixel."""
-    return not graph.sink.parts and sum(n > 1 for n in graph.sink.shape) <= 1
+    return not graph.sink.segments and sum(n > 1 for n in graph.sink.shape) <= 1
 
 
 def fit(x: np.ndarray, graph: Graph, what: str) -> np.ndarray:

@@ -171,7 +171,7 @@ def _joined(
 ) -> Sink:
     """Append a `Concat` of all leaves, each flat, and return the sink behind it."""
     edges = []
-    parts = []
+    segments = []
     for leaf in leaves:
         tensor = builder.edges[leaf.edge]
         edge = leaf.edge
@@ -181,13 +181,13 @@ def _joined(
             )
             edge = flat.name
         edges.append(edge)
-        parts.append(leaf.part(tensor.shape))
+        segments.append(leaf.segment(tensor.shape))
     made = builder.emit(Concat, _node(_JOINED), *edges, gains=(1,) * len(edges))
     return Sink(
         shape=made.y.shape,
         edge=made.name,
         tensor=made.y,
-        parts=tuple(parts),
+        segments=tuple(segments),
         functions=functions,
         outputs=outputs,
     )

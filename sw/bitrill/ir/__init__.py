@@ -4,7 +4,7 @@ from .activation import Activation, Function, Quantizer
 from .coding import CODINGS, Coding, Planes, Values
 from .even_lanes import INTERVAL, Buffered, EvenLanes, divisors
 from .graph import INPUT, Graph, Stage, verify
-from .host import HostAttribute, HostFunction, Output, Part
+from .host import HostAttribute, HostFunction, Output, Segment
 from .interface import InputQuantizer, Sink, Source, raw_numbers
 from .operator import (
     Choice,
@@ -52,12 +52,12 @@ __all__ = [
     "Note",
     "Operator",
     "Output",
-    "Part",
     "Planes",
     "Primitives",
     "Quantizer",
     "Rule",
     "Schedule",
+    "Segment",
     "Sink",
     "Source",
     "Stage",

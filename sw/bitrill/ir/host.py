@@ -1,6 +1,6 @@
 """What the host computes behind a design's integers: the model's functions at its end, and outputs.
 
-The values of a host are numbered. First come the tensors of a frame (`Sink.parts`), dequantized;
+The values of a host are numbered. First come the tensors of a frame (`Sink.segments`), dequantized;
 each `HostFunction` then adds one. `bitrill_boards.driver.functions` computes them.
 """
 
@@ -43,7 +43,7 @@ class Output:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class Segment:
     """One of several tensors in a frame: ``shape`` as in the model, ``frame`` as on its edge.
 
     Its integers mean ``scale * integer + offset``; these and ``channel_last`` as in

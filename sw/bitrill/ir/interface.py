@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import SpecError
 from ..exact import rational, sign
 from ..real import Channels
-from .host import HostFunction, Output, Part
+from .host import HostFunction, Output, Segment
 from .types import IntType, Tensor
 
 USED_ONLY = {"used only": True}
@@ -175,8 +175,8 @@ class Sink:
 
     They mean ``scale * integer + offset``, exact numbers (see `bitrill.exact`), one for each
     channel (innermost axis) or a single one. Decisions (indices) have neither. ``channel_last``:
-    see `Source`. ``parts``: where several tensors follow each other in a frame, each flat as on its
-    edge, what each one is; empty where there is only this one. ``functions``: what the host
+    see `Source`. ``segments``: where several tensors follow each other in a frame, each flat as on
+    its edge, what each one is; empty where there is only this one. ``functions``: what the host
     computes of them. ``outputs``: those of the model; empty where the integers, scaled, are the one
     output, of float32 (int64 for decisions).
     """
@@ -187,7 +187,7 @@ class Sink:
     scale: tuple = ()
     offset: tuple = ()
     channel_last: bool = False
-    parts: tuple[Part, ...] = field(default=(), metadata=USED_ONLY)
+    segments: tuple[Segment, ...] = field(default=(), metadata=USED_ONLY)
     functions: tuple[HostFunction, ...] = field(default=(), metadata=USED_ONLY)
     outputs: tuple[Output, ...] = field(default=(), metadata=USED_ONLY)
 
@@ -213,11 +213,11 @@ class Sink:
     @property
     def is_plain(self) -> bool:
         """Whether the integers, scaled, are the model's one output."""
-        return not (self.parts or self.functions)
+        return not (self.segments or self.functions)
 
     def __str__(self) -> str:
-        if self.parts:
-            meaning = f"{len(self.parts)} tensors"
+        if self.segments:
+            meaning = f"{len(self.segments)} tensors"
         else:
             meaning = "scaled" if self.scale else "decisions"
         host = "".join(f", {f.op}" for f in self.functions)

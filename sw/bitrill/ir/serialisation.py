@@ -57,7 +57,7 @@ _PARTS: dict[str, type] = {
         operator.Impl,
         host.HostFunction,
         host.Output,
-        host.Part,
+        host.Segment,
         interface.Source,
         interface.Sink,
         interface.InputQuantizer,

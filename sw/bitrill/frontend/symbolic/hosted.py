@@ -15,7 +15,7 @@ import numpy as np
 
 from ...exact import to_float
 from ...functions import Elementary
-from ...ir import HostAttribute, Part
+from ...ir import HostAttribute, Segment
 from ...real import Affine, Channels
 from ...steps import Step
 from ..reader.model import Node
@@ -49,9 +49,9 @@ class Leaf:
         """What the integer 0 means; none of decisions."""
         return () if self.meaning is None else self.meaning.offset
 
-    def part(self, frame: tuple[int, ...]) -> Part:
-        """Return the leaf as a part of a design's frame; ``frame``: the edge's shape."""
-        return Part(
+    def segment(self, frame: tuple[int, ...]) -> Segment:
+        """Return the leaf as a segment of a design's frame; ``frame``: the edge's shape."""
+        return Segment(
             shape=self.shape,
             frame=frame,
             scale=self.scale,
