@@ -190,6 +190,16 @@ def test_written_out(apply: Apply, scale: float, tmp_path: Path) -> None:
     check(surrounded(Net(1, 6, opset=13), apply, scale=scale), tmp_path)
 
 
+@pytest.mark.parametrize("apply", [hard_swish, silu, residual, mish], ids=lambda f: f.__name__)
+def test_rounded_by_hand_without_a_clip(apply: Apply, tmp_path: Path) -> None:
+    """The range of what is rounded holds the lowest point, which lies at neither end."""
+    net = Net(1, 6, opset=13)
+    x = net.dense(net.quant("x", 0.25, bits=6.0), 6, 5, seed=1, scale=0.03, narrow=1)
+    x = net.node("Round", net.node("Div", apply(net, x), net.const(0.05)))
+    proto = net.proto(net.dense(net.node("Mul", x, net.const(0.05)), 5, 3, seed=2, scale=0.25))
+    check(proto, tmp_path)
+
+
 def test_on_feature_maps_of_either_layout(tmp_path: Path) -> None:
     net = Net(1, 2, 4, 5, opset=13)
     x = net.conv(net.quant("x", 0.25), 3, 2, 3, 3, quant={"scale": 0.1})

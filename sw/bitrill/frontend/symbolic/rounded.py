@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ...exact import Real, Surd, ceil, floor, sign
+from ...exact import Real, Surd, bracket, ceil, floor, sign
 from ...ir import IntType, Quantizer
 from ...real import Affine, Channels, Clip, Rounding, Step, at, chain, round_real
 from ..reader import limits
@@ -20,6 +20,9 @@ from ..reader.model import Node
 from .builder import GraphBuilder
 from .refusal import RefusedError
 from .values import Data, Deferred
+
+_RANGE_BITS = 64
+"""Binary places by which the range of a curved function is bounded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +161,12 @@ def _span(
         if isinstance(step, Clip):
             low = step.lo if low is None else step(low, channel)
             high = step.hi if high is None else step(high, channel)
+            continue
+        if step.curved:
+            if low is None or high is None:
+                return None, None
+            ends = bracket(low, _RANGE_BITS)[0], bracket(high, _RANGE_BITS)[1]
+            low, high = step.enclose(ends, channel, _RANGE_BITS)
             continue
         made = [None if e is None else step(e, channel) for e in (low, high)]
         if isinstance(step, Affine):
