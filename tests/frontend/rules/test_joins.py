@@ -223,3 +223,14 @@ def test_flattened_branches_side_by_side(tmp_path: Path, quantized: bool) -> Non
     x = net.node("Concat", *flat, axis=1)
     x = net.quant(x, 0.53) if quantized else x
     check(net, net.dense(x, 36 + 18 + 4, 3), tmp_path)
+
+
+def test_branches_of_one_shape_from_maps_and_vectors(tmp_path: Path) -> None:
+    net = Net(1, 2, 3, 3)
+    x = net.quant("x", 0.37)
+    a = net.quant(net.node("GlobalMaxPool", net.conv(x, 4, 2, 1, 1)), 0.5)
+    b = net.quant(net.dense(net.node("Flatten", x), 18, 4), 0.5)
+    b = net.node("Reshape", b, net.shape_const(1, 4, 1, 1))
+    joined = net.node("Concat", a, b, axis=1)
+    x = net.node("Add", net.conv(joined, 4, 8, 1, 1), net.node("Add", a, b))
+    check(net, net.quant(x, 0.53), tmp_path)

@@ -60,6 +60,21 @@ def test_averages_over_unlike_numbers_of_places(tmp_path: Path, windows: str, ze
     assert Depthwise in kinds(check(net, net.quant(x, 0.57), tmp_path))
 
 
+@pytest.mark.parametrize("op", ["Conv", "MaxPool", "AveragePool"])
+@pytest.mark.parametrize("strides", [[9, 1], [2, 1 << 20]])
+@pytest.mark.parametrize("pads", [[0, 0, 0, 0], [1, 0, 0, 1]])
+def test_strides_beyond_the_input(
+    tmp_path: Path, op: str, strides: list[int], pads: list[int]
+) -> None:
+    net = Net(1, 2, 5, 6)
+    x = net.quant("x", 0.37)
+    if op == "Conv":
+        x = net.conv(x, 3, 2, 2, 2, strides=strides, pads=pads)
+    else:
+        x = net.node(op, x, kernel_shape=[2, 2], strides=strides, pads=pads, ceil_mode=1)
+    check(net, net.quant(x, 0.57), tmp_path)
+
+
 def test_an_average_of_which_nothing_is_quantized(tmp_path: Path) -> None:
     net = Net(1, 2, 7)
     x = net.node("AveragePool", net.quant("x", 0.5), kernel_shape=[3], pads=[2, 1])

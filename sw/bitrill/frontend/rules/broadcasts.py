@@ -39,7 +39,7 @@ def _branch(call: Call, x: Data, meaning: Affine, shape: tuple[int, ...]) -> Bra
 
 def stretched(call: Call, x: Data, shape: tuple[int, ...]) -> Data:
     """Return an edge repeated to ``shape``, channels as columns of a map of one channel."""
-    if x.shape == shape:
+    if x.shape == shape and (x.is_image or len(shape) == 1):
         return x
     if x.is_last:
         return stretched(call, x.first(), (shape[-1], *shape[:-1])).last()

@@ -46,6 +46,9 @@ def concat(call: Call) -> Known:
     rank = len(data[0].shape) + 1
     if axis not in (1, 1 - rank):
         raise RefusedError(f"its axis must be 1, the channels, not {axis}")
+    if len({d.frame[:-1] for d in data}) > 1 and rank in (3, 4):
+        data = [d if d.is_image else call.arranged(d) for d in data]
+        branches = [(d, d.meaning("its data")) for d in data]
     if any(
         d.shape[0] != d.channels
         or d.shape[1:] != data[0].shape[1:]

@@ -93,10 +93,8 @@ def placing(call: Call, x: Data, kernel: Sizes) -> Placing:
         raise RefusedError(
             f"its kernel must span at most its padded input, {list(padded)}, not {list(span)}"
         )
-    if any(s > n for s, n in zip(stride, padded, strict=True)):
-        raise RefusedError(
-            f"its stride must be at most its padded input, {list(padded)}, not {list(stride)}"
-        )
+    # a stride beyond the input leaves one window, and so does one as long as the input
+    stride = tuple(min(s, n) for s, n in zip(stride, padded, strict=True))
     over = (0,) * axes
     if call.int_attribute("ceil_mode", 0):
         over = tuple(

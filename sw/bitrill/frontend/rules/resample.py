@@ -159,7 +159,15 @@ def _along(n: int, scale: Fraction, back: str, nearest: str) -> tuple[int, Place
     out = floor(n * scale)
     if not 1 <= out <= limits.INPUT_ELEMENTS:
         raise RefusedError(f"its scale {brief(scale)} must give at least one place of {n}")
-    taken = [min(max(_ROUND[nearest](_BACK[back](k, scale, n)), 0), n - 1) for k in range(out)]
+    taken, same = (
+        [min(max(_ROUND[nearest](_BACK[back](k, s, n)), 0), n - 1) for k in range(out)]
+        for s in (scale, Fraction(out, n) if back == "align_corners" else scale)
+    )
+    if taken != same:
+        raise RefusedError(
+            f"a scale of {brief(scale)} over {n} places gives {brief(n * scale)}, and align_corners"
+            " is read in two ways then; give sizes"
+        )
     if scale.denominator == 1 and taken == [k // int(scale) for k in range(out)]:
         return int(scale), range(n)
     steps = {b - a for a, b in pairwise(taken)}
