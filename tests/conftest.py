@@ -3,6 +3,7 @@ interrupts as they are at a terminal."""
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Generator, Iterator
@@ -25,6 +26,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 _DATA = ROOT.parent / "shared" / "data"
 if _DATA.is_dir():
     os.environ.setdefault("BITRILL_DATA", str(_DATA))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the modules and thousands of tests, which stay to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
