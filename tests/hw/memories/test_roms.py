@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Conversion to Verilog: what Amaranth's Yosys says when it fails."""
 
 from __future__ import annotations
