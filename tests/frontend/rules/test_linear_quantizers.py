@@ -186,6 +186,17 @@ def test_four_bits(tmp_path: Path) -> None:
     assert str(graph.source.tensor.type) == "uint4[0..15]"
 
 
+@pytest.mark.parametrize("zero", [0, 3, -128])
+def test_zeros_between_data_have_the_zero_point(zero: int, tmp_path: Path) -> None:
+    net, rng = Net(1, 2, 4, 4, opset=13), np.random.default_rng(0)
+    w = net.const(rng.integers(-127, 128, (2, 4, 2, 2)), np.int8)
+    w = net.node("DequantizeLinear", w, *grid(net, [0.5, 2, 0.25, 1], [0] * 4, np.int8), axis=1)
+    x = qdq(net, "x", 0.25, zero, np.int8)
+    qdq(net, net.node("ConvTranspose", x, w, strides=[2, 2], pads=[1] * 4), 8.0, 7, np.uint8)
+    x = rng.integers(-64, 64, (20, 2, 4, 4)) / 16
+    check_equal(net, tmp_path, x.astype(np.float32))
+
+
 def test_integers_at_both_ends(tmp_path: Path) -> None:
     """As converters from TF-Lite write networks that take and give bytes, channels last."""
     net, rng = Net(1, 4, 4, 2, opset=13), np.random.default_rng(0)

@@ -97,10 +97,10 @@ def conv_transpose(call: Call) -> Known:
     one_scale(meaning)
     edge, zero = x.edge, zero_of(meaning)
     if max(stride) > 1:
-        if zero:
-            raise RefusedError(
-                f"the integer 0 must stand for the real 0 between its data, not {zero}"
-            )
+        if zero:  # a Deconv puts the integer 0 between its data
+            whole = call.builder.edges[edge].type.values() - zero
+            edge, zero = call.builder.table(edge, whole[None], call.node), 0
+            meaning = Affine(meaning.scale)
         edge = call.emit(Deconv, edge, part=True, strides=stride).name
     one, none = (1,) * axes, (0,) * axes
     place = Placing(shape[2:], one, dilation, before, after, none)
