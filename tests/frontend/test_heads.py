@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from bitrill.errors import UnsupportedError
+from bitrill.errors import StageError, StorageError, UnsupportedError
 from bitrill.flow.running import model_outputs
-from bitrill.ir import Graph
+from bitrill.ir import Graph, HostFunction, verify
 from bitrill.lowering import to_folded, to_integer
 from bitrill.ops import ArgMax, Concat
 from frontend.float_evaluator import Undecided, evaluate_all
@@ -218,3 +219,46 @@ def test_the_last_of_equals(tmp_path: Path) -> None:
     graph = to_integer(imported(n.proto(*outputs, whole=outputs), tmp_path))
     got = model_outputs(graph.sink, graph.run(np.full((1, 6), 2)))
     assert [got[name].item() for name in outputs] == [0, 4, 0, 4]
+
+
+def test_the_quantized_input_may_be_an_output_too(tmp_path: Path) -> None:
+    n = Net(1, 6)
+    x = n.quant("x", 0.5)
+    outputs = [n.dense(x, 6, 4, scale=0.3), x]
+    proto = n.proto(*outputs)
+    graph = to_folded(to_integer(imported(proto, tmp_path)))
+    assert check(graph, proto, outputs) > 0
+
+
+def test_integers_of_the_file_keep_their_type(tmp_path: Path) -> None:
+    n = Net(1, 6, opset=13)
+    scale, zero = n.const(0.25), n.const(3, np.int8)
+    x = n.node("DequantizeLinear", n.node("QuantizeLinear", "x", scale, zero), scale, zero)
+    y = n.node("QuantizeLinear", n.dense(x, 6, 4, scale=0.3), n.const(0.5), zero)
+    outputs = [y, n.node("DequantizeLinear", y, n.const(0.5), zero)]
+    proto = n.proto(*outputs)
+    proto.graph.output[0].CopyFrom(helper.make_tensor_value_info(y, TensorProto.INT8, [1, 4]))
+    graph = to_integer(imported(proto, tmp_path))
+    q, floats = model_outputs(graph.sink, graph.run(np.arange(-8, 16).reshape(4, 6))).values()
+    assert (q.dtype, floats.dtype) == (np.int8, np.float32)
+    assert np.array_equal(floats, (q.astype(np.float32) - 3) / 2)
+    assert len(np.unique(q)) > 1
+
+
+def test_a_damaged_sink_is_told(tmp_path: Path) -> None:
+    n = Net(1, 6)
+    graph = imported(n.proto(n.node("Softmax", n.dense(n.quant("x", 0.5), 6, 4))), tmp_path)
+    y = graph.run(np.zeros((1, 6), np.int64))
+    for function in (
+        HostFunction("Sin", (0,)),
+        HostFunction("Softmax", (0,)),
+        HostFunction("Softmax", (7,), {"axis": 1}),
+        HostFunction("Softmax", (0,), {"axis": 5}),
+    ):
+        sink = dataclasses.replace(graph.sink, functions=(function,))
+        with pytest.raises(StorageError, match="the graph's sink is damaged"):
+            model_outputs(sink, y)
+    joined = imported(n.proto("t0", "t3"), tmp_path)
+    short = dataclasses.replace(joined.sink, segments=joined.sink.segments[:1])
+    with pytest.raises(StageError, match="the segments of the output hold"):
+        verify(joined.replace(sink=short), joined.stage)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .driver_errors import DriverError
 from .functions import FUNCTIONS
 from .layout import to_model
 
@@ -42,6 +43,9 @@ class Outputs:
 
     def __init__(self, spec: dict[str, Any]):
         self._segments = [Segment(p) for p in spec.get("segments", [spec])]
+        unknown = sorted({f["op"] for f in spec.get("functions", [])} - FUNCTIONS.keys())
+        if unknown:
+            raise DriverError(f"this driver has no function {', '.join(unknown)}: build anew")
         self._functions = [
             (
                 FUNCTIONS[f["op"]],
@@ -65,10 +69,13 @@ class Outputs:
         out = {name: np.empty((len(y), *shape), dtype) for name, shape, dtype, _ in self._outputs}
         some = max(1, BATCH // self._size)
         for k in range(0, len(y), some):
-            values = self._values(y[k : k + some])
-            for name, _, _, value in self._outputs:
-                with np.errstate(over="ignore"):  # float16: infinity, as the model has it
-                    out[name][k : k + some] = values[value]
+            try:
+                values = self._values(y[k : k + some])
+                for name, shape, _, value in self._outputs:
+                    with np.errstate(over="ignore"):  # float16: infinity, as the model has it
+                        out[name][k : k + some] = values[value].reshape(-1, *shape)
+            except (LookupError, TypeError, ValueError) as error:
+                raise DriverError(f"the outputs cannot be computed: {error}") from error
         return out
 
     def _values(self, y: np.ndarray) -> list[np.ndarray]:

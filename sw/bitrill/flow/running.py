@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import SpecError
+from ..errors import SpecError, StorageError
 from ..ir import Sink
 from ..storage import write_array
 from .builds import BuildLike, open_build
@@ -79,9 +79,13 @@ def run(
 def model_outputs(sink: Sink, integers: np.ndarray) -> dict[str, np.ndarray]:
     """Return the model's outputs by name, computed of a design's integers as the driver does it."""
     from bitrill_boards.describe import output
+    from bitrill_boards.driver import DriverError
     from bitrill_boards.driver.outputs import Outputs as Driven
 
-    return Driven(output(sink)).of(sink.flatten(integers))
+    try:
+        return Driven(output(sink)).of(sink.flatten(integers))
+    except DriverError as error:
+        raise StorageError(f"the graph's sink is damaged: {error}") from error
 
 
 def integers_beside(path: str | Path) -> Path:

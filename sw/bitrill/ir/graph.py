@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -180,6 +181,9 @@ def verify(graph: Graph, stage: Stage) -> None:
         faults.append(f"the output edge {graph.output} does not exist")
     elif known[graph.output] != graph.sink.tensor:
         faults.append(f"the output edge is {known[graph.output]}, the sink {graph.sink.tensor}")
+    sizes = [prod(s.frame) for s in graph.sink.segments]
+    if sizes and sum(sizes) != graph.sink.tensor.size:
+        faults.append(f"the segments of the output hold {sum(sizes)} of {graph.sink.tensor.size}")
     if stage is Stage.FOLDED:
         faults += _stream_faults(graph, set(known))
     if faults:

@@ -23,6 +23,12 @@ from .call import Call
 from .refusal import RefusedError
 from .values import Data, Known, Unknown
 
+MOST_AXES = 5
+"""Axes of an array whose permutations are tried one by one."""
+
+PROBES = 64
+"""Elements at which a permutation of axes is tried before all are compared."""
+
 FLOAT = "float"
 """Element type of numbers; the model's outputs say how many bits they have."""
 
@@ -173,17 +179,13 @@ def ordered(x: Expression, data: Data) -> Expression:
     """Return the image ``x`` in the order and the shape in which the model has ``data``."""
     if data.order is None:
         return reshaped(x, data.shape)
-    places = np.arange(data.size).reshape(data.image)
-    for axes in _permutations(places.ndim):
-        moved = places.transpose(axes)
-        if np.array_equal(moved.reshape(-1), data.order):
-            perm = (0, *(a + 1 for a in axes))
-            return reshaped(Applied("Transpose", (x,), moved.shape, {"perm": perm}), data.shape)
-    attributes: dict[str, HostAttribute] = {
-        "order": data.order.astype(np.int64),
-        "shape": data.shape,
-    }
-    return Applied("Reorder", (x,), data.shape, attributes)
+    axes = _permutation(data.order, data.image)
+    if axes is not None:
+        shape = tuple(data.image[a] for a in axes)
+        perm = (0, *(a + 1 for a in axes))
+        return reshaped(Applied("Transpose", (x,), shape, {"perm": perm}), data.shape)
+    order = data.order.astype(np.int64)
+    return Applied("Reorder", (x,), data.shape, {"order": order, "shape": data.shape})
 
 
 def folded(x: Expression, seen: dict[Expression, Expression]) -> Expression:
@@ -213,9 +215,18 @@ def reshaped(x: Expression, shape: tuple[int, ...]) -> Expression:
     return x if shape == x.shape else Applied("Reshape", (x,), shape, {"shape": shape})
 
 
-def _permutations(rank: int) -> list[tuple[int, ...]]:
-    """Return every order of that many axes."""
-    return list(permutations(range(rank))) if rank <= 5 else []
+def _permutation(order: np.ndarray, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the permutation of the axes of ``shape`` that gives that order, if one does."""
+    if len(shape) > MOST_AXES:
+        return None
+    places = np.arange(order.size).reshape(shape)
+    some = np.unique(np.linspace(0, order.size - 1, PROBES).astype(np.int64))
+    for axes in permutations(range(len(shape))):
+        moved = places.transpose(axes)
+        likely = (moved[np.unravel_index(some, moved.shape)] == order[some]).all()
+        if likely and np.array_equal(moved.reshape(-1), order):
+            return axes
+    return None
 
 
 def unreadable(value: Hosted, reader: Node) -> str:
