@@ -107,15 +107,15 @@ def sure(f: Any, a: Num) -> np.ndarray:
 
 
 def quant(x: Num, scale: Num, zero: Num, bits: Num, attrs: dict[str, Any]) -> Num:
-    n, signed, narrow = int(bits.v.reshape(-1)[0]), attrs["signed"], attrs["narrow"]
+    n, signed, narrow = bits.v.astype(float), attrs["signed"], attrs["narrow"]
     v = add(div(x, scale), zero)
-    if n == 1 and signed:
+    if n.size == 1 and n.reshape(-1)[0] == 1 and signed:
         q = sure(lambda t: np.where(t >= 0, 1.0, -1.0), v)
     else:
-        lo = -(2.0 ** (n - 1)) + narrow if signed else 0.0
+        lo = -(2.0 ** (n - 1)) + narrow if signed else 0.0 * n
         hi = 2.0 ** (n - 1) - 1 if signed else 2.0**n - 1 - narrow
         mode = ROUND[attrs.get("rounding_mode", b"ROUND").decode().upper()]
-        q = sure(lambda t: mode(np.clip(t, lo, hi)), v)
+        q = sure(lambda t: mode(np.maximum(np.minimum(t, hi), lo)), v)
     return mul(sub(Num.of(q), zero), scale)
 
 

@@ -85,7 +85,7 @@ def padded_unlike(n: Net) -> str:
 
 
 def scales_of_channels(n: Net) -> str:
-    return n.conv(n.quant("x", np.arange(1.0, 5.0).reshape(4, 1, 1)), 3, 4, 2, 2)
+    return n.conv(n.quant("x", np.sqrt(np.arange(1.0, 5.0)).reshape(4, 1, 1)), 3, 4, 2, 2)
 
 
 def scales_of_places(n: Net) -> str:
@@ -146,7 +146,7 @@ CASES: dict[str, tuple[Build, str]] = {
     "padding by channel": (padded_unlike, "must be the same integer on all channels"),
     "scale for each channel": (
         scales_of_channels,
-        "its data must have one scale for all channels, not one for each",
+        "the scales of its data's channels lie on one grid only with weights of",
     ),
     "scale for each place": (
         scales_of_places,
@@ -156,9 +156,9 @@ CASES: dict[str, tuple[Build, str]] = {
         lambda n: n.node(
             "Conv",
             n.quant("x", 0.5),
-            n.kernel(3, 4, 2, 2, scale=np.arange(1.0, 5.0).reshape(1, 4, 1, 1)),
+            n.kernel(3, 4, 2, 2, scale=np.sqrt(np.arange(1.0, 5.0)).reshape(1, 4, 1, 1)),
         ),
-        "one scale, or one for each output, not for each input",
+        "the scales of its weights in a row lie on one grid only with weights of",
     ),
     "short bias": (
         lambda n: n.node("Conv", n.quant("x", 0.5), n.kernel(3, 4, 2, 2), n.const([1.0])),
@@ -238,7 +238,7 @@ CASES: dict[str, tuple[Build, str]] = {
     ),
     "unlike scales side by side": (
         joined_scales,
-        "its data must have one scale for all channels, not one for each",
+        "the scales of the branches of Concat node 'concat7', whose channels it adds up,",
     ),
     "sum of a relu": (
         lambda n: n.node("Add", n.node("Relu", conv(4, 4, 1, 1)(n)), n.quant("x", 0.5)),

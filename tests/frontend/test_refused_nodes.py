@@ -18,7 +18,6 @@ from frontend.refused import (
     of_constants,
     of_integers,
     on_layer,
-    quantized,
     two_readers,
     weights,
 )
@@ -84,10 +83,6 @@ CASES: dict[str, tuple[Build, str]] = {
         "its scale must be a constant, not depend on",
     ),
     "empty constant": (on_layer("Add", []), "its constant must not be empty"),
-    "bits for each channel": (
-        quantized(0.5, 0.0, ONES),
-        r"its bit width must be a single number, not of shape \[4\]",
-    ),
     "float axes": (
         at(13, lambda n: n.node("Unsqueeze", dense(n), n.const([1.0]))),
         "axes must be constant integers",
@@ -129,12 +124,12 @@ CASES: dict[str, tuple[Build, str]] = {
         "its data are not quantized",
     ),
     "scales for each input": (
-        lambda n: n.dense(n.quant("x", np.arange(1.0, 7.0)), 6, 3),
-        "its data must have one scale for all channels",
+        lambda n: n.dense(n.quant("x", np.sqrt(np.arange(1.0, 7.0))), 6, 3),
+        "the scales of its data's channels lie on one grid only with weights of",
     ),
     "weight scales for each input": (
-        weights(scale=np.arange(1.0, 7.0)),
-        "one scale, or one for each output, not for each input",
+        weights(scale=np.sqrt(np.arange(1.0, 7.0))),
+        "the scales of its weights in a row lie on one grid only with weights of",
     ),
     "vector weights": (
         lambda n: n.node("MatMul", n.quant("x", 0.5), n.quant(n.const(np.ones(6)))),

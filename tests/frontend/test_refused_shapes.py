@@ -62,10 +62,12 @@ CASES: dict[str, tuple[Build, str]] = {
             "MatMul",
             n.quant("x"),
             n.node(
-                "Reshape", n.weights(4, 6, scale=[[1.0], [2.0], [3.0], [4.0]]), n.shape_const(6, 4)
+                "Reshape",
+                n.weights(4, 6, scale=[[1.0], [0.7123], [3.0], [4.1]]),
+                n.shape_const(6, 4),
             ),
         ),
-        "its weights must have one scale, or one for each output, not for each input",
+        "the scales of its weights in a row lie on one grid only with weights of",
     ),
     "gathered data": (
         lambda n: n.node("Gather", dense(n), n.shape_const(0)),

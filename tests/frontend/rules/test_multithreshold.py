@@ -102,18 +102,13 @@ def test_refused(tmp_path: Path, given: dict[str, object], message: str) -> None
         imported(net.proto(x), tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("table", "scale", "message"),
-    [
-        ([1.0], 1.0, r"its thresholds must be \[channels, N\], not \[1\]"),
-        ([[1.0]], 0.0, "its data must not be scaled by zero"),
-    ],
-)
-def test_refused_tables(tmp_path: Path, table: list, scale: float, message: str) -> None:
+def test_a_refused_table(tmp_path: Path) -> None:
     net = Net(1, 6)
-    x = net.node("Mul", net.dense(net.quant("x", 0.3), 6, 4), net.const(scale))
-    x = net.node("MultiThreshold", x, net.const(table), domain=QONNX)
-    with pytest.raises(UnsupportedError, match=message):
+    x = net.dense(net.quant("x", 0.3), 6, 4)
+    x = net.node("MultiThreshold", x, net.const([1.0]), domain=QONNX)
+    with pytest.raises(
+        UnsupportedError, match=r"its thresholds must be \[channels, N\], not \[1\]"
+    ):
         imported(net.proto(x), tmp_path)
 
 

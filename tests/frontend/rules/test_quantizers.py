@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from bitrill.exact import sqrt
-from bitrill.frontend.rules.quantizers import quantize_array
+from bitrill.frontend.rules.quantized_constants import quantize_array
 from bitrill.ir import BIPOLAR, IntType
 from bitrill.ir.activation import Quantizer
 from bitrill.real import ROUNDINGS
@@ -66,10 +66,10 @@ def test_extremes() -> None:
 
 
 def test_large_arrays_are_cut_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bitrill.frontend.rules import quantizers
+    from bitrill.frontend.rules import quantized_constants
 
     x = np.random.default_rng(2).normal(0, 2, (7, 13)).astype(np.float32)
     scale, zero = (np.array([[Fraction(k)] for k in v], object) for v in (range(1, 8), range(7)))
     want = quantize_array(x, scale, zero, IntType(-8, 7), "ROUND")
-    monkeypatch.setattr(quantizers, "_CHUNK", 10)
+    monkeypatch.setattr(quantized_constants, "_CHUNK", 10)
     assert np.array_equal(quantize_array(x, scale, zero, IntType(-8, 7), "ROUND"), want)

@@ -11,12 +11,13 @@ from math import prod
 import numpy as np
 
 from ...ir import BIPOLAR, IntType
-from ...ops import Deconv, Depthwise, MatVec, Window
-from ...real import Affine, Channels, at
+from ...ops import Deconv, Depthwise, Window
+from ...real import Affine, at
 from ..reader import limits
 from ..symbolic import Call, Data, Known, Quantized, RefusedError, per_channel
+from .common_grids import row_scales, rows_on_grid
 from .layouts import on_last
-from .matmul import one_scale, product, quantized, row_scales, scaled, widest
+from .matmul import meant, product, quantized, widest
 from .places import WINDOW, Placing, padded, placing, sizes, zero_of
 from .table import CHANNELS_LAST, Versioned, rule
 
@@ -31,10 +32,8 @@ def conv(call: Call) -> Known:
     groups = _check_weights(call, weights, x)
     _check_kernel(call, weights)
     place = placing(call, x, weights.integers.shape[2:])
-    if not _is_depthwise(groups, weights, x):
-        one_scale(meaning)
     zero, inside = zero_of(meaning) if any(place.pads) else 0, None
-    if any(place.pads) and zero == 0 and _counts_agreements(groups, weights, x):
+    if any(place.pads) and zero == 0 and _counts_agreements(groups, weights, x, meaning):
         inside = place.inside(x.frame[:-1])
     if inside is not None:
         zero = -1  # bipolar data have no 0: the matrix leaves these taps out
@@ -56,9 +55,10 @@ def _check_kernel(call: Call, weights: Quantized) -> None:
         )
 
 
-def _counts_agreements(groups: int, weights: Quantized, x: Data) -> bool:
+def _counts_agreements(groups: int, weights: Quantized, x: Data, meaning: Affine) -> bool:
     """Whether a matrix of -1 and +1 meets bipolar data with an even number of channels."""
-    halves = groups == 1 and x.channels % 2 == 0
+    halves = groups == 1 and x.channels % 2 == 0 and len(meaning.scale) == 1
+    halves = halves and row_scales(weights.scale) is not None
     return halves and x.type == BIPOLAR and bool(np.all(np.abs(weights.integers) == 1))
 
 
@@ -94,7 +94,6 @@ def conv_transpose(call: Call) -> Known:
     after = tuple(s - 1 - cut[axes + a] + extra[a] for a, s in enumerate(span))
     if min(before + after) < 0:
         raise RefusedError(f"its pads must be below what its kernel spans, {span}, not {list(cut)}")
-    one_scale(meaning)
     edge, zero = x.edge, zero_of(meaning)
     if max(stride) > 1:
         if zero:  # a Deconv puts the integer 0 between its data
@@ -113,21 +112,13 @@ def _turned(weights: Quantized, groups: int) -> Quantized:
     w = weights.integers
     inputs, outputs = w.shape[:2]
     places = tuple(range(2, w.ndim))
-    if any(weights.scale.shape[a] != 1 for a in places):
-        raise RefusedError("its weights must have one scale, or one for each output")
-    shape = (groups, inputs // groups, outputs)
-    w = np.flip(w, places).reshape(*shape, *w.shape[2:]).swapaxes(1, 2)
-    scale = np.broadcast_to(weights.scale, (inputs, outputs, *(1,) * len(places)))
-    scale = scale.reshape(shape).swapaxes(1, 2).reshape(groups * outputs, inputs // groups)
-    return Quantized(
-        w.reshape(groups * outputs, inputs // groups, *w.shape[3:]),
-        scale.reshape(*scale.shape, *(1,) * len(places)),
-        weights.type,
-    )
 
+    def turn(a: np.ndarray) -> np.ndarray:
+        split = np.flip(a, places).reshape(groups, inputs // groups, outputs, *a.shape[2:])
+        return split.swapaxes(1, 2).reshape(groups * outputs, inputs // groups, *a.shape[2:])
 
-def _is_depthwise(groups: int, weights: Quantized, x: Data) -> bool:
-    return groups == x.channels == len(weights.integers) and groups > 1
+    scale = np.broadcast_to(weights.scale, (inputs, outputs, *weights.scale.shape[2:]))
+    return Quantized(turn(w), turn(scale), weights.type)
 
 
 def _convolved(
@@ -153,20 +144,9 @@ def _convolved(
             stride=place.stride,
             dilation=place.dilation,
         ).name
-    rows = row_scales(weights.scale)
     if groups == channels == len(weights.integers) and groups > 1:
-        w = weights.integers.reshape(groups, -1)
-        node = call.emit(Depthwise, edge, weights=w, weight_type=weights.type)
-        return _biased(call, _depthwise(call, node, meaning, rows))
-    w, weight_type = _matrix(weights, groups)
-    if inside is not None:
-        weight_type = BIPOLAR
-    node = call.emit(MatVec, edge, weights=w, weight_type=weight_type, inside=inside)
-    return _biased(call, product(call, node, meaning, rows, shape=_shape(node)))
-
-
-def _shape(node: MatVec | Depthwise) -> tuple[int, ...]:
-    return (node.y.channels, *node.y.shape[:-1])
+        return _biased(call, _depthwise(call, edge, weights, meaning))
+    return _biased(call, product(call, edge, _matrix(weights, groups), meaning, inside=inside))
 
 
 def _check_weights(call: Call, weights: Quantized, x: Data) -> int:
@@ -190,25 +170,44 @@ def _check_weights(call: Call, weights: Quantized, x: Data) -> int:
     return groups
 
 
-def _matrix(weights: Quantized, groups: int) -> tuple[np.ndarray, IntType]:
+def _matrix(weights: Quantized, groups: int) -> Quantized:
     """Return ``[O, taps * C]``, channel innermost; 0 where a group does not see a channel."""
-    w = weights.integers
+    scale = weights.scale.reshape(len(weights.scale), -1)
+    if row_scales(weights.scale) is None:
+        scale = _unfolded(np.broadcast_to(weights.scale, weights.integers.shape), groups)
+    else:
+        scale = scale[:, :1]
+    held = weights.type if groups == 1 else widest(weights.type, IntType(0, 0))
+    return Quantized(_unfolded(weights.integers, groups), scale, held)
+
+
+def _unfolded(w: np.ndarray, groups: int) -> np.ndarray:
+    """Return ``[O, C/g, ..]`` as rows of all taps and channels."""
     rows, per_group = w.shape[:2]
     w = np.moveaxis(w.reshape(rows, per_group, -1), 1, 2)
     if groups == 1:
-        return w.reshape(rows, -1), weights.type
-    full = np.zeros((rows, w.shape[1], groups * per_group), np.int64)
+        return w.reshape(rows, -1)
+    full = np.zeros((rows, w.shape[1], groups * per_group), w.dtype)
     for g in range(groups):
         part = slice(g * (rows // groups), (g + 1) * (rows // groups))
         full[part, :, g * per_group : (g + 1) * per_group] = w[part]
-    return full.reshape(rows, -1), widest(weights.type, IntType(0, 0))
+    return full.reshape(rows, -1)
 
 
-def _depthwise(call: Call, node: Depthwise, meaning: Affine, rows: Channels) -> Data:
-    """Return the result of a `Depthwise`, each channel with a scale and an offset of its own."""
-    sums = node.weights.sum(1).tolist()
+def _depthwise(call: Call, edge: str, weights: Quantized, meaning: Affine) -> Data:
+    """Append a `Depthwise`, each channel with a scale and an offset of its own."""
+    w, held, scale = weights.integers, weights.type, weights.scale
+    w, rows = w.reshape(len(w), -1), row_scales(scale)
+    sums = w.sum(1).tolist()
+    if rows is None:
+        scale = np.broadcast_to(scale, weights.integers.shape).reshape(w.shape)
+        w, held, (units,) = rows_on_grid(call, edge, w, scale, held, Affine())
+        sums = (weights.integers.reshape(w.shape) * scale).sum(1).tolist()
+        rows = units.scale
+        sums = [s / at(rows, c) for c, s in enumerate(sums)]
+    node = call.emit(Depthwise, edge, weights=w, weight_type=held)
     shift = tuple(at(meaning.offset, c) * s for c, s in enumerate(sums))
-    return scaled(call, node, Affine(meaning.scale, shift), rows, shape=_shape(node))
+    return meant(call, node, Affine(meaning.scale, shift), Affine(rows))
 
 
 def _biased(call: Call, out: Data) -> Data:

@@ -119,6 +119,7 @@ class Joined(Deferred):
 
     def _emit(self, data: Data, gains: tuple[int, ...]) -> Data:
         made = self.builder.emit(Concat, self.node, *self.edges, share=True, gains=gains)
+        self.builder.joints[made.name] = self.node
         scale: list[Real] = []
         offset: list[Real] = []
         for m, n, gain in zip(self.meanings, self.channels, gains, strict=True):

@@ -7,7 +7,6 @@ import numpy as np
 
 from ...exact import Real, sign
 from ...ir import BIPOLAR, IntType
-from ...ops import MatVec
 from ...ops.l1matvec import WEIGHT_BITS, X_BITS, L1MatVec
 from ...real import Affine, compact
 from ..reader.functions import DOMAIN, L1_MATMUL
@@ -20,6 +19,10 @@ from .table import rule
 def l1_matmul(call: Call) -> Known:
     """``-sum_j |x[j] - w[j, r]|``; docs/format.md specifies it."""
     x, meaning, weights = vector_and_matrix(call, call.value(1), -1)
+    if len(meaning.scale) != 1:
+        raise RefusedError("its data must have one scale for all channels, not one for each")
+    if not sign(meaning.scale[0]):
+        raise RefusedError("its data must not be scaled by zero")
     if len(meaning.offset) != 1:
         raise RefusedError("its data must have one zero point for all channels")
     if len(weights.integers) != x.size:
@@ -49,8 +52,8 @@ def _signs(call: Call, x: Data, step: Real, size: int, w: np.ndarray) -> Data:
     near = np.clip(w, -size, size)
     types = IntType.for_range(lo=int(near.min()), hi=int(near.max()))
     signs = BIPOLAR if (np.abs(near) == 1).all() else types
-    node = call.emit(MatVec, x.edge, weights=near, weight_type=signs)
-    out = product(call, node, Affine(), (Fraction(1),), shape=(len(w),))
+    matrix = Quantized(near, np.full((1, 1), Fraction(1), object), signs)
+    out = product(call, x.edge, matrix, Affine(), shape=(len(w),))
     constant = size * w.shape[1] + np.abs(w - near).sum(1)
     return call.then(out, Affine((step,), compact([-step * int(n) for n in constant])))
 

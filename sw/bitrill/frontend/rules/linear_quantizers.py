@@ -26,7 +26,7 @@ from ..symbolic import (
     per_channel,
 )
 from .joins import Joined
-from .quantizers import quantize_array
+from .quantized_constants import quantize_array
 from .table import MICROSOFT, rule, since
 from .weight_grids import narrowest
 

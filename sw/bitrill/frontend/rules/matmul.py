@@ -4,12 +4,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from ...exact import Real, Surd, common_denominator
-from ...ir import IntType
+from ...ir import BIPOLAR, IntType
 from ...ops import Depthwise, MatVec
-from ...real import Affine, Channels, compact
-from ..reader import limits
+from ...real import Affine, compact
 from ..symbolic import Call, Const, Data, Known, Quantized, RefusedError, per_channel
+from .common_grids import rows_on_grid
 from .table import rule
 from .weight_grids import narrowest, on_grid, rounded_grid
 
@@ -77,45 +76,45 @@ def _dense(call: Call, weights: Known, *, transposed: bool) -> Data:
     if len(call.data(0).shape if isinstance(call.value(0), Data) else ()) > 1:
         return _each_place(call, weights)
     x, meaning, weights = vector_and_matrix(call, weights, 0 if transposed else -1)
-    w, rows = _rows(weights, x.size, transposed=transposed)
+    w, scale = _rows(weights, x.size, transposed=transposed)
     columns = np.empty_like(w)
     columns[:, x.stream] = w
-    node = call.emit(MatVec, x.edge, weights=columns, weight_type=weights.type)
-    return product(call, node, meaning, rows, shape=(len(w),))
+    if scale.shape[1] > 1:
+        scale = scale[:, np.argsort(x.stream)]
+    matrix = Quantized(columns, scale, weights.type)
+    return product(call, x.edge, matrix, meaning, shape=(len(w),))
 
 
-def _rows(weights: Quantized, features: int, *, transposed: bool) -> tuple[np.ndarray, Channels]:
-    """Return a matrix with a row for each output, and the scale of each row."""
+def _rows(weights: Quantized, features: int, *, transposed: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return a matrix with a row for each output, and its scales, which broadcast to it."""
     w, scale = weights.integers, weights.scale
     if not transposed:
         w, scale = w.T, scale.T
     if w.shape[1] != features:
         raise RefusedError(f"its weights must take {features} features, not {w.shape[1]}")
-    return w, row_scales(scale)
+    return w, scale
 
 
 def _each_place(call: Call, weights: Known) -> Data:
     """Append ``x @ w`` for each place: the last axis must be the channels of the edge."""
-    x, meaning = call.integers_of(0)
+    x, _ = call.integers_of(0)
     matrix = quantized(weights, -1)
     if matrix.integers.ndim != 2:
         raise RefusedError(f"its weights must be a matrix, not of {matrix.integers.ndim} axes")
     x = call.innermost(x)
     meaning = x.meaning("its data")
-    one_scale(meaning)
-    w, rows = _rows(matrix, x.channels, transposed=False)
-    node = call.emit(MatVec, x.edge, weights=w, weight_type=matrix.type)
-    out = product(call, node, meaning, rows, shape=(len(w), *x.frame[:-1]))
+    w, scale = _rows(matrix, x.channels, transposed=False)
+    matrix = Quantized(w, scale, matrix.type)
+    out = product(call, x.edge, matrix, meaning, shape=(len(w), *x.frame[:-1]))
     return out.streamed((*x.shape[:-1], len(w)))
 
 
 def vector_and_matrix(call: Call, weights: Known, axis: int) -> tuple[Data, Affine, Quantized]:
-    """Return input 0 as a vector of one scale, its meaning, and ``weights``, a matrix."""
+    """Return input 0 as a vector, its meaning, and ``weights``, a matrix."""
     if not isinstance(call.value(0), Data):
         raise data_and_weights()
     matrix = quantized(weights, axis)
     x, meaning = call.integers_of(0)
-    one_scale(meaning)
     if matrix.integers.ndim != 2 or len(x.shape) != 1:
         raise RefusedError(
             "data must be [batch, features] and weights a matrix; flatten them first"
@@ -123,59 +122,34 @@ def vector_and_matrix(call: Call, weights: Known, axis: int) -> tuple[Data, Affi
     return x, meaning, matrix
 
 
-def one_scale(meaning: Affine) -> None:
-    """Refuse data whose channels have different scales: integers of them cannot be added."""
-    if len(meaning.scale) != 1:
-        raise RefusedError("its data must have one scale for all channels, not one for each")
-
-
-def row_scales(scale: np.ndarray) -> Channels:
-    """Return scales of weights, rows first, as one for each row."""
-    scale = scale.reshape(len(scale), -1)
-    if scale.shape[1] != 1:
-        columns = [compact(row) for row in scale.tolist()]
-        if any(len(c) != 1 for c in columns):
-            raise RefusedError(
-                "its weights must have one scale, or one for each output, not for each input"
-            )
-        scale = np.array(columns, object)
-    return compact(scale[:, 0].tolist())
-
-
 def product(
-    call: Call, node: MatVec, meaning: Affine, rows: Channels, *, shape: tuple[int, ...]
+    call: Call,
+    edge: str,
+    matrix: Quantized,
+    meaning: Affine,
+    *,
+    shape: tuple[int, ...] = (),
+    inside: tuple[np.ndarray, ...] | None = None,
 ) -> Data:
-    """Return the result of ``node`` on data of that meaning; ``rows``: the weights' scales."""
-    sums = _offset_sums(node.weights, meaning.offset, call)
-    return scaled(call, node, Affine(meaning.scale, sums), rows, shape=shape)
+    """Append a matrix times the data of ``edge``, which have that meaning.
+
+    ``shape``: of the result, or channels and places of the edge; ``inside``: see `MatVec`.
+    """
+    parts = matrix.integers, matrix.scale, matrix.type
+    w, held, steps = rows_on_grid(call, edge, *parts, meaning)
+    if inside is not None:
+        held = BIPOLAR
+    node = call.emit(MatVec, edge, weights=w, weight_type=held, inside=inside)
+    return meant(call, node, *steps, shape=shape)
 
 
-def scaled(
-    call: Call, node: MatVec | Depthwise, total: Affine, rows: Channels, *, shape: tuple[int, ...]
+def meant(
+    call: Call, node: MatVec | Depthwise, *steps: Affine, shape: tuple[int, ...] = ()
 ) -> Data:
-    """Return the result of ``node``: its sums mean ``rows * total(sums)``."""
+    """Return the result of ``node``, whose dot products mean what ``steps`` give of them."""
     dot = Affine((Fraction(node.dot_gain),), compact([Fraction(int(o)) for o in node.dot_offset]))
-    out = Data(node.name, node.y.type, shape, node.y.shape)
-    return call.then(out, dot, total, Affine(rows))
-
-
-def _offset_sums(w: np.ndarray, offset: Channels, call: Call) -> Channels:
-    """Return ``w @ offset`` for each row, exact; channels are innermost in a row."""
-    if len(offset) == 1:
-        if not offset[0]:
-            return (Fraction(0),)
-        return compact([offset[0] * int(s) for s in w.sum(1)])
-    w = w.reshape(len(w), -1, len(offset)).sum(1)
-    rationals = [o for o in offset if not isinstance(o, Surd)]
-    if len(rationals) < len(offset):
-        call.builder.work.spend(w.size)
-        return compact((w.astype(object) @ np.array(offset, object)).tolist())
-    common = common_denominator(rationals)
-    if common.bit_length() > limits.EXACT_BITS:
-        raise RefusedError("its data's offsets must have a shorter common denominator")
-    whole = np.array([int(o * common) for o in rationals], object)
-    sums: list[Real] = [Fraction(int(row.astype(object) @ whole), common) for row in w]
-    return compact(sums)
+    places = shape or (node.y.channels, *node.y.shape[:-1])
+    return call.then(Data(node.name, node.y.type, places, node.y.shape), dot, *steps)
 
 
 def widest(*types: IntType) -> IntType:

@@ -13,35 +13,29 @@ import numpy as np
 
 from ...exact import Surd, sign
 from ...ir import BIPOLAR, IntType, Quantizer
-from ...real import ROUNDINGS, Affine, Rounding, is_rounding
+from ...real import ROUNDINGS, Affine, Clip, Rounding, is_rounding, zip_channels
 from ..reader import limits
 from ..reader.functions import DOMAIN, LARGEST_BITS, LOG_QUANT
 from ..symbolic import (
     Call,
     Const,
+    Data,
     Known,
     Quantized,
     RefusedError,
-    Work,
     brief,
     exact_array,
     per_channel,
 )
+from .matmul import widest
+from .quantized_constants import quantized_constant
 from .table import QONNX, rule
-
-_CLOSE = 2.0**-46
-"""Relative distance to a boundary, in float64, below which exact numbers decide.
-
-The quotient is of two numbers rounded to float64 and is rounded itself, the zero point is rounded
-and added: four roundings of 2**-53 each, and a spare factor of 32.
-"""
-
-
-_CHUNK = 1 << 18
-"""Elements quantized at once, so that float64 copies stay small."""
 
 ALIASES = {"ROUND_TO_ZERO": "DOWN"}
 """Further names of rounding modes, which Brevitas writes."""
+
+DROPS_HALVES = ("ROUND", "HALF_EVEN", "DOWN", "HALF_DOWN")
+"""Rounding modes that make 0 of minus one half, which is all that a signed width of 0 leaves."""
 
 FLAGS: dict[str, type] = {"signed": int, "narrow": int, "rounding_mode": str}
 """Attributes that Quant, IntQuant and Trunc share."""
@@ -65,11 +59,27 @@ def quant(call: Call) -> Known:
     rounding = rounding_mode(call, "ROUND")
     scale = _nonzero(call.exact(1, "its scale"))
     zero = call.exact(2, "its zero point")
-    bits = call.number(3, "its bit width")
-    if isinstance(bits, Surd) or bits.denominator != 1 or not 1 <= bits <= 32:
-        raise RefusedError(f"its bit width must be an integer from 1 to 32, not {brief(bits)}")
-    type_ = integer_type(call, int(bits))
-    return _apply(call, type_, rounding, scale, None if not zero.any() else zero)
+    widths = call.exact(3, "its bit width")
+    types = {b: integer_type(call, int(b)) for b in _different(call, widths, rounding)}
+    given = rounding, scale, None if not zero.any() else zero
+    if len(types) == 1:
+        return _apply(call, next(iter(types.values())), *given)
+    if BIPOLAR in types.values():
+        raise RefusedError("a signed bit width of 1 must be that of all elements")
+    ends = [[getattr(types[b], end) for b in widths.reshape(-1)] for end in ("lo", "hi")]
+    lows, highs = (np.array(e).reshape(widths.shape) for e in ends)
+    return _apply(call, widest(*types.values()), *given, within=(lows, highs))
+
+
+def _different(call: Call, widths: np.ndarray, rounding: Rounding) -> list[Fraction]:
+    """Return the different bit widths; 0, beside others, if it leaves the integer 0 alone."""
+    different = list(dict.fromkeys(widths.reshape(-1).tolist()))
+    signed = call.int_attribute("signed", 1)
+    pruned = len(different) > 1 and (not signed or rounding in DROPS_HALVES)
+    for bits in different:
+        if isinstance(bits, Surd) or bits.denominator != 1 or not 1 - pruned <= bits <= 32:
+            raise RefusedError(f"its bit width must be an integer from 1 to 32, not {brief(bits)}")
+    return different
 
 
 @rule("LogQuant", domain=DOMAIN, inputs=2, quantizer=True, body=LOG_QUANT, bits=int)
@@ -100,6 +110,8 @@ def integer_type(call: Call, bits: int) -> IntType:
     signed, narrow = (
         bool(call.int_attribute(name, default)) for name, default in (("signed", 1), ("narrow", 0))
     )
+    if not bits:
+        return IntType(0, 0)
     if signed and bits == 1:
         return BIPOLAR
     if signed:
@@ -129,122 +141,40 @@ def _apply(
     zero: np.ndarray | None,
     *,
     unit: bool = False,
+    within: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Known:
+    """Quantize input 0; ``within``: the least and the greatest integer of each element."""
     value = call.value(0)
     if isinstance(value, Const | Quantized):
-        return _constant(value, type_, rounding, scale, zero, call.builder.work, unit=unit)
+        parts = type_, rounding, scale, zero, call.builder.work
+        return quantized_constant(value, *parts, unit=unit, within=within)
     check_bits(type_)
     scales = per_channel(scale, value, what="its scale")
     zeros = (Fraction(0),) if zero is None else per_channel(zero, value, what="its zero point")
     quantizer = Quantizer(type_, (Fraction(1),) if unit else scales, zeros, rounding)
     meaning = Affine(scales) if unit else quantizer.meaning
-    if type_.n_values == 1:  # hardware needs two: a constant in front gives the lower one
-        lo = (Fraction(type_.lo),)
-        value = call.then(value, Affine((Fraction(0),), lo))
-        type_ = IntType(type_.lo, type_.lo + 1)
-        quantizer = Quantizer(type_)
+    if type_.n_values == 1:
+        within = np.array(type_.lo), np.array(type_.hi)
+        type_ = IntType(type_.lo, type_.lo + 1)  # hardware needs two values
+    if within is not None:
+        value = _clamped(call, value, quantizer, within)
+        quantizer = Quantizer(type_, rounding=rounding)
     edge = call.builder.quantize(value, quantizer, call.node)
     return replace(value, edge=edge, type=type_, steps=(meaning,), quantized=True, deferred=None)
 
 
-def _constant(
-    value: Const | Quantized,
-    type_: IntType,
-    rounding: Rounding,
-    scale: np.ndarray,
-    zero: np.ndarray | None,
-    work: Work,
-    *,
-    unit: bool,
-) -> Quantized:
-    """Return a constant's integers, the zero point subtracted, and its scale."""
-    if isinstance(value, Quantized) or value.array.dtype == object:
-        value = Const(exact_array(value, work))
-    x = value.array
-    if not x.size:
-        raise RefusedError("the constant that it quantizes must not be empty")
-    for part, what in ((scale, "its scale"), (zero, "its zero point")):
-        if part is not None and not _fits(part.shape, x.shape):
-            raise RefusedError(
-                f"{what} must fit shape {list(x.shape)}, not have shape {list(part.shape)}"
-            )
-    scale = scale.reshape((1,) * (x.ndim - scale.ndim) + scale.shape)
-    zeros = np.full((1,) * x.ndim, Fraction(0)) if zero is None else zero
-    zeros = zeros.reshape((1,) * (x.ndim - zeros.ndim) + zeros.shape)
-    if any(isinstance(z, Surd) or z.denominator != 1 or abs(z) >= 1 << 31 for z in zeros.flat):
-        raise RefusedError("the zero point of a constant must be an integer of at most 32 bits")
-    divisor = np.full((1,) * x.ndim, Fraction(1)) if unit else scale
-    q = quantize_array(x, divisor, zeros, type_, rounding)
-    if zero is None:
-        return Quantized(q, scale, type_)
-    whole = zeros.astype(np.int64)
-    shifted = IntType(type_.lo - int(whole.max()), type_.hi - int(whole.min()))
-    return Quantized(q - whole, scale, shifted)
+def _clamped(
+    call: Call, value: Data, quantizer: Quantizer, within: tuple[np.ndarray, np.ndarray]
+) -> Data:
+    """Return what ``quantizer`` rounds, clamped for each channel.
 
-
-def _fits(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
-    """Whether ``small`` broadcasts to ``large`` without changing it."""
-    tail = large[len(large) - len(small) :] if len(small) <= len(large) else None
-    return tail is not None and all(s in (1, n) for s, n in zip(small, tail, strict=True))
-
-
-def quantize_array(
-    x: np.ndarray, scale: np.ndarray, zero: np.ndarray, type_: IntType, rounding: Rounding
-) -> np.ndarray:
-    """Apply ``Quantizer(type_, scale, zero, rounding)`` to each number of ``x``, exactly; int64.
-
-    scale, zero: object arrays of exact reals that broadcast to x, with as many axes. float64
-    decides far from every boundary, else the exact numbers do, once for each different pair.
+    Each channel's range is mapped to 0..1, clipped there, and mapped back, exactly.
     """
-    shape = np.broadcast_shapes(scale.shape, zero.shape)
-    s, z = (np.broadcast_to(a, shape).reshape(-1).tolist() for a in (scale, zero))
-    groups = np.broadcast_to(np.arange(len(s)).reshape(shape), x.shape).reshape(-1)
-    s64, z64 = np.array(s, np.float64), np.array(z, np.float64)
-    flat, out = x.reshape(-1), np.empty(x.size, np.int64)
-    known: dict[tuple[int, object], int] = {}
-    for start in range(0, x.size, _CHUNK):
-        part = slice(start, start + _CHUNK)
-        group = groups[part]
-        q, close = _approximate(
-            flat[part].astype(np.float64), s64[group], z64[group], type_, rounding
-        )
-        places = np.flatnonzero(close)
-        for place, g, number in zip(
-            places.tolist(), group[places].tolist(), flat[part][places].tolist(), strict=True
-        ):
-            if (g, number) not in known:
-                real = Fraction(number) if isinstance(number, int | float) else number
-                known[g, number] = Quantizer(type_, (s[g],), (z[g],), rounding)(real, 0)
-            q[place] = known[g, number]
-        out[part] = q
-    return out.reshape(x.shape)
-
-
-def _approximate(
-    x: np.ndarray, scale: np.ndarray, zero: np.ndarray, type_: IntType, rounding: Rounding
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the integers by float64, and which are too close to a boundary to be sure."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        quotient = x / scale
-        v = quotient + zero
-        slack = (np.abs(quotient) + np.abs(zero)) * _CLOSE + 1e-290  # which covers underflow
-        if type_.coding.is_bipolar:
-            return np.where(v >= 0, 1, -1), np.abs(v) <= slack
-        half = 0.0 if rounding in ("CEIL", "FLOOR", "UP", "DOWN") else 0.5
-        near = np.abs(v - (np.round(v - half) + half)) <= slack
-        inside = (v >= type_.lo - slack) & (v <= type_.hi + slack)
-        q = _rounded(np.clip(v, type_.lo, type_.hi), rounding)
-    return q.astype(np.int64), near & inside
-
-
-def _rounded(v: np.ndarray, rounding: Rounding) -> np.ndarray:
-    """Round numbers that are not close to a boundary: halves need no rule of their own."""
-    if rounding == "FLOOR":
-        return np.floor(v)
-    if rounding == "CEIL":
-        return np.ceil(v)
-    if rounding == "UP":
-        return np.sign(v) * np.ceil(np.abs(v))
-    if rounding == "DOWN":
-        return np.trunc(v)
-    return np.round(v)
+    ends = (exact_array(Const(e), call.builder.work) for e in within)
+    low, high = (per_channel(e, value, what="its bit width") for e in ends)
+    span = zip_channels(lambda a, b: b - a, low, high)
+    inverse = tuple(1 / s if s else Fraction(0) for s in span)
+    scale = zip_channels(lambda f, s: f / s, inverse, quantizer.scale)
+    offset = zip_channels(lambda f, z, a: f * (z - a), inverse, quantizer.zero, low)
+    clip = Clip(Fraction(0), Fraction(1))
+    return call.then(value, Affine(scale, offset), clip, Affine(span, low))

@@ -40,6 +40,7 @@ class GraphBuilder:
         self.input_quantizer: InputQuantizer | None = None
         self.work = Work()
         self.met_floats = False
+        self.joints: dict[str, Node] = {}
         self.splits: dict[str, Split] = {}
         self._shared: dict[object, Operator] = {}
         self._names = Names()
@@ -87,6 +88,13 @@ class GraphBuilder:
                 f"its result must have at most {self.largest} elements (2**20, or"
                 f" {limits.GROWTH} times the input's), not {n}"
             )
+
+    def origin(self, edge: str) -> Node | None:
+        """Return the Concat whose channels lie on ``edge``, through nodes of one operand."""
+        writers = {e: n for n in self.nodes for e in n.outputs}
+        while edge not in self.joints and edge in writers and len(writers[edge].inputs) == 1:
+            edge = writers[edge].inputs[0]
+        return self.joints.get(edge)
 
     def table(self, edge: str, table: np.ndarray, node: Node) -> str:
         """Return the edge of a `Lookup` that maps the integers of ``edge`` by ``table``."""
