@@ -90,7 +90,7 @@ def test_two_of_the_same_in_front_are_one(tmp_path: Path) -> None:
     ("given", "message"),
     [
         ({"out_scale": 0.0}, "its out_scale must not be zero"),
-        ({"data_layout": "CHWN"}, r"its data_layout must be a letter for each of, .* 'CHWN'"),
+        ({"data_layout": "CHWN"}, r"its data_layout must be a letter for each of .* 'CHWN'"),
         ({"channels": 5}, "its thresholds must be a single number or one for each channel"),
     ],
 )
