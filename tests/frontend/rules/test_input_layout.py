@@ -42,6 +42,14 @@ def test_no_layer_moves_the_input(
     assert kinds(graph)[1] is MatVec
 
 
+@pytest.mark.parametrize(("op", "axis"), [("Concat", 1), ("Concat", -3), ("Gather", 1)])
+def test_channels_without_any_layer(tmp_path: Path, op: str, axis: int) -> None:
+    net = Net(1, 3, 4, 5)
+    x = net.quant("x", 0.37)
+    other = net.quant(net.node("Neg", x), 0.53) if op == "Concat" else net.shape_const(2, 0)
+    check(net, net.quant(net.node(op, x, other, axis=axis), 0.57), tmp_path)
+
+
 @pytest.mark.parametrize("shape", [(1, 5, 6), (1, 2, 3, 6), (1, 1, 6)])
 def test_a_layer_for_each_token(tmp_path: Path, shape: tuple[int, ...]) -> None:
     net = Net(*shape)

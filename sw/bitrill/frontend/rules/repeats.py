@@ -13,7 +13,7 @@ from .layouts import axis_of
 from .table import rule
 
 
-@rule("Gather", inputs=2, integers="kept", axis=int)
+@rule("Gather", inputs=2, layout="either", integers="kept", axis=int)
 def gather(call: Call) -> Known:
     """Pick places along an axis of constants, or of data where they lie equally far apart."""
     value, indices = call.value(0), call.integers(1, "indices")

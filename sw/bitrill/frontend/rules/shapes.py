@@ -102,7 +102,7 @@ def _const(call: Call, i: int) -> Const:
     return value
 
 
-@rule("Concat", inputs=(1, limits.NODE_ITEMS), integers="kept", axis=int)
+@rule("Concat", inputs=(1, limits.NODE_ITEMS), layout="either", integers="kept", axis=int)
 @either
 def concat(call: Call) -> Known:
     """Concatenate constants, or branches of the network."""
