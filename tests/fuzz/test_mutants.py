@@ -14,6 +14,15 @@ from fuzz.victims import VICTIMS
 
 SAMPLE = 12
 
+FOUND = [("branching", "bytes", 220), ("branching", "parts", 139)]
+"""Mutants by which a fault was found once."""
+
+
+@pytest.mark.parametrize(("victim", "kind", "seed"), FOUND)
+def test_what_was_found_once(victim: str, kind: str, seed: int, tmp_path: Path) -> None:
+    what, why = outcome(damaged(victim, kind, seed), tmp_path)
+    assert what not in FAULTS, why
+
 
 @pytest.mark.parametrize("kind", ["bytes", "parts"])
 @pytest.mark.parametrize("victim", VICTIMS)

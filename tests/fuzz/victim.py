@@ -175,8 +175,9 @@ def judge(
 
 def compare(graph: Graph, means: Evaluator, x: np.ndarray) -> None:
     """The integer graph's output for ``x`` is the file's, exactly."""
-    y = graph.run(graph.source.quantize(x)).reshape(-1, graph.sink.tensor.channels)
+    y = graph.run(graph.source.quantize(x))
     want = means.run(x.reshape(x.shape[0], *graph.source.shape)).reshape(y.shape)
+    y, want = (graph.sink.flatten(v).reshape(-1, graph.sink.tensor.channels) for v in (y, want))
     for row, expected in zip(y, want, strict=True):
         for c, (integer, real) in enumerate(zip(row, expected, strict=True)):
             scale = graph.sink.scale[c if len(graph.sink.scale) > 1 else 0]
