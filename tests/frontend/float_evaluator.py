@@ -180,29 +180,28 @@ def evaluate_all(proto: onnx.ModelProto, x: np.ndarray, error: float = 0.0) -> l
         if needed.intersection(node.output):
             nodes.insert(0, node)
             needed.update(node.input)
-    from frontend import float_heads
-
     for node in nodes:
-        args = [env.get(i) if i else None for i in node.input]
-        attrs = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        if node.op_type == "Split":
-            n = len(node.output)
-            sizes = args[1].ints if len(args) > 1 else list(attrs.get("split", ()))
-            ends = np.cumsum(sizes)[:-1] if sizes else n
-            axis = attrs.get("axis", 0)
-            parts = zip(*(np.split(t, ends, axis) for t in (args[0].v, args[0].e)), strict=True)
-            env |= {o: Num(*p) for o, p in zip(node.output, parts, strict=True)}
-            continue
-        if node.op_type == "TopK":
-            env |= zip(node.output, float_heads.top_k(args, attrs), strict=True)
-            continue
-        last = node.domain == "qonnx.custom_op.channels_last"
-        if last:
-            for i in range(2 if node.op_type == "Conv" else 1):
-                args[i] = args[i].map(lambda t: np.moveaxis(t, -1, 1))
-        out = step(node.op_type, args, attrs)
-        env[node.output[0]] = out.map(lambda t: np.moveaxis(t, 1, -1)) if last else out
+        env |= results(node, env)
     return [env[o.name] for o in proto.graph.output]
+
+
+def results(node: onnx.NodeProto, env: dict[str, Num]) -> dict[str, Num]:
+    """What one node gives, by the names of its outputs."""
+    from frontend.float_heads import top_k
+    from frontend.float_operators import split
+
+    args = [env[i] if i else None for i in node.input]
+    attrs = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    if node.op_type == "Split":
+        return dict(zip(node.output, split(args, attrs, len(node.output)), strict=True))
+    if node.op_type == "TopK":
+        return dict(zip(node.output, top_k(args, attrs), strict=True))
+    last = node.domain == "qonnx.custom_op.channels_last"
+    if last:
+        for i in range(2 if node.op_type == "Conv" else 1):
+            args[i] = args[i].map(lambda t: np.moveaxis(t, -1, 1))
+    out = step(node.op_type, args, attrs)
+    return {node.output[0]: out.map(lambda t: np.moveaxis(t, 1, -1)) if last else out}
 
 
 def step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:

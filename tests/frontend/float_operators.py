@@ -28,6 +28,15 @@ def pad(a: list[Any], attrs: dict[str, Any]) -> Num:
     return Num(v, e)
 
 
+def split(a: list[Any], attrs: dict[str, Any], n: int) -> list[Num]:
+    """The parts of a Split; without sizes they are equal, the last one smaller if need be."""
+    axis = attrs.get("axis", 0)
+    size = a[0].v.shape[axis]
+    sizes = a[1].ints if len(a) > 1 and a[1] else list(attrs.get("split", ()))
+    ends = np.cumsum(sizes or [min(size, -(-size // n))] * n)[:-1]
+    return [Num(*p) for p in zip(*(np.split(t, ends, axis) for t in (a[0].v, a[0].e)), strict=True)]
+
+
 def reduced(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
     x = a[0]
     axes = tuple(a[1].ints) if len(a) > 1 and a[1] else tuple(attrs.get("axes", ()))
