@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from frontend.onnx_models import Net
 from frontend.rules.test_convs import check
@@ -39,3 +40,11 @@ def test_tokens(tmp_path: Path, op: str) -> None:
     x = net.quant(net.node("Relu", net.dense(net.quant("x", 0.5), 6, 4)), 0.7)
     x = net.node(op, x, net.shape_const(1), keepdims=0)
     check(net, net.dense(x, 4, 3, seed=1), tmp_path)
+
+
+@pytest.mark.parametrize("op", ["ReduceSum", "ReduceMean"])
+def test_channels_with_an_offset_each(tmp_path: Path, op: str) -> None:
+    net = Net(1, 3, 4, 2, opset=18)
+    zero = np.arange(4.0).reshape(4, 1, 1)
+    x = net.quant(net.conv(net.quant("x", 0.37), 4, 3, 1, 1), 0.7, zero)
+    check(net, net.quant(net.node(op, x, net.shape_const(1)), 0.53), tmp_path)
