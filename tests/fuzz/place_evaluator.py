@@ -18,6 +18,11 @@ LARGEST = 1 << 14
 """Elements of a result that is still judged."""
 
 
+def alike(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two parameters have one shape; a scalar and a list of one mean the same."""
+    return a.shape == b.shape or (a.size == b.size == 1 and max(a.ndim, b.ndim) < 2)
+
+
 class PlaceEvaluator(Evaluator):
     """One file, of any of the operators that the fuzzer's models have."""
 
@@ -237,7 +242,7 @@ class PlaceEvaluator(Evaluator):
         if set(attrs) - {"axis"} or self.opset < 10 or (attrs and self.opset < 13):
             raise Unsure
         dtype = np.dtype(np.uint8) if zero is None else zero.dtype
-        if dtype not in (np.int8, np.uint8) or (zero is not None and zero.shape != scale.shape):
+        if dtype not in (np.int8, np.uint8) or (zero is not None and not alike(zero, scale)):
             raise Invalid("a zero point of 8 bits, as many as scales")
         self.nonzero(self.real(scale))
         zero = np.zeros((), np.int64) if zero is None else self.along(attrs, x, zero)
@@ -250,7 +255,7 @@ class PlaceEvaluator(Evaluator):
     def op_dequantizelinear(self, attrs: Any, x: Any, scale: Any, zero: Any = None) -> np.ndarray:
         if set(attrs) - {"axis"} or self.opset < 10 or (attrs and self.opset < 13):
             raise Unsure
-        if x.dtype == object or (zero is not None and zero.shape != scale.shape):
+        if x.dtype == object or (zero is not None and not alike(zero, scale)):
             raise Invalid("integers and their scales")
         if zero is not None and zero.dtype != x.dtype:
             raise Invalid("a zero point of the data's type")

@@ -184,7 +184,8 @@ def grid_of(
         lo, hi = limits_of(kind)
         if any(not lo <= z <= hi for z in zeros.flat):
             raise RefusedError(f"its zero point must be {lo} to {hi}")
-    if scales.size != zeros.size:
+    single = max(scales.ndim, zeros.ndim) < 2  # a scalar and a list of one mean the same
+    if scales.size != zeros.size or (scales.shape != zeros.shape and not single):
         raise RefusedError(
             f"its scale and zero point must have one shape, not {list(scales.shape)} and"
             f" {list(zeros.shape)}"
