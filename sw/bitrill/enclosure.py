@@ -19,8 +19,13 @@ Interval: TypeAlias = tuple[Fraction, Fraction]
 LARGEST_EXPONENT = 1 << 14
 """Largest argument of an exponential that grows; ``exp`` of it has 24,000 bits."""
 
-TAIL = 1 << 20
-"""Largest exponent for which a tail that is almost 0 is told apart from 0."""
+TAIL = 1 << 14
+"""Exponent beyond which a tail of ``exp`` or ``erf`` is taken as at this one, for its lower end.
+
+A tail is never 0. That tells on which side of a boundary its sum or product with other numbers
+lies. No boundary differs from 0 by as little as ``exp(-TAIL)``, of 23,000 bits: float parameters
+make boundaries of some hundreds or thousands.
+"""
 
 ONE = Fraction(1)
 
@@ -62,7 +67,9 @@ def exp_minus(x: Fraction, bits: int) -> Interval:
     """
     if not x:
         return ONE, ONE
-    least = Fraction(1, 1 << (3 * int(x) // 2 + 3)) if x < TAIL else Fraction(0)
+    if x.numerator << bits < x.denominator:  # the series' first terms are closer than its rounding
+        return 1 - x, 1 - x + x * x / 2
+    least = Fraction(1, 1 << (3 * min(int(x), TAIL) // 2 + 3))
     if x > bits:
         return least, Fraction(1, 1 << bits)
     halvings = int(x).bit_length() + 8
@@ -161,8 +168,10 @@ def erf(x: Fraction, bits: int) -> Interval:
         return -hi, -lo
     square = x * x
     if square > bits:  # 2**-(3 * x**2 + 1) < 1 - erf(x) < exp(-x**2)
-        tail = Fraction(1, 1 << int(3 * square + 2)) if square < TAIL else Fraction(0)
+        tail = Fraction(1, 1 << int(3 * min(square, TAIL) + 2))
         return 1 - Fraction(1, 1 << bits), 1 - tail
+    if x.numerator << bits < x.denominator:
+        return product_of(root_over_pi(4, bits), (x - x * square / 3, x))
     places = bits + int(square * 3 / 2) + 20
     lo, hi = (_erf_series(x, places, up=up) for up in (0, 1))
     scale = product_of(root_over_pi(4, places), exp_minus(square, places))
