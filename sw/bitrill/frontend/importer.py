@@ -9,6 +9,7 @@ from ..ir import INPUT, Graph, IntType, Operator, Sink, Source, Stage, Tensor, r
 from ..ir.registry import failures, load_packages
 from ..ops import Split
 from ..real import Affine
+from .declared import shape_fault, stand_in
 from .outputs import sink_of
 from .raw_input import Numbers, RawInput
 from .reader import limits
@@ -18,6 +19,7 @@ from .reader.proto import QUANT_DOMAINS, STANDARD, read_model
 from .rules import accepted, table
 from .rules.host import HostRule, host_rule_of
 from .rules.input_layout import input_edge
+from .rules.matmul import BOTH_DATA
 from .symbolic import (
     Call,
     Const,
@@ -26,9 +28,11 @@ from .symbolic import (
     HostCall,
     Hosted,
     Operand,
+    Quantized,
     RefusedError,
     Unknown,
     Value,
+    depends,
     of_integers,
     unreadable,
 )
@@ -107,7 +111,9 @@ class _Import:
             results = self._results(node)
             for i, tensor in enumerate(node.outputs):
                 if tensor:
-                    self.values[tensor] = results[i] if i < len(results) else Unknown()
+                    unknown = Unknown(any(map(depends, self._operands(node))))
+                    self.values[tensor] = results[i] if i < len(results) else unknown
+                    self._check_declared(node, tensor)
         sink = None
         if not self.reasons:
             outputs = [(declared, self.values[declared.name]) for declared in self.model.outputs]
@@ -144,10 +150,10 @@ class _Import:
         fault, late_fault = (r and self._fault(node, r) for r in (rule or host, host or rule))
         if fault and late_fault:
             return self._refuse(f"{node}: {fault}")
-        operands = [self.values[tensor] if tensor else None for tensor in node.inputs]
+        operands = self._operands(node)
         values = [v for v in operands if not isinstance(v, Unknown)]
         if len(values) < len(operands):
-            return ()
+            return self._behind(node, rule, operands)
         known = [v for v in values if not isinstance(v, Hosted)]
         late = next((v for v in values if isinstance(v, Hosted)), None)
         if late is not None and (host is None or late_fault):
@@ -155,14 +161,40 @@ class _Import:
         if late is not None or rule is None:
             result = self._hosted(node, host, values)
             return self._refuse(f"{node}: {result}") if isinstance(result, str) else result
-        result = fault or self._applied(Call(self.builder, node, known), rule)
+        if fault:
+            result = f"{node}: {fault}"
+        else:
+            result = self._applied(Call(self.builder, node, known), rule)
         if not isinstance(result, str):
             return result
         if host is not None and host.instead and any(isinstance(v, Data) for v in known):
             hosted = self._hosted(node, host, values)
             if not isinstance(hosted, str):
                 return tuple(replace(v, reason=v.reason or result) for v in hosted)
-        return self._refuse(f"{node}: {result}")
+        return self._refuse(result)
+
+    def _operands(self, node: Node) -> list[Value | None]:
+        return [self.values[tensor] if tensor else None for tensor in node.inputs]
+
+    def _behind(
+        self, node: Node, rule: table.ImportRule | None, operands: list[Value | None]
+    ) -> tuple[Value, ...]:
+        """Check what can be checked of a node behind a refused one, and go on behind quantizers."""
+        if rule is None:
+            return ()
+        if rule.weights and all(map(depends, operands[:2])):
+            return self._refuse(f"{node}: {BOTH_DATA}")
+        first, *rest = operands
+        known = [v for v in rest if isinstance(v, Const | Quantized)]
+        if not _quantizes(node) or not depends(first) or len(known) < len(rest):
+            return ()
+        declared = self.model.declared
+        shape = declared.get(node.inputs[0], declared.get(node.outputs[0]))
+        data = None if shape is None or self.last else stand_in(self.builder, shape, node)
+        if data is None:
+            return ()
+        result = self._applied(Call(self.builder, node, [data, *known]), rule)
+        return self._refuse(result) if isinstance(result, str) else result
 
     def _refuse(self, reason: str) -> tuple[Value, ...]:
         """List a reason, once."""
@@ -170,15 +202,22 @@ class _Import:
             self.reasons.append(reason)
         return ()
 
+    def _check_declared(self, node: Node, tensor: str) -> None:
+        """Refuse a result that is not of the shape that the file declares of it."""
+        if tensor in self.model.declared:
+            fault = shape_fault(self.builder, self.model.declared[tensor], self.values[tensor])
+            if fault:
+                self._refuse(f"{node}: {fault}")
+
     def _applied(self, call: Call, rule: table.ImportRule) -> tuple[Value, ...] | str:
         """Return what a node gives by its import rule, or why it is refused."""
         stored = next((v.stored for v in call.values if isinstance(v, Data) and v.stored), "")
         if stored and rule.integers == "refused":
-            return of_integers(stored)
+            return f"{call.node}: {of_integers(stored)}"
         try:
             result = rule.apply(call)
         except (RefusedError, SpecError, UnsupportedError) as error:
-            return str(error)
+            return f"{call.node}: {error}"
         results = result if isinstance(result, tuple) else (result,)
         first = call.values[0] if call.values else None
         if rule.integers != "kept" or not isinstance(first, Data):

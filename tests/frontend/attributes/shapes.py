@@ -180,6 +180,25 @@ def shape(opset: int) -> Iterable[Case]:
         yield node("Shape", start=-9, end=4, tail=shape_of, shape=IMAGE)
 
 
+def constant_of_shape(opset: int) -> Iterable[Case]:
+    value = numpy_helper.from_array(f([0.75]))
+    yield node("ConstantOfShape", long(1, 6), tail=behind("Add"))
+    yield node("ConstantOfShape", long(6), value=value, tail=behind("Add"))
+
+
+def expand(opset: int) -> Iterable[Case]:
+    yield node("Expand", f(0.5), long(1, 6), tail=behind("Mul"))
+    yield node("Expand", X, long(1, 6))
+    yield node("Expand", X, long(1, 3, 6), shape=(1, 6))
+
+
+def tile(opset: int) -> Iterable[Case]:
+    yield node("Tile", f([[0.5, 2.0]]), long(1, 3), tail=behind("Mul"))
+    yield node("Tile", X, long(1, 1))
+    yield node("Tile", X, long(2, 1), refused="batch")
+    yield node("Tile", X, long(1, 2), refused="only axes of size 1")
+
+
 def constant(opset: int) -> Iterable[Case]:
     def one(op: str = "Mul", **value: Any) -> Case:
         return Case("Constant", (), value, (6,), tail=behind(op))

@@ -485,7 +485,7 @@ REFUSED: dict[str, tuple[Callable[[Net], str], str]] = {
     ),
     "data on both sides": (
         lambda n: n.node("L1MatMul", n.quant("x"), n.quant("x"), domain=DOMAIN),
-        "its first operand must be data, its second constant weights",
+        "both its operands depend on the model's input",
     ),
     "a vector of weights": (
         lambda n: n.node("L1MatMul", n.quant("x"), n.quant(n.const(np.ones(6))), domain=DOMAIN),

@@ -37,7 +37,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Declared:
-    """An output as the model declares it.
+    """An output, or a tensor on the way, as the model declares it.
 
     ``dtype``: its element type as in numpy, empty where that is not told. ``shape``: its sizes, the
     batch's first, None for those that are free; None where no shape is told.
@@ -58,8 +58,9 @@ class Model:
 
     ``batch``: the first axis of the input, None when it is free. ``shape``: the other axes.
     ``grid``: the integers that the file says its input holds, None where it does not.
-    ``constants``: the initializers, float or int64. ``reasons``: why it is refused already; the
-    importer adds its own before it raises.
+    ``constants``: the initializers, float or int64. ``declared``: tensors on the way whose shape
+    the file tells. ``reasons``: why it is refused already; the importer adds its own before it
+    raises.
     """
 
     path: Path
@@ -71,4 +72,5 @@ class Model:
     outputs: tuple[Declared, ...]
     nodes: tuple[Node, ...]
     constants: Mapping[str, np.ndarray]
+    declared: Mapping[str, Declared]
     reasons: tuple[str, ...]

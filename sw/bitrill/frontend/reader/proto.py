@@ -141,6 +141,7 @@ class _Parser:
             tuple(map(self._declared, self.graph.output)),
             used,
             constants,
+            {v.name: self._declared(v) for v in self.graph.value_info},
             tuple(f"{self.path.name}: {r}" for r in reasons),
         )
 
@@ -219,7 +220,7 @@ class _Parser:
         return sizes[0], tuple(s for s in sizes[1:] if s is not None), grid
 
     def _declared(self, value: ValueInfoProto) -> Declared:
-        """Return an output's declaration; kinds that no network here gives are left out."""
+        """Return the declaration of a tensor; kinds that no network here gives are left out."""
         kind, types = value.type.tensor_type, self.onnx.TensorProto
         if not value.type.HasField("tensor_type"):
             return Declared(value.name, "", None)

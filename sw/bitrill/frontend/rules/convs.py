@@ -24,7 +24,7 @@ from .table import CHANNELS_LAST, Versioned, rule
 CONV: Mapping[str, type | Versioned] = {"group": int} | WINDOW
 
 
-@rule("Conv", inputs=(2, 3), layout="spatial", attributes=CONV)
+@rule("Conv", inputs=(2, 3), layout="spatial", weights=True, attributes=CONV)
 def conv(call: Call) -> Known:
     """``y = w * x + b`` over windows."""
     x, meaning = call.integers_of(0, image=True)
@@ -65,6 +65,7 @@ def _counts_agreements(groups: int, weights: Quantized, x: Data, meaning: Affine
 @rule(
     "ConvTranspose",
     inputs=(2, 3),
+    weights=True,
     layout="spatial",
     group=int,
     output_padding=tuple,

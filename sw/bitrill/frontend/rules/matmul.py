@@ -13,13 +13,15 @@ from .table import rule
 from .weight_grids import narrowest, on_grid, rounded_grid
 
 
-@rule("MatMul", inputs=2, layout="last")
+@rule("MatMul", inputs=2, layout="last", weights=True)
 def matmul(call: Call) -> Known:
     """``x @ w``."""
     return _dense(call, call.value(1), transposed=False)
 
 
-@rule("Gemm", inputs={1: 3, 11: (2, 3)}, alpha=float, beta=float, transA=int, transB=int)
+@rule(
+    "Gemm", inputs={1: 3, 11: (2, 3)}, weights=True, alpha=float, beta=float, transA=int, transB=int
+)
 def gemm(call: Call) -> Known:
     """``alpha * x @ w + beta * c``."""
     if call.int_attribute("transA", 0):
@@ -39,7 +41,7 @@ def quantized(weights: Known, axis: int) -> Quantized:
     ``axis``: the outputs', which may have a scale each.
     """
     if isinstance(weights, Data):
-        raise data_and_weights()
+        raise RefusedError(BOTH_DATA)
     if isinstance(weights, Const) and weights.batch is None and _are_whole(weights.array):
         w = weights.array.astype(np.int64)
         return Quantized(w, np.full((1,) * w.ndim, Fraction(1), object), narrowest(w))
@@ -60,8 +62,14 @@ def quantized(weights: Known, axis: int) -> Quantized:
 
 
 def data_and_weights() -> RefusedError:
-    """Return the refusal of operands that are swapped, or both data."""
+    """Return the refusal of a constant in front of data."""
     return RefusedError("its first operand must be data, its second constant weights")
+
+
+BOTH_DATA = (
+    "both its operands depend on the model's input, and one must be constant weights: products of"
+    " activations are not supported"
+)
 
 
 def _are_whole(w: np.ndarray) -> bool:

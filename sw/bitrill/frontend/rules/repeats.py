@@ -52,7 +52,7 @@ def _gathered(call: Call, x: Data, indices: np.ndarray) -> Known:
     return replace(out, shape=(*out.shape[: axis - 1], *out.shape[axis:]))
 
 
-@rule("ConstantOfShape", inputs=1, value=np.ndarray)
+@rule("ConstantOfShape", inputs={9: 1}, value=np.ndarray)
 def constant_of_shape(call: Call) -> Known:
     """Fill a shape with one number, 0 where none is given."""
     shape = _sizes(call, 0, "its shape")
@@ -74,7 +74,7 @@ def _sizes(call: Call, i: int, what: str) -> tuple[int, ...]:
     return sizes
 
 
-@rule("Expand", inputs=2, layout="either", integers="kept")
+@rule("Expand", inputs={8: 2}, layout="either", integers="kept")
 def expand(call: Call) -> Known:
     """Repeat along axes of size 1, up to a shape."""
     value = call.value(0)

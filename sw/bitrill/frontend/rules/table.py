@@ -50,6 +50,7 @@ class ImportRule(Signature):
     - ``quantizer``: whether it makes a network quantized that has no node of QONNX.
     - ``integers``: what it does with data that are integers in the file (int8, uint8, ...):
       ``"refused"``; ``"kept"`` if its result is of the same type; ``"read"`` if it is another.
+    - ``weights``: whether its second operand must be constant weights.
     - ``body``: the local function that a model may hold under this name: exactly this one,
       ``"any"``, or None for none. A body is never run; the rule decides what the node means.
     """
@@ -57,6 +58,7 @@ class ImportRule(Signature):
     apply: Callable[[Call], Result]
     layout: Layout
     quantizer: bool
+    weights: bool
     integers: Integers
     body: Body | Literal["any"] | None
 
@@ -95,6 +97,7 @@ def rule(
     outputs: Outputs = "first",
     layout: Layout = "other",
     quantizer: bool = False,
+    weights: bool = False,
     integers: Integers = "refused",
     body: Body | Literal["any"] | None = None,
     attributes: Mapping[str, type | Versioned] = MappingProxyType({}),
@@ -121,6 +124,7 @@ def rule(
             outputs=outputs,
             layout=layout,
             quantizer=quantizer,
+            weights=weights,
             integers=integers,
             body=body,
         ).declare()

@@ -6,7 +6,7 @@ from .constants import Const, Quantized, Work, as_objects, check_exact, exact_ar
 from .gains import PAIRS, combinations, thresholds_of_sum
 from .grids import is_constant, multiplied, ratios
 from .host_call import HostCall, Operand
-from .hosted import Hosted, Value, decided, of_integers, on_host, unreadable
+from .hosted import Hosted, Value, decided, depends, of_integers, on_host, unreadable
 from .orders import arrange, to_depth, to_space
 from .refusal import RefusedError, brief
 from .rounded import Rounded
@@ -35,6 +35,7 @@ __all__ = [
     "check_exact",
     "combinations",
     "decided",
+    "depends",
     "exact_array",
     "is_constant",
     "multiplied",

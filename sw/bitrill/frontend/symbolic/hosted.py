@@ -127,6 +127,11 @@ class Hosted:
 Value: TypeAlias = Known | Hosted | Unknown
 
 
+def depends(value: Value | None) -> bool:
+    """Whether a value depends on the model's input."""
+    return isinstance(value, Data | Hosted) or (isinstance(value, Unknown) and value.depends)
+
+
 def on_host(call: Call, data: Data) -> Hosted:
     """Return the numbers that ``data`` stand for, as the host has them."""
     data = call.settled(data)
@@ -232,7 +237,7 @@ def _permutation(order: np.ndarray, shape: tuple[int, ...]) -> tuple[int, ...] |
 def unreadable(value: Hosted, reader: Node) -> str:
     """Return why a node that hardware must compute cannot read ``value``."""
     if value.reason:
-        return f"{value.origin}: {value.reason}"
+        return value.reason
     return (
         f"{reader}: what {value.origin} gives is computed by the host, so it must be the model's"
         " output, or go to other functions that the host computes there"

@@ -6,7 +6,7 @@ While the importer goes through a model, each tensor stands for one value:
   functions that the model has applied to it since;
 - `constants.Const`, `constants.Quantized`: numbers that are known;
 - `hosted.Hosted`: what the host computes at the network's end;
-- `Unknown`: the result of a refused node; nodes that read it are passed over in silence.
+- `Unknown`: the result of a refused node; of nodes that read it only some is checked.
 """
 
 from __future__ import annotations
@@ -177,7 +177,12 @@ class Data:
 
 @dataclass(frozen=True)
 class Unknown:
-    """The result of a refused node, whose reason is already listed."""
+    """The result of a refused node, whose reason is already listed.
+
+    ``depends``: whether it depends on the model's input.
+    """
+
+    depends: bool = True
 
 
 Known: TypeAlias = Data | Const | Quantized
