@@ -65,8 +65,10 @@ CASES: dict[str, tuple[Build, str]] = {
     ),
     "scales side by side": (
         lambda n: n.conv(two("Concat", 0.713, 0.402, axis=1)(n), 2, 6, 1, 1),
-        "bitrill: error: Conv node 'conv9': its data must have one scale for all channels, not one"
-        " for each",
+        "bitrill: error: Conv node 'conv9': the scales of the branches of Concat node 'concat7',"
+        " whose channels it adds up, lie on one grid only with weights of 25 bits, and at most 16"
+        " are accepted; give the branches one quantizer or scales that are powers of two apart, or"
+        " put a quantizer behind them",
     ),
 }
 
