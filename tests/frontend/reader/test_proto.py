@@ -197,7 +197,7 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "two inputs": (
         lambda m: m.graph.input.add(name="y"),
-        "must have one input that is no initializer, not 2: 'x', 'y'",
+        "must have one input that is no initializer, not 2: 'x', 'y'; a design has one stream in",
     ),
     "same input twice": (lambda m: m.graph.input.add(name="x"), "two inputs have one name"),
     "no output": (

@@ -119,7 +119,8 @@ class _Parser:
             given = ", ".join(shown(i.name) for i in inputs[:8]) or "none"
             broken.insert(
                 0,
-                f"the model must have one input that is no initializer, not {len(inputs)}: {given}",
+                f"the model must have one input that is no initializer, not {len(inputs)}: {given}"
+                + ("; a design has one stream in" if len(inputs) > 1 else ""),
             )
         if not 1 <= len(outputs) <= limits.OUTPUTS or len({*outputs}) != len(outputs):
             broken.insert(
