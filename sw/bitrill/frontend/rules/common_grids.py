@@ -128,6 +128,7 @@ def _remedy(call: Call, edge: str, meaning: Affine) -> str:
     if call.builder.origin(edge) is None:
         return "quantize with one scale, or with scales that are powers of two apart"
     return (
-        "give the branches one quantizer or scales that are powers of two apart, or put a quantizer"
-        " behind them"
+        f"put one {call.node.op} behind each branch, with its part of the weights, and add their"
+        " results in front of a quantizer, which is the same function; or give the branches one"
+        " quantizer or scales that are powers of two apart"
     )
