@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from frontend.float_exact import exact, grid
 from onnx import helper, numpy_helper
 
 U = 2.0**-52
@@ -45,23 +46,31 @@ class Num:
         return [int(i) for i in self.v.reshape(-1)]
 
 
-def rounded(v: np.ndarray, e: np.ndarray) -> Num:
+def rounded(v: np.ndarray, e: np.ndarray, exactly: bool = False) -> Num:
     v = np.asarray(v)
     if v.dtype.kind in "iu":
         return Num(v, np.zeros(v.shape))
-    return Num(v, np.asarray(e + np.abs(v) * U + 1e-300))
+    return Num(v, np.asarray(e + (0 if exactly else np.abs(v) * U + 1e-300)))
+
+
+def known(*numbers: Num) -> bool:
+    """Whether numbers are without error."""
+    return not any(n.e.any() for n in numbers)
 
 
 def add(a: Num, b: Num) -> Num:
-    return rounded(a.v + b.v, a.e + b.e)
+    exactly = known(a, b) and exact(np.abs(a.v) + np.abs(b.v), min(grid(a.v), grid(b.v)), U)
+    return rounded(a.v + b.v, a.e + b.e, exactly)
 
 
 def sub(a: Num, b: Num) -> Num:
-    return rounded(a.v - b.v, a.e + b.e)
+    return add(a, Num(-b.v, b.e))
 
 
 def mul(a: Num, b: Num) -> Num:
-    return rounded(a.v * b.v, np.abs(a.v) * b.e + np.abs(b.v) * a.e + a.e * b.e)
+    v = a.v * b.v
+    exactly = known(a, b) and exact(np.abs(v), grid(a.v) + grid(b.v), U)
+    return rounded(v, np.abs(a.v) * b.e + np.abs(b.v) * a.e + a.e * b.e, exactly)
 
 
 def div(a: Num, b: Num) -> Num:
@@ -70,7 +79,17 @@ def div(a: Num, b: Num) -> Num:
     low = np.abs(b.v) - b.e
     if (low <= 0).any():
         raise Undecided
-    return rounded(a.v / b.v, (a.e + np.abs(a.v / b.v) * b.e) / low)
+    v = a.v / b.v
+    exactly = known(a, b) and (v * b.v == a.v).all() and exact(np.abs(a.v), grid(v) + grid(b.v), U)
+    return rounded(v, (a.e + np.abs(v) * b.e) / low, exactly)
+
+
+def total(x: Num, axis: Any, keepdims: bool = False) -> Num:
+    """The sum along axes."""
+    size, n = np.abs(x.v).sum(axis, keepdims=keepdims), x.v.size
+    exactly = known(x) and exact(size, grid(x.v), U)
+    error = x.e.sum(axis, keepdims=keepdims) + (0 if exactly else n * U) * size
+    return Num(x.v.sum(axis, keepdims=keepdims), np.asarray(error))
 
 
 def root(a: Num) -> Num:
@@ -81,8 +100,10 @@ def root(a: Num) -> Num:
 
 def matmul(a: Num, b: Num) -> Num:
     x, y = np.abs(a.v), np.abs(b.v)
-    n = a.v.shape[-1]
-    return rounded(a.v @ b.v, (x + a.e) @ b.e + a.e @ y + n * U * (x @ y))
+    n, size = a.v.shape[-1], x @ y
+    exactly = known(a, b) and exact(size, grid(a.v) + grid(b.v), U)
+    error = (x + a.e) @ b.e + a.e @ y + (0 if exactly else n * U) * size
+    return rounded(a.v @ b.v, error, exactly)
 
 
 ROUND = {

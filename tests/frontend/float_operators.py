@@ -6,7 +6,7 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-from frontend.float_evaluator import Num, U, add, div, sure
+from frontend.float_evaluator import Num, add, div, sure, total
 from onnx import numpy_helper
 
 
@@ -47,11 +47,8 @@ def reduced(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
     n = int(np.prod([x.v.shape[k] for k in axes]))
     if op == "ReduceMax":
         return Num(x.v.max(axes, keepdims=keep), x.e.max(axes, keepdims=keep))
-    size = np.abs(x.v).sum(axes, keepdims=keep)
-    bound = x.e.sum(axes, keepdims=keep) + (n + 1) * U * size
-    if op == "ReduceSum":
-        return Num(x.v.sum(axes, keepdims=keep), bound)
-    return Num(x.v.mean(axes, keepdims=keep), bound / n)
+    y = total(x, axes, keep)
+    return y if op == "ReduceSum" else div(y, Num.of(float(n)))
 
 
 def resized(a: list[Any], attrs: dict[str, Any]) -> Num:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from frontend.float_evaluator import Num, U, Undecided, add, matmul, mul, rounded
+from frontend.float_evaluator import Num, Undecided, add, div, matmul, mul, rounded, total
 
 
 def per_axis(attrs: dict[str, Any], key: str, axes: int, default: int) -> list[int]:
@@ -107,8 +107,8 @@ def pool(op: str, x: Num, attrs: dict[str, Any]) -> Num:
                 start = p * windows.stride[a]
                 end = windows.size[a] + windows.before[a] + windows.after[a]
                 count *= min(start + windows.kernel[a], end) - start
-        v[here] = xs.v.sum(-1) / count
-        e[here] = (xs.e.sum(-1) + (len(inside) + 1) * U * np.abs(xs.v).sum(-1)) / count
+        mean = div(total(xs, -1), Num.of(float(count)))
+        v[here], e[here] = mean.v, mean.e
     return Num(v, e)
 
 
@@ -133,8 +133,8 @@ def conv_transpose(a: list[Any], attrs: dict[str, Any]) -> Num:
                 part = slice(g * cols, (g + 1) * cols)
                 y = matmul(taken(x, slice(None), part, [place]), taken(w, part, slice(None), [tap]))
                 here = (slice(None), slice(g * rows, (g + 1) * rows), *at)
-                v[here] += y.v
-                e[here] += y.e + np.abs(v[here]) * U
+                y = add(Num(v[here], e[here]), y)
+                v[here], e[here] = y.v, y.e
     cut = [slice(pads[k], n - pads[axes + k]) for k, n in enumerate(full)]
     return biased(Num(v[(..., *cut)], e[(..., *cut)]), a)
 

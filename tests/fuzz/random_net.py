@@ -44,6 +44,7 @@ class Draw(Net):
 
     def whole(self, low: int, high: int) -> int:
         """A random integer of ``low .. high - 1``."""
+        self.need(low < high)
         return int(self.rng.integers(low, high))
 
     def one(self, *choices: T) -> T:
@@ -54,6 +55,11 @@ class Draw(Net):
 
     def shape_of(self, x: str) -> tuple[int, ...]:
         return self.env[x].v.shape
+
+    def older(self) -> list[str]:
+        """Tensors of floats that depend on the input, in their order."""
+        names = [o for node in self.nodes for o in node.output]
+        return [o for o in names if o in self.data and self.env[o].v.dtype.kind == "f"]
 
     def size_of(self, x: str) -> float:
         """The spread of a tensor's values, or 1 where there is none."""

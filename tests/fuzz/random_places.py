@@ -169,7 +169,7 @@ def joined(d: Draw, x: str) -> str:
     def beside(t: str) -> bool:
         return [n for k, n in enumerate(d.shape_of(t)) if k != axis] == rest
 
-    fit = [t for t in sorted(d.data - {"x"}) if len(d.shape_of(t)) == rank and beside(t)]
+    fit = [t for t in d.older() if len(d.shape_of(t)) == rank and beside(t)]
     others = [on_grid(d, d.one(*fit) if fit else x) for _ in range(d.one(1, 1, 2))]
     return d.node("Concat", on_grid(d, x), *others, axis=axis if d.maybe(0.8) else axis - rank)
 

@@ -225,7 +225,7 @@ def plain(d: Draw, x: str) -> str:
 def partner(d: Draw, x: str) -> str:
     """A tensor of the same shape: an older one, or a branch."""
     shape = d.shape_of(x)
-    older = [t for t in sorted(d.data - {x, "x"}) if d.shape_of(t) == shape]
+    older = [t for t in d.older() if t != x and d.shape_of(t) == shape]
     if older and d.maybe(0.75):
         return d.one(*older)
     y = quantized(d, x)

@@ -66,7 +66,12 @@ def test_channels_last_are_padded(tmp_path: Path) -> None:
     [
         ((0, 0, 1, 1), 0.0, "reflect", "its mode must be constant, not 'reflect'"),
         ((1, 0, 0, 0), 0.0, "constant", "the batch axis must have no padding"),
-        ((0, 0, 1, 0), 0.3, "constant", "its border of 0.3 must lie on the grid of its data, 0.5"),
+        (
+            (0, 0, 1, 0),
+            0.3,
+            "constant",
+            "the border of 0.3 of Pad node 'pad\\d' must lie on the grid of its data, 0.5",
+        ),
         ((0, 0, -5, 0), 0.0, "constant", "its negative pads must leave something"),
         ((0, 0, 1 << 40, 0), 0.0, "constant", "it must give at most"),
         ((0, 0, 1), 0.0, "constant", "its pads must be 8 integers, not 7"),
@@ -80,6 +85,14 @@ def test_refusals(
     x = net.node("Pad", net.quant("x", 0.5), *operands, mode=mode)
     with pytest.raises(UnsupportedError, match=message):
         imported(net.proto(net.conv(x, 3, 2, 1, 1)), tmp_path)
+
+
+def test_a_border_at_the_end_is_named(tmp_path: Path) -> None:
+    net = Net(1, 2, 4, 4)
+    x = net.conv(net.quant("x", 0.5), 3, 2, 1, 1, quant={"scale": 1.0})
+    x = net.node("Pad", x, net.shape_const(0, 0, 1, 0, 0, 0, 0, 0), net.const(0.3))
+    with pytest.raises(UnsupportedError, match=r"border of 0.3 of Pad node 'pad\d' must lie"):
+        imported(net.proto(x), tmp_path)
 
 
 def test_a_border_of_unlike_integers_is_refused(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ class Border(Deferred):
             return data
         before = clipped(self.builder, before, self.node)
         meaning = before.meaning("its data", "; quantize them in front of it")
-        what = f"its border of {brief(self.value)}"
+        what = f"the border of {brief(self.value)} of {self.node}"
         pad = self._pad(before.edge, integer_of(meaning, self.value, what))
         return replace(
             data,
