@@ -76,6 +76,22 @@ def test_behind_a_layer(case: str, tmp_path: Path) -> None:
     check_equal(net, tmp_path, frames())
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (("Clip", -0.25, 0.25), ("Round",), ("Add", 1)),
+        (("Clip", 0.5, 0.75), ("Floor",), ("Sub", 1)),
+        (("Round",), ("Clip", 2, 2)),
+    ],
+)
+def test_one_value_alone(steps: tuple[tuple[object, ...], ...], tmp_path: Path) -> None:
+    net = Net(1, 3, opset=13, declare=False)
+    x = CHAINS["symmetric"](net, "x")
+    x = chain(*steps)(net, net.node("MatMul", x, net.const(np.eye(3))))
+    net.node("MatMul", x, net.const([[1, 2], [-3, 1], [2, 2]]))
+    check_equal(net, tmp_path, frames())
+
+
 def test_two_readers_share_one_quantizer(tmp_path: Path) -> None:
     net = Net(1, 3, opset=13, declare=False)
     x = CHAINS["symmetric"](net, "x")

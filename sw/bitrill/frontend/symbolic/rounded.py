@@ -62,11 +62,19 @@ class Rounded(Deferred):
                 f"what {self.node} rounds must have at most {limits.ACTIVATION_BITS} bits, not"
                 f" {type_.bits}; a Clip behind it can leave fewer"
             )
-        key = type_, zero
+        constant = type_.n_values == 1
+        if constant:
+            type_ = IntType(type_.lo, type_.lo + 1)  # hardware needs two values
+        key = type_, constant or zero
         if key not in self.made:
-            self.made[key] = self._quantized(type_, zero)
+            self.made[key] = self._constant(type_) if constant else self._quantized(type_, zero)
         inner = replace(data, edge=self.made[key], type=type_, quantized=True, deferred=None)
         return replace(inner, steps=chain(() if first == Affine() else (first,), rest))
+
+    def _constant(self, type_: IntType) -> str:
+        """Return the edge of a quantizer that gives the lowest integer, whatever it is given."""
+        steps = chain(self.before.steps, (Affine((Fraction(0),), (Fraction(type_.lo),)),))
+        return self.builder.quantize(replace(self.before, steps=steps), Quantizer(type_), self.node)
 
     def _quantized(self, type_: IntType, zero: tuple[int, ...]) -> str:
         """Return the edge of the quantizer, which rounds in front of the zero point or behind."""
