@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bitrill.errors import UnsupportedError
 from bitrill.ir.activation import Activation
 from frontend.onnx_models import Net, imported
 from frontend.refused import Build, check_refused
@@ -265,3 +266,22 @@ REFUSED: dict[str, tuple[Build, str]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_refusals(case: str, tmp_path: Path) -> None:
     check_refused(REFUSED[case], tmp_path, 1, 6, opset=13)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int8])
+def test_integers_are_no_weights_of_real_data(tmp_path: Path, kind: type) -> None:
+    """Also behind a QuantizeLinear that no DequantizeLinear follows, of floats or of integers."""
+    net = Net(1, 6, opset=13)
+    grid = net.const(0.25), net.const(0, np.uint8)
+    x = net.node("DequantizeLinear", net.node("QuantizeLinear", "x", *grid), *grid)
+    unit = net.const(1.0), net.const(0, np.int8)
+    w = net.node("QuantizeLinear", net.const(np.eye(6, 3), kind), *unit)
+    with pytest.raises(UnsupportedError, match=r"must be floats, as its data are, not integers"):
+        imported(net.proto(net.node("MatMul", x, w)), tmp_path)
+
+
+def test_an_integer_is_no_addend_of_real_data(tmp_path: Path) -> None:
+    net = Net(1, 6)
+    x = net.node("Add", net.quant("x"), net.const(3, np.int64))
+    with pytest.raises(UnsupportedError, match=r"its constant must be floats, as its data are"):
+        imported(net.proto(net.dense(x, 6, 3)), tmp_path)

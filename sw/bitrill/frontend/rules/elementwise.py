@@ -19,6 +19,7 @@ from ..symbolic import (
     as_objects,
     brief,
     check_exact,
+    check_floats,
     per_channel,
 )
 from . import activations, addition
@@ -123,6 +124,7 @@ def combined(call: Call, op: str) -> Known:
         return _fold(call, a, b, op)
     if op == "Div" and constant == 0:
         raise RefusedError("data must not stand in the denominator")
+    check_floats(call.value(constant), "its constant")
     values = per_channel(call.exact(constant, "its constant"), data, what="its constant")
     if op == "Div":
         step = Affine(tuple(_reciprocal(v) for v in values))

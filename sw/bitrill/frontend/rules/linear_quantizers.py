@@ -22,6 +22,7 @@ from ..symbolic import (
     Quantized,
     RefusedError,
     Rounded,
+    check_floats,
     exact_array,
     per_channel,
 )
@@ -113,6 +114,7 @@ def _lies_on(value: Data, meaning: Affine, lo: int, hi: int) -> bool:
 
 def _constant(call: Call, value: Const | Quantized, grid: LinearGrid) -> Const:
     """Quantize a constant; its integers stay integers."""
+    check_floats(value, "the constant that it quantizes")
     if isinstance(value, Quantized) or value.array.dtype == object:
         value = Const(exact_array(value, call.builder.work))
     if not value.array.size:

@@ -7,7 +7,7 @@ import numpy as np
 from ...ir import BIPOLAR, IntType
 from ...ops import Depthwise, MatVec
 from ...real import Affine, compact
-from ..symbolic import Call, Const, Data, Known, Quantized, RefusedError, per_channel
+from ..symbolic import Call, Const, Data, Known, Quantized, RefusedError, check_floats, per_channel
 from .common_grids import rows_on_grid
 from .table import rule
 from .weight_grids import narrowest, on_grid, rounded_grid
@@ -42,6 +42,7 @@ def quantized(weights: Known, axis: int) -> Quantized:
     """
     if isinstance(weights, Data):
         raise RefusedError(BOTH_DATA)
+    check_floats(weights, "its weights")
     if isinstance(weights, Const) and weights.batch is None and _are_whole(weights.array):
         w = weights.array.astype(np.int64)
         return Quantized(w, np.full((1,) * w.ndim, Fraction(1), object), narrowest(w))

@@ -2,7 +2,7 @@
 
 from .builder import GraphBuilder
 from .call import Call
-from .constants import Const, Quantized, Work, as_objects, check_exact, exact_array
+from .constants import Const, Quantized, Work, as_objects, check_exact, check_floats, exact_array
 from .gains import PAIRS, combinations, thresholds_of_sum
 from .grids import is_constant, multiplied, ratios
 from .host_call import HostCall, Operand
@@ -33,6 +33,7 @@ __all__ = [
     "as_objects",
     "brief",
     "check_exact",
+    "check_floats",
     "combinations",
     "decided",
     "depends",

@@ -51,6 +51,15 @@ class Quantized:
     type: IntType
 
 
+def check_floats(value: object, what: str) -> None:
+    """Refuse a constant of integers where the operator computes with real data."""
+    if isinstance(value, Const) and value.array.dtype.kind in "iu":
+        raise RefusedError(
+            f"{what} must be floats, as its data are, not integers: DequantizeLinear or Cast makes"
+            " numbers of them"
+        )
+
+
 class Work:
     """Counts the exact arithmetic done for one model, so that no file asks for hours of it."""
 
