@@ -44,7 +44,7 @@ LARGE: dict[str, tuple[Callable[[Net, str], str], str]] = {
     "channels": (lambda n, x: n.conv(x, 1 << 15, 1, 1, 1), ELEMENTS),
     "concat": (
         lambda n, x: doubled(n, n.conv(x, 1, 1, 8, 8), 40),
-        "it must give at most 65536 channels, not 131072",
+        "it must give at most 1048576 elements",
     ),
     "upsample": (
         lambda n, x: n.node("Upsample", x, n.const([1, 1, 1000, 1000]), mode="nearest"),

@@ -145,8 +145,9 @@ def test_other_ratios_name_the_concat(tmp_path: Path, between: tuple[str, ...]) 
     net = Net(1, 2, 4, 4)
     why = (
         r"Conv node .*: the scales of the branches of Concat node 'cat', whose channels it adds up,"
-        r" lie on one grid only with weights of \d+ bits, and at most 16 are accepted; give the"
-        r" branches one quantizer or scales that are powers of two apart, or put a quantizer behind"
+        r" lie on one grid only with weights of \d+ bits, and at most 16 are accepted; put one"
+        r" Conv behind each branch, with its part of the weights, and add their results in front of"
+        r" a quantizer, which is the same function; or give the branches one quantizer"
     )
     with pytest.raises(UnsupportedError, match=why):
         imported(net.proto(branches(net, *between)), tmp_path)

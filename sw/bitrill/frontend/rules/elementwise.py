@@ -124,8 +124,8 @@ def combined(call: Call, op: str) -> Known:
         return _fold(call, a, b, op)
     if op == "Div" and constant == 0:
         raise RefusedError("data must not stand in the denominator")
-    check_floats(call.value(constant), "its constant")
     values = per_channel(call.exact(constant, "its constant"), data, what="its constant")
+    check_floats(call.value(constant), "its constant")
     if op == "Div":
         step = Affine(tuple(_reciprocal(v) for v in values))
     elif op == "Mul":
