@@ -35,6 +35,7 @@ from bitrill.ir import Graph
 from bitrill.lowering import to_integer
 from frontend.float_evaluator import Num, U, Undecided, evaluate_all
 from frontend.onnx_models import save
+from fuzz.random_integers import qlinear
 from fuzz.random_net import Draw, Unfit
 from fuzz.random_places import PLACES, ending
 from fuzz.random_steps import ELEMENTWISE, quantized
@@ -49,14 +50,17 @@ SINGLE = 2.0**-24
 def network(seed: int) -> onnx.ModelProto:
     """The random model of a seed."""
     d = Draw(seed)
-    x = quantized(d, "x") if d.maybe(0.9) else "x"
-    made = [x]
+    made = [beginning(d)]
     wanted = d.whole(2, 9)
     for _ in range(4 * wanted):
         if len(made) > wanted:
             break
         x = made[-1] if d.maybe(0.85) else d.one(*made)
-        steps = PLACES if len(d.shape_of(x)) > 2 and d.maybe(0.6) else (*ELEMENTWISE, *PLACES[-6:])
+        steps = (
+            PLACES
+            if len(d.shape_of(x)) > 2 and d.maybe(0.6)
+            else (*ELEMENTWISE, qlinear, *PLACES[-6:])
+        )
         n = len(d.nodes)
         try:
             made.append(d.one(*steps)(d, x))
@@ -71,13 +75,31 @@ def network(seed: int) -> onnx.ModelProto:
         except Unfit:
             outputs.append(x)
     outputs = [o for o in dict.fromkeys(outputs) if o != "x"] or [d.node("Relu", "x")]
-    return d.proto(*outputs, whole=d.whole_outputs)
+    proto = d.proto(*outputs, whole=d.whole_outputs)
+    if d.raw:
+        proto.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
+    return proto
+
+
+def beginning(d: Draw) -> str:
+    """The first real numbers: the input quantized, as it is now and then, or of its integers."""
+    if not d.raw:
+        return quantized(d, "x") if d.maybe(0.9) else "x"
+    if d.later(10) and d.maybe():
+        x = d.node("DequantizeLinear", "x", d.const(0.02), d.const(d.one(0, 128), np.uint8))
+    else:
+        x = d.node("Cast", "x", to=TensorProto.FLOAT)
+        x = d.node("Div", x, d.const(255.0)) if d.maybe() else d.node("Mul", x, d.const(1 / 64))
+    d.integers.append(x)
+    return x
 
 
 def compare(graph: Graph, proto: onnx.ModelProto, seed: int) -> int:
     """Compare both forms' outputs with the evaluator; return how many samples it could decide."""
     rng = np.random.default_rng(seed)
     x = rng.normal(0, 2, (SAMPLES, *graph.source.shape)).astype(np.float32)
+    if graph.source.quantizer is None:
+        x = graph.source.tensor.type.values()[rng.integers(0, 256, x.shape)]
     forms = [(form, outputs_of(form, x)) for form in (graph, to_integer(graph))]
     decided = 0
     for k in range(SAMPLES):
@@ -96,7 +118,11 @@ def compare(graph: Graph, proto: onnx.ModelProto, seed: int) -> int:
 
 
 def outputs_of(graph: Graph, x: np.ndarray) -> list[np.ndarray]:
-    return list(model_outputs(graph.sink, graph.run(graph.source.quantize(x))).values())
+    return list(
+        model_outputs(
+            graph.sink, graph.run(x if graph.source.quantizer is None else graph.source.quantize(x))
+        ).values()
+    )
 
 
 def examine(y: np.ndarray, number: Num, rounding: float) -> None:

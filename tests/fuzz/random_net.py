@@ -35,7 +35,11 @@ class Draw(Net):
         channels = self.whole(1, 9 if rank == 1 else 5)
         shape = (channels, *(self.whole(2, 8) for _ in range(rank - 1)))
         super().__init__(1, *shape, opset=self.whole(7, 26))
-        self.env: dict[str, Num] = {"x": Num.of(self.rng.normal(0, 2, (BATCH, *shape)))}
+        self.raw = self.maybe(0.1)
+        """Whether the model's input is of uint8."""
+        given = self.rng.normal(0, 2, (BATCH, *shape))
+        given = self.rng.integers(0, 256, given.shape).astype(np.uint8) if self.raw else given
+        self.env: dict[str, Num] = {"x": Num.of(given)}
         self.data = {"x"}
         """Tensors that depend on the input."""
         self.integers: list[str] = []

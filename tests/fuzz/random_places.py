@@ -163,7 +163,7 @@ def joined(d: Draw, x: str) -> str:
     """A Concat with an older tensor or a branch."""
     rank = len(d.shape_of(x))
     d.need(rank > 1)
-    axis = 1 if d.maybe(0.8) else d.whole(1, rank)
+    axis = 1 if d.maybe(0.93) else d.whole(1, rank)
     rest = [n for k, n in enumerate(d.shape_of(x)) if k != axis]
 
     def beside(t: str) -> bool:
@@ -187,10 +187,10 @@ def repeat(d: Draw, x: str) -> str:
         return d.node("Resize", x, d.const(scales), mode="nearest")
     if d.maybe(0.1):
         return d.node("Tile", x, d.shape_const(*map(int, scales)))
-    modes = {
-        "coordinate_transformation_mode": d.one("asymmetric", "half_pixel", "asymmetric"),
-        "nearest_mode": d.one("floor", "round_prefer_floor", "round_prefer_ceil", "ceil"),
-    }
+    pair = d.one(*[("asymmetric", "floor"), ("half_pixel", "round_prefer_floor")] * 3, ("", ""))
+    if not pair[0]:
+        pair = d.one("asymmetric", "half_pixel"), d.one("floor", "round_prefer_ceil", "ceil")
+    modes = dict(zip(("coordinate_transformation_mode", "nearest_mode"), pair, strict=True))
     if d.maybe(0.3):
         sizes = [1, *(int(s * n) for s, n in zip(scales[1:], d.shape_of(x)[1:], strict=True))]
         if d.later(18):
@@ -235,7 +235,9 @@ def arrange(d: Draw, x: str) -> str:
 def gather(d: Draw, x: str) -> str:
     shape = d.shape_of(x)
     axis = d.whole(1, len(shape))
-    index = d.rng.integers(0, shape[axis], d.one((), (1,), (2,)))
+    many = d.one((), (1,), (min(2, shape[axis]),))
+    index = np.atleast_1d(d.rng.choice(shape[axis], many, replace=d.maybe(0.1)))
+    index = np.sort(index).reshape(many)
     return d.node("Gather", x, d.const(index, np.int64), axis=axis)
 
 

@@ -20,6 +20,7 @@ def quant(d: Draw, x: str) -> str:
     bits, signed = d.whole(1, 9), d.whole(0, 2)
     if bits == 1 and signed and d.maybe(0.7):
         bits = 2
+    bits = d.whole(9, 13) if d.maybe(0.05) else bits
     shape = per_channel(d, x)
     zero = np.float32(0)
     if d.maybe(0.15):
@@ -62,6 +63,8 @@ def multi_threshold(d: Draw, x: str) -> str:
     rows = d.one(1, shape[1])
     table = np.sort(d.rng.normal(0, d.size_of(x), (rows, d.one(1, 3, 7))), 1)
     options = {"out_scale": d.one(1.0, 2.0, 0.25), "out_bias": d.one(0.0, -1.0, -0.5)}
+    if len(shape) == 3:
+        options["data_layout"] = "NCW"
     return d.node("MultiThreshold", x, d.const(table), domain=QONNX, out_dtype="INT8", **options)
 
 
@@ -105,7 +108,9 @@ def weights(d: Draw, *shape: int, channel: int = 0) -> str:
     if kind < 0.3 and d.later(13):
         return integers(d, shape, channel, bool(many))
     if kind < 0.4:
-        return d.const(d.rng.integers(-7, 8, shape) * d.one(0.5, 0.25, 0.1))
+        return d.const(d.rng.integers(-7, 8, shape) * (0.1 if d.maybe(0.1) else d.one(1, 0.25)))
+    if kind < 0.47:  # each weight has its own power of two
+        return d.quant(w, 2.0 ** d.rng.integers(-4, 0, shape), bits=float(d.whole(2, 6)))
     bits = d.whole(2, 9)
     narrow, mode = int(d.maybe()), d.one("ROUND", "ROUND", "FLOOR", "ROUND_TO_ZERO")
     zero = 0.0 if d.maybe(0.92) else float(d.whole(-2, 3))
@@ -124,8 +129,18 @@ def integers(d: Draw, shape: tuple[int, ...], channel: int, many: bool) -> str:
 
 def dense(d: Draw, x: str) -> str:
     x = on_grid(d, x)
-    n, rows = d.shape_of(x)[-1], d.whole(1, 6)
     rank = len(d.shape_of(x))
+    if rank > 2 and d.maybe(0.85):
+        x = d.node("Transpose", x, perm=[0, *range(2, rank), 1])
+        y = dense_last(d, x, d.shape_of(x)[-1])
+        back = [0, rank - 1, *range(1, rank - 1)]
+        return d.node("Transpose", y, perm=back) if d.maybe(0.8) else y
+    return dense_last(d, x, d.shape_of(x)[-1])
+
+
+def dense_last(d: Draw, x: str, n: int) -> str:
+    """A layer over the last axis, of ``n`` numbers."""
+    rows, rank = d.whole(1, 6), len(d.shape_of(x))
     if rank != 2 or d.maybe():
         if d.maybe():
             y = d.node("MatMul", x, weights(d, n, rows, channel=1))
@@ -174,7 +189,7 @@ def leaky(d: Draw, x: str) -> str:
 
 FUNCTIONS = {
     "Sigmoid": 7, "Tanh": 7, "HardSigmoid": 7, "Elu": 7, "Selu": 7, "Softplus": 7, "Softsign": 7,
-    "Abs": 7, "Erf": 9, "Sign": 9, "Celu": 12, "HardSwish": 14, "Mish": 18, "Gelu": 20,
+    "Abs": 7, "Exp": 7, "Erf": 9, "Sign": 9, "Celu": 12, "HardSwish": 14, "Mish": 18, "Gelu": 20,
     "Swish": 24,
 }  # fmt: skip
 """Activation functions, and the first opset that has each."""
