@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bitrill.ir.activation import Activation
+from bitrill.lowering import to_integer
 from bitrill.ops import Lookup
-from frontend.onnx_models import Net
+from frontend.agreement import agrees
+from frontend.onnx_models import Net, imported
 from frontend.refused import Build, check_refused
 from frontend.runtime import check_equal
 
@@ -111,6 +113,22 @@ def test_a_layer_bounds_what_no_clip_does(tmp_path: Path) -> None:
     graph = check_equal(net, tmp_path, frames())
     (rounded,) = [n for n in graph.nodes if isinstance(n, Activation)]
     assert str(rounded.y.type) == "int3[-2..2]"
+
+
+@pytest.mark.parametrize("op", ["Concat", "Pad", "Sum"])
+def test_what_waits_bounds_a_rounding_by_its_own_scales(op: str, tmp_path: Path) -> None:
+    net = Net(1, 3, opset=13)
+    x = net.bipolar("x", [[1.0, 4.0, 2.0]])
+    if op == "Concat":
+        x = net.node("Concat", x, x, axis=1)
+    elif op == "Pad":
+        x = net.bipolar("x", 1.0)
+        x = net.node("Pad", x, net.shape_const(0, 1, 0, 2), net.const(5.0))
+    else:
+        x = net.node("Sum", x, net.bipolar("x", [[1.0, 4.0, 2.0]]))
+    proto = net.proto(net.node("Round", net.node("Relu", x)))
+    graph = imported(proto, tmp_path)
+    assert agrees(graph, proto) == agrees(to_integer(graph), proto) == 40
 
 
 def test_weights(tmp_path: Path) -> None:

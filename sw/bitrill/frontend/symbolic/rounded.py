@@ -95,7 +95,10 @@ class Rounded(Deferred):
 
     def _bounds(self, lo: int | None, hi: int | None) -> tuple[int, int]:
         """Return bounds of the integers, those that are not known from what is rounded."""
-        before = self.before
+        try:
+            before = self.builder.settle(self.before)
+        except RefusedError:
+            before = replace(self.before, type=None)  # its numbers go nobody knows how far
         ends: tuple[Real | None, Real | None] = (None, None)
         if before.type is not None:
             ends = Fraction(before.type.lo), Fraction(before.type.hi)
