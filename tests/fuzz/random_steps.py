@@ -208,8 +208,11 @@ def function(d: Draw, x: str) -> str:
 
 
 def product(d: Draw, x: str) -> str:
-    """``x * f(x)``, or a power."""
+    """``x * f(x)``, a power, or the logarithm of what is above 0."""
     x = on_grid(d, x)
+    if d.maybe(0.15):
+        above = d.node("Add", d.node("Relu", x), d.const(d.one(0.25, 1.0)))
+        return quantized(d, d.node("Log", above))
     if d.maybe(0.3):
         y = d.node("Pow", x, d.const(float(d.one(2, 3, 4, 0.5))))
     else:
@@ -232,7 +235,7 @@ def shift(d: Draw, x: str) -> str:
 
 
 def plain(d: Draw, x: str) -> str:
-    op = d.one(*["Identity", "Dropout", "Neg", "Ceil", "Floor", "Round"] * 3, "Sqrt", "Reciprocal")
+    op = d.one(*["Identity", "Dropout", "Neg", "Ceil", "Floor", "Round"] * 6, "Sqrt", "Reciprocal")
     d.need(op != "Round" or d.later(11))
     return d.node(op, x)
 

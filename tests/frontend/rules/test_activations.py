@@ -243,6 +243,23 @@ def nested(net: Net, x: str) -> str:
     return x
 
 
+@pytest.mark.parametrize("border", [0, 1])
+def test_the_range_of_a_logarithm_is_that_of_what_waits(border: int, tmp_path: Path) -> None:
+    net = Net(1, 2, 3, 4)
+    x = net.quant("x", 1.0, bits=2.0, signed=0)
+    x = net.node("Add", net.node("GlobalMaxPool", net.node("Add", x, net.const(0.5))), "half")
+    net.const(0.5, name="half")
+    x = net.node("Pad", x, net.shape_const(0, 0, 1, 0, 0, 0, 0, 0), net.const(border))
+    proto = net.proto(net.quant(net.node("Log", x), 0.2))
+    if border:
+        assert agrees(imported(proto, tmp_path), proto) > 0
+    else:
+        with pytest.raises(
+            UnsupportedError, match="its data must be above 0, and may be as low as"
+        ):
+            imported(proto, tmp_path)
+
+
 def never_settled(net: Net, x: str) -> str:
     """``sigmoid(x) + sigmoid(-x)``, which is 1 for all x, and here a boundary."""
     both = net.node("Add", net.node("Sigmoid", x), net.node("Sigmoid", net.node("Neg", x)))
