@@ -50,6 +50,10 @@ def test_scale_zero_ties_all():
     assert scores([F(0)] * 2, [F(5), F(-3)], UINT3) == ([0, 0], [1, 0])
 
 
+def test_the_value_0_alone():
+    assert scores([F(25), F(1, 3), F(-8)], [F(-2, 5), F(1, 5), F(0)], IntType(0, 0))
+
+
 def test_the_smallest_multiplier():
     assert scores([F(1, 10), F(2, 10)], [F(0)] * 2, UINT3) == ([1, 2], [0, 0])
     assert scores([F(1)] * 2, [F(0), F(3)], UINT3) == ([1, 1], [0, 3])

@@ -58,7 +58,7 @@ class Ranking:
 
     def _approximate(self, channel: np.ndarray, value: np.ndarray) -> np.ndarray:
         """Return each score in units with which all fit 62 bits, int64, within ``|v| + 1``."""
-        reach = int(np.abs(value).max())
+        reach = max(1, int(np.abs(value).max()))
 
         def size(bits: int) -> int:
             """Return the bits of the largest score in units of ``2**-bits``."""
