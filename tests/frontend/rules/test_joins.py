@@ -234,3 +234,11 @@ def test_branches_of_one_shape_from_maps_and_vectors(tmp_path: Path) -> None:
     joined = net.node("Concat", a, b, axis=1)
     x = net.node("Add", net.conv(joined, 4, 8, 1, 1), net.node("Add", a, b))
     check(net, net.quant(x, 0.53), tmp_path)
+
+
+def test_maps_reshaped_to_rows_side_by_side(tmp_path: Path) -> None:
+    net = Net(1, 2, 3, 4)
+    x = net.conv(net.quant("x", 0.5), 3, 2, 2, 2)
+    x = net.node("Reshape", x, net.shape_const(0, 3, -1))
+    first, second = net.quant(x, 0.5, bits=3.0), net.bipolar(x, 2.0)
+    check(net, net.node("Concat", first, second, axis=1), tmp_path)

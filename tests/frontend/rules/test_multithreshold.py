@@ -126,3 +126,11 @@ def test_too_many_levels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     x = counted(net, net.dense(net.quant("x", 0.3, bits=2.0), 6, 4), 4, 15)
     with pytest.raises(UnsupportedError, match="activations must have at most 2 bits, not 4"):
         imported(net.proto(x), tmp_path)
+
+
+def test_a_part_of_the_float_input_is_refused(tmp_path: Path) -> None:
+    net = Net(1, 2, 4, 4, opset=13)
+    x = net.node("Gather", "x", net.const([1, 2], np.int64), axis=2)
+    x = net.node("MultiThreshold", x, net.const([[0.5, 1.0]]), domain=QONNX)
+    with pytest.raises(UnsupportedError, match="must take the model's float input as a whole"):
+        imported(net.proto(net.conv(x, 3, 2, 1, 1)), tmp_path)

@@ -79,8 +79,9 @@ def concat(call: Call) -> Known:
         order=None,
         deferred=joined,
     )
-    starts = [0, *accumulate(d.channels for d in data[:-1])]
-    order = [d.stream + s for d, s in zip(data, starts, strict=True)]
+    starts = [0, *accumulate(d.size for d in data[:-1])]
+    own = [np.arange(d.size) if d.order is None else d.order for d in data]
+    order = [places + s for places, s in zip(own, starts, strict=True)]
     return side if side.is_image else side.reordered(np.concatenate(order), side.shape)
 
 

@@ -127,6 +127,11 @@ class GraphBuilder:
 
     def quantize_input(self, quantizer: InputQuantizer, data: Data) -> None:
         """Let ``quantizer`` be the design's input; a second, different one is refused."""
+        if data.deferred is not None:
+            raise RefusedError(
+                "it must take the model's float input as a whole; put it in front of what cuts"
+                " parts off or adds a border"
+            )
         old = self.input_quantizer
         if old is not None and not (
             old.type == quantizer.type
