@@ -79,7 +79,7 @@ class Boundaries:
         """Float error of the last integers in their steps: float64, of the last edge's shape."""
         sink = self.graph.sink
         parts: list[np.ndarray] = []
-        for part, frame in [(p, p.frame) for p in sink.parts] or [(sink, sink.tensor.shape)]:
+        for part, frame in [(p, p.frame) for p in sink.segments] or [(sink, sink.tensor.shape)]:
             meaning = Affine(tuple(part.scale), tuple(part.offset))
             channels = range(meaning.n_channels)
             error = [float(self._error(sink.edge, meaning, c)) for c in channels]
