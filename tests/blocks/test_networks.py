@@ -74,6 +74,7 @@ def test_every_side_decides_alike(name: str, tmp_path: Path) -> None:
     assert kinds(graph, *HOLDS[name]) == HOLDS[name]
 
 
+@pytest.mark.nightly
 def test_hardware_of_one_block_of_each_kind(tmp_path: Path) -> None:
     graph = checked(together, 8, tmp_path / "net.onnx")
     assert kinds(graph, *HOLDS["together"]) == HOLDS["together"]

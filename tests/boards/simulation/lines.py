@@ -141,6 +141,9 @@ class Recorded:
     def __init__(self, *answers: bytes):
         self.answers, self.waits = list(answers), []
 
+    def seconds(self) -> float:
+        return float(sum(self.waits))
+
     def write(self, data: bytes) -> None: ...
 
     def read(self, timeout: float) -> bytes:
