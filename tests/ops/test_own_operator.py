@@ -135,7 +135,7 @@ def network() -> Graph:
     )
 
 
-@pytest.mark.parametrize("interval", [16, 2])
+@pytest.mark.parametrize("interval", [pytest.param(16, marks=pytest.mark.nightly), 2])
 def test_an_operator_of_a_test_file_goes_through_everything(tmp_path: Path, interval: int) -> None:
     graph = network()
     solution = solve(graph, clock_hz=1_000_000, fps=1_000_000 // interval)

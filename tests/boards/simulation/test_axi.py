@@ -46,7 +46,7 @@ def test_mnist_images_come_back_bit_for_bit(
     assert 64 <= report["cycles_per_frame"] < 64 * 1.02
 
 
-@pytest.mark.parametrize("name", ["trained", "odd"])
+@pytest.mark.parametrize("name", ["trained", pytest.param("odd", marks=pytest.mark.nightly)])
 def test_a_frame_takes_the_interval_of_the_network(
     name: str, request: pytest.FixtureRequest
 ) -> None:
@@ -78,6 +78,7 @@ def test_each_word_is_moved_once_and_in_bursts(odd: Case, bench: dict) -> None:
     shell.close()
 
 
+@pytest.mark.nightly
 def test_the_port_is_the_limit_where_the_network_is_fast(fast: Case) -> None:
     """A word a cycle each way, at a hundred cycles of latency: 97 % of the port's beats."""
     assert (fast.predicted.ii, fast.edges.frame_in, fast.edges.frame_out) == (1, 64, 64)

@@ -239,6 +239,7 @@ def test_the_constraints_of_every_board_are_tcl(whole: Project, tmp_path: Path, 
     assert ended.stdout == f"-period {float(1000 / clock):.3f} clk\n"
 
 
+@pytest.mark.nightly
 def test_a_placer_that_tells_no_speed(whole: Project, tools: Path, monkeypatch) -> None:
     monkeypatch.setenv("FMAX", "")
     with pytest.raises(ToolError, match="nextpnr-xilinx must tell how fast the clock may be"):

@@ -45,6 +45,7 @@ def test_from_a_model_to_frames_in_simulation(model: Path, tmp_path: Path, run: 
     assert (code, json.loads(out)["first_mismatch"]) == (1, 6)
 
 
+@pytest.mark.nightly
 def test_a_zynq_in_simulation(build: flow.Build, tmp_path: Path, run: Run, chain) -> None:
     assert run("build", "pynq-z2", build.folder, "--out", tmp_path, "--samples", 300)[0] == 0
     x = np.random.default_rng(1).normal(0, 2, (40, *build.graph.source.shape))
