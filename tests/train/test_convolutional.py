@@ -21,10 +21,12 @@ from train.whole_networks import agree
 CNV = [("binary", 1), pytest.param("binary", 2, marks=pytest.mark.nightly), ("ternary", 2)]
 OTHERS = [
     pytest.param("lenet", {Window, MaxPool, MatVec}, id="lenet"),
-    pytest.param("mobilenet", {Depthwise, SumPool}, id="mobilenet"),
+    pytest.param("mobilenet", {Depthwise, SumPool}, id="mobilenet", marks=pytest.mark.nightly),
     pytest.param("resnet8", {Add, Window, SumPool}, id="resnet8"),
     pytest.param("dilated1d", {Window, SumPool}, id="dilated1d"),
-    pytest.param("unet-tiny", {Concat, Upsample, MaxPool}, id="unet-tiny"),
+    pytest.param(
+        "unet-tiny", {Concat, Upsample, MaxPool}, id="unet-tiny", marks=pytest.mark.nightly
+    ),
 ]
 
 
