@@ -1,6 +1,6 @@
 """Counts nodes as imported against ONNX Runtime: each operator x attribute x opset.
 
-    python benchmarks/attributes.py [--op NAME ...] [--every] [--json]
+    python benchmarks/attributes.py [--op NAME ...] [--ends] [--every] [--json]
 
 Each combination is equal to the judge wherever it is accepted, or refused with a reason that names
 what it has; one that is neither is printed and this exits with 1. The cases are those of
@@ -25,6 +25,7 @@ from frontend.attributes.outcomes import judge, opsets, rules  # pyright: ignore
 def main() -> int:
     parser = argparse.ArgumentParser(description="operator x attribute x opset, judged")
     parser.add_argument("--op", nargs="*", help="only these operators")
+    parser.add_argument("--ends", action="store_true", help="first and last form of each operator")
     parser.add_argument("--every", action="store_true", help="each case in every network around it")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parser.parse_args()
@@ -36,7 +37,7 @@ def main() -> int:
             if args.op and key[1] not in args.op:
                 continue
             total = counts.setdefault(".".join(filter(None, key)), Counter())
-            for opset in opsets(rules()[key], every=True):
+            for opset in opsets(rules()[key], every=not args.ends):
                 found, faults = judge(rules()[key], opset, Path(folder), every=args.every)
                 total.update(found)
                 total["opsets"] += 1

@@ -227,7 +227,7 @@ class Elementary:
         return self.function.floats(x)
 
     def in_onnx(self, x: X, apply: Apply[X]) -> X:
-        """As the function of that name."""
+        """Apply ONNX's function of that name."""
         return self.function.in_onnx(x, apply)
 
     def pick(self, channels: Sequence[int]) -> Elementary:
@@ -291,7 +291,7 @@ class Combined:
         return a + b if self.how == "add" else a * b
 
     def in_onnx(self, x: X, apply: Apply[X]) -> X:
-        """As a sum or a product of both chains."""
+        """Apply both chains, and ONNX's sum or product of them."""
         a, b = (
             reduce(lambda y, step: step.in_onnx(y, apply), steps, x)
             for steps in (self.first, self.second)

@@ -94,7 +94,7 @@ class Affine:
         )
 
     def in_onnx(self, x: X, apply: Apply[X]) -> X:
-        """As a product and a sum."""
+        """Apply ONNX's Mul and Add."""
         return apply("Add", (apply("Mul", (x,), {"value": self.scale}),), {"value": self.offset})
 
     def pick(self, channels: Sequence[int]) -> Affine:
@@ -144,7 +144,7 @@ class Clip:
         return x if self.hi is None else np.minimum(x, to_float(self.hi))
 
     def in_onnx(self, x: X, apply: Apply[X]) -> X:
-        """As Relu or Clip."""
+        """Apply ONNX's Relu or Clip."""
         if self.hi is None and self.lo is not None and not self.lo:
             return apply("Relu", (x,), {})
         bounds = {"min": self.lo, "max": self.hi}
@@ -200,7 +200,7 @@ class Leaky:
     rises = is_monotone
 
     def in_onnx(self, x: X, apply: Apply[X]) -> X:
-        """As LeakyRelu, with a slope for each channel."""
+        """Apply ONNX's LeakyRelu, with a slope for each channel."""
         return apply("LeakyRelu", (x,), {"slope": self.slope})
 
     def pick(self, channels: Sequence[int]) -> Leaky:

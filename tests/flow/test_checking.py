@@ -61,6 +61,18 @@ def test_one_step_too_many_is_a_fault(tmp_path: Path) -> None:
     assert done.differ - exact.differ in (0, 1)
 
 
+def test_frames_of_integers_have_no_decision_at_the_input(tmp_path: Path) -> None:
+    """Another integer at the input is another frame, and explains nothing."""
+    path, x, _ = ties(tmp_path)
+    graph = load_model(path)
+    codes = graph.source.quantize(x[:1])
+    boundaries = Boundaries(graph)
+    assert not list(boundaries._inputs(codes, codes))
+    other = codes + np.where(codes < 0, 1, -1)
+    y = graph.sink.dequantize(graph.run(other))
+    assert not flow.check(path, inputs=codes, outputs=y, progress=silent).ok
+
+
 @pytest.mark.parametrize("scale", [0.5, 1.1, -1.0])
 def test_another_network_is_told(small_model: Path, scale: float) -> None:
     x = frames(40)

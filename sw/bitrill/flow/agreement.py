@@ -70,7 +70,7 @@ class Agreement:
         return MARGIN if self.graph.sink.functions else 1
 
     def _steps(self) -> Iterator[np.ndarray]:
-        """All errors up, all down, and random signs of them."""
+        """Combinations of the errors: every one up, every one down, then random signs."""
         rng = np.random.default_rng(0)
         for k in range(CORNERS if self.graph.sink.functions else 2):
             signs = rng.choice([-1.0, 1.0], self.errors.shape) if k > 1 else 1.0 - 2.0 * k

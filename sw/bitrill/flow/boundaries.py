@@ -130,10 +130,13 @@ class Boundaries:
         return y
 
     def _inputs(self, x: np.ndarray, edge: np.ndarray) -> Iterator[Flip]:
-        """Decisions of the first quantizer that a float32 division may take otherwise."""
+        """Decisions of the first quantizer that a float32 division may take otherwise.
+
+        Frames of integers are decided already, and so are those of a raw input.
+        """
         source = self.graph.source
         quantizer = source.quantizer
-        if quantizer is None:
+        if quantizer is None or x.dtype.kind != "f":
             return
         wide = x.astype(np.float64)
         size = np.abs(wide) + np.abs(quantizer.levels[np.isfinite(quantizer.levels)]).max(initial=0)
