@@ -19,7 +19,6 @@ from ..symbolic import (
     as_objects,
     brief,
     check_exact,
-    check_floats,
     per_channel,
 )
 from . import activations, addition
@@ -125,7 +124,6 @@ def combined(call: Call, op: str) -> Known:
     if op == "Div" and constant == 0:
         raise RefusedError("data must not stand in the denominator")
     values = per_channel(call.exact(constant, "its constant"), data, what="its constant")
-    check_floats(call.value(constant), "its constant")
     if op == "Div":
         step = Affine(tuple(_reciprocal(v) for v in values))
     elif op == "Mul":
@@ -145,7 +143,8 @@ def _fold(call: Call, a: Const | Quantized, b: Const | Quantized, op: str) -> Kn
         if isinstance(one, Quantized) and single and scales:
             return _rescaled(call, one, index, op)
     whole = all(isinstance(v, Const) and v.array.dtype == np.int64 for v in (a, b))
-    first, second = call.exact(0, "its operand"), call.exact(1, "its operand")
+    kind = "any" if whole else "floats"
+    first, second = (call.exact(i, "its operand", like=kind) for i in (0, 1))
     try:
         shape = np.broadcast_shapes(first.shape, second.shape)
     except ValueError:
@@ -202,10 +201,10 @@ def power(call: Call) -> Known:
         if call.node.op != "Pow":
             raise RefusedError("its base must be a constant, not data")
         return activations.powered(call, base)
-    base = call.exact(0, "its base")
+    base = call.exact(0, "its base", like="any")
     exponent = {"Sqrt": Fraction(1, 2), "Reciprocal": Fraction(-1)}.get(call.node.op)
     if exponent is None:
-        exponent = call.number(1, "its exponent")
+        exponent = call.number(1, "its exponent", like="any")
     rules = {
         Fraction(1): lambda v: v,
         Fraction(2): lambda v: v * v,
@@ -249,12 +248,14 @@ def relu(call: Call) -> Known:
 )
 def clip(call: Call) -> Known:
     """Clip to bounds that are attributes (before opset 11) or inputs."""
+    x = call.value(0)
+    whole = isinstance(x, Const) and x.array.dtype == np.int64
     bounds: list[Fraction | None] = []
     for i, name in ((1, "min"), (2, "max")):
         if name in call.attributes:
             bounds.append(call.fraction(name, 0.0))
         elif call.has(i):
-            bound = call.number(i, f"its {name}")
+            bound = call.number(i, f"its {name}", like="any" if whole else "data")
             if isinstance(bound, Surd):
                 raise RefusedError(f"its {name} must be rational")
             bounds.append(bound)
@@ -263,7 +264,6 @@ def clip(call: Call) -> Known:
     lo, hi = bounds
     if lo is not None and hi is not None and lo > hi:
         raise RefusedError(f"its min must not be above its max, not {brief(lo)} and {brief(hi)}")
-    x = call.value(0)
     if not isinstance(x, Data):
         return _clipped(call, lo, hi)
     return x if lo is None and hi is None else call.then(x, Clip(lo, hi))
@@ -278,7 +278,7 @@ def _clipped(call: Call, lo: Fraction | None, hi: Fraction | None) -> Const:
             clipped = array if ends[0] is None else np.maximum(array, ends[0])
             clipped = clipped if ends[1] is None else np.minimum(clipped, ends[1])
             return Const(clipped.astype(array.dtype))
-    out, inner = call.exact(0, "its operand"), Clip(lo, hi)
+    out, inner = call.exact(0, "its operand", like="any"), Clip(lo, hi)
     flat = [inner(v, 0) for v in out.reshape(-1)]
     made = np.empty(out.shape, object)
     made.reshape(-1)[:] = flat

@@ -29,7 +29,7 @@ def extreme(call: Call) -> Known:
         out = cast("Data", _of_two(Call(call.builder, call.node, [out, other])))
     for i, value in enumerate(call.values):
         if not isinstance(value, Data):
-            bounds = per_channel(call.exact(i, "its bound"), out, what="its bound")
+            bounds = per_channel(call.exact(i, "its bound", like="data"), out, what="its bound")
             out = _bounded(call, out, bounds)
     return out
 
@@ -74,7 +74,8 @@ def _bounded(call: Call, x: Data, bounds: tuple[Real, ...]) -> Data:
 def _extreme_constant(call: Call) -> Known:
     """Compare constants: int64 as ONNX does, everything else exactly."""
     whole = all(isinstance(v, Const) and v.array.dtype == np.int64 for v in call.values)
-    arrays = [call.exact(i, "its operand") for i in range(len(call.values))]
+    kind = "any" if whole else "floats"
+    arrays = [call.exact(i, "its operand", like=kind) for i in range(len(call.values))]
     try:
         shape = np.broadcast_shapes(*(a.shape for a in arrays))
     except ValueError:

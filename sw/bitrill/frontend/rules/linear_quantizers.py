@@ -181,7 +181,7 @@ def grid_of(
         given = call.value(zero)
         if not isinstance(given, Const) or given.array.dtype != np.int64:
             raise RefusedError("its zero point must be constant integers")
-        zeros = call.exact(zero, "its zero point")
+        zeros = call.exact(zero, "its zero point", like="any")
         kind = _named(call, stored_kind(given.array) or kind)
         lo, hi = limits_of(kind)
         if any(not lo <= z <= hi for z in zeros.flat):

@@ -36,7 +36,7 @@ _LAYOUTS = {2: "NC", 4: "NCHW"}
 def multi_threshold(call: Call) -> Known:
     """Become a `Threshold`, or the design's input quantizer on the model's float input."""
     x = call.builder.settle(call.data(0))
-    table = call.exact(1, "its thresholds")
+    table = call.exact(1, "its thresholds", like="any")
     if table.ndim != 2:
         raise RefusedError(f"its thresholds must be [channels, N], not {list(table.shape)}")
     bounds = [_column(call, x, table[:, k]) for k in range(table.shape[1])]

@@ -44,7 +44,7 @@ FLAGS: dict[str, type] = {"signed": int, "narrow": int, "rounding_mode": str}
 @rule("BipolarQuant", domain=QONNX, inputs=2, layout="same")
 def bipolar_quant(call: Call) -> Known:
     """Take the sign of the input, as +-scale."""
-    scale = _nonzero(call.exact(1, "its scale"))
+    scale = _nonzero(call.exact(1, "its scale", like="any"))
     # a negative scale must not turn the sign: the quantizer itself has scale 1
     return _apply(call, BIPOLAR, "ROUND", scale, None, unit=True)
 
@@ -57,9 +57,9 @@ def quant(call: Call) -> Known:
         if call.attributes.get(name) not in (0, 1):
             raise RefusedError(f"attribute {name} must be 0 or 1, not {call.attributes.get(name)}")
     rounding = rounding_mode(call, "ROUND")
-    scale = _nonzero(call.exact(1, "its scale"))
-    zero = call.exact(2, "its zero point")
-    widths = call.exact(3, "its bit width")
+    scale = _nonzero(call.exact(1, "its scale", like="any"))
+    zero = call.exact(2, "its zero point", like="any")
+    widths = call.exact(3, "its bit width", like="any")
     types = {b: integer_type(call, int(b)) for b in _different(call, widths, rounding)}
     given = rounding, scale, None if not zero.any() else zero
     if len(types) == 1:
@@ -89,7 +89,7 @@ def log_quant(call: Call) -> Known:
     if not 1 <= bits <= LARGEST_BITS:
         raise RefusedError(f"attribute bits must be 1 to {LARGEST_BITS}, not {bits}")
     call.data(0)
-    scale = call.exact(1, "its scale")
+    scale = call.exact(1, "its scale", like="any")
     if any(sign(s) <= 0 for s in scale.flat):
         raise RefusedError("its scale must be above 0")
     return _apply(call, IntType(0, 1 << (1 << bits) - 2, "log2"), "ROUND", scale, None)

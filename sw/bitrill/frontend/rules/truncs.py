@@ -87,7 +87,7 @@ def _range(x: Data, grid: Affine, step: Fraction, rounding: Rounding) -> IntType
 
 
 def _rational(call: Call, i: int, what: str) -> Fraction:
-    value = call.number(i, what)
+    value = call.number(i, what, like="any")
     if isinstance(value, Surd):
         raise RefusedError(f"{what} must be rational")
     return value

@@ -6,7 +6,7 @@ what does not have that form. What the rule appends to the graph goes through `C
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -17,11 +17,20 @@ from ..reader import limits
 from ..reader.model import Attribute, Node
 from . import grids, orders
 from .builder import GraphBuilder, Made
-from .constants import Const, Quantized, check_exact, exact_array
+from .constants import (
+    Const,
+    Quantized,
+    check_exact,
+    check_floats,
+    check_integers,
+    exact_array,
+)
 from .refusal import RefusedError
 from .values import Data, Known
 
 _Kind = TypeVar("_Kind")
+
+ElementType: TypeAlias = Literal["floats", "data", "any"]
 
 
 class Call:
@@ -130,20 +139,28 @@ class Call:
             )
         return turned
 
-    def exact(self, i: int, what: str) -> np.ndarray:
-        """Constant input ``i``, as an object array of exact numbers."""
+    def exact(self, i: int, what: str, *, like: ElementType = "floats") -> np.ndarray:
+        """Constant input ``i``, as an object array of exact numbers.
+
+        ``like``: its type in the file must be one of ``"floats"``, that of the node's ``"data"``, or
+        ``"any"``.
+        """
         v = self.value(i)
         if not isinstance(v, Const | Quantized):
             raise RefusedError(f"{what} must be a constant, not depend on the model's input")
+        if like == "data" and any(isinstance(d, Data) and d.stored for d in self.values):
+            check_integers(v, what)
+        elif like != "any":
+            check_floats(v, what)
         array = exact_array(v, self.builder.work)
         if array.size == 0:
             raise RefusedError(f"{what} must not be empty")
         check_exact(array.reshape(-1).tolist())
         return array
 
-    def number(self, i: int, what: str) -> Real:
-        """Constant input ``i``, a single exact number."""
-        array = self.exact(i, what)
+    def number(self, i: int, what: str, *, like: ElementType = "floats") -> Real:
+        """Constant input ``i``, a single exact number; ``like`` as `exact` takes it."""
+        array = self.exact(i, what, like=like)
         if array.size != 1:
             raise RefusedError(f"{what} must be a single number, not of shape {list(array.shape)}")
         return array.reshape(-1)[0]

@@ -60,6 +60,12 @@ def check_floats(value: object, what: str) -> None:
         )
 
 
+def check_integers(value: object, what: str) -> None:
+    """Refuse a constant of floats where the operator computes with integers."""
+    if not isinstance(value, Const) or value.array.dtype.kind not in "iu":
+        raise RefusedError(f"{what} must be integers of one type with its data, not floats")
+
+
 class Work:
     """Counts the exact arithmetic done for one model, so that no file asks for hours of it."""
 
