@@ -99,6 +99,13 @@ def test_wide_accumulators() -> None:
     assert (op.eval(at) == found.eval(at)).all()
 
 
+def test_a_steep_channel_beside_a_flat_one_is_refused() -> None:
+    """The shift of the flat one gives the steep one an offset beyond 64 bits."""
+    k = np.arange(1, 256)
+    limits = np.array([np.full(255, 1 << 28), 3001 * k])
+    assert threshold(IntType(-(1 << 30), 1 << 30), IntType(0, 255), limits, ()).requantized is None
+
+
 def test_a_sum_of_more_than_48_bits_is_refused() -> None:
     x = IntType(-(1 << 28), 1 << 28)
     limits = even(np.random.default_rng(1), x, 63, 1)

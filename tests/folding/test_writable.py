@@ -138,11 +138,11 @@ def test_a_lookup_behind_free_weights_is_refused() -> None:
         fold(graph, {}, "runtime")
 
 
-def test_a_sum_past_32_bits_is_refused() -> None:
+def test_a_sum_past_48_bits_is_refused() -> None:
     """The weights that are there stay within; those that may come do not."""
-    graph = layered(IntType(-(1 << 15), 1 << 14), IntType(0, (1 << 15) - 1))
+    graph = layered(IntType(-(1 << 23), 1 << 22), IntType(0, (1 << 23) - 1))
     fold(graph, {"fc": {"coding": "integer"}})
-    with pytest.raises(SpecError, match="fc: the accumulator must fit 32 bits, not int34"):
+    with pytest.raises(SpecError, match="fc: accumulators and results must fit 48 bits, not int50"):
         fold(graph, {"fc": {"coding": "integer"}}, "runtime")
 
 

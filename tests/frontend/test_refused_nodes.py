@@ -139,7 +139,10 @@ CASES: dict[str, tuple[Build, str]] = {
         lambda n: n.dense(n.quant("x", 0.5), 5, 4),
         "its weights must take 6 features, not 5",
     ),
-    "accumulator too wide": (weights(bits=30.0, scale=1e-9), "the accumulator must fit 32 bits"),
+    "accumulator too wide": (
+        lambda n: n.dense(n.quant("x", 1e-3, bits=16.0), 6, 4, bits=32.0, scale=1e-9),
+        "accumulators and results must fit 48 bits, not int5",
+    ),
     "training batch norm": (
         at(14, lambda n: normed(n, ONES, ONES, ONES, ONES, training_mode=1)),
         "training_mode must be 0",

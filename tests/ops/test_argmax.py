@@ -89,7 +89,7 @@ def test_cost_counts_both_registers() -> None:
         ({"gain": np.ones(4)}, "top: gain must hold integers, not float64"),
         ({"k": 0}, r"top: top must be in 1\.\.4, not 0"),
         ({"k": 5}, r"top: top must be in 1\.\.4, not 5"),
-        ({"gain": np.full(4, 1 << 60)}, "top: scores must fit 48 bits, not 63"),
+        ({"gain": np.full(4, 1 << 60)}, "top: scores must fit 48 bits, not 62"),
         ({"impl": Impl(pe=2)}, "top: PE and SIMD of argmax must be 1, not 2 and 1"),
         ({"impl": Impl(simd=4)}, "top: PE and SIMD of argmax must be 1, not 1 and 4"),
     ],

@@ -175,14 +175,6 @@ def test_memory_holds_as_many_bits_as_x_has() -> None:
             {"operands": (Tensor((4,), IntType(0, 256)),)},
             r"l1: x must be integers of at most 8 bits, not uint9\[0\.\.256\]",
         ),
-        (
-            {
-                "weights": np.full((1, 70000), -32768),
-                "operands": (Tensor((70000,), IntType(0, 255)),),
-                "impl": None,
-            },
-            "l1: the accumulator must fit 32 bits, not ",
-        ),
         ({"impl": Impl(pe=3, simd=1)}, r"l1: PE must divide 2 rows, not 3 \(nearest: 2\)"),
         (
             {"impl": Impl(pe=1, simd=3)},

@@ -394,14 +394,6 @@ def test_cost_counts_the_replay_buffer_only_where_there_is_one() -> None:
             {"weights": np.array([[4, 0, 1, -2], [2, 2, 3, 1]]), "weight_type": POT},
             r"fc: weights must be values of pot\[-4\.\.4\], not 3 \(row 1, column 2\)",
         ),
-        (
-            {
-                "weights": np.full((2, 4), 2000),
-                "weight_type": IntType(0, 2000),
-                "operands": (Tensor((4,), IntType(0, 1 << 20)),),
-            },
-            "fc: the accumulator must fit 32 bits, not ",
-        ),
         ({"impl": Impl(pe=3, simd=1)}, r"fc: PE must divide 2 rows, not 3 \(nearest: 2\)"),
         ({"impl": Impl(pe=0, simd=1)}, r"fc: PE must divide 2 rows, not 0 \(nearest: 1\)"),
         (

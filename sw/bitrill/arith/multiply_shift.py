@@ -14,10 +14,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..ir import IntType
-
-SUM_BITS = 48
-"""The widest sum before the shift: what a DSP block accumulates."""
+from ..ir import WIDEST, IntType
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +42,7 @@ def multiply_shift(
     slopes = [_slopes(limits, lo, hi) for limits, lo, hi in rising]
     if any(above is not None and below >= above for below, above in slopes):
         return None
-    for shift in range(SUM_BITS):
+    for shift in range(WIDEST):
         known: list[tuple[int, int]] = []
         for channel, slope in zip(rising, slopes, strict=True):
             fit = _fit(*channel, *slope, shift)
@@ -146,9 +143,9 @@ def _in_range(
     fits: list[tuple[int, int]], inverted: np.ndarray, x: IntType, out: IntType, shift: int
 ) -> MultiplyShift | None:
     """Return the channels' gains and offsets together, None if a sum would have too many bits."""
-    gain, offset = np.array(fits, np.int64).T
     greatest = max(abs(x.lo), abs(x.hi))
-    offset = offset + (out.lo << shift)
-    if (int(gain.max()) * greatest + int(np.abs(offset).max())).bit_length() >= SUM_BITS:
+    gains, offsets = [g for g, _ in fits], [a + (out.lo << shift) for _, a in fits]
+    if (max(gains) * greatest + max(map(abs, offsets))).bit_length() >= WIDEST:
         return None
-    return MultiplyShift(np.where(inverted, -gain, gain), offset, shift)
+    gain = np.array(gains, np.int64)
+    return MultiplyShift(np.where(inverted, -gain, gain), np.array(offsets, np.int64), shift)

@@ -132,7 +132,7 @@ def _fault(node: Operator, field: str, old: np.ndarray, new: np.ndarray) -> str:
     if field == "inverted":
         return "" if np.isin(new, (0, 1)).all() else "must be 0 or 1 for each channel"
     if isinstance(node, MatVec | Depthwise):
-        wrong = ~np.isin(new, node.weight_type.values())
+        wrong = node.weight_type.outside(new)
         what = f"values of {node.weight_type}"
     else:
         x = node.x.type

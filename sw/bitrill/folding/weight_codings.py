@@ -125,7 +125,7 @@ def _fitting(node: MatVec | Depthwise, choice: str) -> IntType:
             f" {node.weight_type}"
         )
     if not type.holds(w):
-        row, column = np.argwhere(~np.isin(w, type.values()))[0].tolist()
+        row, column = np.argwhere(type.outside(w))[0].tolist()
         raise SpecError(
             f"{node.name}: weights of {KEY} {choice!r} must be values of {type},"
             f" not {w[row, column]} (row {row}, column {column})"

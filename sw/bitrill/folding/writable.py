@@ -19,7 +19,7 @@ def free_weights(graph: Graph, folding: Mapping[str, Any], style: Style) -> Grap
     `style_of` tells which are. Integers become all those of their bits, accumulators and all that
     follows as wide as any such weights can make them; thresholds stay, in their wider range.
     Operators that cannot have free weights stay as they are: a matrix behind a zero padding that is
-    one bit wide (`MatVec.inside`) is one. Raises `SpecError` for an accumulator past 32
+    one bit wide (`MatVec.inside`) is one. Raises `SpecError` for an accumulator past 48
     bits, for a table of inputs behind free weights, which has no entries for other sums, and for
     both styles in one graph: an access to registers resets the network between frames, and with it
     the place in a stream.

@@ -26,13 +26,14 @@ from .operator import (
 from .schedule import Rule, Schedule, Stream, pipeline, port
 from .structure import Coefficients, Structure, bits_for, different_bits, is_deep, turned_bits
 from .tables import Note, Table
-from .types import BIPOLAR, IntType, Tensor
+from .types import BIPOLAR, WIDEST, IntType, Tensor
 
 __all__ = [
     "BIPOLAR",
     "CODINGS",
     "INPUT",
     "INTERVAL",
+    "WIDEST",
     "Activation",
     "Buffered",
     "Choice",

@@ -19,7 +19,7 @@ from . import registry
 from .schedule import Schedule
 from .structure import Coefficients, Structure
 from .tables import Table
-from .types import Tensor
+from .types import WIDEST, Tensor
 
 Style = Literal["folded", "parallel", "search", "unrolled", "runtime", "streamed", "requantize"]
 Memory = Literal["distributed", "block"]
@@ -156,6 +156,11 @@ class Operator(ABC):
                 f" not {len(self.inputs)} and {len(self.operands)}"
             )
         self.validate()
+        for t in (*self.operands, *self.results):
+            if t.type.bits > WIDEST:
+                raise SpecError(
+                    f"{self.name}: accumulators and results must fit {WIDEST} bits, not {t.type}"
+                )
         if self.impl is not None:
             self.check_impl(self.impl)
 

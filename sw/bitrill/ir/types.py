@@ -102,6 +102,10 @@ class IntType:
         """Return whether each of ``values`` is a value of the type."""
         return values.size == 0 or self.coding.holds(values)
 
+    def outside(self, values: np.ndarray) -> np.ndarray:
+        """Return which of ``values`` are no values of the type."""
+        return ~np.isin(values, [v for v in np.unique(values) if self.holds(v)])
+
     def encode(self, values: np.ndarray) -> np.ndarray:
         """Values to codes, int64 in ``0 .. 2**bits - 1``: what the wires carry."""
         return self.coding.encode(np.asarray(values).astype(np.int64))
@@ -115,6 +119,9 @@ class IntType:
 
 
 BIPOLAR = IntType.of(Bipolar(-1, 1))
+
+WIDEST = 48
+"""Bits of the widest integers on an edge: what a DSP block accumulates, and float64 holds."""
 
 
 @dataclass(frozen=True)

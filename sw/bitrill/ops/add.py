@@ -57,8 +57,6 @@ class Add(Buffered):
                 f"{self.name}: operands must have equal shapes,"
                 f" not {' and '.join('x'.join(map(str, s)) for s in shapes)}"
             )
-        if max(abs(self.y.type.lo), abs(self.y.type.hi)) >= 1 << 31:
-            raise SpecError(f"{self.name}: the sum must fit 32 bits, not {self.y.type}")
 
     def divided(self) -> tuple[str, int]:
         return "elements", self.x.size

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ..errors import SpecError
 from ..ir import (
+    WIDEST,
     Choice,
     Cost,
     Impl,
@@ -44,8 +46,10 @@ class ArgMax(Operator):
         freeze_channels(self, "gain", "offset")
         if not self.plain:
             must_be_numbers(self)
-        if self._bound >= 1 << 48:
-            raise SpecError(f"{self.name}: scores must fit 48 bits, not {self._bound.bit_length()}")
+        if self.score_type.bits > WIDEST:
+            raise SpecError(
+                f"{self.name}: scores must fit {WIDEST} bits, not {self.score_type.bits}"
+            )
         if not 1 <= self.k <= self.x.channels:
             raise SpecError(f"{self.name}: top must be in 1..{self.x.channels}, not {self.k}")
 
@@ -65,17 +69,11 @@ class ArgMax(Operator):
         places = () if self.x.size == self.x.channels else self.x.shape[:-1]
         return Tensor((*places, self.k), IntType.for_range(lo=0, hi=self.x.channels - 1))
 
-    @property
-    def _bound(self) -> int:
-        x = max(abs(self.x.type.lo), abs(self.x.type.hi))
-        gain, offset = (max(map(abs, a.tolist())) for a in (self.gain, self.offset))
-        return 2 * (gain * x + offset)
-
-    @property
+    @cached_property
     def score_type(self) -> IntType:
         """The integers that hold every score."""
-        t = self.x.type
-        values = np.stack([self.gain * e + self.offset for e in (t.lo, t.hi)])
+        t, gain, offset = self.x.type, self.gain.astype(object), self.offset.astype(object)
+        values = np.stack([gain * e + offset for e in (t.lo, t.hi)])
         return IntType.for_range(lo=int(values.min()), hi=int(values.max()))
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:

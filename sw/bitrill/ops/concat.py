@@ -37,8 +37,6 @@ class Concat(Buffered):
         if any(f != fronts[0] for f in fronts):
             shapes = " and ".join("x".join(map(str, t.shape)) for t in self.operands)
             raise SpecError(f"{self.name}: operands must agree in all but channels, not {shapes}")
-        if max(abs(self.y.type.lo), abs(self.y.type.hi)) >= 1 << 31:
-            raise SpecError(f"{self.name}: the result must fit 32 bits, not {self.y.type}")
 
     def divided(self) -> tuple[str, int]:
         return "common channels", gcd(*(t.channels for t in self.operands))

@@ -73,10 +73,6 @@ class L1MatVec(Matrix):
             raise SpecError(
                 f"{self.name}: weights must have at most {WEIGHT_BITS} bits, not {given.bits}"
             )
-        if abs(self.accumulator.lo) >= 1 << 31:
-            raise SpecError(
-                f"{self.name}: the accumulator must fit 32 bits, not {self.accumulator}"
-            )
 
     def validate_impl(self, impl: Impl) -> None:
         must_be_style(self, impl)
@@ -120,12 +116,12 @@ class L1MatVec(Matrix):
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         x = xs[0].reshape(-1, self.cols).astype(np.int32)
         w = self.weights.astype(np.int32)
-        y = np.empty((len(x), self.rows), np.int32)
+        y = np.empty((len(x), self.rows), np.int32 if self.accumulator.bits <= 32 else np.int64)
         few = max(1, _CHUNK // self.cols)
         for start in range(0, len(x), few):
             part = x[start : start + few]
             distance = np.empty_like(part)
             for r, row in enumerate(w):
                 np.abs(np.subtract(part, row, out=distance), out=distance)
-                y[start : start + few, r] = -distance.sum(1, dtype=np.int32)
+                y[start : start + few, r] = -distance.sum(1, dtype=y.dtype)
         return y.reshape(len(xs[0]), *self.y.shape)

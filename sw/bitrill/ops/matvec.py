@@ -18,6 +18,9 @@ _PACKED_VECTORS = 8
 """Most vectors for which a large binary matrix is multiplied as packed bits, not by BLAS."""
 
 
+WEIGHT_BITS = 32
+"""Bits of the widest weights; sums of as many as memory holds fit 64 bits."""
+
 STYLES = unit_styles()
 """Styles that a matrix can be built in."""
 
@@ -36,9 +39,11 @@ def check_weights(name: str, weights: np.ndarray, type: IntType) -> None:
         raise SpecError(
             f"{name}: the type of weights must not be {type}, which activations alone have"
         )
+    if (bits := IntType.for_range(lo=type.lo, hi=type.hi).bits) > WEIGHT_BITS:
+        raise SpecError(f"{name}: weights must have at most {WEIGHT_BITS} bits, not {bits}")
     if type.holds(weights):
         return
-    row, column = np.argwhere(~np.isin(weights, type.values()))[0].tolist()
+    row, column = np.argwhere(type.outside(weights))[0].tolist()
     raise SpecError(
         f"{name}: weights must be values of {type}, not {weights[row, column]}"
         f" (row {row}, column {column})"
@@ -111,10 +116,6 @@ class MatVec(Matrix):
                 f"{self.name}: weights must have {self.x.channels} columns, not {self.cols}"
             )
         check_weights(self.name, self.weights, self.weight_type)
-        if max(abs(self.accumulator.lo), abs(self.accumulator.hi)) >= 1 << 31:
-            raise SpecError(
-                f"{self.name}: the accumulator must fit 32 bits, not {self.accumulator}"
-            )
         if self.inside is not None:
             self._validate_inside(self.inside)
 
@@ -169,8 +170,8 @@ class MatVec(Matrix):
         if self.free:
             ends = [w * x for w in (self.weight_type.lo, self.weight_type.hi) for x in (lo, hi)]
             return IntType.for_range(lo=self.cols * min(ends), hi=self.cols * max(ends))
-        pos = np.where(self.weights > 0, self.weights, 0).sum(1)
-        neg = np.where(self.weights < 0, self.weights, 0).sum(1)
+        pos = np.where(self.weights > 0, self.weights, 0).sum(1).astype(object)
+        neg = np.where(self.weights < 0, self.weights, 0).sum(1).astype(object)
         return IntType.for_range(
             lo=int((pos * lo + neg * hi).min()), hi=int((pos * hi + neg * lo).max())
         )

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..arith.multiply_shift import SUM_BITS
 from ..errors import SpecError
 from ..ir import (
+    WIDEST,
     Cost,
     EvenLanes,
     Impl,
@@ -54,13 +54,13 @@ class Requantize(EvenLanes):
         freeze_channels(self, "gain", "offset")
         if not self.out.coding.binary:
             raise SpecError(f"{self.name}: the result must be integers, not {self.out}")
-        if not 0 <= self.shift < SUM_BITS:
-            raise SpecError(f"{self.name}: shift must be in 0..{SUM_BITS - 1}, not {self.shift}")
+        if not 0 <= self.shift < WIDEST:
+            raise SpecError(f"{self.name}: shift must be in 0..{WIDEST - 1}, not {self.shift}")
         x = max(abs(self.x.type.lo), abs(self.x.type.hi))
         gain, offset = (max(map(abs, a.tolist())) for a in (self.gain, self.offset))
         bits = (gain * x + offset).bit_length() + 1
-        if bits > SUM_BITS:
-            raise SpecError(f"{self.name}: the sum must fit {SUM_BITS} bits, not {bits}")
+        if bits > WIDEST:
+            raise SpecError(f"{self.name}: the sum must fit {WIDEST} bits, not {bits}")
 
     def stored_bits(self, impl: Impl) -> int:
         return self.cost().weight_bits

@@ -64,8 +64,8 @@ def _narrow_weights(graph: Graph, node: MatVec) -> Graph:
 
 def _drop_levels(graph: Graph, node: Threshold) -> Graph:
     levels, x = node.levels, node.x.type
-    first = (node.thresholds <= x.values()[0]).sum(1)
-    last = (node.thresholds <= x.values()[-1]).sum(1)
+    first = (node.thresholds <= x.lo).sum(1)
+    last = (node.thresholds <= x.hi).sum(1)
     lo = int(np.where(node.inverted, levels - last, first).min())
     hi = int(np.where(node.inverted, levels - first, last).max())
     if lo == hi:  # a constant result keeps one threshold, which is always or never reached

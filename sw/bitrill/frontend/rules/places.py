@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ...exact import Real, Surd, sign
+from ...ir import WIDEST, IntType
 from ...ops import Pad
 from ...real import Affine, at
 from ..reader import limits
@@ -169,6 +170,6 @@ def integer_of(
     if len(integers) > 1:
         raise RefusedError(f"{what} must be the same integer on all channels")
     integer = integers.pop() if integers else 0
-    if abs(integer) >= 1 << 31:
-        raise RefusedError(f"{what} must be an integer of at most 32 bits on the grid of its data")
+    if IntType.for_range(lo=-abs(integer), hi=abs(integer)).bits > WIDEST:
+        raise RefusedError(f"{what} must fit {WIDEST} bits on the grid of its data")
     return integer

@@ -17,14 +17,7 @@ from ..reader import limits
 from ..reader.model import Attribute, Node
 from . import grids, orders
 from .builder import GraphBuilder, Made
-from .constants import (
-    Const,
-    Quantized,
-    check_exact,
-    check_floats,
-    check_integers,
-    exact_array,
-)
+from .constants import Const, Quantized, check_exact, check_floats, check_integers, exact_array
 from .refusal import RefusedError
 from .values import Data, Known
 
@@ -142,8 +135,8 @@ class Call:
     def exact(self, i: int, what: str, *, like: ElementType = "floats") -> np.ndarray:
         """Constant input ``i``, as an object array of exact numbers.
 
-        ``like``: its type in the file must be one of ``"floats"``, that of the node's ``"data"``, or
-        ``"any"``.
+        ``like``: its type in the file must be one of ``"floats"``, that of the node's ``"data"``,
+        or ``"any"``.
         """
         v = self.value(i)
         if not isinstance(v, Const | Quantized):

@@ -15,7 +15,7 @@ from math import prod
 import numpy as np
 
 from ...exact import Real, common_denominator, floor, sign
-from ...ir import Function, IntType
+from ...ir import WIDEST, Function, IntType
 from .refusal import RefusedError
 
 PAIRS = 1 << 20
@@ -24,8 +24,8 @@ PAIRS = 1 << 20
 PLACES = 192
 """Binary places to which an irrational ratio of scales is known."""
 
-ROUNDED = 33
-"""Largest error of a sum's key with such a ratio, a power of two: values have at most 32 bits."""
+ROUNDED = WIDEST + 1
+"""Largest error of a sum's key with such a ratio, as a power of two: values fit `WIDEST` bits."""
 
 UNIT_BITS = 256
 """Bits of the integers in the ratio of the scales; there is one sum of such for each pair."""
