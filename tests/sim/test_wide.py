@@ -72,5 +72,5 @@ def test_wider_sums_are_refused_at_their_node(tmp_path: Path) -> None:
     x = net.quant("x", 1.0, bits=12.0)
     w = net.quant(net.const(np.full((64, 2), 2.0**31)), bits=32.0)
     model = net.proto(net.node("MatMul", x, w))
-    with pytest.raises(UnsupportedError, match="MatMul node 'matmul2': .* must fit 48 bits, not"):
+    with pytest.raises(UnsupportedError, match=r"MatMul node 'matmul2': .* must fit 48 bits, not"):
         imported(model, tmp_path)
