@@ -8,11 +8,11 @@ with a quantizer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
-from typing import Literal, TypeAlias, TypeGuard, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -228,13 +228,11 @@ Rounding = Literal[
 All but HALF_ODD are QONNX's. It is what HALF_EVEN in front of an odd zero point is behind it.
 """
 
-ROUNDINGS: tuple[str, ...] = get_args(Rounding)[:-1]
-"""QONNX's rounding modes, which a file may name."""
+ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)[:-1]
+"""QONNX's rounding modes."""
 
-
-def is_rounding(mode: str) -> TypeGuard[Rounding]:
-    """Whether ``mode`` is one of QONNX's rounding modes."""
-    return mode in ROUNDINGS
+ROUNDING_NAMES: Mapping[str, Rounding] = {**{m: m for m in ROUNDINGS}, "ROUND_TO_ZERO": "DOWN"}
+"""Rounding modes by the names that a file may give them; Brevitas writes the last one."""
 
 
 def round_real(x: Real, mode: Rounding) -> int:

@@ -297,6 +297,14 @@ def test_a_fixed_batch_of_one_takes_any():
         assert n.run(np.zeros((7, 2, 3), np.float32)).output.shape == (7, 6)
 
 
+def test_brevitas_name_of_rounding_to_zero_is_known():
+    constants = {"one": 1, "zero": 0, "four": 4}
+    n = network([quant("x", "y", rounding_mode="round_to_zero")], constants, (4,))
+    x = np.array([[-2.75, -0.5, 0.5, 3.75]], np.float32)
+    assert n.run(x).output.tolist() == [[-2, 0, 0, 3]]
+    assert n.quantizers[0].decide(Value.of(Fraction(-11, 4)), (0, 0)) == (-2, -2)
+
+
 def test_what_cannot_be_run_is_told(tmp_path: Path):
     odd = helper.make_node("Quant", ["x"], ["y"], name="odd", domain="os")
     with pytest.raises(UnsupportedError, match="odd: Quant of the domain 'os' cannot be run"):

@@ -16,71 +16,19 @@ import onnx
 import onnxruntime
 from onnx import numpy_helper
 
-from ..errors import BitrillError, MismatchError, SpecError, UnsupportedError
+from ..errors import BitrillError, SpecError, UnsupportedError
 from ..frontend.reader.functions import DOMAIN, l1_matmul_function, log_quant_function
-from ..real import ROUNDINGS, Rounding, round_real
+from ..real import ROUNDING_NAMES
 from ..storage import read_bytes
 from .bounds import Value
 from .power_node import PowerNode
-from .scalars import Index, Scalars, attributes, element
+from .quant_node import QuantNode, with_known_rounding
+from .scalars import Index, Scalars, attributes
 
 _QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant", "LogQuant")
 _DOMAINS = ("onnx.brevitas", "qonnx.custom_op.general", "finn.custom_op.general")
 _NEWEST_IR = 10
 _SPECIFIED = {"L1MatMul": l1_matmul_function, "LogQuant": log_quant_function}
-
-
-@dataclass(frozen=True)
-class QuantNode:
-    """A quantizer node: its integers ``lo..hi`` stand for ``(q - zero) * scale``."""
-
-    name: str
-    input: str
-    output: str
-    scale: np.ndarray
-    zero: np.ndarray
-    lo: int
-    hi: int
-    rounding: Rounding | None
-    """None for a bipolar quantizer, whose integers are -1 and +1."""
-
-    def decode(self, y: np.ndarray) -> np.ndarray:
-        """Return the integers, int64, that floats stand for; `MismatchError` if there are none."""
-        scale = self.scale.astype(np.float64)
-        q = np.rint(y / scale + self.zero)
-        # a float is on the grid if it is the nearest to its integer's product, or next to that
-        off = np.abs(y - (q - self.zero) * scale) > 2.0**-22 * np.abs(y)
-        wild = (q < self.lo) | (q > self.hi) | ((q == 0) & (self.rounding is None))
-        if np.any(off | wild | ~np.isfinite(y)):
-            first = tuple(int(i) for i in np.argwhere(off | wild | ~np.isfinite(y))[0])
-            raise MismatchError(
-                f"{self.name}: {float(y[first])!r} at {list(first)} is none of the values"
-                f" {self.lo}..{self.hi} times {float(np.ravel(scale)[0])!r}"
-            )
-        return q.astype(np.int64)
-
-    def encode(self, q: np.ndarray) -> np.ndarray:
-        """Return the float32 numbers that qonnx gives for integers."""
-        return (q.astype(np.float32) - self.zero) * self.scale
-
-    def exact(self, q: int, index: Index) -> Fraction:
-        """Return the real number that an integer stands for."""
-        return (q - element(self.zero, index)) * element(self.scale, index)
-
-    def decide(self, x: Value, index: Index, *, exact: bool = False) -> tuple[int, int]:
-        """Return the least and largest integer that x may give: in float32, or if ``exact``."""
-        v = x
-        if self.rounding is not None:
-            v = x / Value.of(element(self.scale, index)) + Value.of(element(self.zero, index))
-        ends = (v.lo, v.hi) if exact else (v.low, v.high)
-        if element(self.scale, index) < 0 and self.rounding is None:
-            raise UnsupportedError(f"{self.name}: a bipolar scale must be positive")
-        return self._decide(ends[0]), self._decide(ends[1])
-
-    def _decide(self, v: Fraction) -> int:
-        if self.rounding is None:
-            return 1 if v >= 0 else -1
-        return round_real(min(max(v, Fraction(self.lo)), Fraction(self.hi)), self.rounding)
 
 
 @dataclass(frozen=True)
@@ -111,7 +59,7 @@ class QonnxNetwork:
                 f" not {len(inputs)} and {len(graph.output)}"
             )
         self.input, self.output = inputs[0], graph.output[0].name
-        self.nodes = [self._any_batch(n) for n in graph.node]
+        self.nodes = [with_known_rounding(self._any_batch(n)) for n in graph.node]
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
         of_constants: dict[bool, list[QuantNode | PowerNode]] = {True: [], False: []}
         for node in self.nodes:
@@ -266,10 +214,8 @@ class QonnxNetwork:
             return QuantNode(name, *_ends(node), scale, constant(2), -1, 1, None)
         lo = -(1 << (bits - 1)) + narrow if signed else 0
         hi = (1 << (bits - 1)) - 1 if signed else (1 << bits) - 1 - narrow
-        mode = bytes(given.get("rounding_mode", b"ROUND")).decode().upper()
-        if mode not in ROUNDINGS:
-            raise UnsupportedError(f"{name}: rounding {mode} is none of {', '.join(ROUNDINGS)}")
-        return QuantNode(name, *_ends(node), scale, constant(2), lo, hi, cast("Rounding", mode))
+        mode = ROUNDING_NAMES[bytes(given.get("rounding_mode", b"ROUND")).decode()]
+        return QuantNode(name, *_ends(node), scale, constant(2), lo, hi, mode)
 
 
 def _check_known(node: onnx.NodeProto) -> None:

@@ -18,8 +18,9 @@ from ..errors import MismatchError
 from ..ir import INPUT, Activation, Graph
 from ..ops import Threshold
 from .bounds import Value
-from .executor import QonnxNetwork, QuantNode, Trace
+from .executor import QonnxNetwork, Trace
 from .power_node import PowerNode
+from .quant_node import QuantNode
 from .scalars import Index, Scalars
 
 EXACT_OUTPUTS = 256

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...exact import Surd, sign
 from ...ir import BIPOLAR, IntType, Quantizer
-from ...real import ROUNDINGS, Affine, Clip, Rounding, is_rounding, zip_channels
+from ...real import ROUNDING_NAMES, Affine, Clip, Rounding, zip_channels
 from ..reader import limits
 from ..reader.functions import DOMAIN, LARGEST_BITS, LOG_QUANT
 from ..symbolic import (
@@ -30,9 +30,6 @@ from ..symbolic import (
 from .matmul import widest
 from .quantized_constants import quantized_constant
 from .table import QONNX, rule
-
-ALIASES = {"ROUND_TO_ZERO": "DOWN"}
-"""Further names of rounding modes, which Brevitas writes."""
 
 DROPS_HALVES = ("ROUND", "HALF_EVEN", "DOWN", "HALF_DOWN")
 """Rounding modes that make 0 of minus one half, which is all that a signed width of 0 leaves."""
@@ -98,11 +95,11 @@ def log_quant(call: Call) -> Known:
 def rounding_mode(call: Call, default: str) -> Rounding:
     """Return the attribute ``rounding_mode``, which exporters write in either case."""
     mode = call.text_attribute("rounding_mode", default).upper()
-    mode = ALIASES.get(mode, mode)
-    if is_rounding(mode):
-        return mode
-    known = ", ".join((*ROUNDINGS, *ALIASES))
-    raise RefusedError(f"rounding_mode must be one of {known}, not {mode[:40]!r}")
+    if mode in ROUNDING_NAMES:
+        return ROUNDING_NAMES[mode]
+    raise RefusedError(
+        f"rounding_mode must be one of {', '.join(ROUNDING_NAMES)}, not {mode[:40]!r}"
+    )
 
 
 def integer_type(call: Call, bits: int) -> IntType:
