@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import onnx
 from bitrill.ir import Graph
-from frontend.float_evaluator import U, Undecided, evaluate
+from frontend.float_evaluator import evaluate
+from frontend.float_numbers import U, Undecided
 
 
 def agrees(

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import erf
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from frontend.float_evaluator import Num
+from frontend.float_numbers import Num, U, Undecided
 
 _erf = np.vectorize(erf, otypes=[np.float64])
 
@@ -66,15 +64,24 @@ def functions(attrs: dict[str, Any]) -> dict[str, tuple[Callable[[np.ndarray], n
     }
 
 
-def function_step(op: str, x: Num, attrs: dict[str, Any]) -> Num | None:
-    """The function ``op`` of ``x``, or None where there is none of that name."""
-    from frontend.float_evaluator import Num, U, Undecided
-
+def function_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num | None:
+    """The function ``op`` of one number, or None where there is none of that name."""
+    if not a:
+        return None
+    x = a[0]
     if op == "Sign":
         if (np.abs(x.v) <= x.e)[x.e > 0].any():
             raise Undecided
         return Num.of(np.sign(x.v))
+    if op == "ThresholdedRelu":
+        bound = float(np.float32(attrs.get("alpha", 1.0)))
+        if (np.abs(x.v - bound) <= x.e)[x.e > 0].any():
+            raise Undecided
+        above = x.v > bound
+        return Num(np.where(above, x.v, 0.0), np.where(above, x.e, 0.0))
     if op in ("Exp", "Log"):
+        if op == "Log" and (x.v - x.e <= 0).any():
+            raise Undecided
         f = np.exp if op == "Exp" else np.log
         error = f(x.v + x.e) - f(x.v - x.e)
         return Num(f(x.v), error + 64 * U * (np.abs(f(x.v)) + 1))

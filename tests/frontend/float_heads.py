@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from frontend.float_numbers import Num, U, Undecided
 
 
-def softmax(x: Any, axis: int, *, logarithm: bool) -> Any:
+def softmax(x: Num, axis: int, *, logarithm: bool) -> Num:
     """Softmax, or its logarithm; the bound follows from that of the exponents' differences."""
-    from frontend.float_evaluator import Num, U
-
     low = x.v - x.v.max(axis, keepdims=True)
     powers = np.exp(low)
     total = powers.sum(axis, keepdims=True)
@@ -21,10 +20,15 @@ def softmax(x: Any, axis: int, *, logarithm: bool) -> Any:
     return Num(powers / total, np.expm1(2 * error) * powers / total)
 
 
-def decided(x: Any, axis: int, k: int, *, largest: bool) -> np.ndarray:
-    """Indices of the first ``k``, of equal ones the lowest; `Undecided` where bounds overlap."""
-    from frontend.float_evaluator import Undecided
+def softmax_before_13(x: Num, attrs: dict[str, Any], *, logarithm: bool) -> Num:
+    """Softmax over all axes from ``axis`` on, together, as it was before opset 13."""
+    axis = attrs.get("axis", 1) % x.v.ndim
+    flat = x.map(lambda t: t.reshape(int(np.prod(t.shape[:axis])), -1))
+    return softmax(flat, 1, logarithm=logarithm).map(lambda t: t.reshape(x.v.shape))
 
+
+def decided(x: Num, axis: int, k: int, *, largest: bool) -> np.ndarray:
+    """Indices of the first ``k``, of equal ones the lowest; `Undecided` where bounds overlap."""
     v = np.moveaxis(-x.v if largest else x.v, axis, -1)
     e = np.moveaxis(np.broadcast_to(x.e, x.v.shape), axis, -1)
     order = np.argsort(v, -1, kind="stable")
@@ -36,10 +40,8 @@ def decided(x: Any, axis: int, k: int, *, largest: bool) -> np.ndarray:
     return np.moveaxis(order[..., :k], -1, axis)
 
 
-def top_k(a: list[Any], attrs: dict[str, Any]) -> tuple[Any, Any]:
+def top_k(a: list[Any], attrs: dict[str, Any]) -> tuple[Num, Num]:
     """Values and indices of TopK."""
-    from frontend.float_evaluator import Num
-
     x, axis = a[0], attrs.get("axis", -1)
     k = a[1].ints[0] if len(a) > 1 else attrs["k"]
     order = decided(x, axis, k, largest=bool(attrs.get("largest", 1)))
@@ -48,10 +50,8 @@ def top_k(a: list[Any], attrs: dict[str, Any]) -> tuple[Any, Any]:
     return values, Num.of(order.astype(np.int64))
 
 
-def head_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Any:
+def head_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num | None:
     """The result of an operator of this module; None for any other."""
-    from frontend.float_evaluator import Num
-
     if op in ("Softmax", "LogSoftmax"):
         return softmax(a[0], attrs.get("axis", -1), logarithm=op == "LogSoftmax")
     if op in ("ArgMax", "ArgMin"):

@@ -6,7 +6,7 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-from frontend.float_evaluator import Num, add, div, sure, total
+from frontend.float_numbers import Num, add, div, sure, total
 from onnx import numpy_helper
 
 
@@ -16,6 +16,7 @@ def pad(a: list[Any], attrs: dict[str, Any]) -> Num:
     given = a[1].ints if len(a) > 1 and a[1] else list(attrs["pads"])
     axes = [k % rank for k in a[3].ints] if len(a) > 3 and a[3] else list(range(rank))
     value = a[2].v.item() if len(a) > 2 and a[2] else attrs.get("value", 0.0)
+    mode: Any = attrs.get("mode", b"constant").decode()
     front, back = given[: len(axes)], given[len(axes) :]
     v, e = x.v, x.e
     for axis, f, b in zip(axes, front, back, strict=True):
@@ -23,8 +24,11 @@ def pad(a: list[Any], attrs: dict[str, Any]) -> Num:
         kept[axis] = slice(max(0, -f), v.shape[axis] - max(0, -b))
         width = [(0, 0)] * rank
         width[axis] = (max(0, f), max(0, b))
-        v = np.pad(v[tuple(kept)], width, constant_values=value)
-        e = np.pad(e[tuple(kept)], width)
+        v, e = v[tuple(kept)], e[tuple(kept)]
+        if mode == "constant":
+            v, e = np.pad(v, width, constant_values=value), np.pad(e, width)
+        else:
+            v, e = (np.pad(t, width, mode=mode) for t in (v, e))
     return Num(v, e)
 
 
@@ -45,8 +49,9 @@ def reduced(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
     axes = tuple(k % x.v.ndim for k in axes) or tuple(range(x.v.ndim))
     keep = bool(attrs.get("keepdims", 1))
     n = int(np.prod([x.v.shape[k] for k in axes]))
-    if op == "ReduceMax":
-        return Num(x.v.max(axes, keepdims=keep), x.e.max(axes, keepdims=keep))
+    if op in ("ReduceMax", "ReduceMin"):
+        best = x.v.max if op == "ReduceMax" else x.v.min
+        return Num(best(axes, keepdims=keep), x.e.max(axes, keepdims=keep))
     y = total(x, axes, keep)
     return y if op == "ReduceSum" else div(y, Num.of(float(n)))
 
@@ -54,6 +59,8 @@ def reduced(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
 def resized(a: list[Any], attrs: dict[str, Any]) -> Num:
     """Resize, mode nearest: each axis on its own, every place mapped back by the formulas."""
     x = a[0]
+    if attrs.get("mode", b"nearest") != b"nearest":
+        raise NotImplementedError("Resize between places")
     rank = x.v.ndim
     old = len(a) == 2
     axes = [k % rank for k in attrs.get("axes", range(rank))]
@@ -111,7 +118,7 @@ def more_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num | None:
     """The result of an operator of this module; None for any other."""
     if op == "Pad":
         return pad(a, attrs)
-    if op in ("ReduceMax", "ReduceSum", "ReduceMean"):
+    if op in ("ReduceMax", "ReduceMin", "ReduceSum", "ReduceMean"):
         return reduced(op, a, attrs)
     if op == "Resize":
         return resized(a, attrs)

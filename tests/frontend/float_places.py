@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from frontend.float_evaluator import Num, Undecided, add, div, matmul, mul, rounded, total
+from frontend.float_numbers import Num, Undecided, add, div, matmul, mul, rounded, total
 
 
 def per_axis(attrs: dict[str, Any], key: str, axes: int, default: int) -> list[int]:
@@ -112,17 +112,33 @@ def pool(op: str, x: Num, attrs: dict[str, Any]) -> Num:
     return Num(v, e)
 
 
+def cut_of(size: tuple[int, ...], full: list[int], attrs: dict[str, Any]) -> list[int]:
+    """What a ConvTranspose cuts from its whole result, in ONNX's order of ``pads``."""
+    axes = len(size)
+    pads = per_axis(attrs, "pads", 2 * axes, 0)
+    auto = attrs.get("auto_pad", b"NOTSET").decode()
+    wanted = list(attrs.get("output_shape", []))[-axes:]
+    if auto.startswith("SAME") and not wanted:
+        stride = per_axis(attrs, "strides", axes, 1)
+        wanted = [n * s for n, s in zip(size, stride, strict=True)]
+    for k, n in enumerate(wanted):
+        over = max(0, full[k] - n)
+        first = over // 2 if auto == "SAME_UPPER" else over - over // 2
+        pads[k], pads[axes + k] = first, over - first
+    return pads
+
+
 def conv_transpose(a: list[Any], attrs: dict[str, Any]) -> Num:
     x, w = a[0], a[1]
     axes, groups = x.v.ndim - 2, attrs.get("group", 1)
     stride = per_axis(attrs, "strides", axes, 1)
     dilation = per_axis(attrs, "dilations", axes, 1)
     more = per_axis(attrs, "output_padding", axes, 0)
-    pads = per_axis(attrs, "pads", 2 * axes, 0)
     span = [(k - 1) * d + 1 for k, d in zip(w.v.shape[2:], dilation, strict=True)]
     full = [
         (n - 1) * s + k + m for n, s, k, m in zip(x.v.shape[2:], stride, span, more, strict=True)
     ]
+    pads = cut_of(x.v.shape[2:], full, attrs)
     rows, cols = w.v.shape[1], w.v.shape[0] // groups
     shape = (len(x.v), rows * groups, *full)
     v, e = np.zeros(shape), np.zeros(shape)
@@ -141,6 +157,8 @@ def conv_transpose(a: list[Any], attrs: dict[str, Any]) -> Num:
 
 def upsample(a: list[Any], attrs: dict[str, Any]) -> Num:
     x = a[0]
+    if attrs.get("mode", b"nearest") != b"nearest":
+        raise NotImplementedError("Upsample between places")
     for axis, scale in enumerate(attrs.get("scales") or a[1].v.tolist()):
         n = int(np.floor(x.v.shape[axis] * scale))
         index = np.floor(np.arange(n) / scale).astype(int)

@@ -15,8 +15,15 @@ from typing import Any
 import numpy as np
 import onnx
 from bitrill.ir import Graph
-from frontend import float_evaluator, float_integers, float_operators, float_places
-from frontend.float_evaluator import Num
+from frontend import (
+    float_evaluator,
+    float_functions,
+    float_heads,
+    float_integers,
+    float_numbers,
+    float_quantizers,
+)
+from frontend.float_numbers import Num
 from frontend.runtime import session
 from onnx import helper, numpy_helper
 
@@ -27,8 +34,8 @@ SINGLE = 2.0**-22
 @contextmanager
 def unit(u: float) -> Iterator[None]:
     """Let the evaluator's bounds be of floats that round by ``u``."""
-    modules = (float_evaluator, float_places, float_operators, float_integers)
-    before = {m: m.U for m in modules if hasattr(m, "U")}
+    modules = (float_numbers, float_functions, float_heads, float_quantizers)
+    before = {m: m.U for m in modules}
     for m in before:
         m.U = u
     try:

@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from frontend.float_evaluator import Num, add, div, matmul, mul, total
 from frontend.float_exact import grid
+from frontend.float_numbers import Num, add, div, matmul, mul, total
 
 
 def test_the_grid_is_the_last_bit() -> None:

@@ -14,7 +14,8 @@ from bitrill.flow.running import model_outputs
 from bitrill.ir import Graph, HostFunction, verify
 from bitrill.lowering import to_folded, to_integer
 from bitrill.ops import ArgMax, Concat
-from frontend.float_evaluator import Undecided, evaluate_all
+from frontend.float_evaluator import evaluate_all
+from frontend.float_numbers import Undecided
 from frontend.onnx_models import Net, imported
 from onnx import TensorProto, helper
 

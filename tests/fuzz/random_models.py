@@ -33,7 +33,8 @@ from bitrill.flow.running import model_outputs
 from bitrill.frontend import load_model
 from bitrill.ir import Graph
 from bitrill.lowering import to_integer
-from frontend.float_evaluator import Num, U, Undecided, evaluate_all
+from frontend.float_evaluator import evaluate_all
+from frontend.float_numbers import Num, U, Undecided
 from frontend.onnx_models import save
 from fuzz.random_integers import qlinear
 from fuzz.random_net import Draw, Unfit

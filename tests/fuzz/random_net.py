@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
-from frontend.float_evaluator import Num, Undecided, results
+from frontend.float_evaluator import results
+from frontend.float_numbers import Num, Undecided
 from frontend.onnx_models import Net
 from onnx import numpy_helper
 

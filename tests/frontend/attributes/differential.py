@@ -132,10 +132,15 @@ def inputs(case: Case, n: int = 4) -> np.ndarray:
     return (x * STEP).astype(np.float32)
 
 
+def model(case: Case, opset: int) -> onnx.ModelProto:
+    """The node alone."""
+    net = Net(1, *case.shape, opset=opset, ir=8)
+    return proto_of(net, case.place(net, "x"), case)
+
+
 def judged(case: Case, opset: int, x: np.ndarray) -> np.ndarray:
     """What the standard says that the node gives for each of ``x``, in float32."""
-    net = Net(1, *case.shape, opset=opset, ir=8)
-    proto = proto_of(net, case.place(net, "x"), case)
+    proto = model(case, opset)
     if case.domain == QONNX:
         return np.concatenate([_by_qonnx(proto, row[None]) for row in x])
     if case.domain in ("", MICROSOFT) and (got := _by_runtime(proto, x)) is not None:

@@ -24,7 +24,7 @@ from bitrill.ir import IntType
 from bitrill.ir.activation import Quantizer
 from bitrill.lowering import to_integer
 from bitrill.ops import L1MatVec, Lookup, MatVec
-from frontend import float_evaluator
+from frontend import float_evaluator, float_numbers
 from frontend.agreement import agrees
 from frontend.onnx_models import QONNX, Net, imported, save
 from onnx import helper
@@ -157,7 +157,7 @@ def test_what_is_imported_is_what_the_bodies_compute(
         with monkeypatch.context() as patch:
             patch.setattr(float_evaluator, "U", 2.0**-21)
             for k in np.flatnonzero(differ):
-                with pytest.raises(float_evaluator.Undecided):
+                with pytest.raises(float_numbers.Undecided):
                     float_evaluator.evaluate(proto, x[k : k + 1])
 
 
