@@ -9,7 +9,7 @@ import pytest
 from bitrill.exact import sqrt
 from bitrill.ir import BIPOLAR, Graph, IntType, Sink, Source, Stage, Tensor, verify
 from bitrill.lowering import difference
-from bitrill.ops import MatVec, Threshold
+from bitrill.ops import MatVec, MaxPool, Pad, Threshold
 from bitrill.passes.narrow import narrow_widths
 
 F = Fraction
@@ -186,6 +186,28 @@ def test_a_constant_keeps_one_level(level):
 def test_bipolar_constants_stay():
     g = graph(IntType(0, 3), 1, ([[4]], [False], BIPOLAR))
     assert narrowed(g)["n0"].out == BIPOLAR
+
+
+@pytest.mark.parametrize(("kernel", "raised"), [(2, False), (3, True)])
+def test_a_border_below_all_data_is_raised_where_no_window_is_border_alone(
+    kernel: int, raised: bool
+) -> None:
+    x = Tensor((2, 1), IntType(0, 3))
+    pad = Pad(name="pad", inputs=("input",), operands=(x,), pads=(2, 2), value=-4)
+    pool = MaxPool(
+        name="pool", inputs=("pad",), operands=(pad.y,), kernel=(kernel,), stride=(kernel,)
+    )
+    g = Graph(
+        name="g",
+        stage=Stage.INTEGER,
+        source=Source(shape=(1, 2), tensor=x, raw_scale="1"),
+        nodes=(pad, pool),
+        sink=Sink(shape=(1, *pool.y.shape[:-1]), edge="pool", tensor=pool.y),
+    )
+    after = narrow_widths(g)
+    frames = np.array([[[0, 0]], [[3, 1]]])
+    assert difference(g, g.run(frames), after, after.run(frames)) == ""
+    assert (after["pad"].value == 0) is raised
 
 
 def test_nothing_to_do_is_the_same_graph():

@@ -40,8 +40,12 @@ def _narrow_taps(graph: Graph, node: Depthwise) -> Graph:
 
 
 def _raise_border(graph: Graph, node: Pad) -> Graph:
-    """Raise a padding value below all of x's to the lowest of x: the maximum is the same."""
-    if all(isinstance(r, MaxPool) for r in readers(graph, node.name)):
+    """Raise a padding value below all of x's to the lowest of x: the maximum is the same.
+
+    That holds where every window has a place of x; one on the border alone gives the value itself.
+    """
+    inside = node.replace(value=0).eval(np.ones((1, *node.x.shape), np.uint8))
+    if all(isinstance(r, MaxPool) and r.eval(inside).all() for r in readers(graph, node.name)):
         return rebuild(graph, node.replace(value=node.x.type.lo))
     return graph
 
