@@ -8,6 +8,7 @@ binary places; where a decision then lies nearer than half of them, `Unsure` is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from math import floor, isqrt
 from typing import Any
@@ -54,6 +55,16 @@ def each(f: Any, *arrays: np.ndarray) -> np.ndarray:
 
 class Evaluator:
     """One file; `run` gives its output for one input."""
+
+    prefixes: Mapping[str, str] = {
+        "": "op",
+        "ai.onnx": "op",
+        **dict.fromkeys(QUANT_DOMAINS, "quant"),
+    }
+    """What the names of the methods of a domain's operators begin with."""
+
+    outputs = 1
+    """How many outputs the present node has."""
 
     def __init__(self, data: bytes):
         self.model = onnx.ModelProto()
@@ -118,16 +129,22 @@ class Evaluator:
             attrs = {n.name: helper.get_attribute_value(n) for n in node.attribute}
         except ValueError as error:
             raise Invalid(str(error)) from error
-        standard = node.domain in ("", "ai.onnx")
-        if not standard and node.domain not in QUANT_DOMAINS:
-            raise Invalid("an unknown domain")
-        rule = getattr(self, f"{'op' if standard else 'quant'}_{node.op_type.lower()}", None)
-        if rule is None:
-            raise Invalid(f"no operator {node.op_type}")
+        rule, self.outputs = self.rule_of(node), len(node.output)
         try:
             return rule(attrs, *a)
         except (TypeError, IndexError) as error:  # too many or too few inputs
             raise Invalid(str(error)) from error
+
+    def rule_of(self, node: onnx.NodeProto) -> Any:
+        """The method of a node's operator; ONNX's own domain may hold older Quants, too."""
+        if node.domain not in self.prefixes:
+            raise Invalid("an unknown domain")
+        names = [f"{self.prefixes[node.domain]}_{node.op_type.lower()}"]
+        names += [f"quant_{node.op_type.lower()}"] * (self.prefixes[node.domain] == "op")
+        for name in names:
+            if hasattr(self, name):
+                return getattr(self, name)
+        raise Invalid(f"no operator {node.op_type}")
 
     # -- decisions
 
@@ -160,7 +177,7 @@ class Evaluator:
                 return self.floor(x)
             case "CEIL":
                 return -self.floor(-x)
-            case "DOWN":
+            case "DOWN" | "ROUND_TO_ZERO":
                 return s * below
             case "UP":
                 return s * (below + (not whole))
@@ -282,8 +299,9 @@ class Evaluator:
     def op_batchnormalization(
         self, attrs: Any, x: Any, gamma: Any, beta: Any, mean: Any, var: Any
     ) -> np.ndarray:
-        self.only(attrs, "epsilon", "momentum", "training_mode")
-        if attrs.get("training_mode", 0):
+        later = ("training_mode",) if self.opset >= 14 else ()
+        self.only(attrs, "epsilon", "momentum", *(("spatial",) if self.opset < 9 else later))
+        if attrs.get("training_mode", 0) or not attrs.get("spatial", 1):
             raise Unsure
         eps = Fraction(float(np.float32(attrs.get("epsilon", 1e-5))))
         parts = [self.real(p) for p in (gamma, beta, mean, var)]

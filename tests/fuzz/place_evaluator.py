@@ -14,6 +14,8 @@ from fuzz.evaluator import Evaluator, Invalid, Unsure, each, reals
 from onnx import TensorProto, numpy_helper
 
 SMALL = {TensorProto.INT8: np.int8, TensorProto.UINT8: np.uint8}
+AUTO = ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER")
+
 LARGEST = 1 << 14
 """Elements of a result that is still judged."""
 
@@ -75,20 +77,32 @@ class PlaceEvaluator(Evaluator):
         dilations = self.sizes(attrs, "dilations", n, 1, 1)
         pads = self.sizes(attrs, "pads", 2 * n, 0, 0)
         auto = attrs.get("auto_pad", b"NOTSET").decode()
-        if auto not in ("NOTSET", "VALID") or (auto == "VALID" and "pads" in attrs):
-            raise Unsure
         span = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
+        if auto not in AUTO:
+            raise Invalid("no such auto_pad")
+        if auto != "NOTSET" and "pads" in attrs:
+            raise Unsure
+        for a in range(n if auto.startswith("SAME") else 0):
+            over = max(0, (-(-shape[a] // strides[a]) - 1) * strides[a] + span[a] - shape[a])
+            small = over // 2
+            pads[a], pads[n + a] = (
+                (small, over - small) if auto == "SAME_UPPER" else (over - small, small)
+            )
         room = [s + pads[a] + pads[n + a] - span[a] for a, s in enumerate(shape)]
         if min(room) < 0:
             raise Invalid("the kernel is larger than its input")
         out = [r // s + 1 for r, s in zip(room, strides, strict=True)]
+        if attrs.get("ceil_mode", 0):
+            for a, (r, s) in enumerate(zip(room, strides, strict=True)):
+                out[a] += bool(r % s) and out[a] * s < shape[a] + pads[a]
         if np.prod(out, dtype=object) * np.prod(kernel, dtype=object) > LARGEST:
             raise Unsure
         return out, strides, dilations, pads[:n], pads[n:]
 
     def taps(self, attrs: Any, x: np.ndarray, kernel: list[int]) -> tuple[list[int], list[Any]]:
-        """The windows' sizes, and for each window the places and values of its taps."""
-        out, strides, dilations, before, _ = self.windows(attrs, x.shape[2:], kernel)
+        """The windows' sizes, and each window's taps: place, values, whether they are padding."""
+        sizes = x.shape[2:]
+        out, strides, dilations, before, after = self.windows(attrs, sizes, kernel)
         found = []
         for window in product(*map(range, out)):
             here = []
@@ -97,8 +111,10 @@ class PlaceEvaluator(Evaluator):
                     w * s + t * d - b
                     for w, s, t, d, b in zip(window, strides, tap, dilations, before, strict=True)
                 ]
-                inside = all(0 <= p < n for p, n in zip(at, x.shape[2:], strict=True))
-                here.append((tap, x[(slice(None), slice(None), *at)] if inside else None))
+                inside = all(0 <= p < n for p, n in zip(at, sizes, strict=True))
+                padded = all(p < n + a for p, n, a in zip(at, sizes, after, strict=True))
+                values = x[(slice(None), slice(None), *at)] if inside else None
+                here.append((tap, values, padded))
             found.append(here)
         return out, found
 
@@ -121,7 +137,7 @@ class PlaceEvaluator(Evaluator):
             for o in range(w.shape[0]):
                 first = o // rows * per
                 total = np.full(x.shape[0], Fraction(0) if b is None else self.real(b)[o], object)
-                for tap, values in taps:
+                for tap, values, _ in taps:
                     if values is not None:
                         part = values[:, first : first + per]
                         total = total + (part * w[(o, slice(None), *tap)]).sum(1)
@@ -131,25 +147,27 @@ class PlaceEvaluator(Evaluator):
     def pooled(self, attrs: Any, x: Any, merge: Any) -> np.ndarray:
         if x.ndim < 3 or "kernel_shape" not in attrs:
             raise Invalid("a pool must have a kernel and places")
-        if attrs.get("ceil_mode", 0) or attrs.get("storage_order", 0):
+        if attrs.get("storage_order", 0):
             raise Unsure
         kernel = self.sizes(attrs, "kernel_shape", x.ndim - 2, 1, 1)
         pads = attrs.get("pads", [])
         if any(p >= k for p, k in zip(pads, [*kernel, *kernel], strict=False)):
             raise Unsure
-        if self.opset < 10 and "dilations" in attrs:
-            raise Invalid("dilations came later")
-        out, windows = self.taps(attrs, self.real(x), kernel)
+        if self.opset < 10 and {"dilations", "ceil_mode"} & {*attrs}:
+            raise Invalid("dilations and ceil_mode came later")
+        out, windows = self.taps(attrs, x, kernel)
         y = np.empty((*x.shape[:2], len(windows)), object)
         for place, taps in enumerate(windows):
-            y[:, :, place] = merge([v for _, v in taps if v is not None], len(taps))
+            inside = [v for _, v, _ in taps if v is not None]
+            if not inside:
+                raise Unsure
+            y[:, :, place] = merge(inside, sum(padded for *_, padded in taps))
         return y.reshape(*x.shape[:2], *out)
 
     def op_maxpool(self, attrs: Any, x: Any) -> np.ndarray:
         names = ("auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "storage_order")
         self.only(attrs, *names, "strides")
-        if set(attrs.get("dilations", [1])) != {1}:
-            raise Unsure
+        small = self.opset >= 12 and x.dtype in (np.int8, np.uint8)
 
         def greatest(values: list[np.ndarray], n: int) -> np.ndarray:
             best = values[0]
@@ -157,16 +175,17 @@ class PlaceEvaluator(Evaluator):
                 best = each(lambda a, b: a if self.sign(a - b) >= 0 else b, best, v)
             return best
 
-        return self.pooled(attrs, x, greatest)
+        y = self.pooled(attrs, x.astype(object) if small else self.real(x), greatest)
+        return y.astype(x.dtype)
 
     def op_averagepool(self, attrs: Any, x: Any) -> np.ndarray:
-        self.only(
-            attrs, "auto_pad", "ceil_mode", "count_include_pad", "kernel_shape", "pads", "strides"
-        )
+        names = ("auto_pad", "ceil_mode", "count_include_pad", "kernel_shape", "pads", "strides")
+        self.only(attrs, *names, *(("dilations",) if self.opset >= 19 else ()))
         whole = attrs.get("count_include_pad", 0)
         if whole not in (0, 1):
             raise Unsure
-        return self.pooled(attrs, x, lambda v, n: sum(v) / Fraction(n if whole else len(v)))
+        mean = lambda v, n: sum(v) / Fraction(n if whole else len(v))  # noqa: E731
+        return self.pooled(attrs, self.real(x), mean)
 
     def op_globalaveragepool(self, attrs: Any, x: Any) -> np.ndarray:
         self.only(attrs)
@@ -176,19 +195,6 @@ class PlaceEvaluator(Evaluator):
         return (flat.sum(2) / Fraction(flat.shape[2])).reshape(*x.shape[:2], *[1] * (x.ndim - 2))
 
     # -- shapes
-
-    def op_resize(self, attrs: Any, x: Any, roi: Any = None, scales: Any = None) -> np.ndarray:
-        known = {"mode": b"nearest", "coordinate_transformation_mode": b"asymmetric"}
-        known |= {"nearest_mode": b"floor"}
-        if attrs != known or self.opset < 11 or scales is None or scales.dtype != object:
-            raise Unsure
-        if scales.shape != (x.ndim,) or any(s.denominator != 1 or s < 1 for s in scales):
-            raise Unsure
-        for axis, s in enumerate(scales):
-            if x.size * s > LARGEST:
-                raise Unsure
-            x = np.repeat(x, int(s), axis)
-        return x
 
     def op_concat(self, attrs: Any, *parts: Any) -> np.ndarray:
         self.only(attrs, "axis")
@@ -202,20 +208,14 @@ class PlaceEvaluator(Evaluator):
         except ValueError as error:
             raise Invalid(str(error)) from error
 
-    def op_split(self, attrs: Any, x: Any, sizes: Any = None) -> tuple[np.ndarray, ...]:
-        if self.opset < 13 or sizes is None or set(attrs) - {"axis"} or sizes.dtype == object:
-            raise Unsure
-        axis = attrs.get("axis", 0)
-        if not -x.ndim <= axis < x.ndim or sizes.ndim != 1:
-            raise Invalid("axis out of range")
-        if sum(sizes) != x.shape[axis] or min(sizes, default=-1) < 0:
-            raise Invalid("the sizes must be those of the axis")
-        return tuple(np.split(x, np.cumsum(sizes)[:-1], axis))
-
     def op_clip(self, attrs: Any, x: Any, lo: Any = None, hi: Any = None) -> np.ndarray:
-        self.only(attrs)
+        self.only(attrs, *(("min", "max") if self.opset < 11 else ()))
+        if self.opset < 11:
+            if lo is not None or hi is not None:
+                raise Invalid("bounds are attributes yet")
+            lo, hi = (np.array(Fraction(attrs[k])) if k in attrs else None for k in ("min", "max"))
         bounds = [None if b is None else self.single(self.real(b)) for b in (lo, hi)]
-        if any(b is not None and b.ndim for b in (lo, hi)) or self.opset < 11:
+        if any(b is not None and b.ndim for b in (lo, hi)):
             raise Unsure
         if None not in bounds and bounds[0] > bounds[1]:
             raise Unsure

@@ -37,6 +37,7 @@ from frontend.float_evaluator import evaluate_all
 from frontend.float_numbers import Num, U, Undecided
 from frontend.onnx_models import save
 from fuzz.random_integers import qlinear
+from fuzz.random_layouts import channels_last, computed, shaped, stretched
 from fuzz.random_net import Draw, Unfit
 from fuzz.random_places import PLACES, ending
 from fuzz.random_steps import ELEMENTWISE, quantized
@@ -48,6 +49,11 @@ SINGLE = 2.0**-24
 """Largest relative error of rounding to float32."""
 
 
+OVER_PLACES = (*PLACES, channels_last, channels_last, stretched, qlinear)
+ANYWHERE = (*ELEMENTWISE, qlinear, qlinear, computed, shaped, *PLACES[-6:])
+"""Steps behind a tensor with places, and behind any."""
+
+
 def network(seed: int) -> onnx.ModelProto:
     """The random model of a seed."""
     d = Draw(seed)
@@ -57,11 +63,8 @@ def network(seed: int) -> onnx.ModelProto:
         if len(made) > wanted:
             break
         x = made[-1] if d.maybe(0.85) else d.one(*made)
-        steps = (
-            PLACES
-            if len(d.shape_of(x)) > 2 and d.maybe(0.6)
-            else (*ELEMENTWISE, qlinear, *PLACES[-6:])
-        )
+        places = len(d.shape_of(x)) > 2 and d.maybe(0.6)
+        steps = OVER_PLACES if places else ANYWHERE
         n = len(d.nodes)
         try:
             made.append(d.one(*steps)(d, x))
@@ -146,7 +149,7 @@ def rounding_of(graph: Graph) -> float:
 def reason(error: BitrillError) -> str:
     """The first reason of a refusal, without names and numbers."""
     first = getattr(error, "reasons", [str(error)])[0]
-    first = re.sub(r"'[^']*'", "'_'", first)
+    first = re.sub(r"(?<!\w)'[^']*'", "'_'", first)
     first = re.sub(r"\([^()]*\)", "", first)
     return re.sub(r"\d+(\.\d+)?(e[-+]?\d+)?", "#", first)[:160]
 
@@ -167,7 +170,9 @@ def outcome(seed: int, folder: Path) -> tuple[str, str]:
 
 
 def operators(seed: int) -> set[str]:
-    return {node.op_type for node in network(seed).graph.node}
+    """The operators of a seed's model; those of other domains have these in front of them."""
+    nodes = network(seed).graph.node
+    return {".".join(filter(None, (node.domain, node.op_type))) for node in nodes}
 
 
 def block(first: int, count: int) -> dict[str, dict[str, int] | list[str]]:

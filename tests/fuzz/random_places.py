@@ -98,9 +98,9 @@ def with_axes(d: Draw, op: str, x: str, axes: list[int], first: int, **more: Any
 def reduce(d: Draw, x: str) -> str:
     rank = len(d.shape_of(x))
     d.need(rank > 2 or d.maybe(0.3))
-    op = d.one("ReduceMean", "ReduceMax", "ReduceSum")
+    op = d.one("ReduceMean", "ReduceMax", "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin")
     axes = list(range(2, rank)) if rank > 2 and d.maybe(0.8) else [d.whole(1, rank)]
-    if op != "ReduceMax":
+    if op not in ("ReduceMax", "ReduceMin"):
         x = on_grid(d, x)
     keep = {"keepdims": d.whole(0, 2)} if d.maybe(0.8) else {}
     return with_axes(d, op, x, axes, 13 if op == "ReduceSum" else 18, **keep)
@@ -267,8 +267,11 @@ def decision(d: Draw, x: str) -> list[str]:
 
 
 def ending(d: Draw, x: str) -> list[str]:
-    """What stands at an output: nothing, Softmax, a decision."""
+    """What stands at an output: nothing, Softmax, a function, a decision."""
     rank = len(d.shape_of(x))
+    if d.later(10) and d.maybe(0.03):
+        options = {"alpha": d.one(0.5, 0.0, -1.0)} if d.maybe(0.7) else {}
+        x = d.node("ThresholdedRelu", x, **options)
     if rank > 1 and d.maybe(0.15):
         axis = 1 if d.later(13) and d.maybe(0.7) else rank - 1
         x = d.node(d.one("Softmax", "Softmax", "LogSoftmax"), x, axis=axis)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from frontend.onnx_models import QONNX
+from bitrill.frontend.reader.functions import DOMAIN
+from frontend.onnx_models import MICROSOFT, QONNX
 from fuzz.random_net import FURTHER_MODES, MODES, Draw, Unfit
+from ml_dtypes import iinfo, int4, uint4
 
 
 def per_channel(d: Draw, x: str, share: float = 0.1) -> tuple[int, ...]:
@@ -46,15 +48,36 @@ def qdq(d: Draw, x: str) -> str:
     """QuantizeLinear and DequantizeLinear."""
     d.need(d.later(10))
     dtype = d.one(np.uint8, np.int8)
-    low = -128 if dtype == np.int8 else 0
-    zero = d.one(low, 0, low + 128, low + d.whole(0, 256))
+    if d.later(21) and d.maybe(0.3):
+        dtype = d.one(int4, uint4, np.int16, np.uint16)
+    low, values = int(iinfo(dtype).min), int(iinfo(dtype).max) - int(iinfo(dtype).min) + 1
+    zero = d.one(low, 0, low + values // 2, low + d.whole(0, values))
     many = d.later(13) and len(d.shape_of(x)) > 1 and d.maybe(0.1)
     shape = (d.shape_of(x)[1],) if many else ()
     scale = d.scale(x, 7, shape=shape)
     s, z = d.const(scale), d.const(np.full(shape, zero), dtype)
     operands = (s,) if dtype == np.uint8 and d.maybe(0.1) else (s, z)
-    q = d.node("QuantizeLinear", x, *operands)
-    return d.node("DequantizeLinear", q, *operands)
+    domain = MICROSOFT if not many and d.maybe(0.1) else ""
+    q = d.node("QuantizeLinear", x, *operands, domain=domain)
+    return d.node("DequantizeLinear", q, *operands, domain=domain)
+
+
+def log_quantized(d: Draw, x: str) -> str:
+    """The quantizer to 0 and powers of two, of numbers that are mostly above 0."""
+    d.need(d.later(13) and not d.later(21))
+    y = d.node("Relu", x) if d.maybe() else x
+    return d.log_quant(y, d.scale(x, 3, shape=per_channel(d, x)), d.whole(1, 5))
+
+
+def distances(d: Draw, x: str) -> str:
+    """Distances to rows of weights, on one step with the data."""
+    shape = d.shape_of(x)
+    d.need(len(shape) == 2 and d.later(13) and not d.later(21))
+    step = d.scale(x, 4)
+    y = d.bipolar(x, step) if d.maybe(0.2) else d.quant(x, step, bits=float(d.whole(2, 6)))
+    d.integers.append(y)
+    w = d.quant(d.const(d.rng.normal(0, 2, (shape[1], d.whole(1, 6)))), step, bits=4.0)
+    return d.node("L1MatMul", y, w, domain=DOMAIN)
 
 
 def multi_threshold(d: Draw, x: str) -> str:
@@ -76,7 +99,10 @@ def truncated(d: Draw, x: str) -> str:
     return d.node("Trunc", y, *parts, domain=QONNX, rounding_mode=d.one("FLOOR", "ROUND", "CEIL"))
 
 
-QUANTIZERS = (quant, quant, quant, quant, bipolar, qdq, qdq, multi_threshold, truncated)
+QUANTIZERS = (
+    quant, quant, quant, quant, quant, bipolar, qdq, qdq, qdq, multi_threshold, truncated,
+    log_quantized,
+)  # fmt: skip
 
 
 def quantized(d: Draw, x: str) -> str:
@@ -264,4 +290,6 @@ def total(d: Draw, x: str) -> str:
     return y
 
 
-ELEMENTWISE = (quantized, dense, norm, relu, clip, leaky, function, product, shift, plain, total)
+ELEMENTWISE = (
+    quantized, dense, norm, relu, clip, leaky, function, product, shift, plain, total, distances,
+)  # fmt: skip
