@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import onnx
+from frontend import float_functions, float_heads, float_numbers, float_quantizers
 from frontend.float_heads import softmax_before_13, top_k
 from frontend.float_integers import dynamic, integer_step
 from frontend.float_numbers import Num
@@ -18,6 +21,20 @@ from onnx import helper, numpy_helper
 
 LATEST = 25
 """Version of ONNX's operators where none is given."""
+
+
+@contextmanager
+def unit(u: float) -> Iterator[None]:
+    """Let the evaluator's bounds be of floats that round by ``u``."""
+    modules = (float_numbers, float_functions, float_heads, float_quantizers)
+    before = {m: m.U for m in modules}
+    for m in before:
+        m.U = u
+    try:
+        yield
+    finally:
+        for m, old in before.items():
+            m.U = old
 
 
 def evaluate(proto: onnx.ModelProto, x: np.ndarray, error: float = 0.0) -> Num:

@@ -80,7 +80,7 @@ def batch_axis(n: Net) -> str:
 def batch_sized(n: Net) -> str:
     n.shape = ("N", 6)
     size = n.node("Gather", n.node("Shape", "x"), n.const(0, np.int64))
-    return n.node("Mul", dense(n), size)
+    return n.node("Mul", dense(n), n.node("Pow", n.const(2.0), size))
 
 
 def batch_behind(n: Net) -> str:

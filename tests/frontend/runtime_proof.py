@@ -8,41 +8,20 @@ the runtime's float32. Its integer must be one that float32 may give.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
 from bitrill.ir import Graph
-from frontend import (
-    float_evaluator,
-    float_functions,
-    float_heads,
-    float_integers,
-    float_numbers,
-    float_quantizers,
-)
+from frontend import float_evaluator, float_integers
+from frontend.float_evaluator import unit
 from frontend.float_numbers import Num
 from frontend.runtime import session
 from onnx import helper, numpy_helper
 
 SINGLE = 2.0**-22
 """Bound of one rounding to float32, with room for the order of a kernel's sums."""
-
-
-@contextmanager
-def unit(u: float) -> Iterator[None]:
-    """Let the evaluator's bounds be of floats that round by ``u``."""
-    modules = (float_numbers, float_functions, float_heads, float_quantizers)
-    before = {m: m.U for m in modules}
-    for m in before:
-        m.U = u
-    try:
-        yield
-    finally:
-        for m, old in before.items():
-            m.U = old
 
 
 def rounds(node: onnx.NodeProto) -> bool:

@@ -2,7 +2,8 @@
 
 ``python -m fuzz.mutants 120000 --state mutants.json`` (with ``tests`` on the path) goes through
 mutants of bytes and of structure of every model of `victims`, in blocks, each in a process of its
-own, and goes on where an earlier run with the same file stopped. A mutant is
+own, and goes on where an earlier run with the same file stopped. ``--again`` judges only those
+again that the file lists as faults. A mutant is
 
 - ``refused``: in one printable line;
 - ``right``: compiled, and equal to the independent evaluator; ``unjudged``: compiled, no more;
@@ -20,9 +21,10 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
-from fuzz.place_evaluator import PlaceEvaluator
+from fuzz.integer_evaluator import IntegerEvaluator
 from fuzz.victim import judge, mutated, restructured
 from fuzz.victims import VICTIMS
 
@@ -58,7 +60,7 @@ def outcome(data: bytes, folder: Path) -> tuple[str, str]:
     """What comes of one mutant, and the words of a fault."""
     signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
-        return judge(data, folder, samples=2, evaluator=PlaceEvaluator), ""
+        return judge(data, folder, samples=2, evaluator=IntegerEvaluator), ""
     except OutOfTime:
         return "slow", ""
     except MemoryError:
@@ -76,7 +78,7 @@ def block(victim: str, kind: str, first: int, count: int) -> None:
     signal.signal(signal.SIGPROF, _out_of_time)
     with tempfile.TemporaryDirectory() as folder:
         whole = VICTIMS[victim]().SerializeToString()
-        judge(whole, Path(folder), samples=1, evaluator=PlaceEvaluator)  # imports packages
+        judge(whole, Path(folder), samples=1, evaluator=IntegerEvaluator)  # imports packages
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY,) * 2)
         for seed in range(first, first + count):
@@ -121,9 +123,11 @@ def _run_block(victim: str, kind: str, first: int, count: int) -> tuple[Counter[
     return seen, faults
 
 
-def run(count: int, state: Path, first: int = 0) -> dict[str, object]:
+def run(
+    count: int, state: Path, first: int = 0, victims: Iterable[str] = VICTIMS
+) -> dict[str, object]:
     """Judge ``count`` mutants in all and return the counts; ``state`` holds what is done."""
-    ways = [(v, k) for v in VICTIMS for k in ("bytes", "parts")]
+    ways = [(v, k) for v in victims for k in ("bytes", "parts")]
     each = -(-count // len(ways))
     blocks = [
         (victim, kind, start, min(BLOCK, first + each - start))
@@ -149,18 +153,36 @@ def run(count: int, state: Path, first: int = 0) -> dict[str, object]:
     }
 
 
+def again(state: Path) -> dict[str, object]:
+    """Judge the mutants that ``state`` lists as faults once more, each in a process of its own."""
+    listed = [f for block in json.loads(state.read_text()).values() for f in block["faults"]]
+    seen: Counter[str] = Counter()
+    faults: list[str] = []
+    for fault in listed:
+        victim, kind, seed = fault.partition(":")[0].split()
+        one, still = _run_block(victim, kind, int(seed), 1)
+        seen.update(one)
+        faults += still
+    return {"mutants": len(listed), "seen": dict(seen), "faults": faults}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("count", nargs="?", type=int, default=12_000, help="mutants in all")
     parser.add_argument("--state", type=Path, default=Path("mutants.json"), help="what is done")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--again", action="store_true", help="only what the state lists as faults")
+    parser.add_argument("--only", nargs="*", default=[*VICTIMS], choices=VICTIMS, help="victims")
     parser.add_argument("--block", nargs=4, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.block:
         victim, kind, start, end = asked.block
         block(victim, kind, int(start), int(end) - int(start))
         return 0
-    total = run(asked.count, asked.state, asked.first)
+    if asked.again:
+        total = again(asked.state)
+    else:
+        total = run(asked.count, asked.state, asked.first, asked.only)
     print(json.dumps(total, indent=1))
     return 1 if total["faults"] else 0
 

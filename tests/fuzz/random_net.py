@@ -92,6 +92,7 @@ class Draw(Net):
             raise Unfit from error
         of_data = not self.data.isdisjoint(made.input)
         sizes = [y.v.size for y in found.values()]
+        of_data &= op != "Shape"
         kept = not of_data or all(y.v.shape[:1] == (BATCH,) for y in found.values())
         if not kept or 0 in sizes or max(sizes) > BATCH * LARGEST:
             self.nodes.pop()

@@ -9,12 +9,17 @@ from pathlib import Path
 
 import pytest
 from fuzz import mutants
-from fuzz.mutants import FAULTS, damaged, outcome, run
+from fuzz.mutants import FAULTS, again, damaged, outcome, run
 from fuzz.victims import VICTIMS
 
 SAMPLE = 12
 
-FOUND = [("branching", "bytes", 220), ("branching", "parts", 139)]
+FOUND = [
+    ("branching", "bytes", 220),
+    ("branching", "parts", 139),
+    ("arranging", "parts", 126),
+    ("arranging", "parts", 146),
+]
 """Mutants by which a fault was found once."""
 
 
@@ -83,12 +88,30 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(mutants, "_run_block", judged)
     state = tmp_path / "state.json"
-    total = run(24, state)
-    assert total["mutants"] == 24
+    count = 4 * len(VICTIMS)
+    total = run(count, state)
+    assert total["mutants"] == count
     assert len(asked) == len(json.loads(state.read_text())) == 2 * len(VICTIMS)
     assert len(total["faults"]) == len(asked)  # pyright: ignore[reportArgumentType]
-    assert run(24, state) == total
+    assert run(count, state) == total
     assert len(asked) == 2 * len(VICTIMS)
+
+
+def test_faults_are_judged_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str | int, ...]] = []
+
+    def judged(*block: str | int) -> tuple[Counter[str], list[str]]:
+        asked.append(block)
+        still = ["qdq parts 7: slow"] if block[0] == "qdq" else []
+        return Counter(["slow" if still else "right"]), still
+
+    monkeypatch.setattr(mutants, "_run_block", judged)
+    state = tmp_path / "state.json"
+    faults = ["dense bytes 12: silent a: b", "qdq parts 7: slow"]
+    state.write_text(json.dumps({"dense bytes 0 500": {"seen": {}, "faults": faults}}))
+    total = again(state)
+    assert asked == [("dense", "bytes", 12, 1), ("qdq", "parts", 7, 1)]
+    assert total == {"mutants": 2, "seen": {"right": 1, "slow": 1}, "faults": faults[1:]}
 
 
 @pytest.mark.nightly

@@ -1,4 +1,4 @@
-"""Small models of several kinds, to be damaged: convolutions, branches, pools, resizes, QDQ."""
+"""Small models of several kinds, to be damaged."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import onnx
+from frontend.onnx_models import MICROSOFT
 from fuzz.victim import victim
 from onnx import TensorProto, helper, numpy_helper
 
 QONNX = "qonnx.custom_op.general"
+LAST = "qonnx.custom_op.channels_last"
 
 
 class Builder:
@@ -58,15 +60,16 @@ class Builder:
         zero = self.const(np.zeros(np.shape(scale)), np.int8)
         return self.node("DequantizeLinear", w, self.const(scale), zero, axis=0)
 
-    def model(self, output: str) -> onnx.ModelProto:
+    def model(self, output: str, kind: int = TensorProto.FLOAT) -> onnx.ModelProto:
         graph = helper.make_graph(
             self.nodes,
             "net",
             [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 2, 4, 4))],
-            [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
+            [helper.make_tensor_value_info(output, kind, None)],
             self.constants,
         )
-        opsets = [helper.make_opsetid("", 13), helper.make_opsetid(QONNX, 1)]
+        domains = dict.fromkeys(["", QONNX, *(node.domain for node in self.nodes)])
+        opsets = [helper.make_opsetid(d, 1 if d else 13) for d in domains]
         return helper.make_model(graph, ir_version=8, opset_imports=opsets)
 
 
@@ -127,6 +130,64 @@ def qdq() -> onnx.ModelProto:
     return b.model(b.qdq(x, 0.05, 3, np.int8))
 
 
+def integers() -> onnx.ModelProto:
+    """ONNX Runtime's operators on integers: a convolution, a sum, averages, layers."""
+    b = Builder(6)
+    grid = [b.const(0.25), b.const(10, np.uint8)]
+    weight_grid = [b.const(0.125), b.const(0, np.int8)]
+    to = [b.const(0.5), b.const(100, np.uint8)]
+    w = [b.const(b.rng.integers(-9, 10, (3, 2, 2, 2)), np.int8), *weight_grid]
+    x = [b.node("QuantizeLinear", "x", *grid), *grid]
+    x = [b.node("QLinearConv", *x, *w, *to, b.const([5, -9, 30], np.int32)), *to]
+    y = [b.node("QLinearLeakyRelu", *x, *to, domain=MICROSOFT, alpha=0.25), *to]
+    x = [b.node("QLinearAdd", *x, *y, *to, domain=MICROSOFT), *to]
+    x = [b.node("QLinearAveragePool", *x, *to, domain=MICROSOFT, kernel_shape=[2, 2]), *to]
+    x[0] = b.node("Reshape", x[0], b.const([0, -1], np.int64))
+    w = [b.const(b.rng.integers(-9, 10, (4, 12)), np.int8), *weight_grid]
+    bias = b.const([1, 2, -3, 4], np.int32)
+    q = b.node("QGemm", *x, *w, bias, *to, domain=MICROSOFT, transB=1)
+    w = b.const(b.rng.integers(0, 9, (4, 3)), np.uint8)
+    y = b.node("MatMulInteger", q, w, to[1], b.const(4, np.uint8))
+    return b.model(b.node("Mul", b.node("Cast", y, to=TensorProto.FLOAT), b.const(0.25)))
+
+
+def arranging() -> onnx.ModelProto:
+    """Borders, crops, picked and repeated channels, reductions, axes that come and go."""
+    b = Builder(7)
+    long = lambda *v: b.const(v, np.int64)  # noqa: E731
+    x = b.node("Pad", b.quant("x", 0.25), long(0, 0, 1, 0, 0, 0, 0, 1), b.const(0.5))
+    x = b.node("Slice", x, long(0, 1), long(5, 9), long(2, 3), long(2, 1))
+    x = b.node("Gather", b.quant(b.conv(x, 4, 2, 2, 2), 0.4), long(0, 2), axis=1)
+    y = b.node("Expand", b.node("GlobalMaxPool", x), b.node("Shape", x))
+    x = b.quant(b.node("Sub", x, y), 0.4)
+    x = b.node("ReduceSum", x, long(3), keepdims=0)
+    x = b.node("Unsqueeze", b.quant(x, 0.5, 5.0), long(2))
+    x = b.node("Squeeze", b.node("ReduceMax", x, axes=[3]), long(2, 3))
+    y = b.node("Mul", b.node("ConstantOfShape", long(3)), b.const([1.0, 2.0, 3.0]))
+    return b.model(b.node("Add", b.node("MatMul", x, b.weights(2, 3)), y))
+
+
+def last() -> onnx.ModelProto:
+    """Channels last, thresholds, fewer bits, functions, a decision."""
+    b = Builder(8)
+    x = b.node("Transpose", b.quant("x", 0.25), perm=[0, 2, 3, 1])
+    x = b.node("Conv", x, b.weights(3, 2, 2, 2), domain=LAST, pads=[0, 0, 1, 1])
+    parts = map(b.const, ([1.0, -0.5, 2.0], [0.1, 0.2, -0.3], [0.0, 0.5, 1.0], [1.0] * 3))
+    x = b.node("BatchNormalization", x, *parts, domain=LAST, epsilon=1e-3)
+    x = b.node(
+        "MaxPool", b.quant(b.node("Relu", x), 0.25, 6.0, 0), domain=LAST, kernel_shape=[2, 2]
+    )
+    x = b.node("Transpose", x, perm=[0, 3, 1, 2])
+    numbers = [b.const(v) for v in (0.25, 0.0, 6.0, 3.0)]
+    x = b.node("Trunc", x, *numbers, domain=QONNX, rounding_mode="FLOOR")
+    x = b.conv(x, 3, 3, 2, 2)
+    table = b.const(np.sort(b.rng.normal(0, 3, (3, 3))))
+    options = {"out_dtype": "INT4", "out_scale": 0.5, "out_bias": -1.0}
+    x = b.node("MultiThreshold", x, table, domain=QONNX, **options)
+    best = b.node("ArgMax", b.node("Flatten", x), axis=1, keepdims=0)
+    return b.model(best, TensorProto.INT64)
+
+
 VICTIMS: dict[str, Callable[[], onnx.ModelProto]] = {
     "dense": victim,
     "convolutional": convolutional,
@@ -134,4 +195,7 @@ VICTIMS: dict[str, Callable[[], onnx.ModelProto]] = {
     "resizing": resizing,
     "pooling": pooling,
     "qdq": qdq,
+    "integers": integers,
+    "arranging": arranging,
+    "last": last,
 }

@@ -154,8 +154,7 @@ def test_what_is_imported_is_what_the_bodies_compute(
         # sums of float32 are rounded, which is far below a hundredth of a step
         differ = (np.rint(ours * 1024) != np.rint(theirs.astype(float) * 1024)).any(1)
         assert differ.sum() <= 6
-        with monkeypatch.context() as patch:
-            patch.setattr(float_evaluator, "U", 2.0**-21)
+        with float_evaluator.unit(2.0**-21):
             for k in np.flatnonzero(differ):
                 with pytest.raises(float_numbers.Undecided):
                     float_evaluator.evaluate(proto, x[k : k + 1])

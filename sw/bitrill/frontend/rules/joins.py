@@ -198,10 +198,7 @@ def split_sizes(call: Call, total: int) -> list[int]:
         raise RefusedError(f"its num_outputs must be the number of its outputs, {n}")
     sizes = list(call.list_attribute("split"))
     if call.has(1):
-        given = call.integers(1, "its sizes")
-        if given.ndim != 1:
-            raise RefusedError(f"its sizes must be a list, not of shape {list(given.shape)}")
-        sizes = given.tolist()
+        sizes = call.integer_list(1, "its sizes")
     if not sizes:
         if total % n and call.opset < 18:
             raise RefusedError(

@@ -52,7 +52,7 @@ def either(apply: Apply, *, axes_input: int | None = None, sizes_input: int | No
         turn = {0: 0, rank - 1: 1} | {a: a + 1 for a in range(1, rank - 1)}
         values = [v.first() if isinstance(v, Data) else v for v in call.values]
         if axes_input is not None and call.has(axes_input):
-            axes = call.integers(axes_input, "axes").reshape(-1).tolist()
+            axes = call.integer_list(axes_input, "axes")
             values[axes_input] = Const(
                 np.array([turn[axis_of(a, rank, "axes")] for a in axes], np.int64)
             )

@@ -55,10 +55,10 @@ def _pads(call: Call, rank: int) -> tuple[list[int], list[int]]:
     """Return the pads in front of and behind each axis, the batch's included."""
     pads = list(call.list_attribute("pads"))
     if call.has(1):
-        pads = call.integers(1, "pads").reshape(-1).tolist()
+        pads = call.integer_list(1, "pads")
     axes = list(range(rank))
     if call.has(3):
-        axes = call.integers(3, "axes").reshape(-1).tolist()
+        axes = call.integer_list(3, "axes")
     axes = [axis_of(a, rank, "axes") for a in axes]
     if len({*axes}) < len(axes):
         raise RefusedError(f"its axes must be different, not {axes[:8]}")

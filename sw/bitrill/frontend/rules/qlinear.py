@@ -60,11 +60,11 @@ def _bias(
     """Return the bias of input ``i``: integers times the scales of data and weights."""
     if not call.has(i):
         return None
-    whole = call.integers(i, "its bias").reshape(-1)
+    whole = np.array(call.integer_list(i, "its bias"), object)
     scale = factor * call.number(x[1], "its scale") * call.exact(w[1], "its scale").reshape(-1)
     if len(scale) not in (1, len(whole)):
         raise RefusedError(f"its bias must have {len(scale)} numbers, not {len(whole)}")
-    return Const(as_objects(whole.astype(object) * scale, whole.shape))
+    return Const(as_objects(whole * scale, whole.shape))
 
 
 CONV: Mapping[str, type | Versioned] = {"group": int, **WINDOW}

@@ -39,7 +39,7 @@ def reduce_axes(call: Call) -> Known:
     x = call.data(0)
     axes = call.list_attribute("axes")
     if call.has(1):
-        axes = tuple(call.integers(1, "axes").reshape(-1).tolist())
+        axes = tuple(call.integer_list(1, "axes"))
     if not axes and call.int_attribute("noop_with_empty_axes", 0):
         return x
     rank, keep = len(x.shape) + 1, bool(call.int_attribute("keepdims", 1))

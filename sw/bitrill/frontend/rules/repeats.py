@@ -64,7 +64,7 @@ def constant_of_shape(call: Call) -> Known:
 
 def _sizes(call: Call, i: int, what: str) -> tuple[int, ...]:
     """Return the sizes that constant input ``i`` lists."""
-    sizes = tuple(call.integers(i, what).reshape(-1).tolist())
+    sizes = tuple(call.integer_list(i, what))
     if len(sizes) > limits.RANK or any(s < 0 for s in sizes):
         raise RefusedError(
             f"{what} must have at most {limits.RANK} sizes of at least 0, not {list(sizes)[:9]}"
@@ -93,8 +93,8 @@ def expand(call: Call) -> Known:
 
 def _expanded(call: Call, x: Data) -> Known:
     target = call.value(1)
-    if not isinstance(target, Const) or target.array.dtype != np.int64:
-        raise RefusedError("its shape must be constant integers")
+    if not isinstance(target, Const) or target.array.dtype != np.int64 or target.array.ndim > 1:
+        raise RefusedError("its shape must be a list of constant integers")
     full = (call.builder.batch, *x.shape)
     sizes = target.array.reshape(-1).tolist()
     if len(sizes) > len(full) or target.marks.reshape(-1)[1:].any():

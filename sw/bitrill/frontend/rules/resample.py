@@ -104,7 +104,10 @@ def _is_given(call: Call, i: int) -> bool:
 
 def _scales(call: Call, i: int) -> list[Fraction]:
     """Return the scales that constant input ``i`` lists."""
-    numbers = call.exact(i, "its scales").reshape(-1).tolist()
+    array = call.exact(i, "its scales")
+    if array.ndim > 1:
+        raise RefusedError(f"its scales must be a list, not of shape {list(array.shape)}")
+    numbers = array.reshape(-1).tolist()
     if any(isinstance(s, Surd) for s in numbers):
         raise RefusedError("its scales must be rational")
     return numbers
@@ -112,7 +115,7 @@ def _scales(call: Call, i: int) -> list[Fraction]:
 
 def _to_sizes(call: Call, x: Data, axes: tuple[int, ...]) -> list[Fraction]:
     """Return the scales that lead to the sizes of input 3, by the policy of their ratios."""
-    sizes = call.integers(3, "sizes").reshape(-1).tolist()
+    sizes = call.integer_list(3, "sizes")
     full = [call.builder.batch, *x.shape]
     scales = [Fraction(s, full[a]) for s, a in zip(sizes, axes, strict=False)]
     policy = call.text_attribute("keep_aspect_ratio_policy", "stretch")

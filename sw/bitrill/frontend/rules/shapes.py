@@ -155,9 +155,9 @@ def slice_(call: Call) -> Known:
 def slices(call: Call) -> tuple[list[int], ...]:
     """Return starts, ends, axes and steps: inputs, or (before opset 10) attributes."""
     if call.opset >= 10:
-        starts, ends = call.integers(1, "starts").tolist(), call.integers(2, "ends").tolist()
-        axes = call.integers(3, "axes").tolist() if call.has(3) else list(range(len(starts)))
-        steps = call.integers(4, "steps").tolist() if call.has(4) else [1] * len(starts)
+        starts, ends = call.integer_list(1, "starts"), call.integer_list(2, "ends")
+        axes = call.integer_list(3, "axes") if call.has(3) else list(range(len(starts)))
+        steps = call.integer_list(4, "steps") if call.has(4) else [1] * len(starts)
     else:
         starts, ends = list(call.list_attribute("starts")), list(call.list_attribute("ends"))
         given = call.list_attribute("axes") if "axes" in call.attributes else range(len(starts))
@@ -174,7 +174,7 @@ def squeeze(call: Call) -> Known:
     value, is_squeeze = call.value(0), call.node.op == "Squeeze"
     axes = list(call.list_attribute("axes"))
     if call.has(1):
-        axes = call.integers(1, "axes").reshape(-1).tolist()
+        axes = call.integer_list(1, "axes")
     elif not axes and not is_squeeze:
         raise RefusedError("axes must be given")
     old = _full_shape(call, value)

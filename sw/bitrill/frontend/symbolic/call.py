@@ -167,6 +167,15 @@ class Call:
             raise RefusedError(f"{what} must not depend on the size of the batch")
         return v.array
 
+    def integer_list(self, i: int, what: str) -> list[int]:
+        """Constant input ``i`` as a list of integers: of one axis, or a single number."""
+        array = self.integers(i, what)
+        if array.ndim > 1:
+            raise RefusedError(
+                f"{what} must be a list of integers, not of shape {list(array.shape)}"
+            )
+        return array.reshape(-1).tolist()
+
     # attributes
 
     def int_attribute(self, name: str, default: int) -> int:

@@ -78,7 +78,7 @@ def top_k(call: HostCall) -> tuple[Hosted, ...]:
     axis = call.axis(call.int_attribute("axis", -1), len(x.shape) + 1)
     given = [call.int_attribute("k", 0)]
     if call.has(1):
-        given = call.integers(1, "k").reshape(-1).tolist()
+        given = call.integer_list(1, "k")
     size = x.shape[axis - 1]
     if len(given) != 1 or not 1 <= given[0] <= size:
         raise RefusedError(f"its k must be one integer of 1 to {size}, not {given[:8]}")

@@ -28,7 +28,7 @@ def reduce(call: HostCall) -> Hosted:
     x, keep = call.numbers(0), call.int_attribute("keepdims", 1)
     listed = list(call.list_attribute("axes"))
     if call.has(1):
-        listed = call.integers(1, "its axes").reshape(-1).tolist()
+        listed = call.integer_list(1, "its axes")
     if not listed:
         if call.int_attribute("noop_with_empty_axes", 0):
             return x
