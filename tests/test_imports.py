@@ -24,7 +24,7 @@ FOLDERS = {
 PACKAGES = {name: rank for rank, name in enumerate(FOLDERS)}
 
 ROOMS = (
-    "errors exact enclosure steps real functions storage requirements progress engines jobs"
+    "errors exact enclosure outward steps real functions storage requirements progress engines jobs"
     " provenance processes",
     "ir",
     "parts",

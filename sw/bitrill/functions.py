@@ -24,6 +24,7 @@ from . import enclosure
 from .enclosure import ONE, Interval, hull, point, product_of, square_of, sum_of
 from .errors import SpecError, UnsupportedError
 from .exact import Real, Surd, sign
+from .outward import Bounds as FloatBounds
 from .steps import Apply, Step, X, derivative_of, enclose, value_of
 
 ZERO = Fraction(0)
@@ -226,6 +227,9 @@ class Elementary:
         """In float64, rounded."""
         return self.function.floats(x)
 
+    def outward(self, x: FloatBounds) -> FloatBounds | None:
+        """None: numpy's functions prove no bounds."""
+
     def in_onnx(self, x: X, apply: Apply[X]) -> X:
         """Apply ONNX's function of that name."""
         return self.function.in_onnx(x, apply)
@@ -289,6 +293,9 @@ class Combined:
         for step in self.second:
             b = step.floats(b, channel)
         return a + b if self.how == "add" else a * b
+
+    def outward(self, x: FloatBounds) -> FloatBounds | None:
+        """None, as of its curved parts."""
 
     def in_onnx(self, x: X, apply: Apply[X]) -> X:
         """Apply both chains, and ONNX's sum or product of them."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -19,6 +19,7 @@ import numpy as np
 from .enclosure import Interval, hull, product_of, sum_of
 from .errors import SpecError
 from .exact import Real, bracket, ceil, floor, sign, to_float
+from .outward import Bounds, bounds_of, greatest, least, plus, points, times
 from .steps import Apply, Step, X
 
 Channels: TypeAlias = tuple[Real, ...]
@@ -75,6 +76,16 @@ class Affine:
     def floats(self, x: np.ndarray, channel: int) -> np.ndarray:
         """In float64, rounded."""
         return to_float(at(self.scale, channel)) * x + to_float(at(self.offset, channel))
+
+    def outward(self, x: Bounds) -> Bounds:
+        """In float64, rounded outwards."""
+        scale, offset = self.ends
+        return plus(times(x, scale), offset)
+
+    @cached_property
+    def ends(self) -> tuple[Bounds, Bounds]:
+        """Scale and offset in float64, rounded outwards."""
+        return bounds_of(self.scale), bounds_of(self.offset)
 
     @property
     def n_channels(self) -> int:
@@ -143,6 +154,11 @@ class Clip:
         x = x if self.lo is None else np.maximum(x, to_float(self.lo))
         return x if self.hi is None else np.minimum(x, to_float(self.hi))
 
+    def outward(self, x: Bounds) -> Bounds:
+        """In float64, rounded outwards."""
+        x = x if self.lo is None else greatest(x, bounds_of([self.lo]))
+        return x if self.hi is None else least(x, bounds_of([self.hi]))
+
     def in_onnx(self, x: X, apply: Apply[X]) -> X:
         """Apply ONNX's Relu or Clip."""
         if self.hi is None and self.lo is not None and not self.lo:
@@ -186,6 +202,14 @@ class Leaky:
     def floats(self, x: np.ndarray, channel: int) -> np.ndarray:
         """In float64, rounded."""
         return np.where(x >= 0, x, to_float(at(self.slope, channel)) * x)
+
+    def outward(self, x: Bounds) -> Bounds | None:
+        """In float64, rounded outwards; None where a slope is below 0."""
+        if not self.is_monotone:
+            return None
+        low = times(x, bounds_of(self.slope))
+        ends = [np.where(end >= 0, end, scaled) for end, scaled in zip(x, low, strict=True)]
+        return points(ends[0]) if x[0] is x[1] and low[0] is low[1] else (ends[0], ends[1])
 
     @property
     def n_channels(self) -> int:

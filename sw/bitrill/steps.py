@@ -14,6 +14,7 @@ import numpy as np
 
 from .enclosure import Interval, product_of
 from .exact import Real
+from .outward import Bounds
 
 X = TypeVar("X")
 
@@ -63,6 +64,10 @@ class Step(Protocol):
 
     def floats(self, x: np.ndarray, channel: int) -> np.ndarray:
         """Return the values in float64, rounded."""
+        ...
+
+    def outward(self, x: Bounds) -> Bounds | None:
+        """Return bounds of the values of ``[.., channels]`` in float64; None where it has none."""
         ...
 
     def in_onnx(self, x: X, apply: Apply[X]) -> X:

@@ -13,9 +13,10 @@ from bitrill.exact import sqrt
 from bitrill.ir import BIPOLAR, IntType, Stage, Tensor
 from bitrill.ir.activation import Activation, Function, Quantizer
 from bitrill.ops import Threshold
+from bitrill.passes import level_places
 from bitrill.passes.real_thresholds import smallest
 from bitrill.passes.thresholds import threshold_of, to_thresholds
-from bitrill.real import ROUNDINGS, Affine, Clip
+from bitrill.real import ROUNDINGS, Affine, Clip, Leaky
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import mlp
@@ -257,6 +258,27 @@ def test_eight_bits_with_irrational_slopes_over_a_wide_range():
     beside = np.unique(np.concatenate([beside - 1, beside, beside + 1])).clip(x.lo, x.hi)
     every = np.repeat(beside[:, None], 2, axis=1)
     assert np.array_equal(found.eval(every), node.eval(every))
+
+
+def test_levels_of_straight_lines_need_no_exact_decision(monkeypatch) -> None:
+    """Neither irrational slopes nor boundaries that are met; the cost is that of a few arrays."""
+
+    def decided(*_: object, **__: object) -> int:
+        raise AssertionError
+
+    x, scale = IntType(-(1 << 20), 1 << 20), (F(float(np.float32(1 / 3))),)
+    irrational = Affine((1 / sqrt(F(900001)), -1 / sqrt(F(77))), (F(1, 9),))
+    leaky = (irrational, Leaky((F(1, 8), F(1, 7))))
+    met = (Affine((F(1, 1 << 13), F(-3, 1 << 9)), (F(1, 4),)),)
+    cases = [
+        Function((irrational, Clip(F(0), None)), Quantizer(IntType(0, 255), scale)),
+        Function(leaky, Quantizer(IntType(-128, 127), scale)),
+        *(Function(met, rounded(IntType(-128, 127), mode)) for mode in ("ROUND", "HALF_DOWN")),
+    ]
+    monkeypatch.setattr(level_places, "smallest", decided)
+    for function in cases:
+        found = threshold_of(activation(function, x, 2))
+        assert len(np.unique(found.thresholds)) > 255
 
 
 @pytest.mark.parametrize("answer", [-5, -4, 0, 3, 9, 10])

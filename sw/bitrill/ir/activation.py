@@ -6,6 +6,7 @@ Imported graphs hold it over exact reals, so that nothing is rounded before it m
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import get_args
 
 import numpy as np
@@ -13,13 +14,18 @@ import numpy as np
 from ..enclosure import Interval
 from ..errors import SpecError, UnsupportedError
 from ..exact import Real, bracket, sign
+from ..outward import Bounds, points
 from ..real import Affine, Channels, Rounding, at, pick, round_real, zip_channels
 from ..steps import Step, derivative_of, enclose
+from .boundaries import boundaries, holds_boundary
 from .operator import Imported
 from .types import IntType, Tensor
 
 FEWEST_BITS = 40
 """Binary places by which most values of curved functions are decided; doubled where not."""
+
+BLOCK = 1 << 16
+"""Values that are decided at once, as many as caches hold."""
 
 MOST_BITS = 1 << 13
 """Binary places after which a value is given up, and refused."""
@@ -57,6 +63,41 @@ class Quantizer:
     def meaning(self) -> Affine:
         """The map from ``q`` to the real number that it stands for."""
         return Affine(self.scale, zip_channels(lambda s, z: -s * z, self.scale, self.zero))
+
+    @cached_property
+    def boundaries(self) -> tuple[np.ndarray, np.ndarray]:
+        """Reals at which ``v`` makes ``q`` the next value, and whether each does so itself.
+
+        Ascending float64 and bool, one less than there are values; logarithmic ones are rounded.
+        """
+        lo, n = self.type.lo, self.type.n_values - 1
+        own = self.type.coding.boundaries()
+        if own is not None:
+            return own, np.ones(n, bool)
+        return boundaries(lo, n, self.rounding), holds_boundary(lo, n, self.rounding)
+
+    @cached_property
+    def halves(self) -> bool:
+        """Whether all boundaries are multiples of one half, which float64 holds exactly."""
+        v, _ = self.boundaries
+        return bool((2 * v == np.rint(2 * v)).all())
+
+    @cached_property
+    def grid(self) -> Affine:
+        """The map from x to ``v``."""
+        return Affine(tuple(1 / s for s in self.scale), self.zero)
+
+    def ranks(self, x: Bounds) -> np.ndarray:
+        """Return how many values lie below ``q``, int64; -1 where the bounds do not tell."""
+        v, reached = self.boundaries
+        if not self.halves:
+            return np.full(x[0].shape, -1)
+        lo, hi = self.grid.outward(x)
+        below, upto = np.searchsorted(v, lo, "left"), np.searchsorted(v, hi, "right")
+        met = (upto == below + 1) & (lo == hi)
+        if met.any():
+            below = np.where(met, below + reached[np.minimum(below, len(v) - 1)], below)
+        return np.where((lo <= hi) & (met | (upto == below)), below, -1)
 
     def within(self, x: Interval, channel: int) -> int | None:
         """Return the integer that all of ``x`` become, or None where there are several."""
@@ -102,6 +143,16 @@ class Function:
             value = exact
         return self.quantizer(value, channel)
 
+    def ranks(self, x: np.ndarray) -> np.ndarray:
+        """Return the `Quantizer.ranks` of integers ``[.., channels]`` by float64 alone."""
+        held = not x.size or max(-int(x.min()), int(x.max())) <= 1 << 53
+        bounds: Bounds | None = points(x.astype(np.float64)) if held else None
+        for step in self.steps:
+            bounds = None if bounds is None else step.outward(bounds)
+        if bounds is None:
+            return np.full(x.shape, -1)
+        return self.quantizer.ranks(bounds)
+
     def _refined(self, steps: tuple[Step, ...], x: Real, channel: int) -> int:
         """Return the quantizer's integer from bounds that are drawn closer until they agree."""
         bits = FEWEST_BITS
@@ -130,7 +181,7 @@ class Function:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Activation(Imported):
-    """``y = function(x)`` on each channel (innermost axis), exact and slow; it has no hardware."""
+    """``y = function(x)`` on each channel (innermost axis), exact; it has no hardware."""
 
     kind = "activation"
 
@@ -149,9 +200,15 @@ class Activation(Imported):
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         x = xs[0].astype(np.int64).reshape(-1, self.x.channels)
         y = np.empty_like(x)
-        for c in range(self.x.channels):
-            seen, where = np.unique(x[:, c], return_inverse=True)
-            y[:, c] = self._values(seen, c)[where]
+        rows = max(1, BLOCK // self.x.channels)
+        for start in range(0, len(x), rows):
+            y[start : start + rows] = self.function.ranks(x[start : start + rows])
+        doubtful = y < 0
+        y = self.function.quantizer.type.coding.nth(y)
+        for c in np.flatnonzero(doubtful.any(0)):
+            here = doubtful[:, c]
+            seen, where = np.unique(x[here, c], return_inverse=True)
+            y[here, c] = self._values(seen, int(c))[where]
         return y.reshape(xs[0].shape)
 
     def _values(self, seen: np.ndarray, channel: int) -> np.ndarray:

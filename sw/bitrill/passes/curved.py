@@ -12,7 +12,6 @@ import numpy as np
 from ..exact import sign, to_float
 from ..ir import Function, IntType
 from ..real import Affine
-from .boundaries import boundaries
 from .real_thresholds import smallest
 
 FEW = 8
@@ -123,9 +122,7 @@ def _rank(function: Function, x: int | Fraction) -> int:
 def _reaching(function: Function, *, rising: bool) -> Callable[[np.ndarray], np.ndarray]:
     """Return, for x of each level's boundary, whether the function is beyond it; in float64."""
     q = function.quantizer
-    bounds = q.type.coding.boundaries()
-    if bounds is None:
-        bounds = boundaries(q.type.lo, q.type.n_values - 1, q.rounding)
+    bounds, _ = q.boundaries
     scale, zero = to_float(q.scale[0]), to_float(q.zero[0])
 
     def reached(x: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import StageError
 from ..ir import Function, InputQuantizer
 from .curved import LARGEST
-from .level_counters import Counter, each_channel
+from .level_counters import Counter, each_channel, naming
 from .real_thresholds import smallest
 
 
@@ -35,7 +35,8 @@ def input_quantizer(function: Function) -> InputQuantizer:
     It is -inf if every float does, +inf if none does. Falling functions are inverted. Raises
     `UnsupportedError` for a quantizer of too many levels.
     """
-    rows = each_channel(function, "input", _levels)
+    with naming("input"):
+        rows = each_channel(function, _levels)
     levels = np.array([level for level, _ in rows])
     inverted = np.array([falling for _, falling in rows])
     for array in (levels, inverted):

@@ -53,19 +53,23 @@ def naming(name: str) -> Iterator[None]:
 
 
 def each_channel(
-    function: Function, name: str, count: Callable[[Counter], tuple[np.ndarray, bool]]
+    function: Function, count: Callable[[Counter], tuple[np.ndarray, bool]]
 ) -> list[tuple[np.ndarray, bool]]:
     """Return ``count`` of the levels of each channel; channels that are alike are counted once."""
     channels = range(function.n_channels)
-    with naming(name):
-        check_size(function)
-        if function.is_curved:
-            own = [function.channel(c) for c in channels]
-            curved = {f: count(CurvedCounter(f)) for f in dict.fromkeys(own)}
-            return [curved[f] for f in own]
-        lines = [line_of(function, c) for c in channels]
-        counted = {ln: count(LevelCounter(ln, function.quantizer)) for ln in dict.fromkeys(lines)}
-        return [counted[line] for line in lines]
+    check_size(function)
+    if function.is_curved:
+        own = [function.channel(c) for c in channels]
+        curved = {f: count(CurvedCounter(f)) for f in dict.fromkeys(own)}
+        return [curved[f] for f in own]
+    lines = [line_of(function, c) for c in channels]
+    counted = {ln: count(LevelCounter(ln, function.quantizer)) for ln in dict.fromkeys(lines)}
+    return [counted[line] for line in lines]
+
+
+def line_counter(function: Function, channel: int) -> Counter:
+    """Return the counter of one channel of straight lines end to end."""
+    return LevelCounter(line_of(function, channel), function.quantizer)
 
 
 def check_size(function: Function) -> None:

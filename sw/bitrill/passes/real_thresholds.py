@@ -20,7 +20,6 @@ from ..errors import StageError
 from ..exact import Real, common_denominator, floor, real, sign, to_float
 from ..ir import Function, Quantizer
 from ..real import Affine, Clip, Leaky, at
-from .boundaries import boundaries, holds_boundary
 
 PLACES = 128
 """Binary places of the intervals by which most integers are decided."""
@@ -159,14 +158,11 @@ class LevelCounter:
         self.n_levels = quantizer.type.n_values - 1
         self.inverted = sign(line.slope) < 0
         self.constant = sign(line.slope) == 0
-        v, reached = self._type.coding.boundaries(), np.ones(self.n_levels, bool)
-        if v is None:
-            v = boundaries(self._type.lo, self.n_levels, quantizer.rounding)
-            reached = holds_boundary(self._type.lo, self.n_levels, quantizer.rounding)
+        v, reached = quantizer.boundaries
         self.places = self._guess(v)
         self._halves = [int(h) for h in 2 * v]
         self._reached = reached.tolist()
-        self._at_halves = bool((2 * v == self._halves).all())
+        self._at_halves = quantizer.halves
         if isinstance(line, ClampedLine):
             self._ratio = _ratio(line)
             self._near = [floor(c * (1 << PLACES)) for c in (line.slope, line.offset)]

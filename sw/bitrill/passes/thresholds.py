@@ -9,8 +9,8 @@ from ..ir import Activation, Graph, IntType, Operator, Stage, Tensor
 from ..ops import Threshold
 from ..ops.lookup import ADDRESS_BITS, Lookup
 from .curved import Runs
-from .level_counters import MAX_CURVED, Counter, each_channel, naming
-from .real_thresholds import smallest
+from .level_counters import MAX_CURVED, check_size, naming
+from .level_places import level_places
 
 MAX_ENTRIES = 1 << 20
 """Largest number of entries of a table: channels that differ, times values or runs."""
@@ -109,26 +109,15 @@ def _free(name: str, names: set[str]) -> str:
 
 def threshold_of(node: Activation) -> Threshold:
     """Return the thresholds of one activation; falling channels are inverted."""
-    rows = each_channel(node.function, node.name, lambda c: _thresholds(c, node.x.type))
-    rows *= node.x.channels // len(rows)
+    with naming(node.name):
+        check_size(node.function)
+        thresholds, inverted = level_places(node.function, node.x.type)
+    copies = node.x.channels // len(thresholds)
     return Threshold(
         name=node.name,
         inputs=node.inputs,
         operands=node.operands,
-        thresholds=np.array([t for t, _ in rows]),
-        inverted=np.array([inverted for _, inverted in rows]),
+        thresholds=np.tile(thresholds, (copies, 1)),
+        inverted=np.tile(inverted, copies),
         out=node.function.quantizer.type,
     )
-
-
-def _thresholds(counter: Counter, x: IntType) -> tuple[np.ndarray, bool]:
-    """Return the smallest integers of ``x`` at which the counter counts 1, 2, .. N; int64."""
-    places = np.nan_to_num(counter.places, nan=x.lo, posinf=np.inf, neginf=-np.inf)
-    guesses = np.ceil(np.clip(places, x.lo, x.hi + 1)).astype(np.int64)
-    if counter.constant:
-        return guesses, False
-    thresholds = [
-        smallest(lambda t, n=n: counter.at_integer(t) > n, lo=x.lo, hi=x.hi + 1, guess=int(guess))
-        for n, guess in enumerate(guesses)
-    ]
-    return np.array(thresholds, np.int64), counter.inverted
