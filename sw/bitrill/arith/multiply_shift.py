@@ -11,6 +11,7 @@ serves all channels.
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 
@@ -38,114 +39,153 @@ def multiply_shift(
     """
     if not out.coding.binary or thresholds.shape[1] < 1:
         return None
-    rising = [_rising(t, f, x) for t, f in zip(thresholds, inverted, strict=True)]
-    slopes = [_slopes(limits, lo, hi) for limits, lo, hi in rising]
+    steps = rising(thresholds, inverted, x)
+    slopes = steps.slopes()
     if any(above is not None and below >= above for below, above in slopes):
         return None
     for shift in range(WIDEST):
-        known: list[tuple[int, int]] = []
-        for channel, slope in zip(rising, slopes, strict=True):
-            fit = _fit(*channel, *slope, shift)
-            if fit is None:
-                break
-            known.append(fit)
-        else:
-            return _in_range(known, inverted, x, out, shift)
+        gains = _gains(slopes, shift)
+        offsets = None if gains is None else steps.offsets(gains, shift)
+        if gains is not None and offsets is not None:
+            return _in_range(gains, offsets, inverted, x, out, shift)
     return None
 
 
-def _rising(limits: np.ndarray, falls: bool, x: IntType) -> tuple[np.ndarray, int, int]:
-    """Return thresholds and range of x, or of -x if the function falls, so that it rises.
+@dataclass(frozen=True, eq=False)
+class RisingSteps:
+    """Thresholds in a form that rises: ``n = #{k : x >= limits[c, k]}``, x in ``lo[c] .. hi[c]``.
+
+    ``limits``: int64 ``[C, N]``, ascending; ``lo``, ``hi``: int64 ``[C, 1]``.
+    """
+
+    limits: np.ndarray
+    lo: np.ndarray
+    hi: np.ndarray
+
+    @cached_property
+    def reached(self) -> np.ndarray:
+        """Whether x can be at a threshold."""
+        return self.limits <= self.hi
+
+    @cached_property
+    def missed(self) -> np.ndarray:
+        """Whether x can be below a threshold."""
+        return self.limits > self.lo
+
+    @cached_property
+    def numbers(self) -> np.ndarray:
+        """1 .. N."""
+        return np.arange(1, self.limits.shape[1] + 1)
+
+    def slopes(self) -> list[tuple[Fraction, Fraction | None]]:
+        """Return the open interval of slopes that each channel admits; it begins at -1 or above.
+
+        A reached threshold k and a missed one j demand ``slope * d > n`` with ``n = k - j`` and
+        ``d = t[k] - t[j] + 1``. From one end a slope moves to the quotient of the pair that it
+        breaks most, until it breaks none (Dinkelbach 1967); that pair follows from two sums over
+        thresholds. Where no slope is left the interval is empty, ``(0, 0)``.
+        """
+        free = (Fraction(-1), None)
+        found: list[tuple[Fraction, Fraction | None]] = [free] * len(self.limits)
+        rows = np.flatnonzero(self.reached.any(1) & self.missed.any(1))
+        below = self._ends(rows, [Fraction(-1)] * len(rows), side=1)
+        first = self.reached[rows].argmax(1)
+        last = self.missed.shape[1] - 1 - self.missed[rows, ::-1].argmax(1)
+        n = last - first
+        d = self.limits[rows, last] - self.limits[rows, first] - 1
+        steep = d > 0
+        starts = [Fraction(*v) for v in zip(n[steep].tolist(), d[steep].tolist(), strict=True)]
+        above = iter(self._ends(rows[steep], starts, side=-1))
+        for c, low, bounded in zip(rows.tolist(), below, steep.tolist(), strict=True):
+            high = next(above) if bounded else None
+            empty = low is None or (bounded and high is None)
+            found[c] = (Fraction(0), Fraction(0)) if empty else (low or Fraction(0), high)
+        return found
+
+    def _ends(
+        self, rows: np.ndarray, slopes: list[Fraction], *, side: int
+    ) -> list[Fraction | None]:
+        """Return the last slopes that pairs with ``side * d > 0`` exclude, of some channels.
+
+        None if a slope that they exclude is excluded from the other side, too: none is left then.
+        """
+        ends: list[Fraction | None] = list(slopes)
+        at = np.arange(len(rows))
+        p = np.array([s.numerator for s in slopes], np.int64)
+        q = np.array([s.denominator for s in slopes], np.int64)
+        while len(at):
+            here = rows[at]
+            limits = self.limits[here]
+            top = _weighed(limits + 1, self.numbers, p[at], q[at], self.reached[here], -1).argmax(1)
+            low = _weighed(limits, self.numbers, p[at], q[at], self.missed[here], 1).argmin(1)
+            each = np.arange(len(at))
+            n, d = top - low, limits[each, top] - limits[each, low] + 1
+            broken = n * q[at] > p[at] * d
+            lost = broken & (side * d <= 0)
+            for i in at[lost].tolist():
+                ends[i] = None
+            going = broken & ~lost
+            at, n, d = at[going], n[going], d[going]
+            common = np.gcd(n, d) * np.sign(d)
+            p[at], q[at] = n // common, d // common
+            for i in at.tolist():
+                ends[i] = Fraction(int(p[i]), int(q[i]))
+        return ends
+
+    def offsets(self, gains: np.ndarray, shift: int) -> np.ndarray | None:
+        """Return the offset of each channel at a gain and a shift; None where one has none.
+
+        It is the one nearest to 0.
+        """
+        g, one = gains, np.full(len(gains), 1 << shift)
+        least = _weighed(self.limits, self.numbers, g, one, self.reached, -1).max(1)
+        most = _weighed(self.limits - 1, self.numbers, g, one, self.missed, 1).min(1) - 1
+        offsets = np.minimum(np.maximum(least, 0), most)
+        return None if (offsets < least).any() else offsets
+
+
+def rising(thresholds: np.ndarray, inverted: np.ndarray, x: IntType) -> RisingSteps:
+    """Return thresholds and ranges of x, or of -x where a channel falls.
 
     A falling function is ``#{k : x < t[k]} = #{k : -x >= 1 - t[k]}``.
     """
-    if falls:
-        return 1 - limits[::-1], -x.hi, -x.lo
-    return limits, x.lo, x.hi
+    falls = inverted[:, None]
+    limits = np.where(falls, 1 - thresholds[:, ::-1], thresholds)
+    return RisingSteps(limits, np.where(falls, -x.hi, x.lo), np.where(falls, -x.lo, x.hi))
 
 
-def _slopes(limits: np.ndarray, lo: int, hi: int) -> tuple[Fraction, Fraction | None]:
-    """Return the open interval of slopes that a channel admits; its lower end is at least -1.
+def _weighed(
+    place: np.ndarray, number: np.ndarray, p: np.ndarray, q: np.ndarray, there: np.ndarray, end: int
+) -> np.ndarray:
+    """Return ``q * number - p * place``, or where it is not ``there`` a number beyond all others.
 
-    A reached threshold k and a missed one j demand ``slope * d > n`` with ``n = k - j`` and
-    ``d = t[k] - t[j] + 1``. From one end a slope moves to the quotient of the pair that it breaks
-    most, until it breaks none (Dinkelbach 1967); that pair follows from two sums over thresholds.
+    ``place``, ``there``: ``[C, N]``; ``p``, ``q``: ``[C]``; ``end``: the sign of that number. In
+    int64 where that cannot overflow.
     """
-    k = np.arange(1, len(limits) + 1)
-    reached, missed = limits <= hi, limits > lo  # x can be at the threshold, and below it
-    if not reached.any() or not missed.any():
-        return Fraction(-1), None
-    points = (limits[reached] + 1, k[reached]), (limits[missed], k[missed])
-    below = _end(*points, Fraction(-1), side=1)
-    first, last = points[0][0][0], points[1][0][-1]
-    if below is None or first >= last:
-        return (Fraction(0), Fraction(0)) if below is None else (below, None)
-    steepest = Fraction(int(points[1][1][-1] - points[0][1][0]), int(last - first))
-    above = _end(*points, steepest, side=-1)
-    return (Fraction(0), Fraction(0)) if above is None else (below, above)
-
-
-def _end(
-    ahead: tuple[np.ndarray, np.ndarray],
-    behind: tuple[np.ndarray, np.ndarray],
-    slope: Fraction,
-    *,
-    side: int,
-) -> Fraction | None:
-    """Return the last slope that pairs of ``(place, number)`` with ``side * d > 0`` exclude.
-
-    None if a slope that they exclude is excluded from the other side, too: none is left then.
-    """
-    while True:
-        p, q = slope.numerator, slope.denominator
-        top = int(np.argmax(_weighed(*ahead, p, q)))
-        low = int(np.argmin(_weighed(*behind, p, q)))
-        n = int(ahead[1][top]) - int(behind[1][low])
-        d = int(ahead[0][top]) - int(behind[0][low])
-        if n * q <= p * d:
-            return slope
-        if side * d <= 0:
-            return None
-        slope = Fraction(n, d)
-
-
-def _weighed(place: np.ndarray, number: np.ndarray, p: int, q: int) -> np.ndarray:
-    """Return ``q * number - p * place``, in int64 where that cannot overflow."""
-    reach = int(np.abs(place).max()) * abs(p) + int(number.max()) * q
+    reach = int(np.abs(place).max()) * int(np.abs(p).max()) + int(number[-1]) * int(q.max())
     exact = np.int64 if reach < 1 << 62 else object
-    return number.astype(exact) * q - place.astype(exact) * p
+    p, q = p.astype(exact)[:, None], q.astype(exact)[:, None]
+    return np.where(there, number.astype(exact) * q - place.astype(exact) * p, end * (reach + 2))
 
 
-def _fit(
-    limits: np.ndarray, lo: int, hi: int, below: Fraction, above: Fraction | None, shift: int
-) -> tuple[int, int] | None:
-    """Return ``(gain, offset)`` of a channel in rising form at this shift, the smallest gain."""
-    gain = max(0, (below.numerator << shift) // below.denominator + 1)
-    if above is not None and gain * above.denominator >= above.numerator << shift:
-        return None
-    k = np.arange(1, len(limits) + 1)
-    reached, missed = limits <= hi, limits > lo
-    offset = 0
-    if reached.any():
-        offset = max(0, int(_weighed(limits[reached], k[reached], gain, 1 << shift).max()))
-    if missed.any():
-        offset = min(
-            offset, int(_weighed(limits[missed] - 1, k[missed], gain, 1 << shift).min()) - 1
-        )
-    ends = np.concatenate([[lo, hi], limits - 1, limits])
-    ends = ends[(ends >= lo) & (ends <= hi)]
-    exact = np.int64 if gain * max(abs(lo), abs(hi)) + abs(offset) < 1 << 62 else object
-    n = np.clip((ends.astype(exact) * gain + offset) >> shift, 0, len(limits))
-    return (gain, offset) if (n == np.searchsorted(limits, ends, "right")).all() else None
+def _gains(slopes: list[tuple[Fraction, Fraction | None]], shift: int) -> np.ndarray | None:
+    """Return the smallest gains whose slopes lie within; None where a channel has none."""
+    gains = []
+    for below, above in slopes:
+        gain = max(0, (below.numerator << shift) // below.denominator + 1)
+        if above is not None and gain * above.denominator >= above.numerator << shift:
+            return None
+        gains.append(gain)
+    return np.array(gains, np.int64 if max(gains) < 1 << 62 else object)
 
 
 def _in_range(
-    fits: list[tuple[int, int]], inverted: np.ndarray, x: IntType, out: IntType, shift: int
+    gain: np.ndarray, offset: np.ndarray, inverted: np.ndarray, x: IntType, out: IntType, shift: int
 ) -> MultiplyShift | None:
     """Return the channels' gains and offsets together, None if a sum would have too many bits."""
     greatest = max(abs(x.lo), abs(x.hi))
-    gains, offsets = [g for g, _ in fits], [a + (out.lo << shift) for _, a in fits]
-    if (max(gains) * greatest + max(map(abs, offsets))).bit_length() >= WIDEST:
+    offsets = [a + (out.lo << shift) for a in offset.tolist()]
+    if (int(gain.max()) * greatest + max(map(abs, offsets))).bit_length() >= WIDEST:
         return None
-    gain = np.array(gains, np.int64)
+    gain = gain.astype(np.int64)
     return MultiplyShift(np.where(inverted, -gain, gain), np.array(offsets, np.int64), shift)

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..arith.level_count import LevelCount
 from ..arith.multiply_shift import multiply_shift
 from ..errors import SpecError
 from ..ir import (
@@ -31,9 +32,6 @@ from ..ir import (
 from .requantize import STYLE as REQUANTIZE
 from .requantize import Requantize
 from .units.thresholds import STYLES, ThresholdStyle, threshold_style
-
-MANY = 256
-"""Levels from which on the golden model searches instead of comparing with each."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -179,29 +177,11 @@ class Threshold(EvenLanes):
         return Tensor(self.x.shape, self.out)
 
     @cached_property
-    def _columns(self) -> list[np.ndarray]:
-        exact32 = max(abs(self.x.type.lo), abs(self.x.type.hi) + 1) < 1 << 24
-        t = self.thresholds.astype(np.float32 if exact32 else np.float64)
-        return [np.ascontiguousarray(t[:, k]) for k in range(self.levels)]
+    def _count(self) -> LevelCount:
+        return LevelCount(self.thresholds, self.inverted, self.x.type)
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
-        x = xs[0]
-        if self.levels > MANY:
-            n = self._searched(x)
-        else:
-            n = (x >= self._columns[0]).astype(np.float32)
-            for column in self._columns[1:]:
-                n += x >= column
-        if self.inverted.any():
-            n = np.where(self.inverted, np.float32(self.levels) - n, n)
-        return self.out.coding.nth(n)
-
-    def _searched(self, x: np.ndarray) -> np.ndarray:
-        """Count the thresholds that ``x`` reaches by a binary search in each channel."""
-        n = np.empty(x.shape, np.float32)
-        for c, row in enumerate(self.thresholds.astype(np.float64)):
-            n[..., c] = np.searchsorted(row, x[..., c], "right")
-        return n
+        return self.out.coding.nth(self._count(xs[0]))
 
     def cost(self) -> Cost:
         return Cost(
