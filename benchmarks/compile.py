@@ -1,208 +1,242 @@
-"""Seconds and peak memory from a QONNX file to Verilog, each network in a process of its own.
+"""CPU seconds and peak memory of `compile`, stage by stage, each network in a process of its own.
 
-    python benchmarks/compile.py [MODEL.onnx ...]
+    python benchmarks/compile.py [NAME | MODEL.onnx ...] [--folded] [--series] [--json FILE]
 
-Without arguments: TFC, LFC, CNV, ResNet-8 and MobileNet-v1 (width 0.25), then families of one shape
-and growing width, by which it is seen how both grow with the number of weights. The networks are
-not trained: weights, and batch norms' statistics and slopes of both signs, are random.
+Without names: all of `NETWORKS`, whose weights and batch norms are drawn (`drawn`). ``--folded``
+stops at the folded graph. ``--series``: networks that differ in weights, pixels or levels alone,
+and the exponent with which time grows. Memory is the peak up to the end of a stage.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
+import math
+import resource
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bitrill.cli.show import table
 from common import ROOT
 
+COLUMNS = ("import", "integer", "fold", "Verilog", "files")
+
+CLOCK_MHZ = 100.0
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of `drawn`: recipe, bits of weights and activations, channels, side of its input.
+
+    ``fps``: frames a second to fold for, None for the default folding; ``goal``: seconds of CPU,
+    and MiB, that it should take at the most.
+    """
+
+    recipe: str
+    weights: int
+    acts: int
+    width: int
+    side: int = 0
+    fps: float | None = None
+    goal: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of its file."""
+        return f"{self.recipe}_w{self.weights}a{self.acts}_{self.width}_{self.side}"
+
+
 NETWORKS = {
-    "TFC": ("dense", 64),
-    "LFC": ("dense", 1024),
-    "CNV": ("cnv", 64),
-    "ResNet-8": ("resnet8", 16),
-    "MobileNet-v1": ("mobilenet", 8),
+    "tfc": Network("dense", 1, 1, 64, 28, goal="1"),
+    "lfc": Network("dense", 1, 1, 1024, 28, goal="3"),
+    "keywords": Network("keywords", 3, 3, 256, goal="6, 250 MiB"),
+    "cnv": Network("cnv", 1, 1, 64, 32, 3051),
+    "resnet8": Network("resnet8", 8, 8, 16, 32, 500, "8, 400 MiB"),
+    "resnet20": Network("resnet20", 8, 8, 16, 32, 500, "15, 400 MiB"),
+    "vww": Network("mobilenet", 8, 8, 8, 96, 30, "12"),
+    "mobilenet2": Network("mobilenet2", 8, 8, 32, 224, 10, "30"),
+    "mobilenet": Network("mobilenet", 4, 4, 32, 224, 100, "40, 1000 MiB"),
+    "resnet50": Network("resnet50", 1, 2, 64, 224, 100, "240, 3000 MiB"),
 }
-"""Recipe, and hidden neurons or channels of the first layer: those of the papers."""
+"""``mobilenet``: v1 of width 1.0; ``vww``: of width 0.25; ``mobilenet2`` and ``resnet50``: 1.0."""
 
-FAMILIES = (("dense", (64, 128, 256, 512, 1024)), ("cnv", (16, 32, 64)))
+SERIES = {
+    "weights": [Network("keywords", 3, 3, n) for n in (256, 512, 1024, 2048)],
+    "pixels": [Network("mobilenet", 4, 4, 8, n, 10) for n in (96, 160, 224, 352)],
+    "levels": [Network("mobilenet", 8, n, 8, 96, 30) for n in (2, 4, 6, 8)],
+}
+"""Networks that differ in one thing alone."""
 
-_RATE = 100_000_000 // 32_768
-"""Frames a second at 100 MHz of convolutional networks; dense ones take the default folding."""
+SIZES = {
+    "weights": lambda f, _: f["weights"],
+    "pixels": lambda _, n: n.side**2,
+    "levels": lambda _, n: (1 << n.acts) - 1,
+}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="*", type=Path)
-    parser.add_argument(
-        "--export", nargs=2, metavar=("RECIPE", "WIDTH"), help="write a random network and stop"
-    )
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("networks", nargs="*", metavar="NAME", help=f"of {', '.join(NETWORKS)}")
+    parser.add_argument("--folded", action="store_true", help="stop at the folded graph")
+    parser.add_argument("--series", action="store_true", help="growth in weights, pixels, levels")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--fps", type=float, help="of model files")
+    parser.add_argument("--part", help="that each must fit")
+    parser.add_argument("--measure", type=Path, metavar="MODEL", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    models = options.models
-    if options.export:
-        export(options.export[0], int(options.export[1]))
+    if options.measure:
+        figures = measure(options.measure, options.fps, options.part, folded=options.folded)
+        print(json.dumps(figures))
         return 0
-    if models:
-        print(table(HEAD, [row(model.name, measured(model, [])) for model in models]))
-        return 0
-    cases = NETWORKS.values()
-    done = {case: measured(random_network(*case), flags(case[0])) for case in cases}
-    print(table(HEAD, [row(name, done[case]) for name, case in NETWORKS.items()]), flush=True)
-    for recipe, widths in FAMILIES:
-        rows = [
-            done.get((recipe, n)) or measured(random_network(recipe, n), flags(recipe))
-            for n in widths
-        ]
-        print(f"\n{recipe} of {', '.join(map(str, widths))}")
-        print(table(HEAD, [row(str(n), f) for n, f in zip(widths, rows, strict=True)]))
-        cpu, mib = (slope(rows, key) for key in ("cpu", "mib"))
-        print(f"a million weights more: {cpu:.1f} s of CPU, {mib:.0f} MiB", flush=True)
+    more = ["--folded"] if options.folded else []
+    more += ["--part", options.part] if options.part else []
+    if options.series:
+        done = {name: series(name, more) for name in SERIES}
+    else:
+        done = rows(options.networks or list(NETWORKS), options.fps, more)
+    if options.json:
+        options.json.write_text(json.dumps(done, indent=1) + "\n")
     return 0
 
 
-HEAD = (
-    "network",
-    "weights",
-    "nodes",
-    "cycles a frame",
-    "LUTs (model)",
-    "seconds",
-    "of CPU",
-    "peak MiB",
-)
+def rows(names: Sequence[str], fps: float | None, more: Sequence[str]) -> dict[str, Any]:
+    """Measure networks by name or file, and print a line of each as it is done."""
+    done: dict[str, Any] = {}
+    print(*HEAD, sep=GAP)
+    for name in names:
+        network = NETWORKS.get(name)
+        if network is None and not Path(name).is_file():
+            sys.exit(f"a network must be one of {', '.join(NETWORKS)} or a file, not {name!r}")
+        if network:
+            figures = run(drawn_model(network), network.fps, more)
+        else:
+            figures = run(Path(name), fps, more)
+        done[name] = figures
+        goal = network.goal if network else ""
+        print(_line(Path(name).stem, figures, goal), flush=True)
+    return done
 
 
-def row(name: str, figures: dict[str, Any]) -> tuple[str, ...]:
-    """A line of the table."""
-    return (
-        name,
-        f"{figures['weights']:,}",
-        str(figures["nodes"]),
-        str(figures["ii"]),
-        figures["luts"],
-        f"{figures['seconds']:.1f}",
-        f"{figures['cpu']:.1f}",
-        f"{figures['mib']:.0f}",
-    )
+HEAD = ("network   ", "weights   ", "nodes", "levels ", *(f"{c:7}" for c in COLUMNS), "CPU s  ",
+        "MiB folded", "MiB   ", "goal")  # fmt: skip
 
 
-def flags(recipe: str) -> list[str]:
-    """Return the options with which a recipe is compiled."""
-    return [] if recipe == "dense" else ["--fps", str(_RATE), "--clock-mhz", "100"]
+GAP = "  "
 
 
-def measured(model: Path, flags: list[str]) -> dict[str, Any]:
-    """Wall and CPU seconds, peak MiB and figures of one compilation."""
-    with tempfile.TemporaryDirectory() as out:
-        command = [sys.executable, "-m", "bitrill", "compile", str(model), "--out", out, "--json"]
-        start = time.perf_counter()
-        process = subprocess.Popen([*command, *flags], stdout=subprocess.PIPE, text=True)
-        text = process.stdout.read() if process.stdout else ""
-        # waited for by hand: this child's own memory, not that of the largest so far
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        if status:
-            sys.exit(f"{model}: {text}")
-        value, (weights, luts) = json.loads(text), sizes(Path(out))
-    cpu = usage.ru_utime + usage.ru_stime
-    return {
-        "seconds": seconds,
-        "cpu": cpu,
-        "mib": usage.ru_maxrss / 2**10,
-        "nodes": value["nodes"],
-        "ii": value["ii"],
-        "weights": weights,
-        "luts": f"{luts:,}",
-    }
+def _line(name: str, f: dict[str, Any], goal: str = "") -> str:
+    stages, memory = f["seconds"], f["mib"]
+    each = (f"{stages[c]:.1f}" if c in stages else "" for c in COLUMNS)
+    figures = (name, f"{f['weights']:,}", str(f["nodes"]), f"{f['levels']:,}", *each)
+    peak = max(memory.values())
+    cells = (*figures, f"{f['cpu']:.1f}", f"{memory['fold']:.0f}", f"{peak:.0f}", goal)
+    return GAP.join(c.ljust(len(h)) for c, h in zip(cells, HEAD, strict=True)).rstrip()
 
 
-def sizes(build: Path) -> tuple[int, int]:
-    """Weights of a build, and its LUTs by the resource model."""
-    from bitrill.ir import serialisation
-    from bitrill.resources.estimate import network_resources
+def series(what: str, more: Sequence[str]) -> list[dict[str, Any]]:
+    """Measure networks that differ in one thing, and print the growth of time with it."""
+    done = []
+    print(f"\n{what}", GAP.join(HEAD), sep="\n")
+    for network in SERIES[what]:
+        figures = run(drawn_model(network), network.fps, more)
+        figures |= {"size": SIZES[what](figures, network), "network": asdict(network)}
+        done.append(figures)
+        print(_line(str(figures["size"]), figures), flush=True)
+    x, y = [math.log(f["size"]) for f in done], [math.log(f["cpu"]) for f in done]
+    last = (y[-1] - y[-2]) / (x[-1] - x[-2])
+    print(f"time grows as {what} ** {_slope(x, y):.2f}, between the last two as ** {last:.2f}")
+    return done
 
-    graph = serialisation.load(build)
-    weights = sum(node.weights.size for node in graph.nodes if hasattr(node, "weights"))
-    return weights, sum(r.lcs for r in network_resources(graph).values())
 
-
-def slope(figures: Sequence[dict[str, Any]], key: str) -> float:
-    """Least squares of ``key`` over the number of weights, in millions."""
-    xs, ys = [f["weights"] / 1e6 for f in figures], [f[key] for f in figures]
+def _slope(xs: Sequence[float], ys: Sequence[float]) -> float:
+    """Slope of least squares."""
     x, y = sum(xs) / len(xs), sum(ys) / len(ys)
-    return sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True)) / sum(
-        (a - x) ** 2 for a in xs
-    )
+    above = sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True))
+    return above / sum((a - x) ** 2 for a in xs)
 
 
-def random_network(recipe: str, width: int) -> Path:
-    """A network of a recipe as QONNX, not trained; written once, to ``build/bench``, by a process
-    of its own: what is measured is forked from this one, and has its memory until it runs."""
-    path = network_path(recipe, width)
+def drawn_model(network: Network) -> Path:
+    """Write a network's file to ``build/bench``, once."""
+    import drawn
+
+    path = ROOT / "build" / "bench" / f"{network.name}.onnx"
     if not path.is_file():
-        subprocess.run([sys.executable, __file__, "--export", recipe, str(width)], check=True)
+        bits = drawn.Bits(network.weights, network.acts)
+        model = drawn.RECIPES[network.recipe](bits, network.width, network.side)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(model.SerializeToString(deterministic=True))
     return path
 
 
-def network_path(recipe: str, width: int) -> Path:
-    """Return the path of a random network."""
-    return ROOT / "build" / "bench" / f"{recipe}_{width}.onnx"
+def run(model: Path, fps: float | None, more: Sequence[str]) -> dict[str, Any]:
+    """Measure one compilation in a process of its own."""
+    rate = [] if fps is None else ["--fps", str(fps)]
+    command = [sys.executable, __file__, "--measure", str(model), *rate, *more]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{model} could not be compiled")
+    return json.loads(done.stdout)
 
 
-def export(recipe: str, width: int) -> None:
-    """Write a random network."""
-    import torch
-    from bitrill.storage import write_bytes
-    from bitrill.train import Options, qonnx_export, recipe_networks
-    from bitrill.train.frozen import freeze_weights
+@dataclass
+class Stages:
+    """Seconds of CPU of each stage, and the peak memory at its end."""
 
-    torch.manual_seed(0)
-    if recipe == "dense":
-        network, shape = dense(width), (1, 28, 28)
-    else:
-        network = recipe_networks.build(Options(recipe=recipe, dataset="cifar10", width=width))
-        shape = (3, 32, 32)
-    for module in network.modules():
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-            module.running_mean.normal_(0, 4)
-            module.running_var.uniform_(20, 200)
-            torch.nn.init.normal_(module.weight)
-            torch.nn.init.normal_(module.bias, 0, 0.3)
-    example = torch.rand(1, *shape)
-    network.eval()(example)
-    frozen = freeze_weights(network, example)
-    model = qonnx_export.to_onnx(frozen, example, dynamo=False)
-    write_bytes(network_path(recipe, width), model.SerializeToString(deterministic=True))
+    seconds: dict[str, float] = field(default_factory=dict)
+    mib: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        before = cpu_seconds()
+        yield
+        self.seconds[name] = cpu_seconds() - before
+        self.mib[name] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
-def dense(width: int) -> Any:
-    """784-H-H-H-10, all of one bit, as the recipes `tfc`, `sfc` and `lfc` are."""
-    import brevitas.nn as qnn
-    from bitrill.train import brevitas_quantizers, recipe_networks
-    from torch import nn
+def cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
-    def act() -> nn.Module:
-        return qnn.QuantIdentity(act_quant=brevitas_quantizers.Activation, bit_width=1)
 
-    def linear(n_in: int, n_out: int) -> nn.Module:
-        arguments: Any = recipe_networks.weight_arguments("binary")
-        return qnn.QuantLinear(n_in, n_out, bias=False, **arguments)
+def measure(model: Path, fps: float | None, part: str | None, *, folded: bool) -> dict[str, Any]:
+    """Compile in this process, by the steps of `bitrill.flow.compile`."""
+    from bitrill.flow import steps
+    from bitrill.flow.builds import write_build
+    from bitrill.flow.verilog import write_verilog
+    from bitrill.lowering import to_integer
+    from bitrill.parts.devices import part_of
+    from bitrill.timing.predict import predict
 
-    layers = [nn.Flatten(), recipe_networks.Normalize(0.5, 0.5), act()]
-    for n in (784, width, width):
-        layers += [linear(n, width), nn.BatchNorm1d(width), act()]
-    network = nn.Sequential(*layers, linear(width, 10), recipe_networks.TensorNorm())
-    brevitas_quantizers.init_weights(network)
-    return network
+    stages = Stages()
+    with stages.stage("import"):
+        graph = steps.load(model)
+    with stages.stage("integer"):
+        graph = to_integer(graph)
+    with stages.stage("fold"):
+        if fps is None and part is None:
+            graph = steps.fold(graph)
+        else:
+            holds = None if part is None else part_of(part)
+            graph, _ = steps.fold_for(graph, CLOCK_MHZ, [fps], holds, deep=True)
+    if not folded:
+        with stages.stage("Verilog"):
+            verilog = write_verilog(graph)
+        with stages.stage("files"), tempfile.TemporaryDirectory() as out:
+            write_build(Path(out) / "build", graph, verilog, predict(graph))
+    kinds = [n.out.n_values - 1 for n in graph.nodes if n.kind in ("threshold", "requantize")]
+    return {
+        "nodes": len(graph.nodes),
+        "weights": sum(n.weights.size for n in graph.nodes if hasattr(n, "weights")),
+        "levels": max(kinds, default=0),
+        "cpu": cpu_seconds(),
+        **asdict(stages),
+    }
 
 
 if __name__ == "__main__":
-    os.environ["OMP_NUM_THREADS"] = "1"
     sys.exit(main())

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 from bitrill.cli.show import table
+from bitrill.flow.result import Table
 from bitrill.flow.steps import load
 from bitrill.ir import Graph
 from bitrill.lowering import to_integer
@@ -59,7 +60,8 @@ def main() -> int:
             )
         )
     print(f"{model.name}, one thread, {sys.platform}")
-    print(table(("batch", "golden us", "qonnx us", "ratio", "promised", "same decisions"), rows))
+    head = ("batch", "golden us", "qonnx us", "ratio", "promised", "same decisions")
+    print(table(Table.of(head, rows)))
     print(large_batch(graph))
     return 0 if kept else 1
 
