@@ -61,10 +61,43 @@ def test_channels_last_are_padded(tmp_path: Path) -> None:
     check(net, net.conv(x, 3, 3, 2, 2), tmp_path)
 
 
+@pytest.mark.parametrize("mode", ["reflect", "edge", "wrap"])
+@pytest.mark.parametrize("pads", [(1, 2, 0, 3), (3, 0, 3, 0), (0, 1, 0, 0)])
+def test_borders_that_repeat_data(tmp_path: Path, mode: str, pads: tuple[int, ...]) -> None:
+    net = Net(1, 2, 4, 5, opset=19)
+    x = net.node(
+        "Pad", net.quant("x", 0.5), net.shape_const(0, 0, *pads[:2], 0, 0, *pads[2:]), mode=mode
+    )
+    check(net, net.conv(x, 3, 2, 2, 2), tmp_path)
+
+
+def test_borders_that_repeat_data_stand_anywhere(tmp_path: Path) -> None:
+    """In front of the first quantizer, behind batch norm, channels last, on sequences."""
+    net = Net(1, 5, 4, 3)
+    pads = net.shape_const(0, 1, 2, 0, 0, 2, 1, 0)
+    x = net.node("Pad", "x", pads, mode="reflect")
+    x = net.node("Transpose", net.quant(x, [0.5, 0.25, 1.0]), perm=[0, 3, 1, 2])
+    x = net.norm(net.conv(x, 4, 3, 2, 2), 4)
+    x = net.node("Pad", x, net.shape_const(0, 0, 1, 1, 0, 0, 1, 1), mode="edge")
+    x = net.node("Relu", x)
+    check(net, net.conv(net.quant(x, 0.3, bits=3.0, signed=0), 2, 4, 3, 3), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("pads", "value", "mode", "message"),
     [
-        ((0, 0, 1, 1), 0.0, "reflect", "its mode must be constant, not 'reflect'"),
+        ((0, 0, 1, 1), 0.0, "mirror", "its mode must be constant, reflect or edge, not 'mirror'"),
+        ((0, 0, 1, 1), 0.0, "wrap", "its mode must be constant, reflect or edge, not 'wrap'"),
+        (
+            (0, 0, 1, 4),
+            0.0,
+            "reflect",
+            r"its pads of 4 places must be 0\.\.3 in mode reflect, not 4",
+        ),
+        ((0, 0, -1, 0), 0.0, "edge", "its pads of 4 places must be 0.* in mode edge, not -1 and 0"),
+        ((0, 0, 1 << 40, 0), 0.0, "edge", "its pads of 4 places must be 0"),
+        ((0, 0, 1 << 20, 1 << 20), 0.0, "edge", "it must give at most"),
+        ((0, 1, 0, 0), 0.0, "edge", "each channel must be taken once"),
         ((1, 0, 0, 0), 0.0, "constant", "the batch axis must have no padding"),
         (
             (0, 0, 1, 0),

@@ -1,18 +1,21 @@
-"""Parts of data along each axis, by Slice or Gather, which wait for what reads them.
+"""Places of data along each axis, by Slice, Gather or Pad, which wait for what reads them.
 
 Slices of one tensor that a Concat puts side by side again are only another order of its elements
-(a space-to-depth in YOLO's Focus); `gathered` tells so. Any other becomes a `Crop`.
+(a space-to-depth in YOLO's Focus); `gathered` tells so. Any other becomes a `Crop`. Places that go
+back or come again, as in a border that reflects, are several such parts one behind the other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from functools import partial
+from itertools import islice
+from math import prod
 from typing import TypeAlias
 
 import numpy as np
 
 from ...ir import Quantizer
-from ...ops import Crop, Shuffle
+from ...ops import Concat, Convert, Crop, Shuffle, Upsample
 from ...real import Step, chain, pick
 from ..reader.model import Node
 from ..symbolic import Call, Data, Deferred, GraphBuilder, Known, RefusedError
@@ -20,6 +23,9 @@ from .layouts import axis_of
 
 Places: TypeAlias = Sequence[int]
 """The places of an axis that are taken, in that order."""
+
+RUNS = 16
+"""Parts of one axis that are put one behind the other; each is a stream that waits for others."""
 
 
 def slice_parts(call: Call, x: Data, *given: list[int]) -> list[range]:
@@ -78,14 +84,13 @@ def sliced(call: Call, x: Data, parts: Sequence[Places]) -> Known:
 
 
 def _check(box: tuple[tuple[int, ...], ...]) -> None:
-    """Refuse places that no `Crop` takes, and channels that are taken twice."""
+    """Refuse places of too many runs, and channels that are taken twice."""
     *places, channels = box
     for taken in places:
-        steps = {b - a for a, b in pairwise(taken)}
-        if len(steps) > 1 or min(steps, default=1) < 1:
+        if sum(1 for _ in islice(_runs(taken), RUNS + 1)) > RUNS:
             raise RefusedError(
-                "rows and columns must be taken in their order and equally far apart, not"
-                f" {list(taken)[:8]}"
+                f"rows and columns must be taken in at most {RUNS} runs of places in their order,"
+                f" equally far apart, and these are more: {list(taken)[:8]}, .."
             )
     if len({*channels}) < len(channels):
         raise RefusedError(f"each channel must be taken once, not {list(channels)[:8]}")
@@ -137,13 +142,56 @@ class Sliced(Deferred):
             order = np.array([*channels, *rest])
             edge = emit(Shuffle, self.node, edge, part=True, share=True, order=order).name
             channels = (*range(len(channels)),)
-        box = (*self.box[:-1], channels)
-        sizes = tuple(map(len, box))
-        if sizes == self.builder.edges[edge].shape:
-            return edge
-        starts = tuple(p[0] for p in box)
+        runs = [list(_runs(taken)) for taken in self.box[:-1]]
+        shape = self.builder.edges[edge].shape
+        plain = [r[0] if len(r) == 1 else (*range(n),) for r, n in zip(runs, shape, strict=False)]
+        edge = self._part(edge, (*plain, channels))
+        for axis, several in enumerate(runs):
+            if len(several) > 1:
+                edge = self._behind_each_other(edge, axis, several)
+        return edge
+
+    def _part(self, edge: str, box: tuple[tuple[int, ...], ...]) -> str:
+        """Return an edge of places equally far apart, or of one place several times."""
+        emit, shape = self.builder.emit, self.builder.edges[edge].shape
+        again = tuple(len(p) if len({*p}) < len(p) else 1 for p in box[:-1])
+        box = tuple(p[:1] if len({*p}) < len(p) else p for p in box)
+        sizes, starts = tuple(map(len, box)), tuple(p[0] for p in box)
         steps = tuple(p[1] - p[0] if len(p) > 1 else 1 for p in box)
-        return emit(Crop, self.node, edge, share=True, starts=starts, steps=steps, sizes=sizes).name
+        if sizes != shape:
+            made = emit(Crop, self.node, edge, share=True, starts=starts, steps=steps, sizes=sizes)
+            edge = made.name
+        if max(again, default=1) > 1:
+            edge = emit(Upsample, self.node, edge, share=True, factors=again).name
+        return edge
+
+    def _behind_each_other(self, edge: str, axis: int, runs: list[tuple[int, ...]]) -> str:
+        """Return an edge with these runs of places of one axis; each is a part of a long row."""
+        emit, shape = partial(self.builder.emit, share=True), self.builder.edges[edge].shape
+        rows, behind = prod(shape[:axis]), prod(shape[axis + 1 :])
+        whole = [(*range(n),) for n in shape]
+        rowed = []
+        for run in runs:
+            part = self._part(edge, (*whole[:axis], run, *whole[axis + 1 :]))
+            row = (rows, len(run) * behind)
+            rowed.append(emit(Convert, self.node, part, part=True, shape=row).name)
+        joined = emit(Concat, self.node, *rowed, part=True, gains=(1,) * len(rowed)).name
+        shape = (*shape[:axis], sum(map(len, runs)), *shape[axis + 1 :])
+        return emit(Convert, self.node, joined, shape=shape).name
+
+
+def _runs(taken: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Split places into ascending ones that are equally far apart, and one place several times."""
+    start = 0
+    while start < len(taken):
+        stop = start + 1
+        step = taken[stop] - taken[start] if stop < len(taken) else -1
+        while step >= 0 and stop < len(taken) and taken[stop] - taken[stop - 1] == step:
+            stop += 1
+        if step == 0 and stop < len(taken) and taken[stop] - taken[stop - 1] == 1:
+            stop -= 1  # the last of them begins what follows
+        yield taken[start:stop]
+        start = stop
 
 
 def gathered(branches: list[Known], axis: int) -> Data | None:

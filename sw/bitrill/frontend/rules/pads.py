@@ -1,9 +1,11 @@
-"""Rule for Pad with a constant, in every form that ONNX has; negative pads cut off.
+"""Rule for Pad in every form that ONNX has; negative pads cut off.
 
-The border waits for the next quantizer where it can: its number need not lie on the grid of the
-data, only the quantizer's result for it must be one integer.
+A border that repeats data is a choice of places (see `crops`). One of a constant waits for the next
+quantizer where it can: its number need not lie on the grid of the data, only the quantizer's result
+for it must be one integer.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import gcd, prod
@@ -21,6 +23,13 @@ from .layouts import axis_of
 from .places import integer_of
 from .table import rule, until
 
+_PLACE: dict[str, Callable[[int, int], int]] = {
+    "reflect": lambda k, n: n - 1 - abs(n - 1 - abs(k)),
+    "edge": lambda k, n: min(max(k, 0), n - 1),
+    "wrap": lambda k, n: k % n,
+}
+"""Which of n places a border repeats at place k, which is below 0 in front of them."""
+
 
 @rule(
     "Pad",
@@ -34,12 +43,12 @@ from .table import rule, until
 def pad(call: Call) -> Known:
     """Put a border of a constant around data; pads as attribute or (from opset 11 on) as input."""
     mode = call.text_attribute("mode", "constant")
-    if mode != "constant":
-        raise RefusedError(f"its mode must be constant, not {mode[:40]!r}")
     x = call.data(0)
     before, after = _pads(call, len(x.shape) + 1)
     if before[0] or after[0]:
         raise RefusedError("the batch axis must have no padding")
+    if mode != "constant":
+        return sliced(call, x, _repeated(call, x, mode, before[1:], after[1:]))
     parts = [
         range(max(0, -b), n - max(0, -a))
         for n, b, a in zip(x.shape, before[1:], after[1:], strict=True)
@@ -68,6 +77,27 @@ def _pads(call: Call, rank: int) -> tuple[list[int], list[int]]:
     for k, a in enumerate(axes):
         before[a], after[a] = pads[k], pads[len(axes) + k]
     return before, after
+
+
+def _repeated(
+    call: Call, x: Data, mode: str, before: list[int], after: list[int]
+) -> list[tuple[int, ...]]:
+    """Return which place of ``x`` stands at each place of each axis, border included."""
+    modes = [m for m in _PLACE if m != "wrap" or call.opset >= 19]
+    if mode not in modes:
+        known = ", ".join(["constant", *modes[:-1]])
+        raise RefusedError(f"its mode must be {known} or {modes[-1]}, not {mode[:40]!r}")
+    for n, b, a in zip(x.shape, before, after, strict=True):
+        most = {"reflect": n - 1, "wrap": n}.get(mode, limits.ELEMENTS)
+        if not 0 <= min(a, b) <= max(a, b) <= most:
+            raise RefusedError(
+                f"its pads of {n} places must be 0..{most} in mode {mode}, not {b} and {a}"
+            )
+    axes = [range(-b, n + a) for n, b, a in zip(x.shape, before, after, strict=True)]
+    if prod(map(len, axes)) > limits.ELEMENTS:
+        raise RefusedError(f"it must give at most {limits.ELEMENTS} elements")
+    place = _PLACE[mode]
+    return [tuple(place(k, n) for k in axis) for n, axis in zip(x.shape, axes, strict=True)]
 
 
 def _value(call: Call) -> Real:
