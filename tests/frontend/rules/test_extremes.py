@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bitrill.errors import UnsupportedError
+from bitrill.ops import Lookup
 from frontend.onnx_models import Net, imported
-from frontend.rules.test_convs import check
+from frontend.rules.test_convs import check, kinds
 
 
 @pytest.mark.parametrize("op", ["Max", "Min", "Sum", "Mean"])
@@ -65,12 +66,54 @@ def test_extremes_of_data(tmp_path: Path, op: str, scale: float, kind: str) -> N
     check(net, net.conv(x, 2, 3, 2, 2) if kind == "map" else net.dense(x, 3, 2), tmp_path)
 
 
-def test_extremes_of_unlike_scales_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("op", ["Max", "Min"])
+@pytest.mark.parametrize("scales", [(0.5, 0.75), (-0.5, -1.0), (0.3, 0.5, 0.25)])
+def test_extremes_on_a_common_grid(tmp_path: Path, op: str, scales: tuple[float, ...]) -> None:
+    """The last operator; sums in front of any quantizer are compared, too."""
+    net = Net(1, 6)
+    x, w = net.quant("x", 0.5), {"scale": 0.5}
+    parts = [net.dense(x, 6, 4, seed=k, **w) for k in range(len(scales))]
+    if 0.3 not in scales:
+        parts = [net.quant(p, s) for p, s in zip(parts, scales, strict=True)]
+    graph = check(net, net.node(op, *parts), tmp_path)
+    assert Lookup not in kinds(graph)
+
+
+@pytest.mark.parametrize("op", ["Max", "Min"])
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize("last", ["signed", "unsigned", "bipolar", "log"])
+def test_extremes_wait_for_their_quantizer(tmp_path: Path, op: str, norm: bool, last: str) -> None:
+    """Scales in no ratio, offsets, slopes of both signs behind them."""
+    net = Net(1, 2, 3, 3, opset=13)
+    x, w = net.quant("x", 0.5), {"scale": 0.37}
+    grids = enumerate([(0.31, 0.0), (0.53, 1.0), (0.7, -3.0)])
+    parts = [net.quant(net.conv(x, 4, 2, 1, 1, seed=k, quant=w), *grid) for k, grid in grids]
+    x = net.node(op, *parts, net.const(-1.3))
+    x = net.norm(x, 4, seed=2) if norm else x
+    if last == "bipolar":
+        x = net.bipolar(x)
+    elif last == "log":
+        x = net.log_quant(x, 0.4)
+    else:
+        x = net.quant(x, 0.45, bits=3.0, signed=int(last == "signed"))
+    check(net, net.conv(x, 2, 4, 2, 2), tmp_path)
+
+
+def test_extremes_of_unlike_scales_without_a_quantizer_are_refused(tmp_path: Path) -> None:
     net = Net(1, 6)
     x = net.quant("x", 0.5)
-    x = net.node("Max", *(net.quant(net.dense(x, 6, 4, seed=k), k) for k in (1, 2)))
-    with pytest.raises(UnsupportedError, match="must have one scale and offset; give them one"):
+    x = net.node("Max", *(net.quant(net.dense(x, 6, 4, seed=k), s) for k, s in ((1, 1), (2, 0.3))))
+    message = r"branches of Max node 'max\d+' must lie on one grid .* scales 1 and 0.3 are in no"
+    with pytest.raises(UnsupportedError, match=message):
         imported(net.proto(x), tmp_path)
+
+
+def test_wide_sums_are_compared(tmp_path: Path) -> None:
+    """A table of their values would not fit memory."""
+    net = Net(1, 12)
+    x = net.quant("x", 1.0, bits=10.0)
+    parts = [net.dense(x, 12, 2, seed=k, bits=32.0, scale=2.0**-28) for k in range(2)]
+    check(net, net.node("Min", *parts), tmp_path)
 
 
 def test_bounds_of_places_are_refused(tmp_path: Path) -> None:

@@ -1,17 +1,33 @@
 """Rules for Max and Min of data and constants."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import reduce
+from functools import cached_property, reduce
+from math import prod
 from typing import cast
 
 import numpy as np
 
 from ...exact import Real, sign
-from ...ops import Concat, Convert, MaxPool
-from ...real import Affine, Clip
+from ...ir import Function, Quantizer
+from ...ops import Concat, Convert, Lookup, MaxPool
+from ...passes.ranking import ascending
+from ...real import Affine, Clip, chain, zip_channels
 from ..reader import limits
-from ..symbolic import Call, Const, Data, Known, RefusedError, as_objects, per_channel
+from ..reader.model import Node
+from ..symbolic import (
+    Call,
+    Const,
+    Data,
+    Deferred,
+    GraphBuilder,
+    Known,
+    RefusedError,
+    as_objects,
+    brief,
+    per_channel,
+)
+from .addition import RATIO_BITS, small_ratio
 from .broadcasts import alike
 from .layouts import either
 from .table import rule
@@ -24,9 +40,7 @@ def extreme(call: Call) -> Known:
     data = [v for v in call.values if isinstance(v, Data)]
     if not data:
         return _extreme_constant(call)
-    out = data[0]
-    for other in data[1:]:
-        out = cast("Data", _of_two(Call(call.builder, call.node, [out, other])))
+    out = cast("Data", _of_branches(Call(call.builder, call.node, [*data])))
     for i, value in enumerate(call.values):
         if not isinstance(value, Data):
             bounds = per_channel(call.exact(i, "its bound", like="data"), out, what="its bound")
@@ -35,29 +49,113 @@ def extreme(call: Call) -> Known:
 
 
 @either
-def _of_two(call: Call) -> Known:
-    """Return the extreme of two branches: pooled as two columns of a map with a row a place."""
-    (a, first), (b, second) = alike(call, call.branch(0), call.branch(1))
-    signs = {sign(s) for s in first.scale}
-    if first != second or signs not in ({1}, {-1}):
-        raise RefusedError(
-            "operands that depend on the model's input must have one scale and offset; give them"
-            " one quantizer"
+def _of_branches(call: Call) -> Known:
+    """Return the extreme of one branch or more."""
+    if len(call.values) == 1:
+        return call.value(0)
+    branches = [call.branch(i) for i in range(len(call.values))]
+    for _ in range(2):  # what the last ones are repeated to, the first ones are in the second round
+        for k in range(1, len(branches)):
+            branches[k - 1], branches[k] = alike(call, branches[k - 1], branches[k])
+    if any(x.frame != branches[-1][0].frame for x, _ in branches):
+        raise RefusedError("its branches must have one shape; repeat them in front of it")
+    data = tuple(replace(x, steps=(meaning,)) for x, meaning in branches)
+    waiting = Extreme(call.builder, data, call.node)
+    out = replace(data[0], steps=(), quantized=all(x.quantized for x in data), deferred=waiting)
+    return out if waiting.grid is None else waiting.settle(out)
+
+
+@dataclass(frozen=True, eq=False)
+class Extreme(Deferred):
+    """The greatest or least of branches of one shape, whose steps are what their integers mean.
+
+    Where their scales and offsets have one grid, integers on it are compared. Elsewhere the next
+    quantizer stands in each branch, and what it gives is compared, which is the same.
+    """
+
+    builder: GraphBuilder
+    branches: tuple[Data, ...]
+    node: Node
+
+    @cached_property
+    def meanings(self) -> tuple[Affine, ...]:
+        """What the integers of each branch mean."""
+        return tuple(x.meaning("its data") for x in self.branches)
+
+    @cached_property
+    def grid(self) -> tuple[tuple[int, ...], Affine] | None:
+        """A multiplier for each branch, and what the multiples mean; None where there are none."""
+        first = self.meanings[0]
+        gains = small_ratio(*(m.scale for m in self.meanings))
+        if gains is None or any(m.offset != first.offset for m in self.meanings):
+            return None
+        unit = zip_channels(lambda s: s / gains[0], first.scale)
+        signs = {sign(u) for u in unit}
+        if len(signs) > 1:
+            return None
+        turn = 1 if (self.node.op == "Max") is (signs == {1}) else -1  # the greatest is taken
+        return tuple(turn * g for g in gains), Affine(tuple(turn * u for u in unit), first.offset)
+
+    def settle(self, data: Data) -> Data:
+        if self.grid is None:
+            scales = " and ".join(brief(m.scale[0]) for m in self.meanings)
+            raise RefusedError(
+                f"the branches of {self.node} must lie on one grid where no quantizer follows, and"
+                f" their scales {scales} are in no ratio of at most {RATIO_BITS} bits, or their"
+                " offsets differ; give them one quantizer, or put one behind"
+            )
+        gains, meaning = self.grid
+        edge = self._greatest([x.edge for x in self.branches], gains)
+        return replace(
+            data,
+            edge=edge,
+            type=self.builder.edges[edge].type,
+            steps=chain((meaning,), data.steps),
+            deferred=None,
         )
-    edges, turned = [a.edge, b.edge], (call.node.op == "Min") is (signs == {1})
-    edges = [_negated(call, e) if turned else e for e in edges]
-    joined = call.emit(Concat, *edges, part=True, share=True, gains=(1, 1))
-    rows = (a.size // a.channels, 2, a.channels)
-    edge = call.emit(Convert, joined.name, part=True, share=True, shape=rows).name
-    edge = call.emit(MaxPool, edge, share=True, kernel=(1, 2), stride=(1, 2)).name
-    edge = call.emit(Convert, edge, part=True, share=True, shape=a.frame).name
-    edge = _negated(call, edge) if turned else edge
-    kind = call.builder.edges[edge].type
-    return replace(a, edge=edge, type=kind, steps=(first,), quantized=a.quantized and b.quantized)
 
+    def quantize(self, data: Data, quantizer: Quantizer, node: Node) -> str:
+        function = Function(data.steps, quantizer)
+        if not function.is_monotone:
+            return self.builder.quantize(self.settle(data), quantizer, node)
+        n = max(function.n_channels, *(m.n_channels for m in self.meanings))
+        least = [(self.node.op == "Min") is not self._falls(function, c) for c in range(n)]
+        edges = []
+        for x in self.branches:
+            inner = replace(x, steps=chain(x.steps, data.steps))
+            edges.append(self.builder.quantize(inner, quantizer, node))
+        gains, out = (1,) * len(edges), quantizer.type
+        if out.coding.binary and not any(least):
+            return self._greatest(edges, gains)
+        # places in the order of the values, from the other end where the least is wanted
+        least = least if len({*least}) > 1 else least[:1]
+        self.builder.work.spend(len(least) * out.n_values)
+        ranks = np.array([np.arange(out.n_values)[:: -1 if turned else 1] for turned in least])
+        edges = [self.builder.table(e, ranks, self.node) for e in edges]
+        edge = self._greatest(edges, gains)
+        table = out.values()[ranks]
+        return self.builder.emit(Lookup, self.node, edge, part=True, table=table, out=out).name
 
-def _negated(call: Call, edge: str) -> str:
-    return call.builder.table(edge, -call.builder.edges[edge].type.values()[None], call.node)
+    def _falls(self, function: Function, channel: int) -> bool:
+        """Whether the greatest number of any branch becomes a lower integer than the least."""
+        ends = [
+            m(Fraction(e), channel)
+            for x, m in zip(self.branches, self.meanings, strict=True)
+            for e in (self.builder.edges[x.edge].type.lo, self.builder.edges[x.edge].type.hi)
+        ]
+        order = ascending(ends)
+        return function(ends[order[0]], channel) > function(ends[order[-1]], channel)
+
+    def _greatest(self, edges: list[str], gains: tuple[int, ...]) -> str:
+        """Return the greatest of edges: the maximum over columns of a map with a row a place."""
+        emit, shape = self.builder.emit, self.builder.edges[edges[0]].shape
+        channels = shape[-1]
+        joined = emit(Concat, self.node, *edges, part=True, share=True, gains=gains).name
+        rows = (prod(shape) // channels, len(edges), channels)
+        edge = emit(Convert, self.node, joined, part=True, share=True, shape=rows).name
+        window = (1, len(edges))
+        edge = emit(MaxPool, self.node, edge, share=True, kernel=window, stride=window).name
+        return emit(Convert, self.node, edge, part=True, share=True, shape=shape).name
 
 
 def _bounded(call: Call, x: Data, bounds: tuple[Real, ...]) -> Data:
