@@ -1,7 +1,6 @@
 // Runs whole data sets through a verilated design: one source, one sink, every cycle recorded.
 //
-// The same bench as bench.py, cycle for cycle, in C++. Compiled with ports.h, which names the
-// design's ports (see ports.py). Cycle 0 is the first one after reset. In each cycle the inputs
+// The same bench as bench.py, cycle for cycle, in C++. Ports have the names of ports.py. Cycle 0 is the first one after reset. In each cycle the inputs
 // settle, a beat moves where valid meets ready, then the clock rises.
 //
 // Options (--name=value): files x, source, sink (one byte a cycle, repeated: may the source begin
@@ -13,12 +12,7 @@
 // Prints "P frames cycles" as it goes, "V kind cycle beat" for each rule that is broken (the first
 // time), and at the end "R status cycles accepted taken".
 
-#include "Vtop.h"
-#include "ports.h"
-#include "verilated.h"
-#if VM_TRACE
-#include "verilated_vcd_c.h"
-#endif
+#include "design.h"
 
 #include <chrono>
 #include <cstdint>
@@ -33,6 +27,7 @@
 namespace {
 
 std::map<std::string, std::string> options;
+Design* design;
 
 const char* text(const char* name) { return options[name].c_str(); }
 int64_t number(const char* name) { return std::atoll(text(name)); }
@@ -75,20 +70,9 @@ std::vector<uint8_t> pattern(const char* name) {
     return bytes;
 }
 
-// Little-endian bytes to a port and back: Verilator's ports are integers, or arrays of words.
-template <class T>
-void put(T& port, const uint8_t* from, size_t n) {
-    std::memset(&port, 0, sizeof port);
-    std::memcpy(&port, from, n < sizeof port ? n : sizeof port);
-}
-template <class T>
-void get(const T& port, uint8_t* to, size_t n) {
-    std::memset(to, 0, n);
-    std::memcpy(to, &port, n < sizeof port ? n : sizeof port);
-}
-
 // A stream of words: see words.py.
 struct Feeder {
+    Port data, valid_port, ready_port;
     std::vector<uint8_t> words, go;
     size_t bytes;
     File fed;
@@ -96,22 +80,24 @@ struct Feeder {
     int64_t taken = 0, offered = 0;
     bool valid = false;
     explicit Feeder(const std::string& k)
-        : words(pattern(("words" + k).c_str())),
+        : data(design->port("word" + k + "_data")),
+          valid_port(design->port("word" + k + "_valid")),
+          ready_port(design->port("word" + k + "_ready")),
+          words(pattern(("words" + k).c_str())),
           go(pattern(("feed" + k).c_str())),
           bytes(number(("word" + k + "_bytes").c_str())),
           fed(("fed" + k).c_str(), "wb") {}
-    template <class T>
-    bool drive(T& data, int64_t cycle) {
+    void drive(int64_t cycle) {
         if (!valid && go[at]) {
             valid = true;
             offered = cycle;
-            put(data, &words[taken % (words.size() / bytes) * bytes], bytes);
+            data.put(&words[taken % (words.size() / bytes) * bytes], bytes);
         }
         if (++at == go.size()) at = 0;
-        return valid;
+        valid_port = valid;
     }
-    void observe(bool ready) {
-        if (!valid || !ready) return;
+    void observe() {
+        if (!valid || !ready_port) return;
         fed.write(&offered, sizeof offered);
         taken++;
         valid = false;
@@ -119,23 +105,17 @@ struct Feeder {
 };
 
 class Bench {
-    VerilatedContext context;
-    std::unique_ptr<Vtop> top;
-#if VM_TRACE
-    VerilatedVcdC wave;
-    int64_t wave_from = number("wave_from");
-    bool tracing = *text("wave") != 0;
-#endif
+    const int64_t wave_from = number("wave_from");
+    const bool tracing = *text("wave") != 0;
+    std::vector<std::unique_ptr<Feeder>> feeders;
     std::map<std::string, bool> broken;
     int64_t cycle = 0, before = 0;
 
     void tick(bool level) {
-        top->PORT_CLOCK = level;
-        top->eval();
-#if VM_TRACE
+        PORT("clock") = level;
+        design->eval();
         if (tracing && cycle >= wave_from)
-            wave.dump(static_cast<uint64_t>(2 * (before + cycle + RESET_CYCLES) + level));
-#endif
+            design->dump_wave(static_cast<uint64_t>(2 * (before + cycle + RESET_CYCLES) + level));
     }
     void violation(const char* kind, int64_t beat) {
         if (broken[kind]) return;
@@ -143,27 +123,24 @@ class Bench {
         std::printf("V %s %lld %lld\n", kind, (long long)cycle, (long long)beat);
     }
     static constexpr int64_t RESET_CYCLES = 4;
+    const bool registers = design->has("axi_awaddr");
 
     void reset() {
-        top->PORT_RESET = RESET_LEVEL;
-        top->PORT_S_VALID = 0;
-        top->PORT_M_READY = 0;
-#define QUIET(K) top->PORT_WORD##K##_VALID = 0;
-        WORDS(QUIET)
-#ifdef PORT_AXI_AWADDR
-        quiet();
-#endif
+        PORT("reset") = design->reset_level;
+        PORT("s_valid") = 0;
+        PORT("m_ready") = 0;
+        for (auto& feeder : feeders) feeder->valid_port = 0;
+        if (registers) quiet();
         for (cycle = -RESET_CYCLES; cycle < 0; cycle++) {
             tick(false);
             tick(true);
         }
-        top->PORT_RESET = !RESET_LEVEL;
+        PORT("reset") = !design->reset_level;
     }
-#ifdef PORT_AXI_AWADDR
     void quiet() {
-        top->PORT_AXI_AWVALID = top->PORT_AXI_WVALID = top->PORT_AXI_ARVALID = 0;
-        top->PORT_AXI_BREADY = top->PORT_AXI_RREADY = 0;
-        top->PORT_AXI_WSTRB = 15;
+        for (const char* name : {"axi_awvalid", "axi_wvalid", "axi_arvalid"}) design->port(name) = 0;
+        for (const char* name : {"axi_bready", "axi_rready"}) design->port(name) = 0;
+        PORT("axi_wstrb") = 15;
     }
     // Writes registers and reads them back, as access.py does; false where one never answers.
     bool access() {
@@ -174,23 +151,24 @@ class Bench {
             const bool writing = k < n;
             const uint32_t address = list[2 * (k % n)], data = list[2 * (k % n) + 1];
             bool aw = false, w = false, ar = false, answered = false;
-            top->PORT_AXI_AWADDR = top->PORT_AXI_ARADDR = address;
-            top->PORT_AXI_WDATA = data;
+            PORT("axi_awaddr") = address;
+            PORT("axi_araddr") = address;
+            PORT("axi_wdata") = data;
             for (int waits = 0; !answered; waits++) {
                 if (waits > 256) return violation("silent", k % n), false;
-                top->PORT_AXI_AWVALID = writing && !aw && (k % 3 != 1 || w);
-                top->PORT_AXI_WVALID = writing && !w && (k % 3 != 2 || aw);
-                top->PORT_AXI_ARVALID = !writing && !ar;
-                top->PORT_AXI_BREADY = writing;
-                top->PORT_AXI_RREADY = !writing;
+                PORT("axi_awvalid") = writing && !aw && (k % 3 != 1 || w);
+                PORT("axi_wvalid") = writing && !w && (k % 3 != 2 || aw);
+                PORT("axi_arvalid") = !writing && !ar;
+                PORT("axi_bready") = writing;
+                PORT("axi_rready") = !writing;
                 tick(false);
-                aw |= top->PORT_AXI_AWVALID && top->PORT_AXI_AWREADY;
-                w |= top->PORT_AXI_WVALID && top->PORT_AXI_WREADY;
-                ar |= top->PORT_AXI_ARVALID && top->PORT_AXI_ARREADY;
-                answered = writing ? top->PORT_AXI_BVALID : top->PORT_AXI_RVALID;
-                const unsigned response = writing ? top->PORT_AXI_BRESP : top->PORT_AXI_RRESP;
+                aw |= PORT("axi_awvalid") && PORT("axi_awready");
+                w |= PORT("axi_wvalid") && PORT("axi_wready");
+                ar |= PORT("axi_arvalid") && PORT("axi_arready");
+                answered = writing ? PORT("axi_bvalid") : PORT("axi_rvalid");
+                const unsigned response = writing ? PORT("axi_bresp") : PORT("axi_rresp");
                 if (answered && response) violation("refused", k % n);
-                else if (answered && !writing && top->PORT_AXI_RDATA != data)
+                else if (answered && !writing && PORT("axi_rdata") != data)
                     violation("readback", k % n);
                 tick(true);
                 cycle++;
@@ -199,21 +177,12 @@ class Bench {
         quiet();
         return true;
     }
-#endif
 
   public:
-    Bench(int argc, char** argv) {
-        context.commandArgs(argc, argv);
-#if VM_TRACE
-        context.traceEverOn(tracing);
-#endif
-        top = std::make_unique<Vtop>(&context);
-#if VM_TRACE
-        if (tracing) {
-            top->trace(&wave, 99);
-            wave.open(text("wave"));
-        }
-#endif
+    Bench() {
+        for (int k = 0; design->has("word" + std::to_string(k) + "_valid"); k++)
+            feeders.push_back(std::make_unique<Feeder>(std::to_string(k)));
+        if (tracing) design->open_wave(text("wave"));
     }
 
     int run() {
@@ -233,57 +202,48 @@ class Bench {
         bool offering = false, waiting = false, held_last = false;
         const char* status = "stalled";
         auto told = std::chrono::steady_clock::now();
-        std::vector<std::unique_ptr<Feeder>> feeders;
-#define FEEDER(K) feeders.push_back(std::make_unique<Feeder>(#K));
-        WORDS(FEEDER)
+        const bool s_last = design->has("s_last"), m_last = design->has("m_last");
+        const bool errors = design->has("error");
         reset();
-#ifdef PORT_AXI_AWADDR
         if (number("accesses")) {
             if (!access()) return stop(status, accepted, taken);
             before = cycle + RESET_CYCLES;  // time goes on
             reset();
         }
-#endif
         for (cycle = 0; cycle - moved <= patience; cycle++) {
             if (!offering && accepted < n_in && source[at_source]) {
                 x.read(beat.data(), in_bytes);
                 offering = true;
                 offered = cycle;
-                put(top->PORT_S_DATA, beat.data(), in_bytes);
+                PORT("s_data").put(beat.data(), in_bytes);
             }
-            top->PORT_S_VALID = offering;
-#ifdef PORT_S_LAST
-            top->PORT_S_LAST = !offering || accepted % in_beats == in_beats - 1;
-#endif
+            PORT("s_valid") = offering;
+            if (s_last) PORT("s_last") = !offering || accepted % in_beats == in_beats - 1;
             const bool ready = sink[at_sink];
-            top->PORT_M_READY = ready;
-#define DRIVE(K) top->PORT_WORD##K##_VALID = feeders[K]->drive(top->PORT_WORD##K##_DATA, cycle);
-            WORDS(DRIVE)
+            PORT("m_ready") = ready;
+            for (auto& feeder : feeders) feeder->drive(cycle);
             tick(false);
 
-#define OBSERVE(K) feeders[K]->observe(top->PORT_WORD##K##_READY);
-            WORDS(OBSERVE)
-            const bool accept = offering && top->PORT_S_READY;
-            const bool valid = top->PORT_M_VALID;
+            for (auto& feeder : feeders) feeder->observe();
+            const bool accept = offering && PORT("s_ready");
+            const bool valid = PORT("m_valid");
             bool last = false;
             if (valid && taken == n_out) {
                 violation("extra", taken);
                 break;
             }
             if (valid) {
-                get(top->PORT_M_DATA, seen.data(), out_bytes);
-#ifdef PORT_M_LAST
-                last = top->PORT_M_LAST;
-                if (last != (taken % out_beats == out_beats - 1)) violation("last", taken);
-#endif
+                PORT("m_data").get(seen.data(), out_bytes);
+                if (m_last) {
+                    last = PORT("m_last");
+                    if (last != (taken % out_beats == out_beats - 1)) violation("last", taken);
+                }
                 if (seen[out_bytes - 1] & padding) violation("padding", taken);
                 if (waiting && (seen != held || last != held_last)) violation("unstable", taken);
             } else if (waiting) {
                 violation("dropped", taken);
             }
-#ifdef PORT_ERROR
-            if (top->PORT_ERROR) violation("error", taken);
-#endif
+            if (errors && PORT("error")) violation("error", taken);
             const bool take = valid && ready;
             waiting = valid && !ready;
             if (waiting) {
@@ -301,7 +261,7 @@ class Bench {
                 // what stands there between beats must not matter
                 for (auto& byte : beat) byte = ~byte;
                 beat.back() &= top_mask;
-                put(top->PORT_S_DATA, beat.data(), in_bytes);
+                PORT("s_data").put(beat.data(), in_bytes);
             }
             if (take) {
                 y.write(seen.data(), out_bytes);
@@ -326,10 +286,8 @@ class Bench {
 
   private:
     int stop(const char* status, int64_t accepted, int64_t taken) {
-#if VM_TRACE
-        if (tracing) wave.close();
-#endif
-        top->final();
+        if (tracing) design->close_wave();
+        design->final();
         std::printf("R %s %lld %lld %lld\n", status, (long long)cycle, (long long)accepted,
                     (long long)taken);
         return 0;
@@ -345,5 +303,7 @@ int main(int argc, char** argv) {
         if (option.rfind("--", 0) == 0 && equals != std::string::npos)
             options[option.substr(2, equals - 2)] = option.substr(equals + 1);
     }
-    return Bench(argc, argv).run();
+    const auto owner = make_design(argc, argv, *text("wave") != 0);
+    design = owner.get();
+    return Bench().run();
 }

@@ -9,6 +9,9 @@ from bitrill.runtime.register_map import register_map, streamed
 from .access import AXI
 from .words import WORD_PORTS
 
+_CPP_WORDS = ("interrupt",)
+"""Names of ports that Verilator takes for words of C++."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
@@ -47,12 +50,15 @@ class Ports:
         return {k: v for k, v in names.items() if v is not None}
 
     def header(self) -> str:
-        """Return ``ports.h`` for the C++ bench."""
-        escaped = {k: v.replace("__", "___05F") for k, v in self.names.items()}  # as Verilator does
-        lines = [f"#define PORT_{k.upper()} {v}" for k, v in escaped.items()]
-        lines.append(f"#define RESET_LEVEL {self.reset_level}")
-        streams = " ".join(f"DO({k})" for k in range(len(self.words)))
-        return "\n".join([*lines, f"#define WORDS(DO) {streams}", ""])
+        """Return ``ports.h`` for ``design.cpp``."""
+        pairs = " ".join(f"DO({k}, {_in_cpp(v)})" for k, v in self.names.items())
+        return f"#define RESET_LEVEL {self.reset_level}\n#define PORTS(DO) {pairs}\n"
+
+
+def _in_cpp(name: str) -> str:
+    """Return the name that Verilator gives a port in C++."""
+    escaped = name.replace("__", "___05F")
+    return f"__SYM__{escaped}" if escaped in _CPP_WORDS else escaped
 
 
 AXIS = Ports(

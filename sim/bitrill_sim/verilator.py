@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,8 @@ from .tools import (
 )
 
 _HARNESS = Path(__file__).with_name("harness.cpp")
+_DESIGN_H = Path(__file__).with_name("design.h")
+_DESIGN = Path(__file__).with_name("design.cpp")
 _RUNTIME = ("verilated", "verilated_threads")
 _TRANSLATE = (
     "--cc",
@@ -111,8 +113,26 @@ class CompiledModel:
     ) -> Path:
         """Return the executable ``name`` of the program ``main``; link it the first time.
 
-        ``also``: further parts of the runtime; ``flags``: of the linker.
+        ``main`` is compiled with the model's headers. ``also``: further parts of the runtime;
+        ``flags``: of the linker.
         """
+        return self._linked(name, main, self._main, flags, also)
+
+    def bench(self, name: str, main: Path) -> Path:
+        """Return the executable ``name`` of a bench, which knows the model by ``design.h`` alone.
+
+        The bench is compiled once for all models, then linked with each.
+        """
+        return self._linked(name, main, self._bench, (), ())
+
+    def _linked(
+        self,
+        name: str,
+        main: Path,
+        compiled: Callable[[Path, Path], Path],
+        flags: Iterable[str],
+        also: Iterable[str],
+    ) -> Path:
         out = self.folder / f"main-{digest(read_bytes(main), *flags, *also)}" / name
         if out.is_file() and is_ours(fingerprint("program", out)):
             return out
@@ -120,8 +140,7 @@ class CompiledModel:
         objects = [str(o) for o in sorted(self.folder.glob("*.o"))]
         objects += [str(self.part(p)) for p in (*_RUNTIME, *also)]
         with tempfile.TemporaryDirectory(prefix=".link.", dir=self.folder) as scratch:
-            obj, linked = Path(scratch) / "main.o", Path(scratch) / out.name
-            run_all([self.compile(main, obj, self.level(main))], self.log, cwd=self.folder)
+            obj, linked = compiled(main, Path(scratch)), Path(scratch) / out.name
             link = [self.cxx, "-o", str(linked), str(obj), *objects, *flags, "-lpthread"]
             run_all([Command(link, f"linking {name}")], self.log, cwd=self.folder)
             out.parent.mkdir(exist_ok=True)
@@ -129,15 +148,34 @@ class CompiledModel:
             linked.replace(out)
         return out
 
+    def _main(self, main: Path, scratch: Path) -> Path:
+        """Compile a program's main file with the model's headers; return the object."""
+        obj = scratch / "main.o"
+        run_all([self.compile(main, obj, self.level(main))], self.log, cwd=self.folder)
+        return obj
+
+    def _bench(self, main: Path, scratch: Path) -> Path:
+        """Return the object of a bench, compiled for all designs."""
+        key = digest(read_bytes(main), read_bytes(_DESIGN_H))
+        include = f"-I{_DESIGN_H.parent}"
+        arguments = [self.cxx, "-O2", "-std=gnu++17", "-pipe", include, "-c", str(main.resolve())]
+        return self._once(f"{main.stem}-{key}", arguments, f"compiling {main.name}")
+
     def part(self, name: str) -> Path:
-        """Return a part of Verilator's runtime; compile it once for all designs."""
-        out = self.runtime / f"{name}{'-trace' if self.trace else ''}.o"
+        """Return a part of Verilator's runtime, compiled for all designs."""
+        source = self.tool.root / "include" / f"{name}.cpp"
+        arguments = [self.cxx, "-O1", *self.defines, "-c", str(source)]
+        suffix = "-trace" if self.trace else ""
+        return self._once(f"{name}{suffix}", arguments, f"compiling {source.name}")
+
+    def _once(self, name: str, arguments: list[str], label: str) -> Path:
+        """Return the object ``name`` that all designs share; the first time, compile it."""
+        out = self.runtime / f"{name}.o"
         if not out.is_file() or not is_ours(fingerprint("part", out)):
             self.runtime.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=self.runtime) as scratch:
                 obj = Path(scratch) / "part.o"
-                source = self.tool.root / "include" / f"{name}.cpp"
-                run_all([self.compile(source, obj, "-O1")], self.log, cwd=self.folder)
+                run_all([Command([*arguments, "-o", str(obj)], label)], self.log, cwd=self.folder)
                 remember(fingerprint("part", obj))
                 obj.replace(out)
         return out
@@ -155,7 +193,7 @@ def model(
     """Compile a design, or take its model from ``work`` if one made here is there already."""
     tool, cxx = verilator(), compiler()
     flags = (*_TRANSLATE, *(_TRACE if trace else ()), *dut.flags)
-    sources = [read_bytes(s) for s in dut.sources]
+    sources = [read_bytes(s) for s in (_DESIGN_H, _DESIGN, *dut.sources)]
     names = sorted(dut.ports.names.values())
     key = digest(
         tool.version, str(tool.program), cxx, dut.top, dut.level, *flags, *names, *_CXX, *sources
@@ -200,7 +238,8 @@ def _build(built: CompiledModel, flags: Iterable[str], names: list[str]) -> None
         commands = []
         for k, (level, files) in enumerate(_units(built, sorted(gen.glob("*.cpp")))):
             unit = gen / f"unit{k}.cpp"
-            write_text(unit, "".join(f'#include "{f.name}"\n' for f in files))
+            parts = [f.name for f in files] + ([] if k else [str(_DESIGN)])
+            write_text(unit, "".join(f'#include "{part}"\n' for part in parts))
             commands.append(built.compile(unit, scratch / f"unit{k}.o", level))
         run_all(commands, built.log, cwd=scratch)
         remember(_fingerprint(scratch))
@@ -230,7 +269,7 @@ def _units(built: CompiledModel, files: list[Path]) -> list[tuple[str, list[Path
 def simulate(dut: Dut, job: Job, work: Path, *, progress: Progress = silent) -> Capture:
     """Run a job, whose input files are written, with the C++ bench."""
     built = model(dut, work, trace=job.wave is not None, progress=progress)
-    program = built.program("harness", _HARNESS)
+    program = built.bench("harness", _HARNESS)
     names = ["x", "source", "sink", "y", "in", "out", "access"]
     names += [f"{n}{k}" for k in range(len(job.words)) for n in ("words", "feed", "fed")]
     files = {n: job.folder / f"{n}.bin" for n in names}

@@ -15,9 +15,7 @@
 // --latency=L: cycles from an address to its first word, from a burst's last word to its response.
 // --stall=P: that a channel begins to wait, on a cycle; --pause=N: for 1 to N cycles. --seed=S.
 
-#include "Vtop.h"
-#include "ports.h"
-#include "verilated.h"
+#include "design.h"
 
 #include <cstdarg>
 #include <cstdint>
@@ -31,10 +29,10 @@
 #include <string>
 #include <vector>
 
-#define LITE(name) top.axi___05F##name
-#define READ(name) top.read___05F##name
-#define WRITE(name) top.write___05F##name
-#define INTERRUPT top.__SYM__interrupt  // Verilator takes the name for one of C++
+#define LITE(name) PORT("axi__" #name)
+#define READ(name) PORT("read__" #name)
+#define WRITE(name) PORT("write__" #name)
+#define INTERRUPT PORT("interrupt")
 
 namespace {
 
@@ -42,7 +40,7 @@ enum { OKAY = 0, SLVERR = 2, DECERR = 3 };
 constexpr int PATIENCE = 256;  // cycles in which a register answers
 constexpr uint64_t NEVER = ~0ull;
 
-Vtop top;
+Design* design;
 uint64_t now = 0;
 std::mt19937_64 rng;
 std::string broken;
@@ -261,34 +259,34 @@ struct Master {
 } master;
 
 void edge() {
-    top.PORT_CLOCK = 1;
-    top.eval();
-    top.PORT_CLOCK = 0;
+    PORT("clock") = 1;
+    design->eval();
+    PORT("clock") = 0;
     ++now;
 }
 
 void cycle() {
     memory.drive();
     master.drive();
-    top.eval();
+    design->eval();
     memory.observe();
     master.observe();
     edge();
 }
 
 void reset() {
-    top.PORT_CLOCK = 0;
-    top.PORT_RESET = RESET_LEVEL;
+    PORT("clock") = 0;
+    PORT("reset") = design->reset_level;
     for (int k = 0; k < 4; ++k) {
         memory.drive();
         master.drive();
-        top.eval();
+        design->eval();
         if (k == 3 && (READ(arvalid) || WRITE(awvalid) || WRITE(wvalid) || LITE(bvalid) ||
                        LITE(rvalid) || INTERRUPT))
             rule("something is offered in reset");
         edge();
     }
-    top.PORT_RESET = !RESET_LEVEL;
+    PORT("reset") = !design->reset_level;
     now = 0;
 }
 
@@ -341,9 +339,9 @@ void write_registers() {
 void cycles() {
     const uint64_t n = get();
     const uint32_t irq = get<uint32_t>();
-    top.eval();
+    design->eval();
     for (uint64_t k = 0; k < n && broken.empty() && !(irq && INTERRUPT); ++k) cycle();
-    top.eval();
+    design->eval();
     if (answer()) put(uint32_t(INTERRUPT));
 }
 
@@ -409,7 +407,8 @@ double number(int argc, char** argv, const char* name, double otherwise) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    Verilated::commandArgs(argc, argv);
+    const auto owner = make_design(argc, argv);
+    design = owner.get();
     memory.latency = number(argc, argv, "latency", 100);
     Stall::probability = number(argc, argv, "stall", 0);
     Stall::pause = number(argc, argv, "pause", 1);

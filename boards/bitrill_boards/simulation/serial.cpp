@@ -6,9 +6,7 @@
 // apart. --flip=P: the probability that a bit is turned round, on either line; --drop=P, --twice=P:
 // that a byte is lost or doubled (with pins: a byte's stop bit is lost). --seed=S.
 
-#include "Vtop.h"
-#include "ports.h"
-#include "verilated.h"
+#include "design.h"
 
 #include <cstdint>
 #include <cstdio>
@@ -20,6 +18,8 @@
 #include <vector>
 
 namespace {
+
+Design* design;
 
 struct Noise {
     std::mt19937_64 rng;
@@ -96,8 +96,8 @@ void get(void* to, size_t n) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    Verilated::commandArgs(argc, argv);
-    Vtop top;
+    const auto owner = make_design(argc, argv);
+    design = owner.get();
     const int divisor = number(argc, argv, "divisor", 0), gap = number(argc, argv, "gap", 10);
     Noise noise;
     noise.rng.seed(number(argc, argv, "seed", 0));
@@ -111,27 +111,27 @@ int main(int argc, char** argv) {
     int rest = 0;
 
     auto edge = [&] {
-        top.PORT_CLOCK = 1;
-        top.eval();
-        top.PORT_CLOCK = 0;
-        top.eval();
+        PORT("clock") = 1;
+        design->eval();
+        PORT("clock") = 0;
+        design->eval();
         ++now;
     };
     auto cycle = [&] {
         if (divisor) {
-            top.PORT_S_DATA = sender.step();
-            top.eval();
-            getter.step(top.PORT_M_DATA);
+            PORT("s_data") = sender.step();
+            design->eval();
+            getter.step(PORT("m_data"));
         } else {
             const bool offers = !to.empty() && rest <= 0;
-            top.PORT_S_VALID = offers;
-            top.PORT_S_DATA = offers ? to.front() : 0xEE;
-            top.PORT_M_READY = 1;
-            top.eval();
-            if (offers && top.PORT_S_READY) to.pop_front(), rest = gap;
+            PORT("s_valid") = offers;
+            PORT("s_data") = offers ? to.front() : 0xEE;
+            PORT("m_ready") = 1;
+            design->eval();
+            if (offers && PORT("s_ready")) to.pop_front(), rest = gap;
             --rest;
-            if (top.PORT_M_VALID && !noise.chance(noise.drop)) {
-                const uint8_t b = noise.byte(top.PORT_M_DATA);
+            if (PORT("m_valid") && !noise.chance(noise.drop)) {
+                const uint8_t b = noise.byte(PORT("m_data"));
                 from.push_back(b);
                 if (noise.chance(noise.twice)) from.push_back(b);
             }
@@ -139,10 +139,10 @@ int main(int argc, char** argv) {
         edge();
     };
 
-    top.PORT_S_DATA = divisor ? 1 : 0;
-    top.PORT_RESET = RESET_LEVEL;
+    PORT("s_data") = divisor ? 1 : 0;
+    PORT("reset") = design->reset_level;
     for (int k = 0; k < 4; ++k) edge();
-    top.PORT_RESET = !RESET_LEVEL;
+    PORT("reset") = !design->reset_level;
     now = 0;
     for (;;) {
         char command;

@@ -141,7 +141,7 @@ class SimulatedShell(BenchProcess):
     ):
         self.clock_hz = clock_hz
         text = shell or convert(ZynqShell(edges, address=address), name="shell")
-        program = compiled(text, verilog, work).program("axi", _MAIN)
+        program = compiled(text, verilog, work).bench("axi", _MAIN)
         super().__init__(program, work / "axi.log", **asdict(bench or AxiStalls()))
         self.registers, self.memory = SimulatedRegisters(self), SimulatedMemory(self, address)
 

@@ -62,7 +62,7 @@ class DutLine(BenchProcess):
     ):
         self.clock_hz, self.now = clock_hz, 0
         self.baud = clock_hz // divisor if divisor else clock_hz * 10 // gap
-        program = model(dut, work, progress=progress).program("serial", _MAIN)
+        program = model(dut, work, progress=progress).bench("serial", _MAIN)
         log = work / "serial.log"
         super().__init__(program, log, divisor=divisor, gap=gap, **asdict(noise or Noise()))
 
