@@ -7,6 +7,7 @@ import shutil
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -24,6 +25,9 @@ from bitrill.ir import (
 )
 from bitrill.ops import MatVec, Threshold
 
+if TYPE_CHECKING:
+    from _pytest.mark import ParameterSet
+
 ROOT = Path(__file__).resolve().parents[1]
 
 HANG_SECONDS = 1800
@@ -31,6 +35,14 @@ HANG_SECONDS = 1800
 
 TOOL_MISSING = "tool missing: "
 """Prefix of skip reasons that count as failures if CI is set."""
+
+
+def nightly(*values: object) -> list[ParameterSet]:
+    """Parameters of a test that are left to the nightly run; a tuple holds several arguments."""
+    return [
+        pytest.param(*(v if isinstance(v, tuple) else (v,)), marks=pytest.mark.nightly)
+        for v in values
+    ]
 
 
 def shared_data() -> Path:

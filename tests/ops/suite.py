@@ -55,7 +55,7 @@ class OperatorSuite(ABC):
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if "op" in metafunc.fixturenames:
             ops = self.instances()
-            metafunc.parametrize("op", ops.values(), ids=ops.keys())
+            metafunc.parametrize("op", ops.values(), ids=ops.keys(), scope="class")
         if "stall" in metafunc.fixturenames:
             metafunc.parametrize("stall", STALLS)
 

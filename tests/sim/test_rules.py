@@ -12,7 +12,7 @@ from bitrill.errors import MismatchError, SimulationTimeout
 from bitrill.ir import Graph
 from bitrill_sim import Dut, Engine, Report, verify
 from sim.data import frames
-from support import optional_tool
+from support import nightly, optional_tool
 
 N = 40
 
@@ -50,7 +50,7 @@ def test_good_design_passes(relay_graph: Graph, relay: Dut, work: Path, stall: f
         ("withdraw", "valid is withdrawn before ready (output beat 13", 0),
     ],
 )
-@pytest.mark.parametrize("engine", ["verilator", "cocotb"])
+@pytest.mark.parametrize("engine", ["verilator", *nightly("cocotb")])
 def test_broken_rule_is_named(
     relay_graph: Graph, relay: Dut, work: Path, fault: str, text: str, wrong: int, engine: Engine
 ) -> None:
@@ -72,7 +72,7 @@ def test_broken_rule_is_named(
         ("drop", "m_axis", "stream m_axis gave beat 3 of frame 39 never"),
     ],
 )
-@pytest.mark.parametrize("engine", ["verilator", "cocotb"])
+@pytest.mark.parametrize("engine", ["verilator", *nightly("cocotb")])
 def test_hang_names_the_stream(
     relay_graph: Graph, relay: Dut, work: Path, fault: str, stream: str, text: str, engine: Engine
 ) -> None:

@@ -15,10 +15,10 @@ from bitrill.runtime.register_map import register_map, writes
 from bitrill.storage import write_text
 from bitrill.timing.predict import predict
 from bitrill_hw.design.verilog import verilog
-from bitrill_sim import ENGINES, Engine, verify
+from bitrill_sim import Engine, verify
 from bitrill_sim.access import OUTPUTS, PATIENCE, Master
 from sim.data import frames
-from support import integer_mlp, optional_tool
+from support import integer_mlp, nightly, optional_tool
 
 FOLDING = {"fc0": {"pe": 4, "simd": 12}}
 
@@ -56,7 +56,12 @@ def texts(work: Path) -> dict[str, Path]:
 
 @pytest.mark.parametrize("style", ["runtime", "streamed"])
 @pytest.mark.parametrize(
-    ("engine", "stall"), [("verilator", 0), *((engine, 0.4) for engine in ENGINES)]
+    ("engine", "stall"),
+    [
+        ("verilator", 0.4),
+        ("amaranth", 0.4),
+        *nightly(("verilator", 0), ("cocotb", 0.4), ("icarus", 0.4)),
+    ],
 )
 def test_other_weights_in_every_engine(
     engine: Engine, style: str, stall: float, texts: dict[str, Path], work: Path
@@ -87,7 +92,7 @@ def test_time_is_that_of_folded_nodes(style: str) -> None:
     assert predict(network(style)) == predict(network("folded"))
 
 
-@pytest.mark.parametrize("engine", ["verilator", "cocotb", "amaranth"])
+@pytest.mark.parametrize("engine", ["verilator", "amaranth", *nightly("cocotb")])
 def test_what_goes_wrong_with_registers_is_told(
     engine: Engine, texts: dict[str, Path], work: Path
 ) -> None:

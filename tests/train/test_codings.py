@@ -16,21 +16,24 @@ from bitrill.train.executor import QonnxNetwork
 from bitrill.train.grid_weights import pot_values
 from bitrill.train.qonnx_export import to_onnx
 from onnx import numpy_helper
+from support import nightly
 from train import brevitas_modules as networks
 
 EPOCHS = 2
 POWERS = {0, 1, -1, 2, -2, 4, -4}
 EXACT = "golden model compared: 0 differences at boundaries, 0 decisions differ"
 
-TRAINED: list[tuple[str, int | str, set[int]]] = [
-    ("pot", 2, POWERS),
+TRAINED = [
     ("pot2", 2, {a + b for a in POWERS for b in POWERS}),
-    ("int8", 8, set(range(-127, 128))),
     ("codebook4", 2, set(range(-127, 128))),
-    ("ttq", 2, set(range(-127, 128))),
-    ("fgq", 2, set(range(-127, 128))),
     ("adder", 4, set(range(-7, 8))),
     ("int4", "log3", set(range(-7, 8))),
+    *nightly(
+        ("pot", 2, POWERS),
+        ("int8", 8, set(range(-127, 128))),
+        ("ttq", 2, set(range(-127, 128))),
+        ("fgq", 2, set(range(-127, 128))),
+    ),
 ]
 
 
@@ -70,12 +73,9 @@ def _constant(model: onnx.ModelProto, name: str) -> onnx.TensorProto:
 @pytest.mark.parametrize(
     ("weights", "acts"),
     [
-        ("adder", 1),
-        pytest.param("adder", 2, marks=pytest.mark.nightly),
         ("adder", 8),
         ("binary", "log3"),
-        ("pot3", 8),
-        ("codebook16", 1),
+        *nightly(("adder", 1), ("adder", 2), ("pot3", 8), ("codebook16", 1)),
     ],
 )
 def test_other_pairs_are_exported_exactly_too(weights: str, acts: int | str, tmp_path: Path):
@@ -85,7 +85,7 @@ def test_other_pairs_are_exported_exactly_too(weights: str, acts: int | str, tmp
     assert sum(report.nodes.values()) == 32 * (4 * 64 + 10)
 
 
-@pytest.mark.parametrize("weights", ["pot", "pot2", "int8", "codebook4", "ttq", "fgq"])
+@pytest.mark.parametrize("weights", ["pot2", "codebook4", "fgq", *nightly("pot", "int8", "ttq")])
 def test_convolutions_take_every_coding_of_products(weights: str, tmp_path: Path):
     module = recipe_networks.build(Options(recipe="dilated1d", weights=weights, acts=8, width=3))
     module = networks.settled(module, (1, 64), batch=8, steps=3)

@@ -23,7 +23,7 @@ OTHERS = [
     pytest.param("lenet", {Window, MaxPool, MatVec}, id="lenet"),
     pytest.param("mobilenet", {Depthwise, SumPool}, id="mobilenet", marks=pytest.mark.nightly),
     pytest.param("resnet8", {Add, Window, SumPool}, id="resnet8"),
-    pytest.param("dilated1d", {Window, SumPool}, id="dilated1d"),
+    pytest.param("dilated1d", {Window, SumPool}, id="dilated1d", marks=pytest.mark.nightly),
     pytest.param(
         "unet-tiny", {Concat, Upsample, MaxPool}, id="unet-tiny", marks=pytest.mark.nightly
     ),
