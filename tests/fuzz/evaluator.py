@@ -200,8 +200,8 @@ class Evaluator:
         n = int(width)
         mode = attrs.get("rounding_mode", b"ROUND").decode().upper()
         self.nonzero(scale)
-        scale, zero = self.scalar(scale), self.scalar(zero)
-        v = each(lambda x, s, z: x / s + z, self.real(x), self.real(scale), self.real(zero))
+        scale, zero = self.scalar(self.numbers(scale)), self.scalar(self.numbers(zero))
+        v = each(lambda x, s, z: x / s + z, self.real(x), scale, zero)
         if v.shape != x.shape:
             raise Invalid("a quantizer's parameters change its shape")
         if n == 1 and signed:
@@ -226,7 +226,7 @@ class Evaluator:
 
     def quant_bipolarquant(self, attrs: Any, x: Any, scale: Any) -> np.ndarray:
         self.only(attrs)
-        scale = self.scalar(scale)
+        scale = self.scalar(self.numbers(scale))
         y = each(lambda v, s: s if self.sign(v) >= 0 else -s, self.real(x), self.real(scale))
         if y.shape != x.shape:
             raise Invalid("a quantizer's scale changes its shape")
@@ -365,6 +365,11 @@ class Evaluator:
         if x.dtype != object:
             raise Invalid("reals are wanted, not integers")
         return x
+
+    @staticmethod
+    def numbers(x: np.ndarray) -> np.ndarray:
+        """Reals, or integers that stand for them: QONNX does not say which parameters are."""
+        return x if x.dtype == object else each(lambda v: Fraction(int(v)), x)
 
     @staticmethod
     def scalar(x: np.ndarray) -> np.ndarray:

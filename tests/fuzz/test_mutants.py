@@ -19,6 +19,10 @@ FOUND = [
     ("branching", "parts", 139),
     ("arranging", "parts", 126),
     ("arranging", "parts", 146),
+    ("integers", "bytes", 356),
+    ("integers", "parts", 72),
+    ("qdq", "bytes", 1369),
+    ("qdq", "parts", 838),
 ]
 """Mutants by which a fault was found once."""
 

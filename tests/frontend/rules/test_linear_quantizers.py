@@ -256,6 +256,18 @@ REFUSED: dict[str, tuple[Build, str]] = {
         lambda n: qdq(n, layer(n), 0.5, 0, np.int32),
         "its zero point must be INT4, UINT4, INT8, UINT8, INT16 or UINT16, not INT32",
     ),
+    "zero point of another type": (
+        lambda n: n.node("DequantizeLinear", quantized(n), *grid(n, 0.5, 0, np.uint8)),
+        "DequantizeLinear node .* its zero point must be INT8, as its data are, not UINT8",
+    ),
+    "zero point of another type than the weights": (
+        lambda n: n.node("DequantizeLinear", n.const(np.eye(6), np.int8), *grid(n, 1, 0, np.uint8)),
+        "DequantizeLinear node .* its zero point must be INT8, as its data are, not UINT8",
+    ),
+    "one number of two axes": (
+        lambda n: qdq(n, layer(n), [[0.5]], [[0]], np.int8),
+        r"its scale must be a single number or 6 along axis 1, not of shape \[1, 1\]",
+    ),
     "dynamic": (
         lambda n: n.node("DynamicQuantizeLinear", "x"),
         "its scale is taken from each frame while it runs",

@@ -145,6 +145,9 @@ def dequantize_linear(call: Call) -> Known:
 
 def off_grid(call: Call, value: Known, grid: LinearGrid) -> Known:
     """Return the real numbers that integers of a grid stand for."""
+    kind = value.stored if isinstance(value, Data) else stored_kind(_numbers(value))
+    if kind and kind != grid.kind:
+        raise RefusedError(f"its zero point must be {kind}, as its data are, not {grid.kind}")
     if isinstance(value, Data):
         if not value.stored:
             raise RefusedError("its data must be integers: what QuantizeLinear gives")
@@ -194,13 +197,21 @@ def grid_of(
         )
     axis = call.int_attribute("axis", 1) if axis is None else axis
     block = call.int_attribute("block_size", 0)
-    return LinearGrid(_along(scales, shape, axis, block), _along(zeros, shape, axis, block), kind)
+    parts = (
+        _along(scales, "scale", shape, axis, block),
+        _along(zeros, "zero point", shape, axis, block),
+    )
+    return LinearGrid(*parts, kind)
 
 
 def _shape(call: Call, value: Known) -> tuple[int, ...]:
     if isinstance(value, Data):
         return (call.builder.batch, *value.shape)
-    return value.array.shape if isinstance(value, Const) else value.integers.shape
+    return _numbers(value).shape
+
+
+def _numbers(value: Const | Quantized) -> np.ndarray:
+    return value.array if isinstance(value, Const) else value.integers
 
 
 def _kind(call: Call, value: Known) -> str:
@@ -226,10 +237,12 @@ def _named(call: Call, kind: str) -> str:
     return kind
 
 
-def _along(values: np.ndarray, shape: tuple[int, ...], axis: int, block: int) -> np.ndarray:
+def _along(
+    values: np.ndarray, what: str, shape: tuple[int, ...], axis: int, block: int
+) -> np.ndarray:
     """Return one number, or several along an axis, as an array that fits ``shape``."""
     rank = len(shape)
-    if values.size == 1:
+    if values.size == 1 and values.ndim < 2:
         return values.reshape((1,) * rank)
     if not -rank <= axis < rank:
         raise RefusedError(f"axis must be -{rank}..{rank - 1}, not {axis}")
@@ -239,13 +252,13 @@ def _along(values: np.ndarray, shape: tuple[int, ...], axis: int, block: int) ->
         wanted = (*shape[:axis], -(-n // max(block, 1)), *shape[axis + 1 :])
         if block < 1 or values.shape != wanted:
             raise RefusedError(
-                f"its scale must be of shape {list(wanted)} for blocks of {block}, not"
+                f"its {what} must be of shape {list(wanted)} for blocks of {block}, not"
                 f" {list(values.shape)}"
             )
         return np.repeat(values, block, axis).take(range(n), axis)
     if values.ndim != 1 or len(values) != n:
         raise RefusedError(
-            f"its scale must be a single number or {n} along axis {axis}, not of shape"
+            f"its {what} must be a single number or {n} along axis {axis}, not of shape"
             f" {list(values.shape)}"
         )
     return values.reshape(tuple(n if a == axis else 1 for a in range(rank)))
