@@ -46,7 +46,7 @@ def evaluate_all(proto: onnx.ModelProto, x: np.ndarray, error: float = 0.0) -> l
     """The model's outputs for the float input ``x`` (with the batch axis)."""
     env = {t.name: Num.of(numpy_helper.to_array(t)) for t in proto.graph.initializer}
     (name,) = [i.name for i in proto.graph.input if i.name not in env]
-    env[name] = Num(x.astype(np.float64), np.abs(x) * error)
+    env[name] = Num.of(x) if x.dtype.kind in "iu" else Num(x.astype(np.float64), np.abs(x) * error)
     needed, nodes = {o.name for o in proto.graph.output}, []
     for node in reversed(proto.graph.node):
         if needed.intersection(node.output):
@@ -67,6 +67,8 @@ def results(node: onnx.NodeProto, env: dict[str, Num], opset: int = LATEST) -> d
         "TopK": lambda: top_k(args, attrs),
         "DynamicQuantizeLinear": lambda: dynamic(*args),
     }
+    if len(node.output) > 1 and node.op_type not in several:
+        raise NotImplementedError(f"several outputs of {node.op_type}")
     if node.op_type in several:
         return dict(zip(node.output, several[node.op_type](), strict=True))
     if node.op_type in ("Softmax", "LogSoftmax") and opset < 13:

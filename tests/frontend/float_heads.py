@@ -29,7 +29,8 @@ def softmax_before_13(x: Num, attrs: dict[str, Any], *, logarithm: bool) -> Num:
 
 def decided(x: Num, axis: int, k: int, *, largest: bool) -> np.ndarray:
     """Indices of the first ``k``, of equal ones the lowest; `Undecided` where bounds overlap."""
-    v = np.moveaxis(-x.v if largest else x.v, axis, -1)
+    numbers = x.v.astype(object) if x.v.dtype.kind == "u" else x.v
+    v = np.moveaxis(-numbers if largest else numbers, axis, -1)
     e = np.moveaxis(np.broadcast_to(x.e, x.v.shape), axis, -1)
     order = np.argsort(v, -1, kind="stable")
     values, errors = (np.take_along_axis(t, order, -1) for t in (v, e))

@@ -62,6 +62,8 @@ def add(a: Num, b: Num) -> Num:
 
 
 def sub(a: Num, b: Num) -> Num:
+    if a.v.dtype.kind in "iu" and b.v.dtype.kind in "iu":
+        return Num.of(a.v - b.v)
     return add(a, Num(-b.v, b.e))
 
 
@@ -73,7 +75,8 @@ def mul(a: Num, b: Num) -> Num:
 
 def div(a: Num, b: Num) -> Num:
     if a.v.dtype.kind in "iu" and b.v.dtype.kind in "iu":
-        return Num(np.trunc(a.v / b.v).astype(np.int64), np.zeros(()))
+        v = np.trunc(a.v / b.v).astype(np.result_type(a.v, b.v))
+        return Num(v, np.zeros(v.shape))
     low = np.abs(b.v) - b.e
     if (low <= 0).any():
         raise Undecided

@@ -46,6 +46,8 @@ def reduced(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
     axes = tuple(a[1].ints) if len(a) > 1 and a[1] else tuple(attrs.get("axes", ()))
     if not axes and attrs.get("noop_with_empty_axes", 0):
         return x
+    if not x.v.size:
+        raise NotImplementedError("a reduction of nothing")
     axes = tuple(k % x.v.ndim for k in axes) or tuple(range(x.v.ndim))
     keep = bool(attrs.get("keepdims", 1))
     n = int(np.prod([x.v.shape[k] for k in axes]))

@@ -104,9 +104,10 @@ def pool(op: str, x: Num, attrs: dict[str, Any]) -> Num:
         if attrs.get("count_include_pad", 0):
             count = 1
             for a, p in enumerate(place):
-                start = p * windows.stride[a]
                 end = windows.size[a] + windows.before[a] + windows.after[a]
-                count *= min(start + windows.kernel[a], end) - start
+                taps = range(windows.kernel[a])
+                at = (p * windows.stride[a] + t * windows.dilation[a] for t in taps)
+                count *= sum(t < end for t in at)
         mean = div(total(xs, -1), Num.of(float(count)))
         v[here], e[here] = mean.v, mean.e
     return Num(v, e)
@@ -117,8 +118,10 @@ def cut_of(size: tuple[int, ...], full: list[int], attrs: dict[str, Any]) -> lis
     axes = len(size)
     pads = per_axis(attrs, "pads", 2 * axes, 0)
     auto = attrs.get("auto_pad", b"NOTSET").decode()
-    wanted = list(attrs.get("output_shape", []))[-axes:]
-    if auto.startswith("SAME") and not wanted:
+    if "output_shape" in attrs:
+        raise NotImplementedError("ConvTranspose to an output_shape")
+    wanted: list[int] = []
+    if auto.startswith("SAME"):
         stride = per_axis(attrs, "strides", axes, 1)
         wanted = [n * s for n, s in zip(size, stride, strict=True)]
     for k, n in enumerate(wanted):

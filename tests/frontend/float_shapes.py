@@ -26,7 +26,10 @@ def shape_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
     if op == "Shape":
         return Num.of(np.array(x.v.shape, np.int64)[attrs.get("start", 0) : attrs.get("end")])
     if op == "Cast":
-        return Num(x.v.astype(helper.tensor_dtype_to_np_dtype(attrs["to"])), x.e)
+        to = helper.tensor_dtype_to_np_dtype(attrs["to"])
+        if to.kind not in "iuf" or to.itemsize < 2 or x.v.dtype.kind not in "iuf":
+            raise NotImplementedError(f"Cast to {to}")
+        return Num(x.v.astype(to), x.e)
     if op == "Concat":
         return Num(
             *(np.concatenate(t, attrs["axis"]) for t in zip(*((n.v, n.e) for n in a), strict=True))

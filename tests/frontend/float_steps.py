@@ -16,7 +16,7 @@ from frontend.float_shapes import shape_step
 
 def power(a: list[Any]) -> Num:
     e = float(a[1].v.reshape(-1)[0])
-    if abs(e) != 0.5 and (e % 1 or not e):
+    if a[1].v.size > 1 or a[0].v.dtype.kind in "iu" or (abs(e) != 0.5 and (e % 1 or not e)):
         raise NotImplementedError(f"Pow by {e}")
     base = root(a[0]) if abs(e) == 0.5 else a[0]
     for _ in range(int(abs(e)) - 1):
@@ -54,6 +54,8 @@ def real_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
     simple = {"Add": add, "Sub": sub, "Mul": mul, "Div": div, "MatMul": matmul, "Sqrt": root}
     if op in simple:
         return simple[op](*a)
+    if op == "Dropout" and len(a) > 2 and a[2] and a[2].v.any():
+        raise NotImplementedError("Dropout while training")
     if op in ("Identity", "Dropout"):
         return a[0]
     if op == "Neg":

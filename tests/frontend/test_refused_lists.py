@@ -52,6 +52,28 @@ CASES: dict[str, tuple[Build, str]] = {
 }
 
 
+EMPTY: dict[str, tuple[Build, str]] = {
+    "Split": (
+        lambda n, x: n.node("Split", x, n.const([], np.int64), axis=1),
+        "its 1 sizes must be of at least 1 and 4 together, not []",
+    ),
+    "Squeeze": (
+        lambda n, x: n.node("Squeeze", x, n.const([], np.int64)),
+        "axes must not be an empty list",
+    ),
+}
+"""Lists that are given and empty are not lists that are left out."""
+
+
+@pytest.mark.parametrize("case", EMPTY)
+def test_an_empty_list_is_given(case: str, tmp_path: Path) -> None:
+    build, reason = EMPTY[case]
+    net = Net(1, 2, 4, 4, opset=13)
+    y = build(net, net.conv(net.quant("x", 0.25), 4, 2, 1, 1))
+    with pytest.raises(UnsupportedError, match=re.escape(reason)):
+        imported(net.proto(y), tmp_path)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_list_has_one_axis(case: str, tmp_path: Path) -> None:
     build, reason = CASES[case]

@@ -120,6 +120,8 @@ class NumberEvaluator(ShapeEvaluator):
         given = self.listed(attrs, axes, "axes", since)
         if not given and attrs.get("noop_with_empty_axes", 0):
             return x
+        if not x.size:
+            raise Unsure
         along = axes_of(given or range(x.ndim), x.ndim)
         kept = [k for k in range(x.ndim) if k not in along]
         rows = x.transpose([*kept, *along]).reshape(*(x.shape[k] for k in kept), -1)

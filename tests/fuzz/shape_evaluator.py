@@ -94,7 +94,7 @@ class ShapeEvaluator(PixelEvaluator):
         if self.opset < 12 and ratio is not None:
             raise Invalid("ratio is an attribute yet")
         if mode is not None and (mode.size != 1 or bool(mode.reshape(-1)[0])):
-            raise Invalid("training")
+            raise Unsure
         return x
 
     # -- axes

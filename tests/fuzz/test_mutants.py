@@ -17,6 +17,7 @@ SAMPLE = 12
 FOUND = [
     ("branching", "bytes", 220),
     ("branching", "parts", 139),
+    ("branching", "parts", 3033),
     ("arranging", "parts", 126),
     ("arranging", "parts", 146),
     ("integers", "bytes", 356),

@@ -199,7 +199,7 @@ def split_sizes(call: Call, total: int) -> list[int]:
     sizes = list(call.list_attribute("split"))
     if call.has(1):
         sizes = call.integer_list(1, "its sizes")
-    if not sizes:
+    if not call.has(1) and "split" not in call.attributes:
         if total % n and call.opset < 18:
             raise RefusedError(
                 f"the size of its axis, {total}, must be a multiple of its {n} outputs, or their"

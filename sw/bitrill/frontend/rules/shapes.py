@@ -177,6 +177,8 @@ def squeeze(call: Call) -> Known:
         axes = call.integer_list(1, "axes")
     elif not axes and not is_squeeze:
         raise RefusedError("axes must be given")
+    if not axes and (call.has(1) or "axes" in call.attributes):
+        raise RefusedError("axes must not be an empty list")
     old = _full_shape(call, value)
     if is_squeeze:
         drop = {axis_of(a, len(old)) for a in axes} or {i for i, s in enumerate(old) if s == 1}
