@@ -54,11 +54,6 @@ def span(
     return low, high
 
 
-def small_floats(v: np.ndarray) -> bool:
-    """Whether numbers are floats of 8 bits or fewer, which are not integers of a grid."""
-    return v.dtype.itemsize == 1 and "float" in str(v.dtype)
-
-
 def zero_point(a: list[Any], i: int, dtype: Any = None) -> np.ndarray:
     given = a[i] if len(a) > i else None
     if given is not None:
@@ -95,8 +90,6 @@ def quantized_from(
         x = Num.of(a[0].v.astype(np.float64)) if a[0].v.dtype.kind in "iu" else a[0]
         a, to = of_blocks(a, attrs), attrs.get("output_dtype", 0)
         dtype = helper.tensor_dtype_to_np_dtype(to) if to else None
-        if small_floats(zero_point(a, 2, dtype)):
-            raise NotImplementedError("QuantizeLinear to small floats")
         return x, a[1], zero_point(a, 2, dtype), attrs.get("axis", 1)
     if op == "QLinearConcat":
         parts = [real(a, i, 0) for i in range(2, len(a), 3)]
@@ -171,8 +164,6 @@ def layer_of_integers(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
 def integer_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num | None:
     """What a node of `OPERANDS`, a linear quantizer, a layer of integers or Round gives."""
     if op == "DequantizeLinear":
-        if small_floats(a[0].v):
-            raise NotImplementedError("DequantizeLinear of small floats")
         return real(of_blocks(a, attrs), 0, attrs.get("axis", 1))
     if op in ("ConvInteger", "MatMulInteger"):
         return layer_of_integers(op, a, attrs)
