@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -104,7 +105,8 @@ def _verilator_model(dut: Dut, work: Path, job: Job, progress: Progress) -> Path
     main = Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp"
     libs = str(cocotb_tools.config.libs_dir)
     flags = (f"-Wl,-rpath,{libs}", f"-L{libs}", "-lcocotbvpi_verilator")
-    built = model(dut, work, progress=progress)
+    quick = replace(dut, level=dut.level or "-O0")  # a model's time is little beside Python's
+    built = model(quick, work, progress=progress)
     also = ("verilated_vpi", "verilated_dpi")
     return built.program(dut.top, main, flags=flags, also=also).parent
 

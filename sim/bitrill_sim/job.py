@@ -78,9 +78,10 @@ class Job:
     """A run of ``frames`` frames through a design with streams ``i`` and ``o``.
 
     The source offers, and the sink takes a beat only in cycles that the schedules ``source`` and
-    ``sink`` allow. The run ends after ``patience`` cycles without a beat. ``access``: addresses and
-    data of registers; ``words``: streams beside the frames, whose schedules follow from ``source``.
-    ``wave``: file for the waves, which begin at cycle ``wave_from`` if the engine can do that.
+    ``sink`` allow. The run ends after ``patience`` cycles without a beat. ``frame_cycles``: cycles
+    that a frame may take through an idle design. ``access``: addresses and data of registers;
+    ``words``: streams beside the frames, whose schedules follow from ``source``. ``wave``: file for
+    the waves, which begin at cycle ``wave_from`` if the engine can do that.
     """
 
     folder: Path
@@ -90,6 +91,7 @@ class Job:
     source: np.ndarray
     sink: np.ndarray
     patience: int
+    frame_cycles: int = 0
     seed: int = 0
     access: np.ndarray = field(default_factory=lambda: NO_ACCESS)
     words: tuple[Words, ...] = ()
@@ -112,6 +114,12 @@ class Job:
                 (self.folder / f"words{k}.bin").write_bytes(stream.words.tobytes())
         except OSError as error:
             raise StorageError(f"cannot write {self.folder}: {error.strerror or error}") from error
+
+    @property
+    def cycles(self) -> float:
+        """Approximate length of the run, without registers, in cycles."""
+        pace = min(float(np.mean(s != 0)) for s in (self.source, self.sink))
+        return self.frames * self.frame_cycles / max(pace, 1e-3)
 
     @property
     def numbers(self) -> dict[str, int]:

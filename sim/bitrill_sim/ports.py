@@ -105,8 +105,8 @@ class Dut:
     """Verilog to simulate (the design under test); ``top`` is its module.
 
     ``flags`` go to the simulator's compiler, ``plusargs`` to the running model. ``level``: the C++
-    compiler's optimisation, such as ``-O0`` where few cycles run; by default it follows from the
-    size of each part.
+    compiler's optimisation of what runs in each cycle; by default it follows from the number of
+    cycles.
     """
 
     sources: tuple[Path, ...]

@@ -71,6 +71,7 @@ class Rig:
             source=source,
             sink=sink,
             patience=patience(self.cycles, source, sink),
+            frame_cycles=self.cycles,
             seed=seed,
             wave=wave,
             wave_from=wave_from,

@@ -10,11 +10,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from bitrill.errors import StorageError, ToolError
 from bitrill.ir import Graph
 from bitrill.storage import write_text
-from bitrill_sim import Dut, tools, verify
+from bitrill_sim import Dut, tools, verify, verilator
+from bitrill_sim.job import Job, streams
+from bitrill_sim.ports import AXIS
 from bitrill_sim.tools import Command, cache_folder, run_all
 from sim.data import frames
 
@@ -158,3 +161,34 @@ def test_compiler_of_ones_choice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setenv("CXX", str(mine))
     assert tools.compiler() == str(mine)
     assert os.access(tools.compiler(), os.X_OK)
+
+
+@pytest.mark.parametrize(("frames", "level"), [(100, "-O0"), (1_000_000, "")])
+def test_a_model_for_few_cycles_is_not_optimised(
+    relay: Dut, relay_graph: Graph, tmp_path: Path, frames: int, level: str
+) -> None:
+    """It takes longer to compile than it saves; the size of the design does not matter."""
+
+    class AskedError(Exception):
+        pass
+
+    def model(dut: Dut, *_: object, **__: object) -> None:
+        raise AskedError(dut.level)
+
+    i, o = streams(relay_graph, AXIS)
+    always = np.ones(1, np.uint8)
+    job = Job(
+        folder=tmp_path,
+        i=i,
+        o=o,
+        frames=frames,
+        source=always,
+        sink=always,
+        patience=9,
+        frame_cycles=64,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verilator, "model", model)
+        with pytest.raises(AskedError) as asked:
+            verilator.simulate(relay, job, tmp_path)
+    assert asked.value.args == (level,)
