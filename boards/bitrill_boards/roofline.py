@@ -2,6 +2,7 @@
 
     core   = clock / interval                                           frames per second, on chip
     axi    = min(port / bytes in, port / bytes out, DDR / all bytes)    port: 8 bytes per cycle
+             and clock / interval between the shell's gearboxes, where bursts outrun the port
     uart   = (baud / 10) / (bytes + `OVERHEAD`), the longer direction
 
 Frames are dense bits; each starts on 8 bytes in memory, on one byte on the line. A core that takes
@@ -21,6 +22,7 @@ from bitrill.resources.estimate import Resources
 
 from .board import Board
 from .families.zynq import families
+from .shell.gear_timing import keeping
 
 PORT_BYTES = 8
 """Bytes per cycle of the shell's memory ports, which are 64 bits wide."""
@@ -113,6 +115,10 @@ def roofline(
     clock = made_clock(board, board.clock_mhz if clock_mhz is None else clock_mhz)
     core = float(clock * 1_000_000 / interval)
     bounds = {"core": core, **links(board, graph, float(clock))}
+    if board.memory is not None:
+        *_, between = keeping(graph, interval, 8 * PORT_BYTES)
+        if between > interval:
+            bounds["port"] = min(bounds["port"], float(clock * 1_000_000 / between))
     limit = min(bounds, key=lambda k: bounds[k])
     needs, estimate = {}, None
     if board.zynq:

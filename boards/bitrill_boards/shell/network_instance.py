@@ -17,7 +17,12 @@ from bitrill_hw.design.axilite import axi_lite
 from bitrill_hw.design.control import PREFIX
 from bitrill_hw.pipeline.stream import beats, padded
 
-from .gearbox import Gearbox, gear
+from .gear_timing import keeping
+from .gearbox import Gearbox
+from .gears import gear
+
+MEMORY_BITS = 64
+"""Bits of a word of a shell with ports to memory."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,8 @@ class Edges:
 
     Bits of a beat and beats of a frame on both sides; ``interval``: cycles from frame to frame;
     ``digest``: first 8 bytes of the graph's; ``register_bits``: address bits of its own registers,
-    0 where no weights are writable.
+    0 where no weights are writable; ``chunks``: bits that must move a cycle, in and out, between
+    words of `MEMORY_BITS`, so that the network keeps its interval.
     """
 
     bits_in: int
@@ -36,6 +42,7 @@ class Edges:
     interval: Fraction
     digest: bytes
     register_bits: int = 0
+    chunks: tuple[int, int] = (1, 1)
 
     @staticmethod
     def of(graph: Graph, interval: Fraction) -> Edges:
@@ -47,6 +54,7 @@ class Edges:
             )
         first, last = graph.reader(INPUT), graph.producer(graph.output)
         windows = register_map(graph)
+        into, out, _ = keeping(graph, interval, MEMORY_BITS)
         return Edges(
             first.lanes_in * first.x.type.bits,
             first.beats_in,
@@ -55,6 +63,7 @@ class Edges:
             interval,
             bytes.fromhex(digest(graph))[:8],
             address_bits(windows) if windows else 0,
+            (into.chunk, out.chunk),
         )
 
     @property
@@ -108,8 +117,10 @@ class NetworkInstance(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         e = self.edges
-        into = Gearbox(gear(self.width, e.bits_in, frame_bits=e.frame_in, interval=e.interval))
-        out = Gearbox(gear(e.bits_out, self.width, frame_bits=e.frame_out, interval=e.interval))
+        least = e.chunks if self.width == MEMORY_BITS else (1, 1)  # a line is slower in any case
+        rates = [{"interval": e.interval, "least": n} for n in least]
+        into = Gearbox(gear(self.width, e.bits_in, frame_bits=e.frame_in, **rates[0]))
+        out = Gearbox(gear(e.bits_out, self.width, frame_bits=e.frame_out, **rates[1]))
         m.submodules.into = ResetInserter(self.clear)(into)
         m.submodules.out = ResetInserter(self.clear)(out)
         wiring.connect(m, wiring.flipped(self.i), into.i)

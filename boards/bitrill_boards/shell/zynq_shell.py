@@ -28,7 +28,7 @@ from bitrill_hw.design.axilite import AxiLite, axi_lite
 
 from ..driver.registers import IDENTITY, REGISTERS, SIZE, SIZE_RUNTIME, VERSION, WEIGHTS, WRITABLE
 from .movers import ALIGN, Reader, Writer, read_channels, write_channels
-from .network_instance import Edges, NetworkInstance
+from .network_instance import MEMORY_BITS, Edges, NetworkInstance
 from .register_forwarder import RegisterForwarder
 
 STATUS_BITS = 7
@@ -170,7 +170,7 @@ class ZynqShell(wiring.Component):
     ) -> tuple[Reader, Writer, NetworkInstance]:
         """Connect reader, network and writer between the memory ports."""
         reader, writer = Reader(self.address), Writer(self.address)
-        network = NetworkInstance(self.edges, 64)
+        network = NetworkInstance(self.edges, MEMORY_BITS)
         m.submodules.reader = ResetInserter(clear)(reader)
         m.submodules.writer = ResetInserter(clear)(writer)
         m.submodules.network = network

@@ -8,7 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from bitrill.errors import SpecError
-from bitrill_boards.shell.gearbox import Gear, Gearbox, gear
+from bitrill_boards.shell.gearbox import Gearbox
+from bitrill_boards.shell.gears import Gear, gear
 from hw.driving import Moves, Stall, drive, stalls
 
 FRAMES = 3

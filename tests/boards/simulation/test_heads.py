@@ -10,7 +10,6 @@ import pytest
 from bitrill import flow
 from bitrill.flow import Build
 from bitrill_boards.driver import Driver, SerialTransport
-from bitrill_boards.shell.network_instance import Edges
 from bitrill_boards.simulation.simulated_serial import Noise, SimulatedLine
 from boards.simulation.shells import Case
 from frontend.onnx_models import Net, save
@@ -37,10 +36,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
 
 @pytest.fixture(scope="module")
 def case(build: Build) -> Case:
-    case = Case(build.graph, build.folder / "shell", top=build.verilog)
-    # gears as wide as a beat: narrower ones move bits evenly, and this network takes rows in bursts
-    case.edges = Edges.of(build.graph, case.predicted.ii / 64)
-    return case
+    return Case(build.graph, build.folder / "shell", top=build.verilog)
 
 
 def images(n: int) -> np.ndarray:

@@ -1,0 +1,85 @@
+"""Time of a network between two gearboxes, and the smallest ones that keep its interval.
+
+A gearbox moves bits evenly and holds one word. A network that takes or gives beats in bursts waits
+for it, though it moves a frame within the interval. So gearboxes join the network's event graph:
+
+- in front, word k is complete with chunk ``j(k)``: ``word[k] >= chunk[j(k)] + 1``, and the next
+  chunk moves no sooner than that word leaves;
+- behind, a word of several chunks goes to a register: ``chunk[first of k] >= word[k] + 1`` and
+  ``word[k + 1] >= chunk[last of k]``.
+
+Memory never waits here: its words come and go at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+from bitrill.ir.graph import INPUT, Graph
+from bitrill.timing.event_graph import EventGraph
+from bitrill.timing.intervals import least_interval, schedule
+from bitrill.timing.maxplus import System
+
+from .gears import Gear, gear
+
+
+@lru_cache(maxsize=16)
+def keeping(graph: Graph, interval: Fraction, width: int) -> tuple[Gear, Gear, Fraction]:
+    """Return the smallest gearboxes to and from words of ``width`` bits, and a frame's cycles.
+
+    These are ``interval``, the network's own; where no gearbox keeps it, what the widest ones give.
+    An interval that the network cannot have by itself is no fault of theirs, and returned as it is.
+    """
+    first, last = graph.reader(INPUT), graph.producer(graph.output)
+    bits_in, bits_out = first.lanes_in * first.x.type.bits, last.lanes_out * last.y.type.bits
+    ends = (width, bits_in, bits_in * first.beats_in), (bits_out, width, bits_out * last.beats_out)
+    into, out = (gear(a, b, frame_bits=n, interval=interval) for a, b, n in ends)
+    alone = EventGraph(graph, graph.depths).system
+    if _fits(_between(graph, into, out).system, interval) or not _fits(alone, interval):
+        return into, out, interval
+    wide_in, wide_out = (gear(a, b, frame_bits=n) for a, b, n in ends)
+    broad = _between(graph, wide_in, wide_out).system
+    if not _fits(broad, interval):
+        interval = least_interval(broad, interval).interval
+    while not _fits(_between(graph, into, wide_out).system, interval):
+        into = replace(into, chunk=2 * into.chunk)
+    while not _fits(_between(graph, into, out).system, interval):
+        out = replace(out, chunk=2 * out.chunk)
+    return into, out, interval
+
+
+def _fits(system: System, interval: Fraction) -> bool:
+    """Whether a frame can take ``interval`` cycles."""
+    return max(system.sizes) <= interval and isinstance(schedule(system, interval), list)
+
+
+def _between(graph: Graph, into: Gear, out: Gear) -> EventGraph:
+    """Return the event graph of a network between two gearboxes."""
+    events = EventGraph(graph, graph.depths)
+    _join_first(events, into)
+    _join_last(events, out)
+    return events
+
+
+def _join_first(events: EventGraph, g: Gear) -> None:
+    ends = np.cumsum(np.tile(g.slices, g.words_in))
+    words = np.searchsorted(ends, g.width_out * np.arange(1, g.words_out + 1))
+    completed = np.minimum(words, g.cycles - 1)
+    chunks = events.system.stream(g.cycles)
+    events.system.rule(events.source, chunks, completed, 1)
+    before = np.searchsorted(completed, np.arange(g.cycles)) - 1
+    events.system.rule(chunks, events.source, before, 0)
+
+
+def _join_last(events: EventGraph, g: Gear) -> None:
+    count, k = len(g.slices), np.arange(g.words_in)
+    if count > 1:
+        chunks = events.system.stream(g.cycles)
+        word = np.minimum(np.arange(g.cycles) // count, g.words_in - 1)
+        events.system.rule(chunks, events.sink, word, 1)
+        events.system.rule(events.sink, chunks, np.where(k, k * count, k - g.flush) - 1, 0)
+    elif g.flush:  # an empty chunk between two frames
+        events.system.rule(events.sink, events.sink, np.where(k, k - len(k), -1), 2)
