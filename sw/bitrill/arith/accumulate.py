@@ -10,7 +10,7 @@ in the range of ``y``. `bitrill_hw.arith.accumulate` turns the plan into logic.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TypeGuard
 
 import numpy as np
@@ -63,7 +63,7 @@ class SumPlan:
         """The counters of every stage, in order."""
         return tuple(c for stage in self.stages for level in stage for c in level)
 
-    @property
+    @cached_property
     def held(self) -> int:
         """Bits of a row in registers between the gates and the accumulator."""
         alive, held = len(self.products.gates), 0
@@ -79,7 +79,7 @@ class SumPlan:
         """Bits of the sum, and of the accumulator."""
         return len(self.columns)
 
-    @property
+    @cached_property
     def luts(self) -> float:
         """Physical LUTs of a row with its accumulator, on parts with LUT6_2 and carry chains."""
         return self.products.luts + sum(c.luts for c in self.counters) + self.width + self.carry

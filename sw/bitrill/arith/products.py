@@ -36,6 +36,9 @@ from .weight_digits import Digit, Reading, readings
 Item = tuple[tuple[Source, ...], Source]
 """An XNOR product: parity of stored bits, and a bit that all rows share."""
 
+_TABLE_BITS = 12
+"""Widest weights for all values of which something is computed, whichever occur."""
+
 _LANES = 6
 """Number of lanes for which readings of a weight are compared."""
 
@@ -64,7 +67,7 @@ class Products:
         """Pairs of inner gates that share a LUT of two outputs."""
         return paired(self.inner)
 
-    @property
+    @cached_property
     def luts(self) -> int:
         """Physical LUTs of a row."""
         each = sum(g.luts for g in (*self.gates, *self.inner))
@@ -126,12 +129,16 @@ def stored(
 
 def constants(weight: IntType, x: IntType, weights: np.ndarray) -> np.ndarray:
     """Constants by which the products of these weights are too large; int64 like ``weights``."""
-    planes = stored(weight, x, np.atleast_2d(weights), 1, triples=False)
-    total = (1 << x.bits - 1 if x.signed else 0) * np.atleast_2d(weights).astype(np.int64)
+    if weight.bits <= _TABLE_BITS:
+        values, place = weight.values(), weight.coding.rank(weights)
+    else:
+        values, place = np.unique(weights, return_inverse=True)
+    planes = stored(weight, x, values[None], 1, triples=False)[0]
+    total = (1 << x.bits - 1 if x.signed else 0) * values
     for d in reading(weight, x).digits:
         code = sum(planes[..., p] << i for i, p in enumerate(d.planes))
         total = total + d.excess(x.coding.planes)[code]
-    return total.reshape(np.shape(weights))
+    return total[place].reshape(np.shape(weights))
 
 
 class _Bits:

@@ -83,13 +83,14 @@ def cheapest(node: MatVec | Depthwise) -> IntType:
     """The type of the fewest LUTs, then bits, that holds the weights."""
     if _counts_agreements(node):
         return node.weight_type
-    held = [node.weight_type]
+    held, values = [node.weight_type], np.unique(node.weights)
     for choice, kind in coding_choices().items():
         if kind.automatic:
             try:
-                held.append(_fitting(node, choice))
+                type = _nearest(node, choice, values)
             except SpecError:
                 continue
+            held += [type] if type.holds(values) else []
     return min(dict.fromkeys(held), key=lambda t: (lane_cost(t, node.x.type), t.bits))
 
 
@@ -114,7 +115,19 @@ def _named(node: MatVec | Depthwise, choice: object) -> IntType:
 
 def _fitting(node: MatVec | Depthwise, choice: str) -> IntType:
     """The smallest type under the name ``choice`` that holds all weights."""
-    w, given = node.weights, node.weight_type.coding
+    type, w = _nearest(node, choice, node.weights), node.weights
+    if not type.holds(w):
+        row, column = np.argwhere(type.outside(w))[0].tolist()
+        raise SpecError(
+            f"{node.name}: weights of {KEY} {choice!r} must be values of {type},"
+            f" not {w[row, column]} (row {row}, column {column})"
+        )
+    return type
+
+
+def _nearest(node: MatVec | Depthwise, choice: str, w: np.ndarray) -> IntType:
+    """The smallest type under the name ``choice`` for weights ``w``, which it may not hold."""
+    given = node.weight_type.coding
     try:
         type = IntType.of(coding_choices()[choice].fitting(choice, w, given))
     except SpecError as error:
@@ -123,12 +136,6 @@ def _fitting(node: MatVec | Depthwise, choice: str) -> IntType:
         raise SpecError(
             f"{node.name}: {KEY} must be other than {choice!r} where x is bipolar and weights are"
             f" {node.weight_type}"
-        )
-    if not type.holds(w):
-        row, column = np.argwhere(type.outside(w))[0].tolist()
-        raise SpecError(
-            f"{node.name}: weights of {KEY} {choice!r} must be values of {type},"
-            f" not {w[row, column]} (row {row}, column {column})"
         )
     return type
 

@@ -24,7 +24,15 @@ from .operator import (
     unchecked,
 )
 from .schedule import Rule, Schedule, Stream, pipeline, port
-from .structure import Coefficients, Structure, bits_for, different_bits, is_deep, turned_bits
+from .structure import (
+    Coefficients,
+    Structure,
+    bits_for,
+    different_bits,
+    different_bits_each,
+    is_deep,
+    turned_bits,
+)
 from .tables import Note, Table
 from .types import BIPOLAR, WIDEST, IntType, Tensor
 
@@ -70,6 +78,7 @@ __all__ = [
     "Values",
     "bits_for",
     "different_bits",
+    "different_bits_each",
     "divisors",
     "freeze",
     "freeze_channels",

@@ -167,10 +167,39 @@ def different_bits(codes: np.ndarray, bits: int) -> int:
     ``codes``: ``[words, fields]`` of ``bits`` bits each. A bit that is the same in all words, or
     the same as another in each word, needs no table.
     """
-    planes = (codes.T[:, None, :] >> np.arange(bits)[:, None] & 1).astype(bool)
-    planes = planes.reshape(-1, len(codes))
-    planes = planes[(planes != planes[:, :1]).any(1)]
-    return len({row.tobytes() for row in np.packbits(planes, axis=1)})
+    return int(different_bits_each(codes[None], bits)[0])
+
+
+def different_bits_each(codes: np.ndarray, bits: int) -> np.ndarray:
+    """Return the `different_bits` of several tables ``[tables, words, fields]``."""
+    tables, words, fields = codes.shape
+    planes = np.empty((tables, bits, fields, words), bool)
+    for bit in range(bits):
+        planes[:, bit] = (codes >> bit & 1).transpose(0, 2, 1)
+    packed = np.zeros((tables, bits * fields, -(-words // 64) * 8), np.uint8)
+    packed[..., : -(-words // 8)] = np.packbits(planes, axis=-1).reshape(*packed.shape[:2], -1)
+    rows = packed.view(np.uint64)
+    full = np.packbits(np.arange(packed.shape[-1] * 8) < words).view(np.uint64)
+    varying = ~((rows == 0).all(-1) | (rows == full).all(-1))
+    if words <= 64:
+        keys = np.sort(np.where(varying, rows[..., 0], 0), axis=1)
+        return (keys[:, 1:] != keys[:, :-1]).sum(1) + (keys[:, 0] != 0)
+    return _different_rows(rows, varying)
+
+
+def _different_rows(rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return how many different rows each table ``[tables, n, k]`` has among those ``wanted``."""
+    # rows that differ in their first number are different; the few others are compared whole
+    order = np.argsort(rows[..., 0], axis=1)
+    first = np.take_along_axis(rows[..., 0], order, 1)
+    same = np.zeros((len(rows), rows.shape[1] + 1), bool)
+    same[:, 1:-1] = first[:, 1:] == first[:, :-1]
+    alike = np.empty_like(wanted)
+    np.put_along_axis(alike, order, same[:, 1:] | same[:, :-1], 1)
+    count = (wanted & ~alike).sum(1)
+    for t in np.flatnonzero((wanted & alike).any(1)):
+        count[t] += len({row.tobytes() for row in rows[t, wanted[t] & alike[t]]})
+    return count
 
 
 def table_luts(depth: int) -> float:

@@ -10,7 +10,16 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from ...ir import Impl, IntType, Structure, Style, Tensor, bits_for, different_bits
+from ...ir import (
+    Impl,
+    IntType,
+    Structure,
+    Style,
+    Tensor,
+    bits_for,
+    different_bits,
+    different_bits_each,
+)
 from ...parts.families import family_of
 from ...parts.memories import halves, place
 
@@ -152,11 +161,12 @@ class Search(ThresholdStyle):
         if op.folded.in_block and place(words, bits + flip, pe) != "distributed":
             s.blocks(halves(words, bits + flip, pe), pe * words * (bits + flip))
             return
-        codes = limits & ((1 << bits) - 1)
-        for p in range(pe):
-            own = different_bits(codes[p::pe].reshape(-1, 1), bits)
-            own += flip and different_bits(op.inverted[p::pe, None].astype(int), 1)
-            s.rom(words, bits + flip, different=own)
+        codes = (limits & ((1 << bits) - 1)).reshape(len(limits) // pe, pe, -1)
+        own = different_bits_each(codes.swapaxes(0, 1).reshape(pe, -1, 1), bits)
+        if flip:
+            own += different_bits_each(op.inverted.reshape(-1, pe, 1).swapaxes(0, 1), 1)
+        for different in own.tolist():
+            s.rom(words, bits + flip, different=different)
 
 
 class Written(Parallel):
