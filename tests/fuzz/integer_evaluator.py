@@ -252,7 +252,7 @@ class IntegerEvaluator(NumberEvaluator):
             step, out, lo, hi = Fraction(2) ** int(before - after), s, None, None
         else:
             self.only(attrs, "rounding_mode", "signed", "narrow")
-            signed, narrow = (self.flag(attrs[k]) for k in ("signed", "narrow"))
+            signed, narrow = (self.flag(attrs.get(k, d)) for k, d in (("signed", 1), ("narrow", 0)))
             out, n = self.single(to[0]), int(after)
             step = out / s
             if step < 1 or step.numerator & (step.numerator - 1) or step.denominator != 1:

@@ -22,6 +22,7 @@ FOUND = [
     ("arranging", "parts", 146),
     ("integers", "bytes", 356),
     ("integers", "parts", 72),
+    ("last", "parts", 657),
     ("qdq", "bytes", 1369),
     ("qdq", "parts", 838),
 ]
