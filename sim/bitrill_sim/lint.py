@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitrill.errors import ToolError
+from bitrill.processes import start, stop
 
 from .tools import verilator
 
@@ -71,12 +72,16 @@ def lint(sources: Sequence[Path], *, top: str = "top") -> list[str]:
     tool = verilator()
     command = [str(tool.program), "--lint-only", "-Wall", "--top-module", top, *map(str, sources)]
     environment = {**os.environ, "VERILATOR_ROOT": str(tool.root)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    found = [(code, text) for code, text in _WARNING.findall(done.stderr) if code or ":" in text]
-    if done.returncode and not found:
-        raise ToolError(f"verilator failed: {done.stderr.strip()[-300:]}")
+    process = start(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        told = process.communicate()[1].decode(errors="replace")
+    finally:
+        stop(process)
+    warnings = [(code, text) for code, text in _WARNING.findall(told) if code or ":" in text]
+    if process.returncode and not warnings:
+        raise ToolError(f"verilator failed: {told.strip()[-300:]}")
     return [
         f"{code or 'error'}: {text}"
-        for code, text in found
+        for code, text in warnings
         if not any(w.covers(code, text) for w in WAIVERS)
     ]
