@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from bitrill.errors import UnsupportedError
+from bitrill.frontend import load_model
 from bitrill.ops import Lookup
-from frontend.onnx_models import Net, imported
+from frontend.onnx_models import Net, imported, save
 from frontend.rules.test_convs import check, kinds
 
 
@@ -122,3 +124,25 @@ def test_bounds_of_places_are_refused(tmp_path: Path) -> None:
     x = net.quant(net.node("Max", x, net.const(np.arange(3.0))), 0.5)
     with pytest.raises(UnsupportedError, match="its bound must be one for each of 3 channels"):
         imported(net.proto(net.conv(x, 2, 3, 1, 1)), tmp_path)
+
+
+@pytest.mark.parametrize("op", ["Max", "Min", "Sum", "Mean"])
+@pytest.mark.parametrize(("opset", "shape"), [(7, (1, 6)), (7, (6,)), (8, (6,))])
+def test_nothing_was_broadcast_before_opset_8(
+    tmp_path: Path, op: str, opset: int, shape: tuple[int, ...]
+) -> None:
+    """ONNX Runtime refuses such a node, too, and takes one whose operands have one shape."""
+    net, bare = Net(1, 6, opset=opset), Net(1, 6, opset=opset)
+    x = net.node(op, net.quant("x", 0.5), net.const(np.full(shape, 0.25)))
+    path = save(net.proto(net.quant(x, 0.3)), tmp_path)
+    out = bare.node(op, "x", bare.const(np.full(shape, 0.25)))
+    session = onnxruntime.InferenceSession(bare.proto(out).SerializeToString())
+    frame = {"x": np.zeros((1, 6), np.float32)}
+    if opset < 8 and shape != (1, 6):
+        with pytest.raises(UnsupportedError, match="before opset 8 its operands must have one"):
+            load_model(path)
+        with pytest.raises(Exception, match=op):
+            session.run(None, frame)
+    else:
+        load_model(path)
+        session.run(None, frame)

@@ -6,9 +6,29 @@ from math import prod
 from ...ops import Convert, Upsample
 from ...real import Affine
 from ..reader import limits
-from ..symbolic import Call, Data, RefusedError
+from ..symbolic import Call, Const, Data, Quantized, RefusedError
 
 Branch = tuple[Data, Affine]
+
+
+def check_one_shape(call: Call) -> None:
+    """Refuse operands of several shapes before opset 8, where Max, Min, Sum and Mean take none.
+
+    A constant's size along the batch's axis is 1.
+    """
+    if call.opset >= 8:
+        return
+    shapes = {
+        (1, *v.shape) if isinstance(v, Data) else _shape_of(v) for v in call.values if v is not None
+    }
+    if len(shapes) > 1:
+        told = " and ".join(str(list(shape)) for shape in sorted(shapes))
+        raise RefusedError(f"before opset 8 its operands must have one shape, not {told}")
+
+
+def _shape_of(value: Const | Quantized) -> tuple[int, ...]:
+    """Return the shape of a constant."""
+    return (value.array if isinstance(value, Const) else value.integers).shape
 
 
 def alike(call: Call, one: Branch, other: Branch) -> tuple[Branch, Branch]:

@@ -22,6 +22,7 @@ from ..symbolic import (
     per_channel,
 )
 from . import activations, addition
+from .broadcasts import check_one_shape
 from .layouts import either, on_last
 from .table import CHANNELS_LAST, Versioned, rule, since, until
 
@@ -91,6 +92,7 @@ def arithmetic(call: Call) -> Known:
 @rule("Mean", inputs=(1, limits.NODE_ITEMS), layout="same")
 def total(call: Call) -> Known:
     """Add up all operands; a mean is their sum divided by their number."""
+    check_one_shape(call)
     out = call.value(0)
     for i in range(1, len(call.values)):
         out = cast("Known", _plus(Call(call.builder, call.node, [out, call.value(i)])))

@@ -28,7 +28,7 @@ from ..symbolic import (
     per_channel,
 )
 from .addition import RATIO_BITS, small_ratio
-from .broadcasts import alike
+from .broadcasts import alike, check_one_shape
 from .layouts import either
 from .table import rule
 
@@ -37,6 +37,7 @@ from .table import rule
 @rule("Min", inputs=(1, limits.NODE_ITEMS), layout="same", integers="kept")
 def extreme(call: Call) -> Known:
     """Return the greatest or least of data and constants, or of constants alone."""
+    check_one_shape(call)
     data = [v for v in call.values if isinstance(v, Data)]
     if not data:
         return _extreme_constant(call)
