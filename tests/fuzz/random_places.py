@@ -112,6 +112,10 @@ def pad(d: Draw, x: str) -> str:
     x = on_grid(d, x)
     lead = [0, int(d.maybe(0.1))]
     ends = [lead + [d.whole(0, 3) for _ in range(rank - 2)] for _ in range(2)]
+    if d.maybe(0.3):
+        d.need(d.later(11) and all(max(e) < min(d.shape_of(x)[2:]) for e in ends))
+        modes = ("reflect", "edge", "wrap") if d.later(19) else ("reflect", "edge")
+        return d.node("Pad", x, d.shape_const(*ends[0], *ends[1]), mode=d.one(*modes))
     value = 0.0 if d.maybe(0.8) else d.one(-1.0, 0.5, 2.0)
     if not d.later(11):
         return d.node("Pad", x, pads=ends[0] + ends[1], **({"value": value} if value else {}))

@@ -196,7 +196,10 @@ class ShapeEvaluator(PixelEvaluator):
         self, attrs: Any, x: Any, pads: Any = None, value: Any = None, axes: Any = None
     ) -> np.ndarray:
         self.only(attrs, "mode", *(("pads", "value") if self.opset < 11 else ()))
-        if attrs.get("mode", b"constant") != b"constant":
+        mode: Any = attrs.get("mode", b"constant").decode()
+        if mode not in ("constant", "reflect", "edge", "wrap"):
+            raise Invalid("no such mode")
+        if mode == "wrap" and self.opset < 19:
             raise Unsure
         given = self.listed(attrs, pads, "pads", 11)
         along = axes_of(range(x.ndim) if axes is None else self.whole(axes), x.ndim)
@@ -210,5 +213,10 @@ class ShapeEvaluator(PixelEvaluator):
             x = np.take(x, range(max(0, -front), n - max(0, -back)), axis)
             width = [(0, 0)] * x.ndim
             width[axis] = (max(0, front), max(0, back))
-            x = np.pad(x, width, constant_values=border)
+            if mode == "constant":
+                x = np.pad(x, width, constant_values=border)
+            elif max(front, back) < x.shape[axis]:
+                x = np.pad(x, width, mode=mode)
+            else:  # more than there is to reflect or to repeat
+                raise Unsure
         return x
