@@ -67,6 +67,9 @@ def results(node: onnx.NodeProto, env: dict[str, Num], opset: int = LATEST) -> d
         "TopK": lambda: top_k(args, attrs),
         "DynamicQuantizeLinear": lambda: dynamic(*args),
     }
+    if node.op_type == "Dropout" and len(node.output) == 2:  # and the mask: all is kept
+        kept, mask = node.output
+        return {kept: step("Dropout", args, attrs), mask: Num.of(np.ones(args[0].v.shape, bool))}
     if len(node.output) > 1 and node.op_type not in several:
         raise NotImplementedError(f"several outputs of {node.op_type}")
     if node.op_type in several:
