@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 import pytest
@@ -96,9 +96,10 @@ def once(pattern: str, text: str, by: Callable[[re.Match[str]], str]) -> str:
     return changed
 
 
-def dies(project: Project, change: Callable[[str], str]) -> bool:
+def dies(project: Project, change: Callable[[str], str], seeds: Iterable[int] = (3,)) -> bool:
+    """Whether a fault is seen with one of the seeds, by which registers start."""
     try:
-        return run(project, seed=3, change=change) != RIGHT
+        return any(run(project, seed=seed, change=change) != RIGHT for seed in seeds)
     except LinkError:
         return True
 
@@ -106,7 +107,8 @@ def dies(project: Project, change: Callable[[str], str]) -> bool:
 @pytest.mark.nightly
 @pytest.mark.parametrize("change", [inverted_table, wrong_weights, lost_reset])
 def test_a_fault_in_the_netlist_is_found(project: Project, change: Callable[[str], str]) -> None:
-    assert dies(project, change)
+    # without its reset the protocol brings most starts to order by itself
+    assert dies(project, change, range(3, 12) if change is lost_reset else (3,))
 
 
 def test_a_cell_without_a_model_is_named() -> None:

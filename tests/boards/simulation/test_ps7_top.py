@@ -171,7 +171,7 @@ def test_the_netlist_of_the_whole_top_is_right(build, netlist: str, tmp_path: Pa
 @pytest.mark.nightly
 def test_a_wrong_cell_is_found(build, netlist: str, tmp_path: Path) -> None:
     """Registers that wait for their clock enable take what comes at once."""
-    wrong, n = re.subn(r"\.CE\((?!1'h1)[^)]*\)", ".CE(1'h1)", netlist, count=40)
-    assert n == 40
+    wrong, n = re.subn(r"\.CE\((?!1'h1)[^)]*\)", ".CE(1'h1)", netlist)
+    assert n > 40
     with pytest.raises((AssertionError, ToolError, LinkError, DriverError)):
         over_cells(build, wrong, tmp_path)
