@@ -1,10 +1,11 @@
 """CPU seconds and peak memory of `compile`, stage by stage, each network in a process of its own.
 
-    python benchmarks/compile.py [NAME | MODEL.onnx ...] [--folded] [--series] [--json FILE]
+    python benchmarks/compile.py [NAME | MODEL.onnx ...] [--until STAGE] [--series] [--json FILE]
 
-Without names: all of `NETWORKS`, whose weights and batch norms are drawn (`drawn`). ``--folded``
-stops at the folded graph. ``--series``: networks that differ in weights, pixels or levels alone,
-and the exponent with which time grows. Memory is the peak up to the end of a stage.
+Without names: all of `NETWORKS`, whose weights and batch norms are drawn (`drawn`). ``--until
+integer`` stops at the INTEGER graph, ``--until fold`` at the FOLDED one. ``--series``: networks
+that differ in weights, pixels or levels alone, and the exponent with which time grows. Memory is
+the peak up to the end of a stage.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ SIZES = {
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("networks", nargs="*", metavar="NAME", help=f"of {', '.join(NETWORKS)}")
-    parser.add_argument("--folded", action="store_true", help="stop at the folded graph")
+    parser.add_argument("--until", choices=COLUMNS[1:3], help="stop behind this stage")
     parser.add_argument("--series", action="store_true", help="growth in weights, pixels, levels")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--fps", type=float, help="of model files")
@@ -90,10 +91,10 @@ def main() -> int:
     parser.add_argument("--measure", type=Path, metavar="MODEL", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
-        figures = measure(options.measure, options.fps, options.part, folded=options.folded)
+        figures = measure(options.measure, options.fps, options.part, options.until)
         print(json.dumps(figures))
         return 0
-    more = ["--folded"] if options.folded else []
+    more = ["--until", options.until] if options.until else []
     more += ["--part", options.part] if options.part else []
     if options.series:
         done = {name: series(name, more) for name in SERIES}
@@ -134,7 +135,7 @@ def _line(name: str, f: dict[str, Any], goal: str = "") -> str:
     each = (f"{stages[c]:.1f}" if c in stages else "" for c in COLUMNS)
     figures = (name, f"{f['weights']:,}", str(f["nodes"]), f"{f['levels']:,}", *each)
     peak = max(memory.values())
-    cells = (*figures, f"{f['cpu']:.1f}", f"{memory['fold']:.0f}", f"{peak:.0f}", goal)
+    cells = (*figures, f"{f['cpu']:.1f}", f"{memory.get('fold', 0):.0f}", f"{peak:.0f}", goal)
     return GAP.join(c.ljust(len(h)) for c, h in zip(cells, HEAD, strict=True)).rstrip()
 
 
@@ -161,15 +162,15 @@ def _slope(xs: Sequence[float], ys: Sequence[float]) -> float:
 
 
 def drawn_model(network: Network) -> Path:
-    """Write a network's file to ``build/bench``, once."""
-    import drawn
+    """Write a network's file to ``build/bench``, once, in a process of its own.
 
+    What is measured is forked from this one, and counts its memory until it runs.
+    """
     path = ROOT / "build" / "bench" / f"{network.name}.onnx"
     if not path.is_file():
-        bits = drawn.Bits(network.weights, network.acts)
-        model = drawn.RECIPES[network.recipe](bits, network.width, network.side)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(model.SerializeToString(deterministic=True))
+        sizes = map(str, (network.weights, network.acts, network.width, network.side))
+        maker = Path(__file__).with_name("drawn.py")
+        subprocess.run([sys.executable, maker, network.recipe, *sizes, path], check=True)
     return path
 
 
@@ -203,7 +204,7 @@ def cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measure(model: Path, fps: float | None, part: str | None, *, folded: bool) -> dict[str, Any]:
+def measure(model: Path, fps: float | None, part: str | None, until: str | None) -> dict[str, Any]:
     """Compile in this process, by the steps of `bitrill.flow.compile`."""
     from bitrill.flow import steps
     from bitrill.flow.builds import write_build
@@ -217,13 +218,14 @@ def measure(model: Path, fps: float | None, part: str | None, *, folded: bool) -
         graph = steps.load(model)
     with stages.stage("integer"):
         graph = to_integer(graph)
-    with stages.stage("fold"):
-        if fps is None and part is None:
-            graph = steps.fold(graph)
-        else:
-            holds = None if part is None else part_of(part)
-            graph, _ = steps.fold_for(graph, CLOCK_MHZ, [fps], holds, deep=True)
-    if not folded:
+    if until != "integer":
+        with stages.stage("fold"):
+            if fps is None and part is None:
+                graph = steps.fold(graph)
+            else:
+                holds = None if part is None else part_of(part)
+                graph, _ = steps.fold_for(graph, CLOCK_MHZ, [fps], holds, deep=True)
+    if until is None:
         with stages.stage("Verilog"):
             verilog = write_verilog(graph)
         with stages.stage("files"), tempfile.TemporaryDirectory() as out:

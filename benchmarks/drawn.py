@@ -15,8 +15,10 @@ and ``cnv``.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from math import sqrt
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -244,3 +246,16 @@ RECIPES = {
     f.__name__: f
     for f in (dense, keywords, cnv, resnet8, resnet20, resnet50, mobilenet, mobilenet2)
 }
+
+
+def main() -> None:
+    """Write one network: ``RECIPE WEIGHT_BITS ACT_BITS WIDTH SIDE FILE``."""
+    recipe, *numbers, path = sys.argv[1:]
+    weights, acts, width, side = map(int, numbers)
+    model = RECIPES[recipe](Bits(weights, acts), width, side)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_bytes(model.SerializeToString(deterministic=True))
+
+
+if __name__ == "__main__":
+    main()
