@@ -191,14 +191,17 @@ class Judge:
 
     ``refused``: one line that names the folder. ``told``: read with a warning, and the build is the
     same. ``same``: the damage changed no byte. ``same network``: the digests were forged, too, and
-    the files mean the same, such as another header in the archive of the weights. Anything else is
-    in ``wrong``.
+    the files mean the same, such as another header in the archive of the weights. ``the other``:
+    the digests were forged, and all files that differ are the other build's. Anything else is in
+    ``wrong``.
     """
 
     def __init__(self, build: Path, other: Path, work: Path):
         self.build, self.other, self.work = build, other, work
         self.graph = serialisation.digest(flow.load_build(build).graph)
         self.content = {p.name: p.read_bytes() for p in build.iterdir() if p.is_file()}
+        files = {p.name: p.read_bytes() for p in other.iterdir() if p.is_file()}
+        self.foreign = _without_digests(files)
         self.ended: Counter[tuple[str, str]] = Counter()
         self.wrong: list[str] = []
         self.warnings: list[str] = []
@@ -223,6 +226,8 @@ class Judge:
             content = {p.name: p.read_bytes() for p in copy.iterdir() if p.is_file()}
             if content == self.content:
                 return "same"
+            if forged and _without_digests(content) == self.foreign:
+                return "the other"
         self.warnings.clear()
         try:
             build = flow.load_build(copy)
@@ -235,6 +240,10 @@ class Judge:
         if serialisation.digest(build.graph) != self.graph:
             return "silent"
         return "told" if self.warnings else "same network" if forged else "silent"
+
+
+def _without_digests(content: dict[str, bytes]) -> dict[str, bytes]:
+    return {name: data for name, data in content.items() if name != build_files.DIGESTS}
 
 
 def main(count: int, first: int = 0) -> int:

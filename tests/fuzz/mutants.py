@@ -24,7 +24,6 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from fuzz.integer_evaluator import IntegerEvaluator
 from fuzz.victim import judge, mutated, restructured
 from fuzz.victims import VICTIMS
 
@@ -60,7 +59,7 @@ def outcome(data: bytes, folder: Path) -> tuple[str, str]:
     """What comes of one mutant, and the words of a fault."""
     signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
-        return judge(data, folder, samples=2, evaluator=IntegerEvaluator), ""
+        return judge(data, folder, samples=2), ""
     except OutOfTime:
         return "slow", ""
     except MemoryError:
@@ -78,7 +77,7 @@ def block(victim: str, kind: str, first: int, count: int) -> None:
     signal.signal(signal.SIGPROF, _out_of_time)
     with tempfile.TemporaryDirectory() as folder:
         whole = VICTIMS[victim]().SerializeToString()
-        judge(whole, Path(folder), samples=1, evaluator=IntegerEvaluator)  # imports packages
+        judge(whole, Path(folder), samples=1)  # imports packages
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY,) * 2)
         for seed in range(first, first + count):
