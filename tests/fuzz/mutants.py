@@ -102,7 +102,8 @@ def _run_block(victim: str, kind: str, first: int, count: int) -> tuple[Counter[
             str(first),
             str(end),
         ]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        tests = Path(__file__).parents[1]  # where the module is found
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, cwd=tests)
         last = None
         for line in done.stdout.splitlines():
             what, seed, *why = json.loads(line)
