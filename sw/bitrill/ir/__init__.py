@@ -23,7 +23,6 @@ from .operator import (
     must_divide,
     unchecked,
 )
-from .rounded_line import rounded_line
 from .schedule import Rule, Schedule, Stream, pipeline, port
 from .structure import (
     Coefficients,
@@ -91,7 +90,6 @@ __all__ = [
     "pipeline",
     "port",
     "raw_numbers",
-    "rounded_line",
     "turned_bits",
     "unchecked",
     "verify",
