@@ -179,3 +179,15 @@ def test_refusals(changes: dict, message: str) -> None:
 def test_one_axis_is_told_as_one() -> None:
     with pytest.raises(SpecError, match=r"at most the input's \(4,\), not \(5,\)$"):
         window((4, 2), (5,))
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2])
+@pytest.mark.parametrize("op", SHAPES.values(), ids=SHAPES)
+def test_columns_are_the_taps_of_every_window(op: Window, frames: int) -> None:
+    """Frames as ONNX orders them, too: numpy says any stride of their single channel."""
+    shape = op.x.shape
+    x = np.arange(frames * op.x.size, dtype=np.float32).reshape(frames, shape[-1], *shape[:-1])
+    x = np.moveaxis(x, 1, -1)
+    taps = np.stack(op.windows.taps(x), axis=-2)
+    expected = taps.reshape(*taps.shape[:3], op.y.channels)
+    assert np.array_equal(op.windows.columns(x), expected)

@@ -12,11 +12,11 @@ from functools import cached_property
 
 import numpy as np
 
-from ..ir import IntType
+from ..ir import IntType, rounded_line
 from .multiply_shift import RisingSteps, rising
 
 FEW = 128
-"""Vectors for which the search of a line is worth its time."""
+"""Vectors, of one call or several, for which the search of a line is worth its time."""
 
 
 class LevelCount:
@@ -30,18 +30,14 @@ class LevelCount:
         # x.hi + 1 and the sums' last place must be float32 as well
         narrow = max(abs(x.lo), abs(x.hi)) < 1 << 23
         self._dtype = np.float32 if narrow else np.float64
+        self._seen = 0
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Return the count for each of ``[.., C]``, float32."""
         channels, levels = self._thresholds.shape
-        if levels > 1 and x.size >= FEW * channels and self._line is not None:
-            gain, offset = self._line
-            n = x.astype(gain.dtype, copy=False) * gain
-            n += offset
-            np.floor(n, out=n)
-            np.maximum(n, 0, out=n)
-            np.minimum(n, levels, out=n)
-            return n.astype(np.float32, copy=False)
+        self._seen += x.size // channels
+        if levels > 1 and self._seen >= FEW and self._line is not None:
+            return rounded_line(x, *self._line, levels)
         n = (x >= self._table[0]).astype(np.float32) if levels == 1 else self._searched(x)
         return np.where(self._inverted, np.float32(levels) - n, n) if self._inverted.any() else n
 

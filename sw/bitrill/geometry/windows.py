@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from ..errors import SpecError
 from ..ir import Tensor
@@ -71,6 +72,25 @@ class Sliding:
             for y in range(0, kh * dh, dh)
             for x in range(0, kw * dw, dw)
         ]
+
+    def columns(self, x: np.ndarray) -> np.ndarray:
+        """Return every window's values, ``[N, Ho, Wo, taps * C]``, taps row by row (im2col).
+
+        ``x``: frames ``[N, *shape]``.
+        """
+        channels, (kh, kw), (ho, wo) = x.shape[-1], self.kernel, self.out
+        shape = (len(x), ho, wo, kh * kw * channels)
+        if self.dilation[1] > 1:
+            return np.stack(self.taps(x), axis=-2).reshape(shape)
+        frames = np.ascontiguousarray(x).reshape(len(x), self.height, self.width, channels)
+        # numpy says any stride of an axis of one place: they are counted here
+        one = frames.itemsize
+        column, row, n = (one * c for c in (channels, self.width * channels, frames[:1].size))
+        (sh, sw), dh = self.stride, self.dilation[0]
+        # taps that follow each other in a row of the map are copied together
+        strides = (n, sh * row, sw * column, dh * row, one)
+        view = as_strided(frames, (len(x), ho, wo, kh, kw * channels), strides, writeable=False)
+        return view.reshape(shape)
 
     def merged(
         self, x: np.ndarray, merge: Callable[[np.ndarray, np.ndarray], np.ndarray]

@@ -23,6 +23,7 @@ from .operator import (
     must_divide,
     unchecked,
 )
+from .rounded_line import rounded_line
 from .schedule import Rule, Schedule, Stream, pipeline, port
 from .structure import (
     Coefficients,
@@ -90,6 +91,7 @@ __all__ = [
     "pipeline",
     "port",
     "raw_numbers",
+    "rounded_line",
     "turned_bits",
     "unchecked",
     "verify",

@@ -14,7 +14,7 @@ from .interface import Sink, Source
 from .operator import Imported, Operator
 from .types import Tensor
 
-CHUNK_ELEMENTS = 1 << 20
+CHUNK_ELEMENTS = 1 << 21
 """`Graph.run` holds about this many elements of its widest edge at once: what caches hold."""
 
 INPUT = "input"

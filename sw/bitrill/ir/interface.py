@@ -10,6 +10,7 @@ from ..errors import SpecError
 from ..exact import rational, sign
 from ..real import Channels
 from .host import HostFunction, Output, Segment
+from .rounded_line import rounded_line
 from .types import IntType, Tensor
 
 USED_ONLY = {"used only": True}
@@ -38,11 +39,16 @@ class InputQuantizer:
         x = np.asarray(x)
         if x.dtype.kind != "f":
             x = x.astype(np.float64)
-        levels = _levels_as(self.levels, x.dtype)
+        if x.dtype not in self._forms:
+            levels = _levels_as(self.levels, x.dtype)
+            self._forms[x.dtype] = levels, _line(levels, self.levels)
+        levels, line = self._forms[x.dtype]
         n_levels = levels.shape[1]
         ends = min(self.type.lo, -1), max(self.type.hi, n_levels)
         dtype = np.promote_types(*map(np.min_scalar_type, ends))
-        if len(levels) == 1 and n_levels > _COMPARED:
+        if line is not None:
+            n = rounded_line(x, *line, n_levels).astype(dtype)
+        elif len(levels) == 1 and n_levels > _COMPARED:
             n = np.searchsorted(levels[0], x, side="right").astype(dtype)
         else:
             n = (x >= levels[:, 0]).astype(dtype)
@@ -51,6 +57,11 @@ class InputQuantizer:
         if self.inverted.any():
             n = np.where(self.inverted, n_levels - n, n).astype(dtype)
         return self.type.coding.nth(n)
+
+    @cached_property
+    def _forms(self) -> dict[np.dtype, tuple[np.ndarray, tuple[np.ndarray, np.ndarray] | None]]:
+        """Levels, and the line that gives every count, for floats of a dtype."""
+        return {}
 
 
 _COMPARED = 16
@@ -67,6 +78,26 @@ def _levels_as(levels: np.ndarray, dtype: np.dtype) -> np.ndarray:
     with np.errstate(over="ignore"):
         near = levels.astype(dtype)
     return np.where(near < levels, np.nextafter(near, dtype.type(np.inf)), near)
+
+
+def _line(levels: np.ndarray, close: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return float64 gains and offsets of a line that, rounded down, is the count of ``levels``.
+
+    ``close``: the levels in float64, before they were rounded up to floats of x's dtype. The line
+    is proven at each level and at the float below it. None where the levels are not evenly spaced,
+    or fewer than two, and for floats that float64 does not hold.
+    """
+    k = np.arange(1.0, levels.shape[1] + 1)
+    if len(k) < 2 or levels.dtype.itemsize > 8 or not np.isfinite(levels).all():
+        return None
+    at = levels.astype(np.float64)
+    below = np.nextafter(levels, levels.dtype.type(-np.inf)).astype(np.float64)
+    with np.errstate(all="ignore"):
+        gain = ((len(k) - 1) / (close[:, -1] - close[:, 0]))[:, None]
+        ends = (k - gain * at).max(1), (k - gain * below).min(1)
+        offset = (ends[0] / 2 + ends[1] / 2)[:, None]
+        right = (at * gain + offset >= k) & (below * gain + offset < k) & (gain < np.inf)
+    return (gain[:, 0], offset[:, 0]) if right.all() else None
 
 
 def to_edge(x: np.ndarray, tensor: Tensor, *, channel_last: bool = False) -> np.ndarray:

@@ -67,8 +67,12 @@ class Add(Buffered):
         return Tensor(self.x.shape, IntType.for_range(lo=lo, hi=hi))
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
-        scaled_xs = [g * x.astype(np.int64) for g, x in zip(self.gains, xs, strict=True)]
-        return np.sum(scaled_xs, axis=0)
+        ends = (scaled(t.type, g) for t, g in zip(self.operands, self.gains, strict=True))
+        exact = np.float32 if sum(max(map(abs, e)) for e in ends) <= 1 << 24 else np.int64
+        y = np.multiply(xs[0], self.gains[0], dtype=exact)
+        for gain, x in zip(self.gains[1:], xs[1:], strict=True):
+            y += x if gain == 1 else np.multiply(x, gain, dtype=exact)
+        return y
 
     @property
     def state_bits(self) -> int:

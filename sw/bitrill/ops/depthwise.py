@@ -27,6 +27,9 @@ from .matvec import MatVec
 from .units.folded import add_sums
 from .units.matrix import free_type, start_words, starts_table, type_note
 
+FEW_CHANNELS = 8
+"""Most channels for which the golden model multiplies by a whole matrix."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Depthwise(EvenLanes):
@@ -132,15 +135,31 @@ class Depthwise(EvenLanes):
         # without the folding, which is checked after the result
         return Tensor((*self.x.shape[:-1], self.channels), self._as_rows(None).y.type)
 
-    def eval(self, *xs: np.ndarray) -> np.ndarray:
+    @cached_property
+    def _dense(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weights ``[taps, C]`` and offsets, float32 where that is exact, else int64.
+
+        Of few channels, weights are a matrix ``[taps * C, C]``, mostly of zeros: BLAS is quicker.
+        """
         t = self.y.type
         bound = self.taps * max(map(abs, (self.x.type.lo, self.x.type.hi))) * max(
             map(abs, (self.weight_type.lo, self.weight_type.hi))
         ) * 2 + max(abs(t.lo), abs(t.hi))
         exact = np.float32 if bound <= 1 << 24 else np.int64
-        x = xs[0].reshape(-1, self.taps, self.channels).astype(exact, copy=False)
-        dot = np.einsum("ntc,tc->nc", x, self.weights.T.astype(exact))
-        y = dot - self.dot_offset.astype(exact)
+        w = np.ascontiguousarray(self.weights.T, exact)
+        if exact is np.float32 and self.channels <= FEW_CHANNELS:
+            w = (w[:, None] * np.eye(self.channels, dtype=exact)).reshape(-1, self.channels)
+        return w, self.dot_offset.astype(exact)
+
+    def eval(self, *xs: np.ndarray) -> np.ndarray:
+        w, offset = self._dense
+        x = xs[0].reshape(-1, self.taps * self.channels).astype(w.dtype, copy=False)
+        if len(w) == x.shape[1]:
+            y = x @ w
+        else:
+            y = np.einsum("ntc,tc->nc", x.reshape(-1, self.taps, self.channels), w)
+        if offset.any():
+            y -= offset
         y = y if self.dot_gain == 1 else y // self.dot_gain
         return y.reshape(len(xs[0]), *self.y.shape)
 

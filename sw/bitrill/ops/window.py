@@ -89,7 +89,7 @@ class Window(Buffered):
         return Tensor(w.shape(self.x, w.n_taps * self.x.channels), self.x.type)
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
-        return np.stack(self.windows.taps(xs[0]), axis=-2).reshape(len(xs[0]), *self.y.shape)
+        return self.windows.columns(xs[0]).reshape(len(xs[0]), *self.y.shape)
 
     @property
     def pieces(self) -> int:
