@@ -2,6 +2,7 @@
 
 from bitrill.engines import ENGINES, Engine
 
+from .layers import LayerReport, verify_layers
 from .operators import verify_operator
 from .outcome import Difference, Report
 from .ports import AXIS, STREAM, Dut, Ports
@@ -14,9 +15,11 @@ __all__ = [
     "Difference",
     "Dut",
     "Engine",
+    "LayerReport",
     "Ports",
     "Report",
     "Rtl",
     "verify",
+    "verify_layers",
     "verify_operator",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from fractions import Fraction
@@ -16,6 +17,8 @@ from bitrill.timing.predict import Timing
 from bitrill_hw.synth.cell_counts import CellCounts
 from bitrill_hw.synth.critical_path import CellPath
 from bitrill_hw.synth.utilization import SynthReport
+from bitrill_sim.job import Violation
+from bitrill_sim.layers import LayerReport
 from bitrill_sim.measured import Measured
 from bitrill_sim.outcome import Difference, Report
 from cli.conftest import Run
@@ -189,6 +192,58 @@ def test_verify_prints_a_table_and_fails_on_a_mismatch(build: Path, run: Run, mo
     lines = run("verify", build)[1].splitlines()
     assert lines[2].split() == ["cycles", "a", "frame", "9", "not", "measured"]
     assert not [line for line in lines if "predicted cycle" in line]
+
+
+def test_verify_says_which_layers_are_wrong_alone(build: Path, run: Run, monkeypatch) -> None:
+    right = LayerReport(
+        layer="fc0",
+        kind="matvec",
+        samples=40,
+        mismatches=0,
+        first=None,
+        violations=(),
+        hung=None,
+        cycles=800,
+        seconds=0.5,
+    )
+    wrong = dataclasses.replace(
+        right,
+        layer="act0",
+        kind="threshold",
+        mismatches=2,
+        first=Difference(3, "act0", (7,), 1, -1, True),
+        violations=(Violation("dropped", 9, 4),),
+        hung="act0: stream o gave beat 3 of frame 9 never",
+    )
+    done = dataclasses.replace(verified(), layers=(right, wrong))
+    monkeypatch.setattr(flow, "verify", lambda **_: done)
+    code, out, _ = run("verify", build, "--by-layer")
+    assert code == 1
+    lines = out.splitlines()
+    assert lines[0].split() == ["layer", "alone", "kind", "samples", "mismatches", "cycles"]
+    assert lines[3].split() == ["act0", "threshold", "40", "2", "800"]
+    assert lines[-4:] == [
+        "layers alone: 1 of 2 right",
+        "  first mismatch: sample 3, layer act0, channel 7: expected 1, seen -1",
+        "  act0: stream o gave beat 3 of frame 9 never",
+        "  layer act0: valid is withdrawn before ready (output beat 4, cycle 9)",
+    ]
+    value = json.loads(run("verify", build, "--by-layer", "--json")[1])
+    assert value["ok"] is False
+    assert value["mismatches"] == 0
+    assert value["layers"][0] == {
+        "name": "fc0",
+        "kind": "matvec",
+        "ok": True,
+        "samples": 40,
+        "mismatches": 0,
+        "first_mismatch": None,
+        "violations": [],
+        "hung": None,
+        "cycles": 800,
+        "seconds": 0.5,
+    }
+    assert value["layers"][1]["first_mismatch"]["layer"] == "act0"
 
 
 def test_synth_prints_layers_and_the_netlists_check(build: Path, run: Run, monkeypatch) -> None:

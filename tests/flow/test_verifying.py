@@ -47,6 +47,21 @@ def test_verify_leaves_its_value(build: Path, tmp_path: Path, monkeypatch) -> No
     assert simulated.calls[1][2]["work"] == tmp_path / "elsewhere" / "sim"
 
 
+def test_layers_take_all_samples_and_the_whole_design_a_few(build: Path, monkeypatch) -> None:
+    import bitrill_sim
+
+    simulated, layers = Simulated(monkeypatch), []
+    monkeypatch.setattr(
+        bitrill_sim, "verify_layers", lambda graph, x, **o: layers.append((x, o)) or ()
+    )
+    done = flow.verify(build, samples=40, stall=0.5, by_layer=True)
+    assert done.layers == ()
+    assert [len(x) for x, _ in layers] == [40]
+    assert [len(x) for _, x, _ in simulated.calls] == [16]
+    assert (layers[0][1]["stall"], layers[0][1]["work"]) == (0.5, build / "sim")
+    assert done.to_json() == {"ok": True, "mismatches": 0, "layers": []}
+
+
 def test_a_slow_engine_takes_a_hundred_samples(build: Path, monkeypatch) -> None:
     simulated = Simulated(monkeypatch)
     np.save(build / "x.npy", frames(150))

@@ -187,6 +187,11 @@ _VERIFY = (
         metavar="W.npz",
         help="other weights, or another build: written over AXI4-Lite, or streamed",
     ),
+    argument(
+        "--by-layer",
+        action="store_true",
+        help="every layer alone on the golden model's integers, then the whole on a few samples",
+    ),
     argument("--out", metavar="DIR", help="for verify.json; BUILD, if not given"),
 )
 _SYNTH = (

@@ -123,7 +123,22 @@ def verified(done: flow.Verified) -> str:
     if report.first is not None:
         lines.append(f"first mismatch: {report.first}")
         lines += [f"  see {file}" for file in report.first.files]
-    return "\n".join([*lines, *map(str, report.violations)])
+    return "\n".join([*lines, *map(str, report.violations), *layers_verified(done)])
+
+
+def layers_verified(done: flow.Verified) -> list[str]:
+    """Say what is wrong with each layer that was simulated alone."""
+    if done.layers is None:
+        return []
+    lines = [
+        f"layers alone: {len(done.layers) - len(done.wrong_layers)} of {len(done.layers)} right"
+    ]
+    for layer in done.wrong_layers:
+        faults = [] if layer.first is None else [f"first mismatch: {layer.first}"]
+        faults += [] if layer.hung is None else [layer.hung]
+        faults += [f"layer {layer.layer}: {v}" for v in layer.violations]
+        lines += [f"  {fault}" for fault in faults]
+    return lines
 
 
 def synthesised(done: flow.Synthesised) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..engines import check_engine
+from ..engines import Engine, check_engine
 from ..errors import SpecError
 from ..ir import Graph
 from ..storage import write_json
@@ -21,12 +21,16 @@ from .result import Json, Result, Table
 from .weights import Weights, replace_weights
 
 if TYPE_CHECKING:
+    from bitrill_sim.layers import LayerReport
     from bitrill_sim.measured import Measured
     from bitrill_sim.outcome import Report
 
 
 SLOW_SAMPLES = 100
 """Frames of a data set that an engine other than Verilator runs if nothing is said."""
+
+WHOLE_SAMPLES = 16
+"""Frames that run through the whole design after each layer has run alone."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +50,26 @@ class Cycles:
 class Verified(Result):
     """Result of `verify`.
 
-    ``report``: everything that the simulation found; ``registers``: how many were written, None if
-    no other weights were given; ``accuracy``: of the golden model, 0..1, None without labels.
+    ``report``: everything that the simulation found; ``layers``: what it found in each layer alone,
+    None if layers were not asked for, else ``report`` is of the first `WHOLE_SAMPLES` alone;
+    ``registers``: how many were written, None if no other weights were given; ``accuracy``: of the
+    golden model, 0..1, None without labels.
     """
 
     report: Report
+    layers: tuple[LayerReport, ...] | None = None
     registers: int | None = None
     accuracy: float | None = None
 
     @property
     def ok(self) -> bool:
         """Whether every bit and every cycle is right."""
-        return self.report.ok
+        return self.report.ok and not self.wrong_layers
+
+    @property
+    def wrong_layers(self) -> tuple[LayerReport, ...]:
+        """Layers that differ from the golden model, or hang."""
+        return tuple(layer for layer in self.layers or () if not layer.ok)
 
     @property
     def samples(self) -> int:
@@ -97,6 +109,9 @@ class Verified(Result):
             "cycles exact": {True: "yes", False: "NO", None: "not compared"}[self.cycles_exact],
             "engine": self.engine,
         }
+        if self.layers is not None:
+            wrong = ", ".join(layer.layer for layer in self.wrong_layers) or "none"
+            figures["wrong layers"] = f"{wrong} of {len(self.layers)}"
         if self.accuracy is not None:
             figures["accuracy"] = f"{100 * self.accuracy:.2f} %"
         return figures
@@ -115,15 +130,34 @@ class Verified(Result):
                 _known(measured and measured.latency),
             ),
         ]
-        return (Table.of(("", "predicted", "measured"), rows),)
+        whole = Table.of(("", "predicted", "measured"), rows)
+        if self.layers is None:
+            return (whole,)
+        layers = [(r.layer, r.kind, r.samples, r.mismatches, r.cycles) for r in self.layers]
+        head = ("layer alone", "kind", "samples", "mismatches", "cycles")
+        return (Table.of(head, layers, texts=2), whole)
 
     def to_json(self) -> Json:
         value: Json = self.report.to_json()
+        if self.layers is not None:
+            value["ok"] = self.ok
+            value["layers"] = [layer.to_json() for layer in self.layers]
         if self.registers is not None:
             value["registers"] = self.registers
         if self.accuracy is not None:
             value["accuracy"] = self.accuracy
         return value
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Keywords that the simulation of layers and that of the whole design share."""
+
+    engine: Engine
+    stall: float
+    seed: int
+    work: Path
+    progress: Progress
 
 
 def verify(
@@ -135,6 +169,7 @@ def verify(
     stall: float = 0.0,
     seed: int = 0,
     weights: str | Path | Weights | None = None,
+    by_layer: bool = False,
     out: str | Path | None = None,
     progress: Progress = logged,
 ) -> Verified:
@@ -143,8 +178,9 @@ def verify(
     ``data``: a named data set's test images, a .npy file, ``random``, or an array. ``samples``:
     how many; all of a data set under Verilator, else `SLOW_SAMPLES`, if None. ``stall``: the
     probability that source and sink pause in a cycle. ``weights``: other ones, or a file of them
-    (see `with_weights`), written over AXI4-Lite and read back, or streamed. Leaves
-    ``verify.json`` in ``out`` (the build, if None).
+    (see `with_weights`), written over AXI4-Lite and read back, or streamed. ``by_layer``: every
+    layer alone, with those weights, on the golden model's integers of all samples, then the whole
+    design on the first `WHOLE_SAMPLES`. Leaves ``verify.json`` in ``out`` (the build, if None).
     """
     engine = check_engine(engine)
     if not 0 <= stall < 1:
@@ -156,22 +192,25 @@ def verify(
     chosen = chosen_samples(golden, data, samples, seed, progress)
     with extra("sim", "verify"):
         from bitrill_sim import verify as simulate
+        from bitrill_sim import verify_layers
     built.checked_verilog()
     folder = built.folder if out is None else Path(out)
+    simulation = Simulation(engine, stall, seed, (folder / "sim").absolute(), progress)
+    x, layers = chosen.x, None
+    if by_layer:
+        layers = verify_layers(golden, x, **vars(simulation))
+        x = x[:WHOLE_SAMPLES]
     report = simulate(
         golden,
         built.verilog.absolute(),
-        chosen.x,
-        engine=engine,
-        stall=stall,
-        seed=seed,
-        work=(folder / "sim").absolute(),
-        progress=progress,
+        x,
         made=built.graph,
         access=np.array(registers, np.uint32).reshape(-1, 2),
+        **vars(simulation),
     )
     done = Verified(
         report,
+        layers,
         registers=None if weights is None else len(registers),
         accuracy=None if chosen.labels is None else accuracy(golden, chosen),
     )

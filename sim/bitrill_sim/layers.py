@@ -1,0 +1,321 @@
+"""Every layer alone, on the integers that the golden model gives it.
+
+A layer is a node of the graph: its hardware, without the FIFOs around it, takes what the golden
+model's edges hold for all samples, so a wrong layer is found however right the others are, and the
+layers can be simulated at once. Samples are taken in groups, whose golden integers fit in memory.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+from bitrill.engines import Engine, check_engine
+from bitrill.errors import SimulationTimeout, SpecError
+from bitrill.ir import graph as ir_graph
+from bitrill.ir.beats import pack_beats
+from bitrill.ir.graph import Graph, Stage
+from bitrill.ir.operator import Operator
+from bitrill.ir.types import Tensor
+from bitrill.jobs import SERIAL, Executor
+from bitrill.progress import Progress, silent
+from bitrill.storage import write_text
+
+from . import stalls
+from .job import Capture, Stream, Violation
+from .outcome import Difference
+from .ports import STREAM, Dut
+from .rig import Rig
+from .verilator import SHORT_RUN
+from .words import Words
+
+GROUP_ELEMENTS = 1 << 23
+"""Integers of all edges together that a group of samples has, about: 64 MiB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerReport:
+    """Comparison of one layer with the golden model.
+
+    ``layer`` and ``kind``: the node and its operator; ``mismatches``: samples with a wrong or a
+    missing value; ``first``: the first of these; ``hung``: how the layer hung, if it did.
+    """
+
+    layer: str
+    kind: str
+    samples: int
+    mismatches: int
+    first: Difference | None
+    violations: tuple[Violation, ...]
+    hung: str | None
+    cycles: int
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether values and stream rules are right."""
+        return not (self.mismatches or self.violations or self.hung)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the layer's object in ``verify.json``."""
+        return {
+            "name": self.layer,
+            "kind": self.kind,
+            "ok": self.ok,
+            "samples": self.samples,
+            "mismatches": self.mismatches,
+            "first_mismatch": None if self.first is None else self.first.to_json(),
+            "violations": [str(v) for v in self.violations],
+            "hung": self.hung,
+            "cycles": self.cycles,
+            "seconds": round(self.seconds, 2),
+        }
+
+    @staticmethod
+    def joined(parts: Sequence[LayerReport]) -> LayerReport:
+        """Return the report of all groups of a layer's samples, in their order."""
+        firsts = [p.first for p in parts if p.first is not None]
+        kinds = {v.kind: v for p in reversed(parts) for v in p.violations}
+        return replace(
+            parts[0],
+            samples=sum(p.samples for p in parts),
+            mismatches=sum(p.mismatches for p in parts),
+            first=firsts[0] if firsts else None,
+            violations=tuple(kinds.values()),
+            hung=next((p.hung for p in parts if p.hung is not None), None),
+            cycles=sum(p.cycles for p in parts),
+            seconds=sum(p.seconds for p in parts),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Layers:
+    """Arguments of every job of `verify_layers`; ``flat``: the input edge's frames."""
+
+    graph: Graph
+    flat: np.ndarray
+    engine: Engine
+    stall: float
+    seed: int
+    work: Path
+
+
+@dataclass(frozen=True)
+class Part:
+    """One job: a layer, and the samples ``start .. stop - 1``."""
+
+    layer: str
+    start: int
+    stop: int
+
+    def __str__(self) -> str:
+        return f"layer {self.layer}"
+
+
+def verify_layers(
+    graph: Graph,
+    x: np.ndarray,
+    *,
+    engine: Engine = "verilator",
+    stall: float = 0.0,
+    seed: int = 0,
+    work: Path,
+    executor: Executor = SERIAL,
+    progress: Progress = silent,
+) -> tuple[LayerReport, ...]:
+    """Run every layer of a FOLDED graph alone on the golden model's integers of all samples ``x``.
+
+    ``x``, ``stall`` and ``seed`` as for `bitrill_sim.verify`; time is not compared, since what is
+    around a layer is part of its time. Simulators are left in ``work``. A layer that differs or
+    hangs is in its report. Raises `ToolError` for a tool that is missing or fails.
+    """
+    check_engine(engine)
+    ir_graph.verify(graph, Stage.FOLDED)
+    flat = graph.source.flatten(x)
+    if len(flat) == 0:
+        raise SpecError("input must hold at least one sample, and holds none")
+    shared = Layers(graph, _narrow(flat), engine, stall, seed, work)
+    parts = _parts(graph, len(flat), executor.workers)
+    results: dict[str, dict[int, LayerReport]] = {n.name: {} for n in graph.nodes}
+    try:
+        for k, report in executor.run(verify_part, shared, parts, progress):
+            results[parts[k].layer][parts[k].start] = report
+    finally:
+        _golden.cache_clear()
+        _hardware.cache_clear()
+    return tuple(LayerReport.joined([r[k] for k in sorted(r)]) for r in results.values())
+
+
+def verify_part(shared: Layers, part: Part, progress: Progress = silent) -> LayerReport:
+    """Simulate one layer on one group of samples."""
+    began = time.monotonic()
+    op = shared.graph[part.layer]
+    values = _golden(shared, part.start, part.stop)
+    rig = _rig(shared, op, values, progress)
+    schedules = stalls.pair(shared.stall, shared.seed, long=rig.cycles)
+    with rig.run(values[op.inputs[0]], schedules, seed=shared.seed) as capture:
+        wrong, first = _compared(op, capture, values, part.start)
+        return LayerReport(
+            layer=op.name,
+            kind=op.kind,
+            samples=len(wrong),
+            mismatches=int(wrong.sum()),
+            first=first,
+            violations=capture.violations,
+            hung=_hung(op, capture),
+            cycles=capture.cycles,
+            seconds=time.monotonic() - began,
+        )
+
+
+def _parts(graph: Graph, n: int, workers: int) -> list[Part]:
+    """Cut layers and samples into jobs; those of one group follow each other.
+
+    The layer that takes most cycles comes first, so that no job is long when the others are done.
+    """
+    frame = sum(t.size for t in graph.edges.values())
+    size = max(1, min(GROUP_ELEMENTS // frame, -(-n // workers)))
+    layers = sorted(graph.nodes, key=lambda op: -op.cost().cycles)
+    return [
+        Part(op.name, start, min(n, start + size)) for start in range(0, n, size) for op in layers
+    ]
+
+
+def _narrow(flat: np.ndarray) -> np.ndarray:
+    """Return the same integers in the narrowest type, to be sent to other processes."""
+    lo, hi = int(flat.min()), int(flat.max())
+    return flat.astype(np.promote_types(np.min_scalar_type(lo), np.min_scalar_type(hi)))
+
+
+@lru_cache(maxsize=1)
+def _golden(shared: Layers, start: int, stop: int) -> dict[str, np.ndarray]:
+    """Return every edge's integers of a group of samples, ``[n, *shape]``."""
+    source = shared.graph.source
+    return shared.graph.trace(source.restore(shared.flat[start:stop].astype(np.int64)))
+
+
+@cache
+def _hardware(shared: Layers, layer: str) -> dict[str, object]:
+    """Return the design of a layer for its `Rig`: elaborated once in a process."""
+    from bitrill_hw.design.alone import Alone
+    from bitrill_hw.memories.roms import convert
+
+    op = shared.graph[layer]
+    core = Alone(op)
+    ports = replace(STREAM, words=tuple(core.beside))
+    if shared.engine == "amaranth":
+        return {"component": core, "ports": ports}
+    source = shared.work / "layers" / f"{layer}.v"
+    write_text(source, convert(core, name="layer"))
+    total = len(shared.flat) * _frame_cycles(op) / (1 - shared.stall)
+    level = "-O0" if total <= SHORT_RUN else "-O1"
+    return {"dut": Dut(sources=(source,), top="layer", ports=ports, level=level), "ports": ports}
+
+
+def _rig(shared: Layers, op: Operator, values: dict[str, np.ndarray], progress: Progress) -> Rig:
+    def told(step: str, done: int, total: int) -> None:
+        progress(f"layer {op.name}: {step}", done, total)
+
+    design = _hardware(shared, op.name)
+    return Rig(
+        engine=shared.engine,
+        i=Stream(op.x, op.lanes_in, padded=False),
+        o=Merged.of(op),
+        work=shared.work,
+        cycles=_frame_cycles(op),
+        words=tuple(_beside(op, values)),
+        progress=told,
+        **design,  # pyright: ignore[reportArgumentType]
+    )
+
+
+def _frame_cycles(op: Operator) -> int:
+    return sum(op.schedule().sizes.values())
+
+
+def _beside(op: Operator, values: dict[str, np.ndarray]) -> Iterable[Words]:
+    """Yield the streams beside the first operand: further operands, weights that are streamed."""
+    for edge, t in zip(op.inputs[1:], op.operands[1:], strict=True):
+        yield Words(op.name, pack_beats(values[edge], t.type, op.lanes_in))
+    if op.folded.streamed:
+        yield Words.of(op.name, op.stream_words())  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@dataclass(frozen=True)
+class Merged(Stream):
+    """The stream ``o`` of `bitrill_hw.design.alone.Alone`: beats of all results as they come."""
+
+    results: tuple[Tensor, ...] = ()
+
+    @staticmethod
+    def of(op: Operator) -> Merged:
+        """Return the stream of an operator."""
+        return Merged(op.y, op.lanes_out, False, op.results)
+
+    @property
+    def beats(self) -> int:
+        return sum(t.size for t in self.results) // self.lanes
+
+    @property
+    def payload(self) -> int:
+        """Bits of the widest result's beat."""
+        return max(t.type.bits for t in self.results) * self.lanes
+
+    @property
+    def bits(self) -> int:
+        return self.payload + (len(self.results) - 1).bit_length()
+
+    @property
+    def bytes(self) -> int:
+        return -(-self.bits // 8)
+
+    def apart(self, beats: np.ndarray) -> list[np.ndarray]:
+        """Return the integers of each result, flat, out of beats uint8 ``[n, bytes]``."""
+        bits = np.unpackbits(beats, axis=1, bitorder="little", count=self.bits)
+        numbers = bits[:, self.payload :].astype(np.int64) @ (
+            1 << np.arange(self.bits - self.payload)
+        )
+        found = []
+        for k, t in enumerate(self.results):
+            stream = Stream(t, self.lanes, padded=False)
+            packed = np.packbits(bits[numbers == k, : stream.bits], axis=1, bitorder="little")
+            found.append(stream.unpack_beats(packed).ravel())
+        return found
+
+
+def _compared(
+    op: Operator, capture: Capture, values: dict[str, np.ndarray], start: int
+) -> tuple[np.ndarray, Difference | None]:
+    """Return which samples are wrong, and the first difference, counted from sample ``start``."""
+    stream = capture.job.o
+    if not isinstance(stream, Merged):
+        raise SpecError(f"the stream of {op.name} must be that of all its results")
+    wrong, first = np.zeros(capture.job.frames, bool), None
+    for edge, seen in zip(op.outputs, stream.apart(np.array(capture.beats)), strict=True):
+        golden = values[edge].reshape(len(wrong), -1)
+        padded = np.zeros(golden.size, np.int64)
+        came = min(len(seen), golden.size)
+        padded[:came] = seen[:came]
+        differs = padded != golden.ravel()
+        differs[came:] = True
+        wrong |= differs.reshape(golden.shape).any(1)
+        if differs.any():
+            k = int(differs.argmax())
+            frame, place = divmod(k, golden.shape[1])
+            index = tuple(int(j) for j in np.unravel_index(place, values[edge].shape[1:]))
+            value = int(padded[k]) if k < came else None
+            here = Difference(start + frame, edge, index, int(golden.flat[k]), value, True)
+            first = here if first is None or here.sample < first.sample else first
+    return wrong, first
+
+
+def _hung(op: Operator, capture: Capture) -> str | None:
+    try:
+        capture.check_finished()
+    except SimulationTimeout as error:
+        return f"{op.name}: {error}"
+    return None
