@@ -9,7 +9,7 @@ import pytest
 from bitrill.errors import StageError
 from bitrill.timing.feasibility import SuspectLinks, is_feasible
 from bitrill.timing.intervals import Cycle, least_interval, schedule
-from bitrill.timing.maxplus import Event, System
+from bitrill.timing.maxplus import System
 from bitrill.timing.relaxation import NEVER, Relaxation
 from bitrill.timing.strided import pieces
 
@@ -133,7 +133,9 @@ def test_the_end_of_a_frame_holds_up_the_next_one() -> None:
 def earliest(system: System, interval: Fraction) -> Relaxation:
     times = [np.full(n, NEVER) for n in system.sizes]
     times[0][0] = 0
-    return Relaxation(system, times, unit=interval.denominator, period=interval.numerator)
+    unit, period = interval.denominator, interval.numerator
+    latest = np.append(0, np.full(system.sizes[0] - 1, -NEVER))
+    return Relaxation(system, times, unit=unit, period=period, latest={0: latest})
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -142,10 +144,10 @@ def test_random_systems_settle_from_their_least_interval_on(seed: int) -> None:
     best = max(best, Fraction(max(system.sizes)))
     rules = range(len(system.rules))
     for more in (Fraction(0), Fraction(1, 7), Fraction(3)):
-        assert is_feasible(earliest(system, best + more), rules, Event(0, 0))
+        assert is_feasible(earliest(system, best + more), rules)
     for less in (Fraction(1, 1000), Fraction(1, 7), Fraction(1)):
         if best - less >= max(system.sizes):
-            assert not is_feasible(earliest(system, best - less), rules, Event(0, 0))
+            assert not is_feasible(earliest(system, best - less), rules)
 
 
 @pytest.mark.parametrize(("slots", "enough"), [(2, False), (5, False), (6, True)])
@@ -156,7 +158,7 @@ def test_a_cycle_that_never_reaches_the_anchor(slots: int, enough: bool) -> None
     k = np.arange(4)
     system.rule(b, a, k, 5)
     back = system.rule(a, b, k - slots, 1)
-    assert is_feasible(earliest(system, Fraction(4)), [back], Event(0, 0)) == enough
+    assert is_feasible(earliest(system, Fraction(4)), [back]) == enough
 
 
 @pytest.mark.parametrize("seed", range(60))

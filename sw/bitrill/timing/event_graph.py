@@ -64,7 +64,7 @@ class EventGraph:
         self.fifos: list[EdgeFifo] = []
         self.streams: dict[tuple[str, Stream], int] = {}
         self._depths = depths
-        self._schedules = {node.name: node.schedule() for node in graph.nodes}
+        self._operators: dict[str, tuple[range, range]] = {}  # streams and rules of each
         self.source = self.system.stream(graph.reader(INPUT).beats_in)
         self._written = {INPUT: self.source}
         for node in graph.nodes:
@@ -75,16 +75,15 @@ class EventGraph:
     @cached_property
     def slowest(self) -> SlowestOperator:
         """The operator that sets the interval where every FIFO is deep enough."""
-        slowest = SlowestOperator(Fraction(self.system.sizes[self.source]), Event(self.source, 0))
-        for name, schedule in self._schedules.items():
-            alone = System(name)
-            numbers = _add_streams(alone, schedule)
-            _add_rules(alone, schedule, numbers)
-            least = least_interval(alone)
+        longest = max(self.system.sizes)
+        stream = self.system.sizes.index(longest)
+        slowest = SlowestOperator(Fraction(longest), Event(stream, 0))
+        for name, (streams, rules) in self._operators.items():
+            alone = self.system.part(name, streams, rules)
+            least = least_interval(alone, slowest.interval)
             if least.interval > slowest.interval:
-                names = {number: stream for stream, number in numbers.items()}
-                stream = self.streams[name, names[least.event.stream]]
-                slowest = SlowestOperator(least.interval, Event(stream, least.event.k))
+                event = Event(streams[least.event.stream], least.event.k)
+                slowest = SlowestOperator(least.interval, event)
         return slowest
 
     def set_depth(self, fifo: EdgeFifo, depth: int) -> None:
@@ -94,21 +93,26 @@ class EventGraph:
     def earliest(self) -> Relaxation:
         """Start a relaxation to the earliest times at the slowest operator's interval.
 
-        The anchor is at 0.
+        The anchor is at 0, which is its latest time, too: raised, it would wait for itself.
         """
-        interval, anchor = self.slowest.interval, self.slowest.anchor
+        interval, (stream, k) = self.slowest.interval, self.slowest.anchor
         start = [np.full(n, NEVER) for n in self.system.sizes]
-        start[anchor.stream][anchor.k] = 0
+        start[stream][k] = 0
+        latest = np.full(self.system.sizes[stream], -NEVER)
+        latest[k] = 0
         unit, period = interval.denominator, interval.numerator
-        return Relaxation(self.system, start, unit=unit, period=period)
+        return Relaxation(self.system, start, unit=unit, period=period, latest={stream: latest})
 
     def _add(self, node: Operator) -> None:
-        schedule = self._schedules[node.name]
-        numbers = _add_streams(self.system, schedule)
+        schedule, system = node.schedule(), self.system
+        streams, rules = len(system.sizes), len(system.rules)
+        numbers = _add_streams(system, schedule)
+        _add_rules(system, schedule, numbers)
+        ends = len(system.sizes), len(system.rules)
+        self._operators[node.name] = range(streams, ends[0]), range(rules, ends[1])
         self.streams |= {(node.name, stream): number for stream, number in numbers.items()}
         for k, edge in enumerate(node.inputs):
             self._join(edge, numbers[port("in", k)])
-        _add_rules(self.system, schedule, numbers)
         self._written |= {edge: numbers[port("out", k)] for k, edge in enumerate(node.outputs)}
 
     def _join(self, edge: str, q: int) -> None:

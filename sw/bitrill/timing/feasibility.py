@@ -19,7 +19,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from .maxplus import Event, PiecewiseRule, System
+from .maxplus import PiecewiseRule, System
 from .relaxation import Relaxation
 from .strided import Piece
 
@@ -27,18 +27,18 @@ _SWEEPS, _LOOK = 4, 2
 """Sweeps before links are kept, and between two searches for a cycle of them."""
 
 
-def is_feasible(relaxation: Relaxation, suspects: Collection[int], anchor: Event) -> bool:
+def is_feasible(relaxation: Relaxation, suspects: Collection[int]) -> bool:
     """Return whether some times keep all rules; if so, ``relaxation`` holds them.
 
     ``suspects``: numbers of the rules that may be to blame, the FIFOs under trial, say; every cycle
     of rules that forbids times must lead through one of them.
-    Where ``anchor`` must be raised, there are no such times either.
+    Where an event passes its latest time, there are no such times either.
     """
-    kept = relaxation.settle(_SWEEPS, anchor)
+    kept = relaxation.settle(_SWEEPS)
     if kept is False:
         relaxation.observer = links = SuspectLinks(relaxation.system, suspects)
         while kept is False and not links.closed():
-            kept = relaxation.settle(_LOOK, anchor)
+            kept = relaxation.settle(_LOOK)
     return bool(kept)
 
 

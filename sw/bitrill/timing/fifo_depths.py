@@ -10,24 +10,26 @@ interval cannot deadlock: a deadlock is a cycle of rules that no interval satisf
 One event is the anchor: it happens at 0, and all other times are the earliest that it allows. Fewer
 slots make events later. If that makes the anchor later too, it would have to wait for itself, and
 no times keep the rules. Otherwise the later times are the earliest again, and the next step starts
-from them.
+from them. Latest times bound this from the other side (`bitrill.timing.latest`): a FIFO needs at
+least the slots with which it can be written at its latest times, and mostly these are enough.
 """
 
 from fractions import Fraction
-from math import ceil, isqrt
+from math import ceil
 
 import numpy as np
 
 from ..ir import Graph
 from .event_graph import EdgeFifo, EventGraph
 from .feasibility import is_feasible
+from .latest import LatestTimes
 from .relaxation import SWEEPS, Relaxation
 
 FLOOR = 2
 """Slots that every FIFO has: with fewer, `ready` could not pass through a register at full rate."""
 
 _GUESSES = 6
-"""Guesses of a depth before the search goes on by halving."""
+"""Guesses of a depth before the search goes on by doubling its steps."""
 
 
 def fifo_depths(graph: Graph) -> dict[str, int]:
@@ -52,7 +54,7 @@ class _Search:
 
     def __init__(self, graph: Graph):
         self.events = events = EventGraph(graph, None)
-        self.system, self.anchor = events.system, events.slowest.anchor
+        self.system = events.system
         interval = events.slowest.interval
         self.unit, self.period = interval.denominator, interval.numerator
         sizes = self.system.sizes
@@ -65,7 +67,7 @@ class _Search:
         while not free.settle(SWEEPS):
             pass
         # let any edge hold all frames that all edges hold together: the narrowest ones shall
-        held = {f: self._held(f, free.times) for f in events.fifos}
+        held = {f: self._held(f, free.times[f.p], free.times[f.q]) for f in events.fifos}
         frames = sum(Fraction(n, sizes[f.p]) for f, n in held.items())
         self.depths = {f.edge: FLOOR + ceil(frames * sizes[f.p]) for f in events.fifos}
         for f in events.fifos:
@@ -74,52 +76,63 @@ class _Search:
         while not earliest.settle(SWEEPS):
             pass
         self.times = earliest.times
+        self.latest = LatestTimes(events)
 
     def lower_all(self, fifos: list[EdgeFifo]) -> None:
         """Lower these FIFOs, in this order, as far as each can go."""
-        failed, excess = self._try(dict.fromkeys(fifos, FLOOR))
-        if not failed:
+        floor = dict.fromkeys(fifos, FLOOR)
+        if all(self._least(f) <= FLOOR for f in fifos) and self._try(floor) is None:
+            self.latest.set_depths(floor)
             return
         if len(fifos) == 1:
-            self._lower(fifos[0], excess)
+            self._lower(fifos[0], max(FLOOR + 1, self._least(fifos[0])))
             return
         half = len(fifos) // 2
         self.lower_all(fifos[:half])
         self.lower_all(fifos[half:])
 
-    def _lower(self, f: EdgeFifo, excess: int) -> None:
-        """Lower a FIFO that needs more than the floor.
+    def _lower(self, f: EdgeFifo, low: int) -> None:
+        """Lower a FIFO to its fewest slots, ``low`` at the least."""
+        trial, step, guesses = low, 1, _GUESSES
+        while low < self.depths[f.edge]:
+            trial = min(trial, self.depths[f.edge] - 1)
+            excess = self._try({f: trial})
+            if excess is None:
+                trial = (low + trial) // 2
+                continue
+            low, step, guesses = trial + 1, 2 * step, guesses - 1
+            trial = trial + step - 1
+            if excess and guesses > 0:
+                trial = self._guess(f, low - 1, excess)
+        self.latest.set_depths({f: low})
 
-        ``excess``: how much too late the anchor is at the floor.
-        """
-        low, high, fails, step = FLOOR + 1, self.depths[f.edge], 0, 1
-        trial = self._guess(f, FLOOR, excess)
-        while low < high:
-            hint = excess and fails < _GUESSES
-            trial = min(max(trial, low), high - 1) if hint else isqrt(low * high)
-            failed, late = self._try({f: trial})
-            if failed:
-                low, fails, step, excess = trial + 1, fails + 1, 1, late
-                trial = self._guess(f, trial, excess)
-            else:  # most guesses are the least depth already: the next one is one below
-                high, trial, step = trial, trial - step, 2 * step
-
-    def _try(self, depths: dict[EdgeFifo, int]) -> tuple[bool, int]:
-        """Return whether these depths fail, and if so, how much too late the anchor is.
-
-        Depths that do not fail are kept.
-        """
+    def _try(self, depths: dict[EdgeFifo, int]) -> int | None:
+        """Try depths; return None and keep them, or how much too late an event is, if they fail."""
         rules = {f.rule: self.system.rules[f.rule] for f in depths}
         for f, depth in depths.items():
             self.events.set_depth(f, depth)
-        trial = Relaxation(self.system, self.times, unit=self.unit, period=self.period, rules=rules)
-        if is_feasible(trial, rules, self.anchor):
+        trial = Relaxation(
+            self.system,
+            self.times,
+            unit=self.unit,
+            period=self.period,
+            rules=rules,
+            latest=self.latest.times,
+        )
+        if is_feasible(trial, rules):
             self.times = trial.times
             self.depths |= {f.edge: depth for f, depth in depths.items()}
-            return False, 0
+            return None
         for number, rule in rules.items():
             self.system.rules[number] = rule
-        return True, trial.excess(self.anchor)
+        return trial.excess
+
+    def _least(self, f: EdgeFifo) -> int:
+        """Return the fewest slots that need not make any beat later than its latest time.
+
+        With fewer, the anchor would have to wait for itself.
+        """
+        return self._held(f, self.latest.times[f.p], self.times[f.q])
 
     def _guess(self, f: EdgeFifo, failed: int, excess: int) -> int:
         """Guess the fewest slots with which beats wait ``excess`` less than with ``failed`` slots.
@@ -142,9 +155,11 @@ class _Search:
         frames, place = np.divmod(np.arange(len(p)) - depth, len(q))
         return int((q[place] + frames * self.period - p).max()) + self.unit
 
-    def _held(self, f: EdgeFifo, times: list[np.ndarray]) -> int:
-        """Return the slots that keep a schedule: ``p[k] >= q[k - slots] + 1`` for every beat."""
-        p, q = times[f.p], times[f.q]
+    def _held(self, f: EdgeFifo, p: np.ndarray, q: np.ndarray) -> int:
+        """Return the slots that let a FIFO be written at ``p`` and read at ``q``.
+
+        ``p[k] >= q[k - slots] + 1`` for every beat.
+        """
         frames, rest = np.divmod(p - self.unit - q[0], self.period)
         read = frames * len(q) + np.searchsorted(q - q[0], rest, "right") - 1  # the last in time
         return int((np.arange(len(p)) - read).max())

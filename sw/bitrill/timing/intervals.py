@@ -172,20 +172,22 @@ class TrackedTimes:
         circling = np.flatnonzero(ahead[:-1] != none)
         if not len(circling):
             return None
-        start = event = int(ahead[circling[0]])
-        delay = frames = 0
-        while True:
-            k = self._event(event).k
-            if self.via[event] == _CHAIN:
-                delay, frames = delay + 1, frames + (k == 0)
-            else:
-                rule = self.system.rules[self.via[event]]
-                piece = next(p for p in rule.pieces if p.first <= k < p.last)
-                delay, frames = delay + rule.delay, frames - piece.frames
-            event = int(self.parent[event])
-            if event == start:
-                return Cycle(Fraction(delay, frames) if frames > 0 else None, self._event(event))
+        start = int(ahead[circling[0]])
+        cycle, parent = [start], self.parent
+        while (event := int(parent[cycle[-1]])) != start:
+            cycle.append(event)
+        return self._measured(np.array(cycle))
 
-    def _event(self, number: int) -> Event:
-        s = int(np.searchsorted(self.first, number, "right")) - 1
-        return Event(s, number - int(self.first[s]))
+    def _measured(self, cycle: np.ndarray) -> Cycle:
+        """Return what the rules along a cycle, given by the numbers of its events, ask for."""
+        streams = np.searchsorted(self.first, cycle, "right") - 1
+        k, via = cycle - self.first[streams], self.via[cycle]
+        chained = via == _CHAIN
+        delay, frames = int(chained.sum()), int((chained & (k == 0)).sum())
+        for number in np.unique(via[~chained]):
+            rule, by = self.system.rules[number], k[via == number]
+            delay += rule.delay * len(by)
+            pieces = np.searchsorted([p.first for p in rule.pieces], by, "right") - 1
+            frames -= int(np.array([p.frames for p in rule.pieces])[pieces].sum())
+        event = Event(int(streams[0]), int(k[0]))
+        return Cycle(Fraction(delay, frames) if frames > 0 else None, event)

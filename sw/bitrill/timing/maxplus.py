@@ -53,10 +53,25 @@ class System:
 
     def rule(self, dst: int, src: int, index: np.ndarray, delay: int) -> int:
         """Add a rule with the index that a `bitrill.ir.Rule` has; return its number."""
-        self.rules.append(PiecewiseRule(dst, src, pieces(index, self.sizes[src]), delay))
-        self.into[dst].append(len(self.rules) - 1)
-        self.out[src].append(len(self.rules) - 1)
+        return self.put(PiecewiseRule(dst, src, pieces(index, self.sizes[src]), delay))
+
+    def put(self, rule: PiecewiseRule) -> int:
+        """Add a rule; return its number."""
+        self.rules.append(rule)
+        self.into[rule.dst].append(len(self.rules) - 1)
+        self.out[rule.src].append(len(self.rules) - 1)
         return len(self.rules) - 1
+
+    def part(self, name: str, streams: range, rules: range) -> "System":
+        """Return the streams and rules of one operator alone, numbered from 0."""
+        part = System(name)
+        for s in streams:
+            part.stream(self.sizes[s])
+        for number in rules:
+            rule = self.rules[number]
+            dst, src = rule.dst - streams.start, rule.src - streams.start
+            part.put(PiecewiseRule(dst, src, rule.pieces, rule.delay))
+        return part
 
     def replace(self, number: int, index: np.ndarray) -> None:
         """Give a rule another index."""

@@ -7,6 +7,7 @@ times of events, whole streams at once. `bitrill.timing.replay` gives times unde
 
 from dataclasses import dataclass
 from fractions import Fraction
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -31,17 +32,23 @@ class Timing:
     latency: int
 
 
+_KNOWN: WeakKeyDictionary[Graph, Timing] = WeakKeyDictionary()
+"""Timing of graphs that still exist: a graph never changes, and several steps ask for it."""
+
+
 def predict(graph: Graph) -> Timing:
     """Compute the timing of a FOLDED graph; raises `StageError` for one that deadlocks."""
-    events = EventGraph(graph, graph.depths)
-    return Timing(_interval(events), _latency(events))
+    if graph not in _KNOWN:
+        events = EventGraph(graph, graph.depths)
+        _KNOWN[graph] = Timing(_interval(events), _latency(events))
+    return _KNOWN[graph]
 
 
 def _interval(events: EventGraph) -> Fraction:
     """Interval of the slowest operator alone, or a longer one where FIFOs are too short for it."""
     rules = [f.rule for f in events.fifos]
     slowest = events.slowest
-    if is_feasible(events.earliest(), rules, slowest.anchor):
+    if is_feasible(events.earliest(), rules):
         return slowest.interval
     try:
         return least_interval(events.system, slowest.interval).interval

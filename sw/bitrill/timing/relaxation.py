@@ -5,12 +5,12 @@ forwards, then backwards, so a delay travels downstream and a stall upstream in 
 rules out of streams that have changed are applied, and only streams that are raised are copied.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from .maxplus import Event, PiecewiseRule, System
+from .maxplus import PiecewiseRule, System
 from .strided import Piece
 
 NEVER = -(1 << 40)
@@ -44,7 +44,8 @@ class Relaxation:
 
     Times count in units of ``1 / unit`` cycles; event k of frame f happens at ``f * period +
     times[s][k]``. ``period`` None: there is one frame alone, and nothing waits for earlier ones.
-    ``rules``: numbers of the rules that the given times may break; None: any of them.
+    ``rules``: numbers of the rules that the given times may break; None: any of them. ``latest``:
+    times that events must not pass, by stream.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Relaxation:
         unit: int = 1,
         period: int | None,
         rules: Iterable[int] | None = None,
+        latest: Mapping[int, np.ndarray] | None = None,
     ):
         self.system, self.unit, self.period = system, unit, period
         self.times, self._given = list(times), times
@@ -64,6 +66,9 @@ class Relaxation:
         self._steps = np.arange(longest + 1) * unit
         self._order = list(range(n))
         self.observer: Observer | None = None
+        self._latest = latest or {}
+        self.excess = 0
+        """Most time by which an event that was looked at passed its latest time."""
         self._due: dict[int, Span] = {}  # events raised since a rule was last applied, by rule
         self._fresh = [rules is None] * n
         if rules is None:
@@ -75,31 +80,24 @@ class Relaxation:
             if span:
                 self._raised(rule.dst, self._chain(rule.dst, span))
 
-    def settle(self, sweeps: int, anchor: Event | None = None) -> bool | None:
+    def settle(self, sweeps: int) -> bool | None:
         """Raise times for at most ``sweeps`` sweeps; return whether they keep all rules.
 
-        Returns None as soon as ``anchor`` is raised.
+        Returns None as soon as an event passes its latest time.
         """
-        if self.excess(anchor):
+        if self.excess:
             return None
         for _ in range(sweeps):
             moved = False
             for s in self._order:
                 if self._visit(s):
                     moved = True
-                    if anchor is not None and s == anchor.stream and self.excess(anchor):
+                    if self.excess:
                         return None
             if not moved:
                 return True
             self._order.reverse()
         return False
-
-    def excess(self, anchor: Event | None) -> int:
-        """Time by which an event was raised beyond its given time."""
-        if anchor is None:
-            return 0
-        s, k = anchor
-        return int(self.times[s][k] - self._given[s][k])
 
     def _visit(self, s: int) -> bool:
         """Raise a stream by its rules; return whether it was raised."""
@@ -118,6 +116,11 @@ class Relaxation:
         return True
 
     def _raised(self, s: int, span: Span) -> None:
+        first, last = span
+        if s in self._latest:
+            u, latest = self.times[s][first : last + 1], self._latest[s][first : last + 1]
+            beyond = np.subtract(u, latest, out=self._wanted[: len(u)])
+            self.excess = max(self.excess, int(beyond.max()))
         for number in self.system.out[s]:
             due = self._due.get(number)
             self._due[number] = span if due is None else _hull(due, span)
