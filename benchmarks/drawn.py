@@ -5,6 +5,7 @@ their levels, as in a trained network. Inputs are in 0..1, quantized to 8 bits. 
 
 - ``dense`` (Umuroglu et al.: FINN, 2017, TFC and LFC): 784-H-H-H-10, one bit throughout.
 - ``keywords`` (FINN's KWS, MLPerf Tiny): 490-256-256-256-12.
+- ``lenet`` (LeCun et al., 1998): two 5x5 convolutions, each with a pool, three dense layers.
 - ``cnv`` (FINN, 2017): three times two 3x3 convolutions, three dense layers, one bit.
 - ``resnet8``, ``resnet20`` (He et al., 2016, on 32x32), ``resnet50`` (224x224).
 - ``mobilenet`` (v1, Howard et al., 2017), ``mobilenet2`` (Sandler et al., 2018).
@@ -43,17 +44,18 @@ class Map:
 
 @dataclass(frozen=True)
 class Bits:
-    """Bits of weights and of activations; 1 is bipolar."""
+    """Bits of weights and of activations; 1 is bipolar. ``seed``: of the weights and norms."""
 
     weights: int
     acts: int
+    seed: int = 0
 
 
 class Drawn:
     """Builder of one network; each call gives the tensor that it makes."""
 
-    def __init__(self, bits: Bits, channels: int, side: int, *, seed: int = 0):
-        self.bits, self.rng = bits, np.random.default_rng(seed)
+    def __init__(self, bits: Bits, channels: int, side: int):
+        self.bits, self.rng = bits, np.random.default_rng(bits.seed)
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         shape = (1, channels, side, side) if side else (1, channels)
@@ -158,6 +160,19 @@ def keywords(bits: Bits, width: int, _: int) -> onnx.ModelProto:
     return d.model(d.linear(x, 12))
 
 
+def lenet(bits: Bits, width: int, side: int) -> onnx.ModelProto:
+    d = Drawn(bits, 1, side)
+    x = d.x
+    for rows, pad in ((width, True), (8 * width // 3, False)):
+        x = d.layer(x, rows, 5, pad=pad)
+        name = d.node("MaxPool", x.name, kernel_shape=[2, 2], strides=[2, 2])
+        x = Map(name, x.channels, x.side // 2, x.power)
+    x = Map(d.node("Flatten", x.name), x.channels * x.side**2, 0, x.power)
+    for rows in (20 * width, 14 * width):
+        x = d.layer(x, rows)
+    return d.model(d.linear(x, 10))
+
+
 def cnv(bits: Bits, width: int, side: int) -> onnx.ModelProto:
     d = Drawn(bits, 3, side)
     x = d.x
@@ -244,15 +259,15 @@ def mobilenet2(bits: Bits, width: int, side: int) -> onnx.ModelProto:
 
 RECIPES = {
     f.__name__: f
-    for f in (dense, keywords, cnv, resnet8, resnet20, resnet50, mobilenet, mobilenet2)
+    for f in (dense, keywords, lenet, cnv, resnet8, resnet20, resnet50, mobilenet, mobilenet2)
 }
 
 
 def main() -> None:
-    """Write one network: ``RECIPE WEIGHT_BITS ACT_BITS WIDTH SIDE FILE``."""
+    """Write one network: ``RECIPE WEIGHT_BITS ACT_BITS WIDTH SIDE [SEED] FILE``."""
     recipe, *numbers, path = sys.argv[1:]
-    weights, acts, width, side = map(int, numbers)
-    model = RECIPES[recipe](Bits(weights, acts), width, side)
+    weights, acts, width, side, *seed = map(int, numbers)
+    model = RECIPES[recipe](Bits(weights, acts, *seed), width, side)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_bytes(model.SerializeToString(deterministic=True))
 

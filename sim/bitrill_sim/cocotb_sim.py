@@ -19,6 +19,7 @@ from bitrill.provenance import fingerprint, is_ours, remember
 from bitrill.storage import read_bytes, read_json, write_json, write_text
 
 from .bench import CYCLE_NS, RESET_CYCLES
+from .contents import separate
 from .job import Capture, Job, Violation
 from .ports import Dut
 from .tools import Command, digest, discard, has_cocotb, icarus, install, run_all, scratch_folder
@@ -35,12 +36,17 @@ def simulate(
     work: Path,
     *,
     simulator: Simulator = "verilator",
+    models: Path | None = None,
     progress: Progress = silent,
 ) -> Capture:
-    """Run a job, whose input files are written, under cocotb; only Icarus writes waves."""
+    """Run a job, whose input files are written, under cocotb; only Icarus writes waves.
+
+    ``models``: folder of Verilator models, ``work`` if None.
+    """
     has_cocotb()
     build = _verilator_model if simulator == "verilator" else _icarus_model
-    folder = build(dut, work, job, progress)
+    place = (models or work) if simulator == "verilator" else work
+    folder = build(dut, place, job, progress)
     spec = {
         "simulator": simulator,
         "top": dut.top,
@@ -106,7 +112,9 @@ def _verilator_model(dut: Dut, work: Path, job: Job, progress: Progress) -> Path
     libs = str(cocotb_tools.config.libs_dir)
     flags = (f"-Wl,-rpath,{libs}", f"-L{libs}", "-lcocotbvpi_verilator")
     quick = replace(dut, level=dut.level or "-O0")  # a model's time is little beside Python's
-    built = model(quick, work, progress=progress)
+    apart = separate(dut.sources)
+    apart.leave(job.folder)
+    built = model(quick, work, apart=apart, progress=progress)
     also = ("verilated_vpi", "verilated_dpi")
     return built.program(dut.top, main, flags=flags, also=also).parent
 

@@ -102,6 +102,7 @@ class Layers:
     stall: float
     seed: int
     work: Path
+    models: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -124,13 +125,14 @@ def verify_layers(
     stall: float = 0.0,
     seed: int = 0,
     work: Path,
+    models: Path | None = None,
     executor: Executor = SERIAL,
     progress: Progress = silent,
 ) -> tuple[LayerReport, ...]:
     """Run every layer of a FOLDED graph alone on the golden model's integers of all samples ``x``.
 
     ``x``, ``stall`` and ``seed`` as for `bitrill_sim.verify`; time is not compared, since what is
-    around a layer is part of its time. Simulators are left in ``work``. A layer that differs or
+    around a layer is part of its time. Simulators are left in ``models``, ``work`` if None. A layer that differs or
     hangs is in its report. Raises `ToolError` for a tool that is missing or fails.
     """
     check_engine(engine)
@@ -138,7 +140,7 @@ def verify_layers(
     flat = graph.source.flatten(x)
     if len(flat) == 0:
         raise SpecError("input must hold at least one sample, and holds none")
-    shared = Layers(graph, _narrow(flat), engine, stall, seed, work)
+    shared = Layers(graph, _narrow(flat), engine, stall, seed, work, models)
     parts = _parts(graph, len(flat), executor.workers)
     results: dict[str, dict[int, LayerReport]] = {n.name: {} for n in graph.nodes}
     try:
@@ -226,6 +228,7 @@ def _rig(shared: Layers, op: Operator, values: dict[str, np.ndarray], progress: 
         i=Stream(op.x, op.lanes_in, padded=False),
         o=Merged.of(op),
         work=shared.work,
+        models=shared.models,
         cycles=_frame_cycles(op),
         words=tuple(_beside(op, values)),
         progress=told,

@@ -29,7 +29,8 @@ class Rig:
     """A design to run in one engine: ``dut`` (Verilog), or ``component`` for engine amaranth.
 
     ``cycles``: how long a frame may take through an idle design; bounds every wait. ``access`` and
-    ``words`` go to the `Job` of each run.
+    ``words`` go to the `Job` of each run. ``models``: folder of the Verilator models, ``work`` if
+    None.
     """
 
     engine: Engine
@@ -42,6 +43,7 @@ class Rig:
     component: Component | None = None
     access: np.ndarray = field(default_factory=lambda: NO_ACCESS)
     words: tuple[Words, ...] = ()
+    models: Path | None = None
     progress: Progress = silent
 
     def on(self, engine: Engine) -> Rig:
@@ -104,8 +106,15 @@ class Rig:
                 f"engine {self.engine} must have Verilog, not an Amaranth component alone"
             )
         if self.engine == "verilator":
-            return verilator.simulate(self.dut, job, self.work, progress=self.progress)
+            return verilator.simulate(
+                self.dut, job, self.work, models=self.models, progress=self.progress
+            )
         simulator = "icarus" if self.engine == "icarus" else "verilator"
         return cocotb_sim.simulate(
-            self.dut, job, self.work, simulator=simulator, progress=self.progress
+            self.dut,
+            job,
+            self.work,
+            simulator=simulator,
+            models=self.models,
+            progress=self.progress,
         )

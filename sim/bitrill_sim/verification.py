@@ -47,6 +47,7 @@ def verify(
     made: Graph | None = None,
     access: np.ndarray = NO_ACCESS,
     work: Path | None = None,
+    models: Path | None = None,
     keep: Path | None = None,
     progress: Progress = silent,
 ) -> Report:
@@ -56,9 +57,10 @@ def verify(
     from ``seed``. ``cycles``: whether time is compared too. ``made``: the graph that the RTL was
     made from, where ``graph`` has other constants; ``access``: registers to write for that, and to
     read back, before the frames, address and data ``[n, 2]``. Words of streamed nodes are those of
-    ``graph``; their streams pause as source and sink do. ``work``: folder of compiled simulators,
-    by default ``sim`` beside the Verilog; ``keep``: folder for the files of a mismatch, by default
-    ``mismatch`` in it. The engine amaranth builds its hardware from the graph, not from Verilog.
+    ``graph``; their streams pause as source and sink do. ``work``: folder of runs, by default
+    ``sim`` beside the Verilog; ``models``: folder of Verilator models, by default the same;
+    ``keep``: folder for the files of a mismatch, by default ``mismatch`` in ``work``. The engine
+    amaranth builds its hardware from the graph, not from Verilog.
 
     A difference is in the report; `Report.check` raises it. Raises `SimulationTimeout` for a design
     that hangs, `ToolError` for a tool that is missing or fails.
@@ -72,7 +74,7 @@ def verify(
     predicted = predict(graph)
     with _folder(rtl, work) as chosen:
         rig = _rig(graph, rtl, engine, chosen, predicted, progress, made or graph)
-        rig = replace(rig, access=access, words=_words(graph))
+        rig = replace(rig, access=access, words=_words(graph), models=models)
         run = Run(rig, graph, predicted if cycles else None, seed, keep or chosen / "mismatch")
         result = run(flat, stalls.pair(stall, seed, long=rig.cycles))
         if cycles and result.measured is None:  # too few frames, or stalls

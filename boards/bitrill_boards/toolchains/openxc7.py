@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bitrill.errors import ToolError
 from bitrill.storage import read_bytes, read_json, remove, write_bytes
-from bitrill_hw.memories.roms import PREFIX
+from bitrill_hw.memories.rom_text import PREFIX
 from bitrill_hw.synth import CellCounts, count, yosys
 
 from ..board import Board

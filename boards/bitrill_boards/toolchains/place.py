@@ -11,7 +11,7 @@ from typing import Any
 
 from bitrill.errors import ToolError
 from bitrill.storage import read_json, write_text
-from bitrill_hw.memories.roms import PREFIX
+from bitrill_hw.memories.rom_text import PREFIX
 from bitrill_hw.synth import yosys
 
 from ..families.small import Family, Target

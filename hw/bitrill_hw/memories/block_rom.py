@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from amaranth import *
 from amaranth.lib import memory
 
-from .roms import add_module
+from .rom_text import add_module
 
 ROWS = 1024
 """Rows of a DP16KD, of 18 bits."""

@@ -6,7 +6,8 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 from bitrill.runtime.register_map import REGISTER_BITS
 
-from .roms import Roms, add_module
+from .rom_text import add_module
+from .roms import Roms
 from .tables import words
 
 

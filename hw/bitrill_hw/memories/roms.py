@@ -4,10 +4,10 @@ There are two reasons. Amaranth carries each bit of a table through its netlist,
 networks takes longer than everything else. And Yosys, which maps a module as a whole, restructures
 tables together with other logic, for up to three times the LUTs. In a module that stays separate
 while LUTs are mapped, 64 words take one LUT a bit, 32 words half a LUT. Amaranth's own simulator
-keeps its memories, since the modules are requested through the platform (`Roms.get_memory`).
+keeps its memories, since the modules are requested through the platform (`Roms.get_memory`). Their
+text is that of `rom_text.Rom`.
 """
 
-import hashlib
 import re
 from typing import Any
 
@@ -18,8 +18,7 @@ from amaranth.lib import memory
 from bitrill.errors import ToolError
 from bitrill.ir.structure import ALONE
 
-PREFIX = "table_"
-"""Prefix of the names of table modules; a digest of the table follows."""
+from .rom_text import Rom
 
 
 class Roms:
@@ -36,22 +35,20 @@ class Roms:
         ports = mem.read_ports
         if mem.write_ports or len({port.domain for port in ports}) != 1 or len(ports) > 2:
             return mem.elaborate(None)
-        logic = mem.attrs.get("rom_block") == "logic"
-        kept = '(* keep_hierarchy = "yes" *)\n' if logic and mem.depth > ALONE else ""
-        name = add_module(self.modules, _body(mem), attributes=kept)
         clocked = ports[0].domain != "comb"
+        logic = mem.attrs.get("rom_block") == "logic" and mem.depth > ALONE
+        shape = Shape.cast(mem.shape)
+        rom = Rom(
+            words=tuple(mem.init), width=shape.width, address=len(ports[0].addr),
+            attributes=tuple(sorted(mem.attrs.items())), clocked=clocked, ports=len(ports),
+            separate=logic,
+        )  # fmt: skip
+        name = rom.add_to(self.modules)
         ends: dict[str, Any] = {"i_clk": ClockSignal(ports[0].domain)} if clocked else {}
-        for k, port in zip(_names(mem), ports, strict=True):
+        for k, port in zip(rom.names, ports, strict=True):
             ends |= {f"i_addr{k}": port.addr, f"o_data{k}": port.data}
             ends |= {f"i_en{k}": port.en} if clocked else {}
         return Instance(name, **ends)
-
-
-def add_module(modules: dict[str, str], body: str, *, attributes: str = "") -> str:
-    """Add a table's module, whose name holds a digest of its ``body``; returns the name."""
-    name = f"{PREFIX}{hashlib.sha256(body.encode()).hexdigest()[:12]}"
-    modules[name] = f"{attributes}module {name}{body}"
-    return name
 
 
 _WAKING = re.compile(r"^( *)reg (\S+)  = 0;$", re.MULTILINE)
@@ -75,40 +72,3 @@ def convert(top: Any, *, name: str = "top") -> str:
         raise ToolError(f"Amaranth's Yosys failed: {''.join(last)}", command="yosys") from error
     text = _WAKING.sub(r"\1reg \2 ;\n\1initial \2 = 0;", text)
     return "\n".join([text, *roms.modules.values()])
-
-
-def _names(mem: memory.Memory) -> list[str]:
-    """Suffixes of the names of each port's wires."""
-    return ["", "2"][: len(mem.read_ports)]
-
-
-def _body(mem: memory.Memory) -> str:
-    """The Verilog from the ports on; a word is read at an edge at which ``en`` is 1, or at once."""
-    width, depth, port = Shape.cast(mem.shape).width, mem.depth, mem.read_ports[0]
-    at_once, names = port.domain == "comb", _names(mem)
-    attributes = ", ".join(f'{key} = "{value}"' for key, value in sorted(mem.attrs.items()))
-    digits = -(-width // 4)
-    wires = [
-        f"{w}{k}" for k in names for w in (("addr", "data") if at_once else ("en", "addr", "data"))
-    ]
-    kind = "" if at_once else "reg "
-    return "\n".join(
-        [
-            f"({', '.join(wires if at_once else ['clk', *wires])});",
-            *([] if at_once else ["  input clk;", *(f"  input en{k};" for k in names)]),
-            *(f"  input [{len(port.addr) - 1}:0] addr{k};" for k in names),
-            *(f"  output {kind}[{width - 1}:0] data{k};" for k in names),
-            f"  (* {attributes} *)",
-            f"  reg [{width - 1}:0] words [{depth - 1}:0];",
-            "  initial begin",
-            *(f"    words[{k}] = {width}'h{v:0{digits}x};" for k, v in enumerate(mem.init)),
-            "  end",
-            *(
-                f"  assign data{k} = words[addr{k}];"
-                if at_once
-                else f"  always @(posedge clk) if (en{k}) data{k} <= words[addr{k}];"
-                for k in names
-            ),
-            "endmodule\n",
-        ]
-    )

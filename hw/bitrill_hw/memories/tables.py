@@ -7,15 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from amaranth import *
 from amaranth.lib import memory
-from bitrill.ir.structure import ALONE
 from bitrill.parts.memories import place, spilled
 
 from ..pipeline.elastic import Elastic
 
 BLOCK = "block"
-
-RUNS = 64
-"""Most pieces from which a word is concatenated, since Amaranth is slow at slices of wide words."""
 
 
 def words(bits: np.ndarray) -> list[int]:
@@ -29,18 +25,17 @@ def table(
 ) -> Value:
     """Word ``address`` of ``bits [n, width]``, registered in stage ``stage``.
 
-    It is a submodule ``name`` in memory of ``style``, or a constant if all words are equal.
+    It is a submodule ``name`` in memory of ``style``, or a constant if there is one word. Which
+    bits are the same in all words is left to `rom_text`, so that nothing around depends on it.
     """
     width = bits.shape[1]
-    if (bits == bits[0]).all():
+    if len(bits) == 1:
         return C(words(bits[:1])[0], width)
     attrs = {"ram_style": style}
     if style != BLOCK:
         # Yosys has no distributed RAM without a write port, and stops if `ram_style` asks for it;
         # `rom_block` goes first there, and makes it logic. Vivado reads `ram_style` alone.
         attrs["rom_block"] = "logic"
-        if len(bits) > ALONE:
-            return _varying(m, pipe, stage, name, bits, address, attrs)
     return _read(m, pipe, stage, name, bits, address, attrs)
 
 
@@ -114,37 +109,6 @@ def _shared(
         at = Cat(address, C(0, half.bit_length() - 1))[: half.bit_length() - 1]
         m.d.comb += [port.addr.eq(at if same else Cat(at, C(k, 1))), port.en.eq(loads)]
     return [port.data for port in ports]
-
-
-def _varying(
-    m: Module, pipe: Elastic, stage: int, name: str, bits: np.ndarray, address: Value, attrs: dict
-) -> Value:
-    """A table in which bits that are the same in all words are constants outside of the memory.
-
-    Synthesis does not look into the module for them. If there are too many separate ones, they stay
-    in the table.
-    """
-    varies = (bits != bits[0]).any(axis=0)
-    starts, ends = _runs(varies)
-    if len(starts) > RUNS:
-        varies, starts, ends = np.ones_like(varies), [0], [len(varies)]
-    word = _read(m, pipe, stage, name, bits[:, varies], address, attrs)
-    if varies.all():
-        return word
-    parts, used = [], 0
-    for start, end in zip(starts, ends, strict=True):
-        if varies[start]:
-            parts.append(word[used : used + end - start])
-            used += end - start
-        else:
-            parts.append(C(words(bits[:1, start:end])[0], end - start))
-    return Cat(parts)
-
-
-def _runs(flags: np.ndarray) -> tuple[list[int], list[int]]:
-    """Starts and ends of runs of equal flags."""
-    turns = (np.flatnonzero(flags[1:] != flags[:-1]) + 1).tolist()
-    return [0, *turns], [*turns, len(flags)]
 
 
 def _read(

@@ -12,7 +12,7 @@ from bitrill.parts.devices import DEFAULT_PART, Part, part_of
 from bitrill.progress import Progress
 from bitrill.storage import read_bytes, read_json
 
-from ..memories.roms import PREFIX
+from ..memories.rom_text import PREFIX
 from .cell_counts import CellCounts, cell_types, count
 from .critical_path import CellPath, worst_path
 from .lut_levels import decides, lut_levels

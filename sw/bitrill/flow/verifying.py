@@ -157,6 +157,7 @@ class Simulation:
     stall: float
     seed: int
     work: Path
+    models: Path
     progress: Progress
 
 
@@ -191,11 +192,13 @@ def verify(
         samples = SLOW_SAMPLES
     chosen = chosen_samples(golden, data, samples, seed, progress)
     with extra("sim", "verify"):
+        from bitrill_sim import kept
         from bitrill_sim import verify as simulate
         from bitrill_sim import verify_layers
     built.checked_verilog()
     folder = built.folder if out is None else Path(out)
-    simulation = Simulation(engine, stall, seed, (folder / "sim").absolute(), progress)
+    work = (folder / "sim").absolute()
+    simulation = Simulation(engine, stall, seed, work, kept.simulators(work), progress)
     x, layers = chosen.x, None
     if by_layer:
         layers = verify_layers(golden, x, **vars(simulation))
@@ -208,6 +211,7 @@ def verify(
         access=np.array(registers, np.uint32).reshape(-1, 2),
         **vars(simulation),
     )
+    kept.discard_old(simulation.models)
     done = Verified(
         report,
         layers,
