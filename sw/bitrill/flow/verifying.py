@@ -192,9 +192,8 @@ def verify(
         samples = SLOW_SAMPLES
     chosen = chosen_samples(golden, data, samples, seed, progress)
     with extra("sim", "verify"):
-        from bitrill_sim import kept
+        from bitrill_sim import kept, verify_layers
         from bitrill_sim import verify as simulate
-        from bitrill_sim import verify_layers
     built.checked_verilog()
     folder = built.folder if out is None else Path(out)
     work = (folder / "sim").absolute()
