@@ -133,7 +133,8 @@ def verify_layers(
 
     ``x``, ``stall`` and ``seed`` as for `bitrill_sim.verify`; time is not compared, since what is
     around a layer is part of its time. Simulators are left in ``models``, ``work`` if None. A
-    layer that differs or hangs is in its report. Raises `ToolError` for a tool that is missing or fails.
+    layer that differs or hangs is in its report. Raises `ToolError` for a tool that is missing or
+    fails.
     """
     check_engine(engine)
     ir_graph.verify(graph, Stage.FOLDED)
