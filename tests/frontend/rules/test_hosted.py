@@ -79,6 +79,25 @@ def squeezed(n: Net, x: str) -> list[str]:
     return [y, integers(n, n.node("ArgMax", y, axis=2, keepdims=0))]
 
 
+def gridded(kind: type, scale: object, zero: object, **attributes: int) -> Tail:
+    """Softmax on a grid of integers: the integers, and what they mean."""
+
+    def tail(n: Net, x: str) -> list[str]:
+        grid = n.const(scale), n.const(zero, kind)
+        q = n.node("QuantizeLinear", n.node("Softmax", x, axis=1), *grid, **attributes)
+        return [
+            n.node("DequantizeLinear", q, *grid, **attributes),
+            integers(n, n.node("Cast", q, to=7)),
+        ]
+
+    return tail
+
+
+def without_zero_point(n: Net, x: str) -> list[str]:
+    q = n.node("QuantizeLinear", n.node("Softmax", x, axis=1), n.const(1 / 256))
+    return [n.node("DequantizeLinear", q, n.const(1 / 256))]
+
+
 CASES: dict[str, tuple[int, Tail]] = {
     "softmax of all": (11, one("Softmax")),
     "softmax of rows": (11, one("Softmax", axis=2)),
@@ -130,6 +149,14 @@ CASES: dict[str, tuple[int, Tail]] = {
     "gated": (13, gated),
     "squeezed": (13, squeezed),
     "part of the places": (13, one("Slice", [0, 1], [3, 3], [2, 1], kind=np.int64)),
+    "on a grid": (13, gridded(np.uint8, 1 / 256, 0)),
+    "on a grid that saturates": (13, gridded(np.int8, 0.005, -100)),
+    "on a coarse grid": (21, gridded(np.uint16, 0.11, 7)),
+    "on grids of channels": (
+        13,
+        gridded(np.uint8, [0.1, 0.05, 0.003, 0.001], [1, 200, 0, 9], axis=1),
+    ),
+    "on a grid without zero point": (13, without_zero_point),
     "rows backwards": (13, one("Slice", [2], [-9], [2], [-2], kind=np.int64)),
 }
 
@@ -185,6 +212,21 @@ REFUSED: dict[str, tuple[Tail, str]] = {
     "layer behind places": (
         lambda n, x: [n.conv(n.quant(n.node("Add", x, n.const(PLACES)), 0.5), 2, 4, 1, 1)],
         "Add node .*: its constant must be one for each of 4 channels, not one for each place",
+    ),
+    "a grid of another type": (
+        lambda n, x: [
+            n.node(
+                "DequantizeLinear",
+                n.node("QuantizeLinear", n.node("Softmax", x), n.const(0.1)),
+                n.const(0.1),
+                n.const(0, np.int8),
+            )
+        ],
+        "its zero point must be uint8, as its data are, not INT8",
+    ),
+    "a grid of scale zero": (
+        lambda n, x: [n.node("QuantizeLinear", n.node("Softmax", x), n.const(0.0))],
+        "its scale must not be zero",
     ),
     "functions of decisions": (
         lambda n, x: [n.node("Exp", n.node("ArgMax", x, axis=1))],

@@ -26,11 +26,11 @@ INTEGERS = {2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int6
 def moved(call: HostCall) -> Hosted:
     """Move elements as the import rule of the operator does with data."""
     x = call.hosted(0)
-    expression = ordered(x.expression, _by_rule(call, _stand_in(x.shape)))
+    expression = ordered(x.expression, _by_rule(call, stand_in(x.shape)))
     return replace(x, expression=expression, scores=_moved_scores(call, x))
 
 
-def _stand_in(shape: tuple[int, ...]) -> Data:
+def stand_in(shape: tuple[int, ...]) -> Data:
     """Return data of that shape, in the order of an edge of no graph."""
     return Data("", None, shape, (*shape[1:], shape[0]) if shape else (1,))
 

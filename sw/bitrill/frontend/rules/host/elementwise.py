@@ -81,7 +81,7 @@ def leaky(call: HostCall) -> Hosted:
 def prelu(call: HostCall) -> Hosted:
     """Scale negative numbers by slopes."""
     x, slope = call.numbers(0), call.floats(1, "its slope")
-    if _joint(x.shape, slope.shape) != x.shape:
+    if joint(x.shape, slope.shape) != x.shape:
         raise RefusedError(f"its slope must fit {['batch', *x.shape]}, not {list(slope.shape)}")
     return x.then("PRelu", None, {"slope": slope})
 
@@ -99,7 +99,7 @@ def clip(call: HostCall) -> Hosted:
     return x.then("Clip", None, bounds)
 
 
-def _joint(shape: tuple[int, ...], constant: tuple[int, ...]) -> tuple[int, ...]:
+def joint(shape: tuple[int, ...], constant: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape of data of ``shape`` (no batch axis) and a constant together."""
     try:
         batch, *rest = np.broadcast_shapes((1, *shape), constant)
@@ -134,7 +134,7 @@ def _arithmetic(op: str) -> Callable[[HostCall], Hosted]:
                 if op == "Div" and (reverse or not values.all()):
                     raise RefusedError("its divisor must be a constant that is nowhere zero")
                 scores = x.scores if _keeps(op, values, reverse=reverse) else None
-                shape = _joint(x.shape, values.shape)
+                shape = joint(x.shape, values.shape)
                 kept = scores if shape == x.shape else None
                 return x.then(op, shape, {"value": values, "reverse": int(reverse)}, scores=kept)
         return _both(call, op)

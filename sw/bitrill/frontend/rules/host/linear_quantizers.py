@@ -1,0 +1,66 @@
+"""Host rules for QuantizeLinear and DequantizeLinear behind functions that only the host computes.
+
+ONNX Runtime's static quantization writes them behind a Softmax, for instance.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...symbolic import HostCall, Hosted, RefusedError
+from ...symbolic.hosted import FLOAT
+from ..linear_quantizers import LinearGrid, grid_of
+from .arrange import stand_in
+from .elementwise import joint
+from .table import also
+
+STORED = ("UINT8", "INT8", "UINT16", "INT16")
+"""Types of integers that outputs may have."""
+
+
+@also("QuantizeLinear")
+def quantize_linear(call: HostCall) -> Hosted:
+    """Divide by the scale, round half to even, add the zero point, and saturate."""
+    x = call.numbers(0)
+    grid = _grid(call, x)
+    lo, hi = grid.limits
+    steps = (
+        ("Div", {"value": _floats(grid.scale), "reverse": 0}),
+        ("Round", {}),
+        ("Add", {"value": _floats(grid.zero), "reverse": 0}),
+        ("Clip", {"min": np.array(float(lo)), "max": np.array(float(hi))}),
+    )
+    for op, attributes in steps:
+        x = x.then(op, None, attributes)
+    kind = grid.kind.lower()
+    return x.then("Cast", None, {"to": kind}, dtype=kind)
+
+
+@also("DequantizeLinear")
+def dequantize_linear(call: HostCall) -> Hosted:
+    """Subtract the zero point and multiply by the scale."""
+    x = call.hosted(0)
+    grid = _grid(call, x, x.dtype.upper())
+    if x.dtype != grid.kind.lower():
+        raise RefusedError(f"its zero point must be {x.dtype}, as its data are, not {grid.kind}")
+    x = x.then("Cast", None, {"to": "float64"}, dtype=FLOAT)
+    x = x.then("Sub", None, {"value": _floats(grid.zero), "reverse": 0})
+    return x.then("Mul", None, {"value": _floats(grid.scale), "reverse": 0})
+
+
+def _grid(call: HostCall, x: Hosted, stored: str = "") -> LinearGrid:
+    """Return the node's grid, whose scales are not zero and fit the value.
+
+    ``stored``: the type of its integers where no zero point names it; UINT8 if empty.
+    """
+    grid = grid_of(call, replace(stand_in(x.shape), stored=stored), 1, 2)
+    if grid.kind not in STORED:
+        raise RefusedError(f"its zero point must be {', '.join(STORED)}, not {grid.kind}")
+    if not grid.scale.all():
+        raise RefusedError("its scale must not be zero")
+    joint(x.shape, grid.scale.shape)
+    return grid
+
+
+def _floats(exact: np.ndarray) -> np.ndarray:
+    return np.array([float(v) for v in exact.flat]).reshape(exact.shape)
