@@ -21,9 +21,10 @@ import numpy as np
 import pytest
 from amaranth.back import rtlil
 from amaranth.lib import wiring
-from bitrill.errors import StageError
+from bitrill.errors import SpecError, StageError
 from bitrill.ir import Graph, Operator, Schedule, Sink, Source, Stage, serialisation, verify
 from bitrill.ir.schedule import port
+from bitrill.timing.row_schedules import lower, operator_rows
 from bitrill_hw.design.build import component
 from stepping import Port, Stepper
 
@@ -51,6 +52,24 @@ class OperatorSuite(ABC):
     @abstractmethod
     def oracle(self, op: Operator, *x: Any) -> Any:
         """The result of ``op`` for one frame (nested lists of integers), computed independently."""
+
+    def test_rows_like_the_whole_schedule(self, op: Operator) -> None:
+        """Where an operator says that it goes by rows, a high image's rules are those of rows."""
+        if not op.by_rows or len(op.x.shape) != 3:
+            return
+        for height in (41, 44):
+            try:
+                node = lower(op, height)
+            except SpecError:
+                continue
+            rows, numbers = operator_rows(node, mirrored=False)
+            schedule = node.schedule()
+            assert {n: rows.sizes[s] for n, s in numbers.items()} == {
+                n: size for n, size in schedule.sizes.items() if size
+            }
+            for rule, given in zip(rows.rules, schedule.rules, strict=True):
+                length, width = (rows.sizes[s] // rows.counts[s] for s in (rule.src, rule.dst))
+                assert np.array_equal(rule.index(length, width), given.index)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if "op" in metafunc.fixturenames:

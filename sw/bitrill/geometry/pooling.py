@@ -29,6 +29,8 @@ class Pooling(Buffered, abstract=True):
     the second.
     """
 
+    by_rows = True
+
     kernel: Sizes
     stride: Sizes
 

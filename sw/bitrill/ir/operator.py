@@ -133,6 +133,10 @@ class Operator(ABC):
     fixed_range: ClassVar[bool] = False
     """Whether its parameters hold for one range of x only, as the words of a table do."""
 
+    by_rows: ClassVar[bool] = False
+    """Whether its schedule on an image repeats from row to row, but for a few first and last rows.
+    Timing then makes it for a few rows, and the others like them."""
+
     takes_codes: ClassVar[bool] = False
     """Whether it takes logarithmic codes as they are; the importer gives others the integers."""
 

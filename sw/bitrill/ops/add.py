@@ -45,6 +45,7 @@ class Add(Buffered):
 
     kind = "add"
     component = "bitrill_hw.ops.add:AddCore"
+    by_rows = True
 
     gains: tuple[int, ...] = (1, 1)
 

@@ -26,6 +26,7 @@ class Concat(Buffered):
 
     kind = "concat"
     component = "bitrill_hw.ops.concat:ConcatCore"
+    by_rows = True
 
     gains: tuple[int, ...] = (1, 1)
 

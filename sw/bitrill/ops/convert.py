@@ -23,6 +23,7 @@ class Convert(Buffered):
 
     kind = "convert"
     component = "bitrill_hw.ops.convert:ConvertCore"
+    by_rows = True
     takes_codes = True
 
     shape: tuple[int, ...] | None = None

@@ -36,6 +36,7 @@ class Deconv(Buffered):
 
     kind = "deconv"
     component = "bitrill_hw.ops.deconv:DeconvCore"
+    by_rows = True
 
     strides: tuple[int, ...]
 

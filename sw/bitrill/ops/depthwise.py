@@ -48,6 +48,7 @@ class Depthwise(EvenLanes):
     """
 
     kind = "depthwise"
+    by_rows = True
     styles = ("folded", "runtime")
     block_choice = True
     can_be_free = True

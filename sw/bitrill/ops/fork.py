@@ -18,6 +18,7 @@ class Fork(Buffered):
     """
 
     kind = "fork"
+    by_rows = True
     component = "bitrill_hw.ops.fork:ForkCore"
 
     copies: int = 2

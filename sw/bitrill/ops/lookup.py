@@ -32,6 +32,7 @@ class Lookup(EvenLanes):
     """
 
     kind = "lookup"
+    by_rows = True
     component = "bitrill_hw.ops.lookup:LookupCore"
     block_choice = True
     fixed_range = True

@@ -27,6 +27,7 @@ class Pad(Buffered):
     """
 
     kind = "pad"
+    by_rows = True
     component = "bitrill_hw.ops.pad:PadCore"
     takes_codes = True
 

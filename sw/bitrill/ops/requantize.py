@@ -42,6 +42,7 @@ class Requantize(EvenLanes):
     """
 
     kind = "requantize"
+    by_rows = True
     component = "bitrill_hw.ops.requantize:RequantizeCore"
 
     gain: np.ndarray

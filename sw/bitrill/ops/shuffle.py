@@ -21,6 +21,7 @@ class Shuffle(Buffered):
     """
 
     kind = "shuffle"
+    by_rows = True
     component = "bitrill_hw.ops.shuffle:ShuffleCore"
     takes_codes = True
 

@@ -21,6 +21,7 @@ class Split(Buffered):
     """
 
     kind = "split"
+    by_rows = True
     component = "bitrill_hw.ops.split:SplitCore"
     takes_codes = True
 

@@ -51,6 +51,7 @@ class Threshold(EvenLanes):
     """
 
     kind = "threshold"
+    by_rows = True
     styles = tuple(STYLES)
 
     thresholds: np.ndarray

@@ -22,6 +22,7 @@ class Upsample(Buffered):
     """
 
     kind = "upsample"
+    by_rows = True
     component = "bitrill_hw.ops.upsample:UpsampleCore"
     block_choice = True
     takes_codes = True

@@ -45,6 +45,7 @@ class Window(Buffered):
     """
 
     kind = "window"
+    by_rows = True
     component = "bitrill_hw.ops.window:WindowCore"
     styles = ("folded", "parallel")
     takes_codes = True

@@ -6,18 +6,22 @@ sink's. A FIFO of D slots between streams p (written) and q (read): ``q[k] >= p[
 FIFO depths and replay under stalls all read this one graph.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from ..errors import StageError
-from ..ir import INPUT, Graph, Operator, Schedule, Stage, Stream, port
-from .intervals import least_interval
-from .maxplus import Event, System
+from ..ir import INPUT, Graph, Operator, Stage, Stream, Tensor, port
+from .intervals import LeastInterval, least_interval
+from .maxplus import Event, Streams, System
 from .relaxation import NEVER, Relaxation
+
+S = TypeVar("S", bound=Streams)
 
 UNLIMITED = 1_000_000
 """Frames that an unlimited FIFO holds."""
@@ -47,29 +51,39 @@ class SlowestOperator:
     anchor: Event
 
 
-class EventGraph:
-    """The max-plus system of a FOLDED graph.
+@dataclass(frozen=True, eq=False)
+class Part:
+    """An operator, and the numbers of its streams and rules."""
+
+    node: Operator
+    streams: range
+    rules: range
+
+
+class NetworkEvents(ABC, Generic[S]):
+    """The events of a FOLDED graph, written into ``system``.
 
     ``fifos``: in the order of streams, of ``depths`` slots each, unlimited where that is None;
     ``streams``: number of a stream by node and name; ``source``, ``sink``: numbers of the network's
     first and last stream.
     """
 
-    def __init__(self, graph: Graph, depths: Mapping[str, int] | None):
+    def __init__(self, graph: Graph, depths: Mapping[str, int] | None, system: S):
         if graph.stage is not Stage.FOLDED:
             raise StageError(
                 f"{graph.name}: time is known for folded graphs, not {graph.stage.value} ones"
             )
-        self.system = System(graph.name)
+        self.system = system
         self.fifos: list[EdgeFifo] = []
         self.streams: dict[tuple[str, Stream], int] = {}
         self._depths = depths
-        self._operators: dict[str, tuple[range, range]] = {}  # streams and rules of each
-        self.source = self.system.stream(graph.reader(INPUT).beats_in)
+        self._operators: dict[str, Part] = {}
+        image, result = graph.source.tensor, graph.edges[graph.output]
+        self.source = system.stream(graph.reader(INPUT).beats_in, rows_of(image))
         self._written = {INPUT: self.source}
         for node in graph.nodes:
             self._add(node)
-        self.sink = self.system.stream(graph.producer(graph.output).beats_out)
+        self.sink = system.stream(graph.producer(graph.output).beats_out, rows_of(result))
         self._join(graph.output, self.sink)
 
     @cached_property
@@ -78,38 +92,26 @@ class EventGraph:
         longest = max(self.system.sizes)
         stream = self.system.sizes.index(longest)
         slowest = SlowestOperator(Fraction(longest), Event(stream, 0))
-        for name, (streams, rules) in self._operators.items():
-            alone = self.system.part(name, streams, rules)
-            least = least_interval(alone, slowest.interval)
+        for part in self._operators.values():
+            least = self._least(part, slowest.interval)
             if least.interval > slowest.interval:
-                event = Event(streams[least.event.stream], least.event.k)
+                event = Event(part.streams[least.event.stream], least.event.k)
                 slowest = SlowestOperator(least.interval, event)
         return slowest
 
+    @abstractmethod
+    def _least(self, part: Part, at_least: Fraction) -> LeastInterval:
+        """Return the interval of an operator alone, ``at_least`` where it is none longer."""
+
     def set_depth(self, fifo: EdgeFifo, depth: int) -> None:
         """Give one FIFO another number of slots."""
-        self.system.replace(fifo.rule, np.arange(self.system.sizes[fifo.p]) - depth)
-
-    def earliest(self) -> Relaxation:
-        """Start a relaxation to the earliest times at the slowest operator's interval.
-
-        The anchor is at 0, which is its latest time, too: raised, it would wait for itself.
-        """
-        interval, (stream, k) = self.slowest.interval, self.slowest.anchor
-        start = [np.full(n, NEVER) for n in self.system.sizes]
-        start[stream][k] = 0
-        latest = np.full(self.system.sizes[stream], -NEVER)
-        latest[k] = 0
-        unit, period = interval.denominator, interval.numerator
-        return Relaxation(self.system, start, unit=unit, period=period, latest={stream: latest})
+        self.system.set_slots(fifo.rule, depth)
 
     def _add(self, node: Operator) -> None:
-        schedule, system = node.schedule(), self.system
-        streams, rules = len(system.sizes), len(system.rules)
-        numbers = _add_streams(system, schedule)
-        _add_rules(system, schedule, numbers)
-        ends = len(system.sizes), len(system.rules)
-        self._operators[node.name] = range(streams, ends[0]), range(rules, ends[1])
+        system, streams, rules = self.system, len(self.system.sizes), self.system.n_rules
+        numbers = self._add_operator(node)
+        streams, rules = range(streams, len(system.sizes)), range(rules, system.n_rules)
+        self._operators[node.name] = Part(node, streams, rules)
         self.streams |= {(node.name, stream): number for stream, number in numbers.items()}
         for k, edge in enumerate(node.inputs):
             self._join(edge, numbers[port("in", k)])
@@ -117,20 +119,69 @@ class EventGraph:
 
     def _join(self, edge: str, q: int) -> None:
         p = self._written[edge]
-        k = np.arange(self.system.sizes[p])
-        self.system.rule(q, p, k, 1)
-        slots = UNLIMITED * len(k) if self._depths is None else self._depths[edge]
-        rule = self.system.rule(p, q, k - slots, 1)
+        self.system.slots(q, p, 0)
+        slots = UNLIMITED * self.system.sizes[p] if self._depths is None else self._depths[edge]
+        rule = self.system.slots(p, q, slots)
         self.fifos.append(EdgeFifo(edge, p, q, rule))
 
+    def _add_operator(self, node: Operator) -> dict[Stream, int]:
+        """Add the streams and rules of an operator; return the streams' numbers."""
+        return add_operator(self.system, node)
 
-def _add_streams(system: System, schedule: Schedule) -> dict[Stream, int]:
-    """Add an operator's streams, inputs first, outputs last; return their numbers."""
-    kinds = ("in", "step", "out")
+
+class EventGraph(NetworkEvents[System]):
+    """The max-plus system of a FOLDED graph, event by event."""
+
+    def __init__(self, graph: Graph, depths: Mapping[str, int] | None):
+        super().__init__(graph, depths, System(graph.name))
+
+    def earliest(self) -> Relaxation:
+        """Start a relaxation to the earliest times at the slowest operator's interval.
+
+        The anchor is at 0, which is its latest time, too: raised, it would wait for itself.
+        """
+        stream, k = self.slowest.anchor
+        start = [np.full(n, NEVER) for n in self.system.sizes]
+        start[stream][k] = 0
+        latest = np.full(self.system.sizes[stream], -NEVER)
+        latest[k] = 0
+        return self.relaxation(start, latest={stream: latest})
+
+    def relaxation(self, start: list[np.ndarray] | None = None, **more: Any) -> Relaxation:
+        """Start a relaxation at the slowest operator's interval.
+
+        ``start``: times, those of events without a gap if None; ``more``: as for `Relaxation`.
+        """
+        interval = self.slowest.interval
+        unit, period = interval.denominator, interval.numerator
+        start = start or [np.arange(n) * unit for n in self.system.sizes]
+        return Relaxation(self.system, start, unit=unit, period=period, **more)
+
+    def _least(self, part: Part, at_least: Fraction) -> LeastInterval:
+        """Return the interval of an operator alone, ``at_least`` where it is none longer."""
+        alone = self.system.part(part.node.name, part.streams, part.rules)
+        return least_interval(alone, at_least)
+
+
+def rows_of(tensor: Tensor) -> int:
+    """Return the rows of an image; 1 of anything else."""
+    return tensor.shape[0] if len(tensor.shape) == 3 else 1
+
+
+def add_operator(system: Streams, node: Operator, step: Stream = "out") -> dict[Stream, int]:
+    """Add the streams of an operator, inputs first, outputs last, and its rules.
+
+    Returns the streams' numbers. ``step``: the stream whose rows the steps have.
+    """
+    schedule, kinds = node.schedule(), ("in", "step", "out")
     names = sorted(schedule.sizes, key=lambda s: kinds.index(s.rstrip("0123456789")))
-    return {name: system.stream(schedule.sizes[name]) for name in names if schedule.sizes[name]}
-
-
-def _add_rules(system: System, schedule: Schedule, numbers: Mapping[Stream, int]) -> None:
+    rows = {port("in", k): rows_of(t) for k, t in enumerate(node.operands)}
+    rows |= {port("out", k): rows_of(t) for k, t in enumerate(node.results)}
+    numbers = {
+        name: system.stream(schedule.sizes[name], rows.get(name, rows[step]))
+        for name in names
+        if schedule.sizes[name]
+    }
     for r in schedule.rules:
         system.rule(numbers[r.dst], numbers[r.src], r.index, r.delay)
+    return numbers

@@ -1,35 +1,15 @@
 """FIFO depths: the fewest slots that keep the rate which unlimited FIFOs would have.
 
-With unlimited FIFOs no operator waits for one behind it, so the interval is that of the slowest
-operator alone. A schedule of that interval shows how many beats the FIFOs hold, wherever branches
-of unequal length meet; so many slots certainly keep the interval. From there depths are lowered,
-many edges to the floor at once where that is enough, the others one at a time. Depths that keep the
-interval cannot deadlock: a deadlock is a cycle of rules that no interval satisfies (see
-`bitrill.timing.maxplus`).
-
-One event is the anchor: it happens at 0, and all other times are the earliest that it allows. Fewer
-slots make events later. If that makes the anchor later too, it would have to wait for itself, and
-no times keep the rules. Otherwise the later times are the earliest again, and the next step starts
-from them. Latest times bound this from the other side (`bitrill.timing.latest`): a FIFO needs at
-least the slots with which it can be written at its latest times, and mostly these are enough.
+`bitrill.timing.depth_search` tells how they are found. Large networks are searched with all times
+in rows of the image (`bitrill.timing.row_depths`), to the same result.
 """
 
-from fractions import Fraction
-from math import ceil
-
-import numpy as np
-
 from ..ir import Graph
-from .event_graph import EdgeFifo, EventGraph
-from .feasibility import is_feasible
-from .latest import LatestTimes
-from .relaxation import SWEEPS, Relaxation
+from .depth_search import FLOOR, DepthSearch
+from .row_depths import RowSearch
+from .row_graph import is_large
 
-FLOOR = 2
-"""Slots that every FIFO has: with fewer, `ready` could not pass through a register at full rate."""
-
-_GUESSES = 6
-"""Guesses of a depth before the search goes on by doubling its steps."""
+__all__ = ["FLOOR", "fifo_bits", "fifo_depths"]
 
 
 def fifo_depths(graph: Graph) -> dict[str, int]:
@@ -38,128 +18,9 @@ def fifo_depths(graph: Graph) -> dict[str, int]:
     Depths are lowered one edge at a time, widest edges first. The rate is monotone in all of them,
     so in the end no FIFO above the floor can lose a slot without lowering the rate.
     """
-    widths = {e: graph.lanes[e] * t.type.bits for e, t in graph.edges.items()}
-    search = _Search(graph)
-    search.lower_all(sorted(search.events.fifos, key=lambda f: -widths[f.edge]))
-    return {edge: search.depths[edge] for edge in graph.edges}
+    return (RowSearch if is_large(graph) else DepthSearch)(graph).depths_of_edges()
 
 
 def fifo_bits(graph: Graph) -> int:
     """Return the bits that all FIFOs of a FOLDED graph hold."""
     return sum(graph.lanes[e] * t.type.bits * graph.depths[e] for e, t in graph.edges.items())
-
-
-class _Search:
-    """Depths that keep the rate so far, and the earliest times at them."""
-
-    def __init__(self, graph: Graph):
-        self.events = events = EventGraph(graph, None)
-        self.system = events.system
-        interval = events.slowest.interval
-        self.unit, self.period = interval.denominator, interval.numerator
-        sizes = self.system.sizes
-        free = Relaxation(
-            self.system,
-            [np.arange(n) * self.unit for n in sizes],
-            unit=self.unit,
-            period=self.period,
-        )
-        while not free.settle(SWEEPS):
-            pass
-        # let any edge hold all frames that all edges hold together: the narrowest ones shall
-        held = {f: self._held(f, free.times[f.p], free.times[f.q]) for f in events.fifos}
-        frames = sum(Fraction(n, sizes[f.p]) for f, n in held.items())
-        self.depths = {f.edge: FLOOR + ceil(frames * sizes[f.p]) for f in events.fifos}
-        for f in events.fifos:
-            events.set_depth(f, self.depths[f.edge])
-        earliest = events.earliest()
-        while not earliest.settle(SWEEPS):
-            pass
-        self.times = earliest.times
-        self.latest = LatestTimes(events)
-
-    def lower_all(self, fifos: list[EdgeFifo]) -> None:
-        """Lower these FIFOs, in this order, as far as each can go."""
-        floor = dict.fromkeys(fifos, FLOOR)
-        if all(self._least(f) <= FLOOR for f in fifos) and self._try(floor) is None:
-            self.latest.set_depths(floor)
-            return
-        if len(fifos) == 1:
-            self._lower(fifos[0], max(FLOOR + 1, self._least(fifos[0])))
-            return
-        half = len(fifos) // 2
-        self.lower_all(fifos[:half])
-        self.lower_all(fifos[half:])
-
-    def _lower(self, f: EdgeFifo, low: int) -> None:
-        """Lower a FIFO to its fewest slots, ``low`` at the least."""
-        trial, step, guesses = low, 1, _GUESSES
-        while low < self.depths[f.edge]:
-            trial = min(trial, self.depths[f.edge] - 1)
-            excess = self._try({f: trial})
-            if excess is None:
-                trial = (low + trial) // 2
-                continue
-            low, step, guesses = trial + 1, 2 * step, guesses - 1
-            trial = trial + step - 1
-            if excess and guesses > 0:
-                trial = self._guess(f, low - 1, excess)
-        self.latest.set_depths({f: low})
-
-    def _try(self, depths: dict[EdgeFifo, int]) -> int | None:
-        """Try depths; return None and keep them, or how much too late an event is, if they fail."""
-        rules = {f.rule: self.system.rules[f.rule] for f in depths}
-        for f, depth in depths.items():
-            self.events.set_depth(f, depth)
-        trial = Relaxation(
-            self.system,
-            self.times,
-            unit=self.unit,
-            period=self.period,
-            rules=rules,
-            latest=self.latest.times,
-        )
-        if is_feasible(trial, rules):
-            self.times = trial.times
-            self.depths |= {f.edge: depth for f, depth in depths.items()}
-            return None
-        for number, rule in rules.items():
-            self.system.rules[number] = rule
-        return trial.excess
-
-    def _least(self, f: EdgeFifo) -> int:
-        """Return the fewest slots that need not make any beat later than its latest time.
-
-        With fewer, the anchor would have to wait for itself.
-        """
-        return self._held(f, self.latest.times[f.p], self.times[f.q])
-
-    def _guess(self, f: EdgeFifo, failed: int, excess: int) -> int:
-        """Guess the fewest slots with which beats wait ``excess`` less than with ``failed`` slots.
-
-        It is a guess because the beats that wait most need not cause the excess.
-        """
-        low, high = failed + 1, self.depths[f.edge]
-        due = self._wait(f, failed) - excess
-        while low < high:
-            middle = (low + high) // 2
-            if self._wait(f, middle) > due:
-                low = middle + 1
-            else:
-                high = middle
-        return low
-
-    def _wait(self, f: EdgeFifo, depth: int) -> int:
-        """Return the longest wait of a beat for its slot, at the present times of writing."""
-        p, q = self.times[f.p], self.times[f.q]
-        frames, place = np.divmod(np.arange(len(p)) - depth, len(q))
-        return int((q[place] + frames * self.period - p).max()) + self.unit
-
-    def _held(self, f: EdgeFifo, p: np.ndarray, q: np.ndarray) -> int:
-        """Return the slots that let a FIFO be written at ``p`` and read at ``q``.
-
-        ``p[k] >= q[k - slots] + 1`` for every beat.
-        """
-        frames, rest = np.divmod(p - self.unit - q[0], self.period)
-        read = frames * len(q) + np.searchsorted(q - q[0], rest, "right") - 1  # the last in time
-        return int((np.arange(len(p)) - read).max())

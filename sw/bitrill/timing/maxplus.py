@@ -7,7 +7,7 @@ Olsder, Quadrat 1992). This module holds the system; `relaxation` finds times th
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -31,6 +31,33 @@ class PiecewiseRule:
     delay: int
 
 
+class Streams(Protocol):
+    """What a network's events are written into: a `System`, or one in rows."""
+
+    sizes: list[int]
+
+    @property
+    def n_rules(self) -> int:
+        """Number of rules so far."""
+        ...
+
+    def stream(self, size: int, rows: int = 1) -> int:
+        """Add a stream of ``size`` events a frame, in ``rows`` rows; return its number."""
+        ...
+
+    def rule(self, dst: int, src: int, index: np.ndarray, delay: int) -> int:
+        """Add a rule; return its number."""
+        ...
+
+    def slots(self, dst: int, src: int, slots: int) -> int:
+        """Add the rule of a FIFO's slots; return its number."""
+        ...
+
+    def set_slots(self, number: int, slots: int) -> None:
+        """Give a rule made by `slots` another number of them."""
+        ...
+
+
 class System:
     """Streams of at least one event a frame and one cycle between events, and rules on them.
 
@@ -44,8 +71,13 @@ class System:
         self.into: list[list[int]] = []  # numbers of the rules that raise a stream
         self.out: list[list[int]] = []  # numbers of the rules that look at a stream
 
-    def stream(self, size: int) -> int:
-        """Add a stream of ``size`` events a frame; return its number."""
+    @property
+    def n_rules(self) -> int:
+        """Number of rules so far."""
+        return len(self.rules)
+
+    def stream(self, size: int, rows: int = 1) -> int:
+        """Add a stream of ``size`` events a frame; return its number. ``rows`` do not matter."""
         self.sizes.append(size)
         self.into.append([])
         self.out.append([])
@@ -72,6 +104,14 @@ class System:
             dst, src = rule.dst - streams.start, rule.src - streams.start
             part.put(PiecewiseRule(dst, src, rule.pieces, rule.delay))
         return part
+
+    def slots(self, dst: int, src: int, slots: int) -> int:
+        """Add the rule of a FIFO's slots: event ``k`` waits for ``k - slots``, which is read."""
+        return self.rule(dst, src, np.arange(self.sizes[dst]) - slots, 1)
+
+    def set_slots(self, number: int, slots: int) -> None:
+        """Give a rule made by `slots` another number of them."""
+        self.replace(number, np.arange(self.sizes[self.rules[number].dst]) - slots)
 
     def replace(self, number: int, index: np.ndarray) -> None:
         """Give a rule another index."""

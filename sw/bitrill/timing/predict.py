@@ -17,6 +17,8 @@ from .event_graph import EventGraph
 from .feasibility import is_feasible
 from .intervals import least_interval
 from .relaxation import NEVER, SWEEPS, Relaxation
+from .row_graph import WAITS_AHEAD, RowEventGraph, is_large, latency_by_rows
+from .row_graph import is_feasible as is_settled
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,12 @@ _KNOWN: WeakKeyDictionary[Graph, Timing] = WeakKeyDictionary()
 def predict(graph: Graph) -> Timing:
     """Compute the timing of a FOLDED graph; raises `StageError` for one that deadlocks."""
     if graph not in _KNOWN:
-        events = EventGraph(graph, graph.depths)
-        _KNOWN[graph] = Timing(_interval(events), _latency(events))
+        if is_large(graph):
+            rows = RowEventGraph(graph, graph.depths)
+            _KNOWN[graph] = Timing(_interval_by_rows(graph, rows), latency_by_rows(rows))
+        else:
+            events = EventGraph(graph, graph.depths)
+            _KNOWN[graph] = Timing(_interval(events), _latency(events))
     return _KNOWN[graph]
 
 
@@ -58,11 +64,17 @@ def _interval(events: EventGraph) -> Fraction:
         ) from error
 
 
+def _interval_by_rows(graph: Graph, rows: RowEventGraph) -> Fraction:
+    if is_settled(rows.earliest()):
+        return rows.slowest.interval
+    return _interval(EventGraph(graph, graph.depths))
+
+
 def _latency(events: EventGraph) -> int:
     """Latency of one frame alone; rules that ask for an earlier frame do not apply to it."""
     system = events.system
     if any(p.frames > 0 for r in system.rules for p in r.pieces):
-        raise StageError(f"{system.name}: deadlock: a frame waits for the next one")
+        raise StageError(WAITS_AHEAD.format(system.name))
     times = [np.full(n, NEVER) for n in system.sizes]
     times[events.source] = np.arange(system.sizes[events.source])
     frame = Relaxation(system, times, period=None)

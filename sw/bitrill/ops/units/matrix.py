@@ -41,6 +41,8 @@ class Matrix(Operator, abstract=True):
 
     weights: np.ndarray
 
+    by_rows = True
+
     free = False
     """Whether the weights may change."""
 

@@ -1,0 +1,129 @@
+"""The event graph of a network with its streams cut into rows of the image."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any, cast
+
+from ..errors import StageError
+from ..ir import Graph, Operator, Stream
+from .event_graph import NetworkEvents, Part, add_operator
+from .intervals import LeastInterval, least_interval
+from .maxplus import Event, System
+from .relaxation import NEVER, SWEEPS
+from .row_relaxation import RowRelaxation, RowSystem, raised_by
+from .row_schedules import operator_rows
+from .rows import RowRule, Rows
+
+_SWEEPS, _FIRST, _MOST = 4, 4, 64
+"""Sweeps before a proof is looked for that they never end, then between proofs."""
+
+
+MANY = 20_000_000
+"""Events of a frame above which a network is worth rows."""
+
+
+def is_large(graph: Graph) -> bool:
+    """Return whether a FOLDED graph has so many events a frame that rows are less work."""
+    return sum(n.beats_in + n.beats_out + n.interval for n in graph.nodes) > MANY
+
+
+class RowEventGraph(NetworkEvents[RowSystem]):
+    """`EventGraph` in rows, with the same methods; ``mirrored``: one more backwards."""
+
+    def __init__(self, graph: Graph, depths: Mapping[str, int] | None, *, mirrored: bool = False):
+        self.mirror = RowSystem(graph.name) if mirrored else None
+        super().__init__(graph, depths, RowSystem(graph.name, self.mirror))
+
+    def earliest(self) -> RowRelaxation:
+        """Start a relaxation to the earliest times at the slowest operator's interval."""
+        stream, k = self.slowest.anchor
+        start = self.system.never()
+        start[stream] = self.system.event(stream, k, NEVER)
+        latest = self.system.event(stream, k, -NEVER)
+        return self.relaxation(start, latest={stream: latest})
+
+    def relaxation(self, start: list[Rows] | None = None, **more: Any) -> RowRelaxation:
+        """Start a relaxation at the slowest operator's interval; parameters as of `EventGraph`."""
+        interval = self.slowest.interval
+        unit, period = interval.denominator, interval.numerator
+        start = start or self.system.even(unit)
+        return RowRelaxation(self.system, start, unit=unit, period=period, **more)
+
+    def _least(self, part: Part, at_least: Fraction) -> LeastInterval:
+        if part.node.interval <= at_least:  # if that is wrong, no times keep the rules
+            return LeastInterval(at_least, Event(0, 0), [])
+        dense = System(part.node.name)
+        add_operator(dense, part.node)
+        return least_interval(dense, at_least)
+
+    def _add_operator(self, node: Operator) -> dict[Stream, int]:
+        alone, numbers = operator_rows(node, mirrored=self.mirror is not None)
+        first = len(self.system.sizes)
+        for size, rows in zip(alone.sizes, alone.counts, strict=True):
+            self.system.stream(size, rows)
+        for rule in alone.rules:
+            self.system.put(_moved(rule, first))
+        for rule in alone.mirror.rules if alone.mirror is not None else ():
+            cast(RowSystem, self.mirror).put(_moved(rule, first))
+        return {name: number + first for name, number in numbers.items()}
+
+
+def _moved(rule: RowRule, first: int) -> RowRule:
+    return replace(rule, dst=rule.dst + first, src=rule.src + first)
+
+
+WAITS_AHEAD = "{}: deadlock: a frame waits for the next one"
+
+
+def latency_by_rows(events: RowEventGraph) -> int:
+    """Return the latency of one frame alone, as `bitrill.timing.predict` does."""
+    system = events.system
+    for rule in system.rules:
+        length, count = system.sizes[rule.src] // system.counts[rule.src], system.counts[rule.src]
+        if rule.reach(length, system.sizes[rule.dst] // system.counts[rule.dst]) >= count * length:
+            raise StageError(WAITS_AHEAD.format(system.name))
+    times = system.never()
+    times[events.source] = system.even(1)[events.source]
+    frame = RowRelaxation(system, times, period=None)
+    while not frame.settle(SWEEPS):
+        pass  # it comes to rest: an interval exists, so no rules within a frame form a cycle
+    return int(frame.times[events.sink].last[-1] - frame.times[events.source].start[0])
+
+
+def is_feasible(relaxation: RowRelaxation) -> bool:
+    """Return whether some times keep all rules; if so, ``relaxation`` holds them."""
+    kept, sweeps = relaxation.settle(_SWEEPS), _FIRST
+    while kept is False:
+        before = list(relaxation.times)
+        kept = relaxation.settle(sweeps)
+        if kept is False and never_settles(relaxation, before, sweeps):
+            return False
+        sweeps = min(2 * sweeps, _MOST)
+    return bool(kept)
+
+
+def never_settles(relaxation: RowRelaxation, before: list[Rows], sweeps: int) -> bool:
+    """Return whether it is proven that a relaxation goes on for ever.
+
+    ``before``: its times ``sweeps`` sweeps ago. Events that raise one another, each of them by a
+    cycle or more, will do so again: relaxation is linear over max and plus. So the events that
+    were raised are relaxed anew, without any other; those that are not raised again are left out.
+    """
+    after = relaxation.times
+    kept = [raised_by(a, b, 1, b) for a, b in zip(before, after, strict=True)]
+    while any(count for _, count in kept):
+        start = [times for times, _ in kept]
+        again = RowRelaxation(
+            relaxation.system,
+            start,
+            unit=relaxation.unit,
+            period=relaxation.period,
+            streams=[s for s, (_, count) in enumerate(kept) if count],
+        )
+        again.settle(sweeps)
+        raised = [raised_by(a, b, 1, a) for a, b in zip(start, again.times, strict=True)]
+        if [n for _, n in raised] == [n for _, n in kept]:
+            return True
+        kept = raised
+    return False

@@ -1,0 +1,273 @@
+"""Relaxation of a max-plus system whose streams are cut into rows: see `relaxation` and `rows`.
+
+Only rows that wait for raised rows are looked at, and of those that are alike only one. So its cost
+goes with the rows that differ, not with the rows of the image.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from .latest import first_waiting
+from .relaxation import NEVER
+from .rows import Pairs, RowRule, Rows, alike, even, hashed, row_rule, slots_rule
+
+
+class RowSystem:
+    """Streams of events in rows, and rules on them; see `bitrill.timing.maxplus.System`.
+
+    ``mirror``: the system that is made beside it, backwards (`bitrill.timing.latest.mirrored`).
+    """
+
+    def __init__(self, name: str, mirror: "RowSystem | None" = None):
+        self.name, self.mirror = name, mirror
+        self.sizes: list[int] = []
+        self.counts: list[int] = []  # rows of each stream
+        self.rules: list[RowRule] = []
+        self.into: list[list[int]] = []
+        self.out: list[list[int]] = []
+
+    @property
+    def n_rules(self) -> int:
+        """Number of rules so far."""
+        return len(self.rules)
+
+    def stream(self, size: int, rows: int = 1) -> int:
+        """Add a stream of ``size`` events a frame, in ``rows`` rows; return its number."""
+        self.sizes.append(size)
+        self.counts.append(rows if size % rows == 0 else 1)
+        self.into.append([])
+        self.out.append([])
+        if self.mirror is not None:
+            self.mirror.stream(size, rows)
+        return len(self.sizes) - 1
+
+    def rule(self, dst: int, src: int, index: np.ndarray, delay: int) -> int:
+        """Add a rule with the index that a `bitrill.ir.Rule` has; return its number."""
+        counts = self.counts[dst], self.counts[src]
+        if self.mirror is not None:
+            last = first_waiting(index, self.sizes[src])
+            self.mirror.rule(src, dst, self.sizes[dst] - 1 - last[::-1], delay)
+        return self.put(row_rule(dst, src, index, delay, counts, self.sizes[src]))
+
+    def put(self, rule: RowRule) -> int:
+        """Add a rule; return its number."""
+        self.rules.append(rule)
+        self.into[rule.dst].append(len(self.rules) - 1)
+        self.out[rule.src].append(len(self.rules) - 1)
+        return len(self.rules) - 1
+
+    def slots(self, dst: int, src: int, slots: int) -> int:
+        """Add the rule of a FIFO's slots; return its number."""
+        if self.mirror is not None:
+            self.mirror.slots(src, dst, slots)
+        return self.put(self._slots(dst, src, slots))
+
+    def set_slots(self, number: int, slots: int) -> None:
+        """Give a rule made by `slots` another number of them."""
+        old = self.rules[number]
+        self.rules[number] = self._slots(old.dst, old.src, slots)
+
+    def _slots(self, dst: int, src: int, slots: int) -> RowRule:
+        rows = self.counts[dst]
+        if rows != self.counts[src]:
+            index, counts = np.arange(self.sizes[dst]) - slots, (rows, self.counts[src])
+            return row_rule(dst, src, index, 1, counts, self.sizes[src])
+        return slots_rule(dst, src, slots, 1, rows, self.sizes[dst] // rows)
+
+    def part(self, name: str, streams: range, rules: range) -> "RowSystem":
+        """Return the streams and rules of one operator alone, numbered from 0."""
+        part = RowSystem(name)
+        for s in streams:
+            part.stream(self.sizes[s], self.counts[s])
+        for number in rules:
+            rule = self.rules[number]
+            ends = {"dst": rule.dst - streams.start, "src": rule.src - streams.start}
+            part.put(replace(rule, **ends))
+        return part
+
+    def never(self) -> list[Rows]:
+        """Return times long before all others."""
+        return [self.constant(s, NEVER) for s in range(len(self.sizes))]
+
+    def constant(self, s: int, time: int) -> Rows:
+        """Return a stream's times, all the same."""
+        rows = self.counts[s]
+        shape = np.zeros((1, self.sizes[s] // rows), np.int64)
+        return Rows(np.full(rows, time), np.zeros(rows, np.int64), shape, hashed(shape))
+
+    def event(self, s: int, k: int, others: int) -> Rows:
+        """Return times of a stream with event ``k`` at 0 and all ``others`` elsewhere."""
+        times = self.constant(s, others)
+        row, place = divmod(k, times.shapes.shape[1])
+        shape = times.shapes.copy()
+        shape[0, place] -= others
+        return times.replaced(np.array([row]), np.zeros(1, np.int64), shape)
+
+    def even(self, unit: int) -> list[Rows]:
+        """Return times of events that follow one another without a gap."""
+        return [even(n, rows, unit) for n, rows in zip(self.sizes, self.counts, strict=True)]
+
+
+class RowRelaxation:
+    """Raises given times to the least that keep all rules; parameters as of `Relaxation`.
+
+    ``streams``: those that others may have to wait for at first; None: all.
+    """
+
+    def __init__(
+        self,
+        system: RowSystem,
+        times: list[Rows],
+        *,
+        unit: int = 1,
+        period: int | None,
+        rules: Iterable[int] | None = None,
+        latest: Mapping[int, Rows] | None = None,
+        streams: Iterable[int] | None = None,
+    ):
+        self.system, self.times, self.unit, self.period = system, list(times), unit, period
+        self._latest, self.excess = latest or {}, 0
+        self._order = list(range(len(times)))
+        self._due: dict[int, np.ndarray] = {}
+        self._fresh = [False] * len(times)
+        if rules is None:
+            for s in range(len(times)) if streams is None else streams:
+                self._fresh[s] = True
+                self._raised(s, np.ones(system.counts[s], bool))
+        for number in rules or ():
+            rule = system.rules[number]
+            raised = self._apply(number, np.ones(system.counts[rule.src], bool))
+            if raised is not None:
+                self._raised(rule.dst, self._chain(rule.dst, raised))
+
+    def settle(self, sweeps: int) -> bool | None:
+        """Raise times for at most ``sweeps`` sweeps; return whether they keep all rules.
+
+        Returns None as soon as an event passes its latest time.
+        """
+        if self.excess:
+            return None
+        for _ in range(sweeps):
+            moved = False
+            for s in self._order:
+                moved |= self._visit(s)
+                if self.excess:
+                    return None
+            if not moved:
+                return True
+            self._order.reverse()
+        return False
+
+    def _visit(self, s: int) -> bool:
+        raised = None
+        for number in self.system.into[s]:
+            due = self._due.pop(number, None)
+            more = None if due is None else self._apply(number, due)
+            if more is not None:
+                raised = more if raised is None else raised | more
+        if self._fresh[s]:
+            self._fresh[s] = False
+            u = self.times[s]
+            rows = np.arange(len(u.start))
+            self.times[s] = u.replaced(rows, u.kind, self._spaced(u.shapes.copy()))
+            raised = np.ones(self.system.counts[s], bool)
+        if raised is None:
+            return False
+        self._raised(s, self._chain(s, raised))
+        return True
+
+    def _raised(self, s: int, rows: np.ndarray) -> None:
+        if s in self._latest:
+            self.excess = max(self.excess, most(self.times[s], self._latest[s], rows))
+        for number in self.system.out[s]:
+            due = self._due.get(number)
+            self._due[number] = rows if due is None else rows | due
+
+    def _apply(self, number: int, due: np.ndarray) -> np.ndarray | None:
+        """Raise the rows that wait for rows ``due`` by a rule; return which were raised."""
+        rule = self.system.rules[number]
+        rows = waiting(rule, due)
+        y = self.times[rule.dst]
+        if not len(rows):
+            return None
+        period = -NEVER if self.period is None else self.period
+        delay = rule.delay * self.unit
+        pairs = Pairs(rule, self.times[rule.src], y, rows, period, -delay)
+        if not len(pairs.rows):
+            return None
+        pairs.there += delay
+        later = np.asarray(np.any(pairs.there > pairs.here, axis=1))
+        if not later.any():
+            return None
+        times = np.maximum(pairs.here[later], pairs.there[later])
+        hit = later[pairs.case]
+        rows, which = pairs.rows[hit], (np.cumsum(later) - 1)[pairs.case[hit]]
+        self.times[rule.dst] = y.replaced(rows, which, self._spaced(times), pairs.base[hit])
+        raised = np.zeros(len(y.start), bool)
+        raised[rows] = True
+        return raised
+
+    def _spaced(self, times: np.ndarray) -> np.ndarray:
+        """Keep a cycle between the events of each row."""
+        steps = np.arange(times.shape[1]) * self.unit
+        times -= steps
+        np.maximum.accumulate(times, axis=1, out=times)
+        times += steps
+        return times
+
+    def _chain(self, s: int, raised: np.ndarray) -> np.ndarray:
+        """Keep a cycle between the rows of a stream; return which rows were raised in all."""
+        u = self.times[s]
+        count, n = len(u.start), u.shapes.shape[1]
+        width = n * self.unit
+        ahead = np.arange(count) * width
+        last = np.maximum.accumulate(u.last - ahead)
+        before = np.append(NEVER * 4, last[:-1])
+        if self.period is not None:
+            before = np.maximum(before, last[-1] + count * width - self.period)
+        late = before + ahead - width + self.unit - u.start
+        rows = np.flatnonzero(late > 0)
+        if not len(rows):
+            return raised
+        keys = np.stack([u.kind[rows], late[rows]], 1)
+        first, case = alike(keys, hashed(keys))
+        chained = late[rows[first], None] + np.arange(n) * self.unit
+        times = np.maximum(u.shapes[u.kind[rows[first]]], chained)
+        self.times[s] = u.replaced(rows, case, times)
+        raised = raised.copy()
+        raised[rows] = True
+        return raised
+
+
+def waiting(rule: RowRule, due: np.ndarray) -> np.ndarray:
+    """Return the rows of a rule's destination that wait for rows ``due`` of its source."""
+    at = (rule.first[:, None] + np.arange(rule.n_rows)) % len(due)
+    return np.flatnonzero(due[at].any(1))
+
+
+def most(x: Rows, y: Rows, rows: np.ndarray) -> int:
+    """Return the most by which an event of the given rows is later in ``x`` than in ``y``, or 0."""
+    rows = np.flatnonzero(rows & (x.last > y.start))
+    if not len(rows):
+        return 0
+    keys = np.stack([x.kind[rows], y.kind[rows], x.start[rows] - y.start[rows]], 1)
+    a, b, ahead = keys[alike(keys, hashed(keys))[0]].T
+    return int((x.shapes[a] - y.shapes[b] + ahead[:, None]).max())
+
+
+def raised_by(before: Rows, after: Rows, least: int, of: Rows) -> tuple[Rows, int]:
+    """Return the times ``of`` events that are ``least`` later after than before, and how many.
+
+    All others are long before.
+    """
+    past = (before.start - NEVER // 2) // -NEVER  # below 0 where a row is long before
+    keys = np.stack([before.kind, after.kind, of.kind, after.start - before.start, past], 1)
+    first, case = alike(keys, hashed(keys))
+    a, b, c, ahead, _ = keys[first].T
+    later = after.shapes[b] + ahead[:, None] >= before.shapes[a] + least
+    later &= before.start[first, None] + before.shapes[a] > NEVER // 2
+    times = np.where(later, of.shapes[c], of.shapes[c] + NEVER)
+    counts = np.bincount(case) @ later.sum(1)
+    return of.replaced(np.arange(len(case)), case, times), int(counts)
