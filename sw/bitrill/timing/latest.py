@@ -77,7 +77,8 @@ def first_waiting(index: np.ndarray, n_src: int) -> np.ndarray:
     Numbers count from the frame's first event on, as in ``index``. Later ones wait all the more.
     """
     n_dst, top = len(index), int(index.max())
-    reach = np.maximum(np.maximum.accumulate(index), top - n_src)  # of all events so far
-    i = np.arange(n_src)
-    frame = -((top - i) // n_src)
-    return np.searchsorted(reach, i - frame * n_src) + frame * n_dst
+    low = top - n_src
+    reach = np.maximum.accumulate(index) - low  # of all events so far
+    before = np.cumsum(np.bincount(np.maximum(reach, 0), minlength=n_src + 1))
+    frame, place = np.divmod(np.arange(n_src) - low - 1, n_src)
+    return before[place] + frame * n_dst

@@ -47,7 +47,7 @@ class RowSystem:
         """Add a rule with the index that a `bitrill.ir.Rule` has; return its number."""
         counts = self.counts[dst], self.counts[src]
         if self.mirror is not None:
-            last = first_waiting(index, self.sizes[src])
+            last = first_waiting(np.asarray(index), self.sizes[src])
             self.mirror.rule(src, dst, self.sizes[dst] - 1 - last[::-1], delay)
         return self.put(row_rule(dst, src, index, delay, counts, self.sizes[src]))
 
@@ -231,11 +231,16 @@ class RowRelaxation:
         rows = np.flatnonzero(late > 0)
         if not len(rows):
             return raised
-        keys = np.stack([u.kind[rows], late[rows]], 1)
+        late, kind = late[rows], u.kind[rows]
+        all_later = late >= u.last[rows] - u.start[rows]  # then the row's own times do not matter
+        base = u.start[rows] + np.where(all_later, late, 0)
+        late[all_later] = 0
+        keys = np.stack([np.where(all_later, -1, kind), late], 1)
         first, case = alike(keys, hashed(keys))
-        chained = late[rows[first], None] + np.arange(n) * self.unit
-        times = np.maximum(u.shapes[u.kind[rows[first]]], chained)
-        self.times[s] = u.replaced(rows, case, times)
+        times = late[first, None] + np.arange(n) * self.unit
+        own = np.where(all_later[first, None], 0, u.shapes[kind[first]])
+        np.maximum(times, own, out=times)
+        self.times[s] = u.replaced(rows, case, times, base)
         raised = raised.copy()
         raised[rows] = True
         return raised

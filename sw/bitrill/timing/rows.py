@@ -187,7 +187,7 @@ class Pairs:
         ends = start[:, -1] + x.shapes[x.kind[row[:, -1]], -1]
         surely = start[:, 0] - y.last[rows]  # no wait is shorter
         least = int(surely.max()) - 1 if above is None else above
-        some = np.flatnonzero(ends - y.start[rows] > least)
+        some = np.flatnonzero((ends - y.start[rows] > least) & (ends > _AGO // 2))
         self.rows = rows = rows[some]
         if not len(rows):
             return
