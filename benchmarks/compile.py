@@ -210,7 +210,7 @@ def measure(model: Path, fps: float | None, part: str | None, until: str | None)
     from bitrill.flow.builds import write_build
     from bitrill.flow.verilog import write_verilog
     from bitrill.lowering import to_integer
-    from bitrill.parts.devices import part_of
+    from bitrill.parts.devices import DEFAULT_PART, part_of
     from bitrill.timing.predict import predict
 
     stages = Stages()
@@ -220,11 +220,9 @@ def measure(model: Path, fps: float | None, part: str | None, until: str | None)
         graph = to_integer(graph)
     if until != "integer":
         with stages.stage("fold"):
-            if fps is None and part is None:
-                graph = steps.fold(graph)
-            else:
-                holds = None if part is None else part_of(part)
-                graph, _ = steps.fold_for(graph, CLOCK_MHZ, [fps], holds, deep=True)
+            holds = part_of(part or DEFAULT_PART)
+            goals = [steps.Goal(holds, fps)] if part else steps.usual_goals(graph, holds, fps)
+            graph, _ = steps.fold_for(graph, CLOCK_MHZ, goals, deep=True)
     if until is None:
         with stages.stage("Verilog"):
             verilog = write_verilog(graph)

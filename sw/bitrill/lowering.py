@@ -102,6 +102,7 @@ def to_target(
     *,
     clock_hz: Fraction | int,
     fps: Fraction | int | float | None = None,
+    interval: int | None = None,
     part: Part | None = None,
     folding: Folding | None = None,
     clock_mhz: float | None = None,
@@ -109,6 +110,8 @@ def to_target(
 ) -> tuple[Graph, Solution]:
     """Fold an INTEGER graph with the fewest LUTs for a rate, or as fast as a part holds.
 
+    ``interval``: in place of a rate, cycles a frame of the slowest layer, which is no promise:
+    twice, four times ... as many are taken where the layers or the part ask for it.
     `bitrill.folding.solve` knows the intervals of single nodes. Here the exact interval of the
     whole network counts, and its FIFOs at their real depths. If they miss the target, a shorter
     interval (or, without a rate, a smaller part) is solved for, `ROUNDS` times at most. Raises as
@@ -116,16 +119,26 @@ def to_target(
     """
     wanted = None if fps is None else Fraction(clock_hz) / Fraction(fps)
     if folding:
-        fold(graph, folding)  # refuses a wrong folding before the search
+        fold(insert_forks(graph), folding)  # refuses a wrong folding before the search
     graph, settled, codings = settle_codings(graph, folding or {})
-    interval, room, last = None, part, ""
+    slower, room, last = interval is not None, part, ""
     for _ in range(ROUNDS):
         solution = solve(
-            graph, clock_hz=clock_hz, fps=fps, part=room, folding=settled, interval=interval
+            graph,
+            clock_hz=clock_hz,
+            fps=fps,
+            part=room,
+            folding=settled,
+            interval=interval,
+            slower=slower,
         )
         choices = {
-            name: {**solved, **settled.get(name, {}), **codings.get(name, {})}
-            for name, solved in solution.folding.items()
+            name: {
+                **solution.folding.get(name, {}),
+                **settled.get(name, {}),
+                **codings.get(name, {}),
+            }
+            for name in {**solution.folding, **settled}  # what a fork is told is settled alone
         }
         folded = to_folded(
             graph, folding=choices, part=part, clock_mhz=clock_mhz, checkpoints=checkpoints

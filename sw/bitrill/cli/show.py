@@ -5,6 +5,7 @@ from typing import Any
 
 from .. import flow
 from ..flow.boards import fit_in_words
+from ..resources.estimate import accuracy
 from .tables import text as table
 
 ROWS_SHOWN = 10
@@ -67,6 +68,8 @@ def compiled(done: flow.Compiled) -> str:
             f"block memory: {done.block_memory}",
             f"{done.fps:,.0f} frames/s at {done.clock_mhz:g} MHz (assumed)",
             *([] if done.solution is None else [str(done.solution)]),
+            f"made for: {done.made_for}",
+            f"predicted resources: {done.resources} ({accuracy()})",
             f"Verilog: {build.verilog}",
             fitting(done),
         ]

@@ -50,7 +50,10 @@ class CompileOptions:
     classes instead of scores.
 
     The target: ``fps``: frames a second to reach at ``clock_mhz``, with the fewest LUTs. ``part``:
-    FPGA that the design must fit; without ``fps``, the fastest design that fits. ``board``: the
+    FPGA that the design must fit; without ``fps``, the fastest design that fits. If no part is
+    named, an xc7z020clg400-1 is assumed, and 64 cycles for each place of the largest map, or twice,
+    four times ... as many until it fits; what no folding fits is made all the same. ``"portable"``
+    in place of a part: plain logic for any FPGA, at that rate, of any size. ``board``: the
     part and clock of a board, less what the board's own logic takes; without ``fps``, as fast as
     its link delivers frames, or as fast as fits. ``boards``: a folder of more boards, one TOML
     file each. ``clock_mhz``: 100 for rates, if not given; if given, it also sets how deep

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +12,8 @@ from ..errors import FitError
 from ..folding.solve import Solution
 from ..ir import Graph
 from ..lowering import to_integer
-from ..parts.devices import Part, part_of
-from ..resources.estimate import BlockUse, block_use
+from ..parts.devices import DEFAULT_PART, PORTABLE, Part, part_of
+from ..resources.estimate import BlockUse, Resources, block_use, network_resources
 from ..timing.fifo_depths import fifo_bits
 from ..timing.predict import Timing, predict
 from .boards import boards
@@ -23,7 +23,7 @@ from .compile_options import CompileKeywords, CompileOptions
 from .extras import Progress, logged
 from .inspection import node_table
 from .result import Json, Result, Table, exact_number
-from .steps import fold, fold_for, load
+from .steps import ASSUMED_MHZ, Goal, fold, fold_for, load, usual_goals
 from .verilog import write_verilog
 
 if TYPE_CHECKING:
@@ -34,27 +34,48 @@ MOST_CYCLES = 4096
 """Cycles a frame that a small board gets at most if no rate is asked for. More means memories of
 more words, made of so many blocks that the multiplexers behind them miss the clock."""
 
-ASSUMED_MHZ = 100.0
-"""Clock of the predicted rates if none is given."""
-
 
 @dataclass(frozen=True, repr=False)
 class Compiled(Result):
     """Result of `compile`.
 
-    ``clock_mhz``: clock of the predicted rates; ``solution``: the folding that was searched for,
-    None if neither a rate, a part nor a board was asked for.
+    ``clock_mhz``: clock of the predicted rates; ``part``: what it is made for, None for plain
+    logic; ``solution``: the folding that was searched for, None for matrices that are not folded.
     """
 
     build: Build
     options: CompileOptions
     clock_mhz: float
+    part: Part | None
     solution: Solution | None = None
 
     @property
     def fps(self) -> float:
         """Frames a second at ``clock_mhz``."""
         return float(Fraction(self.clock_mhz) * 1_000_000 / self.build.predicted.ii)
+
+    @property
+    def assumed(self) -> bool:
+        """Whether nobody named a part."""
+        return self.options.part is None and self.options.board is None
+
+    @cached_property
+    def resources(self) -> Resources:
+        """Predicted resources of the network: its layers and FIFOs."""
+        return sum(network_resources(self.build.graph).values(), Resources())
+
+    @property
+    def fits(self) -> bool:
+        """Whether the part has, by prediction, enough of everything."""
+        return self.part is None or not self.part.excess(self.resources)
+
+    @property
+    def made_for(self) -> str:
+        """The part in words."""
+        if self.part is None:
+            return "any part (plain logic)"
+        assumed = ", assumed as none was named" if self.assumed else ""
+        return f"{self.part.name}{assumed}{'' if self.fits else ': DOES NOT FIT'}"
 
     @property
     def board(self) -> str | None:
@@ -85,6 +106,8 @@ class Compiled(Result):
             "cycles a frame": predicted.ii,
             "latency": f"{predicted.latency} cycles",
             "frames/s": f"{self.fps:,.0f} at {self.clock_mhz:g} MHz (assumed)",
+            "made for": self.made_for,
+            "predicted resources": self.resources,
             "folder": self.build.folder,
         }
 
@@ -102,6 +125,10 @@ class Compiled(Result):
             "fps": self.fps,
             "clock_mhz": self.clock_mhz,
             "assumed": True,
+            "part": None if self.part is None else self.part.name,
+            "part_assumed": self.assumed,
+            "fits": self.fits,
+            "resources": asdict(self.resources),
             "files": [str(self.build.folder / name) for name in self.build.files],
             "boards": {r.board: r.to_json() for r in self.rooflines},
         }
@@ -125,6 +152,7 @@ def compile(
     asked = CompileOptions(**options)
     check_target(Path(out))
     target = _target(asked)
+    progress(f"compiling for {target.name}", 0, 0)
     checkpoints = Path(out) / "checkpoints" if asked.checkpoints else None
     imported = load(model, asked.raw_input, asked.input_scale, asked.input_offset)
     start = to_integer(imported, top=asked.top, checkpoints=checkpoints)
@@ -135,7 +163,7 @@ def compile(
     predicted = predict(graph)
     _require_rate(graph, asked, predicted, target.clock_mhz)
     build = write_build(Path(out), graph, verilog, predicted)
-    return Compiled(build, asked, target.clock_mhz, solution)
+    return Compiled(build, asked, target.clock_mhz, target.part, solution)
 
 
 @dataclass(frozen=True)
@@ -147,13 +175,19 @@ class _Target:
     wanted_mhz: float | None
 
     @property
+    def name(self) -> str:
+        """The part in words."""
+        return "any part, in plain logic" if self.part is None else self.part.name
+
+    @property
     def clock_mhz(self) -> float:
         return ASSUMED_MHZ if self.wanted_mhz is None else float(self.wanted_mhz)
 
 
 def _target(asked: CompileOptions) -> _Target:
     if asked.board is None:
-        return _Target(None, None if asked.part is None else part_of(asked.part), asked.clock_mhz)
+        name = asked.part or DEFAULT_PART
+        return _Target(None, None if name == PORTABLE else part_of(name), asked.clock_mhz)
     from bitrill_boards.board import find
     from bitrill_boards.roofline import made_clock, part_for
 
@@ -172,7 +206,7 @@ def _folded(
     progress: Progress,
 ) -> tuple[Graph, Solution | None]:
     """The folded graph, and the folding that was searched for."""
-    if asked.style != "folded" or (asked.fps is None and target.part is None):
+    if asked.style != "folded":
         folded = fold(
             graph,
             asked.folding,
@@ -186,8 +220,7 @@ def _folded(
     return fold_for(
         graph,
         target.clock_mhz,
-        _rates(graph, asked, target),
-        target.part,
+        _goals(graph, asked, target),
         asked.folding,
         deep=target.wanted_mhz is not None,
         checkpoints=checkpoints,
@@ -195,11 +228,21 @@ def _folded(
     )
 
 
-def _rates(graph: Graph, asked: CompileOptions, target: _Target) -> list[float | None]:
-    """Frames a second to try, the first that fits counts; None: as fast as fits.
+def _goals(graph: Graph, asked: CompileOptions, target: _Target) -> list[Goal]:
+    """What to search for, the first that fits counts."""
+    part = target.part
+    if target.board is not None:
+        return [Goal(part, fps) for fps in _rates(graph, asked, target)]
+    if asked.part is not None and part is not None:
+        return [Goal(part, asked.fps)]
+    return usual_goals(graph, part, asked.fps)
 
-    On a board, if no rate is asked for: what its link can deliver, and on a small board at least a
-    frame every `MOST_CYCLES` cycles.
+
+def _rates(graph: Graph, asked: CompileOptions, target: _Target) -> list[float | None]:
+    """Frames a second to try on a board; None: as fast as fits.
+
+    If no rate is asked for: what its link can deliver, and on a small board at least a frame every
+    `MOST_CYCLES` cycles.
     """
     if asked.fps is not None or target.board is None:
         return [asked.fps]

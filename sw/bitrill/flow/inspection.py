@@ -8,11 +8,12 @@ from ..ir import Graph, Operator
 from ..lowering import Folding, to_integer
 from ..ops import L1MatVec, MatVec, Threshold
 from ..ops.matvec import Matrix
+from ..parts.devices import DEFAULT_PART, part_of
 from ..timing.predict import predict
 from .compile_options import CompileOptions, Numbers
 from .extras import Progress, logged
 from .result import Json, Result, Table, exact_number
-from .steps import fold, load
+from .steps import ASSUMED_MHZ, fold_for, load, usual_goals
 
 TOTALS = ("parameters", "operations", "weight_bits", "state_bits")
 """Figures of a layer that can be added up."""
@@ -111,7 +112,8 @@ def inspect(
     progress("importing", 0, 0)
     imported = load(model, asked.raw_input, asked.input_scale, asked.input_offset)
     whole = to_integer(imported, top=top)
-    folded = fold(whole, folding, progress=progress)
+    goals = usual_goals(whole, part_of(DEFAULT_PART))
+    folded, _ = fold_for(whole, ASSUMED_MHZ, goals, folding, progress=progress)
     predicted = predict(folded)
     layers = tuple(map(_layer, folded.nodes))
     return Inspection((imported, whole, folded), layers, predicted.ii, predicted.latency)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -9,12 +10,15 @@ from pathlib import Path
 from ..errors import FitError, SpecError, StorageError
 from ..exact import rational
 from ..folding.solve import Solution
-from ..ir import Graph, IntType, Stage, verify
+from ..ir import INTERVAL, Graph, IntType, Stage, verify
 from ..lowering import Folding, to_folded, to_target
 from ..parts.devices import Part
 from ..storage import read_json
 from .compile_options import Numbers, Style
 from .extras import Progress, logged
+
+ASSUMED_MHZ = 100.0
+"""Clock of the predicted rates if none is given."""
 
 _RAW_INPUT = re.compile(r"(u?)int([1-9]|1[0-6])")
 
@@ -65,46 +69,70 @@ def fold(
     return folded
 
 
+@dataclass(frozen=True)
+class Goal:
+    """What a folding is searched for, on ``part`` (None: any, in plain logic).
+
+    ``fps``: frames a second, exactly as asked or more. Without it ``interval``: cycles a frame of
+    the slowest layer, or twice, four times ... as many. With neither: as fast as fits.
+    """
+
+    part: Part | None
+    fps: float | None = None
+    interval: int | None = None
+
+
+def usual_goals(graph: Graph, part: Part | None, fps: float | None = None) -> list[Goal]:
+    """Return what is searched for if nobody named a part: ``part`` is assumed, or plain logic.
+
+    Without a rate, `INTERVAL` cycles for each place of the largest map that products are summed
+    for. What the part does not hold is made of its cells all the same.
+    """
+    summed = (n for n in graph.nodes if n.cost().macs)
+    places = max((n.y.size // n.y.channels for n in summed), default=1)
+    interval = INTERVAL * places if fps is None else None
+    parts = [part] if part is None else [part, part.without_limits()]
+    return [Goal(p, fps, interval) for p in parts]
+
+
 def fold_for(
     graph: Graph,
     clock_mhz: float,
-    rates: Sequence[float | None],
-    part: Part | None,
+    goals: Sequence[Goal],
     folding: str | Path | Folding | None = None,
     *,
     deep: bool = False,
     checkpoints: Path | None = None,
     progress: Progress = logged,
 ) -> tuple[Graph, Solution]:
-    """Search for a folding that meets a rate, a part or both: INTEGER to FOLDED, checked.
+    """Search for a folding that meets a goal: INTEGER to FOLDED, checked.
 
-    ``rates``: frames a second, None for as fast as fits; the first that can be met counts, and
-    what the last one raises is raised. ``deep``: make pipelines deep enough for the clock.
+    The first of ``goals`` that can be met counts, and what the last one raises is raised.
+    ``deep``: make pipelines deep enough for the clock.
     """
     progress("searching for a folding", 0, 0)
     search = partial(
         to_target,
         graph,
         clock_hz=Fraction(clock_mhz) * 1_000_000,
-        part=part,
         folding=read_folding(folding),
         clock_mhz=clock_mhz if deep else None,
         checkpoints=checkpoints,
     )
-    folded, solution = _first_that_fits(search, rates)
+    folded, solution = _first_that_fits(search, goals)
     verify(folded, Stage.FOLDED)
     return folded, solution
 
 
 def _first_that_fits(
-    search: Callable[..., tuple[Graph, Solution]], rates: Sequence[float | None]
+    search: Callable[..., tuple[Graph, Solution]], goals: Sequence[Goal]
 ) -> tuple[Graph, Solution]:
-    for fps in rates[:-1]:
+    for goal in goals[:-1]:
         try:
-            return search(fps=fps)
+            return search(**vars(goal))
         except FitError:
             continue
-    return search(fps=rates[-1])
+    return search(**vars(goals[-1]))
 
 
 SMALLEST_SCALE = Fraction(1, 10**300)

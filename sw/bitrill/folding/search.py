@@ -55,7 +55,10 @@ class Search:
 
     def __init__(self, graph: Graph, part: Part | None, folding: Mapping[str, Any]):
         self.graph, self.part = graph, part
-        self.choices = {n.name: Choices(n, folding.get(n.name)) for n in graph.nodes}
+        made_of = {} if part is None else {"primitives": part.family}
+        self.choices = {
+            n.name: Choices(n, {**made_of, **folding.get(n.name, {})}) for n in graph.nodes
+        }
         last = {e: n.name for n in graph.nodes for e in n.inputs}
         self._closes = {
             n.name: [e for e in last if last[e] == n.name and e != INPUT] for n in graph.nodes

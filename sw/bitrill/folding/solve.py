@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import FitError, SpecError
 from ..ir import Graph, Stage, verify
 from ..parts.devices import Part
-from ..resources.estimate import Resources, accuracy, held_out_errors
+from ..resources.estimate import Resources, held_out_errors
 from .options import Option
 from .search import Chain, Search
 
@@ -55,7 +55,6 @@ class Solution:
         return (
             f"slowest layer{'s' if len(names) > 1 else ''}: {slowest},"
             f" {self.interval:,} cycles a frame\n"
-            f"predicted resources: {self.resources} ({accuracy()})\n"
             f"faster folding: {faster}"
         )
 
@@ -71,11 +70,13 @@ def solve(
     part: Part | None = None,
     folding: Mapping[str, Mapping[str, Any]] | None = None,
     interval: int | None = None,
+    slower: bool = False,
 ) -> Solution:
     """The folding of an INTEGER graph for ``fps`` frames a second at ``clock_hz``, on ``part``.
 
     Without ``fps``: the fastest that fits. ``folding``: what is settled already, node by node and
     key by key. ``interval``: cycles a frame to reach, where it is not to follow from ``fps``.
+    ``slower``: take twice, four times ... as many where the nodes or ``part`` ask for it.
     Raises `SpecError` if neither a rate nor a part is given, `FitError` (how far off, and what
     would fit) where the rate cannot be reached or the part does not hold it.
     """
@@ -90,12 +91,26 @@ def solve(
         interval = int(clock / Fraction(fps))
     if interval is None:
         chain = _fastest(search, clock)
+    elif slower:
+        chain = _not_much_slower(search, interval, clock)
     else:
         _require_reachable(search, interval, clock)
         chain = search.cheapest(interval)
         if chain is None:
             raise _too_large(search, interval, clock)
     return _solution(search, chain)
+
+
+def _not_much_slower(search: Search, interval: int, clock: Fraction) -> Chain:
+    """Return the cheapest folding of the first of ``interval * 2**k`` cycles that fits."""
+    slowest = search.intervals()[-1]
+    while True:
+        chain = search.cheapest(interval) if interval >= search.shortest else None
+        if chain is not None:
+            return chain
+        if interval >= slowest:
+            raise _too_large(search, slowest, clock)
+        interval *= 2
 
 
 def _require_reachable(search: Search, interval: int, clock: Fraction) -> None:

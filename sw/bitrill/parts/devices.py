@@ -12,6 +12,9 @@ from .families import family_of
 
 DEFAULT_PART = "xc7z020clg400-1"
 
+PORTABLE = "portable"
+"""In place of a part's name: plain logic, for any part."""
+
 _TABLE = """
 xc7z007s  14400  28800   50   66
 xc7z010   17600  35200   60   80
@@ -122,6 +125,11 @@ class Part:
             return
         hint = self.enough(used)
         raise FitError(f"the design does not fit {self.name}: {'; '.join(over)}; {hint}", over=over)
+
+    def without_limits(self) -> "Part":
+        """The same cells, as many as anything takes."""
+        most = 1 << 40
+        return dataclasses.replace(self, lcs=most, ff=most, bram36=most, dsp=most)
 
     def enough(self, used: Used) -> str:
         """The smallest part of the family that is enough, in words."""
