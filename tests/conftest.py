@@ -68,10 +68,10 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def small_compiled(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> flow.Compiled:
-    """A build of `small_model` that no test may change."""
+    """A build of `small_model` for every board, which no test may change."""
     from bitrill import flow
 
-    return flow.compile(small_model, out=tmp_path_factory.mktemp("small") / "b")
+    return flow.compile(small_model, out=tmp_path_factory.mktemp("small") / "b", part="portable")
 
 
 def is_ci() -> bool:

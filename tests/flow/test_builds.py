@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bitrill import flow, provenance, storage
-from bitrill.errors import FitError, StorageError
+from bitrill.errors import FitError, SpecError, StorageError
 from bitrill.flow import build_files, builds, verilog
 from bitrill.ir import Stage, serialisation
 from flow.helpers import refused
@@ -258,3 +258,12 @@ def test_a_graph_that_is_not_folded_is_no_build(build: Path) -> None:
     serialisation.save(graph.replace(stage=Stage.INTEGER, nodes=bare, depths={}), build)
     with pytest.raises(Exception, match="the graph is integer, not folded"):
         flow.load_build(build)
+
+
+def test_cells_of_another_family_are_refused(model: Path, tmp_path: Path) -> None:
+    whole = flow.compile(model, out=tmp_path / "b")
+    words = "made of cells of xc7, and ulx3s-85f has those of ecp5: .* or with --part portable"
+    with pytest.raises(SpecError, match=words):
+        flow.build("ulx3s-85f", whole.build, files_only=True)
+    with pytest.raises(SpecError, match="made of cells of xc7, and lfe5u-25f"):
+        flow.synth(whole.build, part="lfe5u-25f")

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from bitrill import flow
 from bitrill.errors import FitError, SpecError
-from bitrill.ir import Stage, serialisation
+from bitrill.flow import steps
+from bitrill.ir import INTERVAL, Stage, serialisation
+from bitrill.lowering import to_integer
+from bitrill.parts.devices import DEFAULT_PART, part_of
+from bitrill.resources.estimate import Resources, network_resources
 from bitrill.timing import predict
 from bitrill.timing.fifo_depths import fifo_bits
 from flow.helpers import frames, refused
+from networks import mlp
 from support import HANG_SECONDS
 
 FILES = ("graph.json", "weights.npz", "top.v", "timing.json", "folding.json", "digests.json")
+
+
+@pytest.fixture(scope="module")
+def whole(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> flow.Compiled:
+    """A build as it comes without options."""
+    return flow.compile(small_model, out=tmp_path_factory.mktemp("default") / "b")
 
 
 def test_compile_leaves_six_files_and_says_so(whole: flow.Compiled) -> None:
@@ -27,12 +40,17 @@ def test_compile_leaves_six_files_and_says_so(whole: flow.Compiled) -> None:
     value = whole.to_json()
     assert set(value.pop("boards")) == {b.name for b in flow.boards().boards}
     predicted = predict.predict(whole.build.graph)
+    assert value.pop("solution")["interval"] <= INTERVAL
     assert value == {
         "nodes": len(whole.build.graph.nodes),
         "ii": int(predicted.ii),
         "latency": predicted.latency,
         "fifo_bits": fifo_bits(whole.build.graph),
-        "block_memory": {"ramb18": 0, "bits": 0},
+        "block_memory": {"ramb18": 2, "bits": 165},
+        "part": DEFAULT_PART,
+        "part_assumed": True,
+        "fits": True,
+        "resources": asdict(whole.resources),
         "fps": 100e6 / float(predicted.ii),
         "clock_mhz": 100.0,
         "assumed": True,
@@ -99,9 +117,37 @@ def test_a_rate_is_kept_and_the_folding_can_be_given_back(
     assert value["fps"] >= 50e6 / interval
     assert value["solution"]["interval"] == value["ii"] <= interval
     assert value["solution"]["limits"]
-    again = flow.compile(model, out=tmp_path / "c", folding=tmp_path / "b" / "folding.json")
+    flow.compile(model, out=tmp_path / "c", folding=tmp_path / "b" / "folding.json")
     assert (tmp_path / "b" / "top.v").read_text() == (tmp_path / "c" / "top.v").read_text()
-    assert again.solution is None
+
+
+def test_a_part_is_assumed_and_said(model: Path, tmp_path: Path) -> None:
+    default = flow.compile(model, out=tmp_path / "b")
+    assert default.assumed
+    assert default.made_for == f"{DEFAULT_PART} (assumed)"
+    named = flow.compile(model, out=tmp_path / "c", part=DEFAULT_PART, fps=100e6 / INTERVAL)
+    assert not named.assumed
+    assert (tmp_path / "b" / "top.v").read_text() == (tmp_path / "c" / "top.v").read_text()
+
+
+def test_portable_logic_is_asked_for(model: Path, tmp_path: Path) -> None:
+    done = flow.compile(model, out=tmp_path / "b", part="portable")
+    assert done.part is None
+    assert done.to_json()["part"] is None
+    assert {n.folded.primitives for n in done.build.graph.nodes} == {"portable"}
+    assert "CARRY4" not in (tmp_path / "b" / "top.v").read_text()
+
+
+def test_what_the_assumed_part_does_not_hold_is_slower_or_made_all_the_same(tmp_path: Path) -> None:
+    wide = to_integer(mlp((256, 300, 300, 10), seed=1))
+    part = dataclasses.replace(part_of(DEFAULT_PART), lcs=2000)
+    folded, solution = steps.fold_for(wide, 100.0, steps.usual_goals(wide, part))
+    assert solution.interval > INTERVAL
+    assert not part.excess(sum(network_resources(folded).values(), Resources()))
+    none = dataclasses.replace(part, lcs=10)
+    folded, solution = steps.fold_for(wide, 100.0, steps.usual_goals(wide, none))
+    assert solution.interval <= INTERVAL
+    assert {n.folded.primitives for n in folded.nodes if n.kind == "matvec"} == {part.family}
 
 
 def test_a_part_alone_gives_the_fastest(model: Path, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def compiled(done: flow.Compiled) -> str:
             f"block memory: {done.block_memory}",
             f"{done.fps:,.0f} frames/s at {done.clock_mhz:g} MHz (assumed)",
             *([] if done.solution is None else [str(done.solution)]),
-            f"made for: {done.made_for}",
+            f"part: {done.made_for}",
             f"predicted resources: {done.resources} ({accuracy()})",
             f"Verilog: {build.verilog}",
             fitting(done),
@@ -150,6 +150,8 @@ def synthesised(done: flow.Synthesised) -> str:
     shares = ", ".join(f"{k} {round(100 * n / have, 2):g} %" for k, (n, have) in used.items())
     fits = "" if report.fits else "; the design does not fit"
     lines = [*map(table, done.tables()), f"{report.part.name}: {shares}{fits} ({report.tool})"]
+    if done.plain:
+        lines.append(f"made of plain logic: smaller if compiled with --part {report.part.name}")
     if report.path is not None:
         lines.append(f"worst path: {report.path.ns:.3f} ns of cell delay, without wires")
     if done.check is not None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import SpecError, StorageError
 from ..exact import rational
+from ..parts.families import require_cells
 from .builds import Build, BuildLike, open_build
 from .data import chosen_samples
 from .extras import Progress, extra, logged
@@ -100,11 +101,12 @@ def build(
         from bitrill_boards import making, toolchains, vectors
         from bitrill_boards.board import every, find
         from bitrill_boards.project import Project
-        from bitrill_boards.roofline import made_clock, require_fit
+        from bitrill_boards.roofline import made_clock, part_for, require_fit
     chosen = find(board, boards)
     chain = toolchains.choose(chosen, toolchain)
     clock = parse_clock(str(chosen.clock_mhz) if clock_mhz is None else clock_mhz)
     built = open_build(build)
+    require_cells(built.primitives, part_for(chosen).family, chosen.name)
     if not files_only:
         require_fit(chosen, every(boards), built.graph, built.predicted.ii, built.resources)
     built.checked_verilog()

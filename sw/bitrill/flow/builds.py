@@ -12,7 +12,7 @@ from typing import TypeAlias
 from ..errors import StorageError
 from ..exact import rational
 from ..folding.fold import folding_of
-from ..ir import Graph, Stage, serialisation, verify
+from ..ir import Graph, Primitives, Stage, serialisation, verify
 from ..provenance import fingerprint, is_ours, remember
 from ..resources.estimate import Resources, network_resources
 from ..runtime import register_map
@@ -45,6 +45,11 @@ class Build:
     def resources(self) -> Resources:
         """Resources of the whole network, predicted by the resource model."""
         return sum(network_resources(self.graph).values(), Resources())
+
+    @property
+    def primitives(self) -> frozenset[Primitives]:
+        """Families whose cells the design is made of; ``portable``: plain logic."""
+        return frozenset(n.folded.primitives for n in self.graph.nodes)
 
     def board_folder(self, board: str) -> Path:
         """The folder in which the verb `build` leaves a board's files."""

@@ -13,7 +13,7 @@ from ..folding.solve import Solution
 from ..ir import Graph
 from ..lowering import to_integer
 from ..parts.devices import DEFAULT_PART, PORTABLE, Part, part_of
-from ..resources.estimate import BlockUse, Resources, block_use, network_resources
+from ..resources.estimate import BlockUse, Resources, block_use
 from ..timing.fifo_depths import fifo_bits
 from ..timing.predict import Timing, predict
 from .boards import boards
@@ -62,7 +62,7 @@ class Compiled(Result):
     @cached_property
     def resources(self) -> Resources:
         """Predicted resources of the network: its layers and FIFOs."""
-        return sum(network_resources(self.build.graph).values(), Resources())
+        return self.build.resources
 
     @property
     def fits(self) -> bool:
@@ -73,9 +73,11 @@ class Compiled(Result):
     def made_for(self) -> str:
         """The part in words."""
         if self.part is None:
-            return "any part (plain logic)"
-        assumed = ", assumed as none was named" if self.assumed else ""
-        return f"{self.part.name}{assumed}{'' if self.fits else ': DOES NOT FIT'}"
+            return "any (plain logic)"
+        words = [self.part.name]
+        words += ["(assumed)"] if self.assumed else []
+        words += [] if self.fits else ["DOES NOT FIT"]
+        return " ".join(words)
 
     @property
     def board(self) -> str | None:
@@ -106,8 +108,8 @@ class Compiled(Result):
             "cycles a frame": predicted.ii,
             "latency": f"{predicted.latency} cycles",
             "frames/s": f"{self.fps:,.0f} at {self.clock_mhz:g} MHz (assumed)",
-            "made for": self.made_for,
-            "predicted resources": self.resources,
+            "part": self.made_for,
+            "LUTs": f"{self.resources.lcs:,} (predicted)",
             "folder": self.build.folder,
         }
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import SpecError
+from ..parts.devices import part_of
+from ..parts.families import require_cells
 from ..storage import write_json
 from .builds import Build, BuildLike, open_build
 from .data import random_inputs
@@ -22,10 +24,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Synthesised(Result):
-    """Result of `synth`; ``check``: the netlist against the golden model, if it was asked for."""
+    """Result of `synth`.
+
+    ``check``: the netlist against the golden model, if it was asked for; ``plain``: whether the
+    design is plain logic, and would be smaller of the part's own cells.
+    """
 
     report: SynthReport
     check: Report | None = None
+    plain: bool = False
 
     @property
     def ok(self) -> bool:
@@ -61,7 +68,7 @@ class Synthesised(Result):
         return (Table.of(("layer", *figures["total"]), cells),)
 
     def to_json(self) -> Json:
-        value: Json = self.report.to_json()
+        value: Json = self.report.to_json() | {"plain": self.plain}
         return value if self.check is None else value | {"check": self.check.to_json()}
 
 
@@ -84,20 +91,18 @@ def synth(
     built = open_build(build)
     with extra("synth", "synth"):
         from bitrill_hw.synth import DEFAULT_PART, synthesise
+    part = part or DEFAULT_PART
+    require_cells(built.primitives, part_of(part).family, part)
     folder = built.folder if out is None else Path(out)
     verilog = built.checked_verilog()
     report = synthesise(
-        built.graph,
-        part=part or DEFAULT_PART,
-        work=folder / "synth",
-        verilog=verilog,
-        progress=progress,
+        built.graph, part=part, work=folder / "synth", verilog=verilog, progress=progress
     )
     checked = None
     if check:
         work = (folder / "check").absolute()
         checked = _check(built, report.netlist.absolute(), work, check, seed, progress)
-    done = Synthesised(report, checked)
+    done = Synthesised(report, checked, plain=built.primitives == {"portable"})
     write_json(folder / "synth.json", done.to_json())
     return done
 

@@ -1,7 +1,9 @@
 """Families of FPGAs: what the cells of each offer. Other code asks a `Family`, not for its name."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..errors import SpecError
 from ..ir import Primitives
 
 
@@ -52,6 +54,19 @@ FAMILIES: dict[Primitives, Family] = {
         Family("gowin", 4, 3.0, 2.0, enable_group=32),
     )
 }
+
+
+def require_cells(made_of: Iterable[Primitives], family: Primitives, target: str) -> None:
+    """Raise `SpecError` if a design has cells of another family than that of ``target``.
+
+    ``made_of``: the primitives of its operators; plain logic suits every family.
+    """
+    foreign = sorted({p for p in made_of if p not in ("portable", family)})
+    if foreign:
+        raise SpecError(
+            f"the design is made of cells of {', '.join(foreign)}, and {target} has those of"
+            f" {family}: compile it for {target}, or with --part portable"
+        )
 
 
 def family_of(primitives: Primitives) -> Family:
