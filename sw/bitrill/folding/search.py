@@ -5,7 +5,8 @@ lanes of the open edges alone (those still to be read), so of all foldings so fa
 lanes the cheapest is kept: dynamic programming, exact in chains and wherever no more than `STATES`
 combinations are open. A place where two lanes meet that differ takes a converter and its FIFO,
 which count like everything else; FIFOs count with two slots. Where block memory or flip-flops do
-not suffice, they are given a price in LUTs, which is raised until they do (Everett 1963).
+not suffice, their price in LUTs is raised until they do (Everett 1963); where LUTs do not, block
+memory costs next to nothing.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from typing import Any
 
 from ..ir import INPUT, Graph
 from ..parts.devices import Part
+from ..parts.memories import LUTS_OF_HALF
 from ..resources.estimate import Resources, fifo_resources
 from .options import Choices, Option, convert_resources
 
@@ -24,6 +26,11 @@ SLOTS = 2
 """Slots of every FIFO while searching: the fewest (see `bitrill.timing.fifo_depths`)."""
 
 _TIE_FF, _TIE_BRAM = 2.0**-20, 2.0**-10
+
+LEAST_SAVED = LUTS_OF_HALF / 8
+"""LUTs that half a RAMB36 must save where nothing is scarce: an eighth of its share of a part. Else
+tables of a few words would take blocks of 18 kbit, for a LUT or two."""
+
 _PRICE_STEPS = 40
 
 
@@ -84,8 +91,11 @@ class Search:
 
     def _cheapest(self, interval: int) -> Chain | None:
         part, prices = self.part, Prices()
-        chain = self.run(interval, prices)
+        chain = self.run(interval, Prices(LEAST_SAVED))
         if part is None or not part.excess(chain.resources):
+            return chain
+        chain = self.run(interval, prices)
+        if not part.excess(chain.resources):
             return chain
         best: Chain | None = None
         low, high = 0.0, 0.0

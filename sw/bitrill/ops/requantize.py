@@ -124,6 +124,10 @@ def _constant_adders(gain: int, bits: int) -> int:
 
 
 def _set_bits(words: np.ndarray) -> np.ndarray:
-    """Return for each lane the number of bits that are 1 in any of its words."""
-    union = np.bitwise_or.reduce(words, axis=0)
+    """Return for each lane the number of bits that are 1 in any of its words.
+
+    Words are in two's complement, of as many bits as all of them need.
+    """
+    width = IntType.for_range(lo=int(words.min()), hi=int(words.max())).bits
+    union = np.bitwise_or.reduce(words & ((1 << width) - 1), axis=0)
     return np.array([int(v).bit_count() for v in union])

@@ -102,6 +102,12 @@ class Threshold(EvenLanes):
         yield Impl(pe=lanes, simd=lanes, style="search")
         yield Impl(pe=lanes, simd=lanes, style="search", memory="block")
 
+    def foldings(self, fixed: Choice) -> Iterator[Impl]:
+        yield from super().foldings(fixed)
+        if self.requantized is not None:
+            for impl in self.requantized.foldings(fixed):
+                yield replace(impl, style=REQUANTIZE)
+
     def forms(self, impl: Impl, chosen: Choice) -> Iterator[tuple[Operator, Impl]]:
         """Comparators, a search or a multiplier, if ``chosen`` does not exclude them.
 
@@ -158,7 +164,8 @@ class Threshold(EvenLanes):
 
     def at(self, impl: Impl) -> Operator:
         """A copy whose constants are neither copied nor checked again."""
-        return unchecked(self, impl)
+        made = self.requantized if impl.style == REQUANTIZE else None
+        return unchecked(made or self, impl)
 
     @property
     def limit_type(self) -> IntType:
