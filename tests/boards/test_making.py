@@ -24,7 +24,7 @@ from frontend.onnx_models import save, small
 def build(tmp_path_factory: pytest.TempPathFactory) -> flow.Build:
     folder = tmp_path_factory.mktemp("making")
     net, out = small()
-    return flow.compile(save(net.proto(out), folder), out=folder / "b").build
+    return flow.compile(save(net.proto(out), folder), out=folder / "b", part="portable").build
 
 
 Act = Callable[[Project], None]

@@ -22,7 +22,7 @@ from frontend.onnx_models import save, small
 def build(tmp_path_factory: pytest.TempPathFactory) -> flow.Build:
     folder = tmp_path_factory.mktemp("manifest")
     net, out = small()
-    return flow.compile(save(net.proto(out), folder), out=folder / "b").build
+    return flow.compile(save(net.proto(out), folder), out=folder / "b", part="portable").build
 
 
 def project(build: flow.Build, board: str, folder: Path) -> Project:

@@ -17,7 +17,7 @@ SIMULATED = [b.name for b in every() if "simulated" in b.proven]
 def build(tmp_path_factory: pytest.TempPathFactory) -> flow.Build:
     net, out = small()
     model = save(net.proto(out), tmp_path_factory.mktemp("model"))
-    return flow.compile(model, out=tmp_path_factory.mktemp("proven") / "b").build
+    return flow.compile(model, out=tmp_path_factory.mktemp("proven") / "b", part="portable").build
 
 
 @pytest.mark.nightly

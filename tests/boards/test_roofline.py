@@ -102,7 +102,7 @@ def test_the_verb_tells_rates_of_a_build(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     net, out = small()
-    build = flow.compile(save(net.proto(out), tmp_path), out=tmp_path / "b").build
+    build = flow.compile(save(net.proto(out), tmp_path), out=tmp_path / "b", part="portable").build
     assert main(["boards", str(tmp_path / "b"), "--json"]) == 0
     value = json.loads(capsys.readouterr().out)
     one = next(row["network"] for row in value["boards"] if row["name"] == "pynq-z2")

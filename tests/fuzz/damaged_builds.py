@@ -254,8 +254,8 @@ def main(count: int, first: int = 0) -> int:
         root = Path(folder)
         net, out = small()
         model = save(net.proto(out), root)
-        build = flow.compile(model, out=root / "build").build.folder
-        other = flow.compile(model, out=root / "other", top=1).build.folder
+        build = flow.compile(model, out=root / "build", part="portable").build.folder
+        other = flow.compile(model, out=root / "other", part="portable", top=1).build.folder
         judge = Judge(build, other, root / "work")
         for seed in range(first, first + count):
             judge.judge(seed)

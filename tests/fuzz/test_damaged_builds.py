@@ -13,7 +13,7 @@ SOME, MANY = 120, 3000
 
 @pytest.fixture
 def judge(small_model: Path, small_compiled: flow.Compiled, tmp_path: Path) -> Judge:
-    other = flow.compile(small_model, out=tmp_path / "other", top=1).build.folder
+    other = flow.compile(small_model, out=tmp_path / "other", part="portable", top=1).build.folder
     return Judge(small_compiled.build.folder, other, tmp_path / "work")
 
 

@@ -12,4 +12,4 @@ from frontend.onnx_models import save, small
 def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     folder = tmp_path_factory.mktemp("driver")
     net, out = small()
-    return flow.compile(save(net.proto(out), folder), out=folder / "b").build
+    return flow.compile(save(net.proto(out), folder), out=folder / "b", part="portable").build

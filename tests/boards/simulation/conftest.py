@@ -39,7 +39,7 @@ def fast(shells: Path) -> Case:
 def trained(shells: Path, tmp_path_factory: pytest.TempPathFactory) -> Case:
     """The trained network of MNIST."""
     model = shared_model("TFC_1W1A.onnx")
-    build = flow.compile(model, out=tmp_path_factory.mktemp("trained")).build
+    build = flow.compile(model, out=tmp_path_factory.mktemp("trained"), part="portable").build
     return Case(build.graph, shells / "trained", top=build.verilog)
 
 

@@ -31,7 +31,7 @@ def two_heads() -> tuple[Net, list[str]]:
 def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     folder = tmp_path_factory.mktemp("heads")
     net, outputs = two_heads()
-    return flow.compile(save(net.proto(*outputs), folder), out=folder / "b").build
+    return flow.compile(save(net.proto(*outputs), folder), out=folder / "b", part="portable").build
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def small_board(tmp_path_factory: pytest.TempPathFactory) -> Board:
     x = net.quant(net.node("Reshape", "x", net.shape_const(1, -1)), 0.25)
     x = net.quant(net.node("Relu", net.dense(x, 32, 16, scale=0.3)), 4.0, bits=2.0, signed=0)
     model = save(net.proto(net.dense(x, 16, 4, bits=3.0)), folder)
-    found = Board(flow.compile(model, out=folder / "b", fps=1000).build, folder)
+    found = Board(flow.compile(model, out=folder / "b", part="portable", fps=1000).build, folder)
     assert found.build.predicted.ii > 10 * (messages.AROUND + found.network.input.format(1).bytes)
     return found
 
@@ -256,7 +256,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
 
 def _trained(folder: Path) -> Iterator[Board]:
     model = shared_model("TFC_1W1A.onnx")
-    found = Board(flow.compile(model, out=folder / "b").build, folder)
+    found = Board(flow.compile(model, out=folder / "b", part="portable").build, folder)
     yield found
     while found.made:
         found.made.pop().close()

@@ -20,7 +20,9 @@ class Case:
 
     def __init__(self, folder: Path):
         net, out = small()
-        self.build = flow.compile(save(net.proto(out), folder), out=folder / "b").build
+        self.build = flow.compile(
+            save(net.proto(out), folder), out=folder / "b", part="portable"
+        ).build
         self.edges = Edges.of(self.build.graph, self.build.predicted.ii)
         self.work = folder / "sim"
 

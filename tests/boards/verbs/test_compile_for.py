@@ -87,7 +87,7 @@ def test_a_board_or_a_part(model: Path, tmp_path: Path) -> None:
 
 
 def test_the_report_names_boards(model: Path, tmp_path: Path) -> None:
-    done = flow.compile(model, out=tmp_path)
+    done = flow.compile(model, out=tmp_path, part="portable")
     last = show.compiled(done).splitlines()[-1]
     assert last.startswith(
         "fits these boards, by prediction (? is a rough one): arty-z7-20, ebaz4205, "
@@ -125,7 +125,7 @@ def test_the_report_of_one_board(model: Path, tmp_path: Path, capsys) -> None:
 
 
 def test_an_estimate_counts_two_small_luts_for_each(model: Path, tmp_path: Path) -> None:
-    build = flow.compile(model, out=tmp_path).build
+    build = flow.compile(model, out=tmp_path, part="portable").build
     board = find("icebreaker")
     found = roofline(board, build.graph, build.predicted.ii, Resources(lcs=board.usable("lut")))
     assert (found.fits, found.estimate) == (None, 2.0)

@@ -21,13 +21,13 @@ def test_a_network_compiled_since(
     verb: str, model, tmp_path, run: Run, chain, loader, monkeypatch
 ) -> None:
     b = tmp_path / "b"
-    flow.compile(model, out=b)
+    flow.compile(model, out=b, part="portable")
     run("build", "ulx3s-85f", b, "--samples", 2)
     folder = b / "boards" / "ulx3s-85f"
-    flow.compile(model, out=b)  # the same again: nothing is older
+    flow.compile(model, out=b, part="portable")  # the same again: nothing is older
     wired(monkeypatch, flow.load_build(b))
     assert run(verb, "ulx3s-85f", b)[0] == 0
-    flow.compile(model, out=b, top=1)
+    flow.compile(model, out=b, part="portable", top=1)
     refused(
         run(verb, "ulx3s-85f", b),
         4,
@@ -38,7 +38,9 @@ def test_a_network_compiled_since(
 @BOTH
 def test_a_build_of_another_model(verb: str, build, tmp_path: Path, run: Run, chain) -> None:
     net, out = small()
-    other = flow.compile(save(net.proto(out), tmp_path, "other.onnx"), out=tmp_path / "b").build
+    other = flow.compile(
+        save(net.proto(out), tmp_path, "other.onnx"), out=tmp_path / "b", part="portable"
+    ).build
     run("build", "ulx3s-85f", other.folder, "--out", tmp_path / "o")
     refused(
         run(verb, "ulx3s-85f", build.folder, "--source", tmp_path / "o"),
