@@ -14,6 +14,7 @@ from bitrill_boards.driver import messages
 from bitrill_boards.families.small import Pll
 from bitrill_boards.shell.network_instance import Edges
 from bitrill_boards.shell.open_top import OpenTop, StartUp
+from bitrill_hw.memories import rom_text
 
 EDGES = Edges(8, 4, 8, 1, Fraction(4), bytes(range(8)))
 PLL = Pll(
@@ -71,9 +72,12 @@ def test_a_lock_that_flickers_never_starts() -> None:
 def test_the_shell_is_told_of_the_clock_that_is_made() -> None:
     top = OpenTop(EDGES, mhz=Fraction(36), pll=PLL, baud=1_000_000)
     assert (top.divisor, top.start_cycles) == (36, 720)  # 20 us
-    words = re.findall(r"words\[(\d+)\] = 8'h(\w\w);", top.verilog())
-    told = bytes(int(byte, 16) for _, byte in words)
-    assert [int(k) for k, _ in words] == list(range(messages.IDENTITY.size))
+    table = r"^(?:\(\*[^\n]*\*\)\n)?module (table_\w+)\(.*?^endmodule\n"
+    found = re.finditer(table, top.verilog(), re.MULTILINE | re.DOTALL)
+    modules = {m[1]: m[0] for m in found}
+    roms = [rom_text.read(name, modules) for name in modules]
+    told = next(bytes(rom.words) for rom in roms if rom and rom.width == 8)
+    assert len(told) == messages.IDENTITY.size
     assert messages.IDENTITY.unpack(told)[3:] == (EDGES.digest, 36_000_000, 4, 1)
 
 

@@ -19,7 +19,7 @@ from boards.verbs.helpers import Run, refused, wired
 
 def test_from_a_model_to_frames_in_simulation(model: Path, tmp_path: Path, run: Run, chain) -> None:
     b = tmp_path / "b"
-    assert run("compile", model, "--out", b)[0] == 0
+    assert run("compile", model, "--out", b, "--part", "portable")[0] == 0
     code, out, err = run("build", "ulx3s-85f", b)
     assert (code, err) == (0, "")
     bit = b / "boards" / "ulx3s-85f" / "bitrill.bit"
