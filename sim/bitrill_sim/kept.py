@@ -4,6 +4,8 @@ import shutil
 import time
 from pathlib import Path
 
+from bitrill.jobs import Place
+
 from .tools import cache_folder
 
 MOST_BYTES = 1 << 30
@@ -17,6 +19,11 @@ def simulators(fallback: Path) -> Path:
     """Return the folder of kept simulators; ``fallback`` if the cache cannot be written."""
     folder = cache_folder(fallback)
     return folder if folder == fallback else folder / "simulators"
+
+
+def here(place: Place, models: Path | None) -> Path | None:
+    """Return the folder ``models`` of jobs, or in a process that does not see it, its own."""
+    return models if place.seen else simulators(place.here())
 
 
 def discard_old(folder: Path, *, most: int = MOST_BYTES, spared: float = SPARED_SECONDS) -> None:

@@ -21,11 +21,11 @@ from bitrill.ir.beats import pack_beats
 from bitrill.ir.graph import Graph, Stage
 from bitrill.ir.operator import Operator
 from bitrill.ir.types import Tensor
-from bitrill.jobs import SERIAL, Executor
+from bitrill.jobs import SERIAL, Executor, Place, marked
 from bitrill.progress import Progress, silent
 from bitrill.storage import write_text
 
-from . import stalls
+from . import kept, stalls
 from .job import Capture, Stream, Violation
 from .outcome import Difference
 from .ports import STREAM, Dut
@@ -101,7 +101,7 @@ class Layers:
     engine: Engine
     stall: float
     seed: int
-    work: Path
+    place: Place
     models: Path | None = None
 
 
@@ -141,15 +141,18 @@ def verify_layers(
     flat = graph.source.flatten(x)
     if len(flat) == 0:
         raise SpecError("input must hold at least one sample, and holds none")
-    shared = Layers(graph, _narrow(flat), engine, stall, seed, work, models)
     parts = _parts(graph, len(flat), executor.workers)
     results: dict[str, dict[int, LayerReport]] = {n.name: {} for n in graph.nodes}
-    try:
-        for k, report in executor.run(verify_part, shared, parts, progress):
-            results[parts[k].layer][parts[k].start] = report
-    finally:
-        _golden.cache_clear()
-        _hardware.cache_clear()
+    with marked(work) as place:
+        shared = Layers(graph, narrow(flat), engine, stall, seed, place, models)
+        try:
+            done = executor.run(verify_part, shared, parts, progress)
+            for n, (k, report) in enumerate(done, 1):
+                results[parts[k].layer][parts[k].start] = report
+                progress("verifying each layer alone", n, len(parts))
+        finally:
+            _golden.cache_clear()
+            _hardware.cache_clear()
     return tuple(LayerReport.joined([r[k] for k in sorted(r)]) for r in results.values())
 
 
@@ -188,10 +191,10 @@ def _parts(graph: Graph, n: int, workers: int) -> list[Part]:
     ]
 
 
-def _narrow(flat: np.ndarray) -> np.ndarray:
+def narrow(flat: np.ndarray) -> np.ndarray:
     """Return the same integers in the narrowest type, to be sent to other processes."""
     lo, hi = int(flat.min()), int(flat.max())
-    return flat.astype(np.promote_types(np.min_scalar_type(lo), np.min_scalar_type(hi)))
+    return flat.astype(np.min_scalar_type(min(lo, -hi - 1) if lo < 0 else hi))
 
 
 @lru_cache(maxsize=1)
@@ -212,7 +215,7 @@ def _hardware(shared: Layers, layer: str) -> dict[str, object]:
     ports = replace(STREAM, words=tuple(core.beside))
     if shared.engine == "amaranth":
         return {"component": core, "ports": ports}
-    source = shared.work / "layers" / f"{layer}.v"
+    source = shared.place.here() / "layers" / f"{layer}.v"
     write_text(source, convert(core, name="layer"))
     total = len(shared.flat) * _frame_cycles(op) / (1 - shared.stall)
     level = "-O0" if total <= SHORT_RUN else "-O1"
@@ -228,8 +231,8 @@ def _rig(shared: Layers, op: Operator, values: dict[str, np.ndarray], progress: 
         engine=shared.engine,
         i=Stream(op.x, op.lanes_in, padded=False),
         o=Merged.of(op),
-        work=shared.work,
-        models=shared.models,
+        work=shared.place.here(),
+        models=kept.here(shared.place, shared.models),
         cycles=_frame_cycles(op),
         words=tuple(_beside(op, values)),
         progress=told,

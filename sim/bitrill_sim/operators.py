@@ -16,7 +16,7 @@ from .job import streams
 from .outcome import Report
 from .ports import STREAM, Dut
 from .rig import Rig
-from .verification import Run
+from .runs import Run
 
 
 def verify_operator(

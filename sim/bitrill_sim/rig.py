@@ -17,7 +17,7 @@ from bitrill.progress import Progress, silent
 from . import cocotb_sim, verilator
 from .job import NO_ACCESS, Capture, Job, Stream, patience, pieces
 from .ports import Dut, Ports
-from .tools import scratch_folder
+from .tools import discard, scratch_folder
 from .words import Words
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ class Rig:
     ) -> Iterator[Capture]:
         """Run ``frames`` ``[N, *shape]`` through the design; the recording lasts for the block.
 
-        ``schedules``: of source and sink. A tool that fails leaves its log in the run's folder.
+        ``schedules``: of source and sink. Of a tool that fails, the log alone stays in the run's
+        folder.
         """
         source, sink = schedules
         job = Job(
@@ -84,8 +85,7 @@ class Rig:
             job.write(pieces(frames, self.i.tensor.size))
             capture = self._simulate(job)
         except BaseException as error:
-            if not (isinstance(error, ToolError) and "log" in error.details):
-                shutil.rmtree(job.folder, ignore_errors=True)
+            _clear(job.folder, error.details.get("log") if isinstance(error, ToolError) else None)
             raise
         try:
             yield capture
@@ -118,3 +118,13 @@ class Rig:
             models=self.models,
             progress=self.progress,
         )
+
+
+def _clear(folder: Path, log: object) -> None:
+    """Remove a run's folder, but for the log that an error names, if it is there."""
+    if log is None or not Path(str(log)).is_relative_to(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for path in folder.iterdir():
+        if path != Path(str(log)):
+            discard(path)

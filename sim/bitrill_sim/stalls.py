@@ -1,7 +1,12 @@
 """Stall schedules: the cycles in which source and sink pause, the same in every engine."""
 
+from typing import TypeAlias
+
 import numpy as np
 from bitrill.errors import SpecError
+
+Schedules: TypeAlias = tuple[np.ndarray, np.ndarray]
+"""Schedules of source and sink."""
 
 CYCLES = 16384
 """Least number of cycles after which a schedule repeats."""

@@ -1,14 +1,18 @@
 """Programs that simulation needs: finds them, runs them with a log, and says how to get them."""
 
+import fcntl
 import hashlib
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +20,10 @@ from typing import BinaryIO
 from bitrill import provenance
 from bitrill.errors import StorageError, ToolError
 from bitrill.processes import Process, start, stop
+from bitrill.progress import Progress, silent
+from bitrill.storage import read_bytes
+
+LOG = logging.getLogger("bitrill.sim")
 
 _REMEDIES = {
     "g++": "install a C++17 compiler, such as Debian's package g++, or set CXX",
@@ -23,6 +31,12 @@ _REMEDIES = {
     "cocotb": "pip install 'bitrill[sim]'",
     "iverilog": "install Icarus Verilog, such as Debian's package iverilog",
 }
+
+FULL_DISK = b"No space left on device"
+"""What tools say of a disk that is full."""
+
+LOG_END = 1 << 16
+"""Bytes at the end of a log in which a failed tool's reason stands."""
 
 POLL = 0.05
 """Seconds between two checks of a running program."""
@@ -139,6 +153,29 @@ def run_all(
         raise StorageError(f"cannot write {log}: {error.strerror or error}") from error
 
 
+@contextmanager
+def locked(folder: Path, progress: Progress = silent) -> Iterator[None]:
+    """Let one process at a time build ``folder``; the others wait, and find it finished.
+
+    The lock ends with its process. Where the user's cache cannot be written, all build at once.
+    """
+    cache = provenance.cache_folder()
+    if cache is None:
+        yield
+        return
+    path = cache / "locks" / digest(str(folder.absolute()))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress("waiting for another process, which builds the same simulator", 0, 0)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:  # a file system without locks
+            LOG.debug("%s cannot be locked", path)
+        yield
+
+
 def scratch_folder(prefix: str, parent: Path) -> Path:
     """Make a new folder in ``parent``; `StorageError` where that cannot be written."""
     try:
@@ -179,12 +216,19 @@ def _finished(command: Command, process: Process, log: Path) -> bool:
     if code is None:
         return False
     if code:
+        if FULL_DISK in read_bytes(log)[-LOG_END:]:
+            raise StorageError(f"{command.what} cannot write: No space left on device; see {log}")
         raise ToolError(
-            f"{command.what} failed with exit code {code}; see {log}",
-            command=list(command.arguments),
-            log=str(log),
+            f"{command.what} {how(code)}; see {log}", command=list(command.arguments), log=str(log)
         )
     return True
+
+
+def how(code: int) -> str:
+    """Say how a program failed: by its exit code, or ended by a signal."""
+    if code == -signal.SIGKILL:
+        return "was ended by SIGKILL, perhaps since memory is short"
+    return f"failed with exit code {code}"
 
 
 def _output(command: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,21 +15,21 @@ from bitrill.engines import Engine, check_engine
 from bitrill.errors import SpecError
 from bitrill.ir import graph as ir_graph
 from bitrill.ir.graph import Graph, Stage
+from bitrill.jobs import SERIAL, Executor
 from bitrill.progress import Progress, silent
 from bitrill.runtime.register_map import streamed
 from bitrill.storage import write_text
 from bitrill.timing.predict import Timing, predict
 
 from . import stalls
-from .diagnosis import diagnose
-from .job import NO_ACCESS, Capture, Violation, pieces, streams
-from .measured import Measured, free_frames, late_beat, measure
-from .outcome import Difference, Report
+from .job import NO_ACCESS, streams
+from .measured import free_frames
+from .outcome import Report
 from .ports import Dut, Ports, edges
 from .rig import Rig
+from .runs import Run, RunResult
+from .spans import run_spans
 from .words import Words
-
-Schedules: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 Rtl: TypeAlias = Dut | Path | str | Sequence[Path] | None
 """A build folder (its ``top.v``), Verilog files, or a `Dut`; None: Verilog made from the graph."""
@@ -49,6 +49,7 @@ def verify(
     work: Path | None = None,
     models: Path | None = None,
     keep: Path | None = None,
+    executor: Executor = SERIAL,
     progress: Progress = silent,
 ) -> Report:
     """Run every frame of ``x`` (integers, as `Graph.run` takes) through the RTL of a FOLDED graph.
@@ -76,89 +77,17 @@ def verify(
         rig = _rig(graph, rtl, engine, chosen, predicted, progress, made or graph)
         rig = replace(rig, access=access, words=_words(graph), models=models)
         run = Run(rig, graph, predicted if cycles else None, seed, keep or chosen / "mismatch")
-        result = run(flat, stalls.pair(stall, seed, long=rig.cycles))
+        if executor is SERIAL:
+            result = run(flat, stalls.pair(stall, seed, long=rig.cycles))
+        else:
+            result = run_spans(
+                run, flat, stall=stall, made=made or graph, executor=executor, progress=progress
+            )
         if cycles and result.measured is None:  # too few frames, or stalls
             result = _with_free_run(run, flat, result, free_frames(predicted))
         return result.report(
             predicted=predicted, engine=engine, stall=stall, seed=seed, began=began
         )
-
-
-@dataclass(frozen=True, eq=False)
-class RunResult:
-    """Outcome of one run; ``wrong``: bool per frame."""
-
-    wrong: np.ndarray
-    first: Difference | None
-    violations: tuple[Violation, ...]
-    late: str | None
-    measured: Measured | None
-    cycles: int
-
-    def report(
-        self, *, predicted: Timing | None, engine: Engine, stall: float, seed: int, began: float
-    ) -> Report:
-        """Make the report; ``began``: when the verification began, by `time.monotonic`."""
-        return Report(
-            samples=len(self.wrong),
-            mismatches=int(self.wrong.sum()),
-            measured=self.measured,
-            predicted=predicted,
-            late=self.late,
-            violations=self.violations,
-            first=self.first,
-            engine=engine,
-            stall=stall,
-            seed=seed,
-            cycles=self.cycles,
-            seconds=time.monotonic() - began,
-        )
-
-
-@dataclass(frozen=True)
-class Run:
-    """Runs frames through the rig and compares them with the golden model.
-
-    Where there is a prediction, cycles are compared too.
-    """
-
-    rig: Rig
-    graph: Graph
-    predicted: Timing | None
-    seed: int
-    keep: Path
-
-    def __call__(self, flat: np.ndarray, schedules: Schedules, *, look: bool = True) -> RunResult:
-        """Run frames once; ``look`` into the first mismatch, if any, and leave its files."""
-        with self.rig.run(flat, schedules, seed=self.seed) as capture:
-            capture.check_finished()
-            wrong = self._compare(capture, flat)
-            first, late, measured = None, None, None
-            if wrong.any() and look:
-                self.rig.progress("looking into the mismatch", 0, 0)
-                failed = (capture, schedules, self.seed)
-                sample = int(wrong.argmax())
-                first = diagnose(self.rig, self.graph, flat, sample, failed, self.keep)
-            if self.predicted is not None:
-                self.rig.progress("comparing cycles", 0, 0)
-                late = late_beat(self.graph, capture)
-                free = schedules[0].all() and schedules[1].all()
-                if free and len(flat) >= free_frames(self.predicted):
-                    measured = measure(capture)
-            return RunResult(wrong, first, capture.violations, late, measured, capture.cycles)
-
-    def _compare(self, capture: Capture, flat: np.ndarray) -> np.ndarray:
-        """Return which frames came out wrong."""
-        wrong = np.zeros(len(flat), bool)
-        done = 0
-        for piece in pieces(flat, self.rig.i.tensor.size):
-            golden = self.graph.run(self.graph.source.restore(piece))
-            golden = self.graph.sink.flatten(golden).reshape(len(piece), -1)
-            seen = capture.values(done, done + len(piece))
-            wrong[done : done + len(piece)] = (seen != golden).any(1)
-            done += len(piece)
-            self.rig.progress("comparing", done, len(flat))
-        return wrong
 
 
 def _with_free_run(run: Run, flat: np.ndarray, result: RunResult, frames: int) -> RunResult:

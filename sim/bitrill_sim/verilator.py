@@ -23,7 +23,18 @@ from .compiled_model import CXX, DESIGN_H, CompiledModel
 from .contents import Separated, separate
 from .job import Capture, Job, Violation
 from .ports import Dut
-from .tools import Command, cache_folder, compiler, digest, discard, install, run_all, verilator
+from .tools import (
+    Command,
+    cache_folder,
+    compiler,
+    digest,
+    discard,
+    how,
+    install,
+    locked,
+    run_all,
+    verilator,
+)
 
 _HARNESS = Path(__file__).with_name("harness.cpp")
 _DESIGN = Path(__file__).with_name("design.cpp")
@@ -83,11 +94,12 @@ def model(
     """
     built, flags = _planned(dut, work, apart, trace)
     try:
-        if not _is_there(built):
-            progress("building the simulator", 0, 0)
-            work.mkdir(parents=True, exist_ok=True)
-            discard(built.folder)
-            _build(built, flags, apart)
+        with locked(built.folder, progress):
+            if not _is_there(built):
+                progress("building the simulator", 0, 0)
+                work.mkdir(parents=True, exist_ok=True)
+                discard(built.folder)
+                _build(built, flags, apart)
         built.folder.touch()
     except OSError as error:
         raise StorageError(f"cannot write {work}: {error.strerror or error}") from error
@@ -230,10 +242,8 @@ def _watch(arguments: list[str], job: Job, progress: Progress) -> Capture:
         finally:
             stop(process)
     if code or not result:
-        raise ToolError(
-            f"the simulation failed with exit code {code}; see {log}",
-            command=arguments,
-            log=str(log),
-        )
+        if b"harness: cannot write" in read_bytes(log):
+            raise StorageError(f"cannot write {job.folder}: the disk is full, perhaps")
+        raise ToolError(f"the simulation {how(code)}; see {log}", command=arguments, log=str(log))
     progress("simulating", job.frames, job.frames)
     return Capture(job, result[0], int(result[1]), tuple(violations))

@@ -154,7 +154,7 @@ def test_an_interrupted_process_leaves_no_build(model: Path, tmp_path: Path) -> 
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def wait(graph):\n    print('now', flush=True)\n    signal.pause()\n"
         "v.verilog = wait\nfrom bitrill.cli import main\n"
-        f"sys.exit(main(['compile', {str(model)!r}, '--out', 'b']))"
+        f"sys.exit(main(['compile', {str(model)!r}, '--out', 'b', '--quiet']))"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -172,7 +172,7 @@ def test_an_interrupted_process_leaves_no_build(model: Path, tmp_path: Path) -> 
 
 
 def test_a_reader_that_leaves_early_is_no_error(model: Path) -> None:
-    command = f"{sys.executable} -m bitrill inspect {model} | head -n 1"
+    command = f"{sys.executable} -m bitrill inspect {model} --quiet | head -n 1"
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"],
         capture_output=True,

@@ -6,7 +6,6 @@ import io
 import sys
 import threading
 
-import pytest
 import rich.progress
 from bitrill.cli import log
 from bitrill.progress import silent
@@ -41,10 +40,43 @@ def test_progress_of_what_is_quick_is_not_drawn(monkeypatch) -> None:
     assert terminal.getvalue() == ""
 
 
-@pytest.mark.parametrize("why", ["no terminal", "no rich"])
-def test_progress_is_silent_elsewhere(why: str, monkeypatch) -> None:
-    if why == "no rich":
-        monkeypatch.setattr(sys, "stderr", Terminal())
-        monkeypatch.setitem(sys.modules, "rich.console", None)
+def test_a_terminal_without_rich_shows_nothing(monkeypatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setitem(sys.modules, "rich.console", None)
     with log.shown("verify") as step:
         assert step is silent
+
+
+def test_progress_is_lines_where_there_is_no_terminal(monkeypatch) -> None:
+    monkeypatch.setattr(log, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(sys, "stderr", file := io.StringIO())
+    with log.shown("verify") as step:
+        assert isinstance(step, log.SlowLines)
+        step.timer.join()
+        step("layer fc0: building the simulator", 0, 0)
+        step("verifying", 0, 40)
+        step("verifying", 3, 40)
+        monkeypatch.setattr(log, "LINE_SECONDS", 0.0)
+        step("verifying", 4, 40)
+    lines = ["layer fc0: building the simulator", "verifying 0/40", "verifying 4/40"]
+    assert file.getvalue() == "".join(f"bitrill: {line}\n" for line in lines)
+
+
+def test_a_step_that_lasts_is_told_when_patience_ends(monkeypatch) -> None:
+    monkeypatch.setattr(log, "PATIENCE_SECONDS", HANG_SECONDS)
+    monkeypatch.setattr(sys, "stderr", file := io.StringIO())
+    lines = log.SlowLines()
+    lines("importing", 0, 0)
+    lines("folding", 0, 0)
+    assert file.getvalue() == ""
+    lines._begin()
+    assert file.getvalue() == "bitrill: folding\n"
+
+
+def test_what_is_quick_or_quiet_writes_no_lines(monkeypatch) -> None:
+    monkeypatch.setattr(sys, "stderr", file := io.StringIO())
+    with log.shown("verify") as step:
+        step("simulation", 3, 7)
+    with log.shown("verify", quiet=True) as step:
+        assert step is silent
+    assert file.getvalue() == ""

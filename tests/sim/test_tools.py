@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import os
+import queue
 import shutil
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import pytest
 from bitrill.errors import StorageError, ToolError
 from bitrill.ir import Graph
 from bitrill.storage import write_text
-from bitrill_sim import Dut, tools, verify, verilator
+from bitrill_sim import Dut, rig, tools, verify, verilator
 from bitrill_sim.job import Job, streams
 from bitrill_sim.ports import AXIS
 from bitrill_sim.tools import Command, cache_folder, run_all
@@ -79,6 +81,68 @@ def test_bad_verilog(relay_graph: Graph, tmp_path: Path, engine: Any) -> None:
     assert caught.value.details["command"]
     left = [p.name for p in (tmp_path / "sim").iterdir() if not p.name.startswith("run.")]
     assert left == [Path(caught.value.details["log"]).name]
+
+
+@pytest.mark.parametrize(
+    ("script", "error", "text"),
+    [
+        (
+            "echo 'error: error writing to /x.s: No space left on device'; exit 1",
+            StorageError,
+            r"^compiling unit0.cpp cannot write: No space left on device; see \S+\.log$",
+        ),
+        (
+            "kill -9 $$",
+            ToolError,
+            r"^compiling unit0.cpp was ended by SIGKILL, perhaps since memory is short; see",
+        ),
+    ],
+)
+def test_memory_or_disk_that_end_during_a_build(
+    relay_graph: Graph,
+    relay: Dut,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    script: str,
+    error: type[Exception],
+    text: str,
+) -> None:
+    (tmp_path / "cxx").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "cxx").chmod(0o755)
+    monkeypatch.setenv("CXX", str(tmp_path / "cxx"))
+    with pytest.raises(error, match=text):
+        verify(relay_graph, relay, frames(relay_graph, 2), work=tmp_path / "sim")
+    assert [p.suffix for p in (tmp_path / "sim").iterdir()] == [".log"]
+
+
+def test_two_that_build_one_simulator_wait_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BITRILL_CACHE", str(tmp_path / "cache"))
+    told: queue.SimpleQueue[str] = queue.SimpleQueue()
+    order: list[str] = []
+
+    def second() -> None:
+        with tools.locked(tmp_path / "model", lambda what, *_: told.put(what)):
+            order.append("second")
+
+    thread = threading.Thread(target=second)
+    with tools.locked(tmp_path / "model"), tools.locked(tmp_path / "another"):
+        thread.start()
+        assert told.get() == "waiting for another process, which builds the same simulator"
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+
+
+def test_of_a_failed_run_the_log_alone_is_left(tmp_path: Path) -> None:
+    for name in ("x.bin", "y.bin", "harness.log"):
+        (tmp_path / name).touch()
+    (tmp_path / "build").mkdir()
+    rig._clear(tmp_path, str(tmp_path / "harness.log"))
+    assert [p.name for p in tmp_path.iterdir()] == ["harness.log"]
+    rig._clear(tmp_path, str(tmp_path.parent / "other.log"))
+    assert not tmp_path.exists()
 
 
 def test_interrupted_build_leaves_nothing(

@@ -58,6 +58,14 @@ _SOURCE = argument(
     metavar="DIR",
     help="the folder that build left; BUILD/boards/BOARD if not given",
 )
+_JOBS = (
+    argument("--jobs", default=1, type=whole, metavar="N", help="processes that share the work; 1"),
+    argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="a dask scheduler whose workers share the work, such as tls://host:8786",
+    ),
+)
 _SEED = argument("--seed", default=0, type=whole, metavar="S", help="of everything random")
 _ON_BOARD = (
     argument("board", metavar="BOARD", help="its name (see bitrill boards)"),
@@ -193,6 +201,7 @@ _VERIFY = (
         action="store_true",
         help="every layer alone on the golden model's integers, then the whole on a few samples",
     ),
+    *_JOBS,
     argument("--out", metavar="DIR", help="for verify.json; BUILD, if not given"),
 )
 _SYNTH = (

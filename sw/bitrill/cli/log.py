@@ -1,20 +1,25 @@
 """What the command line says on stderr beside its result: the log ``bitrill``, and progress.
 
-Progress is a bar on a terminal for what takes over two seconds, or lines with ``--verbose``.
+Progress of what takes over two seconds is a bar on a terminal, and lines elsewhere; ``--verbose``
+makes a line of each step.
 """
 
 import logging
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ..progress import Progress, silent
 
 LOG = logging.getLogger("bitrill")
 
 PATIENCE_SECONDS = 2.0
-"""A verb that ends sooner shows no bar."""
+"""A verb that ends sooner shows no progress."""
+
+LINE_SECONDS = 10.0
+"""Least time between two lines about the same step."""
 
 _PREFIXES = {logging.ERROR: "error: ", logging.WARNING: "warning: "}
 
@@ -47,15 +52,27 @@ def logging_to_stderr(*, verbose: bool = False, quiet: bool = False) -> Iterator
 def shown(verb: str, *, verbose: bool = False, quiet: bool = False) -> Iterator[Progress]:
     """Yield the `Progress` of a verb.
 
-    A bar on a terminal; with ``verbose`` a line of the log for each step; nothing if ``quiet``, if
-    stderr is no terminal, or if rich is not installed.
+    A bar on a terminal, else lines: of what takes long, or with ``verbose`` of each step, in the
+    log; nothing if ``quiet``, or on a terminal if rich is not installed.
     """
     if verbose:
         yield _lines()
-        return
-    if quiet or not sys.stderr.isatty():
+    elif quiet:
         yield silent
-        return
+    elif sys.stderr.isatty():
+        with _bar(verb) as update:
+            yield update
+    else:
+        lines = SlowLines()
+        lines.timer.start()
+        try:
+            yield lines
+        finally:
+            lines.end()
+
+
+@contextmanager
+def _bar(verb: str) -> Iterator[Progress]:
     try:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -86,6 +103,49 @@ def shown(verb: str, *, verbose: bool = False, quiet: bool = False) -> Iterator[
         timer.cancel()
         timer.join()  # it may be starting the bar right now
         bar.stop()
+
+
+class SlowLines:
+    """A `Progress` of lines on stderr, once `PATIENCE_SECONDS` are over.
+
+    A step that is told for the first time is a line at once, and then one every `LINE_SECONDS`.
+    """
+
+    def __init__(self) -> None:
+        self.timer = threading.Timer(PATIENCE_SECONDS, self._begin)
+        self.timer.daemon = True
+        self._lock = threading.Lock()
+        self._begun = False
+        self._now: tuple[str, int, int] | None = None
+        self._told: dict[str, float] = {}
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        with self._lock:
+            self._now = step, done, total
+            if self._begun:
+                self._tell()
+
+    def end(self) -> None:
+        """Write no more lines."""
+        self.timer.cancel()
+        self.timer.join()  # it may be writing right now
+
+    def _begin(self) -> None:
+        with self._lock:
+            self._begun = True
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._now is None:
+            return
+        step, done, total = self._now
+        now = time.monotonic()
+        if now - self._told.get(step, -LINE_SECONDS) < LINE_SECONDS:
+            return
+        self._told[step] = now
+        count = f" {done}/{total}" if total else ""
+        with suppress(OSError, ValueError):  # nobody reads stderr, or it is closed
+            print(f"bitrill: {step}{count}", file=sys.stderr, flush=True)
 
 
 def _lines() -> Progress:

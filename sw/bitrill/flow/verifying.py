@@ -12,6 +12,7 @@ import numpy as np
 from ..engines import Engine, check_engine
 from ..errors import SpecError
 from ..ir import Graph
+from ..jobs import Executor, open_executor
 from ..storage import write_json
 from ..timing.predict import Timing
 from .builds import BuildLike, open_build
@@ -158,6 +159,7 @@ class Simulation:
     seed: int
     work: Path
     models: Path
+    executor: Executor
     progress: Progress
 
 
@@ -171,6 +173,8 @@ def verify(
     seed: int = 0,
     weights: str | Path | Weights | None = None,
     by_layer: bool = False,
+    jobs: int = 1,
+    dask: str | None = None,
     out: str | Path | None = None,
     progress: Progress = logged,
 ) -> Verified:
@@ -181,7 +185,9 @@ def verify(
     probability that source and sink pause in a cycle. ``weights``: other ones, or a file of them
     (see `with_weights`), written over AXI4-Lite and read back, or streamed. ``by_layer``: every
     layer alone, with those weights, on the golden model's integers of all samples, then the whole
-    design on the first `WHOLE_SAMPLES`. Leaves ``verify.json`` in ``out`` (the build, if None).
+    design on the first `WHOLE_SAMPLES`. ``jobs``: processes that share layers and samples;
+    ``dask``: or the address of a dask scheduler, whose workers do. Leaves ``verify.json`` in
+    ``out`` (the build, if None).
     """
     engine = check_engine(engine)
     if not 0 <= stall < 1:
@@ -192,24 +198,22 @@ def verify(
         samples = SLOW_SAMPLES
     chosen = chosen_samples(golden, data, samples, seed, progress)
     with extra("sim", "verify"):
-        from bitrill_sim import kept, verify_layers
-        from bitrill_sim import verify as simulate
+        import bitrill_sim as sim
+        from bitrill_sim import kept
     built.checked_verilog()
     folder = built.folder if out is None else Path(out)
-    work = (folder / "sim").absolute()
-    simulation = Simulation(engine, stall, seed, work, kept.simulators(work), progress)
+    access = np.array(registers, np.uint32).reshape(-1, 2)
     x, layers = chosen.x, None
-    if by_layer:
-        layers = verify_layers(golden, x, **vars(simulation))
-        x = x[:WHOLE_SAMPLES]
-    report = simulate(
-        golden,
-        built.verilog.absolute(),
-        x,
-        made=built.graph,
-        access=np.array(registers, np.uint32).reshape(-1, 2),
-        **vars(simulation),
-    )
+    with open_executor(jobs, dask) as executor:
+        work = (folder / "sim").absolute()
+        simulation = Simulation(
+            engine, stall, seed, work, kept.simulators(work), executor, progress
+        )
+        if by_layer:
+            layers = sim.verify_layers(golden, x, **vars(simulation))
+            x = x[:WHOLE_SAMPLES]
+        rtl, whole = built.verilog.absolute(), {"made": built.graph, "access": access}
+        report = sim.verify(golden, rtl, x, **whole, **vars(simulation))
     kept.discard_old(simulation.models)
     done = Verified(
         report,

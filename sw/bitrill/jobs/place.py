@@ -1,0 +1,47 @@
+"""A folder that jobs share where they can see it, and have a substitute for elsewhere."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import StorageError
+from ..provenance import cache_folder
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder of the process that gives the jobs; ``mark``: a file in it while they run."""
+
+    folder: Path
+    mark: str
+
+    @property
+    def seen(self) -> bool:
+        """Whether this process sees the folder: on another computer the name may be another's."""
+        return (self.folder / self.mark).is_file()
+
+    def here(self) -> Path:
+        """Return the folder, if this process sees it, else one in the user's cache."""
+        if self.seen:
+            return self.folder
+        return (cache_folder() or Path(tempfile.gettempdir())) / "simulators"
+
+
+@contextmanager
+def marked(folder: Path) -> Iterator[Place]:
+    """Yield the place of a folder, which is made, as long as its jobs run."""
+    place = Place(folder, f".jobs-{secrets.token_hex(8)}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / place.mark).touch()
+    except OSError as error:
+        raise StorageError(f"cannot write {folder}: {error.strerror or error}") from error
+    try:
+        yield place
+    finally:
+        (folder / place.mark).unlink(missing_ok=True)

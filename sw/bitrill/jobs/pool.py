@@ -1,0 +1,179 @@
+"""The executor of `--jobs N`: worker processes on this computer, which talk over pipes alone.
+
+A worker that dies is replaced, and its item is done by another. No worker is left behind: they end
+when they are no longer asked, and by themselves when this process ends in whatever way.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import selectors
+import signal
+import subprocess
+import sys
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+from .. import processes
+from ..errors import ToolError
+from ..progress import Progress
+from .executor import Job, R, S, T
+from .worker import pack, read
+
+LOG = logging.getLogger("bitrill.jobs")
+
+MOST_DEATHS = 3
+"""Workers that may die of one item before it is given up."""
+
+PATIENCE_SECONDS = 10.0
+"""Seconds that a worker has to stop its programs and remove its files."""
+
+
+class _Worker:
+    """One process; ``item``: the number of the item that it does, None if it waits for one."""
+
+    def __init__(self) -> None:
+        path = os.pathsep.join(p for p in sys.path if p)
+        # N workers share the cores already
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+        self.process = processes.start(
+            [sys.executable, "-m", "bitrill.jobs.worker"],
+            env={**threads, **os.environ, "PYTHONPATH": path},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=2,
+        )
+        self.item: int | None = None
+        # unbuffered: what lies in a buffer does not wake a selector
+        self.answers = io.FileIO(os.dup(self.process.stdout.fileno()), "rb")  # pyright: ignore
+
+    def send(self, data: bytes) -> None:
+        """Write a message; that a worker has died is seen where its answer is read."""
+        pipe = self.process.stdin
+        if pipe is not None:
+            with suppress(BrokenPipeError):
+                pipe.write(data)
+                pipe.flush()
+
+    def end(self) -> int:
+        """Stop the process and what it started; return its exit code."""
+        with suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(PATIENCE_SECONDS)
+        processes.stop(self.process)
+        for pipe in (self.process.stdin, self.process.stdout, self.answers):
+            with suppress(BrokenPipeError):
+                if pipe is not None:
+                    pipe.close()
+        return self.process.returncode
+
+
+class Pool:
+    """Does items in ``workers`` processes at once."""
+
+    def __init__(self, workers: int):
+        self.workers = workers
+
+    def run(
+        self, job: Job[S, T, R], shared: S, items: Sequence[T], progress: Progress
+    ) -> Iterator[tuple[int, R]]:
+        run = _Run(pack((job, shared)), items, progress)
+        try:
+            run.start(min(self.workers, len(items)))
+            yield from run.results()
+        finally:
+            run.end()
+
+
+class _Run:
+    """One list of items on its way through the workers."""
+
+    def __init__(self, head: bytes, items: Sequence[Any], progress: Progress):
+        self.head, self.items, self.progress = head, items, progress
+        self.waiting = deque(range(len(items)))
+        self.deaths: Counter[int] = Counter()
+        self.selector = selectors.DefaultSelector()
+        self.workers: list[_Worker] = []
+
+    def start(self, n: int) -> None:
+        """Start workers, all of them before the first is waited for."""
+        new = []
+        for _ in range(n):
+            new.append(_Worker())
+            self.workers.append(new[-1])
+        for worker in new:
+            self.selector.register(worker.answers, selectors.EVENT_READ, worker)
+            worker.send(self.head)
+            self._next(worker)
+
+    def results(self) -> Iterator[tuple[int, Any]]:
+        """Yield results until every item is done."""
+        missing = len(self.items)
+        while missing:
+            for key, _ in self.selector.select():
+                answer = self._read(key.data)
+                if answer is not None:
+                    missing -= 1
+                    self._next(key.data)
+                    yield answer
+
+    def end(self) -> None:
+        """Stop the workers, all of them before the first is waited for."""
+        for worker in self.workers:
+            with suppress(ProcessLookupError):
+                worker.process.send_signal(signal.SIGTERM)
+        for worker in self.workers:
+            worker.end()
+        self.selector.close()
+
+    def _next(self, worker: _Worker) -> None:
+        worker.item = self.waiting.popleft() if self.waiting else None
+        if worker.item is not None:
+            worker.send(pack((worker.item, self.items[worker.item])))
+
+    def _read(self, worker: _Worker) -> tuple[int, Any] | None:
+        """Read one message; return the number and the result of an item that is done."""
+        try:
+            kind, *values = read(worker.answers)
+        except (EOFError, OSError):
+            self._died(worker)
+            return None
+        if kind == "progress":
+            self.progress(*values)
+            return None
+        number, value = values
+        if kind == "error":
+            raise value
+        return number, value
+
+    def _died(self, worker: _Worker) -> None:
+        """Give a dead worker's item back, and start another worker; raises `ToolError`."""
+        self.selector.unregister(worker.answers)
+        self.workers.remove(worker)
+        how, item = _how(worker.end()), worker.item
+        if item is None:
+            if not self.waiting and any(w.item is not None for w in self.workers):
+                return
+            raise ToolError(f"a worker process {how} before it was given anything to do")
+        self.deaths[item] += 1
+        what = self.items[item]
+        if self.deaths[item] == MOST_DEATHS:
+            raise ToolError(
+                f"{what}: {MOST_DEATHS} worker processes ended, the last one {how}; if memory is"
+                " short, fewer jobs at once take less"
+            )
+        LOG.warning("%s: a worker process %s; another one does its work", what, how)
+        self.waiting.appendleft(item)
+        self.start(1)
+
+
+def _how(code: int) -> str:
+    """Say how a process ended."""
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"
