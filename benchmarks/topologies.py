@@ -2,7 +2,8 @@
 
 What they compute means nothing; their shapes, and so their schedules, are those of the papers:
 CNV (Umuroglu et al.: FINN, 2017), ResNet-8 (Banbury et al.: MLPerf Tiny, 2021), MobileNet-v1 of
-width 0.25 (Howard et al., 2017). Eight bits come in.
+width 0.25 (Howard et al., 2017), ResNet-18 (He et al., 2016), U-Net (Ronneberger et al., 2015) of
+16 channels. Eight bits come in.
 """
 
 from __future__ import annotations
@@ -12,7 +13,18 @@ from typing import Any
 
 import numpy as np
 from bitrill.ir import BIPOLAR, Graph, IntType, Operator, Sink, Source, Stage, Tensor
-from bitrill.ops import Add, Depthwise, MatVec, MaxPool, Pad, SumPool, Threshold, Window
+from bitrill.ops import (
+    Add,
+    Concat,
+    Depthwise,
+    MatVec,
+    MaxPool,
+    Pad,
+    SumPool,
+    Threshold,
+    Upsample,
+    Window,
+)
 
 _BITS8, _INT4 = IntType(-128, 127), IntType(-8, 7)
 
@@ -118,10 +130,44 @@ def resnet8(side: int = 32) -> Graph:
     return b.head(edge)
 
 
-def mobilenet(side: int = 32) -> Graph:
-    """w4a4, width 0.25; the stem's stride is 2."""
+def mobilenet(side: int = 32, width: int = 1) -> Graph:
+    """w4a4, width 0.25 times ``width``; the stem's stride is 2."""
     b = Builder("mobilenet", (side, side, 3), _INT4, _INT4)
-    edge = b.act(b.conv("input", 8, stride=2))
+    edge = b.act(b.conv("input", 8 * width, stride=2))
     for rows, stride in MOBILENET:
-        edge = b.separable(edge, rows, stride)
+        edge = b.separable(edge, rows * width, stride)
     return b.head(edge)
+
+
+def resnet18(side: int = 224) -> Graph:
+    """w4a4; a stem of 64 channels, stride 2, a pool, and four times two blocks."""
+    b = Builder("resnet18", (side, side, 3), _INT4, _INT4)
+    edge = b.act(b.conv("input", 64, 7, 2))
+    edge = b.node(MaxPool, b.node(Pad, edge, pads=(1,) * 4, value=0), kernel=(3, 3), stride=(2, 2))
+    for stage in range(4):
+        for block in range(2):
+            rows, stride = 64 << stage, 2 if stage and not block else 1
+            body = b.act(b.conv(edge, rows, stride=stride))
+            body = b.act(b.conv(body, rows))
+            if stride > 1:
+                edge = b.act(b.conv(edge, rows, 1, stride))
+            edge = b.act(b.node(Add, body, edge, gains=(1, 1)))
+    return b.head(edge, 1000)
+
+
+def unet(side: int = 224) -> Graph:
+    """w4a4; 16 channels, three times halved and doubled; each level is joined across."""
+    b = Builder("unet", (side, side, 3), _INT4, _INT4)
+    edge, across = "input", []
+    for level in range(4):
+        for _ in range(2):
+            edge = b.act(b.conv(edge, 16 << level))
+        if level < 3:
+            across.append(edge)
+            edge = b.node(MaxPool, edge, kernel=(2, 2), stride=(2, 2))
+    for level in reversed(range(3)):
+        wide = b.node(Upsample, edge, factors=(2, 2))
+        edge = b.node(Concat, b.act(b.conv(wide, 16 << level)), across.pop(), gains=(1, 1))
+        for _ in range(2):
+            edge = b.act(b.conv(edge, 16 << level))
+    return b.graph(b.conv(edge, 2, 1))

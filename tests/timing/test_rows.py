@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import pytest
-from bitrill.errors import BitrillError
+from bitrill.errors import BitrillError, StageError
 from bitrill.ir import BIPOLAR, Graph, Impl, Schedule, Tensor
 from bitrill.ir.operator import Operator
 from bitrill.ops import Convert, MatVec, Pad, Window
 from bitrill.timing import predict as timing
 from bitrill.timing import row_graph, row_schedules, rows
 from bitrill.timing.depth_search import DepthSearch
+from bitrill.timing.event_graph import SlowestOperator
+from bitrill.timing.maxplus import Event
 from bitrill.timing.row_depths import RowSearch
 from bitrill.timing.row_graph import RowEventGraph, latency_by_rows
 from branching import NETWORKS, U
@@ -75,6 +78,13 @@ def test_networks_that_branch(name: str) -> None:
 def test_equal_hashes_of_unequal_rows_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "hashed", lambda values: np.zeros(len(values), np.int64))
     assert_same(Tall(1).graph())
+
+
+def test_an_operator_that_is_slower_than_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    short = SlowestOperator(Fraction(7), Event(0, 0))
+    monkeypatch.setattr(RowEventGraph, "slowest", short)
+    with pytest.raises(StageError, match="an operator takes more cycles a frame than it says"):
+        RowSearch(NETWORKS["residual"]())
 
 
 def test_the_random_networks_are_worth_it() -> None:

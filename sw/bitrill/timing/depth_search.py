@@ -44,8 +44,7 @@ class DepthSearch:
         self.unit, self.period = interval.denominator, interval.numerator
         sizes = self.system.sizes
         free = events.relaxation()
-        while not free.settle(SWEEPS):
-            pass
+        self._settle(free)
         # let any edge hold all frames that all edges hold together: the narrowest ones shall
         held = {f: self._held(f, free.times[f.p], free.times[f.q]) for f in events.fifos}
         frames = sum(Fraction(n, sizes[f.p]) for f, n in held.items())
@@ -53,8 +52,7 @@ class DepthSearch:
         for f in events.fifos:
             events.set_depth(f, self.depths[f.edge])
         earliest = events.earliest()
-        while not earliest.settle(SWEEPS):
-            pass
+        self._settle(earliest)
         self.times = earliest.times
         self.latest = self._latest_times()
 
@@ -134,6 +132,10 @@ class DepthSearch:
         """Return the longest wait for a slot, of beats that are written at ``p``, read at ``q``."""
         frames, place = np.divmod(np.arange(len(p)) - depth, len(q))
         return int((q[place] + frames * self.period - p).max()) + self.unit
+
+    def _settle(self, relaxation: Any) -> None:
+        while not relaxation.settle(SWEEPS):
+            pass
 
     def _new_events(self, graph: Graph) -> Any:
         return EventGraph(graph, None)

@@ -1,7 +1,10 @@
 """FIFO depths by rows: `DepthSearch`, with all times in rows (`bitrill.timing.rows`)."""
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 
+from ..errors import StageError
 from ..ir import Graph
 from .depth_search import DepthSearch
 from .event_graph import EdgeFifo
@@ -24,7 +27,7 @@ class RowLatestTimes:
         stream, k = events.slowest.anchor
         self._mirrored = system.never()
         self._mirrored[stream] = system.event(stream, system.sizes[stream] - 1 - k, NEVER)
-        self.times = {s: u.backwards() for s, u in enumerate(self._mirrored)}
+        self.times = _Backwards(self._mirrored)
         self._settle(None)
 
     def set_depths(self, depths: dict[EdgeFifo, int]) -> None:
@@ -41,14 +44,39 @@ class RowLatestTimes:
         )
         while not relaxation.settle(SWEEPS):
             pass
-        for s, u in enumerate(relaxation.times):
-            if u is not self._mirrored[s]:
-                self._mirrored[s] = u
-                self.times[s] = u.backwards()
+        self._mirrored[:] = relaxation.times
+
+
+class _Backwards(Mapping[int, Rows]):
+    """Times of streams backwards, turned round when they are asked for."""
+
+    def __init__(self, times: list[Rows]):
+        self._times = times
+        self._turned: dict[int, tuple[Rows, Rows]] = {}
+
+    def __getitem__(self, s: int) -> Rows:
+        times = self._times[s]
+        if s not in self._turned or self._turned[s][0] is not times:
+            self._turned[s] = times, times.backwards()
+        return self._turned[s][1]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self._times)))
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def __contains__(self, s: object) -> bool:
+        return True
 
 
 class RowSearch(DepthSearch):
     """`DepthSearch` in rows."""
+
+    def _settle(self, relaxation: RowRelaxation) -> None:
+        if not is_feasible(relaxation):
+            name = self.graph.name
+            raise StageError(f"{name}: an operator takes more cycles a frame than it says")
 
     def _new_events(self, graph: Graph) -> RowEventGraph:
         return RowEventGraph(graph, None, mirrored=True)
