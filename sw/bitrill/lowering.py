@@ -79,19 +79,23 @@ def to_folded(
     style: Style = "folded",
     part: Part | None = None,
     clock_mhz: float | None = None,
+    like: Graph | None = None,
     checkpoints: Path | None = None,
 ) -> Graph:
     """Take a graph from INTEGER to FOLDED; ``folding`` overrides the default, key by key.
 
     ``style``: of matrices that ``folding`` does not mention; ``part``: what unrolled ones must
     fit; ``clock_mhz``: the clock that pipelines are made deep enough for (see
-    `bitrill.resources.clock`). Raises `StageError` for a graph that is not INTEGER, `SpecError`
-    with every fault of ``folding``, `FitError` for a matrix too large to be unrolled.
+    `bitrill.resources.clock`); ``like``: a FOLDED graph whose types are kept. Raises `StageError`
+    for a graph that is not INTEGER, `SpecError` with every fault of ``folding``, `FitError` for a
+    matrix too large to be unrolled, and for layers that do not fit those of ``like``.
     """
     verify(graph, Stage.INTEGER)
     folded = (
         insert_forks,  # before folding, which chooses a fork's lanes, too
-        partial(fold, folding=folding or {}, style=style, part=part, clock_mhz=clock_mhz),
+        partial(
+            fold, folding=folding or {}, style=style, part=part, clock_mhz=clock_mhz, like=like
+        ),
         set_depths,  # last: the timing of every node is known
     )
     return run_passes(graph, folded, checkpoints=checkpoints, first=HEAD + 1)

@@ -30,7 +30,7 @@ class ThresholdCore(OneToOne):
     def __init__(self, op: Threshold, **members: Member):
         super().__init__(op, **members)
         self.limit = op.limit_type
-        self.flips = bool(op.inverted.any())
+        self.flips = op.flips
 
     def elaborate(self, _) -> Module:
         m = Module()

@@ -139,6 +139,12 @@ _COMPILE = (
     *_MODEL,
     argument("--out", required=True, metavar="B", help="the build folder"),
     argument(
+        "--like",
+        metavar="BUILD",
+        help="keep widths, codings and folding of an earlier build, of a network before it was"
+        " trained again, say: its simulator serves this one, too",
+    ),
+    argument(
         "--fps",
         type=number,
         metavar="F",

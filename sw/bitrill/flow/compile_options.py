@@ -27,6 +27,7 @@ class CompileKeywords(TypedDict, total=False):
     """Keywords of `bitrill.flow.compile`; see `CompileOptions`."""
 
     folding: str | Path | Folding | None
+    like: str | Path | None
     raw_input: str | None
     input_scale: Numbers | None
     input_offset: Numbers | None
@@ -64,10 +65,14 @@ class CompileOptions:
     cycle; ``runtime``: weights and thresholds writable over AXI4-Lite; ``streamed``: weights that
     come over streams. Only ``folded`` searches for a folding.
 
+    ``like``: an earlier build whose widths, codings and folding are kept, so that the designs
+    differ in the contents of memories alone and share a simulator; nothing is searched for.
+
     ``checkpoints``: leave the graph after each pass in ``checkpoints``, in the build folder.
     """
 
     folding: str | Path | Folding | None = None
+    like: str | Path | None = None
     raw_input: str | None = None
     input_scale: Numbers | None = None
     input_offset: Numbers | None = None
@@ -93,5 +98,9 @@ class CompileOptions:
             raise SpecError("a raw input must have both a type and a scale (uint8 and 1/255, say)")
         if self.input_offset is not None and self.raw_input is None:
             raise SpecError("an input offset must come with a raw input's type and scale")
+        if self.like is not None and (self.fps, self.part, self.style) != (None, None, "folded"):
+            raise SpecError(
+                "a build to be like has its own folding and part: give no rate, part or style"
+            )
         if self.board is not None and self.part is not None:
             raise SpecError("a board has a part of its own: give a board or a part, not both")

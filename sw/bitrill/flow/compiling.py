@@ -18,7 +18,7 @@ from ..timing.fifo_depths import fifo_bits
 from ..timing.predict import Timing, predict
 from .boards import boards
 from .build_files import check_target
-from .builds import Build, write_build
+from .builds import Build, load_build, write_build
 from .compile_options import CompileKeywords, CompileOptions
 from .extras import Progress, logged
 from .inspection import node_table
@@ -147,9 +147,9 @@ def compile(
     """Compile a model file to hardware, in the build folder ``out``.
 
     ``options``: the fields of `CompileOptions`. Raises `SpecError` for wrong options,
-    `UnsupportedError` for a model that cannot be compiled, `FitError` for a rate or a part that
-    cannot be met, `StorageError` for an ``out`` that is neither new, empty nor a build. A build
-    that is there stays as it is until the new one is whole.
+    `UnsupportedError` for a model that cannot be compiled, `FitError` for a rate, a part or an
+    earlier build's structure that cannot be met, `StorageError` for an ``out`` that is neither new,
+    empty nor a build. A build that is there stays as it is until the new one is whole.
     """
     asked = CompileOptions(**options)
     check_target(Path(out))
@@ -208,6 +208,11 @@ def _folded(
     progress: Progress,
 ) -> tuple[Graph, Solution | None]:
     """The folded graph, and the folding that was searched for."""
+    if asked.like is not None:
+        earlier = load_build(asked.like).graph
+        return fold(
+            graph, asked.folding, like=earlier, checkpoints=checkpoints, progress=progress
+        ), None
     if asked.style != "folded":
         folded = fold(
             graph,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..errors import FitError, SpecError, StorageError
 from ..exact import rational
+from ..folding.fold import folding_of
 from ..folding.solve import Solution
 from ..ir import INTERVAL, Graph, IntType, Stage, verify
 from ..lowering import Folding, to_folded, to_target
@@ -48,25 +49,36 @@ def fold(
     style: Style = "folded",
     part: Part | None = None,
     clock_mhz: float | None = None,
+    like: Graph | None = None,
     checkpoints: Path | None = None,
     progress: Progress = logged,
 ) -> Graph:
     """Take a graph from INTEGER to FOLDED, and check it.
 
     ``part``: what unrolled matrices must fit; ``clock_mhz``: the clock that pipelines are made
-    deep enough for.
+    deep enough for; ``like``: a FOLDED graph whose types and folding are kept, but for choices of
+    ``folding``.
     """
     progress("folding", 0, 0)
+    own = read_folding(folding)
+    if like is not None:
+        own = _over(folding_of(like), own or {})
     folded = to_folded(
         graph,
-        folding=read_folding(folding),
+        folding=own,
         style=style,
         part=part,
         clock_mhz=clock_mhz,
+        like=like,
         checkpoints=checkpoints,
     )
     verify(folded, Stage.FOLDED)
     return folded
+
+
+def _over(below: Folding, above: Folding) -> Folding:
+    """Return two foldings as one; choices of ``above`` count where both have one."""
+    return {name: {**below.get(name, {}), **above.get(name, {})} for name in {**below, **above}}
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from ..resources.clock import levels_at
 from ..resources.estimate import resources
 from ..timing.fifo_depths import FLOOR, fifo_depths
 from .converters import insert_converts
+from .likeness import keep_widths, require_layers
 from .weight_codings import KEY as CODING
 from .weight_codings import choose_codings, coding_of
 from .writable import free_weights
@@ -50,19 +51,24 @@ def fold(
     style: Style = "folded",
     part: Part | None = None,
     clock_mhz: float | None = None,
+    like: Graph | None = None,
 ) -> Graph:
     """Return ``graph`` with ``impl`` set, converters between, and all FIFOs at their floor.
 
     ``folding`` is ``{node: {"pe", "simd", ..}}`` with `KEYS`, each optional; the rest is each
     operator's default. ``style``: what matrices are built in where ``folding`` does not say. For a
-    ``part``, arithmetic is of its primitives; ``clock_mhz`` sets `Impl.levels`.
+    ``part``, arithmetic is of its primitives; ``clock_mhz`` sets `Impl.levels`. ``like``: a FOLDED
+    graph whose types of weights and sums are kept (see `likeness`).
     Raises `SpecError` with all that is wrong in it, `FitError` for unrolled matrices that ``part``
-    cannot hold.
+    cannot hold, and for layers that differ from those of ``like`` or do not fit its types.
     """
+    if like is not None:
+        require_layers(graph, like)
     problems = _unknown(graph, folding)
     graph, wrong = choose_codings(graph, folding, style)
     problems += wrong
     graph = free_weights(graph, folding, style)
+    graph = graph if like is None else keep_widths(graph, like)
     nodes: list[Operator] = []
     for node in graph.nodes:
         folded, wrong = _folded(node, nodes, _chosen(node, folding), style, part, clock_mhz)

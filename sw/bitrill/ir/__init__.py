@@ -5,7 +5,7 @@ from .coding import CODINGS, Coding, Planes, Values
 from .even_lanes import INTERVAL, Buffered, EvenLanes, divisors
 from .graph import INPUT, Graph, Stage, verify
 from .host import HostAttribute, HostFunction, Output, Segment
-from .interface import InputQuantizer, Sink, Source, raw_numbers
+from .interface import USED_ONLY, InputQuantizer, Sink, Source, raw_numbers
 from .operator import (
     Choice,
     Cost,
@@ -42,6 +42,7 @@ __all__ = [
     "CODINGS",
     "INPUT",
     "INTERVAL",
+    "USED_ONLY",
     "WIDEST",
     "Activation",
     "Buffered",

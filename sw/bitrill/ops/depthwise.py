@@ -1,6 +1,6 @@
 """The operator `Depthwise`: each channel has its own kernel; it stands behind a sliding window."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from ..arith.accumulate import starts, stored_weights, sum_plan, sum_stages
 from ..errors import SpecError
 from ..ir import (
+    USED_ONLY,
     Cost,
     EvenLanes,
     Impl,
@@ -44,7 +45,7 @@ class Depthwise(EvenLanes):
     beats of the last tap, ``latency`` cycles after them.
 
     ``free``: the weights may be any of ``weight_type``, as in `MatVec`; style ``runtime`` holds
-    them in a memory that the host writes.
+    them in a memory that the host writes. ``reach``: that of `MatVec`.
     """
 
     kind = "depthwise"
@@ -57,6 +58,7 @@ class Depthwise(EvenLanes):
     weights: np.ndarray
     weight_type: IntType
     free: bool = False
+    reach: IntType | None = field(default=None, metadata=USED_ONLY)
 
     def validate(self) -> None:
         channels, taps = freeze(self, "weights", ndim=2).shape
@@ -119,6 +121,7 @@ class Depthwise(EvenLanes):
             weights=self.weights,
             weight_type=self.weight_type,
             free=self.free,
+            reach=self.reach,
             impl=impl,
         )
 

@@ -1,6 +1,6 @@
 """The operator `MatVec`: matrix times vector; dense layers, and behind a `Window` convolutions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 
@@ -9,7 +9,7 @@ import numpy as np
 from ..arith.accumulate import sum_plan
 from ..arith.bitserial import total_range
 from ..errors import SpecError
-from ..ir import IntType, Table, freeze, frozen_array
+from ..ir import USED_ONLY, IntType, Table, freeze, frozen_array
 from .units import unit_styles, unit_ways
 from .units.matrix import Matrix, free_type, starts_table, type_note
 
@@ -92,6 +92,9 @@ class MatVec(Matrix):
     them, too; it takes the word of each step from a second stream, ``in1``, through a FIFO of two
     words.
 
+    ``reach``: integers that y's type holds besides, those of an earlier network of the same
+    structure (`bitrill.folding.likeness`).
+
     Multiply ``serial`` (`bitrill.arith.bitserial`): a step is one plane of w and one of x, so there
     are ``w.bits * x.bits`` times the steps, always through the replay buffer. Multiply ``dsp``
     (`bitrill.arith.dsp_packing`): a DSP slice has the products of several rows; the steps are those
@@ -108,6 +111,7 @@ class MatVec(Matrix):
     weight_type: IntType
     inside: tuple[np.ndarray, ...] | None = None
     free: bool = False
+    reach: IntType | None = field(default=None, metadata=USED_ONLY)
 
     def validate(self) -> None:
         freeze(self, "weights", ndim=2)
@@ -172,9 +176,10 @@ class MatVec(Matrix):
             return IntType.for_range(lo=self.cols * min(ends), hi=self.cols * max(ends))
         pos = np.where(self.weights > 0, self.weights, 0).sum(1).astype(object)
         neg = np.where(self.weights < 0, self.weights, 0).sum(1).astype(object)
-        return IntType.for_range(
-            lo=int((pos * lo + neg * hi).min()), hi=int((pos * hi + neg * lo).max())
-        )
+        least, most = int((pos * lo + neg * hi).min()), int((pos * hi + neg * lo).max())
+        if self.reach is not None:
+            least, most = min(least, self.reach.lo), max(most, self.reach.hi)
+        return IntType.for_range(lo=least, hi=most)
 
     @cached_property
     def _dense(self) -> tuple[np.ndarray, np.ndarray | None]:

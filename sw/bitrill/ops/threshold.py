@@ -1,7 +1,7 @@
 """The operator `Threshold` (MultiThreshold): any quantized monotone function of an integer."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +11,7 @@ from ..arith.multiply_shift import multiply_shift
 from ..errors import SpecError
 from ..ir import (
     INTERVAL,
+    USED_ONLY,
     Choice,
     Cost,
     EvenLanes,
@@ -42,7 +43,8 @@ class Threshold(EvenLanes):
     N = 1); 0 or ``2**(n - 1)`` if it is logarithmic.
     ``thresholds``: int64 ``[C, N]``, ascending along N, each in ``x.lo .. x.hi + 1`` (the ends
     mean always and never); ``inverted``: bool ``[C]``, for falling functions. C is the number of
-    channels. (FINN's MultiThreshold, Umuroglu et al. 2017.)
+    channels. (FINN's MultiThreshold, Umuroglu et al. 2017.) ``may_fall``: the hardware can invert
+    even if no function falls, as that of an earlier network could (`bitrill.folding.likeness`).
 
     ``pe`` channels a beat, one beat a cycle, ``latency`` cycles. Style ``parallel``: all N
     comparisons at once, then a count. Style ``search``: a binary search, one comparison a stage (in
@@ -57,6 +59,7 @@ class Threshold(EvenLanes):
     thresholds: np.ndarray
     inverted: np.ndarray
     out: IntType
+    may_fall: bool = field(default=False, metadata=USED_ONLY)
 
     def validate(self) -> None:
         c, n = freeze(self, "thresholds", ndim=2).shape
@@ -176,6 +179,11 @@ class Threshold(EvenLanes):
     def levels(self) -> int:
         """The number of thresholds per channel, N."""
         return self.thresholds.shape[1]
+
+    @property
+    def flips(self) -> bool:
+        """Whether the hardware can invert: a bit of each channel's word says if it does."""
+        return self.may_fall or bool(self.inverted.any())
 
     def within(self, words: int) -> bool:
         """Whether a table of ``words`` thresholds lies in the comparator that reads it."""

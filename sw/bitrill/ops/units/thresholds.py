@@ -42,6 +42,8 @@ class ThresholdLike(Protocol):
     @property
     def inverted(self) -> np.ndarray: ...
     @property
+    def flips(self) -> bool: ...
+    @property
     def levels(self) -> int: ...
     @property
     def folded(self) -> Impl: ...
@@ -94,7 +96,7 @@ class Parallel(ThresholdStyle):
             s.flops(held=bits_for(turns) + int(compared.max(1).sum()))
             _count(s, compared, n, y_bits)
             return s
-        flips = int(op.inverted.any())
+        flips = int(op.flips)
         self._table(s, op, turns, flips)
         wide = turns == 1 and op.x.type.bits >= WIDE
         s.flops(held=pe * op.x.type.bits if wide else int(compared.max(1).sum()))
@@ -134,7 +136,7 @@ class Search(ThresholdStyle):
 
     def structure(self, op: ThresholdLike) -> Structure:
         s, turns = _begun(op, self.latency(op))
-        depth, pe, flips = op.levels.bit_length(), op.folded.pe, int(op.inverted.any())
+        depth, pe, flips = op.levels.bit_length(), op.folded.pe, int(op.flips)
         padded = np.full((op.x.channels, (1 << depth) - 1), op.x.type.hi + 1)
         padded[:, : op.levels] = op.thresholds
         for step in range(depth):
