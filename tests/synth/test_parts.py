@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import dataclasses
 
 import pytest
 from bitrill.errors import FitError, SpecError
-from bitrill_hw.synth import DEFAULT_PART, CellCounts, devices, part_of, synthesise_verilog
+from bitrill.parts.families import FAMILIES, usual_part
+from bitrill_hw.synth import CELL_FAMILIES, DEFAULT_PART, CellCounts, devices, part_of
+from bitrill_hw.synth.cell_families import cells_of
 
 
 @pytest.mark.parametrize(
@@ -55,9 +57,38 @@ def test_a_lut_of_six_inputs_is_two_of_four() -> None:
         part.require_fit(CellCounts(lcs=4321))
 
 
-def test_synthesis_is_of_xc7_parts(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=r"synthesis must be for an xc7 part, not lfe5u-85"):
-        synthesise_verilog("module top;\nendmodule", part="lfe5u-85", work=tmp_path)
+@pytest.mark.parametrize(
+    ("name", "device", "sizes", "uram288"),
+    [
+        ("xczu3eg-sbva484-1-i", "xczu3eg", (70560, 141120, 216, 360), 0),
+        ("xczu5ev", "xczu5ev", (117120, 234240, 144, 1248), 64),
+        ("XCZU7EV-FFVC1156-2-E", "xczu7ev", (230400, 460800, 312, 1728), 96),
+        ("xczu9eg-ffvb1156-2-e", "xczu9eg", (274080, 548160, 912, 2520), 0),
+        ("xck26-sfvc784-2lv-c", "xck26", (117120, 234240, 144, 1248), 64),
+        ("xcu250-figd2104-2l-e", "xcu250", (1728000, 3456000, 2688, 12288), 1280),
+    ],
+)
+def test_parts_of_ultrascale_have_arithmetic_of_the_7_series(
+    name: str, device: str, sizes: tuple[int, ...], uram288: int
+) -> None:
+    part = part_of(name)
+    assert (part.name, part.device) == (name.lower(), device)
+    assert (part.lcs, part.ff, part.bram36, part.dsp) == sizes
+    assert (part.family, part.cells, part.block("uram288")) == ("xc7", "xcup", uram288)
+
+
+def test_a_design_is_synthesised_for_a_part_of_its_cells() -> None:
+    assert usual_part(["portable"]) == usual_part(["xc7", "portable"]) == DEFAULT_PART
+    for family in FAMILIES.values():
+        part = part_of(usual_part([family.name]))
+        assert family.portable or part.family == family.name
+        assert part.cells in CELL_FAMILIES
+
+
+def test_cells_that_yosys_does_not_make_are_refused() -> None:
+    other = dataclasses.replace(part_of("xc7z020"), cells="nexus")
+    with pytest.raises(SpecError, match=r"the cells of xc7z020 must be of xc7, .*, not 'nexus'"):
+        cells_of(other)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from bitrill.errors import SpecError
+from bitrill_hw.synth import CELL_FAMILIES
 
 from ..board import Board, Pins
 from .small import Pll, Program, Target, mhz_text, ordered
@@ -63,7 +64,7 @@ def target(board: Board, pins: Pins) -> Target:
         )
     kind, size, speed, package, balls = match.groups()
     return Target(
-        synth="synth_ecp5",
+        synth=CELL_FAMILIES["ecp5"].synth(""),
         constraints={"bitrill.lpf": _lpf(board, pins)},
         place=(
             f"--{KINDS[kind]}{size}k",

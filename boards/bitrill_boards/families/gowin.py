@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from bitrill.errors import SpecError
+from bitrill_hw.synth import CELL_FAMILIES
 
 from ..board import Board, Pins
 from .small import Pll, Program, Target, mhz_text
@@ -81,7 +82,7 @@ clean
 def target(board: Board, pins: Pins) -> Target:
     device, _ = _device(board)
     return Target(
-        synth=f"synth_gowin -family {device.family} -noiopads",
+        synth=CELL_FAMILIES["gowin"].synth(device.family),
         pads=_PADS,
         constraints={"bitrill.cst": _cst(pins)},
         place=(

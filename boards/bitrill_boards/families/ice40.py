@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from bitrill.errors import SpecError
+from bitrill_hw.synth import CELL_FAMILIES
 
 from ..board import Board, Pins
 from .small import Pll, Program, Target, mhz_text, ordered
@@ -41,9 +42,9 @@ _PART = re.compile(r"ice40(lp|hx|up|u)(384|[1-8]k)-([a-z]+\d+)")
 
 def target(board: Board, pins: Pins) -> Target:
     device, package = _part(board)
-    kind = "u -dsp" if device.startswith("u") else device[:2]
+    series = "u" if device.startswith("u") else device[:2]
     return Target(
-        synth=f"synth_ice40 -device {kind} -abc9",
+        synth=CELL_FAMILIES["ice40"].synth(series),
         constraints={"bitrill.pcf": _pcf(board, pins)},
         place=(f"--{device}", "--package", package, "--pcf", "bitrill.pcf"),
         routed=("--asc", "bitrill.asc"),

@@ -5,8 +5,7 @@ after some cycles; all other cells are Yosys' models. Flip-flops and memories st
 values, though a real configuration clears them: reset alone must be enough.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,8 @@ from bitrill.errors import SpecError
 from bitrill.progress import Progress, silent
 from bitrill.storage import read_bytes, write_text
 from bitrill_hw.synth.yosys import YosysRun, run
-from bitrill_sim.netlist import cells, library, without_unknowns
+from bitrill_sim.netlist import cells, without_unknowns
+from bitrill_sim.netlist_models import MODELS
 from bitrill_sim.ports import Dut
 
 from ..describe import describe
@@ -32,37 +32,14 @@ LOCK_CYCLES = 100
 START_SECONDS = 100e-6
 """Time that the board's reset gets before the line is used."""
 
+SIMULATED = ("ice40",)
+"""Families whose whole boards are simulated."""
+
 _FRAME = """\
 module shell(input clk, input rst, input rx, output tx);
   bitrill board(.clk(clk), .rx(rx), .tx(tx));
 endmodule
 """
-
-_LUT = """\
-module SB_LUT4(output O, input I0, I1, I2, I3);
-  parameter [15:0] LUT_INIT = 0;
-  assign O = LUT_INIT[{I3, I2, I1, I0}];
-endmodule
-"""
-# gives inputs that a netlist leaves open the cells' own defaults
-_ICE40 = """\
-`define SB_DFF_INIT
-`define ICE40_DEFAULT_ASSIGNMENT_V(v) = v
-`define ICE40_DEFAULT_ASSIGNMENT_0 = 1'b0
-`define ICE40_DEFAULT_ASSIGNMENT_1 = 1'b1
-"""
-
-
-@dataclass(frozen=True)
-class _Cells:
-    """Cell models of a family: ``folder`` in Yosys, text ``before`` them, ``written``: our own."""
-
-    folder: str
-    before: str
-    written: Mapping[str, str] = field(default_factory=dict)
-
-
-_FAMILIES = {"ice40": _Cells("ice40", _ICE40, {"SB_LUT4": _LUT})}
 
 
 class NetlistLine(DutLine):
@@ -158,13 +135,15 @@ def verilog(netlist: Path, work: Path, *, progress: Progress = silent) -> str:
 
 def models(netlist: str, family: str, pll: Pll | None) -> str:
     """Return Verilog models of every cell in a netlist."""
-    models_of = _FAMILIES.get(family)
-    if models_of is None:
-        raise SpecError(f"netlists can be simulated of {', '.join(_FAMILIES)}, not of {family}")
-    known = {**library(models_of.folder), **models_of.written}
+    if family not in SIMULATED:
+        raise SpecError(f"netlists can be simulated of {', '.join(SIMULATED)}, not of {family}")
+    models_of = MODELS[family]
+    known = models_of.known()
     if pll is not None:
         known[pll.cell] = pll_model(pll)
-    return models_of.before + "\n".join(known[name] for name in cells(netlist, known))
+    return models_of.before + "\n".join(
+        models_of.model(name, known) for name in cells(netlist, known)
+    )
 
 
 def pll_model(pll: Pll) -> str:

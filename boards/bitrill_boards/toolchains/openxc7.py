@@ -18,8 +18,7 @@ from pathlib import Path
 
 from bitrill.errors import ToolError
 from bitrill.storage import read_bytes, read_json, remove, write_bytes
-from bitrill_hw.memories.rom_text import PREFIX
-from bitrill_hw.synth import CellCounts, count, yosys
+from bitrill_hw.synth import CELL_FAMILIES, CellCounts, count, yosys
 
 from ..board import Board
 from ..project import STEM, Made, Progress, Project
@@ -112,12 +111,7 @@ def script() -> str:
 read_verilog -lib -specify +/xilinx/cells_sim.v
 read_verilog -lib {CELL}
 read_verilog {" ".join(ps7_project.SOURCES)}
-hierarchy -check -top {STEM}
-synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -nodsp -top {STEM} -run prepare:
-setattr -mod -unset keep_hierarchy {PREFIX}*
-flatten
-clean
-check -assert
+{CELL_FAMILIES["xc7"].commands("", STEM)}check -assert
 select *
 write_json -selected {MAPPED}
 select -clear

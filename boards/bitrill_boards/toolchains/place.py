@@ -11,8 +11,8 @@ from typing import Any
 
 from bitrill.errors import ToolError
 from bitrill.storage import read_json, write_text
-from bitrill_hw.memories.rom_text import PREFIX
 from bitrill_hw.synth import yosys
+from bitrill_hw.synth.cell_families import FLAT
 
 from ..families.small import Family, Target
 from ..project import Progress
@@ -63,10 +63,7 @@ def script(target: Target, top: str, sources: Sequence[str]) -> str:
     return f"""\
 read_verilog {" ".join(sources)}
 {target.synth} -top {top}
-setattr -mod -unset keep_hierarchy {PREFIX}*
-flatten
-clean
-{target.pads}stat
+{FLAT}{target.pads}stat
 write_json {NETLIST}
 """
 

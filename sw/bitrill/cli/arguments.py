@@ -212,7 +212,7 @@ _VERIFY = (
 )
 _SYNTH = (
     _BUILD,
-    argument("--part", metavar="P", help="an xc7 part; xc7z020clg400-1 if not given"),
+    argument("--part", metavar="P", help="a part; if not given, one whose cells BUILD is made of"),
     argument(
         "--check", default=0, type=whole, metavar="N", help="simulate the netlist on N samples"
     ),

@@ -146,10 +146,12 @@ def layers_verified(done: flow.Verified) -> list[str]:
 
 def synthesised(done: flow.Synthesised) -> str:
     report = done.report
-    used = report.part.utilisation(report.total)
-    shares = ", ".join(f"{k} {round(100 * n / have, 2):g} %" for k, (n, have) in used.items())
+    shares = ", ".join(
+        f"{k} {round(100 * n / have, 2):g} %" if have else f"{k} {n:g} of none"
+        for k, (n, have) in report.total.utilisation(report.part).items()
+    )
     fits = "" if report.fits else "; the design does not fit"
-    lines = [*map(table, done.tables()), f"{report.part.name}: {shares}{fits} ({report.tool})"]
+    lines = [*map(table, done.tables()), f"{done.made_for}: {shares}{fits} ({report.tool})"]
     if done.plain:
         lines.append(f"made of plain logic: smaller if compiled with --part {report.part.name}")
     if report.path is not None:

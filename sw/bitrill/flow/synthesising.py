@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import SpecError
 from ..parts.devices import part_of
-from ..parts.families import require_cells
+from ..parts.families import require_cells, usual_part
 from ..storage import write_json
 from .builds import Build, BuildLike, open_build
 from .data import random_inputs
@@ -17,7 +17,7 @@ from .extras import Progress, extra, logged
 from .result import Json, Result, Table
 
 if TYPE_CHECKING:
-    from bitrill_hw.synth.cell_counts import CellCounts
+    from bitrill_hw.synth.cell_counts import Counts
     from bitrill_hw.synth.utilization import SynthReport
     from bitrill_sim.outcome import Report
 
@@ -27,24 +27,31 @@ class Synthesised(Result):
     """Result of `synth`.
 
     ``check``: the netlist against the golden model, if it was asked for; ``plain``: whether the
-    design is plain logic, and would be smaller of the part's own cells.
+    design is plain logic, and would be smaller of the part's own cells; ``assumed``: whether nobody
+    named the part.
     """
 
     report: SynthReport
     check: Report | None = None
     plain: bool = False
+    assumed: bool = False
 
     @property
     def ok(self) -> bool:
         return self.check is None or self.check.ok
 
     @property
-    def total(self) -> CellCounts:
+    def made_for(self) -> str:
+        """The part in words."""
+        return f"{self.report.part.name}{' (assumed)' if self.assumed else ''}"
+
+    @property
+    def total(self) -> Counts:
         """Cells of the whole design, flattened."""
         return self.report.total
 
     @property
-    def layers(self) -> Mapping[str, CellCounts]:
+    def layers(self) -> Mapping[str, Counts]:
         """Cells of each layer by itself."""
         return self.report.layers
 
@@ -55,7 +62,7 @@ class Synthesised(Result):
 
     def summary(self) -> dict[str, object]:
         return {
-            "part": self.report.part.name,
+            "part": self.made_for,
             "LUT": f"{self.total.lut:,} ({self.total.lcs:,} physical)",
             "FF": f"{self.total.ff:,}",
             "fits": "yes" if self.fits else "NO",
@@ -68,7 +75,7 @@ class Synthesised(Result):
         return (Table.of(("layer", *figures["total"]), cells),)
 
     def to_json(self) -> Json:
-        value: Json = self.report.to_json() | {"plain": self.plain}
+        value: Json = self.report.to_json() | {"plain": self.plain, "part_assumed": self.assumed}
         return value if self.check is None else value | {"check": self.check.to_json()}
 
 
@@ -83,15 +90,16 @@ def synth(
 ) -> Synthesised:
     """Synthesise a build with Yosys, as a whole and layer by layer.
 
-    ``part``: an xc7 part, xc7z020clg400-1 if None. ``check``: random samples to run through the
-    netlist, with stalls on both sides. Leaves ``synth.json`` in ``out`` (the build, if None).
+    ``part``: if None, one of the family whose cells the design is made of; xc7z020clg400-1 for
+    plain logic. ``check``: random samples to run through the netlist, with stalls on both sides.
+    Leaves ``synth.json`` in ``out`` (the build, if None).
     """
     if check < 0:
         raise SpecError(f"check must be a number of samples, not {check}")
     built = open_build(build)
     with extra("synth", "synth"):
-        from bitrill_hw.synth import DEFAULT_PART, synthesise
-    part = part or DEFAULT_PART
+        from bitrill_hw.synth import synthesise
+    named, part = part, part or usual_part(built.primitives)
     require_cells(built.primitives, part_of(part).family, part)
     folder = built.folder if out is None else Path(out)
     verilog = built.checked_verilog()
@@ -101,17 +109,19 @@ def synth(
     checked = None
     if check:
         work = (folder / "check").absolute()
-        checked = _check(built, report.netlist.absolute(), work, check, seed, progress)
-    done = Synthesised(report, checked, plain=built.primitives == {"portable"})
+        checked = _check(built, report, work, check, seed, progress)
+    plain = built.primitives == {"portable"}
+    done = Synthesised(report, checked, plain=plain, assumed=named is None)
     write_json(folder / "synth.json", done.to_json())
     return done
 
 
 def _check(
-    build: Build, netlist: Path, work: Path, count: int, seed: int, progress: Progress
+    build: Build, report: SynthReport, work: Path, count: int, seed: int, progress: Progress
 ) -> Report:
     """Run ``count`` random samples through the netlist."""
     with extra("sim", "synth --check"):
         from bitrill_sim.netlist import check
     x = random_inputs(build.graph, count, seed)
-    return check(build.graph, netlist, x, work=work, seed=seed, progress=progress)
+    netlist, family = report.netlist.absolute(), report.part.cells
+    return check(build.graph, netlist, x, family=family, work=work, seed=seed, progress=progress)

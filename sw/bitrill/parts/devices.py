@@ -4,13 +4,13 @@ import dataclasses
 import difflib
 import re
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 from ..errors import FitError, SpecError
 from ..ir import Primitives
-from .families import family_of
+from .families import FAMILIES, family_of
 
-DEFAULT_PART = "xc7z020clg400-1"
+DEFAULT_PART = FAMILIES["xc7"].part
 
 PORTABLE = "portable"
 """In place of a part's name: plain logic, for any part."""
@@ -43,16 +43,28 @@ xc7s100   64000 128000  120  160
 """
 """Device, LUTs, flip-flops, RAMB36 and DSP48E1 slices (Xilinx DS180 and DS190)."""
 
-_OPEN = """
-lfe5u-25    24288  24288  28   28 ecp5
-lfe5u-45    43848  43848  54   72 ecp5
-lfe5u-85    83640  83640 104  156 ecp5
-ice40-hx8k   7680   7680   3    0 ice40
-ice40-up5k   5280   5280   3    8 ice40
-gw1nr-9      8640   6480  13   20 gowin
-gw2a-18     20736  15552  23   48 gowin
+_ULTRA = """
+xczu3eg     70560  141120  216   360 xc7 xcup - uram288=0
+xczu5ev    117120  234240  144  1248 xc7 xcup - uram288=64
+xczu7ev    230400  460800  312  1728 xc7 xcup - uram288=96
+xczu9eg    274080  548160  912  2520 xc7 xcup - uram288=0
+xck26      117120  234240  144  1248 xc7 xcup - uram288=64
+xcu250    1728000 3456000 2688 12288 xc7 xcup - uram288=1280
 """
-"""Device, LUTs of four inputs, flip-flops, block memory in whole 36 kbit, multipliers, and family
+"""Device, LUTs, flip-flops, RAMB36, DSP48E2 slices, and the rest as in `_OPEN` (AMD DS891; DS987
+of the K26, which is a ZU5EV; DS962 of the Alveo U250). Arithmetic is that of the 7 series."""
+
+_OPEN = """
+lfe5u-25    24288  24288  28   28 ecp5 ecp5 - ebr=56 mult18=28
+lfe5u-45    43848  43848  54   72 ecp5 ecp5 - ebr=108 mult18=72
+lfe5u-85    83640  83640 104  156 ecp5 ecp5 - ebr=208 mult18=156
+ice40-hx8k   7680   7680   3    0 ice40 ice40 hx ebr=32
+ice40-up5k   5280   5280   3    8 ice40 ice40 u ebr=30 spram=4 mac16=8
+gw1nr-9      8640   6480  13   20 gowin gowin gw1n bsram=26 mult18=20
+gw2a-18     20736  15552  23   48 gowin gowin gw2a bsram=46 mult18=48
+"""
+"""Device, LUTs of four inputs, flip-flops, block memory in whole 36 kbit, multipliers, family of
+arithmetic, family of cells, series in Yosys, and blocks by the names of that family's cells
 (Lattice FPGA-DS-02012, DS1040 and FPGA-DS-02008, Gowin DS117 and DS102)."""
 
 _FULL = {
@@ -60,6 +72,8 @@ _FULL = {
     r"ice40-?(hx8k|up5k)(-?[a-z0-9]*)?": "ice40-{}",
     r"gw1nr-(?:lv)?(9)c?([a-z0-9/]*)?": "gw1nr-{}",
     r"gw2ar?-(?:lv)?(18)c?([a-z0-9/]*)?": "gw2a-{}",
+    r"xczu(\d+[a-z]{2})(-?[a-z]{4}\d+)?(-l?\d[a-z0-9]*)?(-[a-z])?": "xczu{}",
+    r"xc(k26|u250)(-[a-z]{4}\d+)?(-l?\d[a-z0-9]*)?(-[a-z])?": "xc{}",
 }
 """Patterns of full part names in lower case, such as ``lfe5u-85f-6bg381c``, and their devices."""
 
@@ -87,7 +101,10 @@ class Part:
     """A part, by the name that was given, and what it has: LUTs, flip-flops, 36 kbit RAMs, DSPs.
 
     ``family``: the primitives of arithmetic on it. Designs are counted in LUTs of six inputs; on a
-    part with LUTs of four, each counts as `FOUR_FOR_SIX`, which is an estimate.
+    part with LUTs of four, each counts as `FOUR_FOR_SIX`, which is an estimate. ``cells``: family
+    of the cells that synthesis maps to (`bitrill_hw.synth.cell_families`); ``series``: the part's
+    kind in that family, as Yosys calls it; ``blocks``: memories and multipliers by the names that
+    reports of synthesis give them.
     """
 
     name: str
@@ -97,6 +114,13 @@ class Part:
     bram36: int
     dsp: int
     family: Primitives = "xc7"
+    cells: str = "xc7"
+    series: str = ""
+    blocks: tuple[tuple[str, int], ...] = ()
+
+    def block(self, name: str) -> int:
+        """Number of memories or multipliers of a kind: ``ebr``, ``bsram``, ``uram288``, .."""
+        return dict(self.blocks).get(name, 0)
 
     def utilisation(self, used: Used) -> dict[str, tuple[float, int]]:
         """``{resource: (used, available)}``; two RAMB18 count as one RAMB36."""
@@ -139,10 +163,23 @@ class Part:
         return f"no {family} part is enough" if best is None else f"{best.name} is enough"
 
 
+def _part(row: list[str]) -> Part:
+    device, (lcs, ff, bram36, dsp), rest = row[0], map(int, row[1:5]), row[5:]
+    part = Part(device, device, lcs, ff, bram36, dsp)
+    if not rest:
+        return part
+    family, cells, series = rest[:3]
+    return dataclasses.replace(
+        part,
+        family=cast("Primitives", family),
+        cells=cells,
+        series=series.strip("-"),
+        blocks=tuple((k, int(n)) for k, n in (r.split("=") for r in rest[3:])),
+    )
+
+
 _DEVICES = {
-    row[0]: Part(row[0], row[0], *map(int, row[1:5]), *row[5:])  # pyright: ignore
-    for row in map(str.split, f"{_TABLE}{_OPEN}".split("\n"))
-    if row
+    row[0]: _part(row) for row in map(str.split, f"{_TABLE}{_ULTRA}{_OPEN}".split("\n")) if row
 }
 
 

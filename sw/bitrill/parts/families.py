@@ -16,7 +16,7 @@ class Family:
     block memory lie in logic (`memories.spilled`); ``block_register``: whether block memories are
     instances of cells, because synthesis does not infer the register behind their outputs;
     ``distributed_memory``: whether LUTs can be memory; ``enable_group``: number of registers that
-    share an enable cell, 0 if synthesis decides.
+    share an enable cell, 0 if synthesis decides; ``part``: what synthesis is for if none is named.
     A clock period is at least ``beside_ns + n * level_ns`` with n LUTs between two registers
     (`bitrill.resources.clock`).
     """
@@ -30,6 +30,7 @@ class Family:
     block_register: bool = False
     distributed_memory: bool = True
     enable_group: int = 0
+    part: str = "xc7z020clg400-1"
 
     @property
     def four_inputs(self) -> bool:
@@ -49,9 +50,9 @@ FAMILIES: dict[Primitives, Family] = {
         Family("xc7", 6, 2.0, 1.0, cells=True, fills_blocks=True),
         # iCE40 shares an enable among more registers: a tile of eight registers has one enable,
         # which few wires reach
-        Family("ecp5", 4, 2.6, 1.9, block_register=True, enable_group=32),
-        Family("ice40", 4, 4.0, 2.2, distributed_memory=False, enable_group=512),
-        Family("gowin", 4, 3.0, 2.0, enable_group=32),
+        Family("ecp5", 4, 2.6, 1.9, block_register=True, enable_group=32, part="lfe5u-85"),
+        Family("ice40", 4, 4.0, 2.2, distributed_memory=False, enable_group=512, part="ice40-hx8k"),
+        Family("gowin", 4, 3.0, 2.0, enable_group=32, part="gw1nr-9"),
     )
 }
 
@@ -67,6 +68,13 @@ def require_cells(made_of: Iterable[Primitives], family: Primitives, target: str
             f"the design is made of cells of {', '.join(foreign)}, and {target} has those of"
             f" {family}: compile it for {target}, or with --part portable"
         )
+
+
+def usual_part(made_of: Iterable[Primitives]) -> str:
+    """Return the part that a design of these cells is synthesised for, if nobody names one."""
+    made = set(made_of)
+    parts = [f.part for f in FAMILIES.values() if f.name in made and not f.portable]
+    return parts[0] if parts else FAMILIES["portable"].part
 
 
 def family_of(primitives: Primitives) -> Family:
