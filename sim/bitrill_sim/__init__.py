@@ -7,6 +7,7 @@ from .operators import verify_operator
 from .outcome import Difference, Report
 from .ports import AXIS, STREAM, Dut, Ports
 from .verification import Rtl, verify
+from .waves import record_waves
 
 __all__ = [
     "AXIS",
@@ -19,6 +20,7 @@ __all__ = [
     "Ports",
     "Report",
     "Rtl",
+    "record_waves",
     "verify",
     "verify_layers",
     "verify_operator",

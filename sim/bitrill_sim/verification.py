@@ -74,7 +74,7 @@ def verify(
         raise SpecError("input must hold at least one sample, and holds none")
     predicted = predict(graph)
     with _folder(rtl, work) as chosen:
-        rig = _rig(graph, rtl, engine, chosen, predicted, progress, made or graph)
+        rig = rig_of(graph, rtl, engine, chosen, predicted, progress, made or graph)
         rig = replace(rig, access=access, words=_words(graph), models=models)
         run = Run(rig, graph, predicted if cycles else None, seed, keep or chosen / "mismatch")
         if executor is SERIAL:
@@ -124,7 +124,7 @@ def _folder(rtl: Rtl, work: Path | None) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _rig(
+def rig_of(
     graph: Graph,
     rtl: Rtl,
     engine: Engine,
@@ -133,6 +133,7 @@ def _rig(
     progress: Progress,
     made: Graph,
 ) -> Rig:
+    """Return the rig of a design; ``work``: folder of its runs, ``made``: the RTL's own graph."""
     ports = edges(graph)
     i, o = streams(graph, ports)
     due = predicted.latency + math.ceil(predicted.ii)

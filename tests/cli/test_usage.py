@@ -6,7 +6,9 @@ import pytest
 from bitrill.cli import parser
 from cli.conftest import Run
 
-VERBS = "train, check, inspect, compile, run, verify, synth, boards, build, flash, drive, doctor"
+VERBS = (
+    "train, check, inspect, compile, run, trace, verify, synth, boards, build, flash, drive, doctor"
+)
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,13 @@ _RUN = (
     argument("--input", required=True, metavar="X.npy", help="floats or integers, [N, ..]"),
     argument("--out", metavar="Y.npy", help="outputs (several: Y.NAME.npy); integers: Y.int.npy"),
 )
+_TRACE = (
+    _BUILD,
+    argument("--input", required=True, metavar="X.npy", help="floats or integers, [N, ..]"),
+    argument("--samples", type=whole, metavar="N", help="only the first N; all, if not given"),
+    argument("--wave", metavar="FILE", help="the design's waves, simulated: FILE.vcd or FILE.fst"),
+    argument("--out", metavar="DIR", help="for trace.npz; BUILD, if not given"),
+)
 _VERIFY = (
     _BUILD,
     argument("--engine", default="verilator", choices=ENGINES, help="the simulator"),
@@ -276,6 +283,7 @@ VERBS: dict[str, tuple[str, tuple[Argument, ...]]] = {
     "inspect": ("print a model at each stage, or every reason why it is refused", _MODEL),
     "compile": ("compile a model to Verilog", _COMPILE),
     "run": ("run the golden model on an array", _RUN),
+    "trace": ("write what every edge of a network holds, and the design's waves", _TRACE),
     "verify": ("simulate the Verilog and compare it with the golden model, bit for bit", _VERIFY),
     "synth": ("count resources with Yosys", _SYNTH),
     "boards": ("list the boards, and what a network reaches on each", _BOARDS),

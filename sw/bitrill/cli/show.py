@@ -111,6 +111,13 @@ def written(done: flow.Outputs) -> str:
     return f"{what} {', '.join(files)}, integers {integers}"
 
 
+def traced(done: flow.Traced) -> str:
+    lines = [*map(table, done.tables())]
+    if done.mismatches is not None:
+        lines.append(f"mismatches: {done.mismatches} of {done.samples} samples")
+    return "\n".join([*lines, f"{done.samples} samples: {', '.join(done.files)}"])
+
+
 def verified(done: flow.Verified) -> str:
     report = done.report
     lines = [
@@ -226,6 +233,7 @@ TEXTS: dict[str, Callable[[Any], str]] = {
     "inspect": inspected,
     "compile": compiled,
     "run": ran,
+    "trace": traced,
     "verify": verified,
     "synth": synthesised,
     "boards": tabled,

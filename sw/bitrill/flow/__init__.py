@@ -22,6 +22,7 @@ from .inspection import Inspection, Layer, inspect
 from .result import Result
 from .running import Outputs, integers_beside, run
 from .synthesising import Synthesised, synth
+from .tracing import Traced, trace
 from .training import Trained, train
 from .verifying import Verified, verify
 from .weights import read_weights, register_writes, with_weights
@@ -42,6 +43,7 @@ __all__ = [
     "Rates",
     "Result",
     "Synthesised",
+    "Traced",
     "Trained",
     "Verified",
     "boards",
@@ -58,6 +60,7 @@ __all__ = [
     "register_writes",
     "run",
     "synth",
+    "trace",
     "train",
     "verify",
     "with_weights",

@@ -27,7 +27,7 @@ REGISTERS = "registers.json"
 
 DIGESTS = "digests.json"
 
-RESULTS = ("verify.json", "synth.json")
+RESULTS = ("verify.json", "synth.json", "trace.npz")
 """Files that other verbs leave about a build; removed when it is compiled again."""
 
 FOLDERS = ("boards", "check", "checkpoints", "sim", "synth")
