@@ -110,3 +110,11 @@ def test_a_structure_cannot_be_asked_for_twice(
     message = "a build to be like has its own folding and part: give no rate, part or style"
     with refused(SpecError, message):
         flow.compile(trained(tmp_path, 2), out=tmp_path / "b", like=earlier.build.folder, **more)
+
+
+def test_the_part_is_that_of_the_cells(earlier: flow.Compiled, tmp_path: Path) -> None:
+    again = flow.compile(trained(tmp_path, 2), out=tmp_path / "b", like=earlier.build.folder)
+    assert again.part == earlier.part
+    plain = flow.compile(trained(tmp_path, 1), out=tmp_path / "p", part="portable")
+    again = flow.compile(trained(tmp_path, 1), out=tmp_path / "q", like=plain.build.folder)
+    assert again.part is None

@@ -13,6 +13,7 @@ from ..folding.solve import Solution
 from ..ir import Graph
 from ..lowering import to_integer
 from ..parts.devices import DEFAULT_PART, PORTABLE, Part, part_of
+from ..parts.families import usual_part
 from ..resources.estimate import BlockUse, Resources, block_use
 from ..timing.fifo_depths import fifo_bits
 from ..timing.predict import Timing, predict
@@ -154,7 +155,9 @@ def compile(
     asked = CompileOptions(**options)
     check_target(Path(out))
     target = _target(asked)
-    progress(f"compiling for {target.name}", 0, 0)
+    progress(
+        f"compiling {f'for {target.name}' if asked.like is None else f'like {asked.like}'}", 0, 0
+    )
     checkpoints = Path(out) / "checkpoints" if asked.checkpoints else None
     imported = load(model, asked.raw_input, asked.input_scale, asked.input_offset)
     start = to_integer(imported, top=asked.top, checkpoints=checkpoints)
@@ -165,7 +168,14 @@ def compile(
     predicted = predict(graph)
     _require_rate(graph, asked, predicted, target.clock_mhz)
     build = write_build(Path(out), graph, verilog, predicted)
-    return Compiled(build, asked, target.clock_mhz, target.part, solution)
+    part = target.part if asked.like is None or asked.board else _part_like(build)
+    return Compiled(build, asked, target.clock_mhz, part, solution)
+
+
+def _part_like(build: Build) -> Part | None:
+    """Return a part whose cells a build like an earlier one is made of; None for plain logic."""
+    plain = build.primitives == {PORTABLE}
+    return None if plain else part_of(usual_part(build.primitives))
 
 
 @dataclass(frozen=True)
