@@ -224,6 +224,7 @@ def test_a_stop_while_modules_are_imported_is_one_line(
 ) -> None:
     code = (
         "import os, signal, sys\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # ignored under nohup
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "class Stop:\n"
         "    def find_spec(self, name, *_):\n"
