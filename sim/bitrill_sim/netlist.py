@@ -72,7 +72,7 @@ def cell_models(netlist: str, family: str = "xc7") -> str:
     """Return Verilog models of every primitive that a netlist instantiates."""
     models = MODELS[family]
     known = models.known()
-    return models.before + "\n".join(models.model(name, known) for name in cells(netlist, known))
+    return models.text(cells(netlist, known), known)
 
 
 def cells(netlist: str, known: Container[str]) -> list[str]:

@@ -6,7 +6,7 @@ their makers' manuals: ``primitives.v`` (7 series) and ``block_*.v``.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -38,6 +38,17 @@ class CellModels:
         """The Verilog of a cell."""
         write = self.written.get(name)
         return known[name] if write is None else write(known[name])
+
+    def text(self, cells: Iterable[str], known: Mapping[str, str]) -> str:
+        """The Verilog of cells, and of those that their models are made of (Gowin's MUX2)."""
+        models: dict[str, str] = {}
+        wanted = list(cells)
+        while wanted:
+            name = wanted.pop()
+            if name not in models:
+                models[name] = self.model(name, known)
+                wanted += sorted(set(re.findall(r"\w+", models[name])) & known.keys())
+        return self.before + "\n".join(models[name] for name in sorted(models))
 
 
 def library(models: CellModels) -> dict[str, str]:

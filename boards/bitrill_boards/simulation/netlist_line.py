@@ -141,9 +141,7 @@ def models(netlist: str, family: str, pll: Pll | None) -> str:
     known = models_of.known()
     if pll is not None:
         known[pll.cell] = pll_model(pll)
-    return models_of.before + "\n".join(
-        models_of.model(name, known) for name in cells(netlist, known)
-    )
+    return models_of.text(cells(netlist, known), known)
 
 
 def pll_model(pll: Pll) -> str:
