@@ -18,8 +18,9 @@ from bitrill_sim import Dut, kept, verify, verilator
 from bitrill_sim.contents import separate
 from bitrill_sim.tools import Command
 from sim.data import frames
+from support import nightly
 
-ENGINES: tuple[Engine, ...] = ("verilator", "cocotb")
+ENGINES = ["verilator", *nightly("cocotb")]
 
 
 def retrained(graph: Graph) -> Graph:
