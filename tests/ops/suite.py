@@ -54,7 +54,7 @@ class OperatorSuite(ABC):
         """The result of ``op`` for one frame (nested lists of integers), computed independently."""
 
     def test_rows_like_the_whole_schedule(self, op: Operator) -> None:
-        """Where an operator says that it goes by rows, a high image's rules are those of rows."""
+        """A high image's rules are those of rows, if the operator says that it goes by rows."""
         if not op.by_rows or len(op.x.shape) != 3:
             return
         for height in (41, 44):

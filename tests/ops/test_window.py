@@ -128,7 +128,7 @@ def test_the_interval_counts_what_windows_wait_for(
     dilation: tuple[int, ...],
     cycles: int,
 ) -> None:
-    """As the timing of whole networks has it; of two beats a pixel at most twice that."""
+    """The interval is that of the whole network; of two beats a pixel at most twice that."""
     op = window((*shape, 2), kernel, stride, 2, dilation=dilation)
     assert op.interval == predict(alone(op)).ii == cycles
     halves = op.replace(impl=Impl(simd=1, pe=1))

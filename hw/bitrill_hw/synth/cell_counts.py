@@ -6,6 +6,7 @@ the other families are in `cell_families`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -51,7 +52,7 @@ NOTES = frozenset(("$scopeinfo", "$print", "$check"))
 
 
 @dataclass(frozen=True)
-class Counts:
+class Counts(ABC):
     """Cells that a design takes of a part; each family's rows add fields of its own.
 
     ``lut``: LUTs as Yosys wrote them; ``lcs``: LUTs of the part that are taken, carry cells and
@@ -81,9 +82,9 @@ class Counts:
         every = {"lcs": (self.lcs, part.lcs), "ff": (self.ff, part.ff), **self.blocks(part)}
         return {k: (used, have) for k, (used, have) in every.items() if used or have}
 
+    @abstractmethod
     def blocks(self, part: Part) -> dict[str, tuple[float, int]]:
         """The same of memories and multipliers."""
-        raise NotImplementedError
 
     def excess(self, part: Part) -> list[str]:
         """Names of the resources that the part lacks."""

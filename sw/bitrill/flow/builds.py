@@ -13,6 +13,7 @@ from ..errors import StorageError
 from ..exact import rational
 from ..folding.fold import folding_of
 from ..ir import Graph, Primitives, Stage, serialisation, verify
+from ..parts.devices import PORTABLE
 from ..provenance import fingerprint, is_ours, remember
 from ..resources.estimate import Resources, network_resources
 from ..runtime import register_map
@@ -50,6 +51,11 @@ class Build:
     def primitives(self) -> frozenset[Primitives]:
         """Families whose cells the design is made of; ``portable``: plain logic."""
         return frozenset(n.folded.primitives for n in self.graph.nodes)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the design is plain logic, for any part."""
+        return self.primitives == {PORTABLE}
 
     def board_folder(self, board: str) -> Path:
         """The folder in which the verb `build` leaves a board's files."""

@@ -155,9 +155,8 @@ def compile(
     asked = CompileOptions(**options)
     check_target(Path(out))
     target = _target(asked)
-    progress(
-        f"compiling {f'for {target.name}' if asked.like is None else f'like {asked.like}'}", 0, 0
-    )
+    aim = f"for {target.name}" if asked.like is None else f"like {asked.like}"
+    progress(f"compiling {aim}", 0, 0)
     checkpoints = Path(out) / "checkpoints" if asked.checkpoints else None
     imported = load(model, asked.raw_input, asked.input_scale, asked.input_offset)
     start = to_integer(imported, top=asked.top, checkpoints=checkpoints)
@@ -174,8 +173,7 @@ def compile(
 
 def _part_like(build: Build) -> Part | None:
     """Return a part whose cells a build like an earlier one is made of; None for plain logic."""
-    plain = build.primitives == {PORTABLE}
-    return None if plain else part_of(usual_part(build.primitives))
+    return None if build.plain else part_of(usual_part(build.primitives))
 
 
 @dataclass(frozen=True)
@@ -249,26 +247,24 @@ def _goals(graph: Graph, asked: CompileOptions, target: _Target) -> list[Goal]:
     """What to search for, the first that fits counts."""
     part = target.part
     if target.board is not None:
-        return [Goal(part, fps) for fps in _rates(graph, asked, target)]
+        rates = _rates(graph, target.board, target.clock_mhz) if asked.fps is None else [asked.fps]
+        return [Goal(part, fps) for fps in rates]
     if asked.part is not None and part is not None:
         return [Goal(part, asked.fps)]
     return usual_goals(graph, part, asked.fps)
 
 
-def _rates(graph: Graph, asked: CompileOptions, target: _Target) -> list[float | None]:
-    """Frames a second to try on a board; None: as fast as fits.
+def _rates(graph: Graph, board: Board, clock_mhz: float) -> list[float | None]:
+    """Frames a second to try on a board if no rate is asked for; None: as fast as fits.
 
-    If no rate is asked for: what its link can deliver, and on a small board at least a frame every
-    `MOST_CYCLES` cycles.
+    What its link can deliver, and on a small board at least a frame every `MOST_CYCLES` cycles.
     """
-    if asked.fps is not None or target.board is None:
-        return [asked.fps]
     from bitrill_boards.roofline import links
 
-    link = min(links(target.board, graph, target.clock_mhz).values())
-    if target.board.zynq:
+    link = min(links(board, graph, clock_mhz).values())
+    if board.zynq:
         return [link, None]
-    return [max(link, target.clock_mhz * 1e6 / MOST_CYCLES), link, None]
+    return [max(link, clock_mhz * 1e6 / MOST_CYCLES), link, None]
 
 
 def _require_rate(graph: Graph, asked: CompileOptions, predicted: Timing, clock_mhz: float) -> None:

@@ -110,8 +110,7 @@ def synth(
     if check:
         work = (folder / "check").absolute()
         checked = _check(built, report, work, check, seed, progress)
-    plain = built.primitives == {"portable"}
-    done = Synthesised(report, checked, plain=plain, assumed=named is None)
+    done = Synthesised(report, checked, plain=built.plain, assumed=named is None)
     write_json(folder / "synth.json", done.to_json())
     return done
 

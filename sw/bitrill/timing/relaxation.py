@@ -5,6 +5,7 @@ forwards, then backwards, so a delay travels downstream and a stall upstream in 
 rules out of streams that have changed are applied, and only streams that are raised are copied.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Protocol, TypeAlias
 
@@ -39,7 +40,40 @@ class Observer(Protocol):
         """Note that one event of a stream raised its events ``first .. stop - 1``."""
 
 
-class Relaxation:
+class Sweeps(ABC):
+    """Visits of all streams, there and back, until nothing is left to raise.
+
+    ``excess``: most time by which an event that was looked at passed its latest time.
+    """
+
+    excess: int
+    _order: list[int]
+
+    def settle(self, sweeps: int) -> bool | None:
+        """Raise times for at most ``sweeps`` sweeps; return whether they keep all rules.
+
+        Returns None as soon as an event passes its latest time.
+        """
+        if self.excess:
+            return None
+        for _ in range(sweeps):
+            moved = False
+            for s in self._order:
+                if self._visit(s):
+                    moved = True
+                    if self.excess:
+                        return None
+            if not moved:
+                return True
+            self._order.reverse()
+        return False
+
+    @abstractmethod
+    def _visit(self, s: int) -> bool:
+        """Apply the rules that wait on stream ``s``; return whether anything was raised."""
+
+
+class Relaxation(Sweeps):
     """Raises given times to the least that keep all rules.
 
     Times count in units of ``1 / unit`` cycles; event k of frame f happens at ``f * period +
@@ -79,25 +113,6 @@ class Relaxation:
             span = self._apply(number, (0, system.sizes[rule.src] - 1))
             if span:
                 self._raised(rule.dst, self._chain(rule.dst, span))
-
-    def settle(self, sweeps: int) -> bool | None:
-        """Raise times for at most ``sweeps`` sweeps; return whether they keep all rules.
-
-        Returns None as soon as an event passes its latest time.
-        """
-        if self.excess:
-            return None
-        for _ in range(sweeps):
-            moved = False
-            for s in self._order:
-                if self._visit(s):
-                    moved = True
-                    if self.excess:
-                        return None
-            if not moved:
-                return True
-            self._order.reverse()
-        return False
 
     def _visit(self, s: int) -> bool:
         """Raise a stream by its rules; return whether it was raised."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from .latest import first_waiting
-from .relaxation import NEVER
+from .relaxation import NEVER, Sweeps
 from .rows import Pairs, RowRule, Rows, alike, even, hashed, row_rule, slots_rule
 
 
@@ -110,7 +110,7 @@ class RowSystem:
         return [even(n, rows, unit) for n, rows in zip(self.sizes, self.counts, strict=True)]
 
 
-class RowRelaxation:
+class RowRelaxation(Sweeps):
     """Raises given times to the least that keep all rules; parameters as of `Relaxation`.
 
     ``streams``: those that others may have to wait for at first; None: all.
@@ -141,24 +141,6 @@ class RowRelaxation:
             raised = self._apply(number, np.ones(system.counts[rule.src], bool))
             if raised is not None:
                 self._raised(rule.dst, self._chain(rule.dst, raised))
-
-    def settle(self, sweeps: int) -> bool | None:
-        """Raise times for at most ``sweeps`` sweeps; return whether they keep all rules.
-
-        Returns None as soon as an event passes its latest time.
-        """
-        if self.excess:
-            return None
-        for _ in range(sweeps):
-            moved = False
-            for s in self._order:
-                moved |= self._visit(s)
-                if self.excess:
-                    return None
-            if not moved:
-                return True
-            self._order.reverse()
-        return False
 
     def _visit(self, s: int) -> bool:
         raised = None
