@@ -57,6 +57,7 @@ def test_compiling_again_removes_the_trace(build: Path, model: Path) -> None:
     assert not (build / "trace.npz").exists()
 
 
+@pytest.mark.nightly
 def test_waves_are_those_of_the_frames(whole: flow.Compiled, tmp_path: Path) -> None:
     file = tmp_path / "w" / "wave.vcd"
     done = flow.trace(whole.build, frames(2), wave=file, out=tmp_path / "t")

@@ -68,6 +68,9 @@ def threshold(x: IntType, style: str, **more: Any) -> Threshold:
     return node(Threshold, t, thresholds=limits, inverted=inverted, out=out, style=style, **more)
 
 
+NIGHTLY = ("block memory", "cells")
+"""Cases that take as long as ten others, and differ from them in their memory or cells alone."""
+
 CASES: dict[str, tuple[str, Operator]] = {
     "folded, all bits": ("matvec", matrix(30, pe=1)),
     "block memory": ("matvec", matrix(25, simd=1, memory="block")),
@@ -142,7 +145,9 @@ def frames(op: Operator) -> tuple[np.ndarray, ...]:
     return tuple(out)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.nightly if n in NIGHTLY else ()) for n in CASES]
+)
 def test_golden_equals_python_and_hardware_equals_golden(name: str) -> None:
     kind, op = CASES[name]
     xs = frames(op)

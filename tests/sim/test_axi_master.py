@@ -20,6 +20,7 @@ from support import HANG_SECONDS, ROOT
 pytest.importorskip("cocotbext.axi", reason="cocotbext-axi comes with the extra 'dev'")
 
 
+@pytest.mark.nightly
 def test_another_master_agrees(work: Path, tmp_path: Path) -> None:
     import cocotb_tools.config
     from cocotb_tools.check_results import get_results

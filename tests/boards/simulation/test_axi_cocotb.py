@@ -81,7 +81,7 @@ def simulate(
 
 @pytest.mark.parametrize(
     ("n", "pause"),
-    [(100, 0.2), *(pytest.param(1000, p, marks=pytest.mark.nightly) for p in (0.0, 0.2, 0.5))],
+    [(50, 0.2), *(pytest.param(1000, p, marks=pytest.mark.nightly) for p in (0.0, 0.2, 0.5))],
 )
 def test_mnist_images_come_back_bit_for_bit(
     trained: Case, tmp_path: Path, n: int, pause: float, monkeypatch: pytest.MonkeyPatch

@@ -109,7 +109,9 @@ def test_what_cannot_be_unrolled_is_refused(op: MatVec, message: str) -> None:
     "op",
     [
         unrolled(9, 30).replace(impl=Impl(pe=9, simd=30, style="unrolled", primitives="xc7")),
-        matvec(8, 32, 2, 4, primitives="xc7", memory="block"),
+        pytest.param(
+            matvec(8, 32, 2, 4, primitives="xc7", memory="block"), marks=pytest.mark.nightly
+        ),
         matvec(9, 24, 3, 2, TERNARY, IntType(0, 3), primitives="xc7", memory="block"),
     ],
     ids=["unrolled", "folded", "folded, no powers of two"],
