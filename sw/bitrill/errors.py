@@ -14,12 +14,19 @@ BitrillError
 └── SimulationTimeout        a stream that stalled past its bound of cycles     exit 4
 """
 
+import difflib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 # a program that sets up no logging sees nothing, not even Python's lines for warnings
 logging.getLogger("bitrill").addHandler(logging.NullHandler())
+
+
+def meant(value: object, known: Sequence[str]) -> str:
+    """Write ``"; did you mean 'x'?"``, or nothing if no known name is near."""
+    near = difflib.get_close_matches(str(value), known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 class BitrillError(Exception):

@@ -7,7 +7,8 @@ from bitrill.cli import parser
 from cli.conftest import Run
 
 VERBS = (
-    "train, check, inspect, compile, run, trace, verify, synth, boards, build, flash, drive, doctor"
+    "train, compress, check, inspect, compile, run, trace, verify, synth, boards, build, flash,"
+    " drive, doctor"
 )
 
 

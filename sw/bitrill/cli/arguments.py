@@ -106,6 +106,15 @@ _TRAIN = (
     argument("--std", type=number, metavar="D", help="divides x - M; 0.5 if not given"),
     argument("--resume", action="store_true", help="go on from the checkpoint in DIR"),
 )
+_COMPRESS = (
+    argument("recipe", metavar="RECIPE.toml", help="data, network, hardware and steps"),
+    argument("--out", required=True, metavar="DIR", help="for model.onnx, steps.json, checkpoints"),
+    argument(
+        "--redo",
+        action="store_true",
+        help="where the recipe has changed since DIR was begun, do the steps from there on again",
+    ),
+)
 _FILE = (
     argument("model", metavar="MODEL", help="a QONNX file"),
     argument("--raw-input", metavar="TYPE", help="take raw integers, such as uint8"),
@@ -279,6 +288,7 @@ JSON = argument("--json", action="store_true", help="print one JSON object")
 
 VERBS: dict[str, tuple[str, tuple[Argument, ...]]] = {
     "train": ("train a network with Brevitas and export it", _TRAIN),
+    "compress": ("quantize, prune and shrink a torch module step by step", _COMPRESS),
     "check": ("compare a model file with outputs recorded elsewhere", _CHECK),
     "inspect": ("print a model at each stage, or every reason why it is refused", _MODEL),
     "compile": ("compile a model to Verilog", _COMPILE),

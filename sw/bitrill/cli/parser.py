@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .. import __version__
-from ..errors import SpecError
+from ..errors import SpecError, meant
 from .arguments import JSON, VERBS
 
 
@@ -28,12 +27,6 @@ class Parser(argparse.ArgumentParser):
             raise SpecError(
                 f"{name} must be one of {', '.join(choices)}, not {value!r}{meant(value, choices)}"
             )
-
-
-def meant(value: object, known: Sequence[str]) -> str:
-    """Write ``"; did you mean 'x'?"``, or nothing if no known name is near."""
-    near = difflib.get_close_matches(str(value), known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

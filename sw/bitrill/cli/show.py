@@ -22,6 +22,11 @@ def trained(done: flow.Trained) -> str:
     )
 
 
+def compressed(done: flow.Compressed) -> str:
+    model = done.model or "none was written, since not every layer is quantized"
+    return "\n".join([*map(table, done.tables()), f"model: {model}"])
+
+
 def checked(done: flow.Checked) -> str:
     verdict = "the file is the network that was recorded"
     if not done.ok:
@@ -229,6 +234,7 @@ def driven(done: flow.Driven) -> str:
 
 TEXTS: dict[str, Callable[[Any], str]] = {
     "train": trained,
+    "compress": compressed,
     "check": checked,
     "inspect": inspected,
     "compile": compiled,

@@ -17,6 +17,7 @@ from .builds import Build, load_build
 from .checking import Checked, check
 from .compile_options import CompileOptions
 from .compiling import Compiled, compile
+from .compressing import Compressed, compress
 from .doctor import Diagnosis, doctor
 from .inspection import Inspection, Layer, inspect
 from .result import Result
@@ -34,6 +35,7 @@ __all__ = [
     "Checked",
     "CompileOptions",
     "Compiled",
+    "Compressed",
     "Diagnosis",
     "Driven",
     "Flashed",
@@ -50,6 +52,7 @@ __all__ = [
     "build",
     "check",
     "compile",
+    "compress",
     "doctor",
     "drive",
     "flash",

@@ -1,0 +1,6 @@
+"""Compression of networks in torch, step by step, each one answered by accuracy and by hardware.
+
+A recipe (`recipe.Recipe`) names data, a network and steps: train, quantize, prune, share, factor,
+distil. `chain.run` takes them in order. Steps work on anybody's torch module; what libraries have
+(Brevitas, torch-pruning, tensorly) is called, and what a step does to the hardware is ours.
+"""

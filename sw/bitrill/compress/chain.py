@@ -1,0 +1,211 @@
+"""A chain of steps, run in order: checkpoints, resuming, figures after each step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import BitrillError, SpecError
+from ..progress import Progress
+from ..storage import remove, write_json
+from ..train import qonnx_export
+from . import measures, sources, training
+from .checkpoints import Checkpoints
+from .quantizers.places import is_quantized
+from .recipe import Recipe, step_json
+from .state import State, Step
+
+EXPORT_SAMPLES = 64
+"""Validation inputs on which an export is compared with torch."""
+
+COLLAPSE = 0.2
+"""Loss of accuracy in one step that is warned of."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What hardware takes for a network: by the model, folded for the recipe's rate."""
+
+    lcs: int
+    ramb18: int
+    dsp: int
+    ii: int | str
+    latency: int
+
+
+Hardware = Callable[[Path], Figures]
+"""Answers what the network in an ONNX file takes."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Figures after a step. Without quantizers everywhere there is no hardware: those are None."""
+
+    number: int
+    kind: str
+    accuracy: float
+    validation: float
+    parameters: int
+    nonzero: int
+    weight_bits: int
+    lcs: int | None = None
+    ramb18: int | None = None
+    dsp: int | None = None
+    ii: int | str | None = None
+    latency: int | None = None
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    choices: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Chain:
+    """A run of a recipe in a folder: ``run`` takes the steps that are not done yet."""
+
+    recipe: Recipe
+    folder: Path
+    hardware: Hardware
+    progress: Progress
+    redo: bool = False
+    rows: list[Row] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.files = Checkpoints(self.folder, self.recipe.to_json)
+        self.data = self.recipe.data.load(self.recipe.folder)
+
+    @property
+    def model(self) -> Path:
+        """The file of the last network that hardware can be made of."""
+        return self.folder / "model.onnx"
+
+    def run(self) -> list[Row]:
+        """Take every step; returns the figures after each."""
+        with training.seeded(self.recipe.training.seed):
+            state = self._start()
+            done = [self.files.load(k, self.redo) for k in range(1, len(self.recipe.steps) + 1)]
+            reached = next((k for k, each in enumerate(done) if each is None), len(done))
+            for k, saved in enumerate(done[:reached], 1):
+                assert saved is not None
+                self._restore(state, k, saved)
+                self.rows.append(Row(**saved["row"]))
+            if not reached:
+                remove(self.model)
+            for k in range(reached + 1, len(done) + 1):
+                self._take(state, k)
+        return self.rows
+
+    def _start(self) -> State:
+        """Make the network, and see that it takes the data and gives a number a class."""
+        module = self.recipe.model.make(self.recipe.folder, self.data)
+        check_outputs(module, self.data, "the network")
+        return State(module, self.data, self.recipe.folder, self._teacher)
+
+    def _restore(self, state: State, number: int, saved: Mapping[str, Any]) -> None:
+        """Build the network after a step from its checkpoint."""
+        step = self.recipe.steps[number - 1]
+        state.module = step.reshape(state.module, saved["choices"], state.example)
+        training.load_state(state.module, saved["module"])
+        state.module.eval()
+        state.masks = dict(saved["masks"])
+
+    def _take(self, state: State, number: int) -> None:
+        step, start = self.recipe.steps[number - 1], time.process_time()
+        head = f"step {number} of {len(self.recipe.steps)}: {step.kind}"
+        state.report = lambda what, done, total: self.progress(f"{head}, {what}", done, total)
+        state.keeper = lambda name: self.files.keeper(number, name)
+        state.notes = []
+        self.progress(head, 0, 0)
+        torch.manual_seed(step.training.seed + number)
+        try:
+            choices = step.choose(state)
+            state.module = step.reshape(state.module, choices, state.example)
+            step.tune(state, choices)
+        except BitrillError as error:
+            error.args = (f"step {number} ({step.kind}): {error}",)
+            raise
+        state.module.eval()
+        row = self._row(state, number, step, choices, time.process_time() - start)
+        self.rows.append(row)
+        saved = {"module": state.module.state_dict(), "masks": state.masks, "choices": choices}
+        self.files.save(number, {**saved, "row": asdict(row)})
+        write_json(self.folder / "steps.json", steps_json(self))
+
+    def _row(self, state: State, number: int, step: Step, choices: Any, seconds: float) -> Row:
+        """Measure the network after a step."""
+        data, module = state.data, state.module
+        figures, answer = measures.size(module), {}
+        if is_quantized(module):
+            self.progress(f"step {number}: predicting hardware", 0, 0)
+            report = qonnx_export.export(module, data.x_val[:EXPORT_SAMPLES], self.model)
+            state.notes += [note for note in report.notes if note.startswith("not imported")]
+            answer = (
+                {}
+                if state.notes[-1:] and state.notes[-1].startswith("not imported")
+                else asdict(self.hardware(self.model))
+            )
+        row = Row(
+            number,
+            step.kind,
+            measures.accuracy(module, data.x_test, data.y_test),
+            measures.accuracy(module, data.x_val, data.y_val),
+            **asdict(figures),
+            **answer,
+            seconds=round(seconds, 2),
+            choices=choices,
+        )
+        before = self.rows[-1].validation if self.rows else row.validation
+        if row.validation < before - COLLAPSE:
+            state.notes.append(
+                f"step {number} ({step.kind}) cost {100 * (before - row.validation):.0f} points of"
+                " accuracy on the validation split"
+            )
+        return Row(**{**row.__dict__, "notes": tuple(state.notes)})
+
+    def _teacher(self, reference: str) -> nn.Module:
+        """Return the network after a step of this chain, or that of a function, to learn from."""
+        number = reference.removeprefix("step ")
+        if not number.isdigit():
+            module = sources.made_by(reference, self.recipe.folder)
+            check_outputs(module, self.data, f"the teacher {reference}")
+            return module.eval()
+        state = self._start()
+        for k in range(1, int(number) + 1):
+            saved = self.files.load(k)
+            if saved is None:
+                raise SpecError(f"the teacher must be a step before this one, not {reference!r}")
+            self._restore(state, k, saved)
+        return state.module.eval()
+
+
+def check_outputs(module: nn.Module, data: sources.Data, what: str) -> None:
+    """Raise `SpecError` if a network does not take the data or gives another number of classes."""
+    was = module.training
+    try:
+        with torch.no_grad():
+            given = module.eval()(data.x_train[:2])
+    except Exception as error:  # the user's code raises what it likes
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise SpecError(f"{what} must take inputs {list(data.shape)}: {reason}") from error
+    finally:
+        module.train(was)
+    value = getattr(given, "value", given)
+    if not isinstance(value, torch.Tensor) or value.ndim != 2 or value.shape[1] < data.classes:
+        shape = list(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
+        raise SpecError(f"{what} must give [N, {data.classes}] or more outputs, not {shape}")
+
+
+def steps_json(chain: Chain) -> dict[str, object]:
+    """Return what ``steps.json`` holds."""
+    last = chain.rows[-1]
+    return {
+        "steps": [asdict(row) for row in chain.rows],
+        "model": str(chain.model) if chain.model.exists() else None,
+        "accuracy": last.accuracy,
+        "recipe": [step_json(each) for each in chain.recipe.steps],
+    }

@@ -1,0 +1,60 @@
+"""Figures of a network: accuracy, parameters, zeros, bits of its weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..train.evaluation import decisions
+from ..train.grid_weights import CodebookQuant
+from . import tracing
+from .quantizers.places import quantizing_layers
+from .quantizers.weights import BinaryQuant
+
+FLOAT_BITS = 32
+
+
+@dataclass(frozen=True)
+class Size:
+    """Weights of a network: how many, how many are not zero, bits that they take unpacked."""
+
+    parameters: int
+    nonzero: int
+    weight_bits: int
+
+
+def accuracy(module: nn.Module, x: Tensor, labels: Tensor) -> float:
+    """Return the share of inputs whose largest output is their label's, 0..1."""
+    return float((decisions(module, x) == labels).float().mean())
+
+
+def size(module: nn.Module) -> Size:
+    """Count the weights of all layers, quantized where they are; a bit width is its quantizer's.
+
+    Biases and batch norms are among the parameters, not among the bits: hardware has thresholds in
+    their place.
+    """
+    quantized = dict(quantizing_layers(module))
+    nonzero = bits = 0
+    with torch.no_grad():
+        for name, layer in tracing.weighted_layers(module):
+            values = quantized[name].quant_weight().value if name in quantized else layer.weight
+            assert isinstance(values, Tensor)
+            nonzero += int((values != 0).sum())
+            bits += values.numel() * (bits_of(layer) if name in quantized else FLOAT_BITS)
+    return Size(sum(p.numel() for p in module.parameters()), nonzero, bits)
+
+
+def bits_of(layer: Any) -> int:
+    """Return the bits of one weight of a quantized layer: of an index, where it is a codebook."""
+    quantizer = layer.weight_quant.tensor_quant
+    for part in quantizer.modules():
+        if isinstance(part, CodebookQuant):
+            return math.ceil(math.log2(len(part.centroids)))
+        if isinstance(part, BinaryQuant):
+            return 2 if part is not quantizer else 1  # a pruned one has zeros too
+    return int(layer.quant_weight().bit_width)

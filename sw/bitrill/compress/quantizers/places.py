@@ -1,0 +1,270 @@
+"""Quantizers put into a traced network: which layers' weights, and where activations.
+
+A layer with weights, an average and a sum need integers to read. Where such a node reads something
+that is not quantized, a quantizer is put behind the call that made it (a rectifier becomes part of
+it). What is added or concatenated must be on one grid, so both go through one quantizer. Maxima,
+reshaping and the like keep integers as they are.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import brevitas.nn as qnn
+import torch
+from brevitas.nn.mixin.parameter import QuantWeightMixin
+from torch import fx, nn
+from torch.nn import functional
+
+from ...errors import SpecError
+from ...train.prune import Pruned
+from .. import tracing
+from . import activations, weights
+from .table import INPUT, QuantizerTable, Row
+
+RECTIFIERS = (nn.ReLU, functional.relu, torch.relu, "relu")
+
+_KEEPING: tuple[Any, ...] = (
+    nn.MaxPool1d, nn.MaxPool2d, nn.AdaptiveMaxPool2d, nn.Flatten, nn.Unflatten, nn.Identity,
+    nn.Dropout, nn.Dropout2d, nn.Upsample, nn.ChannelShuffle, nn.PixelShuffle, nn.ZeroPad2d,
+    functional.max_pool1d, functional.max_pool2d, functional.adaptive_max_pool2d,
+    functional.dropout, functional.interpolate, functional.pad, functional.pixel_shuffle,
+    functional.channel_shuffle, torch.flatten, torch.reshape, torch.permute, torch.transpose,
+    torch.squeeze, torch.unsqueeze, torch.chunk, torch.split, operator.getitem,
+    "flatten", "view", "reshape", "squeeze", "unsqueeze", "permute", "transpose", "contiguous",
+    "chunk", "split",
+)  # fmt: skip
+"""Calls whose results are some of the integers that they read, or zeros beside them."""
+
+_AVERAGES = (
+    nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d,
+    functional.avg_pool1d, functional.avg_pool2d, functional.adaptive_avg_pool2d,
+    functional.adaptive_avg_pool1d, torch.mean, "mean",
+)  # fmt: skip
+_SUMS = (operator.add, operator.iadd, operator.sub, torch.add, torch.sub, "add", "add_", "sub")
+_PRODUCTS = (operator.mul, operator.imul, torch.mul, torch.matmul, "mul", "matmul")
+_JOINS = (torch.cat, torch.concat)
+
+_KINDS = {
+    nn.Linear: qnn.QuantLinear,
+    nn.Conv1d: qnn.QuantConv1d,
+    nn.Conv2d: qnn.QuantConv2d,
+    nn.ConvTranspose1d: qnn.QuantConvTranspose1d,
+    nn.ConvTranspose2d: qnn.QuantConvTranspose2d,
+}
+
+_LINEAR = ("in_features", "out_features")
+_CONVOLUTION = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation")
+_CONVOLUTION += ("groups", "padding_mode")
+
+
+def quantized(module: nn.Module, table: QuantizerTable) -> fx.GraphModule:
+    """Return a module with quantizers where the table wants them; it shares no layer's quantizer.
+
+    Quantizers that are there already are replaced. Raises `SpecError` for a pattern that matches no
+    layer, for a kind of layer that cannot be quantized, and for a network that cannot be traced.
+    """
+    graph = without_quantizers(tracing.trace(module))
+    layers = tracing.weighted_layers(graph)
+    table.require_matches(name for name, _ in layers)
+    odd = [
+        f"{name} ({type(layer).__name__})" for name, layer in layers if type(layer) not in _KINDS
+    ]
+    if odd:
+        known = ", ".join(kind.__name__ for kind in _KINDS)
+        raise SpecError(f"layers with weights must be of {known}, not {', '.join(odd)}")
+    _Places(graph, table).fill()
+    for name, layer in layers:
+        tracing.replace_module(graph, name, _quantized_layer(layer, table.of(name)))
+    graph.recompile()
+    return graph
+
+
+def without_quantizers(graph: fx.GraphModule) -> fx.GraphModule:
+    """Return a graph whose layers have plain weights, and rectifiers where they were quantized."""
+    for node, module in list(tracing.used_modules(graph)):
+        if isinstance(module, qnn.QuantIdentity):
+            node.replace_all_uses_with(node.args[0])  # pyright: ignore[reportArgumentType]
+            graph.graph.erase_node(node)
+        elif isinstance(module, qnn.QuantReLU):
+            tracing.replace_module(graph, str(node.target), nn.ReLU())
+        elif isinstance(module, QuantWeightMixin):
+            tracing.replace_module(graph, str(node.target), _plain_layer(module))
+    graph.delete_all_unused_submodules()
+    graph.recompile()
+    return graph
+
+
+class _Places:
+    """Puts the quantizers of activations into a graph."""
+
+    def __init__(self, graph: fx.GraphModule, table: QuantizerTable):
+        self.graph, self.table = graph, table
+        self.quantizers: set[fx.Node] = set()
+
+    def fill(self) -> None:
+        """Put every quantizer that the nodes of the graph need."""
+        for node in list(self.graph.graph.nodes):
+            if self._is(node, tracing.WEIGHTED, *_AVERAGES):
+                self._require(node.args[0])
+            elif self._is(node, *_PRODUCTS):
+                for operand in _tensors(node.args):
+                    self._require(operand)
+            elif self._is(node, *_SUMS) or self._is(node, *_JOINS):
+                self._join(node)
+            elif node.op == "output":
+                self._finish(node)
+        self.graph.graph.lint()
+
+    def _is(self, node: fx.Node, *kinds: Any) -> bool:
+        """Whether a node calls one of the functions, methods (text) or kinds of modules."""
+        if node.op == "call_module":
+            module = self.graph.get_submodule(str(node.target))
+            classes = [k for kind in kinds for k in (kind if isinstance(kind, tuple) else (kind,))]
+            return isinstance(module, tuple(k for k in classes if isinstance(k, type)))
+        return node.op in ("call_function", "call_method") and node.target in kinds
+
+    def _maker(self, node: fx.Node) -> fx.Node:
+        """Return the call that made the integers that a node gives."""
+        while node not in self.quantizers and self._is(node, *_KEEPING):
+            node = node.args[0]  # pyright: ignore[reportAssignmentType]
+        return node
+
+    def _require(self, operand: Any) -> None:
+        """Have a node's operand quantized."""
+        if not isinstance(operand, fx.Node):
+            return
+        maker = self._maker(operand)
+        if maker in self.quantizers or (self._is(maker, *_JOINS) and self._joined(maker)):
+            return
+        rectified = self._rectified(maker)
+        acts = self._row(maker).acts
+        self._put_behind(maker, activations.make(8 if acts is None else acts, rectified))
+
+    def _joined(self, node: fx.Node) -> bool:
+        return all(self._maker(n) in self.quantizers for n in _tensors(node.args))
+
+    def _rectified(self, node: fx.Node) -> bool:
+        """Whether a call's results are never negative."""
+        if self._is(node, *_AVERAGES):
+            return self._positive(self._maker(node.args[0]))  # pyright: ignore[reportArgumentType]
+        kinds = (nn.ReLU6, nn.Sigmoid, nn.Hardsigmoid, functional.relu6, torch.sigmoid, "sigmoid")
+        return self._is(node, *RECTIFIERS, *kinds, functional.hardsigmoid, functional.sigmoid)
+
+    def _put_behind(self, maker: fx.Node, quantizer: nn.Module) -> None:
+        """Put a quantizer behind a call, or in place of it if that is a rectifier."""
+        graph = self.graph.graph
+        with graph.inserting_after(maker):
+            node = graph.call_module(self._added(f"{maker.name}_quant", quantizer))
+        maker.replace_all_uses_with(node)
+        node.args = (maker,)
+        self.quantizers.add(node)
+        if self._is(maker, *RECTIFIERS):
+            node.args = (maker.args[0],)
+            graph.erase_node(maker)
+
+    def _join(self, node: fx.Node) -> None:
+        """Put all operands of a sum or a concatenation through one quantizer."""
+        operands = _tensors(node.args)
+        if len(operands) < 2:
+            return
+        makers = {self._maker(n) for n in operands}
+        if self._is(node, *_JOINS) and len(makers) == 1 and makers <= self.quantizers:
+            return
+        row = self._row(operands[0])
+        acts = row.acts if isinstance(row.acts, int) else 4
+        quantizer = activations.integers(
+            row.joins or max(acts, 4), all(map(self._positive, makers))
+        )
+        name = self._added(f"{node.name}_quant", quantizer)
+        for operand in operands:
+            with self.graph.graph.inserting_before(node):
+                new = self.graph.graph.call_module(name, (operand,))
+            node.replace_input_with(operand, new)
+            self.quantizers.add(new)
+
+    def _positive(self, maker: fx.Node) -> bool:
+        """Whether what a quantizer or a call gives is never negative."""
+        if maker in self.quantizers:
+            return isinstance(self.graph.get_submodule(str(maker.target)), qnn.QuantReLU)
+        return self._rectified(maker)
+
+    def _finish(self, node: fx.Node) -> None:
+        """Put a quantizer behind the network's result, if the table says so."""
+        result = node.args[0]
+        if not isinstance(result, fx.Node):
+            raise SpecError("the network must give one tensor, not several")
+        bits = self._row(result).output
+        if bits is not None and self._maker(result) not in self.quantizers:
+            self._put_behind(self._maker(result), activations.integers(bits, False))
+
+    def _row(self, node: fx.Node) -> Row:
+        """Return the row of the layer whose result reaches a node, or of the input."""
+        while node.op != "placeholder" and not self._is(node, tracing.WEIGHTED):
+            operands = _tensors(node.args)
+            if not operands:
+                break
+            node = operands[0]
+        return self.table.of(INPUT if node.op != "call_module" else str(node.target))
+
+    def _added(self, name: str, module: nn.Module) -> str:
+        """Add a module under a name that is free; returns the name."""
+        while hasattr(self.graph, name):
+            name += "_"
+        self.graph.add_submodule(name, module)
+        return name
+
+
+def _tensors(arguments: Any) -> list[fx.Node]:
+    """Return the nodes among a call's arguments, in lists too."""
+    found: list[fx.Node] = []
+    for a in arguments:
+        found += (
+            _tensors(a) if isinstance(a, list | tuple) else [a] if isinstance(a, fx.Node) else []
+        )
+    return found
+
+
+def _quantized_layer(layer: nn.Module, row: Row) -> nn.Module:
+    """Return a Brevitas layer with the weights of a plain one."""
+    word = row.weights or "int8"
+    given = weights.arguments(word, row.scale == "channel")
+    new = _same_layer(layer, _KINDS[type(layer)], given)  # pyright: ignore[reportArgumentType]
+    if not weights.WORDS[weights.split(word)[0]].zeros and not bool((new.weight != 0).all()):
+        new.weight_quant.tensor_quant = Pruned(new.weight_quant.tensor_quant, new.weight)
+    return new
+
+
+def _plain_layer(layer: nn.Module) -> nn.Module:
+    kind = next(plain for plain, kind in _KINDS.items() if isinstance(layer, kind))
+    return _same_layer(layer, kind, {})
+
+
+def _same_layer(layer: Any, kind: Callable[..., Any], given: dict[str, Any]) -> Any:
+    """Return a layer of another kind with the same shape, weights and bias."""
+    names = _LINEAR if isinstance(layer, nn.Linear) else _CONVOLUTION
+    if isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d):
+        names += ("output_padding",)
+    shape = {name: getattr(layer, name) for name in names}
+    new = kind(**shape, bias=layer.bias is not None, **given)
+    with torch.no_grad():
+        new.weight.copy_(layer.weight)
+        if layer.bias is not None:
+            new.bias.copy_(layer.bias)
+    return new.train(layer.training)
+
+
+def quantizing_layers(module: nn.Module) -> Iterator[tuple[str, Any]]:
+    """Yield ``(name, layer)`` of each layer whose weights are quantized."""
+    for name, each in tracing.weighted_layers(module):
+        layer: Any = each
+        if isinstance(layer, QuantWeightMixin) and layer.weight_quant.is_quant_enabled:  # pyright: ignore[reportAttributeAccessIssue]
+            yield name, layer
+
+
+def is_quantized(module: nn.Module) -> bool:
+    """Whether every layer with weights has a quantizer of them."""
+    layers = tracing.weighted_names(module)
+    return bool(layers) and len(layers) == sum(1 for _ in quantizing_layers(module))

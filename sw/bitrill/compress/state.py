@@ -1,0 +1,142 @@
+"""What passes from step to step, and what a step is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, ClassVar, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from .measures import accuracy
+from .sources import Data
+from .training import Keeper, Loop, Objective, Report, Training
+
+Choices: TypeAlias = dict[str, Any]
+"""What a step chose, as plain values: with it the step's network can be built again."""
+
+
+@dataclass
+class State:
+    """A network on its way: ``module`` on the ``data`` of a recipe.
+
+    ``masks``: which weights may be other than zero, by the name of their layer; training keeps them
+    so. ``teacher(reference)`` gives the network after an earlier step (``"step 2"``) or that of a
+    function, in evaluation mode. ``notes``: what the step wants to be known beside its figures.
+    ``folder``: where relative paths of the recipe start.
+    """
+
+    module: nn.Module
+    data: Data
+    folder: Path
+    teacher: Callable[[str], nn.Module]
+    masks: dict[str, Tensor] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    report: Report = lambda _what, _done, _all: None
+    keeper: Callable[[str], Keeper | None] = lambda _name: None
+
+    @property
+    def example(self) -> Tensor:
+        """A few inputs, for tracing."""
+        return self.data.x_train[:2]
+
+    def fit(
+        self,
+        training: Training,
+        objective: Objective | None = None,
+        *,
+        name: str = "fit",
+        before_step: Callable[[int, int], None] | None = None,
+        after_step: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Train the module on the training split; weights outside `masks` stay zero.
+
+        ``name``: of this training among those of the step, for its checkpoints.
+        """
+
+        def after(step: int, steps: int) -> None:
+            self.apply_masks()
+            if after_step is not None:
+                after_step(step, steps)
+
+        loop = Loop(
+            self.module, self.data.x_train, self.data.y_train, training, self.report, objective
+        )
+        loop.before_step, loop.after_step = before_step or loop.before_step, after
+        loop.keeper = self.keeper(name)
+        self.apply_masks()
+        loop.run()
+
+    def apply_masks(self) -> None:
+        """Set the weights outside `masks` to zero."""
+        with torch.no_grad():
+            for name, mask in self.masks.items():
+                weight_of(self.module, name).mul_(mask)
+
+    def accuracy(self) -> float:
+        """Return the share of the validation split that is decided rightly."""
+        return accuracy(self.module, self.data.x_val, self.data.y_val)
+
+
+def weight_of(module: nn.Module, name: str) -> Tensor:
+    """Return the weight of the layer of that name."""
+    weight = module.get_submodule(name).weight
+    assert isinstance(weight, Tensor)
+    return weight
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(ABC):
+    """A step of a recipe; its fields are the keys of its table, those of `Training` beside them.
+
+    ``training`` holds the recipe's ``[training]`` with what the step's own table says over it.
+
+    A step does three things in order, so that a run can be resumed without keeping code in files:
+    `choose` decides what depends on weights and data, as plain values; `reshape` builds the network
+    from these alone; `tune` sets weights. A checkpoint holds choices, weights and masks.
+    """
+
+    kind: ClassVar[str]
+    training: Training
+
+    def faults(self) -> list[str]:
+        """Return what is wrong with keys that do not go together, every reason."""
+        return []
+
+    def choose(self, state: State) -> Choices:
+        """Return what the step chooses, from the network before it and the validation split."""
+        return {}
+
+    def reshape(self, module: nn.Module, choices: Choices, example: Tensor) -> nn.Module:
+        """Return the network that the choices mean; it may be the same one, changed."""
+        return module
+
+    @abstractmethod
+    def tune(self, state: State, choices: Choices) -> None:
+        """Set the weights (and masks) of the reshaped network."""
+
+
+STEPS: dict[str, type[Step]] = {}
+
+
+def step(kind: str) -> Callable[[type[Step]], type[Step]]:
+    """Register a class as the steps of a ``kind``."""
+
+    def register(cls: type[Step]) -> type[Step]:
+        cls.kind = kind
+        STEPS[kind] = cls
+        return cls
+
+    return register
+
+
+def by_pattern(table: float | Mapping[str, float], name: str, default: float = 0.0) -> float:
+    """Return a layer's number: the one for all, or that of the last pattern that matches."""
+    if not isinstance(table, Mapping):
+        return table
+    matching = [value for pattern, value in table.items() if fnmatchcase(name, pattern)]
+    return matching[-1] if matching else default

@@ -1,0 +1,16 @@
+"""The step ``train``: the network as it is, trained on; its keys are those of `Training`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..state import Choices, State, Step, step
+
+
+@step("train")
+@dataclass(frozen=True, kw_only=True)
+class Train(Step):
+    """Trains a network, float or quantized; zeros that a step before has made stay zero."""
+
+    def tune(self, state: State, choices: Choices) -> None:
+        state.fit(self.training)

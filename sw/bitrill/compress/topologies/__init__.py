@@ -1,0 +1,12 @@
+"""Float networks by name, at the sizes of our data sets; steps quantize and compress them.
+
+Each takes a `Frame` (channels, height and width of an input, classes) and a width, and is added by
+`topology`. Those of `bitrill train` are quantized from the start; these are not.
+"""
+
+from __future__ import annotations
+
+from . import chains, residual  # noqa: F401 - they register themselves
+from .registry import TOPOLOGIES, Frame, make, topology
+
+__all__ = ["TOPOLOGIES", "Frame", "make", "topology"]

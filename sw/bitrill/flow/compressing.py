@@ -1,0 +1,111 @@
+"""The verb `compress`: steps over a torch module, each answered by accuracy and by hardware."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..lowering import to_integer
+from ..parts.devices import PORTABLE, part_of
+from ..resources.estimate import Resources, network_resources
+from ..timing.predict import predict
+from .extras import Progress, extra, logged
+from .result import Json, Result, Table, exact_number
+from .steps import Goal, fold, fold_for, load
+
+if TYPE_CHECKING:
+    from ..compress.chain import Figures, Row
+    from ..compress.recipe import Hardware
+
+
+@dataclass(frozen=True, repr=False)
+class Compressed(Result):
+    """Result of `compress`: figures after each step; ``model`` is None without quantizers."""
+
+    rows: tuple[Row, ...]
+    model: Path | None
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the test images that the last network decides rightly, 0..1."""
+        return self.rows[-1].accuracy
+
+    def summary(self) -> dict[str, object]:
+        last = self.rows[-1]
+        return {
+            "steps": len(self.rows),
+            "accuracy": f"{100 * last.accuracy:.2f} %",
+            "weights": f"{last.nonzero:,} not zero, {last.weight_bits:,} bits",
+            "LUTs": "-" if last.lcs is None else f"{last.lcs:,} (predicted)",
+            "model": self.model or "none: not every layer is quantized",
+        }
+
+    def tables(self) -> tuple[Table, ...]:
+        head = ("step", "kind", "accuracy", "validation", "parameters", "not zero", "weight bits")
+        head += ("LUTs", "RAMB18", "DSP", "cycles", "seconds")
+        rows = [
+            (
+                *(row.number, row.kind, f"{100 * row.accuracy:.2f} %"),
+                f"{100 * row.validation:.2f} %",
+                *(f"{v:,}" for v in (row.parameters, row.nonzero, row.weight_bits)),
+                *("-" if v is None else v for v in (row.lcs, row.ramb18, row.dsp, row.ii)),
+                f"{row.seconds:.1f}",
+            )
+            for row in self.rows
+        ]
+        notes = [(row.number, note) for row in self.rows for note in row.notes]
+        tables = (Table.of(head, rows, texts=2),)
+        return tables if not notes else (*tables, Table.of_texts(("step", "note"), notes))
+
+    def to_json(self) -> Json:
+        return {
+            "steps": [asdict(row) for row in self.rows],
+            "model": None if self.model is None else str(self.model),
+            "accuracy": self.accuracy,
+        }
+
+
+def compress(
+    recipe: str | Path, *, out: str | Path, redo: bool = False, progress: Progress = logged
+) -> Compressed:
+    """Run a recipe, or go on with it: ``model.onnx``, ``steps.json`` and checkpoints in ``out``.
+
+    Steps that are done are not done again. ``redo``: where the recipe has changed, do the first
+    step that differs and those behind it again; without it, that is an error.
+
+    Raises `SpecError` with all that is wrong in a recipe, its data or its network; `ToolError` if a
+    package is missing or training diverges; `UnsupportedError` for a network that hardware cannot
+    hold; `FitError` for a rate that cannot be reached.
+    """
+    with extra("compress", "compress"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Brevitas warns of optional kernels
+        from ..compress import chain as chains
+        from ..compress import recipe as recipes
+    read = recipes.load(Path(recipe))
+
+    def answer(model: Path) -> Figures:
+        return predicted_figures(model, read.hardware)
+
+    chain = chains.Chain(read, Path(out), answer, progress, redo)
+    rows = chain.run()
+    return Compressed(tuple(rows), chain.model if chain.model.exists() else None)
+
+
+def predicted_figures(model: Path, target: Hardware) -> Figures:
+    """Return what a model takes on its recipe's hardware, by the model, with no Verilog."""
+    from ..compress.chain import Figures
+
+    part = None if target.part == PORTABLE else part_of(target.part)
+    graph = to_integer(load(model))
+    if target.style == "unrolled":
+        folded = fold(graph, style="unrolled", part=part, progress=logged)
+    else:
+        folded, _ = fold_for(graph, target.clock_mhz, [Goal(part, target.fps)], progress=logged)
+    total = sum(network_resources(folded).values(), Resources())
+    timing = predict(folded)
+    return Figures(
+        total.lcs, total.bram18, total.dsp, exact_number(Fraction(timing.ii)), timing.latency
+    )

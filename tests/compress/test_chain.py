@@ -1,0 +1,177 @@
+"""A chain of steps on a network that is not ours: figures, stops, resuming, hardware."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from bitrill import flow
+from bitrill.compress import chain as chains
+from bitrill.compress import recipe as recipes
+from bitrill.compress.quantizers.places import quantized
+from bitrill.compress.quantizers.table import QuantizerTable, Row
+from bitrill.errors import SpecError, StorageError
+from compress import users_net
+
+HERE = Path(__file__).parent
+
+CHAIN = """
+[data]
+name = "digits"
+[model]
+module = "net.py:make"
+[hardware]
+fps = 2000
+[training]
+epochs = 2
+batch = 16
+learning_rate = 0.01
+[[step]]
+kind = "train"
+[[step]]
+kind = "quantize"
+epochs = 1
+[step.layers]
+"*" = { weights = "int4", acts = 4 }
+"stem" = { weights = "ternary", scale = "channel" }
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recipe")
+    (path / "net.py").write_text((HERE / "users_net.py").read_text())
+    (path / "recipe.toml").write_text(CHAIN)
+    return path
+
+
+@pytest.fixture(scope="module")
+def done(folder: Path) -> flow.Compressed:
+    return flow.compress(folder / "recipe.toml", out=folder / "out")
+
+
+def test_each_step_tells_accuracy_and_hardware(done: flow.Compressed, folder: Path) -> None:
+    train, quantize = done.rows
+    assert train.accuracy > 0.6
+    assert train.lcs is None, "floats have no hardware"
+    assert quantize.accuracy > 0.6
+    assert quantize.lcs
+    assert quantize.ramb18 is not None
+    stem = 4 * 9
+    count = (quantize.weight_bits + 2 * stem) // 4
+    assert train.weight_bits == 32 * count
+    written = json.loads((folder / "out" / "steps.json").read_text())
+    assert [row["kind"] for row in written["steps"]] == ["train", "quantize"]
+    assert written["accuracy"] == done.accuracy == quantize.accuracy
+    assert len(str(done)) < 400
+
+
+def test_its_figures_are_those_of_compile(done: flow.Compressed, tmp_path: Path) -> None:
+    compiled = flow.compile(done.model, out=tmp_path / "b", part="xc7z020clg400-1", fps=2000)
+    last = done.rows[-1]
+    assert (last.lcs, last.ramb18) == (compiled.resources.lcs, compiled.resources.ramb18)
+    assert (last.ii, last.latency) == (
+        compiled.build.predicted.ii,
+        compiled.build.predicted.latency,
+    )
+    assert flow.verify(compiled.build.folder, data="digits", samples=2).mismatches == 0
+
+
+def test_a_stop_in_the_middle_of_a_step_changes_nothing(
+    done: flow.Compressed, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = folder / "stopped"
+
+    def stop(step: str, done: int, total: int) -> None:
+        if "step 2" in step and "epoch 1" in step and done == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        flow.compress(folder / "recipe.toml", out=out, progress=stop)
+    assert (out / "step-1.pt").exists()
+    assert not (out / "step-2.pt").exists()
+    trained = []
+    monkeypatch.setattr(
+        chains.Chain,
+        "_take",
+        lambda self, s, k, take=chains.Chain._take: (trained.append(k), take(self, s, k)),
+    )
+    again = flow.compress(folder / "recipe.toml", out=out)
+    assert trained == [2]
+    timeless = [[{**r.__dict__, "seconds": 0} for r in each.rows] for each in (again, done)]
+    assert timeless[0] == timeless[1]
+    assert (out / "model.onnx").read_bytes() == (folder / "out" / "model.onnx").read_bytes()
+
+
+def test_a_finished_chain_is_not_taken_again(
+    done: flow.Compressed, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chains.Chain, "_take", lambda *_: pytest.fail("a step was taken"))
+    again = flow.compress(folder / "recipe.toml", out=folder / "out")
+    assert [r.__dict__ for r in again.rows] == [r.__dict__ for r in done.rows]
+
+
+def test_another_recipe_s_checkpoint_is_named(done: flow.Compressed, folder: Path) -> None:
+    other = folder / "other.toml"
+    other.write_text(CHAIN.replace('weights = "int4"', 'weights = "int3"'))
+    with pytest.raises(SpecError, match=r"step-2.pt is of another recipe: step 2.layers.*int4"):
+        flow.compress(other, out=folder / "out")
+
+
+def test_a_damaged_checkpoint_is_named(done: flow.Compressed, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "step-1.pt").write_bytes((folder / "out" / "step-1.pt").read_bytes()[:-100])
+    with pytest.raises(StorageError, match=r"step-1.pt must be a whole checkpoint"):
+        flow.compress(folder / "recipe.toml", out=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            'kind = "train"',
+            'kind = "trian"',
+            "step 1: kind must be one of .*; did you mean 'train'",
+        ),
+        ("epochs = 1", "epoch = 1", r"step 2 \(quantize\): unknown key 'epoch'; did you mean"),
+        ("epochs = 1", "epochs = -1", "step 2.epochs must be from 0 to 100000, not -1"),
+        ('"int4"', '"int9"', "weights must be int2 to int8, not 'int9'"),
+        ("fps = 2000", "", "either fps or style = 'unrolled' must be given"),
+        ("[hardware]\nfps = 2000", "", r"table \[hardware\] must be given"),
+        ('"digits"', '"digit"', "name must be one of .*; did you mean 'digits'"),
+        ('"stem" =', '"steam" =', "'steam' matches no layer; did you mean 'stem'"),
+        ("net.py:make", "net.py:mak", "net.py must have a function mak"),
+        ("net.py:make", "nett.py:make", "there is no such file"),
+        ("net.py:make", "net.py:Branching", "net.py:.*if x.sum"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    old: str, new: str, message: str, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "net.py").write_text((folder / "net.py").read_text())
+    assert old in CHAIN
+    text = CHAIN.replace(old, new).replace("epochs = 2", "epochs = 0")
+    (tmp_path / "r.toml").write_text(text)
+    with pytest.raises((SpecError, StorageError), match=message) as error:
+        flow.compress(tmp_path / "r.toml", out=tmp_path / "out")
+    assert "\n" not in str(error.value)
+
+
+def test_all_faults_of_a_recipe_are_told_at_once() -> None:
+    tables = {"data": {"name": "x"}, "model": {}, "step": [{"kind": "train", "epochs": "many"}]}
+    with pytest.raises(SpecError) as error:
+        recipes.parse(tables, Path())
+    assert len(error.value.details["faults"]) == 4
+
+
+def test_quantizers_stand_where_integers_are_needed() -> None:
+    torch.manual_seed(1)
+    graph = quantized(users_net.Net(), QuantizerTable({"*": Row(weights="int3", acts=3)}))
+    names = [str(n.target) for n in graph.graph.nodes if n.op == "call_module"]
+    assert names.count("add_quant") == 2, "both sides of a sum go through one quantizer"
+    assert names[0] == "x_quant"
+    assert not any("relu" in n and not n.endswith("quant") for n in names)
+    kinds = {n: type(graph.get_submodule(n)).__name__ for n in names}
+    assert kinds["stem"] == "QuantConv2d"
+    assert kinds["head"] == "QuantLinear"
