@@ -3,6 +3,7 @@
 #   make demo      train, compile, verify every test image in RTL, synthesise; one table
 #   make test      lint and the test suite
 #   make nightly   the tests that are too long for every run
+#   make methods   a table of all methods of training and compression; hours, can be stopped
 #   make bench     speed and size of the golden model and the compiler
 #   make clock     networks placed and routed on small boards; installs nextpnr, some minutes
 #   make boards    bitstreams of a trained network for small boards, the netlist of one simulated, and
@@ -17,7 +18,7 @@ export BITRILL_DATA ?= $(abspath ../shared/data)
 endif
 BENCH_MODEL ?= $(wildcard ../shared/models/TFC_1W1A.onnx)
 
-.PHONY: demo test nightly bench clock boards lint warm setup clean
+.PHONY: demo test nightly methods bench clock boards lint warm setup clean
 
 demo: setup
 	@$(BIN)/python examples/demo.py --out build/demo
@@ -28,6 +29,10 @@ test: setup
 
 nightly: setup
 	$(BIN)/python -m pytest -n 2 -m nightly
+
+# each method of training and compression on small networks, hours; goes on where it was stopped
+methods: setup
+	$(BIN)/python benchmarks/methods.py --page docs/results/methods.md
 
 bench: setup
 	$(BIN)/python benchmarks/golden.py

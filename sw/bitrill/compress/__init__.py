@@ -4,3 +4,9 @@ A recipe (`recipe.Recipe`) names data, a network and steps: train, quantize, pru
 distil. `chain.run` takes them in order. Steps work on anybody's torch module; what libraries have
 (Brevitas, torch-pruning, tensorly) is called, and what a step does to the hardware is ours.
 """
+
+import warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # Brevitas warns of kernels that are optional
+    import brevitas.graph  # noqa: F401

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..lowering import to_integer
 from ..parts.devices import PORTABLE, part_of
@@ -69,10 +69,15 @@ class Compressed(Result):
 
 
 def compress(
-    recipe: str | Path, *, out: str | Path, redo: bool = False, progress: Progress = logged
+    recipe: str | Path | Mapping[str, Any],
+    *,
+    out: str | Path,
+    redo: bool = False,
+    progress: Progress = logged,
 ) -> Compressed:
     """Run a recipe, or go on with it: ``model.onnx``, ``steps.json`` and checkpoints in ``out``.
 
+    ``recipe``: a TOML file, or its tables; relative paths start at the file, or where Python runs.
     Steps that are done are not done again. ``redo``: where the recipe has changed, do the first
     step that differs and those behind it again; without it, that is an error.
 
@@ -80,11 +85,11 @@ def compress(
     package is missing or training diverges; `UnsupportedError` for a network that hardware cannot
     hold; `FitError` for a rate that cannot be reached.
     """
-    with extra("compress", "compress"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Brevitas warns of optional kernels
+    with extra("compress", "compress"):
         from ..compress import chain as chains
         from ..compress import recipe as recipes
-    read = recipes.load(Path(recipe))
+    tables = isinstance(recipe, Mapping)
+    read = recipes.parse(recipe, Path()) if tables else recipes.load(Path(recipe))
 
     def answer(model: Path) -> Figures:
         return predicted_figures(model, read.hardware)
