@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -175,3 +176,29 @@ def test_quantizers_stand_where_integers_are_needed() -> None:
     kinds = {n: type(graph.get_submodule(n)).__name__ for n in names}
     assert kinds["stem"] == "QuantConv2d"
     assert kinds["head"] == "QuantLinear"
+
+
+def test_folds_hold_back_each_training_image_once(folder: Path, tmp_path: Path) -> None:
+    tables = tomllib.loads(
+        CHAIN.replace("epochs = 2", "epochs = 1").replace("epochs = 1", "epochs = 0")
+    )
+    tables["model"]["module"] = str(folder / "net.py") + ":make"
+    tables["data"]["folds"], tables["step"] = 3, tables["step"][:1]
+    read = recipes.parse(tables, folder)
+    parts = [each.data.load(folder) for each, _ in recipes.folds(read, tmp_path)]
+    assert sum(len(p.x_val) for p in parts) == 1437
+    together = torch.cat([p.x_val for p in parts]).flatten(1)
+    assert torch.equal(together.sum(0), (parts[0].x_train.sum(0) + parts[0].x_val.sum(0)).flatten())
+    done = flow.compress(tables, out=tmp_path)
+    assert done.rows[0].spread is not None
+    single = [json.loads((tmp_path / f"fold-{k}" / "steps.json").read_text()) for k in (1, 2, 3)]
+    assert done.accuracy == pytest.approx(sum(s["accuracy"] for s in single) / 3)
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    with pytest.raises(SpecError, match=r"training: device must be there, and 'cuda:7' is not"):
+        recipes.make_step(
+            {"kind": "train"},
+            recipes.read(recipes.Training, {"device": "cuda:7"}, "training"),
+            "step 1",
+        )

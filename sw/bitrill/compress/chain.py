@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,10 @@ Hardware = Callable[[Path], Figures]
 
 @dataclass(frozen=True)
 class Row:
-    """Figures after a step. Without quantizers everywhere there is no hardware: those are None."""
+    """Figures after a step. Without quantizers everywhere there is no hardware: those are None.
+
+    ``spread``: standard deviation of the accuracy over folds, None where there is one chain.
+    """
 
     number: int
     kind: str
@@ -62,6 +66,7 @@ class Row:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     choices: Mapping[str, Any] = field(default_factory=dict)
+    spread: float | None = None
 
 
 @dataclass
@@ -165,7 +170,7 @@ class Chain:
                 f"step {number} ({step.kind}) cost {100 * (before - row.validation):.0f} points of"
                 " accuracy on the validation split"
             )
-        return Row(**{**row.__dict__, "notes": tuple(state.notes)})
+        return replace(row, notes=tuple(state.notes))
 
     def _teacher(self, reference: str) -> nn.Module:
         """Return the network after a step of this chain, or that of a function, to learn from."""
@@ -209,3 +214,20 @@ def steps_json(chain: Chain) -> dict[str, object]:
         "accuracy": last.accuracy,
         "recipe": [step_json(each) for each in chain.recipe.steps],
     }
+
+
+def averaged(folds: list[list[Row]]) -> list[Row]:
+    """Return the first fold's rows with the mean accuracies of all folds, and their spread."""
+    if len(folds) == 1:
+        return folds[0]
+
+    def mean(rows: tuple[Row, ...]) -> Row:
+        accuracies = [row.accuracy for row in rows]
+        return replace(
+            rows[0],
+            accuracy=statistics.mean(accuracies),
+            validation=statistics.mean(row.validation for row in rows),
+            spread=statistics.stdev(accuracies),
+        )
+
+    return [mean(rows) for rows in zip(*folds, strict=True)]

@@ -147,3 +147,13 @@ def make_step(table: object, training: Training, where: str) -> Step:
     if faults:
         raise SpecError("; ".join(faults), faults=faults)
     return step  # pyright: ignore[reportPossiblyUnboundVariable]
+
+
+def folds(recipe: Recipe, out: Path) -> list[tuple[Recipe, Path]]:
+    """Return the chains of a recipe with their folders: one, or one for each fold of its data."""
+    if recipe.data.folds is None:
+        return [(recipe, out)]
+    numbers = range(1, recipe.data.folds + 1)
+    return [
+        (replace(recipe, data=replace(recipe.data, fold=k)), out / f"fold-{k}") for k in numbers
+    ]

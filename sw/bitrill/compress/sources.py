@@ -28,7 +28,9 @@ class DataSource:
 
     ``x_*``: floats ``[N, *shape]``; ``y_*``: classes, integers ``[N]``. ``validation``: share of
     the training images that choices follow, drawn by ``seed`` and never trained on. ``limit``:
-    training images that are used at most, the first ones behind that draw.
+    training images that are used at most, the first ones behind that draw. ``folds``: so many
+    chains are run, each with another part of the training images for validation, and figures are
+    means over them (for sets so small that one part says little).
     """
 
     name: str | None = None
@@ -39,6 +41,8 @@ class DataSource:
     validation: float = number(0.1, low=0, high=0.9)
     limit: int | None = number(None, low=2, high=1 << 40)
     seed: int = number(0, low=0, high=1 << 62)
+    folds: int | None = number(None, low=2, high=100)
+    fold: int = number(1, low=1, high=100)
 
     def __post_init__(self) -> None:
         files = [key for key in ARRAYS if getattr(self, key) is not None]
@@ -58,11 +62,20 @@ class DataSource:
         x, y, x_test, y_test = (torch.from_numpy(np.ascontiguousarray(a)) for a in arrays)
         return self._split(x.float(), y.long(), x_test.float(), y_test.long())
 
+    def _held(self, order: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the indices that are held back for validation, and those that are trained on."""
+        if self.folds is None:
+            kept = int(len(order) * self.validation)
+            return order[:kept], order[kept:][: self.limit]
+        parts = list(order.tensor_split(self.folds))
+        held = parts.pop(self.fold - 1)
+        return held, torch.cat(parts)[: self.limit]
+
     def _split(self, x: Tensor, y: Tensor, x_test: Tensor, y_test: Tensor) -> Data:
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(self.seed))
-        kept = int(len(x) * self.validation)
-        held, used = order[:kept], order[kept:][: self.limit]
-        if self.validation and not kept:
+        held, used = self._held(order)
+        kept = len(held)
+        if not kept and (self.validation or self.folds):
             raise SpecError(f"validation must keep at least one of {len(x)} training images")
         x_val, y_val = (x[held], y[held]) if kept else (x[used], y[used])
         return Data(x[used], y[used], x_val, y_val, x_test, y_test)

@@ -75,7 +75,8 @@ class State:
         """Set the weights outside `masks` to zero."""
         with torch.no_grad():
             for name, mask in self.masks.items():
-                weight_of(self.module, name).mul_(mask)
+                weight = weight_of(self.module, name)
+                weight.mul_(mask.to(weight.device))
 
     def accuracy(self) -> float:
         """Return the share of the validation split that is decided rightly."""

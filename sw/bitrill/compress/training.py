@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..errors import ToolError
+from ..errors import SpecError, ToolError
 from ..train import grid_weights
 from ..train.training_loop import squared_hinge
 from .keys import number
@@ -42,6 +42,15 @@ class Training:
     augment: Literal["none", "shift", "flip"] = "none"
     seed: int = number(0, low=0, high=1 << 62)
     device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        try:
+            torch.empty(0, device=self.device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0].split(". ")[0]
+            raise SpecError(
+                f"device must be there, and {self.device!r} is not: {reason}"
+            ) from error
 
     def objective(self, module: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of a module's outputs ``[N, classes]``."""
@@ -110,12 +119,13 @@ class Loop:
     def run(self) -> list[float]:
         """Train; returns the mean loss of each epoch, and leaves the module in evaluation mode."""
         epochs = self.training.epochs
+        self.module.to(self.training.device)
         optimizer = self.training.make_optimizer(self.module)
         self._resume(optimizer)
         while len(self.losses) < epochs:
             self.losses.append(self._epoch(optimizer))
             self._keep(optimizer)
-        self.module.eval()
+        self.module.to("cpu").eval()
         return self.losses
 
     def _epoch(self, optimizer: torch.optim.Optimizer) -> float:
@@ -131,8 +141,8 @@ class Loop:
             for group in optimizer.param_groups:
                 group["lr"] = self.training.learning_rate * self.training.factor(step, steps)
             self.before_step(step, steps)
-            x = augmented(self.x[chosen], self.training.augment)
-            loss = objective(self.module, x, self.labels[chosen])
+            x = augmented(self.x[chosen], self.training.augment).to(self.training.device)
+            loss = objective(self.module, x, self.labels[chosen].to(self.training.device))
             total += loss.item()
             self._require_finite(total, epoch, k, batches)
             optimizer.zero_grad()

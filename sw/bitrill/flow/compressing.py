@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Compressed(Result):
-    """Result of `compress`: figures after each step; ``model`` is None without quantizers."""
+    """Result of `compress`: figures after each step; ``model`` is None without quantizers.
+
+    With folds, accuracies are means over them, and all other figures and the model the first one's.
+    """
 
     rows: tuple[Row, ...]
     model: Path | None
@@ -48,7 +51,7 @@ class Compressed(Result):
         head += ("LUTs", "RAMB18", "DSP", "cycles", "seconds")
         rows = [
             (
-                *(row.number, row.kind, f"{100 * row.accuracy:.2f} %"),
+                *(row.number, row.kind, _accuracy(row)),
                 f"{100 * row.validation:.2f} %",
                 *(f"{v:,}" for v in (row.parameters, row.nonzero, row.weight_bits)),
                 *("-" if v is None else v for v in (row.lcs, row.ramb18, row.dsp, row.ii)),
@@ -66,6 +69,11 @@ class Compressed(Result):
             "model": None if self.model is None else str(self.model),
             "accuracy": self.accuracy,
         }
+
+
+def _accuracy(row: Row) -> str:
+    spread = "" if row.spread is None else f" +- {100 * row.spread:.2f}"
+    return f"{100 * row.accuracy:.2f}{spread} %"
 
 
 def compress(
@@ -94,9 +102,12 @@ def compress(
     def answer(model: Path) -> Figures:
         return predicted_figures(model, read.hardware)
 
-    chain = chains.Chain(read, Path(out), answer, progress, redo)
-    rows = chain.run()
-    return Compressed(tuple(rows), chain.model if chain.model.exists() else None)
+    made = [
+        chains.Chain(each, folder, answer, progress, redo)
+        for each, folder in recipes.folds(read, Path(out))
+    ]
+    rows = chains.averaged([chain.run() for chain in made])
+    return Compressed(tuple(rows), made[0].model if made[0].model.exists() else None)
 
 
 def predicted_figures(model: Path, target: Hardware) -> Figures:
