@@ -192,7 +192,7 @@ def test_what_is_told_stands() -> None:
     graph = chain(24, 48, 36, 10)
     told = {"fc1": {"pe": 9, "simd": 16, "memory": "distributed"}}
     found = solve(graph, clock_hz=CLOCK, interval=100, folding=told)
-    assert found.folding["fc1"] == {"style": "folded", **told["fc1"]}
+    assert found.folding["fc1"] == {"style": "folded", "multiply": "lut", **told["fc1"]}
     with pytest.raises(SpecError, match=r"fc1: no legal folding has \{'pe': 5\}"):
         solve(graph, clock_hz=CLOCK, interval=100, folding={"fc1": {"pe": 5}})
 

@@ -130,6 +130,12 @@ def check_dsp(name: str, weight: IntType, x: IntType) -> None:
         )
 
 
+def fits_slice(weight: IntType, x: IntType) -> bool:
+    """Return whether a slice multiplies these types: integers that its ports take."""
+    ports = ((weight, WEIGHT_BITS), (x, X_BITS))
+    return all(t.coding.binary and _port(t) <= most for t, most in ports)
+
+
 def _port(t: IntType) -> int:
     """Bits of a number of this type in two's complement."""
     return t.bits + (not t.signed)

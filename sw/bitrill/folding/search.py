@@ -4,13 +4,14 @@ Nodes are gone through in order. What lies behind a node depends on the nodes be
 lanes of the open edges alone (those still to be read), so of all foldings so far with the same
 lanes the cheapest is kept: dynamic programming, exact in chains and wherever no more than `STATES`
 combinations are open. A place where two lanes meet that differ takes a converter and its FIFO,
-which count like everything else; FIFOs count with two slots. Where block memory or flip-flops do
-not suffice, their price in LUTs is raised until they do (Everett 1963); where LUTs do not, block
-memory costs next to nothing.
+which count like everything else; FIFOs count with two slots. Block memories and DSP slices have a
+price in LUTs, an eighth of their share of the part, so that they are taken where they save more.
+Where block memory, slices or flip-flops do not suffice, their price is raised until they do
+(Everett 1963); where LUTs do not, block memory and slices cost next to nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from ..ir import INPUT, Graph
@@ -25,25 +26,55 @@ STATES = 4000
 SLOTS = 2
 """Slots of every FIFO while searching: the fewest (see `bitrill.timing.fifo_depths`)."""
 
-_TIE_FF, _TIE_BRAM = 2.0**-20, 2.0**-10
+_TIE_FF, _TIE_BRAM, _TIE_DSP = 2.0**-20, 2.0**-10, 2.0**-9
 
-LEAST_SAVED = LUTS_OF_HALF / 8
-"""LUTs that half a RAMB36 must save where nothing is scarce: an eighth of its share of a part. Else
-tables of a few words would take blocks of 18 kbit, for a LUT or two."""
+LEAST_SHARE = 1 / 8
+"""Part of its share of the LUTs that a hard block must save where nothing is scarce. Else tables of
+a few words would take blocks of 18 kbit, and products of a few bits a slice, for a LUT or two."""
+
+LEAST_SAVED = LUTS_OF_HALF * LEAST_SHARE
+"""LUTs that half a RAMB36 must save where nothing is scarce."""
 
 _PRICE_STEPS = 40
+
+_REFINEMENTS = 6
 
 
 @dataclass(frozen=True)
 class Prices:
-    """Prices in LUTs of half a RAMB36 and of a flip-flop."""
+    """Prices in LUTs of half a RAMB36, of a flip-flop and of a DSP slice."""
 
     bram18: float = _TIE_BRAM
     ff: float = _TIE_FF
+    dsp: float = _TIE_DSP
+
+    @staticmethod
+    def usual(part: Part | None) -> "Prices":
+        """Return the prices where nothing is scarce.
+
+        A slice must save an eighth of the LUTs that ``part`` has for each slice: 30 on an xc7z020
+        (53,200 LUTs, 220 slices). On a part without slices it must save all LUTs.
+        """
+        if part is None:
+            return Prices(LEAST_SAVED)
+        return Prices(LEAST_SAVED, dsp=LEAST_SHARE * part.lcs / part.dsp if part.dsp else part.lcs)
 
     def of(self, r: Resources) -> float:
         """Return what ``r`` costs."""
-        return r.lcs + self.bram18 * r.bram18 + self.ff * r.ff
+        return r.lcs + self.bram18 * r.bram18 + self.ff * r.ff + self.dsp * r.dsp
+
+    def raised(self, r: Resources, part: Part) -> "Prices":
+        """Return twice the price of everything that ``r`` has more of than ``part``."""
+        return Prices(
+            self.bram18 if r.bram18 <= 2 * part.bram36 else max(1.0, 2 * self.bram18),
+            self.ff if r.ff <= part.ff else max(1 / 16, 2 * self.ff),
+            self.dsp if r.dsp <= part.dsp else max(1.0, 2 * self.dsp),
+        )
+
+    def halfway(self, other: "Prices") -> "Prices":
+        """Return the means of two prices each."""
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Prices(*((a + b) / 2 for a, b in pairs))
 
 
 @dataclass(frozen=True)
@@ -90,35 +121,35 @@ class Search:
         return self._known[interval]
 
     def _cheapest(self, interval: int) -> Chain | None:
-        part, prices = self.part, Prices()
-        chain = self.run(interval, Prices(LEAST_SAVED))
-        if part is None or not part.excess(chain.resources):
-            return chain
+        starts = (Prices.usual(self.part), Prices())
+        found = (self._affordable(interval, prices) for prices in starts)
+        return next((chain for chain in found if chain is not None), None)
+
+    def _affordable(self, interval: int, prices: Prices) -> Chain | None:
+        """Return the cheapest folding that fits, at ``prices`` or what they must be raised to."""
+        part, low = self.part, prices
         chain = self.run(interval, prices)
-        if not part.excess(chain.resources):
-            return chain
-        best: Chain | None = None
-        low, high = 0.0, 0.0
         for _ in range(_PRICE_STEPS):
-            r = chain.resources
-            if r.lcs > part.lcs:
+            if part is None or not part.excess(chain.resources):
+                return self._refined(interval, low, prices, chain)
+            luts, most = part.utilisation(chain.resources)["lcs"]
+            # at a price above all LUTs of the part, whatever fits it would have been cheaper
+            if luts > most or max(astuple(prices)) > part.lcs:
                 break
-            if not part.excess(r):
-                best, high = chain, prices.bram18
-                break
-            bram18 = prices.bram18 if r.bram18 <= 2 * part.bram36 else max(1.0, 2 * prices.bram18)
-            low = prices.bram18 if bram18 > prices.bram18 else low
-            prices = Prices(bram18, prices.ff if r.ff <= part.ff else max(1 / 16, 2 * prices.ff))
+            low, prices = prices, prices.raised(chain.resources, part)
             chain = self.run(interval, prices)
-        for _ in range(6 if best and high > 1 else 0):  # the lowest price that does
-            middle = (low + high) / 2
-            chain = self.run(interval, Prices(middle, prices.ff))
-            if part.excess(chain.resources):
+        return None
+
+    def _refined(self, interval: int, low: Prices, high: Prices, best: Chain) -> Chain:
+        """Return the folding at the lowest prices that do; ``low`` do not, or are ``high``."""
+        for _ in range(_REFINEMENTS if self.part and low != high else 0):
+            middle = low.halfway(high)
+            chain = self.run(interval, middle)
+            if self.part and self.part.excess(chain.resources):
                 low = middle
             else:
                 high = middle
-                if best is None or chain.resources.lcs < best.resources.lcs:
-                    best = chain
+                best = min(best, chain, key=lambda c: c.resources.lcs)
         return best
 
     def least(self, interval: int) -> Resources:

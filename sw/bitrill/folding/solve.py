@@ -15,6 +15,9 @@ from ..resources.estimate import Resources, held_out_errors
 from .options import Option
 from .search import Chain, Search
 
+CHOSEN = ("pe", "simd", "style", "memory", "multiply")
+"""Choices of `Impl` that the search makes."""
+
 
 @dataclass(frozen=True, repr=False)
 class Solution:
@@ -51,7 +54,9 @@ class Solution:
         if self.faster is not None:
             interval, resources = self.faster
             luts = resources.lcs - self.resources.lcs
-            faster = f"{interval:,} cycles a frame would take {luts:+,} LUTs"
+            slices = resources.dsp - self.resources.dsp
+            more = f"{luts:+,} LUTs" + (f", {slices:+,} DSPs" if slices else "")
+            faster = f"{interval:,} cycles a frame would take {more}"
         return (
             f"slowest layer{'s' if len(names) > 1 else ''}: {slowest},"
             f" {self.interval:,} cycles a frame\n"
@@ -143,10 +148,7 @@ def _solution(search: Search, chain: Chain) -> Solution:
     shorter = [i for i in search.intervals() if i < interval]
     quicker = search.cheapest(shorter[-1]) if shorter else None
     return Solution(
-        folding={
-            n: {"pe": o.pe, "simd": o.simd, "style": o.style, "memory": o.memory}
-            for n, o in ((n, chosen[n].impl) for n in names)
-        },
+        folding={n: {key: getattr(chosen[n].impl, key) for key in CHOSEN} for n in names},
         interval=interval,
         resources=chain.resources,
         limits=tuple(n for n in names if chosen[n].cycles == interval),

@@ -151,9 +151,9 @@ class Part:
         raise FitError(f"the design does not fit {self.name}: {'; '.join(over)}; {hint}", over=over)
 
     def without_limits(self) -> "Part":
-        """The same cells, as many as anything takes."""
-        most = 1 << 40
-        return dataclasses.replace(self, lcs=most, ff=most, bram36=most, dsp=most)
+        """The same cells in the same proportions, as many as anything takes."""
+        sizes = {k: getattr(self, k) << 24 for k in ("lcs", "ff", "bram36", "dsp")}
+        return dataclasses.replace(self, **sizes)
 
     def enough(self, used: Used) -> str:
         """The smallest part of the family that is enough, in words."""

@@ -101,6 +101,10 @@ class Unit(ABC):
                 f"{op.name}: the weights of style {self.style!r} must be free, not constants"
             )
 
+    def searched(self, op: MatrixLike, primitives: Primitives) -> bool:
+        """Return whether the folding search tries this unit for a matrix without being asked."""
+        return False
+
     @abstractmethod
     def latency(self, op: MatrixLike) -> int:
         """Pipeline stages from a step to the accumulator, which is the output register."""

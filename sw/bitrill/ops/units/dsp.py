@@ -1,7 +1,7 @@
 """The DSP unit: several rows' products in one DSP slice (`bitrill.arith.dsp_packing`)."""
 
-from ...arith.dsp_packing import check_dsp, dsp_plan
-from ...ir import Impl, Structure
+from ...arith.dsp_packing import check_dsp, dsp_plan, fits_slice
+from ...ir import Impl, Primitives, Structure
 from ...parts.families import family_of
 from .base import MatrixLike, Unit
 
@@ -15,6 +15,9 @@ class Dsp(Unit, style="folded", multiply="dsp"):
 
     def check(self, op: MatrixLike, impl: Impl) -> None:
         check_dsp(op.name, op.weight_type, op.x.type)
+
+    def searched(self, op: MatrixLike, primitives: Primitives) -> bool:
+        return family_of(primitives).cells and fits_slice(op.weight_type, op.x.type)
 
     def latency(self, op: MatrixLike) -> int:
         return op.memory_stages + dsp_plan(op).latency

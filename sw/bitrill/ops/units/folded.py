@@ -2,7 +2,7 @@
 
 from ...arith.accumulate import starts, sum_plan, sum_stages
 from ...arith.border import border
-from ...ir import Structure, bits_for, different_bits
+from ...ir import Primitives, Structure, bits_for, different_bits
 from ...parts.families import family_of
 from ...parts.memories import spilled
 from .base import MatrixLike, Unit
@@ -16,6 +16,9 @@ class Folded(Unit, style="folded", multiply="lut"):
 
     component = "bitrill_hw.ops.matvec:MatVecCore"
     coded = True
+
+    def searched(self, op: MatrixLike, primitives: Primitives) -> bool:
+        return True
 
     def latency(self, op: MatrixLike) -> int:
         return op.read_stages + sum_stages(op) + 1

@@ -6,6 +6,7 @@ It also describes the tables of weights and starts that a host writes, those of 
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
@@ -16,6 +17,7 @@ from ...ir import (
     Cost,
     Impl,
     IntType,
+    Multiply,
     Note,
     Operator,
     Schedule,
@@ -137,11 +139,19 @@ class Matrix(Operator, abstract=True):
         if style in self.styles and not self.unit_of(style).takes_lanes:
             # only if the folding asks for it, since planning takes seconds
             yield Impl(pe=self.rows, simd=self.cols, style=style)
-        for pe in divisors(self.rows):
-            for simd in divisors(self.cols):
-                yield Impl(pe=pe, simd=simd)
+        for pe, simd in product(divisors(self.rows), divisors(self.cols)):
+            for way in self._ways(fixed):
+                yield Impl(pe=pe, simd=simd, multiply=way)
                 if (pe, simd) != (self.rows, self.cols):
-                    yield Impl(pe=pe, simd=simd, memory="block")
+                    yield Impl(pe=pe, simd=simd, multiply=way, memory="block")
+
+    def _ways(self, fixed: Choice) -> list[Multiply]:
+        """Return the ways to multiply that are searched, or the one that is settled."""
+        if "multiply" in fixed:
+            return [fixed["multiply"]]
+        primitives = fixed.get("primitives", "portable")
+        units = ((way, self.unit_of("folded", way)) for way in self.ways)
+        return [way for way, unit in units if unit.searched(self.like, primitives)]
 
     def carried(self, fixed: Choice) -> dict[str, Any]:
         carried = super().carried(fixed)
