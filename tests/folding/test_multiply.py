@@ -51,6 +51,12 @@ def test_a_rate_is_solved_for_with_it() -> None:
     assert lanes["serial"] > lanes["lut"] == lanes["dsp"]
 
 
+def test_an_activation_that_multiplies_in_slices_requantizes() -> None:
+    folded = fold(network(), {"act0": {"multiply": "dsp", "pe": 2}})
+    act = folded["act0"]
+    assert (act.kind, act.folded.primitives, act.structure().dsp) == ("requantize", "xc7", 2)
+
+
 def test_slices_are_counted_and_limited_by_the_part() -> None:
     whole = network(sizes=(64, 64, 3))
     told = {"fc0": {"pe": 16, "simd": 32, "multiply": "dsp"}}
@@ -69,7 +75,10 @@ def test_slices_are_counted_and_limited_by_the_part() -> None:
             {"fc0": {"multiply": "booth"}},
             "fc0: multiply must be 'lut' or 'serial' or 'dsp', not 'booth'",
         ),
-        ({"act0": {"multiply": "dsp"}}, "act0: multiply of a threshold must be 'lut', not 'dsp'"),
+        (
+            {"act0": {"multiply": "dsp", "style": "parallel"}},
+            "act0: multiply of a threshold must be 'lut', not 'dsp'",
+        ),
         (
             {"fc0": {"multiply": "serial", "coding": "codebook"}},
             "fc0: the weights of multiply 'serial' must be integers, not ",

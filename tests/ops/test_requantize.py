@@ -24,6 +24,7 @@ def requantize(
     *,
     pixels: tuple[int, ...] = (),
     memory: Any = "distributed",
+    multiply: Any = "lut",
 ) -> Requantize:
     return Requantize(
         name="act",
@@ -33,7 +34,7 @@ def requantize(
         offset=np.array(offset),
         shift=shift,
         out=out,
-        impl=Impl(pe=pe, simd=pe, memory=memory),
+        impl=Impl(pe=pe, simd=pe, memory=memory, multiply=multiply),
     )
 
 
@@ -51,6 +52,15 @@ class TestRequantize(OperatorSuite):
             "of bipolar": requantize(BIPOLAR, IntType(-1, 2), 2, [3, -7], [2, 1], 2),
             "never clamped": requantize(U, IntType(0, 63), 1, [1], [0], 0, pixels=(2,)),
             "always above": requantize(U, IntType(-9, -3), 1, [1], [0], 1, pixels=(2,)),
+            "slices": requantize(
+                S, IntType(-4, 3), 2, [3, -5, 0, -1], [8, -100, 7, 3], 4, multiply="dsp"
+            ),
+            "slices, constants": requantize(
+                U, IntType(0, 15), 2, [5, 3], [0, 9], 3, pixels=(2,), multiply="dsp"
+            ),
+            "slices, block memory": requantize(
+                S, IntType(0, 7), 1, [3, 2], [-9, 9], 2, memory="block", multiply="dsp"
+            ),
         }
 
     def corners(self, op: Operator) -> np.ndarray:
@@ -79,6 +89,11 @@ class TestRequantize(OperatorSuite):
         ({"shift": -1}, r"act: shift must be in 0\.\.47, not -1"),
         ({"offset": np.full(4, 1 << 47)}, "act: the sum must fit 48 bits, not 49"),
         ({"impl": Impl(pe=3, simd=3)}, r"act: PE must divide 4 channels, not 3"),
+        (
+            {"impl": Impl(pe=2, simd=2, multiply="dsp"), "gain": np.full(4, 1 << 17)},
+            "act: multiply 'dsp' takes x of at most 25 bits and gains of at most 18, signs"
+            " included, not gains of 19 bits",
+        ),
         ({"impl": Impl(pe=2, simd=1)}, r"act: SIMD must equal PE \(2\), not 1"),
     ],
 )

@@ -74,10 +74,11 @@ SLICE = module(
 
 
 class Slice(Cell):
-    """``p = a * b + c``, pipelined; ``c``: a constant, or the `Slice` before this one.
+    """``p = a * b + c``, pipelined; ``c``: a number, or the `Slice` before this one.
 
     Both factors have ``registers`` (0, 1, 2), the product has one, and the sum has one. ``loads``:
-    their enables, in that order.
+    their enables, in that order. ``c`` is added to the registered product, so a number that changes
+    comes with it.
     """
 
     name, text = "bitrill_dsp", SLICE
@@ -86,7 +87,7 @@ class Slice(Cell):
         self,
         a: Value,
         b: Value,
-        c: Slice | int,
+        c: Slice | Value | int,
         *,
         registers: int,
         loads: list[Value],
@@ -119,13 +120,16 @@ class Slice(Cell):
         return held
 
     def instance(self) -> Instance:
-        first = isinstance(self.c, int)
-        none = C(0, SUM_BITS)
+        c, above = C(0, SUM_BITS), C(0, SUM_BITS)
+        if isinstance(self.c, Slice):
+            above = self.c.below
+        else:
+            c = C(self.c, SUM_BITS) if isinstance(self.c, int) else self._wide(self.c, SUM_BITS)
         inner = [C(0, 1)] * (INNER - self.registers) + self.loads[:-2]
         return Instance(
             self.name,
             p_REGISTERS=self.registers,
-            p_FIRST=int(first),
+            p_FIRST=int(not isinstance(self.c, Slice)),
             i_clk=ClockSignal(),
             i_first=inner[0],
             i_second=inner[1],
@@ -133,8 +137,8 @@ class Slice(Cell):
             i_sums=self.loads[-1],
             i_a=self._wide(self.a, WEIGHT_BITS),
             i_b=self._wide(self.b, X_BITS),
-            i_c=C(self.c, SUM_BITS) if isinstance(self.c, int) else none,
-            i_above=self.c.below if isinstance(self.c, Slice) else none,
+            i_c=c,
+            i_above=above,
             o_p=self.p,
             o_below=self.below,
         )

@@ -6,45 +6,67 @@ import numpy as np
 from amaranth import *
 from bitrill.ir import IntType
 from bitrill.ops import Requantize
-from bitrill.ops.requantize import LATENCY
+from bitrill.parts.families import family_of
 
+from ..arith.dsp_slice import Slice
 from ..memories.tables import table
 from ..pipeline.elastic import Elastic
 from ..pipeline.stream import OneToOne, code, elements
 
 
 class RequantizeCore(OneToOne):
-    """Three stages: the element, its gain and offset; their product and sum; shift and clamp."""
+    """Stages: the element, its gain and offset; their product and sum; shift and clamp.
+
+    In a DSP slice the product and the sum have a stage each.
+    """
 
     op: Requantize
 
     def elaborate(self, _) -> Module:
         m = Module()
-        op, pe = self.op, self.op.folded.pe
-        pipe = Elastic(m, stages=LATENCY, valid=self.i.valid, ready=self.o.ready)
-        m.d.comb += [self.i.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[LATENCY])]
+        op, pe, last = self.op, self.op.folded.pe, self.op.latency
+        pipe = Elastic(m, stages=last, valid=self.i.valid, ready=self.o.ready)
+        m.d.comb += [self.i.ready.eq(pipe.load[1]), self.o.valid.eq(pipe.valid[last])]
         turns = op.x.channels // pe
         turn = Signal(range(max(2, turns)))
         with m.If(pipe.enters(1)):
             m.d.sync += turn.eq(Mux(turn == turns - 1, 0, turn + 1))
-        gains = self._constants(m, pipe, "gains", op.gain, turn)
-        offsets = self._constants(m, pipe, "offsets", op.offset, turn)
+        gains = self._constants(m, pipe, "gains", op.gain, op.gain_type, turn)
+        offsets = self._constants(m, pipe, "offsets", op.offset, op.offset_type, turn)
         x = elements(pipe.register(1, self.i.payload, "x"), op.x.type)
+        total = self._in_slice if op.folded.in_slices else self._in_logic
         out = []
         for p in range(pe):
-            total = code(gains[p] * x[p] + offsets[p], op.sum_type)
-            held = pipe.register(2, total.as_signed() if op.sum_type.signed else total, f"sum{p}")
-            y = held >> op.shift
+            y = total(m, pipe, p, gains[p], x[p], offsets[p]) >> op.shift
             clamped = Mux(y < op.out.lo, op.out.lo, Mux(y > op.out.hi, op.out.hi, y))
-            out.append(pipe.register(3, code(clamped, op.out), f"y{p}"))
+            out.append(pipe.register(last, code(clamped, op.out), f"y{p}"))
         m.d.comb += self.o.payload.eq(Cat(out))
         return m
 
+    def _in_logic(
+        self, m: Module, pipe: Elastic, p: int, gain: Value, x: Value, offset: Value
+    ) -> Value:
+        total = self._sum(code(gain * x + offset, self.op.sum_type))
+        return pipe.register(2, total, f"sum{p}")
+
+    def _in_slice(
+        self, m: Module, pipe: Elastic, p: int, gain: Value, x: Value, offset: Value
+    ) -> Value:
+        offset = pipe.register(2, offset, f"offset{p}")
+        cells = family_of(self.op.folded.primitives).cells
+        loads: list[Value] = [pipe.load[2], pipe.load[3]]
+        label = f"slice{p}"
+        s = Slice(x, gain, offset, registers=0, loads=loads, cells=cells, label=label)
+        m.submodules[label] = s
+        return self._sum(s.p[: self.op.sum_type.bits])
+
+    def _sum(self, bits: Value) -> Value:
+        return bits.as_signed() if self.op.sum_type.signed else bits
+
     def _constants(
-        self, m: Module, pipe: Elastic, name: str, values: np.ndarray, turn: Value
+        self, m: Module, pipe: Elastic, name: str, values: np.ndarray, t: IntType, turn: Value
     ) -> list[Value]:
         """The constant of each lane's channel, in stage 1."""
-        t = IntType.for_range(lo=int(values.min()), hi=int(values.max()))
         words = (t.encode(values)[:, None] >> np.arange(t.bits) & 1).reshape(
             -1, self.op.lanes_in, t.bits
         )

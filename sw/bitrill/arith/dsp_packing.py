@@ -28,7 +28,7 @@ from itertools import product
 import numpy as np
 
 from ..errors import SpecError
-from ..ir import IntType
+from ..ir import IntType, Primitives
 from .accumulate import Fabric, SumPlan, fabric_of, tree
 from .gates import Gate
 from .products import Products
@@ -36,6 +36,9 @@ from .shapes import FoldedMatrix
 
 WEIGHT_BITS, X_BITS, SUM_BITS = 25, 18, 48
 """The ports of a slice, all two's complement."""
+
+SLICES: Primitives = "xc7"
+"""The cells that slices belong to."""
 
 CHAIN = 4
 """The longest chain; from its fourth lane on, operands wait in registers outside of the slices."""
@@ -113,20 +116,20 @@ class DspPlan:
         return self.packing.chain + 1 + len(self.sums.stages) + self.sums.added + 1
 
 
-def check_dsp(name: str, weight: IntType, x: IntType) -> None:
-    """Raise `SpecError` for types that the slices' ports do not take."""
-    for what, t in (("the weights", weight), ("x", x)):
+def check_dsp(
+    name: str, weight: IntType, x: IntType, words: tuple[str, str] = ("weights", "x")
+) -> None:
+    """Raise `SpecError` for types that the slices' ports do not take; ``words``: their names."""
+    ports = tuple(zip(words, (weight, x), (WEIGHT_BITS, X_BITS), strict=True))
+    for word, t, _ in ports:
         if not t.coding.binary:
-            raise SpecError(f"{name}: {what} of multiply 'dsp' must be integers, not {t}")
-    wide = [
-        f"{what} of {_port(t)} bits"
-        for what, t, most in (("weights", weight, WEIGHT_BITS), ("x", x, X_BITS))
-        if _port(t) > most
-    ]
+            article = "the " if word.endswith("s") else ""
+            raise SpecError(f"{name}: {article}{word} of multiply 'dsp' must be integers, not {t}")
+    wide = [f"{word} of {_port(t)} bits" for word, t, most in ports if _port(t) > most]
     if wide:
         raise SpecError(
-            f"{name}: multiply 'dsp' takes weights of at most {WEIGHT_BITS} bits and x of at most"
-            f" {X_BITS}, signs included, not {' and '.join(wide)}"
+            f"{name}: multiply 'dsp' takes {words[0]} of at most {WEIGHT_BITS} bits and {words[1]}"
+            f" of at most {X_BITS}, signs included, not {' and '.join(wide)}"
         )
 
 

@@ -153,8 +153,11 @@ class Search:
         return best
 
     def least(self, interval: int) -> Resources:
-        """Return what the folding of fewest LUTs takes, whatever the part holds."""
-        return self.run(interval, Prices()).resources
+        """Return what the folding of fewest LUTs takes, whatever the part holds.
+
+        Slices are those that are worth their usual price.
+        """
+        return self.run(interval, Prices(dsp=Prices.usual(self.part).dsp)).resources
 
     def run(self, interval: int, prices: Prices) -> Chain:
         """Return the cheapest folding at these prices, by dynamic programming over the nodes.

@@ -40,8 +40,8 @@ class Impl:
     ``pe``: elements of an output beat; ``simd``: elements of an input beat; ``style``: the
     structure; ``memory``: where its constants lie; ``primitives``: portable logic, or the cells of
     one family (`bitrill.parts.families`); ``levels``: LUTs that may stand between two registers,
-    where an operator has a choice; ``multiply``: how a matrix multiplies: in LUTs, bit by bit
-    (`bitrill.arith.bitserial`) or in DSP slices (`bitrill.arith.dsp_packing`).
+    where an operator has a choice; ``multiply``: how it multiplies: in LUTs, a matrix bit by bit
+    (`bitrill.arith.bitserial`), or in DSP slices (`bitrill.arith.dsp_packing`).
     """
 
     pe: int = 1
@@ -56,6 +56,11 @@ class Impl:
     def in_block(self) -> bool:
         """Whether constants lie in block memory."""
         return self.memory == "block"
+
+    @property
+    def in_slices(self) -> bool:
+        """Whether DSP slices multiply."""
+        return self.multiply == "dsp"
 
     @property
     def writable(self) -> bool:

@@ -1,14 +1,18 @@
 """The operator `Requantize`: multiply, add, shift, for activations with evenly spaced steps."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
+from ..arith.dsp_packing import SLICES, check_dsp, fits_slice
 from ..errors import SpecError
 from ..ir import (
     WIDEST,
+    Choice,
     Cost,
     EvenLanes,
     Impl,
@@ -22,9 +26,7 @@ from ..ir import (
     must_be_numbers,
     pipeline,
 )
-
-LATENCY = 3
-"""Stages: operands; sum; shift and clamp."""
+from ..parts.families import family_of
 
 STYLE: Style = "requantize"
 """The style in a folding of a `Threshold` that becomes this operator."""
@@ -38,11 +40,14 @@ class Requantize(EvenLanes):
     thresholds exactly, which `bitrill.arith.multiply_shift` checks when it finds the parameters.
     (Jacob et al. 2018, without the rounding of its parameters.)
 
-    ``pe`` channels a beat, one beat a cycle, 3 stages: operands; sum; shift and clamp.
+    ``pe`` channels a beat, one beat a cycle, ``latency`` stages: operands; sum; shift and clamp.
+    Multiply ``dsp``: the product and the sum of a channel are those of a DSP slice, a stage each;
+    x is at most 25 bits, and gains 18.
     """
 
     kind = "requantize"
     by_rows = True
+    ways = ("lut", "dsp")
     component = "bitrill_hw.ops.requantize:RequantizeCore"
 
     gain: np.ndarray
@@ -63,6 +68,39 @@ class Requantize(EvenLanes):
         if bits > WIDEST:
             raise SpecError(f"{self.name}: the sum must fit {WIDEST} bits, not {bits}")
 
+    def validate_impl(self, impl: Impl) -> None:
+        super().validate_impl(impl)
+        if impl.in_slices:
+            check_dsp(self.name, self.x.type, self.gain_type, ("x", "gains"))
+
+    def foldings(self, fixed: Choice) -> Iterator[Impl]:
+        family = family_of(fixed.get("primitives", "portable"))
+        for impl in super().foldings(fixed):
+            yield impl
+            if "multiply" not in fixed and family.cells and fits_slice(self.x.type, self.gain_type):
+                yield replace(impl, multiply="dsp")
+
+    def completed(self, chosen: Choice, default: Impl) -> dict[str, Any]:
+        """Slices are cells of the 7 series."""
+        cells = {"primitives": SLICES} if replace(default, **chosen).in_slices else {}
+        portable = family_of(default.primitives).portable
+        return super().completed({**(cells if portable else {}), **chosen}, default)
+
+    @cached_property
+    def gain_type(self) -> IntType:
+        """The integers that hold every gain."""
+        return IntType.for_range(lo=int(self.gain.min()), hi=int(self.gain.max()))
+
+    @cached_property
+    def offset_type(self) -> IntType:
+        """The integers that hold every offset."""
+        return IntType.for_range(lo=int(self.offset.min()), hi=int(self.offset.max()))
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a beat to its result."""
+        return 4 if self.folded.in_slices else 3
+
     def stored_bits(self, impl: Impl) -> int:
         return self.cost().weight_bits
 
@@ -80,16 +118,14 @@ class Requantize(EvenLanes):
         return y.clip(self.out.lo, self.out.hi)
 
     def cost(self) -> Cost:
-        ends = [(int(a.min()), int(a.max())) for a in (self.gain, self.offset)]
-        word = sum(IntType.for_range(lo=lo, hi=hi).bits for lo, hi in ends)
         return Cost(
-            weight_bits=self.x.channels * word,
+            weight_bits=self.x.channels * (self.gain_type.bits + self.offset_type.bits),
             macs=self.x.size,
             cycles=0 if self.impl is None else self.x.size // self.impl.pe,
         )
 
     def schedule(self) -> Schedule:
-        return pipeline(n=self.x.size // self.folded.pe, latency=LATENCY)
+        return pipeline(n=self.x.size // self.folded.pe, latency=self.latency)
 
     def structure(self) -> Structure:
         s, pe, bits = Structure(), self.folded.pe, self.x.type.bits
@@ -99,7 +135,21 @@ class Requantize(EvenLanes):
             width = max(int(values.max()).bit_length(), int(~values.min()).bit_length()) + 1
             different = different_bits(values.reshape(turns, pe), width)
             s.rom(turns, pe * width, block=self.folded.in_block, different=different)
-        s.flops(held=pe * (bits + self.sum_type.bits + self.out.bits) + 3)
+        s.flops(held=pe * (bits + self.out.bits) + self.latency)
+        if self.folded.in_slices and family_of(self.folded.primitives).cells:
+            s.dsp = pe
+            s.flops(held=pe * self.offset_type.bits * (turns > 1))
+        else:
+            s.flops(held=pe * self.sum_type.bits)
+            self._adders(s, turns)
+        # the bits above the result's show whether a sum is out of range
+        above = max(0, self.sum_type.bits - self.shift - self.out.bits)
+        s.luts(clamp=pe * self.out.bits * (above > 0), above=pe * above)
+        return s
+
+    def _adders(self, s: Structure, turns: int) -> None:
+        """Count the logic of products and sums."""
+        pe, bits = self.folded.pe, self.x.type.bits
         gains, offsets = self.gain.reshape(turns, pe), self.offset.reshape(turns, pe).any(0)
         if turns == 1:
             s.luts(settled=float(sum(_constant_adders(int(g), bits) for g in gains[0])))
@@ -108,10 +158,6 @@ class Requantize(EvenLanes):
             rows = _set_bits(gains) + offsets
             s.luts(times=float(np.maximum(rows - 2, 0).sum() * bits))
             s.luts(sum=int((rows > 1).sum()) * self.sum_type.bits)
-        # the bits above the result's show whether a sum is out of range
-        above = max(0, self.sum_type.bits - self.shift - self.out.bits)
-        s.luts(clamp=pe * self.out.bits * (above > 0), above=pe * above)
-        return s
 
 
 def _constant_adders(gain: int, bits: int) -> int:

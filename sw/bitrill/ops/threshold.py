@@ -106,7 +106,8 @@ class Threshold(EvenLanes):
         yield Impl(pe=lanes, simd=lanes, style="search", memory="block")
 
     def foldings(self, fixed: Choice) -> Iterator[Impl]:
-        yield from super().foldings(fixed)
+        if fixed.get("multiply", Impl.multiply) in self.ways:
+            yield from super().foldings(fixed)
         if self.requantized is not None:
             for impl in self.requantized.foldings(fixed):
                 yield replace(impl, style=REQUANTIZE)
@@ -123,7 +124,7 @@ class Threshold(EvenLanes):
                 f"{self.name}: style 'requantize' needs even steps (a gain and an offset that give"
                 f" every threshold), which its {self.levels} thresholds a channel do not have"
             )
-        settled = {key: chosen[key] for key in ("pe", "primitives") if key in chosen}
+        settled = {key: chosen[key] for key in ("pe", "primitives", "multiply") if key in chosen}
         impl = replace(impl, **settled)
         made = self.requantized
         ways: list[tuple[Operator | None, Style]] = [(self, "parallel"), (self, "search")]
@@ -131,7 +132,8 @@ class Threshold(EvenLanes):
             for memory in ("distributed", "block"):
                 form = replace(impl, simd=impl.pe, style=style, memory=memory)
                 asked = (getattr(form, k) == chosen[k] for k in ("style", "memory") if k in chosen)
-                if op is not None and self.x.channels % impl.pe == 0 and all(asked):
+                legal = self.x.channels % impl.pe == 0 and op and impl.multiply in op.ways
+                if op and legal and all(asked):
                     yield op, form
 
     @cached_property

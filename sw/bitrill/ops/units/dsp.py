@@ -1,6 +1,6 @@
 """The DSP unit: several rows' products in one DSP slice (`bitrill.arith.dsp_packing`)."""
 
-from ...arith.dsp_packing import check_dsp, dsp_plan, fits_slice
+from ...arith.dsp_packing import SLICES, check_dsp, dsp_plan, fits_slice
 from ...ir import Impl, Primitives, Structure
 from ...parts.families import family_of
 from .base import MatrixLike, Unit
@@ -11,7 +11,7 @@ class Dsp(Unit, style="folded", multiply="dsp"):
 
     component = "bitrill_hw.matvec.dsp:DspMatVecCore"
     coefficients = " dsp"
-    primitives = "xc7"
+    primitives = SLICES
 
     def check(self, op: MatrixLike, impl: Impl) -> None:
         check_dsp(op.name, op.weight_type, op.x.type)

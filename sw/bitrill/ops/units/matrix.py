@@ -150,8 +150,8 @@ class Matrix(Operator, abstract=True):
         if "multiply" in fixed:
             return [fixed["multiply"]]
         primitives = fixed.get("primitives", "portable")
-        units = ((way, self.unit_of("folded", way)) for way in self.ways)
-        return [way for way, unit in units if unit.searched(self.like, primitives)]
+        units = [self.unit_of("folded", way) for way in self.ways]
+        return [u.multiply for u in units if u.searched(self.like, primitives)]
 
     def carried(self, fixed: Choice) -> dict[str, Any]:
         carried = super().carried(fixed)
