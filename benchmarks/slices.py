@@ -19,7 +19,6 @@ from bitrill.errors import FitError
 from bitrill.flow import steps
 from bitrill.ir import Graph
 from bitrill.lowering import to_integer, to_target
-from bitrill.ops import MatVec
 from bitrill.parts.devices import DEFAULT_PART, Part, part_of
 from bitrill.resources.estimate import Resources, network_resources
 from common import table
@@ -29,7 +28,7 @@ DEFAULT = ("resnet8", "vww")
 
 
 def folded(graph: Graph, fps: float | None, part: Part) -> dict[str, Any]:
-    """Return what the folding of an INTEGER graph takes, and how its matrices multiply."""
+    """Return what the folding of an INTEGER graph takes, and how its operators multiply."""
     before = cpu_seconds()
     row: dict[str, Any] = {"slices": part.dsp}
     try:
@@ -37,9 +36,9 @@ def folded(graph: Graph, fps: float | None, part: Part) -> dict[str, Any]:
     except FitError as error:
         return row | {"refused": str(error)}
     used = sum(network_resources(graph).values(), Resources())
-    ways = Counter(n.folded.multiply for n in graph.nodes if isinstance(n, MatVec))
+    ways = Counter(f"{n.kind} {n.folded.multiply}" for n in graph.nodes if len(n.ways) > 1)
     row |= {"LUT": used.lcs, "FF": used.ff, "RAMB36": used.bram18 / 2, "DSP": used.dsp}
-    row["matrices"] = ", ".join(f"{n} {way}" for way, n in sorted(ways.items()))
+    row["multiply"] = ", ".join(f"{n} {way}" for way, n in sorted(ways.items()))
     return row | {"seconds": round(cpu_seconds() - before, 1)}
 
 

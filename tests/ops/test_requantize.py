@@ -61,6 +61,18 @@ class TestRequantize(OperatorSuite):
             "slices, block memory": requantize(
                 S, IntType(0, 7), 1, [3, 2], [-9, 9], 2, memory="block", multiply="dsp"
             ),
+            "two slices": requantize(
+                S,
+                IntType(-4, 3),
+                2,
+                [30 << 17, -(1 << 20) - 5, 0, -1],
+                [(1 << 21) - 1, -(1 << 22) - 1, 7, 0],
+                23,
+                multiply="dsp",
+            ),
+            "two slices, constants": requantize(
+                U, IntType(0, 15), 2, [(5 << 16) + 1, 3 << 17], [0, -(1 << 19)], 17, multiply="dsp"
+            ),
         }
 
     def corners(self, op: Operator) -> np.ndarray:
@@ -91,8 +103,9 @@ class TestRequantize(OperatorSuite):
         ({"impl": Impl(pe=3, simd=3)}, r"act: PE must divide 4 channels, not 3"),
         (
             {"impl": Impl(pe=2, simd=2, multiply="dsp"), "gain": np.full(4, 1 << 17)},
-            "act: multiply 'dsp' takes x of at most 25 bits and gains of at most 18, signs"
-            " included, not gains of 19 bits",
+            "act: multiply 'dsp' takes integers of at most 25 bits and gains of at most 18, or of"
+            " 35 where sums are shifted by 17 and more, signs included, not uint6.* of 7 bits,"
+            " gains of 19 and a shift of 3",
         ),
         ({"impl": Impl(pe=2, simd=1)}, r"act: SIMD must equal PE \(2\), not 1"),
     ],

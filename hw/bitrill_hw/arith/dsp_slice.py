@@ -7,6 +7,7 @@ and Amaranth's own simulator get plain logic with the same registers.
 from __future__ import annotations
 
 from amaranth import *
+from bitrill.arith.dsp_lines import LOW
 from bitrill.arith.dsp_packing import SUM_BITS, WEIGHT_BITS, X_BITS
 
 from .cells import Cell, module
@@ -40,7 +41,7 @@ _ZEROS = (
 
 SLICE = module(
     "bitrill_dsp",
-    "parameter REGISTERS = 0, parameter FIRST = 0",
+    "parameter REGISTERS = 0, parameter FIRST = 0, parameter SHIFTED = 0",
     "input clk, first, second, times, sums, input [24:0] a, input [17:0] b,\n"
     "  input [47:0] c, above, output [47:0] p, below",
     f"""\
@@ -51,7 +52,7 @@ SLICE = module(
     .C(c), .D(25'b0), .PCIN(above), .P(p), .PCOUT(below), .ACIN(30'b0), .BCIN(18'b0),
     .CEA1(first), .CEB1(first), .CEA2(second), .CEB2(second), .CEM(times), .CEP(sums),
     .ALUMODE(4'b0000), .INMODE(5'b00000), .CARRYINSEL(3'b000),
-    .OPMODE(FIRST ? 7'b0110101 : 7'b0010101),
+    .OPMODE(FIRST ? 7'b0110101 : SHIFTED ? 7'b1010101 : 7'b0010101),
     {", ".join(f".{pin}(1'b0)" for pin in _ZEROS)});
 """,
     """\
@@ -61,11 +62,12 @@ SLICE = module(
   reg [47:0] r = 0;
   wire signed [24:0] w = REGISTERS > 0 ? a2 : a;
   wire signed [17:0] x = REGISTERS > 0 ? b2 : b;
+  wire [47:0] before = FIRST ? c : SHIFTED ? {{17{above[47]}}, above[47:17]} : above;
   always @(posedge clk) begin
     if (first) begin a1 <= a; b1 <= b; end
     if (second) begin a2 <= REGISTERS > 1 ? a1 : a; b2 <= REGISTERS > 1 ? b1 : b; end
     if (times) m <= w * x;
-    if (sums) r <= {{5{m[42]}}, m} + (FIRST ? c : above);
+    if (sums) r <= {{5{m[42]}}, m} + before;
   end
   assign p = r;
   assign below = r;
@@ -78,7 +80,7 @@ class Slice(Cell):
 
     Both factors have ``registers`` (0, 1, 2), the product has one, and the sum has one. ``loads``:
     their enables, in that order. ``c`` is added to the registered product, so a number that changes
-    comes with it.
+    comes with it; ``shifted``: it is shifted right by `bitrill.arith.dsp_lines.LOW` bits before.
     """
 
     name, text = "bitrill_dsp", SLICE
@@ -93,8 +95,9 @@ class Slice(Cell):
         loads: list[Value],
         cells: bool,
         label: str,
+        shifted: bool = False,
     ):
-        self.a, self.b, self.c = a, b, c
+        self.a, self.b, self.c, self.shifted = a, b, c, shifted
         self.registers, self.loads, self.cells, self.label = registers, loads, cells, label
         self.p = Signal(SUM_BITS, name=f"{label}_sum", reset_less=True)
         self.below = Signal(SUM_BITS, name=f"{label}_below")
@@ -108,6 +111,8 @@ class Slice(Cell):
             a, b = (self._held(m, load, v, f"{self.label}_{n}{k}") for v, n in ((a, "a"), (b, "b")))
         product = self._held(m, self.loads[-2], a * b, f"{self.label}_product")
         above = self.c.below if isinstance(self.c, Slice) else self.c
+        if self.shifted:
+            above = Value.cast(above).as_signed() >> LOW
         with m.If(self.loads[-1]):
             m.d.sync += self.p.eq(product + above)
         m.d.comb += self.below.eq(self.p)
@@ -130,6 +135,7 @@ class Slice(Cell):
             self.name,
             p_REGISTERS=self.registers,
             p_FIRST=int(not isinstance(self.c, Slice)),
+            p_SHIFTED=int(self.shifted),
             i_clk=ClockSignal(),
             i_first=inner[0],
             i_second=inner[1],

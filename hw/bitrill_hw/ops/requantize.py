@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from amaranth import *
+from bitrill.arith.dsp_lines import LOW
 from bitrill.ir import IntType
 from bitrill.ops import Requantize
 from bitrill.parts.families import family_of
@@ -17,7 +18,7 @@ from ..pipeline.stream import OneToOne, code, elements
 class RequantizeCore(OneToOne):
     """Stages: the element, its gain and offset; their product and sum; shift and clamp.
 
-    In a DSP slice the product and the sum have a stage each.
+    In DSP slices the product and each sum have a stage of their own.
     """
 
     op: Requantize
@@ -34,7 +35,7 @@ class RequantizeCore(OneToOne):
         gains = self._constants(m, pipe, "gains", op.gain, op.gain_type, turn)
         offsets = self._constants(m, pipe, "offsets", op.offset, op.offset_type, turn)
         x = elements(pipe.register(1, self.i.payload, "x"), op.x.type)
-        total = self._in_slice if op.folded.in_slices else self._in_logic
+        total = self._in_slices if op.folded.in_slices else self._in_logic
         out = []
         for p in range(pe):
             y = total(m, pipe, p, gains[p], x[p], offsets[p]) >> op.shift
@@ -49,16 +50,32 @@ class RequantizeCore(OneToOne):
         total = self._sum(code(gain * x + offset, self.op.sum_type))
         return pipe.register(2, total, f"sum{p}")
 
-    def _in_slice(
+    def _in_slices(
         self, m: Module, pipe: Elastic, p: int, gain: Value, x: Value, offset: Value
     ) -> Value:
+        op, loads = self.op, pipe.load
+        cells = family_of(op.folded.primitives).cells
+
+        def slice_of(k: int, factor: Value, c: Slice | Value) -> Slice:
+            s = Slice(
+                x,
+                factor,
+                c,
+                registers=k,
+                loads=list(loads[2 : 4 + k]),
+                cells=cells,
+                label=f"slice{p}_{k}",
+                shifted=k > 0,
+            )
+            m.submodules[s.label] = s
+            return s
+
         offset = pipe.register(2, offset, f"offset{p}")
-        cells = family_of(self.op.folded.primitives).cells
-        loads: list[Value] = [pipe.load[2], pipe.load[3]]
-        label = f"slice{p}"
-        s = Slice(x, gain, offset, registers=0, loads=loads, cells=cells, label=label)
-        m.submodules[label] = s
-        return self._sum(s.p[: self.op.sum_type.bits])
+        if op.slices == 1:
+            return self._sum(slice_of(0, gain, offset).p[: op.sum_type.bits])
+        high = gain[LOW:].as_signed() if op.gain_type.signed else gain[LOW:]
+        s = slice_of(1, high, slice_of(0, gain[:LOW], offset))
+        return self._sum(Cat(C(0, LOW), s.p[: op.sum_type.bits - LOW]))
 
     def _sum(self, bits: Value) -> Value:
         return bits.as_signed() if self.op.sum_type.signed else bits

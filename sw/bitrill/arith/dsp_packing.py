@@ -116,31 +116,31 @@ class DspPlan:
         return self.packing.chain + 1 + len(self.sums.stages) + self.sums.added + 1
 
 
-def check_dsp(
-    name: str, weight: IntType, x: IntType, words: tuple[str, str] = ("weights", "x")
-) -> None:
-    """Raise `SpecError` for types that the slices' ports do not take; ``words``: their names."""
-    ports = tuple(zip(words, (weight, x), (WEIGHT_BITS, X_BITS), strict=True))
-    for word, t, _ in ports:
+def check_dsp(name: str, weight: IntType, x: IntType) -> None:
+    """Raise `SpecError` for types that the slices' ports do not take."""
+    for what, t in (("the weights", weight), ("x", x)):
         if not t.coding.binary:
-            article = "the " if word.endswith("s") else ""
-            raise SpecError(f"{name}: {article}{word} of multiply 'dsp' must be integers, not {t}")
-    wide = [f"{word} of {_port(t)} bits" for word, t, most in ports if _port(t) > most]
+            raise SpecError(f"{name}: {what} of multiply 'dsp' must be integers, not {t}")
+    wide = [
+        f"{what} of {port(t)} bits"
+        for what, t, most in (("weights", weight, WEIGHT_BITS), ("x", x, X_BITS))
+        if port(t) > most
+    ]
     if wide:
         raise SpecError(
-            f"{name}: multiply 'dsp' takes {words[0]} of at most {WEIGHT_BITS} bits and {words[1]}"
-            f" of at most {X_BITS}, signs included, not {' and '.join(wide)}"
+            f"{name}: multiply 'dsp' takes weights of at most {WEIGHT_BITS} bits and x of at most"
+            f" {X_BITS}, signs included, not {' and '.join(wide)}"
         )
 
 
 def fits_slice(weight: IntType, x: IntType) -> bool:
     """Return whether a slice multiplies these types: integers that its ports take."""
     ports = ((weight, WEIGHT_BITS), (x, X_BITS))
-    return all(t.coding.binary and _port(t) <= most for t, most in ports)
+    return all(t.coding.binary and port(t) <= most for t, most in ports)
 
 
-def _port(t: IntType) -> int:
-    """Bits of a number of this type in two's complement."""
+def port(t: IntType) -> int:
+    """Return the bits of a number of this type in two's complement."""
     return t.bits + (not t.signed)
 
 
@@ -159,7 +159,7 @@ def packing(weight: IntType, x: IntType, pe: int, simd: int) -> Packing:
     def fits(rows: int, lanes: int) -> bool:
         ones = sum(1 << spacing(lanes) * k for k in range(rows))
         word = IntType.for_range(lo=min(0, weight.lo * ones), hi=max(0, weight.hi * ones))
-        return _port(word) <= WEIGHT_BITS and spacing(lanes) * rows < SUM_BITS
+        return port(word) <= WEIGHT_BITS and spacing(lanes) * rows < SUM_BITS
 
     rows = max(n for n in range(1, min(pe, WEIGHT_BITS) + 1) if n == 1 or fits(n, 1))
     lanes = max(k for k in range(1, min(CHAIN, simd) + 1) if k == 1 or fits(rows, k))

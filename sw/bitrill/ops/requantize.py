@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..arith.dsp_packing import SLICES, check_dsp, fits_slice
+from ..arith.dsp_lines import LOW, line_slices
+from ..arith.dsp_packing import SLICES, WEIGHT_BITS, X_BITS, port
 from ..errors import SpecError
 from ..ir import (
     WIDEST,
@@ -41,12 +42,13 @@ class Requantize(EvenLanes):
     (Jacob et al. 2018, without the rounding of its parameters.)
 
     ``pe`` channels a beat, one beat a cycle, ``latency`` stages: operands; sum; shift and clamp.
-    Multiply ``dsp``: the product and the sum of a channel are those of a DSP slice, a stage each;
-    x is at most 25 bits, and gains 18.
+    Multiply ``dsp``: a DSP slice has the product and the sum of a lane, a stage each; two slices
+    where gains are wide (`bitrill.arith.dsp_lines`).
     """
 
     kind = "requantize"
     by_rows = True
+    block_choice = True
     ways = ("lut", "dsp")
     component = "bitrill_hw.ops.requantize:RequantizeCore"
 
@@ -70,14 +72,20 @@ class Requantize(EvenLanes):
 
     def validate_impl(self, impl: Impl) -> None:
         super().validate_impl(impl)
-        if impl.in_slices:
-            check_dsp(self.name, self.x.type, self.gain_type, ("x", "gains"))
+        if impl.in_slices and not self.slices:
+            x, gains = port(self.x.type), port(self.gain_type)
+            raise SpecError(
+                f"{self.name}: multiply 'dsp' takes integers of at most {WEIGHT_BITS} bits and"
+                f" gains of at most {X_BITS}, or of {LOW + X_BITS} where sums are shifted by {LOW}"
+                f" and more, signs included, not {self.x.type} of {x} bits, gains of {gains} and"
+                f" a shift of {self.shift}"
+            )
 
     def foldings(self, fixed: Choice) -> Iterator[Impl]:
         family = family_of(fixed.get("primitives", "portable"))
         for impl in super().foldings(fixed):
             yield impl
-            if "multiply" not in fixed and family.cells and fits_slice(self.x.type, self.gain_type):
+            if "multiply" not in fixed and family.cells and self.slices:
                 yield replace(impl, multiply="dsp")
 
     def completed(self, chosen: Choice, default: Impl) -> dict[str, Any]:
@@ -96,10 +104,15 @@ class Requantize(EvenLanes):
         """The integers that hold every offset."""
         return IntType.for_range(lo=int(self.offset.min()), hi=int(self.offset.max()))
 
+    @cached_property
+    def slices(self) -> int:
+        """DSP slices of a lane that multiplies in them; 0 if none can."""
+        return line_slices(self.x.type, self.gain_type, self.offset_type, self.shift)
+
     @property
     def latency(self) -> int:
         """Cycles from a beat to its result."""
-        return 4 if self.folded.in_slices else 3
+        return 3 + (self.slices if self.folded.in_slices else 0)
 
     def stored_bits(self, impl: Impl) -> int:
         return self.cost().weight_bits
@@ -137,7 +150,7 @@ class Requantize(EvenLanes):
             s.rom(turns, pe * width, block=self.folded.in_block, different=different)
         s.flops(held=pe * (bits + self.out.bits) + self.latency)
         if self.folded.in_slices and family_of(self.folded.primitives).cells:
-            s.dsp = pe
+            s.dsp = pe * self.slices
             s.flops(held=pe * self.offset_type.bits * (turns > 1))
         else:
             s.flops(held=pe * self.sum_type.bits)
