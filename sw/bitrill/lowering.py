@@ -117,33 +117,27 @@ def to_target(
     ``interval``: in place of a rate, cycles a frame of the slowest layer, which is no promise:
     twice, four times ... as many are taken where the layers or the part ask for it.
     `bitrill.folding.solve` knows the intervals of single nodes. Here the exact interval of the
-    whole network counts, and its FIFOs at their real depths. If they miss the target, a shorter
-    interval (or, without a rate, a smaller part) is solved for, `ROUNDS` times at most. Raises as
-    `solve` does.
+    whole network counts, and its FIFOs at their real depths. If they miss the rate, a shorter
+    interval is solved for; if they do not fit, a part that is smaller by as much; `ROUNDS` times at
+    most. Raises as `solve` does.
     """
     wanted = None if fps is None else Fraction(clock_hz) / Fraction(fps)
     if folding:
         fold(insert_forks(graph), folding)  # refuses a wrong folding before the search
     graph, settled, codings = settle_codings(graph, folding or {})
-    slower, room, last = interval is not None, part, ""
+    slower, room, last, misfit = interval is not None, part, "", None
     for _ in range(ROUNDS):
-        solution = solve(
-            graph,
-            clock_hz=clock_hz,
-            fps=fps,
-            part=room,
-            folding=settled,
-            interval=interval,
-            slower=slower,
-        )
-        choices = {
-            name: {
-                **solution.folding.get(name, {}),
-                **settled.get(name, {}),
-                **codings.get(name, {}),
-            }
-            for name in {**solution.folding, **settled}  # what a fork is told is settled alone
-        }
+        search = partial(solve, graph, clock_hz=clock_hz, fps=fps, folding=settled)
+        try:
+            solution = search(part=room, interval=interval, slower=slower)
+        except FitError:
+            if wanted is not None and part is not None and misfit is not None:
+                part.require_fit(misfit)
+            raise
+        # what a fork is told is settled alone
+        given = (solution.folding, settled, codings)
+        names = {**solution.folding, **settled}
+        choices = {n: {k: v for each in given for k, v in each.get(n, {}).items()} for n in names}
         folded = to_folded(
             graph, folding=choices, part=part, clock_mhz=clock_mhz, checkpoints=checkpoints
         )
@@ -155,9 +149,7 @@ def to_target(
             continue
         if part is None or not part.excess(used):
             return folded, solution
-        if wanted is not None:
-            part.require_fit(used)
-        room = _without(part, used, solution.resources)
+        room, misfit = _without(part, used, solution.resources), used
     raise FitError(
         f"{graph.name}: no folding meets the rate and fits the part once timing and FIFOs of the"
         f" whole network are counted; the last one tried: {last}"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
-from bitrill.ir import Graph, IntType
+from bitrill.ir import Graph, Impl, IntType, Sink, Source, Stage, Tensor
 from bitrill.ir.activation import Quantizer
 from bitrill.lowering import to_folded, to_integer
+from bitrill.ops import Requantize
 from bitrill_hw.design.verilog import verilog
 from bitrill_hw.synth import synthesise
 from bitrill_sim import verify
@@ -32,6 +34,7 @@ def graph() -> Graph:
     )
     folding = {
         "fc0": {"pe": 3, "simd": 6, "multiply": "dsp", "memory": "block"},
+        "act0": {"pe": 1, "multiply": "dsp"},
         "fc1": {"pe": 2, "simd": 3, "multiply": "serial", "memory": "block", "primitives": "xc7"},
         "fc2": {"pe": 3, "simd": 1, "multiply": "dsp"},
     }
@@ -59,11 +62,38 @@ def test_the_first_frame_is_known_in_a_second_simulator(graph: Graph, work: Path
 
 @pytest.mark.nightly
 def test_the_netlist_has_the_slices_and_gives_the_same(graph: Graph, tmp_path: Path) -> None:
-    """Three rows of six lanes, and three of one: seven slices, by Yosys' model of them."""
+    """Slices by Yosys' model of them: three rows of six lanes, three of one, and a requantizer."""
     report = synthesise(graph, work=tmp_path / "synth")
-    assert report.total.dsp == 6 + 1
     text = report.netlist.read_text()
-    assert len(re.findall(r"^  DSP48E1 ", text, re.MULTILINE)) == 7
+    count = len(re.findall(r"^  DSP48E1 ", text, re.MULTILINE))
+    assert report.total.dsp == 6 + 1 + graph["act0"].slices == count
     seen = check(graph, report.netlist, inputs(graph, 30), work=tmp_path)
     seen.check()
     assert (seen.samples, seen.mismatches, seen.stall) == (30, 0, 0.5)
+
+
+@pytest.mark.nightly
+def test_wide_gains_in_two_slices_of_the_netlist(tmp_path: Path) -> None:
+    """The shift between slices, of sums of both signs, by Yosys' model of them."""
+    x = Tensor((4,), IntType(-(1 << 19), (1 << 19) - 1))
+    act = Requantize(
+        name="act",
+        inputs=("input",),
+        operands=(x,),
+        gain=np.array([(1 << 24) - 1, 5 << 17, -(1 << 24), 77_777]),
+        offset=np.array([1 << 40, -(1 << 41) - 3, (1 << 30) + 1, -1]),
+        shift=35,
+        out=IntType(-128, 127),
+        impl=Impl(pe=2, simd=2, multiply="dsp", primitives="xc7"),
+    )
+    graph = Graph(
+        name="lines",
+        stage=Stage.FOLDED,
+        source=Source(shape=x.shape, tensor=x, quantizer=None),
+        nodes=(act,),
+        sink=Sink(shape=act.y.shape, edge="act", tensor=act.y),
+        depths={"input": 2, "act": 2},
+    )
+    report = synthesise(graph, work=tmp_path / "synth")
+    assert (act.slices, report.total.dsp) == (2, 4)
+    check(graph, report.netlist, inputs(graph, 100), work=tmp_path).check()

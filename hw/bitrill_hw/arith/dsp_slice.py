@@ -62,12 +62,12 @@ SLICE = module(
   reg [47:0] r = 0;
   wire signed [24:0] w = REGISTERS > 0 ? a2 : a;
   wire signed [17:0] x = REGISTERS > 0 ? b2 : b;
-  wire [47:0] before = FIRST ? c : SHIFTED ? {{17{above[47]}}, above[47:17]} : above;
+  wire [47:0] other = FIRST ? c : SHIFTED ? {{17{above[47]}}, above[47:17]} : above;
   always @(posedge clk) begin
     if (first) begin a1 <= a; b1 <= b; end
     if (second) begin a2 <= REGISTERS > 1 ? a1 : a; b2 <= REGISTERS > 1 ? b1 : b; end
     if (times) m <= w * x;
-    if (sums) r <= {{5{m[42]}}, m} + before;
+    if (sums) r <= {{5{m[42]}}, m} + other;
   end
   assign p = r;
   assign below = r;
