@@ -34,30 +34,28 @@ def test_each_image_is_what_onnx_runtime_gives(model: Path) -> None:
 
 
 def test_another_zero_point_is_another_network(model: Path) -> None:
-    """The comparison sees a zero point that is off by one."""
+    """The comparison sees a layer that reads its input with a zero point that is off by one."""
     x = benchmark.images("test")[0][:20]
     y = benchmark.by_onnx_runtime(model, x)
     proto = onnx.load(model)
-    moved = next(t for t in proto.graph.initializer if "Relu" in t.name and "zero_point" in t.name)
-    moved.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(moved) + np.int8(1), moved.name))
+    conv = [n for n in proto.graph.node if n.op_type == "QLinearConv"][2]
+    zero = next(t for t in proto.graph.initializer if t.name == conv.input[2])
+    moved = numpy_helper.from_array(numpy_helper.to_array(zero) + np.int8(1), "moved")
+    proto.graph.initializer.append(moved)
+    conv.input[2] = moved.name
     path = model.with_name(f"{STYLE}-damaged.onnx")
     onnx.save(proto, path)
     assert flow.check(model, inputs=x, outputs=y).ok
     assert not flow.check(path, inputs=x, outputs=y).ok
 
 
-def test_its_rtl_is_exact_in_slices_and_without(model: Path, tmp_path: Path) -> None:
+def test_its_rtl_is_exact_in_slices(model: Path, tmp_path: Path) -> None:
     done = benchmark.compiled(model, "chosen", tmp_path / "build")
     assert done.resources.dsp > 0
     assert any(n.folded.in_slices for n in done.build.graph.nodes)
     x = benchmark.images("test")[0][:3]
     seen = flow.verify(done.build, data=x, samples=len(x), stall=0.3)
     assert (seen.samples, seen.mismatches, seen.cycles_exact) == (3, 0, True)
-    bare = benchmark.compiled(model, "without slices", tmp_path / "bare")
-    assert bare.resources.dsp == 0
-    assert bare.resources.lcs > done.resources.lcs
-    whole = done.build.graph
-    assert np.array_equal(*(g.run(g.source.quantize(x)) for g in (whole, bare.build.graph)))
 
 
 @pytest.mark.nightly
