@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ..train.evaluation import decisions
-from ..train.grid_weights import CodebookQuant
+from ..train.prune import Pruned
 from . import tracing
 from .quantizers.places import quantizing_layers
-from .quantizers.weights import BinaryQuant
 
 FLOAT_BITS = 32
 
@@ -50,11 +48,9 @@ def size(module: nn.Module) -> Size:
 
 
 def bits_of(layer: Any) -> int:
-    """Return the bits of one weight of a quantized layer: of an index, where it is a codebook."""
+    """Return the bits that store one weight of a quantized layer: of an index, if it has few."""
     quantizer = layer.weight_quant.tensor_quant
-    for part in quantizer.modules():
-        if isinstance(part, CodebookQuant):
-            return math.ceil(math.log2(len(part.centroids)))
-        if isinstance(part, BinaryQuant):
-            return 2 if part is not quantizer else 1  # a pruned one has zeros too
-    return int(layer.quant_weight().bit_width)
+    if isinstance(quantizer, Pruned):  # stands around quantizers that have no zero of their own
+        return int(quantizer.quantizer.stored_bits) + 1  # pyright: ignore[reportArgumentType]
+    stored = getattr(quantizer, "stored_bits", None)
+    return int(layer.quant_weight().bit_width) if stored is None else stored

@@ -20,7 +20,7 @@ from ..errors import SpecError
 WEIGHTED = (nn.Linear, _ConvNd)
 """Layers with weights; those of Brevitas are derived from them."""
 
-_WHOLE = ("torch.nn.", "brevitas.", "bitrill.train.")
+_WHOLE = ("torch.nn.", "brevitas.", "bitrill.train.", "bitrill.compress.quantizers.")
 """Packages whose modules are single calls."""
 
 

@@ -140,6 +140,7 @@ class Loop:
             step = epoch * batches + k
             for group in optimizer.param_groups:
                 group["lr"] = self.training.learning_rate * self.training.factor(step, steps)
+            grid_weights.advance(self.module, step / steps)
             self.before_step(step, steps)
             x = augmented(self.x[chosen], self.training.augment).to(self.training.device)
             loss = objective(self.module, x, self.labels[chosen].to(self.training.device))

@@ -43,6 +43,8 @@ class GridQuant(nn.Module):
     scale: Tensor
     zero_point: Tensor
     bit_width: Tensor
+    stored: int | None = None
+    """Bits that store a weight, if other than those of the integers."""
 
     def __init__(self, top: int):
         super().__init__()
@@ -50,6 +52,11 @@ class GridQuant(nn.Module):
         for name, value in (("scale", 1 / top), ("zero_point", 0.0), ("bit_width", float(bits))):
             self.register_buffer(name, torch.tensor(value), persistent=False)
         self.top = top
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits that store one weight: of an index, where there are few values."""
+        return self.stored or int(self.bit_width)
 
     def integers(self, x: Tensor) -> Tensor:
         """Return the integers of latent weights as floats, with gradients of about ``top``."""
@@ -60,6 +67,21 @@ class GridQuant(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         return self.integers(x) * self.scale, self.scale, self.zero_point, self.bit_width
+
+
+class Scheduled(nn.Module):
+    """Base of quantizers that change while a network trains."""
+
+    def step(self, done: float) -> None:
+        """Take the share of the training that is done, 0..1; called before each of its steps."""
+        raise NotImplementedError
+
+
+def advance(module: nn.Module, done: float) -> None:
+    """Tell every `Scheduled` quantizer in a module what share of the training is done."""
+    for part in module.modules():
+        if isinstance(part, Scheduled):
+            part.step(done)
 
 
 class GridWeight(Fixed, WeightQuantSolver):
@@ -144,6 +166,7 @@ class CodebookQuant(GridQuant):
 
     def __init__(self, entries: int):
         super().__init__(BYTE)
+        self.stored = (entries - 1).bit_length()
         places = (2 * torch.arange(entries) + 1) / entries - 1
         self.register_buffer("centroids", places)
 

@@ -22,6 +22,7 @@ from ...errors import SpecError
 from ...train.prune import Pruned
 from .. import tracing
 from . import activations, weights
+from .learned import Blend
 from .table import INPUT, QuantizerTable, Row
 
 RECTIFIERS = (nn.ReLU, functional.relu, torch.relu, "relu")
@@ -77,7 +78,8 @@ def quantized(module: nn.Module, table: QuantizerTable) -> fx.GraphModule:
         raise SpecError(f"layers with weights must be of {known}, not {', '.join(odd)}")
     _Places(graph, table).fill()
     for name, layer in layers:
-        tracing.replace_module(graph, name, _quantized_layer(layer, table.of(name)))
+        if table.of(name).weights != weights.FLOAT:
+            tracing.replace_module(graph, name, _quantized_layer(layer, table.of(name)))
     graph.recompile()
     return graph
 
@@ -88,7 +90,7 @@ def without_quantizers(graph: fx.GraphModule) -> fx.GraphModule:
         if isinstance(module, qnn.QuantIdentity):
             node.replace_all_uses_with(node.args[0])  # pyright: ignore[reportArgumentType]
             graph.graph.erase_node(node)
-        elif isinstance(module, qnn.QuantReLU):
+        elif isinstance(module, activations.RECTIFYING):
             tracing.replace_module(graph, str(node.target), nn.ReLU())
         elif isinstance(module, QuantWeightMixin):
             tracing.replace_module(graph, str(node.target), _plain_layer(module))
@@ -188,7 +190,8 @@ class _Places:
     def _positive(self, maker: fx.Node) -> bool:
         """Whether what a quantizer or a call gives is never negative."""
         if maker in self.quantizers:
-            return isinstance(self.graph.get_submodule(str(maker.target)), qnn.QuantReLU)
+            quantizer = self.graph.get_submodule(str(maker.target))
+            return isinstance(quantizer, activations.RECTIFYING)
         return self._rectified(maker)
 
     def _finish(self, node: fx.Node) -> None:
@@ -232,14 +235,25 @@ def _quantized_layer(layer: nn.Module, row: Row) -> nn.Module:
     word = row.weights or "int8"
     given = weights.arguments(word, row.scale == "channel")
     new = _same_layer(layer, _KINDS[type(layer)], given)  # pyright: ignore[reportArgumentType]
-    if not weights.WORDS[weights.split(word)[0]].zeros and not bool((new.weight != 0).all()):
-        new.weight_quant.tensor_quant = Pruned(new.weight_quant.tensor_quant, new.weight)
+    proxy = new.weight_quant
+    if isinstance(proxy.tensor_quant, weights.Fitted):
+        proxy.tensor_quant.begin(new.weight)
+    if word.startswith(weights.BLEND):
+        proxy.tensor_quant = Blend(proxy.tensor_quant)
+    if not weights.has_zeros(word) and not bool((new.weight != 0).all()):
+        proxy.tensor_quant = Pruned(proxy.tensor_quant, new.weight)
+        proxy.tensor_quant.mask.copy_(new.weight != 0)
     return new
 
 
 def _plain_layer(layer: nn.Module) -> nn.Module:
     kind = next(plain for plain, kind in _KINDS.items() if isinstance(layer, kind))
-    return _same_layer(layer, kind, {})
+    new = _same_layer(layer, kind, {})
+    for part in layer.modules():
+        if isinstance(part, weights.Fitted):
+            with torch.no_grad():
+                new.weight.copy_(part.latent(new.weight))
+    return new
 
 
 def _same_layer(layer: Any, kind: Callable[..., Any], given: dict[str, Any]) -> Any:

@@ -1,97 +1,95 @@
 """Weight quantizers by word: classes for Brevitas' ``weight_quant=`` with their arguments.
 
-Each word is a `Word`, added to `WORDS` by `word`; a number at its end is its parameter.
+Families of them stand in modules of their own, which register their words: `binary`, `ternary`,
+`powers`, `learned`, `bases`. `Fitted` and `Scaled` are the bases of what they have.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
-from brevitas.quant import Int8WeightPerTensorFloat
 from torch import Tensor
 
-from ...errors import meant
-from ...train.grid_weights import (
-    CodebookQuant,
-    FgqQuant,
-    GridQuant,
-    GridWeight,
-    PotQuant,
-    TtqQuant,
-    straight,
-)
+from ...train.grid_weights import GridQuant, GridWeight, straight
+from . import words
 
-Arguments = dict[str, Any]
+Arguments: TypeAlias = dict[str, Any]
 """Keyword arguments of a Brevitas layer."""
 
+Make: TypeAlias = Callable[[int, bool], Arguments]
+"""Gives the arguments for a word's number, and whether each output has a scale of its own."""
 
-@dataclass(frozen=True)
-class Word:
-    """A weight quantizer: ``make(number, per_channel)`` gives the layer's keyword arguments.
+WORDS: dict[str, words.Word[Make]] = {}
 
-    ``numbers``: what may stand behind the word; none: the word stands alone. ``zeros``: whether
-    weights may be zero, so that pruned ones are kept so by the quantizer.
-    """
+BLEND = "blend:"
+"""Stands in front of a word whose values come in little by little; see `learned.Blend`."""
 
-    name: str
-    make: Callable[[int, bool], Arguments]
-    numbers: range = range(0)
-    zeros: bool = True
+FLOAT = "float"
+"""Leaves weights as they are: hardware has no network then, but a later step may quantize them."""
 
 
-WORDS: dict[str, Word] = {}
-
-
-def word(
-    name: str,
-    make: Callable[[int, bool], Arguments],
-    *,
-    numbers: range = range(0),
-    zeros: bool = True,
-) -> None:
+def word(name: str, make: Make, *, numbers: range = range(0), zeros: bool = True) -> None:
     """Add a weight quantizer under its name."""
-    WORDS[name] = Word(name, make, numbers, zeros)
-
-
-def split(text: str) -> tuple[str, int | None]:
-    """Split ``int4`` into ``("int", 4)``; a word that ends in its own digit stays whole."""
-    if text in WORDS:
-        return text, None
-    parts = re.fullmatch(r"(.*?)(\d+)", text)
-    return (parts[1], int(parts[2])) if parts else (text, None)
+    WORDS[name] = words.Word(name, make, numbers, zeros)
 
 
 def faults(text: str) -> list[str]:
     """Return what is wrong with a word: at most one reason."""
-    name, value = split(text)
-    known = [w.name if not w.numbers else f"{w.name}{w.numbers[0]}" for w in WORDS.values()]
-    if name not in WORDS:
-        return [f"weights must be one of {', '.join(known)}, not {text!r}{meant(text, known)}"]
-    numbers = WORDS[name].numbers
-    if (value is None) is bool(numbers) or (value is not None and value not in numbers):
-        if not numbers:
-            return [f"weights must be {name} without a number, not {text!r}"]
-        return [f"weights must be {name}{numbers[0]} to {name}{numbers[-1]}, not {text!r}"]
-    return []
+    if text == FLOAT:
+        return []
+    return words.faults(text.removeprefix(BLEND), WORDS, "weights", f"{FLOAT} or ")
 
 
 def arguments(text: str, per_channel: bool) -> Arguments:
     """Return a layer's keyword arguments for a word without faults."""
-    name, value = split(text)
+    name, value = words.split(text.removeprefix(BLEND), WORDS)
     return WORDS[name].make(value or 0, per_channel)
 
 
-class Scaled(GridQuant):
-    """Base of grids whose scale follows the weights: their largest magnitude stands for 1.
+def has_zeros(text: str) -> bool:
+    """Whether weights of a word may be zero."""
+    return WORDS[words.split(text.removeprefix(BLEND), WORDS)[0]].zeros
 
-    Goes in front of a `GridQuant` among the bases. ``per_channel``: a scale for each output.
+
+class Fitted(GridQuant):
+    """Base of grids that follow the weights: `fit` gives integers and their scale.
+
+    ``per_channel``: a scale for each output. Gradients pass unchanged unless ``forward`` says more.
     """
 
     per_channel = False
+
+    def begin(self, x: Tensor) -> None:
+        """Make what is trained or kept, from the weights of a layer that gets this quantizer."""
+
+    def latent(self, x: Tensor) -> Tensor:
+        """Return the weights to go on with where this quantizer is taken off a layer."""
+        return x
+
+    def fit(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return integers of weights as floats, and the scale, which broadcasts to them."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        integers, scale = self.fit(x.detach())
+        return straight(x, integers * scale), scale, self.zero_point, self.bit_width
+
+    def rows(self, x: Tensor) -> Tensor:
+        """Return weights with a row for each scale, ``[outputs or 1, weights]``."""
+        return x.flatten(1) if self.per_channel else x.reshape(1, -1)
+
+    def spread(self, v: Tensor, x: Tensor) -> Tensor:
+        """Return a number for each row of `rows` in a shape that broadcasts to weights."""
+        return v.view(-1, *(1,) * (x.ndim - 1)) if self.per_channel else v.reshape(())
+
+
+class Scaled(Fitted):
+    """Base of grids whose scale follows the weights: their largest magnitude stands for 1.
+
+    Goes in front of a `GridQuant` among the bases, whose ``integers`` take weights over that.
+    """
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         size = self.size(x.detach())
@@ -100,71 +98,17 @@ class Scaled(GridQuant):
 
     def size(self, x: Tensor) -> Tensor:
         """Return what 1 stands for: a scalar, or one for each output, as x broadcasts."""
-        magnitude = x.abs()
-        largest = magnitude.flatten(1).amax(1) if self.per_channel else magnitude.max()
-        largest = largest.clamp(min=torch.finfo(x.dtype).tiny)
-        return largest.view(-1, *(1,) * (x.ndim - 1)) if self.per_channel else largest
+        return self.spread(at_least_tiny(self.rows(x).abs().amax(1)), x)
+
+
+def at_least_tiny(x: Tensor) -> Tensor:
+    """Return x, or the least normal number: a scale, which must not be zero."""
+    return x.clamp(min=torch.finfo(x.dtype).tiny)
 
 
 def grid(kind: type[GridQuant], per_channel: bool, **given: object) -> Arguments:
     """Return a layer's arguments for a grid; ``given``: of its constructor."""
-    bases = (kind,) if issubclass(kind, Scaled) else (Scaled, kind)
+    bases = (kind,) if issubclass(kind, Fitted) else (Scaled, kind)
     quantizer = type(kind.__name__, bases, {"per_channel": per_channel})
     name = f"{kind.__name__}Weight"
     return {"weight_quant": type(name, (GridWeight,), {"tensor_quant": quantizer, **given})}
-
-
-def _integer(bits: int, per_channel: bool) -> Arguments:
-    """Narrow signed integers; the largest magnitude is the largest integer."""
-    return {
-        "weight_quant": Int8WeightPerTensorFloat,
-        "weight_bit_width": bits,
-        "weight_scaling_per_output_channel": per_channel,
-    }
-
-
-class BinaryQuant(Scaled):
-    """BWN: sign, times the mean magnitude (Rastegari et al. 2016). Zero gives +1."""
-
-    def __init__(self) -> None:
-        super().__init__(1)
-
-    def size(self, x: Tensor) -> Tensor:
-        magnitude = x.abs()
-        mean = magnitude.flatten(1).mean(1) if self.per_channel else magnitude.mean()
-        mean = mean.clamp(min=torch.finfo(x.dtype).tiny)
-        return mean.view(-1, *(1,) * (x.ndim - 1)) if self.per_channel else mean
-
-    def integers(self, x: Tensor) -> Tensor:
-        return straight(x, torch.where(x.detach() < 0, -1.0, 1.0))
-
-
-class TernaryQuant(Scaled):
-    """TWN: 0 where ``|w| <= 0.7 mean |w|``, else sign, times the kept ones' mean (Li et al. 2016).
-
-    Zeroed weights keep their gradient, else training collapses.
-    """
-
-    THRESHOLD = 0.7
-
-    def __init__(self) -> None:
-        super().__init__(1)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        rows = x.detach().flatten(1) if self.per_channel else x.detach().flatten()[None]
-        magnitude = rows.abs()
-        kept = magnitude > self.THRESHOLD * magnitude.mean(1, keepdim=True)
-        scale = (magnitude * kept).sum(1) / kept.sum(1).clamp(min=1)
-        scale = scale.clamp(min=torch.finfo(x.dtype).tiny)
-        values = (rows.sign() * kept).view(x.shape)
-        scale = scale.view(-1, *(1,) * (x.ndim - 1)) if self.per_channel else scale.squeeze(0)
-        return straight(x, values * scale), scale, self.zero_point, self.bit_width
-
-
-word("binary", lambda _, c: grid(BinaryQuant, c), zeros=False)
-word("ternary", lambda _, c: grid(TernaryQuant, c))
-word("int", _integer, numbers=range(2, 9))
-word("pot", lambda n, c: grid(PotQuant, c, terms=n), numbers=range(1, 4))
-word("codebook", lambda n, c: grid(CodebookQuant, c, entries=n), numbers=range(2, 17))
-word("ttq", lambda _, c: grid(TtqQuant, c))
-word("fgq", lambda _, c: grid(FgqQuant, c, inputs_of_group=16))

@@ -10,6 +10,7 @@ from brevitas.graph.calibrate import calibration_mode
 from torch import Tensor, nn
 
 from ..keys import number
+from ..quantizers.act_grids import grid_of
 from ..quantizers.places import quantized
 from ..quantizers.table import QuantizerTable, Row
 from ..state import Choices, State, Step, step
@@ -47,6 +48,19 @@ class Quantize(Step):
 def calibrate(state: State, samples: int, batch: int = 100) -> None:
     """Set the scales of activations by what the first training images give."""
     module = state.module.eval()
+    hooks = [
+        part.register_forward_pre_hook(_begin)
+        for part in module.modules()
+        if grid_of(part) is not None
+    ]
     with torch.no_grad(), calibration_mode(module):
         for part in state.data.x_train[:samples].split(batch):
             module(part)
+            while hooks:  # the first images tell the start of what is trained then
+                hooks.pop().remove()
+
+
+def _begin(module: nn.Module, given: tuple[Tensor, ...]) -> None:
+    grid = grid_of(module)
+    assert grid is not None
+    grid.begin(getattr(given[0], "value", given[0]).relu())
