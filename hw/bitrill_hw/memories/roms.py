@@ -8,16 +8,13 @@ keeps its memories, since the modules are requested through the platform (`Roms.
 text is that of `rom_text.Rom`.
 """
 
-import re
 from typing import Any
 
 from amaranth import *
-from amaranth.back import verilog as backend
-from amaranth.back.verilog import YosysError
 from amaranth.lib import memory
-from bitrill.errors import ToolError
 from bitrill.ir.structure import ALONE
 
+from ..writer.modules import verilog
 from .rom_text import Rom
 
 
@@ -51,24 +48,8 @@ class Roms:
         return Instance(name, **ends)
 
 
-_WAKING = re.compile(r"^( *)reg (\S+)  = 0;$", re.MULTILINE)
-"""A register that Yosys declares for one combinational process, to wake it at time 0."""
-
-
 def convert(top: Any, *, name: str = "top") -> str:
-    """Verilog of a component and of its tables; the same text each time.
-
-    Yosys wakes each combinational process by the initial value of a register of its own. That is
-    an event in Verilog-2005. In SystemVerilog, values of declarations are set before any process
-    runs, so that the process would sleep and its results stay X; an ``initial`` is one in both.
-    """
+    """Verilog of a component and of its tables; the same text each time."""
     roms = Roms()
-    try:
-        text = backend.convert(
-            top, name=name, platform=roms, emit_src=False, strip_internal_attrs=True
-        )
-    except YosysError as error:  # a disk that is full, say: it may hold Yosys' whole trace
-        last = str(error).strip().splitlines()[-1:]
-        raise ToolError(f"Amaranth's Yosys failed: {''.join(last)}", command="yosys") from error
-    text = _WAKING.sub(r"\1reg \2 ;\n\1initial \2 = 0;", text)
+    text = verilog(top, name=name, platform=roms)
     return "\n".join([text, *roms.modules.values()])

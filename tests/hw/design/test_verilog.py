@@ -95,7 +95,7 @@ def test_a_cut_table_is_an_error(monkeypatch):
     gc.collect()  # what is left half built warns when it goes
 
 
-# what Yosys' Verilog always has: widths adapt by the language's rules, some wires go nowhere
+# what is no fault: widths adapt by the language's rules, some wires go nowhere
 ACCEPTED = ("DECLFILENAME", "UNUSEDSIGNAL", "WIDTHEXPAND", "WIDTHTRUNC", "PROCASSINIT")
 # an `If` without `Else` keeps the value assigned above it
 ACCEPTED += ("CASEINCOMPLETE",)
