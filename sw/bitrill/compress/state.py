@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from ..train.prune import Pruned
 from .measures import accuracy
 from .sources import Data
 from .training import Keeper, Loop, Objective, Report, Training
@@ -25,9 +26,11 @@ class State:
     """A network on its way: ``module`` on the ``data`` of a recipe.
 
     ``masks``: which weights may be other than zero, by the name of their layer; training keeps them
-    so. ``teacher(reference)`` gives the network after an earlier step (``"step 2"``) or that of a
-    function, in evaluation mode. ``notes``: what the step wants to be known beside its figures.
-    ``folder``: where relative paths of the recipe start.
+    so. ``shared``: which weights are one number, as indices by the name of their layer (-1: of its
+    own); training moves them together. ``teacher(reference)`` gives the network after an earlier
+    step (``"step 2"``; ``"step 0"``: before the first) or that of a function, in evaluation mode.
+    ``notes``: what the step wants to be known beside its figures. ``folder``: where relative paths
+    of the recipe start.
     """
 
     module: nn.Module
@@ -35,6 +38,7 @@ class State:
     folder: Path
     teacher: Callable[[str], nn.Module]
     masks: dict[str, Tensor] = field(default_factory=dict)
+    shared: dict[str, Tensor] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     report: Report = lambda _what, _done, _all: None
     keeper: Callable[[str], Keeper | None] = lambda _name: None
@@ -52,14 +56,20 @@ class State:
         name: str = "fit",
         before_step: Callable[[int, int], None] | None = None,
         after_step: Callable[[int, int], None] | None = None,
+        masked: bool = True,
     ) -> None:
         """Train the module on the training split; weights outside `masks` stay zero.
 
-        ``name``: of this training among those of the step, for its checkpoints.
+        ``name``: of this training among those of the step, for its checkpoints. ``masked``: without
+        it, weights outside the masks are trained too.
         """
+        shared = [_Shared(weight_of(self.module, n), index) for n, index in self.shared.items()]
 
         def after(step: int, steps: int) -> None:
-            self.apply_masks()
+            if masked:
+                self.apply_masks()
+            for each in shared:
+                each.tie()
             if after_step is not None:
                 after_step(step, steps)
 
@@ -67,16 +77,31 @@ class State:
             self.module, self.data.x_train, self.data.y_train, training, self.report, objective
         )
         loop.before_step, loop.after_step = before_step or loop.before_step, after
-        loop.keeper = self.keeper(name)
-        self.apply_masks()
-        loop.run()
+        loop.keeper, loop.masks = self.keeper(name), self.masks
+        if masked:
+            self.apply_masks()
+        hooks = [each.weight.register_hook(each.summed) for each in shared]
+        try:
+            loop.run()
+        finally:
+            for hook in hooks:
+                hook.remove()
 
     def apply_masks(self) -> None:
         """Set the weights outside `masks` to zero."""
+        for name, mask in self.masks.items():
+            hold(self.module.get_submodule(name), mask)
+
+    def follow(self) -> None:
+        """Have `masks` and `shared` follow layers that a step has cut or taken out."""
         with torch.no_grad():
-            for name, mask in self.masks.items():
-                weight = weight_of(self.module, name)
-                weight.mul_(mask.to(weight.device))
+            for held in (self.masks, self.shared):
+                for name, tensor in list(held.items()):
+                    weight = getattr(_part(self.module, name), "weight", None)
+                    if not isinstance(weight, Tensor):
+                        del held[name]
+                    elif weight.shape != tensor.shape:
+                        held[name] = weight != 0 if held is self.masks else index_of(weight)
 
     def accuracy(self) -> float:
         """Return the share of the validation split that is decided rightly."""
@@ -88,6 +113,56 @@ def weight_of(module: nn.Module, name: str) -> Tensor:
     weight = module.get_submodule(name).weight
     assert isinstance(weight, Tensor)
     return weight
+
+
+def hold(layer: nn.Module, mask: Tensor) -> None:
+    """Set a layer's weights outside a mask to zero, and its quantizer's if that knows no zero."""
+    weight = layer.weight
+    assert isinstance(weight, Tensor)
+    with torch.no_grad():
+        weight.mul_(mask.to(weight.device))
+    quantizer = getattr(getattr(layer, "weight_quant", None), "tensor_quant", None)
+    if isinstance(quantizer, Pruned):
+        quantizer.mask.copy_(mask)
+
+
+def index_of(weight: Tensor) -> Tensor:
+    """Return which of its distinct values each weight is, -1 for zero."""
+    values, index = weight.detach().unique(return_inverse=True)
+    return torch.where(values[index] == 0, -1, index)
+
+
+class _Shared:
+    """Weights of a layer of which several are one number."""
+
+    def __init__(self, weight: Tensor, index: Tensor):
+        self.weight, self.own = weight, index < 0
+        self.places = index.clamp(min=0).flatten()
+        self.count = int(self.places.max()) + 1
+        numbers = torch.arange(index.numel()).masked_fill(self.own.flatten(), index.numel() - 1)
+        self.first = torch.full((self.count,), index.numel() - 1)
+        self.first.scatter_reduce_(0, self.places, numbers, "amin")
+
+    def summed(self, gradient: Tensor) -> Tensor:
+        """Return the sum of the gradients of all that are one number, for each of them."""
+        own, places = self.own.to(gradient.device), self.places.to(gradient.device)
+        each = gradient.masked_fill(own, 0).flatten()
+        sums = gradient.new_zeros(self.count).index_add_(0, places, each)
+        return torch.where(own, gradient, sums[places].view(gradient.shape))
+
+    def tie(self) -> None:
+        """Set all that are one number to the first of them; steps may differ in the last bit."""
+        with torch.no_grad():
+            weight = self.weight.detach().cpu()
+            tied = weight.flatten()[self.first][self.places].view(weight.shape)
+            self.weight.copy_(torch.where(self.own, weight, tied))
+
+
+def _part(module: nn.Module, name: str) -> nn.Module | None:
+    try:
+        return module.get_submodule(name)
+    except AttributeError:
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -102,7 +102,7 @@ class Loop:
     """A training: ``objective`` is least on ``x`` and ``labels`` for ``training.epochs`` epochs.
 
     ``before_step(step, steps)`` is called before each step of the optimizer, ``after_step`` behind
-    it; masks and penalties live there.
+    it; masks and penalties live there. ``masks`` are kept and restored with the training.
     """
 
     module: nn.Module
@@ -114,6 +114,7 @@ class Loop:
     before_step: Callable[[int, int], None] = lambda _step, _steps: None
     after_step: Callable[[int, int], None] = lambda _step, _steps: None
     keeper: Keeper | None = None
+    masks: dict[str, Tensor] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
 
     def run(self) -> list[float]:
@@ -170,6 +171,7 @@ class Loop:
         optimizer.load_state_dict(state["optimizer"])  # pyright: ignore[reportArgumentType]
         torch.set_rng_state(state["rng"])  # pyright: ignore[reportArgumentType]
         self.losses = list(state["losses"])  # pyright: ignore[reportArgumentType]
+        self.masks.update(state["masks"])  # pyright: ignore[reportArgumentType, reportCallIssue]
 
     def _keep(self, optimizer: torch.optim.Optimizer) -> None:
         if self.keeper is not None:
@@ -179,6 +181,7 @@ class Loop:
                     "optimizer": optimizer.state_dict(),
                     "rng": torch.get_rng_state(),
                     "losses": self.losses,
+                    "masks": self.masks,
                 }
             )
 

@@ -1,0 +1,62 @@
+"""Bits of weights as Deep Compression stores them (Han et al. 2016).
+
+Weights of few values are indices into a codebook. Zeros are left out where that is shorter: each
+other weight then has the number of zeros in front of it beside its index. Indices and numbers of
+zeros have Huffman codes, whose lengths are stored too.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+import numpy as np
+
+LENGTH_BITS = 8
+"""Bits of the length of one symbol's code, from which a canonical Huffman code is made again."""
+
+GAP_BITS = range(2, 9)
+"""Widths of a number of zeros that are tried for each layer; Han et al. take 5 or 8."""
+
+
+def huffman_bits(counts: Iterable[int]) -> int:
+    """Return the bits of a text in which symbols stand so many times; a bit each at least."""
+    heap = [int(n) for n in counts if n]
+    total, symbols = 0, sum(heap)
+    heapq.heapify(heap)
+    while len(heap) > 1:
+        pair = heapq.heappop(heap) + heapq.heappop(heap)
+        total += pair
+        heapq.heappush(heap, pair)
+    return max(total, symbols)
+
+
+def coded_bits(values: np.ndarray, width: int) -> int:
+    """Return the least bits of weights ``[n]``, of which an uncoded one has ``width`` bits."""
+    entries, counts = np.unique(values, return_counts=True)
+    codebook = len(entries) * (width + LENGTH_BITS)
+    if codebook >= values.size * width:  # floats, as good as all of them different
+        entries, counts, codebook = np.zeros(0), np.zeros(0, int), 0
+        dense, each = values.size * width, width
+    else:
+        dense, each = huffman_bits(counts) + codebook, 0
+    others = counts[entries != 0]
+    gaps = np.diff(np.flatnonzero(values), prepend=-1) - 1
+    index = [
+        _gap_bits(gaps, k)
+        + (len(gaps) + _fillers(gaps, k)) * each
+        + (0 if each else huffman_bits([*others, _fillers(gaps, k)]) + codebook)
+        for k in GAP_BITS
+    ]
+    return min(dense, *index)
+
+
+def _fillers(gaps: np.ndarray, bits: int) -> int:
+    """Return how many zeros are stored like other weights, since a gap is too long."""
+    return int((gaps >> bits).sum())
+
+
+def _gap_bits(gaps: np.ndarray, bits: int) -> int:
+    counts = np.bincount(gaps & ((1 << bits) - 1), minlength=1 << bits)
+    counts[-1] += _fillers(gaps, bits)
+    return huffman_bits(counts) + LENGTH_BITS * int((counts > 0).sum())

@@ -1,0 +1,1 @@
+"""Parts of the step ``prune``: units of weights, criteria, schedules, penalties, channels."""

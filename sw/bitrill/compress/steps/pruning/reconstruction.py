@@ -1,0 +1,156 @@
+"""Reconstruction: a layer that loses inputs gives again what it gave, by least squares.
+
+The layer's targets are its results in the network before pruning; what it reads comes from the
+network as it is pruned so far (He et al. 2017). Rows of ``x`` are places of images, columns are
+inputs (a channel's places in the kernel side by side).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from sklearn.linear_model import lars_path_gram
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...state import weight_of
+from . import channels
+from .criteria import Context
+from .selection import Ratios, Selection
+
+ROWS = 5000
+"""Most places of images that are looked at."""
+
+
+def reconstructed(
+    context: Context, selection: Selection, ratios: Ratios, how: str
+) -> dict[str, list[int]]:
+    """Return the channels that go, and fit the layers that read the others.
+
+    Where one layer alone gives and one alone reads the channels, ``thinet`` or ``lasso`` choose
+    them; elsewhere the criterion does. In the network, what reads a channel that goes is zero.
+    """
+    groups = {g.root: g for g in context.dependencies.groups() if g.root in ratios}
+    removed = selection.channels(context, ratios)
+    before = copy.deepcopy(context.module).eval()
+    for root, index in removed.items():
+        readers = [m for m in groups[root].inputs if _is_plain(context.module, m.layer)]
+        if how != "criterion" and len(readers) == len(groups[root].members) - 1 == 1:
+            removed[root] = _chosen(context, before, readers[0], len(index), how)
+        for reader in readers:
+            gone = set(removed[root])
+            lost = [
+                k for k, channel in zip(reader.index, reader.root, strict=True) if channel in gone
+            ]
+            _fit(context, before, reader.layer, lost)
+    return removed
+
+
+def _is_plain(module: nn.Module, name: str) -> bool:
+    """Whether a layer's results are products of a matrix with its inputs."""
+    layer = module.get_submodule(name)
+    return isinstance(layer, nn.Linear) or (
+        isinstance(layer, nn.Conv1d | nn.Conv2d)
+        and layer.groups == 1
+        and layer.padding_mode == "zeros"
+        and not isinstance(layer.padding, str)
+    )
+
+
+def _chosen(
+    context: Context, before: nn.Module, reader: channels.Member, count: int, how: str
+) -> list[int]:
+    """Return which channels go, so many, by what one reader loses."""
+    x = _rows(context, context.module, reader.layer)
+    weight = weight_of(context.module, reader.layer).detach()
+    inputs, size = weight.shape[1], weight[0, 0].numel()
+    parts = torch.stack(
+        [x[:, k * size : (k + 1) * size] @ weight[:, k].flatten(1).T for k in range(inputs)]
+    )  # [inputs, rows, outputs]
+    root = torch.tensor([c for _, c in sorted(zip(reader.index, reader.root, strict=True))])
+    total = torch.zeros(int(root.max()) + 1, *parts.shape[1:]).index_add_(0, root, parts)
+    flat = total.flatten(1).double()
+    gram = flat @ flat.T
+    if how == "thinet":
+        return thinet(gram, count)
+    target = (
+        _rows(context, before, reader.layer) @ weight_of(before, reader.layer).detach().flatten(1).T
+    )
+    return lasso(gram, flat @ target.flatten().double(), count)
+
+
+def thinet(gram: Tensor, count: int) -> list[int]:
+    """Return ``count`` channels whose sum is least, taken greedily (Luo et al. 2017).
+
+    ``gram[c, d]``: scalar product of what channels c and d give, over rows and outputs.
+    """
+    removed: list[int] = []
+    for _ in range(count):
+        cost = gram.diagonal() + 2 * gram[:, removed].sum(1)
+        cost[removed] = torch.inf
+        removed.append(int(cost.argmin()))
+    return sorted(removed)
+
+
+def lasso(gram: Tensor, moments: Tensor, count: int) -> list[int]:
+    """Return the ``count`` channels that LASSO's path takes last, or never (He et al. 2017).
+
+    ``moments[c]``: scalar product of what channel c gives with what all gave before.
+    """
+    _, _, path = lars_path_gram(moments.numpy(), gram.numpy(), n_samples=1, method="lasso")
+    kept = len(gram) - count
+    step = max(k for k in range(path.shape[1]) if (path[:, k] != 0).sum() <= kept)
+    size = torch.from_numpy(abs(path[:, step]))
+    # channels of equal factor, zero above all: the one that gives more stays
+    order = sorted(range(len(gram)), key=lambda c: (float(size[c]), float(gram[c, c])))
+    return sorted(order[:count])
+
+
+def _fit(context: Context, before: nn.Module, name: str, lost: Sequence[int]) -> None:
+    """Set a layer's weights to those of the least squared error without some of its inputs."""
+    weight = weight_of(context.module, name)
+    size = weight[0, 0].numel()
+    kept = torch.ones(weight.shape[1], dtype=torch.bool)
+    kept[list(lost)] = False
+    columns = kept.repeat_interleave(size)
+    x = _rows(context, context.module, name)[:, columns]
+    y = _rows(context, before, name) @ weight_of(before, name).detach().flatten(1).T
+    solved = torch.linalg.lstsq(x.double(), y.double(), driver="gelsd").solution.float()
+    flat = torch.zeros_like(weight).flatten(1)
+    flat[:, columns] = solved.T
+    with torch.no_grad():
+        weight.copy_(flat.view(weight.shape))
+
+
+def _rows(context: Context, module: nn.Module, name: str) -> Tensor:
+    """Return what a layer reads, ``[rows, inputs * places of the kernel]``."""
+    layer, read = module.get_submodule(name), []
+
+    def keep(_module: nn.Module, given: tuple[object, ...]) -> None:
+        value = getattr(given[0], "value", given[0])
+        assert isinstance(value, Tensor)
+        read.append(_unfolded(layer, value))
+
+    handle = layer.register_forward_pre_hook(keep)
+    try:
+        with torch.no_grad():
+            for x, _ in context.batches():
+                module(x)
+    finally:
+        handle.remove()
+    rows = torch.cat(read)
+    return rows[:: max(1, -(-len(rows) // ROWS))]
+
+
+def _unfolded(layer: nn.Module, x: Tensor) -> Tensor:
+    if isinstance(layer, nn.Linear):
+        return x.flatten(0, -2)
+    assert isinstance(layer, nn.Conv1d | nn.Conv2d)
+    given = [layer.kernel_size, layer.dilation, layer.padding, layer.stride]
+    if isinstance(layer, nn.Conv1d):
+        x = x.unsqueeze(2)  # one row
+        given = [(0 if k == 2 else 1, *each) for k, each in enumerate(given)]
+    columns = functional.unfold(x, *given)  # pyright: ignore[reportArgumentType]
+    return columns.transpose(1, 2).flatten(0, 1)

@@ -1,0 +1,39 @@
+"""States of small networks on numbers at random, for tests of single steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from bitrill.compress import recipe as recipes
+from bitrill.compress.sources import Data
+from bitrill.compress.state import State, Step
+from bitrill.compress.training import Training
+from torch import nn
+
+
+def state_of(module: nn.Module, shape: tuple[int, ...] = (1, 8, 8), n: int = 40) -> State:
+    """Return a state of a module on n inputs of 10 classes."""
+    draw = torch.Generator().manual_seed(5)
+    x, y = torch.randn(n, *shape, generator=draw), torch.arange(n) % 10
+    data = Data(x, y, x[:20], y[:20], x[:20], y[:20])
+
+    def no_teacher(reference: str) -> nn.Module:
+        raise AssertionError(reference)
+
+    return State(module.eval(), data, Path(), no_teacher)
+
+
+def step_of(kind: str, **keys: object) -> Step:
+    """Return a step of its keys, with no training unless they ask for it."""
+    return recipes.make_step({"kind": kind, "epochs": 0, **keys}, Training(batch=20), "step 1")
+
+
+def applied(kind: str, state: State, **keys: object) -> dict[str, object]:
+    """Take a step; returns its choices."""
+    step = step_of(kind, **keys)
+    choices = step.choose(state)
+    state.module = step.reshape(state.module, choices, state.example)
+    state.follow()
+    step.tune(state, choices)
+    return choices

@@ -1,0 +1,510 @@
+"""The step prune: criteria, shapes of masks, channels, schedules, reconstruction, bad input."""
+
+from __future__ import annotations
+
+import copy
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch_pruning as tp
+from bitrill import flow
+from bitrill.compress.quantizers.places import quantized
+from bitrill.compress.quantizers.table import QuantizerTable
+from bitrill.compress.quantizers.table import Row as Quantizers
+from bitrill.compress.state import State
+from bitrill.compress.steps.pruning import criteria, penalties, reconstruction
+from bitrill.compress.steps.pruning.channels import Dependencies, remove
+from bitrill.compress.steps.pruning.criteria import Context
+from bitrill.compress.steps.pruning.units import n_of_m_mask, units_of
+from bitrill.compress.topologies.residual import Block
+from bitrill.compress.training import Training, load_state
+from bitrill.errors import SpecError
+from compress.states import applied, state_of, step_of
+from compress.users_net import Net
+from torch import Tensor, nn
+
+
+def plain() -> nn.Sequential:
+    torch.manual_seed(2)
+    net = nn.Sequential(
+        nn.Conv2d(1, 6, 3, bias=False), nn.BatchNorm2d(6), nn.ReLU(),
+        nn.Conv2d(6, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU(),
+        nn.Flatten(), nn.Linear(8 * 16, 10),
+    )  # fmt: skip
+    for norm in (net[1], net[4]):
+        nn.init.uniform_(norm.weight, 0.5, 2)
+        nn.init.uniform_(norm.bias, -1, 1)
+        nn.init.uniform_(norm.running_mean, -1, 1)
+    return net
+
+
+def worth(criterion: str, state: State, shape: str = "filter", **training: object) -> Tensor:
+    """Return the scores of the second convolution (or of the only layer)."""
+    name = "3" if isinstance(state.module, nn.Sequential) and len(state.module) > 3 else "1"
+    units = {name: units_of(state.module.get_submodule(name), shape, 4)}
+    context = Context(state, Training(**training), 1000)  # type: ignore[arg-type]
+    return criteria.scores(criterion, context, units)[name]
+
+
+@pytest.mark.parametrize(
+    ("criterion", "theirs"),
+    [
+        ("l1", tp.importance.GroupMagnitudeImportance(p=1, normalizer=None)),
+        ("l2", tp.importance.GroupMagnitudeImportance(p=2, normalizer=None)),
+        ("fpgm", tp.importance.FPGMImportance(p=1, normalizer=None)),
+        ("bn", tp.importance.BNScaleImportance(normalizer=None)),
+        ("lamp", tp.importance.LAMPImportance()),
+    ],
+)
+def test_scores_of_filters_are_torch_pruning_s_up_to_a_factor(
+    criterion: str, theirs: tp.importance.Importance
+) -> None:
+    state = state_of(plain())
+    if criterion == "fpgm":
+        state.module[3].weight.data.abs_()  # theirs takes magnitudes first
+    graph = tp.DependencyGraph().build_dependency(state.module, state.example)
+    group = next(g for g in graph.get_all_groups() if g[0].dep.target.module is state.module[3])
+    theirs.group_reduction = "first"
+    if criterion == "bn":
+        theirs.group_reduction = "mean"
+    expected = theirs(group)
+    ratio = worth(criterion, state) / expected
+    assert torch.allclose(ratio, ratio[:1].expand(8), rtol=1e-4)
+
+
+def test_taylor_of_a_filter_is_that_of_its_map() -> None:
+    state = state_of(plain())
+    kept: list[Tensor] = []
+    handle = state.module[3].register_forward_hook(lambda *a: kept.append(a[2]))
+    loss = nn.functional.cross_entropy(state.module(state.data.x_train), state.data.y_train)
+    (gradient,) = torch.autograd.grad(loss, kept)
+    handle.remove()
+    expected = (kept[0] * gradient).sum((0, 2, 3)).abs() / (6 * 9)
+    assert torch.allclose(worth("taylor", state), expected, rtol=1e-3, atol=1e-8)
+
+
+def test_obd_takes_the_squared_gradients_of_single_images() -> None:
+    state = state_of(nn.Sequential(nn.Flatten(), nn.Linear(4, 10)), (4,))
+    layer, x = state.module[1], state.data.x_train.numpy()
+    logits = x @ layer.weight.detach().numpy().T + layer.bias.detach().numpy()
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    wrong = p - np.eye(10)[state.data.y_train.numpy()]
+    h = (wrong[:, :, None] ** 2 * x[:, None] ** 2).mean(0)
+    expected = 0.5 * h * layer.weight.detach().numpy() ** 2
+    assert np.allclose(worth("obd", state, "element").numpy(), expected.ravel(), rtol=1e-3)
+
+
+def test_hessian_is_exact_where_weights_do_not_meet() -> None:
+    state = state_of(nn.Sequential(nn.Flatten(), nn.Linear(1, 10)), (1,))
+    layer, data = state.module[1], state.data
+
+    def loss(w: Tensor) -> Tensor:
+        return Training(loss="squared_hinge").objective(
+            lambda x: x @ w[:, None].T + layer.bias.detach(), data.x_train, data.y_train
+        )
+
+    w = layer.weight.detach().flatten()
+    h = torch.autograd.functional.hessian(loss, w).diagonal()
+    assert torch.allclose(
+        worth("hessian", state, "element", loss="squared_hinge"), 0.5 * h * w**2, rtol=1e-4
+    )
+
+
+def test_activation_counts_what_a_rectifier_lets_pass() -> None:
+    state = state_of(plain())
+    with torch.no_grad():
+        maps = state.module[:6](state.data.x_train)
+    assert torch.allclose(worth("activation", state), (maps > 0).float().mean((0, 2, 3)))
+
+
+def test_lamp_divides_by_what_is_not_smaller() -> None:
+    assert torch.allclose(criteria.lamp(torch.tensor([4.0, 1.0, 9.0])),
+                          torch.tensor([4 / 13, 1 / 14, 1.0]))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes"), [("vector", (3,)), ("kernel", (2, 3)), ("filter", (1, 2, 3))]
+)
+def test_units_go_whole(shape: str, axes: tuple[int, ...]) -> None:
+    state = state_of(plain())
+    applied("prune", state, shape=shape, ratio={"3": 0.5})
+    mask = state.masks["3"].float().mean(axes)
+    assert set(mask.unique().tolist()) == {0.0, 1.0}
+    assert mask.mean() == 0.5
+    assert not state.module[3].weight.detach()[~state.masks["3"]].any()
+    assert set(state.masks) == {"3"}
+
+
+def test_groups_are_inputs_side_by_side() -> None:
+    state = state_of(plain())
+    before = state.module[3].weight.detach().clone()
+    applied("prune", state, shape="group", group=3, ratio={"3": 0.25})
+    mask = state.masks["3"].unflatten(1, (2, 3))
+    assert (mask.all(2) | ~mask.any(2)).all()
+    assert int(mask.sum()) == mask.numel() * 3 // 4
+    size = before.abs().unflatten(1, (2, 3)).sum(2)
+    assert size[~mask.all(2)].max() <= size[mask.all(2)].min()
+
+
+@pytest.mark.parametrize(("n", "m"), [(2, 4), (1, 4), (3, 8)])
+def test_n_of_m_is_exact(n: int, m: int) -> None:
+    state = state_of(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)))
+    before = state.module[1].weight.detach().clone()
+    applied("prune", state, shape=f"{n}:{m}")
+    blocks, size = state.masks["1"].unflatten(1, (-1, m)), before.abs().unflatten(1, (-1, m))
+    assert (blocks.sum(2) == n).all()
+    least = size.masked_fill(~blocks, torch.inf).amin(2)
+    assert (least >= size.masked_fill(blocks, 0).amax(2)).all()
+
+
+def test_a_block_that_is_cut_short_keeps_its_best() -> None:
+    mask = n_of_m_mask(torch.tensor([[1.0, 4, 3, 2, 6, 5]]).view(1, 6, 1, 1), 1, 4)
+    assert mask.flatten().tolist() == [False, True, False, False, True, False]
+
+
+def test_a_network_s_ratio_is_of_all_weights_and_leaves_a_unit_of_each_layer() -> None:
+    state = state_of(plain())
+    with torch.no_grad():
+        state.module[0].weight.mul_(1e-6)
+    applied("prune", state, ratio=0.6, scope="network")
+    kept = {name: int(m.sum()) for name, m in state.masks.items()}
+    count = sum(m.numel() for m in state.masks.values())
+    assert kept["0"] == 1
+    assert abs(sum(kept.values()) - 0.4 * count) <= 1
+
+
+def test_what_is_pruned_stays_so_and_counts() -> None:
+    state = state_of(plain())
+    applied("prune", state, ratio=0.5)
+    first = dict(state.masks)
+    applied("prune", state, ratio=0.75, criterion="random")
+    for name, mask in state.masks.items():
+        assert not (mask & ~first[name]).any()
+        assert abs(float(mask.float().mean()) - 0.25) < 0.02
+
+
+class Depthwise(nn.Sequential):
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Conv2d(1, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(),
+            nn.Conv2d(6, 6, 3, padding=1, groups=6), nn.BatchNorm2d(6), nn.ReLU(),
+            nn.Conv2d(6, 8, 1, groups=2), nn.ReLU(), nn.Conv2d(8, 4, 1), nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(), nn.Linear(4, 10),
+        )  # fmt: skip
+
+
+def with_norms(net: nn.Module) -> nn.Module:
+    torch.manual_seed(4)
+    for m in net.modules():
+        if isinstance(m, nn.BatchNorm2d):
+            for t in (m.weight, m.bias, m.running_mean):
+                nn.init.uniform_(t, -1, 1)
+    return net.eval()
+
+
+@pytest.mark.parametrize("make", [plain, Net, Depthwise])
+def test_a_narrow_network_gives_what_one_with_zeros_gives(make: type[nn.Module]) -> None:
+    state = state_of(with_norms(make()))
+    wide, x = copy.deepcopy(state.module), state.data.x_train
+    choices = applied("prune", state, shape="channel", ratio=0.4, criterion="l1")
+    removed = choices["removed"]
+    assert isinstance(removed, dict)
+    graph = Dependencies(wide, state.example)
+    count = 0
+    for group in list(graph.groups()):
+        gone = set(removed.get(group.root, ()))
+        count += len(gone)
+        for member in group.outputs:
+            index = [k for k, c in zip(member.index, member.root, strict=True) if c in gone]
+            layer, norm = wide.get_submodule(member.layer), graph.norm_behind(member.layer)
+            for part in (layer, norm):
+                for p in part.parameters() if part is not None else ():
+                    p.data[index] = 0
+    assert count > 4
+    assert torch.allclose(state.module(x), wide(x), atol=1e-5)
+    assert state.module(x).shape == (40, 10)
+
+
+def test_a_resumed_step_has_the_same_network() -> None:
+    state = state_of(with_norms(Net()))
+    start = copy.deepcopy(state.module)
+    choices = applied("prune", state, shape="channel", ratio=0.5, criterion="fpgm")
+    again = step_of("prune", shape="channel", ratio=0.5).reshape(start, choices, state.example)
+    again.load_state_dict(state.module.state_dict())
+    assert torch.equal(again(state.example), state.module(state.example))
+
+
+def test_channels_come_in_multiples() -> None:
+    state = state_of(plain())
+    applied("prune", state, shape="channel", ratio=0.6, multiple=4)
+    assert (state.module[0].out_channels, state.module[3].out_channels) == (4, 4)
+
+
+def test_masks_follow_channels_that_go() -> None:
+    state = state_of(plain())
+    applied("prune", state, ratio=0.5)
+    applied("prune", state, shape="channel", ratio=0.5)
+    for name, mask in state.masks.items():
+        weight = state.module.get_submodule(name).weight
+        assert torch.equal(mask, weight != 0)
+
+
+@pytest.mark.parametrize("weights", ["int4", "binary", "codebook8", "ttq"])
+def test_quantizers_follow_channels_that_go(weights: str) -> None:
+    row = Quantizers(weights=weights, acts=4, scale="channel")
+    state = state_of(quantized(with_norms(Net()), QuantizerTable({"*": row})))
+    state.module(state.data.x_train)
+    applied("prune", state, shape="filter", ratio={"blocks.1.conv1": 0.25})
+    graph, x = state.module, state.example
+    stem = graph.get_submodule("stem")
+    before = stem.quant_weight().value
+    remove(graph, {"stem": [1], "blocks.1.conv1": [0, 2]}, x)
+    state.follow()
+    assert stem.weight.shape[0] == 3
+    if weights != "codebook8":  # whose scale is the largest of all its weights
+        assert torch.equal(stem.quant_weight().value, before[[0, 2, 3]])
+    assert (graph.get_submodule("blocks.1.conv1").quant_weight().value == 0).sum() > 0
+    graph(x).sum().backward()
+    assert stem.weight.grad is not None
+
+
+def test_binary_weights_have_zeros_where_they_are_pruned() -> None:
+    row = Quantizers(weights="binary", acts=2)
+    state = state_of(quantized(with_norms(Net()), QuantizerTable({"*": row})))
+    start = copy.deepcopy(state.module)
+    step = step_of("prune", ratio=0.5)
+    choices = applied("prune", state, ratio=0.5, epochs=1)
+    again = step.reshape(start, choices, state.example)
+    load_state(again, state.module.state_dict())
+    for module in (state.module, again):
+        values = module.get_submodule("head").quant_weight().value
+        assert torch.equal(values != 0, state.masks["head"])
+
+
+def test_cubic_ends_at_the_ratio_and_begins_below() -> None:
+    state, shares = state_of(plain(), n=100), []
+    state.report = lambda *_: shares.append(float((state.module[3].weight == 0).float().mean()))
+    applied("prune", state, ratio=0.8, schedule="cubic", epochs=4)
+    assert shares[0] == 0
+    assert shares == sorted(shares)
+    assert 0 < shares[2] < shares[9]
+    assert abs(shares[10] - 0.8) < 0.01
+
+
+def test_a_lottery_ticket_has_the_first_weights() -> None:
+    state, start = state_of(plain()), plain()
+    state.teacher = lambda reference: {"step 0": start}[reference]
+    with torch.no_grad():
+        state.module[3].weight.add_(torch.randn(8, 6, 3, 3))
+    trained = state.module[3].weight.detach().clone()
+    applied("prune", state, ratio=0.75, schedule="iterative", rounds=2, rewind="start")
+    mask = state.masks["3"]
+    assert float(mask.float().mean()) == 0.25
+    assert torch.equal(state.module[3].weight, start[3].weight * mask)
+    assert trained.abs()[mask].min() > 0
+
+
+def test_soft_filters_come_back_until_the_end() -> None:
+    state, zeros = state_of(plain()), []
+    state.report = lambda *_: zeros.append(int((state.module[3].weight == 0).sum()))
+    applied("prune", state, shape="filter", ratio=0.5, schedule="soft", prior_epochs=2)
+    assert zeros[-1] < 4 * 54, "but those that no rectifier lets learn"
+    assert len(zeros) == 4
+    assert float(state.masks["3"].float().mean()) == 0.5
+    assert not state.module[3].weight[~state.masks["3"]].any()
+
+
+def test_dsd_ends_dense() -> None:
+    state = state_of(plain())
+    applied("prune", state, ratio=0.5, schedule="dsd", epochs=1)
+    assert not state.masks
+    assert (state.module[3].weight != 0).all()
+
+
+def test_surgery_trains_what_is_masked() -> None:
+    state, alive = state_of(plain(), n=200), []
+    weight = state.module[3].weight
+    state.report = lambda *_: alive.append((weight != 0).detach().clone())
+    applied("prune", state, ratio=0.5, schedule="surgery", epochs=4, learning_rate=0.05)
+    assert float(state.masks["3"].float().mean()) == 0.5
+    assert torch.equal(weight != 0, state.masks["3"])
+    assert alive[-1].all(), "what is masked is trained"
+
+
+def test_sensitivity_prunes_a_layer_as_far_as_it_costs_nothing() -> None:
+    state = state_of(plain())
+    with torch.no_grad():
+        state.module[7].weight[:, 64:] = 0  # half of it can go for nothing
+        labels = state.module(state.data.x_val).argmax(1)
+    state.data = type(state.data)(
+        state.data.x_train, state.data.y_train, state.data.x_val, labels, state.data.x_val, labels
+    )
+    choices = applied("prune", state, sensitivity=0)
+    ratios = choices["ratios"]
+    assert isinstance(ratios, dict)
+    assert 0.5 <= ratios["7"] < 0.95
+    assert state.accuracy() > 0
+
+
+@pytest.mark.parametrize("how", ["thinet", "lasso"])
+def test_least_squares_make_up_for_a_channel_that_is_a_copy(how: str) -> None:
+    state = state_of(plain())
+    with torch.no_grad():
+        state.module[0].weight[4] = state.module[0].weight[1]
+        for t in (state.module[1].weight, state.module[1].bias, state.module[1].running_mean):
+            t[4] = t[1]
+        state.module[3].weight[:, 4] *= 0.01  # and is hardly read
+    before = state.module(state.data.x_train).detach()
+    applied("prune", state, shape="channel", ratio={"0": 0.17}, reconstruct=how)
+    assert state.module[0].out_channels == 5
+    assert torch.allclose(state.module(state.data.x_train), before, atol=1e-3)
+
+
+def test_thinet_takes_the_least_sum_greedily() -> None:
+    c = torch.tensor([[3.0, 0], [1, 1], [-3, 0.5], [0, 9]]).double()
+    assert reconstruction.thinet(c @ c.T, 1) == [1]
+    assert reconstruction.thinet(c[[0, 2, 3]] @ c[[0, 2, 3]].T, 2) == [0, 1], "they cancel"
+
+
+def test_penalties_by_hand() -> None:
+    net = nn.Sequential(nn.Conv2d(2, 2, 1, bias=False), nn.BatchNorm2d(2))
+    with torch.no_grad():
+        net[0].weight.copy_(torch.tensor([[3.0, 4.0], [0.0, 1.0]]).view(2, 2, 1, 1))
+        net[1].weight.copy_(torch.tensor([-2.0, 0.5]))
+    assert float(penalties.slimming(net, 0)) == 2.5
+    filters = penalties.group_lasso({"0": units_of(net[0], "filter", 1)})
+    assert float(filters(net, 0)) == pytest.approx(2**0.5 * 6)
+    assert float(penalties.structured(net, 0)) == pytest.approx(2**0.5 * (6 + 3 + 17**0.5))
+    mask = {"0": torch.tensor([[True, False], [True, True]]).view(2, 2, 1, 1)}
+    assert float(penalties.growing(mask)(net, 0.5)) == 4
+
+
+@pytest.mark.parametrize("penalty", ["slimming", "group_lasso", "ssl", "growing"])
+def test_a_penalty_makes_small(penalty: str) -> None:
+    sizes = []
+    for strength in (0.0, 5.0 if penalty == "growing" else 0.1):
+        state = state_of(plain(), n=100)
+        applied("prune", state, shape="filter", ratio={"3": 0.25}, penalty=penalty, criterion="l2",
+                strength=strength, prior_epochs=4, learning_rate=0.02)  # fmt: skip
+        part = state.module[4] if penalty == "slimming" else state.module[3]
+        sizes.append(float(part.weight.detach().abs().sum()))
+    assert sizes[1] < 0.97 * sizes[0]
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({}, "either ratio or sensitivity must be given"),
+        ({"ratio": 0.5, "sensitivity": 1}, "either ratio or sensitivity must be given"),
+        ({"ratio": 1.5}, "ratio must be from 0 to 1, not 1.5"),
+        ({"ratio": 0.5, "shape": "chanel"}, "shape must be one of .*; did you mean 'channel'"),
+        ({"ratio": 0.5, "shape": "2:4"}, "shape 2:4 tells the ratio itself"),
+        ({"shape": "4:2"}, "shape N:M must have N from 1 to M - 1, not '4:2'"),
+        ({"shape": "2:4", "schedule": "cubic"}, "shape 2:4 must have schedule one_shot, soft"),
+        ({"ratio": 0.5, "criterion": "l3"}, "criterion must be one of"),
+        ({"ratio": 0.5, "criterion": "fpgm"}, "criterion fpgm must have shape filter or channel"),
+        ({"ratio": {"*": 0.5}, "criterion": "lamp"}, "scope network takes one ratio"),
+        ({"ratio": 0.5, "criterion": "lamp", "scope": "layer"}, "lamp compares layers"),
+        ({"ratio": 0.5, "shape": "channel", "schedule": "dsd"}, "shape channel must have schedule"),
+        ({"ratio": 0.5, "schedule": "surgery", "shape": "kernel"}, "surgery must have shape"),
+        ({"ratio": 0.5, "rewind": "start"}, "rewind must have schedule iterative"),
+        ({"ratio": 0.5, "rewind": "2", "schedule": "iterative"}, "rewind must be start or step N"),
+        ({"ratio": 0.5, "reconstruct": "lasso"}, "reconstruct must have shape channel"),
+        ({"ratio": 0.5, "multiple": 4}, "multiple must have shape channel"),
+        ({"ratio": 0.5, "sensitivty": 1}, "unknown key 'sensitivty'; did you mean 'sensitivity'"),
+    ],
+)
+def test_keys_that_do_not_go_together(keys: dict[str, object], message: str) -> None:
+    with pytest.raises(SpecError, match=message) as error:
+        step_of("prune", **keys)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"ratio": {"conv": 0.5}}, "ratio: 'conv' matches no layer .*layers: 0, 3, 7"),
+        ({"ratio": 0.97, "shape": "channel"}, "ratio must leave a channel of 0, not remove all"),
+        ({"ratio": 0.97, "shape": "filter"}, "ratio must leave a filter of 0, 3, not remove all"),
+        ({"ratio": {"7": 0.5}, "shape": "channel"}, "ratio: '7' matches no layer"),
+    ],
+)
+def test_what_cannot_be_pruned_is_named(keys: dict[str, object], message: str) -> None:
+    with pytest.raises(SpecError, match=message) as error:
+        applied("prune", state_of(plain()), **keys)
+    assert "\n" not in str(error.value)
+
+
+def test_without_batch_norms_there_is_no_slimming() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 10))
+    with pytest.raises(SpecError, match="criterion bn needs a batch norm with factors behind 1"):
+        applied("prune", state_of(net), ratio=0.5, shape="filter", criterion="bn")
+    with pytest.raises(SpecError, match="penalty slimming needs batch norms"):
+        applied("prune", state_of(net), ratio=0.5, penalty="slimming", prior_epochs=1)
+
+
+def test_a_network_that_fixes_its_channels_is_named() -> None:
+    class Fixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.head = nn.Conv2d(1, 4, 3, padding=1), nn.Linear(256, 10)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.conv(x).reshape(-1, 4 * 64))
+
+    with pytest.raises(SpecError, match=r"channels of conv cannot be removed, since"):
+        applied("prune", state_of(Fixed()), ratio=0.5, shape="channel")
+
+
+CHAIN = """
+[data]
+name = "digits"
+limit = 200
+[model]
+recipe = "mlp"
+width = 8
+[hardware]
+fps = 2000
+[training]
+epochs = 2
+batch = 16
+[[step]]
+kind = "prune"
+ratio = 0.6
+schedule = "SCHEDULE"
+"""
+
+
+@pytest.mark.parametrize("schedule", ["cubic", "surgery", "iterative"])
+def test_a_stop_changes_nothing(schedule: str, tmp_path: Path) -> None:
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(CHAIN.replace("SCHEDULE", schedule))
+    whole = flow.compress(recipe, out=tmp_path / "whole")
+
+    def stop(step: str, done: int, total: int) -> None:
+        if re.search("epoch 2", step) and done == total - 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        flow.compress(recipe, out=tmp_path / "cut", progress=stop)
+    assert list((tmp_path / "cut").glob("*.part"))
+    flow.compress(recipe, out=tmp_path / "cut")
+    states = [torch.load(tmp_path / name / "step-1.pt") for name in ("whole", "cut")]
+    for name, value in states[0]["module"].items():
+        assert torch.equal(value, states[1]["module"][name])
+    for name, mask in states[0]["masks"].items():
+        assert torch.equal(mask, states[1]["masks"][name])
+    assert whole.rows[0].nonzero == sum(int(m.sum()) for m in states[0]["masks"].values())
+
+
+def test_blocks_keep_their_sum() -> None:
+    """Both sides of a sum lose the same channels."""
+    net = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), Block(4, 4), Block(4, 6, 2),
+                        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))  # fmt: skip
+    state = state_of(with_norms(net))
+    applied("prune", state, shape="channel", ratio=0.5, criterion="taylor")
+    assert state.module[0].out_channels == state.module[1].body[3].out_channels == 2
+    assert state.module[2].body[3].out_channels == state.module[2].shortcut[0].out_channels == 3
