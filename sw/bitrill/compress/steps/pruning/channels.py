@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ....errors import SpecError
-from ....train.prune import Pruned
 from ... import tracing
 from ...state import weight_of
 from .units import filter_axis
@@ -119,10 +118,11 @@ class Dependencies:
         if not self.graph.check_pruning_group(group):
             raise SpecError(f"{root}: at least one of its channels must stay")
         group.prune(record_history=False)
-        for member in members:
-            quantizers[member.layer].cut(member)
-        for quantizer in quantizers.values():
-            quantizer.restore()
+        with torch.no_grad():
+            for member in members:
+                quantizers[member.layer].cut(member)
+            for quantizer in quantizers.values():
+                quantizer.restore()
 
 
 def remove(module: nn.Module, removed: Mapping[str, Sequence[int]], example: Tensor) -> nn.Module:
@@ -195,23 +195,29 @@ class _Quantizer:
         self.shape[axis] = len(kept)
 
     def restore(self) -> None:
-        """Give the new quantizer what the one before had learned."""
+        """Put the quantizer back, if it is ours; Brevitas' new one gets what it had learned."""
         if self.before is None:
             return
         proxy = self.layer.weight_quant
-        if isinstance(self.before, Pruned) and not isinstance(proxy.tensor_quant, Pruned):
-            proxy.tensor_quant = Pruned(proxy.tensor_quant, self.layer.weight)
+        if type(self.before).__module__.startswith("bitrill."):
+            proxy.tensor_quant = self.before
+            for name, value in list(_tensors(self.before)):
+                owner = self.before.get_submodule(name.rpartition(".")[0])
+                cut = self.tensors[name]
+                learned = isinstance(value, nn.Parameter)
+                setattr(owner, name.rpartition(".")[2], nn.Parameter(cut) if learned else cut)
+            return
         for name, value in _tensors(proxy.tensor_quant):
             if name in self.tensors and self.tensors[name].shape == value.shape:
                 value.copy_(self.tensors[name])
-        parts: Any = zip(self.before.modules(), proxy.tensor_quant.modules(), strict=False)
+        parts: Any = zip(self.before.modules(), proxy.tensor_quant.modules(), strict=True)
         for old, new in parts:
             if hasattr(old, "init_done"):  # else the first call would set scales anew
                 new.init_done = old.init_done
 
 
 def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    yield from ((name, p.detach()) for name, p in module.named_parameters())
+    yield from module.named_parameters()
     yield from module.named_buffers()
 
 
