@@ -15,8 +15,9 @@ from typing import NoReturn
 import numpy as np
 
 from ..errors import MismatchError
+from ..frontend.reader.names import legal
 from ..ir import INPUT, Activation, Graph
-from ..ops import Threshold
+from ..ops import Lookup, Threshold
 from .bounds import Value
 from .executor import QonnxNetwork, Trace
 from .power_node import PowerNode
@@ -202,7 +203,7 @@ def golden_side(network: QonnxNetwork, graph: Graph, x: np.ndarray) -> Side:
     codes = graph.source.quantize(x)
     traced = graph.trace(codes)
     edges = [INPUT] if graph.source.quantizer is not None else []
-    edges += [n.name for n in graph if isinstance(n, Threshold | Activation)]
+    edges += _decisions(network, graph)
     if len(edges) != len(network.quantizers):
         raise MismatchError(
             f"the file holds {len(network.quantizers)} quantizers of activations,"
@@ -214,6 +215,19 @@ def golden_side(network: QonnxNetwork, graph: Graph, x: np.ndarray) -> Side:
     ]
     output = graph.sink.dequantize(graph.sink.restore(traced[graph.output]))
     return Side("the golden model", given, output, exact=True)
+
+
+def _decisions(network: QonnxNetwork, graph: Graph) -> list[str]:
+    """Return the edges that hold what the network's quantizers decide, in order.
+
+    Behind a function that rises and falls a quantizer is a table, of counted runs in most cases.
+    """
+    names = {legal(q.name) for q in network.quantizers}
+    tables = {n.name: n.inputs[0] for n in graph if isinstance(n, Lookup) and n.name in names}
+    runs = {x for name, x in tables.items() if x.startswith(f"{name}_run")}
+    decide = [n.name for n in graph if isinstance(n, Threshold | Activation | Lookup)]
+    thresholds = {n.name for n in graph if not isinstance(n, Lookup)} - runs
+    return [name for name in decide if name in tables or name in thresholds]
 
 
 def _channels_first(y: np.ndarray) -> np.ndarray:

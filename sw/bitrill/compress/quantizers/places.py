@@ -33,7 +33,7 @@ _KEEPING: tuple[Any, ...] = (
     functional.max_pool1d, functional.max_pool2d, functional.adaptive_max_pool2d,
     functional.dropout, functional.interpolate, functional.pad, functional.pixel_shuffle,
     functional.channel_shuffle, torch.flatten, torch.reshape, torch.permute, torch.transpose,
-    torch.squeeze, torch.unsqueeze, torch.chunk, torch.split, operator.getitem,
+    torch.squeeze, torch.unsqueeze, torch.index_select, torch.chunk, torch.split, operator.getitem,
     "flatten", "view", "reshape", "squeeze", "unsqueeze", "permute", "transpose", "contiguous",
     "chunk", "split",
 )  # fmt: skip
@@ -173,7 +173,8 @@ class _Places:
         if len(operands) < 2:
             return
         makers = {self._maker(n) for n in operands}
-        if self._is(node, *_JOINS) and len(makers) == 1 and makers <= self.quantizers:
+        if self._is(node, *_JOINS) and len(makers) == 1:
+            self._require(operands[0])  # parts of one tensor are on one grid
             return
         row = self._row(operands[0])
         acts = row.acts if isinstance(row.acts, int) else 4

@@ -1,4 +1,4 @@
-"""Networks whose layers follow one another: dense ones, LeNet, a small VGG."""
+"""Networks whose layers follow one another: dense ones, LeNets, small VGGs, an autoencoder."""
 
 from __future__ import annotations
 
@@ -27,6 +27,77 @@ def mlp(frame: Frame, width: int) -> nn.Module:
         *dense_block(width, width),
     ]
     return nn.Sequential(nn.Flatten(), *hidden, nn.Linear(width, frame.classes))
+
+
+topology("kws_mlp", 256)(mlp)
+topology("intrusion_mlp", 64)(mlp)
+
+
+@topology("autoencoder", 72)
+def autoencoder(frame: Frame, width: int) -> nn.Module:
+    """Dense layers to ``width / 9`` values and back to the input (as MLPerf Tiny's, 72 wide).
+
+    Gives the input again: what it cannot give is an anomaly. It learns from a loss of the user's,
+    not from classes.
+    """
+    hidden = [*dense_block(frame.size, width), *dense_block(width, width)]
+    back = [*dense_block(max(1, width // 9), width), *dense_block(width, width)]
+    middle = dense_block(width, max(1, width // 9))
+    return nn.Sequential(nn.Flatten(), *hidden, *middle, *back, nn.Linear(width, frame.size))
+
+
+@topology("lenet", 6)
+def lenet(frame: Frame, width: int) -> nn.Module:
+    """LeNet-5 as LeCun et al. 1998: 6 and 16 channels of 5x5, dense 120 and 84; rectifiers, maxima.
+
+    Images smaller than 28x28 are padded.
+    """
+    second, padding = 8 * width // 3, 2
+    after = (frame.side // 2 + (0 if frame.side >= 28 else 4) - 4) // 2
+    return nn.Sequential(
+        *conv_block(frame.channels, width, 5, padding=padding), nn.MaxPool2d(2),
+        *conv_block(width, second, 5, padding=0 if frame.side >= 28 else 2), nn.MaxPool2d(2),
+        nn.Flatten(), *dense_block(second * after * after, 20 * width),
+        *dense_block(20 * width, 14 * width), nn.Linear(14 * width, frame.classes),
+    )  # fmt: skip
+
+
+@topology("cnv", 64)
+def cnv(frame: Frame, width: int) -> nn.Module:
+    """FINN's CNV: six 3x3 convolutions of 1, 2 and 4 times ``width``, two dense ones of 8 times.
+
+    Without padding on 32x32, as there (Umuroglu et al. 2017); smaller images are padded.
+    """
+    padding = 0 if frame.side >= 28 else 1
+    layers, n, side = [], frame.channels, frame.side
+    for factor in (1, 2, 4):
+        layers += conv_block(n, factor * width, padding=padding)
+        layers += conv_block(factor * width, factor * width, padding=padding)
+        n, side = factor * width, side - 4 * (1 - padding)
+        if factor < 4:
+            layers.append(nn.MaxPool2d(2))
+            side //= 2
+    return nn.Sequential(
+        *layers, nn.Flatten(), *dense_block(n * side * side, 8 * width),
+        *dense_block(8 * width, 8 * width), nn.Linear(8 * width, frame.classes),
+    )  # fmt: skip
+
+
+@topology("tiny_yolo", 8)
+def tiny_yolo(frame: Frame, width: int) -> nn.Module:
+    """Finds and names: a score for each class in each cell of 8x8 pixels, as YOLO's grid.
+
+    As Tincy YOLO (Preusser et al. 2018): rectifiers, not leaky ones, and strides in place of
+    maxima. Outputs ``[N, classes per cell * cells]``, class by class.
+    """
+    cells = (frame.side // 8) ** 2
+    return nn.Sequential(
+        *conv_block(frame.channels, width, stride=2, padding=1),
+        *conv_block(width, 2 * width, stride=2, padding=1),
+        *conv_block(2 * width, 4 * width, stride=2, padding=1),
+        *conv_block(4 * width, 4 * width, padding=1),
+        nn.Conv2d(4 * width, -(-frame.classes // cells), 1), nn.Flatten(),
+    )  # fmt: skip
 
 
 @topology("lenet5", 20)
