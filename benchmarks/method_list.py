@@ -13,7 +13,6 @@ MODELS: dict[str, dict[str, Any]] = {
     "dense": {"recipe": "mlp", "width": 32},
     "conv": {"recipe": "vgg_small", "width": 4},
     "wide": {"recipe": "mlp", "width": 64},
-    "conv": {"recipe": "vgg_small", "width": 4},
     "residual": {"recipe": "resnet8", "width": 4},
     "bireal": {"recipe": "bireal", "width": 8},
     "meliusnet": {"recipe": "meliusnet", "width": 8},
