@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -129,21 +128,16 @@ def _of_onnx_runtime(form: str, act: str) -> Callable[[nn.Sequential, Path], Non
     """Return a function that quantizes a float network by ``quantize_static``."""
 
     def write(net: nn.Sequential, path: Path) -> None:
-        source, level = path.with_suffix(".float.onnx"), logging.root.level
-        example = torch.zeros(1, 1, 8, 8)
+        source, example = path.with_suffix(".float.onnx"), torch.zeros(1, 1, 8, 8)
         torch.onnx.export(net, (example,), str(source), input_names=["x"], dynamo=False)
-        logging.root.setLevel(logging.ERROR)
-        try:
-            quantization.quantize_static(
-                str(source),
-                str(path),
-                _Calibration(),
-                quant_format=quantization.QuantFormat[form],
-                activation_type=quantization.QuantType[act],
-                weight_type=quantization.QuantType.QInt8,
-            )
-        finally:
-            logging.root.setLevel(level)
+        quantization.quantize_static(
+            str(source),
+            str(path),
+            _Calibration(),
+            quant_format=quantization.QuantFormat[form],
+            activation_type=quantization.QuantType[act],
+            weight_type=quantization.QuantType.QInt8,
+        )
 
     return write
 
@@ -197,8 +191,7 @@ def zero_points(graph: Graph) -> list[int]:
     That of the input is the integer that 0 becomes.
     """
     first = graph.source.quantize(np.zeros((1, *graph.source.shape))).flat[0]
-    functions = (n.function for n in graph.nodes if isinstance(n, Activation))
-    zeros = [f.quantizer.zero[0] for f in functions]
+    zeros = [n.function.quantizer.zero[0] for n in graph.nodes if isinstance(n, Activation)]
     return [int(first), *(int(z) for z in zeros if isinstance(z, Fraction))]
 
 
@@ -237,15 +230,11 @@ def compared(path: Path) -> Compared:
     )
 
 
-def folding(path: Path, form: str) -> dict[str, dict[str, str]]:
-    """Return what a form settles of each node."""
-    nodes = to_integer(load_model(path)).nodes
-    return {n.name: FORMS[form][type(n)] for n in nodes if type(n) in FORMS[form]}
-
-
-def compiled(path: Path, form: str, out: Path, fps: float = FPS) -> flow.Compiled:
+def compiled(path: Path, form: str, out: Path) -> flow.Compiled:
     """Compile a file in one form."""
-    return flow.compile(path, out=out, fps=fps, folding=folding(path, form))
+    nodes, settled = to_integer(load_model(path)).nodes, FORMS[form]
+    folding = {n.name: settled[type(n)] for n in nodes if type(n) in settled}
+    return flow.compile(path, out=out, fps=FPS, folding=folding)
 
 
 def area(done: flow.Compiled, *, synth: bool) -> dict[str, Any]:
