@@ -35,20 +35,18 @@ def coded_bits(values: np.ndarray, width: int) -> int:
     """Return the least bits of weights ``[n]``, of which an uncoded one has ``width`` bits."""
     entries, counts = np.unique(values, return_counts=True)
     codebook = len(entries) * (width + LENGTH_BITS)
-    if codebook >= values.size * width:  # floats, as good as all of them different
-        entries, counts, codebook = np.zeros(0), np.zeros(0, int), 0
-        dense, each = values.size * width, width
-    else:
-        dense, each = huffman_bits(counts) + codebook, 0
-    others = counts[entries != 0]
     gaps = np.diff(np.flatnonzero(values), prepend=-1) - 1
-    index = [
-        _gap_bits(gaps, k)
-        + (len(gaps) + _fillers(gaps, k)) * each
-        + (0 if each else huffman_bits([*others, _fillers(gaps, k)]) + codebook)
-        for k in GAP_BITS
-    ]
-    return min(dense, *index)
+    plain = values.size * width
+    sizes = [plain]
+    sizes += [_gap_bits(gaps, k) + (len(gaps) + _fillers(gaps, k)) * width for k in GAP_BITS]
+    if codebook < plain:
+        others = counts[entries != 0]
+        sizes.append(huffman_bits(counts) + codebook)
+        sizes += [
+            _gap_bits(gaps, k) + huffman_bits([*others, _fillers(gaps, k)]) + codebook
+            for k in GAP_BITS
+        ]
+    return min(sizes)
 
 
 def _fillers(gaps: np.ndarray, bits: int) -> int:

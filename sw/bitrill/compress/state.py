@@ -80,6 +80,8 @@ class State:
         loop.keeper, loop.masks = self.keeper(name), self.masks
         if masked:
             self.apply_masks()
+        for each in shared:
+            each.tie()
         hooks = [each.weight.register_hook(each.summed) for each in shared]
         try:
             loop.run()

@@ -61,9 +61,8 @@ class Training:
         parameters = [p for p in module.parameters() if p.requires_grad]
         rate, decay = self.learning_rate, self.weight_decay
         if self.optimizer == "sgd":
-            return torch.optim.SGD(
-                parameters, lr=rate, momentum=self.momentum, weight_decay=decay, nesterov=True
-            )
+            given = {"momentum": self.momentum, "nesterov": self.momentum > 0}
+            return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, **given)
         kind = torch.optim.Adam if self.optimizer == "adam" else torch.optim.AdamW
         return kind(parameters, lr=rate, weight_decay=decay)
 

@@ -137,7 +137,8 @@ def product_index(weight: Tensor, entries: int, size: int) -> Tensor:
 def buckets(places: np.ndarray, entries: int, seed: int) -> np.ndarray:
     """Return the bucket of each place, a hash of it (SplitMix64, Steele et al. 2014)."""
     with np.errstate(over="ignore"):
-        z = (places + np.uint64(seed) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        start = np.uint64((seed << 32) % (1 << 64) + 1)  # layers have fewer places than 2^32
+        z = (places + start) * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         z ^= z >> np.uint64(31)
