@@ -58,8 +58,8 @@ class Operands:
     def __post_init__(self) -> None:
         m, pe = self.m, self.pe
         self._w = split(m, self.weights, pe, "weight")
-        self._x = split(m, self.x, pe if self.own else 1, "x")
-        self._p = split(m, self.shared, pe if self.own else 1, "shared")
+        self._x = self._rows(self.x, "x")
+        self._p = self._rows(self.shared, "shared")
         self._inner: list[Value] = []
 
     def word(self, source: Source) -> Value:
@@ -69,8 +69,13 @@ class Operands:
             return self._w[n * (len(self._w) // self.lanes) + plane]
         if kind == "i":
             return self._inner[n]
-        value = self._p[n] if kind == "p" else self._x[n * (len(self._x) // self.lanes) + plane]
-        return value if self.own else value.replicate(self.pe)
+        return self._p[n] if kind == "p" else self._x[n * (len(self._x) // self.lanes) + plane]
+
+    def _rows(self, value: Value, name: str) -> list[Value]:
+        """The words of a value; without words of its own, each row reads the same bits."""
+        if self.own:
+            return split(self.m, value, self.pe, name)
+        return [bit.replicate(self.pe) for bit in split(self.m, value, 1, name)]
 
     def gates(self, cells: bool) -> dict[int, Value]:
         """The bits of the products, by their numbers in the plan."""

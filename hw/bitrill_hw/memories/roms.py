@@ -1,13 +1,15 @@
 """Writes tables of constants as Verilog modules of their own, instead of Amaranth's memories.
 
-There are two reasons. Amaranth carries each bit of a table through its netlist, which for large
-networks takes longer than everything else. And Yosys, which maps a module as a whole, restructures
-tables together with other logic, for up to three times the LUTs. In a module that stays separate
-while LUTs are mapped, 64 words take one LUT a bit, 32 words half a LUT. Amaranth's own simulator
+Yosys, which maps a module as a whole, restructures tables together with other logic, for up to
+three times the LUTs. In a module that stays separate while LUTs are mapped, 64 words take one LUT a
+bit, 32 words half a LUT. Amaranth's own simulator
 keeps its memories, since the modules are requested through the platform (`Roms.get_memory`). Their
 text is that of `rom_text.Rom`.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth import *
@@ -27,11 +29,11 @@ class Roms:
     def __init__(self) -> None:
         self.modules: dict[str, str] = {}
 
-    def get_memory(self, mem: memory.Memory) -> Any:
+    def get_memory(self, mem: memory.Memory | Words) -> Any:
         """The elaboratable that `amaranth.lib.memory` takes instead of ``mem``."""
         ports = mem.read_ports
         if mem.write_ports or len({port.domain for port in ports}) != 1 or len(ports) > 2:
-            return mem.elaborate(None)
+            return mem.elaborate(None)  # a memory without a text of its own
         clocked = ports[0].domain != "comb"
         logic = mem.attrs.get("rom_block") == "logic" and mem.depth > ALONE
         shape = Shape.cast(mem.shape)
@@ -46,6 +48,42 @@ class Roms:
             ends |= {f"i_addr{k}": port.addr, f"o_data{k}": port.data}
             ends |= {f"i_en{k}": port.en} if clocked else {}
         return Instance(name, **ends)
+
+
+class Words(Elaboratable):
+    """A table: ``init``, of ``width`` bits each, like `amaranth.lib.memory.Memory`.
+
+    Amaranth looks at each word, bit by bit; here it does so only where its own memory is needed.
+    """
+
+    write_ports = ()
+
+    def __init__(self, init: Sequence[int], width: int, attrs: dict[str, str]):
+        self.init, self.depth, self.shape, self.attrs = init, len(init), unsigned(width), attrs
+        self.read_ports: list[memory.ReadPort] = []
+
+    def read_port(self, domain: str = "sync") -> memory.ReadPort:
+        """A port that reads a word, at an edge if ``domain`` is a clock's."""
+        bits = (self.depth - 1).bit_length()
+        signature = memory.ReadPort.Signature(addr_width=bits, shape=self.shape)
+        self.read_ports.append(
+            memory.ReadPort(signature, memory=None, domain=domain, path=("port",))
+        )
+        return self.read_ports[-1]
+
+    def elaborate(self, platform: object) -> Any:
+        if isinstance(platform, Roms):
+            return platform.get_memory(self)
+        m = Module()
+        m.submodules.words = words = memory.Memory(
+            shape=self.shape, depth=self.depth, init=self.init, attrs=self.attrs
+        )
+        for port in self.read_ports:
+            inner = words.read_port(domain=port.domain)
+            m.d.comb += [inner.addr.eq(port.addr), port.data.eq(inner.data)]
+            if port.domain != "comb":
+                m.d.comb += inner.en.eq(port.en)
+        return m
 
 
 def convert(top: Any, *, name: str = "top") -> str:

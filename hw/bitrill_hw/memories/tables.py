@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from amaranth import *
-from amaranth.lib import memory
 from bitrill.parts.memories import place, spilled
 
 from ..pipeline.elastic import Elastic
+from .roms import Words
 
 BLOCK = "block"
 
@@ -100,9 +100,7 @@ def _shared(
     init, same = words(bits[0]), bits[1] is bits[0]
     if not same:
         init += [0] * (half - depth) + words(bits[1])
-    rom = memory.Memory(
-        shape=unsigned(width), depth=len(init), init=init, attrs={"ram_style": "block"}
-    )
+    rom = Words(init, width, {"ram_style": "block"})
     m.submodules[name] = rom
     ports = [rom.read_port(), rom.read_port()]
     for k, (port, address) in enumerate(zip(ports, addresses, strict=True)):
@@ -115,7 +113,7 @@ def _read(
     m: Module, pipe: Elastic, stage: int, name: str, bits: np.ndarray, address: Value, attrs: dict
 ) -> Value:
     width = bits.shape[1]
-    rom = memory.Memory(shape=unsigned(width), depth=len(bits), init=words(bits), attrs=attrs)
+    rom = Words(words(bits), width, attrs)
     m.submodules[name] = rom
     port = rom.read_port()
     m.d.comb += [port.addr.eq(address), port.en.eq(pipe.load[stage])]
@@ -126,12 +124,8 @@ def wired(m: Module, name: str, bits: np.ndarray, address: Value) -> Value:
     """Word ``address`` of ``bits [n, width]`` in the same cycle: a table in logic, unregistered."""
     if (bits == bits[0]).all():
         return C(words(bits[:1])[0], bits.shape[1])
-    rom = memory.Memory(
-        shape=unsigned(bits.shape[1]),
-        depth=len(bits),
-        init=words(bits),
-        attrs={"ram_style": "distributed", "rom_block": "logic"},
-    )
+    attrs = {"ram_style": "distributed", "rom_block": "logic"}
+    rom = Words(words(bits), bits.shape[1], attrs)
     m.submodules[name] = rom
     port = rom.read_port(domain="comb")
     m.d.comb += port.addr.eq(address)

@@ -5,6 +5,7 @@ Products of weights and inputs are made of gates, bit by bit (see `products`).
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 LUT_INPUTS = 6
 """Inputs of a LUT with one output; a LUT with two outputs has `SHARED_INPUTS`."""
@@ -74,10 +75,17 @@ def fewest(column: int, inputs: Sequence[Source], f: Callable[..., object]) -> G
 
 def over(g: Gate, inputs: Sequence[Source]) -> int:
     """The truth table of ``g`` over ``inputs``, which contain the gate's own."""
-    at = [inputs.index(s) for s in g.inputs]
-    return gate(
-        g.column, inputs, lambda *v: g.table >> sum(v[k] << i for i, k in enumerate(at)) & 1
-    ).table
+    return _spread(g.table, tuple(inputs.index(s) for s in g.inputs), len(inputs))
+
+
+@cache
+def _spread(table: int, at: tuple[int, ...], n: int) -> int:
+    """A truth table over ``n`` inputs, of which it reads those at ``at``."""
+
+    def value(*v: int) -> int:
+        return table >> sum(v[k] << i for i, k in enumerate(at)) & 1
+
+    return gate(0, [("", 0, 0)] * n, value).table
 
 
 def paired(gates: Sequence[Gate]) -> tuple[tuple[int, int], ...]:
