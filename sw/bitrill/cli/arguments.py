@@ -114,6 +114,12 @@ _COMPRESS = (
         action="store_true",
         help="where the recipe has changed since DIR was begun, do the steps from there on again",
     ),
+    argument(
+        "--no-advice",
+        action="store_false",
+        dest="advice",
+        help="leave out what rules of the field would try next",
+    ),
 )
 _FILE = (
     argument("model", metavar="MODEL", help="a QONNX file"),

@@ -17,6 +17,7 @@ from ..progress import Progress
 from ..storage import remove, write_json
 from ..train import qonnx_export
 from . import measures, sources, training
+from .advice import Case, advise
 from .checkpoints import Checkpoints
 from .quantizers.places import is_quantized
 from .recipe import Recipe, step_json
@@ -48,7 +49,8 @@ Hardware = Callable[[Path], Figures]
 class Row:
     """Figures after a step. Without quantizers everywhere there is no hardware: those are None.
 
-    ``spread``: standard deviation of the accuracy over folds, None where there is one chain.
+    ``advice``: what rules of the field say of it, with sources and figures. ``spread``: standard
+    deviation of the accuracy over folds, None where there is one chain.
     """
 
     number: int
@@ -66,6 +68,7 @@ class Row:
     latency: int | None = None
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
     choices: Mapping[str, Any] = field(default_factory=dict)
     spread: float | None = None
 
@@ -174,7 +177,19 @@ class Chain:
                 f"step {number} ({step.kind}) cost {100 * (before - row.validation):.0f} points of"
                 " accuracy on the validation split"
             )
-        return replace(row, notes=tuple(state.notes))
+        return replace(row, notes=tuple(state.notes), advice=self._advice(state, row))
+
+    def _advice(self, state: State, row: Row) -> tuple[str, ...]:
+        """Return what the rules say of a step."""
+        data, best = state.data, max((each.validation for each in self.rows), default=0.0)
+        recipe = self.recipe
+        return advise(
+            Case(
+                recipe.steps, row.number, state.module, state.masks, row.validation, best,
+                recipe.hardware.style, len(data.x_train), len(data.x_val),
+                recipe.data.folds is not None,
+            )
+        )  # fmt: skip
 
     def _teacher(self, reference: str) -> nn.Module:
         """Return the network after a step of this chain, or that of a function, to learn from."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -201,10 +201,13 @@ class Step(ABC):
 STEPS: dict[str, type[Step]] = {}
 
 
-def step(kind: str) -> Callable[[type[Step]], type[Step]]:
+S = TypeVar("S", bound=type[Step])
+
+
+def step(kind: str) -> Callable[[S], S]:
     """Register a class as the steps of a ``kind``."""
 
-    def register(cls: type[Step]) -> type[Step]:
+    def register(cls: S) -> S:
         cls.kind = kind
         STEPS[kind] = cls
         return cls

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,9 +59,12 @@ class Compressed(Result):
             )
             for row in self.rows
         ]
-        notes = [(row.number, note) for row in self.rows for note in row.notes]
-        tables = (Table.of(head, rows, texts=2),)
-        return tables if not notes else (*tables, Table.of_texts(("step", "note"), notes))
+        tables = [Table.of(head, rows, texts=2)]
+        for what in ("notes", "advice"):
+            lines = [(row.number, line) for row in self.rows for line in getattr(row, what)]
+            if lines:
+                tables.append(Table.of_texts(("step", what), lines))
+        return tuple(tables)
 
     def to_json(self) -> Json:
         return {
@@ -81,13 +84,15 @@ def compress(
     *,
     out: str | Path,
     redo: bool = False,
+    advice: bool = True,
     progress: Progress = logged,
 ) -> Compressed:
     """Run a recipe, or go on with it: ``model.onnx``, ``steps.json`` and checkpoints in ``out``.
 
     ``recipe``: a TOML file, or its tables; relative paths start at the file, or where Python runs.
     Steps that are done are not done again. ``redo``: where the recipe has changed, do the first
-    step that differs and those behind it again; without it, that is an error.
+    step that differs and those behind it again; without it, that is an error. ``advice``: say of
+    each step what rules of the field would try next, with their sources.
 
     Raises `SpecError` with all that is wrong in a recipe, its data or its network; `ToolError` if a
     package is missing or training diverges; `UnsupportedError` for a network that hardware cannot
@@ -107,6 +112,8 @@ def compress(
         for each, folder in recipes.folds(read, Path(out))
     ]
     rows = chains.averaged([chain.run() for chain in made])
+    if not advice:
+        rows = [replace(row, advice=()) for row in rows]
     return Compressed(tuple(rows), made[0].model if made[0].model.exists() else None)
 
 
