@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from ..errors import SpecError, StorageError
 from ..train import datasets
 from ..train.recipes import DATASETS
-from . import topologies
+from . import generated, topologies
+from .generated import GENERATED
 from .keys import number, one_of
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
@@ -24,7 +25,7 @@ ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 @dataclass(frozen=True, kw_only=True)
 class DataSource:
-    """Table ``[data]``: a named set, or four ``.npy`` files, relative to the recipe.
+    """Table ``[data]``: a named set, real or drawn, or four ``.npy`` files beside the recipe.
 
     ``x_*``: floats ``[N, *shape]``; ``y_*``: classes, integers ``[N]``. ``validation``: share of
     the training images that choices follow, drawn by ``seed`` and never trained on. ``limit``:
@@ -47,14 +48,15 @@ class DataSource:
     def __post_init__(self) -> None:
         files = [key for key in ARRAYS if getattr(self, key) is not None]
         if self.name is not None:
-            one_of(self.name, DATASETS, "name")
+            one_of(self.name, (*DATASETS, *GENERATED), "name")
         if bool(files) is (self.name is not None) or (files and len(files) < len(ARRAYS)):
             raise SpecError(f"either name or all of {', '.join(ARRAYS)} must be given")
 
     def load(self, folder: Path) -> Data:
         """Read the arrays; raises `SpecError` for wrong shapes and values, all at once."""
         if self.name is not None:
-            arrays = [*datasets.load(self.name, "train"), *datasets.load(self.name, "test")]
+            load = generated.load if self.name in GENERATED else datasets.load
+            arrays = [*load(self.name, "train"), *load(self.name, "test")]
         else:
             arrays = [_array(folder / getattr(self, key)) for key in ARRAYS]
         names = [self.name] * 4 if self.name else [getattr(self, key) for key in ARRAYS]

@@ -1,0 +1,68 @@
+"""Data sets that are drawn, for tasks whose public sets are not at hand: no claim of accuracy.
+
+Each one is the same every time. ``canvas``: images 24x24 in noise with one handwritten digit of
+8x8 anywhere; the class is ``9 digit + cell``, the cell of 8x8 in which its centre lies, row by row.
+``tones``: ten bands over 49 frames, three tones one after the other in noise; the class, of twelve,
+is their order. ``flows``: 593 bits of a connection; class 1 is an attack, of four kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..train import datasets
+
+Arrays = tuple[np.ndarray, np.ndarray]
+
+SIDE, CELL = 24, 8
+FRAMES, BANDS, WORDS = 49, 10, 12
+BITS, KINDS, TELLING = 593, 4, 60
+
+
+def load(name: str, split: datasets.Split) -> Arrays:
+    """Return inputs, float32 ``[N, *shape]``, and classes, int64 ``[N]``."""
+    x, labels = GENERATED[name](split, np.random.default_rng(split == "test"))
+    return x.astype(np.float32), labels.astype(np.int64)
+
+
+def canvas(split: datasets.Split, rng: np.random.Generator) -> Arrays:
+    digits, labels = datasets.load("digits", split)
+    x = rng.uniform(0, 0.3, (len(digits), 1, SIDE, SIDE))
+    corners = rng.integers(0, SIDE - CELL + 1, (len(digits), 2))
+    for image, digit, (top, left) in zip(x, digits, corners, strict=True):
+        place = image[:, top : top + CELL, left : left + CELL]
+        np.maximum(place, digit, out=place)
+    rows, columns = ((corners + CELL // 2) // CELL).T
+    return x, labels * (SIDE // CELL) ** 2 + rows * (SIDE // CELL) + columns
+
+
+def tones(split: datasets.Split, rng: np.random.Generator) -> Arrays:
+    count = 600 if split == "test" else 1200
+    orders = np.random.default_rng(WORDS).permuted(np.tile(np.arange(BANDS), (WORDS, 1)), axis=1)
+    x, labels = (
+        np.abs(rng.normal(0, 0.25, (count, 1, FRAMES, BANDS))),
+        rng.integers(WORDS, size=count),
+    )
+    starts, lengths = rng.integers(0, 8, count), rng.integers(8, 14, count)
+    for image, word, start, length in zip(x[:, 0], labels, starts, lengths, strict=True):
+        for k, band in enumerate(orders[word, :3]):
+            image[start + k * length : start + (k + 1) * length, band] += rng.uniform(0.3, 0.7)
+    return x.clip(0, 1), labels
+
+
+def flows(split: datasets.Split, rng: np.random.Generator) -> Arrays:
+    count, fixed = 1000 if split == "test" else 2000, np.random.default_rng(BITS)
+    shares = np.tile(fixed.beta(0.5, 0.5, BITS), (2, KINDS, 1))
+    telling = fixed.permuted(np.tile(np.arange(BITS), (2, KINDS, 1)), axis=2)[..., :TELLING]
+    np.put_along_axis(shares, telling, fixed.uniform(size=telling.shape), 2)
+    labels, kinds = rng.integers(2, size=count), rng.integers(KINDS, size=count)
+    return rng.uniform(size=(count, BITS)) < shares[labels, kinds], labels
+
+
+GENERATED: dict[str, Callable[[datasets.Split, np.random.Generator], Arrays]] = {
+    "canvas": canvas,
+    "tones": tones,
+    "flows": flows,
+}

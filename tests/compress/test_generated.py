@@ -1,0 +1,60 @@
+"""Drawn data sets are the same every time, and hold what their classes say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bitrill.compress import generated
+from bitrill.compress import recipe as recipes
+from bitrill.compress.generated import GENERATED
+from bitrill.compress.sources import DataSource
+from bitrill.train import datasets
+from support import ROOT
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "classes"),
+    [("canvas", (1, 24, 24), 90), ("tones", (1, 49, 10), 12), ("flows", (593,), 2)],
+)
+def test_shapes_and_classes(name: str, shape: tuple[int, ...], classes: int) -> None:
+    data = DataSource(name=name).load(Path())
+    assert (data.shape, data.classes) == (shape, classes)
+    assert 0 <= float(data.x_test.min()) < float(data.x_test.max()) <= 1
+    x, labels = generated.load(name, "test")
+    assert np.array_equal(x, data.x_test)
+    assert np.array_equal(labels, generated.load(name, "test")[1])
+    assert not np.array_equal(x[:100], generated.load(name, "train")[0][:100])
+
+
+def test_each_digit_lies_in_its_cell() -> None:
+    x, labels = generated.load("canvas", "test")
+    digits, classes = datasets.load("digits", "test")
+    assert np.array_equal(labels // 9, classes)
+    for image, digit, label in zip(x[:40, 0], digits[:40, 0], labels, strict=False):
+        windows = np.lib.stride_tricks.sliding_window_view(image, (8, 8))
+        fits = (windows >= digit - 1e-6).all((2, 3)) & (
+            np.where(digit > 0.3, np.abs(windows - digit), 0).max((2, 3)) < 1e-6
+        )
+        (top, left), *others = np.argwhere(fits)
+        assert not others
+        assert label % 9 == (top + 4) // 8 * 3 + (left + 4) // 8
+
+
+@pytest.mark.parametrize(("name", "chance"), [("tones", 1 / 12), ("flows", 1 / 2)])
+def test_the_nearest_mean_says_more_than_chance(name: str, chance: float) -> None:
+    (x, labels), (x_test, labels_test) = (generated.load(name, s) for s in ("train", "test"))
+    means = np.stack([x[labels == c].mean(0).ravel() for c in range(labels.max() + 1)])
+    distances = ((x_test.reshape(len(x_test), 1, -1) - means) ** 2).sum(2)
+    right = (distances.argmin(1) == labels_test).mean()
+    assert chance + 0.2 < right < 1
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples/compress").glob("*.toml")), ids=str)
+def test_the_recipes_among_the_examples_are_read(path: Path) -> None:
+    assert recipes.load(path).steps
+
+
+def test_every_drawn_set_has_a_name_of_its_own() -> None:
+    assert not set(GENERATED) & set(datasets.DATASETS)
