@@ -307,6 +307,13 @@ def test_a_lottery_ticket_has_the_first_weights() -> None:
     assert trained.abs()[mask].min() > 0
 
 
+def test_a_ticket_of_other_layers_is_named() -> None:
+    state = state_of(plain())
+    state.teacher = lambda _: nn.Sequential(nn.Conv2d(1, 6, 3), *plain()[1:3], nn.Conv2d(6, 2, 3))
+    with pytest.raises(SpecError, match=r"rewind must name a step with the same .* of 3, 7$"):
+        applied("prune", state, ratio=0.5, schedule="iterative", rewind="start")
+
+
 def test_soft_filters_come_back_until_the_end() -> None:
     state, zeros = state_of(plain()), []
     state.report = lambda *_: zeros.append(int((state.module[3].weight == 0).sum()))
@@ -374,7 +381,7 @@ def test_penalties_by_hand() -> None:
     with torch.no_grad():
         net[0].weight.copy_(torch.tensor([[3.0, 4.0], [0.0, 1.0]]).view(2, 2, 1, 1))
         net[1].weight.copy_(torch.tensor([-2.0, 0.5]))
-    assert float(penalties.slimming(net, 0)) == 2.5
+    assert penalties.slimming(net, 0).item() == 2.5
     filters = penalties.group_lasso({"0": units_of(net[0], "filter", 1)})
     assert float(filters(net, 0)) == pytest.approx(2**0.5 * 6)
     assert float(penalties.structured(net, 0)) == pytest.approx(2**0.5 * (6 + 3 + 17**0.5))

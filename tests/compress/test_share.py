@@ -84,6 +84,16 @@ def test_zeros_of_a_mask_stay_and_are_not_shared() -> None:
     assert len(values(state.module).unique()) == 5
 
 
+def test_pruning_what_is_shared_keeps_both() -> None:
+    state = state_of(net(), n=200)
+    applied("share", state, entries=4)
+    applied("prune", state, ratio=0.5, schedule="cubic", criterion="random", epochs=2)
+    after = values(state.module)
+    assert float((after != 0).float().mean()) == 0.5
+    assert torch.equal(after != 0, state.masks["1"])
+    assert len(after.unique()) == 5
+
+
 def test_what_is_shared_stays_so_through_quantizers_and_channels() -> None:
     state = state_of(net(), n=200)
     applied("share", state, entries=4)

@@ -63,13 +63,16 @@ class State:
         ``name``: of this training among those of the step, for its checkpoints. ``masked``: without
         it, weights outside the masks are trained too.
         """
-        shared = [_Shared(weight_of(self.module, n), index) for n, index in self.shared.items()]
+        shared = {n: _Shared(weight_of(self.module, n), index) for n, index in self.shared.items()}
 
-        def after(step: int, steps: int) -> None:
+        def hold_all() -> None:
             if masked:
                 self.apply_masks()
-            for each in shared:
-                each.tie()
+            for layer, each in shared.items():
+                each.tie(self.masks.get(layer) if masked else None)
+
+        def after(step: int, steps: int) -> None:
+            hold_all()
             if after_step is not None:
                 after_step(step, steps)
 
@@ -78,11 +81,8 @@ class State:
         )
         loop.before_step, loop.after_step = before_step or loop.before_step, after
         loop.keeper, loop.masks = self.keeper(name), self.masks
-        if masked:
-            self.apply_masks()
-        for each in shared:
-            each.tie()
-        hooks = [each.weight.register_hook(each.summed) for each in shared]
+        hold_all()
+        hooks = [each.weight.register_hook(each.summed) for each in shared.values()]
         try:
             loop.run()
         finally:
@@ -138,11 +138,18 @@ class _Shared:
     """Weights of a layer of which several are one number."""
 
     def __init__(self, weight: Tensor, index: Tensor):
-        self.weight, self.own = weight, index < 0
+        self.weight, self.index = weight, index
         self.places = index.clamp(min=0).flatten()
         self.count = int(self.places.max()) + 1
-        numbers = torch.arange(index.numel()).masked_fill(self.own.flatten(), index.numel() - 1)
-        self.first = torch.full((self.count,), index.numel() - 1)
+        self._without(None)
+
+    def _without(self, mask: Tensor | None) -> None:
+        """Leave out what a mask holds at zero."""
+        self.mask = mask
+        self.own = self.index < 0 if mask is None else (self.index < 0) | ~mask.bool()
+        last = self.index.numel() - 1
+        numbers = torch.arange(last + 1).masked_fill(self.own.flatten(), last)
+        self.first = torch.full((self.count,), last)
         self.first.scatter_reduce_(0, self.places, numbers, "amin")
 
     def summed(self, gradient: Tensor) -> Tensor:
@@ -152,8 +159,10 @@ class _Shared:
         sums = gradient.new_zeros(self.count).index_add_(0, places, each)
         return torch.where(own, gradient, sums[places].view(gradient.shape))
 
-    def tie(self) -> None:
+    def tie(self, mask: Tensor | None) -> None:
         """Set all that are one number to the first of them; steps may differ in the last bit."""
+        if mask is not self.mask:
+            self._without(mask)
         with torch.no_grad():
             weight = self.weight.detach().cpu()
             tied = weight.flatten()[self.first][self.places].view(weight.shape)

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from ....errors import SpecError
 from ....train.prune import share as cubic_share
+from ... import tracing
 from ...state import State, hold, weight_of
 from ...training import Training
 from .criteria import Context
@@ -141,8 +143,22 @@ def soft(state: State, training: Training, masks: Callable[[], Mapping[str, Tens
 
 
 def rewind(module: nn.Module, start: nn.Module) -> None:
-    """Set a module's parameters and buffers to those of the same name and shape of another."""
+    """Set a module's parameters and buffers to those of the same name and shape of another.
+
+    Raises `SpecError` if weights of a layer are not among them.
+    """
     known = start.state_dict()
+    others = [
+        name
+        for name in tracing.weighted_names(module)
+        if (weight := known.get(f"{name}.weight")) is None
+        or weight.shape != weight_of(module, name).shape
+    ]
+    if others:
+        raise SpecError(
+            "rewind must name a step with the same layers, but there are no such weights of"
+            f" {', '.join(others)}"
+        )
     with torch.no_grad():
         for name, value in module.state_dict().items():
             if name in known and known[name].shape == value.shape:
