@@ -11,7 +11,7 @@ from bitrill.compress.quantizers.places import quantized
 from bitrill.compress.quantizers.table import QuantizerTable, Row
 from bitrill.compress.sources import Data, DataSource
 from bitrill.compress.state import State
-from bitrill.compress.steps.quantize import calibrate
+from bitrill.compress.steps.calibration import calibrate
 from bitrill.compress.training import Training
 from torch import nn
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import brevitas.nn as qnn
-from brevitas.quant import Int8ActPerTensorFloat, Uint8ActPerTensorFloat
 from torch import nn
 
 from ...frontend.reader.functions import LARGEST_BITS
-from ...train import brevitas_quantizers
 from . import words
 from .act_grids import ActGrid, DorefaAct, HwgqAct, LogAct, LsqAct, PactAct, quantizer
+from .integers import DEFAULT, Ranges, act_quantizer
+from .integers import of_acts as integers
 
 MOST_BITS = 8
 
@@ -34,32 +34,20 @@ def faults(given: int | str) -> list[str]:
     return [f"acts must be 1 to {MOST_BITS} bits, not {given}"]
 
 
-def make(given: int | str, rectified: bool) -> nn.Module:
-    """Make a quantizer for bits or a word without faults.
+def make(given: int | str, rectified: bool, ranges: Ranges = DEFAULT) -> nn.Module:
+    """Make a quantizer for bits (see `integers.of_acts`) or a word, without faults.
 
-    One bit: the sign, -1 or +1, whether or not values are rectified, since a rectifier's sign says
-    nothing. More: integers from 0 on if they are rectified, else signed narrow ones; the scale is
-    learned, and begins at what calibration finds. Words are for rectified values: where others
-    are quantized, they have as many bits as integers.
+    Words are for rectified values: where others are quantized, they have as many bits as integers.
     """
     if isinstance(given, str):
         name, bits = words.split(given, WORDS)
         return WORDS[name].make(bits or 0, rectified)
-    return integers(given, rectified)
-
-
-def integers(bits: int, rectified: bool) -> nn.Module:
-    """Make a quantizer for so many bits; see `make`."""
-    if bits == 1:
-        return qnn.QuantIdentity(act_quant=brevitas_quantizers.IntActivation, bit_width=1)
-    if rectified:
-        return qnn.QuantReLU(act_quant=Uint8ActPerTensorFloat, bit_width=bits)
-    return qnn.QuantIdentity(act_quant=Int8ActPerTensorFloat, bit_width=bits, narrow_range=True)
+    return integers(given, rectified, ranges)
 
 
 def zero_or_one(_: int, __: bool) -> nn.Module:
-    """Make DoReFa's 1-bit activations: 0 or 1 times a scale, behind a rectifier (Zhou 2016)."""
-    return qnn.QuantReLU(act_quant=Uint8ActPerTensorFloat, bit_width=1)
+    """Make one bit behind a rectifier: 0 or 1 times a scale that calibration finds."""
+    return qnn.QuantReLU(act_quant=act_quantizer(True), bit_width=1)
 
 
 def _of(kind: type[ActGrid]) -> Make:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
-from brevitas.quant import Int8WeightPerTensorFloat
 from torch import Tensor, nn
 
 from ...train.grid_weights import CodebookQuant, Scheduled, straight
-from .weights import Arguments, Fitted, at_least_tiny, grid, word
+from .weights import Fitted, at_least_tiny, grid, word
 
 
 def largest_integer(bits: int) -> int:
@@ -115,17 +113,6 @@ class Blend(Scheduled):
         return values, *others  # pyright: ignore[reportReturnType]
 
 
-def _integer(bits: int, per_channel: bool) -> Arguments:
-    """Narrow signed integers; the largest magnitude is the largest integer."""
-    given: dict[str, Any] = {
-        "weight_quant": Int8WeightPerTensorFloat,
-        "weight_bit_width": bits,
-        "weight_scaling_per_output_channel": per_channel,
-    }
-    return given
-
-
-word("int", _integer, numbers=range(2, 9))
 word("lsq", lambda n, c: grid(LsqQuant, c, bits=n), numbers=range(2, 9))
 word("qil", lambda n, _: grid(QilQuant, False, bits=n), numbers=range(2, 9))
 word("codebook", lambda n, c: grid(CodebookQuant, c, entries=n), numbers=range(2, 17))

@@ -22,6 +22,7 @@ from ...errors import SpecError
 from ...train.prune import Pruned
 from .. import tracing
 from . import activations, weights
+from .integers import DEFAULT, Ranges, of_weights
 from .learned import Blend
 from .table import INPUT, QuantizerTable, Row
 
@@ -61,7 +62,7 @@ _CONVOLUTION = ("in_channels", "out_channels", "kernel_size", "stride", "padding
 _CONVOLUTION += ("groups", "padding_mode")
 
 
-def quantized(module: nn.Module, table: QuantizerTable) -> fx.GraphModule:
+def quantized(module: nn.Module, table: QuantizerTable, ranges: Ranges = DEFAULT) -> fx.GraphModule:
     """Return a module with quantizers where the table wants them; it shares no layer's quantizer.
 
     Quantizers that are there already are replaced. Raises `SpecError` for a pattern that matches no
@@ -76,10 +77,10 @@ def quantized(module: nn.Module, table: QuantizerTable) -> fx.GraphModule:
     if odd:
         known = ", ".join(kind.__name__ for kind in _KINDS)
         raise SpecError(f"layers with weights must be of {known}, not {', '.join(odd)}")
-    _Places(graph, table).fill()
+    _Places(graph, table, ranges).fill()
     for name, layer in layers:
         if table.of(name).weights != weights.FLOAT:
-            tracing.replace_module(graph, name, _quantized_layer(layer, table.of(name)))
+            tracing.replace_module(graph, name, _quantized_layer(layer, table.of(name), ranges))
     graph.recompile()
     return graph
 
@@ -102,8 +103,8 @@ def without_quantizers(graph: fx.GraphModule) -> fx.GraphModule:
 class _Places:
     """Puts the quantizers of activations into a graph."""
 
-    def __init__(self, graph: fx.GraphModule, table: QuantizerTable):
-        self.graph, self.table = graph, table
+    def __init__(self, graph: fx.GraphModule, table: QuantizerTable, ranges: Ranges):
+        self.graph, self.table, self.ranges = graph, table, ranges
         self.quantizers: set[fx.Node] = set()
 
     def fill(self) -> None:
@@ -143,7 +144,8 @@ class _Places:
             return
         rectified = self._rectified(maker)
         acts = self._row(maker).acts
-        self._put_behind(maker, activations.make(8 if acts is None else acts, rectified))
+        given = 8 if acts is None else acts
+        self._put_behind(maker, activations.make(given, rectified, self.ranges))
 
     def _joined(self, node: fx.Node) -> bool:
         return all(self._maker(n) in self.quantizers for n in _tensors(node.args))
@@ -179,7 +181,7 @@ class _Places:
         row = self._row(operands[0])
         acts = row.acts if isinstance(row.acts, int) else 4
         quantizer = activations.integers(
-            row.joins or max(acts, 4), all(map(self._positive, makers))
+            row.joins or max(acts, 4), all(map(self._positive, makers)), self.ranges
         )
         name = self._added(f"{node.name}_quant", quantizer)
         for operand in operands:
@@ -202,7 +204,7 @@ class _Places:
             raise SpecError("the network must give one tensor, not several")
         bits = self._row(result).output
         if bits is not None and self._maker(result) not in self.quantizers:
-            self._put_behind(self._maker(result), activations.integers(bits, False))
+            self._put_behind(self._maker(result), activations.integers(bits, False, self.ranges))
 
     def _row(self, node: fx.Node) -> Row:
         """Return the row of the layer whose result reaches a node, or of the input."""
@@ -231,10 +233,16 @@ def _tensors(arguments: Any) -> list[fx.Node]:
     return found
 
 
-def _quantized_layer(layer: nn.Module, row: Row) -> nn.Module:
+def _quantized_layer(layer: nn.Module, row: Row, ranges: Ranges) -> nn.Module:
     """Return a Brevitas layer with the weights of a plain one."""
     word = row.weights or "int8"
-    given = weights.arguments(word, row.scale == "channel")
+    name, bits = weights.words.split(word.removeprefix(weights.BLEND), weights.WORDS)
+    channel = row.scale == "channel"
+    given = (
+        of_weights(bits or 8, channel, ranges)
+        if name == weights.INTEGER
+        else weights.arguments(word, channel)
+    )
     new = _same_layer(layer, _KINDS[type(layer)], given)  # pyright: ignore[reportArgumentType]
     proxy = new.weight_quant
     if isinstance(proxy.tensor_quant, weights.Fitted):

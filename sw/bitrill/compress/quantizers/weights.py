@@ -26,6 +26,9 @@ WORDS: dict[str, words.Word[Make]] = {}
 BLEND = "blend:"
 """Stands in front of a word whose values come in little by little; see `learned.Blend`."""
 
+INTEGER = "int"
+"""Name of plain integers; see `integers`."""
+
 FLOAT = "float"
 """Leaves weights as they are: hardware has no network then, but a later step may quantize them."""
 
@@ -46,6 +49,11 @@ def arguments(text: str, per_channel: bool) -> Arguments:
     """Return a layer's keyword arguments for a word without faults."""
     name, value = words.split(text.removeprefix(BLEND), WORDS)
     return WORDS[name].make(value or 0, per_channel)
+
+
+def is_integer(text: str) -> bool:
+    """Whether a word means plain integers, whose ranges are found by calibration."""
+    return words.split(text.removeprefix(BLEND), WORDS)[0] == INTEGER
 
 
 def has_zeros(text: str) -> bool:

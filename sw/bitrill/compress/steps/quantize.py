@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from typing import Literal
 
-import torch
-from brevitas.graph.calibrate import calibration_mode
 from torch import Tensor, nn
 
 from ..keys import number
-from ..quantizers.act_grids import grid_of
+from ..quantizers import weights
+from ..quantizers.integers import Calibration, Ranges
 from ..quantizers.places import quantized
-from ..quantizers.table import QuantizerTable, Row
+from ..quantizers.table import DEFAULT, INPUT, QuantizerTable, Row
 from ..state import Choices, State, Step, step
+from . import calibration
+from .rounding import learn_rounding
 
 
 @step("quantize")
@@ -23,44 +25,89 @@ class Quantize(Step):
 
     ``layers``: a table of patterns over names, ``{weights, acts, joins, scale, output}`` each; see
     `bitrill.compress.quantizers.table.Row`. ``how``: ``qat`` trains for ``epochs`` with
-    straight-through gradients, ``ptq`` sets scales alone. ``samples``: training images that scales
-    of activations are calibrated on.
+    straight-through gradients, ``ptq`` sets scales and rounds weights alone. ``samples``: training
+    images that this is done on.
+
+    ``calibration``, ``percentile``, ``zero_points``, ``power_of_two``: of integers; see `Ranges`.
+    ``equalize`` gives channels like ranges first. With ``ptq``: ``gptq`` or ``gpfq`` round
+    weights one after the other, ``rounding = "learned"`` up or down by a layer's outputs;
+    ``bias_correction`` takes the mean error off biases.
     """
 
     how: Literal["qat", "ptq"] = "qat"
     layers: dict[str, Row] = field(default_factory=dict)
     samples: int = number(512, low=1, high=1 << 30)
+    calibration: Calibration | None = None
+    percentile: float | None = number(None, low=50, high=100)
+    zero_points: bool = False
+    power_of_two: bool = False
+    equalize: bool = False
+    gptq: bool = False
+    gpfq: bool = False
+    rounding: Literal["nearest", "learned"] = "nearest"
+    bias_correction: bool = False
+
+    def faults(self) -> list[str]:
+        chosen = self._rounds()
+        faults: list[str] = []
+        if self.percentile is not None and self.calibration != "percentile":
+            faults.append("percentile needs calibration = 'percentile'")
+        if self.zero_points and self.calibration in ("kl", "hqo"):
+            faults.append(f"zero_points: calibration must not be {self.calibration!r}, whose")
+            faults[-1] += " ranges lie evenly about zero"
+        if len(chosen) > 1:
+            faults.append(f"{' and '.join(chosen)} do not go together: each rounds all weights")
+        if self.how == "qat" and (after := [*chosen, *self.bias_correction * ["bias_correction"]]):
+            faults.append(f"{', '.join(after)}: how must be 'ptq', since training rounds anew")
+        if chosen:
+            faults += self._not_integers(chosen[0])
+        return faults
+
+    def _rounds(self) -> list[str]:
+        """Return the keys that round weights in another way than to the nearest."""
+        chosen = {"gptq": self.gptq, "gpfq": self.gpfq}
+        chosen["rounding = 'learned'"] = self.rounding == "learned"
+        return [key for key, asked in chosen.items() if asked]
+
+    def _not_integers(self, key: str) -> list[str]:
+        rows = {pattern: row.over(DEFAULT) for pattern, row in self.layers.items()}
+        return [
+            f"{key}: weights of {pattern!r} must be int2 to int8, not {row.weights!r}"
+            for pattern, row in rows.items()
+            if pattern != INPUT and not weights.is_integer(row.weights or "")
+        ]
 
     @property
     def table(self) -> QuantizerTable:
         """The table of quantizers."""
         return QuantizerTable(self.layers)
 
+    @property
+    def ranges(self) -> Ranges:
+        """How the ranges of integers are found."""
+        return Ranges(
+            self.calibration,
+            99.999 if self.percentile is None else self.percentile,
+            self.zero_points,
+            self.power_of_two,
+            fixed=bool(self._rounds()),
+        )
+
     def reshape(self, module: nn.Module, choices: Choices, example: Tensor) -> nn.Module:
-        return quantized(module, self.table)
+        if self.equalize:
+            module = calibration.equalized(copy.deepcopy(module))
+        if self.bias_correction:
+            module = calibration.with_biases(copy.deepcopy(module))
+        return quantized(module, self.table, self.ranges)
 
     def tune(self, state: State, choices: Choices) -> None:
-        calibrate(state, self.samples)
+        calibration.calibrate(state, self.samples)
         if self.how == "qat":
             state.fit(self.training)
-
-
-def calibrate(state: State, samples: int, batch: int = 100) -> None:
-    """Set the scales of activations by what the first training images give."""
-    module = state.module.eval()
-    hooks = [
-        part.register_forward_pre_hook(_begin)
-        for part in module.modules()
-        if grid_of(part) is not None
-    ]
-    with torch.no_grad(), calibration_mode(module):
-        for part in state.data.x_train[:samples].split(batch):
-            module(part)
-            while hooks:  # the first images tell the start of what is trained then
-                hooks.pop().remove()
-
-
-def _begin(module: nn.Module, given: tuple[Tensor, ...]) -> None:
-    grid = grid_of(module)
-    assert grid is not None
-    grid.begin(getattr(given[0], "value", given[0]).relu())
+            return
+        if self.gptq or self.gpfq:
+            calibration.round_greedily(state, self.samples, "gptq" if self.gptq else "gpfq")
+        if self.rounding == "learned":
+            learn_rounding(state, self.samples)
+        if self.bias_correction:
+            calibration.correct_biases(state, self.samples)
