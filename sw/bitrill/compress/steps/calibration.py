@@ -100,9 +100,11 @@ def correct_biases(state: State, samples: int) -> None:
 
 def with_biases(module: nn.Module) -> nn.Module:
     """Give a bias of zeros to each layer that has none; returns the module."""
-    for _, layer in tracing.weighted_layers(module):
+    for _, each in tracing.weighted_layers(module):
+        layer: Any = each
         if layer.bias is None:
-            transposed = isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d)
-            outputs = layer.out_channels if transposed else len(layer.weight)
-            layer.bias = nn.Parameter(torch.zeros(outputs))  # pyright: ignore[reportArgumentType]
+            dense = isinstance(layer, nn.Linear)
+            layer.bias = nn.Parameter(
+                torch.zeros(layer.out_features if dense else layer.out_channels)
+            )
     return module
