@@ -11,17 +11,21 @@ from torch import nn
 from ...frontend.reader.functions import LARGEST_BITS
 from . import words
 from .act_grids import ActGrid, DorefaAct, HwgqAct, LogAct, LsqAct, PactAct, quantizer
+from .act_modules import LqAct, QilAct, RootLogAct, UnevenAct
 from .integers import DEFAULT, Ranges, act_quantizer
 from .integers import of_acts as integers
 
 MOST_BITS = 8
+
+MOST_UNEVEN = 3
+"""Most bits of uneven levels: each level but the first is a quantizer of its own."""
 
 Make: TypeAlias = Callable[[int, bool], nn.Module]
 """Gives a quantizer for bits, and whether values are rectified: never negative."""
 
 WORDS: dict[str, words.Word[Make]] = {}
 
-RECTIFYING = (qnn.QuantReLU, LogAct)
+RECTIFYING = (qnn.QuantReLU, LogAct, QilAct, UnevenAct)
 """Quantizers that give no negative values, whatever they read."""
 
 
@@ -51,17 +55,20 @@ def zero_or_one(_: int, __: bool) -> nn.Module:
 
 
 def _of(kind: type[ActGrid]) -> Make:
+    return _module(lambda bits: quantizer(kind, bits))
+
+
+def _module(kind: Callable[[int], nn.Module]) -> Make:
     def made(bits: int, rectified: bool) -> nn.Module:
-        return quantizer(kind, bits) if rectified else integers(bits, False)
+        return kind(bits) if rectified else integers(bits, False)
 
     return made
-
-
-def _log(bits: int, rectified: bool) -> nn.Module:
-    return LogAct(bits) if rectified else integers(bits, False)
 
 
 WORDS["zero_or_one"] = words.Word("zero_or_one", zero_or_one)
 for _name, _kind in (("dorefa", DorefaAct), ("pact", PactAct), ("lsq", LsqAct), ("hwgq", HwgqAct)):
     WORDS[_name] = words.Word(_name, _of(_kind), range(1, MOST_BITS + 1))
-WORDS["log"] = words.Word("log", _log, range(2, LARGEST_BITS + 1))
+WORDS["log"] = words.Word("log", _module(LogAct), range(2, LARGEST_BITS + 1))
+WORDS["qil"] = words.Word("qil", _module(QilAct), range(1, MOST_BITS + 1))
+WORDS["log_root"] = words.Word("log_root", _module(RootLogAct), range(2, MOST_UNEVEN + 1))
+WORDS["lq"] = words.Word("lq", _module(LqAct), range(1, MOST_UNEVEN + 1))

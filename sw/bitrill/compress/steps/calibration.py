@@ -15,6 +15,7 @@ from torch import Tensor, fx, nn
 
 from .. import tracing
 from ..quantizers.act_grids import grid_of
+from ..quantizers.act_modules import UnevenAct
 from ..quantizers.places import RECTIFIERS, without_quantizers
 from ..state import State
 
@@ -30,11 +31,7 @@ def batches(state: State, samples: int) -> Iterator[Tensor]:
 def calibrate(state: State, samples: int) -> None:
     """Set the scales of activations by what the first training images give."""
     module = state.module.eval()
-    hooks = [
-        part.register_forward_pre_hook(_begin)
-        for part in module.modules()
-        if grid_of(part) is not None
-    ]
+    hooks = [part.register_forward_pre_hook(_begin) for part in module.modules() if begins(part)]
     with torch.no_grad(), calibration_mode(module):
         for part in batches(state, samples):
             module(part)
@@ -42,8 +39,13 @@ def calibrate(state: State, samples: int) -> None:
                 hooks.pop().remove()
 
 
+def begins(module: nn.Module) -> bool:
+    """Whether a module is a quantizer that sets itself by what it reads first."""
+    return isinstance(module, UnevenAct) or grid_of(module) is not None
+
+
 def _begin(module: nn.Module, given: tuple[Tensor, ...]) -> None:
-    grid = grid_of(module)
+    grid = module if isinstance(module, UnevenAct) else grid_of(module)
     assert grid is not None
     grid.begin(getattr(given[0], "value", given[0]).relu())
 
