@@ -341,6 +341,14 @@ def test_surgery_trains_what_is_masked() -> None:
     assert alive[-1].all(), "what is masked is trained"
 
 
+def test_surgery_keeps_what_is_masked() -> None:
+    state, kept = state_of(plain()), []
+    before = state.module[3].weight.detach().clone()
+    state.report = lambda *_: kept.append(torch.equal(state.module[3].weight, before))
+    applied("prune", state, ratio=0.5, schedule="surgery", epochs=2, learning_rate=0)
+    assert kept == [True] * 4
+
+
 def test_sensitivity_prunes_a_layer_as_far_as_it_costs_nothing() -> None:
     state = state_of(plain())
     with torch.no_grad():
