@@ -1,6 +1,6 @@
 """Every method of training and compression on small networks: accuracy and hardware, one table.
 
-    python benchmarks/methods.py [METHOD ...] [--seeds N] [--out DIR] [--page FILE] [--list]
+    python benchmarks/methods.py [METHOD ...] [--seeds N] [--no-frames] [--out DIR] [--page FILE]
 
 Each method is a recipe of `bitrill compress` (`method_list`): a float network is trained on the
 handwritten digits, then come the method's steps. Accuracy is that of the test images, before (in
@@ -24,6 +24,7 @@ from bitrill import flow
 from bitrill.compress.recipe import Hardware
 from bitrill.errors import BitrillError
 from bitrill.flow.compressing import predicted_figures
+from bitrill.storage import write_json
 from common import ROOT
 from method_list import METHODS, Method
 
@@ -45,7 +46,7 @@ def recipe(method: Method, seed: int) -> dict[str, Any]:
 
 
 def measured(method: Method, seed: int, out: Path) -> Result:
-    """Run a method with one seed, or read what it gave; the first seed's network is verified."""
+    """Run a method with one seed, or read what it gave."""
     folder = out / method.slug / f"seed-{seed}"
     done = folder / "result.json"
     if done.exists():
@@ -56,10 +57,7 @@ def measured(method: Method, seed: int, out: Path) -> Result:
     _keep_float_network(method, seed, out, folder)
     first, last = result.rows[0], result.rows[-1]
     value: Result = asdict(last) | {"float": first.accuracy, "seed": seed}
-    if seed == 0 and result.model is not None and last.lcs is not None:
-        value |= _hardware(result.model, folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    done.write_text(json.dumps(value, indent=1, default=str))
+    write_json(done, value)
     return value
 
 
@@ -82,18 +80,26 @@ def _keep_float_network(method: Method, seed: int, out: Path, folder: Path) -> N
         shutil.copy(folder / "step-1.pt", kept)
 
 
-def _hardware(model: Path, folder: Path) -> Result:
-    """Compile a network, folded and unrolled, and simulate it."""
-    unrolled = predicted_figures(model, Hardware(style="unrolled"))
+def hardware(method: Method, out: Path) -> Result:
+    """Compile and simulate the network of the first seed, or read what came of it."""
+    folder = out / method.slug / "seed-0"
+    done, model = folder / "hardware.json", folder / "model.onnx"
+    if done.exists():
+        return json.loads(done.read_text())
+    if not model.exists() or json.loads((folder / "result.json").read_text())["lcs"] is None:
+        return {}
     build = flow.compile(model, out=folder / "build", **FOLDED).build
     verified = flow.verify(build.folder, data="digits", samples=FRAMES)
     shutil.rmtree(build.folder)
-    return {
+    unrolled = predicted_figures(model, Hardware(style="unrolled"))
+    value = {
         "lcs_unrolled": unrolled.lcs,
         "ramb18_unrolled": unrolled.ramb18,
         "frames": FRAMES,
         "mismatches": verified.mismatches,
     }
+    write_json(done, value)
+    return value
 
 
 def row(method: Method, results: Sequence[Result]) -> list[str]:
@@ -156,6 +162,7 @@ def main() -> None:
     parser.add_argument("methods", nargs="*", metavar="METHOD", help="all, if none is named")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "methods")
+    parser.add_argument("--no-frames", dest="frames", action="store_false", help="no simulation")
     parser.add_argument("--page", type=Path, metavar="FILE")
     parser.add_argument("--list", action="store_true", help="name the methods and end")
     options = parser.parse_args()
@@ -164,15 +171,21 @@ def main() -> None:
         print("\n".join(f"{m.slug:24} {m.name}" for m in METHODS))
         return
     results: dict[str, list[Result]] = {m.slug: [] for m in METHODS}
+    faults: dict[str, str] = {}
     for seed in range(options.seeds):
         for method in chosen:
-            if method.pending:
+            if method.pending or method.slug in faults:
                 continue
             try:
                 results[method.slug].append(measured(method, seed, options.out))
                 print(" | ".join(row(method, results[method.slug])), flush=True)
             except BitrillError as error:
+                faults[method.slug] = str(error)
                 print(f"{method.name}: {error}", flush=True)
+    for method in chosen if options.frames else ():
+        if results[method.slug]:
+            results[method.slug][0] |= hardware(method, options.out)
+            print(" | ".join(row(method, results[method.slug])), flush=True)
     if options.page:
         options.page.write_text(page([row(m, results[m.slug]) for m in METHODS], options.seeds))
 
