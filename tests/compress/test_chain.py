@@ -70,6 +70,7 @@ def test_each_step_tells_accuracy_and_hardware(done: flow.Compressed, folder: Pa
 
 
 def test_its_figures_are_those_of_compile(done: flow.Compressed, tmp_path: Path) -> None:
+    assert done.model is not None
     compiled = flow.compile(done.model, out=tmp_path / "b", part="xc7z020clg400-1", fps=2000)
     last = done.rows[-1]
     assert (last.lcs, last.ramb18) == (compiled.resources.lcs, compiled.resources.ramb18)
@@ -77,7 +78,13 @@ def test_its_figures_are_those_of_compile(done: flow.Compressed, tmp_path: Path)
         compiled.build.predicted.ii,
         compiled.build.predicted.latency,
     )
-    assert flow.verify(compiled.build.folder, data="digits", samples=1).mismatches == 0
+
+
+@pytest.mark.nightly
+def test_hardware_computes_what_it_was_trained_for(done: flow.Compressed, tmp_path: Path) -> None:
+    assert done.model is not None
+    build = flow.compile(done.model, out=tmp_path / "b", fps=2000).build
+    assert flow.verify(build.folder, data="digits", samples=100).mismatches == 0
 
 
 def test_a_stop_in_the_middle_of_a_step_changes_nothing(
