@@ -378,6 +378,20 @@ def test_least_squares_make_up_for_a_channel_that_is_a_copy(how: str) -> None:
     assert torch.allclose(state.module(state.data.x_train), before, atol=1e-3)
 
 
+@pytest.mark.parametrize("how", ["thinet", "lasso"])
+def test_a_dense_layer_may_read_what_goes(how: str) -> None:
+    torch.manual_seed(2)
+    net = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 10))
+    with torch.no_grad():
+        net[0].weight[[1, 4]] = 0.0
+        net[0].bias[[1, 4]] = -1.0
+    state = state_of(net, (4,))
+    before = net(state.data.x_test)
+    applied("prune", state, shape="channel", criterion="l1", ratio=1 / 3, reconstruct=how)
+    assert state.module[0].out_features == 4
+    assert torch.allclose(state.module(state.data.x_test), before, atol=1e-5)
+
+
 def test_thinet_takes_the_least_sum_greedily() -> None:
     c = torch.tensor([[3.0, 0], [1, 1], [-3, 0.5], [0, 9]]).double()
     assert reconstruction.thinet(c @ c.T, 1) == [1]

@@ -67,7 +67,10 @@ def _chosen(
     weight = weight_of(context.module, reader.layer).detach()
     inputs, size = weight.shape[1], weight[0, 0].numel()
     parts = torch.stack(
-        [x[:, k * size : (k + 1) * size] @ weight[:, k].flatten(1).T for k in range(inputs)]
+        [
+            x[:, k * size : (k + 1) * size] @ weight[:, k].reshape(len(weight), -1).T
+            for k in range(inputs)
+        ]
     )  # [inputs, rows, outputs]
     root = torch.tensor([c for _, c in sorted(zip(reader.index, reader.root, strict=True))])
     total = torch.zeros(int(root.max()) + 1, *parts.shape[1:]).index_add_(0, root, parts)
