@@ -108,8 +108,8 @@ QUANTIZERS = (
     Method("HWGQ", "Cai 2017", "W1A2 R50 6.9 t1", qat("binary", "hwgq2")),
     Method("PACT", "Choi 2018", "R50 W4A4 0.4 t1", qat("dorefa4", "pact4")),
     Method("LSQ", "Esser 2020", "-", qat("lsq3", "lsq3")),
-    Method("QIL", "Jung 2018", "R18 W3A3 1.0 t1", qat("qil3", "lsq3")),
-    Method("LQ-Nets", "Zhang 2018", "R50 W2A2 4.9 t1", qat("lq2", "hwgq2")),
+    Method("QIL", "Jung 2018", "R18 W3A3 1.0 t1", qat("qil3", "qil3")),
+    Method("LQ-Nets", "Zhang 2018", "R50 W2A2 4.9 t1", qat("lq2", "lq2")),
     Method("INQ", "Zhou 2017", "AlexNet 0.52 t1", qat("inq5", 8)),
     Method("DeepShift-Q", "Elhoushi 2019", "R18 1.09 t1", qat("shift4", 8)),
     Method("DeepShift-PS", "Elhoushi 2019", "R18 1.44 t1", qat("shift_ps4", 8)),
@@ -117,7 +117,7 @@ QUANTIZERS = (
     Method("LogNN", "Miyashita 2016", "AlexNet 6.2 t5", qat("int4", "log3")),
     Method("ABC-Net", "Lin 2017", "R34 5 bases 4.9 t1", qat("abc3", 2)),
     Method("Alpha-blending", "Liu 2019", "-", qat("blend:ternary", 4)),
-    Method("Two-step", "Wang 2018", "W2A2 AlexNet gain 0.9 t1", [*ptq("int8", 2), *qat("tsq", 2)]),
+    Method("Two-step", "Wang 2018", "W2A2 AlexNet gain 0.9 t1", [*qat("float", 2), *qat("tsq", 2)]),
     Method("Loss-aware binary", "Hou 2017", "MNIST 0.09 better than BNN", qat("lab", 2)),
     Method("SYQ", "Faraone 2018", "AlexNet W1A8 0.5 t1", qat("syq", 8)),
     Method("WRPN", "Mishra 2018", "R34 2x W2A2 0.27 t1", qat("int2", 2), base="wide"),
@@ -261,7 +261,10 @@ FACTORING = (
     Method("Separable", "Jaderberg 2014", "up to 4x", factored("separable", CONV, 4), "conv"),
     Method("BTD", "Wang 2016", "-", pending="not built: block terms"),
     Method(
-        "Fixed-point factorised", "Wang 2017", "R50 2.5 t1", pending="not built: ternary factors"
+        "Fixed-point factorised",
+        "Wang 2017",
+        "R50 2.5 t1",
+        [*factored("svd", ("1", "4"), 24)[:1], *qat("ternary", 4, scale="channel")],
     ),
 )
 
