@@ -30,8 +30,8 @@ from support import need_tool, optional_tool
 GROUPS, EACH = 4, 14
 """Number of groups, and of networks in each; some are drawn twice, so 50 are different."""
 
-EVERY_RUN = 2
-"""Groups in every run; the others are for the night."""
+EVERY_RUN = 1
+"""Number of groups in every run; the others are for the night."""
 
 NIGHTLY_GROUPS = 20
 

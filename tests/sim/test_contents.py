@@ -51,6 +51,7 @@ def test_what_is_left_depends_on_the_structure_alone(pair: list) -> None:
     assert b"'h" not in first.sources[-1]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("engine", ENGINES)
 def test_one_simulator_serves_both_and_finds_each_fault(
     pair: list, tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch

@@ -115,10 +115,7 @@ _COMPRESS = (
         help="where the recipe has changed since DIR was begun, do the steps from there on again",
     ),
     argument(
-        "--no-advice",
-        action="store_false",
-        dest="advice",
-        help="leave out what rules of the field would try next",
+        "--no-advice", action="store_true", help="leave out what rules of the field would try next"
     ),
 )
 _FILE = (

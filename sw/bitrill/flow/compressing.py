@@ -84,15 +84,15 @@ def compress(
     *,
     out: str | Path,
     redo: bool = False,
-    advice: bool = True,
+    no_advice: bool = False,
     progress: Progress = logged,
 ) -> Compressed:
     """Run a recipe, or go on with it: ``model.onnx``, ``steps.json`` and checkpoints in ``out``.
 
     ``recipe``: a TOML file, or its tables; relative paths start at the file, or where Python runs.
     Steps that are done are not done again. ``redo``: where the recipe has changed, do the first
-    step that differs and those behind it again; without it, that is an error. ``advice``: say of
-    each step what rules of the field would try next, with their sources.
+    step that differs and those behind it again; without it, that is an error. ``no_advice``:
+    leave out what rules of the field would try next.
 
     Raises `SpecError` with all that is wrong in a recipe, its data or its network; `ToolError` if a
     package is missing or training diverges; `UnsupportedError` for a network that hardware cannot
@@ -112,7 +112,7 @@ def compress(
         for each, folder in recipes.folds(read, Path(out))
     ]
     rows = chains.averaged([chain.run() for chain in made])
-    if not advice:
+    if no_advice:
         rows = [replace(row, advice=()) for row in rows]
     return Compressed(tuple(rows), made[0].model if made[0].model.exists() else None)
 

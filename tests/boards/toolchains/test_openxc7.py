@@ -118,6 +118,7 @@ def make(project: Project) -> Made:
     return openxc7.make(project, lambda what, done, total: None)
 
 
+@pytest.mark.nightly
 def test_from_network_to_bitstream(whole: Project, tools: Path) -> None:
     seen = []
     made = openxc7.make(whole, lambda what, done, total: seen.append(what))

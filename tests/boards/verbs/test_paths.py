@@ -17,6 +17,7 @@ from bitrill_boards.driver import LinkError
 from boards.verbs.helpers import Run, refused, wired
 
 
+@pytest.mark.nightly  # the README's session does the same
 def test_from_a_model_to_frames_in_simulation(model: Path, tmp_path: Path, run: Run, chain) -> None:
     b = tmp_path / "b"
     assert run("compile", model, "--out", b, "--part", "portable")[0] == 0

@@ -108,7 +108,10 @@ def test_what_cannot_be_unrolled_is_refused(op: MatVec, message: str) -> None:
 @pytest.mark.parametrize(
     "op",
     [
-        unrolled(9, 30).replace(impl=Impl(pe=9, simd=30, style="unrolled", primitives="xc7")),
+        pytest.param(
+            unrolled(9, 30).replace(impl=Impl(pe=9, simd=30, style="unrolled", primitives="xc7")),
+            marks=pytest.mark.nightly,
+        ),
         pytest.param(
             matvec(8, 32, 2, 4, primitives="xc7", memory="block"), marks=pytest.mark.nightly
         ),
