@@ -13,7 +13,7 @@ from bitrill.compress import chain as chains
 from bitrill.compress import recipe as recipes
 from bitrill.compress.quantizers.places import quantized
 from bitrill.compress.quantizers.table import QuantizerTable, Row
-from bitrill.errors import SpecError, StorageError
+from bitrill.errors import FitError, SpecError, StorageError
 from compress import users_net
 
 HERE = Path(__file__).parent
@@ -113,6 +113,25 @@ def test_a_stop_in_the_middle_of_a_step_changes_nothing(
     assert (out / "model.onnx").read_bytes() == (folder / "out" / "model.onnx").read_bytes()
 
 
+def test_no_model_of_an_earlier_run_is_left(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"of an earlier run")
+    tables = tomllib.loads(CHAIN)
+    tables["model"]["module"] = f"{folder / 'net.py'}:make"
+    tables["step"] = [{"kind": "train", "epochs": 0}]
+    assert flow.compress(tables, out=tmp_path).model is None
+    (tmp_path / "model.onnx").write_bytes(b"of an earlier run")
+    tables["step"].append({"kind": "train", "epochs": 0})
+    assert flow.compress(tables, out=tmp_path).model is None
+
+
+def test_a_rate_that_a_step_cannot_reach_names_the_step(folder: Path, tmp_path: Path) -> None:
+    text = CHAIN.replace("fps = 2000", "fps = 1e9").replace("epochs = 2", "epochs = 0")
+    tables = tomllib.loads(text.replace("epochs = 1", "epochs = 0"))
+    tables["model"]["module"] = f"{folder / 'net.py'}:make"
+    with pytest.raises(FitError, match=r"step 2 \(quantize\): "):
+        flow.compress(tables, out=tmp_path)
+
+
 def test_a_finished_chain_is_not_taken_again(
     done: flow.Compressed, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,3 +228,21 @@ def test_a_device_that_is_not_there_is_named() -> None:
             recipes.read(recipes.Training, {"device": "cuda:7"}, "training"),
             "step 1",
         )
+
+
+class Doubled(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = torch.nn.Linear(4, 4), torch.nn.Linear(4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.relu(self.first(x))
+        return self.last(y + y)
+
+
+def test_a_value_added_to_itself_is_quantized_once() -> None:
+    graph = quantized(Doubled(), QuantizerTable({}))
+    calls = [n for n in graph.graph.nodes if n.target == "add_quant"]
+    assert len(calls) == 1
+    (total,) = (n for n in graph.graph.nodes if n.name == "add")
+    assert total.args == (calls[0], calls[0])

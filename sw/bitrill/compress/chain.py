@@ -103,8 +103,6 @@ class Chain:
                 assert saved is not None
                 self._restore(state, k, saved)
                 self.rows.append(Row(**saved["row"]))
-            if not reached:
-                remove(self.model)
             for k in range(reached + 1, len(done) + 1):
                 self._take(state, k)
         return self.rows
@@ -137,11 +135,11 @@ class Chain:
             state.module = step.reshape(state.module, choices, state.example)
             state.follow()
             step.tune(state, choices)
+            state.module.eval()
+            row = self._row(state, number, step, choices, time.process_time() - start)
         except BitrillError as error:
             error.args = (f"step {number} ({step.kind}): {error}",)
             raise
-        state.module.eval()
-        row = self._row(state, number, step, choices, time.process_time() - start)
         self.rows.append(row)
         saved = {"masks": state.masks, "shared": state.shared, "choices": choices}
         saved |= {"module": state.module.state_dict(), "row": asdict(row)}
@@ -155,12 +153,11 @@ class Chain:
         if is_quantized(module):
             self.progress(f"step {number}: predicting hardware", 0, 0)
             report = qonnx_export.export(module, data.x_val[:EXPORT_SAMPLES], self.model)
-            state.notes += [note for note in report.notes if note.startswith("not imported")]
-            answer = (
-                {}
-                if state.notes[-1:] and state.notes[-1].startswith("not imported")
-                else asdict(self.hardware(self.model))
-            )
+            refused = [note for note in report.notes if note.startswith("not imported")]
+            state.notes += refused
+            answer = {} if refused else asdict(self.hardware(self.model))
+        else:
+            remove(self.model)  # of an earlier run or step
         row = Row(
             number,
             step.kind,

@@ -184,7 +184,7 @@ class _Places:
             row.joins or max(acts, 4), all(map(self._positive, makers)), self.ranges
         )
         name = self._added(f"{node.name}_quant", quantizer)
-        for operand in operands:
+        for operand in dict.fromkeys(operands):  # x + x reads one
             with self.graph.graph.inserting_before(node):
                 new = self.graph.graph.call_module(name, (operand,))
             node.replace_input_with(operand, new)
