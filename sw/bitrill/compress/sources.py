@@ -1,4 +1,4 @@
-"""Where a recipe's network and images come from: names, files, functions of the user's."""
+"""Sources of a recipe's network and images: names, files, functions of the user's."""
 
 from __future__ import annotations
 

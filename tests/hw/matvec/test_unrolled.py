@@ -120,5 +120,5 @@ def test_what_cannot_be_unrolled_is_refused(op: MatVec, message: str) -> None:
     ids=["unrolled", "folded", "folded, no powers of two"],
 )
 def test_stall_logic_and_sums_take_three_levels_at_most(op: MatVec, tmp_path: Path) -> None:
-    """As written for the 7 series: what Yosys puts between two registers."""
+    """Yosys puts at most three LUTs between two registers of what is written for the 7 series."""
     assert synthesise_unit(convert(component(op)), work=tmp_path).levels <= 3
