@@ -123,8 +123,17 @@ def rows(names: Sequence[str], fps: float | None, more: Sequence[str]) -> dict[s
     return done
 
 
-HEAD = ("network   ", "weights   ", "nodes", "levels ", *(f"{c:7}" for c in COLUMNS), "CPU s  ",
-        "MiB folded", "MiB   ", "goal")  # fmt: skip
+HEAD = (
+    "network   ",
+    "weights   ",
+    "nodes",
+    "levels ",
+    *(f"{c:7}" for c in COLUMNS),
+    "CPU s  ",
+    "MiB folded",
+    "MiB   ",
+    "goal",
+)
 
 
 GAP = "  "

@@ -89,9 +89,16 @@ class Drawn:
         return self._quant(self.constant(values), bits, scale, signed=True)
 
     def linear(
-        self, x: Map, rows: int, kernel: int = 1, stride: int = 1, *, groups: int = 1,
-        pad: bool = True, bits: int = 0,
-    ) -> Map:  # fmt: skip
+        self,
+        x: Map,
+        rows: int,
+        kernel: int = 1,
+        stride: int = 1,
+        *,
+        groups: int = 1,
+        pad: bool = True,
+        bits: int = 0,
+    ) -> Map:
         """A dense layer or a convolution."""
         bits = bits or self.bits.weights
         cols = x.channels // groups * kernel**2
@@ -229,8 +236,15 @@ def resnet50(bits: Bits, width: int, side: int) -> onnx.ModelProto:
 _V1 = ((2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (16, 2), *((16, 1),) * 5, (32, 2), (32, 1))
 """Channels over the first layer's, and stride, of MobileNet-v1's blocks."""
 
-_V2 = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2),
-       (6, 320, 1, 1))  # fmt: skip
+_V2 = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
 """Expansion, channels at width 1.0, repetitions and stride of MobileNet-v2's stages."""
 
 

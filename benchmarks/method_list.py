@@ -247,12 +247,14 @@ SHARING = (
     Method("HashNet", "Chen 2015", "64x", shared(how="hash", entries=24)),
     Method("Product quantization", "Gong 2014", "15-20x", shared(how="pq", entries=16, size=2)),
     Method(
-        "Deep Compression", "Han 2016", "LeNet to 0.025",
+        "Deep Compression",
+        "Han 2016",
+        "LeNet to 0.025",
         [{"kind": "prune", "ratio": 0.8, "epochs": 10}, *shared(entries=16)],
     ),
     Method("FreshNet", "Chen 2015", "-", pending="not built: buckets by frequency"),
     Method("OBS", "Hassibi 1993", "XOR nets up to 90 % fewer", pending="not built: whole Hessians"),
-)  # fmt: skip
+)
 
 FACTORING = (
     Method("SVD", "Denton 2014", "poor accuracy", factored("svd", ("1", "4"), 12)),
@@ -312,6 +314,13 @@ DYNAMIC = (
 )
 
 METHODS = (
-    *QUANTIZERS, *POST_TRAINING, *PRUNING, *SHARING, *FACTORING, *DISTILLING, *TOPOLOGIES, *DYNAMIC,
-)  # fmt: skip
+    *QUANTIZERS,
+    *POST_TRAINING,
+    *PRUNING,
+    *SHARING,
+    *FACTORING,
+    *DISTILLING,
+    *TOPOLOGIES,
+    *DYNAMIC,
+)
 """All methods, in the order of their rows."""

@@ -134,9 +134,18 @@ def verdict(first: Mapping[str, Any], before: Sequence[float], after: Sequence[f
 
 
 HEAD = (
-    "method", "source", "float %", "after %", "not zero", "weight bits", "LUTs + RAMB18, folded",
-    "LUTs, unrolled", "mismatches", "published", "",
-)  # fmt: skip
+    "method",
+    "source",
+    "float %",
+    "after %",
+    "not zero",
+    "weight bits",
+    "LUTs + RAMB18, folded",
+    "LUTs, unrolled",
+    "mismatches",
+    "published",
+    "",
+)
 
 
 def page(rows: Sequence[Sequence[str]], seeds: int) -> str:

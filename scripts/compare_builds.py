@@ -134,10 +134,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     differ = sum(not r.equal for r in reports)
     if options.json:
         value = {
-            "a": options.a, "b": options.b, "n_builds": len(reports),
-            "n_files": sum(r.files for r in reports), "n_differ": differ, "skipped": skipped,
+            "a": options.a,
+            "b": options.b,
+            "n_builds": len(reports),
+            "n_files": sum(r.files for r in reports),
+            "n_differ": differ,
+            "skipped": skipped,
             "builds": [asdict(r) | {"equal": r.equal} for r in reports],
-        }  # fmt: skip
+        }
         print(json.dumps(value, indent=1))
     else:
         print("\n".join(lines(reports, skipped)))
@@ -224,9 +228,11 @@ def _checkout(revision: Revision) -> Iterator[Path]:
         yield revision.root
         return
     archive = subprocess.run(
-        ["git", "archive", "--format=zip", revision.commit], capture_output=True, check=True,
+        ["git", "archive", "--format=zip", revision.commit],
+        capture_output=True,
+        check=True,
         cwd=_git("rev-parse", "--show-toplevel", at=Path()),
-    )  # fmt: skip
+    )
     with tempfile.TemporaryDirectory(prefix="compare-") as folder:
         with zipfile.ZipFile(io.BytesIO(archive.stdout)) as files:
             files.extractall(folder)
@@ -309,9 +315,12 @@ def _run(
     cache.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [sys.executable, __file__, "--worker", str(root)],
-        input=json.dumps([asdict(job) for job in missing]), text=True, timeout=LONGEST,
-        env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}, cwd=cache,
-    )  # fmt: skip
+        input=json.dumps([asdict(job) for job in missing]),
+        text=True,
+        timeout=LONGEST,
+        env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+        cwd=cache,
+    )
     if done.returncode == INTERRUPTED:
         raise KeyboardInterrupt
     if done.returncode == 2:

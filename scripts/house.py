@@ -84,6 +84,7 @@ def _plan(words: str) -> tuple[str, ...]:
 ROOMS = {
     "ground": (
         *("errors", "exact", "real", "storage", "requirements", "progress", "engines", "jobs"),
+        *("enclosure", "outward", "steps", "functions", "provenance", "processes"),
     ),
     "ir": ("ir",),
     "parts": ("parts", "plan.parts"),
@@ -118,13 +119,14 @@ ROOMS = {
     # below `train`, which takes an export through the passes to compare it with torch
     "lowering": ("lowering", "packing", "pipeline"),
     "train, search": ("train", "search"),
+    "compress": ("compress",),
     "flow": ("flow",),
     "roof": ("cli", "doctor"),
 }
 """Rooms of ``sw/bitrill`` from the ground up, each with its modules; the longest name holds."""
 
 OWNERS: tuple[str, ...] = (
-    "bitrill.ir.operator",  # memory, and which styles are written or streamed
+    "bitrill.ir.impl",  # memory, and which styles are written or streamed
     "bitrill.ops.units",  # styles and ways to multiply
     "bitrill.ops.window",
     "bitrill.parts.families",

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from bitrill.ir import BIPOLAR, Graph, IntType, Sink, Source, Stage, Tensor
-from bitrill.ir.operator import Operator
+from bitrill.ir import BIPOLAR, Graph, IntType, Operator, Sink, Source, Stage, Tensor
 from bitrill.lowering import to_folded
 from bitrill.ops import Add, Concat, MatVec, Shuffle, Split, Threshold, Upsample
 

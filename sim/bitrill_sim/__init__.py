@@ -2,7 +2,8 @@
 
 from bitrill.engines import ENGINES, Engine
 
-from .layers import LayerReport, verify_layers
+from .layer_report import LayerReport
+from .layers import verify_layers
 from .operators import verify_operator
 from .outcome import Difference, Report
 from .ports import AXIS, STREAM, Dut, Ports

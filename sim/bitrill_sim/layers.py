@@ -8,7 +8,7 @@ layers can be simulated at once. Samples are taken in groups, whose golden integ
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
@@ -16,17 +16,18 @@ from pathlib import Path
 import numpy as np
 from bitrill.engines import Engine, check_engine
 from bitrill.errors import SimulationTimeout, SpecError
+from bitrill.ir import Operator
 from bitrill.ir import graph as ir_graph
 from bitrill.ir.beats import pack_beats
 from bitrill.ir.graph import Graph, Stage
-from bitrill.ir.operator import Operator
-from bitrill.ir.types import Tensor
 from bitrill.jobs import SERIAL, Executor, Place, marked
 from bitrill.progress import Progress, silent
 from bitrill.storage import write_text
 
 from . import kept, stalls
-from .job import Capture, Stream, Violation
+from .job import Capture, Stream
+from .layer_report import LayerReport
+from .merged_results import Merged
 from .outcome import Difference
 from .ports import STREAM, Dut
 from .rig import Rig
@@ -35,61 +36,6 @@ from .words import Words
 
 GROUP_ELEMENTS = 1 << 23
 """Integers of all edges together that a group of samples has, about: 64 MiB."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerReport:
-    """Comparison of one layer with the golden model.
-
-    ``layer`` and ``kind``: the node and its operator; ``mismatches``: samples with a wrong or a
-    missing value; ``first``: the first of these; ``hung``: how the layer hung, if it did.
-    """
-
-    layer: str
-    kind: str
-    samples: int
-    mismatches: int
-    first: Difference | None
-    violations: tuple[Violation, ...]
-    hung: str | None
-    cycles: int
-    seconds: float
-
-    @property
-    def ok(self) -> bool:
-        """Whether values and stream rules are right."""
-        return not (self.mismatches or self.violations or self.hung)
-
-    def to_json(self) -> dict[str, object]:
-        """Return the layer's object in ``verify.json``."""
-        return {
-            "name": self.layer,
-            "kind": self.kind,
-            "ok": self.ok,
-            "samples": self.samples,
-            "mismatches": self.mismatches,
-            "first_mismatch": None if self.first is None else self.first.to_json(),
-            "violations": [str(v) for v in self.violations],
-            "hung": self.hung,
-            "cycles": self.cycles,
-            "seconds": round(self.seconds, 2),
-        }
-
-    @staticmethod
-    def joined(parts: Sequence[LayerReport]) -> LayerReport:
-        """Return the report of all groups of a layer's samples, in their order."""
-        firsts = [p.first for p in parts if p.first is not None]
-        kinds = {v.kind: v for p in reversed(parts) for v in p.violations}
-        return replace(
-            parts[0],
-            samples=sum(p.samples for p in parts),
-            mismatches=sum(p.mismatches for p in parts),
-            first=firsts[0] if firsts else None,
-            violations=tuple(kinds.values()),
-            hung=next((p.hung for p in parts if p.hung is not None), None),
-            cycles=sum(p.cycles for p in parts),
-            seconds=sum(p.seconds for p in parts),
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,48 +196,6 @@ def _beside(op: Operator, values: dict[str, np.ndarray]) -> Iterable[Words]:
         yield Words(op.name, pack_beats(values[edge], t.type, op.lanes_in))
     if op.folded.streamed:
         yield Words.of(op.name, op.stream_words())  # pyright: ignore[reportAttributeAccessIssue]
-
-
-@dataclass(frozen=True)
-class Merged(Stream):
-    """The stream ``o`` of `bitrill_hw.design.alone.Alone`: beats of all results as they come."""
-
-    results: tuple[Tensor, ...] = ()
-
-    @staticmethod
-    def of(op: Operator) -> Merged:
-        """Return the stream of an operator."""
-        return Merged(op.y, op.lanes_out, False, op.results)
-
-    @property
-    def beats(self) -> int:
-        return sum(t.size for t in self.results) // self.lanes
-
-    @property
-    def payload(self) -> int:
-        """Bits of the widest result's beat."""
-        return max(t.type.bits for t in self.results) * self.lanes
-
-    @property
-    def bits(self) -> int:
-        return self.payload + (len(self.results) - 1).bit_length()
-
-    @property
-    def bytes(self) -> int:
-        return -(-self.bits // 8)
-
-    def apart(self, beats: np.ndarray) -> list[np.ndarray]:
-        """Return the integers of each result, flat, out of beats uint8 ``[n, bytes]``."""
-        bits = np.unpackbits(beats, axis=1, bitorder="little", count=self.bits)
-        numbers = bits[:, self.payload :].astype(np.int64) @ (
-            1 << np.arange(self.bits - self.payload)
-        )
-        found = []
-        for k, t in enumerate(self.results):
-            stream = Stream(t, self.lanes, padded=False)
-            packed = np.packbits(bits[numbers == k, : stream.bits], axis=1, bitorder="little")
-            found.append(stream.unpack_beats(packed).ravel())
-        return found
 
 
 def _compared(

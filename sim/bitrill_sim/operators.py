@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 from bitrill.engines import Engine, check_engine
+from bitrill.ir import Operator
 from bitrill.ir.graph import INPUT, Graph, Stage
 from bitrill.ir.interface import Sink, Source
-from bitrill.ir.operator import Operator
 from bitrill.progress import Progress, silent
 from bitrill.storage import write_text
 

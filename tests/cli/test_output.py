@@ -17,8 +17,8 @@ from bitrill.timing.predict import Timing
 from bitrill_hw.synth.cell_counts import CellCounts
 from bitrill_hw.synth.critical_path import CellPath
 from bitrill_hw.synth.utilization import SynthReport
+from bitrill_sim import LayerReport
 from bitrill_sim.job import Violation
-from bitrill_sim.layers import LayerReport
 from bitrill_sim.measured import Measured
 from bitrill_sim.outcome import Difference, Report
 from cli.conftest import Run

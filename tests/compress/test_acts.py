@@ -31,8 +31,9 @@ def quantizer_of(word: str) -> nn.Module:
     """Return a quantizer that has begun with `drawn`."""
     module = activations.make(word, True)
     part = next(p for p in (module, *module.modules()) if begins(p))
-    begun = part if hasattr(part, "begin") else next(p for p in part.modules()
-                                                     if hasattr(p, "begin"))  # fmt: skip
+    begun = (
+        part if hasattr(part, "begin") else next(p for p in part.modules() if hasattr(p, "begin"))
+    )
     begun.begin(drawn().relu())  # pyright: ignore[reportCallIssue]
     return module.eval()
 
@@ -74,12 +75,14 @@ def mean() -> float:
         *((f"dorefa{n}", steps(2**n - 1, 1 / (2**n - 1))) for n in (1, 2, 4)),
         *((f"pact{n}", lambda x, q=2**n - 1: steps(q, x.max() / q)(x)) for n in (1, 2, 4)),
         *((f"qil{n}", lambda x, q=2**n - 1: steps(q, x.max() / q)(x)) for n in (2, 4)),
-        *((f"lsq{n}", lambda x, q=2**n - 1: steps(q, 2 * mean() / math.sqrt(q))(x))
-          for n in (1, 2, 4)),
+        *(
+            (f"lsq{n}", lambda x, q=2**n - 1: steps(q, 2 * mean() / math.sqrt(q))(x))
+            for n in (1, 2, 4)
+        ),
         *((f"hwgq{n}", lambda x, n=n: hwgq(n)(x)) for n in (1, 2, 4)),
         ("log3", log(3)),
     ],
-)  # fmt: skip
+)
 def test_values_are_the_paper_s(word: str, rule: Rule) -> None:
     y = quantizer_of(word)(drawn()).detach().numpy()
     wanted = rule(drawn().numpy().astype(np.float64))
@@ -150,10 +153,29 @@ def test_gradients_are_the_published_ones() -> None:
 
 TRAINED = ["lq2", "pact2", "log_root3"]
 OTHERS = [
-    "zero_or_one", "dorefa1", "dorefa2", "dorefa8", "pact1", "pact4", "lsq1", "lsq2", "lsq8",
-    "hwgq1", "hwgq2", "hwgq4", "log2", "log3", "log4", "qil1", "qil2", "qil4", "lq1", "lq3",
-    "log_root2", *range(1, 9),
-]  # fmt: skip
+    "zero_or_one",
+    "dorefa1",
+    "dorefa2",
+    "dorefa8",
+    "pact1",
+    "pact4",
+    "lsq1",
+    "lsq2",
+    "lsq8",
+    "hwgq1",
+    "hwgq2",
+    "hwgq4",
+    "log2",
+    "log3",
+    "log4",
+    "qil1",
+    "qil2",
+    "qil4",
+    "lq1",
+    "lq3",
+    "log_root2",
+    *range(1, 9),
+]
 
 
 @pytest.mark.parametrize("word", [*TRAINED, *nightly(*OTHERS)])
@@ -170,7 +192,9 @@ def test_every_word_is_tried() -> None:
 
 
 def test_each_layer_has_its_own_bits() -> None:
-    kinds = [activations.integers(bits, rectified) for bits, rectified in
-             product(range(2, 9), (False, True))]  # fmt: skip
+    kinds = [
+        activations.integers(bits, rectified)
+        for bits, rectified in product(range(2, 9), (False, True))
+    ]
     widths = [int(kind.act_quant.bit_width()) for kind in kinds]  # pyright: ignore
     assert widths == [b for b in range(2, 9) for _ in range(2)]

@@ -35,8 +35,14 @@ def case(*tables: dict[str, Any], **given: Any) -> Case:
     for step in steps:
         table = getattr(step, "table", None)
         module = quantized(module, table) if isinstance(table, QuantizerTable) else module
-    values = {"masks": {}, "validation": 0.9, "best": 0.95, "style": "folded", "images": 1000,
-              "held": 500}  # fmt: skip
+    values = {
+        "masks": {},
+        "validation": 0.9,
+        "best": 0.95,
+        "style": "folded",
+        "images": 1000,
+        "held": 500,
+    }
     return Case(steps, len(steps), module, **{**values, **given})
 
 
@@ -67,7 +73,7 @@ HALF = {"stem": (torch.arange(36) % 2 > 0).float()}
             case(TRAIN, {"kind": "distil", "teacher": "step 1"}, quantize()),
         ),
     ],
-)  # fmt: skip
+)
 def test_a_rule_speaks_by_its_figure(
     rule: advice.Rule, speaks: Case, figure: str, still: Case
 ) -> None:

@@ -111,10 +111,11 @@ def test_a_network_learns_what_its_teacher_answers(how: str) -> None:
 def test_layer_by_layer_each_one_follows_its_teacher() -> None:
     torch.manual_seed(0)
     nets = [
-        nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(),
-                      nn.Linear(8, 10))
+        nn.Sequential(
+            nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 10)
+        )
         for _ in range(2)
-    ]  # fmt: skip
+    ]
     student = quantized(nets[0], QuantizerTable({"*": Row(weights="int4", acts=6)}))
     trained: list[set[str]] = []
     state, step = state_of(student, nets[1]), State.fit

@@ -30,10 +30,15 @@ from torch import Tensor, nn
 def plain() -> nn.Sequential:
     torch.manual_seed(2)
     net = nn.Sequential(
-        nn.Conv2d(1, 6, 3, bias=False), nn.BatchNorm2d(6), nn.ReLU(),
-        nn.Conv2d(6, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU(),
-        nn.Flatten(), nn.Linear(8 * 16, 10),
-    )  # fmt: skip
+        nn.Conv2d(1, 6, 3, bias=False),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+        nn.Conv2d(6, 8, 3, bias=False),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(8 * 16, 10),
+    )
     for norm in (net[1], net[4]):
         nn.init.uniform_(norm.weight, 0.5, 2)
         nn.init.uniform_(norm.bias, -1, 1)
@@ -121,8 +126,9 @@ def test_activation_counts_what_a_rectifier_lets_pass() -> None:
 
 
 def test_lamp_divides_by_what_is_not_smaller() -> None:
-    assert torch.allclose(criteria.lamp(torch.tensor([4.0, 1.0, 9.0])),
-                          torch.tensor([4 / 13, 1 / 14, 1.0]))  # fmt: skip
+    assert torch.allclose(
+        criteria.lamp(torch.tensor([4.0, 1.0, 9.0])), torch.tensor([4 / 13, 1 / 14, 1.0])
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,11 +195,19 @@ def test_what_is_pruned_stays_so_and_counts() -> None:
 class Depthwise(nn.Sequential):
     def __init__(self) -> None:
         super().__init__(
-            nn.Conv2d(1, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(),
-            nn.Conv2d(6, 6, 3, padding=1, groups=6), nn.BatchNorm2d(6), nn.ReLU(),
-            nn.Conv2d(6, 8, 1, groups=2), nn.ReLU(), nn.Conv2d(8, 4, 1), nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(), nn.Linear(4, 10),
-        )  # fmt: skip
+            nn.Conv2d(1, 6, 3, padding=1),
+            nn.BatchNorm2d(6),
+            nn.ReLU(),
+            nn.Conv2d(6, 6, 3, padding=1, groups=6),
+            nn.BatchNorm2d(6),
+            nn.ReLU(),
+            nn.Conv2d(6, 8, 1, groups=2),
+            nn.ReLU(),
+            nn.Conv2d(8, 4, 1),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(4, 10),
+        )
 
 
 def with_norms(net: nn.Module) -> nn.Module:
@@ -416,8 +430,17 @@ def test_a_penalty_makes_small(penalty: str) -> None:
     sizes = []
     for strength in (0.0, 5.0 if penalty == "growing" else 0.1):
         state = state_of(plain(), n=100)
-        applied("prune", state, shape="filter", ratio={"3": 0.25}, penalty=penalty, criterion="l2",
-                strength=strength, prior_epochs=4, learning_rate=0.02)  # fmt: skip
+        applied(
+            "prune",
+            state,
+            shape="filter",
+            ratio={"3": 0.25},
+            penalty=penalty,
+            criterion="l2",
+            strength=strength,
+            prior_epochs=4,
+            learning_rate=0.02,
+        )
         part = state.module[4] if penalty == "slimming" else state.module[3]
         sizes.append(float(part.weight.detach().abs().sum()))
     assert sizes[1] < 0.97 * sizes[0]
@@ -531,8 +554,14 @@ def test_a_stop_changes_nothing(schedule: str, tmp_path: Path) -> None:
 
 def test_blocks_keep_their_sum() -> None:
     """Both sides of a sum lose the same channels."""
-    net = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), Block(4, 4), Block(4, 6, 2),
-                        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))  # fmt: skip
+    net = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1),
+        Block(4, 4),
+        Block(4, 6, 2),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(6, 10),
+    )
     state = state_of(with_norms(net))
     applied("prune", state, shape="channel", ratio=0.5, criterion="taylor")
     assert state.module[0].out_channels == state.module[1].body[3].out_channels == 2

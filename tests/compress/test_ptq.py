@@ -33,12 +33,18 @@ def float_network() -> nn.Module:
     torch.manual_seed(1)
     net = tiny.state(
         nn.Sequential(
-            nn.Conv2d(1, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(),
-            nn.Conv2d(8, 8, 3, padding=1), nn.MaxPool2d(2),
-            nn.Conv2d(8, 12, 3, padding=1), nn.ReLU(), nn.AvgPool2d(4), nn.Flatten(),
+            nn.Conv2d(1, 8, 3, padding=1, bias=False),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.Conv2d(8, 8, 3, padding=1),
+            nn.MaxPool2d(2),
+            nn.Conv2d(8, 12, 3, padding=1),
+            nn.ReLU(),
+            nn.AvgPool2d(4),
+            nn.Flatten(),
             nn.Linear(12, 10),
         )
-    )  # fmt: skip
+    )
     net.fit(Training(epochs=6, learning_rate=0.01, batch=50))
     return net.module
 
@@ -73,19 +79,28 @@ PLAIN = 0.6
         ({"rounding": "learned", "power_of_two": True}, 0.6),
         ({"equalize": True, "bias_correction": True, "calibration": "mse"}, 0.8),
         *nightly(
-            ({}, PLAIN), ({"calibration": "minmax"}, PLAIN), ({"calibration": "percentile"}, PLAIN),
-            ({"calibration": "mse"}, 0.75), ({"calibration": "kl"}, 0.4),
-            ({"calibration": "hqo"}, PLAIN), ({"zero_points": True, "calibration": "mse"}, PLAIN),
+            ({}, PLAIN),
+            ({"calibration": "minmax"}, PLAIN),
+            ({"calibration": "percentile"}, PLAIN),
+            ({"calibration": "mse"}, 0.75),
+            ({"calibration": "kl"}, 0.4),
+            ({"calibration": "hqo"}, PLAIN),
+            ({"zero_points": True, "calibration": "mse"}, PLAIN),
             ({"zero_points": True, "calibration": "minmax"}, PLAIN),
-            ({"power_of_two": True}, 0.5), ({"power_of_two": True, "calibration": "mse"}, 0.5),
-            ({"power_of_two": True, "zero_points": True}, 0.5), ({"equalize": True}, PLAIN),
-            ({"bias_correction": True}, 0.75), ({"gptq": True}, 0.8), ({"gpfq": True}, 0.8),
-            ({"rounding": "learned"}, PLAIN), ({"gpfq": True, "zero_points": True}, 0.8),
+            ({"power_of_two": True}, 0.5),
+            ({"power_of_two": True, "calibration": "mse"}, 0.5),
+            ({"power_of_two": True, "zero_points": True}, 0.5),
+            ({"equalize": True}, PLAIN),
+            ({"bias_correction": True}, 0.75),
+            ({"gptq": True}, 0.8),
+            ({"gpfq": True}, 0.8),
+            ({"rounding": "learned"}, PLAIN),
+            ({"gpfq": True, "zero_points": True}, 0.8),
             ({"rounding": "learned", "zero_points": True, "calibration": "mse"}, PLAIN),
             ({"gptq": True, "equalize": True, "bias_correction": True}, 0.8),
         ),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("scale", ["channel", *nightly("tensor")])
 def test_each_way_is_exact_and_can_be_resumed(
     keys: dict[str, Any], least: float, scale: str, tmp_path: Path
@@ -152,8 +167,11 @@ def test_equalisation_keeps_the_function_and_gives_like_ranges() -> None:
 
 def scales_of(net: State) -> tuple[float, float]:
     """Return the scale of the first rectifier's quantizer, and of the second layer's weights."""
-    act = next(m for n, m in net.module.named_modules() if n.endswith("quant") and "relu" in
-               type(m).__name__.lower())  # fmt: skip
+    act = next(
+        m
+        for n, m in net.module.named_modules()
+        if n.endswith("quant") and "relu" in type(m).__name__.lower()
+    )
     return float(act.act_quant.scale()), float(weights_of(net)[1][1].scale)
 
 
@@ -227,11 +245,19 @@ how = "ptq"
     [
         ("zero_points = true", "float4"),
         *nightly(
-            ("power_of_two = true", "int3"), ("", "float6"), ("", "float8"), ("", "inq5"),
-            ("", "lq4"), ("", "shift5"), ("", "syq"), ("", "ttq"), ("", "fgq"), ("", "abc3"),
+            ("power_of_two = true", "int3"),
+            ("", "float6"),
+            ("", "float8"),
+            ("", "inq5"),
+            ("", "lq4"),
+            ("", "shift5"),
+            ("", "syq"),
+            ("", "ttq"),
+            ("", "fgq"),
+            ("", "abc3"),
         ),
     ],
-)  # fmt: skip
+)
 def test_hardware_computes_the_same(keys: str, word: str, tmp_path: Path) -> None:
     (tmp_path / "r.toml").write_text(HARDWARE.format(keys=keys, word=word))
     done = flow.compress(tmp_path / "r.toml", out=tmp_path / "out")
@@ -250,13 +276,15 @@ def test_hardware_computes_the_same(keys: str, word: str, tmp_path: Path) -> Non
         ({"gptq": True, "gpfq": True}, "gptq and gpfq do not go together"),
         ({"how": "qat", "gptq": True}, "gptq: how must be 'ptq'"),
         ({"how": "qat", "bias_correction": True}, "bias_correction: how must be 'ptq'"),
-        ({"gptq": True, "layers": {"a*": {"weights": "ternary"}}},
-         r"gptq: weights of 'a\*' must be int2 to int8, not 'ternary'"),
+        (
+            {"gptq": True, "layers": {"a*": {"weights": "ternary"}}},
+            r"gptq: weights of 'a\*' must be int2 to int8, not 'ternary'",
+        ),
         ({"calibration": "maximum"}, "calibration must be one of minmax, percentile, mse, kl, hqo"),
         ({"layers": {"*": {"acts": "pact9"}}}, "acts must be pact1 to pact8, not 'pact9'"),
         ({"layers": {"*": {"acts": "pakt4"}}}, "acts must be 1 to 8, or one of .*'pact1'"),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_go_together_is_told(keys: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match=message) as error:
         recipes.make_step({"kind": "quantize", "how": "ptq", **keys}, Training(), "step 2")

@@ -19,9 +19,11 @@ def arrays() -> dict[str, np.ndarray]:
     """Ten inputs of shape [1, 4, 4] in three classes, and four for testing."""
     rng = np.random.default_rng(1)
     return {
-        "x.npy": rng.random((10, 1, 4, 4), np.float32), "y.npy": np.arange(10) % 3,
-        "xt.npy": rng.random((4, 1, 4, 4)), "yt.npy": np.array([0, 2, 1, 1], np.uint8),
-    }  # fmt: skip
+        "x.npy": rng.random((10, 1, 4, 4), np.float32),
+        "y.npy": np.arange(10) % 3,
+        "xt.npy": rng.random((4, 1, 4, 4)),
+        "yt.npy": np.array([0, 2, 1, 1], np.uint8),
+    }
 
 
 def write(folder: Path, arrays: dict[str, np.ndarray]) -> DataSource:
@@ -80,9 +82,12 @@ def test_a_file_that_is_no_array_is_named(arrays: dict[str, np.ndarray], tmp_pat
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [({}, "either name or all of x_train"), ({"name": "digits", **FILES}, "either name or all"),
-     ({"x_train": "x.npy"}, "either name or all of")],
-)  # fmt: skip
+    [
+        ({}, "either name or all of x_train"),
+        ({"name": "digits", **FILES}, "either name or all"),
+        ({"x_train": "x.npy"}, "either name or all of"),
+    ],
+)
 def test_a_set_or_four_files(given: dict[str, str], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         DataSource(**given)

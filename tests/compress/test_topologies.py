@@ -22,11 +22,29 @@ from torch import nn
 from torch.nn import functional
 
 SMALL = {
-    "mlp": 8, "kws_mlp": 8, "intrusion_mlp": 8, "autoencoder": 9, "lenet5": 2, "lenet": 3,
-    "vgg_small": 2, "cnv": 2, "tiny_yolo": 2, "resnet8": 2, "resnet20": 2, "ds_cnn": 4,
-    "mobilenet_v1": 2, "mobilenet_v2": 2, "mobilenet_v3": 2, "mobilenet_v3_se": 2, "shufflenet": 8,
-    "squeezenet": 4, "densenet": 2, "shiftnet": 9, "bireal": 2, "meliusnet": 2,
-}  # fmt: skip
+    "mlp": 8,
+    "kws_mlp": 8,
+    "intrusion_mlp": 8,
+    "autoencoder": 9,
+    "lenet5": 2,
+    "lenet": 3,
+    "vgg_small": 2,
+    "cnv": 2,
+    "tiny_yolo": 2,
+    "resnet8": 2,
+    "resnet20": 2,
+    "ds_cnn": 4,
+    "mobilenet_v1": 2,
+    "mobilenet_v2": 2,
+    "mobilenet_v3": 2,
+    "mobilenet_v3_se": 2,
+    "shufflenet": 8,
+    "squeezenet": 4,
+    "densenet": 2,
+    "shiftnet": 9,
+    "bireal": 2,
+    "meliusnet": 2,
+}
 """Widths at which a topology has every kind of its layers."""
 
 QUICK = ("tiny_yolo", "mobilenet_v3")

@@ -169,11 +169,18 @@ def abc(bases: int) -> Rule:
         ("float6", minifloat(3, 2, 28.0)),
         ("float8", minifloat(4, 3, 448.0)),
         *((f"lsq{n}", lsq(n)) for n in (2, 4, 8)),
-        *((f"qil{n}", lambda w, q=2 ** (n - 1) - 1: np.round(w / np.abs(w).max() * q)
-           / q * np.abs(w).max()) for n in (2, 4)),
+        *(
+            (
+                f"qil{n}",
+                lambda w, q=2 ** (n - 1) - 1: (
+                    np.round(w / np.abs(w).max() * q) / q * np.abs(w).max()
+                ),
+            )
+            for n in (2, 4)
+        ),
         *((f"abc{n}", abc(n)) for n in (1, 2, 3)),
     ],
-)  # fmt: skip
+)
 def test_values_are_the_paper_s(word: str, rule: Rule) -> None:
     layer = layer_of(word)
     w = layer.weight.detach().numpy().astype(np.float64)
@@ -332,20 +339,63 @@ def test_masked_weights_stay_zero(word: str) -> None:
 
 @pytest.mark.parametrize(
     ("word", "bits"),
-    [("binary", 1), ("ternary", 2), ("int3", 3), ("dorefa4", 4), ("shift5", 5), ("inq6", 6),
-     ("float8", 8), ("codebook9", 4), ("fgq", 2), ("blend:int3", 3), ("lq3", 3), ("pot2", 5)],
-)  # fmt: skip
+    [
+        ("binary", 1),
+        ("ternary", 2),
+        ("int3", 3),
+        ("dorefa4", 4),
+        ("shift5", 5),
+        ("inq6", 6),
+        ("float8", 8),
+        ("codebook9", 4),
+        ("fgq", 2),
+        ("blend:int3", 3),
+        ("lq3", 3),
+        ("pot2", 5),
+    ],
+)
 def test_stored_bits_are_the_quantizer_s(word: str, bits: int) -> None:
     assert measures.bits_of(layer_of(word)) == bits
 
 
 TRAINED = ["inq4", "lq2", "float4", "ttq", "shift_ps4"]
 OTHERS = [
-    "binary", "xnor", "sign", "binary_stochastic", "lab", "syq", "dorefa1", "dorefa2", "dorefa4",
-    "ternary", "tsq", "fgq", "pot1", "pot2", "pot3", "shift2", "shift3", "shift5", "shift_ps3",
-    "inq3", "inq6", "float6", "float8", "int2", "int8", "lsq2", "lsq8", "qil3", "codebook4",
-    "codebook16", "blend:int3", "blend:ternary", "abc1", "abc3", "lq4",
-]  # fmt: skip
+    "binary",
+    "xnor",
+    "sign",
+    "binary_stochastic",
+    "lab",
+    "syq",
+    "dorefa1",
+    "dorefa2",
+    "dorefa4",
+    "ternary",
+    "tsq",
+    "fgq",
+    "pot1",
+    "pot2",
+    "pot3",
+    "shift2",
+    "shift3",
+    "shift5",
+    "shift_ps3",
+    "inq3",
+    "inq6",
+    "float6",
+    "float8",
+    "int2",
+    "int8",
+    "lsq2",
+    "lsq8",
+    "qil3",
+    "codebook4",
+    "codebook16",
+    "blend:int3",
+    "blend:ternary",
+    "abc1",
+    "abc3",
+    "lq4",
+]
 
 
 @pytest.mark.parametrize("scale", ["tensor", *nightly("channel")])

@@ -23,8 +23,10 @@ class IntegerEvaluator(NumberEvaluator):
     """One file, of operators of `NumberEvaluator` and of those that compute with integers."""
 
     prefixes = NumberEvaluator.prefixes | {
-        "com.microsoft": "runtime", "bitrill": "own", "qonnx.custom_op.channels_last": "last",
-    }  # fmt: skip
+        "com.microsoft": "runtime",
+        "bitrill": "own",
+        "qonnx.custom_op.channels_last": "last",
+    }
 
     def rule_of(self, node: Any) -> Any:
         if node.op_type in UNJUDGED and node.domain in self.prefixes:
@@ -80,9 +82,18 @@ class IntegerEvaluator(NumberEvaluator):
     # -- layers
 
     def op_qlinearconv(
-        self, attrs: Any, x: Any, xs: Any, xz: Any, w: Any, ws: Any, wz: Any, ys: Any, yz: Any,
+        self,
+        attrs: Any,
+        x: Any,
+        xs: Any,
+        xz: Any,
+        w: Any,
+        ws: Any,
+        wz: Any,
+        ys: Any,
+        yz: Any,
         b: Any = None,
-    ) -> np.ndarray:  # fmt: skip
+    ) -> np.ndarray:
         parts = self.unscaled(x, xs, xz), self.unscaled(w, ws, wz)
         bias = self.bias(b, each(lambda a, s: a * s, self.scalar(xs), ws))
         return self.scaled(self.op_conv(attrs, *parts, bias), ys, yz, x)
@@ -116,9 +127,18 @@ class IntegerEvaluator(NumberEvaluator):
         return y.astype(np.int64)
 
     def runtime_qgemm(
-        self, attrs: Any, x: Any, xs: Any, xz: Any, w: Any, ws: Any, wz: Any, b: Any = None,
-        ys: Any = None, yz: Any = None,
-    ) -> np.ndarray:  # fmt: skip
+        self,
+        attrs: Any,
+        x: Any,
+        xs: Any,
+        xz: Any,
+        w: Any,
+        ws: Any,
+        wz: Any,
+        b: Any = None,
+        ys: Any = None,
+        yz: Any = None,
+    ) -> np.ndarray:
         self.only(attrs, "alpha", "transA", "transB")
         row = 0 if attrs.get("transB", 0) else -1
         parts = self.unscaled(x, xs, xz), self.unscaled(w, ws, wz, row)
@@ -132,16 +152,32 @@ class IntegerEvaluator(NumberEvaluator):
     # -- element by element
 
     def runtime_qlinearadd(
-        self, attrs: Any, a: Any, as_: Any, az: Any, b: Any, bs: Any, bz: Any, ys: Any,
+        self,
+        attrs: Any,
+        a: Any,
+        as_: Any,
+        az: Any,
+        b: Any,
+        bs: Any,
+        bz: Any,
+        ys: Any,
         yz: Any = None,
-    ) -> np.ndarray:  # fmt: skip
+    ) -> np.ndarray:
         parts = self.unscaled(a, as_, az), self.unscaled(b, bs, bz)
         return self.scaled(self.op_add(attrs, *parts), ys, yz, a, behind=True)
 
     def runtime_qlinearmul(
-        self, attrs: Any, a: Any, as_: Any, az: Any, b: Any, bs: Any, bz: Any, ys: Any,
+        self,
+        attrs: Any,
+        a: Any,
+        as_: Any,
+        az: Any,
+        b: Any,
+        bs: Any,
+        bz: Any,
+        ys: Any,
         yz: Any = None,
-    ) -> np.ndarray:  # fmt: skip
+    ) -> np.ndarray:
         parts = self.unscaled(a, as_, az), self.unscaled(b, bs, bz)
         return self.scaled(self.op_mul(attrs, *parts), ys, yz, a, behind=True)
 

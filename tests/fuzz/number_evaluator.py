@@ -12,9 +12,21 @@ from fuzz.evaluator import Invalid, Unsure, each
 from fuzz.shape_evaluator import ShapeEvaluator, axes_of, axis_of
 
 IRRATIONAL = (
-    "Celu", "Elu", "Erf", "Exp", "Gelu", "Log", "LogSoftmax", "Mish", "Selu", "Sigmoid", "Softmax",
-    "Softplus", "Swish", "Tanh",
-)  # fmt: skip
+    "Celu",
+    "Elu",
+    "Erf",
+    "Exp",
+    "Gelu",
+    "Log",
+    "LogSoftmax",
+    "Mish",
+    "Selu",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Swish",
+    "Tanh",
+)
 """Functions whose values are no rationals."""
 
 
@@ -182,8 +194,12 @@ class NumberEvaluator(ShapeEvaluator):
         return self.chosen(attrs, x, largest=False)
 
     def op_topk(self, attrs: Any, x: Any, k: Any = None) -> tuple[np.ndarray, np.ndarray]:
-        self.only(attrs, "axis", *(("k",) if self.opset < 10 else ()),
-                  *(("largest", "sorted") if self.opset >= 11 else ()))  # fmt: skip
+        self.only(
+            attrs,
+            "axis",
+            *(("k",) if self.opset < 10 else ()),
+            *(("largest", "sorted") if self.opset >= 11 else ()),
+        )
         given = [attrs.get("k")] if self.opset < 10 else self.whole(k)
         axis = axis_of(attrs.get("axis", -1), x.ndim)
         if len(given) != 1 or given[0] is None or not 0 <= given[0] <= x.shape[axis]:

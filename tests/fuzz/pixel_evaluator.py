@@ -29,9 +29,16 @@ class PixelEvaluator(PlaceEvaluator):
 
     def op_convtranspose(self, attrs: Any, x: Any, w: Any, b: Any = None) -> np.ndarray:
         self.only(
-            attrs, "auto_pad", "dilations", "group", "kernel_shape", "output_padding",
-            "output_shape", "pads", "strides",
-        )  # fmt: skip
+            attrs,
+            "auto_pad",
+            "dilations",
+            "group",
+            "kernel_shape",
+            "output_padding",
+            "output_shape",
+            "pads",
+            "strides",
+        )
         x, w, group, n = self.real(x), self.real(w), attrs.get("group", 1), x.ndim - 2
         if (
             "output_shape" in attrs
@@ -47,9 +54,11 @@ class PixelEvaluator(PlaceEvaluator):
         strides, dilations, more = (
             self.sizes(attrs, name, n, default, least)
             for name, default, least in (
-                ("strides", 1, 1), ("dilations", 1, 1), ("output_padding", 0, 0)
+                ("strides", 1, 1),
+                ("dilations", 1, 1),
+                ("output_padding", 0, 0),
             )
-        )  # fmt: skip
+        )
         pads = self.sizes(attrs, "pads", 2 * n, 0, 0)
         full = [
             (s - 1) * t + (k - 1) * d + 1 + m

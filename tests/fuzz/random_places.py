@@ -246,9 +246,25 @@ def gather(d: Draw, x: str) -> str:
 
 
 PLACES = (
-    conv, conv, conv, conv, conv_transpose, pool, pool, global_pool, reduce, pad, crop, parts,
-    joined, repeat, blocks, arrange, arrange, gather,
-)  # fmt: skip
+    conv,
+    conv,
+    conv,
+    conv,
+    conv_transpose,
+    pool,
+    pool,
+    global_pool,
+    reduce,
+    pad,
+    crop,
+    parts,
+    joined,
+    repeat,
+    blocks,
+    arrange,
+    arrange,
+    gather,
+)
 
 
 def decision(d: Draw, x: str) -> list[str]:

@@ -100,9 +100,19 @@ def truncated(d: Draw, x: str) -> str:
 
 
 QUANTIZERS = (
-    quant, quant, quant, quant, quant, bipolar, qdq, qdq, qdq, multi_threshold, truncated,
+    quant,
+    quant,
+    quant,
+    quant,
+    quant,
+    bipolar,
+    qdq,
+    qdq,
+    qdq,
+    multi_threshold,
+    truncated,
     log_quantized,
-)  # fmt: skip
+)
 
 
 def quantized(d: Draw, x: str) -> str:
@@ -214,10 +224,23 @@ def leaky(d: Draw, x: str) -> str:
 
 
 FUNCTIONS = {
-    "Sigmoid": 7, "Tanh": 7, "HardSigmoid": 7, "Elu": 7, "Selu": 7, "Softplus": 7, "Softsign": 7,
-    "Abs": 7, "Exp": 7, "Erf": 9, "Sign": 9, "Celu": 12, "HardSwish": 14, "Mish": 18, "Gelu": 20,
+    "Sigmoid": 7,
+    "Tanh": 7,
+    "HardSigmoid": 7,
+    "Elu": 7,
+    "Selu": 7,
+    "Softplus": 7,
+    "Softsign": 7,
+    "Abs": 7,
+    "Exp": 7,
+    "Erf": 9,
+    "Sign": 9,
+    "Celu": 12,
+    "HardSwish": 14,
+    "Mish": 18,
+    "Gelu": 20,
     "Swish": 24,
-}  # fmt: skip
+}
 """Activation functions, and the first opset that has each."""
 
 WITH_ALPHA = ("HardSigmoid", "Elu", "Selu", "Celu", "Swish")
@@ -291,5 +314,16 @@ def total(d: Draw, x: str) -> str:
 
 
 ELEMENTWISE = (
-    quantized, dense, norm, relu, clip, leaky, function, product, shift, plain, total, distances,
-)  # fmt: skip
+    quantized,
+    dense,
+    norm,
+    relu,
+    clip,
+    leaky,
+    function,
+    product,
+    shift,
+    plain,
+    total,
+    distances,
+)

@@ -136,9 +136,14 @@ class ShapeEvaluator(PixelEvaluator):
     # -- parts
 
     def op_slice(
-        self, attrs: Any, x: Any, starts: Any = None, ends: Any = None, axes: Any = None,
+        self,
+        attrs: Any,
+        x: Any,
+        starts: Any = None,
+        ends: Any = None,
+        axes: Any = None,
         steps: Any = None,
-    ) -> np.ndarray:  # fmt: skip
+    ) -> np.ndarray:
         self.only(attrs, *(("starts", "ends", "axes") if self.opset < 10 else ()))
         given = [
             self.listed(attrs, t, name, 10)
@@ -178,8 +183,12 @@ class ShapeEvaluator(PixelEvaluator):
         return np.take(x, indices, axis)
 
     def op_split(self, attrs: Any, x: Any, sizes: Any = None) -> tuple[np.ndarray, ...]:
-        self.only(attrs, "axis", *(("split",) if self.opset < 13 else ()),
-                  *(("num_outputs",) if self.opset >= 18 else ()))  # fmt: skip
+        self.only(
+            attrs,
+            "axis",
+            *(("split",) if self.opset < 13 else ()),
+            *(("num_outputs",) if self.opset >= 18 else ()),
+        )
         axis = axis_of(attrs.get("axis", 0), x.ndim)
         parts, n = self.listed(attrs, sizes, "split", 13), x.shape[axis]
         if parts is None:

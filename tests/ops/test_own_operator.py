@@ -18,6 +18,7 @@ from bitrill.folding.solve import solve
 from bitrill.frontend import Call, Known, rule
 from bitrill.frontend.rules import table
 from bitrill.ir import (
+    Cost,
     Graph,
     IntType,
     Operator,
@@ -29,7 +30,6 @@ from bitrill.ir import (
     serialisation,
 )
 from bitrill.ir.even_lanes import EvenLanes
-from bitrill.ir.operator import Cost
 from bitrill.ir.schedule import Schedule, pipeline
 from bitrill.ir.structure import Coefficients, Structure
 from bitrill.lowering import to_folded
@@ -260,7 +260,7 @@ from typing import ClassVar
 
 import numpy as np
 from bitrill.ir.even_lanes import EvenLanes
-from bitrill.ir.operator import Cost
+from bitrill.ir import Cost
 from bitrill.ir.schedule import pipeline
 from bitrill.ir.structure import Coefficients, Structure
 

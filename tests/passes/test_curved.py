@@ -140,8 +140,16 @@ def test_runs_of_a_function_that_jumps_and_of_one_without_any():
     sign = Function((Combined("mul", (Elementary("sign"),), ()),), Quantizer(IntType(-4, 4)))
     runs = Runs(sign, IntType(-5, 5))  # |x|, by a factor that jumps
     assert dict(zip(runs.starts, runs.values, strict=True)) == {
-        -5: 4, -3: 3, -2: 2, -1: 1, 0: 0, 1: 1, 2: 2, 3: 3, 4: 4
-    }  # fmt: skip
+        -5: 4,
+        -3: 3,
+        -2: 2,
+        -1: 1,
+        0: 0,
+        1: 1,
+        2: 2,
+        3: 3,
+        4: 4,
+    }
     flat = Function((Affine((F(0),), (F(2),)), *CHAINS["silu"][0]), Quantizer(IntType(-4, 4)))
     runs = Runs(flat, IntType(-500, 500))
     assert (runs.starts, runs.values) == ([-500], [2])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
-from bitrill.ir.operator import Primitives
+from bitrill.ir import Primitives
 from bitrill.parts.families import FAMILIES
 from bitrill.resources.clock import MOST, USUAL, levels_at
 

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from bitrill.errors import StageError
 from bitrill.folding.fold import fold
-from bitrill.ir import BIPOLAR, INPUT, Graph, IntType, Sink, Source, Stage, Tensor
-from bitrill.ir.operator import Operator
+from bitrill.ir import BIPOLAR, INPUT, Graph, IntType, Operator, Sink, Source, Stage, Tensor
 from bitrill.ir.schedule import port
 from bitrill.ops import Add, Concat, Depthwise, MatVec, MaxPool, Pad, Window
 from bitrill.passes.forks import insert_forks

@@ -9,8 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from bitrill.errors import BitrillError, StageError
-from bitrill.ir import BIPOLAR, Graph, Impl, Schedule, Tensor
-from bitrill.ir.operator import Operator
+from bitrill.ir import BIPOLAR, Graph, Impl, Operator, Schedule, Tensor
 from bitrill.ops import Convert, MatVec, Pad, Window
 from bitrill.timing import predict as timing
 from bitrill.timing import row_graph, row_schedules, rows

@@ -38,10 +38,14 @@ class Roms:
         logic = mem.attrs.get("rom_block") == "logic" and mem.depth > ALONE
         shape = Shape.cast(mem.shape)
         rom = Rom(
-            words=tuple(mem.init), width=shape.width, address=len(ports[0].addr),
-            attributes=tuple(sorted(mem.attrs.items())), clocked=clocked, ports=len(ports),
+            words=tuple(mem.init),
+            width=shape.width,
+            address=len(ports[0].addr),
+            attributes=tuple(sorted(mem.attrs.items())),
+            clocked=clocked,
+            ports=len(ports),
             separate=logic,
-        )  # fmt: skip
+        )
         name = rom.add_to(self.modules)
         ends: dict[str, Any] = {"i_clk": ClockSignal(ports[0].domain)} if clocked else {}
         for k, port in zip(rom.names, ports, strict=True):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from amaranth import *
 from amaranth.hdl import ValueLike
-from bitrill.ir.operator import Primitives
+from bitrill.ir import Primitives
 from bitrill.parts.families import family_of
 
 from ..arith import enables

@@ -182,11 +182,18 @@ class Chain:
         recipe = self.recipe
         return advise(
             Case(
-                recipe.steps, row.number, state.module, state.masks, row.validation, best,
-                recipe.hardware.style, len(data.x_train), len(data.x_val),
+                recipe.steps,
+                row.number,
+                state.module,
+                state.masks,
+                row.validation,
+                best,
+                recipe.hardware.style,
+                len(data.x_train),
+                len(data.x_val),
                 recipe.data.folds is not None,
             )
-        )  # fmt: skip
+        )
 
     def _teacher(self, reference: str) -> nn.Module:
         """Return the network after a step of this chain, or that of a function, to learn from."""

@@ -36,7 +36,7 @@ def attention_loss(ours: Tensor, theirs: Tensor) -> Tensor:
 
 
 GAMMA, ORDER = 0.4, 2
-"""Of Peng's kernel ``exp(-GAMMA |a - b|^2)``, which is taken to this order of its series."""
+"""Peng's kernel ``exp(-GAMMA |a - b|^2)``, and the order to which its series is taken."""
 
 
 def correlation_loss(ours: Tensor, theirs: Tensor) -> Tensor:

@@ -92,9 +92,14 @@ def cp(layer: nn.Conv2d, ranks: tuple[int, ...]) -> Layers:
     """
     (rank,), weight = ranks, layer.weight.detach().double().numpy()
     scales, factors = parafac(
-        weight, rank, n_iter_max=CP_SWEEPS, tol=1e-10, init="svd", random_state=0,
+        weight,
+        rank,
+        n_iter_max=CP_SWEEPS,
+        tol=1e-10,
+        init="svd",
+        random_state=0,
         normalize_factors=True,
-    )  # fmt: skip
+    )
     share = np.abs(scales) ** 0.25
     n, c, y, x = (torch.from_numpy(f * share) for f in factors)
     first = nn.Conv2d(layer.in_channels, rank, 1, bias=False)
@@ -130,10 +135,9 @@ def _columns(weight: Tensor) -> Tensor:
 
 def _conv(layer: nn.Conv2d, n_in: int, n_out: int) -> nn.Conv2d:
     """Return a convolution without bias that moves as another does."""
-    return nn.Conv2d(
-        n_in, n_out, layer.kernel_size, layer.stride, layer.padding, layer.dilation, bias=False,  # pyright: ignore[reportArgumentType]
-        padding_mode=layer.padding_mode,
-    )  # fmt: skip
+    shape = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+    mode = layer.padding_mode
+    return nn.Conv2d(n_in, n_out, *shape, bias=False, padding_mode=mode)  # pyright: ignore[reportArgumentType]
 
 
 def _line(
@@ -144,10 +148,9 @@ def _line(
     def along(values: Any, rest: int) -> tuple[int, int]:
         return (values[0], rest) if axis == 0 else (rest, values[1])
 
-    return nn.Conv2d(
-        n_in, n_out, along(layer.kernel_size, 1), along(layer.stride, 1), along(layer.padding, 0),
-        along(layer.dilation, 1), groups, bias, layer.padding_mode,
-    )  # fmt: skip
+    shape = along(layer.kernel_size, 1), along(layer.stride, 1), along(layer.padding, 0)
+    rest = along(layer.dilation, 1), groups, bias, layer.padding_mode
+    return nn.Conv2d(n_in, n_out, *shape, *rest)
 
 
 def _filled(layer: nn.Linear | nn.Conv2d, *factors: tuple[Any, Tensor]) -> Layers:
@@ -172,14 +175,16 @@ def _of_cp(weight: Tensor) -> tuple[int, ...]:
 FACTORINGS: Mapping[str, Factoring] = {
     "svd": Factoring(svd, (nn.Linear, nn.Conv2d), _of_matrix, lambda w: [w.flatten(1)]),
     "tucker2": Factoring(
-        tucker2, (nn.Conv2d,), lambda w: (w.shape[0], w.shape[1]),
+        tucker2,
+        (nn.Conv2d,),
+        lambda w: (w.shape[0], w.shape[1]),
         lambda w: [w.flatten(1), w.transpose(0, 1).flatten(1)],
     ),
     "cp": Factoring(cp, (nn.Conv2d,), _of_cp, None),
     "separable": Factoring(
         separable, (nn.Conv2d,), lambda w: (min(_columns(w).shape),), lambda w: [_columns(w)]
     ),
-}  # fmt: skip
+}
 """Ways to factor by name; ``sizes``: the largest rank of each factor of a weight."""
 
 tensorly.set_backend("numpy")

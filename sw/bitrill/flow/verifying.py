@@ -22,7 +22,7 @@ from .result import Json, Result, Table
 from .weights import Weights, replace_weights
 
 if TYPE_CHECKING:
-    from bitrill_sim.layers import LayerReport
+    from bitrill_sim import LayerReport
     from bitrill_sim.measured import Measured
     from bitrill_sim.outcome import Report
 

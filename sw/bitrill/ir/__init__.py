@@ -5,16 +5,10 @@ from .coding import CODINGS, Coding, Planes, Values
 from .even_lanes import INTERVAL, Buffered, EvenLanes, divisors
 from .graph import INPUT, Graph, Stage, verify
 from .host import HostAttribute, HostFunction, Output, Segment
+from .impl import Choice, Cost, Impl, Memory, Multiply, Primitives, Style
 from .interface import USED_ONLY, InputQuantizer, Sink, Source, raw_numbers
-from .operator import (
-    Choice,
-    Cost,
-    Impl,
-    Memory,
-    Multiply,
-    Operator,
-    Primitives,
-    Style,
+from .operator import Operator
+from .parameters import (
     freeze,
     freeze_channels,
     frozen_array,

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SpecError
-from .operator import Choice, Cost, Impl, Operator, Style, must_divide
+from .impl import Choice, Cost, Impl, Style
+from .operator import Operator
+from .parameters import must_divide
 from .structure import BLOCK_BITS
 
 INTERVAL = 64

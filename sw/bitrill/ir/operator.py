@@ -6,98 +6,23 @@ operators, so a class that a user defines goes through the whole compiler.
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
 from ..errors import SpecError, StageError
 from . import registry
+from .impl import Choice, Cost, Impl, Multiply, Style
 from .schedule import Schedule
 from .structure import Coefficients, Structure
 from .tables import Table
 from .types import WIDEST, Tensor
 
-Style = Literal["folded", "parallel", "search", "unrolled", "runtime", "streamed", "requantize"]
-Memory = Literal["distributed", "block"]
-Primitives = Literal["portable", "xc7", "ecp5", "ice40", "gowin"]
-Multiply = Literal["lut", "serial", "dsp"]
-
 Component = str | Callable[..., object]
 """The hardware of an operator: ``"module:Class"``, imported when it is built, or the class."""
-
-Choice = Mapping[str, Any]
-"""What a folding file says of one node, by the names of `Impl`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Impl:
-    """How an operator is built: the folding of one node, set from stage FOLDED on.
-
-    ``pe``: elements of an output beat; ``simd``: elements of an input beat; ``style``: the
-    structure; ``memory``: where its constants lie; ``primitives``: portable logic, or the cells of
-    one family (`bitrill.parts.families`); ``levels``: LUTs that may stand between two registers,
-    where an operator has a choice; ``multiply``: how it multiplies: in LUTs, a matrix bit by bit
-    (`bitrill.arith.bitserial`), or in DSP slices (`bitrill.arith.dsp_packing`).
-    """
-
-    pe: int = 1
-    simd: int = 1
-    style: Style = "folded"
-    memory: Memory = "distributed"
-    primitives: Primitives = "portable"
-    levels: int = 2
-    multiply: Multiply = "lut"
-
-    @property
-    def in_block(self) -> bool:
-        """Whether constants lie in block memory."""
-        return self.memory == "block"
-
-    @property
-    def in_slices(self) -> bool:
-        """Whether DSP slices multiply."""
-        return self.multiply == "dsp"
-
-    @property
-    def writable(self) -> bool:
-        """Whether the host writes the constants between frames."""
-        return self.style == "runtime"
-
-    @property
-    def streamed(self) -> bool:
-        """Whether the weights come over a stream of their own."""
-        return self.style == "streamed"
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What an operator stores and computes for one frame; exact counts, not estimates.
-
-    ``weight_bits``: bits of constants; ``state_bits``: bits of buffers it needs at its folding
-    (0 before); ``macs``: multiply-accumulates a frame (dense counting); ``cycles``: firings a
-    frame at its folding (0 before).
-    """
-
-    weight_bits: int = 0
-    state_bits: int = 0
-    macs: int = 0
-    cycles: int = 0
-
-
-def frozen_array(value: Any, *, name: str, ndim: int, dtype: Any = np.int64) -> np.ndarray:
-    """``value`` as a read-only C-ordered array; integers only, unless ``dtype`` is bool."""
-    given = np.asarray(value)
-    if given.dtype.kind not in "iub":
-        raise SpecError(f"{name} must hold integers, not {given.dtype}")
-    if given.ndim != ndim or 0 in given.shape:
-        raise SpecError(f"{name} must be a non-empty array of {ndim} axes, not {given.shape}")
-    out = np.array(given, dtype=dtype, order="C")
-    out.setflags(write=False)
-    return out
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -366,58 +291,3 @@ class Imported(Operator, abstract=True):
     @property
     def lanes_out(self) -> int:
         self._refuse()
-
-
-def unchecked(op: Operator, impl: Impl) -> Any:
-    """Return a copy of ``op`` at a legal ``impl``; nothing is copied or checked again.
-
-    Only for operators that cache nothing that follows from ``impl``.
-    """
-    twin = copy.copy(op)
-    object.__setattr__(twin, "impl", impl)
-    return twin
-
-
-def freeze(op: Operator, field: str, *, ndim: int, dtype: Any = np.int64) -> np.ndarray:
-    """Make an array parameter of ``op`` read-only, as `frozen_array` does, and return it."""
-    array = frozen_array(getattr(op, field), name=f"{op.name}: {field}", ndim=ndim, dtype=dtype)
-    object.__setattr__(op, field, array)
-    return array
-
-
-def freeze_channels(op: Operator, *fields: str) -> None:
-    """Make array parameters of ``op`` read-only that hold one integer for each channel of x."""
-    for field in fields:
-        n = len(freeze(op, field, ndim=1))
-        if n != op.x.channels:
-            raise SpecError(f"{op.name}: {field} must have {op.x.channels} entries, not {n}")
-
-
-def must_divide(*, name: str, what: str, value: int, of: str, total: int) -> None:
-    """Raise unless ``value`` is a divisor of ``total``; the message offers the nearest ones."""
-    if value >= 1 and total % value == 0:
-        return
-    legal = [d for d in range(1, total + 1) if total % d == 0]
-    below = max((d for d in legal if d < value), default=legal[0])
-    above = min((d for d in legal if d > value), default=legal[-1])
-    near = f"{below} or {above}" if below != above else f"{below}"
-    raise SpecError(f"{name}: {what} must divide {total} {of}, not {value} (nearest: {near})")
-
-
-def must_be_style(op: Operator, impl: Impl) -> None:
-    """Raise unless the style is one of the operator's."""
-    if impl.style not in op.styles:
-        raise SpecError(
-            f"{op.name}: the style of {op.kind} must be {' or '.join(map(repr, op.styles))},"
-            f" not {impl.style!r}"
-        )
-
-
-def must_be_numbers(op: Operator) -> None:
-    """Raise if an operand is logarithmic: its bits are exponents, which ``op`` cannot take.
-
-    Operators that multiply by shifts, or only move elements, can.
-    """
-    logarithmic = [str(t.type) for t in op.operands if not t.type.coding.addable]
-    if logarithmic:
-        raise SpecError(f"{op.name}: operands of {op.kind} must be integers, not {logarithmic[0]}")

@@ -131,9 +131,15 @@ def multi_threshold(opset: int) -> Iterable[Case]:
     )
     for scale, bias in ((0.5, 0.0), (1.0, -2.0), (0.25, 0.5), (2.0, 1.0)):
         yield node(
-            "MultiThreshold", X, table, domain=QONNX, shape=(4,), out_dtype="INT4",
-            out_scale=scale, out_bias=bias,
-        )  # fmt: skip
+            "MultiThreshold",
+            X,
+            table,
+            domain=QONNX,
+            shape=(4,),
+            out_dtype="INT4",
+            out_scale=scale,
+            out_bias=bias,
+        )
 
 
 def bipolar(opset: int) -> Iterable[Case]:

@@ -70,9 +70,16 @@ def quantize_linear(opset: int) -> Iterable[Case]:
         blocks = f([[0.5, 1], [0.25, 0.5]]).T.reshape(1, 4)
         yield one(blocks, np.zeros((1, 4), np.int8), block_size=0, shape=(4,), invalid="its scale")
         yield node(
-            "QuantizeLinear", X, f([[0.5, 1]]), i8([[0, 0]]), axis=1, block_size=2, shape=(4,),
-            tail=real(0.5), refused="block",
-        )  # fmt: skip
+            "QuantizeLinear",
+            X,
+            f([[0.5, 1]]),
+            i8([[0, 0]]),
+            axis=1,
+            block_size=2,
+            shape=(4,),
+            tail=real(0.5),
+            refused="block",
+        )
     if opset >= 23:
         yield one(0.75, i8(1), precision=TensorProto.FLOAT)
         yield one(0.75, i8(1), precision=TensorProto.INT32, invalid="precision")
@@ -133,8 +140,11 @@ def on_integers(of: Callable[[int], Iterable[Case]], opset: int, op: str) -> Ite
             continue
         w = np.asarray([*case.operands][1]).astype(np.int8)
         options: dict[str, Any] = {
-            "shape": case.shape, "refused": case.refused, "domain": case.domain, **case.attributes
-        }  # fmt: skip
+            "shape": case.shape,
+            "refused": case.refused,
+            "domain": case.domain,
+            **case.attributes,
+        }
         if op.endswith("Integer"):
             options |= {"head": quantized, "tail": scaled}
             if op == "ConvInteger":  # the runtime has it for uint8 alone
@@ -163,9 +173,14 @@ def dense(opset: int) -> Iterable[Case]:
 def matmul_microsoft(opset: int) -> Iterable[Case]:
     for case in on_integers(dense, opset, "QLinearMatMul"):
         yield Case(
-            case.op, case.operands, case.attributes, case.shape, MICROSOFT,
-            head=case.head, tail=case.tail,
-        )  # fmt: skip
+            case.op,
+            case.operands,
+            case.attributes,
+            case.shape,
+            MICROSOFT,
+            head=case.head,
+            tail=case.tail,
+        )
 
 
 def linear_microsoft(op: str) -> Cases:
@@ -176,9 +191,16 @@ def linear_microsoft(op: str) -> Cases:
         for case in of(opset):
             if set(case.attributes) <= {"axis"}:
                 yield Case(
-                    case.op, case.operands, case.attributes, case.shape, MICROSOFT,
-                    head=case.head, tail=case.tail, refused=case.refused, invalid=case.invalid,
-                )  # fmt: skip
+                    case.op,
+                    case.operands,
+                    case.attributes,
+                    case.shape,
+                    MICROSOFT,
+                    head=case.head,
+                    tail=case.tail,
+                    refused=case.refused,
+                    invalid=case.invalid,
+                )
 
     return cases
 
@@ -202,8 +224,11 @@ def unary(op: str, shape: tuple[int, ...], *several: dict[str, Any]) -> Cases:
     def cases(opset: int) -> Iterable[Case]:
         for attributes in several:
             options: dict[str, Any] = {
-                "shape": shape, "domain": MICROSOFT, "head": quantized, "tail": real(0.25, 2)
-            } | attributes  # fmt: skip
+                "shape": shape,
+                "domain": MICROSOFT,
+                "head": quantized,
+                "tail": real(0.25, 2),
+            } | attributes
             yield node(op, X, HALF, ZERO, f(0.25), i8(2), **options)
 
     return cases
@@ -237,10 +262,19 @@ def average(opset: int) -> Iterable[Case]:
     for case in pool("AveragePool")(19):
         if "dilations" not in case.attributes:
             yield node(
-                "QLinearAveragePool", X, HALF, ZERO, f(0.25), i8(2), shape=case.shape,
-                domain=MICROSOFT, head=quantized, tail=real(0.25, 2), refused=case.refused,
+                "QLinearAveragePool",
+                X,
+                HALF,
+                ZERO,
+                f(0.25),
+                i8(2),
+                shape=case.shape,
+                domain=MICROSOFT,
+                head=quantized,
+                tail=real(0.25, 2),
+                refused=case.refused,
                 **case.attributes,
-            )  # fmt: skip
+            )
     yield last("QLinearAveragePool", kernel_shape=[2, 2])
 
 

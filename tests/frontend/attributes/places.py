@@ -219,9 +219,15 @@ def resize(opset: int) -> Iterable[Case]:
     yield one([1, 1, 2, 2], extrapolation_value=2.0, **plain)
     crop = {"coordinate_transformation_mode": "tf_crop_and_resize"}
     yield node(
-        "Resize", X, f(0, 0, 0, 0, 1, 1, 1, 1), f(1, 1, 2, 2), shape=(4, 3, 4), mode="nearest",
-        **crop, refused="tf_crop_and_resize",
-    )  # fmt: skip
+        "Resize",
+        X,
+        f(0, 0, 0, 0, 1, 1, 1, 1),
+        f(1, 1, 2, 2),
+        shape=(4, 3, 4),
+        mode="nearest",
+        **crop,
+        refused="tf_crop_and_resize",
+    )
     if opset < 18:
         return
     yield one([2, 3], axes=[2, 3], **plain)

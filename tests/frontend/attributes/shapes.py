@@ -209,11 +209,18 @@ def constant(opset: int) -> Iterable[Case]:
         yield one(value_floats=[1.0, 2.0, -1.0, 0.5, 3.0, 4.0])
         yield Case("Constant", (), {"value_ints": [1, 6]}, (6,), tail=shape_of)
         yield Case(
-            "Constant", (), {"value_int": 6}, (6,),
+            "Constant",
+            (),
+            {"value_int": 6},
+            (6,),
             tail=lambda n, o, x: n.node(
-                "Reshape", x, n.node("Concat", n.shape_const(1),
-                                     n.node("Reshape", o[0], n.shape_const(1)), axis=0)),
-        )  # fmt: skip
+                "Reshape",
+                x,
+                n.node(
+                    "Concat", n.shape_const(1), n.node("Reshape", o[0], n.shape_const(1)), axis=0
+                ),
+            ),
+        )
 
 
 def cast(opset: int) -> Iterable[Case]:

@@ -8,8 +8,7 @@ import dataclasses
 import numpy as np
 import pytest
 from bitrill.errors import StageError
-from bitrill.ir import BIPOLAR, Graph, Stage, Tensor
-from bitrill.ir.operator import Primitives
+from bitrill.ir import BIPOLAR, Graph, Primitives, Stage, Tensor
 from bitrill.timing.predict import predict
 from bitrill.timing.replay import replay
 from bitrill_hw.design.top import Top

@@ -80,30 +80,51 @@ class Prune(Step):
         return [
             (blocks and given > 0, f"shape {self.shape} tells the ratio itself"),
             (not blocks and given != 1, "either ratio or sensitivity must be given"),
-            (self.criterion in OF_FILTERS and not whole,
-             f"criterion {self.criterion} must have shape filter or channel"),
-            (self.criterion == "lamp" and self.scope == "layer",
-             "criterion lamp compares layers: scope must be network"),
-            (self._by_network and isinstance(self.ratio, dict),
-             "scope network takes one ratio, not a table"),
-            (self._by_network and self.sensitivity is not None,
-             "sensitivity is told layer by layer: scope must be layer"),
-            (self.shape == "channel" and self.schedule not in ("one_shot", "soft"),
-             "shape channel must have schedule one_shot or soft, or several steps"),
-            (blocks and self.schedule in ("cubic", "iterative", "surgery"),
-             f"shape {self.shape} must have schedule one_shot, soft or dsd"),
-            (self.schedule == "surgery"
-             and (self.shape, self.criterion) != ("element", "magnitude"),
-             "schedule surgery must have shape element and criterion magnitude"),
-            (self.rewind is not None and self.schedule != "iterative",
-             "rewind must have schedule iterative"),
-            (self.rewind is not None and self.rewind != "start"
-             and not re.fullmatch(r"step \d+", self.rewind),
-             f"rewind must be start or step N, not {self.rewind!r}"),
-            (self.reconstruct is not None and self.shape != "channel",
-             "reconstruct must have shape channel"),
+            (
+                self.criterion in OF_FILTERS and not whole,
+                f"criterion {self.criterion} must have shape filter or channel",
+            ),
+            (
+                self.criterion == "lamp" and self.scope == "layer",
+                "criterion lamp compares layers: scope must be network",
+            ),
+            (
+                self._by_network and isinstance(self.ratio, dict),
+                "scope network takes one ratio, not a table",
+            ),
+            (
+                self._by_network and self.sensitivity is not None,
+                "sensitivity is told layer by layer: scope must be layer",
+            ),
+            (
+                self.shape == "channel" and self.schedule not in ("one_shot", "soft"),
+                "shape channel must have schedule one_shot or soft, or several steps",
+            ),
+            (
+                blocks and self.schedule in ("cubic", "iterative", "surgery"),
+                f"shape {self.shape} must have schedule one_shot, soft or dsd",
+            ),
+            (
+                self.schedule == "surgery"
+                and (self.shape, self.criterion) != ("element", "magnitude"),
+                "schedule surgery must have shape element and criterion magnitude",
+            ),
+            (
+                self.rewind is not None and self.schedule != "iterative",
+                "rewind must have schedule iterative",
+            ),
+            (
+                self.rewind is not None
+                and self.rewind != "start"
+                and not re.fullmatch(r"step \d+", self.rewind),
+                f"rewind must be start or step N, not {self.rewind!r}",
+            ),
+            (
+                self.reconstruct is not None and self.shape != "channel",
+                "reconstruct must have shape channel",
+            ),
             (self.multiple != 1 and self.shape != "channel", "multiple must have shape channel"),
-        ]  # fmt: skip
+        ]
 
     @property
     def _by_network(self) -> bool:

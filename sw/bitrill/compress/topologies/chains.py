@@ -55,11 +55,15 @@ def lenet(frame: Frame, width: int) -> nn.Module:
     second, padding = 8 * width // 3, 2
     after = (frame.side // 2 + (0 if frame.side >= 28 else 4) - 4) // 2
     return nn.Sequential(
-        *conv_block(frame.channels, width, 5, padding=padding), nn.MaxPool2d(2),
-        *conv_block(width, second, 5, padding=0 if frame.side >= 28 else 2), nn.MaxPool2d(2),
-        nn.Flatten(), *dense_block(second * after * after, 20 * width),
-        *dense_block(20 * width, 14 * width), nn.Linear(14 * width, frame.classes),
-    )  # fmt: skip
+        *conv_block(frame.channels, width, 5, padding=padding),
+        nn.MaxPool2d(2),
+        *conv_block(width, second, 5, padding=0 if frame.side >= 28 else 2),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        *dense_block(second * after * after, 20 * width),
+        *dense_block(20 * width, 14 * width),
+        nn.Linear(14 * width, frame.classes),
+    )
 
 
 @topology("cnv", 64)
@@ -78,9 +82,12 @@ def cnv(frame: Frame, width: int) -> nn.Module:
             layers.append(nn.MaxPool2d(2))
             side //= 2
     return nn.Sequential(
-        *layers, nn.Flatten(), *dense_block(n * side * side, 8 * width),
-        *dense_block(8 * width, 8 * width), nn.Linear(8 * width, frame.classes),
-    )  # fmt: skip
+        *layers,
+        nn.Flatten(),
+        *dense_block(n * side * side, 8 * width),
+        *dense_block(8 * width, 8 * width),
+        nn.Linear(8 * width, frame.classes),
+    )
 
 
 @topology("tiny_yolo", 8)
@@ -96,8 +103,9 @@ def tiny_yolo(frame: Frame, width: int) -> nn.Module:
         *conv_block(width, 2 * width, stride=2, padding=1),
         *conv_block(2 * width, 4 * width, stride=2, padding=1),
         *conv_block(4 * width, 4 * width, padding=1),
-        nn.Conv2d(4 * width, -(-frame.classes // cells), 1), nn.Flatten(),
-    )  # fmt: skip
+        nn.Conv2d(4 * width, -(-frame.classes // cells), 1),
+        nn.Flatten(),
+    )
 
 
 @topology("lenet5", 20)
@@ -109,11 +117,17 @@ def lenet5(frame: Frame, width: int) -> nn.Module:
     second, padding = 5 * width // 2, 0 if frame.side >= 28 else 2
     after = ((frame.side + 2 * padding - 4) // 2 + 2 * padding - 4) // 2
     return nn.Sequential(
-        nn.Conv2d(frame.channels, width, 5, padding=padding), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(width, second, 5, padding=padding), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-        nn.Linear(second * after * after, 25 * width), nn.ReLU(),
+        nn.Conv2d(frame.channels, width, 5, padding=padding),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(width, second, 5, padding=padding),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(second * after * after, 25 * width),
+        nn.ReLU(),
         nn.Linear(25 * width, frame.classes),
-    )  # fmt: skip
+    )
 
 
 @topology("vgg_small", 16)

@@ -29,10 +29,16 @@ def squeezenet(frame: Frame, width: int) -> nn.Module:
     """SqueezeNet: four fire modules, a 1x1 convolution to the classes, averages."""
     w = width
     return nn.Sequential(
-        *conv(frame.channels, w, 3), Fire(w, w // 2, 2 * w), Fire(2 * w, w // 2, 2 * w),
-        nn.MaxPool2d(2), Fire(2 * w, w, 4 * w), Fire(4 * w, w, 4 * w),
-        nn.Conv2d(4 * w, frame.classes, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-    )  # fmt: skip
+        *conv(frame.channels, w, 3),
+        Fire(w, w // 2, 2 * w),
+        Fire(2 * w, w // 2, 2 * w),
+        nn.MaxPool2d(2),
+        Fire(2 * w, w, 4 * w),
+        Fire(4 * w, w, 4 * w),
+        nn.Conv2d(4 * w, frame.classes, 1),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
 
 
 class Dense(nn.Module):
@@ -95,6 +101,12 @@ def shiftnet(frame: Frame, width: int) -> nn.Module:
     """ShiftNet: four shift blocks; convolutions of 1x1 alone behind the first layer."""
     w = width
     return nn.Sequential(
-        *conv(frame.channels, w, 3), ShiftBlock(w), ShiftBlock(w), nn.MaxPool2d(2),
-        *conv(w, 2 * w), ShiftBlock(2 * w), ShiftBlock(2 * w), *tail(2 * w, frame),
-    )  # fmt: skip
+        *conv(frame.channels, w, 3),
+        ShiftBlock(w),
+        ShiftBlock(w),
+        nn.MaxPool2d(2),
+        *conv(w, 2 * w),
+        ShiftBlock(2 * w),
+        ShiftBlock(2 * w),
+        *tail(2 * w, frame),
+    )

@@ -55,9 +55,12 @@ class SqueezeExcite(nn.Module):
         super().__init__()
         squeezed = max(1, n // 4)
         self.gate = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), nn.Conv2d(n, squeezed, 1), nn.ReLU(),
-            nn.Conv2d(squeezed, n, 1), nn.Hardsigmoid(),
-        )  # fmt: skip
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(n, squeezed, 1),
+            nn.ReLU(),
+            nn.Conv2d(squeezed, n, 1),
+            nn.Hardsigmoid(),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.gate(x)
@@ -67,9 +70,14 @@ class InvertedResidual(nn.Module):
     """1x1 up, depthwise, linear 1x1 down; a shortcut where shapes agree (Sandler et al. 2018)."""
 
     def __init__(
-        self, n_in: int, n_out: int, stride: int, expansion: int, activation: Activation,
+        self,
+        n_in: int,
+        n_out: int,
+        stride: int,
+        expansion: int,
+        activation: Activation,
         excite: bool = False,
-    ):  # fmt: skip
+    ):
         super().__init__()
         n = n_in * expansion
         deep = conv(n, n, 3, activation, stride=stride, groups=n)
@@ -88,9 +96,11 @@ def inverted(frame: Frame, width: int, activation: Activation, excite: bool = Fa
     sizes = [(w, w, 1), (w, 2 * w, 2), (2 * w, 2 * w, 1), (2 * w, 4 * w, 2)]
     blocks = [InvertedResidual(*size, 4, activation, excite) for size in sizes]
     return nn.Sequential(
-        *conv(frame.channels, w, 3, activation), *blocks,
-        *conv(4 * w, 8 * w, 1, activation), *tail(8 * w, frame),
-    )  # fmt: skip
+        *conv(frame.channels, w, 3, activation),
+        *blocks,
+        *conv(4 * w, 8 * w, 1, activation),
+        *tail(8 * w, frame),
+    )
 
 
 @topology("mobilenet_v2", 8)

@@ -169,8 +169,12 @@ def _plain(module: nn.Module) -> Iterator[None]:
 
 def _loose(module: nn.Module) -> list[nn.Parameter]:
     """Return the parameters that are of no layer, such as scales of quantizers."""
-    own = [p for m in module.modules() if isinstance(m, (*tracing.WEIGHTED, _BatchNorm))
-           for p in m.parameters(recurse=False)]  # fmt: skip
+    own = [
+        p
+        for m in module.modules()
+        if isinstance(m, (*tracing.WEIGHTED, _BatchNorm))
+        for p in m.parameters(recurse=False)
+    ]
     known = {id(p) for p in own}
     return [p for p in module.parameters() if id(p) not in known]
 

@@ -110,8 +110,9 @@ def kept_by_network(
     scores: Mapping[str, Tensor], sizes: Mapping[str, Tensor], ratio: float
 ) -> dict[str, Tensor]:
     """Return which units stay when a share of all layers' weights goes; one of each layer stays."""
-    every = torch.cat([scores[name].index_fill(0, scores[name].argmax(), torch.inf)
-                       for name in scores])  # fmt: skip
+    every = torch.cat(
+        [scores[name].index_fill(0, scores[name].argmax(), torch.inf) for name in scores]
+    )
     order = every.sort(stable=True).indices
     weight = torch.cat([sizes[name] for name in scores])[order].double().cumsum(0)
     kept = torch.ones(len(every), dtype=torch.bool)

@@ -35,7 +35,7 @@ OTHERS: dict[str, dict[str, float]] = {
     "Swish": {"alpha": 1.0},
     "ThresholdedRelu": {"alpha": 1.0},
 }
-"""All other functions of one element whose attributes are numbers."""
+"""Further functions of one element whose attributes are numbers, with their defaults."""
 
 
 def _declare(op: str, defaults: dict[str, float], *, rising: bool) -> None:

@@ -1,0 +1,70 @@
+"""How an operator is built: the folding of one node, and what it then stores and computes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Style = Literal["folded", "parallel", "search", "unrolled", "runtime", "streamed", "requantize"]
+Memory = Literal["distributed", "block"]
+Primitives = Literal["portable", "xc7", "ecp5", "ice40", "gowin"]
+Multiply = Literal["lut", "serial", "dsp"]
+
+Choice = Mapping[str, Any]
+"""What a folding file says of one node, by the names of `Impl`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Impl:
+    """How an operator is built: the folding of one node, set from stage FOLDED on.
+
+    ``pe``: elements of an output beat; ``simd``: elements of an input beat; ``style``: the
+    structure; ``memory``: where its constants lie; ``primitives``: portable logic, or the cells of
+    one family (`bitrill.parts.families`); ``levels``: LUTs that may stand between two registers,
+    where an operator has a choice; ``multiply``: how it multiplies: in LUTs, a matrix bit by bit
+    (`bitrill.arith.bitserial`), or in DSP slices (`bitrill.arith.dsp_packing`).
+    """
+
+    pe: int = 1
+    simd: int = 1
+    style: Style = "folded"
+    memory: Memory = "distributed"
+    primitives: Primitives = "portable"
+    levels: int = 2
+    multiply: Multiply = "lut"
+
+    @property
+    def in_block(self) -> bool:
+        """Whether constants lie in block memory."""
+        return self.memory == "block"
+
+    @property
+    def in_slices(self) -> bool:
+        """Whether DSP slices multiply."""
+        return self.multiply == "dsp"
+
+    @property
+    def writable(self) -> bool:
+        """Whether the host writes the constants between frames."""
+        return self.style == "runtime"
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the weights come over a stream of their own."""
+        return self.style == "streamed"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an operator stores and computes for one frame; exact counts, not estimates.
+
+    ``weight_bits``: bits of constants; ``state_bits``: bits of buffers it needs at its folding
+    (0 before); ``macs``: multiply-accumulates a frame (dense counting); ``cycles``: firings a
+    frame at its folding (0 before).
+    """
+
+    weight_bits: int = 0
+    state_bits: int = 0
+    macs: int = 0
+    cycles: int = 0
