@@ -28,6 +28,9 @@ def pins() -> dict[str, str]:
     return {normal(name): version for name, _, version in (x.partition("==") for x in lines)}
 
 
+CODE = ("sw", "hw", "sim", "boards", "tests", "benchmarks", "examples", "scripts")
+
+
 def test_every_dependency_is_pinned() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     wanted = [*PROJECT["project"]["dependencies"], *PROJECT["build-system"]["requires"]]
@@ -148,3 +151,10 @@ def test_a_missing_tool_fails_in_ci(ci: str, outcomes: tuple[int, int], tmp_path
     assert f"{skipped} skipped" in done.stdout
     assert (f"{failed} failed" in done.stdout) is bool(failed)
     assert ("in CI every tool must be there" in done.stdout) is bool(failed)
+
+
+def test_the_formatter_is_never_switched_off() -> None:
+    about = {ROOT / "scripts/house.py", ROOT / "tests/test_house.py"}  # they look for it
+    files = [p for folder in CODE for p in (ROOT / folder).rglob("*.py") if p not in about]
+    assert len(files) > 500
+    assert [str(p) for p in files if re.search(r"# fmt: *(skip|off)", p.read_text("utf-8"))] == []
