@@ -24,7 +24,7 @@ from bitrill import flow
 from bitrill.compress.recipe import Hardware
 from bitrill.errors import BitrillError
 from bitrill.flow.compressing import predicted_figures
-from bitrill.storage import write_json
+from bitrill.storage import remove, write_json
 from common import ROOT
 from method_list import METHODS, Method
 
@@ -48,15 +48,15 @@ def recipe(method: Method, seed: int) -> dict[str, Any]:
 def measured(method: Method, seed: int, out: Path) -> Result:
     """Run a method with one seed, or read what it gave."""
     folder = out / method.slug / f"seed-{seed}"
-    done = folder / "result.json"
-    if done.exists():
-        return json.loads(done.read_text())
-    tables = recipe(method, seed)
+    done, tables = folder / "result.json", recipe(method, seed)
+    if done.exists() and (value := json.loads(done.read_text()))["recipe"] == tables:
+        return value
     _share_float_network(method, seed, out, folder)
-    result = flow.compress(tables, out=folder)
+    result = flow.compress(tables, out=folder, redo=True)
     _keep_float_network(method, seed, out, folder)
     first, last = result.rows[0], result.rows[-1]
-    value: Result = asdict(last) | {"float": first.accuracy, "seed": seed}
+    value = asdict(last) | {"float": first.accuracy, "seed": seed, "recipe": tables}
+    remove(folder / "hardware.json")  # of another recipe
     write_json(done, value)
     return value
 
@@ -129,7 +129,7 @@ def spread(values: Sequence[float]) -> str:
 def verdict(first: Mapping[str, Any], before: Sequence[float], after: Sequence[float]) -> str:
     """Return what is to be said of a method beside its figures."""
     if first["lcs"] is None:
-        return "hardware pending" if first["notes"] else "floats"
+        return "; ".join(first["notes"]) or "floats"
     return "" if statistics.mean(after) > statistics.mean(before) - 20 else "fails here"
 
 

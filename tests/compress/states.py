@@ -12,6 +12,36 @@ from bitrill.compress.training import Training
 from torch import nn
 
 
+def plain() -> nn.Sequential:
+    """Return two convolutions with batch norms, and a dense layer."""
+    torch.manual_seed(2)
+    net = nn.Sequential(
+        nn.Conv2d(1, 6, 3, bias=False),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+        nn.Conv2d(6, 8, 3, bias=False),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(8 * 16, 10),
+    )
+    for norm in (net[1], net[4]):
+        nn.init.uniform_(norm.weight, 0.5, 2)
+        nn.init.uniform_(norm.bias, -1, 1)
+        nn.init.uniform_(norm.running_mean, -1, 1)
+    return net
+
+
+def with_norms(net: nn.Module) -> nn.Module:
+    """Give a network's batch norms statistics and factors of their own."""
+    torch.manual_seed(4)
+    for m in net.modules():
+        if isinstance(m, nn.BatchNorm2d):
+            for t in (m.weight, m.bias, m.running_mean):
+                nn.init.uniform_(t, -1, 1)
+    return net.eval()
+
+
 def state_of(module: nn.Module, shape: tuple[int, ...] = (1, 8, 8), n: int = 40) -> State:
     """Return a state of a module on n inputs of 10 classes."""
     draw = torch.Generator().manual_seed(5)

@@ -7,11 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bitrill.compress import generated
-from bitrill.compress import recipe as recipes
 from bitrill.compress.generated import GENERATED
 from bitrill.compress.sources import DataSource
 from bitrill.train import datasets
-from support import ROOT
 
 
 @pytest.mark.parametrize(
@@ -49,11 +47,6 @@ def test_the_nearest_mean_says_more_than_chance(name: str, chance: float) -> Non
     distances = ((x_test.reshape(len(x_test), 1, -1) - means) ** 2).sum(2)
     right = (distances.argmin(1) == labels_test).mean()
     assert chance + 0.2 < right < 1
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "examples/compress").glob("*.toml")), ids=str)
-def test_the_recipes_among_the_examples_are_read(path: Path) -> None:
-    assert recipes.load(path).steps
 
 
 def test_every_drawn_set_has_a_name_of_its_own() -> None:

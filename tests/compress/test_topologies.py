@@ -89,6 +89,7 @@ def test_it_becomes_hardware(name: str, tmp_path: Path) -> None:
     assert predicted_figures(path, Hardware(fps=1000)).lcs > 0
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", PENDING)
 def test_what_hardware_cannot_hold_is_told(name: str, tmp_path: Path) -> None:
     assert re.search(PENDING[name], exported(name, tmp_path / "model.onnx"))

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
+import runpy
+
 import torch
+from support import ROOT
 from torch import Tensor, nn
 from torch.nn import functional
 
-
-class Block(nn.Module):
-    def __init__(self, a: int, b: int, stride: int = 1):
-        super().__init__()
-        self.conv1 = nn.Conv2d(a, b, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(b)
-        self.conv2 = nn.Conv2d(b, b, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(b)
-        self.down = nn.Conv2d(a, b, 1, stride) if a != b else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = functional.relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(y))
-        y += x if self.down is None else self.down(x)
-        return functional.relu(y)
+Block = runpy.run_path(str(ROOT / "examples/compress/their_resnet.py"))["Block"]
 
 
 class Net(nn.Module):

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..errors import BitrillError, SpecError
+from ..errors import BitrillError, FitError, SpecError
 from ..progress import Progress
 from ..storage import remove, write_json
 from ..train import qonnx_export
@@ -155,7 +155,7 @@ class Chain:
             report = qonnx_export.export(module, data.x_val[:EXPORT_SAMPLES], self.model)
             refused = [note for note in report.notes if note.startswith("not imported")]
             state.notes += refused
-            answer = {} if refused else asdict(self.hardware(self.model))
+            answer = {} if refused else self._answer(state, number)
         else:
             remove(self.model)  # of an earlier run or step
         row = Row(
@@ -175,6 +175,19 @@ class Chain:
                 " accuracy on the validation split"
             )
         return replace(row, notes=tuple(state.notes), advice=self._advice(state, row))
+
+    def _answer(self, state: State, number: int) -> dict[str, Any]:
+        """Predict the hardware of the step's model: nothing but a note if the rate is too high.
+
+        What earlier steps have trained is not lost for that. A first step has nothing to lose.
+        """
+        try:
+            return asdict(self.hardware(self.model))
+        except FitError as error:
+            if number == 1:
+                raise
+            state.notes.append(f"no hardware: {error}")
+            return {}
 
     def _advice(self, state: State, row: Row) -> tuple[str, ...]:
         """Return what the rules say of a step."""

@@ -96,7 +96,7 @@ def compress(
 
     Raises `SpecError` with all that is wrong in a recipe, its data or its network; `ToolError` if a
     package is missing or training diverges; `UnsupportedError` for a network that hardware cannot
-    hold; `FitError` for a rate that cannot be reached.
+    hold; `FitError` for a rate that the first step's network cannot reach: a later one has a note.
     """
     with extra("compress", "compress"):
         from ..compress import chain as chains

@@ -150,10 +150,10 @@ class _Places:
         """Put every quantizer that the nodes of the graph need."""
         for node in list(self.graph.graph.nodes):
             if self._is(node, tracing.WEIGHTED, *_AVERAGES):
-                self._require(node.args[0])
+                self._require(_operands(node)[0])
             elif self._is(node, *_PRODUCTS):
-                for operand in _tensors(node.args):
-                    self._require(operand)
+                for k in range(len(_operands(node))):
+                    self._require(_operands(node)[k])  # the one before may be its quantizer now
             elif self._is(node, *_SUMS) or self._is(node, *_JOINS):
                 self._join(node)
             elif node.op == "output":
@@ -171,13 +171,11 @@ class _Places:
     def _maker(self, node: fx.Node) -> fx.Node:
         """Return the call that made the integers that a node gives."""
         while node not in self.quantizers and self._is(node, *_KEEPING):
-            node = node.args[0]  # pyright: ignore[reportAssignmentType]
+            node = _operands(node)[0]
         return node
 
-    def _require(self, operand: Any) -> None:
+    def _require(self, operand: fx.Node) -> None:
         """Have a node's operand quantized."""
-        if not isinstance(operand, fx.Node):
-            return
         maker = self._maker(operand)
         if maker in self.quantizers or (self._is(maker, *_JOINS) and self._joined(maker)):
             return
@@ -187,12 +185,12 @@ class _Places:
         self._put_behind(maker, activations.make(given, rectified, self.ranges))
 
     def _joined(self, node: fx.Node) -> bool:
-        return all(self._maker(n) in self.quantizers for n in _tensors(node.args))
+        return all(self._maker(n) in self.quantizers for n in _operands(node))
 
     def _rectified(self, node: fx.Node) -> bool:
         """Whether a call's results are never negative."""
         if self._is(node, *_AVERAGES):
-            return self._positive(self._maker(node.args[0]))  # pyright: ignore[reportArgumentType]
+            return self._positive(self._maker(_operands(node)[0]))
         kinds = (nn.ReLU6, nn.Sigmoid, nn.Hardsigmoid, functional.relu6, torch.sigmoid, "sigmoid")
         return self._is(node, *RECTIFIERS, *kinds, functional.hardsigmoid, functional.sigmoid)
 
@@ -205,12 +203,12 @@ class _Places:
         node.args = (maker,)
         self.quantizers.add(node)
         if self._is(maker, *RECTIFIERS):
-            node.args = (maker.args[0],)
+            node.args = (_operands(maker)[0],)
             graph.erase_node(maker)
 
     def _join(self, node: fx.Node) -> None:
         """Put all operands of a sum or a concatenation through one quantizer."""
-        operands = _tensors(node.args)
+        operands = _operands(node)
         if len(operands) < 2:
             return
         makers = {self._maker(n) for n in operands}
@@ -248,7 +246,7 @@ class _Places:
     def _row(self, node: fx.Node) -> Row:
         """Return the row of the layer whose result reaches a node, or of the input."""
         while node.op != "placeholder" and not self._is(node, tracing.WEIGHTED):
-            operands = _tensors(node.args)
+            operands = _operands(node)
             if not operands:
                 break
             node = operands[0]
@@ -262,14 +260,16 @@ class _Places:
         return name
 
 
-def _tensors(arguments: Any) -> list[fx.Node]:
-    """Return the nodes among a call's arguments, in lists too."""
-    found: list[fx.Node] = []
-    for a in arguments:
-        found += (
-            _tensors(a) if isinstance(a, list | tuple) else [a] if isinstance(a, fx.Node) else []
-        )
-    return found
+def _operands(node: fx.Node) -> list[fx.Node]:
+    """Return what a call reads, by place or by keyword, in lists too; twice what stands twice."""
+
+    def nodes(given: Any) -> list[fx.Node]:
+        if isinstance(given, fx.Node):
+            return [given]
+        each = given.values() if isinstance(given, dict) else given
+        return [n for g in each for n in nodes(g)] if isinstance(given, list | tuple | dict) else []
+
+    return nodes([node.args, dict(node.kwargs)])
 
 
 def _quantized_layer(layer: nn.Module, row: Row, ranges: Ranges) -> nn.Module:
