@@ -20,6 +20,7 @@ from .rearrange import Rearrange
 from .requantize import Requantize
 from .shuffle import Shuffle
 from .split import Split
+from .tables import Tables
 from .threshold import Threshold
 from .upsample import Upsample
 from .window import Window
@@ -49,6 +50,7 @@ __all__ = [
     "Shuffle",
     "Split",
     "SumPool",
+    "Tables",
     "Threshold",
     "Upsample",
     "Window",
