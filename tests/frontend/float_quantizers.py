@@ -81,12 +81,33 @@ def l1_matmul(x: Num, w: Num) -> Num:
     return rounded(-total, far.e.sum(-2) + len(w.v) * U * total)
 
 
+def lut_layer(x: Num, wires: Any, powers: Num, starts: Num, tables: Num) -> Num:
+    """Entries of tables, at addresses that must be whole numbers."""
+    places = (x.v[:, np.int64(_plain(wires))] * powers.v).sum(-1) + starts.v
+    return Num.of(tables.v.reshape(-1)[places.astype(np.int64)])
+
+
+def thermometer(x: Num, features: Any, limits: Num) -> Num:
+    """1 where a feature reaches its limit."""
+    which = np.int64(_plain(features))
+    near = Num(x.v[:, which] - limits.v, x.e[:, which])
+    return Num.of(sure(lambda t: np.where(t >= 0, 1.0, 0.0), near))
+
+
+def _plain(constant: Any) -> np.ndarray:
+    return constant.v if isinstance(constant, Num) else constant
+
+
 def quantizer_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num | None:
     """The result of an operator of this module; None for any other."""
     if op in ("Quant", "IntQuant"):
         return quant(*a, attrs)
     if op == "LogQuant":
         return log_quant(*a, attrs["bits"])
+    if op == "LutLayer":
+        return lut_layer(*a)
+    if op == "Thermometer":
+        return thermometer(*a)
     if op == "L1MatMul":
         return l1_matmul(*a)
     if op == "Trunc":

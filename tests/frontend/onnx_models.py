@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 import onnx
 from bitrill.frontend import load_model
-from bitrill.frontend.reader.functions import DOMAIN, l1_matmul_function, log_quant_function
+from bitrill.frontend.reader.functions import (
+    DOMAIN,
+    l1_matmul_function,
+    log_quant_function,
+    lut_layer_function,
+    thermometer_function,
+)
 from bitrill.ir import Graph
 from onnx import TensorProto, helper, numpy_helper
 
@@ -71,6 +77,17 @@ class Net:
         """An ``L1MatMul`` whose weights have the given quantizer."""
         w = self.node("Transpose", self.weights(rows, cols, seed=seed, **quant), perm=[1, 0])
         return self.node("L1MatMul", x, w, domain=DOMAIN)
+
+    def lut_layer(self, x: str, wires: Any, tables: Any, base: int = 2) -> str:
+        """A ``LutLayer`` whose inputs are whole numbers ``0 .. base - 1``."""
+        powers = base ** np.arange(np.shape(wires)[1])
+        starts = np.arange(len(tables)) * np.shape(tables)[1]
+        parts = [self.const(wires, np.int64), *map(self.const, (powers, starts, tables))]
+        return self.node("LutLayer", x, *parts, domain=DOMAIN)
+
+    def thermometer(self, x: str, features: Any, limits: Any) -> str:
+        parts = self.const(features, np.int64), self.const(limits)
+        return self.node("Thermometer", x, *parts, domain=DOMAIN)
 
     def weights(self, rows: int, cols: int, *, seed: int = 0, **quant: Any) -> str:
         """Quantized weights ``[rows, cols]``."""
@@ -134,7 +151,13 @@ class Net:
         functions = []
         if any(n.domain == DOMAIN for n in self.nodes):
             imports.append(helper.make_opsetid(DOMAIN, 1))
-            functions = [l1_matmul_function(), log_quant_function()]
+            held = (
+                l1_matmul_function,
+                log_quant_function,
+                lut_layer_function,
+                thermometer_function,
+            )
+            functions = [f() for f in held]
         return helper.make_model(
             graph, ir_version=self.ir, opset_imports=imports, functions=functions
         )

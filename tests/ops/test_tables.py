@@ -122,8 +122,8 @@ def test_on_another_operand_it_is_the_same_function() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"wires": np.zeros((3, 13), int)}, "layer: a table must read 2 to 12 bits, not 13"),
-        ({"wires": np.zeros((3, 1), int)}, "layer: a table must read 2 to 12 bits, not 1"),
+        ({"wires": np.zeros((3, 13), int)}, "layer: a table must read 1 to 12 bits, not 13"),
+        ({"wires": np.zeros((3, 0), int)}, "wires must be a non-empty array of 2 axes"),
         (
             {"wires": np.array([[0, 1], [2, 12], [3, 4]])},
             r"layer: a wire must lead to one of 12 inputs, not to input 12 \(table 1, wire 1\)",

@@ -28,7 +28,7 @@ from ..ir import (
 )
 from ..parts.families import family_of
 
-ADDRESS_BITS = range(2, 13)
+ADDRESS_BITS = range(1, 13)
 """Bits that a table may read."""
 
 _CHUNK = 1 << 22
@@ -40,7 +40,7 @@ class Tables(Operator):
     """``y[j] = table[j, sum_i code(x[wires[j, i]]) << i * b]``, b the bits of an element of x.
 
     ``wires``: int64 ``[rows, k]``, places of the whole frame as it streams; ``table``: int64
-    ``[rows, 2**(k * b)]``, values of ``out``. y: ``[rows]``. A table reads 2 to 12 bits
+    ``[rows, 2**(k * b)]``, values of ``out``. y: ``[rows]``. A table reads 1 to 12 bits
     (LogicNets, Umuroglu et al. 2020; DWN, Bacellar et al. 2024).
 
     Always unrolled: a frame is one beat, a beat a cycle, and one register stands behind the tables

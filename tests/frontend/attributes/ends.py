@@ -11,6 +11,7 @@ from bitrill.frontend.rules.table import CHANNELS_LAST, QONNX
 from frontend.attributes.cases import IMAGE, Cases, f, ints, long, node
 from frontend.attributes.differential import Case, X
 from frontend.attributes.places import pool
+from frontend.onnx_models import Net
 
 
 def arg(op: str) -> Cases:
@@ -150,6 +151,23 @@ def bipolar(opset: int) -> Iterable[Case]:
 def log_quant(opset: int) -> Iterable[Case]:
     for bits in (1, 2, 3):
         yield node("LogQuant", X, f(0.5), domain=DOMAIN, bits=bits)
+
+
+def lut_layer(opset: int) -> Iterable[Case]:
+    """Tables of the bits of a thermometer code."""
+    wires = np.array([[0, 5, 2], [3, 3, 1], [4, 1, 0], [5, 2, 4]])
+    powers, starts = f(1, 2, 4), f(0, 8, 16, 24)
+
+    def bits(net: Net, x: str) -> str:
+        return net.thermometer(x, [0, 1, 2, 2, 3, 5], [0.5, -1, 0, 1, 0.25, 0])
+
+    for tables in (ints(4, 8, low=0, high=2), ints(4, 8)):
+        yield node("LutLayer", X, wires, powers, starts, tables, domain=DOMAIN, head=bits)
+
+
+def thermometer(opset: int) -> Iterable[Case]:
+    features = np.array([2, 0, 2, 5])
+    yield node("Thermometer", X, features, f([0.5, -1, 0.25, 3]), domain=DOMAIN)
 
 
 def l1_matmul(opset: int) -> Iterable[Case]:

@@ -141,6 +141,33 @@ LOG_QUANT = Body(
     ),
 )
 
+LUT_LAYER = Body(
+    "LutLayer",
+    ("X", "wires", "powers", "starts", "tables"),
+    (),
+    (
+        BodyNode("read", "Gather", ("X", "wires"), ("axis", 1)),
+        BodyNode("weighted", "Mul", ("read", "powers")),
+        constant("last", (-1,)),
+        BodyNode("address", "ReduceSum", ("weighted", "last"), ("keepdims", 0)),
+        BodyNode("place", "Add", ("address", "starts")),
+        BodyNode("index", "Cast", ("place",), ("to", 7)),
+        BodyNode("entries", "Reshape", ("tables", "last")),
+        BodyNode("Y", "Gather", ("entries", "index")),
+    ),
+)
+
+THERMOMETER = Body(
+    "Thermometer",
+    ("X", "features", "limits"),
+    (),
+    (
+        BodyNode("read", "Gather", ("X", "features"), ("axis", 1)),
+        BodyNode("reached", "GreaterOrEqual", ("read", "limits")),
+        BodyNode("Y", "Cast", ("reached",), ("to", 1)),
+    ),
+)
+
 
 def l1_matmul_function(opset: int = OPSETS[0]) -> FunctionProto:
     """Return ``L1MatMul(X, W)`` for a model file."""
@@ -150,3 +177,13 @@ def l1_matmul_function(opset: int = OPSETS[0]) -> FunctionProto:
 def log_quant_function(opset: int = OPSETS[0]) -> FunctionProto:
     """Return ``LogQuant(X, scale)`` with attribute ``bits`` for a model file."""
     return LOG_QUANT.proto(opset)
+
+
+def lut_layer_function(opset: int = OPSETS[0]) -> FunctionProto:
+    """Return ``LutLayer(X, wires, powers, starts, tables)`` for a model file."""
+    return LUT_LAYER.proto(opset)
+
+
+def thermometer_function(opset: int = OPSETS[0]) -> FunctionProto:
+    """Return ``Thermometer(X, features, limits)`` for a model file."""
+    return THERMOMETER.proto(opset)

@@ -116,14 +116,14 @@ def _of_floats(
     builder: GraphBuilder, x: Data, rows: list[tuple[list[Real], bool]], out: IntType
 ) -> None:
     """Quantize the design's input by the smallest float64 that reaches each place."""
-    levels = np.array([[_reaching(p, beyond=falls) for p in places] for places, falls in rows])
+    levels = np.array([[reaching(p, beyond=falls) for p in places] for places, falls in rows])
     inverted = np.array([falls for _, falls in rows])
     for array in (levels, inverted):
         array.setflags(write=False)
     builder.quantize_input(InputQuantizer(levels, inverted, out), x)
 
 
-def _reaching(place: Real, *, beyond: bool) -> float:
+def reaching(place: Real, *, beyond: bool) -> float:
     """Return the smallest float64 at or above ``place``; ``beyond``: above it."""
     near = float(place)
 
