@@ -72,10 +72,7 @@ def _fault(function: FunctionProto, bodies: Bodies) -> str:
 def _listed(bodies: Bodies) -> str:
     """Write the names of the functions, domain by domain."""
     names = {d: [n for domain, n in sorted(bodies) if domain == d] for d, _ in bodies}
-    each = {
-        d: " and ".join([", ".join(own[:-1])] * (len(own) > 1) + own[-1:])
-        for d, own in names.items()
-    }
+    each = {d: " and ".join(filter(None, (", ".join(n[:-1]), n[-1]))) for d, n in names.items()}
     return ", ".join(f"{each[d]} of domain {d}" for d in names)
 
 
