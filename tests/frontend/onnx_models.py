@@ -151,13 +151,10 @@ class Net:
         functions = []
         if any(n.domain == DOMAIN for n in self.nodes):
             imports.append(helper.make_opsetid(DOMAIN, 1))
-            held = (
-                l1_matmul_function,
-                log_quant_function,
-                lut_layer_function,
-                thermometer_function,
-            )
-            functions = [f() for f in held]
+            functions = [l1_matmul_function(), log_quant_function()]
+        for function in (lut_layer_function(), thermometer_function()):
+            if any(n.op_type == function.name for n in self.nodes):
+                functions.append(function)
         return helper.make_model(
             graph, ir_version=self.ir, opset_imports=imports, functions=functions
         )

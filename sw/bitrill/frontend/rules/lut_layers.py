@@ -51,10 +51,11 @@ def _entries(t: IntType, meaning: Affine, base: int, k: int) -> np.ndarray:
         )
     held = t.values()
     numbers = [meaning(Fraction(v), 0) for v in held.tolist()]
-    if any(n not in range(base) for n in numbers):
+    known = {Fraction(n): n for n in range(base)}
+    if any(n not in known for n in numbers):
         raise RefusedError(f"its data must be whole numbers 0 .. {base - 1}, as its powers say")
     digits = np.zeros(1 << t.bits, np.int64)  # codes without a value read entry 0
-    digits[t.encode(held)] = [range(base).index(n) for n in numbers]
+    digits[t.encode(held)] = [known[n] for n in numbers if isinstance(n, Fraction)]
     address = np.arange(1 << k * t.bits)
     places = np.stack([address >> i * t.bits & (1 << t.bits) - 1 for i in range(k)])
     return base ** np.arange(k) @ digits[places]
