@@ -153,16 +153,6 @@ def test_a_function_that_no_rule_accepts_is_refused(tmp_path: Path) -> None:
         imported(model(other), tmp_path)
 
 
-def test_a_function_that_no_rule_accepts_is_refused(tmp_path: Path) -> None:
-    other = replace(BODY, name="Other").proto()
-    with pytest.raises(
-        UnsupportedError,
-        match=r"function 'Other' of domain 'tests.example' is not accepted; only"
-        r" L1MatMul, LogQuant, LutLayer and Thermometer of domain bitrill, Absolute of domain tests.example are",
-    ):
-        imported(model(other), tmp_path)
-
-
 def test_any_body_where_the_rule_says_so(tmp_path: Path) -> None:
     rule("Absolute", domain=DOMAIN, inputs=1, body="any")(absolute)
     other = replace(BODY, nodes=(BodyNode("Y", "Neg", ("X",)),)).proto()
