@@ -105,9 +105,9 @@ def quantizer_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num | None:
     if op == "LogQuant":
         return log_quant(*a, attrs["bits"])
     if op == "LutLayer":
-        return lut_layer(*a)
+        return lut_layer(a[0], a[1], a[2], a[3], a[4])
     if op == "Thermometer":
-        return thermometer(*a)
+        return thermometer(a[0], a[1], a[2])
     if op == "L1MatMul":
         return l1_matmul(*a)
     if op == "Trunc":
