@@ -101,9 +101,9 @@ def _plain(constant: Any) -> np.ndarray:
 def quantizer_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num | None:
     """The result of an operator of this module; None for any other."""
     if op in ("Quant", "IntQuant"):
-        return quant(*a, attrs)
+        return quant(a[0], a[1], a[2], a[3], attrs)
     if op == "LogQuant":
-        return log_quant(*a, attrs["bits"])
+        return log_quant(a[0], a[1], attrs["bits"])
     if op == "LutLayer":
         return lut_layer(a[0], a[1], a[2], a[3], a[4])
     if op == "Thermometer":

@@ -82,7 +82,9 @@ def test_an_own_function_is_imported_by_its_rule(tmp_path: Path, functions) -> N
     assert graph.nodes[0].name == "size"
     x = np.random.default_rng(0).normal(0, 3, (50, 6)).astype(np.float32)
     q = np.clip(np.round(x / np.float32(0.5)), -8, 7).astype(np.int64)
-    want = np.abs(q) @ graph.nodes[1].weights.T
+    layer = graph.nodes[1]
+    assert isinstance(layer, MatVec)
+    want = np.abs(q) @ layer.weights.T
     assert np.array_equal(graph.run_floats(x), want)
     assert np.array_equal(to_integer(graph).run_floats(x), want)
 
