@@ -209,6 +209,12 @@ def _add(rng: np.random.Generator) -> dict[str, Any]:
     return _plane(rng) | {"gains": _one(rng, ([1, 1], [1, 3], [1, 2], [1, 1, 1], [5, 3], [7, 4]))}
 
 
+def _mul(rng: np.random.Generator) -> dict[str, Any]:
+    kinds = ("bipolar", "uint1", "uint2", "int3", "uint4", "int4", "int6", "uint8", "int8")
+    offsets = _one(rng, ([0, 0], [0, 0], [-3, 0]))
+    return _plane(rng) | {"x": _one(rng, kinds), "other": _one(rng, kinds), "offsets": offsets}
+
+
 def _split(rng: np.random.Generator) -> dict[str, Any]:
     row = _plane(rng)
     c = row["shape"][-1]
@@ -279,4 +285,5 @@ _DRAWS: dict[str, Draw] = {
     "l1matvec": _l1matvec,
     "multiplied": _multiplied,
     "crop": _crop,
+    "mul": _mul,
 }

@@ -257,6 +257,20 @@ _OTHERS: Rows = [
         ]
     ),
     *(
+        {"kind": "mul", "x": x, "other": w, "shape": [4, 4, 16], "offsets": o, "pe": n}
+        for x, w, o, n in [
+            ("uint4", "uint4", [0, 0], 4),
+            ("int4", "uint4", [0, 0], 8),
+            ("int8", "uint8", [0, 0], 2),
+            ("int8", "int8", [0, 0], 4),
+            ("uint8", "uint8", [-128, 0], 2),
+            ("uint4", "uint1", [0, 0], 16),
+            ("int6", "bipolar", [0, 0], 8),
+            ("int3", "int12", [0, 0], 4),
+            ("uint2", "uint2", [0, 0], 16),
+        ]
+    ),
+    *(
         {"kind": "concat", "x": x, "shape": [4, 4, 16], "n": k, "pe": n}
         for x, k, n in [("uint4", 2, 4), ("bipolar", 2, 16), ("uint2", 4, 8), ("uint4", 3, 1)]
     ),
@@ -396,6 +410,10 @@ _OTHERS_OUT: Rows = [
     },
     {"kind": "pad", "x": "uint4", "shape": [12, 12, 8], "pads": [1, 1, 1, 1], "simd": 4, "pe": 4},
     {"kind": "add", "x": "uint4", "shape": [4, 4, 16], "gains": [1, 1], "pe": 8},
+    *(
+        {"kind": "mul", "x": x, "other": w, "shape": [4, 4, 16], "offsets": [0, 0], "pe": n}
+        for x, w, n in [("int4", "int4", 8), ("uint8", "uint4", 4), ("uint1", "int8", 4)]
+    ),
     {"kind": "concat", "x": "uint4", "shape": [4, 4, 16], "n": 2, "pe": 8},
     {"kind": "split", "x": "uint4", "shape": [4, 4, 16], "sizes": [8, 8], "pe": 8},
     {"kind": "fork", "x": "uint4", "shape": [4, 4, 16], "n": 2, "pe": 8},
@@ -447,6 +465,7 @@ _SHARES = {
     "l1matvec": 4,
     "multiplied": 6,
     "crop": 2,
+    "mul": 4,
 }
 """How many of each kind are drawn: most of what differs most."""
 

@@ -21,6 +21,7 @@ from bitrill.ops import (
     Lookup,
     MatVec,
     MaxPool,
+    Mul,
     Pad,
     Rearrange,
     Requantize,
@@ -153,6 +154,12 @@ def _concat(row: Row, _: Any) -> Operator:
     return Concat(**_base(row, row["n"]), gains=(1,) * row["n"])
 
 
+def _mul(row: Row, _: Any) -> Operator:
+    base = _base(row, 2)
+    operands = base["operands"][0], Tensor(tuple(row["shape"]), type_of(row["other"]))
+    return Mul(**base | {"operands": operands}, offsets=tuple(row["offsets"]))
+
+
 def _shuffle(row: Row, rng: np.random.Generator) -> Operator:
     return Shuffle(**_base(row), order=rng.permutation(row["shape"][-1]))
 
@@ -171,6 +178,7 @@ _BUILDERS: dict[str, Callable[[Row, np.random.Generator], Operator]] = {
     "avgpool": _sliding(SumPool),
     "pad": lambda row, _: Pad(**_base(row), pads=tuple(row["pads"]), value=0),
     "add": lambda row, _: Add(**_base(row, len(row["gains"])), gains=tuple(row["gains"])),
+    "mul": _mul,
     "concat": _concat,
     "split": lambda row, _: Split(**_base(row), sizes=tuple(row["sizes"])),
     "crop": lambda row, _: Crop(

@@ -69,7 +69,7 @@ def named(n: Net, op: str, **attributes: object) -> str:
 def two_readers(n: Net) -> str:
     q = n.quant("x", 0.5)
     first, second = n.dense(q, 6, 4), n.dense(q, 6, 4)
-    return n.node("Mul", first, second)
+    return n.node("Div", first, second)
 
 
 def batch_axis(n: Net) -> str:

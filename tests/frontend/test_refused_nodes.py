@@ -163,10 +163,7 @@ CASES: dict[str, tuple[Build, str]] = {
         lambda n: normed(n, ONES, ONES, ONES, [0.0] * 4, epsilon=0.0),
         "its variance plus epsilon must be above 0",
     ),
-    "product of two branches": (
-        two_readers,
-        "one operand must be a constant, not both depend on the input",
-    ),
+    "quotient of two branches": (two_readers, "its divisor must be a constant, not data"),
     "data in the denominator": (
         lambda n: n.node("Div", n.const(1.0), dense(n)),
         "data must not stand in the denominator",

@@ -313,6 +313,19 @@ def total(d: Draw, x: str) -> str:
     return y
 
 
+def gated(d: Draw, x: str) -> str:
+    """The tensor times a number for each channel, or for each place, that it decides itself."""
+    x = on_grid(d, x)
+    d.need(len(d.shape_of(x)) > 2)
+    if d.maybe(0.7):
+        gate = quantized(d, d.node(d.one("GlobalAveragePool", "GlobalMaxPool"), x))
+        gate = dense(d, gate) if d.maybe() else gate
+    else:
+        gate = d.node("ReduceMax", x, axes=[1]) if not d.later(18) else x
+    gate = quantized(d, d.node("Sigmoid", gate) if d.maybe() else gate)
+    return d.node("Mul", *((x, gate) if d.maybe(0.7) else (gate, x)))
+
+
 ELEMENTWISE = (
     quantized,
     dense,
@@ -326,4 +339,5 @@ ELEMENTWISE = (
     plain,
     total,
     distances,
+    gated,
 )

@@ -26,6 +26,7 @@ from ops.test_fork import fork
 from ops.test_lookup import lookup
 from ops.test_matvec import matvec
 from ops.test_maxpool import maxpool
+from ops.test_mul import mul
 from ops.test_multiply import INT, UINT
 from ops.test_multiply import matvec as multiplied
 from ops.test_pad import pad
@@ -103,6 +104,7 @@ SCHEDULED = {
     "argmax": argmax(U, 4, 4),
     "fork": fork((12,), 2, 3),
     "add": add((S, U, S), (1, 3, -2), 2),
+    "mul": mul(S, U, 2, (0, -2)),
     "concat": concat(2, (2, U, 1), (4, S, -2), (2, BIPOLAR, 1)),
     "split": split(2, 2, 4),
     "upsample": upsample((2, 3, 4), (2, 2), 2),

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from functools import reduce
-from operator import add, and_
+from operator import add
 
 from amaranth import *
-from bitrill.ir.schedule import port
 
-from ..pipeline.elastic import Elastic
-from ..pipeline.stream import ManyToOne, code, elements
+from ..pipeline.joined import JoinedCore
+from ..pipeline.stream import code
 
 
-class AddCore(ManyToOne):
+class AddCore(JoinedCore):
     """A register for each operand, products if gains need them, then a tree of adders."""
 
     def elaborate(self, _) -> Module:
         m = Module()
         op = self.op
-        fires = Signal()
-        terms, valid = [], []
-        for j, (t, gain) in enumerate(zip(op.operands, op.gains, strict=True)):
-            held, present = self._operand(m, j, fires)
-            valid.append(present)
-            terms.append([gain * x for x in elements(held, t.type)])
-        end = op.latency - 1
-        pipe = Elastic(m, stages=end, valid=reduce(and_, valid), ready=self.o.ready)
-        m.d.comb += [fires.eq(pipe.enters(1)), self.o.valid.eq(pipe.valid[end])]
+        pipe, operands = self.joined(m)
+        terms = [[g * x for x in xs] for g, xs in zip(op.gains, operands, strict=True)]
         sums = []
         for p, lane in enumerate(zip(*terms, strict=True)):
             level, stage = list(lane), 0
@@ -43,13 +35,3 @@ class AddCore(ManyToOne):
             sums.append(code(level[0], op.y.type))
         m.d.comb += self.o.payload.eq(Cat(sums))
         return m
-
-    def _operand(self, m: Module, j: int, fires: Value) -> tuple[Value, Value]:
-        """The register of operand ``j``, and whether it is full."""
-        i = getattr(self, port("i", j))
-        held = Signal(len(i.payload), name=f"x{j}", reset_less=True)
-        present = Signal(name=f"present{j}")
-        m.d.comb += i.ready.eq(~present | fires)
-        with m.If(i.ready):
-            m.d.sync += [held.eq(i.payload), present.eq(i.valid)]
-        return held, present

@@ -2,7 +2,7 @@
 
 from .activation import Activation, Function, Quantizer
 from .coding import CODINGS, Coding, Planes, Values
-from .even_lanes import INTERVAL, Buffered, EvenLanes, divisors
+from .even_lanes import INTERVAL, Buffered, EvenLanes, Joined, divisors
 from .graph import INPUT, Graph, Stage, verify
 from .host import HostAttribute, HostFunction, Output, Segment
 from .impl import Choice, Cost, Impl, Memory, Multiply, Primitives, Style
@@ -52,6 +52,7 @@ __all__ = [
     "Impl",
     "InputQuantizer",
     "IntType",
+    "Joined",
     "Memory",
     "Multiply",
     "Note",

@@ -9,10 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..errors import SpecError
 from .impl import Choice, Cost, Impl, Style
 from .operator import Operator
-from .parameters import must_divide
+from .parameters import must_be_numbers, must_divide
+from .schedule import Rule, Schedule, port
 from .structure import BLOCK_BITS
 
 INTERVAL = 64
@@ -100,6 +103,49 @@ class Buffered(EvenLanes, abstract=True):
         if self.impl is None:
             return Cost()
         return Cost(state_bits=self.state_bits, cycles=max(self.beats_in, self.beats_out))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Joined(Buffered, abstract=True):
+    """An operator that joins several operands of one shape element by element.
+
+    ``pe`` elements a beat, one beat a cycle, ``latency`` stages: a register for each operand,
+    which waits for the others, and then the work. The input registers are filled one by one, as
+    beats come: ``in_j[k] >= step[k - 1]``, ``step[k] >= in_j[k] + 1``.
+    """
+
+    by_rows = True
+
+    def validate(self) -> None:
+        must_be_numbers(self)
+        shapes = [t.shape for t in self.operands]
+        if any(s != shapes[0] for s in shapes):
+            raise SpecError(
+                f"{self.name}: operands must have equal shapes,"
+                f" not {' and '.join('x'.join(map(str, s)) for s in shapes)}"
+            )
+
+    def divided(self) -> tuple[str, int]:
+        return "elements", self.x.size
+
+    @property
+    def state_bits(self) -> int:
+        return self.folded.pe * sum(t.type.bits for t in self.operands)
+
+    @property
+    @abstractmethod
+    def latency(self) -> int:
+        """Stages from an operand to the result."""
+
+    def schedule(self) -> Schedule:
+        n = self.beats_in
+        k = np.arange(n)
+        ins = [port("in", j) for j in range(len(self.operands))]
+        behind = self.latency - 1
+        rules = [Rule("step", i, k, 1) for i in ins]
+        rules += [Rule(i, "step", k - 1, 0) for i in ins]
+        rules += [Rule("out", "step", k, behind), Rule("step", "out", k - behind, 0)]
+        return Schedule(n, n, n, tuple(rules), dict.fromkeys(ins[1:], n))
 
 
 def divisors(n: int) -> list[int]:

@@ -15,6 +15,7 @@ from .l1matvec import L1MatVec
 from .lookup import Lookup
 from .matvec import MatVec
 from .maxpool import MaxPool
+from .mul import Mul
 from .pad import Pad
 from .rearrange import Rearrange
 from .requantize import Requantize
@@ -44,6 +45,7 @@ __all__ = [
     "Lookup",
     "MatVec",
     "MaxPool",
+    "Mul",
     "Pad",
     "Rearrange",
     "Requantize",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import SpecError
-from ..ir import Buffered, IntType, Rule, Schedule, Structure, Tensor, must_be_numbers, port
+from ..ir import IntType, Joined, Structure, Tensor
 
 GAIN_BITS = 16
 """Bits of the widest gain; the gains that passes choose have far fewer."""
@@ -31,36 +31,24 @@ def scaled(t: IntType, gain: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Add(Buffered):
+class Add(Joined):
     """``y = sum(gains[j] * x_j)``, element by element; operands of one shape, any types.
 
     ``gains``: an integer for each operand, not 0; they bring operands of different scales to one
     grid. y has exactly the range that the sum can reach. (He et al. 2016, residual connections.)
 
-    ``pe`` elements a beat, one beat a cycle, ``latency`` stages: a register for each operand,
-    which waits for the others; the products, if a gain is not plus or minus a power of two; then a
-    tree that adds two operands at a time, a level a stage. The input registers are filled one by
-    one, as beats come: ``in_j[k] >= step[k - 1]``, ``step[k] >= in_j[k] + 1``.
+    Behind the operands' registers (see `Joined`): the products, if a gain is not plus or minus a
+    power of two; then a tree that adds two operands at a time, a level a stage.
     """
 
     kind = "add"
     component = "bitrill_hw.ops.add:AddCore"
-    by_rows = True
 
     gains: tuple[int, ...] = (1, 1)
 
     def validate(self) -> None:
-        must_be_numbers(self)
         check_gains(self.name, self.gains, self.operands)
-        shapes = [t.shape for t in self.operands]
-        if any(s != shapes[0] for s in shapes):
-            raise SpecError(
-                f"{self.name}: operands must have equal shapes,"
-                f" not {' and '.join('x'.join(map(str, s)) for s in shapes)}"
-            )
-
-    def divided(self) -> tuple[str, int]:
-        return "elements", self.x.size
+        super().validate()
 
     def infer(self) -> Tensor:
         ends = [scaled(t.type, g) for t, g in zip(self.operands, self.gains, strict=True)]
@@ -76,28 +64,13 @@ class Add(Buffered):
         return y
 
     @property
-    def state_bits(self) -> int:
-        return self.folded.pe * sum(t.type.bits for t in self.operands)
-
-    @property
     def has_gains(self) -> bool:
         """Whether products take a stage: some gain is more than a shift."""
         return not all(map(_is_shift, self.gains))
 
     @property
     def latency(self) -> int:
-        """Stages from an operand to the result."""
         return 1 + self.has_gains + (len(self.operands) - 1).bit_length()
-
-    def schedule(self) -> Schedule:
-        n = self.beats_in
-        k = np.arange(n)
-        ins = [port("in", j) for j in range(len(self.operands))]
-        behind = self.latency - 1
-        rules = [Rule("step", i, k, 1) for i in ins]
-        rules += [Rule(i, "step", k - 1, 0) for i in ins]
-        rules += [Rule("out", "step", k, behind), Rule("step", "out", k - behind, 0)]
-        return Schedule(n, n, n, tuple(rules), dict.fromkeys(ins[1:], n))
 
     def structure(self) -> Structure:
         s, pe = Structure(), self.folded.pe

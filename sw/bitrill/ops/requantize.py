@@ -1,21 +1,17 @@
 """The operator `Requantize`: multiply, add, shift, for activations with evenly spaced steps."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from ..arith.dsp_lines import LOW, line_slices
-from ..arith.dsp_packing import SLICES, WEIGHT_BITS, X_BITS, port
+from ..arith.dsp_packing import WEIGHT_BITS, X_BITS, port
 from ..errors import SpecError
 from ..ir import (
     WIDEST,
-    Choice,
     Cost,
-    EvenLanes,
     Impl,
     IntType,
     Schedule,
@@ -28,13 +24,14 @@ from ..ir import (
     pipeline,
 )
 from ..parts.families import family_of
+from .slice_choice import SliceChoice
 
 STYLE: Style = "requantize"
 """The style in a folding of a `Threshold` that becomes this operator."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Requantize(EvenLanes):
+class Requantize(SliceChoice):
     """``y = min(max((gain[c] * x + offset[c]) >> shift, out.lo), out.hi)``; ``>>`` rounds down.
 
     ``gain``, ``offset``: int64 ``[C]``; ``shift``: one for all channels. It equals a layer's
@@ -49,7 +46,6 @@ class Requantize(EvenLanes):
     kind = "requantize"
     by_rows = True
     block_choice = True
-    ways = ("lut", "dsp")
     component = "bitrill_hw.ops.requantize:RequantizeCore"
 
     gain: np.ndarray
@@ -81,19 +77,6 @@ class Requantize(EvenLanes):
                 f" a shift of {self.shift}"
             )
 
-    def foldings(self, fixed: Choice) -> Iterator[Impl]:
-        family = family_of(fixed.get("primitives", "portable"))
-        for impl in super().foldings(fixed):
-            yield impl
-            if "multiply" not in fixed and family.cells and self.slices:
-                yield replace(impl, multiply="dsp")
-
-    def completed(self, chosen: Choice, default: Impl) -> dict[str, Any]:
-        """Slices are cells of the 7 series."""
-        cells = {"primitives": SLICES} if replace(default, **chosen).in_slices else {}
-        portable = family_of(default.primitives).portable
-        return super().completed({**(cells if portable else {}), **chosen}, default)
-
     @cached_property
     def gain_type(self) -> IntType:
         """The integers that hold every gain."""
@@ -105,8 +88,7 @@ class Requantize(EvenLanes):
         return IntType.for_range(lo=int(self.offset.min()), hi=int(self.offset.max()))
 
     @cached_property
-    def slices(self) -> int:
-        """DSP slices of a lane that multiplies in them; 0 if none can."""
+    def slices(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
         return line_slices(self.x.type, self.gain_type, self.offset_type, self.shift)
 
     @property

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from frontend.attributes.cases import IMAGE, Cases, behind, f, ints, node
-from frontend.attributes.differential import Case, X
+from frontend.attributes.differential import Case, Head, X
+from frontend.onnx_models import Net
+from onnx import helper
 
 
 def elementwise(op: str) -> Cases:
@@ -19,9 +21,22 @@ def elementwise(op: str) -> Cases:
         yield node(op, X, f([c[:4]]).reshape(4, 1, 1), shape=IMAGE)
         yield node(op, c, X, refused="data must not stand in the denominator")
         yield node(op, c, f(0.5), tail=behind("Mul"))
-        yield node(op, X, X, refused="one operand must be a constant")
+        yield node(op, X, X, refused="its divisor must be a constant")
+        for gate in ("MaxPool", "GlobalMaxPool"):
+            yield node(op, X, "gate", shape=IMAGE, head=gated(gate), refused="its divisor must be")
 
     return cases
+
+
+def gated(op: str) -> Head:
+    """Make a second tensor, named gate, of the data's maxima: one a place, or one a channel."""
+    windows = {"kernel_shape": [3, 3], "pads": [1] * 4} if op == "MaxPool" else {}
+
+    def head(net: Net, x: str) -> str:
+        net.nodes.append(helper.make_node(op, [x], ["gate"], **windows))
+        return x
+
+    return head
 
 
 def plain(op: str, **options: Any) -> Cases:

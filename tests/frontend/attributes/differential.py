@@ -32,6 +32,7 @@ STEP, FINE = 0.5, 0.375
 NETWORKS = ("end", "scores", "sums", "quantized")
 ON_SUMS = ("scores", "sums")
 
+Head = Callable[[Net, str], str]
 Tail = Callable[[Net, list[str], str], str]
 
 
@@ -51,7 +52,7 @@ class Case:
     shape: tuple[int, ...]
     domain: str = ""
     outputs: int = 1
-    head: Callable[[Net, str], str] | None = None
+    head: Head | None = None
     tail: Tail | None = None
     refused: str = ""
     invalid: str = ""

@@ -21,7 +21,7 @@ from ..symbolic import (
     check_exact,
     per_channel,
 )
-from . import activations, addition
+from . import activations, addition, products
 from .broadcasts import check_one_shape
 from .layouts import either, on_last
 from .table import CHANNELS_LAST, Versioned, rule, since, until
@@ -117,7 +117,9 @@ def combined(call: Call, op: str) -> Known:
                 return together
             if op in ("Add", "Sub"):
                 return addition.add(call)
-            raise RefusedError("one operand must be a constant, not both depend on the input")
+            if op == "Mul":
+                return products.multiply(call)
+            raise RefusedError("its divisor must be a constant, not data")
         data, constant = a, 1
     elif isinstance(b, Data):
         data, constant = b, 0

@@ -169,8 +169,8 @@ class Data:
         """`affine`; where there is none, the refusal names ``whose`` data and gives ``advice``."""
         if self.affine is None:
             raise RefusedError(
-                f"{whose} must be a scale times integers plus an offset, not what a Relu or Clip"
-                f" gives of them{advice}"
+                f"{whose} must be a scale times integers plus an offset, not what a function such"
+                f" as Relu or Sigmoid gives of them{advice}"
             )
         return self.affine
 
