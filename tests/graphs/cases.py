@@ -159,7 +159,7 @@ class Sketch:
         same = len({t.shape for t in operands}) == 1
         multiply = same and len(inputs) == 2 and np.prod([peak(t.type) for t in operands]) < PEAK
         kinds = [Add, Add, Concat] if same else [Concat]
-        kind = self.draw(st.sampled_from(kinds + [Mul] * multiply))
+        kind = self.draw(st.sampled_from(kinds + [Mul] * bool(multiply)))
         if kind is Mul:
             self.add(Mul(name=self.name, inputs=inputs, operands=operands))
             return

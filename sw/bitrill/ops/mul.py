@@ -79,8 +79,8 @@ class Mul(SliceChoice, Joined):
         """Whether sums with offsets take a stage."""
         return any(self.offsets)
 
-    @cached_property
-    def slices(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+    @property
+    def slices(self) -> int:
         bits = sorted(map(port, self.factors))
         several = all(f.bits > 1 for f in self.factors)
         return int(several and bits[0] <= X_BITS and bits[1] <= WEIGHT_BITS)
@@ -102,13 +102,13 @@ class Mul(SliceChoice, Joined):
             return s
         s.flops(held=pe * self.y.type.bits)
         narrow, wide = sorted(self.factors, key=lambda f: f.bits)
-        if narrow.coding.is_bipolar:
-            s.luts(turned=pe * self.y.type.bits)
+        if any(t.type.bits == 1 for t in self.operands) and (
+            self.moved or narrow.coding.is_bipolar
+        ):
+            s.luts(turned=pe * self.y.type.bits)  # one of two multiples
         elif narrow.bits == 1:
             s.luts(gate=pe * wide.bits)
         else:
-            both = narrow.signed and wide.signed
-            s.luts(
-                times=pe * (narrow.bits - 1) * (wide.bits + 1), sign=pe * self.y.type.bits * both
-            )
+            s.luts(times=pe * (narrow.bits - 1) * (wide.bits + 1))
+            s.luts(sign=pe * self.y.type.bits * (narrow.signed and wide.signed))
         return s

@@ -87,8 +87,8 @@ class Requantize(SliceChoice):
         """The integers that hold every offset."""
         return IntType.for_range(lo=int(self.offset.min()), hi=int(self.offset.max()))
 
-    @cached_property
-    def slices(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+    @property
+    def slices(self) -> int:
         return line_slices(self.x.type, self.gain_type, self.offset_type, self.shift)
 
     @property

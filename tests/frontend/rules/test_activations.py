@@ -271,10 +271,7 @@ REFUSALS = {
         refused(lambda n, x: n.node("Log", n.node("Relu", x))),
         "its data must be above 0, and may be as low as 0; put Clip before it",
     ),
-    "another edge": (
-        refused(other_edge),
-        "its operand 1 must be a scale times integers plus an offset",
-    ),
+    "another edge": (refused(other_edge), "its operand 1 must be a scale times integers"),
     "rises, falls, sum": (refused(unequal_scales), "a function that rises and falls must not foll"),
     "fifth power": (
         refused(lambda n, x: n.node("Pow", x, n.const(5))),

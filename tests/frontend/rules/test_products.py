@@ -87,7 +87,7 @@ def test_bits_and_signs(tmp_path: Path) -> None:
     gate = net.quant(net.conv(x, 3, 2, 1, 1, seed=4), 1.0, bits=1.0, signed=0)
     signs = net.node("Mul", a, b)
     graph = check(net, net.conv(net.node("Mul", signs, gate), 2, 3, 2, 2), tmp_path)
-    assert [n.y.type for n in graph if isinstance(n, Mul)][0] == BIPOLAR
+    assert next(n.y.type for n in graph if isinstance(n, Mul)) == BIPOLAR
 
 
 def test_a_square_of_a_sum_is_a_function(tmp_path: Path) -> None:
