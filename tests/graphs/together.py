@@ -19,7 +19,15 @@ def together(graphs: Sequence[Graph]) -> str:
     texts = [re.sub(r"\btop\b", f"graph{k}", verilog(g)) for k, g in enumerate(graphs)]
     widths = [_widths(g) for g in graphs]
     i, o = (max(w) for w in zip(*widths, strict=True))
-    return "\n".join([*texts, _head(i, o), *map(_instance, range(len(graphs)), widths), _TAIL])
+    parts = {name: part for text in texts for name, part in modules(text).items()}
+    return "\n".join(
+        [*parts.values(), _head(i, o), *map(_instance, range(len(graphs)), widths), _TAIL]
+    )
+
+
+def modules(text: str) -> dict[str, str]:
+    """The modules of a Verilog text by their first lines; tables and cells are in many texts."""
+    return {part.partition("\n")[0]: part for part in re.split(r"(?m)^(?=module )", text)}
 
 
 def chosen(k: int, source: Path) -> Dut:

@@ -69,8 +69,15 @@ def test_operator_under_cocotb_with_stalls(op: Operator, work: Path) -> None:
     assert report.measured is None
 
 
-@pytest.mark.parametrize("op", OPERATORS, ids=lambda op: op.kind)
-@pytest.mark.parametrize("engine", ["amaranth", "icarus"])
+@pytest.mark.parametrize(
+    ("op", "engine"),
+    [
+        *((op, "amaranth") for op in OPERATORS),
+        (MATVEC, "icarus"),
+        *nightly(*((op, "icarus") for op in OPERATORS[1:])),
+    ],
+    ids=lambda value: getattr(value, "kind", value),
+)
 def test_operator_in_other_engines(op: Operator, engine: str, work: Path) -> None:
     if engine == "icarus":
         optional_tool("iverilog")
