@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,6 +95,9 @@ def test_an_operator_without_a_specimen_is_missed() -> None:
 
 class Wire(OneToOne):
     """Hardware of one lane that passes beats on, with a fault."""
+
+    i: Any
+    o: Any
 
     def __init__(self, op: Operator, fault: str):
         self.fault = fault
