@@ -132,14 +132,19 @@ class Expressions:
         return self._wire(width, f"{_operand(a, signed, signed)} {verilog} {text(b)}"), signed
 
     def _part(self, value: Any) -> Number:
-        """A part of a value that begins at a multiple of a stride; beyond it are zeros or signs."""
+        """A part of a value that begins at a multiple of a stride; zeros lie beyond the value.
+
+        What lies beyond a signed one Amaranth's simulator and netlists do not agree upon.
+        """
         (a, signed), offset = self.number(value.value), self.bits(value.offset)
+        if signed:
+            raise SpecError("hardware must choose parts of unsigned values alone")
         if value.stride != 1 and offset:
             stride = constant(value.stride, value.stride.bit_length())
             width = size(offset) + size(stride)
             offset = self._wire(width, f"{text(offset)} * {text(stride)}")
-        (shifted, _) = self._shift(">>", (a, signed), (offset, False))
-        return cut(extended(shifted, signed, value.width), 0, value.width), False
+        (shifted, _) = self._shift(">>", (a, False), (offset, False))
+        return cut(extended(shifted, False, value.width), 0, value.width), False
 
     def _switch(self, value: Any) -> Number:
         test = self.bits(value.test)

@@ -202,6 +202,10 @@ def divides(m: Module) -> None:
     m.d.comb += Signal().eq(Signal(signed(3)) // Signal(2))
 
 
+def chooses_signed(m: Module) -> None:
+    m.d.comb += Signal().eq(Signal(signed(3)).bit_select(Signal(2), 2))
+
+
 def is_free(m: Module) -> None:
     m.d.comb += Signal().eq(AnyConst(1))
 
@@ -234,6 +238,7 @@ def has_a_buffer(m: Module) -> None:
     [
         (asserts, "hardware must assign signals; it must not hold a Property"),
         (divides, "hardware must apply // to unsigned values alone"),
+        (chooses_signed, "hardware must choose parts of unsigned values alone"),
         (is_free, "hardware must not hold a value of Amaranth's AnyValue"),
         (resets_at_once, "the clock domain own must not have an asynchronous reset"),
         (has_no_reset, "the clock domain own must have a reset where one is read"),
