@@ -31,7 +31,6 @@ REFUSED = {
     "bug09_plain": f"Conv node 'node_Conv_110': {BRANCHES % 'node_cat'}",
     "concat_20": "must give at most 1048576 elements",
     "ext_dir": "external data",
-    "matmul_data_data": "MatMul node 2 (gives 'a')",
     "pad_100000": "must have at most 1048576 elements",
     "pixelshuffle_bias": "a bias or batch norm in front of it gives them several",
     "t_concat_unequal_scales": f"Conv node 'node_Conv_68': {BRANCHES % 'node_cat'}",
@@ -42,8 +41,9 @@ REFUSED = {
 QONNX = """
 act16_dense act16_one_neuron argmax_nokeep avg_ceil brev_qonnx_mlp_gelu brev_qonnx_mlp_sigmoid
 brev_qonnx_mlp_tanh brev_qonnx_tokens_linear ceil_const_bits focus heads_flat in_28_28_1_reshape
-in_hw_unsqueeze linear_on_sequence max_min_ops maxpool_100 one_value opset_21 pad_op
-reducemean_noaxes resize_sizes_axes_18 round_round_to_zero seg_argmax softmax_unsqueeze_argmax
+in_hw_unsqueeze linear_on_sequence matmul_data_data max_min_ops maxpool_100 one_value opset_21
+pad_op reducemean_noaxes resize_sizes_axes_18 round_round_to_zero seg_argmax
+softmax_unsqueeze_argmax
 split_names_torch sum_of_three_m_three t_relu_out_float t_se_block t_sigmoid_out t_slice_unused
 topk_values_as_output trap_a2q trap_one_bit_unsigned z_half zero_concat zero_gamma_residual
 weights_folded_floats_on_grid

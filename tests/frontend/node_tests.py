@@ -84,7 +84,8 @@ class NodeTest:
 
     @cached_property
     def weighted(self) -> bool:
-        return RULES["", self.node.op_type].weights if ("", self.node.op_type) in RULES else False
+        rule = RULES.get(("", self.node.op_type))
+        return rule is not None and (rule.weights or rule.op == "MatMul")
 
 
 def node_tests(*patterns: str) -> Iterator[NodeTest]:

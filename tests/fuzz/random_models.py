@@ -40,7 +40,7 @@ from fuzz.random_integers import qlinear
 from fuzz.random_layouts import channels_last, computed, shaped, stretched
 from fuzz.random_net import Draw, Unfit
 from fuzz.random_places import PLACES, ending
-from fuzz.random_steps import ELEMENTWISE, quantized
+from fuzz.random_steps import ELEMENTWISE, attended, quantized
 from onnx import TensorProto
 
 BLOCK = 100
@@ -49,7 +49,7 @@ SINGLE = 2.0**-24
 """Largest relative error of rounding to float32."""
 
 
-OVER_PLACES = (*PLACES, channels_last, channels_last, stretched, qlinear)
+OVER_PLACES = (*PLACES, channels_last, channels_last, stretched, qlinear, attended)
 ANYWHERE = (*ELEMENTWISE, qlinear, qlinear, computed, shaped, *PLACES[-6:])
 """Steps behind a tensor with places, and behind any."""
 

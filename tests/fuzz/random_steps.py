@@ -326,6 +326,18 @@ def gated(d: Draw, x: str) -> str:
     return d.node("Mul", *((x, gate) if d.maybe(0.7) else (gate, x)))
 
 
+def attended(d: Draw, x: str) -> str:
+    """Rows times those of another tensor, and perhaps what comes of it times a third one."""
+    x = on_grid(d, x)
+    rank = len(d.shape_of(x))
+    d.need(rank > 2)
+    rows = on_grid(d, partner(d, x))
+    y = d.node("MatMul", x, d.node("Transpose", rows, perm=[*range(rank - 2), rank - 1, rank - 2]))
+    if d.maybe():
+        y = d.node("MatMul", quantized(d, y), on_grid(d, partner(d, x)))
+    return quantized(d, y) if d.maybe() else y
+
+
 ELEMENTWISE = (
     quantized,
     dense,

@@ -146,6 +146,16 @@ def gemm(opset: int) -> Iterable[Case]:
     yield node("Gemm", X, ints(1, 4), c, transA=1, refused="transA")
 
 
+def turned(net: Net, x: str) -> str:
+    """Make a second tensor, named turned, of the data with the last two axes exchanged."""
+    rank = len(net.shape)
+    perm = [*range(rank - 2), rank - 1, rank - 2]
+    net.nodes.append(helper.make_node("Transpose", [x], ["turned"], perm=perm))
+    return x
+
+
 def matmul(opset: int) -> Iterable[Case]:
     yield node("MatMul", X, ints(6, 4))
     yield node("MatMul", X, ints(5, 3), shape=(4, 5), refused="features")
+    yield node("MatMul", X, "turned", shape=(4, 5), head=turned)
+    yield node("MatMul", X, "turned", shape=(3, 4, 4), head=turned)

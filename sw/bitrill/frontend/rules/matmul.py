@@ -1,4 +1,4 @@
-"""Rules for MatMul and Gemm, and the matrix times integers that convolutions share."""
+"""The rule for Gemm, and the matrix times integers that MatMul and convolutions share."""
 
 from fractions import Fraction
 
@@ -13,12 +13,6 @@ from .table import rule
 from .weight_grids import narrowest, on_grid, rounded_grid
 
 
-@rule("MatMul", inputs=2, layout="last", weights=True)
-def matmul(call: Call) -> Known:
-    """``x @ w``."""
-    return _dense(call, call.value(1), transposed=False)
-
-
 @rule(
     "Gemm", inputs={1: 3, 11: (2, 3)}, weights=True, alpha=float, beta=float, transA=int, transB=int
 )
@@ -26,7 +20,7 @@ def gemm(call: Call) -> Known:
     """``alpha * x @ w + beta * c``."""
     if call.int_attribute("transA", 0):
         raise RefusedError("transA must be 0")
-    out = _dense(call, call.value(1), transposed=bool(call.int_attribute("transB", 0)))
+    out = dense(call, call.value(1), transposed=bool(call.int_attribute("transB", 0)))
     out = call.then(out, Affine((call.fraction("alpha", 1.0),)))
     if not call.has(2):
         return out
@@ -68,8 +62,8 @@ def data_and_weights() -> RefusedError:
 
 
 BOTH_DATA = (
-    "both its operands depend on the model's input, and one must be constant weights: products of"
-    " activations are not supported"
+    "both its operands depend on the model's input, and the second one must be constant weights;"
+    " MatMul takes two tensors that depend on it"
 )
 
 
@@ -80,7 +74,7 @@ def _are_whole(w: np.ndarray) -> bool:
     return bool((np.abs(w) < 1 << 15).all() and (w == np.round(w)).all())
 
 
-def _dense(call: Call, weights: Known, *, transposed: bool) -> Data:
+def dense(call: Call, weights: Known, *, transposed: bool) -> Data:
     """Append ``x @ w``: one product, or one for each place of ``[batch, *places, features]``."""
     if len(call.data(0).shape if isinstance(call.value(0), Data) else ()) > 1:
         return _each_place(call, weights)
