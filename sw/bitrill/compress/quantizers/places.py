@@ -179,10 +179,11 @@ class _Places:
         maker = self._maker(operand)
         if maker in self.quantizers or (self._is(maker, *_JOINS) and self._joined(maker)):
             return
-        rectified = self._rectified(maker)
-        acts = self._row(maker).acts
-        given = 8 if acts is None else acts
-        self._put_behind(maker, activations.make(given, rectified, self.ranges))
+        rectified, row = self._rectified(maker), self._row(maker)
+        acts = 8 if row.acts is None else row.acts
+        if row.joins is not None and self._is(maker, *_AVERAGES):
+            acts = row.joins
+        self._put_behind(maker, activations.make(acts, rectified, self.ranges))
 
     def _joined(self, node: fx.Node) -> bool:
         return all(self._maker(n) in self.quantizers for n in _operands(node))
