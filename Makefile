@@ -32,7 +32,8 @@ nightly: setup
 
 # each method of training and compression on small networks, hours; goes on where it was stopped
 methods: setup
-	$(BIN)/python benchmarks/methods.py --page docs/results/methods.md
+	$(BIN)/python benchmarks/methods.py
+	$(BIN)/python benchmarks/methods.py --data fashion --page docs/results/methods.md
 
 bench: setup
 	$(BIN)/python benchmarks/golden.py

@@ -95,10 +95,20 @@ CONV = ("3", "7", "10", "14", "17")
 
 QUANTIZERS = (
     Method("4 bits (reference)", "-", "-", INT4),
-    Method("BinaryConnect", "Courbariaux 2015", "MNIST error 1.18 %", qat("binary_stochastic", 4)),
-    Method("BNN", "Courbariaux 2016", "MNIST error 0.86 %", qat("sign", 1)),
+    Method(
+        "BinaryConnect",
+        "Courbariaux 2015",
+        "MNIST error 1.18 %",
+        qat("binary_stochastic", 4, epochs=25),
+    ),
+    Method("BNN", "Courbariaux 2016", "MNIST error 0.86 %", qat("sign", 1, epochs=25)),
     Method("BWN", "Rastegari 2016", "R18 9.5 t1", qat("binary", 4, scale="channel")),
-    Method("XNOR-Net, no input map", "Rastegari 2016", "AlexNet 44.2 % top-1", qat("xnor", 1)),
+    Method(
+        "XNOR-Net, no input map",
+        "Rastegari 2016",
+        "AlexNet 44.2 % top-1",
+        qat("xnor", 1, epochs=25),
+    ),
     Method("TWN", "Li 2016", "R18 3.6 t1", qat("ternary", 4)),
     Method("TTQ", "Zhu 2017", "AlexNet gain 0.3 t1", qat("ttq", 4)),
     Method("TNN", "Alemdar 2017", "MNIST error 1.67 %", distilled("layerwise", "ternary", 2)),
@@ -117,7 +127,16 @@ QUANTIZERS = (
     Method("LogNN", "Miyashita 2016", "AlexNet 6.2 t5", qat("int4", "log3")),
     Method("ABC-Net", "Lin 2017", "R34 5 bases 4.9 t1", qat("abc3", 2)),
     Method("Alpha-blending", "Liu 2019", "-", qat("blend:ternary", 4)),
-    Method("Two-step", "Wang 2018", "W2A2 AlexNet gain 0.9 t1", [*qat("float", 2), *qat("tsq", 2)]),
+    Method(
+        "Two-step",
+        "Wang 2018",
+        "W2A2 AlexNet gain 0.9 t1",
+        [
+            *qat("float", 2),
+            *qat("tsq", 2, epochs=0),
+            {"kind": "distil", "how": "layerwise", "teacher": "step 2", "epochs": 8},
+        ],
+    ),
     Method("Loss-aware binary", "Hou 2017", "MNIST 0.09 better than BNN", qat("lab", 2)),
     Method("SYQ", "Faraone 2018", "AlexNet W1A8 0.5 t1", qat("syq", 8)),
     Method("WRPN", "Mishra 2018", "R34 2x W2A2 0.27 t1", qat("int2", 2), base="wide"),
@@ -229,6 +248,12 @@ PRUNING = (
         "R18 88.2 % pruned",
         pruned(0.8, schedule="iterative", rewind="start"),
     ),
+    Method(
+        "Random masks, rewound",
+        "Frankle 2019",
+        "-",
+        pruned(0.8, schedule="iterative", rewind="start", criterion="random"),
+    ),
     Method("Network surgery", "Guo 2016", "AlexNet 17.7x", pruned(0.8, schedule="surgery")),
     Method("Vector", "Mao 2017", "-", pruned(0.5, shape="vector"), "conv"),
     Method("Kernel", "Anwar 2015", "-", pruned(0.5, shape="kernel"), "conv"),
@@ -244,7 +269,7 @@ PRUNING = (
 
 SHARING = (
     Method("K-means sharing", "Gong 2014; Han 2016", "16-24x, 1 % lost", shared(entries=16)),
-    Method("HashNet", "Chen 2015", "64x", shared(how="hash", entries=24)),
+    Method("HashNet", "Chen 2015", "64x", shared(how="hash", entries=256)),
     Method("Product quantization", "Gong 2014", "15-20x", shared(how="pq", entries=16, size=2)),
     Method(
         "Deep Compression",
@@ -284,8 +309,14 @@ DISTILLING = (
 )
 
 TOPOLOGIES = (
-    Method("Bi-Real", "Liu 2018", "R34 11.1 t1", qat("binary", 1, joins=4), "bireal"),
-    Method("MeliusNet", "Bethge 2020", "70.7 % top-1", qat("binary", 1, joins=4), "meliusnet"),
+    Method("Bi-Real", "Liu 2018", "R34 11.1 t1", qat("binary", 1, epochs=25, joins=4), "bireal"),
+    Method(
+        "MeliusNet",
+        "Bethge 2020",
+        "70.7 % top-1",
+        qat("binary", 1, epochs=25, joins=4),
+        "meliusnet",
+    ),
     Method("Fire", "Iandola 2016", "1/50 of AlexNet", INT4, "squeezenet"),
     Method("Depthwise separable", "Howard 2017", "70 %, 4.2 M", INT4, "mobilenet_v1"),
     Method("Inverted residual", "Howard 2019", "75.2 %, 5.4 M", INT4, "mobilenet_v2"),
@@ -324,3 +355,9 @@ METHODS = (
     *DYNAMIC,
 )
 """All methods, in the order of their rows."""
+
+STRONG = (
+    *("4-bits-reference", "bwn", "twn", "ttq", "lq-nets", "inq", "ptq-mse", "magnitude"),
+    *("deep-compression",),
+)
+"""Methods that are tried on larger images too."""

@@ -23,6 +23,9 @@ from .selection import Ratios, Selection
 ROWS = 5000
 """Most places of images that are looked at."""
 
+RIDGE = 1e-4
+"""How much of the mean square of what is read holds weights where they were."""
+
 
 def reconstructed(
     context: Context, selection: Selection, ratios: Ratios, how: str
@@ -112,7 +115,7 @@ def lasso(gram: Tensor, moments: Tensor, count: int) -> list[int]:
 
 
 def _fit(context: Context, before: nn.Module, name: str, lost: Sequence[int]) -> None:
-    """Set a layer's weights to those of the least squared error without some of its inputs."""
+    """Set a layer's weights to those of the least error without some of its inputs."""
     weight = weight_of(context.module, name)
     size = weight[0, 0].numel()
     kept = torch.ones(weight.shape[1], dtype=torch.bool)
@@ -120,11 +123,23 @@ def _fit(context: Context, before: nn.Module, name: str, lost: Sequence[int]) ->
     columns = kept.repeat_interleave(size)
     x = _rows(context, context.module, name)[:, columns]
     y = _rows(context, before, name) @ weight_of(before, name).detach().flatten(1).T
-    solved = torch.linalg.lstsq(x.double(), y.double(), driver="gelsd").solution.float()
     flat = torch.zeros_like(weight).flatten(1)
-    flat[:, columns] = solved.T
+    flat[:, columns] = least_squares(x, y, weight.detach().flatten(1)[:, columns].T).T
     with torch.no_grad():
         weight.copy_(flat.view(weight.shape))
+
+
+def least_squares(x: Tensor, y: Tensor, start: Tensor) -> Tensor:
+    """Return the ``w`` that makes ``|x w - y|^2 + r |w - start|^2`` least.
+
+    ``r`` is a small share (`RIDGE`) of the mean square of a column of ``x``. Without it, columns
+    that hardly differ get huge weights of opposite signs, which no few bits can hold.
+    """
+    x, y, start = x.double(), y.double(), start.double()
+    gram = x.T @ x
+    ridge = RIDGE * gram.diagonal().mean().clamp(min=torch.finfo(gram.dtype).tiny)
+    gram.diagonal().add_(ridge)
+    return (start + torch.linalg.solve(gram, x.T @ (y - x @ start))).float()
 
 
 def _rows(context: Context, module: nn.Module, name: str) -> Tensor:
