@@ -179,6 +179,7 @@ POST_TRAINING = (
 PRUNING = (
     Method("Magnitude", "Han 2015", "AlexNet to 0.090", pruned(0.8)),
     Method("OBD", "LeCun 1990", "a quarter fewer", pruned(0.8, criterion="obd")),
+    Method("OBS", "Hassibi 1993", "XOR nets up to 90 % fewer", pruned(0.8, criterion="obs")),
     Method("Random", "-", "-", pruned(0.8, criterion="random")),
     Method(
         "Taylor", "Molchanov 2016", "-", pruned(0.5, criterion="taylor", shape="channel"), "conv"
@@ -277,8 +278,12 @@ SHARING = (
         "LeNet to 0.025",
         [{"kind": "prune", "ratio": 0.8, "epochs": 10}, *shared(entries=16)],
     ),
-    Method("FreshNet", "Chen 2015", "-", pending="not built: buckets by frequency"),
-    Method("OBS", "Hassibi 1993", "XOR nets up to 90 % fewer", pending="not built: whole Hessians"),
+    Method(
+        "FreshNet",
+        "Chen 2015",
+        "-",
+        pending="hardware pending: kernels are stored by frequency, behind a cosine transform",
+    ),
 )
 
 FACTORING = (
@@ -286,7 +291,7 @@ FACTORING = (
     Method("Tucker-2", "Kim 2015", "poor accuracy", factored("tucker2", CONV, 4), "conv"),
     Method("CP", "Lebedev 2014", "AlexNet conv2 4.5x", factored("cp", CONV, 6), "conv"),
     Method("Separable", "Jaderberg 2014", "up to 4x", factored("separable", CONV, 4), "conv"),
-    Method("BTD", "Wang 2016", "-", pending="not built: block terms"),
+    Method("BTD", "Wang 2016", "-", pending="not built: sums of Tucker-2 blocks, fitted together"),
     Method(
         "Fixed-point factorised",
         "Wang 2017",

@@ -38,7 +38,7 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class Store:
-    """A folder of results on one set of images; ``share``: percent of the epochs that recipes say."""
+    """A folder of results on one set of images; ``share``: percent of the recipes' epochs."""
 
     folder: Path
     data: str

@@ -10,6 +10,7 @@ import pytest
 import torch
 from bitrill import flow
 from bitrill.compress import chain as chains
+from bitrill.compress import measures, sources, teachers
 from bitrill.compress import recipe as recipes
 from bitrill.compress.quantizers.places import quantized
 from bitrill.compress.quantizers.table import QuantizerTable, Row
@@ -225,6 +226,23 @@ def test_folds_hold_back_each_training_image_once(folder: Path, tmp_path: Path) 
     assert done.rows[0].spread is not None
     single = [json.loads((tmp_path / f"fold-{k}" / "steps.json").read_text()) for k in (1, 2, 3)]
     assert done.accuracy == pytest.approx(sum(s["accuracy"] for s in single) / 3)
+
+
+def test_a_teacher_may_be_a_file(done: flow.Compressed, folder: Path) -> None:
+    assert done.model
+    exact = teachers.teacher("out/model.onnx", folder)
+    data = sources.DataSource(name="digits").load(folder)
+    assert measures.accuracy(exact, data.x_test, data.y_test) == done.accuracy
+    torch.save(users_net.Branching(), folder / "net.pt")
+    assert isinstance(teachers.teacher("net.pt", folder), users_net.Branching)
+    torch.save({"weights": 3}, folder / "net.pt")
+    with pytest.raises(SpecError, match=r"net.pt must hold an nn.Module, not dict: for weights"):
+        teachers.teacher("net.pt", folder)
+    (folder / "net.pt").write_bytes(b"no network")
+    with pytest.raises(SpecError, match=r"net.pt must be a module that torch.save wrote: "):
+        teachers.teacher("net.pt", folder)
+    with pytest.raises(StorageError, match=r"cannot read .*none.onnx: there is no such file"):
+        teachers.teacher("none.onnx", folder)
 
 
 def test_a_device_that_is_not_there_is_named() -> None:

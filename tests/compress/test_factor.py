@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import tensorly
 import torch
 from bitrill.compress import recipe as recipes
+from bitrill.compress import tracing
 from bitrill.compress.factoring import FACTORINGS, by_energy
 from bitrill.compress.quantizers.places import quantized
 from bitrill.compress.quantizers.table import QuantizerTable, Row
@@ -109,6 +111,29 @@ def test_a_factored_network_can_be_quantized() -> None:
     assert between.endswith("_quant")
 
 
+def test_ranks_follow_a_budget_of_luts() -> None:
+    torch.manual_seed(0)
+
+    def wide() -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10))
+
+    state = state_of(wide())
+
+    def luts(module: nn.Module) -> int:  # as many as there are weights
+        return sum(layer.weight.numel() for _, layer in tracing.weighted_layers(module))  # pyright: ignore
+
+    table = {"kind": "factor", "how": "svd", "layers": ["1"]}
+    with pytest.raises(SpecError, match="luts needs a recipe's hardware"):
+        taken(state, {**table, "luts": 1000})
+    state.luts = luts
+    before = luts(state.module)
+    assert luts(taken(state, {**table, "luts": 900}).module) <= 900 < before
+    ranks = state.module.get_submodule("1.0").weight.shape[0]
+    assert (ranks + 1) * (64 + 16) + 160 > 900, "the largest share that fits"
+    with pytest.raises(SpecError, match="luts must be at least 240, which the lowest ranks take"):
+        taken(replace(state, module=wide()), {**table, "luts": 3})
+
+
 def test_masks_of_a_factored_layer_go() -> None:
     state = state_of(users_net.Net())
     state.masks["stem"] = torch.ones(4, 1, 3, 3)
@@ -128,8 +153,8 @@ def test_masks_of_a_factored_layer_go() -> None:
             "rank of head must be 1 to 8, and no pattern gives one",
         ),
         ({"how": "cp", "rank": 2, "layers": ["*"]}, "cp takes Conv2d, and head is a Linear"),
-        ({"how": "cp", "energy": 0.5, "layers": ["stem"]}, "cp must have a rank, not an energy"),
-        ({"how": "svd", "layers": ["stem"]}, "one of rank and energy must be given, not none"),
+        ({"how": "cp", "energy": 0.5, "layers": ["stem"]}, "cp must have a rank, not energy"),
+        ({"how": "svd", "layers": ["stem"]}, "one of rank, energy and luts must be given, not"),
         ({"how": "svd", "rank": 1, "layers": []}, "layers must name at least one layer"),
         ({"how": "qr", "rank": 1, "layers": ["stem"]}, "how must be one of svd, tucker2"),
     ],

@@ -6,15 +6,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bitrill.compress import generated
+import torch
+from bitrill.compress import generated, measures, topologies
 from bitrill.compress.generated import GENERATED
 from bitrill.compress.sources import DataSource
+from bitrill.compress.state import State
+from bitrill.compress.training import LOSSES, Training
 from bitrill.train import datasets
+from torch import nn
 
 
 @pytest.mark.parametrize(
     ("name", "shape", "classes"),
-    [("canvas", (1, 24, 24), 90), ("tones", (1, 49, 10), 12), ("flows", (593,), 2)],
+    [
+        ("canvas", (1, 24, 24), 90),
+        ("tones", (1, 49, 10), 12),
+        ("flows", (593,), 2),
+        ("machine", (64,), 2),
+    ],
 )
 def test_shapes_and_classes(name: str, shape: tuple[int, ...], classes: int) -> None:
     data = DataSource(name=name).load(Path())
@@ -47,6 +56,32 @@ def test_the_nearest_mean_says_more_than_chance(name: str, chance: float) -> Non
     distances = ((x_test.reshape(len(x_test), 1, -1) - means) ** 2).sum(2)
     right = (distances.argmin(1) == labels_test).mean()
     assert chance + 0.2 < right < 1
+
+
+def test_errors_tell_anomalies_and_training_looks_at_the_others() -> None:
+    x, labels = torch.rand(40, 6), torch.arange(40) % 2
+    exact = nn.Identity()
+    assert measures.separation(exact, x, labels) == 0.5, "all errors are equal"
+    wrong = x.clone()
+    wrong[labels == 1] += 0.1
+
+    class Lookup(nn.Module):
+        def forward(self, _: torch.Tensor) -> torch.Tensor:
+            return wrong
+
+    assert measures.separation(Lookup(), x, labels) == 1
+    assert measures.separation(Lookup(), x, 1 - labels) == 0
+    assert float(LOSSES["rebuilding"](wrong, x, labels)) == 0
+    assert float(LOSSES["rebuilding"](x + 1, x, labels)) == pytest.approx(6)
+
+
+def test_an_autoencoder_learns_to_tell_anomalies() -> None:
+    data = DataSource(name="machine").load(Path())
+    torch.manual_seed(0)
+    module = topologies.make("autoencoder", data.shape, data.classes, 72)
+    state = State(module, data, Path(), lambda _: module, measure=measures.of_loss("rebuilding"))
+    state.fit(Training(loss="rebuilding", epochs=6, batch=50, learning_rate=0.01))
+    assert state.accuracy() > 0.8
 
 
 def test_every_drawn_set_has_a_name_of_its_own() -> None:

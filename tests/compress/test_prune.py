@@ -79,6 +79,18 @@ def test_obd_takes_the_squared_gradients_of_single_images() -> None:
     assert np.allclose(worth("obd", state, "element").numpy(), expected.ravel(), rtol=1e-3)
 
 
+def test_obs_tells_what_outputs_lose_when_the_others_make_good() -> None:
+    state = state_of(nn.Sequential(nn.Flatten(), nn.Linear(6, 10)), (6,))
+    x = state.data.x_train.numpy().astype(np.float64)
+    w = state.module[1].weight.detach().numpy().astype(np.float64)
+    expected = np.zeros_like(w)
+    for row, place in np.ndindex(*w.shape):
+        others = np.delete(x, place, 1)
+        _, residual, *_ = np.linalg.lstsq(others, x @ w[row], rcond=None)
+        expected[row, place] = residual[0] / (2 * len(x))
+    assert np.allclose(worth("obs", state, "element").numpy(), expected.ravel(), rtol=1e-2)
+
+
 def test_hessian_is_exact_where_weights_do_not_meet() -> None:
     state = state_of(nn.Sequential(nn.Flatten(), nn.Linear(1, 10)), (1,))
     layer, data = state.module[1], state.data

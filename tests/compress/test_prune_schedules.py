@@ -123,6 +123,19 @@ def test_a_dense_layer_may_read_what_goes(how: str) -> None:
     assert torch.allclose(state.module(state.data.x_test), before, atol=1e-5)
 
 
+def test_columns_that_hardly_differ_get_no_huge_weights() -> None:
+    torch.manual_seed(1)
+    x = torch.randn(200, 3)
+    x = torch.cat([x, x[:, :1] + 1e-4 * torch.randn(200, 1)], 1)
+    y, start = x[:, :1] + 0.1 * torch.randn(200, 1), torch.ones(4, 1)
+    exact = torch.linalg.lstsq(x.double(), y.double()).solution
+    assert float(exact.abs().max()) > 10
+    fitted = reconstruction.least_squares(x, y, start)
+    assert float(fitted.abs().max()) < 2
+    errors = [float((x.double() @ w.double() - y).square().mean()) for w in (exact, fitted)]
+    assert errors[1] < 1.05 * errors[0]
+
+
 def test_thinet_takes_the_least_sum_greedily() -> None:
     c = torch.tensor([[3.0, 0], [1, 1], [-3, 0.5], [0, 9]]).double()
     assert reconstruction.thinet(c @ c.T, 1) == [1]

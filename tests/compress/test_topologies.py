@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bitrill.compress import topologies
+from bitrill.compress import topologies, tracing
 from bitrill.compress.quantizers.places import quantized
 from bitrill.compress.quantizers.table import INPUT, QuantizerTable, Row
 from bitrill.compress.recipe import Hardware
@@ -104,6 +104,21 @@ def test_every_topology_is_tested_and_gives_its_classes() -> None:
 def test_at_the_sizes_of_their_papers(name: str, shape: tuple[int, ...], classes: int) -> None:
     with torch.no_grad():
         assert made(name, shape, classes)(torch.rand(2, *shape)).shape == (2, classes)
+
+
+@pytest.mark.parametrize("name", ["bireal", "meliusnet"])
+def test_averages_in_one_bit_networks_have_the_bits_of_sums(name: str) -> None:
+    table = QuantizerTable({"*": Row(weights="binary", acts=1, joins=4)})
+    graph = quantized(made(name), table)
+    averages = [
+        node
+        for node, module in tracing.used_modules(graph)
+        if isinstance(module, nn.AvgPool2d | nn.AdaptiveAvgPool2d)
+    ]
+    assert averages
+    for node in averages:
+        (reader,) = node.users
+        assert int(graph.get_submodule(str(reader.target)).act_quant.bit_width()) == 4
 
 
 def test_a_shift_moves_each_ninth_by_one_pixel() -> None:

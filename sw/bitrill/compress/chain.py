@@ -16,7 +16,7 @@ from ..errors import BitrillError, FitError, SpecError
 from ..progress import Progress
 from ..storage import remove, write_json
 from ..train import qonnx_export
-from . import measures, sources, training
+from . import measures, sources, teachers, training
 from .advice import Case, advise
 from .checkpoints import Checkpoints
 from .quantizers.places import is_quantized
@@ -112,7 +112,14 @@ class Chain:
         with training.seeded(self.recipe.training.seed):  # a teacher starts as the chain did
             module = self.recipe.model.make(self.recipe.folder, self.data)
         check_outputs(module, self.data, "the network")
-        return State(module, self.data, self.recipe.folder, self._teacher)
+        return State(
+            module,
+            self.data,
+            self.recipe.folder,
+            self._teacher,
+            measure=measures.of_loss(self.recipe.training.loss),
+            luts=self._luts,
+        )
 
     def _restore(self, state: State, number: int, saved: Mapping[str, Any]) -> None:
         """Build the network after a step from its checkpoint."""
@@ -161,8 +168,8 @@ class Chain:
         row = Row(
             number,
             step.kind,
-            measures.accuracy(module, data.x_test, data.y_test),
-            measures.accuracy(module, data.x_val, data.y_val),
+            state.measure(module, data.x_test, data.y_test),
+            state.accuracy(),
             **asdict(figures),
             **answer,
             seconds=round(seconds, 2),
@@ -189,6 +196,15 @@ class Chain:
             state.notes.append(f"no hardware: {error}")
             return {}
 
+    def _luts(self, module: nn.Module) -> int:
+        """Predict the LUTs of a quantized network that a step only tries."""
+        path = self.folder / "trial.onnx"
+        try:
+            qonnx_export.export(module, self.data.x_val[:EXPORT_SAMPLES], path)
+            return self.hardware(path).lcs
+        finally:
+            remove(path)
+
     def _advice(self, state: State, row: Row) -> tuple[str, ...]:
         """Return what the rules say of a step."""
         data, best = state.data, max((each.validation for each in self.rows), default=0.0)
@@ -209,10 +225,10 @@ class Chain:
         )
 
     def _teacher(self, reference: str) -> nn.Module:
-        """Return the network after a step of this chain, or that of a function, to learn from."""
+        """Return the network after a step of this chain, of a file or of a function."""
         number = reference.removeprefix("step ")
         if not number.isdigit():
-            module = sources.made_by(reference, self.recipe.folder)
+            module = teachers.teacher(reference, self.recipe.folder)
             check_outputs(module, self.data, f"the teacher {reference}")
             return module.eval()
         state = self._start()

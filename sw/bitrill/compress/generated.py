@@ -4,6 +4,8 @@ Each one is the same every time. ``canvas``: images 24x24 in noise with one hand
 8x8 anywhere; the class is ``9 digit + cell``, the cell of 8x8 in which its centre lies, row by row.
 ``tones``: ten bands over 49 frames, three tones one after the other in noise; the class, of twelve,
 is their order. ``flows``: 593 bits of a connection; class 1 is an attack, of four kinds.
+``machine``: 64 bands of a sound that three causes make; class 1, few of the training inputs, is one
+in which other causes make eight bands side by side.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ Arrays = tuple[np.ndarray, np.ndarray]
 SIDE, CELL = 24, 8
 FRAMES, BANDS, WORDS = 49, 10, 12
 BITS, KINDS, TELLING = 593, 4, 60
+SOUNDS, CAUSES = 64, 3
 
 
 def load(name: str, split: datasets.Split) -> Arrays:
@@ -61,8 +64,21 @@ def flows(split: datasets.Split, rng: np.random.Generator) -> Arrays:
     return rng.uniform(size=(count, BITS)) < shares[labels, kinds], labels
 
 
+def machine(split: datasets.Split, rng: np.random.Generator) -> Arrays:
+    count, odd = (600, 0.5) if split == "test" else (1200, 0.1)
+    usual, other = np.random.default_rng(SOUNDS).normal(0, 0.1, (2, CAUSES, SOUNDS))
+    causes, labels = rng.normal(size=(2, count, CAUSES)), rng.uniform(size=count) < odd
+    x = causes[0] @ usual
+    starts = rng.integers(0, SOUNDS - CELL + 1, count)[:, None] + np.arange(CELL)
+    changed = np.take_along_axis(causes[1] @ other, starts, 1)
+    kept = np.take_along_axis(x, starts, 1)
+    np.put_along_axis(x, starts, np.where(labels[:, None], changed, kept), 1)
+    return (0.5 + x + rng.normal(0, 0.02, x.shape)).clip(0, 1), labels
+
+
 GENERATED: dict[str, Callable[[datasets.Split, np.random.Generator], Arrays]] = {
     "canvas": canvas,
     "tones": tones,
     "flows": flows,
+    "machine": machine,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,38 @@ class Size:
 def accuracy(module: nn.Module, x: Tensor, labels: Tensor) -> float:
     """Return the share of inputs whose largest output is their label's, 0..1."""
     return float((decisions(module, x) == labels).float().mean())
+
+
+def separation(module: nn.Module, x: Tensor, labels: Tensor) -> float:
+    """Return how often an anomaly (class 1) has a larger error than another input, 0..1.
+
+    It is the area under the ROC curve of the squared error of a network that gives its input
+    again; equal errors count half. 1 where either class is missing.
+    """
+    was = module.training
+    with torch.no_grad():
+        errors = torch.cat([rebuilding_errors(module.eval(), part) for part in x.split(1000)])
+    module.train(was)
+    odd, usual = errors[labels == 1], errors[labels == 0]
+    if not len(odd) or not len(usual):
+        return 1.0
+    order = torch.cat([odd, usual]).unique(return_inverse=True)[1]
+    ranks = order[: len(odd), None] - order[None, len(odd) :]
+    return float(((ranks > 0).double() + 0.5 * (ranks == 0)).mean())
+
+
+def rebuilding_errors(module: nn.Module, x: Tensor) -> Tensor:
+    """Return the mean squared error of each input that a network gives again, ``[N]``."""
+    given = module(x)
+    return (getattr(given, "value", given) - x.flatten(1)).square().mean(1)
+
+
+Measure = Callable[[nn.Module, Tensor, Tensor], float]
+
+
+def of_loss(loss: str) -> Measure:
+    """Return the measure that belongs to a loss."""
+    return {"rebuilding": separation}.get(loss, accuracy)
 
 
 def size(module: nn.Module) -> Size:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..train.prune import Pruned
-from .measures import accuracy
+from .measures import Measure, accuracy
 from .sources import Data
 from .training import Keeper, Loop, Objective, Report, Training
 
@@ -28,7 +28,9 @@ class State:
     ``masks``: which weights may be other than zero, by the name of their layer; training keeps them
     so. ``shared``: which weights are one number, as indices by the name of their layer (-1: of its
     own); training moves them together. ``teacher(reference)`` gives the network after an earlier
-    step (``"step 2"``; ``"step 0"``: before the first) or that of a function, in evaluation mode.
+    step (``"step 2"``; ``"step 0"``: before the first) or that of a file or a function, in
+    evaluation mode. ``measure(module, x, labels)``: what choices follow, 0..1, the share that is
+    decided rightly. ``luts(module)`` predicts what a quantized network takes.
     ``notes``: what the step wants to be known beside its figures. ``folder``: where relative paths
     of the recipe start.
     """
@@ -42,6 +44,8 @@ class State:
     notes: list[str] = field(default_factory=list)
     report: Report = lambda _what, _done, _all: None
     keeper: Callable[[str], Keeper | None] = lambda _name: None
+    measure: Measure = accuracy
+    luts: Callable[[nn.Module], int] | None = None
 
     @property
     def example(self) -> Tensor:
@@ -106,8 +110,8 @@ class State:
                         held[name] = weight != 0 if held is self.masks else index_of(weight)
 
     def accuracy(self) -> float:
-        """Return the share of the validation split that is decided rightly."""
-        return accuracy(self.module, self.data.x_val, self.data.y_val)
+        """Return the measure on the validation split: the share that is decided rightly."""
+        return self.measure(self.module, self.data.x_val, self.data.y_val)
 
 
 def weight_of(module: nn.Module, name: str) -> Tensor:

@@ -28,7 +28,9 @@ class Training:
     ``schedule``: of the learning rate: ``cosine`` falls to zero over the epochs, ``step`` by ten
     after a half and after three quarters. ``augment``: ``shift`` moves images by up to one pixel in
     eight, ``flip`` mirrors half of them and shifts. ``loss``: ``squared_hinge`` is that of FINN's
-    examples. ``momentum`` counts for ``sgd``. ``device``: by torch's name; only ``cpu`` is tested.
+    examples; ``rebuilding`` has a network give inputs of class 0 again, whose accuracy is how well
+    its errors tell class 1 from it. ``momentum`` counts for ``sgd``. ``device``: by torch's name;
+    only ``cpu`` is tested.
     """
 
     epochs: int = number(1, low=0, high=100_000)
@@ -38,7 +40,7 @@ class Training:
     momentum: float = number(0.9, low=0, high=1)
     weight_decay: float = number(0.0, low=0, high=1e3)
     schedule: Literal["cosine", "constant", "step"] = "cosine"
-    loss: Literal["cross_entropy", "squared_hinge"] = "cross_entropy"
+    loss: Literal["cross_entropy", "squared_hinge", "rebuilding"] = "cross_entropy"
     augment: Literal["none", "shift", "flip"] = "none"
     seed: int = number(0, low=0, high=1 << 62)
     device: str = "cpu"
@@ -54,7 +56,7 @@ class Training:
 
     def objective(self, module: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of a module's outputs ``[N, classes]``."""
-        return LOSSES[self.loss](module(x), labels)
+        return LOSSES[self.loss](module(x), x, labels)
 
     def make_optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
         """Make the optimizer of a module's trainable parameters."""
@@ -74,10 +76,26 @@ class Training:
         return 1.0 if self.schedule == "constant" or t < 0.5 else 0.1 if t < 0.75 else 0.01
 
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "cross_entropy": functional.cross_entropy,
-    "squared_hinge": squared_hinge,
+def _cross_entropy(outputs: Tensor, _: Tensor, labels: Tensor) -> Tensor:
+    return functional.cross_entropy(outputs, labels)
+
+
+def _squared_hinge(outputs: Tensor, _: Tensor, labels: Tensor) -> Tensor:
+    return squared_hinge(outputs, labels)
+
+
+def _rebuilding(outputs: Tensor, x: Tensor, labels: Tensor) -> Tensor:
+    """Squared error of the inputs of class 0 that a network gives again, the mean over them."""
+    usual = labels == 0
+    return (outputs - x.flatten(1))[usual].square().sum() / usual.sum().clamp(min=1)
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "cross_entropy": _cross_entropy,
+    "squared_hinge": _squared_hinge,
+    "rebuilding": _rebuilding,
 }
+"""Losses of outputs, inputs and labels."""
 
 
 class Keeper(Protocol):

@@ -21,8 +21,9 @@ class Row:
     ``weights``: a word of `weights.WORDS`, such as ``binary`` or ``int4``. ``acts``: bits of the
     activations behind the layer, or a word of `activations.WORDS`. ``joins``: bits of what is
     added or concatenated, at least 4 by default, since sums want more than decisions; and of
-    averages, ``acts`` by default. ``scale``: one for each ``tensor``, or for each output ``channel`` of the weights. ``output``: bits of a
-    layer's result where it is the network's own, which has no quantizer by default.
+    averages, ``acts`` by default. ``scale``: one for each ``tensor``, or for each output
+    ``channel`` of the weights. ``output``: bits of a layer's result where it is the network's own,
+    which has no quantizer by default.
     """
 
     weights: str | None = None

@@ -40,9 +40,10 @@ class Distil(Step):
     ``layerwise`` trains one layer after another, for ``epochs`` each, on what the teacher's gives
     (TNN, Alemdar et al. 2017), and what is behind the last one as ``hinton``.
 
-    ``teacher``: ``"step 2"`` of this recipe, ``"net.py:make"`` or ``"package.module:make"``, which
-    gives it trained; ``hinton`` takes a list, whose answers are averaged. ``hints``: a table
-    ``{"layer" = "teacher's layer"}``; by default layers of the same name: the middle one for
+    ``teacher``: ``"step 2"`` of this recipe; ``"net.py:make"`` or ``"package.module:make"``, which
+    gives it trained; ``"net.pt"``, a module that torch saved, or ``"net.onnx"``, a quantized model
+    that the golden model runs. ``hinton`` takes a list, whose answers are averaged. ``hints``: a
+    table ``{"layer" = "teacher's layer"}``; by default layers of the same name: the middle one for
     ``fitnets``, the last one before the outputs for ``correlation``, else all of them.
     """
 
@@ -124,7 +125,7 @@ class Distil(Step):
         self, module: nn.Module, x: Tensor, labels: Tensor, soft: Callable[[Tensor], Tensor]
     ) -> Tensor:
         outputs = module(x)
-        hard = LOSSES[self.training.loss](outputs, labels)
+        hard = LOSSES[self.training.loss](outputs, x, labels)
         return (1 - self.weight) * hard + self.weight * soft(outputs)
 
     def _hinton(self, teachers: list[nn.Module]) -> Objective:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -12,9 +14,22 @@ from ...errors import SpecError
 from .. import tracing
 from ..factoring import FACTORINGS, by_energy
 from ..keys import number
-from ..quantizers.places import quantizing_layers
-from ..quantizers.table import require_matches
+from ..quantizers.places import quantized, quantizing_layers
+from ..quantizers.table import QuantizerTable, Row, require_matches
 from ..state import Choices, State, Step, by_pattern, step
+from .calibration import calibrate
+
+TRIAL = Row(weights="int4", acts=4)
+"""Quantizers with which a budget of LUTs is compared: those of a later step are not known yet."""
+
+TRIAL_SAMPLES = 64
+"""Images on which they are calibrated."""
+
+ENERGIES = (0.99, 0.98, 0.97, 0.95, 0.93, 0.9, 0.87, 0.83, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4, 0.3, 0.1)
+"""Shares that a budget of LUTs chooses from."""
+
+Layers = list[tuple[str, nn.Module]]
+"""Layers that are factored, by name."""
 
 
 @step("factor")
@@ -26,6 +41,8 @@ class Factor(Step):
     ``separable`` (columns, rows); see `bitrill.compress.factoring`. ``rank``: a number for all, or
     a table of patterns; Tucker-2 takes it for outputs and inputs, or all of them where there are
     fewer. ``energy``: share of the squared singular values that is kept, in place of ``rank``.
+    ``luts``: in place of both, the largest share whose network takes no more LUTs, as predicted
+    on the recipe's hardware with `TRIAL` quantizers.
 
     Layer ``conv`` becomes ``conv.0``, ``conv.1`` and so on. A later ``quantize`` puts quantizers
     between them, so this step must stand before it.
@@ -35,13 +52,15 @@ class Factor(Step):
     layers: tuple[str, ...]
     rank: int | dict[str, int] | None = None
     energy: float | None = number(None, low=0, high=1)
+    luts: int | None = number(None, low=1, high=1 << 40)
 
     def faults(self) -> list[str]:
-        given = [key for key in ("rank", "energy") if getattr(self, key) is not None]
+        given = [key for key in ("rank", "energy", "luts") if getattr(self, key) is not None]
         if len(given) != 1:
-            return [f"one of rank and energy must be given, not {' and '.join(given) or 'none'}"]
-        if self.how == "cp" and self.energy is not None:
-            return ["cp must have a rank, not an energy: it has no singular values"]
+            told = " and ".join(given) or "none"
+            return [f"one of rank, energy and luts must be given, not {told}"]
+        if self.how == "cp" and self.rank is None:
+            return [f"cp must have a rank, not {given[0]}: it has no singular values"]
         return [] if self.layers else ["layers must name at least one layer"]
 
     def choose(self, state: State) -> Choices:
@@ -59,7 +78,34 @@ class Factor(Step):
         faults = [fault for name, layer in chosen for fault in self._faults_of(name, layer)]
         if faults:
             raise SpecError("; ".join(faults), faults=faults)
-        return {"ranks": {name: list(self._ranks(name, layer)) for name, layer in chosen}}
+        if self.luts is not None:
+            return {"ranks": self._affordable(state, chosen, self.luts)}
+        return {"ranks": self._all_ranks(chosen, self.energy)}
+
+    def _all_ranks(self, chosen: Layers, energy: float | None) -> dict[str, list[int]]:
+        return {name: list(self._ranks(name, layer, energy)) for name, layer in chosen}
+
+    def _affordable(self, state: State, chosen: Layers, most: int) -> dict[str, list[int]]:
+        """Return the ranks of the largest share of energy whose network takes so many LUTs."""
+        if state.luts is None:
+            raise SpecError("luts needs a recipe's hardware")
+        least, low, high = 0, 0, len(ENERGIES)
+        while low < high:  # ENERGIES from `low` on may fit, from `high` on do
+            middle = (low + high) // 2
+            ranks = self._all_ranks(chosen, ENERGIES[middle])
+            least = state.luts(self._trial(state, ranks))
+            state.notes.append(f"energy {ENERGIES[middle]:g} would take {least:,} LUTs")
+            low, high = (low, middle) if least <= most else (middle + 1, high)
+        if high == len(ENERGIES):
+            raise SpecError(f"luts must be at least {least:,}, which the lowest ranks take")
+        return self._all_ranks(chosen, ENERGIES[high])
+
+    def _trial(self, state: State, ranks: Mapping[str, list[int]]) -> nn.Module:
+        """Return the network of some ranks with quantizers, not trained."""
+        module = self.reshape(copy.deepcopy(state.module), {"ranks": ranks}, state.example)
+        trial = replace(state, module=quantized(module.eval(), QuantizerTable({"*": TRIAL})))
+        calibrate(trial, TRIAL_SAMPLES)
+        return trial.module.eval()
 
     def _faults_of(self, name: str, layer: Any) -> list[str]:
         way = FACTORINGS[self.how]
@@ -70,7 +116,7 @@ class Factor(Step):
             return [f"{self.how} takes layers of one group, and {name} has {layer.groups}"]
         if isinstance(getattr(layer, "padding", 0), str):
             return [f"{self.how} takes padding in numbers, and {name} has {layer.padding!r}"]
-        if self.energy is not None:
+        if self.rank is None:
             return []
         rank, most = self._rank(name), max(way.sizes(layer.weight))
         if not 1 <= rank <= most:
@@ -81,11 +127,11 @@ class Factor(Step):
     def _rank(self, name: str) -> int:
         return int(by_pattern(self.rank or 0, name))
 
-    def _ranks(self, name: str, layer: Any) -> tuple[int, ...]:
-        """Return the ranks of a layer's factors."""
+    def _ranks(self, name: str, layer: Any, energy: float | None) -> tuple[int, ...]:
+        """Return the ranks of a layer's factors, by a share of energy or as they are given."""
         way, weight = FACTORINGS[self.how], layer.weight.detach()
-        if self.energy is not None and way.matrices is not None:
-            return tuple(by_energy(m, self.energy) for m in way.matrices(weight))
+        if energy is not None and way.matrices is not None:
+            return tuple(by_energy(m, energy) for m in way.matrices(weight))
         return tuple(min(self._rank(name), size) for size in way.sizes(weight))
 
     def reshape(self, module: nn.Module, choices: Choices, example: Tensor) -> nn.Module:

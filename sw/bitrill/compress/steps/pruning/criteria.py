@@ -17,7 +17,11 @@ from ....errors import SpecError
 from ...state import State, weight_of
 from ...training import Training
 from .channels import Dependencies
+from .reads import is_plain, rows_of
 from .units import Units, filter_axis
+
+DAMPING = 1e-4
+"""Share of its mean diagonal that is added to a matrix of products, for inputs that are zero."""
 
 Scores = dict[str, Tensor]
 """Numbers of the units of each layer, by its name."""
@@ -136,6 +140,25 @@ def _hessian(context: Context, names: list[str]) -> Scores:
     return _saliency(names, weights, totals)
 
 
+def _surgeon(context: Context, names: list[str]) -> Scores:
+    """OBS: ``w^2 / (2 [H^-1]_qq)``, what a layer's outputs lose when the others make good for w.
+
+    H: mean products of what the layer reads (Hassibi et al. 1993, by layer as Dong et al. 2017).
+    The training behind the pruning stands for the correction of the others.
+    """
+    given: Scores = {}
+    for name in names:
+        if not is_plain(context.module, name):
+            raise SpecError(f"criterion obs needs layers of one group, padded by zeros: not {name}")
+        w = weight_of(context.module, name)
+        x = rows_of(context.batches(), context.module, name).double()
+        h = x.T @ x / len(x)
+        h.diagonal().add_(DAMPING * h.diagonal().mean())
+        loss = w.detach().flatten(1).double().square() / (2 * torch.linalg.inv(h).diagonal())
+        given[name] = loss.float().view(w.shape)
+    return given
+
+
 def _saliency(names: list[str], weights: list[Tensor], h: list[Tensor]) -> Scores:
     return {n: (0.5 * k * w.square()).detach() for n, w, k in zip(names, weights, h, strict=True)}
 
@@ -205,6 +228,7 @@ OF_ELEMENTS: dict[str, Callable[[Context, list[str]], Scores]] = {
     "taylor": _taylor,
     "obd": _fisher,
     "hessian": _hessian,
+    "obs": _surgeon,
 }
 """Criteria of single weights, whose means are those of units."""
 

@@ -13,15 +13,12 @@ from collections.abc import Sequence
 import torch
 from sklearn.linear_model import lars_path_gram
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ...state import weight_of
 from . import channels
 from .criteria import Context
+from .reads import is_plain, rows_of
 from .selection import Ratios, Selection
-
-ROWS = 5000
-"""Most places of images that are looked at."""
 
 RIDGE = 1e-4
 """How much of the mean square of what is read holds weights where they were."""
@@ -39,7 +36,7 @@ def reconstructed(
     removed = selection.channels(context, ratios)
     before = copy.deepcopy(context.module).eval()
     for root, index in removed.items():
-        readers = [m for m in groups[root].inputs if _is_plain(context.module, m.layer)]
+        readers = [m for m in groups[root].inputs if is_plain(context.module, m.layer)]
         if how != "criterion" and len(readers) == len(groups[root].members) - 1 == 1:
             removed[root] = _chosen(context, before, readers[0], len(index), how)
         for reader in readers:
@@ -51,22 +48,11 @@ def reconstructed(
     return removed
 
 
-def _is_plain(module: nn.Module, name: str) -> bool:
-    """Whether a layer's results are products of a matrix with its inputs."""
-    layer = module.get_submodule(name)
-    return isinstance(layer, nn.Linear) or (
-        isinstance(layer, nn.Conv1d | nn.Conv2d)
-        and layer.groups == 1
-        and layer.padding_mode == "zeros"
-        and not isinstance(layer.padding, str)
-    )
-
-
 def _chosen(
     context: Context, before: nn.Module, reader: channels.Member, count: int, how: str
 ) -> list[int]:
     """Return which channels go, so many, by what one reader loses."""
-    x = _rows(context, context.module, reader.layer)
+    x = rows_of(context.batches(), context.module, reader.layer)
     weight = weight_of(context.module, reader.layer).detach()
     inputs, size = weight.shape[1], weight[0, 0].numel()
     parts = torch.stack(
@@ -82,7 +68,8 @@ def _chosen(
     if how == "thinet":
         return thinet(gram, count)
     target = (
-        _rows(context, before, reader.layer) @ weight_of(before, reader.layer).detach().flatten(1).T
+        rows_of(context.batches(), before, reader.layer)
+        @ weight_of(before, reader.layer).detach().flatten(1).T
     )
     return lasso(gram, flat @ target.flatten().double(), count)
 
@@ -121,8 +108,8 @@ def _fit(context: Context, before: nn.Module, name: str, lost: Sequence[int]) ->
     kept = torch.ones(weight.shape[1], dtype=torch.bool)
     kept[list(lost)] = False
     columns = kept.repeat_interleave(size)
-    x = _rows(context, context.module, name)[:, columns]
-    y = _rows(context, before, name) @ weight_of(before, name).detach().flatten(1).T
+    x = rows_of(context.batches(), context.module, name)[:, columns]
+    y = rows_of(context.batches(), before, name) @ weight_of(before, name).detach().flatten(1).T
     flat = torch.zeros_like(weight).flatten(1)
     flat[:, columns] = least_squares(x, y, weight.detach().flatten(1)[:, columns].T).T
     with torch.no_grad():
@@ -140,35 +127,3 @@ def least_squares(x: Tensor, y: Tensor, start: Tensor) -> Tensor:
     ridge = RIDGE * gram.diagonal().mean().clamp(min=torch.finfo(gram.dtype).tiny)
     gram.diagonal().add_(ridge)
     return (start + torch.linalg.solve(gram, x.T @ (y - x @ start))).float()
-
-
-def _rows(context: Context, module: nn.Module, name: str) -> Tensor:
-    """Return what a layer reads, ``[rows, inputs * places of the kernel]``."""
-    layer, read = module.get_submodule(name), []
-
-    def keep(_module: nn.Module, given: tuple[object, ...]) -> None:
-        value = getattr(given[0], "value", given[0])
-        assert isinstance(value, Tensor)
-        read.append(_unfolded(layer, value))
-
-    handle = layer.register_forward_pre_hook(keep)
-    try:
-        with torch.no_grad():
-            for x, _ in context.batches():
-                module(x)
-    finally:
-        handle.remove()
-    rows = torch.cat(read)
-    return rows[:: max(1, -(-len(rows) // ROWS))]
-
-
-def _unfolded(layer: nn.Module, x: Tensor) -> Tensor:
-    if isinstance(layer, nn.Linear):
-        return x.flatten(0, -2)
-    assert isinstance(layer, nn.Conv1d | nn.Conv2d)
-    given = [layer.kernel_size, layer.dilation, layer.padding, layer.stride]
-    if isinstance(layer, nn.Conv1d):
-        x = x.unsqueeze(2)  # one row
-        given = [(0 if k == 2 else 1, *each) for k, each in enumerate(given)]
-    columns = functional.unfold(x, *given)  # pyright: ignore[reportArgumentType]
-    return columns.transpose(1, 2).flatten(0, 1)
