@@ -39,7 +39,7 @@ class MatVecCore(OneToOne):
         x = pipe.delay(steps.x, "x", first=2, last=op.read_stages)
         shared = pipe.delay(shared, "shared", first=2, last=op.read_stages)
         first: Value = C(1)
-        if op.synapse_fold == 1:
+        if op.longest == 1:
             m.d.comb += whole.eq(1)
         else:
             first = pipe.delay(steps.first, "first", first=1, last=op.read_stages)
@@ -52,7 +52,7 @@ class MatVecCore(OneToOne):
             stage=op.read_stages + 1,
             cells=cells,
         )
-        if op.synapse_fold > 1:
+        if op.longest > 1:
             first = pipe.delay(first, "first", first=op.read_stages + 1, last=end - 1)
         self._accumulate(m, pipe, columns, first)
         return m
@@ -82,7 +82,7 @@ class MatVecCore(OneToOne):
         op, totals = self.op, []
         for p in range(op.folded.pe):
             total = Signal(op.y.type.bits, name=f"total{p}", reset_less=True)
-            before = None if op.synapse_fold == 1 else total
+            before = None if op.longest == 1 else total
             cells = family_of(op.folded.primitives).cells
             value = accumulated(m, columns, p, before, first, cells=cells)
             with m.If(pipe.enters(op.latency)):

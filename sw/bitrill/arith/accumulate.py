@@ -117,13 +117,17 @@ def sum_stages(op: FoldedMatrix) -> int:
     return len(plan.stages) + plan.added
 
 
-def starts(op: FoldedMatrix) -> np.ndarray:
-    """The value that each row's accumulator starts from, int64 ``[rows]``."""
+def starts(op: FoldedMatrix, read: np.ndarray | None = None) -> np.ndarray:
+    """The value that each row's accumulator starts from, int64 ``[rows]``.
+
+    ``read``: the weights that are multiplied, bool ``[rows, cols]``; None if all are.
+    """
     if _sums_distances(op):
         return distance_starts(op)
     if op.popcount:
         return np.zeros(op.rows, np.int64)
-    return -constants(op.weight_type, op.x.type, op.weights).sum(1)
+    excess = constants(op.weight_type, op.x.type, op.weights)
+    return -(excess if read is None else excess * read).sum(1)
 
 
 def stored_weights(op: FoldedMatrix) -> np.ndarray:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Style = Literal["folded", "parallel", "search", "unrolled", "runtime", "streamed", "requantize"]
+Style = Literal[
+    "folded", "parallel", "search", "unrolled", "runtime", "streamed", "requantize", "sparse"
+]
 Memory = Literal["distributed", "block"]
 Primitives = Literal["portable", "xc7", "ecp5", "ice40", "gowin"]
 Multiply = Literal["lut", "serial", "dsp"]

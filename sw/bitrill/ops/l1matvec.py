@@ -10,7 +10,7 @@ from ..arith.l1_products import front_stages, groups
 from ..arith.shapes import DistanceMatrix
 from ..errors import SpecError
 from ..ir import Impl, IntType, Structure, freeze, must_be_style
-from .units.base import MatrixLike
+from .units.base import MatrixLike, Unit
 from .units.folded import Folded
 from .units.matrix import Matrix
 
@@ -81,6 +81,9 @@ class L1MatVec(Matrix):
     def unit_of(self, style: str, multiply: str = "lut") -> Distances:
         """Its only unit; `validate_impl` refuses other styles."""
         return Distances()
+
+    def units(self) -> list[Unit]:
+        return [self.unit_of("folded")]
 
     @property
     def reached(self) -> np.ndarray:

@@ -5,6 +5,7 @@ from .dsp import Dsp
 from .folded import Folded
 from .runtime import Runtime, Streamed
 from .serial import Serial
+from .sparse import Sparse
 from .unrolled import Unrolled
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Folded",
     "Runtime",
     "Serial",
+    "Sparse",
     "Streamed",
     "Unit",
     "Unrolled",

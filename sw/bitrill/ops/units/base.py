@@ -10,6 +10,8 @@ from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
+from ...arith.accumulate import starts
+from ...arith.column_steps import ColumnPlans
 from ...arith.shapes import SerialMatrix
 from ...errors import SpecError
 from ...ir import (
@@ -52,6 +54,8 @@ class MatrixLike(SerialMatrix, Protocol):
     @property
     def latency(self) -> int: ...
     def weight_words(self) -> np.ndarray: ...
+    @property
+    def column_plans(self) -> ColumnPlans: ...
     def at(self, impl: Impl) -> Self: ...
 
 
@@ -121,6 +125,26 @@ class Unit(ABC):
         """Number of weight planes that lie in words of their own; 1 if a word has all planes."""
         return 1
 
+    def worth(self, op: MatrixLike, pe: int, simd: int, *, settled: bool) -> bool:
+        """Return whether the search looks at these lanes; ``settled``: the style is asked for."""
+        return True
+
+    def steps(self, op: MatrixLike) -> int:
+        """Steps for each vector."""
+        return op.neuron_fold * op.plane_pairs * op.synapse_fold
+
+    def longest(self, op: MatrixLike) -> int:
+        """Most steps that a result takes; with 1, nothing is accumulated."""
+        return op.synapse_fold
+
+    def stepped(self, op: MatrixLike, words: np.ndarray) -> np.ndarray:
+        """The words of all steps, ``[steps, bits]``, of those ``[neuron_fold, beats, bits]``."""
+        return words.reshape(op.steps, -1)
+
+    def starts(self, op: MatrixLike) -> np.ndarray:
+        """The value that each row's sum starts from, int64 ``[rows]``."""
+        return starts(op)
+
     def memory_stages(self, op: MatrixLike) -> int:
         """Registers behind the weight memory: block memory has one more at its output."""
         return 2 if op.folded.in_block else 1
@@ -158,8 +182,8 @@ class Unit(ABC):
 
     def default_memory(self, op: MatrixLike, pe: int, simd: int, primitives: Primitives) -> Memory:
         """The memory of the weights if the folding does not name one."""
-        bits = op.weights.size * op.weight_type.bits
-        depth = (op.rows // pe) * (op.cols // simd) * self.word_planes(op)
+        depth = self.memory_depth(op, pe, simd)
+        bits = depth * pe * simd * op.weight_type.bits // self.word_planes(op)
         if depth <= 1:
             return "distributed"
         if family_of(primitives).fills_blocks:
@@ -167,6 +191,10 @@ class Unit(ABC):
         else:
             block = deep_enough(depth, bits)
         return "block" if block else "distributed"
+
+    def memory_depth(self, op: MatrixLike, pe: int, simd: int) -> int:
+        """Words of the weight memory."""
+        return (op.rows // pe) * (op.cols // simd) * self.word_planes(op)
 
     def schedule(self, op: MatrixLike) -> Schedule:
         """The rules of one frame."""
@@ -232,6 +260,11 @@ def coding_matters(style: str, multiply: str) -> bool:
 def unit_ways() -> tuple[Multiply, ...]:
     """Return the ways to multiply that units have."""
     return tuple(dict.fromkeys(multiply for _, multiply in _UNITS))
+
+
+def every_unit() -> list[Unit]:
+    """Return a unit of each pair of words."""
+    return [unit() for unit in _UNITS.values()]
 
 
 def find_unit(name: str, kind: str, style: Style, multiply: Multiply = "lut") -> Unit:

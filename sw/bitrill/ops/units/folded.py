@@ -1,6 +1,6 @@
 """The folded unit: products in LUTs, ``simd`` columns of ``pe`` rows a step."""
 
-from ...arith.accumulate import starts, sum_plan, sum_stages
+from ...arith.accumulate import sum_plan, sum_stages
 from ...arith.border import border
 from ...ir import Primitives, Structure, bits_for, different_bits
 from ...parts.families import family_of
@@ -18,22 +18,26 @@ class Folded(Unit, style="folded", multiply="lut"):
     coded = True
 
     def searched(self, op: MatrixLike, primitives: Primitives) -> bool:
-        return True
+        return not self.free_weights
 
     def latency(self, op: MatrixLike) -> int:
         return op.read_stages + sum_stages(op) + 1
 
     def structure(self, op: MatrixLike) -> Structure:
         s, pe = Structure(), op.folded.pe
-        s.counters(op.steps, op.synapse_fold, op.neuron_fold)
-        self.replay(s, op)
+        self.control(s, op)
         self._weights(s, op)
         self.front(s, op)
         add_sums(s, op, pe)
-        _starts(s, op)
+        _starts(s, op, self)
         s.flops(held=pe * op.y.type.bits)
-        s.pipe(op.latency, 1 if op.synapse_fold == 1 else 3)
+        s.pipe(op.latency, 1 if self.longest(op) == 1 else 3)
         return s
+
+    def control(self, s: Structure, op: MatrixLike) -> None:
+        """Count what steps through the weights, and the replay buffer."""
+        s.counters(op.steps, op.synapse_fold, op.neuron_fold)
+        self.replay(s, op)
 
     def front(self, s: Structure, op: MatrixLike) -> None:
         """Count the logic between the weight memory and the sums; here there is none."""
@@ -57,12 +61,13 @@ class Folded(Unit, style="folded", multiply="lut"):
             s.flops(held=width + impl.simd * op.x.type.bits)
 
 
-def _starts(s: Structure, op: MatrixLike) -> None:
+def _starts(s: Structure, op: MatrixLike, unit: Unit) -> None:
     """Count the table of the values that each row's sum starts from."""
-    if op.popcount or op.neuron_fold == 1 or len(set(starts(op).tolist())) == 1:
+    values = unit.starts(op)
+    if op.popcount or op.neuron_fold == 1 or len(set(values.tolist())) == 1:
         return
     pe, bits = op.folded.pe, op.y.type.bits
-    codes = starts(op).reshape(op.neuron_fold, pe)
+    codes = values.reshape(op.neuron_fold, pe)
     s.rom(op.neuron_fold, pe * bits, different=different_bits(codes, bits))
     s.flops(held=bits_for(op.neuron_fold) * max(0, op.latency - 2))
 

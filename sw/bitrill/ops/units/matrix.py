@@ -5,19 +5,20 @@ It also describes the tables of weights and starts that a host writes, those of 
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 
-from ...arith.accumulate import starts, stored_weights, sum_plan
+from ...arith.accumulate import stored_weights, sum_plan
+from ...arith.column_steps import ColumnPlans
 from ...ir import (
     Choice,
     Cost,
     Impl,
     IntType,
-    Multiply,
     Note,
     Operator,
     Schedule,
@@ -30,7 +31,7 @@ from ...ir import (
     unchecked,
 )
 from ...parts.families import family_of
-from .base import MatrixLike, Unit, find_unit
+from .base import MatrixLike, Unit, every_unit, find_unit
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -103,7 +104,12 @@ class Matrix(Operator, abstract=True):
     @property
     def steps(self) -> int:
         """Steps per vector; with one plane pair these are the words of the weight memory."""
-        return self.neuron_fold * self.plane_pairs * self.synapse_fold
+        return self.unit.steps(self.like)
+
+    @property
+    def longest(self) -> int:
+        """Most steps that a result takes."""
+        return self.unit.longest(self.like)
 
     @property
     def memory_stages(self) -> int:
@@ -139,19 +145,26 @@ class Matrix(Operator, abstract=True):
         if style in self.styles and not self.unit_of(style).takes_lanes:
             # only if the folding asks for it, since planning takes seconds
             yield Impl(pe=self.rows, simd=self.cols, style=style)
-        for pe, simd in product(divisors(self.rows), divisors(self.cols)):
-            for way in self._ways(fixed):
-                yield Impl(pe=pe, simd=simd, multiply=way)
+        units = self._searched(fixed)
+        for pe, simd, unit in product(divisors(self.rows), divisors(self.cols), units):
+            if unit.worth(self.like, pe, simd, settled=style == unit.style):
+                impl = Impl(pe=pe, simd=simd, style=unit.style, multiply=unit.multiply)
+                yield impl
                 if (pe, simd) != (self.rows, self.cols):
-                    yield Impl(pe=pe, simd=simd, multiply=way, memory="block")
+                    yield replace(impl, memory="block")
 
-    def _ways(self, fixed: Choice) -> list[Multiply]:
-        """Return the ways to multiply that are searched, or the one that is settled."""
-        if "multiply" in fixed:
-            return [fixed["multiply"]]
-        primitives = fixed.get("primitives", "portable")
-        units = [self.unit_of("folded", way) for way in self.ways]
-        return [u.multiply for u in units if u.searched(self.like, primitives)]
+    def units(self) -> list[Unit]:
+        """Return the units that it may have."""
+        return every_unit()
+
+    def _searched(self, fixed: Choice) -> list[Unit]:
+        """Return the units that are searched, and the folded one whose ``multiply`` is settled."""
+        primitives, settled = fixed.get("primitives", "portable"), fixed.get("multiply")
+        units = [u for u in self.units() if u.searched(self.like, primitives)]
+        if settled is None:
+            return units
+        folded = self.unit_of("folded", settled)
+        return [folded, *(u for u in units if u.multiply == settled and u.style != folded.style)]
 
     def carried(self, fixed: Choice) -> dict[str, Any]:
         carried = super().carried(fixed)
@@ -166,6 +179,10 @@ class Matrix(Operator, abstract=True):
         if unit.primitives is not None and family_of(default.primitives).portable:
             chosen = {"primitives": unit.primitives, **chosen}
         pe, simd = chosen.get("pe", default.pe), chosen.get("simd", default.simd)
+        if self.rows % pe or self.cols % simd:
+            return dict(chosen)  # `validate_impl` refuses it
+        if unit.multiply == default.multiply:
+            unit = self.unit_of(default.style)
         primitives = chosen.get("primitives", default.primitives)
         return {"memory": unit.default_memory(self.like, pe, simd, primitives), **chosen}
 
@@ -197,7 +214,7 @@ class Matrix(Operator, abstract=True):
             weight_bits=self.unit.stored_bits(self.like),
             state_bits=2 * self.cols * self.x.type.bits if replays else 0,
             macs=macs,
-            cycles=vectors * self.steps,
+            cycles=vectors * max(self.steps, self.synapse_fold),
         )
 
     def weight_words(self) -> np.ndarray:
@@ -208,11 +225,21 @@ class Matrix(Operator, abstract=True):
         pe, simd, bits = self.folded.pe, self.folded.simd, self.like.weight_type.bits
         folds = (self.neuron_fold, pe, self.synapse_fold, simd, bits)
         planes = stored_weights(self.like).reshape(folds)
-        return planes.transpose(0, 2, 3, 4, 1).reshape(self.steps, -1)
+        words = planes.transpose(0, 2, 3, 4, 1).reshape(self.neuron_fold, self.synapse_fold, -1)
+        return self.unit.stepped(self.like, words)
 
     def start_words(self) -> np.ndarray:
         """Bits of the values that sums start from, ``[neuron_fold, bits]``: ``[plane][row]``."""
-        return start_words(starts(self.like), sum_plan(self.like).width, self.folded.pe)
+        return start_words(self.unit.starts(self.like), sum_plan(self.like).width, self.folded.pe)
+
+    @property
+    def column_plans(self) -> ColumnPlans:
+        """The steps of units that leave out weights of 0, at every folding."""
+        return self._column_plans
+
+    @cached_property
+    def _column_plans(self) -> ColumnPlans:
+        return ColumnPlans(self.weights != 0)
 
     @property
     def lanes_in(self) -> int:
