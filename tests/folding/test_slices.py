@@ -47,7 +47,7 @@ def test_the_cheapest_of_all_ways(bits: int) -> None:
     prices, every = Prices.usual(ZYNQ), []
     (node,) = graph.nodes
     for o in Choices(node, {"primitives": "xc7"}).options:
-        impl = {k: getattr(o.impl, k) for k in ("pe", "simd", "memory", "multiply")}
+        impl = {k: getattr(o.impl, k) for k in ("pe", "simd", "style", "memory", "multiply")}
         used = network_resources(fold(graph, {node.name: impl}, part=ZYNQ)).values()
         every.append((o.cycles, sum(used, Resources())))
     assert {bool(r.dsp) for _, r in every} == {True, False}

@@ -69,6 +69,12 @@ def _kept(
         return given, [f"{node.name} has weights {_values(node.weights)} in {old.weight_type}"]
     if node.weight_type != old.weight_type:
         node = node.replace(weight_type=old.weight_type)
+    if isinstance(node, MatVec) and isinstance(old, MatVec):
+        steps = node.at(old.folded).steps
+        if steps != old.steps:
+            return given, [
+                f"{node.name} has {steps} steps over weights other than 0, not {old.steps}"
+            ]
     new, was = node.y.type, old.y.type
     if new == was:
         return node, []

@@ -82,6 +82,9 @@ class MatVec(Matrix):
     If the neuron fold is above 1, beats wait in a replay buffer of two vectors, so the next vector
     is taken in while the present one is replayed.
 
+    Style ``sparse`` (`bitrill.ops.units.sparse`): folded, with steps only over the columns that
+    hold a weight other than 0 for the ``pe`` rows at hand; a vector takes at least its beats.
+
     Style ``unrolled``: the weights are in the logic, a vector is a beat, and there is a beat a
     cycle, with ``latency`` stages (see `bitrill.arith.unrolled`); ``pe`` and ``simd`` are all rows
     and all columns.
