@@ -7,6 +7,7 @@ import math
 from typing import Any, TypeAlias
 
 from ..engines import ENGINES
+from ..train.lut_recipe import LUTNET
 from ..train.recipes import ACTS, CHANNELS, DATASETS, RECIPES, WEIGHTS
 
 Argument: TypeAlias = tuple[tuple[str, ...], dict[str, Any]]
@@ -76,9 +77,9 @@ _TRAIN = (
     argument(
         "recipe",
         metavar="RECIPE",
-        choices=RECIPES,
+        choices=(*RECIPES, LUTNET),
         help="tfc, sfc, lfc: three hidden layers of 64, 256, 1024 neurons; or convolutional:"
-        f" {', '.join(CHANNELS)}",
+        f" {', '.join(CHANNELS)}; or {LUTNET}: tables of six bits, counted by class",
     ),
     argument("--out", required=True, metavar="DIR", help="for model.onnx and metrics.json"),
     argument(
@@ -98,6 +99,7 @@ _TRAIN = (
     argument(
         "--prune", type=number, metavar="F", help="share of each layer's weights to make zero"
     ),
+    argument("--budget", type=whole, metavar="LUTS", help="for lutnet; 1000 if not given"),
     argument("--width", type=whole, metavar="C", help="channels of the first convolutional layer"),
     argument("--dataset", default="digits", choices=DATASETS, help="what to train on"),
     argument("--epochs", type=whole, metavar="N", help="the recipe's, if not given"),
@@ -290,7 +292,7 @@ JSON = argument("--json", action="store_true", help="print one JSON object")
 """An argument of all verbs."""
 
 VERBS: dict[str, tuple[str, tuple[Argument, ...]]] = {
-    "train": ("train a network with Brevitas and export it", _TRAIN),
+    "train": ("train a network and export it", _TRAIN),
     "compress": ("quantize, prune and shrink a torch module step by step", _COMPRESS),
     "check": ("compare a model file with outputs recorded elsewhere", _CHECK),
     "inspect": ("print a model at each stage, or every reason why it is refused", _MODEL),

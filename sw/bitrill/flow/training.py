@@ -1,4 +1,4 @@
-"""The verb `train`: a recipe trained with Brevitas, exported and checked."""
+"""The verb `train`: a recipe trained, exported and checked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,9 +49,10 @@ def train(
     std: float | None = None,
     width: int | None = None,
     prune: float | None = None,
+    budget: int | None = None,
     progress: Progress = logged,
 ) -> Trained:
-    """Train a recipe with Brevitas, export it and compare the export with torch.
+    """Train a recipe, export it and compare the export with torch.
 
     Options as in `bitrill.train.train`. Leaves ``model.onnx`` and ``metrics.json`` in ``out``.
     """
@@ -76,6 +77,7 @@ def train(
         std=std,
         width=width,
         prune=prune,
+        budget=budget,
         progress=batch,
     ).metrics
     return Trained(

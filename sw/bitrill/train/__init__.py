@@ -6,21 +6,24 @@ This is the only room that uses torch, and it imports torch only when a function
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ToolError
+from ..errors import SpecError, ToolError
+from .lut_recipe import BUDGET, LUTNET, LutOptions
 from .recipes import ACTS, RECIPES, WEIGHTS, WIDTHS, Options
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from .datasets import FetchProgress
+    from .lut_training import TrainedTables
     from .oracle import Comparison
     from .training_loop import Progress, TrainedNetwork
 
-__all__ = ["ACTS", "RECIPES", "WEIGHTS", "WIDTHS", "Options", "export", "train"]
+__all__ = ["ACTS", "RECIPES", "WEIGHTS", "WIDTHS", "LutOptions", "Options", "export", "train"]
 
 
 def train(
@@ -37,13 +40,16 @@ def train(
     std: float | None = None,
     width: int | None = None,
     prune: float | None = None,
+    budget: int | None = None,
     progress: Progress | None = None,
     fetching: FetchProgress | None = None,
-) -> TrainedNetwork:
-    """Train a recipe with Brevitas; write ``model.onnx``, ``metrics.json`` and ``checkpoint.pt``.
+) -> TrainedNetwork | TrainedTables:
+    """Train a recipe; write ``model.onnx``, ``metrics.json`` and ``checkpoint.pt``.
 
     The arguments up to ``seed``, and ``mean`` to ``prune``, are those of `Options`, which describes
-    the recipes. The last epoch is kept: test images choose nothing, they only measure.
+    the recipes. The recipe ``lutnet``, tables instead of a matrix, has those of `LutOptions`:
+    ``budget``, ``dataset``, ``epochs`` and ``seed``. The last epoch is kept: test images choose
+    nothing, they only measure.
 
     With ``out`` a checkpoint is written after each epoch, whole or not at all. ``resume`` goes on
     from it where there is one, with the same result as a run without a break; a finished run is not
@@ -56,6 +62,21 @@ def train(
     damaged checkpoint, a folder that cannot be written), `ToolError` (a package is missing, the
     loss diverged), `MismatchError` (an export that differs from torch).
     """
+    folder = None if out is None else Path(out)
+    matrices = {
+        "weights": weights,
+        "acts": acts,
+        "mean": mean,
+        "std": std,
+        "width": width,
+        "prune": prune,
+    }
+    if recipe == LUTNET:
+        _refuse(matrices, f"must not be given for {LUTNET}, which has tables of bits")
+        given = BUDGET if budget is None else budget
+        chosen = LutOptions(budget=given, dataset=dataset, epochs=epochs, seed=seed)
+        return _submodule("lut_training").run(chosen, folder, resume, progress, fetching)
+    _refuse({"budget": budget}, f"must not be given for {recipe}, but for {LUTNET} alone")
     options = Options(
         recipe=recipe,
         weights=weights,
@@ -68,8 +89,14 @@ def train(
         width=width,
         prune=prune,
     )
-    folder = None if out is None else Path(out)
     return _submodule("training_loop").run(options, folder, resume, progress, fetching)
+
+
+def _refuse(given: Mapping[str, object], why: str) -> None:
+    """Raise `SpecError` if any of these options is given."""
+    names = [name for name, value in given.items() if value is not None]
+    if names:
+        raise SpecError(f"{' and '.join(names)} {why}")
 
 
 def export(

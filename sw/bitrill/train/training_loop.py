@@ -186,7 +186,7 @@ def squared_hinge(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 @contextmanager
-def _quiet_torch() -> Iterator[None]:
+def quiet_torch() -> Iterator[None]:
     """Use one thread (two are slower on small shared machines), and keep the caller's RNG."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -215,7 +215,7 @@ def run(
         (x, labels), (x_test, labels_test) = noisy(x, 1), noisy(x_test, 2)
     if options.sequential:
         x, x_test = x.flatten(2), x_test.flatten(2)
-    with _quiet_torch():
+    with quiet_torch():
         state = _Run.start(options, x)
         checkpoint = out / "checkpoint.pt" if out else None
         if checkpoint and resume and checkpoint.exists():

@@ -1,0 +1,231 @@
+"""Training of the recipe ``lutnet``: seeds, checkpoints, the export compared with torch.
+
+Tables move by Adam, wires by `LutLayer.rewire`, both at a rate that falls as a cosine. Grey images
+of 28x28 pixels are moved by up to one pixel at random.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import pickle
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..errors import MismatchError, SpecError, StorageError, ToolError
+from ..frontend import load_model
+from ..storage import read_bytes, remove, write_bytes, write_json
+from . import datasets
+from .evaluation import decisions
+from .lut_network import LutNetwork, Thermometer, live_parts, to_onnx
+from .lut_recipe import CLASSES, LutOptions, luts_of
+from .training_loop import Epoch, Progress, quiet_torch
+
+RATE = 0.02
+"""First rate of Adam."""
+
+WIRES_RATE = 0.3
+"""Rate of the wires' scores as a part of that of the tables, for a step in three."""
+
+REWIRED = 3
+"""Steps from one change of the wires to the next."""
+
+LEVELS = (32, 96, 208)
+"""Levels of the thermometer code, of pixels 0 to 255."""
+
+COMPARED = 500
+"""Test images on which the exported file is compared with torch."""
+
+MOVED_SIDE = 28
+"""Sides of the images that are moved."""
+
+
+@dataclass(frozen=True)
+class TrainedTables:
+    """Result of a finished run; ``out`` and ``model`` are None where nothing was written."""
+
+    options: LutOptions
+    metrics: dict[str, Any]
+    module: nn.Module
+    out: Path | None
+    model: Path | None
+
+    @property
+    def accuracy(self) -> float:
+        """Accuracy over the whole test split after the last epoch, 0..1."""
+        return self.metrics["accuracy"]
+
+
+@dataclass
+class _Run:
+    """State of a run: everything that a checkpoint holds."""
+
+    options: LutOptions
+    network: LutNetwork
+    adam: torch.optim.Adam
+    history: list[Epoch] = field(default_factory=list)
+
+    @staticmethod
+    def start(options: LutOptions, x: Tensor) -> _Run:
+        torch.manual_seed(options.seed)
+        code = Thermometer.of(x, [(level - 0.5) / 255 for level in LEVELS])
+        network = LutNetwork(code, [options.tables], CLASSES, seed=options.seed)
+        return _Run(options, network, torch.optim.Adam(network.parameters(), lr=RATE))
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "options": self.options.to_json(),
+            "history": self.history,
+            "network": self.network.state_dict(),
+            "adam": self.adam.state_dict(),
+            "rng": torch.get_rng_state(),
+        }
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint, whole or not at all."""
+        buffer = io.BytesIO()
+        torch.save(self.state(), buffer)
+        write_bytes(path, buffer.getvalue())
+
+    def restore(self, path: Path) -> None:
+        """Take a checkpoint's state; `SpecError` for another run's, `StorageError` for damage."""
+        data = read_bytes(path)
+        try:
+            state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            if state["options"] != self.options.to_json():
+                raise SpecError(
+                    f"{path} is another run's and cannot be resumed: its options are"
+                    f" {state['options']}"
+                )
+            self.network.load_state_dict(state["network"])
+            self.adam.load_state_dict(state["adam"])
+            torch.set_rng_state(state["rng"])
+            self.history = [Epoch(**epoch) for epoch in state["history"]]
+        except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
+            raise StorageError(f"{path} must be a whole checkpoint") from error
+
+    def epoch(self, x: Tensor, labels: Tensor, progress: Progress | None) -> None:
+        """Train on all training images once."""
+        options, number = self.options, len(self.history) + 1
+        batches = len(x) // options.batch
+        order = torch.randperm(len(x))[: batches * options.batch].view(batches, -1)
+        last = self.history[-1]["accuracy"] if self.history else None
+        self.network.train()
+        total = 0.0
+        for k, chosen in enumerate(order):
+            step = (number - 1) * batches + k
+            rate = (1 + math.cos(math.pi * step / (options.n_epochs * batches))) / 2
+            total += self._step(moved(x[chosen]), labels[chosen], rate, step)
+            if not math.isfinite(total):
+                raise ToolError(f"training diverged in epoch {number}, batch {k + 1} of {batches}")
+            if progress is not None:
+                progress(number, options.n_epochs, k + 1, batches, total / (k + 1), last)
+        self.history.append({"loss": total / batches, "accuracy": 0.0})
+
+    def _step(self, x: Tensor, labels: Tensor, rate: float, step: int) -> float:
+        """Move tables, and every few steps wires; ``rate``: the part of the first rates."""
+        for group in self.adam.param_groups:
+            group["lr"] = RATE * rate
+        for layer in self.network.tables:
+            layer.learns = step % REWIRED == 0
+        loss = functional.cross_entropy(self.network(x), labels)
+        self.adam.zero_grad()
+        loss.backward()
+        self.adam.step()
+        for layer in self.network.tables:
+            layer.clamp()
+            layer.rewire(RATE * WIRES_RATE * REWIRED / 2 * rate)
+        return loss.item()
+
+
+def moved(x: Tensor) -> Tensor:
+    """Return grey images of 28x28, each moved by up to one pixel both ways; others as they are."""
+    if x.shape[1:] != (1, MOVED_SIDE, MOVED_SIDE):
+        return x
+    side = MOVED_SIDE + 2
+    padded = functional.pad(x, (1, 1, 1, 1)).flatten(1)
+    rows = torch.arange(MOVED_SIDE)
+    corner = torch.randint(0, 3, (len(x), 2))
+    places = rows[:, None] * side + rows
+    start = corner[:, :1] * side + corner[:, 1:]
+    return padded.gather(1, start + places.flatten()).view_as(x)
+
+
+def run(
+    options: LutOptions,
+    out: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    fetching: datasets.FetchProgress | None = None,
+) -> TrainedTables:
+    """Train the recipe: the work of `bitrill.train.train`."""
+    (x, labels), (x_test, labels_test) = (
+        map(torch.from_numpy, datasets.load(options.dataset, split, progress=fetching))
+        for split in ("train", "test")
+    )
+    with quiet_torch():
+        state = _Run.start(options, x)
+        checkpoint = out / "checkpoint.pt" if out else None
+        if checkpoint and resume and checkpoint.exists():
+            state.restore(checkpoint)
+        for stale in ("model.onnx", "metrics.json"):
+            if out:
+                remove(out / stale)
+        while len(state.history) < options.n_epochs:
+            state.epoch(x, labels, progress)
+            right = decisions(state.network, x_test) == labels_test
+            state.history[-1]["accuracy"] = int(right.sum()) / right.numel()
+            if checkpoint:
+                state.save(checkpoint)
+        return _finish(state, x_test, out)
+
+
+def _finish(state: _Run, x_test: Tensor, out: Path | None) -> TrainedTables:
+    network, options = state.network.eval(), state.options
+    bits, layers = live_parts(network)
+    metrics: dict[str, Any] = {
+        "name": options.name,
+        "options": options.to_json(),
+        "epochs": state.history,
+        "accuracy": state.history[-1]["accuracy"],
+        "test_images": len(x_test),
+        "parameters": sum(table.size for _, table in layers),
+        "tables": options.tables,
+        "luts": luts_of(options.tables),
+        "code_bits": len(bits),
+        "versions": {"torch": version("torch")},
+    }
+    if out is None:
+        return TrainedTables(options, metrics, network, None, None)
+    model = out / "model.onnx"
+    data = to_onnx(network, x_test.shape[1:]).SerializeToString()
+    write_bytes(model, data)
+    compare(network, x_test[:COMPARED], model)
+    metrics["model_sha256"] = hashlib.sha256(data).hexdigest()
+    write_json(out / "metrics.json", metrics)
+    return TrainedTables(options, metrics, network, out, model)
+
+
+def compare(network: LutNetwork, x: Tensor, model: Path) -> None:
+    """Raise `MismatchError` unless the golden model of a file counts as torch does, image by image.
+
+    Counts are whole numbers, so nothing is rounded.
+    """
+    with torch.no_grad():
+        counts = (network(x) * network.counts.temperature).round().numpy()
+    wrong = np.argwhere(load_model(model).run_floats(x.numpy()) != counts)
+    if len(wrong):
+        image, group = wrong[0].tolist()
+        remove(model)
+        raise MismatchError(
+            f"the exported file must count as torch does, and differs in {len(wrong)} counts,"
+            f" first in class {group} of image {image}"
+        )
