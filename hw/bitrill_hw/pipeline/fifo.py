@@ -12,13 +12,13 @@ from bitrill.ir.structure import is_deep
 
 from .stream import beats
 
-Form = Literal["registers", "distributed", "block"]
+Form = Literal["slot", "registers", "distributed", "block"]
 
 
 def fifo_form(width: int, depth: int) -> Form:
     """Return the form that `Fifo` takes by default."""
-    if depth == 2:
-        return "registers"
+    if depth <= 2:
+        return "slot" if depth == 1 else "registers"
     return "block" if is_deep(depth, width) else "distributed"
 
 
@@ -30,35 +30,38 @@ class Fifo(wiring.Component):
         out[k] >= in[k] + 1                 a beat is offered in the cycle after its acceptance
         in[k]  >= out[k - depth] + 1        a slot freed at an edge is refilled at the next
 
-    So ``i.ready`` and ``o.valid`` are registers, and two slots or more run at one beat a cycle.
+    So ``i.ready`` and ``o.valid`` are registers, and two slots or more run at one beat a cycle. A
+    single slot is refilled at the very edge at which it is freed, ``in[k] >= out[k - 1]``: it keeps
+    the rate, and has no multiplexer, but ``i.ready`` depends on ``o.ready``.
 
-    Forms (``form``, by default `fifo_form`): ``registers`` for two slots; ``distributed`` memory,
-    read asynchronously; ``block`` memory (`bitrill.ir.structure.is_deep`). With block memory the
-    head of the FIFO is outside the memory: in the register behind its read port, or, if the memory
-    would be a cycle late, in a register filled straight from the input. So ``depth - 1`` words of
-    memory make ``depth`` slots. Reset empties the FIFO.
+    Forms (``form``, by default `fifo_form`): ``slot``, one register; ``registers`` for two slots;
+    ``distributed`` memory, read asynchronously; ``block`` memory (`bitrill.ir.structure.is_deep`).
+    With block memory the head of the FIFO is outside the memory: in the register behind its read
+    port, or, if the memory would be a cycle late, in a register filled straight from the input. So
+    ``depth - 1`` words of memory make ``depth`` slots. Reset empties the FIFO.
 
     Members
     -------
     i : In(stream of ``width`` bits)
     o : Out(stream of ``width`` bits)
 
-    Raises `SpecError` for a width below 1, a depth below 2, or two registers for another depth.
+    Raises `SpecError` for a width or depth below 1, or registers for another depth.
     """
 
     def __init__(self, width: int, depth: int, *, form: Form | None = None):
         if width < 1:
             raise SpecError(f"the width of a FIFO must be at least 1 bit, not {width!r}")
-        if depth < 2:
-            raise SpecError(f"the depth of a FIFO must be at least 2 slots, not {depth!r}")
+        if depth < 1:
+            raise SpecError(f"the depth of a FIFO must be at least 1 slot, not {depth!r}")
         self.width, self.depth, self.form = width, depth, form or fifo_form(width, depth)
-        if self.form == "registers" and depth != 2:
-            raise SpecError(f"a FIFO of registers must have 2 slots, not {depth!r}")
+        slots = {"slot": 1, "registers": 2}.get(self.form, max(2, depth))
+        if depth != slots:
+            raise SpecError(f"a FIFO of form {self.form} must have {slots} slots, not {depth!r}")
         super().__init__({"i": In(beats(width)), "o": Out(beats(width))})
         # state that the proofs in the tests refer to
         self.ready = Signal(init=1)
-        if self.form == "registers":
-            self.slots = [Signal(width, name=f"slot{k}", reset_less=True) for k in range(2)]
+        if self.form in ("slot", "registers"):
+            self.slots = [Signal(width, name=f"slot{k}", reset_less=True) for k in range(depth)]
             self.write_at, self.read_at = Signal(), Signal()
         else:
             self.words = depth - 1 if self.form == "block" else depth
@@ -72,6 +75,9 @@ class Fifo(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        if self.form == "slot":
+            self._slot(m)
+            return m
         push, pop = Signal(), Signal()
         m.d.comb += [
             self.i.ready.eq(self.ready),
@@ -97,6 +103,15 @@ class Fifo(wiring.Component):
         # a beat that is accepted now becomes the head if nothing is held or the only beat leaves
         store[self.form](m, push, pop, ~self.o.valid | (one & pop))
         return m
+
+    def _slot(self, m: Module) -> None:
+        m.d.comb += [
+            self.ready.eq(~self.o.valid | self.o.ready),
+            self.i.ready.eq(self.ready),
+            self.o.payload.eq(self.slots[0]),
+        ]
+        with m.If(self.ready):
+            m.d.sync += [self.o.valid.eq(self.i.valid), self.slots[0].eq(self.i.payload)]
 
     def _registers(self, m: Module, push: Value, pop: Value, becomes_head: Value) -> None:
         """The slots fill in turn, so payload registers do not depend on the reader's ready."""

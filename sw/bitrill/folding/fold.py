@@ -8,6 +8,7 @@ from typing import Any, get_args
 from ..arith.unrolled import estimated_luts
 from ..errors import FitError, SpecError
 from ..ir import (
+    INPUT,
     Choice,
     EvenLanes,
     Graph,
@@ -40,6 +41,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 _OF_IMPL = ("pe", "simd", "levels", *_CHOICES)
 KEYS = (*_OF_IMPL, CODING)
 """Keys that a folding may have for a node; ``coding`` is for matrices only."""
+
+SLOTS_IN_ROW = 3
+"""FIFOs of one slot through which the ready path may pass."""
 
 FLOPS_A_LUT = 8
 """Flip-flops that weigh as much as a LUT: there are twice as many, and LUTs run out first."""
@@ -101,8 +105,25 @@ def require_room(nodes: Iterable[Operator], part: Part | None) -> None:
 
 
 def set_depths(graph: Graph) -> Graph:
-    """The fewest slots on every edge that keep the rate (see `bitrill.timing.fifo_depths`)."""
-    return graph.replace(depths=fifo_depths(graph))
+    """The fewest slots on every edge that keep the rate (see `bitrill.timing.fifo_depths`).
+
+    FIFOs beside operators that want a single slot get it, up to `SLOTS_IN_ROW` one behind the
+    other, since the ready path passes through them.
+    """
+    depths, in_row = fifo_depths(graph), 0
+    for node in graph.nodes if _is_chain(graph) else ():
+        (edge,) = node.inputs
+        before = () if edge == INPUT else (graph.producer(edge),)
+        wanted = any(n.one_slot for n in (node, *before))
+        single = wanted and node.beats_in == 1 and depths[edge] == FLOOR and in_row < SLOTS_IN_ROW
+        in_row = in_row + 1 if single else 0
+        depths[edge] = 1 if single else depths[edge]
+    return graph.replace(depths=depths)
+
+
+def _is_chain(graph: Graph) -> bool:
+    """Return whether every node has one operand and one result: no paths that meet again."""
+    return all(len(n.operands) == 1 and len(n.results) == 1 for n in graph.nodes)
 
 
 def _folded(

@@ -203,9 +203,9 @@ def _stream_faults(graph: Graph, edges: set[str]) -> list[str]:
         given = sorted(graph.depths)
         faults.append(f"FIFO depths must be given for {sorted(edges)}, not {given}")
     faults += [
-        f"the FIFO of {e} must have two slots or more, not {d}"
+        f"the FIFO of {e} must have a slot or more, not {d}"
         for e, d in graph.depths.items()
-        if d < 2
+        if d < 1
     ]
     lanes = {e: n.lanes_out for n in graph.nodes if n.impl is not None for e in n.outputs}
     for n in graph.nodes:

@@ -67,6 +67,10 @@ class Operator(ABC):
     """Whether its schedule on an image repeats from row to row, but for a few first and last rows.
     Timing then makes it for a few rows, and the others like them."""
 
+    one_slot: ClassVar[bool] = False
+    """Whether a FIFO beside it is a single register where a frame is one beat, so that a wide beat
+    passes no multiplexer (`bitrill.folding.fold.set_depths`)."""
+
     takes_codes: ClassVar[bool] = False
     """Whether it takes logarithmic codes as they are; the importer gives others the integers."""
 

@@ -51,6 +51,7 @@ class Tables(Operator):
     component = "bitrill_hw.ops.tables:TablesCore"
     styles = ("unrolled",)
     takes_codes = True
+    one_slot = True
     coefficients: ClassVar[Coefficients] = {
         "lcs": {"one": 1.0, "tables": 1.0, "stages": 0.0},
         "ff": {"one": 1.0, "held": 1.0},

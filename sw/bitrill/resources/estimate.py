@@ -78,6 +78,9 @@ def coefficients_of(op: Operator) -> Coefficients:
 def fifo_structure(width: int, depth: int) -> Structure:
     """Return the counts of a FIFO of ``depth`` slots of ``width`` bits, in the form it takes."""
     s = Structure()
+    if depth == 1:
+        s.flops(held=width)
+        return s
     if depth == 2:
         s.luts(head=width)
         s.flops(held=2 * width)

@@ -2,8 +2,8 @@
 
 Streams are those of every operator's schedule, in the order in which data passes them, then the
 sink's. A FIFO of D slots between streams p (written) and q (read): ``q[k] >= p[k] + 1`` and
-``p[k] >= q[k - D] + 1``. The source writes the first FIFO, the sink reads the last. Prediction,
-FIFO depths and replay under stalls all read this one graph.
+``p[k] >= q[k - D] + 1``, without the 1 where D is 1. The source writes the first FIFO, the sink
+reads the last. Prediction, FIFO depths and replay under stalls all read this one graph.
 """
 
 from abc import ABC, abstractmethod

@@ -58,6 +58,14 @@ class Streams(Protocol):
         ...
 
 
+def slot_delay(slots: int) -> int:
+    """Return the cycles from the edge that frees a slot to the one that fills it again.
+
+    A single slot is filled while its beat leaves, so that it keeps up one beat a cycle.
+    """
+    return int(slots != 1)
+
+
 class System:
     """Streams of at least one event a frame and one cycle between events, and rules on them.
 
@@ -107,11 +115,13 @@ class System:
 
     def slots(self, dst: int, src: int, slots: int) -> int:
         """Add the rule of a FIFO's slots: event ``k`` waits for ``k - slots``, which is read."""
-        return self.rule(dst, src, np.arange(self.sizes[dst]) - slots, 1)
+        return self.rule(dst, src, np.arange(self.sizes[dst]) - slots, slot_delay(slots))
 
     def set_slots(self, number: int, slots: int) -> None:
         """Give a rule made by `slots` another number of them."""
         self.replace(number, np.arange(self.sizes[self.rules[number].dst]) - slots)
+        old = self.rules[number]
+        self.rules[number] = PiecewiseRule(old.dst, old.src, old.pieces, slot_delay(slots))
 
     def replace(self, number: int, index: np.ndarray) -> None:
         """Give a rule another index."""

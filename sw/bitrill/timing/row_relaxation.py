@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from .latest import first_waiting
+from .maxplus import slot_delay
 from .relaxation import NEVER, Sweeps
 from .rows import Pairs, RowRule, Rows, alike, even, hashed, row_rule, slots_rule
 
@@ -73,8 +74,8 @@ class RowSystem:
         rows = self.counts[dst]
         if rows != self.counts[src]:
             index, counts = np.arange(self.sizes[dst]) - slots, (rows, self.counts[src])
-            return row_rule(dst, src, index, 1, counts, self.sizes[src])
-        return slots_rule(dst, src, slots, 1, rows, self.sizes[dst] // rows)
+            return row_rule(dst, src, index, slot_delay(slots), counts, self.sizes[src])
+        return slots_rule(dst, src, slots, slot_delay(slots), rows, self.sizes[dst] // rows)
 
     def part(self, name: str, streams: range, rules: range) -> "RowSystem":
         """Return the streams and rules of one operator alone, numbered from 0."""

@@ -11,6 +11,7 @@ from bitrill_hw.pipeline.fifo import Fifo, fifo_form
 from hw.driving import Moves, Stall, drive, stalls
 
 FORMS = [
+    ("slot", 1),
     ("registers", 2),
     ("distributed", 2),
     ("distributed", 3),
@@ -31,7 +32,7 @@ def ruled(depth: int, stall: Stall) -> tuple[list[int], list[int]]:
     out: list[int] = []
     for k, offered in enumerate(stall.offered):
         t = max(offered, into[-1] + 1 if into else 0)
-        into.append(max(t, out[k - depth] + 1) if k >= depth else t)
+        into.append(max(t, out[k - depth] + (depth > 1)) if k >= depth else t)
         t = max(into[k] + 1, out[-1] + 1 if out else 0)
         while not stall.is_ready(t):
             t += 1
@@ -63,7 +64,7 @@ def test_each_beat_moves_at_the_cycle_of_the_rules(form, depth):
 def test_holds_exactly_its_depth(form, depth):
     stall = Stall("blocked", [0] * (depth + 2), [False] * (depth + 10))
     moves = run(Fifo(3, depth, form=form), list(range(depth + 2)), stall)
-    assert moves.accepted[: depth + 1] == [*range(depth), depth + 11]
+    assert moves.accepted[: depth + 1] == [*range(depth), depth + 10 + (depth > 1)]
 
 
 def test_forms_by_size():
@@ -78,8 +79,10 @@ def test_forms_by_size():
     ("width", "depth", "form", "message"),
     [
         (0, 2, None, "the width of a FIFO must be at least 1 bit, not 0"),
-        (1, 1, None, "the depth of a FIFO must be at least 2 slots, not 1"),
-        (1, 3, "registers", "a FIFO of registers must have 2 slots, not 3"),
+        (1, 0, None, "the depth of a FIFO must be at least 1 slot, not 0"),
+        (1, 3, "registers", "a FIFO of form registers must have 2 slots, not 3"),
+        (1, 2, "slot", "a FIFO of form slot must have 1 slots, not 2"),
+        (1, 1, "block", "a FIFO of form block must have 2 slots, not 1"),
     ],
 )
 def test_refuses(width, depth, form, message):
