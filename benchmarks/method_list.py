@@ -87,7 +87,8 @@ def distilled(how: str, weights: str = "binary", acts: int = 2, **keys: Any) -> 
     return [*steps, {"kind": "distil", "how": how, "teacher": "step 1", "epochs": 15, **keys}]
 
 
-STREAMS = "hardware pending: products of two streams"
+PLACES = "hardware pending: one number for each place, times all channels there"
+CHOSEN = "hardware pending: the k largest channels of each input"
 EXITS = "hardware pending: networks of several exits"
 SEARCH = "a search, not a step"
 CONV = ("3", "7", "10", "14", "17")
@@ -336,8 +337,8 @@ TOPOLOGIES = (
 )
 
 DYNAMIC = (
-    Method("FBS", "Gao 2019", "VGG-16 5x, 0.59 t5", pending=STREAMS),
-    Method("XNOR-Net's input map", "Rastegari 2016", "-", pending=STREAMS),
+    Method("FBS", "Gao 2019", "VGG-16 5x, 0.59 t5", pending=CHOSEN),
+    Method("XNOR-Net's input map", "Rastegari 2016", "-", pending=PLACES),
     Method("BranchyNet", "Teerapittayanon 2016", "-", pending=EXITS),
     Method("Cascade", "Leroux 2017", "-40 % time, 2 t1", pending=EXITS),
     Method("Network cascade", "Bolukbasi 2017", "R50 1.9x", pending=EXITS),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest import mock
 
+import numpy as np
 import pytest
 from bitrill import flow
 from bitrill.errors import SpecError, UnsupportedError
-from bitrill.ir import Stage
+from bitrill.flow import inspect_advice
+from bitrill.ir import IntType, Stage
+from bitrill.ops import MatVec
 from flow.helpers import refused
 from frontend.onnx_models import Net, save
 
@@ -23,6 +27,38 @@ def test_inspect_counts_what_is_there(model: Path) -> None:
     assert value["total"]["operations"] == 90
     assert list(value["stages"]) == ["imported", "integer", "folded"]
     assert value["ii"] == int(found.ii)
+
+
+def matrix(name: str, bits: int, acts: int, zeros: int = 0) -> MatVec:
+    weights = np.ones((2, 5), np.int64)
+    weights.reshape(-1)[:zeros] = 0
+    op = mock.Mock(spec=MatVec, weights=weights, folded=mock.Mock(style="folded"))
+    op.weight_type = IntType.for_range(lo=-(1 << bits - 1), hi=(1 << bits - 1) - 1)
+    op.x.type = IntType.for_range(lo=0, hi=(1 << acts) - 1)
+    op.name = name
+    return op
+
+
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        ([("a", 4, 8), ("b", 4, 4), ("c", 8, 8)], "a (4 bits) hold 33 % of the weights"),
+        ([("a", 8, 8), ("b", 4, 2), ("c", 8, 8)], "b has 4-bit weights behind 2-bit activations"),
+        ([("a", 8, 8), ("b", 8, 8, 8)], "40 % of the weights of folded layers are zero"),
+        ([("a", 8, 8), ("b", 4, 4, 2), ("c", 8, 8)], None),
+    ],
+)
+def test_a_rule_speaks_by_its_figure(layers: list[tuple], said: str | None) -> None:
+    graph = mock.Mock(nodes=[matrix(*each) for each in layers])
+    lines = inspect_advice.advise(graph)
+    assert [said in line and line.endswith(")") for line in lines] == ([True] if said else [])
+
+
+def test_advice_may_be_left_out(model: Path) -> None:
+    found, silent = flow.inspect(model), flow.inspect(model, no_advice=True)
+    assert found.to_json()["advice"] == list(found.advice)
+    assert silent.advice == ()
+    assert len(silent.tables()) == 1
 
 
 def test_inspect_gives_every_reason(tmp_path: Path) -> None:

@@ -108,6 +108,9 @@ _TRAIN = (
     argument("--std", type=number, metavar="D", help="divides x - M; 0.5 if not given"),
     argument("--resume", action="store_true", help="go on from the checkpoint in DIR"),
 )
+_NO_ADVICE = argument(
+    "--no-advice", action="store_true", help="leave out what rules of the field would try next"
+)
 _COMPRESS = (
     argument("recipe", metavar="RECIPE.toml", help="data, network, hardware and steps"),
     argument("--out", required=True, metavar="DIR", help="for model.onnx, steps.json, checkpoints"),
@@ -116,9 +119,7 @@ _COMPRESS = (
         action="store_true",
         help="where the recipe has changed since DIR was begun, do the steps from there on again",
     ),
-    argument(
-        "--no-advice", action="store_true", help="leave out what rules of the field would try next"
-    ),
+    _NO_ADVICE,
 )
 _FILE = (
     argument("model", metavar="MODEL", help="a QONNX file"),
@@ -149,6 +150,7 @@ _MODEL = (
     argument("--folding", metavar="FILE", help="JSON: {node: {pe, simd, style, memory}}"),
     argument("--top", type=whole, metavar="K", help="give the K best classes, not scores"),
 )
+_INSPECT = (*_MODEL, _NO_ADVICE)
 _COMPILE = (
     *_MODEL,
     argument("--out", required=True, metavar="B", help="the build folder"),
@@ -295,7 +297,10 @@ VERBS: dict[str, tuple[str, tuple[Argument, ...]]] = {
     "train": ("train a network and export it", _TRAIN),
     "compress": ("quantize, prune and shrink a torch module step by step", _COMPRESS),
     "check": ("compare a model file with outputs recorded elsewhere", _CHECK),
-    "inspect": ("print a model at each stage, or every reason why it is refused", _MODEL),
+    "inspect": (
+        "print a model at each stage, or every reason why it is refused",
+        (*_MODEL, _NO_ADVICE),
+    ),
     "compile": ("compile a model to Verilog", _COMPILE),
     "run": ("run the golden model on an array", _RUN),
     "trace": ("write what every edge of a network holds, and the design's waves", _TRACE),

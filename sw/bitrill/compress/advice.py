@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..practice import ENDS, FOLDED_ZEROS, HIGH_BITS, WEIGHTS_FIRST, ZEROS
 from . import measures, tracing
 from .quantizers.places import quantizing_layers
 from .state import Step
@@ -23,14 +24,11 @@ from .steps.train import Train
 LOST = 0.01
 """Loss of accuracy on the validation split from which rules speak that cost something."""
 
-LOW_BITS, HIGH_BITS = 4, 8
-"""Bits from which post-training quantization is near floats; bits of first and last layers."""
+LOW_BITS = 4
+"""Bits from which post-training quantization is near floats."""
 
 RANGES = 4.0
 """How far ranges of channels may differ under one scale: two bits."""
-
-ZEROS = 0.3
-"""Share of masked weights from which it matters that hardware computes with them."""
 
 COARSE = 0.005
 """Share of the validation split that one input may be without folds."""
@@ -121,7 +119,7 @@ def from_floats(case: Case) -> str | None:
     return f"step {case.number} quantizes what no step has trained: start from a float model"
 
 
-@rule("Liang et al. 2021; first and last layer at 8 bits in DoReFa and XNOR-Net")
+@rule(ENDS)
 def ends(case: Case) -> str | None:
     bits = case.bits
     if not isinstance(case.step, Quantize) or len(bits) < 3 or not case.costs:
@@ -169,7 +167,7 @@ def tuning(case: Case) -> str | None:
     return f"ptq at {least} bits lost {case.lost:.1f} points: try how = 'qat', or a train step next"
 
 
-@rule("Liang et al. 2021: weights before activations")
+@rule(WEIGHTS_FIRST)
 def activations(case: Case) -> str | None:
     step = case.step
     if not isinstance(step, Quantize) or not case.costs:
@@ -184,7 +182,7 @@ def activations(case: Case) -> str | None:
     return None
 
 
-@rule("Bitrill: 64-32-10 folded, 1,057 LUTs dense, 1,024 half zero, 806 with half the neurons")
+@rule(FOLDED_ZEROS)
 def zeros(case: Case) -> str | None:
     count = sum(mask.numel() for mask in case.masks.values())
     gone = sum(int((mask == 0).sum()) for mask in case.masks.values())

@@ -12,6 +12,7 @@ from ..parts.devices import DEFAULT_PART, part_of
 from ..timing.predict import predict
 from .compile_options import CompileOptions, Numbers
 from .extras import Progress, logged
+from .inspect_advice import advise
 from .result import Json, Result, Table, exact_number
 from .steps import ASSUMED_MHZ, fold_for, load, usual_goals
 
@@ -46,12 +47,16 @@ class Layer:
 
 @dataclass(frozen=True, repr=False)
 class Inspection(Result):
-    """Result of `inspect`: the graph at each stage, the layers, the predicted cycles."""
+    """Result of `inspect`: the graph at each stage, the layers, the predicted cycles.
+
+    ``advice``: what practical rules would try, each with its figure and its source.
+    """
 
     stages: tuple[Graph, ...]
     layers: tuple[Layer, ...]
     ii: Fraction
     latency: int
+    advice: tuple[str, ...] = ()
 
     @property
     def total(self) -> dict[str, int]:
@@ -79,7 +84,8 @@ class Inspection(Result):
             )
             for x in self.layers
         ]
-        return (Table.of(head, rows),)
+        advice = Table.of_texts(("advice",), [(line,) for line in self.advice])
+        return (Table.of(head, rows), *([advice] if self.advice else []))
 
     def to_json(self) -> Json:
         return {
@@ -88,6 +94,7 @@ class Inspection(Result):
             "total": self.total,
             "ii": exact_number(self.ii),
             "latency": self.latency,
+            "advice": list(self.advice),
         }
 
 
@@ -99,9 +106,13 @@ def inspect(
     input_scale: Numbers | None = None,
     input_offset: Numbers | None = None,
     top: int | None = None,
+    no_advice: bool = False,
     progress: Progress = logged,
 ) -> Inspection:
-    """Take a model through all stages without writing anything; options as in `compile`."""
+    """Take a model through all stages without writing anything; options as in `compile`.
+
+    ``no_advice``: leave out what practical rules would try.
+    """
     asked = CompileOptions(
         folding=folding,
         raw_input=raw_input,
@@ -116,7 +127,8 @@ def inspect(
     folded, _ = fold_for(whole, ASSUMED_MHZ, goals, folding, progress=progress)
     predicted = predict(folded)
     layers = tuple(map(_layer, folded.nodes))
-    return Inspection((imported, whole, folded), layers, predicted.ii, predicted.latency)
+    advice = () if no_advice else advise(folded)
+    return Inspection((imported, whole, folded), layers, predicted.ii, predicted.latency, advice)
 
 
 def node_table(graph: Graph) -> Table:
