@@ -25,7 +25,7 @@ BRANCHES = (
 )
 
 REFUSED = {
-    "attention": "Transpose node 'node_transpose'",
+    "attention": "Softmax node 'node_softmax'",
     "brev_qonnx_mlp_noinq": "Gemm node 'node_linear': it takes unquantized floats; quantize the",
     "bug09_flat": f"Gemm node 'node_linear': {BRANCHES % 'node_cat'}",
     "bug09_plain": f"Conv node 'node_Conv_110': {BRANCHES % 'node_cat'}",

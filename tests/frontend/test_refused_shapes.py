@@ -28,10 +28,7 @@ CASES: dict[str, tuple[Build, str]] = {
     "batch in arithmetic": (batch_sized, "numbers must not depend on the size of the batch"),
     "batch not first": (batch_behind, "only the first axis may have the size of the batch"),
     "batch as float": (batch_cast, "the size of the batch must not be cast to float"),
-    "batch folded away": (
-        reshaped(4, 1),
-        r"the batch axis must stay the first, not \[1, 4\] become \[4, 1\]",
-    ),
+    "batch folded away": (reshaped(4, 1), r"the batch axis must stay the first, not \[4, 1\]"),
     "batch squeezed": (lambda n: n.node("Squeeze", dense(n)), "the batch axis must stay the first"),
     "squeezed size": (
         at(13, lambda n: n.node("Squeeze", dense(n), n.shape_const(1))),

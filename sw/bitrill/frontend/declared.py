@@ -28,6 +28,8 @@ def shape_fault(builder: GraphBuilder, declared: Declared, value: Value) -> str:
 
 
 def _shape(builder: GraphBuilder, value: Value) -> tuple[int, ...] | None:
+    if isinstance(value, Data) and value.lifted:
+        return value.shape
     if isinstance(value, Data | Hosted):
         return (builder.batch, *value.shape)
     if isinstance(value, Const):

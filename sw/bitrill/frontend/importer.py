@@ -5,11 +5,12 @@ from math import prod
 from pathlib import Path
 
 from ..errors import SpecError, UnsupportedError
-from ..ir import INPUT, Graph, IntType, Operator, Sink, Source, Stage, Tensor, raw_numbers, verify
+from ..ir import INPUT, Graph, IntType, Source, Stage, Tensor, raw_numbers, verify
 from ..ir.registry import failures, load_packages
-from ..ops import Split
 from ..real import Affine
+from .batch_axis import lowered, rewritten
 from .declared import shape_fault, stand_in
+from .needed import needed, read
 from .outputs import sink_of
 from .raw_input import Numbers, RawInput
 from .reader import limits
@@ -127,7 +128,7 @@ class _Import:
             name=legal(self.model.path.stem, fallback="model"),
             stage=Stage.IMPORTED,
             source=self._source(),
-            nodes=_read(_needed(self.builder.nodes, sink), sink),
+            nodes=read(needed(self.builder.nodes, sink), sink),
             sink=sink,
         )
         verify(graph, Stage.IMPORTED)
@@ -154,6 +155,10 @@ class _Import:
         values = [v for v in operands if not isinstance(v, Unknown)]
         if len(values) < len(operands):
             return self._behind(node, rule, operands)
+        try:
+            node, values = rewritten(self.builder, node, values)
+        except RefusedError as error:
+            return self._refuse(f"{node}: {error}")
         known = [v for v in values if not isinstance(v, Hosted)]
         late = next((v for v in values if isinstance(v, Hosted)), None)
         if late is not None and (host is None or late_fault):
@@ -167,7 +172,8 @@ class _Import:
             result = self._applied(Call(self.builder, node, known), rule)
         if not isinstance(result, str):
             return result
-        if host is not None and host.instead and any(isinstance(v, Data) for v in known):
+        plain = any(isinstance(v, Data) and not v.lifted for v in known)
+        if host is not None and host.instead and plain:
             hosted = self._hosted(node, host, values)
             if not isinstance(hosted, str):
                 return tuple(replace(v, reason=v.reason or result) for v in hosted)
@@ -219,6 +225,8 @@ class _Import:
         except (RefusedError, SpecError, UnsupportedError) as error:
             return f"{call.node}: {error}"
         results = result if isinstance(result, tuple) else (result,)
+        if any(isinstance(v, Data) and v.lifted for v in call.values):
+            results = tuple(map(lowered, results))
         first = call.values[0] if call.values else None
         if rule.integers != "kept" or not isinstance(first, Data):
             return results
@@ -272,28 +280,3 @@ def _quantizes(node: Node) -> bool:
     return node.domain in QUANT_DOMAINS or (
         rule is not None and (rule.quantizer or rule.domain in QUANT_DOMAINS)
     )
-
-
-def _needed(nodes: list[Operator], sink: Sink) -> tuple[Operator, ...]:
-    """Return the nodes that the output depends on, in order."""
-    wanted, kept = {sink.edge}, []
-    for node in reversed(nodes):
-        if wanted.intersection(node.outputs):
-            kept.append(node)
-            wanted.update(node.inputs)
-    return tuple(kept[::-1])
-
-
-def _read(nodes: tuple[Operator, ...], sink: Sink) -> tuple[Operator, ...]:
-    """Return ``nodes`` with crops for a split of which nothing reads some part.
-
-    In hardware a part that nobody takes would hold up all others.
-    """
-    read = {sink.edge, *(e for n in nodes for e in n.inputs)}
-    kept: list[Operator] = []
-    for node in nodes:
-        if isinstance(node, Split) and not read.issuperset(node.outputs):
-            kept += [crop for crop in node.crops() if crop.name in read]
-        else:
-            kept.append(node)
-    return tuple(kept)

@@ -62,6 +62,8 @@ def _result(builder: GraphBuilder, value: Value, name: str) -> Hosted:
         return value
     if not isinstance(value, Data):
         raise RefusedError(f"{name} must depend on the model's input")
+    if value.lifted:
+        raise RefusedError(f"{name}: the batch axis must stay the first, not {list(value.shape)}")
     builder.check_quantized(value, f"{name} is floats without any quantizer")
     try:
         return on_host(Call(builder, _node(_JOINED), []), value)

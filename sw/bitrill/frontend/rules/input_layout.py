@@ -48,6 +48,7 @@ def _first_view(model: Model) -> np.ndarray | None:
         last = _layout(node) == "last" and view.ndim > 2
         if last or _sees_places(node):
             last = last or node.domain == CHANNELS_LAST
+            view = view if len(view) == 1 else view[None]  # the batch axis is another one
             return (np.moveaxis(view, -1, 1) if last else view)[0]
         if maybe is None and _layout(node) == "either" and view.ndim > 2:
             maybe = view[0]

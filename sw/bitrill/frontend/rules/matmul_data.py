@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 
 from ...ops import Convert, Mul, SumPool, Upsample
-from ...real import Affine
+from ...real import Affine, at
 from ..symbolic import Call, Data, Known, Quantized, RefusedError, is_constant
 from .matmul import dense, product
 from .products import check_product, factor
@@ -63,7 +63,9 @@ def both(call: Call) -> Data:
     for form in FORMS:
         a_fits = np.array_equal(a.stream, size.places("hmk", form.a).reshape(-1))
         if a_fits and np.array_equal(b.stream, size.places("hkp", form.b).reshape(-1)):
-            made = form.build(Streams(call, size, (z, w)), one, other, Affine((s[0] * t[0],)))
+            made = form.build(
+                Streams(call, size, (z, w)), one, other, Affine((at(s, 0) * at(t, 0),))
+            )
             frame = size.of(*(form.y if size.h > 1 else form.y.replace("h", "")))
             stream = size.places("hmp", form.y).reshape(*a.shape[:-1], size.p)
             edge = Streams(call, size, (z, w)).shaped(made.edge, *frame)

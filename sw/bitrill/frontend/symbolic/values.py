@@ -54,6 +54,7 @@ class Data:
     None where that is the same order. ``quantized``: whether a quantizer gives the edge.
     ``deferred``: a layer that waits for the next quantizer; ``type`` and ``frame`` are those of its
     result. ``stored``: where the model sees integers, ONNX's name of their type; floats have none.
+    ``lifted``: whether the model's tensor is ``shape`` alone, since its batch of 1 is another axis.
     """
 
     edge: str
@@ -65,6 +66,7 @@ class Data:
     order: np.ndarray | None = None
     deferred: Deferred | None = None
     stored: str = ""
+    lifted: bool = False
 
     @property
     def size(self) -> int:
