@@ -1,4 +1,4 @@
-"""Where the batch is fixed at 1 it may be another axis than the first, as in PyTorch's attention."""
+"""A batch that is fixed at 1 may be another axis than the first, as in attention of PyTorch."""
 
 from __future__ import annotations
 
@@ -68,5 +68,5 @@ def test_refusals(case: str, tmp_path: Path) -> None:
 def test_a_free_batch_stays_the_first(tmp_path: Path) -> None:
     net = Net("N", 3, 4, opset=13)
     y = net.node("Transpose", net.quant("x", 0.37), perm=[1, 0, 2])
-    with pytest.raises(UnsupportedError, match="Transpose node .*: the batch axis must stay the"):
+    with pytest.raises(UnsupportedError, match=r"Transpose node .*: the batch axis must stay the"):
         imported(net.proto(y), tmp_path)

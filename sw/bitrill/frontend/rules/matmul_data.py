@@ -63,12 +63,11 @@ def both(call: Call) -> Data:
     for form in FORMS:
         a_fits = np.array_equal(a.stream, size.places("hmk", form.a).reshape(-1))
         if a_fits and np.array_equal(b.stream, size.places("hkp", form.b).reshape(-1)):
-            made = form.build(
-                Streams(call, size, (z, w)), one, other, Affine((at(s, 0) * at(t, 0),))
-            )
+            streams = Streams(call, size, (z, w))
+            made = form.build(streams, one, other, Affine((at(s, 0) * at(t, 0),)))
             frame = size.of(*(form.y if size.h > 1 else form.y.replace("h", "")))
             stream = size.places("hmp", form.y).reshape(*a.shape[:-1], size.p)
-            edge = Streams(call, size, (z, w)).shaped(made.edge, *frame)
+            edge = streams.shaped(made.edge, *frame)
             quantized = a.quantized and b.quantized
             laid = replace(made, edge=edge, frame=frame).placed(edge, frame, stream)
             return replace(laid, steps=made.steps, quantized=quantized)
