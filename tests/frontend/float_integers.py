@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from frontend.float_heads import softmax_before_13
 from frontend.float_numbers import Num, Undecided, add, div, mul, sure
 from frontend.float_steps import real_step
 from ml_dtypes import iinfo
@@ -20,6 +21,7 @@ OPERANDS = {
     "QLinearGlobalAveragePool": (("GlobalAveragePool", 1), (0,), 3),
     "QLinearLeakyRelu": (("LeakyRelu", 1), (0,), 3),
     "QLinearSigmoid": (("Sigmoid", 1), (0,), 3),
+    "QLinearSoftmax": (("Softmax", 1), (0,), 3),
 }
 """ONNX's operator and its number of operands, the places of operands, and of the result's scale."""
 
@@ -104,7 +106,9 @@ def quantized_from(
 
 def inner_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num:
     """What ONNX's operator gives, its first operand with channels last if the node says so."""
-    known = {k: v for k, v in attrs.items() if k != "channels_last"}
+    known = {k: v for k, v in attrs.items() if k not in ("channels_last", "opset")}
+    if op == "Softmax" and attrs["opset"] < 13:
+        return softmax_before_13(a[0], {"axis": -1} | attrs, logarithm=False)
     if not attrs.get("channels_last", 0):
         return real_step(op, a, known)
     y = real_step(op, [a[0].map(lambda t: np.moveaxis(t, -1, 1)), *a[1:]], known)

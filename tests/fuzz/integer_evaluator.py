@@ -15,7 +15,7 @@ from fuzz.number_evaluator import IRRATIONAL, NumberEvaluator
 
 GRIDS = (np.int8, np.uint8)
 
-UNJUDGED = (*IRRATIONAL, "QLinearSigmoid", "DynamicQuantizeLinear")
+UNJUDGED = (*IRRATIONAL, "QLinearSigmoid", "QLinearSoftmax", "DynamicQuantizeLinear")
 """Operators of irrational values, and one whose scale is float32's of each frame."""
 
 

@@ -234,6 +234,15 @@ def unary(op: str, shape: tuple[int, ...], *several: dict[str, Any]) -> Cases:
     return cases
 
 
+def softmax(opset: int) -> Iterable[Case]:
+    """Softmax of integers along one axis, and before opset 13 of all axes from one on."""
+    grid = (f(2**-8), i8(-128))
+    more: dict[str, Any] = {"domain": MICROSOFT, "head": quantized, "tail": real(2**-8, -128)}
+    for shape, axis, of in (((6,), -1, 13), (IMAGE, 1, 13), (IMAGE, 2, 12)):
+        yield node("QLinearSoftmax", X, HALF, ZERO, *grid, shape=shape, axis=axis, opset=of, **more)
+    yield node("QLinearSoftmax", X, HALF, ZERO, *grid, opset=12, **more)
+
+
 def binary(op: str, **options: Any) -> Cases:
     def cases(opset: int) -> Iterable[Case]:
         more = {"domain": MICROSOFT, "head": quantized, **options}
@@ -313,6 +322,7 @@ INTEGERS: dict[tuple[str, str], Cases] = {
     (MICROSOFT, "QLinearLeakyRelu"): unary("QLinearLeakyRelu", (6,), {}, {"alpha": 0.25}),
     (MICROSOFT, "QLinearMatMul"): matmul_microsoft,
     (MICROSOFT, "QLinearMul"): binary("QLinearMul"),
+    (MICROSOFT, "QLinearSoftmax"): softmax,
     (MICROSOFT, "QLinearSigmoid"): unary("QLinearSigmoid", (6,), {"refused": "Sigmoid"}),
     (MICROSOFT, "QuantizeLinear"): linear_microsoft("QuantizeLinear"),
 }

@@ -18,8 +18,7 @@ LATEST = min(OPSETS[-1], 25)
 
 def rules() -> dict[tuple[str, str], Signature]:
     """Every operator that is accepted, in hardware or on the host."""
-    hosted = {("", op): rule for op, rule in HOST.items()}
-    return {k: r for k, r in (hosted | RULES).items() if not k[0].startswith("tests.")}
+    return {k: r for k, r in (HOST | RULES).items() if not k[0].startswith("tests.")}
 
 
 def opsets(rule: Signature, *, every: bool) -> list[int]:

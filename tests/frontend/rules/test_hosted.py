@@ -79,14 +79,16 @@ def squeezed(n: Net, x: str) -> list[str]:
     return [y, integers(n, n.node("ArgMax", y, axis=2, keepdims=0))]
 
 
-def gridded(kind: type, scale: object, zero: object, **attributes: int) -> Tail:
+def gridded(kind: type, scale: object, zero: object, domain: str = "", **attributes: int) -> Tail:
     """Softmax on a grid of integers: the integers, and what they mean."""
 
     def tail(n: Net, x: str) -> list[str]:
         grid = n.const(scale), n.const(zero, kind)
-        q = n.node("QuantizeLinear", n.node("Softmax", x, axis=1), *grid, **attributes)
+        q = n.node(
+            "QuantizeLinear", n.node("Softmax", x, axis=1), *grid, domain=domain, **attributes
+        )
         return [
-            n.node("DequantizeLinear", q, *grid, **attributes),
+            n.node("DequantizeLinear", q, *grid, domain=domain, **attributes),
             integers(n, n.node("Cast", q, to=7)),
         ]
 
@@ -152,6 +154,7 @@ CASES: dict[str, tuple[int, Tail]] = {
     "on a grid": (13, gridded(np.uint8, 1 / 256, 0)),
     "on a grid that saturates": (13, gridded(np.int8, 0.005, -100)),
     "on a coarse grid": (21, gridded(np.uint16, 0.11, 7)),
+    "on a grid of ONNX Runtime": (13, gridded(np.int16, 2**-9, -300, "com.microsoft")),
     "on grids of channels": (
         13,
         gridded(np.uint8, [0.1, 0.05, 0.003, 0.001], [1, 200, 0, 9], axis=1),

@@ -31,7 +31,7 @@ from .host import HOST
 
 def accepted() -> list[str]:
     """Return the names of all operators that have a rule, in hardware or on the host."""
-    return sorted({*table.accepted(), *HOST})
+    return sorted({*table.accepted(), *(op for _, op in HOST)})
 
 
 __all__ = [

@@ -228,6 +228,7 @@ def per_channel(values: np.ndarray, data: Data, *, what: str) -> Channels:
     rows = [compact(row) for row in placed.reshape(-1, data.channels).T.tolist()]
     if any(len(row) != 1 for row in rows):
         raise RefusedError(
-            f"{what} must be one for each of {data.channels} channels, not one for each place"
+            f"{what} must be one for each of {data.channels} channels, not one for each"
+            " place; hardware computes the same at every place"
         )
     return compact([row[0] for row in rows])

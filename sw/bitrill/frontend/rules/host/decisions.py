@@ -25,11 +25,15 @@ ONE_AXIS = 13
 @host("LogSoftmax", axis=int)
 def softmax(call: HostCall) -> Hosted:
     """Along one axis; before opset 13 over all axes from ``axis`` on."""
-    x = call.numbers(0)
-    old = call.opset < ONE_AXIS
-    axis = call.axis(call.int_attribute("axis", 1 if old else -1), len(x.shape) + 1)
+    axis = call.int_attribute("axis", 1 if call.opset < ONE_AXIS else -1)
+    return softmax_of(call, call.numbers(0), axis, call.opset, call.node.op)
+
+
+def softmax_of(call: HostCall, x: Hosted, axis: int, opset: int, op: str) -> Hosted:
+    """Return the Softmax of ``x``, or its logarithm, as an opset has it."""
+    old, axis = opset < ONE_AXIS, call.axis(axis, len(x.shape) + 1)
     along = tuple(range(axis - 1, len(x.shape))) if old else (axis - 1,)
-    return x.then(call.node.op, None, {"axis": axis, "rest": int(old)}, scores=_grouped(x, along))
+    return x.then(op, None, {"axis": axis, "rest": int(old)}, scores=_grouped(x, along))
 
 
 def _grouped(x: Hosted, axes: tuple[int, ...]) -> Scores | None:

@@ -10,19 +10,26 @@ import numpy as np
 from ...symbolic import HostCall, Hosted, RefusedError
 from ...symbolic.hosted import FLOAT
 from ..linear_quantizers import LinearGrid, grid_of
+from ..table import MICROSOFT
 from .arrange import stand_in
+from .decisions import softmax_of
 from .elementwise import joint
-from .table import also
+from .table import also, host
 
 STORED = ("UINT8", "INT8", "UINT16", "INT16")
 """Types of integers that outputs may have."""
 
 
 @also("QuantizeLinear")
+@also("QuantizeLinear", domain=MICROSOFT)
 def quantize_linear(call: HostCall) -> Hosted:
     """Divide by the scale, round half to even, add the zero point, and saturate."""
-    x = call.numbers(0)
-    grid = _grid(call, x)
+    return _onto_grid(call, call.numbers(0), 1)
+
+
+def _onto_grid(call: HostCall, x: Hosted, i: int, stored: str = "") -> Hosted:
+    """Return the integers of ``x`` on the grid of input ``i``, a scale, and the next one."""
+    grid = _grid(call, x, i, stored)
     lo, hi = grid.limits
     steps = (
         ("Div", {"value": _floats(grid.scale), "reverse": 0}),
@@ -37,10 +44,11 @@ def quantize_linear(call: HostCall) -> Hosted:
 
 
 @also("DequantizeLinear")
+@also("DequantizeLinear", domain=MICROSOFT)
 def dequantize_linear(call: HostCall) -> Hosted:
     """Subtract the zero point and multiply by the scale."""
     x = call.hosted(0)
-    grid = _grid(call, x, x.dtype.upper())
+    grid = _grid(call, x, 1, x.dtype.upper())
     if x.dtype != grid.kind.lower():
         raise RefusedError(f"its zero point must be {x.dtype}, as its data are, not {grid.kind}")
     x = x.then("Cast", None, {"to": "float64"}, dtype=FLOAT)
@@ -48,12 +56,24 @@ def dequantize_linear(call: HostCall) -> Hosted:
     return x.then("Mul", None, {"value": _floats(grid.scale), "reverse": 0})
 
 
-def _grid(call: HostCall, x: Hosted, stored: str = "") -> LinearGrid:
-    """Return the node's grid, whose scales are not zero and fit the value.
+@host("QLinearSoftmax", domain=MICROSOFT, inputs=5, axis=int, opset=int)
+def qlinear_softmax(call: HostCall) -> Hosted:
+    """Softmax of the real numbers that integers stand for, on a grid of its own.
+
+    ``opset``: Softmax is that of this opset, not of the model's.
+    """
+    stored = call.hosted(0).dtype.upper()
+    axis, opset = call.int_attribute("axis", -1), call.int_attribute("opset", 0)
+    x = softmax_of(call, dequantize_linear(call), axis, opset, "Softmax")
+    return _onto_grid(call, x, 3, stored)
+
+
+def _grid(call: HostCall, x: Hosted, i: int, stored: str = "") -> LinearGrid:
+    """Return the grid of input ``i`` and the next one; its scales are not zero and fit the value.
 
     ``stored``: the type of its integers where no zero point names it; UINT8 if empty.
     """
-    grid = grid_of(call, replace(stand_in(x.shape), stored=stored), 1, 2)
+    grid = grid_of(call, replace(stand_in(x.shape), stored=stored), i, i + 1)
     if grid.kind not in STORED:
         raise RefusedError(f"its zero point must be {', '.join(STORED)}, not {grid.kind}")
     if not grid.scale.all():

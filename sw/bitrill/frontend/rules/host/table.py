@@ -32,13 +32,14 @@ class HostRule(Signature):
     instead: bool
 
 
-HOST: dict[str, HostRule] = {}
-"""Every rule by its operator, of ONNX's own domain."""
+HOST: dict[tuple[str, str], HostRule] = {}
+"""Every rule by its domain, empty for ONNX's own, and operator."""
 
 
 def host(
     op: str,
     *,
+    domain: str = "",
     inputs: Inputs = 1,
     outputs: Outputs = "first",
     instead: bool = False,
@@ -48,12 +49,12 @@ def host(
     """Declare the decorated function as the host rule of an ONNX operator, as `rule` does."""
 
     def declare(apply: Function) -> Function:
-        if op in HOST:
+        if (domain, op) in HOST:
             raise SpecError(f"operator {op} must have one host rule, not two")
-        HOST[op] = HostRule(
+        HOST[domain, op] = HostRule(
             apply=apply,
             op=op,
-            domain="",
+            domain=domain,
             inputs=by_opset(inputs),
             attributes=versioned({**types, **attributes}),
             last=None,
@@ -65,13 +66,13 @@ def host(
     return declare
 
 
-def also(op: str, *, instead: bool = False) -> Callable[[Function], Function]:
+def also(op: str, *, domain: str = "", instead: bool = False) -> Callable[[Function], Function]:
     """Declare the host rule of an operator that has an import rule, for the same nodes."""
-    known = RULES["", op]
+    known = RULES[domain, op]
 
     def declare(apply: Function) -> Function:
         fields = {f.name: getattr(known, f.name) for f in dataclasses.fields(Signature)}
-        HOST[op] = HostRule(apply=apply, instead=instead, **fields)
+        HOST[domain, op] = HostRule(apply=apply, instead=instead, **fields)
         return apply
 
     return declare
@@ -79,4 +80,4 @@ def also(op: str, *, instead: bool = False) -> Callable[[Function], Function]:
 
 def host_rule_of(node: Node) -> HostRule | None:
     """Return the host rule of a node, or None where there is none."""
-    return HOST.get(node.op) if node.domain in STANDARD else None
+    return HOST.get(("" if node.domain in STANDARD else node.domain, node.op))
