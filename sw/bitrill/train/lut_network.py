@@ -126,7 +126,9 @@ def to_onnx(network: LutNetwork, shape: Sequence[int], *, encoded: bool = False)
         return name
 
     def node(op: str, out: str, *inputs: str, domain: str = "", **attributes: int | str) -> str:
-        nodes.append(helper.make_node(op, inputs, [out], out, domain=domain, **attributes))
+        made = helper.make_node(op, inputs, [out], out, domain=domain)
+        made.attribute.extend(helper.make_attribute(*pair) for pair in sorted(attributes.items()))
+        nodes.append(made)
         return out
 
     code = network.code
