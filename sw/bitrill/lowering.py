@@ -16,6 +16,7 @@ import numpy as np
 from .errors import FitError, StageError
 from .exact import Real
 from .folding.fold import fold, set_depths
+from .folding.search import all_choices
 from .folding.solve import Solution, solve
 from .folding.weight_codings import settle_codings
 from .ir import Graph, Stage, Style, serialisation, verify
@@ -80,13 +81,15 @@ def to_folded(
     part: Part | None = None,
     clock_mhz: float | None = None,
     like: Graph | None = None,
+    expected: Mapping[str, int] | None = None,
     checkpoints: Path | None = None,
 ) -> Graph:
     """Take a graph from INTEGER to FOLDED; ``folding`` overrides the default, key by key.
 
     ``style``: of matrices that ``folding`` does not mention; ``part``: what unrolled ones must
     fit; ``clock_mhz``: the clock that pipelines are made deep enough for (see
-    `bitrill.resources.clock`); ``like``: a FOLDED graph whose types are kept. Raises `StageError`
+    `bitrill.resources.clock`); ``like``: a FOLDED graph whose types are kept; ``expected``: FIFO
+    depths that are tried first. Raises `StageError`
     for a graph that is not INTEGER, `SpecError` with every fault of ``folding``, `FitError` for a
     matrix too large to be unrolled, and for layers that do not fit those of ``like``.
     """
@@ -96,7 +99,7 @@ def to_folded(
         partial(
             fold, folding=folding or {}, style=style, part=part, clock_mhz=clock_mhz, like=like
         ),
-        set_depths,  # last: the timing of every node is known
+        partial(set_depths, expected=expected),  # last: the timing of every node is known
     )
     return run_passes(graph, folded, checkpoints=checkpoints, first=HEAD + 1)
 
@@ -126,8 +129,10 @@ def to_target(
         fold(insert_forks(graph), folding)  # refuses a wrong folding before the search
     graph, settled, codings = settle_codings(graph, folding or {})
     slower, room, last, misfit = interval is not None, part, "", None
+    choices_of = all_choices(graph, part, settled)
+    depths: Mapping[str, int] = {}
     for _ in range(ROUNDS):
-        search = partial(solve, graph, clock_hz=clock_hz, fps=fps, folding=settled)
+        search = partial(solve, graph, clock_hz=clock_hz, fps=fps, choices=choices_of)
         try:
             solution = search(part=room, interval=interval, slower=slower)
         except FitError:
@@ -139,9 +144,14 @@ def to_target(
         names = {**solution.folding, **settled}
         choices = {n: {k: v for each in given for k, v in each.get(n, {}).items()} for n in names}
         folded = to_folded(
-            graph, folding=choices, part=part, clock_mhz=clock_mhz, checkpoints=checkpoints
+            graph,
+            folding=choices,
+            part=part,
+            clock_mhz=clock_mhz,
+            expected=depths,
+            checkpoints=checkpoints,
         )
-        ii = predict(folded).ii
+        ii, depths = predict(folded).ii, folded.depths
         used = sum(network_resources(folded).values(), Resources())
         last = f"a frame every {_cycles(ii)} cycles, {used}"
         if wanted is not None and ii > wanted:

@@ -179,6 +179,14 @@ def test_no_slot_of_random_networks_can_be_spared(seed: int) -> None:
             assert short is None or short.ii > ample.ii, edge
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_expected_depths_change_nothing(seed: int) -> None:
+    drawn = Drawn(seed)
+    graph = drawn.graph()
+    expected = {edge: int(drawn.rng.integers(1, 20)) for edge in graph.edges}
+    assert fifo_depths(graph, expected) == fifo_depths(graph)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks_that_branch(name: str) -> None:
     graph = NETWORKS[name]()

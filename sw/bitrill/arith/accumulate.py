@@ -169,17 +169,18 @@ def _distance_plan(x: IntType, simd: int, width: int, early: bool, fabric: Fabri
 def _cheapest(gates: Products, width: int, starting: bool, early: bool, fabric: Fabric) -> SumPlan:
     """The cheaper of two plans: with the chain's place for a fourth lowest bit, and without it."""
     carries = (False,) if fabric.four else (False, True)
+    start, heap, head = _heap(gates, width, starting, early, fabric)
     return min(
-        (_with(gates, width, starting, early, carry, fabric) for carry in carries),
+        (tree(gates, start, heap, carry, fabric, head=head) for carry in carries),
         key=lambda p: (p.luts, len(p.stages)),
     )
 
 
-def _with(
-    gates: Products, width: int, starting: bool, early: bool, carry: bool, fabric: Fabric
-) -> SumPlan:
-    per_stage = fabric.levels
-    head = max(0, per_stage - 1 - (not early and bool(gates.shared)))
+def _heap(
+    gates: Products, width: int, starting: bool, early: bool, fabric: Fabric
+) -> tuple[tuple[int, ...], list[list[tuple[int, int]]], int]:
+    """Return the bits of the start, all bits by column, and the levels of the first stage."""
+    head = max(0, fabric.levels - 1 - (not early and bool(gates.shared)))
     heap: list[list[tuple[int, int]]] = [[] for _ in range(width)]
     for bit, g in enumerate(gates.gates):
         wide = fabric.four and len(g.inputs) > 4
@@ -188,7 +189,7 @@ def _with(
     start = tuple(range(n, n + width)) if starting else ()
     for column, bit in zip(heap, start, strict=False):
         column.append((head, bit))
-    return tree(gates, start, heap, carry, fabric, head=head)
+    return start, heap, head
 
 
 def tree(
@@ -225,4 +226,5 @@ def counted_plan(gates: Products, width: int, fabric: Fabric) -> SumPlan:
     At most two bits of each column remain, and three of the lowest, for a carry chain that adds two
     rows and a carry in.
     """
-    return _with(gates, width, False, True, False, fabric)
+    start, heap, head = _heap(gates, width, False, True, fabric)
+    return tree(gates, start, heap, False, fabric, head=head)

@@ -159,20 +159,26 @@ def _options(height: int, above: int, room: int, full_adders: bool) -> tuple[Opt
 
 def _option(height: int, choice: Choice) -> Option:
     """A choice with its cost and effect."""
+    cost, removed, up = _effect(choice)
+    return Option(cost, sum(choice), height - removed, up, choice)
+
+
+@cache
+def _effect(choice: Choice) -> tuple[int, int, tuple[int, int]]:
+    """Cost of a choice, bits that it removes, and bits for each of the next two columns."""
     taken = [(n, kind) for n, kind in zip(choice, KINDS, strict=True) if n]
     cost = LUT * sum(n * kind.luts for n, kind in taken)
-    kept = height - sum(n * (kind.takes - 1) for n, kind in taken)
+    removed = sum(n * (kind.takes - 1) for n, kind in taken)
     up = sum(n * kind.up[0] for n, kind in taken), sum(n * kind.up[1] for n, kind in taken)
-    return Option(cost, sum(choice), kept, up, choice)
+    return cost, removed, up
 
 
 def _served(height: int, choice: Choice) -> bool:
     """Whether each counter, in order, finds its bits: the column's, or outputs of earlier ones."""
     for kind, times in zip(KINDS, choice, strict=True):
-        for _ in range(times):
-            if height < kind.takes:
-                return False
-            height -= kind.takes - 1
+        height -= times * (kind.takes - 1)
+        if times and height < 1:
+            return False
     return True
 
 

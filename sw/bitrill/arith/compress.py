@@ -83,23 +83,24 @@ def compress(
     ``heap``: for each column ``(level, bit)``: after how many levels of counters the bit is there.
     Carries out of the last column are dropped. ``first``: the number of the first new bit.
     """
-    width, numbers = len(heap), count(first)
+    numbers = count(first)
     queues = [[(level, bit == ONE, bit) for level, bit in column] for column in heap]
     for queue in queues:
         heapify(queue)
     levels: list[list[Compressor]] = []
     for c, choice in enumerate(choices):
+        queue = queues[c]
         for kind in [k for k, n in zip(KINDS, choice, strict=True) for _ in range(n)]:
-            taken = [heappop(queues[c]) for _ in range(kind.takes)]
+            taken = [heappop(queue) for _ in range(kind.takes)]
             above = [heappop(queues[c + 1])] if kind.above else []
-            level = max(t for t, _, _ in (*taken, *above)) + 1
-            places = range(c, min(width, c + (2 if kind.takes == 3 else 3)))
-            outputs = tuple(next(numbers) for _ in places)
+            level = max(taken[-1][0], above[0][0] if above else 0) + 1  # they come in order
+            places = queues[c : c + (2 if kind.takes == 3 else 3)]
+            outputs = tuple([next(numbers) for _ in places])
             for place, bit in zip(places, outputs, strict=True):
-                heappush(queues[place], (level, False, bit))
+                heappush(place, (level, False, bit))
             levels += [[] for _ in range(level - len(levels))]
-            inputs = tuple(b for _, _, b in taken)
-            levels[level - 1].append(Compressor(c, inputs, tuple(b for *_, b in above), outputs))
+            inputs = tuple([b for _, _, b in taken])
+            levels[level - 1].append(Compressor(c, inputs, tuple([b for *_, b in above]), outputs))
     remaining = [tuple(sorted(b for *_, b in queue)) for queue in queues]
     return [tuple(level) for level in levels], remaining
 

@@ -3,9 +3,11 @@
 Products of weights and inputs are made of gates, bit by bit (see `products`).
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 
 LUT_INPUTS = 6
 """Inputs of a LUT with one output; a LUT with two outputs has `SHARED_INPUTS`."""
@@ -93,15 +95,16 @@ def paired(gates: Sequence[Gate]) -> tuple[tuple[int, int], ...]:
 
     A gate is paired with the one of the next few that adds the fewest inputs.
     """
+    bit: defaultdict[Source, int] = defaultdict(lambda: 1 << len(bit))
     small = [
-        (k, set(g.inputs))
+        (k, reduce(or_, (bit[source] for source in g.inputs), 0))
         for k, g in enumerate(gates)
         if len(g.inputs) <= SHARED_INPUTS and not g.is_wire
     ]
     shared = []
     while small:
         k, inputs = small.pop(0)
-        sizes = [len(inputs | other) for _, other in small[:_NEAR]]
+        sizes = [(inputs | other).bit_count() for _, other in small[:_NEAR]]
         if sizes and min(sizes) <= SHARED_INPUTS:
             shared.append((k, small.pop(sizes.index(min(sizes)))[0]))
     return tuple(shared)

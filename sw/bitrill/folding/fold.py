@@ -104,13 +104,13 @@ def require_room(nodes: Iterable[Operator], part: Part | None) -> None:
         )
 
 
-def set_depths(graph: Graph) -> Graph:
+def set_depths(graph: Graph, expected: Mapping[str, int] | None = None) -> Graph:
     """The fewest slots on every edge that keep the rate (see `bitrill.timing.fifo_depths`).
 
     FIFOs beside operators that want a single slot get it, up to `SLOTS_IN_ROW` one behind the
-    other, since the ready path passes through them.
+    other, since the ready path passes through them. ``expected``: depths that are tried first.
     """
-    depths, in_row = fifo_depths(graph), 0
+    depths, in_row = fifo_depths(graph, expected), 0
     for node in graph.nodes if _is_chain(graph) else ():
         (edge,) = node.inputs
         before = () if edge == INPUT else (graph.producer(edge),)

@@ -88,15 +88,22 @@ class Chain:
     option: Option | None = None
 
 
+def all_choices(
+    graph: Graph, part: Part | None, folding: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Choices]:
+    """Return the choices of every node, by name, in cells of ``part``'s family.
+
+    ``folding``: what is settled already. Choices keep what they compute, for several searches.
+    """
+    made_of = {} if part is None else {"primitives": part.family}
+    return {n.name: Choices(n, {**made_of, **folding.get(n.name, {})}) for n in graph.nodes}
+
+
 class Search:
     """The choices of every node of a graph, and the cheapest of them together."""
 
-    def __init__(self, graph: Graph, part: Part | None, folding: Mapping[str, Any]):
-        self.graph, self.part = graph, part
-        made_of = {} if part is None else {"primitives": part.family}
-        self.choices = {
-            n.name: Choices(n, {**made_of, **folding.get(n.name, {})}) for n in graph.nodes
-        }
+    def __init__(self, graph: Graph, part: Part | None, choices: Mapping[str, Choices]):
+        self.graph, self.part, self.choices = graph, part, choices
         last = {e: n.name for n in graph.nodes for e in n.inputs}
         self._closes = {
             n.name: [e for e in last if last[e] == n.name and e != INPUT] for n in graph.nodes

@@ -12,8 +12,8 @@ from ..errors import FitError, SpecError
 from ..ir import Graph, Stage, verify
 from ..parts.devices import Part
 from ..resources.estimate import Resources, held_out_errors
-from .options import Option
-from .search import Chain, Search
+from .options import Choices, Option
+from .search import Chain, Search, all_choices
 
 CHOSEN = ("pe", "simd", "style", "memory", "multiply")
 """Choices of `Impl` that the search makes."""
@@ -76,12 +76,14 @@ def solve(
     folding: Mapping[str, Mapping[str, Any]] | None = None,
     interval: int | None = None,
     slower: bool = False,
+    choices: Mapping[str, Choices] | None = None,
 ) -> Solution:
     """The folding of an INTEGER graph for ``fps`` frames a second at ``clock_hz``, on ``part``.
 
     Without ``fps``: the fastest that fits. ``folding``: what is settled already, node by node and
     key by key. ``interval``: cycles a frame to reach, where it is not to follow from ``fps``.
     ``slower``: take twice, four times ... as many where the nodes or ``part`` ask for it.
+    ``choices``: in place of ``folding``, those of an earlier search (`all_choices`).
     Raises `SpecError` if neither a rate nor a part is given, `FitError` (how far off, and what
     would fit) where the rate cannot be reached or the part does not hold it.
     """
@@ -90,7 +92,7 @@ def solve(
         raise SpecError("a rate or a part must be given for a folding to be solved for")
     if fps is not None and not fps > 0:
         raise SpecError(f"the rate must be above 0 frames a second, not {fps}")
-    search = Search(graph, part, folding or {})
+    search = Search(graph, part, choices or all_choices(graph, part, folding or {}))
     clock = Fraction(clock_hz)
     if interval is None and fps is not None:
         interval = int(clock / Fraction(fps))

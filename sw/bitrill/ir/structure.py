@@ -6,6 +6,7 @@ flip-flops one of each takes is fitted to synthesis (`bitrill.resources.estimate
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from math import ceil
 
 import numpy as np
@@ -148,6 +149,7 @@ def is_deep(depth: int, width: int) -> bool:
     return depth > DEEP and depth * width > DEEP_BITS
 
 
+@cache
 def block_halves(depth: int, width: int) -> int:
     """Return the halves of RAMB36 of a memory with a read and a write port, in its best shape."""
     return min(n * ceil(depth / words) * ceil(width / bits) for n, words, bits in _SHAPES)

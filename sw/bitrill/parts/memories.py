@@ -1,5 +1,6 @@
 """Decides whether tables of constants lie in logic or in block memory, and counts the blocks."""
 
+from functools import cache
 from math import ceil
 from typing import Literal
 
@@ -65,6 +66,7 @@ def deep_enough(depth: int, bits: int) -> bool:
     return bits >= BLOCK_BITS or (depth >= BLOCK_DEPTH and bits >= BLOCK_DEPTH_BITS)
 
 
+@cache
 def spilled(depth: int, width: int) -> int:
     """Return the number of a word's bits that lie in logic although the table lies in block memory.
 

@@ -12,8 +12,11 @@ slots make events later. If that makes the anchor later too, it would have to wa
 no times keep the rules. Otherwise the later times are the earliest again, and the next step starts
 from them. Latest times bound this from the other side (`bitrill.timing.latest`): a FIFO needs at
 least the slots with which it can be written at its latest times, and mostly these are enough.
+Where they are not, the depth of an edge between operators like these is tried first. All guesses
+only change the order of trials: depths are the fewest that do, whatever is tried before.
 """
 
+from collections.abc import Hashable, Mapping
 from fractions import Fraction
 from math import ceil
 from typing import Any
@@ -34,10 +37,14 @@ _GUESSES = 6
 
 
 class DepthSearch:
-    """Depths that keep the rate so far, and the earliest times at them."""
+    """Depths that keep the rate so far, and the earliest times at them.
 
-    def __init__(self, graph: Graph):
-        self.graph = graph
+    ``expected``: depths by edge that are tried first, such as those of another folding.
+    """
+
+    def __init__(self, graph: Graph, expected: Mapping[str, int] | None = None):
+        self.graph, self._expected = graph, expected or {}
+        self._alike: dict[Hashable, int] = {}  # depths of edges so far, by the operators beside it
         self.events = events = self._new_events(graph)
         self.system = events.system
         interval = events.slowest.interval
@@ -66,11 +73,12 @@ class DepthSearch:
     def lower_all(self, fifos: list[EdgeFifo]) -> None:
         """Lower these FIFOs, in this order, as far as each can go."""
         floor = dict.fromkeys(fifos, FLOOR)
-        if all(self._least(f) <= FLOOR for f in fifos) and self._try(floor) is None:
+        hopeful = all(self._guessed(f) <= FLOOR and self._least(f) <= FLOOR for f in fifos)
+        if hopeful and self._try(floor) is None:
             self.latest.set_depths(floor)
             return
         if len(fifos) == 1:
-            self._lower(fifos[0], max(FLOOR + 1, self._least(fifos[0])))
+            self._lower(fifos[0], max(FLOOR + hopeful, self._least(fifos[0])))
             return
         half = len(fifos) // 2
         self.lower_all(fifos[:half])
@@ -78,18 +86,32 @@ class DepthSearch:
 
     def _lower(self, f: EdgeFifo, low: int) -> None:
         """Lower a FIFO to its fewest slots, ``low`` at the least."""
-        trial, step, guesses = low, 1, _GUESSES
+        expected = self._guessed(f)
+        trial, step, guesses = max(low, expected), 1, _GUESSES
         while low < self.depths[f.edge]:
             trial = min(trial, self.depths[f.edge] - 1)
             excess = self._try({f: trial})
             if excess is None:
-                trial = (low + trial) // 2
+                trial = trial - 1 if trial == expected else (low + trial) // 2
                 continue
             low, step, guesses = trial + 1, 2 * step, guesses - 1
             trial = trial + step - 1
             if excess and guesses > 0:
                 trial = self._guess(f, low - 1, excess)
         self.latest.set_depths({f: low})
+        self._alike[self._beside(f)] = low
+
+    def _guessed(self, f: EdgeFifo) -> int:
+        """Return the depth of an edge that is alike, or else the one expected of this edge."""
+        return self._alike.get(self._beside(f), self._expected.get(f.edge, FLOOR))
+
+    def _beside(self, f: EdgeFifo) -> Hashable:
+        """Return the operators on both sides of a FIFO, as far as times depend on them."""
+        return tuple(
+            (n.kind, n.impl, *(t.shape for t in (*n.operands, *n.results)))
+            for n in self.graph.nodes
+            if f.edge in n.inputs or f.edge in n.outputs
+        )
 
     def _try(self, depths: dict[EdgeFifo, int]) -> int | None:
         """Try depths; return None and keep them, or how much too late an event is, if they fail."""

@@ -1,6 +1,6 @@
 """The DSP unit: several rows' products in one DSP slice (`bitrill.arith.dsp_packing`)."""
 
-from ...arith.dsp_packing import SLICES, check_dsp, dsp_plan, fits_slice
+from ...arith.dsp_packing import SLICES, check_dsp, dsp_plan, fits_slice, packing
 from ...ir import Impl, Primitives, Structure
 from ...parts.families import family_of
 from .base import MatrixLike, Unit
@@ -23,7 +23,9 @@ class Dsp(Unit, style="folded", multiply="dsp"):
         return op.memory_stages + dsp_plan(op).latency
 
     def stored_bits(self, op: MatrixLike) -> int:
-        return op.steps * op.folded.simd * dsp_plan(op).packing.bits(op.folded.pe)
+        impl = op.folded
+        packed = packing(op.weight_type, op.x.type, impl.pe, impl.simd)
+        return op.steps * impl.simd * packed.bits(impl.pe)
 
     def structure(self, op: MatrixLike) -> Structure:
         s, plan, impl = Structure(), dsp_plan(op), op.folded

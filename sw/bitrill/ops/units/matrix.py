@@ -204,6 +204,10 @@ class Matrix(Operator, abstract=True):
     def parallelism(self) -> int:
         return self.folded.pe * self.lanes_in
 
+    @property
+    def interval(self) -> int:
+        return self.x.size // self.cols * self.steps
+
     def cost(self) -> Cost:
         vectors, bits = self.x.size // self.cols, self.like.weight_type.bits
         macs = vectors * self.rows * self.cols
