@@ -160,7 +160,7 @@ class DepthSearch:
             pass
 
     def _new_events(self, graph: Graph) -> Any:
-        return EventGraph(graph, None)
+        return EventGraph(graph, None, thin=True)
 
     def _latest_times(self) -> Any:
         return LatestTimes(self.events)

@@ -20,6 +20,7 @@ from ..ir import INPUT, Graph, Operator, Stage, Stream, Tensor, port
 from .intervals import LeastInterval, least_interval
 from .maxplus import Event, Streams, System
 from .relaxation import NEVER, Relaxation
+from .thinning import thinned
 
 S = TypeVar("S", bound=Streams)
 
@@ -65,15 +66,15 @@ class NetworkEvents(ABC, Generic[S]):
 
     ``fifos``: in the order of streams, of ``depths`` slots each, unlimited where that is None;
     ``streams``: number of a stream by node and name; ``source``, ``sink``: numbers of the network's
-    first and last stream.
+    first and last stream; ``thin``: without steps that no rule needs (`bitrill.timing.thinning`).
     """
 
-    def __init__(self, graph: Graph, depths: Mapping[str, int] | None, system: S):
+    def __init__(self, graph: Graph, depths: Mapping[str, int] | None, system: S, *, thin: bool):
         if graph.stage is not Stage.FOLDED:
             raise StageError(
                 f"{graph.name}: time is known for folded graphs, not {graph.stage.value} ones"
             )
-        self.system = system
+        self.system, self._thin = system, thin
         self.fifos: list[EdgeFifo] = []
         self.streams: dict[tuple[str, Stream], int] = {}
         self._depths = depths
@@ -89,8 +90,8 @@ class NetworkEvents(ABC, Generic[S]):
     @cached_property
     def slowest(self) -> SlowestOperator:
         """The operator that sets the interval where every FIFO is deep enough."""
-        longest = max(self.system.sizes)
-        stream = self.system.sizes.index(longest)
+        longest = max(self.system.spans)
+        stream = self.system.spans.index(longest)
         slowest = SlowestOperator(Fraction(longest), Event(stream, 0))
         for part in self._operators.values():
             least = self._least(part, slowest.interval)
@@ -126,14 +127,14 @@ class NetworkEvents(ABC, Generic[S]):
 
     def _add_operator(self, node: Operator) -> dict[Stream, int]:
         """Add the streams and rules of an operator; return the streams' numbers."""
-        return add_operator(self.system, node)
+        return add_operator(self.system, node, thin=self._thin)
 
 
 class EventGraph(NetworkEvents[System]):
     """The max-plus system of a FOLDED graph, event by event."""
 
-    def __init__(self, graph: Graph, depths: Mapping[str, int] | None):
-        super().__init__(graph, depths, System(graph.name))
+    def __init__(self, graph: Graph, depths: Mapping[str, int] | None, *, thin: bool = False):
+        super().__init__(graph, depths, System(graph.name), thin=thin)
 
     def earliest(self) -> Relaxation:
         """Start a relaxation to the earliest times at the slowest operator's interval.
@@ -154,7 +155,7 @@ class EventGraph(NetworkEvents[System]):
         """
         interval = self.slowest.interval
         unit, period = interval.denominator, interval.numerator
-        start = start or [np.arange(n) * unit for n in self.system.sizes]
+        start = start or [self.system.steps(s, unit) for s in range(len(self.system.sizes))]
         return Relaxation(self.system, start, unit=unit, period=period, **more)
 
     def _least(self, part: Part, at_least: Fraction) -> LeastInterval:
@@ -168,20 +169,29 @@ def rows_of(tensor: Tensor) -> int:
     return tensor.shape[0] if len(tensor.shape) == 3 else 1
 
 
-def add_operator(system: Streams, node: Operator, step: Stream = "out") -> dict[Stream, int]:
+def add_operator(
+    system: Streams, node: Operator, step: Stream = "out", *, thin: bool = False
+) -> dict[Stream, int]:
     """Add the streams of an operator, inputs first, outputs last, and its rules.
 
-    Returns the streams' numbers. ``step``: the stream whose rows the steps have.
+    Returns the streams' numbers. ``step``: the stream whose rows the steps have; ``thin``: leave
+    out steps that no rule needs.
     """
     schedule, kinds = node.schedule(), ("in", "step", "out")
     names = sorted(schedule.sizes, key=lambda s: kinds.index(s.rstrip("0123456789")))
     rows = {port("in", k): rows_of(t) for k, t in enumerate(node.operands)}
     rows |= {port("out", k): rows_of(t) for k, t in enumerate(node.results)}
+    rules, places = schedule.rules, None
+    if thin and schedule.n_step:
+        kept = thinned(schedule, rows[step])
+        rules, places = kept.rules, kept.places
     numbers = {
-        name: system.stream(schedule.sizes[name], rows.get(name, rows[step]))
+        name: system.stream(
+            schedule.sizes[name], rows.get(name, rows[step]), places if name == "step" else None
+        )
         for name in names
         if schedule.sizes[name]
     }
-    for r in schedule.rules:
+    for r in rules:
         system.rule(numbers[r.dst], numbers[r.src], r.index, r.delay)
     return numbers

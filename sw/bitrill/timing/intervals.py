@@ -53,8 +53,8 @@ def least_interval(system: System, at_least: Fraction | int = 0) -> LeastInterva
     ``at_least``: an interval known to be none too long. Raises `StageError` where no interval is
     long enough.
     """
-    longest = max(system.sizes)
-    interval, event = Fraction(max(longest, at_least)), Event(system.sizes.index(longest), 0)
+    longest = max(system.spans)
+    interval, event = Fraction(max(longest, at_least)), Event(system.spans.index(longest), 0)
     while True:
         times = schedule(system, interval)
         if isinstance(times, list):
@@ -70,8 +70,8 @@ def schedule(system: System, interval: Fraction) -> list[np.ndarray] | Cycle:
     Where no times keep all rules: a cycle of rules that forbids it.
     """
     unit, period = interval.denominator, interval.numerator
-    start = [np.arange(n) * unit for n in system.sizes]
-    if max(system.sizes) * unit <= period:
+    start = [system.steps(s, unit) for s in range(len(system.sizes))]
+    if max(system.spans) * unit <= period:
         relaxation = Relaxation(system, start, unit=unit, period=period)
         if relaxation.settle(SWEEPS):
             return relaxation.times
@@ -86,7 +86,6 @@ class TrackedTimes:
         self.system, self.unit, self.period = system, unit, period
         sizes = system.sizes
         self.times = [u.copy() for u in start]
-        self.steps = np.arange(max(sizes)) * unit
         self.first = np.concatenate([[0], np.cumsum(sizes)])  # number of a stream's first event
         total = int(self.first[-1])
         small = np.int32 if total < 2**31 else np.int64
@@ -146,7 +145,7 @@ class TrackedTimes:
     def _space(self, s: int) -> bool:
         """Keep a cycle between events of a stream, also from frame to frame."""
         u, first = self.times[s], int(self.first[s])
-        steps = self.steps[: len(u)]
+        steps, turn = self.system.steps(s, self.unit), self.system.turn(s) * self.unit
         raised = False
         while True:
             spaced = np.maximum.accumulate(u - steps) + steps
@@ -156,7 +155,7 @@ class TrackedTimes:
                 u[late] = spaced[late]
                 self.parent[first + late], self.via[first + late] = first + late - 1, _CHAIN
                 raised = True
-            wrapped = u[-1] + self.unit - self.period
+            wrapped = u[-1] + turn - self.period
             if wrapped <= u[0]:
                 return raised
             u[0] = wrapped
@@ -178,12 +177,20 @@ class TrackedTimes:
             cycle.append(event)
         return self._measured(np.array(cycle))
 
+    def _apart(self, streams: np.ndarray, k: np.ndarray) -> int:
+        """Return the least cycles between events and those before them in their streams, summed."""
+        delay = 0
+        for s in np.unique(streams).tolist():
+            gaps = np.diff(self.system.steps(s, 1), prepend=-self.system.turn(s))
+            delay += int(gaps[k[streams == s]].sum())
+        return delay
+
     def _measured(self, cycle: np.ndarray) -> Cycle:
         """Return what the rules along a cycle, given by the numbers of its events, ask for."""
         streams = np.searchsorted(self.first, cycle, "right") - 1
         k, via = cycle - self.first[streams], self.via[cycle]
         chained = via == _CHAIN
-        delay, frames = int(chained.sum()), int((chained & (k == 0)).sum())
+        delay, frames = self._apart(streams[chained], k[chained]), int((chained & (k == 0)).sum())
         for number in np.unique(via[~chained]):
             rule, by = self.system.rules[number], k[via == number]
             delay += rule.delay * len(by)

@@ -50,8 +50,8 @@ class LatestTimes:
 def mirrored(system: System) -> System:
     """Return the system backwards: event ``k`` of ``n`` is ``n - 1 - k``, its time is negative."""
     back = System(system.name)
-    for size in system.sizes:
-        back.stream(size)
+    for span, places in zip(system.spans, system.places, strict=True):
+        back.stream(span, places=None if places is None else places[-1] - places[::-1])
     for number, rule in enumerate(system.rules):
         n_src, n_dst = system.sizes[rule.src], system.sizes[rule.dst]
         if _is_shift(rule, n_src, n_dst):

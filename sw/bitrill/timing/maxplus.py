@@ -41,8 +41,13 @@ class Streams(Protocol):
         """Number of rules so far."""
         ...
 
-    def stream(self, size: int, rows: int = 1) -> int:
-        """Add a stream of ``size`` events a frame, in ``rows`` rows; return its number."""
+    spans: list[int]
+
+    def stream(self, size: int, rows: int = 1, places: np.ndarray | None = None) -> int:
+        """Add a stream of ``size`` events a frame, in ``rows`` rows; return its number.
+
+        ``places``: numbers of the events that are kept; each keeps its distance in cycles.
+        """
         ...
 
     def rule(self, dst: int, src: int, index: np.ndarray, delay: int) -> int:
@@ -75,6 +80,9 @@ class System:
     def __init__(self, name: str):
         self.name = name
         self.sizes: list[int] = []
+        self.spans: list[int] = []  # cycles that a stream's events take at the least
+        self.places: list[np.ndarray | None] = []  # cycles from a stream's first event to each
+        self._steps: dict[tuple[int | None, int], np.ndarray] = {}
         self.rules: list[PiecewiseRule] = []
         self.into: list[list[int]] = []  # numbers of the rules that raise a stream
         self.out: list[list[int]] = []  # numbers of the rules that look at a stream
@@ -84,12 +92,32 @@ class System:
         """Number of rules so far."""
         return len(self.rules)
 
-    def stream(self, size: int, rows: int = 1) -> int:
-        """Add a stream of ``size`` events a frame; return its number. ``rows`` do not matter."""
-        self.sizes.append(size)
+    def stream(self, size: int, rows: int = 1, places: np.ndarray | None = None) -> int:
+        """Add a stream of ``size`` events a frame; return its number. ``rows`` do not matter.
+
+        ``places``: numbers of the events that are kept, the first of them 0.
+        """
+        self.sizes.append(size if places is None else len(places))
+        self.spans.append(size)
+        self.places.append(places)
         self.into.append([])
         self.out.append([])
         return len(self.sizes) - 1
+
+    def steps(self, s: int, unit: int) -> np.ndarray:
+        """Return the least time from a stream's first event to each, ``unit`` a cycle."""
+        places = self.places[s]
+        key = (None if places is None else s), unit
+        known = self._steps.get(key)
+        if known is None or len(known) < self.sizes[s]:
+            known = (np.arange(max(self.sizes)) if places is None else places) * unit
+            self._steps[key] = known
+        return known[: self.sizes[s]]
+
+    def turn(self, s: int) -> int:
+        """Return the cycles from a stream's last event to the next frame's first, at the least."""
+        places = self.places[s]
+        return 1 if places is None else self.spans[s] - int(places[-1])
 
     def rule(self, dst: int, src: int, index: np.ndarray, delay: int) -> int:
         """Add a rule with the index that a `bitrill.ir.Rule` has; return its number."""
@@ -106,7 +134,7 @@ class System:
         """Return the streams and rules of one operator alone, numbered from 0."""
         part = System(name)
         for s in streams:
-            part.stream(self.sizes[s])
+            part.stream(self.spans[s], places=self.places[s])
         for number in rules:
             rule = self.rules[number]
             dst, src = rule.dst - streams.start, rule.src - streams.start

@@ -45,7 +45,7 @@ def predict(graph: Graph) -> Timing:
             rows = RowEventGraph(graph, graph.depths)
             _KNOWN[graph] = Timing(_interval_by_rows(graph, rows), latency_by_rows(rows))
         else:
-            events = EventGraph(graph, graph.depths)
+            events = EventGraph(graph, graph.depths, thin=True)
             _KNOWN[graph] = Timing(_interval(events), _latency(events))
     return _KNOWN[graph]
 
@@ -67,7 +67,7 @@ def _interval(events: EventGraph) -> Fraction:
 def _interval_by_rows(graph: Graph, rows: RowEventGraph) -> Fraction:
     if is_settled(rows.earliest()):
         return rows.slowest.interval
-    return _interval(EventGraph(graph, graph.depths))
+    return _interval(EventGraph(graph, graph.depths, thin=True))
 
 
 def _latency(events: EventGraph) -> int:

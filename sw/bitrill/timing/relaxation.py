@@ -97,7 +97,6 @@ class Relaxation(Sweeps):
         n, longest = len(times), max(map(len, times))
         self._wanted = np.empty(longest, np.int64)
         self._later = np.empty(longest, bool)
-        self._steps = np.arange(longest + 1) * unit
         self._order = list(range(n))
         self.observer: Observer | None = None
         self._latest = latest or {}
@@ -179,7 +178,7 @@ class Relaxation(Sweeps):
         last = self._push(s, last)
         u = self.times[s]
         if self.period is not None and last == len(u) - 1:
-            start = int(u[-1]) + self.unit - self.period
+            start = int(u[-1]) + self.system.turn(s) * self.unit - self.period
             if start > u[0]:  # once is enough: the period is long enough for all events
                 self._mine(s)[0] = start
                 if self.observer is not None:
@@ -189,29 +188,26 @@ class Relaxation(Sweeps):
         return first, last
 
     def _space(self, s: int, start: int, stop: int) -> None:
-        """Keep a cycle between events ``start .. stop - 1``."""
+        """Keep the least distances between events ``start .. stop - 1``."""
         u = self.times[s][start:stop]
         n = len(u)
-        ahead, later = self._wanted[: n - 1], self._later[: n - 1]
-        np.add(u[:-1], self.unit, out=ahead)
-        np.greater(ahead, u[1:], out=later)
-        if not later.any():
+        steps, start_of_all = self.system.steps(s, self.unit)[start:stop], self._wanted[:n]
+        np.subtract(u, steps, out=start_of_all)
+        if not np.greater(start_of_all[:-1], start_of_all[1:], out=self._later[: n - 1]).any():
             return
         old = u if self.observer is None else u.copy()
+        np.maximum.accumulate(start_of_all, out=start_of_all)
         u = self._mine(s)[start:stop]
-        steps = self._steps[:n]
-        u -= steps
-        np.maximum.accumulate(u, out=u)
-        u += steps
+        np.add(start_of_all, steps, out=u)
         if self.observer is not None:
             self.observer.spaced(s, start, u > old)
 
     def _push(self, s: int, last: int) -> int:
         """Raise the events behind ``last`` that stand too close; return the last raised one."""
-        u, n = self.times[s], _STEP
+        u, n, steps = self.times[s], _STEP, self.system.steps(s, self.unit)
         while last + 1 < len(u):
             behind = u[last + 1 : last + 1 + n]
-            due = self._steps[1 : len(behind) + 1] + u[last]
+            due = steps[last + 1 : last + 1 + n] + (u[last] - steps[last])
             late = due > behind
             count = len(late) if late.all() else int(late.argmin())
             if not count:

@@ -33,7 +33,7 @@ class RowEventGraph(NetworkEvents[RowSystem]):
 
     def __init__(self, graph: Graph, depths: Mapping[str, int] | None, *, mirrored: bool = False):
         self.mirror = RowSystem(graph.name) if mirrored else None
-        super().__init__(graph, depths, RowSystem(graph.name, self.mirror))
+        super().__init__(graph, depths, RowSystem(graph.name, self.mirror), thin=True)
 
     def earliest(self) -> RowRelaxation:
         """Start a relaxation to the earliest times at the slowest operator's interval."""
@@ -54,14 +54,14 @@ class RowEventGraph(NetworkEvents[RowSystem]):
         if part.node.interval <= at_least:  # if that is wrong, no times keep the rules
             return LeastInterval(at_least, Event(0, 0), [])
         dense = System(part.node.name)
-        add_operator(dense, part.node)
+        add_operator(dense, part.node, thin=True)
         return least_interval(dense, at_least)
 
     def _add_operator(self, node: Operator) -> dict[Stream, int]:
-        alone, numbers = operator_rows(node, mirrored=self.mirror is not None)
+        alone, numbers = operator_rows(node, mirrored=self.mirror is not None, thin=True)
         first = len(self.system.sizes)
-        for size, rows in zip(alone.sizes, alone.counts, strict=True):
-            self.system.stream(size, rows)
+        for span, rows, places in zip(alone.spans, alone.counts, alone.places, strict=True):
+            self.system.stream_of_rows(span, rows, places)
         for rule in alone.rules:
             self.system.put(_moved(rule, first))
         for rule in alone.mirror.rules if alone.mirror is not None else ():

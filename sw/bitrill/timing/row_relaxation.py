@@ -25,6 +25,8 @@ class RowSystem:
         self.name, self.mirror = name, mirror
         self.sizes: list[int] = []
         self.counts: list[int] = []  # rows of each stream
+        self.spans: list[int] = []  # cycles that a stream's events take at the least
+        self.places: list[np.ndarray] = []  # cycles from a row's first event to each
         self.rules: list[RowRule] = []
         self.into: list[list[int]] = []
         self.out: list[list[int]] = []
@@ -34,14 +36,28 @@ class RowSystem:
         """Number of rules so far."""
         return len(self.rules)
 
-    def stream(self, size: int, rows: int = 1) -> int:
-        """Add a stream of ``size`` events a frame, in ``rows`` rows; return its number."""
-        self.sizes.append(size)
-        self.counts.append(rows if size % rows == 0 else 1)
+    def stream(self, size: int, rows: int = 1, places: np.ndarray | None = None) -> int:
+        """Add a stream of ``size`` events a frame, in ``rows`` rows; return its number.
+
+        ``places``: numbers of the events that are kept, the same in each row if rows are equal.
+        """
+        rows = rows if size % rows == 0 else 1
+        row = np.arange(size // rows) if places is None else places[: len(places) // rows]
+        return self.stream_of_rows(size, rows, row)
+
+    def stream_of_rows(self, span: int, rows: int, places: np.ndarray) -> int:
+        """Add a stream of ``rows`` equal rows, ``span`` cycles in all; return its number.
+
+        ``places``: cycles from a row's first event to each.
+        """
+        self.sizes.append(rows * len(places))
+        self.counts.append(rows)
+        self.spans.append(span)
+        self.places.append(places)
         self.into.append([])
         self.out.append([])
         if self.mirror is not None:
-            self.mirror.stream(size, rows)
+            self.mirror.stream_of_rows(span, rows, places[-1] - places[::-1])
         return len(self.sizes) - 1
 
     def rule(self, dst: int, src: int, index: np.ndarray, delay: int) -> int:
@@ -81,7 +97,7 @@ class RowSystem:
         """Return the streams and rules of one operator alone, numbered from 0."""
         part = RowSystem(name)
         for s in streams:
-            part.stream(self.sizes[s], self.counts[s])
+            part.stream_of_rows(self.spans[s], self.counts[s], self.places[s])
         for number in rules:
             rule = self.rules[number]
             ends = {"dst": rule.dst - streams.start, "src": rule.src - streams.start}
@@ -108,7 +124,8 @@ class RowSystem:
 
     def even(self, unit: int) -> list[Rows]:
         """Return times of events that follow one another without a gap."""
-        return [even(n, rows, unit) for n, rows in zip(self.sizes, self.counts, strict=True)]
+        each = zip(self.spans, self.counts, self.places, strict=True)
+        return [even(span, rows, unit, places) for span, rows, places in each]
 
 
 class RowRelaxation(Sweeps):
@@ -154,7 +171,7 @@ class RowRelaxation(Sweeps):
             self._fresh[s] = False
             u = self.times[s]
             rows = np.arange(len(u.start))
-            self.times[s] = u.replaced(rows, u.kind, self._spaced(u.shapes.copy()))
+            self.times[s] = u.replaced(rows, u.kind, self._spaced(s, u.shapes.copy()))
             raised = np.ones(self.system.counts[s], bool)
         if raised is None:
             return False
@@ -187,30 +204,33 @@ class RowRelaxation(Sweeps):
         times = np.maximum(pairs.here[later], pairs.there[later])
         hit = later[pairs.case]
         rows, which = pairs.rows[hit], (np.cumsum(later) - 1)[pairs.case[hit]]
-        self.times[rule.dst] = y.replaced(rows, which, self._spaced(times), pairs.base[hit])
+        self.times[rule.dst] = y.replaced(
+            rows, which, self._spaced(rule.dst, times), pairs.base[hit]
+        )
         raised = np.zeros(len(y.start), bool)
         raised[rows] = True
         return raised
 
-    def _spaced(self, times: np.ndarray) -> np.ndarray:
-        """Keep a cycle between the events of each row."""
-        steps = np.arange(times.shape[1]) * self.unit
+    def _spaced(self, s: int, times: np.ndarray) -> np.ndarray:
+        """Keep the least distances between the events of each row."""
+        steps = self.system.places[s] * self.unit
         times -= steps
         np.maximum.accumulate(times, axis=1, out=times)
         times += steps
         return times
 
     def _chain(self, s: int, raised: np.ndarray) -> np.ndarray:
-        """Keep a cycle between the rows of a stream; return which rows were raised in all."""
-        u = self.times[s]
-        count, n = len(u.start), u.shapes.shape[1]
-        width = n * self.unit
+        """Keep distances between the rows of a stream; return which rows were raised in all."""
+        u, steps = self.times[s], self.system.places[s] * self.unit
+        count = len(u.start)
+        width = self.system.spans[s] // count * self.unit
+        turn = width - int(steps[-1])
         ahead = np.arange(count) * width
         last = np.maximum.accumulate(u.last - ahead)
         before = np.append(NEVER * 4, last[:-1])
         if self.period is not None:
             before = np.maximum(before, last[-1] + count * width - self.period)
-        late = before + ahead - width + self.unit - u.start
+        late = before + ahead - width + turn - u.start
         rows = np.flatnonzero(late > 0)
         if not len(rows):
             return raised
@@ -220,7 +240,7 @@ class RowRelaxation(Sweeps):
         late[all_later] = 0
         keys = np.stack([np.where(all_later, -1, kind), late], 1)
         first, case = alike(keys, hashed(keys))
-        times = late[first, None] + np.arange(n) * self.unit
+        times = late[first, None] + steps
         own = np.where(all_later[first, None], 0, u.shapes[kind[first]])
         np.maximum(times, own, out=times)
         self.times[s] = u.replaced(rows, case, times, base)

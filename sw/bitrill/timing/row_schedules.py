@@ -25,8 +25,13 @@ _STEPS = (1, 2, 3, 4)
 """Rows by which images differ in height that are tried: multiples of the stride are needed."""
 
 
-def operator_rows(node: Operator, *, mirrored: bool) -> tuple[RowSystem, dict[Stream, int]]:
-    """Return an operator alone in rows, and the numbers of its streams."""
+def operator_rows(
+    node: Operator, *, mirrored: bool, thin: bool = False
+) -> tuple[RowSystem, dict[Stream, int]]:
+    """Return an operator alone in rows, and the numbers of its streams.
+
+    ``thin``: without steps that no rule needs (`bitrill.timing.thinning`).
+    """
     heights = {t.shape[0] if len(t.shape) == 3 else 0 for t in (*node.operands, *node.results)}
     height = node.x.shape[0]
     if node.by_rows and min(heights) > 1:
@@ -34,19 +39,27 @@ def operator_rows(node: Operator, *, mirrored: bool) -> tuple[RowSystem, dict[St
             if height < 2 * lowest + 3 * step:
                 continue
             lowest += (height - lowest) % step
-            found = stretched(node, (lowest, step, height), rows, mirrored=mirrored)
+            tried = (lowest, step, height)
+            found = stretched(node, tried, rows, mirrored=mirrored, thin=thin)
             if found is not None:
                 return found
-    return _made(node, "out", mirrored=mirrored)
+    return _made(node, "out", mirrored=mirrored, thin=thin)
 
 
-def _made(node: Operator, rows: Stream, *, mirrored: bool) -> tuple[RowSystem, dict[Stream, int]]:
+def _made(
+    node: Operator, rows: Stream, *, mirrored: bool, thin: bool
+) -> tuple[RowSystem, dict[Stream, int]]:
     system = RowSystem(node.name, RowSystem(node.name) if mirrored else None)
-    return system, add_operator(system, node, rows)
+    return system, add_operator(system, node, rows, thin=thin)
 
 
 def stretched(
-    node: Operator, heights: tuple[int, int, int], rows: Stream, *, mirrored: bool
+    node: Operator,
+    heights: tuple[int, int, int],
+    rows: Stream,
+    *,
+    mirrored: bool,
+    thin: bool = False,
 ) -> tuple[RowSystem, dict[Stream, int]] | None:
     """Stretch an operator on a low image; None where that does not give the higher one.
 
@@ -61,7 +74,7 @@ def stretched(
     more = (height - lowest) // step
     if tall[2] - tall[0] != more * (tall[1] - tall[0]):
         return None
-    made = [_made(n, rows, mirrored=mirrored) for n in nodes]
+    made = [_made(n, rows, mirrored=mirrored, thin=thin) for n in nodes]
     systems, numbers = [system for system, _ in made], made[0][1]
     whole = _stretch(systems, more)
     if whole is None or (whole.sizes[numbers["in"]], whole.sizes[numbers["out"]]) != (
@@ -87,15 +100,16 @@ def _stretch(systems: Sequence[RowSystem], more: int) -> RowSystem | None:
     """Return the first system with the rows between it and the next ``more`` times."""
     a, b = systems
     counts = np.array([s.counts for s in systems])
-    lengths = np.array([s.sizes for s in systems]) // counts
+    spans = np.array([s.spans for s in systems]) // counts
     rows = counts[1] - counts[0]
-    if (lengths != lengths[0]).any() or rows.min() < 1:
+    alike = all(map(np.array_equal, a.places, b.places))
+    if not alike or (spans != spans[0]).any() or rows.min() < 1:
         return None
     whole = RowSystem(a.name)
-    for count, n, length in zip(
-        counts[0].tolist(), rows.tolist(), lengths[0].tolist(), strict=True
+    for count, n, span, places in zip(
+        counts[0].tolist(), rows.tolist(), spans[0].tolist(), a.places, strict=True
     ):
-        whole.stream((count + n * more) * length, count + n * more)
+        whole.stream_of_rows((count + n * more) * span, count + n * more, places)
     for low, high in zip(a.rules, b.rules, strict=True):
         n = int(rows[low.dst]), int(rows[low.src])
         if not _equal(_grown(low, 1, n), high):

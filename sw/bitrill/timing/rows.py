@@ -75,11 +75,14 @@ def rows_of(times: np.ndarray, count: int) -> Rows:
     return Rows(by_row[:, 0].copy(), kind, shapes[first], hashed(shapes[first]))
 
 
-def even(size: int, count: int, step: int) -> Rows:
-    """Return ``size`` times from 0 on, ``step`` apart."""
-    n = size // count
-    shape = np.arange(n)[None] * step
-    return Rows(np.arange(count) * n * step, np.zeros(count, np.int64), shape, hashed(shape))
+def even(span: int, count: int, unit: int, places: np.ndarray) -> Rows:
+    """Return the times of ``count`` rows, ``span`` cycles in all, without a gap.
+
+    ``places``: cycles from a row's first event to each; ``unit``: time of a cycle.
+    """
+    shape = places[None] * unit
+    starts = np.arange(count) * (span // count) * unit
+    return Rows(starts, np.zeros(count, np.int64), shape, hashed(shape))
 
 
 def hashed(values: np.ndarray) -> np.ndarray:
