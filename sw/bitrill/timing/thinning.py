@@ -32,10 +32,9 @@ def thinned(schedule: Schedule, rows: int) -> Thinned:
     for r in rules:
         if r.dst == "step":
             kept |= _first_waits(r.index)
-    waits = kept.copy()
     for r in rules:
         if r.src == "step":
-            kept[r.index[_needed(r.index, waits)] % n] = True
+            kept[r.index[_needed(r.index)] % n] = True
     if any(r.src == r.dst == "step" for r in rules):
         kept[:] = True
     if n % rows == 0:
@@ -57,14 +56,12 @@ def _first_waits(index: np.ndarray) -> np.ndarray:
     return np.concatenate([[True], most[1:] > most[:-1]])
 
 
-def _needed(index: np.ndarray, waits: np.ndarray) -> np.ndarray:
+def _needed(index: np.ndarray) -> np.ndarray:
     """Return which waits for steps do not follow from the wait of the event before.
 
-    ``waits``: steps that may come later than a cycle after the step before.
+    That one is a cycle earlier, and so is the step before, unless it is kept for its own waits.
     """
-    ahead = np.diff(index)
-    follows = (ahead <= 0) | ((ahead == 1) & ~waits[index[1:] % len(waits)])
-    return np.concatenate([[True], ~follows])
+    return np.concatenate([[True], np.diff(index) > 1])
 
 
 def _over(rule: Rule, places: np.ndarray, n: int) -> Rule:

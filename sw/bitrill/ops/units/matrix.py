@@ -206,7 +206,7 @@ class Matrix(Operator, abstract=True):
 
     @property
     def interval(self) -> int:
-        return self.x.size // self.cols * self.steps
+        return self.x.size // self.cols * max(self.steps, self.synapse_fold)
 
     def cost(self) -> Cost:
         vectors, bits = self.x.size // self.cols, self.like.weight_type.bits
@@ -218,7 +218,7 @@ class Matrix(Operator, abstract=True):
             weight_bits=self.unit.stored_bits(self.like),
             state_bits=2 * self.cols * self.x.type.bits if replays else 0,
             macs=macs,
-            cycles=vectors * max(self.steps, self.synapse_fold),
+            cycles=self.interval,
         )
 
     def weight_words(self) -> np.ndarray:
