@@ -137,8 +137,8 @@ SUBJECTS = ("style", "multiply", "coding", "primitives", "memory")
 ENDINGS = ("style", "multiply", "coding", "primitives", "family")
 WORDS = frozenset(
     _names(
-        "folded parallel search unrolled runtime streamed requantize sparse lut serial dsp integer"
-        " bipolar pot codebook log2 portable xc7 ecp5 ice40 gowin"
+        "folded parallel search unrolled runtime streamed requantize sparse lut serial dsp select"
+        " integer bipolar pot codebook log2 portable xc7 ecp5 ice40 gowin"
     )
 )
 RIDDLES = ("Of", "As", "All", "That", "Those", "Where")

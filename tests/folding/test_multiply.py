@@ -73,7 +73,7 @@ def test_slices_are_counted_and_limited_by_the_part() -> None:
     [
         (
             {"fc0": {"multiply": "booth"}},
-            "fc0: multiply must be 'lut' or 'serial' or 'dsp', not 'booth'",
+            "fc0: multiply must be 'lut' or 'serial' or 'dsp' or 'select', not 'booth'",
         ),
         (
             {"act0": {"multiply": "dsp", "style": "parallel"}},

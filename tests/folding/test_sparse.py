@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -13,6 +14,7 @@ from bitrill.folding.solve import solve
 from bitrill.ir import Graph, IntType
 from bitrill.ir.activation import Quantizer
 from bitrill.lowering import to_integer
+from bitrill.parts.devices import part_of
 from bitrill.passes.rebuild import rebuild
 from bitrill.resources.estimate import network_resources
 from bitrill.timing.predict import predict
@@ -21,12 +23,16 @@ from networks import mlp
 GROUP, BEAT = 4, 4
 
 
-def network(kept: float) -> Graph:
-    """16-32-32-4, 4 by 4 bits; ``fc1`` has this share of its blocks of 4 rows and 4 columns."""
+def network(kept: float, n_of_four: int = 4, bits: int = 4) -> Graph:
+    """16-32-32-4; ``fc1`` has this share of its blocks of 4 rows and 4 columns, ``n`` of 4 columns.
+
+    Weights and activations have ``bits``.
+    """
+    top = (1 << bits - 1) - 1
     imported = mlp(
         (16, 32, 32, 4),
-        weights=IntType(-7, 7),
-        quantizer=Quantizer(IntType(0, 15)),
+        weights=IntType(-top, top),
+        quantizer=Quantizer(IntType(0, (1 << bits) - 1)),
         x=IntType(0, 15),
         relu=True,
         seed=3,
@@ -35,7 +41,8 @@ def network(kept: float) -> Graph:
     rng = np.random.default_rng(2)
     beats = fc.cols // BEAT
     blocks = np.argsort(rng.random((fc.rows // GROUP, beats))) < kept * beats
-    weights = fc.weights + (fc.weights == 0)
+    rank = np.argsort(rng.random((fc.rows, beats, 4))).reshape(fc.weights.shape)
+    weights = (fc.weights + (fc.weights == 0)) * (rank < n_of_four)
     weights = weights * blocks.repeat(GROUP, 0).repeat(BEAT, 1)
     return to_integer(rebuild(imported, fc.replace(weights=weights)))
 
@@ -57,6 +64,24 @@ def test_half_of_the_blocks_are_found_by_themselves_and_cost_less() -> None:
     assert luts[0] < 0.75 * luts[1]
     assert max(n.interval for n in pruned[1].nodes) == 32
     assert predict(pruned[1]).ii == 32
+
+
+def test_two_of_four_a_row_are_found_by_themselves() -> None:
+    solution, graph = solved(network(1, 2), 32)
+    assert graph["fc1"].folded.multiply == "select"
+    assert folding_of(fold(network(1, 2), folding_of(graph))) == folding_of(graph)
+    dense = network_resources(solved(network(1), 32)[1])["fc1"].lcs
+    assert network_resources(graph)["fc1"].lcs < 0.8 * dense
+    assert solution.zeros == {}
+
+
+def test_two_of_four_of_two_bits_stay_dense_and_it_is_said() -> None:
+    graph = network(1, 2, bits=2)
+    part = dataclasses.replace(part_of("xc7z020"), dsp=0)
+    solution = solve(graph, clock_hz=10**8, interval=64, part=part)
+    assert solution.folding["fc1"]["multiply"] == "lut"
+    assert solution.zeros["fc1"] > 0
+    assert "\nfc1: its N:M zeros are multiplied, as leaving them out takes +" in str(solution)
 
 
 def test_its_json_gives_it_again() -> None:

@@ -26,6 +26,7 @@ def test_each_operator_has_the_same_file_in_three_folders() -> None:
         "multiply",
         "names",
         "own_operator",
+        "select",
         "sparse",
         "sweep",
         "sweep_spatial",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from amaranth import *
 from amaranth.lib import wiring
-from bitrill.arith.accumulate import sum_plan
+from bitrill.arith.accumulate import SumPlan, sum_plan
 from bitrill.ops import MatVec
 from bitrill.parts.families import family_of
 
@@ -33,11 +33,8 @@ class MatVecCore(OneToOne):
         op, plan = self.op, sum_plan(self.op)
         whole = Signal()
         steps, pipe = self._pipeline(m, whole)
-        end, pe, cells = op.latency, op.folded.pe, family_of(op.folded.primitives).cells
-        weights = self._weights(m, pipe, steps)
-        shared = parities(m, plan.products, steps.x, bits=op.x.type.bits)
-        x = pipe.delay(steps.x, "x", first=2, last=op.read_stages)
-        shared = pipe.delay(shared, "shared", first=2, last=op.read_stages)
+        end, cells = op.latency, family_of(op.folded.primitives).cells
+        operands = self._operands(m, pipe, steps, plan)
         first: Value = C(1)
         if op.longest == 1:
             m.d.comb += whole.eq(1)
@@ -47,7 +44,7 @@ class MatVecCore(OneToOne):
         columns = lane_sums(
             pipe,
             plan,
-            Operands(m, plan.products, weights, x, shared, op.folded.simd, pe),
+            operands,
             self._starts(m, pipe, steps.turn, first),
             stage=op.read_stages + 1,
             cells=cells,
@@ -56,6 +53,16 @@ class MatVecCore(OneToOne):
             first = pipe.delay(first, "first", first=op.read_stages + 1, last=end - 1)
         self._accumulate(m, pipe, columns, first)
         return m
+
+    def _operands(self, m: Module, pipe: Elastic, steps: Steps, plan: SumPlan) -> Operands:
+        """What the products of a step read, in stage ``op.read_stages``."""
+        op = self.op
+        weights = self._weights(m, pipe, steps)
+        shared = parities(m, plan.products, steps.x, bits=op.x.type.bits)
+        x = pipe.delay(steps.x, "x", first=2, last=op.read_stages)
+        shared = pipe.delay(shared, "shared", first=2, last=op.read_stages)
+        pe, lanes = op.folded.pe, op.lanes
+        return Operands(m, plan.products, weights, x, shared, lanes, pe)
 
     def _pipeline(self, m: Module, whole: Value) -> tuple[Steps, Elastic]:
         """The steps, and the pipeline behind them; ``whole``: the next item ends a result."""

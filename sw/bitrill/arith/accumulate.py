@@ -97,7 +97,7 @@ def sum_plan(op: FoldedMatrix) -> SumPlan:
     return _plan(
         op.weight_type,
         op.x.type,
-        op.folded.simd,
+        op.lanes,
         op.y.type.bits,
         not op.popcount,
         early,
@@ -117,25 +117,32 @@ def sum_stages(op: FoldedMatrix) -> int:
     return len(plan.stages) + plan.added
 
 
-def starts(op: FoldedMatrix, read: np.ndarray | None = None) -> np.ndarray:
+def starts(
+    op: FoldedMatrix, weights: np.ndarray | None = None, read: np.ndarray | None = None
+) -> np.ndarray:
     """The value that each row's accumulator starts from, int64 ``[rows]``.
 
-    ``read``: the weights that are multiplied, bool ``[rows, cols]``; None if all are.
+    ``weights``: those that are multiplied, int64 ``[rows, n]``, all if None; ``read``: which of
+    them are, bool, likewise.
     """
     if _sums_distances(op):
         return distance_starts(op)
     if op.popcount:
         return np.zeros(op.rows, np.int64)
-    excess = constants(op.weight_type, op.x.type, op.weights)
+    excess = constants(op.weight_type, op.x.type, op.weights if weights is None else weights)
     return -(excess if read is None else excess * read).sum(1)
 
 
-def stored_weights(op: FoldedMatrix) -> np.ndarray:
-    """The bits of the weights as the plan's gates read them, ``[rows, cols, bits]``."""
+def stored_weights(op: FoldedMatrix, weights: np.ndarray | None = None) -> np.ndarray:
+    """The bits of the weights as the plan's gates read them, ``[rows, n, bits]``.
+
+    ``weights``: int64 ``[rows, n]`` of the lanes of all beats; those of all columns if None.
+    """
     if _sums_distances(op):
         return stored_distances(op)
     triples = sum_plan(op).products.triples
-    return stored(op.weight_type, op.x.type, op.weights, op.folded.simd, triples=triples)
+    weights = op.weights if weights is None else weights
+    return stored(op.weight_type, op.x.type, weights, op.lanes, triples=triples)
 
 
 @lru_cache(maxsize=256)

@@ -37,7 +37,7 @@ class FoldedMatrix(ConstantMatrix, Protocol):
 
     ``read_stages``: registers up to the operands of the sums; ``inside``: taps inside of a border,
     ``[places, taps]`` for each axis, None without a border; ``distances``: y sums ``-|w - x|``
-    instead of products.
+    instead of products; ``lanes``: products of a row in a step.
     """
 
     distances: ClassVar[bool]
@@ -48,6 +48,8 @@ class FoldedMatrix(ConstantMatrix, Protocol):
     def neuron_fold(self) -> int: ...
     @property
     def synapse_fold(self) -> int: ...
+    @property
+    def lanes(self) -> int: ...
     @property
     def steps(self) -> int: ...
     @property

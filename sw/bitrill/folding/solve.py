@@ -4,12 +4,14 @@ The search itself is in `bitrill.folding.search`; here are its question, its ans
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any
 
 from ..errors import FitError, SpecError
 from ..ir import Graph, Stage, verify
+from ..ops import MatVec
+from ..ops.units import Select, Unit
 from ..parts.devices import Part
 from ..resources.estimate import Resources, held_out_errors
 from .options import Choices, Option
@@ -24,7 +26,8 @@ class Solution:
     """``folding`` in the form of ``folding.json``; ``interval``: cycles of its slowest node.
 
     ``limits``: the nodes that take as long; ``faster``: the next shorter interval that the part
-    holds, if any, with what it takes.
+    holds, if any, with what it takes; ``zeros``: the layers of N:M sparse rows whose zeros
+    are multiplied all the same, and how many LUTs more lanes that choose would take.
     """
 
     folding: Mapping[str, Mapping[str, Any]]
@@ -32,6 +35,7 @@ class Solution:
     resources: Resources
     limits: tuple[str, ...]
     faster: tuple[int, Resources] | None = None
+    zeros: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """What ``compile --json`` says of it; resources are predicted, ``error``: how well."""
@@ -61,6 +65,9 @@ class Solution:
             f"slowest layer{'s' if len(names) > 1 else ''}: {slowest},"
             f" {self.interval:,} cycles a frame\n"
             f"faster folding: {faster}"
+        ) + "".join(
+            f"\n{name}: its N:M zeros are multiplied, as leaving them out takes {luts:+,} LUTs"
+            for name, luts in self.zeros.items()
         )
 
     def __repr__(self) -> str:
@@ -155,7 +162,37 @@ def _solution(search: Search, chain: Chain) -> Solution:
         resources=chain.resources,
         limits=tuple(n for n in names if chosen[n].cycles == interval),
         faster=None if quicker is None else (shorter[-1], quicker.resources),
+        zeros=_multiplied_zeros(search, chosen, interval),
     )
+
+
+def _multiplied_zeros(
+    search: Search, chosen: Mapping[str, Option], interval: int
+) -> dict[str, int]:
+    """Return the entries of `Solution.zeros`."""
+    more: dict[str, int] = {}
+    for name, option in chosen.items():
+        choices = search.choices[name]
+        node = choices.node
+        used = choices.resources(option)
+        if not isinstance(node, MatVec) or _unit(node, option).leaves_zeros_out or used.dsp:
+            continue
+        others = (o for o in choices.within(interval) if _alike(o, option))
+        luts = min(
+            (choices.resources(o).lcs for o in others if isinstance(_unit(node, o), Select)),
+            default=0,
+        )
+        if luts > used.lcs:
+            more[name] = luts - used.lcs
+    return more
+
+
+def _alike(a: Option, b: Option) -> bool:
+    return (a.impl.pe, a.impl.simd, a.impl.memory) == (b.impl.pe, b.impl.simd, b.impl.memory)
+
+
+def _unit(node: MatVec, option: Option) -> Unit:
+    return node.unit_of(option.impl.style, option.impl.multiply)
 
 
 def _fastest(search: Search, clock: Fraction) -> Chain:

@@ -11,7 +11,7 @@ Style = Literal[
 ]
 Memory = Literal["distributed", "block"]
 Primitives = Literal["portable", "xc7", "ecp5", "ice40", "gowin"]
-Multiply = Literal["lut", "serial", "dsp"]
+Multiply = Literal["lut", "serial", "dsp", "select"]
 
 Choice = Mapping[str, Any]
 """What a folding file says of one node, by the names of `Impl`."""

@@ -4,6 +4,7 @@ from .base import Unit, coding_matters, find_unit, free_styles, unit_styles, uni
 from .dsp import Dsp
 from .folded import Folded
 from .runtime import Runtime, Streamed
+from .select import Select
 from .serial import Serial
 from .sparse import Sparse
 from .unrolled import Unrolled
@@ -12,6 +13,7 @@ __all__ = [
     "Dsp",
     "Folded",
     "Runtime",
+    "Select",
     "Serial",
     "Sparse",
     "Streamed",

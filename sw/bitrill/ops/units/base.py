@@ -10,8 +10,9 @@ from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
-from ...arith.accumulate import starts
+from ...arith.accumulate import starts, stored_weights
 from ...arith.column_steps import ColumnPlans
+from ...arith.lane_choice import LaneChoices
 from ...arith.shapes import SerialMatrix
 from ...errors import SpecError
 from ...ir import (
@@ -56,6 +57,8 @@ class MatrixLike(SerialMatrix, Protocol):
     def weight_words(self) -> np.ndarray: ...
     @property
     def column_plans(self) -> ColumnPlans: ...
+    @property
+    def lane_choices(self) -> LaneChoices: ...
     def at(self, impl: Impl) -> Self: ...
 
 
@@ -81,6 +84,9 @@ class Unit(ABC):
 
     coded: ClassVar[bool] = False
     """Whether the coding of constant weights decides how many LUTs a product takes."""
+
+    leaves_zeros_out: ClassVar[bool] = False
+    """Whether it saves products by weights of 0."""
 
     takes_lanes: ClassVar[bool] = True
     """Whether PE and SIMD can be chosen."""
@@ -140,6 +146,14 @@ class Unit(ABC):
     def stepped(self, op: MatrixLike, words: np.ndarray) -> np.ndarray:
         """The words of all steps, ``[steps, bits]``, of those ``[neuron_fold, beats, bits]``."""
         return words.reshape(op.steps, -1)
+
+    def lanes(self, op: MatrixLike) -> int:
+        """Products of a row in a step."""
+        return op.folded.simd
+
+    def stored(self, op: MatrixLike) -> np.ndarray:
+        """The bits of the weights, ``[rows, lanes of all beats, bits]``."""
+        return stored_weights(op)
 
     def starts(self, op: MatrixLike) -> np.ndarray:
         """The value that each row's sum starts from, int64 ``[rows]``."""

@@ -42,9 +42,12 @@ class Folded(Unit, style="folded", multiply="lut"):
     def front(self, s: Structure, op: MatrixLike) -> None:
         """Count the logic between the weight memory and the sums; here there is none."""
 
+    def word_bits(self, op: MatrixLike) -> int:
+        """Bits of a word of the weight memory."""
+        return op.folded.pe * op.folded.simd * op.weight_type.bits
+
     def _weights(self, s: Structure, op: MatrixLike) -> None:
-        impl, steps = op.folded, op.steps
-        width = impl.pe * impl.simd * op.weight_type.bits
+        impl, steps, width = op.folded, op.steps, self.word_bits(op)
         if self.fills_blocks(op):
             rest = spilled(steps, width)
             s.rom(steps, width - rest, block=True)

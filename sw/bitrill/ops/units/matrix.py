@@ -12,8 +12,9 @@ from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 
-from ...arith.accumulate import stored_weights, sum_plan
+from ...arith.accumulate import sum_plan
 from ...arith.column_steps import ColumnPlans
+from ...arith.lane_choice import LaneChoices
 from ...ir import (
     Choice,
     Cost,
@@ -226,15 +227,29 @@ class Matrix(Operator, abstract=True):
 
         A word's bits are ``[lane][plane][row]``.
         """
-        pe, simd, bits = self.folded.pe, self.folded.simd, self.like.weight_type.bits
-        folds = (self.neuron_fold, pe, self.synapse_fold, simd, bits)
-        planes = stored_weights(self.like).reshape(folds)
+        pe, lanes, bits = self.folded.pe, self.lanes, self.like.weight_type.bits
+        folds = (self.neuron_fold, pe, self.synapse_fold, lanes, bits)
+        planes = self.unit.stored(self.like).reshape(folds)
         words = planes.transpose(0, 2, 3, 4, 1).reshape(self.neuron_fold, self.synapse_fold, -1)
         return self.unit.stepped(self.like, words)
 
     def start_words(self) -> np.ndarray:
         """Bits of the values that sums start from, ``[neuron_fold, bits]``: ``[plane][row]``."""
         return start_words(self.unit.starts(self.like), sum_plan(self.like).width, self.folded.pe)
+
+    @property
+    def lanes(self) -> int:
+        """Products of a row in a step."""
+        return self.unit.lanes(self.like)
+
+    @property
+    def lane_choices(self) -> LaneChoices:
+        """The lanes of units that choose their columns, at every folding."""
+        return self._lane_choices
+
+    @cached_property
+    def _lane_choices(self) -> LaneChoices:
+        return LaneChoices(self.weights != 0)
 
     @property
     def column_plans(self) -> ColumnPlans:

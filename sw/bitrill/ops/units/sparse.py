@@ -28,6 +28,7 @@ class Sparse(Folded, style="sparse", multiply="lut"):
     """
 
     component = "bitrill_hw.matvec.sparse:SparseMatVecCore"
+    leaves_zeros_out = True
 
     def check(self, op: MatrixLike, impl: Impl) -> None:
         if op.free:
@@ -65,7 +66,7 @@ class Sparse(Folded, style="sparse", multiply="lut"):
         return words[plan.groups, plan.beats]
 
     def starts(self, op: MatrixLike) -> np.ndarray:
-        return starts(op, self._plan(op).read(op.weights.shape, op.folded.pe, op.folded.simd))
+        return starts(op, read=self._plan(op).read(op.weights.shape, op.folded.pe, op.folded.simd))
 
     def index_words(self, op: MatrixLike) -> np.ndarray:
         """Words of the index memory, uint8 ``[steps, bits]``, see `ColumnSteps.words`."""
