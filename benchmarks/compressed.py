@@ -21,10 +21,13 @@ from bitrill.parts.devices import DEFAULT_PART, part_of
 from bitrill.resources.estimate import Resources, network_resources
 from bitrill.timing.predict import predict
 from common import ROOT, table
-from compressed_networks import CASES, Case, Form
+from compressed_networks import CASES as CHANNELS
+from compressed_networks import Case, Form
+from compressed_zeros import ZEROS
 
 STYLES = ("folded", "unrolled")
 FORMS: tuple[Form, ...] = ("dense", "compressed", "narrow")
+CASES = CHANNELS + ZEROS
 COLUMNS = ("network", "style", *FORMS, "reached", "ramb18", "cycles")
 
 
