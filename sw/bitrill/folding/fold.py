@@ -227,13 +227,21 @@ def _wrong_values(name: str, chosen: Choice) -> list[str]:
 
 
 def _wrong_impls(node: Operator, default: Impl, chosen: Choice) -> list[str]:
-    """Return what the operator refuses: key by key, so that all of it is told, then together."""
-    problems: list[str] = []
+    """Return what the operator refuses: key by key, so that all of it is told, then together.
+
+    A key may need another one: if all together are legal, nothing is refused.
+    """
+    whole = _refusals(node, dataclasses.replace(default, **chosen))
     # PE and SIMD of equal lanes are refused one without the other
-    keys = [] if isinstance(node, EvenLanes) else [{k: v} for k, v in chosen.items()]
-    for part in (*keys, chosen):
-        try:
-            node.check_impl(dataclasses.replace(default, **part))
-        except SpecError as error:
-            problems.append(str(error))
-    return list(dict.fromkeys(problems))
+    if not whole or isinstance(node, EvenLanes):
+        return whole
+    parts = (dataclasses.replace(default, **{k: v}) for k, v in chosen.items())
+    return list(dict.fromkeys([p for impl in parts for p in _refusals(node, impl)] + whole))
+
+
+def _refusals(node: Operator, impl: Impl) -> list[str]:
+    try:
+        node.check_impl(impl)
+    except SpecError as error:
+        return [str(error)]
+    return []
