@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from method_list import Method
+from method import Method
 
 Results = Sequence[Mapping[str, Any]]
 """What a method gave, by seed; the first holds the figures of hardware."""
@@ -24,7 +24,8 @@ images (360 digits: one is 0.28 points), mean and standard deviation over the se
 the resource model, both folded for 100,000 frames/s of an xc7z020 at 100 MHz (ShiftNet: 50,000) and
 unrolled; of the folded network of the first seed, 100 frames are simulated. Published figures are
 of other networks and data: t1 are points of ImageNet's top-1 accuracy lost. Nothing was tuned for a
-method: "fails here" is said of these epochs and rates.
+method: "fails here" is said of these epochs and rates. A run may be stopped at any time, so a row
+says its seeds, and "-" stands for what is not done yet, or where there is no hardware.
 """
 
 
@@ -45,7 +46,13 @@ def page(tables: Mapping[str, Sequence[tuple[Method, Results]]]) -> str:
 def row(method: Method, results: Results) -> list[str]:
     """Return the cells of a method's row."""
     if not results:
-        return [method.name, method.source, *["-"] * 8, method.published, method.pending]
+        return [
+            method.name,
+            method.source,
+            *["-"] * 8,
+            method.published,
+            method.pending or "not run yet",
+        ]
     first = results[0]
     before, after = ([100 * r[key] for r in results] for key in ("float", "accuracy"))
     return [

@@ -16,8 +16,9 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,13 @@ from bitrill.errors import BitrillError
 from bitrill.flow.compressing import predicted_figures
 from bitrill.storage import remove, write_json
 from common import ROOT
-from method_list import METHODS, STRONG, Method
+from method import MODELS, Method
+from method_list import METHODS, STRONG
 from method_page import page, row
 
 FOLDED = {"part": "xc7z020clg400-1", "fps": 100_000}
 FRAMES = 100
+HARDWARE = ("frames.json", "unrolled.json")
 
 Result = dict[str, Any]
 
@@ -73,8 +76,10 @@ class Store:
         value = json.loads((folder / "result.json").read_text())
         if value["recipe"] != self.recipe(method, seed):
             return None
-        simulated = folder / "hardware.json"
-        return value | (json.loads(simulated.read_text()) if simulated.exists() else {})
+        for name in HARDWARE:
+            if (folder / name).exists():
+                value |= json.loads((folder / name).read_text())
+        return value
 
     def results(self, method: Method) -> list[Result]:
         """Return what is finished of a method, by seed."""
@@ -94,12 +99,13 @@ class Store:
         floats.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(folder / "step-1.pt", floats)
         first, last = result.rows[0], result.rows[-1]
-        remove(folder / "hardware.json")  # of another recipe
+        for name in HARDWARE:
+            remove(folder / name)  # of another recipe
         value = asdict(last) | {"float": first.accuracy, "seed": seed, "recipe": tables}
         write_json(folder / "result.json", value)
 
     def simulate(self, method: Method) -> None:
-        """Compile and simulate the network of the first seed, if that is not done."""
+        """Compile and simulate the folded network of the first seed, if that is not done."""
         folder, value = self.of(method, 0), self.kept(method, 0)
         if value is None or value["lcs"] is None or "mismatches" in value:
             return
@@ -107,14 +113,16 @@ class Store:
         build = flow.compile(model, out=folder / "build", **(FOLDED | method.hardware)).build
         verified = flow.verify(build.folder, data=self.data, samples=FRAMES)
         shutil.rmtree(build.folder)
-        unrolled = predicted_figures(model, Hardware(style="unrolled"))
-        figures = {
-            "lcs_unrolled": unrolled.lcs,
-            "ramb18_unrolled": unrolled.ramb18,
-            "frames": FRAMES,
-            "mismatches": verified.mismatches,
-        }
-        write_json(folder / "hardware.json", figures)
+        write_json(folder / "frames.json", {"frames": FRAMES, "mismatches": verified.mismatches})
+
+    def unroll(self, method: Method) -> None:
+        """Predict the first seed's network unrolled, if that is not done."""
+        folder, value = self.of(method, 0), self.kept(method, 0)
+        if value is None or value["lcs"] is None or "lcs_unrolled" in value:
+            return
+        figures = predicted_figures(folder / "model.onnx", Hardware(style="unrolled"))
+        figures = {"lcs_unrolled": figures.lcs, "ramb18_unrolled": figures.ramb18}
+        write_json(folder / "unrolled.json", figures)
 
 
 def stores(out: Path, seeds: int | None) -> dict[str, Store]:
@@ -127,17 +135,30 @@ def stores(out: Path, seeds: int | None) -> dict[str, Store]:
     }
 
 
-def runs(store: Store, chosen: Sequence[Method], frames: bool) -> Iterator[Method]:
-    """Do what is not done, the first seed of all methods first; yields a method behind each run."""
+def runs(store: Store, chosen: Sequence[Method], hardware: bool) -> Iterator[Method]:
+    """Do what is not done; yields a method behind each run.
+
+    First come the first seed and its simulation, small networks first; then unrolled networks, then
+    the other seeds.
+    """
+    order = sorted((m for m in chosen if not m.pending), key=lambda m: list(MODELS).index(m.base))
+    calls: list[tuple[Method, Callable[[], None]]] = []
+    for method in order:
+        calls.append((method, partial(store.measure, method, 0)))
+        if hardware:
+            calls.append((method, partial(store.simulate, method)))
+    if hardware:
+        calls += [(method, partial(store.unroll, method)) for method in order]
+    calls += [
+        (method, partial(store.measure, method, seed))
+        for seed in range(1, store.seeds)
+        for method in order
+    ]
     faulty: set[str] = set()
-    for seed in range(store.seeds):
-        for method in chosen:
-            if method.pending or method.slug in faulty:
-                continue
+    for method, call in calls:
+        if method.slug not in faulty:
             try:
-                store.measure(method, seed)
-                if not seed and frames:
-                    store.simulate(method)
+                call()
                 yield method
             except BitrillError as error:
                 faulty.add(method.slug)
@@ -164,7 +185,7 @@ def main() -> None:
         print(" | ".join(row(method, store.results(method))), flush=True)
     if options.page:
         tables = {
-            name: [(m, found) for m in each.methods if (found := each.results(m)) or m.pending]
+            name: [(method, each.results(method)) for method in each.methods]
             for name, each in known.items()
         }
         options.page.write_text(page(tables))
