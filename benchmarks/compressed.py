@@ -14,9 +14,8 @@ import argparse
 import json
 from pathlib import Path
 
-from bitrill.flow.steps import ASSUMED_MHZ, fold, fold_for, usual_goals
+from bitrill.flow.steps import ASSUMED_MHZ, fold, fold_for, integers, usual_goals
 from bitrill.ir import Graph
-from bitrill.lowering import to_integer
 from bitrill.parts.devices import DEFAULT_PART, part_of
 from bitrill.resources.estimate import Resources, network_resources
 from bitrill.timing.predict import predict
@@ -34,7 +33,7 @@ COLUMNS = ("network", "style", *FORMS, "reached", "ramb18", "cycles")
 def folded(graph: Graph, style: str) -> Graph:
     """Return an IMPORTED graph folded by default, for the part that is assumed."""
     part = part_of(DEFAULT_PART)
-    integer = to_integer(graph)
+    integer = integers(graph)
     if style == "unrolled":
         return fold(integer, style="unrolled", part=part)
     return fold_for(integer, ASSUMED_MHZ, usual_goals(integer, part))[0]

@@ -39,12 +39,13 @@ Folding: TypeAlias = Mapping[str, Mapping[str, object]]
 
 INTEGER: tuple[Pass, ...] = (
     to_thresholds,  # first: all others move integers only
+    # here channels go, if asked: behind thresholds, whose constants it finds, before narrowing
     turn_polarity,  # before narrowing: a row may need its type's other end
     narrow_widths,  # last: it measures the values that the others leave
 )
 """Passes from IMPORTED to INTEGER."""
 
-HEAD = len(INTEGER) + 1
+HEAD = len(INTEGER) + 2
 """Number of the pass that adds decisions; after narrowing, as it ranks every value that is left."""
 
 ROUNDS = 6
@@ -57,16 +58,25 @@ PROBE_ELEMENTS = 1 << 22
 """Largest number of elements of all edges in a check; a large graph takes fewer random inputs."""
 
 
-def to_integer(graph: Graph, *, top: int | None = None, checkpoints: Path | None = None) -> Graph:
+def to_integer(
+    graph: Graph,
+    *,
+    top: int | None = None,
+    drop: Pass | None = None,
+    checkpoints: Path | None = None,
+) -> Graph:
     """Take a graph from IMPORTED to INTEGER; ``top``: end in the ``top`` best classes.
 
-    ``checkpoints``: a folder for the graph after each pass, ``NN_pass/``. Raises `StageError`
-    for a graph that is not IMPORTED, `UnsupportedError` for a function that integers cannot
-    compute.
+    ``drop``: the pass that takes out channels, `drop_channels`; without it each layer keeps its
+    shape, and can be compared with the model's. ``checkpoints``: a folder for the graph after each
+    pass, ``NN_pass/``. Raises `StageError` for a graph that is not IMPORTED, `UnsupportedError` for
+    a function that integers cannot compute.
     """
     verify(graph, Stage.IMPORTED)
     _checkpoint(graph, checkpoints, 0, "imported")
-    graph = run_passes(graph, INTEGER, checkpoints=checkpoints, first=1)
+    first, *others = INTEGER
+    passes = (first, *([] if drop is None else [drop]), *others)
+    graph = run_passes(graph, passes, checkpoints=checkpoints, first=1)
     if top is not None:
         head = partial(add_argmax, k=top)
         graph = run_passes(graph, (head,), checkpoints=checkpoints, first=HEAD)

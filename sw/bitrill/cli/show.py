@@ -5,6 +5,7 @@ from typing import Any
 
 from .. import flow
 from ..flow.boards import fit_in_words
+from ..flow.steps import dropped_in_words
 from ..resources.estimate import accuracy
 from .tables import text as table
 
@@ -54,6 +55,7 @@ def inspected(done: flow.Inspection) -> str:
         [
             *map(str, done.stages),
             *map(table, done.tables()),
+            *dropped_in_words(done.dropped),
             f"in all: {total['parameters']:,} parameters, {total['operations']:,} operations a"
             f" frame, {total['weight_bits']:,} bits of constants, {total['state_bits']:,} bits of"
             f" buffers\npredicted: a frame every {done.ii} cycles, latency {done.latency} cycles",
@@ -73,6 +75,7 @@ def compiled(done: flow.Compiled) -> str:
             f"block memory: {done.block_memory}",
             f"{done.fps:,.0f} frames/s at {done.clock_mhz:g} MHz (assumed)",
             *([] if done.solution is None else [str(done.solution)]),
+            *dropped_in_words(done.dropped),
             f"part: {done.made_for}",
             f"predicted resources: {done.resources} ({accuracy()})",
             f"Verilog: {build.verilog}",

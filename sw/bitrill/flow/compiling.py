@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Unpack
 from ..errors import FitError
 from ..folding.solve import Solution
 from ..ir import Graph
-from ..lowering import to_integer
 from ..parts.devices import DEFAULT_PART, PORTABLE, Part, part_of
 from ..parts.families import usual_part
 from ..resources.estimate import BlockUse, Resources, block_use
@@ -24,7 +23,7 @@ from .compile_options import CompileKeywords, CompileOptions
 from .extras import Progress, logged
 from .inspection import node_table
 from .result import Json, Result, Table, exact_number
-from .steps import ASSUMED_MHZ, Goal, fold, fold_for, load, usual_goals
+from .steps import ASSUMED_MHZ, Goal, dropped, fold, fold_for, integers, load, usual_goals
 from .verilog import write_verilog
 
 if TYPE_CHECKING:
@@ -41,7 +40,8 @@ class Compiled(Result):
     """Result of `compile`.
 
     ``clock_mhz``: clock of the predicted rates; ``part``: what it is made for, None for plain
-    logic; ``solution``: the folding that was searched for, None for matrices that are not folded.
+    logic; ``solution``: the folding that was searched for, None for matrices that are not folded;
+    ``dropped``: channels before and after of each layer that has fewer than the model's.
     """
 
     build: Build
@@ -49,6 +49,7 @@ class Compiled(Result):
     clock_mhz: float
     part: Part | None
     solution: Solution | None = None
+    dropped: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def fps(self) -> float:
@@ -132,6 +133,7 @@ class Compiled(Result):
             "part_assumed": self.assumed,
             "fits": self.fits,
             "resources": asdict(self.resources),
+            "dropped_channels": {name: was - now for name, (was, now) in self.dropped.items()},
             "files": [str(self.build.folder / name) for name in self.build.files],
             "boards": {r.board: r.to_json() for r in self.rooflines},
         }
@@ -159,8 +161,16 @@ def compile(
     progress(f"compiling {aim}", 0, 0)
     checkpoints = Path(out) / "checkpoints" if asked.checkpoints else None
     imported = load(model, asked.raw_input, asked.input_scale, asked.input_offset)
-    start = to_integer(imported, top=asked.top, checkpoints=checkpoints)
-    graph, solution = _folded(start, asked, target, checkpoints, progress)
+    like = None if asked.like is None else load_build(asked.like).graph
+    start = integers(
+        imported,
+        asked.folding,
+        style=asked.style,
+        top=asked.top,
+        like=like,
+        checkpoints=checkpoints,
+    )
+    graph, solution = _folded(start, asked, target, like, checkpoints, progress)
     progress("writing Verilog", 0, 0)
     verilog = write_verilog(graph)
     progress("predicting cycles", 0, 0)
@@ -168,7 +178,8 @@ def compile(
     _require_rate(graph, asked, predicted, target.clock_mhz)
     build = write_build(Path(out), graph, verilog, predicted)
     part = target.part if asked.like is None or asked.board else _part_like(build)
-    return Compiled(build, asked, target.clock_mhz, part, solution)
+    gone = dropped(imported, start)
+    return Compiled(build, asked, target.clock_mhz, part, solution, gone)
 
 
 def _part_like(build: Build) -> Part | None:
@@ -212,14 +223,14 @@ def _folded(
     graph: Graph,
     asked: CompileOptions,
     target: _Target,
+    like: Graph | None,
     checkpoints: Path | None,
     progress: Progress,
 ) -> tuple[Graph, Solution | None]:
     """The folded graph, and the folding that was searched for."""
-    if asked.like is not None:
-        earlier = load_build(asked.like).graph
+    if like is not None:
         return fold(
-            graph, asked.folding, like=earlier, checkpoints=checkpoints, progress=progress
+            graph, asked.folding, like=like, checkpoints=checkpoints, progress=progress
         ), None
     if asked.style != "folded":
         folded = fold(

@@ -8,13 +8,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..lowering import to_integer
 from ..parts.devices import PORTABLE, part_of
 from ..resources.estimate import Resources, network_resources
 from ..timing.predict import predict
 from .extras import Progress, extra, logged
 from .result import Json, Result, Table, exact_number
-from .steps import Goal, fold, fold_for, load
+from .steps import Goal, fold, fold_for, integers, load
 
 if TYPE_CHECKING:
     from ..compress.chain import Figures, Row
@@ -122,7 +121,7 @@ def predicted_figures(model: Path, target: Hardware) -> Figures:
     from ..compress.chain import Figures
 
     part = None if target.part == PORTABLE else part_of(target.part)
-    graph = to_integer(load(model))
+    graph = integers(load(model))
     if target.style == "unrolled":
         folded = fold(graph, style="unrolled", part=part, progress=logged)
     else:

@@ -1,11 +1,11 @@
 """The verb `inspect`: a model at each stage, and what each of its layers stores and computes."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 from ..ir import Graph, Operator
-from ..lowering import Folding, to_integer
+from ..lowering import Folding
 from ..ops import L1MatVec, MatVec, Threshold
 from ..ops.matvec import Matrix
 from ..parts.devices import DEFAULT_PART, part_of
@@ -14,7 +14,7 @@ from .compile_options import CompileOptions, Numbers
 from .extras import Progress, logged
 from .inspect_advice import advise
 from .result import Json, Result, Table, exact_number
-from .steps import ASSUMED_MHZ, fold_for, load, usual_goals
+from .steps import ASSUMED_MHZ, dropped, fold_for, integers, load, usual_goals
 
 TOTALS = ("parameters", "operations", "weight_bits", "state_bits")
 """Figures of a layer that can be added up."""
@@ -50,6 +50,7 @@ class Inspection(Result):
     """Result of `inspect`: the graph at each stage, the layers, the predicted cycles.
 
     ``advice``: what practical rules would try, each with its figure and its source.
+    ``dropped``: channels before and after of each layer that has fewer than the model's.
     """
 
     stages: tuple[Graph, ...]
@@ -57,6 +58,7 @@ class Inspection(Result):
     ii: Fraction
     latency: int
     advice: tuple[str, ...] = ()
+    dropped: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def total(self) -> dict[str, int]:
@@ -95,6 +97,7 @@ class Inspection(Result):
             "ii": exact_number(self.ii),
             "latency": self.latency,
             "advice": list(self.advice),
+            "dropped_channels": {name: was - now for name, (was, now) in self.dropped.items()},
         }
 
 
@@ -122,13 +125,15 @@ def inspect(
     )
     progress("importing", 0, 0)
     imported = load(model, asked.raw_input, asked.input_scale, asked.input_offset)
-    whole = to_integer(imported, top=top)
+    whole = integers(imported, folding, top=top)
     goals = usual_goals(whole, part_of(DEFAULT_PART))
     folded, _ = fold_for(whole, ASSUMED_MHZ, goals, folding, progress=progress)
     predicted = predict(folded)
     layers = tuple(map(_layer, folded.nodes))
     advice = () if no_advice else advise(folded)
-    return Inspection((imported, whole, folded), layers, predicted.ii, predicted.latency, advice)
+    gone = dropped(imported, whole)
+    stages = (imported, whole, folded)
+    return Inspection(stages, layers, predicted.ii, predicted.latency, advice, gone)
 
 
 def node_table(graph: Graph) -> Table:

@@ -1,7 +1,7 @@
 """Steps of `compile` and `inspect` before any Verilog: import and folding."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -11,9 +11,13 @@ from ..errors import FitError, SpecError, StorageError
 from ..exact import rational
 from ..folding.fold import folding_of
 from ..folding.solve import Solution
+from ..folding.writable import changeable
 from ..ir import INTERVAL, Graph, IntType, Stage, verify
-from ..lowering import Folding, to_folded, to_target
+from ..lowering import Folding, to_folded, to_integer, to_target
+from ..ops import Depthwise
+from ..ops.matvec import Matrix
 from ..parts.devices import Part
+from ..passes.drop_channels import drop_channels
 from ..storage import read_json
 from .compile_options import Numbers, Style
 from .extras import Progress, logged
@@ -40,6 +44,39 @@ def load(
     from ..frontend import load_model
 
     return load_model(path, raw_input=raw, raw_scale=scale, raw_offset=offset)
+
+
+def integers(
+    graph: Graph,
+    folding: str | Path | Folding | None = None,
+    *,
+    style: Style = "folded",
+    top: int | None = None,
+    like: Graph | None = None,
+    checkpoints: Path | None = None,
+) -> Graph:
+    """Take a graph from IMPORTED to INTEGER, without channels that change nothing.
+
+    What ``folding``, ``style`` and ``like`` leave writable keeps its shape, and all of it, as far
+    as it can, the widths of the FOLDED graph ``like``.
+    """
+    fixed = changeable(graph, read_folding(folding) or {}, style, like)
+    widths = None if like is None else {e: t.channels for e, t in like.edges.items()}
+    drop = partial(drop_channels, fixed=fixed, widths=widths)
+    return to_integer(graph, top=top, drop=drop, checkpoints=checkpoints)
+
+
+def dropped(before: Graph, after: Graph) -> dict[str, tuple[int, int]]:
+    """Return channels before and after of each layer with constants that has fewer."""
+    layers = [n.name for n in after.nodes if isinstance(n, Matrix | Depthwise)]
+    counts = {n: (before.edges[n].channels, after.edges[n].channels) for n in layers}
+    return {name: (was, now) for name, (was, now) in counts.items() if was != now}
+
+
+def dropped_in_words(layers: Mapping[str, tuple[int, int]]) -> list[str]:
+    """Return the line that tells which channels were dropped; none if there are none."""
+    each = ", ".join(f"{name} {was - now} of {was}" for name, (was, now) in layers.items())
+    return [f"channels dropped, since they change nothing: {each}"] if each else []
 
 
 def fold(

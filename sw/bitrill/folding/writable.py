@@ -45,6 +45,19 @@ def free_weights(graph: Graph, folding: Mapping[str, Any], style: Style) -> Grap
     return graph
 
 
+def changeable(
+    graph: Graph, folding: Mapping[str, Any], style: Style, like: Graph | None
+) -> set[str]:
+    """Return the nodes of an unfolded ``graph`` whose constants may become others.
+
+    Every one, if all matrices are to be ``runtime`` or ``streamed``; else those for which
+    ``folding`` says so, or that are so in the FOLDED graph ``like``.
+    """
+    named = {n.name: style_of(n, folding, style) for n in graph.nodes}
+    named |= {n.name: n.folded.style for n in (like.nodes if like is not None else ())}
+    return {name for name, s in named.items() if style in free_styles() or s in free_styles()}
+
+
 def style_of(node: Operator, folding: Mapping[str, Any], style: Style) -> Any:
     """Return a node's style by ``folding``, else ``style`` where its weights can then be free."""
     chosen = folding.get(node.name)

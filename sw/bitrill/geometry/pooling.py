@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..ir import Buffered, IntType, Rule, Schedule, Structure, Tensor
+from ..ir import Buffered, IntType, Rule, Schedule, Structure, Tensor, Wiring, channelwise
 from .windows import Sizes, Sliding, sliding
 
 
@@ -53,6 +53,9 @@ class Pooling(Buffered, abstract=True):
     def infer(self) -> Tensor:
         w = self.windows
         return Tensor(w.shape(self.x, self.x.channels), self.merged(w.n_taps))
+
+    def wiring(self) -> tuple[Wiring, ...]:
+        return channelwise(self.x.channels)
 
     @property
     def pieces(self) -> int:

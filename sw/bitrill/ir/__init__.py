@@ -1,6 +1,7 @@
 """The one data structure: integer types, operators, graphs, and what operators are written with."""
 
 from .activation import Activation, Function, Quantizer
+from .channels import Ranges, Wiring, alike, channelwise, product_ranges
 from .coding import CODINGS, Coding, Planes, Values
 from .even_lanes import INTERVAL, Buffered, EvenLanes, Joined, divisors
 from .graph import INPUT, Graph, Stage, verify
@@ -61,6 +62,7 @@ __all__ = [
     "Planes",
     "Primitives",
     "Quantizer",
+    "Ranges",
     "Rule",
     "Schedule",
     "Segment",
@@ -73,7 +75,10 @@ __all__ = [
     "Table",
     "Tensor",
     "Values",
+    "Wiring",
+    "alike",
     "bits_for",
+    "channelwise",
     "different_bits",
     "different_bits_each",
     "divisors",
@@ -86,6 +91,7 @@ __all__ = [
     "must_divide",
     "pipeline",
     "port",
+    "product_ranges",
     "raw_numbers",
     "rounded_line",
     "turned_bits",

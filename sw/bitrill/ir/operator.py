@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import SpecError, StageError
 from . import registry
+from .channels import Ranges, Wiring
 from .impl import Choice, Cost, Impl, Multiply, Style
 from .schedule import Schedule
 from .structure import Coefficients, Structure
@@ -70,6 +71,9 @@ class Operator(ABC):
     one_slot: ClassVar[bool] = False
     """Whether a FIFO beside it is a single register where a frame is one beat, so that a wide beat
     passes no multiplexer (`bitrill.folding.fold.set_depths`)."""
+
+    additive: ClassVar[bool] = False
+    """Whether ``f(x + s) = f(x) + f(s)`` for numbers s, one a channel, the same at all places."""
 
     takes_codes: ClassVar[bool] = False
     """Whether it takes logarithmic codes as they are; the importer gives others the integers."""
@@ -154,6 +158,35 @@ class Operator(ABC):
 
     def on(self, operands: tuple[Tensor, ...]) -> Operator:
         """The same function of operands of other types that hold the same values."""
+        return self.replace(operands=operands)
+
+    # channels
+
+    def wiring(self) -> tuple[Wiring, ...] | None:
+        """What each channel of each result is made of; None where all channels must stay."""
+        return None
+
+    def ranges(self, *xs: Ranges) -> tuple[Ranges, ...]:
+        """Lowest and highest values of each result's channels, from those of the operands.
+
+        If not overridden, each channel has the values of its sources.
+        """
+        wiring = self.wiring()
+        if wiring is None:
+            return tuple(map(Ranges.of, self.results))
+        lo, hi = (np.concatenate(ends) for ends in ([x.lo for x in xs], [x.hi for x in xs]))
+        return tuple(Ranges(lo[w.sources].min(1), hi[w.sources].max(1)) for w in wiring)
+
+    def select(
+        self,
+        operands: tuple[Tensor, ...],
+        ins: tuple[np.ndarray, ...],
+        outs: tuple[np.ndarray, ...],
+    ) -> Operator:
+        """The same function of some channels, as far as `wiring` joins them.
+
+        ``operands``: of the channels ``ins`` that each operand keeps; ``outs``: of each result.
+        """
         return self.replace(operands=operands)
 
     # golden model

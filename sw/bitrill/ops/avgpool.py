@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..geometry.pooling import Pooling
-from ..ir import IntType, must_be_numbers
+from ..ir import IntType, Ranges, must_be_numbers
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -16,6 +16,7 @@ class SumPool(Pooling):
     """
 
     kind = "avgpool"
+    additive = True
     component = "bitrill_hw.ops.avgpool:SumPoolCore"
 
     def validate(self) -> None:
@@ -27,6 +28,9 @@ class SumPool(Pooling):
 
     def merge_luts(self, slots: int, bits: int) -> dict[str, float]:
         return {"merge": slots * bits, "moves": (slots > 1) * slots * bits}
+
+    def ranges(self, *xs: Ranges) -> tuple[Ranges, ...]:
+        return (xs[0].times(self.windows.n_taps),)
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         t = self.y.type

@@ -6,7 +6,19 @@ from math import gcd
 import numpy as np
 
 from ..errors import SpecError
-from ..ir import Buffered, IntType, Rule, Schedule, Structure, Tensor, must_be_numbers, port
+from ..ir import (
+    Buffered,
+    IntType,
+    Ranges,
+    Rule,
+    Schedule,
+    Structure,
+    Tensor,
+    Wiring,
+    channelwise,
+    must_be_numbers,
+    port,
+)
 from .add import check_gains, scaled
 
 
@@ -25,6 +37,7 @@ class Concat(Buffered):
     """
 
     kind = "concat"
+    additive = True
     component = "bitrill_hw.ops.concat:ConcatCore"
     by_rows = True
 
@@ -55,6 +68,17 @@ class Concat(Buffered):
             return Tensor(shape, types[0])
         lows, highs = zip(*map(scaled, types, self.gains), strict=True)
         return Tensor(shape, IntType.for_range(lo=min(lows), hi=max(highs)))
+
+    def wiring(self) -> tuple[Wiring, ...]:
+        return channelwise(self.y.channels, np.repeat(self.gains, self._sizes))
+
+    def ranges(self, *xs: Ranges) -> tuple[Ranges, ...]:
+        whole = Ranges(np.concatenate([x.lo for x in xs]), np.concatenate([x.hi for x in xs]))
+        return (whole.times(np.repeat(self.gains, self._sizes)),)
+
+    @property
+    def _sizes(self) -> list[int]:
+        return [t.channels for t in self.operands]
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         return np.concatenate([g * x for g, x in zip(self.gains, xs, strict=True)], axis=-1)

@@ -7,7 +7,7 @@ from math import gcd
 import numpy as np
 
 from ..errors import SpecError
-from ..ir import Buffered, Rule, Schedule, Structure, Tensor
+from ..ir import Buffered, Rule, Schedule, Structure, Tensor, Wiring
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,6 +23,7 @@ class Crop(Buffered):
     """
 
     kind = "crop"
+    additive = True
     component = "bitrill_hw.ops.crop:CropCore"
     takes_codes = True
 
@@ -57,6 +58,20 @@ class Crop(Buffered):
 
     def infer(self) -> Tensor:
         return Tensor(self.sizes, self.x.type)
+
+    def wiring(self) -> tuple[Wiring, ...]:
+        first = self.starts[-1]
+        return (Wiring(np.arange(first, first + self.sizes[-1])[:, None]),)
+
+    def select(
+        self,
+        operands: tuple[Tensor, ...],
+        ins: tuple[np.ndarray, ...],
+        outs: tuple[np.ndarray, ...],
+    ) -> "Crop":
+        first = int(np.searchsorted(ins[0], self.starts[-1]))
+        starts, sizes = (*self.starts[:-1], first), (*self.sizes[:-1], len(outs[0]))
+        return self.replace(operands=operands, starts=starts, sizes=sizes)
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         parts = zip(self.starts, self.steps, self.sizes, strict=True)

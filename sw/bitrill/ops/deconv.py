@@ -6,7 +6,18 @@ from math import prod
 import numpy as np
 
 from ..errors import SpecError
-from ..ir import Buffered, IntType, Operator, Rule, Schedule, Structure, Tensor
+from ..ir import (
+    Buffered,
+    IntType,
+    Operator,
+    Ranges,
+    Rule,
+    Schedule,
+    Structure,
+    Tensor,
+    Wiring,
+    channelwise,
+)
 
 
 def check_factors(op: Operator, factors: tuple[int, ...], what: str) -> None:
@@ -49,6 +60,12 @@ class Deconv(Buffered):
         if t.coding.addable:
             t = IntType.for_range(lo=min(t.lo, 0), hi=max(t.hi, 0))
         return Tensor((*sizes, self.x.channels), t)
+
+    def wiring(self) -> tuple[Wiring, ...]:
+        return channelwise(self.x.channels)
+
+    def ranges(self, *xs: Ranges) -> tuple[Ranges, ...]:
+        return (xs[0].with_value(0),)
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         y = np.zeros((len(xs[0]), *self.y.shape), xs[0].dtype)

@@ -13,16 +13,20 @@ from ..ir import (
     EvenLanes,
     Impl,
     IntType,
+    Ranges,
     Rule,
     Schedule,
     Structure,
     Style,
     Table,
     Tensor,
+    Wiring,
+    alike,
     bits_for,
     different_bits,
     freeze,
     must_be_style,
+    product_ranges,
 )
 from .matvec import MatVec
 from .units.folded import add_sums
@@ -49,6 +53,7 @@ class Depthwise(EvenLanes):
     """
 
     kind = "depthwise"
+    additive = True
     by_rows = True
     styles = ("folded", "runtime")
     block_choice = True
@@ -138,6 +143,25 @@ class Depthwise(EvenLanes):
     def infer(self) -> Tensor:
         # without the folding, which is checked after the result
         return Tensor((*self.x.shape[:-1], self.channels), self._as_rows(None).y.type)
+
+    def wiring(self) -> tuple[Wiring, ...]:
+        taps = np.arange(self.channels)[:, None] + self.channels * np.arange(self.taps)
+        return (Wiring(taps, alike(self.weights)),)
+
+    def ranges(self, *xs: Ranges) -> tuple[Ranges, ...]:
+        if self.free:
+            return (Ranges.of(self.y),)
+        taps = self.wiring()[0].sources
+        dots = product_ranges(self.weights, xs[0].lo[taps], xs[0].hi[taps])
+        return (dots.less(self.dot_offset, self.dot_gain),)
+
+    def select(
+        self,
+        operands: tuple[Tensor, ...],
+        ins: tuple[np.ndarray, ...],
+        outs: tuple[np.ndarray, ...],
+    ) -> "Depthwise":
+        return self.replace(operands=operands, weights=self.weights[outs[0]])
 
     @cached_property
     def _dense(self) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import SpecError
-from ..ir import Buffered, Rule, Schedule, Structure, Tensor, port
+from ..ir import Buffered, Rule, Schedule, Structure, Tensor, Wiring, channelwise, port
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -18,6 +18,7 @@ class Fork(Buffered):
     """
 
     kind = "fork"
+    additive = True
     by_rows = True
     component = "bitrill_hw.ops.fork:ForkCore"
 
@@ -36,6 +37,9 @@ class Fork(Buffered):
     @property
     def results(self) -> tuple[Tensor, ...]:
         return (self.x,) * self.copies
+
+    def wiring(self) -> tuple[Wiring, ...]:
+        return channelwise(self.x.channels) * self.copies
 
     def eval(self, *xs: np.ndarray) -> tuple[np.ndarray, ...]:
         return (xs[0],) * self.copies

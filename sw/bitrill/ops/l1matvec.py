@@ -9,7 +9,7 @@ import numpy as np
 from ..arith.l1_products import front_stages, groups
 from ..arith.shapes import DistanceMatrix
 from ..errors import SpecError
-from ..ir import Impl, IntType, Structure, freeze, must_be_style
+from ..ir import Impl, IntType, Ranges, Structure, freeze, must_be_style
 from .units.base import MatrixLike, Unit
 from .units.folded import Folded
 from .units.matrix import Matrix
@@ -115,6 +115,12 @@ class L1MatVec(Matrix):
         most = np.maximum(np.abs(w - t.lo), np.abs(w - t.hi)).sum(1)
         least = np.abs(w - self.reached).sum(1)
         return IntType.for_range(lo=-int(most.max()), hi=-int(least.min()))
+
+    def ranges(self, *xs: Ranges) -> tuple[Ranges, ...]:
+        places, w = self.cols // len(xs[0].lo), self.weights
+        lo, hi = np.tile(xs[0].lo, places), np.tile(xs[0].hi, places)
+        most = np.maximum(np.abs(w - lo), np.abs(w - hi)).sum(1)
+        return (Ranges(-most, -np.abs(w - np.clip(w, lo, hi)).sum(1)),)
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         x = xs[0].reshape(-1, self.cols).astype(np.int32)

@@ -10,9 +10,13 @@ from ..ir import (
     EvenLanes,
     Impl,
     IntType,
+    Ranges,
     Schedule,
     Structure,
     Tensor,
+    Wiring,
+    alike,
+    channelwise,
     different_bits,
     freeze,
     pipeline,
@@ -66,6 +70,28 @@ class Lookup(EvenLanes):
 
     def infer(self) -> Tensor:
         return Tensor(self.x.shape, self.out)
+
+    def wiring(self) -> tuple[Wiring, ...]:
+        own = len(self.table) > 1
+        return channelwise(self.x.channels, alike(self.table) if own else None)
+
+    def ranges(self, *xs: Ranges) -> tuple[Ranges, ...]:
+        values, (x,) = self.x.type.values(), xs
+        met = (values >= x.lo[:, None]) & (values <= x.hi[:, None])
+        lo = np.where(met, self.table, self.out.hi).min(1)
+        return (Ranges(lo, np.where(met, self.table, self.out.lo).max(1)),)
+
+    def select(
+        self,
+        operands: tuple[Tensor, ...],
+        ins: tuple[np.ndarray, ...],
+        outs: tuple[np.ndarray, ...],
+    ) -> "Lookup":
+        """The words of the values that x still has; any word for one that it did not have."""
+        old, new = self.x.type.values(), operands[0].type.values()
+        words = np.searchsorted(old, new).clip(0, len(old) - 1)
+        table = self.table[outs[0]] if len(self.table) > 1 else self.table
+        return self.replace(operands=operands, table=table[:, words])
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         index = self.x.type.coding.rank(xs[0].astype(np.int64))

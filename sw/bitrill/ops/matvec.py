@@ -9,7 +9,7 @@ import numpy as np
 from ..arith.accumulate import sum_plan
 from ..arith.bitserial import total_range
 from ..errors import SpecError
-from ..ir import USED_ONLY, IntType, Table, freeze, frozen_array
+from ..ir import USED_ONLY, IntType, Ranges, Table, freeze, frozen_array, product_ranges
 from .units import unit_styles, unit_ways
 from .units.matrix import Matrix, free_type, starts_table, type_note
 
@@ -105,6 +105,7 @@ class MatVec(Matrix):
     """
 
     kind = "matvec"
+    additive = True
     takes_codes = True
 
     styles = STYLES
@@ -183,6 +184,13 @@ class MatVec(Matrix):
         if self.reach is not None:
             least, most = min(least, self.reach.lo), max(most, self.reach.hi)
         return IntType.for_range(lo=least, hi=most)
+
+    def ranges(self, *xs: Ranges) -> tuple[Ranges, ...]:
+        if self.free or self.inside is not None:
+            return (Ranges.of(self.y),)
+        places = self.cols // len(xs[0].lo)
+        dots = product_ranges(self.weights, *(np.tile(v, places) for v in (xs[0].lo, xs[0].hi)))
+        return (dots.less(self.dot_offset, self.dot_gain),)
 
     @cached_property
     def _dense(self) -> tuple[np.ndarray, np.ndarray | None]:

@@ -16,6 +16,7 @@ class MaxPool(Pooling):
     """
 
     kind = "maxpool"
+    additive = True
     component = "bitrill_hw.ops.maxpool:MaxPoolCore"
 
     def merged(self, n: int) -> IntType:

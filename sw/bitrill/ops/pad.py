@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import SpecError
 from ..geometry.windows import plane
-from ..ir import Buffered, IntType, Rule, Schedule, Structure, Tensor
+from ..ir import Buffered, IntType, Ranges, Rule, Schedule, Structure, Tensor, Wiring, channelwise
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,6 +65,12 @@ class Pad(Buffered):
         if not t.holds(np.array([self.value])):
             t = IntType.for_range(lo=min(t.lo, self.value), hi=max(t.hi, self.value))
         return Tensor((*sizes, self.x.channels), t)
+
+    def wiring(self) -> tuple[Wiring, ...]:
+        return channelwise(self.x.channels)
+
+    def ranges(self, *xs: Ranges) -> tuple[Ranges, ...]:
+        return (xs[0].with_value(self.value) if any(self.pads) else xs[0],)
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         axes, value = len(self.x.shape) - 1, self.value

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from ..errors import SpecError
-from ..ir import Buffered, Impl, Rule, Schedule, Structure, Tensor, bits_for
+from ..ir import Buffered, Impl, Rule, Schedule, Structure, Tensor, Wiring, bits_for
 
 Direction = Literal["to_space", "to_depth"]
 
@@ -70,6 +70,12 @@ class Rearrange(Buffered):
         if self.direction == "to_space":
             return Tensor((h * b, w * b, c // b**2), self.x.type)
         return Tensor((h // b, w // b, c * b**2), self.x.type)
+
+    def wiring(self) -> tuple[Wiring, ...]:
+        n, blocks = self.small, np.arange(self.block**2)
+        if self.direction == "to_space":
+            return (Wiring(np.arange(n)[:, None] + n * blocks),)
+        return (Wiring(np.tile(np.arange(n), len(blocks))[:, None], blocks.repeat(n)),)
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         outer, inner, run = self.runs

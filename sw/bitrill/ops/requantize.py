@@ -14,10 +14,14 @@ from ..ir import (
     Cost,
     Impl,
     IntType,
+    Ranges,
     Schedule,
     Structure,
     Style,
     Tensor,
+    Wiring,
+    alike,
+    channelwise,
     different_bits,
     freeze_channels,
     must_be_numbers,
@@ -107,6 +111,22 @@ class Requantize(SliceChoice):
         """The integers that hold every ``gain * x + offset``."""
         ends = np.stack([self.gain * e + self.offset for e in (self.x.type.lo, self.x.type.hi)])
         return IntType.for_range(lo=int(ends.min()), hi=int(ends.max()))
+
+    def wiring(self) -> tuple[Wiring, ...]:
+        return channelwise(self.x.channels, alike(self.gain, self.offset))
+
+    def select(
+        self,
+        operands: tuple[Tensor, ...],
+        ins: tuple[np.ndarray, ...],
+        outs: tuple[np.ndarray, ...],
+    ) -> "Requantize":
+        kept = outs[0]
+        return self.replace(operands=operands, gain=self.gain[kept], offset=self.offset[kept])
+
+    def ranges(self, *xs: Ranges) -> tuple[Ranges, ...]:
+        ends = np.stack([self.eval(xs[0].lo[None])[0], self.eval(xs[0].hi[None])[0]])
+        return (Ranges(ends.min(0), ends.max(0)),)
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         y = (xs[0].astype(np.int64) * self.gain + self.offset) >> self.shift

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import SpecError
-from ..ir import Buffered, Rule, Schedule, Structure, Tensor, freeze
+from ..ir import Buffered, Rule, Schedule, Structure, Tensor, Wiring, freeze
 from .convert import DEEP_LOAD
 
 
@@ -21,6 +21,7 @@ class Shuffle(Buffered):
     """
 
     kind = "shuffle"
+    additive = True
     by_rows = True
     component = "bitrill_hw.ops.shuffle:ShuffleCore"
     takes_codes = True
@@ -37,6 +38,18 @@ class Shuffle(Buffered):
 
     def infer(self) -> Tensor:
         return self.x
+
+    def wiring(self) -> tuple[Wiring, ...]:
+        return (Wiring(self.order[:, None]),)
+
+    def select(
+        self,
+        operands: tuple[Tensor, ...],
+        ins: tuple[np.ndarray, ...],
+        outs: tuple[np.ndarray, ...],
+    ) -> "Shuffle":
+        order = np.searchsorted(ins[0], self.order[outs[0]])
+        return self.replace(operands=operands, order=order)
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         return xs[0][..., self.order]

@@ -6,7 +6,7 @@ from math import gcd
 import numpy as np
 
 from ..errors import SpecError
-from ..ir import Buffered, Rule, Schedule, Structure, Tensor, port
+from ..ir import Buffered, Rule, Schedule, Structure, Tensor, Wiring, port
 from .concat import turns
 from .crop import Crop
 
@@ -21,6 +21,7 @@ class Split(Buffered):
     """
 
     kind = "split"
+    additive = True
     by_rows = True
     component = "bitrill_hw.ops.split:SplitCore"
     takes_codes = True
@@ -43,6 +44,18 @@ class Split(Buffered):
     @property
     def results(self) -> tuple[Tensor, ...]:
         return tuple(Tensor((*self.x.shape[:-1], c), self.x.type) for c in self.sizes)
+
+    def wiring(self) -> tuple[Wiring, ...]:
+        parts = np.split(np.arange(self.x.channels), np.cumsum(self.sizes)[:-1])
+        return tuple(Wiring(part[:, None]) for part in parts)
+
+    def select(
+        self,
+        operands: tuple[Tensor, ...],
+        ins: tuple[np.ndarray, ...],
+        outs: tuple[np.ndarray, ...],
+    ) -> "Split":
+        return self.replace(operands=operands, sizes=tuple(map(len, outs)))
 
     def eval(self, *xs: np.ndarray) -> tuple[np.ndarray, ...]:
         return tuple(np.split(xs[0], np.cumsum(self.sizes)[:-1], axis=-1))

@@ -18,11 +18,15 @@ from ..ir import (
     Impl,
     IntType,
     Operator,
+    Ranges,
     Schedule,
     Structure,
     Style,
     Table,
     Tensor,
+    Wiring,
+    alike,
+    channelwise,
     divisors,
     freeze,
     must_be_numbers,
@@ -190,6 +194,23 @@ class Threshold(EvenLanes):
     def within(self, words: int) -> bool:
         """Whether a table of ``words`` thresholds lies in the comparator that reads it."""
         return self.form.within(self, words)
+
+    def wiring(self) -> tuple[Wiring, ...]:
+        return channelwise(self.x.channels, alike(self.thresholds, self.inverted))
+
+    def ranges(self, *xs: Ranges) -> tuple[Ranges, ...]:
+        ends = np.stack([self.eval(xs[0].lo[None])[0], self.eval(xs[0].hi[None])[0]])
+        return (Ranges(ends.min(0), ends.max(0)),)
+
+    def select(
+        self,
+        operands: tuple[Tensor, ...],
+        ins: tuple[np.ndarray, ...],
+        outs: tuple[np.ndarray, ...],
+    ) -> "Threshold":
+        kept = outs[0]
+        limits = np.clip(self.thresholds[kept], operands[0].type.lo, operands[0].type.hi + 1)
+        return self.replace(operands=operands, thresholds=limits, inverted=self.inverted[kept])
 
     def infer(self) -> Tensor:
         return Tensor(self.x.shape, self.out)

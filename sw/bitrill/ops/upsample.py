@@ -4,7 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import Buffered, Impl, Rule, Schedule, Structure, Tensor, bits_for, turned_bits
+from ..ir import (
+    Buffered,
+    Impl,
+    Rule,
+    Schedule,
+    Structure,
+    Tensor,
+    Wiring,
+    bits_for,
+    channelwise,
+    turned_bits,
+)
 from .deconv import check_factors
 
 
@@ -22,6 +33,7 @@ class Upsample(Buffered):
     """
 
     kind = "upsample"
+    additive = True
     by_rows = True
     component = "bitrill_hw.ops.upsample:UpsampleCore"
     block_choice = True
@@ -38,6 +50,9 @@ class Upsample(Buffered):
     def infer(self) -> Tensor:
         sizes = (n * f for n, f in zip(self.x.shape, self.factors, strict=False))
         return Tensor((*sizes, self.x.channels), self.x.type)
+
+    def wiring(self) -> tuple[Wiring, ...]:
+        return channelwise(self.x.channels)
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         y = xs[0]

@@ -17,6 +17,7 @@ from ..ir import (
     Schedule,
     Structure,
     Tensor,
+    Wiring,
     bits_for,
     is_deep,
     must_be_style,
@@ -45,6 +46,7 @@ class Window(Buffered):
     """
 
     kind = "window"
+    additive = True
     by_rows = True
     component = "bitrill_hw.ops.window:WindowCore"
     styles = ("folded", "parallel")
@@ -88,6 +90,10 @@ class Window(Buffered):
     def infer(self) -> Tensor:
         w = self.windows
         return Tensor(w.shape(self.x, w.n_taps * self.x.channels), self.x.type)
+
+    def wiring(self) -> tuple[Wiring, ...]:
+        channel, taps = np.arange(self.x.channels), self.windows.n_taps
+        return (Wiring(np.tile(channel, taps)[:, None], np.arange(taps).repeat(len(channel))),)
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         return self.windows.columns(xs[0]).reshape(len(xs[0]), *self.y.shape)
