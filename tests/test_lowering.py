@@ -12,6 +12,7 @@ from bitrill.ir import BIPOLAR, Graph, IntType, Sink, Stage, serialisation, veri
 from bitrill.ir.activation import Quantizer
 from bitrill.lowering import decisions, difference, probe, run_passes, to_folded, to_integer
 from bitrill.ops import Threshold
+from bitrill.passes.drop_channels import drop_channels
 from bitrill.passes.head import add_argmax
 from bitrill.passes.thresholds import to_thresholds
 from bitrill.real import Affine
@@ -75,19 +76,19 @@ def test_the_same_graph_each_time():
 
 
 def test_checkpoints_are_readable_and_in_order(tmp_path):
-    graph = to_folded(
-        to_integer(NETWORKS["binary"], top=1, checkpoints=tmp_path), checkpoints=tmp_path
-    )
+    integer = to_integer(NETWORKS["binary"], top=1, drop=drop_channels, checkpoints=tmp_path)
+    graph = to_folded(integer, checkpoints=tmp_path)
     names = sorted(p.name for p in tmp_path.iterdir())
     assert names == [
         "00_imported",
         "01_to_thresholds",
-        "02_turn_polarity",
-        "03_narrow_widths",
-        "04_add_argmax",
-        "05_insert_forks",
-        "06_fold",
-        "07_set_depths",
+        "02_drop_channels",
+        "03_turn_polarity",
+        "04_narrow_widths",
+        "05_add_argmax",
+        "06_insert_forks",
+        "07_fold",
+        "08_set_depths",
     ]
     last = tmp_path / names[-1]
     assert serialisation.digest(serialisation.load(last)) == serialisation.digest(graph)
@@ -104,9 +105,9 @@ def test_without_decisions_their_number_stays_free(tmp_path):
         "01",
         "02",
         "03",
-        "05",
         "06",
         "07",
+        "08",
     ]
 
 

@@ -32,7 +32,7 @@ def test_inspect_prints_every_stage_and_a_table(model: Path, run: Run) -> None:
         assert text in out
     code, out, err = run("inspect", model, "--json")
     assert code == 0
-    assert {"stages", "layers", "total", "ii", "latency"} == set(json.loads(out))
+    assert {"stages", "layers", "total", "ii", "latency", "dropped_channels"} == set(json.loads(out))
 
 
 def test_inspect_lists_every_reason_of_a_refusal(tmp_path: Path, run: Run) -> None:
@@ -74,6 +74,7 @@ def test_compile_prints_what_it_made(model: Path, tmp_path: Path, run: Run) -> N
         "part_assumed",
         "fits",
         "resources",
+        "dropped_channels",
         "solution",
         "fps",
         "clock_mhz",

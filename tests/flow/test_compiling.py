@@ -54,6 +54,7 @@ def test_compile_leaves_six_files_and_says_so(whole: flow.Compiled) -> None:
         "fps": 100e6 / float(predicted.ii),
         "clock_mhz": 100.0,
         "assumed": True,
+        "dropped_channels": {"matmul4": 1},
         "files": [str(folder / name) for name in FILES],
     }
     on_disk = json.loads((folder / "timing.json").read_text())

@@ -9,6 +9,10 @@ from math import gcd, log
 from ..ir import divisors
 
 
+BEYOND = 1.5
+"""Weight of lanes that cannot be had."""
+
+
 @lru_cache(1 << 12)
 def spacing(lanes: int) -> float:
     """Return by how much the next divisor exceeds a wanted number of lanes, on average.
@@ -35,13 +39,13 @@ def common_lanes(kept: Sequence[int], channels: Sequence[int]) -> int:
     """Return the lanes that the numbers of channels of several streams should be multiples of.
 
     Streams that are joined or split have a divisor of all of them as lanes. ``kept``: how many
-    channels of each must stay, of ``channels``. More lanes mean more channels that stay.
+    channels of each must stay, of ``channels``. More lanes mean more channels that stay; numbers of
+    lanes that can no longer be had count half as much again as those between two divisors.
     """
     most = gcd(*channels)
 
     def cost(lanes: int) -> float:
         total = sum(-(-n // lanes) * lanes for n in kept)
-        beyond = most / lanes - 1
-        return total * (spacing(lanes) * log(lanes) + beyond) if lanes > 1 else total * (1 + beyond)
+        return total * (1 + spacing(lanes) * log(lanes) + BEYOND * (most / lanes - 1))
 
     return min(divisors(most), key=lambda n: (cost(n), n))
