@@ -74,10 +74,10 @@ def test_raw_types_span_their_bits() -> None:
 def test_a_folding_that_does_not_divide_is_named(model: Path, tmp_path: Path) -> None:
     node = flow.inspect(model).layers[0].name
     path = tmp_path / "folding.json"
-    path.write_text(json.dumps({node: {"pe": 2}, "nowhere": {"pe": 1}}))
+    path.write_text(json.dumps({node: {"pe": 3}, "nowhere": {"pe": 1}}))
     with pytest.raises(SpecError) as caught:
         flow.compile(model, out=tmp_path / "b", folding=path)
-    assert "PE must divide 5 rows, not 2" in str(caught.value)
+    assert "PE must divide 4 rows, not 3" in str(caught.value)
     assert "nowhere" in str(caught.value)
     assert not (tmp_path / "b").exists()
 

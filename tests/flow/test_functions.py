@@ -51,7 +51,7 @@ def test_inspect_tells_the_layers(model: Path) -> None:
     kinds = [k.kind for k in layers if k.kind not in ("threshold", "requantize", "convert")]
     assert kinds == ["l1matvec", "matvec", "l1matvec", "lookup", "l1matvec"]
     first, *_, last = [k for k in layers if k.kind == "l1matvec"]
-    assert (first.parameters, first.operations, first.weights) == (48, 96, "uint4[0..15]")
+    assert (first.parameters, first.operations, first.weights) == (24, 48, "uint4[0..15]")
     assert (first.input, last.input) == ("int4[-8..7]", "uint8[0..128]")
     assert [k.output for k in layers if k.output.startswith("log")] == ["log3[0..64]"] * 2
 

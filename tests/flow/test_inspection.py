@@ -21,10 +21,10 @@ def test_inspect_counts_what_is_there(model: Path) -> None:
     assert [g.stage for g in found.stages] == list(Stage)
     value = found.to_json()
     rows = [layer for layer in value["layers"] if layer["kind"] == "matvec"]
-    assert [r["parameters"] for r in rows] == [30, 15]
-    assert [r["operations"] for r in rows] == [60, 30]
-    assert [r["weight_bits"] for r in rows] == [120, 45]
-    assert value["total"]["operations"] == 90
+    assert [r["parameters"] for r in rows] == [24, 12]
+    assert [r["operations"] for r in rows] == [48, 24]
+    assert [r["weight_bits"] for r in rows] == [96, 36]
+    assert value["total"]["operations"] == 72
     assert list(value["stages"]) == ["imported", "integer", "folded"]
     assert value["ii"] == int(found.ii)
 

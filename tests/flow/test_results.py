@@ -36,7 +36,7 @@ def test_results_are_short_in_a_prompt(results: list[flow.Result], whole: flow.C
     for value in (*results, whole.build, graph, *graph.nodes):
         assert len(repr(value)) <= 240, value
         assert "\n" not in repr(value)
-    assert repr(graph) == "<Graph net (folded): 3 nodes, 6 int4[-8..7] to 3 int7[-36..24]>"
+    assert repr(graph) == "<Graph net (folded): 3 nodes, 6 int4[-8..7] to 3 int7[-36..15]>"
     assert (
         repr(graph.nodes[0]) == f"<MatVec {graph.nodes[0].name}: reads input, PE 1, SIMD 1, folded>"
     )
