@@ -8,7 +8,6 @@ from math import gcd, log
 
 from ..ir import divisors
 
-
 BEYOND = 1.5
 """Weight of lanes that cannot be had."""
 
