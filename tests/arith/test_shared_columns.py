@@ -171,7 +171,8 @@ def problem(weights: np.ndarray, greatest: int = 1, offset: int = 0) -> Problem:
     reach = int(abs(weights).sum(1).max()) * max(greatest + offset, -offset, 1) + 1
     base = np.arange(len(weights)) - 2
     inputs = (Number(greatest, offset),) * weights.shape[1]
-    return Problem(weights, base, inputs, (2 * reach + len(weights)).bit_length() + 1)
+    bits = (2 * reach + len(weights)).bit_length() + 1
+    return Problem(weights, base, inputs, (IntType(0, (1 << bits) - 1),) * len(weights))
 
 
 def random(rows: int, cols: int, low: int, high: int, seed: int = 5) -> np.ndarray:

@@ -6,7 +6,8 @@ from typing import TypeAlias
 
 from amaranth import *
 from bitrill.arith.adder_graph import Operand
-from bitrill.arith.unrolled import unrolled_plan
+from bitrill.arith.unrolled import element, unrolled_plan
+from bitrill.ir import IntType
 from bitrill.ops import MatVec
 
 from ..arith.compressors import Adders, Bit
@@ -48,11 +49,13 @@ class UnrolledCore(OneToOne):
         for r, row in enumerate(graph.rows):
             heap = graph.row_plan(row)
             begin = plan.rows_ready[r] - len(heap.stages)
-            bits = numbers.gathered(row.operands, begin, graph.width)
+            bits = numbers.gathered(row.operands, begin, row.width)
             made = heap_sum(adders, pipe, heap, bits, stage=begin + 1, name=f"row{r}", plain=True)
             first = plan.rows_ready[r] + 1
             value = Cat(c[0].plain() if c else C(0, 1) for c in made)
-            rows.append(pipe.delay(value, f"row{r}_", first=first, last=op.latency))
+            value = pipe.delay(value, f"row{r}_", first=first, last=op.latency)
+            above = value[-1] if row.signed else C(0, 1)
+            rows.append(Cat(value, above.replicate(op.y.type.bits - row.width)))
         m.d.comb += self.o.payload.eq(Cat(rows))
         return m
 
@@ -62,6 +65,8 @@ class UnrolledCore(OneToOne):
         The top bit of a signed element is complemented.
         """
         t, out = self.op.x.type, []
+        if self.op.spans:
+            return [self._within(c, *span) for c, span in enumerate(self.op.spans)], 0
         for c in range(self.op.cols):
             element = Signal(t.bits, name=f"x{c}")
             m.d.comb += element.eq(self.i.payload[c * t.bits : (c + 1) * t.bits])
@@ -72,6 +77,15 @@ class UnrolledCore(OneToOne):
             n = len(planes)
             out.append([[Bit(planes[k], t.signed and k == n - 1)] for k in range(n)])
         return out, int(t.coding.one_hot)
+
+    def _within(self, column: int, lo: int, hi: int) -> Columns:
+        """The low bits of an element that has some values of its type alone; none of a constant."""
+        if lo == hi:
+            return []
+        t, part = self.op.x.type, IntType(lo, hi)
+        first, n = column * t.bits, element(part).bits
+        bits = self.i.payload[first : first + n]
+        return [[Bit(bits[k], part.signed and k == part.bits - 1)] for k in range(n)]
 
 
 class _Numbers:

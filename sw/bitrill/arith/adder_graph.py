@@ -11,6 +11,7 @@ from functools import cache
 
 import numpy as np
 
+from ..ir import IntType
 from .heaps import HeapPlan, heap_plan
 
 
@@ -55,10 +56,15 @@ class Number:
 
 @dataclass(frozen=True)
 class Row:
-    """A result: the sum of ``operands`` and ``constant``, modulo 2 to the graph's width."""
+    """A result: the sum of ``operands`` and ``constant`` in ``width`` bits.
+
+    Above them, up to the graph's width, its top bit is repeated if it is ``signed``, else are 0s.
+    """
 
     operands: tuple[Operand, ...]
     constant: int
+    width: int
+    signed: bool
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class AdderGraph:
     """The sums of a constant matrix.
 
     ``numbers``: the ``n_inputs`` inputs, then the shared sums, each of earlier numbers; ``rows``:
-    the results, of ``width`` bits each.
+    the results, each extended to ``width`` bits.
     """
 
     n_inputs: int
@@ -87,9 +93,9 @@ class AdderGraph:
 
     def row_plan(self, row: Row) -> HeapPlan:
         """The plan of a result."""
-        heights = self.heights(row.operands)[: self.width]
+        heights = self.heights(row.operands)[: row.width]
         late = self._late(row.operands)
-        return heap_plan(heights, self.width, row.constant % (1 << self.width), None, late)
+        return heap_plan(heights, row.width, row.constant % (1 << row.width), None, late)
 
     def _late(self, operands: Iterable[Operand]) -> bool:
         """Whether an input is among the operands: it comes out of a FIFO's LUT, not a register."""
@@ -104,8 +110,12 @@ class AdderGraph:
         values = [x[:, k] for k in range(self.n_inputs)]
         for number in self.numbers[self.n_inputs :]:
             values.append(self._sum(values, number.operands, len(x)))
-        totals = [self._sum(values, r.operands, len(x)) + r.constant for r in self.rows]
-        return np.stack(totals, 1) % (1 << self.width)
+        totals = np.stack(
+            [self._sum(values, r.operands, len(x)) + r.constant for r in self.rows], 1
+        )
+        size = 1 << np.array([r.width for r in self.rows])
+        turn = np.where([r.signed for r in self.rows], size >> 1, 0)
+        return ((totals + turn) % size - turn) % (1 << self.width)
 
     def _sum(self, values: list[np.ndarray], operands: Iterable[Operand], n: int) -> np.ndarray:
         total = np.zeros(n, np.int64)
@@ -174,13 +184,17 @@ class Builder:
         self.rows.append(tuple(sorted(operands)))
 
     def graph(
-        self, n_inputs: int, order: Iterable[int], base: np.ndarray, width: int
+        self, n_inputs: int, order: Iterable[int], base: np.ndarray, results: tuple[IntType, ...]
     ) -> AdderGraph:
-        """The graph; ``order[i]``: the row that result ``i`` is; ``base``: each row's constant."""
+        """The graph; ``order[i]``: the row that result ``i`` is; ``base``: each row's constant.
+
+        ``results``: the type of each row's result.
+        """
         made = tuple(
-            Row(row, int(base[r]) + self._bounds(row)[1])
+            Row(row, int(base[r]) + self._bounds(row)[1], results[r].bits, results[r].signed)
             for r, row in sorted(zip(order, self.rows, strict=True))
         )
+        width = IntType(min(t.lo for t in results), max(t.hi for t in results)).bits
         return AdderGraph(n_inputs, tuple(self.numbers), made, width)
 
 

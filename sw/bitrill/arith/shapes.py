@@ -7,13 +7,15 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from ..ir import Impl, IntType, Tensor
+from ..ir import Impl, IntType, Ranges, Tensor
 
 
 class ConstantMatrix(Protocol):
     """A matrix ``weights [rows, cols]`` of values of ``weight_type``, times vectors of ``x.type``.
 
-    The sums have ``y.type``. ``popcount``: y counts places where bipolar x and weights agree.
+    The sums have ``y.type``, each those values of it that ``row_ranges`` says. ``popcount``: y
+    counts places where bipolar x and weights agree. ``spans``: lowest and highest value of each
+    column's x; none if each has all of its type.
     """
 
     @property
@@ -30,6 +32,10 @@ class ConstantMatrix(Protocol):
     def y(self) -> Tensor: ...
     @property
     def popcount(self) -> bool: ...
+    @property
+    def spans(self) -> tuple[tuple[int, int], ...]: ...
+    @property
+    def row_ranges(self) -> Ranges: ...
 
 
 class FoldedMatrix(ConstantMatrix, Protocol):

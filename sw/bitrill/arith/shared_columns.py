@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from ..ir import IntType
 from .adder_graph import AdderGraph, Builder, Number, Operand, signed_digits
 from .common_terms import COLUMNS, paired
 
@@ -34,15 +35,20 @@ SAMPLE = 16
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """The sums to be built: ``y = weights @ x + base`` modulo ``2**width``.
+    """The sums to be built: ``y = weights @ x + base``.
 
-    ``inputs``: the elements of x, as numbers of the adder graph.
+    ``inputs``: the elements of x, as numbers of the adder graph; ``results``: the type of each y.
     """
 
     weights: np.ndarray
     base: np.ndarray
     inputs: tuple[Number, ...]
-    width: int
+    results: tuple[IntType, ...]
+
+    @property
+    def width(self) -> int:
+        """Bits of the widest result."""
+        return max(t.bits for t in self.results)
 
 
 Leasts: TypeAlias = tuple[int | None, int | None]
@@ -77,7 +83,7 @@ def share(problem: Problem, way: Way | None = None) -> AdderGraph:
     given = _given(builder, problem, way)
     for group in way.groups:
         _build(builder, problem, given, group, way)
-    return builder.graph(len(problem.inputs), way.rows, problem.base, problem.width)
+    return builder.graph(len(problem.inputs), way.rows, problem.base, problem.results)
 
 
 def cheapest(problem: Problem) -> tuple[Way, float]:
@@ -110,7 +116,7 @@ def _luts(problem: Problem, way: Way) -> float:
     for group in tried:
         _build(builder, problem, given, group, way)
     rows = [r for group in tried for r in group]
-    luts = builder.graph(len(problem.inputs), rows, problem.base, problem.width).luts
+    luts = builder.graph(len(problem.inputs), rows, problem.base, problem.results).luts
     return common + (luts - common) * len(way.rows) / len(rows)
 
 

@@ -56,7 +56,8 @@ class UnrolledPlan:
         total += sum(n.bits * ready for n, ready in inputs)
         waits = zip(graph.numbers, self.ready, last, strict=True)
         total += sum(n.bits * (until - ready) for n, ready, until in waits)
-        return total + graph.width * sum(self.latency - ready for ready in self.rows_ready)
+        rows = zip(graph.rows, self.rows_ready, strict=True)
+        return total + sum(row.width * (self.latency - ready) for row, ready in rows)
 
 
 def unrolled_plan(op: ConstantMatrix) -> UnrolledPlan:
@@ -78,7 +79,8 @@ class _Key:
 
 
 def _key(op: ConstantMatrix) -> _Key:
-    key = sha256(repr((op.weights.shape, op.weight_type, op.x.type, op.y.type)).encode())
+    types = (op.weights.shape, op.weight_type, op.x.type, op.y.type, op.spans)
+    key = sha256(repr(types).encode())
     key.update(op.weights.tobytes())
     return _Key(key.hexdigest(), op)
 
@@ -97,8 +99,14 @@ def _plan(key: _Key) -> UnrolledPlan:
 def problem(op: ConstantMatrix) -> Problem:
     """The sums of a matrix; XNOR-popcount counts the places that agree."""
     agree = (op.weights < 0).sum(1) if op.popcount else 0 * op.weights[:, 0]
-    number = element(op.x.type)
-    return Problem(op.weights, agree, (number,) * op.cols, op.y.type.bits)
+    numbers = (element(op.x.type),) * op.cols
+    if op.spans:
+        numbers = tuple(
+            element(IntType(lo, hi)) if lo < hi else Number(0, lo) for lo, hi in op.spans
+        )
+    y = op.row_ranges
+    ends = zip(y.lo.tolist(), y.hi.tolist(), strict=True)
+    return Problem(op.weights, agree, numbers, tuple(IntType(lo, hi) for lo, hi in ends))
 
 
 def element(t: IntType) -> Number:

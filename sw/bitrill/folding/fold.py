@@ -23,6 +23,7 @@ from ..ir import (
 from ..ops import Convert, MatVec
 from ..parts.devices import DEFAULT_PART, Part, part_of
 from ..parts.memories import LUTS_OF_HALF
+from ..passes.spans import set_spans
 from ..resources.clock import levels_at
 from ..resources.estimate import resources
 from ..timing.fifo_depths import FLOOR, fifo_depths
@@ -30,7 +31,7 @@ from .converters import insert_converts
 from .likeness import keep_widths, require_layers
 from .weight_codings import KEY as CODING
 from .weight_codings import choose_codings, coding_of
-from .writable import free_weights
+from .writable import changeable, free_weights, is_wired
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "style": get_args(Style),
@@ -72,6 +73,8 @@ def fold(
     graph, wrong = choose_codings(graph, folding, style)
     problems += wrong
     graph = free_weights(graph, folding, style)
+    wired = [n.name for n in graph.nodes if is_wired(n, folding, style)]
+    graph = set_spans(graph, wired, changeable(graph, folding, style, like))
     graph = graph if like is None else keep_widths(graph, like)
     nodes: list[Operator] = []
     for node in graph.nodes:

@@ -9,6 +9,8 @@ from typing import Any
 
 from ..errors import SpecError
 from ..ir import Graph, Operator, Style
+from ..ops import MatVec
+from ..ops.matvec import STYLES
 from ..ops.units import free_styles
 from ..passes.rebuild import readers, rebuild
 
@@ -56,6 +58,12 @@ def changeable(
     named = {n.name: style_of(n, folding, style) for n in graph.nodes}
     named |= {n.name: n.folded.style for n in (like.nodes if like is not None else ())}
     return {name for name, s in named.items() if style in free_styles() or s in free_styles()}
+
+
+def is_wired(node: Operator, folding: Mapping[str, Any], style: Style) -> bool:
+    """Whether a node is to be a matrix whose weights are part of its logic."""
+    chosen = style_of(node, folding, style)
+    return isinstance(node, MatVec) and chosen in STYLES and not node.unit_of(chosen).takes_lanes
 
 
 def style_of(node: Operator, folding: Mapping[str, Any], style: Style) -> Any:

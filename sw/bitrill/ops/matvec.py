@@ -95,6 +95,9 @@ class MatVec(Matrix):
     them, too; it takes the word of each step from a second stream, ``in1``, through a FIFO of two
     words.
 
+    ``spans``: lowest and highest value of each column's x, where some have less than x's type; only
+    unrolled matrices are built to them.
+
     ``reach``: integers that y's type holds besides, those of an earlier network of the same
     structure (`bitrill.folding.likeness`).
 
@@ -116,6 +119,7 @@ class MatVec(Matrix):
     inside: tuple[np.ndarray, ...] | None = None
     free: bool = False
     reach: IntType | None = field(default=None, metadata=USED_ONLY)
+    spans: tuple[tuple[int, int], ...] = field(default=(), metadata=USED_ONLY)
 
     def validate(self) -> None:
         freeze(self, "weights", ndim=2)
@@ -126,6 +130,13 @@ class MatVec(Matrix):
         check_weights(self.name, self.weights, self.weight_type)
         if self.inside is not None:
             self._validate_inside(self.inside)
+        t = self.x.type
+        if self.spans and (
+            len(self.spans) != self.cols
+            or not t.coding.binary
+            or any(not t.lo <= lo <= hi <= t.hi for lo, hi in self.spans)
+        ):
+            raise SpecError(f"{self.name}: spans must be {self.cols} parts of {t}")
 
     def _validate_inside(self, inside: tuple[np.ndarray, ...]) -> None:
         kept = tuple(
@@ -178,9 +189,12 @@ class MatVec(Matrix):
         if self.free:
             ends = [w * x for w in (self.weight_type.lo, self.weight_type.hi) for x in (lo, hi)]
             return IntType.for_range(lo=self.cols * min(ends), hi=self.cols * max(ends))
-        pos = np.where(self.weights > 0, self.weights, 0).sum(1).astype(object)
-        neg = np.where(self.weights < 0, self.weights, 0).sum(1).astype(object)
-        least, most = int((pos * lo + neg * hi).min()), int((pos * hi + neg * lo).max())
+        if self.spans:
+            least, most = int(self.row_ranges.lo.min()), int(self.row_ranges.hi.max())
+        else:
+            pos = np.where(self.weights > 0, self.weights, 0).sum(1).astype(object)
+            neg = np.where(self.weights < 0, self.weights, 0).sum(1).astype(object)
+            least, most = int((pos * lo + neg * hi).min()), int((pos * hi + neg * lo).max())
         if self.reach is not None:
             least, most = min(least, self.reach.lo), max(most, self.reach.hi)
         return IntType.for_range(lo=least, hi=most)
@@ -189,8 +203,18 @@ class MatVec(Matrix):
         if self.free or self.inside is not None:
             return (Ranges.of(self.y),)
         places = self.cols // len(xs[0].lo)
-        dots = product_ranges(self.weights, *(np.tile(v, places) for v in (xs[0].lo, xs[0].hi)))
-        return (dots.less(self.dot_offset, self.dot_gain),)
+        return (self._rows_within(np.tile(xs[0].lo, places), np.tile(xs[0].hi, places)),)
+
+    @property
+    def row_ranges(self) -> Ranges:
+        """Lowest and highest result of each row."""
+        t = self.x.type
+        lo, hi = np.array(self.spans or ((t.lo, t.hi),) * self.cols).T
+        return self._rows_within(lo, hi)
+
+    def _rows_within(self, lo: np.ndarray, hi: np.ndarray) -> Ranges:
+        dots = product_ranges(self.weights, lo, hi)
+        return dots.less(self.dot_offset, self.dot_gain)
 
     @cached_property
     def _dense(self) -> tuple[np.ndarray, np.ndarray | None]:

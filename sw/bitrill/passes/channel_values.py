@@ -86,6 +86,12 @@ def _row_keys(node: Matrix, x: Values) -> np.ndarray:
     return np.column_stack([sums, shares])
 
 
+def column_ends(node: Matrix, x: Values) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lowest and highest value of each of a matrix' columns."""
+    places = node.cols // len(x.ids)
+    return np.tile(x.ranges.lo, places), np.tile(x.ranges.hi, places)
+
+
 def column_ids(node: Matrix, x: Values) -> tuple[np.ndarray, np.ndarray]:
     """Return the ids of a matrix' columns, unlike at unlike places, and their lowest values."""
     places = node.cols // len(x.ids)
