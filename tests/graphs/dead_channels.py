@@ -21,6 +21,7 @@ from bitrill.ops import (
     Lookup,
     MatVec,
     MaxPool,
+    Mul,
     Pad,
     Rearrange,
     Shuffle,
@@ -39,6 +40,12 @@ WEIGHTS = (
     IntType.of_entries((-5, -1, 2)),
 )
 ACTS = (BIPOLAR, IntType(0, 1), IntType(0, 3), IntType(-2, 1))
+
+WAYS = (
+    *("conv", "conv", "conv", "depthwise", "residual", "joined"),
+    *("parted", "moved", "moved", "summed", "linear"),
+)
+"""Steps of a network, the frequent ones several times."""
 
 
 class Drawn:
@@ -134,6 +141,8 @@ class Drawn:
         w = [self.matrix(edge, rows, c, c) for c in [self.tensors[edge].channels] * 2]
         if self.often(0.5):
             w = [self.plain(self.act(e)) for e in w]
+        if self.often(0.3):
+            return self.node(Mul, *w, offsets=(self.one(0, 1), self.one(0, -1)))
         return self.node(Add, *w, gains=(1, self.one(1, 2, -1)))
 
     def plain(self, edge: str) -> str:
@@ -183,8 +192,7 @@ class Drawn:
     def graph(self) -> Graph:
         edge = INPUT
         for _ in range(int(self.rng.integers(2, 6))):
-            way = self.one("conv", "conv", "conv", "depthwise", "residual", "joined", "parted",
-                           "moved", "moved", "summed", "linear")  # fmt: skip
+            way = self.one(*WAYS)
             if way in ("conv", "depthwise", "residual"):
                 edge = self.act(getattr(self, way)(edge))
             elif way == "linear":  # no activation between two matrices

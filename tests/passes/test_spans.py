@@ -22,16 +22,32 @@ X, OUT = IntType(-4, 3), IntType(0, 15)
 def network(*, wide: bool = False) -> Graph:
     """6-5-4, 4-bit activations of which four of five channels have 0, 1, 2 and 3 bits."""
     rng, x = np.random.default_rng(3), Tensor((6,), X)
-    first = MatVec(name="a", inputs=("input",), operands=(x,), weight_type=IntType(-7, 7),
-                   weights=rng.integers(-7, 8, (5, 6)))  # fmt: skip
+    first = MatVec(
+        name="a",
+        inputs=("input",),
+        operands=(x,),
+        weight_type=IntType(-7, 7),
+        weights=rng.integers(-7, 8, (5, 6)),
+    )
     t = first.y.type
     limits = np.sort(rng.integers(t.lo // 2, t.hi // 2, (5, OUT.hi)), axis=1)
     for c, levels in enumerate((0, 1, 3, 7)):
         limits[c, levels:] = limits[c, levels:] if wide else t.hi + 1
-    act = Threshold(name="b", inputs=("a",), operands=(first.y,), thresholds=limits,
-                    inverted=np.array([False] * 4 + [True]), out=OUT)  # fmt: skip
-    last = MatVec(name="c", inputs=("b",), operands=(act.y,), weight_type=IntType(-7, 7),
-                  weights=rng.integers(-7, 8, (4, 5)))  # fmt: skip
+    act = Threshold(
+        name="b",
+        inputs=("a",),
+        operands=(first.y,),
+        thresholds=limits,
+        inverted=np.array([False] * 4 + [True]),
+        out=OUT,
+    )
+    last = MatVec(
+        name="c",
+        inputs=("b",),
+        operands=(act.y,),
+        weight_type=IntType(-7, 7),
+        weights=rng.integers(-7, 8, (4, 5)),
+    )
     sink = Sink(shape=(4,), edge="c", tensor=last.y, scale=(Fraction(1),), offset=(Fraction(0),))
     source = Source(shape=(6,), tensor=x, raw_scale="1")
     nodes = (first, act, last)

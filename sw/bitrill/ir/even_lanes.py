@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SpecError
+from .channels import Wiring
 from .impl import Choice, Cost, Impl, Style
 from .operator import Operator
 from .parameters import must_be_numbers, must_divide
@@ -124,6 +125,10 @@ class Joined(Buffered, abstract=True):
                 f"{self.name}: operands must have equal shapes,"
                 f" not {' and '.join('x'.join(map(str, s)) for s in shapes)}"
             )
+
+    def wiring(self) -> tuple[Wiring, ...]:
+        n = self.x.channels
+        return (Wiring(np.arange(n)[:, None] + n * np.arange(len(self.operands))),)
 
     def divided(self) -> tuple[str, int]:
         return "elements", self.x.size

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import SpecError
-from ..ir import IntType, Joined, Ranges, Structure, Tensor, Wiring
+from ..ir import IntType, Joined, Ranges, Structure, Tensor
 
 GAIN_BITS = 16
 """Bits of the widest gain; the gains that passes choose have far fewer."""
@@ -55,10 +55,6 @@ class Add(Joined):
         ends = [scaled(t.type, g) for t, g in zip(self.operands, self.gains, strict=True)]
         lo, hi = (sum(e) for e in zip(*ends, strict=True))
         return Tensor(self.x.shape, IntType.for_range(lo=lo, hi=hi))
-
-    def wiring(self) -> tuple[Wiring, ...]:
-        n = self.x.channels
-        return (Wiring(np.arange(n)[:, None] + n * np.arange(len(self.operands))),)
 
     def ranges(self, *xs: Ranges) -> tuple[Ranges, ...]:
         parts = [x.times(g) for x, g in zip(xs, self.gains, strict=True)]

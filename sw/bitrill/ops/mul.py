@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arith.dsp_packing import WEIGHT_BITS, X_BITS, port
 from ..errors import SpecError
-from ..ir import BIPOLAR, WIDEST, Impl, IntType, Joined, Structure, Tensor
+from ..ir import BIPOLAR, WIDEST, Impl, IntType, Joined, Ranges, Structure, Tensor
 from ..parts.families import family_of
 from .slice_choice import SliceChoice
 
@@ -64,6 +64,11 @@ class Mul(SliceChoice, Joined):
         a, b = self.factors
         ends = [p * q for p, q in product((a.lo, a.hi), (b.lo, b.hi))]
         return Tensor(self.x.shape, IntType.for_range(lo=min(ends), hi=max(ends)))
+
+    def ranges(self, *xs: Ranges) -> tuple[Ranges, ...]:
+        a, b = (((x.lo + o), (x.hi + o)) for x, o in zip(xs, self.offsets, strict=True))
+        ends = np.stack([p * q for p, q in product(a, b)])
+        return (Ranges(ends.min(0), ends.max(0)),)
 
     def eval(self, *xs: np.ndarray) -> np.ndarray:
         t = self.y.type
