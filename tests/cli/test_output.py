@@ -32,9 +32,8 @@ def test_inspect_prints_every_stage_and_a_table(model: Path, run: Run) -> None:
         assert text in out
     code, out, err = run("inspect", model, "--json")
     assert code == 0
-    assert {"stages", "layers", "total", "ii", "latency", "dropped_channels"} == set(
-        json.loads(out)
-    )
+    keys = {"stages", "layers", "total", "ii", "latency", "advice", "dropped_channels"}
+    assert keys == set(json.loads(out))
 
 
 def test_inspect_lists_every_reason_of_a_refusal(tmp_path: Path, run: Run) -> None:

@@ -38,7 +38,7 @@ def test_results_are_short_in_a_prompt(results: list[flow.Result], whole: flow.C
         assert "\n" not in repr(value)
     assert repr(graph) == "<Graph net (folded): 3 nodes, 6 int4[-8..7] to 3 int7[-36..15]>"
     assert (
-        repr(graph.nodes[0]) == f"<MatVec {graph.nodes[0].name}: reads input, PE 1, SIMD 1, folded>"
+        repr(graph.nodes[0]) == f"<MatVec {graph.nodes[0].name}: reads input, PE 1, SIMD 1, sparse>"
     )
     outputs = flow.Outputs(np.zeros((2, 3)), {"y": np.zeros((2, 3))})
     assert repr(outputs) == "<Outputs samples: 2, shape: [3]>"
