@@ -262,7 +262,7 @@ def cost(weights: np.ndarray) -> float:
 def test_complements_of_full_counters_cost_no_constant() -> None:
     """Seven inputs that agree in sign over two rows, and seven that do not."""
     weights = np.array([[1] * 7 + [1] * 7, [1] * 7 + [-1] * 7])
-    graph = share(Problem(weights, np.array([0, 7]), (Number(1, 0),) * 14, 4))
+    graph = share(Problem(weights, np.array([0, 7]), (Number(1, 0),) * 14, (IntType(0, 15),) * 2))
     assert [row.constant % 16 for row in graph.rows] == [0, 0]
 
 

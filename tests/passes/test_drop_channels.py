@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from bitrill.ir import BIPOLAR, Graph, IntType, Sink, Source, Stage, Tensor, channels, verify
-from bitrill.lowering import difference, probe
+from bitrill.lowering import difference, probe, to_folded
 from bitrill.ops import (
     Add,
     Concat,
@@ -30,7 +31,10 @@ from bitrill.passes import channel_values, columns
 from bitrill.passes import drop_channels as module
 from bitrill.passes.channel_widths import common_lanes, kept_width
 from bitrill.passes.drop_channels import drop_channels
+from bitrill_hw.design.verilog import verilog
+from bitrill_sim import verify as simulate
 from graphs.dead_channels import Drawn
+from support import need_tool
 
 INT4, UINT1, UINT2 = IntType(-8, 7), IntType(0, 1), IntType(0, 3)
 EXACT: dict[str, int] = {}
@@ -336,3 +340,45 @@ def test_a_fault_is_seen(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(owner, name, wrong)
     with pytest.raises(Exception):  # noqa: B017, PT011 - a wrong number or a wrong shape
         hold(range(seed, seed + 1))
+
+
+@pytest.mark.nightly
+def test_a_convolutional_network_in_verilator(tmp_path: Path) -> None:
+    """Borders, pools, a sum and thresholds of the channels that are left, with stalls."""
+    need_tool("c++")
+    n = Net(UINT2, 6, 6, 2)
+    rng = np.random.default_rng(1)
+
+    def conv(edge: str, rows: int, dead: int) -> str:
+        channels = n.tensors[edge].channels
+        edge = n.node(Pad, edge, pads=(1, 1, 1, 1), value=0)
+        edge = n.node(Window, edge, kernel=(3, 3), stride=(1, 1))
+        w = rng.integers(-3, 4, (rows, 9 * channels))
+        w[:dead] = 0
+        limits = np.sort(rng.integers(1, 12, (rows, 3)), axis=1)
+        limits[dead] = limits[dead - 1] = (-200, -200, 200)  # always 2: the border is 0
+        return n.act(n.matrix(edge, w.tolist()), np.clip(limits, *ends(n, w)).tolist())
+
+    first = conv("input", 8, 4)
+    body = conv(conv(first, 8, 4), 8, 4)
+    edge = n.node(MaxPool, n.node(Add, body, first, gains=(1, 1)), kernel=(2, 2), stride=(2, 2))
+    edge = n.act(edge, [[1, 2, 4]] * 8)
+    rows = rng.integers(-3, 4, (3, 72)).tolist()
+    graph = n.graph(n.node(MatVec, edge, weights=np.array(rows), weight_type=INT4))
+    after = without(graph, widths=None)
+    assert after["n2"].rows < 8
+    folded = to_folded(after)
+    x = np.random.default_rng(2).integers(0, 4, (60, 6, 6, 2))
+    assert (after.run(x) == folded.run(x)).all()
+    source = tmp_path / "top.v"
+    source.write_text(verilog(folded))
+    for stall in (0.0, 0.4):
+        report = simulate(folded, source, x, stall=stall, work=tmp_path)
+        assert report.ok, report
+        assert report.late is None
+
+
+def ends(net: Net, weights: np.ndarray) -> tuple[int, int]:
+    """Lowest and highest legal threshold behind weights."""
+    hi = 3 * np.maximum(weights, 0).sum(1).max()
+    return 3 * int(np.minimum(weights, 0).sum(1).min()), int(hi) + 1
