@@ -188,6 +188,15 @@ def run(
         return _finish(state, x_test, out)
 
 
+def restored(options: LutOptions, out: Path) -> LutNetwork:
+    """Return the network of the checkpoint in ``out``, of a run with these options."""
+    x, _ = datasets.load(options.dataset, "train")
+    with quiet_torch():
+        state = _Run.start(options, torch.from_numpy(x))
+        state.restore(out / "checkpoint.pt")
+    return state.network.eval()
+
+
 def _finish(state: _Run, x_test: Tensor, out: Path | None) -> TrainedTables:
     network, options = state.network.eval(), state.options
     bits, layers = live_parts(network)
