@@ -2,12 +2,12 @@
 
     python benchmarks/logic.py [NAME ..] [--out DIR] [--json FILE]
 
-Each network is trained (`bitrill train lutnet`), exported as the bits of its thermometer code and as
-raw pixels, compiled, synthesised by Yosys, and verified with all test images at one frame a clock.
-``core`` is the whole design that takes the bits: tables, counts, FIFOs, frame check and stall logic
-in physical LUTs (``lcs``) and ``sites`` by the rules of a slice; ``code`` is the thermometer code of
-raw pixels on the chip, apart. The ten counts leave in one beat; argmax is the host's. A run that was
-broken off goes on where it was; results lie in DIR (build/bench/logic).
+Each network is trained (`bitrill train lutnet`), exported as the bits of its thermometer code and
+as raw pixels, compiled, synthesised by Yosys, and verified with all test images at one frame a
+clock. ``core`` is the whole design that takes the bits: tables, counts, FIFOs, frame check and
+stall logic in physical LUTs (``lcs``), and ``sites`` by the rules of a slice; ``code`` is the
+thermometer code of raw pixels on the chip, apart. The ten counts leave in one beat; argmax is the
+host's. A run that was broken off goes on where it was; results lie in DIR (build/bench/logic).
 """
 
 from __future__ import annotations
