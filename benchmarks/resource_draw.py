@@ -215,6 +215,12 @@ def _mul(rng: np.random.Generator) -> dict[str, Any]:
     return _plane(rng) | {"x": _one(rng, kinds), "other": _one(rng, kinds), "offsets": offsets}
 
 
+def _divide(rng: np.random.Generator) -> dict[str, Any]:
+    other, bits = _one(rng, ("uint8", "uint10", "uint12")), _one(rng, (2, 4, 8))
+    x = _one(rng, ("uint4", "uint6", "uint8"))
+    return _plane(rng) | {"x": x, "other": other, "levels": (1 << bits) - 1}
+
+
 def _split(rng: np.random.Generator) -> dict[str, Any]:
     row = _plane(rng)
     c = row["shape"][-1]
@@ -286,4 +292,5 @@ _DRAWS: dict[str, Draw] = {
     "multiplied": _multiplied,
     "crop": _crop,
     "mul": _mul,
+    "divide": _divide,
 }

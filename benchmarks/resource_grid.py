@@ -271,6 +271,15 @@ _OTHERS: Rows = [
         ]
     ),
     *(
+        {"kind": "divide", "x": x, "other": w, "shape": [4, 4, 16], "levels": n, "pe": pe}
+        for x, w, n, pe in [
+            ("uint8", "uint12", 255, 1),
+            ("uint8", "uint10", 15, 4),
+            ("uint4", "uint8", 15, 2),
+            ("uint6", "uint12", 63, 2),
+        ]
+    ),
+    *(
         {"kind": "concat", "x": x, "shape": [4, 4, 16], "n": k, "pe": n}
         for x, k, n in [("uint4", 2, 4), ("bipolar", 2, 16), ("uint2", 4, 8), ("uint4", 3, 1)]
     ),
@@ -414,6 +423,7 @@ _OTHERS_OUT: Rows = [
         {"kind": "mul", "x": x, "other": w, "shape": [4, 4, 16], "offsets": [0, 0], "pe": n}
         for x, w, n in [("int4", "int4", 8), ("uint8", "uint4", 4), ("uint1", "int8", 4)]
     ),
+    {"kind": "divide", "x": "uint8", "other": "uint12", "shape": [8, 16], "levels": 15, "pe": 2},
     {"kind": "concat", "x": "uint4", "shape": [4, 4, 16], "n": 2, "pe": 8},
     {"kind": "split", "x": "uint4", "shape": [4, 4, 16], "sizes": [8, 8], "pe": 8},
     {"kind": "fork", "x": "uint4", "shape": [4, 4, 16], "n": 2, "pe": 8},
@@ -466,6 +476,7 @@ _SHARES = {
     "multiplied": 6,
     "crop": 2,
     "mul": 4,
+    "divide": 2,
 }
 """How many of each kind are drawn: most of what differs most."""
 

@@ -16,6 +16,7 @@ from bitrill.ops import (
     Crop,
     Deconv,
     Depthwise,
+    Divide,
     Fork,
     L1MatVec,
     Lookup,
@@ -154,10 +155,18 @@ def _concat(row: Row, _: Any) -> Operator:
     return Concat(**_base(row, row["n"]), gains=(1,) * row["n"])
 
 
-def _mul(row: Row, _: Any) -> Operator:
+def _two(row: Row) -> dict[str, Any]:
     base = _base(row, 2)
-    operands = base["operands"][0], Tensor(tuple(row["shape"]), type_of(row["other"]))
-    return Mul(**base | {"operands": operands}, offsets=tuple(row["offsets"]))
+    other = Tensor(tuple(row["shape"]), type_of(row["other"]))
+    return base | {"operands": (base["operands"][0], other)}
+
+
+def _mul(row: Row, _: Any) -> Operator:
+    return Mul(**_two(row), offsets=tuple(row["offsets"]))
+
+
+def _divide(row: Row, _: Any) -> Operator:
+    return Divide(**_two(row), levels=row["levels"])
 
 
 def _shuffle(row: Row, rng: np.random.Generator) -> Operator:
@@ -179,6 +188,7 @@ _BUILDERS: dict[str, Callable[[Row, np.random.Generator], Operator]] = {
     "pad": lambda row, _: Pad(**_base(row), pads=tuple(row["pads"]), value=0),
     "add": lambda row, _: Add(**_base(row, len(row["gains"])), gains=tuple(row["gains"])),
     "mul": _mul,
+    "divide": _divide,
     "concat": _concat,
     "split": lambda row, _: Split(**_base(row), sizes=tuple(row["sizes"])),
     "crop": lambda row, _: Crop(

@@ -94,6 +94,15 @@ def thermometer(x: Num, features: Any, limits: Num) -> Num:
     return Num.of(sure(lambda t: np.where(t >= 0, 1.0, 0.0), near))
 
 
+def int_softmax(x: Num, largest: float, levels: float) -> Num:
+    """Rounded exponentials of the distances to the maximum, and the share of each in their sum."""
+    top = x.v.argmax(-1)[..., None]
+    less = sub(x, x.map(lambda t: np.take_along_axis(t, top, -1)))
+    real = rounded(np.exp(less.v), np.exp(less.v) * np.expm1(less.e) + 4 * U)
+    e = sure(np.rint, mul(real, Num.of(largest)))
+    return div(Num.of(levels * e // e.sum(-1, keepdims=True)), Num.of(levels))
+
+
 def _plain(constant: Any) -> np.ndarray:
     return constant.v if isinstance(constant, Num) else constant
 
@@ -104,6 +113,8 @@ def quantizer_step(op: str, a: list[Any], attrs: dict[str, Any]) -> Num | None:
         return quant(a[0], a[1], a[2], a[3], attrs)
     if op == "LogQuant":
         return log_quant(a[0], a[1], attrs["bits"])
+    if op == "IntSoftmax":
+        return int_softmax(a[0], 2.0 ** attrs["exponent"] - 1, 2.0 ** attrs["bits"] - 1)
     if op == "LutLayer":
         return lut_layer(a[0], a[1], a[2], a[3], a[4])
     if op == "Thermometer":

@@ -11,6 +11,7 @@ import onnx
 from bitrill.frontend import load_model
 from bitrill.frontend.reader.functions import (
     DOMAIN,
+    int_softmax_function,
     l1_matmul_function,
     log_quant_function,
     lut_layer_function,
@@ -152,7 +153,7 @@ class Net:
         if any(n.domain == DOMAIN for n in self.nodes):
             imports.append(helper.make_opsetid(DOMAIN, 1))
             functions = [l1_matmul_function(), log_quant_function()]
-        for function in (lut_layer_function(), thermometer_function()):
+        for function in (lut_layer_function(), thermometer_function(), int_softmax_function()):
             if any(n.op_type == function.name for n in self.nodes):
                 functions.append(function)
         return helper.make_model(

@@ -148,8 +148,8 @@ def test_a_function_that_no_rule_accepts_is_refused(tmp_path: Path) -> None:
     other = replace(BODY, name="Other").proto()
     with pytest.raises(
         UnsupportedError,
-        match=r"function 'Other' of domain 'tests.example' is not accepted; only L1MatMul,"
-        r" LogQuant, LutLayer and Thermometer of domain bitrill, Absolute of domain tests.example"
+        match=r"function 'Other' of domain 'tests.example' is not accepted; only IntSoftmax,"
+        r" L1MatMul, LogQuant, LutLayer and Thermometer of domain bitrill, Absolute of domain tests.example"
         r" are",
     ):
         imported(model(other), tmp_path)

@@ -333,8 +333,11 @@ def attended(d: Draw, x: str) -> str:
     d.need(rank > 2)
     rows = on_grid(d, partner(d, x))
     y = d.node("MatMul", x, d.node("Transpose", rows, perm=[*range(rank - 2), rank - 1, rank - 2]))
+    y = quantized(d, y) if d.maybe(0.7) else y
+    if d.later(13) and not d.later(21) and d.maybe():
+        y = d.node("IntSoftmax", y, domain=DOMAIN, exponent=d.whole(4, 9), bits=d.whole(2, 9))
     if d.maybe():
-        y = d.node("MatMul", quantized(d, y), on_grid(d, partner(d, x)))
+        y = d.node("MatMul", y, on_grid(d, partner(d, x)))
     return quantized(d, y) if d.maybe() else y
 
 

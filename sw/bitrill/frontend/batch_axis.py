@@ -84,7 +84,7 @@ def _sees_no_axes(node: Node) -> bool:
     if node.domain in QUANT_DOMAINS:
         return node.op in QUANT
     rule = rule_of(node)
-    return not node.domain and rule is not None and rule.layout in ("same", "last")
+    return rule is not None and rule.layout in ("same", "last")
 
 
 def _later(axes: Attribute) -> Attribute:

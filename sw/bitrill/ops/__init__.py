@@ -10,6 +10,7 @@ from .convert import Convert
 from .crop import Crop
 from .deconv import Deconv
 from .depthwise import Depthwise
+from .divide import Divide
 from .fork import Fork
 from .l1matvec import L1MatVec
 from .lookup import Lookup
@@ -40,6 +41,7 @@ __all__ = [
     "Crop",
     "Deconv",
     "Depthwise",
+    "Divide",
     "Fork",
     "L1MatVec",
     "Lookup",

@@ -153,6 +153,12 @@ def log_quant(opset: int) -> Iterable[Case]:
         yield node("LogQuant", X, f(0.5), domain=DOMAIN, bits=bits)
 
 
+def int_softmax(opset: int) -> Iterable[Case]:
+    for exponent, bits in ((8, 8), (4, 3), (10, 2)):
+        for shape in ((6,), (3, 4)):
+            yield node("IntSoftmax", shape=shape, domain=DOMAIN, exponent=exponent, bits=bits)
+
+
 def lut_layer(opset: int) -> Iterable[Case]:
     """Tables of the bits of a thermometer code."""
     wires = np.array([[0, 5, 2], [3, 3, 1], [4, 1, 0], [5, 2, 4]])

@@ -22,6 +22,7 @@ from frontend.attributes.cases import IMAGE, Cases, f, node
 from frontend.attributes.ends import (
     arg,
     bipolar,
+    int_softmax,
     l1_matmul,
     log_quant,
     lut_layer,
@@ -119,6 +120,7 @@ CASES: dict[tuple[str, str], Cases] = (
         ("", "Upsample"): resize,
         (DOMAIN, "L1MatMul"): l1_matmul,
         (DOMAIN, "LogQuant"): log_quant,
+        (DOMAIN, "IntSoftmax"): int_softmax,
         (DOMAIN, "LutLayer"): lut_layer,
         (DOMAIN, "Thermometer"): thermometer,
         (CHANNELS_LAST, "BatchNormalization"): lambda o: batch_norm(o, CHANNELS_LAST),

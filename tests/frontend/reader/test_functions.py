@@ -361,7 +361,7 @@ DAMAGED: dict[str, tuple[Change, str]] = {
     "no opset": (lambda m: log(m).ClearField("opset_import"), "opset 13 to 20 alone"),
     "an overload": (
         lambda m: set_(log(m), overload="x"),
-        "function 'LogQuant' of domain 'bitrill' is not accepted; only L1MatMul,",
+        "function 'LogQuant' of domain 'bitrill' is not accepted; only IntSoftmax, L1MatMul,",
     ),
     "another function": (
         lambda m: m.functions.add(name="Q", domain="qonnx.custom_op.general"),

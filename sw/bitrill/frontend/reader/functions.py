@@ -168,6 +168,37 @@ THERMOMETER = Body(
     ),
 )
 
+INT_SOFTMAX = Body(
+    "IntSoftmax",
+    ("X",),
+    ("exponent", "bits"),
+    (
+        constant("one", 1.0),
+        constant("two", 2.0),
+        constant("n", "@exponent"),
+        BodyNode("width", "Cast", ("n",), ("to", 1)),
+        BodyNode("powers", "Pow", ("two", "width")),
+        BodyNode("largest", "Sub", ("powers", "one")),
+        constant("m", "@bits"),
+        BodyNode("depth", "Cast", ("m",), ("to", 1)),
+        BodyNode("steps", "Pow", ("two", "depth")),
+        BodyNode("levels", "Sub", ("steps", "one")),
+        constant("last", (-1,)),
+        BodyNode("first", "Hardmax", ("X",)),
+        BodyNode("kept", "Mul", ("first", "X")),
+        BodyNode("top", "ReduceSum", ("kept", "last")),
+        BodyNode("less", "Sub", ("X", "top")),
+        BodyNode("real", "Exp", ("less",)),
+        BodyNode("scaled", "Mul", ("real", "largest")),
+        BodyNode("exponential", "Round", ("scaled",)),
+        BodyNode("sum", "ReduceSum", ("exponential", "last")),
+        BodyNode("part", "Mul", ("exponential", "levels")),
+        BodyNode("share", "Div", ("part", "sum")),
+        BodyNode("whole", "Floor", ("share",)),
+        BodyNode("Y", "Div", ("whole", "levels")),
+    ),
+)
+
 
 def l1_matmul_function(opset: int = OPSETS[0]) -> FunctionProto:
     """Return ``L1MatMul(X, W)`` for a model file."""
@@ -187,3 +218,8 @@ def lut_layer_function(opset: int = OPSETS[0]) -> FunctionProto:
 def thermometer_function(opset: int = OPSETS[0]) -> FunctionProto:
     """Return ``Thermometer(X, features, limits)`` for a model file."""
     return THERMOMETER.proto(opset)
+
+
+def int_softmax_function(opset: int = OPSETS[0]) -> FunctionProto:
+    """Return ``IntSoftmax(X)`` with attributes ``exponent`` and ``bits`` for a model file."""
+    return INT_SOFTMAX.proto(opset)
