@@ -33,6 +33,7 @@ from ops.test_pad import pad
 from ops.test_rearrange import rearrange
 from ops.test_requantize import requantize
 from ops.test_shuffle import shuffle
+from ops.test_sparse import sparse
 from ops.test_split import split
 from ops.test_threshold import threshold
 from ops.test_upsample import upsample
@@ -99,6 +100,7 @@ SCHEDULED = {
     "one pass": matvec(4, 8, 4, 4),
     "one row": matvec(12, 4, 1, 2),
     "planes": multiplied("serial", 3, 4, 3, 2, INT[2], UINT[1]),
+    "zeros left out": sparse(6, 10, 2, 2),
     "threshold": threshold(U, BIPOLAR, 2),
     "convert": convert(24, 4, 6),
     "argmax": argmax(U, 4, 4),

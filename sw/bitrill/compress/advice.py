@@ -18,6 +18,7 @@ from .quantizers.places import quantizing_layers
 from .state import Step
 from .steps.distil import Distil
 from .steps.prune import Prune
+from .steps.pruning.units import n_of_m
 from .steps.quantize import Quantize
 from .steps.train import Train
 
@@ -186,12 +187,13 @@ def activations(case: Case) -> str | None:
 def zeros(case: Case) -> str | None:
     count = sum(mask.numel() for mask in case.masks.values())
     gone = sum(int((mask == 0).sum()) for mask in case.masks.values())
-    narrow = isinstance(case.step, Prune)
-    if case.style != "folded" or not narrow or not count or gone < ZEROS * count:
+    single = isinstance(case.step, Prune) and n_of_m(case.step.shape) is None
+    if case.style != "folded" or not single or not count or gone < ZEROS * count:
         return None
     return (
         f"{100 * gone / count:.0f} % of the weights under masks are zero, and folded hardware"
-        " computes with them: take shape = 'channel', or style = 'unrolled'"
+        " leaves out whole blocks or N:M alone: take shape = '2:4' or 'channel', or style ="
+        " 'unrolled'"
     )
 
 
