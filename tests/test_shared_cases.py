@@ -21,7 +21,8 @@ from frontend.runtime import session
 from support import shared_case
 
 BRANCHES = (
-    "the scales of the branches of Concat node '%s', whose channels it adds up, lie on one grid"
+    "the scales of the branches of Concat node '%s', whose channels this node adds up, lie on one"
+    " grid"
 )
 
 REFUSED = {
@@ -32,7 +33,7 @@ REFUSED = {
     "concat_20": "must give at most 1048576 elements",
     "ext_dir": "external data",
     "pad_100000": "must have at most 1048576 elements",
-    "pixelshuffle_bias": "a bias or batch norm in front of it gives them several",
+    "pixelshuffle_bias": "a bias or batch norm before it gives them several",
     "t_concat_unequal_scales": f"Conv node 'node_Conv_68': {BRANCHES % 'node_cat'}",
     "yolo_concat": f"Conv node 'node_conv2d_5': {BRANCHES % 'node_cat_2'}",
 }

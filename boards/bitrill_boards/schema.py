@@ -215,7 +215,8 @@ def _together(raw: Mapping[str, Any], family: str) -> list[str]:
         lacking = [p for p in ("clk", "rx", "tx") if p not in pins]
         if lacking:
             problems.append(
-                f"[pins] must have clk, rx and tx, or amaranth; {', '.join(lacking)} is missing"
+                "[pins] must have clk, rx and tx, or amaranth = MODULE:CLASS;"
+                f" {', '.join(lacking)} is missing"
             )
     if family != "ice40" and "idcode" not in raw:
         problems.append(f"idcode is missing (a {family} has one)")

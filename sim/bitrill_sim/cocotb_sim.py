@@ -1,8 +1,8 @@
-"""Engines cocotb and icarus: a job under cocotb, on Verilator or Icarus Verilog.
+"""Engines cocotb and icarus: run a job under cocotb, on Verilator or Icarus Verilog.
 
-cocotb's runner runs in a process of its own; the bench inside the simulator is `cocotb_bench`. The
-Verilator model is the one that `verilator` builds, with cocotb's main program, so neither make nor
-perl is needed; it serves every job.
+cocotb's runner runs in a separate process; the bench inside the simulator is `cocotb_bench`. The
+Verilator model is the one that `verilator` builds, linked with cocotb's main program, so neither
+make nor perl is needed. One model serves all jobs of a design.
 """
 
 import json
@@ -22,7 +22,16 @@ from .bench import CYCLE_NS, RESET_CYCLES
 from .contents import separate
 from .job import Capture, Job, Violation
 from .ports import Dut
-from .tools import Command, digest, discard, has_cocotb, icarus, install, run_all, scratch_folder
+from .tools import (
+    Command,
+    digest,
+    discard,
+    icarus,
+    install,
+    require_cocotb,
+    run_all,
+    scratch_folder,
+)
 from .verilator import model
 
 Simulator = Literal["verilator", "icarus"]
@@ -39,11 +48,11 @@ def simulate(
     models: Path | None = None,
     progress: Progress = silent,
 ) -> Capture:
-    """Run a job, whose input files are written, under cocotb; only Icarus writes waves.
+    """Run a job, whose input files have already been written, under cocotb.
 
-    ``models``: folder of Verilator models, ``work`` if None.
+    Only Icarus writes waves. ``models``: folder of Verilator models, ``work`` if None.
     """
-    has_cocotb()
+    require_cocotb()
     build = _verilator_model if simulator == "verilator" else _icarus_model
     place = (models or work) if simulator == "verilator" else work
     folder = build(dut, place, job, progress)
@@ -98,7 +107,7 @@ def _report(job: Job, progress: Progress) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Return our environment without the variables that change what cocotb's runner does."""
+    """Return this process's environment without the variables that change cocotb's runner."""
     drop = ("PYTEST_", "COCOTB_", "WAVES", "GUI", "SIM_CMD_")
     return {k: v for k, v in os.environ.items() if not k.startswith(drop)}
 
@@ -111,7 +120,8 @@ def _verilator_model(dut: Dut, work: Path, job: Job, progress: Progress) -> Path
     main = Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp"
     libs = str(cocotb_tools.config.libs_dir)
     flags = (f"-Wl,-rpath,{libs}", f"-L{libs}", "-lcocotbvpi_verilator")
-    quick = replace(dut, level=dut.level or "-O0")  # a model's time is little beside Python's
+    quick = replace(dut, level=dut.level or "-O0")  # most of the time is spent in Python
+    # memory contents stay out of the model: one model serves designs that differ only in them
     apart = separate(dut.sources)
     apart.leave(job.folder)
     built = model(quick, work, apart=apart, progress=progress)
@@ -149,7 +159,7 @@ def _icarus_model(dut: Dut, work: Path, job: Job, progress: Progress) -> Path:
 
 
 def _dump(wave: str, top: str, first: int) -> str:
-    """Return a Verilog module that writes the waves from cycle ``first`` on."""
+    """Return a Verilog module that writes the waves from cycle ``first`` onwards."""
     begin = f"$dumpfile({json.dumps(wave)}); $dumpvars(0, {top});"
     if first > 0:
         begin += f" $dumpoff; #{(first + RESET_CYCLES) * CYCLE_NS} $dumpon;"
@@ -157,7 +167,10 @@ def _dump(wave: str, top: str, first: int) -> str:
 
 
 def main(path: str) -> None:
-    """Run one job, whose model is built, under cocotb's runner: the program of this module."""
+    """Run one job, whose model has been built, under cocotb's runner.
+
+    `simulate` starts this module as a program, with the path of the job's ``job.json``.
+    """
     from cocotb_tools.runner import get_runner
 
     from .cocotb_bench import SPEC

@@ -178,7 +178,7 @@ def _rig(shared: Layers, op: Operator, values: dict[str, np.ndarray], progress: 
         i=Stream(op.x, op.lanes_in, padded=False),
         o=Merged.of(op),
         work=shared.place.here(),
-        models=kept.here(shared.place, shared.models),
+        models=kept.models_folder(shared.place, shared.models),
         cycles=_frame_cycles(op),
         words=tuple(_beside(op, values)),
         progress=told,

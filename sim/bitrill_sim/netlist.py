@@ -1,6 +1,6 @@
-"""Verification of a netlist after synthesis: what Yosys made of the Verilog, simulated.
+"""Verifies a netlist after synthesis: simulates what Yosys made of the Verilog.
 
-Some versions of Yosys break right designs (Yosys issue 6058: a shift register goes on shifting
+Some versions of Yosys break correct designs (Yosys issue 6058: a shift register goes on shifting
 while the pipeline stalls), so the netlist runs with stalls on both sides. Its cells are modelled by
 Yosys' own ``cells_sim.v``, with exceptions: see `netlist_models`.
 """
@@ -38,12 +38,11 @@ def check(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Report:
-    """Verify a netlist after synthesis (``SynthReport.netlist``), cycles included.
+    """Verify a netlist after synthesis (``SynthReport.netlist``): outputs, and their cycles.
 
-    ``x``: integers as `Graph.run` takes; ``family``: of its cells, a name in
-    `netlist_models.MODELS`; ``work``: folder for models and simulators. A difference
-    is in the report, as with `bitrill_sim.verify`. Raises `ToolError` where a tool is missing, or a
-    cell has no model.
+    ``x``: integers as `Graph.run` takes; ``family``: the family of its cells, a name in
+    `netlist_models.MODELS`; ``work``: folder for models and simulators. A difference is reported
+    as by `bitrill_sim.verify`. Raises `ToolError` if a tool is missing or a cell has no model.
     """
     text = read_bytes(netlist).decode()
     cells, models = work / "netlist.v", work / "cells.v"
@@ -54,9 +53,9 @@ def check(
 
 
 def without_unknowns(netlist: str, *, seed: int) -> str:
-    """Replace every digit x of the netlist's constants, which may be anything, by a random one.
+    """Replace each don't-care digit x in the netlist's constants by a random digit.
 
-    Verilator would take any value for the whole of a constant that holds a single x.
+    Verilator would replace the whole constant, its known digits included.
     """
     random = np.random.default_rng(seed)
 

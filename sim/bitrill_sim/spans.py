@@ -100,7 +100,7 @@ def _rig(shared: Spanned) -> Rig:
         return replace(rig, work=work, component=Top(shared.made))
     if shared.place.seen:
         return rig
-    models = kept.here(shared.place, rig.models)
+    models = kept.models_folder(shared.place, rig.models)
     return replace(rig, work=work, models=models, dut=_sent(rig.dut, shared.texts, work))
 
 

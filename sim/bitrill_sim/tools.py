@@ -1,4 +1,4 @@
-"""Programs that simulation needs: finds them, runs them with a log, and says how to get them."""
+"""Finds the programs that simulation needs, runs them with a log, and says how to install them."""
 
 import fcntl
 import hashlib
@@ -33,10 +33,10 @@ _REMEDIES = {
 }
 
 FULL_DISK = b"No space left on device"
-"""What tools say of a disk that is full."""
+"""The message that tools print when a disk is full."""
 
 LOG_END = 1 << 16
-"""Bytes at the end of a log in which a failed tool's reason stands."""
+"""How many bytes at the end of a log are searched for the reason of a failure."""
 
 POLL = 0.05
 """Seconds between two checks of a running program."""
@@ -51,9 +51,9 @@ class Verilator:
     version: str
 
 
-def missing(tool: str, why: str) -> ToolError:
+def missing(tool: str, needed_by: str) -> ToolError:
     """Return the error for a missing tool."""
-    return ToolError(f"{why} needs {tool}: {_REMEDIES[tool]}", missing=True, tool=tool)
+    return ToolError(f"{needed_by} needs {tool}: {_REMEDIES[tool]}", missing=True, tool=tool)
 
 
 def verilator() -> Verilator:
@@ -88,15 +88,17 @@ def icarus() -> str:
     return program
 
 
-def has_cocotb() -> None:
+def require_cocotb() -> None:
     """Raise unless cocotb is installed."""
     if importlib.util.find_spec("cocotb") is None:
         raise missing("cocotb", "engine cocotb")
 
 
 def cache_folder(fallback: Path) -> Path:
-    """Return the folder of compiled parts that all designs share: the user's cache, where that can
-    be written."""
+    """Return the folder of the compiled parts that all designs share.
+
+    It is the user's cache, or ``fallback`` if the cache cannot be written.
+    """
     return provenance.cache_folder() or fallback
 
 
@@ -128,8 +130,8 @@ def run_all(
 ) -> None:
     """Run the commands, ``at_once`` of them at the same time; their output goes to ``log``.
 
-    A failure or an interrupt stops all that still run; a failure becomes a `ToolError` that names
-    the command and the log. ``poll`` is called while they run.
+    A failure or an interrupt stops all commands that are still running; a failure raises a
+    `ToolError` that names the command and the log. ``poll`` is called while they run.
     """
     workers = at_once or max(1, os.cpu_count() or 1)
     waiting, running = list(commands), []
@@ -144,8 +146,9 @@ def run_all(
                     running = [pair for pair in running if not _finished(*pair, log)]
                     if poll is not None:
                         poll()
-                    if len(running) >= workers or not waiting:
-                        time.sleep(POLL if running else 0)
+                    # a free worker takes the next command at once, without a pause
+                    if running and (len(running) >= workers or not waiting):
+                        time.sleep(POLL)
             finally:
                 for _, process in running:
                     stop(process)
@@ -157,7 +160,8 @@ def run_all(
 def locked(folder: Path, progress: Progress = silent) -> Iterator[None]:
     """Let one process at a time build ``folder``; the others wait, and find it finished.
 
-    The lock ends with its process. Where the user's cache cannot be written, all build at once.
+    The lock ends with its process. If the user's cache cannot be written, nothing is locked, and
+    several processes may build the same folder.
     """
     cache = provenance.cache_folder()
     if cache is None:
@@ -177,7 +181,7 @@ def locked(folder: Path, progress: Progress = silent) -> Iterator[None]:
 
 
 def scratch_folder(prefix: str, parent: Path) -> Path:
-    """Make a new folder in ``parent``; `StorageError` where that cannot be written."""
+    """Make a new folder in ``parent``; `StorageError` if that cannot be written."""
     try:
         parent.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
@@ -186,7 +190,10 @@ def scratch_folder(prefix: str, parent: Path) -> Path:
 
 
 def discard(folder: Path) -> None:
-    """Remove a folder that was not made here, or what stands in its place."""
+    """Remove an old or foreign build folder, or a file or link of its name.
+
+    Then `install` can put a new build there.
+    """
     if folder.is_dir() and not folder.is_symlink():
         shutil.rmtree(folder)
     else:
@@ -194,7 +201,10 @@ def discard(folder: Path) -> None:
 
 
 def install(scratch: Path, folder: Path) -> None:
-    """Give a finished build its name; if another process was first, its build is the same."""
+    """Rename the scratch folder of a finished build to its final name.
+
+    If another process was first, its build is kept: it is the same.
+    """
     try:
         os.replace(scratch, folder)
     except OSError:
@@ -219,15 +229,17 @@ def _finished(command: Command, process: Process, log: Path) -> bool:
         if FULL_DISK in read_bytes(log)[-LOG_END:]:
             raise StorageError(f"{command.what} cannot write: No space left on device; see {log}")
         raise ToolError(
-            f"{command.what} {how(code)}; see {log}", command=list(command.arguments), log=str(log)
+            f"{command.what} {ending(code)}; see {log}",
+            command=list(command.arguments),
+            log=str(log),
         )
     return True
 
 
-def how(code: int) -> str:
-    """Say how a program failed: by its exit code, or ended by a signal."""
+def ending(code: int) -> str:
+    """Describe how a program failed: its exit code, or the signal that ended it."""
     if code == -signal.SIGKILL:
-        return "was ended by SIGKILL, perhaps since memory is short"
+        return "was ended by SIGKILL, perhaps because memory ran out"
     return f"failed with exit code {code}"
 
 

@@ -29,7 +29,7 @@ from .tools import (
     compiler,
     digest,
     discard,
-    how,
+    ending,
     install,
     locked,
     run_all,
@@ -244,6 +244,7 @@ def _watch(arguments: list[str], job: Job, progress: Progress) -> Capture:
     if code or not result:
         if b"harness: cannot write" in read_bytes(log):
             raise StorageError(f"cannot write {job.folder}: the disk is full, perhaps")
-        raise ToolError(f"the simulation {how(code)}; see {log}", command=arguments, log=str(log))
+        reason = f"the simulation {ending(code)}; see {log}"
+        raise ToolError(reason, command=arguments, log=str(log))
     progress("simulating", job.frames, job.frames)
     return Capture(job, result[0], int(result[1]), tuple(violations))

@@ -1,11 +1,13 @@
-"""The activation functions that are no lines: their exact bounds, and what numpy gives for them.
+"""Curved activation functions (not piecewise linear): exact bounds of their values, and float64.
 
-A `RealFunction` never falls. It is exact at the rational points where its value is rational (by
-Lindemann's theorem and Siegel's on E-functions, ``exp``, ``erf`` and what is made of them are
-irrational at every other algebraic number), and elsewhere lies between two rationals as close as
-one asks for. `Elementary` is one of them as a step; `Combined` adds or multiplies what two chains
-of steps give of one number. SiLU, GELU and their like are chains of these, see
-`bitrill.frontend.rules.activations`.
+A `RealFunction` never decreases. Its value is exact at the points where it is rational, such as
+``tanh(0)``; everywhere else two rationals enclose it, as closely as asked for. (By the theorems of
+Lindemann and, on E-functions, Siegel, ``exp``, ``erf`` and functions made of them are irrational at
+every other algebraic number.)
+
+A *step* is one function of a chain from a layer's integer result to its real output (see
+`bitrill.steps`). `Elementary` makes a `RealFunction` a step; `Combined` is the sum or product of
+two chains. SiLU, GELU and the like are made of these: `bitrill.frontend.rules.activations`.
 """
 
 from __future__ import annotations
@@ -30,19 +32,21 @@ from .steps import Apply, Step, X, derivative_of, enclose, value_of
 ZERO = Fraction(0)
 
 Bounds: TypeAlias = Callable[[Fraction, int], Interval]
-"""Ends about ``2**-bits`` apart of what a function, or its slope, is at a rational number."""
+"""Returns an interval about ``2**-bits`` wide that holds a function's value, or its slope, at a
+rational number."""
 
 Floats: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class RealFunction:
-    """A function of one real number that never falls; its slope is monotone on each side of 0.
+    """A function of one real number that never decreases; its slope is monotone on each side of 0.
 
-    ``bounds`` and ``slope``: at rational numbers; ``floats``: float64, rounded, for guesses and for
-    the host. ``exact``: the value at a number where it is known exactly, else None. ``jumps``:
-    whether it jumps at 0. ``above``: the numbers it is defined for lie above this one. The host
-    has the function of ONNX that the first word of ``name`` is, of ``factor`` times the number.
+    ``bounds`` and ``slope``: enclosures of value and slope at rational numbers. ``floats``: the
+    values in float64, rounded, for guesses and for the host. ``exact``: the exact value, or None
+    where that is not known. ``jumps``: whether it jumps at 0. ``above``: lower end of its domain,
+    exclusive; None if it is defined everywhere. The host computes it with the ONNX operator that
+    the first word of ``name`` names, applied to ``factor * x``.
     """
 
     name: str
@@ -55,7 +59,7 @@ class RealFunction:
     factor: Fraction = ONE
 
     def in_onnx(self, x: X, apply: Apply[X]) -> X:
-        """Return the same of ``x`` in functions that ONNX names, for the host."""
+        """Return its value at ``x`` by ONNX operators, for the host."""
         name, _, _ = self.name.partition(" ")
         if self.factor != 1:
             x = apply("Mul", (x,), {"value": (self.factor,)})
@@ -83,6 +87,7 @@ def _softplus(x: Fraction, bits: int) -> Interval:
     """``log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|))``."""
     lo, hi = enclosure.exp_minus(abs(x), bits + 2)
     ends = enclosure.log(1 + lo, bits + 2)[0], enclosure.log(1 + hi, bits + 2)[1]
+    # log(1 + t) >= t / 2 for t in 0..1: the lower end stays above 0 however small exp(-|x|) is
     return sum_of(point(max(x, ZERO)), (max(ends[0], lo / 2), ends[1]))
 
 
@@ -117,7 +122,7 @@ def _erf_slope(x: Fraction, bits: int) -> Interval:
 
 
 def _at_zero(value: Fraction) -> Callable[[Real], Real | None]:
-    """The value is known at 0 only."""
+    """Return the exact value as a function of x; it is known only at 0."""
     return lambda x: None if isinstance(x, Surd) or x else value
 
 
@@ -125,7 +130,7 @@ def _logarithm(x: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(x, 0))
 
 
-_errors = np.vectorize(float_erf, otypes=[np.float64])
+_float_erf = np.vectorize(float_erf, otypes=[np.float64])
 
 FUNCTIONS = {
     f.name: f
@@ -148,7 +153,7 @@ FUNCTIONS = {
             _at_zero(ZERO),
             factor=Fraction(math.sqrt(2 / math.pi)),
         ),
-        RealFunction("erf", enclosure.erf, _erf_slope, _errors, _at_zero(ZERO)),
+        RealFunction("erf", enclosure.erf, _erf_slope, _float_erf, _at_zero(ZERO)),
         RealFunction("exp", enclosure.exp, enclosure.exp, np.exp, _at_zero(ONE)),
         RealFunction(
             "log",
@@ -183,7 +188,7 @@ FUNCTIONS = {
         ),
     )
 }
-"""Every function, by its name. ``elu`` is that of alpha 1."""
+"""All functions, by name; ``elu`` is ELU with alpha = 1."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +197,7 @@ class Elementary:
 
     name: str
 
-    is_monotone = rises = curved = True
+    is_monotone = rises = curved = True  # see `bitrill.steps.Step`
     n_channels = length = 1
 
     def __post_init__(self) -> None:
@@ -201,7 +206,7 @@ class Elementary:
 
     @property
     def function(self) -> RealFunction:
-        """The function of that name."""
+        """The function with that name."""
         return FUNCTIONS[self.name]
 
     def __call__(self, x: Real, channel: int) -> Real | None:
@@ -209,14 +214,14 @@ class Elementary:
         return self.function.exact(x)
 
     def enclose(self, x: Interval, channel: int, bits: int) -> Interval:
-        """Bounds of its values: it never falls."""
+        """Bounds of its values: those at the ends, since it never decreases."""
         self._check(x[0])
         f = self.function.bounds
         low = f(x[0], bits)
         return low if x[0] == x[1] else (low[0], f(x[1], bits)[1])
 
     def derivative(self, x: Interval, channel: int, bits: int) -> Interval | None:
-        """Bounds of its slopes; None where it jumps."""
+        """Bounds of its slopes; None if it jumps within ``x``."""
         inside = x[0] <= 0 <= x[1]
         if inside and self.function.jumps:
             return None
@@ -224,11 +229,11 @@ class Elementary:
         return hull(*(self.function.slope(place, bits) for place in places))
 
     def floats(self, x: np.ndarray, channel: int) -> np.ndarray:
-        """In float64, rounded."""
+        """Its values in float64, rounded."""
         return self.function.floats(x)
 
     def outward(self, x: FloatBounds) -> FloatBounds | None:
-        """None: numpy's functions prove no bounds."""
+        """Return None: numpy's functions come without proven error bounds."""
 
     def in_onnx(self, x: X, apply: Apply[X]) -> X:
         """Apply ONNX's function of that name."""
@@ -242,13 +247,13 @@ class Elementary:
         least = self.function.above
         if least is not None and sign(x - least) <= 0:
             raise UnsupportedError(
-                f"{self.name} must be of numbers above {least}, not {float(x):g}"
+                f"{self.name} is defined only above {least}, and its input reaches {float(x):g}"
             )
 
 
 @dataclass(frozen=True)
 class Combined:
-    """``y = first(x) + second(x)``, or times; ``first`` and ``second`` are chains of steps."""
+    """``y = first(x) + second(x)`` or ``first(x) * second(x)``, of two chains of steps."""
 
     how: Literal["add", "mul"]
     first: tuple[Step, ...]
@@ -286,7 +291,7 @@ class Combined:
         return sum_of(product_of(a, v), product_of(u, b))
 
     def floats(self, x: np.ndarray, channel: int) -> np.ndarray:
-        """In float64, rounded."""
+        """Its values in float64, rounded."""
         a, b = x, x
         for step in self.first:
             a = step.floats(a, channel)
@@ -295,7 +300,7 @@ class Combined:
         return a + b if self.how == "add" else a * b
 
     def outward(self, x: FloatBounds) -> FloatBounds | None:
-        """None, as of its curved parts."""
+        """Return None, as its curved steps do."""
 
     def in_onnx(self, x: X, apply: Apply[X]) -> X:
         """Apply both chains, and ONNX's sum or product of them."""
@@ -307,15 +312,15 @@ class Combined:
 
     @property
     def n_channels(self) -> int:
-        """Number of channels it tells apart; 1 when all are alike."""
+        """Number of channels with functions of their own; 1 if all have the same."""
         return max([1, *(s.n_channels for s in (*self.first, *self.second))])
 
     @property
     def length(self) -> int:
-        """Number of steps that it is made of, itself included."""
+        """Number of steps in it, itself included."""
         return 1 + sum(s.length for s in (*self.first, *self.second))
 
     def pick(self, channels: Sequence[int]) -> Combined:
-        """The same functions for some channels, in the order in which these are listed."""
+        """The functions of some channels, in the order of ``channels``."""
         a, b = (tuple(s.pick(channels) for s in steps) for steps in (self.first, self.second))
         return Combined(self.how, a, b)

@@ -1,7 +1,8 @@
-"""What a step between an accumulator and the next quantizer is, and what chains of steps give.
+"""Interface of a step, and the values of chains of steps.
 
-A step gives its value exactly, or bounds of it as close as one asks for. `bitrill.real` has the
-steps of straight lines, `bitrill.functions` the curved ones.
+A step is a real function between a layer's accumulator and the next quantizer, such as a scale, a
+ReLU or a Sigmoid. It returns its value exactly, or bounds as close as asked for. `bitrill.real` has
+the piecewise linear steps, `bitrill.functions` the curved ones.
 """
 
 from __future__ import annotations
@@ -19,47 +20,47 @@ from .outward import Bounds
 X = TypeVar("X")
 
 Apply: TypeAlias = Callable[[str, tuple[X, ...], Mapping[str, tuple[Real, ...]]], X]
-"""Applies a function, by its name in ONNX, to values; its numbers are one, or one a channel."""
+"""Applies an ONNX operator, by name, to values; a parameter is one number, or one per channel."""
 
 
 class Step(Protocol):
-    """A real function of one number, one for each channel."""
+    """A real function of one number; channels may have different functions."""
 
     @property
     def is_monotone(self) -> bool:
-        """Whether every channel rises or falls, never both."""
+        """Whether each channel's function never decreases, or never increases."""
         ...
 
     @property
     def rises(self) -> bool:
-        """Whether it keeps the order of numbers on every channel."""
+        """Whether no channel's function ever decreases: larger inputs give larger outputs."""
         ...
 
     @property
     def curved(self) -> bool:
-        """Whether it is anything but straight lines end to end."""
+        """Whether it is not piecewise linear."""
         ...
 
     @property
     def n_channels(self) -> int:
-        """Number of channels it tells apart; 1 when all are alike."""
+        """Number of channels with functions of their own; 1 if all have the same."""
         ...
 
     @property
     def length(self) -> int:
-        """Number of steps that it is made of, itself included."""
+        """Number of steps in it, itself included."""
         ...
 
     def __call__(self, x: Real, channel: int) -> Real | None:
-        """Return the value, exactly; None where it is known by its bounds only."""
+        """Return the exact value; None where only bounds are known."""
         ...
 
     def enclose(self, x: Interval, channel: int, bits: int) -> Interval:
-        """Return bounds of the values at all of ``x``, closer with more ``bits``."""
+        """Return bounds of the values on the interval ``x``; more ``bits``, closer bounds."""
         ...
 
     def derivative(self, x: Interval, channel: int, bits: int) -> Interval | None:
-        """Return bounds of the slopes at all of ``x``; None where there are none."""
+        """Return bounds of the slopes on the interval ``x``; None if it has none there."""
         ...
 
     def floats(self, x: np.ndarray, channel: int) -> np.ndarray:
@@ -67,20 +68,20 @@ class Step(Protocol):
         ...
 
     def outward(self, x: Bounds) -> Bounds | None:
-        """Return bounds of the values of ``[.., channels]`` in float64; None where it has none."""
+        """Return proven float64 bounds of the values at ``[.., channels]``; None without proof."""
         ...
 
     def in_onnx(self, x: X, apply: Apply[X]) -> X:
-        """Return the same of ``x`` in functions that ONNX names, for the host."""
+        """Return its value at ``x`` by ONNX operators, for the host."""
         ...
 
     def pick(self, channels: Sequence[int]) -> Step:
-        """Return the same function for some channels, in the order in which these are listed."""
+        """Return the functions of some channels, in the order of ``channels``."""
         ...
 
 
 def value_of(steps: Sequence[Step], x: Real, channel: int) -> Real | None:
-    """Return what a chain of steps gives of ``x``, exactly, or None where it is not known so."""
+    """Return the exact value of a chain of steps at ``x``; None where only bounds are known."""
     value: Real | None = x
     for step in steps:
         value = None if value is None else step(value, channel)
@@ -88,14 +89,14 @@ def value_of(steps: Sequence[Step], x: Real, channel: int) -> Real | None:
 
 
 def enclose(steps: Sequence[Step], x: Interval, channel: int, bits: int) -> Interval:
-    """Return bounds of what a chain of steps gives at all of ``x``."""
+    """Return bounds of the values of a chain of steps on the interval ``x``."""
     for step in steps:
         x = step.enclose(x, channel, bits)
     return x
 
 
 def derivative_of(steps: Sequence[Step], x: Interval, channel: int, bits: int) -> Interval | None:
-    """Return bounds of the slopes of a chain of steps at all of ``x``, by the chain rule."""
+    """Return bounds of the slopes of a chain of steps on the interval ``x``, by the chain rule."""
     total = (Fraction(1), Fraction(1))
     for step in steps:
         slope = step.derivative(x, channel, bits)

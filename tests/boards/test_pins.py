@@ -130,7 +130,7 @@ BAD = [
     ("os:path", "pins.amaranth must be amaranth_boards.MODULE:CLASS, not 'os:path'"),
     ("amaranth_boards.ulx4s:X", "amaranth-boards has no module amaranth_boards.ulx4s"),
     ("amaranth_boards.ulx3s:ULX3S_85_Platform", r"no platform ULX3S_85_Platform \(nearest: ULX3S_"),
-    (PLATFORMS["icebreaker"], "crystal_mhz must be 12, as of clk12 of its platform, not 25"),
+    (PLATFORMS["icebreaker"], "crystal_mhz must be 12, as its platform's clk12 says, not 25"),
 ]
 
 

@@ -66,10 +66,10 @@ CASES: dict[str, tuple[Build, str]] = {
     "scales side by side": (
         lambda n: n.conv(two("Concat", 0.713, 0.402, axis=1)(n), 2, 6, 1, 1),
         "bitrill: error: Conv node 'conv9': the scales of the branches of Concat node 'concat7',"
-        " whose channels it adds up, lie on one grid only with weights of 25 bits, and at most 16"
-        " are accepted; put one Conv behind each branch, with its part of the weights, and add"
-        " their results in front of a quantizer, which is the same function; or give the branches"
-        " one quantizer or scales that are powers of two apart",
+        " whose channels this node adds up, lie on one grid only with weights of 25 bits, and at"
+        " most 16 are accepted; put one Conv after each branch, with its part of the weights, and"
+        " add their results before a quantizer, which is the same function; or give the branches"
+        " one quantizer or scales that differ by powers of two",
     ),
 }
 

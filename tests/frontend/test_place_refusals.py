@@ -172,7 +172,7 @@ CASES: dict[str, tuple[Build, str]] = {
     ),
     "maximum of turned values": (turned_maximum, "is over numbers with negative scales"),
     "maximum between turned values": (mixed, "is over numbers with negative scales"),
-    "average of a relu": (average_of_relu, "quantize in front of it"),
+    "average of a relu": (average_of_relu, "quantize before it"),
     "average of padding": (
         pool("AveragePool", kernel_shape=[2, 2], pads=[2, 0, 0, 0]),
         "each of its windows must hold a place that counts, and one holds none",
@@ -238,7 +238,7 @@ CASES: dict[str, tuple[Build, str]] = {
     ),
     "unlike scales side by side": (
         joined_scales,
-        "the scales of the branches of Concat node 'concat7', whose channels it adds up,",
+        "the scales of the branches of Concat node 'concat7', whose channels this node adds up,",
     ),
     "sum of a relu": (
         lambda n: n.node("Add", n.node("Relu", conv(4, 4, 1, 1)(n)), n.quant("x", 0.5)),

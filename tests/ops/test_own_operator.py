@@ -209,7 +209,7 @@ def test_forgotten_members_are_all_named_when_the_class_is_made() -> None:
         SpecError,
         match=r"operator class .*Forgetful must define kind, component, cost, default_impl, eval,"
         r" foldings, infer, lanes_in, lanes_out, schedule, structure, validate_impl"
-        r" \(or be made with abstract=True, as a base of others\)",
+        r" \(or be defined with abstract=True, as a base of others\)",
     ):
 
         class Forgetful(Operator):

@@ -94,7 +94,7 @@ def test_bad_verilog(relay_graph: Graph, tmp_path: Path, engine: Any) -> None:
         (
             "kill -9 $$",
             ToolError,
-            r"^compiling unit0.cpp was ended by SIGKILL, perhaps since memory is short; see",
+            r"^compiling unit0.cpp was ended by SIGKILL, perhaps because memory ran out; see",
         ),
     ],
 )

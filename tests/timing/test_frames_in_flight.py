@@ -90,7 +90,7 @@ class Untied(Convert, abstract=True):
 def test_refuses_schedules_that_tie_nothing():
     node = {"name": "c", "inputs": ("input",), "operands": (FRAME,)}
     impl = convert("c", "input", FRAME, 3, 3).impl
-    with pytest.raises(StageError, match="c: no rule of its schedule ties 'in' to 'out'"):
+    with pytest.raises(StageError, match="c: no rule of its schedule links 'in' to 'out'"):
         frames_inside(chained(Untied(**node, impl=impl, keep=0)))
-    with pytest.raises(StageError, match="c: no rule of its schedule ties 'out' to 'in'"):
+    with pytest.raises(StageError, match="c: no rule of its schedule links 'out' to 'in'"):
         whole_frame_first(chained(Untied(**node, impl=impl, keep=1)))

@@ -1,4 +1,4 @@
-"""Opens the board that a folder describes: by PYNQ, bare Linux or a serial line."""
+"""Opens the board that a folder describes: through PYNQ, bare Linux or a serial line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def connect(
     loaded: bool = False,
     root: str = "/",
 ) -> Driver:
-    """Return a `Driver` of the network in a board's ``folder``; see `open_transport`."""
+    """Return a `Driver` of the network in a board's ``folder``; see `open_transport`.
+
+    ``root``: root of the board's file system, another folder in tests.
+    """
     f = folder if isinstance(folder, Folder) else Folder(folder)
     network = f.network()
     _, opened = open_transport(f, transport, port, load=load, loaded=loaded, root=root)
@@ -47,9 +50,9 @@ def open_transport(
 ) -> tuple[str, Transport]:
     """Open the link to a board; returns its kind and the transport.
 
-    ``kind``: one of `TRANSPORTS` for the board's link. ``port``: the serial port, else the only one
-    there is. ``load``: load the bitstream first (PYNQ always does), unless it is
-    already ``loaded``, by JTAG for example.
+    ``kind``: one of `TRANSPORTS` for the board's link. ``port``: the serial port; by default the
+    only one of this computer. ``load``: load the bitstream first (PYNQ always does), unless it is
+    already ``loaded``, by JTAG for example. ``root``: root of the board's file system.
     """
     f = folder if isinstance(folder, Folder) else Folder(folder)
     kinds = TRANSPORTS[f.link]
@@ -59,7 +62,7 @@ def open_transport(
             f"transport must be {' or '.join(kinds)} for {f.manifest['board']}, not {kind!r}"
         )
     if port is not None and kind != "uart":
-        raise DriverError(f"a port is a serial line's: transport {kind} takes none")
+        raise DriverError(f"port is for serial lines only: transport {kind} has none")
     if load and kind != "pynq":
         load_bitstream(f, root=root)
     if kind == "uart":
@@ -77,8 +80,8 @@ def _serial(folder: Folder, port: str) -> SerialTransport:
         has, wants = transport.device.clock_hz, round(folder.clock_mhz * 1_000_000)
         if has != wants:
             raise LinkError(
-                f"the board's clock must be {wants} Hz, as this folder was built for, and it says"
-                f" {has} Hz: flash this build"
+                f"the board's clock must be {wants} Hz, as this folder was built for, and the board"
+                f" reports {has} Hz: flash this build"
             )
     except BaseException:
         line.close()
@@ -87,7 +90,7 @@ def _serial(folder: Folder, port: str) -> SerialTransport:
 
 
 def load_bitstream(folder: Folder, *, root: str = "/") -> None:
-    """Load the folder's bitstream by the kernel of this Zynq board."""
+    """Load the folder's bitstream through the Linux kernel's FPGA manager, on this Zynq board."""
     if folder.link != "axi":
         raise DriverError("a board on a serial line is loaded from the host: bitrill flash")
     fpga_manager.load(folder.bitstream, folder.manifest["part"], root=root)
@@ -100,7 +103,7 @@ def _installed(kinds: tuple[str, ...]) -> str:
 
 
 def only_port() -> str:
-    """Return the serial port if there is exactly one; else raises `LinkError` that lists them."""
+    """Return the serial port if there is exactly one; else raise a `LinkError` that lists them."""
     try:
         from serial.tools import list_ports
     except ImportError:

@@ -1,7 +1,7 @@
-"""PYNQ: its Overlay or Bitstream, its memory; the clock by arithmetic of our own.
+"""Opens a board through PYNQ's Overlay, MMIO and memory; only the clock is set by our own code.
 
-PYNQ's ``Clocks`` takes every crystal for one of 50 MHz, and what the design tool's ``.hwh`` says of
-the PLL need not be what the boot loader did: so the divisors are set here (`zynq_setup`).
+PYNQ's ``Clocks`` assumes a crystal of 50 MHz on every board, and the PLL settings in the design
+tool's ``.hwh`` need not be what the boot loader set. So the divisors are set here (`zynq_setup`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def open_board(
     base, size = int(manifest["base"]), 1 << int(manifest["register_bits"])
     try:
         mmio = pynq.MMIO(base, size)
-    except Exception as error:  # PYNQ raises what it likes
+    except Exception as error:  # PYNQ raises any kind of exception
         raise LinkError(f"PYNQ cannot map the registers at {base:#x}: {error}") from None
     transport = AxiTransport(
         PynqRegisters(mmio, size),
@@ -51,13 +51,13 @@ def open_board(
 
 
 def _load(pynq: Any, path: str) -> None:
-    """Load an overlay where a ``.hwh`` lies beside the bitstream, else the bitstream alone."""
+    """Load an overlay if there is a ``.hwh`` beside the bitstream, else only the bitstream."""
     try:
         if os.path.exists(os.path.splitext(path)[0] + ".hwh"):
             pynq.Overlay(path)
         else:
             pynq.Bitstream(path).download()
-    except Exception as error:  # PYNQ raises what it likes
+    except Exception as error:  # PYNQ raises any kind of exception
         hint = ": run this as root (sudo -i)" if "ermission" in str(error) else ""
         raise LinkError(f"PYNQ cannot load {path}: {error}{hint}") from None
 
@@ -89,9 +89,9 @@ class PynqRegisters:
 
 
 class PynqMemory:
-    """`Memory` that PYNQ allocates, contiguous; how much there is, it does not say."""
+    """Contiguous `Memory` that PYNQ allocates."""
 
-    size = None
+    size = None  # PYNQ does not say how much there is
 
     def __init__(self, pynq: Any):
         self._pynq = pynq
@@ -99,7 +99,7 @@ class PynqMemory:
     def allocate(self, nbytes: int) -> PynqBuffer:
         try:
             return PynqBuffer(self._pynq.allocate(shape=(nbytes,), dtype=np.uint8))
-        except Exception as error:  # PYNQ raises what it likes
+        except Exception as error:  # PYNQ raises any kind of exception
             raise LinkError(f"PYNQ cannot allocate {nbytes} bytes: {error}") from None
 
     def close(self) -> None:

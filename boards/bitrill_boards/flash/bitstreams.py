@@ -1,4 +1,8 @@
-"""Checks, by a bitstream's own content, that it is for the board's chip and unchanged."""
+"""Checks a bitstream file by its content: that it is for the board's chip, and of this build.
+
+The formats: Xilinx ``.bit`` (`BitFile`), ECP5 (Project Trellis), Gowin ``.fs`` (Project Apicula)
+and iCE40 (Project IceStorm).
+"""
 
 import hashlib
 import re
@@ -20,6 +24,9 @@ distinguish a 12F from a 25F. An iCE40 has no IDCODE."""
 _ICE40 = {(872, 272): "iCE40HX8K", (692, 336): "iCE40UP5K", (332, 144): "iCE40HX1K"}
 """Chips by width and height of a bank of configuration memory; LP parts equal HX parts."""
 
+_ICE40_BANK_WIDTH, _ICE40_BANK_HEIGHT, _ICE40_DATA = 0x62, 0x72, b"\x01\x01"
+"""Commands of iCE40 bitstreams: width of a bank less 1, its height; the first data follows."""
+
 
 @dataclass(frozen=True)
 class FlashTarget:
@@ -38,9 +45,12 @@ class FlashTarget:
 
     @staticmethod
     def of(manifest: Mapping[str, Any]) -> "FlashTarget":
+        """Read it from a manifest, which was checked when it was loaded."""
         named = {k: manifest.get(k) for k in ("board", "family", "part", "idcode", "flash")}
         digest = manifest.get("network", {}).get("digest", "")
-        return FlashTarget(**named, sha256=manifest.get("bitstream_sha256"), digest=digest)  # pyright: ignore
+        sha256 = manifest.get("bitstream_sha256")
+        # JSON values have no types that pyright could compare with the fields
+        return FlashTarget(**named, sha256=sha256, digest=digest)  # pyright: ignore
 
     def has(self, idcode: int) -> bool:
         """Return whether a chip with that IDCODE is the board's."""
@@ -49,7 +59,7 @@ class FlashTarget:
 
 
 def check(target: FlashTarget, bitstream: Path) -> bytes:
-    """Return the file's bytes; raises `SpecError` where it is for another part or was changed."""
+    """Return the file's bytes; raise `SpecError` if it is for another part or was changed."""
     raw = read_bytes(bitstream)
     _FAMILIES[target.family](target, bitstream.name, raw)
     if target.sha256 is not None and hashlib.sha256(raw).hexdigest() != target.sha256:
@@ -85,9 +95,10 @@ def _ecp5(target: FlashTarget, name: str, raw: bytes) -> None:
     part = said.group(1).decode() if said else ""
     if part and part.split("-")[:2] != target.part.split("-")[:2]:
         raise _other(target, name, f"part {part}")
+    # preamble 0xBDB3, dummy bytes, LSC_RESET_CRC (0x3B), then VERIFY_ID (0xE2) with the IDCODE
     verify = re.search(rb"\xbd\xb3\xff*\x3b...\xe2...(....)", data[:256], re.S)
     if verify is None:
-        raise SpecError(f"{name} names no IDCODE: it is not a whole ECP5 bitstream")
+        raise SpecError(f"{name} contains no IDCODE: it is not a whole ECP5 bitstream")
     idcode = int.from_bytes(verify.group(1), "big")
     if not target.has(idcode):
         raise _other(target, name, f"IDCODE 0x{idcode:08x}")
@@ -96,12 +107,13 @@ def _ecp5(target: FlashTarget, name: str, raw: bytes) -> None:
 def _gowin(target: FlashTarget, name: str, raw: bytes) -> None:
     for line in raw[:4096].split(b"\n"):
         bits = line.strip()
+        # command 0x06 checks the IDCODE in its last 32 bits
         if set(bits) <= set(b"01") and len(bits) == 64 and int(bits[:8], 2) & 0x7F == 0x06:
             idcode = int(bits[32:], 2)
             if not target.has(idcode):
                 raise _other(target, name, f"IDCODE 0x{idcode:08x}")
             return
-    raise SpecError(f"{name} names no IDCODE: it is not a Gowin bitstream (.fs)")
+    raise SpecError(f"{name} contains no IDCODE: it is not a Gowin bitstream (.fs)")
 
 
 def _ice40(target: FlashTarget, name: str, raw: bytes) -> None:
@@ -120,20 +132,20 @@ def _ice40_banks(raw: bytes, at: int) -> tuple[int, int] | None:
     The low half of a command's byte is the number of bytes that follow it.
     """
     width = height = 0
-    while at + 3 <= len(raw) and raw[at : at + 2] != b"\x01\x01":
-        many = raw[at] & 0x0F
-        value = int.from_bytes(raw[at + 1 : at + 1 + many], "big")
-        if raw[at] == 0x62:
+    while at + 3 <= len(raw) and raw[at : at + 2] != _ICE40_DATA:
+        length = raw[at] & 0x0F
+        value = int.from_bytes(raw[at + 1 : at + 1 + length], "big")
+        if raw[at] == _ICE40_BANK_WIDTH:
             width = value + 1
-        elif raw[at] == 0x72:
+        elif raw[at] == _ICE40_BANK_HEIGHT:
             height = value
-        at += 1 + many
+        at += 1 + length
     return (width, height) if width and height else None
 
 
 def _other(target: FlashTarget, name: str, what: str) -> SpecError:
     own = target.part if target.idcode is None else f"{target.part}, IDCODE 0x{target.idcode:08x}"
-    return SpecError(f"{name} is for another chip ({what}) than that of {target.board} ({own})")
+    return SpecError(f"{name} is for another chip ({what}) than {target.board} has ({own})")
 
 
 _FAMILIES: Mapping[str, Callable[[FlashTarget, str, bytes], None]] = {

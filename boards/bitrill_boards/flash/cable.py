@@ -13,14 +13,18 @@ from .tool import Ended
 
 VECTORS = 16384
 """Largest number of bytes, TMS and TDI together, that openFPGALoader's XVC client can send at
-once: it counts their bits in 16 bits."""
+once: its counter of their bits has 16 bits."""
 
 RULES = "/etc/udev/rules.d/70-bitrill.rules"
 
 
 @dataclass(frozen=True)
 class Cable:
-    """A cable: its ``name`` in messages, and the ``arguments`` of openFPGALoader that choose it."""
+    """A cable, and the ``arguments`` of openFPGALoader that choose it.
+
+    ``name``: as it follows "the cable" in messages: a name, or "of BOARD" for the cable that
+    openFPGALoader itself assigns to a ``board``.
+    """
 
     name: str
     arguments: tuple[str, ...]
@@ -62,28 +66,29 @@ def _host_port(text: str) -> tuple[str, str]:
 
 
 def check_vectors(ended: Ended) -> None:
-    """Raise `ToolError` where an XVC server takes more at once than the tool's client can count.
+    """Raise `ToolError` if an XVC server accepts larger packets than the tool's client can count.
 
-    The client would send a part of the bitstream and report success.
+    The client would send a part of the bitstream and report success. The server states the bytes of
+    TMS or of TDI alone, half of a packet.
     """
     size = re.search(r"xvcServer version \S+ packet size (\d+)", ended.text)
     if size is not None and int(size.group(1)) > VECTORS // 2:
         raise ToolError(
             f"the XVC server offers vectors of {2 * int(size.group(1)):,} bytes, and openFPGALoader"
-            f" goes wrong above {VECTORS:,}: set the server to less"
+            f" fails above {VECTORS:,}: set the server to less"
         )
 
 
 def trouble(ended: Ended, cable: Cable) -> BitrillError | None:
-    """Return the error that a run's output tells of the cable; None where it tells none."""
+    """Return an error if a run's output shows that the cable failed, else None."""
     text = ended.text
     if re.search(r"permission|LIBUSB_ERROR_ACCESS|ftdi device: -4\b", text, re.I):
         return _no_permission(cable, ended)
-    lacks = re.search(r"support for (.+?) was not enabled at compile time", text)
-    if lacks is not None:
+    missing = re.search(r"support for (.+?) was not enabled at compile time", text)
+    if missing is not None:
         return ToolError(
-            f"this openFPGALoader was built without {lacks.group(1)}: install another one in PATH,"
-            " such as Debian's package openfpgaloader",
+            f"this openFPGALoader was built without {missing.group(1)}: install another one in"
+            " PATH, such as Debian's package openfpgaloader",
             missing=True,
             tool="openfpgaloader",
         )

@@ -1,4 +1,4 @@
-"""Move frames between memory and streams of 64-bit words: AXI4 reader and writer (ARM IHI 0022).
+"""Moves frames between memory and streams of 64-bit words: AXI4 reader and writer (ARM IHI 0022).
 
 Both move ``words`` words, starting at an address that is a multiple of 128, in increasing bursts of
 16 words (the last one shorter). Such bursts are legal for AXI3 ports, too, and never cross 4 KiB.
@@ -68,9 +68,10 @@ def _address_channel(prefix: str, address: int) -> dict[str, wiring.Member]:
 
 
 class _Requester:
-    """Requests bursts on one direction's address channel, none longer than ``allowed`` words.
+    """Requests bursts on the address channel of one direction, of at most ``allowed`` words.
 
-    ``asks``: a burst of ``size`` words is requested in this cycle; ``left``: words not requested.
+    ``asks``: a burst of ``size`` words is requested in this cycle; ``left``: words of the run that
+    were not requested yet.
     """
 
     def __init__(self, m: Module, mover: _Mover, allowed: Value, prefix: str):
@@ -82,7 +83,7 @@ class _Requester:
             channel["cache"].eq(3),
         ]
         self.left, self.size, self.asks = Signal(32), Signal(5), Signal()
-        page, whole = Signal(mover.bits - ALIGN), Signal()
+        burst_number, whole = Signal(mover.bits - ALIGN), Signal()
         m.d.comb += [
             whole.eq(self.left[4:] != 0),
             self.size.eq(Mux(whole, BURST, self.left[:4])),
@@ -95,13 +96,13 @@ class _Requester:
         with m.If(self.asks):
             m.d.sync += [
                 valid.eq(1),
-                addr.eq(Cat(C(0, ALIGN), page)),
+                addr.eq(Cat(C(0, ALIGN), burst_number)),
                 length.eq(self.size - 1),
-                page.eq(page + 1),
+                burst_number.eq(burst_number + 1),
                 self.left.eq(Mux(whole, self.left - BURST, 0)),
             ]
         with m.If(mover.start):
-            m.d.sync += [page.eq(mover.address[ALIGN:]), self.left.eq(mover.words)]
+            m.d.sync += [burst_number.eq(mover.address[ALIGN:]), self.left.eq(mover.words)]
         with m.Elif(mover.stop):
             m.d.sync += self.left.eq(0)
 
@@ -119,7 +120,7 @@ class _Mover(wiring.Component):
     idle : Out(1)
         All words have moved and all bursts are complete.
     slverr, decerr : Out(1)
-        Such a response came in this cycle.
+        An error response of that kind came in this cycle.
     """
 
     def __init__(self, address: int, bus: wiring.Signature, flow: dict[str, wiring.Member]):
@@ -149,9 +150,11 @@ class Reader(_Mover):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         bus = self.bus
+        # a block memory of `window` words makes a FIFO of one slot more
         fifo = Fifo(WORD, self.window + 1, form="block")
         m.submodules.fifo = fifo
-        # free words of the FIFO that no burst was requested for; words requested that have not come
+        # `credit`: free words of the FIFO for which no burst was requested yet; `owed`: words that
+        # were requested and have not arrived
         credit = Signal(range(self.window + 1), init=self.window)
         owed = Signal(range(self.window + 1))
         ask = _Requester(m, self, credit, "ar")
@@ -176,6 +179,8 @@ class Writer(_Mover):
     """Writes the stream ``i`` to memory."""
 
     SLOTS = 64
+    """Slots of the FIFO before the bus: four bursts, so that one is filled while others leave."""
+
     UNANSWERED = 16
     """Largest number of bursts whose response has not come."""
 
@@ -187,7 +192,8 @@ class Writer(_Mover):
         bus, slots = self.bus, self.SLOTS
         m.submodules.fifo = fifo = Fifo(WORD, slots, form="distributed")
         wiring.connect(m, wiring.flipped(self.i), fifo.i)
-        # words in the FIFO that no burst was requested for; words requested but not yet written
+        # `free`: words in the FIFO for which no burst was requested yet; `owed`: words that were
+        # requested and not yet written, bounded so that the counter does not overflow
         free, owed = Signal(range(slots + 1)), Signal(range(2 * slots))
         unanswered = Signal(range(self.UNANSWERED + 1))
         allowed = Mux((unanswered < self.UNANSWERED) & (owed < slots), free, 0)
@@ -200,7 +206,7 @@ class Writer(_Mover):
             owed.eq(owed + Mux(bus.awvalid & bus.awready, bus.awlen + 1, 0) - writes),
             unanswered.eq(unanswered + ask.asks - answers),
         ]
-        # all bursts have 16 words but a run's last one, which ends with the last word owed
+        # every burst has 16 words, except a run's last one, which ends with the last word owed
         at = Signal(4)
         with m.If(writes):
             m.d.sync += at.eq(at + 1)

@@ -1,7 +1,7 @@
 """Ports of the Zynq-7000's primitive PS7 (Xilinx UG585): all its inputs, and the outputs used here.
 
 No input may stay open: with the level shifters on, an undriven interrupt line stops the processors.
-Pads (DDR, MIO and the like) do not belong to the programmable logic.
+Pads (DDR, MIO and the like) do not belong to the programmable logic, so they are left out.
 """
 
 _SLAVE = """ACLK ARVALID AWVALID BREADY RREADY WLAST WVALID ARBURST:2 ARLOCK:2 ARSIZE:2 AWBURST:2
@@ -9,6 +9,7 @@ AWLOCK:2 AWSIZE:2 ARPROT:3 AWPROT:3 ARADDR:32 AWADDR:32 ARCACHE:4 ARLEN:4 ARQOS:
 AWQOS:4"""
 _IDS = "ARID:{0} AWID:{0} WID:{0}"
 
+# `_GROUPS` and `_READ`: {"prefix ...": "port[:bits] ..."}; each prefix has all of the ports
 _GROUPS = {
     "MAXIGP0 MAXIGP1": """ACLK ARREADY AWREADY BVALID RLAST RVALID WREADY BID:12 RID:12 BRESP:2
         RRESP:2 RDATA:32""",
@@ -50,14 +51,17 @@ def _ports(groups: dict[str, str]) -> dict[str, int]:
 
 
 INPUTS = _ports(_GROUPS)
-"""Bits of each input."""
+"""Number of bits of each input."""
 
 OUTPUTS = _ports(_READ)
-"""Bits of each output that the top module reads."""
+"""Number of bits of each output that the top module reads."""
 
 
 def declaration() -> str:
-    """Return the primitive as a black box in Verilog: reading the whole library takes seconds."""
+    """Return the primitive as a black box in Verilog.
+
+    Reading Yosys' whole library instead would take seconds.
+    """
     ports = [f"input [{n - 1}:0] {name}" for name, n in INPUTS.items()]
     ports += [f"output [{n - 1}:0] {name}" for name, n in OUTPUTS.items()]
     return "(* blackbox, keep *)\nmodule PS7(\n  " + ",\n  ".join(ports) + "\n);\nendmodule\n"

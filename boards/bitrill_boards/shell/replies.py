@@ -1,6 +1,6 @@
-"""The board's end of the serial link, outwards: answers the requests that `requests` received.
+"""Sends the replies of the board's end of the serial link.
 
-`link` describes the messages.
+`requests` receives the requests; `link` describes the messages.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST_BYTES = 0xFFFF - 4
 
 @dataclass(frozen=True)
 class Identity(messages.SerialDevice):
-    """What a serial board answers when asked who it is: the reply to the request IDENT."""
+    """A serial board's reply to the request IDENT: what it is, and which network it holds."""
 
     def __post_init__(self) -> None:
         for name, n in (("in", self.bytes_in), ("out", self.bytes_out)):
@@ -33,7 +33,7 @@ class Identity(messages.SerialDevice):
                 raise SpecError(f"a frame {name} must have 1 to {MOST_BYTES} bytes, not {n:,}")
 
     def pack(self) -> bytes:
-        """Payload of the reply, in the layout of `messages.IDENTITY`."""
+        """Return the payload of the reply, in the layout of `messages.IDENTITY`."""
         sizes = (self.bytes_in, self.bytes_out)
         header = (messages.MAGIC, messages.VERSION, 0)
         return messages.IDENTITY.pack(*header, self.digest, self.clock_hz, *sizes)
@@ -44,16 +44,16 @@ class Replies(wiring.Component):
 
     Members
     -------
-    tx : bytes of the line
+    tx : bytes for the line
     o : bytes of frames from the network
     asked, status, operation, number : In
-        A request waits for its answer, and what it is.
+        ``asked``: a request waits; the others describe it.
     taken : Out(1)
-        It is answered now.
+        The request is answered now.
     feed : Out(1)
-        Its frame shall enter the network.
+        Let the request's frame into the network.
     enters, leaves, fault : In(1)
-        A frame's first beat enters the network; its last one leaves it; it had a wrong length.
+        A frame's first beat enters the network; its last beat leaves it; its length was wrong.
     reset : Out(1)
         Reset the network.
     """
@@ -84,7 +84,7 @@ class Replies(wiring.Component):
         m.submodules.ident = rom = Memory(
             shape=8, depth=len(ident), init=ident, attrs={"rom_block": "logic"}
         )
-        letters = rom.read_port()
+        ident_bytes = rom.read_port()
         r = _Reply()
         cycles = self._cycles(m)
         m.d.comb += [
@@ -93,9 +93,9 @@ class Replies(wiring.Component):
             r.put.eq(self.tx.valid & self.tx.ready),
             crc.data.eq(r.byte),
             crc.load.eq(r.put & r.counts),
-            letters.addr.eq(r.at[: len(letters.addr)]),
+            ident_bytes.addr.eq(r.at[: len(ident_bytes.addr)]),
         ]
-        # registered: the CRC keeps the next byte waiting for more than that one cycle
+        # may be a cycle late: the CRC takes several cycles for each byte anyway
         m.d.sync += [r.within.eq(r.at < out), r.final.eq(r.at + 1 == r.size)]
         with m.FSM():
             with m.State("IDLE"):
@@ -113,7 +113,7 @@ class Replies(wiring.Component):
                         with m.If(r.size == 0):
                             m.next = "CRC"
             with m.State("PAYLOAD"):
-                self._payload(m, r, letters.data, cycles, ~crc.busy)
+                self._payload(m, r, ident_bytes.data, cycles, ~crc.busy)
             with m.State("CRC"):
                 sent = ~crc.value.word_select(r.at[:2], 8)
                 m.d.comb += [r.valid.eq(1), r.byte.eq(sent)]
@@ -132,6 +132,7 @@ class Replies(wiring.Component):
             r.at.eq(0),
             r.size.eq(length),
             r.runs.eq(self.operation == RUN),
+            # `size` is only loaded in this cycle; `_mark` completes the head with it
             r.head.eq(Cat(self.status, C(0, 6), self.number, r.size)),
         ]
         with m.If(self.asked):
@@ -147,7 +148,7 @@ class Replies(wiring.Component):
         """Send the first byte, as soon as the status is known."""
         m.d.comb += [r.valid.eq(1), r.byte.eq(REPLY)]
         m.d.sync += r.head[16:].eq(r.size)
-        # once a result's first byte is there, its frame was whole: then the status is final
+        # when a result's first byte has arrived, its frame was complete: then the status is final
         with m.If(r.runs & (r.status == DONE)):
             m.d.comb += r.valid.eq(self.o.valid | self.fault)
             with m.If(self.fault):
@@ -158,9 +159,9 @@ class Replies(wiring.Component):
         with m.Elif(self.asked & (self.status == DONE) & (self.operation == RESET)):
             m.next = "IDLE"  # the host gives up a network that never answers
 
-    def _payload(self, m: Module, r: _Reply, letter: Value, cycles: Signal, ready: Value) -> None:
+    def _payload(self, m: Module, r: _Reply, ident: Value, cycles: Signal, ready: Value) -> None:
         """Send the identity, or the frame and its cycles."""
-        m.d.comb += [r.valid.eq(1), r.counts.eq(1), r.byte.eq(letter)]
+        m.d.comb += [r.valid.eq(1), r.counts.eq(1), r.byte.eq(ident)]
         with m.If(r.runs):
             m.d.comb += r.byte.eq(cycles[:8])
             with m.If(r.within):
@@ -178,7 +179,7 @@ class Replies(wiring.Component):
                 m.next = "CRC"
 
     def _cycles(self, m: Module) -> Signal:
-        """Count the cycles from a frame's first beat in to its last one out, then stand still."""
+        """Count the cycles from a frame's first beat in to its last beat out, then hold."""
         cycles, inside = Signal(32), Signal()
         enters, leaves = Signal(), Signal()  # both one cycle late
         m.d.sync += [enters.eq(self.enters), leaves.eq(self.leaves)]
@@ -192,10 +193,12 @@ class Replies(wiring.Component):
 
 
 class _Reply:
-    """The reply that is being sent: ``byte`` of it leaves where ``put``; the CRC ``counts`` it.
+    """Signals of the reply that is being sent.
 
-    ``head``: status, number and length, next byte lowest. ``at``: number of bytes sent of the part
-    that is under way; ``within``: it is still below a frame's bytes; ``final``: one is left.
+    ``byte`` is offered while ``valid``, and sent when ``put`` is 1; ``counts``: it goes into the
+    CRC. ``runs``: the reply is the result of a RUN. ``head``: status, number and length, the next
+    byte lowest. ``at``: bytes already sent of the present part (head, payload or CRC); ``within``:
+    fewer than a frame has; ``final``: the next byte is the payload's last.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Errors for a design that is too large or too slow for its board: what lacks, what would fit."""
+"""Errors for a design that is too large or too slow for its board, with what would help."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -20,10 +20,10 @@ CROWDED = (
     "Unable to find",
     "it ran for",
 )
-"""Parts of nextpnr's errors about a design that finds no place, though the counts may suffice."""
+"""Parts of nextpnr's errors about a design that cannot be placed, though the counts may suffice."""
 
 CROWD = 0.85
-"""Share of a resource above which such an error counts as one of size."""
+"""Share of a used resource above which such an error is taken as one of size."""
 
 MOST_NAMES = 3
 
@@ -32,22 +32,23 @@ DEEPER = Fraction(5, 4)
 
 
 def fit_error(name: str, board: Board, used: Used, said: str = "") -> FitError | None:
-    """Return the error for network ``name`` on ``board``; None where it is not too large.
+    """Return the error for network ``name`` on ``board``; None if it is not too large.
 
-    ``said``: nextpnr's own error, if it gave one.
+    ``used`` includes the board's shell, the logic around the network. ``said``: nextpnr's own
+    error message, if any.
     """
     most = CROWD if any(words in said for words in CROWDED) else 1
     over = {r: (n, have) for r, (n, have) in used.items() if n > most * have}
     if not over:
         return None
-    lacks = "; ".join(
+    missing = "; ".join(
         f"{r} {n:,} of {have:,} ({100 * n / (have or 1):.0f} %)" for r, (n, have) in over.items()
     )
     fits = larger(board, used)
-    where = f"build for {' or '.join(fits)}" if fits else "no board that is known is large enough"
+    where = f"build for {' or '.join(fits)}" if fits else "no known board is large enough"
     return FitError(
-        f"{name} with its shell does not fit {board.name}: {lacks}; compile with fewer PE and SIMD"
-        f" (a lower --fps), or {where}",
+        f"{name} with its shell does not fit {board.name}: {missing}; compile with fewer PE and"
+        f" SIMD (a lower --fps), or {where}",
         used=dict(used),
         over=list(over),
         fits=fits,
@@ -71,7 +72,7 @@ def larger(board: Board, used: Used) -> list[str]:
 
 
 def _unit(board: Board, resource: str) -> int:
-    """Return what makes boards comparable: kbit of a block memory, 1 for all others."""
+    """Return the unit in which boards are compared: kbit of a block memory, 1 for the others."""
     return board.resources.bram_kbit if resource == "bram" else 1
 
 
@@ -83,9 +84,9 @@ def timing_error(
     slower: Fraction | None,
     used: Used,
 ) -> TimingError | None:
-    """Return the error for a missed clock; None where it is met.
+    """Return the error for a missed clock; None if it is met.
 
-    ``slower``: the next clock below what was reached.
+    ``slower``: the highest clock setting below ``fmax_mhz``, if any.
     """
     if fmax_mhz >= clock_mhz:
         return None

@@ -1,9 +1,9 @@
 """Verilog modules that instantiate cells of a family for synthesis, and model them for simulation.
 
 Yosys infers neither LUT6_2 nor CARRY4 of the 7 series (Xilinx UG474), so modules instantiate them.
-A module's text holds the cells and their model; the macro ``SYNTHESIS``, which Yosys and Vivado
-define, chooses. Amaranth's own simulator gets the same function from `Cell.model`. The cells that
-add are in `adder_cells`.
+The text of a module holds both the cells and their model; the macro ``SYNTHESIS``, which Yosys and
+Vivado define, selects one. For Amaranth's own simulator, `Cell.model` builds the same function. The
+cells that add are in `adder_cells`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from .gates import logic
 
 
 def table(outputs: Sequence[Callable[..., int]], inputs: int) -> int:
-    """INIT of a LUT6_2: O5 is the lower half, O6 the upper; a single function fills both."""
+    """Return the INIT of a LUT6_2: O5 is the lower half, O6 the upper.
+
+    A single function fills both halves.
+    """
     init = 0
     for half, f in enumerate(outputs if len(outputs) == 2 else (*outputs, *outputs)):
         for bits in product((0, 1), repeat=5):
@@ -27,7 +30,7 @@ def table(outputs: Sequence[Callable[..., int]], inputs: int) -> int:
 
 
 def module(name: str, parameters: str, ports: str, body: str, model: str) -> str:
-    """Verilog of a module: ``body`` for synthesis, ``model`` for simulation."""
+    """Return the Verilog of a module: ``body`` for synthesis, ``model`` for simulation."""
     return (
         f"module {name} #({parameters}) (\n  {ports}\n);\n`ifdef SYNTHESIS\n{body}`else\n"
         f"{model}`endif\nendmodule\n"
@@ -35,11 +38,12 @@ def module(name: str, parameters: str, ports: str, body: str, model: str) -> str
 
 
 def _pins(*names: str) -> str:
-    """Connections of a LUT's I0.. to the bits of a row; unused pins are 0, an unused last pin 1."""
+    """Return the connections of the pins of LUT k; unused pins are 0, an unused last pin is 1."""
     pins = [f"{n}[k]" for n in names] + ["1'b0"] * (5 - len(names)) + ["1'b1"]
     return ", ".join(f".I{i}({pin})" for i, pin in enumerate(pins[:6]))
 
 
+# The model is a tree of multiplexers over the 64 bits of both tables: one input for each level.
 LUT2 = module(
     "bitrill_lut2",
     "parameter N = 1, parameter [31:0] A = 0, parameter [31:0] B = 0",
@@ -75,7 +79,7 @@ LUT2 = module(
   assign b = (l3[2*N +: N] & ~i4) | (l3[3*N +: N] & i4);
 """,
 )
-"""A LUT with two outputs: two tables over the same five inputs, for each row."""
+"""N LUTs with two outputs each, one for each bit of the inputs: two tables over five inputs."""
 
 
 ANY_EMPTY = table([lambda *v: 1 ^ min(v), lambda *v: 1], 5)
@@ -94,7 +98,7 @@ ENABLE = module(
 
 
 class Cell(Elaboratable):
-    """An instance of a Verilog module, or its `model` if the platform takes no modules."""
+    """An instance of a Verilog module; its `model` if the platform collects no modules."""
 
     name: str
     text: str
@@ -116,12 +120,13 @@ class Cell(Elaboratable):
 
 
 class Lut2(Cell):
-    """Two tables over the same inputs, at most five, in each row: one LUT with two outputs."""
+    """LUTs with two outputs: for each bit of the inputs, at most five, the values of two tables."""
 
     name, text = "bitrill_lut2", LUT2
 
     def __init__(self, tables: Sequence[int], i: Sequence[Value], *, label: str):
         self.i = i
+        # a table of fewer inputs is repeated, so that unused inputs have no influence
         self.tables = [sum(t << (k << len(i)) for k in range(32 >> len(i))) for t in tables]
         self.narrow = tables
         self.o = [Signal(len(i[0]), name=f"{label}_{k}") for k in range(2)]
@@ -145,10 +150,13 @@ class Lut2(Cell):
 
 
 class Enable(Cell):
-    """A pipeline enable ``o``: one of up to five stages is empty, or the stage behind them loads.
+    """A pipeline enable ``o``: one of up to five stages is empty, or the stage after them loads.
 
-    It is a LUT of its own. Yosys does not know how much time routing takes, and would make a ripple
-    through the stages of it.
+    It is a separate LUT. Yosys ignores routing delay, and would turn the enables into a chain
+    through the stages.
+
+    ``reads``: number of stages that it reads; ``port``: name of their port. Enables of other
+    families override both.
     """
 
     name, text = "bitrill_enable", ENABLE

@@ -1,8 +1,8 @@
 """Clock enables of pipelines as cells: a four-input LUT for every group of registers.
 
-Synthesis sees no routing. It would make one net of an enable that a thousand registers read, and a
-ripple through the stages' enables; but it leaves cells as they are. So each group of registers has
-a LUT of its own near by, and only bits that are registers themselves cross the chip.
+Synthesis ignores routing delay: it would drive a thousand registers from one enable, and turn the
+enables into a chain through the stages. But it leaves cells as they are. So each group of registers
+gets a LUT near by, and only bits that come straight from registers cross the chip.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from amaranth import *
 from .cells import Enable, module
 
 READS = 3
-"""Number of stages (or of registers that stand for several stages) that one enable reads."""
+"""Number of valid bits, or of registers that sum up several stages, that one enable reads."""
 
 INIT = 0xFF7F
 """Truth table of the LUT: 1 unless the first three inputs are 1 and the last is 0."""
@@ -42,7 +42,7 @@ def enable(family: str) -> str:
 
 
 class Enable4(Enable):
-    """A pipeline enable ``o``: one of up to three stages is empty, or the one behind them loads."""
+    """A pipeline enable ``o``: one of up to three stages is empty, or the one after them loads."""
 
     reads, port = READS, "i_full"
 

@@ -1,9 +1,13 @@
-"""Verilog of read-only memories: written from their words, and read back from that text.
+"""Writes read-only memories as Verilog modules, and reads such text back into a `Rom`.
 
-The module around a table has ports ``clk``, ``en``, ``addr`` and ``data`` (``clk`` and ``en`` only
-where it is clocked), and those of a second port end in 2. Bits that are the same in all words of a
-separate table are constants beside the memory, in a module of its own: synthesis does not look
-into that one, and would keep logic behind them. So the ports do not depend on the words.
+A module has ports ``clk``, ``en``, ``addr`` and ``data`` (``clk`` and ``en`` only if it is
+clocked); the names of a second port end in 2.
+
+A *separate* memory stays a module of its own through synthesis (``keep_hierarchy``), so constants
+in it would not be propagated. Therefore the bits that are equal in all words are left out of its
+module, and an outer module drives them. The outer module has the same ports for every content.
+
+Simulation reads the text back, to keep contents out of compiled models (`bitrill_sim.contents`).
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 PREFIX = "table_"
-"""Prefix of the names of table modules; a digest of the table follows."""
+"""Prefix of the names of the memories' modules; a digest of the text follows."""
 
 _WORD = re.compile(r"^    words\[\d+\] = \d+'h([0-9a-f]+);$", re.MULTILINE)
 _ADDRESS = re.compile(r"^  input \[(\d+):0\] addr;$", re.MULTILINE)
@@ -28,7 +32,7 @@ _PIECES = re.compile(r"^  assign data = \{(.*)\};$", re.MULTILINE)
 
 
 def add_module(modules: dict[str, str], body: str, *, attributes: str = "") -> str:
-    """Add a table's module, whose name holds a digest of its ``body``; returns the name."""
+    """Add a memory's module, whose name holds a digest of its ``body``; returns the name."""
     name = f"{PREFIX}{hashlib.sha256(body.encode()).hexdigest()[:12]}"
     modules[name] = f"{attributes}module {name}{body}"
     return name
@@ -36,24 +40,24 @@ def add_module(modules: dict[str, str], body: str, *, attributes: str = "") -> s
 
 @dataclass(frozen=True, kw_only=True)
 class Rom:
-    """A read-only memory: ``words`` of ``width`` bits behind ``address`` bits of address.
+    """A read-only memory: ``words`` of ``width`` bits, read with ``address_bits`` of address.
 
-    A word is read at an edge at which ``en`` is 1 if it is ``clocked``, else at once. ``ports``: 1
-    or 2. ``attributes``: of the memory, for synthesis; ``separate``: the memory stays a module of
+    If it is ``clocked``, a word is read at each edge at which ``en`` is 1, else at once. ``ports``:
+    1 or 2. ``attributes``: of the memory, for synthesis; ``separate``: the memory stays a module of
     its own while LUTs are mapped.
     """
 
     words: tuple[int, ...]
     width: int
-    address: int
+    address_bits: int
     attributes: tuple[tuple[str, str], ...] = ()
     clocked: bool = True
     ports: int = 1
     separate: bool = False
 
     @property
-    def names(self) -> list[str]:
-        """Suffixes of the names of each port's wires."""
+    def suffixes(self) -> list[str]:
+        """Suffix of the names of each port's wires."""
         return ["", "2"][: self.ports]
 
     @cached_property
@@ -66,7 +70,10 @@ class Rom:
 
     @property
     def has_constants(self) -> bool:
-        """Whether constants stand beside the memory: in separate ones, or if nothing varies."""
+        """Whether an outer module drives some bits.
+
+        It does so around separate memories, and around any memory whose words are all equal.
+        """
         whole = self.varying == (1 << self.width) - 1
         return not whole and (self.separate or not self.varying)
 
@@ -80,7 +87,7 @@ class Rom:
 
     @cached_property
     def without_constants(self) -> Rom:
-        """The memory of the bits that differ alone."""
+        """The memory of only those bits that differ between words."""
         words, width = [0] * len(self.words), 0
         for start, stop, varies in self._runs():
             if varies:
@@ -91,7 +98,7 @@ class Rom:
         return replace(self, words=tuple(words), width=width)
 
     def body(self, initial: str) -> str:
-        """The Verilog from the ports on; ``initial`` fills the array ``words``."""
+        """Return the Verilog after the module's name; ``initial`` fills the array ``words``."""
         attributes = ", ".join(f'{key} = "{value}"' for key, value in self.attributes)
         return "\n".join(
             [
@@ -103,7 +110,7 @@ class Rom:
                     f"  always @(posedge clk) if (en{k}) data{k} <= words[addr{k}];"
                     if self.clocked
                     else f"  assign data{k} = words[addr{k}];"
-                    for k in self.names
+                    for k in self.suffixes
                 ),
                 "endmodule\n",
             ]
@@ -117,48 +124,55 @@ class Rom:
         return "\n".join(["  initial begin", *lines, "  end"])
 
     def _head(self, kind: str) -> list[str]:
-        """The lines of the ports."""
+        """Return the lines of the ports."""
         wires = ("en", "addr", "data") if self.clocked else ("addr", "data")
-        every = [f"{wire}{k}" for k in self.names for wire in wires]
+        every = [f"{wire}{k}" for k in self.suffixes for wire in wires]
         return [
             f"({', '.join(['clk', *every] if self.clocked else every)});",
-            *(["  input clk;", *(f"  input en{k};" for k in self.names)] if self.clocked else []),
-            *(f"  input [{self.address - 1}:0] addr{k};" for k in self.names),
-            *(f"  output {kind}[{self.width - 1}:0] data{k};" for k in self.names),
+            *(
+                ["  input clk;", *(f"  input en{k};" for k in self.suffixes)]
+                if self.clocked
+                else []
+            ),
+            *(f"  input [{self.address_bits - 1}:0] addr{k};" for k in self.suffixes),
+            *(f"  output {kind}[{self.width - 1}:0] data{k};" for k in self.suffixes),
         ]
 
     def _around(self, inner: str) -> str:
-        """The module around the memory ``inner``, with the constants; there may be none."""
-        names, wires = self.names, ("en", "addr") if self.clocked else ("addr",)
-        ends = [f".{w}{k}({w}{k})" for k in names for w in wires]
-        ends += [f".data{k}(word{k})" for k in names] + ([".clk(clk)"] if self.clocked else [])
+        """Return the outer module: the constants, and the memory ``inner`` (none if it is "")."""
+        ports, wires = self.suffixes, ("en", "addr") if self.clocked else ("addr",)
+        ends = [f".{w}{k}({w}{k})" for k in ports for w in wires]
+        ends += [f".data{k}(word{k})" for k in ports] + ([".clk(clk)"] if self.clocked else [])
         width = self.varying.bit_count()
-        declared = [f"  wire [{width - 1}:0] word{k};" for k in names] if inner else []
+        declared = [f"  wire [{width - 1}:0] word{k};" for k in ports] if inner else []
         return "\n".join(
             [
                 *self._head(""),
                 f"  // {len(self.words)} words",
                 *declared,
                 *([f"  {inner} varying({', '.join(ends)});"] if inner else []),
-                *(f"  assign data{k} = {{{', '.join(self._pieces(k))}}};" for k in names),
+                *(f"  assign data{k} = {{{', '.join(self._pieces(k))}}};" for k in ports),
                 "endmodule\n",
             ]
         )
 
-    def _pieces(self, name: str) -> list[str]:
-        """The parts of a word, the highest first."""
+    def _pieces(self, suffix: str) -> list[str]:
+        """Return the parts of a word, the highest first."""
         pieces, used = [], 0
         for start, stop, varies in self._runs():
             size = stop - start
             if varies:
-                pieces.append(f"word{name}[{used + size - 1}:{used}]")
+                pieces.append(f"word{suffix}[{used + size - 1}:{used}]")
                 used += size
             else:
                 pieces.append(f"{size}'h{self.words[0] >> start & (1 << size) - 1:x}")
         return pieces[::-1]
 
     def _runs(self) -> list[tuple[int, int, bool]]:
-        """Runs of bits that all differ or all do not, the lowest first: start, stop, which."""
+        """Return runs of bits, the lowest first: start, stop, and whether they vary over the words.
+
+        The bits of a run all vary, or are all constant.
+        """
         flags = f"{self.varying:0{self.width}b}"[::-1]
         return [(m.start(), m.end(), m[0][0] == "1") for m in re.finditer("0+|1+", flags)]
 
@@ -174,7 +188,7 @@ def read(name: str, modules: Mapping[str, str]) -> Rom | None:
 
 
 def _parsed(name: str, modules: Mapping[str, str]) -> Rom | None:
-    """The memory that a text seems to hold."""
+    """Return the memory that a text seems to hold; None if it cannot be one."""
     text = modules[name]
     address, width = _ADDRESS.search(text), _WIDTH.search(text)
     if address is None or width is None:
@@ -183,7 +197,7 @@ def _parsed(name: str, modules: Mapping[str, str]) -> Rom | None:
     rom = Rom(
         words=tuple(int(w, 16) for w in _WORD.findall(text)),
         width=int(width[1]) + 1,
-        address=int(address[1]) + 1,
+        address_bits=int(address[1]) + 1,
         attributes=tuple(re.findall(r'(\w+) = "(\w+)"', attributes[1])) if attributes else (),
         clocked="  input clk;" in text,
         ports=text.count("  output "),
@@ -201,7 +215,7 @@ def _parsed(name: str, modules: Mapping[str, str]) -> Rom | None:
 
 
 def _joined(varying: Rom, pieces: str) -> Rom:
-    """A memory with the constants in ``pieces``, the highest first, between its bits."""
+    """Return ``varying`` with the constants of ``pieces``, the highest first, between its bits."""
     words, at, used = [0] * len(varying.words), 0, 0
     for size, value, high, low in reversed(re.findall(_PIECE, pieces)):
         bits = int(size) if size else int(high) - int(low) + 1

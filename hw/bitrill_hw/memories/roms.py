@@ -1,10 +1,11 @@
-"""Writes tables of constants as Verilog modules of their own, instead of Amaranth's memories.
+"""Writes tables of constants as separate Verilog modules, instead of Amaranth's memories.
 
-Yosys, which maps a module as a whole, restructures tables together with other logic, for up to
+Yosys maps a module as a whole. It would restructure tables together with other logic, for up to
 three times the LUTs. In a module that stays separate while LUTs are mapped, 64 words take one LUT a
-bit, 32 words half a LUT. Amaranth's own simulator
-keeps its memories, since the modules are requested through the platform (`Roms.get_memory`). Their
-text is that of `rom_text.Rom`.
+bit, 32 words half a LUT. `rom_text.Rom` writes the text.
+
+The modules are requested through the platform (`Roms.get_memory`), so Amaranth's own simulator
+keeps its memories.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Roms:
         rom = Rom(
             words=tuple(mem.init),
             width=shape.width,
-            address=len(ports[0].addr),
+            address_bits=len(ports[0].addr),
             attributes=tuple(sorted(mem.attrs.items())),
             clocked=clocked,
             ports=len(ports),
@@ -48,7 +49,7 @@ class Roms:
         )
         name = rom.add_to(self.modules)
         ends: dict[str, Any] = {"i_clk": ClockSignal(ports[0].domain)} if clocked else {}
-        for k, port in zip(rom.names, ports, strict=True):
+        for k, port in zip(rom.suffixes, ports, strict=True):
             ends |= {f"i_addr{k}": port.addr, f"o_data{k}": port.data}
             ends |= {f"i_en{k}": port.en} if clocked else {}
         return Instance(name, **ends)

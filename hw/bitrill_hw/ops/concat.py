@@ -9,7 +9,10 @@ from ..pipeline.stream import ManyToOne, code, elements
 
 
 class ConcatCore(ManyToOne):
-    """One register, filled from the operand whose turn it is, multiplied by its gain."""
+    """One register, filled from the operand whose turn it is, times that operand's gain.
+
+    Gains are constants that bring the operands to the scale of the output.
+    """
 
     def elaborate(self, _) -> Module:
         m = Module()
@@ -17,12 +20,12 @@ class ConcatCore(ManyToOne):
         valid, moves, beat = Signal(), Signal(), Signal.like(self.o.payload)
         pipe = Elastic(m, stages=1, valid=valid, ready=self.o.ready)
         m.d.comb += moves.eq(pipe.enters(1))
-        mine = turns(m, op.turns, moves)
+        turn = turns(m, op.turns, moves)
         for j, (t, gain) in enumerate(zip(op.operands, op.gains, strict=True)):
             i = getattr(self, port("i", j))
-            m.d.comb += i.ready.eq(mine[j] & pipe.load[1])
+            m.d.comb += i.ready.eq(turn[j] & pipe.load[1])
             values = [code(gain * x, op.y.type) for x in elements(i.payload, t.type)]
-            with m.If(mine[j]):
+            with m.If(turn[j]):
                 m.d.comb += [valid.eq(i.valid), beat.eq(Cat(values))]
         m.d.comb += [
             self.o.valid.eq(pipe.valid[1]),

@@ -7,7 +7,7 @@ from ..pipeline.stream import OneToMany
 
 
 class ForkCore(OneToMany):
-    """A register for a beat, and for each copy a flag whether it has still to be taken."""
+    """A register for a beat, and for each copy a flag whether it must still be taken."""
 
     def elaborate(self, _) -> Module:
         m = Module()

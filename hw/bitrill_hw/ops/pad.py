@@ -1,4 +1,4 @@
-"""Hardware of `bitrill.ops.Pad`: a border of a constant around each feature map."""
+"""Hardware of `bitrill.ops.Pad`: puts a constant border around each feature map."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from ..pipeline.stream import OneToOne, code, elements
 
 
 class PadCore(OneToOne):
-    """A register holds a beat of x; output beats on the border are a constant instead."""
+    """A register holds a beat of x; output beats on the border are a constant instead.
+
+    The top border is sent when the frame's first beat is held, so that no border leaves without a
+    frame to follow it. Once an inner beat was sent (`begun`), border beats need no input.
+    """
 
     op: Pad
 
     def elaborate(self, _) -> Module:
         m = Module()
         op, (height, width), (top, left, bottom, right) = self.op, self.op.plane, self.op.sides
-        gives = Signal()
+        sent = Signal()
         _, column, row = count_up(
             m,
-            gives,
+            sent,
             piece=op.x.channels // op.lanes_in,
             column=left + width + right,
             row=top + height + bottom,
@@ -31,13 +35,13 @@ class PadCore(OneToOne):
             inside.eq(
                 within(row.value, top, top + height) & within(column.value, left, left + width)
             ),
-            gives.eq(self.o.valid & self.o.ready),
+            sent.eq(self.o.valid & self.o.ready),
             self.o.valid.eq(full | (begun & ~inside)),
-            self.i.ready.eq(~full | (gives & inside)),
+            self.i.ready.eq(~full | (sent & inside)),
         ]
         with m.If(self.i.ready):
             m.d.sync += [held.eq(self.i.payload), full.eq(self.i.valid)]
-        with m.If(gives):
+        with m.If(sent):
             m.d.sync += begun.eq((begun | inside) & ~row.ends)
         t = op.y.type
         border = Cat([C(int(t.encode(op.value)), t.bits)] * op.lanes_out)

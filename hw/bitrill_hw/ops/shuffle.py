@@ -1,4 +1,4 @@
-"""Hardware of `bitrill.ops.Shuffle`: channels in another order."""
+"""Hardware of `bitrill.ops.Shuffle`: permutes the channels of each pixel."""
 
 from amaranth import *
 from bitrill.ops import Shuffle
@@ -7,40 +7,40 @@ from ..pipeline.stream import OneToOne
 
 
 class ShuffleCore(OneToOne):
-    """Registers that collect a pixel, and a register of the pixel that is leaving."""
+    """Registers that collect a pixel, and a register from which the pixel before is sent."""
 
     op: Shuffle
 
     def elaborate(self, _) -> Module:
         m = Module()
-        op, b = self.op, self.op.pixel
+        op, beats = self.op, self.op.pixel  # beats of a pixel
         width, bits = len(self.i.payload), op.x.type.bits
-        comes = Signal(range(max(2, b)))  # number of the next input beat in its pixel
-        left = Signal(range(b + 1))  # beats in `out` that have still to leave
-        out = Signal(b * width, reset_less=True)
+        filled = Signal(range(max(2, beats)))  # beats of the present pixel collected so far
+        unsent = Signal(range(beats + 1))  # beats in `out` that must still be sent
+        out = Signal(beats * width, reset_less=True)
         free, last, takes = Signal(), Signal(), Signal()
         m.d.comb += [
-            free.eq((left == 0) | ((left == 1) & self.o.ready)),
-            last.eq(comes == b - 1),
+            free.eq((unsent == 0) | ((unsent == 1) & self.o.ready)),
+            last.eq(filled == beats - 1),
             self.i.ready.eq(free | ~last),
             takes.eq(self.i.valid & self.i.ready),
-            self.o.valid.eq(left != 0),
+            self.o.valid.eq(unsent != 0),
             self.o.payload.eq(out),
         ]
         with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [left.eq(left - 1), out.eq(out >> width)]
+            m.d.sync += [unsent.eq(unsent - 1), out.eq(out >> width)]
         collected = []
-        for k in range(b - 1):
+        for k in range(beats - 1):
             held = Signal(width, name=f"beat{k}", reset_less=True)
-            with m.If(takes & (comes == k)):
+            with m.If(takes & (filled == k)):
                 m.d.sync += held.eq(self.i.payload)
             collected.append(held)
         x = Cat(*collected, self.i.payload)
         with m.If(takes):
-            m.d.sync += comes.eq(Mux(last, 0, comes + 1))
+            m.d.sync += filled.eq(Mux(last, 0, filled + 1))
             with m.If(last):
                 m.d.sync += [
-                    left.eq(b),
+                    unsent.eq(beats),
                     out.eq(Cat(x[c * bits : (c + 1) * bits] for c in op.order.tolist())),
                 ]
         return m

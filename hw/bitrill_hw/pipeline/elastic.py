@@ -21,16 +21,19 @@ class Elastic:
 
     Stage ``s`` loads at an edge at which it is empty or its content moves on:
     ``load[s] = ~valid[s] | load[s + 1]``, where ``load[stages + 1]`` is ``ready``. Stage 1 takes
-    the item that ``valid`` announces. An item is in stage ``s`` at the earliest in the ``s``-th
-    cycle after it entered. The schedule is that of `bitrill.ir.schedule.pipeline`.
+    the item that ``valid`` announces. An item accepted in cycle 0 is in stage ``s`` in cycle ``s``
+    at the earliest. The schedule is that of `bitrill.ir.schedule.pipeline`.
 
-    ``completes``: for an accumulating last stage, whether the next item makes its content whole, so
-    that it is offered; other items merge into it. ``ahead``: registers know a cycle ahead whether
-    all stages are full (`full`), so that ``load[1]`` is a function of two bits; further registers
-    do the same for every group of stages that one enable reads.
-    ``primitives``: with those of a family, enables are LUT cells (`arith.cells.Enable`); on LUTs of
-    four inputs there is one for each group of registers (`Family.enable_group`), and ``ahead`` is
-    always on.
+    ``completes``: for a last stage that accumulates: 1 where the item entering it is the last of a
+    sum; only then does the stage become valid. Other items are only added.
+
+    ``ahead``: shortens the path of the enables. A register (`full`) is computed a cycle ahead and
+    says whether all stages are full, so ``load[1]`` reads only that register and ``ready``. Further
+    registers say the same of the last stages, one for every group of stages that an enable reads.
+
+    ``primitives``: with those of a family, enables are LUT cells (`arith.cells.Enable`). On parts
+    whose LUTs have four inputs, each group of registers (`Family.enable_group`) has its own copy of
+    the enable, and ``ahead`` is always on.
     """
 
     def __init__(
@@ -51,32 +54,34 @@ class Elastic:
         self._completes = C(1) if completes is None else completes
         self.full: dict[int, Signal] = {}
         family = family_of(primitives)
-        self._group = family.enable_group
-        self._family = family.name if self._group else ""
-        ahead = ahead or bool(self._family)
-        self._cells = ahead and not family.portable
-        self._enabled = enables.READS if self._family else ENABLED
+        self._group = family.enable_group  # registers that share a copy of an enable; 0: no copies
+        self._family = family.name
+        ahead = ahead or bool(self._group)
+        self._cells = ahead and not family.portable  # whether enables are LUT cells
+        self._reads = enables.READS if self._group else ENABLED
         self._copies = 0
-        self._open: dict[int, tuple[Value, int]] = {}
+        self._open: dict[int, tuple[Value, int]] = {}  # a stage's last copy, registers left for it
         if ahead and stages > 1:
-            self._foresee([1, *range(stages - self._enabled + 1, 2, 1 - self._enabled)])
+            # stage 1, and every (reads - 1)-th stage counted from the end: an enable of any other
+            # stage then reads the valid bits up to the next of these, and its register
+            self._foresee([1, *range(stages - self._reads + 1, 2, 1 - self._reads)])
         for s in range(1, stages + 1):
-            comes = self.valid[s - 1]
+            valid_next = self.valid[s - 1]
             if s == stages:
-                comes = comes & self._completes
+                valid_next = valid_next & self._completes
             self._enable(s, self.load[s])
             with m.If(self.load[s]):
-                m.d.sync += self.valid[s].eq(comes)
+                m.d.sync += self.valid[s].eq(valid_next)
 
     def _enable(self, s: int, o: Signal) -> None:
         """Drive ``o`` as ``load[s]``."""
         known = min((t for t in self.full if t >= s), default=0)
-        if known and known - s < self._enabled:
+        if known and known - s < self._reads:
             full, behind = [*self.valid[s:known], self.full[known]], self.load[-1]
         else:
-            far = min(s + self._enabled if self._cells else s + 1, self.stages + 1)
+            far = min(s + self._reads if self._cells else s + 1, self.stages + 1)
             full, behind = self.valid[s:far], self.load[far]
-        if self._family:
+        if self._group:
             self.m.submodules[f"{o.name}_cell"] = enables.Enable4(self._family, full, behind, o=o)
         elif self._cells and len(full) > 1:
             self.m.submodules[f"enable{s}"] = Enable(full, behind, o=o)
@@ -84,10 +89,10 @@ class Elastic:
             self.m.d.comb += o.eq(~Cat(full).all() | behind)
 
     def _foresee(self, at: list[int]) -> None:
-        """Registers ``full[s]``: whether the stages from ``s`` on are all full.
+        """Make registers ``full[s]``, for each s of ``at``: all stages from ``s`` on are full.
 
-        They are full in the next cycle if they are full now and every item that leaves is replaced,
-        or if a single stage is empty, none leaves and an item enters: the bubble closes up.
+        They are full in the next cycle if they are full now and an item that leaves is replaced, or
+        if a single stage is empty, no item leaves and one enters: the bubble closes up.
         """
         valid, ready = self.valid, self.load[-1]
         ends = valid[-1] | self._completes
@@ -105,10 +110,10 @@ class Elastic:
         return self.valid[stage - 1] & self.load[stage]
 
     def register(self, stage: int, value: ValueLike, name: str, *, whole: bool = False) -> Signal:
-        """``value``, registered in ``stage``.
+        """Return ``value``, registered in ``stage``.
 
-        ``whole``: by a single enable, which the registers of a carry chain must have if they stand
-        in one tile.
+        ``whole``: all bits share one enable. Registers at a carry chain need that on parts where a
+        tile of registers has a single enable (iCE40).
         """
         given = Value.cast(value)
         held = Signal(given.shape(), name=name, reset_less=True)
@@ -121,8 +126,8 @@ class Elastic:
         return held
 
     def _shared(self, stage: int, bits: int) -> Value:
-        """``load[stage]`` for ``bits`` registers: a copy with room for them, or a new copy."""
-        if not self._family:
+        """Return ``load[stage]`` for ``bits`` registers: a copy that has room, or a new one."""
+        if not self._group:
             return self.load[stage]
         shared, room = self._open.get(stage, (None, 0))
         if shared is None or bits > room:
@@ -131,8 +136,8 @@ class Elastic:
         return shared
 
     def copy(self, stage: int) -> Signal:
-        """``load[stage]`` for few readers: on LUTs of four inputs, a LUT of their own."""
-        if not self._family:
+        """Return ``load[stage]`` for few readers: a separate LUT where enables are copied."""
+        if not self._group:
             return self.load[stage]
         self._copies += 1
         o = Signal(name=f"load{stage}_{self._copies}")
@@ -140,9 +145,9 @@ class Elastic:
         return o
 
     def delay(self, value: Value, name: str, *, first: int, last: int) -> Value:
-        """``value``, registered in each of the stages ``first .. last`` (none if last < first).
+        """Return ``value``, registered in each stage ``first .. last`` (none if last < first).
 
-        A value without bits stays as it is: Verilog has no empty registers.
+        A value without bits is returned as it is: Verilog has no empty registers.
         """
         for stage in range(first, last + 1 if len(value) else first):
             value = self.register(stage, value, f"{name}{stage}")

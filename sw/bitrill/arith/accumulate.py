@@ -1,9 +1,11 @@
-"""Plan of the adders of a folded matrix unit: from the products of a step to the accumulator.
+"""Plans the adders of a folded matrix unit: from the products of a step to the accumulator.
 
 The bits of the products (see `products`) form a heap: column ``c`` holds bits of weight ``2**c``.
 Counters (see `compress`; Dadda 1965) turn it into two rows. The accumulator's carry chain adds both
-rows at once, one LUT a bit, and a third bit of the lowest column. Some products are too large by a
-constant of the row. The accumulator starts from its negative (`starts`), which joins the heap in a
+rows at once, one LUT a bit, and a third bit of the lowest column.
+
+Some products are built with an offset, to avoid negative bits. The offsets of a row add up to a
+constant, so its accumulator starts from minus that constant (`starts`), which joins the heap in a
 result's first step. Sums are taken modulo ``2**y.bits``, which is exact because every result lies
 in the range of ``y``. `bitrill_hw.arith.accumulate` turns the plan into logic.
 """
@@ -26,11 +28,11 @@ from .shapes import DistanceMatrix, FoldedMatrix
 
 @dataclass(frozen=True)
 class Fabric:
-    """The logic that a plan is made for: LUTs of six inputs, or of four inputs with ``four``.
+    """The logic that a plan is made for: LUTs with six inputs, or with four inputs if ``four``.
 
-    ``levels``: LUTs between two registers. Gates take one level (two where their inputs are too
-    many), counters one each, the chain two; parities that are not registered before come on top, in
-    the first stage.
+    ``levels``: LUTs between two registers. Gates take one level (two if they have too many inputs),
+    counters one each, the carry chain two. Parities that were not registered before cost one more
+    level, in the first stage.
     """
 
     levels: int
@@ -43,12 +45,12 @@ class SumPlan:
 
     Bits are numbered: the gates first, in order, then ``start``, then each counter's outputs.
 
-    ``start``: bits of the value that a result starts from, low first; they are there behind the
-    first stage. ``stages``: the levels of counters between registers; the first stage begins with
-    the gates. ``columns``: the bits that the accumulator adds: at most two in each column, three in
-    the lowest, and with ``carry`` four, the last of which takes a place of the chain for itself.
-    ``added``: whether these rows are added in a stage of their own, so that the accumulator adds
-    one number, as suits LUTs of four inputs.
+    ``start``: bits of the value that a result starts from, low first; they join after the first
+    stage. ``stages``: the levels of counters between registers; the first stage begins with the
+    gates. ``columns``: the bits that the accumulator adds: at most two in each column and three in
+    the lowest; with ``carry`` four in the lowest, the fourth through an extra bit of the chain.
+    ``added``: whether a separate stage adds these rows, so that the accumulator adds a single
+    number: a LUT with four inputs has no room for two rows, the sum and the choice of the start.
     """
 
     products: Products
@@ -65,7 +67,7 @@ class SumPlan:
 
     @cached_property
     def held(self) -> int:
-        """Bits of a row in registers between the gates and the accumulator."""
+        """Number of register bits of a row between the gates and the accumulator."""
         alive, held = len(self.products.gates), 0
         for k, stage in enumerate(self.stages):
             for counter in (c for level in stage for c in level):
@@ -81,7 +83,7 @@ class SumPlan:
 
     @cached_property
     def luts(self) -> float:
-        """Physical LUTs of a row with its accumulator, on parts with LUT6_2 and carry chains."""
+        """Physical LUTs of a row and its accumulator, on parts with LUT6_2 and carry chains."""
         return self.products.luts + sum(c.luts for c in self.counters) + self.width + self.carry
 
 
@@ -90,29 +92,29 @@ def _sums_distances(op: FoldedMatrix) -> TypeGuard[DistanceMatrix]:
 
 
 def sum_plan(op: FoldedMatrix) -> SumPlan:
-    """The plan of one row's sum in one step."""
-    early, fabric = op.read_stages > 1, fabric_of(op.folded)
+    """Return the plan of one row's sum in one step; of absolute differences in an L1 layer."""
+    registered, fabric = op.read_stages > 1, fabric_of(op.folded)
     if op.distances:
-        return _distance_plan(op.x.type, op.folded.simd, op.y.type.bits, early, fabric)
+        return _distance_plan(op.x.type, op.folded.simd, op.y.type.bits, registered, fabric)
     return _plan(
         op.weight_type,
         op.x.type,
         op.lanes,
         op.y.type.bits,
         not op.popcount,
-        early,
-        op.inside is None,
+        registered,
+        op.inside is None,  # no padding that overrides weights
         fabric,
     )
 
 
 def fabric_of(impl: Impl) -> Fabric:
-    """The logic of a folding: its family's LUTs, and its logic levels."""
+    """Return the logic of a folding: its family's LUTs, and its logic levels."""
     return Fabric(impl.levels, family_of(impl.primitives).four_inputs)
 
 
 def sum_stages(op: FoldedMatrix) -> int:
-    """Registers from the products' operands to the accumulator's adder."""
+    """Return the number of registers from the products' operands to the accumulator's adder."""
     plan = sum_plan(op)
     return len(plan.stages) + plan.added
 
@@ -134,7 +136,7 @@ def starts(
 
 
 def stored_weights(op: FoldedMatrix, weights: np.ndarray | None = None) -> np.ndarray:
-    """The bits of the weights as the plan's gates read them, ``[rows, n, bits]``.
+    """Return the bits of the weights as the plan's gates read them, ``[rows, n, bits]``.
 
     ``weights``: int64 ``[rows, n]`` of the lanes of all beats; those of all columns if None.
     """
@@ -151,32 +153,35 @@ def _plan(
     x: IntType,
     simd: int,
     width: int,
-    starting: bool,
-    early: bool,
+    has_start: bool,
+    registered: bool,
     triples: bool,
     fabric: Fabric,
 ) -> SumPlan:
-    """The plan of products with the fewest LUTs.
+    """Return the plan of products with the fewest LUTs.
 
-    ``starting``: whether rows have a start; ``early``: whether parities are registered before the
-    first stage; ``triples``: whether lanes may store parities, which a border that forces weights
-    forbids. With LUTs of four inputs parities save nothing: a majority of three products takes four
-    LUTs, and so does their whole count of two bits.
+    ``has_start``: whether rows have a start. ``triples``: whether three products may be encoded
+    with a stored parity of their weights, which saves LUTs with six inputs. That is not allowed
+    where padding overrides weights while the network runs: the parity would be wrong. LUTs with
+    four inputs save nothing by it: a majority of three products takes four of them, as many as the
+    whole count of two bits. ``registered``: whether parities are registered before the first stage.
     """
     gates = products(weight, x, simd, width, triples and not fabric.four)
-    return _cheapest(gates, width, starting, early, fabric)
+    return _cheapest(gates, width, has_start, registered, fabric)
 
 
 @lru_cache(maxsize=256)
-def _distance_plan(x: IntType, simd: int, width: int, early: bool, fabric: Fabric) -> SumPlan:
-    """The plan of distances with the fewest LUTs; see `_plan`."""
-    return _cheapest(distances(x, simd, width), width, True, early, fabric)
+def _distance_plan(x: IntType, simd: int, width: int, registered: bool, fabric: Fabric) -> SumPlan:
+    """Return the plan of an L1 layer's absolute differences with the fewest LUTs; see `_plan`."""
+    return _cheapest(distances(x, simd, width), width, True, registered, fabric)
 
 
-def _cheapest(gates: Products, width: int, starting: bool, early: bool, fabric: Fabric) -> SumPlan:
-    """The cheaper of two plans: with the chain's place for a fourth lowest bit, and without it."""
+def _cheapest(
+    gates: Products, width: int, has_start: bool, registered: bool, fabric: Fabric
+) -> SumPlan:
+    """Return the cheaper of two plans: with and without an extra bit of the chain (``carry``)."""
     carries = (False,) if fabric.four else (False, True)
-    start, heap, head = _heap(gates, width, starting, early, fabric)
+    start, heap, head = _heap(gates, width, has_start, registered, fabric)
     return min(
         (tree(gates, start, heap, carry, fabric, head=head) for carry in carries),
         key=lambda p: (p.luts, len(p.stages)),
@@ -184,16 +189,16 @@ def _cheapest(gates: Products, width: int, starting: bool, early: bool, fabric: 
 
 
 def _heap(
-    gates: Products, width: int, starting: bool, early: bool, fabric: Fabric
+    gates: Products, width: int, has_start: bool, registered: bool, fabric: Fabric
 ) -> tuple[tuple[int, ...], list[list[tuple[int, int]]], int]:
     """Return the bits of the start, all bits by column, and the levels of the first stage."""
-    head = max(0, fabric.levels - 1 - (not early and bool(gates.shared)))
+    head = max(0, fabric.levels - 1 - (not registered and bool(gates.shared)))
     heap: list[list[tuple[int, int]]] = [[] for _ in range(width)]
     for bit, g in enumerate(gates.gates):
         wide = fabric.four and len(g.inputs) > 4
         heap[g.column].append((min(head, gates.levels(g) - 1 + wide), bit))
     n = len(gates.gates)
-    start = tuple(range(n, n + width)) if starting else ()
+    start = tuple(range(n, n + width)) if has_start else ()
     for column, bit in zip(heap, start, strict=False):
         column.append((head, bit))
     return start, heap, head
@@ -208,9 +213,10 @@ def tree(
     *,
     head: int | None = None,
 ) -> SumPlan:
-    """The counters of ``heap`` (see `compress`), in stages.
+    """Return the counters of ``heap`` (see `compress`), in stages.
 
-    ``head``: levels of counters in the first stage, which then begins with the gates.
+    ``head``: levels of counters in the first stage, after the gates; None if the heap's bits come
+    from registers, so that the first stage is like the others.
     """
     heights = [len(column) for column in heap]
     choices = choose(heights, Rows(3 + carry), full_adders=fabric.four)
@@ -228,7 +234,7 @@ def tree(
 
 
 def counted_plan(gates: Products, width: int, fabric: Fabric) -> SumPlan:
-    """The plan of a count of ``gates``, without a start or an accumulator.
+    """Return the plan of a count of ``gates``, without a start or an accumulator.
 
     At most two bits of each column remain, and three of the lowest, for a carry chain that adds two
     rows and a carry in.

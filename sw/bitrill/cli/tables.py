@@ -1,7 +1,7 @@
-"""Tables as text: plain and whole for files and pipes, laid out by rich on a terminal.
+"""Turns tables into text: plain and complete for files and pipes, laid out by rich on a terminal.
 
-On a terminal that is too narrow for a table, its columns are spread over several tables, each with
-the first column; what is still too wide is wrapped. Nothing is ever cut off.
+If a table is wider than the terminal, its columns are spread over several tables, each with the
+first column; cells that are still too wide are wrapped. Nothing is ever cut off.
 """
 
 import io
@@ -15,7 +15,7 @@ GAP = 2
 
 
 def text(table: Table) -> str:
-    """Write a table for stdout."""
+    """Return a table as text for stdout: fitted to a terminal, else plain."""
     if sys.stdout.isatty():
         try:
             from rich.console import Console
@@ -26,8 +26,8 @@ def text(table: Table) -> str:
 
 
 def plain(table: Table) -> str:
-    """Align the columns, as wide as they are."""
-    widths = _widths(table)
+    """Return a table with aligned columns, however wide that gets."""
+    widths = _widths(table)  # the first `table.texts` columns hold text, the others numbers
     rule = ["-" * width for width in widths]
     return "\n".join(
         (" " * GAP)
@@ -41,7 +41,7 @@ def plain(table: Table) -> str:
 
 
 def fitted(table: Table, width: int) -> str:
-    """Lay a table out in ``width`` columns of text, with rich."""
+    """Return a table laid out by rich, at most ``width`` characters wide."""
     from rich.console import Console
     from rich.table import Table as Grid
     from rich.text import Text

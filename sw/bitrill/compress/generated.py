@@ -1,11 +1,14 @@
-"""Data sets that are drawn, for tasks whose public sets are not at hand: no claim of accuracy.
+"""Synthetic data sets for tasks whose public data sets are not available here.
 
-Each one is the same every time. ``canvas``: images 24x24 in noise with one handwritten digit of
-8x8 anywhere; the class is ``9 digit + cell``, the cell of 8x8 in which its centre lies, row by row.
-``tones``: ten bands over 49 frames, three tones one after the other in noise; the class, of twelve,
-is their order. ``flows``: 593 bits of a connection; class 1 is an attack, of four kinds.
-``machine``: 64 bands of a sound that three causes make; class 1, few of the training inputs, is one
-in which other causes make eight bands side by side.
+Accuracy on them says nothing about the real task. Fixed seeds make each one the same every time.
+
+``canvas``: noisy 24x24 images with one handwritten digit of 8x8 pixels at any position; the class
+is ``9 * digit + cell``, where ``cell`` (0..8, row by row) is the 8x8 cell that holds its centre.
+``tones``: stands in for keyword spotting. Ten frequency bands over 49 frames hold three tones, one
+after the other, in noise; the class, of twelve "words", is the order of the tones.
+``flows``: stands in for intrusion detection. 593 bits describe a connection; class 1 is an attack,
+of four kinds. ``machine``: stands in for anomaly detection. 64 frequency bands of a sound with three
+causes; in class 1, which is rare in the training set, other causes make eight adjacent bands.
 """
 
 from __future__ import annotations
@@ -23,10 +26,12 @@ FRAMES, BANDS, WORDS = 49, 10, 12
 BITS, KINDS, TELLING = 593, 4, 60
 SOUNDS, CAUSES = 64, 3
 
+SEEDS = {"train": 0, "test": 1}
+
 
 def load(name: str, split: datasets.Split) -> Arrays:
     """Return inputs, float32 ``[N, *shape]``, and classes, int64 ``[N]``."""
-    x, labels = GENERATED[name](split, np.random.default_rng(split == "test"))
+    x, labels = GENERATED[name](split, np.random.default_rng(SEEDS[split]))
     return x.astype(np.float32), labels.astype(np.int64)
 
 
@@ -43,6 +48,7 @@ def canvas(split: datasets.Split, rng: np.random.Generator) -> Arrays:
 
 def tones(split: datasets.Split, rng: np.random.Generator) -> Arrays:
     count = 600 if split == "test" else 1200
+    # a fixed seed: both splits must have the same classes
     orders = np.random.default_rng(WORDS).permuted(np.tile(np.arange(BANDS), (WORDS, 1)), axis=1)
     x, labels = (
         np.abs(rng.normal(0, 0.25, (count, 1, FRAMES, BANDS))),
@@ -56,7 +62,14 @@ def tones(split: datasets.Split, rng: np.random.Generator) -> Arrays:
 
 
 def flows(split: datasets.Split, rng: np.random.Generator) -> Arrays:
+    """Draw connections of both classes, each of which has four kinds.
+
+    A bit has the same probability in all kinds, except for `TELLING` bits of each kind, whose
+    probabilities are drawn anew: these distinguish the classes.
+    """
+    # a fixed seed: both splits must have the same kinds
     count, fixed = 1000 if split == "test" else 2000, np.random.default_rng(BITS)
+    # beta(0.5, 0.5): most bits are nearly always 0 or nearly always 1
     shares = np.tile(fixed.beta(0.5, 0.5, BITS), (2, KINDS, 1))
     telling = fixed.permuted(np.tile(np.arange(BITS), (2, KINDS, 1)), axis=2)[..., :TELLING]
     np.put_along_axis(shares, telling, fixed.uniform(size=telling.shape), 2)

@@ -1,4 +1,4 @@
-"""The verb `boards`, and finding the folder that `build` left for one."""
+"""The verb `boards`, and reading the folder that `build` left for a board."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Boards(Result):
-    """Result of `boards`; ``rooflines``: what a build reaches on each, None without a build."""
+    """Result of `boards`; ``rooflines``: the rates of a build on each board, None without one."""
 
     boards: tuple[Board, ...]
     rooflines: tuple[Roofline, ...] | None
@@ -58,9 +58,9 @@ class Boards(Result):
 
 
 def boards(build: BuildLike | None = None, *, boards: str | Path | None = None) -> Boards:
-    """List all boards; with a ``build``, say for each whether it fits and how fast it is.
+    """List all boards; with a ``build``, state for each whether it fits and how fast it would be.
 
-    ``boards``: a folder of more boards, one TOML file each.
+    ``boards``: a folder of additional boards, one TOML file each.
     """
     from bitrill_boards.board import every
     from bitrill_boards.roofline import roofline
@@ -74,7 +74,7 @@ def boards(build: BuildLike | None = None, *, boards: str | Path | None = None) 
 
 
 def fit_in_words(roofline: Roofline) -> str:
-    """Say whether a network fits a board."""
+    """Return in words whether a network fits a board."""
     if roofline.fits is None:
         return (
             f"not known before routing (about {100 * (roofline.estimate or 0):.0f} % of its LUTs)"
@@ -87,7 +87,7 @@ def fit_in_words(roofline: Roofline) -> str:
 
 @dataclass(frozen=True)
 class BoardFolder:
-    """A folder that `build` left, read and checked."""
+    """A folder that `build` left for a board, read and checked."""
 
     folder: Path
     board: Board
@@ -101,7 +101,7 @@ def board_folder(
     """Read the folder that the verb `build` left for a board, at ``source`` or in the build.
 
     Raises `StorageError` if there is none, if it belongs to another board or network, or if its
-    ``board.json`` says anything else than follows from them.
+    ``board.json`` disagrees with them.
     """
     from bitrill_boards import manifest
     from bitrill_boards.board import find

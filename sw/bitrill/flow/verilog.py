@@ -1,4 +1,4 @@
-"""Writing a graph's Verilog, which needs the package of the hardware."""
+"""Writes a graph's Verilog, which needs the optional package bitrill_hw."""
 
 import gc
 from collections.abc import Iterator
@@ -9,7 +9,10 @@ from .extras import extra
 
 
 def write_verilog(graph: Graph, purpose: str = "compile") -> str:
-    """Return the design of a FOLDED graph, module ``top``; ``purpose``: the verb that needs it."""
+    """Return the design of a FOLDED graph, module ``top``.
+
+    ``purpose``: the command that needs it, for the error message if bitrill_hw is missing.
+    """
     with extra("hw", purpose):
         from bitrill_hw.design.verilog import verilog
     with _rare_collection():
@@ -18,7 +21,7 @@ def write_verilog(graph: Graph, purpose: str = "compile") -> str:
 
 @contextmanager
 def _rare_collection() -> Iterator[None]:
-    """Collect garbage rarely: Amaranth's millions of live objects made it a third of the time."""
+    """Collect garbage rarely: with Amaranth's millions of objects it took a third of the time."""
     usual = gc.get_threshold()
     gc.set_threshold(500_000, 20, 100)
     try:

@@ -1,7 +1,7 @@
 """Operator classes by name: those of Bitrill, of installed packages, and of the running program.
 
-A class is known from when it is made. Packages are imported when a name is asked for that is not
-known yet: those of the entry point group ``bitrill.operators``.
+A class is registered when it is defined. The packages of the entry point group
+``bitrill.operators`` are imported when a name is asked for that is not registered yet.
 """
 
 import importlib
@@ -20,13 +20,14 @@ BUILT_IN = "bitrill.ops"
 _log = logging.getLogger("bitrill")
 _by_kind: dict[str, type] = {}
 _by_class: dict[str, type] = {}
-_failed: dict[str, str] = {}
-"""Why an entry point could not be imported, by its name."""
 _loaded: set[str] = set()
+
+_failed: dict[str, str] = {}
+"""The error of each entry point that could not be imported, by its name."""
 
 
 def require_members(cls: type, attributes: Iterable[str]) -> None:
-    """Raise `SpecError` that names every member an operator class lacks."""
+    """Raise a `SpecError` that names every member an operator class lacks."""
     abstract = {
         name
         for base in cls.__mro__
@@ -38,14 +39,14 @@ def require_members(cls: type, attributes: Iterable[str]) -> None:
     if missing:
         raise SpecError(
             f"operator class {_full_name(cls)} must define {', '.join(missing)}"
-            " (or be made with abstract=True, as a base of others)"
+            " (or be defined with abstract=True, as a base of others)"
         )
 
 
 def register(cls: type, kind: str) -> None:
-    """Make an operator class known by its kind and its name; both must be its own.
+    """Register an operator class by its kind and its name; both must be unique.
 
-    A class that is defined again under the same module and name takes its own place.
+    A class that is defined again under the same module and name replaces the earlier one.
     """
     for names, name, what in ((_by_kind, kind, "kind"), (_by_class, cls.__name__, "class")):
         other = names.get(name)
@@ -58,14 +59,14 @@ def register(cls: type, kind: str) -> None:
 
 
 def registered() -> tuple[type, ...]:
-    """Return the classes that are known so far, in the order in which they were made."""
+    """Return the classes registered so far, in the order of their definition."""
     return tuple(_by_kind.values())
 
 
 def operator_class(name: str) -> type:
-    """Return the operator class of a name, as ``graph.json`` has it (``MatVec``).
+    """Return the operator class of a name as ``graph.json`` spells it, such as ``MatVec``.
 
-    Imports Bitrill's operators and the packages of `GROUP` where it is not known yet.
+    Imports Bitrill's operators and the packages of `GROUP` if it is not registered yet.
     """
     if name not in _by_class:
         importlib.import_module(BUILT_IN)
@@ -79,7 +80,7 @@ def operator_class(name: str) -> type:
 def load_packages() -> None:
     """Import every package of the entry point group `GROUP`, once.
 
-    A package that fails to import is warned of in one line; the others are imported.
+    A package that fails to import gives one warning; the others are imported.
     """
     for entry in sorted(entry_points(group=GROUP), key=_source):
         if _source(entry) not in _loaded:
@@ -104,7 +105,7 @@ def _source(entry: EntryPoint) -> str:
 
 
 def _why() -> str:
-    """What could not be imported, as part of a message."""
+    """Return which entry points could not be imported, as the end of a message."""
     return "".join(f"; entry point {name} failed: {why}" for name, why in _failed.items())
 
 

@@ -1,4 +1,4 @@
-"""A folder that jobs share where they can see it, and have a substitute for elsewhere."""
+"""A folder that jobs share; on a machine that cannot see it, a local folder takes its place."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ..provenance import cache_folder
 
 @dataclass(frozen=True)
 class Place:
-    """A folder of the process that gives the jobs; ``mark``: a file in it while they run."""
+    """A folder of the process that hands out the jobs; ``mark``: a file in it while they run."""
 
     folder: Path
     mark: str
 
     @property
     def seen(self) -> bool:
-        """Whether this process sees the folder: on another computer the name may be another's."""
+        """Whether this process sees the folder: elsewhere, the path may be another folder's."""
         return (self.folder / self.mark).is_file()
 
     def here(self) -> Path:
-        """Return the folder, if this process sees it, else one in the user's cache."""
+        """Return the folder if this process sees it, else one in the user's cache."""
         if self.seen:
             return self.folder
         return (cache_folder() or Path(tempfile.gettempdir())) / "simulators"
@@ -34,7 +34,7 @@ class Place:
 
 @contextmanager
 def marked(folder: Path) -> Iterator[Place]:
-    """Yield the place of a folder, which is made, as long as its jobs run."""
+    """Make a folder and mark it while its jobs run; yields its `Place`."""
     place = Place(folder, f".jobs-{secrets.token_hex(8)}")
     try:
         folder.mkdir(parents=True, exist_ok=True)

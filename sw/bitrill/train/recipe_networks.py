@@ -1,4 +1,4 @@
-"""Torch modules of the recipes: dense ones are made here, convolutional ones in `convolutional`."""
+"""Makes the torch networks of recipes: dense ones here, convolutional ones in `convolutional`."""
 
 from typing import Any
 
@@ -57,7 +57,10 @@ class TensorNorm(nn.Module):
 
 
 def weight_arguments(weights: str) -> dict[str, Any]:
-    """Return a quantized layer's keyword arguments for an option ``weights`` other than adder."""
+    """Return a quantized layer's keyword arguments for an option ``weights``.
+
+    ``adder`` is no such option: an `AdderLinear` gets the arguments of integer weights.
+    """
     name, number = split(weights)
     quant, argument = {
         "binary": (brevitas_quantizers.BinaryWeight, ""),
@@ -72,10 +75,10 @@ def weight_arguments(weights: str) -> dict[str, Any]:
 
 
 def build(options: Options) -> nn.Sequential:
-    """Make the recipe's network; torch's random numbers are its weights.
+    """Make the recipe's network; torch's random generator initialises its weights.
 
-    Input ``[N, C, H, W]`` in 0..1; output ``[N, 10]`` logits, or ``[N, 1, H, W]`` of a network that
-    segments (above 0: ink).
+    Input ``[N, C, H, W]`` in 0..1; output ``[N, 10]`` logits, or ``[N, 1, H, W]`` for a
+    segmentation network, where a value above 0 means ink.
     """
     normalize = Normalize(*options.normalization)
     if options.recipe in CHANNELS:
@@ -90,7 +93,7 @@ def build(options: Options) -> nn.Sequential:
 
 
 def _dense(options: Options) -> list[nn.Module]:
-    """Make the layers of a dense recipe behind `Normalize`."""
+    """Make the layers of a dense recipe, those after `Normalize`."""
 
     def linear(n_in: int, n_out: int) -> nn.Module:
         kind = AdderLinear if options.weights == "adder" else qnn.QuantLinear
@@ -103,7 +106,7 @@ def _dense(options: Options) -> list[nn.Module]:
         return LogActivation(options.n_acts) if options.logarithmic else integers(options.n_acts)
 
     weights = options.weights or "binary"
-    if weights == "adder":  # on the inputs' scale; at least 2 bits, so that 0 is among the weights
+    if weights == "adder":  # weights share the inputs' scale; at least 2 bits, so that 0 is one
         weights = f"int{max(options.n_acts, 2)}"
     arguments = weight_arguments(weights)
     bits = INPUT_BITS if options.logarithmic else options.n_acts

@@ -12,8 +12,9 @@ from .recipes import MOST_ENTRIES
 class LayerWeights(TypedDict):
     """Statistics of one layer's integer weights.
 
-    ``sparsity``: share of zeros; ``distinct``: number of different integers, least and largest in
-    ``range``; ``values``: these integers, None where they are more than a codebook holds.
+    ``sparsity``: share of zeros; ``distinct``: number of different integers; ``range``: the least
+    and the largest of them; ``values``: these integers, None if there are more of them than a
+    codebook and zero can hold.
     """
 
     name: str

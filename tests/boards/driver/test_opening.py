@@ -72,7 +72,9 @@ def test_requests_that_fit_no_board(axi: Path, uart: Path) -> None:
         connect(axi, "uart")
     with pytest.raises(DriverError, match="must be uart for ulx3s-85f, not 'pynq'"):
         connect(uart, "pynq")
-    with pytest.raises(DriverError, match="a port is a serial line's: transport linux takes none"):
+    with pytest.raises(
+        DriverError, match="port is for serial lines only: transport linux has none"
+    ):
         connect(axi, "linux", port="/dev/ttyUSB0")
     with pytest.raises(DriverError, match="on a serial line is loaded from the host: bitrill fla"):
         connect(uart, load=True)

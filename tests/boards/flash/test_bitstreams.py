@@ -64,7 +64,7 @@ OTHERS = [
 
 @pytest.mark.parametrize(("board", "raw", "what", "own"), OTHERS)
 def test_another_s_is_refused(tmp_path: Path, board: str, raw: bytes, what: str, own: str) -> None:
-    words = f"b.bit is for another chip ({what}) than that of {board} ({own}"
+    words = f"b.bit is for another chip ({what}) than {board} has ({own}"
     with pytest.raises(SpecError, match="^" + re.escape(words)):
         check(FlashTarget.of(manifest(board)), written(tmp_path, "b.bit", raw))
 
@@ -75,8 +75,8 @@ NONE = [
     ("pynq-z2", OWN["ulx3s-85f"], "is not a Xilinx .bit file"),
     ("pynq-z2", OWN["pynq-z2"][:-1], "is cut off: some of its configuration data is missing"),
     ("ulx3s-85f", OWN["pynq-z2"], "is not an ECP5 bitstream"),
-    ("ulx3s-85f", OWN["ulx3s-85f"][:30], "names no IDCODE: it is not a whole ECP5 bitstream"),
-    ("tang-nano-9k", OWN["pynq-z2"], "names no IDCODE: it is not a Gowin bitstream (.fs)"),
+    ("ulx3s-85f", OWN["ulx3s-85f"][:30], "contains no IDCODE: it is not a whole ECP5 bitstream"),
+    ("tang-nano-9k", OWN["pynq-z2"], "contains no IDCODE: it is not a Gowin bitstream (.fs)"),
     ("icebreaker", OWN["ulx3s-85f"], "is not an iCE40 bitstream"),
     ("icebreaker", OWN["icebreaker"][:12], "is not an iCE40 bitstream"),
 ]

@@ -159,8 +159,8 @@ def pad(opset: int) -> Iterable[Case]:
         yield one([0, 0, 0, 3, 0, 0, 4, 0], 1.5, mode=mode)
         yield one([0, 0, 2, 0, 0, 1], shape=(4, 5), mode=mode)
         yield one([0, 1, 0, 0, 0, 0, 0, 0], mode=mode, refused="each channel")
-        yield one([0, 0, 1, 0, 0, 0, -1, 0], mode=mode, refused="its pads of 5 places")
-    yield one([0, 0, 5, 0, 0, 0, 0, 0], mode="reflect", refused="its pads of 5 places")
+        yield one([0, 0, 1, 0, 0, 0, -1, 0], mode=mode, refused="its pads of an axis of 5 elements")
+    yield one([0, 0, 5, 0, 0, 0, 0, 0], mode="reflect", refused="its pads of an axis of 5 elements")
     yield one([0, 0, 7, 0, 0, 0, 9, 0], mode="edge")
     yield one([0, 1, 0, 0, 0, 2, 0, 0], 0.5)
     yield one([0, 1, 0, 2], 1.0, shape=(4,))
@@ -172,7 +172,7 @@ def pad(opset: int) -> Iterable[Case]:
         yield one([1, 2], None, [3])
         yield one([1, 2, 1, 1], None, [3, 3], invalid="axes")
     if opset >= 19:
-        yield one([0, 0, 6, 0, 0, 0, 0, 0], mode="wrap", refused="its pads of 5 places")
+        yield one([0, 0, 6, 0, 0, 0, 0, 0], mode="wrap", refused="pads of an axis of 5 elements")
     else:
         yield one(square, mode="wrap", refused="its mode must be constant, reflect or edge")
 

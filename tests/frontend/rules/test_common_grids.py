@@ -144,9 +144,9 @@ def branches(net: Net, *between: str) -> str:
 def test_other_ratios_name_the_concat(tmp_path: Path, between: tuple[str, ...]) -> None:
     net = Net(1, 2, 4, 4)
     why = (
-        r"Conv node .*: the scales of the branches of Concat node 'cat', whose channels it adds up,"
-        r" lie on one grid only with weights of \d+ bits, and at most 16 are accepted; put one"
-        r" Conv behind each branch, with its part of the weights, and add their results in front of"
+        r"Conv node .*: the scales of the branches of Concat node 'cat', whose channels this node"
+        r" adds up, lie on one grid only with weights of \d+ bits, and at most 16 are accepted; put"
+        r" one Conv after each branch, with its part of the weights, and add their results before"
         r" a quantizer, which is the same function; or give the branches one quantizer"
     )
     with pytest.raises(UnsupportedError, match=why):

@@ -19,7 +19,7 @@ def rom(depth: int, width: int, fixed: tuple[int, ...] = (), **given: object) ->
     mask = sum(1 << k for k in fixed)
     words = [w & ~mask | words[0] & mask for w in words]
     address = max(1, (depth - 1).bit_length())
-    base = Rom(words=tuple(words), width=width, address=address, attributes=LOGIC)
+    base = Rom(words=tuple(words), width=width, address_bits=address, attributes=LOGIC)
     return replace(base, **given)
 
 

@@ -1,4 +1,7 @@
-"""Weights on integer grids whose steps, bounds or entries are learned; and values blended in."""
+"""Weight quantizers with learned parameters: LSQ, QIL and codebooks; and `Blend`.
+
+`Blend` fades from float to quantized weights during training.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +15,27 @@ from .weights import Fitted, at_least_tiny, grid, word
 
 
 def largest_integer(bits: int) -> int:
-    """Return the largest of the signed narrow integers of so many bits."""
+    """Return the largest integer of a symmetric signed range, ``2**(bits - 1) - 1``."""
     return (1 << bits - 1) - 1
 
 
 class LsqQuant(Fitted):
     """LSQ: ``s round(clip(w / s, -Q, Q))`` with a trained step s (Esser et al. 2020).
 
-    ``Q = 2**(N-1) - 1``. The gradient of s is ``round(w / s) - w / s`` inside, -Q or Q outside,
-    times ``1 / sqrt(n Q)``, n weights a step; s begins as ``2 mean |w| / sqrt(Q)``. A weight gets
-    its gradient inside of the range alone.
+    ``Q = 2**(N-1) - 1``. The gradient of s is ``round(w / s) - w / s`` inside the range, -Q or Q
+    outside, times ``1 / sqrt(n Q)`` for n weights that share a step; s begins as
+    ``2 mean |w| / sqrt(Q)``. Only weights inside the range get a gradient.
     """
 
     stride: nn.Parameter
+    """The step s."""
+
     least: Tensor
+    """Lower bound of s."""
+
     RANGE = 16
-    """Share of its start that a step may fall to: an optimizer's stride may be longer than it."""
+    """``s`` may fall to 1/16 of its first value: a single update of the optimizer could otherwise
+    make it zero or negative."""
 
     def __init__(self, bits: int):
         super().__init__(largest_integer(bits))
@@ -50,11 +58,12 @@ class LsqQuant(Fitted):
 
 
 class QilQuant(Fitted):
-    """QIL: 0 below ``c - d``, sign above ``c + d``, between a curve, rounded (Jung et al. 2019).
+    """QIL: rounds a trained curve of the weights (Jung et al. 2019).
 
-    The curve is ``sign(w) (0.5 (|w| - c) / d + 0.5)**g``; c, d and g are trained. Values are times
-    ``c + d``, so that a network keeps its size where it begins; the paper leaves that to batch
-    norm.
+    The curve is 0 where ``|w| < c - d``, ``sign(w)`` where ``|w| > c + d``, and
+    ``sign(w) (0.5 (|w| - c) / d + 0.5)**g`` between them; c, d and g are trained. Values are
+    multiplied by ``c + d``, so that the weights' magnitude does not change when training begins;
+    the paper leaves that to batch norm.
     """
 
     centre: nn.Parameter
@@ -87,8 +96,8 @@ class QilQuant(Fitted):
 class Blend(Scheduled):
     """Alpha-blending: ``(1 - a) w + a Q(w)`` in training, a from 0 to 1 (Liu and Mattina 2019).
 
-    ``a = 1 - (1 - t)**3`` of the share t that is done. No gradient goes through Q. Outside of
-    training: ``Q(w)``.
+    ``a = 1 - (1 - t)**3`` after a share t of the training. No gradient goes through Q. In
+    evaluation mode: ``Q(w)``.
     """
 
     share: Tensor
@@ -103,7 +112,7 @@ class Blend(Scheduled):
 
     @property
     def stored_bits(self) -> int | None:
-        """Bits that store one weight, if the quantizer has a number of its own."""
+        """Bits that store one weight, if the quantizer states them, else None."""
         return getattr(self.quantizer, "stored_bits", None)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -113,6 +122,8 @@ class Blend(Scheduled):
         return values, *others  # pyright: ignore[reportReturnType]
 
 
+# names as a recipe's option `weights` spells them, with a number n after them; c: whether each
+# output channel has its own scale
 word("lsq", lambda n, c: grid(LsqQuant, c, bits=n), numbers=range(2, 9))
 word("qil", lambda n, _: grid(QilQuant, False, bits=n), numbers=range(2, 9))
 word("codebook", lambda n, c: grid(CodebookQuant, c, entries=n), numbers=range(2, 17))

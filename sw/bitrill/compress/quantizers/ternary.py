@@ -12,14 +12,15 @@ from .weights import Fitted, at_least_tiny, grid, word
 
 
 def kept_mean(magnitude: Tensor, kept: Tensor) -> Tensor:
-    """Return the mean of the magnitudes that are kept, of each row; not zero."""
+    """Return, for each row, the mean of the magnitudes that are kept; never zero."""
     return at_least_tiny((magnitude * kept).sum(-1) / kept.sum(-1).clamp(min=1))
 
 
 class TernaryQuant(Fitted):
-    """TWN: 0 where ``|w| <= 0.7 mean |w|``, else sign, times the kept ones' mean (Li et al. 2016).
+    """TWN: ``a sign(w)``, or 0 where ``|w| <= 0.7 mean |w|`` (Li et al. 2016).
 
-    Zeroed weights keep their gradient, else training collapses.
+    a is the mean of the magnitudes that are not zeroed. Zeroed weights get a gradient, too (the
+    base class passes it on unchanged), else training collapses.
     """
 
     THRESHOLD = 0.7
@@ -42,8 +43,8 @@ class TernaryQuant(Fitted):
 class TsqQuant(TernaryQuant):
     """TSQ's second step: ternary weights with the least squared error (Wang et al. 2018).
 
-    With the n largest kept, the error is ``sum w**2 - (sum of kept |w|)**2 / n``: the best n is
-    found by sorting. The first step quantizes activations alone (``weights = "float"``).
+    If the n largest are kept, the error is ``sum w**2 - (sum of kept |w|)**2 / n``; sorting finds
+    the best n. The first step quantizes only activations (``weights = "float"``).
     """
 
     def kept(self, magnitude: Tensor) -> Tensor:
@@ -57,8 +58,8 @@ class TtqQuant(Fitted):
     """TTQ: -n, 0 or +p; 0 where ``|w| <= 0.05 max |w|``; n and p are trained (Zhu et al. 2017).
 
     p gets the sum of the gradients of positive weights, n that of negative ones, negated; a latent
-    weight gets its value's gradient times p, n, or 1 where the weight is zero. On the grid of
-    hardware the larger of n and p is 127, the other a whole number below.
+    weight gets its value's gradient times p, n, or 1 where the weight is zero. In hardware, the
+    larger of n and p is the integer 127, and the other is rounded to 1..127.
     """
 
     THRESHOLD = 0.05
@@ -67,7 +68,7 @@ class TtqQuant(Fitted):
 
     def __init__(self) -> None:
         super().__init__(BYTE)
-        self.stored = 2
+        self.stored = 2  # an index into -n, 0 and p, though the values need a byte
 
     def begin(self, x: Tensor) -> None:
         t, flat = self.signs(x.detach()).flatten(), x.detach().flatten()
@@ -98,10 +99,10 @@ class TtqQuant(Fitted):
 
 
 class FgqQuant(Fitted):
-    """FGQ: TWN's rule for each 16 weights of an output, each with its scale (Mellempudi 2017).
+    """FGQ: TWN's rule for every group of 16 weights of an output (Mellempudi 2017).
 
-    Scales are ``k / 127`` of the largest one, k whole. Inputs of a convolution are its channels and
-    taps, flattened; the last group may be smaller.
+    Each group has a scale, ``k / 127`` of the largest one, k whole. Inputs of a convolution are its
+    channels and taps, flattened; the last group may be smaller.
     """
 
     THRESHOLD = 0.7
@@ -109,7 +110,7 @@ class FgqQuant(Fitted):
 
     def __init__(self) -> None:
         super().__init__(BYTE)
-        self.stored = 2
+        self.stored = 2  # a sign or zero; the group's scale is stored beside them
 
     def fit(self, x: Tensor) -> tuple[Tensor, Tensor]:
         rows = x.flatten(1)
@@ -124,6 +125,7 @@ class FgqQuant(Fitted):
         return (whole.flatten(1)[:, :count] * rows.sign()).view(x.shape), scale
 
 
+# names as a recipe's option `weights` spells them; c: whether each output has its own scale
 word("ternary", lambda _, c: grid(TernaryQuant, c))
 word("tsq", lambda _, c: grid(TsqQuant, c))
 word("ttq", lambda _, c: grid(TtqQuant, False))

@@ -1,4 +1,4 @@
-"""Words for quantizers: names, with a number behind them where they have a parameter."""
+"""Words: names of quantizers as recipes spell them, such as ``ternary`` or ``lsq4``."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ M = TypeVar("M", bound=Callable[..., object])
 
 @dataclass(frozen=True)
 class Word(Generic[M]):
-    """A quantizer's name; ``make`` gives it.
+    """A quantizer's name, and ``make``, which makes the quantizer.
 
-    ``numbers``: what may stand behind the word; none: the word stands alone. ``zeros``: whether
-    weights may be zero, so that pruned ones are kept so by the quantizer.
+    ``numbers``: the numbers that may follow the name; empty if none may. ``zeros``: whether
+    quantized weights may be zero, so that the quantizer keeps pruned weights at zero.
     """
 
     name: str

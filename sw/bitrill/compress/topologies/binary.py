@@ -1,6 +1,7 @@
-"""Networks made for 1-bit convolutions: Bi-Real, MeliusNet. In floats, a clamp stands for the sign.
+"""Networks designed for 1-bit convolutions: Bi-Real net and MeliusNet.
 
-A table that gives ``acts = 1`` to their layers puts the sign behind each clamp.
+These are the float networks: each convolution reads the result of a Hardtanh. A compression recipe
+(TOML) that gives its layers ``acts = 1`` adds a sign after each Hardtanh.
 """
 
 from __future__ import annotations
@@ -12,20 +13,24 @@ from .mobile import conv, tail
 from .registry import Frame, topology
 
 
-def signed(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:
-    """Return a clamp, a 3x3 convolution and batch norm."""
-    return nn.Sequential(nn.Hardtanh(), *conv(n_in, n_out, 3, None, stride=stride))
+def binary_conv(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:
+    """Return a Hardtanh, a 3x3 convolution and batch norm."""
+    return nn.Sequential(nn.Hardtanh(), *conv(n_in, n_out, 3, activation=None, stride=stride))
 
 
 class BiReal(nn.Module):
-    """A shortcut round each convolution: averages and 1x1 where shapes differ (Liu et al. 2018)."""
+    """A convolution with a shortcut around it (Liu et al. 2018, Bi-Real net).
+
+    Where the shapes differ, the shortcut is average pooling and a 1x1 convolution.
+    """
 
     def __init__(self, n_in: int, n_out: int, stride: int = 1):
         super().__init__()
-        self.body = signed(n_in, n_out, stride)
+        self.body = binary_conv(n_in, n_out, stride)
         same = stride == 1 and n_in == n_out
-        halved = [nn.AvgPool2d(2, 2)] if stride == 2 else []
-        self.shortcut = nn.Sequential(*([] if same else [*halved, *conv(n_in, n_out, 1, None)]))
+        pooling = [nn.AvgPool2d(2, 2)] if stride == 2 else []
+        matching = [*pooling, *conv(n_in, n_out, activation=None)]
+        self.shortcut = nn.Sequential(*([] if same else matching))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.body(x) + self.shortcut(x)
@@ -33,20 +38,25 @@ class BiReal(nn.Module):
 
 @topology("bireal", 16)
 def bireal(frame: Frame, width: int) -> nn.Module:
-    """Bi-Real net: three stages of two convolutions, each with its shortcut."""
+    """Return Bi-Real net: three stages of two convolutions, each with a shortcut."""
     w = width
     sizes = [(w, w), (w, w), (w, 2 * w, 2), (2 * w, 2 * w), (2 * w, 4 * w, 2), (4 * w, 4 * w)]
     blocks = [BiReal(*size) for size in sizes]
-    return nn.Sequential(*conv(frame.channels, w, 3, None), *blocks, *tail(4 * w, frame))
+    first = conv(frame.channels, w, 3, activation=None)
+    return nn.Sequential(*first, *blocks, *tail(4 * w, frame))
 
 
 class Melius(nn.Module):
-    """A dense block adds channels, an improvement block adds onto them (Bethge et al. 2020)."""
+    """MeliusNet's pair of blocks (Bethge et al. 2020).
+
+    The dense block appends ``growth`` channels to the ``n`` that come in; the improvement block
+    adds a residual to just these.
+    """
 
     def __init__(self, n: int, growth: int):
         super().__init__()
         self.n = n
-        self.dense, self.improve = signed(n, growth), signed(n + growth, growth)
+        self.dense, self.improve = binary_conv(n, growth), binary_conv(n + growth, growth)
 
     def forward(self, x: Tensor) -> Tensor:
         x = torch.cat([x, self.dense(x)], 1)
@@ -55,8 +65,12 @@ class Melius(nn.Module):
 
 @topology("meliusnet", 16)
 def meliusnet(frame: Frame, width: int) -> nn.Module:
-    """MeliusNet: two stages of two blocks that each add ``width`` channels, halved between."""
-    layers, n = conv(frame.channels, width, 3, None), width
+    """Return MeliusNet: two stages of two blocks, each of which appends ``width`` channels.
+
+    Between the stages, pooling halves the image and a 1x1 convolution goes back to ``width``
+    channels.
+    """
+    layers, n = conv(frame.channels, width, 3, activation=None), width
     for stage in range(2):
         for _ in range(2):
             layers.append(Melius(n, width))

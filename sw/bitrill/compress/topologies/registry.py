@@ -1,4 +1,4 @@
-"""Names of float networks, and what they are made from."""
+"""Registry of the float networks, by name, and the data that they are made for."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Topology:
-    """A float network: ``make(frame, width)``, and the width that it has if none is asked for."""
+    """A float network: ``make(frame, width)``, and its default ``width``."""
 
     make: Callable[[Frame, int], nn.Module]
     width: int
@@ -53,7 +53,7 @@ TOPOLOGIES: dict[str, Topology] = {}
 def topology(
     name: str, width: int
 ) -> Callable[[Callable[[Frame, int], nn.Module]], Callable[[Frame, int], nn.Module]]:
-    """Register a function under a name, with its usual width."""
+    """Register a function under a name, with its default width."""
 
     def register(function: Callable[[Frame, int], nn.Module]) -> Callable[[Frame, int], nn.Module]:
         TOPOLOGIES[name] = Topology(function, width)
@@ -63,6 +63,6 @@ def topology(
 
 
 def make(name: str, shape: Sequence[int], classes: int, width: int | None = None) -> nn.Module:
-    """Make a network by name; torch's random numbers are its weights."""
+    """Make a network by name; torch's random generator initialises its weights."""
     chosen = TOPOLOGIES[one_of(name, list(TOPOLOGIES), "recipe")]
     return chosen.make(Frame(tuple(shape), classes), width or chosen.width)

@@ -1,4 +1,4 @@
-"""Reads tensor data beside a model file: below its folder, through no link, in a plain file."""
+"""Reads tensor data stored beside a model file: plain files below its folder, no links followed."""
 
 import os
 import stat
@@ -15,7 +15,7 @@ def read_external(folder: Path, entries: dict[str, str], *, tensor: str, n_bytes
     """Read the ``n_bytes`` of ``tensor`` that ``entries`` (location, offset, length) point to.
 
     Raises `UnsupportedError` for a location outside ``folder``, a link on the way, anything but a
-    plain file, or a place beyond the file's end; `StorageError` where it cannot be read.
+    plain file, or data beyond the file's end; `StorageError` if it cannot be read.
     """
     what = f"tensor {shown(tensor)}: external data"
     offset, length = (
@@ -64,6 +64,7 @@ def _path(folder: Path, location: str, what: str) -> Path:
 
 
 def _whole(text: str, what: str, key: str) -> int:
+    """Return a non-negative integer of at most 18 digits."""
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise UnsupportedError(f"{what}: {key} must be a number of bytes, not {shown(text)}")
     return int(text)

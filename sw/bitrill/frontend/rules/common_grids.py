@@ -1,8 +1,8 @@
-"""One grid for each row of a matrix, where its columns or its data's channels have own scales.
+"""Finds a common grid for each row of a matrix whose columns, or input channels, differ in scale.
 
-A row means ``sum_j s[j] * w[j] * x[j]``, with s the scale of a weight times that of a channel. If
-these are whole multiples of one unit, as powers of two are, the row is the unit times an integer
-sum: the multiples go into the weights. Columns of weight 0 do not count.
+A row computes ``sum_j s[j] * w[j] * x[j]``, where s is the scale of a weight times the scale of its
+channel. If all s are whole multiples of one unit, as powers of two are, the row is that unit times
+an integer sum: the multiples go into the weights. Columns of weight 0 are left out.
 """
 
 from fractions import Fraction
@@ -24,11 +24,11 @@ WEIGHT_BITS = 16
 def rows_on_grid(
     call: Call, edge: str, w: np.ndarray, scale: np.ndarray, t: IntType, meaning: Affine
 ) -> tuple[np.ndarray, IntType, tuple[Affine, ...]]:
-    """Return integer rows, their type, and what the rows times the integers of ``edge`` mean.
+    """Return integer rows, their type, and the scales and offsets of the matrix product.
 
-    ``w``: int64 ``[rows, columns]`` of type ``t``; ``scale``: exact numbers that broadcast to it;
-    ``meaning``: of the data, whose channels are innermost in a row. Raises `RefusedError` where
-    the scales of a row have no common grid.
+    ``w``: int64 ``[rows, columns]`` of type ``t``; ``scale``: exact numbers that broadcast to it.
+    ``meaning``: scale and offset of the data's integers, by channel; in a row of ``w`` the channel
+    is the fastest index. Raises `RefusedError` where the scales of a row have no common grid.
     """
     rows, meaning = row_scales(scale), Affine(compact(meaning.scale), meaning.offset)
     if rows is not None and len(meaning.scale) == 1:
@@ -40,7 +40,10 @@ def rows_on_grid(
         used = np.flatnonzero(row)
         where = list(zip(used.tolist(), scales[used], channels[used].tolist(), strict=True))
         every = [s * at(meaning.scale, c) for _, s, c in where]
-        unit, multiples = _unit(every) or _refuse(call, edge, every, meaning)
+        common = _unit(every)
+        if common is None:
+            raise _refusal(call, edge, every, meaning)
+        unit, multiples = common
         if used.size:
             made[r, used] = row[used] * np.array(multiples)
         units.append(unit)
@@ -55,7 +58,7 @@ def rows_on_grid(
 
 
 def row_scales(scale: np.ndarray) -> Channels | None:
-    """Return scales of weights, rows first, as one for each row; None where a row has several."""
+    """Return one scale for each row of weights; None where a row has several scales."""
     scale = scale.reshape(len(scale), -1)
     if scale.shape[1] != 1:
         columns = [compact(row) for row in scale.tolist()]
@@ -66,7 +69,7 @@ def row_scales(scale: np.ndarray) -> Channels | None:
 
 
 def offset_sums(w: np.ndarray, offset: Channels, call: Call) -> Channels:
-    """Return ``w @ offset`` for each row, exact; channels are innermost in a row."""
+    """Return ``w @ offset`` for each row, exact; the channel is the fastest index in a row."""
     if len(offset) == 1:
         if not offset[0]:
             return (Fraction(0),)
@@ -85,9 +88,9 @@ def offset_sums(w: np.ndarray, offset: Channels, call: Call) -> Channels:
 
 
 def _unit(scales: list[Real]) -> tuple[Real, list[int]] | None:
-    """Return the largest number of which all ``scales`` are multiples, and the multiples.
+    """Return the largest number of which all ``scales`` are multiples, and these multiples.
 
-    None where the multiples have no common unit, or do not fit 32 bits.
+    None where the scales have no common unit, or the multiples do not fit into 32 bits.
     """
     if not scales:
         return Fraction(1), []
@@ -103,13 +106,13 @@ def _unit(scales: list[Real]) -> tuple[Real, list[int]] | None:
     return scales[0] * Fraction(top, bottom), [n // top for n in whole]
 
 
-def _refuse(call: Call, edge: str, every: list[Real], meaning: Affine) -> tuple[Real, list[int]]:
-    """Raise the refusal of a row whose scales have no common grid."""
+def _refusal(call: Call, edge: str, every: list[Real], meaning: Affine) -> RefusedError:
+    """Return the refusal of a row whose scales have no common grid."""
     first = every[0]
     other = next((s for s in every if _unit([first, s]) is None), every[-1])
-    raise RefusedError(
-        f"{_whose(call, edge, meaning)} must lie on one grid, and {brief(first)} and {brief(other)}"
-        f" are in no ratio of small whole numbers; {_remedy(call, edge, meaning)}"
+    return RefusedError(
+        f"{_whose(call, edge, meaning)} must lie on one grid, and the ratio of {brief(first)} to"
+        f" {brief(other)} is not one of small whole numbers; {_remedy(call, edge, meaning)}"
     )
 
 
@@ -119,16 +122,16 @@ def _whose(call: Call, edge: str, meaning: Affine) -> str:
     origin = call.builder.origin(edge)
     if origin is None:
         return "the scales of its data's channels"
-    return f"the scales of the branches of {origin}, whose channels it adds up,"
+    return f"the scales of the branches of {origin}, whose channels this node adds up,"
 
 
 def _remedy(call: Call, edge: str, meaning: Affine) -> str:
     if len(meaning.scale) == 1:
-        return "give each output one scale, or scales that are powers of two apart"
+        return "give each output one scale, or scales that differ by powers of two"
     if call.builder.origin(edge) is None:
-        return "quantize with one scale, or with scales that are powers of two apart"
+        return "quantize with one scale, or with scales that differ by powers of two"
     return (
-        f"put one {call.node.op} behind each branch, with its part of the weights, and add their"
-        " results in front of a quantizer, which is the same function; or give the branches one"
-        " quantizer or scales that are powers of two apart"
+        f"put one {call.node.op} after each branch, with its part of the weights, and add their"
+        " results before a quantizer, which is the same function; or give the branches one"
+        " quantizer or scales that differ by powers of two"
     )

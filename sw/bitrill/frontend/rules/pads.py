@@ -1,8 +1,11 @@
-"""Rule for Pad in every form that ONNX has; negative pads cut off.
+"""Importer's rule for ONNX's Pad, all opsets; negative pads crop.
 
-A border that repeats data is a choice of places (see `crops`). One of a constant waits for the next
-quantizer where it can: its number need not lie on the grid of the data, only the quantizer's result
-for it must be one integer.
+Modes reflect, edge and wrap only select elements of the data (see `crops`). A constant border is
+built after the next quantizer, not at once. So the constant may lie off the data's grid; only its
+quantized value must be the same integer in every channel.
+
+Words: `bitrill.frontend.symbolic.values` and ``docs/glossary.md`` (frame, order, place, edge,
+meaning). An *edge* is an edge of the graph here, never a border of an image.
 """
 
 from collections.abc import Callable
@@ -23,12 +26,15 @@ from .layouts import axis_of
 from .places import integer_of
 from .table import rule, until
 
-_PLACE: dict[str, Callable[[int, int], int]] = {
+_SOURCE: dict[str, Callable[[int, int], int]] = {
     "reflect": lambda k, n: n - 1 - abs(n - 1 - abs(k)),
     "edge": lambda k, n: min(max(k, 0), n - 1),
     "wrap": lambda k, n: k % n,
 }
-"""Which of n places a border repeats at place k, which is below 0 in front of them."""
+"""Index (0..n-1) of the element that is repeated at the padded index k.
+
+Indices k < 0 lie before an axis of length n, indices k >= n after it.
+"""
 
 
 @rule(
@@ -41,7 +47,7 @@ _PLACE: dict[str, Callable[[int, int], int]] = {
     value=until(10, float),
 )
 def pad(call: Call) -> Known:
-    """Put a border of a constant around data; pads as attribute or (from opset 11 on) as input."""
+    """Put a border around data; the pads are an attribute or, from opset 11 on, an input."""
     mode = call.text_attribute("mode", "constant")
     x = call.data(0)
     before, after = _pads(call, len(x.shape) + 1)
@@ -61,7 +67,7 @@ def pad(call: Call) -> Known:
 
 
 def _pads(call: Call, rank: int) -> tuple[list[int], list[int]]:
-    """Return the pads in front of and behind each axis, the batch's included."""
+    """Return the pads before and after each axis, the batch axis included."""
     pads = list(call.list_attribute("pads"))
     if call.has(1):
         pads = call.integer_list(1, "pads")
@@ -82,8 +88,8 @@ def _pads(call: Call, rank: int) -> tuple[list[int], list[int]]:
 def _repeated(
     call: Call, x: Data, mode: str, before: list[int], after: list[int]
 ) -> list[tuple[int, ...]]:
-    """Return which place of ``x`` stands at each place of each axis, border included."""
-    modes = [m for m in _PLACE if m != "wrap" or call.opset >= 19]
+    """Return, for each axis, the indices of ``x`` that its padded indices repeat."""
+    modes = [m for m in _SOURCE if m != "wrap" or call.opset >= 19]
     if mode not in modes:
         known = ", ".join(["constant", *modes[:-1]])
         raise RefusedError(f"its mode must be {known} or {modes[-1]}, not {mode[:40]!r}")
@@ -91,13 +97,14 @@ def _repeated(
         most = {"reflect": n - 1, "wrap": n}.get(mode, limits.ELEMENTS)
         if not 0 <= min(a, b) <= max(a, b) <= most:
             raise RefusedError(
-                f"its pads of {n} places must be 0..{most} in mode {mode}, not {b} and {a}"
+                f"its pads of an axis of {n} elements must be 0..{most} in mode {mode}, not {b} and"
+                f" {a}"
             )
     axes = [range(-b, n + a) for n, b, a in zip(x.shape, before, after, strict=True)]
     if prod(map(len, axes)) > limits.ELEMENTS:
         raise RefusedError(f"it must give at most {limits.ELEMENTS} elements")
-    place = _PLACE[mode]
-    return [tuple(place(k, n) for k in axis) for n, axis in zip(x.shape, axes, strict=True)]
+    source = _SOURCE[mode]
+    return [tuple(source(k, n) for k in axis) for n, axis in zip(x.shape, axes, strict=True)]
 
 
 def _value(call: Call) -> Real:
@@ -107,6 +114,11 @@ def _value(call: Call) -> Real:
 
 
 def _bordered(call: Call, x: Data, sides: list[tuple[int, int]]) -> Data:
+    """Return ``x`` with a constant border, deferred to the next quantizer if it can be.
+
+    ``sides``: pads before and after each axis of ``x.shape``. The data must be an image whose
+    elements the stream delivers in the model's order. Padded channels are built at once.
+    """
     if not any(map(any, sides)):
         return x
     if x.is_last:
@@ -115,7 +127,7 @@ def _bordered(call: Call, x: Data, sides: list[tuple[int, int]]) -> Data:
         x = call.arranged(call.builder.settle(x))
     if x.shape != x.image or x.order is not None:
         raise RefusedError(
-            "its data must be [batch, channels], or with one or two axes behind the channels, in"
+            "its data must be [batch, channels], or with one or two axes after the channels, in"
             f" the order that a layer gives them, not {['batch', *x.shape]}"
         )
     frame = tuple(n + sum(s) for n, s in zip(x.frame, (*sides[1:], sides[0]), strict=True))
@@ -130,7 +142,10 @@ def _bordered(call: Call, x: Data, sides: list[tuple[int, int]]) -> Data:
 
 @dataclass(frozen=True, eq=False)
 class Border(Deferred):
-    """``before`` with ``sides`` places of ``value`` around it, for each axis of its edge."""
+    """A border of the constant ``value`` around the data ``before``, not yet built.
+
+    ``sides``: pads before and after each axis of the edge's shape, ``[*places, channels]``.
+    """
 
     builder: GraphBuilder
     before: Data
@@ -151,7 +166,7 @@ class Border(Deferred):
         if before.type is None:
             return data
         before = clipped(self.builder, before, self.node)
-        meaning = before.meaning("its data", "; quantize them in front of it")
+        meaning = before.meaning("its data", "; quantize them before it")
         what = f"the border of {brief(self.value)} of {self.node}"
         pad = self._pad(before.edge, integer_of(meaning, self.value, what))
         return replace(
@@ -164,7 +179,7 @@ class Border(Deferred):
         )
 
     def _widened(self, meaning: Affine) -> Affine:
-        """Return what integers mean with channels of the border beside the others."""
+        """Return scale and offset of the padded data, of border channels, too."""
         first, last = self.sides[-1]
         if not first + last or meaning.n_channels == 1:
             return meaning
@@ -174,14 +189,17 @@ class Border(Deferred):
             inner = [at(numbers, c) for c in range(n)]
             return compact([*[border] * first, *inner, *[border] * last])
 
-        # with scale 1 the border's integer, the same as in every channel, needs an offset
+        # border channels get scale 1, and the offset with which the shared integer means `value`
         integer = integer_of(meaning, self.value, "its border")
         return Affine(
             wide(meaning.scale, Fraction(1)), wide(meaning.offset, self.value - Fraction(integer))
         )
 
     def _pad(self, edge: str, value: int) -> str:
-        """Return the edge with a border; channels are padded as columns of pixels in a row."""
+        """Return the edge with a border.
+
+        To pad channels, groups of them are seen as the pixels of a row.
+        """
         emit, sides = self.builder.emit, self.sides
         if any(sides[:-1]):
             pads = (*(b for b, _ in sides[:-1]), *(a for _, a in sides[:-1]))

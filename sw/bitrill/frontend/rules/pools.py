@@ -130,7 +130,7 @@ class Maximum(Deferred):
         if not _rises(before.steps):
             raise RefusedError(
                 f"the maximum of {self.node} is over numbers with negative scales, and no quantizer"
-                " that keeps their order follows; quantize in front of it"
+                " that keeps their order follows; quantize before it"
             )
         pool = self._pool(before.edge)
         kind = self.builder.edges[pool].type
@@ -170,7 +170,7 @@ def average(call: Call, x: Data, place: Placing, counts: np.ndarray) -> Data:
     Where these differ, each sum is multiplied by what is missing to a common multiple of them.
     """
     x = call.clipped(call.settled(x))
-    meaning = x.meaning("its data", "; quantize in front of it")
+    meaning = x.meaning("its data", "; quantize before it")
     zero = zero_of(meaning) if any(place.pads) else 0
     uneven = counts.min() < counts.max()
     if uneven and zero:

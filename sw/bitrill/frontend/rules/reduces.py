@@ -1,7 +1,9 @@
-"""Rules for ReduceMax, ReduceSum and ReduceMean over any axes but the batch's.
+"""Importer's rules for ReduceMax, ReduceSum and ReduceMean over any axes but the batch's.
 
-Places are pooled by windows that span them. Channels are pooled as the columns of a map that has a
-row for each place.
+Spatial axes are reduced by a pooling window as large as they are. To reduce the channels, the data
+is reshaped to one channel, ``[places, channels]``, and pooled along the rows.
+
+Words: `bitrill.frontend.symbolic.values` and ``docs/glossary.md`` (frame, order, place, meaning).
 """
 
 from dataclasses import replace
@@ -20,7 +22,10 @@ from .table import Versioned, rule, since, until
 
 
 def _axes_until(opset: int) -> dict[str, type | Versioned]:
-    """Return the attributes of a reduction whose axes are an input behind ``opset``."""
+    """Return the attributes of a reduction.
+
+    Its axes are an attribute up to ``opset``, and an input in later ones.
+    """
     noop = since(opset + 1, int)
     return {"axes": until(opset, tuple), "keepdims": int, "noop_with_empty_axes": noop}
 
@@ -56,7 +61,7 @@ def reduce_axes(call: Call) -> Known:
 
 
 def _reduced(call: Call, x: Data, over: list[bool]) -> Data:
-    """Return data reduced along the axes for which ``over`` says so, as layers give them."""
+    """Return data reduced along the axes where ``over`` is True; these keep length 1."""
     call.check_quantized(x)
     if x.is_last:
         return _reduced(call, x.first(), [over[-1], *over[:-1]]).last()
@@ -81,21 +86,22 @@ def _pooled(call: Call, x: Data, kernel: tuple[int, ...]) -> Data:
 
 
 def _channels_pooled(call: Call, x: Data) -> Data:
-    """Pool channels: one column of a map with as many rows as there are places."""
+    """Pool channels, as the columns of a map with one row for each place."""
     x = call.clipped(call.settled(x))
     *places, channels = x.frame
-    meaning = x.meaning("its data", "; quantize in front of it")
+    meaning = x.meaning("its data", "; quantize before it")  # scale and offset of its integers
     if len(meaning.scale) > 1 or (call.node.op == "ReduceMax" and len(meaning.offset) > 1):
         raise RefusedError("its data must have one scale for all channels, not one for each")
-    total = sum((o for o in meaning.offset), Fraction(0))
-    shift = total / len(meaning.offset)  # an offset for each channel: as often as their mean
+    # the channels' offsets add up to as much as their mean does in all channels: the mean can be
+    # the single offset of the map's one channel
+    mean_offset = sum((o for o in meaning.offset), Fraction(0)) / len(meaning.offset)
     turned = call.emit(Convert, x.edge, part=True, share=True, shape=(prod(places), channels, 1))
     rows = replace(
         x,
         edge=turned.name,
         shape=(1, prod(places), channels),
         frame=turned.y.shape,
-        steps=(Affine(meaning.scale, (shift,)),),
+        steps=(Affine(meaning.scale, (mean_offset,)),),
     )
     pooled = call.builder.settle(_pooled(call, rows, (1, channels)))
     back = call.emit(Convert, pooled.edge, part=True, share=True, shape=(*places, 1))

@@ -1,7 +1,8 @@
 """Constants of a model as the importer sees them, and bounded exact arithmetic on them.
 
-Scales, biases and batch norm are computed without rounding. Exact numbers can grow, so `Work` and
-`check_exact` refuse a file that asks for too many or too long ones.
+Scales, biases and batch norm are computed without rounding, as fractions or as `Surd` (fractions
+times square roots). Exact numbers can grow, so `Work` and `check_exact` refuse a model that asks
+for too many or too long ones.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,8 @@ from .refusal import RefusedError
 class Const:
     """Known numbers: floats as they are in the file, int64, or exact reals (object arrays).
 
-    ``batch`` marks the elements that are the batch's size, where that is free.
+    ``batch`` is True at the elements that stand for the batch size (from Shape), if the model
+    leaves that open.
     """
 
     array: np.ndarray
@@ -28,12 +30,12 @@ class Const:
 
     @property
     def depends_on_batch(self) -> bool:
-        """Whether an element is the batch's size, where that is free."""
+        """Whether an element stands for a batch size that the model leaves open."""
         return self.batch is not None and bool(self.batch.any())
 
     @property
     def marks(self) -> np.ndarray:
-        """``batch`` as an array of the numbers' shape, also where nothing is marked."""
+        """``batch`` as an array of the numbers' shape, all False if nothing is marked."""
         return np.zeros(self.array.shape, bool) if self.batch is None else self.batch
 
     def each(self, f: Callable[[np.ndarray], np.ndarray]) -> "Const":
@@ -56,14 +58,14 @@ def check_floats(value: object, what: str) -> None:
     if isinstance(value, Const) and value.array.dtype.kind in "iu":
         raise RefusedError(
             f"{what} must be floats, as its data are, not integers: DequantizeLinear or Cast makes"
-            " numbers of them"
+            " floats of them"
         )
 
 
 def check_integers(value: object, what: str) -> None:
     """Refuse a constant of floats where the operator computes with integers."""
     if not isinstance(value, Const) or value.array.dtype.kind not in "iu":
-        raise RefusedError(f"{what} must be integers of one type with its data, not floats")
+        raise RefusedError(f"{what} must be integers, as its data are, not floats")
 
 
 class Work:

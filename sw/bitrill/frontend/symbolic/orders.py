@@ -1,7 +1,11 @@
-"""Layers that reorder elements, recognised from what a model's Reshapes and Transposes do.
+"""Emits the layers that reorder elements as a model's Reshapes and Transposes do.
 
-A permutation of channels is a `Shuffle`; blocks of places that go to channels, or back, are a
-`Rearrange`. Each is recognised by the order of the elements itself, however the model spells it.
+A permutation of channels becomes a `Shuffle`; blocks of pixels that are moved to channels, or back,
+become a `Rearrange`. Only the resulting order of the elements matters, however the model spells it.
+
+Layouts (see `Data`): ``shape`` is the model's; ``frame`` the edge's, ``[*places, channels]``;
+``image`` the same with channels first; ``order[i]`` is where element i of ``shape`` lies in
+``image``, and ``stream[i]`` where it comes in the edge's stream.
 """
 
 from dataclasses import replace
@@ -17,7 +21,7 @@ from .values import Data
 
 
 def to_space(image: tuple[int, ...], b: int, *, columns_first: bool = False) -> np.ndarray:
-    """Return the element of ``[C, H, W]`` at each place of ``[C / b / b, H * b, W * b]``."""
+    """Return, for each element of ``[C / b / b, H * b, W * b]``, its index in ``[C, H, W]``."""
     c, h, w = image
     order = np.arange(c * h * w)
     if columns_first:
@@ -28,14 +32,17 @@ def to_space(image: tuple[int, ...], b: int, *, columns_first: bool = False) -> 
 
 
 def to_depth(image: tuple[int, ...], b: int) -> np.ndarray:
-    """Return the element of ``[C, H, W]`` at each place of ``[C * b * b, H / b, W / b]``."""
+    """Return, for each element of ``[C * b * b, H / b, W / b]``, its index in ``[C, H, W]``."""
     c, h, w = image
     blocks = np.arange(c * h * w).reshape(c, h // b, b, w // b, b).transpose(2, 4, 0, 1, 3)
     return blocks.reshape(c * b**2, h // b, w // b)
 
 
 def arrange(builder: GraphBuilder, data: Data, node: Node) -> Data:
-    """Return ``data`` as an image whose order layers make; unchanged where no layer makes it."""
+    """Emit the layers that bring elements into the model's order; returns their result, an image.
+
+    ``data`` is returned unchanged where no layer makes that order.
+    """
     if data.type is None or data.is_image or len(data.shape) not in (2, 3):
         return data
     data = builder.settle(data)
@@ -61,7 +68,10 @@ def arrange(builder: GraphBuilder, data: Data, node: Node) -> Data:
 
 
 def _converted(builder: GraphBuilder, data: Data, node: Node) -> Data | None:
-    """Return ``data`` as an image whose edge only takes another shape, or is a single vector."""
+    """Return ``data`` as an image if its stream needs only another shape, else None.
+
+    Data of a single pixel can be shuffled into any order, too.
+    """
     if data.shape == data.image:
         return None
     channels, *places = data.shape
@@ -83,7 +93,10 @@ def _converted(builder: GraphBuilder, data: Data, node: Node) -> Data | None:
 
 
 def innermost(builder: GraphBuilder, data: Data, node: Node) -> Data | None:
-    """Return ``data`` with its last axis as channels, or None where these do not come together."""
+    """Return ``data`` with its last axis as channels.
+
+    None where the stream does not deliver the elements of the last axis one after the other.
+    """
     if not np.array_equal(data.stream, np.arange(data.size)):
         return None
     channels = data.shape[-1]
@@ -99,7 +112,10 @@ def innermost(builder: GraphBuilder, data: Data, node: Node) -> Data | None:
 
 
 def _permuted(order: np.ndarray, plain: np.ndarray, channels: int) -> np.ndarray | None:
-    """Return channels ``p`` with ``order[c] = plain[p[c]]`` for rows of channels, or None."""
+    """Return the permutation p of channels with ``order[c] = plain[p[c]]``, or None.
+
+    ``plain``: the order without a shuffle. Both are seen as ``[channels, elements]``.
+    """
     order, plain = order.reshape(channels, -1), plain.reshape(channels, -1)
     where = {int(v): c for c, v in enumerate(plain[:, 0])}
     channels_of = np.array([where.get(int(v), 0) for v in order[:, 0]])
@@ -115,10 +131,11 @@ def _shuffled(builder: GraphBuilder, data: Data, channels: np.ndarray, node: Nod
 
 
 def _spread(builder: GraphBuilder, data: Data, block: int, node: Node) -> Data:
-    """Move channels to blocks of places, behind a shuffle if they stand in another order."""
+    """Move channels to blocks of pixels; a shuffle first sorts the channels if need be."""
     plain = to_space(data.image, block).reshape(-1)
+    # the shuffle works before the `Rearrange`: undo that one, by the inverse permutation
     order = np.empty(data.size, np.int64)
-    order[plain] = np.asarray(data.order)  # the element wanted at each place of the present image
+    order[plain] = np.asarray(data.order)
     channels = _permuted(order, np.arange(data.size), data.channels)
     if channels is None:
         return data
@@ -129,7 +146,7 @@ def _spread(builder: GraphBuilder, data: Data, block: int, node: Node) -> Data:
     small = data.channels // block**2
     every = np.arange(data.channels).reshape(-1, small)
     if any(_picked(inner.steps, row) != _picked(inner.steps, every[0]) for row in every):
-        raise RefusedError("the channels that become one must have one scale")
+        raise RefusedError("the channels that merge into one must have the same scale")
     return replace(
         inner,
         edge=made.name,
@@ -140,7 +157,7 @@ def _spread(builder: GraphBuilder, data: Data, block: int, node: Node) -> Data:
 
 
 def _gathered(builder: GraphBuilder, data: Data, block: int, node: Node) -> Data:
-    """Move blocks of places to channels, in front of a shuffle if they come in another order."""
+    """Move blocks of pixels to channels; a shuffle then sorts the channels if need be."""
     plain = to_depth(data.image, block)
     channels = _permuted(np.asarray(data.order), plain.reshape(-1), len(plain))
     if channels is None:
@@ -154,5 +171,5 @@ def _gathered(builder: GraphBuilder, data: Data, block: int, node: Node) -> Data
 
 
 def _picked(steps: tuple[Step, ...], channels: np.ndarray) -> tuple[Step, ...]:
-    """Return ``steps`` for some channels, in the order in which these are listed."""
+    """Return the steps of some channels, in the order of ``channels``."""
     return tuple(s.pick(channels.tolist()) for s in steps)
