@@ -1,6 +1,6 @@
-"""Reads boards from TOML files, one each, shipped in ``boards/`` or in a folder of the user's.
+"""Reads boards from TOML files: those shipped in ``boards/``, and those in a folder of the user's.
 
-The file's name is the board's. `schema` says what may stand in it.
+There is one file for each board, named after it. `schema` defines what a file may contain.
 """
 
 import difflib
@@ -23,8 +23,11 @@ SHARES = {"lut": 0.7, "ff": 0.5, "bram": 0.8, "dsp": 0.8}
 
 @dataclass(frozen=True)
 class BoardResources:
-    """What a board's part has: LUTs (of six inputs on Xilinx parts, else four), flip-flops, block
-    memories of ``bram_kbit`` kbit, multipliers."""
+    """Resources of a board's part.
+
+    LUTs (with six inputs on Xilinx parts, else four), flip-flops, block memories of ``bram_kbit``
+    kbit each, and multipliers.
+    """
 
     lut: int
     ff: int
@@ -45,8 +48,10 @@ class BoardMemory:
 
 @dataclass(frozen=True)
 class Pins:
-    """Pins of a small board: clock, serial line, their I/O standard; ``high``: pins that must be
-    held high."""
+    """Pins of a board on a serial line: clock, receive, transmit, and their I/O standard.
+
+    ``high``: pins that must be held high.
+    """
 
     clk: str
     rx: str
@@ -64,12 +69,12 @@ class Pins:
 class Board:
     """A board, as its TOML file describes it.
 
-    ``share``: how much of each resource a design may use. ``presets``: names of Vivado's board
-    files, of which the first installed one is taken; ``in_vivado``: they come with Vivado.
-    ``pll_mhz``: rate of the processing system's I/O PLL, None where it is the family's usual one.
-    ``pins``: None where the file does not give all; then `bitrill_boards.pins` completes
-    ``given_pins`` from the amaranth-boards ``platform``. ``proven``: what was done with the board,
-    words of `schema.PROVEN`.
+    ``share``: share of each resource that a design may use. ``presets``: names of Vivado's board
+    files, of which the first installed one is used; ``in_vivado``: they come with Vivado.
+    ``pll_mhz``: rate of the processing system's I/O PLL, None for the family's default. ``pins``:
+    None if the file does not name all pins; then `bitrill_boards.pins` completes ``given_pins``
+    from the amaranth-boards ``platform``. ``proven``: what was done with the board, words of
+    `schema.PROVEN`.
     """
 
     name: str
@@ -100,7 +105,7 @@ class Board:
 
     @property
     def status(self) -> str:
-        """What was done with the board and what never was, in words."""
+        """What was done with the board, and what was never done, in words."""
         steps = [p for p in ("simulated", "placed and routed") if p in self.proven]
         if not steps:
             steps = ["files only"]
@@ -114,7 +119,7 @@ class Board:
         return int(getattr(self.resources, resource) * self.share[resource])
 
     def to_json(self) -> dict[str, Any]:
-        """Return what ``boards --json`` prints of it."""
+        """Return the board as ``boards --json`` prints it."""
         return {
             "name": self.name,
             "title": self.title,
@@ -129,7 +134,7 @@ class Board:
 
 
 def load(path: Path) -> Board:
-    """Read a board's TOML file; raises `SpecError` with everything that is wrong in it."""
+    """Read a board's TOML file; raise `SpecError` with everything that is wrong in it."""
     if not schema.is_word(schema.NAME, path.stem):
         raise SpecError(f"a board's name must be of {schema.WORDS}, not {path.stem!r}")
     try:
@@ -139,14 +144,14 @@ def load(path: Path) -> Board:
     problems = schema.check(raw)
     resources = None if problems else _resources(raw)
     if resources is None and not problems:
-        problems = [f"table [resources] is missing: nothing is known of part {raw['part']}"]
+        problems = [f"table [resources] is missing, and part {raw['part']} is unknown"]
     if resources is None:
         raise SpecError(f"{path}: {'; '.join(problems)}", problems=problems)
     return _board(path.stem, raw, resources)
 
 
 def _resources(raw: Mapping[str, Any]) -> BoardResources | None:
-    """Return the resources that the file gives, else those of a part that is known."""
+    """Return the resources that the file states, else those of a known part."""
     if "resources" in raw:
         return BoardResources(**raw["resources"])
     try:
@@ -192,13 +197,13 @@ def paths(folder: str | Path | None = None) -> dict[str, Path]:
 
 
 def find(name: str, folder: str | Path | None = None) -> Board:
-    """Return the board of a name; raises `SpecError` that lists the nearest names."""
+    """Return the board with a name; raise a `SpecError` that lists the nearest names."""
     known = paths(folder)
     if name in known:
         return load(known[name])
     near = difflib.get_close_matches(name.lower().replace("_", "-"), known, n=3, cutoff=0.4)
     hint = f"nearest: {', '.join(near)}" if near else f"known: {', '.join(known)}"
-    raise SpecError(f"board must be one of those known, not {name!r} ({hint})")
+    raise SpecError(f"board must be a known one, not {name!r} ({hint})")
 
 
 def every(folder: str | Path | None = None) -> list[Board]:

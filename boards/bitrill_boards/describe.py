@@ -1,6 +1,6 @@
-"""Writes ``network.json``, from which the driver knows a network's input, output and digest.
+"""Describes a network's input, output and digest for the driver, as ``network.json``.
 
-Floats are written as C99 hexadecimal strings, so that they come back bit for bit.
+Floats are written as C99 hexadecimal strings, so that they are read back bit for bit.
 """
 
 from dataclasses import asdict
@@ -37,7 +37,7 @@ def describe(graph: Graph, predicted: Timing) -> dict[str, Any]:
 
 
 def output(sink: Sink) -> dict[str, Any]:
-    """Describe the integers that a design gives, and what the host makes of them."""
+    """Describe the integers that a design returns, and what the host computes from them."""
     value = {**_edge(sink.tensor, sink.shape, sink.channel_last), **_meaning(sink)}
     if sink.segments:
         value["segments"] = [

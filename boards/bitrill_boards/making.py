@@ -1,8 +1,8 @@
 """Makes a board's folder: writes the files for toolchain and driver, then runs the toolchain.
 
-The manifest is removed first and written last. Where tools are missing, or the design is too slow
-or too large, the folder lacks only the bitstream. After an interrupt it has no manifest, and files
-of the tools only in their scratch folder `WORK`.
+The manifest is removed first and written last. If tools are missing, or the design is too slow or
+too large, the folder lacks only the bitstream. After an interrupt there is no manifest, and files
+of the tools are left only in their scratch folder `WORK`.
 """
 
 import json
@@ -22,7 +22,7 @@ from .project import STEM, Progress, Project
 from .readme import readme
 
 DRIVER = "bitrill_driver"
-"""Name of the driver's folder in a board's folder, and of the package that it is."""
+"""Name of the driver's folder in a board's folder, and so of its Python package."""
 
 WORK = "work"
 """Folder in which toolchains keep intermediate files and finished steps."""
@@ -64,7 +64,7 @@ def common_files(project: Project, x: np.ndarray) -> dict[str, bytes]:
 
 
 def network_file(project: Project) -> bytes:
-    """Return ``network.json``: what the driver knows of the network."""
+    """Return ``network.json``: what the driver needs to know about the network."""
     network = describe(project.graph, project.predicted)
     return (json.dumps(network, indent=1, sort_keys=True) + "\n").encode()
 
@@ -75,8 +75,10 @@ def driver_files() -> Mapping[str, bytes]:
 
 
 def _run(project: Project, made: Manifest, progress: Progress) -> Manifest:
-    """Run the toolchain; returns the manifest with its bitstream. On failure, one without it is
-    written."""
+    """Run the toolchain; return the manifest with its bitstream.
+
+    On failure, a manifest without a bitstream is written.
+    """
     folder = project.folder
     before = set(folder.iterdir())
     try:
@@ -100,8 +102,10 @@ def _with_folder(error: BitrillError, folder: Path) -> BitrillError:
 
 
 def _clear(folder: Path) -> None:
-    """Remove the files of a former build, and bitstreams made from it by hand, and nothing else;
-    the manifest goes last."""
+    """Remove the files of an earlier build, and bitstreams made from it by hand; nothing else.
+
+    The manifest is removed last.
+    """
     try:
         former = list(manifest.read(folder).files)
     except BitrillError:
@@ -112,7 +116,7 @@ def _clear(folder: Path) -> None:
 
 
 def _sweep(folder: Path, keep: set[Path]) -> None:
-    """Remove what is in the folder and not in ``keep``."""
+    """Remove everything in the folder that is not in ``keep``."""
     for path in sorted(folder.iterdir()):
         if path in keep or path.name == WORK:
             continue

@@ -1,6 +1,6 @@
 """Reads and writes ``board.json``, the manifest of a board's folder.
 
-It is written last, so that a folder that has one is whole. The bitstream may be missing where the
+It is written last: a folder that has one is complete, except that the bitstream is missing if the
 tools are missing or failed.
 """
 
@@ -37,8 +37,8 @@ class Manifest:
 
     ``clock_mhz``, ``crystal_mhz``: exact fractions. ``register_bits``: address bits of the
     registers at ``base``. ``network``: name, digest of the whole graph, interval, latency.
-    ``geometry``: 64-bit words and bytes of a frame in and out. ``registers``: a Zynq shell's, with
-    their offsets. ``roofline``: frames per second of the core and of the board, and what limits
+    ``geometry``: 64-bit words and bytes of a frame in and out. ``registers``: offsets of a Zynq
+    shell's registers. ``roofline``: frames per second of the core and of the board, and what limits
     them. ``files``: SHA-256 of each. ``used``: used and available, by resource.
     """
 
@@ -124,13 +124,13 @@ def of(project: Project, files: Iterable[str]) -> Manifest:
 
 
 _BY_TOOLS = {"files", "bitstream", "bitstream_sha256", "fmax_mhz", "used"}
-"""Keys that tell of files and of what tools found; all others follow from board and network."""
+"""Keys that depend on files and on the tools' results; all others follow from board and network."""
 
 
 def require_own(manifest: Manifest, project: Project) -> None:
-    """Raise `StorageError` unless a folder's manifest is what is written for a project."""
-    own, read_ = of(project, ()).to_json(), manifest.to_json()
-    wrong = [key for key in own if key not in _BY_TOOLS and own[key] != read_[key]]
+    """Raise `StorageError` unless a folder's manifest agrees with a project."""
+    expected, read_ = of(project, ()).to_json(), manifest.to_json()
+    wrong = [key for key in expected if key not in _BY_TOOLS and expected[key] != read_[key]]
     if wrong:
         raise StorageError(
             f"{project.folder / NAME} is not what Bitrill writes for {project.board.name} and this"
@@ -144,7 +144,7 @@ def write(folder: Path, manifest: Manifest) -> None:
 
 
 def read(folder: Path) -> Manifest:
-    """Read a folder's manifest; raises `StorageError` where it is missing, foreign or damaged."""
+    """Read a folder's manifest; raise `StorageError` if it is missing, foreign or damaged."""
     path = folder / NAME
     if not path.is_file():
         raise StorageError(
@@ -166,7 +166,7 @@ def require(folder: Path, manifest: Manifest, names: Iterable[str]) -> None:
     """Raise `StorageError` unless files are unchanged since they were written."""
     for name in names:
         if name not in manifest.files:
-            raise StorageError(f"{folder / NAME} knows no file {name}; build it again")
+            raise StorageError(f"{folder / NAME} does not list {name}; build it again")
         if hashes_of(folder, [name])[name] != manifest.files[name]:
             raise StorageError(f"{folder / name} was changed since it was built; build it again")
 

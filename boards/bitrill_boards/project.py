@@ -1,4 +1,4 @@
-"""A compiled network on its way to a board: what toolchains get (`Project`) and return (`Made`)."""
+"""What a toolchain gets (`Project`) and returns (`Made`) to bring a network onto a board."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ STEM = "bitrill"
 class Project:
     """A FOLDED ``graph`` for a ``board``.
 
-    ``verilog``: its build's ``top.v``; ``folder``: where files go; ``clock_mhz``: the network's
+    ``verilog``: the build's ``top.v``; ``folder``: the board's folder; ``clock_mhz``: the network's
     clock; ``seed``: seed of placement.
     """
 
@@ -64,18 +64,18 @@ class Toolchain(Protocol):
     def files(self, project: Project) -> Mapping[str, str]:
         """Return the files that tools and users need, by name, without running a tool.
 
-        Raises `SpecError` where the board cannot do what is asked.
+        Raises `SpecError` if the board cannot do what is asked.
         """
         ...
 
     def readme(self, project: Project) -> str:
-        """Return Markdown, headings from the second level on: what to do with the files."""
+        """Return what to do with the files, in Markdown with headings of the second level on."""
         ...
 
     def make(self, project: Project, progress: Progress) -> Made:
         """Run the tools on the files, which are in the project's folder.
 
-        Raises `ToolError` (a tool failed, or names all that are missing), `FitError` (too large) or
-        `TimingError` (slower than ``clock_mhz``).
+        Raises `ToolError` (a tool failed, or tools are missing: all are named), `FitError` (too
+        large) or `TimingError` (slower than ``clock_mhz``).
         """
         ...

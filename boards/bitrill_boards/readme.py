@@ -10,8 +10,8 @@ from .roofline import result
 
 _KNOWN = {
     "board.json": "what this folder was built for: board, network, registers, hashes of all files",
-    "network.json": "the network's edges: how images become frames, and frames scores",
-    "vectors.npz": "recorded frames (`inputs`) and what must come back of them (`outputs`)",
+    "network.json": "the network's input and output: how images become frames, and frames scores",
+    "vectors.npz": "recorded frames (`inputs`) and the right results (`outputs`)",
     "top.v": "the network, module `top`, AXI4-Stream in and out",
 }
 
@@ -38,8 +38,8 @@ def readme(project: Project, chain: Toolchain, files: Iterable[str]) -> str:
         chain.readme(project).strip(),
         "## Load and try\n\n" + (_axi(project) if board.zynq else _uart(project)),
         "The self-test sends every recorded frame through the hardware and compares every bit of"
-        " what comes\nback. Do it after every load: tools have been seen to write wrong bitstreams"
-        " behind right simulations.",
+        " the\nresults. Run it after every load: tools have been seen to write wrong bitstreams"
+        " of designs that\nsimulate correctly.",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -53,24 +53,24 @@ def _edge(t: Tensor, words: bool) -> str:
 
 def _table(project: Project, files: Iterable[str]) -> str:
     rows = [f"| `{name}` | {what} |" for name, what in _KNOWN.items()]
-    rows.append("| `bitrill_driver/` | the host's side in Python: needs numpy alone |")
+    rows.append("| `bitrill_driver/` | the host's side in Python: needs only numpy |")
     others = sorted(n for n in files if n not in _KNOWN and "/" not in n and n != "README.md")
-    rows += [f"| `{name}` | of the toolchain |" for name in others]
-    rows.append(f"| `{STEM}.*` | the bitstream and what belongs to it, where the tools have run |")
+    rows += [f"| `{name}` | for the toolchain |" for name in others]
+    rows.append(f"| `{STEM}.*` | the bitstream and what belongs to it, if the tools have run |")
     return "\n".join(["| file | what it is |", "| --- | --- |", *rows])
 
 
 def _uart(project: Project) -> str:
     board = project.board
     return f"""Load the bitstream, and run the recorded frames through the board
-({board.baud:,} baud, 8 data bits, no parity, one stop bit; the port's name may be another):
+({board.baud:,} baud, 8 data bits, no parity, one stop bit; your port may have another name):
 
 ```sh
 bitrill flash {board.name} BUILD --self-test --port /dev/ttyUSB0
 bitrill drive {board.name} BUILD --port /dev/ttyUSB0 --input images.npy --out scores.npy
 ```
 
-or, where only numpy and pyserial are installed:
+or, if only numpy and pyserial are installed:
 
 ```sh
 python3 -m bitrill_driver . --port /dev/ttyUSB0 --self-test
@@ -78,19 +78,19 @@ python3 -m bitrill_driver . --port /dev/ttyUSB0 --self-test
 
 
 def _axi(project: Project) -> str:
-    return f"""Over JTAG, from the computer that has Bitrill (the processor must have been started
-before, by the board's Linux or its boot loader):
+    return f"""Over JTAG, from the computer with Bitrill (the board's Linux or its boot loader must
+have started the processor before):
 
 ```sh
 bitrill flash {project.board.name} BUILD
 ```
 
-or not at all from there: copy this folder onto the board. On the board, in this folder, as root,
-with numpy alone or with PYNQ:
+or without that computer: copy this folder onto the board. There, in this folder, as root, with
+PYNQ or only numpy:
 
 ```sh
 python3 -m bitrill_driver . --self-test           # PYNQ loads the bitstream by itself
 python3 -m bitrill_driver . --self-test --load    # bare Linux: the kernel's FPGA manager does
-python3 -m bitrill_driver . --self-test --loaded  # it came over JTAG
+python3 -m bitrill_driver . --self-test --loaded  # the bitstream was loaded over JTAG
 python3 -m bitrill_driver . --input images.npy --out scores.npy
 ```"""

@@ -1,12 +1,13 @@
-"""Tells what a board can do with a network: whether it fits, how fast it runs, and what limits it.
+"""Computes whether a network fits a board, how fast it runs there, and what limits it.
 
     core   = clock / interval                                           frames per second, on chip
     axi    = min(port / bytes in, port / bytes out, DDR / all bytes)    port: 8 bytes per cycle
-             and clock / interval between the shell's gearboxes, where bursts outrun the port
+             and clock / interval between the shell's gearboxes, if bursts outrun the port
     uart   = (baud / 10) / (bytes + `OVERHEAD`), the longer direction
 
-Frames are dense bits; each starts on 8 bytes in memory, on one byte on the line. A core that takes
-an image per cycle cannot be fed from DDR, so both rates are shown.
+The bits of a frame are packed densely; a frame starts at a multiple of 8 bytes in memory, of one
+byte on the line. A core that accepts an image per cycle cannot be fed from DDR, so both rates are
+reported.
 """
 
 from collections.abc import Iterable
@@ -28,10 +29,10 @@ PORT_BYTES = 8
 """Bytes per cycle of the shell's memory ports, which are 64 bits wide."""
 
 PORT_SHARE = 0.97
-"""Share of a port's beats that are used at 100 cycles of latency, measured."""
+"""Share of a port's beats that are used at a latency of 100 cycles, measured."""
 
 DDR_SHARE = 0.7
-"""Share of the DDR's peak rate that streams reach beside refresh and the processor."""
+"""Share of the DDR's peak rate that streams reach; refresh and the processor take the rest."""
 
 OVERHEAD = 9
 """Bytes around a frame on the UART: mark, operation, number, length (2), CRC-32."""
@@ -40,16 +41,16 @@ SHELL_LUT = 900
 """LUTs that the Zynq shell takes at most."""
 
 LINE_LUT = 1500
-"""LUTs of four inputs that the shell of small boards takes."""
+"""Four-input LUTs that the shell of boards on a serial line takes."""
 
 
 @dataclass(frozen=True)
 class Roofline:
     """Resources and rates of a network on a board.
 
-    ``needs`` and ``usable``: by resource, where known. ``core``, ``system``: frames per second on
-    chip, and with the links; ``limit``: what bounds ``system``: core, port, ddr or uart.
-    ``estimate``: share of the usable LUTs of four inputs, at two for each LUT of six, where the
+    ``needs`` and ``usable``: by resource, as far as known. ``core``, ``system``: frames per second
+    on chip, and with the links; ``limit``: what bounds ``system``: core, port, ddr or uart.
+    ``estimate``: estimated share of the usable four-input LUTs, two for each six-input LUT, if the
     exact number is not known.
     """
 
@@ -64,7 +65,7 @@ class Roofline:
 
     @property
     def lacks(self) -> list[str]:
-        """Messages that name each resource of which there is too little."""
+        """Messages about each resource of which there is too little."""
         return [
             f"{name} {n:,} of {self.usable[name]:,} usable"
             for name, n in self.needs.items()
@@ -73,7 +74,7 @@ class Roofline:
 
     @property
     def fits(self) -> bool | None:
-        """Whether the network fits; None where that is unknown before place and route."""
+        """Whether the network fits; None if only place and route can tell."""
         return not self.lacks if self.needs else None
 
     def to_json(self) -> dict[str, Any]:
@@ -107,10 +108,10 @@ def roofline(
     used: Resources,
     clock_mhz: float | Fraction | None = None,
 ) -> Roofline:
-    """Return what a board can do with a FOLDED ``graph`` and a frame every ``interval`` cycles.
+    """Return the roofline of a FOLDED ``graph`` that takes a frame every ``interval`` cycles.
 
-    ``used``: what the network takes of a Xilinx part, predicted or measured; for parts with LUTs of
-    four inputs it gives an estimate only.
+    ``used``: the network's resources on a Xilinx part, predicted or measured. For parts with
+    four-input LUTs they lead to an estimate only.
     """
     clock = made_clock(board, board.clock_mhz if clock_mhz is None else clock_mhz)
     core = float(clock * 1_000_000 / interval)
@@ -131,10 +132,10 @@ def roofline(
 
 
 def made_clock(board: Board, asked_mhz: float | Fraction) -> Fraction:
-    """Return MHz of the clock that a board makes when asked for one.
+    """Return the clock in MHz that a board makes when asked for ``asked_mhz``.
 
-    A Zynq gives the nearest one that is not above; a small board's PLL makes it exactly, or the
-    toolchain refuses it.
+    A Zynq makes the nearest clock that is not faster. The PLL of other boards makes it exactly, or
+    the toolchain refuses it.
     """
     if not board.zynq:
         return Fraction(asked_mhz)
@@ -159,7 +160,7 @@ def links(board: Board, graph: Graph, clock_mhz: float) -> dict[str, float]:
 
 
 def part_for(board: Board) -> Part:
-    """Return a part that has what a board leaves to the network, without its shell."""
+    """Return a part with the resources that a board's shell leaves to the network."""
     try:
         device = part_of(board.part).device
     except SpecError:
@@ -181,15 +182,18 @@ def part_for(board: Board) -> Part:
 def require_fit(
     board: Board, known: Iterable[Board], graph: Graph, interval: Fraction, used: Resources
 ) -> None:
-    """Raise `FitError` where a network does not fit: what lacks, and which ``known`` boards do."""
-    here = roofline(board, graph, interval, used)
-    if here.fits is not False:
+    """Raise a `FitError` that names what is lacking, if a network does not fit.
+
+    It lists the ``known`` boards that are large enough.
+    """
+    own = roofline(board, graph, interval, used)
+    if own.fits is not False:
         return
     enough = [b.name for b in known if roofline(b, graph, interval, used).fits]
-    hint = f"it would fit {', '.join(enough)}" if enough else "it would fit no board known here"
+    hint = f"it would fit {', '.join(enough)}" if enough else "it would fit no known board"
     raise FitError(
-        f"{graph.name} does not fit {board.name}: {'; '.join(here.lacks)}; {hint}, or compile with"
+        f"{graph.name} does not fit {board.name}: {'; '.join(own.lacks)}; {hint}, or compile with"
         f" a lower --fps",
-        lacks=here.lacks,
+        lacks=own.lacks,
         enough=enough,
     )

@@ -1,7 +1,7 @@
-"""Defines what a board's TOML file may hold: every key, its type and its accepted values.
+"""Defines what a board's TOML file may contain: every key, its type and its accepted values.
 
 `check` lists everything that is wrong in a file at once; `bitrill_boards.board` makes a `Board` of
-a right one.
+a correct one.
 """
 
 import difflib
@@ -24,7 +24,7 @@ PROVEN = ("simulated", "placed and routed", "vivado", "hardware")
 
 @dataclass(frozen=True)
 class Key:
-    """Key of a table: its values, in words and as a test, and the families that have it."""
+    """A key of a table: its accepted values, in words and as a test, and the families it is for."""
 
     accepts: str
     test: Callable[[Any], bool]
@@ -58,8 +58,8 @@ def _choices(values: tuple[str, ...], **options: Any) -> Key:
 
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-"""A word that scripts, constraints, paths and command lines take as it is. Texts of a board's file
-reach all of these, and the file may be anybody's."""
+"""A word that is safe in scripts, constraints, paths and command lines without quoting. Texts of a
+board's file reach all of these, and the file may come from anybody."""
 
 WORDS = f"letters, digits, {', '.join('._-')}"
 _PART = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}(/[A-Za-z0-9]{1,15})?"
@@ -67,7 +67,7 @@ _PIN = r"[A-Za-z0-9_]{1,31}"
 
 
 def is_word(pattern: str, value: Any) -> bool:
-    """Whether a value is a text that consists of a pattern."""
+    """Return whether a value is a text that matches a pattern as a whole."""
     return isinstance(value, str) and re.fullmatch(pattern, value, re.ASCII) is not None
 
 
@@ -154,7 +154,7 @@ WANTED = {
     "resources": FAMILIES,
     "share": FAMILIES,
 }
-"""Families that have a table; all but `OPTIONAL_TABLES` must be there."""
+"""Families that have each table; all but the `OPTIONAL_TABLES` are required."""
 
 OPTIONAL_TABLES = ("resources", "share")
 
@@ -199,11 +199,11 @@ def _table(name: str, table: Mapping[str, Any], family: Any) -> list[str]:
 
 
 def _together(raw: Mapping[str, Any], family: str) -> list[str]:
-    """List what is wrong between keys."""
+    """List the contradictions between keys."""
     problems = []
     chains, known = raw.get("toolchains"), TOOLCHAINS[family]
     if isinstance(chains, list) and not all(c in known for c in chains):
-        problems.append(f"toolchains of {family} must be of {', '.join(known)}, not {chains!r}")
+        problems.append(f"toolchains of {family} must be among {', '.join(known)}, not {chains!r}")
     host, flash, pins = (raw.get(k) for k in ("host", "flash", "pins"))
     if isinstance(host, Mapping) and host.get("link") in LINKS.values():
         link = LINKS[family]

@@ -1,8 +1,8 @@
-"""Records frames for the self-test: inputs, and the outputs that the golden model gives.
+"""Records frames for the self-test: inputs, and the golden model's outputs.
 
 ``vectors.npz``: ``inputs``, integers ``[N, *shape of the model's input]``, and ``outputs``,
-integers ``[N, *shape of its output]``, both in the narrowest type. The same frames
-give the same bytes.
+integers ``[N, *shape of its output]``, both in the narrowest type. The file of the same frames is
+the same, byte for byte.
 """
 
 import io
@@ -21,16 +21,16 @@ FRAMES = 1000
 
 
 def frames(graph: Graph, count: int, seed: int, given: np.ndarray | None = None) -> np.ndarray:
-    """Return ``count`` frames ``[N, *shape]``: those ``given``, then corners, then noise.
+    """Return ``count`` frames ``[N, *shape]``: those ``given``, then corner cases, then noise.
 
-    Corners: all values lowest, all highest, and both alternating, starting with either.
+    Corner cases: all values lowest, all highest, and both alternating, starting with either.
     """
     if count < 1:
         raise SpecError(f"samples must be at least 1, not {count}")
     source = graph.source
     values, size = source.tensor.type.values(), source.tensor.size
-    turns = np.arange(size) % 2
-    ends = np.array([0 * turns, 0 * turns + 1, turns, 1 - turns])
+    alternating = np.arange(size) % 2
+    ends = np.array([0 * alternating, 0 * alternating + 1, alternating, 1 - alternating])
     noise = np.random.default_rng(seed).integers(0, len(values), (count, size))
     drawn = np.concatenate([values[ends * (len(values) - 1)], values[noise]])
     drawn = drawn.reshape(-1, *source.shape)

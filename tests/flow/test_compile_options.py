@@ -25,7 +25,7 @@ from flow.helpers import refused
         ({"clock_mhz": -1.0}, "the clock must be above 0 and at most 2000 MHz, not -1.0"),
         ({"fps": 0}, "the rate must be above 0 and at most 1e12 frames a second, not 0"),
         ({"fps": 1e13}, "the rate must be above 0 and at most 1e12 frames a second, not 1e+13"),
-        ({"part": "xc7z021"}, r"part must be one of those known here, not 'xc7z021'"),
+        ({"part": "xc7z021"}, r"part must be a known one, not 'xc7z021'"),
         ({"raw_input": "uint8"}, "a raw input must have both a type and a scale"),
         ({"input_scale": "1/255"}, "a raw input must have both a type and a scale"),
         (

@@ -49,7 +49,7 @@ def test_run_of_no_frames_gives_none(whole: flow.Compiled, tmp_path: Path) -> No
         (np.float64(1), "input must have shape [N, 1, 2, 3], not []"),
         (np.zeros((0, 6)), "input must have shape [N, 1, 2, 3], not [0, 6]"),
         (np.full((2, 1, 2, 3), 99), "input must hold values of int4[-8..7], not 99..99"),
-        (np.full((2, 1, 2, 3), np.nan), "input must be finite, and holds NaN or infinity"),
+        (np.full((2, 1, 2, 3), np.nan), "input must be finite, but holds NaN or infinity"),
         (np.full((1, 1, 2, 3), "a"), "input must hold integers (quantize floats first), not <U1"),
     ],
 )

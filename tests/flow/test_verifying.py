@@ -86,7 +86,7 @@ def test_wrong_verification_is_named(whole: flow.Compiled, options: dict, messag
 def test_wrong_synthesis_is_named(whole: flow.Compiled) -> None:
     with refused(SpecError, "check must be a number of samples, not -1"):
         flow.synth(whole.build, check=-1)
-    with refused(SpecError, "part must be one of those known here, not 'ice40'"):
+    with refused(SpecError, "part must be a known one, not 'ice40'"):
         flow.synth(whole.build, part="ice40")
 
 

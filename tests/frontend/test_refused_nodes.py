@@ -98,7 +98,7 @@ CASES: dict[str, tuple[Build, str]] = {
     ),
     "NaN constant": (
         at(13, lambda n: n.node("Add", dense(n), n.node("Constant", value_float=float("nan")))),
-        "its value must be finite, and holds NaN",
+        "its value must be finite, but holds NaN",
     ),
     "transA": (lambda n: gemm(n, transA=1), "transA must be 0"),
     "weights first": (

@@ -62,11 +62,11 @@ def test_flatten_gives_the_edge_its_shape() -> None:
         ),
         (
             lambda: source().quantize(np.full((1, 2, 2), np.nan)),
-            "input must be finite, and holds NaN or infinity",
+            "input must be finite, but holds NaN or infinity",
         ),
         (
             lambda: source().quantize(np.full((1, 2, 2), -np.inf)),
-            "input must be finite, and holds NaN or infinity",
+            "input must be finite, but holds NaN or infinity",
         ),
         (lambda: source().quantize(np.ones((1, 3))), "input must have shape [N, 2, 2], not [1, 3]"),
         (

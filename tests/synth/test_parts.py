@@ -104,7 +104,7 @@ def test_an_unknown_part_names_its_neighbours(name: str, nearest: str) -> None:
     with pytest.raises(SpecError) as caught:
         part_of(name)
     said = str(caught.value)
-    assert said.startswith(f"part must be one of those known here, not {name!r} (nearest: ")
+    assert said.startswith(f"part must be a known one, not {name!r} (nearest: ")
     assert nearest in said
 
 

@@ -93,7 +93,7 @@ def test_a_finished_run_is_used_again(
 
 
 def test_a_part_is_refused_before_anything_runs(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="part must be one of those known here"):
+    with pytest.raises(SpecError, match="part must be a known one"):
         synthesise_verilog(INVERTER, part="xc9", work=tmp_path)
     assert not list(tmp_path.iterdir())
 

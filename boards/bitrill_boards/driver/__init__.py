@@ -1,6 +1,6 @@
 """The driver: runs a compiled network on a board, from a host or on the board itself.
 
-It needs numpy and Python 3.8, nothing else of Bitrill; each board folder holds a copy.
+It needs numpy and Python 3.8, but nothing else of Bitrill; each board folder holds a copy.
 
 from bitrill_driver import connect
 

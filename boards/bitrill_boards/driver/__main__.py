@@ -20,7 +20,7 @@ from .output_files import files_of
 from .summary import summary
 
 WRONG, FAILED = 1, 4
-"""Exit codes beside 0 and argparse's 2: frames differ; the command failed."""
+"""Exit codes, besides 0 and argparse's 2: frames differ; the command failed."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
         choices=kinds,
         help="how to reach the board (default: the first one installed)",
     )
-    p.add_argument("--port", help="serial port (default: the only one there is)")
+    p.add_argument("--port", help="serial port (default: the only one of this computer)")
     p.add_argument(
         "--load", action="store_true", help="load the bitstream first (PYNQ always does)"
     )
@@ -48,18 +48,18 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--out",
         metavar="Y.npy",
-        help="where the outputs go, several to Y.NAME.npy each; the integers go to Y.int.npy",
+        help="file for the output; several outputs go to Y.NAME.npy, the integers to Y.int.npy",
     )
     p.add_argument("--root", default="/", help=argparse.SUPPRESS)
     return p
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
+    """Run the command; return its exit code."""
     p = parser()
     a = p.parse_args(arguments)
     if a.out and not a.input:
-        p.error("--out goes with --input")
+        p.error("--out needs --input")
     if a.out and not a.out.endswith(".npy"):
         p.error(f"--out must end in .npy, not {os.path.basename(a.out)!r}")
     if not (a.self_test or a.input or a.load):
@@ -116,11 +116,11 @@ def _self_test(folder: Folder, driver: Driver) -> int:
 def _images(path: str) -> np.ndarray:
     try:
         if os.path.exists(path) and not os.path.isfile(path):
-            raise DriverError(f"cannot read {path}: it is no file")  # a pipe would be waited for
+            raise DriverError(f"cannot read {path}: it is not a file")  # a pipe would block
         array = np.load(path, allow_pickle=False)
     except DriverError:
         raise
-    except Exception as error:  # numpy evaluates the header, whose words raise anything
+    except Exception as error:  # numpy evaluates the header, which may raise anything
         raise DriverError(f"cannot read {path}: {str(error)[:200]}") from None
     if not isinstance(array, np.ndarray):
         raise DriverError(f"cannot read {path}: it must hold one array, not several")
@@ -128,12 +128,12 @@ def _images(path: str) -> np.ndarray:
 
 
 def _save(path: str, array: np.ndarray) -> None:
-    """Write an array file whole or not at all."""
-    beside = path + ".part"
+    """Write an array file completely or not at all."""
+    temporary = path + ".part"
     try:
-        with open(beside, "wb") as file:
+        with open(temporary, "wb") as file:
             np.save(file, array)
-        os.replace(beside, path)
+        os.replace(temporary, path)
     except OSError as error:
         raise DriverError(f"cannot write {path}: {error.strerror or error}") from None
 

@@ -1,6 +1,6 @@
-"""Runs a network behind the shell of Zynq boards: batches lie in memory, registers start them.
+"""Runs a network on a Zynq board: batches are stored in shared memory, registers start a run.
 
-Two batches may be under way: one is computed while the next one waits in memory.
+Two batches may be in progress: one is computed while the next one waits in memory.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from .registers import ShellRegisters
 from .transport import Device
 
 TIMEOUT = 10.0
-"""Seconds without a single frame from the network after which a run is given up."""
+"""Seconds without a single frame from the network after which a run is abandoned."""
 
 ROOM = 16 << 20
-"""Bytes of memory that are used where the memory itself sets no smaller bound."""
+"""Bytes of memory that are used, unless the memory is smaller."""
 
 FRAMES = 4096
 """Largest number of frames in one batch."""
 
 PAUSES = (0.0, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002)
-"""Seconds between two reads of STATUS where there is no interrupt: longer and longer."""
+"""Seconds between two reads of STATUS without an interrupt: longer and longer."""
 
 WAIT = 0.1
-"""Seconds between two reads of STATUS where the interrupt wakes the driver earlier."""
+"""Seconds between two reads of STATUS with an interrupt, which wakes the driver earlier."""
 
 
 class AxiTransport:
     """`Transport` through a Zynq shell's ``registers`` and shared ``memory``.
 
     ``clock_hz``: the network's clock. ``timeout``: seconds without a frame after which a run is
-    stopped; the next one works again. Raises `LinkError` where no such shell answers.
+    stopped; the next run works again. Raises `LinkError` if no such shell answers.
     """
 
     align = r.WORD
@@ -56,21 +56,21 @@ class AxiTransport:
         self._stop()  # a program before this one may have left a run behind
 
     def _identify(self) -> bytes:
-        got, version = self._read("IDENTITY"), self._read("VERSION")
-        if got != r.IDENTITY:
+        identity, version = self._read("IDENTITY"), self._read("VERSION")
+        if identity != r.IDENTITY:
             raise LinkError(
-                f"there is no Bitrill network at this address: IDENTITY reads {got:#010x}, not"
+                f"there is no Bitrill network at this address: IDENTITY reads {identity:#010x}, not"
                 f" {r.IDENTITY:#010x}; is the bitstream loaded, and is this its base address?"
             )
         if version != r.VERSION:
             raise LinkError(
-                f"the board's registers have version {version}, this driver knows {r.VERSION}:"
+                f"the board's registers have version {version}, this driver supports {r.VERSION}:"
                 " use the driver that the bitstream was built with"
             )
         return (self._read("DIGEST_HIGH") << 32 | self._read("DIGEST_LOW")).to_bytes(8, "big")
 
     def batch(self, bytes_in: int, bytes_out: int) -> int:
-        """Number of frames of one batch, such that two batches fit into the memory."""
+        """Return the number of frames of a batch: two batches fit into the memory."""
         room = min(ROOM, self.memory.size or ROOM) - 4 * r.ALIGN
         return max(1, min(FRAMES, room // (2 * (bytes_in + bytes_out))))
 
@@ -92,11 +92,11 @@ class AxiTransport:
     def submit(self, frames: np.ndarray, bytes_out: int) -> None:
         """Start a batch, uint8 ``[N, bytes in]``, or queue it while another one runs."""
         if not self._free:
-            raise LinkError("two batches are under way: collect one before the next is begun")
+            raise LinkError("two batches are in progress: collect one before the next is submitted")
         n, bytes_in = frames.shape
         if not n or bytes_in % r.WORD or bytes_out % r.WORD:
             raise LinkError(
-                f"a batch must have frames of whole words of {r.WORD} bytes,"
+                f"frames of a batch must be multiples of {r.WORD} bytes,"
                 f" not {n} of {bytes_in} and {bytes_out} bytes"
             )
         slot = self._free[-1]
@@ -111,9 +111,9 @@ class AxiTransport:
                 self._start(slot)
 
     def collect(self) -> tuple[np.ndarray, int]:
-        """Wait for the oldest batch; returns its results, uint8 ``[N, bytes out]``, and cycles."""
+        """Wait for the oldest batch; return its results, uint8 ``[N, bytes out]``, and cycles."""
         if not self._under_way:
-            raise LinkError("no batch is under way")
+            raise LinkError("no batch is in progress")
         slot = self._under_way[0]
         with self._whole():
             cycles = self._finish(slot)
@@ -126,7 +126,7 @@ class AxiTransport:
         return data.reshape(slot.frames, slot.bytes_out).copy(), cycles
 
     def abandon(self) -> None:
-        """Give up all batches under way and reset the network."""
+        """Abandon all batches in progress and reset the network."""
         if self._under_way:
             self._free.extend(self._under_way)
             self._under_way.clear()
@@ -135,21 +135,21 @@ class AxiTransport:
     def write_weights(self, pairs: Iterable[tuple[int, int]]) -> int:
         """Write ``(address, word)`` pairs of ``registers.json``; returns their number."""
         if self._under_way:
-            raise LinkError("weights can be written only while no batch is under way")
+            raise LinkError("weights can be written only while no batch is in progress")
         n = 0
         for address, word in pairs:
             try:
                 self.registers.write(r.WEIGHTS + address, word)
             except LinkError as error:
                 raise LinkError(
-                    f"the network refuses a weight at address {address:#x}: it must be one of"
-                    f" registers.json, of a build with --style runtime ({error})"
+                    f"the network refuses a weight at address {address:#x}: it must be an address"
+                    f" of registers.json, of a build with --style runtime ({error})"
                 ) from None
             n += 1
         return n
 
     def close(self) -> None:
-        """Stop what is under way, and free buffers, registers and memory."""
+        """Stop what is in progress, and free buffers, registers and memory."""
         self.abandon()
         for slot in self._free:
             slot.release()
@@ -158,7 +158,7 @@ class AxiTransport:
 
     @contextmanager
     def _whole(self) -> Iterator[None]:
-        """Give up all batches under way if the block fails or is interrupted."""
+        """Abandon all batches in progress if the block fails or is interrupted."""
         try:
             yield
         except LinkError as error:
@@ -180,8 +180,8 @@ class AxiTransport:
     def _room(self, slot: Slot, bytes_in: int, bytes_out: int) -> None:
         """Make a slot's buffers large enough.
 
-        While nothing is under way, the buffers of both slots are made anew: an old one in between
-        would split the memory.
+        While nothing is in progress, the buffers of both slots are replaced: an old one between two
+        new ones would split the memory.
         """
         if slot.holds(bytes_in, bytes_out):
             return
@@ -214,32 +214,32 @@ class AxiTransport:
             kept = self._read(f"{side}_ADDRESS_HIGH") << 32 | self._read(f"{side}_ADDRESS_LOW")
             if kept != address:
                 raise LinkError(
-                    f"the hardware cannot reach memory at {address:#x} (it keeps {kept:#x}):"
-                    " buffers must lie lower"
+                    f"the hardware cannot reach memory at {address:#x} (its register keeps"
+                    f" {kept:#x}): buffers must have lower addresses"
                 )
         self._write("STATUS", r.CLEAR)
         self._write("INTERRUPT", int(self.registers.interrupts))
         self._write("CONTROL", r.START)
 
     def _finish(self, slot: Slot) -> int:
-        """Wait for a run's end; returns its cycles."""
+        """Wait for the end of a run; return its cycles."""
         status = self._wait(slot)
         frames = self._read("FRAMES")
         bad = faults(status, [(address, n) for _, address, n in slot.spans])
         if not bad and frames != slot.frames:
             bad = [
-                f"{frames} of {slot.frames} frames left the network, though the run has ended:"
-                " the bitstream does not work as built; flash it anew"
+                f"only {frames} of {slot.frames} frames left the network when the run ended:"
+                " the bitstream does not work as built; flash it again"
             ]
         if bad:
             raise LinkError("; ".join(bad))
         return self._read("CYCLES_HIGH") << 32 | self._read("CYCLES_LOW")
 
     def _wait(self, slot: Slot) -> int:
-        """Wait for a run's end; returns STATUS."""
-        seen, since, looks = -1, time.monotonic(), 0
+        """Wait for the end of a run; return STATUS."""
+        seen, since, reads = -1, time.monotonic(), 0
         while True:
-            now = time.monotonic()  # before looking: this process may be kept waiting in between
+            now = time.monotonic()  # before reading: the process may be suspended in between
             status = self._read("STATUS")
             if status & r.DONE:
                 return status
@@ -247,16 +247,16 @@ class AxiTransport:
             if frames > slot.frames:
                 raise LinkError(
                     f"{frames} frames left the network, which got {slot.frames}:"
-                    " the bitstream does not work as built; flash it anew"
+                    " the bitstream does not work as built; flash it again"
                 )
             if frames > seen:
                 seen, since = frames, now
             elif now - since > self.timeout:
                 raise LinkError(hang(frames, slot.frames, self.timeout))
-            pause = PAUSES[min(looks, len(PAUSES) - 1)]
+            pause = PAUSES[min(reads, len(PAUSES) - 1)]
             interval = min(self.timeout, WAIT) if self.registers.interrupts else pause
             self.registers.wait(interval)
-            looks += 1
+            reads += 1
 
     def _stop(self) -> None:
         """Stop any run and reset the network."""
@@ -270,8 +270,8 @@ class AxiTransport:
                 break
             if now > until:
                 raise LinkError(
-                    f"the shell does not stop within {self.timeout:g} s: memory owes it an answer;"
-                    " flash the bitstream anew, or restart the board"
+                    f"the shell does not stop within {self.timeout:g} s: memory does not answer;"
+                    " flash the bitstream again, or restart the board"
                 )
             time.sleep(PAUSES[1])
         self._write("STATUS", r.CLEAR)

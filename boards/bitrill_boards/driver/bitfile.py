@@ -1,4 +1,4 @@
-"""Xilinx bitstream files (``.bit``): which part they are for, and their form for Linux.
+"""Parses Xilinx bitstream files (``.bit``): the part they are for, and their data for Linux.
 
 Header: two length-prefixed fields, then ``a`` design, ``b`` part, ``c`` date, ``d`` time, each with
 a length of 2 bytes, and ``e``, the configuration data with a length of 4; all high byte first.
@@ -26,7 +26,7 @@ class BitFile:
 
     @staticmethod
     def parse(raw: bytes, name: str = "the bitstream") -> BitFile:
-        """Parse a file's bytes; raises `DriverError` where they are no whole ``.bit``."""
+        """Parse a file's bytes; raise `DriverError` if they are not a complete ``.bit``."""
         try:
             fields, data = _parse(raw)
         except (struct.error, IndexError, KeyError, UnicodeDecodeError):
@@ -34,7 +34,7 @@ class BitFile:
         if data is None:
             raise DriverError(f"{name} is cut off: some of its configuration data is missing")
         if len(data) % 4:
-            raise DriverError(f"{name} must hold whole 32-bit words, not {len(data)} bytes")
+            raise DriverError(f"{name} must have whole 32-bit words, not {len(data)} bytes")
         return BitFile(fields, data)
 
     @property
@@ -43,27 +43,29 @@ class BitFile:
 
     @property
     def idcode(self) -> int | None:
-        """IDCODE that the configuration data expects of the chip; None where it names none."""
+        """IDCODE that the configuration data expects; None if it contains none."""
         at = self.data.find(_WRITE_IDCODE)
         if at < 0 or len(self.data) < at + 8:
             return None
         return int.from_bytes(self.data[at + 4 : at + 8], "big")
 
     def swapped(self) -> bytes:
-        """Configuration data with the bytes of each word swapped: the FPGA manager's ``.bin``."""
+        """Return the data with the bytes of each word swapped: the FPGA manager's ``.bin``."""
         return np.frombuffer(self.data, ">u4").astype("<u4").tobytes()
 
 
 def part_key(part: str) -> str:
-    """Return die and package of a part's name: ``7z020clg400`` of ``xc7z020clg400-1``,
-    ``zu3egsbva484`` of ``xczu3eg-sbva484-1-i``. Two names of one part give the same key."""
+    """Return die and package from a part's name; two spellings of a part have the same key.
+
+    ``7z020clg400`` for ``xc7z020clg400-1``, ``zu3egsbva484`` for ``xczu3eg-sbva484-1-i``.
+    """
     name = re.sub("^xc", "", part.strip().lower())
     match = re.match(r"([a-z0-9]+?)-?([a-z]{3,4}\d{3,4})(-.*)?$", name)
     return match.group(1) + match.group(2) if match else name
 
 
 def _parse(raw: bytes) -> tuple[dict[str, str], bytes | None]:
-    """Return the header's fields and the data, None where the data is cut off."""
+    """Return the header's fields and the data, None if the data is cut off."""
     (n,) = struct.unpack_from(">H", raw, 0)
     at = 2 + n
     if n != 9 or struct.unpack_from(">H", raw, at) != (1,):

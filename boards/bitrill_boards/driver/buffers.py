@@ -1,4 +1,4 @@
-"""Memory that both the processor and the programmable logic see, and what a batch holds of it."""
+"""Memory shared by the processor and the programmable logic, and the buffers of a batch."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import numpy as np
 
 
 class Buffer(Protocol):
-    """A piece of shared memory: ``array`` is its bytes (uint8), ``address`` where the hardware
-    finds them."""
+    """A piece of shared memory: its bytes as ``array`` (uint8), and its physical ``address``."""
 
     @property
     def address(self) -> int: ...
@@ -18,18 +17,18 @@ class Buffer(Protocol):
     def array(self) -> np.ndarray: ...
 
     def flush(self) -> None:
-        """Write the processor's caches back: call it before the hardware reads."""
+        """Write the processor's caches back; call it before the hardware reads."""
         ...
 
     def invalidate(self) -> None:
-        """Forget what the processor's caches hold: call it before the processor reads."""
+        """Invalidate the processor's caches; call it before the processor reads."""
         ...
 
     def close(self) -> None: ...
 
 
 class Memory(Protocol):
-    """Gives buffers; ``size`` bounds their bytes together, None where nothing is known."""
+    """Allocates buffers; ``size`` bounds their total bytes, None if no bound is known."""
 
     @property
     def size(self) -> int | None: ...
@@ -40,7 +39,7 @@ class Memory(Protocol):
 
 
 class Slot:
-    """A pair of buffers that is used again and again, and the batch that lies in it."""
+    """A pair of buffers that is reused, and the batch that is stored in it."""
 
     def __init__(self) -> None:
         self.ends: tuple[Buffer, Buffer] | None = None
@@ -48,14 +47,14 @@ class Slot:
 
     @property
     def pair(self) -> tuple[Buffer, Buffer]:
-        """The buffers of frames in and frames out."""
+        """Buffers of the frames in and of the frames out."""
         if self.ends is None:
             raise RuntimeError("a slot is used before it has buffers")
         return self.ends
 
     @property
     def spans(self) -> tuple[tuple[str, int, int], ...]:
-        """Name, address and bytes of what the hardware reads and of what it writes."""
+        """Name, address and number of bytes that the hardware reads, and that it writes."""
         into, out = self.pair
         n = self.frames
         return ("IN", into.address, n * self.bytes_in), ("OUT", out.address, n * self.bytes_out)
@@ -68,7 +67,7 @@ class Slot:
         return len(into.array) >= bytes_in and len(out.array) >= bytes_out
 
     def release(self) -> None:
-        """Give the buffers back."""
+        """Free the buffers."""
         for buffer in self.ends or ():
             buffer.close()
         self.ends = None

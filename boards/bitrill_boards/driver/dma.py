@@ -1,4 +1,4 @@
-"""Shared memory on bare Linux: pieces of the buffer that the kernel module u-dma-buf reserves."""
+"""Shared memory on bare Linux: allocated from the buffer of the kernel module u-dma-buf."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TO_DEVICE, FROM_DEVICE = 1, 2
 class DmaMemory:
     """`Memory` in the buffer of u-dma-buf.
 
-    It is cached; the kernel's files ``sync_for_device`` and ``sync_for_cpu`` keep both views equal.
+    It is cached; the module's files ``sync_for_device`` and ``sync_for_cpu`` keep it coherent.
     """
 
     def __init__(self, root: str):
@@ -42,7 +42,7 @@ class DmaMemory:
         self._bytes: Any = np.frombuffer(self._map, np.uint8)
 
     def allocate(self, nbytes: int) -> DmaBuffer:
-        """Return the first free piece that is large enough; `LinkError` where there is none."""
+        """Return the first free piece that is large enough; `LinkError` if there is none."""
         start = -self.base % r.ALIGN
         for first, last in sorted(self._taken):
             if start + nbytes <= first:
@@ -60,7 +60,7 @@ class DmaMemory:
         self._taken = [t for t in self._taken if t[0] != start]
 
     def sync(self, what: str, start: int, nbytes: int, direction: int) -> None:
-        """Have the kernel write the caches back or invalidate them, by its file ``what``."""
+        """Let the kernel write the caches back or invalidate them, through its file ``what``."""
         for name, value in (
             ("sync_offset", start),
             ("sync_size", nbytes),
@@ -78,7 +78,7 @@ class DmaMemory:
 
     def close(self) -> None:
         self._bytes = None
-        with suppress(BufferError):  # a buffer is still in use: the map ends with it
+        with suppress(BufferError):  # a buffer is still in use, and keeps the map
             self._map.close()
         os.close(self._file)
 
@@ -103,7 +103,7 @@ class DmaBuffer:
 
 
 def _dma_buffer(root: str) -> tuple[str, str]:
-    """Return folder and device of the build's own buffer, else of the first one there is."""
+    """Return folder and device of the build's own buffer, else of the first one found."""
     names: list[tuple[bool, str, str]] = []
     for parent in FOLDERS:
         for folder in sorted(glob.glob(os.path.join(root, parent, "*"))):
@@ -111,7 +111,7 @@ def _dma_buffer(root: str) -> tuple[str, str]:
             names.append((name != OWN, folder, os.path.join(root, "dev", name)))
     if not names:
         raise LinkError(
-            "there is no memory that the hardware may use: load u-dma-buf"
+            "there is no memory for the hardware: load u-dma-buf"
             " (github.com/ikwzm/udmabuf: modprobe u-dma-buf udmabuf0=16777216)"
         )
     _, folder, path = min(names)

@@ -1,4 +1,4 @@
-"""Runs a network on a board: the same class whatever link carries the frames.
+"""Runs a network on a board, over any kind of link.
 
 driver = Driver(Network.read("network.json"), transport)
 integers, floats = driver.run(images)
@@ -22,9 +22,9 @@ from .transport import Transport
 class Driver:
     """A network on the board at the other end of ``transport``.
 
-    ``frames``, ``cycles`` and ``seconds`` add up over all runs. ``roofline``: what the board allows
-    (``board.json``): ``system_fps`` frames a second, bounded by its ``limit``. Raises `DriverError`
-    where the board holds another network.
+    ``frames``, ``cycles`` and ``seconds`` are totals over all runs. ``roofline``: the board's
+    bounds (``board.json``): at most ``system_fps`` frames a second, because of ``limit``. Raises
+    `DriverError` if the board holds another network.
     """
 
     def __init__(self, network: Network, transport: Transport, *, roofline: Any = None):
@@ -51,8 +51,9 @@ class Driver:
     ) -> tuple[np.ndarray, Any]:
         """Run images ``[N, *shape]`` and return the integers and the model's output ``[N, ..]``.
 
-        Of a network with several outputs, the second is a dictionary of them by name. ``images``:
-        floats, quantized as the model does, or integers of its first quantizer.
+        If the model has several outputs, the second result is a dictionary of them by name.
+        ``images``: floats, which are quantized as the model does, or integers of its first
+        quantizer.
         """
         integers, outputs = self.run_named(images, progress)
         return integers, outputs if len(outputs) > 1 else next(iter(outputs.values()))
@@ -60,9 +61,9 @@ class Driver:
     def run_named(
         self, images: Any, progress: Callable[[str, int, int], None] | None = None
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Run images as `run` does; the outputs, however many, are a dictionary by name.
+        """Run images as `run` does, but always return a dictionary of the outputs by name.
 
-        Packing, computing and unpacking overlap where the transport allows it.
+        Packing, computing and unpacking overlap if the transport supports it.
         """
         images = self.network.checked(images)
         size = self.transport.batch(self._in.bytes, self._out.bytes)
@@ -86,29 +87,33 @@ class Driver:
             yield self.network.pack(images[k : k + size], self._in)
 
     def write_weights(self, pairs: Iterable[tuple[int, int]]) -> int:
-        """Write ``(address, word)`` pairs into a network with writable weights (``--style
-        runtime``); returns their number. The build's ``registers.json`` lists the addresses."""
+        """Write ``(address, word)`` pairs and return their number.
+
+        The network must have writable weights (``--style runtime``); the build's
+        ``registers.json`` lists the addresses.
+        """
         return self.transport.write_weights(pairs)
 
     def self_test(
         self, inputs: Any, outputs: Any, progress: Callable[[str, int, int], None] | None = None
     ) -> int:
-        """Run recorded frames; returns how many come back wrong in any bit."""
+        """Run recorded frames; return the number of frames with any wrong bit."""
         integers, _ = self.run_named(inputs, progress)
-        wanted = np.asarray(outputs)
-        if wanted.shape != integers.shape:
+        expected = np.asarray(outputs)
+        if expected.shape != integers.shape:
             raise DriverError(
-                f"recorded outputs must have shape {list(integers.shape)}, not {list(wanted.shape)}"
+                f"recorded outputs must have shape {list(integers.shape)},"
+                f" not {list(expected.shape)}"
             )
-        wrong = (integers != wanted).reshape(len(integers), -1)
+        wrong = (integers != expected).reshape(len(integers), -1)
         return int(wrong.any(1).sum())
 
     def report(self) -> dict[str, Any]:
-        """Return what was measured so far, as a JSON object.
+        """Return the measurements so far, as a JSON object.
 
-        ``cycles_per_frame`` is counted by the hardware, ``roofline`` is its share of the core's
-        peak. ``system``, where the board's bound is known: the measured share of it, by the
-        hardware's counter where transfers overlap with computing, else by the wall clock.
+        ``cycles_per_frame`` is counted by the hardware; ``roofline`` is the share of the core's
+        peak rate that this means. ``system`` is the measured share of the board's bound, if that is
+        known: by the hardware's counter if transfers overlap with computing, else by wall clock.
         """
         if not self.frames:
             return {"frames": 0}

@@ -1,4 +1,4 @@
-"""Messages for what can go wrong in a run over AXI: what, where, and what to do about it."""
+"""Error messages for runs over AXI: what went wrong, where, and what to do about it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from . import registers as r
 
 
 def faults(status: int, spans: Sequence[tuple[int, int]]) -> list[str]:
-    """List the error bits of STATUS in words.
+    """Return messages about the error bits of STATUS.
 
     ``spans``: address and bytes of what the hardware read, then of what it wrote.
     """
@@ -27,12 +27,12 @@ def faults(status: int, spans: Sequence[tuple[int, int]]) -> list[str]:
                 " own, and is this memory open to the programmable logic?"
             )
     if status & r.FRAME_ERROR:
-        messages.append("the network found a frame of a wrong length: flash the bitstream anew")
+        messages.append("the network got a frame of a wrong length: flash the bitstream again")
     return messages
 
 
 def hang(done: int, of: int, seconds: float) -> str:
-    """Message for a run of ``of`` frames that stopped after ``done``, ``seconds`` ago."""
+    """Return the message for a run of ``of`` frames that hangs after ``done`` for ``seconds``."""
     where = (
         "writing their results to memory hangs"
         if done == of
@@ -41,5 +41,5 @@ def hang(done: int, of: int, seconds: float) -> str:
     return (
         f"the run did not end: {done} of {of} frames left the network, and none for"
         f" {seconds:g} s ({where}); it was stopped: try again, and if it hangs again,"
-        " flash the bitstream anew and check that its memory port is enabled"
+        " flash the bitstream again and check that its memory port is enabled"
     )

@@ -21,11 +21,11 @@ NEEDED = {
 """Keys that ``board.json`` must have, by its ``link``."""
 
 BITSTREAM = "bitrill.bit"
-"""Name of a bitstream that somebody made by hand in a Zynq's folder."""
+"""Name of a bitstream that a user made by hand in the folder of a Zynq board."""
 
 
 class Folder:
-    """A board's folder; ``manifest``: its ``board.json``, checked as far as the driver uses it."""
+    """A board's folder; ``manifest``: its ``board.json``, with the keys that the driver needs."""
 
     def __init__(self, path: Any):
         self.path = os.fspath(path)
@@ -38,7 +38,7 @@ class Folder:
         lacks = [k for k in NEEDED[link] if self.manifest.get(k) is None]
         if lacks:
             raise DriverError(
-                f"{self._of('board.json')} lacks {', '.join(lacks)}: build the folder anew"
+                f"{self._of('board.json')} lacks {', '.join(lacks)}: build the folder again"
             )
         self.link = str(link)
 
@@ -48,12 +48,12 @@ class Folder:
 
     @property
     def bitstream(self) -> str:
-        """Path of the bitstream, built or made by hand; `DriverError` where there is none."""
+        """Path of the bitstream, built or made by hand; `DriverError` if there is none."""
         by_hand = self._of(BITSTREAM)
         name = self.manifest.get("bitstream")
         if not name and not os.path.exists(by_hand):
             raise DriverError(
-                f"{self.path} has no bitstream: its tools have not run, or failed; see README.md"
+                f"{self.path} has no bitstream: the tools did not run, or failed; see README.md"
             )
         return self._of(name) if name else by_hand
 

@@ -1,4 +1,4 @@
-"""Loads a bitstream on the Linux of a Zynq board, by the kernel's FPGA manager."""
+"""Loads a bitstream on a Zynq board's Linux, through the kernel's FPGA manager."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ NAME = "bitrill.bin"
 def load(path: Any, part: str, *, root: str = "/") -> None:
     """Load the ``.bit`` at ``path`` into this board, whose part is ``part``.
 
-    ``root``: folder that stands for ``/``. Raises `DriverError` where the
-    bitstream is another part's, or the kernel does not end in state ``operating``.
+    ``root``: root of the board's file system. Raises `DriverError` if the bitstream is for another
+    part, or the manager's state is not ``operating`` afterwards.
     """
     manager = os.path.join(root, MANAGER)
     bit = _read(path)
@@ -38,7 +38,7 @@ def load(path: Any, part: str, *, root: str = "/") -> None:
     if state != "operating":
         raise DriverError(
             f"the FPGA manager's state must be operating after loading, not {state!r}"
-            " (what the kernel says: dmesg)"
+            " (the kernel's reason: dmesg)"
         )
 
 
@@ -53,18 +53,18 @@ def _read(path: Any) -> BitFile:
 def _has_manager(manager: str) -> None:
     if not os.path.isdir(manager):
         raise DriverError(
-            f"there is no {manager}: this is no Zynq, or its kernel has no FPGA manager"
+            f"there is no {manager}: this is not a Zynq, or its kernel has no FPGA manager"
             " (CONFIG_FPGA and its Zynq driver)"
         )
     if not os.path.exists(os.path.join(manager, "firmware")):
         raise DriverError(
-            f"{manager} has no file firmware: this kernel loads through device-tree overlays alone;"
+            f"{manager} has no file firmware: this kernel loads only through device-tree overlays;"
             " load bitrill.dtbo, or use the vendor's kernel (linux-xlnx)"
         )
 
 
 def _start(manager: str) -> None:
-    """Name the firmware file to the kernel, which loads it before the write returns."""
+    """Write the firmware file's name to the kernel, which loads it before the write returns."""
     try:
         with open(os.path.join(manager, "firmware"), "w") as file:
             file.write(NAME)
@@ -73,7 +73,7 @@ def _start(manager: str) -> None:
     except OSError as error:
         raise DriverError(
             f"the FPGA manager refused the bitstream: {error.strerror}"
-            f" (state: {text_of(os.path.join(manager, 'state'))}; what the kernel says: dmesg)"
+            f" (state: {text_of(os.path.join(manager, 'state'))}; the kernel's reason: dmesg)"
         ) from None
 
 

@@ -1,7 +1,7 @@
-"""Functions that the host computes behind a network's integers, named as in ONNX.
+"""Functions that the host computes on a network's integers, named as in ONNX.
 
-Numbers are float64, indices int64. Arrays have the batch in front, so axes count it. Operands that
-are constants are attributes: ``value``, with ``reverse`` where the constant is the first operand.
+Numbers are float64, indices int64. The first axis of an array is the batch, and axes are numbered
+with it. A constant operand is the attribute ``value``, with ``reverse`` if it comes first.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 SELU_ALPHA, SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875
-"""Defaults of the ONNX standard."""
+"""Default values in the ONNX standard."""
 
 
 def _two(f: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    """Return the function of two arrays, or of one and the constant ``value``."""
+    """Return a function of two arrays, or of one array and the constant ``value``."""
 
     def both(*x: np.ndarray, value: Any = None, reverse: int = 0) -> np.ndarray:
         if value is None:
@@ -79,9 +79,9 @@ def _log_softmax(x: np.ndarray, *, axis: int, rest: int = 0) -> np.ndarray:
 
 
 def _best(x: np.ndarray, axis: int, keepdims: int, last: int) -> np.ndarray:
-    behind = x.shape[axis] - 1
-    found = behind - np.flip(x, axis).argmax(axis) if last else x.argmax(axis)
-    return np.expand_dims(found, axis) if keepdims else found
+    end = x.shape[axis] - 1
+    index = end - np.flip(x, axis).argmax(axis) if last else x.argmax(axis)
+    return np.expand_dims(index, axis) if keepdims else index
 
 
 def _arg_max(x: np.ndarray, *, axis: int, keepdims: int, last: int) -> np.ndarray:
@@ -93,9 +93,9 @@ def _arg_min(x: np.ndarray, *, axis: int, keepdims: int, last: int) -> np.ndarra
 
 
 def _order(x: np.ndarray, axis: int, k: int, largest: int) -> np.ndarray:
-    """Return the indices of the first ``k``, the lowest index first among equals."""
-    found = np.argsort(-x if largest else x, axis, kind="stable")
-    return np.take(found, np.arange(k), axis)
+    """Return the indices of the first ``k`` elements; equal ones are ordered by index."""
+    order = np.argsort(-x if largest else x, axis, kind="stable")
+    return np.take(order, np.arange(k), axis)
 
 
 def _top_k(x: np.ndarray, *, axis: int, k: int, largest: int) -> np.ndarray:
@@ -124,7 +124,7 @@ def _reorder(x: np.ndarray, *, order: Any, shape: Any) -> np.ndarray:
 
 
 def _cast(x: np.ndarray, *, to: str) -> np.ndarray:
-    """Cast to float64 as the number that ``to`` holds, or to int64: fractions are cut off."""
+    """Round to the type ``to``, returned as float64; integer types cut off fractions, int64."""
     kind = np.dtype(to)
     return x.astype(kind).astype(np.float64 if kind.kind == "f" else np.int64)
 
@@ -181,4 +181,4 @@ FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
     "TopKIndices": _top_k_indices,
     "Transpose": lambda x, perm: x.transpose(perm),
 }
-"""Every function by its name."""
+"""All functions, by name."""

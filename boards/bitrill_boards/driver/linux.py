@@ -1,7 +1,7 @@
 """Opens a network on a Zynq board's bare Linux: registers by UIO or ``/dev/mem``, u-dma-buf memory.
 
-It needs nothing but the kernel's files; ``root`` is the folder that stands for ``/``. An access
-that the hardware refuses would end the program with SIGBUS, so all that can be is checked before.
+It needs only the kernel's files; ``root`` is the root of the board's file system. An access that
+the hardware refuses would end the program with SIGBUS, so as much as possible is checked before.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .zynq_setup import prepare
 MANAGER = "sys/class/fpga_manager/fpga0/state"
 TREE = "proc/device-tree/compatible"
 COMPATIBLE = {"zynq7": b"xlnx,zynq-7000", "zynqmp": b"xlnx,zynqmp"}
-"""Entry in the kernel's device tree by which a family's boards are known."""
+"""Entry in the kernel's device tree that identifies the boards of a family."""
 
 
 def open_board(
@@ -29,8 +29,8 @@ def open_board(
 ) -> AxiTransport:
     """Open the network that ``board.json`` (``manifest``) describes, on this board.
 
-    ``loaded``: the bitstream is loaded though the kernel does not know it, by JTAG for example.
-    Raises one `LinkError` that names everything missing.
+    ``loaded``: the bitstream was loaded without the kernel, by JTAG for example. Raises a single
+    `LinkError` that names everything missing.
     """
     check_here(manifest, root)
     missing = [] if loaded else _not_loaded(root)
@@ -62,10 +62,10 @@ def _close(ends: list[Any]) -> None:
 
 
 def check_here(manifest: dict[str, Any], root: str) -> None:
-    """Raise `LinkError` unless this is the board: elsewhere its addresses could be anything."""
+    """Raise `LinkError` unless this is the board: elsewhere, the addresses mean other things."""
     board, wanted = manifest["board"], COMPATIBLE.get(manifest["family"])
     if wanted is None:
-        raise LinkError(f"{board} is of family {manifest['family']!r}, and has no Linux of its own")
+        raise LinkError(f"{board} is of family {manifest['family']!r}, and does not run Linux")
     try:
         with open(os.path.join(root, TREE), "rb") as file:
             names = file.read().split(b"\0")
@@ -73,13 +73,13 @@ def check_here(manifest: dict[str, Any], root: str) -> None:
         names = []
     if wanted not in names:
         raise LinkError(
-            f"this computer is no {board} (its device tree does not say {wanted.decode()}): copy"
+            f"this computer is not a {board} (its device tree lacks {wanted.decode()}): copy"
             " the board's folder there, and run this there"
         )
 
 
 def _not_loaded(root: str) -> list[str]:
-    """List what is wrong if no bitstream is loaded: reading its registers would freeze the CPU."""
+    """Return a message if no bitstream is loaded: reading registers would freeze the CPU."""
     try:
         state = text_of(os.path.join(root, MANAGER))
     except OSError:
@@ -88,19 +88,19 @@ def _not_loaded(root: str) -> list[str]:
         return []
     return [
         f"no bitstream is loaded (the FPGA manager's state is {state!r}): load it with --load;"
-        " if it came over JTAG, say --loaded"
+        " if it was loaded over JTAG, say --loaded"
     ]
 
 
 def set_clock(manifest: dict[str, Any], root: str) -> tuple[Fraction, tuple[str, ...]]:
-    """Set the network's clock to the manifest's; returns its MHz, and notes on what failed."""
+    """Set the network's clock as the manifest says; return its MHz, and notes on failures."""
     asked = Fraction(manifest["clock_mhz"])
     oscillator = crystal(float(Fraction(manifest["crystal_mhz"])))
     physical = DevMem(root)
     try:
         return prepare(manifest["family"], physical, oscillator, asked), ()
     except LinkError as error:
-        return asked, (f"the clock was not set, and is taken for {float(asked):g} MHz: {error}",)
+        return asked, (f"the clock was not set, and {float(asked):g} MHz is assumed: {error}",)
     finally:
         physical.close()
 

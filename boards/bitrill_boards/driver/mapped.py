@@ -1,4 +1,4 @@
-"""Hardware registers as the Linux kernel maps them: UIO devices and ``/dev/mem``."""
+"""Hardware registers mapped by the Linux kernel: UIO devices and ``/dev/mem``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUDO = "run this with sudo"
 
 
 def _map(path: str, offset: int, size: int) -> tuple[int, mmap.mmap]:
-    """Open and map a file; returns its descriptor and the map, uncached where it is a device."""
+    """Open and map a file; return its descriptor and the map, uncached for a device."""
     descriptor = os.open(path, os.O_RDWR | os.O_SYNC)
     try:
         return descriptor, mmap.mmap(descriptor, size, offset=offset)
@@ -61,7 +61,7 @@ class Mapped:
 class Uio(Mapped):
     """`ShellRegisters` of a UIO device.
 
-    ``usable``: the kernel delivers its interrupt; where it does not, `wait` is a short sleep.
+    ``usable``: whether the kernel delivers its interrupt; if not, `wait` is a short sleep.
     """
 
     interrupts = True
@@ -80,7 +80,7 @@ class Uio(Mapped):
 
 
 class DevMem:
-    """Registers at any physical address, mapped page by page when they are first used."""
+    """Registers at any physical address; each page is mapped when it is first used."""
 
     def __init__(self, root: str):
         self._path = os.path.join(root, "dev/mem")
@@ -105,13 +105,13 @@ class DevMem:
 
 
 def text_of(path: str) -> str:
-    """Read one of the kernel's files of text."""
+    """Return the content of one of the kernel's text files."""
     with open(path) as file:
         return file.read().strip()
 
 
 def map_physical(path: str, base: int, size: int) -> Mapped:
-    """Map registers at a physical address from ``/dev/mem``; raises `LinkError` if that fails."""
+    """Map registers at a physical address from ``/dev/mem``; raise `LinkError` if that fails."""
     try:
         return Mapped(path, base, size)
     except FileNotFoundError:
@@ -120,7 +120,7 @@ def map_physical(path: str, base: int, size: int) -> Mapped:
         if not os.access(path, os.R_OK | os.W_OK):
             raise LinkError(f"no permission to open {path}: {SUDO}") from None
         raise LinkError(
-            f"the kernel keeps {base:#x} of {path} to itself (CONFIG_IO_STRICT_DEVMEM): boot with"
+            f"the kernel protects {base:#x} of {path} (CONFIG_IO_STRICT_DEVMEM): boot with"
             " iomem=relaxed, or load the build's device-tree overlay"
         ) from None
     except OSError as error:

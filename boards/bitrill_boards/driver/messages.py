@@ -1,4 +1,4 @@
-"""Messages of the serial link, packed and parsed; ``shell/link.py`` is the board's end of it.
+"""Packs and parses the messages of the serial link; ``shell/link.py`` is the board's end.
 
 request  A5 operation number length(2) payload CRC-32(4)
 reply    5A status    number length(2) payload CRC-32(4)
@@ -16,7 +16,7 @@ REQUEST, REPLY = 0xA5, 0x5A
 IDENT, RUN, RESET = 0, 1, 2
 DONE, DAMAGED, UNKNOWN, FAULT = 0, 1, 2, 3
 AROUND = 9
-"""Number of bytes of a message beside its payload."""
+"""Number of bytes of a message around its payload."""
 
 MAGIC, VERSION = b"BTRL", 1
 IDENTITY = struct.Struct("<4sHH8sIII")
@@ -26,12 +26,12 @@ CLOCKS = (1_000, 2_000_000_000)
 """Slowest and fastest clock in Hz that a board may have."""
 
 LONGEST = 0xFFFF
-"""Bytes of the longest payload. The reply to RUN has a frame and four bytes of cycles."""
+"""Bytes of the longest payload. The reply to RUN has a frame and four bytes for its cycles."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A reply that came whole: its CRC-32 was right."""
+    """A complete reply with a correct CRC-32."""
 
     status: int
     number: int
@@ -40,7 +40,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class SerialDevice(Device):
-    """A board's answer to IDENT: its network's digest, its clock, bytes of a frame in and out."""
+    """A board's answer to IDENT: digest of its network, clock, bytes of a frame in and out."""
 
     bytes_in: int = 0
     bytes_out: int = 0
@@ -59,7 +59,7 @@ def reply(status: int, number: int, payload: bytes = b"") -> bytes:
 
 
 def device(payload: bytes) -> SerialDevice:
-    """Parse the payload of IDENT's reply; raises `ValueError` where no Bitrill network sent it."""
+    """Parse the payload of IDENT's reply; raise `ValueError` if no Bitrill network sent it."""
     if len(payload) != IDENTITY.size:
         raise ValueError(f"an identity must have {IDENTITY.size} bytes, not {len(payload)}")
     magic, version, _, digest, clock, n_in, n_out = IDENTITY.unpack(payload)
@@ -76,10 +76,10 @@ def device(payload: bytes) -> SerialDevice:
 
 
 class ReplyParser:
-    """Finds whole replies in bytes that may be damaged, cut or repeated.
+    """Finds complete replies in bytes that may be damaged, cut or repeated.
 
-    ``most``: bytes of the longest payload there can be; a greater length is noise. Where a reply is
-    damaged, the search goes on at its second byte, so that no reply behind it is lost.
+    ``most``: bytes of the longest possible payload; a greater length is noise. If a reply is
+    damaged, the search continues at its second byte, so that no later reply is lost.
     """
 
     def __init__(self, most: int):
@@ -87,7 +87,7 @@ class ReplyParser:
         self._bytes = bytearray()
 
     def feed(self, data: bytes) -> list[Reply]:
-        """Take bytes; returns the replies that are now whole."""
+        """Add received bytes; return the replies that are now complete."""
         self._bytes += data
         replies: list[Reply] = []
         at = 0
@@ -116,7 +116,7 @@ class ReplyParser:
         return replies
 
     def flush(self) -> list[Reply]:
-        """Give up a reply that has begun; returns whole ones that it was hiding."""
+        """Abandon an incomplete reply; return complete ones within its bytes."""
         replies: list[Reply] = []
         while self._bytes:
             del self._bytes[0]

@@ -1,7 +1,7 @@
-"""Turns the model's arrays into frames of a network and back, exactly as the model quantizes.
+"""Converts the model's arrays to frames of a network and back, exactly as the model quantizes.
 
-All it needs is the build's ``network.json``. The levels there are the smallest float64 at which the
-model's first quantizer gives its next value.
+The build's ``network.json`` describes the conversion. The levels in it are the smallest float64
+numbers at which the model's first quantizer steps to its next value.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .quantizer import BatchQuantizer
 FORMAT = 1
 
 PART = 1 << 20
-"""Bytes of images that are quantized and packed at once: they stay in the caches."""
+"""Bytes of images that are quantized and packed together; so many stay in the caches."""
 
 _NO_FLOATS = "images must hold integers: this network has no quantizer at its input"
 
 
 class Edge:
-    """Input or output: ``shape`` of the integers (no batch axis), ``edge`` of the stream."""
+    """An input or output: the model's ``shape`` (no batch axis) and the stream's, ``edge``."""
 
     def __init__(self, spec: dict[str, Any]):
         self.shape, self.edge = tuple(spec["shape"]), tuple(spec["edge"])
@@ -35,21 +35,21 @@ class Edge:
         self.lo, self.hi = spec["lo"], spec["hi"]
 
     def format(self, align: int) -> Format:
-        """Return how a frame lies in memory, in units of ``align`` bytes."""
+        """Return the layout of a frame in memory, in units of ``align`` bytes."""
         size = int(np.prod(self.edge))
         return Format(size, self.bits, signed=self.signed, coding=self.coding, align=align)
 
     def to_stream(self, x: np.ndarray) -> np.ndarray:
-        """Turn ``[N, *shape]`` into ``[N, *edge]``: channels innermost."""
+        """Convert ``[N, *shape]`` to ``[N, *edge]``, with channels innermost."""
         return to_stream(x, self.edge, self.channel_last)
 
     def to_model(self, y: np.ndarray) -> np.ndarray:
-        """Turn ``[N, *edge]`` into ``[N, *shape]``."""
+        """Convert ``[N, *edge]`` to ``[N, *shape]``."""
         return to_model(y.reshape(-1, *self.edge), self.shape, self.channel_last)
 
 
 class Network:
-    """A compiled network; ``digest``: 8 bytes by which a board is known to hold it."""
+    """A compiled network; ``digest``: 8 bytes that identify it, which a board reports."""
 
     def __init__(self, spec: dict[str, Any]):
         if spec.get("format") != FORMAT:
@@ -76,7 +76,7 @@ class Network:
             return Network(json.load(file))
 
     def checked(self, x: Any) -> np.ndarray:
-        """Return the images as an array; `DriverError` unless it is ``[N, *shape]`` of numbers."""
+        """Return the images as an array; `DriverError` unless they are numbers ``[N, *shape]``."""
         x = np.asarray(x)
         if x.ndim == 0 or x.shape[1:] != self.input.shape:
             want = ", ".join(["N", *map(str, self.input.shape)])
@@ -88,7 +88,7 @@ class Network:
         return x
 
     def integers(self, x: Any) -> np.ndarray:
-        """Return the stream's integers ``[N, *edge]`` of the model's floats or integers."""
+        """Return the stream's integers ``[N, *edge]`` for the model's floats or integers."""
         x, e = self.checked(x), self.input
         if x.dtype.kind == "f":
             return CODINGS[e.coding].nth(self._steps(x), e.lo)
@@ -103,12 +103,12 @@ class Network:
         out = np.empty((len(x), form.bytes), np.uint8)
         part = max(1, PART // (form.size * x.itemsize))
         for k in range(0, len(x), part):
-            some = x[k : k + part]
+            images = x[k : k + part]
             if x.dtype.kind == "f":
-                codes = CODINGS[e.coding].nth_codes(self._steps(some), e.lo, e.bits)
+                codes = CODINGS[e.coding].nth_codes(self._steps(images), e.lo, e.bits)
                 out[k : k + part] = form.pack_codes(codes)
             else:
-                out[k : k + part] = form.pack(self.integers(some))
+                out[k : k + part] = form.pack(self.integers(images))
         return out
 
     def _steps(self, x: np.ndarray) -> np.ndarray:
@@ -118,6 +118,8 @@ class Network:
         return self._quantizer(self.input.to_stream(x))
 
     def outputs(self, y: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Return the integers ``[N, *shape]``, and the model's outputs by name, of the stream's
-        ``[N, size]``."""
+        """Return the integers ``[N, *shape]`` and the model's outputs by name.
+
+        ``y``: the stream's integers ``[N, size]``.
+        """
         return self.output.to_model(y), self._outputs.of(y)

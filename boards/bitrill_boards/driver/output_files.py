@@ -1,4 +1,4 @@
-"""Names of the files that a network's outputs are left in."""
+"""Chooses the names of the files that a network's outputs are written to."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import re
 
 
 def files_of(path: str, names: list[str]) -> dict[str, str]:
-    """Return the name of the output that each file gets; ``path``: ``Y.npy``.
+    """Return which output is written to which file, ``{file: output}``; ``path``: ``Y.npy``.
 
-    One output goes to that file, several to ``Y.NAME.npy`` each. What a file's name should not hold
-    is ``_`` there; an output whose name is taken then has its number behind it.
+    A single output goes to that file, several go to ``Y.NAME.npy``. Characters other than letters,
+    digits, ``_`` and ``-`` become ``_``; if two names are then the same, the output's number is
+    appended.
     """
     if len(names) == 1:
         return {path: names[0]}

@@ -1,8 +1,8 @@
-"""Takes a network's integers apart and computes the model's outputs from them.
+"""Computes the model's outputs from a network's integers.
 
-The integers of a frame are those of one tensor, or of several one after the other (``segments``).
-Each segment is dequantized in float64; the host's ``functions`` follow, then each output is cast to
-the model's element type.
+The integers of a frame belong to one tensor, or to several, one after the other (``segments``).
+Each segment is dequantized in float64; the host's ``functions`` are computed; then each output is
+cast to the model's element type.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from .functions import FUNCTIONS
 from .layout import to_model
 
 BATCH = 1 << 20
-"""Numbers of a segment that functions are computed of at once."""
+"""How many numbers of a segment the functions are applied to at once."""
 
 
 class Segment:
-    """Integers of one tensor, and the numbers that they mean."""
+    """The integers of one tensor, with scale and offset."""
 
     def __init__(self, spec: dict[str, Any]):
         self.shape, self.edge = tuple(spec["shape"]), tuple(spec["edge"])
@@ -31,7 +31,7 @@ class Segment:
         )
 
     def numbers(self, y: np.ndarray) -> np.ndarray:
-        """Return float64 ``[N, *shape]`` (int64 for decisions) of the stream's ``[N, size]``."""
+        """Dequantize the stream's ``[N, size]``: float64 ``[N, *shape]``, int64 for decisions."""
         y = y.reshape(-1, *self.edge)
         if len(self._scale):
             y = y * self._scale + self._offset
@@ -45,7 +45,7 @@ class Outputs:
         self._segments = [Segment(p) for p in spec.get("segments", [spec])]
         unknown = sorted({f["op"] for f in spec.get("functions", [])} - FUNCTIONS.keys())
         if unknown:
-            raise DriverError(f"this driver has no function {', '.join(unknown)}: build anew")
+            raise DriverError(f"this driver has no function {', '.join(unknown)}: build again")
         self._functions = [
             (
                 FUNCTIONS[f["op"]],
@@ -64,16 +64,16 @@ class Outputs:
         self._size = sum(p.size for p in self._segments)
 
     def of(self, y: np.ndarray) -> dict[str, np.ndarray]:
-        """Return every output ``[N, *shape]`` by name, of the stream's integers ``[N, ..]``."""
+        """Return all outputs ``[N, *shape]`` by name, from the stream's integers ``[N, ..]``."""
         y = y.reshape(-1, self._size)
         out = {name: np.empty((len(y), *shape), dtype) for name, shape, dtype, _ in self._outputs}
-        some = max(1, BATCH // self._size)
-        for k in range(0, len(y), some):
+        part = max(1, BATCH // self._size)
+        for k in range(0, len(y), part):
             try:
-                values = self._values(y[k : k + some])
+                values = self._values(y[k : k + part])
                 for name, shape, _, value in self._outputs:
                     with np.errstate(over="ignore"):  # float16: infinity, as the model has it
-                        out[name][k : k + some] = values[value].reshape(-1, *shape)
+                        out[name][k : k + part] = values[value].reshape(-1, *shape)
             except (LookupError, TypeError, ValueError) as error:
                 raise DriverError(f"the outputs cannot be computed: {error}") from error
         return out
@@ -83,14 +83,14 @@ class Outputs:
         for segment in self._segments:
             values.append(segment.numbers(y[:, at : at + segment.size]))
             at += segment.size
-        with np.errstate(all="ignore"):  # logarithms of 0 and the like are the model's own
+        with np.errstate(all="ignore"):  # logarithms of 0 and the like are in the model
             for f, inputs, attributes in self._functions:
                 values.append(f(*(values[i] for i in inputs), **attributes))
         return values
 
 
 def _attribute(value: Any) -> Any:
-    """Return an attribute as a function takes it; arrays of numbers are objects."""
+    """Return an attribute as a function expects it; JSON objects are arrays of numbers."""
     if not isinstance(value, dict):
         return value
     if "floats" in value:

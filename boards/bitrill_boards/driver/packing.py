@@ -1,7 +1,7 @@
-"""Packs integers into frames of dense bits and back, whole batches at once.
+"""Packs integers into frames of dense bits, and unpacks them, whole batches at once.
 
 A frame's elements follow each other without gaps, low bits first, signed ones in two's complement.
-Zeros fill the frame up to a multiple of ``align`` bytes.
+Zeros pad the frame to a multiple of ``align`` bytes.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import numpy as np
 
 
 class Integer:
-    """Integers in binary, two's complement where ``signed``."""
+    """Binary integers, two's complement if ``signed``."""
 
     @staticmethod
     def values(codes: np.ndarray, bits: int, signed: bool) -> np.ndarray:
-        """Values of int64 ``codes``."""
+        """Return the values of int64 ``codes``."""
         return codes - ((codes >> (bits - 1)) << bits) if signed else codes
 
     @staticmethod
     def codes(values: np.ndarray, bits: int, signed: bool) -> np.ndarray:
-        """Codes of ``values``, in the narrowest unsigned dtype."""
+        """Return the codes of ``values``, in the narrowest unsigned dtype."""
         narrow = _narrowest(bits)
         codes = values.astype(narrow)  # two's complement keeps the low bits
         if signed and bits < np.dtype(narrow).itemsize * 8:
@@ -30,12 +30,12 @@ class Integer:
 
     @staticmethod
     def nth(n: np.ndarray, lo: int) -> np.ndarray:
-        """The values that have ``n`` values below them, the lowest being ``lo``."""
+        """Return the values with ``n`` smaller ones; the lowest is ``lo``."""
         return n.astype(np.int64) + lo
 
     @staticmethod
     def nth_codes(n: np.ndarray, lo: int, bits: int) -> np.ndarray:
-        """Codes of `nth`."""
+        """Return the codes of the values that `nth` returns."""
         if not lo:
             return n
         kind = np.promote_types(n.dtype, np.min_scalar_type((1 << bits) - 1)).type
@@ -84,7 +84,7 @@ CODINGS: dict[str, type[Integer]] = {"integer": Integer, "bipolar": Bipolar, "lo
 
 
 def _narrowest(bits: int) -> Any:
-    """The unsigned dtype of the fewest bits that holds a code."""
+    """Return the narrowest unsigned dtype that holds a code."""
     dtypes = (np.uint8, np.uint16, np.uint32, np.uint64)
     return next(t for t in dtypes if np.dtype(t).itemsize * 8 >= bits)
 
@@ -131,7 +131,7 @@ class Format:
         return self._values(_windows(data, self.size, b))
 
     def _values(self, codes: np.ndarray) -> np.ndarray:
-        """Return the integers that codes (int64) stand for."""
+        """Return the integers that int64 codes represent."""
         return self.coding.values(codes, self.bits, self.signed)
 
     def _packed(self, codes: np.ndarray) -> np.ndarray:
@@ -154,7 +154,7 @@ class Format:
 
 
 def _merged(codes: np.ndarray, group: int, b: int, dtype: Any) -> np.ndarray:
-    """Join each ``group`` elements into one number, the first one lowest."""
+    """Join every ``group`` elements into one number; the first element has the lowest bits."""
     n, size = codes.shape
     short = -size % group
     if short:
@@ -166,7 +166,7 @@ def _merged(codes: np.ndarray, group: int, b: int, dtype: Any) -> np.ndarray:
 
 
 def _windows(data: np.ndarray, size: int, b: int) -> np.ndarray:
-    """Unpack codes of up to 56 bits to int64, from the bytes that each of them reaches into."""
+    """Unpack codes of up to 56 bits to int64, each from the bytes that it overlaps."""
     at = np.arange(size) * b
     reach = (b + 14) // 8
     bytes_ = np.zeros((len(data), data.shape[1] + reach), np.uint8)

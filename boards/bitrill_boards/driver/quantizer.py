@@ -1,9 +1,9 @@
 """Quantizes batches of floats exactly as the model does.
 
-The step of ``x`` is the number of levels that are not above it. Few levels are compared one by one.
-Many evenly spaced levels are guessed, ``g = floor((x - level 0) / distance + 1/2)``, and the guess
-is corrected by a single comparison. Each operation of the guess is monotone in ``x``: if it is the
-step or one less at every level and just below every level, it is so everywhere.
+The step of ``x`` is the number of levels at or below it. Few levels are compared one by one. With
+many evenly spaced levels the step is guessed, ``g = floor((x - level 0) / distance + 1/2)``, and a
+single comparison corrects it. All operations of the guess are monotone in ``x``: if it is the step
+or one less at every level and just below every level, it is so everywhere.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ COMPARED = 15
 
 
 class BatchQuantizer:
-    """Quantizer with ``levels [C, steps]``, ascending float64: one row for all channels (the last
-    axis) or one for each. Where ``inverted [C]`` is true, steps count downwards."""
+    """A quantizer of batches.
+
+    ``levels``: ascending float64 ``[C, steps]``, one row for all channels (the last axis) or one
+    for each; ``inverted [C]``: whether the channel's steps count downwards.
+    """
 
     def __init__(self, levels: Any, inverted: Any):
         self.levels, self.inverted = np.array(levels, np.float64), np.array(inverted, bool)
@@ -28,12 +31,12 @@ class BatchQuantizer:
         self._known: dict[Any, tuple[np.ndarray, Any]] = {}
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Return the steps of finite floats as small unsigned integers; bool where there is one."""
+        """Return the steps of finite floats as small unsigned integers; bool for a single level."""
         if x.dtype.itemsize < 4:
             x = x.astype(np.float32)  # exact, and faster
         low, high = (x.min(), x.max()) if x.size else (0.0, 0.0)
         if not (np.isfinite(low) and np.isfinite(high)):  # NaN passes through both
-            raise DriverError("images must be finite, and hold NaN or infinity")
+            raise DriverError("images must be finite, but hold NaN or infinity")
         if x.dtype not in self._known:
             levels = _as(self.levels, x.dtype)
             self._known[x.dtype] = levels, _guess(levels)
@@ -59,8 +62,11 @@ class BatchQuantizer:
 
 
 def _guess(levels: np.ndarray) -> tuple[np.ndarray, ...] | None:
-    """Return how to guess: factor, offset, all levels in a row with infinity behind each channel's,
-    where each channel begins, and the steps; None where a guess could miss by more than one."""
+    """Return the parameters of a guess; None if it could miss the step by more than one.
+
+    They are factor, offset, the levels of all channels in one row (infinity after each channel's),
+    where each channel begins in it, and the number of steps.
+    """
     rows, steps = levels.shape
     kind = levels.dtype.type
     if steps < 2 or not np.isfinite(levels).all():
@@ -80,7 +86,7 @@ def _guess(levels: np.ndarray) -> tuple[np.ndarray, ...] | None:
 
 
 def _first(x: np.ndarray, factor: Any, offset: Any, steps: Any) -> np.ndarray:
-    """Guess the step of ``x``: right, or one too small."""
+    """Guess the step of ``x``: correct, or one too small."""
     t = x * factor
     t += offset
     np.clip(t, 0, steps, out=t)
@@ -96,7 +102,7 @@ def _guessed(x: np.ndarray, guess: tuple[np.ndarray, ...]) -> np.ndarray:
 
 
 def _as(levels: np.ndarray, dtype: Any) -> np.ndarray:
-    """Round levels up to a narrower float dtype: a number reaches both or neither."""
+    """Round levels up to a narrower float dtype, in which a number reaches both or neither."""
     if np.dtype(dtype).itemsize >= 8:
         return levels
     with np.errstate(over="ignore"):

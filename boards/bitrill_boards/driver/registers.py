@@ -25,7 +25,7 @@ REGISTERS = (
     "CYCLES_LOW",
     "CYCLES_HIGH",
 )
-"""Names of the registers, 32 bits each, from offset 0 on. Other addresses answer SLVERR."""
+"""Names of the registers, 32 bits each, from offset 0 on. Accesses to others get SLVERR."""
 
 OFFSETS = {name: 4 * k for k, name in enumerate(REGISTERS)}
 """Offset of each register in bytes."""
@@ -39,25 +39,25 @@ WRITABLE = (
     "OUT_ADDRESS_HIGH",
     "OUT_WORDS",
 )
-"""Registers that keep what is written; while the shell is busy a write answers SLVERR."""
+"""Registers that keep what is written; while the shell is busy, a write gets SLVERR."""
 
 START, STOP = 1, 2
-"""CONTROL, on a write. A start while busy is refused (SLVERR); a stop ends a run at any cycle, half
-a frame inside or not, and resets the network."""
+"""Bits that are written to CONTROL. A start while busy is refused (SLVERR); a stop ends a run at
+any cycle, even within a frame, and resets the network."""
 
 BUSY, DONE, READ_SLVERR, READ_DECERR, WRITE_SLVERR, WRITE_DECERR, FRAME_ERROR, STOPPED = (
     1 << k for k in range(8)
 )
-"""STATUS; a write of ones clears all but BUSY. DONE: a run has ended, by itself or by a stop."""
+"""Bits of STATUS; writing ones clears them, except BUSY. DONE: a run has ended, or was stopped."""
 
 CLEAR = 0xFE
-"""Value that clears STATUS when it is written there."""
+"""Value that clears all bits of STATUS when it is written there."""
 
 WORD = 8
 """Bytes of a word in memory; each frame starts on a new word."""
 
 ALIGN = 128
-"""Bytes; the addresses of a run are multiples of it."""
+"""Addresses of a run are multiples of so many bytes."""
 
 WEIGHTS = 0x1000000
 """Offset of the network's own registers, if its weights are writable (``registers.json``)."""
@@ -67,10 +67,10 @@ SIZE, SIZE_RUNTIME = 0x1000, 2 * WEIGHTS
 
 
 class ShellRegisters(Protocol):
-    """The shell's registers of 32 bits, addressed in bytes from the shell's base address on.
+    """The shell's 32-bit registers, addressed in bytes from its base address.
 
-    A bus that refuses an access raises `LinkError`. ``interrupts``: `wait` returns early when the
-    shell's interrupt comes.
+    An access that the bus refuses raises `LinkError`. ``interrupts``: whether `wait` returns early
+    on the shell's interrupt.
     """
 
     interrupts: bool
@@ -80,7 +80,7 @@ class ShellRegisters(Protocol):
     def write(self, offset: int, value: int) -> None: ...
 
     def wait(self, seconds: float) -> None:
-        """Sleep for so long, or until the interrupt."""
+        """Sleep for that time, or until the interrupt."""
         ...
 
     def close(self) -> None: ...

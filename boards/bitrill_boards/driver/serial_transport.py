@@ -1,8 +1,8 @@
-"""Runs a network at the other end of a serial line, over a protocol that survives a bad line.
+"""Runs a network over a serial line, with a protocol that tolerates lost and damaged bytes.
 
-Each frame has a number and is sent again until its answer comes. The number tells a late or
-repeated answer from the right one, and an answer counts only if its CRC-32 is right. Two requests
-are under way at once, so that both directions of the line are busy.
+Each frame has a number, and is sent again until it is answered. The number distinguishes a late or
+repeated answer from the right one; an answer counts only if its CRC-32 is correct. Two requests are
+pending at a time, so that both directions of the line are busy.
 """
 
 from __future__ import annotations
@@ -17,46 +17,45 @@ from .driver_errors import LinkError
 from .transport import FrameTransport
 
 WINDOW = 2
-"""Number of requests under way at once: the board has room for so many."""
+"""Number of requests pending at a time: the board can store so many."""
 
 TRIES = 50
-"""Number of times that one frame is sent before the line is given up."""
+"""How often a frame is sent before the driver gives up."""
 
-NOISE_PATIENCES = 4
-"""Number of patiences, as a silence is waited for, after which a request that only noise follows is
-sent again."""
+NOISE_TIMEOUTS = 4
+"""If only noise follows a request, it is sent again after so many times the usual timeout."""
 
 NOISE_SECONDS = 30.0
-"""Seconds of noise without an answer after which the line is given up: it may never be silent."""
+"""Seconds of noise without an answer after which the driver gives up: it may never be silent."""
 
 MOST_COMPUTING = 10.0
-"""Most seconds that a frame is taken to compute, whatever the board says of its clock."""
+"""Longest time in seconds that a frame is assumed to take, whatever clock the board reports."""
 
 
 class SerialLine(Protocol):
     """A line of bytes in both directions.
 
-    ``slack``: seconds that a byte may be late, beside its time on the line.
+    ``slack``: seconds that a byte may be late, in addition to its time on the line.
     """
 
     baud: int
     slack: float
 
     def seconds(self) -> float:
-        """Time on the line's clock, in seconds."""
+        """Return the time in seconds, by the line's clock."""
         ...
 
     def write(self, data: bytes) -> None: ...
 
     def read(self, timeout: float) -> bytes:
-        """Return what has come; nothing only after ``timeout`` seconds without a byte."""
+        """Return the received bytes; none only after ``timeout`` seconds without a byte."""
         ...
 
     def close(self) -> None: ...
 
 
 class PySerial:
-    """A serial port of this computer by pyserial; ``port`` may be one of its URLs, too."""
+    """A serial port of this computer, through pyserial; ``port`` may also be one of its URLs."""
 
     slack = 0.05
 
@@ -115,9 +114,9 @@ def _cannot_open(port: str, error: Exception) -> str:
 class SerialTransport(FrameTransport):
     """`Transport` over a serial ``line``.
 
-    ``tries``: how often a frame is sent at most. ``device``: what the board said of itself.
+    ``tries``: how often a frame is sent at most. ``device``: the board's answer to IDENT.
     ``resent``: requests that were sent again; ``damaged``: those that reached the board damaged.
-    Raises `LinkError` where no Bitrill network answers.
+    Raises `LinkError` if no Bitrill network answers.
     """
 
     def __init__(self, line: SerialLine, *, tries: int = TRIES):
@@ -135,7 +134,7 @@ class SerialTransport(FrameTransport):
             reply = next(iter(self._exchange([(messages.IDENT, b"")], messages.IDENTITY.size)))
             try:
                 device = messages.device(reply.payload)
-            except ValueError as error:  # maybe a late answer to a program before this one
+            except ValueError as error:  # perhaps a late answer to an earlier program
                 if self._number > WINDOW:
                     raise LinkError(f"the device is no Bitrill network: {error}") from None
         self._replies = messages.ReplyParser(max(64, device.bytes_out + 4))
@@ -146,7 +145,7 @@ class SerialTransport(FrameTransport):
         list(self._exchange([(messages.RESET, b"")], 0))
 
     def run(self, frames: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
-        """For each frame of bytes, in order, the frame that comes out and its cycles."""
+        """Yield the resulting frame and its cycles for each frame of bytes, in order."""
         n = self.device.bytes_out
 
         def requests() -> Iterator[tuple[int, bytes]]:
@@ -169,9 +168,9 @@ class SerialTransport(FrameTransport):
     def _exchange(
         self, requests: Iterable[tuple[int, bytes]], size: int
     ) -> Iterator[messages.Reply]:
-        """Send requests, ``(operation, payload)``; yields their replies in order.
+        """Send requests, ``(operation, payload)``; yield their replies in order.
 
-        ``size``: bytes of a right reply's payload.
+        ``size``: bytes of a correct reply's payload.
         """
         waiting = iter(requests)
         under_way: dict[int, _Pending] = {}
@@ -193,11 +192,11 @@ class SerialTransport(FrameTransport):
     def _collect(
         self, under_way: dict[int, _Pending], done: dict[int, messages.Reply], size: int
     ) -> None:
-        """Wait for at least one reply; requests that seem lost are sent again."""
-        patience = self._patience(max(len(p.message) for p in under_way.values()) + size)
+        """Wait for at least one reply; send requests again that seem lost."""
+        timeout = self._timeout(max(len(p.message) for p in under_way.values()) + size)
         began = sent = self.line.seconds()
         while True:
-            data = self.line.read(patience)
+            data = self.line.read(timeout)
             replies = self._replies.feed(data) if data else self._replies.flush()
             before = len(done)
             for reply in replies:
@@ -205,9 +204,9 @@ class SerialTransport(FrameTransport):
             if len(done) > before:
                 return
             now = self.line.seconds()
-            if data and now - began > max(NOISE_SECONDS, self.tries * patience):
-                raise self._unanswered(f"within {now - began:.0f} s, though bytes come")
-            if not data or now - sent > NOISE_PATIENCES * patience:
+            if data and now - began > max(NOISE_SECONDS, self.tries * timeout):
+                raise self._unanswered(f"within {now - began:.0f} s, though bytes arrive")
+            if not data or now - sent > NOISE_TIMEOUTS * timeout:
                 self._again(under_way)
                 sent = self.line.seconds()
 
@@ -225,7 +224,7 @@ class SerialTransport(FrameTransport):
             return  # a repeated answer, or one to an earlier request
         if reply.status == messages.UNKNOWN:
             raise LinkError(
-                "the device refuses the request: it was built for frames of another length"
+                "the board refuses the request: it was built for frames of another length"
             )
         if reply.status == messages.FAULT or len(reply.payload) != size:
             return
@@ -233,7 +232,7 @@ class SerialTransport(FrameTransport):
         done[reply.number] = reply
 
     def _again(self, under_way: dict[int, _Pending]) -> None:
-        """Send all pending requests again: after so long a silence they count as lost."""
+        """Send all pending requests again: after the timeout they count as lost."""
         for pending in under_way.values():
             pending.tries += 1
             if pending.tries > self.tries:
@@ -247,15 +246,17 @@ class SerialTransport(FrameTransport):
             f" received damaged: {self.damaged}): is this the right port and baud rate?"
         )
 
-    def _patience(self, size: int) -> float:
-        """Seconds of silence after which a request counts as lost: longer than the board waits for
-        the rest of a request, and longer than the network computes."""
+    def _timeout(self, size: int) -> float:
+        """Return the seconds of silence after which a request counts as lost.
+
+        They are more than the board waits for the rest of a request, and than the network computes.
+        """
         line = (WINDOW * size + 60) * 10 / self.line.baud + self.line.slack
         return line + WINDOW * self._computing
 
 
 class _Pending:
-    """A request that has no answer yet, and how often it was sent."""
+    """A request without an answer yet, and how often it was sent."""
 
     def __init__(self, message: bytes):
         self.message, self.tries = message, 1

@@ -1,4 +1,4 @@
-"""Prints a driver's measurements in a few lines of text."""
+"""Formats a driver's measurements as a few lines of text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def summary(report: dict[str, Any]) -> str:
     """Return the report of `Driver.report` as text."""
     if not report["frames"]:
         return "no frames"
-    lines = [f"{report['frames']:,} frames, {report['fps_wall']:,.0f} a second with all of it"]
+    lines = [f"{report['frames']:,} frames, {report['fps_wall']:,.0f} a second, host included"]
     per = report["cycles_per_frame"]
     if per:
         lines.append(

@@ -1,7 +1,7 @@
-"""What `Driver` needs of a link to a board: the protocol `Transport`, and a base for simple links.
+"""Interface between `Driver` and a link to a board: `Transport`, and a base class for simple links.
 
-`AxiTransport` and `SerialTransport` are the two that exist. A link of one's own that sends one
-frame at a time extends `FrameTransport` and gives ``run``.
+Bitrill has `AxiTransport` and `SerialTransport`. For a link of your own that sends one frame at a
+time, extend `FrameTransport` and define ``run``.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ import numpy as np
 from .driver_errors import DriverError
 
 BATCH = 16
-"""Frames that are packed and unpacked together for a link that takes one at a time."""
+"""Frames that are packed and unpacked together for a link that sends one at a time."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """What a board says of the network in it; a frame's bytes are None where only the digest tells
-    them."""
+    """What a board reports about its network; the bytes of frames are None if not reported."""
 
     digest: bytes
     clock_hz: int
@@ -33,8 +32,8 @@ class Device:
 class Transport(Protocol):
     """Carries frames to a board and back.
 
-    ``align``: a frame's bytes are a multiple of it. ``overlaps``: frames move while others are
-    computed, so that the hardware's cycle counter tells the rate of the whole system. ``notes``:
+    ``align``: the bytes of a frame are a multiple of it. ``overlaps``: frames are transferred while
+    others are computed, so that the hardware's cycle counter measures the whole system. ``notes``:
     what could not be set or checked when the board was opened.
     """
 
@@ -46,25 +45,27 @@ class Transport(Protocol):
     def device(self) -> Device: ...
 
     def batch(self, bytes_in: int, bytes_out: int) -> int:
-        """Number of frames that should travel together."""
+        """Return the number of frames that should be sent together."""
         ...
 
     def run_batches(
         self, batches: Iterable[np.ndarray], bytes_out: int
     ) -> Generator[tuple[np.ndarray, int], None, None]:
-        """For each batch, uint8 ``[N, bytes in]``, its results, uint8 ``[N, bytes out]``, and the
-        cycles they took. Closing the generator gives up what is under way."""
+        """Yield the results of each batch, uint8 ``[N, bytes out]``, and the cycles they took.
+
+        ``batches``: uint8 ``[N, bytes in]``. Closing the generator abandons batches in progress.
+        """
         ...
 
     def write_weights(self, pairs: Iterable[tuple[int, int]]) -> int:
-        """Write ``(address, word)`` pairs of ``registers.json``; returns their number."""
+        """Write ``(address, word)`` pairs of ``registers.json``; return their number."""
         ...
 
     def close(self) -> None: ...
 
 
 class FrameTransport(ABC):
-    """Base of links that send one frame at a time: `run` is all that they need."""
+    """Base class of links that send one frame at a time; they define `run`."""
 
     align = 1
     overlaps = False
@@ -72,7 +73,7 @@ class FrameTransport(ABC):
 
     @abstractmethod
     def run(self, frames: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
-        """For each frame, in order, the frame that comes out of the network and its cycles."""
+        """Yield the network's resulting frame and its cycles for each frame, in order."""
 
     def batch(self, bytes_in: int, bytes_out: int) -> int:
         return BATCH
@@ -93,7 +94,7 @@ class FrameTransport(ABC):
             yield _joined(answers, bytes_out), total
 
     def write_weights(self, pairs: Iterable[tuple[int, int]]) -> int:
-        raise DriverError("weights can be written over AXI only: this link carries frames")
+        raise DriverError("weights can be written only over AXI: this link carries only frames")
 
 
 def _joined(answers: list[bytes], bytes_out: int) -> np.ndarray:

@@ -19,14 +19,14 @@ class Divided(NamedTuple):
 
 
 def crystal(mhz: float) -> Fraction:
-    """Return the exact rate that is meant by a rounded one: 33.333333 is 100/3."""
+    """Return the exact rate meant by a rounded one: 100/3 for 33.333333."""
     return Fraction(mhz).limit_denominator(1000)
 
 
 def divide(pll_mhz: int | Fraction, asked_mhz: int | Fraction) -> Divided:
-    """Return the fastest clock not above ``asked_mhz``; the slowest one where all are above.
+    """Return the fastest clock that is not above ``asked_mhz``; if all are above, the slowest.
 
-    A faster clock would be wrong: timing was met at the one that is asked for.
+    A faster clock would be wrong: timing was met at ``asked_mhz``.
     """
     pll = Fraction(pll_mhz)
     least = min(ceil(pll / asked_mhz), LARGEST**2)
@@ -34,14 +34,14 @@ def divide(pll_mhz: int | Fraction, asked_mhz: int | Fraction) -> Divided:
 
 
 def above(pll_mhz: int | Fraction, asked_mhz: int | Fraction) -> Divided:
-    """Return the slowest clock not below ``asked_mhz``; the PLL's own where all are below."""
+    """Return the slowest clock that is not below ``asked_mhz``; if all are below, the PLL's own."""
     pll = Fraction(pll_mhz)
     most = min(floor(pll / asked_mhz), LARGEST**2)
     return next(_divided(pll, k) for k in range(max(most, 1), 0, -1) if _pair(k))
 
 
 def _pair(product: int) -> tuple[int, int] | None:
-    """Return the two divisors of a product, the larger one first; None where there are none."""
+    """Return two divisors with that product, the larger one first; None if there are none."""
     for first in range(1, LARGEST + 1):
         if product % first == 0 and product // first <= first:
             return first, product // first

@@ -1,7 +1,7 @@
 """Sets up a Zynq's processing system for a design: clock, port widths, level shifters.
 
-The clock's divisors are computed from the crystal and from the PLL as it runs now: a boot loader or
-design tool may have assumed another PLL, and PYNQ assumes a crystal of 50 MHz.
+The clock's divisors are computed from the crystal and from the PLL's present setting: a boot loader
+or design tool may have assumed another PLL, and PYNQ assumes a crystal of 50 MHz.
 Registers: AMD UG585 (Zynq-7000), UG1087 (Zynq UltraScale+).
 """
 
@@ -23,9 +23,9 @@ class Physical(Protocol):
 
 
 def prepare(family: str, at: Physical, crystal_mhz: Fraction, clock_mhz: Fraction) -> Fraction:
-    """Set ports and clock as the design needs them; returns the clock in MHz that there is now.
+    """Set ports and clock as the design needs them; return the clock in MHz that was set.
 
-    That is ``clock_mhz`` or a little less. Registers that are already right are not written.
+    It is ``clock_mhz`` or a little less. Registers that are already correct are not written.
     """
     if family not in _FAMILIES:
         raise DriverError(f"a board of family {family!r} has no processing system to set up")

@@ -37,8 +37,10 @@ class _Limits:
 
 @dataclass(frozen=True)
 class _Device:
-    """A die: ``chip`` is its name in Apicula, ``family`` in Yosys; ``limits`` of its PLL by
-    (commercial) speed grades."""
+    """A die: ``chip`` is its name in Apicula, ``family`` in Yosys.
+
+    ``limits``: limits of its PLL, by commercial speed grade.
+    """
 
     chip: str
     family: str
@@ -72,7 +74,7 @@ VERSION = 0xF << 28
 
 _PART = re.compile(r"(GW1NR?|GW2AR?)-(?:LV|UV)(\d+)([A-Z]+\d+[A-Z]*)C(\d)/I(\d)")
 
-# ROM tables are still modules of their own then: Yosys' own option would put pads into them, too
+# ROM tables are still separate modules then: Yosys' own option would put pads into them, too
 _PADS = """\
 iopadmap -bits -inpad IBUF O:I -outpad OBUF I:O
 clean

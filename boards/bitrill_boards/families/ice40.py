@@ -26,7 +26,7 @@ DIVR = range(16)
 DIVF = range(128)
 DIVQ = range(1, 7)
 FILTERS = ((17, 1), (26, 2), (44, 3), (66, 4), (101, 5), (134, 6))
-"""FILTER_RANGE by the frequency in MHz that the phase detector stays below."""
+"""FILTER_RANGE by the upper bound of the phase detector's frequency in MHz."""
 
 PLL_PADS = {("up5k", "sg48"): "35"}
 """Pin that feeds the PLL directly, by device and package: its input buffer is part of the PLL."""

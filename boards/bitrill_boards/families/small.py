@@ -1,4 +1,4 @@
-"""Describes a family of small parts for the open tools: each family is a module, a `Family`.
+"""Describes a family of small parts to the open tools; each family is a module like `Family`.
 
 Yosys synthesises the design, nextpnr places and routes it, a packer writes the bitstream. All their
 files are in one folder.
@@ -15,8 +15,12 @@ from ..board import Board, Pins
 
 @dataclass(frozen=True)
 class Program:
-    """A tool: its ``name`` when installed natively, the Python ``package`` that contains it (of
-    `bitrill.requirements`), and the code that runs it from there on ``sys.argv[1:]``."""
+    """A tool.
+
+    ``name``: its program when it is installed natively; ``package``: the Python package that
+    contains it (see `bitrill.requirements`), and the code that runs it from there on
+    ``sys.argv[1:]``.
+    """
 
     name: str
     package: str
@@ -53,7 +57,7 @@ class Pll:
 
 @dataclass(frozen=True)
 class Target:
-    """A board, as the tools' arguments describe it.
+    """The tools' arguments for a board.
 
     ``synth``: Yosys' command, without ``-top``; ``pads``: commands after it, on the flat netlist;
     ``constraints``: files of pins and clocks, of ports clk, rx, tx and those held high; ``place``:
@@ -82,7 +86,7 @@ class Family(Protocol):
     """
 
     def target(self, board: Board, pins: Pins) -> Target:
-        """Return how the tools see a board; raises `SpecError` for a part that they do not know."""
+        """Return the tools' arguments for a board; raise `SpecError` for a part unknown to them."""
         ...
 
     def plls(self, board: Board, pins: Pins) -> Iterator[Pll]:
@@ -94,7 +98,7 @@ class Family(Protocol):
 
 
 def ordered(pfd: Fraction, vco_mhz: tuple[int, int]) -> Iterator[tuple[int, Fraction]]:
-    """Yield ``(times, vco)`` for each VCO rate within its limits, the middle ones first."""
+    """Yield ``(times, vco)`` for each VCO rate within its limits; middle rates come first."""
     middle = Fraction(sum(vco_mhz), 2)
     every = range(ceil(vco_mhz[0] / pfd), floor(vco_mhz[1] / pfd) + 1)
     for times in sorted(every, key=lambda n: abs(n * pfd - middle)):

@@ -1,6 +1,6 @@
 """Processing systems of both Zynq families: their ports to the programmable logic, and its clock.
 
-The families differ in names and numbers alone, which stand in ``zynq.toml``.
+The families differ only in names and numbers, which are in ``zynq.toml``.
 """
 
 import tomllib
@@ -23,18 +23,18 @@ NEAR = 1 + Fraction(1, 10_000)
 
 @dataclass(frozen=True)
 class Processing:
-    """A family's processing system, in the names of Vivado and of Linux' device trees.
+    """A family's processing system, with its names in Vivado and in Linux' device trees.
 
     Vivado: ``ip``, its block; ``automation``, options of the block's rule; ``control``, the master
     port that reaches the registers; ``memory``, the slave port to DDR; ``port_clocks``, their clock
-    pins; ``clock``, ``reset`` and ``interrupt``, pins; ``segments``, address segments behind
+    pins; ``clock``, ``reset`` and ``interrupt``, pins; ``segments``, address segments of
     ``memory``; ``ddr``, those of them that are DDR. ``config``: the block's properties;
-    ``clock_key``, ``actual_key`` and ``crystal_key``: properties that hold the clock asked for, the
-    clock that is made, and the crystal's.
+    ``clock_key``, ``actual_key`` and ``crystal_key``: properties for the clock asked for, the
+    actual clock, and the crystal's.
 
     Device trees: ``interrupt_parent``, ``interrupt_spi``, ``clock_cell``, ``cells`` of an address.
-    ``address``: bits of a memory address. ``pll_mhz``: rate of the I/O PLL that a board has unless
-    its file gives another one.
+    ``address``: bits of a memory address. ``pll_mhz``: rate of a board's I/O PLL, unless its file
+    states another one.
     """
 
     ip: str
@@ -63,8 +63,10 @@ class Processing:
         return {**self.config, self.clock_key: decimals(made.mhz)}
 
     def pll(self, board: Board) -> Fraction:
-        """Return MHz of the PLL that makes the clock: a multiple of the board's crystal, the
-        nearest one to the rate that the board or the family states."""
+        """Return the rate in MHz of the PLL that makes the clock.
+
+        It is the multiple of the board's crystal that is nearest to the stated rate.
+        """
         crystal = zynq_clocks.crystal(board.crystal_mhz)
         stated = self.pll_mhz if board.pll_mhz is None else zynq_clocks.crystal(board.pll_mhz)
         return crystal * max(1, round(stated / crystal))
@@ -75,7 +77,7 @@ class Processing:
         return zynq_clocks.divide(self.pll(board), asked * NEAR)
 
     def exactly(self, board: Board, asked: Fraction) -> Divided:
-        """Return the divisors of a clock; raises `SpecError` where the PLL does not make it."""
+        """Return the divisors of a clock; raise `SpecError` if the PLL cannot make it."""
         _require_running(board, asked)
         pll = self.pll(board)
         under = zynq_clocks.divide(pll, asked)

@@ -1,4 +1,4 @@
-"""Reads which chips are on a JTAG cable from the output of openFPGALoader's ``--detect``."""
+"""Finds the chips on a JTAG cable in the output of openFPGALoader's ``--detect``."""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Chip:
 
 
 def parse(text: str) -> list[Chip]:
-    """Return the chips that ``--detect`` prints, or the one that it does not know."""
+    """Return the chips that ``--detect`` lists, or the single one that it does not know."""
     unknown = re.search(r"Unknown device with IDCODE: 0x([0-9a-f]+)", text)
     if unknown is not None:
         return [Chip(0, int(unknown.group(1), 16), "an unknown chip", True)]
@@ -38,7 +38,7 @@ def parse(text: str) -> list[Chip]:
 
 
 def find(target: FlashTarget, chips: list[Chip]) -> Chip:
-    """Return the board's chip; raises `ToolError` unless there is exactly one."""
+    """Return the board's chip; raise `ToolError` unless there is exactly one."""
     if not chips:
         raise ToolError(f"no chip answers: is {target.board} powered?")
     own = [c for c in chips if target.has(c.idcode)]
@@ -50,6 +50,6 @@ def find(target: FlashTarget, chips: list[Chip]) -> Chip:
         )
     if len(own) > 1:
         raise ToolError(
-            f"the cable leads to {len(own)} chips of the kind of {target.board}: connect one alone"
+            f"the cable leads to {len(own)} chips like that of {target.board}: connect only one"
         )
     return own[0]

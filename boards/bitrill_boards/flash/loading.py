@@ -1,7 +1,6 @@
-"""Loads a bitstream by openFPGALoader, with the checks that it lacks.
+"""Loads a bitstream with openFPGALoader, and adds the checks that it lacks.
 
-The tool reports success where bitstream and chip are of different parts, and where the chip never
-starts.
+The tool reports success even if the bitstream is for another part, or if the chip never starts.
 """
 
 import re
@@ -26,8 +25,8 @@ TIMEOUT = 60.0
 class Loaded:
     """A bitstream that was loaded.
 
-    ``lasting``: it is in the board's flash memory, else it stays until power-off. ``idcode``: of
-    the chip that answered, None where its family has none.
+    ``lasting``: it is in the board's flash memory, else it is lost at power-off. ``idcode``: IDCODE
+    of the chip that answered, None if its family has none.
     """
 
     board: str
@@ -46,12 +45,12 @@ def flash(
     timeout: float = TIMEOUT,
     progress: Progress | None = None,
 ) -> Loaded:
-    """Load ``bitstream`` into the board of a ``board.json``.
+    """Load ``bitstream`` into the board that a ``board.json`` describes.
 
-    ``xvc``: ``HOST:PORT`` of a cable on another computer; ``cable``: one of openFPGALoader's, in
-    place of the board's own; ``timeout``: seconds without output. Raises `SpecError` where the
-    bitstream is another chip's or was changed, `ToolError` where the tool, the cable or the chip is
-    missing, the cable hangs, or the chip did not start.
+    ``xvc``: ``HOST:PORT`` of a cable on another computer; ``cable``: one of openFPGALoader's,
+    instead of the board's own; ``timeout``: seconds without output after which it is ended. Raises
+    `SpecError` if the bitstream is for another chip or was changed, `ToolError` if the tool, the
+    cable or the chip is missing, the cable hangs, or the chip did not start.
     """
     target = FlashTarget.of(manifest)
     check(target, bitstream)
@@ -74,7 +73,7 @@ _MODES = {
     "zynqmp": (),
     "gowin": (),
     "ecp5": ("-v",),  # prints the status register, in which DONE is
-    "ice40": ("-f", "--verify"),  # these boards lead the cable to the flash memory
+    "ice40": ("-f", "--verify"),  # on these boards the cable reaches only the flash memory
 }
 
 
@@ -102,7 +101,7 @@ def _judge(target: FlashTarget, way: Cable, ended: Ended) -> None:
     raise trouble(ended, way) or _failed(ended, "load the bitstream")
 
 
-_WHY = "it was damaged on its way, or the board's supply is weak; load it again, at the board"
+_WHY = "it was damaged in transfer, or the board's supply is weak; load it again, at the board"
 
 
 def _xilinx(text: str) -> bool:
@@ -110,7 +109,7 @@ def _xilinx(text: str) -> bool:
 
 
 def _ecp5(text: str) -> bool:
-    """Return whether the status register that is printed last has DONE."""
+    """Return whether DONE is set in the status register that is printed last."""
     registers = text.split("displayReadReg")
     return len(registers) > 1 and "Done Flag" in registers[-1] and "FAIL" not in text
 

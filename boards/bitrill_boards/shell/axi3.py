@@ -1,4 +1,4 @@
-"""Bridge from AXI3 with bursts and identifiers, as an ARM core speaks it, to AXI4-Lite.
+"""Bridge from AXI3 with bursts and identifiers, as ARM cores use it, to AXI4-Lite.
 
 Both buses: ARM IHI 0022.
 """
@@ -54,12 +54,12 @@ def axi3_master() -> wiring.Signature:
 
 
 class Axi3ToLite(wiring.Component):
-    """Turns each beat of a burst into an access of its own, one burst per direction at a time.
+    """Turns each beat of a burst into a separate access, one burst per direction at a time.
 
-    Bursts of any length and kind are answered under their own identifier: a read beat by beat, a
-    write once, with the first error of its beats. Beats narrower than 32 bits go on unchanged.
-    Outside of the ``1 << bits`` bytes at ``base``, all accesses get DECERR and none goes on. Write
-    data must come in the order of their addresses; their identifiers are ignored.
+    Bursts of any length and kind are answered with their identifier: a read beat by beat, a write
+    once, with the first error of its beats. Beats narrower than 32 bits are passed on unchanged.
+    Accesses outside the ``1 << bits`` bytes at ``base`` get DECERR and are not passed on. Write
+    data must arrive in the order of their addresses; their identifiers are ignored.
 
     Members
     -------
@@ -73,7 +73,7 @@ class Axi3ToLite(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        live = Signal()  # 0 during reset, when what is accepted would be lost
+        live = Signal()  # 0 during reset, when an accepted burst would be lost
         m.d.sync += live.eq(1)
         self._reads(m, live)
         self._writes(m, live)
@@ -147,8 +147,10 @@ class Axi3ToLite(wiring.Component):
 
 
 class _Burst:
-    """The accepted burst of one direction: ``address`` of its present beat; ``is_last``;
-    ``outside``: it does not reach the slave.
+    """The accepted burst of one direction.
+
+    ``address``: of the present beat; ``is_last``: this beat is the last one; ``outside``: the beat
+    is not passed on to the slave.
 
     A beat takes at least two cycles; the address of the next one is computed in the first.
     """
@@ -182,7 +184,7 @@ class _Burst:
         self._next = (now & ~moving) | (self._following & moving)
 
     def accept(self, live: Signal, *also: Any) -> None:
-        """State IDLE: take the burst that the channel offers, and assign ``also``."""
+        """In state IDLE, accept the burst that the channel offers, and assign ``also``."""
         m, asked = self._m, self._asked
         m.d.comb += asked["ready"].eq(live)
         with m.If(asked["valid"] & live):
@@ -197,5 +199,5 @@ class _Burst:
             m.next = "ASK"
 
     def step(self) -> None:
-        """Within an ``m.If``: go on to the next beat, whose address is a multiple of its size."""
+        """Within an ``m.If``, go on to the next beat, whose address is a multiple of its size."""
         self._m.d.sync += [self.address[:PAGE_BITS].eq(self._next), self._left.eq(self._left - 1)]

@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 
 POLYNOMIAL = 0xEDB88320
 RESIDUE = 0xDEBB20E3
-"""What the register holds after a message and its right CRC."""
+"""Content of the register after a message and its correct CRC."""
 
 
 class Crc(wiring.Component):

@@ -1,14 +1,15 @@
-"""Time of a network between two gearboxes, and the smallest ones that keep its interval.
+"""Chooses the smallest gearboxes around a network that keep its interval.
 
-A gearbox moves bits evenly and holds one word. A network that takes or gives beats in bursts waits
-for it, though it moves a frame within the interval. So gearboxes join the network's event graph:
+A gearbox moves bits evenly and holds one word. A network that accepts or sends beats in bursts
+waits for it, even if the gearbox moves a frame within the interval. So gearboxes are added to the
+network's event graph:
 
-- in front, word k is complete with chunk ``j(k)``: ``word[k] >= chunk[j(k)] + 1``, and the next
-  chunk moves no sooner than that word leaves;
-- behind, a word of several chunks goes to a register: ``chunk[first of k] >= word[k] + 1`` and
+- before the network, word k is complete with chunk ``j(k)``: ``word[k] >= chunk[j(k)] + 1``, and
+  the next chunk moves no sooner than that word leaves;
+- after it, a word of several chunks goes to a register: ``chunk[first of k] >= word[k] + 1`` and
   ``word[k + 1] >= chunk[last of k]``.
 
-Memory never waits here: its words come and go at once.
+Memory is assumed never to wait.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from .gears import Gear, gear
 def keeping(graph: Graph, interval: Fraction, width: int) -> tuple[Gear, Gear, Fraction]:
     """Return the smallest gearboxes to and from words of ``width`` bits, and a frame's cycles.
 
-    These are ``interval``, the network's own; where no gearbox keeps it, what the widest ones give.
-    An interval that the network cannot have by itself is no fault of theirs, and returned as it is.
+    The cycles are ``interval``, the network's own, or those of the widest gearboxes if no gearbox
+    keeps it. An interval that the network alone cannot reach is returned as it is.
     """
     first, last = graph.reader(INPUT), graph.producer(graph.output)
     bits_in, bits_out = first.lanes_in * first.x.type.bits, last.lanes_out * last.y.type.bits
@@ -52,7 +53,7 @@ def keeping(graph: Graph, interval: Fraction, width: int) -> tuple[Gear, Gear, F
 
 
 def _fits(system: System, interval: Fraction) -> bool:
-    """Whether a frame can take ``interval`` cycles."""
+    """Return whether a frame every ``interval`` cycles is possible."""
     return max(system.sizes) <= interval and isinstance(schedule(system, interval), list)
 
 

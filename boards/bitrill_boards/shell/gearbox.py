@@ -1,8 +1,8 @@
 """Converts frames between words of memory, or bytes of a link, and the beats of a network.
 
 A frame has ``words_in`` words of ``width_in`` bits on one side, ``words_out`` of ``width_out`` on
-the other. The longer of the two ends with meaningless bits: dropped on the way in, zeros on the way
-out. Each frame starts on a new word on both sides.
+the other. The longer of the two ends with meaningless bits, which are dropped at the input and zero
+at the output. On both sides, each frame starts with a new word.
 
 A word moves in chunks of ``c`` bits, c a power of two, one per cycle:
 
@@ -33,7 +33,7 @@ class Gearbox(wiring.Component):
     -------
     i : words of ``gear.width_in`` bits
     o : words of ``gear.width_out`` bits
-    last : Out(1), beside ``o.payload``: this word ends its frame
+    last : Out(1), valid with ``o.payload``: this word ends its frame
     """
 
     def __init__(self, gear: Gear):
@@ -53,7 +53,7 @@ class Gearbox(wiring.Component):
             move.eq(full & self.o.ready),
             self.o.valid.eq(full),
         ]
-        # bits that the word out has, without and with this chunk, in units of `Gear.step`
+        # bits in the output word, without and with this chunk, in units of `Gear.step`
         fill = Signal(range(target + 1))
         filled = Signal(range(target + g.chunk // unit + 1))
         made, done = Signal(range(max(2, g.words_out))), Signal()
@@ -83,7 +83,7 @@ class Gearbox(wiring.Component):
         return m
 
     def _place(self, m: Module, fire: Value, move: Value, chunk: Value, fill: Value) -> Value:
-        """Write the chunk's bits into the word out, from place ``fill`` on; returns the word."""
+        """Write the chunk's bits into the output word, from bit ``fill`` on; return the word."""
         g = self.gear
         c, t, turns = g.chunk, g.width_out, g.chunk // g.step
         turn = fill[: turns.bit_length() - 1]
@@ -108,10 +108,10 @@ class Gearbox(wiring.Component):
 
 
 class _Slices:
-    """Cuts a stream of words into chunks; one is taken in each cycle where ``fire`` is 1.
+    """Cuts a stream of words into chunks; one is taken in each cycle in which ``fire`` is 1.
 
-    ``valid``, ``chunk``; ``size``: its bits, in units of `Gear.step`; ``ends``: it is the last one
-    of its frame. An empty chunk ends a frame that needs one (`Gear.flush`).
+    ``chunk`` is offered while ``valid`` is 1; ``size``: its bits, in units of `Gear.step`;
+    ``ends``: it is the last one of its frame. Some frames end with an empty chunk (`Gear.flush`).
     """
 
     def __init__(self, m: Module, g: Gear, i: Any, fire: Value):

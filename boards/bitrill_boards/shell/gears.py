@@ -1,4 +1,4 @@
-"""Sizes of a gearbox: words of two widths, and how many bits it moves a cycle.
+"""Parameters of a gearbox: the widths of its words, and the bits that it moves each cycle.
 
 See `bitrill_boards.shell.gearbox` for the hardware.
 """
@@ -16,7 +16,8 @@ from bitrill.errors import SpecError
 def widest(width_in: int, width_out: int) -> int:
     """Return the largest chunk in bits.
 
-    It may be wider than a word in, which then moves in one cycle, but fills at most one word out.
+    It may be wider than an input word, which then moves in one cycle, but fills at most one output
+    word.
     """
     return min(1 << (width_in - 1).bit_length(), width_out)
 
@@ -55,12 +56,12 @@ class Gear:
 
     @property
     def step(self) -> int:
-        """Largest power of two that divides all rotations."""
+        """Largest power of two that divides all rotations of a chunk."""
         return reduce(gcd, (*self.slices, self.width_out), self.chunk)
 
     @property
     def flush(self) -> bool:
-        """Whether a frame's last chunk fills a word and leaves bits for one more word."""
+        """Whether a frame's last chunk fills a word and has bits left for one more word."""
         if self.words_in * self.width_in > self.words_out * self.width_out:
             return False
         before = self.words_in * self.width_in - self.slices[-1]
@@ -68,16 +69,17 @@ class Gear:
 
     @property
     def cycles(self) -> int:
-        """Cycles of a frame when neither side waits."""
+        """Cycles of a frame if neither side waits."""
         return self.words_in * len(self.slices) + self.flush
 
 
 def gear(
     width_in: int, width_out: int, *, frame_bits: int, interval: Fraction | int = 0, least: int = 1
 ) -> Gear:
-    """Return the smallest chunks that move a frame within ``interval`` cycles, else the largest.
+    """Return the gearbox with the smallest chunks that move a frame within ``interval`` cycles.
 
-    ``least``: a power of two; chunks have as many bits at least, where the words do.
+    If no chunks do, they are the largest possible. ``least``: least bits of a chunk, a power of
+    two, as far as the words have so many.
     """
     n_in, n_out = (-(-frame_bits // width) for width in (width_in, width_out))
     most = 1 << (widest(width_in, width_out).bit_length() - 1)

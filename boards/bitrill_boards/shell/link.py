@@ -1,18 +1,18 @@
-"""Serial link, the board's end: frames over a line that may lose or damage bytes.
+"""The board's end of the serial link: frames over a line that may lose or damage bytes.
 
     request  A5 operation number length(2) payload CRC-32(4)
     reply    5A status    number length(2) payload CRC-32(4)
 
-Numbers of several bytes go low byte first. The CRC-32 (ISO-HDLC, as zlib's) covers everything
-after the first byte. ``number`` comes back in the reply, so that the host knows which request it
-answers. A network keeps no state from frame to frame: a request that is sent again is computed
-again and gives the same reply.
+Numbers of several bytes are sent low byte first. The CRC-32 (ISO-HDLC, as zlib's) covers everything
+after the first byte. The reply repeats ``number``, so that the host knows which request it answers.
+A network keeps no state from frame to frame: a repeated request is computed again, with the same
+reply.
 
 =========  ==========================  ===================================================
 operation  payload of the request      payload of the reply
 =========  ==========================  ===================================================
 0 IDENT    none                        `Identity`
-1 RUN      a frame: dense bits, low    the frame that comes out, and the cycles between the
+1 RUN      a frame: dense bits, low    the resulting frame, and the cycles between the
            first, in whole bytes       network's first beat in and last beat out (4 bytes)
 2 RESET    none                        none; the network is reset
 =========  ==========================  ===================================================
@@ -20,8 +20,8 @@ operation  payload of the request      payload of the reply
 ``status``: 0 done; 1 a damaged request (its number may be wrong); 2 an unknown operation or a
 payload of a wrong length; 3 the network found a frame of a wrong length.
 
-Two requests may be under way: one is computed and answered while the next one comes in. A third
-one is dropped. A request that stops half-way is dropped after ``timeout`` cycles without a byte.
+Two requests may be pending: one is computed and answered while the next one arrives. A third one is
+dropped. A request that stops half-way is dropped after ``timeout`` cycles without a byte.
 """
 
 from typing import Any

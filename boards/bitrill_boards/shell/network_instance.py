@@ -30,9 +30,9 @@ class Edges:
     """Interface of a compiled network, as a shell needs it.
 
     Bits of a beat and beats of a frame on both sides; ``interval``: cycles from frame to frame;
-    ``digest``: first 8 bytes of the graph's; ``register_bits``: address bits of its own registers,
-    0 where no weights are writable; ``chunks``: bits that must move a cycle, in and out, between
-    words of `MEMORY_BITS`, so that the network keeps its interval.
+    ``digest``: first 8 bytes of the graph's digest; ``register_bits``: address bits of the
+    network's own registers, 0 if no weights are writable; ``chunks``: bits per cycle, in and out,
+    that must be moved from and to words of `MEMORY_BITS`, so that the network keeps its interval.
     """
 
     bits_in: int
@@ -46,7 +46,7 @@ class Edges:
 
     @staticmethod
     def of(graph: Graph, interval: Fraction) -> Edges:
-        """Return the edges of a FOLDED graph; `SpecError` where its weights come over a stream."""
+        """Return the edges of a FOLDED graph; `SpecError` if it gets weights over a stream."""
         if nodes := streamed(graph):
             raise SpecError(
                 f"{graph.name}: a board has no stream of weights for {nodes[0].name}: its style"
@@ -68,24 +68,24 @@ class Edges:
 
     @property
     def frame_in(self) -> int:
-        """Bits of a frame in."""
+        """Bits of an input frame."""
         return self.bits_in * self.beats_in
 
     @property
     def frame_out(self) -> int:
-        """Bits of a frame out."""
+        """Bits of an output frame."""
         return self.bits_out * self.beats_out
 
 
 class NetworkInstance(wiring.Component):
-    """Module ``top`` of a build between words of ``width`` bits.
+    """Module ``top`` of a build, connected to streams of words of ``width`` bits.
 
     Frames are dense bits, low first; each starts on a new word.
 
     Members
     -------
     i, o : words
-    last : Out(1), beside ``o.payload``
+    last : Out(1), valid with ``o.payload``
         This word ends a frame.
     enters, leaves : Out(1)
         The first beat of a frame enters; the last one leaves.
@@ -94,8 +94,8 @@ class NetworkInstance(wiring.Component):
     clear : In(1)
         Reset the network; frames inside are lost.
     weights : In(`axi_lite`)
-        The network's own registers, where there are some. Unconnected, the weights stay those that
-        were compiled in.
+        The network's own registers, if it has any. If unconnected, the weights are those that were
+        compiled in.
     """
 
     def __init__(self, edges: Edges, width: int):
@@ -117,7 +117,7 @@ class NetworkInstance(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         e = self.edges
-        least = e.chunks if self.width == MEMORY_BITS else (1, 1)  # a line is slower in any case
+        least = e.chunks if self.width == MEMORY_BITS else (1, 1)  # a serial line is slower anyway
         rates = [{"interval": e.interval, "least": n} for n in least]
         into = Gearbox(gear(self.width, e.bits_in, frame_bits=e.frame_in, **rates[0]))
         out = Gearbox(gear(e.bits_out, self.width, frame_bits=e.frame_out, **rates[1]))

@@ -18,14 +18,14 @@ from .uart import divisor
 from .uart_shell import UartShell
 
 NAME = "bitrill"
-"""Name of the module; the network's own is ``top``."""
+"""Name of the module; the network's module is ``top``."""
 
 START_SECONDS = Fraction(20, 1_000_000)
 """Time from the PLL's lock to the end of reset: an iCE40's block memory reads zeros for 15 us."""
 
 
 class StartUp(wiring.Component):
-    """Holds ``reset`` until ``lock`` has been 1 for ``cycles`` cycles, and again if it is lost.
+    """Keeps ``reset`` at 1 until ``lock`` has been 1 for ``cycles`` cycles; again if it is lost.
 
     It must run in a clock domain without reset.
 
@@ -54,8 +54,8 @@ class StartUp(wiring.Component):
 class OpenTop(wiring.Component):
     """`UartShell` with its clock and reset.
 
-    ``pll``: setting that makes the clock, None where it is the crystal's own; ``mhz``: the clock,
-    exactly. Reset lasts `START_SECONDS` from the PLL's lock, and returns if that is lost.
+    ``pll``: PLL setting that makes the clock, None if the crystal is the clock; ``mhz``: the exact
+    clock. Reset lasts `START_SECONDS` from the PLL's lock, and returns if the lock is lost.
 
     Members
     -------

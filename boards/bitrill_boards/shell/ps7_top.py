@@ -1,8 +1,8 @@
 """Top module of a Zynq-7000's programmable logic without a block design: cell PS7 and the shell.
 
 Registers are on M_AXI_GP0, memory is S_AXI_HP0 at 64 bits, the clock FCLKCLK[0], the reset
-FCLKRESETN[0], the interrupt IRQF2P[0] (61 of the interrupt controller, active high). FCLK, level
-shifters and the port's width are set by software on the board, as a block design's would be
+FCLKRESETN[0], the interrupt IRQF2P[0] (61 of the interrupt controller, active high). Software on
+the board sets FCLK, level shifters and the port's width, as for a block design
 (`bitrill_boards.toolchains.ps7_project.set_up`).
 """
 
@@ -24,9 +24,9 @@ CELL = "ps7"
 """Name of the PS7 cell in the top module; constraints use it."""
 
 CLOCK = "clk"
-"""Name of the net behind the clock buffer."""
+"""Name of the net driven by the clock buffer."""
 
-# bursts of up to 16 beats of 8 bytes, all under identifier 0: legal AXI3 as they are
+# bursts of up to 16 beats of 8 bytes, all with identifier 0: already legal AXI3
 _ADDRESS_OUT = ("addr", "burst", "cache", "prot", "valid", "len", "size")
 _WRITE_OUT = (*(f"aw{n}" for n in _ADDRESS_OUT), "wdata", "wstrb", "wlast", "wvalid", "bready")
 _READ_OUT = (*(f"ar{n}" for n in _ADDRESS_OUT), "rready")
@@ -84,7 +84,7 @@ class Ps7Top(wiring.Component):
 
 
 def _fit(value: Value, width: int) -> Value:
-    """Cut or extend to a port's width: lengths and sizes are narrower than AXI4's, IDs wider."""
+    """Cut or extend to a port's width: AXI3's lengths and sizes are narrower, its IDs wider."""
     return Cat(value, C(0, width))[:width]
 
 
@@ -95,7 +95,7 @@ def _gp(gp: Any, flow: wiring.Flow) -> dict[str, Value]:
 
 
 def _hp(channels: Any, names: tuple[str, ...]) -> dict[str, Value]:
-    """Return PS7's ports of S_AXI_HP0 by names of the shell's, and their signals."""
+    """Return PS7's ports of S_AXI_HP0 for names of the shell's ports, and their signals."""
     return {f"{HP}{n.upper()}": getattr(channels, n) for n in names}
 
 

@@ -1,4 +1,4 @@
-"""Forwards register accesses to a network's own AXI4-Lite slave, which holds its weights."""
+"""Forwards register accesses to the AXI4-Lite slave in a network, which holds its weights."""
 
 from amaranth import *
 from amaranth.lib import wiring
@@ -14,7 +14,7 @@ class RegisterForwarder(wiring.Component):
     bus : In(`register_bus`)
     axi : Out(`axi_lite`)
     idle : Out(1)
-        No access is under way, so the slave may be reset.
+        No access is in progress, so the slave may be reset.
     """
 
     def __init__(self, bits: int):

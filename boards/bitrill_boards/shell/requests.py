@@ -1,4 +1,4 @@
-"""The board's end of the serial link, inwards: receives requests, checks them, keeps the frame.
+"""Receives requests at the board's end of the serial link, checks them, and stores their frame.
 
 `link` describes the messages; `replies` answers them.
 """
@@ -19,7 +19,7 @@ from .crc import RESIDUE, Crc
 
 
 class _State(Enum):
-    """What the next byte of a request is."""
+    """The part of a request that the next byte belongs to."""
 
     HUNT = 0
     OPERATION = 1
@@ -32,14 +32,14 @@ class _State(Enum):
 
 
 class Requests(wiring.Component):
-    """Receives requests, keeps the last good frame, and sends it to the network when told to.
+    """Receives requests, stores the last good frame, and sends it to the network on demand.
 
     Members
     -------
     rx : bytes of the line
     i : bytes of frames to the network
     pending, status, operation, number : Out
-        A request waits for its answer, and what it is.
+        ``pending``: a request waits for its answer; the others describe it.
     taken : In(1)
         The pending request is answered now.
     feed : In(1)
@@ -74,14 +74,14 @@ class Requests(wiring.Component):
         r = _Request(self.rx.payload)
         silence = Signal(range(self.timeout + 1))
         m.d.comb += [
-            # while a request still waits, so does the first byte of the next, as long as it can
+            # while a request waits, the first byte of the next one waits, too, as long as it can
             self.rx.ready.eq(~crc.busy & ~r.judging & ~(r.hunting & self.pending)),
             r.get.eq(self.rx.valid & self.rx.ready),
             crc.data.eq(r.byte),
             write.addr.eq(r.at[: len(write.addr)]),
             write.data.eq(r.byte),
         ]
-        # registered: the CRC keeps the next byte waiting for more than that one cycle
+        # may be a cycle late: the CRC takes several cycles for each byte anyway
         within, final, needed, silent = Signal(), Signal(), Signal(), Signal()
         m.d.sync += [
             within.eq(r.at < n),
@@ -104,7 +104,7 @@ class Requests(wiring.Component):
                 m.d.sync += r.at.eq(r.at + 1)
                 with m.If(final):
                     m.d.sync += [r.at.eq(0), r.state.eq(_State.CRC)]
-                with m.If(feeding & needed):  # the frame before is not yet in the network
+                with m.If(feeding & needed):  # the previous frame is not yet in the network
                     m.d.sync += r.state.eq(_State.HUNT)
             self._trailer(m, r, crc)
         with m.If(~r.hunting & silent):
@@ -148,7 +148,7 @@ class Requests(wiring.Component):
                 ]
 
     def _feeder(self, m: Module, frame: Memory, at: Signal) -> Signal:
-        """Send the frame's bytes to ``i``, one a cycle; ``at`` counts those that were read.
+        """Send the frame's bytes to ``i``, one a cycle; ``at`` counts the bytes read.
 
         Returns a signal that is 1 until the last byte is read.
         """
@@ -176,10 +176,10 @@ class Requests(wiring.Component):
 
 
 class _Request:
-    """The request that is being received: its fields so far, and ``byte``, taken where ``get``.
+    """Signals of the request that is being received: its fields so far, and the next ``byte``.
 
-    ``at``: number of bytes of the payload, or of the CRC, that have come. ``hunting``: no request
-    has begun; ``judging``: it is whole.
+    ``get``: the byte is taken now. ``at``: bytes of the payload, or of the CRC, received so far.
+    ``hunting``: no request has begun; ``judging``: the request is complete.
     """
 
     def __init__(self, byte: Value):

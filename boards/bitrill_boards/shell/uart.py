@@ -20,7 +20,7 @@ MOST_ERROR = 0.02
 
 
 def divisor(clock_hz: float, baud: int) -> int:
-    """Return the cycles per bit; raises `SpecError` where no whole number is near enough."""
+    """Return the cycles per bit; raise `SpecError` if no whole number is near enough."""
     ratio = clock_hz / baud
     d = round(ratio)
     if d < LEAST_DIVISOR:

@@ -1,6 +1,6 @@
 # amaranth: UnusedElaboratable=no
 # (a network that is refused leaves an unused shell)
-"""Shell of small boards: a network behind a serial line."""
+"""Shell of boards without a processor: a network at the end of a serial line."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .replies import Identity
 from .uart import Receiver, Transmitter
 
 SILENCE = 20
-"""Silence, in times of a byte, after which an incomplete request is dropped."""
+"""An incomplete request is dropped after a silence of so many byte times."""
 
 
 class UartCore(wiring.Component):
-    """Network behind a stream of bytes: the whole shell but the serial line itself.
+    """A network with streams of bytes: the shell without receiver and transmitter.
 
     Members
     -------
@@ -52,7 +52,7 @@ class UartCore(wiring.Component):
 
 
 class UartShell(wiring.Component):
-    """`UartCore` behind two pins; ``divisor``: cycles per bit.
+    """`UartCore` with receiver and transmitter; ``divisor``: cycles per bit.
 
     Members
     -------

@@ -2,14 +2,14 @@
 
 A run reads ``IN_WORDS`` words of 64 bits at ``IN_ADDRESS``, sends them through the network frame by
 frame, and writes ``OUT_WORDS`` words to ``OUT_ADDRESS``; both addresses are multiples of 128.
-Frames in memory are dense bits, low first, each starting on 8 bytes. A start resets the network, so
-that nothing is left of a run before.
+Frames in memory are dense bits, low first; each starts at a multiple of 8 bytes. A start resets the
+network, so that nothing is left of an earlier run.
 
 =====================  ==========================================================================
 address
 =====================  ==========================================================================
 0 ..                   `REGISTERS`, 32 bits each: see `bitrill_boards.driver.registers`
-``WEIGHTS`` (16 MiB)   the network's own registers, where its weights are writable: addresses as in
+``WEIGHTS`` (16 MiB)   the network's own registers, if its weights are writable: addresses as in
 .. twice that          ``registers.json``; an access is refused while a frame is inside
 all others             SLVERR
 =====================  ==========================================================================
@@ -37,7 +37,7 @@ STATUS_BITS = 7
 
 @dataclass
 class _Kept:
-    """A writable register that keeps ``bits``, bit ``first`` and up; the other bits read 0."""
+    """A writable register that keeps ``bits`` bits from bit ``first`` on; the others read as 0."""
 
     bits: Signal
     first: int
@@ -49,7 +49,7 @@ class _Kept:
 
 @dataclass
 class _ShellState:
-    """Signals that registers show (``status`` .. ``busy``), and that writes to them set."""
+    """Signals that registers show (``status`` .. ``busy``), and those that writing sets."""
 
     kept: dict[str, _Kept]
     status: Signal
@@ -62,12 +62,12 @@ class _ShellState:
 
 
 def register_bits(edges: Edges) -> int:
-    """Return the bits of a register's address: 12, or 25 where weights are writable."""
+    """Return the number of bits of a register's address: 12, or 25 if weights are writable."""
     return (SIZE_RUNTIME if edges.register_bits else SIZE).bit_length() - 1
 
 
 class ZynqShell(wiring.Component):
-    """A compiled network behind AXI.
+    """A compiled network with AXI interfaces.
 
     ``address``: bits of a memory address; ``register_bits``: bits of a register's address.
 
@@ -85,7 +85,7 @@ class ZynqShell(wiring.Component):
         self.edges, self.address = edges, address
         if 1 << edges.register_bits > WEIGHTS:
             raise SpecError(
-                f"registers of weights must lie within {WEIGHTS} bytes, not"
+                f"registers of weights must take at most {WEIGHTS} bytes, not"
                 f" {1 << edges.register_bits}: fewer layers must be of style runtime"
             )
         self.register_bits = register_bits(edges)
@@ -150,7 +150,7 @@ class ZynqShell(wiring.Component):
             m.d.sync += [s.cycles.eq(s.cycles + 1), s.frames.eq(s.frames + leaves)]
         with m.If(quiet):
             m.d.sync += s.busy.eq(0)
-        with m.If(quiet & s.stop):  # a stop that comes in this very cycle is kept
+        with m.If(quiet & s.stop):  # a stop in this very cycle is kept
             m.d.sync += s.stop.eq(0)
         with m.If(s.start):
             m.d.sync += [s.busy.eq(1), s.cycles.eq(0), s.frames.eq(0)]
@@ -230,9 +230,9 @@ class ZynqShell(wiring.Component):
                     m.d.comb += bus.error.eq(~allowed)
 
     def _weights(self, m: Module, bus: Any, network: NetworkInstance) -> Value:
-        """Forward accesses from `WEIGHTS` on to the network; returns 1 while none is under way.
+        """Forward accesses from `WEIGHTS` on to the network; return 1 while there is none.
 
-        A reset of the network waits for that, or it would lose the access. An access that begins
+        A reset of the network waits for that, or the access would be lost. An access that begins
         together with the reset reaches the network after it.
         """
         bits = self.edges.register_bits

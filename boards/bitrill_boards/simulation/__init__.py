@@ -1,1 +1,1 @@
-"""Boards in simulation: their shells in Verilator, as links that the driver takes."""
+"""Simulated boards: shells in Verilator, with the links that the driver uses."""

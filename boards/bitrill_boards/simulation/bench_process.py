@@ -1,4 +1,4 @@
-"""C++ bench around a design in Verilator, as a process that takes commands over a pipe."""
+"""Runs a C++ bench around a design in Verilator, as a process that is controlled over pipes."""
 
 import subprocess
 from contextlib import suppress
@@ -12,8 +12,9 @@ from bitrill.processes import start, stop
 class BenchProcess:
     """A running bench: commands go to its standard input, answers come from its standard output.
 
-    ``options``: its own, by name. ``seed`` decides its random choices, and what flip-flops without
-    an initial value start as. Raises `ToolError`, which names the ``log``, once it has ended.
+    ``options``: options of the bench, by name. ``seed``: seed of its random choices, and of the
+    start values of flip-flops without an initial value. Raises a `ToolError` that names the ``log``
+    once the bench has ended.
     """
 
     def __init__(self, program: Path, log: Path, *, seed: int, **options: object):
@@ -51,5 +52,5 @@ class BenchProcess:
         """End the simulation and close its pipes."""
         stop(self._process)
         self._from.close()
-        with suppress(BrokenPipeError):  # bytes that it never read
+        with suppress(BrokenPipeError):  # bytes that the bench never read
             self._to.close()

@@ -1,8 +1,8 @@
-"""Simulates a board's netlist after synthesis, as a line that the driver takes.
+"""Simulates a board's netlist after synthesis, as a serial line for the driver.
 
-The whole board runs, through its two pins. The PLL's model passes the crystal's clock on and locks
-after some cycles; all other cells are Yosys' models. Flip-flops and memories start with random
-values, though a real configuration clears them: reset alone must be enough.
+The whole board is simulated, through its two pins. The PLL's model passes the crystal's clock on
+and locks after some cycles; all other cells are Yosys' models. Flip-flops and memories start with
+random values, though a real configuration clears them: reset must be enough.
 """
 
 from collections.abc import Callable
@@ -30,10 +30,10 @@ LOCK_CYCLES = 100
 """Cycles of the crystal until the PLL's model locks."""
 
 START_SECONDS = 100e-6
-"""Time that the board's reset gets before the line is used."""
+"""Time for the board's reset before the line is used."""
 
 SIMULATED = ("ice40",)
-"""Families whose whole boards are simulated."""
+"""Families of which whole boards can be simulated."""
 
 _FRAME = """\
 module shell(input clk, input rst, input rx, output tx);
@@ -45,8 +45,8 @@ endmodule
 class NetlistLine(DutLine):
     """`SerialLine` to a board's netlist (Yosys' JSON, module ``bitrill``, ports clk, rx and tx).
 
-    ``pll``: its PLL's setting, None where the crystal is the clock; ``divisor``: cycles per bit.
-    ``change``: applied to the netlist's Verilog (tests plant faults by it); ``level``: see `Dut`.
+    ``pll``: its PLL's setting, None if the crystal is the clock; ``divisor``: cycles per bit.
+    ``change``: applied to the netlist's Verilog (to plant faults in tests); ``level``: see `Dut`.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ def line_of(
 
 
 def check(project: Project, x: np.ndarray, line: DutLine, *, progress: Progress = silent) -> int:
-    """Run frames of integers ``x`` by the driver; returns how many come back wrong in any bit.
+    """Run frames of integers ``x`` through the driver; return the number with any wrong bit.
 
     Closes ``line``.
     """
@@ -136,7 +136,7 @@ def verilog(netlist: Path, work: Path, *, progress: Progress = silent) -> str:
 def models(netlist: str, family: str, pll: Pll | None) -> str:
     """Return Verilog models of every cell in a netlist."""
     if family not in SIMULATED:
-        raise SpecError(f"netlists can be simulated of {', '.join(SIMULATED)}, not of {family}")
+        raise SpecError(f"netlists can be simulated only for {', '.join(SIMULATED)}, not {family}")
     models_of = MODELS[family]
     known = models_of.known()
     if pll is not None:

@@ -1,8 +1,8 @@
 """Simulates the top of a Zynq-7000: a stand-in for the primitive PS7 with its two AXI ports.
 
 `bench` has the ports of a bare `ZynqShell`, so that the same tests drive the whole top. Accesses to
-registers become AXI3 on M_AXI_GP0, under an identifier that changes each time; memory is S_AXI_HP0.
-A wrong identifier in an answer, a burst that is no AXI3, or write data that do not match their
+registers become AXI3 on M_AXI_GP0, with an identifier that changes each time; memory is S_AXI_HP0.
+A wrong identifier in an answer, a burst that is not AXI3, or write data that do not match their
 address end the simulation (``$fatal``).
 """
 
@@ -32,7 +32,7 @@ def ports() -> dict[str, tuple[str, int]]:
 
 
 def stand_in(name: str = "PS7") -> str:
-    """Return Verilog of the primitive; output NAME shows what `bench` writes into ``in_NAME``."""
+    """Return Verilog of the primitive; `bench` drives output NAME through ``in_NAME``."""
 
     def lines() -> Iterator[str]:
         for name, (direction, width) in ports().items():
@@ -70,7 +70,7 @@ def bench(top: str, *, name: str, bits: int, base: int) -> str:
 
 
 def _wires(bits: int, base: int) -> Iterator[str]:
-    """Yield the assignments between PS7's ports and the shell's, for both directions alike."""
+    """Yield the assignments between PS7's ports and the shell's, for both directions."""
 
     def drive(port: str, value: str) -> str:
         return f"  assign dut.{CELL}.in_{port} = {value};\n"

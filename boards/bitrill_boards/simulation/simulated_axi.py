@@ -1,11 +1,11 @@
-"""Zynq shell in Verilator, as registers and memory that the driver's `AxiTransport` takes.
+"""A Zynq shell in Verilator, with registers and memory for the driver's `AxiTransport`.
 
     shell = SimulatedShell(build.verilog, edges, work=folder)
     transport = AxiTransport(shell.registers, shell.memory, clock_hz=shell.clock_hz)
 
 The memory answers with a latency and with random pauses on all channels; the registers' master
-pauses likewise. Memory that was not allocated answers DECERR. The rules of AXI are checked in each
-cycle.
+pauses, too. Accesses to memory that was not allocated get DECERR. The rules of AXI are checked in
+each cycle.
 """
 
 import struct
@@ -90,7 +90,7 @@ class Traffic:
 
 @dataclass(frozen=True, kw_only=True)
 class _Ports(Ports):
-    """Ports of the shell, each under its own name."""
+    """Ports of the shell, each with its own name."""
 
     @property
     def names(self) -> dict[str, str]:
@@ -117,7 +117,7 @@ def compiled(shell: str, verilog: Path, work: Path) -> CompiledModel:
     """Build the Verilator model of a module ``shell`` with the network inside."""
     text = work / "zynq_shell.v"
     write_text(text, shell)
-    # better code would take longer to compile than it saves in some million cycles
+    # optimised code would take longer to compile than it saves in some million cycles
     return model(Dut(sources=(text, verilog), top="shell", ports=PORTS, level="-O1"), work)
 
 
@@ -125,7 +125,7 @@ class SimulatedShell(BenchProcess):
     """A network's Verilog in its shell.
 
     ``address``: bits of a memory address. ``shell``: Verilog of another module ``shell`` with the
-    same ports. Raises `ToolError` where a rule of AXI is broken.
+    same ports. Raises `ToolError` if a rule of AXI is broken.
     """
 
     def __init__(
@@ -146,11 +146,11 @@ class SimulatedShell(BenchProcess):
         self.registers, self.memory = SimulatedRegisters(self), SimulatedMemory(self, address)
 
     def run(self, cycles: int, *, interrupt: bool = False) -> bool:
-        """Simulate ``cycles``, or until the interrupt is 1; returns whether it is."""
+        """Simulate ``cycles``, or until the interrupt is 1; return whether it is."""
         return bool(self.ask("<cQI", b"c", cycles, interrupt, answer="<I")[0])
 
     def fault(self, address: int, nbytes: int, response: int, *, write: bool = False) -> None:
-        """Plant a fault: accesses there, in one direction, get ``response``."""
+        """Plant a fault: accesses to that memory, in one direction, get ``response``."""
         self.ask("<cQQII", b"E", address, nbytes, write, response)
 
     def mend(self) -> None:
@@ -163,13 +163,13 @@ class SimulatedShell(BenchProcess):
         return Traffic(*struct.unpack(f"<{n}Q", self.receive(8 * n)))
 
     def bursts(self) -> list[tuple[bool, int, int]]:
-        """Return the bursts of that time: whether written, address, words."""
+        """Return the bursts since then: whether it is a write, address, words."""
         (n,) = self.ask("<c", b"B", answer="<I")
         rows = np.frombuffer(self.receive(24 * n), "<u8").reshape(n, 3).tolist()
         return [(bool(write), address, words) for write, address, words in rows]
 
     def restart(self) -> None:
-        """Start counting traffic and bursts anew."""
+        """Start counting traffic and bursts from zero."""
         self.ask("<c", b"Z")
 
     def ask(
@@ -189,7 +189,7 @@ class SimulatedShell(BenchProcess):
 
 
 class SimulatedRegisters:
-    """The shell's registers; raises `LinkError` where the hardware refuses an access."""
+    """The shell's registers; raises `LinkError` if the hardware refuses an access."""
 
     interrupts = True
 
@@ -224,13 +224,13 @@ class SimulatedRegisters:
 
 
 class SimulatedMemory:
-    """Allocates pieces of the simulated memory, with a page that answers DECERR behind each."""
+    """Allocates pieces of the simulated memory; accesses to the page after each get DECERR."""
 
     size = None
 
     def __init__(self, shell: SimulatedShell, address: int):
         self._shell = shell
-        # the first burst ends where a page does
+        # the first burst ends at the end of a page
         self._next = (1 << (address - 4)) + _PAGE - 128
 
     def allocate(self, nbytes: int) -> "SimulatedBuffer":
@@ -244,7 +244,7 @@ class SimulatedMemory:
 
 
 class SimulatedBuffer:
-    """The processor's view of a piece of memory: `flush` and `invalidate` alone move bytes."""
+    """The processor's view of a piece of memory; only `flush` and `invalidate` move bytes."""
 
     def __init__(self, shell: SimulatedShell, address: int, nbytes: int):
         self._shell = shell

@@ -1,4 +1,4 @@
-"""Serial shell in Verilator, as the line that the driver's `SerialTransport` takes."""
+"""A serial shell in Verilator, as a line for the driver's `SerialTransport`."""
 
 import struct
 from dataclasses import asdict, dataclass, replace
@@ -23,7 +23,7 @@ _CORE = replace(
     m_ready="tx__ready",
     m_data="tx__payload",
 )
-# there is no handshake: the bench touches rx and tx alone
+# there is no handshake: the bench uses only rx and tx
 PINS = replace(
     STREAM, s_valid="rx", s_ready="rx", s_data="rx", m_valid="tx", m_ready="rx", m_data="tx"
 )
@@ -42,9 +42,9 @@ class Noise:
 class DutLine(BenchProcess):
     """`SerialLine` to a design in Verilator.
 
-    ``divisor``: cycles per bit on the design's two pins (`PINS`), 0 where it takes whole bytes
-    (`_CORE`), ``gap`` cycles apart. ``noise.seed`` also decides what flip-flops without an initial
-    value start as. ``now``: the cycle that the simulation has reached; timeouts are in its time.
+    ``divisor``: cycles per bit on the design's two pins (`PINS`); 0 if the design takes whole bytes
+    (`_CORE`), ``gap`` cycles apart. ``noise.seed``: also the seed of the start values of flip-flops
+    without an initial value. ``now``: the present cycle; timeouts are in simulated time.
     """
 
     slack = 0.0

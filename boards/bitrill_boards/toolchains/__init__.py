@@ -1,4 +1,4 @@
-"""Toolchains that make bitstreams, each a module that is a `bitrill_boards.project.Toolchain`."""
+"""Toolchains that make bitstreams; each is a module like `bitrill_boards.project.Toolchain`."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ TOOLCHAINS = {
     "openxc7": "openxc7",
     "open": "open_tools",
 }
-"""Module of each toolchain here, imported when it is asked for."""
+"""Module of each toolchain, imported when it is needed."""
 
 
 def load(name: str) -> Toolchain:
-    """Return the toolchain of a name; raises `SpecError` for an unknown one."""
+    """Return the toolchain with a name; raise `SpecError` for an unknown one."""
     if name not in TOOLCHAINS:
         raise SpecError(f"toolchain must be one of {', '.join(TOOLCHAINS)}, not {name!r}")
     return cast("Toolchain", import_module(f".{TOOLCHAINS[name]}", __name__))
 
 
 def choose(board: Board, name: str | None) -> str:
-    """Return ``name``, or the board's default; raises `SpecError` where the board lacks it."""
+    """Return ``name``, or the board's default; raise `SpecError` if the board does not have it."""
     if name is None:
         return board.toolchains[0]
     if name not in board.toolchains:

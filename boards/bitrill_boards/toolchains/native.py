@@ -27,11 +27,11 @@ def run(
     watch: Callable[[], None] = lambda: None,
     patience: float = PATIENCE_SECONDS,
 ) -> Path:
-    """Run a command in ``folder``; returns its log, ``NAME.log`` there.
+    """Run a command in ``folder``; return its log, ``NAME.log`` there.
 
-    ``watch`` is called every `POLL_SECONDS`. Raises `ToolError` with the tool's own message where
-    it fails, leaves out one of ``results`` or runs longer than ``patience`` seconds. Ctrl-C ends it
-    and all that it started; incomplete ``results`` are removed.
+    ``watch`` is called every `POLL_SECONDS`. Raises `ToolError` with the tool's own message if it
+    fails, does not write one of the ``results`` or runs longer than ``patience`` seconds. Ctrl-C
+    ends it and all processes that it started; incomplete ``results`` are removed.
     """
     name = Path(words[0]).name
     log = folder / f"{name}.log"
@@ -52,7 +52,7 @@ def run(
 
 
 def message(log: Path) -> str | None:
-    """Return the log's line that says what went wrong: an error, or the end of a Python trace."""
+    """Return the reason of a failure from a log: an error line, or the end of a traceback."""
     lines = log.read_text(errors="replace").splitlines()
     for line in lines:
         if line.startswith(("ERROR:", "Error:", "error:")):

@@ -1,12 +1,12 @@
 # amaranth: UnusedElaboratable=no
 # (a board that is refused leaves an unused top)
-"""Makes bitstreams of small boards by open tools: Yosys, nextpnr and the family's packer.
+"""Makes bitstreams for small boards with open tools: Yosys, nextpnr and the family's packer.
 
     bitrill.v    the board's top: clock, reset, serial line and shell around the network's top.v
     bitrill.ys   Yosys' script          work/      intermediate files and logs
-    build.sh     the same by tools that are installed natively
+    build.sh     the same with natively installed tools
 
-Tools run from their wheels (the extra ``place``). A step that is finished is not run again.
+Tools run from their wheels (the extra ``place``). A finished step is not run again.
 """
 
 import shlex
@@ -50,7 +50,7 @@ def files(project: Project) -> Mapping[str, str]:
 
 
 def top(project: Project) -> OpenTop:
-    """Return the top module; raises `SpecError` for a clock or a baud rate that it cannot make."""
+    """Return the top module; raise `SpecError` for a clock or a baud rate that it cannot make."""
     board, mhz, pins = project.board, project.clock_mhz, pins_of(project.board)
     pll = pll_choice.pll_for(family_of(board), board, pins, mhz)
     if board.baud is None:
@@ -84,7 +84,7 @@ def make(project: Project, progress: Progress) -> Made:
 
 
 def readme(project: Project) -> str:
-    """Return the README's part on these files, and on making the bitstream by hand."""
+    """Return the README's section on these files, and on making the bitstream by hand."""
     family, target = family_of(project.board), _target(project)
     tools = f"`yosys`, `{family.NEXTPNR.name}` and `{family.PACKER.name}`"
     pins = pins_of(project.board)
@@ -96,12 +96,12 @@ def readme(project: Project) -> str:
 ## Bitstream by open tools
 
 `bitrill.v` is the board's top: clock, reset and serial line around the network in `top.v`. Its
-clock of {pll_choice.text(clock)} MHz {made}. Pins stand in
+clock of {pll_choice.text(clock)} MHz {made}. Pins are in
 `{next(iter(target.constraints))}`: clock {pins.clk}, serial line in {pins.rx}, out {pins.tx}
 ({project.board.baud:,} baud).
 
 `sh build.sh` makes `{target.bitstream}` with {tools} installed natively; the variables YOSYS,
-NEXTPNR and PACKER name others. `work/` holds what the tools left: logs, netlist, report.
+NEXTPNR and PACKER name other programs. `work/` has the tools' files: logs, netlist, report.
 """
 
 

@@ -1,6 +1,6 @@
-"""Makes bitstreams of Zynq-7000 boards by openXC7: Yosys, nextpnr-xilinx and Project X-Ray.
+"""Makes bitstreams for Zynq-7000 boards with openXC7: Yosys, nextpnr-xilinx and Project X-Ray.
 
-    bitrill.v    the whole top: the primitive PS7 and the shell around the network's top.v
+    bitrill.v    the board's top: the primitive PS7 and the shell around the network's top.v
     bitrill.ys   Yosys' script           work/      intermediate files and logs
     build.sh     the same by hand
 
@@ -31,7 +31,7 @@ WORK = "work"
 SCRIPT, NETLIST, SPLIT, CELL = f"{STEM}.ys", "netlist.json", "lut6_2.v", "ps7.v"
 FASM, FRAMES, BITSTREAM = f"{STEM}.fasm", f"{STEM}.frames", f"{STEM}.bit"
 MAPPED = "mapped.json"
-"""Netlist in which cells are counted: a LUT with two outputs is still one."""
+"""Netlist in which cells are counted, before LUTs with two outputs are split."""
 
 PLACER, ASSEMBLER, PACKER = "nextpnr-xilinx", "fasm2frames", "xc7frames2bit"
 PROGRAMS = (PLACER, ASSEMBLER, PACKER)
@@ -39,10 +39,10 @@ CHIPDB, DATABASE = "OPENXC7_CHIPDB", "PRJXRAY_DB_DIR"
 HOME = "https://github.com/openXC7/toolchain-installer"
 
 PHASES = (("Info: Packing", "packing"), ("Info: Placed", "placing"), ("Info: Routing", "routing"))
-# there is one clock; releases call it by different nets
+# there is one clock; releases name it after different nets
 _FMAX = re.compile(r"Max frequency for clock\s+'[^']*':\s*([\d.]+) MHz")
 
-# Releases of nextpnr-xilinx before 2026 have no cell of two outputs.
+# Releases of nextpnr-xilinx before 2026 have no cell with two outputs.
 _SPLIT = """\
 module LUT6_2(output O6, O5, input I0, I1, I2, I3, I4, I5);
   parameter [63:0] INIT = 0;
@@ -52,7 +52,7 @@ endmodule
 """
 
 LIBRARY = {SPLIT: _SPLIT, CELL: declaration()}
-"""Files that Yosys reads beside the design."""
+"""Files that Yosys reads in addition to the design."""
 
 
 def files(project: Project) -> Mapping[str, str]:
@@ -92,9 +92,9 @@ def readme(project: Project) -> str:
 
 `sh build.sh` makes `{BITSTREAM}` with `yosys`, {", ".join(f"`{p}`" for p in PROGRAMS)}
 on PATH ({HOME}). `{CHIPDB}` is nextpnr-xilinx'
-database of the chip, `{chipdb_name(project.board)}`, or the folder that holds it; `{DATABASE}` is
-Project X-Ray's database, the folder that holds `{ps7_project.FAMILY}`.
-`bitrill build` runs the same, Yosys from its wheel; `work/` holds what the tools left. Their timing
+database of the chip, `{chipdb_name(project.board)}`, or the folder with it; `{DATABASE}` is Project
+X-Ray's database, the folder with `{ps7_project.FAMILY}`.
+`bitrill build` runs the same, with Yosys from its wheel; `work/` has the tools' files. Their timing
 model is rough: leave some slack, and run the self-test on the board.
 
 {ps7_project.set_up(project)}"""
@@ -103,9 +103,9 @@ model is rough: leave some slack, and run the self-test on the board.
 def script() -> str:
     """Return Yosys' script.
 
-    ROM tables stay modules of their own until LUTs are mapped. Only the primitives needed are read:
-    the whole library takes seconds. Yosys' ``$scopeinfo`` cells are removed: nextpnr-xilinx does
-    not know them.
+    ROM tables stay separate modules until LUTs are mapped. Only the needed primitives are read,
+    because the whole library takes seconds. Yosys' ``$scopeinfo`` cells are removed, because
+    nextpnr-xilinx does not know them.
     """
     return f"""\
 read_verilog -lib -specify +/xilinx/cells_sim.v
@@ -124,7 +124,7 @@ write_json -selected {NETLIST}
 
 
 def constraints(project: Project) -> str:
-    """Return ``bitrill.xdc``: the clock, at the net behind the clock buffer."""
+    """Return ``bitrill.xdc``: the clock, at the net that the clock buffer drives."""
     period = ps7_project.period_ns(ps7_project.clock(project).mhz)
     return f"create_clock -period {period} [get_nets {CLOCK}]\n"
 
@@ -148,14 +148,14 @@ def chipdb_name(board: Board) -> str:
 
 @dataclass(frozen=True)
 class Tools:
-    """Paths of the databases: nextpnr-xilinx' of the chip, Project X-Ray's of the family."""
+    """Paths of nextpnr-xilinx' database of the chip, and of Project X-Ray's of the family."""
 
     chipdb: str
     database: str
 
     @staticmethod
     def find(board: Board) -> "Tools":
-        """Find the databases; raises one `ToolError` that names everything missing."""
+        """Find the databases; raise a single `ToolError` that names everything missing."""
         lacks = [f"{name} on PATH" for name in native.absent(PROGRAMS)]
         chipdb = Path(os.environ.get(CHIPDB, "")).absolute()
         if not os.environ.get(CHIPDB):
@@ -171,7 +171,7 @@ class Tools:
             lacks.append(f"part {board.part} in {database} ({DATABASE})")
         if lacks:
             raise ToolError(
-                f"openXC7 is not whole; missing: {'; '.join(lacks)}; see {HOME}",
+                f"openXC7 is incomplete; missing: {'; '.join(lacks)}; see {HOME}",
                 missing=True,
                 lacks=lacks,
             )
@@ -195,7 +195,7 @@ class Tools:
         ]
 
     def packing(self, part: str) -> list[tuple[list[str], str]]:
-        """Return the commands of packing, and the file that each writes."""
+        """Return the commands that pack the bitstream, and the file that each of them writes."""
         description = f"{self.database}/{part}/part.yaml"
         return [
             ([ASSEMBLER, "--db-root", self.database, "--part", part, FASM, FRAMES], FRAMES),
@@ -219,7 +219,7 @@ class Tools:
 def _place(
     project: Project, tools: Tools, used: dict[str, tuple[int, int]], work: Path, progress: Progress
 ) -> float:
-    """Place and route; returns the clock reached in MHz, raises where that is too low."""
+    """Place and route; return the clock reached in MHz, or raise if it is too low."""
     log = work / f"{PLACER}.log"
 
     def watch() -> None:
@@ -232,7 +232,7 @@ def _place(
     failed: ToolError | None = None
     try:
         native.run(words, work, (FASM,), watch=watch)
-    except ToolError as error:  # a design that is too slow is an error to some releases
+    except ToolError as error:  # for some releases, a design that is too slow is an error
         failed = error
     rates = _FMAX.findall(log.read_text(errors="replace"))
     fmax = float(rates[-1]) if rates else None
@@ -242,7 +242,7 @@ def _place(
         said = native.message(log) or ""
         raise fit_error(project.graph.name, project.board, used, said) or failed
     if fmax is None:
-        raise ToolError(f"{PLACER} must tell how fast the clock may be (log: {WORK}/{log.name})")
+        raise ToolError(f"{PLACER} did not report the fastest clock (log: {WORK}/{log.name})")
     return fmax
 
 
@@ -267,7 +267,7 @@ def _build_sh(project: Project) -> str:
     )
     return f"""\
 #!/bin/sh
-# {BITSTREAM} by openXC7 ({HOME})
+# {BITSTREAM} with openXC7 ({HOME})
 set -eu
 : "${{{CHIPDB}:?must be {chipdb_name(board)} of nextpnr-xilinx, or its folder}}"
 : "${{{DATABASE}:?must be the folder of Project X-Ray's database that holds {ps7_project.FAMILY}}}"

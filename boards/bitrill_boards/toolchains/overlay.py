@@ -1,5 +1,7 @@
-"""Writes the device-tree overlay by which Linux loads the bitstream, sets the clock, and gives
-registers, interrupt and memory to the driver.
+"""Writes the device-tree overlay of a board.
+
+With it, Linux loads the bitstream, sets the clock, and makes registers, interrupt and memory
+available to the driver.
 
 Bindings: fpga-region (its ``firmware-name``), generic-uio (needs the kernel's argument
 ``uio_pdrv_genirq.of_id=generic-uio``), ikwzm,u-dma-buf (a module of its own).
@@ -8,7 +10,7 @@ Bindings: fpga-region (its ``firmware-name``), generic-uio (needs the kernel's a
 from ..families.zynq import Processing
 
 MEMORY_BYTES = 16 << 20
-"""Bytes of the buffer that driver and hardware share."""
+"""Bytes of the buffer that the driver and the hardware share."""
 
 NAME = "bitrill"
 """Name of the device and of its buffer, by which the driver finds them."""

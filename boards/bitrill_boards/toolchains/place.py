@@ -1,6 +1,6 @@
-"""Synthesises, places and routes a design on a small part by Yosys and nextpnr.
+"""Synthesises, places and routes a design on a small part, with Yosys and nextpnr.
 
-All files are in one folder: Yosys writes ``netlist.json``, nextpnr its figures in ``report.json``.
+All files are in one folder: Yosys writes ``netlist.json``, nextpnr writes ``report.json``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ NETLIST = "netlist.json"
 REPORT = "report.json"
 
 PHASES = (("Info: Packing", "packing"), ("Info: Running", "placing"), ("Info: Routing", "routing"))
-"""Beginnings of lines of nextpnr's log, and what it does from there on."""
+"""Lines of nextpnr's log, by their beginning, and the phase that starts with each."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Placed:
 
     @staticmethod
     def read(path: Path) -> "Placed":
-        """Read a report; raises `ToolError` where it has no clock."""
+        """Read a report; raise `ToolError` if it has no clock."""
         report: Any = read_json(path)
         try:
             clocks = [float(clock["achieved"]) for clock in report["fmax"].values()]
@@ -44,7 +44,7 @@ class Placed:
         except (AttributeError, KeyError, TypeError, ValueError):
             clocks, cells = [], {}
         if not clocks:
-            raise ToolError(f"nextpnr's report must hold a clock and what is used ({path})")
+            raise ToolError(f"nextpnr's report must contain a clock and the used cells ({path})")
         return Placed(min(clocks), cells)
 
     def used(self, family: Family) -> dict[str, tuple[int, int]]:
@@ -59,7 +59,7 @@ def by_resource(cells: Mapping[str, tuple[int, int]], family: Family) -> dict[st
 
 
 def script(target: Target, top: str, sources: Sequence[str]) -> str:
-    """Return Yosys' script: ROM tables stay modules of their own until LUTs are mapped."""
+    """Return Yosys' script; ROM tables stay separate modules until LUTs are mapped."""
     return f"""\
 read_verilog {" ".join(sources)}
 {target.synth} -top {top}
@@ -69,7 +69,7 @@ write_json {NETLIST}
 
 
 def options(target: Target, mhz: Fraction, seed: int) -> list[str]:
-    """Return nextpnr's arguments; with these, a design that is too slow is an error."""
+    """Return nextpnr's arguments, with which a design that is too slow is an error."""
     return [
         *target.place,
         "--json",
@@ -95,10 +95,10 @@ def synthesise(
 def place(
     family: Family, target: Target, *, mhz: Fraction, seed: int, folder: Path, progress: Progress
 ) -> Placed:
-    """Place and route ``netlist.json``, even where the design is too slow.
+    """Place and route ``netlist.json``, even if the design is too slow.
 
-    Writes the report and the packer's input. Raises `FailedError`, for example where the design
-    does not fit.
+    Writes the report and the packer's input. Raises `FailedError`, for example if the design does
+    not fit.
     """
     for name, text in target.constraints.items():
         write_text(folder / name, text)
@@ -114,7 +114,7 @@ def place(
 
 
 def phases(tool: str, progress: Progress) -> Watch:
-    """Return a watcher of nextpnr's log that reports what it does."""
+    """Return a watcher of nextpnr's log that reports its phases."""
     progress(f"{tool}: reading", 0, len(PHASES))
 
     def watch(line: str) -> None:

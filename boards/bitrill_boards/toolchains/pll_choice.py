@@ -10,9 +10,9 @@ from ..families.small import Family, Pll
 
 
 def pll_for(family: Family, board: Board, pins: Pins, mhz: Fraction) -> Pll | None:
-    """Return the setting that makes ``mhz``; None where that is the crystal's own rate.
+    """Return the setting that makes ``mhz``; None if that is the crystal's own rate.
 
-    Raises `SpecError` where no setting makes it; the message names the nearest ones.
+    Raises `SpecError` if no setting makes it; the message names the nearest clocks.
     """
     crystal = Fraction(str(board.crystal_mhz))
     if mhz == crystal:
@@ -24,7 +24,7 @@ def pll_for(family: Family, board: Board, pins: Pins, mhz: Fraction) -> Pll | No
         made.add(pll.mhz)
     near = " and ".join(map(text, nearest(made, mhz)))
     raise SpecError(
-        f"the clock must be one that {board.name} makes of its {text(crystal)} MHz, not"
+        f"the clock must be one that {board.name} makes from its {text(crystal)} MHz, not"
         f" {text(mhz)} MHz (nearest: {near})"
     )
 
@@ -36,12 +36,12 @@ def below(family: Family, board: Board, pins: Pins, mhz: float) -> Fraction | No
 
 
 def nearest(made: Iterable[Fraction], mhz: Fraction) -> list[Fraction]:
-    """Return the nearest rate below and the nearest one above, as far as there are."""
+    """Return the nearest rate below and the nearest rate above, if they exist."""
     known = sorted(made)
     return [*[m for m in known if m < mhz][-1:], *[m for m in known if m > mhz][:1]]
 
 
 def text(mhz: Fraction) -> str:
-    """Write a rate as ``--clock-mhz`` takes it: a short exact decimal, else a fraction."""
+    """Write a rate as ``--clock-mhz`` accepts it: a short exact decimal, else a fraction."""
     short = f"{float(mhz):g}"
     return short if Fraction(short) == mhz else str(mhz)

@@ -1,4 +1,4 @@
-"""Common part of the Zynq-7000 toolchains that use no block design: top, clock, set-up by hand."""
+"""Common parts of the Zynq-7000 toolchains without a block design: top, clock, set-up by hand."""
 
 from fractions import Fraction
 
@@ -26,7 +26,7 @@ def processing() -> Processing:
 
 
 def clock(project: Project) -> Divided:
-    """Return the divisors of the project's clock; raises `SpecError` where there are none."""
+    """Return the divisors of the project's clock; raise `SpecError` if there are none."""
     board = project.board
     if board.family != FAMILY:
         raise SpecError(
@@ -37,9 +37,9 @@ def clock(project: Project) -> Divided:
 
 
 def base(board: Board) -> int:
-    """Return the address of the registers; raises `SpecError` where the board's file has none."""
+    """Return the address of the registers; raise `SpecError` if the board's file has none."""
     if board.base is None:
-        raise SpecError(f"board {board.name} must have an address of registers (host.base)")
+        raise SpecError(f"board {board.name} must have a register address (host.base)")
     return board.base
 
 
@@ -61,7 +61,7 @@ def period_ns(mhz: Fraction) -> str:
 
 
 def set_up(project: Project) -> str:
-    """Return the README's part on registers to set by hand, as no block design describes them."""
+    """Return the README's section on registers to set by hand: no block design describes them."""
     board, made = project.board, clock(project)
     pll = processing().pll(board)
     control = made.second << 20 | made.first << 8
@@ -70,14 +70,14 @@ def set_up(project: Project) -> str:
 
 Registers are at {base(board):#x} (M_AXI_GP0), memory is S_AXI_HP0 at 64 bits, the interrupt is
 IRQ_F2P[0] (61 of the interrupt controller; SPI 29, level high, in a device tree). No boot loader
-was made for this design: the board must have been started by its own (any Linux image does), and
-afterwards, as root, these registers must be as below. The driver sets them; by hand:
+was made for this design: start the board with its own (any Linux image does). Afterwards these
+registers must be as below. The driver sets them; by hand, as root:
 
 | register | value | why |
 | --- | --- | --- |
 | 0xF8000008 | 0xDF0D | lets the registers below be written |
 | 0xF8000170 | {control:#010x} | FCLK0 = {decimals(pll)} MHz / ({made.first} x {made.second}) \
-= {decimals(made.mhz)} MHz, where the I/O PLL runs at {decimals(pll)} MHz |
+= {decimals(made.mhz)} MHz, if the I/O PLL runs at {decimals(pll)} MHz |
 | 0xF8000178 | 0 | FCLK0 runs |
 | 0xF8000900 | 0xF | level shifters on, once the bitstream is loaded |
 | 0xF8008000 | 0 | reads of S_AXI_HP0 are 64 bits wide (bit 0: 32) |

@@ -1,7 +1,7 @@
-"""Puts together Tcl scripts for Vivado from a head of variables and the files in ``scripts/``.
+"""Assembles Tcl scripts for Vivado from a head of variables and the files in ``scripts/``.
 
 A script is the head, then ``common``, ``block_design`` or ``ps7``, then ``implement``. It exits
-with 3 where something is missing, 4 where a step failed, 5 where timing is not met.
+with 3 if something is missing, 4 if a step failed, 5 if timing is not met.
 """
 
 import re
@@ -13,11 +13,11 @@ IMPLEMENT_STEPS = 6
 """Number of steps that ``implement`` reports."""
 
 DIRECTIVES = ("Default", "Explore", "ExtraNetDelay_high", "ExtraPostPlacementOpt")
-"""Directives of Vivado's placer, which takes no seed: another seed means another directive."""
+"""Directives of Vivado's placer, which has no seed: another seed selects another directive."""
 
 
 def word(text: str) -> str:
-    """Quote ``text`` as one word of Tcl, whatever is in it."""
+    """Quote any ``text`` as one word of Tcl."""
     if re.fullmatch(r"[\w./:+*,=@-]+", text, flags=re.ASCII):
         return text
     if not re.search(r"[{}\\]", text):
@@ -26,7 +26,7 @@ def word(text: str) -> str:
 
 
 def head(variables: Mapping[str, str | Sequence[str]]) -> str:
-    """Return Tcl that sets variables to texts and to lists of texts."""
+    """Return Tcl that assigns texts and lists of texts to variables."""
     return "".join(
         f"set {name} {word(value) if isinstance(value, str) else _list(value)}\n"
         for name, value in variables.items()

@@ -1,4 +1,4 @@
-"""Runs tools as steps: each keeps its log, and is not run again on the same inputs."""
+"""Runs tools as steps: each has a log, and is not run again on the same inputs."""
 
 import hashlib
 import sys
@@ -27,7 +27,7 @@ Watch: TypeAlias = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Step:
-    """One run of a program in ``folder``; ``inputs`` and ``results`` are names of files there."""
+    """One run of a program in ``folder``; ``inputs`` and ``results`` are names of its files."""
 
     program: Program
     folder: Path
@@ -45,7 +45,7 @@ class Step:
 
     @property
     def key(self) -> str:
-        """SHA-256 over everything that decides the results, the tool's version included."""
+        """SHA-256 of everything that determines the results, the tool's version included."""
         call = (self.program.package, version(self.program.package), *self.arguments)
         sha = hashlib.sha256(repr(call).encode())
         for name in self.inputs:
@@ -62,8 +62,10 @@ class Step:
 
     @property
     def fingerprint(self) -> str:
-        """Fingerprint of the step and the results in the folder: they are used again only if they
-        were made here."""
+        """Fingerprint of the step and the results in the folder.
+
+        Results are used again only if this user's process made them.
+        """
         results = [self.folder / r for r in self.results]
         return fingerprint_of_files(self.folder, results, self.program.name, self.key)
 
@@ -83,9 +85,9 @@ class FailedError(ToolError):
 def run(step: Step, watch: Watch, *, patience: float = PATIENCE_SECONDS) -> None:
     """Run a step unless it is done.
 
-    Raises `ToolError` where the tool is missing, `FailedError` where it fails or still runs after
+    Raises `ToolError` if the tool is missing, `FailedError` if it fails or runs for more than
     ``patience`` seconds. Ctrl-C ends it; the mark of a finished step is written last, so that an
-    unfinished one is run again.
+    unfinished step is run again.
     """
     require_tools([step.program.package])
     if step.is_done and is_ours(step.fingerprint):
@@ -131,7 +133,7 @@ def _start(step: Step) -> Process:
 
 
 def _watch(log: Path, seen: int, watch: Watch) -> int:
-    """Pass on the whole lines after ``seen`` bytes; returns where they end."""
+    """Pass on the complete lines after ``seen`` bytes; return where they end."""
     with log.open("rb") as file:
         file.seek(seen)
         text, newline, _ = file.read().rpartition(b"\n")

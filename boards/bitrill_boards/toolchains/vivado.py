@@ -1,4 +1,4 @@
-"""Makes ``bitrill.bit`` and ``bitrill.hwh`` by Vivado with a block design, for all Zynq boards."""
+"""Makes ``bitrill.bit`` and ``bitrill.hwh`` with Vivado and a block design, for all Zynq boards."""
 
 from collections.abc import Mapping
 
@@ -70,7 +70,7 @@ def script(project: Project, ps: Processing, made: Divided, size: int) -> str:
         [
             "# The bitstream, in this folder:",
             "#     vivado -mode batch -source build.tcl [-tclargs part-only]",
-            "# part-only needs no board files: for boards whose Linux has set up memory and pins.",
+            "# part-only needs no board files: for boards where Linux has set up memory and pins.",
             "# Exit codes: 3 something is missing, 4 a step failed, 5 timing is not met.",
             tcl.head(variables),
             tcl.text("common"),
@@ -90,13 +90,13 @@ def constraints(project: Project) -> str:
 # The network's digest begins with {digest}: its first half is in the bitstream's
 # header (UserID) and comes back as USERCODE over JTAG.
 set_property BITSTREAM.CONFIG.USERID 0x{digest[:8].upper()} [current_design]
-# equal frames once: what a network leaves empty need not be loaded
+# equal frames are stored once: unused parts of the chip need not be loaded
 set_property BITSTREAM.GENERAL.COMPRESS TRUE [current_design]
 """
 
 
 def readme(project: Project) -> str:
-    """Return the README's part on these files, in Markdown."""
+    """Return the README's section on these files, in Markdown."""
     board = project.board
     mhz = decimals(_processing(project)[1].mhz)
     return f"""\
@@ -109,16 +109,16 @@ In this folder, after Vivado's `settings64.sh`:
 
 {_presets(board)}
 
-It leaves `bitrill.bit` and `bitrill.hwh` (PYNQ wants both under one name), `timing.rpt`,
-`utilization.rpt` and `result.json`, or ends with 3 (something is missing), 4 (a step failed) or
-5 (timing is not met); `vivado.log` tells why. A bitstream is only left where timing is met, with
-every path constrained. Where Vivado is on another computer: run it there on a copy of this folder,
-then copy `bitrill.bit` and `bitrill.hwh` back into this one.
+It writes `bitrill.bit` and `bitrill.hwh` (PYNQ needs both with the same name), `timing.rpt`,
+`utilization.rpt` and `result.json`, or exits with 3 (something is missing), 4 (a step failed) or
+5 (timing is not met); the reason is in `vivado.log`. It writes a bitstream only if timing is met
+and every path is constrained. If Vivado is on another computer, run it there on a copy of this
+folder, then copy `bitrill.bit` and `bitrill.hwh` back into this one.
 
 ## On the board
 
 - Registers are at {base(board):#x}, the network's clock is {mhz} MHz. The driver sets
-  it from the PLL that it finds; where you load the bitstream by other means, set
+  it from the PLL's present rate; if you load the bitstream by other means, set
   {"FCLK0" if board.family == "zynq7" else "PL0"} yourself, no higher.
 - Copy this folder to the board (or to its SD card). The driver needs Python 3.8 and numpy, and
   root's rights for memory; with PYNQ it uses `bitrill.bit` and `bitrill.hwh`.
@@ -132,16 +132,16 @@ then copy `bitrill.bit` and `bitrill.hwh` back into this one.
 def _presets(board: Board) -> str:
     if not board.presets:
         return (
-            "There are no board files for this board: memory and pins are left as its boot\n"
-            "loader and Linux have set them up."
+            "There are no board files for this board: memory and pins stay as its boot loader\n"
+            "and Linux have set them up."
         )
     where = "come with Vivado" if board.in_vivado else "do not come with it"
     names = "".join(f"- `{name}`\n" for name in board.presets)
     return f"""\
-It takes the first of these board files that are installed (they {where}):
+It uses the first of these board files that is installed (they {where}):
 
 {names}
-Without them, or for a board whose Linux runs already and has set up memory and pins: add
+Without them, or if the board's Linux has already set up memory and pins: add
 `-tclargs part-only`, or set `BITRILL_PART_ONLY=1` for `bitrill build`."""
 
 
@@ -153,7 +153,7 @@ def _install(board: Board) -> str:
         " in its Tcl console, xhub::refresh_catalog [xhub::get_xstores xilinx_board_store],"
         f" then xhub::install [xhub::get_xitems *{short}*]"
         " (or copy them from https://github.com/Xilinx/XilinxBoardStore into its data/boards);"
-        " where the board's Linux runs already, none are needed: -tclargs part-only, or"
+        " if the board's Linux runs already, none are needed: -tclargs part-only, or"
         " BITRILL_PART_ONLY=1"
     )
 

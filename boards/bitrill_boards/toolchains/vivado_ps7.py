@@ -1,6 +1,7 @@
-"""Makes ``bitrill.bit`` of Zynq-7000 boards by Vivado without a block design.
+"""Makes ``bitrill.bit`` for Zynq-7000 boards with Vivado, without a block design.
 
-The top instantiates the primitive PS7. It needs no board files, and makes no ``bitrill.hwh``.
+The top module instantiates the primitive PS7. It needs no board files, and there is no
+``bitrill.hwh``.
 """
 
 from collections.abc import Mapping
@@ -65,7 +66,7 @@ set_input_jitter fclk0 {jitter:.3f}
 
 
 def readme(project: Project) -> str:
-    """Return the README's part on these files, in Markdown."""
+    """Return the README's section on these files, in Markdown."""
     return f"""\
 ## The bitstream, with Vivado and no block design
 
@@ -74,9 +75,9 @@ this folder, after Vivado's `settings64.sh`:
 
     {" ".join(vivado_run.command("build.tcl"))}
 
-It leaves `bitrill.bit`, `timing.rpt`, `utilization.rpt` and `result.json`, or ends with 3
-(something is missing), 4 (a step failed) or 5 (timing is not met); `vivado.log` tells why. A
-bitstream is only left where timing is met, with every path constrained. There is no `bitrill.hwh`:
-PYNQ's `Overlay` wants one, its `Bitstream` does not.
+It writes `bitrill.bit`, `timing.rpt`, `utilization.rpt` and `result.json`, or exits with 3
+(something is missing), 4 (a step failed) or 5 (timing is not met); the reason is in `vivado.log`.
+It writes a bitstream only if timing is met and every path is constrained. There is no
+`bitrill.hwh`: PYNQ's `Overlay` needs one, its `Bitstream` does not.
 
 {ps7_project.set_up(project)}"""

@@ -39,14 +39,14 @@ def run(
 ) -> Made:
     """Run ``script`` in the project's folder; ``also``: files that belong to the bitstream.
 
-    Raises `ToolError` (missing, or failed), `FitError` (placement found no room) or `TimingError`.
-    Ctrl-C ends Vivado and all that it started; only a complete bitstream is left.
+    Raises `ToolError` (missing, or failed), `FitError` (too large to be placed) or `TimingError`.
+    Ctrl-C ends Vivado and all processes that it started; an incomplete bitstream is removed.
     """
     if shutil.which(PROGRAM) is None:
         raise ToolError(
             f"{PROGRAM} is not on PATH: install AMD Vivado 2020.1 or later with the devices of"
-            f" {project.board.part} and run its settings64.sh, or copy the folder to where it is"
-            f" and run there: {' '.join(command(script))}",
+            f" {project.board.part} and run its settings64.sh, or copy the folder to a computer"
+            f" that has it and run there: {' '.join(command(script))}",
             missing=True,
             command=PROGRAM,
         )
@@ -57,14 +57,14 @@ def run(
         raise _error(code, lines, project)
     lost = [n for n in (BITSTREAM, *also, RESULT) if not (project.folder / n).is_file()]
     if lost:
-        raise ToolError(f"vivado left no {', '.join(lost)} (log: {LOG})", command=PROGRAM, log=LOG)
+        raise ToolError(f"vivado wrote no {', '.join(lost)} (log: {LOG})", command=PROGRAM, log=LOG)
     result = _result(project.folder)
     reports = [n for n in ("timing.rpt", "utilization.rpt") if (project.folder / n).is_file()]
     return Made(BITSTREAM, result["fmax_mhz"], result["used"], (BITSTREAM, *also, *reports))
 
 
 def _follow(words: list[str], folder: Path, progress: Progress) -> tuple[int, list[str]]:
-    """Run Vivado; returns its exit code and its lines about errors.
+    """Run Vivado; return its exit code and its lines about errors.
 
     Its output goes to a file, not a pipe: helper processes that outlive Vivado would keep a pipe
     open.
@@ -89,10 +89,10 @@ def _follow(words: list[str], folder: Path, progress: Progress) -> tuple[int, li
 
 
 def _lines(file: int, process: Process) -> Iterator[str]:
-    """Yield the whole lines that are written to ``file`` until the process has ended."""
+    """Yield the complete lines written to ``file`` until the process has ended."""
     at, rest = 0, b""
     while True:
-        ended = process.poll() is not None  # before reading: what it wrote last is read below
+        ended = process.poll() is not None  # before reading: its last lines are still read below
         while data := os.pread(file, 1 << 16, at):
             at += len(data)
             *whole, rest = (rest + data).split(b"\n")
@@ -144,5 +144,5 @@ def _result(folder: Path) -> dict[str, Any]:
         }
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise ToolError(
-            f"{RESULT} is not what build.tcl writes: {error!r} (log: {LOG})", log=LOG
+            f"{RESULT} was not written by build.tcl: {error!r} (log: {LOG})", log=LOG
         ) from None

@@ -1,6 +1,6 @@
-"""Wraps the shell for Vivado's block designs: Verilog attributes name each port's interface.
+"""Wraps the shell for Vivado's block designs: Verilog attributes name the interface of each port.
 
-Attributes: UG994, "List of Supported X_ Attributes". Read and write channels are one AXI4 master.
+Attributes: UG994, "List of Supported X_ Attributes". Read and write channels form one AXI4 master.
 """
 
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from ..shell.movers import BURST, WINDOW, WORD, Writer
 from ..shell.zynq_shell import ZynqShell
 
 MODULE, SHELL = "bitrill", "bitrill_shell"
-"""Names of the wrapper's module and of the shell's inside it."""
+"""Names of the wrapper's module and of the shell's module inside it."""
 
 CONTROL, MEMORY, INTERRUPT = "s_axi", "m_axi", "interrupt"
 INTERFACES = {"axi": CONTROL, "read": MEMORY, "write": MEMORY}
-"""Interface in the block design of each member of the shell."""
+"""Name in the block design of each of the shell's interfaces."""
 
 
 @dataclass(frozen=True)
 class Port:
-    """Port of the wrapper; ``inner``: the shell's port; ``logical``: its name in ``interface``."""
+    """A port of the wrapper; ``inner``: the shell's port; ``logical``: its name there."""
 
     name: str
     inner: str

@@ -172,7 +172,7 @@ class Source:
                 f"input must hold integers of {self.tensor.type}: the design takes raw integers"
             )
         if not np.isfinite(x).all():
-            raise SpecError("input must be finite, and holds NaN or infinity")
+            raise SpecError("input must be finite, but holds NaN or infinity")
         return self.quantizer(to_edge(x, self.tensor, channel_last=self.channel_last))
 
     def check_shape(self, x: np.ndarray) -> None:

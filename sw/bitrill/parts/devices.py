@@ -189,9 +189,7 @@ def part_of(name: str) -> Part:
     if device not in _DEVICES:
         near = difflib.get_close_matches((device or name.lower())[:9], _DEVICES, n=3, cutoff=0.5)
         near = near or devices("xc7")[:3]
-        raise SpecError(
-            f"part must be one of those known here, not {name!r} (nearest: {', '.join(near)})"
-        )
+        raise SpecError(f"part must be a known one, not {name!r} (nearest: {', '.join(near)})")
     return dataclasses.replace(_DEVICES[device], name=name.lower())
 
 

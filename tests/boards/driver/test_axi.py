@@ -125,10 +125,10 @@ WRITE = r"writing memory at 0x1000\w000\.\.0x1000\w31f"
         ({"error": r.WRITE_SLVERR}, WRITE + " failed with SLVERR: the memory refuses the access"),
         ({"error": r.WRITE_DECERR}, WRITE + " failed with DECERR: .* memory port enabled"),
         ({"error": r.READ_DECERR | r.WRITE_SLVERR}, READ + ".*DECERR.*; " + WRITE + ".*SLVERR"),
-        ({"error": r.FRAME_ERROR}, "found a frame of a wrong length: flash the bitstream anew"),
+        ({"error": r.FRAME_ERROR}, "got a frame of a wrong length: flash the bitstream again"),
         ({"hang": 37}, r"the run did not end: 37 of 100 frames .* for 0.02 s \(reading memory, or"),
         ({"lost_done": 1}, r"did not end: 100 of 100 frames .* \(writing their results to memory"),
-        ({"short": 1}, "99 of 100 frames left the network, though the run has ended"),
+        ({"short": 1}, "only 99 of 100 frames left the network when the run ended"),
     ],
     ids=str,
 )
@@ -167,7 +167,7 @@ def test_an_interrupted_run_leaves_nothing_under_way(build: Build) -> None:
         driver.run(x)
     assert not shell.status
     assert (driver.run(x)[0] == build.graph.run(x)).all()
-    with pytest.raises(ZeroDivisionError):  # in between, while one batch is under way
+    with pytest.raises(ZeroDivisionError):  # in between, while one batch is in progress
         driver.run(x, lambda *_: 1 // 0)  # type: ignore[arg-type,return-value]
     assert not shell.status
     assert (driver.run(x)[0] == build.graph.run(x)).all()
@@ -213,9 +213,9 @@ def test_what_a_program_before_has_left_is_stopped(build: Build) -> None:
             {"identity": 0},
             "no Bitrill network at this address: IDENTITY reads 0x00000000, not 0x53",
         ),
-        ({"version": 2}, "the board's registers have version 2, this driver knows 1: use the"),
+        ({"version": 2}, "the board's registers have version 2, this driver supports 1: use the"),
         ({"digest": b"another!"}, r"the board holds another network \(616e6f7468657221\) than"),
-        ({"stuck": 1}, r"the shell does not stop within 0.02 s: memory owes it an answer; flash"),
+        ({"stuck": 1}, r"the shell does not stop within 0.02 s: memory does not answer; flash"),
     ],
     ids=str,
 )
@@ -237,7 +237,7 @@ def test_memory_that_the_hardware_cannot_use(build: Build) -> None:
         driver.run(images(build, 3))
     assert not shell.memory.buffers
     driver, _ = board(build, memory=Memory(first=1 << 44))
-    message = r"cannot reach memory at 0x100000000000 \(it keeps 0x0\): buffers must lie lower"
+    message = r"cannot reach memory at 0x100000000000 \(its register keeps 0x0\): buffers must have"
     with pytest.raises(LinkError, match=message):
         driver.run(images(build, 3))
 
@@ -248,14 +248,14 @@ def test_batches_that_no_run_can_be(build: Build) -> None:
     for n, size, out in ((0, 8, 8), (2, 7, 8), (2, 8, 9)):
         with pytest.raises(LinkError, match=f"not {n} of {size} and {out} bytes"):
             t.submit(np.zeros((n, size), np.uint8), out)
-    with pytest.raises(LinkError, match="no batch is under way"):
+    with pytest.raises(LinkError, match="no batch is in progress"):
         t.collect()
     frames = np.zeros((1, 8), np.uint8)
     t.submit(frames, 8)
     t.submit(frames, 8)
-    with pytest.raises(LinkError, match="two batches are under way: collect one"):
+    with pytest.raises(LinkError, match="two batches are in progress: collect one"):
         t.submit(frames, 8)
-    with pytest.raises(LinkError, match="only while no batch is under way"):
+    with pytest.raises(LinkError, match="only while no batch is in progress"):
         t.write_weights([])
     t.close()
     assert not shell.status

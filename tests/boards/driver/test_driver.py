@@ -104,7 +104,7 @@ def test_the_self_test_sees_one_wrong_bit(build: Build) -> None:
 
 def test_weights_over_a_link_that_carries_frames_alone(build: Build) -> None:
     driver = Driver(network_of(build), Golden(build))
-    with pytest.raises(DriverError, match="weights can be written over AXI only"):
+    with pytest.raises(DriverError, match="weights can be written only over AXI"):
         driver.write_weights([])
 
 
@@ -131,7 +131,7 @@ def test_images_that_do_not_fit(build: Build) -> None:
         net.integers(np.zeros((2, 3, 4, 5)))
     with pytest.raises(DriverError, match=rf"images must hold integers .*{hi}, not 0\.\.{hi + 1}"):
         net.integers(np.arange(2).repeat(np.prod(shape)).reshape(2, *shape) * (hi + 1))
-    with pytest.raises(DriverError, match="must be finite, and hold NaN or infinity"):
+    with pytest.raises(DriverError, match="must be finite, but hold NaN or infinity"):
         net.integers(np.full((1, *shape), np.nan))
     with pytest.raises(DriverError, match="must hold floats or integers, not complex128"):
         net.integers(np.zeros((1, *shape), complex))

@@ -115,7 +115,7 @@ def test_folders_that_are_none(axi: Path, tmp_path: Path) -> None:
         ("{", r"cannot read .*board\.json: Expecting"),
         ("[]", r"board\.json must hold a JSON object"),
         ("{}", r"board\.json must have link axi or uart, not None"),
-        (json.dumps(UART | {"baud": None}), r"board\.json lacks baud: build the folder anew"),
+        (json.dumps(UART | {"baud": None}), r"board\.json lacks baud: build the folder again"),
         (json.dumps({"link": "axi"}), r"board\.json lacks board, family, part, base, clock_mhz"),
     ):
         (axi / "board.json").write_text(text)
@@ -126,7 +126,7 @@ def test_folders_that_are_none(axi: Path, tmp_path: Path) -> None:
 def test_a_folder_that_lacks_a_part(axi: Path) -> None:
     (axi / "board.json").write_text(json.dumps(AXI | {"bitstream": None}))
     f = Folder(axi)
-    with pytest.raises(DriverError, match="has no bitstream: its tools have not run, or failed"):
+    with pytest.raises(DriverError, match="has no bitstream: the tools did not run, or failed"):
         _ = f.bitstream
     (axi / "bitrill.bit").touch()  # made by hand
     assert f.bitstream == str(axi / "bitrill.bit")

@@ -95,7 +95,7 @@ def test_what_is_guessed() -> None:
 def test_what_no_step_can_be_told_of(value: float, dtype: Any) -> None:
     x = np.zeros((3, 4), dtype)
     x[1, 2] = value
-    with pytest.raises(DriverError, match="images must be finite, and hold NaN or infinity"):
+    with pytest.raises(DriverError, match="images must be finite, but hold NaN or infinity"):
         BatchQuantizer([[0.0]], [False])(x)
 
 

@@ -109,7 +109,7 @@ def test_a_clock_that_no_setting_makes_names_the_nearest():
     with pytest.raises(SpecError) as caught:
         pll_choice.pll_for(ice40, chosen, pins_of(chosen), Fraction("33.7"))
     assert str(caught.value) == (
-        "the clock must be one that ice40-hx8k makes of its 12 MHz, not 33.7 MHz"
+        "the clock must be one that ice40-hx8k makes from its 12 MHz, not 33.7 MHz"
         " (nearest: 33 and 33.75)"
     )
     with pytest.raises(SpecError, match=r"not 3 MHz \(nearest: 12\)"):

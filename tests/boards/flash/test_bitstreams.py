@@ -90,7 +90,7 @@ def test_what_is_no_bitstream(tmp_path: Path, board: str, raw: bytes, words: str
 
 def test_words_must_be_whole() -> None:
     raw = bitfiles.xilinx("7z020clg400", size=21)
-    with pytest.raises(DriverError, match="must hold whole 32-bit words, not "):
+    with pytest.raises(DriverError, match="must have whole 32-bit words, not "):
         BitFile.parse(raw)
 
 

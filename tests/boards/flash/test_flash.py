@@ -151,7 +151,7 @@ def test_another_chip(tmp_path: Path, cable, board, name, raw, chips, found, own
 
 def test_two_chips_of_the_board_s_kind(tmp_path: Path, cable) -> None:
     raw = bitfiles.xilinx("7z020clg400")
-    with pytest.raises(ToolError, match=r"leads to 2 chips of the kind of pynq-z2: connect one"):
+    with pytest.raises(ToolError, match=r"leads to 2 chips like that of pynq-z2: connect only one"):
         load("pynq-z2", written(tmp_path, "b.bit", raw), cable(Xilinx(Z7020), Xilinx(Z7020)))
 
 
@@ -177,7 +177,7 @@ def test_a_cable_that_hangs(tmp_path: Path, cable, hangs_after: int) -> None:
     path = written(tmp_path, "b.bit", bitfiles.xilinx("7z020clg400"))
     for timeout in (0.5, 5, 50):  # until it comes so far, which takes its time on a busy machine
         c = cable(ArmPort(0x4BA00477), Xilinx(Z7020), hangs_after=hangs_after)
-        message = rf"the cable hangs: nothing came from it for {timeout} s"
+        message = rf"the cable hangs: it sent nothing for {timeout} s"
         with pytest.raises(ToolError, match=message):
             load("pynq-z2", path, c, timeout=timeout)
         if c.clocks >= hangs_after:

@@ -79,10 +79,12 @@ def test_another_part_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_no_manager(tmp_path: Path) -> None:
     path = written(tmp_path, "b.bit", bitfiles.xilinx("7z020clg400"))
-    with pytest.raises(DriverError, match=r"there is no .*fpga0: this is no Zynq, or its kernel"):
+    with pytest.raises(
+        DriverError, match=r"there is no .*fpga0: this is not a Zynq, or its kernel"
+    ):
         fpga_manager.load(path, PART, root=str(tmp_path))
     (tmp_path / fpga_manager.MANAGER).mkdir(parents=True)
-    with pytest.raises(DriverError, match=r"has no file firmware: this kernel loads through"):
+    with pytest.raises(DriverError, match=r"has no file firmware: this kernel loads only through"):
         fpga_manager.load(path, PART, root=str(tmp_path))
 
 

@@ -128,6 +128,6 @@ def test_streams_of_weights_are_refused() -> None:
 
 def test_too_many_weights_are_refused(runtime: Case) -> None:
     ZynqShell(replace(runtime.edges, register_bits=24))
-    message = "registers of weights must lie within 16777216 bytes, not 33554432: fewer layers"
+    message = "registers of weights must take at most 16777216 bytes, not 33554432: fewer layers"
     with pytest.raises(SpecError, match=message):
         ZynqShell(replace(runtime.edges, register_bits=25))

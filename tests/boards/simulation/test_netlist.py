@@ -121,5 +121,5 @@ def test_a_cell_without_a_model_is_named() -> None:
 
 
 def test_another_family_is_refused() -> None:
-    with pytest.raises(SpecError, match="netlists can be simulated of ice40, not of zynq7"):
+    with pytest.raises(SpecError, match="netlists can be simulated only for ice40, not zynq7"):
         models("", "zynq7", None)

@@ -250,7 +250,7 @@ def test_a_tool_that_ends_otherwise_is_told_of(
 @pytest.mark.parametrize("found", [{}, {"fmax": {}, "utilization": {}}, [], {"fmax": 3}])
 def test_a_report_without_a_clock_is_refused(given: Project, tools: Tools, found) -> None:
     tools.nextpnr_is(found)
-    with pytest.raises(ToolError, match="report must hold a clock and what is used"):
+    with pytest.raises(ToolError, match="report must contain a clock and the used cells"):
         make(given, tools)
 
 

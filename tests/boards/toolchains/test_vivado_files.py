@@ -256,7 +256,7 @@ def test_a_board_without_a_processing_system_is_refused(build: Build) -> None:
 def test_a_board_must_tell_where_registers_are(build: Build, files: Files) -> None:
     p = project(build, "zc706", Path("unused"))
     p = replace(p, board=replace(p.board, base=None))
-    with pytest.raises(SpecError, match=r"board zc706 must have an address of registers \(host"):
+    with pytest.raises(SpecError, match=r"board zc706 must have a register address \(host"):
         files(p)
 
 

@@ -174,7 +174,7 @@ def test_what_no_such_top_can_be_made_for(project: Callable[..., Project]) -> No
     with pytest.raises(SpecError, match="must be one that its PLL makes"):
         vivado_ps7.files(dataclasses.replace(made, clock_mhz=Fraction(150)))
     homeless = dataclasses.replace(made.board, base=None)
-    with pytest.raises(SpecError, match="must have an address of registers"):
+    with pytest.raises(SpecError, match="must have a register address"):
         vivado_ps7.files(dataclasses.replace(made, board=homeless))
 
 

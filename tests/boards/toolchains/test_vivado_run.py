@@ -188,10 +188,12 @@ def test_results_that_are_not_there(made: Project, pretend: Pretend) -> None:
     for name in ("bitrill.bit", "bitrill.hwh", "result.json"):
         (made.folder / name).write_text("{}")
     fake(made.folder, "exit 0")
-    with pytest.raises(ToolError, match=r"vivado left no bitrill\.bit, bitrill\.hwh, result\.json"):
+    with pytest.raises(
+        ToolError, match=r"vivado wrote no bitrill\.bit, bitrill\.hwh, result\.json"
+    ):
         vivado.make(made, silent)
     fake(made.folder, "touch bitrill.bit bitrill.hwh; echo '{\"used\": 3}' > result.json")
-    with pytest.raises(ToolError, match=r"result\.json is not what build\.tcl writes: KeyError"):
+    with pytest.raises(ToolError, match=r"result\.json was not written by build\.tcl: KeyError"):
         vivado.make(made, silent)
 
 

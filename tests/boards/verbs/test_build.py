@@ -45,4 +45,4 @@ def test_too_large_before_any_tool(build, tmp_path: Path, run: Run, chain, monke
     assert chain.runs == 0
     assert run(*base, "--files-only")[0] == 0  # a person may know better
     monkeypatch.setattr(flow.Build, "resources", Resources(lcs=10**7))
-    refused(run(*base), 6, ".*; it would fit no board known here, or compile with a lower --fps")
+    refused(run(*base), 6, ".*; it would fit no known board, or compile with a lower --fps")

@@ -116,4 +116,4 @@ def test_other_weights(model: Path, tmp_path: Path, run: Run, chain, monkeypatch
     assert run(*base[:3])[0] == 1  # they are not those that were compiled
     run("build", "ulx3s-85f", build.folder, "--samples", 5)
     wired(monkeypatch, build)
-    refused(run("drive", "ulx3s-85f", *base[2:]), 4, "weights can be written over AXI only: .*")
+    refused(run("drive", "ulx3s-85f", *base[2:]), 4, "weights can be written only over AXI: .*")

@@ -72,7 +72,7 @@ def test_nothing_built_yet(verb: str, build, tmp_path: Path, run: Run) -> None:
 
 @pytest.mark.parametrize("verb", ["build", "flash", "drive"])
 def test_boards_and_builds_that_are_not(verb: str, build, tmp_path: Path, run: Run) -> None:
-    unknown = r"board must be one of those known, not 'ulx3' \(nearest: ulx3s-85f\)"
+    unknown = r"board must be a known one, not 'ulx3' \(nearest: ulx3s-85f\)"
     refused(run(verb, "ulx3", build.folder), 2, unknown)
     refused(run(verb, "zedboard", tmp_path), 4, f"{tmp_path} holds no finished build: graph.json.*")
     path = written(tmp_path, "pynq-z2", ("^clock_mhz", "clok_mhz"))

@@ -245,8 +245,8 @@ CASES: dict[str, tuple[Change, str]] = {
         lambda m: m.graph.initializer[2].ClearField("name"),
         "an initializer has no name",
     ),
-    "NaN": (tensor(number(np.nan)), "tensor 'c4' must be finite, and holds NaN or infinity"),
-    "infinity": (tensor(number(-np.inf)), "tensor 'c4' must be finite, and holds NaN or infinity"),
+    "NaN": (tensor(number(np.nan)), "tensor 'c4' must be finite, but holds NaN or infinity"),
+    "infinity": (tensor(number(-np.inf)), "tensor 'c4' must be finite, but holds NaN or infinity"),
     "strings": (
         tensor(lambda t: setattr(t, "data_type", 8)),
         "tensor 'c4' must hold floats of 16, 32 or 64 bits or integers, not STRING",

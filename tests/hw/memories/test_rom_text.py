@@ -46,10 +46,10 @@ def test_a_memory_is_read_back_from_its_text(k: int) -> None:
     found = read(name, modules)
     assert found is not None
     assert (found.words, found.width) == (CASES[k].words, CASES[k].width)
-    assert (found.clocked, found.ports, found.address) == (
+    assert (found.clocked, found.ports, found.address_bits) == (
         CASES[k].clocked,
         CASES[k].ports,
-        CASES[k].address,
+        CASES[k].address_bits,
     )
 
 

@@ -83,7 +83,7 @@ class TensorReader:
         else:
             array = self._values(tensor, what, name, kind, n).reshape(dims)
         if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise UnsupportedError(f"{what} must be finite, and holds NaN or infinity")
+            raise UnsupportedError(f"{what} must be finite, but holds NaN or infinity")
         if array.dtype.kind == "u" and n and int(array.max()) >= 1 << 63:
             raise UnsupportedError(f"{what} must hold integers below 2**63, not {int(array.max())}")
         return array if array.dtype.kind == "f" else as_stored(array, kind)

@@ -79,7 +79,7 @@ class Spread(Deferred):
     def settle(self, data: Data) -> Data:
         raise RefusedError(
             f"the channels that {self.node} makes one must have one scale and offset, and a bias or"
-            " batch norm in front of it gives them several; put a quantizer between the two, or"
+            " batch norm before it gives them several; put a quantizer between the two, or"
             " right behind it"
         )
 

@@ -47,7 +47,7 @@ def constant(call: Call) -> Known:
         return Const(value)
     array = np.array(value, np.float32 if "float" in given[0] else np.int64)
     if not np.isfinite(array).all():
-        raise RefusedError("its value must be finite, and holds NaN or infinity")
+        raise RefusedError("its value must be finite, but holds NaN or infinity")
     return Const(array)
 
 
