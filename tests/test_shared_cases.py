@@ -30,7 +30,7 @@ REFUSED = {
     "brev_qonnx_mlp_noinq": "Gemm node 'node_linear': it takes unquantized floats; quantize the",
     "bug09_flat": f"Gemm node 'node_linear': {BRANCHES % 'node_cat'}",
     "bug09_plain": f"Conv node 'node_Conv_110': {BRANCHES % 'node_cat'}",
-    "concat_20": "must give at most 1048576 elements",
+    "concat_20": "must have at most 1048576 elements",
     "ext_dir": "external data",
     "pad_100000": "must have at most 1048576 elements",
     "pixelshuffle_bias": "a bias or batch norm before it gives them several",

@@ -1,6 +1,6 @@
-"""An AXI4-Lite master in Python, which writes registers and reads them back before the frames.
+"""An AXI4-Lite master in Python: writes registers and reads them back, before the frames.
 
-``harness.cpp`` has the same master in C++, equal cycle for cycle.
+``harness.cpp`` has the same master in C++; both behave the same in every cycle.
 """
 
 from collections.abc import Mapping
@@ -10,20 +10,21 @@ from pathlib import Path
 import numpy as np
 
 PATIENCE = 256
-"""Most cycles that an access may take."""
+"""Largest number of cycles that an access may take."""
 
 INPUTS = ("awaddr", "awvalid", "wdata", "wstrb", "wvalid", "bready", "araddr", "arvalid", "rready")
 OUTPUTS = ("awready", "wready", "bresp", "bvalid", "arready", "rdata", "rresp", "rvalid")
 AXI = (*INPUTS, *OUTPUTS)
-"""Names of the master's ports, without their prefix."""
+"""Names of the master's ports, without prefix."""
 
 
 @dataclass
 class Master:
     """Writes ``accesses`` ``[n, 2]`` (address and data), then reads them all back.
 
-    Writes send address first, data first, or both at once, in turn. `drive` gives the inputs of a
-    cycle, `observe` takes its outputs. ``violations``: cycle and number of the access, by kind.
+    Writes send the address first, the data first, or both at once, in turn. `drive` returns the
+    design's inputs of a cycle, `observe` records its outputs. ``violations``: cycle and number of
+    the access, by kind.
     """
 
     accesses: np.ndarray

@@ -1,4 +1,4 @@
-"""Engine amaranth: a job in Amaranth's own simulator.
+"""Engine amaranth: runs a job in Amaranth's own simulator.
 
 It needs neither Verilog nor a compiler, and simulates a few thousand cycles a second.
 """
@@ -24,9 +24,9 @@ _REPORT = 512
 def simulate(
     component: Component, job: Job, *, ports: Ports, progress: Progress = silent
 ) -> Capture:
-    """Run a job, whose input files are written, on a component of domain ``sync``.
+    """Run a job, whose input files have already been written, on a component of domain ``sync``.
 
-    A component without a reset port starts from its initial state, which is the same.
+    A component without a reset port starts from its initial state, which equals its reset state.
     """
     signals = {
         k: reduce(getattr, v.split("__"), component)
@@ -47,9 +47,9 @@ def simulate(
 def _testbench(
     bench: StreamBench, signals: dict[str, Any], level: int, job: Job, progress: Progress
 ) -> Any:
-    """Make the process that drives the inputs and samples the outputs before each clock edge.
+    """Return the process that drives the inputs and samples the outputs before each clock edge.
 
-    Only inputs that change are driven, since each costs time.
+    Only inputs that change are driven, because each assignment costs time.
     """
     watched = [signals[k] for k in ("s_ready", "m_valid")]
     extras = [k for k in ("m_last", "error") if k in signals]
@@ -88,7 +88,7 @@ def _testbench(
 
 
 def _set_optional(o: DutOutputs, values: Mapping[str, int]) -> None:
-    """Set the outputs that not every design has."""
+    """Set those outputs that only some designs have."""
     o.last = bool(values["m_last"]) if "m_last" in values else None
     o.error = bool(values.get("error", 0))
     o.words = [bool(value) for name, value in values.items() if name.startswith("word")]
@@ -117,5 +117,5 @@ async def _access(ctx: Any, bench: StreamBench, signals: dict[str, Any]) -> None
 
 
 def _raw(signal: Any) -> Any:
-    """Return a payload as the bits that its wires carry."""
+    """Return a payload as plain bits."""
     return signal.as_value() if hasattr(signal, "as_value") else signal

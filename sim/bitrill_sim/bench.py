@@ -1,8 +1,8 @@
 """The test bench in Python: source, sink and the checks of the stream's rules.
 
-The holder of the simulator calls `StreamBench.drive` for the inputs of a cycle, lets them settle,
-and hands the outputs to `StreamBench.observe`; then the clock rises. ``harness.cpp`` is the same
-bench in C++, equal beat for beat.
+In each cycle the simulator calls `StreamBench.drive` for the inputs, lets the design settle, and
+passes the outputs to `StreamBench.observe`; then the clock rises. ``harness.cpp`` is the same bench
+in C++; both have the same behaviour, beat for beat.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class DutInputs:
 class DutOutputs:
     """Settled outputs of the design in a cycle; None where a bit is unknown.
 
-    ``data`` and ``last`` matter while ``valid``; ``last`` is None also where there is no such port.
+    ``data`` and ``last`` matter while ``valid``; ``last`` is also None if there is no such port.
     """
 
     s_ready: bool | None
@@ -87,7 +87,7 @@ class StreamBench:
 
     @property
     def status(self) -> str:
-        """``done`` where all beats went in and came out, else ``stalled``."""
+        """``done`` if all beats were accepted and all results were taken, else ``stalled``."""
         done = self.accepted == self._n_in and self.taken == self._n_out
         return "done" if done else "stalled"
 

@@ -1,8 +1,8 @@
 """The Python bench as a cocotb test, which runs inside the simulator.
 
-`bitrill_sim.cocotb_sim` starts it; the environment names its job. It drives the clock itself, low
-then high, and reads every value when it has settled: so all simulators give the same, whatever
-their order of events.
+`bitrill_sim.cocotb_sim` starts it; an environment variable names its job. It drives the clock
+itself, low then high, and reads values only after they have settled, so that all simulators return
+the same, whatever their order of events.
 """
 
 import json
@@ -26,7 +26,7 @@ _REPORT_SECONDS = 0.2
 
 @cocotb.test()
 async def frames(dut: Any) -> None:
-    """Send every frame, record what comes out; a broken rule of the stream fails the test."""
+    """Send every frame and record the results; a broken rule of the stream fails the test."""
     folder = Path(os.environ[SPEC]).parent
     spec = json.loads(Path(os.environ[SPEC]).read_text())
     names = spec["names"]
@@ -68,7 +68,7 @@ async def _reset(pins: dict[str, Any], level: int, half: Timer) -> None:
 
 
 async def _access(pins: dict[str, Any], bench: StreamBench, half: Timer) -> None:
-    """Write the registers and read them back; an unknown bit is no answer."""
+    """Write the registers and read them back; an answer with an unknown bit does not count."""
     running = True
     while running:
         i = bench.master.drive()

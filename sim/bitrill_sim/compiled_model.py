@@ -1,4 +1,4 @@
-"""A Verilator model that is compiled, and the programs that are linked with it."""
+"""A compiled Verilator model, and the programs that are linked with it."""
 
 import tempfile
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ CXX = ("-std=gnu++17", "-pipe", "-DVERILATOR=1", "-DVM_SC=0", "-DVM_COVERAGE=0")
 
 @dataclass(frozen=True, kw_only=True)
 class CompiledModel:
-    """A compiled design; ``folder`` holds its objects and its generated C++."""
+    """A compiled design; ``folder`` contains its objects and its generated C++."""
 
     folder: Path
     dut: Dut
@@ -33,7 +33,7 @@ class CompiledModel:
 
     @property
     def names(self) -> list[str]:
-        """Names of the ports that benches reach."""
+        """Names of the ports that benches can access."""
         return sorted(self.dut.ports.names.values())
 
     @property
@@ -52,7 +52,7 @@ class CompiledModel:
         )
 
     def level(self, source: Path) -> str:
-        """Return the optimisation of a file: none for code that runs once."""
+        """Return the optimisation level of a file: none for code that runs only once."""
         runs_once = "Slow" in source.stem or "Trace" in source.stem
         return "-O0" if runs_once else self.dut.level or "-O1"
 
@@ -64,7 +64,7 @@ class CompiledModel:
     def program(
         self, name: str, main: Path, *, flags: Iterable[str] = (), also: Iterable[str] = ()
     ) -> Path:
-        """Return the executable ``name`` of the program ``main``; link it the first time.
+        """Return the executable ``name`` of the program ``main``, which is linked the first time.
 
         ``main`` is compiled with the model's headers. ``also``: further parts of the runtime;
         ``flags``: of the linker.
@@ -72,7 +72,7 @@ class CompiledModel:
         return self._linked(name, main, self._main, flags, also)
 
     def bench(self, name: str, main: Path) -> Path:
-        """Return the executable ``name`` of a bench, which knows the model by ``design.h`` alone.
+        """Return the executable ``name`` of a bench that uses the model only through ``design.h``.
 
         The bench is compiled once for all models, then linked with each.
         """
@@ -108,21 +108,21 @@ class CompiledModel:
         return obj
 
     def _bench(self, main: Path, scratch: Path) -> Path:
-        """Return the object of a bench, compiled for all designs."""
+        """Return the object of a bench, which is compiled once for all designs."""
         key = digest(read_bytes(main), read_bytes(DESIGN_H))
         include = f"-I{DESIGN_H.parent}"
         arguments = [self.cxx, "-O2", "-std=gnu++17", "-pipe", include, "-c", str(main.resolve())]
         return self._once(f"{main.stem}-{key}", arguments, f"compiling {main.name}")
 
     def part(self, name: str) -> Path:
-        """Return a part of Verilator's runtime, compiled for all designs."""
+        """Return a part of Verilator's runtime, which is compiled once for all designs."""
         source = self.tool.root / "include" / f"{name}.cpp"
         arguments = [self.cxx, "-O1", *self.defines, "-c", str(source)]
         suffix = "-trace" if self.trace else ""
         return self._once(f"{name}{suffix}", arguments, f"compiling {source.name}")
 
     def _once(self, name: str, arguments: list[str], label: str) -> Path:
-        """Return the object ``name`` that all designs share; the first time, compile it."""
+        """Return the object ``name``, shared by all designs, which is compiled the first time."""
         out = self.runtime / f"{name}.o"
         if not out.is_file() or not is_ours(fingerprint("part", out)):
             self.runtime.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
-"""Contents of a design's read-only memories, taken out of its Verilog.
+"""Separates the contents of a design's read-only memories from its Verilog.
 
-What is left depends on the design's structure alone, so that one compiled simulator serves networks
-that differ in their weights. Each instance of a table gets a module of its own, which reads
+The remaining Verilog depends only on the design's structure, so that one compiled simulator serves
+networks with different weights. Each instance of a table gets its own module, which reads
 ``table_N.hex`` in the folder of the run when the simulation starts. Only modules whose text is
-exactly what `bitrill_hw.memories.rom_text` writes are taken; any other stays as it is.
+exactly as `bitrill_hw.memories.rom_text` writes it are replaced; all others stay as they are.
 """
 
 import re
@@ -22,13 +22,13 @@ _INSTANCE = re.compile(rf"^  ({PREFIX}[0-9a-f]+) (?=\S+ ?\()", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Separated:
-    """Verilog without the words of its tables, ``sources``; ``files``: the words, by file name."""
+    """Verilog without the contents of its tables, ``sources``; ``files``: these, by file name."""
 
     sources: tuple[bytes, ...]
     files: dict[str, bytes]
 
     def leave(self, folder: Path) -> None:
-        """Write the words where the simulation will run."""
+        """Write the contents into the folder in which the simulation will run."""
         try:
             for name, data in self.files.items():
                 (folder / name).write_bytes(data)
@@ -37,7 +37,7 @@ class Separated:
 
 
 def separate(sources: Sequence[Path]) -> Separated:
-    """Read Verilog files, and take the words of their tables out."""
+    """Read Verilog files, and separate the contents of their tables."""
     modules: dict[str, str] = {}
     rest: list[str | bytes] = []
     for data in map(read_bytes, sources):
@@ -70,9 +70,9 @@ def _is_text(data: bytes) -> bool:
 
 
 def _without_tables(text: str, modules: dict[str, str]) -> str:
-    """Return the text without its modules of tables, which are added to ``modules``.
+    """Return the text without its tables' modules, which are added to ``modules``.
 
-    The first line loses its comment, which names the graph.
+    The comment in the first line is removed, because it names the graph.
     """
     text = re.sub(r"\A//[^\n]*", "", text)
     parts = text.split(_END)

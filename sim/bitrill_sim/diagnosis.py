@@ -1,9 +1,9 @@
-"""Diagnosis of a wrong frame: the first layer that gives wrong integers, and the frame's waves.
+"""Diagnoses a wrong frame: finds the first layer with wrong integers, and records the waves.
 
-The frame runs again, with the one before it, while waves are written. The FIFOs on the graph's
-edges (``fifo_E`` in the Verilog) show what each layer gave, which is compared with the golden
-model. If the frame comes out right this time, all frames up to it run again, and waves are written
-from that frame on.
+The frame is simulated again, after the frame before it, while waves are written. The FIFOs on the
+graph's edges (``fifo_E`` in the Verilog) contain each layer's results, which are compared with the
+golden model. If the frame is correct this time, all frames up to it are simulated again, and waves
+are written from that frame on.
 """
 
 from collections.abc import Iterator
@@ -22,12 +22,12 @@ from .outcome import Difference
 from .rig import Rig
 
 _WAVES_BY: dict[Engine, Engine] = {"cocotb": "verilator"}
-"""Engines whose waves another engine writes; the others write their own."""
+"""For some engines, another engine that writes the waves; the others write their own."""
 
 
 @dataclass(frozen=True)
 class _Tap:
-    """A place where an edge's beats can be read from the waves: a FIFO's input or output."""
+    """A signal from which an edge's beats can be read in the waves: a FIFO's input or output."""
 
     edge: str
     side: str
@@ -46,9 +46,9 @@ def diagnose(
     failed: tuple[Capture, tuple[np.ndarray, np.ndarray], int],
     keep: Path,
 ) -> Difference:
-    """Return the first difference of frame ``sample`` of ``flat``; leave the files in ``keep``.
+    """Return the first difference in frame ``sample`` of ``flat``; write the files to ``keep``.
 
-    ``failed``: the run that went wrong, its stall schedules and its seed.
+    ``failed``: the failed run, with its stall schedules and its seed.
     """
     capture, schedules, seed = failed
     golden = _golden(graph, flat[sample : sample + 1])
@@ -57,7 +57,7 @@ def diagnose(
     wave, rig = keep / "wave.vcd", rig.on(_WAVES_BY.get(rig.engine, rig.engine))
     wave.unlink(missing_ok=True)
     seen: dict[str, np.ndarray] = {}
-    # first after the frame before it alone, then after all frames before it
+    # at first after only the frame before it, then after all frames before it
     for start, first in ((max(0, sample - 1), None), (0, _began(capture, sample))):
         last = {} if first is None else {"wave_from": first}
         with rig.run(flat[start : sample + 1], schedules, seed=seed, wave=wave, **last) as again:
@@ -79,7 +79,7 @@ def _began(capture: Capture, sample: int) -> int:
 
 
 def _goes_wrong(again: Capture, expected: np.ndarray) -> bool:
-    """Return whether the last frame of a run differs, or did not come out."""
+    """Return whether the last frame of a run differs or is missing."""
     n = again.job.frames
     return again.whole < n or not np.array_equal(again.values(n - 1, n)[0], expected.ravel())
 
@@ -96,7 +96,7 @@ def _at_output(
 def _first(
     layer: str, expected: np.ndarray, seen: np.ndarray, sample: int, *, located: bool
 ) -> Difference | None:
-    """Return the first element of a layer's frame that is wrong or missing, if any is."""
+    """Return the first wrong or missing element of a layer's frame, if any."""
     flat = expected.ravel()
     wrong = np.flatnonzero(flat[: len(seen)] != seen)
     if len(wrong):
@@ -129,7 +129,7 @@ def _taps(graph: Graph) -> Iterator[_Tap]:
 
 
 def _seen(graph: Graph, rig: Rig, wave: Path) -> dict[str, np.ndarray]:
-    """Read from the waves what the last frame had at each tap: flat integers, by label."""
+    """Return the last frame at each tap, read from the waves: flat integers, by label."""
     lines = vcd.open_lines(wave)
     header = vcd.read_header(lines)
     clock, reset = (vcd.find(header, getattr(rig.ports, k)) for k in ("clock", "reset"))
@@ -153,7 +153,7 @@ def _seen(graph: Graph, rig: Rig, wave: Path) -> dict[str, np.ndarray]:
 
 
 def _last_frame(stream: Stream, beats: list[int]) -> np.ndarray:
-    """Return the integers of the last beats; the design is empty when the waves end."""
+    """Return the integers of the last beats; when the waves end, the design is empty."""
     data = b"".join(b.to_bytes(stream.bytes, "little") for b in beats[-stream.beats :])
     packed = np.frombuffer(data, np.uint8).reshape(-1, stream.bytes)
     return stream.unpack_beats(packed).ravel()

@@ -1,12 +1,12 @@
-"""A job is one run of a simulator: its inputs and its recording, in the same files for all engines.
+"""A job is one run of a simulator: its inputs and its recording, in files common to all engines.
 
 Inputs in the job's folder: ``x.bin`` (input beats), ``source.bin`` and ``sink.bin`` (stall
-schedules, a byte a cycle, repeated), ``access.bin`` (registers to write and read back first, uint32
-pairs), and for each stream of words ``words0.bin`` and ``feed0.bin`` (its stall schedule), and so
-on. Recording: ``y.bin`` (output beats), ``in.bin`` (offered and accepted cycle of each input beat,
-int64), ``out.bin`` (cycle in which each output beat is taken, int64) and ``fed0.bin`` and so on
-(cycle in which each word was offered, int64). Cycle 0 is the first after reset, which follows the
-accesses.
+schedules, one byte a cycle, repeated), ``access.bin`` (registers to write and read back first,
+uint32 pairs), and for each stream of words ``words0.bin`` and ``feed0.bin`` (its stall schedule),
+and so on. Recording: ``y.bin`` (output beats), ``in.bin`` (cycles in which each input beat was
+offered and accepted, int64), ``out.bin`` (cycle in which each output beat was taken, int64) and
+``fed0.bin`` and so on (cycle in which each word was offered, int64). Cycle 0 is the first after
+reset, which follows the accesses.
 """
 
 from collections.abc import Iterable, Iterator
@@ -33,7 +33,7 @@ CHUNK_BYTES = 1 << 24
 
 @dataclass(frozen=True)
 class Stream:
-    """One side of a design: ``lanes`` elements of ``tensor`` a beat."""
+    """The stream on one side of a design: ``lanes`` elements of ``tensor`` in a beat."""
 
     tensor: Tensor
     lanes: int
@@ -41,7 +41,7 @@ class Stream:
 
     @property
     def beats(self) -> int:
-        """Beats a frame."""
+        """Beats of a frame."""
         return self.tensor.size // self.lanes
 
     @property
@@ -57,7 +57,7 @@ class Stream:
     def pack(self, values: np.ndarray) -> np.ndarray:
         """Pack frames into uint8 ``[beats, bytes]``.
 
-        Padding is set in every second beat: a design must ignore it.
+        In every second beat the padding is all ones, which a design must ignore.
         """
         beats = pack_beats(values, self.tensor.type, self.lanes)
         if self.padded and self.bits % 8:
@@ -77,11 +77,11 @@ class Stream:
 class Job:
     """A run of ``frames`` frames through a design with streams ``i`` and ``o``.
 
-    The source offers, and the sink takes a beat only in cycles that the schedules ``source`` and
-    ``sink`` allow. The run ends after ``patience`` cycles without a beat. ``frame_cycles``: cycles
-    that a frame may take through an idle design. ``access``: addresses and data of registers;
-    ``words``: streams beside the frames, whose schedules follow from ``source``. ``wave``: file for
-    the waves, which begin at cycle ``wave_from`` if the engine can do that.
+    The source offers a beat, and the sink takes one, only in cycles that the schedules ``source``
+    and ``sink`` allow. The run ends after ``patience`` cycles without a beat. ``frame_cycles``:
+    cycles that a frame may take in an idle design. ``access``: addresses and data of registers;
+    ``words``: further input streams, whose schedules follow from ``source``. ``wave``: file for the
+    waves, which begin at cycle ``wave_from`` if the engine supports that.
     """
 
     folder: Path
@@ -123,7 +123,7 @@ class Job:
 
     @property
     def numbers(self) -> dict[str, int]:
-        """The numbers that a bench in another process needs."""
+        """Parameters for a bench in another process."""
         return {
             "frames": self.frames,
             "in_beats": self.i.beats,
@@ -143,11 +143,11 @@ class Job:
 class Violation:
     """The first time that the design broke a rule of a stream.
 
-    ``kind``: ``last`` (tlast elsewhere than at a frame's end), ``padding`` (not zero),
-    ``unstable`` (payload changed while it waited), ``dropped`` (valid withdrawn), ``extra`` (a
-    beat too many), ``error`` (the error flag rose), ``unknown`` (an X or Z where a value must be).
-    For registers: ``refused`` (no OKAY), ``readback`` (other data than written), ``silent`` (no
-    answer); ``beat`` is then the number of the access.
+    ``kind``: ``last`` (tlast is not at the end of a frame), ``padding`` (not zero), ``unstable``
+    (the payload changed while it waited), ``dropped`` (valid was withdrawn), ``extra`` (a beat too
+    many), ``error`` (the error flag rose), ``unknown`` (X or Z instead of a value). For registers:
+    ``refused`` (no OKAY), ``readback`` (other data than written), ``silent`` (no answer); ``beat``
+    is then the number of the access.
     """
 
     kind: str
@@ -156,15 +156,15 @@ class Violation:
 
     def __str__(self) -> str:
         what = {
-            "last": "tlast is not where the frame ends",
+            "last": "tlast is not at the end of the frame",
             "padding": "padding bits are not zero",
             "unstable": "the payload changes while valid waits for ready",
             "dropped": "valid is withdrawn before ready",
             "extra": "a beat follows the last frame",
             "error": "the error flag is set on good frames",
             "unknown": "a bit is unknown (X or Z)",
-            "refused": "an access to a register is answered by an error",
-            "readback": "a register reads other than what was written",
+            "refused": "an access to a register gets an error response",
+            "readback": "a register returns other data than was written",
             "silent": "an access to a register is never answered",
         }[self.kind]
         if self.kind in ("refused", "readback", "silent"):
@@ -174,7 +174,7 @@ class Violation:
 
 @dataclass(frozen=True, eq=False)
 class Capture:
-    """Recording of a run; arrays are mapped from the job's files."""
+    """Recording of a run; its arrays are memory-mapped files of the job."""
 
     job: Job
     status: str
@@ -187,7 +187,7 @@ class Capture:
 
     @property
     def offered(self) -> np.ndarray:
-        """First cycle in which the source showed each accepted beat as valid."""
+        """First cycle in which the source offered each accepted beat."""
         return self._in[:, 0]
 
     @property
@@ -206,7 +206,7 @@ class Capture:
         return _mapped(self.job.folder / "y.bin", np.dtype("u1")).reshape(-1, self.job.o.bytes)
 
     def fed(self, k: int) -> np.ndarray:
-        """Return the first cycle in which each accepted word of stream ``k`` was shown as valid."""
+        """Return the first cycle in which each accepted word of stream ``k`` was offered."""
         return _mapped(self.job.folder / f"fed{k}.bin", np.dtype("<i8"))
 
     @property
@@ -221,11 +221,11 @@ class Capture:
 
     @property
     def whole(self) -> int:
-        """Number of whole frames that came out."""
+        """Number of complete output frames."""
         return len(self.taken) // self.job.o.beats
 
     def check_finished(self) -> None:
-        """Raise `SimulationTimeout`, which names the stream, if the run hung."""
+        """Raise a `SimulationTimeout` that names the stream, if the run hung."""
         if self.status == "done" or any(v.kind == "extra" for v in self.violations):
             return
         n_in, n_out = len(self.accepted), len(self.taken)
@@ -258,7 +258,7 @@ def streams(graph: Graph, ports: Ports) -> tuple[Stream, Stream]:
 
 
 def patience(cycles: int, source: np.ndarray, sink: np.ndarray) -> int:
-    """Return the cycles without a beat after which a run has hung.
+    """Return the number of cycles without a beat after which a run counts as hung.
 
     ``cycles``: latency plus interval of the design.
     """
@@ -275,6 +275,6 @@ def pieces(frames: np.ndarray, size: int) -> Iterator[np.ndarray]:
 
 
 def _mapped(path: Path, dtype: np.dtype) -> np.ndarray:
-    """Map a file's numbers; they are read when they are used."""
+    """Return the numbers of a file, memory-mapped."""
     n = path.stat().st_size // dtype.itemsize
     return np.memmap(path, dtype, "r", shape=(n,)) if n else np.empty(0, dtype)

@@ -1,4 +1,4 @@
-"""What the comparison of one layer with the golden model found."""
+"""Report on the comparison of one layer with the golden model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LayerReport:
 
     @property
     def ok(self) -> bool:
-        """Whether values and stream rules are right."""
+        """Whether all values are correct and no stream rule is broken."""
         return not (self.mismatches or self.violations or self.hung)
 
     def to_json(self) -> dict[str, object]:

@@ -1,8 +1,8 @@
-"""Every layer alone, on the integers that the golden model gives it.
+"""Simulates every layer by itself, on the integers that the golden model has at its input.
 
-A layer is a node of the graph: its hardware, without the FIFOs around it, takes what the golden
-model's edges hold for all samples, so a wrong layer is found however right the others are, and the
-layers can be simulated at once. Samples are taken in groups, whose golden integers fit in memory.
+A layer is a node of the graph: its hardware, without the FIFOs around it. Its inputs are the golden
+model's integers, so that a wrong layer is found whatever the others do, and all layers can be
+simulated at once. Samples are processed in groups whose golden integers fit in memory.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from .verilator import SHORT_RUN
 from .words import Words
 
 GROUP_ELEMENTS = 1 << 23
-"""Integers of all edges together that a group of samples has, about: 64 MiB."""
+"""Approximate number of integers of a group of samples, on all edges together: 64 MiB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,18 +75,18 @@ def verify_layers(
     executor: Executor = SERIAL,
     progress: Progress = silent,
 ) -> tuple[LayerReport, ...]:
-    """Run every layer of a FOLDED graph alone on the golden model's integers of all samples ``x``.
+    """Run every layer of a FOLDED graph by itself on the golden model's integers of all samples.
 
-    ``x``, ``stall`` and ``seed`` as for `bitrill_sim.verify`; time is not compared, since what is
-    around a layer is part of its time. Simulators are left in ``models``, ``work`` if None. A
-    layer that differs or hangs is in its report. Raises `ToolError` for a tool that is missing or
+    ``x``, ``stall`` and ``seed`` as for `bitrill_sim.verify`. Time is not compared, because it also
+    depends on what is around a layer. Compiled simulators are kept in ``models``, ``work`` if None.
+    A layer that differs or hangs is reported. Raises `ToolError` for a tool that is missing or
     fails.
     """
     check_engine(engine)
     ir_graph.verify(graph, Stage.FOLDED)
     flat = graph.source.flatten(x)
     if len(flat) == 0:
-        raise SpecError("input must hold at least one sample, and holds none")
+        raise SpecError("input must have at least one sample, and has none")
     parts = _parts(graph, len(flat), executor.workers)
     results: dict[str, dict[int, LayerReport]] = {n.name: {} for n in graph.nodes}
     with marked(work) as place:
@@ -95,7 +95,7 @@ def verify_layers(
             done = executor.run(verify_part, shared, parts, progress)
             for n, (k, report) in enumerate(done, 1):
                 results[parts[k].layer][parts[k].start] = report
-                progress("verifying each layer alone", n, len(parts))
+                progress("verifying each layer by itself", n, len(parts))
         finally:
             _golden.cache_clear()
             _hardware.cache_clear()
@@ -125,9 +125,9 @@ def verify_part(shared: Layers, part: Part, progress: Progress = silent) -> Laye
 
 
 def _parts(graph: Graph, n: int, workers: int) -> list[Part]:
-    """Cut layers and samples into jobs; those of one group follow each other.
+    """Divide layers and samples into jobs; those of one group follow each other.
 
-    The layer that takes most cycles comes first, so that no job is long when the others are done.
+    The layer that takes most cycles comes first, so that no long job is left at the end.
     """
     frame = sum(t.size for t in graph.edges.values())
     size = max(1, min(GROUP_ELEMENTS // frame, -(-n // workers)))
@@ -138,7 +138,7 @@ def _parts(graph: Graph, n: int, workers: int) -> list[Part]:
 
 
 def narrow(flat: np.ndarray) -> np.ndarray:
-    """Return the same integers in the narrowest type, to be sent to other processes."""
+    """Return the same integers in the narrowest type, for sending them to other processes."""
     lo, hi = int(flat.min()), int(flat.max())
     return flat.astype(np.min_scalar_type(min(lo, -hi - 1) if lo < 0 else hi))
 
@@ -152,7 +152,7 @@ def _golden(shared: Layers, start: int, stop: int) -> dict[str, np.ndarray]:
 
 @cache
 def _hardware(shared: Layers, layer: str) -> dict[str, object]:
-    """Return the design of a layer for its `Rig`: elaborated once in a process."""
+    """Return the design of a layer for its `Rig`; it is elaborated once in a process."""
     from bitrill_hw.design.alone import Alone
     from bitrill_hw.memories.roms import convert
 
@@ -191,7 +191,7 @@ def _frame_cycles(op: Operator) -> int:
 
 
 def _beside(op: Operator, values: dict[str, np.ndarray]) -> Iterable[Words]:
-    """Yield the streams beside the first operand: further operands, weights that are streamed."""
+    """Yield the streams besides the first operand: further operands, streamed weights."""
     for edge, t in zip(op.inputs[1:], op.operands[1:], strict=True):
         yield Words(op.name, pack_beats(values[edge], t.type, op.lanes_in))
     if op.folded.streamed:
@@ -204,7 +204,7 @@ def _compared(
     """Return which samples are wrong, and the first difference, counted from sample ``start``."""
     stream = capture.job.o
     if not isinstance(stream, Merged):
-        raise SpecError(f"the stream of {op.name} must be that of all its results")
+        raise SpecError(f"the stream of {op.name} must contain all its results")
     wrong, first = np.zeros(capture.job.frames, bool), None
     for edge, seen in zip(op.outputs, stream.apart(np.array(capture.beats)), strict=True):
         golden = values[edge].reshape(len(wrong), -1)

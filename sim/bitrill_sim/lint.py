@@ -1,4 +1,4 @@
-"""Verilator's lint of a design: all warnings but those that generated code always has."""
+"""Verilator's lint of a design: all warnings except those that generated code always has."""
 
 import os
 import re
@@ -15,29 +15,29 @@ from .tools import verilator
 
 @dataclass(frozen=True)
 class Waiver:
-    """A warning that is no fault: its code, the form of its message, and why."""
+    """A harmless warning: its code, a pattern of its message, and the reason."""
 
     code: str
     form: str
     reason: str
 
     def covers(self, code: str, message: str) -> bool:
-        """Return whether a warning is of this form."""
+        """Return whether a warning has this code and pattern."""
         return code == self.code and re.search(self.form, message) is not None
 
 
 WAIVERS = (
-    Waiver("DECLFILENAME", "", "all modules of a design stand in one file"),
+    Waiver("DECLFILENAME", "", "all modules of a design are in one file"),
     Waiver(
         "UNUSEDSIGNAL",
         "",
-        "every signal of a module is declared, and a sum keeps"
-        " the carry that its width proves to be 0",
+        "all signals of a module are declared, and a sum keeps"
+        " its carry even if the widths prove that it is 0",
     ),
     Waiver(
         "PROCASSINIT",
         "",
-        "Amaranth's registers have their reset value as initial value, too, as FPGAs load it",
+        "the reset value of Amaranth's registers is also their initial value, which FPGAs load",
     ),
     Waiver(
         "WIDTHEXPAND",
@@ -47,22 +47,26 @@ WAIVERS = (
     Waiver(
         "WIDTHTRUNC",
         "^Logical operator (LOGNOT|COND) expects 1 bit",
-        "the text of a cell asks of a number whether it is 0",
+        "the text of a cell tests whether a number is 0",
     ),
     Waiver(
         "CASEINCOMPLETE",
         "",
-        "Amaranth sets each value of a process before its case, so that nothing is held",
+        "Amaranth assigns each value of a process before its case, so that there is no latch",
     ),
     Waiver("UNUSEDPARAM", "", "an adder's cell has parameters for all forms of its chain"),
     Waiver(
-        "UNSIGNED", "", "a bound that a type cannot pass stays in the code, for all types alike"
+        "UNSIGNED",
+        "",
+        "the code checks bounds for all types alike, even those that a type cannot exceed",
     ),
     Waiver(
-        "CMPCONST", "", "a bound that a type cannot pass stays in the code, for all types alike"
+        "CMPCONST",
+        "",
+        "the code checks bounds for all types alike, even those that a type cannot exceed",
     ),
 )
-"""Every warning that is accepted, with the reason."""
+"""All warnings that are accepted, with the reasons."""
 
 _WARNING = re.compile(r"^%(?:Warning|Error)(?:-(\w+))?: (?:\S+:\d+:\d+: )?(.*)$", re.MULTILINE)
 

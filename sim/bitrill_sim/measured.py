@@ -1,4 +1,4 @@
-"""Measured timing: interval and latency of a run, and its beats against the prediction, exactly."""
+"""Measures interval and latency of a run, and compares each beat's cycle with the prediction."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,12 +20,15 @@ class Measured:
 
 
 def free_frames(predicted: Timing) -> int:
-    """Return the frames of a free run that show the interval: a start and three periods."""
+    """Return the number of frames of a run without stalls that shows the interval.
+
+    They are a start and three periods.
+    """
     return 8 + 3 * predicted.ii.denominator
 
 
 def measure(capture: Capture) -> Measured:
-    """Measure the latency of the first frame and the interval of the last ones; no stalls."""
+    """Measure the latency of the first frame and the interval of the last, without stalls."""
     beats = capture.job.o.beats
     done = np.array(capture.taken[beats - 1 :: beats])
     latency = int(done[0] - capture.accepted[0])
@@ -41,7 +44,7 @@ def late_beat(graph: Graph, capture: Capture) -> str | None:
     """Describe the first input or output beat that moved in another cycle than predicted, if any.
 
     The recorded stalls are replayed on the event graph: when each input beat was offered and when
-    the sink was ready. Only frames that came out whole are compared.
+    the sink was ready. Only complete output frames are compared.
     """
     job = capture.job
     n_in, n_out = capture.whole * job.i.beats, capture.whole * job.o.beats

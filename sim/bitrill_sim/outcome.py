@@ -13,10 +13,10 @@ from .measured import Measured
 
 @dataclass(frozen=True)
 class Difference:
-    """The first wrong value of a run: its frame, layer and place.
+    """The first wrong value of a run: its frame, layer and position.
 
-    ``index``: place in the layer's frame, channel last; ``located``: whether the layers' values
-    were read from waves, else ``layer`` is the output edge; ``seen`` is None where no value came.
+    ``index``: position in the layer's frame, channel last; ``located``: whether the layers' values
+    were read from waves, else ``layer`` is the output edge; ``seen`` is None if there was no value.
     """
 
     sample: int
@@ -57,8 +57,8 @@ class Report:
 
     ``mismatches``: number of samples with a wrong output; ``first``: the first wrong value;
     ``violations``: broken rules of the stream; ``late``: the first beat that moved in another cycle
-    than predicted; ``measured`` is None where time was not compared. ``seconds``: time of the whole
-    verification, the simulator's build included.
+    than predicted; ``measured`` is None if time was not compared. ``seconds``: time of the whole
+    verification, the build of the simulator included.
     """
 
     samples: int
@@ -76,7 +76,7 @@ class Report:
 
     @property
     def cycles_exact(self) -> bool | None:
-        """Whether interval, latency and every beat's cycle are as predicted; None: not compared."""
+        """Whether interval, latency and all beats' cycles are as predicted; None: not compared."""
         if self.measured is None or self.predicted is None:
             return None
         m, p = self.measured, self.predicted
@@ -84,11 +84,11 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether bits, stream rules and cycles are right."""
+        """Whether bits and cycles are correct, and no stream rule is broken."""
         return not self.mismatches and not self.violations and self.cycles_exact is not False
 
     def check(self) -> None:
-        """Raise `MismatchError`, which lists what is wrong, unless everything is right."""
+        """Raise a `MismatchError` that lists what is wrong, unless everything is correct."""
         if self.ok:
             return
         faults = []

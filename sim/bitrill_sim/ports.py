@@ -1,4 +1,4 @@
-"""Ports of a simulated design: the names by which a bench finds clock, reset and streams."""
+"""Ports of a simulated design: the names of its clock, reset and streams."""
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -10,12 +10,12 @@ from .access import AXI
 from .words import WORD_PORTS
 
 _CPP_WORDS = ("interrupt",)
-"""Names of ports that Verilator takes for words of C++."""
+"""Names of ports that Verilator renames because it treats them as words of C++."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """Names of a design's clock, reset and two streams; None where it has no such port.
+    """Names of a design's clock, reset and two streams; None if it has no such port.
 
     ``padded``: whether a beat is padded to whole bytes (an edge of a design), or bare (between
     operators). ``axi``: prefix of the names of its AXI4-Lite ports; ``words``: prefix of each
@@ -104,9 +104,9 @@ STREAM = Ports(
 class Dut:
     """Verilog to simulate (the design under test); ``top`` is its module.
 
-    ``flags`` go to the simulator's compiler, ``plusargs`` to the running model. ``level``: the C++
-    compiler's optimisation of what runs in each cycle; by default it follows from the number of
-    cycles.
+    ``flags``: for the simulator's compiler; ``plusargs``: for the running model. ``level``: the C++
+    compiler's optimisation of the code that runs in each cycle; by default it follows from the
+    number of cycles.
     """
 
     sources: tuple[Path, ...]

@@ -1,4 +1,4 @@
-"""A design in a simulator: takes frames and gives a `Capture`, the same for every engine."""
+"""Runs a design in any engine: frames in, a `Capture` out."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 class Rig:
     """A design to run in one engine: ``dut`` (Verilog), or ``component`` for engine amaranth.
 
-    ``cycles``: how long a frame may take through an idle design; bounds every wait. ``access`` and
-    ``words`` go to the `Job` of each run. ``models``: folder of the Verilator models, ``work`` if
-    None.
+    ``cycles``: how long a frame may take in an idle design, which bounds every wait. ``access`` and
+    ``words`` are passed to the `Job` of each run. ``models``: folder of the Verilator models,
+    ``work`` if None.
     """
 
     engine: Engine
@@ -60,10 +60,10 @@ class Rig:
         wave: Path | None = None,
         wave_from: int = -(1 << 40),
     ) -> Iterator[Capture]:
-        """Run ``frames`` ``[N, *shape]`` through the design; the recording lasts for the block.
+        """Run ``frames`` ``[N, *shape]`` through the design; a context with the recording.
 
-        ``schedules``: of source and sink. Of a tool that fails, the log alone stays in the run's
-        folder.
+        ``schedules``: stall schedules of source and sink. The run's folder is removed at the end;
+        if a tool fails, its log is kept.
         """
         source, sink = schedules
         job = Job(
@@ -103,7 +103,7 @@ class Rig:
             )
         if self.dut is None:
             raise SpecError(
-                f"engine {self.engine} must have Verilog, not an Amaranth component alone"
+                f"engine {self.engine} must have Verilog, not only an Amaranth component"
             )
         if self.engine == "verilator":
             return verilator.simulate(
@@ -121,7 +121,7 @@ class Rig:
 
 
 def _clear(folder: Path, log: object) -> None:
-    """Remove a run's folder, but for the log that an error names, if it is there."""
+    """Remove a run's folder, except the log that an error names, if it is in it."""
     if log is None or not Path(str(log)).is_relative_to(folder):
         shutil.rmtree(folder, ignore_errors=True)
         return

@@ -50,9 +50,9 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Run:
-    """Runs frames through the rig and compares them with the golden model.
+    """Runs frames through the rig and compares the results with the golden model.
 
-    Where there is a prediction, cycles are compared too.
+    If there is a prediction, cycles are compared, too.
     """
 
     rig: Rig
@@ -64,13 +64,13 @@ class Run:
     def __call__(
         self, flat: np.ndarray, schedules: stalls.Schedules, *, look: bool = True
     ) -> RunResult:
-        """Run frames once; ``look`` into the first mismatch, if any, and leave its files."""
+        """Run frames once; with ``look``, diagnose the first mismatch and keep its files."""
         with self.rig.run(flat, schedules, seed=self.seed) as capture:
             capture.check_finished()
             wrong = self._compare(capture, flat)
             first, late, measured = None, None, None
             if wrong.any() and look:
-                self.rig.progress("looking into the mismatch", 0, 0)
+                self.rig.progress("diagnosing the mismatch", 0, 0)
                 failed = (capture, schedules, self.seed)
                 sample = int(wrong.argmax())
                 first = diagnose(self.rig, self.graph, flat, sample, failed, self.keep)
@@ -83,7 +83,7 @@ class Run:
             return RunResult(wrong, first, capture.violations, late, measured, capture.cycles)
 
     def _compare(self, capture: Capture, flat: np.ndarray) -> np.ndarray:
-        """Return which frames came out wrong."""
+        """Return which output frames are wrong."""
         wrong = np.zeros(len(flat), bool)
         done = 0
         for piece in pieces(flat, self.rig.i.tensor.size):

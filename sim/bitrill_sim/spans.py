@@ -1,4 +1,4 @@
-"""A whole design on spans of the samples, each a run of its own, at once in several processes."""
+"""Verifies a whole design in several processes at once, each with a span of the samples."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from .runs import Run, RunResult
 from .tools import digest
 
 LEAST_FRAMES = 8
-"""Frames of a span: a shorter run is mostly start and end."""
+"""Smallest number of frames of a span: a shorter run is mostly start and end."""
 
 SPANS = 2
-"""Spans for each worker, so that a slow one has less left to do."""
+"""Number of spans for each worker: more than one, so that slow workers can do fewer."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """The samples ``start .. stop - 1``; ``number``: of the span."""
+    """The samples ``start .. stop - 1``; ``number``: number of the span."""
 
     number: int
     start: int
@@ -55,10 +55,10 @@ class Spanned:
 def run_spans(
     run: Run, flat: np.ndarray, *, stall: float, made: Graph, executor: Executor, progress: Progress
 ) -> RunResult:
-    """Run frames ``flat`` in spans, and look into the first mismatch, if there is any.
+    """Run frames ``flat`` in spans, and diagnose the first mismatch, if any.
 
-    ``made``: the graph that the hardware was made from.
-    Each span has the run's seed plus its number. Cycles are compared within each span.
+    ``made``: the graph that the hardware was made from. The seed of a span is the run's seed plus
+    the span's number. Cycles are compared within each span.
     """
     spans = _spans(len(flat), executor.workers)
     dut = run.rig.dut
@@ -77,7 +77,7 @@ def run_spans(
 
 
 def run_span(shared: Spanned, span: Span, progress: Progress = silent) -> RunResult:
-    """Run one span's frames; its first mismatch is not looked into."""
+    """Run the frames of one span; a mismatch is not diagnosed."""
     rig = replace(_rig(shared), progress=progress)
     run = replace(shared.run, rig=rig, seed=shared.run.seed + span.number)
     frames = shared.flat[span.start : span.stop].astype(np.int64)
@@ -92,7 +92,7 @@ def _schedules(run: Run, stall: float) -> stalls.Schedules:
 
 
 def _rig(shared: Spanned) -> Rig:
-    """Return the rig with a folder and Verilog that this process has."""
+    """Return the rig with folder and Verilog files of this process' machine."""
     rig, work = shared.run.rig, shared.place.here()
     if rig.dut is None:
         from bitrill_hw.design.top import Top
@@ -143,7 +143,7 @@ def _measured(every: Sequence[Measured], predicted: Timing | None) -> Measured |
 def _looked_into(
     run: Run, flat: np.ndarray, stall: float, spans: Sequence[Span], joined: RunResult
 ) -> RunResult:
-    """Run the first span with a mismatch again, here, to find where it begins."""
+    """Run the first span with a mismatch again, in this process, to diagnose it."""
     if not joined.wrong.any():
         return joined
     sample = int(joined.wrong.argmax())

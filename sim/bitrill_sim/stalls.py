@@ -12,13 +12,13 @@ CYCLES = 16384
 """Least number of cycles after which a schedule repeats."""
 
 ALWAYS = np.array([True])
-"""The schedule without pauses."""
+"""Schedule without pauses."""
 
 _BURST = 12
 """Mean length of a burst of pauses, in cycles."""
 
 _SEGMENT = 256
-"""Cycles of one kind of pauses."""
+"""Number of cycles with one kind of pauses."""
 
 
 def single(stall: float, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -38,7 +38,7 @@ def bursts(stall: float, n: int, mean: int, rng: np.random.Generator) -> np.ndar
 
 
 def schedule(stall: float, n: int, long: int, rng: np.random.Generator) -> np.ndarray:
-    """Return ``n`` cycles, a share ``stall`` paused: singly, in bursts, in ``long`` bursts."""
+    """Return ``n`` cycles, a share ``stall`` paused: single ones, bursts, and ``long`` bursts."""
     if not 0 <= stall < 1:
         raise SpecError(f"stall must be at least 0 and below 1, not {stall}")
     if stall == 0:
@@ -51,15 +51,15 @@ def schedule(stall: float, n: int, long: int, rng: np.random.Generator) -> np.nd
             bursts(stall, 4 * long, long, rng),
         ]
     out = np.concatenate(parts)[:n]
-    out[-1] = True  # a schedule of pauses alone would let nothing through
+    out[-1] = True  # a schedule of only pauses would never let a beat through
     return out
 
 
 def pair(stall: float, seed: int, *, long: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the schedules of source and sink, independent of each other.
 
-    ``long``: cycles in which a frame passes the design, so that a pause of them empties or fills
-    it. The schedules repeat after different numbers of cycles, so together very late.
+    ``long``: cycles that a frame takes in the design, so that a pause of that length empties or
+    fills it. The schedules repeat after different numbers of cycles, so together very late.
     """
     rng = np.random.default_rng([seed, 0x5EED])
     n = max(CYCLES, 32 * long)
@@ -67,6 +67,6 @@ def pair(stall: float, seed: int, *, long: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def longest_pause(cycles: np.ndarray) -> int:
-    """Return the length of the longest run of False, also across the end to the beginning."""
+    """Return the length of the longest run of False; a run may wrap around the end."""
     go = np.flatnonzero(cycles)
     return int(np.diff(np.append(go, go[0] + len(cycles))).max()) - 1

@@ -1,4 +1,4 @@
-"""Reader of wave files (IEEE 1364 value change dump): signals' values before each clock edge."""
+"""Reads wave files (IEEE 1364 value change dump): the signals' values before each clock edge."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ from bitrill.errors import StorageError
 
 
 def read_header(lines: Iterator[str]) -> dict[tuple[str, ...], str]:
-    """Read the code of each signal ``(scope, .., name)``; the lines after the header remain."""
+    """Return the code of each signal ``(scope, .., name)``; consumes only the header's lines."""
     scope: list[str] = []
     codes: dict[tuple[str, ...], str] = {}
     for line in lines:
@@ -26,7 +26,7 @@ def read_header(lines: Iterator[str]) -> dict[tuple[str, ...], str]:
 def edges(
     lines: Iterable[str], clock: str, codes: Iterable[str]
 ) -> Iterator[dict[str, int | None]]:
-    """Yield the values of ``codes`` just before each rise of ``clock``; None if unknown."""
+    """Yield the values of ``codes`` just before each rising edge of ``clock``; None if unknown."""
     now: dict[str, int | None] = dict.fromkeys(codes)
     before = dict(now)
     level: int | None = None
@@ -51,7 +51,7 @@ def edges(
 
 
 def find(header: dict[tuple[str, ...], str], *path: str) -> str | None:
-    """Return the code of the signal whose name ends with ``path``; the outermost, if several."""
+    """Return the code of the signal whose name ends with ``path``; of several, the outermost."""
     n = len(path)
     hits = sorted((k for k in header if k[-n:] == path), key=lambda k: (len(k), k))
     return header[hits[0]] if hits else None

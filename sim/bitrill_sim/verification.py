@@ -1,4 +1,4 @@
-"""Verification of a design's RTL against the golden model, bit for bit and cycle for cycle."""
+"""Verifies a design's RTL against the golden model, bit for bit and cycle for cycle."""
 
 import math
 import shutil
@@ -54,24 +54,24 @@ def verify(
 ) -> Report:
     """Run every frame of ``x`` (integers, as `Graph.run` takes) through the RTL of a FOLDED graph.
 
-    ``stall``: share of cycles in which source and sink pause, singly and in bursts, by schedules
-    from ``seed``. ``cycles``: whether time is compared too. ``made``: the graph that the RTL was
-    made from, where ``graph`` has other constants; ``access``: registers to write for that, and to
-    read back, before the frames, address and data ``[n, 2]``. Words of streamed nodes are those of
-    ``graph``; their streams pause as source and sink do. ``work``: folder of runs, by default
-    ``sim`` beside the Verilog; ``models``: folder of Verilator models, by default the same;
-    ``keep``: folder for the files of a mismatch, by default ``mismatch`` in ``work``. The engine
-    amaranth builds its hardware from the graph, not from Verilog.
+    ``stall``: share of cycles in which source and sink pause, in single cycles and in bursts, by
+    schedules drawn from ``seed``. ``cycles``: whether time is compared, too. ``made``: the graph
+    that the RTL was made from, if ``graph`` has other constants; ``access``: the registers to be
+    written (and read back) for that before the frames, address and data ``[n, 2]``. Words of
+    streamed nodes are those of ``graph``; their streams pause like source and sink. ``work``:
+    folder of runs, by default ``sim`` beside the Verilog; ``models``: folder of Verilator models,
+    by default the same; ``keep``: folder for the files of a mismatch, by default ``mismatch`` in
+    ``work``. The engine amaranth builds its hardware from the graph, not from Verilog.
 
-    A difference is in the report; `Report.check` raises it. Raises `SimulationTimeout` for a design
-    that hangs, `ToolError` for a tool that is missing or fails.
+    A difference is reported; `Report.check` raises an error for it. Raises `SimulationTimeout` for
+    a design that hangs, `ToolError` for a tool that is missing or fails.
     """
     began = time.monotonic()
     check_engine(engine)
     ir_graph.verify(graph, Stage.FOLDED)
     flat = graph.source.flatten(x)
     if len(flat) == 0:
-        raise SpecError("input must hold at least one sample, and holds none")
+        raise SpecError("input must have at least one sample, and has none")
     predicted = predict(graph)
     with _folder(rtl, work) as chosen:
         rig = rig_of(graph, rtl, engine, chosen, predicted, progress, made or graph)
@@ -91,7 +91,7 @@ def verify(
 
 
 def _with_free_run(run: Run, flat: np.ndarray, result: RunResult, frames: int) -> RunResult:
-    """Run some frames again without stalls, to measure time; return both runs' outcome as one."""
+    """Run some frames again without stalls, to measure time; return the joint outcome."""
     order = np.arange(frames) % len(flat)
     free = run(flat[order], (stalls.ALWAYS, stalls.ALWAYS), look=result.first is None)
     wrong = result.wrong.copy()
@@ -110,7 +110,7 @@ def _with_free_run(run: Run, flat: np.ndarray, result: RunResult, frames: int) -
 def _folder(rtl: Rtl, work: Path | None) -> Iterator[Path]:
     """Choose the folder of compiled simulators: ``work``, or one beside the Verilog.
 
-    Without either it is a temporary folder, which is kept if it holds a mismatch.
+    If there is neither, it is a temporary folder, which is kept if it contains a mismatch.
     """
     if work is not None:
         yield work
@@ -133,7 +133,7 @@ def rig_of(
     progress: Progress,
     made: Graph,
 ) -> Rig:
-    """Return the rig of a design; ``work``: folder of its runs, ``made``: the RTL's own graph."""
+    """Return the rig of a design; ``work``: folder of its runs, ``made``: the RTL's graph."""
     ports = edges(graph)
     i, o = streams(graph, ports)
     due = predicted.latency + math.ceil(predicted.ii)

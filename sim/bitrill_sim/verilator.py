@@ -1,8 +1,8 @@
-"""Engine verilator: whole data sets through a Verilator model, with a C++ bench (``harness.cpp``).
+"""Engine verilator: runs whole data sets in a Verilator model, with a C++ bench (``harness.cpp``).
 
-The model is compiled without Verilator's makefiles, so a C++ compiler is all it needs. It is kept
-under the digest of everything that went into it, so a second run starts at once. Verilator's own
-runtime is compiled once for all designs.
+The model is compiled without Verilator's makefiles, so only a C++ compiler is needed. It is kept
+under the digest of all its inputs, so that a second run starts at once. Verilator's own runtime is
+compiled once for all designs.
 """
 
 import os
@@ -63,19 +63,19 @@ _TRACE = (
 _UNIT_BYTES = 1 << 20, 1 << 22
 """Least and largest size of the C++ files that are compiled together, if there are so many.
 
-A unit takes as long for its headers as for a MB of code. 4 MB take 0.6 GB of memory.
+The headers of a unit take as much time as one MB of code. 4 MB take 0.6 GB of memory.
 """
 
 SHORT_RUN = 400_000
-"""Cycles up to which optimising a model takes more time than it saves, whatever its size.
+"""In runs of up to so many cycles, optimising a model takes more time than it saves.
 
-A MB of C++ takes 0.9 s longer at ``-O1`` than at ``-O0``, and 2.3 us a cycle less. At ``-O2`` it is
-no faster than at ``-O1``.
+At ``-O1``, one MB of C++ takes 0.9 s longer to compile than at ``-O0``, and 2.3 us less a cycle. At
+``-O2`` it is no faster than at ``-O1``.
 """
 
 
 def _fingerprint(folder: Path) -> str:
-    """Return the fingerprint of a model's objects and C++, from which programs are made."""
+    """Return the fingerprint of a model's objects and C++ files."""
     files = (*folder.glob("*.o"), *folder.glob("gen/*"))
     return fingerprint_of_files(folder, files, "model")
 
@@ -88,7 +88,7 @@ def model(
     trace: bool = False,
     progress: Progress = silent,
 ) -> CompiledModel:
-    """Compile a design, or take its model from ``work`` if one made here is there already.
+    """Compile a design, or return its model in ``work`` if this user has built it before.
 
     ``apart``: the Verilog to compile, whose tables are read when the simulation starts.
     """
@@ -109,7 +109,7 @@ def model(
 def _planned(
     dut: Dut, work: Path, apart: Separated | None, trace: bool
 ) -> tuple[CompiledModel, tuple[str, ...]]:
-    """Return the model as it is or will be, and Verilator's flags."""
+    """Return the model, which may not be built yet, and Verilator's flags."""
     tool, cxx = verilator(), compiler()
     flags = (*_TRANSLATE, *(_TRACE if trace else ()), *dut.flags)
     verilog = map(read_bytes, dut.sources) if apart is None else apart.sources
@@ -136,7 +136,7 @@ def _is_there(built: CompiledModel) -> bool:
 
 
 def _build(built: CompiledModel, flags: Iterable[str], apart: Separated | None) -> None:
-    """Translate and compile in a scratch folder, then rename it: an existing folder is whole."""
+    """Translate and compile in a scratch folder, then rename it: a model's folder is complete."""
     dut, scratch = built.dut, Path(tempfile.mkdtemp(prefix=".model.", dir=built.folder.parent))
     try:
         built.log.unlink(missing_ok=True)
@@ -170,10 +170,10 @@ def _build(built: CompiledModel, flags: Iterable[str], apart: Separated | None) 
 
 
 def _units(built: CompiledModel, files: list[Path]) -> list[tuple[str, list[Path]]]:
-    """Return the files to compile together, and their optimisation; the largest unit first.
+    """Return the units of files to be compiled together, with their optimisation; largest first.
 
-    Small files share the headers, which take longer to compile than the files themselves. Each
-    processor gets a unit of each level.
+    Small files share a unit, because the headers take longer to compile than the files themselves.
+    Each processor gets a unit of each optimisation level.
     """
     units: list[tuple[int, str, list[Path]]] = []
     smallest, largest = _UNIT_BYTES
@@ -195,14 +195,14 @@ def _units(built: CompiledModel, files: list[Path]) -> list[tuple[str, list[Path
 def simulate(
     dut: Dut, job: Job, work: Path, *, models: Path | None = None, progress: Progress = silent
 ) -> Capture:
-    """Run a job, whose input files are written, with the C++ bench.
+    """Run a job, whose input files have already been written, with the C++ bench.
 
     ``models``: folder of compiled simulators, ``work`` if None.
     """
     apart, trace, folder = separate(dut.sources), job.wave is not None, models or work
     short = not dut.level and job.cycles <= SHORT_RUN
     if short and not _is_there(_planned(dut, folder, apart, trace)[0]):
-        dut = replace(dut, level="-O0")  # an optimised one would do, too
+        dut = replace(dut, level="-O0")  # not worth optimising
     apart.leave(job.folder)
     built = model(dut, folder, apart=apart, trace=trace, progress=progress)
     program = built.bench("harness", _HARNESS)
@@ -243,7 +243,7 @@ def _watch(arguments: list[str], job: Job, progress: Progress) -> Capture:
             stop(process)
     if code or not result:
         if b"harness: cannot write" in read_bytes(log):
-            raise StorageError(f"cannot write {job.folder}: the disk is full, perhaps")
+            raise StorageError(f"cannot write {job.folder}: perhaps the disk is full")
         reason = f"the simulation {ending(code)}; see {log}"
         raise ToolError(reason, command=arguments, log=str(log))
     progress("simulating", job.frames, job.frames)

@@ -1,4 +1,4 @@
-"""Waves of a design while frames run through it, in a file of the user's."""
+"""Records the waves of a design, while frames run through it, in a file that the user names."""
 
 import os
 import shutil
@@ -29,9 +29,9 @@ def record_waves(
 ) -> int:
     """Run the frames ``x`` through the RTL without stalls, and write the waves to ``file``.
 
-    Return how many frames came out otherwise than out of the golden model. ``file``: VCD, or FST
-    by ``vcd2fst`` where its name ends in .fst; it is written whole or not at all. Raises
-    `SimulationTimeout` for a design that hangs; the waves until then are left.
+    Returns the number of frames that differ from the golden model. ``file``: VCD, or FST (through
+    ``vcd2fst``) if its name ends in .fst; it is written completely or not at all. Raises
+    `SimulationTimeout` for a design that hangs; the waves until then are kept.
     """
     ir_graph.verify(graph, Stage.FOLDED)
     flat = graph.source.flatten(x)

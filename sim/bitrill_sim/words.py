@@ -1,4 +1,4 @@
-"""Streams of words beside the frames: weights of streamed operators, repeated for ever."""
+"""Input streams of words besides the frames: weights of streamed operators, repeated for ever."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ WORD_PORTS = ("valid", "ready", "data")
 
 @dataclass(frozen=True, eq=False)
 class Words:
-    """Words of the stream to ``node``, sent in a cycle: ``words`` uint8 ``[n, bytes]``."""
+    """Words of the stream to ``node``, sent cyclically: ``words`` uint8 ``[n, bytes]``."""
 
     node: str
     words: np.ndarray
@@ -22,7 +22,7 @@ class Words:
 
 
 class Feeder:
-    """Source of stream ``k`` of a job; it works like the source of a `StreamBench`."""
+    """Source of stream ``k`` of a job; it behaves like the source of a `StreamBench`."""
 
     def __init__(self, folder: Path, k: int, n_bytes: int):
         data = np.fromfile(folder / f"words{k}.bin", np.uint8).reshape(-1, n_bytes)

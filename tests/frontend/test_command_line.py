@@ -28,7 +28,7 @@ def by_channel(n: Net) -> str:
 CASES: dict[str, tuple[Build, str]] = {
     "channels that do not agree": (
         conv(3, 5, 2, 2),
-        "bitrill: error: Conv node 'conv2': its weights must take 4 channels a group, not 5",
+        "bitrill: error: Conv node 'conv2': its weights must have 4 channels a group, not 5",
     ),
     "features that do not agree": (
         dense_and_image,
@@ -41,25 +41,25 @@ CASES: dict[str, tuple[Build, str]] = {
     ),
     "branches that cannot be added": (
         lengths("Add"),
-        "bitrill: error: Add node 'add5': its branches must have one shape, but for axes of size 1"
-        " behind the batch's, not ['batch', 3, 5, 6] and ['batch', 3, 4, 5]",
+        "bitrill: error: Add node 'add5': its branches must have the same shape, except for axes of"
+        " size 1, not ['batch', 3, 5, 6] and ['batch', 3, 4, 5]",
     ),
     "branches that cannot be put side by side": (
         lengths("Concat", axis=1),
-        "bitrill: error: Concat node 'concat5': its branches must have one shape but for their"
-        " channels, not ['batch', 3, 5, 6] and ['batch', 3, 4, 5]",
+        "bitrill: error: Concat node 'concat5': its branches must have the same shape except for"
+        " their channels, not ['batch', 3, 5, 6] and ['batch', 3, 4, 5]",
     ),
     "scales of a sum": (
         two("Add", 0.713, 0.402),
         "bitrill: error: the output 't7': the branches of Add node 'add7' must come to one grid,"
-        " and their scales 0.713 and 0.402 are in no ratio of at most 8 bits; no quantizer follows"
-        " that could tell what is enough; give all branches one quantizer, or scales whose ratios"
+        " but the ratio of their scales 0.713 and 0.402 has more than 8 bits; no quantizer follows"
+        " that allows smaller multipliers; give all branches one quantizer, or scales whose ratios"
         " are small fractions",
     ),
     "scales of a sum by channel": (
         by_channel,
         "bitrill: error: Quant node 'quant8': the branches of Add node 'add7' must come to one"
-        " grid, and their scales 0.5 and 0.713 of channel 2 are in no ratio of at most 8 bits; its"
+        " grid, but the ratio of their scales 0.5 and 0.713 of channel 2 has more than 8 bits; its"
         " operands have a scale for each channel; give all branches one quantizer, or scales whose"
         " ratios are small fractions",
     ),

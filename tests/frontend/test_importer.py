@@ -344,7 +344,7 @@ def test_an_output_that_nothing_reads_is_no_matter(tmp_path: Path) -> None:
     check(net, net.nodes[-1].output[0], tmp_path)
     net.node("Add", "mask", out)
     with pytest.raises(
-        UnsupportedError, match=r"Dropout node .* it must give one tensor, its first"
+        UnsupportedError, match=r"Dropout node .* it must have one result, its first"
     ):
         imported(net.proto(net.nodes[-1].output[0]), tmp_path)
     net, out = small()

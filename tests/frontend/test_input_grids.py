@@ -92,7 +92,7 @@ def test_a_type_allows_no_other_grid(tmp_path: Path) -> None:
     net = Net(1, 6)
     x = net.quant(net.node("Cast", "x", to=TensorProto.FLOAT), 0.25)
     proto = typed(net, net.dense(x, 6, 3), TensorProto.UINT8)
-    with pytest.raises(UnsupportedError, match="its input holds integers of type uint8; no other"):
+    with pytest.raises(UnsupportedError, match="its input has integers of type uint8; no other"):
         imported(proto, tmp_path, raw_input=IntType(0, 255), raw_scale=F(1, 255))
 
 
@@ -100,7 +100,7 @@ def test_a_type_allows_no_other_grid(tmp_path: Path) -> None:
 def test_types_that_are_too_wide_or_no_numbers(kind: int, tmp_path: Path) -> None:
     net = Net(1, 6)
     proto = typed(net, net.dense(net.quant("x", 0.25), 6, 3), kind)
-    with pytest.raises(UnsupportedError, match="must hold floats or integers of at most 16 bits"):
+    with pytest.raises(UnsupportedError, match="must have floats or integers of at most 16 bits"):
         imported(proto, tmp_path)
 
 
@@ -206,7 +206,7 @@ def test_files_tell_an_offset_only_where_there_is_one(tmp_path: Path) -> None:
             "the input's offset must be one number or 3, one for each channel, not 6",
         ),
         ({"raw_scale": [F(1), F(0), F(1)]}, SpecError, "raw_scale must be above 0, not 0"),
-        ({"raw_scale": []}, SpecError, "raw_scale and raw_offset must hold at least one number"),
+        ({"raw_scale": []}, SpecError, "raw_scale and raw_offset must have at least one number"),
         (
             {"raw_input": None, "raw_scale": None, "raw_offset": F(1)},
             SpecError,

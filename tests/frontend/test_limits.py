@@ -44,11 +44,11 @@ LARGE: dict[str, tuple[Callable[[Net, str], str], str]] = {
     "channels": (lambda n, x: n.conv(x, 1 << 15, 1, 1, 1), ELEMENTS),
     "concat": (
         lambda n, x: doubled(n, n.conv(x, 1, 1, 8, 8), 40),
-        "it must give at most 1048576 elements",
+        "its result must have at most 1048576 elements",
     ),
     "upsample": (
         lambda n, x: n.node("Upsample", x, n.const([1, 1, 1000, 1000]), mode="nearest"),
-        "it must give at most|its result must have at most",
+        "its result must have at most|its result must have at most",
     ),
 }
 
@@ -66,7 +66,7 @@ def test_constants_that_double_are_refused(tmp_path: Path) -> None:
     w = net.const(np.ones((4, 4)))
     for _ in range(40):
         w = net.node("Concat", w, w, axis=1)
-    with pytest.raises(UnsupportedError, match="it must give at most 262144 elements"):
+    with pytest.raises(UnsupportedError, match="its result must have at most 262144 elements"):
         imported(net.proto(net.node("MatMul", net.quant("x", 0.5), w)), tmp_path)
 
 

@@ -121,10 +121,10 @@ CASES: dict[str, tuple[Build, str]] = {
         conv(kernel_shape=[3, 2]),
         r"its kernel_shape must be that of its weights, \[2, 2\], not \[3, 2\]",
     ),
-    "weights of one axis": (conv(3, 4, 2), "its weights must have 4 axes for data of 2 axes"),
+    "weights of one axis": (conv(3, 4, 2), "its weights must have 4 axes for data with 2"),
     "weights of other channels": (
         conv(3, 5, 2, 2),
-        "its weights must take 4 channels a group, not 5",
+        "its weights must have 4 channels a group, not 5",
     ),
     "groups": (conv(3, 2, 2, 2, group=3), "group must divide its 4 input and 3 output channels"),
     "kernel larger than the input": (
@@ -137,7 +137,7 @@ CASES: dict[str, tuple[Build, str]] = {
     "unknown auto_pad": (conv(auto_pad="SAME"), "auto_pad must be NOTSET, .*, not 'SAME'"),
     "pads beside auto_pad": (
         conv(auto_pad="VALID", pads=[1] * 4),
-        "pads must not be given beside auto_pad",
+        "pads must not be given together with auto_pad",
     ),
     "padding off the grid": (
         padded_off_grid,
@@ -175,7 +175,7 @@ CASES: dict[str, tuple[Build, str]] = {
     "average of a relu": (average_of_relu, "quantize before it"),
     "average of padding": (
         pool("AveragePool", kernel_shape=[2, 2], pads=[2, 0, 0, 0]),
-        "each of its windows must hold a place that counts, and one holds none",
+        "each of its windows must have a place that counts, and one has none",
     ),
     "mean of the batch": (
         pool("ReduceMean", axes=[0, 2], keepdims=0),
@@ -185,7 +185,7 @@ CASES: dict[str, tuple[Build, str]] = {
     "transposed auto_pad": (deconv(auto_pad="SAME_UPPER"), "auto_pad of a ConvTranspose must be"),
     "transposed pads": (
         deconv(pads=[2, 0, 0, 0]),
-        r"its pads must be below what its kernel spans, \[2, 2\]",
+        r"its pads must be below the kernel's span, \[2, 2\]",
     ),
     "downsampling": (
         resize(1, 1, 0.75, 1),
@@ -221,12 +221,12 @@ CASES: dict[str, tuple[Build, str]] = {
     ),
     "branches of other lengths": (
         lengths("Add"),
-        r"its branches must have one shape, but for axes of size 1 behind the batch's, not"
+        r"its branches must have the same shape, except for axes of size 1, not"
         r" \['batch', 3, 5, 6\] and \['batch', 3, 4, 5\]",
     ),
     "joined lengths": (
         lengths("Concat", axis=1),
-        "its branches must have one shape but for their channels",
+        "its branches must have the same shape except for their",
     ),
     "joined along rows": (
         lambda n: n.quant(two("Concat", 1.0, 1.0, axis=2)(n), 0.1),
@@ -234,7 +234,7 @@ CASES: dict[str, tuple[Build, str]] = {
     ),
     "sum of unlike scales": (
         two("Add", 0.713, 0.402),
-        "must come to one grid, and their scales 0.713 and 0.402 are in no ratio of at most 8 bits",
+        "must come to one grid, but the ratio of their scales 0.713 and 0.402 has more than 8 bits",
     ),
     "unlike scales side by side": (
         joined_scales,
@@ -249,7 +249,7 @@ CASES: dict[str, tuple[Build, str]] = {
         negative_slope_before_sum,
         "a function that rises and falls must not follow",
     ),
-    "split that is short": (split(1, 2), "its 2 sizes must be of at least 1 and 4 together"),
+    "split that is short": (split(1, 2), "its 2 sizes must be at least 1 each and 4 together"),
     "split of columns": (
         lambda n: n.quant(split(3, 3, axis=3)(n), 0.1),
         "its axis must be 1, the channels, not 3",

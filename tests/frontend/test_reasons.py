@@ -83,7 +83,7 @@ def test_layers_behind_a_quantizer_behind_a_refused_node_are_checked(
     with pytest.raises(UnsupportedError) as caught:
         imported(proto, tmp_path)
     assert len(caught.value.reasons) == 1 + declared
-    assert not declared or "its weights must take 2 channels a group, not 5" in str(caught.value)
+    assert not declared or "its weights must have 2 channels a group, not 5" in str(caught.value)
 
 
 def declare(proto: onnx.ModelProto, tensor: str, shape: tuple[int | str, ...]) -> None:

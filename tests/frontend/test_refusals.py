@@ -43,7 +43,7 @@ def test_a_float_network_made_elsewhere_is_refused() -> None:
     with pytest.raises(UnsupportedError) as caught:
         load_model(shared_model("qonnx_mnist-conv_model.onnx"))
     text = str(caught.value)
-    assert "holds no quantizer: a network must be quantized" in text
+    assert "has no quantizer: a network must be quantized" in text
     assert "Conv node 'Convolution28': it takes unquantized floats" in text
 
 
@@ -88,7 +88,7 @@ def test_shape_noise_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         of_integers("Concat", [1, 4], [1, 4], axis=0),
     ):
         net = Net(1, 6)
-        with pytest.raises(UnsupportedError, match="it must give at most 3 elements"):
+        with pytest.raises(UnsupportedError, match="its result must have at most 3 elements"):
             imported(net.proto(build(net)), tmp_path)
 
 

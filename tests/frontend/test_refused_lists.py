@@ -55,7 +55,7 @@ CASES: dict[str, tuple[Build, str]] = {
 EMPTY: dict[str, tuple[Build, str]] = {
     "Split": (
         lambda n, x: n.node("Split", x, n.const([], np.int64), axis=1),
-        "its 1 sizes must be of at least 1 and 4 together, not []",
+        "its 1 sizes must be at least 1 each and 4 together, not []",
     ),
     "Squeeze": (
         lambda n, x: n.node("Squeeze", x, n.const([], np.int64)),

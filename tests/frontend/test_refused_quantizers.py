@@ -80,11 +80,11 @@ CASES: dict[str, tuple[Build, str]] = {
     ),
     "floats to the end": (
         lambda n: n.node("Add", "x", n.quant(n.const(1.0))),
-        "the output .* is floats without any quantizer; .*--raw-input",
+        "the output .* has floats without any quantizer; .*--raw-input",
     ),
     "no quantizer at all": (
         lambda n: n.node("Relu", "x"),
-        r"net.onnx holds no quantizer: a network must be quantized \(BipolarQuant",
+        r"net.onnx has no quantizer: a network must be quantized \(BipolarQuant",
     ),
 }
 

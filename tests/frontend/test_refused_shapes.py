@@ -77,7 +77,7 @@ CASES: dict[str, tuple[Build, str]] = {
     "concat without axis": (of_integers("Concat", [1], [4]), "attribute axis must be given"),
     "concat of shapes": (
         of_integers("Concat", [1], [[4]], axis=0),
-        "its operands must have the same shape but for one axis",
+        "its operands must have the same shape except for one axis",
     ),
     "concat of types": (
         lambda n: n.node(

@@ -215,7 +215,7 @@ def test_groups_of_samples_are_one_report(
 
 
 def test_wrong_arguments_are_named(cnn: Graph, tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="input must hold at least one sample, and holds none"):
+    with pytest.raises(SpecError, match="input must have at least one sample, and has none"):
         verify_layers(cnn, frames(cnn, 2)[:0], work=tmp_path)
     with pytest.raises(SpecError, match=r"engine must be one of verilator, .*, not 'spice'"):
         verify_layers(cnn, frames(cnn, 2), engine="spice", work=tmp_path)  # pyright: ignore

@@ -43,7 +43,7 @@ def test_good_design_passes(relay_graph: Graph, relay: Dut, work: Path, stall: f
     ("fault", "text", "wrong"),
     [
         ("padding", "padding bits are not zero (output beat 13", 0),
-        ("early", "tlast is not where the frame ends (output beat 13", 0),
+        ("early", "tlast is not at the end of the frame (output beat 13", 0),
         ("rise", "the error flag is set on good frames (output beat 14", 0),
         ("extra", "a beat follows the last frame (output beat 160", 0),
         ("unstable", "the payload changes while valid waits for ready (output beat 13", 1),

@@ -100,8 +100,8 @@ def test_what_goes_wrong_with_registers_is_told(
     graph = network("runtime")
     first = int(accesses(graph)[0, 0])
     for access, kind, text in (
-        ((0x18, 1), "refused", "an access to a register is answered by an error (access 0)"),
-        ((first + 4, 1 << 31), "readback", "a register reads other than what was written"),
+        ((0x18, 1), "refused", "an access to a register gets an error response (access 0)"),
+        ((first + 4, 1 << 31), "readback", "a register returns other data than was written"),
     ):
         report = verify(
             graph,

@@ -189,7 +189,7 @@ def test_bad_options(network: Graph, verilog: Path, work: Path, options: dict, t
 
 
 def test_no_sample(network: Graph, verilog: Path, work: Path) -> None:
-    with pytest.raises(SpecError, match="input must hold at least one sample, and holds none"):
+    with pytest.raises(SpecError, match="input must have at least one sample, and has none"):
         verify(network, verilog, frames(network, 2)[:0], work=work)
 
 

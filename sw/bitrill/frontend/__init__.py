@@ -1,4 +1,4 @@
-"""Import of QONNX models, and import rules of one's own (`rule`); ONNX exists only here."""
+"""Imports QONNX and ONNX models; `rule` adds import rules of your own. ONNX is used only here."""
 
 from .importer import load_model
 from .reader.functions import Body, BodyNode

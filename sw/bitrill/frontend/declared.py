@@ -1,4 +1,4 @@
-"""Checks the shapes that a model declares of its intermediate tensors against what is built."""
+"""Compares the shapes that a model declares for its intermediate tensors with the actual ones."""
 
 from ..ir import IntType, Tensor
 from .reader.model import Declared, Node
@@ -6,9 +6,9 @@ from .symbolic import Const, Data, GraphBuilder, Hosted, Quantized, Value
 
 
 def shape_fault(builder: GraphBuilder, declared: Declared, value: Value) -> str:
-    """Return why a value is not what the model declares; empty if it is, or if that tells nothing.
+    """Return why a value is not what the model declares; empty if it is, or nothing is declared.
 
-    Sizes that are declared as names, and the batch's where it is free, agree with any.
+    Sizes that are declared as names, and an open batch size, agree with any size.
     """
     shape = _shape(builder, value)
     if declared.shape is None or shape is None:
@@ -23,7 +23,7 @@ def shape_fault(builder: GraphBuilder, declared: Declared, value: Value) -> str:
     told = [s or "free" for s in declared.shape]
     return (
         f"its result {declared.name!r} is declared as {told}, and its shape is {list(shape)};"
-        " declare what it gives (onnx.shape_inference), or leave the declaration out"
+        " declare the actual shape (onnx.shape_inference), or remove the declaration"
     )
 
 
@@ -38,10 +38,10 @@ def _shape(builder: GraphBuilder, value: Value) -> tuple[int, ...] | None:
 
 
 def stand_in(builder: GraphBuilder, declared: Declared, node: Node) -> Data | None:
-    """Return data in place of a refused node's result, for a quantizer that reads it.
+    """Return data instead of a refused node's result, for a quantizer that reads it.
 
-    What follows the quantizer can then be checked. None where the shape is not told, or leaves open
-    which axis the channels are.
+    The nodes after the quantizer can then be checked. None if the shape is not declared, or does
+    not determine which axis the channels are.
     """
     sizes = declared.shape[1:] if declared.shape else ()
     shape = tuple(s for s in sizes if s)

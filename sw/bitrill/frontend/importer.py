@@ -1,4 +1,4 @@
-"""Import of a model file: its nodes in order, each by its rule, every refusal collected."""
+"""Imports a model file: applies a rule to each node, in order, and collects all refusals."""
 
 from dataclasses import replace
 from math import prod
@@ -49,10 +49,10 @@ def load_model(
     """Read the model in ``path`` as a graph at stage IMPORTED.
 
     ``raw_input``, ``raw_scale``, ``raw_offset``: the design takes integers of that type, which mean
-    ``raw_scale * integer + raw_offset`` (0 if not given; lists of one number a channel), and the
-    model's first quantizer becomes a node. Without them the integers of the first quantizer are the
-    design's input, or those that the file says it takes: by its input's type, or by qonnx's
-    annotation where no quantizer comes first.
+    ``raw_scale * integer + raw_offset`` (0 if not given; lists have one number for each channel),
+    and the model's first quantizer becomes a node. Without them, the design takes the integers of
+    the first quantizer, or those that the file states: by its input's type, or, if there is no
+    quantizer at the input, by qonnx's annotation.
 
     Raises `StorageError` if the file cannot be read, `UnsupportedError` with every reason if the
     model is refused, `SpecError` for a bad grid, `ToolError` if the package ``onnx`` is missing.
@@ -65,7 +65,7 @@ def load_model(
     stated = RawInput.stated(model.grid)
     if raw is not None and stated.stored:
         raise UnsupportedError(
-            f"{model.path.name}: its input holds integers of type {stated.stored.lower()};"
+            f"{model.path.name}: its input has integers of type {stated.stored.lower()};"
             " no other grid may be declared for it"
         )
     attempt = _Import(model, stated if stated.stored else raw)
@@ -78,7 +78,7 @@ def load_model(
 
 
 class _Import:
-    """The import of one model: the value of each tensor, and the reasons for refusing it."""
+    """The import of one model: the value of each tensor so far, and the reasons for a refusal."""
 
     def __init__(self, model: Model, raw: RawInput | None):
         self.model, self.raw = model, raw
@@ -104,7 +104,7 @@ class _Import:
         floats = self.raw is None or not self.raw.stored
         if floats and not any(map(_quantizes, self.model.nodes)):
             self.reasons.append(
-                f"{self.model.path.name} holds no quantizer: a network must be quantized"
+                f"{self.model.path.name} has no quantizer: a network must be quantized"
                 f" ({', '.join(table.accepted(table.QONNX))}, QuantizeLinear), as Brevitas"
                 " exports it to QONNX or ONNX Runtime's static quantization writes it"
             )
@@ -144,7 +144,7 @@ class _Import:
         )
 
     def _results(self, node: Node) -> tuple[Value, ...]:
-        """Return what a node gives; nothing where it is refused or reads a refused node's."""
+        """Return the results of a node; none if it, or a node that it depends on, is refused."""
         rule, host = table.rule_of(node), host_rule_of(node)
         if rule is None and host is None:
             return self._refuse(f"{node}: {self._no_rule(node)}")
@@ -185,7 +185,7 @@ class _Import:
     def _behind(
         self, node: Node, rule: table.ImportRule | None, operands: list[Value | None]
     ) -> tuple[Value, ...]:
-        """Check what can be checked of a node behind a refused one, and go on behind quantizers."""
+        """Check as much as possible of a node after a refused one, and go on after quantizers."""
         if rule is None:
             return ()
         if rule.weights and all(map(depends, operands[:2])):
@@ -203,20 +203,20 @@ class _Import:
         return self._refuse(result) if isinstance(result, str) else result
 
     def _refuse(self, reason: str) -> tuple[Value, ...]:
-        """List a reason, once."""
+        """Add a reason to the list, unless it is there."""
         if reason not in self.reasons:
             self.reasons.append(reason)
         return ()
 
     def _check_declared(self, node: Node, tensor: str) -> None:
-        """Refuse a result that is not of the shape that the file declares of it."""
+        """Refuse a result whose shape is not the one that the file declares."""
         if tensor in self.model.declared:
             fault = shape_fault(self.builder, self.model.declared[tensor], self.values[tensor])
             if fault:
                 self._refuse(f"{node}: {fault}")
 
     def _applied(self, call: Call, rule: table.ImportRule) -> tuple[Value, ...] | str:
-        """Return what a node gives by its import rule, or why it is refused."""
+        """Return a node's results by its import rule, or the reason why it is refused."""
         stored = next((v.stored for v in call.values if isinstance(v, Data) and v.stored), "")
         if stored and rule.integers == "refused":
             return f"{call.node}: {of_integers(stored)}"
@@ -235,7 +235,7 @@ class _Import:
     def _hosted(
         self, node: Node, host: HostRule | None, operands: list[Operand]
     ) -> tuple[Hosted, ...] | str:
-        """Return what the host computes for a node, or why it is refused."""
+        """Return what the host computes for a node, or the reason why it is refused."""
         if host is None or not any(isinstance(v, Data | Hosted) for v in operands):
             return "one of its inputs must depend on the model's input"
         try:
@@ -247,7 +247,7 @@ class _Import:
         if self.n_hosted > limits.HOST_NODES:
             return f"nodes that the host computes must be at most {limits.HOST_NODES}"
         if any(prod(v.shape) > limits.INPUT_ELEMENTS for v in results):
-            return f"it must give at most {limits.INPUT_ELEMENTS} elements"
+            return f"its result must have at most {limits.INPUT_ELEMENTS} elements"
         return results
 
     def _no_rule(self, node: Node) -> str:
@@ -263,19 +263,19 @@ class _Import:
         return f"this operator is not supported{names and f'; accepted are {names}'}{failed}"
 
     def _fault(self, node: Node, rule: table.ImportRule | HostRule) -> str:
-        """Return why ``node`` is refused before its operands are looked at; empty if it is not."""
+        """Return why ``node`` is refused before its operands are checked; empty if it is not."""
         if fault := rule.fault(node, self.model.opset):
             return fault
         further = [t for t in node.outputs[1:] if t]
         if rule.outputs == "first read":
             further = [t for t in further if t in self.read]
         if rule.outputs != "all" and (not node.outputs[0] or further):
-            return "it must give one tensor, its first"
+            return "it must have one result, its first"
         return ""
 
 
 def _quantizes(node: Node) -> bool:
-    """Whether a node makes its network a quantized one."""
+    """Return whether a node makes its network a quantized one."""
     rule = table.rule_of(node)
     return node.domain in QUANT_DOMAINS or (
         rule is not None and (rule.quantizer or rule.domain in QUANT_DOMAINS)

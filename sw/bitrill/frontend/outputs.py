@@ -1,7 +1,7 @@
-"""The model's outputs as the sink of a graph: what hardware gives, and what the host computes.
+"""Makes the sink of a graph from the model's outputs: hardware's results, and the host's functions.
 
-Edges that several outputs need follow each other in one frame, the largest first: the frames of all
-others wait in FIFOs meanwhile. Every output is checked against what the model declares.
+If the outputs need several edges, these follow each other in one frame, the largest first; the
+frames of the others wait in FIFOs meanwhile. Every output is compared with the model's declaration.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from .symbolic import Call, Data, GraphBuilder, Hosted, RefusedError, Value, on_
 from .symbolic.hosted import FLOAT, Applied, Expression, Leaf, folded
 
 _JOINED = "outputs"
-"""Name of the node that gives several outputs one after the other."""
+"""Name of the node that sends several outputs one after the other."""
 
 
 def sink_of(
@@ -45,7 +45,7 @@ def sink_of(
 
 
 def _planned(builder: GraphBuilder, results: Sequence[tuple[Declared, Hosted]]) -> Sink:
-    """Return the sink of checked outputs; no edge is sent twice where it has two views."""
+    """Return the sink of checked outputs; an edge that two outputs use is sent once."""
     named = [Output(d.name, v.shape, _dtype(d, v), 0) for d, v in results]
     plain, short = _Plan(), _Plan()
     plain_keys = [plain.key(v.expression) for _, v in results]
@@ -57,14 +57,14 @@ def _planned(builder: GraphBuilder, results: Sequence[tuple[Declared, Hosted]]) 
 
 
 def _result(builder: GraphBuilder, value: Value, name: str) -> Hosted:
-    """Return an output as the host has it."""
+    """Return an output as a value of the host."""
     if isinstance(value, Hosted):
         return value
     if not isinstance(value, Data):
         raise RefusedError(f"{name} must depend on the model's input")
     if value.lifted:
         raise RefusedError(f"{name}: the batch axis must stay the first, not {list(value.shape)}")
-    builder.check_quantized(value, f"{name} is floats without any quantizer")
+    builder.check_quantized(value, f"{name} has floats without any quantizer")
     try:
         return on_host(Call(builder, _node(_JOINED), []), value)
     except (RefusedError, SpecError) as error:
@@ -72,7 +72,7 @@ def _result(builder: GraphBuilder, value: Value, name: str) -> Hosted:
 
 
 def _check(declared: Declared, value: Hosted, builder: GraphBuilder, name: str) -> None:
-    """Refuse an output of another shape or another kind of element than it is declared to have."""
+    """Refuse an output whose shape or element type is not as declared."""
     sizes = None if builder.batch_is_free else builder.batch
     shape = (sizes, *value.shape)
     fits = declared.shape is None or (
@@ -82,24 +82,24 @@ def _check(declared: Declared, value: Hosted, builder: GraphBuilder, name: str) 
     kind = declared.dtype.rstrip("0123456789") if value.dtype == FLOAT else declared.dtype
     if not fits or kind not in ("", value.dtype):
         made = Declared(declared.name, value.dtype, shape)
-        raise RefusedError(f"{name} is declared as {declared}, and the nodes give {made}")
+        raise RefusedError(f"{name} is declared as {declared}, but the nodes give {made}")
 
 
 def _dtype(declared: Declared, value: Hosted) -> str:
-    """Return an output's element type: float32 where the model does not tell how many bits."""
+    """Return an output's element type: float32 if the model does not state the number of bits."""
     if value.dtype == FLOAT:
         return declared.dtype or "float32"
     return value.dtype
 
 
 def _node(name: str) -> Node:
-    """Return a node of that name for operators that no node of the model stands for."""
+    """Return a node of that name for operators that do not belong to a node of the model."""
     return Node(0, name, "Concat", "", (), (), {})
 
 
 @dataclass(eq=False)
 class _Plan:
-    """Expressions in the order in which they can be computed, equal ones once."""
+    """Expressions in an order in which they can be computed; equal ones occur once."""
 
     leaves: dict[int, Leaf] = field(default_factory=dict)
     applied: dict[int, Applied] = field(default_factory=dict)
@@ -108,7 +108,7 @@ class _Plan:
     _known: dict[Expression, int] = field(default_factory=dict)
 
     def key(self, x: Expression) -> int:
-        """Enter an expression and all that it needs; equal ones have one key."""
+        """Add an expression and all that it needs; return its key. Equal ones have the same key."""
         if x in self._known:  # by identity
             return self._known[x]
         if isinstance(x, Leaf):
@@ -130,7 +130,7 @@ class _Plan:
         return self._keys.setdefault(content, len(self._keys))
 
     def sink(self, builder: GraphBuilder, outputs: Sequence[tuple[int, Output]]) -> Sink:
-        """Return the sink of outputs, each with its key, and join their edges in the graph."""
+        """Join the edges of the outputs in the graph; return the sink. Outputs come with keys."""
         leaves = sorted(self.leaves.items(), key=lambda item: -_bits(builder, item[1]))
         numbers = {key: k for k, key in enumerate((*(key for key, _ in leaves), *self.applied))}
         functions = tuple(
@@ -171,7 +171,7 @@ def _joined(
     functions: tuple[HostFunction, ...],
     outputs: tuple[Output, ...],
 ) -> Sink:
-    """Append a `Concat` of all leaves, each flat, and return the sink behind it."""
+    """Append a `Concat` of all leaves, each flat, and return the sink that reads it."""
     edges = []
     segments = []
     for leaf in leaves:

@@ -1,4 +1,4 @@
-"""The grid of raw integers that a design takes: the user's, or what the model's file states."""
+"""The grid of raw integers at a design's input: declared by the user, or stated in the file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RawInput:
     def asked(
         type_: IntType | None, scale: Numbers | None, offset: Numbers | None
     ) -> RawInput | None:
-        """Return what the user asks for, or None for a design that takes the model's floats."""
+        """Return the grid that the user declares, or None if the model's floats are quantized."""
         if (type_ is None) is not (scale is None):
             raise SpecError("raw_input and raw_scale must be given together")
         if type_ is None or scale is None:
@@ -56,13 +56,14 @@ class RawInput:
 
     @staticmethod
     def stated(grid: InputGrid) -> RawInput:
-        """Return what the file states."""
+        """Return the grid that the file states."""
         return RawInput(grid.type, (grid.scale,), stored=grid.stored)
 
     def meaning(self, data: Data) -> Affine:
-        """Return the real numbers that the integers of the model's input mean.
+        """Return scale and offset of the integers of the model's input.
 
-        Lists go by the input's channels: its last axis where these come last, else its first one.
+        Lists have one number for each channel: the input's last axis if channels come last, else
+        the first one.
         """
         axes = (1,) * (len(data.shape) - 1)
         size = data.shape[-1] if data.is_last else data.shape[0]
@@ -86,5 +87,5 @@ class RawInput:
 def _numbers(given: Numbers) -> tuple[Fraction, ...]:
     numbers = (given,) if isinstance(given, int | Fraction) else tuple(given)
     if not numbers:
-        raise SpecError("raw_scale and raw_offset must hold at least one number")
+        raise SpecError("raw_scale and raw_offset must have at least one number")
     return tuple(map(Fraction, numbers))

@@ -280,7 +280,7 @@ def swap(f: onnx.FunctionProto) -> None:
     f.node[1].ParseFromString(first)
 
 
-BODY = "must be node for node as docs/format.md has it: "
+BODY = "must be, node by node, as docs/format.md defines it: "
 DAMAGED: dict[str, tuple[Change, str]] = {
     "a node less": (
         lambda m: l1(m).node.pop(3),
@@ -289,7 +289,7 @@ DAMAGED: dict[str, tuple[Change, str]] = {
     "a node more": (lambda m: l1(m).node.add(op_type="Neg"), "not 2, 1 and 8"),
     "an input more": (lambda m: l1(m).input.append("Z"), "not 3, 1 and 7"),
     "an output more": (lambda m: l1(m).output.append("Z"), "not 2, 2 and 7"),
-    "one input twice": (lambda m: l1(m).input.__setitem__(1, "X"), "two inputs have one name"),
+    "one input twice": (lambda m: l1(m).input.__setitem__(1, "X"), "two inputs have the same name"),
     "another operator": (
         lambda m: set_(l1(m).node[3], op_type="Relu"),
         f"L1MatMul {BODY}node 3 must be Abs of difference",
@@ -309,7 +309,7 @@ DAMAGED: dict[str, tuple[Change, str]] = {
     ),
     "another output": (
         lambda m: l1(m).output.__setitem__(0, "sums"),
-        "its output must be what node 6 gives",
+        "its output must be the result of node 6",
     ),
     "another axis": (
         lambda m: l1(m).node[0].attribute[0].ints.__setitem__(0, -2),
@@ -355,10 +355,10 @@ DAMAGED: dict[str, tuple[Change, str]] = {
     "another order": (lambda m: swap(log(m)), "node 0 must be Constant of nothing with value_"),
     "another domain declared": (
         lambda m: log(m).opset_import.append(helper.make_opsetid("os", 1)),
-        "it must declare ONNX's opset 13 to 20 alone",
+        "it must declare ONNX's opset 13 to 20",
     ),
-    "an old opset": (lambda m: set_(log(m).opset_import[0], version=11), "opset 13 to 20 alone"),
-    "no opset": (lambda m: log(m).ClearField("opset_import"), "opset 13 to 20 alone"),
+    "an old opset": (lambda m: set_(log(m).opset_import[0], version=11), "opset 13 to 20"),
+    "no opset": (lambda m: log(m).ClearField("opset_import"), "opset 13 to 20"),
     "an overload": (
         lambda m: set_(log(m), overload="x"),
         "function 'LogQuant' of domain 'bitrill' is not accepted; only IntSoftmax, L1MatMul,",
@@ -369,7 +369,7 @@ DAMAGED: dict[str, tuple[Change, str]] = {
     ),
     "twice": (
         lambda m: m.functions.append(log_quant_function()),
-        "function LogQuant must be there once, not twice",
+        "function LogQuant must be defined once, not twice",
     ),
     "very many": (
         lambda m: m.functions.extend([log_quant_function()] * 80),

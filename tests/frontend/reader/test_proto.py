@@ -159,10 +159,10 @@ def input_dims(*dims: int | str | None) -> Change:
 
 
 CASES: dict[str, tuple[Change, str]] = {
-    "no graph": (lambda m: m.ClearField("graph"), "must hold a graph with nodes; there is none"),
+    "no graph": (lambda m: m.ClearField("graph"), "must have a graph with nodes; there is none"),
     "no nodes": (
         lambda m: m.graph.ClearField("node"),
-        "must hold a graph with nodes; there is none",
+        "must have a graph with nodes; there is none",
     ),
     "functions": (
         lambda m: m.functions.add(name="f"),
@@ -189,17 +189,17 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "removed node": (
         lambda m: m.graph.node.pop(2),
-        "reads 't2', which no node, input or initializer gives",
+        "reads 't2', which no node, input or initializer defines",
     ),
     "removed input": (
         lambda m: m.graph.ClearField("input"),
-        "must have one input that is no initializer, not 0: none",
+        "must have one input besides initializers, not 0: none",
     ),
     "two inputs": (
         lambda m: m.graph.input.add(name="y"),
-        "must have one input that is no initializer, not 2: 'x', 'y'; a design has one stream in",
+        "must have one input besides initializers, not 2: 'x', 'y'; a design has one input stream",
     ),
-    "same input twice": (lambda m: m.graph.input.add(name="x"), "two inputs have one name"),
+    "same input twice": (lambda m: m.graph.input.add(name="x"), "two inputs have the same name"),
     "no output": (
         lambda m: m.graph.ClearField("output"),
         "the model must have 1 to 64 outputs of different names, not 0",
@@ -210,7 +210,7 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "unknown output": (
         lambda m: setattr(m.graph.output[0], "name", "q"),
-        "the output 'q' is given by no node",
+        "the output 'q' is not the result of a node",
     ),
     "input as output": (
         lambda m: setattr(m.graph.output[0], "name", "x"),
@@ -226,7 +226,7 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "node without output": (
         first_node(lambda n: n.ClearField("output")),
-        "reshape0' gives no tensor",
+        "reshape0' has no result",
     ),
     "cycle": (
         cycle,
@@ -249,7 +249,7 @@ CASES: dict[str, tuple[Change, str]] = {
     "infinity": (tensor(number(-np.inf)), "tensor 'c4' must be finite, but holds NaN or infinity"),
     "strings": (
         tensor(lambda t: setattr(t, "data_type", 8)),
-        "tensor 'c4' must hold floats of 16, 32 or 64 bits or integers, not STRING",
+        "tensor 'c4' must have floats of 16, 32 or 64 bits or integers, not STRING",
     ),
     "unknown type": (
         tensor(lambda t: setattr(t, "data_type", 99)),
@@ -277,7 +277,7 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "wrong list": (
         tensor(lambda t: typed(t, int64_data=[1] * 30)),
-        "tensor 'c4' must hold its values in float_data, not int64_data",
+        "tensor 'c4' must have its values in float_data, not int64_data",
     ),
     "two lists": (
         tensor(lambda t: t.float_data.append(1.0)),
@@ -286,7 +286,7 @@ CASES: dict[str, tuple[Change, str]] = {
     "segment": (tensor(lambda t: t.segment.SetInParent()), "must hold its values once and whole"),
     "int8 out of range": (
         tensor(lambda t: typed(t, kind=3, int32_data=[200] * 30)),
-        r"tensor 'c4' must hold values of INT8, not 200\.\.200",
+        r"tensor 'c4' must have values of INT8, not 200\.\.200",
     ),
     "half out of range": (
         tensor(lambda t: typed(t, kind=10, int32_data=[1 << 16] * 30)),
@@ -294,7 +294,7 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "uint64": (
         tensor(lambda t: typed(t, kind=13, raw=b"\xff" * 240)),
-        r"tensor 'c4' must hold integers below 2\*\*63",
+        r"tensor 'c4' must have integers below 2\*\*63",
     ),
     "attribute twice": (
         attribute(type=AttributeProto.INT)
@@ -331,7 +331,7 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "free input": (
         input_dims(1, 1, "H", 3),
-        r"must have fixed sizes of at least 1 behind the batch axis, not \[1, 1, None, 3\]",
+        r"must have fixed sizes of at least 1 after the batch axis, not \[1, 1, None, 3\]",
     ),
     "empty input": (input_dims(1, 1, 0, 3), "must have fixed sizes of at least 1 behind the batch"),
     "no batch": (input_dims(0, 1, 2, 3), "must have fixed sizes of at least 1 behind the batch"),

@@ -55,7 +55,7 @@ def test_channels_of_unlike_meaning_do_not_become_one(tmp_path: Path) -> None:
     net = Net(1, 3, 2, 3)
     x = net.conv(net.quant("x", 0.3), 8, 3, 1, 1, bias=True)
     x = net.node("DepthToSpace", x, blocksize=2)
-    with pytest.raises(UnsupportedError, match="put a quantizer between the two, or right behind"):
+    with pytest.raises(UnsupportedError, match="put a quantizer between the two, or right after"):
         imported(net.proto(x), tmp_path)
 
 

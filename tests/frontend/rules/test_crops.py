@@ -85,8 +85,8 @@ def test_places_go_back_and_come_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("ranges", "message"),
     [
-        ([(20, 0, 2, -1)], r"taken in at most 16 runs .* are more: \[20, 19, 18, 17"),
-        ([(3, 2, 2, 1)], "it must take at least one place of 5"),
+        ([(20, 0, 2, -1)], r"selected in at most 16 ascending runs .* have more: \[20, 19, 18, 17"),
+        ([(3, 2, 2, 1)], "it must select at least one of 5"),
         ([(0, 1, 2, 1), (0, 1, -2, 1)], r"its axes must be different, not \[2, 2\]"),
         ([(0, 1, 5, 1)], r"axis must be -4\.\.3, not 5"),
     ],
@@ -101,5 +101,5 @@ def test_refusals(tmp_path: Path, ranges: Ranges, message: str) -> None:
 def test_the_batch_is_taken_whole(tmp_path: Path) -> None:
     net = Net("N", 4, 5, 6)
     x = cut(net, net.quant("x", 0.5), (0, 1, 0, 1))
-    with pytest.raises(UnsupportedError, match="the batch axis must be taken whole"):
+    with pytest.raises(UnsupportedError, match="the batch axis must be taken as a whole"):
         imported(net.proto(net.conv(x, 3, 4, 1, 1)), tmp_path)

@@ -210,7 +210,7 @@ REFUSED: dict[str, tuple[Tail, str]] = {
     ),
     "decision in the middle": (
         lambda n, x: [n.conv(n.node("Cast", n.node("ArgMax", x, axis=1), to=1), 2, 1, 1, 1)],
-        "Conv node 'conv.*: what ArgMax node .* gives is computed by the host, so it must be",
+        "Conv node 'conv.*: the host computes the result of ArgMax node .*, so it must be",
     ),
     "layer behind places": (
         lambda n, x: [n.conv(n.quant(n.node("Add", x, n.const(PLACES)), 0.5), 2, 4, 1, 1)],
@@ -233,7 +233,7 @@ REFUSED: dict[str, tuple[Tail, str]] = {
     ),
     "functions of decisions": (
         lambda n, x: [n.node("Exp", n.node("ArgMax", x, axis=1))],
-        "what ArgMax node .* gives must be the model's output, or be cast to floats first",
+        "the result of ArgMax node .* must be the model's output, or be cast to floats first",
     ),
 }
 

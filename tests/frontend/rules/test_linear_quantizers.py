@@ -242,7 +242,7 @@ REFUSED: dict[str, tuple[Build, str]] = {
     ),
     "two shapes": (
         lambda n: qdq(n, layer(n), [0.5] * 6, 0, np.int8),
-        r"its scale and zero point must have one shape, not \[6\] and \[\]",
+        r"its scale and zero point must have the same shape, not \[6\] and \[\]",
     ),
     "wrong number of scales": (
         lambda n: qdq(n, layer(n), [0.5] * 5, [0] * 5, np.int8),

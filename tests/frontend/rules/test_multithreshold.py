@@ -115,7 +115,7 @@ def test_a_refused_table(tmp_path: Path) -> None:
 def test_thresholds_of_a_clip_are_refused(tmp_path: Path) -> None:
     net = Net(1, 6)
     x = net.node("Relu", net.dense(net.quant("x", 0.3), 6, 4))
-    message = "leave those out, thresholds do their work"
+    message = "remove it, the thresholds can include it"
     with pytest.raises(UnsupportedError, match=message):
         imported(net.proto(counted(net, x, 4, 3)), tmp_path)
 

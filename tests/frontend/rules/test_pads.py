@@ -96,8 +96,8 @@ def test_borders_that_repeat_data_stand_anywhere(tmp_path: Path) -> None:
         ),
         ((0, 0, -1, 0), 0.0, "edge", r"axis of 4 elements must be 0\.\.\d+ in mode edge, not -1"),
         ((0, 0, 1 << 40, 0), 0.0, "edge", "its pads of an axis of 4 elements must be 0"),
-        ((0, 0, 1 << 20, 1 << 20), 0.0, "edge", "it must give at most"),
-        ((0, 1, 0, 0), 0.0, "edge", "each channel must be taken once"),
+        ((0, 0, 1 << 20, 1 << 20), 0.0, "edge", "its result must have at most"),
+        ((0, 1, 0, 0), 0.0, "edge", "each channel must be selected once"),
         ((1, 0, 0, 0), 0.0, "constant", "the batch axis must have no padding"),
         (
             (0, 0, 1, 0),
@@ -106,7 +106,7 @@ def test_borders_that_repeat_data_stand_anywhere(tmp_path: Path) -> None:
             "the border of 0.3 of Pad node 'pad\\d' must lie on the grid of its data, 0.5",
         ),
         ((0, 0, -5, 0), 0.0, "constant", "its negative pads must leave something"),
-        ((0, 0, 1 << 40, 0), 0.0, "constant", "it must give at most"),
+        ((0, 0, 1 << 40, 0), 0.0, "constant", "its result must have at most"),
         ((0, 0, 1), 0.0, "constant", "its pads must be 8 integers, not 7"),
     ],
 )

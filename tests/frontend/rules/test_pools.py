@@ -84,5 +84,5 @@ def test_an_average_of_which_nothing_is_quantized(tmp_path: Path) -> None:
 def test_numbers_of_places_without_a_small_multiple_are_refused(tmp_path: Path) -> None:
     net = Net(1, 2, 20)
     x = net.node("AveragePool", net.quant("x", 0.5), kernel_shape=[19], pads=[18, 0])
-    with pytest.raises(UnsupportedError, match="its windows hold 1 to 19 places that count, and"):
+    with pytest.raises(UnsupportedError, match="its windows have 1 to 19 places that count, and"):
         imported(net.proto(net.quant(x, 0.5)), tmp_path)

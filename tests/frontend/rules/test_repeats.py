@@ -83,7 +83,7 @@ def test_constants_are_repeated(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("op", "constant", "attributes", "message"),
     [
-        ("Gather", [0, 0], {"axis": 1}, r"each channel must be taken once, not \[0, 0\]"),
+        ("Gather", [0, 0], {"axis": 1}, r"each channel must be selected once, not \[0, 0\]"),
         ("Gather", [0], {"axis": 0}, "its axis must not be 0, the batch"),
         ("Gather", [[0]], {"axis": 1}, "indices must be one integer or a list of them"),
         ("Gather", [4], {"axis": 1}, r"indices must be -4\.\.3, not 4\.\.4"),

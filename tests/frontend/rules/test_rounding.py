@@ -188,7 +188,7 @@ REFUSED: dict[str, tuple[Build, str]] = {
     "9 bits": (weights(np.arange(510).reshape(6, 85) / 8 + 0.125), "its weights are not quantized"),
     "no bound": (
         lambda n: n.node("MatMul", n.node("Round", "x"), n.const(np.eye(6))),
-        "what Round node 'round0' rounds must have bounds; put a Clip behind it",
+        "the input of Round node 'round0' must have bounds; put a Clip after it",
     ),
     "too many bits": (
         lambda n: n.node(

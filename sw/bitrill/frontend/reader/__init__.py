@@ -1,1 +1,1 @@
-"""Reader of model files: ONNX's protobuf, parsed and checked, with nothing in it evaluated."""
+"""Reads model files: ONNX's protobuf is parsed and checked; nothing in it is evaluated."""

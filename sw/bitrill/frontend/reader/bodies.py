@@ -1,7 +1,7 @@
-"""Comparison of a model's local functions with the bodies that are accepted, node for node.
+"""Compares a model's local functions with the accepted bodies, node by node.
 
-What a function's name means is specified; a body in the file that says something else would make
-the file mean one thing here and another in a runtime, so it is refused.
+The name of a function has a specified meaning. If its body in the file were different, the model
+would mean one thing here and another in a runtime, so it is refused.
 """
 
 from __future__ import annotations
@@ -18,20 +18,22 @@ if TYPE_CHECKING:
     from onnx import AttributeProto, FunctionProto, ModelProto, NodeProto
 
 Bodies: TypeAlias = Mapping[tuple[str, str], Body | None]
-"""Functions that a model may hold by ``(domain, name)``; None: the body may be any."""
+"""Functions that a model may contain, by ``(domain, name)``; None: any body is accepted."""
 
 
 def faults(model: ModelProto, domains: AbstractSet[str], opset: int, bodies: Bodies) -> list[str]:
     """Return what is wrong with a model's functions; ``domains``: those of its nodes.
 
-    ``opset``: the model's, of ONNX's own operators. ``bodies``: the functions that are accepted.
+    ``opset``: the model's version of ONNX's own operators. ``bodies``: the accepted functions.
     """
     if len(model.functions) > limits.NODE_ITEMS:
         return [f"functions must be at most {limits.NODE_ITEMS}, not {len(model.functions)}"]
     reasons = [fault for f in model.functions if (fault := _fault(f, bodies))]
     names = [(text(f.domain), text(f.name)) for f in model.functions]
     reasons += [
-        f"function {key[1]} must be there once, not twice" for key in bodies if names.count(key) > 1
+        f"function {key[1]} must be defined once, not twice"
+        for key in bodies
+        if names.count(key) > 1
     ]
     for domain in dict.fromkeys(d for d, _ in bodies):
         if domain in domains or domain in {d for d, _ in names}:
@@ -43,12 +45,12 @@ def faults(model: ModelProto, domains: AbstractSet[str], opset: int, bodies: Bod
 def _version_faults(
     model: ModelProto, domain: str, version: int | None, opset: int
 ) -> Iterator[str]:
-    """Give what is wrong with the versions that a model declares beside functions of a domain."""
+    """Yield what is wrong with the versions that a model with functions of a domain declares."""
     versions = sorted({o.version for o in model.opset_import if text(o.domain) == domain})
     if version is not None and versions != [version]:
         given = " and ".join(map(str, versions)) or "none"
         yield f"the model must declare version {version} of domain {domain}, not {given}"
-    beside = f"beside functions of domain {domain} the"
+    beside = f"with functions of domain {domain} the"
     if opset < OPSETS[0]:
         yield f"{beside} opset must be at least {OPSETS[0]}, not {opset}"
     if model.ir_version < IR_VERSION:
@@ -56,17 +58,17 @@ def _version_faults(
 
 
 def _fault(function: FunctionProto, bodies: Bodies) -> str:
-    """Return the first reason why a function is none of ``bodies``; empty if it is one."""
+    """Return the first reason why a function is not one of ``bodies``; empty if it is one."""
     key = text(function.domain), text(function.name)
     if key not in bodies or getattr(function, "overload", ""):
         return (
             f"function {shown(key[1])} of domain {shown(key[0])} is not accepted; only"
-            f" {_listed(bodies)} are, as docs/format.md has them"
+            f" {_listed(bodies)} are, as defined in docs/format.md"
         )
     body = bodies[key]
     fault = _difference(function, body) if body is not None else ""
-    source = "docs/format.md has it" if key[0] == DOMAIN else "its import rule declares it"
-    return fault and f"function {key[1]} must be node for node as {source}: {fault}"
+    source = "docs/format.md defines it" if key[0] == DOMAIN else "its import rule declares it"
+    return fault and f"function {key[1]} must be, node by node, as {source}: {fault}"
 
 
 def _listed(bodies: Bodies) -> str:
@@ -77,7 +79,7 @@ def _listed(bodies: Bodies) -> str:
 
 
 def _difference(function: FunctionProto, body: Body) -> str:
-    """Return where a function differs from ``body``; empty where it does not."""
+    """Return the first difference between a function and ``body``; empty if there is none."""
     counts = [len(function.input), len(function.output), len(function.node)]
     if counts != [len(body.inputs), 1, len(body.nodes)]:
         return (
@@ -89,20 +91,20 @@ def _difference(function: FunctionProto, body: Body) -> str:
         return f"its attributes must be {', '.join(body.attributes) or 'none'}, without defaults"
     declared = [(text(o.domain), o.version) for o in function.opset_import]
     if len(declared) != 1 or declared[0][0] not in STANDARD or declared[0][1] not in OPSETS:
-        return f"it must declare ONNX's opset {OPSETS[0]} to {OPSETS[-1]} alone"
+        return f"it must declare only ONNX's opset {OPSETS[0]} to {OPSETS[-1]}"
     names = dict(zip(map(text, function.input), body.inputs, strict=True))
     if len(names) != len(body.inputs):
-        return "two inputs have one name"
+        return "two inputs have the same name"
     for k, (node, wanted) in enumerate(zip(function.node, body.nodes, strict=True)):
         if not _matches(node, wanted, names):
             return f"node {k} must be {wanted}"
     if names.get(text(function.output[0])) != body.output:
-        return f"its output must be what node {len(body.nodes) - 1} gives"
+        return f"its output must be the result of node {len(body.nodes) - 1}"
     return ""
 
 
 def _matches(node: NodeProto, wanted: BodyNode, names: dict[str, str]) -> bool:
-    """Whether ``node`` is ``wanted``; ``names`` maps the file's names of tensors to the body's."""
+    """Return whether ``node`` is ``wanted``; ``names``: the body's tensors by the file's names."""
     outputs = list(map(text, node.output))
     inputs = tuple(names.get(text(i), "") for i in node.input)
     if len(outputs) != 1 or not outputs[0] or outputs[0] in names or getattr(node, "overload", ""):
@@ -119,7 +121,7 @@ def _matches(node: NodeProto, wanted: BodyNode, names: dict[str, str]) -> bool:
 
 
 def _is_attribute(given: AttributeProto, name: str, value: Attribute) -> bool:
-    """Whether an attribute holds ``value`` and nothing else."""
+    """Return whether an attribute contains ``value`` and nothing else."""
     if text(given.name) != name:
         return False
     if isinstance(value, str):

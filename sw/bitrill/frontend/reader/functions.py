@@ -1,8 +1,8 @@
-"""Local functions of domain ``bitrill``, for what QONNX cannot say, and how a body is written.
+"""Local functions of domain ``bitrill``, for what QONNX cannot express, and their bodies.
 
-A function is specified by its body, a list of ONNX's own operators (docs/format.md). It is written
-here once: exporters make a ``FunctionProto`` of it, and the reader compares a file's function with
-it node for node. A body in a file is never run.
+A function is specified by its body, a list of ONNX's own operators (docs/format.md). The body is
+written here once: exporters make a ``FunctionProto`` from it, and the reader compares a file's
+function with it, node by node. A body in a file is never executed.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ STANDARD = ("", "ai.onnx")
 """Names of ONNX's own domain."""
 
 OPSETS = range(13, 21)
-"""Versions of ONNX's own operators that a body may declare; those used mean the same in all."""
+"""Versions of ONNX's own operators that a body may declare; its operators are the same in all."""
 
 IR_VERSION = 8
-"""The first version of the file format that knows functions."""
+"""First version of the file format with functions."""
 
 LARGEST_BITS = 4
 """Largest number of bits of a `LogQuant`: its largest value is then 2**14 steps."""
@@ -65,7 +65,7 @@ class BodyNode:
 
 @dataclass(frozen=True)
 class Body:
-    """A local function: its signature, its nodes in order, its domain and the domain's version."""
+    """A local function: signature, nodes in order, domain, and the domain's version."""
 
     name: str
     inputs: tuple[str, ...]
@@ -91,7 +91,7 @@ class Body:
 
 
 def constant(output: str, value: Attribute) -> BodyNode:
-    """Return the node of a body that gives a constant."""
+    """Return the node of a body that defines a constant."""
     kinds = {int: "value_int", float: "value_float", tuple: "value_ints", str: "value_int"}
     return BodyNode(output, "Constant", (), (kinds[type(value)], value))
 

@@ -1,4 +1,4 @@
-"""The grid of a model's input where the file states one: its element type, or qonnx's annotation.
+"""The grid of a model's input, if the file states one: by the element type, or qonnx's annotation.
 
 qonnx keeps a tensor's datatype as text, such as ``UINT8`` or ``FIXED<8,4>``, under the key
 ``finn_datatype`` of ONNX's quantization annotations. The text is compared with known forms, never
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from onnx import TensorAnnotation
 
 KEY = "finn_datatype"
-"""Key of qonnx's annotations, older than its name."""
+"""Key of qonnx's annotations; it is older than the name qonnx."""
 
 _INTEGER = re.compile(r"(U?)INT([1-9][0-9]?)")
 _FIXED = re.compile(r"FIXED<([1-9][0-9]?),(-?[0-9]{1,2})>")
@@ -31,7 +31,7 @@ _FIXED = re.compile(r"FIXED<([1-9][0-9]?),(-?[0-9]{1,2})>")
 class InputGrid:
     """Integers of ``type`` that mean ``scale * integer``.
 
-    ``stored``: ONNX's name of the integers' type, where the model sees these and not floats.
+    ``stored``: ONNX's name of the integers' type, if the model's input has integers, not floats.
     """
 
     type: IntType
@@ -40,14 +40,14 @@ class InputGrid:
 
 
 def of_element_type(kind: str) -> InputGrid | None:
-    """Return the grid of an input of ONNX's type ``kind``, or None where that is no integer's."""
+    """Return the grid of an input of ONNX's type ``kind``, or None if it is not an integer type."""
     if kind not in BITS or BITS[kind] > limits.ACTIVATION_BITS:
         return None
     return InputGrid(IntType(*limits_of(kind)), stored=kind)
 
 
 def of_annotations(annotations: Iterable[TensorAnnotation], tensor: str) -> InputGrid | None:
-    """Return the grid that qonnx's annotation of ``tensor`` states; None where it states none."""
+    """Return the grid that qonnx's annotation of ``tensor`` states, if any."""
     for annotation in annotations:
         if annotation.tensor_name == tensor:
             for entry in annotation.quant_parameter_tensor_names:
@@ -64,7 +64,7 @@ def of_datatype(text: str) -> InputGrid | None:
     integer, fixed = _INTEGER.fullmatch(text), _FIXED.fullmatch(text)
     if integer:
         unsigned, bits, scale = bool(integer[1]), int(integer[2]), Fraction(1)
-    elif fixed:  # all bits, and those in front of the point, the sign's among them
+    elif fixed:  # all bits, and those before the point, including the sign
         unsigned, bits = False, int(fixed[1])
         scale = Fraction(2) ** (int(fixed[2]) - bits)
     else:

@@ -1,7 +1,7 @@
-"""Sizes of a model file that are accepted; each is checked before anything of that size is made."""
+"""Largest accepted sizes in a model file; each is checked before anything of that size is made."""
 
 FILE_BYTES = 1 << 29
-"""Bytes of the model file (512 MiB), and likewise of its external data together."""
+"""Bytes of the model file (512 MiB), and also of all its external data together."""
 
 MESSAGES = 1 << 20
 """Parts of the file (nodes, attributes, tensors, names, ...), counted before it is parsed."""
@@ -34,22 +34,22 @@ INPUT_ELEMENTS = 1 << 20
 """Elements of one input frame."""
 
 RESULT_ELEMENTS = 1 << 20
-"""Elements of any layer's result; more in proportion to the input, see `results_of`."""
+"""Elements of a layer's result; more if the input is large, see `results_of`."""
 
 GROWTH = 64
-"""Largest ratio of a result's elements to the input's, where it is above `RESULT_ELEMENTS`."""
+"""Ratio of a result's elements to the input's, if the result is above `RESULT_ELEMENTS`."""
 
 WINDOWS = 64
-"""Largest ratio of the elements of overlapping windows to those of a result."""
+"""Ratio of the elements of overlapping windows to those of the result."""
 
 CHANNELS = 1 << 16
 """Channels of a concatenation."""
 
 EXACT_ELEMENTS = 1 << 18
-"""Elements of a constant on which exact arithmetic is done (scales, biases, batch norm)."""
+"""Elements of a constant that is computed exactly (scales, biases, batch norm)."""
 
 EXACT_WORK = 1 << 20
-"""Elements over which exact arithmetic is done in one model."""
+"""Elements that are computed exactly in one model."""
 
 EXACT_BITS = 1 << 12
 """Bits of the numerator or denominator of an exact parameter."""
@@ -71,5 +71,5 @@ REASONS = 50
 
 
 def results_of(n_inputs: int) -> int:
-    """Return how many elements a result may have in a network of so many input elements."""
+    """Return how many elements a result may have in a network with ``n_inputs`` input elements."""
     return min(ELEMENTS, max(RESULT_ELEMENTS, GROWTH * n_inputs))

@@ -1,13 +1,13 @@
-"""Counts the parts of a protobuf file on its bytes, before it is parsed.
+"""Counts the parts of a protobuf file from its bytes, before it is parsed.
 
-A part of two bytes in the file takes hundreds of bytes in memory once parsed, so the number is
-bounded first. Only messages that may hold many parts are entered; others are skipped by length.
+A part of two bytes in the file takes hundreds of bytes in memory once parsed, so their number is
+bounded first. Only messages that may contain many parts are entered; others are skipped.
 """
 
 from ...errors import UnsupportedError
 from . import limits
 
-# number of the field -> message it holds, as in onnx.proto (Apache-2.0), for those entered
+# number of the field -> message in it, as in onnx.proto (Apache-2.0), for those that are entered
 _MESSAGES: dict[str, dict[int, str]] = {
     "Model": {7: "Graph", 8: "Leaf", 14: "Leaf", 20: "Training", 25: "Function", 26: "Leaf"},
     "Graph": {
@@ -74,7 +74,7 @@ class _Counter:
                 raise self.damaged()
             if pos + size > end:
                 raise self.damaged()
-            # unpacked numbers of a tensor are many, and small once parsed
+            # a tensor has many unpacked numbers, but they are small once parsed
             if message != "Tensor" or wire == 2:
                 self.count += 1
             if self.count > limits.MESSAGES:

@@ -1,4 +1,4 @@
-"""A parsed model: plain, checked Python in place of ONNX's protobuf, for the importer."""
+"""A parsed model for the importer: plain Python objects, already checked, not ONNX's protobuf."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from .names import shown
 Attribute: TypeAlias = (
     int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | np.ndarray | None
 )
-"""Value of an ONNX attribute; None for kinds that no accepted operator has, such as graphs."""
+"""Value of an ONNX attribute; None for kinds that no accepted operator uses, such as graphs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +37,10 @@ class Node:
 
 @dataclass(frozen=True)
 class Declared:
-    """An output, or a tensor on the way, as the model declares it.
+    """The model's declaration of an output, or of an intermediate tensor.
 
-    ``dtype``: its element type as in numpy, empty where that is not told. ``shape``: its sizes, the
-    batch's first, None for those that are free; None where no shape is told.
+    ``dtype``: its element type as in numpy, empty if it is not declared. ``shape``: its sizes,
+    batch first, None for those that are left open; None if no shape is declared.
     """
 
     name: str
@@ -54,13 +54,13 @@ class Declared:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A sound ONNX graph: sorted, with one writer for each tensor and every input defined.
+    """A valid ONNX graph: sorted, with one writer for each tensor and every input defined.
 
-    ``batch``: the first axis of the input, None when it is free. ``shape``: the other axes.
-    ``grid``: the integers that the file says its input holds, None where it does not.
-    ``constants``: the initializers, float or int64. ``declared``: tensors on the way whose shape
-    the file tells. ``reasons``: why it is refused already; the importer adds its own before it
-    raises.
+    ``batch``: the first axis of the input, None if it is left open. ``shape``: the other axes.
+    ``grid``: the integers that the file states for its input, None if it states none.
+    ``constants``: the initializers, float or int64. ``declared``: intermediate tensors with a
+    declared shape. ``reasons``: reasons for a refusal found by the reader; the importer adds its
+    own before it raises.
     """
 
     path: Path

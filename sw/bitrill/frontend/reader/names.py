@@ -1,4 +1,4 @@
-"""Names from a model file, made legal and unique for Verilog, VHDL, JSON and paths."""
+"""Makes names from a model file legal and unique in Verilog, VHDL, JSON and paths."""
 
 import re
 from collections.abc import Sequence
@@ -35,20 +35,20 @@ _RESERVED_WORDS = """
     virtual void wait wait_order wand weak weak0 weak1 when while wildcard wire with within wor xnor
     xor
 """
-"""Keywords of Verilog, SystemVerilog and VHDL, names of devices, and the names a design uses."""
+"""Keywords of Verilog, SystemVerilog and VHDL, names of devices, and names used in a design."""
 
 _RESERVED = frozenset(_RESERVED_WORDS.split())
 
 
 class Names:
-    """Gives out legal names ``[a-z][a-z0-9_]*`` of at most `LENGTH` characters, each only once."""
+    """Assigns legal names ``[a-z][a-z0-9_]*`` of at most `LENGTH` characters, each only once."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
         self._next: dict[str, int] = {}
 
     def legal(self, wanted: str, *, fallback: str = "node") -> str:
-        """Return a legal name like ``wanted``; the same calls in order give the same names."""
+        """Return a legal name similar to ``wanted``; the same calls return the same names."""
         base = legal(wanted, fallback=fallback)
         name = base
         while name in self._taken:
@@ -59,7 +59,7 @@ class Names:
         return name
 
     def take(self, names: Sequence[str]) -> bool:
-        """Give out ``names`` as they are, if all are free; whether they were."""
+        """Assign ``names`` as they are, if all of them are free; return whether they were."""
         if not self._taken.isdisjoint(names):
             return False
         self._taken.update(names)
@@ -67,7 +67,7 @@ class Names:
 
 
 def legal(wanted: str, *, fallback: str = "node") -> str:
-    """Return ``wanted`` as a legal name: no keyword, no double or outer underscores."""
+    """Return ``wanted`` as a legal name: not a keyword, without double or outer underscores."""
     name = re.sub(r"[^a-z0-9]+", "_", wanted[: 4 * LENGTH].lower()).strip("_")
     if not name:
         name = fallback
@@ -78,11 +78,11 @@ def legal(wanted: str, *, fallback: str = "node") -> str:
 
 
 def text(value: str | bytes) -> str:
-    """Return a string field; `UnicodeDecodeError` where protobuf gives bytes that are no UTF-8."""
+    """Return a string field; `UnicodeDecodeError` if protobuf returns bytes that are not UTF-8."""
     return value.decode() if isinstance(value, bytes) else value
 
 
 def shown(name: str) -> str:
-    """Return a name from a file for a message: quoted, printable, at most 60 characters."""
+    """Return a name from a file as it is shown in messages: quoted, printable, short (60)."""
     text = name if len(name) <= 60 else f"{name[:57]}..."
     return ascii(text)

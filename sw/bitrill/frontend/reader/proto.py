@@ -1,7 +1,7 @@
-"""Reads a model file into a `Model`: parsed by ``onnx``'s protobuf, checked here.
+"""Reads a model file into a `Model`: ``onnx``'s protobuf parses it, this module checks it.
 
 Nothing in the file is evaluated or imported, and nothing outside its folder is opened. Metadata are
-not read; a domain is only compared with known ones.
+not read; domains are only compared with known ones.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ IR_VERSIONS = range(3, 15)
 """Accepted versions of the file format."""
 
 _NUMPY = {"FLOAT": "float32", "DOUBLE": "float64"}
-"""Names of element types in numpy, where they are not those of ONNX in small letters."""
+"""Names of element types in numpy that are not ONNX's names in lower case."""
 
 QUANT_DOMAINS = ("onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general")
 
 
 def read_model(path: Path, bodies: Bodies) -> Model:
-    """Read the model in the file ``path``; ``bodies``: the local functions that it may hold.
+    """Read the model in the file ``path``; ``bodies``: the local functions that it may contain.
 
-    Raises `StorageError` if it cannot be read, `UnsupportedError` with every fault that was found
-    if it is refused, `ToolError` if the package ``onnx`` is missing.
+    Raises `StorageError` if it cannot be read, `UnsupportedError` with all faults if it is refused,
+    `ToolError` if the package ``onnx`` is missing.
     """
     path = Path(path)
     data = _read(path)
@@ -93,7 +93,7 @@ def _onnx() -> tuple[ModuleType, type[Exception]]:
 
 
 class _Parser:
-    """Turns one protobuf message into plain Python."""
+    """Converts one protobuf message to plain Python objects."""
 
     def __init__(self, onnx: ModuleType, path: Path, proto: ModelProto, bodies: Bodies):
         self.onnx, self.path, self.proto, self.graph = onnx, path, proto, proto.graph
@@ -101,7 +101,7 @@ class _Parser:
         self.tensors = TensorReader(onnx, path.absolute().parent)
 
     def fail(self, reasons: str | list[str]) -> UnsupportedError:
-        """Return an error with the file's name in front of each reason."""
+        """Return an error in which each reason begins with the file's name."""
         listed = [reasons] if isinstance(reasons, str) else reasons
         return UnsupportedError([f"{self.path.name}: {r}" for r in listed])
 
@@ -119,8 +119,8 @@ class _Parser:
             given = ", ".join(shown(i.name) for i in inputs[:8]) or "none"
             broken.insert(
                 0,
-                f"the model must have one input that is no initializer, not {len(inputs)}: {given}"
-                + ("; a design has one stream in" if len(inputs) > 1 else ""),
+                f"the model must have one input besides initializers, not {len(inputs)}: {given}"
+                + ("; a design has one input stream" if len(inputs) > 1 else ""),
             )
         if not 1 <= len(outputs) <= limits.OUTPUTS or len({*outputs}) != len(outputs):
             broken.insert(
@@ -148,7 +148,7 @@ class _Parser:
 
     def _check_sizes(self) -> None:
         if not self.proto.HasField("graph") or not self.graph.node:
-            raise self.fail("an ONNX model must hold a graph with nodes; there is none")
+            raise self.fail("an ONNX model must have a graph with nodes; there is none")
         if len(self.graph.node) > limits.NODES:
             raise self.fail(f"nodes must be at most {limits.NODES}, not {len(self.graph.node)}")
         for i, node in enumerate(self.graph.node):
@@ -201,7 +201,7 @@ class _Parser:
             grid = of_element_type(given)
             if grid is None:
                 most = f"integers of at most {limits.ACTIVATION_BITS} bits"
-                raise self.fail(f"{what} must hold floats or {most}, not {given}")
+                raise self.fail(f"{what} must have floats or {most}, not {given}")
         dims = kind.shape.dim
         if not 2 <= len(dims) <= limits.RANK:
             raise self.fail(
@@ -211,7 +211,7 @@ class _Parser:
         sizes = [d.dim_value if d.HasField("dim_value") else None for d in dims]
         if any(s is None or s < 1 for s in sizes[1:]) or (sizes[0] is not None and sizes[0] < 1):
             raise self.fail(
-                f"{what} must have fixed sizes of at least 1 behind the batch axis, not {sizes}"
+                f"{what} must have fixed sizes of at least 1 after the batch axis, not {sizes}"
             )
         total = math.prod(s or 1 for s in sizes)
         if total > limits.INPUT_ELEMENTS:
@@ -256,7 +256,7 @@ class _Parser:
         kinds = self.onnx.AttributeProto
         lists = {kinds.INTS: a.ints, kinds.FLOATS: a.floats, kinds.STRINGS: a.strings}
         if a.ref_attr_name:
-            raise self.fail(f"{what} must hold a value, not a reference")
+            raise self.fail(f"{what} must be a value, not a reference")
         if a.type in lists:
             if len(lists[a.type]) > limits.ATTRIBUTE_ITEMS:
                 raise self.fail(
@@ -272,4 +272,4 @@ class _Parser:
             return a.s.decode()
         if a.type == kinds.TENSOR:
             return self.tensors.read(a.t, what)
-        return None  # graphs and the like: no accepted operator has one, and it will say so
+        return None  # graphs and the like: no accepted operator has one, so it will be refused

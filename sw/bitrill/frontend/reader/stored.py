@@ -1,7 +1,7 @@
-"""Integer types in which a file stores tensors, and how an array carries its own.
+"""Integer types of tensors in a file, and how an array remembers its type.
 
-All integers are read as int64, and the dtype's metadata name the type in the file: a zero point's
-type says which integers a QuantizeLinear gives.
+All integers are read as int64; the dtype's metadata name the type in the file. It is needed because
+the type of a zero point determines the integers of a QuantizeLinear.
 """
 
 import numpy as np
@@ -23,18 +23,18 @@ NUMBERS = {
     25: "UINT2",
     26: "INT2",
 }
-"""Names of ONNX's numbers of integer types, as attributes hold them."""
+"""Names of integer types by ONNX's number, which attributes use."""
 
 _KEY = "onnx"
 
 
 def as_stored(array: np.ndarray, kind: str) -> np.ndarray:
-    """Return integers as int64 that carry the name of their type in the file."""
+    """Return integers as int64, with the name of their type in the file."""
     return array.astype(np.dtype(np.int64, metadata={_KEY: kind}))
 
 
 def stored_kind(array: np.ndarray) -> str:
-    """Return the name of the type that the file stores ``array`` in; empty if it is not known."""
+    """Return the name of the type of ``array`` in the file; empty if it is not known."""
     return (array.dtype.metadata or {}).get(_KEY, "")
 
 

@@ -1,4 +1,4 @@
-"""Reads tensors of a model file as arrays; type and size are checked before memory is taken."""
+"""Reads tensors of a model file as arrays; type and size are checked before memory is allocated."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _FIELDS = {
     "INT4": "int32_data",
     "UINT4": "int32_data",
 }
-"""Accepted element types, and the protobuf field that holds each beside ``raw_data``."""
+"""Accepted element types, and the protobuf field for each, besides ``raw_data``."""
 
 _ALL_FIELDS = (*sorted(set(_FIELDS.values())), "string_data")
 
 
 class TensorReader:
-    """Reads the tensors of one model, and bounds their size together."""
+    """Reads the tensors of one model, and bounds their total size."""
 
     def __init__(self, onnx: ModuleType, folder: Path):
         self.onnx, self.folder = onnx, folder
@@ -54,15 +54,15 @@ class TensorReader:
         return types.Name(number) if number in types.values() else f"type {number}"
 
     def read(self, tensor: TensorProto, name: str) -> np.ndarray:
-        """Return floats as they are, integers as int64 that know their type (`stored`).
+        """Return floats as they are, and integers as int64 with their type (see `stored`).
 
-        Raises `UnsupportedError` for others.
+        Raises `UnsupportedError` for other element types.
         """
         what = f"tensor {shown(name)}"
         kind = self.type_name(tensor.data_type)
         if kind not in _FIELDS:
             raise UnsupportedError(
-                f"{what} must hold floats of 16, 32 or 64 bits or integers, not {kind}"
+                f"{what} must have floats of 16, 32 or 64 bits or integers, not {kind}"
             )
         dims = tuple(tensor.dims)
         if len(dims) > limits.RANK:
@@ -85,7 +85,7 @@ class TensorReader:
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise UnsupportedError(f"{what} must be finite, but holds NaN or infinity")
         if array.dtype.kind == "u" and n and int(array.max()) >= 1 << 63:
-            raise UnsupportedError(f"{what} must hold integers below 2**63, not {int(array.max())}")
+            raise UnsupportedError(f"{what} must have integers below 2**63, not {int(array.max())}")
         return array if array.dtype.kind == "f" else as_stored(array, kind)
 
     def _values(self, tensor: TensorProto, what: str, name: str, kind: str, n: int) -> np.ndarray:
@@ -96,8 +96,7 @@ class TensorReader:
         sources = [*filled, *["raw_data"] * tensor.HasField("raw_data"), *["a file"] * external]
         if len(sources) > 1 or tensor.HasField("segment"):
             raise UnsupportedError(
-                f"{what} must hold its values once and whole, not in"
-                f" {', '.join(sources) or 'parts'}"
+                f"{what} must have its values in one place, not in {', '.join(sources) or 'parts'}"
             )
         if external:
             return self._external(tensor, what, name, dtype.newbyteorder("<"), n)
@@ -109,7 +108,7 @@ class TensorReader:
             return np.frombuffer(tensor.raw_data, dtype.newbyteorder("<"))
         if filled and filled != [_FIELDS[kind]]:
             raise UnsupportedError(
-                f"{what} must hold its values in {_FIELDS[kind]}, not {filled[0]}"
+                f"{what} must have its values in {_FIELDS[kind]}, not {filled[0]}"
             )
         return _typed(np.array(getattr(tensor, _FIELDS[kind])), what, kind, dtype, n)
 
@@ -135,7 +134,7 @@ def _typed(values: np.ndarray, what: str, kind: str, dtype: np.dtype, n: int) ->
         info = np.iinfo(stored)
         if values.min() < info.min or values.max() > info.max:
             raise UnsupportedError(
-                f"{what} must hold values of {kind}, not {values.min()}..{values.max()}"
+                f"{what} must have values of {kind}, not {values.min()}..{values.max()}"
             )
     values = values.astype(stored)
     return values.view(dtype) if kind == "FLOAT16" else values

@@ -13,14 +13,14 @@ def check_structure(
     constants: AbstractSet[str],
     outputs: Sequence[str],
 ) -> list[str]:
-    """Return what is wrong with the wiring, one line each; linear in the size of the graph."""
+    """Return what is wrong with the wiring, one line each, in time linear in the graph's size."""
     faults: list[str] = []
     writer: dict[str, Node | None] = dict.fromkeys((*inputs, *constants))
     if len(set(inputs)) != len(inputs):
-        faults.append("two inputs have one name")
+        faults.append("two inputs have the same name")
     for node in nodes:
         if not any(node.outputs):
-            faults.append(f"{node} gives no tensor")
+            faults.append(f"{node} has no result")
         for tensor in node.outputs:
             if tensor and tensor in writer:
                 other = writer[tensor]
@@ -32,16 +32,18 @@ def check_structure(
         for tensor in node.inputs:
             if tensor and tensor not in writer:
                 faults.append(
-                    f"{node} reads {shown(tensor)}, which no node, input or initializer gives"
+                    f"{node} reads {shown(tensor)}, which no node, input or initializer defines"
                 )
     faults += [
-        f"the output {shown(t)} is given by no node" for t in outputs if writer.get(t) is None
+        f"the output {shown(t)} is not the result of a node"
+        for t in outputs
+        if writer.get(t) is None
     ]
     return faults or _order_faults(nodes, writer)
 
 
 def _order_faults(nodes: Sequence[Node], writer: dict[str, Node | None]) -> list[str]:
-    """Return a reason where a node reads what a later one gives: a cycle, or not sorted."""
+    """Return a reason if a node reads the result of a later one: a cycle, or nodes not sorted."""
     late = [
         (node, tensor, source)
         for node in nodes
@@ -68,7 +70,7 @@ def _order_faults(nodes: Sequence[Node], writer: dict[str, Node | None]) -> list
     if stuck:
         return [f"the graph must have no cycle; one runs through or before {stuck[0]}"]
     node, tensor, source = late[0]
-    return [f"nodes must be sorted: {node} reads {shown(tensor)}, which {source} gives later"]
+    return [f"nodes must be sorted: {node} reads {shown(tensor)}, which {source} defines later"]
 
 
 def needed_nodes(nodes: Sequence[Node], outputs: Sequence[str]) -> tuple[Node, ...]:

@@ -1,7 +1,7 @@
 """Rules for activation functions: each becomes a chain of steps on exact reals.
 
-The next quantizer turns a chain into integer thresholds, or into a table where it rises and falls.
-What an operator gives is defined by ONNX's formula, taken over the real numbers.
+The next quantizer turns a chain into integer thresholds, or into a table if the chain rises and
+falls. An operator's value is defined by ONNX's formula, over the real numbers.
 """
 
 from dataclasses import replace
@@ -29,7 +29,7 @@ _NAMES = {
 }
 
 _RANGE_BITS = 64
-"""Binary places by which the range of data is bounded."""
+"""Binary places to which the range of data is computed."""
 
 
 @rule("Sigmoid", inputs=1, layout="same")
@@ -40,14 +40,14 @@ _RANGE_BITS = 64
 @rule("Softsign", inputs=1, layout="same")
 @rule("Sign", inputs={9: 1}, layout="same")
 def elementary(call: Call) -> Data:
-    """Apply a function that has no parameters."""
+    """Apply a function without parameters."""
     return call.then(call.data(0), Elementary(_NAMES[call.node.op]))
 
 
 @rule("Log", inputs=1, layout="same")
 def logarithm(call: Call) -> Data:
-    """Apply the natural logarithm to data that are above 0 whatever the input."""
-    x = call.edge(0)  # what waits has its range only when it is done
+    """Apply the natural logarithm to data that are above 0 for every input."""
+    x = call.edge(0)  # a deferred layer has no range yet
     if x.type is None:
         return x
     ends = Fraction(x.type.lo), Fraction(x.type.hi)
@@ -62,38 +62,38 @@ def logarithm(call: Call) -> Data:
 
 @rule("Abs", inputs=1, layout="same")
 def absolute(call: Call) -> Data:
-    """``|x|``."""
+    """Compute ``|x|``."""
     return call.then(call.data(0), Leaky((-_ONE,)))
 
 
 @rule("HardSigmoid", inputs=1, layout="same", alpha=float, beta=float)
 def hard_sigmoid(call: Call) -> Data:
-    """``min(max(alpha * x + beta, 0), 1)``."""
+    """Compute ``min(max(alpha * x + beta, 0), 1)``."""
     alpha, beta = _alpha(call, 0.2), call.fraction("beta", 0.5)
     return call.then(call.data(0), Affine((alpha,), (beta,)), Clip(Fraction(0), _ONE))
 
 
 @rule("HardSwish", inputs={14: 1}, layout="same")
 def hard_swish(call: Call) -> Data:
-    """``x * min(max(x / 6 + 1/2, 0), 1)``."""
+    """Compute ``x * min(max(x / 6 + 1/2, 0), 1)``."""
     return _gated(call, Affine((Fraction(1, 6),), (_HALF,)), Clip(Fraction(0), _ONE))
 
 
 @rule("Swish", inputs={24: 1}, layout="same", alpha=float)
 def swish(call: Call) -> Data:
-    """``x * sigmoid(alpha * x)``."""
+    """Compute ``x * sigmoid(alpha * x)``."""
     return _gated(call, Affine((_alpha(call, 1.0),)), Elementary("sigmoid"))
 
 
 @rule("Mish", inputs={18: 1}, layout="same")
 def mish(call: Call) -> Data:
-    """``x * tanh(softplus(x))``."""
+    """Compute ``x * tanh(softplus(x))``."""
     return _gated(call, Elementary("softplus"), Elementary("tanh"))
 
 
 @rule("Gelu", inputs={20: 1}, layout="same", approximate=str)
 def gelu(call: Call) -> Data:
-    """``x * (1 + erf(x / sqrt(2))) / 2``.
+    """Compute ``x * (1 + erf(x / sqrt(2))) / 2``.
 
     ``approximate="tanh"``: ``x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2``.
     """
@@ -109,13 +109,13 @@ def gelu(call: Call) -> Data:
 
 @rule("Elu", inputs=1, layout="same", alpha=float)
 def elu(call: Call) -> Data:
-    """``x`` where it is 0 or more, else ``alpha * (exp(x) - 1)``."""
+    """Compute ``x`` if it is 0 or more, else ``alpha * (exp(x) - 1)``."""
     return call.then(call.data(0), Elementary("elu"), Leaky((_alpha(call, 1.0),)))
 
 
 @rule("Celu", inputs={12: 1}, layout="same", alpha=float)
 def celu(call: Call) -> Data:
-    """``x`` where it is 0 or more, else ``alpha * (exp(x / alpha) - 1)``."""
+    """Compute ``x`` if it is 0 or more, else ``alpha * (exp(x / alpha) - 1)``."""
     alpha = _alpha(call, 1.0)
     if alpha <= 0:
         raise RefusedError(f"attribute alpha must be above 0, not {brief(alpha)}")
@@ -124,7 +124,7 @@ def celu(call: Call) -> Data:
 
 @rule("Selu", inputs=1, layout="same", alpha=float, gamma=float)
 def selu(call: Call) -> Data:
-    """``gamma * x`` where x is 0 or more, else ``gamma * alpha * (exp(x) - 1)``."""
+    """Compute ``gamma * x`` if x is 0 or more, else ``gamma * alpha * (exp(x) - 1)``."""
     alpha = _alpha(call, 1.67326319217681884765625)
     gamma = call.fraction("gamma", 1.05070102214813232421875)
     return call.then(call.data(0), Elementary("elu"), Leaky((alpha,)), Affine((gamma,)))
@@ -142,9 +142,9 @@ def powered(call: Call, x: Data) -> Data:
 
 
 def combined(call: Call, op: str, a: Data, b: Data) -> Data | None:
-    """Add, subtract or multiply what a model has made of one edge; None of two different ones.
+    """Add, subtract or multiply two functions of the same edge; None if the edges differ.
 
-    So SiLU, GELU and their like are recognised however they are written out.
+    So SiLU, GELU and similar functions are recognised however the model spells them out.
     """
     if a.edge != b.edge or a.deferred is not b.deferred or a.shape != b.shape:
         return None
@@ -162,10 +162,10 @@ def _alpha(call: Call, default: float) -> Fraction:
 
 
 def _gated(call: Call, *gate: Step) -> Data:
-    """``x * gate(x)``."""
+    """Return ``x * gate(x)``."""
     return call.then(call.data(0), Combined("mul", (), gate))
 
 
 def _power(n: int) -> tuple[Step, ...]:
-    """``x ** n``."""
+    """Return the steps of ``x ** n``."""
     return () if n == 1 else (Combined("mul", (), _power(n - 1)),)

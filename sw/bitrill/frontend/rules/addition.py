@@ -1,8 +1,9 @@
 """Rules for Add and Sub of tensors that depend on the input.
 
-Each operand means ``scale * integer + offset``. Equal scales add integers. Others need integer
-multipliers: the ratio of the scales itself where that has at most 8 bits, else the smallest ones
-with which the next quantizer decides right for every pair of values (see `symbolic.gains`).
+Each operand is ``scale * integer + offset``. With equal scales the integers are added. Otherwise
+they need integer multipliers: the ratio of the scales if it has at most 8 bits, else the smallest
+multipliers with which the next quantizer decides correctly for every pair of values (see
+`symbolic.gains`).
 """
 
 from dataclasses import dataclass, replace
@@ -35,11 +36,11 @@ from ..symbolic import (
 from .broadcasts import alike
 
 RATIO_BITS = 8
-"""Widest multipliers that bring operands to one scale where no quantizer follows."""
+"""Bits of the widest multipliers that bring operands to one scale if no quantizer follows."""
 
 
 def add(call: Call) -> Known:
-    """Import Add or Sub of two edges, or of sums that wait for a quantizer."""
+    """Import Add or Sub of two edges, or of sums that are deferred to the next quantizer."""
     waiting = _waiting(call)
     if waiting is not None:
         return waiting
@@ -61,13 +62,13 @@ def add(call: Call) -> Known:
 
 
 def _summed(total: "Sum", shape: Data) -> Data:
-    """Return a sum as data of that shape: an edge where multipliers are known, else waiting."""
+    """Return a sum as data of that shape: an edge if its multipliers are known, else deferred."""
     waiting = replace(shape, steps=(), quantized=False, deferred=total)
     return waiting if total.gains is None else total.settle(waiting)
 
 
 def _waiting(call: Call) -> Data | None:
-    """Return the sum of operands of which one is itself a sum that waits for a quantizer."""
+    """Return the sum of operands if one of them is itself a deferred sum, else None."""
     given = [call.data(0), call.data(1)]
     sums = [x.deferred if x.affine is not None else None for x in given]
     if not any(isinstance(s, Sum) for s in sums):
@@ -93,7 +94,7 @@ def _waiting(call: Call) -> Data | None:
         shapes.append(x)
     if shapes[0].shape != shapes[1].shape or shapes[0].frame != shapes[1].frame:
         raise RefusedError(
-            f"its branches must have one shape, not {['batch', *shapes[0].shape]} and"
+            f"its branches must have the same shape, not {['batch', *shapes[0].shape]} and"
             f" {['batch', *shapes[1].shape]}"
         )
     total = Sum(call.builder, tuple(edges), tuple(meanings), quantized, call.node)
@@ -101,7 +102,7 @@ def _waiting(call: Call) -> Data | None:
 
 
 def _shifted(one: tuple[Data, Affine], other: tuple[Data, Affine]) -> Data:
-    """Return the sum of two branches of which one is constant, as behind a gamma of 0."""
+    """Return the sum of two branches one of which is constant, as after a gamma of 0."""
     (a, first), (_, second) = (other, one) if is_constant(one[1]) else (one, other)
     offset = zip_channels(plus, first.offset, second.offset)
     return replace(a, steps=(Affine(first.scale, offset),))
@@ -145,7 +146,10 @@ def small_ratio(*scales: Channels) -> tuple[int, ...] | None:
 
 @dataclass(frozen=True, eq=False)
 class Sum(Deferred):
-    """The sum of edges of these meanings, waiting for the quantizer that decides how exactly."""
+    """The sum of edges, deferred to the quantizer that determines how exact it must be.
+
+    ``meanings``: scale and offset of each edge's integers.
+    """
 
     builder: GraphBuilder
     edges: tuple[str, ...]
@@ -155,7 +159,7 @@ class Sum(Deferred):
 
     @property
     def gains(self) -> tuple[int, ...] | None:
-        """Multipliers that are exact whatever follows, or None where these are too wide."""
+        """Multipliers that are exact whatever follows, or None if they are too wide."""
         return small_ratio(*(m.scale for m in self.meanings))
 
     @property
@@ -166,7 +170,7 @@ class Sum(Deferred):
     def settle(self, data: Data) -> Data:
         gains = self.gains
         if gains is None:
-            raise RefusedError(self._why("no quantizer follows that could tell what is enough"))
+            raise RefusedError(self._why("no quantizer follows that allows smaller multipliers"))
         scale = zip_channels(lambda s: s / gains[0], self.meanings[0].scale)
         meaning = Affine(scale, self.offset)
         return data.behind(self._add(gains), meaning, quantized=self.quantized)
@@ -187,9 +191,7 @@ class Sum(Deferred):
         decided = thresholds_of_sum(function, tuple(s[0] for s in scales), types)
         if decided is None:
             raise RefusedError(
-                self._why(
-                    "none of the multipliers tried (at most 15 bits) decides every pair of values"
-                )
+                self._why("no multipliers of at most 15 bits decide every pair of values correctly")
             )
         gains, table, inverted = decided
         made = self._add(gains)
@@ -211,7 +213,7 @@ class Sum(Deferred):
         *others, last = map(brief, rows[odd])
         where = "" if n == 1 else f" of channel {odd}"
         return (
-            f"the branches of {self.node} must come to one grid, and their scales"
-            f" {', '.join(others)} and {last}{where} are in no ratio of at most {RATIO_BITS} bits;"
-            f" {cause}; give all branches one quantizer, or scales whose ratios are small fractions"
+            f"the branches of {self.node} must come to one grid, but the ratio of their scales"
+            f" {', '.join(others)} and {last}{where} has more than {RATIO_BITS} bits; {cause};"
+            " give all branches one quantizer, or scales whose ratios are small fractions"
         )

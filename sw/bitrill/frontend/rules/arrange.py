@@ -1,4 +1,4 @@
-"""Rules for DepthToSpace and SpaceToDepth: blocks of places become channels, or the other way."""
+"""Rules for DepthToSpace and SpaceToDepth: blocks of pixels become channels, or the reverse."""
 
 from dataclasses import dataclass, replace
 from math import prod
@@ -36,7 +36,7 @@ def depth_to_space(call: Call) -> Known:
             f" channels, not {['batch', *x.shape]}"
         )
     order = to_space(x.image, block, columns_first=mode == "CRD")
-    parts = order.reshape(len(order), -1) // prod(x.frame[:-1])  # the channels that become one
+    parts = order.reshape(len(order), -1) // prod(x.frame[:-1])  # the channels that merge into one
     firsts = [s.pick(parts[:, 0].tolist()) for s in x.steps]
     if all([s.pick(p.tolist()) for s in x.steps] == firsts for p in parts.T[1:]):
         return call.arranged(x.reordered(order.reshape(-1), order.shape))
@@ -52,9 +52,10 @@ def depth_to_space(call: Call) -> Known:
 
 @dataclass(frozen=True, eq=False)
 class Spread(Deferred):
-    """Channels of unlike meaning moved to blocks of places, behind the quantizer that follows.
+    """Channels of different scales moved to blocks of pixels, deferred until after a quantizer.
 
-    ``order``: the elements of ``before`` at each place; ``owner``: what each channel becomes.
+    ``order``: for each element, its index in ``before``; ``owner``: the channel that each channel
+    becomes.
     """
 
     builder: GraphBuilder
@@ -78,9 +79,9 @@ class Spread(Deferred):
 
     def settle(self, data: Data) -> Data:
         raise RefusedError(
-            f"the channels that {self.node} makes one must have one scale and offset, and a bias or"
-            " batch norm before it gives them several; put a quantizer between the two, or"
-            " right behind it"
+            f"the channels that {self.node} merges must have the same scale and offset, and a bias"
+            " or batch norm before it gives them several; put a quantizer between the two, or"
+            " right after it"
         )
 
 

@@ -1,4 +1,4 @@
-"""Data that are repeated along axes of size 1, as ONNX broadcasts the operands of an Add."""
+"""Repeats data along axes of size 1, as ONNX broadcasts the operands of an Add."""
 
 from dataclasses import replace
 from math import prod
@@ -12,9 +12,9 @@ Branch = tuple[Data, Affine]
 
 
 def check_one_shape(call: Call) -> None:
-    """Refuse operands of several shapes before opset 8, where Max, Min, Sum and Mean take none.
+    """Refuse operands of different shapes before opset 8: Max, Min, Sum, Mean do not broadcast.
 
-    A constant's size along the batch's axis is 1.
+    The size of a constant along the batch axis is 1.
     """
     if call.opset >= 8:
         return
@@ -22,8 +22,8 @@ def check_one_shape(call: Call) -> None:
         (1, *v.shape) if isinstance(v, Data) else _shape_of(v) for v in call.values if v is not None
     }
     if len(shapes) > 1:
-        told = " and ".join(str(list(shape)) for shape in sorted(shapes))
-        raise RefusedError(f"before opset 8 its operands must have one shape, not {told}")
+        listed = " and ".join(str(list(shape)) for shape in sorted(shapes))
+        raise RefusedError(f"before opset 8 its operands must have the same shape, not {listed}")
 
 
 def _shape_of(value: Const | Quantized) -> tuple[int, ...]:
@@ -32,7 +32,7 @@ def _shape_of(value: Const | Quantized) -> tuple[int, ...]:
 
 
 def alike(call: Call, one: Branch, other: Branch) -> tuple[Branch, Branch]:
-    """Return both branches with one shape, or refuse them."""
+    """Return both branches with the same shape, or refuse them."""
     (a, first), (b, second) = one, other
     if a.shape == b.shape and a.frame == b.frame:
         return one, other
@@ -40,15 +40,15 @@ def alike(call: Call, one: Branch, other: Branch) -> tuple[Branch, Branch]:
     fits = len(a.shape) == len(b.shape) and all(m == n or 1 in (m, n) for m, n in pairs)
     if not fits or len(pairs) not in (1, 2, 3):
         raise RefusedError(
-            "its branches must have one shape, but for axes of size 1 behind the batch's, not"
+            "its branches must have the same shape, except for axes of size 1, not"
             f" {['batch', *a.shape]} and {['batch', *b.shape]}"
         )
     wanted = tuple(max(p) for p in pairs)
     if prod(wanted) > limits.ELEMENTS:
-        raise RefusedError(f"it must give at most {limits.ELEMENTS} elements")
+        raise RefusedError(f"its result must have at most {limits.ELEMENTS} elements")
     one, other = _branch(call, a, first, wanted), _branch(call, b, second, wanted)
     if one[0].frame != other[0].frame:
-        raise RefusedError("its branches must come in one order of their elements; flatten neither")
+        raise RefusedError("its branches must have the same order of elements; flatten neither")
     return one, other
 
 
@@ -58,7 +58,7 @@ def _branch(call: Call, x: Data, meaning: Affine, shape: tuple[int, ...]) -> Bra
 
 
 def stretched(call: Call, x: Data, shape: tuple[int, ...]) -> Data:
-    """Return an edge repeated to ``shape``, channels as columns of a map of one channel."""
+    """Return an edge repeated to ``shape``; channels are seen as columns of a one-channel map."""
     if x.shape == shape and (x.is_image or len(shape) == 1):
         return x
     if x.is_last:

@@ -1,8 +1,8 @@
 """Rules for Conv and ConvTranspose: padding, windows, and a matrix times each window.
 
-A Conv with weights ``[O, C/g, kh, kw]`` becomes a `MatVec` of ``[O, kh * kw * C]`` behind a
-`Window`, whose taps come row by row, channel innermost. With as many groups as channels it becomes
-a `Depthwise`; other groups become one matrix with zeros between the groups.
+A Conv with weights ``[O, C/g, kh, kw]`` becomes a `Window`, whose taps are ordered row by row with
+channels innermost, and a `MatVec` of ``[O, kh * kw * C]``. With as many groups as channels it
+becomes a `Depthwise`; other groups become one matrix with zeros between the groups.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ CONV: Mapping[str, type | Versioned] = {"group": int} | WINDOW
 
 @rule("Conv", inputs=(2, 3), layout="spatial", weights=True, attributes=CONV)
 def conv(call: Call) -> Known:
-    """``y = w * x + b`` over windows."""
+    """Import a convolution, ``y = w * x + b`` over windows."""
     x, meaning = call.integers_of(0, image=True)
     weights = quantized(call.value(1), 0)
     groups = _check_weights(call, weights, x)
@@ -56,7 +56,7 @@ def _check_kernel(call: Call, weights: Quantized) -> None:
 
 
 def _counts_agreements(groups: int, weights: Quantized, x: Data, meaning: Affine) -> bool:
-    """Whether a matrix of -1 and +1 meets bipolar data with an even number of channels."""
+    """Return whether weights and data are bipolar, with an even number of channels."""
     halves = groups == 1 and x.channels % 2 == 0 and len(meaning.scale) == 1
     halves = halves and row_scales(weights.scale) is not None
     return halves and x.type == BIPOLAR and bool(np.all(np.abs(weights.integers) == 1))
@@ -72,7 +72,7 @@ def _counts_agreements(groups: int, weights: Quantized, x: Data, meaning: Affine
     attributes=WINDOW,
 )
 def conv_transpose(call: Call) -> Known:
-    """Put zeros between the places, then convolve with stride 1 and the kernel turned around."""
+    """Insert zeros between the pixels, then convolve with stride 1 and the flipped kernel."""
     x, meaning = call.integers_of(0, image=True)
     weights = quantized(call.value(1), 1)
     axes, groups = len(x.frame) - 1, call.int_attribute("group", 1)
@@ -94,10 +94,10 @@ def conv_transpose(call: Call) -> Known:
     before = tuple(s - 1 - cut[a] for a, s in enumerate(span))
     after = tuple(s - 1 - cut[axes + a] + extra[a] for a, s in enumerate(span))
     if min(before + after) < 0:
-        raise RefusedError(f"its pads must be below what its kernel spans, {span}, not {list(cut)}")
+        raise RefusedError(f"its pads must be below the kernel's span, {span}, not {list(cut)}")
     edge, zero = x.edge, zero_of(meaning)
     if max(stride) > 1:
-        if zero:  # a Deconv puts the integer 0 between its data
+        if zero:  # a Deconv inserts the integer 0
             whole = call.builder.edges[edge].type.values() - zero
             edge, zero = call.builder.table(edge, whole[None], call.node), 0
             meaning = Affine(meaning.scale)
@@ -109,7 +109,7 @@ def conv_transpose(call: Call) -> Known:
 
 
 def _turned(weights: Quantized, groups: int) -> Quantized:
-    """Turn weights of a ConvTranspose, ``[C, O/g, ..]``, into those of a Conv, ``[O, C/g, ..]``."""
+    """Return a Conv's weights, ``[O, C/g, ..]``, from a ConvTranspose's, ``[C, O/g, ..]``."""
     w = weights.integers
     inputs, outputs = w.shape[:2]
     places = tuple(range(2, w.ndim))
@@ -133,7 +133,7 @@ def _convolved(
 ) -> Known:
     """Append windows, matrix and bias of a Conv over a padded edge.
 
-    ``inside``: which taps lie on the data and not on padding, where all are bipolar.
+    ``inside``: which taps are on the data and not on padding, if all numbers are bipolar.
     """
     channels = call.builder.edges[edge].channels
     if {*place.kernel, *place.stride} != {1}:
@@ -155,8 +155,8 @@ def _check_weights(call: Call, weights: Quantized, x: Data) -> int:
     shape, groups = weights.integers.shape, call.int_attribute("group", 1)
     if len(shape) != len(x.frame) + 1:
         raise RefusedError(
-            f"its weights must have {len(x.frame) + 1} axes for data of {len(x.frame) - 1} axes"
-            f" of space, not {len(shape)}"
+            f"its weights must have {len(x.frame) + 1} axes for data with {len(x.frame) - 1}"
+            f" spatial axes, not {len(shape)}"
         )
     if groups < 1 or x.channels % groups or shape[0] % groups:
         raise RefusedError(
@@ -164,7 +164,7 @@ def _check_weights(call: Call, weights: Quantized, x: Data) -> int:
         )
     if shape[1] * groups != x.channels:
         raise RefusedError(
-            f"its weights must take {x.channels // groups} channels a group, not {shape[1]}"
+            f"its weights must have {x.channels // groups} channels a group, not {shape[1]}"
         )
     if len(shape[2:]) and prod(shape) * groups > limits.ELEMENTS:
         raise RefusedError(f"its weights must have at most {limits.ELEMENTS} elements")
@@ -172,7 +172,7 @@ def _check_weights(call: Call, weights: Quantized, x: Data) -> int:
 
 
 def _matrix(weights: Quantized, groups: int) -> Quantized:
-    """Return ``[O, taps * C]``, channel innermost; 0 where a group does not see a channel."""
+    """Return ``[O, taps * C]``, channel innermost; 0 where a channel is not in the group."""
     scale = weights.scale.reshape(len(weights.scale), -1)
     if row_scales(weights.scale) is None:
         scale = _unfolded(np.broadcast_to(weights.scale, weights.integers.shape), groups)
@@ -196,7 +196,7 @@ def _unfolded(w: np.ndarray, groups: int) -> np.ndarray:
 
 
 def _depthwise(call: Call, edge: str, weights: Quantized, meaning: Affine) -> Data:
-    """Append a `Depthwise`, each channel with a scale and an offset of its own."""
+    """Append a `Depthwise`; each channel has its own scale and offset."""
     w, held, scale = weights.integers, weights.type, weights.scale
     w, rows = w.reshape(len(w), -1), row_scales(scale)
     sums = w.sum(1).tolist()
@@ -212,7 +212,7 @@ def _depthwise(call: Call, edge: str, weights: Quantized, meaning: Affine) -> Da
 
 
 def _biased(call: Call, out: Data) -> Data:
-    """Add input 2, the bias with one number for each channel, if it is given."""
+    """Add the bias (input 2, one number for each channel), if it is given."""
     if not call.has(2):
         return out
     bias = call.exact(2, "its bias")

@@ -1,8 +1,11 @@
-"""Places of data along each axis, by Slice, Gather or Pad, which wait for what reads them.
+"""Selects positions along each axis, for Slice, Gather and Pad; deferred until they are read.
 
-Slices of one tensor that a Concat puts side by side again are only another order of its elements
-(a space-to-depth in YOLO's Focus); `gathered` tells so. Any other becomes a `Crop`. Places that go
-back or come again, as in a border that reflects, are several such parts one behind the other.
+If a Concat joins slices that together have every element of a tensor, they are only another order
+of its elements (space-to-depth in YOLO's Focus); `gathered` detects that. Other slices become a
+`Crop`. Positions that go backwards or are repeated, as in a reflected border, become several crops
+that are joined.
+
+Words: `bitrill.frontend.symbolic.values` and ``docs/glossary.md`` (edge, frame, order, place).
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,19 +25,19 @@ from ..symbolic import Call, Data, Deferred, GraphBuilder, Known, RefusedError
 from .layouts import axis_of
 
 Places: TypeAlias = Sequence[int]
-"""The places of an axis that are taken, in that order."""
+"""The positions of an axis that are selected, in that order."""
 
 RUNS = 16
-"""Parts of one axis that are put one behind the other; each is a stream that waits for others."""
+"""Largest number of parts of an axis that are joined; each is a stream that waits for others."""
 
 
 def slice_parts(call: Call, x: Data, *given: list[int]) -> list[range]:
-    """Return the places that a Slice takes of each axis behind the batch's.
+    """Return the positions that a Slice selects on each axis after the batch axis.
 
     ``given``: starts, ends, axes and steps.
     """
     rank, builder = len(x.shape) + 1, call.builder
-    # a free batch must be taken whole: no number may reach its end but the largest
+    # an open batch must be taken as a whole: only the largest number reaches its end
     sizes = [1 << 31 if builder.batch_is_free else builder.batch, *x.shape]
     parts = [range(n) for n in sizes]
     axes = [axis_of(a, rank) for a in given[2]]
@@ -47,15 +50,16 @@ def slice_parts(call: Call, x: Data, *given: list[int]) -> list[range]:
         parts[axis] = range(n)[slice(start, stop, step)]
         if not parts[axis]:
             raise RefusedError(
-                f"it must take at least one place of {n}, not {start} to {end} in steps of {step}"
+                f"it must select at least one of {n} positions, not {start} to {end} in steps of"
+                f" {step}"
             )
     if parts[0] != range(sizes[0]):
-        raise RefusedError("the batch axis must be taken whole")
+        raise RefusedError("the batch axis must be taken as a whole")
     return list(parts[1:])
 
 
 def sliced(call: Call, x: Data, parts: Sequence[Places]) -> Known:
-    """Return ``parts`` of data, the places taken of each axis behind the batch's."""
+    """Return ``parts`` of data: the positions selected on each axis after the batch axis."""
     if all(len(p) == n and tuple(p) == (*range(n),) for p, n in zip(parts, x.shape, strict=True)):
         return x
     if x.is_last:
@@ -65,7 +69,7 @@ def sliced(call: Call, x: Data, parts: Sequence[Places]) -> Known:
         x = call.arranged(call.builder.settle(x))
     if x.shape != x.image:
         raise RefusedError(
-            "its data must be [batch, channels], or with one or two axes behind the channels, in"
+            "its data must be [batch, channels], or with one or two axes after the channels, in"
             f" the order that a layer gives them, not {['batch', *x.shape]}"
         )
     box = tuple(map(tuple, (*parts[1:], parts[0])))
@@ -84,23 +88,23 @@ def sliced(call: Call, x: Data, parts: Sequence[Places]) -> Known:
 
 
 def _check(box: tuple[tuple[int, ...], ...]) -> None:
-    """Refuse places of too many runs, and channels that are taken twice."""
+    """Refuse positions that have too many runs, and channels that are selected twice."""
     *places, channels = box
     for taken in places:
         if sum(1 for _ in islice(_runs(taken), RUNS + 1)) > RUNS:
             raise RefusedError(
-                f"rows and columns must be taken in at most {RUNS} runs of places in their order,"
-                f" equally far apart, and these are more: {list(taken)[:8]}, .."
+                f"rows and columns must be selected in at most {RUNS} ascending runs of equally"
+                f" spaced positions, and these have more: {list(taken)[:8]}, .."
             )
     if len({*channels}) < len(channels):
-        raise RefusedError(f"each channel must be taken once, not {list(channels)[:8]}")
+        raise RefusedError(f"each channel must be selected once, not {list(channels)[:8]}")
 
 
 @dataclass(frozen=True, eq=False)
 class Sliced(Deferred):
-    """The part ``box`` of ``before``: the places taken of each axis of its edge.
+    """The part ``box`` of ``before``: the positions selected on each axis of its edge.
 
-    Behind the model's float input the quantizer moves in front of it.
+    Of the model's float input, the quantizer after it is moved before it.
     """
 
     builder: GraphBuilder
@@ -137,7 +141,7 @@ class Sliced(Deferred):
     def _crop(self, edge: str) -> str:
         emit, channels = self.builder.emit, self.box[-1]
         if channels != (*range(channels[0], channels[0] + len(channels)),):
-            # the channels that are taken first, then the others
+            # the selected channels first, then the others
             rest = sorted({*range(self.before.channels)} - {*channels})
             order = np.array([*channels, *rest])
             edge = emit(Shuffle, self.node, edge, part=True, share=True, order=order).name
@@ -148,11 +152,11 @@ class Sliced(Deferred):
         edge = self._part(edge, (*plain, channels))
         for axis, several in enumerate(runs):
             if len(several) > 1:
-                edge = self._behind_each_other(edge, axis, several)
+                edge = self._joined(edge, axis, several)
         return edge
 
     def _part(self, edge: str, box: tuple[tuple[int, ...], ...]) -> str:
-        """Return an edge of places equally far apart, or of one place several times."""
+        """Return an edge of equally spaced positions, or of one position repeated."""
         emit, shape = self.builder.emit, self.builder.edges[edge].shape
         again = tuple(len(p) if len({*p}) < len(p) else 1 for p in box[:-1])
         box = tuple(p[:1] if len({*p}) < len(p) else p for p in box)
@@ -165,8 +169,11 @@ class Sliced(Deferred):
             edge = emit(Upsample, self.node, edge, share=True, factors=again).name
         return edge
 
-    def _behind_each_other(self, edge: str, axis: int, runs: list[tuple[int, ...]]) -> str:
-        """Return an edge with these runs of places of one axis; each is a part of a long row."""
+    def _joined(self, edge: str, axis: int, runs: list[tuple[int, ...]]) -> str:
+        """Return an edge with these runs of positions of one axis, one after the other.
+
+        Each run is seen as a part of a long row.
+        """
         emit, shape = partial(self.builder.emit, share=True), self.builder.edges[edge].shape
         rows, behind = prod(shape[:axis]), prod(shape[axis + 1 :])
         whole = [(*range(n),) for n in shape]
@@ -181,7 +188,7 @@ class Sliced(Deferred):
 
 
 def _runs(taken: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    """Split places into ascending ones that are equally far apart, and one place several times."""
+    """Split positions into ascending, equally spaced ones, and repetitions of one position."""
     start = 0
     while start < len(taken):
         stop = start + 1
@@ -189,15 +196,15 @@ def _runs(taken: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
         while step >= 0 and stop < len(taken) and taken[stop] - taken[stop - 1] == step:
             stop += 1
         if step == 0 and stop < len(taken) and taken[stop] - taken[stop - 1] == 1:
-            stop -= 1  # the last of them begins what follows
+            stop -= 1  # the last of them begins the next run
         yield taken[start:stop]
         start = stop
 
 
 def gathered(branches: list[Known], axis: int) -> Data | None:
-    """Return slices side by side as an order of the tensor that they are of, each element once.
+    """Return joined slices as their tensor in another order, if each element occurs once.
 
-    None where they are of several tensors, or leave something out.
+    None if they are slices of several tensors, or leave something out.
     """
     cut = [d.deferred for d in branches if isinstance(d, Data) and not d.steps and d.order is None]
     parts = [c for c in cut if isinstance(c, Sliced)]

@@ -157,7 +157,7 @@ def _fold(call: Call, a: Const | Quantized, b: Const | Quantized, op: str) -> Kn
             f" not {list(first.shape)} and {list(second.shape)}"
         ) from None
     if len(shape) > limits.RANK:
-        raise RefusedError(f"it must give at most {limits.RANK} axes")
+        raise RefusedError(f"its result must have at most {limits.RANK} axes")
     call.builder.work.spend(int(np.prod(shape, dtype=object)))
     if op == "Div" and not second.all():
         raise RefusedError("its divisor must not be zero")

@@ -36,7 +36,7 @@ from .table import rule
 @rule("Max", inputs=(1, limits.NODE_ITEMS), layout="same", integers="kept")
 @rule("Min", inputs=(1, limits.NODE_ITEMS), layout="same", integers="kept")
 def extreme(call: Call) -> Known:
-    """Return the greatest or least of data and constants, or of constants alone."""
+    """Return the greatest or least of data and constants, or of only constants."""
     check_one_shape(call)
     data = [v for v in call.values if isinstance(v, Data)]
     if not data:
@@ -51,15 +51,15 @@ def extreme(call: Call) -> Known:
 
 @either
 def _of_branches(call: Call) -> Known:
-    """Return the extreme of one branch or more."""
+    """Return the extreme of one or more branches."""
     if len(call.values) == 1:
         return call.value(0)
     branches = [call.branch(i) for i in range(len(call.values))]
-    for _ in range(2):  # what the last ones are repeated to, the first ones are in the second round
+    for _ in range(2):  # the first branches get the shape of the last ones in the second round
         for k in range(1, len(branches)):
             branches[k - 1], branches[k] = alike(call, branches[k - 1], branches[k])
     if any(x.frame != branches[-1][0].frame for x, _ in branches):
-        raise RefusedError("its branches must have one shape; repeat them in front of it")
+        raise RefusedError("its branches must have the same shape; repeat them before it")
     data = tuple(replace(x, steps=(meaning,)) for x, meaning in branches)
     waiting = Extreme(call.builder, data, call.node)
     out = replace(data[0], steps=(), quantized=all(x.quantized for x in data), deferred=waiting)
@@ -68,10 +68,10 @@ def _of_branches(call: Call) -> Known:
 
 @dataclass(frozen=True, eq=False)
 class Extreme(Deferred):
-    """The greatest or least of branches of one shape, whose steps are what their integers mean.
+    """The greatest or least of branches of the same shape, deferred to the next quantizer.
 
-    Where their scales and offsets have one grid, integers on it are compared. Elsewhere the next
-    quantizer stands in each branch, and what it gives is compared, which is the same.
+    If their scales and offsets have a common grid, integers on it are compared. Otherwise the
+    quantizer is applied to each branch, and its results are compared, which is equivalent.
     """
 
     builder: GraphBuilder
@@ -80,12 +80,12 @@ class Extreme(Deferred):
 
     @cached_property
     def meanings(self) -> tuple[Affine, ...]:
-        """What the integers of each branch mean."""
+        """Scale and offset of the integers of each branch."""
         return tuple(x.meaning("its data") for x in self.branches)
 
     @cached_property
     def grid(self) -> tuple[tuple[int, ...], Affine] | None:
-        """A multiplier for each branch, and what the multiples mean; None where there are none."""
+        """A multiplier for each branch, and the common scale and offset; None if there are none."""
         first = self.meanings[0]
         gains = small_ratio(*(m.scale for m in self.meanings))
         if gains is None or any(m.offset != first.offset for m in self.meanings):
@@ -94,16 +94,16 @@ class Extreme(Deferred):
         signs = {sign(u) for u in unit}
         if len(signs) > 1:
             return None
-        turn = 1 if (self.node.op == "Max") is (signs == {1}) else -1  # the greatest is taken
+        turn = 1 if (self.node.op == "Max") is (signs == {1}) else -1  # 1: the greatest is selected
         return tuple(turn * g for g in gains), Affine(tuple(turn * u for u in unit), first.offset)
 
     def settle(self, data: Data) -> Data:
         if self.grid is None:
             scales = " and ".join(brief(m.scale[0]) for m in self.meanings)
             raise RefusedError(
-                f"the branches of {self.node} must lie on one grid where no quantizer follows, and"
-                f" their scales {scales} are in no ratio of at most {RATIO_BITS} bits, or their"
-                " offsets differ; give them one quantizer, or put one behind"
+                f"the branches of {self.node} must lie on one grid if no quantizer follows, and"
+                f" the ratio of their scales {scales} has more than {RATIO_BITS} bits, or their"
+                " offsets differ; give them one quantizer, or put one after it"
             )
         gains, meaning = self.grid
         edge = self._greatest([x.edge for x in self.branches], gains)
@@ -128,7 +128,7 @@ class Extreme(Deferred):
         gains, out = (1,) * len(edges), quantizer.type
         if out.coding.binary and not any(least):
             return self._greatest(edges, gains)
-        # places in the order of the values, from the other end where the least is wanted
+        # indices in the order of the values; from the other end for the least
         least = least if len({*least}) > 1 else least[:1]
         self.builder.work.spend(len(least) * out.n_values)
         ranks = np.array([np.arange(out.n_values)[:: -1 if turned else 1] for turned in least])
@@ -138,7 +138,7 @@ class Extreme(Deferred):
         return self.builder.emit(Lookup, self.node, edge, part=True, table=table, out=out).name
 
     def _falls(self, function: Function, channel: int) -> bool:
-        """Whether the greatest number of any branch becomes a lower integer than the least."""
+        """Return whether the greatest number of all branches becomes the lowest integer."""
         ends = [
             m(Fraction(e), channel)
             for x, m in zip(self.branches, self.meanings, strict=True)
@@ -148,7 +148,7 @@ class Extreme(Deferred):
         return function(ends[order[0]], channel) > function(ends[order[-1]], channel)
 
     def _greatest(self, edges: list[str], gains: tuple[int, ...]) -> str:
-        """Return the greatest of edges: the maximum over columns of a map with a row a place."""
+        """Return the greatest of edges: the maximum over the columns of a map, one row a place."""
         emit, shape = self.builder.emit, self.builder.edges[edges[0]].shape
         channels = shape[-1]
         joined = emit(Concat, self.node, *edges, part=True, share=True, gains=gains).name
@@ -160,7 +160,7 @@ class Extreme(Deferred):
 
 
 def _bounded(call: Call, x: Data, bounds: tuple[Real, ...]) -> Data:
-    """Return ``x`` clipped to one bound, or to one for each channel, which is moved to 0."""
+    """Return ``x`` clipped to one bound, or to one for each channel (which is shifted to 0)."""
     low = call.node.op == "Max"
     bound = bounds[0]
     if len(bounds) == 1 and isinstance(bound, Fraction):

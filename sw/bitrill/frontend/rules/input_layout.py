@@ -1,4 +1,4 @@
-"""Which edge a model's input becomes: told by the first layer that sees channels and places."""
+"""Chooses the edge for a model's input, from the first layer that has channels and places."""
 
 from collections.abc import Mapping
 from math import prod
@@ -10,10 +10,10 @@ from .table import CHANNELS_LAST, Layout, rule_of
 
 
 def input_edge(model: Model) -> tuple[tuple[int, ...], bool]:
-    """Return the shape of the input's edge, channel last, and how the model's array becomes it.
+    """Return the shape of the input's edge, channel last, and whether the array is, too.
 
-    False: the array is ``[channels, *places]``, or the edge a vector in the array's order. True:
-    the array's elements come in the order of the edge.
+    True: the array's elements are in the order of the edge. False: the array is ``[channels,
+    *places]``, or the edge is a vector in the array's order.
     """
     shape = model.shape
     if len(shape) not in (2, 3):
@@ -32,12 +32,15 @@ def input_edge(model: Model) -> tuple[tuple[int, ...], bool]:
 
 
 def _sees_places(node: Node) -> bool:
-    """Whether a node tells places from channels; batch norm does so only beside another."""
+    """Return whether a node distinguishes places from channels.
+
+    A batch norm does so only together with another node.
+    """
     return _layout(node) == "spatial" and node.op != "BatchNormalization"
 
 
 def _first_view(model: Model) -> np.ndarray | None:
-    """Return the input's elements as the first layer over space sees them, ``[C, *places]``."""
+    """Return the input's elements at the first spatial layer, ``[C, *places]``."""
     views = {model.input: np.arange(prod(model.shape)).reshape(1, *model.shape)}
     constants = dict(model.constants) | _constants(model)
     maybe: np.ndarray | None = None
@@ -59,7 +62,7 @@ def _first_view(model: Model) -> np.ndarray | None:
 
 
 def _constants(model: Model) -> dict[str, np.ndarray]:
-    """Return the lists of integers that Constant nodes give."""
+    """Return the lists of integers in Constant nodes."""
     out = {}
     for node in model.nodes:
         value = node.attributes.get("value", node.attributes.get("value_ints"))
@@ -69,9 +72,9 @@ def _constants(model: Model) -> dict[str, np.ndarray]:
 
 
 def _moved(node: Node, view: np.ndarray, constants: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    """Return ``view`` behind a node that moves axes; None where it is no such node.
+    """Return ``view`` after a node that moves axes; None if it is another node.
 
-    What the node's rule refuses may come out in any way here.
+    If the node's rule refuses it, the result does not matter.
     """
     given = constants.get(node.inputs[1]) if len(node.inputs) > 1 else None
     axes = _integers(node.attributes.get("axes", given))
@@ -94,7 +97,7 @@ def _moved(node: Node, view: np.ndarray, constants: Mapping[str, np.ndarray]) ->
 
 
 def _integers(value: Attribute) -> tuple[int, ...]:
-    """Return a list of integers; empty where it is something else."""
+    """Return a list of integers; empty if the value is something else."""
     if isinstance(value, np.ndarray):
         return tuple(int(v) for v in value.reshape(-1).tolist())
     return tuple(int(v) for v in value) if isinstance(value, tuple) else ()

@@ -1,7 +1,7 @@
 """Rules for Concat, Split and Slice along the channels.
 
-Concatenated channels keep a scale each where a quantizer follows. Elsewhere they are brought to one
-scale by multipliers of at most 8 bits, where there are such.
+If a quantizer follows, concatenated channels keep their own scales. Otherwise they are brought to
+one scale by multipliers of at most 8 bits, if there are such.
 """
 
 from dataclasses import dataclass, replace
@@ -56,12 +56,16 @@ def concat(call: Call) -> Known:
         for d in data
     ):
         shapes = " and ".join(str(["batch", *d.shape]) for d in data)
-        raise RefusedError(f"its branches must have one shape but for their channels, not {shapes}")
+        raise RefusedError(
+            f"its branches must have the same shape except for their channels, not {shapes}"
+        )
     if len(data) == 1:
         return data[0]
     channels = sum(d.channels for d in data)
     if channels > limits.CHANNELS:
-        raise RefusedError(f"it must give at most {limits.CHANNELS} channels, not {channels}")
+        raise RefusedError(
+            f"its result must have at most {limits.CHANNELS} channels, not {channels}"
+        )
     joined = Joined(
         call.builder,
         tuple(d.edge for d in data),
@@ -86,7 +90,7 @@ def concat(call: Call) -> Known:
 
 
 def _branches(call: Call) -> list[tuple[Data, Affine]]:
-    """Return the operands as edges; flattened maps as vectors in the order of their elements."""
+    """Return the operands as edges; flattened maps become vectors in the order of the model."""
     if any(len(call.data(i).shape) != 1 for i in range(len(call.values))):
         return [call.branch(i) for i in range(len(call.values))]
     out = []
@@ -104,7 +108,7 @@ def _branches(call: Call) -> list[tuple[Data, Affine]]:
 
 @dataclass(frozen=True, eq=False)
 class Joined(Deferred):
-    """Channels of several edges side by side, waiting for a quantizer that takes their scales."""
+    """Joined channels of several edges, deferred to a quantizer, which can use their scales."""
 
     builder: GraphBuilder
     edges: tuple[str, ...]
@@ -115,7 +119,7 @@ class Joined(Deferred):
 
     @property
     def is_uniform(self) -> bool:
-        """Whether all branches have one scale and offset."""
+        """Whether all branches have the same scale and offset."""
         return len({*self.meanings}) == 1
 
     def _emit(self, data: Data, gains: tuple[int, ...]) -> Data:
@@ -134,7 +138,7 @@ class Joined(Deferred):
         return joined._emit(data, joined._common() or (1,) * len(self.edges))
 
     def _living(self) -> "Joined":
-        """Return the same with the scale of another branch for those whose only scale is 0."""
+        """Return it with the scale of another branch for branches whose only scale is 0."""
         dead = [is_constant(m) for m in self.meanings]
         if all(dead) or not any(dead):
             return self
@@ -151,7 +155,7 @@ class Joined(Deferred):
         return self.builder.quantize(inner, quantizer, node)
 
     def _common(self) -> tuple[int, ...] | None:
-        """Return multipliers of at most `RATIO_BITS` that give one scale, or None."""
+        """Return multipliers of at most `RATIO_BITS` bits that lead to one scale, or None."""
         scales = [compact(list(m.scale)) for m in self.meanings]
         if not sign(scales[0][0]):
             return None  # all are constant
@@ -178,7 +182,7 @@ class Joined(Deferred):
 )
 @partial(either, sizes_input=1)
 def split(call: Call) -> tuple[Known, ...]:
-    """Split along the channels, sizes as attribute or input, or in equal parts."""
+    """Split along the channels; the sizes are an attribute, an input, or equal."""
     x, meaning = call.branch(0)
     axis = call.int_attribute("axis", 0)
     if axis not in (1, -len(x.shape)) or x.shape[0] != x.channels:
@@ -192,7 +196,7 @@ def split(call: Call) -> tuple[Known, ...]:
 
 
 def split_sizes(call: Call, total: int) -> list[int]:
-    """Return the sizes of the parts of a Split: an attribute, an input, or equal parts."""
+    """Return the sizes of the parts of a Split: an attribute, an input, or equal sizes."""
     n = len(call.node.outputs)
     if call.int_attribute("num_outputs", n) != n:
         raise RefusedError(f"its num_outputs must be the number of its outputs, {n}")
@@ -209,18 +213,18 @@ def split_sizes(call: Call, total: int) -> list[int]:
         sizes = [part] * (n - 1) + [total - part * (n - 1)]
     if len(sizes) != n or min(sizes) < 1 or sum(sizes) != total:
         raise RefusedError(
-            f"its {n} sizes must be of at least 1 and {total} together, not {sizes[:8]}"
+            f"its {n} sizes must be at least 1 each and {total} together, not {sizes[:8]}"
         )
     return sizes
 
 
 def slice_of(call: Call, first: int, end: int) -> Known:
-    """Take channels ``first .. end - 1``: a part of a Split that other slices of the edge share."""
+    """Take channels ``first .. end - 1``: a part of a Split, which other slices can share."""
     x, meaning = call.branch(0)
     if x.shape[0] != x.channels:
         raise RefusedError("data must be sliced along their channels; flatten them afterwards")
     if first >= end:
-        raise RefusedError(f"it must take at least one channel, not {first} to {end}")
+        raise RefusedError(f"it must select at least one channel, not {first} to {end}")
     if (first, end) == (0, x.channels):
         return x
     node = call.builder.splits.get(x.edge)

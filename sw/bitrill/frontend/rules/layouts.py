@@ -1,7 +1,7 @@
-"""Rules on data whose channels come last.
+"""Lets rules work on data whose channels are the last axis.
 
 The channels of an edge are innermost whatever the model's layout, and a Transpose between both
-views of it costs nothing (`Data.is_last`). So a rule written for channels first serves both.
+layouts costs nothing (`Data.is_last`). So a rule written for channels first can be used for both.
 """
 
 from collections.abc import Callable
@@ -15,14 +15,14 @@ Apply: TypeAlias = Callable[[Call], Known | tuple[Known, ...]]
 
 
 def axis_of(axis: int, rank: int, name: str = "axis") -> int:
-    """Return the axis that a possibly negative number means, or refuse it."""
+    """Return an axis as a number from 0 on, or refuse it; negative ones count from the end."""
     if not -rank <= axis < rank:
         raise RefusedError(f"{name} must be -{rank}..{rank - 1}, not {axis}")
     return axis % rank
 
 
 def on_last(apply: Callable[[Call], Known], *, operands: int = 1) -> Callable[[Call], Known]:
-    """Make the channels-last form of a rule: the first ``operands`` inputs are turned for it."""
+    """Return the channels-last form of a rule, which transposes the first ``operands`` inputs."""
 
     def turned(call: Call) -> Known:
         values = list(call.values)
@@ -36,10 +36,10 @@ def on_last(apply: Callable[[Call], Known], *, operands: int = 1) -> Callable[[C
 
 
 def either(apply: Apply, *, axes_input: int | None = None, sizes_input: int | None = None) -> Apply:
-    """Let a rule for channels first work on data that are all channels last, too.
+    """Return a rule that also works if all data have channels last, from one for channels first.
 
-    Attributes ``axis`` and ``axes`` are turned with them, and so are the axes that the constant
-    input ``axes_input`` lists; ``sizes_input`` may be a constant, too.
+    The axes in attributes ``axis`` and ``axes`` and in the constant input ``axes_input`` are
+    renumbered; ``sizes_input`` may be a constant, too.
     """
 
     def both(call: Call) -> Known | tuple[Known, ...]:

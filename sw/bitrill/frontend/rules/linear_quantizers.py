@@ -1,8 +1,8 @@
 """Rules for ONNX's own quantizers, QuantizeLinear and DequantizeLinear, on data and constants.
 
-``QuantizeLinear(x, s, z)``: ``min(max(round(x / s) + z, lo), hi)``, halves to even, in front of the
-zero point. ``DequantizeLinear(q, s, z)``: ``(q - z) * s``. Between both the model sees integers; a
-Clip there leaves fewer bits, as Brevitas' QCDQ has it.
+``QuantizeLinear(x, s, z)``: ``min(max(round(x / s) + z, lo), hi)``, halves to even, rounded before
+the zero point is added. ``DequantizeLinear(q, s, z)``: ``(q - z) * s``. Between the two the model
+has integers; a Clip there reduces their bits, as in Brevitas' QCDQ.
 """
 
 from dataclasses import dataclass, replace
@@ -32,15 +32,15 @@ from .table import MICROSOFT, rule, since
 from .weight_grids import narrowest
 
 ACTIVATIONS = ("INT2", "UINT2", "INT4", "UINT4", "INT8", "UINT8", "INT16", "UINT16")
-"""Types that QuantizeLinear gives."""
+"""Types of QuantizeLinear's result."""
 
 FLOATS = (0, 1, 10, 11)
-"""Attribute values that name floats of 16, 32 or 64 bits, or nothing."""
+"""Attribute values for floats of 16, 32 or 64 bits, or for no type."""
 
 
 @dataclass(frozen=True, eq=False)
 class LinearGrid:
-    """Scale and zero point of a linear quantizer, of as many axes as what they quantize."""
+    """Scale and zero point of a linear quantizer, with as many axes as the quantized tensor."""
 
     scale: np.ndarray
     zero: np.ndarray
@@ -48,7 +48,7 @@ class LinearGrid:
 
     @property
     def limits(self) -> tuple[int, int]:
-        """The smallest and the largest integer."""
+        """Smallest and largest integer."""
         return limits_of(self.kind)
 
 
@@ -72,7 +72,10 @@ def quantize_linear(call: Call) -> Known:
 
 
 def onto_grid(call: Call, value: Known, grid: LinearGrid, *, behind: bool = False) -> Known:
-    """Return the integers of ``value`` on a grid; ``behind``: rounded behind the zero point."""
+    """Return the integers of ``value`` on a grid.
+
+    ``behind``: the zero point is added before rounding.
+    """
     if grid.kind not in ACTIVATIONS:
         raise RefusedError(
             f"its zero point must be {', '.join(ACTIVATIONS[2:-1])} or {ACTIVATIONS[-1]},"
@@ -100,7 +103,7 @@ def onto_grid(call: Call, value: Known, grid: LinearGrid, *, behind: bool = Fals
 
 
 def _lies_on(value: Data, meaning: Affine, lo: int, hi: int) -> bool:
-    """Whether data are what integers of this very grid mean, as between two nodes of QDQ."""
+    """Return whether data are already on this very grid, as between two pairs of QDQ nodes."""
     given = value.affine
     waits = value.deferred is not None and not isinstance(value.deferred, Rounded)
     if given is None or value.type is None or not value.quantized or waits:
@@ -144,7 +147,7 @@ def dequantize_linear(call: Call) -> Known:
 
 
 def off_grid(call: Call, value: Known, grid: LinearGrid) -> Known:
-    """Return the real numbers that integers of a grid stand for."""
+    """Return the real numbers of integers on a grid."""
     kind = value.stored if isinstance(value, Data) else stored_kind(_numbers(value))
     if kind and kind != grid.kind:
         raise RefusedError(f"its zero point must be {kind}, as its data are, not {grid.kind}")
@@ -171,9 +174,9 @@ def _meaning(grid: LinearGrid, value: Data) -> Affine:
 def grid_of(
     call: Call, value: Known, scale: int, zero: int, *, axis: int | None = None
 ) -> LinearGrid:
-    """Return the grid that inputs ``scale`` and ``zero`` give of ``value``.
+    """Return the grid of ``value`` with the node's inputs ``scale`` and ``zero``.
 
-    ``axis``: the axis of scales that are several, in place of the attribute.
+    ``axis``: the axis of several scales, instead of the attribute.
     """
     shape = _shape(call, value)
     scales = call.exact(scale, "its scale")
@@ -192,7 +195,7 @@ def grid_of(
     single = max(scales.ndim, zeros.ndim) < 2  # a scalar and a list of one mean the same
     if scales.size != zeros.size or (scales.shape != zeros.shape and not single):
         raise RefusedError(
-            f"its scale and zero point must have one shape, not {list(scales.shape)} and"
+            f"its scale and zero point must have the same shape, not {list(scales.shape)} and"
             f" {list(zeros.shape)}"
         )
     axis = call.int_attribute("axis", 1) if axis is None else axis
@@ -215,7 +218,7 @@ def _numbers(value: Const | Quantized) -> np.ndarray:
 
 
 def _kind(call: Call, value: Known) -> str:
-    """Return the integers' type where no zero point names it."""
+    """Return the integers' type if there is no zero point."""
     stored = value.stored if isinstance(value, Data) else ""
     if isinstance(value, Const):
         stored = stored_kind(value.array)
@@ -226,7 +229,7 @@ def _kind(call: Call, value: Known) -> str:
 
 
 def _named(call: Call, kind: str) -> str:
-    """Return the integers' type, which the attribute may name, too."""
+    """Return the integers' type, after a check against the attribute that may state it, too."""
     named = call.int_attribute("output_dtype", 0)
     if named in FLOATS and kind:
         return kind

@@ -34,7 +34,7 @@ _LAYOUTS = {2: "NC", 4: "NCHW"}
     data_layout=str,
 )
 def multi_threshold(call: Call) -> Known:
-    """Become a `Threshold`, or the design's input quantizer on the model's float input."""
+    """Import as a `Threshold`, or on the model's float input as the design's input quantizer."""
     x = call.builder.settle(call.data(0))
     table = call.exact(1, "its thresholds", like="any")
     if table.ndim != 2:
@@ -42,7 +42,7 @@ def multi_threshold(call: Call) -> Known:
     bounds = [_column(call, x, table[:, k]) for k in range(table.shape[1])]
     out, meaning = _meaning(call, len(bounds))
     x = call.clipped(x)
-    steps = x.meaning("its data", "; leave those out, thresholds do their work")
+    steps = x.meaning("its data", "; remove it, the thresholds can include it")
     n = max(map(len, (*bounds, steps.scale, steps.offset)))
     rows = [_row([at(b, c) for b in bounds], steps, c, x.type) for c in range(n)]
     if x.type is None:
@@ -67,7 +67,7 @@ def _column(call: Call, x: Data, values: np.ndarray) -> Channels:
 
 
 def _meaning(call: Call, n: int) -> tuple[IntType, Affine]:
-    """Return the integers for counts 0 .. n, and the real numbers that these mean."""
+    """Return the type of the counts 0 .. n, and their scale and offset."""
     scale, offset = call.fraction("out_scale", 1.0), call.fraction("out_bias", 0.0)
     if not scale:
         raise RefusedError("its out_scale must not be zero")
@@ -84,7 +84,7 @@ def _meaning(call: Call, n: int) -> tuple[IntType, Affine]:
 def _row(
     bounds: list[Real], steps: Affine, channel: int, x: IntType | None
 ) -> tuple[list[Real], bool]:
-    """Return the operands at which each bound is reached, ascending; whether below them."""
+    """Return the operands at which each bound is reached, ascending, and whether it falls."""
     scale, offset = at(steps.scale, channel), at(steps.offset, channel)
     if not sign(scale):
         if x is None:
@@ -115,7 +115,7 @@ def _of_integers(call: Call, x: Data, rows: list[tuple[list[Real], bool]], out: 
 def _of_floats(
     builder: GraphBuilder, x: Data, rows: list[tuple[list[Real], bool]], out: IntType
 ) -> None:
-    """Quantize the design's input by the smallest float64 that reaches each place."""
+    """Quantize the design's input, with the smallest float64 that reaches each threshold."""
     levels = np.array([[reaching(p, beyond=falls) for p in places] for places, falls in rows])
     inverted = np.array([falls for _, falls in rows])
     for array in (levels, inverted):

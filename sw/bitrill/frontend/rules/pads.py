@@ -102,7 +102,7 @@ def _repeated(
             )
     axes = [range(-b, n + a) for n, b, a in zip(x.shape, before, after, strict=True)]
     if prod(map(len, axes)) > limits.ELEMENTS:
-        raise RefusedError(f"it must give at most {limits.ELEMENTS} elements")
+        raise RefusedError(f"its result must have at most {limits.ELEMENTS} elements")
     source = _SOURCE[mode]
     return [tuple(source(k, n) for k in axis) for n, axis in zip(x.shape, axes, strict=True)]
 
@@ -132,7 +132,7 @@ def _bordered(call: Call, x: Data, sides: list[tuple[int, int]]) -> Data:
         )
     frame = tuple(n + sum(s) for n, s in zip(x.frame, (*sides[1:], sides[0]), strict=True))
     if any(max(s) > limits.ELEMENTS for s in sides) or prod(frame) > limits.ELEMENTS:
-        raise RefusedError(f"it must give at most {limits.ELEMENTS} elements")
+        raise RefusedError(f"its result must have at most {limits.ELEMENTS} elements")
     border = Border(call.builder, x, (*sides[1:], sides[0]), _value(call), call.node)
     waiting = replace(
         x, shape=(frame[-1], *frame[:-1]), frame=frame, steps=(), quantized=False, deferred=border

@@ -1,4 +1,4 @@
-"""Windows of a Conv or pool: kernel, stride, dilation and padding, in every form that ONNX has."""
+"""Windows of a Conv or pool: kernel, stride, dilation and padding, in all forms of ONNX."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,15 +24,15 @@ WINDOW: dict[str, type | Versioned] = {
     "pads": tuple,
     "strides": tuple,
 }
-"""ONNX attributes that place windows, with the type of each."""
+"""ONNX's attributes of windows, and their types."""
 
 
 @dataclass(frozen=True)
 class Placing:
-    """The windows of one node, a size for each axis of space.
+    """The windows of a node, with one size for each spatial axis.
 
-    ``before`` and ``after`` are the model's padding. ``over`` counts places behind it that the
-    last windows read, where sizes are rounded up (ceil_mode).
+    ``before`` and ``after`` are the model's padding. ``over``: number of places beyond it that the
+    last windows read if sizes are rounded up (ceil_mode).
     """
 
     kernel: Sizes
@@ -44,14 +44,14 @@ class Placing:
 
     @property
     def pads(self) -> Sizes:
-        """Padding at every side, ``over`` included, in ONNX's order."""
+        """Padding at all sides, ``over`` included, in ONNX's order."""
         ends = (a + o for a, o in zip(self.after, self.over, strict=True))
         return (*self.before, *ends)
 
     def inside(self, size: Sizes) -> tuple[np.ndarray, ...] | None:
-        """Return which taps lie on an input of that size: bool ``[windows, taps]`` for each axis.
+        """Return which taps are on an input of that size: bool ``[windows, taps]`` for each axis.
 
-        None where all of them do, or where the arrays would be too large.
+        None if all of them are, or if the arrays would be too large.
         """
         most = max(size) + sum(self.pads)
         if most * max(self.kernel) > limits.INPUT_ELEMENTS:
@@ -66,7 +66,7 @@ class Placing:
 
     @property
     def is_point(self) -> bool:
-        """Whether each place is a window of its own."""
+        """Whether each place is a window (1x1, no padding, stride 1)."""
         return not any(self.pads) and {*self.kernel, *self.stride} == {1}
 
 
@@ -94,7 +94,7 @@ def placing(call: Call, x: Data, kernel: Sizes) -> Placing:
         raise RefusedError(
             f"its kernel must span at most its padded input, {list(padded)}, not {list(span)}"
         )
-    # a stride beyond the input leaves one window, and so does one as long as the input
+    # a stride beyond the input leaves one window, like a stride as long as the input
     stride = tuple(min(s, n) for s, n in zip(stride, padded, strict=True))
     over = (0,) * axes
     if call.int_attribute("ceil_mode", 0):
@@ -106,7 +106,7 @@ def placing(call: Call, x: Data, kernel: Sizes) -> Placing:
 
 
 def _over(size: int, before: int, room: int, stride: int) -> int:
-    """Count places behind the end that one more window reads; 0 if it would start behind it."""
+    """Return how many places beyond the end one more window reads; 0 if it starts beyond it."""
     steps = -(-room // stride)
     if steps * stride >= size + before:
         steps -= 1
@@ -124,7 +124,7 @@ def _pads(call: Call, size: Sizes, span: Sizes, stride: Sizes) -> tuple[Sizes, S
             f"auto_pad must be NOTSET, SAME_UPPER, SAME_LOWER or VALID, not {auto[:40]!r}"
         )
     if any(given):
-        raise RefusedError("pads must not be given beside auto_pad")
+        raise RefusedError("pads must not be given together with auto_pad")
     if auto == "VALID":
         return (0,) * axes, (0,) * axes
     total = [
@@ -142,24 +142,22 @@ def padded(call: Call, edge: str, pads: Sizes, value: int) -> str:
 
 
 def zero_of(meaning: Affine) -> int:
-    """Return the integer that stands for the real 0 of padding, the same on all channels."""
+    """Return the integer that represents the real 0 of padding, the same on all channels."""
     return integer_of(
         meaning,
         Fraction(0),
         "its padding with 0",
-        ": pad before the quantizer, or give it a zero point that stands for 0",
+        ": pad before the quantizer, or give it a zero point for 0",
     )
 
 
-def integer_of(
-    meaning: Affine, value: Real, what: str, advice: str = "; quantize behind it"
-) -> int:
-    """Return the integer that stands for ``value`` on all channels, or refuse ``what``."""
+def integer_of(meaning: Affine, value: Real, what: str, advice: str = "; quantize after it") -> int:
+    """Return the integer that represents ``value`` on all channels, or refuse ``what``."""
     integers: set[int] = set()
     for c in range(meaning.n_channels):
         scale, offset = at(meaning.scale, c), at(meaning.offset, c)
         if not sign(scale) and offset == value:
-            continue  # whatever stands there means it
+            continue  # every integer represents it
         place = (value - offset) / scale if sign(scale) else None
         if place is None or isinstance(place, Surd) or place.denominator != 1:
             raise RefusedError(

@@ -1,4 +1,4 @@
-"""Rules for pools: a maximum, which may move behind the next quantizer, and sums over windows."""
+"""Rules for pools: maxima, which may move after the next quantizer, and sums over windows."""
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -19,7 +19,7 @@ from .places import WINDOW, Placing, padded, placing, sizes, zero_of
 from .table import CHANNELS_LAST, Versioned, rule, since
 
 FACTOR_BITS = 16
-"""Widest factors that bring averages over unlike numbers of places to one scale."""
+"""Bits of the widest factors that bring averages over different numbers of places to one scale."""
 
 MAX_POOL: dict[str, type | Versioned] = WINDOW | {
     "ceil_mode": since(10, int),
@@ -73,14 +73,14 @@ def _kernel(call: Call, x: Data) -> tuple[int, ...]:
 
 
 def whole(x: Data) -> Placing:
-    """Return the placing of one window that holds every place."""
+    """Return the placing of a single window that contains all places."""
     size = x.frame[:-1]
     one, none = (1,) * len(size), (0,) * len(size)
     return Placing(size, one, one, none, none, none)
 
 
 def _frame(x: Data, place: Placing) -> tuple[int, ...]:
-    """Return the shape of the edge behind the windows."""
+    """Return the edge's shape after the windows."""
     n, axes = len(x.frame) - 1, range(len(x.frame) - 1)
     span = [(k - 1) * d + 1 for k, d in zip(place.kernel, place.dilation, strict=True)]
     room = [x.frame[a] + place.pads[a] + place.pads[n + a] - span[a] for a in axes]
@@ -88,7 +88,7 @@ def _frame(x: Data, place: Placing) -> tuple[int, ...]:
 
 
 def maximum(call: Call, x: Data, place: Placing) -> Data:
-    """Return the maximum over windows, which waits for a quantizer unless data have one."""
+    """Return the maximum over windows, deferred to the next quantizer unless data are quantized."""
     call.check_quantized(x)
     if place.is_point:
         return x
@@ -107,11 +107,11 @@ def maximum(call: Call, x: Data, place: Placing) -> Data:
 
 @dataclass(frozen=True, eq=False)
 class Maximum(Deferred):
-    """A `MaxPool` of ``before``, put behind the next quantizer where the order is kept until there.
+    """A `MaxPool` of ``before``, built after the next quantizer if the order is kept until then.
 
-    Few-bit integers are cheaper to keep and compare than sums. Channels on which batch norm turns
-    the order, so that the greatest sum is not the greatest value, come out right, too. Where the
-    order turns behind the pool instead, the pool compares sums.
+    Few-bit integers are cheaper to store and compare than sums. Channels on which batch norm
+    reverses the order, so that the greatest sum is not the greatest value, are handled, too. If the
+    order is reversed after the pool, the pool compares sums.
     """
 
     builder: GraphBuilder
@@ -147,12 +147,12 @@ class Maximum(Deferred):
 
 
 def _rises(steps: tuple[Step, ...]) -> bool:
-    """Whether ``steps`` keep the order of numbers on every channel."""
+    """Return whether ``steps`` keep the order of numbers on every channel."""
     return all(s.rises for s in steps)
 
 
 def _counts(call: Call, x: Data, place: Placing) -> np.ndarray:
-    """Return how many places count in each window."""
+    """Return the number of places that count in each window."""
     counts = []
     for axis, n in enumerate(x.frame[:-1]):
         first, end = place.before[axis], place.before[axis] + n
@@ -167,7 +167,7 @@ def _counts(call: Call, x: Data, place: Placing) -> np.ndarray:
 def average(call: Call, x: Data, place: Placing, counts: np.ndarray) -> Data:
     """Sum over windows; the scale is divided by the number of places that count in each.
 
-    Where these differ, each sum is multiplied by what is missing to a common multiple of them.
+    If the numbers differ, each sum is multiplied by a factor, up to a common multiple of them.
     """
     x = call.clipped(call.settled(x))
     meaning = x.meaning("its data", "; quantize before it")
@@ -191,14 +191,14 @@ def average(call: Call, x: Data, place: Placing, counts: np.ndarray) -> Data:
 
 
 def _common(counts: np.ndarray) -> tuple[int, np.ndarray]:
-    """Return a common multiple of all counts, and how often each one goes into it."""
+    """Return a common multiple of all counts, and its quotient with each count."""
     different = np.unique(counts).tolist()
     if different[0] == 0:
-        raise RefusedError("each of its windows must hold a place that counts, and one holds none")
+        raise RefusedError("each of its windows must have a place that counts, and one has none")
     multiple = lcm(*different)
     if multiple // different[0] >= 1 << FACTOR_BITS:
         raise RefusedError(
-            f"its windows hold {different[0]} to {different[-1]} places that count, and these"
+            f"its windows have {different[0]} to {different[-1]} places that count, and these"
             f" numbers must have a common multiple below {different[0] << FACTOR_BITS}; set"
             " count_include_pad to 1, or choose pads that fit"
         )
@@ -206,7 +206,7 @@ def _common(counts: np.ndarray) -> tuple[int, np.ndarray]:
 
 
 def _weighted(call: Call, edge: str, factors: np.ndarray) -> str:
-    """Return the edge of integers times the factor of their place: a channel for each element."""
+    """Return the edge of integers times the factor of their place; each element is a channel."""
     tensor = call.builder.edges[edge]
     weights = factors.reshape(-1).repeat(tensor.channels)[:, None]
     kind = IntType.for_range(lo=0, hi=int(weights.max()))

@@ -1,9 +1,9 @@
 """Rules for ONNX Runtime's operators on integers (QOperator): QLinearConv, QGemm and others.
 
-Each means DequantizeLinear of its operands, the operator on real numbers, and QuantizeLinear of
-the result. So it is imported as just that, by the rule of the operator itself. Sums, products and
-averages of windows round behind the zero point, ``round(y / s + z)``, by ONNX Runtime's formulas
-and in its kernels; the others round in front of it.
+Each is equivalent to DequantizeLinear of its operands, the operator on real numbers, and
+QuantizeLinear of the result. So it is imported as just that, with the rule of the operator itself.
+Sums, products and averages of windows add the zero point before rounding, ``round(y / s + z)``, in
+ONNX Runtime's formulas and in its kernels; the others add it after rounding.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,17 +22,17 @@ from .places import WINDOW
 from .table import MICROSOFT, Layout, Versioned, plain_rule, rule
 
 Operand: TypeAlias = tuple[int, int, int]
-"""Inputs that hold a tensor, its scale and its zero point."""
+"""Numbers of the inputs for a tensor, its scale and its zero point."""
 
 
 def _real(call: Call, operand: Operand, axis: int = 0) -> Known:
-    """Return the real numbers of an operand; several scales lie along ``axis``."""
+    """Return the real numbers of an operand; several scales are along ``axis``."""
     value = call.value(operand[0])
     return off_grid(call, value, grid_of(call, value, *operand[1:], axis=axis))
 
 
 def _applied(call: Call, op: str, values: Sequence[Known | None], *names: str) -> Known:
-    """Return what ONNX's operator ``op`` gives of real numbers, with some of the attributes."""
+    """Return the result of ONNX's operator ``op`` on real numbers, with some of the attributes."""
     apply = plain_rule(op)
     if apply is None:
         raise RefusedError(f"its operator, {op}, is not supported on real numbers either")
@@ -41,7 +41,7 @@ def _applied(call: Call, op: str, values: Sequence[Known | None], *names: str) -
     out = apply.apply(Call(call.builder, node, [*values]))
     if isinstance(out, Data | Const | Quantized):
         return out
-    raise RefusedError("it must be followed by a layer, not give a decision")
+    raise RefusedError("it must be followed by a layer, not be a decision")
 
 
 def _quantized(call: Call, value: Known, scale: int, zero: int, *, behind: bool = False) -> Known:
@@ -88,7 +88,7 @@ def qlinear_conv(call: Call) -> Known:
 @rule("QLinearMatMul", inputs={10: 8}, quantizer=True, integers="read")
 @rule("QLinearMatMul", domain=MICROSOFT, inputs=8, quantizer=True, integers="read")
 def qlinear_matmul(call: Call) -> Known:
-    """Multiply by a matrix of integers; several scales of it are its columns'."""
+    """Multiply by a matrix of integers; if it has several scales, they belong to its columns."""
     values = [_real(call, (0, 1, 2)), _real(call, (3, 4, 5), axis=-1)]
     return _quantized(call, _applied(call, "MatMul", values), 6, 7)
 
@@ -116,7 +116,7 @@ def q_gemm(call: Call) -> Known:
 )
 @rule("MatMulInteger", inputs={10: (2, 4)}, quantizer=True, integers="read")
 def on_integers(call: Call) -> Known:
-    """Multiply integers whose zero points are subtracted; the result is integers of 32 bits."""
+    """Multiply integers after subtracting their zero points; the result is 32-bit integers."""
     op = call.node.op.removesuffix("Integer")
     values = [_shifted(call, 0, 2, axis=0), _shifted(call, 1, 3, axis=-1 if op == "MatMul" else 0)]
     out = _applied(call, op, values, *CONV)
@@ -129,7 +129,7 @@ def on_integers(call: Call) -> Known:
 
 
 def _shifted(call: Call, i: int, zero: int, *, axis: int) -> Known:
-    """Return integer input ``i`` less its zero point."""
+    """Return integer input ``i`` minus its zero point."""
     one = Const(np.array(1.0, np.float32))
     values = [call.value(i), one, call.value(zero) if call.has(zero) else None]
     if call.has(zero):
@@ -206,7 +206,7 @@ _unary("Sigmoid", "same")
     axis=int,
 )
 def qlinear_concat(call: Call) -> Known:
-    """Concatenate integers of several grids; the result's grid comes first."""
+    """Concatenate integers on several grids; the first inputs are the result's grid."""
     if len(call.values) % 3 != 2:
         raise RefusedError(
             "it must have a scale, a zero point, and each tensor with its own of both, not"

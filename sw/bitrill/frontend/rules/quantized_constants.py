@@ -1,4 +1,4 @@
-"""Quantizes constants exactly: float64 decides far from boundaries, exact numbers near them."""
+"""Quantizes constants exactly: in float64, but with exact numbers near rounding boundaries."""
 
 from fractions import Fraction
 
@@ -12,13 +12,13 @@ from ..symbolic import Const, Quantized, RefusedError, Work, exact_array
 _CLOSE = 2.0**-46
 """Relative distance to a boundary, in float64, below which exact numbers decide.
 
-The quotient is of two numbers rounded to float64 and is rounded itself, the zero point is rounded
-and added: four roundings of 2**-53 each, and a spare factor of 32.
+Both operands of the division are rounded to float64, and so are the quotient and the sum with the
+zero point: four roundings of 2**-53 each, with a safety factor of 32.
 """
 
 
 _CHUNK = 1 << 18
-"""Elements quantized at once, so that float64 copies stay small."""
+"""Number of elements quantized at once, so that float64 copies stay small."""
 
 
 def quantized_constant(
@@ -32,7 +32,7 @@ def quantized_constant(
     unit: bool = False,
     within: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Quantized:
-    """Return a constant's integers, the zero point subtracted, and its scale.
+    """Return a constant's integers, with the zero point subtracted, and its scale.
 
     ``within``: the least and the greatest integer of each element, before the zero point is
     subtracted, int64 arrays that broadcast to the constant; ``unit``: the divisor is 1.
@@ -64,7 +64,7 @@ def quantized_constant(
 
 
 def _fits(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
-    """Whether ``small`` broadcasts to ``large`` without changing it."""
+    """Return whether ``small`` broadcasts to ``large`` without changing it."""
     tail = large[len(large) - len(small) :] if len(small) <= len(large) else None
     return tail is not None and all(s in (1, n) for s, n in zip(small, tail, strict=True))
 
@@ -74,8 +74,8 @@ def quantize_array(
 ) -> np.ndarray:
     """Apply ``Quantizer(type_, scale, zero, rounding)`` to each number of ``x``, exactly; int64.
 
-    scale, zero: object arrays of exact reals that broadcast to x, with as many axes. float64
-    decides far from every boundary, else the exact numbers do, once for each different pair.
+    scale, zero: object arrays of exact reals that broadcast to x, with as many axes. float64 is
+    used far from every rounding boundary, else exact numbers, once for each different pair.
     """
     shape = np.broadcast_shapes(scale.shape, zero.shape)
     s, z = (np.broadcast_to(a, shape).reshape(-1).tolist() for a in (scale, zero))
@@ -104,7 +104,7 @@ def quantize_array(
 def _approximate(
     x: np.ndarray, scale: np.ndarray, zero: np.ndarray, type_: IntType, rounding: Rounding
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the integers by float64, and which are too close to a boundary to be sure."""
+    """Return the integers computed in float64, and which are too close to a boundary to be sure."""
     with np.errstate(over="ignore", invalid="ignore"):
         quotient = x / scale
         v = quotient + zero
@@ -119,7 +119,7 @@ def _approximate(
 
 
 def _rounded(v: np.ndarray, rounding: Rounding) -> np.ndarray:
-    """Round numbers that are not close to a boundary: halves need no rule of their own."""
+    """Round numbers that are not close to a boundary, so that halves need no special rule."""
     if rounding == "FLOOR":
         return np.floor(v)
     if rounding == "CEIL":

@@ -32,7 +32,7 @@ from .quantized_constants import quantized_constant
 from .table import QONNX, rule
 
 DROPS_HALVES = ("ROUND", "HALF_EVEN", "DOWN", "HALF_DOWN")
-"""Rounding modes that make 0 of minus one half, which is all that a signed width of 0 leaves."""
+"""Rounding modes that round -1/2 to 0; a signed width of 0 bits leaves only the range -1/2..0."""
 
 FLAGS: dict[str, type] = {"signed": int, "narrow": int, "rounding_mode": str}
 """Attributes that Quant, IntQuant and Trunc share."""
@@ -42,7 +42,7 @@ FLAGS: dict[str, type] = {"signed": int, "narrow": int, "rounding_mode": str}
 def bipolar_quant(call: Call) -> Known:
     """Take the sign of the input, as +-scale."""
     scale = _nonzero(call.exact(1, "its scale", like="any"))
-    # a negative scale must not turn the sign: the quantizer itself has scale 1
+    # a negative scale must not change the sign: the quantizer itself has scale 1
     return _apply(call, BIPOLAR, "ROUND", scale, None, unit=True)
 
 
@@ -69,7 +69,7 @@ def quant(call: Call) -> Known:
 
 
 def _different(call: Call, widths: np.ndarray, rounding: Rounding) -> list[Fraction]:
-    """Return the different bit widths; 0, beside others, if it leaves the integer 0 alone."""
+    """Return the different bit widths; 0 is accepted besides others if it leaves only integer 0."""
     different = list(dict.fromkeys(widths.reshape(-1).tolist()))
     signed = call.int_attribute("signed", 1)
     pruned = len(different) > 1 and (not signed or rounding in DROPS_HALVES)
@@ -93,7 +93,7 @@ def log_quant(call: Call) -> Known:
 
 
 def rounding_mode(call: Call, default: str) -> Rounding:
-    """Return the attribute ``rounding_mode``, which exporters write in either case."""
+    """Return the attribute ``rounding_mode``, which may be in upper or lower case."""
     mode = call.text_attribute("rounding_mode", default).upper()
     if mode in ROUNDING_NAMES:
         return ROUNDING_NAMES[mode]
@@ -103,7 +103,7 @@ def rounding_mode(call: Call, default: str) -> Rounding:
 
 
 def integer_type(call: Call, bits: int) -> IntType:
-    """Return the integers of ``bits`` bits by the attributes ``signed`` and ``narrow``."""
+    """Return the type of ``bits`` bits with the attributes ``signed`` and ``narrow``."""
     signed, narrow = (
         bool(call.int_attribute(name, default)) for name, default in (("signed", 1), ("narrow", 0))
     )
@@ -163,7 +163,7 @@ def _apply(
 def _clamped(
     call: Call, value: Data, quantizer: Quantizer, within: tuple[np.ndarray, np.ndarray]
 ) -> Data:
-    """Return what ``quantizer`` rounds, clamped for each channel.
+    """Return the data that ``quantizer`` rounds, clamped to each channel's range.
 
     Each channel's range is mapped to 0..1, clipped there, and mapped back, exactly.
     """

@@ -1,4 +1,4 @@
-"""Rules that pick or repeat elements: Gather, Expand, Tile and ConstantOfShape."""
+"""Rules that select or repeat elements: Gather, Expand, Tile and ConstantOfShape."""
 
 from dataclasses import replace
 from math import prod
@@ -15,7 +15,7 @@ from .table import rule
 
 @rule("Gather", inputs=2, layout="either", integers="kept", axis=int)
 def gather(call: Call) -> Known:
-    """Pick places along an axis of constants, or of data where they lie equally far apart."""
+    """Select positions along an axis of constants, or equally spaced positions of data."""
     value, indices = call.value(0), call.integers(1, "indices")
     if isinstance(value, Data):
         return _gathered(call, value, indices)
@@ -25,7 +25,7 @@ def gather(call: Call) -> Known:
     n = value.array.shape[axis]
     _check_indices(indices, n)
     if value.array.size // max(n, 1) * indices.size > limits.EXACT_ELEMENTS:
-        raise RefusedError(f"it must give at most {limits.EXACT_ELEMENTS} elements")
+        raise RefusedError(f"its result must have at most {limits.EXACT_ELEMENTS} elements")
     return value.each(lambda a: np.take(a, indices, axis))
 
 
@@ -54,7 +54,7 @@ def _gathered(call: Call, x: Data, indices: np.ndarray) -> Known:
 
 @rule("ConstantOfShape", inputs={9: 1}, value=np.ndarray)
 def constant_of_shape(call: Call) -> Known:
-    """Fill a shape with one number, 0 where none is given."""
+    """Fill a shape with one number, 0 if none is given."""
     shape = _sizes(call, 0, "its shape")
     value = call.attributes.get("value", np.zeros(1, np.float32))
     if not isinstance(value, np.ndarray) or value.size != 1:
@@ -70,7 +70,7 @@ def _sizes(call: Call, i: int, what: str) -> tuple[int, ...]:
             f"{what} must have at most {limits.RANK} sizes of at least 0, not {list(sizes)[:9]}"
         )
     if prod(sizes) > limits.EXACT_ELEMENTS:
-        raise RefusedError(f"it must give at most {limits.EXACT_ELEMENTS} elements")
+        raise RefusedError(f"its result must have at most {limits.EXACT_ELEMENTS} elements")
     return sizes
 
 
@@ -87,7 +87,7 @@ def expand(call: Call) -> Known:
     except ValueError:
         raise RefusedError(f"its shape must fit that of its data, {value.array.shape}") from None
     if prod(shape) > limits.EXACT_ELEMENTS:
-        raise RefusedError(f"it must give at most {limits.EXACT_ELEMENTS} elements")
+        raise RefusedError(f"its result must have at most {limits.EXACT_ELEMENTS} elements")
     return value.each(lambda a: np.broadcast_to(a, shape))
 
 
@@ -109,7 +109,7 @@ def _expanded(call: Call, x: Data) -> Known:
 
 @rule("Tile", inputs={6: 2}, layout="either", integers="kept")
 def tile(call: Call) -> Known:
-    """Repeat whole axes: constants any, data those of size 1."""
+    """Repeat whole axes: any axes of constants, but only axes of size 1 of data."""
     value, repeats = call.value(0), _sizes(call, 1, "its repeats")
     if isinstance(value, Data):
         if len(repeats) != len(value.shape) + 1 or repeats[0] != 1:
@@ -119,9 +119,9 @@ def tile(call: Call) -> Known:
         sizes = [r * n for r, n in zip(repeats[1:], value.shape, strict=True)]
         return _repeated(call, value, sizes)
     if not isinstance(value, Const) or len(repeats) != value.array.ndim:
-        raise RefusedError("it must have constants that are not quantized, and a repeat an axis")
+        raise RefusedError("it must have constants that are not quantized, and one repeat an axis")
     if prod(repeats) * value.array.size > limits.EXACT_ELEMENTS:
-        raise RefusedError(f"it must give at most {limits.EXACT_ELEMENTS} elements")
+        raise RefusedError(f"its result must have at most {limits.EXACT_ELEMENTS} elements")
     return value.each(lambda a: np.tile(a, repeats))
 
 

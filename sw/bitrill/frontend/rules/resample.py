@@ -1,4 +1,4 @@
-"""Rules for Resize and Upsample to the nearest pixel, in every form that ONNX has."""
+"""Rules for Resize and Upsample with the nearest pixel, in all forms of ONNX."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,7 +35,7 @@ _BACK: dict[str, Callable[[int, Fraction, int], Fraction]] = {
     "tf_half_pixel_for_nn": lambda k, f, n: (k + _HALF) / f,
     "align_corners": lambda k, f, n: k * (n - 1) / (n * f - 1) if n * f != 1 else Fraction(0),
 }
-"""Maps place ``k`` of ``n * f`` places back to one of the n places before, by mode."""
+"""Maps position k of the ``n * f`` new positions back to the n old ones, by mode."""
 
 
 @rule(
@@ -48,7 +48,7 @@ _BACK: dict[str, Callable[[int, Fraction, int], Fraction]] = {
     scales=until(8, list),
 )
 def upsample(call: Call) -> Known:
-    """Repeat pixels by scales that are an attribute (opset 7) or an input (opset 9)."""
+    """Repeat pixels; the scales are an attribute (opset 7) or an input (opset 9)."""
     x = call.data(0)
     given = [Fraction(s) for s in call.list_attribute("scales")] or _scales(call, 1)
     if any(s < 1 for s in given):
@@ -72,7 +72,7 @@ def upsample(call: Call) -> Known:
     keep_aspect_ratio_policy=since(18, str),
 )
 def resize(call: Call) -> Known:
-    """Take the nearest pixels by scales or to sizes, in the forms of opset 10 and of later ones."""
+    """Take the nearest pixels, with given scales or sizes, as in opset 10 or as in later ones."""
     x = call.data(0)
     rank, old = len(x.shape) + 1, call.opset < 11
     axes = call.list_attribute("axes") if "axes" in call.attributes else tuple(range(rank))
@@ -81,7 +81,7 @@ def resize(call: Call) -> Known:
         raise RefusedError(f"its axes must be different, not {list(axes)[:8]}")
     at = 1 if old else 2
     if _is_given(call, 3) is _is_given(call, at):
-        raise RefusedError("scales or sizes must be given, one of them")
+        raise RefusedError("either scales or sizes must be given")
     given = _to_sizes(call, x, axes) if _is_given(call, 3) else _scales(call, at)
     if len(given) != len(axes):
         raise RefusedError(
@@ -97,7 +97,7 @@ def resize(call: Call) -> Known:
 
 
 def _is_given(call: Call, i: int) -> bool:
-    """Whether input ``i`` is there and holds something."""
+    """Return whether input ``i`` is given and not empty."""
     value = call.value(i) if call.has(i) else Const(np.empty(0))
     return not isinstance(value, Const) or value.array.size > 0
 
@@ -114,7 +114,7 @@ def _scales(call: Call, i: int) -> list[Fraction]:
 
 
 def _to_sizes(call: Call, x: Data, axes: tuple[int, ...]) -> list[Fraction]:
-    """Return the scales that lead to the sizes of input 3, by the policy of their ratios."""
+    """Return the scales for the sizes of input 3, with the policy for their aspect ratio."""
     sizes = call.integer_list(3, "sizes")
     full = [call.builder.batch, *x.shape]
     scales = [Fraction(s, full[a]) for s, a in zip(sizes, axes, strict=False)]
@@ -127,7 +127,7 @@ def _to_sizes(call: Call, x: Data, axes: tuple[int, ...]) -> list[Fraction]:
             f" {policy[:40]!r}"
         )
     one = min(scales) if policy == "not_larger" else max(scales)
-    # sizes are rounded, and scales follow from the rounded ones
+    # sizes are rounded, and the scales follow from the rounded sizes
     return [Fraction(floor(one * full[a] + _HALF), full[a]) for a in axes]
 
 
@@ -138,7 +138,7 @@ def _nearest(call: Call, x: Data, scales: list[Fraction], back: str, nearest: st
         raise RefusedError(f"its mode must be nearest, not {mode[:40]!r}")
     for name in ("exclude_outside", "antialias"):
         if call.int_attribute(name, 0):
-            raise RefusedError(f"{name} must be 0 where the mode is nearest")
+            raise RefusedError(f"{name} must be 0 if the mode is nearest")
     if back not in _BACK or nearest not in _ROUND:
         raise RefusedError(f"{back[:40]!r} with {nearest[:40]!r} is not known")
     if len(scales) != len(x.shape) + 1 or scales[0] != 1:
@@ -153,15 +153,15 @@ def _nearest(call: Call, x: Data, scales: list[Fraction], back: str, nearest: st
         factors.append(factor)
         parts.append(part)
     if prod(factors) * x.size > limits.ELEMENTS:
-        raise RefusedError(f"it must give at most {limits.ELEMENTS} elements")
+        raise RefusedError(f"its result must have at most {limits.ELEMENTS} elements")
     return _repeated(call, sliced(call, x, parts), factors)
 
 
 def _along(n: int, scale: Fraction, back: str, nearest: str) -> tuple[int, Places]:
-    """Return how often each place of an axis is repeated, and which places are taken at all."""
+    """Return how often each position of an axis is repeated, and which positions are used."""
     out = floor(n * scale)
     if not 1 <= out <= limits.INPUT_ELEMENTS:
-        raise RefusedError(f"its scale {brief(scale)} must give at least one place of {n}")
+        raise RefusedError(f"its scale {brief(scale)} must leave at least one of {n} positions")
     taken, same = (
         [min(max(_ROUND[nearest](_BACK[back](k, s, n)), 0), n - 1) for k in range(out)]
         for s in (scale, Fraction(out, n) if back == "align_corners" else scale)
@@ -184,7 +184,7 @@ def _along(n: int, scale: Fraction, back: str, nearest: str) -> tuple[int, Place
 
 
 def _repeated(call: Call, x: Known, factors: list[int]) -> Known:
-    """Return ``x`` with every place repeated."""
+    """Return ``x`` with every pixel repeated."""
     if not isinstance(x, Data) or prod(factors) == 1:
         return x
     call.check_quantized(x)

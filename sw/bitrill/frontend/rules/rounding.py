@@ -1,7 +1,7 @@
-"""Rules for Round, Floor and Ceil: quantization that a model writes out by hand.
+"""Rules for Round, Floor and Ceil: quantization that a model spells out by hand.
 
-``Clip(Round(x / s) + z, lo, hi)``, then ``(q - z) * s``, in any order that means the same on real
-numbers: the rounding is the quantizer, and the Clip behind it says how many bits it has.
+``Clip(Round(x / s) + z, lo, hi)``, then ``(q - z) * s``, in any order that is equivalent on real
+numbers: the rounding is the quantizer, and the Clip after it determines its bits.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ from ..symbolic import Call, Const, Data, Known, Rounded, exact_array
 from .table import rule
 
 _UNKNOWN = IntType(-(1 << 62), 1 << 62)
-"""Range of integers that no Clip has bounded yet."""
+"""Range of integers before a Clip bounds them."""
 
 
 @rule("Round", inputs={11: 1}, layout="same", quantizer=True)

@@ -1,4 +1,4 @@
-"""Rules for ONNX operators that compute and change shapes, and for constants made on the way."""
+"""Rules for ONNX operators that compute and change shapes, and for computed constants."""
 
 from dataclasses import replace
 from math import inf, nextafter, prod
@@ -22,7 +22,7 @@ from .table import rule, since, until
     seed=since(12, int),
 )
 def identity(call: Call) -> Known:
-    """Pass the value on, which Dropout does outside training, too."""
+    """Return the value unchanged, as Dropout does outside training."""
     if call.node.op == "Dropout" and call.has(2) and call.integers(2, "training_mode").any():
         raise RefusedError("training_mode must be false")
     return call.value(0)
@@ -115,11 +115,11 @@ def concat(call: Call) -> Known:
     axis = axis_of(call.int_attribute("axis", 0), arrays[0].ndim)
     rests = {a.shape[:axis] + a.shape[axis + 1 :] if a.ndim > axis else None for a in arrays}
     if len({a.ndim for a in arrays}) != 1 or len(rests) != 1:
-        raise RefusedError("its operands must have the same shape but for one axis")
+        raise RefusedError("its operands must have the same shape except for one axis")
     if len({a.dtype for a in arrays}) != 1:
         raise RefusedError("its operands must have the same type")
     if sum(a.size for a in arrays) > limits.EXACT_ELEMENTS:
-        raise RefusedError(f"it must give at most {limits.EXACT_ELEMENTS} elements")
+        raise RefusedError(f"its result must have at most {limits.EXACT_ELEMENTS} elements")
     return Const(np.concatenate(arrays, axis), np.concatenate([v.marks for v in values], axis))
 
 
@@ -206,7 +206,7 @@ def _full_shape(call: Call, value: Known) -> tuple[int, ...]:
 
 @rule("Flatten", inputs=1, integers="kept", axis=int)
 def flatten(call: Call) -> Known:
-    """Make two axes of all."""
+    """Reshape to two axes."""
     value = call.value(0)
     old, axis = _full_shape(call, value), call.int_attribute("axis", 1)
     if not -len(old) <= axis <= len(old):
@@ -217,7 +217,7 @@ def flatten(call: Call) -> Known:
 
 @rule("Reshape", inputs=2, integers="kept", allowzero=since(14, int))
 def reshape(call: Call) -> Known:
-    """Give the same elements another shape."""
+    """Return the same elements in another shape."""
     value, target = call.value(0), _const(call, 1)
     old, new = _full_shape(call, value), target.array
     marks = target.marks
@@ -245,7 +245,7 @@ def reshape(call: Call) -> Known:
 
 
 def _reshaped(call: Call, value: Known, new: tuple[int, ...]) -> Known:
-    """Return ``value`` with the full shape ``new``, which has as many elements."""
+    """Return ``value`` with the full shape ``new``, which has the same number of elements."""
     if isinstance(value, Const):
         return value.each(lambda a: a.reshape(new))
     if isinstance(value, Quantized):
@@ -259,7 +259,7 @@ def _reshaped(call: Call, value: Known, new: tuple[int, ...]) -> Known:
 
 
 def _reshaped_scale(call: Call, weights: Quantized, new: tuple[int, ...]) -> np.ndarray:
-    """Return the scale of each element in another shape, with axes of size 1 where it can."""
+    """Return the scales in another shape, with axes of size 1 where possible."""
     if weights.scale.size == 1:
         return weights.scale.reshape((1,) * len(new))
     call.builder.work.spend(weights.integers.size)

@@ -1,4 +1,4 @@
-"""What the nodes of an ONNX operator may look like: inputs and attributes, by opset."""
+"""Signatures of ONNX operators: accepted inputs and attributes, by opset."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Outputs: TypeAlias = Literal["first", "first read", "all"]
 
 @dataclass(frozen=True)
 class Versioned:
-    """Type of an attribute that ONNX has in the opsets ``first .. last`` only."""
+    """Type of an attribute that exists only in the opsets ``first .. last``."""
 
     kind: type
     first: int = 1
@@ -28,29 +28,29 @@ class Versioned:
 
 
 def since(opset: int, kind: type) -> Versioned:
-    """Type of an attribute that ONNX has from ``opset`` on."""
+    """Return the type of an attribute that exists from ``opset`` on."""
     return Versioned(kind, first=opset)
 
 
 def until(opset: int, kind: type) -> Versioned:
-    """Type of an attribute that ONNX has up to ``opset``."""
+    """Return the type of an attribute that exists up to ``opset``."""
     return Versioned(kind, last=opset)
 
 
 Inputs: TypeAlias = int | tuple[int, int] | Mapping[int, int | tuple[int, int]]
-"""How many inputs a node has, or the least and the most; by the opset from which on that holds."""
+"""The number of inputs of a node, or the least and the most; if it changed, by first opset."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """An operator's name and domain, and what its nodes may look like.
+    """An operator's name and domain, and the accepted form of its nodes.
 
-    - ``inputs``: the least and the largest number of inputs, by the opset from which on they hold.
+    - ``inputs``: the least and the largest number of inputs, by the first opset with these.
     - ``attributes``: the accepted attributes and the type of each: int, float, str, tuple (a list
       of integers), list (a list of floats) or numpy.ndarray, and the opsets that have it.
-    - ``last``: the last opset that has the operator, None where all later ones do.
-    - ``outputs``: which outputs others may read: the first; ``"first read"``: further ones may be
-      named if nothing reads them; ``"all"``.
+    - ``last``: the last opset that has the operator, None if all later ones have it.
+    - ``outputs``: the outputs that may be read: ``"first"``; ``"first read"`` if others may be
+      named but not read; ``"all"``.
     """
 
     op: str
@@ -95,12 +95,12 @@ def by_opset(inputs: Inputs) -> dict[int, tuple[int, int]]:
 
 
 def versioned(types: Mapping[str, type | Versioned]) -> dict[str, Versioned]:
-    """Return types of attributes with the opsets that have them: all, where none are told."""
+    """Return the types of attributes with their opsets; by default these are all opsets."""
     return {n: t if isinstance(t, Versioned) else Versioned(t) for n, t in types.items()}
 
 
 def has_type(value: Attribute, kind: type) -> bool:
-    """Whether an attribute of a node has the type that its rule names."""
+    """Return whether an attribute of a node has the type that its rule declares."""
     if kind in (tuple, list):
         number = int if kind is tuple else int | float
         return isinstance(value, tuple) and all(isinstance(v, number) for v in value)

@@ -1,7 +1,7 @@
-"""The table of import rules: which ONNX operators are accepted, and what becomes of them.
+"""The table of import rules: the accepted ONNX operators, and how each is imported.
 
-Each rule is declared by `rule` beside its function. A package or a test adds its own operators
-in the same way, in a domain of its own (`docs/format.md`).
+A rule is a function with the decorator `rule`. Another package adds its own operators in the same
+way, in its own domain (`docs/format.md`).
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ from .signature import since as since
 from .signature import until as until
 
 QONNX = QUANT_DOMAINS[-1]
-"""The domain of QONNX's operators; rules in it hold for its older names, too."""
+"""The domain of QONNX's operators; its rules also apply under the domain's older names."""
 
 MICROSOFT = "com.microsoft"
 """ONNX Runtime's domain of operators on integers."""
@@ -30,7 +30,7 @@ CHANNELS_LAST = "qonnx.custom_op.channels_last"
 """QONNX's domain of operators whose data are ``[batch, *places, channels]``."""
 
 Result: TypeAlias = Known | tuple[Known, ...]
-"""What a rule gives: one value, or one for each of the node's outputs."""
+"""Result of a rule: one value, or one for each of the node's outputs."""
 
 Layout: TypeAlias = Literal["other", "same", "spatial", "last", "either"]
 Integers: TypeAlias = Literal["refused", "kept", "read"]
@@ -40,19 +40,19 @@ Function = TypeVar("Function", bound=Callable[[Call], Result])
 
 @dataclass(frozen=True, kw_only=True)
 class ImportRule(Signature):
-    """How one ONNX operator is imported; `Signature` has what its nodes may look like.
+    """How one ONNX operator is imported; `Signature` describes its nodes.
 
     - ``apply``: takes a `Call` and returns the value of the node's output, or a tuple with one
       value for each output. It raises `RefusedError` for what it does not accept.
-    - ``layout``: ``"spatial"`` if it sees places and channels apart, ``"last"`` if it takes the
-      last axis for channels and the axes in front of it for places, ``"either"`` if channels may
-      be its axis 1 or its last, ``"same"`` if its result has the axes of its first operand.
-    - ``quantizer``: whether it makes a network quantized that has no node of QONNX.
+    - ``layout``: ``"spatial"`` if it treats places and channels differently, ``"last"`` if the last
+      axis is the channels and the axes before it are places, ``"either"`` if the channels may be
+      axis 1 or the last axis, ``"same"`` if its result has the axes of its first operand.
+    - ``quantizer``: whether it makes a network quantized that has no QONNX node.
     - ``integers``: what it does with data that are integers in the file (int8, uint8, ...):
-      ``"refused"``; ``"kept"`` if its result is of the same type; ``"read"`` if it is another.
+      ``"refused"``; ``"kept"`` if its result has the same type; ``"read"`` if it has another one.
     - ``weights``: whether its second operand must be constant weights.
-    - ``body``: the local function that a model may hold under this name: exactly this one,
-      ``"any"``, or None for none. A body is never run; the rule decides what the node means.
+    - ``body``: the local function with this name that a model may contain: exactly this one,
+      ``"any"``, or None for none. A body is never executed; the rule defines the node's meaning.
     """
 
     apply: Callable[[Call], Result]
@@ -66,7 +66,7 @@ class ImportRule(Signature):
         return f"{self.apply.__module__}.{self.apply.__qualname__}"
 
     def declare(self) -> None:
-        """Put the rule into `RULES`, or raise `SpecError`."""
+        """Add the rule to `RULES`, or raise `SpecError`."""
         what = f"{self.op} of domain {shown(self.domain)}"
         if isinstance(self.body, Body) and (self.body.domain, self.body.name) != (
             self.domain,
@@ -85,7 +85,7 @@ class ImportRule(Signature):
 
 
 RULES: dict[tuple[str, str], ImportRule] = {}
-"""Every rule by ``(domain, op)``."""
+"""All rules, by ``(domain, op)``."""
 
 
 def rule(
@@ -105,12 +105,12 @@ def rule(
 ) -> Callable[[Function], Function]:
     """Declare the decorated function as the import rule of an ONNX operator or function.
 
-    ``inputs``: how many inputs the node has, or the least and the most, and where that changed, by
-    opset (``{1: 1, 11: (1, 3)}``); ``types``: the attributes that it may have, with `since` and
-    `until` where ONNX has them in some opsets only. `ImportRule` describes the other options.
+    ``inputs``: the number of inputs of the node, or the least and the most; if that changed, by
+    first opset (``{1: 1, 11: (1, 3)}``). ``types``: the attributes that it may have, with `since`
+    and `until` if they exist only in some opsets. `ImportRule` describes the other options.
 
-    Raises `SpecError` if another function is the operator's rule already. A function that is
-    defined again under the same module and name takes its own place.
+    Raises `SpecError` if another function is already the operator's rule. A function that is
+    defined again under the same module and name replaces the earlier one.
     """
 
     def declare(apply: Function) -> Function:
@@ -134,7 +134,7 @@ def rule(
 
 
 def rule_of(node: Node) -> ImportRule | None:
-    """Return the rule of a node, or None where its operator is not known."""
+    """Return the rule of a node, or None if its operator is not known."""
     found = RULES.get((_family(node.domain), node.op))
     if found is None and node.domain in STANDARD:
         return RULES.get((QONNX, node.op))  # old Brevitas writes its quantizers without a domain
@@ -147,7 +147,7 @@ def plain_rule(op: str) -> ImportRule | None:
 
 
 def domains() -> tuple[str, ...]:
-    """Return the domains beside ONNX's own in which there are rules, QONNX's first."""
+    """Return the domains with rules besides ONNX's own, QONNX's first."""
     known = dict.fromkeys((*QUANT_DOMAINS, CHANNELS_LAST, DOMAIN, MICROSOFT))
     return tuple(known | dict.fromkeys(domain for domain, _ in sorted(RULES) if domain))
 
@@ -158,7 +158,7 @@ def accepted(domain: str | None = None) -> list[str]:
 
 
 def bodies() -> Bodies:
-    """Return the local functions that a model may hold, by ``(domain, name)``."""
+    """Return the local functions that a model may contain, by ``(domain, name)``."""
     return {
         key: None if r.body == "any" else r.body
         for key, r in sorted(RULES.items())
@@ -167,7 +167,7 @@ def bodies() -> Bodies:
 
 
 def _family(domain: str) -> str:
-    """Return the name under which the rules of a domain are kept, where it has several."""
+    """Return the name under which the rules of a domain are stored, if it has several names."""
     if domain in STANDARD:
         return ""
     return QONNX if domain in QUANT_DOMAINS else domain

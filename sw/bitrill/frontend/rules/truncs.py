@@ -2,13 +2,13 @@
 
 With ``v = round(x / scale + zero)``:
 
-- five inputs ``(x, scale, zero, bits_in, bits_out)``: ``q = rounding(v / 2**(bits_in - bits_out))``
-  stands for ``(q - zero) * scale``;
-- six inputs ``(x, scale, zero, bits_in, out_scale, bits_out)``: ``q = rounding(clamp(v / T))`` with
-  ``T`` the power of two nearest to ``out_scale / scale`` by ratio and the range of ``bits_out``
-  stands for ``(q - zero / T) * out_scale``.
+- five inputs ``(x, scale, zero, bits_in, bits_out)``: the result is ``(q - zero) * scale`` with
+  ``q = rounding(v / 2**(bits_in - bits_out))``;
+- six inputs ``(x, scale, zero, bits_in, out_scale, bits_out)``: the result is
+  ``(q - zero / T) * out_scale`` with ``q = rounding(clamp(v / T))``, where ``T`` is the power of
+  two nearest (by ratio) to ``out_scale / scale``, and clamp limits to the range of ``bits_out``.
 
-v must be ``a * integer + b`` of the data's own integers with integers a and b. Scales are rounded
+v must be ``a * integer + b`` of the data's integers, with integers a and b. Scales are rounded
 floats, so this is checked for all values.
 """
 
@@ -47,7 +47,7 @@ def trunc(call: Call) -> Known:
 
 
 def _to_scale(call: Call, scale: Fraction, zero: Fraction) -> tuple[Fraction, IntType, Affine]:
-    """Return divisor, type and meaning where the node names its output scale (six inputs)."""
+    """Return divisor, type, and scale and offset, if the node has an output scale (six inputs)."""
     bits = _bits(call, 5)
     out_scale = _rational(call, 4, "its output scale")
     if out_scale <= 0:
@@ -57,7 +57,7 @@ def _to_scale(call: Call, scale: Fraction, zero: Fraction) -> tuple[Fraction, In
 
 
 def _dropped(call: Call) -> Fraction:
-    """Return the divisor where the node names its input bits (five inputs)."""
+    """Return the divisor if the node has input bits but no output scale (five inputs)."""
     bits = _bits(call, 4)
     dropped = _rational(call, 3, "its input bit width") - bits
     if dropped.denominator != 1 or abs(dropped) > 64:
@@ -77,7 +77,7 @@ def _bits(call: Call, i: int) -> int:
 
 
 def _range(x: Data, grid: Affine, step: Fraction, rounding: Rounding) -> IntType:
-    """Return the integers that the data's range becomes."""
+    """Return the range of the resulting integers."""
     ends = [
         round_real(grid(Fraction(v), c) / step, rounding)
         for c in range(grid.n_channels)
@@ -94,7 +94,7 @@ def _rational(call: Call, i: int, what: str) -> Fraction:
 
 
 def _grid(x: Data, scale: Fraction, zero: Fraction) -> Affine:
-    """Return ``round(x / scale + zero)`` as ``a * integer + b``; refuse where it is not so."""
+    """Return ``round(x / scale + zero)`` as ``a * integer + b``, or refuse."""
     given = x.meaning("its data")
     ends = () if x.type is None else (x.type.lo, x.type.hi)
     half = Fraction(1, 2)
@@ -115,7 +115,7 @@ def _grid(x: Data, scale: Fraction, zero: Fraction) -> Affine:
 
 
 def _power(ratio: Fraction) -> Fraction:
-    """Return the power of two whose quotient with ``ratio`` is nearest to 1."""
+    """Return the power of two nearest to ``ratio``, by their quotient."""
     k = ratio.numerator.bit_length() - ratio.denominator.bit_length()
     while Fraction(2) ** (2 * k + 1) <= ratio**2:
         k += 1

@@ -1,7 +1,7 @@
-"""Recognises float weights that are whole multiples of one scale: a quantizer that was folded.
+"""Recognises float weights that are whole multiples of one scale: their quantizer was folded.
 
 A float is ``m * 2**e``, so the largest number of which all weights are multiples is found exactly.
-Where weights only equal ``float32(n * scale)``, they lie on no grid, and the refusal says so.
+If weights only equal ``float32(n * scale)``, they lie on no grid, and the refusal explains that.
 """
 
 from fractions import Fraction
@@ -14,10 +14,10 @@ from ...ir import BIPOLAR, IntType
 from ..symbolic import Quantized, brief
 
 BITS = 8
-"""Most bits of multiples that are taken for a grid."""
+"""Largest number of bits of multiples on a grid."""
 
 _SAMPLE = 256
-"""Weights that a guess of the scale is tried on first."""
+"""Number of weights that are tried first with a guessed scale."""
 
 
 def narrowest(w: np.ndarray) -> IntType:
@@ -61,7 +61,7 @@ def _divided(w: np.ndarray) -> tuple[np.ndarray, Fraction] | None:
 
 
 def _floats(w: np.ndarray) -> tuple[np.ndarray, Fraction] | None:
-    """Return ``(m, u)`` with ``w = m * u``, int64 and a power of two; None if m were too large."""
+    """Return ``(m, u)``, int64 and a power of two, with ``w = m * u``; None if m is too large."""
     w = w.astype(np.float64)
     if not w.any():
         return np.zeros(w.shape, np.int64), Fraction(1)
@@ -77,7 +77,7 @@ def _floats(w: np.ndarray) -> tuple[np.ndarray, Fraction] | None:
 
 
 def _fractions(w: np.ndarray) -> tuple[np.ndarray, Fraction] | None:
-    """Return ``(m, u)`` with ``w = m * u`` for exact numbers; None if m were too large."""
+    """Return ``(m, u)`` with ``w = m * u`` for exact numbers; None if m is too large."""
     values = w.reshape(-1).tolist()
     if any(isinstance(v, Surd) for v in values):
         return None
@@ -96,7 +96,7 @@ def _fractions(w: np.ndarray) -> tuple[np.ndarray, Fraction] | None:
 
 
 def rounded_grid(w: np.ndarray, axis: int) -> str:
-    """Return what float32 weights are rounded multiples of, as text for a refusal; else nothing."""
+    """Return in words of what float32 weights are rounded multiples, for a refusal; else ""."""
     if w.dtype != np.float32 or w.size == 0:
         return ""
     found = _near(w)

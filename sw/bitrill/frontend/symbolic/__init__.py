@@ -1,4 +1,4 @@
-"""Symbolic values of tensors while a model is imported, and the graph that grows from them."""
+"""Symbolic values of tensors while a model is imported, and the graph that is built from them."""
 
 from .builder import GraphBuilder
 from .call import Call

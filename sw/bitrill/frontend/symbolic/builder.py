@@ -1,7 +1,7 @@
-"""The graph that grows while a model is imported: rules append operators to it through here.
+"""Builds the graph while a model is imported: import rules append operators to it.
 
-It names nodes after the model's, makes operators once where several readers can share them, and
-puts a quantizer behind whatever real functions a tensor stands for.
+The builder names operators after the model's nodes, reuses an equal operator instead of adding a
+second one, and adds the quantizer after the real functions of a tensor.
 """
 
 from collections.abc import Callable
@@ -25,9 +25,9 @@ Made = TypeVar("Made", bound=Operator)
 class GraphBuilder:
     """The nodes and edges that rules have appended so far, and the input's quantizer.
 
-    ``largest``: elements that a result may have. ``batch``: the batch's size, 1 where it is free.
-    ``opset``: the model's. ``splits``: the `Split` of each edge that was sliced. ``work``: the
-    exact arithmetic spent on the model.
+    ``largest``: elements that a result may have. ``batch``: the batch size, 1 if it is left open.
+    ``opset``: the model's opset. ``splits``: the `Split` of each edge that was sliced. ``work``:
+    the exact arithmetic done for the model.
     """
 
     def __init__(self, batch: int | None, opset: int, largest: int) -> None:
@@ -57,16 +57,16 @@ class GraphBuilder:
     ) -> Made:
         """Append an operator of class ``kind`` that reads ``edges``, named after ``node``.
 
-        ``part``: it is a part of what the node becomes, and its kind is added to the name.
-        ``share``: an operator of the same class, edges and parameters is returned if there is one.
-        Edges of logarithmic codes become integers where the class does not take codes.
+        ``part``: it is one of several operators that replace the node, and its kind is added to the
+        name. ``share``: if there is an operator with the same class, edges and parameters, return
+        that. Edges with logarithmic codes are converted to integers if the class cannot read codes.
         """
         if not kind.takes_codes:
             edges = tuple(self._integer_edge(e, node) for e in edges)
         key = (kind, edges, _comparable(parameters)) if share else None
         if isinstance(known := self._shared.get(key), kind):
             return known
-        make = cast("Callable[..., Made]", kind)  # each class has parameters of its own
+        make = cast("Callable[..., Made]", kind)  # each class has its own parameters
         operands = tuple(self.edges[e] for e in edges)
         while True:  # until the names of further results are free, too
             name = self._name(node, kind.kind if part else "")
@@ -82,7 +82,7 @@ class GraphBuilder:
         return made
 
     def check_size(self, n: int) -> None:
-        """Refuse a result of ``n`` elements if that is too many, before any is computed."""
+        """Refuse a result of ``n`` elements if they are too many, before any is computed."""
         if n > self.largest:
             raise RefusedError(
                 f"its result must have at most {self.largest} elements (2**20, or"
@@ -90,7 +90,7 @@ class GraphBuilder:
             )
 
     def origin(self, edge: str) -> Node | None:
-        """Return the Concat whose channels lie on ``edge``, through nodes of one operand."""
+        """Return the Concat that ``edge`` comes from through nodes with one operand, if any."""
         writers = {e: n for n in self.nodes for e in n.outputs}
         while edge not in self.joints and edge in writers and len(writers[edge].inputs) == 1:
             edge = writers[edge].inputs[0]
@@ -102,19 +102,19 @@ class GraphBuilder:
         return self.emit(Lookup, node, edge, part=True, share=True, table=table, out=out).name
 
     def _integer_edge(self, edge: str, node: Node) -> str:
-        """``edge``, or the integers that its logarithmic codes stand for, by a table."""
+        """Return ``edge``; if it has logarithmic codes, the edge of a table of their integers."""
         t = self.edges[edge].type
         return edge if t.coding.addable else self.table(edge, t.values()[None], node)
 
     def _name(self, node: Node, part: str) -> str:
-        """Return a name, legal everywhere, for what ``node`` becomes or for a part of it."""
+        """Return a legal name for an operator that replaces ``node``, or a part of it."""
         name = node.name or f"{node.op}_{node.index}"
         if part:
             name = f"{legal(name)[: LENGTH - len(part) - 1]}_{part}"
         return self._names.legal(name)
 
     def quantize(self, data: Data, quantizer: Quantizer, node: Node) -> str:
-        """Return the edge of ``quantizer(data)``: a new node's, or the model's quantized input."""
+        """Return the edge of ``quantizer(data)``: of a new node, or the model's quantized input."""
         if data.deferred is not None:
             return data.deferred.quantize(data, quantizer, node)
         function = Function(data.steps, quantizer)
@@ -126,11 +126,11 @@ class GraphBuilder:
         return INPUT
 
     def quantize_input(self, quantizer: InputQuantizer, data: Data) -> None:
-        """Let ``quantizer`` be the design's input; a second, different one is refused."""
+        """Make ``quantizer`` the design's input; refuse a second, different one."""
         if data.deferred is not None:
             raise RefusedError(
-                "it must take the model's float input as a whole; put it in front of what cuts"
-                " parts off or adds a border"
+                "it must take the model's float input as a whole; put it before the nodes that cut"
+                " parts off or add a border"
             )
         old = self.input_quantizer
         if old is not None and not (
@@ -145,7 +145,7 @@ class GraphBuilder:
         self.edges[INPUT] = Tensor(data.frame, quantizer.type)
 
     def check_quantized(self, data: Data, what: str) -> None:
-        """Refuse the model's float input, telling ``what`` takes it; `met_floats` remembers it."""
+        """Refuse the model's float input, with the reason ``what``, and set `met_floats`."""
         if data.type is None:
             self.met_floats = True
             raise RefusedError(
@@ -154,12 +154,12 @@ class GraphBuilder:
             )
 
     def settle(self, data: Data) -> Data:
-        """Return ``data`` with nothing deferred: an edge that is in the graph."""
+        """Return ``data`` as an edge in the graph: a deferred layer is added now."""
         return data if data.deferred is None else data.deferred.settle(data)
 
 
 def _comparable(parameters: dict[str, object]) -> object:
-    """Return parameters as something hashable; arrays by shape and content."""
+    """Return parameters as a hashable value; arrays are compared by shape and content."""
     return tuple(
         (name, (value.shape, value.tobytes()) if isinstance(value, np.ndarray) else value)
         for name, value in sorted(parameters.items())

@@ -1,7 +1,7 @@
-"""One node of a model with its operands: the argument of every import rule.
+"""A node of a model with its operands: the argument of every import rule.
 
-A rule asks a `Call` for operands and attributes in the form that it needs, and each method refuses
-what does not have that form. What the rule appends to the graph goes through `Call.emit`.
+A rule asks a `Call` for operands and attributes in the form that it needs; each method refuses
+values that do not have that form. The rule appends operators to the graph with `Call.emit`.
 """
 
 from dataclasses import replace
@@ -41,46 +41,47 @@ class Call:
 
     @property
     def opset(self) -> int:
-        """The model's version of ONNX's own operators."""
+        """The model's opset: the version of ONNX's own operators."""
         return self.builder.opset
 
     # operands
 
     def value(self, i: int) -> Known:
-        """Input ``i``, which must be given."""
+        """Return input ``i``, which must be given."""
         v = self.values[i] if i < len(self.values) else None
         if v is None:
             raise RefusedError(f"input {i} must be given")
         return v
 
     def has(self, i: int) -> bool:
-        """Whether the optional input ``i`` is given."""
+        """Return whether the optional input ``i`` is given."""
         return i < len(self.values) and self.values[i] is not None
 
     def data(self, i: int) -> Data:
-        """Input ``i``, which must depend on the model's input."""
+        """Return input ``i``, which must depend on the model's input."""
         v = self.value(i)
         if not isinstance(v, Data):
             raise RefusedError(f"input {i} must depend on the model's input, not be a constant")
         return v
 
     def edge(self, i: int) -> Data:
-        """Input ``i`` as an edge of the graph with nothing deferred."""
+        """Return input ``i`` as an edge of the graph, with nothing deferred."""
         return self.settled(self.data(i))
 
     def settled(self, data: Data) -> Data:
-        """``data`` as an edge of the graph with nothing deferred."""
+        """Return ``data`` as an edge of the graph, with nothing deferred."""
         self.check_quantized(data)
         return self.builder.settle(data)
 
     def check_quantized(self, data: Data) -> None:
-        """Refuse the model's float input, which no quantizer has been met behind yet."""
+        """Refuse the model's float input: it must go through a quantizer first."""
         self.builder.check_quantized(data, "it takes unquantized floats")
 
     def integers_of(self, i: int, *, image: bool = False) -> tuple[Data, Affine]:
-        """Input ``i`` as an edge of integers, and what these mean, with no clip in between.
+        """Return input ``i`` as an edge of integers, and their scale and offset.
 
-        Any integers that are not too wide will do, whether a quantizer gives them or, say, a sum.
+        They may be the result of a quantizer or, for example, of a sum, if they are not too wide;
+        there must be no clip after them.
         """
         data = self.clipped(self.edge(i))
         if image:
@@ -94,24 +95,24 @@ class Call:
         return data, real
 
     def branch(self, i: int) -> tuple[Data, Affine]:
-        """Input ``i`` as an edge, in the order of the edge, and its meaning."""
+        """Return input ``i`` as an edge, in the edge's order, and its scale and offset."""
         data = self.clipped(self.edge(i))
         if data.order is not None:
             data = self.arranged(data)
         return data, data.meaning(f"its operand {i}", "; quantize each branch")
 
     def clipped(self, data: Data) -> Data:
-        """``data`` without clips and single scales of 0, where its integers can tell them."""
+        """Return ``data`` with clips done by a table, and without single scales of 0 (`grids`)."""
         data = grids.clipped(self.builder, data, self.node)
         return grids.living(self.builder, data, self.node)
 
     def image(self, i: int) -> Data:
-        """Input ``i``, which must be ``[batch, channels, places]`` with one or two such axes."""
+        """Return input ``i``, which must be an image: channels, then one or two spatial axes."""
         data = self.data(i)
         return data if data.is_image else self.arranged(self.builder.settle(data))
 
     def arranged(self, data: Data) -> Data:
-        """``data`` as an image, its channels and places moved where the model moved them."""
+        """Return ``data`` as an image, with its elements moved as the model moved them."""
         data = orders.arrange(self.builder, data, self.node)
         if not data.is_image:
             axes = "[batch, channels, rows, columns] or [batch, channels, length]"
@@ -122,7 +123,7 @@ class Call:
         return data
 
     def innermost(self, data: Data) -> Data:
-        """``data`` with its last axis as the channels of the edge, all others as places."""
+        """Return ``data`` with its last axis as the edge's channels, all others as places."""
         turned = orders.innermost(self.builder, data, self.node)
         if turned is None:
             raise RefusedError(
@@ -133,7 +134,7 @@ class Call:
         return turned
 
     def exact(self, i: int, what: str, *, like: ElementType = "floats") -> np.ndarray:
-        """Constant input ``i``, as an object array of exact numbers.
+        """Return constant input ``i`` as an object array of exact numbers.
 
         ``like``: its type in the file must be one of ``"floats"``, that of the node's ``"data"``,
         or ``"any"``.
@@ -152,14 +153,14 @@ class Call:
         return array
 
     def number(self, i: int, what: str, *, like: ElementType = "floats") -> Real:
-        """Constant input ``i``, a single exact number; ``like`` as `exact` takes it."""
+        """Return constant input ``i``, a single exact number; ``like`` as for `exact`."""
         array = self.exact(i, what, like=like)
         if array.size != 1:
             raise RefusedError(f"{what} must be a single number, not of shape {list(array.shape)}")
         return array.reshape(-1)[0]
 
     def integers(self, i: int, what: str) -> np.ndarray:
-        """Constant input ``i``, int64, none of it the batch's size."""
+        """Return constant input ``i`` as int64; no element may depend on the batch size."""
         v = self.value(i)
         if not isinstance(v, Const) or v.array.dtype != np.int64:
             raise RefusedError(f"{what} must be constant integers")
@@ -168,7 +169,7 @@ class Call:
         return v.array
 
     def integer_list(self, i: int, what: str) -> list[int]:
-        """Constant input ``i`` as a list of integers: of one axis, or a single number."""
+        """Return constant input ``i`` as a list of integers; it has one axis, or is one number."""
         array = self.integers(i, what)
         if array.ndim > 1:
             raise RefusedError(
@@ -187,11 +188,11 @@ class Call:
         return self._attribute(name, default, str)
 
     def list_attribute(self, name: str) -> tuple[int, ...]:
-        """Return an attribute that lists integers; empty where it is not given."""
+        """Return an attribute that lists integers; empty if it is not given."""
         return self._attribute(name, (), tuple)
 
     def fraction(self, name: str, default: float) -> Fraction:
-        """Return a float attribute as the rational that it is."""
+        """Return a float attribute as an exact rational."""
         value = self._attribute(name, default, float)
         if not np.isfinite(value):
             raise RefusedError(f"attribute {name} must be finite, not {value}")
@@ -206,7 +207,7 @@ class Call:
     # results
 
     def then(self, data: Data, *steps: Step) -> Data:
-        """``data`` with more steps behind it."""
+        """Return ``data`` with more steps after it."""
         for step in steps:
             data = data.then(step, self.builder.work)
         return data
@@ -225,7 +226,7 @@ class Call:
     def result(
         self, node: Operator, meaning: Affine, *, k: int = 0, quantized: bool = True
     ) -> Data:
-        """Result ``k`` of an appended operator, as an image of that meaning."""
+        """Return result ``k`` of an appended operator; ``meaning``: its scale and offset."""
         y = node.results[k]
         data = Data(node.outputs[k], y.type, (y.channels, *y.shape[:-1]), y.shape)
         return replace(self.then(data, meaning), quantized=quantized)

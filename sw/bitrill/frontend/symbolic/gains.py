@@ -1,10 +1,11 @@
-"""Integer multipliers for a sum of tensors with unlike scales.
+"""Finds integer multipliers for a sum of tensors with unlike scales.
 
-A quantizer f behind the sum needs only its own decisions right: ``f(sa * a + sb * b)`` must follow
-from ``p * a + q * b`` for all integers a and b of two types. All pairs (a, b) are sorted by the
-real sum, exactly; f changes its value at few places of that order. Multipliers (p, q) will do if at
-each such place every integer sum before it is smaller than every one behind it; a threshold lies
-between. The smallest such multipliers are searched for. The same holds for more operands.
+A quantizer f after the sum needs only its own decisions to be correct: ``f(sa * a + sb * b)`` must
+follow from ``p * a + q * b`` for all integers a and b of two types. All pairs (a, b) are sorted by
+the real sum, exactly; f changes its value at few places in that order. Multipliers (p, q) are good
+if at each such place every integer sum before it is smaller than every sum after it; a threshold is
+put between them. The search returns the smallest such multipliers. The same is done for more
+operands.
 """
 
 from collections.abc import Callable
@@ -19,31 +20,31 @@ from ...ir import WIDEST, Function, IntType
 from .refusal import RefusedError
 
 PAIRS = 1 << 20
-"""Largest number of combinations of the operands' values that are sorted."""
+"""Largest number of combinations of the operands' values that can be sorted."""
 
 PLACES = 192
 """Binary places to which an irrational ratio of scales is known."""
 
 ROUNDED = WIDEST + 1
-"""Largest error of a sum's key with such a ratio, as a power of two: values fit `WIDEST` bits."""
+"""Largest error of a sum's key with such a ratio, as a power of two: values have `WIDEST` bits."""
 
 UNIT_BITS = 256
-"""Bits of the integers in the ratio of the scales; there is one sum of such for each pair."""
+"""Bits of the integers that express the ratio of the scales; each pair has a sum of these."""
 
 LARGEST = 1 << 15
-"""Bound of the multipliers, exclusive: what `bitrill.ops.Add` takes."""
+"""Bound of the multipliers, exclusive, as in `bitrill.ops.Add`."""
 
 EFFORT = 1 << 28
 """Largest number of sums computed in one search, which takes a few seconds."""
 
 Thresholds = tuple[tuple[int, ...], np.ndarray, np.ndarray]
-"""``(multipliers, thresholds [C, N], inverted [C])``: multipliers, and a `Threshold` behind."""
+"""``(multipliers, thresholds [C, N], inverted [C])``: those of the sum, and of a `Threshold`."""
 
 
 def thresholds_of_sum(
     function: Function, scales: tuple[Real, ...], types: tuple[IntType, ...]
 ) -> Thresholds | None:
-    """Return the smallest multipliers and their thresholds, or None where the search fails."""
+    """Return the smallest multipliers and their thresholds, or None if the search fails."""
     if not function.is_monotone:
         raise RefusedError("a function that rises and falls must not follow a sum of unlike scales")
     units = _units(scales)
@@ -56,7 +57,7 @@ def thresholds_of_sum(
     values, keys = values[:, order], keys[order]
     close = (len(types) - 1) << ROUNDED
     if units[0] == 1 << PLACES and (np.diff(keys) <= close).any():
-        return None  # sums so close that rounded units do not tell their order
+        return None  # sums are so close that rounded units do not determine their order
 
     def total(place: int) -> Real:
         parts = (s * int(v) for s, v in zip(scales, values[:, place].tolist(), strict=True))
@@ -81,8 +82,8 @@ def combinations(types: tuple[IntType, ...]) -> int:
 def _units(scales: tuple[Real, ...]) -> tuple[int, ...]:
     """Return integers in the ratio of the scales, the first above 0; rounded if it is irrational.
 
-    The first is then ``2**PLACES``, and sums of n types differ by more than ``(n - 1) *
-    2**ROUNDED`` from the real ones in no case.
+    The first is then ``2**PLACES``, and sums of n types differ from the real ones by at most
+    ``(n - 1) * 2**ROUNDED``.
     """
     ratios = [s / scales[0] for s in scales]
     rational = [r for r in ratios if isinstance(r, Fraction)]
@@ -95,7 +96,7 @@ def _units(scales: tuple[Real, ...]) -> tuple[int, ...]:
 def _places(
     function: Function, channel: int, total: Callable[[int], Real], n: int
 ) -> tuple[np.ndarray, bool]:
-    """Return the places in the order at which the level becomes 1, 2, .. N; whether it falls.
+    """Return the places at which the level becomes 1, 2, .. N, and whether it falls.
 
     ``total``: the real sum at each of ``n`` places.
     """
@@ -107,7 +108,7 @@ def _places(
         level = int(out.coding.rank(np.array(q)))
         return n_levels - level if flip else level
 
-    # keys ascend, their reals fall where the first scale is negative: the ends show both together
+    # keys ascend; their real sums fall if the first scale is negative: compare both ends
     flip = count(0) > count(n - 1)
     places = np.full(n_levels, n)
     _bisect(count, 0, n - 1, places)
@@ -115,7 +116,7 @@ def _places(
 
 
 def _bisect(count: Callable[[int], int], first: int, last: int, places: np.ndarray) -> None:
-    """Fill in the first place of each count from 1 on; ``count`` never falls."""
+    """Fill in the first place of each count from 1 on; ``count`` never decreases."""
     known = {first: count(first), last: count(last)}
     places[: known[first]] = first
     parts = [(first, last)]
@@ -150,7 +151,7 @@ def _smallest(
 
 
 def _keeps(sums: np.ndarray, cuts: np.ndarray) -> bool:
-    """Whether at each cut all sums before it are smaller than all sums behind it."""
+    """Return whether at each cut all sums before it are smaller than all sums after it."""
     before = np.maximum.accumulate(sums)
     behind = np.minimum.accumulate(sums[::-1])[::-1]
     return bool(np.all(before[cuts - 1] < behind[cuts]))

@@ -1,7 +1,7 @@
-"""Relu, Clip and integer factors on quantized data, done on the integers by a table.
+"""Applies Relu, Clip and integer factors to quantized data, by a table of its integers.
 
-A Relu or Clip at a point of the data's grid gives integers of that grid again, and so does an
-integer factor for each channel. So a model need not quantize behind them.
+A Relu or Clip at a point of the data's grid results in integers of the same grid, and so does an
+integer factor for each channel. So a model need not quantize after them.
 """
 
 from dataclasses import replace
@@ -22,10 +22,10 @@ from .values import Data
 
 
 def clipped(builder: GraphBuilder, data: Data, node: Node) -> Data:
-    """Return quantized ``data`` with its clips done by a table of their integers.
+    """Return quantized ``data`` with its clips done by a table of its integers.
 
-    Unchanged where there is no clip, or more than one affine map on either side; `RefusedError`
-    where a clip cuts between two integers.
+    It is unchanged if there is no clip, or more than one affine map on either side. Raises
+    `RefusedError` if a clip cuts between two integers.
     """
     parts = _parts(data.steps)
     if not data.quantized or data.type is None or parts is None:
@@ -39,7 +39,7 @@ def clipped(builder: GraphBuilder, data: Data, node: Node) -> Data:
 
 
 def _clipped_offsets(meaning: Affine, clips: list[Clip]) -> Channels:
-    """Return the offsets behind clips, which change those of channels whose scale is 0."""
+    """Return the offsets after clips, which change those of channels with scale 0."""
     if all(map(sign, meaning.scale)):
         return meaning.offset
     offsets = []
@@ -53,9 +53,9 @@ def _clipped_offsets(meaning: Affine, clips: list[Clip]) -> Channels:
 
 
 def living(builder: GraphBuilder, data: Data, node: Node) -> Data:
-    """Return ``data`` with another scale for channels whose scale is 0, their integers made 0.
+    """Return ``data`` with another scale for channels with scale 0, whose integers become 0.
 
-    Unchanged where no scale is 0, and where all are: such data are constant, and readers see it.
+    It is unchanged if no scale is 0, or if all are: such data are constant, which readers check.
     """
     real = data.affine
     if data.type is None or data.deferred is not None or real is None:
@@ -71,7 +71,7 @@ def living(builder: GraphBuilder, data: Data, node: Node) -> Data:
 
 
 def is_constant(meaning: Affine) -> bool:
-    """Whether the integers do not matter: every channel's scale is 0."""
+    """Return whether the integers do not matter: the scales of all channels are 0."""
     return not any(map(sign, meaning.scale))
 
 
@@ -92,7 +92,7 @@ def _parts(steps: tuple[Step, ...]) -> tuple[Affine, list[Clip], tuple[Step, ...
 
 
 def _row(t: IntType, meaning: Affine, channel: int, clips: list[Clip]) -> np.ndarray:
-    """Return what the integers of ``t`` become on one channel."""
+    """Return the results for all integers of ``t`` on one channel."""
     values = t.values()
     scale, offset = at(meaning.scale, channel), at(meaning.offset, channel)
     for clip in clips if sign(scale) else ():
@@ -105,15 +105,15 @@ def _row(t: IntType, meaning: Affine, channel: int, clips: list[Clip]) -> np.nda
                 continue
             if isinstance(place, Surd) or place.denominator != 1:
                 raise RefusedError(
-                    f"what a Relu or Clip cuts off at {brief(bound)} must end on the grid of its"
-                    f" data, {brief(scale)} * integer + {brief(offset)}; put Quant behind it"
+                    f"the bound {brief(bound)} of a Relu or Clip must be on the grid of its"
+                    f" data, {brief(scale)} * integer + {brief(offset)}; put Quant after it"
                 )
             values = np.maximum(values, int(place)) if low else np.minimum(values, int(place))
     return values
 
 
 def multiplied(builder: GraphBuilder, edge: str, factors: list[int], node: Node) -> str:
-    """Return the edge that holds each channel's integers times its factor, by table or product."""
+    """Return the edge with each channel's integers times its factor, by a table or a product."""
     tensor = builder.edges[edge]
     if tensor.type.bits > ADDRESS_BITS or tensor.type.n_values * len(factors) > MAX_ENTRIES:
         weights = np.array(factors)[:, None]

@@ -1,4 +1,4 @@
-"""One node that the host computes, with its operands: the argument of every host rule."""
+"""A node that the host computes, with its operands: the argument of every host rule."""
 
 from typing import TypeAlias
 
@@ -16,7 +16,7 @@ Operand: TypeAlias = Known | Hosted | None
 
 
 class HostCall(Call):
-    """A node and the values of its inputs, some of them the host's."""
+    """A node and the values of its inputs, some of which the host computes."""
 
     def __init__(self, builder: GraphBuilder, node: Node, operands: list[Operand]) -> None:
         super().__init__(builder, node, [None if isinstance(v, Hosted) else v for v in operands])
@@ -27,33 +27,33 @@ class HostCall(Call):
 
     @property
     def only_data(self) -> bool:
-        """Whether several operands depend on the input, and none is the host's yet."""
+        """Whether several operands depend on the input, and the host computes none of them."""
         data = [v for v in self.operands if isinstance(v, Data)]
         return len(data) > 1 and not any(isinstance(v, Hosted) for v in self.operands)
 
     def is_constant(self, i: int) -> bool:
-        """Whether input ``i`` is a constant."""
+        """Return whether input ``i`` is a constant."""
         return isinstance(self.operands[i], Const | Quantized)
 
     def hosted(self, i: int) -> Hosted:
-        """Input ``i``, as a value of the host."""
+        """Return input ``i`` as a value of the host."""
         v = self.operands[i] if self.has(i) else None
         return v if isinstance(v, Hosted) else on_host(self, self.data(i))
 
     def numbers(self, i: int) -> Hosted:
-        """Input ``i``, which must hold numbers, no indices."""
+        """Return input ``i``, which must be numbers, not indices."""
         x = self.hosted(i)
         require_numbers(x, self.node)
         return x
 
     def floats(self, i: int, what: str) -> np.ndarray:
-        """Constant input ``i`` as float64."""
+        """Return constant input ``i`` as float64."""
         array = self.exact(i, what)
         out = np.array([float(v) for v in array.reshape(-1)])
         return out.reshape(array.shape)
 
     def axis(self, axis: int, rank: int) -> int:
-        """Return ``axis`` of ``rank`` axes, counted from the front; the batch's is refused."""
+        """Return ``axis``, of ``rank`` axes, counted from the first; the batch axis is refused."""
         if not -rank <= axis < rank:
             raise RefusedError(f"its axis must be -{rank}..{rank - 1}, not {axis}")
         if axis % rank == 0:

@@ -1,7 +1,8 @@
-"""Symbolic values that the host computes behind the network's last integers.
+"""Symbolic values that the host computes from the network's last integers.
 
-Each is a function of ONNX of earlier ones, down to the integers of an edge. Where a value keeps the
-order of its scores, decisions of it are made of the scores, in hardware and exactly.
+Each is an ONNX operator applied to earlier ones, down to the integers of an edge. If a value keeps
+the order of its scores, as Softmax does, an ArgMax or TopK of it is made from the scores, exactly
+and in hardware.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from .refusal import RefusedError
 from .values import Data, Known, Unknown
 
 MOST_AXES = 5
-"""Axes of an array whose permutations are tried one by one."""
+"""Largest number of axes whose permutations are tried one by one."""
 
 PROBES = 64
-"""Elements at which a permutation of axes is tried before all are compared."""
+"""Number of elements that are compared first when a permutation of axes is tried."""
 
 FLOAT = "float"
 """Element type of numbers; the model's outputs say how many bits they have."""
@@ -35,9 +36,9 @@ FLOAT = "float"
 
 @dataclass(frozen=True, eq=False)
 class Leaf:
-    """The integers of an edge, which mean ``meaning`` of themselves; decisions mean none.
+    """The integers of an edge; ``meaning``: their scale and offset, None for decisions (indices).
 
-    ``shape`` and ``channel_last``: how the host has them, see `bitrill.ir.interface.Sink`.
+    ``shape`` and ``channel_last``: the host's layout, see `bitrill.ir.interface.Sink`.
     """
 
     edge: str
@@ -47,12 +48,12 @@ class Leaf:
 
     @property
     def scale(self) -> Channels:
-        """What an integer counts, for each channel or all of them; none of decisions."""
+        """Scale of the integers, for each channel or for all; empty for decisions."""
         return () if self.meaning is None else self.meaning.scale
 
     @property
     def offset(self) -> Channels:
-        """What the integer 0 means; none of decisions."""
+        """Offset of the integers, the number that 0 means; empty for decisions."""
         return () if self.meaning is None else self.meaning.offset
 
     def segment(self, frame: tuple[int, ...]) -> Segment:
@@ -68,7 +69,7 @@ class Leaf:
 
 @dataclass(frozen=True, eq=False)
 class Applied:
-    """A function of earlier values; ``shape`` is the result's, without the batch axis."""
+    """A function of earlier values; ``shape``: shape of the result, without the batch axis."""
 
     op: str
     inputs: tuple[Expression, ...]
@@ -81,9 +82,9 @@ Expression: TypeAlias = Leaf | Applied
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Data in whose order other values stand: those of elements of one group.
+    """Data with the same order as some other values, within each group of elements.
 
-    ``groups``: the group of each element of the edge, as it stands.
+    ``groups``: the group of each element of the edge, in the edge's layout.
     """
 
     data: Data
@@ -95,7 +96,7 @@ class Hosted:
     """A value that the host computes.
 
     ``dtype``: `FLOAT`, or an integer type of numpy. ``origin``: the first node that the host
-    computes; ``reason``: why hardware does not, where it is not that the operator has none.
+    computes; ``reason``: why hardware does not, unless there is no hardware for the operator.
     """
 
     expression: Expression
@@ -106,7 +107,7 @@ class Hosted:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The model's shape, without the batch axis."""
+        """Shape in the model, without the batch axis."""
         return self.expression.shape
 
     def then(
@@ -118,7 +119,7 @@ class Hosted:
         dtype: str = "",
         scores: Scores | None = None,
     ) -> Hosted:
-        """Return a function of this value alone; of the same shape and type if none is given."""
+        """Return a function of only this value; by default, it has the same shape and type."""
         shape = self.shape if shape is None else shape
         applied = Applied(op, (self.expression,), shape, attributes or {})
         return replace(self, expression=applied, dtype=dtype or self.dtype, scores=scores)
@@ -128,12 +129,12 @@ Value: TypeAlias = Known | Hosted | Unknown
 
 
 def depends(value: Value | None) -> bool:
-    """Whether a value depends on the model's input."""
+    """Return whether a value depends on the model's input."""
     return isinstance(value, Data | Hosted) or (isinstance(value, Unknown) and value.depends)
 
 
 def on_host(call: Call, data: Data) -> Hosted:
-    """Return the numbers that ``data`` stand for, as the host has them."""
+    """Return the numbers of ``data`` as a value of the host."""
     data = call.settled(data)
     first, rest = Affine(), data.steps
     if rest and isinstance(rest[0], Affine):
@@ -149,19 +150,19 @@ def on_host(call: Call, data: Data) -> Hosted:
 
 
 def decided(call: Call, data: Data) -> Hosted:
-    """Return indices, the integers of ``data`` themselves."""
+    """Return the integers of ``data``, which are indices, as a value of the host."""
     return Hosted(ordered(Leaf(data.edge, data.image, None), data), "int64", call.node)
 
 
 def _keeps_order(step: Step) -> bool:
-    """Whether of different numbers, on whatever channels, the higher one stays the higher one."""
+    """Return whether the larger of two numbers stays the larger one, also on different channels."""
     if isinstance(step, Affine):
         return step.n_channels == 1 and step.rises
     return isinstance(step, Elementary) and not step.function.jumps
 
 
 def _stepped(x: Expression, step: Step, data: Data) -> Expression:
-    """Return ``step`` of each channel of the image ``x``."""
+    """Return ``step`` applied to each channel of the image ``x``."""
 
     def apply(
         op: str, inputs: tuple[Expression, ...], numbers: Mapping[str, Channels]
@@ -174,7 +175,7 @@ def _stepped(x: Expression, step: Step, data: Data) -> Expression:
 
 
 def _for_channels(values: Channels, data: Data) -> np.ndarray:
-    """Return numbers as float64: one, or one for each channel of an image with the batch axis."""
+    """Return numbers as float64: one, or one for each channel, to broadcast to ``[N, C, ..]``."""
     floats = np.array([to_float(v) for v in values])
     places = [1] * (len(data.frame) - 1)
     return floats.reshape(()) if len(values) == 1 else floats.reshape(1, len(values), *places)
@@ -194,9 +195,9 @@ def ordered(x: Expression, data: Data) -> Expression:
 
 
 def folded(x: Expression, seen: dict[Expression, Expression]) -> Expression:
-    """Return ``x`` with what only gives a leaf other axes, or its channels last, in the leaf.
+    """Return ``x`` with reshapes and transposes of a leaf folded into the leaf.
 
-    ``seen``: results for expressions that were met before, by identity.
+    ``seen``: results for earlier expressions, by identity.
     """
     if x not in seen:
         seen[x] = x if isinstance(x, Leaf) else _folded(x, seen)
@@ -216,12 +217,12 @@ def _folded(x: Applied, seen: dict[Expression, Expression]) -> Expression:
 
 
 def reshaped(x: Expression, shape: tuple[int, ...]) -> Expression:
-    """Return ``x`` with another shape of as many elements."""
+    """Return ``x`` with another shape of the same number of elements."""
     return x if shape == x.shape else Applied("Reshape", (x,), shape, {"shape": shape})
 
 
 def _permutation(order: np.ndarray, shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Return the permutation of the axes of ``shape`` that gives that order, if one does."""
+    """Return the permutation of the axes of ``shape`` that results in that order, if any."""
     if len(shape) > MOST_AXES:
         return None
     places = np.arange(order.size).reshape(shape)
@@ -239,24 +240,24 @@ def unreadable(value: Hosted, reader: Node) -> str:
     if value.reason:
         return value.reason
     return (
-        f"{reader}: what {value.origin} gives is computed by the host, so it must be the model's"
-        " output, or go to other functions that the host computes there"
+        f"{reader}: the host computes the result of {value.origin}, so it must be the model's"
+        " output, or go to other functions that the host computes"
     )
 
 
 def of_integers(stored: str) -> str:
-    """Return why data that are integers of a type in the file are refused."""
+    """Return why data are refused that have an integer type in the file."""
     return (
         f"its data must be real numbers, not integers of type {stored.lower()}; put"
-        " DequantizeLinear or a Cast to float in front of it"
+        " DequantizeLinear or a Cast to float before it"
     )
 
 
 def require_numbers(value: Hosted, reader: Node) -> None:
-    """Refuse integers where real numbers are wanted."""
+    """Refuse integers if real numbers are needed."""
     if value.dtype != FLOAT:
         if value.origin is reader:
             raise RefusedError(of_integers(value.dtype))
         raise RefusedError(
-            f"what {value.origin} gives must be the model's output, or be cast to floats first"
+            f"the result of {value.origin} must be the model's output, or be cast to floats first"
         )

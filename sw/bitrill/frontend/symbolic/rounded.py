@@ -1,8 +1,8 @@
-"""Numbers that a model has rounded, waiting for the Clip that may say how far they go.
+"""Rounded numbers whose quantizer is deferred, because a later Clip may bound them.
 
-QuantizeLinear gives all integers of 8 bits, and a Clip behind it leaves fewer; Round gives integers
-without bound, an Add may move them and a Clip cuts them off. So the quantizer is put into the graph
-by the first node that reads the integers, with what has become of their range by then.
+QuantizeLinear results in all integers of 8 bits, and a Clip after it leaves fewer; Round results in
+unbounded integers, which an Add may shift and a Clip bounds. So the quantizer is added to the graph
+when a node reads the integers, with the range that they have by then.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from .refusal import RefusedError
 from .values import Data, Deferred
 
 _RANGE_BITS = 64
-"""Binary places by which the range of a curved function is bounded."""
+"""Binary places to which the range of a curved function is computed."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rounded(Deferred):
-    """``min(max(round(before / scale) + zero, lo), hi)``; a bound of None is none.
+    """``min(max(round(before / scale) + zero, lo), hi)``; a bound may be None.
 
-    Zero points are integers, one for each channel, or one; with ``behind`` the rounding is behind
-    them. ``made`` are the edges of its quantizers that are in the graph, so that all readers share
-    them.
+    Zero points are integers, one for each channel, or one for all; with ``behind`` the zero point
+    is added before rounding. ``made``: the edges of its quantizers that are in the graph already,
+    so that all readers share them.
     """
 
     builder: GraphBuilder
@@ -59,8 +59,8 @@ class Rounded(Deferred):
         type_ = IntType(lo + shift, hi + shift)
         if type_.bits > limits.ACTIVATION_BITS:
             raise RefusedError(
-                f"what {self.node} rounds must have at most {limits.ACTIVATION_BITS} bits, not"
-                f" {type_.bits}; a Clip behind it can leave fewer"
+                f"the result of {self.node} must have at most {limits.ACTIVATION_BITS} bits, not"
+                f" {type_.bits}; a Clip after it can reduce them"
             )
         constant = type_.n_values == 1
         if constant:
@@ -72,12 +72,12 @@ class Rounded(Deferred):
         return replace(inner, steps=chain(() if first == Affine() else (first,), rest))
 
     def _constant(self, type_: IntType) -> str:
-        """Return the edge of a quantizer that gives the lowest integer, whatever it is given."""
+        """Return the edge of a quantizer that always returns the lowest integer."""
         steps = chain(self.before.steps, (Affine((Fraction(0),), (Fraction(type_.lo),)),))
         return self.builder.quantize(replace(self.before, steps=steps), Quantizer(type_), self.node)
 
     def _quantized(self, type_: IntType, zero: tuple[int, ...]) -> str:
-        """Return the edge of the quantizer, which rounds in front of the zero point or behind."""
+        """Return the edge of the quantizer, which rounds before or after adding the zero point."""
         odd = {z % 2 for z in zero}
         if self.rounding != "ROUND" or self.behind or odd == {0}:
             return self._edge(type_, zero, self.rounding)
@@ -115,15 +115,15 @@ class Rounded(Deferred):
     def _rounded(self, end: Real | None, channel: int) -> int:
         if end is None:
             raise RefusedError(
-                f"what {self.node} rounds must have bounds; put a Clip behind it, or the numbers"
-                " of a layer in front"
+                f"the input of {self.node} must have bounds; put a Clip after it, or a layer"
+                " before it"
             )
         zero = self.zero[0] if len(self.zero) == 1 else self.zero[channel]
         return round_real(end, self.rounding) + zero
 
 
 def _shift(first: Affine) -> int:
-    """Return the integer that a map adds to integers, 0 if it does anything else."""
+    """Return the integer that a map adds to integers; 0 if the map does anything else."""
     (offset, *more) = first.offset
     whole = not more and isinstance(offset, Fraction) and offset.denominator == 1
     return int(offset) if whole and first.scale == (1,) and isinstance(offset, Fraction) else 0
@@ -132,7 +132,7 @@ def _shift(first: Affine) -> int:
 def _cut(
     steps: tuple[Step, ...], lo: int | None, hi: int | None
 ) -> tuple[int | None, int | None, Affine, tuple[Step, ...]]:
-    """Return the bounds that clips leave of integers, the map in front of these, other steps."""
+    """Return the bounds of integers after clips, the map before the clips, and the other steps."""
     first, rest = Affine(), steps
     if rest and isinstance(rest[0], Affine):
         first, rest = rest[0], rest[1:]

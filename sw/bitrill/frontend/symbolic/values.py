@@ -1,12 +1,15 @@
 """Symbolic values of tensors that depend on the model's input.
 
-While the importer goes through a model, each tensor stands for one value:
+While the importer goes through a model, each tensor has one value:
 
 - `Data`: an integer edge of the new graph (or the model's float input), and the exact real
-  functions that the model has applied to it since;
-- `constants.Const`, `constants.Quantized`: numbers that are known;
-- `hosted.Hosted`: what the host computes at the network's end;
-- `Unknown`: the result of a refused node; of nodes that read it only some is checked.
+  functions (steps) that the model has applied to it since;
+- `constants.Const`, `constants.Quantized`: known numbers;
+- `hosted.Hosted`: what the host computes at the end of the network;
+- `Unknown`: the result of a refused node; nodes that read it are checked only in part.
+
+The importer's words (frame, order, stream, place, edge, grid, meaning, step) are explained in
+``docs/glossary.md``.
 """
 
 from __future__ import annotations
@@ -29,32 +32,34 @@ from .refusal import RefusedError
 
 
 class Deferred(ABC):
-    """A layer that is not in the graph yet, since its form depends on the next quantizer.
+    """A layer that is not in the graph yet, because its form depends on the next quantizer.
 
-    A maximum is cheaper behind the quantizer than in front of it, and a sum of unlike scales needs
-    to know how finely its result is told apart. `Data.steps` are then the functions behind it.
+    A maximum is cheaper after the quantizer than before it, and a sum of unlike scales needs to
+    know how finely its result is quantized. `Data.steps` are then the functions after the layer.
     """
 
     @abstractmethod
     def quantize(self, data: Data, quantizer: Quantizer, node: Node) -> str:
-        """Put the layer into the graph and return the edge of ``quantizer(data)``."""
+        """Add the layer to the graph and return the edge of ``quantizer(data)``."""
 
     @abstractmethod
     def settle(self, data: Data) -> Data:
-        """Put the layer into the graph without a quantizer, or refuse; nothing is deferred then."""
+        """Add the layer to the graph without a quantizer, or refuse; return data without it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """``steps(real numbers that the edge's integers mean)``.
+    """An edge of the graph, and real functions applied to its integers: ``steps(integers)``.
 
-    ``type``: the edge's, None for the model's float input. ``shape``: the model's, without the
-    batch axis. ``frame``: the edge's shape, channel innermost; channels of ``steps`` are those.
-    ``order``: for each element of ``shape``, row by row, its place in the edge read channel first;
-    None where that is the same order. ``quantized``: whether a quantizer gives the edge.
-    ``deferred``: a layer that waits for the next quantizer; ``type`` and ``frame`` are those of its
-    result. ``stored``: where the model sees integers, ONNX's name of their type; floats have none.
-    ``lifted``: whether the model's tensor is ``shape`` alone, since its batch of 1 is another axis.
+    ``type``: the edge's integer type, None for the model's float input. ``shape``: the tensor's
+    shape in the model, without the batch axis. ``frame``: the edge's shape, ``[*places,
+    channels]``; the channels of ``steps`` are these. ``order``: for each element of ``shape``, row
+    by row, its index in the edge's elements with channels first (`image`); None if they are in that
+    order. ``quantized``: whether the edge is the result of a quantizer. ``deferred``: a layer that
+    waits for the next quantizer; ``type`` and ``frame`` are those of its result. ``stored``: if the
+    tensor has integers in the model, ONNX's name of their type; empty for floats.
+    ``lifted``: whether ``shape`` is the whole tensor, because its batch of 1 was moved to another
+    axis.
     """
 
     edge: str
@@ -80,17 +85,17 @@ class Data:
 
     @property
     def image(self) -> tuple[int, ...]:
-        """``(channels, *places)``: the shape that the model gives to such an edge."""
+        """The edge's shape with channels first, as in ONNX: ``(channels, *places)``."""
         return (self.channels, *self.frame[:-1])
 
     @property
     def is_image(self) -> bool:
-        """Whether the model sees the edge as it is: channels, then one or two axes."""
+        """Whether the tensor is the edge as it is: channels, then one or two spatial axes."""
         return len(self.frame) > 1 and self.shape == self.image and self.order is None
 
     @property
     def is_last(self) -> bool:
-        """Whether the model sees the edge as ``[*places, channels]``."""
+        """Whether the tensor is the edge with channels last, ``[*places, channels]``."""
         return (
             1 < len(self.frame) <= 3
             and self.shape == self.frame
@@ -99,8 +104,10 @@ class Data:
         )
 
     def placed(self, edge: str, frame: tuple[int, ...], stream: np.ndarray) -> Data:
-        """Another edge of that frame, without steps: element i of ``stream``'s shape, row by row,
-        is the edge's element ``stream[i]`` as it stands."""
+        """Return data of another edge with that frame, without steps.
+
+        Its shape is ``stream``'s; element i, row by row, is element ``stream[i]`` of the stream.
+        """
         data = replace(
             self, edge=edge, frame=frame, shape=stream.shape, steps=(), order=None, deferred=None
         )
@@ -109,33 +116,33 @@ class Data:
         return replace(data, order=None if same else where)
 
     def first(self) -> Data:
-        """The same edge seen as ``[channels, *places]``."""
+        """Return the same edge as ``[channels, *places]``."""
         return replace(self, shape=self.image, order=None)
 
     def last(self) -> Data:
-        """The same edge seen as ``[*places, channels]``."""
+        """Return the same edge as ``[*places, channels]``."""
         return self.streamed(self.frame)
 
     def streamed(self, shape: tuple[int, ...]) -> Data:
-        """The same edge seen as ``shape`` in the order in which its elements come."""
+        """Return the same edge as ``shape``, with its elements in the order of the stream."""
         places = np.arange(self.size).reshape(self.image)
         return self.first().reordered(np.moveaxis(places, 0, -1).reshape(-1), shape)
 
     @cached_property
     def stream(self) -> np.ndarray:
-        """For each element of ``shape``, row by row, its place in the edge as it stands."""
+        """For each element of ``shape``, row by row, its index in the edge's stream."""
         places = np.moveaxis(np.arange(self.size).reshape(self.frame), -1, 0).reshape(-1)
         return places if self.order is None else places[self.order]
 
     def reordered(self, order: np.ndarray, shape: tuple[int, ...]) -> Data:
-        """Element ``i`` of the new ``shape`` is the present element ``order[i]``."""
+        """Return data in which element ``i`` of ``shape`` is the present element ``order[i]``."""
         if self.order is not None:
             order = self.order[order]
         same = np.array_equal(order, np.arange(order.size))
         return replace(self, shape=shape, order=None if same else order)
 
     def then(self, step: Step, work: Work) -> Data:
-        """Add one step; too many steps, or numbers too long, are refused."""
+        """Return data with one more step; refuse too many steps, and numbers that are too long."""
         steps = append_step(self.steps, step)
         if sum(s.length for s in steps) > limits.STEPS:
             raise RefusedError(
@@ -149,7 +156,10 @@ class Data:
         return replace(self, steps=steps)
 
     def behind(self, node: Operator, meaning: Affine, *, quantized: bool) -> Data:
-        """The same steps on what ``node`` gives, with ``meaning``, in place of what is deferred."""
+        """Return the same steps on the result of ``node``, which replaces the deferred layer.
+
+        ``meaning``: scale and offset of its integers.
+        """
         return replace(
             self,
             edge=node.name,
@@ -161,18 +171,21 @@ class Data:
 
     @property
     def affine(self) -> Affine | None:
-        """The steps as one affine map, or None if they hold a clip."""
+        """The steps as one affine map, or None if there is a clip or curve among them."""
         if not self.steps:
             return Affine()
         (first, *rest) = self.steps
         return first if not rest and isinstance(first, Affine) else None
 
     def meaning(self, whose: str, advice: str = "") -> Affine:
-        """`affine`; where there is none, the refusal names ``whose`` data and gives ``advice``."""
+        """Return `affine`, the scale and offset of the integers, or refuse ``whose`` data.
+
+        ``advice``: ends the message of the refusal.
+        """
         if self.affine is None:
             raise RefusedError(
-                f"{whose} must be a scale times integers plus an offset, not what a function such"
-                f" as Relu or Sigmoid gives of them{advice}"
+                f"{whose} must be a scale times integers plus an offset, not the result of a"
+                f" function such as Relu or Sigmoid{advice}"
             )
         return self.affine
 
@@ -191,7 +204,7 @@ Known: TypeAlias = Data | Const | Quantized
 
 
 def transposed(value: Known, perm: tuple[int, ...]) -> Known:
-    """``value`` with its axis ``perm[i]`` as the i-th; the batch axis of data stays the first."""
+    """Return ``value`` with axis ``perm[i]`` as the i-th; the batch axis of data stays first."""
     if isinstance(value, Const):
         return value.each(lambda a: a.transpose(perm))
     if isinstance(value, Quantized):
@@ -202,14 +215,14 @@ def transposed(value: Known, perm: tuple[int, ...]) -> Known:
 
 
 def rank_of(value: Known) -> int:
-    """Number of axes, the batch's included."""
+    """Return the number of axes, the batch axis included."""
     if isinstance(value, Data):
         return len(value.shape) + 1
     return value.array.ndim if isinstance(value, Const) else value.integers.ndim
 
 
 def per_channel(values: np.ndarray, data: Data, *, what: str) -> Channels:
-    """Return exact ``values``, broadcast as ONNX does to ``[batch, *data.shape]``, by channel."""
+    """Return exact ``values`` by channel; they broadcast to ``[batch, *data.shape]`` as in ONNX."""
     rank = len(data.shape) + 1
     if values.size == 1 and values.ndim <= rank:
         return (values.reshape(-1)[0],)

@@ -13,7 +13,7 @@ from .table import also
 
 FLOATS = {1: "float32", 10: "float16", 11: "float64"}
 INTEGERS = {2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64"}
-"""Element types of ONNX that outputs may have, by their numbers, as numpy names them."""
+"""Integer types that outputs may have: numpy's names, by ONNX's numbers."""
 
 
 @also("Identity")
@@ -24,14 +24,14 @@ INTEGERS = {2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int6
 @also("Transpose")
 @also("Unsqueeze")
 def moved(call: HostCall) -> Hosted:
-    """Move elements as the import rule of the operator does with data."""
+    """Move elements as the operator's import rule moves data."""
     x = call.hosted(0)
     expression = ordered(x.expression, _by_rule(call, stand_in(x.shape)))
     return replace(x, expression=expression, scores=_moved_scores(call, x))
 
 
 def stand_in(shape: tuple[int, ...]) -> Data:
-    """Return data of that shape, in the order of an edge of no graph."""
+    """Return data of that shape on an edge that is in no graph."""
     return Data("", None, shape, (*shape[1:], shape[0]) if shape else (1,))
 
 
@@ -39,12 +39,12 @@ def _by_rule(call: HostCall, data: Data) -> Data:
     rule = RULES["", call.node.op]
     result = rule.apply(Call(call.builder, call.node, [data, *call.values[1:]]))
     if not isinstance(result, Data):
-        raise RefusedError("it must give one tensor")
+        raise RefusedError("it must have one result")
     return result
 
 
 def _moved_scores(call: HostCall, x: Hosted) -> Scores | None:
-    """Return the scores of ``x``, moved as its elements are; None where that is refused."""
+    """Return the scores of ``x``, moved like its elements; None if that is refused."""
     if x.scores is None:
         return None
     try:
@@ -60,7 +60,7 @@ def cast(call: HostCall) -> Hosted:
     if to not in FLOATS and to not in INTEGERS:
         raise RefusedError("it must cast to floats of 16, 32 or 64 bits, or to integers")
     if to in FLOATS:
-        if x.dtype == FLOAT and to != 10:  # outputs are cast to their own type in any case
+        if x.dtype == FLOAT and to != 10:  # outputs are cast to their own type anyway
             return x
         return x.then("Cast", None, {"to": "float64" if to != 10 else "float16"}, dtype=FLOAT)
     if x.dtype == INTEGERS[to]:
@@ -77,7 +77,9 @@ def concat(call: HostCall) -> Hosted:
     rests = {v.shape[: axis - 1] + v.shape[axis:] for v in values if len(v.shape) >= axis}
     if len({len(v.shape) for v in values}) != 1 or len(rests) != 1:
         shapes = " and ".join(str(["batch", *v.shape]) for v in values)
-        raise RefusedError(f"its operands must have one shape but for axis {axis}, not {shapes}")
+        raise RefusedError(
+            f"its operands must have the same shape except for axis {axis}, not {shapes}"
+        )
     if len({v.dtype for v in values}) != 1:
         raise RefusedError("its operands must have the same type")
     size = sum(v.shape[axis - 1] for v in values)
@@ -123,7 +125,7 @@ def parts(x: Hosted, ranges: dict[int, range]) -> Hosted:
 
 @also("Split", instead=True)
 def split(call: HostCall) -> tuple[Hosted, ...]:
-    """Split along an axis, sizes as attribute or input, or in equal parts."""
+    """Split along an axis; the sizes are an attribute, an input, or equal."""
     x = call.hosted(0)
     axis = call.axis(call.int_attribute("axis", 0), len(x.shape) + 1)
     sizes = split_sizes(call, x.shape[axis - 1])

@@ -1,6 +1,6 @@
-"""Host rules for QuantizeLinear and DequantizeLinear behind functions that only the host computes.
+"""Host rules for QuantizeLinear and DequantizeLinear after functions that only the host computes.
 
-ONNX Runtime's static quantization writes them behind a Softmax, for instance.
+ONNX Runtime's static quantization writes them after a Softmax, for example.
 """
 
 from dataclasses import replace
@@ -71,7 +71,7 @@ def qlinear_softmax(call: HostCall) -> Hosted:
 def _grid(call: HostCall, x: Hosted, i: int, stored: str = "") -> LinearGrid:
     """Return the grid of input ``i`` and the next one; its scales are not zero and fit the value.
 
-    ``stored``: the type of its integers where no zero point names it; UINT8 if empty.
+    ``stored``: the type of its integers if there is no zero point; UINT8 if empty.
     """
     grid = grid_of(call, replace(stand_in(x.shape), stored=stored), i, i + 1)
     if grid.kind not in STORED:

@@ -8,7 +8,7 @@ from .table import Function, host
 
 
 def _declare(op: str, opset: int) -> Callable[[Function], Function]:
-    """Declare a reduction whose axes are an input from ``opset`` on."""
+    """Declare the rule of a reduction whose axes are an input from ``opset`` on."""
     return host(
         op,
         inputs={1: 1, opset: (1, 2)},
@@ -24,7 +24,7 @@ def _declare(op: str, opset: int) -> Callable[[Function], Function]:
 @_declare("ReduceMin", 18)
 @_declare("ReduceSum", 13)
 def reduce(call: HostCall) -> Hosted:
-    """Reduce the axes that are listed as an attribute or an input."""
+    """Reduce the axes that an attribute or an input lists."""
     x, keep = call.numbers(0), call.int_attribute("keepdims", 1)
     listed = list(call.list_attribute("axes"))
     if call.has(1):

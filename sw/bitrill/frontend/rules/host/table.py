@@ -1,4 +1,4 @@
-"""The table of host rules: which ONNX operators the host computes behind the last integers."""
+"""The table of host rules: the ONNX operators that the host can compute on the last integers."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -23,9 +23,9 @@ class HostRule(Signature):
     """How the host computes one ONNX operator.
 
     ``apply``: takes a `HostCall` and returns the value of the node's output, or a tuple with one
-    value for each output. ``instead``: the host also computes what the operator's import rule
-    refuses of data, such as a constant for each place; if another layer then reads the result, the
-    import rule's reason is told.
+    value for each output. ``instead``: the host also computes nodes that the operator's import rule
+    refuses, such as an Add of a constant for each pixel; if another layer then reads the result,
+    the import rule's reason is reported.
     """
 
     apply: Callable[[HostCall], Result]
@@ -33,7 +33,7 @@ class HostRule(Signature):
 
 
 HOST: dict[tuple[str, str], HostRule] = {}
-"""Every rule by its domain, empty for ONNX's own, and operator."""
+"""All rules by domain (empty for ONNX's own) and operator."""
 
 
 def host(
@@ -46,7 +46,7 @@ def host(
     attributes: Mapping[str, type | Versioned] = MappingProxyType({}),
     **types: type | Versioned,
 ) -> Callable[[Function], Function]:
-    """Declare the decorated function as the host rule of an ONNX operator, as `rule` does."""
+    """Declare the decorated function as the host rule of an ONNX operator; compare `rule`."""
 
     def declare(apply: Function) -> Function:
         if (domain, op) in HOST:
@@ -67,7 +67,7 @@ def host(
 
 
 def also(op: str, *, domain: str = "", instead: bool = False) -> Callable[[Function], Function]:
-    """Declare the host rule of an operator that has an import rule, for the same nodes."""
+    """Declare the host rule of an operator that also has an import rule, for the same nodes."""
     known = RULES[domain, op]
 
     def declare(apply: Function) -> Function:
@@ -79,5 +79,5 @@ def also(op: str, *, domain: str = "", instead: bool = False) -> Callable[[Funct
 
 
 def host_rule_of(node: Node) -> HostRule | None:
-    """Return the host rule of a node, or None where there is none."""
+    """Return the host rule of a node, or None."""
     return HOST.get(("" if node.domain in STANDARD else node.domain, node.op))
