@@ -1,6 +1,6 @@
 """Errors that Bitrill raises on purpose, with the exit codes of its command line.
 
-Any other exception is a fault of Bitrill's own: exit 70, its trace in a file.
+Any other exception is a bug in Bitrill: exit 70, its trace in a file.
 
 BitrillError
 ├── SpecError (ValueError)   a bad parameter, argument or input array           exit 2

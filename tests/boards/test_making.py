@@ -277,7 +277,9 @@ def test_a_toolchain_of_another_board(build: flow.Build, tmp_path: Path) -> None
 
 def test_the_builds_own_folder_is_kept(build: flow.Build) -> None:
     before = contents(build.folder)
-    with pytest.raises(StorageError, match="is the build itself: the board's files go elsewhere"):
+    with pytest.raises(
+        StorageError, match="is the build itself: the board's files must go elsewhere"
+    ):
         flow.build("ulx3s-85f", build, out=build.folder)
     assert contents(build.folder) == before
 

@@ -59,11 +59,11 @@ def test_every_error_has_its_exit_code(error, code: int, run: Run, monkeypatch) 
 
 
 FAULTS = [
-    (ZeroDivisionError("a\nb"), "a fault of Bitrill's own (ZeroDivisionError: a b)"),
-    (RecursionError(), "a fault of Bitrill's own (RecursionError)"),
+    (ZeroDivisionError("a\nb"), "a bug in Bitrill (ZeroDivisionError: a b)"),
+    (RecursionError(), "a bug in Bitrill (RecursionError)"),
     (MemoryError("Unable to allocate"), "there is too little memory (MemoryError: Unable to"),
-    (BrokenPipeError(32, "Broken pipe"), "a fault of Bitrill's own (BrokenPipeError: "),
-    (SystemExit("a library gives up"), "a fault of Bitrill's own (SystemExit: a library gives up)"),
+    (BrokenPipeError(32, "Broken pipe"), "a bug in Bitrill (BrokenPipeError: "),
+    (SystemExit("a library gives up"), "a bug in Bitrill (SystemExit: a library gives up)"),
 ]
 
 

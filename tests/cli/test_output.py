@@ -230,7 +230,7 @@ def test_verify_says_which_layers_are_wrong_alone(build: Path, run: Run, monkeyp
     assert lines[0].split() == ["layer", "alone", "kind", "samples", "mismatches", "cycles"]
     assert lines[3].split() == ["act0", "threshold", "40", "2", "800"]
     assert lines[-4:] == [
-        "layers alone: 1 of 2 right",
+        "layers by themselves: 1 of 2 correct",
         "  first mismatch: sample 3, layer act0, channel 7: expected 1, seen -1",
         "  act0: stream o gave beat 3 of frame 9 never",
         "  layer act0: valid is withdrawn before ready (output beat 4, cycle 9)",

@@ -102,11 +102,11 @@ def content(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     ("prepare", "message"),
     [
-        (lambda p: p.write_text(""), "cannot write a build to {}: it is no folder"),
-        (lambda p: p.symlink_to("nowhere"), "cannot write a build to {}: it is no folder"),
+        (lambda p: p.write_text(""), "cannot write a build to {}: it is not a folder"),
+        (lambda p: p.symlink_to("nowhere"), "cannot write a build to {}: it is not a folder"),
         (
             lambda p: (p.mkdir(), (p / "thesis.tex").touch(), (p / "graph.json").touch()),
-            "{} is no build, and not empty (it holds graph.json, thesis.tex): give a folder",
+            "{} is neither a build nor empty (it holds graph.json, thesis.tex): give a folder",
         ),
         (
             lambda p: (p.mkdir(), [(p / f"{k}").touch() for k in range(5)]),
@@ -151,17 +151,17 @@ CHANGED = "was changed since it was compiled; compile again"
         *((lambda b, n=n: append(b / n), f"{n} {CHANGED}") for n in FILES),
         (lambda b: (b / "top.v").unlink(), "top.v: No such file or directory; compile again"),
         (lambda b: (b / "graph.json").unlink(), "holds no finished build: graph.json is missing"),
-        (shutil.rmtree, "must be a folder that `bitrill compile` left, and is not"),
-        (lambda b: (b / "registers.json").touch(), "registers.json is no file of this build"),
+        (shutil.rmtree, "must be a folder that `bitrill compile` wrote, and is not"),
+        (lambda b: (b / "registers.json").touch(), "registers.json is not a file of this build"),
         (lambda b: replace(b / "top.v", lambda p: p.mkdir()), "top.v: Is a directory"),
         (lambda b: replace(b / "top.v", os.mkfifo), "top.v: it is a pipe, no file"),
         (
             lambda b: (b / "top.v").rename(b.parent / "t") and (b / "top.v").symlink_to("../t"),
-            "top.v is a link to ../t, and a build holds only files of its own",
+            "top.v is a link to ../t, but a build must have its own files",
         ),
         (
             lambda b: ((b / "sim").mkdir(), (b / "sim" / "x").symlink_to("/etc")),
-            "sim/x is a link to /etc, and a build holds only files of its own",
+            "sim/x is a link to /etc, but a build must have its own files",
         ),
         (lambda b: (b / "boards").symlink_to("/tmp"), "boards is a link to /tmp"),
     ],
@@ -190,7 +190,7 @@ def forge(build: Path, name: str, change: Callable[[str], str]) -> None:
     build_files.install(build, files)
 
 
-WRITTEN = "is not what this version of Bitrill writes for the graph beside it; compile again"
+WRITTEN = "is not what this version of Bitrill writes for its graph; compile again"
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_a_build_from_another_computer_is_read_and_compared_once(
 def test_what_is_no_part_of_a_build_is_named(build: Path, caplog) -> None:
     (build / "notes.txt").touch()
     flow.load_build(build)
-    assert caplog.messages == [f"{build} holds notes.txt, which is no part of a build"]
+    assert caplog.messages == [f"{build} holds notes.txt, which is not part of a build"]
 
 
 def test_a_graph_that_is_not_folded_is_no_build(build: Path) -> None:

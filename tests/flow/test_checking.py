@@ -133,7 +133,7 @@ def test_bad_arrays_are_named(small_model: Path) -> None:
     x, y = frames(4), np.zeros((4, 3))
     with refused(SpecError, "outputs must have shape [N, 3], not [4, 2]"):
         flow.check(small_model, inputs=x, outputs=y[:, :2])
-    with refused(SpecError, "outputs must be 4 frames, one an input, not 3"):
+    with refused(SpecError, "outputs must have 4 frames, one per input, not 3"):
         flow.check(small_model, inputs=x, outputs=y[:3])
     with refused(SpecError, "input must have shape [N, 1, 2, 3], not [4, 2, 3]"):
         flow.check(small_model, inputs=x[:, 0], outputs=y)

@@ -26,8 +26,8 @@ from flow.helpers import refused
         ({"fps": 0}, "the rate must be above 0 and at most 1e12 frames a second, not 0"),
         ({"fps": 1e13}, "the rate must be above 0 and at most 1e12 frames a second, not 1e+13"),
         ({"part": "xc7z021"}, r"part must be a known one, not 'xc7z021'"),
-        ({"raw_input": "uint8"}, "a raw input must have both a type and a scale"),
-        ({"input_scale": "1/255"}, "a raw input must have both a type and a scale"),
+        ({"raw_input": "uint8"}, "a raw input must have a type and a scale"),
+        ({"input_scale": "1/255"}, "a raw input must have a type and a scale"),
         (
             {"raw_input": "uint17", "input_scale": "1"},
             "the raw input must be uint1..uint16 or int1..int16, not 'uint17'",

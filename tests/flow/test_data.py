@@ -36,21 +36,21 @@ def header(text: str) -> bytes:
     ("content", "error", "message"),
     [
         (None, StorageError, "No such file or directory"),
-        (b"", StorageError, "must be a whole .npy array of numbers"),
-        (b"hello", StorageError, "must be a whole .npy array of numbers"),
-        (npy(np.zeros((3, 6)))[:-1], StorageError, "must be a whole .npy array of numbers"),
-        (npy(np.zeros((3, 6)))[:40], StorageError, "must be a whole .npy array of numbers"),
+        (b"", StorageError, "must be a complete .npy array of numbers"),
+        (b"hello", StorageError, "must be a complete .npy array of numbers"),
+        (npy(np.zeros((3, 6)))[:-1], StorageError, "must be a complete .npy array of numbers"),
+        (npy(np.zeros((3, 6)))[:40], StorageError, "must be a complete .npy array of numbers"),
         (
             npy(np.zeros((1, 6))).replace(b"(1, 6), }   ", b"(10000000,)}"),
             StorageError,
-            "must be a whole .npy array of numbers",
+            "must be a complete .npy array of numbers",
         ),
         (
             npy(np.array([{}], dtype=object), pickled=True),
             StorageError,
-            "must be a whole .npy array of numbers",
+            "must be a complete .npy array of numbers",
         ),
-        (archive(), StorageError, "must be a whole .npy array of numbers"),
+        (archive(), StorageError, "must be a complete .npy array of numbers"),
         (npy(np.array(["a"])), SpecError, "must hold integers or floats, not <U1"),
         (npy(np.array([True])), SpecError, "must hold integers or floats, not bool"),
         (npy(np.array([1j])), SpecError, "must hold integers or floats, not complex128"),
@@ -65,7 +65,7 @@ def header(text: str) -> bytes:
         (
             header("{'descr': '<f8', 'fortran_order': False, 'shape': (10**99, 3)}"),
             StorageError,
-            "must be a whole .npy array of numbers",
+            "must be a complete .npy array of numbers",
         ),
     ],
 )
@@ -108,7 +108,7 @@ def test_random_inputs_hold_both_ends_and_follow_the_seed(whole: flow.Compiled) 
     [
         ("cifar", None, "data must be one of digits, mnist, fashion, cifar10, random or a .npy"),
         ("random", 0, "samples must be at least 1, not 0"),
-        ("digits", None, "digits has 64 values a sample, and the model takes 6"),
+        ("digits", None, "digits has 64 values per sample, but the model takes 6"),
         ("cifar10", None, "cifar10 has 3072 values a sample, and the model takes 6"),
     ],
 )

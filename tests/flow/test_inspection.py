@@ -75,5 +75,5 @@ def test_inspect_gives_every_reason(tmp_path: Path) -> None:
 
 
 def test_wrong_options_are_named(model: Path) -> None:
-    with refused(SpecError, "a raw input must have both a type and a scale"):
+    with refused(SpecError, "a raw input must have a type and a scale"):
         flow.inspect(model, raw_input="uint8")

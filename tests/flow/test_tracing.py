@@ -94,5 +94,5 @@ def test_no_frames_and_too_many_are_named(whole: flow.Compiled, monkeypatch) -> 
     with refused(SpecError, "the input must hold at least one sample, not 0"):
         flow.trace(whole.build, frames(2)[:0])
     monkeypatch.setattr("bitrill.flow.tracing.MOST_ELEMENTS", 100)
-    with refused(SpecError, "samples here, not 20: say which"):
+    with refused(SpecError, "samples here, not 20: give samples"):
         flow.trace(whole.build, frames(20))

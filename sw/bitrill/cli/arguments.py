@@ -1,4 +1,4 @@
-"""Arguments of every verb, as tables. An option has the name of the parameter in `bitrill.flow`."""
+"""Arguments of all verbs, as tables. An option is named like the parameter in `bitrill.flow`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..train.lut_recipe import LUTNET
 from ..train.recipes import ACTS, CHANNELS, DATASETS, RECIPES, WEIGHTS
 
 Argument: TypeAlias = tuple[tuple[str, ...], dict[str, Any]]
-"""Names and options that `argparse.ArgumentParser.add_argument` is called with."""
+"""Names and options for `argparse.ArgumentParser.add_argument`."""
 
 STYLES = ("folded", "unrolled", "runtime", "streamed")
 TRANSPORTS = ("uart", "pynq", "linux", "simulation")
-# these repeat what `bitrill.flow` knows, whose import takes too long for --help
+# these repeat lists of `bitrill.flow`, which takes too long to import for --help
 
 
 def whole(text: str) -> int:
@@ -49,27 +49,33 @@ def argument(*names: str, **options: Any) -> Argument:
 
 _NAMED = ", ".join(DATASETS)
 
-_BUILD = argument("build", metavar="BUILD", help="the folder that compile left")
+_BUILD = argument("build", metavar="BUILD", help="the folder that compile wrote")
 _MORE_BOARDS = argument(
-    "--boards", metavar="DIR", help="a folder of more boards, one TOML file each"
+    "--boards", metavar="DIR", help="a folder of additional boards, one TOML file each"
 )
 _SOURCE = argument(
     "--source",
     "--from",
     metavar="DIR",
-    help="the folder that build left; BUILD/boards/BOARD if not given",
+    help="the folder that build wrote; default: BUILD/boards/BOARD",
 )
 _JOBS = (
-    argument("--jobs", default=1, type=whole, metavar="N", help="processes that share the work; 1"),
+    argument(
+        "--jobs",
+        default=1,
+        type=whole,
+        metavar="N",
+        help="processes that share the work; default: 1",
+    ),
     argument(
         "--dask",
         metavar="ADDRESS",
         help="a dask scheduler whose workers share the work, such as tls://host:8786",
     ),
 )
-_SEED = argument("--seed", default=0, type=whole, metavar="S", help="of everything random")
+_SEED = argument("--seed", default=0, type=whole, metavar="S", help="seed of everything random")
 _ON_BOARD = (
-    argument("board", metavar="BOARD", help="its name (see bitrill boards)"),
+    argument("board", metavar="BOARD", help="the board's name (see bitrill boards)"),
     _BUILD,
     _MORE_BOARDS,
 )
@@ -81,7 +87,7 @@ _TRAIN = (
         help="tfc, sfc, lfc: three hidden layers of 64, 256, 1024 neurons; or convolutional:"
         f" {', '.join(CHANNELS)}; or {LUTNET}: tables of six bits, counted by class",
     ),
-    argument("--out", required=True, metavar="DIR", help="for model.onnx and metrics.json"),
+    argument("--out", required=True, metavar="DIR", help="folder of model.onnx and metrics.json"),
     argument(
         "--weights",
         metavar="W",
@@ -97,27 +103,27 @@ _TRAIN = (
         help="activations: 1, 2, 4 or 8 bits, or log3: powers of two",
     ),
     argument(
-        "--prune", type=number, metavar="F", help="share of each layer's weights to make zero"
+        "--prune", type=number, metavar="F", help="share of each layer's weights to set to zero"
     ),
-    argument("--budget", type=whole, metavar="LUTS", help="for lutnet; 1000 if not given"),
+    argument("--budget", type=whole, metavar="LUTS", help="for lutnet; default: 1000"),
     argument("--width", type=whole, metavar="C", help="channels of the first convolutional layer"),
-    argument("--dataset", default="digits", choices=DATASETS, help="what to train on"),
-    argument("--epochs", type=whole, metavar="N", help="the recipe's, if not given"),
+    argument("--dataset", default="digits", choices=DATASETS, help="the training data"),
+    argument("--epochs", type=whole, metavar="N", help="training epochs; default: the recipe's"),
     _SEED,
     argument("--mean", type=number, metavar="M", help="subtracted from x; 0.5 if not given"),
     argument("--std", type=number, metavar="D", help="divides x - M; 0.5 if not given"),
     argument("--resume", action="store_true", help="go on from the checkpoint in DIR"),
 )
-_NO_ADVICE = argument(
-    "--no-advice", action="store_true", help="leave out what rules of the field would try next"
-)
+_NO_ADVICE = argument("--no-advice", action="store_true", help="do not suggest what to try next")
 _COMPRESS = (
     argument("recipe", metavar="RECIPE.toml", help="data, network, hardware and steps"),
-    argument("--out", required=True, metavar="DIR", help="for model.onnx, steps.json, checkpoints"),
+    argument(
+        "--out", required=True, metavar="DIR", help="folder of model.onnx, steps.json, checkpoints"
+    ),
     argument(
         "--redo",
         action="store_true",
-        help="where the recipe has changed since DIR was begun, do the steps from there on again",
+        help="if the recipe has changed, repeat the steps in DIR from the first changed one on",
     ),
     _NO_ADVICE,
 )
@@ -137,18 +143,18 @@ _FILE = (
 )
 _CHECK = (
     *_FILE,
-    argument("--inputs", required=True, metavar="X.npy", help="frames as the model takes them"),
+    argument("--inputs", required=True, metavar="X.npy", help="inputs of the model, [N, ..]"),
     argument(
         "--outputs",
         required=True,
         metavar="Y.npy",
-        help="what torch, ONNX Runtime or a board gave for them; Y.npz for several outputs",
+        help="outputs of torch, ONNX Runtime or a board for them; Y.npz for several outputs",
     ),
 )
 _MODEL = (
     *_FILE,
     argument("--folding", metavar="FILE", help="JSON: {node: {pe, simd, style, memory}}"),
-    argument("--top", type=whole, metavar="K", help="give the K best classes, not scores"),
+    argument("--top", type=whole, metavar="K", help="output the K best classes, not scores"),
 )
 _INSPECT = (*_MODEL, _NO_ADVICE)
 _COMPILE = (
@@ -157,32 +163,32 @@ _COMPILE = (
     argument(
         "--like",
         metavar="BUILD",
-        help="keep widths, codings and folding of an earlier build, of a network before it was"
-        " trained again, say: its simulator serves this one, too",
+        help="keep widths, codings and folding of an earlier build, for example after retraining:"
+        " its simulator serves this build, too",
     ),
     argument(
         "--fps",
         type=number,
         metavar="F",
-        help="frames a second to reach, with as few LUTs as possible",
+        help="frames per second to reach, with as few LUTs as possible",
     ),
     argument(
         "--clock-mhz",
         type=number,
         metavar="C",
-        help="clock for --fps, and for the depth of pipelines; 100 if not given",
+        help="clock for --fps, and for the depth of pipelines; default: 100",
     ),
     argument(
         "--part",
         metavar="P",
-        help="FPGA that the design must fit; without --fps, the fastest design that fits; an"
-        " xc7z020clg400-1 is assumed if none is named; portable: plain logic for any FPGA",
+        help="FPGA that the design must fit; without --fps, the fastest design that fits; default:"
+        " an xc7z020clg400-1 is assumed; portable: plain logic for any FPGA",
     ),
     argument(
         "--board",
         metavar="BOARD",
-        help="compile for a board's part and clock; without --fps, as fast as its link delivers"
-        " frames, or as fast as fits",
+        help="compile for a board's part and clock; without --fps, as fast as the board's link"
+        " delivers frames, or as fast as fits",
     ),
     _MORE_BOARDS,
     argument(
@@ -203,15 +209,15 @@ _RUN = (
 _TRACE = (
     _BUILD,
     argument("--input", required=True, metavar="X.npy", help="floats or integers, [N, ..]"),
-    argument("--samples", type=whole, metavar="N", help="only the first N; all, if not given"),
-    argument("--wave", metavar="FILE", help="the design's waves, simulated: FILE.vcd or FILE.fst"),
-    argument("--out", metavar="DIR", help="for trace.npz; BUILD, if not given"),
+    argument("--samples", type=whole, metavar="N", help="only the first N; default: all"),
+    argument("--wave", metavar="FILE", help="simulate the design, waves to FILE.vcd or FILE.fst"),
+    argument("--out", metavar="DIR", help="folder of trace.npz; default: BUILD"),
 )
 _VERIFY = (
     _BUILD,
     argument("--engine", default="verilator", choices=ENGINES, help="the simulator"),
     argument("--data", default="random", metavar="DATA", help=f"{_NAMED}, random, or a .npy file"),
-    argument("--samples", type=whole, metavar="N", help="all of the data, if not given"),
+    argument("--samples", type=whole, metavar="N", help="number of samples; default: all"),
     argument(
         "--stall",
         default=0.0,
@@ -223,36 +229,35 @@ _VERIFY = (
     argument(
         "--weights",
         metavar="W.npz",
-        help="other weights, or another build: written over AXI4-Lite, or streamed",
+        help="other weights, or another build with them: written over AXI4-Lite, or streamed",
     ),
     argument(
         "--by-layer",
         action="store_true",
-        help="every layer alone on the golden model's integers, then the whole on a few samples",
+        help="simulate every layer by itself on the golden model's integers, then the whole design"
+        " on a few samples",
     ),
     *_JOBS,
-    argument("--out", metavar="DIR", help="for verify.json; BUILD, if not given"),
+    argument("--out", metavar="DIR", help="folder of verify.json; default: BUILD"),
 )
 _SYNTH = (
     _BUILD,
-    argument("--part", metavar="P", help="a part; if not given, one whose cells BUILD is made of"),
+    argument("--part", metavar="P", help="the part; default: one whose cells BUILD uses"),
     argument(
         "--check", default=0, type=whole, metavar="N", help="simulate the netlist on N samples"
     ),
     _SEED,
-    argument("--out", metavar="DIR", help="for synth.json; BUILD, if not given"),
+    argument("--out", metavar="DIR", help="folder of synth.json; default: BUILD"),
 )
 _BOARDS = (
-    argument(
-        "build", nargs="?", metavar="BUILD", help="a build: say for each board if it fits, how fast"
-    ),
+    argument("build", nargs="?", metavar="BUILD", help="a build: state for each board if it fits"),
     _MORE_BOARDS,
 )
 _BOARD_BUILD = (
     *_ON_BOARD,
-    argument("--out", metavar="DIR", help="BUILD/boards/BOARD, if not given"),
+    argument("--out", metavar="DIR", help="default: BUILD/boards/BOARD"),
     argument("--toolchain", metavar="T", help="vivado, vivado-ps7, openxc7 or open"),
-    argument("--clock-mhz", metavar="C", help="such as 100 or 200/3; the board's, if not given"),
+    argument("--clock-mhz", metavar="C", help="such as 100 or 200/3; default: the board's"),
     argument("--seed", default=1, type=whole, metavar="S", help="of placement"),
     argument(
         "--data",
@@ -260,16 +265,21 @@ _BOARD_BUILD = (
         metavar="DATA",
         help=f"frames to record for the self-test: {_NAMED}, random, or a .npy file",
     ),
-    argument("--samples", type=whole, metavar="N", help="frames to record; 1000 if not given"),
-    argument("--files-only", action="store_true", help="write the files, run no tool"),
+    argument("--samples", type=whole, metavar="N", help="frames to record; default: 1000"),
+    argument("--files-only", action="store_true", help="write the files, but run no tool"),
 )
 _FLASH = (
     *_ON_BOARD,
     _SOURCE,
     argument("--xvc", metavar="HOST:PORT", help="a Xilinx Virtual Cable on another machine"),
     argument("--cable", metavar="C", help="a cable's name in openFPGALoader"),
-    argument("--timeout", type=number, metavar="S", help="seconds without a sign of life"),
-    argument("--self-test", action="store_true", help="then run the recorded frames, over --port"),
+    argument(
+        "--timeout",
+        type=number,
+        metavar="S",
+        help="seconds without output after which it is stopped",
+    ),
+    argument("--self-test", action="store_true", help="afterwards run the recorded frames"),
     argument("--port", metavar="P", help="the serial port of the self-test"),
 )
 _DRIVE = (
@@ -279,10 +289,10 @@ _DRIVE = (
     argument(
         "--transport",
         choices=TRANSPORTS,
-        help="the board's own, if not given; simulation: the board's shell in Verilator",
+        help="default: the board's; simulation: the board's shell in Verilator",
     ),
     argument(
-        "--input", metavar="X.npy", help="floats or integers, [N, ..]; the recorded frames without"
+        "--input", metavar="X.npy", help="floats or integers, [N, ..]; default: recorded frames"
     ),
     argument("--out", metavar="Y.npy", help="outputs (several: Y.NAME.npy); integers: Y.int.npy"),
     argument("--self-test", action="store_true", help="run the recorded frames"),
@@ -291,7 +301,7 @@ _DRIVE = (
 )
 
 JSON = argument("--json", action="store_true", help="print one JSON object")
-"""An argument of all verbs."""
+"""Argument of all verbs."""
 
 VERBS: dict[str, tuple[str, tuple[Argument, ...]]] = {
     "train": ("train a network and export it", _TRAIN),
@@ -303,13 +313,13 @@ VERBS: dict[str, tuple[str, tuple[Argument, ...]]] = {
     ),
     "compile": ("compile a model to Verilog", _COMPILE),
     "run": ("run the golden model on an array", _RUN),
-    "trace": ("write what every edge of a network holds, and the design's waves", _TRACE),
+    "trace": ("write the integers on every edge of a network, and the design's waves", _TRACE),
     "verify": ("simulate the Verilog and compare it with the golden model, bit for bit", _VERIFY),
     "synth": ("count resources with Yosys", _SYNTH),
-    "boards": ("list the boards, and what a network reaches on each", _BOARDS),
+    "boards": ("list the boards, and how fast a network runs on each", _BOARDS),
     "build": ("make the files and the bitstream of a board", _BOARD_BUILD),
-    "flash": ("load a board's bitstream into the board", _FLASH),
+    "flash": ("load the bitstream into a board", _FLASH),
     "drive": ("run frames on a board and compare them with the golden model", _DRIVE),
     "doctor": ("show which tools are installed, and how to get the others", ()),
 }
-"""Verbs in the order of their use, each with what it does and its arguments."""
+"""Verbs in the order of their use, each with its help text and its arguments."""

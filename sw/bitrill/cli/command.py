@@ -1,4 +1,4 @@
-"""Runs one command to its end, whatever that is: a result, an error, a stop, a fault."""
+"""Runs one command, whether it ends with a result, an error, a stop or a bug."""
 
 import json
 import logging
@@ -18,9 +18,9 @@ STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(arguments: Sequence[str], *, own_process: bool) -> int:
-    """Run one command and return its exit code; no program that it started is left running.
+    """Run one command and return its exit code; all programs that it started are ended.
 
-    ``own_process``: nothing follows the command in this process.
+    ``own_process``: the process ends after the command.
     """
     if own_process:
         output.open_streams()
@@ -64,13 +64,15 @@ def _spoken(arguments: Sequence[str]) -> int:
 
 
 def _failed(error: BitrillError, as_json: bool) -> int:
-    """Say how a command failed; return its exit code."""
-    LOG.debug("the error came from here", exc_info=True)
+    """Report how a command failed; return its exit code."""
+    LOG.debug("the error was raised here", exc_info=True)
     LOG.log(
         logging.CRITICAL if isinstance(error, Interrupted) else logging.ERROR, "%s", one_line(error)
     )
     if as_json:
-        with suppress(output.ReaderGoneError, output.OutputError):  # stderr has said it
+        with suppress(
+            output.ReaderGoneError, output.OutputError
+        ):  # it was already reported on stderr
             output.say(_json(error.to_json()))
     return error.exit_code
 
@@ -84,9 +86,9 @@ _Handler = Callable[[int, FrameType | None], object] | int | None
 
 @contextmanager
 def _stops(own_process: bool) -> Iterator[None]:
-    """Keep the handlers of signals for a caller in this process.
+    """Restore the signal handlers afterwards, for a caller in this process.
 
-    In a process of its own, which is about to end, a stop has nothing more to clean up.
+    In a process of its own, which is about to end, there is nothing more to clean up.
     """
     former = {number: signal.getsignal(number) for number in STOPS}
     try:
@@ -97,17 +99,17 @@ def _stops(own_process: bool) -> Iterator[None]:
 
 
 def _handle(handler: _Handler) -> None:
-    """Have a handler called for each stop that this process does not ignore."""
+    """Install a handler for each stop signal that this process does not ignore."""
     for number in STOPS:
         if signal.getsignal(number) != signal.SIG_IGN:
             _set(number, handler)
 
 
 def _ignore_stops() -> None:
-    """Ignore further stops: what is cleaned up already is cleaned up to the end."""
+    """Ignore further stops, so that the clean-up is completed."""
     _handle(lambda *_: None)
 
 
 def _set(number: signal.Signals, handler: _Handler) -> None:
-    with suppress(TypeError, ValueError):  # not of Python, or another thread than the main one
+    with suppress(TypeError, ValueError):  # a handler not set by Python, or not in the main thread
         signal.signal(number, handler)

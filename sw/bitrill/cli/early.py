@@ -1,6 +1,6 @@
-"""Stops that come before anything can be caught: while a command's modules are imported.
+"""Handles stops that come too early to be caught: while a command's modules are imported.
 
-A stop in the first lines, before `stop_at_once`, shows Python's own trace: so little is imported.
+A stop before `stop_at_once` is called shows Python's own trace, so this module imports little.
 """
 
 import os
@@ -11,7 +11,7 @@ INTERRUPTED = "interrupted; nothing half-written is left"
 def stop_at_once(arguments: "list[str]") -> None:
     """End this process on a signal: while modules are imported there is nothing to clean up.
 
-    Packages such as numpy may make another error of a `KeyboardInterrupt`.
+    Packages such as numpy may turn a `KeyboardInterrupt` into another error.
     """
     import signal
 
@@ -25,10 +25,10 @@ def stop_at_once(arguments: "list[str]") -> None:
 
 
 def say_interrupted(arguments: "list[str]") -> None:
-    """Say so without anything that would have to be imported first."""
+    """Report the stop without any further imports."""
     value = f'{{\n "error": "{INTERRUPTED}",\n "kind": "Interrupted",\n "details": {{}}\n}}\n'
     for file, text in ((2, f"bitrill: {INTERRUPTED}\n"), (1, value * ("--json" in arguments))):
         try:
             os.write(file, text.encode())
         except OSError:
-            continue  # nobody listens
+            continue  # nobody reads it

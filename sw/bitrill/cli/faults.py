@@ -1,4 +1,4 @@
-"""Errors that no verb raises on purpose: stops, a full disk, too little memory, faults of ours."""
+"""Errors that no verb raises on purpose: stops, a full disk, too little memory, bugs."""
 
 import errno
 import os
@@ -13,10 +13,10 @@ from ..errors import BitrillError, StorageError, UnsupportedError
 from .early import INTERRUPTED
 
 REASONS_SHOWN = 3
-"""Reasons of a refusal in the one line of an error; JSON and ``inspect`` give them all."""
+"""Number of a refusal's reasons in an error's line; JSON and ``inspect`` list all of them."""
 
 MOST_LETTERS = 200
-"""Letters of a fault's own text in its line; the trace has the rest."""
+"""Characters of an exception's text in the error's line; the trace has the rest."""
 
 _SURROUNDINGS = (
     errno.EACCES,
@@ -31,7 +31,7 @@ _SURROUNDINGS = (
     errno.EPERM,
     errno.EROFS,
 )
-"""Errors of the operating system that are no fault of the program's."""
+"""Errors of the operating system that are not bugs of the program."""
 
 
 class Interrupted(BitrillError):  # noqa: N818
@@ -41,13 +41,13 @@ class Interrupted(BitrillError):  # noqa: N818
 
 
 class InternalError(BitrillError):
-    """A fault of Bitrill's own, or too little memory; ``trace``: the file that says where."""
+    """A bug in Bitrill, or too little memory; ``trace``: the file with the stack trace."""
 
     exit_code: ClassVar[int] = 70
 
 
 def as_error(fault: BaseException, arguments: Sequence[str]) -> BitrillError:
-    """Return the error that is told for whatever ended a command."""
+    """Return the error to report for the exception that ended a command."""
     if isinstance(fault, BitrillError):
         return fault
     if isinstance(fault, KeyboardInterrupt):
@@ -57,7 +57,7 @@ def as_error(fault: BaseException, arguments: Sequence[str]) -> BitrillError:
         return StorageError(f"cannot read or write{where}: {fault.strerror}")
     name, text = type(fault).__name__, " ".join(str(fault).split())[:MOST_LETTERS]
     said = f"{name}: {text}" if text else name
-    what = "a fault of Bitrill's own"
+    what = "a bug in Bitrill"
     if isinstance(fault, MemoryError):
         what = "there is too little memory"
     trace, where = _written(fault, arguments)
@@ -65,7 +65,7 @@ def as_error(fault: BaseException, arguments: Sequence[str]) -> BitrillError:
 
 
 def _written(fault: BaseException, arguments: Sequence[str]) -> tuple[str | None, str]:
-    """Write the trace to a file; return its name, and words that say where it is."""
+    """Write the trace to a file; return its name, and where it is, in words."""
     try:
         trace = "".join(traceback.format_exception(fault))
         handle, path = tempfile.mkstemp(prefix="bitrill-", suffix=".trace.txt")
@@ -78,7 +78,7 @@ def _written(fault: BaseException, arguments: Sequence[str]) -> tuple[str | None
 
 
 def one_line(error: BitrillError) -> str:
-    """Write an error as one line, with only the first reasons of a refusal."""
+    """Return an error as one line, with only the first reasons of a refusal."""
     if isinstance(error, UnsupportedError) and len(error.reasons) > REASONS_SHOWN:
         first = "; ".join(error.reasons[:REASONS_SHOWN])
         hidden = len(error.reasons) - REASONS_SHOWN

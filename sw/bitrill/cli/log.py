@@ -1,7 +1,7 @@
-"""What the command line says on stderr beside its result: the log ``bitrill``, and progress.
+"""Writes the log ``bitrill`` and progress to stderr.
 
-Progress of what takes over two seconds is a bar on a terminal, and lines elsewhere; ``--verbose``
-makes a line of each step.
+Progress is shown after two seconds, as a bar on a terminal and as lines elsewhere; ``--verbose``
+writes a line for each step.
 """
 
 import logging
@@ -16,16 +16,16 @@ from ..progress import Progress, silent
 LOG = logging.getLogger("bitrill")
 
 PATIENCE_SECONDS = 2.0
-"""A verb that ends sooner shows no progress."""
+"""A verb that ends within this time shows no progress."""
 
 LINE_SECONDS = 10.0
-"""Least time between two lines about the same step."""
+"""Shortest time between two lines about the same step."""
 
 _PREFIXES = {logging.ERROR: "error: ", logging.WARNING: "warning: "}
 
 
 class _Lines(logging.Formatter):
-    """Lines such as ``bitrill: error: ...``."""
+    """Formats records as lines such as ``bitrill: error: ...``."""
 
     def format(self, record: logging.LogRecord) -> str:
         return f"bitrill: {_PREFIXES.get(record.levelno, '')}{super().format(record)}"
@@ -33,7 +33,7 @@ class _Lines(logging.Formatter):
 
 @contextmanager
 def logging_to_stderr(*, verbose: bool = False, quiet: bool = False) -> Iterator[None]:
-    """Write the log to stderr: warnings and errors; everything if verbose; if quiet, errors."""
+    """Write the log to stderr: warnings and errors; everything if verbose; errors if quiet."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines())
     former_level, former_propagate = LOG.level, LOG.propagate
@@ -52,8 +52,8 @@ def logging_to_stderr(*, verbose: bool = False, quiet: bool = False) -> Iterator
 def shown(verb: str, *, verbose: bool = False, quiet: bool = False) -> Iterator[Progress]:
     """Yield the `Progress` of a verb.
 
-    A bar on a terminal, else lines: of what takes long, or with ``verbose`` of each step, in the
-    log; nothing if ``quiet``, or on a terminal if rich is not installed.
+    It is a bar on a terminal, else lines in the log: about long steps, or with ``verbose`` about
+    each step. Nothing is shown if ``quiet``, or on a terminal without rich.
     """
     if verbose:
         yield _lines()
@@ -106,9 +106,9 @@ def _bar(verb: str) -> Iterator[Progress]:
 
 
 class SlowLines:
-    """A `Progress` of lines on stderr, once `PATIENCE_SECONDS` are over.
+    """A `Progress` that writes lines to stderr, once `PATIENCE_SECONDS` have passed.
 
-    A step that is told for the first time is a line at once, and then one every `LINE_SECONDS`.
+    A new step gets a line at once, and then one every `LINE_SECONDS`.
     """
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ class SlowLines:
                 self._tell()
 
     def end(self) -> None:
-        """Write no more lines."""
+        """Stop writing lines."""
         self.timer.cancel()
         self.timer.join()  # it may be writing right now
 
@@ -149,7 +149,7 @@ class SlowLines:
 
 
 def _lines() -> Progress:
-    """Make a `Progress` that logs a line when a step begins."""
+    """Return a `Progress` that logs a line when a step begins."""
     last = ""
 
     def update(step: str, done: int, total: int) -> None:

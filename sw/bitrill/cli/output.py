@@ -1,4 +1,4 @@
-"""Writes what a command prints to stdout, which may be closed, full, or read by nobody."""
+"""Writes to stdout, which may be closed, full, or without a reader."""
 
 import io
 import os
@@ -10,15 +10,15 @@ from ..errors import StorageError
 
 
 class ReaderGoneError(Exception):
-    """The reader of stdout has ended, as ``head`` does: no failure, and nothing more to say."""
+    """The reader of stdout has ended, as ``head`` does, which is not a failure."""
 
 
 class OutputError(StorageError):
-    """Nothing can be written to stdout: it is closed, say, or its disk is full."""
+    """Nothing can be written to stdout: for example, it is closed, or its disk is full."""
 
 
 def open_streams() -> None:
-    """Give standard streams that are closed to ``/dev/null``, or a file opened later gets theirs.
+    """Connect closed standard streams to ``/dev/null``; else later files would get their numbers.
 
     Characters that stdout's encoding lacks are written as escapes.
     """
@@ -26,7 +26,7 @@ def open_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number: this one
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
@@ -38,7 +38,7 @@ def say(text: str, end: str = "\n") -> None:
     try:
         print(text, end=end, flush=True)
     except OSError as error:
-        # what is still in the buffer would fail again when Python ends
+        # the rest of the buffer would fail again when Python ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             raise ReaderGoneError from None
@@ -47,7 +47,7 @@ def say(text: str, end: str = "\n") -> None:
 
 @contextmanager
 def only_json(as_json: bool) -> Iterator[None]:
-    """Send what libraries and tools print to stderr, so that stdout stays JSON."""
+    """Redirect output of libraries and tools to stderr, so that stdout has only JSON."""
     if not as_json or sys.stdout is None:
         yield
         return

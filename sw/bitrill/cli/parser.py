@@ -1,4 +1,4 @@
-"""Reading a command: wrong usage is one error that names the nearest right word."""
+"""Parses a command; wrong usage is one error that suggests the nearest correct word."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .arguments import JSON, VERBS
 
 
 class Parser(argparse.ArgumentParser):
-    """An `argparse` parser that raises `SpecError` and says what was probably meant."""
+    """An `argparse` parser that raises `SpecError` and suggests what was probably meant."""
 
     def __init__(self, **options: Any):
         super().__init__(allow_abbrev=False, **options)
@@ -30,7 +30,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return the options of one command; raises `SpecError` for wrong usage."""
+    """Return the options of one command; raise `SpecError` for wrong usage."""
     parser, verbs = parsers()
     options, unknown = parser.parse_known_args(arguments)
     if options.verb is None:
@@ -46,12 +46,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def parsers() -> tuple[Parser, dict[str, Parser]]:
-    """Make the parser of all commands, and those of the verbs by name."""
+    """Return the parser of all commands, and the parsers of the verbs by name."""
     parser = Parser(
         prog="bitrill",
         description="Few-bit neural networks to streaming FPGA hardware, bit-exact.",
         epilog="Exit codes: 0 done, 1 a mismatch or a refused model, 2 wrong usage, 3 a tool is"
-        " missing, 4 a step failed, 5 timing not met, 6 does not fit, 70 a fault of Bitrill's own,"
+        " missing, 4 a step failed, 5 timing not met, 6 does not fit, 70 a bug in Bitrill,"
         " 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"bitrill {__version__}")
@@ -63,9 +63,9 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
             verb.add_argument(*names, **options)
         loudness = verb.add_mutually_exclusive_group()
         loudness.add_argument(
-            "--verbose", action="store_true", help="name each step, and where an error came from"
+            "--verbose", action="store_true", help="report each step, and where an error was raised"
         )
         loudness.add_argument(
-            "--quiet", action="store_true", help="show no progress and no warnings"
+            "--quiet", action="store_true", help="show neither progress nor warnings"
         )
     return parser, verbs

@@ -1,4 +1,4 @@
-"""What each verb prints for people: plain text and tables, no colours."""
+"""Formats the result of each verb for people: plain text and tables, no colours."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from ..resources.estimate import accuracy
 from .tables import text as table
 
 ROWS_SHOWN = 10
-"""Frames that ``run`` and ``check`` print."""
+"""Number of frames that ``run`` and ``check`` print."""
 
 
 def trained(done: flow.Trained) -> str:
@@ -85,12 +85,12 @@ def compiled(done: flow.Compiled) -> str:
 
 
 def fitting(done: flow.Compiled) -> str:
-    """Say how the network does on the board that it was compiled for, or which boards it fits."""
+    """Return in words how fast the network is on its board, or which boards it fits."""
     if done.board is None:
         fits = [r.board for r in done.rooflines if r.fits]
         fits += [f"{r.board}?" for r in done.rooflines if r.fits is None and (r.estimate or 0) <= 1]
-        names = ", ".join(fits) or "none known here"
-        return f"fits these boards, by prediction (? is a rough one): {names}"
+        names = ", ".join(fits) or "no known one"
+        return f"fits these boards, by prediction (?: by a rough one): {names}"
     (r,) = done.rooflines
     return (
         f"fits {r.board}: {fit_in_words(r)}; core {r.core:,.0f} frames/s,"
@@ -113,7 +113,7 @@ def ran(done: flow.Outputs) -> str:
 
 
 def written(done: flow.Outputs) -> str:
-    """Name the files that a network's outputs were written to."""
+    """Return the names of the files that a network's outputs were written to."""
     *files, integers = done.files
     what = "outputs" if len(files) > 1 else "floats"
     return f"{what} {', '.join(files)}, integers {integers}"
@@ -145,11 +145,12 @@ def verified(done: flow.Verified) -> str:
 
 
 def layers_verified(done: flow.Verified) -> list[str]:
-    """Say what is wrong with each layer that was simulated alone."""
+    """Return what is wrong with each layer that was simulated by itself."""
     if done.layers is None:
         return []
     lines = [
-        f"layers alone: {len(done.layers) - len(done.wrong_layers)} of {len(done.layers)} right"
+        f"layers by themselves: {len(done.layers) - len(done.wrong_layers)} of {len(done.layers)}"
+        " correct"
     ]
     for layer in done.wrong_layers:
         faults = [] if layer.first is None else [f"first mismatch: {layer.first}"]
@@ -168,7 +169,7 @@ def synthesised(done: flow.Synthesised) -> str:
     fits = "" if report.fits else "; the design does not fit"
     lines = [*map(table, done.tables()), f"{done.made_for}: {shares}{fits} ({report.tool})"]
     if done.plain:
-        lines.append(f"made of plain logic: smaller if compiled with --part {report.part.name}")
+        lines.append(f"plain logic: smaller if compiled with --part {report.part.name}")
     if report.path is not None:
         lines.append(f"worst path: {report.path.ns:.3f} ns of cell delay, without wires")
     if done.check is not None:
@@ -251,4 +252,4 @@ TEXTS: dict[str, Callable[[Any], str]] = {
     "drive": driven,
     "doctor": tabled,
 }
-"""How each verb's result is written."""
+"""The function that formats each verb's result."""

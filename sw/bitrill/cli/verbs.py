@@ -1,4 +1,4 @@
-"""Calls of `bitrill.flow`: the options of a verb are the parameters of the function of its name."""
+"""Calls `bitrill.flow`: a verb's options are the parameters of the function of the same name."""
 
 import argparse
 import inspect
@@ -10,15 +10,15 @@ from ..progress import Progress
 from . import show
 
 COMMAND_LINE_ONLY = ("verb", "json", "verbose", "quiet")
-"""Options that are no parameters."""
+"""Options that are not parameters."""
 
 FAILED, TOOL_MISSING = 1, 3
 
 
 def call(options: argparse.Namespace, progress: Progress) -> tuple[int, Json | str]:
-    """Run the verb of a command; return its exit code, and its result as JSON or for people.
+    """Run the verb of a command; return its exit code, and its result as JSON or as text.
 
-    A model that ``inspect`` is asked about and that is refused is an answer, no error.
+    If ``inspect`` refuses a model, that is a result, not an error.
     """
     function = getattr(flow, options.verb)
     arguments = {k: v for k, v in vars(options).items() if k not in COMMAND_LINE_ONLY}

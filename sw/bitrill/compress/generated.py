@@ -7,8 +7,8 @@ is ``9 * digit + cell``, where ``cell`` (0..8, row by row) is the 8x8 cell that 
 ``tones``: stands in for keyword spotting. Ten frequency bands over 49 frames hold three tones, one
 after the other, in noise; the class, of twelve "words", is the order of the tones.
 ``flows``: stands in for intrusion detection. 593 bits describe a connection; class 1 is an attack,
-of four kinds. ``machine``: stands in for anomaly detection. 64 frequency bands of a sound with three
-causes; in class 1, which is rare in the training set, other causes make eight adjacent bands.
+of four kinds. ``machine``: stands in for anomaly detection. 64 frequency bands of a sound that has
+three causes; in class 1, rare in the training set, other causes make eight adjacent bands.
 """
 
 from __future__ import annotations

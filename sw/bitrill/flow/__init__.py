@@ -4,9 +4,9 @@
     flow.compile("model.onnx", out="build", fps=10_000)
     flow.verify("build", data="digits").mismatches
 
-Parameters are named as the flags of the command line. Every function returns a frozen dataclass (a
-`Result`: ``ok``, ``to_json()``, a table in notebooks), raises a `BitrillError` for whatever it
-refuses, and imports what it needs when it is called. Steps are logged to ``bitrill.flow``.
+Parameters have the names of the command line's options. Every function returns a frozen dataclass
+(a `Result`: ``ok``, ``to_json()``, a table in notebooks), raises a `BitrillError` if it refuses
+something, and imports what it needs when it is called. Steps are logged to ``bitrill.flow``.
 """
 
 from .board_build import BoardBuild, build

@@ -1,4 +1,4 @@
-"""Comparison of a graph's outputs with what another program recorded."""
+"""Compares a graph's outputs with those that another program recorded."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from bitrill_boards.driver.outputs import Outputs
 
 CORNERS = 8
-"""Combinations of errors of the last integers that the host's functions are evaluated for."""
+"""Number of combinations of errors of the last integers for which outputs are evaluated."""
 
 MARGIN = 4
-"""Factor on what these combinations show, where functions follow the last integers."""
+"""Safety factor on the largest deviation of these combinations, if the host computes functions."""
 
 HOST_ROUNDINGS = 16
-"""Roundings of float32 that an output itself may have seen, in its functions and its cast."""
+"""Number of float32 roundings allowed in an output's own functions and cast."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Outputs recorded of some frames, and how far each may lie from the exact one.
+    """Recorded outputs of some frames, and how far each may be from the exact one.
 
     ``recorded``: ``[N, *shape]`` by the name of the output. ``errors``: float error of the last
-    integers in their steps, of the edge's shape (`bitrill.flow.boundaries`). An output of numbers
-    agrees if it lies as near to the exact one as these errors can move it, and its own rounding; an
-    output of indices, if some such error gives it.
+    integers in units of these, of the edge's shape (`bitrill.flow.boundaries`). An output of
+    numbers agrees if these errors and its own rounding explain its distance from the exact one; an
+    output of indices agrees if some such error results in it.
     """
 
     graph: Graph
@@ -55,7 +55,7 @@ class Agreement:
         return np.sum([w.reshape(len(edge), -1).sum(1) for w in wrong.values()], 0)
 
     def outputs(self, edge: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the model's outputs by name, as the host computes them of the last edge."""
+        """Return the model's outputs by name, as the host computes them from the last edge."""
         return self._host.of(edge)
 
     @cached_property
@@ -70,7 +70,7 @@ class Agreement:
         return MARGIN if self.graph.sink.functions else 1
 
     def _steps(self) -> Iterator[np.ndarray]:
-        """Combinations of the errors: every one up, every one down, then random signs."""
+        """Yield combinations of the errors: all up, all down, then random signs."""
         rng = np.random.default_rng(0)
         for k in range(CORNERS if self.graph.sink.functions else 2):
             signs = rng.choice([-1.0, 1.0], self.errors.shape) if k > 1 else 1.0 - 2.0 * k
@@ -78,7 +78,7 @@ class Agreement:
 
 
 def _far(exact: np.ndarray, moved: list[np.ndarray], y: np.ndarray, margin: int) -> np.ndarray:
-    """Return where a recorded output is none that float errors can explain."""
+    """Return where float errors cannot explain a recorded output."""
     if exact.dtype.kind != "f":
         return np.all([m != y for m in (exact, *moved)], 0)
     exact, y = exact.astype(np.float64), np.asarray(y, np.float64)

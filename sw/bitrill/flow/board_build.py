@@ -1,4 +1,4 @@
-"""The verb `build`: files and bitstream of a board, for a compiled network."""
+"""The verb `build`: makes the files and the bitstream of a compiled network for a board."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class BoardBuild(Result):
     """Result of `build`.
 
-    ``samples``: frames recorded for the self-test; ``asked_mhz``: the clock that was asked for;
-    ``manifest``: what was made, with the clock that the board really has.
+    ``samples``: number of frames recorded for the self-test; ``asked_mhz``: the clock that was
+    asked for; ``manifest``: the board folder's manifest, with the actual clock.
     """
 
     folder: Path
@@ -36,7 +36,7 @@ class BoardBuild(Result):
 
     @property
     def bitstream(self) -> Path | None:
-        """The bitstream; None if only files were asked for."""
+        """Path of the bitstream; None if only files were asked for."""
         name = self.manifest.bitstream
         return None if name is None else self.folder / name
 
@@ -88,14 +88,14 @@ def build(
     files_only: bool = False,
     progress: Progress = logged,
 ) -> BoardBuild:
-    """Make all files of a board in ``out`` (``boards/BOARD`` in the build, if None).
+    """Make all files of a board in ``out`` (default: ``boards/BOARD`` in the build).
 
-    ``toolchain``: the board's first, if None. ``clock_mhz``: the board's, if None; a number or a
-    fraction such as ``"200/3"``. ``seed``: of placement. ``data``: frames to record for the
-    self-test, as `verify` takes them, ``samples`` in all (1,000); if they are fewer, corners and
-    noise follow. ``boards``: a folder of more boards, one TOML file each. ``files_only``: run no
-    tool. Raises `ToolError` (exit 3) if tools are missing, `TimingError`, `FitError`; the files are
-    written all the same, unless the network is predicted not to fit.
+    ``toolchain``: default is the board's first. ``clock_mhz``: a number or a fraction such as
+    ``"200/3"``; default is the board's. ``seed``: seed of placement. ``data``: frames to record for
+    the self-test, as for `verify`, ``samples`` in all (1,000); if there are fewer, corner cases and
+    noise are added. ``boards``: a folder of additional boards, one TOML file each. ``files_only``:
+    run no tool. Raises `ToolError` (exit 3) if tools are missing, `TimingError`, `FitError`; even
+    then the files are written, unless the network is predicted not to fit.
     """
     with extra("boards", "build"):
         from bitrill_boards import making, toolchains, vectors
@@ -129,7 +129,7 @@ def build(
 
 
 def parse_clock(clock: float | str | Fraction) -> Fraction:
-    """Read MHz exactly, from a number or a fraction."""
+    """Return an exact clock in MHz from a number or a fraction."""
     try:
         value = rational(str(clock))
     except (ValueError, ZeroDivisionError):
@@ -140,17 +140,17 @@ def parse_clock(clock: float | str | Fraction) -> Fraction:
 
 
 def _target(build: Build, board: str, out: str | Path | None) -> Path:
-    """The folder to write; never the build's own, whose files it would replace."""
+    """Return the folder to write, which must not be the build's: its files would be replaced."""
     target = build.board_folder(board) if out is None else Path(out)
     if target.resolve() == build.folder.resolve():
-        raise StorageError(f"{target} is the build itself: the board's files go elsewhere")
+        raise StorageError(f"{target} is the build itself: the board's files must go elsewhere")
     return target
 
 
 def _given(
     build: Build, data: str | np.ndarray, count: int, progress: Progress
 ) -> np.ndarray | None:
-    """Frames of a data set, a file or an array; None for random ones."""
+    """Return frames of a data set, a file or an array; None for random ones."""
     if isinstance(data, str) and data == "random":
         return None
     return chosen_samples(build.graph, data, count, 0, progress).x

@@ -1,6 +1,6 @@
-"""The verb `drive`: run frames on a board, or on its shell in simulation, and compare the outputs.
+"""The verb `drive`: runs frames on a board, or on its simulated shell, and compares the outputs.
 
-Every bit that comes back is compared with the recorded outputs or with the golden model.
+Every output bit is compared with the recorded outputs or with the golden model.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ TRANSPORTS = ("uart", "pynq", "linux", "simulation")
 class Rates:
     """Rates that a driver measured; a field is None if it was not measured or is not known.
 
-    ``cycles_per_frame``: by the hardware's own counter; ``fps_hardware``: at the board's clock;
-    ``fps_core``: the network alone, ``core_share``: how much of that was reached; ``fps_wall``: by
-    the wall clock of the host; ``fps_system``: what the board allows, because of its ``limit``;
-    ``system_share``: how much of that was reached.
+    ``cycles_per_frame``: from the hardware's counter; ``fps_hardware``: the rate that this means at
+    the board's clock; ``fps_core``: the peak rate of the network itself, ``core_share``: the share
+    of it that was reached; ``fps_wall``: the rate by the host's wall clock; ``fps_system``: the
+    bound of the board, because of its ``limit``; ``system_share``: the share of it reached.
     """
 
     cycles_per_frame: float | None = None
@@ -54,10 +54,10 @@ class Rates:
 
     @staticmethod
     def of(report: Mapping[str, Any], *, simulated: bool) -> Rates:
-        """Take the figures of `bitrill_boards.driver.Driver.report` that mean something.
+        """Return the meaningful figures of `bitrill_boards.driver.Driver.report`.
 
-        The wall clock of a simulation says nothing about the board, and over a serial line the
-        share of the system's rate is by the wall clock.
+        The wall clock of a simulation says nothing about the board. Over a serial line, the share
+        of the system's rate is also by wall clock.
         """
         timed = not simulated and report["frames"] > 0
         return Rates(
@@ -76,7 +76,7 @@ class Rates:
 class Driven(Result):
     """Result of `drive`.
 
-    ``wrong``: indices of frames with any wrong bit; ``notes``: remarks of the link for people.
+    ``wrong``: indices of frames with any wrong bit; ``notes``: the link's remarks, in words.
     """
 
     board: str
@@ -133,13 +133,13 @@ def drive(
 ) -> Driven:
     """Run frames on a board and compare every output bit.
 
-    ``input``: floats or integers ``[N, *shape of the model's input]``, or a .npy file; the frames
-    recorded in the board's folder if None or with ``self_test``. ``samples``: use only the first
-    ones. ``weights``: written first, into a build of style runtime (see `with_weights`); they stay
-    until others are written or the bitstream is loaded again. ``out``: as `run` has it.
-    ``source``: the folder that `build` left, ``boards/BOARD`` in the build if None. ``transport``:
-    one of `TRANSPORTS`, the board's own if None; ``port``: of the serial line. ``boards``: a folder
-    of more boards. Raises `ToolError` if the board does not answer as it must.
+    ``input``: floats or integers ``[N, *shape of the model's input]``, or a .npy file; if None or
+    with ``self_test``, the frames recorded in the board's folder. ``samples``: number of frames to
+    use. ``weights``: written first, into a build of style runtime (see `with_weights`); they stay
+    until others are written or the bitstream is loaded again. ``out``: as for `run`. ``source``:
+    the folder that `build` wrote, by default ``boards/BOARD`` in the build. ``transport``: one of
+    `TRANSPORTS`, by default the board's; ``port``: the serial port. ``boards``: a folder of
+    additional boards. Raises `ToolError` if the board does not answer correctly.
     """
     _check(transport, input is not None and self_test, samples)
     target = None if out is None else output_file(out)
@@ -158,7 +158,7 @@ def drive(
             integers, outputs = _run(runner, registers, images, progress)
     except driver.DriverError as error:
         raise ToolError(str(error)) from error
-    if expected is None or weights is not None:  # recorded outputs are those of the old weights
+    if expected is None or weights is not None:  # recorded outputs belong to the old weights
         expected = golden.run(to_integers(golden, images))
     differ = integers.reshape(len(integers), -1) != expected.reshape(len(expected), -1)
     return Driven(
@@ -172,7 +172,7 @@ def drive(
 
 
 def _require_network(place: BoardFolder) -> None:
-    """Raise `StorageError` unless the folder's ``network.json`` is the network's."""
+    """Raise `StorageError` unless the folder's ``network.json`` describes this network."""
     from bitrill_boards import making, manifest
 
     name = "network.json"
@@ -184,11 +184,11 @@ def _require_network(place: BoardFolder) -> None:
 
 
 def _check(transport: str | None, both: bool, samples: int | None) -> None:
-    """Raise `SpecError` for options that cannot be, before anything is opened."""
+    """Raise `SpecError` for impossible options, before anything is opened."""
     if transport is not None and transport not in TRANSPORTS:
         raise SpecError(f"transport must be one of {', '.join(TRANSPORTS)}, not {transport!r}")
     if both:
-        raise SpecError("a self-test takes the recorded frames: give no input of your own")
+        raise SpecError("a self-test uses the recorded frames: give no input")
     if samples is not None and samples < 1:
         raise SpecError(f"samples must be at least 1, not {samples}")
 
@@ -196,7 +196,7 @@ def _check(transport: str | None, both: bool, samples: int | None) -> None:
 def _run(
     runner: Driver, registers: Sequence[tuple[int, int]], images: np.ndarray, progress: Progress
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Write registers, if there are any, then run the frames: integers, and outputs by name."""
+    """Write registers, if any, then run the frames; return integers, and outputs by name."""
     if registers:
         progress("writing weights", 0, 0)
         runner.write_weights(registers)
@@ -206,7 +206,7 @@ def _run(
 def _frames(
     place: BoardFolder, build: Build, x: str | Path | np.ndarray | None, samples: int | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """``(images, outputs)``: recorded ones, or given ones whose outputs are not known yet."""
+    """Return ``(images, outputs)``: recorded ones, or given ones without known outputs."""
     from bitrill_boards import manifest, vectors
 
     if x is None:
@@ -224,10 +224,10 @@ def _frames(
 def _transport(
     place: BoardFolder, built: Build, kind: str | None, port: str | None, progress: Progress
 ) -> tuple[str, Any]:
-    """``(its name, transport)`` to the board, or to its shell in simulation."""
+    """Return the transport to the board, or to its simulated shell, and its name."""
     if kind == "simulation":
         if port is not None:
-            raise SpecError("a simulation takes no port")
+            raise SpecError("a simulation has no port")
         progress("building the simulation", 0, 0)
         built.checked_verilog()
         with extra("sim", "drive --transport simulation"):
@@ -237,13 +237,13 @@ def _transport(
     if kind is None and place.board.zynq and platform.machine() not in ZYNQ_PROCESSORS:
         raise ToolError(
             f"this computer is not a {place.board.name}: copy {place.folder} to the board and run"
-            " in it python3 -m bitrill_driver . --self-test; or give --transport simulation"
+            " python3 -m bitrill_driver . --self-test in it; or give --transport simulation"
         )
     return opening.open_transport(place.folder, kind, port)
 
 
 def _simulated(place: BoardFolder, built: Build) -> Any:
-    """The board's shell in Verilator, with the network inside."""
+    """Return the transport of the board's shell in Verilator, with the network inside."""
     from bitrill_boards.shell.network_instance import Edges
 
     edges = Edges.of(built.graph, built.predicted.ii)

@@ -1,4 +1,4 @@
-"""The verb `flash`: load the bitstream of a board's folder into the board."""
+"""The verb `flash`: loads the bitstream of a board's folder into the board."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from bitrill_boards.flash import Loaded
 
 BY_HAND = ("bitrill.bit", "bitrill.fs", "bitrill.bin")
-"""Names of bitstreams that a person may have made from a board's files."""
+"""Names of bitstreams that a user may have made from a board's files by hand."""
 
 
 @dataclass(frozen=True, repr=False)
 class Flashed(Result):
     """Result of `flash`.
 
-    ``driven``: the self-test that followed, if one was asked for; ``command``: the command that
-    runs it; ``recorded``: True if `build` made the bitstream, False if a person did.
+    ``driven``: the self-test that followed, if it was asked for; ``command``: the command that runs
+    it; ``recorded``: True if `build` made the bitstream, False if a user made it by hand.
     """
 
     loaded: Loaded
@@ -72,19 +72,20 @@ def flash(
     port: str | None = None,
     progress: Progress = logged,
 ) -> Flashed:
-    """Load the bitstream that `build` left into a board, and check that the board has started.
+    """Load the bitstream that `build` made into a board, and check that the board has started.
 
-    If `build` left none, a bitstream that a person made from the folder's files is taken.
-    ``source``: that folder, ``boards/BOARD`` in the build if None. ``xvc``: ``HOST:PORT`` of a
-    cable elsewhere; ``cable``: a cable's name in openFPGALoader; ``timeout``: seconds without a
-    sign of life. ``boards``: a folder of more boards. ``self_test``: run all recorded frames
-    afterwards, over the serial ``port``. Raises `ToolError` for what is missing (exit 3) or went
-    wrong (exit 4), `SpecError` if the bitstream is for another chip.
+    If `build` made none, a bitstream that was made by hand from the folder's files is loaded.
+    ``source``: that folder, by default ``boards/BOARD`` in the build. ``xvc``: ``HOST:PORT`` of a
+    cable on another computer; ``cable``: a cable's name in openFPGALoader; ``timeout``: seconds
+    without output after which it is stopped. ``boards``: a folder of additional boards.
+    ``self_test``: run all recorded frames afterwards, over the serial ``port``. Raises `ToolError`
+    if something is missing (exit 3) or failed (exit 4), `SpecError` if the bitstream is for another
+    chip.
     """
     if timeout is not None and not 0 < timeout <= 86400:
         raise SpecError(f"the time limit must be above 0 and at most 86400 seconds, not {timeout}")
     if port is not None and not self_test:
-        raise SpecError("a port is for the self-test after loading: add --self-test")
+        raise SpecError("port is for the self-test after loading: add --self-test")
     with extra("boards", "flash"):
         from bitrill_boards import flash as loader
         from bitrill_boards.flash.loading import TIMEOUT
@@ -117,17 +118,17 @@ def flash(
 
 
 def _require_self_test(place: BoardFolder, port: str | None) -> None:
-    """Raise unless this computer can test the board."""
+    """Raise an error unless this computer can test the board."""
     if place.board.zynq:
         raise SpecError(
             f"the self-test of {place.board.name} runs on the board: see {place.folder}/README.md"
         )
     if port is None:
-        raise SpecError("the self-test needs the board's serial port: --port /dev/ttyUSB0, say")
+        raise SpecError("the self-test needs the board's serial port, such as --port /dev/ttyUSB0")
 
 
 def _bitstream(place: BoardFolder, build: Build) -> Path:
-    """The recorded bitstream; if none is recorded, one that a person made from the files."""
+    """Return the bitstream in the manifest; if there is none, one that was made by hand."""
     recorded = place.manifest.bitstream
     for name in BY_HAND if recorded is None else (recorded,):
         if (place.folder / name).is_file():
@@ -139,7 +140,7 @@ def _bitstream(place: BoardFolder, build: Build) -> Path:
 
 
 def next_command(place: BoardFolder, build: Build, source: str | Path | None) -> str:
-    """The command that tests what was loaded."""
+    """Return the command that tests the loaded network."""
     if place.board.zynq:
         return (
             f"copy {place.folder} to the board, and in it:"

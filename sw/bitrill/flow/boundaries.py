@@ -1,10 +1,10 @@
-"""Proof that recorded outputs differ from the golden model's by float rounding alone.
+"""Proves that recorded outputs differ from the golden model's only by float rounding.
 
-A network that is run in floats rounds, so a quantizer may decide otherwise where the exact number
-lies next to a decision boundary. A difference at the outputs is proven if a few such decisions,
-taken the other way, give exactly what was recorded.
+A network that is evaluated in floats rounds, so a quantizer may decide differently if the exact
+number is close to a decision boundary. A difference at the outputs is proven to be rounding if a
+few such decisions, taken the other way, result in exactly the recorded outputs.
 
-The error of float32 in an accumulator is taken as ``gamma(n + 32) * (R + |o|)``, in steps of the
+The error of float32 in an accumulator is bounded by ``gamma(n + 32) * (R + |o|)``, in units of the
 accumulator (`bitrill.train.bounds.gamma`; Higham 2002, 3.1): n terms since the last quantizers, R
 the largest magnitude that their sum can reach, o the offset that is added to it.
 """
@@ -25,20 +25,20 @@ from ..real import Affine, at
 from ..train.bounds import gamma
 
 FURTHER_ROUNDINGS = 32
-"""Roundings allowed between an accumulator and its quantizer, and behind the last accumulator."""
+"""Roundings allowed between an accumulator and its quantizer, and after the last accumulator."""
 
 MOST_FLIPS = 4
-"""Most decisions of one frame that are taken the other way together."""
+"""Largest number of decisions of a frame that are taken the other way together."""
 
 TRIED = 256
-"""Most decisions, nearest to their boundary first, that are tried at a time."""
+"""Largest number of decisions that are tried at a time, those nearest to their boundary."""
 
 KEPT = 4
-"""Sets of decisions that are carried on from one flip to the next."""
+"""Number of sets of decisions that are kept when one more decision is flipped."""
 
 
 class CountsWrong(Protocol):
-    """Anything that compares outputs with what was recorded of one frame."""
+    """Compares outputs with those recorded for one frame."""
 
     def count_wrong(self, edge: np.ndarray) -> np.ndarray:
         """Return how many outputs of each frame disagree; edge: ``[N, *shape of the edge]``."""
@@ -49,7 +49,7 @@ class CountsWrong(Protocol):
 class Flip:
     """A decision taken the other way: element ``place`` of a frame on ``edge`` becomes ``value``.
 
-    ``nearness``: 0 on the boundary, 1 where the float error just reaches it.
+    ``nearness``: 0 if it is on the boundary, 1 if the float error just reaches the boundary.
     """
 
     edge: str
@@ -60,14 +60,14 @@ class Flip:
 
 @dataclass
 class Boundaries:
-    """Decisions of a graph (stage IMPORTED) that float32 may take otherwise than exact numbers."""
+    """Decisions of an IMPORTED graph that float32 may take differently than exact numbers."""
 
     graph: Graph
     _spans: dict[str, int] = field(default_factory=dict)
     _decided: dict[tuple[str, int, int], list[tuple[int, float]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Count for each edge the roundings since the quantizers in front of it."""
+        """Count for each edge the roundings since the quantizers before it."""
         self._spans[INPUT] = 1
         for node in self.graph.nodes:
             span = sum(self._spans[e] for e in node.inputs) + _terms(node)
@@ -76,7 +76,7 @@ class Boundaries:
 
     @property
     def errors(self) -> np.ndarray:
-        """Float error of the last integers in their steps: float64, of the last edge's shape."""
+        """Float error of the last integers, in units of these: float64, in the edge's shape."""
         sink = self.graph.sink
         parts: list[np.ndarray] = []
         for part, frame in [(p, p.frame) for p in sink.segments] or [(sink, sink.tensor.shape)]:
@@ -88,10 +88,10 @@ class Boundaries:
         return np.concatenate(parts).reshape(sink.tensor.shape)
 
     def explained(self, x: np.ndarray, codes: np.ndarray, agrees: CountsWrong) -> list[Flip] | None:
-        """Return decisions of one frame that give what was recorded, or None if none are found.
+        """Return decisions of a frame that result in the recorded outputs; None if none are found.
 
-        x, codes: the frame's floats and integers, ``[1, *shape]``. Looks at single decisions
-        first, then goes on from the best few, up to `MOST_FLIPS` together.
+        x, codes: the frame's floats and integers, ``[1, *shape]``. Tries single decisions first,
+        then extends the best few, up to `MOST_FLIPS` together.
         """
         edge = self.graph.source.flatten(codes)
         front: list[list[Flip]] = [[]]
@@ -130,7 +130,7 @@ class Boundaries:
         return y
 
     def _inputs(self, x: np.ndarray, edge: np.ndarray) -> Iterator[Flip]:
-        """Decisions of the first quantizer that a float32 division may take otherwise.
+        """Yield decisions of the first quantizer that a float32 division may take differently.
 
         Frames of integers are decided already, and so are those of a raw input.
         """
@@ -148,7 +148,7 @@ class Boundaries:
     def _near(
         self, values: dict[str, np.ndarray], inputs: list[Flip], flips: list[Flip]
     ) -> Iterator[Flip]:
-        """Decisions within the float error of a boundary that are not flipped yet."""
+        """Yield decisions within the float error of a boundary that are not flipped yet."""
         taken = {(f.edge, f.place) for f in flips}
         yield from (f for f in inputs if (f.edge, f.place) not in taken)
         for node in self.graph.nodes:
@@ -184,7 +184,10 @@ class Boundaries:
         return self._error(node.inputs[0], meaning, channel)
 
     def _error(self, edge: str, meaning: Affine, channel: int) -> Fraction:
-        """Float error of an accumulator in its own steps; it means ``meaning`` of its integers."""
+        """Return the float error of an accumulator in its own units.
+
+        ``meaning``: scale and offset of its integers.
+        """
         type_ = self.graph.edges[edge].type
         scale, offset = at(meaning.scale, channel), at(meaning.offset, channel)
         reach = Fraction(max(abs(type_.lo), abs(type_.hi)))
@@ -194,10 +197,10 @@ class Boundaries:
 
 
 def _terms(node: Operator) -> int:
-    """Terms of the sum that one element of a node's result is."""
+    """Return the number of terms that are summed for one element of a node's result."""
     return max(1, -(-node.cost().macs // max(1, node.y.size)))
 
 
 def first(flips: list[Flip], count: int = 3) -> str:
-    """Write the first few of some flips."""
+    """Return the first few flips as text."""
     return ", ".join(f"{f.edge}{list(f.place)} to {f.value}" for f in islice(flips, count))

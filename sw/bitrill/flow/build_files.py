@@ -1,8 +1,8 @@
-"""The files of a build folder: written all or none, each with its digest, checked before use.
+"""Writes the files of a build folder, all or none, and checks them before use.
 
-``digests.json`` holds the SHA-256 of every file that `compile` left. New files are written aside
-and put in place by renaming, ``digests.json`` last: a compile that fails leaves the build that was
-there. Where it is ended between two renames, the next reader goes on with them (`settle`).
+``digests.json`` has the SHA-256 of every file that `compile` wrote. New files are written aside and
+renamed into place, ``digests.json`` last, so a compile that fails leaves the earlier build. If
+compile is ended between two renames, the next reader completes them (`settle`).
 """
 
 import hashlib
@@ -23,24 +23,24 @@ FILES = ("graph.json", "weights.npz", "top.v", "timing.json", "folding.json")
 """Files of every build."""
 
 REGISTERS = "registers.json"
-"""Addresses of writable weights and thresholds; only in builds that have some."""
+"""Addresses of writable weights and thresholds; only in builds that have such."""
 
 DIGESTS = "digests.json"
 
 RESULTS = ("verify.json", "synth.json", "trace.npz")
-"""Files that other verbs leave about a build; removed when it is compiled again."""
+"""Files that other verbs write; removed when the build is compiled again."""
 
 FOLDERS = ("boards", "check", "checkpoints", "sim", "synth")
-"""Folders that verbs leave in a build."""
+"""Folders that verbs create in a build."""
 
 READY = ".ready"
-"""Folder of whole new files on their way to their places."""
+"""Folder of complete new files before they are renamed into place."""
 
 NAMES_SHOWN = 3
 
 
 def install(folder: Path, files: Mapping[str, bytes]) -> bytes:
-    """Write the files of a build and their digests, all or none; return those digests' bytes."""
+    """Write the files of a build and their digests, all or none; return the digests' bytes."""
     digests = _digests({name: _sha(data) for name, data in files.items()})
     new = not folder.is_dir()
     stage = (folder.parent if new else folder) / f".{folder.name}.{secrets.token_hex(4)}"
@@ -61,7 +61,7 @@ def install(folder: Path, files: Mapping[str, bytes]) -> bytes:
 
 
 def settle(folder: Path) -> None:
-    """Put whole new files in their places, if there are some that wait for it."""
+    """Rename complete new files into place, if there are any left to rename."""
     ready = folder / READY
     if not ready.is_dir() or ready.is_symlink():
         return
@@ -76,19 +76,19 @@ def settle(folder: Path) -> None:
         shutil.rmtree(ready)
     except OSError as error:
         raise StorageError(
-            f"the files in {ready} wait for their places in {folder}, and cannot be moved:"
+            f"the new files in {ready} cannot be moved to {folder}:"
             f" {error.strerror or error}; compile again"
         ) from error
 
 
 def check_target(folder: Path) -> None:
-    """Raise `StorageError` where a build cannot be written: no folder, or one of something else."""
+    """Raise `StorageError` if a build cannot be written there: not a folder, or not a build's."""
     if not folder.is_dir():
         if os.path.lexists(folder):
-            raise StorageError(f"cannot write a build to {folder}: it is no folder")
+            raise StorageError(f"cannot write a build to {folder}: it is not a folder")
         above = next((p for p in folder.absolute().parents if p.exists()), Path("/"))
         if not above.is_dir() or not os.access(above, os.W_OK):
-            raise StorageError(f"cannot write a build to {folder}: {above} takes no folder")
+            raise StorageError(f"cannot write a build to {folder}: {above} is not a folder")
         return
     try:
         names = {name for name in os.listdir(folder) if not name.startswith(f".{folder.name}.")}
@@ -96,15 +96,15 @@ def check_target(folder: Path) -> None:
         raise StorageError(f"cannot read {folder}: {error.strerror or error}") from error
     if names - {READY, *FOLDERS} and len(names & {*FILES, DIGESTS}) < 2:
         raise StorageError(
-            f"{folder} is no build, and not empty (it holds {_some(names)}): give a folder that is"
-            " new, empty or a build"
+            f"{folder} is neither a build nor empty (it holds {_some(names)}): give a folder that"
+            " is new, empty or a build"
         )
 
 
 def check(folder: Path) -> bytes | None:
     """Check that every file of a build is as it was written; return the digests' bytes.
 
-    None if there are no digests: builds of earlier versions have none. Raises `StorageError`, which
+    None if there are no digests, as in builds of earlier versions. Raises a `StorageError` that
     names the file.
     """
     settle(folder)
@@ -112,11 +112,11 @@ def check(folder: Path) -> bytes | None:
     names = set(os.listdir(folder))
     unknown = names - {*FILES, REGISTERS, DIGESTS, *RESULTS, *FOLDERS}
     if unknown:
-        LOG.warning("%s holds %s, which is no part of a build", folder, _some(unknown))
+        LOG.warning("%s holds %s, which is not part of a build", folder, _some(unknown))
     if DIGESTS not in names:
         LOG.warning(
             "%s has no %s: an earlier version compiled it, or the file was removed;"
-            " what can be is compared with the graph",
+            " the files are compared with the graph as far as possible",
             folder,
             DIGESTS,
         )
@@ -129,17 +129,17 @@ def check(folder: Path) -> bytes | None:
         if _sha(read_bytes(path)) != listed.get(name):
             raise StorageError(f"{path} was changed since it was compiled; compile again")
     if REGISTERS in names - set(listed):
-        raise StorageError(f"{folder / REGISTERS} is no file of this build; compile again")
+        raise StorageError(f"{folder / REGISTERS} is not a file of this build; compile again")
     return read_bytes(folder / DIGESTS)
 
 
 def _check_links(folder: Path) -> None:
-    """Raise `StorageError` for links: of a build's own files, and to anything outside of it."""
+    """Raise `StorageError` for links: instead of a build's own files, or to anything outside it."""
     inside = folder.resolve()
     for path in _links(folder):
         if path.parent == folder or not path.resolve().is_relative_to(inside):
             raise StorageError(
-                f"{path} is a link to {os.readlink(path)}, and a build holds only files of its own;"
+                f"{path} is a link to {os.readlink(path)}, but a build must have its own files;"
                 " remove it and compile again"
             )
 
@@ -153,7 +153,7 @@ def _links(folder: Path) -> Iterator[Path]:
 
 
 def _listed(path: Path) -> dict[str, str]:
-    """Return the digests in a ``digests.json``; any other bytes than were written are refused."""
+    """Return the digests in a ``digests.json``; refuse a file that was changed."""
     data, files = read_bytes(path), {}
     try:
         files = json.loads(data)["files"]
@@ -166,7 +166,7 @@ def _listed(path: Path) -> dict[str, str]:
 
 
 def _digests(files: Mapping[str, str]) -> bytes:
-    """Return the bytes of ``digests.json``, which has a digest of itself, too."""
+    """Return the bytes of ``digests.json``, including a digest of itself."""
     text = json.dumps(dict(files), sort_keys=True)
     value = {"files": dict(files), "digest": _sha(text.encode())}
     return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
@@ -177,7 +177,7 @@ def _sha(data: bytes) -> str:
 
 
 def _some(names: set[str]) -> str:
-    """List the first names, and say how many more there are."""
+    """Return the first names as a list in words, with the number of the others."""
     shown = sorted(names)[:NAMES_SHOWN]
     hidden = len(names) - len(shown)
     return ", ".join(shown) + (f" and {hidden} more" if hidden else "")

@@ -1,7 +1,8 @@
-"""Builds: writing what `compile` made, reading it again, and comparing it with its graph.
+"""Writes builds, reads them again, and compares their files with the graph.
 
-``graph.json`` and ``weights.npz`` are the network; every other file follows from them. A build may
-come from anybody, so what was not written here is written anew and compared before it is used.
+``graph.json`` and ``weights.npz`` are the network; all other files follow from them. A build may
+come from anybody, so files that were not written by this user are generated again and compared
+before they are used.
 """
 
 import json
@@ -39,7 +40,7 @@ class Build:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Names of the files that `compile` left."""
+        """Names of the files that `compile` wrote."""
         return (*FILES, *((REGISTERS,) if register_map.register_map(self.graph) else ()), DIGESTS)
 
     @property
@@ -49,7 +50,7 @@ class Build:
 
     @property
     def primitives(self) -> frozenset[Primitives]:
-        """Families whose cells the design is made of; ``portable``: plain logic."""
+        """Families whose cells the design uses; ``portable``: plain logic."""
         return frozenset(n.folded.primitives for n in self.graph.nodes)
 
     @property
@@ -58,41 +59,41 @@ class Build:
         return self.primitives == {PORTABLE}
 
     def board_folder(self, board: str) -> Path:
-        """The folder in which the verb `build` leaves a board's files."""
+        """Return the folder in which the verb `build` writes a board's files."""
         return self.folder / "boards" / board
 
     def checked_verilog(self) -> str:
-        """Return the text of ``top.v``, which is what Bitrill writes for the graph.
+        """Return the text of ``top.v``, checked to be what Bitrill writes for the graph.
 
-        Raises `StorageError` where it is not: Verilog can run anything in a simulator.
+        Raises `StorageError` if it is not: Verilog can run anything in a simulator.
         """
         data = read_bytes(self.verilog)
         made = _verilog_fingerprint(self.graph, data)
         if not is_ours(made):
             if data != write_verilog(self.graph, "checking top.v").encode():
                 raise StorageError(
-                    f"{self.verilog} is not what this version of Bitrill writes for the graph"
-                    " beside it; compile again"
+                    f"{self.verilog} is not what this version of Bitrill writes for its graph;"
+                    " compile again"
                 )
             remember(made)
         return data.decode()
 
 
 BuildLike: TypeAlias = Build | str | Path
-"""A build, or the folder of one."""
+"""A build, or the folder of a build."""
 
 
 def open_build(build: BuildLike) -> Build:
-    """Return a build as it is, or read the folder of one."""
+    """Return a build as it is, or read it from its folder."""
     return build if isinstance(build, Build) else load_build(build)
 
 
 def load_build(folder: str | Path) -> Build:
-    """Read and check a build folder; raises `StorageError` if it is damaged or not finished."""
+    """Read and check a build folder; raise `StorageError` if it is damaged or not finished."""
     folder = Path(folder)
     marker = folder / "graph.json"
     if not folder.is_dir():
-        raise StorageError(f"{folder} must be a folder that `bitrill compile` left, and is not")
+        raise StorageError(f"{folder} must be a folder that `bitrill compile` wrote, and is not")
     build_files.settle(folder)
     if not marker.is_file():
         raise StorageError(
@@ -108,8 +109,8 @@ def load_build(folder: str | Path) -> Build:
     for name, value in _derived(graph, predicted).items():
         if read_json(folder / name) != json.loads(json.dumps(value)):
             raise StorageError(
-                f"{folder / name} is not what this version of Bitrill writes for the graph beside"
-                " it; compile again"
+                f"{folder / name} is not what this version of Bitrill writes for its graph;"
+                " compile again"
             )
     if digests is not None:
         remember(fingerprint("build", digests))
@@ -117,7 +118,7 @@ def load_build(folder: str | Path) -> Build:
 
 
 def write_build(folder: Path, graph: Graph, verilog: str, predicted: Timing) -> Build:
-    """Write all files of a build, or none."""
+    """Write all files of a build, or none of them."""
     files = {name: json_bytes(value) for name, value in _derived(graph, predicted).items()}
     files |= serialisation.to_files(graph) | {"top.v": verilog.encode()}
     digests = build_files.install(folder, files)
@@ -155,6 +156,6 @@ def _timing(path: Path) -> Timing:
 def _check_verilog(path: Path, digest: str) -> None:
     text = read_bytes(path)
     if not text.partition(b"\n")[0].endswith(f"graph {digest}".encode()):
-        raise StorageError(f"{path} was not written from the graph beside it; compile again")
+        raise StorageError(f"{path} was not written from its graph; compile again")
     if not text.rstrip().endswith(b"endmodule"):
         raise StorageError(f"{path} is cut short; compile again")

@@ -1,4 +1,4 @@
-"""The verb `check`: a model file against outputs that were recorded elsewhere."""
+"""The verb `check`: compares a model file with outputs that another program recorded."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ Recorded: TypeAlias = str | Path | np.ndarray | Mapping[str, np.ndarray]
 """Outputs: an array or a .npy file; several by their names, as a mapping or a .npz file."""
 
 UNEXPLAINED = 3
-"""Unexplained frames after which a check stops looking for explanations."""
+"""Number of unexplained frames after which a check stops looking for explanations."""
 
 CHUNK = 256
-"""Frames that are evaluated between two signs of progress."""
+"""Number of frames evaluated between two reports of progress."""
 
 
 @dataclass(frozen=True, repr=False)
 class Checked(Result):
     """Result of `check`.
 
-    ``differ``: frames of which any output disagrees; ``boundary``: how many of them are proven to
-    come from decisions within float32's error of a boundary; ``decisions_differ``: frames whose
-    largest output (lowest index among equals) is another, counted where the output is one vector;
-    ``proofs``: one line for each proven frame; ``faults``: one line for each frame that no such
-    decision explains, at most `UNEXPLAINED` of them.
+    ``differ``: number of frames with an output that disagrees; ``boundary``: how many of them are
+    proven to follow from decisions within float32's error of a boundary; ``decisions_differ``:
+    frames with another largest output (lowest index among equals), counted if the output is one
+    vector; ``proofs``: one line for each proven frame; ``faults``: one line for each frame that no
+    such decision explains, at most `UNEXPLAINED`.
     """
 
     model: str
@@ -79,13 +79,13 @@ def check(
     input_offset: Numbers | None = None,
     progress: Progress = logged,
 ) -> Checked:
-    """Compare a model file with ``outputs`` that another program gave for ``inputs``.
+    """Compare a model file with ``outputs`` that another program computed for ``inputs``.
 
-    ``inputs``: an array or .npy file, ``[N, *shape]`` as in the model; ``outputs`` likewise, or of
-    a model with several outputs a mapping or a .npz file, by their names. The network is evaluated
-    exactly; each frame that disagrees must be explained by decisions that lie so near to a boundary
-    that float32 may take them otherwise (`bitrill.flow.boundaries`). Where none explains it, the
-    file is another network than the one that was recorded.
+    ``inputs``: an array or .npy file, ``[N, *shape]`` as in the model; ``outputs``: the same, or,
+    for a model with several outputs, a mapping or a .npz file by their names. The network is
+    evaluated exactly; each frame that disagrees must be explained by decisions so close to a
+    boundary that float32 may take them differently (`bitrill.flow.boundaries`). If none explains
+    it, the file is another network than the one that was recorded.
     """
     graph = load(model, raw_input, input_scale, input_offset)
     x = read_array(Path(inputs)) if isinstance(inputs, str | Path) else np.asarray(inputs)
@@ -129,7 +129,7 @@ def check(
 def _recorded(
     outputs: Recorded, empty: Mapping[str, np.ndarray], samples: int
 ) -> dict[str, np.ndarray]:
-    """Read recorded outputs, and check them; ``empty``: no frame of each of the model's outputs."""
+    """Read and check recorded outputs; ``empty``: the model's outputs, without frames."""
     given = outputs
     if isinstance(given, str | Path):
         path = Path(given)
@@ -149,7 +149,7 @@ def _recorded(
             shape = ", ".join(["N", *map(str, want.shape[1:])])
             raise SpecError(f"{whose} must have shape [{shape}], not {list(y.shape)}")
         if len(y) != samples:
-            raise SpecError(f"{whose} must be {samples} frames, one an input, not {len(y)}")
+            raise SpecError(f"{whose} must have {samples} frames, one per input, not {len(y)}")
     return {name: given[name] for name in empty}
 
 
@@ -158,17 +158,17 @@ def _frames(recorded: Mapping[str, np.ndarray], start: int, count: int) -> dict[
 
 
 def _any(flags: list[np.ndarray], samples: int) -> np.ndarray:
-    """Return for each sample whether any of its flags is set."""
+    """Return for each sample whether any flag is set."""
     return np.any([f.reshape(samples, -1).any(1) for f in flags], 0)
 
 
 def _integers(graph: Graph, x: np.ndarray) -> np.ndarray:
-    """Return the integers of frames; floats for a raw input must lie on its grid."""
+    """Return the integers of frames; floats for a raw input must be on its grid."""
     return on_grid(graph, x) if x.dtype.kind == "f" else to_integers(graph, x)
 
 
 def _decisions_differ(agreement: Agreement, edge: np.ndarray) -> int:
-    """Count frames of which an output that is one vector of numbers has another largest number."""
+    """Count frames in which an output that is one vector of numbers has another largest number."""
     differ: list[np.ndarray] = []
     for name, ours in agreement.outputs(edge).items():
         theirs = agreement.recorded[name]
@@ -184,7 +184,7 @@ def _proof(sample: int, flips: list[Flip]) -> str:
     farthest = max(f.nearness for f in flips)
     return (
         f"sample {sample}: {first(flips)} instead, within {100 * farthest:.3g} % of the float error"
-        " of a boundary, gives what was recorded"
+        " of a boundary, results in the recorded outputs"
     )
 
 
@@ -199,7 +199,7 @@ def _fault(sample: int, agreement: Agreement, integers: np.ndarray) -> str:
     whose = "element" if len(wrong) == 1 else f"{name} element"
     return (
         f"sample {sample}: {count} of {total} outputs differ; {whose}"
-        f" {list(place[1:])} is {float(ours[place])!r} by the file,"
+        f" {list(place[1:])} is {float(ours[place])!r} according to the file,"
         f" {float(agreement.recorded[name][place])!r} as recorded; no decision near a boundary"
         " explains it"
     )

@@ -1,6 +1,6 @@
 """Options of `compile`, checked before any work is done.
 
-`bitrill.flow.compile` and ``bitrill compile`` take the same names; both make a `CompileOptions`.
+`bitrill.flow.compile` and ``bitrill compile`` use the same names; both make a `CompileOptions`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from ..errors import SpecError
 from ..lowering import Folding
 
 Numbers: TypeAlias = str | Fraction | Sequence[str | Fraction]
-"""An exact number, text or fraction, or one for each channel: a text with commas, or a list."""
+"""An exact number (text or fraction), or one for each channel: a text with commas, or a list."""
 
 Style = Literal["folded", "unrolled", "runtime", "streamed"]
 
 STYLES: tuple[Style, ...] = get_args(Style)
-"""Structures that matrices may have if the folding does not say."""
+"""Structures that matrices may have, unless the folding names one."""
 
 
 class CompileKeywords(TypedDict, total=False):
@@ -43,32 +43,32 @@ class CompileKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class CompileOptions:
-    """What `compile` is asked for. Raises `SpecError` for values that cannot be.
+    """Options of `compile`. Raises `SpecError` for impossible values.
 
     The model: ``raw_input`` (such as ``"uint8"``) with ``input_scale`` (such as ``"1/255"``) and
-    perhaps ``input_offset``: the hardware takes raw integers that stand for scale * integer +
-    offset; of each, one number or one for each channel of the input. ``top``: the ``top`` best
-    classes instead of scores.
+    perhaps ``input_offset``: the hardware takes raw integers that mean ``scale * integer +
+    offset``; each is one number, or one for each channel of the input. ``top``: output the ``top``
+    best classes instead of scores.
 
-    The target: ``fps``: frames a second to reach at ``clock_mhz``, with the fewest LUTs. ``part``:
-    FPGA that the design must fit; without ``fps``, the fastest design that fits. If no part is
-    named, an xc7z020clg400-1 is assumed, and 64 cycles for each place of the largest map, or twice,
-    four times ... as many until it fits; what no folding fits is made all the same. ``"portable"``
-    in place of a part: plain logic for any FPGA, at that rate, of any size. ``board``: the
-    part and clock of a board, less what the board's own logic takes; without ``fps``, as fast as
-    its link delivers frames, or as fast as fits. ``boards``: a folder of more boards, one TOML
-    file each. ``clock_mhz``: 100 for rates, if not given; if given, it also sets how deep
-    pipelines are (see `bitrill.resources.clock`).
+    The target: ``fps``: frames per second to reach at ``clock_mhz``, with the fewest LUTs.
+    ``part``: FPGA that the design must fit; without ``fps``, the fastest design that fits. If no
+    part is named, an xc7z020clg400-1 is assumed, and 64 cycles for each place of the largest map,
+    or twice, four times ... as many until it fits; if no folding fits, the design is made anyway.
+    ``"portable"`` instead of a part: plain logic for any FPGA, at that rate, of any size.
+    ``board``: the part and clock of a board, less the resources of the board's own logic; without
+    ``fps``, as fast as its link delivers frames, or as fast as fits. ``boards``: a folder of
+    additional boards, one TOML file each. ``clock_mhz``: 100 for rates by default; if given, it
+    also determines the depth of pipelines (see `bitrill.resources.clock`).
 
     The structure: ``folding``: choices by node, or a file of them; they override everything else.
-    ``style``: of the matrices: ``folded``; ``unrolled``: constants in the logic, one vector a
-    cycle; ``runtime``: weights and thresholds writable over AXI4-Lite; ``streamed``: weights that
-    come over streams. Only ``folded`` searches for a folding.
+    ``style``: structure of the matrices: ``folded``; ``unrolled``: constants in the logic, one
+    vector a cycle; ``runtime``: weights and thresholds writable over AXI4-Lite; ``streamed``:
+    weights that arrive over streams. Only ``folded`` searches for a folding.
 
     ``like``: an earlier build whose widths, codings and folding are kept, so that the designs
-    differ in the contents of memories alone and share a simulator; nothing is searched for.
+    differ only in the contents of memories and share a simulator; there is no search.
 
-    ``checkpoints``: leave the graph after each pass in ``checkpoints``, in the build folder.
+    ``checkpoints``: write the graph after each pass to ``checkpoints``, in the build folder.
     """
 
     folding: str | Path | Folding | None = None
@@ -95,7 +95,7 @@ class CompileOptions:
                 f"the rate must be above 0 and at most 1e12 frames a second, not {self.fps:g}"
             )
         if (self.raw_input is None) is not (self.input_scale is None):
-            raise SpecError("a raw input must have both a type and a scale (uint8 and 1/255, say)")
+            raise SpecError("a raw input must have a type and a scale (such as uint8 and 1/255)")
         if self.input_offset is not None and self.raw_input is None:
             raise SpecError("an input offset must come with a raw input's type and scale")
         if self.like is not None and (self.fps, self.part, self.style) != (None, None, "folded"):

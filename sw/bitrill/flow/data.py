@@ -1,6 +1,6 @@
-"""Input data as integers that a design takes: .npy files, arrays and named data sets.
+"""Converts input data to a design's integers: .npy files, arrays and named data sets.
 
-The name ``random`` stands for inputs from the design's whole range.
+The name ``random`` selects random inputs from the design's whole range.
 """
 
 import math
@@ -20,11 +20,11 @@ from ..train.recipes import DATASETS
 from .extras import Progress, extra, logged
 
 RANDOM_ELEMENTS = 1 << 27
-"""Elements of all random frames together (1 GiB)."""
+"""Largest number of elements of all random frames together (1 GiB)."""
 
 
 MOST_WORDS = 100
-"""Letters of numpy's reason that are shown: it may quote the file's whole header."""
+"""Characters of numpy's reason that are shown: it may quote the file's whole header."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +45,9 @@ def read_array(path: Path) -> np.ndarray:
         array = np.lib.format.open_memmap(path, mode="r")
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
-    except Exception as error:  # numpy evaluates the header, whose words raise anything
+    except Exception as error:  # numpy evaluates the header, which may raise anything
         why = str(error)[:MOST_WORDS]
-        raise StorageError(f"{path} must be a whole .npy array of numbers: {why}") from error
+        raise StorageError(f"{path} must be a complete .npy array of numbers: {why}") from error
     if array.dtype.kind not in "iuf":
         raise SpecError(f"{path} must hold integers or floats, not {array.dtype}")
     if array.dtype.itemsize > 8:
@@ -56,7 +56,7 @@ def read_array(path: Path) -> np.ndarray:
 
 
 def to_integers(graph: Graph, x: np.ndarray) -> np.ndarray:
-    """Quantize floats, check integers: ``[N, *graph.source.shape]``."""
+    """Return integers ``[N, *graph.source.shape]``: floats are quantized, integers checked."""
     if x.dtype.kind == "f":
         return graph.source.quantize(x)
     graph.source.flatten(x)  # refuses a wrong shape, type or range
@@ -97,7 +97,7 @@ def chosen_samples(
 
 
 def decides(graph: Graph) -> bool:
-    """Whether the output is one vector, and so a class; an image has one decision a pixel."""
+    """Return whether the output is one vector, whose maximum is a class; images have many."""
     return not graph.sink.segments and sum(n > 1 for n in graph.sink.shape) <= 1
 
 
@@ -112,11 +112,11 @@ def fit(x: np.ndarray, graph: Graph, what: str) -> np.ndarray:
 def _same_size(values: int, graph: Graph, what: str) -> None:
     takes = graph.source.tensor.size
     if values != takes:
-        raise SpecError(f"{what} has {values} values a sample, and the model takes {takes}")
+        raise SpecError(f"{what} has {values} values per sample, but the model takes {takes}")
 
 
 def on_grid(graph: Graph, x: np.ndarray) -> np.ndarray:
-    """Turn floats of a data set into the design's integers; a raw input's grid must hold them."""
+    """Convert floats of a data set to integers; for a raw input they must be on its grid."""
     source = graph.source
     if source.quantizer is not None or source.raw_scale is None:
         return to_integers(graph, x)
@@ -132,7 +132,7 @@ def on_grid(graph: Graph, x: np.ndarray) -> np.ndarray:
 
 
 def _raw(x: np.ndarray, scale: Real, offset: Real) -> np.ndarray:
-    """Return the integers that floats mean on a grid, which must hold them all."""
+    """Return the integers of floats that must all be on a grid."""
     values, where = np.unique(x, return_inverse=True)
     raw = [floor((Fraction(float(v)) - offset) / scale + Fraction(1, 2)) for v in values]
     near = [x.dtype.type(float(r * scale + offset)) for r in raw]

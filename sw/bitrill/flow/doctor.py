@@ -1,4 +1,4 @@
-"""The verb `doctor`: which tools are installed, which are missing or faulty, how to get each."""
+"""The verb `doctor`: reports which tools are installed, missing or faulty, and how to get them."""
 
 from dataclasses import asdict, dataclass
 
@@ -14,7 +14,7 @@ class Diagnosis(Result):
 
     @property
     def ok(self) -> bool:
-        """Whether no tool that is needed is missing or faulty."""
+        """Whether no needed tool is missing or faulty."""
         return all(check.passed for check in self.checks)
 
     def summary(self) -> dict[str, object]:
@@ -33,5 +33,5 @@ class Diagnosis(Result):
 
 
 def doctor() -> Diagnosis:
-    """Look for every tool that Bitrill can use; fast, and never raises for what it finds."""
+    """Look for every tool that Bitrill can use; a missing or faulty tool raises no error."""
     return Diagnosis(tuple(check_all()))

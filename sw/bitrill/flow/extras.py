@@ -1,7 +1,7 @@
-"""Optional packages and progress: what every verb needs around its own work.
+"""Handles optional packages and progress for all verbs.
 
-A package that is not installed becomes an error that names the extra to install; progress is a
-callback, by default lines of the log ``bitrill.flow``.
+A package that is not installed raises an error that names the extra to install; progress is a
+callback, by default lines in the log ``bitrill.flow``.
 """
 
 import logging
@@ -15,14 +15,14 @@ LOG = logging.getLogger("bitrill.flow")
 
 
 def logged(step: str, done: int, total: int) -> None:
-    """Write the start of each step to the log, at level INFO: the default `Progress`."""
+    """Log the start of each step at level INFO; this is the default `Progress`."""
     if done == 0:
         LOG.info("%s", step)
 
 
 @contextmanager
 def extra(name: str, purpose: str) -> Iterator[None]:
-    """Turn a missing package, imported inside, into a `ToolError` (exit 3).
+    """Convert the error of a missing package, imported inside, to a `ToolError` (exit 3).
 
     ``name``: the extra of Bitrill that installs it; ``purpose``: the verb that needs it.
     """

@@ -1,4 +1,4 @@
-"""Base of the results that the verbs return: JSON for scripts, a short line, a notebook's table.
+"""Base class of the verbs' results: JSON for scripts, a summary, tables for notebooks.
 
 Every function of `bitrill.flow` returns a frozen dataclass derived from `Result`, so that the
 command line, a notebook and a script show the same figures.
@@ -14,12 +14,12 @@ from html import escape
 from typing import TypeAlias
 
 Json: TypeAlias = dict[str, object]
-"""An object that `json.dumps` takes."""
+"""A JSON object, as `json.dumps` accepts it."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under a head; the first ``texts`` columns hold words, the others figures."""
+    """Rows of text under a head; the first ``texts`` columns are words, the others figures."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -27,16 +27,16 @@ class Table:
 
     @staticmethod
     def of(head: Sequence[str], rows: Iterable[Sequence[object]], texts: int = 1) -> Table:
-        """Make a table of any values, each written with `str`."""
+        """Return a table of any values, each written with `str`."""
         return Table(tuple(head), tuple(tuple(map(str, row)) for row in rows), texts)
 
     @staticmethod
     def of_texts(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-        """Make a table all of whose columns hold words."""
+        """Return a table in which all columns are words."""
         return Table.of(head, rows, texts=len(head))
 
     def to_html(self) -> str:
-        """Write an HTML table; every cell is escaped."""
+        """Return an HTML table; every cell is escaped."""
         head = "".join(f"<th>{escape(cell)}</th>" for cell in self.head)
         cells = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in self.rows)
         body = "".join(f"<tr>{row}</tr>" for row in cells)
@@ -44,7 +44,7 @@ class Table:
 
 
 class Result(ABC):
-    """What a verb returns. Subclasses are frozen dataclasses with ``repr=False``."""
+    """Result of a verb. Subclasses are frozen dataclasses with ``repr=False``."""
 
     @property
     def ok(self) -> bool:
@@ -57,7 +57,7 @@ class Result(ABC):
 
     @abstractmethod
     def summary(self) -> dict[str, object]:
-        """Return the few figures that a reader wants first, by name."""
+        """Return the few most important figures, by name."""
 
     def tables(self) -> tuple[Table, ...]:
         """Return the tables that the verb prints."""
@@ -74,5 +74,5 @@ class Result(ABC):
 
 
 def exact_number(value: Fraction) -> int | str:
-    """Write an exact fraction for JSON: an integer, or ``"p/q"``."""
+    """Return an exact fraction for JSON: an integer, or ``"p/q"``."""
     return value.numerator if value.denominator == 1 else str(value)

@@ -1,4 +1,4 @@
-"""The verb `run`: the golden model on an array."""
+"""The verb `run`: runs the golden model on an array."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from .result import Json, Result
 class Outputs(Result):
     """Result of `run`.
 
-    ``integers``: int64 ``[N, *shape]`` as the hardware gives them; ``outputs``: the model's, by
-    name, each ``[N, *shape]`` of the model's element type; ``files``: names of the files that they
-    were written to, if any, the integers' last.
+    ``integers``: int64 ``[N, *shape]``, the results of the hardware; ``outputs``: the model's
+    outputs by name, each ``[N, *shape]`` of the model's element type; ``files``: names of the files
+    that they were written to, if any, the integers' last.
     """
 
     integers: np.ndarray
@@ -29,10 +29,10 @@ class Outputs(Result):
 
     @property
     def floats(self) -> np.ndarray:
-        """The model's output, of a model that has one."""
+        """The model's output, if it has only one."""
         if len(self.outputs) > 1:
             names = ", ".join(self.outputs)
-            raise SpecError(f"floats must be of one output; take them from outputs: {names}")
+            raise SpecError(f"floats is for models of one output; use outputs instead: {names}")
         return next(iter(self.outputs.values()))
 
     def summary(self) -> dict[str, object]:
@@ -54,7 +54,7 @@ class Outputs(Result):
 
 
 def _finite(y: np.ndarray) -> list:
-    """Return an array as JSON has it, which knows no infinity and no NaN: these become null."""
+    """Return an array as lists for JSON, in which infinity and NaN become null."""
     plain = y.astype(object)
     plain[~np.isfinite(y)] = None
     return plain.tolist()
@@ -65,8 +65,8 @@ def run(
 ) -> Outputs:
     """Run the golden model on floats or integers ``[N, *shape of the model's input]``.
 
-    ``input``: an array or a .npy file. ``out``: a .npy file for the model's output; several go to
-    ``Y.NAME.npy`` each, the integers to ``Y.int.npy``. Memory beyond the outputs is bounded,
+    ``input``: an array or a .npy file. ``out``: a .npy file for the model's output; several outputs
+    go to ``Y.NAME.npy`` each, the integers to ``Y.int.npy``. Memory besides the outputs is bounded,
     however long the file is.
     """
     graph = open_build(build).graph
@@ -77,7 +77,7 @@ def run(
 
 
 def model_outputs(sink: Sink, integers: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the model's outputs by name, computed of a design's integers as the driver does it."""
+    """Return the model's outputs by name, computed from a design's integers as in the driver."""
     from bitrill_boards.describe import output
     from bitrill_boards.driver import DriverError
     from bitrill_boards.driver.outputs import Outputs as Driven
@@ -89,12 +89,12 @@ def model_outputs(sink: Sink, integers: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def integers_beside(path: str | Path) -> Path:
-    """The file of the integers beside that of the floats: ``Y.int.npy`` for ``Y.npy``."""
+    """Return the file of the integers for the file of the floats: ``Y.int.npy`` for ``Y.npy``."""
     return Path(path).with_suffix(".int.npy")
 
 
 def output_file(path: str | Path) -> Path:
-    """Check the name of a file for outputs."""
+    """Check the name of a file for outputs, and return it as a path."""
     path = Path(path)
     if path.suffix != ".npy":
         raise SpecError(f"the output file must end in .npy, not {path.name!r}")

@@ -1,4 +1,4 @@
-"""Steps of `compile` and `inspect` before any Verilog: import and folding."""
+"""Common steps of `compile` and `inspect` before any Verilog: import and folding."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +34,7 @@ def load(
     input_scale: Numbers | None = None,
     input_offset: Numbers | None = None,
 ) -> Graph:
-    """Read a model file: a graph of stage IMPORTED."""
+    """Read a model file; return a graph of stage IMPORTED."""
     raw = None if raw_input is None else parse_raw_input(raw_input)
     scale = None if input_scale is None else parse_scale(input_scale)
     offset = None if input_offset is None else parse_offset(input_offset)
@@ -92,9 +92,9 @@ def fold(
 ) -> Graph:
     """Take a graph from INTEGER to FOLDED, and check it.
 
-    ``part``: what unrolled matrices must fit; ``clock_mhz``: the clock that pipelines are made
-    deep enough for; ``like``: a FOLDED graph whose types and folding are kept, but for choices of
-    ``folding``.
+    ``part``: the part that unrolled matrices must fit; ``clock_mhz``: pipelines are made deep
+    enough for this clock; ``like``: a FOLDED graph whose types and folding are kept, except for
+    choices in ``folding``.
     """
     progress("folding", 0, 0)
     own = read_folding(folding)
@@ -114,16 +114,16 @@ def fold(
 
 
 def _over(below: Folding, above: Folding) -> Folding:
-    """Return two foldings as one; choices of ``above`` count where both have one."""
+    """Merge two foldings; choices of ``above`` take precedence."""
     return {name: {**below.get(name, {}), **above.get(name, {})} for name in {**below, **above}}
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a folding is searched for, on ``part`` (None: any, in plain logic).
+    """The goal of a search for a folding, on ``part`` (None: any part, in plain logic).
 
-    ``fps``: frames a second, exactly as asked or more. Without it ``interval``: cycles a frame of
-    the slowest layer, or twice, four times ... as many. With neither: as fast as fits.
+    ``fps``: frames per second, exactly as asked or more. Without it ``interval``: cycles per frame
+    of the slowest layer, or twice, four times ... as many. With neither: as fast as fits.
     """
 
     part: Part | None
@@ -132,10 +132,10 @@ class Goal:
 
 
 def usual_goals(graph: Graph, part: Part | None, fps: float | None = None) -> list[Goal]:
-    """Return what is searched for if nobody named a part: ``part`` is assumed, or plain logic.
+    """Return the goals if the user names no part: ``part`` is assumed, or plain logic.
 
-    Without a rate, `INTERVAL` cycles for each place of the largest map that products are summed
-    for. What the part does not hold is made of its cells all the same.
+    Without a rate, the goal is `INTERVAL` cycles for each place of the largest map of a matrix
+    layer. A design that does not fit the part is still made of its cells.
     """
     summed = (n for n in graph.nodes if n.cost().macs)
     places = max((n.y.size // n.y.channels for n in summed), default=1)
@@ -156,8 +156,8 @@ def fold_for(
 ) -> tuple[Graph, Solution]:
     """Search for a folding that meets a goal: INTEGER to FOLDED, checked.
 
-    The first of ``goals`` that can be met counts, and what the last one raises is raised.
-    ``deep``: make pipelines deep enough for the clock.
+    The first of ``goals`` that can be met is used; if none can, the error of the last one is
+    raised. ``deep``: make pipelines deep enough for the clock.
     """
     progress("searching for a folding", 0, 0)
     search = partial(
@@ -185,11 +185,11 @@ def _first_that_fits(
 
 
 SMALLEST_SCALE = Fraction(1, 10**300)
-"""Least value of a raw 1; its reciprocal is the greatest."""
+"""Smallest value of a raw 1; its reciprocal is the largest."""
 
 
 MOST_CHANNELS = 1 << 16
-"""Most numbers of a list that goes by channel."""
+"""Largest number of elements of a list with one number for each channel."""
 
 
 def read_folding(folding: str | Path | Folding | None) -> Folding | None:
@@ -203,7 +203,7 @@ def read_folding(folding: str | Path | Folding | None) -> Folding | None:
 
 
 def parse_raw_input(name: str) -> IntType:
-    """Return the type of a name such as ``uint8``, of 1 to 16 bits."""
+    """Return the type, of 1 to 16 bits, with a name such as ``uint8``."""
     match = _RAW_INPUT.fullmatch(name)
     if match is None:
         raise SpecError(f"the raw input must be uint1..uint16 or int1..int16, not {name!r}")
@@ -234,7 +234,7 @@ def parse_offset(offset: Numbers) -> tuple[Fraction, ...]:
 
 
 def _parse_numbers(given: Numbers, what: str, example: str) -> tuple[Fraction, ...]:
-    """Read one number or a list, separated by commas where it is text."""
+    """Read one number or a list; a text is separated by commas."""
     if isinstance(given, str):
         listed: Sequence[object] = given.split(",")
     else:
@@ -253,5 +253,5 @@ def _quotient(text: str) -> Fraction:
     """Read a number, or a quotient of two."""
     above, slash, below = text.partition("/")
     if "/" in below:
-        raise ValueError(f"{text!r} is no quotient of two numbers")
+        raise ValueError(f"{text!r} is not a quotient of two numbers")
     return rational(above) / rational(below) if slash else rational(above)

@@ -1,4 +1,4 @@
-"""The verb `synth`: resources by Yosys, and the netlist simulated."""
+"""The verb `synth`: synthesises a build with Yosys, and can simulate the netlist."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 class Synthesised(Result):
     """Result of `synth`.
 
-    ``check``: the netlist against the golden model, if it was asked for; ``plain``: whether the
-    design is plain logic, and would be smaller of the part's own cells; ``assumed``: whether nobody
-    named the part.
+    ``check``: comparison of the netlist with the golden model, if it was asked for; ``plain``:
+    whether the design is plain logic, and would be smaller with the part's own cells; ``assumed``:
+    whether the part was assumed, not named.
     """
 
     report: SynthReport
@@ -57,7 +57,7 @@ class Synthesised(Result):
 
     @property
     def fits(self) -> bool:
-        """Whether the part has enough of everything."""
+        """Whether the part has enough of every resource."""
         return self.report.fits
 
     def summary(self) -> dict[str, object]:
@@ -90,9 +90,9 @@ def synth(
 ) -> Synthesised:
     """Synthesise a build with Yosys, as a whole and layer by layer.
 
-    ``part``: if None, one of the family whose cells the design is made of; xc7z020clg400-1 for
-    plain logic. ``check``: random samples to run through the netlist, with stalls on both sides.
-    Leaves ``synth.json`` in ``out`` (the build, if None).
+    ``part``: default is one of the family whose cells the design uses, xc7z020clg400-1 for plain
+    logic. ``check``: number of random samples to run through the netlist, with stalls on both
+    sides. Writes ``synth.json`` to ``out`` (default: the build).
     """
     if check < 0:
         raise SpecError(f"check must be a number of samples, not {check}")

@@ -1,4 +1,4 @@
-"""The verb `trace`: every edge's integers for some frames, and the design's waves."""
+"""The verb `trace`: records every edge's integers for some frames, and the design's waves."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .extras import Progress, extra, logged
 from .result import Json, Result, Table
 
 MOST_ELEMENTS = 1 << 27
-"""Integers of all edges together that a trace may hold (1 GiB)."""
+"""Largest number of integers in a trace, all edges together (1 GiB)."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Traced(Result):
     """Result of `trace`.
 
-    ``edges``: integers ``[N, *shape]`` by edge, channel last, as they pass in the hardware;
-    ``kinds``: the operator that gives each; ``mismatches``: samples that came out of the design
-    otherwise than out of the golden model, None without waves.
+    ``edges``: integers ``[N, *shape]`` by edge, channel last, as in the hardware; ``kinds``: the
+    operator that each edge comes from; ``mismatches``: samples for which the design differs from
+    the golden model, None without waves.
     """
 
     edges: Mapping[str, np.ndarray]
@@ -38,7 +38,7 @@ class Traced(Result):
 
     @property
     def ok(self) -> bool:
-        """Whether the design gave what the golden model gives, if it ran."""
+        """Whether the design, if it was simulated, agrees with the golden model."""
         return not self.mismatches
 
     @property
@@ -86,9 +86,9 @@ def trace(
     """Return every edge's integers of the golden model, and write them to ``trace.npz``.
 
     ``input``: floats or integers ``[N, *shape of the model's input]``, or a .npy file of them;
-    ``samples``: only the first ones. ``wave``: a .vcd file for the waves of the design, which then
-    runs these frames in Verilator; or a .fst file, where the system has GTKWave's ``vcd2fst``.
-    ``out``: folder of ``trace.npz``; the build, if None.
+    ``samples``: number of frames, the first ones. ``wave``: a .vcd file for the waves of the
+    design, which then runs these frames in Verilator; or a .fst file, if GTKWave's ``vcd2fst`` is
+    installed. ``out``: folder of ``trace.npz``; default is the build.
     """
     target = None if wave is None else wave_file(wave)
     built = open_build(build)
@@ -104,7 +104,7 @@ def trace(
 
 
 def wave_file(path: str | Path) -> Path:
-    """Check the name of a file for waves, and that there is the tool for it."""
+    """Check the name of a file for waves, and that the tool for it is installed."""
     path = Path(path)
     if path.suffix not in (".vcd", ".fst"):
         raise SpecError(f"the file of waves must end in .vcd or .fst, not {path.name!r}")
@@ -119,7 +119,7 @@ def wave_file(path: str | Path) -> Path:
 
 
 def _frames(graph: Graph, input: str | Path | np.ndarray, samples: int | None) -> np.ndarray:
-    """Return the integers of the frames, few enough for every edge to be held."""
+    """Return the integers of the frames, few enough for all edges to fit in memory."""
     if samples is not None and samples < 1:
         raise SpecError(f"samples must be at least 1, not {samples}")
     array = read_array(Path(input)) if isinstance(input, str | Path) else np.asarray(input)
@@ -129,7 +129,9 @@ def _frames(graph: Graph, input: str | Path | np.ndarray, samples: int | None) -
         raise SpecError("the input must hold at least one sample, not 0")
     most = max(1, MOST_ELEMENTS // sum(t.size for t in graph.edges.values()))
     if len(x) > most:
-        raise SpecError(f"a trace must be of at most {most} samples here, not {len(x)}: say which")
+        raise SpecError(
+            f"a trace must have at most {most} samples here, not {len(x)}: give samples"
+        )
     return to_integers(graph, x)
 
 

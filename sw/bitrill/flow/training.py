@@ -1,4 +1,4 @@
-"""The verb `train`: a recipe trained, exported and checked."""
+"""The verb `train`: trains a recipe, exports the network and checks it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from .result import Json, Result
 class Trained(Result):
     """Result of `train`.
 
-    ``accuracy``: share of ``test_images`` that the network classifies rightly, 0..1; ``metrics``:
-    everything that ``metrics.json`` says.
+    ``accuracy``: share of ``test_images`` that the network classifies correctly, 0..1; ``metrics``:
+    the content of ``metrics.json``.
     """
 
     name: str
@@ -54,7 +54,7 @@ def train(
 ) -> Trained:
     """Train a recipe, export it and compare the export with torch.
 
-    Options as in `bitrill.train.train`. Leaves ``model.onnx`` and ``metrics.json`` in ``out``.
+    Options as in `bitrill.train.train`. Writes ``model.onnx`` and ``metrics.json`` to ``out``.
     """
     from .. import train as training
 

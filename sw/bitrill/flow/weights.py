@@ -1,6 +1,6 @@
-"""Other weights for a build of style runtime or streamed, without compiling again.
+"""Replaces the weights of a build of style runtime or streamed, without compiling again.
 
-They are checked, turned into register writes, and put into the golden model.
+New weights are checked, converted to register writes, and put into the golden model.
 """
 
 import difflib
@@ -34,7 +34,7 @@ def read_weights(path: str | Path) -> dict[str, np.ndarray]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except Exception as error:  # numpy evaluates headers, whose words raise anything
+    except Exception as error:  # numpy evaluates headers, which may raise anything
         raise StorageError(f"{path} must be a .npz file of arrays, and is not") from error
 
 
@@ -43,7 +43,7 @@ def with_weights(build: BuildLike, weights: Weights) -> Graph:
 
     Arrays keep their shapes; weights are values of their type, thresholds ascend within
     ``x.lo .. x.hi + 1``. Arrays that cannot be written may be given if they are as compiled, so
-    the whole ``weights.npz`` of another build can be used. Raises `SpecError` with every fault.
+    the whole ``weights.npz`` of another build can be used. Raises `SpecError` with all faults.
     """
     graph = open_build(build).graph
     changes, problems = _changes(graph, weights)
@@ -58,8 +58,8 @@ def with_weights(build: BuildLike, weights: Weights) -> Graph:
 def register_writes(build: BuildLike, weights: Weights | None = None) -> list[tuple[int, int]]:
     """Return address and data of each register to write over AXI4-Lite, by ascending address.
 
-    ``weights``: only the nodes that it names, each whole; if None, all nodes as compiled. Raises
-    as `with_weights` does.
+    ``weights``: only the nodes that it names are written, each completely; if None, all nodes as
+    compiled. Raises the errors of `with_weights`.
     """
     built = open_build(build)
     graph = built.graph if weights is None else with_weights(built, weights)
@@ -75,7 +75,7 @@ def register_writes(build: BuildLike, weights: Weights | None = None) -> list[tu
 def replace_weights(
     build: Build, weights: str | Path | Weights | None
 ) -> tuple[Graph, list[tuple[int, int]]]:
-    """Return the golden model with other weights, if any, and the registers to write for them."""
+    """Return the golden model with new weights, if any, and the registers to write for them."""
     if weights is None:
         return build.graph, []
     arrays = read_weights(weights) if isinstance(weights, str | Path) else weights
@@ -98,11 +98,11 @@ def _fields(node: Operator) -> tuple[str, ...]:
 
 
 def _changes(graph: Graph, weights: Weights) -> tuple[dict[str, dict[str, np.ndarray]], list[str]]:
-    """Return the new fields by node, and every fault."""
+    """Return the new fields by node, and all faults."""
     open_, compiled = writable(graph), serialisation.to_parts(graph)[1]
     if not open_:
         return {}, [
-            "there must be nodes of style 'runtime' or 'streamed' to take them, and there are none"
+            "there must be nodes of style 'runtime' or 'streamed' for them, and there are none"
         ]
     changes: dict[str, dict[str, np.ndarray]] = {}
     problems: list[str] = []
@@ -124,7 +124,7 @@ def _changes(graph: Graph, weights: Weights) -> tuple[dict[str, dict[str, np.nda
 
 
 def _fault(node: Operator, field: str, old: np.ndarray, new: np.ndarray) -> str:
-    """Say what is wrong with an array; empty if nothing is."""
+    """Return what is wrong with an array; empty if nothing is."""
     if new.dtype.kind not in "iub":
         return f"must hold integers, not {new.dtype}"
     if new.shape != old.shape:

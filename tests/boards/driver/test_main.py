@@ -58,7 +58,7 @@ def run(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_self_test_on_a_board(build: Build, copied: Path) -> None:
     with Board(build) as port:
-        done = run(copied, ".", "port", port, "self-test")
+        done = run(copied, ".", "--port", port, "--self-test")
     assert done.stderr == ""
     assert done.returncode == 0
     lines = done.stdout.splitlines()
@@ -72,7 +72,7 @@ def test_images_in_and_out(build: Build, copied: Path) -> None:
     x = np.random.default_rng(5).normal(0, 2, (20, *build.graph.source.shape))
     np.save(copied / "X.npy", x)
     with Board(build) as port:
-        done = run(copied, ".", "port", port, "input", "X.npy", "out", "Y.npy")
+        done = run(copied, ".", "--port", port, "--input", "X.npy", "--out", "Y.npy")
     assert (done.returncode, done.stderr) == (0, "")
     wanted = build.graph.run(build.graph.source.quantize(x))
     assert (np.load(copied / "Y.int.npy") == wanted).all()
@@ -100,7 +100,7 @@ def test_the_example_of_the_documentation(
 def test_what_is_missing_on_a_board(build: Build, copied: Path) -> None:
     folder(copied, build, AXI)
     Tree(copied / "root", state="unknown")
-    done = run(copied, ".", "self-test", "root", "root")
+    done = run(copied, ".", "--self-test", "--root", "root")
     assert done.returncode == 4
     assert done.stdout == ""
     assert done.stderr.startswith("error: no bitstream is loaded (the FPGA manager's state is 'unk")
@@ -111,14 +111,14 @@ def test_what_is_missing_on_a_board(build: Build, copied: Path) -> None:
 @contextmanager
 def attached(build: Build, **faults: Any) -> Iterator[list[str]]:
     with Board(build, **faults) as port:
-        yield ["port", port]
+        yield ["--port", port]
 
 
 def test_a_wrong_bitstream_is_seen(
     build: Build, copied: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with attached(build, flip=7) as port:
-        assert command.main([str(copied), *port, "self-test"]) == 1
+        assert command.main([str(copied), *port, "--self-test"]) == 1
     assert (
         "self-test: 1 of 50 frames are WRONG: flash the bitstream again" in capsys.readouterr().out
     )
@@ -130,17 +130,17 @@ def test_vectors_of_another_network(
     with np.load(copied / "vectors.npz") as file:
         np.savez(copied / "vectors.npz", inputs=file["inputs"], outputs=file["outputs"][..., :2])
     with attached(build) as port:
-        assert command.main([str(copied), *port, "self-test"]) == 4
+        assert command.main([str(copied), *port, "--self-test"]) == 4
     assert "recorded outputs must have shape [50, 3], not [50, 2]" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["out", "Y.npy"], "out goes with input"),
-        (["input", "X.npy", "out", "Y.txt"], "out must end in .npy, not 'Y.txt'"),
-        ([], "nothing to do: say self-test, input X.npy or load"),
-        (["transport", "usb", "self-test"], "invalid choice: 'usb'"),
+        (["--out", "Y.npy"], "--out needs --input"),
+        (["--input", "X.npy", "--out", "Y.txt"], "--out must end in .npy, not 'Y.txt'"),
+        ([], "nothing to do: say --self-test, --input X.npy or --load"),
+        (["--transport", "usb", "--self-test"], "invalid choice: 'usb'"),
     ],
 )
 def test_wrong_usage(
@@ -155,14 +155,14 @@ def test_wrong_usage(
 def test_files_that_cannot_be_read_or_written(
     build: Build, copied: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command.main([str(copied), "input", str(copied / "no.npy")]) == 4
+    assert command.main([str(copied), "--input", str(copied / "no.npy")]) == 4
     assert "cannot read " in capsys.readouterr().err
     (copied / "X.npy").write_text("no array")
-    assert command.main([str(copied), "input", str(copied / "X.npy")]) == 4
+    assert command.main([str(copied), "--input", str(copied / "X.npy")]) == 4
     assert "cannot read " in capsys.readouterr().err
     np.save(copied / "X.npy", np.zeros((1, *build.graph.source.shape)))
     with attached(build) as port:
-        out = ["input", str(copied / "X.npy"), "out", str(copied / "no" / "Y.npy")]
+        out = ["--input", str(copied / "X.npy"), "--out", str(copied / "no" / "Y.npy")]
         assert command.main([str(copied), *port, *out]) == 4
     assert "cannot write " in capsys.readouterr().err
 
@@ -170,14 +170,14 @@ def test_files_that_cannot_be_read_or_written(
 def test_the_bitstream_alone(
     copied: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command.main([str(copied), "load"]) == 4
+    assert command.main([str(copied), "--load"]) == 4
     assert "loaded from the host: bitrill flash" in capsys.readouterr().err
     (copied / "board.json").write_text(json.dumps(AXI))
     loaded: list[Any] = []
     monkeypatch.setattr(
         "bitrill_boards.driver.fpga_manager.load", lambda *a, **more: loaded.append((*a, more))
     )
-    assert command.main([str(copied), "load", "root", "/r"]) == 0
+    assert command.main([str(copied), "--load", "--root", "/r"]) == 0
     assert loaded == [(str(copied / "bitrill.bit"), AXI["part"], {"root": "/r"})]
 
 
@@ -188,7 +188,7 @@ def test_an_interrupt_is_no_trace(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, "connect", interrupted)
-    assert command.main([str(copied), "self-test"]) == 130
+    assert command.main([str(copied), "--self-test"]) == 130
     assert capsys.readouterr().err == "interrupted\n"
 
 

@@ -100,7 +100,7 @@ def test_another_computer_is_left_alone(
 ) -> None:
     pynq = use(monkeypatch, Pynq(build))
     (place.parent / "root/proc/device-tree/compatible").unlink()
-    with pytest.raises(LinkError, match="this computer is no pynq-z1"):
+    with pytest.raises(LinkError, match="this computer is not a pynq-z1"):
         opened(place)
     assert pynq.log == []
 

@@ -203,7 +203,7 @@ def test_a_tool_that_hangs_is_ended(prints, ulx3s: Path) -> None:
     arguments = prints("", before='echo $$ > "$(dirname "$0")/pid"; exec sleep 60')
     file = arguments.with_name("pid")
     for timeout in (0.2, 2, 20):  # until it has begun, which takes its time on a busy machine
-        with pytest.raises(ToolError, match=f"the cable hangs: it sent nothing .* for {timeout} s"):
+        with pytest.raises(ToolError, match=f"the cable hangs: it sent nothing for {timeout} s"):
             tool.run([], timeout=timeout)
         if file.is_file() and file.read_text():
             break

@@ -90,7 +90,7 @@ def test_the_report_names_boards(model: Path, tmp_path: Path) -> None:
     done = flow.compile(model, out=tmp_path, part="portable")
     last = show.compiled(done).splitlines()[-1]
     assert last.startswith(
-        "fits these boards, by prediction (? is a rough one): arty-z7-20, ebaz4205, "
+        "fits these boards, by prediction (?: by a rough one): arty-z7-20, ebaz4205, "
     )
     assert last.endswith("tang-nano-9k?, tang-primer-20k?, ulx3s-85f?")
     value = json.loads(json.dumps(done.to_json()["boards"]))

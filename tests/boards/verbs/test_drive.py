@@ -51,8 +51,8 @@ def test_a_zynq_is_driven_on_the_board(build, tmp_path: Path, run: Run, chain, m
     refused(
         run(*base),
         4,
-        f"this computer is not a pynq-z2: copy {tmp_path} to the board and run in it python3 -m"
-        " bitrill_driver . --self-test; or give --transport simulation",
+        f"this computer is not a pynq-z2: copy {tmp_path} to the board and run python3 -m"
+        " bitrill_driver . --self-test in it; or give --transport simulation",
     )
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     asked = wired(monkeypatch, build)
@@ -63,12 +63,12 @@ def test_a_zynq_is_driven_on_the_board(build, tmp_path: Path, run: Run, chain, m
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--self-test", "--input", "x.npy"], 2, "a self-test takes the recorded frames: .*"),
+        (["--self-test", "--input", "x.npy"], 2, "a self-test uses the recorded frames: .*"),
         (["--input", "empty.npy"], 2, "the data must hold at least one sample, not 0"),
         (["--samples", "0"], 2, "samples must be at least 1, not 0"),
         (["--out", "y.txt"], 2, "the output file must end in .npy, not 'y.txt'"),
         (["--transport", "usb"], 2, "--transport must be one of uart, pynq, .*, not 'usb'.*"),
-        (["--transport", "simulation", "--port", "p"], 2, "a simulation takes no port"),
+        (["--transport", "simulation", "--port", "p"], 2, "a simulation has no port"),
         (["--input", "none.npy"], 4, "cannot read none.npy: No such file or directory"),
         (["--transport", "linux"], 4, "transport must be uart for ulx3s-85f, not 'linux'"),
     ],

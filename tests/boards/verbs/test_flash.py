@@ -61,7 +61,11 @@ def test_flash_needs_a_bitstream(build, tmp_path: Path, run: Run, chain, loader)
     assert loader.pop()["bitstream"] == b"by hand"
     run("build", "ulx3s-85f", build.folder, "--out", tmp_path, "--files-only")
     refused(run(*base), 4, "there is no bitstream in .* yet: .*")  # it was another build's
-    refused(run(*base, "--self-test"), 2, "the self-test needs the board's serial port: --port .*")
-    refused(run(*base, "--port", "x"), 2, "a port is for the self-test .*: add --self-test")
+    refused(
+        run(*base, "--self-test"),
+        2,
+        "the self-test needs the board's serial port, such as --port .*",
+    )
+    refused(run(*base, "--port", "x"), 2, "port is for the self-test .*: add --self-test")
     refused(run(*base, "--timeout", "0"), 2, "the time limit must be above 0 and .*, not 0.0")
     assert loader == []
