@@ -110,7 +110,7 @@ def content(folder: Path) -> dict[str, bytes]:
         ),
         (
             lambda p: (p.mkdir(), [(p / f"{k}").touch() for k in range(5)]),
-            "{} is no build, and not empty (it holds 0, 1, 2 and 2 more): give a folder",
+            "{} is neither a build nor empty (it holds 0, 1, 2 and 2 more): give a folder",
         ),
     ],
 )

@@ -107,7 +107,7 @@ def _self_test(folder: Folder, driver: Driver) -> int:
     wrong = driver.self_test(inputs, outputs, _progress)
     n = len(inputs)
     if wrong:
-        print(f"self-test: {wrong:,} of {n:,} frames are WRONG: flash the bitstream anew")
+        print(f"self-test: {wrong:,} of {n:,} frames are WRONG: flash the bitstream again")
     else:
         print(f"self-test: {n:,} of {n:,} frames bit-exact")
     return wrong

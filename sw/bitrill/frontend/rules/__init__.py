@@ -1,4 +1,8 @@
-"""Import rules, one module for each kind of ONNX operator; importing this declares all of them."""
+"""Import rules, one module for each kind of ONNX operator; importing this declares all of them.
+
+``docs/glossary.md`` explains the importer's words: edge, frame, image, place, order, stream, grid,
+meaning, step, deferred. `bitrill.frontend.symbolic.values` has the data that rules work on.
+"""
 
 from . import (
     activations,

@@ -4,6 +4,8 @@ Each operand is ``scale * integer + offset``. With equal scales the integers are
 they need integer multipliers: the ratio of the scales if it has at most 8 bits, else the smallest
 multipliers with which the next quantizer decides correctly for every pair of values (see
 `symbolic.gains`).
+
+Words: ``docs/glossary.md``, "Importing" (edge, grid, meaning, deferred).
 """
 
 from dataclasses import dataclass, replace

@@ -1,4 +1,7 @@
-"""Rules for DepthToSpace and SpaceToDepth: blocks of pixels become channels, or the reverse."""
+"""Rules for DepthToSpace and SpaceToDepth: blocks of pixels become channels, or the reverse.
+
+Words: ``docs/glossary.md``, "Importing" (frame, image, order, deferred).
+"""
 
 from dataclasses import dataclass, replace
 from math import prod

@@ -1,4 +1,7 @@
-"""Repeats data along axes of size 1, as ONNX broadcasts the operands of an Add."""
+"""Repeats data along axes of size 1, as ONNX broadcasts the operands of an Add.
+
+Words: ``docs/glossary.md``, "Importing" (edge, order, meaning).
+"""
 
 from dataclasses import replace
 from math import prod

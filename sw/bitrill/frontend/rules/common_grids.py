@@ -3,6 +3,8 @@
 A row computes ``sum_j s[j] * w[j] * x[j]``, where s is the scale of a weight times the scale of its
 channel. If all s are whole multiples of one unit, as powers of two are, the row is that unit times
 an integer sum: the multiples go into the weights. Columns of weight 0 are left out.
+
+Words: ``docs/glossary.md``, "Importing" (edge, grid, meaning).
 """
 
 from fractions import Fraction

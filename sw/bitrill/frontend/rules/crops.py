@@ -5,7 +5,7 @@ of its elements (space-to-depth in YOLO's Focus); `gathered` detects that. Other
 `Crop`. Positions that go backwards or are repeated, as in a reflected border, become several crops
 that are joined.
 
-Words: `bitrill.frontend.symbolic.values` and ``docs/glossary.md`` (edge, frame, order, place).
+Words: ``docs/glossary.md``, "Importing" (edge, frame, order, place, deferred).
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,7 @@
-"""Rules for Max and Min of data and constants."""
+"""Rules for Max and Min of data and constants.
+
+Words: ``docs/glossary.md``, "Importing" (edge, grid, meaning, step, deferred).
+"""
 
 from dataclasses import dataclass, replace
 from fractions import Fraction

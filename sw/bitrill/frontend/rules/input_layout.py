@@ -1,4 +1,7 @@
-"""Chooses the edge for a model's input, from the first layer that has channels and places."""
+"""Chooses the edge for a model's input, from the first layer that has channels and places.
+
+Words: ``docs/glossary.md``, "Importing" (edge, place).
+"""
 
 from collections.abc import Mapping
 from math import prod

@@ -4,8 +4,8 @@ Modes reflect, edge and wrap only select elements of the data (see `crops`). A c
 built after the next quantizer, not at once. So the constant may lie off the data's grid; only its
 quantized value must be the same integer in every channel.
 
-Words: `bitrill.frontend.symbolic.values` and ``docs/glossary.md`` (frame, order, place, edge,
-meaning). An *edge* is an edge of the graph here, never a border of an image.
+Words: ``docs/glossary.md``, "Importing" (frame, image, order, place, edge, meaning, deferred). An
+*edge* is an edge of the graph here, never a border of an image.
 """
 
 from collections.abc import Callable

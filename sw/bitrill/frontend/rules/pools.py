@@ -1,4 +1,7 @@
-"""Rules for pools: maxima, which may move after the next quantizer, and sums over windows."""
+"""Rules for pools: maxima, which may move after the next quantizer, and sums over windows.
+
+Words: ``docs/glossary.md``, "Importing" (edge, frame, place, meaning, step, deferred).
+"""
 
 from dataclasses import dataclass, replace
 from fractions import Fraction

@@ -3,7 +3,7 @@
 Spatial axes are reduced by a pooling window as large as they are. To reduce the channels, the data
 is reshaped to one channel, ``[places, channels]``, and pooled along the rows.
 
-Words: `bitrill.frontend.symbolic.values` and ``docs/glossary.md`` (frame, order, place, meaning).
+Words: ``docs/glossary.md``, "Importing" (frame, image, order, place, meaning).
 """
 
 from dataclasses import replace
