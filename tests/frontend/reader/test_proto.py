@@ -214,7 +214,7 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "input as output": (
         lambda m: setattr(m.graph.output[0], "name", "x"),
-        "the output 'x' is given by no node",
+        "the output 'x' is not the result of a node",
     ),
     "two writers": (
         lambda m: m.graph.node.append(m.graph.node[3]),
@@ -253,11 +253,11 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "unknown type": (
         tensor(lambda t: setattr(t, "data_type", 99)),
-        "tensor 'c4' must hold floats .* not type 99",
+        "tensor 'c4' must have floats .* not type 99",
     ),
     "bfloat16": (
         tensor(lambda t: setattr(t, "data_type", 16)),
-        "tensor 'c4' must hold floats .* not BFLOAT16",
+        "tensor 'c4' must have floats .* not BFLOAT16",
     ),
     "rank": (tensor(set_dims(*[1] * 9)), "tensor 'c4' must have at most 8 axes, not 9"),
     "huge": (tensor(set_dims(1 << 40, 1 << 40)), "tensor 'c4' must have at most 16777216 elements"),
@@ -281,16 +281,16 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "two lists": (
         tensor(lambda t: t.float_data.append(1.0)),
-        "must hold its values once and whole, not in float_data, raw_data",
+        "must have its values in one place, not in float_data, raw_data",
     ),
-    "segment": (tensor(lambda t: t.segment.SetInParent()), "must hold its values once and whole"),
+    "segment": (tensor(lambda t: t.segment.SetInParent()), "must have its values in one place"),
     "int8 out of range": (
         tensor(lambda t: typed(t, kind=3, int32_data=[200] * 30)),
         r"tensor 'c4' must have values of INT8, not 200\.\.200",
     ),
     "half out of range": (
         tensor(lambda t: typed(t, kind=10, int32_data=[1 << 16] * 30)),
-        "tensor 'c4' must hold values of FLOAT16",
+        "tensor 'c4' must have values of FLOAT16",
     ),
     "uint64": (
         tensor(lambda t: typed(t, kind=13, raw=b"\xff" * 240)),
@@ -303,7 +303,7 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "reference": (
         attribute(type=AttributeProto.INT, ref_attr_name="a"),
-        "attribute 'odd' must hold a value, not a reference",
+        "attribute 'odd' must be a value, not a reference",
     ),
     "graph attribute": (
         attribute(type=AttributeProto.GRAPH),
@@ -315,7 +315,7 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "input of integers": (
         lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", 7),
-        "the input 'x' must hold floats or integers of at most 16 bits, not INT64",
+        "the input 'x' must have floats or integers of at most 16 bits, not INT64",
     ),
     "input without type": (
         lambda m: m.graph.input[0].ClearField("type"),
@@ -333,8 +333,8 @@ CASES: dict[str, tuple[Change, str]] = {
         input_dims(1, 1, "H", 3),
         r"must have fixed sizes of at least 1 after the batch axis, not \[1, 1, None, 3\]",
     ),
-    "empty input": (input_dims(1, 1, 0, 3), "must have fixed sizes of at least 1 behind the batch"),
-    "no batch": (input_dims(0, 1, 2, 3), "must have fixed sizes of at least 1 behind the batch"),
+    "empty input": (input_dims(1, 1, 0, 3), "must have fixed sizes of at least 1 after the batch"),
+    "no batch": (input_dims(0, 1, 2, 3), "must have fixed sizes of at least 1 after the batch"),
     "huge input": (
         input_dims(1, 1 << 11, 1 << 10),
         "the input 'x' must have at most 1048576 elements, not 2097152",

@@ -4,9 +4,8 @@ A permutation of channels becomes a `Shuffle`; blocks of pixels that are moved t
 become a `Rearrange`. Only the resulting order of the elements matters, however the model spells it.
 
 Layouts (see `Data` and ``docs/glossary.md``, "Importing"): ``shape`` is the model's; ``frame`` the
-edge's, ``[*places, channels]``;
-``image`` the same with channels first; ``order[i]`` is where element i of ``shape`` lies in
-``image``, and ``stream[i]`` where it comes in the edge's stream.
+edge's, ``[*places, channels]``; ``image`` the same with channels first. Element i of ``shape`` has
+index ``order[i]`` in ``image`` and index ``stream[i]`` in the edge's stream.
 """
 
 from dataclasses import replace
