@@ -203,7 +203,7 @@ def test_weights_bounded_by_the_accumulator_are_exported(tmp_path: Path, quantiz
 
 def test_layers_without_a_quantizer_are_named(tmp_path: Path):
     network = chain(qnn.QuantIdentity(bit_width=4), layer(8, 6), nn.ReLU(), nn.Linear(6, 3))
-    with pytest.raises(SpecError, match=r"of its weights, and 3 \(Linear\) has none; use Brev"):
+    with pytest.raises(SpecError, match=r"of its weights, but 3 \(Linear\) has none; use Brev"):
         export(network, torch.randn(4, 8), tmp_path / "m.onnx")
     with pytest.raises(SpecError, match=r"must have a quantized layer, and has none"):
         export(nn.Sequential(nn.ReLU()), torch.randn(4, 8), tmp_path / "m.onnx")

@@ -1,4 +1,4 @@
-"""Training of recipes with Brevitas, and export of Brevitas modules to QONNX.
+"""Trains recipes with Brevitas, and exports Brevitas modules to QONNX.
 
 This is the only room that uses torch, and it imports torch only when a function is called.
 """
@@ -47,16 +47,16 @@ def train(
     """Train a recipe; write ``model.onnx``, ``metrics.json`` and ``checkpoint.pt``.
 
     The arguments up to ``seed``, and ``mean`` to ``prune``, are those of `Options`, which describes
-    the recipes. The recipe ``lutnet``, tables instead of a matrix, has those of `LutOptions`:
-    ``budget``, ``dataset``, ``epochs`` and ``seed``. The last epoch is kept: test images choose
-    nothing, they only measure.
+    the recipes. The recipe ``lutnet``, tables instead of a matrix, takes those of `LutOptions`:
+    ``budget``, ``dataset``, ``epochs`` and ``seed``. The network of the last epoch is returned: test
+    images only measure, they do not select.
 
-    With ``out`` a checkpoint is written after each epoch, whole or not at all. ``resume`` goes on
-    from it where there is one, with the same result as a run without a break; a finished run is not
-    trained again. The export is compared with torch (see `export`). Without ``out`` nothing is
-    written. ``progress(epoch, epochs, batch, batches, loss, accuracy)`` is called after every
+    With ``out`` a checkpoint is written after each epoch, completely or not at all. ``resume``
+    continues from it, if there is one, with the same result as an uninterrupted run; a finished run
+    is not trained again. The export is compared with torch (see `export`). Without ``out`` nothing
+    is written. ``progress(epoch, epochs, batch, batches, loss, accuracy)`` is called after every
     batch, counted from 1; accuracy is the last one measured, or None. ``fetching(file, received,
-    total)`` is called while a missing data set is fetched (see `datasets`).
+    total)`` is called while a missing data set is downloaded (see `datasets`).
 
     Raises `SpecError` (wrong options, all at once; a checkpoint of another run), `StorageError` (a
     damaged checkpoint, a folder that cannot be written), `ToolError` (a package is missing, the
@@ -107,7 +107,7 @@ def export(
 
 
 def _submodule(name: str) -> Any:
-    """Import a module that needs torch; `ToolError` names what is missing and how to get it."""
+    """Import a module that needs torch; a `ToolError` names what is missing and how to get it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Brevitas warns of optional kernels

@@ -42,9 +42,9 @@ class L1MatMul(torch.autograd.Function):
 
 
 class AdderLinear(qnn.QuantLinear):
-    """Dense layer ``y = -sum |x - w|`` without bias; it takes the quantizers of `QuantLinear`.
+    """Dense layer ``y = -sum |x - w|`` without bias, with the quantizers of `QuantLinear`.
 
-    Weights and inputs must have one scale: give both the same number of bits.
+    Weights and inputs must have the same scale: give both the same number of bits.
     """
 
     def inner_forward_impl(self, x: Tensor, quant_weight: Any, quant_bias: Any) -> Tensor:

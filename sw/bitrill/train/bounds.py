@@ -1,11 +1,11 @@
-"""Float error bounds: real numbers, with all that any float32 computation of them may give.
+"""Float error bounds: exact numbers, with the possible results of any float32 computation of them.
 
 `Value` is an enclosure ``lo <= exact <= hi`` (equal ends unless a root was taken) and a bound
-``err``: every float32 evaluation, in any order of its sums, with or without fused multiply-add,
-lies within ``err`` of the exact number. Everything is a Fraction, so the bound itself is not
-rounded. The model is Higham's (Accuracy and Stability of Numerical Algorithms, 2002, 2.2 and 3.1):
+``err``: every float32 evaluation, in any order of its sums, with or without fused multiply-add, is
+within ``err`` of the exact number. Everything is a Fraction, so the bound itself is not rounded.
+The model is Higham's (Accuracy and Stability of Numerical Algorithms, 2002, 2.2 and 3.1):
 ``fl(a op b) = (a op b)(1 + d) + e`` with ``|d| <= U``, ``|e| <= TINY``, and
-``gamma(n) = nU / (1 - nU)`` for n of them in a row.
+``gamma(n) = nU / (1 - nU)`` for n consecutive roundings.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ U = Fraction(1, 1 << 24)
 """Unit roundoff of float32, to nearest."""
 
 TINY = Fraction(1, 1 << 126)
-"""Smallest normal float32: what underflow may lose, flushed to zero or not."""
+"""Smallest normal float32: largest loss by underflow, flushed to zero or not."""
 
 POW_ROUNDINGS = 4
 """Roundings allowed for a library's ``pow`` and root, which need not be correctly rounded."""
@@ -31,15 +31,15 @@ _ROOT_BITS = 256
 
 
 def gamma(n: int) -> Fraction:
-    """Relative error of n roundings in a row."""
+    """Return the relative error of n consecutive roundings."""
     return n * U / (1 - n * U)
 
 
 @dataclass(frozen=True)
 class Value:
-    """A number in ``lo..hi``, whose float32 evaluations err by ``err`` at most.
+    """A number in ``lo..hi`` whose float32 evaluations have an error of at most ``err``.
 
-    A number that every side holds as the same float has ``err`` 0.
+    ``err`` is 0 for a number that all evaluations have as the same float.
     """
 
     lo: Fraction
@@ -59,23 +59,23 @@ class Value:
 
     @property
     def low(self) -> Fraction:
-        """Least number that an evaluation gives."""
+        """Smallest number that an evaluation may return."""
         return self.lo - self.err
 
     @property
     def high(self) -> Fraction:
-        """Largest number that an evaluation gives."""
+        """Largest number that an evaluation may return."""
         return self.hi + self.err
 
     def may_be(self, x: float) -> bool:
-        """Return whether a float32 evaluation may give x."""
+        """Return whether a float32 evaluation may return x."""
         return self.low <= Fraction(x) <= self.high
 
     def __neg__(self) -> Value:
         return Value(-self.hi, -self.lo, self.err)
 
     def __abs__(self) -> Value:
-        """Return the absolute value: nothing is rounded, and no error grows."""
+        """Return the absolute value, which adds no rounding."""
         least = Fraction(0) if self.lo <= 0 <= self.hi else min(abs(self.lo), abs(self.hi))
         return Value(least, max(abs(self.lo), abs(self.hi)), self.err)
 
@@ -97,7 +97,7 @@ class Value:
         return _rounded(min(ends), max(ends), err)
 
     def clip(self, lo: Fraction | None, hi: Fraction | None) -> Value:
-        """Return ``min(max(x, lo), hi)``: nothing is rounded, and no error grows."""
+        """Return ``min(max(x, lo), hi)``, which adds no rounding."""
         ends = [self.lo, self.hi]
         if lo is not None:
             ends = [max(e, lo) for e in ends]
@@ -161,7 +161,7 @@ class _Sum:
 def dot(terms: Iterable[tuple[Value, Value]], *, addends: Iterable[Value] = ()) -> Value:
     """Return ``sum(a * b) + sum(addends)`` in any order: n terms round at most n times each.
 
-    Where all terms are multiples of one power of two (integers, in short), and their sizes sum to
+    If all terms are multiples of one power of two (for example, integers), and their sizes sum to
     less than 2**24 of it, no order of additions rounds at all.
     """
     lo, hi, err, size = _Sum(), _Sum(), _Sum(), _Sum()
@@ -191,7 +191,7 @@ _ONE = Value.of(1)
 
 
 def maximum(values: Iterable[Value]) -> Value:
-    """Return the largest value: nothing is rounded."""
+    """Return the largest value, which adds no rounding."""
     given = list(values)
     return Value(max(v.lo for v in given), max(v.hi for v in given), max(v.err for v in given))
 

@@ -95,7 +95,7 @@ def clamp_weights(module: torch.nn.Module) -> None:
 def load_state(module: torch.nn.Module, state: dict[str, Any]) -> None:
     """Call ``module.load_state_dict(state)`` and keep the quantizers that the module has.
 
-    Brevitas would make new ones, whose trained scales the optimizer does not know.
+    Brevitas would create new ones, with trained scales that the optimizer does not update.
     """
     before = config.REINIT_ON_STATE_DICT_LOAD
     config.REINIT_ON_STATE_DICT_LOAD = False

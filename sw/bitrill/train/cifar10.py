@@ -1,7 +1,7 @@
-"""Reader of CIFAR-10 (Krizhevsky 2009) in its binary form, without unpacking the archive.
+"""Reads CIFAR-10 (Krizhevsky 2009) in its binary form, without unpacking the archive.
 
-The archive holds six files of 10,000 records. A record is a byte that is the class, then 32x32
-bytes each of red, green and blue.
+The archive has six files of 10,000 records. A record is one byte for the class, then 32x32 bytes
+each of red, green and blue.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ MEMBERS = {"train": tuple(f"data_batch_{k}.bin" for k in range(1, 6)), "test": (
 
 _RECORD = 1 + 3 * 32 * 32
 _READ_LIMIT = 256 << 20
-"""Bytes of the unpacked archive that are read at most; the official one has 184 million."""
+"""Largest number of bytes read from the unpacked archive; the official one has 184 million."""
 
 
 def check(data: bytes, where: str) -> None:
@@ -41,7 +41,7 @@ def check(data: bytes, where: str) -> None:
 def read(path: Path, split: str, records: int = RECORDS) -> tuple[np.ndarray, np.ndarray]:
     """Read ``(images, labels)`` of a split, uint8 ``[N, 3, 32, 32]`` and ``[N]``.
 
-    Raises `StorageError` for an archive that is not whole.
+    Raises `StorageError` for an incomplete archive.
     """
     wanted = MEMBERS[split]
     files = _members(path, set(wanted), records * _RECORD)

@@ -1,8 +1,8 @@
-"""Torch modules of the convolutional recipes; the image's size decides which layers there are.
+"""Torch modules of the convolutional recipes; the image's size determines the layers.
 
 All take ``[N, C, H, W]`` (``dilated1d``: ``[N, C, H * W]``) in 0..1, quantize it to 8 bits, and
-have batch norm and signed narrow activations on -1..1 behind each layer. ``width`` is the number of
-channels of the first layer.
+have batch norm and symmetric signed activations on -1..1 after each layer. ``width`` is the number
+of channels of the first layer.
 """
 
 from functools import partial
@@ -19,14 +19,14 @@ INPUT_BITS = 8
 
 
 class Blocks:
-    """Maker of layers that have the options' quantizers."""
+    """Makes layers with the options' quantizers."""
 
     def __init__(self, options: Options, arguments: dict[str, Any]):
         self.options, self.arguments = options, arguments
         self.colours = datasets.shape(options.dataset)[0]
 
     def act(self, bits: int | None = None) -> nn.Module:
-        """Make an activation quantizer; all have one scale, so that branches can be added."""
+        """Make an activation quantizer; all have the same scale, so that branches can be added."""
         bits = bits or self.options.n_acts
         return qnn.QuantIdentity(act_quant=brevitas_quantizers.IntActivation, bit_width=bits)
 
@@ -49,7 +49,7 @@ class Blocks:
     def head(self, channels: int, tail: nn.Module, rank: int = 2) -> list[nn.Module]:
         """Make the last layers: quantized means of ``[N, C, H, W]`` or ``[N, C, L]``, then classes.
 
-        Many means would lie in the middle between two levels; the batch norm moves them away.
+        Many means would be exactly between two levels; the batch norm moves them away.
         """
         pool = nn.AdaptiveAvgPool1d(1) if rank == 1 else nn.AdaptiveAvgPool2d(1)
         mean = [pool, nn.Flatten(), nn.BatchNorm1d(channels), self.act()]
@@ -85,9 +85,9 @@ class UnetStage(nn.Module):
 
 
 def cnv(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn.Module]:
-    """FINN's CNV: three times two unpadded 3x3 convolutions, with a pool behind the first two.
+    """FINN's CNV: three pairs of unpadded 3x3 convolutions, with a pool after the first two pairs.
 
-    A convolution on a map smaller than 3, and a pool on one smaller than 2, are left out.
+    Convolutions on maps smaller than 3, and pools on maps smaller than 2, are left out.
     """
     layers: list[nn.Module] = []
     n = blocks.colours
@@ -133,7 +133,7 @@ _MOBILENET = ((2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (16, 2), *((16, 1),) * 5, 
 
 
 def mobilenet(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn.Module]:
-    """MobileNet-v1 (``width`` 8 is its 0.25), cut before a map of one place would be halved."""
+    """MobileNet-v1 (``width`` 8 is its 0.25), cut before a map of one pixel would be halved."""
     layers = blocks.conv(blocks.colours, width, stride=2, padding=1)
     n, side = width, (side + 1) // 2
     for factor, stride in _MOBILENET:
@@ -146,7 +146,7 @@ def mobilenet(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn
 
 
 def unet(blocks: Blocks, _: int, width: int, tail: nn.Module) -> list[nn.Module]:
-    """U-net of three stages; gives a number for each pixel, ``[N, 1, H, W]``.
+    """U-net of three stages; its output is a number for each pixel, ``[N, 1, H, W]``.
 
     H and W must be multiples of 4.
     """
@@ -161,7 +161,7 @@ def unet(blocks: Blocks, _: int, width: int, tail: nn.Module) -> list[nn.Module]
 
 
 def dilated(blocks: Blocks, side: int, width: int, tail: nn.Module) -> list[nn.Module]:
-    """1-D convolutions of 3 taps over the pixels, dilated by 1, 2, 4, .. while taps lie inside."""
+    """1-D convolutions of 3 taps over the pixels, dilated by 1, 2, 4, .. while the taps fit."""
     layers: list[nn.Module] = []
     n, step = blocks.colours, 1
     while 2 * step < side * side:
@@ -181,7 +181,7 @@ _BUILDERS = {
 
 
 def layers(options: Options, arguments: dict[str, Any], tail: nn.Module) -> list[nn.Module]:
-    """Make a recipe's layers behind the normalized input; ``tail`` comes last."""
+    """Make a recipe's layers after the normalized input; ``tail`` is the last one."""
     blocks = Blocks(options, arguments)
     _, side, _ = datasets.shape(options.dataset)
     made = _BUILDERS[options.recipe](blocks, side, options.channels, tail)

@@ -1,4 +1,4 @@
-"""Data sets by name, fetched where missing.
+"""Loads data sets by name; missing files are downloaded.
 
 A set is ``x``, float32 ``[N, C, H, W]`` in 0..1, and ``labels``, int64 ``[N]``:
 
@@ -6,10 +6,10 @@ A set is ``x``, float32 ``[N, C, H, W]`` in 0..1, and ``labels``, int64 ``[N]``:
   class (stable), every fifth image is for testing: 360 for testing, 1,437 for training.
 - ``mnist``, ``fashion``: 28x28, ``x / 255``, 60,000 + 10,000, from gzipped IDX files (LeCun et al.)
   in the folder ``mnist/`` or ``fashion/`` of ``$BITRILL_DATA``, else of ``~/.cache/bitrill``.
-  Missing files are fetched from the set's public mirror; uncompressed, they must have the MD5 sums
-  of the official files.
+  Missing files are downloaded from the set's public mirror; uncompressed, they must have the MD5
+  sums of the official files.
 - ``cifar10``: 3x32x32, ``x / 255``, 50,000 + 10,000, from the archive of the set's binary form in
-  the folder ``cifar10/``, fetched likewise; the archive must have the official MD5 sum.
+  the folder ``cifar10/``, downloaded if missing; the archive must have the official MD5 sum.
 """
 
 import gzip
@@ -87,8 +87,8 @@ def load(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Load ``(x, labels)`` of one split; x: float32 ``[N, C, H, W]``, ``uint8 / 255`` in float32.
 
-    Raises `SpecError` for an unknown name or split, `ToolError` where scikit-learn is missing or a
-    file cannot be fetched, `StorageError` for a file that is damaged or cannot be read.
+    Raises `SpecError` for an unknown name or split, `ToolError` if scikit-learn is missing or a
+    file cannot be downloaded, `StorageError` for a file that is damaged or cannot be read.
     """
     _check(name)
     if split not in _PREFIX:
@@ -165,7 +165,7 @@ def unzip(data: bytes, limit: int, path: Path) -> bytes:
 
 
 def parse_idx(data: bytes, sizes: tuple[int, ...], path: Path) -> np.ndarray:
-    """Read the uint8 array of an IDX file; its magic number, axes and length must be right."""
+    """Read the uint8 array of an IDX file; its magic number, axes and length must be correct."""
     header = 4 + 4 * len(sizes)
     if len(data) < header:
         raise StorageError(f"{path} must hold an IDX header of {header} bytes, not {len(data)}")
@@ -185,7 +185,7 @@ def parse_idx(data: bytes, sizes: tuple[int, ...], path: Path) -> np.ndarray:
 
 
 def _fetch(path: Path, name: str, file: str, progress: FetchProgress | None) -> None:
-    """Fetch one file of the set into ``path``; nothing is written unless its MD5 sum is right."""
+    """Download one file of the set to ``path``; it is written only if its MD5 sum is correct."""
     mirror = MIRRORS[name]
     url = f"{mirror.url}{file}.gz"
     data = _received(url, path, name, "put its four .gz files", progress)
@@ -200,7 +200,7 @@ def _fetch(path: Path, name: str, file: str, progress: FetchProgress | None) -> 
 
 
 def _received(url: str, path: Path, name: str, how: str, progress: FetchProgress | None) -> bytes:
-    """Download ``url``; the `ToolError` says ``how`` to put the data there by hand."""
+    """Download ``url``; a `ToolError` explains ``how`` to put the data there by hand."""
     try:
         return _download(url, path.name, progress)
     except (urllib.error.URLError, OSError, ValueError) as error:

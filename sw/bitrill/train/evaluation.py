@@ -1,4 +1,4 @@
-"""Evaluation of networks: their decisions, and the noisy images of recipes that segment."""
+"""Evaluates networks: their decisions, and the noisy images of segmentation recipes."""
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ def noisy(x: Tensor, seed: int) -> tuple[Tensor, Tensor]:
 def decisions(module: nn.Module, x: Tensor, batch: int = 1000) -> Tensor:
     """Return the index of each sample's largest output, the lowest among equal ones.
 
-    For a network that gives an image: 1 where a pixel is above 0, else 0.
+    For a network whose output is an image: 1 where a pixel is above 0, else 0.
     """
 
     def decide(y: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""Executor of QONNX networks, node by node: qonnx runs quantizers, onnxruntime the rest.
+"""Executes QONNX networks, node by node: qonnx runs quantizers, onnxruntime the rest.
 
-qonnx's own executor does the same; this one also keeps every tensor, takes any batch, and can
-replace each quantizer's output by given values, so that two sides are compared on equal inputs.
-qonnx trusts what it reads: run only your own files, or those of someone you trust.
+qonnx's own executor does the same; this one also keeps every tensor, accepts any batch size, and
+can replace each quantizer's output with given values, so that two sides are compared on equal
+inputs. qonnx trusts the files it reads: run only your own files, or those of someone you trust.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class Trace:
 
 
 class QonnxNetwork:
-    """A QONNX model of one input and one output, ready to run.
+    """A QONNX model with one input and one output, ready to run.
 
     ``quantizers``: the quantizers of activations; ``weights``: those of constants; both in the
     graph's order.
@@ -144,7 +144,7 @@ class QonnxNetwork:
     def _session(
         self, node: onnx.NodeProto, feeds: dict[str, np.ndarray]
     ) -> onnxruntime.InferenceSession:
-        """Make a model of one node, once; shapes are left open, so it takes any batch."""
+        """Make a model of one node, once; shapes are left open, so that it accepts any batch."""
         if node.output[0] not in self._sessions:
             info = onnx.helper.make_tensor_value_info
             inputs = [
@@ -177,7 +177,7 @@ class QonnxNetwork:
         return given or [_SPECIFIED[node.op_type]()]
 
     def _any_batch(self, node: onnx.NodeProto) -> onnx.NodeProto:
-        """Let a Reshape to a fixed batch of one, as some exporters write, take any batch."""
+        """Make a Reshape to a fixed batch of one, as some exporters write it, accept any batch."""
         if node.op_type != "Reshape" or node.input[1] not in self._constants:
             return node
         target = self._constants[node.input[1]]

@@ -1,4 +1,4 @@
-"""Brevitas modules made ready for export where its exporter would write another network."""
+"""Prepares Brevitas modules for export, if Brevitas' exporter would write another network."""
 
 import contextlib
 import copy
@@ -22,7 +22,7 @@ from .adder import AdderLinear
 
 
 class _Frozen(nn.Module):
-    """Replacement of a weight quantizer that gives fixed values, scale, zero point and bits."""
+    """Replaces a weight quantizer; returns fixed values, scale, zero point and bits."""
 
     def __init__(self, former: nn.Module, given: tuple[Tensor, ...]):
         super().__init__()
@@ -33,18 +33,18 @@ class _Frozen(nn.Module):
 
 
 def _is_binary(quantizer: nn.Module) -> bool:
-    """Return whether a Brevitas quantizer gives -1 and +1, and not integers of one bit."""
+    """Return whether a Brevitas quantizer returns -1 and +1, and not integers of one bit."""
     if isinstance(quantizer, _Frozen):
         return quantizer.binary
     return isinstance(quantizer, BinaryQuant | ClampedBinaryQuant)
 
 
 def freeze_weights(module: nn.Module, example: Tensor) -> nn.Module:
-    """Return a copy in evaluation mode whose weights are the values that their quantizers give.
+    """Return a copy in evaluation mode whose weights are already quantized.
 
     Brevitas exports latent weights with a plain Quant node, which would lose quantizers that it
     does not know (power of two, codebook) or that depend on the input's bits (A2Q, Colbert et al.
-    2023), which ``example`` tells. Quantized values pass that node unchanged.
+    2023; ``example`` determines these). Quantized values pass that node unchanged.
     """
     frozen = copy.deepcopy(module).eval()
     layers = [layer for _, layer in brevitas_quantizers.quantized_layers(frozen)]
@@ -68,7 +68,7 @@ def freeze_weights(module: nn.Module, example: Tensor) -> nn.Module:
 
 
 def check_quantized(module: nn.Module) -> None:
-    """Raise `SpecError` if a layer has plain weights; every such layer is named."""
+    """Raise a `SpecError` that names every layer with plain weights, if there are any."""
     quantized = {
         name
         for name, layer in brevitas_quantizers.quantized_layers(module)
@@ -81,7 +81,7 @@ def check_quantized(module: nn.Module) -> None:
     ]
     if plain:
         raise SpecError(
-            f"every layer must have a quantizer of its weights, and {', '.join(plain)} has none;"
+            f"every layer must have a quantizer of its weights, but {', '.join(plain)} has none;"
             " use Brevitas' QuantLinear, QuantConv2d and the like"
         )
     if not any(isinstance(part, QuantWeightMixin | AdderLinear) for part in module.modules()):
@@ -112,6 +112,6 @@ def one_bit_integers() -> Iterator[None]:
 
 
 def _tensor_quant(proxy: Any) -> nn.Module:
-    """Return the quantizer behind a proxy; that of activations is fused with their function."""
+    """Return the quantizer of a proxy; for activations it is fused with their function."""
     fused = getattr(proxy, "fused_activation_quant_proxy", None)
     return proxy.tensor_quant if fused is None else fused.tensor_quant

@@ -1,7 +1,7 @@
-"""Weight quantizers that Brevitas lacks: powers of two, codebooks, TTQ, FGQ; and their base.
+"""Weight quantizers that Brevitas lacks (powers of two, codebooks, TTQ, FGQ), and their base class.
 
-A layer keeps latent real weights in -1..1; a `GridQuant` gives an integer for each, times a fixed
-scale. Gradients pass rounding unchanged (straight-through estimator, Bengio et al. 2013).
+A layer has latent real weights in -1..1; a `GridQuant` maps each to an integer times a fixed scale.
+Gradients pass rounding unchanged (straight-through estimator, Bengio et al. 2013).
 """
 
 from itertools import product
@@ -18,7 +18,7 @@ BYTE = 127
 
 
 class _Straight(torch.autograd.Function):
-    """Gives the second tensor forward, and passes its gradient to the first backward."""
+    """Returns the second tensor forward, and passes its gradient to the first backward."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
@@ -35,16 +35,16 @@ def straight(x: Tensor, y: Tensor) -> Tensor:
 
 
 class GridQuant(nn.Module):
-    """Weight quantizer whose integers ``q``, at most ``top`` in magnitude, stand for ``q / top``.
+    """Weight quantizer with values ``q / top``, for integers q of magnitude at most ``top``.
 
-    Brevitas calls it with the latent weights; it gives values, scale, zero point and bit width.
+    Brevitas calls it with the latent weights; it returns values, scale, zero point and bit width.
     """
 
     scale: Tensor
     zero_point: Tensor
     bit_width: Tensor
     stored: int | None = None
-    """Bits that store a weight, if other than those of the integers."""
+    """Bits that store a weight, if different from the bits of the integers."""
 
     def __init__(self, top: int):
         super().__init__()
@@ -55,7 +55,7 @@ class GridQuant(nn.Module):
 
     @property
     def stored_bits(self) -> int:
-        """Bits that store one weight: of an index, where there are few values."""
+        """Bits that store one weight; those of an index, if there are few values."""
         return self.stored or int(self.bit_width)
 
     def integers(self, x: Tensor) -> Tensor:
@@ -63,22 +63,22 @@ class GridQuant(nn.Module):
         raise NotImplementedError
 
     def clamp_(self) -> None:
-        """Bring trained scales back into their range; called after each step of the optimizer."""
+        """Clamp trained scales to their range; called after each step of the optimizer."""
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         return self.integers(x) * self.scale, self.scale, self.zero_point, self.bit_width
 
 
 class Scheduled(nn.Module):
-    """Base of quantizers that change while a network trains."""
+    """Base class of quantizers that change while a network trains."""
 
     def step(self, done: float) -> None:
-        """Take the share of the training that is done, 0..1; called before each of its steps."""
+        """Adapt to the share of the training that is done, 0..1; called before each step."""
         raise NotImplementedError
 
 
 def advance(module: nn.Module, done: float) -> None:
-    """Tell every `Scheduled` quantizer in a module what share of the training is done."""
+    """Pass the share of the training that is done to every `Scheduled` quantizer in a module."""
     for part in module.modules():
         if isinstance(part, Scheduled):
             part.step(done)
@@ -150,7 +150,7 @@ class PotWeight(GridWeight):
 
 
 FOLLOW = 0.05
-"""Share of its way to the mean of its weights that a centroid goes on each training batch."""
+"""Share of the distance to the mean of its weights that a centroid moves in each batch."""
 
 
 class CodebookQuant(GridQuant):

@@ -17,8 +17,8 @@ LARGEST = 2.0
 class LogQuant(torch.autograd.Function):
     """Rounds to 0 or ``scale * 2**k``, ``k = 0 .. 2**bits - 2``, the nearest in the log domain.
 
-    ``x >= scale * 2**(k - 1/2)`` gives at least ``scale * 2**k``; less than all of these gives 0.
-    The gradient passes where ``0 <= x <= `` the largest value.
+    ``x >= scale * 2**(k - 1/2)`` becomes at least ``scale * 2**k``; smaller x becomes 0. The
+    gradient is passed on if x is between 0 and the largest value.
     """
 
     @staticmethod
@@ -27,7 +27,7 @@ class LogQuant(torch.autograd.Function):
         bounds = torch.pow(torch.tensor(2.0), torch.arange(levels) - 0.5)
         values = torch.cat([torch.zeros(1), torch.pow(torch.tensor(2.0), torch.arange(levels))])
         ctx.save_for_backward((x >= 0) & (x <= scale * values[-1]))
-        # right=True: x equal to a bound has reached it
+        # right=True: an x equal to a bound reaches it
         return values[torch.bucketize(x / scale, bounds, right=True)] * scale
 
     @staticmethod

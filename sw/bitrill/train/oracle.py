@@ -1,7 +1,7 @@
-"""Comparison of a QONNX network with torch or the golden model, node by node, without tolerance.
+"""Compares a QONNX network with torch or the golden model, node by node, without tolerance.
 
-One side is qonnx (`executor.QonnxNetwork`), the other torch or the golden model; both see the same
-integers at each node. Floats round, so the two may differ; each difference must then lie within the
+One side is qonnx (`executor.QonnxNetwork`), the other torch or the golden model; both get the same
+integers at each node. Floats round, so the two may differ; each difference must then be within the
 float error bound of a decision boundary. With v the exact number that a quantizer decides on and e
 the bound of its float32 evaluation, both integers must be decisions of numbers from ``v - e`` to
 ``v + e``; the golden model's must be that of v itself. This is computed with Fractions, element by
@@ -25,12 +25,12 @@ from .quant_node import QuantNode
 from .scalars import Index, Scalars
 
 EXACT_OUTPUTS = 256
-"""Most outputs of the golden model that are compared with exact numbers."""
+"""Largest number of outputs of the golden model that are compared with exact numbers."""
 
 
 @dataclass(frozen=True)
 class ProvenDifference:
-    """An element that the sides decide differently, as both may: it is ``exact +- bound``."""
+    """An element that the sides decide differently, both legitimately: it is ``exact +- bound``."""
 
     node: str
     index: Index
@@ -49,7 +49,7 @@ class ProvenDifference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Result of a comparison that passed: every difference lies at a decision boundary.
+    """Result of a comparison that passed: every difference is at a decision boundary.
 
     ``nodes``: number of values compared, by node; ``decisions``: indices of the samples whose
     decision differs when each side runs alone.
@@ -75,9 +75,9 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Side:
-    """Values of the side to compare: floats of each quantizer and the output, in qonnx's layout.
+    """Values of the other side: floats of each quantizer and the output, in qonnx's layout.
 
-    ``exact``: the side decides on exact numbers, as the golden model does.
+    ``exact``: whether it decides on exact numbers, like the golden model.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Side:
 def compare(network: QonnxNetwork, x: np.ndarray, side: Side) -> Comparison:
     """Run qonnx on the other side's integers, node by node; x: float32 ``[N, *shape]``.
 
-    Raises `MismatchError`, which names the first wrong node.
+    Raises a `MismatchError` that names the first wrong node.
     """
     if len(network.quantizers) != len(side.quantizers):
         raise MismatchError(
@@ -143,7 +143,7 @@ def _quantizer(
 def _output(
     network: QonnxNetwork, trace: Trace, scalars: Scalars, side: Side
 ) -> list[ProvenDifference]:
-    """Prove that each differing output lies within the float error of the exact number.
+    """Prove that each differing output is within the float error of the exact number.
 
     For an exact side, these are all samples decided differently, and `EXACT_OUTPUTS` other values.
     """
@@ -196,9 +196,9 @@ def _fail(
 
 
 def golden_side(network: QonnxNetwork, graph: Graph, x: np.ndarray) -> Side:
-    """Run the golden model on floats x; return each quantizer's values as qonnx would hold them.
+    """Run the golden model on floats x; return each quantizer's values as qonnx represents them.
 
-    The network's quantizers and the graph's thresholds must be equally many, in the same order.
+    The network's quantizers must correspond to the graph's thresholds, in the same order.
     """
     codes = graph.source.quantize(x)
     traced = graph.trace(codes)
@@ -218,9 +218,9 @@ def golden_side(network: QonnxNetwork, graph: Graph, x: np.ndarray) -> Side:
 
 
 def _decisions(network: QonnxNetwork, graph: Graph) -> list[str]:
-    """Return the edges that hold what the network's quantizers decide, in order.
+    """Return the edges with the results of the network's quantizers, in order.
 
-    Behind a function that rises and falls a quantizer is a table, of counted runs in most cases.
+    After a function that rises and falls, a quantizer is a table, usually of counted runs.
     """
     names = {legal(q.name) for q in network.quantizers}
     tables = {n.name: n.inputs[0] for n in graph if isinstance(n, Lookup) and n.name in names}

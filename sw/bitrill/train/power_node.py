@@ -1,6 +1,6 @@
-"""Logarithmic quantizer node of a QONNX network: how its floats and integers belong together.
+"""A logarithmic quantizer node of a QONNX network: the relation of its floats and integers.
 
-`executor` makes it from a `LogQuant`, `oracle` compares with it.
+`executor` makes it from a `LogQuant`; `oracle` uses it to compare.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from .scalars import Index, element
 
 @dataclass(frozen=True)
 class PowerNode:
-    """A `LogQuant` node: its integers 0, 1, 2, 4, .. ``2**(2**bits - 2)`` stand for ``q * scale``.
+    """A `LogQuant` node: integers q of 0, 1, 2, 4, .. ``2**(2**bits - 2)``, each ``q * scale``.
 
-    ``x >= scale * 2**(k - 1/2)`` gives at least ``2**k``.
+    ``x >= scale * 2**(k - 1/2)`` becomes at least ``2**k``.
     """
 
     name: str
@@ -33,7 +33,7 @@ class PowerNode:
         return [0, *(1 << k for k in range((1 << self.bits) - 1))]
 
     def decode(self, y: np.ndarray) -> np.ndarray:
-        """Return the integers, int64, that floats stand for; `MismatchError` if there are none."""
+        """Return the int64 integers of floats; `MismatchError` if a float has none."""
         q = y / self.scale.astype(np.float64)
         nearest = np.rint(np.where(np.isfinite(q), q, -1)).astype(np.int64)
         # a product of two floats is rounded once, the quotient once more
@@ -48,15 +48,15 @@ class PowerNode:
         return nearest
 
     def encode(self, q: np.ndarray) -> np.ndarray:
-        """Return the float32 numbers that the function gives for integers."""
+        """Return the float32 numbers of integers, as the function computes them."""
         return q.astype(np.float32) * self.scale
 
     def exact(self, q: int, index: Index) -> Fraction:
-        """Return the real number that an integer stands for."""
+        """Return the real number of an integer."""
         return q * element(self.scale, index)
 
     def decide(self, x: Value, index: Index, *, exact: bool = False) -> tuple[int, int]:
-        """Return the least and largest integer that x may give: in float32, or if ``exact``."""
+        """Return the least and largest integer that x may become, in float32 or ``exact``."""
         v = x / Value.of(element(self.scale, index))
         if exact:
             return self._decide(v.lo), self._decide(v.hi)

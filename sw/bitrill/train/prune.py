@@ -1,8 +1,8 @@
 """Magnitude pruning: a share of each layer's weights becomes zero while it trains.
 
 The share grows as ``F * (1 - (1 - t)**3)`` (Zhu and Gupta 2017), with t from 0 to 1 over the first
-`RAMP` of all steps. The smallest latent weights are zero at each time, and may come back. Then the
-mask is fixed, and the rest of the training is fine-tuning.
+`RAMP` of all steps. During that time the smallest latent weights are zero, and may become nonzero
+again. Then the mask is fixed, and the rest of the training is fine-tuning.
 
 Inputs of a dense first layer that are the same in every training image add a constant to each row,
 which batch norm absorbs. Their weights are zero from the start, and the share counts the others.
@@ -19,13 +19,13 @@ RAMP = 0.5
 """Share of the training in which weights are pruned."""
 
 EVERY = 16
-"""Steps between two choices of zeros; fewer in a run of few steps."""
+"""Steps between two selections of zeros; fewer in a short run."""
 
 
 class Pruned(nn.Module):
     """Weight quantizer with zeros where ``mask`` is 0; binary weights become -1, 0, +1.
 
-    ``alive``: the weights that may be other than zero. Both are saved in a checkpoint.
+    ``alive``: the weights that may be nonzero. Both are saved in a checkpoint.
     """
 
     mask: Tensor
@@ -86,7 +86,7 @@ def share(final: float, step: int, steps: int) -> float:
 
 
 def update(network: nn.Module, final: float, step: int, steps: int) -> None:
-    """Choose the zeros anew before a step, if one of the regular choices is due."""
+    """Select the zeros again before a step, if a selection is due."""
     every = max(1, min(EVERY, int(RAMP * steps) // EVERY))
     if step % every == 0 and step < RAMP * steps + every:
         for weight, pruned in masked(network):

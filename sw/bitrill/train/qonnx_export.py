@@ -1,4 +1,4 @@
-"""Export of a Brevitas module to QONNX; the file is compared with torch before it is written."""
+"""Exports a Brevitas module to QONNX; the file is compared with torch before it is written."""
 
 import contextlib
 import functools
@@ -37,15 +37,14 @@ def export(
     """Write a Brevitas module as QONNX, after comparing the file with torch on a batch.
 
     ``example_input``: typical inputs, floats ``[N, *shape]``, all of which are compared. Node by
-    node, on torch's own integers, qonnx must decide as torch does; each difference is proven to lie
-    within the float error bound of a decision boundary (see `oracle`). Where Bitrill can import the
-    file, its golden model is compared likewise; where not, ``notes`` says why. ``module`` is left
-    as it was.
+    node, on torch's integers, qonnx must decide like torch; each difference is proven to be within
+    the float error bound of a decision boundary (see `oracle`). If Bitrill can import the file, its
+    golden model is compared, too; if not, ``notes`` has the reason. ``module`` is not changed.
 
     ``dynamo``: use torch's newer exporter instead of TorchScript; Bitrill reads both.
-    Raises `MismatchError`, which names the first wrong node (then nothing is written), `ToolError`
-    for what the exporter refuses, `SpecError` for a layer without a quantizer of its weights, and
-    for an example without images.
+    Raises a `MismatchError` that names the first wrong node (then nothing is written), `ToolError`
+    if the exporter fails, `SpecError` for a layer without a quantizer of its weights, and for an
+    example without images.
     """
     path = Path(path)
     if example_input.ndim < 2 or len(example_input) < 1:
@@ -123,7 +122,7 @@ def _plain(y: Any) -> np.ndarray:
 
 
 def _same_weights(network: QonnxNetwork, seen: list[tuple[str, np.ndarray]]) -> None:
-    """Check that each weight quantizer of the file gives torch's values."""
+    """Check that each weight quantizer of the file has torch's values."""
     if len(network.weights) != len(seen):
         raise MismatchError(
             f"the export must hold torch's {len(seen)} weight quantizers"
@@ -151,7 +150,7 @@ def _same_weights(network: QonnxNetwork, seen: list[tuple[str, np.ndarray]]) -> 
 
 
 def _compare_golden(network: QonnxNetwork, data: bytes, x: np.ndarray, name: str) -> str:
-    """Compare the golden model too; return the outcome in words."""
+    """Compare the golden model, too; return the outcome in words."""
     from ..frontend import load_model
     from ..lowering import to_integer
 
@@ -170,7 +169,7 @@ def _compare_golden(network: QonnxNetwork, data: bytes, x: np.ndarray, name: str
 
 
 def to_onnx(module: nn.Module, example: Tensor, *, dynamo: bool) -> onnx.ModelProto:
-    """Export by Brevitas, and remove every trace of machine, date and folder."""
+    """Export with Brevitas, and remove every trace of machine, date and folder."""
     options: dict[str, Any] = {"dynamo": dynamo} | ({"optimize": True} if dynamo else {})
     functions = _functions(module)
     if functions and dynamo:
@@ -191,7 +190,7 @@ def to_onnx(module: nn.Module, example: Tensor, *, dynamo: bool) -> onnx.ModelPr
             raise ToolError(
                 f"export needs {error.name}: pip install 'bitrill[train]'", missing=True
             ) from error
-        except Exception as error:  # the exporters raise whatever their parts raise
+        except Exception as error:  # the exporters may raise anything
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
             raise ToolError(f"Brevitas cannot export this module: {reason}") from error
     opset = next(o.version for o in model.opset_import if o.domain == "")

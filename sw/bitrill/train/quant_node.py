@@ -1,6 +1,6 @@
-"""Uniform quantizer node of a QONNX network: how its floats and integers belong together.
+"""A uniform quantizer node of a QONNX network: the relation of its floats and integers.
 
-`executor` makes it from a `Quant` or `BipolarQuant`, `oracle` compares with it.
+`executor` makes it from a `Quant` or `BipolarQuant`; `oracle` uses it to compare.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from .scalars import Index, element
 
 @dataclass(frozen=True)
 class QuantNode:
-    """A quantizer node: its integers ``lo..hi`` stand for ``(q - zero) * scale``."""
+    """A quantizer node with integers q in ``lo..hi``, worth ``(q - zero) * scale``."""
 
     name: str
     input: str
@@ -30,10 +30,10 @@ class QuantNode:
     """None for a bipolar quantizer, whose integers are -1 and +1."""
 
     def decode(self, y: np.ndarray) -> np.ndarray:
-        """Return the integers, int64, that floats stand for; `MismatchError` if there are none."""
+        """Return the int64 integers of floats; `MismatchError` if a float has none."""
         scale = self.scale.astype(np.float64)
         q = np.rint(y / scale + self.zero)
-        # a float is on the grid if it is the nearest to its integer's product, or next to that
+        # a float is on the grid if it is the nearest one to its integer's product, or next to that
         off = np.abs(y - (q - self.zero) * scale) > 2.0**-22 * np.abs(y)
         wild = (q < self.lo) | (q > self.hi) | ((q == 0) & (self.rounding is None))
         if np.any(off | wild | ~np.isfinite(y)):
@@ -45,15 +45,15 @@ class QuantNode:
         return q.astype(np.int64)
 
     def encode(self, q: np.ndarray) -> np.ndarray:
-        """Return the float32 numbers that qonnx gives for integers."""
+        """Return the float32 numbers of integers, as qonnx computes them."""
         return (q.astype(np.float32) - self.zero) * self.scale
 
     def exact(self, q: int, index: Index) -> Fraction:
-        """Return the real number that an integer stands for."""
+        """Return the real number of an integer."""
         return (q - element(self.zero, index)) * element(self.scale, index)
 
     def decide(self, x: Value, index: Index, *, exact: bool = False) -> tuple[int, int]:
-        """Return the least and largest integer that x may give: in float32, or if ``exact``."""
+        """Return the least and largest integer that x may become, in float32 or ``exact``."""
         v = x
         if self.rounding is not None:
             v = x / Value.of(element(self.scale, index)) + Value.of(element(self.zero, index))
@@ -69,7 +69,7 @@ class QuantNode:
 
 
 def with_known_rounding(node: onnx.NodeProto) -> onnx.NodeProto:
-    """Give a quantizer's rounding mode the name by which qonnx knows it."""
+    """Return a quantizer node with qonnx's name of its rounding mode."""
     copy = onnx.NodeProto()
     copy.CopyFrom(node)
     for given in copy.attribute:

@@ -1,6 +1,6 @@
-"""Recipes: the networks that `bitrill.train.train` knows, and their options.
+"""Recipes: the networks that `bitrill.train.train` can train, and their options.
 
-Needs no torch, so the command line can list and check options quickly.
+This module needs no torch, so that the command line can list and check options quickly.
 """
 
 import math
@@ -21,7 +21,7 @@ RECIPES = (*WIDTHS, *CHANNELS)
 """Names of all recipes."""
 
 SEGMENTING = ("unet-tiny",)
-"""Recipes that decide which pixels of a noisy image are ink, not which digit it shows."""
+"""Segmentation recipes: they decide which pixels of a noisy image are ink, not which digit."""
 
 SEQUENTIAL = ("dilated1d",)
 """Recipes that take an image's pixels one after another, ``[N, 1, H * W]``."""
@@ -72,12 +72,12 @@ class Options:
       `convolutional`). ``unet-tiny`` separates ink from paper in noisy images, and its accuracy
       counts pixels.
     - ``weights``: ``binary``, ``ternary``, ``int4``, ``int8``; ``pot``, ``pot2``, ``pot3``: sums of
-      one to three powers of two; ``codebook2`` .. ``codebook16``: so many shared values; ``ttq``:
+      one to three powers of two; ``codebook2`` .. ``codebook16``: 2 to 16 shared values; ``ttq``:
       ternary with two scales; ``fgq``: ternary with a scale for each 16 inputs (`grid_weights` has
       these); ``adder``: distances instead of products, for dense recipes (`adder`).
     - ``acts``: bits of an activation (1, 2, 4, 8), or ``log3``: 0 and powers of two, for dense
-      recipes (`logquant`). The input has as many bits; it has 8 in convolutional recipes and with
-      ``log3``.
+      recipes (`logquant`). The input has the same number of bits; in convolutional recipes and with
+      ``log3`` it has 8.
     - ``mean``, ``std``: the network takes x in 0..1 in the data set's shape and computes
       ``(x - mean) / std`` itself, ``2x - 1`` by default.
     - ``width``: channels of the first layer of a convolutional recipe, as published by default,
@@ -85,8 +85,8 @@ class Options:
     - ``prune``: share of each layer's weights that become zero, by magnitude (`prune`).
 
     Weights are binary and activations of 1 bit by default; int4 and 4 bits in convolutional recipes
-    other than ``cnv``. Adam at 0.02 with a cosine schedule and squared hinge loss trains; weights
-    are clamped to -1..1. Raises `SpecError`, which lists everything that is wrong.
+    other than ``cnv``. Training uses Adam at 0.02 with a cosine schedule and squared hinge loss;
+    weights are clamped to -1..1. Raises a `SpecError` that lists everything that is wrong.
     """
 
     recipe: str
@@ -201,7 +201,7 @@ class Options:
 
     @property
     def n_epochs(self) -> int:
-        """Epochs, the data set's default where none were given."""
+        """Epochs, by default those of the data set."""
         default = _CONVOLUTIONAL_EPOCHS if self.recipe in CHANNELS else _EPOCHS[self.dataset]
         return self.epochs or default
 
@@ -232,7 +232,7 @@ class Options:
 
 
 def split(weights: str) -> tuple[str, int]:
-    """Split ``pot2`` into ``("pot", 2)``; the number is 1 where there is none."""
+    """Split ``pot2`` into ``("pot", 2)``; without a number it is 1."""
     family = weights.rstrip("0123456789")
     return family, int(weights.removeprefix(family) or 1)
 

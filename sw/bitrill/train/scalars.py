@@ -1,8 +1,8 @@
-"""Exact evaluation of single elements of an ONNX graph's tensors, with float error bounds.
+"""Evaluates single elements of an ONNX graph's tensors exactly, with float error bounds.
 
-`Scalars` walks from an element back to the nearest tensors whose floats are the same on every
-side (inputs, constants, outputs of quantizers), and computes on `bounds.Value` from there. This is
-slow, and meant for the few elements on which two sides differ.
+`Scalars` goes from an element back to the nearest tensors whose floats are the same on both sides
+(inputs, constants, outputs of quantizers), and computes with `bounds.Value` from there. This is
+slow, and meant for the few elements in which two sides differ.
 """
 
 import itertools
@@ -19,18 +19,18 @@ Index: TypeAlias = tuple[int, ...]
 
 
 def element(values: np.ndarray, index: Index) -> Fraction:
-    """Return the element of ``values`` that stands at ``index`` after broadcasting, exactly."""
+    """Return the element of ``values`` at ``index`` after broadcasting, exactly."""
     own = index[len(index) - values.ndim :]
     place = tuple(i if n > 1 else 0 for i, n in zip(own, values.shape, strict=True))
     return Fraction(float(values[place]))
 
 
 class Scalars:
-    """Evaluator: ``scalars(tensor, index)`` is the `Value` of one element.
+    """Evaluates elements: ``scalars(tensor, index)`` returns the `Value` of one.
 
     ``arrays``: every tensor of one evaluation; ``leaf(tensor, index)``: elements of the tensors
-    that no node makes, and of ``cuts``, at which the walk ends. Raises NotImplementedError for an
-    unknown operator.
+    that no node computes, and of ``cuts``, at which the evaluation stops. Raises
+    NotImplementedError for an unknown operator.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Scalars:
         return self._arrays[tensor]
 
     def broadcast(self, tensor: str, index: Index) -> Value:
-        """Return the element that stands at ``index`` after numpy's broadcasting."""
+        """Return the element at ``index`` after numpy's broadcasting."""
         shape = self.shape(tensor)
         own = index[len(index) - len(shape) :]
         return self(tensor, tuple(i if n > 1 else 0 for i, n in zip(own, shape, strict=True)))
@@ -88,7 +88,7 @@ def _elementwise(f: Callable[..., Value]) -> _Rule:
 
 
 def _same_order(s: Scalars, node: onnx.NodeProto, index: Index) -> Value:
-    """Rule of Reshape and similar operators: the flat position stays."""
+    """Rule of Reshape and similar operators, which keep an element's flat position."""
     flat = int(np.ravel_multi_index(index, s.shape(node.output[0])))
     place = np.unravel_index(flat, s.shape(node.input[0]))
     return s(node.input[0], tuple(int(i) for i in place))
@@ -289,4 +289,4 @@ _RULES: dict[str, _Rule] = {
     "Resize": _resize,
     "Upsample": _resize,
 }
-"""Rule of each operator: an element from its inputs' elements."""
+"""Rule of each operator: computes an element from its inputs' elements."""

@@ -50,7 +50,7 @@ EXPORT_SAMPLES = 32
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """Result of a finished run; ``out`` and ``model`` are None where nothing was written."""
+    """Result of a finished run; ``out`` and ``model`` are None if nothing was written."""
 
     options: Options
     metrics: dict[str, Any]
@@ -73,7 +73,7 @@ class Epoch(TypedDict):
 
 @dataclass
 class _Run:
-    """State of a run: everything that a checkpoint holds."""
+    """State of a run, as it is saved in a checkpoint."""
 
     options: Options
     network: nn.Module
@@ -93,7 +93,7 @@ class _Run:
         return _Run(options, network, optimizer, schedule)
 
     def save(self, path: Path) -> None:
-        """Write the checkpoint, whole or not at all."""
+        """Write the checkpoint, completely or not at all."""
         buffer = io.BytesIO()
         state = {
             "format": FORMAT,
@@ -108,7 +108,7 @@ class _Run:
         write_bytes(path, buffer.getvalue())
 
     def restore(self, path: Path) -> None:
-        """Take the checkpoint's state.
+        """Restore the state from a checkpoint.
 
         Raises `SpecError` for another run's checkpoint, `StorageError` for a damaged one.
         """
@@ -171,7 +171,7 @@ _DAMAGE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
 def _first(error: Exception) -> str:
-    """Return the first sentence of an error; torch's messages go on for pages."""
+    """Return the first sentence of an error; torch's messages have many more."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0][:200]
 
 
@@ -252,7 +252,7 @@ def _epoch(state: _Run, data: tuple[Tensor, ...], progress: Progress | None) -> 
 
 
 def _finished(out: Path, state: _Run) -> TrainedNetwork | None:
-    """Return the result of a run whose files are whole and belong to this checkpoint, or None."""
+    """Return the result of a run if its files are complete and belong to this checkpoint."""
     if len(state.history) < state.options.n_epochs:
         return None
     try:
