@@ -17,7 +17,7 @@ from .heaps import HeapPlan, heap_plan
 
 @dataclass(frozen=True, order=True)
 class Operand:
-    """``2**shift`` times number ``number`` of the graph; subtracted if ``negative``."""
+    """The graph's number ``number`` times ``2**shift``; subtracted if ``negative``."""
 
     number: int
     shift: int = 0
@@ -28,9 +28,9 @@ class Operand:
 class Number:
     """An input of the graph, or one of its sums; the bits sum to a value in ``0..greatest``.
 
-    ``offset``: how much is to be added to the sum of the bits. ``least``: columns of fewer bits
-    are not added up (see `heap_plan`); None where all are, to one bit a column. ``columns``: how
-    many bits of each weight the number has; one each, if None.
+    ``offset``: the constant to add to the sum of the bits. ``least``: columns of fewer bits are not
+    added up (see `heap_plan`); None if all are, to one bit a column. ``columns``: the number of
+    bits of each weight; one each if None.
     """
 
     greatest: int
@@ -98,7 +98,7 @@ class AdderGraph:
         return heap_plan(heights, row.width, row.constant % (1 << row.width), None, late)
 
     def _late(self, operands: Iterable[Operand]) -> bool:
-        """Whether an input is among the operands: it comes out of a FIFO's LUT, not a register."""
+        """Whether an operand is an input: it comes from a LUT of a FIFO instead of a register."""
         return any(o.number < self.n_inputs for o in operands)
 
     def heights(self, operands: Iterable[Operand]) -> tuple[int, ...]:
@@ -186,7 +186,7 @@ class Builder:
     def graph(
         self, n_inputs: int, order: Iterable[int], base: np.ndarray, results: tuple[IntType, ...]
     ) -> AdderGraph:
-        """The graph; ``order[i]``: the row that result ``i`` is; ``base``: each row's constant.
+        """The graph. Result ``i`` is row ``order[i]``; ``base``: the constant of each row.
 
         ``results``: the type of each row's result.
         """

@@ -5,11 +5,11 @@ negative, a row of a vector is
 
     y = sum(+-2**(i + j) * popcount(w_i & x_j))
 
-(Umuroglu et al. 2018). The unit goes over all beats of the vector, out of the replay buffer, for
-one `Pair` of planes after the other. Pairs come by ascending ``i + j``. When that grows, the
-accumulator is halved, and the bit that falls out is a bit of y. So the accumulator needs only the
-bits of a few pairs' counts; the lower bits of y go into a shift register, which takes no LUT.
-Counts of negative pairs are subtracted.
+(Umuroglu et al. 2018). For each `Pair` of planes, the unit reads all beats of the vector from the
+replay buffer. Pairs are sorted by ``i + j``, ascending. When ``i + j`` grows, the accumulator is
+halved, and the bit that is shifted out is a bit of y. So the accumulator needs only the bits of a
+few pairs' counts; the lower bits of y go into a shift register, which takes no LUT. Counts of
+negative pairs are subtracted.
 
     LUTs of a row = gates + counters + adder of the count + half a LUT a bit of the count
                     + one a bit of the accumulator
@@ -29,15 +29,15 @@ from .shapes import ConstantMatrix, SerialMatrix
 _BIT = IntType(0, 1)
 
 READ_STAGES = 2
-"""Registers up to the operands: the word and the beat, then the plane of x out of the beat."""
+"""Registers up to the operands: the word and the beat, then the plane of x within the beat."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A plane of w and a plane of x, which are multiplied in one turn over the vector.
+    """A plane of w and a plane of x, which are multiplied in one pass over the vector.
 
     ``w``, ``x``: the planes' numbers; ``negative``: whether their count is subtracted; ``halves``:
-    whether the accumulator is halved before.
+    whether the accumulator is halved first.
     """
 
     w: int
@@ -50,8 +50,8 @@ class Pair:
 class SerialPlan:
     """The order of the planes, the adders of a step, and the size of the accumulator.
 
-    ``count``: the sum of one step's products, a number; ``total``: the accumulator's range;
-    ``shifts``: how often it is halved, which is also the number of a result's bits below it.
+    ``count``: the adders of one step's products; ``total``: the accumulator's range; ``shifts``:
+    how often it is halved, which is also the number of low bits of a result in the shift register.
     """
 
     pairs: tuple[Pair, ...]

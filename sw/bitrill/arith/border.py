@@ -1,7 +1,7 @@
 """Finds the lanes of a matrix unit that read zero padding, for each window of the feature map.
 
-A bipolar input has no code for 0. So that padding counts as 0, the unit forces the weights of those
-lanes instead of the inputs (ADR 4).
+A bipolar input has no code for 0. To make padding count as 0, the unit overrides the weights of
+those lanes instead of the inputs (ADR 4).
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from .shapes import FoldedMatrix
 
 @dataclass(frozen=True, eq=False)
 class Border:
-    """The rule that decides which lanes lie outside of the feature map.
+    """Decides which lanes are outside of the feature map.
 
     A lane of group ``g`` is outside in beat ``b`` if, for some ``k``, ``taps[b, g, k]`` is set and
-    the window stands at one of ``places[k]`` (an axis of space, and places on it). ``group`` has
-    the group of each lane; lanes of a group read the same tap in every beat.
+    the window is at one of ``places[k]`` (a spatial axis, and positions on it). ``group`` has the
+    group of each lane; lanes of a group read the same tap in every beat.
     """
 
     places: tuple[tuple[int, tuple[int, ...]], ...]

@@ -7,10 +7,10 @@ from functools import lru_cache
 from itertools import product
 
 _SETS = 6
-"""Number of sets that are returned, for a comparison by their LUTs."""
+"""Number of sets that are returned; the caller compares their LUTs."""
 
 _MOST_DIGITS = 4
-"""Most digits of a set: four of -2 .. 2 make every number of 8 bits."""
+"""Most digits of a set: sums of four digits of -2 .. 2 make every number of 8 bits."""
 
 Column = tuple[int, tuple[int, ...]]
 """Shift of a digit, and its value in each entry."""
@@ -21,8 +21,8 @@ def power_digits(entries: tuple[int, ...], window: int, n: int) -> tuple[tuple[C
     """The sets of at most four digits that can make all ``entries``, those of the fewest bits.
 
     A digit is 0 or ``+-2**k`` for up to ``window`` successive k, and is multiplied by ``n`` planes.
-    The search keeps the sums that a set can make as the 1 bits of one integer, at place
-    ``bias + sum``. Adding a digit then means to OR shifted copies of that integer.
+    The search keeps the possible sums of a set as the 1 bits of one integer: bit ``bias + sum``.
+    Adding a digit then means to OR shifted copies of that integer.
     """
     bias = 1 << max(map(abs, entries)).bit_length() + 2
     need = sum(1 << bias + e for e in set(entries))

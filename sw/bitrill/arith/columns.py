@@ -1,7 +1,7 @@
-"""Chooses how many counters each column of a bit heap takes, at the least cost in LUTs.
+"""Chooses how many counters each column of a bit heap gets, for the lowest cost in LUTs.
 
-The choice is a shortest path over the columns, from the lowest up, and includes the adder behind
-the counters. Its state is the number of bits that the counters so far hand to the next two columns,
+The choice is a shortest path over the columns, from the lowest up, and includes the adder after
+the counters. Its state is the number of bits that the counters so far add to the next two columns,
 and the state of the adder. The result is the cheapest of all choices, except for columns much
 higher than seven bits, where only choices with nearly the most 7:3 counters are tried.
 """
@@ -24,13 +24,13 @@ _MOST = (0, 1, 3, 1, 3)
 """Most counters of each kind that are tried in a column; of 7:3 up to as many as fit are tried."""
 
 ABOVE = 1
-"""Bits of the next column that matter: a counter that takes one gives one back."""
+"""Bits of the next column that matter: a counter that removes one also adds one."""
 
 FIVE_ONES = KINDS.index(FIVE_ONE)
 
 
 class Adder(Protocol):
-    """The adder behind the counters: how many bits it takes from each column, and at what cost."""
+    """The adder after the counters: how many bits of each column it adds, and at what cost."""
 
     def room(self, column: int, state: int) -> int:
         """The most bits that a column may keep; ``state``: the adder's below it, 0 at first."""
@@ -55,7 +55,7 @@ class Rows:
 
 
 _NONE, _ON, _HANDED, _OVER = range(4)
-"""States of a `Chain`: not begun; going on; going on with a majority from below; ended."""
+"""States of a `Chain`: not begun; going on; going on with a majority from below; finished."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def hands_on(bits: int, handed: bool, *, lowest: bool) -> bool:
 
 
 class Option(NamedTuple):
-    """The counters that a column may take, with their cost and number.
+    """A choice of counters for a column, with their cost and number.
 
     ``kept``: bits that remain in the column; ``up``: bits for each of the next two columns.
     """
@@ -174,7 +174,7 @@ def _effect(choice: Choice) -> tuple[int, int, tuple[int, int]]:
 
 
 def _served(height: int, choice: Choice) -> bool:
-    """Whether each counter, in order, finds its bits: the column's, or outputs of earlier ones."""
+    """Whether each counter, in order, has enough inputs: bits of the column or earlier outputs."""
     for kind, times in zip(KINDS, choice, strict=True):
         height -= times * (kind.takes - 1)
         if times and height < 1:
@@ -185,8 +185,8 @@ def _served(height: int, choice: Choice) -> bool:
 def _undominated(paths: dict[tuple[int, int, int], Path]) -> dict[tuple[int, int, int], Path]:
     """The paths that no other path beats.
 
-    A path beats another if the adder's state is the same, and it hands up no more and costs no
-    more.
+    A path beats another if the adder's state is the same, and it adds no more bits to the columns
+    above and costs no more.
     """
     kept: dict[tuple[int, int, int], Path] = {}
     for state, path in sorted(paths.items(), key=lambda e: (e[1][0], e[0])):

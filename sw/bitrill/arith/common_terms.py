@@ -1,9 +1,9 @@
-"""Greedy common subexpressions: pairs of terms that many rows add alike are built once.
+"""Greedy common subexpressions: a pair of terms that many rows add is added once, for all of them.
 
-The pair that saves most comes first. Its sum is then a term itself, which may be part of the next
-pair (cf. Pasko et al. 1999, and da4ml, Sun et al. 2025). A pair saves bits in every row that adds
-it, and costs the bits of an adder. It pays for rows of few terms, such as ternary ones, which share
-little else.
+The pair that saves the most bits comes first. Its sum is then a term itself, which may be part of
+the next pair (cf. Pasko et al. 1999, and da4ml, Sun et al. 2025). A pair saves bits in every row
+that adds it, and costs the bits of an adder. That is worthwhile for rows of few terms, such as
+ternary ones, which share little else.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ COLUMNS = 128
 def paired(
     builder: Builder, weights: np.ndarray, terms: list[Operand]
 ) -> tuple[np.ndarray, list[Operand]]:
-    """``weights`` of -1, 0, 1 and their terms, rewritten so that common pairs are further terms."""
+    """Rewrite ``weights`` of -1, 0, 1 and their terms so that common pairs become new terms."""
     terms = list(terms)
     weights = weights.astype(np.float64)
     while len(terms) <= 4 * COLUMNS:
@@ -41,7 +41,7 @@ def paired(
 def _best(
     builder: Builder, weights: np.ndarray, terms: list[Operand]
 ) -> tuple[int, int, int] | None:
-    """The two terms that save most, and the product of their weights' signs; None if none saves."""
+    """The pair of terms that saves most, and the product of their signs; None if no pair saves."""
     numbers = [builder.numbers[t.number] for t in terms]
     bits = np.array([sum(n.heights) for n in numbers], np.float64)
     most = np.array([n.total << t.shift for n, t in zip(numbers, terms, strict=True)], np.float64)

@@ -1,14 +1,14 @@
 """Compressor trees: counters that turn a heap of bits into the rows that a carry chain adds.
 
-The counters, by the bits that they take from a column and by their cost in 6-input LUTs:
+The counters, with the bits that they add and their cost in 6-input LUTs:
 
 - a counter of up to seven bits, ``7:3``, or of five and one of the next column, ``(1,5;3)``: two
   LUTs and two places of a carry chain. Seven bits become three, so half a LUT a bit removed.
 - a full adder: one LUT of two outputs.
 
-`columns.choose` decides how many of each a column takes. `compress` decides which bits each takes:
-those that arrive first. Every sum of the project is compressed here, for a step of a folded unit
-(`accumulate`, `dsp_packing`, `bitserial`) and for an unrolled matrix (`heaps`).
+`columns.choose` decides how many of each kind a column gets. `compress` decides which bits each
+counter adds: those that arrive first. Every sum of the project is compressed here, for a step of a
+folded unit (`accumulate`, `dsp_packing`, `bitserial`) and for an unrolled matrix (`heaps`).
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class Compressor:
 
     @property
     def taken(self) -> tuple[int, ...]:
-        """Numbers of all bits that it takes."""
+        """Numbers of all bits that it adds."""
         return self.inputs + self.above
 
     @property
@@ -48,7 +48,7 @@ class Compressor:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of counter: ``takes`` bits of a column and ``above`` of the next; ``luts`` LUTs."""
+    """A kind of counter: of ``takes`` bits of a column and ``above`` of the next; ``luts`` LUTs."""
 
     takes: int
     above: int
@@ -72,7 +72,7 @@ Choice: TypeAlias = tuple[int, ...]
 """The number of counters of each of `KINDS` in one column."""
 
 Level: TypeAlias = tuple[Compressor, ...]
-"""Counters that work side by side."""
+"""Counters that work in parallel."""
 
 
 def compress(
@@ -80,7 +80,8 @@ def compress(
 ) -> tuple[list[Level], list[tuple[int, ...]]]:
     """Place the counters of ``choices`` in levels; also return the bits that remain in each column.
 
-    ``heap``: for each column ``(level, bit)``: after how many levels of counters the bit is there.
+    ``heap``: for each column pairs ``(level, bit)``: the level of counters after which a bit is
+    available.
     Carries out of the last column are dropped. ``first``: the number of the first new bit.
     """
     numbers = count(first)
@@ -106,15 +107,15 @@ def compress(
 
 
 def staged(
-    levels: Sequence[Level], *, first: int, each: int, behind: int = 0
+    levels: Sequence[Level], *, first: int, each: int, after: int = 0
 ) -> tuple[tuple[Level, ...], ...]:
     """Group levels into stages between registers: ``first`` in the first stage, then ``each``.
 
-    ``behind``: levels of a carry chain for which the last stage must also have room.
+    ``after``: levels of a carry chain for which the last stage must also have room.
     """
     stages: list[tuple[Level, ...]] = []
     rest, room = tuple(levels), first
-    while len(rest) + behind > room:
+    while len(rest) + after > room:
         stages.append(rest[:room])
         rest, room = rest[room:], each
-    return (*stages, rest) if rest or behind else tuple(stages)
+    return (*stages, rest) if rest or after else tuple(stages)

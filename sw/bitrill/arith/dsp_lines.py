@@ -1,13 +1,13 @@
 """Plans ``gain * x + offset`` in DSP slices: one, or two where gains are wide.
 
-A slice of the 7 series (DSP48E1, Xilinx UG479) multiplies 25 by 18 bits and adds 48. It adds the
-sum of the slice before it also shifted right by 17 bits, so two of them multiply by 35 bits, in
-the low 17 bits of the gain and the rest:
+A slice of the 7 series (DSP48E1, Xilinx UG479) multiplies 25 by 18 bits and adds 48 bits. It can
+also add the sum of the slice before it, shifted right by 17 bits. So two slices multiply by 35
+bits: the first by the low 17 bits of the gain, the second by the rest:
 
     gain = high * 2**17 + low
     (gain * x + offset) >> 17 = high * x + ((low * x + offset) >> 17)
 
-The 17 bits below are not kept: what follows shifts by at least as many.
+The lowest 17 bits of the result are dropped: it is always shifted right by at least as many.
 """
 
 from ..ir import IntType
@@ -18,7 +18,7 @@ LOW = 17
 
 
 def line_slices(x: IntType, gain: IntType, offset: IntType, shift: int) -> int:
-    """Return the number of slices of ``(gain * x + offset) >> shift``, 0 if they cannot."""
+    """Return the number of slices of ``(gain * x + offset) >> shift``, 0 if it does not fit."""
     if not x.coding.binary or port(x) > WEIGHT_BITS:
         return 0
     if port(gain) <= X_BITS:

@@ -1,22 +1,22 @@
 """Plans matrix units in DSP slices, where weights of several rows share a slice's multiplier.
 
 A slice of the 7 series (DSP48E1, Xilinx UG479) multiplies 25 by 18 bits and adds 48 bits. A word
-that holds several rows' weights, ``spacing`` bits apart, times one x gives all of their products:
+with the weights of several rows, ``spacing`` bits apart, times one x contains all their products:
 
     (w0 + w1 * 2**S + ..) * x = w0 * x + w1 * x * 2**S + ..
 
 A chain of slices sums the products of several lanes, one stage after the other, before the fields
-are taken apart (as Xilinx WP486 does for two). The first slice of a chain adds a constant that
-keeps every field from falling below 0. So no field borrows from the next one, and each is simply
-its bits. It is too large by a constant, which the rows' accumulators subtract as they start. With
-products in ``lo .. hi`` and chains of L lanes
+are separated (as Xilinx WP486 does for two). The first slice of a chain adds a constant that
+keeps every field from falling below 0. So no field borrows from the next one, and each is an
+unsigned number. It is too large by a constant, which the rows' accumulators subtract at their
+start. With products in ``lo .. hi`` and chains of L lanes
 
     S = bits(L * (hi - lo)), and at least the bits of a weight and a borrow
     rows a slice = the most n with bits(w * (1 + 2**S + .. + 2**(S * (n - 1)))) <= 25
 
-The most rows are chosen first, then the longest chain that the words have room for. The memory
-holds the fields of the words without repeated sign bits. The fields of the chains go through
-counters into the accumulator.
+First the number of rows is chosen, as large as possible, then the longest chain that fits the
+words. The memory stores the fields of the words without repeated sign bits. The fields of the
+chains go through counters into the accumulator.
 
     slices = ceil(PE / n) * SIMD
 """
@@ -117,7 +117,7 @@ class DspPlan:
 
 
 def check_dsp(name: str, weight: IntType, x: IntType) -> None:
-    """Raise `SpecError` for types that the slices' ports do not take."""
+    """Raise `SpecError` for types that are too wide for the slices' ports."""
     for what, t in (("the weights", weight), ("x", x)):
         if not t.coding.binary:
             raise SpecError(f"{name}: {what} of multiply 'dsp' must be integers, not {t}")
@@ -134,7 +134,7 @@ def check_dsp(name: str, weight: IntType, x: IntType) -> None:
 
 
 def fits_slice(weight: IntType, x: IntType) -> bool:
-    """Return whether a slice multiplies these types: integers that its ports take."""
+    """Return whether a slice multiplies these types: integers that fit its ports."""
     ports = ((weight, WEIGHT_BITS), (x, X_BITS))
     return all(t.coding.binary and port(t) <= most for t, most in ports)
 

@@ -24,9 +24,9 @@ Source = tuple[str, int, int]
 
 @dataclass(frozen=True)
 class Gate:
-    """A bit of weight ``2**column`` that a truth table gives.
+    """A bit of weight ``2**column``, defined by a truth table.
 
-    If the inputs have the values ``v``, it is bit ``sum(v[i] << i)`` of ``table``.
+    If the inputs have the values ``v``, the output is bit ``sum(v[i] << i)`` of ``table``.
     """
 
     column: int
@@ -40,7 +40,7 @@ class Gate:
 
     @property
     def luts(self) -> int:
-        """LUTs of the gate alone; with more than six inputs, several LUTs and a multiplexer."""
+        """LUTs of an unpaired gate; with more than six inputs, several LUTs and a multiplexer."""
         if self.is_wire:
             return 0
         return 1 << max(0, len(self.inputs) - LUT_INPUTS)
@@ -76,13 +76,13 @@ def fewest(column: int, inputs: Sequence[Source], f: Callable[..., object]) -> G
 
 
 def over(g: Gate, inputs: Sequence[Source]) -> int:
-    """The truth table of ``g`` over ``inputs``, which contain the gate's own."""
+    """The truth table of ``g`` over ``inputs``, a superset of the gate's inputs."""
     return _spread(g.table, tuple(inputs.index(s) for s in g.inputs), len(inputs))
 
 
 @cache
 def _spread(table: int, at: tuple[int, ...], n: int) -> int:
-    """A truth table over ``n`` inputs, of which it reads those at ``at``."""
+    """Extend a truth table to ``n`` inputs, of which it reads those at positions ``at``."""
 
     def value(*v: int) -> int:
         return table >> sum(v[k] << i for i, k in enumerate(at)) & 1
@@ -93,7 +93,7 @@ def _spread(table: int, at: tuple[int, ...], n: int) -> int:
 def paired(gates: Sequence[Gate]) -> tuple[tuple[int, int], ...]:
     """Pairs of gates that share a LUT of two outputs: together they have at most five inputs.
 
-    A gate is paired with the one of the next few that adds the fewest inputs.
+    A gate is paired with whichever of the next few gates adds the fewest inputs.
     """
     bit: defaultdict[Source, int] = defaultdict(lambda: 1 << len(bit))
     small = [

@@ -1,7 +1,7 @@
 """Plans one sum of an unrolled matrix: a heap of bits of weight ``2**column`` becomes a number.
 
 Counters (see `compress`) leave a few bits in each column. A carry chain adds up to three of them,
-one LUT a column: the LUT adds the three without carry, and hands their majority to the next column
+one LUT a column: the LUT adds the three without carry, and passes their majority to the next column
 (ternary adder, Simkins and Young 2007). The chain's carry in is one more bit of its lowest column.
 """
 
@@ -49,7 +49,7 @@ class HeapPlan:
 
     @property
     def flops(self) -> int:
-        """Bits in registers between its stages and behind the last one."""
+        """Register bits between the stages and after the last one."""
         if not self.stages:
             return 0
         alive = {b for column in self.columns for b in column if b != ONE}
@@ -89,15 +89,15 @@ def heap_plan(
         if constant >> k & 1:
             columns[k].append(ONE)
     inverted = bool(columns) and ONE in columns[-1]
-    if inverted:  # the 1 is no bit to be added: it complements the column
+    if inverted:  # this 1 is not added: it complements the column
         columns[-1].remove(ONE)
     choices = choose([len(c) for c in columns], Chain(inverted))
     heap = [[(0, bit) for bit in column] for column in columns]
     levels, remaining = compress(heap, choices, first=sum(heights))
     if inverted:
         remaining[-1] += (ONE,)
-    chain, behind = _chain(remaining)
-    stages = staged(levels, first=first, each=LEVELS_PER_STAGE, behind=behind)
+    chain, levels_of_chain = _chain(remaining)
+    stages = staged(levels, first=first, each=LEVELS_PER_STAGE, after=levels_of_chain)
     return HeapPlan(stages, tuple(remaining), chain, chain[1] - chain[0] + _luts(levels))
 
 

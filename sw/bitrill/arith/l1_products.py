@@ -9,9 +9,9 @@ are stored as values of x, and both become unsigned numbers x', w' of n bits (a 
 where ``^ ge`` acts on every bit: the result is ``d`` if x' is smaller than w', else the complement
 of ``d``, which is ``-d - 1``. The constant joins the value that the row's accumulator starts from,
 so no sign is extended. ``ge`` is a chain of comparisons of two bits each, one LUT a link, in
-registered stages in front of the sums (`front`). The links travel beside the weight's planes, so
-each bit of ``d ^ ge`` is one table: of its group of two bits, the link below it, and ge. An even
-number n of bits takes 3 n / 2 - 2 LUTs, and leaves n + 1 bits to sum.
+registered stages before the sums (`front`). The links are registered along with the weight's
+planes, so each bit of ``d ^ ge`` is one table: of its group of two bits, the link below it, and ge.
+An even number n of bits takes 3 n / 2 - 2 LUTs, and leaves n + 1 bits to sum.
 
 With up to three bits, the distance is a table of x' and w' themselves, without ge, and too large by
 ``2**n - 1``. With one bit it is XNOR-popcount minus one, with the bits of `products`.
@@ -28,7 +28,7 @@ from .products import Products, products, stored
 from .shapes import DistanceMatrix
 
 DIRECT = 3
-"""Most bits of x for which the distance is made of tables of x and w alone."""
+"""Most bits of x for which the distance is made of tables of x and w only."""
 
 
 def groups(x: IntType) -> tuple[tuple[int, ...], ...]:
@@ -83,7 +83,7 @@ def distances(x: IntType, lanes: int, width: int) -> Products:
 
 
 def _sources(x: IntType, lane: int, planes: Sequence[int], group: int) -> list[Source]:
-    """The bits of x and of w in a group, and the link below it, where there is one."""
+    """The bits of x and of w in a group, and the link below it, if any."""
     links = [("w", lane, x.bits + group - 1)] if group else []
     return [*(("x", lane, p) for p in planes), *(("w", lane, p) for p in planes), *links]
 

@@ -1,8 +1,8 @@
-"""The golden model of a MultiThreshold: as many steps for 255 levels as for 3.
+"""The golden model of a MultiThreshold: 255 levels take as many steps as 3.
 
-Evenly spaced thresholds are a multiplication, an addition and a rounding down in floating point,
-which is proven at both sides of every threshold: rounded sums and products never fall, so that is
-enough. Others, and small batches, are searched.
+Evenly spaced thresholds become a multiplication, an addition and a rounding down in floating point.
+The result is checked on both sides of every threshold. That is a proof for all x, because rounded
+sums and products of a rising x never fall. Uneven thresholds, and small batches, use a search.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..ir import IntType, rounded_line
 from .multiply_shift import RisingSteps, rising
 
 FEW = 128
-"""Vectors, of one call or several, for which the search of a line is worth its time."""
+"""Number of vectors, in one call or several, from which the line is worth computing."""
 
 
 class LevelCount:
@@ -42,7 +42,7 @@ class LevelCount:
         return np.where(self._inverted, np.float32(levels) - n, n) if self._inverted.any() else n
 
     def _searched(self, x: np.ndarray) -> np.ndarray:
-        """Count by a binary search, a bit of the count a step."""
+        """Count by a binary search, one bit of the count in each step."""
         channels = self._thresholds.shape[0]
         table, column = self._table.reshape(-1), np.arange(channels)
         n = np.zeros(x.shape, np.intp)
@@ -54,7 +54,7 @@ class LevelCount:
 
     @cached_property
     def _table(self) -> np.ndarray:
-        """Thresholds ``[2**b - 1, C]``, those beyond N never reached."""
+        """Thresholds ``[2**b - 1, C]``; x never reaches those beyond N."""
         channels, levels = self._thresholds.shape
         table = np.full(((1 << levels.bit_length()) - 1, channels), np.inf, self._dtype)
         table[:levels] = self._thresholds.T
@@ -76,9 +76,9 @@ class LevelCount:
 def _proven(
     steps: RisingSteps, gain: np.ndarray, inverted: np.ndarray, dtype: type
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return gains and offsets in ``dtype`` if these give every count, exactly.
+    """Return gains and offsets in ``dtype`` if every count is exact.
 
-    The offset is in the middle between the least and the most that the thresholds admit.
+    The offset is halfway between the least and the greatest that the thresholds allow.
     """
     k, limits = steps.numbers, steps.limits
     if max(-int(steps.lo.min()), int(steps.hi.max())) >= 1 << np.finfo(dtype).nmant:

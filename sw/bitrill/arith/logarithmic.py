@@ -149,7 +149,7 @@ def _at(place: int, exponent: int) -> int | None:
 
 
 def _which(code: int, k: int, places: list[int]) -> int:
-    """The number, from 1, of the one of ``places`` that x shifts to bit ``k``; 0 for none."""
+    """Which of ``places``, counted from 1, x shifts to bit ``k``; 0 for none."""
     return places.index(k - code + 1) + 1 if code and k - code + 1 in places else 0
 
 

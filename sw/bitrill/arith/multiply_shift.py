@@ -33,8 +33,8 @@ def multiply_shift(
     """Return the parameters of the fewest bits that equal a MultiThreshold, None for uneven steps.
 
     ``thresholds``: ``[C, N]``, ascending; ``inverted``: ``[C]``. Both functions are equal for every
-    x of its type. This is checked at both sides of every threshold, which suffices since both are
-    monotone. The result is also None if ``out`` is not plain integers, and if the sum would need
+    x of its type. This is checked on both sides of every threshold, which suffices because both are
+    monotone. The result is also None if ``out`` is not plain integers, or if the sum would need
     more than 48 bits.
     """
     if not out.coding.binary or thresholds.shape[1] < 1:
@@ -64,12 +64,12 @@ class RisingSteps:
 
     @cached_property
     def reached(self) -> np.ndarray:
-        """Whether x can be at a threshold."""
+        """Whether x can reach each threshold."""
         return self.limits <= self.hi
 
     @cached_property
     def missed(self) -> np.ndarray:
-        """Whether x can be below a threshold."""
+        """Whether x can be below each threshold."""
         return self.limits > self.lo
 
     @cached_property
@@ -78,12 +78,12 @@ class RisingSteps:
         return np.arange(1, self.limits.shape[1] + 1)
 
     def slopes(self) -> list[tuple[Fraction, Fraction | None]]:
-        """Return the open interval of slopes that each channel admits; it begins at -1 or above.
+        """Return the open interval of slopes that each channel allows; it begins at -1 or above.
 
-        A reached threshold k and a missed one j demand ``slope * d > n`` with ``n = k - j`` and
-        ``d = t[k] - t[j] + 1``. From one end a slope moves to the quotient of the pair that it
-        breaks most, until it breaks none (Dinkelbach 1967); that pair follows from two sums over
-        thresholds. Where no slope is left the interval is empty, ``(0, 0)``.
+        A reached threshold k and a missed one j require ``slope * d > n`` with ``n = k - j`` and
+        ``d = t[k] - t[j] + 1``. From one end, the slope moves to the quotient of the pair that it
+        violates most, until it violates none (Dinkelbach 1967); two sums over the thresholds find
+        that pair. If no slope is left, the interval is empty: ``(0, 0)``.
         """
         free = (Fraction(-1), None)
         found: list[tuple[Fraction, Fraction | None]] = [free] * len(self.limits)
@@ -105,9 +105,9 @@ class RisingSteps:
     def _ends(
         self, rows: np.ndarray, slopes: list[Fraction], *, side: int
     ) -> list[Fraction | None]:
-        """Return the last slopes that pairs with ``side * d > 0`` exclude, of some channels.
+        """Return, for each of ``rows``, the last slope that pairs with ``side * d > 0`` exclude.
 
-        None if a slope that they exclude is excluded from the other side, too: none is left then.
+        It is None for a channel without a slope: the pairs of the other side exclude the rest.
         """
         ends: list[Fraction | None] = list(slopes)
         at = np.arange(len(rows))
@@ -133,9 +133,9 @@ class RisingSteps:
         return ends
 
     def offsets(self, gains: np.ndarray, shift: int) -> np.ndarray | None:
-        """Return the offset of each channel at a gain and a shift; None where one has none.
+        """Return each channel's offset for a gain and a shift, the one nearest to 0.
 
-        It is the one nearest to 0.
+        None if a channel has none.
         """
         g, one = gains, np.full(len(gains), 1 << shift)
         least = _weighed(self.limits, self.numbers, g, one, self.reached, -1).max(1)
@@ -157,10 +157,10 @@ def rising(thresholds: np.ndarray, inverted: np.ndarray, x: IntType) -> RisingSt
 def _weighed(
     place: np.ndarray, number: np.ndarray, p: np.ndarray, q: np.ndarray, there: np.ndarray, end: int
 ) -> np.ndarray:
-    """Return ``q * number - p * place``, or where it is not ``there`` a number beyond all others.
+    """Return ``q * number - p * place``; where ``there`` is false, a number beyond all others.
 
-    ``place``, ``there``: ``[C, N]``; ``p``, ``q``: ``[C]``; ``end``: the sign of that number. In
-    int64 where that cannot overflow.
+    ``place``, ``there``: ``[C, N]``; ``p``, ``q``: ``[C]``; ``end``: the sign of the number beyond
+    all others. The result is int64 unless that could overflow.
     """
     reach = int(np.abs(place).max()) * int(np.abs(p).max()) + int(number[-1]) * int(q.max())
     exact = np.int64 if reach < 1 << 62 else object
@@ -169,7 +169,7 @@ def _weighed(
 
 
 def _gains(slopes: list[tuple[Fraction, Fraction | None]], shift: int) -> np.ndarray | None:
-    """Return the smallest gains whose slopes lie within; None where a channel has none."""
+    """Return the smallest gains whose slopes are in the intervals; None if a channel has none."""
     gains = []
     for below, above in slopes:
         gain = max(0, (below.numerator << shift) // below.denominator + 1)

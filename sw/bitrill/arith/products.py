@@ -1,8 +1,9 @@
 """Products of weights and inputs as bits to be summed, each a truth table (`bitrill.arith.gates`).
 
 A table reads bits named by tuples: ``("w", lane, plane)`` of a stored weight, ``("x", lane,
-plane)`` of an input, ``("p", n, 0)`` a bit of the inputs that is made once for all rows, ``("i", n,
-0)`` an inner bit, made one level before. Most tables have at most six inputs, one LUT.
+plane)`` of an input, ``("p", n, 0)`` a bit of the inputs that is computed once for all rows,
+``("i", n, 0)`` an inner bit, computed one level before. Most tables have at most six inputs: one
+LUT.
 
 Let ``x' = x + offset`` be unsigned: the top plane of a signed x is complemented, a bipolar bit is
 its own plane, and in a logarithmic x only the plane of its exponent is 1. A weight is a sum of
@@ -11,7 +12,7 @@ digits, each decided by some planes of its stored bits (`bitrill.arith.weight_di
     w * x = sum(2**shift * m * x') - offset * w
 
 A digit's product is ``|m| * x'``, with the complement of x' if m is negative. It is then too large
-by a constant that depends on the code alone. That constant is subtracted from the value that the
+by a constant that depends only on the code. That constant is subtracted from the value that the
 row's accumulator starts from (`constants`), so no sign is ever extended.
 
 Bits of several lanes in one column merge into fewer (`_merged`): three AND products become their
@@ -37,7 +38,7 @@ Item = tuple[tuple[Source, ...], Source]
 """An XNOR product: parity of stored bits, and a bit that all rows share."""
 
 _TABLE_BITS = 12
-"""Widest weights for all values of which something is computed, whichever occur."""
+"""Widest weights whose constants are computed for all values, not only those that occur."""
 
 _LANES = 6
 """Number of lanes for which readings of a weight are compared."""
@@ -47,9 +48,9 @@ _LANES = 6
 class Products:
     """The bits whose sum is a step's products, and the bits that they are made from.
 
-    ``gates``: the bits to be summed; ``shared``: bits of x alone, made once for all rows, from x's
-    planes and from earlier ones of them; ``inner``: bits that gates read, one level before them;
-    ``triples``: whether the last of each three lanes stores a parity.
+    ``gates``: the bits to be summed; ``shared``: bits of x only, computed once for all rows, from
+    x's planes and from earlier shared bits; ``inner``: bits that gates read, one level before them;
+    ``triples``: whether the last of every three lanes stores a parity.
     """
 
     gates: tuple[Gate, ...]
@@ -80,9 +81,9 @@ class Products:
 
 @lru_cache(maxsize=256)
 def products(weight: IntType, x: IntType, lanes: int, width: int, triples: bool) -> Products:
-    """The bits below ``2**width`` of ``lanes`` products, in the form of the fewest LUTs.
+    """The bits below ``2**width`` of ``lanes`` products, in the form with the fewest LUTs.
 
-    ``triples``: whether lanes may store parities of three.
+    ``triples``: whether lanes may store parities of three weights.
     """
     if weight.coding.is_bipolar:
         return _signs(lanes, x, triples, width)
@@ -128,7 +129,7 @@ def stored(
 
 
 def constants(weight: IntType, x: IntType, weights: np.ndarray) -> np.ndarray:
-    """Constants by which the products of these weights are too large; int64 like ``weights``."""
+    """How much the products of each weight are too large: int64, shaped like ``weights``."""
     if weight.bits <= _TABLE_BITS:
         values, place = weight.values(), weight.coding.rank(weights)
     else:
@@ -215,7 +216,7 @@ def _signs(lanes: int, x: IntType, triples: bool, width: int) -> Products:
             stored = (("w", i + 2, 0),) if triples else tuple(w for ws, _ in three for w in ws)
             lower.append((stored, _parity(bits, three)))
         lower += items[lanes // 3 * 3 :]
-        # parities of parities of decoded planes would be three levels in front of the gates
+        # parities of parities of decoded planes would be three levels before the gates
         while triples and not x.coding.one_hot and len(lower) >= 3:
             three, lower = lower[:3], lower[3:]
             gates.append(_upper(k, three, flip))

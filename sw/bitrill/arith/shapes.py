@@ -13,9 +13,9 @@ from ..ir import Impl, IntType, Ranges, Tensor
 class ConstantMatrix(Protocol):
     """A matrix ``weights [rows, cols]`` of values of ``weight_type``, times vectors of ``x.type``.
 
-    The sums have ``y.type``, each those values of it that ``row_ranges`` says. ``popcount``: y
-    counts places where bipolar x and weights agree. ``spans``: lowest and highest value of each
-    column's x; none if each has all of its type.
+    The sums have ``y.type``; ``row_ranges`` narrows its range for each row. ``popcount``: y counts
+    the elements where bipolar x and weights agree. ``spans``: lowest and highest value of each
+    column's x; none if each has all values of its type.
     """
 
     @property
@@ -41,9 +41,9 @@ class ConstantMatrix(Protocol):
 class FoldedMatrix(ConstantMatrix, Protocol):
     """A matrix with its folding ``folded``: a vector takes ``neuron_fold * synapse_fold`` steps.
 
-    ``read_stages``: registers up to the operands of the sums; ``inside``: taps inside of a border,
-    ``[places, taps]`` for each axis, None without a border; ``distances``: y sums ``-|w - x|``
-    instead of products; ``lanes``: products of a row in a step.
+    ``read_stages``: registers up to the operands of the sums; ``inside``: the taps that are inside
+    the feature map, ``[places, taps]`` for each axis, None without padding of this kind;
+    ``distances``: y sums ``-|w - x|`` instead of products; ``lanes``: products of a row in a step.
     """
 
     distances: ClassVar[bool]

@@ -1,8 +1,8 @@
 """Finds the sums that the rows of a constant matrix share, so that each is built once.
 
-Rows are taken in groups. Inputs whose columns are equal over the rows of a group, up to sign and
-a power of two, always go together, so their sum is built once and replaces them. Then the group is
-halved, each half is treated likewise, and so on down to single rows.
+Rows are split into groups. Inputs whose columns are equal over the rows of a group, up to sign and
+a power of two, are always added together, so their sum is built once and replaces them. Then the
+group is halved, and each half is treated in the same way, down to single rows.
 ``R`` binary rows have at most ``2**(R - 1)`` different columns, so adding ``n`` inputs for ``R``
 rows costs hardly more than for one (the method of four Russians, Arlazarov et al. 1970, with the
 sums' bits counted instead of operations). The size of the groups and the order of the rows are
@@ -20,7 +20,7 @@ from .adder_graph import AdderGraph, Builder, Number, Operand, signed_digits
 from .common_terms import COLUMNS, paired
 
 GROUPS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16)
-"""Numbers of rows in a group that are tried."""
+"""The sizes of a group, in rows, that are tried."""
 
 LEASTS = (None, 7, 3)
 """Numbers of bits that a column of a heap must have to be compressed before its sum is shared.
@@ -30,7 +30,7 @@ columns are added up, so that each shared sum is one number.
 """
 
 SAMPLE = 16
-"""Rows from which a way of sharing is judged if there are more than `COLUMNS` columns."""
+"""Number of rows by which a way of sharing is judged if there are more than `COLUMNS` columns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ class Way:
 
 
 def share(problem: Problem, way: Way | None = None) -> AdderGraph:
-    """The adder graph that ``way`` gives; None takes the `cheapest` way."""
+    """The adder graph built in the given ``way``; None chooses the `cheapest` way."""
     way = way or cheapest(problem)[0]
     builder = Builder(list(problem.inputs))
     given = _given(builder, problem, way)
@@ -87,7 +87,7 @@ def share(problem: Problem, way: Way | None = None) -> AdderGraph:
 
 
 def cheapest(problem: Problem) -> tuple[Way, float]:
-    """The way that takes the fewest LUTs, and their number; by a sample of a large matrix' rows."""
+    """The way with the fewest LUTs, and their number; of a large matrix, by a sample of rows."""
     n = len(problem.weights)
     digits = (False,) if abs(problem.weights).max() <= 1 else (False, True)
     rows = tuple(similar_first(problem.weights))
@@ -121,7 +121,7 @@ def _luts(problem: Problem, way: Way) -> float:
 
 
 def similar_first(weights: np.ndarray) -> list[int]:
-    """Order of the rows in which those that agree or disagree most stand together."""
+    """An order of the rows in which those that agree or disagree most are next to each other."""
     groups = [[r] for r in range(len(weights))]
     signs = np.sign(weights)
     alike = np.abs(signs @ signs.T)
@@ -142,7 +142,7 @@ def similar_first(weights: np.ndarray) -> list[int]:
 
 
 def _given(builder: Builder, problem: Problem, way: Way) -> tuple[np.ndarray, list[Operand]]:
-    """The weights of all rows and their terms, common pairs among them."""
+    """The weights of all rows and their terms, including the common pairs."""
     weights, terms = problem.weights, [Operand(k) for k in range(len(problem.inputs))]
     if not way.pairs:
         return weights, terms
@@ -163,7 +163,7 @@ def _build(
 
 
 def _digits(weights: np.ndarray, terms: list[Operand]) -> tuple[np.ndarray, list[Operand]]:
-    """Columns of -1, 0, 1 and their terms: one for each place of a column's signed digits."""
+    """Columns of -1, 0, 1 and their terms: one for each position of a column's signed digits."""
     planes = np.zeros((64, *weights.shape), np.int64)
     for (r, c), w in np.ndenumerate(weights):
         for shift, negative in signed_digits(int(w)):

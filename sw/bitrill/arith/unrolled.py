@@ -39,7 +39,7 @@ class UnrolledPlan:
 
     @property
     def flops(self) -> int:
-        """Bits in registers: between stages of sums, and of numbers that wait to be read."""
+        """Register bits: between the stages of sums, and for numbers that are read later."""
         graph = self.graph
         last = list(self.ready)
         heaps = []
@@ -97,7 +97,7 @@ def _plan(key: _Key) -> UnrolledPlan:
 
 
 def problem(op: ConstantMatrix) -> Problem:
-    """The sums of a matrix; XNOR-popcount counts the places that agree."""
+    """The sums of a matrix; XNOR-popcount counts the elements that agree."""
     agree = (op.weights < 0).sum(1) if op.popcount else 0 * op.weights[:, 0]
     numbers = (element(op.x.type),) * op.cols
     if op.spans:

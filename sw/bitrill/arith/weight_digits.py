@@ -33,7 +33,7 @@ class Digit:
     """A part of a weight: ``values[code] * 2**shift``, where the stored ``planes`` are the code.
 
     A value is None if its code never occurs. ``x``: the first plane of x' that the digit
-    multiplies, and the one behind the last; None means all planes. If a value is negative, the
+    multiplies, and the one after the last; None means all planes. If a value is negative, the
     product is too large by a constant (`excess`): with ``whole``, all bits of the product are
     complemented, else those of x'. ``shifter``: the product is built in two logic levels, the
     exponent's lower two bits first.
@@ -62,7 +62,7 @@ class Digit:
         return [m for m in self.values if m is not None]
 
     def planes_of(self, n: int) -> tuple[int, int]:
-        """First plane that is multiplied, and the one behind the last, if x' has ``n`` planes."""
+        """First plane that is multiplied, and the one after the last, if x' has ``n`` planes."""
         return self.x or (0, n)
 
     def width(self, n: int) -> int:
@@ -213,7 +213,7 @@ def _booth(bits: int, signed: bool, shift: int) -> tuple[Digit, ...]:
 
 
 def _exponents(planes: tuple[int, ...], values: Values, few: int) -> list[Digit]:
-    """Digits that take ``few`` of a term's exponents each."""
+    """Digits for a term's exponents, ``few`` of them each."""
     digits = []
     top = _magnitude_bits(values)
     for low in range(0, top, few):
@@ -231,7 +231,7 @@ def _exponents(planes: tuple[int, ...], values: Values, few: int) -> list[Digit]
 
 
 def _chunks(planes: tuple[int, ...], values: Values, window: int) -> tuple[Digit, ...]:
-    """Digits that take ``window`` places of the values' magnitudes each."""
+    """Digits for the bits of the values' magnitudes, ``window`` of them each."""
     top = _magnitude_bits(values)
     digits = []
     for low in range(0, top, window):
@@ -245,7 +245,7 @@ def _chunks(planes: tuple[int, ...], values: Values, window: int) -> tuple[Digit
 
 
 def _magnitudes(b: int, sign: int | None, shift: int) -> list[Digit]:
-    """Digits of three planes of a magnitude each, with the plane of the sign if there is one."""
+    """Digits for a magnitude, three planes each, with the plane of the sign if there is one."""
     digits = []
     for low in range(0, b, 3):
         used = tuple(range(low, min(b, low + 3)))
