@@ -1,9 +1,9 @@
 """Builds the products and sums of a folded matrix unit, as `bitrill.arith.accumulate` plans them.
 
-All rows of a step are summed alike, so each bit of the plan becomes a word of ``pe`` bits. That is
-short, quick to simulate, and safe from synthesis passes that turn ``+`` into adders. With
-``cells``, counters and the last chain are the cells of `compressors`, for parts of the 7 series;
-otherwise they are plain logic and a plain sum.
+All rows of a step are summed in the same way, so each bit of the plan becomes a word of ``pe``
+bits. That is short, quick to simulate, and safe from synthesis passes that turn ``+`` into adders.
+With ``cells``, counters and the last chain are the cells of `compressors`, for parts of the 7
+series; otherwise they are plain logic and a plain sum.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .gates import logic
 
 
 def parities(m: Module, plan: Products, x: Value, *, bits: int, pe: int = 1) -> Value:
-    """The bits that depend on x alone and that all rows share: parities, and decoded planes.
+    """The bits that depend only on x and that all rows share: parities, and decoded planes.
 
     x is ``[lane][plane]`` with ``bits`` planes. ``pe``: bits of a word, if each row has its own x.
     """
@@ -72,7 +72,7 @@ class Operands:
         return self._p[n] if kind == "p" else self._x[n * (len(self._x) // self.lanes) + plane]
 
     def _rows(self, value: Value, name: str) -> list[Value]:
-        """The words of a value; without words of its own, each row reads the same bits."""
+        """The words of a value; with ``own`` false, each row reads the same bits."""
         if self.own:
             return split(self.m, value, self.pe, name)
         return [bit.replicate(self.pe) for bit in split(self.m, value, 1, name)]
@@ -117,7 +117,7 @@ def lane_sums(
 ) -> list[list[Value]]:
     """The bits of each column for the accumulator, as words with a bit for each row.
 
-    They stand in the plan's last stage, counted from ``stage``. ``start``: words of the bits that a
+    They are in the plan's last stage, counted from ``stage``. ``start``: words of the bits that a
     result starts from, registered in ``stage``; empty if the plan has none.
     """
     adders = Adders(operands.m, cells, xc7=True, adder_cells=False)
@@ -142,7 +142,7 @@ def _added(
 ) -> list[list[Value]]:
     """The sum of the two bits of each column, in stage ``stage``.
 
-    A third bit of the lowest column enters as the carry out of a place below it.
+    A third bit of the lowest column enters as the carry out of an extra position below it.
     """
     none = C(0, operands.pe)
     a, b, low = ([column[k] if k < len(column) else none for column in columns] for k in range(3))
@@ -158,10 +158,10 @@ def _added(
 def start_words(
     m: Module, pipe: Elastic, op: Any, plan: SumPlan, turn: Value, first: Value, name: str
 ) -> list[Value]:
-    """Bits that each row starts from, words of a bit a row: 0 but for a result's first step.
+    """The bits that each row starts from, as words with a bit for each row.
 
-    In the stage behind the weights'; forced to 0 in front of a register, whose synchronous reset
-    does it. ``turn``: which word, called ``name``.
+    They are 0 except in a result's first step; the synchronous reset of their register, in the
+    stage after the weights, forces them to 0. ``turn``: the number of the word, called ``name``.
     """
     if not plan.start:
         return []

@@ -15,7 +15,7 @@ from typing import NamedTuple
 class Verilog(NamedTuple):
     """The Verilog of a module: ``model`` is its function, ``body`` its LUTs and carry cells.
 
-    Each word is a port of its own: with wider vectors Verilator makes four times as much code.
+    Each word has its own port: for one wide vector, Verilator generates four times as much code.
     ``inputs``, ``outputs``: number of words ``x0``, .. and ``y0``, .., if it has no other ports.
     """
 
@@ -27,7 +27,7 @@ class Verilog(NamedTuple):
     outputs: int = 0
 
     def text(self, *, xc7: bool) -> str:
-        """The text of the module; with ``xc7`` only simulators use the model."""
+        """The Verilog text of the module; with ``xc7``, only simulators use the model."""
         body = f"`ifdef SYNTHESIS\n{self.body}`else\n{self.model}`endif\n" if xc7 else self.model
         return f"module {self.named(xc7=xc7)} {self.head};\n{body}endmodule\n"
 

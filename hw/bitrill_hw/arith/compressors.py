@@ -1,9 +1,9 @@
 """Builds the counters and carry chains of all sums, as cells of a family or as plain logic.
 
 One class, `Adders`, renders the plans of folded and of unrolled matrices. Inputs may be complements
-of bits; that costs nothing, since LUTs absorb the inversion. The chain at the end of a heap takes
-up to three bits a column: a full adder in front of each place turns them into a sum, which enters
-the chain there, and a carry, which is handed to the next place (`bitrill.arith.columns.hands_on`).
+of bits; that costs nothing, since LUTs absorb the inversion. The chain at the end of a heap adds up
+to three bits a column: a full adder before each position turns them into a sum, which enters the
+chain there, and a carry, which goes to the next position (`bitrill.arith.columns.hands_on`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .cells import Cell
 
 
 class Bit(NamedTuple):
-    """A bit, or a word with a bit for each row; if ``inverted``, it stands for the complement."""
+    """A bit, or a word with a bit for each row; if ``inverted``, the complement of ``value``."""
 
     value: Value
     inverted: bool = False
@@ -38,8 +38,8 @@ ZERO, ONE_BIT = Bit(C(0, 1)), Bit(C(0, 1), True)
 class Counter(Cell):
     """A counter of ``bits`` in each row; ``o``: words of weight 1, 2, 4.
 
-    ``bits``: as many words as ``verilog`` takes, all with the same number of rows. ``xc7``: whether
-    the module is made of primitives of the 7 series.
+    ``bits``: as many words as ``verilog`` has inputs, all with the same number of rows. ``xc7``:
+    whether the module is made of primitives of the 7 series.
     """
 
     def __init__(self, verilog: Verilog, bits: Sequence[Bit], *, xc7: bool, label: str):
@@ -127,8 +127,8 @@ class Adders:
 class CarryChain(Cell):
     """The sum ``s`` of up to three bits a column, and up to two more in the lowest column.
 
-    ``columns``: the bits of each, lowest column first; in an accumulator the first bit is that of
-    the old sum, which counts 0 if ``clear``. ``s`` has one bit more than there are columns.
+    ``columns``: the bits of each, lowest column first. In an accumulator, the first bit belongs to
+    the old sum and counts as 0 if ``clear``. ``s`` has one bit more than there are columns.
     """
 
     def __init__(

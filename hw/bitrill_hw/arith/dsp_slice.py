@@ -13,7 +13,7 @@ from bitrill.arith.dsp_packing import SUM_BITS, WEIGHT_BITS, X_BITS
 from .cells import Cell, module
 
 INNER = 2
-"""Number of registers that a slice has in front of its product."""
+"""Number of registers that a slice has before its product."""
 
 _ZEROS = (
     "CARRYIN",

@@ -10,7 +10,7 @@ from functools import lru_cache
 from amaranth import *
 
 Node = tuple[int, int, int]
-"""Number of the input that decides, and the edges for 0 and for 1 (see `diagram`)."""
+"""The number of the input that the node tests, and the edges for 0 and for 1 (see `diagram`)."""
 
 
 def logic(m: Module, table: int, inputs: list[Value], *, name: str) -> Value:

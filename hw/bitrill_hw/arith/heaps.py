@@ -1,7 +1,7 @@
 """Builds the sums of an unrolled matrix as pipelines, as `bitrill.arith.heaps` plans them.
 
-A bit may stand for its complement, since LUTs absorb inversions. Only a register that is read as a
-number holds plain bits.
+A bit may be represented by its complement, since LUTs absorb inversions. Only a register that is
+read as a number has plain bits.
 """
 
 from collections.abc import Sequence
@@ -35,8 +35,8 @@ def heap_sum(
 ) -> list[list[Bit]]:
     """The sum of ``bits``, column by column, in the register of the plan's last stage.
 
-    ``stage``: the first stage; a plan without stages has no register. ``plain``: whether no bit of
-    the sum may stand for its complement.
+    ``stage``: the first stage; a plan without stages has no register. ``plain``: whether every bit
+    of the sum must be the bit itself, not its complement.
     """
     alive = dict(enumerate(bits))
     for s, levels in enumerate(plan.stages):
@@ -59,7 +59,7 @@ def heap_sum(
 def _chained(
     adders: Adders, plan: HeapPlan, columns: list[list[Bit]], name: str
 ) -> list[list[Bit]]:
-    """The columns that counters leave; those that the plan's chain spans are added up."""
+    """The columns after the counters; those that the plan's chain spans are added up."""
     if columns:
         columns[-1] = complemented(columns[-1])
     low, high = plan.chain

@@ -1,13 +1,13 @@
 """Comparators of a number with one of a few constants, which is chosen in each cycle.
 
-The table of the constants lies in the comparator's LUTs:
+The table of the constants is in the comparator's LUTs:
 
     x bits ─┐         ┌ O6: these bits of x equal the constant's ─ S  ┐
     turn ───┴ LUT6_2 ─┴ O5: they alone decide, and x reached it ── DI ┴ carry chain ─ reached
 
-A LUT takes five inputs: the bits that choose the constant, and bits of x. With four constants, a
-LUT compares three bits of x; with eight, two bits. A separate table would take half a LUT for each
-bit, and the comparator another LUT.
+A LUT has five inputs: the bits that choose the constant, and bits of x. With four constants, a LUT
+compares three bits of x; with eight, two bits. A separate table would need half a LUT for each bit,
+in addition to the comparator.
 """
 
 from __future__ import annotations

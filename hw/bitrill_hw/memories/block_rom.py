@@ -1,7 +1,7 @@
 """Tables of constants in ECP5 block memory cells, with the cells' output registers.
 
-Yosys infers block memories without the register behind their outputs, which on ECP5 means 5.8 ns
-from clock to output. So the module of a table holds the cells for synthesis, and a model of them
+Yosys infers block memories without the register after their outputs, which on ECP5 means 5.8 ns
+from clock to output. So the module of a table has the cells for synthesis, and a model of them
 for simulation (macro ``SYNTHESIS``, as in `arith.cells`).
 """
 
@@ -18,18 +18,18 @@ ROWS = 1024
 """Rows of a DP16KD, of 18 bits."""
 
 WIDTHS = {512: 18, 1024: 9, 2048: 4, 4096: 2, 8192: 1}
-"""Bits that each port of a DP16KD gives, by the number of words; a port reads half of the rows."""
+"""Output bits of each port of a DP16KD, by the number of words; a port reads half of the rows."""
 
 DEEPEST = max(WIDTHS)
 """Words of a bank; in a longer table the upper bits of the address choose a bank's output."""
 
 
 class BlockRom(Elaboratable):
-    """A table of ``words`` in banks of `DEEPEST`; gives word ``address`` behind two registers.
+    """A table of ``words`` in banks of `DEEPEST`; it outputs word ``address`` after two registers.
 
-    ``load(1)`` and ``load(2)`` make the registers' enables, one for each cell
-    (`bitrill_hw.pipeline.elastic.Elastic.copy`). It is cells of ECP5 if the platform takes modules
-    of their own (see `bitrill_hw.memories.roms.Roms`), else plain memory and a register.
+    ``load(1)`` and ``load(2)`` create the registers' enables, one for each cell
+    (`bitrill_hw.pipeline.elastic.Elastic.copy`). The table is made of ECP5 cells if the platform
+    collects modules (see `bitrill_hw.memories.roms.Roms`), else of plain memory and a register.
     """
 
     def __init__(

@@ -14,15 +14,16 @@ from .tables import words
 class Ram(wiring.Component):
     """A memory with one port and the initial content ``bits [n, width]`` (0 or 1, low bit first).
 
-    Words are padded to whole 32-bit registers. Each register is written alone, so no write needs
-    the rest of the word. The word that is read in the cycle of a write is undefined. No reset.
+    Words are padded to whole 32-bit registers. Each register is written separately, so a write does
+    not need the rest of the word. A word that is read in the cycle of a write is undefined. There
+    is no reset.
 
     Members
     -------
     address : In
     enable : In(1)
         ``data`` becomes the word at ``address`` at this edge.
-    write : In(a bit a register)
+    write : In(one bit for each register)
     value : In(32)
     data : Out(width)
     """

@@ -31,10 +31,10 @@ class Roms:
         self.modules: dict[str, str] = {}
 
     def get_memory(self, mem: memory.Memory | Words) -> Any:
-        """The elaboratable that `amaranth.lib.memory` takes instead of ``mem``."""
+        """The elaboratable that `amaranth.lib.memory` uses instead of ``mem``."""
         ports = mem.read_ports
         if mem.write_ports or len({port.domain for port in ports}) != 1 or len(ports) > 2:
-            return mem.elaborate(None)  # a memory without a text of its own
+            return mem.elaborate(None)  # a memory without its own text
         clocked = ports[0].domain != "comb"
         logic = mem.attrs.get("rom_block") == "logic" and mem.depth > ALONE
         shape = Shape.cast(mem.shape)
@@ -58,7 +58,7 @@ class Roms:
 class Words(Elaboratable):
     """A table: ``init``, of ``width`` bits each, like `amaranth.lib.memory.Memory`.
 
-    Amaranth looks at each word, bit by bit; here it does so only where its own memory is needed.
+    Amaranth looks at each word, bit by bit; this class does so only if Amaranth's own memory is needed.
     """
 
     write_ports = ()

@@ -25,8 +25,8 @@ def table(
 ) -> Value:
     """Word ``address`` of ``bits [n, width]``, registered in stage ``stage``.
 
-    It is a submodule ``name`` in memory of ``style``, or a constant if there is one word. Which
-    bits are the same in all words is left to `rom_text`, so that nothing around depends on it.
+    It is a submodule ``name`` in memory of ``style``, or a constant if there is one word. Bits that
+    are the same in all words are left to `rom_text`, so that no other logic depends on them.
     """
     width = bits.shape[1]
     if len(bits) == 1:
@@ -34,7 +34,7 @@ def table(
     attrs = {"ram_style": style}
     if style != BLOCK:
         # Yosys has no distributed RAM without a write port, and stops if `ram_style` asks for it;
-        # `rom_block` goes first there, and makes it logic. Vivado reads `ram_style` alone.
+        # `rom_block` has precedence there, and makes it logic. Vivado reads only `ram_style`.
         attrs["rom_block"] = "logic"
     return _read(m, pipe, stage, name, bits, address, attrs)
 
@@ -44,7 +44,7 @@ def filled(
 ) -> Value:
     """Word ``address`` of a table in block memory, registered like that of `table`.
 
-    Bits that would hardly fill another block memory lie in logic instead
+    Bits that would hardly fill another block memory are in logic instead
     (`bitrill.parts.memories.spilled`).
     """
     depth, width = bits.shape
@@ -67,8 +67,8 @@ def tables(
 ) -> list[Value]:
     """A word of each of several tables of one size, registered like that of `table`.
 
-    With ``style`` ``"block"``, `bitrill.parts.memories.place` decides where they lie; two may share
-    a memory.
+    With ``style`` ``"block"``, `bitrill.parts.memories.place` decides in which memories; two tables
+    may share one.
     """
     depth, width = bits[0].shape
     same = all(b is bits[0] for b in bits)
@@ -91,7 +91,7 @@ def _shared(
     bits: Sequence[np.ndarray],
     addresses: Sequence[Value],
 ) -> list[Value]:
-    """Two tables in one memory, each behind a port of its own; the second begins in the middle.
+    """Two tables in one memory, each with its own port; the second starts in the middle.
 
     If both are the same table, it is stored once.
     """

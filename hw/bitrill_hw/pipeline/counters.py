@@ -1,7 +1,7 @@
-"""Counters of positions, of windows that end at them, of turns between streams, of stored items.
+"""Counters: of positions, of windows that end there, of turns between streams, of stored items.
 
-`Lap` and `Stock` keep their ends in registers, so that no comparison stands in front of what they
-decide.
+`Lap` and `Stock` have registers that say whether they are at an end of their range, so that the
+logic that reads these starts at a register and not at a comparison.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def count_up(m: Module, moves: Value, **sizes: int) -> list[Counter]:
 
 
 class Ends:
-    """Tells which places of an axis end a window of ``span`` places, with a stride of ``stride``.
+    """Finds the positions on an axis at which a window of ``span`` positions ends.
 
-    ``moves``: the next place follows; ``top``: this place is the last one. ``since``: distance from
-    the first place of the oldest open window (below 0 if it has not begun); ``here``: that window
-    ends at this place.
+    ``moves``: the next position follows; ``top``: this position is the last one. ``since``: the
+    distance from the first position of the oldest open window, below 0 before it starts; ``here``:
+    that window ends at this position.
     """
 
     def __init__(
@@ -58,26 +58,26 @@ class Ends:
 def turns(m: Module, beats: tuple[int, ...], moves: Value) -> list[Value]:
     """For each stream, whether the next beat belongs to it.
 
-    A pixel has ``beats[j]`` beats of stream ``j``, in order of ``j``; ``moves``: a beat is taken at
-    the next edge.
+    A pixel has ``beats[j]`` beats of stream ``j``, in order of ``j``; ``moves``: a beat is
+    transferred at the next clock edge.
     """
     total = sum(beats)
     place = Signal(range(total), name="place")
     with m.If(moves):
         m.d.sync += place.eq(Mux(place == total - 1, 0, place + 1))
-    mine = []
+    selected = []
     for j in range(len(beats)):
         start = sum(beats[:j])
         turn = Signal(name=f"turn{j}")
         m.d.comb += turn.eq((place >= start) & (place < start + beats[j]))
-        mine.append(turn)
-    return mine
+        selected.append(turn)
+    return selected
 
 
 class Lap:
-    """A counter ``value`` from 0 to ``size - 1`` and round again; it counts when ``moves`` is 1.
+    """A counter ``value`` from 0 to ``size - 1``, then 0 again; it counts when ``moves`` is 1.
 
-    ``first``, ``last``: registers, whether the value is 0, and ``size - 1``.
+    ``first``, ``last``: registers that are 1 if the value is 0, and if it is ``size - 1``.
     """
 
     def __init__(self, m: Module, size: int, moves: Value, *, name: str) -> None:
@@ -101,8 +101,9 @@ class Lap:
 class Stock:
     """A counter of stored items, 0 to ``size``: ``comes`` adds one, ``goes`` removes one.
 
-    ``size`` is at least 2. ``comes`` must be 0 without room, and ``goes`` without an item.
-    ``room``, ``some``: registers, whether there are fewer than ``size``, and more than 0.
+    ``size`` is at least 2. ``comes`` must be 0 if there is no room, ``goes`` if there is no item.
+    ``room``, ``some``: registers that are 1 if there are fewer than ``size`` items, and if there is
+    at least one.
     """
 
     def __init__(self, m: Module, size: int, comes: Value, goes: Value, *, name: str) -> None:

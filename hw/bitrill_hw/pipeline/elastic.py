@@ -19,9 +19,9 @@ ENABLED = 5
 class Elastic:
     """Valid bits and enables of a pipeline of ``stages`` registers, numbered from 1, in ``m``.
 
-    Stage ``s`` loads at an edge at which it is empty or its content moves on:
-    ``load[s] = ~valid[s] | load[s + 1]``, where ``load[stages + 1]`` is ``ready``. Stage 1 takes
-    the item that ``valid`` announces. An item accepted in cycle 0 is in stage ``s`` in cycle ``s``
+    Stage ``s`` loads at a clock edge if it is empty or its content moves on:
+    ``load[s] = ~valid[s] | load[s + 1]``, where ``load[stages + 1]`` is ``ready``. Stage 1 loads
+    the item that comes with ``valid``. An item accepted in cycle 0 is in stage ``s`` in cycle ``s``
     at the earliest. The schedule is that of `bitrill.ir.schedule.pipeline`.
 
     ``completes``: for a last stage that accumulates: 1 where the item entering it is the last of a

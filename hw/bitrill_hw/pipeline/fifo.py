@@ -1,4 +1,4 @@
-"""The FIFO on every edge of a graph, which cuts the ready path; all its forms have one schedule."""
+"""The FIFO on every edge of a graph, which cuts the ready path; all forms have one schedule."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Form = Literal["slot", "registers", "distributed", "block"]
 
 
 def fifo_form(width: int, depth: int) -> Form:
-    """Return the form that `Fifo` takes by default."""
+    """Return the default form of a `Fifo`."""
     if depth <= 2:
         return "slot" if depth == 1 else "registers"
     return "block" if is_deep(depth, width) else "distributed"
@@ -25,19 +25,19 @@ def fifo_form(width: int, depth: int) -> Form:
 class Fifo(wiring.Component):
     """A FIFO of ``depth`` slots of ``width`` bits; its schedule is the same in every form.
 
-    With ``in[k]`` and ``out[k]`` the edges at which beat k is accepted and taken::
+    Let ``in[k]`` and ``out[k]`` be the clock edges at which beat k enters and leaves::
 
         out[k] >= in[k] + 1                 a beat is offered in the cycle after its acceptance
         in[k]  >= out[k - depth] + 1        a slot freed at an edge is refilled at the next
 
     So ``i.ready`` and ``o.valid`` are registers, and two slots or more run at one beat a cycle. A
-    single slot is refilled at the very edge at which it is freed, ``in[k] >= out[k - 1]``: it keeps
-    the rate, and has no multiplexer, but ``i.ready`` depends on ``o.ready``.
+    single slot is refilled at the same edge at which it is freed, ``in[k] >= out[k - 1]``: it has
+    the same rate without a multiplexer, but ``i.ready`` depends on ``o.ready``.
 
     Forms (``form``, by default `fifo_form`): ``slot``, one register; ``registers`` for two slots;
     ``distributed`` memory, read asynchronously; ``block`` memory (`bitrill.ir.structure.is_deep`).
-    With block memory the head of the FIFO is outside the memory: in the register behind its read
-    port, or, if the memory would be a cycle late, in a register filled straight from the input. So
+    With block memory the head of the FIFO is outside the memory: in the register after its read
+    port, or, if the memory would be a cycle late, in a register loaded directly from the input. So
     ``depth - 1`` words of memory make ``depth`` slots. Reset empties the FIFO.
 
     Members
@@ -100,7 +100,7 @@ class Fifo(wiring.Component):
             "distributed": self._distributed,
             "block": self._block,
         }
-        # a beat that is accepted now becomes the head if nothing is held or the only beat leaves
+        # a beat that is accepted now becomes the head if the FIFO is empty or the only beat leaves
         store[self.form](m, push, pop, ~self.o.valid | (one & pop))
         return m
 

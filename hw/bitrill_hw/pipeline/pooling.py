@@ -74,7 +74,7 @@ class PoolingCore(OneToOne):
     ) -> list[Value]:
         """Merge the beat in ``pipe`` into ``slots`` open windows, and return the oldest one.
 
-        When the oldest window ends, the others move up; the newest one starts with the beat alone.
+        When the oldest window ends, the others move up; the newest one starts with this beat.
         """
         if not slots:
             return x

@@ -1,4 +1,4 @@
-"""Running results: a memory of words that beats update in turn as they pass a pipeline stage."""
+"""Running results: a memory whose words are updated, one for each beat, in a pipeline stage."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from .fifo import fifo_form
 
 
 class Running:
-    """``depth`` words of ``width`` bits; each beat has the next word in turn.
+    """``depth`` words of ``width`` bits; each beat uses the next word, in a cycle.
 
-    ``word`` belongs to the beat in ``stage``; `update` gives its new value as the beat leaves. A
-    word is read at the edge at which its beat enters. The beat before has another word, and writes
-    it at that edge at the latest, so nothing has to be forwarded. A single word is a register.
+    ``word`` is the word of the beat in ``stage``; `update` sets its new value when the beat leaves.
+    A word is read at the clock edge at which its beat enters. The previous beat uses another word,
+    and writes it at that edge at the latest, so nothing has to be forwarded. A single word is a
+    register.
     """
 
     def __init__(

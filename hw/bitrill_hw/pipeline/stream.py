@@ -74,8 +74,8 @@ class OneToMany(wiring.Component):
 def connect(m: Module, source: stream.Interface, sink: stream.Interface) -> None:
     """Connect ``source`` to ``sink`` in module ``m``.
 
-    Unlike `amaranth.lib.wiring.connect` this takes ports of the module itself and of its submodules
-    alike, and raises `SpecError` for payloads of different shapes.
+    Unlike `amaranth.lib.wiring.connect`, it accepts ports of the module itself as well as of its
+    submodules, and raises `SpecError` for payloads of different shapes.
     """
     given, wanted = (Value.cast(s.payload).shape() for s in (source, sink))
     if given != wanted:
@@ -88,7 +88,7 @@ def connect(m: Module, source: stream.Interface, sink: stream.Interface) -> None
 
 
 def padded(bits: int) -> int:
-    """Bits of the whole bytes that a beat takes at the edge of a design."""
+    """The size of a beat at a port of a design: ``bits``, rounded up to whole bytes."""
     return -(-bits // 8) * 8
 
 
@@ -101,7 +101,7 @@ def elements(payload: Value, t: IntType) -> list[Value]:
 
 
 def code(value: Value, t: IntType) -> Value:
-    """The bits of a number that ``t`` holds (-1 or +1 where it is bipolar)."""
+    """The bits of a number of type ``t`` (-1 or +1 if it is bipolar)."""
     if t.coding.is_bipolar:
         return ~value[1]
     return (value if len(value) >= t.bits else value + C(0, t.bits))[: t.bits]

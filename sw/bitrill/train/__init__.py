@@ -48,8 +48,8 @@ def train(
 
     The arguments up to ``seed``, and ``mean`` to ``prune``, are those of `Options`, which describes
     the recipes. The recipe ``lutnet``, tables instead of a matrix, takes those of `LutOptions`:
-    ``budget``, ``dataset``, ``epochs`` and ``seed``. The network of the last epoch is returned: test
-    images only measure, they do not select.
+    ``budget``, ``dataset``, ``epochs`` and ``seed``. The network of the last epoch is returned:
+    test images only measure, they do not select.
 
     With ``out`` a checkpoint is written after each epoch, completely or not at all. ``resume``
     continues from it, if there is one, with the same result as an uninterrupted run; a finished run
