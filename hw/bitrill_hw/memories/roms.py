@@ -58,7 +58,7 @@ class Roms:
 class Words(Elaboratable):
     """A table: ``init``, of ``width`` bits each, like `amaranth.lib.memory.Memory`.
 
-    Amaranth looks at each word, bit by bit; this class does so only if Amaranth's own memory is needed.
+    Amaranth looks at each word, bit by bit; this class does so only if that memory is needed.
     """
 
     write_ports = ()

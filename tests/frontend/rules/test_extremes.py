@@ -105,7 +105,7 @@ def test_extremes_of_unlike_scales_without_a_quantizer_are_refused(tmp_path: Pat
     net = Net(1, 6)
     x = net.quant("x", 0.5)
     x = net.node("Max", *(net.quant(net.dense(x, 6, 4, seed=k), s) for k, s in ((1, 1), (2, 0.3))))
-    message = r"branches of Max node 'max\d+' must lie on one grid .* scales 1 and 0.3 are in no"
+    message = r"branches of Max node 'max\d+' must lie on one grid .* scales 1 and 0.3 has more"
     with pytest.raises(UnsupportedError, match=message):
         imported(net.proto(x), tmp_path)
 

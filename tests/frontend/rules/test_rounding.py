@@ -194,7 +194,7 @@ REFUSED: dict[str, tuple[Build, str]] = {
         lambda n: n.node(
             "MatMul", chain(("Round",), ("Clip", 0, 65536))(n, "x"), n.const(np.eye(6))
         ),
-        "what Round node 'round0' rounds must have at most 16 bits, not 17",
+        "the result of Round node 'round0' must have at most 16 bits, not 17",
     ),
 }
 
