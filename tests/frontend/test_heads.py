@@ -173,7 +173,7 @@ def test_one_output_upstream_of_the_other(tmp_path: Path) -> None:
         (("batch", 4), TensorProto.FLOAT, None),
         ((1, 5), TensorProto.FLOAT, r"'t\d' is declared as float32 \[1, 5\], but the nodes"),
         ((4,), TensorProto.FLOAT, r"as float32 \[4\], but the nodes give float \[1, 4\]"),
-        ((2, 4), TensorProto.FLOAT, r"is declared as float32 \[2, 4\], and"),
+        ((2, 4), TensorProto.FLOAT, r"is declared as float32 \[2, 4\], but"),
         ((1, 4), TensorProto.INT64, r"is declared as int64 \[1, 4\], but the nodes give float"),
         ((1, 4), TensorProto.DOUBLE, None),
     ],

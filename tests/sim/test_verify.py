@@ -213,7 +213,7 @@ def test_engine_without_its_design(network: Graph, verilog: Path, work: Path) ->
         pass
     with (
         pytest.raises(
-            SpecError, match="engine cocotb must have Verilog, not an Amaranth component"
+            SpecError, match="engine cocotb must have Verilog, not only an Amaranth component"
         ),
         dataclasses.replace(rig(network, verilog, work, "cocotb"), dut=None).run(
             frames(network, 1), pair(0, 0, long=1)
