@@ -53,12 +53,15 @@ def int_softmax(call: Call) -> Data:
         raise RefusedError("its data must have one scale above 0 and one offset for all channels")
     rows, places, inner = _rows(x)
     call.builder.check_size(x.size)
+    line = (1, places)
     edge = _shaped(call, x.edge, (rows, places, inner))
-    top = _along(call, call.emit(MaxPool, edge, part=True, **_window(places)).name, places)
+    top = _along(call, call.emit(MaxPool, edge, part=True, kernel=line, stride=line).name, places)
     less = call.emit(Add, edge, top, part=True, gains=(-1, 1))
     table = _table(less.y.type, meaning, (1 << exponent) - 1)
     powers = call.builder.table(less.name, table, call.node)
-    total = _along(call, call.emit(SumPool, powers, part=True, **_window(places)).name, places)
+    total = _along(
+        call, call.emit(SumPool, powers, part=True, kernel=line, stride=line).name, places
+    )
     made = call.emit(Divide, powers, total, levels=(1 << bits) - 1)
     shares = _shaped(call, made.name, x.frame)
     step = Affine((Fraction(1, made.levels),))
@@ -80,10 +83,6 @@ def _rows(x: Data) -> tuple[int, int, int]:
         "its data must come row by row along the last axis, or with the first axis innermost, as"
         " products of heads do"
     )
-
-
-def _window(places: int) -> dict[str, tuple[int, int]]:
-    return {"kernel": (1, places), "stride": (1, places)}
 
 
 def _shaped(call: Call, edge: str, shape: tuple[int, ...]) -> str:
