@@ -100,7 +100,8 @@ class Requests(wiring.Component):
                     m.d.sync += r.state.eq(_State.OPERATION)
             self._header(m, r)
             with m.Case(_State.PAYLOAD), m.If(r.get):
-                m.d.comb += write.en.eq(within)
+                # a byte that the frame before still needs is not overwritten by a request that is lost
+                m.d.comb += write.en.eq(within & ~(feeding & needed))
                 m.d.sync += r.at.eq(r.at + 1)
                 with m.If(final):
                     m.d.sync += [r.at.eq(0), r.state.eq(_State.CRC)]

@@ -30,12 +30,14 @@ def answer(frame: bytes) -> bytes:
 class Bench:
     """A `Link`, a toy network behind it, and a host that sends and collects bytes."""
 
-    def __init__(self, *, slow: int = 0, stuck: bool = False, fault: bool = False) -> None:
+    def __init__(
+        self, *, slow: int = 0, lazy: int = 1, stuck: bool = False, fault: bool = False
+    ) -> None:
         self.link = Link(IDENTITY, timeout=TIMEOUT)
         self.m = Module()
         self.m.submodules.link = self.link
         self.sent, self.stuck = bytearray(), stuck
-        self.gap, self.fault, self.resets = slow, fault, 0
+        self.gap, self.lazy, self.fault, self.resets = slow, lazy, fault, 0
         self.entered: list[int] = []
         self.left: list[int] = []
 
@@ -84,9 +86,10 @@ class Bench:
         ctx.set(link.i.ready, 1)
         ctx.set(link.fault, 0)
         async for _, _, valid, byte, ready, reset in ctx.tick().sample(
-            link.i.valid, link.i.payload, link.o.ready, link.reset
+            link.i.valid & link.i.ready, link.i.payload, link.o.ready, link.reset
         ):
             t += 1
+            ctx.set(link.i.ready, t % self.lazy == 0)
             ctx.set(link.enters, 0)
             ctx.set(link.leaves, 0)
             if reset:
@@ -234,6 +237,17 @@ def test_a_third_request_is_dropped_whole() -> None:
     assert all(map(right, replies))
     assert (replies[0].number, replies[-1].number) == (0, 5)
     assert len(bench.entered) == len(replies)
+
+
+def test_a_network_slower_than_the_line_gets_each_frame_whole() -> None:
+    """A request that comes too early is lost, and leaves the frame in front of it as it was."""
+    frames = [bytes([16 * k + j for j in range(BYTES_IN)]) for k in range(1, 5)]
+    script = [messages.request(messages.RUN, k, frame) for k, frame in enumerate(frames)]
+    replies = Bench(lazy=60).run(*script)
+    assert replies[0].number == 0
+    assert len(replies) < len(frames)
+    for reply in replies:
+        assert reply.payload[:BYTES_OUT] == answer(frames[reply.number])
 
 
 def test_reset_reaches_the_network() -> None:
