@@ -50,9 +50,7 @@ class TestSelect(OperatorSuite):
             "block memory": select(4, 16, 2, 8, INT4, IntType(-4, 3), memory="block"),
             "indices shared by a group": select(4, 8, 2, 4, group=2),
             "one of eight, one step": select(2, 8, 2, 8, n=1, m=8),
-            "three of four": select(2, 8, 1, 4, n=3),
             "bipolar x": select(4, 8, 2, 4, IntType(-1, 1), BIPOLAR),
-            "xc7": select(4, 16, 4, 8, IntType(-8, 7), UINT4, primitives="xc7"),
         }
 
     def corners(self, op: Operator) -> np.ndarray:
@@ -92,6 +90,7 @@ def test_two_of_four_take_half_of_the_lanes_and_fewer_bits() -> None:
 FAULTY = select(6, 8, 2, 4)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("shared", [False, True])
 def test_two_indices_swapped_are_found(shared: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     op = select(4, 16, 2, 8, n=1, group=2) if shared else FAULTY

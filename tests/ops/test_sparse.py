@@ -46,13 +46,10 @@ class TestSparse(OperatorSuite):
         return {
             "unlike numbers of steps": sparse(6, 10, 2, 2),
             "block memory": sparse(6, 12, 2, 3, INT4, IntType(-4, 3), memory="block"),
-            "a group without weights": sparse(8, 6, 2, 2, kept=0.2),
             "more beats than steps": sparse(2, 12, 1, 1, kept=0.1),
             "one step a group": sparse(6, 3, 1, 3),
             "many vectors": sparse(4, 6, 2, 2, vectors=(3, 2)),
             "a codebook": sparse(4, 8, 2, 2, IntType.of_entries(whole.BOOKS[6]), IntType(-4, 3)),
-            "xc7": sparse(4, 24, 2, 6, primitives="xc7"),
-            "a register in block memory": sparse(4, 8, 2, 2, memory="block", primitives="ecp5"),
         }
 
     def corners(self, op: Operator) -> np.ndarray:
@@ -89,6 +86,7 @@ def test_half_of_the_blocks_take_half_of_the_cycles_and_of_the_memory() -> None:
 FAULTY = sparse(6, 10, 2, 2)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("fault", ["two indices swapped", "a last flag lost", "one too many"])
 def test_a_fault_in_the_index_memory_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     words = Sparse().index_words(FAULTY).copy()
