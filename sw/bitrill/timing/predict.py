@@ -65,7 +65,7 @@ def _interval(events: EventGraph) -> Fraction:
 
 
 def _interval_by_rows(graph: Graph, rows: RowEventGraph) -> Fraction:
-    if is_settled(rows.earliest()):
+    if is_settled(rows.earliest(), share=1):
         return rows.slowest.interval
     return _interval(EventGraph(graph, graph.depths, thin=True))
 

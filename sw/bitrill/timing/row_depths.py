@@ -74,7 +74,8 @@ class RowSearch(DepthSearch):
     """`DepthSearch` in rows."""
 
     def _settle(self, relaxation: RowRelaxation) -> None:
-        if not is_feasible(relaxation):
+        # times are wanted, not a proof: rows may be raised one after the other, at little cost
+        if not is_feasible(relaxation, share=1):
             name = self.graph.name
             raise StageError(f"{name}: an operator takes more cycles a frame than it says")
 

@@ -91,28 +91,38 @@ def latency_by_rows(events: RowEventGraph) -> int:
     return int(frame.times[events.sink].last[-1] - frame.times[events.source].start[0])
 
 
-def is_feasible(relaxation: RowRelaxation) -> bool:
-    """Return whether some times keep all rules; if so, ``relaxation`` holds them."""
-    kept, sweeps = relaxation.settle(_SWEEPS), _FIRST
+def is_feasible(relaxation: RowRelaxation, share: int | None = None) -> bool:
+    """Return whether some times keep all rules; if so, ``relaxation`` holds them.
+
+    ``share``: most work on proofs that sweeps never end, as a multiple of the work of sweeps.
+    """
+    kept, sweeps, proofs = relaxation.settle(_SWEEPS), _FIRST, 0
     while kept is False:
         before = list(relaxation.times)
         kept = relaxation.settle(sweeps)
-        if kept is False and never_settles(relaxation, before, sweeps):
-            return False
+        most = None if share is None else share * relaxation.work
+        if kept is False and (most is None or proofs <= most):
+            proven, work = never_settles(relaxation, before, sweeps, most)
+            if proven:
+                return False
+            proofs += work
         sweeps = min(2 * sweeps, _MOST)
     return bool(kept)
 
 
-def never_settles(relaxation: RowRelaxation, before: list[Rows], sweeps: int) -> bool:
-    """Return whether it is proven that a relaxation goes on for ever.
+def never_settles(
+    relaxation: RowRelaxation, before: list[Rows], sweeps: int, most: int | None = None
+) -> tuple[bool, int]:
+    """Return whether it is proven that a relaxation goes on for ever, and the work of the proof.
 
     ``before``: its times ``sweeps`` sweeps ago. Events that raise one another, each of them by a
     cycle or more, will do so again: relaxation is linear over max and plus. So the events that
     were raised are relaxed anew, without any other; those that are not raised again are left out.
+    A proof that takes more work than ``most`` is given up.
     """
-    after = relaxation.times
-    kept = [raised_by(a, b, 1, b) for a, b in zip(before, after, strict=True)]
-    while any(count for _, count in kept):
+    kept = [raised_by(a, b, 1, b) for a, b in zip(before, relaxation.times, strict=True)]
+    work = 0
+    while any(count for _, count in kept) and (most is None or work <= most):
         start = [times for times, _ in kept]
         again = RowRelaxation(
             relaxation.system,
@@ -122,8 +132,12 @@ def never_settles(relaxation: RowRelaxation, before: list[Rows], sweeps: int) ->
             streams=[s for s, (_, count) in enumerate(kept) if count],
         )
         again.settle(sweeps)
-        raised = [raised_by(a, b, 1, a) for a, b in zip(start, again.times, strict=True)]
+        work += again.work
+        raised = [
+            raised_by(a, b, 1, a) if count else (a, 0)
+            for a, b, (_, count) in zip(start, again.times, kept, strict=True)
+        ]
         if [n for _, n in raised] == [n for _, n in kept]:
-            return True
+            return True, work
         kept = raised
-    return False
+    return False, work

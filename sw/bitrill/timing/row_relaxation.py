@@ -147,6 +147,8 @@ class RowRelaxation(Sweeps):
     ):
         self.system, self.times, self.unit, self.period = system, list(times), unit, period
         self._latest, self.excess = latest or {}, 0
+        self.work = 0
+        """Rules applied so far."""
         self._order = list(range(len(times)))
         self._due: dict[int, np.ndarray] = {}
         self._fresh = [False] * len(times)
@@ -187,6 +189,7 @@ class RowRelaxation(Sweeps):
 
     def _apply(self, number: int, due: np.ndarray) -> np.ndarray | None:
         """Raise the rows that wait for rows ``due`` by a rule; return which were raised."""
+        self.work += 1
         rule = self.system.rules[number]
         rows = waiting(rule, due)
         y = self.times[rule.dst]
