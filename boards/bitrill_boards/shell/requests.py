@@ -100,7 +100,7 @@ class Requests(wiring.Component):
                     m.d.sync += r.state.eq(_State.OPERATION)
             self._header(m, r)
             with m.Case(_State.PAYLOAD), m.If(r.get):
-                # a byte that the frame before still needs is not overwritten by a request that is lost
+                # a request that is lost leaves the bytes that the frame before still needs
                 m.d.comb += write.en.eq(within & ~(feeding & needed))
                 m.d.sync += r.at.eq(r.at + 1)
                 with m.If(final):
