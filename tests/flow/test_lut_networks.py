@@ -45,13 +45,14 @@ def test_every_engine(engine: str, top: int | None, tmp_path: Path) -> None:
 
 
 @pytest.mark.nightly
-def test_the_netlist_has_a_lut_for_each_table(tmp_path: Path) -> None:
-    """The resource model is exact for tables of six bits; the netlist computes the network."""
+@pytest.mark.parametrize(("k", "luts"), [(6, 1), (7, 2), (8, 4)])
+def test_the_netlist_has_the_luts_of_each_table(k: int, luts: int, tmp_path: Path) -> None:
+    """The resource model is exact, MUXF7 and MUXF8 included; the netlist computes the network."""
     net = Net("b", 40, opset=15)
     bits = net.quant("x", 1.0, bits=1.0, signed=0)
-    wires = np.stack([np.random.default_rng(j).permutation(40)[:6] for j in range(40)])
-    out = classifier(net, net.lut_layer(bits, wires, drawn(40, 6, 40)[1]), 40, 4)
+    wires = np.stack([np.random.default_rng(j).permutation(40)[:k] for j in range(40)])
+    out = classifier(net, net.lut_layer(bits, wires, drawn(40, k, 40)[1]), 40, 4)
     graph = compiled(save(net.proto(out), tmp_path), tmp_path / "b")
     result = flow.synth(tmp_path / "b", check=20)
     layer = graph.nodes[0].name
-    assert result.layers[layer].lcs == 41  # forty tables, and the register's enable
+    assert result.layers[layer].lcs == 40 * luts + 1  # forty tables, and the register's enable

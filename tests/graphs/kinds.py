@@ -104,6 +104,14 @@ def lookup(t: Tensor) -> Ways:
     return [{"out": out, "rows": n} for out, n in product(TYPES, rows)]
 
 
+def tables(t: Tensor) -> Ways:
+    return [
+        {"out": out, "rows": rows, "k": k}
+        for out, rows, k in product(TYPES[:3], range(1, ROWS + 1), (1, 2, 3))
+        if k * t.type.bits <= 8
+    ]
+
+
 def depthwise(t: Tensor) -> Ways:
     return [
         {"taps": taps, "weight_type": w}
@@ -260,6 +268,7 @@ WAYS: dict[str, Callable[[Tensor], Ways]] = {
     "convert": convert,
     "bordered": bordered,
     "l1matvec": l1matvec,
+    "tables": tables,
 }
 """Makers of operators with one operand; joins have several."""
 
@@ -313,6 +322,12 @@ def _lookup(way: dict[str, Any], x: Tensor, rng: np.random.Generator) -> dict[st
     return way | {"table": rng.choice(way["out"].values(), shape)}
 
 
+def _tables(way: dict[str, Any], x: Tensor, rng: np.random.Generator) -> dict[str, Any]:
+    rows, k = way.pop("rows"), way.pop("k")
+    table = rng.choice(way["out"].values(), (rows, 1 << k * x.type.bits))
+    return way | {"wires": rng.integers(0, x.size, (rows, k)), "table": table}
+
+
 def _argmax(way: dict[str, Any], x: Tensor, rng: np.random.Generator) -> dict[str, Any]:
     plain = rng.random() < 0.5
     gain = np.ones(x.channels, int) if plain else rng.integers(-3, 4, x.channels)
@@ -334,9 +349,14 @@ CONSTANTS: dict[str, Callable[[dict[str, Any], Tensor, np.random.Generator], dic
     "argmax": _argmax,
     "shuffle": _shuffle,
     "l1matvec": _l1matvec,
+    "tables": _tables,
 }
 
-STYLES = {"window": ("folded", "parallel"), "threshold": ("parallel", "search")}
+STYLES = {
+    "window": ("folded", "parallel"),
+    "threshold": ("parallel", "search"),
+    "tables": ("unrolled",),
+}
 STORING = (
     "argmax",
     "depthwise",
@@ -354,7 +374,8 @@ STORING = (
 def foldings(node: Operator, cycles: int) -> list[dict[str, Any]]:
     """Foldings that take a frame in at most ``cycles``, quickest first; or else the quickest."""
     n = divisors(node.x.size)
-    pe = divisors(node.y.channels) if node.kind in ("matvec", "l1matvec", "window") else [0]
+    own = ("matvec", "l1matvec", "window", "tables")
+    pe = divisors(node.y.channels) if node.kind in own else [0]
     pe = n if node.kind == "convert" else pe
     found = []
     for simd, lanes, style, memory in product(
