@@ -69,9 +69,8 @@ class TestTables(OperatorSuite):
 
     def oracle(self, op: Operator, *x: Any) -> list:
         assert isinstance(op, Tables)
-        codes = [op.x.type.values().tolist().index(v) for v in x[0]]
-        if op.x.type.signed:
-            codes = [v % (1 << op.x.type.bits) for v in x[0]]
+        signs = op.x.type == BIPOLAR
+        codes = [v > 0 if signs else v % (1 << op.x.type.bits) for v in np.ravel(x[0]).tolist()]
         out = []
         for wires, table in zip(op.wires.tolist(), op.table.tolist(), strict=True):
             digits = "".join(f"{codes[w]:0{op.x.type.bits}b}" for w in reversed(wires))
