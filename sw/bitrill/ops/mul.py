@@ -10,7 +10,7 @@ from ..arith.dsp_packing import WEIGHT_BITS, X_BITS, port
 from ..errors import SpecError
 from ..ir import BIPOLAR, WIDEST, Impl, IntType, Joined, Ranges, Structure, Tensor
 from ..parts.families import family_of
-from .slice_choice import SliceChoice
+from .units.slice_choice import SliceChoice
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

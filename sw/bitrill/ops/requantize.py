@@ -28,7 +28,7 @@ from ..ir import (
     pipeline,
 )
 from ..parts.families import family_of
-from .slice_choice import SliceChoice
+from .units.slice_choice import SliceChoice
 
 STYLE: Style = "requantize"
 """The style in a folding of a `Threshold` that becomes this operator."""

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..arith.dsp_packing import SLICES
-from ..ir import Choice, EvenLanes, Impl
-from ..parts.families import family_of
+from ...arith.dsp_packing import SLICES
+from ...ir import Choice, EvenLanes, Impl
+from ...parts.families import family_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
