@@ -32,7 +32,7 @@ from method import MODELS, Method
 from method_list import METHODS, STRONG
 from method_page import page, row
 
-FOLDED = {"part": "xc7z020clg400-1", "fps": 100_000}
+FOLDED: dict[str, Any] = {"part": "xc7z020clg400-1", "fps": 100_000}
 FRAMES = 100
 HARDWARE = ("frames.json", "unrolled.json")
 
@@ -59,7 +59,7 @@ class Store:
         return {
             "data": {"name": self.data} | ({"limit": self.limit} if self.limit else {}),
             "model": method.model,
-            "hardware": FOLDED | method.hardware,
+            "hardware": FOLDED | dict(method.hardware),
             "training": {"seed": seed, "batch": 100, "learning_rate": 0.01},
             "step": steps,
         }
@@ -110,7 +110,7 @@ class Store:
         if value is None or value["lcs"] is None or "mismatches" in value:
             return
         model = folder / "model.onnx"
-        build = flow.compile(model, out=folder / "build", **(FOLDED | method.hardware)).build
+        build = flow.compile(model, out=folder / "build", **(FOLDED | dict(method.hardware))).build
         verified = flow.verify(build.folder, data=self.data, samples=FRAMES)
         shutil.rmtree(build.folder)
         write_json(folder / "frames.json", {"frames": FRAMES, "mismatches": verified.mismatches})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,7 +119,8 @@ def test_averages_in_one_bit_networks_have_the_bits_of_sums(name: str) -> None:
     assert averages
     for node in averages:
         (reader,) = node.users
-        assert int(graph.get_submodule(str(reader.target)).act_quant.bit_width()) == 4
+        quantizer: Any = graph.get_submodule(str(reader.target))
+        assert int(quantizer.act_quant.bit_width()) == 4
 
 
 def test_a_shift_moves_each_ninth_by_one_pixel() -> None:
