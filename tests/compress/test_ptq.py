@@ -217,6 +217,15 @@ def test_the_divergence_is_least() -> None:
     assert float(KlThreshold(False, 4)(even)) > 0.9
 
 
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_zeros_do_not_move_the_threshold(bits: int) -> None:
+    """Zeros lie on every grid; as the largest bin they made KL clip at 3 % of the range."""
+    x = torch.randn(5000, generator=torch.Generator().manual_seed(0)).abs()
+    kl = KlThreshold(False, bits)
+    assert kl(torch.cat([x, torch.zeros(20000)])) == kl(x)
+    assert 0 < kl(torch.zeros(5)) < 1e-30
+
+
 HARDWARE = """
 [data]
 name = "digits"

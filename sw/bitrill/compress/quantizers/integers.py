@@ -59,7 +59,9 @@ class KlThreshold(nn.Module):
     """The magnitude to clip at with the least divergence ``sum P log(P / Q)`` (Migacz 2017).
 
     P: the histogram of magnitudes, those above the threshold in its last bin; Q: the same in as
-    many groups as there are levels, each spread evenly over its bins that hold something.
+    many groups as there are levels, each spread evenly over its bins that hold something. Zeros are
+    not counted: every grid has them exactly, and half of what rectifiers give, in one bin, would
+    make all coarse groups look bad.
     """
 
     BINS = 512
@@ -73,7 +75,9 @@ class KlThreshold(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         size = x.detach().abs()
         top = size.max().clamp(min=torch.finfo(x.dtype).tiny)
-        counts = torch.histc(size, self.BINS, 0, float(top))
+        counts = torch.histc(size[size > 0], self.BINS, 0, float(top))
+        if not counts.any():
+            return top
         tried = range(min(self.levels, self.BINS), self.BINS + 1, 4)
         best = min(tried, key=lambda n: self._divergence(counts, n))
         return top * best / self.BINS
