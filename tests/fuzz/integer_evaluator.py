@@ -6,6 +6,7 @@ Written from ONNX's schemas, ONNX Runtime's ContribOperators.md, QONNX's operato
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from fractions import Fraction
 from typing import Any
 
@@ -14,6 +15,9 @@ from fuzz.evaluator import Invalid, Unsure, each
 from fuzz.number_evaluator import IRRATIONAL, NumberEvaluator
 
 GRIDS = (np.int8, np.uint8)
+
+PLACES = 40
+"""Decimal places to which exponentials are decided."""
 
 UNJUDGED = (*IRRATIONAL, "QLinearSigmoid", "QLinearSoftmax", "DynamicQuantizeLinear")
 """Operators of irrational values, and one whose scale is float32's of each frame."""
@@ -256,6 +260,40 @@ class IntegerEvaluator(NumberEvaluator):
             return s * 2 ** (code - 1) if self.sign(v) > 0 and code else Fraction(0)
 
         return each(power, self.real(x), self.real(scale))
+
+    def own_thermometer(self, attrs: Any, x: Any, features: Any, limits: Any) -> np.ndarray:
+        self.only(attrs)
+        if x.ndim != 2 or features.shape != limits.shape or features.ndim != 1:
+            raise Invalid("a limit for each feature")
+        reached = each(lambda v, t: Fraction(self.sign(v - t) >= 0), x[:, features], limits)
+        return reached.reshape(len(x), -1)
+
+    def own_lutlayer(
+        self, attrs: Any, x: Any, wires: Any, powers: Any, starts: Any, tables: Any
+    ) -> np.ndarray:
+        self.only(attrs)
+        places = (x[:, wires] * powers).sum(-1) + starts
+        if any(p.denominator != 1 or not 0 <= p < tables.size for p in places.reshape(-1)):
+            raise Invalid("places of the tables")
+        return tables.reshape(-1)[places.astype(np.int64)]
+
+    def own_intsoftmax(self, attrs: Any, x: Any) -> np.ndarray:
+        """Exponentials to `PLACES` decimal places; refused where rounding needs more of them."""
+        self.only(attrs, "exponent", "bits")
+        largest, levels = ((1 << attrs[k]) - 1 for k in ("exponent", "bits"))
+
+        def exponential(d: Fraction) -> int:
+            with localcontext(prec=2 * PLACES):
+                real = (Decimal(d.numerator) / d.denominator).exp() * largest
+                whole = int(real.to_integral_value(ROUND_HALF_EVEN))
+                if d and abs(abs(real - whole) - Decimal("0.5")) < Decimal(10) ** -PLACES:
+                    raise Unsure
+            return whole
+
+        less = self.real(x) - np.max(x, -1, keepdims=True)
+        parts = each(exponential, less)
+        total = parts.sum(-1, keepdims=True)
+        return each(lambda e, t: Fraction(levels * e // t, levels), parts, total)
 
     def quant_multithreshold(self, attrs: Any, x: Any, table: Any) -> np.ndarray:
         self.only(attrs, "out_dtype", "out_scale", "out_bias", "data_layout")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from bitrill.ir import BIPOLAR, INPUT, Graph, Operator, Sink, Source, Stage, Tensor, serialisation
 from bitrill.lowering import to_folded
-from bitrill.ops import Add, Concat, Mul
+from bitrill.ops import Add, Concat, Divide, Mul
 from bitrill.passes.forks import insert_forks
 from graphs.kinds import MOST, PEAK, TYPES, WAYS, foldings, operator, peak
 from hypothesis import strategies as st
@@ -153,15 +153,22 @@ class Sketch:
         return [e for e in often if e != edge] * 3 + among
 
     def join(self, edge: str, others: list[str]) -> None:
-        """Join edges by an `Add` or a `Mul` if shapes allow it, else by a `Concat`."""
+        """Join edges by an `Add`, a `Mul` or a `Divide` if they allow it, else by a `Concat`."""
         inputs = (edge, *others)
         operands = tuple(self.edges[e] for e in inputs)
         same = len({t.shape for t in operands}) == 1
         multiply = same and len(inputs) == 2 and np.prod([peak(t.type) for t in operands]) < PEAK
         kinds = [Add, Add, Concat] if same else [Concat]
-        kind = self.draw(st.sampled_from(kinds + [Mul] * bool(multiply)))
+        divide = multiply and all(t.type.lo >= 0 for t in operands)
+        kind = self.draw(
+            st.sampled_from(kinds + [Mul] * bool(multiply) + [Divide] * (6 * bool(divide)))
+        )
         if kind is Mul:
             self.add(Mul(name=self.name, inputs=inputs, operands=operands))
+            return
+        if kind is Divide:
+            levels = self.draw(st.sampled_from((1, 3, 15)))
+            self.add(Divide(name=self.name, inputs=inputs, operands=operands, levels=levels))
             return
         small = max(peak(t.type) for t in operands) < PEAK
         gains = tuple(self.draw(st.sampled_from(GAINS if small else (1,))) for _ in inputs)

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from amaranth import Module, Signal
-from bitrill.ir import Operator
-from bitrill.ops import OPERATORS, Window
+from bitrill.ir import Impl, IntType, Operator, Tensor
+from bitrill.ops import OPERATORS, Lookup, Window
 from bitrill_hw.pipeline.stream import OneToOne
 from hw.matvec import test_writable
-from ops import test_multiply
+from ops import test_multiply, test_select, test_sparse
 from ops.suite import OperatorSuite, several, suite_of
-from ops.test_own_operator import Absolute, absolute
 from sim.icarus_bench import Specimen, run
 from support import optional_tool
 
@@ -38,6 +37,7 @@ def suites() -> Iterator[OperatorSuite]:
     """The suites of every registered operator, of every way to multiply, and of what is written."""
     yield from (suite_of(cls.kind)() for cls in OPERATORS)
     yield from (test_multiply.TestSerial(), test_multiply.TestDsp())
+    yield from (test_sparse.TestSparse(), test_select.TestSelect())
     yield from (test_writable.TestRuntimeMatVec(), test_writable.TestRuntimeDepthwise())
     yield test_writable.TestRuntimeThreshold()
 
@@ -89,8 +89,21 @@ def test_every_instance_of_every_suite_in_a_second_simulator(tmp_path: Path) -> 
 
 
 def test_an_operator_without_a_specimen_is_missed() -> None:
-    assert missing([Absolute], []) == {("absolute", "folded"), ("absolute", "lut")}
+    assert missing([Lookup], []) == {("lookup", "folded"), ("lookup", "lut")}
     assert missing([Window], [("window", "folded", "lut", "block")]) == {("window", "parallel")}
+
+
+def identity() -> Lookup:
+    """An operator of one lane that changes nothing."""
+    t = IntType(0, 15)
+    return Lookup(
+        name="same",
+        inputs=("input",),
+        operands=(Tensor((6,), t),),
+        table=np.arange(16)[None],
+        out=t,
+        impl=Impl(),
+    )
 
 
 class Wire(OneToOne):
@@ -116,7 +129,7 @@ class Wire(OneToOne):
 
 def test_planted_faults_are_seen(tmp_path: Path) -> None:
     optional_tool("iverilog")
-    op, x = absolute(), np.arange(6).reshape(1, 6)
+    op, x = identity(), np.arange(6).reshape(1, 6)
     told = {
         "right": None,
         "wrong": "wrong, out: beat 0 is 1 and must be 0",

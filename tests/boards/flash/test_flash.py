@@ -189,7 +189,7 @@ def test_a_server_that_takes_more_at_once_than_the_tool_can(tmp_path: Path, cabl
     """openFPGALoader's XVC client cuts what is longer than 65,536 bits."""
     c = cable(Gowin(N9), vectors=32768)
     path = written(tmp_path, "b.fs", bitfiles.gowin())
-    with pytest.raises(ToolError, match=r"offers vectors of 32,768 bytes, .* wrong above 16,384"):
+    with pytest.raises(ToolError, match=r"offers vectors of 32,768 bytes, .* fails above 16,384"):
         load("tang-nano-9k", path, c)
 
 

@@ -27,7 +27,7 @@ def test_a_whole_network_of_thresholds(tmp_path: Path, domain: str) -> None:
     x = net.node("Conv", x, net.const(w), pads=[1] * 4)
     x = counted(net, x, 4, 3, seed=1, out_dtype="UINT2", domain=domain)
     x = net.node("Conv", x, net.const(np.where(w[:2, :1] < 0, -1, 1)), group=2)
-    with pytest.raises(UnsupportedError, match="must take 2 channels a group, not 1"):
+    with pytest.raises(UnsupportedError, match="must have 2 channels a group, not 1"):
         imported(net.proto(x), tmp_path)
     net.nodes[-1].attribute[0].i = 4
     with pytest.raises(UnsupportedError, match="group must divide its 4 input and 2 output"):
