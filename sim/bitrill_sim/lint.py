@@ -66,7 +66,7 @@ WAIVERS = (
         "the code checks bounds for all types alike, even those that a type cannot exceed",
     ),
 )
-"""All warnings that are accepted, with the reasons."""
+"""Warnings that are accepted, with the reasons."""
 
 _WARNING = re.compile(r"^%(?:Warning|Error)(?:-(\w+))?: (?:\S+:\d+:\d+: )?(.*)$", re.MULTILINE)
 

@@ -188,7 +188,7 @@ FUNCTIONS = {
         ),
     )
 }
-"""All functions, by name; ``elu`` is ELU with alpha = 1."""
+"""Functions by name; ``elu`` is ELU with alpha = 1."""
 
 
 @dataclass(frozen=True)

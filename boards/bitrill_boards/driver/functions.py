@@ -181,4 +181,4 @@ FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
     "TopKIndices": _top_k_indices,
     "Transpose": lambda x, perm: x.transpose(perm),
 }
-"""All functions, by name."""
+"""Functions by name."""

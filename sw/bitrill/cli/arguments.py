@@ -307,10 +307,7 @@ VERBS: dict[str, tuple[str, tuple[Argument, ...]]] = {
     "train": ("train a network and export it", _TRAIN),
     "compress": ("quantize, prune and shrink a torch module step by step", _COMPRESS),
     "check": ("compare a model file with outputs recorded elsewhere", _CHECK),
-    "inspect": (
-        "print a model at each stage, or every reason why it is refused",
-        (*_MODEL, _NO_ADVICE),
-    ),
+    "inspect": ("print a model at each stage, or every reason why it is refused", _INSPECT),
     "compile": ("compile a model to Verilog", _COMPILE),
     "run": ("run the golden model on an array", _RUN),
     "trace": ("write the integers on every edge of a network, and the design's waves", _TRACE),

@@ -85,7 +85,7 @@ class ImportRule(Signature):
 
 
 RULES: dict[tuple[str, str], ImportRule] = {}
-"""All rules, by ``(domain, op)``."""
+"""Rules, by ``(domain, op)``."""
 
 
 def rule(

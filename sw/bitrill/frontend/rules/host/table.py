@@ -33,7 +33,7 @@ class HostRule(Signature):
 
 
 HOST: dict[tuple[str, str], HostRule] = {}
-"""All rules by domain (empty for ONNX's own) and operator."""
+"""Rules by domain (empty for ONNX's own) and operator."""
 
 
 def host(
