@@ -49,7 +49,7 @@ def ds_cnn(frame: Frame, width: int) -> nn.Module:
 
 
 class SqueezeExcite(nn.Module):
-    """Scales channels by what their averages say (Hu et al. 2018). Hardware pending: a product."""
+    """Scales channels by what their averages say (Hu et al. 2018)."""
 
     def __init__(self, n: int):
         super().__init__()
