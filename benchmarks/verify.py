@@ -3,7 +3,8 @@
     python benchmarks/verify.py [NAME ...] [--json FILE]
 
 Networks are drawn (`drawn`). The second one has other weights and norms, is compiled with ``like``
-the first, and should start no compiler: the last column counts the programs that were compiled.
+the first, and should start no compiler: the last column counts the programs that were compiled, or
+says why the network does not fit the first one's structure.
 Seconds are of this process and of all that it started; memory is the largest process'. Each network
 is measured in a process of its own, with an empty cache folder.
 """
@@ -63,7 +64,8 @@ def main() -> int:
         f = done[name] = json.loads(out)
         print(
             f"{name:9} {f['frames']:6}  {f['verilog'] / 1e6:8.2f}  {f['contents'] / 1e6:11.2f}"
-            f"  {f['first']:8.1f}  {f['mib']:4.0f}  {f['again']:7.1f}  {f['compiled']}",
+            f"  {f['first']:8.1f}  {f['mib']:4.0f}",
+            f.get("refused") or f"{f['again']:8.1f}  {f['compiled']}",
             flush=True,
         )
     if options.json:
@@ -98,13 +100,11 @@ def measure(network: Network) -> dict[str, Any]:
             sizes = map(str, (*network.drawn, seed))
             subprocess.run([sys.executable, maker, *sizes, model], check=True)
         first = flow.compile(models[0], out=Path(folder, "first"), **network.choices)
-        again = flow.compile(models[1], out=Path(folder, "again"), like=first.build.folder)
         began = seconds()
         _verified(first, network.frames)
         middle = seconds()
         peak = max(resource.getrusage(w).ru_maxrss for w in (0, -1)) / 1024
-        compiled.clear()
-        _verified(again, network.frames)
+        again = _verified_again(models[1], first, network.frames, compiled)
         verilog = first.build.verilog
         return {
             "frames": network.frames,
@@ -112,10 +112,24 @@ def measure(network: Network) -> dict[str, Any]:
             "verilog": verilog.stat().st_size,
             "contents": verilog.stat().st_size - sum(map(len, separate([verilog]).sources)),
             "first": middle - began,
-            "again": seconds() - middle,
             "mib": peak,
-            "compiled": len(compiled),
+            **again,
         }
+
+
+def _verified_again(model: Path, first: Any, frames: int, compiled: list[str]) -> dict[str, Any]:
+    """Compile a network like the first and verify it; or say why it does not fit."""
+    from bitrill import flow
+    from bitrill.errors import BitrillError
+
+    try:
+        again = flow.compile(model, out=model.parent / "again", like=first.build.folder)
+    except BitrillError as error:
+        return {"refused": str(error)}
+    compiled.clear()
+    began = seconds()
+    _verified(again, frames)
+    return {"again": seconds() - began, "compiled": len(compiled)}
 
 
 def _verified(done: Any, frames: int) -> None:
