@@ -160,6 +160,16 @@ def test_a_damaged_checkpoint_is_named(done: flow.Compressed, folder: Path, tmp_
         flow.compress(folder / "recipe.toml", out=tmp_path)
 
 
+def test_a_checkpoint_of_another_network_is_named(
+    done: flow.Compressed, folder: Path, tmp_path: Path
+) -> None:
+    state = torch.load(folder / "out" / "step-1.pt")
+    state["module"] = {f"other.{name}": value for name, value in state["module"].items()}
+    torch.save(state, tmp_path / "step-1.pt")
+    with pytest.raises(StorageError, match=r"step-1.pt must hold the recipe's network, .*Missing key"):
+        flow.compress(folder / "recipe.toml", out=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..errors import BitrillError, FitError, SpecError
+from ..errors import BitrillError, FitError, SpecError, StorageError
 from ..progress import Progress
 from ..storage import remove, write_json
 from ..train import qonnx_export
@@ -125,7 +125,14 @@ class Chain:
         """Build the network after a step from its checkpoint."""
         step = self.recipe.steps[number - 1]
         state.module = step.reshape(state.module, saved["choices"], state.example)
-        training.load_state(state.module, saved["module"])
+        try:
+            training.load_state(state.module, saved["module"])
+        except (RuntimeError, KeyError, TypeError, ValueError) as error:  # as torch tells it
+            reason = " ".join(str(error).split())[:200]
+            raise StorageError(
+                f"{self.files.path(number)} must hold the recipe's network, and holds another one,"
+                f" perhaps of an older version; delete it to take that step again: {reason}"
+            ) from error
         state.module.eval()
         state.masks, state.shared = dict(saved["masks"]), dict(saved["shared"])
 
