@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 
 import onnxruntime
 import torch
-from bitrill.errors import SpecError
+from bitrill.errors import SpecError, StorageError
 from bitrill.frontend import load_model
 from bitrill.ops import MatVec, Tables
 from bitrill.train import train
@@ -91,6 +91,17 @@ def test_lutnet_learns_digits(tmp_path: Path) -> None:
     assert isinstance(graph.nodes[-1], MatVec)
     again = train("lutnet", budget=200, epochs=3, out=tmp_path, resume=True)
     assert again.metrics["epochs"] == done.metrics["epochs"]
+    with pytest.raises(SpecError, match=r"checkpoint.pt is another run's .*: seed is 0, not 1$"):
+        train("lutnet", budget=200, epochs=3, seed=1, out=tmp_path, resume=True)
+    path = tmp_path / "checkpoint.pt"
+    state = torch.load(path)
+    for damage in ({"history": 3}, {"rng": torch.zeros(3)}, {"network": {}}, {"options": None}):
+        torch.save({**state, **damage}, path)
+        with pytest.raises((StorageError, SpecError), match=r"checkpoint.pt "):
+            train("lutnet", budget=200, epochs=3, out=tmp_path, resume=True)
+    torch.save({**state, "format": 99}, path)
+    with pytest.raises(StorageError, match=r"checkpoint.pt must have format 1, not 99"):
+        train("lutnet", budget=200, epochs=3, out=tmp_path, resume=True)
 
 
 @pytest.mark.parametrize("budget", [20, 300, 3300])

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from ..errors import SpecError, StorageError
-from ..storage import read_bytes, remove, write_bytes
+from ..errors import SpecError
+from ..storage import remove
+from ..train.state_files import read_state, write_state
 
 FORMAT = 1
 
@@ -40,7 +37,7 @@ class Checkpoints:
         path = self.path(number)
         if not path.exists():
             return None
-        state = _read(path)
+        state = read_state(path, FORMAT, ["about"])
         fault = _difference(state["about"], self.about(number))
         if fault is None:
             return state
@@ -53,7 +50,7 @@ class Checkpoints:
 
     def save(self, number: int, state: Mapping[str, object]) -> None:
         """Write the state after a step, whole or not at all; what it kept while training goes."""
-        _write(self.path(number), {**state, "about": self.about(number)})
+        write_state(self.path(number), {**state, "about": self.about(number)}, FORMAT)
         for path in self.folder.glob(f"step-{number}.*.part"):
             remove(path)
 
@@ -73,39 +70,12 @@ class PartKeeper:
         """Return the state of this training; None if there is none, or only another recipe's."""
         if not self.path.exists():
             return None
-        state = _read(self.path)
+        state = read_state(self.path, FORMAT, ["about"])
         return state if _difference(state["about"], self.about) is None else None
 
     def save(self, state: dict[str, object]) -> None:
         """Write a state in place of the one before."""
-        _write(self.path, {**state, "about": self.about})
-
-
-def _write(path: Path, state: Mapping[str, object]) -> None:
-    buffer = io.BytesIO()
-    torch.save({**state, "format": FORMAT}, buffer)
-    write_bytes(path, buffer.getvalue())
-
-
-def _read(path: Path) -> dict[str, Any]:
-    data = read_bytes(path)
-    try:
-        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-        known = state["format"]
-        _ = state["about"]
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        KeyError,
-        TypeError,
-        ValueError,
-    ) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise StorageError(f"{path} must be a whole checkpoint: {reason}") from error
-    if known != FORMAT:
-        raise StorageError(f"{path} must have format {FORMAT}, not {known!r}")
-    return state
+        write_state(self.path, {**state, "about": self.about}, FORMAT)
 
 
 def _difference(theirs: Any, ours: Any, where: str = "") -> str | None:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from .datasets import FetchProgress
-    from .lut_training import TrainedTables
     from .oracle import Comparison
     from .training_loop import Progress, TrainedNetwork
 
@@ -43,7 +42,7 @@ def train(
     budget: int | None = None,
     progress: Progress | None = None,
     fetching: FetchProgress | None = None,
-) -> TrainedNetwork | TrainedTables:
+) -> TrainedNetwork:
     """Train a recipe; write ``model.onnx``, ``metrics.json`` and ``checkpoint.pt``.
 
     The arguments up to ``seed``, and ``mean`` to ``prune``, are those of `Options`, which describes

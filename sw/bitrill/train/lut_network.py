@@ -118,56 +118,21 @@ def to_onnx(network: LutNetwork, shape: Sequence[int], *, encoded: bool = False)
     ``encoded``: the model takes the bits of the thermometer code that it reads, not the images.
     """
     read, layers = live_parts(network)
-    held: list[TensorProto] = []
-    nodes: list[onnx.NodeProto] = []
-
-    def constant(name: str, value: np.ndarray, dtype: type = np.float32) -> str:
-        held.append(numpy_helper.from_array(np.ascontiguousarray(value, dtype), name))
-        return name
-
-    def node(op: str, out: str, *inputs: str, domain: str = "", **attributes: int | str) -> str:
-        made = helper.make_node(op, inputs, [out], out, domain=domain)
-        made.attribute.extend(helper.make_attribute(*pair) for pair in sorted(attributes.items()))
-        nodes.append(made)
-        return out
-
-    code = network.code
-    if encoded:
-        ends = [constant(n, np.array(v)) for n, v in (("one", 1), ("zero", 0), ("width", 1))]
-        bits = node(
-            "Quant", "bits", "x", *ends, domain=QONNX, signed=0, narrow=0, rounding_mode="ROUND"
-        )
-    else:
-        flat = node("Flatten", "flat", "x")
-        features = constant("features", code.features.numpy()[read], np.int64)
-        limits = constant("limits", code.limits.numpy()[read])
-        bits = node("Thermometer", "bits", flat, features, limits, domain=DOMAIN)
+    nodes = _Nodes()
+    bits = nodes.quantized_bits() if encoded else nodes.thermometer(network.code, read)
     for n, (wires, table) in enumerate(layers):
-        given = {
-            "powers": 2 ** np.arange(wires.shape[1]),
-            "starts": np.arange(len(table)) * table.shape[1],
-            "tables": table,
-        }
-        names = [constant(f"{name}{n}", value) for name, value in given.items()]
-        bits = node(
-            "LutLayer",
-            f"layer{n}",
-            bits,
-            constant(f"wires{n}", wires, np.int64),
-            *names,
-            domain=DOMAIN,
-        )
+        bits = nodes.layer(n, bits, wires, table)
     groups = network.counts.groups
     ones = np.repeat(np.eye(groups), len(layers[-1][1]) // groups, 0)
-    node("MatMul", "counts", bits, constant("ones", ones))
+    nodes.add("MatMul", "counts", bits, nodes.constant("ones", ones))
     size = [len(read)] if encoded else list(shape)
     floats = TensorProto.FLOAT
     graph = helper.make_graph(
-        nodes,
+        nodes.nodes,
         "lutnet",
         [helper.make_tensor_value_info("x", floats, ["batch", *size])],
         [helper.make_tensor_value_info("counts", floats, ["batch", groups])],
-        held,
+        nodes.constants,
     )
     functions = [lut_layer_function()] + ([] if encoded else [thermometer_function()])
     domains = [("", OPSET), (DOMAIN, VERSION), *([(QONNX, 1)] if encoded else [])]
@@ -177,3 +142,49 @@ def to_onnx(network: LutNetwork, shape: Sequence[int], *, encoded: bool = False)
         opset_imports=[helper.make_opsetid(*domain) for domain in domains],
         functions=functions,
     )
+
+
+class _Nodes:
+    """Nodes and constants of a model under construction; its input is ``x``."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[TensorProto] = []
+
+    def constant(self, name: str, value: np.ndarray, dtype: type = np.float32) -> str:
+        """Add a constant; return its name."""
+        array = np.ascontiguousarray(value, dtype)
+        self.constants.append(numpy_helper.from_array(array, name))
+        return name
+
+    def add(
+        self, op: str, out: str, *inputs: str, domain: str = "", **attributes: int | str
+    ) -> str:
+        """Add a node; return the name of its output."""
+        made = helper.make_node(op, inputs, [out], out, domain=domain)
+        made.attribute.extend(helper.make_attribute(*pair) for pair in sorted(attributes.items()))
+        self.nodes.append(made)
+        return out
+
+    def quantized_bits(self) -> str:
+        """Add a quantizer that says that ``x`` is bits."""
+        ends = [self.constant(n, np.array(v)) for n, v in (("one", 1), ("zero", 0), ("width", 1))]
+        kind = {"signed": 0, "narrow": 0, "rounding_mode": "ROUND"}
+        return self.add("Quant", "bits", "x", *ends, domain=QONNX, **kind)
+
+    def thermometer(self, code: Thermometer, read: np.ndarray) -> str:
+        """Add the bits of a code that are read."""
+        flat = self.add("Flatten", "flat", "x")
+        features = self.constant("features", code.features.numpy()[read], np.int64)
+        limits = self.constant("limits", code.limits.numpy()[read])
+        return self.add("Thermometer", "bits", flat, features, limits, domain=DOMAIN)
+
+    def layer(self, n: int, bits: str, wires: np.ndarray, table: np.ndarray) -> str:
+        """Add layer ``n`` of tables."""
+        inputs = [
+            self.constant(f"wires{n}", wires, np.int64),
+            self.constant(f"powers{n}", 2 ** np.arange(wires.shape[1])),
+            self.constant(f"starts{n}", np.arange(len(table)) * table.shape[1]),
+            self.constant(f"tables{n}", table),
+        ]
+        return self.add("LutLayer", f"layer{n}", bits, *inputs, domain=DOMAIN)

@@ -7,9 +7,7 @@ of 28x28 pixels are moved by up to one pixel at random.
 from __future__ import annotations
 
 import hashlib
-import io
 import math
-import pickle
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -17,17 +15,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from ..errors import MismatchError, SpecError, StorageError, ToolError
+from ..errors import MismatchError, ToolError
 from ..frontend import load_model
-from ..storage import read_bytes, remove, write_bytes, write_json
+from ..storage import remove, write_bytes, write_json
 from . import datasets
 from .evaluation import decisions
 from .lut_network import LutNetwork, Thermometer, live_parts, to_onnx
 from .lut_recipe import CLASSES, LutOptions, luts_of
-from .training_loop import Epoch, Progress, quiet_torch
+from .state_files import check_options, read_state, whole, write_state
+from .training_loop import Epoch, Progress, TrainedNetwork, quiet_torch
+
+FORMAT = 1
+"""Version of ``checkpoint.pt``; any other is refused."""
 
 RATE = 0.02
 """First rate of Adam."""
@@ -48,22 +50,6 @@ MOVED_SIDE = 28
 """Sides of the images that are moved."""
 
 
-@dataclass(frozen=True)
-class TrainedTables:
-    """Result of a finished run; ``out`` and ``model`` are None where nothing was written."""
-
-    options: LutOptions
-    metrics: dict[str, Any]
-    module: nn.Module
-    out: Path | None
-    model: Path | None
-
-    @property
-    def accuracy(self) -> float:
-        """Accuracy over the whole test split after the last epoch, 0..1."""
-        return self.metrics["accuracy"]
-
-
 @dataclass
 class _Run:
     """State of a run: everything that a checkpoint holds."""
@@ -80,37 +66,26 @@ class _Run:
         network = LutNetwork(code, [options.tables], CLASSES, seed=options.seed)
         return _Run(options, network, torch.optim.Adam(network.parameters(), lr=RATE))
 
-    def state(self) -> dict[str, Any]:
-        return {
+    def save(self, path: Path) -> None:
+        """Write the checkpoint, whole or not at all."""
+        state = {
             "options": self.options.to_json(),
             "history": self.history,
             "network": self.network.state_dict(),
             "adam": self.adam.state_dict(),
             "rng": torch.get_rng_state(),
         }
-
-    def save(self, path: Path) -> None:
-        """Write the checkpoint, whole or not at all."""
-        buffer = io.BytesIO()
-        torch.save(self.state(), buffer)
-        write_bytes(path, buffer.getvalue())
+        write_state(path, state, FORMAT)
 
     def restore(self, path: Path) -> None:
         """Take a checkpoint's state; `SpecError` for another run's, `StorageError` for damage."""
-        data = read_bytes(path)
-        try:
-            state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-            if state["options"] != self.options.to_json():
-                raise SpecError(
-                    f"{path} is another run's and cannot be resumed: its options are"
-                    f" {state['options']}"
-                )
+        state = read_state(path, FORMAT, ["options"])
+        check_options(path, state["options"], self.options.to_json())
+        with whole(path):
             self.network.load_state_dict(state["network"])
             self.adam.load_state_dict(state["adam"])
             torch.set_rng_state(state["rng"])
             self.history = [Epoch(**epoch) for epoch in state["history"]]
-        except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
-            raise StorageError(f"{path} must be a whole checkpoint") from error
 
     def epoch(self, x: Tensor, labels: Tensor, progress: Progress | None) -> None:
         """Train on all training images once."""
@@ -165,7 +140,7 @@ def run(
     resume: bool = False,
     progress: Progress | None = None,
     fetching: datasets.FetchProgress | None = None,
-) -> TrainedTables:
+) -> TrainedNetwork:
     """Train the recipe: the work of `bitrill.train.train`."""
     (x, labels), (x_test, labels_test) = (
         map(torch.from_numpy, datasets.load(options.dataset, split, progress=fetching))
@@ -197,7 +172,7 @@ def restored(options: LutOptions, out: Path) -> LutNetwork:
     return state.network.eval()
 
 
-def _finish(state: _Run, x_test: Tensor, out: Path | None) -> TrainedTables:
+def _finish(state: _Run, x_test: Tensor, out: Path | None) -> TrainedNetwork:
     network, options = state.network.eval(), state.options
     bits, layers = live_parts(network)
     metrics: dict[str, Any] = {
@@ -213,14 +188,14 @@ def _finish(state: _Run, x_test: Tensor, out: Path | None) -> TrainedTables:
         "versions": {"torch": version("torch")},
     }
     if out is None:
-        return TrainedTables(options, metrics, network, None, None)
+        return TrainedNetwork(options, metrics, network, None, None)
     model = out / "model.onnx"
     data = to_onnx(network, x_test.shape[1:]).SerializeToString()
     write_bytes(model, data)
     compare(network, x_test[:COMPARED], model)
     metrics["model_sha256"] = hashlib.sha256(data).hexdigest()
     write_json(out / "metrics.json", metrics)
-    return TrainedTables(options, metrics, network, out, model)
+    return TrainedNetwork(options, metrics, network, out, model)
 
 
 def compare(network: LutNetwork, x: Tensor, model: Path) -> None:

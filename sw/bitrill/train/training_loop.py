@@ -4,9 +4,7 @@
 """
 
 import hashlib
-import io
 import math
-import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..errors import SpecError, StorageError, ToolError
-from ..storage import read_bytes, read_json, remove, write_bytes, write_json
+from ..errors import StorageError, ToolError
+from ..storage import read_bytes, read_json, remove, write_json
 from . import (
     brevitas_quantizers,
     datasets,
@@ -30,7 +28,9 @@ from . import (
     weight_statistics,
 )
 from .evaluation import decisions, noisy
+from .lut_recipe import LutOptions
 from .recipes import WIDTHS, Options
+from .state_files import check_options, read_state, whole, write_state
 
 Progress: TypeAlias = Callable[[int, int, int, int, float, float | None], None]
 """Function called after every batch: ``(epoch, epochs, batch, batches, loss, accuracy)``.
@@ -52,7 +52,7 @@ EXPORT_SAMPLES = 32
 class TrainedNetwork:
     """Result of a finished run; ``out`` and ``model`` are None if nothing was written."""
 
-    options: Options
+    options: Options | LutOptions
     metrics: dict[str, Any]
     module: nn.Module
     out: Path | None
@@ -94,9 +94,7 @@ class _Run:
 
     def save(self, path: Path) -> None:
         """Write the checkpoint, completely or not at all."""
-        buffer = io.BytesIO()
         state = {
-            "format": FORMAT,
             "options": self.options.to_json(),
             "history": self.history,
             "network": self.network.state_dict(),
@@ -104,40 +102,21 @@ class _Run:
             "schedule": self.schedule.state_dict(),
             "rng": torch.get_rng_state(),
         }
-        torch.save(state, buffer)
-        write_bytes(path, buffer.getvalue())
+        write_state(path, state, FORMAT)
 
     def restore(self, path: Path) -> None:
         """Restore the state from a checkpoint.
 
         Raises `SpecError` for another run's checkpoint, `StorageError` for a damaged one.
         """
-        data = read_bytes(path)
-        try:
-            state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-            version_, options = state["format"], state["options"]
-        except (pickle.UnpicklingError, RuntimeError, EOFError, *_DAMAGE) as error:
-            raise StorageError(f"{path} must be a whole checkpoint: {_first(error)}") from error
-        if version_ != FORMAT:
-            raise StorageError(f"{path} must have format {FORMAT}, not {version_!r}")
-        self._same_options(path, options)
-        try:
+        state = read_state(path, FORMAT, ["options"])
+        check_options(path, state["options"], self.options.to_json())
+        with whole(path):
             brevitas_quantizers.load_state(self.network, state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.schedule.load_state_dict(state["schedule"])
             torch.set_rng_state(state["rng"])
             self.history = [Epoch(**epoch) for epoch in state["history"]]
-        except (RuntimeError, *_DAMAGE) as error:
-            raise StorageError(f"{path} must be a whole checkpoint: {_first(error)}") from error
-
-    def _same_options(self, path: Path, saved: dict[str, object]) -> None:
-        faults = [
-            f"{key} is {saved.get(key)!r}, not {value!r}"
-            for key, value in self.options.to_json().items()
-            if saved.get(key) != value
-        ]
-        if faults:
-            raise SpecError(f"{path} is another run's and cannot be resumed: {'; '.join(faults)}")
 
     def epoch(self, x: Tensor, labels: Tensor, report: Callable[[int, int, float], None]) -> float:
         """Train on all training images once; return the mean loss."""
@@ -165,14 +144,6 @@ class _Run:
             grid_weights.clamp_scales(self.network)
             report(i, batches, total / i)
         return total / batches
-
-
-_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
-
-
-def _first(error: Exception) -> str:
-    """Return the first sentence of an error; torch's messages have many more."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0][:200]
 
 
 def squared_hinge(logits: Tensor, labels: Tensor) -> Tensor:
